@@ -1,0 +1,3 @@
+//! fosse-accept.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! fosse-canary: tries every forbidden action under each program's policy and prints what happened.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! fosse-config.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! fosse-connect.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! fosse.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! fosse-frames.
+
+fn main() {}

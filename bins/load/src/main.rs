@@ -1,0 +1,3 @@
+//! fosse-load.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! fosse-log.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! fosse-parse.
+
+fn main() {}

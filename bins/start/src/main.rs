@@ -1,0 +1,3 @@
+//! fosse-start.
+
+fn main() {}

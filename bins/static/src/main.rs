@@ -1,0 +1,3 @@
+//! fosse-static.
+
+fn main() {}

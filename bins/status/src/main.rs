@@ -1,0 +1,3 @@
+//! fosse-status.
+
+fn main() {}

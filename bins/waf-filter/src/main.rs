@@ -1,0 +1,3 @@
+//! fosse-waf-filter.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! fosse-counters.

@@ -1,0 +1,115 @@
+//! dispatch and connect: a request is a tag and one number, the answer brings the connected socket.
+
+use crate::{WireError, cursor::Cursor};
+
+/// dispatch asks for a connection to entry `server` of connect's table: `u32 tag | u32 server`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// dispatch's own mark, given back in the answer.
+    pub tag: u32,
+    /// Index into the backend table.
+    pub server: u32,
+}
+
+impl Ask {
+    /// Bytes of an ask.
+    pub const BYTES: usize = 8;
+
+    /// The bytes on the wire.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        [self.tag.to_le_bytes(), self.server.to_le_bytes()].concat()
+    }
+
+    /// Reads an ask.
+    ///
+    /// # Errors
+    /// [`WireError::Short`] or [`WireError::Long`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut c = Cursor::new(bytes);
+        let ask = Self { tag: c.u32()?, server: c.u32()? };
+        c.end()?;
+        Ok(ask)
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Outcome {
+    /// The answer carries the connected socket.
+    Connected = 0,
+    /// Nobody listens there, or the socket file is missing.
+    Refused = 1,
+    /// The time limit ran out.
+    Timeout = 2,
+    /// The peer's UID is not one the configuration names.
+    WrongPeer = 3,
+    /// Anything else; `errno` says what.
+    Failed = 4,
+}
+
+/// connect's answer: `u32 tag | u8 outcome | u8 0 | u16 errno`, with one descriptor exactly where it says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The tag of the ask.
+    pub tag: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// errno of the failure, 0 without.
+    pub errno: u16,
+}
+
+impl Answer {
+    /// Bytes of an answer.
+    pub const BYTES: usize = 8;
+
+    /// The bytes on the wire.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = self.tag.to_le_bytes().to_vec();
+        out.extend_from_slice(&[self.outcome as u8, 0]);
+        out.extend_from_slice(&self.errno.to_le_bytes());
+        out
+    }
+
+    /// Reads an answer that came with `fds` descriptors.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] for an outcome outside the table or a descriptor that does not agree with it.
+    pub fn decode(bytes: &[u8], fds: usize) -> Result<Self, WireError> {
+        let mut c = Cursor::new(bytes);
+        let tag = c.u32()?;
+        let outcome = match c.u8()? {
+            0 => Outcome::Connected,
+            1 => Outcome::Refused,
+            2 => Outcome::Timeout,
+            3 => Outcome::WrongPeer,
+            4 => Outcome::Failed,
+            _ => return Err(WireError::Field("outcome")),
+        };
+        let zero = c.u8()?;
+        let errno = c.u16()?;
+        c.end()?;
+        if zero != 0 || fds != usize::from(outcome == Outcome::Connected) {
+            return Err(WireError::Field("descriptors"));
+        }
+        Ok(Self { tag, outcome, errno })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_connected_answer_brings_a_descriptor() {
+        let yes = Answer { tag: 4, outcome: Outcome::Connected, errno: 0 };
+        let no = Answer { tag: 4, outcome: Outcome::Refused, errno: 111 };
+        assert_eq!(Answer::decode(&yes.encode(), 1), Ok(yes));
+        assert_eq!(Answer::decode(&no.encode(), 0), Ok(no));
+        assert!(Answer::decode(&yes.encode(), 0).is_err());
+        assert!(Answer::decode(&no.encode(), 1).is_err());
+        assert_eq!(Ask::decode(&Ask { tag: 1, server: 2 }.encode()), Ok(Ask { tag: 1, server: 2 }));
+    }
+}

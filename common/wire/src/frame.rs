@@ -1,0 +1,364 @@
+//! The frame: `u32 length | u32 stream | u8 kind | body`, little-endian, length counting what follows it.
+
+use crate::{PROTOCOL, StreamId, WireError, cursor::Cursor};
+
+/// Bytes of a frame before its body: length, stream, kind.
+pub const FRAME_HEADER_BYTES: usize = 9;
+/// What the length field counts besides the body: stream and kind.
+const COUNTED_HEADER_BYTES: usize = 5;
+/// The longest frame as its length field counts it. The largest body is a request head: 64 KiB of raw head, its
+/// lengths and typed fields beside it, with room to spare; nothing else comes near.
+pub const FRAME_BYTES_MAX: usize = 160 * 1024;
+/// The longest body data a stage puts into one frame: a page-multiple that keeps many streams fair on one ring.
+pub const DATA_BYTES_MAX: usize = 16 * 1024;
+/// Credit every stream starts with in each direction, without a word being said.
+pub const WINDOW_BYTES_INITIAL: u32 = 16 * 1024;
+
+/// What a frame is. Numbers are the protocol; see fosse-frames(7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// First frame in each direction: protocol number and flags.
+    Hello = 0,
+    /// Opens a stream: [`crate::request::RequestHead`].
+    Request = 1,
+    /// Raw bytes of the request body.
+    RequestData = 2,
+    /// The request is complete; trailers.
+    RequestEnd = 3,
+    /// A response head; interim ones may precede it: [`crate::response::ResponseHead`].
+    Response = 4,
+    /// Raw bytes of the response body.
+    ResponseData = 5,
+    /// The response is complete: bytes written under a lease, trailers.
+    ResponseEnd = 6,
+    /// The stream is over in this direction, and what was sent of it is not complete.
+    Reset = 7,
+    /// u32 more bytes of request body may be sent.
+    RequestCredit = 8,
+    /// u32 more bytes of response body may be sent.
+    ResponseCredit = 9,
+    /// A filter's answer in place of the request: [`crate::verdict::Verdict`].
+    Verdict = 10,
+    /// parse hands the client's socket to dispatch until RESPONSE_END; body: client bytes already read (upgrades).
+    Lease = 11,
+}
+
+impl Kind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 12] = [
+        Self::Hello,
+        Self::Request,
+        Self::RequestData,
+        Self::RequestEnd,
+        Self::Response,
+        Self::ResponseData,
+        Self::ResponseEnd,
+        Self::Reset,
+        Self::RequestCredit,
+        Self::ResponseCredit,
+        Self::Verdict,
+        Self::Lease,
+    ];
+
+    /// From the byte on the wire.
+    ///
+    /// # Errors
+    /// [`WireError::Kind`] for a number outside the table.
+    pub fn from_byte(byte: u8) -> Result<Self, WireError> {
+        Self::ALL.get(usize::from(byte)).copied().ok_or(WireError::Kind(byte))
+    }
+}
+
+/// One frame, its body borrowed from the inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// The stream it belongs to.
+    pub stream: StreamId,
+    /// What it is.
+    pub kind: Kind,
+    /// Its body, not yet decoded.
+    pub body: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// Splits the first complete frame off `bytes`: the frame and how many bytes it took, or `None` while it is cut.
+    ///
+    /// # Errors
+    /// [`WireError::Length`] and [`WireError::Kind`]; both end the conversation.
+    #[inline]
+    pub fn split(bytes: &'a [u8]) -> Result<Option<(Self, usize)>, WireError> {
+        let Some((prefix, rest)) = bytes.split_first_chunk::<4>() else { return Ok(None) };
+        let length = u32::from_le_bytes(*prefix);
+        let counted = usize::try_from(length).map_err(|_| WireError::Length(length))?;
+        if !(COUNTED_HEADER_BYTES..=FRAME_BYTES_MAX).contains(&counted) {
+            return Err(WireError::Length(length));
+        }
+        let Some(mut cursor) = rest.get(..counted).map(Cursor::new) else { return Ok(None) };
+        let stream = StreamId::from_raw(cursor.u32()?);
+        let kind = Kind::from_byte(cursor.u8()?)?;
+        Ok(Some((Self { stream, kind, body: cursor.rest() }, counted.saturating_add(4))))
+    }
+
+    /// The body as a credit: exactly one u32, not zero.
+    ///
+    /// # Errors
+    /// [`WireError::Short`], [`WireError::Long`] or [`WireError::Field`].
+    pub fn credit(&self) -> Result<u32, WireError> {
+        let mut cursor = Cursor::new(self.body);
+        let bytes = cursor.u32()?;
+        cursor.end()?;
+        if bytes == 0 { Err(WireError::Field("credit")) } else { Ok(bytes) }
+    }
+
+    /// The body as a reset's reason.
+    ///
+    /// # Errors
+    /// [`WireError::Short`], [`WireError::Long`] or [`WireError::Field`].
+    pub fn reset(&self) -> Result<ResetReason, WireError> {
+        let mut cursor = Cursor::new(self.body);
+        let reason = ResetReason::from_byte(cursor.u8()?)?;
+        cursor.end()?;
+        Ok(reason)
+    }
+
+    /// The body as HELLO.
+    ///
+    /// # Errors
+    /// [`WireError::Protocol`] for another protocol number, layout errors as everywhere.
+    pub fn hello(&self) -> Result<Hello, WireError> {
+        let mut cursor = Cursor::new(self.body);
+        let protocol = cursor.u16()?;
+        let flags = cursor.u16()?;
+        cursor.end()?;
+        if protocol != PROTOCOL {
+            return Err(WireError::Protocol(protocol));
+        }
+        if flags & !HELLO_CREDIT_UNLIMITED != 0 {
+            return Err(WireError::Field("hello flags"));
+        }
+        Ok(Hello { credit_unlimited: flags & HELLO_CREDIT_UNLIMITED != 0 })
+    }
+}
+
+const HELLO_CREDIT_UNLIMITED: u16 = 1;
+
+/// What a stage says of itself before its first stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hello {
+    /// There is no way back (a shell pipeline): nobody will grant credit, nobody has to wait for it.
+    pub credit_unlimited: bool,
+}
+
+/// Why a stream ended without being complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ResetReason {
+    /// The client went away or broke the protocol after its head.
+    Client = 0,
+    /// The backend went away or broke the protocol after its head.
+    Backend = 1,
+    /// A time limit ran out.
+    Timeout = 2,
+    /// A size limit or a memory budget was reached.
+    Limit = 3,
+    /// The answer to a reset of the other direction.
+    Echo = 4,
+    /// A filter denied the request after part of it had gone on.
+    Denied = 5,
+}
+
+impl ResetReason {
+    /// From the byte on the wire.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] for a number outside the table.
+    pub const fn from_byte(byte: u8) -> Result<Self, WireError> {
+        Ok(match byte {
+            0 => Self::Client,
+            1 => Self::Backend,
+            2 => Self::Timeout,
+            3 => Self::Limit,
+            4 => Self::Echo,
+            5 => Self::Denied,
+            _ => return Err(WireError::Field("reset reason")),
+        })
+    }
+}
+
+/// Frames waiting to be written to one neighbour in one coalesced write. It has no bound of its own: outstanding
+/// credit is the bound (every stage reads on while its output is blocked).
+#[derive(Debug, Default)]
+pub struct Outbox {
+    bytes: Vec<u8>,
+    sent: usize,
+}
+
+/// Capacity an empty outbox keeps; above it the memory goes back, so that one burst is not paid for for ever.
+const OUTBOX_KEPT_BYTES: usize = 256 * 1024;
+
+impl Outbox {
+    /// Appends a frame whose body `fill` writes.
+    ///
+    /// # Errors
+    /// What `fill` says, or [`WireError::Length`] for a body that does not fit; the outbox is then as before.
+    #[inline]
+    pub fn frame(
+        &mut self,
+        stream: StreamId,
+        kind: Kind,
+        fill: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>,
+    ) -> Result<(), WireError> {
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; 4]);
+        self.bytes.extend_from_slice(&stream.raw().to_le_bytes());
+        self.bytes.push(kind as u8);
+        let filled = fill(&mut self.bytes).and_then(|()| {
+            let counted = self.bytes.len().saturating_sub(at).saturating_sub(4);
+            let length = u32::try_from(counted).map_err(|_| WireError::Length(u32::MAX))?;
+            if counted > FRAME_BYTES_MAX {
+                return Err(WireError::Length(length));
+            }
+            let end = at.saturating_add(4);
+            if let Some(field) = self.bytes.get_mut(at..end) {
+                field.copy_from_slice(&length.to_le_bytes());
+            }
+            Ok(())
+        });
+        if filled.is_err() {
+            self.bytes.truncate(at);
+        }
+        filled
+    }
+
+    /// Appends HELLO.
+    pub fn hello(&mut self, hello: Hello) {
+        let flags = if hello.credit_unlimited { HELLO_CREDIT_UNLIMITED } else { 0 };
+        self.raw(StreamId::CONTROL, Kind::Hello, &[PROTOCOL.to_le_bytes(), flags.to_le_bytes()].concat());
+    }
+
+    /// Appends body bytes as frames of at most [`DATA_BYTES_MAX`].
+    #[inline]
+    pub fn data(&mut self, stream: StreamId, kind: Kind, bytes: &[u8]) {
+        for part in bytes.chunks(DATA_BYTES_MAX) {
+            self.raw(stream, kind, part);
+        }
+    }
+
+    /// Appends a credit of either direction; a credit of nothing is not sent.
+    pub fn credit(&mut self, stream: StreamId, kind: Kind, bytes: u32) {
+        if bytes > 0 {
+            self.raw(stream, kind, &bytes.to_le_bytes());
+        }
+    }
+
+    /// Appends a reset.
+    pub fn reset(&mut self, stream: StreamId, reason: ResetReason) {
+        self.raw(stream, Kind::Reset, &[reason as u8]);
+    }
+
+    /// Appends a frame as it came in.
+    #[inline]
+    pub fn forward(&mut self, frame: &Frame<'_>) {
+        self.raw(frame.stream, frame.kind, frame.body);
+    }
+
+    /// Appends a frame with a body known to fit.
+    #[inline]
+    pub fn raw(&mut self, stream: StreamId, kind: Kind, body: &[u8]) {
+        debug_assert!(body.len() <= FRAME_BYTES_MAX - COUNTED_HEADER_BYTES);
+        let counted = u32::try_from(body.len().saturating_add(COUNTED_HEADER_BYTES)).unwrap_or(u32::MAX);
+        self.bytes.extend_from_slice(&counted.to_le_bytes());
+        self.bytes.extend_from_slice(&stream.raw().to_le_bytes());
+        self.bytes.push(kind as u8);
+        self.bytes.extend_from_slice(body);
+    }
+
+    /// What is still to be written.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        self.bytes.get(self.sent..).unwrap_or_default()
+    }
+
+    /// Nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sent >= self.bytes.len()
+    }
+
+    /// Takes note that the first `count` pending bytes were written.
+    pub fn advance(&mut self, count: usize) {
+        self.sent = self.sent.saturating_add(count);
+        if self.is_empty() {
+            self.bytes.clear();
+            self.bytes.shrink_to(OUTBOX_KEPT_BYTES);
+            self.sent = 0;
+        } else if self.sent >= OUTBOX_KEPT_BYTES {
+            self.bytes.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_cut_anywhere_is_not_yet_a_frame() {
+        let mut out = Outbox::default();
+        out.raw(StreamId::from_raw(7), Kind::RequestData, b"body");
+        let whole = out.pending().to_vec();
+        for cut in 0..whole.len() {
+            assert_eq!(Frame::split(&whole[..cut]), Ok(None), "cut at {cut}");
+        }
+        let (frame, taken) = Frame::split(&whole).unwrap().unwrap();
+        assert_eq!(
+            (frame.stream.raw(), frame.kind, frame.body, taken),
+            (7, Kind::RequestData, &b"body"[..], whole.len())
+        );
+    }
+
+    #[test]
+    fn refuses_lengths_outside_the_limits_before_the_body_arrives() {
+        for length in [0u32, 4, FRAME_BYTES_MAX as u32 + 1, u32::MAX] {
+            assert_eq!(Frame::split(&length.to_le_bytes()), Err(WireError::Length(length)));
+        }
+    }
+
+    #[test]
+    fn a_frame_that_does_not_fit_leaves_the_outbox_as_it_was() {
+        let mut out = Outbox::default();
+        out.raw(StreamId::from_raw(1), Kind::RequestEnd, &[]);
+        let before = out.pending().to_vec();
+        let result = out.frame(StreamId::from_raw(1), Kind::Request, |body| {
+            body.resize(body.len() + FRAME_BYTES_MAX, 0);
+            Ok(())
+        });
+        assert!(matches!(result, Err(WireError::Length(_))));
+        assert_eq!(out.pending(), before);
+    }
+
+    #[test]
+    fn a_partial_write_keeps_the_rest() {
+        let mut out = Outbox::default();
+        out.data(StreamId::from_raw(3), Kind::ResponseData, &vec![9; 40_000]);
+        let all = out.pending().to_vec();
+        out.advance(10);
+        assert_eq!(out.pending(), &all[10..]);
+        out.advance(all.len() - 10);
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn refuses_a_hello_of_another_protocol() {
+        let frame = Frame { stream: StreamId::CONTROL, kind: Kind::Hello, body: &[9, 0, 0, 0] };
+        assert_eq!(frame.hello(), Err(WireError::Protocol(9)));
+    }
+
+    #[test]
+    fn refuses_a_credit_of_nothing() {
+        let frame = Frame { stream: StreamId::CONTROL, kind: Kind::RequestCredit, body: &[0; 4] };
+        assert_eq!(frame.credit(), Err(WireError::Field("credit")));
+    }
+}

@@ -1,0 +1,77 @@
+//! What every decoder here must hold for any bytes: no panic, and what decodes encodes to the same bytes again.
+
+use crate::{Frame, Inbox, Kind, channel, connect, launch, request, response, start, verdict};
+
+/// The ring: frames in any cut, each body through the decoder of its kind.
+pub fn ring(data: &[u8]) {
+    let mut inbox = Inbox::default();
+    let Some((step, mut rest)) = data.split_first() else { return };
+    while !rest.is_empty() {
+        let spare = inbox.spare();
+        let count = rest.len().min(usize::from(*step).max(1)).min(spare.len());
+        let (now, later) = rest.split_at(count);
+        spare[..count].copy_from_slice(now);
+        inbox.filled(count);
+        rest = later;
+        while let Ok(Some(frame)) = inbox.next_frame() {
+            body(&frame);
+        }
+    }
+}
+
+fn same(decoded: Option<impl FnOnce(&mut Vec<u8>)>, bytes: &[u8]) {
+    if let Some(encode) = decoded {
+        let mut again = Vec::new();
+        encode(&mut again);
+        assert_eq!(again, bytes);
+    }
+}
+
+fn body(frame: &Frame<'_>) {
+    let bytes = frame.body;
+    match frame.kind {
+        Kind::Hello => drop(frame.hello()),
+        Kind::Request => {
+            same(request::RequestHead::decode(bytes).ok().map(|h| move |o: &mut Vec<u8>| h.encode(o).unwrap()), bytes)
+        }
+        Kind::RequestEnd => drop(request::decode_end(bytes)),
+        Kind::Response => {
+            same(response::ResponseHead::decode(bytes).ok().map(|h| move |o: &mut Vec<u8>| h.encode(o).unwrap()), bytes)
+        }
+        Kind::ResponseEnd => {
+            same(response::ResponseEnd::decode(bytes).ok().map(|h| move |o: &mut Vec<u8>| h.encode(o).unwrap()), bytes)
+        }
+        Kind::Reset => drop(frame.reset()),
+        Kind::RequestCredit | Kind::ResponseCredit => drop(frame.credit()),
+        Kind::Verdict => {
+            same(verdict::Verdict::decode(bytes).ok().map(|v| move |o: &mut Vec<u8>| v.encode(o).unwrap()), bytes)
+        }
+        Kind::RequestData | Kind::ResponseData | Kind::Lease => {}
+    }
+}
+
+/// Everything that is not on the ring: channel, connect, start, launch.
+pub fn messages(data: &[u8]) {
+    let Some((fds, bytes)) = data.split_first() else { return };
+    let fds = usize::from(*fds);
+    if let Ok(message) = channel::decode(bytes, fds) {
+        let mut again = Vec::new();
+        channel::encode(&mut again, message.kind, &message.connections);
+        assert_eq!(again, bytes);
+    }
+    if let Ok(ask) = connect::Ask::decode(bytes) {
+        assert_eq!(ask.encode(), bytes);
+    }
+    if let Ok(answer) = connect::Answer::decode(bytes, fds) {
+        assert_eq!(answer.encode(), bytes);
+    }
+    if let Ok(message) = start::ToChild::decode(bytes, fds) {
+        assert_eq!(start::ToChild::decode(&message.encode(), fds), Ok(message));
+    }
+    if let Ok(message) = start::ToStart::decode(bytes) {
+        assert_eq!(start::ToStart::decode(&message.encode()), Ok(message));
+    }
+    if let Ok(launch) = launch::Launch::decode(bytes) {
+        assert_eq!(launch.encode().unwrap(), bytes);
+    }
+}

@@ -1,0 +1,157 @@
+//! start and the processes that make processes: one SEQPACKET message a launch, with all descriptors of the new process.
+//!
+//! The nursery executes a program by descriptor, a template goes on as an instance of itself; both answer
+//! [`crate::start::ToStart::Started`]. The new process is start's child (CLONE_PARENT).
+
+use crate::{WireError, cursor::Cursor};
+
+/// The programs of an edge. The number travels in launches, pages and log prefixes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Program {
+    /// Takes client connections.
+    Accept = 0,
+    /// HTTP/1 towards clients.
+    Parse = 1,
+    /// The web application firewall.
+    WafFilter = 2,
+    /// HTTP/1 towards backends.
+    Dispatch = 3,
+    /// Connects to backends.
+    Connect = 4,
+    /// Writes logs.
+    Log = 5,
+    /// Shows counters.
+    Status = 6,
+    /// Compiles the configuration.
+    Config = 7,
+    /// Bundles rule files.
+    Load = 8,
+    /// Serves files.
+    Static = 9,
+}
+
+impl Program {
+    /// All programs, in the order of their numbers.
+    pub const ALL: [Self; 10] = [
+        Self::Accept,
+        Self::Parse,
+        Self::WafFilter,
+        Self::Dispatch,
+        Self::Connect,
+        Self::Log,
+        Self::Status,
+        Self::Config,
+        Self::Load,
+        Self::Static,
+    ];
+
+    /// The name of the executable without `fosse-`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Parse => "parse",
+            Self::WafFilter => "waf-filter",
+            Self::Dispatch => "dispatch",
+            Self::Connect => "connect",
+            Self::Log => "log",
+            Self::Status => "status",
+            Self::Config => "config",
+            Self::Load => "load",
+            Self::Static => "static",
+        }
+    }
+
+    /// From the number on the wire.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] for a number outside the table.
+    pub fn from_byte(byte: u8) -> Result<Self, WireError> {
+        Self::ALL.get(usize::from(byte)).copied().ok_or(WireError::Field("program"))
+    }
+}
+
+/// Descriptors one process is born with, its program among them.
+pub const LAUNCH_FDS_MAX: usize = 24;
+
+/// What the new process shall be: `u32 token | u32 uid | u32 gid | u32 cpu | u8 program | u8 mode | u8 count | count
+/// target numbers`; descriptor i becomes number `targets[i]`. For the nursery one more descriptor comes first: the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Launch<'a> {
+    /// start's mark, given back in the answer.
+    pub token: u32,
+    /// UID of the new process.
+    pub uid: u32,
+    /// GID of the new process.
+    pub gid: u32,
+    /// CPU it is pinned to, `u32::MAX` for none.
+    pub cpu: u32,
+    /// Which program it is.
+    pub program: Program,
+    /// Sandbox mode: 0 default, 1 strict, 2 off, 3 trap.
+    pub mode: u8,
+    /// Numbers the descriptors get, in the order they come.
+    pub targets: &'a [u8],
+}
+
+impl<'a> Launch<'a> {
+    /// The bytes on the wire.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] for more than [`LAUNCH_FDS_MAX`] descriptors.
+    pub fn encode(&self) -> Result<Vec<u8>, WireError> {
+        if self.targets.len() > LAUNCH_FDS_MAX {
+            return Err(WireError::Field("targets"));
+        }
+        let mut out = Vec::with_capacity(48);
+        for number in [self.token, self.uid, self.gid, self.cpu] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        let count = u8::try_from(self.targets.len()).map_err(|_| WireError::Field("targets"))?;
+        out.extend_from_slice(&[self.program as u8, self.mode, count]);
+        out.extend_from_slice(self.targets);
+        Ok(out)
+    }
+
+    /// Reads a launch.
+    ///
+    /// # Errors
+    /// Layout errors as everywhere, [`WireError::Field`] for values outside their range.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, WireError> {
+        let mut c = Cursor::new(bytes);
+        let (token, uid, gid, cpu) = (c.u32()?, c.u32()?, c.u32()?, c.u32()?);
+        let program = Program::from_byte(c.u8()?)?;
+        let mode = c.u8()?;
+        let count = usize::from(c.u8()?);
+        let targets = c.bytes(count)?;
+        c.end()?;
+        if mode > 3 || count > LAUNCH_FDS_MAX {
+            return Err(WireError::Field("launch"));
+        }
+        Ok(Self { token, uid, gid, cpu, program, mode, targets })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_launch_comes_back_and_a_cut_one_does_not() {
+        let launch =
+            Launch { token: 1, uid: 2, gid: 3, cpu: 0, program: Program::Parse, mode: 1, targets: &[0, 1, 2, 5] };
+        let bytes = launch.encode().unwrap();
+        assert_eq!(Launch::decode(&bytes), Ok(launch));
+        for cut in 0..bytes.len() {
+            assert!(Launch::decode(&bytes[..cut]).is_err());
+        }
+    }
+
+    #[test]
+    fn numbers_and_places_of_programs_agree() {
+        for (at, program) in Program::ALL.into_iter().enumerate() {
+            assert_eq!(program as usize, at);
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! The request head, as it travels from parse to dispatch: a fixed part, then the bytes its lengths name, then fields.
+
+use crate::{
+    WireError,
+    cursor::{Cursor, put_long, put_short},
+    fields::Fields,
+};
+
+/// How the body of a message is delimited, after parse or dispatch has decided it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodyLength {
+    /// There is none.
+    #[default]
+    None,
+    /// Exactly so many bytes.
+    Exact(u64),
+    /// Known only when END comes.
+    Chunked,
+}
+
+impl BodyLength {
+    const fn parts(self) -> (u8, u64) {
+        match self {
+            Self::None => (0, 0),
+            Self::Exact(n) => (1, n),
+            Self::Chunked => (2, 0),
+        }
+    }
+
+    pub(crate) fn put(self, out: &mut Vec<u8>) {
+        let (kind, length) = self.parts();
+        out.push(kind);
+        out.extend_from_slice(&length.to_le_bytes());
+    }
+
+    pub(crate) fn take(cursor: &mut Cursor<'_>) -> Result<Self, WireError> {
+        match (cursor.u8()?, cursor.u64()?) {
+            (0, 0) => Ok(Self::None),
+            (1, n) => Ok(Self::Exact(n)),
+            (2, 0) => Ok(Self::Chunked),
+            _ => Err(WireError::Field("body length")),
+        }
+    }
+}
+
+/// A socket address without its family: 16 bytes of IPv6, IPv4 mapped into it, all zero for a unix socket; and a port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Endpoint {
+    /// IPv6 or IPv4-mapped IPv6 address; all zero where the peer has none.
+    pub addr: [u8; 16],
+    /// Port in host order; 0 where the peer has none.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// The address for people and for header fields: IPv4 where it is a mapped one; `None` for a unix socket.
+    #[must_use]
+    pub fn ip(&self) -> Option<std::net::IpAddr> {
+        let v6 = std::net::Ipv6Addr::from(self.addr);
+        if v6.is_unspecified() { None } else { Some(v6.to_canonical()) }
+    }
+
+    /// From a standard socket address.
+    #[must_use]
+    pub fn from_socket(address: std::net::SocketAddr) -> Self {
+        let addr = match address.ip() {
+            std::net::IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+            std::net::IpAddr::V6(v6) => v6.octets(),
+        };
+        Self { addr, port: address.port() }
+    }
+
+    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.addr);
+        out.extend_from_slice(&self.port.to_le_bytes());
+    }
+
+    pub(crate) fn take(cursor: &mut Cursor<'_>) -> Result<Self, WireError> {
+        Ok(Self { addr: cursor.array()?, port: cursor.u16()? })
+    }
+}
+
+/// HTTP version the client spoke.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Version {
+    /// HTTP/1.0
+    Http10 = 10,
+    /// HTTP/1.1
+    #[default]
+    Http11 = 11,
+    /// HTTP/2
+    Http2 = 20,
+}
+
+impl Version {
+    const fn from_byte(byte: u8) -> Result<Self, WireError> {
+        match byte {
+            10 => Ok(Self::Http10),
+            11 => Ok(Self::Http11),
+            20 => Ok(Self::Http2),
+            _ => Err(WireError::Field("version")),
+        }
+    }
+}
+
+const FLAG_SECURE: u8 = 1;
+const FLAG_EXPECT_CONTINUE: u8 = 2;
+const FLAGS_ALL: u8 = FLAG_SECURE | FLAG_EXPECT_CONTINUE;
+
+/// What parse decided about a request, and the raw bytes rules want to see. All slices are borrowed from the frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestHead<'a> {
+    /// What the client spoke.
+    pub version: Version,
+    /// The client reached us over TLS (here or at a trusted proxy).
+    pub secure: bool,
+    /// The client waits for 100 Continue before it sends its body.
+    pub expect_continue: bool,
+    /// How the body ends.
+    pub body: BodyLength,
+    /// Body bytes that follow at once and are already re-granted by a filter that held them.
+    pub held: u32,
+    /// Index of the site in the configuration of this generation.
+    pub site: u32,
+    /// Index of the listener.
+    pub listener: u16,
+    /// The client: the resolved one behind trusted proxies.
+    pub client: Endpoint,
+    /// The socket's peer.
+    pub peer: Endpoint,
+    /// TLS version as in the handshake (0x0303, 0x0304), 0 without TLS.
+    pub tls_version: u16,
+    /// TLS cipher suite, 0 without TLS.
+    pub tls_cipher: u16,
+    /// accept's number of the connection.
+    pub connection: u64,
+    /// Unique for each request of an edge; in logs and in the answer to a denial.
+    pub request: u64,
+    /// Method token, case kept.
+    pub method: &'a [u8],
+    /// Canonical host: lower case, no port, no trailing dot.
+    pub host: &'a [u8],
+    /// Port of the authority as the client wrote it, 0 where it wrote none.
+    pub host_port: u16,
+    /// Server name of the TLS handshake, empty without.
+    pub sni: &'a [u8],
+    /// Target in origin form (path and query), or `*`.
+    pub target: &'a [u8],
+    /// The one Upgrade token the client offers and the listener allows, lower case; empty without.
+    pub upgrade: &'a [u8],
+    /// The request line as received, without its end; for rules only.
+    pub line: &'a [u8],
+    /// All header fields as received, in order.
+    pub fields: Fields<'a>,
+}
+
+impl<'a> RequestHead<'a> {
+    /// Appends everything but the fields, which the caller writes right behind ([`crate::fields::FieldsWriter`]).
+    ///
+    /// # Errors
+    /// [`WireError::Field`] for a part longer than its length field.
+    pub fn encode_fixed(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
+        out.push(self.version as u8);
+        out.push(
+            if self.secure { FLAG_SECURE } else { 0 } | if self.expect_continue { FLAG_EXPECT_CONTINUE } else { 0 },
+        );
+        self.body.put(out);
+        out.extend_from_slice(&self.held.to_le_bytes());
+        out.extend_from_slice(&self.site.to_le_bytes());
+        out.extend_from_slice(&self.listener.to_le_bytes());
+        self.client.put(out);
+        self.peer.put(out);
+        out.extend_from_slice(&self.tls_version.to_le_bytes());
+        out.extend_from_slice(&self.tls_cipher.to_le_bytes());
+        out.extend_from_slice(&self.connection.to_le_bytes());
+        out.extend_from_slice(&self.request.to_le_bytes());
+        out.extend_from_slice(&self.host_port.to_le_bytes());
+        put_short(out, self.method, "method")?;
+        put_short(out, self.host, "host")?;
+        put_short(out, self.sni, "sni")?;
+        put_short(out, self.upgrade, "upgrade")?;
+        put_long(out, self.target, "target")?;
+        put_long(out, self.line, "request line")
+    }
+
+    /// Appends the whole head.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] for a part longer than its length field.
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
+        self.encode_fixed(out)?;
+        crate::fields::put(out, self.fields)
+    }
+
+    /// Reads a head, consuming exactly `body`.
+    ///
+    /// # Errors
+    /// [`WireError::Short`], [`WireError::Long`] or [`WireError::Field`].
+    pub fn decode(body: &'a [u8]) -> Result<Self, WireError> {
+        let mut c = Cursor::new(body);
+        let version = Version::from_byte(c.u8()?)?;
+        let flags = c.u8()?;
+        if flags & !FLAGS_ALL != 0 {
+            return Err(WireError::Field("request flags"));
+        }
+        let head = Self {
+            version,
+            secure: flags & FLAG_SECURE != 0,
+            expect_continue: flags & FLAG_EXPECT_CONTINUE != 0,
+            body: BodyLength::take(&mut c)?,
+            held: c.u32()?,
+            site: c.u32()?,
+            listener: c.u16()?,
+            client: Endpoint::take(&mut c)?,
+            peer: Endpoint::take(&mut c)?,
+            tls_version: c.u16()?,
+            tls_cipher: c.u16()?,
+            connection: c.u64()?,
+            request: c.u64()?,
+            host_port: c.u16()?,
+            method: c.short_bytes()?,
+            host: c.short_bytes()?,
+            sni: c.short_bytes()?,
+            upgrade: c.short_bytes()?,
+            target: c.long_bytes()?,
+            line: c.long_bytes()?,
+            fields: Fields::decode(&mut c)?,
+        };
+        c.end()?;
+        if head.method.is_empty() || head.target.is_empty() {
+            return Err(WireError::Field("request line"));
+        }
+        Ok(head)
+    }
+}
+
+/// Offset of the `held` field in an encoded head: version, flags, body kind and length before it.
+const HELD_AT: std::ops::Range<usize> = 11..15;
+
+/// Sets the `held` field of an encoded head in place: what a filter does when it releases a body it held.
+///
+/// # Errors
+/// [`WireError::Short`] where `head` is no encoded head.
+pub fn set_held(head: &mut [u8], held: u32) -> Result<(), WireError> {
+    head.get_mut(HELD_AT).ok_or(WireError::Short)?.copy_from_slice(&held.to_le_bytes());
+    Ok(())
+}
+
+/// Reads REQUEST_END: the trailers.
+///
+/// # Errors
+/// [`WireError::Short`], [`WireError::Long`] or [`WireError::Field`].
+pub fn decode_end(body: &[u8]) -> Result<Fields<'_>, WireError> {
+    let mut cursor = Cursor::new(body);
+    let trailers = Fields::decode(&mut cursor)?;
+    cursor.end()?;
+    Ok(trailers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Vec<u8> {
+        let mut fields = Vec::new();
+        crate::fields::put(&mut fields, [(&b"Host"[..], &b"a.example"[..]), (b"X", b""), (b"x", b"2")]).unwrap();
+        let fields = Fields::decode(&mut Cursor::new(&fields)).unwrap();
+        let head = RequestHead {
+            secure: true,
+            body: BodyLength::Exact(5),
+            site: 3,
+            client: Endpoint::from_socket("192.0.2.9:80".parse().unwrap()),
+            connection: 77,
+            method: b"POST",
+            host: b"a.example",
+            target: b"/x?y",
+            line: b"POST /x?y HTTP/1.1",
+            fields,
+            ..Default::default()
+        };
+        let mut out = Vec::new();
+        head.encode(&mut out).unwrap();
+        assert_eq!(RequestHead::decode(&out).unwrap(), head);
+        out
+    }
+
+    #[test]
+    fn a_head_cut_anywhere_is_refused() {
+        let whole = sample();
+        for cut in 0..whole.len() {
+            assert!(RequestHead::decode(&whole[..cut]).is_err(), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_head_with_a_byte_too_many_is_refused() {
+        let mut whole = sample();
+        whole.push(0);
+        assert_eq!(RequestHead::decode(&whole), Err(WireError::Long));
+    }
+
+    #[test]
+    fn a_flipped_bit_never_panics_and_decodes_to_the_same_bytes_or_not_at_all() {
+        let whole = sample();
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(head) = RequestHead::decode(&bytes) {
+                let mut again = Vec::new();
+                head.encode(&mut again).unwrap();
+                assert_eq!(again, bytes, "bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn held_is_set_in_place_and_nothing_else_changes() {
+        let mut whole = sample();
+        let before = whole.clone();
+        set_held(&mut whole, 0xdead_beef).unwrap();
+        assert_eq!(RequestHead::decode(&whole).unwrap().held, 0xdead_beef);
+        set_held(&mut whole, 0).unwrap();
+        assert_eq!(whole, before);
+    }
+
+    #[test]
+    fn duplicates_of_a_field_are_kept_in_order() {
+        let whole = sample();
+        let head = RequestHead::decode(&whole).unwrap();
+        assert_eq!(head.fields.all(b"X").collect::<Vec<_>>(), [&b""[..], b"2"]);
+    }
+}

@@ -1,0 +1,180 @@
+//! The response head and end, as they travel from dispatch to parse.
+
+use crate::{WireError, cursor::Cursor, fields::Fields, request::BodyLength};
+
+const FLAG_LEASE: u8 = 1;
+const FLAG_INTERIM: u8 = 2;
+const FLAG_UPGRADE: u8 = 4;
+const FLAG_CLOSE: u8 = 8;
+const FLAG_DENIED: u8 = 16;
+const FLAGS_ALL: u8 = FLAG_LEASE | FLAG_INTERIM | FLAG_UPGRADE | FLAG_CLOSE | FLAG_DENIED;
+
+/// Fixed bytes of a head before its fields.
+const FIXED_BYTES: usize = 30;
+
+/// No backend answered.
+pub const BACKEND_NONE: u32 = u32::MAX;
+
+/// What dispatch decided about a response. Slices are borrowed from the frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResponseHead<'a> {
+    /// Three digits, 100 to 599.
+    pub status: u16,
+    /// dispatch wants to write the body itself: parse answers with LEASE when everything before it is written.
+    pub lease: bool,
+    /// 1xx other than 101: another head follows.
+    pub interim: bool,
+    /// 101: after LEASE the connection belongs to dispatch until it ends.
+    pub upgrade: bool,
+    /// The connection ends after this response.
+    pub close: bool,
+    /// A filter denied the request: parse stops reading the body, lingers, closes.
+    pub denied: bool,
+    /// The body as the client is told of it; for answers to HEAD and for 304 the length is stated and no body follows.
+    pub body: BodyLength,
+    /// Index of the backend server that answered, or [`BACKEND_NONE`].
+    pub backend: u32,
+    /// Microseconds from the request's arrival at dispatch to the first byte of the backend's answer.
+    pub backend_us: u32,
+    /// The rule that denied, 0 without.
+    pub rule: u32,
+    /// Times the request was sent again to another server.
+    pub retries: u8,
+    /// Header fields to send; framing fields are never among them.
+    pub fields: Fields<'a>,
+}
+
+impl<'a> ResponseHead<'a> {
+    /// Appends everything but the fields, which the caller writes right behind ([`crate::fields::FieldsWriter`]).
+    pub fn encode_fixed(&self, out: &mut Vec<u8>) {
+        out.reserve(FIXED_BYTES);
+        out.extend_from_slice(&self.status.to_le_bytes());
+        let flags = [
+            (self.lease, FLAG_LEASE),
+            (self.interim, FLAG_INTERIM),
+            (self.upgrade, FLAG_UPGRADE),
+            (self.close, FLAG_CLOSE),
+            (self.denied, FLAG_DENIED),
+        ];
+        out.push(flags.iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag));
+        self.body.put(out);
+        out.extend_from_slice(&self.backend.to_le_bytes());
+        out.extend_from_slice(&self.backend_us.to_le_bytes());
+        out.extend_from_slice(&self.rule.to_le_bytes());
+        out.push(self.retries);
+    }
+
+    /// Appends the whole head.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] for fields that do not fit.
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
+        self.encode_fixed(out);
+        crate::fields::put(out, self.fields)
+    }
+
+    /// Reads a head, consuming exactly `body`.
+    ///
+    /// # Errors
+    /// [`WireError::Short`], [`WireError::Long`] or [`WireError::Field`].
+    pub fn decode(body: &'a [u8]) -> Result<Self, WireError> {
+        let mut c = Cursor::new(body);
+        let status = c.u16()?;
+        let flags = c.u8()?;
+        if flags & !FLAGS_ALL != 0 {
+            return Err(WireError::Field("response flags"));
+        }
+        let head = Self {
+            status,
+            lease: flags & FLAG_LEASE != 0,
+            interim: flags & FLAG_INTERIM != 0,
+            upgrade: flags & FLAG_UPGRADE != 0,
+            close: flags & FLAG_CLOSE != 0,
+            denied: flags & FLAG_DENIED != 0,
+            body: BodyLength::take(&mut c)?,
+            backend: c.u32()?,
+            backend_us: c.u32()?,
+            rule: c.u32()?,
+            retries: c.u8()?,
+            fields: Fields::decode(&mut c)?,
+        };
+        c.end()?;
+        head.consistent()
+    }
+
+    /// The statuses and flags that may stand together.
+    fn consistent(self) -> Result<Self, WireError> {
+        let right = match self.status {
+            101 => self.upgrade && !self.interim,
+            100..=199 => self.interim && !self.upgrade && !self.lease,
+            200..=599 => !self.interim && !self.upgrade,
+            _ => false,
+        };
+        if right { Ok(self) } else { Err(WireError::Field("status")) }
+    }
+}
+
+/// RESPONSE_END: what dispatch wrote under a lease, and the trailers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResponseEnd<'a> {
+    /// Body bytes written straight to the client; 0 without a lease.
+    pub leased_bytes: u64,
+    /// Trailer fields.
+    pub trailers: Fields<'a>,
+}
+
+impl<'a> ResponseEnd<'a> {
+    /// Appends the body of the frame.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] for trailers that do not fit.
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
+        out.extend_from_slice(&self.leased_bytes.to_le_bytes());
+        crate::fields::put(out, self.trailers)
+    }
+
+    /// Reads the body of the frame, all of it.
+    ///
+    /// # Errors
+    /// [`WireError::Short`], [`WireError::Long`] or [`WireError::Field`].
+    pub fn decode(body: &'a [u8]) -> Result<Self, WireError> {
+        let mut c = Cursor::new(body);
+        let end = Self { leased_bytes: c.u64()?, trailers: Fields::decode(&mut c)? };
+        c.end()?;
+        Ok(end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_head_comes_back_as_it_went() {
+        let heads = [
+            ResponseHead { status: 200, lease: true, body: BodyLength::Exact(9), backend: 4, ..Default::default() },
+            ResponseHead { status: 100, interim: true, ..Default::default() },
+            ResponseHead { status: 101, upgrade: true, lease: true, ..Default::default() },
+            ResponseHead { status: 403, denied: true, close: true, rule: 942_100, ..Default::default() },
+        ];
+        for head in heads {
+            let mut out = Vec::new();
+            head.encode(&mut out).unwrap();
+            assert_eq!(ResponseHead::decode(&out), Ok(head));
+            for cut in 0..out.len() {
+                assert!(ResponseHead::decode(&out[..cut]).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_statuses_and_flags_that_contradict_each_other() {
+        for (status, interim, upgrade) in
+            [(99, false, false), (600, false, false), (200, true, false), (101, false, false), (103, false, false)]
+        {
+            let mut out = Vec::new();
+            ResponseHead { status, interim, upgrade, ..Default::default() }.encode(&mut out).unwrap();
+            assert_eq!(ResponseHead::decode(&out), Err(WireError::Field("status")), "{status}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! start and its children: messages of exactly 16 bytes, `u8 kind | u8 a | u16 b | u32 c | u64 d`, at most one descriptor.
+//!
+//! start parses nothing else that a child sends.
+
+use crate::{WireError, cursor::Cursor};
+
+/// Bytes of every message.
+pub const MESSAGE_BYTES: usize = 16;
+
+/// Which pipe of a process the logger is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Stream {
+    /// Descriptor 2: events for people.
+    Log = 0,
+    /// One JSON line a request.
+    Access = 1,
+    /// One JSON line a transaction that matched rules.
+    Audit = 2,
+}
+
+/// From start to a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToChild {
+    /// Finish what is under way, take nothing new, then exit 0.
+    Drain,
+    /// accept: a lane is ready; its channel comes along. `connections_max` bounds what it is given.
+    LaneAdd {
+        /// Number of the lane, unique over the edge's life.
+        lane: u32,
+        /// How many connections it may hold.
+        connections_max: u32,
+        /// It lived before this accept did: ask it to LIST.
+        known: bool,
+    },
+    /// accept: no new connection to this lane; what it returns goes to others.
+    LaneDrain {
+        /// Number of the lane.
+        lane: u32,
+    },
+    /// accept: a listening socket comes along.
+    Listen {
+        /// Its index in the configuration.
+        listener: u16,
+        /// Listeners of older generations are closed when a new one arrives.
+        generation: u32,
+    },
+    /// accept: an address list comes along as a sealed memfd.
+    Addresses {
+        /// Index of the listener it is for, `u16::MAX` for all.
+        listener: u16,
+        /// Which build of the lists this is.
+        generation: u32,
+    },
+    /// accept: a process died while it worked on this connection.
+    Penalise {
+        /// accept's own number of the connection.
+        connection: u64,
+    },
+    /// log: the reading end of a process's pipe comes along.
+    PipeAdd {
+        /// Which of its pipes.
+        stream: Stream,
+        /// Index into [`crate::launch::Program::ALL`].
+        program: u8,
+        /// Its lane, `u32::MAX` for programs without one.
+        lane: u32,
+        /// Its process id, for the prefix.
+        pid: u32,
+    },
+    /// status: the page of a process comes along, read-only.
+    PageAdd {
+        /// Index into [`crate::launch::Program::ALL`].
+        program: u8,
+        /// Its lane, `u32::MAX` for programs without one.
+        lane: u32,
+        /// Its process id.
+        pid: u32,
+    },
+    /// status: the process is gone.
+    PageDrop {
+        /// Its process id.
+        pid: u32,
+    },
+}
+
+/// From a child to start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToStart {
+    /// Locked down and serving.
+    Ready,
+    /// Nothing is under way any more; exit 0 follows.
+    Drained,
+    /// A template or the nursery has started a process, or could not.
+    Started {
+        /// Token of the launch.
+        token: u32,
+        /// Process id, 0 where it failed.
+        pid: u32,
+        /// errno of the failure, 0 without.
+        errno: u16,
+    },
+}
+
+/// The 16 bytes of one message before they mean anything.
+#[derive(Clone, Copy, Default)]
+struct Raw {
+    kind: u8,
+    a: u8,
+    b: u16,
+    c: u32,
+    d: u64,
+}
+
+impl Raw {
+    fn encode(self) -> [u8; MESSAGE_BYTES] {
+        let mut out = [0; MESSAGE_BYTES];
+        let parts: [&[u8]; 5] =
+            [&[self.kind], &[self.a], &self.b.to_le_bytes(), &self.c.to_le_bytes(), &self.d.to_le_bytes()];
+        let mut at = 0usize;
+        for part in parts {
+            let end = at.saturating_add(part.len());
+            if let Some(place) = out.get_mut(at..end) {
+                place.copy_from_slice(part);
+            }
+            at = end;
+        }
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut c = Cursor::new(bytes);
+        let raw = Self { kind: c.u8()?, a: c.u8()?, b: c.u16()?, c: c.u32()?, d: c.u64()? };
+        c.end()?;
+        Ok(raw)
+    }
+}
+
+const fn narrow(value: u64) -> Result<u32, WireError> {
+    if value > u32::MAX as u64 { Err(WireError::Field("pid")) } else { Ok(value as u32) }
+}
+
+impl ToChild {
+    /// Whether a descriptor comes along.
+    #[must_use]
+    pub const fn brings_fd(&self) -> bool {
+        matches!(
+            self,
+            Self::LaneAdd { .. }
+                | Self::Listen { .. }
+                | Self::Addresses { .. }
+                | Self::PipeAdd { .. }
+                | Self::PageAdd { .. }
+        )
+    }
+
+    /// The bytes on the wire.
+    #[must_use]
+    pub fn encode(&self) -> [u8; MESSAGE_BYTES] {
+        match *self {
+            Self::Drain => Raw { kind: 1, ..Raw::default() },
+            Self::LaneAdd { lane, connections_max, known } => {
+                Raw { kind: 2, a: u8::from(known), b: 0, c: lane, d: u64::from(connections_max) }
+            }
+            Self::LaneDrain { lane } => Raw { kind: 3, c: lane, ..Raw::default() },
+            Self::Listen { listener, generation } => Raw { kind: 4, b: listener, c: generation, ..Raw::default() },
+            Self::Addresses { listener, generation } => Raw { kind: 5, b: listener, c: generation, ..Raw::default() },
+            Self::Penalise { connection } => Raw { kind: 6, d: connection, ..Raw::default() },
+            Self::PipeAdd { stream, program, lane, pid } => {
+                Raw { kind: 7, a: stream as u8, b: u16::from(program), c: lane, d: u64::from(pid) }
+            }
+            Self::PageAdd { program, lane, pid } => Raw { kind: 8, a: program, b: 0, c: lane, d: u64::from(pid) },
+            Self::PageDrop { pid } => Raw { kind: 9, d: u64::from(pid), ..Raw::default() },
+        }
+        .encode()
+    }
+
+    /// Reads a message that came with `fds` descriptors.
+    ///
+    /// # Errors
+    /// [`WireError::Kind`] for an unknown one, [`WireError::Field`] where the descriptor count is wrong.
+    pub fn decode(bytes: &[u8], fds: usize) -> Result<Self, WireError> {
+        let raw = Raw::decode(bytes)?;
+        let message = match raw.kind {
+            1 => Self::Drain,
+            2 => Self::LaneAdd { lane: raw.c, connections_max: narrow(raw.d)?, known: raw.a == 1 },
+            3 => Self::LaneDrain { lane: raw.c },
+            4 => Self::Listen { listener: raw.b, generation: raw.c },
+            5 => Self::Addresses { listener: raw.b, generation: raw.c },
+            6 => Self::Penalise { connection: raw.d },
+            7 => Self::PipeAdd {
+                stream: match raw.a {
+                    0 => Stream::Log,
+                    1 => Stream::Access,
+                    2 => Stream::Audit,
+                    _ => return Err(WireError::Field("stream")),
+                },
+                program: u8::try_from(raw.b).map_err(|_| WireError::Field("program"))?,
+                lane: raw.c,
+                pid: narrow(raw.d)?,
+            },
+            8 => Self::PageAdd { program: raw.a, lane: raw.c, pid: narrow(raw.d)? },
+            9 => Self::PageDrop { pid: narrow(raw.d)? },
+            kind => return Err(WireError::Kind(kind)),
+        };
+        if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
+    }
+}
+
+impl ToStart {
+    /// The bytes on the wire.
+    #[must_use]
+    pub fn encode(&self) -> [u8; MESSAGE_BYTES] {
+        match *self {
+            Self::Ready => Raw { kind: 64, ..Raw::default() },
+            Self::Drained => Raw { kind: 65, ..Raw::default() },
+            Self::Started { token, pid, errno } => Raw { kind: 66, a: 0, b: errno, c: token, d: u64::from(pid) },
+        }
+        .encode()
+    }
+
+    /// Reads a message; children never send descriptors here.
+    ///
+    /// # Errors
+    /// [`WireError::Kind`] for an unknown one, layout errors as everywhere.
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let raw = Raw::decode(bytes)?;
+        match raw.kind {
+            64 => Ok(Self::Ready),
+            65 => Ok(Self::Drained),
+            66 => Ok(Self::Started { token: raw.c, pid: narrow(raw.d)?, errno: raw.b }),
+            kind => Err(WireError::Kind(kind)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_comes_back_and_says_whether_a_descriptor_comes_along() {
+        let all = [
+            ToChild::Drain,
+            ToChild::LaneAdd { lane: 70_000, connections_max: 9, known: true },
+            ToChild::LaneDrain { lane: 3 },
+            ToChild::Listen { listener: 2, generation: 8 },
+            ToChild::Addresses { listener: u16::MAX, generation: 8 },
+            ToChild::Penalise { connection: u64::MAX },
+            ToChild::PipeAdd { stream: Stream::Audit, program: 3, lane: u32::MAX, pid: 77 },
+            ToChild::PageAdd { program: 3, lane: 1, pid: 77 },
+            ToChild::PageDrop { pid: 77 },
+        ];
+        for message in all {
+            let fds = usize::from(message.brings_fd());
+            assert_eq!(ToChild::decode(&message.encode(), fds), Ok(message));
+            assert!(ToChild::decode(&message.encode(), 1 - fds).is_err());
+            assert!(ToChild::decode(&message.encode()[..15], fds).is_err());
+        }
+        for message in [ToStart::Ready, ToStart::Drained, ToStart::Started { token: 1, pid: 2, errno: 3 }] {
+            assert_eq!(ToStart::decode(&message.encode()), Ok(message));
+        }
+    }
+}
