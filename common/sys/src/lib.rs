@@ -1,0 +1,15 @@
+//! The only crate of the suite with `unsafe` in it.
+//!
+//! Everything here is safe from the outside. What rustix or nix already offer safely is used where it is needed and not
+//! wrapped here; this crate holds what neither has (inherited descriptors, shared pages, fork, `close_range`,
+//! `_exit`) and the few helpers that stand directly on those.
+
+pub mod blob;
+pub mod fd;
+pub mod memfd;
+pub mod page;
+pub mod panic;
+pub mod process;
+pub mod signal;
+
+pub use panic::panic_hook;

@@ -1,0 +1,42 @@
+//! Anonymous memory files: sealed blobs to hand a configuration over, and pages to count in.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
+use rustix::io::Errno;
+
+/// The seals of a blob: nobody can change its bytes, its length or the seals themselves.
+pub const BLOB_SEALS: SealFlags =
+    SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::SEAL);
+
+/// The seals of a page: its length is fixed, so that a mapping of it can never fault; its bytes change.
+pub const PAGE_SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
+
+/// A memfd named `name` (for /proc only) that holds `bytes` for ever (close-on-exec, positioned anywhere).
+pub fn sealed(name: &str, bytes: &[u8]) -> Result<OwnedFd, Errno> {
+    let fd = create(name)?;
+    let mut file = File::from(fd);
+    file.write_all(bytes).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    let fd = OwnedFd::from(file);
+    fcntl_add_seals(&fd, BLOB_SEALS)?;
+    Ok(fd)
+}
+
+/// A memfd of `len` zero bytes that can be written but neither grown nor shrunk.
+pub fn page(name: &str, len: u64) -> Result<OwnedFd, Errno> {
+    let fd = create(name)?;
+    ftruncate(&fd, len)?;
+    fcntl_add_seals(&fd, PAGE_SEALS)?;
+    Ok(fd)
+}
+
+/// MFD_NOEXEC_SEAL (Linux 6.3) also forbids ever making the file executable; older kernels refuse the flag.
+fn create(name: &str) -> Result<OwnedFd, Errno> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    match memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
+        Err(Errno::INVAL) => memfd_create(name, flags),
+        other => other,
+    }
+}

@@ -1,0 +1,105 @@
+//! Counter pages: a memfd mapped shared, one writer, any number of readers.
+
+use std::ffi::c_void;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{SealFlags, fcntl_get_seals, fstat};
+use rustix::io::Errno;
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+/// Largest page anybody maps: 1 MiB holds 131,072 counters; more is a mistake or an attack on the reader's memory.
+pub const PAGE_BYTES_MAX: usize = 1 << 20;
+
+const WORD_BYTES: usize = size_of::<AtomicU64>();
+
+/// The writer's side: a slice of counters that other processes read. Lives as long as the value, which is normally as
+/// long as the process.
+#[derive(Debug)]
+pub struct Page(Mapping);
+
+/// A reader's side. Trusts nothing: the writer may put any value anywhere at any time, but the mapping cannot fault,
+/// because the memfd is sealed against shrinking.
+#[derive(Debug)]
+pub struct PageReader(Mapping);
+
+impl Page {
+    /// Maps the whole memfd for reading and writing. `EINVAL` if it is not sealed against shrinking or its length is not
+    /// 8 bytes to [`PAGE_BYTES_MAX`].
+    pub fn map(fd: impl AsFd) -> Result<Page, Errno> {
+        Mapping::new(fd.as_fd(), ProtFlags::READ | ProtFlags::WRITE).map(Page)
+    }
+
+    /// All counters.
+    pub fn words(&self) -> &[AtomicU64] {
+        // SAFETY: the mapping holds `words` aligned u64 (mmap aligns to a page), lives as long as self, is readable and
+        // writable, cannot shrink (sealed), and is only ever accessed by atomics in this process; AtomicU64 is valid
+        // for every bit pattern another process may store.
+        unsafe { std::slice::from_raw_parts(self.0.start.as_ptr(), self.0.words) }
+    }
+}
+
+impl PageReader {
+    /// Maps the whole memfd for reading only; same conditions as [`Page::map`].
+    pub fn map(fd: impl AsFd) -> Result<PageReader, Errno> {
+        Mapping::new(fd.as_fd(), ProtFlags::READ).map(PageReader)
+    }
+
+    /// Number of counters.
+    pub fn len(&self) -> usize {
+        self.0.words
+    }
+
+    /// Never true: a page has at least one counter.
+    pub fn is_empty(&self) -> bool {
+        self.0.words == 0
+    }
+
+    /// The counter at `index` (0 if there is none: an absent counter has counted nothing).
+    pub fn get(&self, index: usize) -> u64 {
+        if index >= self.0.words {
+            return 0;
+        }
+        // SAFETY: index is inside the mapping, which is aligned, readable and lives as long as self; a relaxed load of
+        // 8 bytes is a plain load on x86_64 and aarch64 and so does not need the page to be writable.
+        unsafe { self.0.start.add(index).as_ref() }.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug)]
+struct Mapping {
+    start: NonNull<AtomicU64>,
+    words: usize,
+}
+
+// SAFETY: the memory is shared between processes anyhow and only accessed through atomics; the pointer is not tied to
+// the thread that made it.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; no method of Mapping changes anything but through atomics.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    fn new(fd: BorrowedFd<'_>, prot: ProtFlags) -> Result<Mapping, Errno> {
+        if !fcntl_get_seals(fd)?.contains(SealFlags::SHRINK) {
+            return Err(Errno::INVAL);
+        }
+        let bytes = usize::try_from(fstat(fd)?.st_size).map_err(|_| Errno::INVAL)?;
+        if !(WORD_BYTES..=PAGE_BYTES_MAX).contains(&bytes) {
+            return Err(Errno::INVAL);
+        }
+        // SAFETY: a new mapping at an address of the kernel's choice overlaps nothing that exists.
+        let start = unsafe { mmap(std::ptr::null_mut(), bytes, prot, MapFlags::SHARED, fd, 0)? };
+        let start = NonNull::new(start.cast()).ok_or(Errno::NOMEM)?;
+        Ok(Mapping { start, words: bytes / WORD_BYTES })
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        let bytes = self.words.saturating_mul(WORD_BYTES);
+        // SAFETY: start and length are those of a mapping this value made (munmap rounds up to the page as mmap did),
+        // and no reference into it outlives self. A failure would leave it mapped, which is harmless.
+        let _ = unsafe { munmap(self.start.as_ptr().cast::<c_void>(), bytes) };
+    }
+}

@@ -1,0 +1,100 @@
+//! Making, replacing and ending processes.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::BorrowedFd;
+
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+/// Which side of a fork this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fork {
+    /// The process that was there before, with the new process's id.
+    Parent(Pid),
+    /// The new process.
+    Child,
+}
+
+/// fork(2) by libc, which keeps its own locks usable in the child. With other threads running the child may find any
+/// other lock held for ever, so programs of the suite call this while they have one thread.
+pub fn fork() -> Result<Fork, Errno> {
+    // SAFETY: libc's fork takes no pointers; memory in the child is a copy, and libc's allocator locks are reset by it.
+    let pid = unsafe { libc::fork() };
+    side(libc::c_long::from(pid))
+}
+
+/// clone(2) with `CLONE_PARENT | SIGCHLD`: the new process is a sibling, a child of this process's parent, which reaps
+/// it. `EBUSY` if this process ever had a second thread: libc's locks are not prepared for this way of forking.
+pub fn clone_parent() -> Result<Fork, Errno> {
+    if !is_single_threaded() {
+        return Err(Errno::BUSY);
+    }
+    let flags = libc::c_long::from(libc::CLONE_PARENT | libc::SIGCHLD);
+    // SAFETY: no CLONE_VM and a null stack, so the child runs on a copy of this stack as after fork; the other
+    // arguments are null and unused without their flags; with one thread no lock can be held by somebody else. (All
+    // trailing arguments are zero, so the differing order on x86_64 and aarch64 does not matter.)
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0_usize, 0_usize, 0_usize, 0_usize) };
+    side(pid)
+}
+
+/// Replaces this process by the program behind `program` (an O_PATH descriptor is enough). Returns only on failure.
+pub fn execveat(program: BorrowedFd<'_>, argv: &[CString], envp: &[CString]) -> Errno {
+    let flags = nix::fcntl::AtFlags::AT_EMPTY_PATH;
+    match nix::unistd::execveat(program, c"", argv, envp, flags) {
+        Err(errno) => Errno::from_raw_os_error(errno as i32),
+        Ok(never) => match never {},
+    }
+}
+
+/// [`execveat`] for borrowed strings.
+pub fn execveat_str(program: BorrowedFd<'_>, argv: &[&CStr], envp: &[&CStr]) -> Errno {
+    let flags = nix::fcntl::AtFlags::AT_EMPTY_PATH;
+    match nix::unistd::execveat(program, c"", argv, envp, flags) {
+        Err(errno) => Errno::from_raw_os_error(errno as i32),
+        Ok(never) => match never {},
+    }
+}
+
+/// A descriptor for a process that is still a child of this one (close-on-exec, readable once it has ended).
+pub fn pidfd_open(pid: Pid) -> Result<std::os::fd::OwnedFd, Errno> {
+    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
+}
+
+/// Pins `pid` (or this process) to one core, counted from 0.
+pub fn pin(pid: Option<Pid>, core: usize) -> Result<(), Errno> {
+    if core >= rustix::thread::CpuSet::MAX_CPU {
+        return Err(Errno::INVAL);
+    }
+    let mut set = rustix::thread::CpuSet::new();
+    set.set(core);
+    rustix::thread::sched_setaffinity(pid, &set)
+}
+
+/// Leaves at once: no destructors, no flush, no exit handlers. One system call.
+pub fn exit_now(status: i32) -> ! {
+    // SAFETY: _exit takes an integer and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// Whether this process has never had a second thread, as libc knows.
+pub fn is_single_threaded() -> bool {
+    unsafe extern "C" {
+        static __libc_single_threaded: libc::c_char;
+    }
+    // SAFETY: glibc (2.32 and later) defines this byte; only glibc's thread functions write it, before a second thread
+    // can run.
+    let flag = unsafe { std::ptr::addr_of!(__libc_single_threaded).read_volatile() };
+    flag != 0
+}
+
+pub(crate) fn last_errno() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}
+
+fn side(answer: libc::c_long) -> Result<Fork, Errno> {
+    if answer < 0 {
+        return Err(last_errno());
+    }
+    let pid = i32::try_from(answer).map_err(|_| Errno::OVERFLOW)?;
+    Ok(Pid::from_raw(pid).map_or(Fork::Child, Fork::Parent))
+}

@@ -1,0 +1,114 @@
+//! Inherited descriptors, blobs and pages.
+
+use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
+use std::sync::atomic::Ordering;
+
+use fosse_sys::blob::{self, BlobError};
+use fosse_sys::fd::{self, Kind};
+use fosse_sys::memfd;
+use fosse_sys::page::{PAGE_BYTES_MAX, Page, PageReader};
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket, socketpair};
+
+/// A number as if it had come through exec: no owner in this process, not close-on-exec.
+fn as_inherited(fd: OwnedFd, at_least: i32) -> i32 {
+    let high = fcntl_dupfd_cloexec(&fd, at_least).unwrap();
+    fcntl_setfd(&high, FdFlags::empty()).unwrap();
+    high.into_raw_fd()
+}
+
+#[test]
+fn takes_an_inherited_number_once() {
+    let number = as_inherited(memfd::page("t", 4096).unwrap(), 300);
+    assert!(fd::is_inherited(number));
+    let taken = fd::take(number).unwrap();
+    assert_eq!(taken.as_raw_fd(), number);
+    assert!(rustix::io::fcntl_getfd(&taken).unwrap().contains(FdFlags::CLOEXEC));
+    assert!(fd::take(number).is_none());
+}
+
+#[test]
+fn does_not_take_what_this_process_opened() {
+    let own = fcntl_dupfd_cloexec(memfd::page("t", 4096).unwrap(), 400).unwrap();
+    assert!(fd::take(own.as_raw_fd()).is_none());
+}
+
+#[test]
+fn does_not_take_numbers_that_are_closed_or_out_of_range() {
+    for number in [-1, i32::MIN, 999, 1024, i32::MAX] {
+        assert!(fd::take(number).is_none(), "{number}");
+    }
+}
+
+#[test]
+fn names_what_a_descriptor_is() {
+    let pair = |kind| socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap().0;
+    let inet = |kind| socket(AddressFamily::INET, kind, None).unwrap();
+    let (reader, _writer) = rustix::pipe::pipe().unwrap();
+    let event = rustix::event::eventfd(0, rustix::event::EventfdFlags::CLOEXEC).unwrap();
+    let listener: OwnedFd = std::net::TcpListener::bind("127.0.0.1:0").unwrap().into();
+    let file: OwnedFd = std::fs::File::open("/proc/version").unwrap().into();
+    let cases = [
+        (pair(SocketType::STREAM), Kind::UnixStream),
+        (pair(SocketType::SEQPACKET), Kind::UnixSeqpacket),
+        (pair(SocketType::DGRAM), Kind::UnixDatagram),
+        (inet(SocketType::STREAM), Kind::InetStream),
+        (inet(SocketType::DGRAM), Kind::InetDatagram),
+        (listener, Kind::InetListener),
+        (reader, Kind::Pipe),
+        (memfd::sealed("t", b"x").unwrap(), Kind::Memfd),
+        (std::fs::File::open("/").unwrap().into(), Kind::Directory),
+        (std::fs::File::open("/dev/null").unwrap().into(), Kind::Device),
+        (file, Kind::File),
+        (event, Kind::Anonymous),
+    ];
+    for (descriptor, expected) in cases {
+        assert_eq!(fd::kind(descriptor.as_fd()).unwrap(), expected);
+    }
+}
+
+#[test]
+fn reads_a_sealed_blob_whole() {
+    for len in [0, 1, 4095, 4096, 100_000] {
+        let bytes: Vec<u8> = (0..len).map(|i: u32| i.to_le_bytes()[0]).collect();
+        assert_eq!(blob::read(memfd::sealed("t", &bytes).unwrap(), 100_000).unwrap(), bytes);
+    }
+}
+
+#[test]
+fn refuses_a_blob_that_is_too_long_or_not_sealed() {
+    assert_eq!(blob::read(memfd::sealed("t", b"four").unwrap(), 3), Err(BlobError::TooLong(4, 3)));
+    assert_eq!(blob::read(memfd::page("t", 4).unwrap(), 9), Err(BlobError::NotSealed));
+    let file = std::fs::File::open("/proc/version").unwrap();
+    assert_eq!(blob::read(file.into(), 9999), Err(BlobError::NotSealed));
+}
+
+#[test]
+fn what_is_sealed_cannot_be_changed() {
+    let blob = memfd::sealed("t", b"four").unwrap();
+    assert!(rustix::io::pwrite(&blob, b"x", 0).is_err());
+    assert!(rustix::fs::ftruncate(&blob, 0).is_err());
+    let page = memfd::page("t", 4096).unwrap();
+    assert!(rustix::fs::ftruncate(&page, 0).is_err());
+    assert!(rustix::fs::ftruncate(&page, 8192).is_err());
+}
+
+#[test]
+fn a_reader_sees_what_the_writer_counts() {
+    let memory = memfd::page("t", 4096).unwrap();
+    let reader = PageReader::map(&memory).unwrap();
+    let page = Page::map(&memory).unwrap();
+    assert_eq!((page.words().len(), reader.len()), (512, 512));
+    page.words()[511].store(7, Ordering::Relaxed);
+    assert_eq!((reader.get(511), reader.get(0), reader.get(512), reader.get(usize::MAX)), (7, 0, 0, 0));
+}
+
+#[test]
+fn maps_only_sealed_pages_of_a_sane_size() {
+    let unsealed = rustix::fs::memfd_create("t", rustix::fs::MemfdFlags::CLOEXEC).unwrap();
+    rustix::fs::ftruncate(&unsealed, 4096).unwrap();
+    assert!(Page::map(&unsealed).is_err());
+    assert!(Page::map(memfd::page("t", 7).unwrap()).is_err());
+    assert!(Page::map(memfd::page("t", PAGE_BYTES_MAX as u64 + 8).unwrap()).is_err());
+    assert!(PageReader::map(memfd::page("t", 0).unwrap()).is_err());
+}
