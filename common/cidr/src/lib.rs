@@ -1,0 +1,37 @@
+//! fosse-cidr: address lists of up to a million entries as one flat byte image that is searched where it lies.
+//!
+//! A [`Builder`] takes addresses and CIDR prefixes, each to be allowed or denied, and writes an image; a [`List`] opens
+//! an image (a sealed memfd, mapped or read) and judges addresses. The most specific entry wins; where the very same
+//! prefix is both allowed and denied, allowed wins, because an exception is written by hand and the list it is an
+//! exception from usually is not. An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) is judged as IPv4.
+//!
+//! Text form: one address or prefix a line, blanks around it, `#` opens a comment. Errors name line and column.
+
+mod builder;
+pub mod fuzz;
+mod image;
+mod prefix;
+mod ranges;
+mod tags;
+mod text;
+mod tree;
+
+pub use builder::{Builder, Full, compile};
+pub use image::{BadImage, List};
+pub use prefix::{Flaw, Prefix};
+pub use text::TextError;
+
+/// Entries one image takes for each word: the largest public block lists hold some 600,000, and the worst million
+/// (random IPv6 host addresses) still makes an image of 32 MiB.
+pub const ENTRY_COUNT_MAX: usize = 1_000_000;
+
+/// What a list says of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// No entry covers it.
+    Unlisted,
+    /// The most specific entry allows it.
+    Allowed,
+    /// The most specific entry denies it.
+    Denied,
+}

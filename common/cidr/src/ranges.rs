@@ -1,0 +1,66 @@
+//! From nested prefixes to disjoint ranges: a sorted row of boundaries, each with the tag that holds from there on.
+
+use crate::Verdict;
+
+/// From `start` up to the next boundary `verdict` holds. Before the first boundary nothing is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Boundary {
+    pub start: u128,
+    pub verdict: Verdict,
+}
+
+/// One prefix as its first and last address. IPv4 uses the low 32 bits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span {
+    pub first: u128,
+    pub last: u128,
+    pub verdict: Verdict,
+}
+
+/// At most two boundaries come from each span. Spans must be prefixes: two of them nest or are disjoint, so a stack of
+/// the open ones, widest at the bottom, knows at every point which is the most specific.
+pub(crate) fn flatten(mut spans: Vec<Span>, last_address: u128) -> Vec<Boundary> {
+    // Of equal spans the allowing one must come last, on top of the stack.
+    spans.sort_unstable_by_key(|span| (span.first, u128::MAX - span.last, span.verdict == Verdict::Allowed));
+    let mut row = Row { boundaries: Vec::new(), last_address };
+    let mut open: Vec<Span> = Vec::new();
+    for span in spans {
+        while let Some(inner) = open.pop_if(|inner| inner.last < span.first) {
+            row.close(inner, &open);
+        }
+        row.push(span.first, span.verdict);
+        open.push(span);
+    }
+    while let Some(inner) = open.pop() {
+        row.close(inner, &open);
+    }
+    row.merge()
+}
+
+struct Row {
+    boundaries: Vec<Boundary>,
+    last_address: u128,
+}
+
+impl Row {
+    /// After the end of `inner` its parent holds again; after the last address there is nothing to say.
+    fn close(&mut self, inner: Span, open: &[Span]) {
+        let after = open.last().map_or(Verdict::Unlisted, |outer| outer.verdict);
+        if inner.last < self.last_address {
+            self.push(inner.last.saturating_add(1), after);
+        }
+    }
+
+    /// A second word on the same address replaces the first.
+    fn push(&mut self, start: u128, verdict: Verdict) {
+        self.boundaries.pop_if(|boundary| boundary.start == start);
+        self.boundaries.push(Boundary { start, verdict });
+    }
+
+    /// A boundary that changes nothing is dropped.
+    fn merge(mut self) -> Vec<Boundary> {
+        let mut before = Verdict::Unlisted;
+        self.boundaries.retain(|boundary| std::mem::replace(&mut before, boundary.verdict) != boundary.verdict);
+        self.boundaries
+    }
+}
