@@ -1,0 +1,289 @@
+//! Chunked bodies (RFC 9112, section 7.1): a decoder that takes its input in any pieces, and the encoder's few bytes.
+
+use crate::class::is_extension_byte;
+use crate::fields::Fields;
+use crate::limits::{
+    CHUNK_EXTENSION_BYTES_MAX, CHUNK_EXTENSION_FREE_BYTES_MAX, CHUNK_SIZE_DIGITS_MAX, HeadLimits, TRAILER_BYTES_MAX,
+    TRAILERS_COUNT_MAX,
+};
+use crate::refusal::Refusal;
+use crate::scan::find_head_end;
+
+/// The last chunk without trailers.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
+/// What one step of the decoder found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece<'a> {
+    /// Body bytes, never empty.
+    Data(&'a [u8]),
+    /// All input is taken; give more.
+    More,
+    /// The body has ended, its trailers are checked. What was not consumed belongs to the next message.
+    End,
+}
+
+/// Where the decoder stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Size,
+    Extension,
+    SizeLineFeed,
+    Data,
+    DataReturn,
+    DataLineFeed,
+    Trailers,
+    End,
+}
+
+/// Decoder of one chunked body. Costs 64 bytes; allocates only for trailers.
+#[derive(Debug)]
+pub struct ChunkedDecoder {
+    state: State,
+    /// Of the size line: the size so far. In data: the bytes still to come.
+    size: u64,
+    digits: u8,
+    extension: usize,
+    extensions: u64,
+    body: u64,
+    trailers: Vec<u8>,
+}
+
+impl Default for ChunkedDecoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ChunkedDecoder {
+    /// A decoder at the first size line.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { state: State::Size, size: 0, digits: 0, extension: 0, extensions: 0, body: 0, trailers: Vec::new() }
+    }
+
+    /// Takes some of `input` and says what it found: bytes consumed, and the piece. Call again with what is left until
+    /// `More` or `End`. After an error or `End` call no more.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn next<'a>(&mut self, input: &'a [u8]) -> Result<(usize, Piece<'a>), Refusal> {
+        let mut rest = input;
+        loop {
+            if self.state == State::End {
+                return Ok((taken(input, rest), Piece::End));
+            }
+            if rest.is_empty() {
+                return Ok((input.len(), Piece::More));
+            }
+            match self.state {
+                State::Data => {
+                    let data = self.take_data(rest);
+                    let used = taken(input, rest).saturating_add(data.len());
+                    return Ok((used, Piece::Data(data)));
+                }
+                State::Trailers => rest = self.take_trailers(rest)?,
+                _ => rest = self.take_byte(rest)?,
+            }
+        }
+    }
+
+    /// Whether the body has ended.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        self.state == State::End
+    }
+
+    /// The bytes of body seen so far.
+    #[must_use]
+    pub fn body_bytes(&self) -> u64 {
+        self.body
+    }
+
+    /// The checked trailer fields, once the end was reached; none before.
+    #[must_use]
+    pub fn trailers(&self) -> Fields<'_> {
+        if self.state != State::End {
+            return Fields::default();
+        }
+        Fields::check(&self.trailers, &TRAILER_LIMITS, |_| Ok(())).unwrap_or_default()
+    }
+
+    /// As much of the current chunk as is there.
+    fn take_data<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
+        let here = usize::try_from(self.size).unwrap_or(usize::MAX).min(rest.len());
+        let data = rest.get(..here).unwrap_or_default();
+        let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        self.size = self.size.saturating_sub(length);
+        self.body = self.body.saturating_add(length);
+        if self.size == 0 {
+            self.state = State::DataReturn;
+        }
+        data
+    }
+
+    /// One byte of what is not data.
+    fn take_byte<'a>(&mut self, rest: &'a [u8]) -> Result<&'a [u8], Refusal> {
+        let Some((byte, after)) = rest.split_first() else { return Ok(rest) };
+        self.state = match self.state {
+            State::Size => self.in_size(*byte)?,
+            State::Extension => self.in_extension(*byte)?,
+            State::SizeLineFeed if *byte == b'\n' => self.begin_chunk(),
+            State::SizeLineFeed => return Err(Refusal::BadChunkEnd),
+            State::DataReturn if *byte == b'\r' => State::DataLineFeed,
+            State::DataLineFeed if *byte == b'\n' => State::Size,
+            _ => return Err(Refusal::BadChunkEnd),
+        };
+        Ok(after)
+    }
+
+    fn in_size(&mut self, byte: u8) -> Result<State, Refusal> {
+        if let Some(digit) = hex_digit(byte) {
+            if self.digits >= CHUNK_SIZE_DIGITS_MAX {
+                return Err(Refusal::BadChunkSize);
+            }
+            self.digits = self.digits.saturating_add(1);
+            self.size = (self.size << 4) | u64::from(digit);
+            return Ok(State::Size);
+        }
+        match byte {
+            _ if self.digits == 0 => Err(Refusal::BadChunkSize),
+            b'\r' => Ok(State::SizeLineFeed),
+            b';' => Ok(State::Extension),
+            b'\n' => Err(Refusal::BadChunkEnd),
+            _ => Err(Refusal::BadChunkSize),
+        }
+    }
+
+    /// Extensions are ignored, as RFC 9112, section 7.1.1, wants, but neither their bytes nor their amount is free.
+    fn in_extension(&mut self, byte: u8) -> Result<State, Refusal> {
+        if byte == b'\r' {
+            return Ok(State::SizeLineFeed);
+        }
+        self.extension = self.extension.saturating_add(1);
+        self.extensions = self.extensions.saturating_add(1);
+        let long = self.extension > CHUNK_EXTENSION_BYTES_MAX
+            || self.extensions > self.body.saturating_add(CHUNK_EXTENSION_FREE_BYTES_MAX);
+        if long || !is_extension_byte(byte) { Err(Refusal::BadChunkExtension) } else { Ok(State::Extension) }
+    }
+
+    fn begin_chunk(&mut self) -> State {
+        self.digits = 0;
+        self.extension = 0;
+        if self.size == 0 { State::Trailers } else { State::Data }
+    }
+
+    /// Gathers the trailer section up to its empty line, and checks it there. The usual section is the empty line alone.
+    fn take_trailers<'a>(&mut self, rest: &'a [u8]) -> Result<&'a [u8], Refusal> {
+        if self.trailers.is_empty()
+            && let [b'\r', b'\n', after @ ..] = rest
+        {
+            self.trailers.extend_from_slice(b"\r\n");
+            self.state = State::End;
+            return Ok(after);
+        }
+        let seen = self.trailers.len();
+        let room = TRAILER_BYTES_MAX.saturating_sub(seen);
+        let take = rest.get(..room.min(rest.len())).unwrap_or_default();
+        if take.is_empty() {
+            return Err(Refusal::TrailersTooLong);
+        }
+        self.trailers.extend_from_slice(take);
+        let Some(end) = section_end(&self.trailers, seen)? else {
+            return Ok(rest.get(take.len()..).unwrap_or_default());
+        };
+        self.trailers.truncate(end);
+        Fields::check(&self.trailers, &TRAILER_LIMITS, |_| Ok(()))?;
+        self.state = State::End;
+        Ok(rest.get(end.saturating_sub(seen)..).unwrap_or_default())
+    }
+}
+
+/// Limits of a trailer section.
+const TRAILER_LIMITS: HeadLimits = HeadLimits {
+    target_bytes: 0,
+    field_bytes: TRAILER_BYTES_MAX,
+    fields: TRAILERS_COUNT_MAX,
+    head_bytes: TRAILER_BYTES_MAX,
+};
+
+/// The length of a trailer section with its empty line, which may be all there is.
+fn section_end(section: &[u8], from: usize) -> Result<Option<usize>, Refusal> {
+    match section {
+        [b'\r'] => Ok(None),
+        [b'\r', b'\n', ..] => Ok(Some(2)),
+        _ => find_head_end(section, from)
+            .map_err(|why| if why == Refusal::NotHttp { Refusal::BadFieldName } else { why }),
+    }
+}
+
+fn taken(input: &[u8], rest: &[u8]) -> usize {
+    input.len().saturating_sub(rest.len())
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => byte.checked_sub(b'0'),
+        b'a'..=b'f' => byte.checked_sub(b'a').and_then(|digit| digit.checked_add(10)),
+        b'A'..=b'F' => byte.checked_sub(b'A').and_then(|digit| digit.checked_add(10)),
+        _ => None,
+    }
+}
+
+/// Whether a field may travel as a trailer: framing, routing, authentication and the like may not (RFC 9110, section 6.5.1).
+/// Those that may not are dropped, which that section allows; they are never merged into the head.
+#[must_use]
+pub fn trailer_allowed(name: &[u8]) -> bool {
+    const FORBIDDEN: [&str; 26] = [
+        "transfer-encoding",
+        "content-length",
+        "host",
+        "connection",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authorization",
+        "proxy-authenticate",
+        "authorization",
+        "www-authenticate",
+        "cookie",
+        "set-cookie",
+        "content-encoding",
+        "content-type",
+        "content-range",
+        "range",
+        "cache-control",
+        "location",
+        "forwarded",
+        "max-forwards",
+        "age",
+        "vary",
+    ];
+    let forwarding = name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"x-"));
+    !forwarding
+        && !name.contains(&b'_')
+        && !FORBIDDEN.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden.as_bytes()))
+}
+
+/// Appends the size line of a chunk; the data and CR LF follow. A chunk of length 0 would end the body: do not write one.
+pub fn write_chunk_start(out: &mut Vec<u8>, length: usize) {
+    let mut shift = usize::BITS.saturating_sub(length.leading_zeros()).div_ceil(4).max(1);
+    while shift > 0 {
+        shift = shift.saturating_sub(1);
+        let digit = (length >> shift.saturating_mul(4)) & 0xf;
+        out.push(b"0123456789abcdef".get(digit).copied().unwrap_or(b'0'));
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a whole chunk; nothing for no data.
+pub fn write_chunk(out: &mut Vec<u8>, data: &[u8]) {
+    if !data.is_empty() {
+        write_chunk_start(out, data.len());
+        out.extend_from_slice(data);
+        out.extend_from_slice(b"\r\n");
+    }
+}

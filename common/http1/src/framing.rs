@@ -1,0 +1,154 @@
+//! The fields that decide where a message ends, gathered line by line for requests and answers alike.
+
+use crate::class::{is_token, members};
+use crate::fields::Field;
+use crate::refusal::Refusal;
+
+/// The two versions served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// HTTP/1.0.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+}
+
+impl Version {
+    /// Reads `HTTP/1.0` and `HTTP/1.1`.
+    ///
+    /// # Errors
+    /// `VersionUnsupported` on other numbers, `BadVersion` on anything else. The name is case-sensitive.
+    pub fn parse(text: &[u8]) -> Result<Self, Refusal> {
+        match text {
+            b"HTTP/1.1" => Ok(Self::Http11),
+            b"HTTP/1.0" => Ok(Self::Http10),
+            [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(Refusal::VersionUnsupported),
+            _ => Err(Refusal::BadVersion),
+        }
+    }
+}
+
+/// How long a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyLength {
+    /// There is none: no Content-Length, no Transfer-Encoding.
+    None,
+    /// Exactly so many bytes; 0 means that Content-Length: 0 was sent.
+    Exact(u64),
+    /// Chunked.
+    Chunked,
+}
+
+impl BodyLength {
+    /// Whether no body byte follows the head.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        matches!(self, Self::None | Self::Exact(0))
+    }
+}
+
+/// What the framing and connection fields of one head said.
+#[derive(Debug, Default)]
+pub(crate) struct Framing<'a> {
+    length: Option<u64>,
+    chunked: bool,
+    pub close: bool,
+    pub keep_alive: bool,
+    pub switch: bool,
+    pub upgrade: Option<&'a [u8]>,
+    upgrades: usize,
+}
+
+impl<'a> Framing<'a> {
+    /// Takes one field; returns whether it was one of these.
+    pub fn see(&mut self, field: Field<'a>) -> Result<bool, Refusal> {
+        match field.name.len() {
+            7 if field.is("upgrade") => self.see_upgrade(field.value),
+            10 if field.is("connection") => self.see_connection(field.value)?,
+            14 if looks_like(field.name, b"content-length") => self.see_length(field)?,
+            17 if looks_like(field.name, b"transfer-encoding") => self.see_encoding(field)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The body length of a message of this version.
+    pub fn length(&self, version: Version) -> Result<BodyLength, Refusal> {
+        match (self.chunked, self.length) {
+            (true, Some(_)) => Err(Refusal::LengthAndEncoding),
+            (true, None) if version == Version::Http10 => Err(Refusal::EncodingInOldVersion),
+            (true, None) => Ok(BodyLength::Chunked),
+            (false, Some(length)) => Ok(BodyLength::Exact(length)),
+            (false, None) => Ok(BodyLength::None),
+        }
+    }
+
+    /// Whether the connection may serve another request after this message (RFC 9112, section 9.3).
+    pub fn persists(&self, version: Version) -> bool {
+        !self.close && (version == Version::Http11 || self.keep_alive)
+    }
+
+    /// The one protocol the sender would switch to, if it asked properly.
+    pub fn wanted_protocol(&self) -> Option<&'a [u8]> {
+        self.upgrade.filter(|protocol| self.switch && self.upgrades == 1 && is_token(protocol))
+    }
+
+    fn see_upgrade(&mut self, value: &'a [u8]) {
+        self.upgrades = self.upgrades.saturating_add(1);
+        self.upgrade = Some(value);
+    }
+
+    fn see_connection(&mut self, value: &[u8]) -> Result<(), Refusal> {
+        for member in members(value) {
+            if !is_token(member) {
+                return Err(Refusal::BadConnection);
+            }
+            self.close |= member.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= member.eq_ignore_ascii_case(b"keep-alive");
+            self.switch |= member.eq_ignore_ascii_case(b"upgrade");
+        }
+        Ok(())
+    }
+
+    fn see_length(&mut self, field: Field<'_>) -> Result<(), Refusal> {
+        if !field.is("content-length") {
+            return Err(Refusal::FramingLookalike);
+        }
+        if self.length.is_some() {
+            return Err(Refusal::ContentLengthRepeated);
+        }
+        self.length = Some(parse_length(field.value).ok_or(Refusal::BadContentLength)?);
+        Ok(())
+    }
+
+    fn see_encoding(&mut self, field: Field<'_>) -> Result<(), Refusal> {
+        if !field.is("transfer-encoding") {
+            return Err(Refusal::FramingLookalike);
+        }
+        if self.chunked {
+            return Err(Refusal::EncodingRepeated);
+        }
+        if !field.value.eq_ignore_ascii_case(b"chunked") {
+            return Err(Refusal::EncodingUnsupported);
+        }
+        self.chunked = true;
+        Ok(())
+    }
+}
+
+/// Equal but for case and for underscores in the place of hyphens: CGI and its heirs read the two as one name.
+fn looks_like(name: &[u8], framing: &[u8]) -> bool {
+    let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    name.iter().zip(framing).all(|(sent, known)| fold(*sent) == *known)
+}
+
+/// One to nineteen digits, nothing else (RFC 9110, section 8.6).
+fn parse_length(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 19 {
+        return None;
+    }
+    digits.iter().try_fold(0u64, |sum, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        sum.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}

@@ -1,0 +1,85 @@
+//! Entry points for a fuzzing driver: each drives a decoder with any bytes and asserts what must hold.
+
+use crate::chunked::{ChunkedDecoder, Piece};
+use crate::limits::HeadLimits;
+use crate::request::RequestHead;
+use crate::response::ResponseHead;
+use crate::scan::find_head_end;
+use crate::write::HeadWriter;
+
+/// A head that is taken can be written again, and is then taken as the same.
+///
+/// # Panics
+/// On a broken promise.
+pub fn request(data: &[u8]) {
+    let _ = find_head_end(data, 0);
+    let Ok(head) = RequestHead::parse(data, &HeadLimits::DEFAULT) else { return };
+    assert_eq!(find_head_end(data, 0), Ok(Some(data.len())), "the scanner cuts where the parser does");
+    let mut out = Vec::new();
+    let mut writer = HeadWriter::request(&mut out, head.method, head.target).expect("a taken line can be written");
+    for field in &head.fields {
+        writer.field(field.name, field.value).expect("a taken field can be written");
+    }
+    writer.finish();
+    let limits = HeadLimits { head_bytes: usize::MAX, field_bytes: usize::MAX, ..HeadLimits::DEFAULT };
+    if head.version == crate::framing::Version::Http11 {
+        let again = RequestHead::parse(&out, &limits).expect("a written head is taken");
+        assert_eq!((again.method, again.target, again.host), (head.method, head.target, head.host));
+        assert_eq!((again.body, again.keep_alive, again.upgrade), (head.body, head.keep_alive, head.upgrade));
+        assert!(again.fields.iter().eq(head.fields.iter()));
+    }
+}
+
+/// An answer head that is taken can be written again, and is then taken as the same.
+///
+/// # Panics
+/// On a broken promise.
+pub fn response(data: &[u8]) {
+    let (to_head, data) = data.split_first().map_or((false, data), |(first, rest)| (first & 1 == 1, rest));
+    let Ok(head) = ResponseHead::parse(data, to_head, &HeadLimits::DEFAULT) else { return };
+    let mut out = Vec::new();
+    let mut writer = HeadWriter::response(&mut out, head.status, head.reason).expect("a taken line can be written");
+    for field in &head.fields {
+        writer.field(field.name, field.value).expect("a taken field can be written");
+    }
+    writer.finish();
+    let limits = HeadLimits { head_bytes: usize::MAX, field_bytes: usize::MAX, ..HeadLimits::DEFAULT };
+    if head.version == crate::framing::Version::Http11 {
+        let again = ResponseHead::parse(&out, to_head, &limits).expect("a written head is taken");
+        assert_eq!((again.status, again.body, again.upgrade), (head.status, head.body, head.upgrade));
+    }
+}
+
+/// A chunked body gives the same bytes and the same end however it is cut.
+///
+/// # Panics
+/// On a broken promise.
+pub fn chunked(data: &[u8]) {
+    let step = data.first().map_or(1, |first| usize::from(*first).max(1));
+    let data = data.get(1..).unwrap_or_default();
+    let whole = decode(data, data.len().max(1));
+    let pieces = decode(data, step);
+    assert_eq!(whole, pieces, "cut every {step} bytes");
+}
+
+/// Body, bytes consumed and whether it ended; `None` when it was refused.
+fn decode(data: &[u8], step: usize) -> Option<(Vec<u8>, usize, bool)> {
+    let mut decoder = ChunkedDecoder::new();
+    let mut body = Vec::new();
+    let mut consumed = 0usize;
+    for part in data.chunks(step) {
+        let mut rest = part;
+        loop {
+            let (used, piece) = decoder.next(rest).ok()?;
+            assert!(used <= rest.len());
+            consumed = consumed.saturating_add(used);
+            rest = rest.get(used..).unwrap_or_default();
+            match piece {
+                Piece::Data(bytes) => body.extend_from_slice(bytes),
+                Piece::More => break,
+                Piece::End => return Some((body, consumed, true)),
+            }
+        }
+    }
+    Some((body, consumed, false))
+}

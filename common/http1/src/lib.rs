@@ -1,0 +1,39 @@
+//! fosse-http1: HTTP/1.1 messages as bytes: heads checked, split and written, chunked bodies decoded and encoded.
+//!
+//! No I/O, no clock, no state beyond one message. Where RFC 9112 leaves a choice the safe one is taken, because the next program may
+//! take another: a message that two programs could read in two ways is refused. What is served and what is not:
+//!
+//! - lines end in CR LF; a bare LF or CR, a folded line, a space before a colon, a control byte, a NUL are refused;
+//! - one Host, always, in HTTP/1.0 too; a target in absolute form must name the same host;
+//! - Content-Length once and in digits, or Transfer-Encoding once and `chunked`, never both, never the latter in HTTP/1.0;
+//! - names that differ from those two only in an underscore are refused, since CGI reads them as the same;
+//! - CONNECT, HTTP/0.9, HTTP/2 and its preface are refused; one empty line before a request line is skipped (`leading`).
+#![forbid(unsafe_code)]
+
+mod chunked;
+mod class;
+mod fields;
+mod framing;
+pub mod fuzz;
+mod host;
+mod limits;
+mod refusal;
+mod request;
+mod response;
+mod scan;
+mod target;
+pub mod websocket;
+mod write;
+
+pub use chunked::{ChunkedDecoder, LAST_CHUNK, Piece, trailer_allowed, write_chunk, write_chunk_start};
+pub use class::{is_target, is_token, is_token_byte, is_value, members, trim};
+pub use fields::{Field, Fields, FieldsIter};
+pub use framing::{BodyLength, Version};
+pub use host::{HOST_BYTES_MAX, Host};
+pub use limits::*;
+pub use refusal::Refusal;
+pub use request::RequestHead;
+pub use response::{ResponseBody, ResponseHead};
+pub use scan::{Lead, find_head_end, leading, unfinished_too_long};
+pub use target::Target;
+pub use write::{HeadWriter, Unwritable, reason, write_number};

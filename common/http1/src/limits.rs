@@ -1,0 +1,64 @@
+//! Limits of heads and bodies, each with its reason.
+
+/// Longest method: the longest registered one (UPDATEREDIRECTREF) has 17 bytes; longer ones are 501.
+pub const METHOD_BYTES_MAX: usize = 32;
+
+/// Longest request target: RFC 9112 asks for 8000 bytes at least; browsers and backends agree on about 8 KiB.
+pub const TARGET_BYTES_MAX: usize = 8192;
+
+/// Longest single field line without its CR LF: cookies of one browser per site reach 4 KiB each, Kerberos tokens 8 KiB and more.
+pub const FIELD_BYTES_MAX: usize = 16384;
+
+/// Most field lines of one head: browsers send 12 to 25.
+pub const FIELDS_COUNT_MAX: usize = 128;
+
+/// Longest head with its empty line: also the most a slow sender can make us hold.
+pub const HEAD_BYTES_MAX: usize = 32768;
+
+/// Longest chunk extension of one chunk: nobody sends any, RFC 9112 asks to ignore them and to limit them.
+pub const CHUNK_EXTENSION_BYTES_MAX: usize = 256;
+
+/// Chunk extension bytes of one message that no body byte pays for; beyond it extensions may not outweigh the body.
+pub const CHUNK_EXTENSION_FREE_BYTES_MAX: u64 = 16384;
+
+/// Most hexadecimal digits of a chunk size: 15 reach 2^60, so sums of sizes cannot overflow 64 bits.
+pub const CHUNK_SIZE_DIGITS_MAX: u8 = 15;
+
+/// Longest trailer section: gRPC's and checksums' trailers are some hundred bytes.
+pub const TRAILER_BYTES_MAX: usize = 8192;
+
+/// Most trailer field lines.
+pub const TRAILERS_COUNT_MAX: usize = 32;
+
+/// Limits of a head that a listener may set lower than the constants, never higher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeadLimits {
+    /// At most `TARGET_BYTES_MAX`.
+    pub target_bytes: usize,
+    /// At most `FIELD_BYTES_MAX`.
+    pub field_bytes: usize,
+    /// At most `FIELDS_COUNT_MAX`.
+    pub fields: usize,
+    /// At most `HEAD_BYTES_MAX`.
+    pub head_bytes: usize,
+}
+
+impl HeadLimits {
+    /// The constants themselves.
+    pub const DEFAULT: Self = Self {
+        target_bytes: TARGET_BYTES_MAX,
+        field_bytes: FIELD_BYTES_MAX,
+        fields: FIELDS_COUNT_MAX,
+        head_bytes: HEAD_BYTES_MAX,
+    };
+}
+
+impl Default for HeadLimits {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+const _: () = assert!(METHOD_BYTES_MAX + TARGET_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () = assert!(FIELD_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () = assert!(CHUNK_SIZE_DIGITS_MAX < 16);

@@ -1,0 +1,170 @@
+//! Why a head or a body is refused: the status a client gets, an operator's words, and the rule that says so.
+
+use core::fmt;
+
+/// One reason to refuse a message. Requests are answered with `status`; for a backend's answer every reason means 502.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The first byte can begin neither a method nor an empty line: often TLS on a plain port.
+    NotHttp,
+    /// A line feed without the carriage return before it.
+    BareLineFeed,
+    /// A carriage return that does not end a line.
+    BareCarriageReturn,
+    /// Bytes after the empty line, or none at all: the caller cut the head wrongly.
+    HeadCutWrong,
+    /// More than one empty line before the request line.
+    LeadingEmptyLines,
+    /// Not three parts with single spaces between them.
+    BadRequestLine,
+    /// The method is not a token.
+    BadMethod,
+    /// The method is longer than any that exists.
+    MethodTooLong,
+    /// CONNECT asks for a tunnel, and there are none here.
+    Connect,
+    /// The target has a byte that is not visible ASCII, or a fragment.
+    BadTarget,
+    /// The target is in none of the four forms, or in one this method may not have.
+    BadTargetForm,
+    /// The target is longer than the limit.
+    TargetTooLong,
+    /// The version is not of the form HTTP/d.d.
+    BadVersion,
+    /// A version other than 1.0 and 1.1; the HTTP/2 preface too.
+    VersionUnsupported,
+    /// A field line that begins with a space or a tab.
+    ObsoleteFold,
+    /// A field line without a colon.
+    NoColon,
+    /// A field name that is not a token; a space before the colon is the usual case.
+    BadFieldName,
+    /// A field value with a control byte.
+    BadFieldValue,
+    /// A single field line over the limit.
+    FieldTooLong,
+    /// More field lines than the limit.
+    TooManyFields,
+    /// A head over the limit.
+    HeadTooLong,
+    /// No Host field.
+    HostMissing,
+    /// Host twice.
+    HostRepeated,
+    /// Host is not a name, an IPv4 address or a bracketed IPv6 address, with a port or without.
+    BadHost,
+    /// The target in absolute form names another host than the Host field.
+    HostDisagrees,
+    /// Content-Length is not all digits, or too large.
+    BadContentLength,
+    /// Content-Length twice, equal or not.
+    ContentLengthRepeated,
+    /// Content-Length and Transfer-Encoding together.
+    LengthAndEncoding,
+    /// Transfer-Encoding twice.
+    EncodingRepeated,
+    /// A transfer coding other than chunked.
+    EncodingUnsupported,
+    /// Transfer-Encoding in HTTP/1.0, which does not have it.
+    EncodingInOldVersion,
+    /// A name that some programs read as a framing field (`Content_Length`).
+    FramingLookalike,
+    /// Connection with a member that is no token.
+    BadConnection,
+    /// Expect with anything but 100-continue.
+    BadExpect,
+    /// A WebSocket handshake with a bad key, version or method.
+    BadWebSocket,
+    /// A chunk size that is not hexadecimal digits, or too many of them.
+    BadChunkSize,
+    /// A chunk extension with a byte that may not be there, or too long.
+    BadChunkExtension,
+    /// A chunk or its size line does not end in CR LF.
+    BadChunkEnd,
+    /// A trailer section over the limit.
+    TrailersTooLong,
+    /// The status line of an answer is malformed.
+    BadStatusLine,
+    /// A body or its framing in an answer that may have none.
+    BodyForbidden,
+    /// 101 without Upgrade and Connection: upgrade.
+    BadSwitch,
+}
+
+impl Refusal {
+    /// The status for the client whose request this is: one of 400, 414, 431, 501 and 505; 502 for an answer's own faults.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        self.facts().0
+    }
+
+    /// What is wrong, in an operator's words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        self.facts().1
+    }
+
+    /// The section that asks for or allows the refusal.
+    #[must_use]
+    pub const fn source(self) -> &'static str {
+        self.facts().2
+    }
+
+    const fn facts(self) -> (u16, &'static str, &'static str) {
+        use Refusal as R;
+        match self {
+            R::NotHttp => (400, "the first byte begins no HTTP request", "RFC 9112 3"),
+            R::BareLineFeed => (400, "a line ends in LF without CR", "RFC 9112 2.2"),
+            R::BareCarriageReturn => (400, "a CR stands alone", "RFC 9112 2.2"),
+            R::HeadCutWrong => (400, "the head does not end in one empty line", "RFC 9112 2.1"),
+            R::LeadingEmptyLines => (400, "more than one empty line before the request", "RFC 9112 2.2"),
+            R::BadRequestLine => (400, "the request line is not method, target and version", "RFC 9112 3"),
+            R::BadMethod => (400, "the method is not a token", "RFC 9110 9.1"),
+            R::MethodTooLong => (501, "the method is longer than any known", "RFC 9112 3"),
+            R::Connect => (501, "CONNECT is not served", "RFC 9110 9.3.6"),
+            R::BadTarget => (400, "the target has a byte that may not be there", "RFC 9112 3.2"),
+            R::BadTargetForm => (400, "the target is in no form this method may have", "RFC 9112 3.2"),
+            R::TargetTooLong => (414, "the target is too long", "RFC 9112 3"),
+            R::BadVersion => (400, "the version is malformed", "RFC 9112 2.3"),
+            R::VersionUnsupported => (505, "the version is neither 1.0 nor 1.1", "RFC 9110 15.6.6"),
+            R::ObsoleteFold => (400, "a field line is folded", "RFC 9112 5.2"),
+            R::NoColon => (400, "a field line has no colon", "RFC 9112 5"),
+            R::BadFieldName => (400, "a field name is not a token", "RFC 9112 5.1"),
+            R::BadFieldValue => (400, "a field value has a control byte", "RFC 9110 5.5"),
+            R::FieldTooLong => (431, "a field line is too long", "RFC 6585 5"),
+            R::TooManyFields => (431, "too many field lines", "RFC 6585 5"),
+            R::HeadTooLong => (431, "the head is too long", "RFC 6585 5"),
+            R::HostMissing => (400, "there is no Host", "RFC 9112 3.2"),
+            R::HostRepeated => (400, "Host occurs twice", "RFC 9112 3.2"),
+            R::BadHost => (400, "Host is no valid host", "RFC 9112 3.2"),
+            R::HostDisagrees => (400, "target and Host name different hosts", "RFC 9112 3.2.2"),
+            R::BadContentLength => (400, "Content-Length is no number", "RFC 9110 8.6"),
+            R::ContentLengthRepeated => (400, "Content-Length occurs twice", "RFC 9110 8.6"),
+            R::LengthAndEncoding => (400, "Content-Length and Transfer-Encoding together", "RFC 9112 6.1"),
+            R::EncodingRepeated => (400, "Transfer-Encoding occurs twice", "RFC 9112 6.1"),
+            R::EncodingUnsupported => (501, "a transfer coding other than chunked", "RFC 9112 6.1"),
+            R::EncodingInOldVersion => (400, "Transfer-Encoding in HTTP/1.0", "RFC 9112 6.1"),
+            R::FramingLookalike => (400, "a field that looks like a framing field", "RFC 9112 11.2"),
+            R::BadConnection => (400, "Connection has a member that is no token", "RFC 9110 7.6.1"),
+            R::BadExpect => (400, "Expect asks for something unknown", "RFC 9110 10.1.1"),
+            R::BadWebSocket => (400, "the WebSocket handshake is malformed", "RFC 6455 4.2.1"),
+            R::BadChunkSize => (400, "a chunk size is malformed", "RFC 9112 7.1"),
+            R::BadChunkExtension => (400, "a chunk extension is malformed or too long", "RFC 9112 7.1.1"),
+            R::BadChunkEnd => (400, "a chunk does not end in CR LF", "RFC 9112 7.1"),
+            R::TrailersTooLong => (431, "the trailer section is too long", "RFC 9112 7.1.2"),
+            R::BadStatusLine => (502, "the status line is malformed", "RFC 9112 4"),
+            R::BodyForbidden => (502, "an answer that may have no body frames one", "RFC 9112 6.3"),
+            R::BadSwitch => (502, "101 names no protocol", "RFC 9110 15.2.2"),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (status, words, source) = self.facts();
+        write!(out, "{words} ({source}, {status})")
+    }
+}
+
+impl core::error::Error for Refusal {}

@@ -1,0 +1,142 @@
+//! Request heads: checked and split in one pass over the raw bytes, nothing copied.
+
+use crate::class::is_token;
+use crate::fields::{Field, Fields, split_line};
+use crate::framing::{BodyLength, Framing, Version};
+use crate::host::Host;
+use crate::limits::{HeadLimits, METHOD_BYTES_MAX};
+use crate::refusal::Refusal;
+use crate::target::Target;
+use crate::websocket;
+
+/// A request head that keeps every rule of this crate. All slices point into the raw head.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestHead<'a> {
+    /// The request line as it came, without its CR LF.
+    pub line: &'a [u8],
+    /// The method, a token, case-sensitive.
+    pub method: &'a [u8],
+    /// Path and query beginning with `/`, or `*`.
+    pub target: &'a [u8],
+    /// The version.
+    pub version: Version,
+    /// All field lines in order.
+    pub fields: Fields<'a>,
+    /// The canonical host, from the target in absolute form and from Host, which agree.
+    pub host: Host,
+    /// How long the body is.
+    pub body: BodyLength,
+    /// Whether the client would use the connection again.
+    pub keep_alive: bool,
+    /// Whether the client waits for 100 before it sends a body that is not empty.
+    pub expect_continue: bool,
+    /// The one protocol the client would switch to (`websocket`), where it asked properly: HTTP/1.1, no body, one token.
+    pub upgrade: Option<&'a [u8]>,
+}
+
+impl<'a> RequestHead<'a> {
+    /// Checks and splits a head, which begins with the request line and ends with its empty line.
+    ///
+    /// # Errors
+    /// The first rule that is broken; `Refusal::status` is the answer.
+    pub fn parse(head: &'a [u8], limits: &HeadLimits) -> Result<Self, Refusal> {
+        if head.len() > limits.head_bytes {
+            return Err(Refusal::HeadTooLong);
+        }
+        let (line, block) = split_line(head)?;
+        let (method, target, version) = split_request_line(line, limits)?;
+        let target = Target::parse(method, target)?;
+        let mut facts = Facts::default();
+        let fields = Fields::check(block, limits, |field| facts.see(field))?;
+        let host = facts.host(target.host)?;
+        let body = facts.framing.length(version)?;
+        let modern = version == Version::Http11;
+        let expect_continue = facts.expect && modern && !body.is_empty();
+        let upgrade = facts.framing.wanted_protocol().filter(|_| modern && body.is_empty());
+        let keep_alive = facts.framing.persists(version);
+        let head = Self {
+            line,
+            method,
+            target: target.path,
+            version,
+            fields,
+            host,
+            body,
+            keep_alive,
+            expect_continue,
+            upgrade,
+        };
+        websocket::check_request(&head)?;
+        Ok(head)
+    }
+
+    /// Whether the answer to this request has no body whatever its head says.
+    #[must_use]
+    pub fn is_head(&self) -> bool {
+        self.method == b"HEAD"
+    }
+}
+
+/// What is gathered from the field lines.
+#[derive(Default)]
+struct Facts<'a> {
+    framing: Framing<'a>,
+    host: Option<&'a [u8]>,
+    expect: bool,
+}
+
+impl<'a> Facts<'a> {
+    fn see(&mut self, field: Field<'a>) -> Result<(), Refusal> {
+        match field.name.len() {
+            4 if field.is("host") => {
+                if self.host.replace(field.value).is_some() {
+                    return Err(Refusal::HostRepeated);
+                }
+            }
+            6 if field.is("expect") => {
+                if !field.value.eq_ignore_ascii_case(b"100-continue") {
+                    return Err(Refusal::BadExpect);
+                }
+                self.expect = true;
+            }
+            _ => {
+                self.framing.see(field)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Host is asked for in HTTP/1.0 as well: a site cannot be chosen without one. A target in absolute form must agree
+    /// with it; RFC 9112, section 3.2.2, would let the target win, and two programs could then see two hosts.
+    fn host(&self, target: Option<Host>) -> Result<Host, Refusal> {
+        let host = Host::parse(self.host.ok_or(Refusal::HostMissing)?)?;
+        if target.is_some_and(|target| target != host) {
+            return Err(Refusal::HostDisagrees);
+        }
+        Ok(host)
+    }
+}
+
+/// Method, target and version between single spaces (RFC 9112, section 3).
+fn split_request_line<'a>(line: &'a [u8], limits: &HeadLimits) -> Result<(&'a [u8], &'a [u8], Version), Refusal> {
+    let (method, rest) = split_space(line).ok_or(Refusal::BadRequestLine)?;
+    if !is_token(method) {
+        return Err(Refusal::BadMethod);
+    }
+    if method.len() > METHOD_BYTES_MAX {
+        return Err(Refusal::MethodTooLong);
+    }
+    let (target, version) = split_space(rest).ok_or(Refusal::BadRequestLine)?;
+    if target.len() > limits.target_bytes {
+        return Err(Refusal::TargetTooLong);
+    }
+    if target.is_empty() || version.contains(&b' ') {
+        return Err(Refusal::BadRequestLine);
+    }
+    Ok((method, target, Version::parse(version)?))
+}
+
+fn split_space(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (before, rest) = bytes.split_at_checked(memchr::memchr(b' ', bytes)?)?;
+    Some((before, rest.strip_prefix(b" ")?))
+}

@@ -1,0 +1,108 @@
+//! Answer heads of a backend, which is believed no more than a client.
+
+use crate::class::is_value;
+use crate::fields::{Fields, split_line};
+use crate::framing::{BodyLength, Framing, Version};
+use crate::limits::HeadLimits;
+use crate::refusal::Refusal;
+use crate::websocket;
+
+/// Where the body of an answer ends (RFC 9112, section 6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResponseBody {
+    /// None: HEAD, 1xx, 204, 304. Content-Length may still have announced what a GET would get.
+    None,
+    /// Exactly so many bytes.
+    Exact(u64),
+    /// Chunked.
+    Chunked,
+    /// Until the backend closes.
+    UntilClose,
+}
+
+/// An answer head that keeps every rule of this crate.
+#[derive(Debug, Clone, Copy)]
+pub struct ResponseHead<'a> {
+    /// The version.
+    pub version: Version,
+    /// 100 to 599.
+    pub status: u16,
+    /// The reason phrase, often empty.
+    pub reason: &'a [u8],
+    /// All field lines in order.
+    pub fields: Fields<'a>,
+    /// Where the body ends.
+    pub body: ResponseBody,
+    /// The Content-Length that was sent, for answers to HEAD and 304, where it is no framing.
+    pub announced: Option<u64>,
+    /// Whether the backend would take another request on this connection.
+    pub keep_alive: bool,
+    /// The protocol a 101 switches to; always there with 101, never without.
+    pub upgrade: Option<&'a [u8]>,
+}
+
+impl<'a> ResponseHead<'a> {
+    /// Checks and splits an answer head, from status line to empty line. `to_head` says that the request was HEAD.
+    /// The reason phrase may be missing together with its space; that is all that is forgiven.
+    ///
+    /// # Errors
+    /// The first rule that is broken. For an answer every refusal means 502.
+    pub fn parse(head: &'a [u8], to_head: bool, limits: &HeadLimits) -> Result<Self, Refusal> {
+        if head.len() > limits.head_bytes {
+            return Err(Refusal::HeadTooLong);
+        }
+        let (line, block) = split_line(head)?;
+        let (version, status, reason) = split_status_line(line)?;
+        let mut framing = Framing::default();
+        let fields = Fields::check(block, limits, |field| framing.see(field).map(|_| ()))?;
+        let length = framing.length(version)?;
+        let body = body_of(status, to_head, length)?;
+        let keep_alive = framing.persists(version) && body != ResponseBody::UntilClose;
+        let announced = if let BodyLength::Exact(length) = length { Some(length) } else { None };
+        let upgrade = if status == 101 { Some(framing.wanted_protocol().ok_or(Refusal::BadSwitch)?) } else { None };
+        Ok(Self { version, status, reason, fields, body, announced, keep_alive, upgrade })
+    }
+
+    /// Whether this is a 101 that accepts a WebSocket handshake made with `key`.
+    #[must_use]
+    pub fn accepts_websocket(&self, key: &[u8]) -> bool {
+        let mut accepts = self.fields.iter().filter(|field| field.is("sec-websocket-accept"));
+        self.upgrade.is_some_and(websocket::is_websocket)
+            && accepts.next().is_some_and(|accept| accept.value == websocket::accept(key))
+            && accepts.next().is_none()
+    }
+}
+
+/// The body by status, request method and framing fields. 204 with Content-Length: 0 is wrong but harmless, and common.
+fn body_of(status: u16, to_head: bool, length: BodyLength) -> Result<ResponseBody, Refusal> {
+    match (status, length) {
+        (100..=199, BodyLength::None) | (204, BodyLength::None | BodyLength::Exact(0)) => Ok(ResponseBody::None),
+        (100..=199 | 204, _) => Err(Refusal::BodyForbidden),
+        (304, _) => Ok(ResponseBody::None),
+        _ if to_head => Ok(ResponseBody::None),
+        (_, BodyLength::Exact(length)) => Ok(ResponseBody::Exact(length)),
+        (_, BodyLength::Chunked) => Ok(ResponseBody::Chunked),
+        (_, BodyLength::None) => Ok(ResponseBody::UntilClose),
+    }
+}
+
+/// `HTTP/1.x SP 3DIGIT [ SP reason ]` (RFC 9112, section 4).
+fn split_status_line(line: &[u8]) -> Result<(Version, u16, &[u8]), Refusal> {
+    let (version, rest) = line.split_at_checked(8).ok_or(Refusal::BadStatusLine)?;
+    let version = Version::parse(version).map_err(|_| Refusal::BadStatusLine)?;
+    let (digits, reason) = match rest {
+        [b' ', a, b, c] => ([*a, *b, *c], [].as_slice()),
+        [b' ', a, b, c, b' ', reason @ ..] => ([*a, *b, *c], reason),
+        _ => return Err(Refusal::BadStatusLine),
+    };
+    let status = parse_status(digits).ok_or(Refusal::BadStatusLine)?;
+    if is_value(reason) { Ok((version, status, reason)) } else { Err(Refusal::BadStatusLine) }
+}
+
+fn parse_status(digits: [u8; 3]) -> Option<u16> {
+    let status = digits.iter().try_fold(0u16, |sum, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        sum.checked_mul(10)?.checked_add(u16::from(digit))
+    })?;
+    (100..=599).contains(&status).then_some(status)
+}

@@ -1,0 +1,95 @@
+//! The four forms of a request target (RFC 9112, section 3.2) and which of them are served.
+
+use crate::class::is_target;
+use crate::host::Host;
+use crate::refusal::Refusal;
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// Path and query, beginning with `/`; or `*` for OPTIONS about the whole server.
+    pub path: &'a [u8],
+    /// The host of a target in absolute form.
+    pub host: Option<Host>,
+}
+
+impl<'a> Target<'a> {
+    /// Splits a target for a method. Origin form and absolute form (schemes http and https, no userinfo) for every method, asterisk
+    /// form for OPTIONS; authority form belongs to CONNECT, which is refused as a method.
+    ///
+    /// # Errors
+    /// `Connect`, `BadTarget`, `BadTargetForm`, `BadHost`.
+    pub fn parse(method: &[u8], target: &'a [u8]) -> Result<Self, Refusal> {
+        if method == b"CONNECT" {
+            return Err(Refusal::Connect);
+        }
+        if !is_target(target) {
+            return Err(Refusal::BadTarget);
+        }
+        match target {
+            [b'/', ..] => Ok(Self { path: target, host: None }),
+            b"*" if method == b"OPTIONS" => Ok(Self { path: target, host: None }),
+            _ => Self::absolute(method, target),
+        }
+    }
+
+    fn absolute(method: &[u8], target: &'a [u8]) -> Result<Self, Refusal> {
+        let rest = after_scheme(target).ok_or(Refusal::BadTargetForm)?;
+        let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at_checked(end).ok_or(Refusal::BadTargetForm)?;
+        let host = Some(Host::parse(authority)?);
+        let path: &[u8] = match path {
+            [] if method == b"OPTIONS" => b"*",
+            [] => b"/",
+            // A query without a path would need a byte that is not there: nobody sends it, and guessing is not our job.
+            [b'?', ..] => return Err(Refusal::BadTargetForm),
+            path => path,
+        };
+        Ok(Self { path, host })
+    }
+}
+
+/// What follows `http://` or `https://`; the scheme is in either case, as RFC 3986 has it.
+fn after_scheme(target: &[u8]) -> Option<&[u8]> {
+    [b"http://".as_slice(), b"https://"].into_iter().find_map(|scheme| {
+        let (start, rest) = target.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serves_origin_absolute_and_asterisk_form() {
+        let path = |method: &[u8], target: &'static [u8]| Target::parse(method, target).map(|target| target.path);
+        assert_eq!(path(b"GET", b"/a?b=c"), Ok(b"/a?b=c".as_slice()));
+        assert_eq!(path(b"GET", b"http://a.example/b?c"), Ok(b"/b?c".as_slice()));
+        assert_eq!(path(b"GET", b"HTTPS://a.example"), Ok(b"/".as_slice()));
+        assert_eq!(path(b"OPTIONS", b"*"), Ok(b"*".as_slice()));
+        assert_eq!(path(b"OPTIONS", b"http://a.example"), Ok(b"*".as_slice()));
+    }
+
+    #[test]
+    fn refuses_every_other_form() {
+        for (method, target, why) in [
+            ("GET", "*", Refusal::BadTargetForm),
+            ("GET", "a.example:80", Refusal::BadTargetForm),
+            ("GET", "path", Refusal::BadTargetForm),
+            ("GET", "ftp://a.example/", Refusal::BadTargetForm),
+            ("GET", "http:/a", Refusal::BadTargetForm),
+            ("GET", "http://a.example?b", Refusal::BadTargetForm),
+            ("GET", "http:///b", Refusal::BadHost),
+            ("GET", "http://user@a.example/", Refusal::BadHost),
+            ("GET", "http://a.example\\@b/", Refusal::BadHost),
+            ("GET", "/a#b", Refusal::BadTarget),
+            ("GET", "/a\u{e4}", Refusal::BadTarget),
+            ("GET", "/a\tb", Refusal::BadTarget),
+            ("GET", "", Refusal::BadTarget),
+            ("CONNECT", "a.example:443", Refusal::Connect),
+        ] {
+            assert_eq!(Target::parse(method.as_bytes(), target.as_bytes()), Err(why), "{method} {target}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The WebSocket handshake (RFC 6455, section 4): the client's key, the server's answer to it.
+
+use sha1::{Digest, Sha1};
+
+use crate::refusal::Refusal;
+use crate::request::RequestHead;
+
+/// What every server appends to the key (RFC 6455, section 1.3).
+const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Whether the bytes are 16 bytes in base64, the only form of Sec-WebSocket-Key.
+#[must_use]
+pub fn is_key(key: &[u8]) -> bool {
+    use base64::Engine as _;
+    let mut nonce = [0u8; 18];
+    key.len() == 24 && base64::engine::general_purpose::STANDARD.decode_slice(key, &mut nonce) == Ok(16)
+}
+
+/// The Sec-WebSocket-Accept that belongs to a key: 28 bytes of base64 (RFC 6455, section 4.2.2).
+#[must_use]
+pub fn accept(key: &[u8]) -> [u8; 28] {
+    use base64::Engine as _;
+    let digest = Sha1::new().chain_update(key).chain_update(MAGIC).finalize();
+    let mut text = [b'='; 28];
+    // 20 bytes are always 28 of base64, so nothing is left to report; a wrong text would match no answer.
+    let _ = base64::engine::general_purpose::STANDARD.encode_slice(digest, &mut text);
+    text
+}
+
+/// Whether a protocol token is `websocket`, in any case.
+#[must_use]
+pub fn is_websocket(protocol: &[u8]) -> bool {
+    protocol.eq_ignore_ascii_case(b"websocket")
+}
+
+/// A request that would switch to websocket is GET, has one key of the right form, and version 13.
+pub(crate) fn check_request(head: &RequestHead<'_>) -> Result<(), Refusal> {
+    if !head.upgrade.is_some_and(is_websocket) {
+        return Ok(());
+    }
+    let mut keys = head.fields.iter().filter(|field| field.is("sec-websocket-key"));
+    let key_holds = keys.next().is_some_and(|key| is_key(key.value)) && keys.next().is_none();
+    let mut versions = head.fields.iter().filter(|field| field.is("sec-websocket-version"));
+    let version_holds = versions.next().is_some_and(|version| version.value == b"13") && versions.next().is_none();
+    if head.method == b"GET" && key_holds && version_holds { Ok(()) } else { Err(Refusal::BadWebSocket) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn computes_the_accept_of_the_rfc() {
+        assert_eq!(&accept(b"dGhlIHNhbXBsZSBub25jZQ=="), b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn takes_only_sixteen_bytes_of_base64_as_a_key() {
+        assert!(is_key(b"dGhlIHNhbXBsZSBub25jZQ=="));
+        for bad in [
+            "",
+            "dGhlIHNhbXBsZSBub25jZQ=",
+            "dGhlIHNhbXBsZSBub25jZQAA",
+            "dGhlIHNhbXBsZSBub25jZR==",
+            "!!!!!!!!!!!!!!!!!!!!!!==",
+        ] {
+            assert!(!is_key(bad.as_bytes()), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Heads written field by field. What is given is checked as if an attacker had sent it, since the stage before may be one.
+
+use core::fmt;
+
+use crate::class::{is_target, is_token, is_value};
+
+/// Why a head was not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwritable {
+    /// The method is not a token.
+    Method,
+    /// The target is empty or has a byte that may not be there.
+    Target,
+    /// The status is not 100 to 599.
+    Status,
+    /// A name is not a token.
+    Name,
+    /// A value has CR, LF, NUL or another control byte, or spaces at its ends.
+    Value,
+}
+
+impl fmt::Display for Unwritable {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Method => "the method is not a token",
+            Self::Target => "the target has a byte that may not be there",
+            Self::Status => "the status is no status",
+            Self::Name => "a field name is not a token",
+            Self::Value => "a field value has a byte that may not be there",
+        })
+    }
+}
+
+impl core::error::Error for Unwritable {}
+
+/// A head in the making at the end of a buffer. Dropped before `finish`, it takes back all it wrote.
+#[derive(Debug)]
+pub struct HeadWriter<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+    finished: bool,
+}
+
+impl<'a> HeadWriter<'a> {
+    /// Begins a request of HTTP/1.1. The target is a path with its query, or `*`.
+    ///
+    /// # Errors
+    /// `Method`, `Target`.
+    pub fn request(out: &'a mut Vec<u8>, method: &[u8], target: &[u8]) -> Result<Self, Unwritable> {
+        if !is_token(method) {
+            return Err(Unwritable::Method);
+        }
+        if !is_target(target) || !(target.starts_with(b"/") || target == b"*") {
+            return Err(Unwritable::Target);
+        }
+        let writer = Self::at_end(out);
+        for part in [method, b" ", target, b" HTTP/1.1\r\n"] {
+            writer.out.extend_from_slice(part);
+        }
+        Ok(writer)
+    }
+
+    /// Begins an answer of HTTP/1.1 with a reason phrase, which may be empty.
+    ///
+    /// # Errors
+    /// `Status`, `Value`.
+    pub fn response(out: &'a mut Vec<u8>, status: u16, reason: &[u8]) -> Result<Self, Unwritable> {
+        if !(100..=599).contains(&status) {
+            return Err(Unwritable::Status);
+        }
+        if !is_value(reason) {
+            return Err(Unwritable::Value);
+        }
+        let writer = Self::at_end(out);
+        writer.out.extend_from_slice(b"HTTP/1.1 ");
+        write_number(writer.out, u64::from(status));
+        for part in [b" ", reason, b"\r\n"] {
+            writer.out.extend_from_slice(part);
+        }
+        Ok(writer)
+    }
+
+    /// Adds a field.
+    ///
+    /// # Errors
+    /// `Name`, `Value`.
+    pub fn field(&mut self, name: &[u8], value: &[u8]) -> Result<(), Unwritable> {
+        if !is_token(name) {
+            return Err(Unwritable::Name);
+        }
+        if !is_value(value) || crate::class::trim(value).len() != value.len() {
+            return Err(Unwritable::Value);
+        }
+        for part in [name, b": ", value, b"\r\n"] {
+            self.out.extend_from_slice(part);
+        }
+        Ok(())
+    }
+
+    /// Adds a field whose value is a number.
+    ///
+    /// # Errors
+    /// `Name`.
+    pub fn number(&mut self, name: &[u8], value: u64) -> Result<(), Unwritable> {
+        if !is_token(name) {
+            return Err(Unwritable::Name);
+        }
+        self.out.extend_from_slice(name);
+        self.out.extend_from_slice(b": ");
+        write_number(self.out, value);
+        self.out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// Ends the head with its empty line and keeps it.
+    pub fn finish(mut self) {
+        self.out.extend_from_slice(b"\r\n");
+        self.finished = true;
+    }
+
+    fn at_end(out: &'a mut Vec<u8>) -> Self {
+        let start = out.len();
+        Self { out, start, finished: false }
+    }
+}
+
+impl Drop for HeadWriter<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.out.truncate(self.start);
+        }
+    }
+}
+
+/// Appends a number in decimal, without allocation.
+pub fn write_number(out: &mut Vec<u8>, number: u64) {
+    let mut digits = [0u8; 20];
+    let mut rest = number;
+    let mut at = digits.len();
+    for slot in digits.iter_mut().rev() {
+        *slot = u8::try_from(rest % 10).unwrap_or(0) | b'0';
+        rest /= 10;
+        at = at.saturating_sub(1);
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+}
+
+/// The standard reason phrase of a status (RFC 9110, section 15), or nothing.
+#[must_use]
+pub const fn reason(status: u16) -> &'static str {
+    match status {
+        100 => "Continue",
+        101 => "Switching Protocols",
+        103 => "Early Hints",
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        204 => "No Content",
+        206 => "Partial Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "",
+    }
+}

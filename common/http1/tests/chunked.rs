@@ -1,0 +1,138 @@
+//! Chunked bodies: the same however they are cut, and nothing but the grammar.
+
+use fosse_http1::{ChunkedDecoder, LAST_CHUNK, Piece, Refusal, trailer_allowed, write_chunk};
+
+/// Feeds the parts in turn; body, trailers as text, bytes consumed and whether the end came.
+fn decode(parts: &[&[u8]]) -> Result<(Vec<u8>, String, usize, bool), Refusal> {
+    let mut decoder = ChunkedDecoder::new();
+    let mut body = Vec::new();
+    let mut consumed = 0;
+    for part in parts {
+        let mut rest = *part;
+        while !decoder.is_end() {
+            let (used, piece) = decoder.next(rest)?;
+            consumed += used;
+            rest = &rest[used..];
+            match piece {
+                Piece::Data(bytes) => body.extend_from_slice(bytes),
+                Piece::More | Piece::End => break,
+            }
+        }
+    }
+    let trailers = String::from_utf8_lossy(decoder.trailers().raw()).into_owned();
+    Ok((body, trailers, consumed, decoder.is_end()))
+}
+
+const GOOD: &[u8] = b"5\r\nhello\r\n00000A;a=\"b\\\"c\";d\r\n0123456789\r\n0;x\r\nX-Sum: 1\r\nY:\r\n\r\nGET / ";
+
+#[test]
+fn gives_the_same_however_it_is_cut() {
+    let whole = decode(&[GOOD]).unwrap();
+    assert_eq!(whole, (b"hello0123456789".to_vec(), "X-Sum: 1\r\nY:\r\n".into(), GOOD.len() - 6, true));
+    for first in 0..GOOD.len() {
+        for second in first..GOOD.len() {
+            let parts = [&GOOD[..first], &GOOD[first..second], &GOOD[second..]];
+            assert_eq!(decode(&parts).as_ref(), Ok(&whole), "cut at {first} and {second}");
+        }
+    }
+    let bytes: Vec<&[u8]> = GOOD.chunks(1).collect();
+    assert_eq!(decode(&bytes), Ok(whole));
+}
+
+#[test]
+fn every_prefix_is_unfinished_not_wrong() {
+    for end in 0..GOOD.len() - 6 {
+        assert!(!decode(&[&GOOD[..end]]).unwrap().3, "cut at {end}");
+    }
+}
+
+#[test]
+fn refuses_everything_but_the_grammar() {
+    for (bytes, why) in [
+        ("\r\n", Refusal::BadChunkSize),
+        ("g\r\n", Refusal::BadChunkSize),
+        ("0x5\r\n", Refusal::BadChunkSize),
+        ("+5\r\n", Refusal::BadChunkSize),
+        ("-5\r\n", Refusal::BadChunkSize),
+        (" 5\r\n", Refusal::BadChunkSize),
+        ("5 \r\n", Refusal::BadChunkSize),
+        ("5 ;a\r\n", Refusal::BadChunkSize),
+        ("5\t\r\n", Refusal::BadChunkSize),
+        ("5,\r\n", Refusal::BadChunkSize),
+        ("5_0\r\n", Refusal::BadChunkSize),
+        (";a\r\n", Refusal::BadChunkSize),
+        ("5\n", Refusal::BadChunkEnd),
+        ("5\r5", Refusal::BadChunkEnd),
+        ("5\r\r\n", Refusal::BadChunkEnd),
+        ("5;a\n", Refusal::BadChunkExtension),
+        ("5;a\rb\n", Refusal::BadChunkEnd),
+        ("5;\0\r\n", Refusal::BadChunkExtension),
+        ("5;\u{e9}\r\n", Refusal::BadChunkExtension),
+        ("1\r\nab\r\n", Refusal::BadChunkEnd),
+        ("1\r\na\n", Refusal::BadChunkEnd),
+        ("1\r\na\r\r", Refusal::BadChunkEnd),
+        ("1\r\na0\r\n", Refusal::BadChunkEnd),
+        ("fffffffffffffffff\r\n", Refusal::BadChunkSize),
+        ("0000000000000000\r\n", Refusal::BadChunkSize),
+        ("10000000000000005\r\n", Refusal::BadChunkSize),
+        ("0\n\n", Refusal::BadChunkEnd),
+        ("0\r\n\n", Refusal::BadFieldName),
+        ("0\r\nX: y\n\r\n", Refusal::BareLineFeed),
+        ("0\r\nX : y\r\n\r\n", Refusal::BadFieldName),
+        ("0\r\n X: y\r\n\r\n", Refusal::BadFieldName),
+        ("0\r\nX: y\r\n z\r\n\r\n", Refusal::ObsoleteFold),
+        ("0\r\nX\r\n\r\n", Refusal::NoColon),
+        ("0\r\nX: \0\r\n\r\n", Refusal::BadFieldValue),
+        ("0\r\n\rX: y\r\n\r\n", Refusal::BadFieldName),
+    ] {
+        assert_eq!(decode(&[bytes.as_bytes()]), Err(why), "{bytes:?}");
+        let single: Vec<&[u8]> = bytes.as_bytes().chunks(1).collect();
+        assert_eq!(decode(&single), Err(why), "{bytes:?} byte by byte");
+    }
+}
+
+#[test]
+fn extensions_and_trailers_are_not_free() {
+    let long = format!("1;{}\r\n", "a".repeat(300));
+    assert_eq!(decode(&[long.as_bytes()]), Err(Refusal::BadChunkExtension));
+    let chunk = format!("1;{}\r\nx\r\n", "a".repeat(200));
+    assert_eq!(decode(&[chunk.repeat(100).as_bytes()]), Err(Refusal::BadChunkExtension));
+    let trailers = format!(
+        "0\r\n{}\r\n",
+        "X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(200)
+    );
+    assert_eq!(decode(&[trailers.as_bytes()]), Err(Refusal::TrailersTooLong));
+    let many = format!("0\r\n{}\r\n", "X: y\r\n".repeat(33));
+    assert_eq!(decode(&[many.as_bytes()]), Err(Refusal::TooManyFields));
+}
+
+#[test]
+fn drops_trailers_that_belong_into_a_head() {
+    for name in [
+        "Content-Length",
+        "transfer-encoding",
+        "Host",
+        "Authorization",
+        "Set-Cookie",
+        "X-Forwarded-For",
+        "content_length",
+    ] {
+        assert!(!trailer_allowed(name.as_bytes()), "{name}");
+    }
+    for name in ["Grpc-Status", "Content-MD5", "Server-Timing", "Digest", "Repr-Digest"] {
+        assert!(trailer_allowed(name.as_bytes()), "{name}");
+    }
+}
+
+#[test]
+fn what_is_encoded_is_decoded() {
+    for size in [1, 9, 10, 15, 16, 17, 255, 256, 4095, 4096, 65536, 100_000] {
+        let data = vec![b'x'; size];
+        let mut out = Vec::new();
+        write_chunk(&mut out, &data);
+        write_chunk(&mut out, b"");
+        assert!(out.starts_with(format!("{size:x}\r\n").as_bytes()));
+        out.extend_from_slice(LAST_CHUNK);
+        assert_eq!(decode(&[&out]), Ok((data, String::new(), out.len(), true)));
+    }
+}
