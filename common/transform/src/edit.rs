@@ -1,0 +1,166 @@
+//! The one way a transformation writes: it names what to replace, and what it does not name is copied or borrowed.
+
+use crate::Outcome;
+
+/// A copy of `input` under change. Until the first change nothing is written, so a value without anything to decode
+/// costs its scan alone.
+pub struct Edit<'i, 'o> {
+    input: &'i [u8],
+    out: &'o mut Vec<u8>,
+    copied: usize,
+    edited: bool,
+}
+
+impl<'i, 'o> Edit<'i, 'o> {
+    pub fn new(input: &'i [u8], out: &'o mut Vec<u8>) -> Self {
+        Self { input, out, copied: 0, edited: false }
+    }
+
+    /// Puts `with` in the place of `input[from..to]`. Calls come in ascending order.
+    #[inline]
+    pub fn replace(&mut self, from: usize, to: usize, with: &[u8]) {
+        self.begin(from);
+        self.out.extend_from_slice(with);
+        self.copied = to;
+    }
+
+    /// Puts one byte in the place of `input[from..to]`.
+    #[inline]
+    pub fn replace_byte(&mut self, from: usize, to: usize, with: u8) {
+        self.begin(from);
+        self.out.push(with);
+        self.copied = to;
+    }
+
+    /// Takes `input[from..to]` out.
+    #[inline]
+    pub fn remove(&mut self, from: usize, to: usize) {
+        self.begin(from);
+        self.copied = to;
+    }
+
+    #[inline]
+    fn begin(&mut self, from: usize) {
+        if !self.edited {
+            self.edited = true;
+            // One growth for the whole value: nearly every decoder shrinks it.
+            self.out.reserve(self.input.len());
+        }
+        self.out.extend_from_slice(self.input.get(self.copied..from).unwrap_or_default());
+    }
+
+    /// Copies the rest, if anything was changed.
+    pub fn finish(self) -> Outcome {
+        if !self.edited {
+            return Outcome::Same;
+        }
+        self.out.extend_from_slice(self.input.get(self.copied..).unwrap_or_default());
+        Outcome::Written
+    }
+}
+
+/// Bytes looked at together by [`first_where`]: a vector register or two on every machine, and short enough that
+/// finding the exact place afterwards costs little.
+const LOOK_BYTES: usize = 32;
+
+/// The place of the first byte at or after `from` that `wanted` says yes to. The blocks have no early exit, which is
+/// what lets the compiler use vector instructions for any set of bytes.
+#[inline]
+pub fn first_where(input: &[u8], from: usize, wanted: impl Fn(u8) -> bool + Copy) -> Option<usize> {
+    let rest = input.get(from..)?;
+    let mut passed = 0usize;
+    for block in rest.chunks(LOOK_BYTES) {
+        if block.iter().fold(false, |any, byte| any | wanted(*byte)) {
+            return block.iter().position(|byte| wanted(*byte)).map(|at| from + passed + at);
+        }
+        passed += block.len();
+    }
+    None
+}
+
+/// Maps every byte through `map`, from the first one that `changes` says yes to.
+#[inline]
+pub fn map_bytes(
+    input: &[u8],
+    out: &mut Vec<u8>,
+    changes: impl Fn(u8) -> bool + Copy,
+    map: impl Fn(u8) -> u8,
+) -> Outcome {
+    let Some(at) = first_where(input, 0, changes) else { return Outcome::Same };
+    let (same, rest) = input.split_at(at);
+    out.reserve(input.len());
+    out.extend_from_slice(same);
+    out.extend(rest.iter().map(|byte| map(*byte)));
+    Outcome::Written
+}
+
+/// Keeps what was appended after `base`, unless it is the input again.
+pub fn unless_same(input: &[u8], out: &mut Vec<u8>, base: usize) -> Outcome {
+    if out.get(base..) == Some(input) {
+        out.truncate(base);
+        return Outcome::Same;
+    }
+    Outcome::Written
+}
+
+/// The byte at `at`, if there is one.
+#[inline]
+pub fn at(input: &[u8], at: usize) -> Option<u8> {
+    input.get(at).copied()
+}
+
+/// The value of a hexadecimal digit.
+#[inline]
+pub fn hex_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// The byte two hexadecimal digits at `from` stand for.
+#[inline]
+pub fn hex_pair(input: &[u8], from: usize) -> Option<u8> {
+    match input.get(from..from.checked_add(2)?)? {
+        [high, low] => Some(hex_digit(*high)? << 4 | hex_digit(*low)?),
+        _ => None,
+    }
+}
+
+/// The number four hexadecimal digits at `from` stand for.
+#[inline]
+pub fn hex_quad(input: &[u8], from: usize) -> Option<u16> {
+    Some(u16::from_be_bytes([hex_pair(input, from)?, hex_pair(input, from.checked_add(2)?)?]))
+}
+
+/// The low byte of a code point, with full-width ASCII (U+FF01 to U+FF5E) folded to ASCII: what SecLang's decoders
+/// make of a code point that needs more than one byte.
+#[inline]
+pub fn narrow(code: u16) -> u8 {
+    let [high, low] = code.to_be_bytes();
+    if high == 0xff && (0x01..=0x5e).contains(&low) { low + 0x20 } else { low }
+}
+
+/// One byte of an octal escape that starts at `from`, with the number of digits it took (0 if none). At most
+/// `digits_max` digits.
+#[inline]
+pub fn octal(input: &[u8], from: usize, digits_max: usize) -> (u16, usize) {
+    let digits = input.get(from..).unwrap_or_default().iter().take(digits_max);
+    digits
+        .take_while(|byte| matches!(byte, b'0'..=b'7'))
+        .fold((0, 0), |(value, count), digit| (value * 8 + u16::from(digit - b'0'), count + 1))
+}
+
+/// What the C locale calls whitespace.
+#[inline]
+pub fn is_space(byte: u8) -> bool {
+    byte == b' ' || byte.wrapping_sub(b'\t') < 5
+}
+
+/// Whitespace, and the no-break space of ISO 8859-1 as SecLang counts it.
+#[inline]
+pub fn is_space_or_nbsp(byte: u8) -> bool {
+    is_space(byte) | (byte == 0xa0)
+}

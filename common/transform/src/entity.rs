@@ -1,0 +1,103 @@
+//! htmlEntityDecode.
+
+use crate::Outcome;
+use crate::edit::{Edit, at, hex_digit};
+use memchr::memchr;
+
+/// The named entities that are known, without regard to case. The first five are those ModSecurity always had; the
+/// others are the names of ASCII characters, which its later releases decode too because `javascript&colon;` passed.
+const NAMES: &[(&[u8], u8)] = &[
+    (b"quot", b'"'),
+    (b"amp", b'&'),
+    (b"lt", b'<'),
+    (b"gt", b'>'),
+    (b"nbsp", 0xa0),
+    (b"tab", b'\t'),
+    (b"newline", b'\n'),
+    (b"excl", b'!'),
+    (b"num", b'#'),
+    (b"dollar", b'$'),
+    (b"percnt", b'%'),
+    (b"apos", b'\''),
+    (b"lpar", b'('),
+    (b"rpar", b')'),
+    (b"ast", b'*'),
+    (b"midast", b'*'),
+    (b"plus", b'+'),
+    (b"comma", b','),
+    (b"hyphen", b'-'),
+    (b"dash", b'-'),
+    (b"period", b'.'),
+    (b"sol", b'/'),
+    (b"colon", b':'),
+    (b"semi", b';'),
+    (b"equals", b'='),
+    (b"quest", b'?'),
+    (b"commat", b'@'),
+    (b"lsqb", b'['),
+    (b"lbrack", b'['),
+    (b"bsol", b'\\'),
+    (b"rsqb", b']'),
+    (b"rbrack", b']'),
+    (b"hat", b'^'),
+    (b"caret", b'^'),
+    (b"lowbar", b'_'),
+    (b"underbar", b'_'),
+    (b"grave", b'`'),
+    (b"diacriticalgrave", b'`'),
+    (b"lcub", b'{'),
+    (b"lbrace", b'{'),
+    (b"verbar", b'|'),
+    (b"vert", b'|'),
+    (b"verticalline", b'|'),
+    (b"rcub", b'}'),
+    (b"rbrace", b'}'),
+    (b"tilde", b'~'),
+];
+
+/// Decimal and hexadecimal numbers (low byte) and the known names, each with or without its semicolon.
+pub fn html_entity_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+    let mut edit = Edit::new(input, out);
+    let mut pos = 0usize;
+    while let Some(found) = memchr(b'&', input.get(pos..).unwrap_or_default()) {
+        let here = pos + found;
+        pos = here + 1;
+        if let Some((length, byte)) = entity(input.get(pos..).unwrap_or_default()) {
+            let semicolon = usize::from(at(input, pos + length) == Some(b';'));
+            pos += length + semicolon;
+            edit.replace_byte(here, pos, byte);
+        }
+    }
+    edit.finish()
+}
+
+/// Reads an entity after its ampersand: its length without the semicolon, and its byte.
+fn entity(rest: &[u8]) -> Option<(usize, u8)> {
+    match rest {
+        [b'#', b'x' | b'X', digits @ ..] => {
+            number(digits, 16, |byte| hex_digit(byte)).map(|(count, byte)| (count + 2, byte))
+        }
+        [b'#', digits @ ..] => number(digits, 10, |byte| hex_digit(byte).filter(|digit| *digit < 10))
+            .map(|(count, byte)| (count + 1, byte)),
+        _ => {
+            let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+            let name = rest.get(..length)?;
+            let (_, byte) = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+            Some((length, *byte))
+        }
+    }
+}
+
+/// The low byte of a number as C's strtol reads it: one that is too large is the largest, whose low byte is 0xff.
+fn number(digits: &[u8], base: i64, value_of: impl Fn(u8) -> Option<u8>) -> Option<(usize, u8)> {
+    let (mut count, mut value, mut over) = (0usize, 0i64, false);
+    for digit in digits.iter().map_while(|byte| value_of(*byte)) {
+        count += 1;
+        match value.checked_mul(base).and_then(|value| value.checked_add(i64::from(digit))) {
+            Some(next) => value = next,
+            None => over = true,
+        }
+    }
+    let [.., low] = if over { i64::MAX } else { value }.to_be_bytes();
+    (count > 0).then_some((count, low))
+}

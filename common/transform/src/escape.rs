@@ -1,0 +1,112 @@
+//! jsDecode, cssDecode and escapeSeqDecode: what a backslash means to three languages.
+
+use crate::Outcome;
+use crate::edit::{Edit, at, hex_digit, hex_pair, hex_quad, is_space, narrow, octal};
+use memchr::memchr;
+
+/// What one escape becomes.
+struct Escape {
+    /// Bytes of the input it takes, backslash included; at least 1.
+    taken: usize,
+    /// The byte it stands for; none for an escape that stands for nothing.
+    byte: Option<u8>,
+}
+
+/// Walks the backslashes of `input`. `read` gets the bytes after a backslash; none leaves the backslash as it is.
+#[inline]
+fn backslashes(input: &[u8], out: &mut Vec<u8>, read: impl Fn(&[u8]) -> Option<Escape>) -> Outcome {
+    let mut edit = Edit::new(input, out);
+    let mut pos = 0usize;
+    while let Some(found) = memchr(b'\\', input.get(pos..).unwrap_or_default()) {
+        let here = pos + found;
+        pos = here + 1;
+        if let Some(Escape { taken, byte }) = read(input.get(pos..).unwrap_or_default()) {
+            pos = here + taken;
+            match byte {
+                Some(byte) => edit.replace_byte(here, pos, byte),
+                None => edit.remove(here, pos),
+            }
+        }
+    }
+    edit.finish()
+}
+
+/// `\uHHHH` (low byte, full width folded), `\xHH`, `\OOO`, and the one-letter escapes; any other escaped byte is that
+/// byte.
+pub fn js_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+    backslashes(input, out, |rest| {
+        let first = at(rest, 0)?;
+        if first == b'u'
+            && let Some(code) = hex_quad(rest, 1)
+        {
+            return Some(Escape { taken: 6, byte: Some(narrow(code)) });
+        }
+        if first == b'x'
+            && let Some(byte) = hex_pair(rest, 1)
+        {
+            return Some(Escape { taken: 4, byte: Some(byte) });
+        }
+        // Three digits only where they fit a byte.
+        let (value, digits) = octal(rest, 0, if first <= b'3' { 3 } else { 2 });
+        if digits > 0 {
+            return Some(Escape { taken: 1 + digits, byte: u8::try_from(value).ok() });
+        }
+        Some(Escape { taken: 2, byte: Some(letter(first).unwrap_or(first)) })
+    })
+}
+
+/// The ANSI C escapes. An unknown escape loses its backslash.
+pub fn escape_seq_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+    backslashes(input, out, |rest| {
+        let first = at(rest, 0)?;
+        if matches!(first, b'x' | b'X')
+            && let Some(byte) = hex_pair(rest, 1)
+        {
+            return Some(Escape { taken: 4, byte: Some(byte) });
+        }
+        let (value, digits) = octal(rest, 0, 3);
+        if digits > 0 {
+            let [_, low] = value.to_be_bytes();
+            return Some(Escape { taken: 1 + digits, byte: Some(low) });
+        }
+        Some(Escape { taken: 2, byte: Some(letter(first).unwrap_or(first)) })
+    })
+}
+
+fn letter(byte: u8) -> Option<u8> {
+    match byte {
+        b'a' => Some(0x07),
+        b'b' => Some(0x08),
+        b'f' => Some(0x0c),
+        b'n' => Some(b'\n'),
+        b'r' => Some(b'\r'),
+        b't' => Some(b'\t'),
+        b'v' => Some(0x0b),
+        _ => None,
+    }
+}
+
+/// CSS 2: one to six hexadecimal digits (low byte; full width folded) and one whitespace after them; an escaped
+/// newline is nothing, any other escaped byte is itself, a backslash at the end is nothing.
+pub fn css_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+    backslashes(input, out, |rest| {
+        let Some(first) = at(rest, 0) else { return Some(Escape { taken: 1, byte: None }) };
+        let digits = rest.iter().take(6).map_while(|byte| hex_digit(*byte));
+        let (code, count) =
+            digits.fold((0u32, 0usize), |(code, count), digit| (code << 4 | u32::from(digit), count + 1));
+        if count > 0 {
+            let space = usize::from(at(rest, count).is_some_and(is_space));
+            return Some(Escape { taken: 1 + count + space, byte: Some(css_byte(code)) });
+        }
+        if first == b'\n' {
+            return Some(Escape { taken: 2, byte: None });
+        }
+        Some(Escape { taken: 2, byte: Some(first) })
+    })
+}
+
+/// Full-width forms are folded however many zeros stand before them, and only they.
+fn css_byte(code: u32) -> u8 {
+    let [_, _, _, low] = code.to_be_bytes();
+    u16::try_from(code).map_or(low, narrow)
+}

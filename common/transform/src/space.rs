@@ -1,0 +1,96 @@
+//! The trims, compressWhitespace, removeWhitespace, removeNulls, replaceNulls and cmdLine.
+
+use crate::Outcome;
+use crate::edit::{Edit, at, first_where, is_space, is_space_or_nbsp, map_bytes, unless_same};
+use memchr::memchr;
+
+/// Takes whitespace off the ends that are asked for; the value stays where it is.
+pub fn trim(input: &[u8], left: bool, right: bool) -> Outcome {
+    let start = if left { input.iter().take_while(|byte| is_space(**byte)).count() } else { 0 };
+    let rest = input.get(start..).unwrap_or_default();
+    let cut = if right { rest.iter().rev().take_while(|byte| is_space(**byte)).count() } else { 0 };
+    match (start, input.len().saturating_sub(cut)) {
+        (0, end) if end == input.len() => Outcome::Same,
+        (start, end) => Outcome::Part(start..end),
+    }
+}
+
+/// Each run of whitespace becomes one space.
+pub fn compress_whitespace(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+    runs(input, out, Some(b' '))
+}
+
+/// Each run of whitespace goes.
+pub fn remove_whitespace(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+    runs(input, out, None)
+}
+
+fn runs(input: &[u8], out: &mut Vec<u8>, with: Option<u8>) -> Outcome {
+    let mut edit = Edit::new(input, out);
+    let mut pos = 0usize;
+    while let Some(here) = first_where(input, pos, is_space_or_nbsp) {
+        let rest = input.get(here..).unwrap_or_default();
+        let length = rest.iter().take_while(|byte| is_space_or_nbsp(**byte)).count();
+        pos = here + length;
+        match with {
+            Some(space) if length == 1 && at(input, here) == Some(space) => {}
+            Some(space) => edit.replace_byte(here, pos, space),
+            None => edit.remove(here, pos),
+        }
+    }
+    edit.finish()
+}
+
+/// NUL bytes go.
+pub fn remove_nulls(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+    let mut edit = Edit::new(input, out);
+    let mut pos = 0usize;
+    while let Some(found) = memchr(0, input.get(pos..).unwrap_or_default()) {
+        edit.remove(pos + found, pos + found + 1);
+        pos += found + 1;
+    }
+    edit.finish()
+}
+
+/// NUL bytes become spaces.
+pub fn replace_nulls(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+    map_bytes(input, out, |byte| byte == 0, |byte| if byte == 0 { b' ' } else { byte })
+}
+
+/// What cmdLine does with a byte.
+#[inline]
+fn cmd_special(byte: u8) -> bool {
+    byte.is_ascii_uppercase()
+        | matches!(byte, b'"' | b'\'' | b'\\' | b'^')
+        | matches!(byte, b' ' | b',' | b';' | b'\t' | b'\r' | b'\n')
+}
+
+/// Command lines as a shell takes them: quotes, `\` and `^` go; runs of space, tab, newline, `,` and `;` are one
+/// space; none stands before `/` and `(`; letters are small.
+pub fn cmd_line(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+    let Some(first) = first_where(input, 0, cmd_special) else { return Outcome::Same };
+    let base = out.len();
+    let (same, rest) = input.split_at(first);
+    out.reserve(input.len());
+    out.extend_from_slice(same);
+    let mut space = false;
+    for byte in rest {
+        match byte {
+            b'"' | b'\'' | b'\\' | b'^' => continue,
+            b' ' | b',' | b';' | b'\t' | b'\r' | b'\n' => {
+                if !space {
+                    out.push(b' ');
+                }
+                space = true;
+                continue;
+            }
+            b'/' | b'(' if space => {
+                out.pop();
+                out.push(*byte);
+            }
+            _ => out.push(byte.to_ascii_lowercase()),
+        }
+        space = false;
+    }
+    unless_same(input, out, base)
+}
