@@ -1,1 +1,117 @@
-//! fosse-counters.
+//! fosse-counters: the page in which each process counts, and the tables that name what stands where.
+//!
+//! A page is a shared memory file of [`PAGE_BYTES`] with one writer. Its first words are the same for every program:
+//! start watches [`TURNS`] and reads [`STREAM_CONNECTION`] of a process that died; fosse-status shows the rest by the
+//! program's table. Readers trust nothing in a page.
+
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use fosse_sys::page::Page;
+
+mod tables;
+pub use tables::*;
+
+/// Size of a page in bytes.
+pub const PAGE_BYTES: u64 = 4096;
+/// Words of a page.
+const PAGE_WORDS: usize = 512;
+
+/// Bumped at least once a second by a process that lives: one that stands still for 3 s is replaced.
+pub const TURNS: usize = 0;
+/// accept's number of the connection whose bytes are being worked on, 0 between.
+pub const STREAM_CONNECTION: usize = 1;
+/// Log lines that could not be written.
+pub const LOG_DROPPED: usize = 2;
+/// 1 once the process is draining.
+pub const DRAINING: usize = 3;
+/// The first word of a program's own table.
+pub const FIRST: usize = 8;
+
+/// One process's page, or private memory where it was started without one (in a shell).
+#[derive(Debug)]
+pub struct Counters(Words);
+
+#[derive(Debug)]
+enum Words {
+    Page(Page),
+    Private(Box<[AtomicU64]>),
+}
+
+impl Counters {
+    /// Counts into a mapped page.
+    #[must_use]
+    pub const fn shared(page: Page) -> Self {
+        Self(Words::Page(page))
+    }
+
+    /// Counts into memory nobody else sees.
+    #[must_use]
+    pub fn private() -> Self {
+        Self(Words::Private((0..PAGE_WORDS).map(|_| AtomicU64::new(0)).collect()))
+    }
+
+    #[inline]
+    fn word(&self, index: usize) -> Option<&AtomicU64> {
+        match &self.0 {
+            Words::Page(page) => page.words().get(index),
+            Words::Private(words) => words.get(index),
+        }
+    }
+
+    /// Adds to a counter. There is one writer, so no locked instruction is needed.
+    #[inline]
+    pub fn add(&self, index: usize, count: u64) {
+        if let Some(word) = self.word(index) {
+            word.store(word.load(Relaxed).wrapping_add(count), Relaxed);
+        }
+    }
+
+    /// Takes from a gauge.
+    #[inline]
+    pub fn sub(&self, index: usize, count: u64) {
+        if let Some(word) = self.word(index) {
+            word.store(word.load(Relaxed).saturating_sub(count), Relaxed);
+        }
+    }
+
+    /// Sets a gauge.
+    #[inline]
+    pub fn set(&self, index: usize, value: u64) {
+        if let Some(word) = self.word(index) {
+            word.store(value, Relaxed);
+        }
+    }
+
+    /// Reads a word; 0 outside the page.
+    #[must_use]
+    pub fn get(&self, index: usize) -> u64 {
+        self.word(index).map_or(0, |word| word.load(Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gauge_never_goes_below_nothing_and_no_index_is_out_of_reach() {
+        let counters = Counters::private();
+        counters.sub(FIRST, 3);
+        counters.add(FIRST, 2);
+        counters.add(usize::MAX, 1);
+        assert_eq!((counters.get(FIRST), counters.get(usize::MAX)), (2, 0));
+    }
+
+    #[test]
+    fn every_table_fits_its_page_and_names_each_word_once() {
+        for (program, table) in TABLES {
+            assert!(FIRST + table.len() <= PAGE_WORDS, "{program}");
+            let mut names: Vec<_> = table.iter().map(|c| c.name).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), table.len(), "{program}");
+        }
+    }
+}

@@ -1,1 +1,142 @@
-//! fosse-die.
+//! fosse-die: how a program speaks to people and how it ends.
+//!
+//! One event is one line on descriptor 2, `PROGRAM: WORD: TEXT`, without a time: the logger stamps it. A line that
+//! cannot be written at once is dropped and counted, never waited for. Exit codes are 0 done, 100 permanent (do not
+//! restart me), 111 temporary (restart me).
+
+#![forbid(unsafe_code)]
+
+use std::{
+    fmt::{self, Display, Write as _},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+/// Do not restart me: usage, configuration, a missing sandbox.
+pub const EXIT_PERMANENT: i32 = 100;
+/// Restart me: a neighbour died, the kernel was out of something.
+pub const EXIT_TEMPORARY: i32 = 111;
+
+/// The longest line; the rest is cut. A pipe write of at most this many bytes is atomic (pipe(7), PIPE_BUF).
+pub const LINE_BYTES_MAX: usize = 4096;
+
+/// The word that says how much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Wrong words on the command line.
+    Usage,
+    /// The program ends because of it.
+    Fatal,
+    /// Somebody should look at once.
+    Alert,
+    /// Something is worse than it should be.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+impl Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Usage => "usage",
+            Self::Fatal => "fatal",
+            Self::Alert => "alert",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        })
+    }
+}
+
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// Lines this process could not write, because its pipe was full or gone.
+#[must_use]
+pub fn dropped() -> u64 {
+    DROPPED.load(Relaxed)
+}
+
+/// Writes one line: all of it, or (dropped and counted) nothing.
+pub fn say(program: &str, word: Word, text: impl Display) {
+    let mut line = format!("{program}: {word}: {text}");
+    cut(&mut line);
+    line.push('\n');
+    if !matches!(rustix::io::write(rustix::stdio::stderr(), line.as_bytes()), Ok(n) if n == line.len()) {
+        DROPPED.fetch_add(1, Relaxed);
+    }
+}
+
+fn cut(line: &mut String) {
+    let mut end = LINE_BYTES_MAX - 1;
+    if line.len() > end {
+        while !line.is_char_boundary(end) {
+            end -= 1;
+        }
+        line.truncate(end);
+    }
+}
+
+/// Good to know.
+pub fn info(program: &str, text: impl Display) {
+    say(program, Word::Info, text);
+}
+
+/// Something is worse than it should be.
+pub fn warning(program: &str, text: impl Display) {
+    say(program, Word::Warning, text);
+}
+
+/// Somebody should look at once.
+pub fn alert(program: &str, text: impl Display) {
+    say(program, Word::Alert, text);
+}
+
+/// Ends the program for good: a supervisor must not restart it.
+pub fn fatal(program: &str, text: impl Display) -> ! {
+    say(program, Word::Fatal, text);
+    std::process::exit(EXIT_PERMANENT)
+}
+
+/// Ends the program for now: a supervisor should restart it.
+pub fn temporary(program: &str, text: impl Display) -> ! {
+    say(program, Word::Fatal, text);
+    std::process::exit(EXIT_TEMPORARY)
+}
+
+/// Ends the program because its command line is wrong.
+pub fn usage(program: &str, text: &str) -> ! {
+    say(program, Word::Usage, text);
+    std::process::exit(EXIT_PERMANENT)
+}
+
+/// Outside bytes as they may stand in a line: printable ASCII but `"`, `\` and `=` and space as they are, others as `\xNN`.
+#[derive(Clone, Copy, Debug)]
+pub struct Odd<'a>(pub &'a [u8]);
+
+impl Display for Odd<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for &byte in self.0 {
+            if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=') {
+                f.write_char(char::from(byte))?;
+            } else {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_bytes_are_escaped_so_that_a_line_stays_one_line() {
+        assert_eq!(Odd(b"a\nb=\"\\\xff ").to_string(), "a\\x0ab\\x3d\\x22\\x5c\\xff\\x20");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_characters() {
+        let mut line = "é".repeat(LINE_BYTES_MAX);
+        cut(&mut line);
+        assert_eq!(line.len(), LINE_BYTES_MAX - 2);
+    }
+}

@@ -1,1 +1,247 @@
-//! fosse-plan.
+//! fosse-plan: what fosse-start is told to run, in a layout fixed enough for a program that parses nothing else.
+//!
+//! `magic | version | numbers | listeners | log paths | blobs`, little-endian, consumed exactly. fosse-config writes it
+//! under lock-down; start checks every number against its own limits before it acts on it.
+
+#![forbid(unsafe_code)]
+
+use fosse_wire::{
+    WireError,
+    cursor::{Cursor, put_long, put_short},
+    launch::Program,
+};
+
+const MAGIC: [u8; 8] = *b"fossepl1";
+/// Lanes of one generation. One a core is the rule; nobody has more cores to give to an edge.
+pub const LANES_MAX: u32 = 64;
+/// Listeners of one edge.
+pub const LISTENERS_MAX: usize = 64;
+/// Bytes of a unix socket's path (unix(7), sun_path with its final NUL).
+pub const PATH_BYTES_MAX: usize = 107;
+
+/// Where a listener listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// IPv6 or IPv4-mapped address, and port.
+    Tcp {
+        /// Address, network order.
+        addr: [u8; 16],
+        /// Port.
+        port: u16,
+    },
+    /// A socket file that start makes and removes.
+    Unix {
+        /// Its path.
+        path: Vec<u8>,
+        /// Owner, `u32::MAX` for start's own.
+        owner: u32,
+        /// Group, `u32::MAX` for start's own.
+        group: u32,
+        /// Permission bits.
+        mode: u32,
+    },
+}
+
+/// One listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listener {
+    /// Name a supervisor may hand the socket over by (LISTEN_FDNAMES).
+    pub name: Vec<u8>,
+    /// Where.
+    pub place: Place,
+}
+
+/// Everything start is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Lanes of a generation, 0 for one a core.
+    pub lanes: u32,
+    /// First UID of the processes; slot n runs as `uid_base + n`.
+    pub uid_base: u32,
+    /// Longest time a drained generation lives on.
+    pub drain_ms: u32,
+    /// Connections of one lane.
+    pub lane_connections_max: u32,
+    /// In the order of their index.
+    pub listeners: Vec<Listener>,
+    /// File for access lines, below start's log directory; empty for none.
+    pub access_log: Vec<u8>,
+    /// File for audit lines, below start's log directory; empty for none.
+    pub audit_log: Vec<u8>,
+    /// Path of fosse-status's socket; empty for none.
+    pub status_socket: Vec<u8>,
+    /// Configuration of each program that runs.
+    pub blobs: Vec<(Program, Vec<u8>)>,
+}
+
+impl Plan {
+    /// The bytes fosse-config writes.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] for a part longer than its length field.
+    pub fn encode(&self) -> Result<Vec<u8>, WireError> {
+        let mut out = MAGIC.to_vec();
+        for number in [self.lanes, self.uid_base, self.drain_ms, self.lane_connections_max] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        put_count(&mut out, self.listeners.len())?;
+        for listener in &self.listeners {
+            listener.put(&mut out)?;
+        }
+        for path in [&self.access_log, &self.audit_log, &self.status_socket] {
+            put_short(&mut out, path, "path")?;
+        }
+        put_count(&mut out, self.blobs.len())?;
+        for (program, blob) in &self.blobs {
+            out.push(*program as u8);
+            put_long(&mut out, blob, "blob")?;
+        }
+        Ok(out)
+    }
+
+    /// Reads a plan, consuming exactly `bytes`.
+    ///
+    /// # Errors
+    /// Layout errors, [`WireError::Field`] for a number over its limit.
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        let mut c = Cursor::new(bytes);
+        if c.array::<8>()? != MAGIC {
+            return Err(WireError::Field("magic"));
+        }
+        let mut plan = Self {
+            lanes: c.u32()?,
+            uid_base: c.u32()?,
+            drain_ms: c.u32()?,
+            lane_connections_max: c.u32()?,
+            ..Self::default()
+        };
+        let listeners = usize::from(c.u16()?);
+        if plan.lanes > LANES_MAX || listeners > LISTENERS_MAX {
+            return Err(WireError::Field("plan size"));
+        }
+        for _ in 0..listeners {
+            plan.listeners.push(Listener::take(&mut c)?);
+        }
+        plan.access_log = c.short_bytes()?.to_vec();
+        plan.audit_log = c.short_bytes()?.to_vec();
+        plan.status_socket = c.short_bytes()?.to_vec();
+        for _ in 0..c.u16()? {
+            plan.blobs.push((Program::from_byte(c.u8()?)?, c.long_bytes()?.to_vec()));
+        }
+        c.end()?;
+        Ok(plan)
+    }
+
+    /// The blob of a program; empty where it has none.
+    #[must_use]
+    pub fn blob(&self, program: Program) -> &[u8] {
+        self.blobs.iter().find(|(p, _)| *p == program).map_or(&[], |(_, blob)| blob)
+    }
+}
+
+fn put_count(out: &mut Vec<u8>, count: usize) -> Result<(), WireError> {
+    out.extend_from_slice(&u16::try_from(count).map_err(|_| WireError::Field("count"))?.to_le_bytes());
+    Ok(())
+}
+
+impl Listener {
+    fn put(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
+        put_short(out, &self.name, "name")?;
+        match &self.place {
+            Place::Tcp { addr, port } => {
+                out.push(0);
+                out.extend_from_slice(addr);
+                out.extend_from_slice(&port.to_le_bytes());
+                Ok(())
+            }
+            Place::Unix { path, owner, group, mode } => {
+                out.push(1);
+                for number in [owner, group, mode] {
+                    out.extend_from_slice(&number.to_le_bytes());
+                }
+                put_short(out, path, "path")
+            }
+        }
+    }
+
+    fn take(c: &mut Cursor<'_>) -> Result<Self, WireError> {
+        let name = c.short_bytes()?.to_vec();
+        let place = match c.u8()? {
+            0 => Place::Tcp { addr: c.array()?, port: c.u16()? },
+            1 => {
+                let (owner, group, mode) = (c.u32()?, c.u32()?, c.u32()?);
+                let path = c.short_bytes()?.to_vec();
+                if mode > 0o777 || path.is_empty() || path.len() > PATH_BYTES_MAX || path.contains(&0) {
+                    return Err(WireError::Field("unix listener"));
+                }
+                Place::Unix { path, owner, group, mode }
+            }
+            _ => return Err(WireError::Field("listener kind")),
+        };
+        Ok(Self { name, place })
+    }
+}
+
+/// What every plan must hold for any bytes: no panic, and what decodes encodes to the same bytes again.
+pub mod fuzz {
+    /// Decodes `data` as a plan.
+    pub fn plan(data: &[u8]) {
+        if let Ok(plan) = super::Plan::decode(data) {
+            assert_eq!(plan.encode().expect("what was decoded fits"), data);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Plan {
+        Plan {
+            lanes: 2,
+            uid_base: 1000,
+            drain_ms: 5,
+            lane_connections_max: 9,
+            listeners: vec![
+                Listener { name: b"http".to_vec(), place: Place::Tcp { addr: [1; 16], port: 80 } },
+                Listener {
+                    name: vec![],
+                    place: Place::Unix { path: b"/run/x".to_vec(), owner: 0, group: u32::MAX, mode: 0o660 },
+                },
+            ],
+            access_log: b"access.log".to_vec(),
+            blobs: vec![(Program::Accept, vec![1, 2, 3])],
+            ..Plan::default()
+        }
+    }
+
+    #[test]
+    fn a_plan_comes_back_and_a_cut_or_longer_one_does_not() {
+        let mut bytes = sample().encode().unwrap();
+        assert_eq!(Plan::decode(&bytes).unwrap(), sample());
+        for cut in 0..bytes.len() {
+            assert!(Plan::decode(&bytes[..cut]).is_err());
+        }
+        bytes.push(0);
+        assert_eq!(Plan::decode(&bytes), Err(WireError::Long));
+    }
+
+    #[test]
+    fn a_flipped_bit_never_panics_and_decodes_to_the_same_bytes_or_not_at_all() {
+        let whole = sample().encode().unwrap();
+        for bit in 0..whole.len() * 8 {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            fuzz::plan(&bytes);
+        }
+    }
+
+    #[test]
+    fn refuses_more_lanes_and_longer_paths_than_there_can_be() {
+        let lanes = Plan { lanes: LANES_MAX + 1, ..sample() };
+        assert!(Plan::decode(&lanes.encode().unwrap()).is_err());
+        let mut path = sample();
+        path.listeners[1].place = Place::Unix { path: vec![b'x'; 108], owner: 0, group: 0, mode: 0o600 };
+        assert!(Plan::decode(&path.encode().unwrap()).is_err());
+    }
+}

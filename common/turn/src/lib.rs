@@ -1,1 +1,206 @@
-//! fosse-turn.
+//! fosse-turn: the event loop of every program on the data path. One turn is: wait, drain all that is ready, work, write
+//! once to each neighbour.
+//!
+//! Level-triggered epoll(7). Before it sleeps a turn lingers: a few looks without waiting, giving the core to its
+//! neighbours between them, so that their frames come in one batch. Lingering is bounded and stops when nothing comes.
+
+#![forbid(unsafe_code)]
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::{
+    event::{Timespec, epoll},
+    io::Errno,
+    time::{ClockId, clock_gettime},
+};
+
+pub use rustix::event::epoll::EventFlags as Interest;
+
+/// Events taken in one turn. A batch above 64 gains nothing more; what is left comes with the next turn.
+const EVENTS_MAX: usize = 256;
+/// Looks without waiting before a sleep. Each gives the core to a neighbour of the lane; more than a few gain nothing.
+const LINGER_ROUNDS: u32 = 4;
+/// A process bumps its turn counter and sweeps its time limits at least this often, in milliseconds.
+pub const TICK_MS: u64 = 500;
+
+/// Something happened to a descriptor.
+#[derive(Clone, Copy, Debug)]
+pub struct Happened {
+    /// The token it was added with.
+    pub token: u64,
+    /// What happened.
+    pub flags: Interest,
+}
+
+impl Happened {
+    /// A read will not block: bytes, an end or an error wait.
+    #[must_use]
+    pub fn readable(&self) -> bool {
+        self.flags.intersects(Interest::IN | Interest::HUP | Interest::ERR | Interest::RDHUP)
+    }
+
+    /// A write will not block.
+    #[must_use]
+    pub fn writable(&self) -> bool {
+        self.flags.intersects(Interest::OUT | Interest::HUP | Interest::ERR)
+    }
+}
+
+/// The loop's state.
+pub struct Turn {
+    epoll: OwnedFd,
+    events: Vec<epoll::Event>,
+    happened: Vec<Happened>,
+    now_ms: u64,
+    next_tick_ms: u64,
+    tick: bool,
+    lingering: bool,
+}
+
+impl std::fmt::Debug for Turn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Turn").field("now_ms", &self.now_ms).finish_non_exhaustive()
+    }
+}
+
+impl Turn {
+    /// Makes the epoll descriptor: before lock-down, which forbids it.
+    ///
+    /// # Errors
+    /// What epoll_create1(2) says.
+    pub fn new() -> Result<Self, Errno> {
+        let now_ms = clock_ms();
+        Ok(Self {
+            epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
+            events: Vec::with_capacity(EVENTS_MAX),
+            happened: Vec::with_capacity(EVENTS_MAX),
+            now_ms,
+            next_tick_ms: now_ms.saturating_add(TICK_MS),
+            tick: false,
+            lingering: true,
+        })
+    }
+
+    /// Switches lingering off: for programs off the data path.
+    #[must_use]
+    pub const fn without_linger(mut self) -> Self {
+        self.lingering = false;
+        self
+    }
+
+    /// Watches a descriptor.
+    ///
+    /// # Errors
+    /// What epoll_ctl(2) says.
+    pub fn add(&self, fd: impl AsFd, token: u64, interest: Interest) -> Result<(), Errno> {
+        epoll::add(&self.epoll, fd, epoll::EventData::new_u64(token), interest)
+    }
+
+    /// Changes what is watched for.
+    ///
+    /// # Errors
+    /// What epoll_ctl(2) says.
+    pub fn modify(&self, fd: impl AsFd, token: u64, interest: Interest) -> Result<(), Errno> {
+        epoll::modify(&self.epoll, fd, epoll::EventData::new_u64(token), interest)
+    }
+
+    /// Stops watching: always before a descriptor is passed on or closed while a copy of it lives elsewhere.
+    ///
+    /// # Errors
+    /// What epoll_ctl(2) says.
+    pub fn remove(&self, fd: impl AsFd) -> Result<(), Errno> {
+        epoll::delete(&self.epoll, fd)
+    }
+
+    /// Waits for the next turn, at most until the next tick. Afterwards [`Turn::happened`] says what is ready,
+    /// [`Turn::now_ms`] when it is, [`Turn::ticked`] whether time limits are due for a look.
+    ///
+    /// # Errors
+    /// What epoll_wait(2) says, interruptions excepted.
+    pub fn wait(&mut self) -> Result<(), Errno> {
+        let rounds = if self.lingering && !self.events.is_empty() { LINGER_ROUNDS } else { 0 };
+        for _ in 0..rounds {
+            rustix::thread::sched_yield();
+            if self.look(0)? {
+                return Ok(());
+            }
+        }
+        let left = self.next_tick_ms.saturating_sub(self.now_ms);
+        self.look(left).map(drop)
+    }
+
+    /// One epoll_wait(2); true where something is ready or the tick is due.
+    fn look(&mut self, wait_ms: u64) -> Result<bool, Errno> {
+        let wait = Timespec {
+            tv_sec: i64::try_from(wait_ms / 1000).unwrap_or(1),
+            tv_nsec: i64::try_from(wait_ms % 1000).unwrap_or(0).saturating_mul(1_000_000),
+        };
+        self.events.clear();
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut self.events), Some(&wait)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+        self.happened.clear();
+        self.happened.extend(self.events.iter().map(|e| Happened { token: e.data.u64(), flags: e.flags }));
+        self.now_ms = clock_ms();
+        self.tick = self.now_ms >= self.next_tick_ms;
+        if self.tick {
+            self.next_tick_ms = self.now_ms.saturating_add(TICK_MS);
+        }
+        Ok(!self.events.is_empty() || self.tick)
+    }
+
+    /// What is ready in this turn, by number: the list can be walked while the loop's owner changes itself.
+    #[must_use]
+    pub fn happened(&self, index: usize) -> Option<Happened> {
+        self.happened.get(index).copied()
+    }
+
+    /// Milliseconds on the monotonic clock at the begin of this turn.
+    #[must_use]
+    pub const fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// Time limits are due for a look: about every [`TICK_MS`].
+    #[must_use]
+    pub const fn ticked(&self) -> bool {
+        self.tick
+    }
+}
+
+/// The monotonic clock in milliseconds.
+#[must_use]
+pub fn clock_ms() -> u64 {
+    clock_us() / 1000
+}
+
+/// The monotonic clock in microseconds.
+#[must_use]
+pub fn clock_us() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    let micros = u64::try_from(now.tv_nsec / 1000).unwrap_or(0);
+    seconds.saturating_mul(1_000_000).saturating_add(micros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    #[test]
+    fn says_what_is_ready_and_by_which_token() {
+        let (a, b) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        let mut turn = Turn::new().unwrap();
+        turn.add(&a, 42, Interest::IN).unwrap();
+        rustix::io::write(&b, b"x").unwrap();
+        turn.wait().unwrap();
+        let one = turn.happened(0).unwrap();
+        assert!(one.token == 42 && one.readable() && !one.writable());
+        assert!(turn.happened(1).is_none());
+        turn.remove(&a).unwrap();
+        turn.wait().unwrap();
+        assert!(turn.happened(0).is_none() && turn.ticked());
+    }
+}

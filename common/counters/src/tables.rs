@@ -1,0 +1,124 @@
+//! One table per program: the words of its page from [`crate::FIRST`] on, and what each means.
+
+/// One word of a program's page.
+#[derive(Clone, Copy, Debug)]
+pub struct Counter {
+    /// Name as `fosse status` and the Prometheus text show it (behind `fosse_PROGRAM_`).
+    pub name: &'static str,
+    /// It goes up and down.
+    pub gauge: bool,
+    /// One line for people.
+    pub help: &'static str,
+}
+
+macro_rules! table {
+    ($(#[$doc:meta])* $module:ident, $($kind:ident $name:ident = $at:literal, $help:literal;)*) => {
+        $(#[$doc])*
+        pub mod $module {
+            use super::Counter;
+            $(#[doc = $help] pub const $name: usize = crate::FIRST + $at;)*
+            /// The words in their order.
+            pub const TABLE: &[Counter] = &[
+                $(Counter { name: stringify!($name), gauge: table!(@$kind), help: $help },)*
+            ];
+            const _: () = { let mut at = 0; $(assert!($at == at); at += 1;)* let _ = at; };
+        }
+    };
+    (@counter) => { false };
+    (@gauge) => { true };
+}
+
+table!(
+    /// fosse-accept
+    accept,
+    counter CONNECTIONS = 0, "connections accepted";
+    counter DENIED = 1, "connections refused by a deny list";
+    counter PENALISED = 2, "connections refused because their source is penalised";
+    counter LIMITED_ADDRESS = 3, "connections refused by the limit per address";
+    counter LIMITED_GLOBAL = 4, "connections refused by the global limit";
+    counter WRONG_PEER = 5, "unix connections refused because of their peer's UID";
+    counter NO_LANE = 6, "turns in which no lane could take a connection";
+    gauge LIVE = 7, "connections held by lanes";
+    counter RETURNED = 8, "idle connections moved to another lane";
+    counter EXHAUSTED = 9, "accepts that failed for want of descriptors or memory";
+);
+
+table!(
+    /// fosse-parse
+    parse,
+    counter REQUESTS = 0, "requests begun";
+    counter RESPONSES = 1, "responses completed";
+    counter REFUSED = 2, "requests answered by parse itself (4xx, 5xx)";
+    gauge CONNECTIONS = 3, "client connections held";
+    counter BYTES_IN = 4, "bytes read from clients";
+    counter BYTES_OUT = 5, "bytes written to clients by parse";
+    counter TIMEOUTS = 6, "connections closed by a time limit";
+    counter RESETS = 7, "responses cut short by a reset";
+    counter LEASES = 8, "responses written by dispatch under a lease";
+    counter UPGRADES = 9, "connections handed over after 101";
+    gauge STREAMS = 10, "requests in the ring";
+    counter ACCESS_DROPPED = 11, "access log lines that could not be written";
+);
+
+table!(
+    /// fosse-waf-filter
+    waf_filter,
+    counter REQUESTS = 0, "requests judged";
+    counter DENIED = 1, "requests denied";
+    counter DETECTED = 2, "requests that would have been denied in block mode";
+    gauge HELD_BYTES = 3, "body bytes held for judging";
+    counter OVER_SIZE = 4, "bodies over the site's limit";
+    counter OVER_MEMORY = 5, "requests denied because the lane's memory for held bodies was used up";
+    counter OVER_BUDGET = 6, "requests whose judging ran out of time";
+    counter PASSED_IN_PART = 7, "bodies passed on of which only the first part was judged";
+    counter RULES_MATCHED = 8, "rules that matched";
+);
+
+table!(
+    /// fosse-dispatch
+    dispatch,
+    counter REQUESTS = 0, "requests received";
+    counter VERDICTS = 1, "denials answered";
+    counter RETRIES = 2, "requests sent again to another server";
+    counter CONNECTS = 3, "backend connections opened";
+    counter REUSED = 4, "requests sent over a pooled connection";
+    counter BAD_GATEWAY = 5, "answers 502";
+    counter UNAVAILABLE = 6, "answers 503";
+    counter GATEWAY_TIMEOUT = 7, "answers 504";
+    gauge BACKEND_CONNECTIONS = 8, "backend connections open";
+    gauge BACKEND_IDLE = 9, "backend connections waiting in pools";
+    gauge STREAMS = 10, "requests under way";
+    counter BYTES_LEASED = 11, "response bytes written straight to clients";
+    gauge SERVERS_DOWN = 12, "backend servers held to be down";
+    counter PROTOCOL_REFUSED = 13, "requests refused because parse must not have sent them";
+);
+
+table!(
+    /// fosse-connect
+    connect,
+    counter CONNECTED = 0, "connections made";
+    counter REFUSED = 1, "attempts refused";
+    counter TIMEOUTS = 2, "attempts that timed out";
+    counter WRONG_PEER = 3, "attempts that found another UID than the configured one";
+    counter FAILED = 4, "attempts that failed otherwise";
+);
+
+table!(
+    /// fosse-log
+    log,
+    counter LINES = 0, "lines written";
+    counter LIMITED = 1, "lines dropped by the rate limit";
+    counter CUT = 2, "lines cut at their length limit";
+    gauge PIPES = 3, "pipes read";
+    counter FAILED = 4, "lines that could not be written";
+);
+
+/// All tables by program.
+pub const TABLES: [(&str, &[Counter]); 6] = [
+    ("accept", accept::TABLE),
+    ("parse", parse::TABLE),
+    ("waf-filter", waf_filter::TABLE),
+    ("dispatch", dispatch::TABLE),
+    ("connect", connect::TABLE),
+    ("log", log::TABLE),
+];
