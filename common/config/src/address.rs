@@ -1,0 +1,214 @@
+//! Where to listen and whom to connect to: socket addresses, paths of unix sockets, sockets by name.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use fosse_cidr::{Flaw, Prefix};
+use toml::Spanned;
+use toml::de::DeValue;
+
+use crate::problem::Problems;
+use crate::section::{FromValue, quoted};
+use crate::value::text;
+
+/// Longest path of a unix socket: `sun_path` holds 108 bytes, one of them the closing NUL (unix(7)).
+pub const UNIX_PATH_BYTES_MAX: usize = 107;
+
+/// Longest name of a socket handed over by the supervisor: what systemd allows (sd_listen_fds_with_names(3)).
+pub const SOCKET_NAME_BYTES_MAX: usize = 255;
+
+/// A place to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// A TCP socket.
+    Tcp(SocketAddr),
+    /// A unix socket, made at this absolute path.
+    Unix(String),
+    /// A listening socket that the supervisor hands over under this name.
+    Inherited(String),
+}
+
+/// A server of a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServerAddress {
+    /// A TCP address.
+    Tcp(SocketAddr),
+    /// A unix socket at this absolute path.
+    Unix(String),
+}
+
+/// True for an address that only this machine can reach.
+pub fn is_loopback(address: &SocketAddr) -> bool {
+    address.ip().is_loopback()
+}
+
+/// What is wrong with a text, and the one step that mends it.
+type Wrong = (String, String);
+
+impl FromValue for ListenAddress {
+    const TAKES: &'static str =
+        "an address such as \"127.0.0.1:8080\", \"[::1]:8080\", \"unix:/run/x.sock\" or \"systemd:NAME\"";
+
+    fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        let written = text(key, Self::TAKES, value, problems)?;
+        let read = match written.split_once(':') {
+            Some(("unix", path)) => unix_path(path).map(Self::Unix),
+            Some(("systemd", name)) => socket_name(name).map(Self::Inherited),
+            _ => socket_address(written).map(Self::Tcp),
+        };
+        read.map_err(|(what, cure)| problems.note_with_cure(&value.span(), format!("{key} {what}"), cure)).ok()
+    }
+
+    fn placeholder() -> Self {
+        Self::Inherited(String::new())
+    }
+}
+
+impl FromValue for ServerAddress {
+    const TAKES: &'static str = "an address such as \"unix:/run/app.sock\" or \"127.0.0.1:3000\"";
+
+    fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        let written = text(key, Self::TAKES, value, problems)?;
+        let read = match written.split_once(':') {
+            Some(("unix", path)) => unix_path(path).map(Self::Unix),
+            _ => socket_address(written).and_then(connectable).map(Self::Tcp),
+        };
+        read.map_err(|(what, cure)| problems.note_with_cure(&value.span(), format!("{key}: {what}"), cure)).ok()
+    }
+
+    fn placeholder() -> Self {
+        Self::Unix(String::new())
+    }
+}
+
+fn connectable(address: SocketAddr) -> Result<SocketAddr, Wrong> {
+    if address.ip().is_unspecified() || address.ip().is_multicast() {
+        return Err((format!("{address} is not the address of a server"), String::new()));
+    }
+    Ok(address)
+}
+
+/// An absolute path without tricks, short enough for the kernel.
+fn unix_path(path: &str) -> Result<String, Wrong> {
+    let shown = quoted(path);
+    if path.starts_with('@') || path.starts_with('\0') {
+        let what = format!("{shown} is an abstract socket, which has neither owner nor mode");
+        return Err((what, "use a path, such as unix:/run/x.sock".into()));
+    }
+    let Some(relative) = path.strip_prefix('/') else {
+        return Err((
+            format!("{shown} is not an absolute path"),
+            "begin it with a slash, as in unix:/run/x.sock".into(),
+        ));
+    };
+    if path.len() > UNIX_PATH_BYTES_MAX {
+        let what = format!("has a path of {} bytes; a unix socket allows {UNIX_PATH_BYTES_MAX}", path.len());
+        return Err((what, String::new()));
+    }
+    if path.chars().any(char::is_control) {
+        return Err((format!("{shown} holds a control character"), String::new()));
+    }
+    if relative.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err((format!("{shown} holds an empty, \".\" or \"..\" part"), "write the plain path".into()));
+    }
+    Ok(path.to_owned())
+}
+
+fn socket_name(name: &str) -> Result<String, Wrong> {
+    let sound = !name.is_empty()
+        && name.len() <= SOCKET_NAME_BYTES_MAX
+        && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    if sound {
+        return Ok(name.to_owned());
+    }
+    Err((
+        format!("{} is not the name of a socket", quoted(name)),
+        "write the FileDescriptorName of the socket unit".into(),
+    ))
+}
+
+fn socket_address(written: &str) -> Result<SocketAddr, Wrong> {
+    if let Ok(address) = written.parse::<SocketAddr>() {
+        return sound_socket_address(address);
+    }
+    let shown = quoted(written);
+    let what = format!("{shown} is not an address");
+    if written.parse::<Ipv4Addr>().is_ok() {
+        return Err((format!("{shown} has no port"), format!("add one, as in \"{written}:8080\"")));
+    }
+    if written.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_ok() {
+        let bare = written.trim_matches(['[', ']']);
+        return Err((format!("{shown} has no port"), format!("write \"[{bare}]:8080\"")));
+    }
+    match written.rsplit_once(':') {
+        Some((host, port)) => Err((what, address_cure(host, port))),
+        None if written.starts_with('/') => Err((what, format!("write \"unix:{written}\""))),
+        None => Err((what, "write IP:PORT or unix:/PATH".into())),
+    }
+}
+
+fn address_cure(host: &str, port: &str) -> String {
+    if port.parse::<u16>().is_err() {
+        return "the port is a number from 1 to 65535".into();
+    }
+    match host {
+        "localhost" => format!("names are not looked up; write \"127.0.0.1:{port}\""),
+        "" | "*" => format!(
+            "write \"0.0.0.0:{port}\" or \"[::]:{port}\" for all addresses, \"127.0.0.1:{port}\" for this machine only"
+        ),
+        scoped if scoped.contains('%') => "addresses with a zone are not supported".into(),
+        scheme if scheme.contains("//") => "leave out the scheme".into(),
+        name if name.starts_with(|first: char| first.is_ascii_alphabetic()) => {
+            "names are not looked up; write an IP address".into()
+        }
+        _ => String::new(),
+    }
+}
+
+fn sound_socket_address(address: SocketAddr) -> Result<SocketAddr, Wrong> {
+    if address.port() == 0 {
+        return Err((format!("{address} has port 0"), "the port is a number from 1 to 65535".into()));
+    }
+    if let SocketAddr::V6(v6) = address {
+        if let Some(v4) = v6.ip().to_ipv4_mapped() {
+            return Err((format!("{address} is an IPv4 address in disguise"), format!("write \"{v4}:{}\"", v6.port())));
+        }
+        if v6.scope_id() != 0 {
+            return Err((format!("{address} has a zone"), "addresses with a zone are not supported".into()));
+        }
+    }
+    Ok(address)
+}
+
+/// A network, or the word "unix" for every peer of a unix listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// All addresses of this network.
+    Network(Prefix),
+    /// The peer at the other end of a unix socket.
+    Unix,
+}
+
+impl FromValue for Source {
+    const TAKES: &'static str = "a list of networks such as \"10.0.0.0/8\", or \"unix\"";
+
+    fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        let written = text(key, Self::TAKES, value, problems)?;
+        if written == "unix" {
+            return Some(Self::Unix);
+        }
+        let (what, cure) = match Prefix::parse(written) {
+            Ok(prefix) => return Some(Self::Network(prefix)),
+            Err(Flaw::Address) => ("is not a network", "write ADDRESS/BITS, or \"unix\"".to_owned()),
+            Err(Flaw::Bits { most }) => ("is not a network", format!("the prefix is a number from 0 to {most}")),
+            Err(Flaw::HostBits(meant)) => {
+                ("has bits set after its prefix", format!("write \"{}/{}\"", meant.address(), meant.bits()))
+            }
+        };
+        problems.note_with_cure(&value.span(), format!("{key}: {} {what}", quoted(written)), cure);
+        None
+    }
+
+    fn placeholder() -> Self {
+        Self::Unix
+    }
+}

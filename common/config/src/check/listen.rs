@@ -1,0 +1,121 @@
+//! Listeners: the word for public ones, what belongs to unix sockets only, overlaps.
+
+use std::net::SocketAddr;
+
+use crate::address::{ListenAddress, Source, is_loopback};
+use crate::model::Listen;
+use crate::problem::{Problems, Span};
+use crate::section::At;
+
+/// Notes what is wrong with each listener and between them.
+pub fn listeners(listeners: &[At<Listen>], problems: &mut Problems) {
+    for (index, listen) in listeners.iter().enumerate() {
+        one(listen, problems);
+        let earlier = listeners.get(..index).unwrap_or_default();
+        if let Some((other, same)) = earlier.iter().find_map(|other| overlap(other, listen)) {
+            let what = if same {
+                format!("address {other} is already listened on")
+            } else {
+                format!("address overlaps with {other}, which is listened on too")
+            };
+            problems.note_with_cure(&listen.address.span, what, "remove one of the two");
+        }
+    }
+}
+
+fn one(listen: &Listen, problems: &mut Problems) {
+    let Some(address) = listen.address.sound() else { return };
+    if let (ListenAddress::Tcp(tcp), Some(false)) = (address, listen.public.sound())
+        && !is_loopback(tcp)
+    {
+        let what = format!("other machines can reach {tcp}");
+        problems.note_with_cure(&listen.address.span, what, "if that is meant, add public = true");
+    }
+    if let (ListenAddress::Unix(_), Some(true)) = (address, listen.public.written()) {
+        problems.note_with_cure(&listen.public.span, "a unix socket is never public", "remove the line");
+    }
+    if !matches!(address, ListenAddress::Unix(_)) {
+        unix_only(listen, address, problems);
+    }
+    trusted(listen, address, problems);
+    per_address(listen, problems);
+}
+
+/// Owner and mode belong to the socket that fosse makes; the peer check also to one that the supervisor made.
+fn unix_only(listen: &Listen, address: &ListenAddress, problems: &mut Problems) {
+    let inherited = matches!(address, ListenAddress::Inherited(_));
+    let (what, cure) = if inherited {
+        ("belongs in the supervisor's socket unit", "set it there and remove the line")
+    } else {
+        ("is for unix sockets", "remove the line")
+    };
+    let mut refuse = |written: bool, key: &str, span: &Span| {
+        if written {
+            problems.note_with_cure(span, format!("{key} {what}"), cure);
+        }
+    };
+    refuse(listen.owner.written().is_some(), "owner", &listen.owner.span);
+    refuse(listen.group.written().is_some(), "group", &listen.group.span);
+    refuse(listen.mode.written().is_some(), "mode", &listen.mode.span);
+    refuse(listen.peer_uids.written().is_some() && !inherited, "peer_uids", &listen.peer_uids.span);
+}
+
+/// A PROXY header that nobody may send, and words that can never match.
+fn trusted(listen: &Listen, address: &ListenAddress, problems: &mut Problems) {
+    let Some(trusted) = listen.trusted.sound() else { return };
+    if listen.proxy_protocol.written() == Some(&true) && trusted.is_empty() {
+        let cure = match address {
+            ListenAddress::Unix(_) => "add trusted = [\"unix\"]",
+            _ => "name the proxies in trusted, as in trusted = [\"127.0.0.1/32\"]",
+        };
+        problems.note_with_cure(
+            &listen.proxy_protocol.span,
+            "proxy_protocol, but no source is trusted to send the header",
+            cure,
+        );
+    }
+    for source in trusted {
+        let span = &source.span;
+        match (source.sound(), address) {
+            (Some(Source::Unix), ListenAddress::Tcp(_)) => {
+                problems.note_with_cure(span, "\"unix\" is for unix sockets", "name the networks of the proxies");
+            }
+            (Some(Source::Network(_)), ListenAddress::Unix(_)) => {
+                problems.note_with_cure(span, "the peers of a unix socket have no network", "write \"unix\"");
+            }
+            (Some(Source::Network(network)), _) if network.bits() == 0 => {
+                problems.note_with_cure(span, "this trusts every address there is", "name the networks of the proxies");
+            }
+            _ => {}
+        }
+    }
+}
+
+fn per_address(listen: &Listen, problems: &mut Problems) {
+    if let (Some(one), Some(all)) = (listen.address_connections_max.written(), listen.connections_max.sound())
+        && one > all
+    {
+        let what = format!("address_connections_max is more than connections_max, which is {all}");
+        problems.note(&listen.address_connections_max.span, what);
+    }
+}
+
+/// The other address as text, and whether it is the same one, if both cannot be listened on together.
+fn overlap(other: &Listen, listen: &Listen) -> Option<(String, bool)> {
+    match (other.address.sound()?, listen.address.sound()?) {
+        (ListenAddress::Tcp(one), ListenAddress::Tcp(two)) if one == two => Some((one.to_string(), true)),
+        (ListenAddress::Tcp(one), ListenAddress::Tcp(two)) if covers(one, two) || covers(two, one) => {
+            Some((one.to_string(), false))
+        }
+        (ListenAddress::Unix(one), ListenAddress::Unix(two)) if one == two => Some((format!("unix:{one}"), true)),
+        (ListenAddress::Inherited(one), ListenAddress::Inherited(two)) if one == two => {
+            Some((format!("systemd:{one}"), true))
+        }
+        _ => None,
+    }
+}
+
+/// All addresses of a family at one port; `[::]` is IPv6 only, so the families do not meet.
+fn covers(wide: &SocketAddr, narrow: &SocketAddr) -> bool {
+    wide.ip().is_unspecified() && wide.port() == narrow.port() && wide.is_ipv4() == narrow.is_ipv4()
+}

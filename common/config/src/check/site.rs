@@ -1,0 +1,117 @@
+//! Sites: every host once, every path with a backend that exists.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Backend, OverLimit, Site, Waf};
+use crate::names::{HostPattern, Name};
+use crate::nearest::nearest;
+use crate::problem::{Problems, Span};
+use crate::section::At;
+
+/// Notes what is wrong with each site and between them.
+pub fn sites(sites: &[At<Site>], backends: &At<Vec<At<Backend>>>, problems: &mut Problems) {
+    hosts(sites, problems);
+    defaults(sites, problems);
+    for site in sites {
+        routes(site, problems);
+        over_limit(site, problems);
+        for (name, span) in used_backends(site) {
+            known(name, span, backends, problems);
+        }
+    }
+}
+
+fn hosts(sites: &[At<Site>], problems: &mut Problems) {
+    let mut seen: BTreeMap<&HostPattern, usize> = BTreeMap::new();
+    for (index, site) in sites.iter().enumerate() {
+        let Some(hosts) = site.hosts.sound() else { continue };
+        if hosts.is_empty() && site.default.sound() == Some(&false) {
+            problems.note_with_cure(&site.span, "[[site]] has no hosts", "add hosts = [\"NAME\"], or default = true");
+        }
+        for host in hosts {
+            let Some(pattern) = host.sound() else { continue };
+            match seen.insert(pattern, index) {
+                Some(earlier) if earlier == index => {
+                    problems.note_with_cure(
+                        &host.span,
+                        format!("host {} stands here twice", pattern.written()),
+                        "remove one",
+                    );
+                }
+                Some(_) => {
+                    problems.note_with_cure(
+                        &host.span,
+                        format!("host {} belongs to an earlier site", pattern.written()),
+                        "remove one",
+                    );
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+fn defaults(sites: &[At<Site>], problems: &mut Problems) {
+    let mut of_all = sites.iter().filter(|site| site.default.written() == Some(&true));
+    of_all.next();
+    for another in of_all {
+        problems.note_with_cure(&another.default.span, "an earlier site is the default already", "remove one");
+    }
+}
+
+fn routes(site: &Site, problems: &mut Problems) {
+    let Some(routes) = site.route.sound() else { return };
+    if routes.is_empty() && matches!(site.backend.sound(), Some(None)) {
+        problems.note_with_cure(&site.span, "[[site]] has neither backend nor routes", "add backend = \"NAME\"");
+    }
+    for (index, route) in routes.iter().enumerate() {
+        let Some(prefix) = route.prefix.sound() else { continue };
+        let bare = bare_prefix(&prefix.0);
+        if bare == "/" && site.backend.written().is_some() {
+            problems.note_with_cure(
+                &route.prefix.span,
+                "the site's backend has all paths that no route names",
+                "remove backend or this route",
+            );
+        }
+        let earlier = routes.get(..index).unwrap_or_default();
+        if earlier.iter().filter_map(|other| other.prefix.sound()).any(|other| bare_prefix(&other.0) == bare) {
+            problems.note_with_cure(&route.prefix.span, format!("prefix {bare} has a route already"), "remove one");
+        }
+    }
+}
+
+/// "/api/" covers what "/api" covers.
+fn bare_prefix(prefix: &str) -> &str {
+    match prefix.strip_suffix('/') {
+        Some("") | None => prefix,
+        Some(bare) => bare,
+    }
+}
+
+fn over_limit(site: &Site, problems: &mut Problems) {
+    if site.body_over_limit.written() == Some(&OverLimit::PassInPart) && site.waf.sound() == Some(&Waf::Off) {
+        let what = "pass-in-part is about inspection, and waf is \"off\"";
+        problems.note_with_cure(&site.body_over_limit.span, what, "raise body_bytes_max instead");
+    }
+}
+
+fn used_backends(site: &Site) -> impl Iterator<Item = (&Name, &Span)> {
+    let own = site.backend.written().and_then(Option::as_ref).map(|name| (name, &site.backend.span));
+    let routed = site.route.iter().filter_map(|route| Some((route.backend.written()?, &route.backend.span)));
+    own.into_iter().chain(routed)
+}
+
+fn known(name: &Name, span: &Span, backends: &At<Vec<At<Backend>>>, problems: &mut Problems) {
+    let Some(backends) = backends.sound() else { return };
+    // A backend whose own name is already reported may be the one that is meant.
+    if backends.iter().any(|backend| backend.name.sound().is_none_or(|known| known == name)) {
+        return;
+    }
+    let near = nearest(&name.0, backends.iter().map(|backend| backend.name.0.as_str()));
+    let cure = match near {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => "add a [[backend]] of this name".to_owned(),
+    };
+    problems.note_with_cure(span, format!("there is no backend \"{}\"", name.0), cure);
+}

@@ -1,0 +1,253 @@
+//! The tables and keys of fosse.toml: one row each, which is also its line in fosse.toml(5).
+
+use crate::address::{ListenAddress, ServerAddress, Source};
+use crate::names::{
+    AbsolutePath, Account, FilePath, FilePattern, HealthPath, HostPattern, Method, Mode, Name, PathPrefix, UpgradeToken,
+};
+use crate::section::Presence::{Absent, Default, Required};
+use crate::section::{At, SectionDoc, section};
+use crate::value::{Bytes, Seconds, words};
+
+section! {
+    /// The edge as a whole.
+    Edge "the top of the file (before the first table)" {
+        /// Lanes: sets of edge processes, each pinned to one core.
+        lanes: Option<u32>, Absent("one per core"), 1..=256;
+        /// First UID of the edge's processes; each live process has its own, counted up from here.
+        uid_base: u32, Default("70000"), 1000..=4294900000;
+        /// How long streams and upgraded connections of an old generation may go on after a reload.
+        drain_seconds_max: Seconds, Default("300"), 1..=86400;
+        /// File of the access log, one JSON object a line. It holds client addresses.
+        access_log: Option<AbsolutePath>, Absent("there is no access log");
+        /// How long each step of a client's connection may take.
+        timeouts: Timeouts, Default("{}");
+        /// What one client, one request and one lane may take.
+        limits: Limits, Default("{}");
+        /// Sockets to accept clients on.
+        listen: Vec<At<Listen>>, Required, 1..=256;
+        /// Host names and what is done for them.
+        site: Vec<At<Site>>, Required, 1..=100000;
+        /// Applications behind the edge.
+        backend: Vec<At<Backend>>, Required, 1..=10000;
+    }
+}
+
+section! {
+    /// How long each step of a client's connection may take.
+    Timeouts "[timeouts]" {
+        /// From the first byte of a request (or the accept) to the end of its head.
+        head_seconds: Seconds, Default("10"), 1..=600;
+        /// Between two pieces of a request body.
+        body_seconds: Seconds, Default("30"), 1..=3600;
+        /// Between two requests of a connection.
+        idle_seconds: Seconds, Default("60"), 1..=3600;
+        /// Without the client taking a byte of the answer.
+        write_seconds: Seconds, Default("30"), 1..=3600;
+    }
+}
+
+section! {
+    /// What one client, one request and one lane may take.
+    Limits "[limits]" {
+        /// Request line and headers together; more is answered with 431.
+        head_bytes_max: Bytes, Default("\"32 KiB\""), 1024..=65536;
+        /// The target of a request; more is answered with 414.
+        target_bytes_max: Bytes, Default("\"8 KiB\""), 256..=65536;
+        /// Headers of a request; more is answered with 431.
+        header_count_max: u32, Default("100"), 8..=1000;
+        /// Requests of one connection, after which it is closed in the normal way.
+        connection_requests_max: u32, Default("100000"), 1..=4000000000;
+        /// Connections of one lane at a time; further ones wait in the kernel.
+        lane_connections_max: u32, Default("16384"), 16..=1000000;
+        /// Memory of one lane for request bodies held back for inspection; beyond it requests get 503.
+        lane_held_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
+    }
+}
+
+section! {
+    /// A socket to accept clients on.
+    Listen "[[listen]]" {
+        /// Where: IP:PORT, unix:PATH, or systemd:NAME for a socket of the supervisor.
+        address: ListenAddress, Required;
+        /// The explicit word that other machines may reach this socket.
+        public: bool, Default("false");
+        /// Owner of the unix socket.
+        owner: Option<Account>, Absent("root, or the user who starts fosse");
+        /// Group of the unix socket.
+        group: Option<Account>, Absent("the group of who starts fosse");
+        /// Permission bits of the unix socket.
+        mode: Mode, Default("\"0660\"");
+        /// Users whose processes may connect to the unix socket, beyond the permission bits.
+        peer_uids: Option<Vec<At<Account>>>, Absent("every user the permission bits let in"), 1..=64;
+        /// Every connection begins with a PROXY header, version 1 or 2; one without it is closed.
+        proxy_protocol: bool, Default("false");
+        /// Networks (or "unix") whose PROXY, X-Forwarded-For and X-Forwarded-Proto headers count.
+        trusted: Vec<At<Source>>, Default("[]"), 0..=1024;
+        /// Connections of this listener at a time, all lanes together.
+        connections_max: u32, Default("65536"), 1..=10000000;
+        /// Connections from one address (IPv6: one /64) at a time.
+        address_connections_max: u32, Default("1024"), 1..=10000000;
+        /// File of networks that are always let in and never penalised.
+        allow: Option<FilePath>, Absent("nobody is exempt");
+        /// File of networks that are closed before a byte is read; the most specific entry of both files decides.
+        deny: Option<FilePath>, Absent("nobody is denied");
+    }
+}
+
+words! {
+    /// What the web application firewall does for a site.
+    Waf {
+        /// Nothing.
+        Off = "off",
+        /// Judges and logs.
+        Detect = "detect",
+        /// Judges, logs and denies.
+        Block = "block",
+    } "\"off\", \"detect\" or \"block\""
+}
+
+words! {
+    /// What becomes of request headers with an underscore in their name.
+    Underscores {
+        /// They are left out.
+        Drop = "drop",
+        /// They are passed on.
+        Pass = "pass",
+        /// The request is answered with 400.
+        Refuse = "refuse",
+    } "\"drop\", \"pass\" or \"refuse\""
+}
+
+words! {
+    /// What becomes of a body over the limit.
+    OverLimit {
+        /// The request is answered with 413.
+        Reject = "reject",
+        /// The first part is inspected, all of it passes, and the log says so.
+        PassInPart = "pass-in-part",
+    } "\"reject\" or \"pass-in-part\""
+}
+
+words! {
+    /// Which bytes the decoded path and query may hold.
+    Utf8 {
+        /// Any.
+        Any = "any",
+        /// Well-formed UTF-8 only; the rest is denied.
+        Require = "require",
+    } "\"any\" or \"require\""
+}
+
+section! {
+    /// Host names and what is done for their requests.
+    Site "[[site]]" {
+        /// Names of the site; a leading "*." stands for one or more labels.
+        hosts: Vec<At<HostPattern>>, Default("[]"), 0..=1000;
+        /// Takes the requests for hosts that no site names.
+        default: bool, Default("false");
+        /// The backend of all paths that no route names.
+        backend: Option<Name>, Absent("paths that no route names get 404");
+        /// Paths that go elsewhere.
+        route: Vec<At<Route>>, Default("[]"), 0..=1000;
+        /// What the web application firewall does.
+        waf: Waf, Default("\"block\"");
+        /// Rule files in SecLang, in this order, relative to the directory of the configuration.
+        rules: Vec<At<FilePattern>>, Absent("the built-in rules"), 1..=64;
+        /// Methods that are served; others get 405.
+        methods: Vec<At<Method>>, Default("[\"GET\", \"HEAD\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\", \"OPTIONS\"]"), 1..=64;
+        /// What becomes of request headers with an underscore in their name.
+        underscores: Underscores, Default("\"drop\"");
+        /// Which bytes the decoded path and query may hold.
+        utf8: Utf8, Default("\"any\"");
+        /// Request body that is taken (and inspected, where the firewall is not off).
+        body_bytes_max: Bytes, Default("\"1 MiB\""), 0..=17179869184;
+        /// What becomes of a longer body.
+        body_over_limit: OverLimit, Default("\"reject\"");
+    }
+}
+
+section! {
+    /// A part of a site's paths; the longest prefix decides.
+    Route "[[site.route]]" {
+        /// The path itself and everything below its next slash: "/api" covers /api and /api/x, not /apix.
+        prefix: PathPrefix, Required;
+        /// The backend that serves it.
+        backend: Name, Required;
+    }
+}
+
+words! {
+    /// How requests are spread over the servers of a backend.
+    Balance {
+        /// In turn.
+        RoundRobin = "round-robin",
+        /// To the server with the fewest requests under way.
+        LeastConnections = "least-connections",
+    } "\"round-robin\" or \"least-connections\""
+}
+
+words! {
+    /// The PROXY header written to a backend.
+    ProxyOut {
+        /// None.
+        Off = "off",
+        /// Version 1, text.
+        V1 = "v1",
+        /// Version 2, binary.
+        V2 = "v2",
+    } "\"off\", \"v1\" or \"v2\""
+}
+
+section! {
+    /// An application behind the edge.
+    Backend "[[backend]]" {
+        /// Name that sites and routes use.
+        name: Name, Required;
+        /// Its servers: unix sockets first choice, loopback TCP second.
+        servers: Vec<At<ServerAddress>>, Required, 1..=64;
+        /// The explicit word that servers may be on other machines.
+        remote: bool, Default("false");
+        /// The user who must hold the other end of a unix socket.
+        peer_uid: Option<Account>, Absent("any user");
+        /// How requests are spread over the servers.
+        balance: Balance, Default("\"round-robin\"");
+        /// Connections to one server at a time, from all lanes together; beyond them requests get 503.
+        connections_max: u32, Default("512"), 1..=1000000;
+        /// Unused connections that one lane keeps open to one server.
+        pool_connections_max: u32, Default("64"), 0..=10000;
+        /// How long an unused connection is kept; shorter than the application keeps it.
+        pool_idle_seconds: Seconds, Default("4"), 1..=3600;
+        /// To connect.
+        connect_seconds: Seconds, Default("2"), 1..=60;
+        /// From the end of the request to the first byte of the answer.
+        first_byte_seconds: Seconds, Default("60"), 1..=3600;
+        /// Without a byte either way during a request or an upgraded connection.
+        idle_seconds: Seconds, Default("60"), 1..=86400;
+        /// PROXY header at the beginning of each connection; such connections are not shared between clients.
+        proxy_protocol: ProxyOut, Default("\"off\"");
+        /// Protocols a connection may be upgraded to.
+        upgrade: Vec<At<UpgradeToken>>, Default("[\"websocket\"]"), 0..=8;
+        /// How dead servers are noticed.
+        health: Health, Default("{}");
+    }
+}
+
+section! {
+    /// How dead servers are noticed.
+    Health "[backend.health]" {
+        /// Requested from every server at each interval; an answer below 400 is health.
+        path: Option<HealthPath>, Absent("no request is made; only real traffic is judged");
+        /// Between two checks.
+        interval_seconds: Seconds, Default("5"), 1..=3600;
+        /// For one check.
+        timeout_seconds: Seconds, Default("2"), 1..=60;
+        /// Failures in a row (of checks or real requests) after which a server rests.
+        failures_max: u32, Default("3"), 1..=100;
+        /// How long it rests before it is tried again.
+        rest_seconds: Seconds, Default("10"), 1..=3600;
+    }
+}
+
+/// Every table, in the order of the manual page.
+pub const SECTIONS: &[SectionDoc] =
+    &[Edge::DOC, Timeouts::DOC, Limits::DOC, Listen::DOC, Site::DOC, Route::DOC, Backend::DOC, Health::DOC];

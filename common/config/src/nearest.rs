@@ -1,0 +1,61 @@
+//! The known word nearest to a mistyped one.
+
+/// Longest word compared: a suggestion for anything longer would be noise, and the cost is quadratic.
+const WORD_BYTES_MAX: usize = 64;
+
+/// The candidate at the smallest edit distance (insert, delete, replace, swap of neighbours), if it is near enough to be
+/// what was meant: one slip per three letters, or a word that only lacks its end ("idle" for "idle_seconds").
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str, IntoIter: Clone>) -> Option<&'a str> {
+    if word.len() > WORD_BYTES_MAX {
+        return None;
+    }
+    let allowed = word.len().max(3).div_ceil(3);
+    let mut candidates = candidates.into_iter();
+    candidates
+        .clone()
+        .filter(|candidate| candidate.len() <= WORD_BYTES_MAX)
+        .map(|candidate| (distance(word.as_bytes(), candidate.as_bytes()), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+        .or_else(|| candidates.find(|candidate| word.len() >= 4 && candidate.starts_with(word)))
+}
+
+fn distance(left: &[u8], right: &[u8]) -> usize {
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (i, a) in left.iter().enumerate() {
+        let mut next = vec![i.saturating_add(1)];
+        for (j, b) in right.iter().enumerate() {
+            let at = |cells: &[usize], k: usize| cells.get(k).copied().unwrap_or(usize::MAX / 2);
+            let replaced = at(&row, j).saturating_add(usize::from(!a.eq_ignore_ascii_case(b)));
+            let mut best =
+                replaced.min(at(&row, j.saturating_add(1)).saturating_add(1)).min(at(&next, j).saturating_add(1));
+            let swapped =
+                i > 0 && j > 0 && left.get(i.wrapping_sub(1)) == Some(b) && right.get(j.wrapping_sub(1)) == Some(a);
+            if swapped {
+                best = best.min(at(&before, j.wrapping_sub(1)).saturating_add(1));
+            }
+            next.push(best);
+        }
+        before = std::mem::replace(&mut row, next);
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn finds_one_slip_and_leaves_strangers_alone() {
+        let known = ["listen", "lanes", "access_log"];
+        assert_eq!(nearest("lisen", known), Some("listen"));
+        assert_eq!(nearest("lnaes", known), Some("lanes"));
+        assert_eq!(nearest("accesslog", known), Some("access_log"));
+        assert_eq!(nearest("certificate", known), None);
+        assert_eq!(nearest("access", known), Some("access_log"));
+        assert_eq!(nearest("", known), None);
+        assert_eq!(nearest(&"x".repeat(10_000), known), None);
+    }
+}

@@ -1,0 +1,282 @@
+//! One row per key: name, type, default, limits and sentence. The row makes the field, the reader, the check of its
+//! limits and the line in the manual page, so that none of them can say something else than the others.
+
+use std::ops::Deref;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use crate::model::SECTIONS;
+use crate::nearest::nearest;
+use crate::problem::{Problems, Span};
+
+/// What happens when a key is not written.
+#[derive(Clone, Copy, Debug)]
+pub enum Presence {
+    /// It must be written.
+    Required,
+    /// This value, in TOML, holds.
+    Default(&'static str),
+    /// There is no value; the words say what that means.
+    Absent(&'static str),
+}
+
+/// Everything documented about one key.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its name as written in the file.
+    pub name: &'static str,
+    /// What it takes, in words.
+    pub takes: &'static str,
+    /// What happens without it.
+    pub presence: Presence,
+    /// Smallest and largest value: of a number in its own unit, of a text in bytes, of a list in entries.
+    pub limits: Option<(u64, u64)>,
+    /// What the limits count; empty for plain numbers.
+    pub unit: &'static str,
+    /// What it is for.
+    pub doc: &'static str,
+}
+
+/// A table of the configuration: how it is written and its keys.
+#[derive(Clone, Copy, Debug)]
+pub struct SectionDoc {
+    /// As a person writes it, for example `[[listen]]`.
+    pub title: &'static str,
+    /// What it is for.
+    pub doc: &'static str,
+    /// Its keys, in the order of the manual page.
+    pub keys: &'static [Key],
+}
+
+/// A value together with where it was written.
+#[derive(Clone, Debug)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands, or for a default the table it belongs to.
+    pub span: Span,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was written.
+    Written,
+    /// It was not written.
+    Default,
+    /// What was written (or should have been) is already reported as wrong: nobody should complain of it again.
+    Broken,
+}
+
+impl<T> At<T> {
+    /// The value if it was written and is sound.
+    pub fn written(&self) -> Option<&T> {
+        (self.origin == Origin::Written).then_some(&self.value)
+    }
+
+    /// The value if nothing is known to be wrong with it.
+    pub fn sound(&self) -> Option<&T> {
+        (self.origin != Origin::Broken).then_some(&self.value)
+    }
+}
+
+impl<T> Deref for At<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+/// A type that a TOML value can be read into.
+pub trait FromValue: Sized {
+    /// What it takes, in words: "a whole number", "true or false".
+    const TAKES: &'static str;
+
+    /// What limits count: "bytes", "seconds", "entries"; empty for plain numbers.
+    const UNIT: &'static str = "";
+
+    /// The value, or `None` with the problem noted. `key` is the name for messages.
+    fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self>;
+
+    /// Stands in where the value is missing or wrong; never compiled.
+    fn placeholder() -> Self;
+
+    /// The magnitude that limits apply to.
+    fn magnitude(&self) -> u64 {
+        0
+    }
+
+    /// True for a type that has a value of its own for "not written".
+    fn absent() -> Option<Self> {
+        None
+    }
+}
+
+/// A table read key by key.
+pub struct TableReader<'a, 'i> {
+    title: &'static str,
+    span: Span,
+    table: &'a DeTable<'i>,
+    problems: &'a mut Problems,
+}
+
+impl<'a, 'i> TableReader<'a, 'i> {
+    /// Starts on `table`; every key that is not in `keys` is reported.
+    pub fn new(doc: &SectionDoc, span: Span, table: &'a DeTable<'i>, problems: &'a mut Problems) -> Self {
+        for name in table.keys() {
+            if !doc.keys.iter().any(|key| key.name == name.get_ref().as_ref()) {
+                unknown_key(doc, name, problems);
+            }
+        }
+        Self { title: doc.title, span, table, problems }
+    }
+
+    /// Where the table begins.
+    pub fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// The value of `key`, its default, or a placeholder with the problem noted.
+    pub fn take<T: FromValue>(&mut self, key: &Key) -> At<T> {
+        let Some(value) = self.table.get(key.name) else { return self.not_written(key) };
+        let span = value.span();
+        match T::read(key.name, value, self.problems) {
+            Some(read) if self.within(key, &read, &span) => At { value: read, span, origin: Origin::Written },
+            _ => At { value: T::placeholder(), span, origin: Origin::Broken },
+        }
+    }
+
+    fn not_written<T: FromValue>(&mut self, key: &Key) -> At<T> {
+        let span = self.span.clone();
+        let value = match key.presence {
+            Presence::Default(text) => default_value(key, text),
+            Presence::Absent(_) => T::absent(),
+            Presence::Required => {
+                self.missing(key);
+                None
+            }
+        };
+        match value {
+            Some(value) => At { value, span, origin: Origin::Default },
+            None => At { value: T::placeholder(), span, origin: Origin::Broken },
+        }
+    }
+
+    fn missing(&mut self, key: &Key) {
+        let (what, cure) = match key.takes.strip_prefix("a table ") {
+            Some(table) => (format!("there is no {table}"), "add one".to_owned()),
+            None => (format!("{} needs {}", self.title, key.name), format!("it takes {}", key.takes)),
+        };
+        self.problems.note_with_cure(&self.span, what, cure);
+    }
+
+    fn within<T: FromValue>(&mut self, key: &Key, value: &T, span: &Span) -> bool {
+        let Some((low, high)) = key.limits else { return true };
+        let scale = u64::from(key.unit == "seconds").saturating_mul(999).saturating_add(1);
+        let magnitude = value.magnitude();
+        if (low.saturating_mul(scale)..=high.saturating_mul(scale)).contains(&magnitude) {
+            return true;
+        }
+        let what = match key.unit {
+            "" => format!("{} must be between {low} and {high}", key.name),
+            "entries" => format!("{} must have between {low} and {high} entries", key.name),
+            unit => format!("{} must be between {low} and {high} {unit}", key.name),
+        };
+        self.problems.note(span, what);
+        false
+    }
+}
+
+/// The documented default goes through the same reader as a written value.
+fn default_value<T: FromValue>(key: &Key, text: &str) -> Option<T> {
+    let value = DeValue::parse(text).ok()?;
+    T::read(key.name, &value, &mut Problems::default())
+}
+
+fn unknown_key(doc: &SectionDoc, name: &Spanned<DeString<'_>>, problems: &mut Problems) {
+    let written = name.get_ref().as_ref();
+    let elsewhere = SECTIONS.iter().find(|other| other.keys.iter().any(|key| key.name == written));
+    let cure = match (nearest(written, doc.keys.iter().map(|key| key.name)), elsewhere) {
+        (_, Some(other)) => format!("it belongs in {}", other.title),
+        (Some(near), None) => format!("did you mean {near}?"),
+        (None, None) => {
+            let known: Vec<&str> = doc.keys.iter().map(|key| key.name).collect();
+            format!("known are {}", known.join(", "))
+        }
+    };
+    problems.note_with_cure(&name.span(), format!("unknown key {} in {}", quoted(written), doc.title), cure);
+}
+
+/// A word as shown in a message: quoted, escaped and cut.
+pub fn quoted(word: &str) -> String {
+    const SHOWN_CHARS_MAX: usize = 60;
+    let short: String = word.chars().take(SHOWN_CHARS_MAX).collect();
+    let dots = if short.len() < word.len() { "..." } else { "" };
+    format!("\"{}{dots}\"", short.escape_debug().to_string().replace("\\'", "'"))
+}
+
+/// Declares a table: its struct, its documentation and its reader, from one row per key.
+macro_rules! section {
+    ($(#[doc = $about:literal])+ $name:ident $title:literal {
+        $( $(#[doc = $doc:literal])+ $field:ident : $type:ty, $presence:expr $(, $low:literal ..= $high:literal)? ; )+
+    }) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug)]
+        pub struct $name {
+            /// Where the table begins.
+            pub span: $crate::problem::Span,
+            $( $(#[doc = $doc])+ pub $field: $crate::section::At<$type>, )+
+        }
+
+        impl $name {
+            /// How the table is written, and its keys.
+            pub const DOC: $crate::section::SectionDoc = $crate::section::SectionDoc {
+                title: $title,
+                doc: concat!($($about, "\n"),+),
+                keys: &[ $( $crate::section::Key {
+                    name: stringify!($field),
+                    takes: <$type as $crate::section::FromValue>::TAKES,
+                    presence: $presence,
+                    limits: section!(@limits $($low, $high)?),
+                    unit: <$type as $crate::section::FromValue>::UNIT,
+                    doc: concat!($($doc, "\n"),+),
+                } ),+ ],
+            };
+
+            /// Reads the table; what is wrong is noted and stands as a placeholder.
+            pub fn read_table(span: $crate::problem::Span, table: &toml::de::DeTable<'_>, problems: &mut $crate::problem::Problems) -> Self {
+                let mut reader = $crate::section::TableReader::new(&Self::DOC, span, table, problems);
+                let mut keys = Self::DOC.keys.iter();
+                Self {
+                    span: reader.span(),
+                    $( $field: reader.take(keys.next().unwrap_or(&Self::DOC.keys[0])) ),+
+                }
+            }
+        }
+
+        impl $crate::section::FromValue for $name {
+            const TAKES: &'static str = concat!("a table ", $title);
+
+            fn read(key: &str, value: &toml::Spanned<toml::de::DeValue<'_>>, problems: &mut $crate::problem::Problems) -> Option<Self> {
+                match value.get_ref() {
+                    toml::de::DeValue::Table(table) => Some(Self::read_table(value.span(), table, problems)),
+                    other => {
+                        let what = format!("{key} is {}", $crate::value::article(other));
+                        problems.note_with_cure(&value.span(), what, concat!("write it as a table ", $title));
+                        None
+                    }
+                }
+            }
+
+            fn placeholder() -> Self {
+                Self::read_table(0..0, &toml::de::DeTable::new(), &mut $crate::problem::Problems::default())
+            }
+        }
+    };
+    (@limits) => { None };
+    (@limits $low:literal, $high:literal) => { Some(($low, $high)) };
+}
+pub(crate) use section;
