@@ -10,6 +10,7 @@ pub mod blob;
 pub mod channel;
 pub mod connect;
 pub mod cursor;
+pub mod direct;
 pub mod fields;
 pub mod frame;
 pub mod fuzz;
