@@ -74,9 +74,7 @@ pub fn html_entity_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
 /// Reads an entity after its ampersand: its length without the semicolon, and its byte.
 fn entity(rest: &[u8]) -> Option<(usize, u8)> {
     match rest {
-        [b'#', b'x' | b'X', digits @ ..] => {
-            number(digits, 16, |byte| hex_digit(byte)).map(|(count, byte)| (count + 2, byte))
-        }
+        [b'#', b'x' | b'X', digits @ ..] => number(digits, 16, hex_digit).map(|(count, byte)| (count + 2, byte)),
         [b'#', digits @ ..] => number(digits, 10, |byte| hex_digit(byte).filter(|digit| *digit < 10))
             .map(|(count, byte)| (count + 1, byte)),
         _ => {

@@ -31,11 +31,11 @@ fn percent(input: &[u8], out: &mut Vec<u8>, wide: impl Fn(u16) -> Option<u8>) ->
         } else if let Some(byte) = hex_pair(input, here + 1) {
             pos = here + 3;
             edit.replace_byte(here, pos, byte);
-        } else if matches!(at(input, here + 1), Some(b'u' | b'U')) {
-            if let Some(byte) = hex_quad(input, here + 2).and_then(&wide) {
-                pos = here + 6;
-                edit.replace_byte(here, pos, byte);
-            }
+        } else if matches!(at(input, here + 1), Some(b'u' | b'U'))
+            && let Some(byte) = hex_quad(input, here + 2).and_then(&wide)
+        {
+            pos = here + 6;
+            edit.replace_byte(here, pos, byte);
         }
     }
     edit.finish()
