@@ -10,30 +10,39 @@ const LINE_BYTES_MAX: usize = 512;
 /// once. The standard hook would look for a backtrace (openat, statx) and die by SIGSYS before it says anything.
 pub fn panic_hook(program: &'static str) {
     std::panic::set_hook(Box::new(move |info| {
-        let mut line = Line { bytes: [0; LINE_BYTES_MAX], len: 0 };
-        let _ = describe(&mut line, program, info);
-        line.finish();
-        let _ = rustix::io::write(rustix::stdio::stderr(), line.text());
+        last_line(format_args!("{program}: fatal: panic{}", Panic(info)));
         crate::process::exit_now(111)
     }));
 }
 
-fn describe(line: &mut Line, program: &str, info: &PanicHookInfo<'_>) -> fmt::Result {
-    write!(line, "{program}: fatal: panic")?;
-    if let Some(place) = info.location() {
-        write!(line, " at {}:{}", place.file(), place.line())?;
-    }
-    let payload = info.payload();
-    let message = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
-    line.write_str(": ")?;
-    for c in message.unwrap_or("no message").chars() {
-        if c.is_control() {
-            write!(line, "\\x{:02x}", u32::from(c))?;
-        } else {
-            line.write_char(c)?;
+/// Writes one line to fd 2 without touching the heap; what does not fit is cut. Safe in a signal handler.
+pub(crate) fn last_line(text: fmt::Arguments<'_>) {
+    let mut line = Line { bytes: [0; LINE_BYTES_MAX], len: 0 };
+    let _ = line.write_fmt(text);
+    line.finish();
+    let _ = rustix::io::write(rustix::stdio::stderr(), line.text());
+}
+
+/// A panic in words: ` at FILE:LINE: MESSAGE`, control characters escaped so that it stays one line.
+struct Panic<'a>(&'a PanicHookInfo<'a>);
+
+impl fmt::Display for Panic<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = self.0.location() {
+            write!(f, " at {}:{}", place.file(), place.line())?;
         }
+        let payload = self.0.payload();
+        let message = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+        f.write_str(": ")?;
+        for c in message.unwrap_or("no message").chars() {
+            if c.is_control() {
+                write!(f, "\\x{:02x}", u32::from(c))?;
+            } else {
+                f.write_char(c)?;
+            }
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// A line on the stack; what does not fit is cut.

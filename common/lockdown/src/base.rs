@@ -1,0 +1,32 @@
+//! The calls every program may make. None opens, names or creates anything.
+
+use crate::call;
+use crate::policy::{Args, Cond, Row};
+
+const PROT_EXEC: u32 = 4;
+const SIGBUS: u32 = 7;
+const SIGSEGV: u32 = 11;
+
+/// The calls every program may make after the lock is on: moving bytes on descriptors it was given, memory that is not
+/// executable, the clock, and dying in an orderly way. Measured with static glibc 2.36 and Rust 1.95.
+pub const BASE: &[Row] = &[
+    Row::seen(call::READ, Args::Any, "every program reads what it was given"),
+    Row::seen(call::WRITE, Args::Any, "every program logs on fd 2"),
+    Row::seen(call::CLOSE, Args::Any, "descriptors are dropped"),
+    Row::platform(call::MMAP, Args::All(&[Cond::Lacks(2, PROT_EXEC)]), "malloc of 128 KiB and more"),
+    Row::platform(call::MUNMAP, Args::Any, "free of such a block; Rust's signal stack at exit"),
+    Row::platform(call::MREMAP, Args::Any, "realloc of such a block"),
+    Row::platform(call::BRK, Args::Any, "malloc of less"),
+    Row::platform(call::CLOCK_GETTIME, Args::Any, "where the vDSO has no clock; it falls back silently"),
+    Row::platform(call::GETRANDOM, Args::Any, "seeds of the first HashMap"),
+    Row::platform(call::RESTART_SYSCALL, Args::Any, "the kernel resumes a sleep after SIGSTOP and SIGCONT with it"),
+    Row::platform(call::SIGALTSTACK, Args::Any, "Rust takes its signal stack down when main returns"),
+    Row::platform(call::RT_SIGACTION, Args::All(&[Cond::Is(0, SIGSEGV)]), "Rust hands a plain fault to the kernel"),
+    Row::platform(call::RT_SIGACTION, Args::All(&[Cond::Is(0, SIGBUS)]), "the same for a bus error"),
+    Row::platform(call::RT_SIGRETURN, Args::Any, "return from that handler"),
+    Row::platform(call::RT_SIGPROCMASK, Args::Any, "abort unblocks SIGABRT"),
+    Row::platform(call::GETTID, Args::Any, "abort asks for the thread to signal"),
+    Row::platform(call::GETPID, Args::Any, "abort asks for the process to signal"),
+    Row::platform(call::TGKILL, Args::All(&[Cond::OwnPid(0)]), "abort signals itself, and nobody else"),
+    Row::platform(call::EXIT_GROUP, Args::Any, "exit"),
+];

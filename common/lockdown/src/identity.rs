@@ -1,0 +1,113 @@
+//! Who the process is: nobody, with nothing, for good.
+
+use nix::unistd::{Gid, Uid, getresgid, getresuid, setgroups, setresgid, setresuid};
+use rustix::io::Errno;
+use rustix::process::getgroups;
+use rustix::thread::{
+    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, capabilities, capabilities_secure_bits,
+    capability_is_in_ambient_set, capability_is_in_bounding_set, clear_ambient_capability_set,
+    remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits,
+};
+
+use crate::refusal::{Attempt, Refusal, Report};
+
+/// The UID and GID a program run by root in a shell drops to: nobody and nogroup everywhere.
+pub const NOBODY: u32 = 65_534;
+
+/// Root gains nothing by being root, UID changes keep no capabilities, and none of that can be undone.
+const SECURE_BITS: CapabilitiesSecureBits = CapabilitiesSecureBits::NO_ROOT
+    .union(CapabilitiesSecureBits::NO_ROOT_LOCKED)
+    .union(CapabilitiesSecureBits::NO_SETUID_FIXUP)
+    .union(CapabilitiesSecureBits::NO_SETUID_FIXUP_LOCKED)
+    .union(CapabilitiesSecureBits::KEEP_CAPS_LOCKED)
+    .union(CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE)
+    .union(CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED);
+
+const NO_CAPABILITIES: CapabilitySets = CapabilitySets {
+    effective: CapabilitySet::empty(),
+    permitted: CapabilitySet::empty(),
+    inheritable: CapabilitySet::empty(),
+};
+
+/// Becomes `uid` and `gid` with no groups and no capability in any set, irrevocably, and verifies it. For a child
+/// between fork and exec, and for programs run by root. Needs SETUID, SETGID and SETPCAP.
+pub fn become_user(uid: u32, gid: u32) -> Result<(), Refusal> {
+    if uid == 0 || gid == 0 {
+        return Err(Refusal::new("identity", "UID and GID 0 are not for dropping to"));
+    }
+    set_capabilities_secure_bits(SECURE_BITS).attempt("securebits")?;
+    empty_bounding_set()?;
+    clear_ambient_capability_set().attempt("ambient set")?;
+    setgroups(&[]).attempt("setgroups")?;
+    let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    setresgid(group, group, group).attempt("setresgid")?;
+    setresuid(user, user, user).attempt("setresuid")?;
+    set_capabilities(None, NO_CAPABILITIES).attempt("capset")?;
+    verify()?;
+    let now = getresuid().attempt("identity")?;
+    if now.real != user || getresgid().attempt("identity")?.real != group || !is_bare()? {
+        return Err(Refusal::new("identity", "the kernel did not keep it"));
+    }
+    Ok(())
+}
+
+/// Whatever this process was started as, afterwards it is an ordinary user without capabilities.
+pub(crate) fn leave(report: &mut Report) -> Result<(), Refusal> {
+    if getresuid().attempt("identity")?.effective.is_root() {
+        return become_user(NOBODY, NOBODY);
+    }
+    // An ordinary user who was given capabilities (by file or ambient) keeps none of them.
+    clear_ambient_capability_set().attempt("ambient set")?;
+    set_capabilities(None, NO_CAPABILITIES).attempt("capset")?;
+    verify()?;
+    if !is_bare()? {
+        report.lacks("identity: started by an ordinary user, whose groups and capability bounding set stay");
+    }
+    Ok(())
+}
+
+/// No way back: three equal IDs that are not root's, no capability, and the kernel refuses to make it root again.
+fn verify() -> Result<(), Refusal> {
+    let wrong = |what: &str| Err(Refusal::new("identity", what));
+    let (user, group) = (getresuid().attempt("identity")?, getresgid().attempt("identity")?);
+    if user.real != user.effective || user.real != user.saved || user.real.is_root() {
+        return wrong("the three UIDs differ or are root's");
+    }
+    if group.real != group.effective || group.real != group.saved || group.real == Gid::from_raw(0) {
+        return wrong("the three GIDs differ or are root's");
+    }
+    if capabilities(None).attempt("capget")? != NO_CAPABILITIES {
+        return wrong("capabilities are left");
+    }
+    let root = Uid::from_raw(0);
+    if setresuid(root, root, root).is_ok() {
+        return wrong("the kernel would make it root again");
+    }
+    Ok(())
+}
+
+/// Drops one capability after the other until the kernel knows no more (EINVAL).
+fn empty_bounding_set() -> Result<(), Refusal> {
+    for capability in every_capability() {
+        match remove_capability_from_bounding_set(capability) {
+            Ok(()) => {}
+            Err(Errno::INVAL) => return Ok(()),
+            Err(errno) => return Err(errno).attempt("bounding set"),
+        }
+    }
+    Ok(())
+}
+
+/// No groups, no capability that could come back, and no way to loosen that.
+fn is_bare() -> Result<bool, Refusal> {
+    let reachable = every_capability().any(|capability| {
+        capability_is_in_bounding_set(capability).unwrap_or(false)
+            || capability_is_in_ambient_set(capability).unwrap_or(false)
+    });
+    let bits = capabilities_secure_bits().attempt("securebits")?;
+    Ok(!reachable && bits.contains(SECURE_BITS) && getgroups().attempt("getgroups")?.is_empty())
+}
+
+fn every_capability() -> impl Iterator<Item = CapabilitySet> {
+    (0..u64::BITS).filter_map(|bit| 1_u64.checked_shl(bit)).map(CapabilitySet::from_bits_retain)
+}

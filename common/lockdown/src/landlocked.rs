@@ -1,0 +1,59 @@
+//! The second wall: Landlock, with everything handled that this kernel knows and next to nothing allowed.
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, RestrictionStatus, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetError, Scope,
+};
+
+use crate::Grant;
+use crate::policy::Reach;
+use crate::refusal::Report;
+
+/// The newest version of Landlock whose every right has been thought about here (7.1, ResolveUnix).
+const KNOWN: ABI = ABI::V9;
+
+/// What each version brought that a missing version lacks, up to the one that counts as the full set. Later ones add
+/// audit flags (7), threads (8) and unix sockets by path (9), which only the one program that may connect could reach.
+const BROUGHT: &[(ABI, &str)] = &[
+    (ABI::V3, "truncating files (Linux 6.2)"),
+    (ABI::V4, "TCP bind and connect (Linux 6.7)"),
+    (ABI::V5, "ioctl on devices (Linux 6.10)"),
+    (ABI::V6, "signals and abstract unix sockets (Linux 6.12)"),
+];
+
+/// Restricts this thread (the only one) as far as the kernel can, and reports what it cannot.
+pub(crate) fn restrict(reach: &[Reach], readable: &[Grant<'_>], report: &mut Report) {
+    let status = match apply(reach, readable) {
+        Ok(status) => status,
+        Err(error) => return report.lacks(format!("landlock: {error}")),
+    };
+    match status.landlock {
+        LandlockStatus::NotImplemented => report.lacks("landlock: this kernel has none (Linux 5.13)"),
+        LandlockStatus::NotEnabled => {
+            report.lacks("landlock: switched off at boot (add landlock to the lsm= kernel option)");
+        }
+        LandlockStatus::Available { effective_abi, .. } => report_version(effective_abi, report),
+    }
+}
+
+fn report_version(abi: ABI, report: &mut Report) {
+    let missing: Vec<&str> = BROUGHT.iter().filter(|(since, _)| abi < *since).map(|(_, what)| *what).collect();
+    if !missing.is_empty() {
+        report.lacks(format!("landlock: version {abi} does not restrict {}", missing.join(", ")));
+    }
+}
+
+fn apply(reach: &[Reach], readable: &[Grant<'_>]) -> Result<RestrictionStatus, RulesetError> {
+    let (mut files, mut net) = (AccessFs::from_all(KNOWN), AccessNet::from_all(KNOWN));
+    for opening in reach {
+        match opening {
+            Reach::ConnectTcp(_) => net &= !BitFlags::from(AccessNet::ConnectTcp),
+            Reach::ConnectUnix(_) => files &= !BitFlags::from(AccessFs::ResolveUnix),
+        }
+    }
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    let created =
+        Ruleset::default().handle_access(files)?.handle_access(net)?.scope(Scope::from_all(KNOWN))?.create()?;
+    let granted = readable.iter().map(|place| Ok::<_, RulesetError>(PathBeneath::new(place, read)));
+    created.add_rules(granted)?.restrict_self()
+}

@@ -1,0 +1,113 @@
+//! The lock on the door: `enter(&POLICY, mode)` takes away identity, privileges, files and system calls, in an order in
+//! which each step still can be taken, verifies what can be verified, and returns the token without which no outside
+//! byte can be opened.
+//!
+//! The order, and why: umask and limits first (they need nothing); capabilities and UID while there still is the right to
+//! drop them; dumpable and parent-death signal after the UID (a change of credentials resets both); no_new_privs before
+//! Landlock and seccomp, which need it; seccomp last, as it forbids everything before.
+//!
+//! Descriptors are closed by `fosse_inherit` before this.
+
+#![forbid(unsafe_code)]
+
+mod base;
+pub mod call;
+pub mod identity;
+mod landlocked;
+mod limits;
+mod mode;
+mod policy;
+mod refusal;
+mod seccomp;
+mod token;
+
+use std::os::fd::BorrowedFd;
+
+use rustix::process::set_parent_process_death_signal;
+use rustix::process::{DumpableBehavior, Signal, dumpable_behavior, getppid, set_dumpable_behavior};
+
+pub use base::BASE;
+pub use call::Call;
+pub use mode::Mode;
+pub use policy::{Args, Cond, Limit, Parent, Policy, Reach, Resource, Row, Why};
+pub use refusal::{Refusal, Report};
+pub use token::{Locked, Sealed};
+
+use refusal::Attempt;
+
+/// A directory or file opened before the lock that stays readable by path beneath it.
+pub type Grant<'a> = BorrowedFd<'a>;
+
+/// Locks this process down and prints one warning line for everything this kernel lacks. If a part is missing that may
+/// not be, prints one fatal line and exits: 100 where no restart can help, 111 otherwise.
+pub fn enter(policy: &Policy, mode: Mode) -> Locked {
+    enter_with(policy, mode, &[])
+}
+
+/// [`enter`] with directories that stay readable: for programs whose one job is to read below a directory given by
+/// descriptor at start.
+pub fn enter_with(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Locked {
+    match try_enter(policy, mode, readable) {
+        Ok((locked, report)) => {
+            report.print(policy.program);
+            locked
+        }
+        Err(refusal) => refusal.die(policy.program),
+    }
+}
+
+/// [`enter_with`] that leaves the words to the caller. After an error some steps have been taken and the process can
+/// only end.
+pub fn try_enter(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Result<(Locked, Report), Refusal> {
+    let mut report = Report::default();
+    if mode == Mode::Off {
+        report.sandbox_is_off();
+        return Ok((Locked::token(), report));
+    }
+    if !fosse_sys::process::is_single_threaded() {
+        return Err(Refusal::new("one thread", "the process already has others, which would stay unlocked"));
+    }
+    let parent = getppid();
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    limits::set(policy.limits)?;
+    identity::leave(&mut report)?;
+    hide_memory()?;
+    if policy.parent == Parent::DieWith {
+        set_parent_process_death_signal(Some(Signal::KILL)).attempt("parent death signal")?;
+        if getppid() != parent {
+            return Err(Refusal::new("parent death signal", "the parent is already gone"));
+        }
+    }
+    rustix::thread::set_no_new_privs(true).attempt("no_new_privs")?;
+    if !rustix::thread::no_new_privs().attempt("no_new_privs")? {
+        return Err(Refusal::new("no_new_privs", "the kernel did not keep it"));
+    }
+    landlocked::restrict(policy.reach, readable, &mut report);
+    if mode == Mode::Strict && report.is_degraded() {
+        return Err(report.as_refusal());
+    }
+    seccomp::install(policy, mode)?;
+    Ok((Locked::token(), report))
+}
+
+/// Only the second wall, for tables that show what it holds alone. Not for programs.
+pub fn landlock_alone(policy: &Policy) -> Result<Report, Refusal> {
+    let mut report = Report::default();
+    rustix::thread::set_no_new_privs(true).attempt("no_new_privs")?;
+    landlocked::restrict(policy.reach, &[], &mut report);
+    Ok(report)
+}
+
+/// Only the first wall, for tables that show what it holds alone. Not for programs.
+pub fn seccomp_alone(policy: &Policy, mode: Mode) -> Result<(), Refusal> {
+    seccomp::install(policy, mode)
+}
+
+/// No core dump, no ptrace, no /proc/PID/mem by another process of this UID.
+fn hide_memory() -> Result<(), Refusal> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).attempt("dumpable")?;
+    match dumpable_behavior().attempt("dumpable")? {
+        DumpableBehavior::NotDumpable => Ok(()),
+        _ => Err(Refusal::new("dumpable", "the kernel did not keep it")),
+    }
+}

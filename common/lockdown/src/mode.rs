@@ -1,0 +1,81 @@
+//! How strictly to lock down, and how a person says so.
+
+use std::ffi::OsStr;
+
+/// The environment variable that says for all programs started from here what the options say for one.
+pub const MODE_VARIABLE: &str = "FOSSE_SANDBOX";
+
+/// How strictly to lock down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// `--sandbox-strict`: the full set or no start.
+    Strict,
+    /// Landlock and namespaces may be missing on this kernel (with a warning); nothing else may.
+    #[default]
+    Default,
+    /// `--sandbox-trap`, for development: a forbidden call prints its name before the process ends.
+    Trap,
+    /// `--no-sandbox`, for debugging: no lock at all.
+    Off,
+}
+
+impl Mode {
+    /// The mode an option asks for, if it is one of these.
+    pub fn from_option(option: &OsStr) -> Option<Mode> {
+        match option.to_str()? {
+            "--sandbox-strict" => Some(Mode::Strict),
+            "--sandbox-trap" => Some(Mode::Trap),
+            "--no-sandbox" => Some(Mode::Off),
+            _ => None,
+        }
+    }
+
+    /// The mode named by FOSSE_SANDBOX (strict, trap, off), or the default. Anything else there is taken as strict: a
+    /// misspelt wish must not loosen.
+    pub fn from_environment() -> Mode {
+        match std::env::var_os(MODE_VARIABLE) {
+            None => Mode::Default,
+            Some(value) => Mode::from_word(&value),
+        }
+    }
+
+    /// The option that asks for this mode, to hand it on to another program.
+    pub fn option(self) -> Option<&'static str> {
+        match self {
+            Mode::Strict => Some("--sandbox-strict"),
+            Mode::Default => None,
+            Mode::Trap => Some("--sandbox-trap"),
+            Mode::Off => Some("--no-sandbox"),
+        }
+    }
+
+    fn from_word(word: &OsStr) -> Mode {
+        match word.to_str() {
+            Some("" | "default") => Mode::Default,
+            Some("trap") => Mode::Trap,
+            Some("off") => Mode::Off,
+            _ => Mode::Strict,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_and_modes_name_each_other() {
+        for mode in [Mode::Strict, Mode::Trap, Mode::Off] {
+            assert_eq!(Mode::from_option(OsStr::new(mode.option().unwrap())), Some(mode));
+        }
+        assert_eq!(Mode::from_option(OsStr::new("--sandbox")), None);
+    }
+
+    #[test]
+    fn a_misspelt_wish_does_not_loosen() {
+        for word in ["Off", "of", "none", "0", "no"] {
+            assert_eq!(Mode::from_word(OsStr::new(word)), Mode::Strict);
+        }
+        assert_eq!(Mode::from_word(OsStr::new("off")), Mode::Off);
+    }
+}
