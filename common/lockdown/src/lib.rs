@@ -82,6 +82,7 @@ pub fn try_enter(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Result<
     if !rustix::thread::no_new_privs().attempt("no_new_privs")? {
         return Err(Refusal::new("no_new_privs", "the kernel did not keep it"));
     }
+    warm_up();
     landlocked::restrict(policy.reach, readable, &mut report);
     if mode == Mode::Strict && report.is_degraded() {
         return Err(report.as_refusal());
@@ -101,6 +102,12 @@ pub fn landlock_alone(policy: &Policy) -> Result<Report, Refusal> {
 /// Only the first wall, for tables that show what it holds alone. Not for programs.
 pub fn seccomp_alone(policy: &Policy, mode: Mode) -> Result<(), Refusal> {
     seccomp::install(policy, mode)
+}
+
+/// rustix looks for the vDSO at its first question for the time, by prctl(PR_GET_AUXV) or /proc/self/auxv: now, because
+/// afterwards both end the process.
+fn warm_up() {
+    let _ = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
 }
 
 /// No core dump, no ptrace, no /proc/PID/mem by another process of this UID.

@@ -1,0 +1,124 @@
+//! A child process to lock down, and a kernel around it that answers some calls differently.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+
+use fosse_sys::process::{Fork, exit_now, fork};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+};
+
+/// How a child ended, and what it wrote to fd 2.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    pub text: String,
+}
+
+/// A running child: its fd 1 and 2 are pipes to here.
+pub struct Child {
+    pid: Pid,
+    out: OwnedFd,
+    err: OwnedFd,
+}
+
+impl Child {
+    pub fn start(body: impl FnOnce() -> i32) -> Child {
+        Child::begin(body, false)
+    }
+
+    /// A child that keeps this process's fd 2.
+    pub fn start_quiet(body: impl FnOnce() -> i32) -> Child {
+        Child::begin(body, true)
+    }
+
+    fn begin(body: impl FnOnce() -> i32, keep_stderr: bool) -> Child {
+        let (out, out_end) = rustix::pipe::pipe().unwrap();
+        let (err, err_end) = rustix::pipe::pipe().unwrap();
+        match fork().unwrap() {
+            Fork::Parent(pid) => Child { pid, out, err },
+            Fork::Child => {
+                rustix::stdio::dup2_stdout(out_end).unwrap();
+                if !keep_stderr {
+                    rustix::stdio::dup2_stderr(err_end).unwrap();
+                }
+                drop((out, err));
+                end(body())
+            }
+        }
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid, signal).unwrap();
+    }
+
+    pub fn wait_for_a_byte(&self) {
+        assert_eq!(rustix::io::read(self.out.as_fd(), &mut [0_u8; 1]), Ok(1));
+    }
+
+    /// /proc/PID/status once the child is in `pause`.
+    pub fn status_file_when_paused(&self) -> String {
+        self.wait_for_a_byte();
+        std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap()
+    }
+
+    pub fn kill(self) {
+        self.signal(Signal::KILL);
+        self.wait();
+    }
+
+    pub fn wait(self) -> Ended {
+        let (_, status) = waitpid(Some(self.pid), WaitOptions::empty()).unwrap().unwrap();
+        let mut text = String::new();
+        std::fs::File::from(self.err).read_to_string(&mut text).unwrap();
+        Ended { code: status.exit_status(), signal: status.terminating_signal(), text }
+    }
+}
+
+pub fn in_child(body: impl FnOnce() -> i32) -> Ended {
+    Child::start(body).wait()
+}
+
+/// Runs `body` where the kernel answers the given calls (with that first argument) by the given actions.
+pub fn in_room(answers: &[(i64, Option<u64>, SeccompAction)], body: impl FnOnce() -> i32) -> Ended {
+    in_child(|| {
+        for (call, first, action) in answers {
+            answer(*call, *first, action.clone());
+        }
+        body()
+    })
+}
+
+fn answer(call: i64, first: Option<u64>, action: SeccompAction) {
+    let equals = |value| SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value).unwrap();
+    let rules = first.map(|value| SeccompRule::new(vec![equals(value)]).unwrap()).into_iter().collect();
+    let arch = TargetArch::try_from(std::env::consts::ARCH).unwrap();
+    let filter = SeccompFilter::new(BTreeMap::from([(call, rules)]), SeccompAction::Allow, action, arch).unwrap();
+    seccompiler::apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
+}
+
+/// Says that this point is reached and waits to be ended.
+pub fn pause() -> ! {
+    rustix::io::write(rustix::stdio::stdout(), b"x").unwrap();
+    loop {
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+}
+
+pub fn end(code: i32) -> ! {
+    exit_now(code)
+}
+
+pub fn connect_to_a_closed_port() -> Result<(), Errno> {
+    use rustix::net::{AddressFamily, SocketType, connect, socket};
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    connect(&socket, &std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 1))
+}
