@@ -1,0 +1,31 @@
+//! fosse-bundle: what fosse-load found in the file system, as bytes: the rule sets with all their files, and one compiled
+//! address list per listener.
+//!
+//! fosse-load writes [`Parts`] on descriptor 1. start cuts them at their lengths, without looking inside, into sealed
+//! memfds: [`Part::Rules`] holds a [`Bundle`] for waf-filter, [`Part::Addresses`] an image of fosse-cidr for accept.
+
+#![forbid(unsafe_code)]
+
+mod bundle;
+pub mod fuzz;
+mod parts;
+
+pub use bundle::{Bundle, FILES_COUNT_MAX, NAME_BYTES_MAX, RuleSet, SETS_COUNT_MAX};
+pub use parts::{PARTS_COUNT_MAX, Part, Parts};
+
+/// One bundle, or all parts together: CRS 4 takes 1.5 MB, and address lists of a million entries 32 MB each.
+pub const BYTES_MAX: usize = 512 << 20;
+
+/// Separates the entry patterns of one rule set where they travel as one text; no path holds it.
+const PATTERN_SEPARATOR: char = '\n';
+
+/// The entry patterns of a rule set as one text.
+#[must_use]
+pub fn join_patterns<'a>(patterns: impl IntoIterator<Item = &'a str>) -> String {
+    patterns.into_iter().collect::<Vec<_>>().join(&PATTERN_SEPARATOR.to_string())
+}
+
+/// The entry patterns of a rule set that [`join_patterns`] made.
+pub fn split_patterns(joined: &str) -> impl Iterator<Item = &str> {
+    joined.split(PATTERN_SEPARATOR).filter(|pattern| !pattern.is_empty())
+}
