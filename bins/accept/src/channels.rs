@@ -1,0 +1,162 @@
+//! The SEQPACKET channel of each lane: batches down, records up, never waiting for either.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use fosse_fdpass::{Received, receive, send};
+use fosse_turn::{Interest, Turn};
+use fosse_wire::channel::{BATCH_FDS_MAX, Connection, Kind, MESSAGE_BYTES_MAX, Message, decode, encode};
+use rustix::io::Errno;
+use rustix::net::sockopt;
+
+use crate::limits::CHANNEL_BUFFER_BYTES;
+
+/// Token of lane `n` is this plus `n`.
+pub const FIRST_TOKEN: u64 = 1 << 40;
+
+/// A connection with its descriptor: on its way to a lane.
+#[derive(Debug)]
+pub struct Passenger {
+    /// What the lane is told of it.
+    pub connection: Connection,
+    /// The client's socket.
+    pub fd: OwnedFd,
+}
+
+/// Why a batch did not go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undelivered {
+    /// The lane has not read what it was sent before.
+    Full,
+    /// The kernel is out of memory, or too many descriptors of this UID are under way.
+    Exhausted,
+    /// The lane is gone.
+    Gone,
+}
+
+/// What a lane has to say.
+#[derive(Debug)]
+pub enum Heard {
+    /// A message, with its descriptors.
+    Message(Message, Vec<OwnedFd>),
+    /// No more for now.
+    Nothing,
+    /// It is gone, or said something that is not in the conversation.
+    Gone(&'static str),
+}
+
+/// All channels, by the number of their lane.
+#[derive(Debug, Default)]
+pub struct Channels {
+    channels: BTreeMap<u32, Channel>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Channel {
+    fd: OwnedFd,
+    batch: Vec<Passenger>,
+    watched: Interest,
+}
+
+impl Channels {
+    /// A channel arrives.
+    pub fn add(&mut self, turn: &Turn, lane: u32, fd: OwnedFd) -> Result<(), Errno> {
+        sockopt::set_socket_send_buffer_size(&fd, CHANNEL_BUFFER_BYTES)?;
+        turn.add(&fd, token(lane), Interest::IN)?;
+        self.channels.insert(lane, Channel { fd, batch: Vec::new(), watched: Interest::IN });
+        Ok(())
+    }
+
+    /// A lane is gone. What was still to be sent to it comes back.
+    pub fn remove(&mut self, turn: &Turn, lane: u32) -> Vec<Passenger> {
+        let Some(channel) = self.channels.remove(&lane) else { return Vec::new() };
+        let _ = turn.remove(&channel.fd);
+        channel.batch
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.channels.is_empty()
+    }
+
+    /// All numbers.
+    pub fn numbers(&self) -> Vec<u32> {
+        self.channels.keys().copied().collect()
+    }
+
+    /// Puts one on the lane's next batch; back where there is no such lane.
+    pub fn board(&mut self, lane: u32, passenger: Passenger) -> Result<(), Passenger> {
+        match self.channels.get_mut(&lane) {
+            Some(channel) => {
+                channel.batch.push(passenger);
+                Ok(())
+            }
+            None => Err(passenger),
+        }
+    }
+
+    /// Sends the lane's batch. What cannot be sent comes back with the reason; accept's copies of what was are closed.
+    pub fn depart(&mut self, lane: u32) -> Option<(Undelivered, Vec<Passenger>)> {
+        let channel = self.channels.get_mut(&lane)?;
+        while !channel.batch.is_empty() {
+            let len = channel.batch.len().min(BATCH_FDS_MAX);
+            let (records, fds): (Vec<Connection>, Vec<BorrowedFd<'_>>) =
+                channel.batch.iter().take(len).map(|one| (one.connection, one.fd.as_fd())).unzip();
+            encode(&mut self.bytes, Kind::Connections, &records);
+            if let Err(errno) = send(&channel.fd, &self.bytes, &fds) {
+                return Some((undelivered(errno), std::mem::take(&mut channel.batch)));
+            }
+            channel.batch.drain(..len).for_each(drop);
+        }
+        None
+    }
+
+    /// Asks the lane what it holds. False where the question cannot be sent.
+    pub fn ask(&mut self, lane: u32) -> bool {
+        encode(&mut self.bytes, Kind::List, &[]);
+        self.channels.get(&lane).is_some_and(|channel| send(&channel.fd, &self.bytes, &[]).is_ok())
+    }
+
+    /// One message from a lane.
+    pub fn hear(&mut self, lane: u32) -> Heard {
+        let Some(channel) = self.channels.get(&lane) else { return Heard::Nothing };
+        let mut fds = Vec::new();
+        self.bytes.resize(MESSAGE_BYTES_MAX, 0);
+        let len = match receive(&channel.fd, &mut self.bytes, &mut fds) {
+            Ok(Received::Message(len)) => len,
+            Ok(Received::Nothing) => return Heard::Nothing,
+            Ok(Received::End) => return Heard::Gone("ended"),
+            Err(_) => return Heard::Gone("unreadable message"),
+        };
+        let message = decode(self.bytes.get(..len).unwrap_or_default(), fds.len());
+        match message {
+            Ok(Message { kind: Kind::Connections | Kind::List, .. }) => Heard::Gone("message of the other direction"),
+            Ok(message) => Heard::Message(message, fds),
+            Err(_) => Heard::Gone("malformed message"),
+        }
+    }
+
+    /// Watches a lane for what is wanted now: reading unless too many wait, room only while it is full.
+    pub fn watch(&mut self, turn: &Turn, lane: u32, reading: bool, room: bool) {
+        let Some(channel) = self.channels.get_mut(&lane) else { return };
+        let mut wanted = Interest::empty();
+        wanted.set(Interest::IN, reading);
+        wanted.set(Interest::OUT, room);
+        if wanted != channel.watched && turn.modify(&channel.fd, token(lane), wanted).is_ok() {
+            channel.watched = wanted;
+        }
+    }
+}
+
+fn token(lane: u32) -> u64 {
+    FIRST_TOKEN.saturating_add(u64::from(lane))
+}
+
+fn undelivered(errno: Errno) -> Undelivered {
+    match errno {
+        Errno::AGAIN => Undelivered::Full,
+        Errno::NOBUFS | Errno::NOMEM | Errno::TOOMANYREFS => Undelivered::Exhausted,
+        _ => Undelivered::Gone,
+    }
+}

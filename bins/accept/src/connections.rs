@@ -1,0 +1,149 @@
+//! The table of open connections: who holds which, how many each source has, and who had those that just ended.
+
+use std::collections::{HashMap, VecDeque};
+
+use fosse_wire::channel::Connection;
+
+use crate::limits::ENDED_COUNT_MAX;
+use crate::source::Source;
+
+/// Holder of connections that no lane has yet; start numbers lanes from zero.
+pub const NOBODY: u32 = u32::MAX;
+
+/// Every connection given to a lane, from then until the lane says it is closed.
+#[derive(Debug, Default)]
+pub struct Connections {
+    open: HashMap<u64, Held>,
+    by_source: HashMap<Source, u32>,
+    ended: VecDeque<Connection>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    connection: Connection,
+    lane: u32,
+}
+
+impl Connections {
+    /// All open ones.
+    pub fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Open ones of a source.
+    pub fn of(&self, source: Source) -> u32 {
+        self.by_source.get(&source).copied().unwrap_or(0)
+    }
+
+    /// A lane holds this now. False if the number is in use.
+    pub fn add(&mut self, connection: Connection, lane: u32) -> bool {
+        let fresh = !self.open.contains_key(&connection.id);
+        if fresh {
+            self.open.insert(connection.id, Held { connection, lane });
+            self.count(&connection);
+        }
+        fresh
+    }
+
+    /// The connection, if this lane holds it: a lane has no word on others' connections.
+    pub fn held(&self, id: u64, lane: u32) -> Option<Connection> {
+        self.open.get(&id).filter(|held| held.lane == lane).map(|held| held.connection)
+    }
+
+    /// It goes to another holder.
+    pub fn give(&mut self, id: u64, lane: u32) {
+        self.open.get_mut(&id).into_iter().for_each(|held| held.lane = lane);
+    }
+
+    /// A lane says that one of its connections is over.
+    pub fn close(&mut self, id: u64, lane: u32) -> bool {
+        let held = self.held(id, lane);
+        held.into_iter().for_each(|connection| self.end(connection));
+        held.is_some()
+    }
+
+    /// A lane is gone: all it held is over. How many that were.
+    pub fn lose(&mut self, lane: u32) -> usize {
+        let lost: Vec<Connection> =
+            self.open.values().filter(|held| held.lane == lane).map(|held| held.connection).collect();
+        lost.iter().for_each(|connection| self.end(*connection));
+        lost.len()
+    }
+
+    /// The connection of that number, open or ended lately.
+    pub fn find(&self, id: u64) -> Option<Connection> {
+        let open = self.open.get(&id).map(|held| held.connection);
+        open.or_else(|| self.ended.iter().rev().find(|connection| connection.id == id).copied())
+    }
+
+    fn end(&mut self, connection: Connection) {
+        self.open.remove(&connection.id);
+        self.discount(&connection);
+        if self.ended.len() >= ENDED_COUNT_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(connection);
+    }
+
+    fn count(&mut self, connection: &Connection) {
+        if let Some(source) = Source::of(&connection.peer) {
+            let count = self.by_source.entry(source).or_insert(0);
+            *count = count.saturating_add(1);
+        }
+    }
+
+    fn discount(&mut self, connection: &Connection) {
+        let Some(source) = Source::of(&connection.peer) else { return };
+        if let Some(count) = self.by_source.get_mut(&source) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.by_source.remove(&source);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_wire::request::Endpoint;
+
+    fn connection(id: u64) -> Connection {
+        let peer = Endpoint { addr: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 1], port: 9 };
+        Connection { id, peer, ..Connection::default() }
+    }
+
+    #[test]
+    fn counts_a_source_until_the_lane_says_closed() {
+        let mut table = Connections::default();
+        let source = Source::of(&connection(1).peer).unwrap();
+        assert!(table.add(connection(1), 0) && table.add(connection(2), 1) && !table.add(connection(2), 1));
+        assert_eq!((table.len(), table.of(source)), (2, 2));
+        assert!(!table.close(1, 1), "lane 1 has no word on lane 0's connection");
+        assert!(table.close(1, 0) && !table.close(1, 0));
+        assert_eq!((table.len(), table.of(source)), (1, 1));
+    }
+
+    #[test]
+    fn a_lost_lane_gives_its_counts_back_and_its_connections_are_still_known() {
+        let mut table = Connections::default();
+        (0..10).for_each(|id| assert!(table.add(connection(id), u32::try_from(id % 2).unwrap())));
+        assert_eq!(table.lose(1), 5);
+        assert_eq!((table.len(), table.of(Source::of(&connection(1).peer).unwrap())), (5, 5));
+        assert_eq!(table.find(3), Some(connection(3)));
+        assert_eq!(table.find(4), Some(connection(4)));
+        assert_eq!(table.find(77), None);
+        assert_eq!(table.lose(0), 5);
+        assert!(table.by_source.is_empty());
+    }
+
+    #[test]
+    fn remembers_a_bounded_number_of_ended_ones() {
+        let mut table = Connections::default();
+        for id in 0..u64::try_from(ENDED_COUNT_MAX).unwrap() + 10 {
+            assert!(table.add(connection(id), 0) && table.close(id, 0));
+        }
+        assert_eq!(table.ended.len(), ENDED_COUNT_MAX);
+        assert!(table.find(9).is_none() && table.find(10).is_some());
+    }
+}

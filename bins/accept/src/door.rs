@@ -1,0 +1,222 @@
+//! Who may come in, decided by the socket's peer alone, before any byte is read.
+
+use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
+
+use fosse_blobs::{Accept, AcceptListener};
+use fosse_cidr::{BadImage, List, Verdict};
+use fosse_wire::channel::Connection;
+use fosse_wire::request::Endpoint;
+
+use crate::connections::Connections;
+use crate::limits::LIST_OVERLAP_MS;
+use crate::penalties::Penalties;
+use crate::source::Source;
+
+/// The listener number that stands for all of them.
+const ALL: u16 = u16::MAX;
+
+/// Why somebody is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The address lists deny the address.
+    Denied,
+    /// Its source crashed stages lately.
+    Penalised,
+    /// Its source has as many connections as it may have.
+    AddressLimit,
+    /// There are as many connections as there may be.
+    GlobalLimit,
+    /// A process of this UID may not use the unix socket.
+    WrongPeer,
+    /// The configuration has no such listener.
+    NoListener,
+}
+
+/// Everything a judgement needs but the connection table.
+#[derive(Debug, Default)]
+pub struct Door {
+    settings: Accept,
+    lists: BTreeMap<u16, Build>,
+    /// The newest generation of lists, and when its first part came.
+    newest: (u32, u64),
+    penalties: Penalties,
+}
+
+#[derive(Debug)]
+struct Build {
+    generation: u32,
+    list: List<Vec<u8>>,
+}
+
+impl Door {
+    /// No lists, no penalties yet.
+    pub fn new(settings: Accept) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
+    /// How this listener is set up.
+    pub fn listener(&self, listener: u16) -> Option<&AcceptListener> {
+        self.settings.listeners.get(usize::from(listener))
+    }
+
+    /// Whether an address may come in, and whether it is a trusted proxy.
+    pub fn judge(&self, listener: u16, peer: &Endpoint, table: &Connections, now_ms: u64) -> Result<bool, Refusal> {
+        let settings = self.listener(listener).ok_or(Refusal::NoListener)?;
+        let trusted = settings.trusted.iter().any(|net| net.contains(&peer.addr));
+        let verdict = self.verdict(listener, peer);
+        if verdict == Verdict::Denied {
+            return Err(Refusal::Denied);
+        }
+        let source = Source::of(peer).filter(|_| !trusted);
+        if source.is_some_and(|source| verdict != Verdict::Allowed && self.penalties.holds(source, now_ms)) {
+            return Err(Refusal::Penalised);
+        }
+        if source.is_some_and(|source| settings.per_address_max > 0 && table.of(source) >= settings.per_address_max) {
+            return Err(Refusal::AddressLimit);
+        }
+        self.has_room(table).map(|()| trusted)
+    }
+
+    /// The same for the peer of a unix socket, who is known by UID; `None` where the kernel does not know it.
+    pub fn judge_unix(&self, listener: u16, uid: Option<u32>, table: &Connections) -> Result<bool, Refusal> {
+        let settings = self.listener(listener).ok_or(Refusal::NoListener)?;
+        if !settings.peer_uids.is_empty() && !uid.is_some_and(|uid| settings.peer_uids.contains(&uid)) {
+            return Err(Refusal::WrongPeer);
+        }
+        self.has_room(table).map(|()| settings.trusted_unix)
+    }
+
+    /// A process died while it worked on this connection. True where that makes a penalty; those who are trusted or
+    /// allow-listed never get one, since one address stands for many people there.
+    pub fn penalise(&mut self, connection: &Connection, now_ms: u64) -> bool {
+        let vouched = connection.trusted || self.verdict(connection.listener, &connection.peer) == Verdict::Allowed;
+        let source = Source::of(&connection.peer).filter(|_| !vouched);
+        source.is_some_and(|source| self.penalties.died(source, now_ms))
+    }
+
+    /// A list arrives. An older generation than the one there is is ignored.
+    pub fn replace(&mut self, listener: u16, generation: u32, image: Vec<u8>, now_ms: u64) -> Result<(), BadImage> {
+        let list = List::open(image)?;
+        if generation > self.newest.0 {
+            self.newest = (generation, now_ms);
+        }
+        if self.lists.get(&listener).is_none_or(|build| build.generation <= generation) {
+            self.lists.insert(listener, Build { generation, list });
+        }
+        Ok(())
+    }
+
+    /// Drops what no newer build has replaced: its list is no longer configured.
+    pub fn sweep(&mut self, now_ms: u64) {
+        let (newest, since) = self.newest;
+        if now_ms.saturating_sub(since) > LIST_OVERLAP_MS {
+            self.lists.retain(|_, build| build.generation >= newest);
+        }
+    }
+
+    /// The listener's own list speaks first, the one for all listeners where it says nothing.
+    fn verdict(&self, listener: u16, peer: &Endpoint) -> Verdict {
+        let judge = |number: &u16| {
+            let build = self.lists.get(number);
+            build.map_or(Verdict::Unlisted, |build| build.list.judge(Ipv6Addr::from(peer.addr).into()))
+        };
+        match judge(&listener) {
+            Verdict::Unlisted => judge(&ALL),
+            said => said,
+        }
+    }
+
+    fn has_room(&self, table: &Connections) -> Result<(), Refusal> {
+        let max = usize::try_from(self.settings.connections_max).unwrap_or(usize::MAX);
+        if table.len() < max { Ok(()) } else { Err(Refusal::GlobalLimit) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_blobs::Net;
+
+    fn peer(address: &str) -> Endpoint {
+        Endpoint::from_socket(std::net::SocketAddr::new(address.parse().unwrap(), 40_000))
+    }
+
+    fn connection(id: u64, address: &str) -> Connection {
+        Connection { id, peer: peer(address), ..Connection::default() }
+    }
+
+    fn door() -> Door {
+        let trusted = vec![Net { addr: peer("198.51.100.0").addr, prefix: 120 }];
+        let open = AcceptListener { per_address_max: 2, trusted, ..AcceptListener::default() };
+        let local = AcceptListener { peer_uids: vec![1000], trusted_unix: true, ..AcceptListener::default() };
+        Door::new(Accept { connections_max: 5, listeners: vec![open, local] })
+    }
+
+    fn image(allow: &str, deny: &str) -> Vec<u8> {
+        fosse_cidr::compile(allow.as_bytes(), deny.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_denied_address_is_refused_and_the_listeners_own_list_speaks_first() {
+        let (mut door, table) = (door(), Connections::default());
+        door.replace(ALL, 1, image("", "192.0.2.0/24"), 0).unwrap();
+        assert_eq!(door.judge(0, &peer("192.0.2.7"), &table, 0), Err(Refusal::Denied));
+        door.replace(0, 1, image("192.0.2.7", ""), 0).unwrap();
+        assert_eq!(door.judge(0, &peer("192.0.2.7"), &table, 0), Ok(false));
+        assert_eq!(door.judge(0, &peer("192.0.2.8"), &table, 0), Err(Refusal::Denied));
+    }
+
+    #[test]
+    fn a_new_generation_of_lists_replaces_the_old_one_without_a_gap() {
+        let (mut door, table) = (door(), Connections::default());
+        door.replace(ALL, 1, image("", "192.0.2.1"), 0).unwrap();
+        door.replace(0, 1, image("", "192.0.2.2"), 0).unwrap();
+        door.replace(ALL, 2, image("", "192.0.2.3"), 5000).unwrap();
+        let denied = |door: &Door, last| door.judge(0, &peer(&format!("192.0.2.{last}")), &table, 0).is_err();
+        door.sweep(5500);
+        assert!(!denied(&door, 1) && denied(&door, 2) && denied(&door, 3));
+        door.sweep(6001);
+        assert!(!denied(&door, 2) && denied(&door, 3));
+        door.replace(ALL, 1, image("", ""), 7000).unwrap();
+        assert!(denied(&door, 3), "an older generation changes nothing");
+        assert_eq!(door.replace(ALL, 9, vec![1, 2, 3], 8000), Err(BadImage));
+        assert!(denied(&door, 3), "a bad image changes nothing");
+    }
+
+    #[test]
+    fn limits_count_by_source_and_in_all_and_spare_proxies_the_first() {
+        let (door, mut table) = (door(), Connections::default());
+        (1..=2).for_each(|id| assert!(table.add(connection(id, "2001:db8::1"), 0)));
+        assert_eq!(door.judge(0, &peer("2001:db8::ffff"), &table, 0), Err(Refusal::AddressLimit));
+        assert_eq!(door.judge(0, &peer("2001:db8:0:1::1"), &table, 0), Ok(false));
+        (3..=4).for_each(|id| assert!(table.add(connection(id, "198.51.100.9"), 0)));
+        assert_eq!(door.judge(0, &peer("198.51.100.9"), &table, 0), Ok(true));
+        assert!(table.add(connection(5, "198.51.100.9"), 0));
+        assert_eq!(door.judge(0, &peer("198.51.100.9"), &table, 0), Err(Refusal::GlobalLimit));
+        assert_eq!(door.judge_unix(1, Some(1000), &table), Err(Refusal::GlobalLimit));
+    }
+
+    #[test]
+    fn a_unix_peer_needs_a_uid_on_the_list() {
+        let (door, table) = (door(), Connections::default());
+        assert_eq!(door.judge_unix(1, Some(1000), &table), Ok(true));
+        assert_eq!(door.judge_unix(1, Some(0), &table), Err(Refusal::WrongPeer));
+        assert_eq!(door.judge_unix(1, None, &table), Err(Refusal::WrongPeer));
+        assert_eq!(door.judge_unix(7, Some(1000), &table), Err(Refusal::NoListener));
+    }
+
+    #[test]
+    fn a_source_that_kills_twice_is_refused_unless_trusted_or_allow_listed() {
+        let (mut door, table) = (door(), Connections::default());
+        door.replace(ALL, 1, image("203.0.113.1", ""), 0).unwrap();
+        let proxy = Connection { trusted: true, ..connection(3, "198.51.100.9") };
+        for connection in [connection(1, "203.0.113.1"), proxy, Connection { unix: true, ..Connection::default() }] {
+            assert!(!(0..4).any(|_| door.penalise(&connection, 0)));
+            assert_ne!(door.judge(0, &connection.peer, &table, 0), Err(Refusal::Penalised));
+        }
+        assert!(!door.penalise(&connection(1, "203.0.113.2"), 0) && door.penalise(&connection(2, "203.0.113.2"), 0));
+        assert_eq!(door.judge(0, &peer("203.0.113.2"), &table, 1), Err(Refusal::Penalised));
+        assert_eq!(door.judge(0, &peer("203.0.113.2"), &table, 600_000), Ok(false));
+    }
+}

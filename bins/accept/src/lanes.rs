@@ -1,0 +1,159 @@
+//! Which lane a connection goes to. Counts and states only; the channels are `channels.rs`.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
+
+use crate::limits::LANE_COUNT_MAX;
+use crate::source::Source;
+
+/// All lanes, by number.
+#[derive(Debug, Default)]
+pub struct Lanes {
+    lanes: BTreeMap<u32, Lane>,
+    /// Keyed at random, so that nobody can choose addresses that meet in one lane.
+    key: RandomState,
+}
+
+#[derive(Debug)]
+struct Lane {
+    open: u32,
+    connections_max: u32,
+    /// It takes no new connections; those it has count on.
+    draining: bool,
+    /// Its channel is full.
+    blocked: bool,
+}
+
+impl Lane {
+    fn takes(&self) -> bool {
+        !self.draining && !self.blocked && self.open < self.connections_max
+    }
+}
+
+impl Lanes {
+    /// A new lane. False where the number is taken or there are too many.
+    pub fn add(&mut self, number: u32, connections_max: u32) -> bool {
+        let fits = self.lanes.len() < LANE_COUNT_MAX && !self.lanes.contains_key(&number);
+        if fits {
+            self.lanes.insert(number, Lane { open: 0, connections_max, draining: false, blocked: false });
+        }
+        fits
+    }
+
+    /// The lane is gone, with all its connections.
+    pub fn remove(&mut self, number: u32) {
+        self.lanes.remove(&number);
+    }
+
+    /// No new connections for it.
+    pub fn drain(&mut self, number: u32) {
+        self.change(number, |lane| lane.draining = true);
+    }
+
+    /// Its channel has become full, or has room again.
+    pub fn block(&mut self, number: u32, blocked: bool) {
+        self.change(number, |lane| lane.blocked = blocked);
+    }
+
+    /// Whether its channel is full.
+    pub fn is_blocked(&self, number: u32) -> bool {
+        self.lanes.get(&number).is_some_and(|lane| lane.blocked)
+    }
+
+    /// No new connections for any of them.
+    pub fn drain_all(&mut self) {
+        self.lanes.values_mut().for_each(|lane| lane.draining = true);
+    }
+
+    /// It has been given a connection.
+    pub fn opened(&mut self, number: u32) {
+        self.change(number, |lane| lane.open = lane.open.saturating_add(1));
+    }
+
+    /// One of its connections is over or went elsewhere.
+    pub fn closed(&mut self, number: u32) {
+        self.change(number, |lane| lane.open = lane.open.saturating_sub(1));
+    }
+
+    /// Whether any lane takes a connection.
+    pub fn any(&self) -> bool {
+        self.lanes.values().any(Lane::takes)
+    }
+
+    /// The lane for a source, the same one as long as it takes any: the highest of keyed hashes of source and lane, so
+    /// that a lane that comes or goes moves only its own share. Without a source (unix sockets, trusted proxies, where
+    /// one address stands for many clients) the lane with the fewest connections.
+    pub fn choose(&self, source: Option<Source>) -> Option<u32> {
+        let takers = self.lanes.iter().filter(|(_, lane)| lane.takes());
+        let best = match source {
+            Some(source) => takers.max_by_key(|(number, _)| self.key.hash_one((source, **number))),
+            None => takers.min_by_key(|(_, lane)| lane.open),
+        };
+        best.map(|(number, _)| *number)
+    }
+
+    fn change(&mut self, number: u32, change: impl FnMut(&mut Lane)) {
+        self.lanes.get_mut(&number).into_iter().for_each(change);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_wire::request::Endpoint;
+
+    fn source(n: u8) -> Option<Source> {
+        Source::of(&Endpoint { addr: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, n], port: 0 })
+    }
+
+    fn four() -> Lanes {
+        let mut lanes = Lanes::default();
+        (0..4).for_each(|number| assert!(lanes.add(number, 1000)));
+        lanes
+    }
+
+    #[test]
+    fn a_source_keeps_its_lane_and_sources_spread() {
+        let mut lanes = four();
+        let chosen: Vec<_> = (0..=255).map(|n| lanes.choose(source(n)).unwrap()).collect();
+        assert_eq!(chosen, (0..=255).map(|n| lanes.choose(source(n)).unwrap()).collect::<Vec<_>>());
+        for number in 0..4 {
+            assert!(chosen.iter().filter(|lane| **lane == number).count() > 20);
+        }
+        lanes.remove(2);
+        for (n, before) in (0..=255).zip(&chosen) {
+            let now = lanes.choose(source(n)).unwrap();
+            assert!(now == *before || *before == 2 && now != 2);
+        }
+    }
+
+    #[test]
+    fn a_full_blocked_or_draining_lane_is_skipped_and_none_left_is_said() {
+        let mut lanes = four();
+        lanes.block(0, true);
+        lanes.drain(1);
+        (0..1000).for_each(|_| lanes.opened(2));
+        assert!((0..=255).all(|n| lanes.choose(source(n)) == Some(3)));
+        lanes.remove(3);
+        assert!(!lanes.any() && lanes.choose(source(1)).is_none() && lanes.choose(None).is_none());
+        lanes.closed(2);
+        assert_eq!(lanes.choose(None), Some(2));
+    }
+
+    #[test]
+    fn a_proxy_gets_the_lane_with_the_fewest() {
+        let mut lanes = four();
+        for _ in 0..400 {
+            let lane = lanes.choose(None).unwrap();
+            lanes.opened(lane);
+        }
+        assert!(lanes.lanes.values().all(|lane| lane.open == 100));
+    }
+
+    #[test]
+    fn a_lane_number_is_taken_once() {
+        let mut lanes = four();
+        assert!(!lanes.add(3, 9));
+        assert!((4..300).filter(|number| lanes.add(*number, 1)).count() == LANE_COUNT_MAX - 4);
+    }
+}

@@ -1,0 +1,163 @@
+//! The listening sockets: taking one connection from one, and watching them only while somebody can take it.
+
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use fosse_turn::{Interest, Turn};
+use fosse_wire::request::Endpoint;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, acceptfrom_with, sockopt};
+
+use crate::limits::LISTENER_COUNT_MAX;
+
+/// Token of listener `n` is this plus `n`, where `n` counts over the life of the process.
+pub const FIRST_TOKEN: u64 = 1 << 32;
+
+/// All listeners of the newest generation.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    all: Vec<Listener>,
+    next_token: u64,
+    generation: u32,
+    watched: bool,
+    /// Whose turn it is to be asked first.
+    first: usize,
+}
+
+/// One listening socket.
+#[derive(Debug)]
+pub struct Listener {
+    fd: OwnedFd,
+    token: u64,
+    /// Its index in the configuration.
+    pub number: u16,
+    /// It is an `AF_UNIX` socket.
+    pub unix: bool,
+    ready: bool,
+}
+
+/// What asking a listener gives.
+#[derive(Debug)]
+pub enum Taken {
+    /// A connection and its peer; the UID of a unix socket's peer where it is known.
+    Connection(OwnedFd, Endpoint, Option<u32>),
+    /// None is waiting.
+    Nothing,
+    /// The kernel has no descriptor or memory for one.
+    Exhausted,
+    /// The socket does not listen any more.
+    Broken(Errno),
+}
+
+impl Listeners {
+    /// A listener arrives; the first of a new generation closes those of the old one (start keeps the sockets that go on,
+    /// so nothing in their queues is lost). False for one that cannot be used.
+    pub fn add(&mut self, turn: &Turn, fd: OwnedFd, number: u16, generation: u32) -> bool {
+        if generation > self.generation {
+            self.close(turn);
+            self.generation = generation;
+        }
+        let unix = sockopt::socket_domain(&fd) == Ok(AddressFamily::UNIX);
+        let token = FIRST_TOKEN.saturating_add(self.next_token);
+        let interest = if self.watched { Interest::IN } else { Interest::empty() };
+        let usable = generation == self.generation
+            && self.all.len() < LISTENER_COUNT_MAX
+            && sockopt::socket_acceptconn(&fd) == Ok(true)
+            && (unix || prepare(&fd).is_ok())
+            && turn.add(&fd, token, interest).is_ok();
+        if usable {
+            self.next_token = self.next_token.saturating_add(1);
+            self.all.push(Listener { fd, token, number, unix, ready: false });
+        }
+        usable
+    }
+
+    /// Closes all.
+    pub fn close(&mut self, turn: &Turn) {
+        // A copy lives on in start, and the kernel would go on reporting it.
+        for listener in self.all.drain(..) {
+            let _ = turn.remove(&listener.fd);
+        }
+    }
+
+    /// Notes that connections may be waiting.
+    pub fn happened(&mut self, token: u64) {
+        self.all.iter_mut().filter(|listener| listener.token == token).for_each(|listener| listener.ready = true);
+    }
+
+    /// The next listener that may have something, each at the front in its turn.
+    pub fn next_ready(&mut self) -> Option<&mut Listener> {
+        let count = self.all.len();
+        self.first = self.first.checked_add(1).filter(|first| *first < count).unwrap_or(0);
+        let (before, after) = self.all.split_at_mut_checked(self.first)?;
+        after.iter_mut().chain(before).find(|listener| listener.ready)
+    }
+
+    /// Whether there is any.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Watches all or none. While none is watched the kernel's queues hold who comes.
+    pub fn watch(&mut self, turn: &Turn, wanted: bool) {
+        if self.watched == wanted {
+            return;
+        }
+        self.watched = wanted;
+        let interest = if wanted { Interest::IN } else { Interest::empty() };
+        for listener in &mut self.all {
+            let _ = turn.modify(&listener.fd, listener.token, interest);
+            listener.ready = false;
+        }
+    }
+
+    /// Takes one connection of a listener and resets it: its client need not wait for what will not come.
+    pub fn refuse_one(&mut self, token: u64) {
+        self.all.iter_mut().filter(|listener| listener.token == token).for_each(|listener| drop(listener.take()));
+    }
+
+    /// Gives up on a broken one.
+    pub fn drop_broken(&mut self, turn: &Turn, token: u64) {
+        self.all.retain(|listener| listener.token != token || turn.remove(&listener.fd).is_err());
+    }
+}
+
+impl Listener {
+    /// Its token.
+    pub fn token(&self) -> u64 {
+        self.token
+    }
+
+    /// One accept4(2), and for a unix socket one look at its peer.
+    pub fn take(&mut self) -> Taken {
+        match acceptfrom_with(&self.fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+            Ok((fd, _)) if self.unix => {
+                let uid = sockopt::socket_peercred(&fd).ok().map(|peer| peer.uid.as_raw());
+                Taken::Connection(fd, Endpoint::default(), uid)
+            }
+            Ok((fd, address)) => match address.and_then(|address| SocketAddr::try_from(address).ok()) {
+                Some(address) => Taken::Connection(fd, Endpoint::from_socket(address), None),
+                None => self.nothing(),
+            },
+            Err(Errno::AGAIN) => self.nothing(),
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Taken::Exhausted,
+            Err(errno @ (Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::OPNOTSUPP)) => Taken::Broken(errno),
+            // accept(2): everything else is an error of that one connection, which is gone. The listener stays ready in
+            // epoll, so the next turn asks again.
+            Err(_) => self.nothing(),
+        }
+    }
+
+    fn nothing(&mut self) -> Taken {
+        self.ready = false;
+        Taken::Nothing
+    }
+}
+
+/// Accepted sockets inherit both options from their listener (Linux clones the socket), which saves two calls for each.
+/// SO_LINGER 0: until parse ends a response properly, a close is a reset and never looks like a complete answer.
+fn prepare(fd: &OwnedFd) -> Result<(), Errno> {
+    sockopt::set_tcp_nodelay(fd, true)?;
+    sockopt::set_socket_linger(fd, Some(Duration::ZERO))
+}

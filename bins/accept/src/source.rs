@@ -1,0 +1,41 @@
+//! Who a connection counts for.
+
+use fosse_wire::request::Endpoint;
+
+/// What limits and penalties count by: one IPv4 address or one IPv6 /64, because a /64 is what a single customer is
+/// given (RFC 6177) and it holds more addresses than a table can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Source(u128);
+
+/// `::ffff:0:0/96`, shifted down to its upper 96 bits.
+const MAPPED: u128 = 0xffff;
+
+impl Source {
+    /// `None` for a unix socket, whose peers are told apart by UID and not by address.
+    pub fn of(peer: &Endpoint) -> Option<Self> {
+        let bits = u128::from_be_bytes(peer.addr);
+        match bits {
+            0 => None,
+            mapped if mapped >> 32 == MAPPED => Some(Self(mapped)),
+            wide => Some(Self(wide >> 64 << 64)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(address: &str) -> Option<Source> {
+        Source::of(&Endpoint::from_socket(std::net::SocketAddr::new(address.parse().unwrap(), 7)))
+    }
+
+    #[test]
+    fn an_ipv4_address_counts_alone_and_an_ipv6_address_with_its_64() {
+        assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
+        assert_eq!(source("192.0.2.1"), source("::ffff:192.0.2.1"));
+        assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:0:0:2"));
+        assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
+        assert_eq!(Source::of(&Endpoint::default()), None);
+    }
+}
