@@ -1,0 +1,283 @@
+//! Tokens of SQL, read so that one pass fits the dialects an attacker may meet.
+//!
+//! Every rule looks at the rest of the input and says which token starts there and how many bytes it takes. Reading
+//! never fails: what is not SQL is an unknown token.
+
+use super::literal;
+use super::words;
+use crate::bytes::{self, ByteSet};
+
+/// Bytes of a token that are kept; no word of the table is longer, and no rule looks further.
+pub(super) const TEXT_BYTES_MAX: usize = 31;
+
+/// What a token is: the letter that stands for it in a fingerprint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Kind(pub(super) u8);
+
+impl Kind {
+    pub(super) const KEYWORD: Kind = Kind(b'k');
+    pub(super) const UNION: Kind = Kind(b'U');
+    pub(super) const SQL_TYPE: Kind = Kind(b't');
+    pub(super) const FUNCTION: Kind = Kind(b'f');
+    pub(super) const BAREWORD: Kind = Kind(b'n');
+    pub(super) const NUMBER: Kind = Kind(b'1');
+    pub(super) const VARIABLE: Kind = Kind(b'v');
+    pub(super) const STRING: Kind = Kind(b's');
+    pub(super) const OPERATOR: Kind = Kind(b'o');
+    pub(super) const COMMENT: Kind = Kind(b'c');
+    pub(super) const DOT: Kind = Kind(b'.');
+    pub(super) const COLON: Kind = Kind(b':');
+    pub(super) const BACKSLASH: Kind = Kind(b'\\');
+    /// A statement word of Transact-SQL.
+    pub(super) const TSQL: Kind = Kind(b'T');
+    pub(super) const UNKNOWN: Kind = Kind(b'?');
+    /// Comment syntax that databases read differently: always an attack.
+    pub(super) const EVIL: Kind = Kind(b'X');
+
+    /// Is this kind one of the letters?
+    pub(super) fn is_in(self, letters: &[u8]) -> bool {
+        letters.contains(&self.0)
+    }
+}
+
+/// One token; `text` is at most [`TEXT_BYTES_MAX`] bytes, without quotes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Token<'a> {
+    pub(super) kind: Kind,
+    pub(super) text: &'a [u8],
+    /// The quote that opened the text, 0 if none did.
+    pub(super) open: u8,
+    /// The quote that closed the text, 0 if none did.
+    pub(super) close: u8,
+}
+
+impl<'a> Token<'a> {
+    /// A token without quotes.
+    pub(super) fn new(kind: Kind, text: &'a [u8]) -> Self {
+        Token { kind, text: bytes::upto(text, TEXT_BYTES_MAX), open: 0, close: 0 }
+    }
+
+    /// Is the text this word, without regard to ASCII case?
+    pub(super) fn is_word(&self, word: &[u8]) -> bool {
+        self.text.eq_ignore_ascii_case(word)
+    }
+
+    /// Does the text start with this word, without regard to ASCII case?
+    pub(super) fn starts_with_word(&self, word: &[u8]) -> bool {
+        self.text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+    }
+
+    /// The first byte of the text, 0 if there is none.
+    pub(super) fn first(&self) -> u8 {
+        self.text.first().copied().unwrap_or(0)
+    }
+
+    pub(super) fn is_unary_operator(&self) -> bool {
+        self.kind == Kind::OPERATOR && (matches!(self.text, b"+" | b"-" | b"!" | b"~" | b"!!") || self.is_word(b"NOT"))
+    }
+
+    pub(super) fn is_arithmetic_operator(&self) -> bool {
+        self.kind == Kind::OPERATOR && matches!(self.text, b"*" | b"/" | b"-" | b"+" | b"%")
+    }
+}
+
+/// Where the value is taken to stand inside a statement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Context {
+    /// Outside quotes.
+    Bare,
+    /// Inside a string opened by this quote.
+    Inside(u8),
+}
+
+/// Whose comments are read: `--x` is one in standard SQL only, `#` in MySQL only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Dialect {
+    Standard,
+    MySql,
+}
+
+/// A token and the bytes of input it takes.
+pub(super) type Read<'a> = (Token<'a>, usize);
+
+/// Reads the tokens of one input in one context.
+pub(super) struct Tokenizer<'a> {
+    input: &'a [u8],
+    at: usize,
+    /// The end of the word last measured: `A.A.A` is one word until a part of it turns out to be a keyword, and must
+    /// not be measured again for each part.
+    word_end: usize,
+    context: Context,
+    dialect: Dialect,
+    /// Tokens read so far, comments included.
+    pub(super) count: usize,
+    /// A comment was met that the other dialect reads differently.
+    pub(super) dialect_matters: bool,
+}
+
+const WORD_END: ByteSet = ByteSet::of(b" []{}<>:\\?=@!#~+-*/&|^%(),';\t\n\x0b\x0c\r\"\xa0\0");
+const VARIABLE_END: ByteSet = ByteSet::of(b" <>:\\?=@!#~+-*/&|^%(),';\t\n\x0b\x0c\r`\"\0");
+const WHITE: ByteSet = ByteSet::of(b" \t\n\x0b\x0c\r\xa0\0");
+
+/// White space where it decides what the bytes before it are: MySQL and Oracle add 0xA0 and NUL.
+pub(super) fn is_white(byte: u8) -> bool {
+    WHITE.has(byte)
+}
+
+impl<'a> Tokenizer<'a> {
+    pub(super) fn new(input: &'a [u8], context: Context, dialect: Dialect) -> Self {
+        Tokenizer { input, at: 0, word_end: 0, context, dialect, count: 0, dialect_matters: false }
+    }
+
+    /// The next token, none at the end of the input.
+    pub(super) fn next(&mut self) -> Option<Token<'a>> {
+        if self.at == 0 && self.input.is_empty() {
+            return None;
+        }
+        let (token, taken) = match self.context {
+            Context::Inside(quote) if self.at == 0 => literal::quoted(self.input, 0, quote),
+            _ => self.token_after_white()?,
+        };
+        self.at = self.at.saturating_add(taken);
+        self.count = self.count.saturating_add(1);
+        Some(token)
+    }
+
+    /// Controls, space, DEL and Latin-1's no-break space separate tokens.
+    fn token_after_white(&mut self) -> Option<Read<'a>> {
+        let rest = bytes::from(self.input, self.at);
+        let white = rest.iter().position(|&byte| !matches!(byte, 0..=b' ' | 0x7f | 0xa0))?;
+        self.at = self.at.saturating_add(white);
+        let rest = bytes::from(rest, white);
+        Some(self.token(*rest.first()?, rest))
+    }
+
+    fn token(&mut self, first: u8, rest: &'a [u8]) -> Read<'a> {
+        match first {
+            b'!' | b'&' | b'*' | b':' | b'<' | b'=' | b'>' | b'|' => operator(first, rest),
+            b'%' | b'+' | b'^' | b'~' => one(Kind::OPERATOR, rest),
+            b'(' | b')' | b',' | b';' | b'{' | b'}' => one(Kind(first), rest),
+            b'?' | b']' => one(Kind::UNKNOWN, rest),
+            b'"' | b'\'' => literal::quoted(rest, 1, first),
+            b'`' => tick(rest),
+            b'#' => self.hash(rest),
+            b'-' => self.dash(rest),
+            b'/' => slash(rest),
+            b'\\' => backslash(rest),
+            b'[' => bracket(rest),
+            b'@' => variable(rest),
+            b'.' | b'0'..=b'9' => literal::number(rest),
+            b'$' => literal::money(rest).unwrap_or_else(|| self.word(rest)),
+            _ => literal::prefixed(first, rest).unwrap_or_else(|| self.word(rest)),
+        }
+    }
+
+    fn hash(&mut self, rest: &'a [u8]) -> Read<'a> {
+        self.dialect_matters = true;
+        match self.dialect {
+            Dialect::MySql => comment_to_line_end(rest),
+            Dialect::Standard => one(Kind::OPERATOR, rest),
+        }
+    }
+
+    /// Everybody takes `--` before white space or the end for a comment; before anything else MySQL sees two minuses.
+    fn dash(&mut self, rest: &'a [u8]) -> Read<'a> {
+        match (rest.get(1), rest.get(2)) {
+            (Some(b'-'), None) => comment_to_line_end(rest),
+            (Some(b'-'), Some(&byte)) if is_white(byte) => comment_to_line_end(rest),
+            (Some(b'-'), Some(_)) if self.dialect == Dialect::Standard => {
+                self.dialect_matters = true;
+                comment_to_line_end(rest)
+            }
+            _ => one(Kind::OPERATOR, rest),
+        }
+    }
+
+    /// A word, cut before the first `.` or tick if what stands there is a keyword: `SELECT.1`, ``SELECT`a` ``.
+    fn word(&mut self, rest: &'a [u8]) -> Read<'a> {
+        if self.word_end <= self.at {
+            self.word_end = self.at.saturating_add(WORD_END.span_outside(rest));
+        }
+        let len = self.word_end.saturating_sub(self.at);
+        let text = bytes::upto(rest, len);
+        let bareword = Token::new(Kind::BAREWORD, text);
+        for (at, _) in bareword.text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'.' | b'`')) {
+            let part = bytes::upto(text, at);
+            if let Some(word) = words::word(part).filter(|word| word.kind != Kind::BAREWORD) {
+                return (Token::new(word.kind, part), at);
+            }
+        }
+        let kind = words::word(text).map_or(Kind::BAREWORD, |word| word.kind);
+        (Token { kind, ..bareword }, len)
+    }
+}
+
+/// A token of one byte.
+pub(super) fn one(kind: Kind, rest: &[u8]) -> Read<'_> {
+    (Token::new(kind, bytes::upto(rest, 1)), 1)
+}
+
+fn operator(first: u8, rest: &[u8]) -> Read<'_> {
+    if rest.starts_with(b"<=>") {
+        return (Token::new(Kind::OPERATOR, b"<=>"), 3);
+    }
+    let pair = bytes::upto(rest, 2);
+    match words::word(pair) {
+        Some(word) if pair.len() == 2 => (Token::new(word.kind, pair), 2),
+        _ if first == b':' && pair.len() == 2 => one(Kind::COLON, rest),
+        _ => one(Kind::OPERATOR, rest),
+    }
+}
+
+fn comment_to_line_end(rest: &[u8]) -> Read<'_> {
+    match bytes::find(rest, 0, b'\n') {
+        Some(end) => (Token::new(Kind::COMMENT, bytes::upto(rest, end)), end.saturating_add(1)),
+        None => (Token::new(Kind::COMMENT, rest), rest.len()),
+    }
+}
+
+/// A comment within `/*` and `*/`. One that is nested (PostgreSQL) or conditional (MySQL's `/*!`) cannot be read for
+/// every database at once and is evil.
+fn slash(rest: &[u8]) -> Read<'_> {
+    if !rest.starts_with(b"/*") {
+        return one(Kind::OPERATOR, rest);
+    }
+    let end = bytes::find_pair(rest, 2, *b"*/");
+    let len = end.map_or(rest.len(), |end| end.saturating_add(2));
+    // A nested opening may share the star of the closing, as in `/*/*/`.
+    let nested = end.is_some_and(|end| bytes::find_pair(bytes::upto(rest, end.saturating_add(1)), 2, *b"/*").is_some());
+    let kind = if nested || rest.get(2) == Some(&b'!') { Kind::EVIL } else { Kind::COMMENT };
+    (Token::new(kind, bytes::upto(rest, len)), len)
+}
+
+/// `\N` is MySQL's NULL.
+fn backslash(rest: &[u8]) -> Read<'_> {
+    if rest.starts_with(b"\\N") { (Token::new(Kind::NUMBER, b"\\N"), 2) } else { one(Kind::BACKSLASH, rest) }
+}
+
+/// A name in Transact-SQL's brackets; the brackets are kept.
+fn bracket(rest: &[u8]) -> Read<'_> {
+    let len = bytes::find(rest, 0, b']').map_or(rest.len(), |end| end.saturating_add(1));
+    (Token::new(Kind::BAREWORD, bytes::upto(rest, len)), len)
+}
+
+/// A name in MySQL's ticks: a bare word, whatever it is, unless it is a function.
+fn tick(rest: &[u8]) -> Read<'_> {
+    let (token, len) = literal::quoted(rest, 1, b'`');
+    let function = words::word(token.text).is_some_and(|word| word.kind == Kind::FUNCTION);
+    (Token { kind: if function { Kind::FUNCTION } else { Kind::BAREWORD }, ..token }, len)
+}
+
+/// `@name`, `@@name`, and either with the name in quotes or ticks.
+fn variable(rest: &[u8]) -> Read<'_> {
+    let signs = if rest.get(1) == Some(&b'@') { 2 } else { 1 };
+    let name = bytes::from(rest, signs);
+    let (token, len) = match name.first() {
+        Some(&quote @ (b'`' | b'\'' | b'"')) => literal::quoted(name, 1, quote),
+        _ => {
+            let len = VARIABLE_END.span_outside(name);
+            (Token::new(Kind::VARIABLE, bytes::upto(name, len)), len)
+        }
+    };
+    (Token { kind: Kind::VARIABLE, ..token }, len.saturating_add(signs))
+}
