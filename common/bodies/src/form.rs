@@ -1,0 +1,85 @@
+//! Arguments of a query string or an urlencoded body, and cookies.
+
+use crate::limits::{ARGUMENTS_COUNT_MAX, Budget};
+use crate::percent::decode;
+use crate::{Item, Sink};
+use memchr::memchr;
+
+/// How to read a form.
+#[derive(Clone, Copy, Debug)]
+pub struct FormOptions {
+    /// What stands between arguments (SecArgumentSeparator).
+    pub separator: u8,
+    /// Arguments taken at most; those after it are not given.
+    pub arguments_count_max: usize,
+}
+
+impl Default for FormOptions {
+    fn default() -> Self {
+        Self { separator: b'&', arguments_count_max: ARGUMENTS_COUNT_MAX }
+    }
+}
+
+/// What was found in a form.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct FormReport {
+    /// Arguments given.
+    pub arguments: usize,
+    /// Percent signs that start no valid pair; any sets URLENCODED_ERROR.
+    pub invalid: usize,
+    /// There were more arguments than the limit; the rest was not given (REQBODY_ERROR).
+    pub over_limit: bool,
+}
+
+/// Gives every argument of `input` as [`Item::Argument`], decoded.
+///
+/// A piece without `=` is a name with an empty value; an empty piece between separators is an argument with an empty
+/// name; an empty piece at the end is none.
+pub fn urlencoded(input: &[u8], options: &FormOptions, sink: Sink<'_>) -> FormReport {
+    let mut report = FormReport::default();
+    let mut budget = Budget::new(input.len(), options.arguments_count_max);
+    let (mut name_scratch, mut value_scratch) = (Vec::new(), Vec::new());
+    let mut rest = input;
+    while !rest.is_empty() {
+        let (piece, after) = cut(rest, options.separator);
+        rest = after.unwrap_or_default();
+        let (name, value) = cut(piece, b'=');
+        // Decoded, a piece is never longer than it was: only the count can run out.
+        if budget.take(piece.len()).is_err() {
+            report.over_limit = true;
+            break;
+        }
+        let name = decode(name, &mut name_scratch, &mut report.invalid);
+        let value = decode(value.unwrap_or_default(), &mut value_scratch, &mut report.invalid);
+        report.arguments += 1;
+        sink(Item::Argument { name, value });
+    }
+    report
+}
+
+/// Gives every cookie of a Cookie header as [`Item::Cookie`], as sent: `;` (or the separator of SecCookieV0Separator)
+/// between them, whitespace before a name skipped, cookies without a name skipped. Returns how many there were and
+/// whether `count_max` cut them off.
+pub fn cookies(header: &[u8], separator: u8, count_max: usize, sink: Sink<'_>) -> (usize, bool) {
+    let mut count = 0usize;
+    for piece in header.split(|byte| *byte == separator) {
+        let (name, value) = cut(piece.trim_ascii_start(), b'=');
+        if name.is_empty() {
+            continue;
+        }
+        if count == count_max {
+            return (count, true);
+        }
+        count += 1;
+        sink(Item::Cookie { name, value: value.unwrap_or_default() });
+    }
+    (count, false)
+}
+
+/// What stands before the first `at`, and what after it if there is one.
+fn cut(input: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
+    match memchr(at, input).and_then(|place| input.split_at_checked(place)) {
+        Some((before, after)) => (before, after.get(1..)),
+        None => (input, None),
+    }
+}

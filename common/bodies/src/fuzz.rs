@@ -1,0 +1,127 @@
+//! What must hold for every parser on every input; a fuzz driver calls these.
+
+use crate::form::{FormOptions, cookies, urlencoded};
+use crate::inflate::{Encoding, Inflate, InflateLimits, RATIO_FREE_BYTES};
+use crate::json::{self, JsonOptions, Naming};
+use crate::multipart::{self, MultipartOptions};
+use crate::xml::{self, XmlOptions};
+use crate::{Item, OUTPUT_FACTOR_MAX, OUTPUT_SLACK_BYTES};
+
+/// Counts the bytes of items and panics when they are more than promised.
+struct Meter {
+    bytes: usize,
+    bound: usize,
+}
+
+impl Meter {
+    fn new(data: &[u8]) -> Self {
+        // Text that becomes UTF-8 doubles at most, and that is what the factor then counts from; arguments of an
+        // XML-RPC call come on top of its text.
+        Self { bytes: 0, bound: 2 * (data.len() * 2 * OUTPUT_FACTOR_MAX + OUTPUT_SLACK_BYTES) }
+    }
+
+    fn note(&mut self, item: Item<'_>) {
+        self.bytes += match item {
+            Item::Argument { name, value } | Item::Cookie { name, value } => name.len() + value.len(),
+            Item::File { name, filename, content } => name.len() + filename.len() + content.len(),
+            Item::PartHeader { part, line } => part.len() + line.len(),
+            Item::XmlText { element, text } => element.len() + text.len(),
+            Item::XmlAttribute { element, name, value } => element.len() + name.len() + value.len(),
+            Item::XmlDoctype(text) | Item::XmlContent(text) => text.len(),
+        };
+        assert!(self.bytes <= self.bound, "more output than promised");
+    }
+}
+
+/// Queries and urlencoded bodies.
+pub fn form(data: &[u8]) {
+    let mut meter = Meter::new(data);
+    let mut count = 0;
+    let report = urlencoded(data, &FormOptions::default(), &mut |item| {
+        count += 1;
+        meter.note(item);
+    });
+    assert_eq!(count, report.arguments);
+    cookies(data, b';', 100, &mut |item| meter.note(item));
+}
+
+/// JSON bodies, in both namings, which must agree on everything but names.
+pub fn json(data: &[u8]) {
+    let mut reports = Vec::new();
+    for naming in [Naming::Version2, Naming::Version3] {
+        let mut meter = Meter::new(data);
+        let options = JsonOptions { naming, ..JsonOptions::default() };
+        let report = json::parse(data, &options, &mut |item| {
+            if let Item::Argument { name, value } = item {
+                assert!(std::str::from_utf8(name).is_ok() && std::str::from_utf8(value).is_ok());
+            }
+            meter.note(item);
+        });
+        reports.push(report);
+    }
+    if let [second, third] = reports.as_slice()
+        && second.error != Some(json::JsonError::NamesTooLong)
+        && third.error != Some(json::JsonError::NamesTooLong)
+    {
+        assert_eq!(second, third);
+    }
+}
+
+/// Multipart bodies; the first line is the Content-Type.
+pub fn multipart(data: &[u8]) {
+    let (content_type, body) = match data.iter().position(|byte| *byte == b'\n') {
+        Some(end) => (data.get(..end).unwrap_or_default(), data.get(end + 1..).unwrap_or_default()),
+        None => (&b"multipart/form-data; boundary=b"[..], data),
+    };
+    let mut meter = Meter::new(data);
+    let (mut fields, mut files, mut file_bytes) = (0, 0, 0);
+    let report = multipart::parse(content_type, body, &MultipartOptions::default(), &mut |item| {
+        meter.note(item);
+        match item {
+            Item::Argument { .. } => fields += 1,
+            Item::File { content, .. } => {
+                files += 1;
+                file_bytes += content.len();
+            }
+            _ => {}
+        }
+    });
+    assert_eq!((report.fields, report.files, report.files_combined_bytes), (fields, files, file_bytes));
+    assert!(report.strict_error() || !report.crlf_lf_lines());
+}
+
+/// XML bodies.
+pub fn xml(data: &[u8]) {
+    let mut meter = Meter::new(data);
+    let mut text_bytes = 0;
+    xml::parse(data, &XmlOptions::default(), &mut |item| {
+        meter.note(item);
+        match item {
+            Item::XmlText { text, .. } => text_bytes += text.len(),
+            Item::XmlContent(text) => assert_eq!(text.len(), text_bytes),
+            _ => {}
+        }
+    });
+}
+
+/// Content codings: the first byte chooses the coding and the size of the pieces.
+pub fn inflate(data: &[u8]) {
+    let Some((choice, body)) = data.split_first() else { return };
+    let encoding = if choice & 1 == 0 { Encoding::Gzip } else { Encoding::Deflate };
+    let limits = InflateLimits { output_bytes_max: 1 << 20, ratio_max: 50 };
+    let decode = |piece_len: usize| {
+        let (mut inflate, mut out) = (Inflate::new(encoding, limits), Vec::new());
+        let mut result = body.chunks(piece_len).try_for_each(|piece| inflate.push(piece, &mut out));
+        if result.is_ok() {
+            result = inflate.finish(&mut out);
+        }
+        assert!(out.len() <= limits.output_bytes_max);
+        assert!(out.len() <= (body.len() * limits.ratio_max).max(RATIO_FREE_BYTES));
+        (result.is_ok(), out)
+    };
+    let whole = decode(body.len().max(1));
+    let pieces = decode(usize::from(choice >> 1).max(1));
+    if whole.0 && pieces.0 {
+        assert_eq!(whole.1, pieces.1, "pieces decode to something else");
+    }
+}

@@ -1,0 +1,332 @@
+//! multipart/form-data bodies, strictly.
+//!
+//! Whatever backends disagree about is either an error (parsing stops, REQBODY_ERROR and MULTIPART_STRICT_ERROR) or a
+//! flag of its own that MULTIPART_STRICT_ERROR sums up. A line ends in CR LF or LF. Part data is given as a slice of
+//! the body, without the line end before the boundary.
+
+mod boundary;
+mod disposition;
+mod part;
+
+use crate::{Item, Sink};
+use boundary::Boundary;
+use memchr::{memchr, memmem};
+use part::Part;
+use std::fmt;
+
+/// Bytes of one part header line at most, folded or not: ModSecurity's line buffer, and far over any real one.
+pub const HEADER_LINE_BYTES_MAX: usize = 4096;
+
+/// Header lines of one part at most. Real parts have two or three.
+pub const PART_HEADERS_COUNT_MAX: usize = 64;
+
+/// Parts of one body at most, files and fields together.
+pub const PARTS_COUNT_MAX: usize = 1000;
+
+/// Files of one body at most: ModSecurity's default for SecUploadFileLimit.
+pub const FILES_COUNT_MAX: usize = 100;
+
+/// Bytes of a Content-Type header at most, as in ModSecurity.
+pub const CONTENT_TYPE_BYTES_MAX: usize = 1024;
+
+/// How to read a multipart body.
+#[derive(Clone, Copy, Debug)]
+pub struct MultipartOptions {
+    /// Files at most (SecUploadFileLimit); one more sets MULTIPART_FILE_LIMIT_EXCEEDED, and files from there on are
+    /// not given.
+    pub files_count_max: usize,
+    /// Parts at most (SecArgumentsLimit); one more is an error.
+    pub parts_count_max: usize,
+}
+
+impl Default for MultipartOptions {
+    fn default() -> Self {
+        Self { files_count_max: FILES_COUNT_MAX, parts_count_max: PARTS_COUNT_MAX }
+    }
+}
+
+/// Why a multipart body was not read to its end; its text is for REQBODY_ERROR_MSG.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MultipartError {
+    /// The Content-Type header is too long, not multipart/form-data, or has no acceptable boundary.
+    ContentType(&'static str),
+    /// A boundary line goes on after the boundary, or has quotes or whitespace before it.
+    Boundary(&'static str),
+    /// The body has data but no boundary line.
+    NoBoundary,
+    /// The body does not end in the final boundary.
+    FinalBoundaryMissing,
+    /// A part header that cannot be read.
+    Header(&'static str),
+    /// A Content-Disposition header that cannot be read.
+    Disposition(&'static str),
+    /// More parts than allowed.
+    TooManyParts,
+}
+
+impl fmt::Display for MultipartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ContentType(why) => write!(f, "Multipart: Invalid boundary in C-T ({why})."),
+            Self::Boundary(why) => write!(f, "Multipart: Invalid boundary ({why})."),
+            Self::NoBoundary => write!(f, "Multipart: No boundaries found in payload."),
+            Self::FinalBoundaryMissing => write!(f, "Multipart: Final boundary missing."),
+            Self::Header(why) => write!(f, "Multipart: Invalid part header ({why})."),
+            Self::Disposition(why) => write!(f, "Multipart: Invalid Content-Disposition header ({why})."),
+            Self::TooManyParts => write!(f, "Multipart: More parts than allowed."),
+        }
+    }
+}
+
+/// The MULTIPART_* flags of one body.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct MultipartReport {
+    /// Why it stopped early (REQBODY_ERROR, and part of MULTIPART_STRICT_ERROR).
+    pub error: Option<MultipartError>,
+    /// MULTIPART_BOUNDARY_QUOTED: the Content-Type has the boundary in quotes.
+    pub boundary_quoted: bool,
+    /// MULTIPART_BOUNDARY_WHITESPACE: whitespace around the `=` of the boundary.
+    pub boundary_whitespace: bool,
+    /// MULTIPART_DATA_BEFORE: something stands before the first boundary.
+    pub data_before: bool,
+    /// MULTIPART_DATA_AFTER: something stands after the final boundary.
+    pub data_after: bool,
+    /// MULTIPART_HEADER_FOLDING: a part header goes on in the next line.
+    pub header_folding: bool,
+    /// MULTIPART_LF_LINE: a boundary or header line ends in LF alone.
+    pub lf_line: bool,
+    /// A boundary or header line ends in CR LF.
+    pub crlf_line: bool,
+    /// MULTIPART_MISSING_SEMICOLON: none between media type and boundary.
+    pub missing_semicolon: bool,
+    /// MULTIPART_INVALID_QUOTING: single quotes in the role of quotes, or text after a closing quote.
+    pub invalid_quoting: bool,
+    /// MULTIPART_INVALID_PART: a part without a name; it was skipped.
+    pub invalid_part: bool,
+    /// MULTIPART_INVALID_HEADER_FOLDING: folding by whitespace that is neither space nor tab.
+    pub invalid_header_folding: bool,
+    /// MULTIPART_FILE_LIMIT_EXCEEDED: more files than allowed.
+    pub file_limit_exceeded: bool,
+    /// MULTIPART_UNMATCHED_BOUNDARY: 0 none; 2 lines that begin with `--` but are no boundary (PEM files, say); 1
+    /// where the boundary itself stands in the middle of a line, or necessary boundary lines are missing.
+    pub unmatched_boundary: u8,
+    /// Parts that were fields.
+    pub fields: usize,
+    /// Parts that were files (FILES).
+    pub files: usize,
+    /// Their bytes together (FILES_COMBINED_SIZE).
+    pub files_combined_bytes: usize,
+}
+
+impl MultipartReport {
+    /// MULTIPART_CRLF_LF_LINES: both line ends occur.
+    pub fn crlf_lf_lines(&self) -> bool {
+        self.crlf_line && self.lf_line
+    }
+
+    /// MULTIPART_STRICT_ERROR: any of the errors and flags that the manual sums up under it.
+    pub fn strict_error(&self) -> bool {
+        self.error.is_some()
+            || self.boundary_quoted
+            || self.boundary_whitespace
+            || self.data_before
+            || self.data_after
+            || self.header_folding
+            || self.lf_line
+            || self.missing_semicolon
+            || self.invalid_quoting
+            || self.invalid_part
+            || self.invalid_header_folding
+            || self.file_limit_exceeded
+    }
+}
+
+/// Gives the parts of `body` as [`Item::Argument`], [`Item::File`] and [`Item::PartHeader`]. `content_type` is the
+/// value of the request's Content-Type header.
+pub fn parse(content_type: &[u8], body: &[u8], options: &MultipartOptions, sink: Sink<'_>) -> MultipartReport {
+    let mut report = MultipartReport::default();
+    report.error = match boundary::from_content_type(content_type, &mut report) {
+        Ok(boundary) => Parser { body, pos: 0, boundary, options, report: &mut report, sink }.run().err(),
+        Err(error) => Some(error),
+    };
+    report
+}
+
+struct Parser<'b, 'r, 's> {
+    body: &'b [u8],
+    pos: usize,
+    boundary: Boundary,
+    options: &'r MultipartOptions,
+    report: &'r mut MultipartReport,
+    sink: Sink<'s>,
+}
+
+/// What a line that begins with `--` is.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Dashes {
+    /// The boundary before a part.
+    Next,
+    /// The boundary after the last part.
+    Final,
+    /// Neither.
+    No,
+}
+
+impl<'b> Parser<'b, '_, '_> {
+    fn run(&mut self) -> Result<(), MultipartError> {
+        if self.body.is_empty() {
+            return Ok(());
+        }
+        let (before, mut dashes) = self.data(0)?;
+        self.report.data_before = !before.is_empty();
+        if dashes == Dashes::No {
+            self.report.unmatched_boundary = 1;
+            return Err(MultipartError::NoBoundary);
+        }
+        let mut parts = 0usize;
+        while dashes == Dashes::Next {
+            parts += 1;
+            if parts > self.options.parts_count_max {
+                return Err(MultipartError::TooManyParts);
+            }
+            dashes = self.part()?;
+        }
+        if dashes == Dashes::No {
+            self.report.unmatched_boundary = 1;
+            return Err(MultipartError::FinalBoundaryMissing);
+        }
+        self.report.data_after = self.pos < self.body.len();
+        Ok(())
+    }
+
+    /// Reads one part with the boundary line after it.
+    fn part(&mut self) -> Result<Dashes, MultipartError> {
+        let mut part = Part::default();
+        loop {
+            let Some(line) = self.line() else {
+                // The body ends inside the headers.
+                return Ok(Dashes::No);
+            };
+            match self.dashes(line)? {
+                Dashes::No => {}
+                found => {
+                    // A boundary among the headers: a part that never came to its data.
+                    self.report.invalid_part = true;
+                    self.note_line_end(line);
+                    return Ok(found);
+                }
+            }
+            self.note_line_end(line);
+            let text = without_line_end(line);
+            if text.is_empty() {
+                break;
+            }
+            part.header_line(text, self.report)?;
+        }
+        let names = part.names(self.report)?;
+        let (data, dashes) = self.data(self.pos)?;
+        self.give(&part, names, data);
+        Ok(dashes)
+    }
+
+    fn give(&mut self, part: &Part<'b>, names: disposition::Names, data: &'b [u8]) {
+        let Some(name) = names.name else {
+            self.report.invalid_part = true;
+            return;
+        };
+        for line in part.lines() {
+            (self.sink)(Item::PartHeader { part: &name, line });
+        }
+        match names.filename {
+            None => {
+                self.report.fields += 1;
+                (self.sink)(Item::Argument { name: &name, value: data });
+            }
+            Some(_) if self.report.files >= self.options.files_count_max => self.report.file_limit_exceeded = true,
+            Some(filename) => {
+                self.report.files += 1;
+                self.report.files_combined_bytes = self.report.files_combined_bytes.saturating_add(data.len());
+                (self.sink)(Item::File { name: &name, filename: &filename, content: data });
+            }
+        }
+    }
+
+    /// Reads data from `start`, where a line begins, to the next boundary line, and that line. Gives the data without
+    /// the line end before the boundary. Without a boundary it reads all there is.
+    fn data(&mut self, start: usize) -> Result<(&'b [u8], Dashes), MultipartError> {
+        let mut line_start = start;
+        loop {
+            let rest = self.body.get(line_start..).unwrap_or_default();
+            if rest.starts_with(b"--") {
+                self.pos = line_start;
+                let line = self.line().unwrap_or_default();
+                let dashes = self.dashes(line)?;
+                if dashes != Dashes::No {
+                    self.note_line_end(line);
+                    let data = self.body.get(start..line_start).unwrap_or_default();
+                    self.look_inside(data);
+                    return Ok((without_line_end(data), dashes));
+                }
+            }
+            let Some(next) = memmem::find(rest, b"\n--") else {
+                self.pos = self.body.len();
+                let data = self.body.get(start..).unwrap_or_default();
+                self.look_inside(data);
+                return Ok((data, Dashes::No));
+            };
+            line_start += next + 1;
+        }
+    }
+
+    /// Whether the boundary stands inside lines of `data`. Those at the beginning of a line are judged elsewhere.
+    fn look_inside(&mut self, data: &[u8]) {
+        if memmem::find_iter(data, self.boundary.with_dashes())
+            .any(|at| at.checked_sub(1).is_some_and(|before| data.get(before) != Some(&b'\n')))
+        {
+            self.report.unmatched_boundary = 1;
+        }
+    }
+
+    /// The next line with its end; the last one may have none.
+    fn line(&mut self) -> Option<&'b [u8]> {
+        let rest = self.body.get(self.pos..).filter(|rest| !rest.is_empty())?;
+        let length = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        self.pos += length;
+        rest.get(..length)
+    }
+
+    fn dashes(&mut self, line: &[u8]) -> Result<Dashes, MultipartError> {
+        // Shorter lines than this hold no boundary at all.
+        if !line.starts_with(b"--") || line.len() < 4 {
+            return Ok(Dashes::No);
+        }
+        let Some(after) = line.strip_prefix(self.boundary.with_dashes()) else {
+            self.boundary.check_lookalike(line, self.report.boundary_quoted)?;
+            if self.report.unmatched_boundary == 0 {
+                self.report.unmatched_boundary = 2;
+            }
+            return Ok(Dashes::No);
+        };
+        match after {
+            b"\r\n" | b"\n" => Ok(Dashes::Next),
+            // The final boundary may be the last of the body without a line end.
+            b"--\r\n" | b"--\n" | b"--" => Ok(Dashes::Final),
+            // A part that would begin where the body ends.
+            b"" => Ok(Dashes::No),
+            _ => Err(MultipartError::Boundary("text after it")),
+        }
+    }
+
+    fn note_line_end(&mut self, line: &[u8]) {
+        if line.ends_with(b"\r\n") {
+            self.report.crlf_line = true;
+        } else if line.ends_with(b"\n") {
+            self.report.lf_line = true;
+        }
+    }
+}
+
+fn without_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}

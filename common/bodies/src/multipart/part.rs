@@ -1,0 +1,95 @@
+//! The header lines of one part.
+
+use super::disposition::{self, Names};
+use super::{HEADER_LINE_BYTES_MAX, MultipartError, MultipartReport, PART_HEADERS_COUNT_MAX};
+use memchr::memchr;
+use std::borrow::Cow;
+
+/// One header, unfolded.
+struct Header<'b> {
+    line: Cow<'b, [u8]>,
+    name_len: usize,
+}
+
+impl Header<'_> {
+    fn name(&self) -> &[u8] {
+        self.line.get(..self.name_len).unwrap_or_default()
+    }
+
+    fn value(&self) -> &[u8] {
+        let value = self.line.get(self.name_len..).unwrap_or_default();
+        let value = value.strip_prefix(b":").unwrap_or_default();
+        let blank = value.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        value.get(blank..).unwrap_or_default()
+    }
+}
+
+/// The headers of a part.
+#[derive(Default)]
+pub struct Part<'b> {
+    headers: Vec<Header<'b>>,
+}
+
+impl<'b> Part<'b> {
+    /// Takes one line, which is not empty and has no line end any more.
+    pub fn header_line(&mut self, line: &'b [u8], report: &mut MultipartReport) -> Result<(), MultipartError> {
+        let refuse = |why| Err(MultipartError::Header(why));
+        if line.len() > HEADER_LINE_BYTES_MAX {
+            return refuse("line too long");
+        }
+        if memchr(0, line).is_some() {
+            return refuse("nul byte");
+        }
+        if line.first().is_some_and(|byte| is_space(*byte)) {
+            return self.fold(line, report);
+        }
+        let Some(name_len) = memchr(b':', line) else { return refuse("colon missing") };
+        let name = line.get(..name_len).unwrap_or_default();
+        if name.is_empty() {
+            return refuse("name missing");
+        }
+        if self.headers.iter().any(|header| header.name().eq_ignore_ascii_case(name)) {
+            return refuse("duplicate");
+        }
+        if self.headers.len() >= PART_HEADERS_COUNT_MAX {
+            return refuse("too many");
+        }
+        self.headers.push(Header { line: Cow::Borrowed(line), name_len });
+        Ok(())
+    }
+
+    /// Appends a continuation line to the header before it.
+    fn fold(&mut self, line: &[u8], report: &mut MultipartReport) -> Result<(), MultipartError> {
+        report.header_folding = true;
+        if !matches!(line.first(), Some(b' ' | b'\t')) {
+            report.invalid_header_folding = true;
+        }
+        let Some(header) = self.headers.last_mut() else { return Err(MultipartError::Header("folding error")) };
+        let blank = line.iter().take_while(|byte| is_space(**byte)).count();
+        let more = line.get(blank..).unwrap_or_default();
+        if header.line.len() + more.len() >= HEADER_LINE_BYTES_MAX {
+            return Err(MultipartError::Header("line too long"));
+        }
+        let whole = header.line.to_mut();
+        whole.push(b' ');
+        whole.extend_from_slice(more);
+        Ok(())
+    }
+
+    /// The lines, in order.
+    pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        self.headers.iter().map(|header| header.line.as_ref())
+    }
+
+    /// Reads the Content-Disposition.
+    pub fn names(&self, report: &mut MultipartReport) -> Result<Names, MultipartError> {
+        match self.headers.iter().find(|header| header.name().eq_ignore_ascii_case(b"Content-Disposition")) {
+            Some(header) => disposition::parse(header.value(), report),
+            None => Err(MultipartError::Header("Content-Disposition missing")),
+        }
+    }
+}
+
+fn is_space(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == 0x0b
+}

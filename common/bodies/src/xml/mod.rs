@@ -1,0 +1,304 @@
+//! XML bodies: text and attributes, without building a document.
+//!
+//! A small reader of well-formed XML 1.0. It resolves the five predefined entities and character references and no
+//! others: a document type declaration is passed over and given raw, its entities stay as they are written. Namespaces
+//! are not looked at. An XML-RPC call (root `methodCall`) gives its method and parameters as arguments too.
+
+mod rpc;
+mod scan;
+
+use crate::charset::{Charset, to_utf8};
+use crate::limits::{ARGUMENTS_COUNT_MAX, Budget, Spent};
+use crate::{Item, Sink};
+use memchr::{memchr, memmem};
+use rpc::Rpc;
+use scan::Scan;
+use std::fmt;
+use std::ops::Range;
+
+/// Elements inside each other at most, as in libxml2.
+pub const DEPTH_COUNT_MAX: usize = 256;
+
+/// Attributes of one element at most; XHTML elements have tens.
+pub const ATTRIBUTES_COUNT_MAX: usize = 256;
+
+/// How to read an XML body.
+#[derive(Clone, Copy, Debug)]
+pub struct XmlOptions {
+    /// Elements inside each other at most.
+    pub depth_count_max: usize,
+    /// Arguments of an XML-RPC call at most (SecArgumentsLimit).
+    pub arguments_count_max: usize,
+    /// The charset of the Content-Type header, if it has one that is known; it goes before the document's own.
+    pub charset: Option<Charset>,
+}
+
+impl Default for XmlOptions {
+    fn default() -> Self {
+        Self { depth_count_max: DEPTH_COUNT_MAX, arguments_count_max: ARGUMENTS_COUNT_MAX, charset: None }
+    }
+}
+
+/// Why an XML body was not read to its end; its text is for REQBODY_ERROR_MSG.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum XmlError {
+    /// The document ends too early, or is empty.
+    Premature,
+    /// Something that cannot stand at this place (offset in bytes, of the text in UTF-8).
+    NotWellFormed(usize),
+    /// A character set that cannot be converted.
+    UnsupportedCharset,
+    /// The text is not valid in its character set, or has control characters.
+    NotText,
+    /// More elements inside each other than allowed.
+    TooDeep,
+    /// More attributes or arguments than allowed.
+    TooMany,
+    /// Names so long that together they multiply the body.
+    NamesTooLong,
+}
+
+impl fmt::Display for XmlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Premature => write!(f, "XML parsing error: premature end"),
+            Self::NotWellFormed(at) => write!(f, "XML parsing error: not well-formed at offset {at}"),
+            Self::UnsupportedCharset => write!(f, "XML parsing error: unsupported character set"),
+            Self::NotText => write!(f, "XML parsing error: invalid character"),
+            Self::TooDeep => write!(f, "XML parsing error: depth limit exceeded"),
+            Self::TooMany => write!(f, "XML parsing error: more attributes or arguments than allowed"),
+            Self::NamesTooLong => write!(f, "XML parsing error: names too long"),
+        }
+    }
+}
+
+impl From<Spent> for XmlError {
+    fn from(spent: Spent) -> Self {
+        match spent {
+            Spent::Count => Self::TooMany,
+            Spent::Bytes => Self::NamesTooLong,
+        }
+    }
+}
+
+/// What came of an XML body.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct XmlReport {
+    /// Why it stopped early (REQBODY_ERROR).
+    pub error: Option<XmlError>,
+    /// There is a document type declaration. Callers that want none refuse on this.
+    pub doctype: bool,
+    /// It is an XML-RPC call.
+    pub rpc: bool,
+}
+
+/// Gives the text and attributes of `input` as XML items, an XML-RPC call as [`Item::Argument`] too.
+pub fn parse(input: &[u8], options: &XmlOptions, sink: Sink<'_>) -> XmlReport {
+    let mut report = XmlReport::default();
+    let text = match decoded(input, options.charset) {
+        Ok(text) => text,
+        Err(error) => return XmlReport { error: Some(error), ..report },
+    };
+    let mut parser = Parser {
+        scan: Scan::new(&text),
+        open: Vec::new(),
+        content: Vec::new(),
+        scratch: Vec::new(),
+        seen_root: false,
+        report: &mut report,
+        options,
+        budget: Budget::new(text.len(), usize::MAX),
+        rpc: Rpc::new(text.len(), options.arguments_count_max),
+        sink,
+    };
+    let error = parser.document().err();
+    if parser.seen_root {
+        (parser.sink)(Item::XmlContent(&parser.content));
+    }
+    report.error = error;
+    report
+}
+
+/// The document in UTF-8: by its byte order mark, else by the header, else by its declaration (RFC 7303 section 3).
+fn decoded(input: &[u8], header: Option<Charset>) -> Result<std::borrow::Cow<'_, [u8]>, XmlError> {
+    let (charset, body) = match Charset::from_mark(input) {
+        Some((charset, length)) => (charset, input.get(length..).unwrap_or_default()),
+        None => match (input, header) {
+            ([b'<', 0, ..], _) => (Charset::Utf16Le, input),
+            ([0, b'<', ..], _) => (Charset::Utf16Be, input),
+            (_, Some(charset)) => (charset, input),
+            _ => (declared(input)?, input),
+        },
+    };
+    let text = to_utf8(body, charset).ok_or(XmlError::NotText)?;
+    let control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r');
+    if text.iter().fold(false, |any, byte| any | control(*byte)) {
+        return Err(XmlError::NotText);
+    }
+    Ok(text)
+}
+
+/// The character set an XML declaration names.
+fn declared(input: &[u8]) -> Result<Charset, XmlError> {
+    let Some(declaration) = input.strip_prefix(b"<?xml").and_then(|rest| rest.get(..memmem::find(rest, b"?>")?)) else {
+        return Ok(Charset::Utf8);
+    };
+    let Some(at) = memmem::find(declaration, b"encoding") else { return Ok(Charset::Utf8) };
+    let value = declaration.get(at + b"encoding".len()..).unwrap_or_default().trim_ascii_start();
+    let value = value.strip_prefix(b"=").unwrap_or_default().trim_ascii_start();
+    let Some((quote @ (b'"' | b'\''), value)) = value.split_first() else { return Err(XmlError::UnsupportedCharset) };
+    let name = memchr(*quote, value).and_then(|end| value.get(..end)).unwrap_or_default();
+    match Charset::from_name(name) {
+        // Text that can be read this far in single bytes is not UTF-16, whatever it says.
+        Some(Charset::Utf16Le | Charset::Utf16Be) | None => Err(XmlError::UnsupportedCharset),
+        Some(charset) => Ok(charset),
+    }
+}
+
+struct Parser<'t, 'r, 's> {
+    scan: Scan<'t>,
+    /// Names of the open elements, as places in the text.
+    open: Vec<Range<usize>>,
+    content: Vec<u8>,
+    scratch: Vec<u8>,
+    seen_root: bool,
+    report: &'r mut XmlReport,
+    options: &'r XmlOptions,
+    budget: Budget,
+    rpc: Rpc,
+    sink: Sink<'s>,
+}
+
+impl<'t> Parser<'t, '_, '_> {
+    fn document(&mut self) -> Result<(), XmlError> {
+        if self.scan.starts_with(b"<?xml") {
+            self.scan.past(b"?>")?;
+        }
+        loop {
+            let text = self.scan.text();
+            self.text(text, true)?;
+            if self.scan.at_end() {
+                break;
+            }
+            self.markup()?;
+        }
+        if self.seen_root && self.open.is_empty() { Ok(()) } else { Err(XmlError::Premature) }
+    }
+
+    fn markup(&mut self) -> Result<(), XmlError> {
+        if self.scan.take(b"<!--") {
+            let comment = self.scan.past(b"--")?;
+            let _ = comment;
+            return if self.scan.take(b">") { Ok(()) } else { Err(self.scan.error()) };
+        }
+        if self.scan.take(b"<![CDATA[") {
+            if self.open.is_empty() {
+                return Err(self.scan.error());
+            }
+            let text = self.scan.past(b"]]>")?;
+            return self.text(text, false);
+        }
+        if self.scan.starts_with(b"<!DOCTYPE") {
+            return self.doctype();
+        }
+        if self.scan.take(b"<?") {
+            let target = self.scan.name()?;
+            if self.scan.bytes(&target).eq_ignore_ascii_case(b"xml") {
+                return Err(self.scan.error());
+            }
+            return self.scan.past(b"?>").map(|_| ());
+        }
+        if self.scan.take(b"</") {
+            return self.end_tag();
+        }
+        self.start_tag()
+    }
+
+    /// One run of text; `references` says that it is not CDATA.
+    fn text(&mut self, text: &'t [u8], references: bool) -> Result<(), XmlError> {
+        let Some(element) = self.open.last() else {
+            return if text.iter().all(|byte| scan::is_blank(*byte)) { Ok(()) } else { Err(self.scan.error()) };
+        };
+        if text.is_empty() {
+            return Ok(());
+        }
+        let text = if references { self.scan.resolve(text, self.report.doctype, &mut self.scratch)? } else { text };
+        let element = self.scan.bytes(element);
+        self.budget.take(element.len().saturating_add(text.len().saturating_mul(2)))?;
+        self.content.extend_from_slice(text);
+        self.rpc.text(text);
+        (self.sink)(Item::XmlText { element, text });
+        Ok(())
+    }
+
+    fn doctype(&mut self) -> Result<(), XmlError> {
+        if self.seen_root || self.report.doctype {
+            return Err(self.scan.error());
+        }
+        self.report.doctype = true;
+        let declaration = self.scan.doctype()?;
+        self.budget.take(declaration.len())?;
+        (self.sink)(Item::XmlDoctype(declaration));
+        Ok(())
+    }
+
+    fn end_tag(&mut self) -> Result<(), XmlError> {
+        let name = self.scan.name()?;
+        self.scan.blank();
+        let opened = self.open.pop().ok_or_else(|| self.scan.error())?;
+        if self.scan.bytes(&name) != self.scan.bytes(&opened) || !self.scan.take(b">") {
+            return Err(self.scan.error());
+        }
+        self.close(name)
+    }
+
+    fn close(&mut self, name: Range<usize>) -> Result<(), XmlError> {
+        let parent = self.open.last().map(|parent| self.scan.bytes(parent)).unwrap_or_default();
+        self.rpc.end(self.scan.bytes(&name), parent, self.sink)
+    }
+
+    fn start_tag(&mut self) -> Result<(), XmlError> {
+        if !self.scan.take(b"<") || (self.open.is_empty() && self.seen_root) {
+            return Err(self.scan.error());
+        }
+        let name = self.scan.name()?;
+        let root = !self.seen_root;
+        self.seen_root = true;
+        self.rpc.start(self.scan.bytes(&name), root);
+        self.report.rpc = self.rpc.is_call();
+        self.attributes(&name)?;
+        if self.scan.take(b"/>") {
+            return self.close(name);
+        }
+        if !self.scan.take(b">") {
+            return Err(self.scan.error());
+        }
+        if self.open.len() >= self.options.depth_count_max {
+            return Err(XmlError::TooDeep);
+        }
+        self.open.push(name);
+        Ok(())
+    }
+
+    fn attributes(&mut self, element: &Range<usize>) -> Result<(), XmlError> {
+        let mut names: Vec<&'t [u8]> = Vec::new();
+        while self.scan.blank() && !self.scan.starts_with(b">") && !self.scan.starts_with(b"/>") {
+            let name = self.scan.name()?;
+            let name = self.scan.bytes(&name);
+            let raw = self.scan.attribute_value()?;
+            let value = self.scan.resolve(raw, self.report.doctype, &mut self.scratch)?;
+            let element = self.scan.bytes(element);
+            self.budget.take(element.len().saturating_add(name.len()).saturating_add(value.len()))?;
+            (self.sink)(Item::XmlAttribute { element, name, value });
+            names.push(name);
+            if names.len() > ATTRIBUTES_COUNT_MAX {
+                return Err(XmlError::TooMany);
+            }
+        }
+        names.sort_unstable();
+        match names.windows(2).any(|pair| matches!(pair, [first, second] if first == second)) {
+            true => Err(self.scan.error()),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Pieces of XML text.
+
+use super::XmlError;
+use crate::percent::hex;
+use memchr::{memchr, memchr2, memchr3, memmem};
+use std::ops::Range;
+
+/// Where the reader stands.
+pub struct Scan<'t> {
+    text: &'t [u8],
+    pos: usize,
+}
+
+/// What XML calls whitespace.
+pub fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+impl<'t> Scan<'t> {
+    pub fn new(text: &'t [u8]) -> Self {
+        Self { text, pos: 0 }
+    }
+
+    pub fn error(&self) -> XmlError {
+        if self.at_end() { XmlError::Premature } else { XmlError::NotWellFormed(self.pos) }
+    }
+
+    pub fn at_end(&self) -> bool {
+        self.pos >= self.text.len()
+    }
+
+    fn rest(&self) -> &'t [u8] {
+        self.text.get(self.pos..).unwrap_or_default()
+    }
+
+    pub fn bytes(&self, place: &Range<usize>) -> &'t [u8] {
+        self.text.get(place.clone()).unwrap_or_default()
+    }
+
+    pub fn starts_with(&self, wanted: &[u8]) -> bool {
+        self.rest().starts_with(wanted)
+    }
+
+    /// Takes `wanted` if it stands here.
+    pub fn take(&mut self, wanted: &[u8]) -> bool {
+        let here = self.starts_with(wanted);
+        if here {
+            self.pos += wanted.len();
+        }
+        here
+    }
+
+    /// Takes all to the next `<` or the end.
+    pub fn text(&mut self) -> &'t [u8] {
+        let rest = self.rest();
+        let length = memchr(b'<', rest).unwrap_or(rest.len());
+        self.pos += length;
+        rest.get(..length).unwrap_or_default()
+    }
+
+    /// Takes all to `end` and `end` itself; gives what stands before it.
+    pub fn past(&mut self, end: &[u8]) -> Result<&'t [u8], XmlError> {
+        let rest = self.rest();
+        let length = memmem::find(rest, end).ok_or(XmlError::Premature)?;
+        self.pos += length + end.len();
+        Ok(rest.get(..length).unwrap_or_default())
+    }
+
+    /// Takes whitespace; whether there was any.
+    pub fn blank(&mut self) -> bool {
+        let count = self.rest().iter().take_while(|byte| is_blank(**byte)).count();
+        self.pos += count;
+        count > 0
+    }
+
+    /// Takes a name. Letters beyond ASCII are not told from signs beyond ASCII.
+    pub fn name(&mut self) -> Result<Range<usize>, XmlError> {
+        let is_start = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b':') || byte >= 0x80;
+        let is_more = |byte: u8| is_start(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+        let rest = self.rest();
+        if !rest.first().is_some_and(|byte| is_start(*byte)) {
+            return Err(self.error());
+        }
+        let start = self.pos;
+        self.pos += rest.iter().take_while(|byte| is_more(**byte)).count();
+        Ok(start..self.pos)
+    }
+
+    /// Takes `= "value"`; gives the value unresolved.
+    pub fn attribute_value(&mut self) -> Result<&'t [u8], XmlError> {
+        self.blank();
+        if !self.take(b"=") {
+            return Err(self.error());
+        }
+        self.blank();
+        let rest = self.rest();
+        let Some((quote @ (b'"' | b'\''), value)) = rest.split_first() else { return Err(self.error()) };
+        let end = memchr2(*quote, b'<', value).ok_or(XmlError::Premature)?;
+        self.pos += end + 1;
+        if !self.take(&[*quote]) {
+            return Err(self.error());
+        }
+        Ok(value.get(..end).unwrap_or_default())
+    }
+
+    /// Takes a document type declaration: to the `>` outside of quotes, comments and the internal subset's brackets.
+    pub fn doctype(&mut self) -> Result<&'t [u8], XmlError> {
+        let start = self.pos;
+        let mut subset = false;
+        loop {
+            let rest = self.rest();
+            let skip = rest.iter().position(|byte| matches!(byte, b'"' | b'\'' | b'[' | b']' | b'>' | b'<'));
+            self.pos += skip.ok_or(XmlError::Premature)?;
+            if self.pos > start && self.take(b"<!--") {
+                self.past(b"-->")?;
+                continue;
+            }
+            let byte = self.rest().first().copied().unwrap_or_default();
+            self.pos += 1;
+            match byte {
+                b'"' | b'\'' => drop(self.past(&[byte])?),
+                b'[' => subset = true,
+                b']' => subset = false,
+                b'>' if !subset => break,
+                _ => {}
+            }
+        }
+        Ok(self.text.get(start..self.pos).unwrap_or_default())
+    }
+
+    /// Resolves the references in `text`, which is part of the text, into `scratch` only if there are any. With a
+    /// document type declaration other entities may exist: they stay as written, without one they are an error.
+    pub fn resolve<'a>(&self, text: &'t [u8], doctype: bool, scratch: &'a mut Vec<u8>) -> Result<&'a [u8], XmlError>
+    where
+        't: 'a,
+    {
+        let Some(mut at) = memchr(b'&', text) else { return Ok(text) };
+        scratch.clear();
+        scratch.reserve(text.len());
+        let mut rest = text;
+        loop {
+            let (before, after) = rest.split_at_checked(at).unwrap_or((rest, b""));
+            scratch.extend_from_slice(before);
+            let end = memchr3(b';', b'&', b'<', after.get(1..).unwrap_or_default()).ok_or_else(|| self.error())?;
+            let name = after.get(1..end + 1).unwrap_or_default();
+            if after.get(end + 1) != Some(&b';') {
+                return Err(self.error());
+            }
+            match reference(name) {
+                Some(character) => {
+                    let mut utf8 = [0u8; 4];
+                    scratch.extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());
+                }
+                None if doctype && !name.starts_with(b"#") => {
+                    scratch.extend_from_slice(after.get(..end + 2).unwrap_or_default());
+                }
+                None => return Err(self.error()),
+            }
+            rest = after.get(end + 2..).unwrap_or_default();
+            match memchr(b'&', rest) {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        scratch.extend_from_slice(rest);
+        Ok(scratch)
+    }
+}
+
+/// The character a reference without its `&` and `;` stands for.
+fn reference(name: &[u8]) -> Option<char> {
+    let character = match name {
+        b"lt" => '<',
+        b"gt" => '>',
+        b"amp" => '&',
+        b"quot" => '"',
+        b"apos" => '\'',
+        [b'#', b'x', digits @ ..] => number(digits, 16)?,
+        [b'#', digits @ ..] => number(digits, 10)?,
+        _ => return None,
+    };
+    // XML 1.0 section 2.2 has no control characters but these, by reference neither.
+    (character >= ' ' || matches!(character, '\t' | '\n' | '\r')).then_some(character)
+}
+
+fn number(digits: &[u8], base: u32) -> Option<char> {
+    if digits.is_empty() {
+        return None;
+    }
+    let value = digits.iter().try_fold(0u32, |value, byte| {
+        let digit = hex(*byte).map(u32::from).filter(|digit| *digit < base)?;
+        value.checked_mul(base)?.checked_add(digit)
+    })?;
+    char::from_u32(value)
+}
