@@ -16,14 +16,21 @@
 //! let quote = Regex::new(r#"["'`]\s*--"#)?;
 //! let set = PatternSet::new([select.requirement(), quote.requirement()])?;
 //! let (mut scratch, mut bits) = (Scratch::new(), CandidateBits::default());
+//! assert!(!set.candidates(b"an ordinary value", &mut scratch, &mut bits));
 //! assert!(set.candidates(b"1 UNION SELECT 2", &mut scratch, &mut bits));
-//! assert!(bits.contains(0));
+//! assert!(bits.contains(0) && !bits.contains(1));
 //! assert!(select.is_match(b"1 UNION SELECT 2", &mut scratch)?);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![forbid(unsafe_code)]
 
+mod ast;
+mod backtrack;
+mod byteset;
 mod error;
+mod linear;
+mod lower;
+mod parse;
 mod phrase;
 mod regex;
 mod require;
@@ -34,5 +41,5 @@ pub use error::{CompileError, StepLimit};
 pub use phrase::{PhraseMatch, PhraseSet};
 pub use regex::{Captures, GROUPS_MAX, Regex};
 pub use require::Requirement;
-pub use scratch::Scratch;
+pub use scratch::{STEPS_COUNT_MAX, Scratch};
 pub use set::{CandidateBits, PatternSet};

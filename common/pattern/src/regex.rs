@@ -1,8 +1,10 @@
 //! One `@rx` pattern.
 
-use crate::{CompileError, Requirement, Scratch, StepLimit};
-use regex_automata::{meta, util::syntax};
+use crate::backtrack::Backtracker;
+use crate::linear::Linear;
+use crate::{CompileError, Requirement, Scratch, StepLimit, lower, parse};
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// `@rx ... capture` fills TX.0 to TX.9: the whole match and nine groups.
 pub const GROUPS_MAX: usize = 10;
@@ -13,26 +15,42 @@ pub type Captures = [Option<Range<usize>>; GROUPS_MAX];
 /// A compiled pattern. Cheap to share by `Arc`; matching needs a [`Scratch`].
 #[derive(Debug)]
 pub struct Regex {
-    pattern: String,
-    engine: meta::Regex,
+    pattern: Box<[u8]>,
+    /// Counts the patterns of a process, so that a scratch finds this one's cache without hashing.
+    id: usize,
+    engine: Engine,
     requirement: Requirement,
 }
+
+#[derive(Debug)]
+enum Engine {
+    Linear(Linear),
+    Backtracker(Backtracker),
+}
+
+static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
 
 impl Regex {
     /// Compiles a pattern in PCRE syntax with the meaning ModSecurity 2 gives it: bytes, dot matches newline, `$` only
     /// at the very end, case matters unless `(?i)`, `\x{HH}` is the byte HH.
+    ///
+    /// Not supported, and an error: recursion, conditional and branch reset groups, verbs, callouts, `\p`, `\X`.
     pub fn new(pattern: impl AsRef<[u8]>) -> Result<Self, CompileError> {
-        let pattern = std::str::from_utf8(pattern.as_ref()).map_err(|error| CompileError::new(0, error.to_string()))?;
-        let engine = meta::Regex::builder()
-            .syntax(syntax::Config::new().unicode(false).utf8(false).dot_matches_new_line(true))
-            .build(pattern)
-            .map_err(|error| CompileError::new(0, error.to_string()))?;
-        Ok(Self { pattern: pattern.to_owned(), engine, requirement: Requirement::anything() })
+        let pattern = pattern.as_ref();
+        let parsed = parse::parse(pattern)?;
+        let node = lower::relax(parsed.node);
+        let engine = match lower::to_hir(&node) {
+            Some(hir) => Engine::Linear(Linear::new(&hir)?),
+            None => Engine::Backtracker(Backtracker::new(&node, parsed.groups)?),
+        };
+        let requirement = Requirement::of(&node);
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { pattern: pattern.into(), id, engine, requirement })
     }
 
     /// The pattern as it was written.
     pub fn pattern(&self) -> &[u8] {
-        self.pattern.as_bytes()
+        &self.pattern
     }
 
     /// What a value must have for this pattern to match; for a [`PatternSet`](crate::PatternSet).
@@ -40,20 +58,34 @@ impl Regex {
         &self.requirement
     }
 
+    /// Whether every value is decided in time linear in its length. Others may end in [`StepLimit`].
+    pub fn is_linear(&self) -> bool {
+        matches!(self.engine, Engine::Linear(_))
+    }
+
+    /// Heap bytes of the compiled form, roughly.
+    pub fn memory_usage(&self) -> usize {
+        match &self.engine {
+            Engine::Linear(linear) => linear.memory_usage(),
+            Engine::Backtracker(backtracker) => backtracker.memory_usage(),
+        }
+    }
+
     /// Whether the pattern matches anywhere in the value.
-    pub fn is_match(&self, value: &[u8], _scratch: &mut Scratch) -> Result<bool, StepLimit> {
-        Ok(self.engine.is_match(value))
+    pub fn is_match(&self, value: &[u8], scratch: &mut Scratch) -> Result<bool, StepLimit> {
+        match &self.engine {
+            Engine::Linear(linear) => Ok(linear.is_match(self.id, value, scratch)),
+            Engine::Backtracker(backtracker) => backtracker.search(value, scratch, &mut Captures::default()),
+        }
     }
 
     /// Whether the pattern matches, and if so where: fills `groups` (all `None` on no match). Costs several times
     /// [`is_match`](Self::is_match): ask only after a hit and only for rules that capture.
-    pub fn captures(&self, value: &[u8], _scratch: &mut Scratch, groups: &mut Captures) -> Result<bool, StepLimit> {
+    pub fn captures(&self, value: &[u8], scratch: &mut Scratch, groups: &mut Captures) -> Result<bool, StepLimit> {
         *groups = Captures::default();
-        let mut found = self.engine.create_captures();
-        self.engine.captures(value, &mut found);
-        for (index, group) in groups.iter_mut().enumerate() {
-            *group = found.get_group(index).map(|span| span.range());
+        match &self.engine {
+            Engine::Linear(linear) => linear.captures(value, scratch, groups),
+            Engine::Backtracker(backtracker) => backtracker.search(value, scratch, groups),
         }
-        Ok(found.is_match())
     }
 }

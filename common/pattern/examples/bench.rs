@@ -1,0 +1,146 @@
+//! What the candidate finder and the patterns behind it cost on ordinary values, beside running every pattern.
+
+#[path = "../tests/corpus/mod.rs"]
+mod corpus;
+
+use fosse_pattern::{CandidateBits, PatternSet, Regex, Scratch};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+const SHORT: [&str; 20] = [
+    "1",
+    "42",
+    "true",
+    "alice",
+    "en-US",
+    "2024-05-17",
+    "Smith",
+    "page",
+    "john.doe@example.com",
+    "red",
+    "search term",
+    "c2Vzc2lvbg",
+    "GA1.2.1234567890.1700000000",
+    "/products/list",
+    "19.99",
+    "desc",
+    "+49 30 1234567",
+    "New York",
+    "8f14e45fceea167a5a36dedd4bea2543",
+    "keep-alive",
+];
+
+const SQLI: &str = "1' UNION SELECT username, password FROM users WHERE id=1 OR '1'='1' -- -";
+
+fn main() {
+    let Some(dir) = corpus::crs4() else { return };
+    let rules = corpus::patterns(&dir);
+    let start = Instant::now();
+    let regexes: Vec<Regex> = rules.iter().map(|(_, pattern)| Regex::new(pattern).unwrap()).collect();
+    let compiled = start.elapsed();
+    let start = Instant::now();
+    let set = PatternSet::new(regexes.iter().map(Regex::requirement)).unwrap();
+    let bytes: usize = regexes.iter().map(Regex::memory_usage).sum();
+    println!(
+        "{} patterns: compiled in {compiled:?} ({} KiB), set in {:?} ({} KiB), {} open",
+        regexes.len(),
+        bytes / 1024,
+        start.elapsed(),
+        set.memory_usage() / 1024,
+        regexes.iter().filter(|regex| regex.requirement().is_open()).count()
+    );
+    let mut bench = Bench { rules, regexes, set, scratch: Scratch::new(), bits: CandidateBits::default() };
+    let short: Vec<String> = SHORT.iter().map(|value| (*value).to_owned()).collect();
+    bench.report("20 short values", &short);
+    bench.report("SQL injection", &[SQLI.to_owned()]);
+    bench.report("JSON-ish, 1 KiB", &[sized(include_str!("json.txt"))]);
+    bench.report("English, 1 KiB", &[sized(include_str!("english.txt"))]);
+    bench.report(
+        "user agent",
+        &["Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0".to_owned()],
+    );
+    println!("lazy states: {} KiB", bench.scratch.cached_bytes() / 1024);
+    if std::env::args().any(|argument| argument == "open") {
+        bench.print_open();
+    }
+}
+
+fn sized(text: &str) -> String {
+    text.trim_end().chars().cycle().take(1024).collect()
+}
+
+struct Bench {
+    rules: Vec<corpus::Rule>,
+    regexes: Vec<Regex>,
+    set: PatternSet,
+    scratch: Scratch,
+    bits: CandidateBits,
+}
+
+impl Bench {
+    fn report(&mut self, name: &str, values: &[String]) {
+        let bytes: usize = values.iter().map(String::len).sum();
+        let mut candidates = 0;
+        for value in values {
+            self.set.candidates(value.as_bytes(), &mut self.scratch, &mut self.bits);
+            candidates += self.bits.iter().count();
+            if std::env::args().any(|argument| argument == "who") {
+                let who: Vec<&str> = self.bits.iter().map(|index| self.rules[index].0.as_str()).collect();
+                println!("    {:.30}: {}", value, who.join(" "));
+            }
+        }
+        let find = time(|| {
+            for value in values {
+                black_box(self.set.candidates(value.as_bytes(), &mut self.scratch, &mut self.bits));
+            }
+        });
+        let run = time(|| {
+            for value in values {
+                self.set.candidates(value.as_bytes(), &mut self.scratch, &mut self.bits);
+                for index in self.bits.iter() {
+                    let _ = black_box(self.regexes[index].is_match(value.as_bytes(), &mut self.scratch));
+                }
+            }
+        });
+        let all = time(|| {
+            for value in values {
+                for regex in &self.regexes {
+                    let _ = black_box(regex.is_match(value.as_bytes(), &mut self.scratch));
+                }
+            }
+        });
+        let each = |time: Duration| time.as_secs_f64() * 1e9 / values.len() as f64;
+        let per_kib = |time: Duration| time.as_secs_f64() * 1e6 * 1024.0 / bytes as f64;
+        println!(
+            "{name:16} {:4.1} candidates a value; candidates {:6.0} ns, {:6.1} us/KiB; with running them {:7.0} ns, {:6.1} us/KiB; all {:8.0} ns, {:7.1} us/KiB",
+            candidates as f64 / values.len() as f64,
+            each(find),
+            per_kib(find),
+            each(run),
+            per_kib(run),
+            each(all),
+            per_kib(all)
+        );
+    }
+
+    fn print_open(&self) {
+        for (rule, _) in self.rules.iter().zip(&self.regexes).filter(|(_, regex)| regex.requirement().is_open()) {
+            println!("open {} {:.150}", rule.0, String::from_utf8_lossy(&rule.1));
+        }
+    }
+}
+
+/// The best of several runs of about 20 ms each.
+fn time(mut work: impl FnMut()) -> Duration {
+    work();
+    let start = Instant::now();
+    work();
+    let once = start.elapsed().max(Duration::from_nanos(50));
+    let rounds = (Duration::from_millis(20).as_nanos() / once.as_nanos()).clamp(1, 200_000) as u32;
+    let run = |work: &mut dyn FnMut()| {
+        let start = Instant::now();
+        (0..rounds).for_each(|_| work());
+        start.elapsed() / rounds
+    };
+    (0..5).map(|_| run(&mut work)).min().unwrap_or_default()
+}

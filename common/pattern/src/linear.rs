@@ -1,0 +1,84 @@
+//! The engine for regular patterns: a lazy automaton for "does it match", a simulation for captures. Linear time.
+
+use crate::regex::{Captures, GROUPS_MAX};
+use crate::scratch::Scratch;
+use crate::{CompileError, StepLimit};
+use regex_automata::hybrid::dfa::DFA;
+use regex_automata::nfa::thompson::{self, NFA, WhichCaptures, backtrack::BoundedBacktracker, pikevm::PikeVM};
+use regex_automata::util::primitives::NonMaxUsize;
+use regex_automata::{Input, MatchKind};
+use regex_syntax::hir::Hir;
+
+/// Heap bytes one pattern's automaton may have before it is compiled. The largest of the Core Rule Set takes 400 KiB;
+/// the limit is for counted repeats of counted repeats.
+const AUTOMATON_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Bytes one pattern's lazily built states may take before they are dropped and built anew. Large enough that the
+/// states for usual values stay; an instance that has run all 320 patterns of a rule set stays bounded by
+/// [`CACHES_BYTES_MAX`](crate::scratch::CACHES_BYTES_MAX).
+const CACHE_BYTES_MAX: usize = 512 * 1024;
+
+#[derive(Debug)]
+pub(crate) struct Linear {
+    dfa: DFA,
+    pikevm: PikeVM,
+    backtracker: BoundedBacktracker,
+}
+
+impl Linear {
+    pub(crate) fn new(hir: &Hir) -> Result<Self, CompileError> {
+        let too_large = |error: &dyn std::fmt::Display| CompileError::new(0, error.to_string());
+        let config = thompson::Config::new()
+            .utf8(false)
+            .which_captures(WhichCaptures::All)
+            .nfa_size_limit(Some(AUTOMATON_BYTES_MAX));
+        let nfa: NFA =
+            thompson::Compiler::new().configure(config).build_from_hir(hir).map_err(|error| too_large(&error))?;
+        let config = DFA::config()
+            .match_kind(MatchKind::LeftmostFirst)
+            .cache_capacity(CACHE_BYTES_MAX)
+            .skip_cache_capacity_check(true);
+        let dfa = DFA::builder().configure(config).build_from_nfa(nfa.clone()).map_err(|error| too_large(&error))?;
+        let pikevm = PikeVM::new_from_nfa(nfa.clone()).map_err(|error| too_large(&error))?;
+        let backtracker = BoundedBacktracker::new_from_nfa(nfa).map_err(|error| too_large(&error))?;
+        Ok(Self { dfa, pikevm, backtracker })
+    }
+
+    pub(crate) fn is_match(&self, id: usize, value: &[u8], scratch: &mut Scratch) -> bool {
+        let mut cache = scratch.take(id, &self.dfa);
+        let found = self.dfa.try_search_fwd(&mut cache, &Input::new(value).earliest(true));
+        scratch.put(id, cache);
+        match found {
+            Ok(found) => found.is_some(),
+            // The automaton neither quits on a byte nor gives up, so this is unreachable; the simulation is always right.
+            Err(_) => self.pikevm.is_match(scratch.pikevm(&self.pikevm), value),
+        }
+    }
+
+    pub(crate) fn captures(
+        &self,
+        value: &[u8],
+        scratch: &mut Scratch,
+        groups: &mut Captures,
+    ) -> Result<bool, StepLimit> {
+        let mut slots: [Option<NonMaxUsize>; GROUPS_MAX * 2] = [None; GROUPS_MAX * 2];
+        let input = Input::new(value);
+        let found = if value.len() <= self.backtracker.max_haystack_len() {
+            let cache = scratch.backtracker(&self.backtracker);
+            self.backtracker.try_search_slots(cache, &input, &mut slots).ok().flatten()
+        } else {
+            self.pikevm.search_slots(scratch.pikevm(&self.pikevm), &input, &mut slots)
+        };
+        for (group, pair) in groups.iter_mut().zip(slots.chunks_exact(2)) {
+            if let [Some(start), Some(end)] = pair {
+                *group = Some(start.get()..end.get());
+            }
+        }
+        Ok(found.is_some())
+    }
+
+    /// Heap bytes of the compiled form.
+    pub(crate) fn memory_usage(&self) -> usize {
+        self.dfa.get_nfa().memory_usage().saturating_add(self.dfa.memory_usage())
+    }
+}

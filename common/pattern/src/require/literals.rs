@@ -1,0 +1,54 @@
+//! Sets of literals, one of which must occur.
+
+use super::{Literal, Term, rate};
+use crate::byteset::ByteSet;
+use std::collections::BTreeSet;
+
+/// Longer literals are cut down to their rarest part of this many bytes: more would only enlarge the automaton.
+const LITERAL_BYTES_MAX: usize = 8;
+
+/// Sets up to this size are freed of literals that contain another one.
+const MINIMIZED_COUNT_MAX: usize = 512;
+
+/// The terms that say "one of these occurs": none shorter than two bytes as a literal, single bytes as a byte set.
+pub(super) fn terms_of(literals: Vec<Literal>) -> Vec<Term> {
+    if literals.is_empty() || literals.iter().any(Vec::is_empty) {
+        return vec![Term::default()];
+    }
+    let mut single = ByteSet::EMPTY;
+    let mut longer = BTreeSet::new();
+    for literal in literals {
+        match literal.as_slice() {
+            [byte] => single.insert(*byte),
+            longer_literal => drop(longer.insert(rarest_part(longer_literal).to_vec())),
+        }
+    }
+    let single = single.fold_case();
+    let longer: Vec<Literal> =
+        longer.into_iter().filter(|literal| !literal.iter().any(|byte| single.contains(*byte))).collect();
+    let longer = minimized(longer);
+    let mut terms = Vec::new();
+    if !longer.is_empty() {
+        terms.push(Term { literals: vec![longer], bytes: vec![] });
+    }
+    if !single.is_empty() {
+        terms.push(Term { literals: vec![], bytes: vec![single] });
+    }
+    terms
+}
+
+fn rarest_part(literal: &[u8]) -> &[u8] {
+    let parts = literal.windows(LITERAL_BYTES_MAX.min(literal.len()));
+    parts.min_by(|left, right| rate::literal(left).total_cmp(&rate::literal(right))).unwrap_or(literal)
+}
+
+/// Without the literals that contain another: where they occur, the other does.
+fn minimized(literals: Vec<Literal>) -> Vec<Literal> {
+    if literals.len() > MINIMIZED_COUNT_MAX {
+        return literals;
+    }
+    let known: BTreeSet<&[u8]> = literals.iter().map(Vec::as_slice).collect();
+    let has_part =
+        |literal: &[u8]| (1..literal.len()).any(|length| literal.windows(length).any(|part| known.contains(part)));
+    literals.iter().filter(|literal| !has_part(literal)).cloned().collect()
+}

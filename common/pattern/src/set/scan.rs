@@ -1,0 +1,166 @@
+//! All required literals of a set in one automaton.
+
+use super::{CandidateBits, Row, Sight};
+use crate::CompileError;
+use crate::require::Literal;
+use aho_corasick::automaton::Automaton;
+use aho_corasick::{Anchored, MatchKind, PatternID, dfa, nfa};
+use std::collections::BTreeMap;
+
+/// A table this large is still worth its speed; a set with more literals gets the compact form, a quarter as fast.
+const TABLE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// A literal's part in a term.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Posting {
+    pub(super) row: u32,
+    pub(super) clause: u8,
+}
+
+#[derive(Debug)]
+pub(super) struct Literals {
+    automaton: Form,
+    /// Per literal.
+    postings: Vec<Box<[Posting]>>,
+    shortest: usize,
+}
+
+#[derive(Debug)]
+enum Form {
+    Table(dfa::DFA),
+    Compact(nfa::contiguous::NFA),
+}
+
+/// What the search of one value has seen so far. All zero between calls.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    literals: Vec<u64>,
+    /// Per row, the clauses met.
+    clauses: Vec<u8>,
+    touched_literals: Vec<usize>,
+    touched_rows: Vec<usize>,
+}
+
+impl Literals {
+    pub(super) fn new(postings: BTreeMap<&Literal, Vec<Posting>>) -> Result<Self, CompileError> {
+        let failed = |error: aho_corasick::BuildError| CompileError::new(0, error.to_string());
+        let literals: Vec<&Literal> = postings.keys().copied().collect();
+        let sparse = nfa::noncontiguous::Builder::new()
+            .match_kind(MatchKind::Standard)
+            .prefilter(false)
+            .build(&literals)
+            .map_err(failed)?;
+        let table = dfa::Builder::new().build_from_noncontiguous(&sparse).map_err(failed)?;
+        let automaton = if table.memory_usage() <= TABLE_BYTES_MAX {
+            Form::Table(table)
+        } else {
+            Form::Compact(nfa::contiguous::Builder::new().build_from_noncontiguous(&sparse).map_err(failed)?)
+        };
+        let shortest = literals.iter().map(|literal| literal.len()).min().unwrap_or(0);
+        Ok(Self { automaton, postings: postings.into_values().map(Vec::into_boxed_slice).collect(), shortest })
+    }
+
+    pub(super) fn memory_usage(&self) -> usize {
+        let automaton = match &self.automaton {
+            Form::Table(table) => table.memory_usage(),
+            Form::Compact(compact) => compact.memory_usage(),
+        };
+        let postings = self.postings.iter().map(|list| list.len().saturating_mul(8).saturating_add(16));
+        automaton.saturating_add(postings.sum())
+    }
+
+    /// Sets the patterns of the rows whose literals occur and whose gates admit the value; whether there were any.
+    pub(super) fn scan(
+        &self,
+        value: &[u8],
+        sight: &Sight,
+        rows: &[Row],
+        seen: &mut Seen,
+        bits: &mut CandidateBits,
+    ) -> bool {
+        if value.len() < self.shortest {
+            return false;
+        }
+        seen.prepare(self.postings.len(), rows.len());
+        let mut any = false;
+        let mut found = |literal: PatternID| {
+            if seen.is_new(literal.as_usize()) {
+                for posting in self.postings.get(literal.as_usize()).map(AsRef::as_ref).unwrap_or_default() {
+                    any |= seen.meet(*posting, rows, sight, bits);
+                }
+            }
+        };
+        match &self.automaton {
+            Form::Table(table) => each_literal(table, value, &mut found),
+            Form::Compact(compact) => each_literal(compact, value, &mut found),
+        }
+        seen.clear();
+        any
+    }
+}
+
+/// Calls for every occurrence of every literal. The literals are in lower case, so the value is folded as it is read:
+/// half the classes, half the table.
+fn each_literal<A: Automaton>(automaton: &A, value: &[u8], found: &mut impl FnMut(PatternID)) {
+    let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
+    for byte in value {
+        state = automaton.next_state(Anchored::No, state, byte.to_ascii_lowercase());
+        if automaton.is_special(state) && automaton.is_match(state) {
+            for index in 0..automaton.match_len(state) {
+                found(automaton.match_pattern(state, index));
+            }
+        }
+    }
+}
+
+impl Seen {
+    fn prepare(&mut self, literals: usize, rows: usize) {
+        let words = literals.div_ceil(64);
+        if self.literals.len() < words {
+            self.literals.resize(words, 0);
+        }
+        if self.clauses.len() < rows {
+            self.clauses.resize(rows, 0);
+        }
+    }
+
+    fn is_new(&mut self, literal: usize) -> bool {
+        let bit = 1_u64 << (literal % 64);
+        let Some(word) = self.literals.get_mut(literal / 64) else { return false };
+        if *word == 0 {
+            self.touched_literals.push(literal / 64);
+        }
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
+    }
+
+    /// Notes one clause of a row; whether the row holds now.
+    fn meet(&mut self, posting: Posting, rows: &[Row], sight: &Sight, bits: &mut CandidateBits) -> bool {
+        let place = usize::try_from(posting.row).unwrap_or(usize::MAX);
+        let (Some(row), Some(met)) = (rows.get(place), self.clauses.get_mut(place)) else { return false };
+        if *met == 0 {
+            self.touched_rows.push(place);
+        }
+        let before = *met;
+        *met |= posting.clause;
+        let holds = before != row.clauses && *met == row.clauses && row.gate.admits(sight);
+        if holds {
+            bits.insert(row.pattern);
+        }
+        holds
+    }
+
+    fn clear(&mut self) {
+        for place in self.touched_literals.drain(..) {
+            if let Some(word) = self.literals.get_mut(place) {
+                *word = 0;
+            }
+        }
+        for place in self.touched_rows.drain(..) {
+            if let Some(met) = self.clauses.get_mut(place) {
+                *met = 0;
+            }
+        }
+    }
+}
