@@ -13,9 +13,6 @@ use crate::value::text;
 /// Longest path of a unix socket: `sun_path` holds 108 bytes, one of them the closing NUL (unix(7)).
 pub const UNIX_PATH_BYTES_MAX: usize = 107;
 
-/// Longest name of a socket handed over by the supervisor: what systemd allows (sd_listen_fds_with_names(3)).
-pub const SOCKET_NAME_BYTES_MAX: usize = 255;
-
 /// A place to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListenAddress {
@@ -23,8 +20,6 @@ pub enum ListenAddress {
     Tcp(SocketAddr),
     /// A unix socket, made at this absolute path.
     Unix(String),
-    /// A listening socket that the supervisor hands over under this name.
-    Inherited(String),
 }
 
 /// A server of a backend.
@@ -45,21 +40,19 @@ pub fn is_loopback(address: &SocketAddr) -> bool {
 type Wrong = (String, String);
 
 impl FromValue for ListenAddress {
-    const TAKES: &'static str =
-        "an address such as \"127.0.0.1:8080\", \"[::1]:8080\", \"unix:/run/x.sock\" or \"systemd:NAME\"";
+    const TAKES: &'static str = "an address such as \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/x.sock\"";
 
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
         let written = text(key, Self::TAKES, value, problems)?;
         let read = match written.split_once(':') {
             Some(("unix", path)) => unix_path(path).map(Self::Unix),
-            Some(("systemd", name)) => socket_name(name).map(Self::Inherited),
             _ => socket_address(written).map(Self::Tcp),
         };
         read.map_err(|(what, cure)| problems.note_with_cure(&value.span(), format!("{key} {what}"), cure)).ok()
     }
 
     fn placeholder() -> Self {
-        Self::Inherited(String::new())
+        Self::Unix(String::new())
     }
 }
 
@@ -88,7 +81,7 @@ fn connectable(address: SocketAddr) -> Result<SocketAddr, Wrong> {
 }
 
 /// An absolute path without tricks, short enough for the kernel.
-fn unix_path(path: &str) -> Result<String, Wrong> {
+pub(crate) fn unix_path(path: &str) -> Result<String, (String, String)> {
     let shown = quoted(path);
     if path.starts_with('@') || path.starts_with('\0') {
         let what = format!("{shown} is an abstract socket, which has neither owner nor mode");
@@ -111,19 +104,6 @@ fn unix_path(path: &str) -> Result<String, Wrong> {
         return Err((format!("{shown} holds an empty, \".\" or \"..\" part"), "write the plain path".into()));
     }
     Ok(path.to_owned())
-}
-
-fn socket_name(name: &str) -> Result<String, Wrong> {
-    let sound = !name.is_empty()
-        && name.len() <= SOCKET_NAME_BYTES_MAX
-        && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
-    if sound {
-        return Ok(name.to_owned());
-    }
-    Err((
-        format!("{} is not the name of a socket", quoted(name)),
-        "write the FileDescriptorName of the socket unit".into(),
-    ))
 }
 
 fn socket_address(written: &str) -> Result<SocketAddr, Wrong> {

@@ -1,6 +1,6 @@
 //! fosse-config-model: fosse.toml, read into a model that cannot be wrong, or refused with every reason at once.
 //!
-//! [`read`] takes the bytes and gives a [`Configuration`] or a [`Report`]. The tables and keys stand in [`model`], one
+//! [`read`] takes the bytes and gives an [`Edge`] or a [`Report`]; [`compile`] goes on to the plan. The tables and keys stand in [`model`], one
 //! row each: the row is the field, its reader, its limits and its line in fosse.toml(5).
 //!
 //! The `toml` crate gives values with their places; the tables are read from those values by hand and not by serde,
@@ -9,8 +9,11 @@
 //!
 //! Nothing here opens a file or looks up a name: user and group names stay names, files stay paths.
 
+mod accounts;
 pub mod address;
 mod check;
+mod compile;
+mod exclusions;
 pub mod fuzz;
 pub mod manual;
 pub mod model;
@@ -20,8 +23,10 @@ mod problem;
 pub mod section;
 pub mod value;
 
+use fosse_plan::Plan;
 use toml::de::DeTable;
 
+pub use accounts::{ACCOUNTS_BYTES_MAX, Accounts};
 pub use model::{Backend, Edge, Health, Limits, Listen, Route, Site, Timeouts};
 pub use problem::{Located, PROBLEMS_SHOWN_MAX, Problem, Problems, Report, Span};
 
@@ -54,6 +59,17 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Edge, Report> {
     let edge = Edge::read_table(0..0, document.get_ref(), &mut problems);
     check::edge(&edge, &mut problems);
     if problems.is_empty() { Ok(edge) } else { Err(problems.report(file, text)) }
+}
+
+/// Reads a configuration and compiles it to the plan with all blobs. `file` is the name shown in messages.
+///
+/// # Errors
+/// As [`read`], and names of users and groups that `accounts` does not know.
+pub fn compile(file: &str, bytes: &[u8], accounts: &Accounts) -> Result<Plan, Report> {
+    let edge = read(file, bytes)?;
+    let mut problems = Problems::default();
+    let plan = compile::plan(&edge, accounts, &mut problems);
+    if problems.is_empty() { Ok(plan) } else { Err(problems.report(file, &String::from_utf8_lossy(bytes))) }
 }
 
 fn not_utf8(file: &str, bytes: &[u8], at: usize) -> Report {

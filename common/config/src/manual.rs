@@ -9,7 +9,7 @@ use crate::section::{Key, Presence};
 pub fn mdoc() -> String {
     let mut out = String::new();
     for section in SECTIONS {
-        let _ = writeln!(out, ".Ss {}", escape(&heading(section.title)));
+        let _ = writeln!(out, ".Ss {}\\&", escape(&heading(section.title)));
         let _ = writeln!(out, "{}", escape(section.doc.trim()));
         let _ = writeln!(out, ".Bl -tag -width Ds");
         for key in section.keys {
@@ -28,7 +28,7 @@ fn heading(title: &str) -> String {
 fn row(out: &mut String, key: &Key) {
     let _ = writeln!(out, ".It Ic {}", key.name);
     let _ = writeln!(out, "{}", escape(key.doc.trim()));
-    let _ = writeln!(out, "Takes {}.", escape(key.takes));
+    let _ = writeln!(out, "{}", escape(&format!("Takes {}.", takes(key))));
     match key.presence {
         Presence::Required => out.push_str("Required.\n"),
         Presence::Default("{}") => out.push_str("May be left out, as may each of its keys.\n"),
@@ -36,7 +36,7 @@ fn row(out: &mut String, key: &Key) {
             let _ = writeln!(out, "Default:\n.Li {} .", escape(value).replace('"', "\\(dq"));
         }
         Presence::Absent(words) => {
-            let _ = writeln!(out, "Without it: {}.", escape(words));
+            let _ = writeln!(out, "{}", escape(&format!("Without it: {words}.")));
         }
     }
     if let Some((low, high)) = key.limits {
@@ -45,11 +45,31 @@ fn row(out: &mut String, key: &Key) {
     }
 }
 
-/// Text for mdoc: backslashes, hyphens that stand for themselves, and no line that looks like a macro.
+/// A list whose type only tells of its entries says so.
+fn takes(key: &Key) -> String {
+    let says = key.takes.starts_with("a list") || key.takes.starts_with("a table");
+    if key.unit == "entries" && !says { format!("a list; each entry is {}", key.takes) } else { key.takes.to_owned() }
+}
+
+/// Longest line of the page, as mandoc(1) wants it.
+const LINE_CHARS_MAX: usize = 78;
+
+/// Text for mdoc: every sentence on lines of its own, none that looks like a macro, backslashes that stand for themselves.
 fn escape(text: &str) -> String {
-    let lines = text.lines().map(str::trim).map(|line| {
-        let line = line.replace('\\', "\\e").replace("--", "\\-\\-");
-        if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line }
-    });
-    lines.collect::<Vec<_>>().join("\n")
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace('\\', "\\e");
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last().map(String::as_str).unwrap_or_default();
+        let full = line.chars().count().saturating_add(word.chars().count()) >= LINE_CHARS_MAX;
+        if full || line.ends_with('.') {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            let gap = if line.is_empty() { "" } else { " " };
+            line.push_str(gap);
+            line.push_str(word);
+        }
+    }
+    let guard = |line: &String| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.clone() };
+    lines.iter().map(guard).collect::<Vec<_>>().join("\n")
 }

@@ -2,7 +2,8 @@
 
 use crate::address::{ListenAddress, ServerAddress, Source};
 use crate::names::{
-    AbsolutePath, Account, FilePath, FilePattern, HealthPath, HostPattern, Method, Mode, Name, PathPrefix, UpgradeToken,
+    Account, ArgumentName, FieldName, FilePath, FilePattern, HealthPath, HostName, HostPattern, LogFile, Method, Mode,
+    Name, PathPrefix, RuleRange, RuleTag, SocketName, StatusSocket, UpgradeToken,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, SectionDoc, section};
@@ -12,21 +13,29 @@ section! {
     /// The edge as a whole.
     Edge "the top of the file (before the first table)" {
         /// Lanes: sets of edge processes, each pinned to one core.
-        lanes: Option<u32>, Absent("one per core"), 1..=256;
+        lanes: Option<u32>, Absent("one per core"), 1..=64;
         /// First UID of the edge's processes; each live process has its own, counted up from here.
         uid_base: u32, Default("70000"), 1000..=4294900000;
         /// How long streams and upgraded connections of an old generation may go on after a reload.
         drain_seconds_max: Seconds, Default("300"), 1..=86400;
-        /// File of the access log, one JSON object a line. It holds client addresses.
-        access_log: Option<AbsolutePath>, Absent("there is no access log");
+        /// File in the log directory for the access log, one JSON object per request. It holds client addresses.
+        access_log: Option<LogFile>, Absent("there is no access log");
+        /// File in the log directory for the audit log, one JSON object per request in which rules matched.
+        audit_log: Option<LogFile>, Absent("there is no audit log");
+        /// Unix socket where fosse status and Prometheus read counters.
+        status_socket: StatusSocket, Default("\"/run/fosse/status.sock\"");
+        /// Files of networks that every listener lets in and never penalises.
+        allow: Vec<At<FilePath>>, Default("[]"), 0..=64;
+        /// Files of networks that every listener closes before a byte is read; the most specific entry decides.
+        deny: Vec<At<FilePath>>, Default("[]"), 0..=64;
         /// How long each step of a client's connection may take.
         timeouts: Timeouts, Default("{}");
         /// What one client, one request and one lane may take.
         limits: Limits, Default("{}");
         /// Sockets to accept clients on.
-        listen: Vec<At<Listen>>, Required, 1..=256;
+        listen: Vec<At<Listen>>, Required, 1..=64;
         /// Host names and what is done for them.
-        site: Vec<At<Site>>, Required, 1..=100000;
+        site: Vec<At<Site>>, Required, 1..=10000;
         /// Applications behind the edge.
         backend: Vec<At<Backend>>, Required, 1..=10000;
     }
@@ -49,6 +58,8 @@ section! {
 section! {
     /// What one client, one request and one lane may take.
     Limits "[limits]" {
+        /// Connections at a time, of all listeners and lanes together.
+        connections_max: u32, Default("65536"), 1..=10000000;
         /// Request line and headers together; more is answered with 431.
         head_bytes_max: Bytes, Default("\"32 KiB\""), 1024..=65536;
         /// The target of a request; more is answered with 414.
@@ -61,14 +72,20 @@ section! {
         lane_connections_max: u32, Default("16384"), 16..=1000000;
         /// Memory of one lane for request bodies held back for inspection; beyond it requests get 503.
         lane_held_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
+        /// Head of a backend's answer; a longer one is answered with 502.
+        response_head_bytes_max: Bytes, Default("\"64 KiB\""), 1024..=65536;
+        /// Log lines of one process in one second; further ones are counted, not written.
+        log_second_lines_max: u32, Default("1000"), 10..=1000000;
     }
 }
 
 section! {
     /// A socket to accept clients on.
     Listen "[[listen]]" {
-        /// Where: IP:PORT, unix:PATH, or systemd:NAME for a socket of the supervisor.
+        /// Where: IP:PORT or unix:PATH. "[::]" is IPv6 alone.
         address: ListenAddress, Required;
+        /// Name under which a supervisor may hand this socket over, already listening (FileDescriptorName in a systemd socket unit).
+        name: Option<SocketName>, Absent("the socket is always opened by fosse");
         /// The explicit word that other machines may reach this socket.
         public: bool, Default("false");
         /// Owner of the unix socket.
@@ -79,18 +96,16 @@ section! {
         mode: Mode, Default("\"0660\"");
         /// Users whose processes may connect to the unix socket, beyond the permission bits.
         peer_uids: Option<Vec<At<Account>>>, Absent("every user the permission bits let in"), 1..=64;
-        /// Every connection begins with a PROXY header, version 1 or 2; one without it is closed.
+        /// Connections from trusted sources begin with a PROXY header, version 1 or 2; one without it is closed.
         proxy_protocol: bool, Default("false");
         /// Networks (or "unix") whose PROXY, X-Forwarded-For and X-Forwarded-Proto headers count.
         trusted: Vec<At<Source>>, Default("[]"), 0..=1024;
-        /// Connections of this listener at a time, all lanes together.
-        connections_max: u32, Default("65536"), 1..=10000000;
         /// Connections from one address (IPv6: one /64) at a time.
         address_connections_max: u32, Default("1024"), 1..=10000000;
-        /// File of networks that are always let in and never penalised.
-        allow: Option<FilePath>, Absent("nobody is exempt");
-        /// File of networks that are closed before a byte is read; the most specific entry of both files decides.
-        deny: Option<FilePath>, Absent("nobody is denied");
+        /// Files of networks that this listener lets in and never penalises.
+        allow: Vec<At<FilePath>>, Default("[]"), 0..=64;
+        /// Files of networks that this listener closes before a byte is read; the most specific entry decides.
+        deny: Vec<At<FilePath>>, Default("[]"), 0..=64;
     }
 }
 
@@ -152,11 +167,19 @@ section! {
         /// What the web application firewall does.
         waf: Waf, Default("\"block\"");
         /// Rule files in SecLang, in this order, relative to the directory of the configuration.
-        rules: Vec<At<FilePattern>>, Absent("the built-in rules"), 1..=64;
+        rules: Vec<At<FilePattern>>, Absent("the protocol checks alone"), 1..=64;
+        /// Rules that do not apply to everything.
+        exclude: Vec<At<Exclude>>, Default("[]"), 0..=1000;
+        /// CPU time the rules may take for one request; beyond it the request is denied.
+        rules_milliseconds_max: u32, Default("50"), 1..=10000;
+        /// The rules see responses too; responses then take the slower way round the ring.
+        inspect_responses: bool, Default("false");
         /// Methods that are served; others get 405.
         methods: Vec<At<Method>>, Default("[\"GET\", \"HEAD\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\", \"OPTIONS\"]"), 1..=64;
         /// What becomes of request headers with an underscore in their name.
         underscores: Underscores, Default("\"drop\"");
+        /// Response headers that are left out, besides Server, X-Powered-By and the like.
+        remove_response_headers: Vec<At<FieldName>>, Default("[]"), 0..=64;
         /// Which bytes the decoded path and query may hold.
         utf8: Utf8, Default("\"any\"");
         /// Request body that is taken (and inspected, where the firewall is not off).
@@ -173,6 +196,20 @@ section! {
         prefix: PathPrefix, Required;
         /// The backend that serves it.
         backend: Name, Required;
+    }
+}
+
+section! {
+    /// Rules, by number or by tag, that leave something alone: a part of the paths, an argument, or the whole site.
+    Exclude "[[site.exclude]]" {
+        /// Numbers of the rules: "942100", or "942100-942190".
+        rules: Vec<At<RuleRange>>, Default("[]"), 0..=100;
+        /// A tag of the rules, such as "attack-sqli".
+        tag: Option<RuleTag>, Absent("rules are chosen by number");
+        /// Only for this path and everything below it.
+        path: Option<PathPrefix>, Absent("for all paths");
+        /// Only this argument, by name; the rules still look at everything else.
+        argument: Option<ArgumentName>, Absent("the rules do not apply at all");
     }
 }
 
@@ -211,9 +248,11 @@ section! {
         peer_uid: Option<Account>, Absent("any user");
         /// How requests are spread over the servers.
         balance: Balance, Default("\"round-robin\"");
-        /// Connections to one server at a time, from all lanes together; beyond them requests get 503.
-        connections_max: u32, Default("512"), 1..=1000000;
-        /// Unused connections that one lane keeps open to one server.
+        /// Connections from one lane to one server at a time.
+        connections_max: u32, Default("256"), 1..=1000000;
+        /// Requests of one lane that may wait for a connection; one more is answered with 503.
+        queue_requests_max: u32, Default("256"), 0..=1000000;
+        /// Unused connections that one lane keeps to one server.
         pool_connections_max: u32, Default("64"), 0..=10000;
         /// How long an unused connection is kept; shorter than the application keeps it.
         pool_idle_seconds: Seconds, Default("4"), 1..=3600;
@@ -223,6 +262,8 @@ section! {
         first_byte_seconds: Seconds, Default("60"), 1..=3600;
         /// Without a byte either way during a request or an upgraded connection.
         idle_seconds: Seconds, Default("60"), 1..=86400;
+        /// A request without effect (GET, HEAD, OPTIONS, PUT, DELETE) goes to another connection once if the first one ends without a byte.
+        retry: bool, Default("true");
         /// PROXY header at the beginning of each connection; such connections are not shared between clients.
         proxy_protocol: ProxyOut, Default("\"off\"");
         /// Protocols a connection may be upgraded to.
@@ -237,10 +278,12 @@ section! {
     Health "[backend.health]" {
         /// Requested from every server at each interval; an answer below 400 is health.
         path: Option<HealthPath>, Absent("no request is made; only real traffic is judged");
-        /// Between two checks.
+        /// Host named in that request.
+        host: HostName, Default("\"localhost\"");
+        /// Between two checks; also the longest wait for one.
         interval_seconds: Seconds, Default("5"), 1..=3600;
-        /// For one check.
-        timeout_seconds: Seconds, Default("2"), 1..=60;
+        /// Good checks in a row after which a server serves again.
+        passes_min: u32, Default("2"), 1..=100;
         /// Failures in a row (of checks or real requests) after which a server rests.
         failures_max: u32, Default("3"), 1..=100;
         /// How long it rests before it is tried again.
@@ -249,5 +292,14 @@ section! {
 }
 
 /// Every table, in the order of the manual page.
-pub const SECTIONS: &[SectionDoc] =
-    &[Edge::DOC, Timeouts::DOC, Limits::DOC, Listen::DOC, Site::DOC, Route::DOC, Backend::DOC, Health::DOC];
+pub const SECTIONS: &[SectionDoc] = &[
+    Edge::DOC,
+    Timeouts::DOC,
+    Limits::DOC,
+    Listen::DOC,
+    Site::DOC,
+    Route::DOC,
+    Exclude::DOC,
+    Backend::DOC,
+    Health::DOC,
+];

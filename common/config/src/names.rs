@@ -3,6 +3,7 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
+use crate::address::unix_path;
 use crate::problem::Problems;
 use crate::section::{FromValue, quoted};
 use crate::value::{article, text};
@@ -328,24 +329,151 @@ impl FromValue for FilePattern {
     }
 }
 
-/// A file that is written: its absolute path.
+/// A log: a file directly in the log directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AbsolutePath(pub String);
+pub struct LogFile(pub String);
 
-impl FromValue for AbsolutePath {
-    const TAKES: &'static str = "the absolute path of a file";
+/// Longest name of a file (NAME_MAX).
+pub const FILE_NAME_BYTES_MAX: usize = 255;
+
+impl FromValue for LogFile {
+    const TAKES: &'static str = "the name of a file in the log directory";
 
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
         checked(key, Self::TAKES, value, problems, |written| {
-            if !written.starts_with('/') {
-                return wrong(format!("{} is not an absolute path", quoted(written)), "begin it with a slash");
+            if written.contains('/') {
+                return wrong(
+                    format!("{} is a path", quoted(written)),
+                    "write the name alone; the directory is fosse-start's --log-dir",
+                );
             }
-            file_path(written).map(Self)
+            let sound = written.len() <= FILE_NAME_BYTES_MAX
+                && !written.starts_with('.')
+                && !written.contains(char::is_control);
+            if sound && !written.is_empty() {
+                Ok(Self(written.to_owned()))
+            } else {
+                wrong(format!("{} is not the name of a log", quoted(written)), "")
+            }
         })
     }
 
     fn placeholder() -> Self {
         Self(String::new())
+    }
+}
+
+/// The socket of fosse-status, or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusSocket(pub Option<String>);
+
+impl FromValue for StatusSocket {
+    const TAKES: &'static str = "the absolute path of a unix socket, or \"off\"";
+
+    fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        checked(key, Self::TAKES, value, problems, |written| match written {
+            "off" => Ok(Self(None)),
+            path => unix_path(path.strip_prefix("unix:").unwrap_or(path)).map(|path| Self(Some(path))),
+        })
+    }
+
+    fn placeholder() -> Self {
+        Self(None)
+    }
+}
+
+/// Declares a type that holds a text of certain bytes.
+macro_rules! token {
+    ($(#[doc = $about:literal])+ $name:ident, $takes:literal, $what:literal, $bytes_max:literal, $sound:expr) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name(pub String);
+
+        impl FromValue for $name {
+            const TAKES: &'static str = $takes;
+
+            fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+                checked(key, Self::TAKES, value, problems, |written| {
+                    let sound: fn(u8) -> bool = $sound;
+                    if (1..=$bytes_max).contains(&written.len()) && written.bytes().all(sound) {
+                        return Ok(Self(written.to_owned()));
+                    }
+                    wrong(format!("{} is not {}", quoted(written), $what), "")
+                })
+            }
+
+            fn placeholder() -> Self {
+                Self(String::new())
+            }
+        }
+    };
+}
+
+token! {
+    /// The name a supervisor gives a socket (sd_listen_fds_with_names(3)).
+    SocketName, "the name of a socket", "the name of a socket", 255, |byte| byte.is_ascii_graphic() && byte != b':'
+}
+token! {
+    /// The name of a header (RFC 9110 section 5.6.2).
+    FieldName, "a list of header names", "the name of a header", 64, |byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+token! {
+    /// A tag of rules. Only bytes that mean themselves in SecLang and in its patterns, but the dot.
+    RuleTag, "the tag of rules", "a tag", 100, |byte| byte.is_ascii_alphanumeric() || b"-_/.".contains(&byte)
+}
+token! {
+    /// The name of an argument. Only bytes that mean themselves in SecLang.
+    ArgumentName, "the name of an argument", "a name that can stand in an exclusion", 100, |byte| byte.is_ascii_alphanumeric() || b"-_.[]".contains(&byte)
+}
+
+/// The host named in a health check: a name or an address, without port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostName(pub String);
+
+impl FromValue for HostName {
+    const TAKES: &'static str = "a host name";
+
+    fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        checked(key, Self::TAKES, value, problems, |written| match host_pattern(written)? {
+            HostPattern::Exact(name) => Ok(Self(name)),
+            HostPattern::Below(_) => wrong(format!("{} is not one host", quoted(written)), "name one"),
+        })
+    }
+
+    fn placeholder() -> Self {
+        Self(String::new())
+    }
+}
+
+/// Numbers of rules, first to last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleRange {
+    /// First number.
+    pub first: u32,
+    /// Last number.
+    pub last: u32,
+}
+
+impl FromValue for RuleRange {
+    const TAKES: &'static str = "a list of rule numbers such as 942100 or \"942100-942190\"";
+
+    fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        if let DeValue::Integer(_) = value.get_ref() {
+            return u32::read(key, value, problems).map(|number| Self { first: number, last: number });
+        }
+        checked(key, Self::TAKES, value, problems, |written| {
+            let (first, last) = written.split_once('-').unwrap_or((written, written));
+            let number =
+                |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten();
+            match (number(first), number(last)) {
+                (Some(first), Some(last)) if first <= last => Ok(Self { first, last }),
+                _ => wrong(format!("{} is not the number of a rule or a range of numbers", quoted(written)), ""),
+            }
+        })
+    }
+
+    fn placeholder() -> Self {
+        Self { first: 0, last: 0 }
     }
 }
 

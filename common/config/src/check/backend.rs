@@ -1,9 +1,9 @@
-//! Backends: the word for other machines, names and servers once, checks that can end.
+//! Backends: the word for other machines, names and servers once.
 
 use std::collections::BTreeSet;
 
 use crate::address::{ServerAddress, is_loopback};
-use crate::model::{Backend, Health, ProxyOut};
+use crate::model::{Backend, ProxyOut};
 use crate::problem::Problems;
 use crate::section::At;
 
@@ -23,9 +23,6 @@ pub fn backends(backends: &[At<Backend>], problems: &mut Problems) {
         servers(backend, problems);
         peer(backend, problems);
         pool(backend, problems);
-        if let Some(health) = backend.health.sound() {
-            check_time(health, problems);
-        }
     }
 }
 
@@ -69,16 +66,5 @@ fn pool(backend: &Backend, problems: &mut Problems) {
     if shares && backend.pool_connections_max.written().is_some_and(|pool| *pool > 0) {
         let what = "connections that begin with a PROXY header belong to one client and are not pooled";
         problems.note_with_cure(&backend.pool_connections_max.span, what, "remove the line");
-    }
-}
-
-fn check_time(health: &Health, problems: &mut Problems) {
-    let (Some(timeout), Some(interval)) = (health.timeout_seconds.sound(), health.interval_seconds.sound()) else {
-        return;
-    };
-    if timeout > interval {
-        let at =
-            if health.timeout_seconds.written().is_some() { &health.timeout_seconds } else { &health.interval_seconds };
-        problems.note(&at.span, "timeout_seconds is more than interval_seconds: checks would overlap");
     }
 }

@@ -12,6 +12,15 @@ pub fn listeners(listeners: &[At<Listen>], problems: &mut Problems) {
     for (index, listen) in listeners.iter().enumerate() {
         one(listen, problems);
         let earlier = listeners.get(..index).unwrap_or_default();
+        if let Some(Some(name)) = listen.name.written()
+            && earlier.iter().any(|other| other.name.written() == Some(&Some(name.clone())))
+        {
+            problems.note_with_cure(
+                &listen.name.span,
+                format!("an earlier listener is named \"{}\"", name.0),
+                "give it another name",
+            );
+        }
         if let Some((other, same)) = earlier.iter().find_map(|other| overlap(other, listen)) {
             let what = if same {
                 format!("address {other} is already listened on")
@@ -35,29 +44,21 @@ fn one(listen: &Listen, problems: &mut Problems) {
         problems.note_with_cure(&listen.public.span, "a unix socket is never public", "remove the line");
     }
     if !matches!(address, ListenAddress::Unix(_)) {
-        unix_only(listen, address, problems);
+        unix_only(listen, problems);
     }
     trusted(listen, address, problems);
-    per_address(listen, problems);
 }
 
-/// Owner and mode belong to the socket that fosse makes; the peer check also to one that the supervisor made.
-fn unix_only(listen: &Listen, address: &ListenAddress, problems: &mut Problems) {
-    let inherited = matches!(address, ListenAddress::Inherited(_));
-    let (what, cure) = if inherited {
-        ("belongs in the supervisor's socket unit", "set it there and remove the line")
-    } else {
-        ("is for unix sockets", "remove the line")
-    };
+fn unix_only(listen: &Listen, problems: &mut Problems) {
     let mut refuse = |written: bool, key: &str, span: &Span| {
         if written {
-            problems.note_with_cure(span, format!("{key} {what}"), cure);
+            problems.note_with_cure(span, format!("{key} is for unix sockets"), "remove the line");
         }
     };
     refuse(listen.owner.written().is_some(), "owner", &listen.owner.span);
     refuse(listen.group.written().is_some(), "group", &listen.group.span);
     refuse(listen.mode.written().is_some(), "mode", &listen.mode.span);
-    refuse(listen.peer_uids.written().is_some() && !inherited, "peer_uids", &listen.peer_uids.span);
+    refuse(listen.peer_uids.written().is_some(), "peer_uids", &listen.peer_uids.span);
 }
 
 /// A PROXY header that nobody may send, and words that can never match.
@@ -91,15 +92,6 @@ fn trusted(listen: &Listen, address: &ListenAddress, problems: &mut Problems) {
     }
 }
 
-fn per_address(listen: &Listen, problems: &mut Problems) {
-    if let (Some(one), Some(all)) = (listen.address_connections_max.written(), listen.connections_max.sound())
-        && one > all
-    {
-        let what = format!("address_connections_max is more than connections_max, which is {all}");
-        problems.note(&listen.address_connections_max.span, what);
-    }
-}
-
 /// The other address as text, and whether it is the same one, if both cannot be listened on together.
 fn overlap(other: &Listen, listen: &Listen) -> Option<(String, bool)> {
     match (other.address.sound()?, listen.address.sound()?) {
@@ -108,9 +100,6 @@ fn overlap(other: &Listen, listen: &Listen) -> Option<(String, bool)> {
             Some((one.to_string(), false))
         }
         (ListenAddress::Unix(one), ListenAddress::Unix(two)) if one == two => Some((format!("unix:{one}"), true)),
-        (ListenAddress::Inherited(one), ListenAddress::Inherited(two)) if one == two => {
-            Some((format!("systemd:{one}"), true))
-        }
         _ => None,
     }
 }

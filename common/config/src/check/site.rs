@@ -15,6 +15,7 @@ pub fn sites(sites: &[At<Site>], backends: &At<Vec<At<Backend>>>, problems: &mut
     for site in sites {
         routes(site, problems);
         over_limit(site, problems);
+        exclusions(site, problems);
         for (name, span) in used_backends(site) {
             known(name, span, backends, problems);
         }
@@ -93,6 +94,24 @@ fn over_limit(site: &Site, problems: &mut Problems) {
     if site.body_over_limit.written() == Some(&OverLimit::PassInPart) && site.waf.sound() == Some(&Waf::Off) {
         let what = "pass-in-part is about inspection, and waf is \"off\"";
         problems.note_with_cure(&site.body_over_limit.span, what, "raise body_bytes_max instead");
+    }
+}
+
+fn exclusions(site: &Site, problems: &mut Problems) {
+    for exclude in site.exclude.iter() {
+        let (Some(rules), Some(tag)) = (exclude.rules.sound(), exclude.tag.sound()) else { continue };
+        if rules.is_empty() && tag.is_none() {
+            problems.note_with_cure(
+                &exclude.span,
+                "[[site.exclude]] names no rules",
+                "add rules = [NUMBER] or tag = \"TAG\"",
+            );
+        }
+    }
+    if site.exclude.written().is_some_and(|list| !list.is_empty())
+        && matches!(site.rules.sound(), Some(rules) if rules.is_empty())
+    {
+        problems.note_with_cure(&site.exclude.span, "exclusions without rules", "add rules = [\"FILE\"]");
     }
 }
 

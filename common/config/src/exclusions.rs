@@ -1,0 +1,83 @@
+//! A site's exclusions as SecLang. Every text that goes in is of bytes that mean themselves there (see [`crate::names`]).
+
+use std::fmt::Write;
+
+use crate::model::{Exclude, Site};
+use crate::names::RuleRange;
+
+/// Numbers of the rules made here: a range no published rule set uses (99,000,000 and up is free for local use).
+const RULE_NUMBER_FIRST: usize = 99_000_000;
+
+/// SecLang for all exclusions of a site. Those for a path are rules (they judge each request); the others change the
+/// rules themselves, and stand after them.
+pub fn seclang(site: &Site) -> String {
+    let mut out = String::new();
+    for (index, exclude) in site.exclude.iter().enumerate() {
+        match &exclude.path.value {
+            Some(prefix) => for_path(&mut out, RULE_NUMBER_FIRST.saturating_add(index), bare(&prefix.0), exclude),
+            None => everywhere(&mut out, exclude),
+        }
+    }
+    out
+}
+
+fn everywhere(out: &mut String, exclude: &Exclude) {
+    let argument = exclude.argument.as_ref();
+    for range in exclude.rules.iter() {
+        let range = written(range);
+        let _ = match argument {
+            Some(name) => writeln!(out, "SecRuleUpdateTargetById {range} \"!ARGS:{}\"", name.0),
+            None => writeln!(out, "SecRuleRemoveById {range}"),
+        };
+    }
+    if let Some(tag) = &exclude.tag.value {
+        let tag = tag.0.replace('.', "\\.");
+        let _ = match argument {
+            Some(name) => writeln!(out, "SecRuleUpdateTargetByTag \"^{tag}$\" \"!ARGS:{}\"", name.0),
+            None => writeln!(out, "SecRuleRemoveByTag \"^{tag}$\""),
+        };
+    }
+}
+
+fn for_path(out: &mut String, number: usize, prefix: &str, exclude: &Exclude) {
+    let argument = exclude.argument.as_ref();
+    let mut controls = String::new();
+    for range in exclude.rules.iter() {
+        let range = written(range);
+        let _ = match argument {
+            Some(name) => write!(controls, ",ctl:ruleRemoveTargetById={range};ARGS:{}", name.0),
+            None => write!(controls, ",ctl:ruleRemoveById={range}"),
+        };
+    }
+    if let Some(tag) = &exclude.tag.value {
+        let _ = match argument {
+            Some(name) => write!(controls, ",ctl:ruleRemoveTargetByTag={};ARGS:{}", tag.0, name.0),
+            None => write!(controls, ",ctl:ruleRemoveByTag={}", tag.0),
+        };
+    }
+    // The same boundary as a route's: the path itself, or what follows its next slash.
+    let pattern = if prefix == "/" { "^/".to_owned() } else { format!("^{}(?:/|$)", regex_escape(prefix)) };
+    let _ = writeln!(out, "SecRule REQUEST_FILENAME \"@rx {pattern}\" \"id:{number},phase:1,pass,nolog{controls}\"");
+}
+
+fn bare(prefix: &str) -> &str {
+    match prefix.strip_suffix('/') {
+        Some("") | None => prefix,
+        Some(bare) => bare,
+    }
+}
+
+fn regex_escape(text: &str) -> String {
+    let mut out = String::new();
+    for letter in text.chars() {
+        if ".+()[]{}^$|".contains(letter) {
+            out.push('\\');
+        }
+        out.push(letter);
+    }
+    out
+}
+
+fn written(range: &RuleRange) -> String {
+    if range.first == range.last { range.first.to_string() } else { format!("{}-{}", range.first, range.last) }
+}
