@@ -3,6 +3,8 @@
 use crate::call;
 use crate::policy::{Args, Cond, Row};
 
+const F_GETFD: u32 = 1;
+const F_GET_SEALS: u32 = 1034;
 const PROT_EXEC: u32 = 4;
 const SIGBUS: u32 = 7;
 const SIGSEGV: u32 = 11;
@@ -13,6 +15,10 @@ pub const BASE: &[Row] = &[
     Row::seen(call::READ, Args::Any, "every program reads what it was given"),
     Row::seen(call::WRITE, Args::Any, "every program logs on fd 2"),
     Row::seen(call::CLOSE, Args::Any, "descriptors are dropped"),
+    Row::seen(call::FCNTL, Args::All(&[Cond::Is(1, F_GET_SEALS)]), "a configuration must be a sealed memfd"),
+    Row::seen(call::FSTAT, Args::Any, "its length"),
+    Row::seen(call::PREAD64, Args::Any, "its bytes"),
+    Row::platform(call::FCNTL, Args::All(&[Cond::Is(1, F_GETFD)]), "builds with assertions check what they close"),
     Row::platform(call::MMAP, Args::All(&[Cond::Lacks(2, PROT_EXEC)]), "malloc of 128 KiB and more"),
     Row::platform(call::MUNMAP, Args::Any, "free of such a block; Rust's signal stack at exit"),
     Row::platform(call::MREMAP, Args::Any, "realloc of such a block"),

@@ -20,8 +20,7 @@ impl Refusal {
 
     /// One fatal line on fd 2, then exit 100: what this kernel or this user cannot do now, a restart cannot either.
     pub(crate) fn die(&self, program: &str) -> ! {
-        say(program, "fatal", &self.to_string());
-        fosse_sys::process::exit_now(100)
+        fosse_die::fatal(program, self)
     }
 }
 
@@ -81,13 +80,7 @@ impl Report {
 
     pub(crate) fn print(&self, program: &str) {
         for sentence in &self.missing {
-            say(program, "warning", sentence);
+            fosse_die::warning(program, sentence);
         }
     }
-}
-
-/// One line, one write: a failure to complain is no reason to stop.
-fn say(program: &str, word: &str, sentence: &str) {
-    let line = format!("{program}: {word}: {sentence}\n");
-    let _ = rustix::io::write(rustix::stdio::stderr(), line.as_bytes());
 }
