@@ -61,11 +61,11 @@ section! {
         /// Connections at a time, of all listeners and lanes together.
         connections_max: u32, Default("65536"), 1..=10000000;
         /// Request line and headers together; more is answered with 431.
-        head_bytes_max: Bytes, Default("\"32 KiB\""), 1024..=65536;
+        head_bytes_max: Bytes, Default("\"32 KiB\""), 1024..=32768;
         /// The target of a request; more is answered with 414.
-        target_bytes_max: Bytes, Default("\"8 KiB\""), 256..=65536;
+        target_bytes_max: Bytes, Default("\"8 KiB\""), 256..=8192;
         /// Headers of a request; more is answered with 431.
-        header_count_max: u32, Default("100"), 8..=1000;
+        header_count_max: u32, Default("100"), 8..=128;
         /// Requests of one connection, after which it is closed in the normal way.
         connection_requests_max: u32, Default("100000"), 1..=4000000000;
         /// Connections of one lane at a time; further ones wait in the kernel.

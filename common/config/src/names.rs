@@ -16,8 +16,8 @@ pub const LABEL_BYTES_MAX: usize = 63;
 pub const FILE_PATH_BYTES_MAX: usize = 4095;
 /// Longest user or group name (LOGIN_NAME_MAX without the closing NUL).
 pub const ACCOUNT_BYTES_MAX: usize = 255;
-/// Longest method: registered ones end at 17 (UPDATEREDIRECTREF), and parse refuses longer ones than this.
-pub const METHOD_BYTES_MAX: usize = 24;
+/// Longest method: parse takes no longer ones.
+pub const METHOD_BYTES_MAX: usize = 32;
 /// Longest name of a backend: it stands in counters and log lines.
 pub const NAME_BYTES_MAX: usize = 32;
 /// Longest prefix of a route: longer ones than any sensible path's first parts only slow the lookup.
@@ -97,7 +97,11 @@ fn host_pattern(written: &str) -> Result<HostPattern, Wrong> {
     if name.len() > HOST_BYTES_MAX || !name.split('.').all(is_label) {
         return wrong(format!("{shown} is not a host name"), "");
     }
-    if name.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit())) {
+    if name
+        .rsplit('.')
+        .next()
+        .is_some_and(|last| last.starts_with("0x") || last.bytes().all(|byte| byte.is_ascii_digit()))
+    {
         return wrong(format!("{shown} is neither a host name nor an address"), "");
     }
     Ok(if below { HostPattern::Below(name.to_owned()) } else { HostPattern::Exact(name.to_owned()) })
@@ -153,10 +157,7 @@ fn path(written: &str, bytes_max: usize) -> Result<String, Wrong> {
         return wrong(format!("{shown} is more than a path"), "leave out query, fragment and stars");
     }
     if written.contains('%') {
-        return wrong(
-            format!("{shown} holds an encoded character"),
-            "routes compare the decoded path: write the character itself",
-        );
+        return wrong(format!("{shown} holds an encoded character"), "write the prefix in plain characters");
     }
     if !written.bytes().all(|byte| byte.is_ascii_graphic()) || written.contains(['"', '\\']) {
         return wrong(format!("{shown} holds a character that no path has"), "");

@@ -138,3 +138,30 @@ fn a_thousand_sites_compile_in_a_blob() {
     let parse: blobs::Parse = decode(plan(&text).blob(Program::Parse)).unwrap();
     assert_eq!(parse.sites.len(), 1001);
 }
+
+#[test]
+fn hosts_are_in_the_form_in_which_parse_has_them() {
+    for written in [
+        "Example.ORG",
+        "a_b.example.",
+        "192.0.2.1",
+        "[2001:DB8:0::1]",
+        "[::ffff:192.0.2.1]",
+        "localhost",
+        "xn--mller-kva.de",
+    ] {
+        let text = small("").replace("example.org", written);
+        let parse: blobs::Parse = decode(plan(&text).blob(Program::Parse)).unwrap();
+        let host = fosse_http1::Host::parse(written.as_bytes()).unwrap();
+        assert_eq!(parse.sites[0].hosts, [host.as_str()], "{written}");
+    }
+    for refused in ["1.2.3", "0x7f.0x1", "a..b", "-a.b", "a b", "a/b", "%61.org", "a@b", "256.1.1.1", "[::1", "::1", ""]
+    {
+        let text = small("").replace("example.org", refused);
+        assert!(
+            fosse_config_model::read("x", text.as_bytes()).is_err()
+                && fosse_http1::Host::parse(refused.as_bytes()).map_or(true, |host| host.port().is_some()),
+            "{refused}"
+        );
+    }
+}

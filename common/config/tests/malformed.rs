@@ -333,7 +333,7 @@ backend = "app"
 [[site.route]]
 prefix = "/only""#, &[
         "fosse.toml:13:10: prefix: \"api\" does not begin with a slash; write \"/api\"",
-        "fosse.toml:16:10: prefix: \"/a%20b\" holds an encoded character; routes compare the decoded path: write the character itself",
+        "fosse.toml:16:10: prefix: \"/a%20b\" holds an encoded character; write the prefix in plain characters",
         "fosse.toml:19:10: prefix: \"/a/../b\" holds an empty, \".\" or \"..\" part; write the plain path",
         "fosse.toml:22:10: prefix: \"/x?y=1\" is more than a path; leave out query, fragment and stars",
         "fosse.toml:24:1: [[site.route]] needs backend; it takes a name of small letters, digits, - and _",
@@ -464,12 +464,12 @@ name = "two""#, &[
 head_seconds = 0.5
 idle = 60
 [limits]
-head_bytes_max = "16 KiB"
-target_bytes_max = "32 KiB"
+head_bytes_max = "4 KiB"
+target_bytes_max = "8 KiB"
 header_count_max = 99999999999999999999"#, &[
         "fosse.toml:11:16: head_seconds must be between 1 and 600 seconds",
         "fosse.toml:12:1: unknown key \"idle\" in [timeouts]; did you mean idle_seconds?",
-        "fosse.toml:15:20: target_bytes_max is more than head_bytes_max, which is 16384 bytes",
+        "fosse.toml:15:20: target_bytes_max is more than head_bytes_max, which is 4096 bytes",
         "fosse.toml:16:20: header_count_max is too large",
     ]),
     (r#"[[timeouts]]

@@ -64,6 +64,14 @@ fn limits_of_the_model_are_those_of_the_plan() {
     };
     assert_eq!(limits(&SECTIONS[0], "lanes"), Some((1, fosse_plan::LANES_MAX.into())));
     assert_eq!(limits(&SECTIONS[0], "listen"), Some((1, fosse_plan::LISTENERS_MAX as u64)));
+    let head = fosse_http1::HeadLimits::DEFAULT;
+    for (name, most) in [
+        ("head_bytes_max", head.head_bytes),
+        ("target_bytes_max", head.target_bytes),
+        ("header_count_max", head.fields),
+    ] {
+        assert_eq!(limits(&SECTIONS[2], name).map(|(_, high)| high), Some(most as u64), "{name}");
+    }
     assert_eq!(fosse_config_model::address::UNIX_PATH_BYTES_MAX, fosse_plan::PATH_BYTES_MAX);
 }
 
