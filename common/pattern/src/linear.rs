@@ -62,12 +62,15 @@ impl Linear {
         groups: &mut Captures,
     ) -> Result<bool, StepLimit> {
         let mut slots: [Option<NonMaxUsize>; GROUPS_MAX * 2] = [None; GROUPS_MAX * 2];
+        // The simulation wants no more slots than the pattern has.
+        let count = slots.len().min(self.dfa.get_nfa().group_info().slot_len());
+        let slots = slots.get_mut(..count).unwrap_or_default();
         let input = Input::new(value);
         let found = if value.len() <= self.backtracker.max_haystack_len() {
             let cache = scratch.backtracker(&self.backtracker);
-            self.backtracker.try_search_slots(cache, &input, &mut slots).ok().flatten()
+            self.backtracker.try_search_slots(cache, &input, slots).ok().flatten()
         } else {
-            self.pikevm.search_slots(scratch.pikevm(&self.pikevm), &input, &mut slots)
+            self.pikevm.search_slots(scratch.pikevm(&self.pikevm), &input, slots)
         };
         for (group, pair) in groups.iter_mut().zip(slots.chunks_exact(2)) {
             if let [Some(start), Some(end)] = pair {

@@ -58,7 +58,9 @@ pub(super) enum Inst {
 #[derive(Debug)]
 pub(crate) struct Backtracker {
     pub(super) program: Vec<Inst>,
-    /// Positions: two per group, then one per loop.
+    /// The whole match counted.
+    pub(super) groups: usize,
+    /// Positions: two per group, then one per group opened and per loop.
     pub(super) slots: usize,
     /// The bytes a match may begin with; `None` where it may be empty there.
     pub(super) first: Option<ByteSet>,
@@ -66,7 +68,8 @@ pub(crate) struct Backtracker {
 
 impl Backtracker {
     pub(crate) fn new(node: &Node, groups: usize) -> Result<Self, CompileError> {
-        let mut slots = groups.saturating_add(1).saturating_mul(2);
+        let groups = groups.saturating_add(1);
+        let mut slots = groups.saturating_mul(2);
         let mut compiler = Compiler { program: Vec::new(), slots: &mut slots };
         compiler.push(Inst::Save(0))?;
         compiler.node(node)?;
@@ -74,7 +77,7 @@ impl Backtracker {
         compiler.push(Inst::Accept)?;
         let program = compiler.program;
         let (set, nullable) = lower::first(node, ByteSet::EMPTY);
-        Ok(Self { program, slots, first: (!nullable).then_some(set) })
+        Ok(Self { program, groups, slots, first: (!nullable).then_some(set) })
     }
 
     pub(crate) fn memory_usage(&self) -> usize {

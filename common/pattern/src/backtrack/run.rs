@@ -49,7 +49,7 @@ impl Backtracker {
             run.stack.slots.clear();
             run.stack.slots.resize(self.slots, None);
             if run.from(0, start, None)?.is_some() {
-                run.fill(groups);
+                run.fill(self.groups, groups);
                 return Ok(true);
             }
         }
@@ -58,8 +58,8 @@ impl Backtracker {
 }
 
 impl Run<'_> {
-    fn fill(&self, groups: &mut Captures) {
-        for (group, pair) in groups.iter_mut().zip(self.stack.slots.chunks_exact(2)) {
+    fn fill(&self, count: usize, groups: &mut Captures) {
+        for (group, pair) in groups.iter_mut().zip(self.stack.slots.chunks_exact(2).take(count)) {
             if let [Some(start), Some(end)] = pair
                 && start <= end
             {
