@@ -1,0 +1,183 @@
+//! Answers on their way to parse: a backend's head with what helps an attacker left out, and answers of our own.
+
+use std::time::SystemTime;
+
+use fosse_http1::{Fields, members};
+use fosse_wire::{
+    Kind, Outbox, StreamId, WireError,
+    fields::FieldsWriter,
+    request::BodyLength,
+    response::{ResponseEnd, ResponseHead},
+};
+
+/// Fields of a backend that never pass: hop by hop, framing, and those that tell what software runs behind us.
+fn is_dropped(name: &[u8]) -> bool {
+    let mut lower = [0; 32];
+    let Some(lower) = lower.get_mut(..name.len()) else { return false };
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    matches!(
+        &*lower,
+        b"connection"
+            | b"content-length"
+            | b"transfer-encoding"
+            | b"te"
+            | b"trailer"
+            | b"upgrade"
+            | b"keep-alive"
+            | b"proxy-connection"
+            | b"proxy-authenticate"
+            | b"server"
+            | b"x-powered-by"
+            | b"x-aspnet-version"
+            | b"x-aspnetmvc-version"
+            | b"x-runtime"
+            | b"x-version"
+            | b"x-generator"
+            | b"x-drupal-cache"
+            | b"x-php-version"
+            | b"x-backend-server"
+            | b"x-served-by"
+            | b"x-powered-cms"
+            | b"x-sourcefiles"
+    )
+}
+
+/// Writes a RESPONSE frame: `head` with the backend's fields that pass, and a Date where it sent none.
+///
+/// # Errors
+/// [`WireError`] where the fields do not fit a frame.
+pub fn head(
+    out: &mut Outbox,
+    stream: StreamId,
+    head: &ResponseHead<'_>,
+    fields: &Fields<'_>,
+    remove: &[String],
+    date: &str,
+    upgrade: Option<&[u8]>,
+) -> Result<(), WireError> {
+    let hop: Vec<&[u8]> = fields
+        .iter()
+        .filter(|f| f.is("connection"))
+        .flat_map(|f| members(f.value))
+        .filter(|m| !m.eq_ignore_ascii_case(b"keep-alive") && !m.eq_ignore_ascii_case(b"close"))
+        .collect();
+    out.frame(stream, Kind::Response, |body| {
+        head.encode_fixed(body);
+        let mut to = FieldsWriter::new(body);
+        let mut dated = head.status < 200;
+        for field in fields.iter() {
+            let removed = || remove.iter().any(|r| r.as_bytes().eq_ignore_ascii_case(field.name));
+            if is_dropped(field.name) || hop.iter().any(|h| h.eq_ignore_ascii_case(field.name)) || removed() {
+                continue;
+            }
+            dated |= field.is("date");
+            to.push(field.name, field.value)?;
+        }
+        if let Some(token) = upgrade {
+            to.push(b"Connection", b"Upgrade")?;
+            to.push(b"Upgrade", token)?;
+        }
+        if !dated {
+            to.push(b"Date", date.as_bytes())?;
+        }
+        to.finish();
+        Ok(())
+    })
+}
+
+/// Writes RESPONSE_END.
+pub fn end(out: &mut Outbox, stream: StreamId, leased_bytes: u64, trailers: Option<Fields<'_>>) {
+    let result = out.frame(stream, Kind::ResponseEnd, |body| {
+        body.extend_from_slice(&leased_bytes.to_le_bytes());
+        let mut to = FieldsWriter::new(body);
+        for field in trailers.iter().flat_map(Fields::iter) {
+            to.push(field.name, field.value)?;
+        }
+        to.finish();
+        Ok(())
+    });
+    if result.is_err() {
+        // Trailers that do not fit are left out: they are optional by definition (RFC 9110, section 6.5.1).
+        let _ = out
+            .frame(stream, Kind::ResponseEnd, |body| ResponseEnd { leased_bytes, ..Default::default() }.encode(body));
+    }
+}
+
+/// An answer of our own.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Own<'a> {
+    /// Status, 300 to 599.
+    pub status: u16,
+    /// Number of the request, so that the client's complaint can be found in the log.
+    pub request: u64,
+    /// A filter's denial.
+    pub denied: bool,
+    /// Its rule.
+    pub rule: u32,
+    /// Seconds for Retry-After, 0 for none.
+    pub retry_after: u32,
+    /// Location of a redirect, empty without.
+    pub location: &'a [u8],
+    /// The connection ends with it.
+    pub close: bool,
+    /// The request was HEAD.
+    pub to_head: bool,
+    /// Index of the backend server that failed, or `BACKEND_NONE`.
+    pub backend: u32,
+}
+
+/// Writes an answer of our own, all of it.
+pub fn own(out: &mut Outbox, stream: StreamId, own: &Own<'_>, date: &str) {
+    let reason = fosse_http1::reason(own.status);
+    let page = format!(
+        "<!doctype html>\n<title>{0} {reason}</title>\n<h1>{0} {reason}</h1>\n<p>Request {1:016x}</p>\n",
+        own.status, own.request
+    );
+    let head = ResponseHead {
+        status: own.status,
+        close: own.close,
+        denied: own.denied,
+        rule: own.rule,
+        backend: own.backend,
+        body: BodyLength::Exact(u64::try_from(page.len()).unwrap_or(0)),
+        ..ResponseHead::default()
+    };
+    let _ = out.frame(stream, Kind::Response, |body| {
+        head.encode_fixed(body);
+        let mut to = FieldsWriter::new(body);
+        to.push(b"Date", date.as_bytes())?;
+        to.push(b"Content-Type", b"text/html; charset=utf-8")?;
+        to.push(b"Cache-Control", b"no-store")?;
+        if own.retry_after > 0 {
+            to.push(b"Retry-After", own.retry_after.to_string().as_bytes())?;
+        }
+        if !own.location.is_empty() && fosse_http1::is_value(own.location) {
+            to.push(b"Location", own.location)?;
+        }
+        to.finish();
+        Ok(())
+    });
+    if !own.to_head {
+        out.data(stream, Kind::ResponseData, page.as_bytes());
+    }
+    end(out, stream, 0, None);
+}
+
+/// The Date field's value, made once a second.
+#[derive(Debug, Default)]
+pub struct Date {
+    made_ms: Option<u64>,
+    text: String,
+}
+
+impl Date {
+    /// The value (RFC 9110, section 5.6.7) for the turn at `now_ms`.
+    pub fn at(&mut self, now_ms: u64) -> &str {
+        if self.made_ms.is_none_or(|made| now_ms.saturating_sub(made) >= 500) {
+            self.made_ms = Some(now_ms);
+            self.text = httpdate::fmt_http_date(SystemTime::now());
+        }
+        &self.text
+    }
+}

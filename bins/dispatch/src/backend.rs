@@ -1,0 +1,393 @@
+//! Requests on their way to a backend: a server, a connection, the bytes, and what happens when one of them fails.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use fosse_counters::dispatch as count;
+use fosse_die::warning;
+use fosse_fdpass::Received;
+use fosse_ring::Gone;
+use fosse_slab::Key;
+use fosse_turn::Interest;
+use fosse_wire::{
+    Kind, StreamId,
+    connect::{Answer, Ask, Outcome},
+    request::Endpoint,
+};
+use rustix::{
+    io::Errno,
+    net::{SendFlags, send},
+};
+
+use crate::{
+    limits,
+    link::{At, Link, Use},
+    pool,
+    serve::{Dispatch, PROGRAM, token},
+    stream::{Lease, Wait},
+};
+
+impl Dispatch {
+    /// Finds a connection for a stream: one at rest, a new one, or a place in the queue for one.
+    pub(crate) fn assign(&mut self, id: StreamId) {
+        let now_ms = self.turn.now_ms();
+        let Some(stream) = self.streams.get(id) else { return };
+        let number = stream.backend;
+        let (Some(backend), Some(round)) = (self.config.backends.get(number), self.rounds.get_mut(number)) else {
+            return;
+        };
+        let chosen = pool::choose(backend, &self.servers, round, stream.server, now_ms);
+        let Some((at, server)) = chosen.and_then(|at| Some((at, self.servers.get_mut(at)?))) else {
+            return self.answer_own(id, 502);
+        };
+        stream.server = Some(at);
+        stream.tries = stream.tries.saturating_add(1);
+        while let Some(key) = server.idle.pop() {
+            if self.links.get(key).is_some() {
+                self.counters.add(count::REUSED, 1);
+                self.counters.sub(count::BACKEND_IDLE, 1);
+                return self.begin(id, key);
+            }
+        }
+        let queued = u32::try_from(server.waiting.len()).unwrap_or(u32::MAX);
+        if queued >= backend.queue_max.max(1) {
+            warning(PROGRAM, format_args!("event=backend-full backend={}", backend.name));
+            return self.answer_own(id, 503);
+        }
+        if stream.wait != Wait::Continue {
+            stream.wait = Wait::Connection;
+        }
+        stream.deadline_ms = now_ms.saturating_add(u64::from(backend.connect_ms));
+        server.waiting.push_back(id);
+        self.ask_if_needed(at);
+    }
+
+    /// Asks connect for as many connections as wait, within the server's limit.
+    pub(crate) fn ask_if_needed(&mut self, at: usize) {
+        let Some(server) = self.servers.get_mut(at) else { return };
+        let Some(backend) = self.config.backends.get(server.backend) else { return };
+        let wanted = u32::try_from(server.waiting.len()).unwrap_or(u32::MAX);
+        while server.asked < wanted && server.open.saturating_add(server.asked) < backend.connections_max {
+            let tag = self.next_ask;
+            let ask = Ask { tag, server: u32::try_from(at).unwrap_or(u32::MAX) };
+            // A full queue means hundreds of asks are under way; the tick or the next answer asks again.
+            if fosse_fdpass::send(&self.connect, &ask.encode(), &[]).is_err() {
+                return;
+            }
+            self.next_ask = tag.wrapping_add(1);
+            self.asks.insert(tag, at);
+            server.asked = server.asked.saturating_add(1);
+        }
+    }
+
+    /// Answers from connect.
+    pub(crate) fn connected(&mut self) -> Result<(), Gone> {
+        let mut bytes = [0; Answer::BYTES];
+        let mut fds = Vec::new();
+        loop {
+            match fosse_fdpass::receive(&self.connect, &mut bytes, &mut fds).map_err(Gone::Failed)? {
+                Received::Nothing => return Ok(()),
+                Received::End => return Err(Gone::End),
+                Received::Message(length) => {
+                    let answer = Answer::decode(bytes.get(..length).unwrap_or_default(), fds.len())?;
+                    let Some(at) = self.asks.remove(&answer.tag) else { return Err(Gone::Cut) };
+                    if let Some(server) = self.servers.get_mut(at) {
+                        server.asked = server.asked.saturating_sub(1);
+                    }
+                    match fds.pop() {
+                        Some(fd) => self.new_link(at, fd),
+                        None => self.connect_failed(at, &answer),
+                    }
+                }
+            }
+        }
+    }
+
+    fn new_link(&mut self, at: usize, fd: std::os::fd::OwnedFd) {
+        self.counters.add(count::CONNECTS, 1);
+        let Some(server) = self.servers.get_mut(at) else { return };
+        let used = Use::Idle(u64::MAX);
+        let Some(key) = self.links.insert(Link::new(fd, at, used)) else { return };
+        let watched = self.links.get(key).map(|link| self.turn.add(&link.fd, key.token(token::LINK), Interest::IN));
+        if !matches!(watched, Some(Ok(()))) {
+            self.links.remove(key);
+            return;
+        }
+        server.open = server.open.saturating_add(1);
+        self.counters.add(count::BACKEND_CONNECTIONS, 1);
+        self.rest_or_serve(key);
+    }
+
+    /// A connection is free: the first that waits for it gets it, else it goes into the pool.
+    pub(crate) fn rest_or_serve(&mut self, key: Key) {
+        let Some(at) = self.links.get(key).map(|link| link.server) else { return };
+        loop {
+            let Some(server) = self.servers.get_mut(at) else { return };
+            let Some(id) = server.waiting.pop_front() else { break };
+            let waits = self.streams.get(id).is_some_and(|s| s.link.is_none() && !s.answered && s.server == Some(at));
+            if waits {
+                return self.begin(id, key);
+            }
+        }
+        let Some(server) = self.servers.get_mut(at) else { return };
+        let Some(backend) = self.config.backends.get(server.backend) else { return };
+        let Some(link) = self.links.get_mut(key) else { return };
+        if server.checking && server.check_ms == u64::MAX {
+            return self.check_begins(key);
+        }
+        if server.idle.len() >= usize::try_from(backend.pool_max).unwrap_or(usize::MAX) {
+            return self.close_link(key);
+        }
+        link.used = Use::Idle(self.turn.now_ms().saturating_add(u64::from(backend.pool_ms)));
+        server.idle.push(key);
+        self.counters.add(count::BACKEND_IDLE, 1);
+    }
+
+    fn connect_failed(&mut self, at: usize, answer: &Answer) {
+        let now_ms = self.turn.now_ms();
+        let Some(server) = self.servers.get_mut(at) else { return };
+        let Some(backend) = self.config.backends.get(server.backend) else { return };
+        let out = server.failed(backend, now_ms);
+        let (name, word) = (self.config.servers.get(at).map_or("?", |s| &s.name), outcome_word(answer.outcome));
+        let state = if out { " state=down" } else { "" };
+        let cause = Errno::from_raw_os_error(i32::from(answer.errno));
+        warning(PROGRAM, format_args!("event=connect-failed server={name} why={word} errno=\"{cause}\"{state}"));
+        if server.checking && server.check_ms == u64::MAX {
+            self.check_ends(at, false);
+        }
+        let Some(server) = self.servers.get_mut(at) else { return };
+        if let Some(id) = server.waiting.pop_front() {
+            self.elsewhere(id);
+        }
+        self.ask_if_needed(at);
+    }
+
+    /// No byte of the request has gone out: another server may have it, whatever its method.
+    fn elsewhere(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get(id) else { return };
+        let servers = self.config.backends.get(stream.backend).map_or(0, |b| b.server_count);
+        if stream.answered || stream.link.is_some() {
+            return;
+        }
+        if stream.tries < servers { self.assign(id) } else { self.answer_own(id, 502) }
+    }
+
+    /// Joins a stream and a connection.
+    fn begin(&mut self, id: StreamId, key: Key) {
+        let now_ms = self.turn.now_ms();
+        let (Some(stream), Some(link)) = (self.streams.get(id), self.links.get_mut(key)) else { return };
+        let Some(backend) = self.config.backends.get(stream.backend) else { return };
+        link.used = Use::Stream(id);
+        link.at = At::Head;
+        link.searched = 0;
+        stream.link = Some(key);
+        if let Some(server) = self.servers.get_mut(link.server) {
+            server.busy = server.busy.saturating_add(1);
+        }
+        if stream.wait == Wait::Continue {
+            stream.deadline_ms = now_ms.saturating_add(limits::CONTINUE_MS);
+        } else {
+            stream.wait = Wait::FirstByte;
+            stream.deadline_ms = now_ms.saturating_add(u64::from(backend.first_byte_ms));
+        }
+        if backend.proxy_protocol > 0 && !link.used_before {
+            proxy_header(&mut stream.out, backend.proxy_protocol, stream.client);
+            link.keep = false;
+        }
+        self.to_send(id);
+    }
+
+    /// Sends what this turn brought, once for each stream.
+    pub(crate) fn send_requests(&mut self) {
+        let mut queue = std::mem::take(&mut self.queue);
+        for id in queue.drain(..) {
+            if let Some(stream) = self.streams.get(id) {
+                stream.queued = false;
+                self.send_request(id);
+            }
+        }
+        self.queue = queue;
+    }
+
+    /// One write to the backend, and the credit that its success makes free.
+    pub(crate) fn send_request(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get(id) else { return };
+        let Some((key, link)) = stream.link.and_then(|key| Some((key, self.links.get_mut(key)?))) else { return };
+        if !stream.unsent().is_empty() {
+            match send(&link.fd, stream.unsent(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(sent) => stream.out_sent = stream.out_sent.saturating_add(sent),
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                // The backend may have answered before it closed: what it says, or its end, comes as a read.
+                Err(_) => stream.out_sent = stream.out.len(),
+            }
+        }
+        let blocked = !stream.unsent().is_empty();
+        if stream.out_whole && stream.out.len() > limits::RETRY_BYTES_MAX {
+            stream.out_whole = false;
+        }
+        if !stream.out_whole && !blocked {
+            stream.out.clear();
+            stream.out_sent = 0;
+        }
+        let wanted = if blocked { link.interest | Interest::OUT } else { link.interest - Interest::OUT };
+        self.watch(key, wanted);
+        if !blocked {
+            self.grant(id);
+        }
+    }
+
+    /// Gives parse back the room its bytes took, and more of it to bodies that are emptied as fast as they come.
+    fn grant(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get(id) else { return };
+        let waits_for_100 = stream.wait == Wait::Continue;
+        if stream.owed == 0 || stream.lease == Lease::Held || waits_for_100 {
+            return;
+        }
+        let emptied = stream.window == 0;
+        let grown = if emptied {
+            stream.window_size.saturating_mul(2).min(limits::WINDOW_BYTES_MAX)
+        } else {
+            stream.window_size
+        };
+        let bytes = stream.owed.saturating_add(grown.saturating_sub(stream.window_size));
+        stream.window_size = grown;
+        stream.window = stream.window.saturating_add(bytes);
+        stream.owed = 0;
+        self.output.outbox.credit(id, Kind::RequestCredit, bytes);
+    }
+
+    /// Changes what a connection is watched for, where that is a change. Watched for nothing it leaves epoll, which
+    /// would report a hang-up again and again.
+    pub(crate) fn watch(&mut self, key: Key, wanted: Interest) {
+        let Some(link) = self.links.get_mut(key) else { return };
+        let token = key.token(token::LINK);
+        let changed = match (link.interest.is_empty(), wanted.is_empty()) {
+            _ if link.interest == wanted => return,
+            (true, false) => self.turn.add(&link.fd, token, wanted),
+            (false, true) => self.turn.remove(&link.fd),
+            _ => self.turn.modify(&link.fd, token, wanted),
+        };
+        if changed.is_ok() {
+            link.interest = wanted;
+        }
+    }
+
+    /// Takes a stream's connection away and closes it: its state is not known any more.
+    pub(crate) fn abandon_link(&mut self, id: StreamId) {
+        let Some(key) = self.streams.get(id).and_then(|s| s.link.take()) else { return };
+        self.release_client(id);
+        self.close_link(key);
+    }
+
+    /// Closes a connection.
+    pub(crate) fn close_link(&mut self, key: Key) {
+        let Some(link) = self.links.remove(key) else { return };
+        let _ = self.turn.remove(&link.fd);
+        self.counters.sub(count::BACKEND_CONNECTIONS, 1);
+        if let Some(server) = self.servers.get_mut(link.server) {
+            server.open = server.open.saturating_sub(1);
+            match link.used {
+                Use::Stream(_) => server.busy = server.busy.saturating_sub(1),
+                Use::Idle(_) if server.idle.contains(&key) => {
+                    server.idle.retain(|k| *k != key);
+                    self.counters.sub(count::BACKEND_IDLE, 1);
+                }
+                Use::Idle(_) | Use::Check(_) => {}
+            }
+        }
+        self.ask_if_needed(link.server);
+    }
+
+    /// The backend failed a stream. It is sent again where that is safe, once; otherwise the client learns of it.
+    pub(crate) fn backend_failed(&mut self, id: StreamId, status: u16, why: &str) {
+        let now_ms = self.turn.now_ms();
+        let Some(stream) = self.streams.get(id) else { return };
+        let link = stream.link.and_then(|key| self.links.get(key));
+        let stale = link.is_some_and(|l| l.used_before && l.input.is_empty());
+        let again =
+            stream.may_repeat() && status != 504 && self.config.backends.get(stream.backend).is_some_and(|b| b.retry);
+        let (server, request) = (stream.server, stream.request);
+        if let Some((at, server)) = server.and_then(|at| Some((at, self.servers.get_mut(at)?)))
+            && !stale
+            && let Some(backend) = self.config.backends.get(server.backend)
+        {
+            let state = if server.failed(backend, now_ms) { " state=down" } else { "" };
+            let name = self.config.servers.get(at).map_or("?", |s| &s.name);
+            warning(
+                PROGRAM,
+                format_args!("event=backend-failed server={name} request={request:016x} why=\"{why}\"{state}"),
+            );
+        }
+        if !again {
+            return self.answer_own(id, status);
+        }
+        self.abandon_link(id);
+        self.counters.add(count::RETRIES, 1);
+        if let Some(stream) = self.streams.get(id) {
+            stream.retries = stream.retries.saturating_add(1);
+            stream.out_sent = 0;
+            stream.tries = 0;
+            if stale {
+                stream.server = None;
+            }
+        }
+        self.assign(id);
+    }
+
+    /// Streams that have waited too long.
+    pub(crate) fn overdue_streams(&mut self) {
+        let now_ms = self.turn.now_ms();
+        for id in self.streams.overdue(now_ms) {
+            let Some(stream) = self.streams.get(id) else { continue };
+            match stream.wait {
+                Wait::Continue if stream.link.is_some() => self.ask_for_body(id),
+                Wait::Connection | Wait::Continue => {
+                    warning(PROGRAM, format_args!("event=no-connection request={:016x}", stream.request));
+                    self.answer_own(id, 503);
+                }
+                Wait::FirstByte => self.backend_failed(id, 504, "no answer in time"),
+                Wait::Bytes => self.backend_failed(id, 504, "silent in the middle of an answer"),
+            }
+        }
+    }
+
+    /// Connections that have rested too long, and checks without an answer.
+    pub(crate) fn overdue_links(&mut self) {
+        let now_ms = self.turn.now_ms();
+        let over = |used: Use| matches!(used, Use::Idle(until) | Use::Check(until) if until <= now_ms);
+        let keys: Vec<Key> = self.links.iter().filter(|(_, link)| over(link.used)).map(|(key, _)| key).collect();
+        for key in keys {
+            let Some(link) = self.links.get(key) else { continue };
+            if matches!(link.used, Use::Check(_)) {
+                let at = link.server;
+                self.close_link(key);
+                self.check_ends(at, false);
+            } else {
+                self.close_link(key);
+            }
+        }
+    }
+}
+
+const fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Connected => "connected",
+        Outcome::Refused => "refused",
+        Outcome::Timeout => "timeout",
+        Outcome::WrongPeer => "wrong-peer-uid",
+        Outcome::Failed => "failed",
+    }
+}
+
+/// Puts a PROXY header before the head: the client's address, and none for ours, which dispatch does not know.
+fn proxy_header(out: &mut Vec<u8>, version: u8, client: Endpoint) {
+    let ours =
+        |ip: IpAddr| if ip.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+    let addresses = client.ip().map(|ip| (SocketAddr::new(ip, client.port), SocketAddr::new(ours(ip), 0)));
+    let mut header = Vec::with_capacity(64);
+    if version == 1 {
+        fosse_proxyproto::encode_v1(&mut header, addresses);
+    } else {
+        fosse_proxyproto::encode_v2(&mut header, addresses);
+    }
+    out.splice(0..0, header);
+}

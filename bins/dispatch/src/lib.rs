@@ -1,0 +1,18 @@
+//! fosse-dispatch: takes request frames, speaks HTTP/1.1 to backends over pooled connections, sends response frames back.
+
+#![forbid(unsafe_code)]
+
+pub mod answer;
+pub mod backend;
+pub mod frames;
+pub mod health;
+pub mod lease;
+pub mod limits;
+pub mod link;
+pub mod policy;
+pub mod pool;
+pub mod replies;
+pub mod request;
+pub mod route;
+pub mod serve;
+pub mod stream;

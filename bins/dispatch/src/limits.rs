@@ -1,0 +1,30 @@
+//! Every limit of fosse-dispatch that the configuration does not set.
+
+/// Bytes of an answer's body from which on dispatch writes it to the client itself. Below it the two frames of a lease
+/// cost more than carrying the bytes to parse.
+pub const LEASE_BYTES_MIN: u64 = 24 * 1024;
+
+/// Bytes read from a backend in one call: a page-multiple larger than what a backend writes at once, one buffer for all.
+pub const READ_BYTES: usize = 128 * 1024;
+
+/// Bytes moved for one leased answer or upgraded connection before others have their turn.
+pub const LEASE_TURN_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of a request that are kept for sending it again. Above it a request is not repeated.
+pub const RETRY_BYTES_MAX: usize = 64 * 1024;
+
+/// The largest window a request body grows to. A backend that empties 16 KiB at a time is given more until here.
+pub const WINDOW_BYTES_MAX: u32 = 256 * 1024;
+
+/// Bytes one direction of an upgraded connection may wait in memory.
+pub const TUNNEL_BYTES_MAX: usize = 64 * 1024;
+
+/// Milliseconds a backend may take to answer `Expect: 100-continue` before the body is asked for without it
+/// (RFC 9110, section 10.1.1: the wait must not be for ever).
+pub const CONTINUE_MS: u64 = 1000;
+
+/// Client sockets held for leases. One for each connection of a lane at the most.
+pub const CLIENTS_MAX: usize = 65_536;
+
+/// Seconds a client is told to wait when a backend is full or gone for now.
+pub const RETRY_AFTER_SECONDS: u32 = 1;

@@ -1,0 +1,77 @@
+//! One connection to a backend: what has been read from it and where in an answer it stands.
+
+use std::os::fd::OwnedFd;
+
+use fosse_http1::ChunkedDecoder;
+use fosse_turn::Interest;
+use fosse_wire::StreamId;
+
+/// Where in the answer the next byte stands.
+#[derive(Debug)]
+pub enum At {
+    /// In the head.
+    Head,
+    /// In a body with so many bytes to come.
+    Exact(u64),
+    /// In a chunked body.
+    Chunked(Box<ChunkedDecoder>),
+    /// In a body that ends with the connection.
+    UntilClose,
+    /// Behind a 101: bytes go both ways as they are.
+    Tunnel,
+}
+
+/// Who uses a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Nobody: it rests in its server's pool, until the time given.
+    Idle(u64),
+    /// A request.
+    Stream(StreamId),
+    /// A health check, which ends at the time given.
+    Check(u64),
+}
+
+/// A connection to a backend.
+#[derive(Debug)]
+pub struct Link {
+    /// Its socket.
+    pub fd: OwnedFd,
+    /// Index of its server.
+    pub server: usize,
+    /// Who uses it.
+    pub used: Use,
+    /// Where in the answer the next byte stands.
+    pub at: At,
+    /// Bytes read and not yet used.
+    pub input: Vec<u8>,
+    /// The search for the head's end goes on from here.
+    pub searched: usize,
+    /// The backend keeps the connection after this answer.
+    pub keep: bool,
+    /// The backend has closed its side.
+    pub ended: bool,
+    /// It has carried a request before: a failure may only mean that the backend had closed it meanwhile.
+    pub used_before: bool,
+    /// What its socket is watched for.
+    pub interest: Interest,
+}
+
+impl Link {
+    /// A connection that has just been made.
+    #[must_use]
+    pub const fn new(fd: OwnedFd, server: usize, used: Use) -> Self {
+        Self {
+            fd,
+            server,
+            used,
+            at: At::Head,
+            input: Vec::new(),
+            searched: 0,
+            keep: true,
+            ended: false,
+            used_before: false,
+            interest: Interest::IN,
+        }
+    }
+}

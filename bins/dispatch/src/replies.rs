@@ -1,0 +1,379 @@
+//! Answers of backends on their way to parse: read, checked, and passed on within the credit parse has granted.
+
+use fosse_counters::dispatch as count;
+use fosse_http1::{ChunkedDecoder, HeadLimits, Piece, ResponseBody, ResponseHead, find_head_end};
+use fosse_slab::Key;
+use fosse_turn::{Happened, Interest, clock_us};
+use fosse_wire::{
+    Kind, StreamId,
+    request::BodyLength,
+    response::{self, BACKEND_NONE},
+};
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, recv},
+};
+
+use crate::{
+    answer, limits,
+    link::{At, Link, Use},
+    serve::Dispatch,
+    stream::{Lease, Stream, Wait},
+};
+
+/// What to do with a connection after some of its bytes were used.
+enum Next {
+    /// More bytes are needed.
+    Read,
+    /// parse must grant credit, or the lease, first.
+    Hold,
+    /// The answer is complete.
+    Done,
+    /// The backend broke HTTP; why.
+    Broken(&'static str),
+}
+
+impl Dispatch {
+    /// A backend connection has something to read, or room to write.
+    pub(crate) fn link_event(&mut self, key: Key, event: Happened) {
+        let Some(link) = self.links.get(key) else { return };
+        match link.used {
+            Use::Idle(_) => self.close_link(key),
+            Use::Check(_) => self.check_event(key),
+            Use::Stream(id) => {
+                let (tunnel, wants) = (matches!(link.at, At::Tunnel), link.interest.contains(Interest::IN));
+                if event.flags.contains(Interest::OUT) {
+                    self.to_send(id);
+                }
+                if event.readable() && !wants && !tunnel {
+                    // Hang-up while nothing is wanted: seen again when the credit comes.
+                    self.watch(key, Interest::empty());
+                } else if self.holds_lease(id) {
+                    self.pump(id, key);
+                } else if event.readable() {
+                    self.read_reply(id, key);
+                }
+            }
+        }
+    }
+
+    /// Reads once and uses what came.
+    fn read_reply(&mut self, id: StreamId, key: Key) {
+        let Some(link) = self.links.get_mut(key) else { return };
+        if !link.input.is_empty() && !matches!(link.at, At::Head) {
+            // What is here already waits for credit; reading on would only pile up more.
+            return self.watch(key, Interest::empty());
+        }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        match recv(&link.fd, scratch.as_mut_slice(), RecvFlags::DONTWAIT) {
+            Ok((0, _)) => {
+                link.ended = true;
+                self.backend_ended(id, key);
+            }
+            Ok((length, _)) => {
+                let bytes = scratch.get(..length).unwrap_or_default();
+                if link.input.is_empty() {
+                    let used = self.use_bytes(id, key, bytes);
+                    if let Some(link) = self.links.get_mut(key)
+                        && let Some(rest) = bytes.get(used..)
+                        && link.used == Use::Stream(id)
+                    {
+                        link.input.extend_from_slice(rest);
+                    }
+                } else {
+                    link.input.extend_from_slice(bytes);
+                    self.replies(key);
+                }
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => self.backend_failed(id, 502, "connection reset"),
+        }
+        self.scratch = scratch;
+    }
+
+    /// Uses bytes that were read before, now that something has changed (credit, lease, more of a head).
+    pub(crate) fn replies(&mut self, key: Key) {
+        let Some(link) = self.links.get_mut(key) else { return };
+        let Use::Stream(id) = link.used else { return };
+        if self.holds_lease(id) {
+            return;
+        }
+        let Some(link) = self.links.get_mut(key) else { return };
+        let mut input = std::mem::take(&mut link.input);
+        let used = if input.is_empty() { 0 } else { self.use_bytes(id, key, &input) };
+        input.drain(..used.min(input.len()));
+        let Some(link) = self.links.get_mut(key) else { return };
+        if link.used != Use::Stream(id) {
+            return;
+        }
+        let empty = input.is_empty();
+        link.input = input;
+        if link.ended && empty {
+            return self.backend_ended(id, key);
+        }
+        if empty && !link.interest.contains(Interest::IN) && !link.ended {
+            let wanted = link.interest | Interest::IN;
+            self.watch(key, wanted);
+        }
+    }
+
+    /// Uses as much of `bytes` as can be used now; how much that was.
+    fn use_bytes(&mut self, id: StreamId, key: Key, bytes: &[u8]) -> usize {
+        let mut used = 0;
+        let next = loop {
+            let rest = bytes.get(used..).unwrap_or_default();
+            let Some((stream, link)) = self.pair(id, key) else { return bytes.len() };
+            let (taken, next) = match &mut link.at {
+                At::Head => match self.reply_head(id, key, rest) {
+                    Ok((taken, true)) => (taken, None),
+                    Ok((taken, false)) => (taken, Some(Next::Read)),
+                    Err(why) => (0, Some(Next::Broken(why))),
+                },
+                _ if stream.lease != Lease::No => break Next::Hold,
+                At::Exact(0) => (0, Some(Next::Done)),
+                At::Exact(left) => {
+                    let now = usize::try_from(stream.credit.min(*left)).unwrap_or(usize::MAX).min(rest.len());
+                    let (part, _) = rest.split_at(now);
+                    let count = u64::try_from(now).unwrap_or(u64::MAX);
+                    *left = left.saturating_sub(count);
+                    stream.credit = stream.credit.saturating_sub(count);
+                    let done = *left == 0;
+                    self.output.outbox.data(id, Kind::ResponseData, part);
+                    (now, data_next(done, now, rest.len()))
+                }
+                At::UntilClose => {
+                    let now = usize::try_from(stream.credit).unwrap_or(usize::MAX).min(rest.len());
+                    stream.credit = stream.credit.saturating_sub(u64::try_from(now).unwrap_or(u64::MAX));
+                    self.output.outbox.data(id, Kind::ResponseData, rest.get(..now).unwrap_or_default());
+                    (now, data_next(false, now, rest.len()))
+                }
+                At::Chunked(decoder) => {
+                    let allowed = usize::try_from(stream.credit).unwrap_or(usize::MAX).min(rest.len());
+                    match decoder.next(rest.get(..allowed).unwrap_or_default()) {
+                        Ok((taken, Piece::Data(data))) => {
+                            stream.credit = stream.credit.saturating_sub(u64::try_from(data.len()).unwrap_or(u64::MAX));
+                            self.output.outbox.data(id, Kind::ResponseData, data);
+                            (taken, None)
+                        }
+                        Ok((taken, Piece::More)) if allowed < rest.len() => {
+                            (taken, (allowed == 0).then_some(Next::Hold))
+                        }
+                        Ok((taken, Piece::More)) => (taken, Some(Next::Read)),
+                        Ok((taken, Piece::End)) => (taken, Some(Next::Done)),
+                        Err(why) => (0, Some(Next::Broken(why.words()))),
+                    }
+                }
+                At::Tunnel => break Next::Hold,
+            };
+            used = used.saturating_add(taken);
+            if let Some(next) = next {
+                break next;
+            }
+        };
+        self.reply_moved(id);
+        match next {
+            Next::Read | Next::Hold => {}
+            Next::Broken(why) => self.backend_failed(id, 502, why),
+            Next::Done => self.reply_done(id, key, used == bytes.len()),
+        }
+        used
+    }
+
+    fn pair(&mut self, id: StreamId, key: Key) -> Option<(&mut Stream, &mut Link)> {
+        let stream = self.streams.get(id).filter(|s| s.link == Some(key))?;
+        Some((stream, self.links.get_mut(key)?))
+    }
+
+    /// The silence limit starts anew.
+    pub(crate) fn reply_moved(&mut self, id: StreamId) {
+        let now_ms = self.turn.now_ms();
+        let Some(stream) = self.streams.get(id) else { return };
+        if stream.wait == Wait::Bytes {
+            let idle = self.config.backends.get(stream.backend).map_or(0, |b| b.idle_ms);
+            // While parse grants nothing it is the client that is slow, and parse's own limit counts.
+            let held = stream.credit == 0 || stream.lease == Lease::Wanted;
+            stream.deadline_ms = if held { u64::MAX } else { now_ms.saturating_add(u64::from(idle)) };
+        }
+    }
+
+    /// A head, interim or final: bytes taken, and whether one was there.
+    fn reply_head(&mut self, id: StreamId, key: Key, bytes: &[u8]) -> Result<(usize, bool), &'static str> {
+        let limits = HeadLimits {
+            head_bytes: usize::try_from(self.config.head_bytes_max).unwrap_or(usize::MAX),
+            ..HeadLimits::DEFAULT
+        };
+        let Some(link) = self.links.get_mut(key) else { return Err("connection is gone") };
+        let Some(end) = find_head_end(bytes, link.searched).map_err(|r| r.words())? else {
+            link.searched = bytes.len().saturating_sub(3);
+            return if bytes.len() > limits.head_bytes { Err("answer head too long") } else { Ok((0, false)) };
+        };
+        link.searched = 0;
+        let Some(stream) = self.streams.get(id) else { return Err("stream is gone") };
+        let head = ResponseHead::parse(bytes.get(..end).unwrap_or_default(), stream.to_head, &limits)
+            .map_err(|r| r.words())?;
+        match head.status {
+            101 => self.switching(id, key, &head)?,
+            100..=199 => self.interim(id, &head),
+            _ => self.final_head(id, key, &head),
+        }
+        Ok((end, true))
+    }
+
+    /// 100 is passed on where the client asked for it, 103 always, others never.
+    fn interim(&mut self, id: StreamId, head: &ResponseHead<'_>) {
+        let Some(stream) = self.streams.get(id) else { return };
+        let wanted = stream.wait == Wait::Continue;
+        if head.status == 100 && wanted {
+            self.ask_for_body(id);
+        } else if head.status == 103 {
+            let interim =
+                response::ResponseHead { status: 103, interim: true, backend: BACKEND_NONE, ..Default::default() };
+            let _ = answer::head(&mut self.output.outbox, id, &interim, &head.fields, &[], "", None);
+        }
+    }
+
+    /// Lets the client send the body it holds back.
+    pub(crate) fn ask_for_body(&mut self, id: StreamId) {
+        let now_ms = self.turn.now_ms();
+        let Some(stream) = self.streams.get(id) else { return };
+        let wait = self.config.backends.get(stream.backend).map_or(0, |b| b.first_byte_ms);
+        stream.wait = Wait::FirstByte;
+        stream.deadline_ms = now_ms.saturating_add(u64::from(wait));
+        let interim =
+            response::ResponseHead { status: 100, interim: true, backend: BACKEND_NONE, ..Default::default() };
+        let _ = self.output.outbox.frame(id, Kind::Response, |body| interim.encode(body));
+    }
+
+    fn final_head(&mut self, id: StreamId, key: Key, head: &ResponseHead<'_>) {
+        let now_ms = self.turn.now_ms();
+        let Some(link) = self.links.get_mut(key) else { return };
+        link.keep &= head.keep_alive;
+        let (at, body) = match head.body {
+            ResponseBody::None => (At::Exact(0), head.announced.map_or(BodyLength::None, BodyLength::Exact)),
+            ResponseBody::Exact(length) => (At::Exact(length), BodyLength::Exact(length)),
+            ResponseBody::Chunked => (At::Chunked(Box::new(ChunkedDecoder::new())), BodyLength::Chunked),
+            ResponseBody::UntilClose => (At::UntilClose, BodyLength::Chunked),
+        };
+        let large = matches!(at, At::Exact(length) if length >= limits::LEASE_BYTES_MIN);
+        link.at = at;
+        let server = link.server;
+        let Some(stream) = self.streams.get(id) else { return };
+        let lease = large && stream.body == crate::stream::Body::Done;
+        stream.lease = if lease { Lease::Wanted } else { Lease::No };
+        stream.wait = Wait::Bytes;
+        stream.head_sent = true;
+        let to_parse = response::ResponseHead {
+            status: head.status,
+            lease,
+            body,
+            backend: u32::try_from(server).unwrap_or(BACKEND_NONE),
+            backend_us: u32::try_from(clock_us().saturating_sub(stream.since_us)).unwrap_or(u32::MAX),
+            retries: stream.retries,
+            ..Default::default()
+        };
+        let remove = usize::try_from(stream.site).ok().and_then(|n| self.config.sites.get(n));
+        let remove = remove.map_or(&[][..], |s| &s.remove_response_fields);
+        let written =
+            answer::head(&mut self.output.outbox, id, &to_parse, &head.fields, remove, self.date.at(now_ms), None);
+        if written.is_err() {
+            stream.head_sent = false;
+            self.backend_failed(id, 502, "answer head does not fit a frame");
+        }
+    }
+
+    /// 101: only what was offered, and for WebSocket only with the right key (RFC 6455, section 4.1).
+    fn switching(&mut self, id: StreamId, key: Key, head: &ResponseHead<'_>) -> Result<(), &'static str> {
+        let now_ms = self.turn.now_ms();
+        let Some(stream) = self.streams.get(id) else { return Err("stream is gone") };
+        let token = head.upgrade.unwrap_or_default();
+        let offered = !stream.upgrade.is_empty() && token.eq_ignore_ascii_case(&stream.upgrade);
+        let websocket = stream.upgrade.eq_ignore_ascii_case(b"websocket");
+        if !offered || websocket && !head.accepts_websocket(&stream.key) {
+            return Err("101 that was not asked for, or without the right key");
+        }
+        stream.lease = Lease::Wanted;
+        stream.head_sent = true;
+        stream.wait = Wait::Bytes;
+        stream.deadline_ms = u64::MAX;
+        let to_parse = response::ResponseHead {
+            status: 101,
+            lease: true,
+            upgrade: true,
+            backend: u32::try_from(stream.server.unwrap_or(usize::MAX)).unwrap_or(BACKEND_NONE),
+            ..Default::default()
+        };
+        let written =
+            answer::head(&mut self.output.outbox, id, &to_parse, &head.fields, &[], self.date.at(now_ms), Some(token));
+        if let Some(link) = self.links.get_mut(key) {
+            link.at = At::Tunnel;
+            link.keep = false;
+        }
+        written.map_err(|_| "answer head does not fit a frame")
+    }
+
+    /// The backend closed: right for a body that ends so, wrong in any other place.
+    fn backend_ended(&mut self, id: StreamId, key: Key) {
+        let Some((stream, link)) = self.pair(id, key) else { return };
+        match link.at {
+            At::UntilClose if link.input.is_empty() => self.reply_done(id, key, true),
+            At::UntilClose => {}
+            At::Head if link.input.is_empty() => self.backend_failed(id, 502, "closed without an answer"),
+            At::Head => self.backend_failed(id, 502, "closed within the head"),
+            _ if stream.lease == Lease::Wanted => self.watch(key, Interest::empty()),
+            _ => self.backend_failed(id, 502, "closed within the body"),
+        }
+    }
+
+    /// An answer is complete: END to parse, the connection back to its pool if nothing speaks against it.
+    pub(crate) fn reply_done(&mut self, id: StreamId, key: Key, clean: bool) {
+        let Some((stream, link)) = self.pair(id, key) else { return };
+        stream.answered = true;
+        stream.link = None;
+        let leased_bytes = stream.leased_bytes;
+        let reusable = link.keep && clean && !link.ended && stream.sent();
+        let finished = stream.forward == fosse_wire::order::Forward::Ended;
+        let at = std::mem::replace(&mut link.at, At::Head);
+        let trailers = if let At::Chunked(decoder) = &at { Some(decoder.trailers()) } else { None };
+        answer::end(&mut self.output.outbox, id, leased_bytes, trailers);
+        self.release_client(id);
+        if let Some(server) = self.links.get(key).and_then(|l| self.servers.get_mut(l.server)) {
+            server.worked();
+        }
+        if reusable {
+            self.reuse(key);
+        } else {
+            self.close_link(key);
+        }
+        if finished {
+            self.forget(id);
+        }
+    }
+
+    fn reuse(&mut self, key: Key) {
+        let Some(link) = self.links.get_mut(key) else { return };
+        if let Some(server) = self.servers.get_mut(link.server) {
+            server.busy = server.busy.saturating_sub(1);
+        }
+        link.used = Use::Idle(u64::MAX);
+        link.used_before = true;
+        link.input.clear();
+        link.input.shrink_to(0);
+        self.watch(key, Interest::IN);
+        self.rest_or_serve(key);
+    }
+
+    /// Counts a leased byte; here because only answers are leased.
+    pub(crate) fn count_leased(&self, bytes: usize) {
+        self.counters.add(count::BYTES_LEASED, u64::try_from(bytes).unwrap_or(0));
+    }
+}
+
+const fn data_next(done: bool, used: usize, had: usize) -> Option<Next> {
+    if done {
+        Some(Next::Done)
+    } else if used < had {
+        Some(Next::Hold)
+    } else {
+        Some(Next::Read)
+    }
+}

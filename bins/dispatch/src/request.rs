@@ -1,0 +1,212 @@
+//! The request as the backend gets it: written anew from the typed fields, the client's own fields behind them.
+
+use fosse_blobs::{Backend, DispatchSite, Underscores};
+use fosse_http1::{HeadWriter, Unwritable, members};
+use fosse_wire::request::{BodyLength, RequestHead};
+
+/// Fields that never pass: hop by hop (RFC 9110, section 7.6.1), framing, those written anew, and those clients use to
+/// lie about where they come from or what they ask for.
+fn is_dropped(name: &[u8]) -> bool {
+    let mut lower = [0; 24];
+    let Some(lower) = lower.get_mut(..name.len()) else { return false };
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    matches!(
+        &*lower,
+        b"host"
+            | b"connection"
+            | b"content-length"
+            | b"transfer-encoding"
+            | b"te"
+            | b"trailer"
+            | b"upgrade"
+            | b"keep-alive"
+            | b"proxy-connection"
+            | b"proxy"
+            | b"expect"
+            | b"http2-settings"
+            | b"forwarded"
+            | b"x-real-ip"
+            | b"x-client-ip"
+            | b"x-cluster-client-ip"
+            | b"true-client-ip"
+            | b"cf-connecting-ip"
+            | b"x-original-url"
+            | b"x-rewrite-url"
+            | b"x-original-host"
+    ) || lower.starts_with(b"x-forwarded-")
+}
+
+/// Names the client's Connection fields declare hop by hop, where there are any besides the usual two.
+fn declared<'a>(head: &RequestHead<'a>) -> Vec<&'a [u8]> {
+    head.fields
+        .all(b"connection")
+        .flat_map(members)
+        .filter(|m| !m.eq_ignore_ascii_case(b"keep-alive") && !m.eq_ignore_ascii_case(b"close"))
+        .collect()
+}
+
+/// Why a head was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// parse let something through that it must not, or is not parse any more.
+    Unwritable(Unwritable),
+    /// The site refuses names with an underscore.
+    Underscore,
+}
+
+impl From<Unwritable> for Refused {
+    fn from(why: Unwritable) -> Self {
+        Self::Unwritable(why)
+    }
+}
+
+/// Writes the head into `out`. `upgrade` is the token to offer, `expect` whether the body waits for 100 Continue.
+///
+/// # Errors
+/// [`Refused`]; `out` is then as before.
+pub fn write(
+    out: &mut Vec<u8>,
+    head: &RequestHead<'_>,
+    site: &DispatchSite,
+    backend: &Backend,
+    expect: bool,
+) -> Result<(), Refused> {
+    let dropped = declared(head);
+    let mut to = HeadWriter::request(out, head.method, head.target)?;
+    host(&mut to, head)?;
+    for (name, value) in head.fields {
+        if is_dropped(name) || dropped.iter().any(|d| d.eq_ignore_ascii_case(name)) {
+            continue;
+        }
+        match site.underscores {
+            Underscores::Pass => {}
+            Underscores::Drop if name.contains(&b'_') => continue,
+            Underscores::Refuse if name.contains(&b'_') => return Err(Refused::Underscore),
+            Underscores::Drop | Underscores::Refuse => {}
+        }
+        to.field(name, value)?;
+    }
+    forwarded(&mut to, head)?;
+    match head.body {
+        BodyLength::None => {}
+        BodyLength::Exact(length) => to.number(b"Content-Length", length)?,
+        BodyLength::Chunked => to.field(b"Transfer-Encoding", b"chunked")?,
+    }
+    if expect {
+        to.field(b"Expect", b"100-continue")?;
+    }
+    if offers_upgrade(head, backend) {
+        to.field(b"Connection", b"Upgrade")?;
+        to.field(b"Upgrade", head.upgrade)?;
+    }
+    to.finish();
+    Ok(())
+}
+
+/// The client's token goes on where the backend's configuration names it and there is no body.
+#[must_use]
+pub fn offers_upgrade(head: &RequestHead<'_>, backend: &Backend) -> bool {
+    head.body == BodyLength::None
+        && !head.upgrade.is_empty()
+        && backend.upgrades.iter().any(|u| u.as_bytes().eq_ignore_ascii_case(head.upgrade))
+}
+
+fn host(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritable> {
+    if head.host_port == 0 {
+        return to.field(b"Host", head.host);
+    }
+    let mut value = head.host.to_vec();
+    value.push(b':');
+    fosse_http1::write_number(&mut value, u64::from(head.host_port));
+    to.field(b"Host", &value)
+}
+
+/// X-Forwarded-For, -Proto, -Host and Forwarded (RFC 7239), from what parse decided and nothing the client wrote.
+fn forwarded(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritable> {
+    use std::io::Write as _;
+    let proto: &[u8] = if head.secure { b"https" } else { b"http" };
+    let mut text = Vec::with_capacity(96);
+    match head.client.ip() {
+        Some(ip) => {
+            write!(text, "{ip}").map_err(|_| Unwritable::Value)?;
+            to.field(b"X-Forwarded-For", &text)?;
+            text.clear();
+            let written = if ip.is_ipv6() { write!(text, "for=\"[{ip}]\"") } else { write!(text, "for={ip}") };
+            written.map_err(|_| Unwritable::Value)?;
+        }
+        None => text.extend_from_slice(b"for=unknown"),
+    }
+    to.field(b"X-Forwarded-Proto", proto)?;
+    to.field(b"X-Forwarded-Host", head.host)?;
+    text.extend_from_slice(b";proto=");
+    text.extend_from_slice(proto);
+    text.extend_from_slice(b";host=\"");
+    text.extend_from_slice(head.host);
+    text.push(b'"');
+    to.field(b"Forwarded", &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_wire::{cursor::Cursor, fields};
+
+    fn written(list: &[(&[u8], &[u8])], site: &DispatchSite) -> Result<String, Refused> {
+        let mut bytes = Vec::new();
+        fields::put(&mut bytes, list.iter().copied()).unwrap();
+        let head = RequestHead {
+            method: b"GET",
+            target: b"/",
+            host: b"a.example",
+            fields: fields::Fields::decode(&mut Cursor::new(&bytes)).unwrap(),
+            ..RequestHead::default()
+        };
+        let mut out = Vec::new();
+        write(&mut out, &head, site, &Backend::default(), false)?;
+        Ok(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn what_clients_lie_with_does_not_pass() {
+        let names = [
+            "X-Forwarded-For",
+            "x-forwarded-anything",
+            "Forwarded",
+            "X-Real-IP",
+            "Proxy",
+            "Content-Length",
+            "TE",
+            "Host",
+        ];
+        for name in names {
+            let text = written(&[(name.as_bytes(), b"6.6.6.6"), (b"Keep", b"me")], &DispatchSite::default()).unwrap();
+            assert!(!text.contains("6.6.6.6") && text.contains("Keep: me\r\n"), "{name}: {text}");
+        }
+    }
+
+    #[test]
+    fn fields_named_by_connection_do_not_pass() {
+        let list: [(&[u8], &[u8]); 3] = [(b"Connection", b"close, X-Hop"), (b"X-Hop", b"1"), (b"X-End", b"2")];
+        let text = written(&list, &DispatchSite::default()).unwrap();
+        assert!(!text.contains("X-Hop") && text.contains("X-End: 2"));
+    }
+
+    #[test]
+    fn underscores_do_as_the_site_says() {
+        let site = |underscores| DispatchSite { underscores, ..DispatchSite::default() };
+        let list: [(&[u8], &[u8]); 1] = [(b"a_b", b"1")];
+        assert!(!written(&list, &site(Underscores::Drop)).unwrap().contains("a_b"));
+        assert!(written(&list, &site(Underscores::Pass)).unwrap().contains("a_b: 1"));
+        assert_eq!(written(&list, &site(Underscores::Refuse)), Err(Refused::Underscore));
+    }
+
+    #[test]
+    fn bytes_that_would_split_a_head_are_refused_and_nothing_is_written() {
+        for (name, value) in
+            [(&b"a\r\nb"[..], &b"x"[..]), (b"a", b"x\r\ny: z"), (b"a", b"\0"), (b"a b", b"x"), (b"", b"x")]
+        {
+            assert!(matches!(written(&[(name, value)], &DispatchSite::default()), Err(Refused::Unwritable(_))));
+        }
+    }
+}

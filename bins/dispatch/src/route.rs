@@ -1,0 +1,59 @@
+//! Which backend a request goes to: the site must own the host, the longest prefix of the path decides.
+
+use fosse_blobs::DispatchSite;
+
+/// Whether `host`, as parse found it, belongs to the site parse named.
+#[must_use]
+pub fn owns(site: &DispatchSite, host: &[u8]) -> bool {
+    site.default || site.hosts.iter().any(|h| matches(h.as_bytes(), host))
+}
+
+fn matches(pattern: &[u8], host: &[u8]) -> bool {
+    match pattern.strip_prefix(b"*") {
+        Some(suffix) => host.len() > suffix.len() && host.ends_with(suffix),
+        None => pattern == host,
+    }
+}
+
+/// The backend of the longest prefix that matches the target's path; routes are sorted so.
+#[must_use]
+pub fn backend(site: &DispatchSite, target: &[u8]) -> Option<usize> {
+    let path = target.split(|b| *b == b'?').next().unwrap_or_default();
+    let route = site.routes.iter().find(|r| takes(r.prefix.as_bytes(), path))?;
+    usize::try_from(route.backend).ok()
+}
+
+/// A prefix matches at a segment's end: `/a` takes `/a` and `/a/b`, not `/ab`; `*` (OPTIONS) goes to `/`.
+fn takes(prefix: &[u8], path: &[u8]) -> bool {
+    if prefix == b"/" {
+        return true;
+    }
+    let prefix = prefix.strip_suffix(b"/").unwrap_or(prefix);
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_blobs::Route;
+
+    #[test]
+    fn the_longest_prefix_wins_and_only_at_a_segments_end() {
+        let route = |prefix: &str, backend| Route { prefix: prefix.into(), backend };
+        let site =
+            DispatchSite { routes: vec![route("/api/v2", 2), route("/api", 1), route("/", 0)], ..Default::default() };
+        for (target, expected) in
+            [("/", 0), ("/api", 1), ("/api/x?y=/api/v2", 1), ("/apis", 0), ("/api/v2/z", 2), ("/api/v2?", 2), ("*", 0)]
+        {
+            assert_eq!(backend(&site, target.as_bytes()), Some(expected), "{target}");
+        }
+        assert_eq!(backend(&DispatchSite { routes: vec![route("/a", 0)], ..Default::default() }, b"/b"), None);
+    }
+
+    #[test]
+    fn a_wildcard_takes_names_below_it_and_not_itself() {
+        let site = DispatchSite { hosts: vec!["*.example.org".into(), "b.example".into()], ..Default::default() };
+        assert!(owns(&site, b"a.example.org") && owns(&site, b"b.example"));
+        assert!(!owns(&site, b"example.org") && !owns(&site, b"evil-example.org"));
+    }
+}
