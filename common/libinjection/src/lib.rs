@@ -19,6 +19,9 @@
 mod bytes;
 pub mod fuzz;
 mod sqli;
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
 mod xss;
 
 use std::fmt;

@@ -3,6 +3,9 @@
 mod fold;
 mod judge;
 mod literal;
+#[cfg(test)]
+mod published;
+mod rules;
 mod token;
 mod words;
 
@@ -15,23 +18,42 @@ use token::{Context, Dialect, Kind, Tokenizer};
 /// `input` is the decoded value, any bytes, any length. Readings are tried in libinjection's order (as it stands, inside
 /// single quotes, inside double quotes; standard SQL before MySQL) and the first that convicts gives the fingerprint.
 pub fn is_sqli(input: &[u8]) -> Option<Fingerprint> {
-    let readings = |context| convict(input, context, Dialect::Standard);
-    let single = || if input.contains(&b'\'') { readings(Context::Inside(b'\'')) } else { None };
-    let double = || {
-        let quoted = input.contains(&b'"');
-        if quoted { Reading::new(input, Context::Inside(b'"'), Dialect::MySql).verdict() } else { None }
-    };
-    readings(Context::Bare).or_else(single).or_else(double)
+    if is_one_token(input) {
+        return None;
+    }
+    convict(input, Context::Bare)
+        .or_else(|| convict_in_single_quotes(input))
+        .or_else(|| convict_in_double_quotes(input))
 }
 
-/// Reads in one dialect, and again in MySQL's if the first reading met a comment that MySQL reads differently.
-fn convict(input: &[u8], context: Context, dialect: Dialect) -> Option<Fingerprint> {
-    let reading = Reading::new(input, context, dialect);
-    let again = || {
-        let other = reading.dialect_matters.then(|| Reading::new(input, context, Dialect::MySql));
-        other.and_then(|reading| reading.verdict())
-    };
-    reading.verdict().or_else(again)
+/// Is the value certainly a single token, like most names and many values? No fingerprint has one token (but the one for
+/// evil comments), and without quotes there is no other reading.
+fn is_one_token(input: &[u8]) -> bool {
+    match input.first() {
+        None => true,
+        Some(b'0'..=b'9') => input.iter().all(u8::is_ascii_digit),
+        Some(_) => input.iter().all(|&byte| byte == b'_' || byte.is_ascii_alphanumeric()),
+    }
+}
+
+fn convict_in_single_quotes(input: &[u8]) -> Option<Fingerprint> {
+    if input.contains(&b'\'') { convict(input, Context::Inside(b'\'')) } else { None }
+}
+
+/// Only MySQL takes double quotes for strings.
+fn convict_in_double_quotes(input: &[u8]) -> Option<Fingerprint> {
+    let quoted = input.contains(&b'"');
+    if quoted { Reading::new(input, Context::Inside(b'"'), Dialect::MySql).verdict() } else { None }
+}
+
+/// Reads as standard SQL, and again as MySQL's if a comment was met that MySQL reads differently.
+fn convict(input: &[u8], context: Context) -> Option<Fingerprint> {
+    let standard = Reading::new(input, context, Dialect::Standard);
+    let verdict = standard.verdict();
+    if verdict.is_some() || !standard.dialect_matters {
+        return verdict;
+    }
+    Reading::new(input, context, Dialect::MySql).verdict()
 }
 
 /// One reading of the input: its folded tokens, and what was seen on the way.

@@ -8,7 +8,7 @@ use super::token::Kind;
 const WORDS: &[u8] = include_bytes!("../../data/words.txt");
 const FINGERPRINTS: &[u8] = include_bytes!("../../data/fingerprints.txt");
 
-/// The longest word or phrase in the table: `CURRENT_TRANSACTION_ISOLATION` and the like; checked when it is indexed.
+/// The longest word or phrase in the table: checked when it is indexed.
 const WORD_BYTES_MAX: usize = 29;
 /// Slots of the index, twice as many as words so that a probe is short; a power of two, so that a hash can be masked.
 const SLOTS: usize = 2048;

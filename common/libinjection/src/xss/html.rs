@@ -3,6 +3,7 @@
 //!
 //! States follow each other in a loop, so that `////` costs no stack.
 
+use super::markup::{self, Cut};
 use crate::bytes::{self, ByteSet};
 
 /// What a piece is.
@@ -153,8 +154,8 @@ impl<'a> Pieces<'a> {
             }
             [b'%', ..] => {
                 self.at = self.at.saturating_add(1);
-                let end = bytes::find_pair(self.rest(), 0, *b"%>");
-                self.found(Piece::Comment, end, 2, State::Text)
+                let cut = markup::percent_comment(self.rest());
+                self.cut(&cut)
             }
             [0, ..] => self.go(0, State::TagName),
             [byte, ..] if byte.is_ascii_alphabetic() => self.go(0, State::TagName),
@@ -279,41 +280,18 @@ impl<'a> Pieces<'a> {
 
     /// After `<!`.
     fn markup(&mut self) -> Step<'a> {
-        let rest = self.rest();
-        if rest.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"DOCTYPE")) {
-            return self.found(Piece::Doctype, bytes::find(rest, 0, b'>'), 1, State::Text);
-        }
-        if rest.starts_with(b"[CDATA[") {
-            self.at = self.at.saturating_add(7);
-            let end = bytes::find_all(self.rest(), b"]]>");
-            return self.found(Piece::Text, end, 3, State::Text);
-        }
-        if rest.starts_with(b"--") {
-            self.at = self.at.saturating_add(2);
-            return self.comment();
-        }
-        self.bogus_comment()
+        let cut = markup::declaration(self.rest());
+        self.cut(&cut)
     }
 
-    /// Ends at any `>`.
     fn bogus_comment(&mut self) -> Step<'a> {
-        let end = bytes::find(self.rest(), 0, b'>');
-        self.found(Piece::Comment, end, 1, State::Text)
+        let cut = markup::bogus_comment(self.rest());
+        self.cut(&cut)
     }
 
-    /// Ends at `-->` or `-!>`, with NULs allowed after the first dash.
-    fn comment(&mut self) -> Step<'a> {
-        let rest = self.rest();
-        let mut from = 0;
-        while let Some(dash) = bytes::find(rest, from, b'-') {
-            from = dash.saturating_add(1);
-            let after = bytes::from(rest, from);
-            let nuls = after.iter().take_while(|&&byte| byte == 0).count();
-            if let [b'-' | b'!', b'>', ..] = bytes::from(after, nuls) {
-                return self.found(Piece::Comment, Some(dash), nuls.saturating_add(3), State::Text);
-            }
-        }
-        self.found(Piece::Comment, None, 0, State::End)
+    fn cut(&mut self, cut: &Cut) -> Step<'a> {
+        self.at = self.at.saturating_add(cut.start);
+        self.found(cut.piece, cut.len, cut.skip, State::Text)
     }
 }
 

@@ -3,6 +3,9 @@
 mod danger;
 mod entity;
 mod html;
+mod markup;
+#[cfg(test)]
+mod published;
 
 use danger::Attribute;
 use html::{Piece, Pieces, Start};
