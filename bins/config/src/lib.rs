@@ -1,0 +1,8 @@
+//! fosse-config: what the program may do, where others (audit, the canary) can read it.
+
+#![forbid(unsafe_code)]
+
+pub mod policy;
+
+/// Name in messages.
+pub const PROGRAM: &str = "fosse-config";
