@@ -1,8 +1,8 @@
 //! The trims, compressWhitespace, removeWhitespace, removeNulls, replaceNulls and cmdLine.
 
 use crate::Outcome;
-use crate::edit::{Edit, at, first_where, is_space, is_space_or_nbsp, map_bytes, unless_same};
-use memchr::memchr;
+use crate::edit::{Edit, first_where, is_space, is_space_or_nbsp, map_bytes, unless_same};
+use memchr::{memchr, memmem};
 
 /// Takes whitespace off the ends that are asked for; the value stays where it is.
 pub fn trim(input: &[u8], left: bool, right: bool) -> Outcome {
@@ -16,29 +16,37 @@ pub fn trim(input: &[u8], left: bool, right: bool) -> Outcome {
 }
 
 /// Each run of whitespace becomes one space.
+///
+/// A space between words is the usual case and changes nothing, so two scans look for what would: another kind of
+/// whitespace, or two spaces together.
 pub fn compress_whitespace(input: &[u8], out: &mut Vec<u8>) -> Outcome {
-    runs(input, out, Some(b' '))
-}
-
-/// Each run of whitespace goes.
-pub fn remove_whitespace(input: &[u8], out: &mut Vec<u8>) -> Outcome {
-    runs(input, out, None)
-}
-
-fn runs(input: &[u8], out: &mut Vec<u8>, with: Option<u8>) -> Outcome {
-    let mut edit = Edit::new(input, out);
-    let mut pos = 0usize;
-    while let Some(here) = first_where(input, pos, is_space_or_nbsp) {
-        let rest = input.get(here..).unwrap_or_default();
-        let length = rest.iter().take_while(|byte| is_space_or_nbsp(**byte)).count();
-        pos = here + length;
-        match with {
-            Some(space) if length == 1 && at(input, here) == Some(space) => {}
-            Some(space) => edit.replace_byte(here, pos, space),
-            None => edit.remove(here, pos),
+    let other = first_where(input, 0, |byte| is_space_or_nbsp(byte) & (byte != b' '));
+    let before = other.and_then(|at| input.get(..at)).unwrap_or(input);
+    let Some(first) = memmem::find(before, b"  ").or(other) else { return Outcome::Same };
+    let (same, rest) = input.split_at(first);
+    out.reserve(input.len());
+    out.extend_from_slice(same);
+    let mut space = same.last() == Some(&b' ');
+    for byte in rest {
+        if !is_space_or_nbsp(*byte) {
+            out.push(*byte);
+            space = false;
+        } else if !space {
+            out.push(b' ');
+            space = true;
         }
     }
-    edit.finish()
+    Outcome::Written
+}
+
+/// All whitespace goes.
+pub fn remove_whitespace(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+    let Some(first) = first_where(input, 0, is_space_or_nbsp) else { return Outcome::Same };
+    let (same, rest) = input.split_at(first);
+    out.reserve(input.len());
+    out.extend_from_slice(same);
+    out.extend(rest.iter().filter(|byte| !is_space_or_nbsp(**byte)));
+    Outcome::Written
 }
 
 /// NUL bytes go.
