@@ -193,7 +193,7 @@ impl Dispatch {
             proxy_header(&mut stream.out, backend.proxy_protocol, stream.client);
             link.keep = false;
         }
-        self.to_send(id);
+        self.queue_send(id);
     }
 
     /// Sends what this turn brought, once for each stream.

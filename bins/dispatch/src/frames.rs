@@ -182,7 +182,7 @@ impl Dispatch {
             Body::Chunked => fosse_http1::write_chunk(&mut stream.out, bytes),
             Body::Done => return Err(WireError::Order(Kind::RequestData)),
         }
-        self.to_send(frame.stream);
+        self.queue_send(frame.stream);
         Ok(())
     }
 
@@ -208,7 +208,7 @@ impl Dispatch {
             }
         }
         stream.body = Body::Done;
-        self.to_send(frame.stream);
+        self.queue_send(frame.stream);
         Ok(())
     }
 
@@ -241,7 +241,7 @@ impl Dispatch {
     }
 
     /// Puts a stream into this turn's list of those with bytes for their backend.
-    pub(crate) fn to_send(&mut self, id: fosse_wire::StreamId) {
+    pub(crate) fn queue_send(&mut self, id: fosse_wire::StreamId) {
         if let Some(stream) = self.streams.get(id)
             && !stream.queued
         {

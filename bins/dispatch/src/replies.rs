@@ -43,7 +43,7 @@ impl Dispatch {
             Use::Stream(id) => {
                 let (tunnel, wants) = (matches!(link.at, At::Tunnel), link.interest.contains(Interest::IN));
                 if event.flags.contains(Interest::OUT) {
-                    self.to_send(id);
+                    self.queue_send(id);
                 }
                 if event.readable() && !wants && !tunnel {
                     // Hang-up while nothing is wanted: seen again when the credit comes.

@@ -257,7 +257,7 @@ impl Dispatch {
 
     /// The ring is over: with nothing under way that is a clean end.
     fn finish(&self, gone: Gone) -> ! {
-        if gone == Gone::End && (self.draining || self.streams.len() == 0) {
+        if gone == Gone::End && (self.draining || self.streams.is_empty()) {
             info(PROGRAM, "event=end");
             std::process::exit(0);
         }

@@ -219,6 +219,12 @@ impl Streams {
         self.live
     }
 
+    /// None lives.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
     /// Ids of those whose time is over.
     pub fn overdue(&self, now_ms: u64) -> Vec<StreamId> {
         self.slots.iter().flatten().filter(|s| s.deadline_ms <= now_ms && !s.answered).map(|s| s.id).collect()

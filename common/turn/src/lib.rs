@@ -118,6 +118,14 @@ impl Turn {
     /// # Errors
     /// What epoll_wait(2) says, interruptions excepted.
     pub fn wait(&mut self) -> Result<(), Errno> {
+        self.wait_at_most(u64::MAX)
+    }
+
+    /// [`Turn::wait`] for at most `wait_ms`, for work that no descriptor announces.
+    ///
+    /// # Errors
+    /// What epoll_wait(2) says, interruptions excepted.
+    pub fn wait_at_most(&mut self, wait_ms: u64) -> Result<(), Errno> {
         let rounds = if self.lingering && !self.events.is_empty() { LINGER_ROUNDS } else { 0 };
         for _ in 0..rounds {
             rustix::thread::sched_yield();
@@ -126,7 +134,7 @@ impl Turn {
             }
         }
         let left = self.next_tick_ms.saturating_sub(self.now_ms);
-        self.look(left).map(drop)
+        self.look(left.min(wait_ms)).map(drop)
     }
 
     /// One epoll_wait(2); true where something is ready or the tick is due.

@@ -1,0 +1,64 @@
+//! What fosse-connect may do after lock-down: make stream sockets of three families and connect them.
+//!
+//! seccomp cannot see an address, so what limits it is the rest: it reads nothing but eight-byte asks from dispatch, the
+//! addresses come from a sealed table, and it holds nothing else worth taking.
+
+use fosse_lockdown::{Args, Cond, Policy, Reach, Row, call};
+
+const AF_UNIX: u32 = 1;
+const AF_INET: u32 = 2;
+const AF_INET6: u32 = 10;
+const SOCK_TYPE_MASK: u32 = 0xf;
+const SOCK_STREAM: u32 = 1;
+const SOL_SOCKET: u32 = 1;
+const SO_ERROR: u32 = 4;
+const SO_PEERCRED: u32 = 17;
+const IPPROTO_TCP: u32 = 6;
+const TCP_NODELAY: u32 = 1;
+
+/// The policy.
+pub const POLICY: Policy = Policy {
+    program: "fosse-connect",
+    syscalls: &[
+        Row::seen(call::EPOLL_PWAIT, Args::Any, "the event loop"),
+        Row::seen(call::EPOLL_CTL, Args::Any, "attempts come and go"),
+        Row::seen(call::RECVMSG, Args::Any, "asks"),
+        Row::seen(call::SENDMSG, Args::Any, "answers with sockets"),
+        Row::seen(
+            call::SOCKET,
+            Args::All(&[Cond::Is(0, AF_UNIX), Cond::Masked(1, SOCK_TYPE_MASK, SOCK_STREAM), Cond::Is(2, 0)]),
+            "unix backends",
+        ),
+        Row::seen(
+            call::SOCKET,
+            Args::All(&[Cond::Is(0, AF_INET), Cond::Masked(1, SOCK_TYPE_MASK, SOCK_STREAM), Cond::Is(2, 0)]),
+            "TCP backends; protocol 0 is TCP, never MPTCP",
+        ),
+        Row::seen(
+            call::SOCKET,
+            Args::All(&[Cond::Is(0, AF_INET6), Cond::Masked(1, SOCK_TYPE_MASK, SOCK_STREAM), Cond::Is(2, 0)]),
+            "TCP backends over IPv6",
+        ),
+        Row::seen(call::CONNECT, Args::Any, "its one job"),
+        Row::seen(
+            call::GETSOCKOPT,
+            Args::All(&[Cond::Is(1, SOL_SOCKET), Cond::Is(2, SO_ERROR)]),
+            "how an attempt ended",
+        ),
+        Row::seen(
+            call::GETSOCKOPT,
+            Args::All(&[Cond::Is(1, SOL_SOCKET), Cond::Is(2, SO_PEERCRED)]),
+            "who stands behind a unix backend",
+        ),
+        Row::seen(
+            call::SETSOCKOPT,
+            Args::All(&[Cond::Is(1, IPPROTO_TCP), Cond::Is(2, TCP_NODELAY)]),
+            "requests are written whole; waiting for more only delays them",
+        ),
+    ],
+    reach: &[
+        Reach::ConnectTcp("TCP backends; the ports are in the table, which Landlock has not seen"),
+        Reach::ConnectUnix("unix backends"),
+    ],
+    ..Policy::NOTHING
+};
