@@ -1,3 +1,3 @@
-//! fosse-parse.
+//! fosse-parse: turns client byte streams into request frames and response frames back into bytes.
 
 fn main() {}

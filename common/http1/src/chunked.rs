@@ -68,6 +68,15 @@ impl ChunkedDecoder {
     /// # Errors
     /// The first rule that is broken.
     pub fn next<'a>(&mut self, input: &'a [u8]) -> Result<(usize, Piece<'a>), Refusal> {
+        self.next_within(input, usize::MAX)
+    }
+
+    /// As [`Self::next`], with at most `data_max` body bytes in the piece: `More` with input left means that body bytes
+    /// wait for a larger `data_max`.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn next_within<'a>(&mut self, input: &'a [u8], data_max: usize) -> Result<(usize, Piece<'a>), Refusal> {
         let mut rest = input;
         loop {
             if self.state == State::End {
@@ -77,8 +86,9 @@ impl ChunkedDecoder {
                 return Ok((input.len(), Piece::More));
             }
             match self.state {
+                State::Data if data_max == 0 => return Ok((taken(input, rest), Piece::More)),
                 State::Data => {
-                    let data = self.take_data(rest);
+                    let data = self.take_data(rest.get(..data_max.min(rest.len())).unwrap_or_default());
                     let used = taken(input, rest).saturating_add(data.len());
                     return Ok((used, Piece::Data(data)));
                 }

@@ -1,0 +1,209 @@
+//! The access log: one JSON object a line for each answer, gathered over a turn and written at its end.
+
+use std::io::Write as _;
+
+use fosse_http1::RequestHead;
+use fosse_wire::request::Endpoint;
+
+use crate::exchange::Exchange;
+use crate::limits::{ACCESS_BYTES_MAX, LOGGED_TARGET_BYTES_MAX};
+
+/// A pipe takes a write of this many bytes whole or not at all (pipe(7), PIPE_BUF).
+const PIPE_WRITE_BYTES_MAX: usize = 4096;
+
+/// Lines that wait for the pipe.
+#[derive(Debug)]
+pub struct Access {
+    on: bool,
+    lines: Vec<u8>,
+    dropped: u64,
+}
+
+/// How an exchange ended, as the log has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The whole answer was handed to the kernel or to dispatch.
+    Complete,
+    /// The client went away.
+    Client,
+    /// The ring or the backend did.
+    Reset,
+    /// A time limit ran out.
+    Timeout,
+}
+
+impl End {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Client => "client",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// What a line begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct Who<'a> {
+    /// Number of the request, 0 for what never became one.
+    pub request: u64,
+    /// accept's number of the connection.
+    pub connection: u64,
+    /// The client.
+    pub client: Endpoint,
+    /// The socket's peer.
+    pub peer: Endpoint,
+    /// Name of the site.
+    pub site: &'a str,
+}
+
+impl Access {
+    /// A log that is written, or one that costs nothing.
+    #[must_use]
+    pub const fn new(on: bool) -> Self {
+        Self { on, lines: Vec::new(), dropped: 0 }
+    }
+
+    /// Whether lines are kept at all.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.on
+    }
+
+    /// Stops logging: there is no pipe.
+    pub const fn switch_off(&mut self) {
+        self.on = false;
+    }
+
+    /// Begins a line in `record`, with all that is known when the head has come.
+    pub fn begin(&self, record: &mut Vec<u8>, who: &Who<'_>, head: &RequestHead<'_>) {
+        if self.on {
+            record.clear();
+            put_who(record, who);
+            put_text(record, "host", head.host.name());
+            put_text(record, "method", head.method);
+            put_text(record, "target", head.target);
+        }
+    }
+
+    /// Ends the line of `record` and queues it.
+    pub fn end(&mut self, record: &mut Vec<u8>, exchange: &Exchange, end: End) {
+        if self.on && !record.is_empty() {
+            put_facts(record, exchange, end);
+            self.queue(record);
+            record.clear();
+        }
+    }
+
+    /// Queues the line of an answer to something that was no request.
+    pub fn refused(&mut self, who: &Who<'_>, status: u16, why: &str) {
+        if self.on {
+            let mut line = Vec::new();
+            put_who(&mut line, who);
+            put_number(&mut line, "status", u64::from(status));
+            put_text(&mut line, "why", why.as_bytes());
+            line.extend_from_slice(b"}\n");
+            self.queue(&line);
+        }
+    }
+
+    fn queue(&mut self, line: &[u8]) {
+        if line.len() > PIPE_WRITE_BYTES_MAX || self.lines.len().saturating_add(line.len()) > ACCESS_BYTES_MAX {
+            self.dropped = self.dropped.saturating_add(1);
+        } else {
+            self.lines.extend_from_slice(line);
+        }
+    }
+
+    /// The next whole lines that one write takes, or nothing.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        let window = self.lines.get(..PIPE_WRITE_BYTES_MAX).unwrap_or(&self.lines);
+        let end = window.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
+        window.get(..end).unwrap_or_default()
+    }
+
+    /// Takes note that so many bytes were written.
+    pub fn advance(&mut self, count: usize) {
+        self.lines.drain(..count.min(self.lines.len()));
+    }
+
+    /// Lines dropped since the last call.
+    pub const fn take_dropped(&mut self) -> u64 {
+        core::mem::replace(&mut self.dropped, 0)
+    }
+}
+
+fn put_who(line: &mut Vec<u8>, who: &Who<'_>) {
+    // Writing into a Vec cannot fail.
+    let _ = write!(line, "{{\"request\":\"{:016x}\",\"connection\":{}", who.request, who.connection);
+    put_address(line, "client", &who.client);
+    put_address(line, "peer", &who.peer);
+    put_text(line, "site", who.site.as_bytes());
+}
+
+fn put_facts(line: &mut Vec<u8>, exchange: &Exchange, end: End) {
+    put_number(line, "status", u64::from(exchange.status));
+    put_number(line, "bytes_in", exchange.bytes_in);
+    put_number(line, "bytes_out", exchange.bytes_out);
+    put_number(line, "us", fosse_turn::clock_us().saturating_sub(exchange.begun_us));
+    if exchange.backend != fosse_wire::response::BACKEND_NONE {
+        put_number(line, "server", u64::from(exchange.backend));
+        put_number(line, "server_us", u64::from(exchange.backend_us));
+        put_number(line, "retries", u64::from(exchange.retries));
+    }
+    if exchange.denied {
+        put_number(line, "rule", u64::from(exchange.rule));
+    }
+    let _ = writeln!(line, ",\"end\":\"{}\"}}", end.word());
+}
+
+fn put_number(line: &mut Vec<u8>, name: &str, number: u64) {
+    let _ = write!(line, ",\"{name}\":{number}");
+}
+
+fn put_address(line: &mut Vec<u8>, name: &str, endpoint: &Endpoint) {
+    let _ = match endpoint.ip() {
+        Some(ip) => write!(line, ",\"{name}\":\"{ip}\""),
+        None => write!(line, ",\"{name}\":\"unix\""),
+    };
+}
+
+/// Text as JSON: everything but plain ASCII is escaped, each byte by itself, as it may be no UTF-8.
+fn put_text(line: &mut Vec<u8>, name: &str, text: &[u8]) {
+    let _ = write!(line, ",\"{name}\":\"");
+    for byte in text.iter().take(LOGGED_TARGET_BYTES_MAX) {
+        let _ = match byte {
+            b'"' | b'\\' => line.write_all(&[b'\\', *byte]),
+            0x20..=0x7e => line.write_all(&[*byte]),
+            byte => write!(line, "\\u{byte:04x}"),
+        };
+    }
+    line.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_byte_of_a_client_can_end_a_string_or_a_line() {
+        let mut line = Vec::new();
+        put_text(&mut line, "t", b"a\"b\\c\nd\xff\x7f");
+        assert_eq!(line, b",\"t\":\"a\\\"b\\\\c\\u000ad\\u00ff\\u007f\"");
+    }
+
+    #[test]
+    fn whole_lines_are_written_and_what_does_not_fit_is_counted() {
+        let mut access = Access::new(true);
+        for _ in 0..2000 {
+            access.queue(&[&[b'x'; 99][..], b"\n"].concat());
+        }
+        assert_eq!(access.pending().len(), 4000);
+        access.advance(4000);
+        assert_eq!(access.pending().len(), 4000);
+        assert_eq!(access.take_dropped(), 2000 - 655);
+        assert_eq!(access.take_dropped(), 0);
+    }
+}

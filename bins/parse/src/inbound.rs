@@ -1,0 +1,281 @@
+//! Client bytes in, request frames out.
+
+use fosse_http1::{
+    Fields, Lead, Piece, Refusal, RequestHead, find_head_end, leading, trailer_allowed, unfinished_too_long,
+};
+use fosse_wire::fields::FieldsWriter;
+use fosse_wire::{Kind, Outbox, WireError};
+
+use crate::access::Who;
+use crate::conn::{Conn, Phase};
+use crate::exchange::{Body, Exchange, Expect};
+use crate::lane::Lane;
+use crate::origin::Origin;
+
+/// What one step did with the bytes it saw.
+enum Step {
+    /// It took so many; go on with the rest.
+    Took(usize),
+    /// It can do no more until something happens.
+    Wait,
+    /// The connection is answered and at its end.
+    Refuse(u16, &'static str),
+}
+
+impl From<Refusal> for Step {
+    fn from(why: Refusal) -> Self {
+        Self::Refuse(why.status(), why.words())
+    }
+}
+
+impl Conn {
+    /// Takes bytes just read. They are understood where they lie, and only what is left over is copied.
+    pub fn feed(&mut self, fresh: &[u8], lane: &mut Lane, out: &mut Outbox) {
+        if self.input.is_empty() {
+            if self.phase == Phase::Head {
+                self.deadline_ms = lane.after(lane.settings.blob.head_ms);
+            }
+            let used = self.consume(fresh, lane, out);
+            let left = fresh.get(used..).unwrap_or_default();
+            if !left.is_empty() && self.keeps_input() {
+                lane.lend(&mut self.input);
+                self.input.extend_from_slice(left);
+            }
+        } else {
+            self.input.extend_from_slice(fresh);
+            self.resume(lane, out);
+        }
+    }
+
+    /// Goes on with bytes that wait, after something has changed.
+    pub fn resume(&mut self, lane: &mut Lane, out: &mut Outbox) {
+        if self.input.is_empty() {
+            return;
+        }
+        let mut input = core::mem::take(&mut self.input);
+        let used = self.consume(&input, lane, out);
+        input.drain(..used.min(input.len()));
+        if input.is_empty() || !self.keeps_input() {
+            input.clear();
+            lane.give_back(&mut input);
+        } else {
+            self.input = input;
+        }
+    }
+
+    /// Whether bytes not understood yet may be of use later.
+    fn keeps_input(&self) -> bool {
+        matches!(self.phase, Phase::Proxy | Phase::Head | Phase::Body | Phase::Answer)
+    }
+
+    /// Goes as far as it can; returns how many bytes were taken.
+    fn consume(&mut self, bytes: &[u8], lane: &mut Lane, out: &mut Outbox) -> usize {
+        let mut used = 0usize;
+        loop {
+            let rest = bytes.get(used..).unwrap_or_default();
+            let step = match self.phase {
+                _ if rest.is_empty() => Step::Wait,
+                Phase::Proxy => self.take_proxy(rest, lane),
+                Phase::Head if self.all_sent() => self.take_head(rest, lane, out),
+                Phase::Body => self.take_body(rest, lane, out),
+                Phase::Linger => Step::Took(rest.len()),
+                _ => Step::Wait,
+            };
+            match step {
+                Step::Took(count) => used = used.saturating_add(count),
+                Step::Wait => return used,
+                Step::Refuse(status, why) => {
+                    self.refuse(status, why, lane, out);
+                    return bytes.len();
+                }
+            }
+        }
+    }
+
+    fn take_proxy(&mut self, bytes: &[u8], lane: &mut Lane) -> Step {
+        match fosse_proxyproto::decode(bytes) {
+            Ok(Some((header, used))) => {
+                self.origin = Origin::of_proxy(&self.record, &header, &lane.settings);
+                self.proxied = true;
+                self.phase = Phase::Head;
+                Step::Took(used)
+            }
+            Ok(None) => Step::Wait,
+            Err(_) => Step::Refuse(400, "the PROXY header is missing or malformed"),
+        }
+    }
+
+    fn take_head(&mut self, bytes: &[u8], lane: &mut Lane, out: &mut Outbox) -> Step {
+        if self.scanned == 0 && !self.line_skipped {
+            match leading(bytes) {
+                Lead::EmptyLine => {
+                    self.line_skipped = true;
+                    return Step::Took(2);
+                }
+                Lead::Undecided => return Step::Wait,
+                Lead::Nothing => {}
+            }
+        }
+        let limit = lane.settings.head.head_bytes;
+        match find_head_end(bytes, self.scanned) {
+            Ok(Some(end)) => self.take_whole_head(bytes.get(..end).unwrap_or_default(), lane, out),
+            Ok(None) if bytes.len() >= limit => unfinished_too_long(bytes).into(),
+            Ok(None) => {
+                self.scanned = bytes.len();
+                Step::Wait
+            }
+            Err(why) => why.into(),
+        }
+    }
+
+    fn take_whole_head(&mut self, bytes: &[u8], lane: &mut Lane, out: &mut Outbox) -> Step {
+        self.scanned = 0;
+        self.line_skipped = false;
+        let head = match RequestHead::parse(bytes, &lane.settings.head) {
+            Ok(head) => head,
+            Err(why) => return why.into(),
+        };
+        let Some(site) = lane.settings.site(head.host.name()) else {
+            return Step::Refuse(421, "no site has this host");
+        };
+        if self.begin(&head, site, lane, out).is_err() {
+            return Step::Refuse(431, "the head does not fit into a frame");
+        }
+        Step::Took(bytes.len())
+    }
+
+    /// Opens the stream of a request.
+    fn begin(&mut self, head: &RequestHead<'_>, site: u32, lane: &mut Lane, out: &mut Outbox) -> Result<(), WireError> {
+        let (client, secure) = self.origin.resolve(&head.fields, self.record.listener, &lane.settings);
+        let upgrade = head.upgrade.and_then(|token| lane.settings.upgrade(token));
+        let request = lane.next_request();
+        let stream = self.stream.next();
+        let fixed = fosse_wire::request::RequestHead {
+            version: version(head),
+            secure,
+            expect_continue: head.expect_continue,
+            body: body(head),
+            site,
+            listener: self.record.listener,
+            client,
+            peer: self.record.peer,
+            connection: self.record.id,
+            request,
+            method: head.method,
+            host: head.host.name(),
+            host_port: head.host.port().unwrap_or(0),
+            target: head.target,
+            upgrade: lane.settings.upgrade_token(upgrade),
+            line: head.line,
+            ..Default::default()
+        };
+        out.frame(stream, Kind::Request, |body| {
+            fixed.encode_fixed(body)?;
+            put_fields(body, &head.fields, |_| true)
+        })?;
+        self.stream = stream;
+        self.requests = self.requests.saturating_add(1);
+        self.exchange = Exchange::begin(head);
+        if lane.credit_unlimited {
+            self.exchange.request_credit = u32::MAX;
+        }
+        self.exchange.upgrade = upgrade;
+        self.exchange.begun_ms = lane.now_ms;
+        if lane.access.is_on() {
+            self.exchange.begun_us = fosse_turn::clock_us();
+            let name = usize::try_from(site).ok().and_then(|site| lane.settings.blob.sites.get(site));
+            let site = name.map_or("", |site| site.name.as_str());
+            let who = Who { request, connection: self.record.id, client, peer: self.record.peer, site };
+            lane.access.begin(&mut self.log, &who, head);
+        }
+        self.phase = Phase::Body;
+        self.deadline_ms = lane.after(lane.settings.blob.body_ms);
+        if head.body.is_empty() {
+            self.end_body(&Fields::default(), out)?;
+        }
+        Ok(())
+    }
+
+    fn take_body(&mut self, bytes: &[u8], lane: &mut Lane, out: &mut Outbox) -> Step {
+        self.deadline_ms = lane.after(lane.settings.blob.body_ms);
+        let credit = usize::try_from(self.exchange.request_credit).unwrap_or(usize::MAX);
+        let (used, data, ended) = match &mut self.exchange.body {
+            Body::Exact(left) => {
+                let here = usize::try_from(*left).unwrap_or(usize::MAX).min(credit).min(bytes.len());
+                *left = left.saturating_sub(u64::try_from(here).unwrap_or(u64::MAX));
+                (here, bytes.get(..here).unwrap_or_default(), *left == 0)
+            }
+            Body::Chunked(decoder) => match decoder.next_within(bytes, credit) {
+                Ok((used, Piece::Data(data))) => (used, data, false),
+                Ok((used, Piece::More)) => (used, [].as_slice(), false),
+                Ok((used, Piece::End)) => (used, [].as_slice(), true),
+                Err(why) => return why.into(),
+            },
+        };
+        self.pass_on(data, lane, out);
+        if ended && self.end_this_body(out).is_err() {
+            return Step::Refuse(431, "the trailers do not fit into a frame");
+        }
+        if used == 0 { Step::Wait } else { Step::Took(used) }
+    }
+
+    fn pass_on(&mut self, data: &[u8], lane: &Lane, out: &mut Outbox) {
+        if !data.is_empty() {
+            let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
+            if !lane.credit_unlimited {
+                self.exchange.request_credit = self.exchange.request_credit.saturating_sub(length);
+            }
+            self.exchange.bytes_in = self.exchange.bytes_in.saturating_add(u64::from(length));
+            // A client that sends its body waits for nothing any more.
+            self.exchange.expect = Expect::No;
+            out.data(self.stream, Kind::RequestData, data);
+        }
+    }
+
+    fn end_this_body(&mut self, out: &mut Outbox) -> Result<(), WireError> {
+        match core::mem::replace(&mut self.exchange.body, Body::Exact(0)) {
+            Body::Chunked(decoder) => self.end_body(&decoder.trailers(), out),
+            Body::Exact(_) => self.end_body(&Fields::default(), out),
+        }
+    }
+
+    /// The request is whole.
+    fn end_body(&mut self, trailers: &Fields<'_>, out: &mut Outbox) -> Result<(), WireError> {
+        out.frame(self.stream, Kind::RequestEnd, |body| {
+            put_fields(body, trailers, |field| trailer_allowed(field.name))
+        })?;
+        self.exchange.forward_done = true;
+        self.exchange.expect = Expect::No;
+        self.phase = Phase::Answer;
+        self.deadline_ms = u64::MAX;
+        Ok(())
+    }
+}
+
+fn put_fields(
+    body: &mut Vec<u8>,
+    fields: &Fields<'_>,
+    wanted: impl Fn(&fosse_http1::Field<'_>) -> bool,
+) -> Result<(), WireError> {
+    let mut writer = FieldsWriter::new(body);
+    for field in fields.iter().filter(wanted) {
+        writer.push(field.name, field.value)?;
+    }
+    writer.finish();
+    Ok(())
+}
+
+const fn version(head: &RequestHead<'_>) -> fosse_wire::request::Version {
+    match head.version {
+        fosse_http1::Version::Http10 => fosse_wire::request::Version::Http10,
+        fosse_http1::Version::Http11 => fosse_wire::request::Version::Http11,
+    }
+}
+
+const fn body(head: &RequestHead<'_>) -> fosse_wire::request::BodyLength {
+    match head.body {
+        fosse_http1::BodyLength::None => fosse_wire::request::BodyLength::None,
+        fosse_http1::BodyLength::Exact(length) => fosse_wire::request::BodyLength::Exact(length),
+        fosse_http1::BodyLength::Chunked => fosse_wire::request::BodyLength::Chunked,
+    }
+}

@@ -1,0 +1,141 @@
+//! Whose request it is: the socket's peer, what a PROXY header said, what trusted proxies wrote into X-Forwarded-For.
+
+use std::net::{IpAddr, SocketAddr};
+
+use fosse_http1::{Fields, trim};
+use fosse_wire::channel::Connection;
+use fosse_wire::request::Endpoint;
+
+use crate::limits::FORWARDED_HOPS_MAX;
+use crate::settings::Settings;
+
+/// What is known of a connection's other end before any request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The client as the PROXY header named it, else the peer.
+    pub client: Endpoint,
+    /// The client reached the proxy over TLS, as the PROXY header said.
+    pub secure: bool,
+    /// `client` is a trusted proxy: its forwarding fields count.
+    pub trusted: bool,
+}
+
+impl Origin {
+    /// Of a connection without a PROXY header.
+    #[must_use]
+    pub const fn of_peer(record: &Connection) -> Self {
+        Self { client: record.peer, secure: false, trusted: record.trusted }
+    }
+
+    /// After a PROXY header of a trusted peer. The proxy's own connections (health checks) keep the peer's address.
+    #[must_use]
+    pub fn of_proxy(record: &Connection, header: &fosse_proxyproto::Header<'_>, settings: &Settings) -> Self {
+        let Some((source, _)) = header.addresses else { return Self::of_peer(record) };
+        let client = Endpoint::from_socket(source);
+        let trusted = settings.trusts(record.listener, &client.addr);
+        Self { client, secure: header.secure, trusted }
+    }
+
+    /// The client of one request and whether it came over TLS, from the fields that trusted proxies wrote: the rightmost address that is
+    /// no trusted proxy. A malformed entry ends the walk, since nobody can say who wrote what stands left of it.
+    #[must_use]
+    pub fn resolve(&self, fields: &Fields<'_>, listener: u16, settings: &Settings) -> (Endpoint, bool) {
+        if !self.trusted {
+            return (self.client, self.secure);
+        }
+        let mut client = self.client;
+        for entry in hops(fields) {
+            let Some(address) = parse_hop(entry) else { break };
+            client = address;
+            if !settings.trusts(listener, &client.addr) {
+                break;
+            }
+        }
+        (client, self.secure || forwarded_scheme(fields).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https")))
+    }
+}
+
+/// The entries of all X-Forwarded-For fields from the right, the last ones only. Fields are few, so walking them twice
+/// costs less than keeping them.
+fn hops<'a>(fields: &Fields<'a>) -> impl Iterator<Item = &'a [u8]> {
+    let mut kept: [&[u8]; FORWARDED_HOPS_MAX] = [b""; FORWARDED_HOPS_MAX];
+    let mut count = 0usize;
+    for field in fields.iter().filter(|field| field.is("x-forwarded-for")) {
+        for entry in field.value.split(|byte| *byte == b',') {
+            if let Some(slot) = kept.get_mut(count % FORWARDED_HOPS_MAX) {
+                *slot = trim(entry);
+            }
+            count = count.saturating_add(1);
+        }
+    }
+    let first = count.saturating_sub(FORWARDED_HOPS_MAX);
+    (first..count).rev().filter_map(move |at| kept.get(at % FORWARDED_HOPS_MAX).copied())
+}
+
+/// An address, with a port or without, IPv6 with brackets or without.
+fn parse_hop(entry: &[u8]) -> Option<Endpoint> {
+    let text = core::str::from_utf8(entry).ok()?;
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return Some(Endpoint::from_socket(SocketAddr::new(ip, 0)));
+    }
+    text.parse::<SocketAddr>().ok().map(Endpoint::from_socket)
+}
+
+/// What the proxy nearest to us wrote last.
+fn forwarded_scheme<'a>(fields: &Fields<'a>) -> Option<&'a [u8]> {
+    let last = fields.iter().filter(|field| field.is("x-forwarded-proto")).last()?;
+    last.value.rsplit(|byte| *byte == b',').next().map(trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_blobs::{Net, Parse, ParseListener};
+    use fosse_http1::{HeadLimits, RequestHead};
+
+    fn settings() -> Settings {
+        let mut addr = [0; 16];
+        addr[10..].copy_from_slice(&[0xff, 0xff, 10, 0, 0, 0]);
+        let listener = ParseListener { trusted: vec![Net { addr, prefix: 104 }], ..ParseListener::default() };
+        Settings::new(Parse { listeners: vec![listener], ..Parse::default() })
+    }
+
+    fn resolve(trusted: bool, lines: &str) -> (String, bool) {
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+        let head = RequestHead::parse(head.as_bytes(), &HeadLimits::DEFAULT).unwrap();
+        let client = Endpoint::from_socket("10.0.0.1:9".parse().unwrap());
+        let origin = Origin { client, secure: false, trusted };
+        let (client, secure) = origin.resolve(&head.fields, 0, &settings());
+        (client.ip().unwrap().to_string(), secure)
+    }
+
+    #[test]
+    fn takes_the_rightmost_address_that_is_no_trusted_proxy() {
+        for (lines, expected) in [
+            ("", "10.0.0.1"),
+            ("X-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1"),
+            ("X-Forwarded-For: 6.6.6.6, 192.0.2.1\r\n", "192.0.2.1"),
+            ("X-Forwarded-For: 6.6.6.6, 192.0.2.1, 10.9.9.9\r\n", "192.0.2.1"),
+            ("X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 192.0.2.1:77\r\n", "192.0.2.1"),
+            ("X-Forwarded-For: [2001:db8::1]:5, 10.1.1.1\r\n", "2001:db8::1"),
+            ("X-Forwarded-For: 2001:DB8::1\r\n", "2001:db8::1"),
+            ("X-Forwarded-For: 10.2.2.2, 10.1.1.1\r\n", "10.2.2.2"),
+            ("X-Forwarded-For: 192.0.2.1, junk, 10.1.1.1\r\n", "10.1.1.1"),
+            ("X-Forwarded-For: 192.0.2.1,\r\n", "10.0.0.1"),
+            ("X-Forwarded-For: unknown\r\n", "10.0.0.1"),
+        ] {
+            assert_eq!(resolve(true, lines).0, expected, "{lines:?}");
+        }
+        let many = format!("X-Forwarded-For: 6.6.6.6{}\r\n", ", 10.1.1.1".repeat(40));
+        assert_eq!(resolve(true, &many).0, "10.1.1.1");
+    }
+
+    #[test]
+    fn believes_nobody_who_is_not_trusted() {
+        let lines = "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n";
+        assert_eq!(resolve(false, lines), ("10.0.0.1".into(), false));
+        assert_eq!(resolve(true, lines), ("192.0.2.1".into(), true));
+        assert!(!resolve(true, "X-Forwarded-Proto: https, http\r\n").1);
+    }
+}
