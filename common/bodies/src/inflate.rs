@@ -2,7 +2,8 @@
 //!
 //! Brotli and zstd are not decoded; a site that gets them answers 415, which no browser notices since none sends them.
 
-use flate2::write::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
+use flate2::write::MultiGzDecoder;
+use flate2::{Decompress, FlushDecompress, Status};
 use std::fmt;
 use std::io::{self, Write};
 
@@ -12,6 +13,9 @@ pub const RATIO_MAX: usize = 100;
 
 /// Bytes that may come out whatever the ratio, so that the short beginnings of good bodies are not judged.
 pub const RATIO_FREE_BYTES: usize = 64 * 1024;
+
+/// Bytes decoded at a time: small enough for the stack.
+const BUFFER_BYTES: usize = 8 * 1024;
 
 /// A content coding that can be decoded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -112,8 +116,7 @@ enum Decoder {
     /// Deflate whose first two bytes are still awaited.
     Undecided(Vec<u8>, Bounded),
     Gzip(MultiGzDecoder<Bounded>),
-    Zlib(ZlibDecoder<Bounded>),
-    Raw(DeflateDecoder<Bounded>),
+    Deflate(Deflate),
     /// After an error: it stays.
     Failed(InflateError),
 }
@@ -153,9 +156,8 @@ impl Inflate {
         }
         let result = match &mut self.decoder {
             Decoder::Undecided(..) => Ok(()),
-            Decoder::Gzip(decoder) => feed(decoder, MultiGzDecoder::get_mut, piece, out),
-            Decoder::Zlib(decoder) => feed(decoder, ZlibDecoder::get_mut, piece, out),
-            Decoder::Raw(decoder) => feed(decoder, DeflateDecoder::get_mut, piece, out),
+            Decoder::Gzip(decoder) => push_gzip(decoder, piece, out),
+            Decoder::Deflate(decoder) => decoder.push(piece, out),
             Decoder::Failed(error) => Err(*error),
         };
         self.keep(result)
@@ -172,14 +174,8 @@ impl Inflate {
                 let ended = decoder.try_finish();
                 drain(decoder.get_mut(), ended, out)
             }
-            Decoder::Zlib(decoder) => {
-                let ended = decoder.try_finish();
-                drain(decoder.get_mut(), ended, out)
-            }
-            Decoder::Raw(decoder) => {
-                let ended = decoder.try_finish();
-                drain(decoder.get_mut(), ended, out)
-            }
+            Decoder::Deflate(decoder) if decoder.ended => Ok(()),
+            Decoder::Deflate(_) => Err(InflateError::Broken),
             Decoder::Failed(error) => Err(*error),
         }
     }
@@ -203,25 +199,52 @@ impl Inflate {
         let zlib = first & 0x0f == 8 && u16::from_be_bytes([first, second]).is_multiple_of(31);
         let failed = Decoder::Failed(InflateError::Broken);
         if let Decoder::Undecided(_, bounded) = std::mem::replace(&mut self.decoder, failed) {
-            self.decoder = if zlib {
-                Decoder::Zlib(ZlibDecoder::new(bounded))
-            } else {
-                Decoder::Raw(DeflateDecoder::new(bounded))
-            };
+            self.decoder = Decoder::Deflate(Deflate { inner: Decompress::new(zlib), bounded, ended: false });
         }
     }
 }
 
-fn feed<D: Write>(
-    decoder: &mut D,
-    inner: fn(&mut D) -> &mut Bounded,
-    piece: &[u8],
-    out: &mut Vec<u8>,
-) -> Result<(), InflateError> {
-    let bounded = inner(decoder);
+/// Deflate, zlib or bare. Not flate2's writer, which takes a stream that stops in the middle for a whole one.
+struct Deflate {
+    inner: Decompress,
+    bounded: Bounded,
+    ended: bool,
+}
+
+impl Deflate {
+    fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), InflateError> {
+        self.bounded.input_bytes = self.bounded.input_bytes.saturating_add(piece.len());
+        let written = self.write(piece);
+        drain(&mut self.bounded, written, out)
+    }
+
+    fn write(&mut self, mut piece: &[u8]) -> io::Result<()> {
+        let mut buffer = [0u8; BUFFER_BYTES];
+        loop {
+            if self.ended {
+                return if piece.is_empty() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) };
+            }
+            let (taken_before, given_before) = (self.inner.total_in(), self.inner.total_out());
+            let status = self.inner.decompress(piece, &mut buffer, FlushDecompress::None)?;
+            let moved = |before: u64, now: u64| usize::try_from(now.saturating_sub(before)).unwrap_or(0);
+            let taken = moved(taken_before, self.inner.total_in());
+            let given = moved(given_before, self.inner.total_out());
+            self.ended = status == Status::StreamEnd;
+            self.bounded.write_all(buffer.get(..given).unwrap_or_default())?;
+            piece = piece.get(taken..).unwrap_or_default();
+            // A full buffer may mean that more waits inside.
+            if !self.ended && given < BUFFER_BYTES && (piece.is_empty() || taken == 0) {
+                return if piece.is_empty() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) };
+            }
+        }
+    }
+}
+
+fn push_gzip(decoder: &mut MultiGzDecoder<Bounded>, piece: &[u8], out: &mut Vec<u8>) -> Result<(), InflateError> {
+    let bounded = decoder.get_mut();
     bounded.input_bytes = bounded.input_bytes.saturating_add(piece.len());
     let written = decoder.write_all(piece).and_then(|()| decoder.flush());
-    drain(inner(decoder), written, out)
+    drain(decoder.get_mut(), written, out)
 }
 
 fn drain(bounded: &mut Bounded, result: io::Result<()>, out: &mut Vec<u8>) -> Result<(), InflateError> {

@@ -151,19 +151,21 @@ impl Parser<'_, '_> {
             b'"' => {
                 self.scan.skip();
                 let value = self.scan.string()?;
-                self.arguments += 1;
                 give(&mut self.budget, self.names.name(), value, self.sink)?;
-                self.names.leaf();
-                Ok(false)
+                self.leaf()
             }
             _ => {
                 let value = self.scan.literal()?;
-                self.arguments += 1;
                 give(&mut self.budget, self.names.name(), value, self.sink)?;
-                self.names.leaf();
-                Ok(false)
+                self.leaf()
             }
         }
+    }
+
+    fn leaf(&mut self) -> Result<bool, JsonError> {
+        self.arguments += 1;
+        self.names.leaf();
+        Ok(false)
     }
 
     fn open(&mut self, object: bool) -> Result<bool, JsonError> {

@@ -4,13 +4,13 @@
 //! others: a document type declaration is passed over and given raw, its entities stay as they are written. Namespaces
 //! are not looked at. An XML-RPC call (root `methodCall`) gives its method and parameters as arguments too.
 
+mod encoding;
 mod rpc;
 mod scan;
 
-use crate::charset::{Charset, to_utf8};
+use crate::charset::Charset;
 use crate::limits::{ARGUMENTS_COUNT_MAX, Budget, Spent};
 use crate::{Item, Sink};
-use memchr::{memchr, memmem};
 use rpc::Rpc;
 use scan::Scan;
 use std::fmt;
@@ -95,7 +95,7 @@ pub struct XmlReport {
 /// Gives the text and attributes of `input` as XML items, an XML-RPC call as [`Item::Argument`] too.
 pub fn parse(input: &[u8], options: &XmlOptions, sink: Sink<'_>) -> XmlReport {
     let mut report = XmlReport::default();
-    let text = match decoded(input, options.charset) {
+    let text = match encoding::decoded(input, options.charset) {
         Ok(text) => text,
         Err(error) => return XmlReport { error: Some(error), ..report },
     };
@@ -117,42 +117,6 @@ pub fn parse(input: &[u8], options: &XmlOptions, sink: Sink<'_>) -> XmlReport {
     }
     report.error = error;
     report
-}
-
-/// The document in UTF-8: by its byte order mark, else by the header, else by its declaration (RFC 7303 section 3).
-fn decoded(input: &[u8], header: Option<Charset>) -> Result<std::borrow::Cow<'_, [u8]>, XmlError> {
-    let (charset, body) = match Charset::from_mark(input) {
-        Some((charset, length)) => (charset, input.get(length..).unwrap_or_default()),
-        None => match (input, header) {
-            ([b'<', 0, ..], _) => (Charset::Utf16Le, input),
-            ([0, b'<', ..], _) => (Charset::Utf16Be, input),
-            (_, Some(charset)) => (charset, input),
-            _ => (declared(input)?, input),
-        },
-    };
-    let text = to_utf8(body, charset).ok_or(XmlError::NotText)?;
-    let control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r');
-    if text.iter().fold(false, |any, byte| any | control(*byte)) {
-        return Err(XmlError::NotText);
-    }
-    Ok(text)
-}
-
-/// The character set an XML declaration names.
-fn declared(input: &[u8]) -> Result<Charset, XmlError> {
-    let Some(declaration) = input.strip_prefix(b"<?xml").and_then(|rest| rest.get(..memmem::find(rest, b"?>")?)) else {
-        return Ok(Charset::Utf8);
-    };
-    let Some(at) = memmem::find(declaration, b"encoding") else { return Ok(Charset::Utf8) };
-    let value = declaration.get(at + b"encoding".len()..).unwrap_or_default().trim_ascii_start();
-    let value = value.strip_prefix(b"=").unwrap_or_default().trim_ascii_start();
-    let Some((quote @ (b'"' | b'\''), value)) = value.split_first() else { return Err(XmlError::UnsupportedCharset) };
-    let name = memchr(*quote, value).and_then(|end| value.get(..end)).unwrap_or_default();
-    match Charset::from_name(name) {
-        // Text that can be read this far in single bytes is not UTF-16, whatever it says.
-        Some(Charset::Utf16Le | Charset::Utf16Be) | None => Err(XmlError::UnsupportedCharset),
-        Some(charset) => Ok(charset),
-    }
 }
 
 struct Parser<'t, 'r, 's> {
