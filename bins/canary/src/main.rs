@@ -1,3 +1,70 @@
 //! fosse-canary: tries every forbidden action under each program's policy and prints what happened.
+//!
+//! Reads nothing. Every cell of the table is a process of its own that locks itself down as the program would, does the
+//! one thing, and ends. A cell says `killed`, an errno, or `ALLOWED`.
 
-fn main() {}
+#![forbid(unsafe_code)]
+
+use fosse_args::Args;
+use fosse_canary::matrix::{self, Matrix};
+use fosse_canary::programs::{self, Program};
+use fosse_canary::stage::Stage;
+use fosse_canary::trial::{self, Walls};
+
+const PROGRAM: &str = "fosse-canary";
+const USAGE: &str = "fosse-canary [--landlock-only | --seccomp-only | --no-walls] [--golden FILE] [PROGRAM...]
+Exit 0 where nothing is allowed beyond the listed exceptions (and, with --golden, nothing is looser than in FILE), else 1.";
+
+fn main() {
+    fosse_sys::panic_hook(PROGRAM);
+    let mut args = Args::of_process(PROGRAM, USAGE);
+    if args.flag(fosse_canary::actions::EXECUTED) {
+        std::process::exit(trial::ALLOWED);
+    }
+    let walls = walls(&mut args);
+    let golden = args.value("--golden");
+    let programs = chosen(&mut args);
+    args.end();
+    let stage = Stage::build()
+        .unwrap_or_else(|why| fosse_die::temporary(PROGRAM, format_args!("unable to set the stage: {why}")));
+    let matrix = Matrix::fill(&programs, &stage, walls).unwrap_or_else(|why| fosse_die::fatal(PROGRAM, why));
+    drop(stage);
+    print!("{matrix}");
+    let findings = findings(&matrix, walls, golden.as_deref());
+    for finding in &findings {
+        fosse_die::alert(PROGRAM, finding);
+    }
+    std::process::exit(i32::from(!findings.is_empty()));
+}
+
+fn walls(args: &mut Args) -> Walls {
+    let asked: Vec<Walls> = Walls::ALL.into_iter().filter(|walls| args.flag(walls.option())).collect();
+    match asked.as_slice() {
+        [] => Walls::Full,
+        [one] => *one,
+        _ => args.refuse("one of the options for walls at most"),
+    }
+}
+
+fn chosen(args: &mut Args) -> Vec<Program> {
+    let mut chosen = Vec::new();
+    while let Some(name) = args.word() {
+        match programs::ALL.iter().find(|program| program.name() == name) {
+            Some(program) => chosen.push(*program),
+            None => args.refuse(format_args!("no program {name}")),
+        }
+    }
+    if chosen.is_empty() { programs::ALL.to_vec() } else { chosen }
+}
+
+/// Under the full set nothing may be allowed but the exceptions; one wall alone is only held to its golden table.
+fn findings(matrix: &Matrix, walls: Walls, golden: Option<&str>) -> Vec<String> {
+    let mut findings = if walls == Walls::Full { matrix.unexpected() } else { Vec::new() };
+    if let Some(path) = golden {
+        match std::fs::read_to_string(path) {
+            Ok(text) => findings.extend(matrix::looser_than(matrix, &text)),
+            Err(error) => findings.push(format!("{path}: {error}")),
+        }
+    }
+    findings
+}

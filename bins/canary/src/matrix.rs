@@ -1,0 +1,110 @@
+//! The table: actions down, programs across; and what in it must not be.
+
+use std::fmt;
+
+use crate::actions::{self, Action};
+use crate::programs::Program;
+use crate::stage::Stage;
+use crate::trial::{self, Outcome, Walls};
+
+/// Widest action name, and width of a program's column.
+const ACTION_WIDTH: usize = 24;
+const COLUMN_WIDTH: usize = 12;
+
+/// Every action under every program's policy.
+#[derive(Debug)]
+pub struct Matrix {
+    programs: Vec<Program>,
+    rows: Vec<(Action, Vec<Outcome>)>,
+}
+
+impl Matrix {
+    /// Runs every trial, after one that must succeed: where that fails, `killed` would mean nothing.
+    ///
+    /// # Errors
+    /// The first trial that could not be run at all.
+    pub fn fill(programs: &[Program], stage: &Stage, walls: Walls) -> Result<Matrix, String> {
+        for program in programs {
+            let control = trial::run(program, &actions::CONTROL, stage, walls)?;
+            if control != Outcome::Allowed {
+                return Err(format!("{} cannot even write to fd 2: {control}", program.policy.program));
+            }
+        }
+        let row = |action: Action| {
+            let cells = programs.iter().map(|program| trial::run(program, &action, stage, walls));
+            Ok((action, cells.collect::<Result<_, String>>()?))
+        };
+        let rows = actions::all().map(row).collect::<Result<_, String>>()?;
+        Ok(Matrix { programs: programs.to_vec(), rows })
+    }
+
+    /// Every cell that says ALLOWED where no exception does, and every exception that is no longer one.
+    #[must_use]
+    pub fn unexpected(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for (program, action, outcome) in self.cells() {
+            let excepted = program.exceptions.iter().any(|exception| exception.action == action);
+            match (outcome == Outcome::Allowed, excepted) {
+                (true, false) => found.push(format!("{} may do {action}", program.policy.program)),
+                (false, true) => {
+                    found.push(format!("{} is excepted for {action} and cannot do it", program.policy.program))
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
+    fn cells(&self) -> impl Iterator<Item = (&Program, &'static str, Outcome)> {
+        self.rows.iter().flat_map(|(action, outcomes)| {
+            self.programs.iter().zip(outcomes).map(|(program, outcome)| (program, action.name, *outcome))
+        })
+    }
+}
+
+impl fmt::Display for Matrix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:ACTION_WIDTH$}", "action")?;
+        for program in &self.programs {
+            write!(f, " {:COLUMN_WIDTH$}", program.name())?;
+        }
+        for (action, outcomes) in &self.rows {
+            write!(f, "\n{:ACTION_WIDTH$}", action.name)?;
+            for outcome in outcomes {
+                write!(f, " {outcome:COLUMN_WIDTH$}")?;
+            }
+        }
+        writeln!(f)
+    }
+}
+
+/// Every cell that is looser here than in a table printed before. Rows and columns that only one of them has are named
+/// too: a table is either the whole truth or must be made anew.
+#[must_use]
+pub fn looser_than(matrix: &Matrix, golden: &str) -> Vec<String> {
+    let mut lines = golden.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let programs = lines.next().unwrap_or_default();
+    let rows: Vec<Vec<&str>> = lines.collect();
+    let mut found = Vec::new();
+    for (program, action, outcome) in matrix.cells() {
+        let column = programs.iter().position(|name| *name == program.name());
+        let row = rows.iter().find(|row| row.first() == Some(&action));
+        let before = column.zip(row).and_then(|(column, row)| row.get(column));
+        match before {
+            None => found.push(format!("{action} under {} is not in the golden table", program.name())),
+            Some(word) if outcome.looseness() > looseness(word) => {
+                found.push(format!("{action} under {} was {word} and is now {outcome}", program.name()));
+            }
+            Some(_) => {}
+        }
+    }
+    found
+}
+
+fn looseness(word: &str) -> u8 {
+    match word {
+        "killed" => 0,
+        "ALLOWED" => 2,
+        _ => 1,
+    }
+}
