@@ -44,6 +44,8 @@ pub(crate) const ACTIONS: &[Action] = &[
     Action::new("given_unix_connect", |stage| {
         connect(&stage.hand()?.unix, &SocketAddrUnix::new(stage.path("socket"))?)
     }),
+    Action::new("given_tcp_filter", |stage| fosse_sys::probe::attach_filter(&stage.hand()?.tcp)),
+    Action::new("given_tcp_congestion", |stage| rustix::net::sockopt::set_tcp_congestion(&stage.hand()?.tcp, "reno")),
     Action::new("unix_bind", |stage| bind(unix()?, &SocketAddrUnix::new(stage.path("bound"))?)),
     Action::new("netlink_socket", |_| of(AddressFamily::NETLINK, SocketType::RAW)),
     Action::new("vsock_socket", |_| of(AddressFamily::from_raw(AF_VSOCK), SocketType::STREAM)),

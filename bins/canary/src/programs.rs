@@ -31,6 +31,23 @@ pub struct Exception {
 /// A program that may do nothing of its own: the ground all policies stand on.
 const BASE: Policy = Policy { program: "fosse-base", ..Policy::NOTHING };
 
+/// Why connect may reach further: seccomp cannot see an address, Landlock has not seen the table.
+const CONNECTS: &str =
+    "the program holds only the backend table and hands every socket on; it reads nothing but numbers";
+
 /// Every program.
-pub const ALL: &[Program] =
-    &[Program { policy: &BASE, exceptions: &[] }, Program { policy: &fosse_dispatch::policy::POLICY, exceptions: &[] }];
+pub const ALL: &[Program] = &[
+    Program { policy: &BASE, exceptions: &[] },
+    Program { policy: &fosse_parse::policy::POLICY, exceptions: &[] },
+    Program { policy: &fosse_dispatch::policy::POLICY, exceptions: &[] },
+    Program {
+        policy: &fosse_connect::policy::POLICY,
+        exceptions: &[
+            Exception { action: "tcp_connect", limit: CONNECTS },
+            Exception { action: "unix_connect_path", limit: CONNECTS },
+            Exception { action: "given_tcp_connect", limit: CONNECTS },
+            Exception { action: "given_unix_connect", limit: CONNECTS },
+        ],
+    },
+    Program { policy: &fosse_config::policy::POLICY, exceptions: &[] },
+];

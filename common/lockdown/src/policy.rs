@@ -77,6 +77,18 @@ pub enum Args {
     Refuse(u16),
 }
 
+impl Args {
+    /// For sendto: to the peer the socket is connected to. An address with MSG_FASTOPEN would connect, even from a socket
+    /// that was connected once and has been reset: no `connect` needed.
+    pub const SENDTO_PEER: Args = Args::All(&[Cond::IsLong(4, 0), Cond::Lacks(3, MSG_FASTOPEN)]);
+
+    /// For sendmsg: the same, as far as a filter sees; the address is in memory, so this is right for programs that
+    /// hold no datagram sockets.
+    pub const SENDMSG_PEER: Args = Args::All(&[Cond::Lacks(2, MSG_FASTOPEN)]);
+}
+
+const MSG_FASTOPEN: u32 = 0x2000_0000;
+
 /// A condition on one argument, counted from 0. `int` arguments are compared in 32 bits, as the kernel sees no more.
 #[derive(Clone, Copy, Debug)]
 pub enum Cond {

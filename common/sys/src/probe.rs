@@ -5,7 +5,7 @@
 //! right after.
 
 use std::ffi::CStr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect};
@@ -133,6 +133,17 @@ pub fn make_executable() -> Result<(), Errno> {
         let start = mmap_anonymous(std::ptr::null_mut(), 4096, prot, MapFlags::PRIVATE)?;
         mprotect(start, 4096, MprotectFlags::READ | MprotectFlags::EXEC)
     }
+}
+
+/// Asks for a packet filter program on a socket (SO_ATTACH_FILTER): code that the kernel runs.
+pub fn attach_filter(socket: impl AsFd) -> Result<(), Errno> {
+    // One instruction, `return everything`; struct sock_filter and struct sock_fprog of socket(7).
+    let code: [u64; 1] = [u64::from_le_bytes([0x06, 0, 0, 0, 0xff, 0xff, 0xff, 0xff])];
+    let program: [usize; 2] = [1, code.as_ptr().expose_provenance()];
+    let (socket, size) = (socket.as_fd().as_raw_fd(), size_of_val(&program));
+    // SAFETY: the kernel reads `program` and the one instruction it points to, both of which outlive the call.
+    let answer = unsafe { libc::syscall(libc::SYS_setsockopt, socket, 1, 26, program.as_ptr(), size) };
+    if answer < 0 { Err(crate::process::last_errno()) } else { Ok(()) }
 }
 
 /// Asks to trace another process (PTRACE_SEIZE, which does not stop it).
