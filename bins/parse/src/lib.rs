@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod answer;
+pub mod birth;
 pub mod client;
 pub mod conn;
 pub mod exchange;
