@@ -52,7 +52,17 @@ impl Default for MultipartOptions {
 pub fn parse(content_type: &[u8], body: &[u8], options: &MultipartOptions, sink: Sink<'_>) -> MultipartReport {
     let mut report = MultipartReport::default();
     report.error = match boundary::from_content_type(content_type, &mut report) {
-        Ok(boundary) => Parser { body, pos: 0, boundary, options, report: &mut report, sink }.run().err(),
+        Ok(boundary) => Parser {
+            body,
+            pos: 0,
+            boundary,
+            dash_line: memmem::Finder::new(b"\n--"),
+            options,
+            report: &mut report,
+            sink,
+        }
+        .run()
+        .err(),
         Err(error) => Some(error),
     };
     report
@@ -62,6 +72,8 @@ struct Parser<'b, 'r, 's> {
     body: &'b [u8],
     pos: usize,
     boundary: Boundary,
+    /// Finds lines that begin with two dashes.
+    dash_line: memmem::Finder<'static>,
     options: &'r MultipartOptions,
     report: &'r mut MultipartReport,
     sink: Sink<'s>,
@@ -174,7 +186,7 @@ impl<'b> Parser<'b, '_, '_> {
                     return Ok((without_line_end(data), dashes));
                 }
             }
-            let Some(next) = memmem::find(rest, b"\n--") else {
+            let Some(next) = self.dash_line.find(rest) else {
                 self.pos = self.body.len();
                 let data = self.body.get(start..).unwrap_or_default();
                 self.look_inside(data);

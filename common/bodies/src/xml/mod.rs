@@ -150,32 +150,36 @@ impl<'t> Parser<'t, '_, '_> {
     }
 
     fn markup(&mut self) -> Result<(), XmlError> {
-        if self.scan.take(b"<!--") {
-            let comment = self.scan.past(b"--")?;
-            let _ = comment;
-            return if self.scan.take(b">") { Ok(()) } else { Err(self.scan.error()) };
+        match self.scan.kind() {
+            Some(b'/') => self.end_tag(),
+            Some(b'!') => self.declaration(),
+            Some(b'?') => self.instruction(),
+            _ => self.start_tag(),
         }
-        if self.scan.take(b"<![CDATA[") {
-            if self.open.is_empty() {
-                return Err(self.scan.error());
-            }
-            let text = self.scan.past(b"]]>")?;
-            return self.text(text, false);
+    }
+
+    fn declaration(&mut self) -> Result<(), XmlError> {
+        if self.scan.take(b"<!--") {
+            self.scan.past(b"--")?;
+            return if self.scan.take(b">") { Ok(()) } else { Err(self.scan.error()) };
         }
         if self.scan.starts_with(b"<!DOCTYPE") {
             return self.doctype();
         }
-        if self.scan.take(b"<?") {
-            let target = self.scan.name()?;
-            if self.scan.bytes(&target).eq_ignore_ascii_case(b"xml") {
-                return Err(self.scan.error());
-            }
-            return self.scan.past(b"?>").map(|_| ());
+        if self.open.is_empty() || !self.scan.take(b"<![CDATA[") {
+            return Err(self.scan.error());
         }
-        if self.scan.take(b"</") {
-            return self.end_tag();
+        let text = self.scan.past(b"]]>")?;
+        self.text(text, false)
+    }
+
+    fn instruction(&mut self) -> Result<(), XmlError> {
+        self.scan.take(b"<?");
+        let target = self.scan.name()?;
+        if self.scan.bytes(&target).eq_ignore_ascii_case(b"xml") {
+            return Err(self.scan.error());
         }
-        self.start_tag()
+        self.scan.past(b"?>").map(|_| ())
     }
 
     /// One run of text; `references` says that it is not CDATA.
@@ -207,6 +211,7 @@ impl<'t> Parser<'t, '_, '_> {
     }
 
     fn end_tag(&mut self) -> Result<(), XmlError> {
+        self.scan.take(b"</");
         let name = self.scan.name()?;
         self.scan.blank();
         let opened = self.open.pop().ok_or_else(|| self.scan.error())?;

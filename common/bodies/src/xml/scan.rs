@@ -2,7 +2,7 @@
 
 use super::XmlError;
 use crate::percent::hex;
-use memchr::{memchr, memchr2, memchr3, memmem};
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
 use std::ops::Range;
 
 /// Where the reader stands.
@@ -41,6 +41,11 @@ impl<'t> Scan<'t> {
         self.rest().starts_with(wanted)
     }
 
+    /// The byte after the `<` that stands here.
+    pub fn kind(&self) -> Option<u8> {
+        self.rest().get(1).copied()
+    }
+
     /// Takes `wanted` if it stands here.
     pub fn take(&mut self, wanted: &[u8]) -> bool {
         let here = self.starts_with(wanted);
@@ -60,8 +65,10 @@ impl<'t> Scan<'t> {
 
     /// Takes all to `end` and `end` itself; gives what stands before it.
     pub fn past(&mut self, end: &[u8]) -> Result<&'t [u8], XmlError> {
-        let rest = self.rest();
-        let length = memmem::find(rest, end).ok_or(XmlError::Premature)?;
+        let (rest, first) = (self.rest(), end.first().copied().unwrap_or_default());
+        // The ends are two or three bytes long: setting up a substring search costs more than this one.
+        let is_end = |at: &usize| rest.get(*at..).is_some_and(|rest| rest.starts_with(end));
+        let length = memchr_iter(first, rest).find(is_end).ok_or(XmlError::Premature)?;
         self.pos += length + end.len();
         Ok(rest.get(..length).unwrap_or_default())
     }
