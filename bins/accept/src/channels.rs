@@ -96,20 +96,27 @@ impl Channels {
         }
     }
 
-    /// Sends the lane's batch. What cannot be sent comes back with the reason; accept's copies of what was are closed.
-    pub fn depart(&mut self, lane: u32) -> Option<(Undelivered, Vec<Passenger>)> {
-        let channel = self.channels.get_mut(&lane)?;
+    /// Whether anybody is on a batch.
+    pub fn is_boarded(&self) -> bool {
+        self.channels.values().any(|channel| !channel.batch.is_empty())
+    }
+
+    /// Sends the lane's batch: how many went, accept's copies of which are closed, and what could not, with the reason.
+    pub fn depart(&mut self, lane: u32) -> (usize, Option<(Undelivered, Vec<Passenger>)>) {
+        let mut sent = 0_usize;
+        let Some(channel) = self.channels.get_mut(&lane) else { return (sent, None) };
         while !channel.batch.is_empty() {
             let len = channel.batch.len().min(BATCH_FDS_MAX);
             let (records, fds): (Vec<Connection>, Vec<BorrowedFd<'_>>) =
                 channel.batch.iter().take(len).map(|one| (one.connection, one.fd.as_fd())).unzip();
             encode(&mut self.bytes, Kind::Connections, &records);
             if let Err(errno) = send(&channel.fd, &self.bytes, &fds) {
-                return Some((undelivered(errno), std::mem::take(&mut channel.batch)));
+                return (sent, Some((undelivered(errno), std::mem::take(&mut channel.batch))));
             }
             channel.batch.drain(..len).for_each(drop);
+            sent = sent.saturating_add(len);
         }
-        None
+        (sent, None)
     }
 
     /// Asks the lane what it holds. False where the question cannot be sent.

@@ -63,7 +63,7 @@ impl Door {
     /// Whether an address may come in, and whether it is a trusted proxy.
     pub fn judge(&self, listener: u16, peer: &Endpoint, table: &Connections, now_ms: u64) -> Result<bool, Refusal> {
         let settings = self.listener(listener).ok_or(Refusal::NoListener)?;
-        let trusted = settings.trusted.iter().any(|net| net.contains(&peer.addr));
+        let trusted = trusts(settings, peer);
         let verdict = self.verdict(listener, peer);
         if verdict == Verdict::Denied {
             return Err(Refusal::Denied);
@@ -85,6 +85,14 @@ impl Door {
             return Err(Refusal::WrongPeer);
         }
         self.has_room(table).map(|()| settings.trusted_unix)
+    }
+
+    /// What another told of a connection, with the trust this configuration gives it; `None` where it has no such
+    /// listener.
+    pub fn reconsider(&self, told: Connection) -> Option<Connection> {
+        let settings = self.listener(told.listener)?;
+        let trusted = if told.unix { settings.trusted_unix } else { trusts(settings, &told.peer) };
+        Some(Connection { trusted, ..told })
     }
 
     /// A process died while it worked on this connection. True where that makes a penalty; those who are trusted or
@@ -131,6 +139,10 @@ impl Door {
         let max = usize::try_from(self.settings.connections_max).unwrap_or(usize::MAX);
         if table.len() < max { Ok(()) } else { Err(Refusal::GlobalLimit) }
     }
+}
+
+fn trusts(settings: &AcceptListener, peer: &Endpoint) -> bool {
+    settings.trusted.iter().any(|net| net.contains(&peer.addr))
 }
 
 #[cfg(test)]

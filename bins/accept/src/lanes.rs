@@ -60,6 +60,11 @@ impl Lanes {
         self.lanes.get(&number).is_some_and(|lane| lane.blocked)
     }
 
+    /// Whether it may hold one more, be it draining or not.
+    pub fn has_room(&self, number: u32) -> bool {
+        self.lanes.get(&number).is_some_and(|lane| lane.open < lane.connections_max)
+    }
+
     /// No new connections for any of them.
     pub fn drain_all(&mut self) {
         self.lanes.values_mut().for_each(|lane| lane.draining = true);

@@ -7,9 +7,9 @@ pub const ACCEPT_TURN_MAX: usize = fosse_wire::channel::BATCH_FDS_MAX;
 /// Messages read from one lane or from start in one turn, so that a chatty one cannot keep the others from their turn.
 pub const READ_TURN_MAX: usize = 16;
 
-/// Send buffer of a lane's channel. The kernel doubles it; it then holds some 40 messages of one connection or 10 of 64:
-/// a burst fits, and a lane that has stopped is noticed before it has swallowed a thousand clients.
-pub const CHANNEL_BUFFER_BYTES: usize = 16 * 1024;
+/// Send buffer of a lane's channel. The kernel doubles it; it then holds some 20 messages of one connection or 5 of 64:
+/// a burst fits, and a lane that has stopped is noticed before it has swallowed hundreds of clients.
+pub const CHANNEL_BUFFER_BYTES: usize = 8 * 1024;
 
 /// How long a new accept waits for old lanes to say what they hold before it takes the first connection; a lane that
 /// has stopped must not stop everything. Looked at once a tick.

@@ -35,6 +35,8 @@ pub struct Listener {
     /// It is an `AF_UNIX` socket.
     pub unix: bool,
     ready: bool,
+    /// Its queue has not been empty since its options were set, so it may hold sockets cloned before that.
+    stale: bool,
 }
 
 /// What asking a listener gives.
@@ -68,7 +70,7 @@ impl Listeners {
             && turn.add(&fd, token, interest).is_ok();
         if usable {
             self.next_token = self.next_token.saturating_add(1);
-            self.all.push(Listener { fd, token, number, unix, ready: false });
+            self.all.push(Listener { fd, token, number, unix, ready: false, stale: !unix });
         }
         usable
     }
@@ -137,10 +139,15 @@ impl Listener {
                 Taken::Connection(fd, Endpoint::default(), uid)
             }
             Ok((fd, address)) => match address.and_then(|address| SocketAddr::try_from(address).ok()) {
-                Some(address) => Taken::Connection(fd, Endpoint::from_socket(address), None),
-                None => self.nothing(),
+                Some(address) if !self.stale || prepare(&fd).is_ok() => {
+                    Taken::Connection(fd, Endpoint::from_socket(address), None)
+                }
+                _ => self.nothing(),
             },
-            Err(Errno::AGAIN) => self.nothing(),
+            Err(Errno::AGAIN) => {
+                self.stale = false;
+                self.nothing()
+            }
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Taken::Exhausted,
             Err(errno @ (Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::OPNOTSUPP)) => Taken::Broken(errno),
             // accept(2): everything else is an error of that one connection, which is gone. The listener stays ready in
@@ -155,7 +162,8 @@ impl Listener {
     }
 }
 
-/// Accepted sockets inherit both options from their listener (Linux clones the socket), which saves two calls for each.
+/// Accepted sockets inherit both options from their listener: Linux clones it when the handshake is complete. That saves
+/// two calls for each, but for those that were in the queue already.
 /// SO_LINGER 0: until parse ends a response properly, a close is a reset and never looks like a complete answer.
 fn prepare(fd: &OwnedFd) -> Result<(), Errno> {
     sockopt::set_tcp_nodelay(fd, true)?;

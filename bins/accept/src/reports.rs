@@ -10,13 +10,17 @@ use rustix::net::{AddressFamily, SocketType, getpeername, sockopt};
 use crate::PROGRAM;
 use crate::channels::{Heard, Passenger};
 use crate::connections::NOBODY;
-use crate::limits::READ_TURN_MAX;
+use crate::limits::{READ_TURN_MAX, WAITING_COUNT_MAX};
 use crate::serve::Server;
 
 impl Server {
     /// Reads what a lane has sent, as far as one turn goes.
     pub(crate) fn hear(&mut self, lane: u32) {
         for _ in 0..READ_TURN_MAX {
+            // What comes back takes descriptors, so it stays with its lane while too many wait.
+            if self.waiting.len() >= WAITING_COUNT_MAX {
+                return;
+            }
             match self.channels.hear(lane) {
                 Heard::Message(message, fds) => self.heard(lane, message, fds),
                 Heard::Nothing => return,
@@ -41,9 +45,13 @@ impl Server {
         }
     }
 
-    /// A connection from before this process's time.
-    fn learn(&mut self, connection: Connection, lane: u32) {
-        if self.listing.contains(&lane) && self.connections.add(connection, lane) {
+    /// A connection from before this process's time. No more than the lane may hold, and no trust on its word.
+    fn learn(&mut self, told: Connection, lane: u32) {
+        if !self.listing.contains(&lane) || !self.lanes.has_room(lane) {
+            return;
+        }
+        let known = self.door.reconsider(told);
+        if known.is_some_and(|connection| self.connections.add(connection, lane)) {
             self.lanes.opened(lane);
         }
     }

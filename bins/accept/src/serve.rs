@@ -50,8 +50,10 @@ pub struct Server {
     pub(crate) listing: BTreeSet<u32>,
     pub(crate) listing_until_ms: u64,
     pub(crate) next_id: u64,
-    /// The kernel was out of something: nothing is tried before the next tick.
-    pub(crate) paused: bool,
+    /// There was no descriptor or memory for a connection: none is taken before some have gone on, or the next tick.
+    pub(crate) starved: bool,
+    /// The kernel was out of room for descriptors under way: nothing is sent before the next tick.
+    pub(crate) congested: bool,
     pub(crate) draining: bool,
     /// One descriptor kept back, to be able to refuse somebody when there is no other.
     pub(crate) reserve: Option<OwnedFd>,
@@ -77,7 +79,8 @@ impl Server {
             // Nanoseconds since boot, nearly: less than one connection comes in each, so a later accept begins above
             // every number an earlier one has given.
             next_id: fosse_turn::clock_us().saturating_mul(1000).max(1),
-            paused: false,
+            starved: false,
+            congested: false,
             draining: false,
             reserve,
         })
@@ -139,7 +142,8 @@ impl Server {
     }
 
     fn tick(&mut self) {
-        self.paused = false;
+        self.starved = false;
+        self.congested = false;
         self.door.sweep(self.turn.now_ms());
         self.counters.set(LOG_DROPPED, fosse_die::dropped());
         if self.turn.now_ms() >= self.listing_until_ms {
@@ -149,7 +153,7 @@ impl Server {
 
     /// Whether a connection that is taken now finds somebody to take it on.
     fn may_take(&self) -> bool {
-        let idle_hands = !self.draining && !self.paused && self.waiting.is_empty();
+        let idle_hands = !self.draining && !self.starved && self.waiting.is_empty();
         idle_hands && self.listing.is_empty() && self.lanes.any()
     }
 
@@ -207,11 +211,13 @@ impl Server {
 
     /// Sends every batch; what a lane does not take is offered to the others. Ends, as each failure costs a lane.
     fn deliver(&mut self) {
-        while !self.paused {
+        while !self.congested {
             std::mem::take(&mut self.waiting).into_iter().for_each(|passenger| self.board(passenger));
             let mut failed = false;
             for lane in self.channels.numbers() {
-                if let Some((why, passengers)) = self.channels.depart(lane) {
+                let (sent, failure) = self.channels.depart(lane);
+                self.starved &= sent == 0;
+                if let Some((why, passengers)) = failure {
                     failed = true;
                     self.undelivered(lane, why, passengers);
                 }
@@ -230,7 +236,10 @@ impl Server {
         }
         match why {
             Undelivered::Full => self.lanes.block(lane, true),
-            Undelivered::Exhausted => self.pause(),
+            Undelivered::Exhausted => {
+                self.congested = true;
+                self.counters.add(count::EXHAUSTED, 1);
+            }
             Undelivered::Gone => self.lose(lane, "channel closed"),
         }
     }
@@ -264,18 +273,16 @@ impl Server {
         if over { Err(End::Done) } else { Ok(()) }
     }
 
-    /// No descriptor or no memory for a connection: one is refused with the descriptor kept back, the others wait in the
-    /// kernel's queue until the next tick.
+    /// No descriptor or no memory for a connection. If those just taken do not make room by going on to their lanes, one is
+    /// refused with the descriptor kept back; the others wait in the kernel's queue.
     fn exhausted(&mut self, listener: u64) {
-        self.reserve = None;
-        self.listeners.refuse_one(listener);
-        self.reserve = fcntl_dupfd_cloexec(&self.start, 3).ok();
-        self.pause();
-    }
-
-    fn pause(&mut self) {
-        self.paused = true;
+        self.starved = true;
         self.counters.add(count::EXHAUSTED, 1);
+        if !self.channels.is_boarded() {
+            self.reserve = None;
+            self.listeners.refuse_one(listener);
+            self.reserve = fcntl_dupfd_cloexec(&self.start, 3).ok();
+        }
     }
 }
 

@@ -1,0 +1,287 @@
+//! start and lanes, played by the test: the real fosse-accept between them, locked down as it is in an edge.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::fs::File;
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use fosse_blobs::{Accept, AcceptListener};
+use fosse_fdpass::{Received, receive, send};
+use fosse_sys::{memfd, page::PageReader};
+use fosse_wire::channel::{self, Connection, Kind, MESSAGE_BYTES_MAX, Message};
+use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket, socketpair};
+
+/// Longest wait for something that must happen.
+pub const SOON: Duration = Duration::from_secs(5);
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+/// A running fosse-accept.
+pub struct Edge {
+    child: Child,
+    start: OwnedFd,
+    pub page: PageReader,
+    log: PathBuf,
+}
+
+/// One lane's end of a channel, and accept's end as start keeps it.
+pub struct Lane {
+    pub number: u32,
+    near: OwnedFd,
+    far: OwnedFd,
+}
+
+pub fn pair() -> (OwnedFd, OwnedFd) {
+    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap()
+}
+
+pub fn listener(settings: AcceptListener) -> Accept {
+    Accept { connections_max: 1000, listeners: vec![settings] }
+}
+
+impl Edge {
+    pub fn new(settings: &Accept) -> Edge {
+        Edge::with_shell(settings, "")
+    }
+
+    /// Shell words run first, to lower limits with. The shell puts the descriptors where they belong.
+    pub fn with_shell(settings: &Accept, first: &str) -> Edge {
+        let (near, far) = pair();
+        let blob = memfd::sealed("settings", &fosse_wire::blob::encode(settings).unwrap()).unwrap();
+        let page = memfd::page("page", fosse_counters::PAGE_BYTES).unwrap();
+        let reader = PageReader::map(&page).unwrap();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let log = std::env::temp_dir().join(format!("fosse-accept-{}-{number}.log", std::process::id()));
+        let script = format!("exec 5<&0 7<&1 6<>/dev/fd/2 0</dev/null 1>/dev/null 2>\"$0\"; {first} exec \"$@\"");
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(script).arg(&log).arg(env!("CARGO_BIN_EXE_fosse-accept"));
+        let child = command.stdin(blob).stdout(far).stderr(page).spawn().unwrap();
+        drop(command);
+        let edge = Edge { child, start: near, page: reader, log };
+        assert_eq!(edge.said(), ToStart::Ready, "{}", edge.log());
+        edge
+    }
+
+    /// Under strace, which writes to `trace`; `None` where there is no strace.
+    pub fn traced(settings: &Accept, trace: &Path) -> Option<Edge> {
+        Command::new("strace").arg("-V").stdout(Stdio::null()).status().ok()?;
+        Some(Edge::with_shell(settings, &format!("set -- strace -o '{}' \"$@\";", trace.display())))
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn order(&self, order: ToChild, fd: Option<&dyn AsFd>) {
+        let fds: Vec<_> = fd.into_iter().map(|fd| fd.as_fd()).collect();
+        send(&self.start, &order.encode(), &fds).unwrap();
+    }
+
+    pub fn raw_order(&self, bytes: &[u8]) {
+        send(&self.start, bytes, &[]).unwrap();
+    }
+
+    /// What accept says to start next.
+    pub fn said(&self) -> ToStart {
+        let mut bytes = [0; MESSAGE_BYTES];
+        assert!(readable(&self.start, SOON), "accept is silent: {}", self.log());
+        match receive(&self.start, &mut bytes, &mut Vec::new()).unwrap() {
+            Received::Message(len) => ToStart::decode(&bytes[..len]).unwrap(),
+            other => panic!("{other:?}: {}", self.log()),
+        }
+    }
+
+    pub fn listen(&self, number: u16, socket: &dyn AsFd) {
+        self.order(ToChild::Listen { listener: number, generation: 1 }, Some(socket));
+    }
+
+    /// A listener on 127.0.0.1 that accept has too.
+    pub fn listen_v4(&self, number: u16) -> SocketAddr {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        self.listen(number, &socket);
+        socket.local_addr().unwrap()
+    }
+
+    pub fn lane(&self, number: u32, connections_max: u32) -> Lane {
+        let (near, far) = pair();
+        let lane = Lane { number, near, far };
+        self.adopt(&lane, connections_max, false);
+        lane
+    }
+
+    pub fn adopt(&self, lane: &Lane, connections_max: u32, known: bool) {
+        self.order(ToChild::LaneAdd { lane: lane.number, connections_max, known }, Some(&lane.far));
+    }
+
+    pub fn lists(&self, generation: u32, allow: &str, deny: &str) {
+        let image = fosse_cidr::compile(allow.as_bytes(), deny.as_bytes()).unwrap();
+        self.image(generation, &image);
+    }
+
+    pub fn image(&self, generation: u32, image: &[u8]) {
+        let image = memfd::sealed("addresses", image).unwrap();
+        self.order(ToChild::Addresses { listener: u16::MAX, generation }, Some(&image));
+        self.settle();
+    }
+
+    /// Waits until what was ordered before is in force: a turn that was under way may not have seen it, the next has.
+    pub fn settle(&self) {
+        let turns = self.count(fosse_counters::TURNS);
+        let begun = Instant::now();
+        while self.count(fosse_counters::TURNS) < turns + 2 {
+            assert!(begun.elapsed() < SOON, "no turns: {}", self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    pub fn count(&self, counter: usize) -> u64 {
+        self.page.get(counter)
+    }
+
+    /// Waits until a counter has a value.
+    pub fn until(&self, counter: usize, value: u64) {
+        let begun = Instant::now();
+        while self.count(counter) != value {
+            assert!(begun.elapsed() < SOON, "counter {counter} is {}: {}", self.count(counter), self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Turns and CPU time (in clock ticks of 10 ms) accept takes in this time.
+    pub fn effort(&self, time: Duration) -> (u64, u64) {
+        let (turns, ticks) = (self.count(fosse_counters::TURNS), self.cpu_ticks());
+        std::thread::sleep(time);
+        (self.count(fosse_counters::TURNS) - turns, self.cpu_ticks() - ticks)
+    }
+
+    fn cpu_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn exit(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < SOON, "accept does not end: {}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// start's socket, to let go of.
+    pub fn abandon(&mut self) {
+        self.start = pair().0;
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_file(&self.log);
+    }
+}
+
+impl Lane {
+    /// The next message, or none in this time.
+    pub fn next(&self, wait: Duration) -> Option<(Message, Vec<OwnedFd>)> {
+        if !readable(&self.near, wait) {
+            return None;
+        }
+        let (mut bytes, mut fds) = (vec![0; MESSAGE_BYTES_MAX], Vec::new());
+        match receive(&self.near, &mut bytes, &mut fds).unwrap() {
+            Received::Message(len) => Some((channel::decode(&bytes[..len], fds.len()).unwrap(), fds)),
+            Received::Nothing | Received::End => None,
+        }
+    }
+
+    /// So many connections, in as many messages as they come in.
+    pub fn take(&self, count: usize) -> Vec<(Connection, OwnedFd)> {
+        let mut taken = Vec::new();
+        while taken.len() < count {
+            let (message, fds) = self.next(SOON).expect("connections arrive");
+            assert_eq!(message.kind, Kind::Connections);
+            taken.extend(message.connections.into_iter().zip(fds));
+        }
+        assert_eq!(taken.len(), count);
+        taken
+    }
+
+    /// Nothing comes for a while.
+    pub fn is_quiet(&self) -> bool {
+        self.next(Duration::from_millis(150)).is_none()
+    }
+
+    pub fn say(&self, kind: Kind, connections: &[Connection], fds: &[&OwnedFd]) {
+        let mut bytes = Vec::new();
+        channel::encode(&mut bytes, kind, connections);
+        send(&self.near, &bytes, &fds.iter().map(|fd| fd.as_fd()).collect::<Vec<_>>()).unwrap();
+    }
+
+    pub fn say_raw(&self, bytes: &[u8]) {
+        send(&self.near, bytes, &[]).unwrap();
+    }
+
+    pub fn close(&self, connection: &Connection) {
+        self.say(Kind::Closed, &[*connection], &[]);
+    }
+}
+
+pub fn readable(fd: &impl AsFd, wait: Duration) -> bool {
+    let wait = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
+    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    poll(&mut fds, Some(&wait)).unwrap() > 0
+}
+
+/// A client that comes from 127.0.0.`last`.
+pub fn client_from(last: u8, to: SocketAddr) -> TcpStream {
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&socket, &SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0))).unwrap();
+    connect(&socket, &to).unwrap();
+    TcpStream::from(socket)
+}
+
+pub fn client(to: SocketAddr) -> TcpStream {
+    TcpStream::connect(to).unwrap()
+}
+
+/// How the other side ended the connection: "reset", "end", or "open" if it did not.
+pub fn fate(stream: &mut TcpStream) -> &'static str {
+    stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    match stream.read(&mut [0]) {
+        Ok(0) => "end",
+        Ok(_) => "bytes",
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => "reset",
+        Err(_) => "open",
+    }
+}
+
+/// A socket as a file, to read and write on.
+pub fn file(fd: OwnedFd) -> File {
+    File::from(fd)
+}
