@@ -50,7 +50,7 @@ pub enum Item<'a> {
     },
     /// A header line of a multipart part, as sent but without its line end: MULTIPART_PART_HEADERS:part.
     PartHeader {
-        /// The name of the part's form field.
+        /// The name of the part's form field; empty if its headers could not be read.
         part: &'a [u8],
         /// The line.
         line: &'a [u8],

@@ -302,3 +302,24 @@ fn binary_content_is_given_as_it_is() {
     });
     assert!(seen);
 }
+
+#[test]
+fn header_names_have_printable_ascii_only_and_rules_see_them_anyway() {
+    for byte in ['\x0e', ' ', '\x7f', '\u{e9}'] {
+        let (found, report) = run(&headers(&format!("Content-{byte}Disposition: x\r\n")));
+        assert_eq!(report.error, Some(MultipartError::Header("contains invalid character")));
+        assert_eq!(report.error.unwrap().to_string(), "Multipart: Invalid part header (contains invalid character).");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("|Content-"), "{found:?}");
+    }
+    assert_eq!(report(&headers("Content-!~Disposition: x\r\n")).error, None);
+}
+
+#[test]
+fn names_cannot_multiply_the_body() {
+    let lines: String = (0..60).map(|n| format!("X{n}: x\r\n")).collect();
+    let name = "n".repeat(HEADER_LINE_BYTES_MAX - 100);
+    let part = format!("--b\r\n{lines}Content-Disposition: form-data; name=\"{name}\"\r\n\r\nv\r\n");
+    let report = report(&format!("{}--b--\r\n", part.repeat(20)));
+    assert_eq!(report.error, Some(MultipartError::Header("names too long")));
+}

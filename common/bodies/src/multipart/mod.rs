@@ -11,6 +11,7 @@ mod report;
 
 pub use report::{MultipartError, MultipartReport};
 
+use crate::limits::Budget;
 use crate::{Item, Sink};
 use boundary::Boundary;
 use memchr::{memchr, memmem};
@@ -57,6 +58,7 @@ pub fn parse(content_type: &[u8], body: &[u8], options: &MultipartOptions, sink:
             pos: 0,
             boundary,
             dash_line: memmem::Finder::new(b"\n--"),
+            budget: Budget::new(body.len(), usize::MAX),
             options,
             report: &mut report,
             sink,
@@ -74,6 +76,7 @@ struct Parser<'b, 'r, 's> {
     boundary: Boundary,
     /// Finds lines that begin with two dashes.
     dash_line: memmem::Finder<'static>,
+    budget: Budget,
     options: &'r MultipartOptions,
     report: &'r mut MultipartReport,
     sink: Sink<'s>,
@@ -139,19 +142,33 @@ impl<'b> Parser<'b, '_, '_> {
             if text.is_empty() {
                 break;
             }
-            part.header_line(text, self.report)?;
+            if let Err(error) = part.header_line(text, self.report) {
+                return self.refuse(&part, error);
+            }
         }
-        let names = part.names(self.report)?;
+        let names = match part.names(self.report) {
+            Ok(names) => names,
+            Err(error) => return self.refuse(&part, error),
+        };
         let (data, dashes) = self.data(self.pos)?;
-        self.give(&part, names, data);
+        self.give(&part, names, data)?;
         Ok(dashes)
     }
 
-    fn give(&mut self, part: &Part<'b>, names: disposition::Names, data: &'b [u8]) {
+    /// Ends with an error in the headers of a part; rules still see its lines, under no name.
+    fn refuse(&mut self, part: &Part<'b>, error: MultipartError) -> Result<Dashes, MultipartError> {
+        part.lines().for_each(|line| (self.sink)(Item::PartHeader { part: b"", line }));
+        Err(error)
+    }
+
+    fn give(&mut self, part: &Part<'b>, names: disposition::Names, data: &'b [u8]) -> Result<(), MultipartError> {
         let Some(name) = names.name else {
             self.report.invalid_part = true;
-            return;
+            return Ok(());
         };
+        let lines: usize = part.lines().map(|line| line.len().saturating_add(name.len())).sum();
+        let once = name.len().saturating_add(names.filename.as_ref().map_or(0, Vec::len)).saturating_add(data.len());
+        self.budget.take(lines.saturating_add(once)).map_err(|_| MultipartError::Header("names too long"))?;
         for line in part.lines() {
             (self.sink)(Item::PartHeader { part: &name, line });
         }
@@ -167,6 +184,7 @@ impl<'b> Parser<'b, '_, '_> {
                 (self.sink)(Item::File { name: &name, filename: &filename, content: data });
             }
         }
+        Ok(())
     }
 
     /// Reads data from `start`, where a line begins, to the next boundary line, and that line. Gives the data without

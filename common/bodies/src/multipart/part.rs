@@ -31,7 +31,8 @@ pub struct Part<'b> {
 }
 
 impl<'b> Part<'b> {
-    /// Takes one line, which is not empty and has no line end any more.
+    /// Takes one line, which is not empty and has no line end any more. A name with bytes that no header name has
+    /// (RFC 5322 section 2.2) is an error, but the line is kept for rules to look at.
     pub fn header_line(&mut self, line: &'b [u8], report: &mut MultipartReport) -> Result<(), MultipartError> {
         let refuse = |why| Err(MultipartError::Header(why));
         if line.len() > HEADER_LINE_BYTES_MAX {
@@ -54,8 +55,9 @@ impl<'b> Part<'b> {
         if self.headers.len() >= PART_HEADERS_COUNT_MAX {
             return refuse("too many");
         }
+        let valid = name.iter().all(u8::is_ascii_graphic);
         self.headers.push(Header { line: Cow::Borrowed(line), name_len });
-        Ok(())
+        if valid { Ok(()) } else { refuse("contains invalid character") }
     }
 
     /// Appends a continuation line to the header before it.
