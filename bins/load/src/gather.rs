@@ -1,0 +1,237 @@
+//! Rule sets with all their files: patterns expanded, includes and data followed until nothing new is named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fosse_bundle::{Bundle, FILES_COUNT_MAX, RuleSet, split_patterns};
+
+use crate::places::{Places, Refused};
+use crate::references::{Kind, Reference, references};
+use crate::trouble::Troubles;
+
+/// One file: the largest of CRS 4 has 200 KB, lists of bad words some megabytes.
+const FILE_BYTES_MAX: usize = 16 << 20;
+/// All files together.
+const RULES_BYTES_MAX: usize = 256 << 20;
+
+/// What is known while files are followed.
+struct Gathering<'p> {
+    places: &'p Places,
+    files: BTreeMap<String, Vec<u8>>,
+    bytes: usize,
+    /// Rule files, and of those the ones whose references have not been looked at.
+    rules: BTreeSet<String>,
+    open: Vec<String>,
+}
+
+/// The bundle of the rule sets, each given as its joined entry patterns. What cannot be read is noted.
+pub fn rules(sets: &[String], places: &Places, troubles: &mut Troubles) -> Bundle {
+    let mut gathering =
+        Gathering { places, files: BTreeMap::new(), bytes: 0, rules: BTreeSet::new(), open: Vec::new() };
+    let mut bundle = Bundle::default();
+    for set in sets {
+        let mut entries = Vec::new();
+        for pattern in split_patterns(set) {
+            match gathering.expand(&tidy(pattern)) {
+                Ok(names) if names.is_empty() => troubles.note(format_args!("{pattern}: no file has such a name")),
+                Ok(names) => entries.extend(names),
+                Err(refused) => troubles.note(format_args!("{pattern}: {refused}")),
+            }
+        }
+        for entry in &entries {
+            if let Err(refused) = gathering.rule_file(entry) {
+                troubles.note(format_args!("{entry}: {refused}"));
+            }
+        }
+        bundle.sets.push(RuleSet { entries });
+    }
+    gathering.follow(troubles);
+    bundle.files = gathering.files;
+    bundle
+}
+
+impl Gathering<'_> {
+    /// Looks at every rule file once, also at those it brings.
+    fn follow(&mut self, troubles: &mut Troubles) {
+        while let Some(name) = self.open.pop() {
+            let bytes = self.files.get(&name).cloned().unwrap_or_default();
+            for reference in references(&bytes) {
+                if let Err(what) = self.take(&name, &reference) {
+                    troubles.note_at(&name, &bytes, reference.offset, what);
+                }
+            }
+        }
+    }
+
+    /// The files of one reference; beside the file that names it comes before the first directory.
+    fn take(&mut self, from: &str, reference: &Reference) -> Result<(), String> {
+        let mut last = None;
+        for candidate in candidates(from, &reference.name) {
+            match self.take_as(&candidate, reference.kind) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(Refused::Missing) => last = last.or(Some(Refused::Missing)),
+                Err(refused) => return Err(format!("{candidate}: {refused}")),
+            }
+        }
+        match (reference.kind, last) {
+            (Kind::IncludeOptional, _) => Ok(()),
+            (Kind::Include, None) => Err(format!("no file has a name like {}", reference.name)),
+            (_, _) => {
+                Err(format!("there is no file {}, neither beside {from} nor in the first directory", reference.name))
+            }
+        }
+    }
+
+    /// Whether there was one.
+    fn take_as(&mut self, name: &str, kind: Kind) -> Result<bool, Refused> {
+        if kind == Kind::Data {
+            return self.file(name).map(|()| true);
+        }
+        let names = self.expand(name)?;
+        for one in &names {
+            self.rule_file(one)?;
+        }
+        Ok(!names.is_empty())
+    }
+
+    /// Names of files that a pattern stands for, in order; a plain name is itself.
+    fn expand(&self, pattern: &str) -> Result<Vec<String>, Refused> {
+        let (directory, last) = pattern.rsplit_once('/').map_or(("", pattern), |(directory, last)| (directory, last));
+        if !last.contains(['*', '?', '[']) {
+            return Ok(vec![pattern.to_owned()]);
+        }
+        let listed = match self.places.list(directory) {
+            Err(Refused::Missing) => Vec::new(),
+            other => other?,
+        };
+        let hidden = last.starts_with('.');
+        let fits = |name: &&String| name.starts_with('.') == hidden && glob(last.as_bytes(), name.as_bytes());
+        let prefix = if pattern.contains('/') { format!("{directory}/") } else { String::new() };
+        Ok(listed.iter().filter(fits).map(|name| format!("{prefix}{name}")).collect())
+    }
+
+    fn rule_file(&mut self, name: &str) -> Result<(), Refused> {
+        self.file(name)?;
+        if self.rules.insert(name.to_owned()) {
+            self.open.push(name.to_owned());
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, name: &str) -> Result<(), Refused> {
+        if self.files.contains_key(name) {
+            return Ok(());
+        }
+        if self.files.len() >= FILES_COUNT_MAX {
+            return Err(Refused::Long(FILES_COUNT_MAX));
+        }
+        let left = RULES_BYTES_MAX.saturating_sub(self.bytes);
+        let bytes = self.places.read(name, FILE_BYTES_MAX.min(left))?;
+        self.bytes = self.bytes.saturating_add(bytes.len());
+        self.files.insert(name.to_owned(), bytes);
+        Ok(())
+    }
+}
+
+/// Where a name written in `from` may be: beside it, or in the first directory.
+fn candidates(from: &str, name: &str) -> Vec<String> {
+    let plain = tidy(name);
+    match from.rsplit_once('/') {
+        Some((directory, _)) if !name.starts_with('/') => vec![tidy(&format!("{directory}/{name}")), plain],
+        _ => vec![plain],
+    }
+}
+
+/// The name without `.` and empty parts, and `..` resolved as far as there is a part to drop; the kernel refuses the rest.
+fn tidy(name: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in name.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            other => parts.push(other),
+        }
+    }
+    let root = if name.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", parts.join("/"))
+}
+
+/// Whether `name` fits: `*` any bytes, `?` one, `[a-z]` one of a class.
+fn glob(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut rest, mut left) = (pattern, name);
+    // Where to go on after a mismatch: behind the last star, with one byte more swallowed by it.
+    let mut back: Option<(&[u8], &[u8])> = None;
+    loop {
+        if let Some((b'*', after)) = rest.split_first() {
+            (rest, back) = (after, Some((after, left)));
+            continue;
+        }
+        let step = match (rest.split_first(), left.split_first()) {
+            (None, None) => return true,
+            (Some((b'?', after)), Some((_, tail))) => Some((after, tail)),
+            (Some((b'[', class)), Some((byte, tail))) => class_fits(class, *byte).map(|after| (after, tail)),
+            (Some((one, after)), Some((byte, tail))) if one == byte => Some((after, tail)),
+            _ => None,
+        };
+        (rest, left) = match (step, back.and_then(|(after, swallowed)| Some((after, swallowed.split_first()?.1)))) {
+            (Some(step), _) => step,
+            (None, Some((after, tail))) => {
+                back = Some((after, tail));
+                (after, tail)
+            }
+            (None, None) => return false,
+        };
+    }
+}
+
+/// What follows the class, if `byte` is of it.
+fn class_fits(class: &[u8], byte: u8) -> Option<&[u8]> {
+    let negated = matches!(class.first(), Some(b'!' | b'^'));
+    let mut rest = class.get(usize::from(negated)..)?;
+    let mut found = false;
+    loop {
+        let (low, after) = rest.split_first()?;
+        rest = match after {
+            _ if *low == b']' => return (found != negated).then_some(after),
+            [b'-', high, tail @ ..] if *high != b']' => {
+                found |= (*low..=*high).contains(&byte);
+                tail
+            }
+            _ => {
+                found |= *low == byte;
+                after
+            }
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_tidy_and_looked_for_beside_first() {
+        assert_eq!(candidates("rules/a.conf", "../x/./y.data"), ["x/y.data", "../x/y.data"]);
+        assert_eq!(candidates("a.conf", "b"), ["b"]);
+        assert_eq!(candidates("/etc/a.conf", "b"), ["/etc/b", "b"]);
+        assert_eq!(candidates("rules/a.conf", "/b//c"), ["/b/c"]);
+    }
+
+    #[test]
+    fn patterns_fit_as_in_a_shell() {
+        for (pattern, name, expected) in [
+            ("*.conf", "a.conf", true),
+            ("*.conf", "a.conf.example", false),
+            ("REQUEST-9?[0-2]*.conf", "REQUEST-911-X.conf", true),
+            ("REQUEST-9?[!0-2]*.conf", "REQUEST-911-X.conf", false),
+            ("*a*b", "aab", true),
+            ("*a*b", "aaba", false),
+            ("[", "[", false),
+            ("", "", true),
+        ] {
+            assert_eq!(glob(pattern.as_bytes(), name.as_bytes()), expected, "{pattern} {name}");
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Address lists: the files of each listener as one image that accept searches where it lies.
+
+use std::collections::BTreeMap;
+
+use fosse_blobs::LoadList;
+use fosse_cidr::{Builder, Verdict};
+
+use crate::places::Places;
+use crate::trouble::Troubles;
+
+/// One file: a million entries of 50 bytes with comments.
+const LIST_BYTES_MAX: usize = 96 << 20;
+
+/// Listener and image, in the order of listeners. What cannot be read is noted.
+pub fn lists(lists: &[LoadList], places: &Places, troubles: &mut Troubles) -> BTreeMap<u16, Vec<u8>> {
+    let mut builders: BTreeMap<u16, Builder> = BTreeMap::new();
+    for list in lists {
+        let builder = builders.entry(list.listener).or_default();
+        let verdict = if list.allow { Verdict::Allowed } else { Verdict::Denied };
+        match places.read(&list.path, LIST_BYTES_MAX) {
+            Ok(text) => {
+                if let Err(error) = builder.text(verdict, &text) {
+                    let offset = offset(&text, error.line, error.column);
+                    troubles.note_at(&list.path, &text, offset, format_args!("{}: {}", error.word, reason(&error)));
+                }
+            }
+            Err(refused) => troubles.note(format_args!("{}: {refused}", list.path)),
+        }
+    }
+    if !troubles.is_empty() {
+        return BTreeMap::new();
+    }
+    builders.into_iter().map(|(listener, builder)| (listener, builder.image())).collect()
+}
+
+/// Line and column, both from 1, as bytes from the beginning.
+fn offset(text: &[u8], line: usize, column: usize) -> usize {
+    let lines = text.split(|byte| *byte == b'\n').take(line.saturating_sub(1));
+    lines.map(|line| line.len().saturating_add(1)).sum::<usize>().saturating_add(column.saturating_sub(1))
+}
+
+/// What is wrong, without the place, which is printed already.
+fn reason(error: &fosse_cidr::TextError) -> String {
+    let whole = error.to_string();
+    let place = format!("{}:{}: ", error.line, error.column);
+    let what = whole.strip_prefix(&place).unwrap_or(&whole);
+    what.strip_prefix(&format!("{}: ", error.word)).unwrap_or(what).to_owned()
+}
