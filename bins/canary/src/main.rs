@@ -10,9 +10,10 @@ use fosse_canary::matrix::{self, Matrix};
 use fosse_canary::programs::{self, Program};
 use fosse_canary::stage::Stage;
 use fosse_canary::trial::{self, Walls};
+use fosse_lockdown::Mode;
 
 const PROGRAM: &str = "fosse-canary";
-const USAGE: &str = "fosse-canary [--landlock-only | --seccomp-only | --no-walls] [--golden FILE] [PROGRAM...]
+const USAGE: &str = "fosse-canary [--sandbox-strict] [--landlock-only | --seccomp-only | --no-walls] [--golden FILE] [PROGRAM...]
 Exit 0 where nothing is allowed beyond the listed exceptions (and, with --golden, nothing is looser than in FILE), else 1.";
 
 fn main() {
@@ -22,15 +23,18 @@ fn main() {
         std::process::exit(trial::ALLOWED);
     }
     let walls = walls(&mut args);
+    let mode = if args.flag("--sandbox-strict") { Mode::Strict } else { Mode::Default };
     let golden = args.value("--golden");
     let programs = chosen(&mut args);
     args.end();
+    let degraded = trial::announce(PROGRAM, mode).unwrap_or_else(|why| fosse_die::temporary(PROGRAM, why));
     let stage = Stage::build()
         .unwrap_or_else(|why| fosse_die::temporary(PROGRAM, format_args!("unable to set the stage: {why}")));
     let matrix = Matrix::fill(&programs, &stage, walls).unwrap_or_else(|why| fosse_die::fatal(PROGRAM, why));
     drop(stage);
     print!("{matrix}");
-    let findings = findings(&matrix, walls, golden.as_deref());
+    let mut findings = if walls == Walls::Full { held(&matrix, degraded) } else { Vec::new() };
+    findings.extend(golden.map_or_else(Vec::new, |path| looser(&matrix, &path)));
     for finding in &findings {
         fosse_die::alert(PROGRAM, finding);
     }
@@ -57,14 +61,17 @@ fn chosen(args: &mut Args) -> Vec<Program> {
     if chosen.is_empty() { programs::ALL.to_vec() } else { chosen }
 }
 
-/// Under the full set nothing may be allowed but the exceptions; one wall alone is only held to its golden table.
-fn findings(matrix: &Matrix, walls: Walls, golden: Option<&str>) -> Vec<String> {
-    let mut findings = if walls == Walls::Full { matrix.unexpected() } else { Vec::new() };
-    if let Some(path) = golden {
-        match std::fs::read_to_string(path) {
-            Ok(text) => findings.extend(matrix::looser_than(matrix, &text)),
-            Err(error) => findings.push(format!("{path}: {error}")),
-        }
+/// Under the full set nothing may be allowed but the exceptions, which are told.
+fn held(matrix: &Matrix, degraded: bool) -> Vec<String> {
+    for exception in matrix.exceptions() {
+        println!("exception {exception}");
     }
-    findings
+    matrix.unexpected(degraded)
+}
+
+fn looser(matrix: &Matrix, path: &str) -> Vec<String> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => matrix::looser_than(matrix, &text),
+        Err(error) => vec![format!("{path}: {error}")],
+    }
 }

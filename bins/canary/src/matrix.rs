@@ -38,21 +38,37 @@ impl Matrix {
         Ok(Matrix { programs: programs.to_vec(), rows })
     }
 
-    /// Every cell that says ALLOWED where no exception does, and every exception that is no longer one.
+    /// Every cell that says ALLOWED where no exception does, and every exception that is no longer one. Where this
+    /// kernel's Landlock lacks something (`degraded`) the exceptions for that may be used.
     #[must_use]
-    pub fn unexpected(&self) -> Vec<String> {
+    pub fn unexpected(&self, degraded: bool) -> Vec<String> {
         let mut found = Vec::new();
         for (program, action, outcome) in self.cells() {
-            let excepted = program.exceptions.iter().any(|exception| exception.action == action);
-            match (outcome == Outcome::Allowed, excepted) {
-                (true, false) => found.push(format!("{} may do {action}", program.policy.program)),
-                (false, true) => {
-                    found.push(format!("{} is excepted for {action} and cannot do it", program.policy.program))
+            let name = program.policy.program;
+            let exception = program.exceptions.iter().find(|exception| exception.action == action);
+            match (outcome == Outcome::Allowed, exception) {
+                (true, None) => found.push(format!("{name} may do {action}")),
+                (true, Some(exception)) if exception.degraded && !degraded => {
+                    found.push(format!("{name} may do {action}"))
+                }
+                (false, Some(exception)) if !exception.degraded => {
+                    found.push(format!("{name} is excepted for {action} and cannot do it"));
                 }
                 _ => {}
             }
         }
         found
+    }
+
+    /// The exceptions in use, with what limits each.
+    #[must_use]
+    pub fn exceptions(&self) -> Vec<String> {
+        let used = self.cells().filter(|(_, _, outcome)| *outcome == Outcome::Allowed);
+        let told = used.filter_map(|(program, action, _)| {
+            let exception = program.exceptions.iter().find(|exception| exception.action == action)?;
+            Some(format!("{} {action}: {}", program.policy.program, exception.limit))
+        });
+        told.collect()
     }
 
     fn cells(&self) -> impl Iterator<Item = (&Program, &'static str, Outcome)> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fosse_lockdown::{Mode, Refusal, identity, landlock_alone, seccomp_alone, try_enter};
+use fosse_lockdown::{Mode, Policy, Refusal, identity, landlock_alone, seccomp_alone, try_enter};
 use fosse_sys::process::{Fork, exit_now, fork};
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, waitpid};
@@ -94,6 +94,32 @@ pub fn run(program: &Program, action: &Action, stage: &Stage, walls: Walls) -> R
             let (_, status) = ended.ok_or("wait: nothing")?;
             stage.reset().map_err(|error| format!("unable to tidy up: {error}"))?;
             outcome(status.exit_status(), status.terminating_signal())
+        }
+    }
+}
+
+/// Locks a child down and lets it say what this kernel lacks; whether that is anything. In strict mode the child may
+/// refuse instead, which ends this program with the same status.
+///
+/// # Errors
+/// Where the kernel refuses to fork.
+pub fn announce(program: &'static str, mode: Mode) -> Result<bool, String> {
+    let nothing = Policy { program, ..Policy::NOTHING };
+    match fork().map_err(|errno| format!("fork: {errno}"))? {
+        Fork::Child => {
+            let locked = try_enter(&nothing, mode, &[]);
+            let (_, report) = locked.unwrap_or_else(|refusal| fosse_die::fatal(program, refusal));
+            report.print(program);
+            exit_now(i32::from(report.is_degraded()))
+        }
+        Fork::Parent(pid) => {
+            let ended = waitpid(Some(pid), WaitOptions::empty()).map_err(|errno| format!("wait: {errno}"))?;
+            match ended.and_then(|(_, status)| status.exit_status()) {
+                Some(0) => Ok(false),
+                Some(1) => Ok(true),
+                Some(fosse_die::EXIT_PERMANENT) => exit_now(fosse_die::EXIT_PERMANENT),
+                other => Err(format!("the announcing child ended with {other:?}")),
+            }
         }
     }
 }
