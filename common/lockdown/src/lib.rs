@@ -67,6 +67,7 @@ pub fn try_enter(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Result<
     if !fosse_sys::process::is_single_threaded() {
         return Err(Refusal::new("one thread", "the process already has others, which would stay unlocked"));
     }
+    warm_up();
     let parent = getppid();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     limits::set(policy.limits)?;
@@ -82,7 +83,6 @@ pub fn try_enter(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Result<
     if !rustix::thread::no_new_privs().attempt("no_new_privs")? {
         return Err(Refusal::new("no_new_privs", "the kernel did not keep it"));
     }
-    warm_up();
     landlocked::restrict(policy.reach, readable, &mut report);
     if mode == Mode::Strict && report.is_degraded() {
         return Err(report.as_refusal());
@@ -104,8 +104,8 @@ pub fn seccomp_alone(policy: &Policy, mode: Mode) -> Result<(), Refusal> {
     seccomp::install(policy, mode)
 }
 
-/// rustix looks for the vDSO at its first question for the time, by prctl(PR_GET_AUXV) or /proc/self/auxv: now, because
-/// afterwards both end the process.
+/// rustix looks for the vDSO at its first question for the time, by prctl(PR_GET_AUXV) or (before Linux 6.4)
+/// /proc/self/auxv: now, because afterwards both end the process. Where it finds none it asks by system call.
 fn warm_up() {
     let _ = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
 }

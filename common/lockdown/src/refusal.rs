@@ -78,7 +78,8 @@ impl Report {
         Refusal::new("strict", format!("{} (--sandbox-strict asks for the full set)", self.missing.join("; ")))
     }
 
-    pub(crate) fn print(&self, program: &str) {
+    /// One warning line for each missing part.
+    pub fn print(&self, program: &str) {
         for sentence in &self.missing {
             fosse_die::warning(program, sentence);
         }
