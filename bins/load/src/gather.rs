@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fosse_bundle::{Bundle, FILES_COUNT_MAX, RuleSet, split_patterns};
+use fosse_bundle::{Bundle, FILES_COUNT_MAX, RuleSet, is_plain_name, split_patterns};
 
 use crate::places::{Places, Refused};
 use crate::references::{Kind, Reference, references};
@@ -121,6 +121,9 @@ impl Gathering<'_> {
     fn file(&mut self, name: &str) -> Result<(), Refused> {
         if self.files.contains_key(name) {
             return Ok(());
+        }
+        if !is_plain_name(name) {
+            return Err(Refused::Name);
         }
         if self.files.len() >= FILES_COUNT_MAX {
             return Err(Refused::Long(FILES_COUNT_MAX));

@@ -44,6 +44,8 @@ pub enum Refused {
     Owner(u32),
     /// Everybody may write to it.
     Writable,
+    /// Its name holds a character that means something else where rules name files.
+    Name,
     /// Longer than this many bytes.
     Long(usize),
     /// Anything else the kernel says.
@@ -59,6 +61,7 @@ impl fmt::Display for Refused {
             Self::NotAFile => out.write_str("it is not a regular file"),
             Self::Owner(uid) => write!(out, "it belongs to UID {uid}; give it to root"),
             Self::Writable => out.write_str("everybody may write to it; take that right away (chmod o-w)"),
+            Self::Name => out.write_str("its name holds a quote, a backslash or a pattern character; rename it"),
             Self::Long(most) => write!(out, "it is longer than {most} bytes"),
             Self::Kernel(Errno::ACCESS) => {
                 out.write_str("permission denied; let everybody read it and its directories")

@@ -116,15 +116,15 @@ fn nothing_leads_out_of_the_directories() {
 #[test]
 fn only_regular_files_of_trusted_owners_are_read() {
     let rules =
-        Rules::new("kinds", &[("dir/a.conf", ""), ("open.conf", ""), ("closed.conf", ""), ("link-to.conf", "")]);
+        Rules::new("kinds", &[("dir/a.conf", ""), ("open.conf", ""), ("closed.conf", ""), ("link-to.conf", ""), ("a[1].conf", "")]);
     fs::set_permissions(rules.0.join("open.conf"), fs::Permissions::from_mode(0o666)).unwrap();
     assert!(Command::new("mkfifo").arg(rules.0.join("pipe.conf")).status().unwrap().success());
     symlink("link-to.conf", rules.0.join("inside.conf")).unwrap();
-    let words = refused(&rules.load(&["dir", "open.conf", "pipe.conf", "inside.conf"]));
+    let words = refused(&rules.load(&["dir", "open.conf", "pipe.conf", "inside.conf", "a?1?.conf"]));
     assert!(words.contains("dir: it is a directory; name its files, as in DIRECTORY/*.conf\n"), "{words}");
     assert!(words.contains("open.conf: everybody may write to it"), "{words}");
     assert!(words.contains("pipe.conf: it is not a regular file\n"), "{words}");
-    assert!(words.contains("3 files"), "a link that stays inside is fine: {words}");
+    assert!(words.contains("4 files"), "a link that stays inside is fine: {words}");
 }
 
 #[test]

@@ -31,6 +31,21 @@ pub struct Bundle {
 }
 
 impl Bundle {
+    /// The rule file a site begins with: it includes the entries of set `index`, with the site's exclusions before and
+    /// after them. `None` where there is no such set.
+    #[must_use]
+    pub fn entry_text(&self, index: usize, exclusions: &str) -> Option<String> {
+        let (before, after) = crate::split_exclusions(exclusions);
+        let mut text = before.to_owned();
+        for entry in &self.sets.get(index)?.entries {
+            text.push_str("Include \"");
+            text.push_str(entry);
+            text.push_str("\"\n");
+        }
+        text.push_str(after);
+        Some(text)
+    }
+
     /// The bytes of the bundle.
     ///
     /// # Errors
@@ -96,8 +111,15 @@ fn count(c: &mut Cursor<'_>, most: usize) -> Result<usize, WireError> {
     usize::try_from(c.u32()?).ok().filter(|count| *count <= most).ok_or(WireError::Field("count"))
 }
 
+/// Whether a name stands for itself in an Include: no pattern, no quote, nothing odd.
+#[must_use]
+pub fn is_plain_name(name: &str) -> bool {
+    let odd = |one: char| one.is_control() || matches!(one, '*' | '?' | '[' | '"' | '\'' | '\\');
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.contains(odd)
+}
+
 fn put_name(out: &mut Vec<u8>, name: &str) -> Result<(), WireError> {
-    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+    if !is_plain_name(name) {
         return Err(WireError::Field("name"));
     }
     put_short(out, name.as_bytes(), "name")
@@ -105,7 +127,7 @@ fn put_name(out: &mut Vec<u8>, name: &str) -> Result<(), WireError> {
 
 fn name(c: &mut Cursor<'_>) -> Result<String, WireError> {
     let name = std::str::from_utf8(c.short_bytes()?).map_err(|_| WireError::Field("name"))?;
-    if name.is_empty() || name.len() > NAME_BYTES_MAX { Err(WireError::Field("name")) } else { Ok(name.to_owned()) }
+    if is_plain_name(name) { Ok(name.to_owned()) } else { Err(WireError::Field("name")) }
 }
 
 #[cfg(test)]
@@ -146,6 +168,23 @@ mod tests {
         let mut bundle = sample();
         bundle.files.remove("rules/a.conf");
         assert_eq!(Bundle::decode(&bundle.encode().unwrap()), Err(WireError::Field("entry")));
+    }
+
+    #[test]
+    fn a_sites_file_has_its_exclusions_on_both_sides_of_the_rules() {
+        let exclusions = crate::join_exclusions("SecRule before\n", "SecRuleRemoveById 1\n");
+        let text = sample().entry_text(0, &exclusions).unwrap();
+        assert_eq!(text, "SecRule before\nInclude \"rules/a.conf\"\nSecRuleRemoveById 1\n");
+        assert_eq!(sample().entry_text(0, "").unwrap(), "Include \"rules/a.conf\"\n");
+        assert_eq!(sample().entry_text(2, ""), None);
+    }
+
+    #[test]
+    fn names_that_mean_more_than_themselves_are_refused() {
+        for name in ["", "a*", "a?", "a[1]", "a\"b", "a'b", "a\\b", "a\nb"] {
+            let bundle = Bundle { files: [(name.to_owned(), vec![])].into(), ..Bundle::default() };
+            assert!(bundle.encode().is_err(), "{name}");
+        }
     }
 
     #[test]

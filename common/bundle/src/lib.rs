@@ -10,7 +10,7 @@ mod bundle;
 pub mod fuzz;
 mod parts;
 
-pub use bundle::{Bundle, FILES_COUNT_MAX, NAME_BYTES_MAX, RuleSet, SETS_COUNT_MAX};
+pub use bundle::{Bundle, FILES_COUNT_MAX, NAME_BYTES_MAX, RuleSet, SETS_COUNT_MAX, is_plain_name};
 pub use parts::{PARTS_COUNT_MAX, Part, Parts};
 
 /// One bundle, or all parts together: CRS 4 takes 1.5 MB, and address lists of a million entries 32 MB each.
@@ -28,4 +28,19 @@ pub fn join_patterns<'a>(patterns: impl IntoIterator<Item = &'a str>) -> String 
 /// The entry patterns of a rule set that [`join_patterns`] made.
 pub fn split_patterns(joined: &str) -> impl Iterator<Item = &str> {
     joined.split(PATTERN_SEPARATOR).filter(|pattern| !pattern.is_empty())
+}
+
+/// Between what stands before the rules and what stands after them. A comment, should somebody read it as rules.
+const AFTER_THE_RULES: &str = "# after the rules\n";
+
+/// A site's exclusions as one text: rules that come before a rule set, and directives that come after it.
+#[must_use]
+pub fn join_exclusions(before: &str, after: &str) -> String {
+    if before.is_empty() && after.is_empty() { String::new() } else { format!("{before}{AFTER_THE_RULES}{after}") }
+}
+
+/// The two parts of a text that [`join_exclusions`] made.
+#[must_use]
+pub fn split_exclusions(joined: &str) -> (&str, &str) {
+    joined.split_once(AFTER_THE_RULES).unwrap_or((joined, ""))
 }

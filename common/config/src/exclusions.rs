@@ -3,22 +3,22 @@
 use std::fmt::Write;
 
 use crate::model::{Exclude, Site};
-use crate::names::RuleRange;
+use crate::names::{RuleRange, RuleTag};
 
 /// Numbers of the rules made here: a range no published rule set uses (99,000,000 and up is free for local use).
 const RULE_NUMBER_FIRST: usize = 99_000_000;
 
-/// SecLang for all exclusions of a site. Those for a path are rules (they judge each request); the others change the
-/// rules themselves, and stand after them.
+/// SecLang for all exclusions of a site. Those for a path are rules that look at each request, and stand before the
+/// others; the rest changes rules that have been read, and stands after them.
 pub fn seclang(site: &Site) -> String {
-    let mut out = String::new();
+    let (mut before, mut after) = (String::new(), String::new());
     for (index, exclude) in site.exclude.iter().enumerate() {
         match &exclude.path.value {
-            Some(prefix) => for_path(&mut out, RULE_NUMBER_FIRST.saturating_add(index), bare(&prefix.0), exclude),
-            None => everywhere(&mut out, exclude),
+            Some(prefix) => for_path(&mut before, RULE_NUMBER_FIRST.saturating_add(index), bare(&prefix.0), exclude),
+            None => everywhere(&mut after, exclude),
         }
     }
-    out
+    fosse_bundle::join_exclusions(&before, &after)
 }
 
 fn everywhere(out: &mut String, exclude: &Exclude) {
@@ -31,10 +31,10 @@ fn everywhere(out: &mut String, exclude: &Exclude) {
         };
     }
     if let Some(tag) = &exclude.tag.value {
-        let tag = tag.0.replace('.', "\\.");
+        let tag = whole(tag);
         let _ = match argument {
-            Some(name) => writeln!(out, "SecRuleUpdateTargetByTag \"^{tag}$\" \"!ARGS:{}\"", name.0),
-            None => writeln!(out, "SecRuleRemoveByTag \"^{tag}$\""),
+            Some(name) => writeln!(out, "SecRuleUpdateTargetByTag \"{tag}\" \"!ARGS:{}\"", name.0),
+            None => writeln!(out, "SecRuleRemoveByTag \"{tag}\""),
         };
     }
 }
@@ -50,14 +50,20 @@ fn for_path(out: &mut String, number: usize, prefix: &str, exclude: &Exclude) {
         };
     }
     if let Some(tag) = &exclude.tag.value {
+        let tag = whole(tag);
         let _ = match argument {
-            Some(name) => write!(controls, ",ctl:ruleRemoveTargetByTag={};ARGS:{}", tag.0, name.0),
-            None => write!(controls, ",ctl:ruleRemoveByTag={}", tag.0),
+            Some(name) => write!(controls, ",ctl:ruleRemoveTargetByTag={tag};ARGS:{}", name.0),
+            None => write!(controls, ",ctl:ruleRemoveByTag={tag}"),
         };
     }
     // The same boundary as a route's: the path itself, or what follows its next slash.
     let pattern = if prefix == "/" { "^/".to_owned() } else { format!("^{}(?:/|$)", regex_escape(prefix)) };
     let _ = writeln!(out, "SecRule REQUEST_FILENAME \"@rx {pattern}\" \"id:{number},phase:1,pass,nolog{controls}\"");
+}
+
+/// The tag and no longer one, as the pattern that SecLang takes.
+fn whole(tag: &RuleTag) -> String {
+    format!("^{}$", regex_escape(&tag.0))
 }
 
 fn bare(prefix: &str) -> &str {

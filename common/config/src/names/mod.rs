@@ -1,0 +1,41 @@
+//! The named things of a configuration: hosts, paths, methods, backends, headers, rules, accounts, modes.
+
+mod accounts;
+mod hosts;
+mod paths;
+mod tokens;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use crate::problem::Problems;
+use crate::value::text;
+
+pub use accounts::{ACCOUNT_BYTES_MAX, Account, Mode};
+pub use hosts::{HOST_BYTES_MAX, HostName, HostPattern, LABEL_BYTES_MAX};
+pub use paths::{
+    FILE_NAME_BYTES_MAX, FILE_PATH_BYTES_MAX, FilePath, FilePattern, HealthPath, LogFile, PREFIX_BYTES_MAX, PathPrefix,
+    StatusSocket,
+};
+pub use tokens::{
+    ArgumentName, FieldName, METHOD_BYTES_MAX, Method, NAME_BYTES_MAX, Name, RuleRange, RuleTag, SocketName,
+    UpgradeToken,
+};
+
+/// What is wrong with a text, and the one step that mends it.
+type Wrong = (String, String);
+
+fn checked<T>(
+    key: &str,
+    takes: &str,
+    value: &Spanned<DeValue<'_>>,
+    problems: &mut Problems,
+    check: impl FnOnce(&str) -> Result<T, Wrong>,
+) -> Option<T> {
+    let written = text(key, takes, value, problems)?;
+    check(written).map_err(|(what, cure)| problems.note_with_cure(&value.span(), format!("{key}: {what}"), cure)).ok()
+}
+
+fn wrong<T>(what: String, cure: &str) -> Result<T, Wrong> {
+    Err((what, cure.to_owned()))
+}
