@@ -272,7 +272,9 @@ pub fn trailer_allowed(name: &[u8]) -> bool {
         "age",
         "vary",
     ];
-    let forwarding = name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case(b"x-"));
+    let begins =
+        |start: &str| name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start.as_bytes()));
+    let forwarding = ["x-forwarded", "x-real-", "x-original-", "x-rewrite-"].into_iter().any(begins);
     !forwarding
         && !name.contains(&b'_')
         && !FORBIDDEN.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden.as_bytes()))

@@ -1,0 +1,326 @@
+//! accept, dispatch, start and clients, played by the test: the real fosse-parse between them, locked down as it is in an edge.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use fosse_blobs::{Parse, ParseListener, ParseSite};
+use fosse_fdpass::{Received, receive, send};
+use fosse_ring::{Input, Output};
+use fosse_sys::memfd;
+use fosse_wire::channel::{self, Connection};
+use fosse_wire::frame::Hello;
+use fosse_wire::request::{BodyLength, Endpoint, RequestHead};
+use fosse_wire::response::{ResponseEnd, ResponseHead};
+use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
+use fosse_wire::{Kind, StreamId, direct};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+/// Longest wait for something that must happen.
+pub const SOON: Duration = Duration::from_secs(5);
+
+/// Descriptors without close-on-exec live only while this is held: another test's child must not get them.
+static BIRTH: Mutex<()> = Mutex::new(());
+
+/// A running fosse-parse with the test at all its other ends.
+pub struct Lane {
+    child: Child,
+    pub forward: Option<Input>,
+    pub back: Option<Output>,
+    pub accept: OwnedFd,
+    pub direct: OwnedFd,
+    start: OwnedFd,
+    pub access: OwnedFd,
+    connection: u64,
+}
+
+/// A frame as the test keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub stream: StreamId,
+    pub kind: Kind,
+    pub body: Vec<u8>,
+}
+
+impl Kept {
+    pub fn head(&self) -> RequestHead<'_> {
+        assert_eq!(self.kind, Kind::Request, "{self:?}");
+        RequestHead::decode(&self.body).unwrap()
+    }
+}
+
+pub fn settings() -> Parse {
+    Parse {
+        listeners: vec![ParseListener::default(), ParseListener { proxy_protocol: true, ..ParseListener::default() }],
+        sites: vec![ParseSite { hosts: vec!["a.example".into()], name: "a".into() }],
+        connections_max: 100,
+        head_ms: 10_000,
+        body_ms: 10_000,
+        idle_ms: 10_000,
+        write_ms: 10_000,
+        linger_ms: 1_000,
+        drain_ms: 10_000,
+        head_bytes_max: 16_384,
+        target_bytes_max: 4_096,
+        fields_max: 64,
+        upgrades: vec!["websocket".into()],
+        access_log: true,
+        ..Parse::default()
+    }
+}
+
+fn pair(kind: SocketType) -> (OwnedFd, OwnedFd) {
+    socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap()
+}
+
+fn spawn(fds: &[(u8, OwnedFd)]) -> Child {
+    let _guard = BIRTH.lock().unwrap();
+    let mut script = String::from("exec ");
+    let mut kept = Vec::new();
+    for (target, fd) in fds {
+        let high = rustix::io::fcntl_dupfd_cloexec(fd, 60).unwrap();
+        rustix::io::fcntl_setfd(&high, rustix::io::FdFlags::empty()).unwrap();
+        script += &format!("{target}<&{} ", high.as_raw_fd());
+        kept.push(high);
+    }
+    script += "; exec \"$0\" \"$@\"";
+    Command::new("/bin/bash").arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_fosse-parse")).spawn().unwrap()
+}
+
+impl Lane {
+    pub fn new(settings: &Parse) -> Lane {
+        let (forward, out) = pair(SocketType::STREAM);
+        let (back, input) = pair(SocketType::STREAM);
+        let (accept, accept_far) = pair(SocketType::SEQPACKET);
+        let (direct, direct_far) = pair(SocketType::SEQPACKET);
+        let (start, start_far) = pair(SocketType::SEQPACKET);
+        let (access, access_far) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+        let blob = memfd::sealed("settings", &fosse_wire::blob::encode(settings).unwrap()).unwrap();
+        let page = memfd::page("page", fosse_counters::PAGE_BYTES).unwrap();
+        let child = spawn(&[
+            (0, input),
+            (1, out),
+            (5, blob),
+            (6, page),
+            (7, start_far),
+            (8, accept_far),
+            (9, direct_far),
+            (10, access_far),
+        ]);
+        let mut back = Output::new(back, Hello::default());
+        back.flush_waiting().unwrap();
+        let forward = Some(Input::new(forward));
+        let lane = Lane { child, forward, back: Some(back), accept, direct, start, access, connection: 0 };
+        assert_eq!(lane.said(), ToStart::Ready);
+        lane
+    }
+
+    pub fn order(&self, order: ToChild) {
+        send(&self.start, &order.encode(), &[]).unwrap();
+    }
+
+    /// What parse says to start next.
+    pub fn said(&self) -> ToStart {
+        let mut bytes = [0; MESSAGE_BYTES];
+        assert!(readable(&self.start, SOON), "parse is silent");
+        match receive(&self.start, &mut bytes, &mut Vec::new()).unwrap() {
+            Received::Message(length) => ToStart::decode(&bytes[..length]).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A client whose connection has been passed to parse.
+    pub fn client(&mut self) -> TcpStream {
+        self.client_as(Connection { peer: Endpoint::from_socket("192.0.2.7:7".parse().unwrap()), ..Default::default() })
+    }
+
+    pub fn client_as(&mut self, record: Connection) -> TcpStream {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (served, _) = listener.accept().unwrap();
+        client.set_read_timeout(Some(SOON)).unwrap();
+        client.set_nodelay(true).unwrap();
+        self.pass(record, served.as_fd());
+        client
+    }
+
+    pub fn pass(&mut self, record: Connection, fd: std::os::fd::BorrowedFd<'_>) {
+        self.connection += 1;
+        let mut bytes = Vec::new();
+        channel::encode(&mut bytes, channel::Kind::Connections, &[Connection { id: self.connection, ..record }]);
+        send(&self.accept, &bytes, &[fd]).unwrap();
+    }
+
+    /// The next frame of the ring, without credit for answers.
+    pub fn frame(&mut self) -> Kept {
+        self.frame_within(SOON).expect("no frame came")
+    }
+
+    pub fn frame_within(&mut self, wait: Duration) -> Option<Kept> {
+        let forward = self.forward.as_mut().unwrap();
+        let begun = Instant::now();
+        loop {
+            while let Some(frame) = forward.next_frame().unwrap() {
+                if frame.kind != Kind::ResponseCredit {
+                    return Some(Kept { stream: frame.stream, kind: frame.kind, body: frame.body.to_vec() });
+                }
+            }
+            let left = wait.checked_sub(begun.elapsed())?;
+            if !readable(&*forward, left) {
+                return None;
+            }
+            forward.read().unwrap();
+        }
+    }
+
+    /// Head and end of a request without a body.
+    pub fn request(&mut self) -> Kept {
+        let head = self.frame();
+        assert_eq!(head.kind, Kind::Request, "{head:?}");
+        let end = self.frame();
+        assert_eq!((end.kind, end.stream), (Kind::RequestEnd, head.stream));
+        head
+    }
+
+    pub fn flush(&mut self) {
+        self.back.as_mut().unwrap().flush_waiting().unwrap();
+    }
+
+    pub fn head(&mut self, stream: StreamId, head: &ResponseHead<'_>, fields: &[(&str, &str)]) {
+        let out = &mut self.back.as_mut().unwrap().outbox;
+        out.frame(stream, Kind::Response, |body| {
+            head.encode_fixed(body);
+            fosse_wire::fields::put(body, fields.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+        })
+        .unwrap();
+        self.flush();
+    }
+
+    pub fn data(&mut self, stream: StreamId, data: &[u8]) {
+        self.back.as_mut().unwrap().outbox.data(stream, Kind::ResponseData, data);
+        self.flush();
+    }
+
+    pub fn end(&mut self, stream: StreamId, leased_bytes: u64) {
+        let out = &mut self.back.as_mut().unwrap().outbox;
+        let end = ResponseEnd { leased_bytes, ..Default::default() };
+        out.frame(stream, Kind::ResponseEnd, |body| end.encode(body)).unwrap();
+        self.flush();
+    }
+
+    /// A frame of any form, straight into the ring.
+    pub fn raw(&mut self, stream: StreamId, kind: Kind, body: &[u8]) {
+        self.back.as_mut().unwrap().outbox.raw(stream, kind, body);
+        self.flush();
+    }
+
+    /// A whole answer.
+    pub fn answer(&mut self, stream: StreamId, body: &[u8]) {
+        let length = BodyLength::Exact(body.len() as u64);
+        self.head(stream, &ResponseHead { status: 200, body: length, ..Default::default() }, &[("X-Is", "x")]);
+        if !body.is_empty() {
+            self.data(stream, body);
+        }
+        self.end(stream, 0);
+    }
+
+    /// The next message of parse to accept, with its descriptors.
+    pub fn told_accept(&self) -> (channel::Message, Vec<OwnedFd>) {
+        let mut bytes = [0; channel::MESSAGE_BYTES_MAX];
+        let mut fds = Vec::new();
+        assert!(readable(&self.accept, SOON), "accept hears nothing");
+        match receive(&self.accept, &mut bytes, &mut fds).unwrap() {
+            Received::Message(length) => (channel::decode(&bytes[..length], fds.len()).unwrap(), fds),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The next message to dispatch beside the ring.
+    pub fn told_dispatch(&self) -> (Vec<u64>, Vec<OwnedFd>) {
+        let mut bytes = [0; 1024];
+        let mut fds = Vec::new();
+        assert!(readable(&self.direct, SOON), "dispatch hears nothing");
+        match receive(&self.direct, &mut bytes, &mut fds).unwrap() {
+            Received::Message(length) => (direct::decode(&bytes[..length], fds.len()).unwrap(), fds),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn logged(&self) -> String {
+        assert!(readable(&self.access, SOON), "nothing is logged");
+        let mut bytes = [0; 4096];
+        let length = rustix::io::read(&self.access, &mut bytes).unwrap();
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    }
+
+    pub fn exit(&mut self) -> ExitStatus {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begun.elapsed() < SOON, "parse does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn readable(fd: impl AsFd, wait: Duration) -> bool {
+    let timeout = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
+    poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)).unwrap() > 0
+}
+
+/// Sends all of it.
+pub fn say(mut client: &TcpStream, text: &str) {
+    client.write_all(text.as_bytes()).unwrap();
+}
+
+/// Reads exactly what must come.
+pub fn expect(mut client: &TcpStream, text: &str) {
+    let mut bytes = vec![0; text.len()];
+    let mut at = 0;
+    while at < bytes.len() {
+        match client.read(&mut bytes[at..]) {
+            Ok(count) if count > 0 => at += count,
+            other => panic!("{other:?} after {:?}, not {text:?}", String::from_utf8_lossy(&bytes[..at])),
+        }
+    }
+    assert_eq!(String::from_utf8_lossy(&bytes), text);
+}
+
+/// Everything up to a clean end.
+pub fn rest(mut client: &TcpStream) -> String {
+    let mut text = String::new();
+    client.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// Everything up to a reset.
+pub fn until_reset(mut client: &TcpStream) -> Vec<u8> {
+    let mut bytes = vec![0; 1 << 20];
+    let mut all = Vec::new();
+    loop {
+        match client.read(&mut bytes) {
+            Ok(0) => panic!("a clean end"),
+            Ok(count) => all.extend_from_slice(&bytes[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return all,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+pub const GET: &str = "GET /x?y HTTP/1.1\r\nHost: A.Example\r\n\r\n";
+pub const HELLO: &str = "HTTP/1.1 200 OK\r\nX-Is: x\r\nContent-Length: 5\r\n\r\nhello";
