@@ -165,3 +165,23 @@ fn hosts_are_in_the_form_in_which_parse_has_them() {
         );
     }
 }
+
+#[test]
+fn exclusions_are_understood_by_the_engine() {
+    let every = "[[site.exclude]]\nrules = [1, \"100-200\"]\n[[site.exclude]]\nrules = [1, \"100-200\"]\nargument = \"a[b].c-d_e\"\n\
+        [[site.exclude]]\ntag = \"OWASP_CRS/attack-sqli.x\"\n[[site.exclude]]\ntag = \"t\"\nargument = \"a\"\n\
+        [[site.exclude]]\nrules = [\"100-200\"]\ntag = \"a.b/c\"\npath = \"/\"\n\
+        [[site.exclude]]\nrules = [\"100-200\"]\ntag = \"a.b/c\"\npath = \"/a+b(c)[d]{e}^$|'\"\nargument = \"a[b].c-d_e\"\n";
+    let text =
+        small("").replace("backend = \"app\"\n", &format!("backend = \"app\"\nrules = [\"main.conf\"]\n{every}"));
+    let waf: blobs::WafFilter = decode(plan(&text).blob(Program::WafFilter)).unwrap();
+    let rules = "SecRule ARGS \"@rx x\" \"id:1,phase:2,deny,tag:'t'\"\nSecRule ARGS \"@rx y\" \"id:150,phase:2,deny,tag:'a.b/c'\"\n";
+    let mut bundle = fosse_bundle::Bundle::default();
+    bundle.sets.push(fosse_bundle::RuleSet { entries: vec!["main.conf".into()] });
+    let mut files = fosse_seclang::Bundle::new();
+    files.insert("main.conf", rules);
+    files.insert("site", bundle.entry_text(0, &waf.sites[0].exclusions).unwrap());
+    if let Err(errors) = fosse_seclang::Ruleset::compile(&files, "site") {
+        panic!("{errors:#?}\n{}", waf.sites[0].exclusions);
+    }
+}
