@@ -70,6 +70,9 @@ const FILES: &[Action] = &[
     Action::new("open_below_given_root", |stage| {
         rustix::fs::openat(&stage.hand()?.root, "etc/passwd", OFlags::RDONLY, Mode::empty()).map(drop)
     }),
+    Action::new("openat2_passwd", |_| openat2("/etc/passwd", OFlags::RDONLY)),
+    Action::new("openat2_create", |stage| openat2(stage.path("new"), OFlags::CREATE | OFlags::WRONLY)),
+    Action::new("openat2_write", |stage| openat2(stage.path("file"), OFlags::WRONLY)),
     Action::new("open_for_path_only", |_| rustix::fs::open("/etc", OFlags::PATH, Mode::empty()).map(drop)),
     Action::new("open_process_memory", |stage| file(OpenOptions::new().write(true).open(process_file(stage, "mem")))),
     Action::new("read_process_environment", |stage| file(fs::read(process_file(stage, "environ")))),
@@ -162,6 +165,12 @@ const MEMORY: &[Action] = &[
 
 fn probes() -> impl Iterator<Item = Action> {
     PROBES.iter().map(|probe| Action { name: probe.name, attempt: Deed::Call(probe) })
+}
+
+/// openat2 hides how it opens in memory, where no filter looks.
+fn openat2(path: impl rustix::path::Arg, flags: OFlags) -> Attempt {
+    let mode = if flags.contains(OFlags::CREATE) { Mode::RUSR } else { Mode::empty() };
+    rustix::fs::openat2(rustix::fs::CWD, path, flags, mode, rustix::fs::ResolveFlags::empty()).map(drop)
 }
 
 fn process_file(stage: &Stage, name: &str) -> String {

@@ -7,4 +7,5 @@ pub mod matrix;
 mod network;
 pub mod programs;
 pub mod stage;
+pub mod trace;
 pub mod trial;

@@ -9,11 +9,13 @@ use fosse_args::Args;
 use fosse_canary::matrix::{self, Matrix};
 use fosse_canary::programs::{self, Program};
 use fosse_canary::stage::Stage;
+use fosse_canary::trace;
 use fosse_canary::trial::{self, Walls};
 use fosse_lockdown::Mode;
 
 const PROGRAM: &str = "fosse-canary";
 const USAGE: &str = "fosse-canary [--sandbox-strict] [--landlock-only | --seccomp-only | --no-walls] [--golden FILE] [PROGRAM...]
+fosse-canary --traces DIRECTORY [PROGRAM...] (logs of strace -ff -X raw: reads before the lock, rows never seen)
 Exit 0 where nothing is allowed beyond the listed exceptions (and, with --golden, nothing is looser than in FILE), else 1.";
 
 fn main() {
@@ -23,10 +25,14 @@ fn main() {
         std::process::exit(trial::ALLOWED);
     }
     let walls = walls(&mut args);
+    let traces = args.value("--traces");
     let mode = if args.flag("--sandbox-strict") { Mode::Strict } else { Mode::Default };
     let golden = args.value("--golden");
     let programs = chosen(&mut args);
     args.end();
+    if let Some(directory) = traces {
+        end(&traced(&directory, &programs));
+    }
     let degraded = trial::announce(PROGRAM, mode).unwrap_or_else(|why| fosse_die::temporary(PROGRAM, why));
     let stage = Stage::build()
         .unwrap_or_else(|why| fosse_die::temporary(PROGRAM, format_args!("unable to set the stage: {why}")));
@@ -35,10 +41,21 @@ fn main() {
     print!("{matrix}");
     let mut findings = if walls == Walls::Full { held(&matrix, degraded) } else { Vec::new() };
     findings.extend(golden.map_or_else(Vec::new, |path| looser(&matrix, &path)));
-    for finding in &findings {
+    end(&findings);
+}
+
+fn end(findings: &[String]) -> ! {
+    for finding in findings {
         fosse_die::alert(PROGRAM, finding);
     }
-    std::process::exit(i32::from(!findings.is_empty()));
+    std::process::exit(i32::from(!findings.is_empty()))
+}
+
+fn traced(directory: &str, programs: &[Program]) -> Vec<String> {
+    let lives = trace::read_directory(directory.as_ref());
+    let lives = lives.unwrap_or_else(|error| fosse_die::fatal(PROGRAM, format_args!("{directory}: {error}")));
+    let programs: Vec<Program> = programs.iter().filter(|program| program.is_real()).copied().collect();
+    trace::findings(&lives, &programs)
 }
 
 fn walls(args: &mut Args) -> Walls {

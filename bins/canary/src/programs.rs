@@ -17,6 +17,12 @@ impl Program {
     pub fn name(&self) -> &'static str {
         self.policy.program.strip_prefix("fosse-").unwrap_or(self.policy.program)
     }
+
+    /// Whether it is a program, and not the ground policies stand on.
+    #[must_use]
+    pub fn is_real(&self) -> bool {
+        self.policy.program != BASE.program
+    }
 }
 
 /// An action that is a program's job.
@@ -47,6 +53,10 @@ const BASE: Policy = Policy { program: "fosse-base", ..Policy::NOTHING };
 const CONNECTS: &str =
     "the program holds only the backend table and hands every socket on; it reads nothing but numbers";
 
+/// Why load may reach further where Landlock is missing.
+const LOADS: &str =
+    "without Landlock only its UID and its empty root stand between it and files; it reads what root wrote";
+
 /// Every program.
 pub const ALL: &[Program] = &[
     Program { policy: &BASE, exceptions: &[] },
@@ -63,4 +73,12 @@ pub const ALL: &[Program] = &[
         ],
     },
     Program { policy: &fosse_config::policy::POLICY, exceptions: &[] },
+    Program {
+        policy: &fosse_load::policy::POLICY,
+        exceptions: &[
+            Exception::degraded("openat2_passwd", LOADS),
+            Exception::degraded("openat2_create", LOADS),
+            Exception::degraded("openat2_write", LOADS),
+        ],
+    },
 ];

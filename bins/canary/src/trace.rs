@@ -1,0 +1,301 @@
+//! What programs really called: reads the logs of `strace -ff -X raw -o DIR/trace ...` and holds them against the policies.
+//!
+//! Two questions. Did any program read a byte before its lock was on? And does every row of every policy that says `seen`
+//! occur? A row nobody needs is a door nobody watches.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use fosse_lockdown::{Args, BASE, Call, Cond, Row, Why, call};
+
+use crate::programs::Program;
+
+/// Calls that bring bytes or descriptors in.
+const READING: &[Call] = &[
+    call::READ,
+    call::READV,
+    call::PREAD64,
+    call::RECVFROM,
+    call::RECVMSG,
+    call::RECVMMSG,
+    call::ACCEPT4,
+    call::SPLICE,
+    call::SENDFILE,
+];
+
+/// One system call as strace prints it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its name.
+    pub name: String,
+    /// Its arguments; those that are no plain number are `None`.
+    pub arguments: Vec<Option<u64>>,
+    /// The words as printed.
+    pub words: Vec<String>,
+    /// What it returned, if a number.
+    pub answer: Option<i64>,
+}
+
+impl Line {
+    /// Reads one line; `None` for signals, ends and whatever else is no call.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Line> {
+        let (name, rest) = text.split_once('(')?;
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return None;
+        }
+        let (inside, after) = split_call(rest);
+        let answer = after.trim_start().strip_prefix('=').and_then(|answer| answer.split_whitespace().next());
+        let words: Vec<String> = split_arguments(inside).into_iter().map(str::to_owned).collect();
+        let arguments = words.iter().map(|word| number(word)).collect();
+        Some(Line { name: name.to_owned(), arguments, words, answer: answer.and_then(signed) })
+    }
+
+    fn is(&self, call: Call) -> bool {
+        self.name == call.name
+    }
+
+    fn matches(&self, row: &Row) -> bool {
+        self.is(row.call)
+            && match row.args {
+                Args::Any => true,
+                Args::Refuse(_) => false,
+                Args::All(conditions) => conditions.iter().all(|condition| self.fulfils(condition)),
+            }
+    }
+
+    fn fulfils(&self, condition: &Cond) -> bool {
+        let long = |index: u8| self.arguments.get(usize::from(index)).copied().flatten();
+        let int = |index: u8| long(index).map(|value| value & 0xffff_ffff);
+        match *condition {
+            Cond::Is(index, value) => int(index) == Some(value.into()),
+            Cond::Lacks(index, bits) => int(index).is_some_and(|found| found & u64::from(bits) == 0),
+            Cond::Masked(index, mask, value) => int(index).is_some_and(|found| found & u64::from(mask) == value.into()),
+            Cond::AtMost(index, value) => int(index).is_some_and(|found| found <= value.into()),
+            Cond::IsLong(index, value) => long(index) == Some(value),
+            Cond::OwnPid(index) => int(index).is_some(),
+        }
+    }
+}
+
+/// What one process did: from its exec to its lock, and after.
+#[derive(Clone, Debug, Default)]
+pub struct Life {
+    /// The program it executed last, as `fosse-parse`.
+    pub program: String,
+    before: Vec<Line>,
+    after: Vec<Line>,
+    locked: bool,
+    killed: bool,
+}
+
+impl Life {
+    /// Reads one process's log.
+    #[must_use]
+    pub fn read(log: &str) -> Life {
+        let mut life = Life::default();
+        for text in log.lines() {
+            life.killed |= text.starts_with("+++ killed by SIGSYS");
+            let Some(line) = Line::read(text) else { continue };
+            let succeeded = line.answer == Some(0);
+            if succeeded && (line.is(call::EXECVE) || line.is(call::EXECVEAT)) {
+                life = Life { program: executed(text), ..Life::default() };
+            } else if life.locked {
+                life.after.push(line);
+            } else if succeeded && line.is(call::SECCOMP) {
+                life.locked = true;
+            } else {
+                life.before.push(line);
+            }
+        }
+        life
+    }
+
+    /// Calls before the lock that brought something in from a descriptor this process had not opened itself.
+    #[must_use]
+    pub fn early_reads(&self) -> Vec<String> {
+        let mut own: Vec<u64> = Vec::new();
+        let mut early = Vec::new();
+        for line in &self.before {
+            let opened = line.answer.and_then(|fd| u64::try_from(fd).ok());
+            if line.is(call::OPENAT) || line.is(call::OPEN) {
+                own.extend(opened);
+            } else if READING.iter().any(|reading| line.is(*reading)) {
+                let from = line.arguments.first().copied().flatten();
+                if from.is_none_or(|fd| !own.contains(&fd)) {
+                    early.push(format!("{}({})", line.name, line.words.join(", ")));
+                }
+            }
+        }
+        early
+    }
+}
+
+/// Every log of a directory.
+///
+/// # Errors
+/// What cannot be read.
+pub fn read_directory(directory: &Path) -> std::io::Result<Vec<Life>> {
+    let mut lives = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let bytes = std::fs::read(entry?.path())?;
+        lives.push(Life::read(&String::from_utf8_lossy(&bytes)));
+    }
+    Ok(lives)
+}
+
+/// What is wrong: early reads, deaths by the sandbox, and rows that never occur. Programs no log knows are named too.
+#[must_use]
+pub fn findings(lives: &[Life], programs: &[Program]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut of: BTreeMap<&str, Vec<&Life>> = BTreeMap::new();
+    for life in lives.iter().filter(|life| programs.iter().any(|program| program.policy.program == life.program)) {
+        found.extend(life.early_reads().into_iter().map(|read| format!("{} before its lock: {read}", life.program)));
+        if life.killed {
+            found.push(format!("{} was killed by its own policy", life.program));
+        }
+        if life.locked {
+            of.entry(&life.program).or_default().push(life);
+        }
+    }
+    for program in programs {
+        match of.get(program.policy.program) {
+            None => found.push(format!("{} was never seen locked", program.policy.program)),
+            Some(lives) => found.extend(unused(program.policy.program, program.policy.syscalls, lives)),
+        }
+    }
+    let all: Vec<&Life> = of.into_values().flatten().collect();
+    found.extend(unused("every program", BASE, &all));
+    found
+}
+
+fn unused(who: &str, rows: &[Row], lives: &[&Life]) -> Vec<String> {
+    let occurs = |row: &Row| lives.iter().any(|life| life.after.iter().any(|line| line.matches(row)));
+    let missing = rows.iter().filter(|row| row.why == Why::Seen && row.call.number >= 0 && !occurs(row));
+    missing.map(|row| format!("{who}: row never seen: {} {:?} ({})", row.call.name, row.args, row.reason)).collect()
+}
+
+/// `execve("/x/fosse-parse", ["fosse-parse", ...` and `execveat(5, "", ["fosse-parse", ...`: the first word of the list.
+fn executed(text: &str) -> String {
+    let word = text.split_once("[\"").and_then(|(_, rest)| rest.split('"').next()).unwrap_or_default();
+    word.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+/// Splits behind the parenthesis that closes the call.
+fn split_call(text: &str) -> (&str, &str) {
+    let end = Depth::default().ends(text, |depth, c| c == ')' && depth.is_outermost());
+    let (inside, after) = text.split_at_checked(end).unwrap_or((text, ""));
+    (inside, after.strip_prefix(')').unwrap_or(after))
+}
+
+fn split_arguments(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = Depth::default().ends(rest, |depth, c| c == ',' && depth.is_outermost());
+        let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        words.push(word.trim());
+        rest = after.strip_prefix(',').unwrap_or(after);
+    }
+    words
+}
+
+/// Where a walk through brackets and strings stands.
+#[derive(Default)]
+struct Depth {
+    open: u32,
+    quoted: bool,
+    escaped: bool,
+}
+
+impl Depth {
+    const fn is_outermost(&self) -> bool {
+        self.open == 0 && !self.quoted
+    }
+
+    /// Index of the first character for which `stop` holds, else the length.
+    fn ends(mut self, text: &str, stop: impl Fn(&Depth, char) -> bool) -> usize {
+        for (at, c) in text.char_indices() {
+            if stop(&self, c) {
+                return at;
+            }
+            self.step(c);
+        }
+        text.len()
+    }
+
+    fn step(&mut self, c: char) {
+        match c {
+            _ if self.escaped => self.escaped = false,
+            '\\' if self.quoted => self.escaped = true,
+            '"' => self.quoted = !self.quoted,
+            '(' | '[' | '{' if !self.quoted => self.open = self.open.saturating_add(1),
+            ')' | ']' | '}' if !self.quoted => self.open = self.open.saturating_sub(1),
+            _ => {}
+        }
+    }
+}
+
+fn number(word: &str) -> Option<u64> {
+    let word = word.split_whitespace().next()?;
+    match word {
+        "NULL" => Some(0),
+        _ => signed(word).map(i64::cast_unsigned),
+    }
+}
+
+fn signed(word: &str) -> Option<i64> {
+    match word.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok().map(u64::cast_signed),
+        None => match word.strip_prefix('0').filter(|rest| !rest.is_empty()) {
+            Some(octal) => i64::from_str_radix(octal, 8).ok(),
+            None => word.parse().ok(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_calls_as_strace_prints_them() {
+        let line = Line::read(r#"sendto(7, "a, \"(b", 6, 0x4040, NULL, 0) = 6"#).unwrap();
+        assert_eq!(line.name, "sendto");
+        assert_eq!(line.arguments, [Some(7), None, Some(6), Some(0x4040), Some(0), Some(0)]);
+        assert_eq!(line.answer, Some(6));
+        let line = Line::read("fcntl(-1, 0x1) = -1 EBADF (Bad file descriptor)").unwrap();
+        assert_eq!((line.arguments, line.answer), (vec![Some(u64::MAX), Some(1)], Some(-1)));
+        let line = Line::read("accept4(3, {sa_family=0x2, sin_port=htons(1)}, [16], 0x80800) = 9").unwrap();
+        assert_eq!((line.arguments, line.answer), (vec![Some(3), None, None, Some(0x80800)], Some(9)));
+        for text in ["+++ exited with 0 +++", "--- SIGCHLD {si_signo=SIGCHLD} ---", ""] {
+            assert_eq!(Line::read(text), None);
+        }
+    }
+
+    #[test]
+    fn a_read_before_the_lock_is_found_and_one_after_is_not() {
+        let log = "clone(0) = 0\nread(0, \"x\", 1) = 1\n\
+                   execveat(5, \"\", [\"fosse-parse\", \"--x\"], [\"A=b\"], 0x1000) = 0\n\
+                   openat(-100, \"/proc/self/auxv\", 0) = 3\nread(3, \"x\", 1) = 1\nread(5, \"x\", 1) = 1\n\
+                   seccomp(0x1, 0, {len=9, filter=0x1}) = 0\nrecvfrom(0, \"x\", 1, 0, NULL, NULL) = 1\n";
+        let life = Life::read(log);
+        assert_eq!(life.program, "fosse-parse");
+        assert_eq!(life.early_reads(), ["read(5, \"x\", 1)"]);
+        assert!(life.locked && life.after.len() == 1);
+    }
+
+    #[test]
+    fn a_row_that_never_occurs_is_found() {
+        let life =
+            Life::read("execve(\"/x\", [\"fosse-x\"], 0) = 0\nseccomp(1, 0, 0) = 0\nsendto(1, 2, 3, 0, NULL, 0) = 3\n");
+        let rows = [
+            Row::seen(call::SENDTO, Args::SENDTO_PEER, "occurs"),
+            Row::seen(call::SENDTO, Args::All(&[Cond::Is(0, 2)]), "on another descriptor"),
+            Row::platform(call::UMASK, Args::Any, "a test provokes it"),
+        ];
+        let unused = unused("fosse-x", &rows, &[&life]);
+        assert_eq!(unused.len(), 1);
+        assert!(unused.iter().all(|text| text.contains("on another descriptor")));
+    }
+}
