@@ -6,7 +6,11 @@
 //! otherwise.
 //!
 //! Work and output are linear in the input: each parser reads its input a constant number of times, and the bytes it
-//! gives to the callback are at most [`OUTPUT_FACTOR_MAX`] times the input plus [`OUTPUT_SLACK_BYTES`].
+//! gives to the callback are at most [`OUTPUT_FACTOR_MAX`] times the input (as UTF-8) plus [`OUTPUT_SLACK_BYTES`]; the
+//! arguments of an XML-RPC call have an account of the same size of their own.
+//!
+//! Places in a body are at most `isize::MAX`, so adding the length of a token to one cannot overflow; that is why such
+//! sums are bare here.
 #![forbid(unsafe_code)]
 
 pub mod charset;

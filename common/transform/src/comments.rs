@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::edit::{Edit, at, first_where};
-use memchr::memmem;
+use memchr::memchr;
 
 /// What opens or closes a comment at `from`, and its length.
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -95,12 +95,21 @@ pub fn remove_comments_char(input: &[u8], out: &mut Vec<u8>) -> Outcome {
 pub fn replace_comments(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
-    while let Some(found) = memmem::find(input.get(pos..).unwrap_or_default(), b"/*") {
-        let here = pos + found;
-        let inside = here + 2;
-        let end = memmem::find(input.get(inside..).unwrap_or_default(), b"*/").map(|length| inside + length + 2);
-        pos = end.unwrap_or(input.len());
+    while let Some(here) = find_pair(input, pos, *b"/*") {
+        pos = find_pair(input, here + 2, *b"*/").map_or(input.len(), |end| end + 2);
         edit.replace_byte(here, pos, b' ');
     }
     edit.finish()
+}
+
+/// The place of two bytes that stand together, at or after `from`. Setting up a substring search for each would cost
+/// more than the comments it finds.
+fn find_pair(input: &[u8], mut from: usize, [first, second]: [u8; 2]) -> Option<usize> {
+    loop {
+        let here = from + memchr(first, input.get(from..)?)?;
+        if at(input, here + 1) == Some(second) {
+            return Some(here);
+        }
+        from = here + 1;
+    }
 }

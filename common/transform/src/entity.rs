@@ -4,56 +4,57 @@ use crate::Outcome;
 use crate::edit::{Edit, at, hex_digit};
 use memchr::memchr;
 
-/// The named entities that are known, without regard to case. The first five are those ModSecurity always had; the
-/// others are the names of ASCII characters, which its later releases decode too because `javascript&colon;` passed.
-const NAMES: &[(&[u8], u8)] = &[
-    (b"quot", b'"'),
-    (b"amp", b'&'),
-    (b"lt", b'<'),
-    (b"gt", b'>'),
-    (b"nbsp", 0xa0),
-    (b"tab", b'\t'),
-    (b"newline", b'\n'),
-    (b"excl", b'!'),
-    (b"num", b'#'),
-    (b"dollar", b'$'),
-    (b"percnt", b'%'),
-    (b"apos", b'\''),
-    (b"lpar", b'('),
-    (b"rpar", b')'),
-    (b"ast", b'*'),
-    (b"midast", b'*'),
-    (b"plus", b'+'),
-    (b"comma", b','),
-    (b"hyphen", b'-'),
-    (b"dash", b'-'),
-    (b"period", b'.'),
-    (b"sol", b'/'),
-    (b"colon", b':'),
-    (b"semi", b';'),
-    (b"equals", b'='),
-    (b"quest", b'?'),
-    (b"commat", b'@'),
-    (b"lsqb", b'['),
-    (b"lbrack", b'['),
-    (b"bsol", b'\\'),
-    (b"rsqb", b']'),
-    (b"rbrack", b']'),
-    (b"hat", b'^'),
-    (b"caret", b'^'),
-    (b"lowbar", b'_'),
-    (b"underbar", b'_'),
-    (b"grave", b'`'),
-    (b"diacriticalgrave", b'`'),
-    (b"lcub", b'{'),
-    (b"lbrace", b'{'),
-    (b"verbar", b'|'),
-    (b"vert", b'|'),
-    (b"verticalline", b'|'),
-    (b"rcub", b'}'),
-    (b"rbrace", b'}'),
-    (b"tilde", b'~'),
-];
+/// Letters of the longest known name.
+const NAME_BYTES_MAX: usize = 16;
+
+/// The byte a named entity stands for; names are in lower case here and known in any.
+///
+/// The first five are those ModSecurity always had; the others are the names of ASCII characters, which its later
+/// releases decode too because `javascript&colon;` passed.
+fn named(name: &[u8]) -> Option<u8> {
+    let mut lower = [0u8; NAME_BYTES_MAX];
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    Some(match &*lower {
+        b"quot" => b'"',
+        b"amp" => b'&',
+        b"lt" => b'<',
+        b"gt" => b'>',
+        b"nbsp" => 0xa0,
+        b"tab" => b'\t',
+        b"newline" => b'\n',
+        b"excl" => b'!',
+        b"num" => b'#',
+        b"dollar" => b'$',
+        b"percnt" => b'%',
+        b"apos" => b'\'',
+        b"lpar" => b'(',
+        b"rpar" => b')',
+        b"ast" | b"midast" => b'*',
+        b"plus" => b'+',
+        b"comma" => b',',
+        b"hyphen" | b"dash" => b'-',
+        b"period" => b'.',
+        b"sol" => b'/',
+        b"colon" => b':',
+        b"semi" => b';',
+        b"equals" => b'=',
+        b"quest" => b'?',
+        b"commat" => b'@',
+        b"lsqb" | b"lbrack" => b'[',
+        b"bsol" => b'\\',
+        b"rsqb" | b"rbrack" => b']',
+        b"hat" | b"caret" => b'^',
+        b"lowbar" | b"underbar" => b'_',
+        b"grave" | b"diacriticalgrave" => b'`',
+        b"lcub" | b"lbrace" => b'{',
+        b"verbar" | b"vert" | b"verticalline" => b'|',
+        b"rcub" | b"rbrace" => b'}',
+        b"tilde" => b'~',
+        _ => return None,
+    })
+}
 
 /// Decimal and hexadecimal numbers (low byte) and the known names, each with or without its semicolon.
 pub fn html_entity_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
@@ -79,9 +80,7 @@ fn entity(rest: &[u8]) -> Option<(usize, u8)> {
             .map(|(count, byte)| (count + 1, byte)),
         _ => {
             let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
-            let name = rest.get(..length)?;
-            let (_, byte) = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
-            Some((length, *byte))
+            named(rest.get(..length)?).map(|byte| (length, byte))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The trims, compressWhitespace, removeWhitespace, removeNulls, replaceNulls and cmdLine.
 
 use crate::Outcome;
-use crate::edit::{Edit, first_where, is_space, is_space_or_nbsp, map_bytes, unless_same};
+use crate::edit::{first_where, is_space, is_space_or_nbsp, map_bytes, unless_same};
 use memchr::{memchr, memmem};
 
 /// Takes whitespace off the ends that are asked for; the value stays where it is.
@@ -51,13 +51,13 @@ pub fn remove_whitespace(input: &[u8], out: &mut Vec<u8>) -> Outcome {
 
 /// NUL bytes go.
 pub fn remove_nulls(input: &[u8], out: &mut Vec<u8>) -> Outcome {
-    let mut edit = Edit::new(input, out);
-    let mut pos = 0usize;
-    while let Some(found) = memchr(0, input.get(pos..).unwrap_or_default()) {
-        edit.remove(pos + found, pos + found + 1);
-        pos += found + 1;
-    }
-    edit.finish()
+    let Some((same, rest)) = memchr(0, input).and_then(|first| input.split_at_checked(first)) else {
+        return Outcome::Same;
+    };
+    out.reserve(input.len());
+    out.extend_from_slice(same);
+    out.extend(rest.iter().filter(|byte| **byte != 0));
+    Outcome::Written
 }
 
 /// NUL bytes become spaces.

@@ -19,26 +19,42 @@ fn best_fit_or_low_byte(code: u16) -> Option<u8> {
     Some(best_fit(code).unwrap_or_else(|| crate::edit::narrow(code)))
 }
 
+/// From the first `%` or `+` on byte by byte: in an encoded value they stand a few bytes apart, where a search for
+/// each is slower.
 #[inline]
 fn percent(input: &[u8], out: &mut Vec<u8>, wide: impl Fn(u16) -> Option<u8>) -> Outcome {
-    let mut edit = Edit::new(input, out);
-    let mut pos = 0usize;
-    while let Some(found) = memchr2(b'%', b'+', input.get(pos..).unwrap_or_default()) {
-        let here = pos + found;
-        pos = here + 1;
-        if at(input, here) == Some(b'+') {
-            edit.replace_byte(here, pos, b' ');
-        } else if let Some(byte) = hex_pair(input, here + 1) {
-            pos = here + 3;
-            edit.replace_byte(here, pos, byte);
-        } else if matches!(at(input, here + 1), Some(b'u' | b'U'))
-            && let Some(byte) = hex_quad(input, here + 2).and_then(&wide)
-        {
-            pos = here + 6;
-            edit.replace_byte(here, pos, byte);
-        }
+    let Some((same, mut rest)) = memchr2(b'%', b'+', input).and_then(|first| input.split_at_checked(first)) else {
+        return Outcome::Same;
+    };
+    let base = out.len();
+    out.reserve(input.len());
+    out.extend_from_slice(same);
+    let mut changed = false;
+    while let Some((byte, after)) = rest.split_first() {
+        let (length, value) = match byte {
+            b'+' => (1, b' '),
+            b'%' => escape(rest, &wide).unwrap_or((1, b'%')),
+            _ => (1, *byte),
+        };
+        changed |= length > 1 || *byte == b'+';
+        out.push(value);
+        rest = if length > 1 { rest.get(length..).unwrap_or_default() } else { after };
     }
-    edit.finish()
+    if !changed {
+        out.truncate(base);
+        return Outcome::Same;
+    }
+    Outcome::Written
+}
+
+/// The length of the escape that `rest` begins with, and its byte.
+#[inline]
+fn escape(rest: &[u8], wide: impl Fn(u16) -> Option<u8>) -> Option<(usize, u8)> {
+    match hex_pair(rest, 1) {
+        Some(byte) => Some((3, byte)),
+        None if matches!(at(rest, 1), Some(b'u' | b'U')) => hex_quad(rest, 2).and_then(wide).map(|byte| (6, byte)),
+        None => None,
+    }
 }
 
 /// Letters, digits and `*` stay, a space becomes `+`, all else `%hh`.

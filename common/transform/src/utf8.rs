@@ -22,7 +22,10 @@ pub fn to_unicode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
                 match decode(input, here, length) {
                     Some(code) => {
                         pos = here + length;
-                        edit.replace(here, pos, text(lead, code, length).bytes());
+                        match usual(code, length) {
+                            Some(text) => edit.replace(here, pos, &text),
+                            None => edit.replace(here, pos, text(lead, code, length).bytes()),
+                        }
                     }
                     // F5 to F7 begin nothing: they stay, as they stand before what they would have begun.
                     None if lead >= 0xf5 => {}
@@ -53,6 +56,21 @@ fn decode(input: &[u8], from: usize, length: usize) -> Option<u32> {
     rest.iter().try_fold(u32::from(lead & mask), |code, byte| {
         (byte & 0xc0 == 0x80).then(|| code << 6 | u32::from(byte & 0x3f))
     })
+}
+
+/// What is written for a valid sequence up to U+FFFF, which is nearly all there are.
+fn usual(code: u32, length: usize) -> Option<[u8; 6]> {
+    let code = u16::try_from(code).ok()?;
+    let smallest = match length {
+        2 => 0x80,
+        3 => 0x800,
+        _ => return None,
+    };
+    if code < smallest || (0xd800..=0xdfff).contains(&code) {
+        return None;
+    }
+    let [[first, second], [third, fourth]] = code.to_be_bytes().map(hex_lower);
+    Some([b'%', b'u', first, second, third, fourth])
 }
 
 /// What is written for one sequence: `%u`, the digits, and lead bytes before or after it for those that are not valid.
