@@ -175,9 +175,10 @@ fn unused(who: &str, rows: &[Row], lives: &[&Life]) -> Vec<String> {
     missing.map(|row| format!("{who}: row never seen: {} {:?} ({})", row.call.name, row.args, row.reason)).collect()
 }
 
-/// `execve("/x/fosse-parse", ["fosse-parse", ...` and `execveat(5, "", ["fosse-parse", ...`: the first word of the list.
+/// `execve("/x/fosse-parse", [...` and `execveat(5, "", ["fosse-parse", ...`: the first string that is not empty (the path is
+/// printed whole, the words are cut).
 fn executed(text: &str) -> String {
-    let word = text.split_once("[\"").and_then(|(_, rest)| rest.split('"').next()).unwrap_or_default();
+    let word = text.split('"').skip(1).step_by(2).find(|word| !word.is_empty()).unwrap_or_default();
     word.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
