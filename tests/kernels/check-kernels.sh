@@ -1,5 +1,5 @@
 #!/bin/bash
-# check-kernels.sh [NAME...]: runs the canary on other kernels (tests/kernels/README.md) and compares its tables and its words
+# check-kernels.sh [NAME...]: runs the canary on other kernels and compares its tables and its words
 # about what is missing with tests/golden/kernels/NAME.{full,landlock,seccomp,words}. NAME is one of the rows below.
 #
 # FOSSE_CANARY   a static fosse-canary to use (default: built here)

@@ -107,3 +107,121 @@ fn architecture() -> Result<TargetArch, Refusal> {
 fn failed(error: seccompiler::BackendError) -> Refusal {
     Refusal::new(STEP, error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Call, call};
+
+    const ALLOW: u32 = 0x7fff_0000;
+    const KILL: u32 = 0x8000_0000;
+    const HERE: u32 = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
+    /// What `int 0x80` says it is.
+    const I386: u32 = 0x4000_0003;
+
+    const POLICY: Policy = Policy {
+        syscalls: &[
+            Row::seen(call::SENDTO, Args::SENDTO_PEER, "a test"),
+            Row::seen(call::DUP, Args::All(&[Cond::AtMost(0, 2)]), "a test"),
+            Row::seen(call::DUP, Args::All(&[Cond::Masked(0, 0xf0, 0x20), Cond::Is(1, 7)]), "a test"),
+            Row::seen(call::UMASK, Args::Any, "a refusal wins over this"),
+            Row::refused(call::UMASK, 1, "a test"),
+            Row::refused(call::CLONE3, 38, "a test"),
+        ],
+        ..Policy::NOTHING
+    };
+
+    /// Runs a filter as the kernel would (struct seccomp_data of seccomp(2) as its memory).
+    fn answer(program: &BpfProgram, arch: u32, number: u32, arguments: [u64; 6]) -> u32 {
+        let mut memory = vec![number, arch, 0, 0];
+        memory.extend(arguments.iter().flat_map(|argument| [*argument as u32, (*argument >> 32) as u32]));
+        let (mut at, mut a) = (0, 0_u32);
+        loop {
+            let instruction = &program[at];
+            at += 1;
+            let (jt, jf) = (usize::from(instruction.jt), usize::from(instruction.jf));
+            let jump = |holds: bool| if holds { jt } else { jf };
+            match instruction.code {
+                0x20 => a = memory[instruction.k as usize / 4],
+                0x54 => a &= instruction.k,
+                0x05 => at += instruction.k as usize,
+                0x15 => at += jump(a == instruction.k),
+                0x25 => at += jump(a > instruction.k),
+                0x35 => at += jump(a >= instruction.k),
+                0x06 => return instruction.k,
+                code => panic!("instruction {code:#x}"),
+            }
+        }
+    }
+
+    fn here(call: Call, arguments: [u64; 6]) -> u32 {
+        answer(&compile(&POLICY, Mode::Default).unwrap(), HERE, u32::try_from(call.number).unwrap(), arguments)
+    }
+
+    #[test]
+    fn a_number_no_row_names_is_killed() {
+        let program = compile(&POLICY, Mode::Default).unwrap();
+        let named: Vec<u32> =
+            BASE.iter().chain(POLICY.syscalls).filter_map(|row| u32::try_from(row.call.number).ok()).collect();
+        for number in (0..1024).chain([0x4000_0000, 0x4000_0027, u32::MAX]) {
+            let allowed = answer(&program, HERE, number, [0; 6]) != KILL;
+            assert!(!allowed || named.contains(&number), "call {number}");
+        }
+    }
+
+    #[test]
+    fn another_architecture_is_killed_whatever_the_number() {
+        let program = compile(&POLICY, Mode::Default).unwrap();
+        for number in 0..512 {
+            assert_eq!(answer(&program, I386, number, [0; 6]), KILL);
+        }
+    }
+
+    #[test]
+    fn an_address_or_fast_open_is_killed_in_either_half() {
+        assert_eq!(here(call::SENDTO, [1, 2, 3, 0x4040, 0, 16]), ALLOW);
+        assert_eq!(here(call::SENDTO, [1, 2, 3, 0x4040, 1 << 32, 16]), KILL);
+        assert_eq!(here(call::SENDTO, [1, 2, 3, 0x4040, 1, 16]), KILL);
+        assert_eq!(here(call::SENDTO, [1, 2, 3, 0x2000_4040, 0, 16]), KILL);
+    }
+
+    #[test]
+    fn conditions_of_one_row_hold_together_and_rows_hold_either_way() {
+        for (arguments, expected) in [
+            ([2, 0, 0, 0, 0, 0], ALLOW),
+            ([3, 0, 0, 0, 0, 0], KILL),
+            ([0x2f, 7, 0, 0, 0, 0], ALLOW),
+            ([0x2f, 8, 0, 0, 0, 0], KILL),
+            ([0x3f, 7, 0, 0, 0, 0], KILL),
+        ] {
+            assert_eq!(here(call::DUP, arguments), expected, "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn memory_is_executable_for_nobody() {
+        assert_eq!(here(call::MMAP, [0, 4096, 3, 0x22, u64::MAX, 0]), ALLOW);
+        assert_eq!(here(call::MMAP, [0, 4096, 7, 0x22, u64::MAX, 0]), KILL);
+        assert_eq!(here(call::MPROTECT, [0, 4096, 5, 0, 0, 0]), KILL);
+    }
+
+    #[test]
+    fn signals_reach_this_process_alone() {
+        let own = u64::from(std::process::id());
+        assert_eq!(here(call::TGKILL, [own, own, 6, 0, 0, 0]), ALLOW);
+        assert_eq!(here(call::TGKILL, [own + 1, own, 6, 0, 0, 0]), KILL);
+        assert_eq!(here(call::KILL, [own, 0, 0, 0, 0, 0]), KILL);
+    }
+
+    #[test]
+    fn a_refused_call_answers_its_errno_whatever_else_is_said() {
+        assert_eq!(here(call::UMASK, [0; 6]), SECCOMP_RET_ERRNO | 1);
+        assert_eq!(here(call::CLONE3, [0; 6]), SECCOMP_RET_ERRNO | 38);
+    }
+
+    #[test]
+    fn trap_mode_traps_where_the_default_kills() {
+        let program = compile(&POLICY, Mode::Trap).unwrap();
+        assert_eq!(answer(&program, HERE, 500, [0; 6]), 0x0003_0000);
+    }
+}

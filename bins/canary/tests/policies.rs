@@ -1,0 +1,78 @@
+//! The policies themselves, as data.
+
+use std::collections::BTreeSet;
+
+use fosse_canary::programs::ALL;
+use fosse_lockdown::{Args, BASE, Row};
+
+fn any(rows: &[Row]) -> BTreeSet<i64> {
+    rows.iter().filter(|row| matches!(row.args, Args::Any)).map(|row| row.call.number).collect()
+}
+
+#[test]
+fn no_row_repeats_what_every_program_may_do() {
+    let base = any(BASE);
+    for program in ALL {
+        for row in program.policy.syscalls {
+            assert!(!base.contains(&row.call.number), "{}: {} is in the base", program.policy.program, row.call.name);
+        }
+    }
+}
+
+#[test]
+fn no_row_with_conditions_stands_beside_one_without() {
+    for program in ALL {
+        let rows = program.policy.syscalls;
+        for number in any(rows).into_iter().filter(|number| *number >= 0) {
+            let of_it = rows.iter().filter(|row| row.call.number == number);
+            assert_eq!(of_it.count(), 1, "{}: call {number}", program.policy.program);
+        }
+    }
+}
+
+#[test]
+fn every_row_and_every_exception_says_why() {
+    for program in ALL {
+        let reasons = program.policy.syscalls.iter().map(|row| row.reason);
+        let limits = program.policy.limits.iter().map(|limit| limit.reason);
+        for reason in reasons.chain(limits).chain(program.exceptions.iter().map(|one| one.limit)) {
+            assert!(reason.len() > 3, "{}: {reason:?}", program.policy.program);
+        }
+    }
+}
+
+#[test]
+fn only_the_one_program_whose_job_it_is_has_socket_and_connect() {
+    for program in ALL.iter().filter(|program| program.name() != "connect") {
+        for row in program.policy.syscalls {
+            assert!(!["socket", "connect"].contains(&row.call.name), "{}", program.policy.program);
+        }
+        assert!(program.policy.reach.is_empty(), "{}", program.policy.program);
+    }
+}
+
+#[test]
+fn nobody_has_the_calls_that_no_condition_makes_safe() {
+    const NEVER: &[&str] = &[
+        "bind",
+        "listen",
+        "execve",
+        "ptrace",
+        "mount",
+        "openat",
+        "open",
+        "memfd_create",
+        "setns",
+        "unshare",
+        "prctl",
+        "kill",
+        "sendmmsg",
+        "socketpair",
+        "clone3",
+    ];
+    for program in ALL {
+        for row in program.policy.syscalls.iter().filter(|row| !matches!(row.args, Args::Refuse(_))) {
+            assert!(!NEVER.contains(&row.call.name), "{}: {}", program.policy.program, row.call.name);
+        }
+    }
+}
