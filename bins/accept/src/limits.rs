@@ -42,6 +42,3 @@ pub const LANE_COUNT_MAX: usize = 256;
 
 /// Listeners of one generation; the record has 16 bits, the epoll set and a configuration far fewer.
 pub const LISTENER_COUNT_MAX: usize = 256;
-
-/// Longest address list image taken: two million random IPv6 addresses need less.
-pub const LIST_BYTES_MAX: usize = 64 * 1024 * 1024;

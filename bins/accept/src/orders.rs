@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use crate::PROGRAM;
-use crate::limits::{LIST_BYTES_MAX, LIST_WAIT_MS, READ_TURN_MAX};
+use crate::limits::{LIST_WAIT_MS, READ_TURN_MAX};
 use crate::serve::{End, Server};
 use fosse_fdpass::{Received, receive, send};
 use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
@@ -100,7 +100,7 @@ impl Server {
     /// A list that cannot be read changes nothing: the old one stays in force.
     fn replace_list(&mut self, listener: u16, generation: u32, fd: OwnedFd) {
         let now_ms = self.turn.now_ms();
-        let image = fosse_sys::blob::read(fd, LIST_BYTES_MAX).map_err(|error| error.to_string());
+        let image = fosse_sys::blob::read(fd, fosse_cidr::IMAGE_BYTES_MAX).map_err(|error| error.to_string());
         let replaced = image.and_then(|image| {
             self.door.replace(listener, generation, image, now_ms).map_err(|error| error.to_string())
         });

@@ -83,8 +83,8 @@ impl Builder {
         for count in [entries, v4.len(), v6.keys.len(), v6.fine.len()] {
             out.extend_from_slice(&count32(count).to_le_bytes());
         }
-        tree::write(&mut out, v4.iter().map(|boundary| low32(boundary.start)).collect());
-        tags::write(&mut out, v4.iter().map(|boundary| boundary.verdict));
+        let v4: Vec<(u32, Verdict)> = v4.iter().map(|boundary| (low32(boundary.start), boundary.verdict)).collect();
+        tree::write(&mut out, &v4, |verdict, out| out.push(tags::number(*verdict)));
         v6.write(&mut out);
         out
     }
@@ -93,9 +93,8 @@ impl Builder {
 /// The IPv6 half, keyed by the upper 64 bits.
 #[derive(Default)]
 struct Wide {
-    keys: Vec<u64>,
-    /// Per key: offset of its run in `fine`, the verdict before the run, the verdict after this key.
-    runs: Vec<u32>,
+    /// Each with its run: offset in `fine`, verdict before it, verdict after this key.
+    keys: Vec<(u64, u32)>,
     fine: Vec<(u64, Verdict)>,
 }
 
@@ -110,8 +109,8 @@ impl Wide {
                 wide.take(boundary, &mut first);
                 before = boundary.verdict;
             }
-            wide.keys.extend(group.first().map(|boundary| high64(boundary.start)));
-            wide.runs.push(split::join(count32(offset), first, before));
+            let run = split::join(count32(offset), first, before);
+            wide.keys.extend(group.first().map(|boundary| (high64(boundary.start), run)));
         }
         wide
     }
@@ -124,10 +123,11 @@ impl Wide {
     }
 
     fn write(self, out: &mut Vec<u8>) {
-        tree::write(out, self.keys);
-        self.runs.iter().for_each(|run| out.extend_from_slice(&run.to_le_bytes()));
-        self.fine.iter().for_each(|(low, _)| out.extend_from_slice(&low.to_le_bytes()));
-        tags::write(out, self.fine.iter().map(|(_, verdict)| *verdict));
+        tree::write(out, &self.keys, |run, out| out.extend_from_slice(&run.to_le_bytes()));
+        for (low, verdict) in self.fine {
+            out.extend_from_slice(&low.to_le_bytes());
+            out.push(tags::number(verdict));
+        }
     }
 }
 

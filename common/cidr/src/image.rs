@@ -4,12 +4,12 @@
 //! |---|---|
 //! | magic `fossecid` | 8 |
 //! | entries, v4 keys, v6 keys, fine keys | 4 each |
-//! | v4 search tree of range starts (u32) | 4 a key, plus 1/15 |
-//! | v4 verdicts | 2 bits a key |
-//! | v6 search tree of the upper 64 bits of range starts | 8 a key, plus 1/15 |
-//! | v6 runs: 28 bits offset into the fine keys, 2 bits verdict before the run, 2 bits verdict after this key | 4 a key |
-//! | fine keys: lower 64 bits of range starts inside one upper key | 8 a key |
-//! | fine verdicts | 2 bits a key |
+//! | v4 search tree: range start (u32), verdict | 5 a key, plus 4/15 |
+//! | v6 search tree: upper 64 bits of range start, run | 12 a key, plus 8/15 |
+//! | fine keys: lower 64 bits of a range start inside one upper key, verdict | 9 a key |
+//!
+//! A run is 28 bits offset of this upper key's fine keys, 2 bits verdict below the first of them, 2 bits verdict above this
+//! upper key.
 //!
 //! [`List::open`] looks at all of it once (some 5 ms for a million entries), so a lookup cannot meet a flaw; were there
 //! one all the same, the lookup says denied and does not panic.
@@ -21,6 +21,14 @@ use crate::tree::Shape;
 use crate::{Verdict, tags};
 
 pub(crate) const MAGIC: [u8; 8] = *b"fossecid";
+/// Magic and four counts.
+const HEADER_BYTES: usize = 24;
+/// Behind a v4 key.
+const VERDICT_BYTES: usize = 1;
+/// Behind a v6 key.
+const RUN_BYTES: usize = 4;
+/// A fine key and its verdict.
+const FINE_BYTES: usize = 9;
 
 /// The bytes are no address list image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +80,8 @@ impl<B: AsRef<[u8]>> List<B> {
     #[inline]
     fn judge_v4(&self, address: Ipv4Addr) -> Option<Verdict> {
         let parts = self.parts()?;
-        match self.layout.v4.rank(parts.v4_tree, address.to_bits())?.checked_sub(1) {
-            Some(at) => tags::get(parts.v4_tags, at),
+        match self.layout.v4.rank(parts.v4, address.to_bits())?.checked_sub(1) {
+            Some(at) => tags::verdict(*self.layout.v4.record(parts.v4, at)?.last()?),
             None => Some(Verdict::Unlisted),
         }
     }
@@ -83,17 +91,17 @@ impl<B: AsRef<[u8]>> List<B> {
         let parts = self.parts()?;
         let bits = address.to_bits();
         let high = u64::try_from(bits >> 64).ok()?;
-        let Some(at) = self.layout.v6.rank(parts.v6_tree, high)?.checked_sub(1) else {
+        let Some(at) = self.layout.v6.rank(parts.v6, high)?.checked_sub(1) else {
             return Some(Verdict::Unlisted);
         };
-        let run = parts.run(at)?;
-        if parts.v6_key(at)? < high {
+        let (key, run) = parts.upper(&self.layout, at)?;
+        if key < high {
             return run.after();
         }
-        let end = parts.run(at.checked_add(1)?).map_or(self.layout.fine, |next| next.offset());
+        let end = parts.run_end(&self.layout, at);
         let low = u64::try_from(bits & u128::from(u64::MAX)).ok()?;
         match parts.last_fine(run.offset(), end, low)? {
-            Some(at) => tags::get(parts.fine_tags, at),
+            Some(at) => parts.fine(at)?.1,
             None => run.first(),
         }
     }
@@ -116,7 +124,7 @@ pub(crate) mod split {
 
     /// Packs a run; the offset must fit its bits.
     pub(crate) fn join(offset: u32, first: Verdict, after: Verdict) -> u32 {
-        offset | u32::from(tags::bits(first)) << OFFSET_BITS | u32::from(tags::bits(after)) << (OFFSET_BITS + 2)
+        offset | u32::from(tags::number(first)) << OFFSET_BITS | u32::from(tags::number(after)) << (OFFSET_BITS + 2)
     }
 
     impl Run {
@@ -159,9 +167,9 @@ impl Layout {
         let size = |at: usize| usize::try_from(count(at)?).ok();
         Some(Self {
             entries: size(0)?,
-            v4: Shape::new(count(4)?)?,
+            v4: Shape::new::<u32>(count(4)?, VERDICT_BYTES)?,
             v4_keys: size(4)?,
-            v6: Shape::new(count(8)?)?,
+            v6: Shape::new::<u64>(count(8)?, RUN_BYTES)?,
             v6_keys: size(8)?,
             fine: size(12)?,
         })
@@ -170,67 +178,69 @@ impl Layout {
 
 /// The image cut at the layout's seams.
 struct Parts<'a> {
-    v4_tree: &'a [u8],
-    v4_tags: &'a [u8],
-    v6_tree: &'a [u8],
-    runs: &'a [u8],
+    v4: &'a [u8],
+    v6: &'a [u8],
     fine: &'a [u8],
-    fine_tags: &'a [u8],
     rest: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
     #[inline]
     fn cut(bytes: &'a [u8], layout: &Layout) -> Option<Self> {
-        let rest = bytes.get(MAGIC.len().checked_add(16)?..)?;
-        let (v4_tree, rest) = rest.split_at_checked(layout.v4.total.checked_mul(4)?)?;
-        let (v4_tags, rest) = rest.split_at_checked(tags::bytes(layout.v4_keys))?;
-        let (v6_tree, rest) = rest.split_at_checked(layout.v6.total.checked_mul(8)?)?;
-        let (runs, rest) = rest.split_at_checked(layout.v6_keys.checked_mul(4)?)?;
-        let (fine, rest) = rest.split_at_checked(layout.fine.checked_mul(8)?)?;
-        let (fine_tags, rest) = rest.split_at_checked(tags::bytes(layout.fine))?;
-        Some(Self { v4_tree, v4_tags, v6_tree, runs, fine, fine_tags, rest })
+        let rest = bytes.get(HEADER_BYTES..)?;
+        let (v4, rest) = rest.split_at_checked(layout.v4.bytes)?;
+        let (v6, rest) = rest.split_at_checked(layout.v6.bytes)?;
+        let (fine, rest) = rest.split_at_checked(layout.fine.checked_mul(FINE_BYTES)?)?;
+        Some(Self { v4, v6, fine, rest })
     }
 
     fn sound(&self, layout: &Layout) -> bool {
+        let tag = |at| layout.v4.record(self.v4, at).and_then(|record| tags::verdict(*record.last()?));
         self.rest.is_empty()
-            && layout.v4.sound::<u32>(self.v4_tree)
-            && tags::sound(self.v4_tags, layout.v4_keys)
-            && layout.v6.sound::<u64>(self.v6_tree)
-            && tags::sound(self.fine_tags, layout.fine)
+            && layout.v4.sound::<u32>(self.v4)
+            && (0..layout.v4_keys).all(|at| tag(at).is_some())
+            && layout.v6.sound::<u64>(self.v6)
+            && (0..layout.fine).all(|at| self.fine(at).is_some_and(|(_, verdict)| verdict.is_some()))
             && self.runs_sound(layout)
     }
 
     /// Runs follow each other without gap, and the fine keys of each rise from above zero.
     fn runs_sound(&self, layout: &Layout) -> bool {
-        let starts_at_zero = self.run(0).map_or(layout.fine, |run| run.offset()) == 0;
-        starts_at_zero
-            && (0..layout.v6_keys).all(|at| {
-                let Some(run) = self.run(at) else { return false };
-                let end = self.run(at + 1).map_or(layout.fine, |next| next.offset());
-                let rises = |at: usize| self.fine_key(at) > at.checked_sub(1).and_then(|before| self.fine_key(before));
-                run.first().is_some()
-                    && run.after().is_some()
-                    && run.offset() <= end
-                    && end <= layout.fine
-                    && (run.offset() == end || self.fine_key(run.offset()) > Some(0))
-                    && (run.offset().saturating_add(1)..end).all(rises)
-            })
+        let low = |at: usize| self.fine(at).map(|(low, _)| low);
+        let run_sound = |at: usize| {
+            let Some((_, run)) = self.upper(layout, at) else { return false };
+            let (start, end) = (run.offset(), self.run_end(layout, at));
+            run.first().is_some()
+                && run.after().is_some()
+                && start <= end
+                && end <= layout.fine
+                && (start == end || low(start) > Some(0))
+                && (start.saturating_add(1)..end).all(|at| low(at) > low(at.saturating_sub(1)))
+        };
+        let begin = self.upper(layout, 0).map_or(layout.fine, |(_, run)| run.offset());
+        begin == 0 && (0..layout.v6_keys).all(run_sound)
     }
 
+    /// Upper key number `at`, with its run.
     #[inline]
-    fn run(&self, at: usize) -> Option<split::Run> {
-        Some(split::Run(u32::from_le_bytes(*self.runs.get(at.checked_mul(4)?..)?.first_chunk()?)))
+    fn upper(&self, layout: &Layout, at: usize) -> Option<(u64, split::Run)> {
+        let (key, run) = layout.v6.record(self.v6, at)?.split_first_chunk()?;
+        Some((u64::from_le_bytes(*key), split::Run(u32::from_le_bytes(run.try_into().ok()?))))
     }
 
+    /// Where the run of upper key number `at` ends: where the next begins.
     #[inline]
-    fn v6_key(&self, at: usize) -> Option<u64> {
-        Some(u64::from_le_bytes(*self.v6_tree.get(at.checked_mul(8)?..)?.first_chunk()?))
+    fn run_end(&self, layout: &Layout, at: usize) -> usize {
+        let next = at.checked_add(1).and_then(|next| self.upper(layout, next));
+        next.map_or(layout.fine, |(_, run)| run.offset())
     }
 
+    /// Fine key number `at`, with its verdict if that is one.
     #[inline]
-    fn fine_key(&self, at: usize) -> Option<u64> {
-        Some(u64::from_le_bytes(*self.fine.get(at.checked_mul(8)?..)?.first_chunk()?))
+    fn fine(&self, at: usize) -> Option<(u64, Option<Verdict>)> {
+        let start = at.checked_mul(FINE_BYTES)?;
+        let (low, tag) = self.fine.get(start..start.checked_add(FINE_BYTES)?)?.split_first_chunk()?;
+        Some((u64::from_le_bytes(*low), tags::verdict(*tag.first()?)))
     }
 
     /// The last fine key of a run at or below `low`, by halving; runs are short outside of attacks on oneself.
@@ -239,7 +249,7 @@ impl<'a> Parts<'a> {
         let (mut from, mut to) = (start, end);
         while from < to {
             let middle = from.midpoint(to);
-            if self.fine_key(middle)? <= low {
+            if self.fine(middle)?.0 <= low {
                 from = middle.checked_add(1)?;
             } else {
                 to = middle;

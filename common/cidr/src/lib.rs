@@ -22,8 +22,12 @@ pub use prefix::{Flaw, Prefix};
 pub use text::TextError;
 
 /// Entries one image takes for each word: the largest public block lists hold some 600,000, and the worst million
-/// (random IPv6 host addresses) still makes an image of 32 MiB.
+/// (random IPv6 host addresses) still makes an image of 31 MiB.
 pub const ENTRY_COUNT_MAX: usize = 1_000_000;
+
+/// No image is longer. The worst entry, an IPv6 /65 that ends its /64, takes two upper keys and a fine one: 34 bytes, for a
+/// million allowed and a million denied ones.
+pub const IMAGE_BYTES_MAX: usize = 72 * 1024 * 1024;
 
 /// What a list says of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use fosse_cidr::fuzz::{edges, plainly};
-use fosse_cidr::{BadImage, Builder, ENTRY_COUNT_MAX, Full, List, Prefix, Verdict, compile};
+use fosse_cidr::{BadImage, Builder, ENTRY_COUNT_MAX, Full, IMAGE_BYTES_MAX, List, Prefix, Verdict, compile};
 
 fn judged(allow: &str, deny: &str, address: &str) -> Verdict {
     let image = compile(allow.as_bytes(), deny.as_bytes()).unwrap();
@@ -159,6 +159,20 @@ fn takes_a_million_entries_of_each_word_and_no_more() {
     let list = List::open(&image).unwrap();
     assert_eq!(list.len(), ENTRY_COUNT_MAX + 1);
     assert_eq!(list.judge("192.0.2.1".parse().unwrap()), Verdict::Allowed);
+}
+
+#[test]
+fn the_worst_image_stays_within_its_bound() {
+    let mut builder = Builder::default();
+    for n in 0..ENTRY_COUNT_MAX as u128 {
+        for (verdict, at) in [(Verdict::Denied, n * 4), (Verdict::Allowed, n * 4 + 2)] {
+            let upper_half = Ipv6Addr::from_bits((0x2000 << 112) | at << 64 | 1 << 63);
+            builder.entry(verdict, Prefix::around(upper_half.into(), 65)).unwrap();
+        }
+    }
+    let image = builder.image();
+    assert!(image.len() <= IMAGE_BYTES_MAX && image.len() > IMAGE_BYTES_MAX * 9 / 10, "{} bytes", image.len());
+    assert!(List::open(&image).is_ok());
 }
 
 #[test]

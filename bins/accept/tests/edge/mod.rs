@@ -167,7 +167,7 @@ impl Edge {
         (self.count(fosse_counters::TURNS) - turns, self.cpu_ticks() - ticks)
     }
 
-    fn cpu_ticks(&self) -> u64 {
+    pub fn cpu_ticks(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
