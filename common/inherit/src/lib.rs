@@ -151,6 +151,16 @@ pub fn blob<T: DeserializeOwned>(program: &'static str, fds: &mut Descriptors, n
     Sealed::new(Blob { program, fd: fds.required(number), of: PhantomData })
 }
 
+/// [`blob`] for programs that can do without (in a shell).
+pub fn optional_blob<T: DeserializeOwned>(
+    program: &'static str,
+    fds: &mut Descriptors,
+    number: RawFd,
+) -> Option<Sealed<Blob<T>>> {
+    let fd = fds.optional(number)?;
+    Some(Sealed::new(Blob { program, fd, of: PhantomData }))
+}
+
 /// A sealed memfd that holds a `T`.
 #[derive(Debug)]
 pub struct Blob<T> {

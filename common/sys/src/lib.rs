@@ -9,6 +9,7 @@ pub mod fd;
 pub mod memfd;
 pub mod page;
 pub mod panic;
+pub mod place;
 pub mod probe;
 pub mod process;
 pub mod signal;

@@ -70,6 +70,13 @@ pub fn pin(pid: Option<Pid>, core: usize) -> Result<(), Errno> {
     rustix::thread::sched_setaffinity(pid, &set)
 }
 
+/// unshare(2) for namespaces, before any thread exists: the process leaves those of its parent.
+pub fn unshare_namespaces() -> Result<(), Errno> {
+    use nix::sched::{CloneFlags, unshare};
+    let flags = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWNS;
+    unshare(flags).map_err(|errno| Errno::from_raw_os_error(errno as i32))
+}
+
 /// Leaves at once: no destructors, no flush, no exit handlers. One system call.
 pub fn exit_now(status: i32) -> ! {
     // SAFETY: _exit takes an integer and does not return.

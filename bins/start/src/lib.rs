@@ -1,0 +1,27 @@
+//! fosse-start: makes every process of an edge, watches them, replaces them; parses nothing but a plan and fixed messages.
+
+#![forbid(unsafe_code)]
+
+mod birth;
+mod births;
+mod change;
+mod deaths;
+mod edge;
+mod kernel_log;
+mod lane;
+mod limits;
+mod listeners;
+mod namespaces;
+mod notify;
+mod nursery;
+mod options;
+mod process;
+mod programs;
+mod throttle;
+mod upgrade;
+
+pub mod serve;
+
+pub(crate) const PROGRAM: &str = "fosse-start";
+pub(crate) const USAGE: &str = "fosse-start [--config FILE | --config-fd N] [--programs DIR] [--log-dir DIR] [--ready-fd N] \
+[--sandbox-strict | --sandbox-trap | --no-sandbox]";

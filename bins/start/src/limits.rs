@@ -1,0 +1,37 @@
+//! Every limit of fosse-start.
+
+/// Bytes of a plan that fosse-config may write: all blobs at their largest, and what is around them.
+pub const PLAN_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Time fosse-config or fosse-load may take. Larger configurations than anyone writes compile in a second.
+pub const COMPILE_MS_MAX: u64 = 60_000;
+
+/// Time a process may take from its birth to READY.
+pub const READY_MS_MAX: u64 = 20_000;
+
+/// A process whose turn counter stands still this long hangs: counters move every half second.
+pub const STILL_MS_MAX: u64 = 3_000;
+
+/// Time a lane that lost a process may take to answer what it still can before the rest of it is killed.
+pub const DYING_MS_MAX: u64 = 5_000;
+
+/// Generations of lanes that live at a time; a further reload waits.
+pub const GENERATIONS_MAX: usize = 3;
+
+/// Deaths by own fault of one program that are answered at once, within [`DEATHS_WINDOW_MS`].
+pub const DEATHS_FREE: usize = 10;
+/// The window in which deaths are counted.
+pub const DEATHS_WINDOW_MS: u64 = 10_000;
+/// The longest pause before a program that keeps dying is started again.
+pub const DEATH_PAUSE_MS_MAX: u64 = 30_000;
+
+/// Slots for UIDs. 64 lanes of 5 processes in 3 generations, twice over, fit.
+pub const SLOTS_MAX: usize = 4096;
+
+/// UID base before a plan names one: what fosse.toml(5) names as the default.
+pub const UID_BASE_FIRST: u32 = 70_000;
+
+/// Connections waiting to be accepted, as listen(2) is asked; the kernel's somaxconn may make it less.
+pub const BACKLOG: i32 = 4096;
+
+const _: () = assert!(STILL_MS_MAX > 2 * fosse_turn::TICK_MS);

@@ -1,0 +1,144 @@
+//! Listening sockets: from a supervisor by name, kept from the last generation, or opened here.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    net::{Ipv6Addr, SocketAddr},
+    os::{
+        fd::OwnedFd,
+        unix::{ffi::OsStrExt, fs::FileTypeExt},
+    },
+    path::Path,
+};
+
+use fosse_plan::{Listener, Place};
+use rustix::{
+    fs::{Gid, Mode, Uid, chmod, chown},
+    io::Errno,
+    net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
+        sockopt::{set_ipv6_v6only, set_socket_reuseaddr},
+    },
+};
+
+use crate::limits::BACKLOG;
+
+/// A socket that listens.
+#[derive(Debug)]
+pub struct Open {
+    /// Where; the same place keeps its socket over reloads.
+    pub place: Place,
+    /// The socket.
+    pub fd: OwnedFd,
+}
+
+/// Sockets a supervisor handed over (sd_listen_fds(3)): name and socket.
+#[must_use]
+pub fn handed_over() -> Vec<(Vec<u8>, OwnedFd)> {
+    let own_pid = std::env::var("LISTEN_PID").ok().and_then(|v| v.parse::<u32>().ok()) == Some(std::process::id());
+    let count = std::env::var("LISTEN_FDS").ok().and_then(|v| v.parse::<i32>().ok()).unwrap_or(0);
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let mut names = names.split(':').map(|n| n.as_bytes().to_vec());
+    if !own_pid {
+        return Vec::new();
+    }
+    (0..count)
+        .filter_map(|n| Some((names.next().unwrap_or_default(), fosse_sys::fd::take(n.checked_add(3)?)?)))
+        .collect()
+}
+
+/// The socket for a listener: the supervisor's of that name, the one already open at that place, or a new one.
+///
+/// # Errors
+/// What was tried, where, and why it failed.
+pub fn open(listener: &Listener, handed: &[(Vec<u8>, OwnedFd)], before: &[Open], public: bool) -> Result<Open, String> {
+    let wrong = |what: &str, errno: Errno| format!("unable to {what} {}: {errno}", Where(&listener.place));
+    let kept = before.iter().find(|open| open.place == listener.place).map(|open| &open.fd);
+    let given = handed.iter().find(|(name, _)| !listener.name.is_empty() && *name == listener.name).map(|(_, fd)| fd);
+    let fd = match kept.or(given) {
+        Some(fd) => rustix::io::fcntl_dupfd_cloexec(fd, 3).map_err(|e| wrong("keep the socket of", e))?,
+        None if !public && !is_local(&listener.place) => {
+            return Err(format!(
+                "{}: an ordinary user's edge listens on loopback and unix sockets only",
+                Where(&listener.place)
+            ));
+        }
+        None => match &listener.place {
+            Place::Tcp { addr, port } => tcp(*addr, *port).map_err(|e| wrong("listen on", e))?,
+            Place::Unix { path, owner, group, mode } => {
+                unix(path, *owner, *group, *mode).map_err(|e| wrong("listen on", e))?
+            }
+        },
+    };
+    Ok(Open { place: listener.place.clone(), fd })
+}
+
+fn is_local(place: &Place) -> bool {
+    match place {
+        Place::Unix { .. } => true,
+        Place::Tcp { addr, .. } => Ipv6Addr::from(*addr).to_canonical().is_loopback(),
+    }
+}
+
+fn tcp(addr: [u8; 16], port: u16) -> Result<OwnedFd, Errno> {
+    let address = SocketAddr::new(Ipv6Addr::from(addr).to_canonical(), port);
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let fd = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    set_socket_reuseaddr(&fd, true)?;
+    if address.is_ipv6() {
+        // One listener, one family: what the configuration says is what is open.
+        set_ipv6_v6only(&fd, true)?;
+    }
+    bind(&fd, &address)?;
+    listen(&fd, BACKLOG)?;
+    Ok(fd)
+}
+
+/// A socket file with its owner and mode from the first moment on. A file left by a process that is gone is replaced, one
+/// that somebody listens on is not.
+fn unix(path: &[u8], owner: u32, group: u32, mode: u32) -> Result<OwnedFd, Errno> {
+    let file = Path::new(OsStr::from_bytes(path));
+    let address = SocketAddrUnix::new(path)?;
+    let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    let mask = rustix::process::umask(Mode::from_raw_mode(0o777));
+    let mut bound = bind(&fd, &address);
+    if bound == Err(Errno::ADDRINUSE) && is_left_behind(file, &address) && fs::remove_file(file).is_ok() {
+        bound = bind(&fd, &address);
+    }
+    rustix::process::umask(mask);
+    bound?;
+    let id = |raw: u32| (raw != u32::MAX).then_some(raw);
+    chown(file, id(owner).map(Uid::from_raw), id(group).map(Gid::from_raw))?;
+    chmod(file, Mode::from_raw_mode(mode))?;
+    listen(&fd, BACKLOG)?;
+    Ok(fd)
+}
+
+fn is_left_behind(file: &Path, address: &SocketAddrUnix) -> bool {
+    let is_socket = fs::symlink_metadata(file).is_ok_and(|m| m.file_type().is_socket());
+    let probe =
+        socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None);
+    is_socket && probe.is_ok_and(|fd| connect(&fd, address) == Err(Errno::CONNREFUSED))
+}
+
+/// Removes the socket files of listeners that are not used any more.
+pub fn remove_files(open: &[Open], kept: &[Open]) {
+    for gone in open.iter().filter(|o| !kept.iter().any(|k| k.place == o.place)) {
+        if let Place::Unix { path, .. } = &gone.place {
+            let _ = fs::remove_file(OsStr::from_bytes(path));
+        }
+    }
+}
+
+/// A place as people write it.
+#[derive(Debug)]
+pub struct Where<'a>(pub &'a Place);
+
+impl std::fmt::Display for Where<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Place::Tcp { addr, port } => write!(f, "{}", SocketAddr::new(Ipv6Addr::from(*addr).to_canonical(), *port)),
+            Place::Unix { path, .. } => write!(f, "unix:{}", fosse_die::Odd(path)),
+        }
+    }
+}

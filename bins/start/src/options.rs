@@ -1,0 +1,113 @@
+//! The command line: where the configuration, the programs and the logs are. Nothing else decides what start opens.
+
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use fosse_args::Args;
+use fosse_die::fatal;
+use fosse_lockdown::Mode;
+use rustix::{
+    fs::{Mode as FileMode, OFlags, ResolveFlags, open, openat2},
+    io::Errno,
+};
+
+use crate::{PROGRAM, USAGE};
+
+/// Where the configuration comes from.
+#[derive(Debug)]
+enum Configuration {
+    /// A file, opened anew for each reload.
+    File(PathBuf),
+    /// A descriptor (a sealed memfd), read from its start each time.
+    Descriptor(OwnedFd),
+}
+
+/// What the command line says.
+#[derive(Debug)]
+pub struct Options {
+    configuration: Configuration,
+    /// Directory of the programs.
+    pub programs: OwnedFd,
+    /// Directory below which log files are made; none without `--log-dir`.
+    log_dir: Option<OwnedFd>,
+    /// Number of the descriptor that gets a newline when all is ready.
+    pub ready_fd: Option<i32>,
+    /// How strictly everybody locks down.
+    pub mode: Mode,
+    /// An ordinary user's edge may listen on public addresses too.
+    pub public: bool,
+}
+
+impl Options {
+    /// Reads the command line; what is wrong with it ends the program.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let mut args = Args::of_process(PROGRAM, USAGE);
+        let file = args.value("--config").map(PathBuf::from);
+        let number = args.parsed::<i32>("--config-fd", "a descriptor's number");
+        let programs = args.value("--programs").map_or_else(beside_us, PathBuf::from);
+        let log_dir = args.value("--log-dir").map(PathBuf::from);
+        let ready_fd = args.parsed("--ready-fd", "a descriptor's number");
+        let modes = [Mode::Strict, Mode::Trap, Mode::Off];
+        let asked = modes.into_iter().find(|mode| mode.option().is_some_and(|option| args.flag(option)));
+        let configuration = match (file, number) {
+            (Some(path), None) => Configuration::File(path),
+            (None, Some(number)) => Configuration::Descriptor(
+                fosse_sys::fd::take(number)
+                    .unwrap_or_else(|| args.refuse(format_args!("--config-fd: {number} is not open"))),
+            ),
+            (None, None) => Configuration::File("/etc/fosse/fosse.toml".into()),
+            (Some(_), Some(_)) => args.refuse("--config and --config-fd exclude each other"),
+        };
+        args.end();
+        Self {
+            configuration,
+            programs: directory(&programs),
+            log_dir: log_dir.map(|path| directory(&path)),
+            ready_fd,
+            mode: asked.unwrap_or_else(Mode::from_environment),
+            public: false,
+        }
+    }
+
+    /// The configuration's bytes, from their start.
+    ///
+    /// # Errors
+    /// What open(2) says.
+    pub fn open_configuration(&self) -> Result<OwnedFd, Errno> {
+        match &self.configuration {
+            Configuration::File(path) => open(path, OFlags::RDONLY | OFlags::CLOEXEC, FileMode::empty()),
+            Configuration::Descriptor(fd) => {
+                rustix::fs::seek(fd, rustix::fs::SeekFrom::Start(0))?;
+                rustix::io::fcntl_dupfd_cloexec(fd, 3)
+            }
+        }
+    }
+
+    /// A log file below the log directory, made if it is not there; `None` where the plan names none.
+    ///
+    /// # Errors
+    /// What openat2(2) says: a path that leaves the directory is refused.
+    pub fn open_log(&self, path: &[u8]) -> Result<Option<OwnedFd>, Errno> {
+        if path.is_empty() {
+            return Ok(None);
+        }
+        let directory = self.log_dir.as_ref().ok_or(Errno::NOENT)?;
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
+        openat2(directory.as_fd(), path, flags, FileMode::from_raw_mode(0o640), resolve).map(Some)
+    }
+}
+
+fn beside_us() -> PathBuf {
+    let own = std::env::current_exe().ok().and_then(|p| p.parent().map(Path::to_path_buf));
+    own.unwrap_or_else(|| "/usr/libexec/fosse".into())
+}
+
+fn directory(path: &Path) -> OwnedFd {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    open(path, flags, FileMode::empty())
+        .unwrap_or_else(|errno| fatal(PROGRAM, format_args!("unable to open directory {}: {errno}", path.display())))
+}

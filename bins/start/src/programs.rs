@@ -1,0 +1,44 @@
+//! The programs' files, opened once for each generation: a respawn never mixes versions.
+
+use std::{collections::HashMap, os::fd::OwnedFd};
+
+use fosse_wire::launch::Program;
+use rustix::{
+    fs::{Mode, OFlags, openat},
+    io::Errno,
+};
+
+use crate::options::Options;
+
+/// O_PATH descriptors of the programs.
+#[derive(Debug, Default)]
+pub struct Programs(HashMap<Program, OwnedFd>);
+
+impl Programs {
+    /// Opens all programs that are there, below the directory given at birth.
+    ///
+    /// # Errors
+    /// What open(2) says of the directory, or of fosse-config, without which nothing goes.
+    pub fn refresh(&mut self, options: &Options) -> Result<(), Errno> {
+        let mut fresh = HashMap::new();
+        for program in Program::ALL {
+            let name = format!("fosse-{}", program.name());
+            if let Ok(fd) = openat(&options.programs, name.as_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+                fresh.insert(program, fd);
+            }
+        }
+        if !fresh.contains_key(&Program::Config) {
+            return Err(Errno::NOENT);
+        }
+        self.0 = fresh;
+        Ok(())
+    }
+
+    /// A program's file.
+    ///
+    /// # Errors
+    /// `NOENT` where it is not installed.
+    pub fn get(&self, program: Program) -> Result<&OwnedFd, Errno> {
+        self.0.get(&program).ok_or(Errno::NOENT)
+    }
+}

@@ -1,0 +1,97 @@
+//! From the command line to the loop.
+
+use std::{collections::HashMap, os::fd::OwnedFd};
+
+use fosse_die::{info, temporary};
+use fosse_slab::Slab;
+use fosse_sys::signal::{Signal, Signals};
+use fosse_turn::Turn;
+use rustix::{
+    fs::{Mode, OFlags, open},
+    io::Errno,
+    process::{Resource, Rlimit, getrlimit, setrlimit},
+};
+
+use crate::{
+    PROGRAM,
+    change::Change,
+    edge::{Current, Edge},
+    kernel_log::KernelLog,
+    limits, listeners, namespaces,
+    notify::Notify,
+    nursery::Nursery,
+    options::Options,
+    programs::Programs,
+};
+
+/// Runs the edge.
+pub fn run() -> ! {
+    let options = Options::of_process();
+    match edge(options) {
+        Ok(edge) => edge.run(),
+        Err(errno) => temporary(PROGRAM, format_args!("unable to begin: {errno}")),
+    }
+}
+
+fn edge(options: Options) -> Result<Edge, Errno> {
+    let privileged = rustix::process::geteuid().is_root();
+    let handed = listeners::handed_over();
+    let notify = Notify::open(options.ready_fd);
+    more_descriptors();
+    let mut programs = Programs::default();
+    programs.refresh(&options)?;
+    let signals = Signals::block(&[
+        Signal::SIGCHLD,
+        Signal::SIGHUP,
+        Signal::SIGTERM,
+        Signal::SIGINT,
+        Signal::SIGUSR2,
+        Signal::SIGPIPE,
+    ])?;
+    let kernel_log = KernelLog::open();
+    let nursery = Nursery::open(privileged)?;
+    if privileged {
+        namespaces::keep_start_capabilities();
+    } else {
+        info(
+            PROGRAM,
+            "event=ordinary-user note=\"all programs share this UID; listening on loopback and unix sockets only\"",
+        );
+    }
+    let null: OwnedFd = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    Ok(Edge {
+        options,
+        turn: Turn::new()?.without_linger(),
+        signals,
+        nursery,
+        programs,
+        notify,
+        kernel_log,
+        privileged,
+        processes: Slab::default(),
+        launches: HashMap::new(),
+        next_launch: 0,
+        early_deaths: HashMap::new(),
+        slots: vec![false; limits::SLOTS_MAX],
+        lanes: Vec::new(),
+        next_lane: 0,
+        current: Current::nothing(),
+        listeners: Vec::new(),
+        handed,
+        accept: None,
+        log: None,
+        status: None,
+        status_listener: None,
+        throttles: HashMap::new(),
+        change: Change::Rest,
+        change_again: false,
+        ending: None,
+        null,
+    })
+}
+
+/// As many descriptors as the hard limit allows: lanes hold a client and a backend socket for each request.
+fn more_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+}

@@ -1,0 +1,109 @@
+//! Protocol checks that need no rules: what no application wants, whatever it is.
+
+use fosse_blobs::WafSite;
+use fosse_wire::request::RequestHead;
+
+/// A finding: which check, in words for the log.
+pub type Finding = &'static str;
+
+/// Checks a head. The first finding is enough.
+#[must_use]
+pub fn head(site: &WafSite, head: &RequestHead<'_>) -> Option<(u16, Finding)> {
+    if !site.methods.is_empty() && !site.methods.iter().any(|m| m.as_bytes() == head.method) {
+        return Some((405, "method not allowed"));
+    }
+    let mut parts = head.target.splitn(2, |b| *b == b'?');
+    let path = decoded(parts.next().unwrap_or_default());
+    let query = parts.next().map(decoded).unwrap_or_default();
+    if path.contains(&0) || query.contains(&0) {
+        return Some((400, "encoded NUL"));
+    }
+    if escapes_root(&path) || escapes_root(&decoded(&path)) {
+        return Some((400, "path escapes the root"));
+    }
+    if site.utf8 && (std::str::from_utf8(&path).is_err() || std::str::from_utf8(&query).is_err()) {
+        return Some((400, "not UTF-8"));
+    }
+    None
+}
+
+/// Percent-decoding; what is no escape stays as it is.
+fn decoded(text: &[u8]) -> Vec<u8> {
+    let hex = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, tail)) = rest.split_first() {
+        let escape = match (first, tail) {
+            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|(h, l)| (h << 4 | l, after)),
+            _ => None,
+        };
+        let (byte, after) = escape.unwrap_or((*first, tail));
+        out.push(byte);
+        rest = after;
+    }
+    out
+}
+
+/// Whether `..` segments ever lead above `/`, with either kind of slash.
+fn escapes_root(path: &[u8]) -> bool {
+    let mut depth = 0usize;
+    for segment in path.split(|b| matches!(b, b'/' | b'\\')) {
+        match segment {
+            b"" | b"." => {}
+            b".." => match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => return true,
+            },
+            _ => depth = depth.saturating_add(1),
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(target: &[u8], site: &WafSite) -> Option<Finding> {
+        let request = RequestHead { method: b"GET", target, ..RequestHead::default() };
+        head(site, &request).map(|(_, finding)| finding)
+    }
+
+    #[test]
+    fn paths_that_leave_the_root_are_found_in_every_spelling() {
+        let targets: [&[u8]; 7] =
+            [b"/../x", b"/a/../../x", b"/%2e%2e/x", b"/a/%2E./%2e%2e/x", b"/..%5cx", b"/..\\x", b"/%252e%252e/x"];
+        for target in targets {
+            assert_eq!(found(target, &WafSite::default()), Some("path escapes the root"), "{}", target.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn paths_that_stay_inside_are_not() {
+        let targets: [&[u8]; 6] = [b"/", b"/a/../b", b"/a/b/../../c", b"/...", b"/?x=/../../", b"*"];
+        for target in targets {
+            assert_eq!(found(target, &WafSite::default()), None, "{}", target.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn an_encoded_nul_is_found_in_path_and_query() {
+        assert_eq!(found(b"/a%00", &WafSite::default()), Some("encoded NUL"));
+        assert_eq!(found(b"/?a=%00", &WafSite::default()), Some("encoded NUL"));
+        assert_eq!(found(b"/?a=%0", &WafSite::default()), None);
+    }
+
+    #[test]
+    fn utf8_is_asked_for_only_where_the_site_says_so() {
+        let strict = WafSite { utf8: true, ..WafSite::default() };
+        assert_eq!(found(b"/%ff", &strict), Some("not UTF-8"));
+        assert_eq!(found(b"/%c3%a9", &strict), None);
+        assert_eq!(found(b"/%ff", &WafSite::default()), None);
+    }
+
+    #[test]
+    fn methods_outside_the_list_are_found() {
+        let site = WafSite { methods: vec!["POST".into()], ..WafSite::default() };
+        assert_eq!(found(b"/", &site), Some("method not allowed"));
+    }
+}

@@ -1,0 +1,161 @@
+//! The loop: frames in, judged, frames out; in a shell the same without a loop.
+
+use std::os::fd::OwnedFd;
+
+use fosse_blobs::WafFilter;
+use fosse_counters::{Counters, DRAINING, LOG_DROPPED, STREAM_CONNECTION, TURNS};
+use fosse_die::temporary;
+use fosse_fdpass::Received;
+use fosse_inherit::{Blob, Expected, LINES, MEMORY, MESSAGES, STREAM, inherit};
+use fosse_lockdown::{Locked, Sealed};
+use fosse_ring::{Gone, Input, Output};
+use fosse_turn::{Interest, Turn};
+use fosse_wire::{
+    frame::Hello,
+    start::{MESSAGE_BYTES, ToChild, ToStart},
+};
+
+use crate::judge::Judge;
+
+const PROGRAM: &str = "fosse-waf-filter";
+const TOKEN_INPUT: u64 = 1;
+const TOKEN_OUTPUT: u64 = 2;
+const TOKEN_START: u64 = 3;
+
+const DESCRIPTORS: &[Expected] = &[
+    Expected::required(0, STREAM, "request frames"),
+    Expected::required(1, STREAM, "request frames"),
+    Expected::required(2, LINES, "log"),
+    Expected::optional(5, MEMORY, "configuration"),
+    Expected::optional(6, MEMORY, "counter page"),
+    Expected::optional(7, MESSAGES, "start"),
+];
+
+/// What the program was born with.
+#[derive(Debug)]
+pub struct Inputs {
+    config: Option<Sealed<Blob<WafFilter>>>,
+    input: OwnedFd,
+    output: OwnedFd,
+    start: Option<OwnedFd>,
+    counters: Counters,
+    turn: Turn,
+}
+
+/// Takes over the descriptors, before the lock; nothing is read from them yet.
+#[must_use]
+pub fn inputs() -> Inputs {
+    let mut fds = inherit(PROGRAM, DESCRIPTORS);
+    let turn = Turn::new().unwrap_or_else(|errno| temporary(PROGRAM, format_args!("unable to make epoll: {errno}")));
+    Inputs {
+        input: fds.required(0),
+        output: fds.required(1),
+        start: fds.optional(7),
+        counters: fosse_inherit::counters(PROGRAM, &mut fds, 6),
+        config: fosse_inherit::optional_blob(PROGRAM, &mut fds, 5),
+        turn,
+    }
+}
+
+/// Serves until the input ends.
+pub fn run(inputs: Inputs, locked: Locked) -> ! {
+    let config = inputs.config.map(|blob| blob.open(locked).read());
+    let judge = Judge::new(config, inputs.counters);
+    let input = Input::new(inputs.input);
+    if input.never_waits() && inputs.start.is_some() {
+        let output = Output::new(inputs.output, Hello::default());
+        Serve { judge, input, output, turn: inputs.turn, start: inputs.start, draining: false }.run()
+    }
+    let output = Output::new(inputs.output, Hello { credit_unlimited: true });
+    pipeline(judge, input, output)
+}
+
+struct Serve {
+    judge: Judge,
+    input: Input,
+    output: Output,
+    turn: Turn,
+    start: Option<OwnedFd>,
+    draining: bool,
+}
+
+impl Serve {
+    fn run(mut self) -> ! {
+        let watched = self
+            .turn
+            .add(&self.input, TOKEN_INPUT, Interest::IN)
+            .and_then(|()| self.start.as_ref().map_or(Ok(()), |fd| self.turn.add(fd, TOKEN_START, Interest::IN)));
+        if let Err(errno) = watched {
+            temporary(PROGRAM, format_args!("unable to watch descriptors: {errno}"));
+        }
+        if let Some(start) = &self.start {
+            let _ = fosse_fdpass::send(start, &ToStart::Ready.encode(), &[]);
+        }
+        loop {
+            match self.one_turn() {
+                Ok(()) => {}
+                Err(Gone::End) => std::process::exit(if self.draining { 0 } else { fosse_die::EXIT_TEMPORARY }),
+                Err(gone) => temporary(PROGRAM, format_args!("ring: {gone}")),
+            }
+        }
+    }
+
+    fn one_turn(&mut self) -> Result<(), Gone> {
+        self.turn.wait().map_err(Gone::Failed)?;
+        let mut at = 0;
+        while let Some(event) = self.turn.happened(at) {
+            at = at.saturating_add(1);
+            match event.token {
+                TOKEN_INPUT => {
+                    self.input.read()?;
+                    while let Some(frame) = self.input.next_frame()? {
+                        self.judge.frame(&frame, &mut self.output.outbox)?;
+                    }
+                    self.judge.counters.set(STREAM_CONNECTION, 0);
+                }
+                TOKEN_START => self.told()?,
+                _ => {}
+            }
+        }
+        if self.turn.ticked() {
+            self.judge.counters.add(TURNS, 1);
+            self.judge.counters.set(LOG_DROPPED, fosse_die::dropped());
+        }
+        self.output.flush(&self.turn, TOKEN_OUTPUT)
+    }
+
+    fn told(&mut self) -> Result<(), Gone> {
+        let Some(start) = &self.start else { return Ok(()) };
+        let (mut bytes, mut fds) = ([0; MESSAGE_BYTES], Vec::new());
+        match fosse_fdpass::receive(start, &mut bytes, &mut fds).map_err(Gone::Failed)? {
+            Received::Nothing => {}
+            Received::End => return Err(Gone::End),
+            Received::Message(count) => {
+                if ToChild::decode(bytes.get(..count).unwrap_or_default(), fds.len())? == ToChild::Drain {
+                    self.draining = true;
+                    self.judge.counters.set(DRAINING, 1);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// In a shell: read, judge, write, until the end of input.
+fn pipeline(mut judge: Judge, mut input: Input, mut output: Output) -> ! {
+    let end = loop {
+        let step = input.read().and_then(|_| {
+            while let Some(frame) = input.next_frame()? {
+                judge.frame(&frame, &mut output.outbox)?;
+            }
+            output.flush_waiting()
+        });
+        if let Err(gone) = step {
+            break gone;
+        }
+    };
+    match (end, output.flush_waiting()) {
+        (Gone::End, Ok(())) => std::process::exit(0),
+        (gone, _) => temporary(PROGRAM, format_args!("frames: {gone}")),
+    }
+}
