@@ -59,6 +59,15 @@ fn attacks_are_seen_with_their_fingerprint() {
     }
 }
 
+/// As the C library gives them.
+#[test]
+fn odd_bytes_inside_numbers_and_before_comments_do_not_hide_an_attack() {
+    for (value, fingerprint) in [(&b"1\xa0-- x"[..], "1c"), (b"x'1\0f' or 1=1", "1&1"), (b"0x1\0f or 1=1", "1&1")] {
+        let found = is_sqli(value).map(|found| found.to_string());
+        assert_eq!(found.as_deref(), Some(fingerprint), "{}", value.escape_ascii());
+    }
+}
+
 #[test]
 fn script_is_seen_in_every_context() {
     for text in [
