@@ -9,6 +9,7 @@ pub mod client;
 pub mod conn;
 pub mod exchange;
 pub mod farewell;
+pub mod fuzz;
 pub mod inbound;
 pub mod lane;
 pub mod limits;

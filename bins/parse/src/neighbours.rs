@@ -27,7 +27,13 @@ impl Server {
                     channel::decode(bytes.get(..length).unwrap_or_default(), fds.len()).ok()
                 }
                 Ok(Received::Nothing) => return,
-                Ok(Received::End) | Err(_) => None,
+                Ok(Received::End) => None,
+                // A message that was cut (no descriptor free) leaves connections nobody knows of: only a new lane puts
+                // accept's counts right.
+                Err(errno) => {
+                    self.broken = Some(("unable to take connections", errno));
+                    return;
+                }
             };
             match message {
                 Some(message) if message.kind == channel::Kind::Connections => {
@@ -177,7 +183,7 @@ impl Server {
                 Ok(Received::Message(length)) => ToChild::decode(bytes.get(..length).unwrap_or_default(), fds.len()),
                 Ok(Received::Nothing) => return,
                 Ok(Received::End) | Err(_) => {
-                    self.start_is_gone = true;
+                    self.broken = Some(("start is gone", Errno::CONNRESET));
                     return;
                 }
             };

@@ -1,16 +1,19 @@
 //! What fosse-parse may do once it is locked: move bytes and descriptors on sockets it was given.
 
-use fosse_lockdown::{Args, Parent, Policy, Row, call};
+use fosse_lockdown::{Args, Cond, Limit, Parent, Policy, Resource, Row, call};
 
-/// Numbers only, so that the kernel answers from its bitmap: every one of these is on the hot path or harmless on the
-/// descriptors that are there.
+const SOL_SOCKET: u32 = 1;
+const SO_LINGER: u32 = 13;
+
+/// Descriptors: more connections than any lane is configured for.
+const FDS_MAX: u64 = 1 << 17;
+
+/// Hot calls go by number only, so that the kernel answers from its bitmap.
 pub const POLICY: Policy = Policy {
     program: crate::PROGRAM,
     syscalls: &[
         Row::seen(call::EPOLL_CTL, Args::Any, "clients come and go"),
         Row::seen(call::EPOLL_PWAIT, Args::Any, "a turn waits for the next event"),
-        Row::seen(call::EPOLL_WAIT, Args::Any, "the same, as rustix calls it on x86_64"),
-        Row::platform(call::EPOLL_PWAIT2, Args::Any, "the same on kernels that have it"),
         Row::seen(call::SCHED_YIELD, Args::Any, "lingering gives the core to a neighbour of the lane"),
         Row::seen(call::RECVFROM, Args::Any, "bytes of clients and frames of the ring"),
         Row::seen(
@@ -20,10 +23,18 @@ pub const POLICY: Policy = Policy {
         ),
         Row::seen(call::RECVMSG, Args::Any, "connections from accept, orders from start"),
         Row::seen(call::SENDMSG, Args::Any, "sockets for dispatch, news for accept and start"),
-        Row::seen(call::SETSOCKOPT, Args::Any, "SO_LINGER: a connection that is killed ends in a reset"),
+        Row::seen(
+            call::SETSOCKOPT,
+            Args::All(&[Cond::Is(1, SOL_SOCKET), Cond::Is(2, SO_LINGER)]),
+            "SO_LINGER: a connection that is killed ends in a reset",
+        ),
         Row::seen(call::SHUTDOWN, Args::Any, "the end of an answer before the end of the connection"),
     ],
     reach: &[],
-    limits: &[],
+    limits: &[Limit {
+        resource: Resource::RLIMIT_NOFILE,
+        max: FDS_MAX,
+        reason: "one for each connection of the lane; too few would drop passed sockets silently",
+    }],
     parent: Parent::DieWith,
 };

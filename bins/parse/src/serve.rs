@@ -64,7 +64,8 @@ pub struct Server {
     /// Where every read of this process goes.
     pub(crate) buffer: Box<[u8]>,
     pub(crate) drain_deadline_ms: u64,
-    pub(crate) start_is_gone: bool,
+    /// Something without which nothing goes on.
+    pub(crate) broken: Option<(&'static str, Errno)>,
 }
 
 impl Server {
@@ -88,7 +89,7 @@ impl Server {
         let (dirty, waiting, closed, ended) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let table = Table::default();
         let drain_deadline_ms = u64::MAX;
-        let start_is_gone = false;
+        let broken = None;
         Ok(Self {
             turn,
             input,
@@ -102,7 +103,7 @@ impl Server {
             ended,
             buffer,
             drain_deadline_ms,
-            start_is_gone,
+            broken,
         })
     }
 
@@ -198,8 +199,8 @@ impl Server {
     }
 
     fn whether_over(&self) -> Result<(), Over> {
-        if self.start_is_gone {
-            return Err(Over::Broken("start", Errno::CONNRESET));
+        if let Some((what, errno)) = self.broken {
+            return Err(Over::Broken(what, errno));
         }
         // One tick more than the drain itself takes: accept may have passed a connection before it heard of the drain.
         if self.lane.draining && self.table.is_empty() && self.turn.ticked() && self.closed.is_empty() {
