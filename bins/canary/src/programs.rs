@@ -61,6 +61,7 @@ const LOADS: &str =
 pub const ALL: &[Program] = &[
     Program { policy: &BASE, exceptions: &[] },
     Program { policy: &fosse_parse::policy::POLICY, exceptions: &[] },
+    Program { policy: &fosse_waf_filter::policy::POLICY, exceptions: &[] },
     Program { policy: &fosse_dispatch::policy::POLICY, exceptions: &[] },
     Program {
         policy: &fosse_connect::policy::POLICY,

@@ -44,10 +44,11 @@ pub struct Stage {
     _listeners: (TcpListener, UnixListener, UnixListener),
 }
 
-/// What a trial holds already: a program that cannot make a socket may still come by one, and by executable files.
+/// What a trial holds already: a program that cannot make a socket may still be handed one by a neighbour that
+/// was taken over, and so may executable files.
 #[derive(Debug)]
 pub struct Hand {
-    /// An unconnected TCP socket (a connection that was reset is one again).
+    /// An unconnected TCP socket.
     pub tcp: OwnedFd,
     /// An unconnected UDP socket.
     pub udp: OwnedFd,

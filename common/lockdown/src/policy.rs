@@ -78,8 +78,8 @@ pub enum Args {
 }
 
 impl Args {
-    /// For sendto: to the peer the socket is connected to. An address with MSG_FASTOPEN would connect, even from a socket
-    /// that was connected once and has been reset: no `connect` needed.
+    /// For sendto: to the peer the socket is connected to. An address with MSG_FASTOPEN connects an unconnected TCP socket
+    /// without `connect`. (One that was connected and reset stays connected in the kernel's eyes and cannot be reused so.)
     pub const SENDTO_PEER: Args = Args::All(&[Cond::IsLong(4, 0), Cond::Lacks(3, MSG_FASTOPEN)]);
 
     /// For sendmsg: the same, as far as a filter sees; the address is in memory, so this is right for programs that
