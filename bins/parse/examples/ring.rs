@@ -80,7 +80,7 @@ fn main() {
     turn.add(&listener, 2, Interest::IN).unwrap();
     turn.add(&accept, 3, Interest::IN).unwrap();
     let (mut id, mut message, mut closed) = (0, Vec::new(), [0; channel::MESSAGE_BYTES_MAX]);
-    loop {
+    'all: loop {
         turn.wait().unwrap();
         let mut at = 0;
         while let Some(event) = turn.happened(at) {
@@ -88,8 +88,7 @@ fn main() {
             match event.token {
                 1 => {
                     if input.read().is_err() {
-                        child.wait().unwrap();
-                        return;
+                        break 'all;
                     }
                     while let Some(frame) = input.next_frame().unwrap() {
                         if frame.kind == Kind::RequestEnd {
@@ -114,4 +113,5 @@ fn main() {
         }
         output.flush(&turn, 9).unwrap();
     }
+    child.wait().unwrap();
 }
