@@ -1,7 +1,8 @@
 //! The published tables: what a word is, and which fingerprints are injections.
 //!
 //! Both files are searched as they lie in the binary. The index over the words is computed by the compiler, so that
-//! a process starts with it and shares its pages with its siblings.
+//! a process starts with it and shares its pages with its siblings. The indices and casts in its const functions fail at
+//! compile time or never.
 
 use super::token::Kind;
 
