@@ -1,0 +1,130 @@
+//! Where the bytes of a transaction live: one growing buffer, addressed by spans, beside the rule set's constants.
+
+/// Bytes in an arena or among the constants: offset and length.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub(crate) struct Span {
+    start: u32,
+    len: u32,
+}
+
+/// The bit of `start` that says the bytes are constants of the rule set. So either side holds 2 GiB at most; body
+/// limits keep a transaction far below.
+const CONSTANT: u32 = 1 << 31;
+
+impl Span {
+    pub const EMPTY: Span = Span { start: 0, len: 0 };
+    /// No bytes at all: what a cache holds before it is filled.
+    pub const UNSET: Span = Span { start: u32::MAX, len: u32::MAX };
+
+    pub fn len(self) -> usize {
+        widen(self.len)
+    }
+
+    pub fn is_unset(self) -> bool {
+        self == Self::UNSET
+    }
+
+    /// The bytes of a span of the constants.
+    pub fn constant(self, constants: &[u8]) -> &[u8] {
+        let start = widen(self.start & !CONSTANT);
+        constants.get(start..start.saturating_add(self.len())).unwrap_or_default()
+    }
+
+    /// The part of this span from `from` (inclusive) to `to` (exclusive), cut at its end.
+    pub fn part(self, from: usize, to: usize) -> Span {
+        let from = narrow(from).min(self.len);
+        let to = narrow(to).clamp(from, self.len);
+        Span { start: self.start.saturating_add(from), len: to.saturating_sub(from) }
+    }
+}
+
+/// A `u32` as an index.
+pub(crate) fn widen(value: u32) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+/// An index as a `u32`, at most its largest value.
+pub(crate) fn narrow(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// Constants of a rule set: every text once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Constants {
+    bytes: Vec<u8>,
+    known: std::collections::HashMap<Box<[u8]>, Span>,
+}
+
+impl Constants {
+    pub fn intern(&mut self, text: &[u8]) -> Span {
+        if let Some(span) = self.known.get(text) {
+            return *span;
+        }
+        let span = Span { start: narrow(self.bytes.len()) | CONSTANT, len: narrow(text.len()) };
+        self.bytes.extend_from_slice(text);
+        self.known.insert(text.into(), span);
+        span
+    }
+
+    /// The bytes alone, once nothing more is added.
+    pub fn into_bytes(self) -> Box<[u8]> {
+        self.bytes.into_boxed_slice()
+    }
+}
+
+/// The bytes of one transaction, reused by the next.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bytes {
+    bytes: Vec<u8>,
+}
+
+impl Bytes {
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// Bytes held.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub fn push(&mut self, text: &[u8]) -> Span {
+        let start = narrow(self.bytes.len());
+        if start >= CONSTANT {
+            return Span::EMPTY;
+        }
+        self.bytes.extend_from_slice(text);
+        Span { start, len: narrow(text.len()) }
+    }
+
+    /// The span of what was written after `start` (a former [`len`](Self::len)).
+    pub fn since(&self, start: usize) -> Span {
+        Span { start: narrow(start), len: narrow(self.bytes.len().saturating_sub(start)) }
+    }
+
+    /// The buffer, to write at its end.
+    pub fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// The bytes of a span; `constants` are the rule set's.
+    pub fn get<'a>(&'a self, constants: &'a [u8], span: Span) -> &'a [u8] {
+        let (from, start) =
+            if span.start & CONSTANT != 0 { (constants, span.start & !CONSTANT) } else { (self.bytes.as_slice(), span.start) };
+        let start = widen(start);
+        from.get(start..start.saturating_add(span.len())).unwrap_or_default()
+    }
+
+    /// Copies a span's bytes to the end of the buffer.
+    pub fn copy(&mut self, constants: &[u8], span: Span) {
+        if span.start & CONSTANT != 0 {
+            let start = widen(span.start & !CONSTANT);
+            let end = start.saturating_add(span.len());
+            self.bytes.extend_from_slice(constants.get(start..end).unwrap_or_default());
+        } else {
+            let start = widen(span.start).min(self.bytes.len());
+            let end = start.saturating_add(span.len()).min(self.bytes.len());
+            self.bytes.extend_from_within(start..end);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Drafts to the lists the engine runs: one per phase, with every jump resolved.
+
+use super::{Compiler, Draft, DraftRule};
+use crate::action::{Actions, Disruption};
+use crate::arena::narrow;
+use crate::diagnostic::Diagnostic;
+use crate::rule::{Facts, Rule, RuleBits};
+use crate::ruleset::Ruleset;
+use fosse_transform::Transform;
+use std::sync::Arc;
+
+/// Slots of TX variables: their numbers are 16 bits wide, and no rule set names that many.
+const SLOTS_MAX: usize = 60_000;
+
+/// Status where a rule names none.
+const STATUS_DEFAULT: u16 = 403;
+
+impl Compiler<'_> {
+    pub(super) fn finish(mut self) -> Result<Ruleset, Vec<Diagnostic>> {
+        let phases: [Vec<Rule>; 5] = std::array::from_fn(|index| {
+            let phase = u8::try_from(index).unwrap_or(0).saturating_add(1);
+            self.phase(phase)
+        });
+        let picks = std::mem::take(&mut self.names.picks);
+        let picks = picks.iter().map(|pick| self.resolve_pick(pick, &phases)).collect();
+        if self.names.slots() > SLOTS_MAX {
+            let location = crate::diagnostic::Location { file: "".into(), line: 1, column: 1 };
+            let message = format!("more than {SLOTS_MAX} TX variables are named");
+            self.complain(Diagnostic { location, message, excerpt: String::new() });
+        }
+        if !self.diagnostics.is_empty() {
+            return Err(self.diagnostics);
+        }
+        let named = std::mem::take(&mut self.names.variables);
+        let (constants, slots, slot_names) = self.names.finish();
+        Ok(Ruleset::new(self.settings, phases, self.pipelines, constants, slots, slot_names, picks, &named))
+    }
+
+    /// For each phase, the rules of a pick.
+    fn resolve_pick(&self, pick: &crate::action::Pick, phases: &[Vec<Rule>; 5]) -> [RuleBits; 5] {
+        let ids: std::collections::HashSet<u32> = self
+            .drafts
+            .iter()
+            .filter(|draft| super::change::picked(draft, pick))
+            .filter_map(|draft| match draft {
+                Draft::Rule(rule) => rule.actions.id,
+                _ => None,
+            })
+            .collect();
+        std::array::from_fn(|index| {
+            let rules = phases.get(index).map(Vec::as_slice).unwrap_or_default();
+            let mut bits = RuleBits::default();
+            bits.reset(rules.len());
+            let starters = rules.iter().enumerate().filter(|(at, rule)| rule.starter == narrow(*at));
+            starters.filter(|(_, rule)| ids.contains(&rule.id)).for_each(|(at, _)| bits.insert(at));
+            bits
+        })
+    }
+
+    fn phase(&mut self, phase: u8) -> Vec<Rule> {
+        // Where in the phase's list each draft would stand: a marker is where the rules after it begin.
+        let mut places = Vec::with_capacity(self.drafts.len());
+        let mut len: u32 = 0;
+        for draft in &self.drafts {
+            places.push(len);
+            len = len.saturating_add(u32::from(matches!(draft, Draft::Rule(rule) if rule.phase == phase)));
+        }
+        let mut rules = Vec::new();
+        let drafts = std::mem::take(&mut self.drafts);
+        for (at, draft) in drafts.iter().enumerate() {
+            if let Draft::Rule(rule) = draft
+                && rule.phase == phase
+            {
+                rules.push(self.rule_of(rule, at, &drafts, &places));
+            }
+        }
+        self.drafts = drafts;
+        close_chains(&mut rules);
+        self.resolve_skips(&mut rules, phase);
+        rules
+    }
+
+    fn rule_of(&mut self, draft: &DraftRule, at: usize, drafts: &[Draft], places: &[u32]) -> Rule {
+        let starter = match drafts.get(draft.starter) {
+            Some(Draft::Rule(starter)) => starter,
+            _ => draft,
+        };
+        let transforms: Vec<Transform> =
+            draft.defaults.transforms.iter().chain(&draft.actions.transforms).copied().collect();
+        let last_none = transforms.iter().rposition(|transform| *transform == Transform::None);
+        let transforms = transforms.get(last_none.map_or(0, |none| none.saturating_add(1))..).unwrap_or_default();
+        let node = self.pipelines.chain(transforms);
+        let multi = if draft.actions.multi_match { self.pipelines.path(node).into() } else { Box::default() };
+        let jump = match &draft.actions.skip_after {
+            Some((label, _)) => self.marker(label, at, drafts, places).or_else(|| {
+                let message = format!("no SecMarker {label} follows; expected one to skip to");
+                self.complain(Diagnostic { location: draft.location.clone(), message, excerpt: String::new() });
+                None
+            }),
+            None => None,
+        };
+        Rule {
+            id: starter.actions.id.unwrap_or_default(),
+            wanted: draft.targets.wanted.clone().into(),
+            excluded: draft.targets.excluded.clone().into(),
+            operator: draft.named.operator.clone(),
+            negated: draft.named.negated,
+            node,
+            multi,
+            capture: draft.actions.capture || draft.defaults.capture,
+            acts: draft.defaults.acts.iter().chain(&draft.actions.acts).cloned().collect(),
+            chained: draft.actions.chain,
+            starter: places.get(draft.starter).copied().unwrap_or_default(),
+            next: 0,
+            jump,
+            facts: Arc::new(facts(draft)),
+        }
+    }
+
+    /// The place after the marker (or the rule of that id) that follows the draft `at`.
+    fn marker(&self, label: &str, at: usize, drafts: &[Draft], places: &[u32]) -> Option<u32> {
+        let after = drafts.iter().enumerate().skip(at.saturating_add(1));
+        let found = after.into_iter().find_map(|(place, draft)| match draft {
+            Draft::Marker(name) if name == label => Some(place),
+            Draft::Rule(rule) if rule.actions.id.is_some_and(|id| id.to_string() == label) => {
+                let end = drafts.iter().rposition(|link| matches!(link, Draft::Rule(link) if link.starter == place));
+                end.map(|end| end.saturating_add(1))
+            }
+            _ => None,
+        })?;
+        places.get(found).copied().or(places.last().map(|last| last.saturating_add(1)))
+    }
+
+    /// `skip:N` goes over N rules, chains counted as one.
+    fn resolve_skips(&self, rules: &mut [Rule], phase: u8) {
+        let drafts = self.drafts.iter().filter_map(|draft| match draft {
+            Draft::Rule(rule) if rule.phase == phase => Some(rule.actions.skip),
+            _ => None,
+        });
+        let skips: Vec<u32> = drafts.collect();
+        let next: Vec<u32> = rules.iter().map(|rule| rule.next).collect();
+        for (rule, skip) in rules.iter_mut().zip(skips).filter(|(_, skip)| *skip > 0) {
+            let over = |place: u32| next.get(crate::arena::widen(place)).copied().unwrap_or(place);
+            rule.jump = rule.jump.or(Some((0..skip).fold(rule.next, |place, _| over(place))));
+        }
+    }
+}
+
+/// Sets where each chain ends.
+fn close_chains(rules: &mut [Rule]) {
+    let mut next = narrow(rules.len());
+    for (at, rule) in rules.iter_mut().enumerate().rev() {
+        if !rule.chained {
+            next = narrow(at).saturating_add(1);
+        }
+        rule.next = next;
+    }
+}
+
+fn facts(draft: &DraftRule) -> Facts {
+    let (own, base): (&Actions, &Actions) = (&draft.actions, &draft.defaults);
+    let base_disruption = base.disruption.clone().unwrap_or(Disruption::Pass);
+    let disruption = match own.disruption.clone() {
+        None | Some(Disruption::Block) => base_disruption,
+        Some(disruption) => disruption,
+    };
+    Facts {
+        phase: draft.phase,
+        disruption,
+        status: own.status.or(base.status).unwrap_or(STATUS_DEFAULT),
+        log: own.log.or(base.log).unwrap_or(true),
+        audit_log: own.audit_log.or(base.audit_log).unwrap_or(true),
+        message: own.message.clone().or_else(|| base.message.clone()),
+        log_data: own.log_data.clone().or_else(|| base.log_data.clone()),
+        severity: own.severity.or(base.severity),
+        tags: base.tags.iter().chain(&own.tags).cloned().collect(),
+        revision: own.revision.clone(),
+        version: own.version.clone(),
+        file: Arc::clone(&draft.location.file),
+        line: draft.location.line,
+        operator: (draft.named.name.clone(), draft.named.argument.clone()),
+    }
+}

@@ -1,0 +1,36 @@
+//! The SecLang language, its compilation and the engine that runs a transaction through the rules: bytes in, decisions
+//! out. No I/O, no clock, no unsafe.
+//!
+//! A [`Bundle`] holds rule files and the data files they name; [`Ruleset::compile`] turns it into rules that any number
+//! of transactions share. A [`Transaction`] is told what came, in the order it came, and runs the five phases. The law is
+//! ModSecurity 2; where it and version 3 differ, version 2 is followed.
+#![forbid(unsafe_code)]
+
+mod action;
+mod arena;
+mod bundle;
+mod compile;
+mod diagnostic;
+mod gate;
+mod macros;
+mod names;
+mod network;
+mod operator;
+mod pipeline;
+mod reader;
+mod rule;
+mod ruleset;
+mod settings;
+mod store;
+mod target;
+mod transaction;
+mod variable;
+
+pub use action::{Audit, Mode, Processor, Sanitise};
+pub use bundle::Bundle;
+pub use diagnostic::{Diagnostic, Location};
+pub use ruleset::Ruleset;
+pub use settings::{LimitAction, Settings};
+pub use store::{Change, Collection, Field, Load, NoStore, Record, Store};
+pub use transaction::{Arena, Bench, Host, Match, Now, Outcome, Taken, Transaction, Turn};
+pub use variable::Variable;

@@ -1,0 +1,61 @@
+//! What the rules name, each once: constant texts and the slots of TX variables.
+
+use crate::arena::{Constants, Span};
+use crate::action::Pick;
+use std::collections::HashMap;
+
+/// The first slots are TX:0 to TX:9, which captures fill.
+pub(crate) const CAPTURES: u16 = 10;
+
+/// Names interned while rules are compiled.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    pub constants: Constants,
+    slots: HashMap<Box<[u8]>, u16>,
+    by_slot: Vec<Span>,
+    /// What `ctl` actions pick among the rules, resolved when all rules are known.
+    pub picks: Vec<Pick>,
+    /// The variables macros name.
+    pub variables: Vec<crate::variable::Variable>,
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        let mut names = Self { constants: Constants::default(), slots: HashMap::new(), by_slot: Vec::new(), picks: Vec::new(), variables: Vec::new() };
+        for digit in b'0'..=b'9' {
+            names.tx(&[digit]);
+        }
+        names
+    }
+}
+
+impl Names {
+    /// The slot of a TX variable. Past 65,535 names all share the last one; a rule file of that size is refused
+    /// before (see `SLOTS_MAX`).
+    pub fn tx(&mut self, name: &[u8]) -> u16 {
+        let lower = name.to_ascii_lowercase();
+        if let Some(slot) = self.slots.get(lower.as_slice()) {
+            return *slot;
+        }
+        let slot = u16::try_from(self.by_slot.len()).unwrap_or(u16::MAX);
+        self.by_slot.push(self.constants.intern(&lower));
+        self.slots.insert(lower.into(), slot);
+        slot
+    }
+
+    /// The number of a pick.
+    pub fn pick(&mut self, pick: Pick) -> usize {
+        self.picks.push(pick);
+        self.picks.len().saturating_sub(1)
+    }
+
+    /// How many slots there are.
+    pub fn slots(&self) -> usize {
+        self.by_slot.len()
+    }
+
+    /// Takes the tables apart: constants, slots by name, names by slot.
+    pub fn finish(self) -> (Box<[u8]>, HashMap<Box<[u8]>, u16>, Box<[Span]>) {
+        (self.constants.into_bytes(), self.slots, self.by_slot.into())
+    }
+}

@@ -1,0 +1,324 @@
+//! The operators: what each is called, what it takes, and how its argument is compiled.
+
+use crate::bundle::Bundle;
+use crate::macros::{Template, has_macro};
+use crate::names::Names;
+use crate::network::Network;
+use crate::reader::Argument;
+use fosse_pattern::{PhraseSet, Regex};
+use std::sync::Arc;
+
+/// How two texts are compared.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum TextTest {
+    Equal,
+    Contains,
+    ContainsWord,
+    BeginsWith,
+    EndsWith,
+    /// The value is in the argument.
+    Within,
+}
+
+/// How two numbers are compared.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Order {
+    Equal,
+    GreaterOrEqual,
+    Greater,
+    LessOrEqual,
+    Less,
+}
+
+/// Numbers with a check digit, found by a pattern.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum CheckDigit {
+    CreditCard,
+    Cpf,
+    Ssn,
+    Svnr,
+}
+
+/// A compiled operator.
+#[derive(Clone, Debug)]
+pub(crate) enum Operator {
+    Pattern(Arc<Regex>),
+    Phrases(Arc<PhraseSet>),
+    Text(TextTest, Template),
+    Number(Order, Template),
+    Address(Arc<[Network]>),
+    Sqli,
+    Xss,
+    /// Matches a value with a byte outside the set.
+    ByteRange(Box<[bool; 256]>),
+    UrlEncoding,
+    Utf8Encoding,
+    Digits(CheckDigit, Arc<Regex>),
+    Always,
+    Never,
+}
+
+/// Operators that need what this engine does not have, with the reason a rule file is told.
+const REFUSED: &[(&str, &str)] = &[
+    ("inspectfile", "it starts a program, and this engine starts none"),
+    ("fuzzyhash", "fuzzy hashes are not built in"),
+    ("gsblookup", "the Safe Browsing data is not built in"),
+    ("rsub", "it changes what passes, and this engine only judges"),
+    ("validatedtd", "no DTD is read"),
+    ("validateschema", "no schema is read"),
+    ("validatehash", "no links are signed"),
+];
+
+/// Operators that ask the outside world: known, and never true here, since this engine has neither DNS nor a
+/// geographic data base. Rule sets that use them guard them by a variable of their own.
+const ABSENT: &[&str] = &["geolookup", "rbl"];
+
+/// An operator as a rule names it.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub operator: Operator,
+    pub negated: bool,
+    /// Its name without `@`, as written.
+    pub name: String,
+    /// Its argument, as written.
+    pub argument: String,
+}
+
+/// An error: offset in the file, message.
+type Fault = (u32, String);
+
+/// Reads and compiles an operator argument: `@name argument`, `!@name argument`, or a bare pattern.
+pub(crate) fn parse(text: &Argument, from: &str, bundle: &Bundle, names: &mut Names) -> Result<Named, Fault> {
+    let mut at = skip_space(&text.bytes, 0);
+    let negated = text.bytes.get(at) == Some(&b'!');
+    if negated {
+        at = skip_space(&text.bytes, at.saturating_add(1));
+    }
+    let (name, start) = match text.bytes.get(at) {
+        Some(b'@') => {
+            let rest = text.bytes.get(at.saturating_add(1)..).unwrap_or_default();
+            let len = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
+            let name = String::from_utf8_lossy(rest.get(..len).unwrap_or_default()).into_owned();
+            (name, skip_space(&text.bytes, at.saturating_add(1).saturating_add(len)))
+        }
+        _ => ("rx".to_owned(), at),
+    };
+    let argument = text.part(start..text.bytes.len());
+    let operator = compile(&name, text.offset(at), &argument, from, bundle, names)?;
+    Ok(Named { operator, negated, name, argument: argument.text() })
+}
+
+fn skip_space(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at.saturating_add(rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count())
+}
+
+fn compile(
+    name: &str,
+    at: u32,
+    argument: &Argument,
+    from: &str,
+    bundle: &Bundle,
+    names: &mut Names,
+) -> Result<Operator, Fault> {
+    let lower = name.to_ascii_lowercase();
+    let mut text = |test| Ok(Operator::Text(test, Template::parse(argument, names)?));
+    match lower.as_str() {
+        "rx" | "rxglobal" => pattern(argument).map(Operator::Pattern),
+        "pm" => phrases(argument, &pm_phrases(&argument.bytes)),
+        "pmf" | "pmfromfile" => phrases(argument, &lines(&file_data(argument, from, bundle)?)),
+        "streq" => text(TextTest::Equal),
+        "contains" | "strmatch" => text(TextTest::Contains),
+        "containsword" => text(TextTest::ContainsWord),
+        "beginswith" => text(TextTest::BeginsWith),
+        "endswith" => text(TextTest::EndsWith),
+        "within" => text(TextTest::Within),
+        "eq" => number(Order::Equal, argument, names),
+        "ge" => number(Order::GreaterOrEqual, argument, names),
+        "gt" => number(Order::Greater, argument, names),
+        "le" => number(Order::LessOrEqual, argument, names),
+        "lt" => number(Order::Less, argument, names),
+        "ipmatch" => addresses(argument, argument.bytes.split(|byte| *byte == b',')),
+        "ipmatchf" | "ipmatchfromfile" => {
+            let data = file_data(argument, from, bundle)?;
+            addresses(argument, lines(&data).iter().map(Vec::as_slice))
+        }
+        "detectsqli" => Ok(Operator::Sqli),
+        "detectxss" => Ok(Operator::Xss),
+        "validatebyterange" => byte_range(argument),
+        "validateurlencoding" => Ok(Operator::UrlEncoding),
+        "validateutf8encoding" => Ok(Operator::Utf8Encoding),
+        "verifycc" => digits(CheckDigit::CreditCard, argument),
+        "verifycpf" => digits(CheckDigit::Cpf, argument),
+        "verifyssn" => digits(CheckDigit::Ssn, argument),
+        "verifysvnr" => digits(CheckDigit::Svnr, argument),
+        "unconditionalmatch" => Ok(Operator::Always),
+        "nomatch" => Ok(Operator::Never),
+        other if ABSENT.contains(&other) => Ok(Operator::Never),
+        other => Err((at, refusal(name, other))),
+    }
+}
+
+fn refusal(name: &str, lower: &str) -> String {
+    match REFUSED.iter().find(|(refused, _)| *refused == lower) {
+        Some((_, reason)) => format!("operator @{name} is not available: {reason}"),
+        None => format!("unknown operator `@{name}`; expected one like @rx, @pm, @streq, @eq, @ipMatch, @detectSQLi"),
+    }
+}
+
+fn pattern(argument: &Argument) -> Result<Arc<Regex>, Fault> {
+    if has_macro(&argument.bytes) {
+        let message = "a macro in @rx would need a pattern compiled during a request; expected @streq, @contains or @within";
+        return Err((argument.offset(0), message.to_owned()));
+    }
+    Regex::new(&argument.bytes)
+        .map(Arc::new)
+        .map_err(|error| (argument.offset(error.offset), format!("in this pattern: {}", error.reason)))
+}
+
+fn phrases(argument: &Argument, phrases: &[Vec<u8>]) -> Result<Operator, Fault> {
+    if phrases.is_empty() {
+        return Ok(Operator::Never);
+    }
+    PhraseSet::new(phrases)
+        .map(|set| Operator::Phrases(Arc::new(set)))
+        .map_err(|error| (argument.offset(0), format!("in these phrases: {}", error.reason)))
+}
+
+/// The phrases of `@pm`: words, in which `|41 42|` stands for bytes in hexadecimal.
+fn pm_phrases(argument: &[u8]) -> Vec<Vec<u8>> {
+    let mut phrases = vec![Vec::new()];
+    let mut rest = argument;
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if let Some((bytes, tail)) = (*byte == b'|').then(|| hexadecimal(after)).flatten() {
+            phrases.last_mut().into_iter().for_each(|phrase| phrase.extend_from_slice(&bytes));
+            rest = tail;
+        } else if byte.is_ascii_whitespace() {
+            phrases.push(Vec::new());
+        } else {
+            phrases.last_mut().into_iter().for_each(|phrase| phrase.push(*byte));
+        }
+    }
+    phrases.retain(|phrase| !phrase.is_empty());
+    phrases
+}
+
+/// Pairs of hexadecimal digits, with spaces between, up to `|`; and what follows it.
+fn hexadecimal(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let end = text.iter().position(|byte| *byte == b'|')?;
+    let (inside, rest) = (text.get(..end)?, text.get(end.saturating_add(1)..)?);
+    let pairs = inside.split(|byte| *byte == b' ').filter(|pair| !pair.is_empty());
+    let bytes: Option<Vec<u8>> = pairs
+        .map(|pair| match pair {
+            [_, _] => u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok(),
+            _ => None,
+        })
+        .collect();
+    bytes.filter(|bytes| !bytes.is_empty()).map(|bytes| (bytes, rest))
+}
+
+/// The lines of a data file: trimmed, without comments and empty ones.
+fn lines(data: &[u8]) -> Vec<Vec<u8>> {
+    let trimmed = data.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    trimmed.filter(|line| !line.is_empty() && !line.starts_with(b"#")).map(<[u8]>::to_vec).collect()
+}
+
+/// The data files an argument names, one after the other.
+fn file_data(argument: &Argument, from: &str, bundle: &Bundle) -> Result<Vec<u8>, Fault> {
+    let mut data = Vec::new();
+    for name in argument.text().split_whitespace() {
+        let Some((_, bytes)) = bundle.resolve(from, name) else {
+            return Err((argument.offset(0), format!("no data file `{name}`; expected one beside {from}")));
+        };
+        data.extend_from_slice(bytes);
+        data.push(b'\n');
+    }
+    Ok(data)
+}
+
+fn number(order: Order, argument: &Argument, names: &mut Names) -> Result<Operator, Fault> {
+    let template = Template::parse(argument, names)?;
+    let plain = argument.bytes.trim_ascii();
+    let digits = plain.strip_prefix(b"-").unwrap_or(plain);
+    if template.constant().is_some() && !(digits.first().is_some_and(u8::is_ascii_digit)) {
+        return Err((argument.offset(0), format!("`{}` is not a number; expected one, or a macro", argument.text())));
+    }
+    Ok(Operator::Number(order, template))
+}
+
+fn addresses<'a>(argument: &Argument, items: impl Iterator<Item = &'a [u8]>) -> Result<Operator, Fault> {
+    let items = items.map(|item| String::from_utf8_lossy(item).trim().to_owned()).filter(|item| !item.is_empty());
+    let networks: Result<Vec<Network>, String> = items.map(|item| Network::parse(&item)).collect();
+    networks.map(|networks| Operator::Address(networks.into())).map_err(|message| (argument.offset(0), message))
+}
+
+fn byte_range(argument: &Argument) -> Result<Operator, Fault> {
+    let mut allowed = Box::new([false; 256]);
+    for item in argument.text().split(',') {
+        let (low, high) = item.split_once('-').unwrap_or((item, item));
+        match (low.trim().parse::<u8>(), high.trim().parse::<u8>()) {
+            (Ok(low), Ok(high)) if low <= high => {
+                let range = usize::from(low)..=usize::from(high);
+                allowed.get_mut(range).into_iter().flatten().for_each(|slot| *slot = true);
+            }
+            _ => {
+                let message = format!("`{}` is not a byte range; expected numbers from 0 to 255 as in 9,10,32-126", item.trim());
+                return Err((argument.offset(0), message));
+            }
+        }
+    }
+    Ok(Operator::ByteRange(allowed))
+}
+
+fn digits(kind: CheckDigit, argument: &Argument) -> Result<Operator, Fault> {
+    Ok(Operator::Digits(kind, pattern(argument)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Named, Fault> {
+        let mut argument = Argument::default();
+        text.bytes().enumerate().for_each(|(at, byte)| argument.push(byte, u32::try_from(at).unwrap()));
+        argument.close(u32::try_from(text.len()).unwrap());
+        let mut bundle = Bundle::new();
+        bundle.insert("words.data", "# comment\n one two \n\nthree\r\n");
+        parse(&argument, "main.conf", &bundle, &mut Names::default())
+    }
+
+    #[test]
+    fn reads_names_negation_and_bare_patterns() {
+        let named = read("!@streq  a b").unwrap();
+        assert!(named.negated);
+        assert_eq!((named.name.as_str(), named.argument.as_str()), ("streq", "a b"));
+        assert!(matches!(read("^a+$").unwrap().operator, Operator::Pattern(_)));
+        assert!(read("!^a+$").unwrap().negated);
+        assert!(matches!(read("@pmFromFile words.data").unwrap().operator, Operator::Phrases(_)));
+    }
+
+    #[test]
+    fn says_what_was_expected_and_where() {
+        for (text, at, part) in [
+            ("@foo x", 0, "unknown operator `@foo`"),
+            ("@eq one", 4, "not a number"),
+            ("@pmFromFile gone.data", 12, "no data file `gone.data`"),
+            ("@inspectFile x", 0, "starts a program"),
+            ("@validateByteRange 1-999", 19, "byte range"),
+            ("@ipMatch 1.2.3.4/40", 9, "prefix"),
+            ("@rx %{tx.a}", 4, "macro in @rx"),
+            ("@streq %{tx.a}%{nope.b}", 14, "unknown variable `nope`"),
+        ] {
+            let (offset, message) = read(text).unwrap_err();
+            assert_eq!(offset, at, "{text}");
+            assert!(message.contains(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn phrases_are_words_with_hexadecimal_between_bars() {
+        assert_eq!(pm_phrases(b"a|42|c  d|e |4| f"), [b"aBc".to_vec(), b"d|e".to_vec(), b"|4|".to_vec(), b"f".to_vec()]);
+        assert_eq!(lines(b"# c\n one two \n\nthree\r\n"), [b"one two".to_vec(), b"three".to_vec()]);
+    }
+}

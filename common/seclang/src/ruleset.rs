@@ -1,0 +1,143 @@
+//! A compiled rule set: what every transaction shares.
+
+use crate::action::Control;
+use crate::arena::Span;
+use crate::bundle::Bundle;
+use crate::compile::Compiler;
+use crate::diagnostic::Diagnostic;
+use crate::gate::Gate;
+use crate::pipeline::{NodeId, Pipelines};
+use crate::rule::{Rule, RuleBits};
+use crate::settings::Settings;
+use crate::target::Target;
+use crate::variable::{VARIABLES, Variable};
+use std::collections::HashMap;
+
+/// The rules of one phase.
+#[derive(Debug)]
+pub(crate) struct Phase {
+    pub rules: Box<[Rule]>,
+    pub gate: Gate,
+}
+
+/// Where in a value's row of results each chain has its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    /// For each variable, for each node, its column; `NONE` where no rule wants it.
+    places: Vec<Box<[u8]>>,
+    widths: [usize; VARIABLES],
+}
+
+const NONE: u8 = u8::MAX;
+
+impl Columns {
+    /// Finds what chains the rules want of each variable.
+    pub fn new<'r>(rules: impl Iterator<Item = &'r Rule>, pipelines: &Pipelines) -> Self {
+        let mut places = vec![vec![NONE; pipelines.len()]; VARIABLES];
+        let mut widths: [usize; VARIABLES] = [0; VARIABLES];
+        for rule in rules {
+            for variable in rule.wanted.iter().flat_map(|target| target.variable.stored_as()) {
+                for node in pipelines.path(rule.node).into_iter().skip(1) {
+                    let (Some(row), Some(width)) = (places.get_mut(variable.index()), widths.get_mut(variable.index())) else {
+                        continue;
+                    };
+                    if let Some(place) = row.get_mut(usize::from(node)).filter(|place| **place == NONE) {
+                        *place = u8::try_from(*width).unwrap_or(NONE);
+                        *width = width.saturating_add(usize::from(*place != NONE));
+                    }
+                }
+            }
+        }
+        Self { places: places.into_iter().map(Vec::into_boxed_slice).collect(), widths }
+    }
+
+    pub fn width(&self, variable: Variable) -> usize {
+        self.widths.get(variable.index()).copied().unwrap_or_default()
+    }
+
+    pub fn place(&self, variable: Variable, node: NodeId) -> Option<usize> {
+        let place = self.places.get(variable.index())?.get(usize::from(node))?;
+        (*place != NONE).then_some(usize::from(*place))
+    }
+}
+
+/// Compiled rules. Immutable; one copy serves every transaction, lane and site that uses it.
+#[derive(Debug)]
+pub struct Ruleset {
+    pub(crate) settings: Settings,
+    pub(crate) phases: [Phase; 5],
+    pub(crate) pipelines: Pipelines,
+    pub(crate) columns: Columns,
+    pub(crate) constants: Box<[u8]>,
+    pub(crate) slots: HashMap<Box<[u8]>, u16>,
+    pub(crate) slot_names: Box<[Span]>,
+    pub(crate) picks: Vec<[RuleBits; 5]>,
+    /// Which variables any rule looks at or any macro names: the others are not filled in.
+    pub(crate) used: [bool; VARIABLES],
+}
+
+impl Ruleset {
+    /// Compiles the file `entry` of a bundle and all it includes. The errors are in the order of the files.
+    pub fn compile(bundle: &Bundle, entry: &str) -> Result<Self, Vec<Diagnostic>> {
+        Compiler::new(bundle).run(entry)
+    }
+
+    /// What the directives that are not rules say.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// How many rules there are; a chain counts as one.
+    pub fn len(&self) -> usize {
+        let starters = |phase: &Phase| {
+            phase.rules.iter().enumerate().filter(|(at, rule)| rule.starter == crate::arena::narrow(*at)).count()
+        };
+        self.phases.iter().map(starters).sum()
+    }
+
+    /// Whether there are no rules.
+    pub fn is_empty(&self) -> bool {
+        self.phases.iter().all(|phase| phase.rules.is_empty())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "called once, by the compiler, with everything it made")]
+    pub(crate) fn new(
+        settings: Settings,
+        phases: [Vec<Rule>; 5],
+        pipelines: Pipelines,
+        constants: Box<[u8]>,
+        slots: HashMap<Box<[u8]>, u16>,
+        slot_names: Box<[Span]>,
+        picks: Vec<[RuleBits; 5]>,
+        named: &[Variable],
+    ) -> Self {
+        let columns = Columns::new(phases.iter().flatten(), &pipelines);
+        let mut used = [false; VARIABLES];
+        let looked_at = phases.iter().flatten().flat_map(|rule| rule.wanted.iter()).flat_map(|target| target.variable.stored_as());
+        for variable in looked_at.chain(named) {
+            used.get_mut(variable.index()).into_iter().for_each(|used| *used = true);
+        }
+        let phases = phases.map(|rules| {
+            let gate = Gate::new(&rules, |span| span.constant(&constants));
+            Phase { rules: rules.into(), gate }
+        });
+        Self { settings, phases, pipelines, columns, constants, slots, slot_names, picks, used }
+    }
+
+    pub(crate) fn uses(&self, variable: Variable) -> bool {
+        self.used.get(variable.index()).copied().unwrap_or(true)
+    }
+
+    pub(crate) fn phase(&self, phase: u8) -> Option<&Phase> {
+        self.phases.get(usize::from(phase).checked_sub(1)?)
+    }
+
+    /// The target a `ctl:ruleRemoveTarget*` names, by the place of the action in its rule.
+    pub(crate) fn removed_target(&self, phase: u8, rule: u32, act: u32) -> Option<(usize, &Target)> {
+        let rule = self.phase(phase)?.rules.get(crate::arena::widen(rule))?;
+        match rule.acts.get(crate::arena::widen(act))? {
+            crate::action::Act::Control(Control::RemoveTarget(pick, target)) => Some((*pick, target)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! What a rule does when it matches.
+
+use super::record::RecordData;
+use super::{Host, Opened, Outcome, Transaction, VarName};
+use crate::action::{Act, Assignment, Control, Disruption, Mode, Place};
+use crate::arena::{Span, narrow, widen};
+use crate::macros::Template;
+use crate::rule::{Facts, Rule};
+use crate::ruleset::Phase;
+use crate::store::{Change, Collection, Field, Load, Store};
+use crate::transaction::values::{TxValue, number};
+
+/// Records kept of one transaction: more says nothing new, and each costs memory.
+const RECORDS_MAX: usize = 2_000;
+
+/// Changes to one persistent record in one transaction.
+const CHANGES_MAX: usize = 1_000;
+
+impl Transaction<'_> {
+    pub(super) fn on_match(
+        &mut self,
+        phase: &Phase,
+        at: usize,
+        rule: &Rule,
+        name: VarName,
+        value: Span,
+        host: &mut Host<'_>,
+    ) {
+        self.matched_var = (name, value);
+        self.matched.push((name, value));
+        let starter = widen(rule.starter);
+        let facts = phase.rules.get(starter).map_or(&rule.facts, |first| &first.facts);
+        if let Some(severity) = facts.severity.filter(|_| !rule.chained) {
+            self.note_severity(severity);
+        }
+        for (place, act) in rule.acts.iter().enumerate() {
+            self.act(at, place, act, host);
+        }
+        if !rule.chained {
+            self.record(starter, facts, rule, name, value);
+            self.disrupt(rule.id, facts);
+        }
+    }
+
+    fn record(&mut self, starter: usize, facts: &Facts, last: &Rule, name: VarName, value: Span) {
+        self.relevant |= facts.audit_log;
+        if !(facts.log || facts.audit_log || self.explaining) || self.records.len() >= RECORDS_MAX {
+            return;
+        }
+        let message = facts.message.as_ref().map_or(Span::EMPTY, |(message, _)| self.expand(message));
+        let data = facts.log_data.as_ref().map_or(Span::EMPTY, |data| self.expand(data));
+        self.records.push(RecordData { phase: self.phase, rule: narrow(starter), node: last.node, message, data, name, value });
+    }
+
+    fn disrupt(&mut self, rule: u32, facts: &Facts) {
+        if self.mode != Mode::On || self.phase == 5 {
+            return;
+        }
+        self.verdict = match &facts.disruption {
+            Disruption::Pass | Disruption::Block => return,
+            Disruption::Allow(allow) => {
+                self.allowed = Some(*allow);
+                return;
+            }
+            Disruption::Deny => Some(Outcome::Deny { status: facts.status, rule }),
+            Disruption::Drop => Some(Outcome::Drop { rule }),
+            Disruption::Redirect(template) => {
+                let location = self.expand(template);
+                let location = self.values.text(self.rules, location).to_vec();
+                let status = if matches!(facts.status, 301 | 302 | 303 | 307) { facts.status } else { 302 };
+                Some(Outcome::Redirect { status, location, rule })
+            }
+        };
+    }
+
+    fn act(&mut self, rule: usize, place: usize, act: &Act, host: &mut Host<'_>) {
+        match act {
+            Act::Set(Place::Tx(slot), assignment) => {
+                let before = self.values.tx_slot(*slot);
+                let after = self.assigned(before, assignment);
+                self.values.set_tx_slot(*slot, after);
+            }
+            Act::Set(Place::TxNamed(template), assignment) => {
+                let name = self.expand(template);
+                let name = self.values.text(self.rules, name).to_ascii_lowercase();
+                let before = self.values.tx_named(self.rules, &name);
+                let after = self.assigned(before, assignment);
+                self.values.set_tx_named(self.rules, &name, after);
+            }
+            Act::Set(Place::Persistent(collection, template), assignment) => {
+                let change = match assignment {
+                    Assignment::Set(value) => Change::Set(self.expanded(value)),
+                    Assignment::Add(value) => Change::Add(self.template_number(value)),
+                    Assignment::Subtract(value) => Change::Add(self.template_number(value).saturating_neg()),
+                    Assignment::Unset => Change::Unset,
+                };
+                self.change(*collection, template, change);
+            }
+            Act::Expire(collection, template, seconds) => {
+                let seconds = u64::try_from(self.template_number(seconds)).unwrap_or_default();
+                self.change(*collection, template, Change::Expire(self.now.seconds.saturating_add(seconds)));
+            }
+            // The value falls by `amount` every `seconds`; what has passed since the last change is not kept, so one
+            // step is taken per transaction.
+            Act::Deprecate(collection, template, amount, _seconds) => {
+                self.change(*collection, template, Change::Add(i64::from(*amount).saturating_neg()));
+            }
+            Act::Open(collection, template) => {
+                let key = self.expanded(template);
+                self.open(*collection, key, host);
+            }
+            Act::Env(name, value) => {
+                let (name, value) = (self.expanded(name), self.expanded(value));
+                self.env.retain(|(known, _)| *known != name);
+                self.env.push((name, value));
+            }
+            Act::Control(control) => self.control(rule, place, control),
+            Act::Sanitise(what, name) => {
+                let name = match name {
+                    Some(name) => name.as_bytes().to_vec(),
+                    None => self.name_text(self.matched_var.0),
+                };
+                self.sanitised.push((*what, name));
+            }
+        }
+    }
+
+    fn expanded(&mut self, template: &Template) -> Vec<u8> {
+        let span = self.expand(template);
+        self.values.text(self.rules, span).to_vec()
+    }
+
+    /// What a TX variable is after an assignment. Counters never go below zero.
+    fn assigned(&mut self, before: TxValue, assignment: &Assignment) -> TxValue {
+        let sum = |this: &mut Self, change: i64| {
+            TxValue::Number(this.values.tx_number(this.rules, before).saturating_add(change).max(0))
+        };
+        match assignment {
+            Assignment::Set(value) => self.tx_value(value),
+            Assignment::Add(value) => {
+                let change = self.template_number(value);
+                sum(self, change)
+            }
+            Assignment::Subtract(value) => {
+                let change = self.template_number(value).saturating_neg();
+                sum(self, change)
+            }
+            Assignment::Unset => TxValue::Unset,
+        }
+    }
+
+    fn control(&mut self, rule: usize, place: usize, control: &Control) {
+        match control {
+            Control::RuleEngine(mode) => self.mode = *mode,
+            Control::BodyProcessor(processor) => self.processor = Some(*processor),
+            Control::ForceBody(force) => self.force_body = *force,
+            Control::RequestBodyAccess(access) => self.request_body_access = *access,
+            Control::ResponseBodyAccess(access) => self.response_body_access = *access,
+            Control::RequestBodyLimit(limit) => self.request_body_limit = *limit,
+            Control::ResponseBodyLimit(limit) => self.response_body_limit = *limit,
+            Control::Audit(audit) => self.audit = *audit,
+            Control::RemoveRules(pick) => {
+                let Some(picked) = self.rules.picks.get(*pick) else { return };
+                for (removed, picked) in self.removed.iter_mut().zip(picked) {
+                    removed.insert_all(picked);
+                }
+                if let Some(now) = picked.get(usize::from(self.phase).saturating_sub(1)) {
+                    self.active.remove_all(now);
+                }
+            }
+            Control::RemoveTarget(..) => {
+                let entry = (self.phase, narrow(rule), narrow(place));
+                if !self.removed_targets.contains(&entry) {
+                    self.removed_targets.push(entry);
+                }
+            }
+        }
+    }
+
+    /// Opens a persistent record, once per transaction and collection.
+    fn open(&mut self, collection: Collection, key: Vec<u8>, host: &mut Host<'_>) {
+        let Some(place) = self.opened.get_mut(collection.index()).filter(|place| place.is_none()) else { return };
+        let loaded = host.store.load(collection, &key);
+        let (record, pending) = match loaded {
+            Load::Ready(record) => (record, false),
+            Load::Later => (crate::store::Record::default(), true),
+        };
+        *place = Some(Opened { key, record, pending, changes: Vec::new() });
+    }
+
+    /// Gives a record that a phase waits for; what rules changed meanwhile is applied to it.
+    pub fn provide(&mut self, collection: Collection, record: crate::store::Record) {
+        let now = self.now.seconds;
+        if let Some(opened) = self.opened.get_mut(collection.index()).and_then(Option::as_mut) {
+            opened.record = record;
+            opened.pending = false;
+            for (name, change) in &opened.changes {
+                apply(&mut opened.record, name, change, now);
+            }
+        }
+    }
+
+    fn change(&mut self, collection: Collection, template: &Template, change: Change) {
+        let name = self.expanded(template).to_ascii_lowercase();
+        let now = self.now.seconds;
+        if let Some(opened) = self.opened.get_mut(collection.index()).and_then(Option::as_mut) {
+            apply(&mut opened.record, &name, &change, now);
+            if opened.changes.len() < CHANGES_MAX {
+                opened.changes.push((name, change));
+            }
+        }
+    }
+
+    pub(super) fn save(&mut self, store: &mut dyn Store) {
+        let timeout = self.rules.settings.collection_timeout_seconds;
+        for (collection, opened) in Collection::ALL.into_iter().zip(&mut self.opened) {
+            if let Some(opened) = opened.as_mut().filter(|opened| !opened.changes.is_empty()) {
+                store.save(collection, &opened.key, &opened.changes, timeout);
+                opened.changes.clear();
+            }
+        }
+    }
+}
+
+/// Applies a change to a record.
+pub(crate) fn apply(record: &mut crate::store::Record, name: &[u8], change: &Change, now: u64) {
+    record.fields.retain(|field| field.expires.is_none_or(|at| at > now));
+    let place = record.fields.iter().position(|field| field.name == name);
+    let known = place.and_then(|place| record.fields.get_mut(place));
+    match (change, known) {
+        (Change::Set(value), Some(field)) => field.value.clone_from(value),
+        (Change::Set(value), None) => {
+            record.fields.push(Field { name: name.to_vec(), value: value.clone(), expires: None });
+        }
+        (Change::Add(amount), Some(field)) => {
+            field.value = number(&field.value).saturating_add(*amount).max(0).to_string().into_bytes();
+        }
+        (Change::Add(amount), None) => {
+            let value = (*amount).max(0).to_string().into_bytes();
+            record.fields.push(Field { name: name.to_vec(), value, expires: None });
+        }
+        (Change::Unset, _) => record.fields.retain(|field| field.name != name),
+        (Change::Expire(at), Some(field)) => field.expires = Some(*at),
+        (Change::Expire(_), None) => {}
+    }
+}
+

@@ -1,0 +1,413 @@
+//! One request and its response, as the rules see them.
+//!
+//! The caller gives facts in the order they come about and runs each phase when its facts are complete. A phase runs
+//! until it ends, or until the caller's [`Host::turn`] says that others are waiting; then it is called again and goes
+//! on where it stood.
+
+mod act;
+mod eval;
+mod expand;
+mod record;
+mod request;
+mod response;
+mod run;
+mod test;
+mod time;
+pub(crate) mod values;
+
+pub use record::Match;
+pub use request::Taken;
+pub use time::Now;
+
+use crate::action::{Allow, Audit, Mode, Processor, Sanitise};
+use crate::arena::Span;
+use crate::rule::RuleBits;
+use crate::ruleset::Ruleset;
+use crate::store::{Change, Collection, Record, Store};
+use crate::variable::Variable;
+use fosse_bodies::form::FormOptions;
+use fosse_pattern::{CandidateBits, Captures};
+use record::RecordData;
+use std::net::IpAddr;
+use values::Values;
+
+/// What the rules decided, so far or for good.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// The phase is over and nothing stands against going on.
+    Continue,
+    /// Answer with this status.
+    Deny {
+        /// The HTTP status.
+        status: u16,
+        /// The rule that decided.
+        rule: u32,
+    },
+    /// Close the connection without an answer.
+    Drop {
+        /// The rule that decided.
+        rule: u32,
+    },
+    /// Send the client elsewhere.
+    Redirect {
+        /// The HTTP status: 301, 302, 303 or 307; 302 where the rule names none.
+        status: u16,
+        /// The value of the Location header, as the rule gives it.
+        location: Vec<u8>,
+        /// The rule that decided.
+        rule: u32,
+    },
+    /// The turn is over; call the same phase again.
+    Yield,
+    /// A persistent record is on its way (see [`Transaction::wanted`]); call the same phase again when it is provided.
+    Wait,
+    /// The transaction used up its budget.
+    BudgetExceeded,
+}
+
+/// Whether a transaction may go on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Turn {
+    /// Go on.
+    Go,
+    /// Others are waiting: yield.
+    Yield,
+    /// The budget of this transaction is spent: give up.
+    Exhausted,
+}
+
+/// What matching needs besides the transaction: one per process, used by all its transactions in turn.
+#[derive(Debug, Default)]
+pub struct Bench {
+    pub(crate) patterns: fosse_pattern::Scratch,
+    pub(crate) bits: CandidateBits,
+    pub(crate) groups: Captures,
+    pub(crate) distinct: Vec<(Span, u64)>,
+}
+
+/// What a phase is run with.
+pub struct Host<'h> {
+    /// The process's working memory.
+    pub bench: &'h mut Bench,
+    /// Asked every few microseconds of work.
+    pub turn: &'h mut dyn FnMut() -> Turn,
+    /// The keeper of persistent collections.
+    pub store: &'h mut dyn Store,
+}
+
+/// The memory of one transaction; give it back to the pool with [`Transaction::finish`].
+#[derive(Debug, Default)]
+pub struct Arena {
+    values: Values,
+    records: Vec<RecordData>,
+    matched: Vec<(VarName, Span)>,
+    items: Vec<eval::Item>,
+    active: RuleBits,
+    removed: [RuleBits; 5],
+    hits: Vec<run::Hit>,
+    hit_heads: Vec<u32>,
+    body: Vec<u8>,
+    response_body: Vec<u8>,
+    chosen: Vec<(u64, u32, u16)>,
+}
+
+/// A variable as logs name it: `ARGS:q`, `&TX:x`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct VarName {
+    pub variable: Variable,
+    pub key: Option<Span>,
+    pub count: bool,
+}
+
+/// The request line.
+#[derive(Debug, Default)]
+struct Line {
+    raw: Vec<u8>,
+    method: Vec<u8>,
+    uri: Vec<u8>,
+    version: Vec<u8>,
+}
+
+/// A persistent record in use.
+#[derive(Debug, Default)]
+struct Opened {
+    key: Vec<u8>,
+    record: Record,
+    pending: bool,
+    changes: Vec<(Vec<u8>, Change)>,
+}
+
+/// Where a phase stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Stage {
+    Start,
+    Gate { plan: usize, entry: usize },
+    Rules { at: usize },
+    Over,
+}
+
+/// A request on its way through the rules.
+#[derive(Debug)]
+pub struct Transaction<'r> {
+    rules: &'r Ruleset,
+    values: Values,
+    records: Vec<RecordData>,
+    matched: Vec<(VarName, Span)>,
+    items: Vec<eval::Item>,
+    active: RuleBits,
+    removed: [RuleBits; 5],
+    removed_targets: Vec<(u8, u32, u32)>,
+    hits: Vec<run::Hit>,
+    hit_heads: Vec<u32>,
+    chosen: Vec<(u64, u32, u16)>,
+    now: Now,
+    client: Option<(IpAddr, u16)>,
+    server: Option<(IpAddr, u16)>,
+    line: Line,
+    content_type: Vec<u8>,
+    unique_id: Vec<u8>,
+    body: Vec<u8>,
+    response_body: Vec<u8>,
+    status: u16,
+    response_protocol: Vec<u8>,
+    response_inspected: bool,
+    mode: Mode,
+    audit: Audit,
+    processor: Option<Processor>,
+    force_body: bool,
+    request_body_access: bool,
+    request_body_limit: u64,
+    response_body_access: bool,
+    response_body_limit: u64,
+    form_options: FormOptions,
+    combined_size: usize,
+    urlencoded_error: bool,
+    inbound_data_error: bool,
+    outbound_data_error: bool,
+    body_error: Option<String>,
+    matched_var: (VarName, Span),
+    highest_severity: u8,
+    env: Vec<(Vec<u8>, Vec<u8>)>,
+    opened: [Option<Opened>; 5],
+    sanitised: Vec<(Sanitise, Vec<u8>)>,
+    allowed: Option<Allow>,
+    verdict: Option<Outcome>,
+    relevant: bool,
+    explaining: bool,
+    phase: u8,
+    stage: Stage,
+    cost: usize,
+}
+
+/// What MATCHED_VAR is before anything matched.
+const NOTHING_MATCHED: (VarName, Span) =
+    (VarName { variable: Variable::MatchedVar, key: None, count: false }, Span::EMPTY);
+
+/// HIGHEST_SEVERITY before any rule with a severity matched.
+const SEVERITY_NONE: u8 = 255;
+
+impl<'r> Transaction<'r> {
+    /// Begins a transaction in memory that another may have used before.
+    pub fn new(rules: &'r Ruleset, arena: Arena, now: Now) -> Self {
+        let Arena { mut values, mut records, mut matched, items, active, mut removed, hits, hit_heads, mut body, mut response_body, chosen } = arena;
+        values.reset(rules);
+        records.clear();
+        matched.clear();
+        body.clear();
+        response_body.clear();
+        for (bits, phase) in removed.iter_mut().zip(&rules.phases) {
+            bits.reset(phase.rules.len());
+        }
+        let settings = &rules.settings;
+        Self {
+            values,
+            records,
+            matched,
+            items,
+            active,
+            removed,
+            removed_targets: Vec::new(),
+            hits,
+            hit_heads,
+            chosen,
+            now,
+            client: None,
+            server: None,
+            line: Line::default(),
+            content_type: Vec::new(),
+            unique_id: Vec::new(),
+            body,
+            response_body,
+            status: 0,
+            response_protocol: Vec::new(),
+            response_inspected: false,
+            mode: settings.mode,
+            audit: settings.audit,
+            processor: None,
+            force_body: false,
+            request_body_access: settings.request_body_access,
+            request_body_limit: settings.request_body_limit,
+            response_body_access: settings.response_body_access,
+            response_body_limit: settings.response_body_limit,
+            form_options: request::form_options(settings.argument_separator, settings.arguments_limit),
+            combined_size: 0,
+            urlencoded_error: false,
+            inbound_data_error: false,
+            outbound_data_error: false,
+            body_error: None,
+            matched_var: NOTHING_MATCHED,
+            highest_severity: SEVERITY_NONE,
+            env: Vec::new(),
+            opened: [const { None }; 5],
+            sanitised: Vec::new(),
+            allowed: None,
+            verdict: None,
+            relevant: false,
+            explaining: false,
+            phase: 0,
+            stage: Stage::Over,
+            cost: 0,
+            rules,
+        }
+    }
+
+    /// Ends the transaction and gives its memory back.
+    pub fn finish(self) -> Arena {
+        Arena {
+            values: self.values,
+            records: self.records,
+            matched: self.matched,
+            items: self.items,
+            active: self.active,
+            removed: self.removed,
+            hits: self.hits,
+            hit_heads: self.hit_heads,
+            body: self.body,
+            response_body: self.response_body,
+            chosen: self.chosen,
+        }
+    }
+
+    /// Keeps a record of every rule that matches, those with `nolog` too.
+    pub fn explain(&mut self) {
+        self.explaining = true;
+    }
+
+    /// Overrides SecRuleEngine for this transaction, as a site's own setting does.
+    pub fn set_mode(&mut self, mode: Mode) {
+        self.mode = mode;
+    }
+
+    /// The time now; give it anew before each phase that rules with clocks may be in.
+    pub fn set_now(&mut self, now: Now) {
+        self.now = now;
+    }
+
+    /// The transaction's name in logs (UNIQUE_ID).
+    pub fn unique_id(&mut self, id: &[u8]) {
+        self.unique_id = id.to_vec();
+    }
+
+    /// Who speaks to whom.
+    pub fn connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
+        self.client = Some((client, client_port));
+        self.server = Some((server, server_port));
+    }
+
+    /// The request line: raw, and its parts as sent.
+    pub fn request_line(&mut self, raw: &[u8], method: &[u8], uri: &[u8], version: &[u8]) {
+        self.line = Line { raw: raw.to_vec(), method: method.to_vec(), uri: uri.to_vec(), version: version.to_vec() };
+    }
+
+    /// A request header, as sent, in the order sent; duplicates stay separate.
+    pub fn header(&mut self, name: &[u8], value: &[u8]) {
+        if name.eq_ignore_ascii_case(b"content-type") {
+            self.content_type = value.to_vec();
+        }
+        let (name, value) = (self.values.bytes.push(name), self.values.bytes.push(value));
+        self.values.add(self.rules, Variable::RequestHeaders, name, value);
+        if self.rules.uses(Variable::RequestHeadersNames) {
+            self.values.add(self.rules, Variable::RequestHeadersNames, name, name);
+        }
+    }
+
+    /// Runs phase 1, when line and headers are known.
+    pub fn phase1(&mut self, host: &mut Host<'_>) -> Outcome {
+        self.run(1, host)
+    }
+
+    /// Runs phase 2, when the body is complete.
+    pub fn phase2(&mut self, host: &mut Host<'_>) -> Outcome {
+        self.run(2, host)
+    }
+
+    /// Runs phase 3, when the response's head is known.
+    pub fn phase3(&mut self, host: &mut Host<'_>) -> Outcome {
+        self.run(3, host)
+    }
+
+    /// Runs phase 4, when the response's body is complete.
+    pub fn phase4(&mut self, host: &mut Host<'_>) -> Outcome {
+        self.run(4, host)
+    }
+
+    /// Runs phase 5, when the response is on its way, and gives the changes of persistent records to their keeper. Its
+    /// outcome denies nothing any more.
+    pub fn phase5(&mut self, host: &mut Host<'_>) -> Outcome {
+        let outcome = self.run(5, host);
+        if outcome == Outcome::Continue {
+            self.save(host.store);
+        }
+        outcome
+    }
+
+    /// The records that phases wait for.
+    pub fn wanted(&self) -> impl Iterator<Item = (Collection, &[u8])> {
+        let pairs = Collection::ALL.into_iter().zip(&self.opened);
+        pairs.filter_map(|(collection, opened)| {
+            opened.as_ref().filter(|opened| opened.pending).map(|opened| (collection, opened.key.as_slice()))
+        })
+    }
+
+    /// How the engine applies rules to this transaction now.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether phase 4 wants the response's body.
+    pub fn wants_response_body(&self) -> bool {
+        self.response_inspected
+    }
+
+    /// Whether the audit log is to have this transaction, given the status the client got.
+    pub fn audit_wanted(&self, status: u16, bench: &mut Bench) -> bool {
+        let mut relevant_status = || {
+            let pattern = self.rules.settings.audit_relevant_status.as_ref()?;
+            pattern.is_match(status.to_string().as_bytes(), &mut bench.patterns).ok()
+        };
+        match self.audit {
+            Audit::On => true,
+            Audit::Off => false,
+            Audit::RelevantOnly => self.relevant || relevant_status().unwrap_or(false),
+        }
+    }
+
+    /// What is to be masked in logs, with the names of arguments and headers.
+    pub fn sanitised(&self) -> impl Iterator<Item = (Sanitise, &[u8])> {
+        self.sanitised.iter().map(|(what, name)| (*what, name.as_slice()))
+    }
+
+    /// Why the request body could not be read, as REQBODY_ERROR_MSG has it.
+    pub fn body_error(&self) -> Option<&str> {
+        self.body_error.as_deref()
+    }
+
+    /// The value of a TX variable, for reports: scores, say.
+    pub fn tx(&self, name: &str) -> Option<Vec<u8>> {
+        match self.values.tx_named(self.rules, name.to_ascii_lowercase().as_bytes()) {
+            values::TxValue::Unset => None,
+            values::TxValue::Text(span) => Some(self.values.text(self.rules, span).to_vec()),
+            values::TxValue::Number(number) => Some(number.to_string().into_bytes()),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A phase from beginning to end, in turns.
+
+use super::{Host, Outcome, Stage, Transaction, Turn};
+use crate::action::{Allow, Mode};
+use crate::arena::{Span, narrow, widen};
+use crate::pipeline::NodeId;
+use crate::ruleset::Phase;
+use crate::variable::Variable;
+
+/// A value that may match a rule, in the list of the rule's hits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hit {
+    pub variable: Variable,
+    pub entry: u32,
+    pub target: u16,
+    pub node: NodeId,
+    /// The next hit of the same rule, or `LAST`.
+    pub next: u32,
+}
+
+/// The end of a list of hits.
+pub(crate) const LAST: u32 = u32::MAX;
+
+/// Work between two questions to [`Host::turn`], in units of about a nanosecond: short beside a turn of 5 ms, long
+/// beside the question itself.
+const COST_PER_TURN: usize = 20_000;
+
+/// What it costs to look at one rule, in the same unit.
+const COST_PER_RULE: usize = 100;
+
+impl Transaction<'_> {
+    pub(super) fn run(&mut self, phase: u8, host: &mut Host<'_>) -> Outcome {
+        if self.phase != phase {
+            self.begin(phase);
+        }
+        loop {
+            match self.stage {
+                Stage::Start => self.prepare(),
+                Stage::Gate { plan, entry } => {
+                    if let Some(outcome) = self.gate(plan, entry, host) {
+                        return outcome;
+                    }
+                }
+                Stage::Rules { at } => {
+                    if let Some(outcome) = self.evaluate(at, host) {
+                        return outcome;
+                    }
+                }
+                Stage::Over => return self.phase_outcome(),
+            }
+        }
+    }
+
+    fn phase_outcome(&self) -> Outcome {
+        match &self.verdict {
+            Some(verdict) if self.phase < 5 => verdict.clone(),
+            _ => Outcome::Continue,
+        }
+    }
+
+    fn begin(&mut self, phase: u8) {
+        self.phase = phase;
+        self.stage = Stage::Start;
+        if self.mode == Mode::Off {
+            self.stage = Stage::Over;
+            return;
+        }
+        match phase {
+            1 => self.fill_head(),
+            2 => self.fill_body(),
+            3 => self.fill_response_head(),
+            4 => self.fill_response_body(),
+            _ => {}
+        }
+        let skipped = match self.allowed {
+            Some(Allow::Transaction) => phase < 5,
+            Some(Allow::Request) => phase < 3,
+            Some(Allow::Phase) | None => false,
+        };
+        if skipped || (self.verdict.is_some() && phase < 5) {
+            self.stage = Stage::Over;
+        }
+    }
+
+    fn prepare(&mut self) {
+        let Some(phase) = self.rules.phase(self.phase) else {
+            self.stage = Stage::Over;
+            return;
+        };
+        self.hits.clear();
+        self.hit_heads.clear();
+        self.hit_heads.resize(phase.rules.len(), LAST);
+        self.active.copy_from(&phase.gate.always);
+        self.stage = Stage::Gate { plan: 0, entry: 0 };
+    }
+
+    /// Asks the caller, from time to time, whether to go on.
+    fn paused(&mut self, cost: usize, host: &mut Host<'_>) -> Option<Outcome> {
+        self.cost = self.cost.saturating_add(cost);
+        if self.cost < COST_PER_TURN {
+            return None;
+        }
+        self.cost = 0;
+        match (host.turn)() {
+            Turn::Go => None,
+            Turn::Yield => Some(Outcome::Yield),
+            Turn::Exhausted => Some(Outcome::BudgetExceeded),
+        }
+    }
+
+    /// Finds, for every value, the rules that may match it.
+    fn gate(&mut self, mut from: usize, mut entry: usize, host: &mut Host<'_>) -> Option<Outcome> {
+        let phase = self.rules.phase(self.phase)?;
+        while let Some(plan) = phase.gate.plans.get(from) {
+            while entry < self.values.shelf(plan.variable).len() {
+                let cost = self.gate_value(phase, from, entry, host);
+                entry = entry.saturating_add(1);
+                if let Some(outcome) = self.paused(cost, host) {
+                    self.stage = Stage::Gate { plan: from, entry };
+                    return Some(outcome);
+                }
+            }
+            (from, entry) = (from.saturating_add(1), 0);
+        }
+        if let Some(removed) = self.removed.get(usize::from(self.phase).saturating_sub(1)) {
+            self.active.remove_all(removed);
+        }
+        self.stage = Stage::Rules { at: 0 };
+        None
+    }
+
+    /// The gate for one value; what it cost.
+    fn gate_value(&mut self, phase: &Phase, plan: usize, entry: usize, host: &mut Host<'_>) -> usize {
+        let (Some(plan), Some(set)) = (phase.gate.plans.get(plan), &phase.gate.set) else { return 0 };
+        let mut distinct = std::mem::take(&mut host.bench.distinct);
+        distinct.clear();
+        for (place, node) in plan.nodes.iter().enumerate() {
+            let span = self.values.transformed(self.rules, plan.variable, entry, *node);
+            self.group(&mut distinct, span, 1 << place);
+        }
+        let mut cost = plan.nodes.len().saturating_mul(4);
+        for (span, nodes) in &distinct {
+            let text = self.values.bytes.get(&self.rules.constants, *span);
+            cost = cost.saturating_add(text.len().saturating_mul(4)).saturating_add(50);
+            if !set.candidates(text, &mut host.bench.patterns, &mut host.bench.bits) {
+                continue;
+            }
+            for user in host.bench.bits.iter().flat_map(|pattern| plan.users(pattern)) {
+                if nodes >> user.node & 1 == 0 {
+                    continue;
+                }
+                let Some(head) = self.hit_heads.get_mut(widen(user.rule)) else { continue };
+                let next = std::mem::replace(head, narrow(self.hits.len()));
+                let node = plan.nodes.get(usize::from(user.node)).copied().unwrap_or_default();
+                let (variable, entry) = (plan.variable, narrow(entry));
+                self.hits.push(Hit { variable, entry, target: user.target, node, next });
+                self.active.insert(widen(user.rule));
+            }
+        }
+        host.bench.distinct = distinct;
+        cost
+    }
+
+    /// Adds a span to the distinct ones, or its nodes to one with the same bytes.
+    fn group(&self, distinct: &mut Vec<(Span, u64)>, span: Span, nodes: u64) {
+        if let Some((_, known)) = distinct.iter_mut().find(|(known, _)| *known == span) {
+            *known |= nodes;
+            return;
+        }
+        let text = self.values.bytes.get(&self.rules.constants, span);
+        let same = |known: Span| known.len() == span.len() && self.values.bytes.get(&self.rules.constants, known) == text;
+        match distinct.iter_mut().find(|(known, _)| same(*known)) {
+            Some((_, known)) => *known |= nodes,
+            None => distinct.push((span, nodes)),
+        }
+    }
+
+    fn evaluate(&mut self, mut at: usize, host: &mut Host<'_>) -> Option<Outcome> {
+        while let Some(start) = self.active.next(at) {
+            at = self.chain(start, host);
+            let over = self.mode == Mode::Off
+                || (self.verdict.is_some() && self.phase < 5)
+                || self.allowed.is_some_and(|allowed| allowed != Allow::Request || self.phase < 3) && self.phase < 5;
+            if over {
+                break;
+            }
+            let waiting = self.opened.iter().flatten().any(|opened| opened.pending);
+            let pause = if waiting { Some(Outcome::Wait) } else { self.paused(COST_PER_RULE, host) };
+            if pause.is_some() {
+                self.stage = Stage::Rules { at };
+                return pause;
+            }
+        }
+        if self.allowed == Some(Allow::Phase) {
+            self.allowed = None;
+        }
+        self.stage = Stage::Over;
+        None
+    }
+
+    /// Runs the rule at `start` and, as long as they match, the rules chained to it; where to go on.
+    fn chain(&mut self, start: usize, host: &mut Host<'_>) -> usize {
+        let Some(phase) = self.rules.phase(self.phase) else { return usize::MAX };
+        self.matched.clear();
+        let mut jump = None;
+        let mut at = start;
+        while let Some(rule) = phase.rules.get(at) {
+            if !self.rule(phase, at, rule, host) {
+                return widen(rule.next);
+            }
+            jump = jump.or(rule.jump);
+            if !rule.chained {
+                return widen(jump.unwrap_or(rule.next));
+            }
+            at = at.saturating_add(1);
+        }
+        at
+    }
+}

@@ -1,0 +1,277 @@
+//! What a transaction remembers: the values of its variables, and what transformations made of them.
+
+use crate::arena::{Bytes, Span};
+use crate::pipeline::{NodeId, classes_of};
+use crate::ruleset::Ruleset;
+use crate::variable::{VARIABLES, Variable};
+use fosse_transform::Outcome;
+use std::collections::HashMap;
+
+/// One value of a variable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    /// Its name within a collection.
+    pub key: Span,
+    pub value: Span,
+    /// The classes of bytes in it.
+    classes: u32,
+}
+
+/// The values of one variable.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shelf {
+    pub entries: Vec<Entry>,
+    /// For each entry, a row of what the chains made of it.
+    rows: Vec<Span>,
+}
+
+/// A TX variable.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum TxValue {
+    #[default]
+    Unset,
+    Text(Span),
+    Number(i64),
+}
+
+/// All values of a transaction.
+#[derive(Clone, Debug)]
+pub(crate) struct Values {
+    pub bytes: Bytes,
+    pub shelves: Vec<Shelf>,
+    /// TX variables the rules name.
+    pub tx: Vec<TxValue>,
+    /// TX variables whose names came about during the transaction.
+    pub named: Vec<(Span, TxValue)>,
+    named_places: HashMap<Box<[u8]>, usize>,
+    /// Where transformations write.
+    out: Vec<u8>,
+}
+
+impl Default for Values {
+    fn default() -> Self {
+        Self {
+            bytes: Bytes::default(),
+            shelves: vec![Shelf::default(); VARIABLES],
+            tx: Vec::new(),
+            named: Vec::new(),
+            named_places: HashMap::new(),
+            out: Vec::new(),
+        }
+    }
+}
+
+impl Values {
+    /// Forgets everything but the memory.
+    pub fn reset(&mut self, rules: &Ruleset) {
+        self.bytes.clear();
+        for shelf in &mut self.shelves {
+            shelf.entries.clear();
+            shelf.rows.clear();
+        }
+        self.tx.clear();
+        self.tx.resize(rules.slot_names.len(), TxValue::Unset);
+        self.named.clear();
+        if !self.named_places.is_empty() {
+            self.named_places.clear();
+        }
+    }
+
+    pub fn text<'a>(&'a self, rules: &'a Ruleset, span: Span) -> &'a [u8] {
+        self.bytes.get(&rules.constants, span)
+    }
+
+    pub fn shelf(&self, variable: Variable) -> &[Entry] {
+        self.shelves.get(variable.index()).map(|shelf| shelf.entries.as_slice()).unwrap_or_default()
+    }
+
+    /// Adds a value.
+    pub fn add(&mut self, rules: &Ruleset, variable: Variable, key: Span, value: Span) {
+        let classes = classes_of(self.bytes.get(&rules.constants, value));
+        let width = rules.columns.width(variable);
+        if let Some(shelf) = self.shelves.get_mut(variable.index()) {
+            shelf.entries.push(Entry { key, value, classes });
+            shelf.rows.resize(shelf.rows.len().saturating_add(width), Span::UNSET);
+        }
+    }
+
+    /// Adds the one value of a variable, if any rule uses it.
+    pub fn add_single(&mut self, rules: &Ruleset, variable: Variable, text: &[u8]) {
+        if rules.uses(variable) {
+            let value = self.bytes.push(text);
+            self.add(rules, variable, Span::EMPTY, value);
+        }
+    }
+
+    /// Adds a number as the one value of a variable, if any rule uses it.
+    pub fn add_number(&mut self, rules: &Ruleset, variable: Variable, number: u64) {
+        if rules.uses(variable) {
+            let value = self.push_number(i64::try_from(number).unwrap_or(i64::MAX));
+            self.add(rules, variable, Span::EMPTY, value);
+        }
+    }
+
+    /// Replaces the one value of a variable.
+    pub fn set_single(&mut self, rules: &Ruleset, variable: Variable, text: &[u8]) {
+        if let Some(shelf) = self.shelves.get_mut(variable.index()) {
+            shelf.entries.clear();
+            shelf.rows.clear();
+        }
+        self.add_single(rules, variable, text);
+    }
+
+    /// A number as text. The small ones every score is made of are written once per transaction at most.
+    pub fn push_number(&mut self, number: i64) -> Span {
+        let start = self.bytes.len();
+        if number < 0 {
+            self.bytes.tail().push(b'-');
+        }
+        let mut rest = number.unsigned_abs();
+        let first = self.bytes.len();
+        loop {
+            let digit = u8::try_from(rest % 10).unwrap_or_default();
+            self.bytes.tail().push(b'0'.saturating_add(digit));
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        if let Some(digits) = self.bytes.tail().get_mut(first..) {
+            digits.reverse();
+        }
+        self.bytes.since(start)
+    }
+
+    /// What the chain `node` makes of a stored value; made once.
+    pub fn transformed(&mut self, rules: &Ruleset, variable: Variable, at: usize, node: NodeId) -> Span {
+        let Some(entry) = self.shelf(variable).get(at).copied() else { return Span::EMPTY };
+        let Some(step) = rules.pipelines.get(node).filter(|step| step.acts_on & entry.classes != 0) else {
+            return entry.value;
+        };
+        let Some(place) = rules.columns.place(variable, node) else {
+            return self.transform(rules, entry.value, node);
+        };
+        let place = at.saturating_mul(rules.columns.width(variable)).saturating_add(place);
+        let known = self.shelves.get(variable.index()).and_then(|shelf| shelf.rows.get(place)).copied();
+        if let Some(known) = known.filter(|known| !known.is_unset()) {
+            return known;
+        }
+        let before = self.transformed(rules, variable, at, step.parent);
+        let after = self.step(rules, before, step.transform);
+        if let Some(slot) = self.shelves.get_mut(variable.index()).and_then(|shelf| shelf.rows.get_mut(place)) {
+            *slot = after;
+        }
+        after
+    }
+
+    /// What the chain `node` makes of any text.
+    pub fn transform(&mut self, rules: &Ruleset, text: Span, node: NodeId) -> Span {
+        match rules.pipelines.get(node) {
+            Some(step) if node != 0 => {
+                let before = self.transform(rules, text, step.parent);
+                self.step(rules, before, step.transform)
+            }
+            _ => text,
+        }
+    }
+
+    fn step(&mut self, rules: &Ruleset, text: Span, transform: fosse_transform::Transform) -> Span {
+        self.out.clear();
+        match transform.run(self.bytes.get(&rules.constants, text), &mut self.out) {
+            Outcome::Same => text,
+            Outcome::Part(range) => text.part(range.start, range.end),
+            Outcome::Written => self.bytes.push(&self.out),
+        }
+    }
+
+    /// The value of a TX slot.
+    pub fn tx_slot(&self, slot: u16) -> TxValue {
+        self.tx.get(usize::from(slot)).copied().unwrap_or_default()
+    }
+
+    pub fn set_tx_slot(&mut self, slot: u16, value: TxValue) {
+        if let Some(place) = self.tx.get_mut(usize::from(slot)) {
+            *place = value;
+        }
+    }
+
+    /// Finds a TX variable by a name that came about during the transaction, in lower case.
+    pub fn tx_named(&self, rules: &Ruleset, name: &[u8]) -> TxValue {
+        match rules.slots.get(name) {
+            Some(slot) => self.tx_slot(*slot),
+            None => {
+                let place = self.named_places.get(name).copied();
+                place.and_then(|place| self.named.get(place)).map_or(TxValue::Unset, |(_, value)| *value)
+            }
+        }
+    }
+
+    pub fn set_tx_named(&mut self, rules: &Ruleset, name: &[u8], value: TxValue) {
+        if let Some(slot) = rules.slots.get(name) {
+            return self.set_tx_slot(*slot, value);
+        }
+        let place = self.named_places.get(name).copied();
+        match place.and_then(|place| self.named.get_mut(place)) {
+            Some((_, known)) => *known = value,
+            None => {
+                let span = self.bytes.push(name);
+                self.named_places.insert(name.into(), self.named.len());
+                self.named.push((span, value));
+            }
+        }
+    }
+
+    /// A TX value as text; `None` if it is not set.
+    pub fn tx_text(&mut self, value: TxValue) -> Option<Span> {
+        match value {
+            TxValue::Unset => None,
+            TxValue::Text(span) => Some(span),
+            TxValue::Number(number) => Some(self.push_number(number)),
+        }
+    }
+
+    /// A TX value as a number, as C's `atoi` reads it.
+    pub fn tx_number(&self, rules: &Ruleset, value: TxValue) -> i64 {
+        match value {
+            TxValue::Unset => 0,
+            TxValue::Text(span) => number(self.text(rules, span)),
+            TxValue::Number(number) => number,
+        }
+    }
+}
+
+/// The number a text begins with, as C's `atoi` has it: blanks, a sign, digits; 0 without digits.
+pub(crate) fn number(text: &[u8]) -> i64 {
+    let text = text.trim_ascii_start();
+    let (negative, digits) = match text.split_first() {
+        Some((b'-', rest)) => (true, rest),
+        Some((b'+', rest)) => (false, rest),
+        _ => (false, text),
+    };
+    let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
+    let value = digits.fold(0i64, |value, digit| {
+        value.saturating_mul(10).saturating_add(i64::from(digit.saturating_sub(b'0')))
+    });
+    if negative { value.saturating_neg() } else { value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_c_reads_them() {
+        for (text, expected) in [("5", 5), (" -12x", -12), ("+7", 7), ("x", 0), ("", 0), ("99999999999999999999", i64::MAX)] {
+            assert_eq!(number(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_in_decimal() {
+        let mut values = Values::default();
+        for number in [0, 7, 10, -45, i64::MIN, i64::MAX] {
+            let span = values.push_number(number);
+            assert_eq!(values.bytes.get(&[], span), number.to_string().as_bytes());
+        }
+    }
+}
