@@ -10,7 +10,7 @@ pub const POLICY: Policy = Policy {
     limits: &[
         Limit { resource: Resource::RLIMIT_NOFILE, max: 16, reason: "nothing is opened any more" },
         Limit { resource: Resource::RLIMIT_CPU, max: 60, reason: "10,000 sites take a second; longer is a loop" },
-        Limit { resource: Resource::RLIMIT_AS, max: 2 << 30, reason: "8 MiB of text take some 300 MiB as a model" },
+        Limit { resource: Resource::RLIMIT_AS, max: 2 << 30, reason: "4 MiB of text take at most 1 GiB to refuse" },
     ],
     parent: Parent::DieWith,
 };

@@ -1,7 +1,7 @@
 //! fosse-load as a process: what it reads, what it refuses to, and that nothing is written by halves.
 
 use std::fs::{self, File};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use fosse_blobs::{Load, LoadList};
 use fosse_bundle::{Bundle, Part, Parts};
 use fosse_cidr::{List, Verdict};
-use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 
 /// A directory of rules that everybody may read, gone at the end.
 struct Rules(PathBuf);
@@ -115,8 +115,10 @@ fn nothing_leads_out_of_the_directories() {
 
 #[test]
 fn only_regular_files_of_trusted_owners_are_read() {
-    let rules =
-        Rules::new("kinds", &[("dir/a.conf", ""), ("open.conf", ""), ("closed.conf", ""), ("link-to.conf", ""), ("a[1].conf", "")]);
+    let rules = Rules::new(
+        "kinds",
+        &[("dir/a.conf", ""), ("open.conf", ""), ("closed.conf", ""), ("link-to.conf", ""), ("a[1].conf", "")],
+    );
     fs::set_permissions(rules.0.join("open.conf"), fs::Permissions::from_mode(0o666)).unwrap();
     assert!(Command::new("mkfifo").arg(rules.0.join("pipe.conf")).status().unwrap().success());
     symlink("link-to.conf", rules.0.join("inside.conf")).unwrap();
@@ -148,12 +150,17 @@ fn odd_file_names_do_not_reach_the_terminal() {
     assert!(words.chars().all(|one| one == '\n' || !one.is_control()), "{words:?}");
 }
 
+/// A copy that a child gets, above the numbers that the shell below uses.
+fn inheritable(fd: BorrowedFd<'_>) -> OwnedFd {
+    let copy = fcntl_dupfd_cloexec(fd, 100).unwrap();
+    fcntl_setfd(&copy, FdFlags::empty()).unwrap();
+    copy
+}
+
 /// Runs with a blob on fd 5, as start does it.
 fn with_blob(directory: &Path, task: &Load) -> Output {
-    let blob = fosse_sys::memfd::sealed("load", &fosse_wire::blob::encode(task).unwrap()).unwrap();
-    fcntl_setfd(&blob, FdFlags::empty()).unwrap();
-    let directory_fd = File::open(directory).unwrap();
-    fcntl_setfd(&directory_fd, FdFlags::empty()).unwrap();
+    let blob = inheritable(fosse_sys::memfd::sealed("load", &fosse_wire::blob::encode(task).unwrap()).unwrap().as_fd());
+    let directory_fd = inheritable(File::open(directory).unwrap().as_fd());
     let script = format!(
         "exec \"$0\" --dir-fd 9=/rules \"$@\" 5</proc/self/fd/{} 9</proc/self/fd/{}",
         blob.as_raw_fd(),

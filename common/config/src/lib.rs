@@ -30,8 +30,9 @@ pub use accounts::{ACCOUNTS_BYTES_MAX, Accounts};
 pub use model::{Backend, Edge, Health, Limits, Listen, Route, Site, Timeouts};
 pub use problem::{Located, PROBLEMS_SHOWN_MAX, Problem, Problems, Report, Span};
 
-/// Longest configuration: some 10,000 sites of 800 bytes, read in well under a second.
-pub const CONFIGURATION_BYTES_MAX: usize = 8 << 20;
+/// Longest configuration: some 10,000 sites of 400 bytes. The worst text of this length (one mistake a byte) takes 1 GiB
+/// and two seconds to refuse.
+pub const CONFIGURATION_BYTES_MAX: usize = 4 << 20;
 
 /// Reads a configuration. `file` is the name shown in messages.
 ///

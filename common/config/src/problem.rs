@@ -9,6 +9,9 @@ pub type Span = Range<usize>;
 /// Problems shown for one file: a person mends a screenful at a time, and one slip can cause many.
 pub const PROBLEMS_SHOWN_MAX: usize = 20;
 
+/// Problems that are given a suggested word.
+const SUGGESTIONS_COUNT_MAX: usize = 1000;
+
 /// Characters of a source line shown with its caret; a longer line is cut around the caret.
 const LINE_CHARS_MAX: usize = 100;
 
@@ -43,6 +46,11 @@ impl Problems {
     /// True when nothing was noted.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
+    }
+
+    /// True when so much was noted that nobody needs another suggestion, which costs more than the problem itself.
+    pub fn are_many(&self) -> bool {
+        self.found.len() >= SUGGESTIONS_COUNT_MAX
     }
 
     /// The report over `text`, in the order of the file; `file` is the name shown to people.

@@ -198,6 +198,10 @@ fn default_value<T: FromValue>(key: &Key, text: &str) -> Option<T> {
 
 fn unknown_key(doc: &SectionDoc, name: &Spanned<DeString<'_>>, problems: &mut Problems) {
     let written = name.get_ref().as_ref();
+    let what = format!("unknown key {} in {}", quoted(written), doc.title);
+    if problems.are_many() {
+        return problems.note(&name.span(), what);
+    }
     let elsewhere = SECTIONS.iter().find(|other| other.keys.iter().any(|key| key.name == written));
     let cure = match (nearest(written, doc.keys.iter().map(|key| key.name)), elsewhere) {
         (_, Some(other)) => format!("it belongs in {}", other.title),
@@ -207,7 +211,7 @@ fn unknown_key(doc: &SectionDoc, name: &Spanned<DeString<'_>>, problems: &mut Pr
             format!("known are {}", known.join(", "))
         }
     };
-    problems.note_with_cure(&name.span(), format!("unknown key {} in {}", quoted(written), doc.title), cure);
+    problems.note_with_cure(&name.span(), what, cure);
 }
 
 /// A word as shown in a message: quoted, escaped and cut.

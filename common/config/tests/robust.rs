@@ -11,10 +11,16 @@ fn a_configuration_cut_at_every_byte_is_read_or_refused() {
     }
 }
 
+/// Every table and every kind of value in few bytes.
+const SHORT: &str = "lanes=2\n[limits]\nhead_bytes_max=\"9 KiB\"\n[[listen]]\naddress=\"[::1]:80\"\ntrusted=[\"::1/128\"]\n\
+    [[site]]\nhosts=[\"*.a.b\"]\nrules=[\"*\"]\n[[site.route]]\nprefix=\"/\"\nbackend=\"x\"\n[[site.exclude]]\nrules=[1,\"2-3\"]\n\
+    [[backend]]\nname=\"x\"\nservers=[\"unix:/s\"]\nretry=true\n[backend.health]\npath=\"/\"\nrest_seconds=1.5\n";
+
 #[test]
 fn a_configuration_with_any_bit_flipped_is_read_or_refused() {
-    for bit in 0..FULL.len() * 8 {
-        let mut bytes = FULL.as_bytes().to_vec();
+    assert!(read("short.toml", SHORT.as_bytes()).is_ok());
+    for bit in 0..SHORT.len() * 8 {
+        let mut bytes = SHORT.as_bytes().to_vec();
         bytes[bit / 8] ^= 1 << (bit % 8);
         fuzz::configuration(&bytes);
     }

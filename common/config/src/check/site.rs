@@ -127,8 +127,8 @@ fn known(name: &Name, span: &Span, backends: &At<Vec<At<Backend>>>, problems: &m
     if backends.iter().any(|backend| backend.name.sound().is_none_or(|known| known == name)) {
         return;
     }
-    let near = nearest(&name.0, backends.iter().map(|backend| backend.name.0.as_str()));
-    let cure = match near {
+    let names = backends.iter().map(|backend| backend.name.0.as_str());
+    let cure = match if problems.are_many() { None } else { nearest(&name.0, names) } {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => "add a [[backend]] of this name".to_owned(),
     };
