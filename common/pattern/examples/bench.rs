@@ -59,6 +59,7 @@ fn main() {
         "user agent",
         &["Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0".to_owned()],
     );
+    bench.report("one short value", &["alice".to_owned()]);
     println!("lazy states: {} KiB", bench.scratch.cached_bytes() / 1024);
     if std::env::args().any(|argument| argument == "open") {
         bench.print_open();
@@ -85,8 +86,7 @@ impl Bench {
             self.set.candidates(value.as_bytes(), &mut self.scratch, &mut self.bits);
             candidates += self.bits.iter().count();
             if std::env::args().any(|argument| argument == "who") {
-                let who: Vec<&str> = self.bits.iter().map(|index| self.rules[index].0.as_str()).collect();
-                println!("    {:.30}: {}", value, who.join(" "));
+                self.print_candidates(value);
             }
         }
         let find = time(|| {
@@ -123,6 +123,26 @@ impl Bench {
         );
     }
 
+    /// What each candidate costs on this value, dearest first, and why it is one.
+    fn print_candidates(&mut self, value: &str) {
+        println!("  {value:.40}");
+        let mut costs = Vec::new();
+        for index in self.bits.iter() {
+            let (regex, scratch) = (&self.regexes[index], &mut self.scratch);
+            let found = regex.is_match(value.as_bytes(), scratch).unwrap_or(false);
+            let cost = time(|| {
+                let _ = black_box(regex.is_match(value.as_bytes(), scratch));
+            });
+            costs.push((cost, found, index));
+        }
+        costs.sort();
+        for (cost, found, index) in costs.into_iter().rev() {
+            let pattern = String::from_utf8_lossy(self.regexes[index].pattern());
+            println!("    {cost:>10.0?} {found:5} {} {pattern:.100}", self.rules[index].0);
+            println!("               {:.400}", format!("{:?}", self.regexes[index].requirement()));
+        }
+    }
+
     fn print_open(&self) {
         for (rule, _) in self.rules.iter().zip(&self.regexes).filter(|(_, regex)| regex.requirement().is_open()) {
             println!("open {} {:.150}", rule.0, String::from_utf8_lossy(&rule.1));
@@ -130,17 +150,17 @@ impl Bench {
     }
 }
 
-/// The best of several runs of about 20 ms each.
+/// The best of many short runs: on a busy machine a long one is always interrupted.
 fn time(mut work: impl FnMut()) -> Duration {
     work();
     let start = Instant::now();
     work();
     let once = start.elapsed().max(Duration::from_nanos(50));
-    let rounds = (Duration::from_millis(20).as_nanos() / once.as_nanos()).clamp(1, 200_000) as u32;
+    let rounds = (Duration::from_micros(100).as_nanos() / once.as_nanos()).clamp(1, 2000) as u32;
     let run = |work: &mut dyn FnMut()| {
         let start = Instant::now();
         (0..rounds).for_each(|_| work());
         start.elapsed() / rounds
     };
-    (0..5).map(|_| run(&mut work)).min().unwrap_or_default()
+    (0..300).map(|_| run(&mut work)).min().unwrap_or_default()
 }

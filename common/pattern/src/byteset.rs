@@ -1,7 +1,7 @@
 //! A set of bytes: what one position of a pattern may be.
 
 /// 256 bits, one per byte value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
 pub(crate) struct ByteSet {
     low: u128,
     high: u128,
@@ -117,4 +117,10 @@ pub(crate) fn posix(name: &[u8]) -> Option<ByteSet> {
         b"xdigit" => digits().union(ByteSet::range(b'a', b'f')).union(ByteSet::range(b'A', b'F')),
         _ => return None,
     })
+}
+
+impl std::fmt::Debug for ByteSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[{}]", self.iter().collect::<Vec<u8>>().escape_ascii())
+    }
 }

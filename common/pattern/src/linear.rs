@@ -1,10 +1,13 @@
 //! The engine for regular patterns: a lazy automaton for "does it match", a simulation for captures. Linear time.
 
+use crate::byteset::ByteSet;
 use crate::regex::{Captures, GROUPS_MAX};
+use crate::require::byte_rate;
 use crate::scratch::Scratch;
 use crate::{CompileError, StepLimit};
 use regex_automata::hybrid::dfa::DFA;
 use regex_automata::nfa::thompson::{self, NFA, WhichCaptures, backtrack::BoundedBacktracker, pikevm::PikeVM};
+use regex_automata::util::prefilter::Prefilter;
 use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::{Input, MatchKind};
 use regex_syntax::hir::Hir;
@@ -18,6 +21,9 @@ const AUTOMATON_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// [`CACHES_BYTES_MAX`](crate::scratch::CACHES_BYTES_MAX).
 const CACHE_BYTES_MAX: usize = 512 * 1024;
 
+/// Matches that may begin with bytes more common than this are searched for without skipping: it would stop too often.
+const FIRST_BYTE_RATE_MAX: f32 = 0.06;
+
 #[derive(Debug)]
 pub(crate) struct Linear {
     dfa: DFA,
@@ -25,8 +31,18 @@ pub(crate) struct Linear {
     backtracker: BoundedBacktracker,
 }
 
+/// Where it pays, what skips to the next place a match may begin at while none is under way.
+fn prefilter(hir: &Hir, first: Option<ByteSet>) -> Option<Prefilter> {
+    let first = first.filter(|set| byte_rate(set) < FIRST_BYTE_RATE_MAX)?;
+    let literals = Prefilter::from_hir_prefix(MatchKind::LeftmostFirst, hir).filter(Prefilter::is_fast);
+    literals.or_else(|| {
+        let bytes: Vec<[u8; 1]> = first.iter().map(|byte| [byte]).collect();
+        Prefilter::new(MatchKind::LeftmostFirst, &bytes)
+    })
+}
+
 impl Linear {
-    pub(crate) fn new(hir: &Hir) -> Result<Self, CompileError> {
+    pub(crate) fn new(hir: &Hir, first: Option<ByteSet>) -> Result<Self, CompileError> {
         let too_large = |error: &dyn std::fmt::Display| CompileError::new(0, error.to_string());
         let config = thompson::Config::new()
             .utf8(false)
@@ -37,6 +53,8 @@ impl Linear {
         let config = DFA::config()
             .match_kind(MatchKind::LeftmostFirst)
             .cache_capacity(CACHE_BYTES_MAX)
+            .prefilter(prefilter(hir, first))
+            .specialize_start_states(true)
             .skip_cache_capacity_check(true);
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa.clone()).map_err(|error| too_large(&error))?;
         let pikevm = PikeVM::new_from_nfa(nfa.clone()).map_err(|error| too_large(&error))?;

@@ -1,6 +1,7 @@
 //! One `@rx` pattern.
 
 use crate::backtrack::Backtracker;
+use crate::byteset::ByteSet;
 use crate::linear::Linear;
 use crate::{CompileError, Requirement, Scratch, StepLimit, lower, parse};
 use std::ops::Range;
@@ -24,7 +25,7 @@ pub struct Regex {
 
 #[derive(Debug)]
 enum Engine {
-    Linear(Linear),
+    Linear(Box<Linear>),
     Backtracker(Backtracker),
 }
 
@@ -40,7 +41,10 @@ impl Regex {
         let parsed = parse::parse(pattern)?;
         let node = lower::relax(parsed.node);
         let engine = match lower::to_hir(&node) {
-            Some(hir) => Engine::Linear(Linear::new(&hir)?),
+            Some(hir) => {
+                let (first, nullable) = lower::first(&node, ByteSet::EMPTY);
+                Engine::Linear(Box::new(Linear::new(&hir, (!nullable).then_some(first))?))
+            }
             None => Engine::Backtracker(Backtracker::new(&node, parsed.groups)?),
         };
         let requirement = Requirement::of(&node);

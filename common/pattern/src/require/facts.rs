@@ -1,6 +1,6 @@
 //! Derives the terms of a pattern from its nodes.
 
-use super::{Literal, TERMS_COUNT_MAX, Term, literals, rate};
+use super::{Literal, Positions, TERMS_COUNT_MAX, Term, literals, rate};
 use crate::ast::Node;
 use crate::byteset::ByteSet;
 
@@ -16,6 +16,12 @@ const EXACT_COUNT_MAX: usize = 4096;
 /// Bytes of a literal while it grows.
 const EXACT_LENGTH_MAX: usize = 32;
 
+/// An optional part that may begin with more bytes than this ends a literal.
+const OPTIONAL_BYTES_COUNT_MAX: usize = 12;
+
+/// Literals that optional parts may add.
+const CLOSED_COUNT_MAX: usize = 256;
+
 /// What is known of a node.
 enum Facts {
     /// Its matches are these strings (case aside) and no others.
@@ -25,7 +31,16 @@ enum Facts {
 }
 
 pub(super) fn terms(node: &Node) -> Vec<Term> {
-    facts(node).into_terms()
+    let after = Positions::ANY;
+    let start = Positions::of(node).then(&after);
+    facts(node, Some(&after)).into_terms().into_iter().map(|term| term.starting(start)).collect()
+}
+
+impl Term {
+    /// With the whole's beginning where no more exact one is known.
+    fn starting(self, start: Positions) -> Self {
+        Self { start: self.start.or(Some(start)), ..self }
+    }
 }
 
 impl Facts {
@@ -45,18 +60,15 @@ impl Facts {
     }
 }
 
-fn facts(node: &Node) -> Facts {
+/// `after` is what follows the node where the node stands at the beginning of a match, and `None` elsewhere.
+fn facts(node: &Node, after: Option<&Positions>) -> Facts {
     match node {
         Node::Empty | Node::Look(_) | Node::Keep | Node::Around { .. } => Facts::empty(),
         Node::Bytes(set) => bytes(set),
-        Node::Group(_, node) | Node::Atomic(node) => facts(node),
+        Node::Group(_, node) | Node::Atomic(node) => facts(node, after),
         Node::Backref { .. } => Facts::nothing(),
-        Node::Alternate(nodes) => alternate(nodes),
-        Node::Concat(_) | Node::Repeat { .. } => {
-            let mut sequence = Sequence::default();
-            sequence.node(node);
-            sequence.finish()
-        }
+        Node::Alternate(nodes) => alternate(nodes, after),
+        Node::Concat(_) | Node::Repeat { .. } => Sequence::default().of(node, after),
     }
 }
 
@@ -67,16 +79,24 @@ fn bytes(set: &ByteSet) -> Facts {
     if folded.len() <= EXACT_BYTES_COUNT_MAX && !folded.is_empty() {
         return Facts::Exact(folded);
     }
-    Facts::Terms(vec![Term { literals: vec![], bytes: vec![*set] }])
+    Facts::Terms(vec![Term { bytes: vec![*set], ..Term::default() }])
 }
 
-fn alternate(nodes: &[Node]) -> Facts {
+fn alternate(nodes: &[Node], after: Option<&Positions>) -> Facts {
     let mut strings: Vec<Literal> = Vec::new();
+    let mut words: Option<Positions> = None;
     let mut terms: Vec<Term> = Vec::new();
     for node in nodes {
-        match facts(node) {
-            Facts::Exact(more) if strings.len().saturating_add(more.len()) <= EXACT_COUNT_MAX => strings.extend(more),
-            other => terms.extend(other.into_terms()),
+        let start = after.map(|after| Positions::of(node).then(after));
+        match facts(node, after) {
+            Facts::Exact(more) if strings.len().saturating_add(more.len()) <= EXACT_COUNT_MAX => {
+                strings.extend(more);
+                words = words.map_or(start, |words| start.map(|start| words.or(start)));
+            }
+            other => terms.extend(other.into_terms().into_iter().map(|term| match start {
+                Some(start) => term.starting(start),
+                None => term,
+            })),
         }
     }
     strings.sort();
@@ -85,7 +105,7 @@ fn alternate(nodes: &[Node]) -> Facts {
         return Facts::Exact(strings);
     }
     if !strings.is_empty() {
-        terms.extend(literals::terms_of(strings));
+        terms.extend(literals::terms_of(strings).into_iter().map(|term| Term { start: words, ..term }));
     }
     Facts::Terms(if terms.len() > TERMS_COUNT_MAX { merged(terms) } else { super::pruned(terms) })
 }
@@ -94,24 +114,37 @@ fn alternate(nodes: &[Node]) -> Facts {
 struct Sequence {
     /// What is known to stand directly before the next node, beginning somewhere after the last gap.
     running: Vec<Literal>,
+    /// What stands there instead, where something optional took a byte: nothing can be added to these.
+    closed: Vec<Literal>,
     terms: Vec<Term>,
     exact: bool,
 }
 
 impl Default for Sequence {
     fn default() -> Self {
-        Self { running: vec![Vec::new()], terms: vec![Term::default()], exact: true }
+        Self { running: vec![Vec::new()], closed: Vec::new(), terms: vec![Term::default()], exact: true }
     }
 }
 
 impl Sequence {
-    fn node(&mut self, node: &Node) {
-        match node {
-            Node::Concat(nodes) => nodes.iter().for_each(|node| self.node(node)),
-            Node::Group(_, node) | Node::Atomic(node) => self.node(node),
-            Node::Repeat { node, min, max, .. } => self.repeat(node, *min, *max),
-            other => self.facts(facts(other)),
+    fn of(mut self, node: &Node, after: Option<&Positions>) -> Facts {
+        let mut nodes = Vec::new();
+        flatten(node, &mut nodes);
+        // What follows each node, up to the end of the match.
+        let mut follows: Vec<Positions> = vec![after.copied().unwrap_or(Positions::ANY)];
+        for node in nodes.iter().skip(1).rev() {
+            let next = follows.last().copied().unwrap_or(Positions::ANY);
+            follows.push(Positions::of(node).then(&next));
         }
+        let mut leading = after.is_some();
+        for (node, follow) in nodes.iter().zip(follows.iter().rev()) {
+            match node {
+                Node::Repeat { node, min, max, .. } => self.repeat(node, *min, *max),
+                other => self.facts(facts(other, leading.then_some(follow))),
+            }
+            leading = leading && crate::lower::lengths(node).1 == Some(0);
+        }
+        self.finish()
     }
 
     fn facts(&mut self, facts: Facts) {
@@ -145,13 +178,13 @@ impl Sequence {
 
     fn repeat(&mut self, node: &Node, min: u32, max: Option<u32>) {
         let optional = |strings: &[Literal]| max == Some(1) && strings.len() < PRODUCT_COUNT_MAX;
-        match (facts(node), min) {
+        match (facts(node, None), min) {
             (_, _) if max == Some(0) => {}
             (Facts::Exact(mut strings), 0) if optional(&strings) => {
                 strings.push(Vec::new());
                 self.strings(strings);
             }
-            (_, 0) => self.gap(),
+            (_, 0) => self.optional(node),
             (Facts::Exact(strings), _) => {
                 (0..min.min(8)).for_each(|_| self.strings(strings.clone()));
                 if max != Some(min) || min > 8 {
@@ -167,16 +200,34 @@ impl Sequence {
         }
     }
 
+    /// Something that may be there or not. Rules against evasion have such things between all letters of a word: then
+    /// either the word goes on, or one of the few bytes the optional part begins with comes next.
+    fn optional(&mut self, node: &Node) {
+        let (first, _) = crate::lower::first(node, ByteSet::EMPTY);
+        let bytes: Vec<u8> = first.iter().filter(|byte| !byte.is_ascii_uppercase()).collect();
+        let count = self.running.len().saturating_mul(bytes.len()).saturating_add(self.closed.len());
+        let begun = !self.running.iter().any(Vec::is_empty);
+        if !begun || bytes.len() > OPTIONAL_BYTES_COUNT_MAX || count > CLOSED_COUNT_MAX || caseful(&first) {
+            self.gap();
+            return;
+        }
+        self.exact = false;
+        for string in &self.running {
+            self.closed.extend(bytes.iter().map(|byte| [string.as_slice(), &[*byte]].concat()));
+        }
+    }
+
     /// What stands before is no longer known: what was gathered becomes a condition.
     fn gap(&mut self) {
         self.exact = false;
-        let strings = std::mem::replace(&mut self.running, vec![Vec::new()]);
+        let mut strings = std::mem::replace(&mut self.running, vec![Vec::new()]);
+        strings.append(&mut self.closed);
         self.also(literals::terms_of(strings));
     }
 
     /// Both the terms so far and these.
     fn also(&mut self, mut more: Vec<Term>) {
-        if more.iter().any(|term| *term == Term::default()) {
+        if more.iter().any(Term::asks_nothing) {
             return;
         }
         if self.terms.len().saturating_mul(more.len()) > TERMS_COUNT_MAX {
@@ -195,6 +246,7 @@ impl Sequence {
                 let mut both = left.clone();
                 both.literals.extend(right.literals.iter().cloned());
                 both.bytes.extend(right.bytes.iter().copied());
+                both.start = both.start.or(right.start);
                 product.push(both.pruned());
             }
         }
@@ -210,16 +262,34 @@ impl Sequence {
     }
 }
 
+/// Whether a letter is in the set in one case only.
+fn caseful(set: &ByteSet) -> bool {
+    *set != set.fold_case()
+}
+
+/// The nodes of nested sequences, in order.
+fn flatten<'a>(node: &'a Node, nodes: &mut Vec<&'a Node>) {
+    match node {
+        Node::Concat(inner) => inner.iter().for_each(|node| flatten(node, nodes)),
+        Node::Group(_, inner) | Node::Atomic(inner) => flatten(inner, nodes),
+        other => nodes.push(other),
+    }
+}
+
 /// At most two terms that hold whenever one of these does: one of the rarest things each asks for occurs.
 fn merged(terms: Vec<Term>) -> Vec<Term> {
     let mut any: Vec<Literal> = Vec::new();
     let mut single = ByteSet::EMPTY;
     let mut common = Some(ByteSet::EMPTY);
+    // The beginnings of all, where all are known.
+    let start =
+        terms.iter().map(|term| term.start).reduce(|left, right| left.zip(right).map(|(left, right)| left.or(right)));
+    let start = start.flatten();
     for term in &terms {
         let literals = term.literals.first().map(|set| (rate::literals(set), set));
         let bytes = term.bytes.first().map(|set| (rate::bytes(set), set));
         match (literals, bytes) {
-            (None, None) => return vec![Term::default()],
+            (None, None) => return vec![Term { start, ..Term::default() }.pruned()],
             (Some((_, set)), None) => any.extend(set.iter().cloned()),
             (Some((rate, set)), Some((byte_rate, _))) if rate <= byte_rate => any.extend(set.iter().cloned()),
             (_, Some((_, set))) => single = single.union(*set),
@@ -231,10 +301,10 @@ fn merged(terms: Vec<Term>) -> Vec<Term> {
     let common = common.filter(|set| rate::bytes(set) < super::BYTE_RATE_MAX);
     let mut result = Vec::new();
     if !any.is_empty() {
-        result.push(Term { literals: vec![any], bytes: common.into_iter().collect() }.pruned());
+        result.push(Term { literals: vec![any], bytes: common.into_iter().collect(), start }.pruned());
     }
     if !single.is_empty() {
-        result.push(Term { literals: vec![], bytes: common.into_iter().chain([single]).collect() }.pruned());
+        result.push(Term { literals: vec![], bytes: common.into_iter().chain([single]).collect(), start }.pruned());
     }
     result
 }

@@ -29,10 +29,10 @@ pub(super) fn terms_of(literals: Vec<Literal>) -> Vec<Term> {
     let longer = minimized(longer);
     let mut terms = Vec::new();
     if !longer.is_empty() {
-        terms.push(Term { literals: vec![longer], bytes: vec![] });
+        terms.push(Term { literals: vec![longer], bytes: vec![], start: None });
     }
     if !single.is_empty() {
-        terms.push(Term { literals: vec![], bytes: vec![single] });
+        terms.push(Term { literals: vec![], bytes: vec![single], start: None });
     }
     terms
 }

@@ -6,7 +6,11 @@
 
 mod facts;
 mod literals;
+mod positions;
 mod rate;
+
+pub(crate) use positions::{PLACES, Positions};
+pub(crate) use rate::bytes as byte_rate;
 
 use crate::ast::{Look, Node};
 use crate::byteset::ByteSet;
@@ -23,6 +27,9 @@ const BYTE_CLAUSES_COUNT_MAX: usize = 6;
 
 /// A byte set that this share of bytes belongs to is in nearly every value: asking for it is wasted.
 const BYTE_RATE_MAX: f32 = 0.3;
+
+/// How often the first places of a term may be met before asking for them is wasted.
+const START_RATE_MAX: f32 = 0.03;
 
 /// Conditions necessary for a match, derived from a pattern. They may let a value pass that does not match; they
 /// never rule out one that does.
@@ -41,12 +48,14 @@ pub struct Requirement {
 /// A literal, in lower case.
 pub(crate) type Literal = Vec<u8>;
 
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Term {
     /// Of each, one literal must occur, ASCII case aside. No literal is shorter than two bytes.
     pub(crate) literals: Vec<Vec<Literal>>,
     /// Of each, one byte must occur.
     pub(crate) bytes: Vec<ByteSet>,
+    /// Somewhere in the value these bytes must follow each other: the beginning of the match.
+    pub(crate) start: Option<Positions>,
 }
 
 impl Requirement {
@@ -79,9 +88,7 @@ impl Requirement {
 
     /// Whether nothing is asked of the value's bytes: such a pattern runs on every value of a fitting length.
     pub fn is_open(&self) -> bool {
-        self.terms.iter().any(|term| term.literals.is_empty() && term.bytes.is_empty())
-            && self.start.is_none()
-            && self.forbidden.is_empty()
+        self.terms.iter().any(Term::asks_nothing) && self.start.is_none() && self.forbidden.is_empty()
     }
 }
 
@@ -112,8 +119,8 @@ fn alphabet(node: &Node) -> ByteSet {
 fn pruned(terms: Vec<Term>) -> Vec<Term> {
     let mut kept: Vec<Term> = Vec::with_capacity(terms.len());
     for term in terms.into_iter().map(Term::pruned) {
-        if term == Term::default() {
-            return vec![term];
+        if term.asks_nothing() {
+            return vec![Term::default()];
         }
         if !kept.contains(&term) {
             kept.push(term);
@@ -123,6 +130,10 @@ fn pruned(terms: Vec<Term>) -> Vec<Term> {
 }
 
 impl Term {
+    fn asks_nothing(&self) -> bool {
+        self.literals.is_empty() && self.bytes.is_empty() && self.start.is_none()
+    }
+
     fn pruned(mut self) -> Self {
         self.literals.sort_by(|left, right| rate::literals(left).total_cmp(&rate::literals(right)));
         self.literals.dedup();
@@ -138,6 +149,7 @@ impl Term {
         }
         kept.truncate(BYTE_CLAUSES_COUNT_MAX);
         self.bytes = kept;
+        self.start = self.start.filter(|start| start.rate() < START_RATE_MAX);
         self
     }
 }
@@ -146,4 +158,18 @@ impl Term {
 fn implies(literals: &[Literal], set: &ByteSet) -> bool {
     let both = |byte: &u8| set.contains(*byte) && set.contains(byte.to_ascii_uppercase());
     literals.iter().all(|literal| literal.iter().any(both))
+}
+
+impl std::fmt::Debug for Term {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for literals in &self.literals {
+            let shown = literals.iter().map(|literal| literal.escape_ascii().to_string()).collect::<Vec<_>>();
+            write!(f, "{{{}}} ", shown.join("|"))?;
+        }
+        write!(f, "{:?}", self.bytes)?;
+        match &self.start {
+            Some(start) => write!(f, " ^{:?}", start.sets.iter().take(start.least).collect::<Vec<_>>()),
+            None => Ok(()),
+        }
+    }
 }

@@ -30,7 +30,7 @@ const LETTER_RATES: [f32; 26] = [
     0.015, 0.014, 0.012, 0.008, 0.007, 0.002, 0.002, 0.001, 0.001,
 ];
 
-pub(super) fn bytes(set: &ByteSet) -> f32 {
+pub(crate) fn bytes(set: &ByteSet) -> f32 {
     let mut lower = set.fold_case();
     lower = ByteSet::of(&lower.iter().filter(|byte| !byte.is_ascii_uppercase()).collect::<Vec<u8>>());
     lower.iter().map(byte).sum()

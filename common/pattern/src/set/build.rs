@@ -1,34 +1,36 @@
 //! Requirements to tables.
 
+use super::gates::{Gate, Gates};
 use super::scan::{Literals, Posting};
-use super::{Gate, PatternSet, Row};
+use super::starts::Starts;
+use super::{BITS_COUNT_MAX, Bits, PatternSet, Row, set_bit};
 use crate::byteset::ByteSet;
-use crate::require::{Literal, Term};
+use crate::require::{Literal, Positions, Term};
 use crate::{CompileError, Requirement};
 use std::collections::{BTreeMap, HashMap};
 
-/// Byte sets that fit the table. Those used least are not asked for.
-const SETS_COUNT_MAX: usize = 64;
-
 pub(super) fn build(requirements: &[&Requirement]) -> Result<PatternSet, CompileError> {
     let members = Numbers::new(requirements.iter().flat_map(|requirement| {
-        let terms = requirement.terms.iter().flat_map(|term| term.bytes.iter().copied());
-        terms.chain([requirement.forbidden].into_iter().filter(|set| !set.is_empty()))
+        let forbidden = (!requirement.forbidden.is_empty()).then_some((requirement.forbidden, OPEN_WEIGHT));
+        let terms = requirement.terms.iter().flat_map(|term| term.bytes.iter().map(|set| (*set, weight(term))));
+        terms.chain(forbidden)
     }));
-    let starts = Numbers::new(requirements.iter().filter_map(|requirement| requirement.start));
+    let firsts = Numbers::new(requirements.iter().filter_map(|requirement| Some((requirement.start?, 1))));
+    let starts = beginnings(requirements);
     let mut set = PatternSet {
         patterns: requirements.len(),
         memberships: members.table(),
-        starts: starts.table(),
+        firsts: firsts.table(),
+        starts: (!starts.is_empty()).then(|| Starts::new(&starts)),
         literals: None,
         rows: Vec::new(),
-        gates: Vec::new(),
+        gates: Gates::default(),
     };
     let mut gates: HashMap<Gate, Vec<u32>> = HashMap::new();
     let mut postings: BTreeMap<&Literal, Vec<Posting>> = BTreeMap::new();
     for (pattern, requirement) in (0_u32..).zip(requirements) {
         for term in &requirement.terms {
-            let gate = gate(requirement, term, &members, &starts);
+            let gate = gate(requirement, term, &members, &firsts, &starts);
             if term.literals.is_empty() {
                 gates.entry(gate).or_default().push(pattern);
                 continue;
@@ -44,47 +46,88 @@ pub(super) fn build(requirements: &[&Requirement]) -> Result<PatternSet, Compile
             set.rows.push(Row { gate, clauses, pattern });
         }
     }
-    set.gates = gates.into_iter().collect();
+    let mut gates: Vec<(Gate, Vec<u32>)> = gates.into_iter().collect();
     // Hash order is random; the same rules shall behave the same every time.
-    set.gates.sort_by(|left, right| left.1.cmp(&right.1));
+    gates.sort_by(|left, right| left.1.cmp(&right.1));
+    set.gates = Gates::new(gates, &members);
     set.literals = if postings.is_empty() { None } else { Some(Literals::new(postings)?) };
     Ok(set)
 }
 
-fn gate(requirement: &Requirement, term: &Term, members: &Numbers, starts: &Numbers) -> Gate {
+/// Where bits are short, terms without literals go first: nothing else keeps their patterns from running.
+const OPEN_WEIGHT: usize = 1000;
+
+fn weight(term: &Term) -> usize {
+    if term.literals.is_empty() { OPEN_WEIGHT } else { 1 }
+}
+
+/// The beginnings worth a bit: of terms without literals first, then the rarest.
+fn beginnings(requirements: &[&Requirement]) -> Vec<Positions> {
+    let mut counts: HashMap<Positions, usize> = HashMap::new();
+    for term in requirements.iter().flat_map(|requirement| &requirement.terms) {
+        if let Some(start) = term.start {
+            *counts.entry(start).or_default() += weight(term);
+        }
+    }
+    let mut starts: Vec<(Positions, usize)> = counts.into_iter().collect();
+    // The sets break ties, because hash order is random.
+    starts.sort_by(|(left, left_count), (right, right_count)| {
+        right_count.cmp(left_count).then(left.rate().total_cmp(&right.rate())).then(left.sets.cmp(&right.sets))
+    });
+    starts.truncate(BITS_COUNT_MAX);
+    starts.into_iter().map(|(start, _)| start).collect()
+}
+
+fn start_bit(term: &Term, starts: &[Positions]) -> Bits {
+    let mut bits = Bits::default();
+    let place = term.start.and_then(|start| starts.iter().position(|known| *known == start));
+    if let Some(place) = place {
+        set_bit(&mut bits, place);
+    }
+    bits
+}
+
+fn gate(requirement: &Requirement, term: &Term, members: &Numbers, firsts: &Numbers, starts: &[Positions]) -> Gate {
     Gate {
-        present: term.bytes.iter().fold(0, |all, set| all | members.bit(set)),
-        absent: if requirement.forbidden.is_empty() { 0 } else { members.bit(&requirement.forbidden) },
-        start: requirement.start.map_or(0, |set| starts.bit(&set)),
+        present: members.bits(&term.bytes),
+        absent: if requirement.forbidden.is_empty() { Bits::default() } else { members.bits(&[requirement.forbidden]) },
+        first: firsts.bits(requirement.start.as_slice()),
+        start: start_bit(term, starts),
         least: requirement.least,
         most: requirement.most.unwrap_or(usize::MAX),
     }
 }
 
 /// Byte sets, numbered: the most used first.
-struct Numbers {
-    sets: Vec<ByteSet>,
+pub(super) struct Numbers {
+    pub(super) sets: Vec<ByteSet>,
 }
 
 impl Numbers {
-    fn new(sets: impl Iterator<Item = ByteSet>) -> Self {
+    fn new(sets: impl Iterator<Item = (ByteSet, usize)>) -> Self {
         let mut counts: BTreeMap<ByteSet, usize> = BTreeMap::new();
-        sets.for_each(|set| *counts.entry(set).or_default() += 1);
+        sets.for_each(|(set, weight)| *counts.entry(set).or_default() += weight);
         let mut sets: Vec<(usize, ByteSet)> = counts.into_iter().map(|(set, count)| (count, set)).collect();
         sets.sort_by(|left, right| right.cmp(left));
-        sets.truncate(SETS_COUNT_MAX);
+        sets.truncate(BITS_COUNT_MAX);
         Self { sets: sets.into_iter().map(|(_, set)| set).collect() }
     }
 
-    /// The set's bit; 0 where it has none, which asks for nothing.
-    fn bit(&self, set: &ByteSet) -> u64 {
-        self.sets.iter().position(|known| known == set).map_or(0, |place| 1 << place)
+    /// The bits of these sets. A set without a bit asks for nothing.
+    fn bits(&self, asked: &[ByteSet]) -> Bits {
+        let mut bits = Bits::default();
+        for (number, _) in self.sets.iter().enumerate().filter(|(_, set)| asked.contains(set)) {
+            set_bit(&mut bits, number);
+        }
+        bits
     }
 
-    fn table(&self) -> Box<[u64; 256]> {
-        let mut table = Box::new([0; 256]);
+    fn table(&self) -> Box<[Bits; 256]> {
+        let mut table = Box::new([Bits::default(); 256]);
         for (bits, byte) in table.iter_mut().zip(0..=u8::MAX) {
-            *bits = self.sets.iter().filter(|set| set.contains(byte)).fold(0, |all, set| all | self.bit(set));
+            for (number, _) in self.sets.iter().enumerate().filter(|(_, set)| set.contains(byte)) {
+                set_bit(bits, number);
+            }
         }
         table
     }
