@@ -81,6 +81,9 @@ impl<'r> Runner<'r> {
     }
 
     fn request(&mut self, request: &Parsed) -> Observed {
+        if request.malformed {
+            return Observed { status: 400, ..Observed::default() };
+        }
         let mut transaction = Transaction::new(self.rules, self.arena.take().unwrap_or_default(), self.now);
         let (mut turn, mut store) = (|| Turn::Go, NoStore);
         let mut host = Host { bench: &mut self.bench, turn: &mut turn, store: &mut store };

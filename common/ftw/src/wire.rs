@@ -17,6 +17,8 @@ pub struct Parsed {
     pub body: Vec<u8>,
     /// Whether a strict HTTP/1.1 parser answers 400 instead.
     pub refused: bool,
+    /// Whether it is no message at all, so that no rule sees it: a bare CR in the head (RFC 9112, section 2.2).
+    pub malformed: bool,
 }
 
 /// Takes a request apart.
@@ -37,7 +39,12 @@ pub fn parse(bytes: &[u8]) -> Parsed {
         parsed.headers.push((name.to_vec(), value.trim_ascii().to_vec()));
     }
     parsed.body = body(&parsed.headers, rest);
-    parsed.refused = is_refused(&parsed);
+    if is_chunked(&parsed.headers) {
+        // RFC 9112, section 6.3: with both, Content-Length is taken out before the message goes on.
+        parsed.headers.retain(|(name, _)| !name.eq_ignore_ascii_case(b"content-length"));
+    }
+    parsed.malformed = parsed.headers.iter().any(|(name, value)| name.contains(&b'\r') || value.contains(&b'\r'));
+    parsed.refused = parsed.malformed || is_refused(&parsed);
     parsed
 }
 
@@ -68,12 +75,17 @@ fn header<'h>(headers: &'h [(Vec<u8>, Vec<u8>)], wanted: &'h [u8]) -> impl Itera
     headers.iter().filter(move |(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.as_slice())
 }
 
+fn is_chunked(headers: &[(Vec<u8>, Vec<u8>)]) -> bool {
+    header(headers, b"transfer-encoding").any(|value| value.eq_ignore_ascii_case(b"chunked"))
+}
+
+/// A request without Content-Length and without chunks has no body (RFC 9112, section 6.3).
 fn body(headers: &[(Vec<u8>, Vec<u8>)], rest: &[u8]) -> Vec<u8> {
-    if header(headers, b"transfer-encoding").any(|value| value.eq_ignore_ascii_case(b"chunked")) {
+    if is_chunked(headers) {
         return dechunk(rest);
     }
     let length = header(headers, b"content-length").next().and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
-    rest.get(..rest.len().min(length.unwrap_or(rest.len()))).unwrap_or_default().to_vec()
+    rest.get(..rest.len().min(length.unwrap_or(0))).unwrap_or_default().to_vec()
 }
 
 fn dechunk(mut rest: &[u8]) -> Vec<u8> {
@@ -100,7 +112,7 @@ fn is_refused(parsed: &Parsed) -> bool {
         matches!(number, [major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit()) && number >= b"1.0".as_slice()
     });
     let hosts: Vec<&[u8]> = header(&parsed.headers, b"host").collect();
-    let host_is_odd = |host: &&[u8]| host.iter().any(|byte| !byte.is_ascii_graphic() || b"/@?#\\".contains(byte));
+    let host_is_odd = |host: &&[u8]| host.iter().any(|byte| !byte.is_ascii_graphic() || b"/@?#%\\".contains(byte)) || host.is_empty();
     let target = parsed.uri.as_slice();
     let form = if parsed.method == b"CONNECT" {
         target.iter().rposition(|byte| *byte == b':').is_some_and(|at| at > 0)
@@ -116,4 +128,5 @@ fn is_refused(parsed: &Parsed) -> bool {
         || hosts.len() > 1
         || hosts.iter().any(host_is_odd)
         || parsed.headers.iter().any(|(name, value)| !token(name) || value.contains(&0))
+        || header(&parsed.headers, b"content-length").any(|value| value.is_empty() || !value.iter().all(u8::is_ascii_digit))
 }
