@@ -30,6 +30,11 @@ impl Connections {
         self.open.len()
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Open ones of a source.
     pub fn of(&self, source: Source) -> u32 {
         self.by_source.get(&source).copied().unwrap_or(0)

@@ -65,11 +65,6 @@ impl Lanes {
         self.lanes.get(&number).is_some_and(|lane| lane.open < lane.connections_max)
     }
 
-    /// No new connections for any of them.
-    pub fn drain_all(&mut self) {
-        self.lanes.values_mut().for_each(|lane| lane.draining = true);
-    }
-
     /// It has been given a connection.
     pub fn opened(&mut self, number: u32) {
         self.change(number, |lane| lane.open = lane.open.saturating_add(1));

@@ -15,6 +15,9 @@ pub const CHANNEL_BUFFER_BYTES: usize = 8 * 1024;
 /// has stopped must not stop everything. Looked at once a tick.
 pub const LIST_WAIT_MS: u64 = 100;
 
+/// How long an accept that leaves looks for lanes for those it has taken in. New clients wait in the kernel meanwhile.
+pub const LEAVE_MS: u64 = 500;
+
 /// Two deaths within this time make a penalty.
 pub const DEATHS_WINDOW_MS: u64 = 60_000;
 

@@ -3,27 +3,13 @@
 //! Reads no byte of any client. Listening sockets, lanes and address lists come from start on fd 7, its settings as a blob on
 //! fd 5; connections go out over each lane's SEQPACKET channel, and come back as numbers when they are over.
 
-mod channels;
-mod connections;
-mod door;
-mod lanes;
-mod limits;
-mod listeners;
-mod orders;
-mod penalties;
-mod policy;
-mod reports;
-mod serve;
-mod source;
-
+use fosse_accept::serve::{End, Server};
+use fosse_accept::{PROGRAM, policy};
 use fosse_args::Args;
 use fosse_inherit::{Expected, MEMORY, MESSAGES, inherit};
 use fosse_lockdown::{Mode, enter};
 use fosse_turn::Turn;
 
-use crate::serve::{End, Server};
-
-const PROGRAM: &str = "fosse-accept";
 const USAGE: &str = "fosse-accept [--sandbox-strict | --sandbox-trap | --no-sandbox] (fosse-start runs it)";
 
 const FDS: &[Expected] = &[

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use crate::PROGRAM;
-use crate::limits::{LIST_WAIT_MS, READ_TURN_MAX};
+use crate::limits::{LEAVE_MS, LIST_WAIT_MS, READ_TURN_MAX};
 use crate::serve::{End, Server};
 use fosse_fdpass::{Received, receive, send};
 use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
@@ -70,7 +70,7 @@ impl Server {
             Order::LaneAdd { lane, connections_max, known, fd } => self.add_lane(lane, connections_max, known, fd)?,
             Order::LaneDrain { lane } => self.lanes.drain(lane),
             Order::Listen { listener, generation, fd } => {
-                let known = !self.draining && self.door.listener(listener).is_some();
+                let known = self.leaving_until_ms.is_none() && self.door.listener(listener).is_some();
                 if !known || !self.listeners.add(&self.turn, fd, listener, generation) {
                     fosse_die::alert(PROGRAM, format_args!("listener={listener} generation={generation} unusable"));
                 }
@@ -116,10 +116,10 @@ impl Server {
         }
     }
 
+    /// Takes nobody in any more. Lanes and listening sockets live on in start, which gives them to the next accept.
     fn drain(&mut self) {
-        self.draining = true;
+        self.leaving_until_ms = Some(self.turn.now_ms().saturating_add(LEAVE_MS));
         self.counters.set(fosse_counters::DRAINING, 1);
         self.listeners.close(&self.turn);
-        self.lanes.drain_all();
     }
 }

@@ -54,7 +54,8 @@ pub struct Server {
     pub(crate) starved: bool,
     /// The kernel was out of room for descriptors under way: nothing is sent before the next tick.
     pub(crate) congested: bool,
-    pub(crate) draining: bool,
+    /// Leaving, at the latest at this time: the lanes stay, and another accept takes over.
+    pub(crate) leaving_until_ms: Option<u64>,
     /// One descriptor kept back, to be able to refuse somebody when there is no other.
     pub(crate) reserve: Option<OwnedFd>,
 }
@@ -81,7 +82,7 @@ impl Server {
             next_id: fosse_turn::clock_us().saturating_mul(1000).max(1),
             starved: false,
             congested: false,
-            draining: false,
+            leaving_until_ms: None,
             reserve,
         })
     }
@@ -119,9 +120,8 @@ impl Server {
         }
         self.take_in();
         self.deliver();
-        self.shed();
         self.watch();
-        self.end_of_drain()
+        self.leave()
     }
 
     fn happened(&mut self, happened: Happened) -> Result<(), End> {
@@ -132,7 +132,9 @@ impl Server {
                 if happened.writable() {
                     self.lanes.block(lane, false);
                 }
-                if happened.readable() {
+                // What lanes say to one that leaves is for the next one, but for the news that they are gone.
+                let gone = happened.flags.contains(Interest::HUP);
+                if happened.readable() && (gone || self.leaving_until_ms.is_none()) {
                     self.hear(lane);
                 }
             }
@@ -153,7 +155,7 @@ impl Server {
 
     /// Whether a connection that is taken now finds somebody to take it on.
     fn may_take(&self) -> bool {
-        let idle_hands = !self.draining && !self.starved && self.waiting.is_empty();
+        let idle_hands = self.leaving_until_ms.is_none() && !self.starved && self.waiting.is_empty();
         idle_hands && self.listing.is_empty() && self.lanes.any()
     }
 
@@ -244,33 +246,30 @@ impl Server {
         }
     }
 
-    /// While draining nobody takes what waits; it is idle, so it ends with a FIN and not with a reset.
-    fn shed(&mut self) {
-        if !self.draining || self.lanes.any() {
-            return;
-        }
-        for passenger in self.waiting.drain(..) {
-            let _ = sockopt::set_socket_linger(&passenger.fd, None);
-            self.connections.close(passenger.connection.id, NOBODY);
-        }
-    }
-
     fn watch(&mut self) {
         let taking = self.may_take();
-        if !taking && !self.draining && !self.listeners.is_empty() && !self.lanes.any() {
+        if !taking && !self.listeners.is_empty() && !self.lanes.any() {
             self.counters.add(count::NO_LANE, 1);
         }
         self.counters.set(count::LIVE, u64::try_from(self.connections.len()).unwrap_or(u64::MAX));
         self.listeners.watch(&self.turn, taking);
-        let reading = self.waiting.len() < WAITING_COUNT_MAX;
+        let reading = self.leaving_until_ms.is_none() && self.waiting.len() < WAITING_COUNT_MAX;
         for lane in self.channels.numbers() {
             self.channels.watch(&self.turn, lane, reading, self.lanes.is_blocked(lane));
         }
     }
 
-    fn end_of_drain(&self) -> Result<(), End> {
-        let over = self.draining && (self.connections.len() == 0 || self.channels.is_empty());
-        if over { Err(End::Done) } else { Ok(()) }
+    /// Done once everybody who was taken in is with a lane. Who finds none in time has sent nothing that was read, so the
+    /// connection ends with a FIN and not with a reset.
+    fn leave(&mut self) -> Result<(), End> {
+        let Some(until_ms) = self.leaving_until_ms else { return Ok(()) };
+        if !self.waiting.is_empty() && self.turn.now_ms() < until_ms && !self.channels.is_empty() {
+            return Ok(());
+        }
+        for passenger in self.waiting.drain(..) {
+            let _ = sockopt::set_socket_linger(&passenger.fd, None);
+        }
+        Err(End::Done)
     }
 
     /// No descriptor or no memory for a connection. If those just taken do not make room by going on to their lanes, one is

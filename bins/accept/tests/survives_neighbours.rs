@@ -200,18 +200,44 @@ fn a_stopped_lane_does_not_keep_a_new_accept_waiting() {
 }
 
 #[test]
-fn draining_ends_when_the_last_connection_has() {
+fn one_that_leaves_hands_over_lanes_and_queues_to_the_next_and_nobody_notices() {
+    let settings = listener(AcceptListener::default());
+    let mut old = Edge::new(&settings);
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let address = socket.local_addr().unwrap();
+    old.listen(0, &socket);
+    let lane = old.lane(1, 100);
+    let mut clients: Vec<_> = (0..2).map(|_| client(address)).collect();
+    let held = lane.take(2);
+    old.order(ToChild::Drain, None);
+    assert_eq!(old.said(), ToStart::Drained);
+    assert_eq!(old.exit().code(), Some(0));
+    lane.close(&held[0].0);
+    clients.push(client(address));
+    let new = Edge::new(&settings);
+    new.adopt(&lane, 100, true);
+    new.listen(0, &socket);
+    assert_eq!(lane.next(edge::SOON).unwrap().0.kind, Kind::List);
+    lane.say(Kind::Open, &[held[1].0], &[]);
+    lane.say(Kind::Open, &[], &[]);
+    lane.take(1);
+    new.until(count::LIVE, 2);
+    assert!(clients.iter_mut().all(|client| fate(client) == "open"));
+}
+
+#[test]
+fn one_that_leaves_ends_what_no_lane_takes_properly() {
     let mut edge = Edge::new(&listener(AcceptListener::default()));
     let address = edge.listen_v4(0);
     let lane = edge.lane(1, 100);
-    let mut clients: Vec<_> = (0..2).map(|_| client(address)).collect();
-    let held = lane.take(2);
-    edge.order(ToChild::Drain, None);
-    edge.until(fosse_counters::DRAINING, 1);
-    assert!(std::net::TcpStream::connect(address).is_err(), "the door is shut");
+    let mut clients = [client(address)];
+    let held = lane.take(1);
+    edge.order(ToChild::LaneDrain { lane: 1 }, None);
+    edge.settle();
     lane.say(Kind::Return, &[held[0].0], &[&held[0].1]);
-    edge.until(count::LIVE, 1);
-    lane.close(&held[1].0);
+    edge.until(count::RETURNED, 1);
+    edge.order(ToChild::Drain, None);
     assert_eq!(edge.said(), ToStart::Drained);
     assert_eq!(edge.exit().code(), Some(0));
     drop(held);

@@ -19,7 +19,7 @@ mod tree;
 pub use builder::{Builder, Full, compile};
 pub use image::{BadImage, List};
 pub use prefix::{Flaw, Prefix};
-pub use text::TextError;
+pub use text::{Reason, TextError};
 
 /// Entries one image takes for each word: the largest public block lists hold some 600,000, and the worst million
 /// (random IPv6 host addresses) still makes an image of 31 MiB.

@@ -35,10 +35,16 @@ pub enum Reason {
 impl fmt::Display for TextError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, column, word, reason } = self;
-        match reason {
-            Reason::Flaw(flaw) => write!(out, "{line}:{column}: {word}: {flaw}"),
-            Reason::Extra => write!(out, "{line}:{column}: {word}: one entry a line; a comment begins with #"),
-            Reason::Full => write!(out, "{line}:{column}: more than {} entries", crate::ENTRY_COUNT_MAX),
+        write!(out, "{line}:{column}: {word}: {reason}")
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Flaw(flaw) => write!(out, "{flaw}"),
+            Reason::Extra => write!(out, "one entry a line; a comment begins with #"),
+            Reason::Full => write!(out, "more than {} entries", crate::ENTRY_COUNT_MAX),
         }
     }
 }
