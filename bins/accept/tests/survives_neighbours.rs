@@ -221,7 +221,7 @@ fn one_that_leaves_hands_over_lanes_and_queues_to_the_next_and_nobody_notices() 
     assert_eq!(lane.next(edge::SOON).unwrap().0.kind, Kind::List);
     lane.say(Kind::Open, &[held[1].0], &[]);
     lane.say(Kind::Open, &[], &[]);
-    lane.take(1);
+    let _third = lane.take(1);
     new.until(count::LIVE, 2);
     assert!(clients.iter_mut().all(|client| fate(client) == "open"));
 }
