@@ -252,3 +252,19 @@ fn a_wrong_command_line_is_refused() {
         assert_eq!(output.status.code(), Some(100), "{words:?}");
     }
 }
+
+#[test]
+fn what_the_configuration_names_is_what_is_gathered() {
+    let rules = Rules::new(
+        "whole",
+        &[("setup.conf", ""), ("crs/a.conf", ""), ("crs/b.conf", ""), ("deny.txt", "192.0.2.0/24\n")],
+    );
+    let text = "deny = [\"deny.txt\"]\n[[listen]]\naddress = \"127.0.0.1:8080\"\n[[site]]\ndefault = true\nbackend = \"app\"\n\
+        rules = [\"setup.conf\", \"crs/*.conf\"]\n[[backend]]\nname = \"app\"\nservers = [\"unix:/run/app.sock\"]\n";
+    let plan = fosse_config_model::compile("fosse.toml", text.as_bytes(), &Default::default()).unwrap();
+    let task = fosse_wire::blob::decode::<Load>(plan.blob(fosse_wire::launch::Program::Load)).unwrap();
+    let output = with_blob(&rules.0, &task);
+    assert_eq!(bundle(&output).sets[0].entries, ["setup.conf", "crs/a.conf", "crs/b.conf"]);
+    let parts = Parts::decode(&output.stdout).unwrap().parts;
+    assert!(matches!(parts.as_slice(), [Part::Rules(_), Part::Addresses { listener: u16::MAX, .. }]), "{parts:?}");
+}

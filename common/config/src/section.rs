@@ -49,6 +49,15 @@ pub struct SectionDoc {
     pub keys: &'static [Key],
 }
 
+impl SectionDoc {
+    /// The row of a key. The macro that asks has written the row from the same name.
+    pub fn key(&self, name: &str) -> &'static Key {
+        self.keys.iter().find(|key| key.name == name).unwrap_or(&NO_KEY)
+    }
+}
+
+static NO_KEY: Key = Key { name: "", takes: "", presence: Presence::Required, limits: None, unit: "", doc: "" };
+
 /// A value together with where it was written.
 #[derive(Clone, Debug)]
 pub struct At<T> {
@@ -253,10 +262,9 @@ macro_rules! section {
             /// Reads the table; what is wrong is noted and stands as a placeholder.
             pub fn read_table(span: $crate::problem::Span, table: &toml::de::DeTable<'_>, problems: &mut $crate::problem::Problems) -> Self {
                 let mut reader = $crate::section::TableReader::new(&Self::DOC, span, table, problems);
-                let mut keys = Self::DOC.keys.iter();
                 Self {
                     span: reader.span(),
-                    $( $field: reader.take(keys.next().unwrap_or(&Self::DOC.keys[0])) ),+
+                    $( $field: reader.take(Self::DOC.key(stringify!($field))) ),+
                 }
             }
         }

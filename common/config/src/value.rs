@@ -277,7 +277,8 @@ macro_rules! words {
             }
 
             fn placeholder() -> Self {
-                [$( Self::$variant ),+][0]
+                let [first, ..] = [$( Self::$variant ),+];
+                first
             }
         }
     };
