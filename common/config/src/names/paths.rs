@@ -31,7 +31,7 @@ impl FromValue for PathPrefix {
     }
 }
 
-/// A path as it stands after decoding and normalising, without query.
+/// A plain path, without query and without anything that a request could write in two ways.
 fn path(written: &str, bytes_max: usize) -> Result<String, Wrong> {
     let shown = quoted(written);
     let Some(relative) = written.strip_prefix('/') else {
