@@ -31,6 +31,9 @@ pub struct Entry {
     pub token: u64,
 }
 
+/// Ten thousand idle connections shall cost no more than a few MiB.
+const _: () = assert!(size_of::<Entry>() <= 1024);
+
 #[derive(Debug)]
 struct Slot {
     /// The id before the next one.
