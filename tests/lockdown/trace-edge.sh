@@ -1,0 +1,182 @@
+#!/bin/bash
+# trace-edge.sh DIRECTORY-OF-PROGRAMS [PROGRAM...]: runs a whole edge under strace, sends it what clients send, stops it, and asks
+# fosse-canary whether any program read a byte before its lock was on, died by its own policy, or has a row in its policy
+# that never occurred. Needs root, strace, curl and python3.
+#
+# KEEP=1  keeps the logs and says where they are
+set -euo pipefail
+
+programs=${1:?usage: trace-edge.sh DIRECTORY-OF-PROGRAMS [PROGRAM...]}
+shift
+for tool in strace curl python3; do
+    command -v $tool > /dev/null || {
+        echo "trace-edge: skipped: $tool is missing"
+        exit 0
+    }
+done
+[ "$(id -u)" = 0 ] || {
+    echo "trace-edge: skipped: needs root"
+    exit 0
+}
+
+work=$(mktemp -d)
+chmod 755 "$work"
+edge= backend=
+finish() {
+    [ -z "$edge" ] || kill -KILL "$edge" 2> /dev/null || true
+    [ -z "$backend" ] || kill "$backend" 2> /dev/null || true
+    if [ -n "${KEEP:-}" ]; then echo "trace-edge: logs in $work"; else rm -rf "$work"; fi
+}
+trap finish EXIT
+
+cat > "$work/backend.py" <<'PYTHON'
+"""Two small applications: one on a unix socket, one on a TCP port; they echo bodies and stream big answers."""
+import http.server, os, socketserver, sys, threading
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def answer(self, body):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def do_GET(self):
+        if self.path.startswith("/websocket"):
+            self.send_response(101)
+            self.send_header("Upgrade", "websocket")
+            self.send_header("Connection", "upgrade")
+            self.send_header("Sec-WebSocket-Accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
+            self.end_headers()
+            self.wfile.write(b"hello")
+            self.close_connection = True
+            return
+        self.answer(b"x" * (3000000 if self.path.startswith("/big") else 1000))
+    def do_POST(self):
+        self.answer(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+    def log_message(self, *_):
+        pass
+
+class Unix(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    def get_request(self):
+        request, _ = super().get_request()
+        return request, ("unix", 0)
+
+class Tcp(socketserver.ThreadingMixIn, http.server.HTTPServer):
+    daemon_threads = True
+
+unix, tcp = Unix(sys.argv[1], Handler), Tcp(("127.0.0.1", int(sys.argv[2])), Handler)
+os.chmod(sys.argv[1], 0o777)
+threading.Thread(target=unix.serve_forever, daemon=True).start()
+tcp.serve_forever()
+PYTHON
+
+port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+listen=$(port)
+app=$(port)
+python3 "$work/backend.py" "$work/app.sock" "$app" &
+backend=$!
+
+cat > "$work/fosse.toml" <<TOML
+lanes = 1
+access_log = "access.log"
+status_socket = "$work/status.sock"
+
+[[listen]]
+address = "127.0.0.1:$listen"
+
+[[listen]]
+address = "unix:$work/listen.sock"
+
+[[site]]
+hosts = ["localhost", "127.0.0.1"]
+backend = "unix"
+
+[[site]]
+hosts = ["tcp.example"]
+backend = "tcp"
+
+[[site]]
+hosts = ["gone.example"]
+backend = "gone"
+
+[[backend]]
+name = "unix"
+servers = ["unix:$work/app.sock"]
+
+[[backend]]
+name = "tcp"
+servers = ["127.0.0.1:$app"]
+
+[[backend]]
+name = "gone"
+servers = ["unix:$work/nobody.sock"]
+TOML
+
+mkdir "$work/logs" "$work/log"
+exec 9> "$work/ready"
+strace -ff -X raw -s 64 -o "$work/logs/trace" "$programs/fosse-start" --config "$work/fosse.toml" --programs "$programs" \
+    --log-dir "$work/log" --ready-fd 9 2> "$work/stderr" &
+edge=$!
+exec 9>&-
+for _ in $(seq 100); do
+    [ ! -s "$work/ready" ] || break
+    sleep 0.1
+    kill -0 $edge 2> /dev/null || break
+done
+[ -s "$work/ready" ] || {
+    echo "trace-edge: the edge did not come up:"
+    tail -20 "$work/stderr"
+    exit 1
+}
+
+there=http://127.0.0.1:$listen
+ask() { curl -s -m 10 -o /dev/null -w '%{http_code} ' "$@" || echo "(curl $?)"; }
+ask $there/one $there/two $there/three
+ask -H 'Host: tcp.example' $there/ $there/
+ask -H 'Host: gone.example' $there/
+ask -H 'Host: unknown.example' $there/
+ask $there/big
+ask -H 'Host: tcp.example' $there/big
+head -c 300000 /dev/zero > "$work/body"
+ask --data-binary "@$work/body" $there/post
+ask -H 'Transfer-Encoding: chunked' --data-binary "@$work/body" $there/post
+ask -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' \
+    -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' $there/websocket
+ask --unix-socket "$work/listen.sock" http://localhost/unix
+ask "$there/%00" "$there/..%2f..%2fetc/passwd"
+[ ! -S "$work/status.sock" ] || ask --unix-socket "$work/status.sock" http://localhost/metrics
+# A client that sends nonsense, one that aborts, one that resets in mid-answer.
+python3 - "$listen" <<'PYTHON'
+import socket, struct, sys, time
+def client(*parts, reset=False, wait=0.2):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    for part in parts:
+        s.sendall(part)
+        time.sleep(0.05)
+    time.sleep(wait)
+    if reset:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+client(b"nonsense\r\n\r\n")
+client(b"GET / HT")
+client(b"GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n", reset=True)
+client(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx", reset=True)
+client(b"POST / HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n", b"abc")
+client(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
+PYTHON
+echo
+start=$(pgrep -P $edge -f fosse-start | head -1)
+kill -HUP "$start"
+sleep 2
+ask $there/after-reload
+echo
+kill -TERM "$start"
+for _ in $(seq 100); do
+    kill -0 $edge 2> /dev/null || break
+    sleep 0.1
+done
+edge=
+grep -v ': info: ' "$work/stderr" | tail -20 || true
+"$programs/fosse-canary" --traces "$work/logs" "$@"
+echo "trace-edge: nothing read before the lock, every row accounted for"
