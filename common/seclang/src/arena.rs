@@ -66,6 +66,10 @@ impl Constants {
         span
     }
 
+    pub fn get(&self, span: Span) -> &[u8] {
+        span.constant(&self.bytes)
+    }
+
     /// The bytes alone, once nothing more is added.
     pub fn into_bytes(self) -> Box<[u8]> {
         self.bytes.into_boxed_slice()
@@ -113,18 +117,5 @@ impl Bytes {
             if span.start & CONSTANT != 0 { (constants, span.start & !CONSTANT) } else { (self.bytes.as_slice(), span.start) };
         let start = widen(start);
         from.get(start..start.saturating_add(span.len())).unwrap_or_default()
-    }
-
-    /// Copies a span's bytes to the end of the buffer.
-    pub fn copy(&mut self, constants: &[u8], span: Span) {
-        if span.start & CONSTANT != 0 {
-            let start = widen(span.start & !CONSTANT);
-            let end = start.saturating_add(span.len());
-            self.bytes.extend_from_slice(constants.get(start..end).unwrap_or_default());
-        } else {
-            let start = widen(span.start).min(self.bytes.len());
-            let end = start.saturating_add(span.len()).min(self.bytes.len());
-            self.bytes.extend_from_within(start..end);
-        }
     }
 }

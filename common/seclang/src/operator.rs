@@ -1,7 +1,7 @@
 //! The operators: what each is called, what it takes, and how its argument is compiled.
 
 use crate::bundle::Bundle;
-use crate::macros::{Template, has_macro};
+use crate::macros::{Part, Reference, Template, has_macro};
 use crate::names::Names;
 use crate::network::Network;
 use crate::reader::Argument;
@@ -43,6 +43,8 @@ pub(crate) enum CheckDigit {
 #[derive(Clone, Debug)]
 pub(crate) enum Operator {
     Pattern(Arc<Regex>),
+    /// A pattern with macros, and what it is for each value the rules give them: none is compiled during a request.
+    Macros(Template, Arc<[(Box<[u8]>, Arc<Regex>)]>),
     Phrases(Arc<PhraseSet>),
     Text(TextTest, Template),
     Number(Order, Template),
@@ -124,6 +126,13 @@ fn compile(
     let lower = name.to_ascii_lowercase();
     let mut text = |test| Ok(Operator::Text(test, Template::parse(argument, names)?));
     match lower.as_str() {
+        "rx" | "rxglobal" if has_macro(&argument.bytes) => {
+            let template = Template::parse(argument, names)?;
+            match template.parts.iter().all(|part| matches!(part, Part::Text(_) | Part::Reference(Reference::Tx(_)))) {
+                true => Ok(Operator::Macros(template, Arc::default())),
+                false => Err((argument.offset(0), MACRO_IN_PATTERN.to_owned())),
+            }
+        }
         "rx" | "rxglobal" => pattern(argument).map(Operator::Pattern),
         "pm" => phrases(argument, &pm_phrases(&argument.bytes)),
         "pmf" | "pmfromfile" => phrases(argument, &lines(&file_data(argument, from, bundle)?)),
@@ -166,11 +175,11 @@ fn refusal(name: &str, lower: &str) -> String {
     }
 }
 
+/// Why a pattern may not hold just any macro.
+const MACRO_IN_PATTERN: &str = "a macro in @rx may only name a TX variable that rules set to constant texts, since no pattern \
+     is compiled during a request; expected %{tx.name}, or @streq, @contains or @within";
+
 fn pattern(argument: &Argument) -> Result<Arc<Regex>, Fault> {
-    if has_macro(&argument.bytes) {
-        let message = "a macro in @rx would need a pattern compiled during a request; expected @streq, @contains or @within";
-        return Err((argument.offset(0), message.to_owned()));
-    }
     Regex::new(&argument.bytes)
         .map(Arc::new)
         .map_err(|error| (argument.offset(error.offset), format!("in this pattern: {}", error.reason)))
@@ -307,7 +316,7 @@ mod tests {
             ("@inspectFile x", 0, "starts a program"),
             ("@validateByteRange 1-999", 19, "byte range"),
             ("@ipMatch 1.2.3.4/40", 9, "prefix"),
-            ("@rx %{tx.a}", 4, "macro in @rx"),
+            ("@rx %{remote_addr}", 4, "macro in @rx"),
             ("@streq %{tx.a}%{nope.b}", 14, "unknown variable `nope`"),
         ] {
             let (offset, message) = read(text).unwrap_err();

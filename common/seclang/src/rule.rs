@@ -35,7 +35,6 @@ pub(crate) struct Rule {
 /// What the first rule of a chain says for all of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
-    pub phase: u8,
     pub disruption: Disruption,
     pub status: u16,
     pub log: bool,

@@ -1,12 +1,16 @@
 //! Drafts to the lists the engine runs: one per phase, with every jump resolved.
 
 use super::{Compiler, Draft, DraftRule};
-use crate::action::{Actions, Disruption};
-use crate::arena::narrow;
+use crate::action::{Act, Actions, Assignment, Disruption, Place};
+use crate::arena::{Constants, Span, narrow};
 use crate::diagnostic::Diagnostic;
+use crate::macros::{Part, Reference, Template};
+use crate::operator::Operator;
 use crate::rule::{Facts, Rule, RuleBits};
 use crate::ruleset::Ruleset;
+use fosse_pattern::Regex;
 use fosse_transform::Transform;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Slots of TX variables: their numbers are 16 bits wide, and no rule set names that many.
@@ -17,6 +21,7 @@ const STATUS_DEFAULT: u16 = 403;
 
 impl Compiler<'_> {
     pub(super) fn finish(mut self) -> Result<Ruleset, Vec<Diagnostic>> {
+        self.compile_macro_patterns();
         let phases: [Vec<Rule>; 5] = std::array::from_fn(|index| {
             let phase = u8::try_from(index).unwrap_or(0).saturating_add(1);
             self.phase(phase)
@@ -34,6 +39,33 @@ impl Compiler<'_> {
         let named = std::mem::take(&mut self.names.variables);
         let (constants, slots, slot_names) = self.names.finish();
         Ok(Ruleset::new(self.settings, phases, self.pipelines, constants, slots, slot_names, picks, &named))
+    }
+
+    /// Compiles the patterns that hold macros, once for each text the rules can make of them.
+    fn compile_macro_patterns(&mut self) {
+        let mut values: HashMap<u16, Vec<Span>> = HashMap::new();
+        for draft in &self.drafts {
+            let Draft::Rule(rule) = draft else { continue };
+            for act in &rule.actions.acts {
+                if let Act::Set(Place::Tx(slot), Assignment::Set(template)) = act {
+                    values.entry(*slot).or_default().extend(template.constant());
+                }
+            }
+        }
+        let mut faults = Vec::new();
+        for draft in &mut self.drafts {
+            let Draft::Rule(rule) = draft else { continue };
+            let Operator::Macros(template, compiled) = &mut rule.named.operator else { continue };
+            let patterns = expansions(template, &values, &self.names.constants).into_iter().map(|text| {
+                let regex = Regex::new(&text).map_err(|error| format!("in this pattern, as `{}`: {}", String::from_utf8_lossy(&text), error.reason))?;
+                Ok((text.into_boxed_slice(), Arc::new(regex)))
+            });
+            match patterns.collect::<Result<Vec<_>, String>>() {
+                Ok(patterns) => *compiled = patterns.into(),
+                Err(message) => faults.push(Diagnostic { location: rule.location.clone(), message, excerpt: String::new() }),
+            }
+        }
+        faults.into_iter().for_each(|fault| self.complain(fault));
     }
 
     /// For each phase, the rules of a pick.
@@ -146,6 +178,29 @@ impl Compiler<'_> {
     }
 }
 
+/// The texts a template can become, given the constants its variables are set to. More than `EXPANSIONS_MAX` are cut.
+fn expansions(template: &Template, values: &HashMap<u16, Vec<Span>>, constants: &Constants) -> Vec<Vec<u8>> {
+    let mut texts = vec![Vec::new()];
+    for part in &template.parts {
+        let choices: Vec<&[u8]> = match part {
+            Part::Text(span) => vec![constants.get(*span)],
+            Part::Reference(Reference::Tx(slot)) => match values.get(slot) {
+                Some(spans) if !spans.is_empty() => spans.iter().map(|span| constants.get(*span)).collect(),
+                _ => vec![[].as_slice()],
+            },
+            Part::Reference(Reference::Variable(..)) => Vec::new(),
+        };
+        let longer = |text: &Vec<u8>| choices.iter().map(|choice| [text, *choice].concat()).collect::<Vec<_>>();
+        texts = texts.iter().flat_map(longer).take(EXPANSIONS_MAX).collect();
+    }
+    texts.sort();
+    texts.dedup();
+    texts
+}
+
+/// Patterns one `@rx` with macros may become: rule sets have one or two.
+const EXPANSIONS_MAX: usize = 64;
+
 /// Sets where each chain ends.
 fn close_chains(rules: &mut [Rule]) {
     let mut next = narrow(rules.len());
@@ -165,7 +220,6 @@ fn facts(draft: &DraftRule) -> Facts {
         Some(disruption) => disruption,
     };
     Facts {
-        phase: draft.phase,
         disruption,
         status: own.status.or(base.status).unwrap_or(STATUS_DEFAULT),
         log: own.log.or(base.log).unwrap_or(true),

@@ -12,11 +12,25 @@ use std::net::IpAddr;
 /// The name of the TX variable that says a pattern was given up; modsecurity.conf-recommended denies on it.
 const LIMITS_EXCEEDED: &[u8] = b"msc_pcre_limits_exceeded";
 
+/// The name of the TX variable that says a pattern's macro had a value no rule gives it.
+const PATTERN_ERROR: &[u8] = b"msc_pcre_error";
+
 impl Transaction<'_> {
     /// Whether the operator holds for a value; `None` where that could not be found out.
     pub(super) fn test(&mut self, rule: &Rule, value: Span, host: &mut Host<'_>) -> Option<bool> {
         match &rule.operator {
             Operator::Pattern(regex) => self.test_pattern(regex, rule.capture, value, host),
+            Operator::Macros(template, patterns) => {
+                let text = self.expand(template);
+                let text = self.values.text(self.rules, text);
+                match patterns.iter().find(|(known, _)| **known == *text) {
+                    Some((_, regex)) => self.test_pattern(regex, rule.capture, value, host),
+                    None => {
+                        self.values.set_tx_named(self.rules, PATTERN_ERROR, TxValue::Number(1));
+                        None
+                    }
+                }
+            }
             Operator::Phrases(phrases) => {
                 let found = phrases.find(self.values.text(self.rules, value));
                 if let Some(found) = found.filter(|_| rule.capture) {

@@ -1,0 +1,18 @@
+//! Compiles rule files: `check ENTRY FILE...`. ENTRY is a file among them; says how many rules there are, how long it
+//! took, or what is wrong.
+
+use fosse_seclang::{Bundle, Ruleset};
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let entry = arguments.next().expect("usage: check ENTRY FILE...");
+    let mut bundle = Bundle::new();
+    for name in arguments.chain([entry.clone()]) {
+        bundle.insert(&name, std::fs::read(&name).unwrap_or_else(|error| panic!("{name}: {error}")));
+    }
+    let started = std::time::Instant::now();
+    match Ruleset::compile(&bundle, &entry) {
+        Ok(rules) => println!("{} rules in {} ms", rules.len(), started.elapsed().as_millis()),
+        Err(errors) => errors.iter().for_each(|error| println!("{error}")),
+    }
+}
