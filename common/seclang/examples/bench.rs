@@ -1,0 +1,168 @@
+//! What a transaction costs: `bench CORPUS [PARANOIA]`, with the Core Rule Set of CORPUS in blocking mode and every request
+//! different from the one before. Prints microseconds per transaction, all five phases.
+
+use fosse_seclang::{Arena, Bench, Bundle, Host, NoStore, Now, Outcome, Ruleset, Transaction, Turn};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::time::Instant;
+
+struct Request {
+    method: &'static str,
+    uri: String,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+}
+
+fn main() {
+    let corpus = std::env::args().nth(1).unwrap_or_else(|| "../shared/corpora/crs4".into());
+    let paranoia = std::env::args().nth(2).unwrap_or_else(|| "1".into());
+    let only = std::env::args().nth(3);
+    let rules = load(Path::new(&corpus), &paranoia);
+    let (mut bench, mut arena) = (Bench::default(), Arena::default());
+    let kinds: [(&str, fn(u32) -> Request); 5] =
+        [("tiny GET", tiny), ("browser GET", browser), ("850-byte form", form), ("11 KB JSON", json), ("1 MiB JSON", big)];
+    for (name, make) in kinds {
+        if only.as_deref().is_some_and(|only| !name.contains(only)) {
+            continue;
+        }
+        let rounds: u32 = if name == "1 MiB JSON" { 10 } else if name == "11 KB JSON" { 300 } else { 3000 };
+        let mut run = |from: u32, rounds: u32| {
+            let requests: Vec<Request> = (from..from + rounds).map(make).collect();
+            let started = Instant::now();
+            let mut denied = 0;
+            for request in &requests {
+                let (outcome, used) = transact(&rules, request, &mut bench, std::mem::take(&mut arena));
+                denied += usize::from(outcome != Outcome::Continue);
+                arena = used;
+            }
+            (started.elapsed().as_secs_f64() * 1e6 / f64::from(rounds), denied)
+        };
+        run(0, rounds / 5 + 1);
+        let (micros, denied) = run(1_000_000, rounds);
+        println!("{name:>14}: {micros:>10.1} us, {denied} of {rounds} denied");
+    }
+}
+
+fn transact(rules: &Ruleset, request: &Request, bench: &mut Bench, arena: Arena) -> (Outcome, Arena) {
+    let mut transaction = Transaction::new(rules, arena, Now { seconds: 1_700_000_000, elapsed_micros: 0 });
+    let (mut turn, mut store) = (|| Turn::Go, NoStore);
+    let mut host = Host { bench, turn: &mut turn, store: &mut store };
+    let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+    transaction.connection(client, 40_000, IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
+    transaction.unique_id(b"0123456789abcdef");
+    let line = format!("{} {} HTTP/1.1", request.method, request.uri);
+    transaction.request_line(line.as_bytes(), request.method.as_bytes(), request.uri.as_bytes(), b"HTTP/1.1");
+    for (name, value) in &request.headers {
+        transaction.header(name.as_bytes(), value.as_bytes());
+    }
+    let mut outcome = transaction.phase1(&mut host);
+    if outcome == Outcome::Continue {
+        transaction.request_body(request.body.as_bytes());
+        outcome = transaction.phase2(&mut host);
+    }
+    if outcome == Outcome::Continue {
+        transaction.response(200, b"HTTP/1.1");
+        transaction.response_header(b"Content-Type", b"text/html");
+        transaction.response_header(b"Content-Length", b"12");
+        outcome = transaction.phase3(&mut host);
+    }
+    if outcome == Outcome::Continue {
+        outcome = transaction.phase4(&mut host);
+    }
+    transaction.phase5(&mut host);
+    if outcome != Outcome::Continue {
+        for found in transaction.matches() {
+            if std::env::var_os("SHOW").is_some() {
+                println!("{}", String::from_utf8_lossy(&found.log_line()));
+            }
+        }
+    }
+    (outcome, transaction.finish())
+}
+
+fn tiny(n: u32) -> Request {
+    let headers = vec![("Host", "example.com".into()), ("User-Agent", format!("probe/{n}")), ("Accept", "*/*".into())];
+    Request { method: "GET", uri: format!("/health/{n}"), headers, body: String::new() }
+}
+
+fn browser_headers(n: u32) -> Vec<(&'static str, String)> {
+    vec![
+        ("Host", "www.example.com".into()),
+        ("User-Agent", format!("Mozilla/5.0 (X11; Linux x86_64; rv:{}.0) Gecko/20100101 Firefox/{}.0", n % 90 + 40, n % 90 + 40)),
+        ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8".into()),
+        ("Accept-Language", "en-US,en;q=0.5".into()),
+        ("Accept-Encoding", "gzip, deflate, br".into()),
+        ("Connection", "keep-alive".into()),
+        ("Referer", format!("https://www.example.com/articles/{n}?page=2")),
+        ("Cookie", format!("session={:032x}; theme=dark; _ga=GA1.2.{n}.1699999999; lang=en; consent=yes{n}", u128::from(n) * 77_777_777_777)),
+        ("Upgrade-Insecure-Requests", "1".into()),
+        ("Sec-Fetch-Dest", "document".into()),
+        ("Sec-Fetch-Mode", "navigate".into()),
+        ("Sec-Fetch-Site", "same-origin".into()),
+    ]
+}
+
+fn browser(n: u32) -> Request {
+    let uri = format!("/search/results.html?q=garden+furniture+{n}&category=outdoor&page={}&sort=price-asc&ref=home{n}", n % 20);
+    Request { method: "GET", uri, headers: browser_headers(n), body: String::new() }
+}
+
+fn form(n: u32) -> Request {
+    let mut body = format!("name=Maria+Schmidt&email=maria{n}%40example.com&phone=%2B49+30+{n}&subject=Question+about+my+order+{n}&message=");
+    let sentence = format!("Dear+team%2C+I+ordered+two+chairs+last+week+and+only+one+has+arrived+so+far.+Order+{n}.+");
+    while body.len() < 820 {
+        body.push_str(&sentence);
+    }
+    body.push_str("&newsletter=on&submit=Send");
+    let mut headers = browser_headers(n);
+    headers.push(("Content-Type", "application/x-www-form-urlencoded".into()));
+    headers.push(("Content-Length", body.len().to_string()));
+    Request { method: "POST", uri: "/contact".into(), headers, body }
+}
+
+fn json_of(n: u32, records: u32) -> Request {
+    let record = |at: u32| {
+        format!(
+            "{{\"id\":{},\"name\":\"Item number {at}-{n}\",\"price\":{}.99,\"tags\":[\"home\",\"garden{at}\"],\"stock\":{},\"active\":true,\
+             \"sku\":\"SKU-{n}-{at}\",\"note\":\"Delivered within three days\",\"color\":\"dark green\",\"weight\":{}}}",
+            n + at, at % 90, at * 3, at * 7
+        )
+    };
+    let body = format!("[{}]", (0..records).map(record).collect::<Vec<_>>().join(","));
+    let mut headers = browser_headers(n);
+    headers.push(("Content-Type", "application/json".into()));
+    headers.push(("Content-Length", body.len().to_string()));
+    Request { method: "POST", uri: "/api/items".into(), headers, body }
+}
+
+fn json(n: u32) -> Request {
+    json_of(n, 44 + 11)
+}
+
+fn big(n: u32) -> Request {
+    json_of(n, 5_500)
+}
+
+fn load(corpus: &Path, paranoia: &str) -> Ruleset {
+    let mut bundle = Bundle::new();
+    for entry in std::fs::read_dir(corpus.join("rules")).expect("CORPUS/rules") {
+        let path = entry.unwrap().path();
+        bundle.insert(&format!("rules/{}", path.file_name().unwrap().to_string_lossy()), std::fs::read(&path).unwrap());
+    }
+    bundle.insert("setup.conf", std::fs::read(corpus.join("crs-setup.conf.example")).unwrap());
+    bundle.insert(
+        "main.conf",
+        format!(
+            "SecRuleEngine On\nSecRequestBodyAccess On\nSecResponseBodyAccess On\nSecArgumentsLimit 100000\nSecRequestBodyNoFilesLimit 100000000\n\
+             SecRule REQUEST_HEADERS:Content-Type \"^application/json\" \"id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON\"\n\
+             SecRule REQBODY_ERROR \"!@eq 0\" \"id:200002,phase:2,t:none,log,deny,status:400,msg:'body',logdata:'%{{reqbody_error_msg}}'\"\n\
+             Include setup.conf\n\
+             SecAction \"id:900000,phase:1,pass,nolog,setvar:tx.blocking_paranoia_level={paranoia}\"\n\
+             Include rules/*.conf\n"
+        ),
+    );
+    Ruleset::compile(&bundle, "main.conf").unwrap_or_else(|errors| {
+        errors.iter().for_each(|error| eprintln!("{error}"));
+        std::process::exit(1);
+    })
+}
