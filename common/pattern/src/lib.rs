@@ -28,6 +28,7 @@ mod ast;
 mod backtrack;
 mod byteset;
 mod error;
+pub mod fuzz;
 mod linear;
 mod lower;
 mod parse;

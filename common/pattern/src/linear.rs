@@ -50,11 +50,13 @@ impl Linear {
             .nfa_size_limit(Some(AUTOMATON_BYTES_MAX));
         let nfa: NFA =
             thompson::Compiler::new().configure(config).build_from_hir(hir).map_err(|error| too_large(&error))?;
+        let prefilter = prefilter(hir, first);
         let config = DFA::config()
             .match_kind(MatchKind::LeftmostFirst)
             .cache_capacity(CACHE_BYTES_MAX)
-            .prefilter(prefilter(hir, first))
-            .specialize_start_states(true)
+            // Start states are looked at one by one only where skipping from them pays.
+            .specialize_start_states(prefilter.is_some())
+            .prefilter(prefilter)
             .skip_cache_capacity_check(true);
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa.clone()).map_err(|error| too_large(&error))?;
         let pikevm = PikeVM::new_from_nfa(nfa.clone()).map_err(|error| too_large(&error))?;

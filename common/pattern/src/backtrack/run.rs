@@ -248,12 +248,10 @@ impl Run<'_> {
         let start = group.saturating_mul(2);
         let (Some(from), Some(to)) = (self.slot(start), self.slot(start.saturating_add(1))) else { return Ok(None) };
         let Some(text) = self.value.get(from..to) else { return Ok(None) };
-        self.spend(text.len() / 8)?;
         let end = at.saturating_add(text.len());
-        let same = self
-            .value
-            .get(at..end)
-            .is_some_and(|here| if caseless { here.eq_ignore_ascii_case(text) } else { here == text });
+        let Some(here) = self.value.get(at..end) else { return Ok(None) };
+        self.spend(text.len() / 8)?;
+        let same = if caseless { here.eq_ignore_ascii_case(text) } else { here == text };
         Ok(same.then_some(end))
     }
 

@@ -20,6 +20,9 @@ const PATTERN_BYTES_MAX: usize = 256 * 1024;
 /// The largest number in `{n,m}`, PCRE's own limit.
 const REPEAT_COUNT_MAX: u32 = 65_535;
 
+/// Quantifiers on one thing, as in `a{2}{3}`: each nests like a group.
+const REPEATS_COUNT_MAX: usize = 4;
+
 /// A lookbehind may reach this far back: it is tried from every distance it may have. PCRE2's default.
 const BEHIND_BYTES_MAX: usize = 255;
 
@@ -214,7 +217,7 @@ impl<'a> Parser<'a> {
     }
 
     fn quantified(&mut self, mut atom: Node) -> Result<Node, CompileError> {
-        loop {
+        for _ in 0..REPEATS_COUNT_MAX {
             self.skip_extended();
             let Some((min, max)) = self.counts()? else { return Ok(atom) };
             let greed = if self.eat(b"+") {
@@ -230,6 +233,7 @@ impl<'a> Parser<'a> {
                 return Ok(atom);
             }
         }
+        Err(self.error(format!("more than {REPEATS_COUNT_MAX} quantifiers on one thing")))
     }
 
     fn counts(&mut self) -> Result<Option<(u32, Option<u32>)>, CompileError> {

@@ -36,14 +36,13 @@ pub(super) fn build(requirements: &[&Requirement]) -> Result<PatternSet, Compile
                 continue;
             }
             let row = u32::try_from(set.rows.len()).unwrap_or(u32::MAX);
-            let mut clauses = 0_u8;
+            let clauses = (0..8).zip(&term.literals).fold(0_u8, |all, (bit, _)| all | (1 << bit));
             for (bit, literals) in (0..8).zip(&term.literals) {
-                clauses |= 1 << bit;
                 for literal in literals {
-                    postings.entry(literal).or_default().push(Posting { row, clause: 1 << bit });
+                    postings.entry(literal).or_default().push(Posting { row, clause: 1 << bit, clauses });
                 }
             }
-            set.rows.push(Row { gate, clauses, pattern });
+            set.rows.push(Row { gate, pattern });
         }
     }
     let mut gates: Vec<(Gate, Vec<u32>)> = gates.into_iter().collect();

@@ -51,8 +51,6 @@ fn set_bit(bits: &mut Bits, number: usize) {
 #[derive(Debug)]
 struct Row {
     gate: gates::Gate,
-    /// One bit per literal clause.
-    clauses: u8,
     pattern: u32,
 }
 

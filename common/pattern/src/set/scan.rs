@@ -8,13 +8,15 @@ use aho_corasick::{Anchored, MatchKind, PatternID, dfa, nfa};
 use std::collections::BTreeMap;
 
 /// A table this large is still worth its speed; a set with more literals gets the compact form, a quarter as fast.
-const TABLE_BYTES_MAX: usize = 4 * 1024 * 1024;
+const TABLE_BYTES_MAX: usize = 1024 * 1024;
 
 /// A literal's part in a term.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Posting {
     pub(super) row: u32,
     pub(super) clause: u8,
+    /// The clauses of the row, here so that the row itself is looked at only once all are met.
+    pub(super) clauses: u8,
 }
 
 #[derive(Debug)]
@@ -138,17 +140,20 @@ impl Seen {
     /// Notes one clause of a row; whether the row holds now.
     fn meet(&mut self, posting: Posting, rows: &[Row], sight: &Sight, bits: &mut CandidateBits) -> bool {
         let place = usize::try_from(posting.row).unwrap_or(usize::MAX);
-        let (Some(row), Some(met)) = (rows.get(place), self.clauses.get_mut(place)) else { return false };
-        if *met == 0 {
+        let Some(met) = self.clauses.get_mut(place) else { return false };
+        let before = *met;
+        if before == posting.clauses {
+            return false;
+        }
+        if before == 0 {
             self.touched_rows.push(place);
         }
-        let before = *met;
-        *met |= posting.clause;
-        let holds = before != row.clauses && *met == row.clauses && row.gate.admits(sight);
-        if holds {
-            bits.insert(row.pattern);
+        *met = before | posting.clause;
+        if *met != posting.clauses {
+            return false;
         }
-        holds
+        let row = rows.get(place).filter(|row| row.gate.admits(sight));
+        row.inspect(|row| bits.insert(row.pattern)).is_some()
     }
 
     fn clear(&mut self) {
