@@ -119,9 +119,12 @@ impl Listeners {
         self.all.iter_mut().filter(|listener| listener.token == token).for_each(|listener| drop(listener.take()));
     }
 
-    /// Gives up on a broken one.
-    pub fn drop_broken(&mut self, turn: &Turn, token: u64) {
-        self.all.retain(|listener| listener.token != token || turn.remove(&listener.fd).is_err());
+    /// Gives up on a broken one; its number.
+    pub fn drop_broken(&mut self, turn: &Turn, token: u64) -> Option<u16> {
+        let at = self.all.iter().position(|listener| listener.token == token)?;
+        let listener = self.all.swap_remove(at);
+        let _ = turn.remove(&listener.fd);
+        Some(listener.number)
     }
 }
 

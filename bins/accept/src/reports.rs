@@ -14,11 +14,11 @@ use crate::limits::{READ_TURN_MAX, WAITING_COUNT_MAX};
 use crate::serve::Server;
 
 impl Server {
-    /// Reads what a lane has sent, as far as one turn goes.
-    pub(crate) fn hear(&mut self, lane: u32) {
+    /// Reads what a lane has sent, as far as one turn goes; one that is `gone` to its end, as the kernel reports that for ever.
+    pub(crate) fn hear(&mut self, lane: u32, gone: bool) {
         for _ in 0..READ_TURN_MAX {
             // What comes back takes descriptors, so it stays with its lane while too many wait.
-            if self.waiting.len() >= WAITING_COUNT_MAX {
+            if !gone && self.waiting.len() >= WAITING_COUNT_MAX {
                 return;
             }
             match self.channels.hear(lane) {

@@ -135,9 +135,10 @@ impl Server {
                 // What lanes say to one that leaves is for the next one, but for the news that they are gone.
                 let gone = happened.flags.contains(Interest::HUP);
                 if happened.readable() && (gone || self.leaving_until_ms.is_none()) {
-                    self.hear(lane);
+                    self.hear(lane, gone);
                 }
             }
+            listener if happened.flags.contains(Interest::HUP) => self.break_off(listener, "shut down"),
             listener => self.listeners.happened(listener),
         }
         Ok(())
@@ -148,15 +149,13 @@ impl Server {
         self.congested = false;
         self.door.sweep(self.turn.now_ms());
         self.counters.set(LOG_DROPPED, fosse_die::dropped());
-        if self.turn.now_ms() >= self.listing_until_ms {
-            self.listing.clear();
-        }
     }
 
     /// Whether a connection that is taken now finds somebody to take it on.
     fn may_take(&self) -> bool {
         let idle_hands = self.leaving_until_ms.is_none() && !self.starved && self.waiting.is_empty();
-        idle_hands && self.listing.is_empty() && self.lanes.any()
+        let counted = self.listing.is_empty() || self.turn.now_ms() >= self.listing_until_ms;
+        idle_hands && counted && self.lanes.any()
     }
 
     fn take_in(&mut self) {
@@ -170,11 +169,15 @@ impl Server {
                 Taken::Connection(fd, peer, uid) => self.judge(fd, Arrival { listener: number, unix, peer, uid }),
                 Taken::Nothing => {}
                 Taken::Exhausted => return self.exhausted(token),
-                Taken::Broken(errno) => {
-                    fosse_die::alert(PROGRAM, format_args!("listener={number} broken: {errno}"));
-                    self.listeners.drop_broken(&self.turn, token);
-                }
+                Taken::Broken(errno) => self.break_off(token, errno),
             }
+        }
+    }
+
+    /// Gives up a socket that does not listen any more, which would be reported for ever.
+    fn break_off(&mut self, token: u64, why: impl std::fmt::Display) {
+        if let Some(number) = self.listeners.drop_broken(&self.turn, token) {
+            fosse_die::alert(PROGRAM, format_args!("listener={number} broken: {why}"));
         }
     }
 

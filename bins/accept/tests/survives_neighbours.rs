@@ -5,7 +5,7 @@ mod edge;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use edge::{Edge, Lane, client, client_from, fate, listener, pair};
+use edge::{Edge, Lane, client, client_from, fate, listener};
 use fosse_blobs::AcceptListener;
 use fosse_counters::accept as count;
 use fosse_wire::channel::{Connection, Kind};
@@ -188,15 +188,37 @@ fn after_its_own_death_a_new_accept_learns_what_the_lanes_hold() {
 }
 
 #[test]
-fn a_stopped_lane_does_not_keep_a_new_accept_waiting() {
-    let edge = Edge::new(&listener(AcceptListener::default()));
-    let (near, far) = pair();
-    edge.order(ToChild::LaneAdd { lane: 1, connections_max: 9, known: true }, Some(&far));
+fn a_stopped_lane_does_not_keep_a_new_accept_waiting_and_is_counted_when_it_answers() {
+    let edge = Edge::new(&listener(AcceptListener { per_address_max: 1, ..AcceptListener::default() }));
+    let stopped = edge.lane_unheard(1);
+    edge.adopt(&stopped, 1, true);
+    edge.order(ToChild::LaneDrain { lane: 1 }, None);
     let address = edge.listen_v4(0);
     let lane = edge.lane(2, 100);
-    let _clients: Vec<_> = (1..30).map(|last| client_from(last, address)).collect();
-    assert!(lane.next(Duration::from_secs(2)).is_some());
-    drop(near);
+    let _early = client_from(3, address);
+    let (connection, _fd) = lane.take(1).pop().unwrap();
+    lane.close(&connection);
+    stopped.say(Kind::Open, &[Connection { id: 5, ..connection }], &[]);
+    stopped.say(Kind::Open, &[], &[]);
+    edge.settle();
+    assert_eq!(fate(&mut client_from(3, address)), "reset", "the stopped lane holds one of it");
+}
+
+#[test]
+fn a_listener_that_is_shut_down_is_dropped_and_the_others_serve() {
+    let two = fosse_blobs::Accept { connections_max: 9, listeners: vec![AcceptListener::default(); 2] };
+    let edge = Edge::new(&two);
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    edge.listen(0, &socket);
+    let address = edge.listen_v4(1);
+    edge.settle();
+    rustix::net::shutdown(&socket, rustix::net::Shutdown::Both).unwrap();
+    let (turns, _) = edge.effort(Duration::from_secs(1));
+    assert!(turns < 10, "{turns} turns");
+    let lane = edge.lane(1, 9);
+    let _client = client(address);
+    assert_eq!(lane.take(1)[0].0.listener, 1);
+    assert!(edge.log().contains("listener=0 broken"), "{}", edge.log());
 }
 
 #[test]

@@ -115,9 +115,14 @@ impl Edge {
         socket.local_addr().unwrap()
     }
 
-    pub fn lane(&self, number: u32, connections_max: u32) -> Lane {
+    /// A lane of which accept does not know yet.
+    pub fn lane_unheard(&self, number: u32) -> Lane {
         let (near, far) = pair();
-        let lane = Lane { number, near, far };
+        Lane { number, near, far }
+    }
+
+    pub fn lane(&self, number: u32, connections_max: u32) -> Lane {
+        let lane = self.lane_unheard(number);
         self.adopt(&lane, connections_max, false);
         lane
     }
