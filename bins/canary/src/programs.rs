@@ -60,6 +60,7 @@ const LOADS: &str =
 /// Every program.
 pub const ALL: &[Program] = &[
     Program { policy: &BASE, exceptions: &[] },
+    Program { policy: &fosse_accept::policy::POLICY, exceptions: &[] },
     Program { policy: &fosse_parse::policy::POLICY, exceptions: &[] },
     Program { policy: &fosse_waf_filter::policy::POLICY, exceptions: &[] },
     Program { policy: &fosse_dispatch::policy::POLICY, exceptions: &[] },
@@ -73,6 +74,7 @@ pub const ALL: &[Program] = &[
             Exception::job("given_unix_connect", CONNECTS),
         ],
     },
+    Program { policy: &fosse_log::policy::POLICY, exceptions: &[] },
     Program { policy: &fosse_config::policy::POLICY, exceptions: &[] },
     Program {
         policy: &fosse_load::policy::POLICY,

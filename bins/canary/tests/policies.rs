@@ -12,9 +12,12 @@ fn any(rows: &[Row]) -> BTreeSet<i64> {
 #[test]
 fn no_row_repeats_what_every_program_may_do() {
     let base = any(BASE);
+    let same =
+        |one: &Row, other: &Row| one.call == other.call && format!("{:?}", one.args) == format!("{:?}", other.args);
     for program in ALL {
         for row in program.policy.syscalls {
-            assert!(!base.contains(&row.call.number), "{}: {} is in the base", program.policy.program, row.call.name);
+            let there = base.contains(&row.call.number) || BASE.iter().any(|other| same(row, other));
+            assert!(!there, "{}: {} is in the base", program.policy.program, row.call.name);
         }
     }
 }

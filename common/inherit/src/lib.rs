@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use fosse_counters::Counters;
 use fosse_lockdown::Sealed;
@@ -88,7 +88,7 @@ pub struct Descriptors {
     found: Vec<(RawFd, OwnedFd)>,
 }
 
-/// Takes over what the table names and closes everything else from 3 up. Ends the program with exit 100 and one line if
+/// Takes over what the table names (descriptor 2 is looked at and left where it is, for last words) and closes everything else from 3 up. Ends the program with exit 100 and one line if
 /// something is missing or wrong.
 #[must_use]
 pub fn inherit(program: &'static str, table: &[Expected]) -> Descriptors {
@@ -102,20 +102,26 @@ pub fn inherit(program: &'static str, table: &[Expected]) -> Descriptors {
 pub fn try_inherit(program: &'static str, table: &[Expected]) -> Result<Descriptors, Stillborn> {
     let mut found = Vec::with_capacity(table.len());
     for row in table {
+        if row.number == 2 {
+            check(row, rustix::stdio::stderr())?;
+            continue;
+        }
         let Some(taken) = fd::take(row.number) else {
             if row.needed {
                 return Err(Stillborn::Missing(row.number, row.what, row.kinds));
             }
             continue;
         };
-        let kind = fd::kind(taken.as_fd()).unwrap_or(Kind::Other);
-        if !row.kinds.contains(&kind) {
-            return Err(Stillborn::Wrong(row.number, row.what, row.kinds, kind));
-        }
+        check(row, taken.as_fd())?;
         found.push((row.number, taken));
     }
     fd::close_rest(&[]).map_err(Stillborn::Close)?;
     Ok(Descriptors { program, found })
+}
+
+fn check(row: &Expected, fd: BorrowedFd<'_>) -> Result<(), Stillborn> {
+    let kind = fd::kind(fd).unwrap_or(Kind::Other);
+    if row.kinds.contains(&kind) { Ok(()) } else { Err(Stillborn::Wrong(row.number, row.what, row.kinds, kind)) }
 }
 
 impl Descriptors {
