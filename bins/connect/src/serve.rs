@@ -9,7 +9,7 @@ use fosse_blobs::{Address, Connect, Server};
 use fosse_counters::{Counters, LOG_DROPPED, TURNS, connect as count};
 use fosse_die::temporary;
 use fosse_fdpass::Received;
-use fosse_inherit::{Blob, Expected, LINES, MEMORY, MESSAGES, inherit};
+use fosse_inherit::{Blob, Expected, MEMORY, MESSAGES, inherit};
 use fosse_lockdown::{Locked, Sealed};
 use fosse_slab::{Key, Slab};
 use fosse_turn::{Interest, Turn};
@@ -38,7 +38,6 @@ const BUSY_RETRY_MS: u64 = 5;
 const DESCRIPTORS: &[Expected] = &[
     Expected::required(0, MESSAGES, "asks from dispatch"),
     Expected::required(1, MESSAGES, "answers to dispatch"),
-    Expected::required(2, LINES, "log"),
     Expected::required(5, MEMORY, "configuration"),
     Expected::optional(6, MEMORY, "counter page"),
     Expected::optional(7, MESSAGES, "start"),

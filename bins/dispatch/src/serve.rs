@@ -8,7 +8,7 @@ use std::{
 use fosse_counters::{Counters, DRAINING, LOG_DROPPED, TURNS, dispatch as count};
 use fosse_die::{info, temporary};
 use fosse_fdpass::Received;
-use fosse_inherit::{Blob, Expected, LINES, MEMORY, MESSAGES, STREAM, inherit};
+use fosse_inherit::{Blob, Expected, MEMORY, MESSAGES, STREAM, inherit};
 use fosse_lockdown::{Locked, Sealed};
 use fosse_ring::{Gone, Input, Output};
 use fosse_slab::{Key, Slab};
@@ -40,8 +40,8 @@ pub(crate) mod token {
 #[derive(Debug)]
 pub struct Inputs {
     config: Sealed<Blob<fosse_blobs::Dispatch>>,
-    input: OwnedFd,
-    output: OwnedFd,
+    input: Input,
+    output: Output,
     start: Option<OwnedFd>,
     clients: Option<OwnedFd>,
     connect: OwnedFd,
@@ -90,7 +90,6 @@ pub(crate) struct Client {
 const DESCRIPTORS: &[Expected] = &[
     Expected::required(0, STREAM, "request frames"),
     Expected::required(1, STREAM, "response frames"),
-    Expected::required(2, LINES, "log"),
     Expected::required(5, MEMORY, "configuration"),
     Expected::optional(6, MEMORY, "counter page"),
     Expected::optional(7, MESSAGES, "start"),
@@ -106,8 +105,8 @@ pub fn inputs() -> Inputs {
     let turn = Turn::new().unwrap_or_else(|errno| temporary(PROGRAM, format_args!("unable to make epoll: {errno}")));
     Inputs {
         config,
-        input: fds.required(0),
-        output: fds.required(1),
+        input: Input::new(fds.required(0)),
+        output: Output::new(fds.required(1), fosse_wire::frame::Hello::default()),
         start: fds.optional(7),
         clients: fds.optional(8),
         connect: fds.required(9),
@@ -123,14 +122,14 @@ pub fn run(inputs: Inputs, locked: Locked) -> ! {
         .servers
         .iter()
         .map(|s| Server { backend: usize::try_from(s.backend).unwrap_or(usize::MAX), ..Server::default() });
-    let mut input = Input::new(inputs.input);
+    let mut input = inputs.input;
     let mut dispatch = Dispatch {
         servers: servers.collect(),
         rounds: vec![0; config.backends.len()],
         config,
         turn: inputs.turn,
         counters: inputs.counters,
-        output: Output::new(inputs.output, fosse_wire::frame::Hello::default()),
+        output: inputs.output,
         connect: inputs.connect,
         streams: Streams::default(),
         links: Slab::default(),

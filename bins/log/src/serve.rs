@@ -32,7 +32,6 @@ const PIPES_MAX: usize = 4096;
 
 const DESCRIPTORS: &[Expected] = &[
     Expected::required(1, LINES, "event lines"),
-    Expected::required(2, LINES, "log"),
     Expected::optional(5, MEMORY, "configuration"),
     Expected::optional(6, MEMORY, "counter page"),
     Expected::required(7, MESSAGES, "start"),

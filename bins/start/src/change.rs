@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, os::fd::OwnedFd};
 
-use fosse_die::{alert, info, temporary};
+use fosse_die::{alert, info, temporary, warning};
 use fosse_plan::{Listener, Place, Plan};
 use fosse_slab::Key;
 use fosse_turn::Interest;
@@ -160,7 +160,7 @@ impl Edge {
         let next = Current { plan: Plan { uid_base, ..plan }, generation, blobs };
         let before = (std::mem::replace(&mut self.current, next), std::mem::replace(&mut self.listeners, opened));
         self.change = Change::Lanes { before: Box::new(before) };
-        self.open_status()?;
+        self.open_status();
         if self.log.is_none() {
             self.start_log();
         }
@@ -181,14 +181,17 @@ impl Edge {
         (0..lanes.min(fosse_plan::LANES_MAX)).map(|n| n % cores.max(1)).collect()
     }
 
-    fn open_status(&mut self) -> Result<(), String> {
+    /// Without a status socket everything else works.
+    fn open_status(&mut self) {
         let path = self.current.plan.status_socket.clone();
         if self.status_listener.is_some() || path.is_empty() {
-            return Ok(());
+            return;
         }
         let place = Place::Unix { path, owner: u32::MAX, group: u32::MAX, mode: 0o660 };
-        self.status_listener = Some(listeners::open(&Listener { name: Vec::new(), place }, &[], &[], true)?);
-        Ok(())
+        match listeners::open(&Listener { name: Vec::new(), place }, &[], &[], true) {
+            Ok(open) => self.status_listener = Some(open),
+            Err(why) => warning(PROGRAM, format_args!("event=no-status why=\"{why}\"")),
+        }
     }
 
     /// Another lane of the new generation is ready: with the last of them the change can no longer fail.

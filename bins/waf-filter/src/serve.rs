@@ -6,7 +6,7 @@ use fosse_blobs::WafFilter;
 use fosse_counters::{Counters, DRAINING, LOG_DROPPED, STREAM_CONNECTION, TURNS};
 use fosse_die::temporary;
 use fosse_fdpass::Received;
-use fosse_inherit::{Blob, Expected, LINES, MEMORY, MESSAGES, STREAM, inherit};
+use fosse_inherit::{Blob, Expected, MEMORY, MESSAGES, STREAM, inherit};
 use fosse_lockdown::{Locked, Sealed};
 use fosse_ring::{Gone, Input, Output};
 use fosse_turn::{Interest, Turn};
@@ -25,7 +25,6 @@ const TOKEN_START: u64 = 3;
 const DESCRIPTORS: &[Expected] = &[
     Expected::required(0, STREAM, "request frames"),
     Expected::required(1, STREAM, "request frames"),
-    Expected::required(2, LINES, "log"),
     Expected::optional(5, MEMORY, "configuration"),
     Expected::optional(6, MEMORY, "counter page"),
     Expected::optional(7, MESSAGES, "start"),
@@ -35,8 +34,8 @@ const DESCRIPTORS: &[Expected] = &[
 #[derive(Debug)]
 pub struct Inputs {
     config: Option<Sealed<Blob<WafFilter>>>,
-    input: OwnedFd,
-    output: OwnedFd,
+    input: Input,
+    output: Output,
     start: Option<OwnedFd>,
     counters: Counters,
     turn: Turn,
@@ -47,10 +46,13 @@ pub struct Inputs {
 pub fn inputs() -> Inputs {
     let mut fds = inherit(PROGRAM, DESCRIPTORS);
     let turn = Turn::new().unwrap_or_else(|errno| temporary(PROGRAM, format_args!("unable to make epoll: {errno}")));
+    let (input, output, start) = (Input::new(fds.required(0)), fds.required(1), fds.optional(7));
+    // A pipeline has no way back: nobody will grant credit.
+    let credit_unlimited = !input.never_waits() || start.is_none();
     Inputs {
-        input: fds.required(0),
-        output: fds.required(1),
-        start: fds.optional(7),
+        input,
+        output: Output::new(output, Hello { credit_unlimited }),
+        start,
         counters: fosse_inherit::counters(PROGRAM, &mut fds, 6),
         config: fosse_inherit::optional_blob(PROGRAM, &mut fds, 5),
         turn,
@@ -59,14 +61,11 @@ pub fn inputs() -> Inputs {
 
 /// Serves until the input ends.
 pub fn run(inputs: Inputs, locked: Locked) -> ! {
-    let config = inputs.config.map(|blob| blob.open(locked).read());
-    let judge = Judge::new(config, inputs.counters);
-    let input = Input::new(inputs.input);
-    if input.never_waits() && inputs.start.is_some() {
-        let output = Output::new(inputs.output, Hello::default());
-        Serve { judge, input, output, turn: inputs.turn, start: inputs.start, draining: false }.run()
+    let Inputs { config, input, output, start, counters, turn } = inputs;
+    let judge = Judge::new(config.map(|blob| blob.open(locked).read()), counters);
+    if input.never_waits() {
+        Serve { judge, input, output, turn, start, draining: false }.run()
     }
-    let output = Output::new(inputs.output, Hello { credit_unlimited: true });
     pipeline(judge, input, output)
 }
 

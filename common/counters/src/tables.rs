@@ -113,12 +113,21 @@ table!(
     counter FAILED = 4, "lines that could not be written";
 );
 
+table!(
+    /// fosse-status
+    status,
+    counter REQUESTS = 0, "requests answered";
+    gauge CLIENTS = 1, "clients connected";
+    counter TIMEOUTS = 2, "clients closed because they took too long";
+);
+
 /// All tables by program.
-pub const TABLES: [(&str, &[Counter]); 6] = [
+pub const TABLES: [(&str, &[Counter]); 7] = [
     ("accept", accept::TABLE),
     ("parse", parse::TABLE),
     ("waf-filter", waf_filter::TABLE),
     ("dispatch", dispatch::TABLE),
     ("connect", connect::TABLE),
     ("log", log::TABLE),
+    ("status", status::TABLE),
 ];

@@ -147,11 +147,14 @@ impl Output {
         Self { fd, socket, outbox, armed: false }
     }
 
-    /// Writes what can be written, once. Where something is left the descriptor is watched (as `token`) until it is gone.
+    /// Writes what can be written, once (to a pipe or a file: everything, waiting). Where something is left the descriptor is watched (as `token`) until it is gone.
     ///
     /// # Errors
     /// [`Gone`] where the neighbour is.
     pub fn flush(&mut self, turn: &Turn, token: u64) -> Result<(), Gone> {
+        if !self.socket {
+            return self.flush_waiting();
+        }
         if !self.outbox.is_empty() {
             match send(&self.fd, self.outbox.pending(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
                 Ok(count) => self.outbox.advance(count),
