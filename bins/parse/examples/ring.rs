@@ -105,7 +105,9 @@ fn main() {
                             channel::Kind::Connections,
                             &[Connection { id, ..Default::default() }],
                         );
-                        send(&accept, &message, &[socket.as_fd()]).unwrap();
+                        while send(&accept, &message, &[socket.as_fd()]).is_err() {
+                            std::thread::sleep(std::time::Duration::from_micros(100));
+                        }
                     }
                 }
                 _ => while let Ok(Received::Message(_)) = receive(&accept, &mut closed, &mut Vec::new()) {},

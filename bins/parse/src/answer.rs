@@ -2,11 +2,11 @@
 
 use fosse_http1::{HeadWriter, Unwritable, reason};
 
-/// Appends a whole answer that ends its connection. The words are for whoever debugs a client, and are ours alone.
-pub fn write(out: &mut Vec<u8>, status: u16, why: &str) {
+/// Appends a whole answer that ends its connection, without the body where the request was HEAD. The words are for whoever debugs a client, and are ours alone.
+pub fn write(out: &mut Vec<u8>, status: u16, why: &str, to_head: bool) {
     let length = u64::try_from(why.len().saturating_add(1)).unwrap_or(0);
     // Names and values are constants of this file, so nothing can be unwritable.
-    if write_head(out, status, length).is_ok() {
+    if write_head(out, status, length).is_ok() && !to_head {
         out.extend_from_slice(why.as_bytes());
         out.push(b'\n');
     }
@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn an_answer_is_whole_and_ends_the_connection() {
         let mut out = Vec::new();
-        write(&mut out, 503, "no");
+        write(&mut out, 503, "no", false);
         assert_eq!(
             out,
             b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nCache-Control: no-store\r\nConnection: close\r\nRetry-After: 1\r\n\r\nno\n"

@@ -11,7 +11,7 @@ use rustix::net::sockopt::set_socket_linger;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
 use crate::conn::{Conn, Ending, Phase};
-use crate::exchange::{Expect, Lease};
+use crate::exchange::Lease;
 use crate::lane::Lane;
 use crate::limits::{EXPECT_MS_MAX, READ_BYTES_MAX, READ_HEAD_BYTES_MAX};
 use crate::serve::Server;
@@ -230,7 +230,7 @@ impl Server {
         let Some(entry) = self.table.get_mut(slot) else { return };
         let due = due(&entry.conn, self.lane.now_ms);
         match due {
-            Due::Nothing => return,
+            Due::Nothing => return self.notice(slot),
             Due::Continue => {
                 self.lane.lend(&mut entry.conn.output);
                 entry.conn.say_continue();
@@ -246,6 +246,18 @@ impl Server {
             }
         }
         self.mark(slot);
+    }
+
+    /// A connection whose first request came at once is unknown to epoll so far. If its answer takes this long, it shall be
+    /// noticed when the client goes away.
+    fn notice(&mut self, slot: u32) {
+        if let Some(entry) = self.table.get_mut(slot)
+            && entry.conn.phase == Phase::Answer
+            && !entry.known
+            && let Some(fd) = &entry.fd
+        {
+            entry.known = self.turn.add(fd, entry.token, Interest::empty()).is_ok();
+        }
     }
 
     /// Draining has taken too long.
@@ -287,7 +299,7 @@ fn due(conn: &Conn, now_ms: u64) -> Due {
         return if now_ms >= conn.write_deadline_ms { Due::Abort } else { Due::Nothing };
     }
     let exchange = &conn.exchange;
-    if exchange.expect == Expect::Pending && now_ms >= exchange.begun_ms.saturating_add(EXPECT_MS_MAX) {
+    if conn.waits_for_continue() && now_ms >= exchange.begun_ms.saturating_add(EXPECT_MS_MAX) {
         return Due::Continue;
     }
     // A client is not to blame while nobody takes its bytes.

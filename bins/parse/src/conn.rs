@@ -109,7 +109,7 @@ impl Conn {
     /// header cannot, since nobody sends that twice.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.phase == Phase::Head && self.input.is_empty() && self.all_sent() && !self.proxied
+        matches!(self.phase, Phase::Head | Phase::Proxy) && self.input.is_empty() && self.all_sent() && !self.proxied
     }
 
     /// Everything for the client is written.
@@ -193,7 +193,7 @@ impl Conn {
             lane.access.end(&mut self.log, &self.exchange, End::Complete);
         }
         lane.lend(&mut self.output);
-        answer::write(&mut self.output, status, why);
+        answer::write(&mut self.output, status, why, self.exchange.is_head);
         self.close_after(Ending::Linger, lane);
     }
 
@@ -216,6 +216,7 @@ impl Conn {
             self.exchange.forward_done = true;
         }
         self.exchange.open = false;
+        self.exchange.is_head = false;
         if self.phase == Phase::Upgraded {
             self.close_after(Ending::Clean, lane);
         } else if self.exchange.close || cut_short {

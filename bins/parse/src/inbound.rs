@@ -136,6 +136,7 @@ impl Conn {
             Err(why) => return why.into(),
         };
         let Some(site) = lane.settings.site(head.host.name()) else {
+            self.exchange.is_head = head.is_head();
             return Step::Refuse(421, "no site has this host");
         };
         if self.begin(&head, site, lane, out).is_err() {

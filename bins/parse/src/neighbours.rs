@@ -121,10 +121,13 @@ impl Server {
         }
     }
 
-    /// Idle connections go back to accept, which finds them another lane.
+    /// Idle connections go back to accept, which finds them another lane; without accept they end.
     pub(crate) fn return_idle(&mut self) {
         let mut batch = Vec::new();
         for slot in 0..self.table.slots() {
+            if self.side.accept.is_none() && self.table.get_mut(slot).is_some_and(|entry| entry.conn.is_idle()) {
+                self.close_clean(slot);
+            }
             if self.table.get_mut(slot).is_some_and(|entry| entry.fd.is_some() && entry.conn.is_idle()) {
                 batch.push(slot);
             }

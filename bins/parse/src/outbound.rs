@@ -89,9 +89,15 @@ impl Conn {
         Ok(())
     }
 
+    /// The client holds its body back and has no answer yet.
+    #[must_use]
+    pub fn waits_for_continue(&self) -> bool {
+        self.phase == Phase::Body && self.exchange.expect == Expect::Pending && !self.exchange.answered
+    }
+
     /// Tells a client that waits that it may send its body.
     pub fn say_continue(&mut self) {
-        if self.exchange.expect == Expect::Pending {
+        if self.waits_for_continue() {
             self.exchange.expect = Expect::No;
             self.output.extend_from_slice(CONTINUE);
         }
@@ -206,7 +212,7 @@ impl Conn {
         self.exchange.request_credit = self.exchange.request_credit.saturating_add(credit);
         if self.phase == Phase::Body {
             self.deadline_ms = lane.after(lane.settings.blob.body_ms);
-            if self.exchange.expect == Expect::Pending {
+            if self.waits_for_continue() {
                 lane.lend(&mut self.output);
                 self.say_continue();
             }

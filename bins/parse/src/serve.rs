@@ -203,7 +203,8 @@ impl Server {
             return Err(Over::Broken(what, errno));
         }
         // One tick more than the drain itself takes: accept may have passed a connection before it heard of the drain.
-        if self.lane.draining && self.table.is_empty() && self.turn.ticked() && self.closed.is_empty() {
+        let told = self.closed.is_empty() || self.lane.now_ms >= self.drain_deadline_ms;
+        if self.lane.draining && self.table.is_empty() && self.turn.ticked() && told {
             return Err(Over::Drained);
         }
         Ok(())

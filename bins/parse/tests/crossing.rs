@@ -404,3 +404,28 @@ fn proxy_headers_and_forwarding_fields_count_for_trusted_sources_only() {
     say(&client, "PROXY TCP4 10.1.1.1 10.2.2.2 1 2\r\n\r\n");
     assert!(rest(&client).starts_with("HTTP/1.1 400 Bad Request\r\n"), "nobody else may");
 }
+
+#[test]
+fn a_final_answer_ends_the_wait_for_100() {
+    let mut lane = Lane::new(&settings());
+    let client = lane.client();
+    say(&client, "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+    let request = lane.frame();
+    lane.head(request.stream, &ok(BodyLength::Exact(4)), &[]);
+    lane.data(request.stream, b"he");
+    std::thread::sleep(Duration::from_millis(1_600));
+    lane.raw(request.stream, Kind::RequestCredit, &1u32.to_le_bytes());
+    lane.data(request.stream, b"re");
+    lane.end(request.stream, 0);
+    assert_eq!(rest(&client), "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nhere");
+    assert_eq!(lane.frame().kind, Kind::Reset);
+}
+
+#[test]
+fn our_own_answers_to_head_have_no_body() {
+    let mut lane = Lane::new(&settings());
+    let client = lane.client();
+    say(&client, "HEAD / HTTP/1.1\r\nHost: nobody.example\r\n\r\n");
+    let answer = rest(&client);
+    assert!(answer.starts_with("HTTP/1.1 421 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+}
