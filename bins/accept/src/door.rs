@@ -5,6 +5,7 @@ use std::net::Ipv6Addr;
 
 use fosse_blobs::{Accept, AcceptListener};
 use fosse_cidr::{BadImage, List, Verdict};
+use fosse_counters::accept as count;
 use fosse_wire::channel::Connection;
 use fosse_wire::request::Endpoint;
 
@@ -31,6 +32,19 @@ pub enum Refusal {
     WrongPeer,
     /// The configuration has no such listener.
     NoListener,
+}
+
+impl Refusal {
+    /// The counter that counts it.
+    pub fn counter(self) -> usize {
+        match self {
+            Refusal::Denied => count::DENIED,
+            Refusal::Penalised => count::PENALISED,
+            Refusal::AddressLimit => count::LIMITED_ADDRESS,
+            Refusal::GlobalLimit => count::LIMITED_GLOBAL,
+            Refusal::WrongPeer | Refusal::NoListener => count::WRONG_PEER,
+        }
+    }
 }
 
 /// Everything a judgement needs but the connection table.

@@ -14,7 +14,7 @@ use rustix::net::sockopt;
 use crate::PROGRAM;
 use crate::channels::{self, Channels, Passenger, Undelivered};
 use crate::connections::{Connections, NOBODY};
-use crate::door::{Door, Refusal};
+use crate::door::Door;
 use crate::lanes::Lanes;
 use crate::limits::{ACCEPT_TURN_MAX, WAITING_COUNT_MAX};
 use crate::listeners::{Listeners, Taken};
@@ -190,7 +190,7 @@ impl Server {
         let trusted = match judged {
             Ok(trusted) => trusted,
             // Dropping the socket resets the connection: nothing was read, nothing is answered.
-            Err(refusal) => return self.counters.add(counter(refusal), 1),
+            Err(refusal) => return self.counters.add(refusal.counter(), 1),
         };
         let connection =
             Connection { id: self.next_id, listener: who.listener, trusted, unix: who.unix, peer: who.peer };
@@ -294,14 +294,4 @@ struct Arrival {
     unix: bool,
     peer: Endpoint,
     uid: Option<u32>,
-}
-
-fn counter(refusal: Refusal) -> usize {
-    match refusal {
-        Refusal::Denied => count::DENIED,
-        Refusal::Penalised => count::PENALISED,
-        Refusal::AddressLimit => count::LIMITED_ADDRESS,
-        Refusal::GlobalLimit => count::LIMITED_GLOBAL,
-        Refusal::WrongPeer | Refusal::NoListener => count::WRONG_PEER,
-    }
 }
