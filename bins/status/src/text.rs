@@ -1,0 +1,170 @@
+//! The three pages. Everything in them is a name of ours or a number: there is nothing to escape.
+
+use std::fmt::Write as _;
+
+use fosse_counters::TABLES;
+use fosse_wire::launch::Program;
+
+use crate::board::{Board, LANE_NONE, Shown};
+use crate::request::Ask;
+
+/// The page that was asked for. `now_s` is the age of this fosse-status, in seconds.
+#[must_use]
+pub fn page(ask: Ask, board: &Board, now_s: u64) -> String {
+    match ask {
+        Ask::Json => json(board, now_s),
+        Ask::Lines => lines(board),
+        Ask::Metrics => metrics(board),
+    }
+}
+
+/// The media type of a page.
+#[must_use]
+pub const fn media(ask: Ask) -> &'static str {
+    match ask {
+        Ask::Json => "application/json",
+        Ask::Lines => "text/plain; charset=us-ascii",
+        Ask::Metrics => "text/plain; version=0.0.4; charset=utf-8",
+    }
+}
+
+/// `program lane pid key=value ...`, one line a process, and a last line for each program's dead: `program gone 0 ...`.
+/// A process without a lane has `-` there.
+fn lines(board: &Board) -> String {
+    let mut out = String::new();
+    for shown in board.living() {
+        let lane = if shown.lane == LANE_NONE { "-".to_owned() } else { shown.lane.to_string() };
+        let _ = write!(out, "{} {lane} {}", shown.program, shown.pid);
+        for (name, value) in common(shown) {
+            let _ = write!(out, " {name}={value}");
+        }
+        for (counter, value) in shown.counters() {
+            let _ = write!(out, " {}={value}", counter.name.to_ascii_lowercase());
+        }
+        out.push('\n');
+    }
+    for (program, table) in TABLES {
+        if board.gone(program).iter().all(|sum| *sum == 0) {
+            continue;
+        }
+        let _ = write!(out, "{program} gone 0");
+        for (counter, sum) in table.iter().zip(board.gone(program)).filter(|(c, _)| !c.gauge) {
+            let _ = write!(out, " {}={sum}", counter.name.to_ascii_lowercase());
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// What every process has.
+fn common(shown: &Shown) -> [(&'static str, u64); 3] {
+    [("turns", shown.turns()), ("draining", u64::from(shown.draining())), ("log_dropped", shown.log_dropped())]
+}
+
+fn json(board: &Board, now_s: u64) -> String {
+    let mut out = format!("{{\"version\":\"{}\",\"status_age_seconds\":{now_s},", env!("CARGO_PKG_VERSION"));
+    out.push_str("\"processes\":[");
+    for (at, shown) in board.living().into_iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        let lane = if shown.lane == LANE_NONE { "null".to_owned() } else { shown.lane.to_string() };
+        let _ = write!(out, "{comma}\n{{\"program\":\"{}\",\"lane\":{lane},\"pid\":{},", shown.program, shown.pid);
+        let _ = write!(out, "\"turns\":{},\"draining\":{},", shown.turns(), shown.draining());
+        let _ = write!(out, "\"log_dropped\":{},\"counters\":{{", shown.log_dropped());
+        pairs(&mut out, shown.counters().map(|(counter, value)| (counter.name, value)));
+        out.push_str("}}");
+    }
+    out.push_str("],\n\"sums\":{");
+    for (at, (program, table)) in TABLES.iter().enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        let _ = write!(out, "{comma}\n\"{program}\":{{");
+        let sums = table.iter().enumerate().map(|(index, c)| (c.name, board.sum(program, index, c.gauge)));
+        pairs(&mut out, sums);
+        out.push('}');
+    }
+    out.push_str("}}\n");
+    out
+}
+
+fn pairs(out: &mut String, all: impl Iterator<Item = (&'static str, u64)>) {
+    for (at, (name, value)) in all.enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        let _ = write!(out, "{comma}\"{}\":{value}", name.to_ascii_lowercase());
+    }
+}
+
+/// Sums by program. Lanes and process ids are no labels: they change with every reload, and a label with ever new values
+/// fills a time series database.
+fn metrics(board: &Board) -> String {
+    let mut out = String::from("# HELP fosse_processes living processes of a program\n# TYPE fosse_processes gauge\n");
+    for program in Program::ALL {
+        let count = board.count(program.name());
+        if count > 0 {
+            let _ = writeln!(out, "fosse_processes{{program=\"{}\"}} {count}", program.name());
+        }
+    }
+    for (program, table) in TABLES {
+        for (index, counter) in table.iter().enumerate() {
+            let (kind, suffix) = if counter.gauge { ("gauge", "") } else { ("counter", "_total") };
+            let name = format!("fosse_{}_{}{suffix}", program.replace('-', "_"), counter.name.to_ascii_lowercase());
+            let _ = writeln!(out, "# HELP {name} {}\n# TYPE {name} {kind}", counter.help);
+            let _ = writeln!(out, "{name} {}", board.sum(program, index, counter.gauge));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::board::tests::page as new_page;
+    use fosse_counters::{DRAINING, TURNS, parse};
+
+    fn board() -> Board {
+        let mut board = Board::default();
+        let (counters, reader) = new_page();
+        counters.add(parse::REQUESTS, 5);
+        counters.set(parse::CONNECTIONS, u64::MAX);
+        counters.set(TURNS, 9);
+        counters.set(DRAINING, 7);
+        board.add(Program::Parse as u8, 3, 10, reader);
+        board.add(Program::Log as u8, LANE_NONE, 11, new_page().1);
+        let (counters, reader) = new_page();
+        counters.add(parse::REQUESTS, 2);
+        board.add(Program::Parse as u8, 2, 12, reader);
+        board.drop_process(12);
+        board
+    }
+
+    #[test]
+    fn a_line_for_each_process_and_one_for_the_dead() {
+        let text = lines(&board());
+        let all: Vec<&str> = text.lines().collect();
+        assert!(all[0].starts_with("log - 11 turns=0 draining=0 log_dropped=0 lines=0"), "{text}");
+        assert!(all[1].starts_with("parse 3 10 turns=9 draining=1 log_dropped=0 requests=5 "), "{text}");
+        assert!(all[1].contains(&format!(" connections={}", u64::MAX)), "{text}");
+        assert!(all[2].starts_with("parse gone 0 requests=2 ") && !all[2].contains("connections="), "{text}");
+        assert_eq!(all.len(), 3);
+    }
+
+    #[test]
+    fn prometheus_gets_one_sum_a_program_with_help_and_type() {
+        let text = metrics(&board());
+        let wanted = "# HELP fosse_parse_requests_total requests begun\n# TYPE fosse_parse_requests_total counter\n\
+                      fosse_parse_requests_total 7\n";
+        assert!(text.contains(wanted), "{text}");
+        assert!(text.contains("fosse_processes{program=\"parse\"} 1\n"), "{text}");
+        assert!(text.contains("# TYPE fosse_waf_filter_held_bytes gauge\nfosse_waf_filter_held_bytes 0\n"), "{text}");
+        assert!(text.lines().all(|l| l.starts_with('#') || l.split(' ').count() == 2), "{text}");
+    }
+
+    #[test]
+    fn json_is_balanced_and_holds_living_and_sums() {
+        let text = json(&board(), 4);
+        let count = |c: char| text.matches(c).count();
+        assert_eq!((count('{'), count('[')), (count('}'), count(']')));
+        assert!(text.contains("\"program\":\"log\",\"lane\":null,\"pid\":11"), "{text}");
+        assert!(text.contains("\"lane\":3,\"pid\":10,\"turns\":9,\"draining\":true"), "{text}");
+        assert!(text.contains("\"parse\":{\"requests\":7,"), "{text}");
+        assert!(!text.contains(",}") && !text.contains(",]"), "{text}");
+    }
+}
