@@ -3,7 +3,7 @@
 # Boots KERNEL in qemu with DIRECTORY as its root in memory, runs COMMAND there as root, prints what it prints and exits
 # with its status. Needs qemu-system-x86_64, cpio and a static busybox; no KVM, no root. Nothing survives the run.
 #
-# LIMIT   seconds until the machine is given up (default 120; software emulation boots in 5 to 30)
+# LIMIT   seconds until the machine is given up (default 300; software emulation boots in 5 to 30)
 # MEMORY  MiB (default 384)
 # APPEND  more kernel options, as lsm=yama
 set -euo pipefail
@@ -46,7 +46,7 @@ chmod 755 "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) > "$work/initrd"
 
 # The cpu is the emulator's largest, less two features that software emulation makes slow or unusable.
-timeout "${LIMIT:-120}" qemu-system-x86_64 -accel tcg -cpu max,-cx16,-la57 -m "${MEMORY:-384}" -nodefaults -display none \
+timeout "${LIMIT:-300}" qemu-system-x86_64 -accel tcg -cpu max,-cx16,-la57 -m "${MEMORY:-384}" -nodefaults -display none \
     -serial stdio -no-reboot -nic none -kernel "$kernel" -initrd "$work/initrd" \
     -append "console=ttyS0 quiet panic=-1 ${APPEND:-}" < /dev/null > "$work/console" 2>&1 || true
 

@@ -94,27 +94,30 @@ impl fmt::Display for Matrix {
     }
 }
 
-/// Every cell that is looser here than in a table printed before. Rows and columns that only one of them has are named
-/// too: a table is either the whole truth or must be made anew.
+/// Every cell that is looser here than in a table printed before, and every row and column that table lacks.
 #[must_use]
 pub fn looser_than(matrix: &Matrix, golden: &str) -> Vec<String> {
     let mut lines = golden.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let programs = lines.next().unwrap_or_default();
     let rows: Vec<Vec<&str>> = lines.collect();
-    let mut found = Vec::new();
+    let mut found = absent(matrix, &programs, &rows);
     for (program, action, outcome) in matrix.cells() {
         let column = programs.iter().position(|name| *name == program.name());
         let row = rows.iter().find(|row| row.first() == Some(&action));
         let before = column.zip(row).and_then(|(column, row)| row.get(column));
-        match before {
-            None => found.push(format!("{action} under {} is not in the golden table", program.name())),
-            Some(word) if outcome.looseness() > looseness(word) => {
-                found.push(format!("{action} under {} was {word} and is now {outcome}", program.name()));
-            }
-            Some(_) => {}
+        if let Some(word) = before.filter(|word| outcome.looseness() > looseness(word)) {
+            found.push(format!("{action} under {} was {word} and is now {outcome}", program.name()));
         }
     }
     found
+}
+
+/// Columns and rows that the golden table does not have: it must be printed anew and read.
+fn absent(matrix: &Matrix, programs: &[&str], rows: &[Vec<&str>]) -> Vec<String> {
+    let has_row = |name: &str| rows.iter().any(|row| row.first() == Some(&name));
+    let columns = matrix.programs.iter().map(Program::name).filter(|name| !programs.contains(name));
+    let actions = matrix.rows.iter().map(|(action, _)| action.name).filter(|name| !has_row(name));
+    columns.chain(actions).map(|name| format!("{name} is not in the golden table")).collect()
 }
 
 fn looseness(word: &str) -> u8 {

@@ -57,6 +57,9 @@ const CONNECTS: &str =
 const LOADS: &str =
     "without Landlock only its UID and its empty root stand between it and files; it reads what root wrote";
 
+/// Why static may reach further where Landlock is missing.
+const SERVES: &str = "without Landlock only its UID stands between it and files outside its directory";
+
 /// Every program.
 pub const ALL: &[Program] = &[
     Program { policy: &BASE, exceptions: &[] },
@@ -75,6 +78,7 @@ pub const ALL: &[Program] = &[
         ],
     },
     Program { policy: &fosse_log::policy::POLICY, exceptions: &[] },
+    Program { policy: &fosse_status::policy::POLICY, exceptions: &[] },
     Program { policy: &fosse_config::policy::POLICY, exceptions: &[] },
     Program {
         policy: &fosse_load::policy::POLICY,
@@ -82,6 +86,14 @@ pub const ALL: &[Program] = &[
             Exception::degraded("openat2_passwd", LOADS),
             Exception::degraded("openat2_create", LOADS),
             Exception::degraded("openat2_write", LOADS),
+        ],
+    },
+    Program {
+        policy: &fosse_static::policy::POLICY,
+        exceptions: &[
+            Exception::degraded("openat2_passwd", SERVES),
+            Exception::degraded("openat2_create", SERVES),
+            Exception::degraded("openat2_write", SERVES),
         ],
     },
 ];

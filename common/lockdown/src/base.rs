@@ -1,11 +1,12 @@
-//! The calls every program may make. None opens, names or creates anything.
+//! The calls every program may make (none opens, names or creates anything), and what no program may do with any.
 
-use crate::call;
+use crate::call::{self, Call};
 use crate::policy::{Args, Cond, Row};
 
 const F_GETFD: u32 = 1;
 const F_GET_SEALS: u32 = 1034;
 const PROT_EXEC: u32 = 4;
+const MSG_FASTOPEN: u32 = 0x2000_0000;
 const SIGBUS: u32 = 7;
 const SIGSEGV: u32 = 11;
 
@@ -19,7 +20,7 @@ pub const BASE: &[Row] = &[
     Row::seen(call::FSTAT, Args::Any, "its length"),
     Row::seen(call::PREAD64, Args::Any, "its bytes"),
     Row::platform(call::FCNTL, Args::All(&[Cond::Is(1, F_GETFD)]), "builds with assertions check what they close"),
-    Row::platform(call::MMAP, Args::All(&[Cond::Lacks(2, PROT_EXEC)]), "malloc of 128 KiB and more"),
+    Row::platform(call::MMAP, Args::Any, "malloc of 128 KiB and more"),
     Row::platform(call::MUNMAP, Args::Any, "free of such a block; Rust's signal stack at exit"),
     Row::platform(call::MREMAP, Args::Any, "realloc of such a block"),
     Row::platform(call::BRK, Args::Any, "malloc of less"),
@@ -35,4 +36,24 @@ pub const BASE: &[Row] = &[
     Row::platform(call::GETPID, Args::Any, "abort asks for the process to signal"),
     Row::platform(call::TGKILL, Args::All(&[Cond::OwnPid(0)]), "abort signals itself, and nobody else"),
     Row::platform(call::EXIT_GROUP, Args::Any, "exit"),
+];
+
+/// A condition that joins every row for a call, whatever the row says.
+#[derive(Clone, Copy, Debug)]
+pub struct Floor {
+    /// The call.
+    pub call: Call,
+    /// What must hold.
+    pub condition: Cond,
+    /// Why nobody is excepted.
+    pub reason: &'static str,
+}
+
+/// What no policy can permit, not even by [`Args::Any`].
+pub const FLOOR: &[Floor] = &[
+    Floor { call: call::MMAP, condition: Cond::Lacks(2, PROT_EXEC), reason: "nobody brings new code in" },
+    Floor { call: call::MPROTECT, condition: Cond::Lacks(2, PROT_EXEC), reason: "nobody turns data into code" },
+    Floor { call: call::SENDTO, condition: Cond::Lacks(3, MSG_FASTOPEN), reason: "it is a connect by another name" },
+    Floor { call: call::SENDTO, condition: Cond::IsLong(4, 0), reason: "every socket of the suite has its one peer" },
+    Floor { call: call::SENDMSG, condition: Cond::Lacks(2, MSG_FASTOPEN), reason: "it is a connect by another name" },
 ];

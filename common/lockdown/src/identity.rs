@@ -101,11 +101,11 @@ fn empty_bounding_set() -> Result<(), Refusal> {
 /// No groups, no capability (of those this kernel knows) that could come back, and no way to loosen that.
 fn is_bare() -> Result<bool, Refusal> {
     capability_is_in_bounding_set(CapabilitySet::CHOWN).attempt("bounding set")?;
-    let known = every_capability().map_while(|capability| {
+    let mut known = every_capability().map_while(|capability| {
         let bounding = capability_is_in_bounding_set(capability).ok()?;
         Some(bounding || capability_is_in_ambient_set(capability).ok()?)
     });
-    let reachable = known.fold(false, |any, one| any || one);
+    let reachable = known.any(|one| one);
     let bits = capabilities_secure_bits().attempt("securebits")?;
     Ok(!reachable && bits.contains(SECURE_BITS) && getgroups().attempt("getgroups")?.is_empty())
 }

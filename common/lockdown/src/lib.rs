@@ -26,7 +26,7 @@ use std::os::fd::BorrowedFd;
 use rustix::process::set_parent_process_death_signal;
 use rustix::process::{DumpableBehavior, Signal, dumpable_behavior, getppid, set_dumpable_behavior};
 
-pub use base::BASE;
+pub use base::{BASE, FLOOR, Floor};
 pub use call::Call;
 pub use mode::Mode;
 pub use policy::{Args, Cond, Limit, Parent, Policy, Reach, Resource, Row, Why};

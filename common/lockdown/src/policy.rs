@@ -68,7 +68,7 @@ pub enum Why {
 /// Which arguments are permitted.
 #[derive(Clone, Copy, Debug)]
 pub enum Args {
-    /// Any. The kernel remembers such calls in a bitmap and does not run the filter for them (Linux 5.11), so hot calls
+    /// Any (down to [`crate::FLOOR`]). The kernel remembers such calls in a bitmap and does not run the filter for them (Linux 5.11), so hot calls
     /// belong here.
     Any,
     /// Those for which all conditions hold. Several rows for one call permit either.
@@ -78,16 +78,13 @@ pub enum Args {
 }
 
 impl Args {
-    /// For sendto: to the peer the socket is connected to. An address with MSG_FASTOPEN connects an unconnected TCP socket
-    /// without `connect`. (One that was connected and reset stays connected in the kernel's eyes and cannot be reused so.)
-    pub const SENDTO_PEER: Args = Args::All(&[Cond::IsLong(4, 0), Cond::Lacks(3, MSG_FASTOPEN)]);
+    /// For sendto: to the peer the socket is connected to, without an address.
+    pub const SENDTO_PEER: Args = Args::All(&[Cond::IsLong(4, 0)]);
 
-    /// For sendmsg: the same, as far as a filter sees; the address is in memory, so this is right for programs that
-    /// hold no datagram sockets.
-    pub const SENDMSG_PEER: Args = Args::All(&[Cond::Lacks(2, MSG_FASTOPEN)]);
+    /// For sendmsg, in programs that hold no datagram socket: the address is in memory where no filter looks, and
+    /// [`crate::FLOOR`] forbids the one flag that would make use of it.
+    pub const SENDMSG_PEER: Args = Args::Any;
 }
-
-const MSG_FASTOPEN: u32 = 0x2000_0000;
 
 /// A condition on one argument, counted from 0. `int` arguments are compared in 32 bits, as the kernel sees no more.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,8 @@ use seccompiler::{
     TargetArch, sock_filter,
 };
 
-use crate::base::BASE;
+use crate::base::{BASE, FLOOR};
+use crate::call::Call;
 use crate::mode::Mode;
 use crate::policy::{Args, Cond, Policy, Row};
 use crate::refusal::Refusal;
@@ -46,18 +47,23 @@ fn compile(policy: &Policy, mode: Mode) -> Result<BpfProgram, Refusal> {
 fn permitted<'a>(rows: impl Iterator<Item = &'a Row>) -> Result<BTreeMap<i64, Vec<SeccompRule>>, Refusal> {
     let mut map: BTreeMap<i64, Option<Vec<SeccompRule>>> = BTreeMap::new();
     for row in rows {
+        let conditions = match row.args {
+            Args::Refuse(_) => continue,
+            Args::Any => floor(row.call),
+            Args::All(conditions) => conditions.iter().chain(&floor(row.call)).copied().collect(),
+        };
         let entry = map.entry(row.call.number);
-        match row.args {
-            Args::Refuse(_) => {}
-            Args::Any => *entry.or_insert(None) = None,
-            Args::All(conditions) => {
-                if let Some(rules) = entry.or_insert_with(|| Some(Vec::new())) {
-                    rules.push(rule(conditions)?);
-                }
-            }
+        if conditions.is_empty() {
+            *entry.or_insert(None) = None;
+        } else if let Some(rules) = entry.or_insert_with(|| Some(Vec::new())) {
+            rules.push(rule(&conditions)?);
         }
     }
     Ok(map.into_iter().map(|(number, rules)| (number, rules.unwrap_or_default())).collect())
+}
+
+fn floor(call: Call) -> Vec<Cond> {
+    FLOOR.iter().filter(|floor| floor.call == call).map(|floor| floor.condition).collect()
 }
 
 fn rule(conditions: &[Cond]) -> Result<SeccompRule, Refusal> {
@@ -110,7 +116,7 @@ fn failed(error: seccompiler::BackendError) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Call, call};
+    use crate::call;
 
     const ALLOW: u32 = 0x7fff_0000;
     const KILL: u32 = 0x8000_0000;
@@ -121,6 +127,8 @@ mod tests {
     const POLICY: Policy = Policy {
         syscalls: &[
             Row::seen(call::SENDTO, Args::SENDTO_PEER, "a test"),
+            Row::seen(call::SENDMSG, Args::Any, "a test"),
+            Row::seen(call::MPROTECT, Args::Any, "a test"),
             Row::seen(call::DUP, Args::All(&[Cond::AtMost(0, 2)]), "a test"),
             Row::seen(call::DUP, Args::All(&[Cond::Masked(0, 0xf0, 0x20), Cond::Is(1, 7)]), "a test"),
             Row::seen(call::UMASK, Args::Any, "a refusal wins over this"),
@@ -182,6 +190,8 @@ mod tests {
         assert_eq!(here(call::SENDTO, [1, 2, 3, 0x4040, 1 << 32, 16]), KILL);
         assert_eq!(here(call::SENDTO, [1, 2, 3, 0x4040, 1, 16]), KILL);
         assert_eq!(here(call::SENDTO, [1, 2, 3, 0x2000_4040, 0, 16]), KILL);
+        assert_eq!(here(call::SENDMSG, [1, 2, 0x4040, 0, 0, 0]), ALLOW);
+        assert_eq!(here(call::SENDMSG, [1, 2, 0x2000_4040, 0, 0, 0]), KILL);
     }
 
     #[test]
@@ -201,6 +211,7 @@ mod tests {
     fn memory_is_executable_for_nobody() {
         assert_eq!(here(call::MMAP, [0, 4096, 3, 0x22, u64::MAX, 0]), ALLOW);
         assert_eq!(here(call::MMAP, [0, 4096, 7, 0x22, u64::MAX, 0]), KILL);
+        assert_eq!(here(call::MPROTECT, [0, 4096, 3, 0, 0, 0]), ALLOW);
         assert_eq!(here(call::MPROTECT, [0, 4096, 5, 0, 0, 0]), KILL);
     }
 
