@@ -1,0 +1,287 @@
+//! One request in, its answer laid out.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::ops::Range;
+use std::os::fd::OwnedFd;
+use std::time::SystemTime;
+
+use fosse_http1::{HeadLimits, HeadWriter, Refusal, RequestHead, Unwritable, Version, reason};
+use httpdate::fmt_http_date;
+
+use crate::condition::{self, Answer};
+use crate::file::{File, Found, open, whole_seconds};
+use crate::limits::{INLINE_BYTES_MAX, RETRY_AFTER_SECONDS};
+use crate::output::Output;
+use crate::place::{Nowhere, Place};
+use crate::range::{Wanted, wanted};
+use crate::types::content_type;
+
+/// What follows an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The next request.
+    Next,
+    /// The end of the connection; nothing more can come from a client that keeps the rules.
+    Close,
+    /// The end, after what the client still sends is thrown away.
+    Linger,
+}
+
+/// The directory and what answers need beside it.
+#[derive(Debug)]
+pub struct Site {
+    root: OwnedFd,
+    now: SystemTime,
+    date: String,
+    random: RandomState,
+    answers: u64,
+}
+
+/// What every answer to one request has in common.
+#[derive(Clone, Copy)]
+struct Common<'a> {
+    then: Then,
+    old: bool,
+    to_head: bool,
+    date: &'a str,
+}
+
+impl Site {
+    /// Over an open directory.
+    #[must_use]
+    pub fn new(root: OwnedFd) -> Self {
+        let now = SystemTime::UNIX_EPOCH;
+        Self { root, now, date: fmt_http_date(now), random: RandomState::new(), answers: 0 }
+    }
+
+    /// Takes note of the time; once a turn.
+    pub fn at(&mut self, now: SystemTime) {
+        if whole_seconds(now) != whole_seconds(self.now) {
+            self.date = fmt_http_date(whole_seconds(now));
+        }
+        self.now = now;
+    }
+
+    /// Answers one head.
+    pub fn answer(&mut self, head: &[u8], out: &mut Output) -> Then {
+        let request = match RequestHead::parse(head, &HeadLimits::DEFAULT) {
+            Ok(request) => request,
+            Err(refusal) => return self.refuse(refusal, out),
+        };
+        self.answers = self.answers.wrapping_add(1);
+        let then = match (request.body.is_empty(), request.keep_alive) {
+            (true, true) => Then::Next,
+            (true, false) => Then::Close,
+            // Nothing here reads bodies: it is thrown away with the connection.
+            (false, _) => Then::Linger,
+        };
+        let old = request.version == Version::Http10;
+        let common = Common { then, old, to_head: request.is_head(), date: &self.date };
+        self.respond(&request, common, out);
+        then
+    }
+
+    /// Answers what is no request.
+    pub fn refuse(&self, refusal: Refusal, out: &mut Output) -> Then {
+        let common = Common { then: Then::Linger, old: false, to_head: false, date: &self.date };
+        let words = format!("{}: {}\n", reason(refusal.status()), refusal.words());
+        common.plain(out, refusal.status(), &words, &[]);
+        Then::Linger
+    }
+
+    /// Answers a head that did not come in time.
+    pub fn too_late(&self, out: &mut Output) {
+        Common { then: Then::Linger, old: false, to_head: false, date: &self.date }.words(out, 408, &[]);
+    }
+
+    fn respond(&self, request: &RequestHead<'_>, common: Common<'_>, out: &mut Output) {
+        if request.method != b"GET" && request.method != b"HEAD" {
+            return common.words(out, 405, &[("Allow", b"GET, HEAD")]);
+        }
+        let place = match Place::of_target(request.target) {
+            Ok(place) => place,
+            Err(Nowhere::Malformed) => return common.words(out, 400, &[]),
+            Err(Nowhere::Missing) => return common.words(out, 404, &[]),
+        };
+        match open(&self.root, &place.path, self.now) {
+            Found::File(file) => self.file(request, &place, &file, common, out),
+            Found::Directory => {
+                let query = request.target.iter().position(|byte| *byte == b'?');
+                let mut location = place.as_directory();
+                location.extend_from_slice(query.and_then(|at| request.target.get(at..)).unwrap_or_default());
+                common.words(out, 301, &[("Location", &location)]);
+            }
+            Found::Nothing => common.words(out, 404, &[]),
+            Found::Forbidden => common.words(out, 403, &[]),
+            Found::Exhausted => {
+                let seconds = RETRY_AFTER_SECONDS.to_string();
+                common.words(out, 503, &[("Retry-After", seconds.as_bytes())]);
+            }
+        }
+    }
+
+    fn file(&self, request: &RequestHead<'_>, place: &Place, file: &File, common: Common<'_>, out: &mut Output) {
+        let facts = &file.facts;
+        let (etag, modified) = (facts.etag(), fmt_http_date(facts.modified));
+        let validators: [(&str, &[u8]); 2] = [("ETag", etag.as_bytes()), ("Last-Modified", modified.as_bytes())];
+        match condition::judge(&request.fields, facts) {
+            Answer::Proceed => {}
+            Answer::NotModified => return common.head(out, 304, None, &validators),
+            Answer::Failed => return common.words(out, 412, &[]),
+        }
+        let kind = content_type(&place.path);
+        let [tag, date] = validators;
+        let fields = [tag, date, ("Accept-Ranges", &b"bytes"[..]), ("X-Content-Type-Options", b"nosniff")];
+        match ranges(request, file) {
+            Wanted::Whole => {
+                let [a, b, c, d] = fields;
+                common.head(out, 200, Some(facts.length), &[a, b, c, d, ("Content-Type", kind.as_bytes())]);
+                common.body(out, file, 0..facts.length);
+            }
+            Wanted::Parts(parts) => match parts.as_slice() {
+                [one] => {
+                    let range = content_range(one, facts.length);
+                    let [a, b, c, d] = fields;
+                    let kind = ("Content-Type", kind.as_bytes());
+                    let length = one.end.saturating_sub(one.start);
+                    common.head(out, 206, Some(length), &[a, b, c, d, kind, ("Content-Range", range.as_bytes())]);
+                    common.body(out, file, one.clone());
+                }
+                many => self.parts(many, kind, file, fields, common, out),
+            },
+            Wanted::Nothing => {
+                let range = format!("bytes */{}", facts.length);
+                common.words(out, 416, &[("Content-Range", range.as_bytes())]);
+            }
+        }
+    }
+
+    /// multipart/byteranges (RFC 9110, section 14.6).
+    fn parts(
+        &self,
+        parts: &[Range<u64>],
+        kind: &str,
+        file: &File,
+        fields: [(&str, &[u8]); 4],
+        common: Common<'_>,
+        out: &mut Output,
+    ) {
+        // Nobody who writes files can guess it, so no file holds it but by a chance of 1 in 2^128.
+        let boundary =
+            format!("{:016x}{:016x}", self.random.hash_one((self.answers, 1)), self.random.hash_one((self.answers, 2)));
+        let length = file.facts.length;
+        let before = |at: usize, part: &Range<u64>| {
+            let line = if at == 0 { "" } else { "\r\n" };
+            let range = content_range(part, length);
+            format!("{line}--{boundary}\r\nContent-Type: {kind}\r\nContent-Range: {range}\r\n\r\n")
+        };
+        let heads: Vec<String> = parts.iter().enumerate().map(|(at, part)| before(at, part)).collect();
+        let end = format!("\r\n--{boundary}--\r\n");
+        let sizes = heads.iter().chain([&end]).map(|text| u64::try_from(text.len()).unwrap_or(u64::MAX));
+        let sizes = sizes.chain(parts.iter().map(|part| part.end.saturating_sub(part.start)));
+        let total = sizes.fold(0_u64, u64::saturating_add);
+        let [a, b, c, d] = fields;
+        let multipart = format!("multipart/byteranges; boundary={boundary}");
+        common.head(out, 206, Some(total), &[a, b, c, d, ("Content-Type", multipart.as_bytes())]);
+        if common.to_head {
+            return;
+        }
+        for (head, part) in heads.iter().zip(parts) {
+            out.bytes(|bytes| bytes.extend_from_slice(head.as_bytes()));
+            common.body(out, file, part.clone());
+        }
+        out.bytes(|bytes| bytes.extend_from_slice(end.as_bytes()));
+    }
+}
+
+/// What the Range field comes to. It means something for GET alone, and once.
+fn ranges(request: &RequestHead<'_>, file: &File) -> Wanted {
+    let mut values = request.fields.iter().filter(|field| field.is("range"));
+    match (values.next(), values.next()) {
+        (Some(field), None) if request.method == b"GET" && condition::range_holds(&request.fields, &file.facts) => {
+            wanted(field.value, file.facts.length)
+        }
+        _ => Wanted::Whole,
+    }
+}
+
+fn content_range(part: &Range<u64>, length: u64) -> String {
+    format!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1))
+}
+
+impl Common<'_> {
+    /// An answer that consists of its own reason.
+    fn words(self, out: &mut Output, status: u16, fields: &[(&str, &[u8])]) {
+        self.plain(out, status, &format!("{status} {}\n", phrase(status)), fields);
+    }
+
+    fn plain(self, out: &mut Output, status: u16, words: &str, fields: &[(&str, &[u8])]) {
+        let mut all = vec![("Content-Type", &b"text/plain; charset=utf-8"[..])];
+        all.extend_from_slice(fields);
+        self.head(out, status, Some(u64::try_from(words.len()).unwrap_or(0)), &all);
+        if !self.to_head {
+            out.bytes(|bytes| bytes.extend_from_slice(words.as_bytes()));
+        }
+    }
+
+    fn head(self, out: &mut Output, status: u16, length: Option<u64>, fields: &[(&str, &[u8])]) {
+        let written = out.bytes(|bytes| self.write(bytes, status, length, fields));
+        debug_assert_eq!(written, Ok(()), "the fields of this program are its own");
+    }
+
+    fn write(
+        self,
+        bytes: &mut Vec<u8>,
+        status: u16,
+        length: Option<u64>,
+        fields: &[(&str, &[u8])],
+    ) -> Result<(), Unwritable> {
+        let mut head = HeadWriter::response(bytes, status, phrase(status).as_bytes())?;
+        head.field(b"Date", self.date.as_bytes())?;
+        for (name, value) in fields {
+            head.field(name.as_bytes(), value)?;
+        }
+        if let Some(length) = length {
+            head.number(b"Content-Length", length)?;
+        }
+        match (self.then, self.old) {
+            (Then::Next, false) => {}
+            (Then::Next, true) => head.field(b"Connection", b"keep-alive")?,
+            (Then::Close | Then::Linger, _) => head.field(b"Connection", b"close")?,
+        }
+        head.finish();
+        Ok(())
+    }
+
+    /// A part of the file: copied behind the head where that is cheaper than a call of its own.
+    fn body(self, out: &mut Output, file: &File, range: Range<u64>) {
+        let length = range.end.saturating_sub(range.start);
+        if self.to_head || length == 0 {
+            return;
+        }
+        if length > INLINE_BYTES_MAX || !out.bytes(|bytes| read_whole(bytes, &file.fd, &range)) {
+            out.part(&file.fd, range);
+        }
+    }
+}
+
+/// Appends the bytes, or (where the file has become shorter, or cannot be read) nothing.
+fn read_whole(bytes: &mut Vec<u8>, fd: &OwnedFd, range: &Range<u64>) -> bool {
+    let before = bytes.len();
+    let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0);
+    bytes.resize(before.saturating_add(length), 0);
+    let room = bytes.get_mut(before..).unwrap_or_default();
+    let whole = rustix::io::pread(fd, room, range.start) == Ok(length);
+    if !whole {
+        bytes.truncate(before);
+    }
+    whole
+}
+
+const fn phrase(status: u16) -> &'static str {
+    match status {
+        412 => "Precondition Failed",
+        416 => "Range Not Satisfiable",
+        _ => reason(status),
+    }
+}

@@ -1,0 +1,155 @@
+//! Conditional requests (RFC 9110, section 13): whether a client already has what it asks for.
+
+use std::time::SystemTime;
+
+use fosse_http1::{Fields, trim};
+
+use crate::file::Facts;
+use crate::limits::TAGS_COUNT_MAX;
+
+/// What the conditions of a request come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Go on.
+    Proceed,
+    /// 304: the client has it.
+    NotModified,
+    /// 412: the client wants another one.
+    Failed,
+}
+
+/// Judges the conditions in the order of section 13.2.2: a list of tags outweighs a date.
+#[must_use]
+pub fn judge(fields: &Fields<'_>, facts: &Facts) -> Answer {
+    let lists = |name: &'static str| fields.iter().filter(move |field| field.is(name)).map(|field| field.value);
+    let date = |name: &str| fields.first(name).and_then(parse_date);
+    if fields.first("if-match").is_some() {
+        if !lists("if-match").any(|list| names(list, facts, true)) {
+            return Answer::Failed;
+        }
+    } else if date("if-unmodified-since").is_some_and(|date| facts.modified > date) {
+        return Answer::Failed;
+    }
+    let has_it = if fields.first("if-none-match").is_some() {
+        lists("if-none-match").any(|list| names(list, facts, false))
+    } else {
+        date("if-modified-since").is_some_and(|date| facts.modified <= date)
+    };
+    if has_it { Answer::NotModified } else { Answer::Proceed }
+}
+
+/// Whether a Range of this request may be answered: If-Range is absent, or names exactly these bytes (section 13.1.5).
+#[must_use]
+pub fn range_holds(fields: &Fields<'_>, facts: &Facts) -> bool {
+    let mut values = fields.iter().filter(|field| field.is("if-range"));
+    match (values.next(), values.next()) {
+        (None, _) => true,
+        (Some(_), Some(_)) => false,
+        (Some(field), None) if field.value.contains(&b'"') => facts.strong && field.value == facts.tag.as_bytes(),
+        (Some(field), None) => facts.strong && parse_date(field.value) == Some(facts.modified),
+    }
+}
+
+/// Whether a list of entity tags is `*` or has the tag of these facts; in a strong comparison weak ones are nobody's.
+fn names(list: &[u8], facts: &Facts, strongly: bool) -> bool {
+    if trim(list) == b"*" {
+        return true;
+    }
+    let mut rest = list;
+    for _ in 0..TAGS_COUNT_MAX {
+        let Some((weak, tag, after)) = next_tag(rest) else { return false };
+        if tag == facts.tag.as_bytes() && !(strongly && (weak || !facts.strong)) {
+            return true;
+        }
+        rest = after;
+    }
+    false
+}
+
+/// The first entity tag of a list with its quotes (which may hold commas, and no quote), and what follows it; `None` at the end of
+/// the list and at anything that is no tag.
+fn next_tag(list: &[u8]) -> Option<(bool, &[u8], &[u8])> {
+    let at = list.iter().position(|byte| !b" \t,".contains(byte))?;
+    let rest = list.get(at..)?;
+    let (weak, rest) = rest.strip_prefix(b"W/").map_or((false, rest), |rest| (true, rest));
+    let end = rest.strip_prefix(b"\"")?.iter().position(|byte| *byte == b'"')?.checked_add(2)?;
+    let (tag, rest) = rest.split_at_checked(end)?;
+    Some((weak, tag, rest))
+}
+
+fn parse_date(value: &[u8]) -> Option<SystemTime> {
+    httpdate::parse_http_date(std::str::from_utf8(value).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_http1::{HeadLimits, RequestHead};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    const DATE: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
+    const LATER: &str = "Tue, 14 Nov 2023 22:13:21 GMT";
+    const EARLIER: &str = "Tue, 14 Nov 2023 22:13:19 GMT";
+
+    fn facts(strong: bool) -> Facts {
+        let modified = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        Facts { length: 5, tag: "\"a,b\"".into(), strong, modified }
+    }
+
+    fn with<T>(fields: &str, look: impl Fn(&Fields<'_>) -> T) -> T {
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        look(&RequestHead::parse(head.as_bytes(), &HeadLimits::DEFAULT).unwrap().fields)
+    }
+
+    fn judged(fields: &str, strong: bool) -> Answer {
+        with(fields, |fields| judge(fields, &facts(strong)))
+    }
+
+    #[test]
+    fn a_client_that_has_it_is_told_so() {
+        for list in ["\"a,b\"", "W/\"a,b\"", "\"x\", \"a,b\"", "*", "\"x\",,\t\"a,b\" , \"y\"", "\"x\"\"a,b\""] {
+            assert_eq!(judged(&format!("If-None-Match: {list}\r\n"), true), Answer::NotModified, "{list}");
+        }
+        assert_eq!(judged("If-None-Match: \"x\"\r\nif-none-match: \"a,b\"\r\n", false), Answer::NotModified);
+        assert_eq!(judged(&format!("If-Modified-Since: {DATE}\r\n"), true), Answer::NotModified);
+        assert_eq!(judged(&format!("If-Modified-Since: {LATER}\r\n"), true), Answer::NotModified);
+    }
+
+    #[test]
+    fn a_client_that_has_another_gets_it() {
+        for list in ["\"a\"", "a,b", "\"a,b", "", "w/\"a,b\"", "x, \"a,b\"", "'a,b'"] {
+            assert_eq!(judged(&format!("If-None-Match: {list}\r\n"), true), Answer::Proceed, "{list}");
+        }
+        assert_eq!(judged(&format!("If-Modified-Since: {EARLIER}\r\n"), true), Answer::Proceed);
+        assert_eq!(judged("If-Modified-Since: yesterday\r\n", true), Answer::Proceed);
+    }
+
+    #[test]
+    fn a_list_of_tags_outweighs_a_date() {
+        assert_eq!(judged(&format!("If-None-Match: \"x\"\r\nIf-Modified-Since: {LATER}\r\n"), true), Answer::Proceed);
+        assert_eq!(judged(&format!("If-Match: *\r\nIf-Unmodified-Since: {EARLIER}\r\n"), true), Answer::Proceed);
+    }
+
+    #[test]
+    fn a_client_that_wants_another_is_refused() {
+        assert_eq!(judged("If-Match: \"x\"\r\n", true), Answer::Failed);
+        assert_eq!(judged("If-Match: W/\"a,b\"\r\n", true), Answer::Failed);
+        assert_eq!(judged("If-Match: \"a,b\"\r\n", false), Answer::Failed);
+        assert_eq!(judged("If-Match: \"a,b\"\r\n", true), Answer::Proceed);
+        assert_eq!(judged(&format!("If-Unmodified-Since: {EARLIER}\r\n"), true), Answer::Failed);
+        assert_eq!(judged(&format!("If-Unmodified-Since: {DATE}\r\n"), true), Answer::Proceed);
+    }
+
+    #[test]
+    fn parts_are_joined_only_where_the_bytes_are_the_same() {
+        let holds = |fields: &str, strong| with(fields, |fields| range_holds(fields, &facts(strong)));
+        assert!(holds("", false));
+        assert!(holds("If-Range: \"a,b\"\r\n", true));
+        assert!(holds(&format!("If-Range: {DATE}\r\n"), true));
+        assert!(!holds("If-Range: \"a,b\"\r\n", false));
+        assert!(!holds(&format!("If-Range: {DATE}\r\n"), false));
+        for other in ["W/\"a,b\"", "\"a\"", LATER, EARLIER, "", "*", "\"a,b\"\r\nIf-Range: \"a,b\""] {
+            assert!(!holds(&format!("If-Range: {other}\r\n"), true), "{other}");
+        }
+    }
+}

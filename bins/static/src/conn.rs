@@ -1,0 +1,218 @@
+//! One connection: heads taken off its bytes, answers written, its end.
+
+use std::os::fd::OwnedFd;
+
+use fosse_http1::{HEAD_BYTES_MAX, Lead, find_head_end, leading, unfinished_too_long};
+use fosse_turn::Interest;
+use rustix::buffer::spare_capacity;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
+
+use crate::answer::{Site, Then};
+use crate::limits::{
+    HEAD_MS_MAX, IDLE_MS_MAX, LINGER_BYTES_MAX, LINGER_MS_MAX, READ_BYTES_MAX, ROUNDS_TURN_MAX, WRITE_MS_MAX,
+};
+use crate::output::{Flushed, Output};
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// Bytes.
+    Read,
+    /// Room, or its next share of the program's time.
+    Write,
+    /// Nothing: it is over.
+    End,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub struct Conn {
+    /// Its socket.
+    pub fd: OwnedFd,
+    /// What it is watched for.
+    pub interest: Interest,
+    /// When it has waited too long, on the clock of the event loop.
+    pub deadline_ms: u64,
+    input: Vec<u8>,
+    scanned: usize,
+    lead_skipped: bool,
+    /// An answer that is the last one has been laid out.
+    then: Then,
+    output: Output,
+    /// Bytes thrown away since the last answer; `Some` from then on.
+    lingering: Option<usize>,
+    /// When the first byte of an unfinished head came.
+    head_since_ms: Option<u64>,
+}
+
+impl Conn {
+    /// A new one.
+    #[must_use]
+    pub fn new(fd: OwnedFd, now_ms: u64) -> Self {
+        Self {
+            fd,
+            interest: Interest::IN,
+            deadline_ms: now_ms.saturating_add(IDLE_MS_MAX),
+            input: Vec::new(),
+            scanned: 0,
+            lead_skipped: false,
+            then: Then::Next,
+            output: Output::default(),
+            lingering: None,
+            head_since_ms: None,
+        }
+    }
+
+    /// No answer is under way: it can be closed, when there are too many, without cutting one.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.output.is_empty()
+    }
+
+    /// Does what can be done now.
+    pub fn work(&mut self, site: &mut Site, now_ms: u64) -> Wants {
+        if self.lingering.is_some() {
+            return self.linger();
+        }
+        let mut drained = false;
+        for _ in 0..ROUNDS_TURN_MAX {
+            let more = self.answer(site, now_ms);
+            match self.output.flush(&self.fd) {
+                Flushed::All => {}
+                Flushed::Some(took) => {
+                    if took || self.interest != Interest::OUT {
+                        self.deadline_ms = now_ms.saturating_add(WRITE_MS_MAX);
+                    }
+                    return Wants::Write;
+                }
+                Flushed::Broken => return Wants::End,
+            }
+            match self.then {
+                Then::Next => {}
+                Then::Close if self.input.is_empty() => return Wants::End,
+                Then::Close | Then::Linger => return self.last_words_said(now_ms),
+            }
+            if more {
+                continue;
+            }
+            if drained {
+                return self.wait(now_ms);
+            }
+            match self.read() {
+                Ok(0) => return Wants::End,
+                // A short read has emptied the socket: what it brought is answered without asking for more.
+                Ok(count) => drained = count < READ_BYTES_MAX,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => return self.wait(now_ms),
+                Err(_) => return Wants::End,
+            }
+        }
+        self.deadline_ms = now_ms.saturating_add(WRITE_MS_MAX);
+        Wants::Write
+    }
+
+    /// It has waited too long. A client within a head is told so; true where there is something left to do.
+    pub fn too_late(&mut self, site: &Site, now_ms: u64) -> bool {
+        if self.head_since_ms.is_none() || !self.output.is_empty() || self.lingering.is_some() {
+            return false;
+        }
+        site.too_late(&mut self.output);
+        self.then = Then::Linger;
+        self.output.flush(&self.fd) == Flushed::All && self.last_words_said(now_ms) == Wants::Read
+    }
+
+    fn wait(&mut self, now_ms: u64) -> Wants {
+        if self.input.is_empty() {
+            self.head_since_ms = None;
+            self.deadline_ms = now_ms.saturating_add(IDLE_MS_MAX);
+        } else {
+            let since = *self.head_since_ms.get_or_insert(now_ms);
+            self.deadline_ms = since.saturating_add(HEAD_MS_MAX);
+        }
+        self.input.shrink_to_fit();
+        Wants::Read
+    }
+
+    fn read(&mut self) -> Result<usize, Errno> {
+        self.input.reserve(READ_BYTES_MAX);
+        let before = self.input.len();
+        recv(&self.fd, spare_capacity(&mut self.input), RecvFlags::DONTWAIT)?;
+        Ok(self.input.len().saturating_sub(before))
+    }
+
+    /// Answers heads while there are whole ones and room for answers; true where the room was what ended first.
+    fn answer(&mut self, site: &mut Site, now_ms: u64) -> bool {
+        while self.then == Then::Next {
+            if self.output.is_full() {
+                return true;
+            }
+            if !self.skip_empty_line() {
+                return false;
+            }
+            match find_head_end(&self.input, self.scanned) {
+                Ok(Some(end)) => {
+                    self.then = site.answer(self.input.get(..end).unwrap_or_default(), &mut self.output);
+                    self.input.drain(..end);
+                    (self.scanned, self.lead_skipped, self.head_since_ms) = (0, false, None);
+                }
+                Ok(None) if self.input.len() < HEAD_BYTES_MAX => {
+                    self.scanned = self.input.len();
+                    if !self.input.is_empty() {
+                        self.head_since_ms.get_or_insert(now_ms);
+                    }
+                    return false;
+                }
+                Ok(None) => self.then = site.refuse(unfinished_too_long(&self.input), &mut self.output),
+                Err(refusal) => self.then = site.refuse(refusal, &mut self.output),
+            }
+        }
+        false
+    }
+
+    /// One empty line before a head is skipped, once; false while the first byte may begin one.
+    fn skip_empty_line(&mut self) -> bool {
+        match leading(&self.input) {
+            _ if self.lead_skipped => {}
+            Lead::Nothing => {}
+            Lead::Undecided => return false,
+            Lead::EmptyLine => {
+                self.input.drain(..2);
+                self.lead_skipped = true;
+            }
+        }
+        true
+    }
+
+    /// The last answer is written: the client is told that nothing follows, and heard out for a while.
+    fn last_words_said(&mut self, now_ms: u64) -> Wants {
+        self.input = Vec::new();
+        if shutdown(&self.fd, Shutdown::Write).is_err() {
+            return Wants::End;
+        }
+        self.lingering = Some(0);
+        self.deadline_ms = now_ms.saturating_add(LINGER_MS_MAX);
+        self.linger()
+    }
+
+    fn linger(&mut self) -> Wants {
+        for _ in 0..ROUNDS_TURN_MAX {
+            self.input.clear();
+            match self.read() {
+                Ok(0) => return Wants::End,
+                Ok(count) => {
+                    let thrown = self.lingering.unwrap_or(0).saturating_add(count);
+                    self.lingering = Some(thrown);
+                    if thrown > LINGER_BYTES_MAX {
+                        return Wants::End;
+                    }
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(_) => return Wants::End,
+            }
+        }
+        self.input = Vec::new();
+        Wants::Read
+    }
+}

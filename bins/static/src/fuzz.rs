@@ -1,0 +1,57 @@
+//! Entry points for a fuzzing driver: what must hold for any target and any field.
+
+use fosse_http1::{HeadLimits, RequestHead};
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::condition::{judge, range_holds};
+use crate::file::Facts;
+use crate::place::Place;
+use crate::range::{Wanted, wanted};
+
+/// A target leads nowhere but down, and its redirect stays on the host.
+///
+/// # Panics
+/// On a broken promise.
+pub fn target(data: &[u8]) {
+    let Ok(place) = Place::of_target(data) else { return };
+    assert!(!place.path.contains(&0) && !place.path.starts_with(b"/"));
+    let mut segments = place.path.split(|byte| *byte == b'/').enumerate();
+    assert!(segments.all(|(at, s)| !s.is_empty() && (!s.starts_with(b".") || (at == 0 && s == b".well-known"))));
+    let location = place.as_directory();
+    assert!(location.iter().all(|byte| byte.is_ascii_graphic() && !b"\\?#".contains(byte)));
+    assert!(location.starts_with(b"/") && !location.starts_with(b"//"));
+    let mut expected = place.path.clone();
+    expected.extend_from_slice(b"/index.html");
+    assert_eq!(Place::of_target(&location).map(|place| place.path), Ok(expected), "it names what it was made from");
+}
+
+/// The first two bytes are the length of the file, the rest is a Range field: the parts lie in the file and are not
+/// more than it.
+///
+/// # Panics
+/// On a broken promise.
+pub fn range(data: &[u8]) {
+    let Some((length, value)) = data.split_first_chunk::<2>() else { return };
+    let length = u64::from(u16::from_le_bytes(*length));
+    if let Wanted::Parts(parts) = wanted(value, length) {
+        assert!(!parts.is_empty());
+        assert!(parts.iter().all(|part| part.start < part.end && part.end <= length));
+        assert!(parts.iter().map(|part| part.end - part.start).sum::<u64>() <= length);
+    }
+}
+
+/// Conditions of any head are judged without a panic.
+///
+/// # Panics
+/// On a broken promise.
+pub fn conditions(data: &[u8]) {
+    let mut head = b"GET / HTTP/1.1\r\nHost: a\r\n".to_vec();
+    head.extend_from_slice(data);
+    head.extend_from_slice(b"\r\n\r\n");
+    let Ok(request) = RequestHead::parse(&head, &HeadLimits::DEFAULT) else { return };
+    let modified = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    for strong in [true, false] {
+        let facts = Facts { length: 5, tag: "\"5-a-b\"".into(), strong, modified };
+        let _ = (judge(&request.fields, &facts), range_holds(&request.fields, &facts));
+    }
+}

@@ -1,0 +1,149 @@
+//! From a request's target to a path below the directory. What could mean another place to another program is no place.
+
+/// What precedes `index.html` in a directory's name.
+const INDEX: &[u8] = b"index.html";
+
+/// The one name with a leading dot that is meant to be public (RFC 8615).
+const WELL_KNOWN: &[u8] = b".well-known";
+
+/// A path below the directory, without a leading slash, and without `.` and `..`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The path, percent-decoded; of a directory its index.
+    pub path: Vec<u8>,
+}
+
+/// Why a target names no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nowhere {
+    /// It is malformed: a percent sign without two hexadecimal digits, or an encoded NUL. 400.
+    Malformed,
+    /// It is well-formed and names nothing that is served: dotfiles, `..`, encoded slashes, empty segments. 404.
+    Missing,
+}
+
+impl Place {
+    /// Reads the path of a target; its query is left out.
+    ///
+    /// # Errors
+    /// [`Nowhere`].
+    pub fn of_target(target: &[u8]) -> Result<Self, Nowhere> {
+        let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
+        let mut path = decode(path.strip_prefix(b"/").ok_or(Nowhere::Missing)?)?;
+        if path.is_empty() || path.ends_with(b"/") {
+            path.extend_from_slice(INDEX);
+        }
+        let mut segments = path.split(|byte| *byte == b'/').enumerate();
+        let served = segments.all(|(at, segment)| is_served(segment) || (at == 0 && segment == WELL_KNOWN));
+        if served { Ok(Self { path }) } else { Err(Nowhere::Missing) }
+    }
+
+    /// Where a client finds the place if it is a directory: `/path/`, encoded, never with two slashes in front.
+    #[must_use]
+    pub fn as_directory(&self) -> Vec<u8> {
+        let mut out = vec![b'/'];
+        for byte in &self.path {
+            if byte.is_ascii_alphanumeric() || b"/-._~".contains(byte) {
+                out.push(*byte);
+            } else {
+                out.extend_from_slice(format!("%{byte:02X}").as_bytes());
+            }
+        }
+        out.push(b'/');
+        out
+    }
+}
+
+fn is_served(segment: &[u8]) -> bool {
+    !segment.is_empty() && !segment.starts_with(b".")
+}
+
+/// Percent-decodes once.
+fn decode(path: &[u8]) -> Result<Vec<u8>, Nowhere> {
+    let mut out = Vec::with_capacity(path.len().saturating_add(INDEX.len()));
+    let mut rest = path.iter();
+    while let Some(byte) = rest.next() {
+        if *byte != b'%' {
+            out.push(*byte);
+            continue;
+        }
+        match (digit(rest.next())? << 4) | digit(rest.next())? {
+            0 => return Err(Nowhere::Malformed),
+            b'/' => return Err(Nowhere::Missing),
+            decoded => out.push(decoded),
+        }
+    }
+    Ok(out)
+}
+
+fn digit(byte: Option<&u8>) -> Result<u8, Nowhere> {
+    let value = byte.and_then(|byte| char::from(*byte).to_digit(16));
+    value.and_then(|value| u8::try_from(value).ok()).ok_or(Nowhere::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(target: &str) -> Result<String, Nowhere> {
+        Place::of_target(target.as_bytes()).map(|place| String::from_utf8(place.path).unwrap())
+    }
+
+    #[test]
+    fn a_directory_means_its_index() {
+        assert_eq!(path("/").unwrap(), "index.html");
+        assert_eq!(path("/?a=/../b").unwrap(), "index.html");
+        assert_eq!(path("/a/b/").unwrap(), "a/b/index.html");
+        assert_eq!(path("/a/b").unwrap(), "a/b");
+        assert_eq!(path("/a%20b/%41").unwrap(), "a b/A");
+        assert_eq!(path("/.well-known/security.txt").unwrap(), ".well-known/security.txt");
+    }
+
+    #[test]
+    fn nothing_leads_up_or_to_a_dotfile() {
+        for target in [
+            "/..",
+            "/../etc/passwd",
+            "/a/../../b",
+            "/%2e%2e/a",
+            "/.%2e/a",
+            "/a/..",
+            "/a/./b",
+            "/.",
+            "/.git/config",
+            "/a/.htaccess",
+            "/%2egit",
+            "/a%2f..%2fb",
+            "/..%2f..%2fetc",
+            "//etc/passwd",
+            "/a//b",
+            "/a/.well-known/b",
+            "/.well-known/.git",
+            "/.well-known2",
+            "*",
+        ] {
+            assert_eq!(path(target), Err(Nowhere::Missing), "{target}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_does_not_decode() {
+        for target in ["/%", "/%2", "/%zz", "/a%00b", "/%u0041", "/%+1", "/%-1"] {
+            assert_eq!(path(target), Err(Nowhere::Malformed), "{target}");
+        }
+    }
+
+    #[test]
+    fn decodes_once_only() {
+        assert_eq!(path("/%252e%252e/a").unwrap(), "%2e%2e/a");
+    }
+
+    #[test]
+    fn a_redirect_never_leaves_the_host() {
+        let location = |target: &str| String::from_utf8(Place::of_target(target.as_bytes()).unwrap().as_directory());
+        assert_eq!(location("/a b/ü").unwrap(), "/a%20b/%C3%BC/");
+        assert_eq!(location("/%5Cevil.example").unwrap(), "/%5Cevil.example/");
+        assert_eq!(location("/%0d%0aSet-Cookie:x").unwrap(), "/%0D%0ASet-Cookie%3Ax/");
+        assert_eq!(location("/%3f").unwrap(), "/%3F/");
+    }
+}
