@@ -7,6 +7,9 @@ pub(crate) struct ByteSet {
     high: u128,
 }
 
+/// The bits of A to Z.
+const UPPER: u128 = 0x3ff_ffff << b'A';
+
 impl ByteSet {
     pub(crate) const EMPTY: Self = Self { low: 0, high: 0 };
     pub(crate) const ALL: Self = Self { low: u128::MAX, high: u128::MAX };
@@ -53,17 +56,23 @@ impl ByteSet {
         self.low & other.low != 0 || self.high & other.high != 0
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u8> + '_ {
-        (0..=u8::MAX).filter(|byte| self.contains(*byte))
+    /// Its bytes, ascending.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u8> + use<> {
+        [(self.low, 0), (self.high, 128_u8)].into_iter().flat_map(|(mut left, base)| {
+            std::iter::from_fn(move || {
+                let bit = u8::try_from(left.trailing_zeros()).ok().filter(|bit| *bit < 128)?;
+                left &= left.wrapping_sub(1);
+                Some(base | bit)
+            })
+        })
     }
 
     /// With the other ASCII case of every letter in it.
     pub(crate) fn fold_case(self) -> Self {
-        let mut folded = self;
-        for byte in self.iter().filter(u8::is_ascii_alphabetic) {
-            folded.insert(byte ^ 0x20);
-        }
-        folded
+        // In ASCII the cases are 32 apart: shift the letters over.
+        let upper = (self.low >> 32) & UPPER;
+        let lower = (self.low & UPPER) << 32;
+        Self { low: self.low | upper | lower, high: self.high }
     }
 }
 

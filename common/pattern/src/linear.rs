@@ -1,10 +1,10 @@
 //! The engine for regular patterns: a lazy automaton for "does it match", a simulation for captures. Linear time.
 
+use crate::CompileError;
 use crate::byteset::ByteSet;
 use crate::regex::{Captures, GROUPS_MAX};
 use crate::require::byte_rate;
 use crate::scratch::Scratch;
-use crate::{CompileError, StepLimit};
 use regex_automata::hybrid::dfa::DFA;
 use regex_automata::nfa::thompson::{self, NFA, WhichCaptures, backtrack::BoundedBacktracker, pikevm::PikeVM};
 use regex_automata::util::prefilter::Prefilter;
@@ -65,28 +65,34 @@ impl Linear {
     }
 
     pub(crate) fn is_match(&self, id: usize, value: &[u8], scratch: &mut Scratch) -> bool {
+        self.search(id, &Input::new(value).earliest(true), scratch).is_some()
+    }
+
+    /// Where the leftmost match ends, or where the earliest does if the input asks for that.
+    fn search(&self, id: usize, input: &Input<'_>, scratch: &mut Scratch) -> Option<usize> {
         let mut cache = scratch.take(id, &self.dfa);
-        let found = self.dfa.try_search_fwd(&mut cache, &Input::new(value).earliest(true));
+        let found = self.dfa.try_search_fwd(&mut cache, input);
         scratch.put(id, cache);
         match found {
-            Ok(found) => found.is_some(),
+            Ok(found) => found.map(|found| found.offset()),
             // The automaton neither quits on a byte nor gives up, so this is unreachable; the simulation is always right.
-            Err(_) => self.pikevm.is_match(scratch.pikevm(&self.pikevm), value),
+            Err(_) => {
+                let mut slots = [None; 2];
+                self.pikevm.search_slots(scratch.pikevm(&self.pikevm), input, &mut slots);
+                slots.last().copied().flatten().map(NonMaxUsize::get)
+            }
         }
     }
 
-    pub(crate) fn captures(
-        &self,
-        value: &[u8],
-        scratch: &mut Scratch,
-        groups: &mut Captures,
-    ) -> Result<bool, StepLimit> {
+    /// The automaton finds the end first: what comes after it is not looked at again by the slower engines.
+    pub(crate) fn captures(&self, id: usize, value: &[u8], scratch: &mut Scratch, groups: &mut Captures) -> bool {
+        let Some(end) = self.search(id, &Input::new(value), scratch) else { return false };
         let mut slots: [Option<NonMaxUsize>; GROUPS_MAX * 2] = [None; GROUPS_MAX * 2];
         // The simulation wants no more slots than the pattern has.
         let count = slots.len().min(self.dfa.get_nfa().group_info().slot_len());
         let slots = slots.get_mut(..count).unwrap_or_default();
-        let input = Input::new(value);
-        let found = if value.len() <= self.backtracker.max_haystack_len() {
+        let input = Input::new(value).span(0..end);
+        let found = if end <= self.backtracker.max_haystack_len() {
             let cache = scratch.backtracker(&self.backtracker);
             self.backtracker.try_search_slots(cache, &input, slots).ok().flatten()
         } else {
@@ -97,7 +103,7 @@ impl Linear {
                 *group = Some(start.get()..end.get());
             }
         }
-        Ok(found.is_some())
+        found.is_some()
     }
 
     /// Heap bytes of the compiled form.

@@ -88,7 +88,7 @@ impl Regex {
     pub fn captures(&self, value: &[u8], scratch: &mut Scratch, groups: &mut Captures) -> Result<bool, StepLimit> {
         *groups = Captures::default();
         match &self.engine {
-            Engine::Linear(linear) => linear.captures(value, scratch, groups),
+            Engine::Linear(linear) => Ok(linear.captures(self.id, value, scratch, groups)),
             Engine::Backtracker(backtracker) => backtracker.search(value, scratch, groups),
         }
     }

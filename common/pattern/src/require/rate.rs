@@ -3,17 +3,14 @@
 
 use super::Literal;
 use crate::byteset::ByteSet;
+use std::sync::LazyLock;
 
 /// Letters of English text from common to rare; the rest of the alphabet follows from the position.
 const LETTERS: &[u8; 26] = b"etaoinsrhldcumfpgwybvkxjqz";
 
 /// The share of bytes of ordinary values (text, numbers, addresses, JSON) that are this byte, case aside.
-pub(super) fn byte(byte: u8) -> f32 {
+const fn estimate(byte: u8) -> f32 {
     match byte {
-        b'a'..=b'z' | b'A'..=b'Z' => {
-            let place = LETTERS.iter().position(|letter| *letter == byte.to_ascii_lowercase()).unwrap_or(25);
-            LETTER_RATES.get(place).copied().unwrap_or(0.001)
-        }
         b' ' => 0.12,
         b'0'..=b'9' => 0.02,
         b'"' | b'=' | b'/' | b'-' | b'_' | b'.' | b',' | b':' => 0.015,
@@ -25,15 +22,31 @@ pub(super) fn byte(byte: u8) -> f32 {
     }
 }
 
+/// Per byte; an upper case letter counts as its lower case.
+static RATES: LazyLock<[f32; 256]> = LazyLock::new(|| {
+    let mut rates = [0.0; 256];
+    rates.iter_mut().zip(0..=u8::MAX).for_each(|(rate, byte)| *rate = estimate(byte));
+    for (letter, estimate) in LETTERS.iter().zip(LETTER_RATES) {
+        for byte in [*letter, letter.to_ascii_uppercase()] {
+            rates.iter_mut().skip(usize::from(byte)).take(1).for_each(|rate| *rate = estimate);
+        }
+    }
+    rates
+});
+
+fn byte(byte: u8) -> f32 {
+    RATES.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
 const LETTER_RATES: [f32; 26] = [
     0.09, 0.065, 0.06, 0.055, 0.05, 0.05, 0.045, 0.045, 0.04, 0.03, 0.03, 0.022, 0.02, 0.018, 0.016, 0.016, 0.015,
     0.015, 0.014, 0.012, 0.008, 0.007, 0.002, 0.002, 0.001, 0.001,
 ];
 
+/// The same for any byte of a set.
 pub(crate) fn bytes(set: &ByteSet) -> f32 {
-    let mut lower = set.fold_case();
-    lower = ByteSet::of(&lower.iter().filter(|byte| !byte.is_ascii_uppercase()).collect::<Vec<u8>>());
-    lower.iter().map(byte).sum()
+    let folded = set.fold_case();
+    folded.iter().filter(|byte| !byte.is_ascii_uppercase()).map(byte).sum()
 }
 
 /// Letters follow each other in habitual ways: a word is more common than its letters alone would make it.
