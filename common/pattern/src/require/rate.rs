@@ -55,9 +55,9 @@ pub(super) fn literal(literal: &[u8]) -> f32 {
     let mut letters = 0_i32;
     for &found in literal {
         rate *= byte(found);
-        letters += i32::from(found.is_ascii_lowercase());
+        letters = letters.saturating_add(i32::from(found.is_ascii_lowercase()));
     }
-    rate * 2.2_f32.powi((letters - 1).max(0))
+    rate * 2.2_f32.powi(letters.saturating_sub(1).max(0))
 }
 
 /// How often one of several literals is met.

@@ -65,7 +65,8 @@ fn beginnings(requirements: &[&Requirement]) -> Vec<Positions> {
     let mut counts: HashMap<Positions, usize> = HashMap::new();
     for term in requirements.iter().flat_map(|requirement| &requirement.terms) {
         if let Some(start) = term.start {
-            *counts.entry(start).or_default() += weight(term);
+            let count = counts.entry(start).or_default();
+            *count = count.saturating_add(weight(term));
         }
     }
     let mut starts: Vec<(Positions, usize)> = counts.into_iter().collect();
@@ -105,7 +106,10 @@ pub(super) struct Numbers {
 impl Numbers {
     fn new(sets: impl Iterator<Item = (ByteSet, usize)>) -> Self {
         let mut counts: BTreeMap<ByteSet, usize> = BTreeMap::new();
-        sets.for_each(|(set, weight)| *counts.entry(set).or_default() += weight);
+        sets.for_each(|(set, weight)| {
+            let count = counts.entry(set).or_default();
+            *count = count.saturating_add(weight);
+        });
         let mut sets: Vec<(usize, ByteSet)> = counts.into_iter().map(|(set, count)| (count, set)).collect();
         sets.sort_by(|left, right| right.cmp(left));
         sets.truncate(BITS_COUNT_MAX);
