@@ -4,7 +4,6 @@
 use fosse_seclang::{Arena, Bench, Bundle, Host, NoStore, Now, Outcome, Ruleset, Transaction, Turn};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::time::Instant;
 
 struct Request {
     method: &'static str,
@@ -28,19 +27,25 @@ fn main() {
         let rounds: u32 = if name == "1 MiB JSON" { 10 } else if name == "11 KB JSON" { 300 } else { 3000 };
         let mut run = |from: u32, rounds: u32| {
             let requests: Vec<Request> = (from..from + rounds).map(make).collect();
-            let started = Instant::now();
+            let started = cpu_nanos();
             let mut denied = 0;
             for request in &requests {
                 let (outcome, used) = transact(&rules, request, &mut bench, std::mem::take(&mut arena));
                 denied += usize::from(outcome != Outcome::Continue);
                 arena = used;
             }
-            (started.elapsed().as_secs_f64() * 1e6 / f64::from(rounds), denied)
+            ((cpu_nanos() - started) / 1e3 / f64::from(rounds), denied)
         };
         run(0, rounds / 5 + 1);
         let (micros, denied) = run(1_000_000, rounds);
         println!("{name:>14}: {micros:>10.1} us, {denied} of {rounds} denied");
     }
+}
+
+/// Nanoseconds this process was on a CPU, so that a busy machine does not blur the numbers.
+fn cpu_nanos() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/schedstat").expect("/proc/self/schedstat");
+    text.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).expect("nanoseconds")
 }
 
 fn transact(rules: &Ruleset, request: &Request, bench: &mut Bench, arena: Arena) -> (Outcome, Arena) {
@@ -124,7 +129,7 @@ fn json_of(n: u32, records: u32) -> Request {
     let record = |at: u32| {
         format!(
             "{{\"id\":{},\"name\":\"Item number {at}-{n}\",\"price\":{}.99,\"tags\":[\"home\",\"garden{at}\"],\"stock\":{},\"active\":true,\
-             \"sku\":\"SKU-{n}-{at}\",\"note\":\"Delivered within three days\",\"color\":\"dark green\",\"weight\":{}}}",
+             \"sku\":\"SKU-{n}-{at}\",\"note\":\"Delivered within three working days by our own vans, with a call before\",\"color\":\"dark green\",\"weight\":{}}}",
             n + at, at % 90, at * 3, at * 7
         )
     };
@@ -136,11 +141,11 @@ fn json_of(n: u32, records: u32) -> Request {
 }
 
 fn json(n: u32) -> Request {
-    json_of(n, 44 + 11)
+    json_of(n, 40)
 }
 
 fn big(n: u32) -> Request {
-    json_of(n, 5_500)
+    json_of(n, 3_800)
 }
 
 fn load(corpus: &Path, paranoia: &str) -> Ruleset {

@@ -6,7 +6,7 @@
 
 use crate::operator::{Operator, TextTest};
 use crate::arena::Span;
-use crate::pipeline::NodeId;
+use crate::pipeline::{ALWAYS, NodeId, Pipelines, classes_of};
 use crate::rule::{Rule, RuleBits};
 use crate::variable::Variable;
 use fosse_pattern::{PatternSet, Requirement};
@@ -21,18 +21,45 @@ pub(crate) struct User {
     pub node: u8,
 }
 
+/// A rule whose operator can only hold for values with a byte of some classes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Classed {
+    pub user: User,
+    pub classes: u32,
+}
+
 /// What is done with the values of one variable.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub variable: Variable,
     /// The chains wanted of it.
     pub nodes: Box<[NodeId]>,
+    /// For each class of bytes, the nodes whose chains act on it, one bit each.
+    touched: [u64; 32],
+    /// The rules gated by classes.
+    pub classed: Box<[Classed]>,
     /// For each pattern, where its users begin; one more for the end.
     starts: Box<[u32]>,
     users: Box<[User]>,
 }
 
 impl Plan {
+    /// The nodes, one bit each, that may change a value with these classes of bytes; the others leave it as it is.
+    pub fn touched_by(&self, mut classes: u32) -> u64 {
+        let mut touched = 0;
+        while classes != 0 {
+            let class = classes.trailing_zeros();
+            touched |= self.touched.get(crate::arena::widen(class)).copied().unwrap_or(u64::MAX);
+            classes &= classes.wrapping_sub(1);
+        }
+        touched
+    }
+
+    /// All nodes, one bit each.
+    pub fn all(&self) -> u64 {
+        u64::MAX.checked_shr(64u32.saturating_sub(crate::arena::narrow(self.nodes.len()))).unwrap_or(0)
+    }
+
     /// The rules that ask pattern `pattern` about this variable.
     pub fn users(&self, pattern: usize) -> &[User] {
         let at = |index: usize| self.starts.get(index).copied().map_or(0, crate::arena::widen);
@@ -52,71 +79,140 @@ pub(crate) struct Gate {
 /// Chains of one variable a plan can hold: the groups of equal values are one word.
 const NODES_MAX: usize = 64;
 
+/// One rule's wish to see a variable through a chain.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Wish {
+    variable: Variable,
+    /// The number of a pattern, or [`CLASSED`] and above for classes.
+    pattern: usize,
+    node: NodeId,
+    rule: u32,
+    target: u16,
+    classes: u32,
+}
+
+/// The pattern number of wishes that are gated by classes.
+const CLASSED: usize = usize::MAX;
+
 impl Gate {
-    /// Builds the gate of a phase's rules; `constant` gives the bytes of a constant text.
-    pub fn new<'c>(rules: &[Rule], constant: impl Fn(Span) -> &'c [u8]) -> Self {
+    /// A gate that lets every rule run: as right as any, and slower.
+    pub fn open(rules: &[Rule]) -> Self {
+        let mut always = RuleBits::default();
+        always.reset(rules.len());
+        starters(rules).for_each(|(at, _)| always.insert(at));
+        Self { set: None, plans: Box::default(), always }
+    }
+
+    /// Builds the gate of a phase's rules, those in `skipped` left out: they run when they are reached after all.
+    /// `constant` gives the bytes of a constant text.
+    pub fn new<'c>(
+        rules: &[Rule],
+        skipped: &RuleBits,
+        pipelines: &Pipelines,
+        constant: impl Fn(Span) -> &'c [u8],
+    ) -> Self {
         let mut always = RuleBits::default();
         always.reset(rules.len());
         let mut requirements: Vec<Requirement> = Vec::new();
-        let mut wishes: Vec<(Variable, usize, NodeId, u32, u16)> = Vec::new();
-        for (at, rule) in rules.iter().enumerate().filter(|(at, rule)| rule.starter == crate::arena::narrow(*at)) {
-            let Some(requirement) = requirement(rule, &constant) else {
-                always.insert(at);
-                continue;
+        let mut wishes: Vec<Wish> = Vec::new();
+        for (at, rule) in starters(rules) {
+            let gated = if skipped.contains(at) { None } else { condition(rule, &constant) };
+            let (pattern, classes) = match gated {
+                Some(Condition::Pattern(requirement)) => {
+                    requirements.push(requirement);
+                    (requirements.len().saturating_sub(1), 0)
+                }
+                Some(Condition::Classes(classes)) => (CLASSED, classes),
+                None => {
+                    always.insert(at);
+                    continue;
+                }
             };
-            let pattern = requirements.len();
-            requirements.push(requirement);
             let nodes: &[NodeId] = if rule.multi.is_empty() { std::slice::from_ref(&rule.node) } else { &rule.multi };
             for (target, wanted) in rule.wanted.iter().enumerate() {
+                let target = u16::try_from(target).unwrap_or(u16::MAX);
                 for variable in wanted.variable.stored_as() {
-                    let target = u16::try_from(target).unwrap_or(u16::MAX);
-                    wishes.extend(nodes.iter().map(|node| (*variable, pattern, *node, crate::arena::narrow(at), target)));
+                    let wish = |node: &NodeId| Wish {
+                        variable: *variable,
+                        pattern,
+                        node: *node,
+                        rule: crate::arena::narrow(at),
+                        target,
+                        classes,
+                    };
+                    wishes.extend(nodes.iter().map(wish));
                 }
             }
         }
         wishes.sort_unstable();
-        let plans = wishes.chunk_by(|left, right| left.0 == right.0).map(|wishes| plan(wishes, requirements.len()));
-        let plans: Box<[Plan]> = plans.collect();
-        let set = PatternSet::new(requirements.iter()).ok().filter(|set| !set.is_empty());
+        let plans = wishes.chunk_by(|left, right| left.variable == right.variable);
+        let plans: Box<[Plan]> = plans.map(|wishes| plan(wishes, requirements.len(), pipelines)).collect();
+        let set = PatternSet::new(requirements.iter()).ok();
         if set.is_none() || plans.iter().any(|plan| plan.nodes.len() > NODES_MAX) {
-            // Without a gate every rule is evaluated: slower, and as right.
-            let starters = rules.iter().enumerate().filter(|(at, rule)| rule.starter == crate::arena::narrow(*at));
-            starters.for_each(|(at, _)| always.insert(at));
-            return Self { set: None, plans: Box::default(), always };
+            return Self::open(rules);
         }
         Self { set, plans, always }
     }
 }
 
-fn plan(wishes: &[(Variable, usize, NodeId, u32, u16)], patterns: usize) -> Plan {
-    let mut nodes: Vec<NodeId> = wishes.iter().map(|wish| wish.2).collect();
+fn starters(rules: &[Rule]) -> impl Iterator<Item = (usize, &Rule)> {
+    rules.iter().enumerate().filter(|(at, rule)| rule.starter == crate::arena::narrow(*at))
+}
+
+fn plan(wishes: &[Wish], patterns: usize, pipelines: &Pipelines) -> Plan {
+    let mut nodes: Vec<NodeId> = wishes.iter().map(|wish| wish.node).collect();
     nodes.sort_unstable();
     nodes.dedup();
+    let mut touched = [0u64; 32];
+    for (place, node) in nodes.iter().enumerate() {
+        let acts_on = pipelines.get(*node).map_or(u32::MAX, |node| node.acts_on);
+        for (class, nodes) in touched.iter_mut().enumerate() {
+            *nodes |= u64::from(acts_on >> class & 1).checked_shl(crate::arena::narrow(place)).unwrap_or(0);
+        }
+    }
     let place = |node: NodeId| u8::try_from(nodes.partition_point(|known| *known < node)).unwrap_or(u8::MAX);
-    let users = wishes.iter().map(|(_, _, node, rule, target)| User { rule: *rule, target: *target, node: place(*node) });
-    let users: Box<[User]> = users.collect();
-    let starts = (0..=patterns).map(|pattern| crate::arena::narrow(wishes.partition_point(|wish| wish.1 < pattern)));
+    let user = |wish: &Wish| User { rule: wish.rule, target: wish.target, node: place(wish.node) };
+    let asking = wishes.iter().filter(|wish| wish.pattern != CLASSED);
+    let classed = wishes.iter().filter(|wish| wish.pattern == CLASSED);
+    let starts = (0..=patterns).map(|pattern| crate::arena::narrow(wishes.partition_point(|wish| wish.pattern < pattern)));
     Plan {
-        variable: wishes.first().map_or(Variable::Args, |wish| wish.0),
+        variable: wishes.first().map_or(Variable::Args, |wish| wish.variable),
         starts: starts.collect(),
-        users,
+        users: asking.map(user).collect(),
+        classed: classed.map(|wish| Classed { user: user(wish), classes: wish.classes }).collect(),
+        touched,
         nodes: nodes.into(),
     }
 }
 
-/// What a value must have for the rule to match it; `None` if the rule has to be run to know.
-fn requirement<'c>(rule: &Rule, constant: &impl Fn(Span) -> &'c [u8]) -> Option<Requirement> {
+/// What a value must have for a rule to match it.
+enum Condition {
+    Pattern(Requirement),
+    /// A byte of one of these classes.
+    Classes(u32),
+}
+
+/// The condition of a rule; `None` if the rule has to be run to know.
+fn condition<'c>(rule: &Rule, constant: &impl Fn(Span) -> &'c [u8]) -> Option<Condition> {
     if rule.negated || rule.wanted.iter().any(|target| target.count || !target.variable.is_static()) {
         return None;
     }
     match &rule.operator {
-        Operator::Pattern(regex) | Operator::Digits(_, regex) => Some(regex.requirement().clone()),
-        Operator::Phrases(phrases) => Some(phrases.requirement().clone()),
+        Operator::Pattern(regex) | Operator::Digits(_, regex) => Some(Condition::Pattern(regex.requirement().clone())),
+        Operator::Phrases(phrases) => Some(Condition::Pattern(phrases.requirement().clone())),
         Operator::Text(TextTest::Within, _) => None,
         Operator::Text(_, template) => {
             let text = constant(template.constant()?);
-            (text.len() > 1).then(|| Requirement::any_of([text]))
+            (text.len() > 1).then(|| Condition::Pattern(Requirement::any_of([text])))
         }
+        // Without a tag's `<` and an attribute's `=` nothing in a value is markup.
+        Operator::Xss => Some(Condition::Classes(classes_of(b"<=") & !ALWAYS)),
+        Operator::ByteRange(allowed) => {
+            let refused = (0..=u8::MAX).filter(|byte| !allowed.get(usize::from(*byte)).copied().unwrap_or(false));
+            Some(Condition::Classes(refused.fold(0, |classes, byte| classes | classes_of(&[byte])) & !ALWAYS))
+        }
+        Operator::UrlEncoding => Some(Condition::Classes(classes_of(b"%") & !ALWAYS)),
+        Operator::Utf8Encoding => Some(Condition::Classes(classes_of(&[0x80]) & !ALWAYS)),
         _ => None,
     }
 }

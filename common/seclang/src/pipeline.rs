@@ -86,8 +86,11 @@ const SHELL: u32 = 1 << 11;
 /// `*`, `-`, `#` and `<`: what comments begin with, `/` aside.
 const COMMENT: u32 = 1 << 12;
 const PLUS: u32 = 1 << 13;
+const EQUALS: u32 = 1 << 14;
+/// Every other byte.
+const OTHER: u32 = 1 << 15;
 /// Any value at all, the empty one too.
-const ALWAYS: u32 = 1 << 31;
+pub(crate) const ALWAYS: u32 = 1 << 31;
 
 /// The classes of bytes without which a transformation changes nothing.
 fn classes_acted_on(transform: Transform) -> u32 {
@@ -134,8 +137,9 @@ const fn classes() -> [u32; 256] {
             b'A'..=b'Z' => UPPER,
             b'a'..=b'z' => LOWER,
             b'0'..=b'9' => DIGIT,
+            b'=' => EQUALS,
             0x80.. => HIGH,
-            _ => 0,
+            _ => OTHER,
         };
         at += 1;
     }

@@ -117,11 +117,23 @@ impl Ruleset {
         for variable in looked_at.chain(named) {
             used.get_mut(variable.index()).into_iter().for_each(|used| *used = true);
         }
-        let phases = phases.map(|rules| {
-            let gate = Gate::new(&rules, |span| span.constant(&constants));
-            Phase { rules: rules.into(), gate }
-        });
-        Self { settings, phases, pipelines, columns, constants, slots, slot_names, picks, used }
+        let phases = phases.map(|rules| Phase { gate: Gate::open(&rules), rules: rules.into() });
+        let mut rules = Self { settings, phases, pipelines, columns, constants, slots, slot_names, picks, used };
+        let skipped = crate::transaction::usually_skipped(&rules);
+        for (phase, skipped) in rules.phases.iter_mut().zip(&skipped) {
+            phase.gate = Gate::new(&phase.rules, skipped, &rules.pipelines, |span| span.constant(&rules.constants));
+        }
+        rules
+    }
+
+    /// The same rules without the gates, for tests that compare: every rule is evaluated on every value.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_gates(mut self) -> Self {
+        for phase in &mut self.phases {
+            phase.gate = Gate::open(&phase.rules);
+        }
+        self
     }
 
     pub(crate) fn uses(&self, variable: Variable) -> bool {

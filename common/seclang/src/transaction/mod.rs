@@ -7,6 +7,7 @@
 mod act;
 mod eval;
 mod expand;
+mod rehearse;
 mod record;
 mod request;
 mod response;
@@ -16,6 +17,7 @@ mod time;
 pub(crate) mod values;
 
 pub use record::Match;
+pub(crate) use rehearse::usually_skipped;
 pub use request::Taken;
 pub use time::Now;
 
@@ -197,6 +199,8 @@ pub struct Transaction<'r> {
     phase: u8,
     stage: Stage,
     cost: usize,
+    /// While the rules are rehearsed: what jumps left out, per phase.
+    skipped: Option<Box<[RuleBits; 5]>>,
 }
 
 /// What MATCHED_VAR is before anything matched.
@@ -267,6 +271,7 @@ impl<'r> Transaction<'r> {
             phase: 0,
             stage: Stage::Over,
             cost: 0,
+            skipped: None,
             rules,
         }
     }

@@ -3,7 +3,8 @@
 use super::{Host, Outcome, Stage, Transaction, Turn};
 use crate::action::{Allow, Mode};
 use crate::arena::{Span, narrow, widen};
-use crate::pipeline::NodeId;
+use crate::gate::{Plan, User};
+use crate::pipeline::{NodeId, classes_of};
 use crate::ruleset::Phase;
 use crate::variable::Variable;
 
@@ -24,6 +25,9 @@ pub(crate) const LAST: u32 = u32::MAX;
 /// Work between two questions to [`Host::turn`], in units of about a nanosecond: short beside a turn of 5 ms, long
 /// beside the question itself.
 const COST_PER_TURN: usize = 20_000;
+
+/// What it costs to look at one value or one form of it, its bytes aside, in the same unit.
+const COST_PER_VALUE: usize = 50;
 
 /// What it costs to look at one rule, in the same unit.
 const COST_PER_RULE: usize = 100;
@@ -132,33 +136,51 @@ impl Transaction<'_> {
     /// The gate for one value; what it cost.
     fn gate_value(&mut self, phase: &Phase, plan: usize, entry: usize, host: &mut Host<'_>) -> usize {
         let (Some(plan), Some(set)) = (phase.gate.plans.get(plan), &phase.gate.set) else { return 0 };
+        let Some(stored) = self.values.shelf(plan.variable).get(entry).copied() else { return 0 };
         let mut distinct = std::mem::take(&mut host.bench.distinct);
         distinct.clear();
-        for (place, node) in plan.nodes.iter().enumerate() {
-            let span = self.values.transformed(self.rules, plan.variable, entry, *node);
-            self.group(&mut distinct, span, 1 << place);
+        let mut touched = plan.touched_by(stored.classes) & plan.all();
+        if touched != plan.all() {
+            distinct.push((stored.value, plan.all() & !touched));
         }
-        let mut cost = plan.nodes.len().saturating_mul(4);
+        while touched != 0 {
+            let place = touched.trailing_zeros();
+            touched &= touched.wrapping_sub(1);
+            let node = plan.nodes.get(widen(place)).copied().unwrap_or_default();
+            let span = self.values.transformed(self.rules, plan.variable, entry, node);
+            self.group(&mut distinct, span, 1u64.checked_shl(place).unwrap_or(0));
+        }
+        let mut cost = COST_PER_VALUE;
         for (span, nodes) in &distinct {
             let text = self.values.bytes.get(&self.rules.constants, *span);
-            cost = cost.saturating_add(text.len().saturating_mul(4)).saturating_add(50);
-            if !set.candidates(text, &mut host.bench.patterns, &mut host.bench.bits) {
-                continue;
-            }
-            for user in host.bench.bits.iter().flat_map(|pattern| plan.users(pattern)) {
-                if nodes >> user.node & 1 == 0 {
-                    continue;
+            cost = cost.saturating_add(text.len().saturating_mul(4)).saturating_add(COST_PER_VALUE);
+            let classes = if *span == stored.value { stored.classes } else { classes_of(text) };
+            if !plan.classed.is_empty() {
+                for classed in plan.classed.iter().filter(|classed| classed.classes & classes != 0) {
+                    self.note_hit(plan, &classed.user, *nodes, entry);
                 }
-                let Some(head) = self.hit_heads.get_mut(widen(user.rule)) else { continue };
-                let next = std::mem::replace(head, narrow(self.hits.len()));
-                let node = plan.nodes.get(usize::from(user.node)).copied().unwrap_or_default();
-                let (variable, entry) = (plan.variable, narrow(entry));
-                self.hits.push(Hit { variable, entry, target: user.target, node, next });
-                self.active.insert(widen(user.rule));
+            }
+            let text = self.values.bytes.get(&self.rules.constants, *span);
+            if set.candidates(text, &mut host.bench.patterns, &mut host.bench.bits) {
+                for user in host.bench.bits.iter().flat_map(|pattern| plan.users(pattern)) {
+                    self.note_hit(plan, user, *nodes, entry);
+                }
             }
         }
         host.bench.distinct = distinct;
         cost
+    }
+
+    /// Notes that a value may match a rule, if the rule sees it through one of `nodes`.
+    fn note_hit(&mut self, plan: &Plan, user: &User, nodes: u64, entry: usize) {
+        if nodes >> (user.node & 63) & 1 == 0 {
+            return;
+        }
+        let Some(head) = self.hit_heads.get_mut(widen(user.rule)) else { return };
+        let next = std::mem::replace(head, narrow(self.hits.len()));
+        let node = plan.nodes.get(usize::from(user.node)).copied().unwrap_or_default();
+        self.hits.push(Hit { variable: plan.variable, entry: narrow(entry), target: user.target, node, next });
+        self.active.insert(widen(user.rule));
     }
 
     /// Adds a span to the distinct ones, or its nodes to one with the same bytes.
@@ -210,7 +232,11 @@ impl Transaction<'_> {
             }
             jump = jump.or(rule.jump);
             if !rule.chained {
-                return widen(jump.unwrap_or(rule.next));
+                let to = widen(jump.unwrap_or(rule.next));
+                if self.skipped.is_some() && at == start {
+                    self.note_jump(rule, widen(rule.next), to);
+                }
+                return to;
             }
             at = at.saturating_add(1);
         }

@@ -14,7 +14,7 @@ pub(crate) struct Entry {
     pub key: Span,
     pub value: Span,
     /// The classes of bytes in it.
-    classes: u32,
+    pub classes: u32,
 }
 
 /// The values of one variable.
