@@ -95,10 +95,13 @@ pub fn serve(inputs: Inputs, locked: Locked) -> ! {
             std::process::exit(0)
         }
         Over::Ring(why) => {
-            server.farewell(&why);
+            server.farewell(format_args!("ring: {why}"));
             std::process::exit(EXIT_TEMPORARY)
         }
-        Over::Broken(what, errno) => temporary(PROGRAM, format_args!("{what}: {errno}")),
+        Over::Broken(what, errno) => {
+            server.farewell(format_args!("{what}: {errno}"));
+            std::process::exit(EXIT_TEMPORARY)
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! When the ring is dead: everyone who has seen nothing gets 503, everyone who has seen a part gets a reset, everyone who waits for nothing
 //! goes to another lane. No request is sent again.
 
-use fosse_ring::Gone;
 use fosse_wire::frame::ResetReason;
 
 use crate::conn::Phase;
@@ -10,8 +9,8 @@ use crate::serve::Server;
 
 impl Server {
     /// Says the last words to all clients, for half a second at most.
-    pub fn farewell(&mut self, why: &Gone) {
-        fosse_die::say(crate::PROGRAM, fosse_die::Word::Alert, format_args!("the ring is dead: {why}"));
+    pub fn farewell(&mut self, why: impl core::fmt::Display) {
+        fosse_die::say(crate::PROGRAM, fosse_die::Word::Alert, format_args!("unable to go on: {why}"));
         let _ = self.turn.remove(&self.input);
         self.lane.draining = true;
         for slot in 0..self.table.slots() {
@@ -30,6 +29,12 @@ impl Server {
                 at = at.saturating_add(1);
             }
             self.settle();
+        }
+        for slot in 0..self.table.slots() {
+            // accept could not take it: between requests an end is no failure.
+            if self.table.get_mut(slot).is_some_and(|entry| entry.conn.is_idle()) {
+                self.close_clean(slot);
+            }
         }
     }
 

@@ -183,11 +183,7 @@ impl Conn {
         self.exchange.upgrade = upgrade;
         self.exchange.begun_ms = lane.now_ms;
         if lane.access.is_on() {
-            self.exchange.begun_us = fosse_turn::clock_us();
-            let name = usize::try_from(site).ok().and_then(|site| lane.settings.blob.sites.get(site));
-            let site = name.map_or("", |site| site.name.as_str());
-            let who = Who { request, connection: self.record.id, client, peer: self.record.peer, site };
-            lane.access.begin(&mut self.log, &who, head);
+            self.begin_log(head, &fixed, lane);
         }
         self.phase = Phase::Body;
         self.deadline_ms = lane.after(lane.settings.blob.body_ms);
@@ -195,6 +191,15 @@ impl Conn {
             self.end_body(&Fields::default(), out)?;
         }
         Ok(())
+    }
+
+    fn begin_log(&mut self, head: &RequestHead<'_>, fixed: &fosse_wire::request::RequestHead<'_>, lane: &Lane) {
+        self.exchange.begun_us = fosse_turn::clock_us();
+        let site = usize::try_from(fixed.site).ok().and_then(|site| lane.settings.blob.sites.get(site));
+        let site = site.map_or("", |site| site.name.as_str());
+        let (client, peer) = (fixed.client, fixed.peer);
+        let who = Who { request: fixed.request, connection: self.record.id, client, peer, site };
+        lane.access.begin(&mut self.log, &who, head);
     }
 
     fn take_body(&mut self, bytes: &[u8], lane: &mut Lane, out: &mut Outbox) -> Step {

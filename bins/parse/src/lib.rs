@@ -6,6 +6,7 @@ pub mod access;
 pub mod answer;
 pub mod birth;
 pub mod client;
+pub mod clock;
 pub mod conn;
 pub mod exchange;
 pub mod farewell;
