@@ -1,4 +1,4 @@
-//! What a transaction costs: `bench CORPUS [PARANOIA]`, with the Core Rule Set of CORPUS in blocking mode and every request
+//! What a transaction costs: `bench CORPUS [PARANOIA [NAME [FACTOR]]]`, with the Core Rule Set of CORPUS in blocking mode and every request
 //! different from the one before. Prints microseconds per transaction, all five phases.
 
 use fosse_seclang::{Arena, Bench, Bundle, Host, NoStore, Now, Outcome, Ruleset, Transaction, Turn};
@@ -24,7 +24,8 @@ fn main() {
         if only.as_deref().is_some_and(|only| !name.contains(only)) {
             continue;
         }
-        let rounds: u32 = if name == "1 MiB JSON" { 10 } else if name == "11 KB JSON" { 300 } else { 3000 };
+        let factor: u32 = std::env::args().nth(4).and_then(|factor| factor.parse().ok()).unwrap_or(1);
+        let rounds: u32 = factor * if name == "1 MiB JSON" { 10 } else if name == "11 KB JSON" { 300 } else { 3000 };
         let mut run = |from: u32, rounds: u32| {
             let requests: Vec<Request> = (from..from + rounds).map(make).collect();
             let started = cpu_nanos();

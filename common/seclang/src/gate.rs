@@ -26,6 +26,27 @@ pub(crate) struct User {
 pub(crate) struct Classed {
     pub user: User,
     pub classes: u32,
+    pub probe: Probe,
+}
+
+/// A detector without a pattern, run by the gate itself: once for all equal values.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Probe {
+    /// Nothing but the classes is asked.
+    None,
+    Sqli,
+    Xss,
+}
+
+impl Probe {
+    /// Whether the detector sees something.
+    pub fn fires(self, value: &[u8]) -> bool {
+        match self {
+            Probe::None => true,
+            Probe::Sqli => fosse_libinjection::is_sqli(value).is_some(),
+            Probe::Xss => fosse_libinjection::is_xss(value),
+        }
+    }
 }
 
 /// What is done with the values of one variable.
@@ -89,6 +110,7 @@ struct Wish {
     rule: u32,
     target: u16,
     classes: u32,
+    probe: Probe,
 }
 
 /// The pattern number of wishes that are gated by classes.
@@ -117,12 +139,12 @@ impl Gate {
         let mut wishes: Vec<Wish> = Vec::new();
         for (at, rule) in starters(rules) {
             let gated = if skipped.contains(at) { None } else { condition(rule, &constant) };
-            let (pattern, classes) = match gated {
+            let (pattern, classes, probe) = match gated {
                 Some(Condition::Pattern(requirement)) => {
                     requirements.push(requirement);
-                    (requirements.len().saturating_sub(1), 0)
+                    (requirements.len().saturating_sub(1), 0, Probe::None)
                 }
-                Some(Condition::Classes(classes)) => (CLASSED, classes),
+                Some(Condition::Classes(classes, probe)) => (CLASSED, classes, probe),
                 None => {
                     always.insert(at);
                     continue;
@@ -139,6 +161,7 @@ impl Gate {
                         rule: crate::arena::narrow(at),
                         target,
                         classes,
+                        probe,
                     };
                     wishes.extend(nodes.iter().map(wish));
                 }
@@ -179,7 +202,7 @@ fn plan(wishes: &[Wish], patterns: usize, pipelines: &Pipelines) -> Plan {
         variable: wishes.first().map_or(Variable::Args, |wish| wish.variable),
         starts: starts.collect(),
         users: asking.map(user).collect(),
-        classed: classed.map(|wish| Classed { user: user(wish), classes: wish.classes }).collect(),
+        classed: classed.map(|wish| Classed { user: user(wish), classes: wish.classes, probe: wish.probe }).collect(),
         touched,
         nodes: nodes.into(),
     }
@@ -188,8 +211,8 @@ fn plan(wishes: &[Wish], patterns: usize, pipelines: &Pipelines) -> Plan {
 /// What a value must have for a rule to match it.
 enum Condition {
     Pattern(Requirement),
-    /// A byte of one of these classes.
-    Classes(u32),
+    /// A byte of one of these classes, and what the probe looks for.
+    Classes(u32, Probe),
 }
 
 /// The condition of a rule; `None` if the rule has to be run to know.
@@ -206,13 +229,48 @@ fn condition<'c>(rule: &Rule, constant: &impl Fn(Span) -> &'c [u8]) -> Option<Co
             (text.len() > 1).then(|| Condition::Pattern(Requirement::any_of([text])))
         }
         // Without a tag's `<` and an attribute's `=` nothing in a value is markup.
-        Operator::Xss => Some(Condition::Classes(classes_of(b"<=") & !ALWAYS)),
+        Operator::Xss => Some(Condition::Classes(classes_of(b"<=") & !ALWAYS, Probe::Xss)),
+        // Letters alone are one word, and no word is an injection.
+        Operator::Sqli => Some(Condition::Classes(!(classes_of(b"Aa") | ALWAYS), Probe::Sqli)),
         Operator::ByteRange(allowed) => {
             let refused = (0..=u8::MAX).filter(|byte| !allowed.get(usize::from(*byte)).copied().unwrap_or(false));
-            Some(Condition::Classes(refused.fold(0, |classes, byte| classes | classes_of(&[byte])) & !ALWAYS))
+            let classes = refused.fold(0, |classes, byte| classes | classes_of(&[byte])) & !ALWAYS;
+            Some(Condition::Classes(classes, Probe::None))
         }
-        Operator::UrlEncoding => Some(Condition::Classes(classes_of(b"%") & !ALWAYS)),
-        Operator::Utf8Encoding => Some(Condition::Classes(classes_of(&[0x80]) & !ALWAYS)),
+        Operator::UrlEncoding => Some(Condition::Classes(classes_of(b"%") & !ALWAYS, Probe::None)),
+        Operator::Utf8Encoding => Some(Condition::Classes(classes_of(&[0x80]) & !ALWAYS, Probe::None)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A few thousand values out of bytes that bring detectors to say yes, if anything does.
+    fn values(alphabet: &[&str]) -> impl Iterator<Item = String> {
+        let mut seed: u64 = 11;
+        let mut draw = move || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(seed >> 33).unwrap()
+        };
+        let alphabet: Vec<String> = alphabet.iter().map(|piece| (*piece).to_owned()).collect();
+        (0..60_000).map(move |_| (0..draw() % 8).map(|_| alphabet[draw() % alphabet.len()].as_str()).collect())
+    }
+
+    #[test]
+    fn nothing_without_a_tag_or_an_attribute_is_markup() {
+        let pieces = ["script", "onload", "javascript:", ">", "\"", "'", "`", " ", "/", "!--", "&#x3c;", "&lt", ";", "style", "%3c", "[", "?xml", "href", "\0"];
+        for value in values(&pieces) {
+            assert!(!fosse_libinjection::is_xss(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn no_word_is_an_injection() {
+        let pieces = ["union", "select", "or", "and", "not", "if", "sleep", "null", "true", "like", "in", "x", "b", "n", "e", "q", "char", "user", "into", "div"];
+        for value in values(&pieces) {
+            assert!(fosse_libinjection::is_sqli(value.as_bytes()).is_none(), "{value}");
+        }
     }
 }

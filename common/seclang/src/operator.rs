@@ -30,6 +30,18 @@ pub(crate) enum Order {
     Less,
 }
 
+impl Order {
+    pub fn holds(self, left: i64, right: i64) -> bool {
+        match self {
+            Order::Equal => left == right,
+            Order::GreaterOrEqual => left >= right,
+            Order::Greater => left > right,
+            Order::LessOrEqual => left <= right,
+            Order::Less => left < right,
+        }
+    }
+}
+
 /// Numbers with a check digit, found by a pattern.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum CheckDigit {

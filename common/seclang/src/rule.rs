@@ -1,10 +1,12 @@
 //! Rules as the engine runs them.
 
 use crate::action::{Act, Disruption};
-use crate::macros::Template;
-use crate::operator::Operator;
+use crate::arena::Span;
+use crate::macros::{Part, Reference, Template};
+use crate::operator::{Operator, Order};
 use crate::pipeline::NodeId;
 use crate::target::Target;
+use crate::variable::Variable;
 use std::sync::Arc;
 
 /// One rule (or one link of a chain), in its phase's list. The links of a chain follow their starter.
@@ -29,7 +31,50 @@ pub(crate) struct Rule {
     pub next: u32,
     /// Where to go on after the whole chain matched, if not at `next`.
     pub jump: Option<u32>,
+    /// A test of numbers alone, where that is all the rule is.
+    pub quick: Option<Quick>,
     pub facts: Arc<Facts>,
+}
+
+/// A comparison of a TX variable with a number: what the control flow of rule sets is made of. Where it fails, the rule
+/// does not match; where it holds, the rule is evaluated like any other.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quick {
+    slot: u16,
+    count: bool,
+    order: Order,
+    negated: bool,
+    right: Right,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Right {
+    Number(i64),
+    Slot(u16),
+}
+
+impl Quick {
+    /// The quick test of a rule, if there is one; `constant` gives the number a constant text is.
+    pub fn new(targets: &[Target], node: NodeId, operator: &Operator, negated: bool, constant: impl Fn(Span) -> i64) -> Option<Self> {
+        let [Target { variable: Variable::Tx, slot: Some(slot), count, .. }] = targets else { return None };
+        let Operator::Number(order, template) = operator else { return None };
+        let right = match &*template.parts {
+            [Part::Reference(Reference::Tx(slot))] => Right::Slot(*slot),
+            _ => Right::Number(constant(template.constant()?)),
+        };
+        (node == 0).then_some(Quick { slot: *slot, count: *count, order: *order, negated, right })
+    }
+
+    /// Whether the rule matches; `value` gives a slot's number, `None` where it is not set.
+    pub fn holds(&self, value: impl Fn(u16) -> Option<i64>) -> bool {
+        let left = value(self.slot);
+        let left = if self.count { Some(i64::from(left.is_some())) } else { left };
+        let right = match self.right {
+            Right::Number(number) => number,
+            Right::Slot(slot) => value(slot).unwrap_or(0),
+        };
+        left.is_some_and(|left| self.order.holds(left, right) != self.negated)
+    }
 }
 
 /// What the first rule of a chain says for all of it.

@@ -6,7 +6,7 @@ use crate::arena::{Constants, Span, narrow};
 use crate::diagnostic::Diagnostic;
 use crate::macros::{Part, Reference, Template};
 use crate::operator::Operator;
-use crate::rule::{Facts, Rule, RuleBits};
+use crate::rule::{Facts, Quick, Rule, RuleBits};
 use crate::ruleset::Ruleset;
 use fosse_pattern::Regex;
 use fosse_transform::Transform;
@@ -131,7 +131,10 @@ impl Compiler<'_> {
             }),
             None => None,
         };
+        let constant = |span| crate::transaction::number(self.names.constants.get(span));
+        let quick = Quick::new(&draft.targets.wanted, node, &draft.named.operator, draft.named.negated, constant);
         Rule {
+            quick,
             id: starter.actions.id.unwrap_or_default(),
             wanted: draft.targets.wanted.clone().into(),
             excluded: draft.targets.excluded.clone().into(),

@@ -18,6 +18,7 @@ pub(crate) mod values;
 
 pub use record::Match;
 pub(crate) use rehearse::usually_skipped;
+pub(crate) use values::number;
 pub use request::Taken;
 pub use time::Now;
 
@@ -108,6 +109,7 @@ pub struct Arena {
     removed: [RuleBits; 5],
     hits: Vec<run::Hit>,
     hit_heads: Vec<u32>,
+    seen: Vec<run::Seen>,
     body: Vec<u8>,
     response_body: Vec<u8>,
     chosen: Vec<(u64, u32, u16)>,
@@ -161,6 +163,8 @@ pub struct Transaction<'r> {
     removed_targets: Vec<(u8, u32, u32)>,
     hits: Vec<run::Hit>,
     hit_heads: Vec<u32>,
+    seen: Vec<run::Seen>,
+    last_seen: usize,
     chosen: Vec<(u64, u32, u16)>,
     now: Now,
     client: Option<(IpAddr, u16)>,
@@ -213,7 +217,7 @@ const SEVERITY_NONE: u8 = 255;
 impl<'r> Transaction<'r> {
     /// Begins a transaction in memory that another may have used before.
     pub fn new(rules: &'r Ruleset, arena: Arena, now: Now) -> Self {
-        let Arena { mut values, mut records, mut matched, items, active, mut removed, hits, hit_heads, mut body, mut response_body, chosen } = arena;
+        let Arena { mut values, mut records, mut matched, items, active, mut removed, hits, hit_heads, seen, mut body, mut response_body, chosen } = arena;
         values.reset(rules);
         records.clear();
         matched.clear();
@@ -233,6 +237,8 @@ impl<'r> Transaction<'r> {
             removed_targets: Vec::new(),
             hits,
             hit_heads,
+            seen,
+            last_seen: 0,
             chosen,
             now,
             client: None,
@@ -287,6 +293,7 @@ impl<'r> Transaction<'r> {
             removed: self.removed,
             hits: self.hits,
             hit_heads: self.hit_heads,
+            seen: self.seen,
             body: self.body,
             response_body: self.response_body,
             chosen: self.chosen,

@@ -15,8 +15,37 @@ pub(crate) struct Hit {
     pub entry: u32,
     pub target: u16,
     pub node: NodeId,
+    pub rule: u32,
     /// The next hit of the same rule, or `LAST`.
     pub next: u32,
+}
+
+/// A value the gate has seen, and the hits it had.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
+    variable: Option<Variable>,
+    entry: u32,
+    start: u32,
+    end: u32,
+    /// Whether hits are still being added.
+    open: bool,
+}
+
+/// Values of one variable from which on it is worth looking for equal ones: lists of records repeat names and words.
+const REPEATS_WORTH: usize = 16;
+
+/// Values remembered; others are looked at anew.
+const SEEN_MAX: usize = 4096;
+
+/// A number that equal texts share and other texts mostly do not. Nothing but speed depends on it.
+fn quick_hash(text: &[u8]) -> usize {
+    let mut hash = u64::try_from(text.len()).unwrap_or_default();
+    for word in text.chunks(8) {
+        let mut bytes = [0; 8];
+        bytes.iter_mut().zip(word).for_each(|(place, byte)| *place = *byte);
+        hash = (hash ^ u64::from_le_bytes(bytes)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
+    usize::try_from((hash ^ hash >> 32) & 0xffff_ffff).unwrap_or_default()
 }
 
 /// The end of a list of hits.
@@ -117,7 +146,10 @@ impl Transaction<'_> {
         let phase = self.rules.phase(self.phase)?;
         while let Some(plan) = phase.gate.plans.get(from) {
             while entry < self.values.shelf(plan.variable).len() {
-                let cost = self.gate_value(phase, from, entry, host);
+                let cost = match self.repeat(plan.variable, entry) {
+                    true => COST_PER_VALUE,
+                    false => self.gate_value(phase, from, entry, host),
+                };
                 entry = entry.saturating_add(1);
                 if let Some(outcome) = self.paused(cost, host) {
                     self.stage = Stage::Gate { plan: from, entry };
@@ -131,6 +163,44 @@ impl Transaction<'_> {
         }
         self.stage = Stage::Rules { at: 0 };
         None
+    }
+
+    /// Gives a value the hits of an equal one before it, if there is one; else remembers where its own will begin.
+    fn repeat(&mut self, variable: Variable, entry: usize) -> bool {
+        let shelf = self.values.shelf(variable);
+        if shelf.len() < REPEATS_WORTH {
+            return false;
+        }
+        let Some(value) = shelf.get(entry).map(|entry| entry.value) else { return false };
+        let text = self.values.bytes.get(&self.rules.constants, value);
+        let first = narrow(self.hits.len());
+        if entry == 0 {
+            self.seen.clear();
+            self.seen.resize(shelf.len().next_power_of_two().clamp(64, SEEN_MAX), Seen::default());
+        }
+        // The value before this one is through: what hits it had are known now.
+        if let Some(before) = self.seen.get_mut(self.last_seen).filter(|before| before.open) {
+            (before.end, before.open) = (first, false);
+        }
+        let place = quick_hash(text) & self.seen.len().saturating_sub(1);
+        let Some(seen) = self.seen.get(place).copied() else { return false };
+        let twin = (seen.variable == Some(variable)).then(|| shelf.get(widen(seen.entry))).flatten();
+        let same = twin.is_some_and(|twin| self.values.bytes.get(&self.rules.constants, twin.value) == text);
+        if !same {
+            self.last_seen = place;
+            if let Some(seen) = self.seen.get_mut(place) {
+                *seen = Seen { variable: Some(variable), entry: narrow(entry), start: first, end: first, open: true };
+            }
+            return false;
+        }
+        for at in seen.start..seen.end {
+            let Some(hit) = self.hits.get(widen(at)).copied() else { break };
+            let Some((head, rule)) = self.hit_heads.get_mut(widen(hit.rule)).map(|head| (head, hit.rule)) else { break };
+            let next = std::mem::replace(head, narrow(self.hits.len()));
+            self.hits.push(Hit { entry: narrow(entry), next, ..hit });
+            self.active.insert(widen(rule));
+        }
+        true
     }
 
     /// The gate for one value; what it cost.
@@ -155,8 +225,9 @@ impl Transaction<'_> {
             let text = self.values.bytes.get(&self.rules.constants, *span);
             cost = cost.saturating_add(text.len().saturating_mul(4)).saturating_add(COST_PER_VALUE);
             let classes = if *span == stored.value { stored.classes } else { classes_of(text) };
-            if !plan.classed.is_empty() {
-                for classed in plan.classed.iter().filter(|classed| classed.classes & classes != 0) {
+            for classed in plan.classed.iter().filter(|classed| classed.classes & classes != 0) {
+                let text = self.values.bytes.get(&self.rules.constants, *span);
+                if nodes >> (classed.user.node & 63) & 1 == 1 && classed.probe.fires(text) {
                     self.note_hit(plan, &classed.user, *nodes, entry);
                 }
             }
@@ -179,7 +250,7 @@ impl Transaction<'_> {
         let Some(head) = self.hit_heads.get_mut(widen(user.rule)) else { return };
         let next = std::mem::replace(head, narrow(self.hits.len()));
         let node = plan.nodes.get(usize::from(user.node)).copied().unwrap_or_default();
-        self.hits.push(Hit { variable: plan.variable, entry: narrow(entry), target: user.target, node, next });
+        self.hits.push(Hit { variable: plan.variable, entry: narrow(entry), target: user.target, node, rule: user.rule, next });
         self.active.insert(widen(user.rule));
     }
 
@@ -227,7 +298,8 @@ impl Transaction<'_> {
         let mut jump = None;
         let mut at = start;
         while let Some(rule) = phase.rules.get(at) {
-            if !self.rule(phase, at, rule, host) {
+            let possible = rule.quick.is_none_or(|quick| quick.holds(|slot| self.values.tx_slot_number(self.rules, slot)));
+            if !possible || !self.rule(phase, at, rule, host) {
                 return widen(rule.next);
             }
             jump = jump.or(rule.jump);

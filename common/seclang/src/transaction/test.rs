@@ -163,18 +163,6 @@ impl Transaction<'_> {
     }
 }
 
-impl Order {
-    pub(super) fn holds(self, left: i64, right: i64) -> bool {
-        match self {
-            Order::Equal => left == right,
-            Order::GreaterOrEqual => left >= right,
-            Order::Greater => left > right,
-            Order::LessOrEqual => left <= right,
-            Order::Less => left < right,
-        }
-    }
-}
-
 fn compare(test: TextTest, value: &[u8], argument: &[u8]) -> bool {
     match test {
         TextTest::Equal => value == argument,

@@ -189,6 +189,14 @@ impl Values {
         self.tx.get(usize::from(slot)).copied().unwrap_or_default()
     }
 
+    /// The value of a TX slot as a number; `None` if it is not set.
+    pub fn tx_slot_number(&self, rules: &Ruleset, slot: u16) -> Option<i64> {
+        match self.tx_slot(slot) {
+            TxValue::Unset => None,
+            value => Some(self.tx_number(rules, value)),
+        }
+    }
+
     pub fn set_tx_slot(&mut self, slot: u16, value: TxValue) {
         if let Some(place) = self.tx.get_mut(usize::from(slot)) {
             *place = value;
