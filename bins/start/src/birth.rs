@@ -6,7 +6,7 @@ use std::{
 };
 
 use fosse_lockdown::{Mode, identity};
-use fosse_wire::launch::{Launch, Program};
+use fosse_wire::launch::Launch;
 
 use crate::PROGRAM;
 
@@ -32,14 +32,6 @@ const fn mode_word(mode: u8) -> &'static str {
         2 => "off",
         3 => "trap",
         _ => "strict",
-    }
-}
-
-/// Words each program is started with besides its name.
-const fn words(program: Program) -> &'static [&'static str] {
-    match program {
-        Program::Config => &["--accounts"],
-        _ => &[],
     }
 }
 
@@ -76,8 +68,9 @@ pub fn be_born(launch: &Launch<'_>, program: &OwnedFd, fds: &[OwnedFd]) -> ! {
     }
     let name = format!("fosse-{}", launch.program.name());
     let text = |s: &str| CString::new(s).unwrap_or_default();
-    let argv: Vec<CString> =
-        std::iter::once(text(&name)).chain(words(launch.program).iter().map(|w| text(w))).collect();
+    let words =
+        launch.words.split_inclusive(|b| *b == 0).map(|w| CString::from_vec_with_nul(w.to_vec()).unwrap_or_default());
+    let argv: Vec<CString> = std::iter::once(text(&name)).chain(words).collect();
     let envp = [text(&format!("FOSSE_SANDBOX={}", mode_word(launch.mode)))];
     let errno = fosse_sys::process::execveat(program.as_fd(), &argv, &envp);
     give_up("execute", &errno)

@@ -45,6 +45,8 @@ pub(crate) struct Gifts {
     pub lines: Option<(u8, Stream)>,
     /// Its lane, and the core it is pinned to.
     pub lane: Option<(u32, u32)>,
+    /// Its command line behind the name.
+    pub words: Vec<String>,
     /// Its log lines go to start's own descriptor 2.
     pub own_stderr: bool,
 }
@@ -68,6 +70,7 @@ impl Edge {
             turns: 0,
             moved_ms: self.turn.now_ms(),
             leaving: false,
+            killed: false,
         };
         let mut fds = gifts.fds;
         let given = |fds: &Vec<(u8, OwnedFd)>, number: u8| fds.iter().any(|(n, _)| *n == number);
@@ -91,10 +94,10 @@ impl Edge {
         }
         fds.push((6, page_fd));
         fds.push((7, child_control));
-        self.bear(process, fds, gifts.lane.map_or(birth::CORE_ANY, |(_, core)| core))
+        self.bear(process, fds, gifts.lane.map_or(birth::CORE_ANY, |(_, core)| core), &gifts.words)
     }
 
-    fn bear(&mut self, process: Process, fds: Vec<(u8, OwnedFd)>, cpu: u32) -> Result<Key, Errno> {
+    fn bear(&mut self, process: Process, fds: Vec<(u8, OwnedFd)>, cpu: u32, words: &[String]) -> Result<Key, Errno> {
         let (program, slot) = (process.program, process.slot);
         let targets: Vec<u8> = fds.iter().map(|(number, _)| *number).collect();
         let uid = if self.privileged {
@@ -103,7 +106,9 @@ impl Edge {
             birth::UID_KEPT
         };
         let mode = birth::mode_to_byte(self.options.mode);
-        let launch = Launch { token: self.next_launch, uid, gid: uid, cpu, program, mode, targets: &targets };
+        let words: Vec<u8> = words.iter().flat_map(|w| w.bytes().chain([0])).collect();
+        let launch =
+            Launch { token: self.next_launch, uid, gid: uid, cpu, program, mode, targets: &targets, words: &words };
         let executable = self.programs.get(program)?;
         let key = self.processes.insert(process).ok_or(Errno::NOMEM)?;
         if let Some(used) = self.slots.get_mut(slot) {
@@ -199,7 +204,10 @@ impl Edge {
         let dispatch_in = if self.current.blobs.contains_key(&Program::WafFilter) {
             let (filter_out, dispatch_in) = pair(SocketType::STREAM)?;
             let audit = (!self.current.plan.audit_log.is_empty()).then_some((9, Stream::Audit));
-            let fds = vec![(0, first_in), (1, filter_out)];
+            let mut fds = vec![(0, first_in), (1, filter_out)];
+            if let Some(rules) = &self.current.rules {
+                fds.push((8, rustix::io::fcntl_dupfd_cloexec(rules, 3)?));
+            }
             processes.push(self.spawn(Program::WafFilter, Gifts { fds, lines: audit, lane, ..Gifts::default() })?);
             dispatch_in
         } else {
@@ -211,7 +219,15 @@ impl Edge {
         processes.push(self.spawn(Program::Connect, Gifts { fds, lane, ..Gifts::default() })?);
         let generation = self.current.generation;
         let accept_end = Some(accept_end);
-        self.lanes.push(Lane { number, generation, core, processes, accept_end, stage: Stage::Starting });
+        self.lanes.push(Lane {
+            number,
+            generation,
+            core,
+            processes,
+            accept_end,
+            stage: Stage::Starting,
+            suspect: None,
+        });
         Ok(())
     }
 
@@ -235,7 +251,7 @@ impl Edge {
                 self.log = Some(key);
                 self.processes.iter().for_each(|(process, _)| self.introduce_to_log(process));
             }
-            Err(errno) => alert(PROGRAM, format_args!("unable to start fosse-log: {errno}")),
+            Err(errno) => self.not_started(Program::Log, errno),
         }
     }
 
@@ -248,7 +264,7 @@ impl Edge {
                 self.status = Some(key);
                 self.processes.iter().for_each(|(process, _)| self.introduce_to_status(process));
             }
-            Err(errno) => alert(PROGRAM, format_args!("unable to start fosse-status: {errno}")),
+            Err(errno) => self.not_started(Program::Status, errno),
         }
     }
 
@@ -256,8 +272,16 @@ impl Edge {
     pub(crate) fn start_accept(&mut self) {
         match self.spawn(Program::Accept, Gifts::default()) {
             Ok(key) => self.accept = Some(key),
-            Err(errno) => alert(PROGRAM, format_args!("unable to start fosse-accept: {errno}")),
+            Err(errno) => self.not_started(Program::Accept, errno),
         }
+    }
+
+    /// A process could not even be begun: as bad as ten deaths of it, since trying again at once helps nobody.
+    fn not_started(&mut self, program: Program, errno: Errno) {
+        alert(PROGRAM, format_args!("event=not-started program={} error=\"{errno}\"", program.name()));
+        let now_ms = self.turn.now_ms();
+        let throttle = self.throttles.entry(program).or_default();
+        (0..=limits::DEATHS_FREE).for_each(|_| throttle.died(now_ms));
     }
 
     /// A child is locked down and serves.
@@ -301,6 +325,14 @@ impl Edge {
         let numbers: Vec<(u32, bool)> = self.lanes.iter().map(|l| (l.number, l.stage != Stage::Starting)).collect();
         for (number, _) in numbers.iter().filter(|(_, born)| *born) {
             self.give_lane(accept, *number, true);
+        }
+        // Lists before listeners: nobody is let in who should not be.
+        for (listener, fd) in &self.current.addresses {
+            self.tell(
+                accept,
+                ToChild::Addresses { listener: *listener, generation: self.current.generation },
+                Some(fd),
+            );
         }
         for (index, open) in self.listeners.iter().enumerate() {
             let listener = u16::try_from(index).unwrap_or(u16::MAX);

@@ -3,8 +3,9 @@
 
 use std::{collections::HashMap, os::fd::OwnedFd};
 
-use fosse_die::{alert, info, temporary, warning};
-use fosse_plan::{Listener, Place, Plan};
+use fosse_bundle::{Part, Parts};
+use fosse_die::{alert, fatal, info, temporary, warning};
+use fosse_plan::{Listener, Plan};
 use fosse_slab::Key;
 use fosse_turn::Interest;
 use fosse_wire::{launch::Program, start::ToChild};
@@ -29,14 +30,16 @@ pub(crate) enum Change {
     /// None is under way.
     #[default]
     Rest,
-    /// fosse-config runs; its plan is being read.
+    /// A one-shot runs and its output is being read: first fosse-config, then fosse-load.
     Compiling {
         /// Its process; `None` once it has ended well.
-        config: Option<Key>,
+        process: Option<Key>,
         /// What it writes.
         out: Option<OwnedFd>,
         /// What it has written.
-        plan: Vec<u8>,
+        bytes: Vec<u8>,
+        /// The plan, once fosse-config has made it and fosse-load runs.
+        plan: Option<Box<Plan>>,
         /// Until when.
         until_ms: u64,
     },
@@ -83,81 +86,115 @@ impl Edge {
         all.len()
     }
 
+    /// Runs fosse-config over the configuration.
     fn compile(&mut self) -> Result<(), Errno> {
-        let configuration = self.options.open_configuration()?;
-        let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
-        let mut fds = vec![(0, configuration), (1, write)];
+        self.programs.refresh(&self.options)?;
+        let mut fds = vec![(0, self.options.open_configuration()?)];
         for (number, path) in [(9, "/etc/passwd"), (10, "/etc/group")] {
             let bytes = std::fs::read(path).unwrap_or_default();
             fds.push((number, fosse_sys::memfd::sealed(path, &bytes)?));
         }
-        let config = self.spawn(Program::Config, Gifts { fds, own_stderr: true, ..Gifts::default() })?;
+        let words = vec!["--name".into(), self.options.configuration_name(), "--accounts".into()];
+        self.one_shot(Program::Config, Gifts { fds, words, own_stderr: true, ..Gifts::default() }, None)
+    }
+
+    /// Runs fosse-load over the files the plan names.
+    fn load(&mut self, plan: Plan) -> Result<(), Errno> {
+        let task = fosse_sys::memfd::sealed("load", plan.blob(Program::Load))?;
+        let (mut fds, mut words) = (vec![(5, task)], Vec::new());
+        for (number, (path, fd)) in (9u8..).zip(&self.options.directories) {
+            fds.push((number, rustix::io::fcntl_dupfd_cloexec(fd, 3)?));
+            words.extend(["--dir-fd".to_owned(), format!("{number}={path}")]);
+        }
+        self.one_shot(Program::Load, Gifts { fds, words, own_stderr: true, ..Gifts::default() }, Some(Box::new(plan)))
+    }
+
+    fn one_shot(&mut self, program: Program, mut gifts: Gifts, plan: Option<Box<Plan>>) -> Result<(), Errno> {
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
+        gifts.fds.push((1, write));
+        let process = Some(self.spawn(program, gifts)?);
         rustix::io::ioctl_fionbio(&read, true)?;
         self.turn.add(&read, token::of(token::COMPILED), Interest::IN)?;
         let until_ms = self.turn.now_ms().saturating_add(limits::COMPILE_MS_MAX);
-        self.change = Change::Compiling { config: Some(config), out: Some(read), plan: Vec::new(), until_ms };
+        self.change = Change::Compiling { process, out: Some(read), bytes: Vec::new(), plan, until_ms };
         Ok(())
     }
 
-    /// fosse-config has written something, or its end.
+    /// A one-shot has written something, or its end.
     pub(crate) fn compiled(&mut self) {
-        let Change::Compiling { out, plan, .. } = &mut self.change else { return };
+        let Change::Compiling { out, bytes, .. } = &mut self.change else { return };
         let Some(fd) = out else { return };
-        let mut bytes = vec![0; 64 * 1024];
+        let mut piece = vec![0; 64 * 1024];
         loop {
-            match rustix::io::read(&*fd, bytes.as_mut_slice()) {
+            match rustix::io::read(&*fd, piece.as_mut_slice()) {
                 Ok(0) => {
                     let _ = self.turn.remove(&*fd);
                     *out = None;
                     return self.compiled_whole();
                 }
-                Ok(count) if plan.len().saturating_add(count) <= limits::PLAN_BYTES_MAX => {
-                    plan.extend_from_slice(bytes.get(..count).unwrap_or_default());
+                Ok(count) if bytes.len().saturating_add(count) <= limits::OUTPUT_BYTES_MAX => {
+                    bytes.extend_from_slice(piece.get(..count).unwrap_or_default());
                 }
                 Err(Errno::AGAIN | Errno::INTR) => return,
-                Ok(_) => return self.change_failed("plan too long"),
+                Ok(_) => return self.change_failed("plan or bundle too long"),
                 Err(errno) => return self.change_failed(&format!("unable to read the plan: {errno}")),
             }
         }
     }
 
-    /// fosse-config has ended.
-    pub(crate) fn config_ended(&mut self, key: Key, end: End) {
-        let Change::Compiling { config, .. } = &mut self.change else { return };
-        if *config != Some(key) {
+    /// A one-shot has ended.
+    pub(crate) fn one_shot_ended(&mut self, key: Key, name: &str, end: End) {
+        let Change::Compiling { process, .. } = &mut self.change else { return };
+        if *process != Some(key) {
             return;
         }
-        *config = None;
+        *process = None;
         if end == End::Exit(0) {
             self.compiled_whole();
         } else {
             // What is wrong it has said itself, on our own descriptor 2.
-            self.change_failed(&format!("fosse-config {end}"));
+            self.permanent = end == End::Exit(fosse_die::EXIT_PERMANENT);
+            self.change_failed(&format!("fosse-{name} {end}"));
         }
     }
 
+    /// The one-shot has ended well and all it wrote is here.
     fn compiled_whole(&mut self) {
-        let Change::Compiling { config: None, out: None, plan, .. } = &self.change else { return };
-        let decoded = Plan::decode(plan).map_err(|e| format!("plan: {e}"));
-        if let Err(why) = decoded.and_then(|plan| self.begin_generation(plan)) {
+        let Change::Compiling { process: None, out: None, bytes, plan, .. } = &mut self.change else { return };
+        let (bytes, plan) = (std::mem::take(bytes), plan.take());
+        let next = match plan {
+            None => Plan::decode(&bytes)
+                .map_err(|e| format!("plan: {e}"))
+                .and_then(|plan| self.load(plan).map_err(|e| format!("unable to run fosse-load: {e}"))),
+            Some(plan) => self.begin_generation(*plan, &bytes),
+        };
+        if let Err(why) = next {
             self.change_failed(&why);
         }
     }
 
-    fn begin_generation(&mut self, plan: Plan) -> Result<(), String> {
+    fn begin_generation(&mut self, plan: Plan, loaded: &[u8]) -> Result<(), String> {
+        let seal = |name: &str, bytes: &[u8]| {
+            fosse_sys::memfd::sealed(name, bytes).map_err(|e| format!("unable to seal {name}: {e}"))
+        };
         let mut blobs = HashMap::new();
         for (program, blob) in &plan.blobs {
-            let fd =
-                fosse_sys::memfd::sealed(program.name(), blob).map_err(|e| format!("unable to seal a blob: {e}"))?;
-            blobs.insert(*program, fd);
+            blobs.insert(*program, seal(program.name(), blob)?);
         }
-        let open =
-            |l: &Listener| listeners::open(l, &self.handed, &self.listeners, self.privileged || self.options.public);
+        let (mut rules, mut addresses) = (None, Vec::new());
+        for part in Parts::decode(loaded).map_err(|e| format!("bundle: {e}"))?.parts {
+            match part {
+                Part::Rules(bytes) => rules = Some(seal("rules", bytes)?),
+                Part::Addresses { listener, image } => addresses.push((listener, seal("addresses", image)?)),
+            }
+        }
+        let open = |l: &Listener| listeners::open(l, &self.handed, &self.listeners, self.privileged);
         let opened: Vec<Open> = plan.listeners.iter().map(open).collect::<Result<_, _>>()?;
         let first = self.current.generation == 0;
+        // Slots of processes that live are counted from the base they were born with.
         let uid_base = if first { plan.uid_base } else { self.current.plan.uid_base };
         let generation = self.current.generation.saturating_add(1);
-        let next = Current { plan: Plan { uid_base, ..plan }, generation, blobs };
+        let next = Current { plan: Plan { uid_base, ..plan }, generation, blobs, rules, addresses };
         let before = (std::mem::replace(&mut self.current, next), std::mem::replace(&mut self.listeners, opened));
         self.change = Change::Lanes { before: Box::new(before) };
         self.open_status();
@@ -167,7 +204,6 @@ impl Edge {
         if self.status.is_none() {
             self.start_status();
         }
-        self.programs.refresh(&self.options).map_err(|e| format!("unable to open the programs: {e}"))?;
         for core in self.cores() {
             self.start_lane(core).map_err(|e| format!("unable to start a lane: {e}"))?;
         }
@@ -183,11 +219,10 @@ impl Edge {
 
     /// Without a status socket everything else works.
     fn open_status(&mut self) {
-        let path = self.current.plan.status_socket.clone();
-        if self.status_listener.is_some() || path.is_empty() {
+        if self.status_listener.is_some() || self.current.plan.status_socket.is_empty() {
             return;
         }
-        let place = Place::Unix { path, owner: u32::MAX, group: u32::MAX, mode: 0o660 };
+        let place = crate::upgrade::status_place(&self.current.plan);
         match listeners::open(&Listener { name: Vec::new(), place }, &[], &[], true) {
             Ok(open) => self.status_listener = Some(open),
             Err(why) => warning(PROGRAM, format_args!("event=no-status why=\"{why}\"")),
@@ -226,6 +261,7 @@ impl Edge {
         if self.change_again {
             self.begin_change();
         }
+        self.upgrade_if_wanted();
     }
 
     /// Tells the first stage of each draining lane; the others follow it.
@@ -255,9 +291,9 @@ impl Edge {
     pub(crate) fn change_overdue(&mut self) {
         let now_ms = self.turn.now_ms();
         match self.change {
-            Change::Compiling { config, until_ms, .. } if until_ms <= now_ms => {
-                config.into_iter().for_each(|key| self.kill(key));
-                self.change_failed("fosse-config took too long");
+            Change::Compiling { process, until_ms, .. } if until_ms <= now_ms => {
+                process.into_iter().for_each(|key| self.kill(key));
+                self.change_failed("compiling took too long");
             }
             Change::Rest if self.change_again => self.begin_change(),
             _ => {}
@@ -291,8 +327,8 @@ impl Edge {
             _ => {}
         }
         if self.current.generation == 0 {
-            if why.starts_with("fosse-config exit=100") {
-                std::process::exit(fosse_die::EXIT_PERMANENT);
+            if self.permanent {
+                fatal(PROGRAM, why);
             }
             temporary(PROGRAM, why);
         }

@@ -43,7 +43,7 @@ impl Edge {
         }
         self.report(&process, end);
         match process.program {
-            Program::Config | Program::Load => self.config_ended(key, end),
+            Program::Config | Program::Load => self.one_shot_ended(key, process.program.name(), end),
             Program::Log => self.log = None,
             Program::Status => self.status = None,
             Program::Accept if self.accept == Some(key) => self.accept_died(),
@@ -56,18 +56,29 @@ impl Edge {
         self.end_if_all_is_over();
     }
 
-    /// One line for every death that nobody asked for.
+    /// One line for every death that nobody asked for, and a throttle for those that were the process's own fault.
     fn report(&mut self, process: &Process, end: End) {
-        let dying = self
-            .lanes
-            .iter()
-            .any(|l| Some(l.number) == process.lane && !matches!(l.stage, Stage::Live | Stage::Starting));
-        if process.leaving || dying || self.ending.is_some() || process.program == Program::Config {
+        let one_shot = matches!(process.program, Program::Config | Program::Load);
+        if process.leaving || self.ending.is_some() || one_shot {
             return;
         }
-        let lane = process.lane.map(|n| format!(" lane={n}")).unwrap_or_default();
         let pid = process.pid.map_or(0, |p| p.as_raw_nonzero().get());
-        let name = process.program.name();
+        let Some(lane) = self.lanes.iter_mut().find(|l| Some(l.number) == process.lane) else {
+            return self.blame(process.program, None, pid, end);
+        };
+        let number = Some(lane.number);
+        let first = matches!(lane.stage, Stage::Live | Stage::Starting);
+        if first && end.follows_another() {
+            lane.suspect = Some((process.program, pid, end));
+        } else if first || (lane.suspect.is_some() && !process.killed && !end.follows_another() && end != End::Exit(0))
+        {
+            lane.suspect = None;
+            self.blame(process.program, number, pid, end);
+        }
+    }
+
+    fn blame(&mut self, program: Program, lane: Option<u32>, pid: i32, end: End) {
+        let (name, lane) = (program.name(), lane.map(|n| format!(" lane={n}")).unwrap_or_default());
         if end.sandbox_violation() {
             let call = self.kernel_log.violation(pid).unwrap_or_else(|| "call=unknown".into());
             alert(PROGRAM, format_args!("event=\"sandbox violation\" program={name}{lane} pid={pid} {call}"));
@@ -76,7 +87,7 @@ impl Edge {
         }
         if end.own_fault() {
             let now_ms = self.turn.now_ms();
-            self.throttles.entry(process.program).or_default().died(now_ms);
+            self.throttles.entry(program).or_default().died(now_ms);
         }
     }
 
@@ -98,7 +109,11 @@ impl Edge {
         lane.processes.retain(|k| *k != key);
         let (stage, left, generation) = (lane.stage, lane.processes.clone(), lane.generation);
         if left.is_empty() {
+            let suspect = lane.suspect.take();
             self.lanes.retain(|l| l.number != number);
+            if let Some((program, pid, end)) = suspect {
+                self.blame(program, Some(number), pid, end);
+            }
         }
         if !matches!(stage, Stage::Live | Stage::Starting) {
             return;
@@ -110,7 +125,8 @@ impl Edge {
             self.tell(accept, ToChild::LaneDrain { lane: number }, None);
         }
         self.penalise(process, end);
-        for other in left {
+        // Where the fault is not known yet, the stages that are left end by themselves and show it.
+        for other in left.into_iter().filter(|_| !end.follows_another()) {
             let keep = self.processes.get(other).is_none_or(|p| p.program == Program::Parse);
             if !keep {
                 self.kill(other);

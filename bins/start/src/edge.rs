@@ -47,13 +47,17 @@ pub(crate) struct Current {
     pub generation: u32,
     /// The sealed blob of each program.
     pub blobs: HashMap<Program, OwnedFd>,
+    /// The bundle of rule files.
+    pub rules: Option<OwnedFd>,
+    /// Compiled address lists by listener.
+    pub addresses: Vec<(u16, OwnedFd)>,
 }
 
 impl Current {
     /// Before the first plan: fosse-config itself needs a UID.
     pub(crate) fn nothing() -> Self {
         let plan = Plan { uid_base: limits::UID_BASE_FIRST, ..Plan::default() };
-        Self { plan, generation: 0, blobs: HashMap::new() }
+        Self { plan, generation: 0, blobs: HashMap::new(), rules: None, addresses: Vec::new() }
     }
 }
 
@@ -89,6 +93,10 @@ pub(crate) struct Edge {
     pub change: Change,
     /// SIGHUP came while a change was under way.
     pub change_again: bool,
+    /// SIGUSR2 came while a change was under way.
+    pub upgrade_wanted: bool,
+    /// The last failure is one that no restart can cure.
+    pub permanent: bool,
     /// SIGTERM came: until then everything may finish.
     pub ending: Option<u64>,
     pub null: OwnedFd,
@@ -104,6 +112,7 @@ impl Edge {
         if let Err(errno) = watched {
             temporary(PROGRAM, format_args!("unable to watch descriptors: {errno}"));
         }
+        self.reap();
         self.begin_change();
         loop {
             if let Err(errno) = self.one_turn() {
@@ -130,6 +139,7 @@ impl Edge {
             self.look_for_hangs();
             self.lanes_overdue();
             self.change_overdue();
+            self.upgrade_if_wanted();
             self.replace_missing();
         }
         Ok(())
@@ -197,7 +207,9 @@ impl Edge {
 
     /// Kills a process of ours; its number cannot be anybody else's, as only start reaps it.
     pub(crate) fn kill(&mut self, key: Key) {
-        if let Some(pid) = self.processes.get(key).and_then(|p| p.pid) {
+        let Some(process) = self.processes.get_mut(key) else { return };
+        process.killed = true;
+        if let Some(pid) = process.pid {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
     }

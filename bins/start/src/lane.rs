@@ -3,6 +3,9 @@
 use std::os::fd::OwnedFd;
 
 use fosse_slab::Key;
+use fosse_wire::launch::Program;
+
+use crate::process::End;
 
 /// Where in life a lane stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,4 +35,7 @@ pub struct Lane {
     pub accept_end: Option<OwnedFd>,
     /// Where in life it stands.
     pub stage: Stage,
+    /// Its first process to go ended with 111, as stages do when a neighbour is gone: whose fault that was the next
+    /// deaths tell, as a neighbour's descriptors close before start hears of its end.
+    pub suspect: Option<(Program, i32, End)>,
 }

@@ -23,5 +23,5 @@ mod upgrade;
 pub mod serve;
 
 pub(crate) const PROGRAM: &str = "fosse-start";
-pub(crate) const USAGE: &str = "fosse-start [--config FILE | --config-fd N] [--programs DIR] [--log-dir DIR] [--ready-fd N] \
+pub(crate) const USAGE: &str = "fosse-start [--config FILE | --config-fd N] [--programs DIR] [--dir DIR]... [--log-dir DIR] [--ready-fd N] \
 [--sandbox-strict | --sandbox-trap | --no-sandbox]";

@@ -1,7 +1,7 @@
 //! Every limit of fosse-start.
 
-/// Bytes of a plan that fosse-config may write: all blobs at their largest, and what is around them.
-pub const PLAN_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes that fosse-config or fosse-load may write: rules and address lists at their largest, and what is around them.
+pub const OUTPUT_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// Time fosse-config or fosse-load may take. Larger configurations than anyone writes compile in a second.
 pub const COMPILE_MS_MAX: u64 = 60_000;

@@ -16,7 +16,7 @@ use rustix::{
     fs::{Gid, Mode, Uid, chmod, chown},
     io::Errno,
     net::{
-        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with,
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, getsockname, listen, socket_with,
         sockopt::{set_ipv6_v6only, set_socket_reuseaddr},
     },
 };
@@ -55,6 +55,14 @@ pub fn open(listener: &Listener, handed: &[(Vec<u8>, OwnedFd)], before: &[Open],
     let wrong = |what: &str, errno: Errno| format!("unable to {what} {}: {errno}", Where(&listener.place));
     let kept = before.iter().find(|open| open.place == listener.place).map(|open| &open.fd);
     let given = handed.iter().find(|(name, _)| !listener.name.is_empty() && *name == listener.name).map(|(_, fd)| fd);
+    if let Some(fd) = given.filter(|fd| !listens_at(fd, &listener.place)) {
+        let name = fosse_die::Odd(&listener.name);
+        let found = getsockname(fd).map_or_else(|e| e.to_string(), |a| format!("{a:?}"));
+        return Err(format!(
+            "socket '{name}' of the supervisor does not listen on {}: {found}",
+            Where(&listener.place)
+        ));
+    }
     let fd = match kept.or(given) {
         Some(fd) => rustix::io::fcntl_dupfd_cloexec(fd, 3).map_err(|e| wrong("keep the socket of", e))?,
         None if !public && !is_local(&listener.place) => {
@@ -71,6 +79,19 @@ pub fn open(listener: &Listener, handed: &[(Vec<u8>, OwnedFd)], before: &[Open],
         },
     };
     Ok(Open { place: listener.place.clone(), fd })
+}
+
+/// Whether a socket handed over is where the plan says: the explicit words for public addresses count for it too.
+fn listens_at(fd: &OwnedFd, place: &Place) -> bool {
+    let Ok(found) = getsockname(fd) else { return false };
+    match place {
+        Place::Tcp { addr, port } => {
+            SocketAddr::try_from(found).is_ok_and(|a| a == SocketAddr::new(Ipv6Addr::from(*addr).to_canonical(), *port))
+        }
+        Place::Unix { path, .. } => {
+            SocketAddrUnix::try_from(found).is_ok_and(|a| a.path_bytes() == Some(path.as_slice()))
+        }
+    }
 }
 
 fn is_local(place: &Place) -> bool {

@@ -9,7 +9,7 @@ use fosse_die::{temporary, warning};
 use fosse_fdpass::{MESSAGE_FDS_MAX, Received};
 use fosse_sys::process::Fork;
 use fosse_wire::{
-    launch::{LAUNCH_FDS_MAX, Launch},
+    launch::{LAUNCH_FDS_MAX, LAUNCH_WORDS_BYTES_MAX, Launch},
     start::ToStart,
 };
 use rustix::{
@@ -20,8 +20,8 @@ use rustix::{
 
 use crate::{PROGRAM, birth, namespaces};
 
-/// Bytes of the longest launch.
-const LAUNCH_BYTES_MAX: usize = 64;
+/// Bytes of the longest launch: its words and the little around them.
+const LAUNCH_BYTES_MAX: usize = LAUNCH_WORDS_BYTES_MAX + 64;
 const _: () = assert!(LAUNCH_FDS_MAX < MESSAGE_FDS_MAX);
 
 /// start's end of the nursery.
@@ -34,6 +34,15 @@ pub struct Nursery {
 }
 
 impl Nursery {
+    /// A place for one that is taken over.
+    ///
+    /// # Errors
+    /// What socketpair(2) says.
+    pub fn none() -> Result<Self, Errno> {
+        let (channel, _) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        Ok(Self { pid: rustix::process::getpid(), channel })
+    }
+
     /// Forks the nursery. It empties its namespaces (where the kernel lets it) and waits.
     ///
     /// # Errors

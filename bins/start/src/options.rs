@@ -1,7 +1,7 @@
 //! The command line: where the configuration, the programs and the logs are. Nothing else decides what start opens.
 
 use std::{
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -24,20 +24,29 @@ enum Configuration {
     Descriptor(OwnedFd),
 }
 
+impl Configuration {
+    /// The directory of the file: rule files and lists are looked for there unless `--dir` says otherwise.
+    fn directory(&self) -> Option<String> {
+        let Self::File(path) = self else { return None };
+        let parent = path.canonicalize().ok()?.parent()?.to_str()?.to_owned();
+        Some(parent)
+    }
+}
+
 /// What the command line says.
 #[derive(Debug)]
 pub struct Options {
     configuration: Configuration,
     /// Directory of the programs.
     pub programs: OwnedFd,
+    /// Directories below which rule files and address lists are, with their paths.
+    pub directories: Vec<(String, OwnedFd)>,
     /// Directory below which log files are made; none without `--log-dir`.
     log_dir: Option<OwnedFd>,
     /// Number of the descriptor that gets a newline when all is ready.
     pub ready_fd: Option<i32>,
     /// How strictly everybody locks down.
     pub mode: Mode,
-    /// An ordinary user's edge may listen on public addresses too.
-    pub public: bool,
 }
 
 impl Options {
@@ -49,6 +58,7 @@ impl Options {
         let number = args.parsed::<i32>("--config-fd", "a descriptor's number");
         let programs = args.value("--programs").map_or_else(beside_us, PathBuf::from);
         let log_dir = args.value("--log-dir").map(PathBuf::from);
+        let directories = args.values("--dir");
         let ready_fd = args.parsed("--ready-fd", "a descriptor's number");
         let modes = [Mode::Strict, Mode::Trap, Mode::Off];
         let asked = modes.into_iter().find(|mode| mode.option().is_some_and(|option| args.flag(option)));
@@ -62,13 +72,34 @@ impl Options {
             (Some(_), Some(_)) => args.refuse("--config and --config-fd exclude each other"),
         };
         args.end();
+        let beside = if directories.is_empty() { configuration.directory() } else { None };
+        let directories =
+            beside.into_iter().chain(directories).map(|path| (path.clone(), directory(Path::new(&path)))).collect();
         Self {
             configuration,
+            directories,
             programs: directory(&programs),
             log_dir: log_dir.map(|path| directory(&path)),
             ready_fd,
             mode: asked.unwrap_or_else(Mode::from_environment),
-            public: false,
+        }
+    }
+
+    /// What a successor needs under the same numbers: its command line names them.
+    pub fn kept(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let configuration = match &self.configuration {
+            Configuration::Descriptor(fd) => Some(fd.as_fd()),
+            Configuration::File(_) => None,
+        };
+        configuration.into_iter()
+    }
+
+    /// What errors call the configuration.
+    #[must_use]
+    pub fn configuration_name(&self) -> String {
+        match &self.configuration {
+            Configuration::File(path) => path.display().to_string(),
+            Configuration::Descriptor(_) => "configuration".into(),
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Process {
     pub moved_ms: u64,
     /// Its end is wanted: draining, replaced, or killed by start.
     pub leaving: bool,
+    /// start has killed it.
+    pub killed: bool,
 }
 
 /// How a process ended.
@@ -54,6 +56,12 @@ impl End {
     #[must_use]
     pub const fn own_fault(self) -> bool {
         !matches!(self, Self::Exit(0) | Self::Signal(SIGKILL))
+    }
+
+    /// What a stage ends with when a neighbour is gone.
+    #[must_use]
+    pub const fn follows_another(self) -> bool {
+        matches!(self, Self::Exit(fosse_die::EXIT_TEMPORARY))
     }
 
     /// seccomp ended it.

@@ -22,15 +22,22 @@ use crate::{
     nursery::Nursery,
     options::Options,
     programs::Programs,
+    upgrade::is_successor,
 };
 
 /// Runs the edge.
 pub fn run() -> ! {
     let options = Options::of_process();
-    match edge(options) {
-        Ok(edge) => edge.run(),
+    let mut edge = match edge(options) {
+        Ok(edge) => edge,
         Err(errno) => temporary(PROGRAM, format_args!("unable to begin: {errno}")),
+    };
+    match edge.take_over() {
+        Ok(true) => info(PROGRAM, "event=upgraded"),
+        Ok(false) => {}
+        Err(error) => temporary(PROGRAM, format_args!("unable to take over from the start before: {error}")),
     }
+    edge.run()
 }
 
 fn edge(options: Options) -> Result<Edge, Errno> {
@@ -49,7 +56,8 @@ fn edge(options: Options) -> Result<Edge, Errno> {
         Signal::SIGPIPE,
     ])?;
     let kernel_log = KernelLog::open();
-    let nursery = Nursery::open(privileged)?;
+    // A successor finds the nursery in its predecessor's table: what is needed to make one is gone by then.
+    let nursery = if is_successor() { Nursery::none()? } else { Nursery::open(privileged)? };
     if privileged {
         namespaces::keep_start_capabilities();
     } else {
@@ -85,6 +93,8 @@ fn edge(options: Options) -> Result<Edge, Errno> {
         throttles: HashMap::new(),
         change: Change::Rest,
         change_again: false,
+        upgrade_wanted: false,
+        permanent: false,
         ending: None,
         null,
     })

@@ -3,7 +3,10 @@
 //! The nursery executes a program by descriptor, a template goes on as an instance of itself; both answer
 //! [`crate::start::ToStart::Started`]. The new process is start's child (CLONE_PARENT).
 
-use crate::{WireError, cursor::Cursor};
+use crate::{
+    WireError,
+    cursor::{Cursor, put_short},
+};
 
 /// The programs of an edge. The number travels in launches, pages and log prefixes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,8 +78,12 @@ impl Program {
 /// Descriptors one process is born with, its program among them.
 pub const LAUNCH_FDS_MAX: usize = 24;
 
+/// Bytes of a process's command line: a dozen directories.
+pub const LAUNCH_WORDS_BYTES_MAX: usize = 4096;
+
 /// What the new process shall be: `u32 token | u32 uid | u32 gid | u32 cpu | u8 program | u8 mode | u8 count | count
-/// target numbers`; descriptor i becomes number `targets[i]`. For the nursery one more descriptor comes first: the program.
+/// target numbers | words`; descriptor i becomes number `targets[i]`. For the nursery one more descriptor comes first: the
+/// program. Words are its command line behind the name, a NUL after each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Launch<'a> {
     /// start's mark, given back in the answer.
@@ -93,6 +100,8 @@ pub struct Launch<'a> {
     pub mode: u8,
     /// Numbers the descriptors get, in the order they come.
     pub targets: &'a [u8],
+    /// Command line behind the name, a NUL after each word.
+    pub words: &'a [u8],
 }
 
 impl<'a> Launch<'a> {
@@ -111,6 +120,7 @@ impl<'a> Launch<'a> {
         let count = u8::try_from(self.targets.len()).map_err(|_| WireError::Field("targets"))?;
         out.extend_from_slice(&[self.program as u8, self.mode, count]);
         out.extend_from_slice(self.targets);
+        put_short(&mut out, self.words, "words")?;
         Ok(out)
     }
 
@@ -125,11 +135,16 @@ impl<'a> Launch<'a> {
         let mode = c.u8()?;
         let count = usize::from(c.u8()?);
         let targets = c.bytes(count)?;
+        let words = c.short_bytes()?;
         c.end()?;
-        if mode > 3 || count > LAUNCH_FDS_MAX {
+        if mode > 3
+            || count > LAUNCH_FDS_MAX
+            || words.len() > LAUNCH_WORDS_BYTES_MAX
+            || !words.is_empty() && !words.ends_with(&[0])
+        {
             return Err(WireError::Field("launch"));
         }
-        Ok(Self { token, uid, gid, cpu, program, mode, targets })
+        Ok(Self { token, uid, gid, cpu, program, mode, targets, words })
     }
 }
 
@@ -139,8 +154,16 @@ mod tests {
 
     #[test]
     fn a_launch_comes_back_and_a_cut_one_does_not() {
-        let launch =
-            Launch { token: 1, uid: 2, gid: 3, cpu: 0, program: Program::Parse, mode: 1, targets: &[0, 1, 2, 5] };
+        let launch = Launch {
+            token: 1,
+            uid: 2,
+            gid: 3,
+            cpu: 0,
+            program: Program::Parse,
+            mode: 1,
+            targets: &[0, 1, 2, 5],
+            words: b"--a\0b\0",
+        };
         let bytes = launch.encode().unwrap();
         assert_eq!(Launch::decode(&bytes), Ok(launch));
         for cut in 0..bytes.len() {
