@@ -1,0 +1,164 @@
+//! What each process of an edge may be: identities, walls and descriptors, as data.
+
+use super::kernel::Kind;
+
+/// How many descriptors of a kind.
+#[derive(Clone, Copy, Debug)]
+pub enum Most {
+    /// At most so many.
+    Of(usize),
+    /// As many as there are clients, servers or lanes.
+    Any,
+}
+
+/// A kind of descriptor a program may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Holds {
+    /// Of this kind.
+    pub kind: Kind,
+    /// So many.
+    pub most: Most,
+    /// What for.
+    pub reason: &'static str,
+}
+
+const fn holds(kind: Kind, most: usize, reason: &'static str) -> Holds {
+    Holds { kind, most: Most::Of(most), reason }
+}
+
+const fn any(kind: Kind, reason: &'static str) -> Holds {
+    Holds { kind, most: Most::Any, reason }
+}
+
+/// What every process has.
+const EVERY: [Holds; 4] = [
+    holds(Kind::Null, 2, "0 and 1 where the program does not use them"),
+    holds(Kind::Epoll, 1, "its loop"),
+    holds(Kind::Memory, 2, "configuration and counter page"),
+    holds(Kind::UnixSeqpacket, 1, "start"),
+];
+
+/// Which of the host's namespaces a process may be in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In none: network, files and IPC of its own.
+    Nursery,
+    /// In all.
+    Host,
+}
+
+/// The role of a process.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    /// The name of its executable.
+    pub name: &'static str,
+    /// Where it lives.
+    pub place: Place,
+    /// What it holds beyond what every process does.
+    pub holds: &'static [Holds],
+}
+
+impl Expected {
+    /// How many descriptors of a kind it may hold.
+    #[must_use]
+    pub fn most(&self, kind: Kind) -> Most {
+        let rows = EVERY.iter().chain(self.holds).filter(|row| row.kind == kind);
+        rows.fold(Most::Of(0), |sum, row| match (sum, row.most) {
+            (Most::Of(a), Most::Of(b)) => Most::Of(a.saturating_add(b)),
+            _ => Most::Any,
+        })
+    }
+
+    /// What it holds descriptors of a kind for.
+    #[must_use]
+    pub fn reasons(&self, kind: Kind) -> String {
+        let rows = EVERY.iter().chain(self.holds).filter(|row| row.kind == kind);
+        rows.map(|row| row.reason).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The programs that stay. fosse-config and fosse-load come and go; their identity is looked at, their descriptors are not.
+pub const PROGRAMS: &[Expected] = &[
+    Expected {
+        name: "fosse-accept",
+        place: Place::Nursery,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            any(Kind::UnixSeqpacket, "a channel to each lane"),
+            any(Kind::TcpListener, "listeners"),
+            any(Kind::UnixListener, "listeners"),
+            any(Kind::Tcp, "clients on their way to a lane"),
+            any(Kind::UnixStream, "clients on their way to a lane"),
+            any(Kind::Memory, "address lists"),
+            holds(Kind::Null, 1, "a reserve for when descriptors run out"),
+        ],
+    },
+    Expected {
+        name: "fosse-parse",
+        place: Place::Nursery,
+        holds: &[
+            holds(Kind::Pipe, 2, "log, access log"),
+            holds(Kind::UnixSeqpacket, 2, "accept, dispatch"),
+            any(Kind::UnixStream, "the ring, clients"),
+            any(Kind::Tcp, "clients"),
+        ],
+    },
+    Expected {
+        name: "fosse-waf-filter",
+        place: Place::Nursery,
+        holds: &[
+            holds(Kind::Pipe, 2, "log, audit log"),
+            holds(Kind::UnixStream, 4, "the ring, both ways"),
+            holds(Kind::Memory, 1, "rules"),
+        ],
+    },
+    Expected {
+        name: "fosse-dispatch",
+        place: Place::Nursery,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            holds(Kind::UnixSeqpacket, 2, "client sockets from parse, backend sockets from connect"),
+            any(Kind::UnixStream, "the ring, backends, clients under a lease"),
+            any(Kind::Tcp, "backends, clients under a lease"),
+            any(Kind::Pipe, "splicing"),
+        ],
+    },
+    Expected {
+        name: "fosse-connect",
+        place: Place::Host,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            holds(Kind::UnixSeqpacket, 2, "dispatch"),
+            any(Kind::UnixStream, "attempts"),
+            any(Kind::Tcp, "attempts"),
+        ],
+    },
+    Expected {
+        name: "fosse-log",
+        place: Place::Nursery,
+        holds: &[
+            any(Kind::Pipe, "lines of every process"),
+            holds(Kind::File, 4, "where the log is written to"),
+            holds(Kind::Device, 2, "a terminal as log"),
+            holds(Kind::Null, 2, "nowhere as log"),
+            holds(Kind::UnixStream, 2, "the supervisor's log"),
+        ],
+    },
+    Expected {
+        name: "fosse-status",
+        place: Place::Nursery,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            holds(Kind::UnixListener, 1, "its socket"),
+            holds(Kind::UnixStream, 17, "clients"),
+        ],
+    },
+];
+
+/// The programs that come and go.
+pub const PASSING: &[&str] = &["fosse-config", "fosse-load"];
+
+/// CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE: listeners and births.
+pub const START_CAPABILITIES: u64 = 1 << 0 | 1 << 1 | 1 << 3 | NURSERY_CAPABILITIES | 1 << 10;
+/// KILL, SETGID, SETUID, SETPCAP: births.
+pub const NURSERY_CAPABILITIES: u64 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8;

@@ -1,0 +1,253 @@
+//! What is seen against what is expected: every difference as one line.
+
+use super::expected::{Expected, Most, NURSERY_CAPABILITIES, PASSING, PROGRAMS, Place, START_CAPABILITIES};
+use super::kernel::{Kind, NAMESPACES, Seen};
+
+/// What a process is taken for, by where it stands and which file it was executed from.
+#[derive(Clone, Copy, Debug)]
+pub enum Role {
+    /// fosse-start itself.
+    Start,
+    /// The process that gives birth to the others: fosse-start's file, start's child.
+    Nursery,
+    /// A program that stays.
+    Program(&'static Expected),
+    /// A program that comes and goes.
+    Passing,
+    /// Nothing that belongs to an edge.
+    Stranger,
+}
+
+/// The role of a process in the edge of `start`.
+#[must_use]
+pub fn role(seen: &Seen, start: &Seen) -> Role {
+    if seen.pid == start.pid {
+        return Role::Start;
+    }
+    if seen.name == start.name && seen.parent == start.pid {
+        return Role::Nursery;
+    }
+    if PASSING.contains(&seen.name.as_str()) {
+        return Role::Passing;
+    }
+    PROGRAMS.iter().find(|expected| expected.name == seen.name).map_or(Role::Stranger, Role::Program)
+}
+
+/// Everything that differs in one process. `start` is the fosse-start it belongs to, as the measure of the host's namespaces
+/// and of whose edge it is.
+#[must_use]
+pub fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
+    let mut found = Vec::new();
+    let privileged = start.uids.get(1) == Some(&0);
+    match role(seen, start) {
+        Role::Start => capabilities(seen, if privileged { START_CAPABILITIES } else { 0 }, privileged, &mut found),
+        Role::Nursery => {
+            capabilities(seen, if privileged { NURSERY_CAPABILITIES } else { 0 }, privileged, &mut found);
+            namespaces(seen, start, if privileged { Place::Nursery } else { Place::Host }, &mut found);
+        }
+        Role::Program(expected) => {
+            walls(seen, start, privileged, &mut found);
+            namespaces(seen, start, if privileged { expected.place } else { Place::Host }, &mut found);
+            descriptors(seen, expected, &mut found);
+        }
+        Role::Passing => walls(seen, start, privileged, &mut found),
+        Role::Stranger => found.push(format!("no program of an edge: {}", seen.name)),
+    }
+    found
+}
+
+fn walls(seen: &Seen, start: &Seen, privileged: bool, found: &mut Vec<String>) {
+    let mut expect = |holds: bool, what: String| {
+        if !holds {
+            found.push(what);
+        }
+    };
+    let (uid, gid) = (seen.uids.first().copied().unwrap_or(0), seen.gids.first().copied().unwrap_or(0));
+    expect(seen.uids.len() == 4 && seen.uids.iter().all(|one| *one == uid), format!("UIDs differ: {:?}", seen.uids));
+    expect(seen.gids.len() == 4 && seen.gids.iter().all(|one| *one == gid), format!("GIDs differ: {:?}", seen.gids));
+    if privileged {
+        expect(uid != 0 && gid != 0, format!("root's: UID {uid}, GID {gid}"));
+        expect(uid == gid, format!("UID {uid} is not its GID {gid}"));
+        expect(seen.groups.is_empty(), format!("groups are left: {:?}", seen.groups));
+    } else {
+        expect(start.uids.first() == Some(&uid), format!("UID {uid} is not that of fosse-start"));
+    }
+    expect(seen.no_new_privs == 1, "no_new_privs is off".to_owned());
+    expect(
+        seen.seccomp == 2,
+        format!(
+            "seccomp is {}",
+            ["off", "strict"].get(usize::try_from(seen.seccomp).unwrap_or(9)).unwrap_or(&"unknown")
+        ),
+    );
+    expect(seen.filters == 1, format!("{} seccomp filters, not 1", seen.filters));
+    expect(!seen.dumpable, "memory is open to ptrace and core dumps (dumpable)".to_owned());
+    expect(seen.threads == 1, format!("{} threads, not 1", seen.threads));
+    expect(seen.parent == start.pid, format!("its parent is {}, not fosse-start", seen.parent));
+    capabilities(seen, 0, privileged, found);
+}
+
+/// No set may hold more than `most`. An ordinary user's bounding set is not theirs to empty.
+fn capabilities(seen: &Seen, most: u64, privileged: bool, found: &mut Vec<String>) {
+    let names = ["inheritable", "permitted", "effective", "bounding", "ambient"];
+    for (name, set) in names.into_iter().zip(seen.capabilities) {
+        let judged = privileged || name != "bounding";
+        if judged && set & !most != 0 {
+            found.push(format!("capabilities: {name} {:#x} beyond what it may have", set & !most));
+        }
+    }
+}
+
+fn namespaces(seen: &Seen, start: &Seen, place: Place, found: &mut Vec<String>) {
+    let (Some(own), Some(host)) = (&seen.namespaces, &start.namespaces) else {
+        return found.push("namespaces cannot be read: run as root".to_owned());
+    };
+    for ((name, own), host) in NAMESPACES.into_iter().zip(own).zip(host) {
+        match (place, own == host) {
+            (Place::Nursery, true) => found.push(format!("in the host's {name} namespace")),
+            (Place::Host, false) => found.push(format!("in another {name} namespace than fosse-start")),
+            _ => {}
+        }
+    }
+}
+
+fn descriptors(seen: &Seen, expected: &Expected, found: &mut Vec<String>) {
+    let Some(fds) = &seen.fds else {
+        return found.push("descriptors cannot be read: run as root".to_owned());
+    };
+    for (kind, numbers) in by_kind(fds) {
+        if let Most::Of(most) = expected.most(kind)
+            && numbers.len() > most
+        {
+            let reasons = expected.reasons(kind);
+            let allowed = if most == 0 { "none is expected".to_owned() } else { format!("at most {most}: {reasons}") };
+            found.push(format!("{} {} descriptors ({allowed}): {numbers:?}", numbers.len(), kind.word()));
+        }
+    }
+}
+
+/// Descriptors by kind, in the order of the kinds.
+#[must_use]
+pub fn by_kind(fds: &[(u32, Kind)]) -> std::collections::BTreeMap<Kind, Vec<u32>> {
+    let mut all: std::collections::BTreeMap<Kind, Vec<u32>> = std::collections::BTreeMap::new();
+    for (number, kind) in fds {
+        all.entry(*kind).or_default().push(*number);
+    }
+    all
+}
+
+/// No two processes of an edge of root share a UID.
+#[must_use]
+pub fn shared_uids(all: &[Seen], start: &Seen) -> Vec<String> {
+    if start.uids.first() != Some(&0) {
+        return Vec::new();
+    }
+    let mut seen: std::collections::BTreeMap<u32, &Seen> = std::collections::BTreeMap::new();
+    let mut found = Vec::new();
+    for process in all.iter().filter(|one| matches!(role(one, start), Role::Program(_) | Role::Passing)) {
+        let Some(uid) = process.uids.first() else { continue };
+        if let Some(other) = seen.insert(*uid, process) {
+            found.push(format!(
+                "UID {uid} is shared by {} {} and {} {}",
+                other.name, other.pid, process.name, process.pid
+            ));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start() -> Seen {
+        let host = ["net:[1]", "mnt:[1]", "ipc:[1]"].map(str::to_owned);
+        Seen {
+            pid: 10,
+            name: "fosse-start".into(),
+            uids: vec![0; 4],
+            gids: vec![0; 4],
+            capabilities: [0, START_CAPABILITIES, START_CAPABILITIES, START_CAPABILITIES, 0],
+            namespaces: Some(host),
+            threads: 1,
+            ..Seen::default()
+        }
+    }
+
+    fn parse() -> Seen {
+        let own = ["net:[2]", "mnt:[2]", "ipc:[2]"].map(str::to_owned);
+        Seen {
+            pid: 12,
+            parent: 10,
+            name: "fosse-parse".into(),
+            uids: vec![70_001; 4],
+            gids: vec![70_001; 4],
+            no_new_privs: 1,
+            seccomp: 2,
+            filters: 1,
+            threads: 1,
+            namespaces: Some(own),
+            fds: Some(vec![
+                (0, Kind::UnixStream),
+                (1, Kind::UnixStream),
+                (2, Kind::Pipe),
+                (3, Kind::Epoll),
+                (9, Kind::Tcp),
+            ]),
+            ..Seen::default()
+        }
+    }
+
+    #[test]
+    fn a_process_as_it_should_be_differs_in_nothing() {
+        assert_eq!(differences(&parse(), &start()), Vec::<String>::new());
+        assert_eq!(differences(&start(), &start()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_wall_that_is_down_is_one_difference() {
+        type Change = fn(&mut Seen);
+        let changes: [(Change, &str); 16] = [
+            (|s| s.uids = vec![0; 4], "root's"),
+            (|s| s.uids = vec![70_001, 0, 70_001, 70_001], "UIDs differ"),
+            (|s| s.gids = vec![70_001, 70_001, 5, 70_001], "GIDs differ"),
+            (|s| s.groups = vec![27], "groups are left"),
+            (|s| s.capabilities[3] = 1, "bounding"),
+            (|s| s.capabilities[4] = 1 << 40, "ambient"),
+            (|s| s.no_new_privs = 0, "no_new_privs"),
+            (|s| s.seccomp = 0, "seccomp is off"),
+            (|s| s.filters = 0, "0 seccomp filters"),
+            (|s| s.dumpable = true, "dumpable"),
+            (|s| s.threads = 2, "2 threads"),
+            (|s| s.parent = 1, "its parent is 1"),
+            (|s| s.namespaces.as_mut().unwrap()[0] = "net:[1]".into(), "host's net"),
+            (|s| s.namespaces = None, "namespaces cannot be read"),
+            (
+                |s| s.fds.as_mut().unwrap().push((20, Kind::TcpListener)),
+                "1 tcp-listener descriptors (none is expected): [20]",
+            ),
+            (|s| s.name = "sh".into(), "no program of an edge: sh"),
+        ];
+        for (change, expected) in changes {
+            let mut process = parse();
+            change(&mut process);
+            let found = differences(&process, &start());
+            assert!(found.iter().any(|line| line.contains(expected)), "{expected}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn start_may_not_keep_more_than_births_and_listeners_need() {
+        let mut loose = start();
+        loose.capabilities[2] |= 1 << 21;
+        assert_eq!(differences(&loose, &start()).len(), 1);
+    }
+
+    #[test]
+    fn two_processes_of_one_uid_are_told() {
+        let (one, mut two) = (parse(), parse());
+        two.pid = 13;
+        assert_eq!(shared_uids(&[start(), one.clone(), two], &start()).len(), 1);
+        assert!(shared_uids(&[start(), one], &start()).is_empty());
+    }
+}

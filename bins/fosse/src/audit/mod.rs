@@ -1,0 +1,157 @@
+//! `fosse audit`: every process of a running edge as the kernel shows it, against what it may be.
+
+mod expected;
+mod judge;
+mod kernel;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use fosse_die::{EXIT_TEMPORARY, Word, say};
+
+use crate::{PROGRAM, edge::Edge, print, words::Words};
+use judge::{Role, by_kind, differences, role, shared_uids};
+use kernel::{Kind, Seen};
+
+/// Looks at a process that differs before it is believed: one that is just being born has not closed its door yet, a socket
+/// that was just passed on stands in two processes.
+const LOOKS: u32 = 5;
+/// Between two looks.
+const LOOK_EACH: Duration = Duration::from_millis(200);
+
+/// A finding is exit status 1.
+const EXIT_DIFFERS: i32 = 1;
+
+/// Runs the audit.
+pub fn run(words: &Words) -> i32 {
+    match audited(words) {
+        Ok(status) => status,
+        Err(why) => {
+            say(PROGRAM, Word::Fatal, why);
+            EXIT_TEMPORARY
+        }
+    }
+}
+
+fn audited(words: &Words) -> Result<i32, String> {
+    let start = match words.value("--pid") {
+        Some(text) => text.parse().map_err(|_| format!("--pid: '{text}' is not a process id"))?,
+        None => Edge::of(words)?.start_pid()?,
+    };
+    let mut found = Findings::default();
+    for look in 1..=LOOKS {
+        found = look_at(start)?;
+        if found.is_clean() || look == LOOKS {
+            break;
+        }
+        std::thread::sleep(LOOK_EACH);
+    }
+    // Lanes as fosse-status names them, for the reader alone: nothing is judged by them.
+    let rows = Edge::of(words).and_then(|edge| edge.rows()).unwrap_or_default();
+    let lanes = rows.iter().filter_map(|row| Some((row.pid?, row.lane?))).collect();
+    print(&found.table(&lanes));
+    Ok(if found.is_clean() { 0 } else { EXIT_DIFFERS })
+}
+
+fn look_at(start: u32) -> Result<Findings, String> {
+    let sockets = kernel::sockets(start);
+    let seen = kernel::look(start, &sockets).ok_or_else(|| format!("there is no process {start}"))?;
+    if seen.name != "fosse-start" {
+        return Err(format!("process {start} is no fosse-start but {}", seen.name));
+    }
+    let all: Vec<Seen> = kernel::family(start).into_iter().filter_map(|pid| kernel::look(pid, &sockets)).collect();
+    let shared = shared_uids(&all, &seen);
+    let judged = all.into_iter().map(|one| (differences(&one, &seen), one)).map(|(differs, one)| (one, differs));
+    Ok(Findings { start: Some(seen.clone()), processes: judged.collect(), shared })
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+struct Findings {
+    start: Option<Seen>,
+    processes: Vec<(Seen, Vec<String>)>,
+    shared: Vec<String>,
+}
+
+impl Findings {
+    fn is_clean(&self) -> bool {
+        self.shared.is_empty() && self.processes.iter().all(|(_, differs)| differs.is_empty()) && !self.lacks_programs()
+    }
+
+    /// An edge without any stage is no edge: nothing was audited.
+    fn lacks_programs(&self) -> bool {
+        let Some(start) = &self.start else { return true };
+        !self.processes.iter().any(|(one, _)| matches!(role(one, start), Role::Program(_)))
+    }
+
+    fn table(&self, lanes: &BTreeMap<u32, u32>) -> String {
+        let mut out = format!(
+            "{:20} {:>8} {:>8} {:8} {:>3} {:7} {:10} {:4} DESCRIPTORS\n",
+            "PROCESS", "PID", "UID", "CAPS", "NNP", "SECCOMP", "NAMESPACES", "DUMP"
+        );
+        let Some(start) = &self.start else { return out };
+        for (one, differs) in &self.processes {
+            let mark = if differs.is_empty() { "" } else { "  <-- differs" };
+            let _ = writeln!(out, "{}{mark}", line(one, start, lanes));
+        }
+        let mut differences = 0_usize;
+        for (one, differs) in &self.processes {
+            for difference in differs {
+                differences = differences.saturating_add(1);
+                let _ = writeln!(out, "difference: {} {}: {difference}", label(one, start, lanes), one.pid);
+            }
+        }
+        for shared in &self.shared {
+            differences = differences.saturating_add(1);
+            let _ = writeln!(out, "difference: {shared}");
+        }
+        if self.lacks_programs() {
+            differences = differences.saturating_add(1);
+            out.push_str("difference: no program of an edge runs\n");
+        }
+        if start.uids.first() != Some(&0) {
+            out.push_str("note: an ordinary user's edge: all programs share this UID and the host's namespaces\n");
+        }
+        let _ = writeln!(out, "{} processes, {differences} differences", self.processes.len());
+        out
+    }
+}
+
+fn label(one: &Seen, start: &Seen, lanes: &BTreeMap<u32, u32>) -> String {
+    match (role(one, start), lanes.get(&one.pid)) {
+        (Role::Nursery, _) => "fosse-start/nursery".to_owned(),
+        (_, Some(lane)) => format!("{}.{lane}", one.name),
+        _ => one.name.clone(),
+    }
+}
+
+fn line(one: &Seen, start: &Seen, lanes: &BTreeMap<u32, u32>) -> String {
+    let caps = one.capabilities.iter().fold(0, |all, set| all | set);
+    let caps = if caps == 0 { "none".to_owned() } else { format!("{caps:x}") };
+    let seccomp = match one.seccomp {
+        2 => format!("filter{}", if one.filters == 1 { String::new() } else { format!("x{}", one.filters) }),
+        1 => "strict".to_owned(),
+        _ => "off".to_owned(),
+    };
+    let namespaces = match (&one.namespaces, &start.namespaces) {
+        (Some(own), Some(host)) if own == host => "host",
+        (Some(own), Some(host)) if own.iter().zip(host).all(|(own, host)| own != host) => "own",
+        (Some(_), Some(_)) => "some own",
+        _ => "unknown",
+    };
+    let dump = if one.dumpable { "yes" } else { "no" };
+    let fds = one.fds.as_ref().map_or_else(|| "unknown".to_owned(), |fds| described(fds));
+    let uid = one.uids.first().copied().unwrap_or(0);
+    format!(
+        "{:20} {:>8} {uid:>8} {caps:8} {:>3} {seccomp:7} {namespaces:10} {dump:4} {fds}",
+        label(one, start, lanes),
+        one.pid,
+        one.no_new_privs
+    )
+}
+
+fn described(fds: &[(u32, Kind)]) -> String {
+    let all = by_kind(fds).into_iter().map(|(kind, numbers)| format!("{} {}", numbers.len(), kind.word()));
+    all.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,139 @@
+//! `fosse check`: everything wrong with a configuration, or what it serves.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+
+use fosse_config_model::{
+    ACCOUNTS_BYTES_MAX, Accounts, CONFIGURATION_BYTES_MAX, Edge, Report, address::ListenAddress,
+    address::ServerAddress, compile, model::Waf, read,
+};
+use fosse_die::{EXIT_PERMANENT, fatal};
+use fosse_plan::Plan;
+
+use crate::{PROGRAM, print, words::Words};
+
+/// Where a configuration is when nobody says where.
+pub const DEFAULT_FILE: &str = "/etc/fosse/fosse.toml";
+
+/// Runs the check.
+pub fn run(words: &Words) -> i32 {
+    let file = words.positional(0).unwrap_or(DEFAULT_FILE);
+    let (name, bytes) = load(file);
+    match compiled(&name, &bytes) {
+        Ok((edge, _)) => print(&summary(&name, &edge)),
+        Err(report) => refuse(&report),
+    }
+}
+
+/// A configuration's name for messages, and its bytes. Ends the program where it cannot be read.
+pub fn load(file: &str) -> (String, Vec<u8>) {
+    if file == "-" {
+        return (
+            "standard input".to_owned(),
+            bounded(std::io::stdin().lock(), CONFIGURATION_BYTES_MAX, "standard input"),
+        );
+    }
+    match std::fs::File::open(file) {
+        Ok(open) => (file.to_owned(), bounded(open, CONFIGURATION_BYTES_MAX, file)),
+        Err(error) => fatal(PROGRAM, format_args!("unable to read {file}: {error}")),
+    }
+}
+
+/// One byte over the limit is read, so that the reader of it can say so.
+fn bounded(from: impl std::io::Read, bytes_max: usize, name: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let most = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
+    match from.take(most).read_to_end(&mut bytes) {
+        Ok(_) => bytes,
+        Err(error) => fatal(PROGRAM, format_args!("unable to read {name}: {error}")),
+    }
+}
+
+/// A configuration as a model and as a plan.
+///
+/// # Errors
+/// Everything found wrong.
+pub fn compiled(name: &str, bytes: &[u8]) -> Result<(Edge, Plan), Report> {
+    let file = |path: &str| std::fs::File::open(path).map(|f| bounded(f, ACCOUNTS_BYTES_MAX, path)).unwrap_or_default();
+    let accounts = Accounts::from_files(&file("/etc/passwd"), &file("/etc/group"));
+    let plan = compile(name, bytes, &accounts)?;
+    read(name, bytes).map(|edge| (edge, plan))
+}
+
+/// All that is wrong, then how many; gives the exit status.
+pub fn refuse(report: &Report) -> i32 {
+    let _ = std::io::stderr().write_all(report.to_string().as_bytes());
+    let count = if report.total() == 1 { "1 problem".to_owned() } else { format!("{} problems", report.total()) };
+    fosse_die::say(PROGRAM, fosse_die::Word::Fatal, format_args!("{count} in the configuration"));
+    EXIT_PERMANENT
+}
+
+/// What a sound configuration serves.
+fn summary(name: &str, edge: &Edge) -> String {
+    let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let mut out = format!(
+        "{name}: {}, {}, {}\n",
+        count(edge.listen.len(), "listener"),
+        count(edge.site.len(), "site"),
+        count(edge.backend.len(), "backend")
+    );
+    for listen in edge.listen.iter() {
+        let public = if listen.public.value { ", public" } else { "" };
+        let _ = writeln!(out, "  listen   {}{public}", listen_address(&listen.address.value));
+    }
+    for site in edge.site.iter() {
+        let mut hosts: Vec<String> = site.hosts.iter().map(|host| host.value.written()).collect();
+        if site.default.value {
+            hosts.push("all other hosts".to_owned());
+        }
+        let to = site.backend.as_ref().map(|backend| format!(" -> {}", backend.0)).unwrap_or_default();
+        let _ = writeln!(out, "  site     {} (waf {}){to}", hosts.join(", "), waf_word(site.waf.value));
+        for route in site.route.iter() {
+            let _ = writeln!(out, "    route  {} -> {}", route.prefix.0, route.backend.0);
+        }
+    }
+    for backend in edge.backend.iter() {
+        let servers: Vec<String> = backend.servers.iter().map(|server| server_address(&server.value)).collect();
+        let _ = writeln!(out, "  backend  {}: {}", backend.name.0, servers.join(", "));
+    }
+    out
+}
+
+fn listen_address(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Tcp(address) => address.to_string(),
+        ListenAddress::Unix(path) => format!("unix:{path}"),
+    }
+}
+
+fn server_address(address: &ServerAddress) -> String {
+    match address {
+        ServerAddress::Tcp(address) => address.to_string(),
+        ServerAddress::Unix(path) => format!("unix:{path}"),
+    }
+}
+
+const fn waf_word(waf: Waf) -> &'static str {
+    match waf {
+        Waf::Off => "off",
+        Waf::Detect => "detect",
+        Waf::Block => "block",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_names_listeners_sites_routes_and_backends() {
+        let text = b"[[listen]]\naddress = \"127.0.0.1:80\"\n[[site]]\nhosts = [\"a.example\"]\ndefault = true\nbackend = \"app\"\n\
+                     [[site.route]]\nprefix = \"/api\"\nbackend = \"api\"\n\
+                     [[backend]]\nname = \"app\"\nservers = [\"unix:/run/a\"]\n[[backend]]\nname = \"api\"\nservers = [\"127.0.0.1:1\"]\n";
+        let (edge, _) = compiled("x", text).unwrap_or_else(|report| panic!("{report}"));
+        let expected = "x: 1 listener, 1 site, 2 backends\n  listen   127.0.0.1:80\n  \
+                        site     a.example, all other hosts (waf block) -> app\n    route  /api -> api\n  \
+                        backend  app: unix:/run/a\n  backend  api: 127.0.0.1:1\n";
+        assert_eq!(summary("x", &edge), expected);
+    }
+}

@@ -1,0 +1,246 @@
+//! The commands and their flags: one row each, from which the reader of the command line, the help and the completions of
+//! three shells are made, so that none of them can say something else than the others.
+
+/// What follows a flag or stands as a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    /// Nothing: the flag is there or not.
+    Nothing,
+    /// Any text; the name stands in the help.
+    Text(&'static str),
+    /// A path.
+    Path(&'static str),
+    /// One of these words.
+    Word(&'static [&'static str]),
+}
+
+impl Takes {
+    /// How the help writes it.
+    #[must_use]
+    pub fn shown(self) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Text(name) | Self::Path(name) => name.to_owned(),
+            Self::Word(words) => words.join("|"),
+        }
+    }
+}
+
+/// One flag.
+#[derive(Clone, Copy, Debug)]
+pub struct Flag {
+    /// With its dashes.
+    pub name: &'static str,
+    /// What follows it.
+    pub takes: Takes,
+    /// One line.
+    pub help: &'static str,
+}
+
+/// One word that is not a flag.
+#[derive(Clone, Copy, Debug)]
+pub struct Positional {
+    /// What it is.
+    pub takes: Takes,
+    /// Whether the command can do without.
+    pub needed: bool,
+}
+
+/// One command.
+#[derive(Clone, Copy, Debug)]
+pub struct Command {
+    /// Its name.
+    pub name: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// Words behind it.
+    pub words: &'static [Positional],
+    /// Flags behind it.
+    pub flags: &'static [Flag],
+    /// What a person should know besides; whole lines.
+    pub about: &'static str,
+}
+
+impl Command {
+    /// Its flag of that name.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> Option<&'static Flag> {
+        self.flags.iter().find(|flag| flag.name == name)
+    }
+}
+
+/// The command of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+const CONFIG: Flag =
+    Flag { name: "--config", takes: Takes::Path("FILE"), help: "the configuration [/etc/fosse/fosse.toml]" };
+const STATUS_SOCKET: Flag = Flag {
+    name: "--status-socket",
+    takes: Takes::Path("PATH"),
+    help: "the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]",
+};
+const HELP: Flag = Flag { name: "--help", takes: Takes::Nothing, help: "show this help" };
+
+/// The commands, in the order of the help.
+pub const COMMANDS: &[Command] = &[
+    Command {
+        name: "up",
+        summary: "run the whole edge in the foreground",
+        words: &[],
+        flags: &[
+            Flag {
+                name: "--listen",
+                takes: Takes::Text("ADDR"),
+                help: "accept clients on IP:PORT or unix:PATH; naming a public address is consent to it",
+            },
+            Flag {
+                name: "--backend",
+                takes: Takes::Text("unix:PATH|HOST:PORT"),
+                help: "the application; naming another machine is consent to it",
+            },
+            Flag {
+                name: "--waf",
+                takes: Takes::Word(&["off", "detect", "block"]),
+                help: "what the firewall does [block]",
+            },
+            Flag { name: "--rules", takes: Takes::Path("PATH"), help: "rule files in SecLang (not in this version)" },
+            Flag { name: "--tls-cert", takes: Takes::Path("FILE"), help: "certificate chain (not in this version)" },
+            Flag { name: "--tls-key", takes: Takes::Path("FILE"), help: "its private key (not in this version)" },
+            Flag { name: "--lanes", takes: Takes::Text("N"), help: "lanes, each pinned to a core [one per core]" },
+            Flag { name: "--config", takes: Takes::Path("FILE"), help: "a configuration, in place of all flags above" },
+            Flag {
+                name: "--status-socket",
+                takes: Takes::Path("PATH"),
+                help: "where fosse status asks, or \"off\" [/run/fosse/status.sock as root]",
+            },
+            Flag {
+                name: "--programs",
+                takes: Takes::Path("DIR"),
+                help: "the programs of the edge [beside fosse, or /usr/libexec/fosse]",
+            },
+            Flag {
+                name: "--log-dir",
+                takes: Takes::Path("DIR"),
+                help: "directory of the access and audit logs that a configuration names",
+            },
+            Flag {
+                name: "--ready-fd",
+                takes: Takes::Text("N"),
+                help: "descriptor that gets a newline when all is ready",
+            },
+            Flag {
+                name: "--sandbox-strict",
+                takes: Takes::Nothing,
+                help: "refuse to run on a kernel that lacks a part of the sandbox",
+            },
+            Flag {
+                name: "--sandbox-trap",
+                takes: Takes::Nothing,
+                help: "for development: print the name of a forbidden system call",
+            },
+            Flag { name: "--no-sandbox", takes: Takes::Nothing, help: "for debugging: no sandbox at all" },
+            HELP,
+        ],
+        about: "One site for all hosts, without a configuration file:\n  \
+                fosse up --listen 127.0.0.1:8080 --backend unix:/run/app.sock\n\
+                This process becomes fosse-start: SIGTERM lets requests finish and ends it, SIGHUP reloads.\n",
+    },
+    Command {
+        name: "check",
+        summary: "check a configuration",
+        words: &[Positional { takes: Takes::Path("FILE"), needed: false }],
+        flags: &[HELP],
+        about: "Shows every mistake with its line, or what the configuration serves. \"-\" is the standard input.\n\
+                Exit status 0 where it is right, 100 where it is not.\n",
+    },
+    Command {
+        name: "status",
+        summary: "show what a running edge does",
+        words: &[],
+        flags: &[
+            Flag { name: "--json", takes: Takes::Nothing, help: "everything, as JSON" },
+            Flag { name: "--watch", takes: Takes::Nothing, help: "again every second" },
+            STATUS_SOCKET,
+            HELP,
+        ],
+        about: "Prometheus reads the same counters: curl --unix-socket PATH http://localhost/metrics\n",
+    },
+    Command {
+        name: "audit",
+        summary: "compare every process of a running edge with what it may be",
+        words: &[],
+        flags: &[
+            Flag {
+                name: "--pid",
+                takes: Takes::Text("PID"),
+                help: "the fosse-start to audit [the one behind the status socket]",
+            },
+            STATUS_SOCKET,
+            HELP,
+        ],
+        about: "Looks at UIDs, groups, capabilities, no_new_privs, seccomp, namespaces, memory protection and\n\
+                descriptors by type, as the kernel shows them. Needs root for an edge of root.\n\
+                Exit status 0 where all is as it should be, 1 where anything differs.\n",
+    },
+    Command {
+        name: "explain",
+        summary: "show what becomes of a request",
+        words: &[
+            Positional { takes: Takes::Text("HOST"), needed: true },
+            Positional { takes: Takes::Text("PATH"), needed: true },
+        ],
+        flags: &[CONFIG, HELP],
+        about: "Which site takes it, which filters see it, which backend serves it, and why.\n",
+    },
+    Command {
+        name: "reload",
+        summary: "put a changed configuration in force",
+        words: &[],
+        flags: &[STATUS_SOCKET, HELP],
+        about: "Sends SIGHUP to the running fosse-start and waits for its new lanes. A configuration with a mistake\n\
+                changes nothing; what is wrong with it stands in the log.\n",
+    },
+    Command { name: "rules", summary: "work with rules (not in this version)", words: &[], flags: &[HELP], about: "" },
+    Command { name: "version", summary: "show the version", words: &[], flags: &[HELP], about: "" },
+    Command {
+        name: "help",
+        summary: "show help, for fosse or for one command",
+        words: &[Positional { takes: Takes::Text("COMMAND"), needed: false }],
+        flags: &[Flag {
+            name: "--completions",
+            takes: Takes::Word(&["bash", "zsh", "fish"]),
+            help: "print completions for a shell",
+        }],
+        about: "",
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_stands_once_and_every_help_is_one_line() {
+        for (at, command) in COMMANDS.iter().enumerate() {
+            assert!(COMMANDS[..at].iter().all(|other| other.name != command.name), "{}", command.name);
+            for (at, flag) in command.flags.iter().enumerate() {
+                assert!(flag.name.starts_with("--") && !flag.help.contains('\n'), "{}", flag.name);
+                assert!(command.flags[..at].iter().all(|other| other.name != flag.name), "{}", flag.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_manual_page_names_every_command_and_every_flag() {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../man/fosse.1")).unwrap();
+        for command in COMMANDS {
+            assert!(page.contains(&format!("Cm {}", command.name)), "{}", command.name);
+            for flag in command.flags.iter().filter(|flag| flag.name != "--help") {
+                assert!(page.contains(&format!("Fl -{}", &flag.name[2..])), "{} {}", command.name, flag.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! A running edge as it is seen from outside: its status socket, and who stands behind it.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::words::Words;
+
+/// Bytes of an answer: the largest edge has 4096 processes of less than 1 KiB each.
+const ANSWER_BYTES_MAX: u64 = 8 << 20;
+/// The status program answers in a millisecond or is stuck.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Where the status socket is when nobody says where; `None` for an ordinary user without XDG_RUNTIME_DIR.
+#[must_use]
+pub fn status_socket_place() -> Option<PathBuf> {
+    if rustix::process::geteuid().is_root() {
+        return Some("/run/fosse/status.sock".into());
+    }
+    std::env::var_os("XDG_RUNTIME_DIR").map(|directory| PathBuf::from(directory).join("fosse-status.sock"))
+}
+
+/// Whether somebody listens there.
+#[must_use]
+pub fn is_served(path: &Path) -> bool {
+    UnixStream::connect(path).is_ok()
+}
+
+/// The edge behind a status socket.
+#[derive(Debug)]
+pub struct Edge {
+    path: PathBuf,
+}
+
+impl Edge {
+    /// The one the command line names, or the one at the usual place.
+    ///
+    /// # Errors
+    /// One line where there is no usual place.
+    pub fn of(words: &Words) -> Result<Self, String> {
+        let asked = words.value("--status-socket").map(PathBuf::from);
+        let path =
+            asked.or_else(status_socket_place).ok_or("no XDG_RUNTIME_DIR; --status-socket PATH names the socket")?;
+        Ok(Self { path })
+    }
+
+    fn connect(&self) -> Result<UnixStream, String> {
+        UnixStream::connect(&self.path).map_err(|error| {
+            format!("no edge answers at {} ({error}); --status-socket PATH names another", self.path.display())
+        })
+    }
+
+    /// Asks for a page: its text, of which only printable ASCII and line ends are left, whatever was answered.
+    ///
+    /// # Errors
+    /// One line.
+    pub fn page(&self, target: &str) -> Result<String, String> {
+        let mut stream = self.connect()?;
+        let wrong = |error: std::io::Error| format!("{}: {error}", self.path.display());
+        stream.set_read_timeout(Some(ANSWER_TIME_MAX)).map_err(wrong)?;
+        stream.set_write_timeout(Some(ANSWER_TIME_MAX)).map_err(wrong)?;
+        stream.write_all(format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes()).map_err(wrong)?;
+        let mut bytes = Vec::new();
+        stream.take(ANSWER_BYTES_MAX).read_to_end(&mut bytes).map_err(wrong)?;
+        let text: String = bytes.iter().map(|b| printable(*b)).collect();
+        match text.split_once("?\n?\n") {
+            Some((head, body)) if head.starts_with("HTTP/1.0 200 ") => Ok(body.to_owned()),
+            _ => Err(format!("{}: not an answer of fosse-status", self.path.display())),
+        }
+    }
+
+    /// The process id of the fosse-start that listens on the socket, as the kernel knows it.
+    ///
+    /// # Errors
+    /// One line.
+    pub fn start_pid(&self) -> Result<u32, String> {
+        let peer = rustix::net::sockopt::socket_peercred(self.connect()?)
+            .map_err(|errno| format!("{}: {errno}", self.path.display()))?;
+        Ok(peer.pid.as_raw_nonzero().get().unsigned_abs())
+    }
+
+    /// All processes, as lines of `/status.txt` say.
+    ///
+    /// # Errors
+    /// One line.
+    pub fn rows(&self) -> Result<Vec<Row>, String> {
+        Ok(self.page("/status.txt")?.lines().filter_map(Row::read).collect())
+    }
+}
+
+fn printable(byte: u8) -> char {
+    match byte {
+        b'\n' | b' '..=b'~' => char::from(byte),
+        _ => '?',
+    }
+}
+
+/// One process, or the sum of a program's dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Without `fosse-`.
+    pub program: String,
+    /// Its lane, if it has one.
+    pub lane: Option<u32>,
+    /// Its process id; `None` for the dead.
+    pub pid: Option<u32>,
+    /// What it counts.
+    pub counts: BTreeMap<String, u64>,
+}
+
+impl Row {
+    /// Reads a line `program lane pid key=value ...`.
+    fn read(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let (program, lane, pid) = (words.next()?, words.next()?, words.next()?);
+        let counts =
+            words.filter_map(|word| word.split_once('=')).filter_map(|(k, v)| Some((k.to_owned(), v.parse().ok()?)));
+        let pid = if lane == "gone" { None } else { Some(pid.parse().ok()?) };
+        Some(Self { program: program.to_owned(), lane: lane.parse().ok(), pid, counts: counts.collect() })
+    }
+
+    /// One of its counts; 0 for what it does not count.
+    #[must_use]
+    pub fn count(&self, name: &str) -> u64 {
+        self.counts.get(name).copied().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_and_a_broken_one_is_left_out() {
+        let row = Row::read("parse 3 77 turns=9 requests=5").unwrap();
+        assert_eq!((row.program.as_str(), row.lane, row.pid, row.count("requests")), ("parse", Some(3), Some(77), 5));
+        let row = Row::read("log - 78 turns=9").unwrap();
+        assert_eq!((row.lane, row.pid, row.count("requests")), (None, Some(78), 0));
+        assert_eq!(Row::read("parse gone 0 requests=5").unwrap().pid, None);
+        assert!(Row::read("parse 3").is_none() && Row::read("parse 3 x").is_none() && Row::read("").is_none());
+    }
+}

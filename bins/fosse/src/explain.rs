@@ -1,0 +1,152 @@
+//! `fosse explain`: what becomes of a request, told from the same compiled blobs and by the same functions that parse and
+//! dispatch decide with.
+
+use std::fmt::Write as _;
+
+use fosse_blobs::{Dispatch, DispatchSite, Parse, WafFilter, WafMode, WafSite};
+use fosse_config_model::Edge;
+use fosse_die::{fatal, usage};
+use fosse_dispatch::route;
+use fosse_http1::{Host, Target};
+use fosse_parse::settings::Settings;
+use fosse_plan::Plan;
+use fosse_wire::launch::Program;
+
+use crate::{PROGRAM, check, print, words::Words};
+
+/// Explains one request.
+pub fn run(words: &Words) -> i32 {
+    let (host, path) = (words.positional(0).unwrap_or_default(), words.positional(1).unwrap_or_default());
+    let Ok(host) = Host::parse(host.as_bytes()) else {
+        usage(
+            PROGRAM,
+            &format!("explain: '{}' is not a host: it is answered with 400", fosse_die::Odd(host.as_bytes())),
+        )
+    };
+    let Ok(Target { path, host: None }) = Target::parse(b"GET", path.as_bytes()) else {
+        usage(PROGRAM, &format!("explain: '{}' is not a path: write /PATH", fosse_die::Odd(path.as_bytes())))
+    };
+    let (name, bytes) = check::load(words.value("--config").unwrap_or(check::DEFAULT_FILE));
+    match check::compiled(&name, &bytes) {
+        Ok((edge, plan)) => print(&explained(&edge, &plan, host.as_str(), path)),
+        Err(report) => check::refuse(&report),
+    }
+}
+
+fn blob<T: serde::de::DeserializeOwned>(plan: &Plan, program: Program) -> T {
+    fosse_wire::blob::decode(plan.blob(program))
+        .unwrap_or_else(|error| fatal(PROGRAM, format_args!("{}: {error}", program.name())))
+}
+
+fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
+    let settings = Settings::new(blob::<Parse>(plan, Program::Parse));
+    let mut out = format!("request   http://{host}{}\n", String::from_utf8_lossy(path));
+    let Some(number) = settings.site(host.as_bytes()).and_then(|n| usize::try_from(n).ok()) else {
+        out.push_str("answer    421: no site names this host, and none is the default\n");
+        return out;
+    };
+    let site = settings.blob.sites.get(number);
+    let hosts = site.map(|site| site.hosts.as_slice()).unwrap_or_default();
+    let label = site.map_or("", |site| site.name.as_str());
+    let ordinal = number.saturating_add(1);
+    let _ = writeln!(out, "site      \"{label}\" (number {ordinal}): {}", why_site(hosts, host));
+    if let Some(site) = blob::<WafFilter>(plan, Program::WafFilter).sites.get(number) {
+        let rules = edge.site.get(number).map(|s| s.rules.iter().map(|r| r.0.clone()).collect::<Vec<_>>());
+        let _ = writeln!(out, "filters   waf-filter: {}", filter(site, &rules.unwrap_or_default()));
+    }
+    let dispatch = blob::<Dispatch>(plan, Program::Dispatch);
+    if let Some(site) = dispatch.sites.get(number) {
+        out.push_str(&backend(&dispatch, site, path));
+    }
+    out
+}
+
+fn why_site(hosts: &[String], host: &str) -> String {
+    if hosts.iter().any(|h| h == host) {
+        return "the host is one of its names".to_owned();
+    }
+    let star = hosts.iter().filter(|h| h.strip_prefix('*').is_some_and(|rest| host.ends_with(rest)));
+    match star.max_by_key(|h| h.len()) {
+        Some(star) => format!("{star} covers the host, and no longer name does"),
+        None => "no site names the host, this one is the default".to_owned(),
+    }
+}
+
+fn filter(site: &WafSite, rules: &[String]) -> String {
+    let does = match site.mode {
+        WafMode::Off => return "off: nothing is looked at".to_owned(),
+        WafMode::Detect => "logs what it finds and lets it pass",
+        WafMode::Block => "denies what it finds",
+    };
+    let rules = if rules.is_empty() { "the protocol checks alone".to_owned() } else { rules.join(", ") };
+    format!("{does}; {rules}; methods {}; bodies up to {} bytes", site.methods.join(" "), site.body_bytes_max)
+}
+
+fn backend(dispatch: &Dispatch, site: &DispatchSite, path: &[u8]) -> String {
+    let chosen = route::backend(site, path);
+    let Some(backend) = chosen.and_then(|number| dispatch.backends.get(number)) else {
+        return "answer    404: no route of the site covers this path, and it has no backend of its own\n".to_owned();
+    };
+    // Routes stand longest first; the one that decided is the first that, alone, decides so.
+    let alone = |r: &fosse_blobs::Route| DispatchSite { routes: vec![r.clone()], ..DispatchSite::default() };
+    let decided = site.routes.iter().find(|r| route::backend(&alone(r), path).is_some());
+    let prefix = decided.map_or("/", |r| r.prefix.as_str());
+    let why = if prefix == "/" { "the backend of all other paths" } else { "the longest prefix that covers the path" };
+    let first = usize::try_from(backend.server_first).unwrap_or(usize::MAX);
+    let count = usize::try_from(backend.server_count).unwrap_or(0);
+    let servers: Vec<&str> = dispatch.servers.iter().skip(first).take(count).map(|s| s.name.as_str()).collect();
+    format!("route     {prefix}: {why}\nbackend   \"{}\": {}\n", backend.name, servers.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        [[listen]]
+        address = "127.0.0.1:80"
+        [[site]]
+        hosts = ["a.example", "*.a.example"]
+        backend = "app"
+        waf = "detect"
+        [[site.route]]
+        prefix = "/api"
+        backend = "api"
+        [[site]]
+        hosts = ["b.example"]
+        waf = "off"
+        [[site.route]]
+        prefix = "/only"
+        backend = "api"
+        [[backend]]
+        name = "app"
+        servers = ["unix:/run/a", "unix:/run/b"]
+        [[backend]]
+        name = "api"
+        servers = ["127.0.0.1:1"]
+    "#;
+
+    fn explain(host: &str, path: &str) -> String {
+        let (edge, plan) = check::compiled("x", TEXT.as_bytes()).unwrap_or_else(|report| panic!("{report}"));
+        explained(&edge, &plan, host, path.as_bytes())
+    }
+
+    #[test]
+    fn says_site_filter_route_and_backend_and_why() {
+        let text = explain("a.example", "/api/x?q");
+        assert!(text.contains("site      \"a.example\" (number 1): the host is one of its names\n"), "{text}");
+        assert!(text.contains("waf-filter: logs what it finds and lets it pass; the protocol checks alone"), "{text}");
+        assert!(text.contains("route     /api: the longest prefix that covers the path\n"), "{text}");
+        assert!(text.contains("backend   \"api\": 127.0.0.1:1\n"), "{text}");
+        let text = explain("x.a.example", "/apis");
+        assert!(text.contains("*.a.example covers the host"), "{text}");
+        assert!(text.contains("backend   \"app\": unix:/run/a, unix:/run/b\n"), "{text}");
+    }
+
+    #[test]
+    fn says_what_is_answered_where_nothing_takes_the_request() {
+        assert!(explain("c.example", "/").contains("421"));
+        let text = explain("b.example", "/other");
+        assert!(text.contains("404") && text.contains("off: nothing is looked at"), "{text}");
+    }
+}

@@ -1,0 +1,35 @@
+//! Where the programs of the edge are.
+
+use std::path::{Path, PathBuf};
+
+/// Where a package puts them.
+const INSTALLED: &str = "/usr/libexec/fosse";
+
+/// The environment variable that names another directory.
+const VARIABLE: &str = "FOSSE_PROGRAMS";
+
+/// The directory: the one asked for, the one in the environment, the one this program lies in, the installed one; the first
+/// of the latter two that holds fosse-start.
+///
+/// # Errors
+/// One line.
+pub fn directory(asked: Option<&str>) -> Result<PathBuf, String> {
+    if let Some(asked) = asked.map(PathBuf::from).or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from)) {
+        return if holds_start(&asked) {
+            absolute(&asked)
+        } else {
+            Err(format!("{}: no fosse-start in it", asked.display()))
+        };
+    }
+    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_path_buf));
+    let found = beside.into_iter().chain([PathBuf::from(INSTALLED)]).find(|directory| holds_start(directory));
+    found.ok_or_else(|| format!("no fosse-start beside this program or in {INSTALLED}; --programs DIR names its place"))
+}
+
+fn holds_start(directory: &Path) -> bool {
+    directory.join("fosse-start").is_file()
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, String> {
+    std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))
+}

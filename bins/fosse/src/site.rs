@@ -1,0 +1,129 @@
+//! One site for all hosts as the text of a configuration: what `fosse up` makes of its flags.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+/// What the flags say, not checked: that is the configuration's business.
+#[derive(Clone, Debug, Default)]
+pub struct Site {
+    /// `--listen`
+    pub listen: String,
+    /// `--backend`
+    pub backend: String,
+    /// `--waf`
+    pub waf: Option<String>,
+    /// `--rules`, as an absolute path.
+    pub rules: Option<String>,
+    /// `--lanes`
+    pub lanes: Option<u32>,
+    /// Path, or `off`.
+    pub status_socket: String,
+}
+
+impl Site {
+    /// The configuration. Somebody who types an address has given the explicit word for it.
+    #[must_use]
+    pub fn configuration(&self) -> String {
+        let (listen, backend) = (address(&self.listen), address(&self.backend));
+        let mut out = String::new();
+        if let Some(lanes) = self.lanes {
+            let _ = writeln!(out, "lanes = {lanes}");
+        }
+        let _ = writeln!(out, "status_socket = {}", quoted(&self.status_socket));
+        let _ = writeln!(out, "\n[[listen]]\naddress = {}", quoted(&listen));
+        if is_elsewhere(&listen) {
+            out.push_str("public = true\n");
+        }
+        out.push_str("\n[[site]]\ndefault = true\nbackend = \"app\"\n");
+        if let Some(waf) = &self.waf {
+            let _ = writeln!(out, "waf = {}", quoted(waf));
+        }
+        if let Some(rules) = &self.rules {
+            let _ = writeln!(out, "rules = [{}]", quoted(rules));
+        }
+        let _ = writeln!(out, "\n[[backend]]\nname = \"app\"\nservers = [{}]", quoted(&backend));
+        if is_elsewhere(&backend) {
+            out.push_str("remote = true\n");
+        }
+        out
+    }
+}
+
+/// What a shell user writes for an address: `localhost` for this machine, a path from here for a socket.
+#[must_use]
+pub fn address(written: &str) -> String {
+    if let Some(port) = written.strip_prefix("localhost:") {
+        return format!("127.0.0.1:{port}");
+    }
+    match written.strip_prefix("unix:") {
+        Some(path) if !path.is_empty() && !path.starts_with(['/', '@']) => {
+            let here = std::path::absolute(path).map_or_else(|_| path.to_owned(), |p| p.to_string_lossy().into_owned());
+            format!("unix:{here}")
+        }
+        _ => written.to_owned(),
+    }
+}
+
+/// A TCP address that other machines share.
+fn is_elsewhere(address: &str) -> bool {
+    address.parse::<SocketAddr>().is_ok_and(|a| !IpAddr::is_loopback(&a.ip()))
+}
+
+/// A TOML string.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(character);
+            }
+            plain if !plain.is_control() => out.push(plain),
+            control => {
+                let _ = write!(out, "\\u{:04X}", u32::from(control));
+            }
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_config_model::{Accounts, compile};
+
+    fn site(listen: &str, backend: &str) -> Site {
+        Site { listen: listen.into(), backend: backend.into(), status_socket: "off".into(), ..Site::default() }
+    }
+
+    #[test]
+    fn what_is_made_of_flags_compiles() {
+        for (listen, backend) in [
+            ("127.0.0.1:8080", "unix:/run/app.sock"),
+            ("0.0.0.0:80", "127.0.0.1:3000"),
+            ("[::]:80", "localhost:3000"),
+            ("[::1]:80", "192.0.2.7:3000"),
+            ("unix:/run/in.sock", "unix:app.sock"),
+            ("localhost:80", "unix:/tmp/a \"b\".sock"),
+        ] {
+            let site = Site { lanes: Some(2), waf: Some("detect".into()), ..site(listen, backend) };
+            let text = site.configuration();
+            compile("up", text.as_bytes(), &Accounts::default()).unwrap_or_else(|report| panic!("{text}{report}"));
+        }
+    }
+
+    #[test]
+    fn only_an_address_of_other_machines_gets_the_explicit_word() {
+        assert!(site("0.0.0.0:80", "unix:/a").configuration().contains("public = true"));
+        assert!(!site("127.0.0.1:80", "unix:/a").configuration().contains("public"));
+        assert!(site("127.0.0.1:80", "10.0.0.1:1").configuration().contains("remote = true"));
+        assert!(!site("127.0.0.1:80", "127.9.9.9:1").configuration().contains("remote"));
+    }
+
+    #[test]
+    fn a_flag_cannot_write_a_second_line_of_configuration() {
+        let text = site("127.0.0.1:80", "unix:/a\"]\nremote = true\n").configuration();
+        assert!(!text.lines().any(|line| line == "remote = true"), "{text}");
+    }
+}

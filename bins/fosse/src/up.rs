@@ -1,0 +1,132 @@
+//! `fosse up`: becomes fosse-start, with a configuration from a file or from the flags.
+
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fosse_config_model::{Accounts, Report, compile};
+use fosse_die::{fatal, temporary, usage, warning};
+use rustix::io::{FdFlags, fcntl_setfd};
+
+use crate::{PROGRAM, edge, programs, site::Site, words::Words};
+
+/// The flags that make a configuration, and so have no place beside one.
+const OF_A_SITE: &[&str] =
+    &["--listen", "--backend", "--waf", "--rules", "--tls-cert", "--tls-key", "--lanes", "--status-socket"];
+
+/// The flags that fosse-start takes as they are.
+const HANDED_ON: &[&str] = &["--log-dir", "--ready-fd", "--sandbox-strict", "--sandbox-trap", "--no-sandbox"];
+
+/// Runs the edge; returns only where it cannot.
+pub fn run(words: &Words) -> i32 {
+    refuse_what_is_not_there_yet(words);
+    let directory = programs::directory(words.value("--programs")).unwrap_or_else(|why| fatal(PROGRAM, why));
+    let mut start = Command::new(directory.join("fosse-start"));
+    start.arg("--programs").arg(&directory);
+    for flag in HANDED_ON {
+        match words.value(flag) {
+            None => {}
+            Some("") => drop(start.arg(flag)),
+            Some(value) => drop(start.arg(flag).arg(value)),
+        }
+    }
+    match words.value("--config") {
+        Some(path) => {
+            if let Some(flag) = OF_A_SITE.iter().find(|flag| words.has(flag)) {
+                usage(PROGRAM, &format!("{flag} and --config exclude each other: write it into the configuration"));
+            }
+            start.arg("--config").arg(path);
+        }
+        None => drop(start.arg("--config-fd").arg(handed_over(words))),
+    }
+    let error = start.exec();
+    temporary(PROGRAM, format_args!("unable to run {}: {error}", directory.join("fosse-start").display()))
+}
+
+fn refuse_what_is_not_there_yet(words: &Words) {
+    if words.has("--tls-cert") || words.has("--tls-key") {
+        fatal(PROGRAM, "--tls-cert, --tls-key: TLS is not in this version; put fosse behind a proxy that has it");
+    }
+    if words.has("--rules") {
+        fatal(PROGRAM, "--rules: the rule engine is not in this version; without it the protocol checks alone run");
+    }
+}
+
+/// The flags as a configuration in a sealed memfd that the next program inherits: its number.
+fn handed_over(words: &Words) -> String {
+    let text = configuration(words);
+    let sealed = fosse_sys::memfd::sealed("fosse.toml", text.as_bytes())
+        .unwrap_or_else(|errno| temporary(PROGRAM, format_args!("unable to make a memfd: {errno}")));
+    if let Err(errno) = fcntl_setfd(&sealed, FdFlags::empty()) {
+        temporary(PROGRAM, format_args!("unable to hand the configuration over: {errno}"));
+    }
+    // It stays open on purpose: exec is next.
+    let number = sealed.as_raw_fd().to_string();
+    std::mem::forget(sealed);
+    number
+}
+
+fn configuration(words: &Words) -> String {
+    let needed = |flag: &str| match words.value(flag) {
+        Some(value) => value.to_owned(),
+        None => usage(PROGRAM, "up needs --listen ADDR and --backend ADDR, or --config FILE; fosse help up shows more"),
+    };
+    let lanes = words.value("--lanes").map(|text| {
+        text.parse().unwrap_or_else(|_| usage(PROGRAM, &format!("--lanes: '{text}' is not a number of lanes")))
+    });
+    let site = Site {
+        listen: needed("--listen"),
+        backend: needed("--backend"),
+        waf: words.value("--waf").map(str::to_owned),
+        rules: words.value("--rules").map(str::to_owned),
+        lanes,
+        status_socket: status_socket(words.value("--status-socket")),
+    };
+    let text = site.configuration();
+    if let Err(report) = compile("command line", text.as_bytes(), &Accounts::default()) {
+        refuse(&report);
+    }
+    text
+}
+
+/// What is wrong in the words of the flags: the made-up file and its lines would only confuse.
+fn refuse(report: &Report) -> ! {
+    for problem in report.problems() {
+        let cure = if problem.cure.is_empty() { String::new() } else { format!("; {}", problem.cure) };
+        let _ = writeln!(std::io::stderr(), "{PROGRAM}: usage: {}{cure}", problem.what);
+    }
+    fatal(PROGRAM, "these flags make no configuration")
+}
+
+/// The path for fosse-status, or "off" where there is no place for it: an edge is worth having without it.
+fn status_socket(asked: Option<&str>) -> String {
+    if let Some(asked) = asked {
+        return if asked == "off" { asked.to_owned() } else { absolute(asked) };
+    }
+    let without = |why: &str| {
+        warning(
+            PROGRAM,
+            format_args!("{why}: fosse status will not see this edge (--status-socket PATH gives it a place)"),
+        );
+        "off".to_owned()
+    };
+    let Some(path) = edge::status_socket_place() else { return without("no XDG_RUNTIME_DIR") };
+    if edge::is_served(&path) {
+        return without(&format!("another edge serves {}", path.display()));
+    }
+    match path.parent().map(make_directory) {
+        Some(Err(error)) => without(&format!("unable to make {}: {error}", path.display())),
+        _ => path.to_string_lossy().into_owned(),
+    }
+}
+
+fn make_directory(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o755).create(path)
+}
+
+fn absolute(path: &str) -> String {
+    std::path::absolute(PathBuf::from(path)).map_or_else(|_| path.to_owned(), |p| p.to_string_lossy().into_owned())
+}

@@ -1,0 +1,136 @@
+//! The command line, read by the table of commands.
+
+use std::collections::BTreeMap;
+
+use crate::commands::{self, Command, Takes};
+
+/// A command with everything behind it, all of it known.
+#[derive(Clone, Debug)]
+pub struct Words {
+    /// The command.
+    pub command: &'static Command,
+    values: BTreeMap<&'static str, String>,
+    positional: Vec<String>,
+}
+
+/// Reads the words behind the program's name.
+///
+/// # Errors
+/// One line: what is wrong, and where to look.
+pub fn read(words: &[String]) -> Result<Words, String> {
+    let name = match words.first().map(String::as_str) {
+        None | Some("-h" | "--help") => "help",
+        Some("-V" | "--version") => "version",
+        Some(name) => name,
+    };
+    let command = commands::find(name).ok_or_else(|| format!("no command '{name}'; fosse help shows them"))?;
+    let mut read = Words { command, values: BTreeMap::new(), positional: Vec::new() };
+    // The command that was not written has nothing behind it.
+    let mut rest = words.get(1..).unwrap_or_default().iter();
+    while let Some(word) = rest.next() {
+        if word == "-h" {
+            read.values.insert("--help", String::new());
+        } else if word.starts_with("--") {
+            read.flag(word, &mut rest)?;
+        } else {
+            read.positional.push(word.clone());
+        }
+    }
+    if !read.has("--help") {
+        read.count_positional()?;
+    }
+    Ok(read)
+}
+
+impl Words {
+    fn flag<'a>(&mut self, word: &str, rest: &mut impl Iterator<Item = &'a String>) -> Result<(), String> {
+        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value.to_owned())));
+        let wrong = |what: String| format!("{what}; fosse help {} shows what it takes", self.command.name);
+        let flag = self.command.flag(name).ok_or_else(|| wrong(format!("unknown option {name}")))?;
+        let value = match (flag.takes, value) {
+            (Takes::Nothing, None) => String::new(),
+            (Takes::Nothing, Some(_)) => return Err(wrong(format!("{name} takes no value"))),
+            (_, Some(value)) => value,
+            (_, None) => rest.next().cloned().ok_or_else(|| wrong(format!("{name} needs a value")))?,
+        };
+        if let Takes::Word(words) = flag.takes
+            && !words.contains(&value.as_str())
+        {
+            return Err(wrong(format!("{name}: '{value}' is none of {}", words.join(", "))));
+        }
+        if self.values.insert(flag.name, value).is_some() {
+            return Err(wrong(format!("{name} given twice")));
+        }
+        Ok(())
+    }
+
+    fn count_positional(&self) -> Result<(), String> {
+        let wrong = |what: String| Err(format!("{what}; fosse help {} shows what it takes", self.command.name));
+        if let Some(more) = self.positional.get(self.command.words.len()) {
+            return wrong(format!("unknown word '{more}'"));
+        }
+        match self.command.words.get(self.positional.len()) {
+            Some(missing) if missing.needed => wrong(format!("{} is missing", missing.takes.shown())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a flag is there.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// What follows a flag.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// A word that is not a flag.
+    #[must_use]
+    pub fn positional(&self, at: usize) -> Option<&str> {
+        self.positional.get(at).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(line: &str) -> Result<Words, String> {
+        read(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn flags_are_taken_in_both_spellings_in_any_order() {
+        let words = of("up --listen=127.0.0.1:1 --backend unix:/x --no-sandbox --waf off").unwrap();
+        assert_eq!(words.value("--listen"), Some("127.0.0.1:1"));
+        assert_eq!(words.value("--backend"), Some("unix:/x"));
+        assert!(words.has("--no-sandbox") && !words.has("--sandbox-trap"));
+    }
+
+    #[test]
+    fn what_no_row_knows_is_refused_with_a_line_that_helps() {
+        for (line, expected) in [
+            ("upp", "no command 'upp'; fosse help shows them"),
+            ("up --listn x", "unknown option --listn; fosse help up shows what it takes"),
+            ("up --waf loud", "--waf: 'loud' is none of off, detect, block; fosse help up shows what it takes"),
+            ("up --listen", "--listen needs a value; fosse help up shows what it takes"),
+            ("up --no-sandbox=1", "--no-sandbox takes no value; fosse help up shows what it takes"),
+            ("up --lanes 1 --lanes 2", "--lanes given twice; fosse help up shows what it takes"),
+            ("check a b", "unknown word 'b'; fosse help check shows what it takes"),
+            ("explain a", "PATH is missing; fosse help explain shows what it takes"),
+        ] {
+            assert_eq!(of(line).unwrap_err(), expected);
+        }
+    }
+
+    #[test]
+    fn help_needs_no_words_and_an_empty_line_asks_for_it() {
+        assert!(of("explain --help").unwrap().has("--help"));
+        assert!(of("up -h").unwrap().has("--help"));
+        assert_eq!(of("").unwrap().command.name, "help");
+        assert_eq!(of("--version").unwrap().command.name, "version");
+    }
+}
