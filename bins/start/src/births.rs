@@ -12,6 +12,7 @@ use fosse_wire::{
     start::{Stream, ToChild},
 };
 use rustix::{
+    fs::{Mode, OFlags},
     io::Errno,
     net::{AddressFamily, SocketFlags, SocketType, socketpair},
     pipe::{PipeFlags, pipe_with},
@@ -29,6 +30,13 @@ use crate::{
 /// A connected pair of one type.
 pub(crate) fn pair(kind: SocketType) -> Result<(OwnedFd, OwnedFd), Errno> {
     socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
+}
+
+/// The same memory file, opened anew so that whoever gets it can only read: status must not write other processes' pages.
+fn read_only(page: &OwnedFd) -> Result<OwnedFd, Errno> {
+    use std::os::fd::AsRawFd as _;
+    let path = format!("/proc/self/fd/{}", page.as_raw_fd());
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// Programs that need the host's network or files: everything else is born in the nursery.
@@ -64,7 +72,7 @@ impl Edge {
             slot,
             control,
             page: PageReader::map(&page_fd)?,
-            page_fd: rustix::io::fcntl_dupfd_cloexec(&page_fd, 3)?,
+            page_fd: read_only(&page_fd)?,
             pipes: Vec::new(),
             ready: false,
             turns: 0,
