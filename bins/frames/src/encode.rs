@@ -1,0 +1,191 @@
+//! From a line to its frame.
+
+use fosse_wire::frame::{FRAME_BYTES_MAX, FRAME_HEADER_BYTES, ResetReason};
+use fosse_wire::request::{self, BodyLength, Endpoint, RequestHead};
+use fosse_wire::response::{self, BACKEND_NONE, ResponseHead};
+use fosse_wire::{Frame, Kind, Outbox, StreamId, WireError, fields as wire_fields, verdict};
+
+use crate::line::{Cause, Fields, Hello, Length, LengthWord, Line, Reason, Request, Response, Verdict, Version};
+
+/// Appends the frame of a line.
+///
+/// # Errors
+/// What the frame's own reader would say of it, a raw one apart: that may break every rule but the length.
+pub fn frame(out: &mut Outbox, line: &Line) -> Result<(), WireError> {
+    let (stream, kind) = stream_and_kind(line)?;
+    let body = body(line)?;
+    let counted = u32::try_from(body.len().saturating_add(FRAME_HEADER_BYTES)).unwrap_or(u32::MAX).saturating_sub(4);
+    if usize::try_from(counted).map_or(true, |counted| counted > FRAME_BYTES_MAX) {
+        return Err(WireError::Length(counted));
+    }
+    if !matches!(line, Line::Raw(_)) {
+        check(&Frame { stream, kind, body: &body })?;
+    }
+    out.raw(stream, kind, &body);
+    Ok(())
+}
+
+/// The body of the frame alone.
+///
+/// # Errors
+/// For parts longer than their lengths can say.
+pub fn body(line: &Line) -> Result<Vec<u8>, WireError> {
+    let mut out = Vec::new();
+    match line {
+        Line::Hello(hello) => put_hello(&mut out, hello),
+        Line::Request(head) => put_request(&mut out, head)?,
+        Line::RequestData(data) | Line::ResponseData(data) | Line::Lease(data) => out.extend_from_slice(&data.data.0),
+        Line::RequestEnd(end) => put_fields(&mut out, &end.trailers)?,
+        Line::Response(head) => put_response(&mut out, head)?,
+        Line::ResponseEnd(end) => {
+            out.extend_from_slice(&end.leased_bytes.to_le_bytes());
+            put_fields(&mut out, &end.trailers)?;
+        }
+        Line::Reset(reset) => out.push(reason(reset.reason) as u8),
+        Line::RequestCredit(credit) | Line::ResponseCredit(credit) => {
+            out.extend_from_slice(&credit.bytes.to_le_bytes());
+        }
+        Line::Verdict(verdict) => put_verdict(&mut out, verdict)?,
+        Line::Raw(raw) => out.extend_from_slice(&raw.body.0),
+    }
+    Ok(out)
+}
+
+fn stream_and_kind(line: &Line) -> Result<(StreamId, Kind), WireError> {
+    let (stream, kind) = match line {
+        Line::Hello(_) => (0, Kind::Hello),
+        Line::Request(head) => (head.stream, Kind::Request),
+        Line::RequestData(data) => (data.stream, Kind::RequestData),
+        Line::RequestEnd(end) => (end.stream, Kind::RequestEnd),
+        Line::Response(head) => (head.stream, Kind::Response),
+        Line::ResponseData(data) => (data.stream, Kind::ResponseData),
+        Line::ResponseEnd(end) => (end.stream, Kind::ResponseEnd),
+        Line::Reset(reset) => (reset.stream, Kind::Reset),
+        Line::RequestCredit(credit) => (credit.stream, Kind::RequestCredit),
+        Line::ResponseCredit(credit) => (credit.stream, Kind::ResponseCredit),
+        Line::Verdict(verdict) => (verdict.stream, Kind::Verdict),
+        Line::Lease(data) => (data.stream, Kind::Lease),
+        Line::Raw(raw) => (raw.stream, Kind::from_byte(raw.kind)?),
+    };
+    Ok((StreamId::from_raw(stream), kind))
+}
+
+/// Reads the frame as a neighbour would.
+fn check(frame: &Frame<'_>) -> Result<(), WireError> {
+    match frame.kind {
+        Kind::Hello => frame.hello().map(drop),
+        Kind::Request => RequestHead::decode(frame.body).map(drop),
+        Kind::RequestEnd => request::decode_end(frame.body).map(drop),
+        Kind::Response => ResponseHead::decode(frame.body).map(drop),
+        Kind::ResponseEnd => response::ResponseEnd::decode(frame.body).map(drop),
+        Kind::Reset => frame.reset().map(drop),
+        Kind::RequestCredit | Kind::ResponseCredit => frame.credit().map(drop),
+        Kind::Verdict => verdict::Verdict::decode(frame.body).map(drop),
+        Kind::RequestData | Kind::ResponseData | Kind::Lease => Ok(()),
+    }
+}
+
+fn put_hello(out: &mut Vec<u8>, hello: &Hello) {
+    out.extend_from_slice(&hello.protocol.to_le_bytes());
+    out.extend_from_slice(&u16::from(hello.credit_unlimited).to_le_bytes());
+}
+
+fn put_request(out: &mut Vec<u8>, head: &Request) -> Result<(), WireError> {
+    let fixed = RequestHead {
+        version: match head.version {
+            Version::Http10 => request::Version::Http10,
+            Version::Http11 => request::Version::Http11,
+            Version::Http2 => request::Version::Http2,
+        },
+        secure: head.secure,
+        expect_continue: head.expect_continue,
+        body: length(head.body),
+        held: head.held,
+        site: head.site,
+        listener: head.listener,
+        client: Endpoint::from_socket(head.client.0),
+        peer: Endpoint::from_socket(head.peer.0),
+        tls_version: head.tls_version,
+        tls_cipher: head.tls_cipher,
+        connection: head.connection,
+        request: head.request,
+        method: &head.method.0,
+        host: &head.host.0,
+        host_port: head.host_port,
+        sni: &head.sni.0,
+        target: &head.target.0,
+        upgrade: &head.upgrade.0,
+        line: &head.line.0,
+        fields: wire_fields::Fields::default(),
+    };
+    fixed.encode_fixed(out)?;
+    put_fields(out, &head.fields)
+}
+
+fn put_response(out: &mut Vec<u8>, head: &Response) -> Result<(), WireError> {
+    let fixed = ResponseHead {
+        status: head.status,
+        lease: head.lease,
+        interim: head.interim,
+        upgrade: head.upgrade,
+        close: head.close,
+        denied: head.denied,
+        body: length(head.body),
+        backend: head.backend.unwrap_or(BACKEND_NONE),
+        backend_us: head.backend_us,
+        rule: head.rule,
+        retries: head.retries,
+        fields: wire_fields::Fields::default(),
+    };
+    fixed.encode_fixed(out);
+    put_fields(out, &head.fields)
+}
+
+fn put_verdict(out: &mut Vec<u8>, verdict: &Verdict) -> Result<(), WireError> {
+    let wire = verdict::Verdict {
+        status: verdict.status,
+        cause: cause(verdict.cause),
+        rule: verdict.rule,
+        retry_after: verdict.retry_after,
+        site: verdict.site,
+        request: verdict.request,
+        location: &verdict.location.0,
+        message: &verdict.message.0,
+    };
+    wire.encode(out)
+}
+
+fn put_fields(out: &mut Vec<u8>, fields: &Fields) -> Result<(), WireError> {
+    wire_fields::put(out, fields.iter().map(|(name, value)| (name.0.as_slice(), value.0.as_slice())))
+}
+
+const fn length(length: Length) -> BodyLength {
+    match length {
+        Length::Exact(count) => BodyLength::Exact(count),
+        Length::Word(LengthWord::None) => BodyLength::None,
+        Length::Word(LengthWord::Chunked) => BodyLength::Chunked,
+    }
+}
+
+const fn reason(reason: Reason) -> ResetReason {
+    match reason {
+        Reason::Client => ResetReason::Client,
+        Reason::Backend => ResetReason::Backend,
+        Reason::Timeout => ResetReason::Timeout,
+        Reason::Limit => ResetReason::Limit,
+        Reason::Echo => ResetReason::Echo,
+        Reason::Denied => ResetReason::Denied,
+    }
+}
+
+const fn cause(cause: Cause) -> verdict::Cause {
+    match cause {
+        Cause::Rule => verdict::Cause::Rule,
+        Cause::Protocol => verdict::Cause::Protocol,
+        Cause::BodySize => verdict::Cause::BodySize,
+        Cause::BodyEncoding => verdict::Cause::BodyEncoding,
+        Cause::Memory => verdict::Cause::Memory,
+        Cause::Budget => verdict::Cause::Budget,
+        Cause::Rate => verdict::Cause::Rate,
+    }
+}
