@@ -5,8 +5,9 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_die::{temporary, warning};
+use fosse_die::{fatal, temporary, warning};
 use fosse_fdpass::{MESSAGE_FDS_MAX, Received};
+use fosse_lockdown::{Mode, launcher::forbid_for_launcher};
 use fosse_sys::process::Fork;
 use fosse_wire::{
     launch::{LAUNCH_FDS_MAX, LAUNCH_WORDS_BYTES_MAX, Launch},
@@ -47,13 +48,13 @@ impl Nursery {
     ///
     /// # Errors
     /// What socketpair(2) or fork(2) say.
-    pub fn open(privileged: bool) -> Result<Self, Errno> {
+    pub fn open(privileged: bool, mode: Mode) -> Result<Self, Errno> {
         let (channel, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         match fosse_sys::process::fork()? {
             Fork::Parent(pid) => Ok(Self { pid, channel }),
             Fork::Child => {
                 drop(channel);
-                be(&other, privileged)
+                be(&other, privileged, mode)
             }
         }
     }
@@ -86,7 +87,7 @@ impl Nursery {
 }
 
 /// The nursery's life.
-fn be(channel: &OwnedFd, privileged: bool) -> ! {
+fn be(channel: &OwnedFd, privileged: bool, mode: Mode) -> ! {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let _ = rustix::thread::set_name(c"fosse-nursery");
     if privileged {
@@ -94,6 +95,9 @@ fn be(channel: &OwnedFd, privileged: bool) -> ! {
             warning(PROGRAM, format_args!("namespaces are not available on this system ({errno}): without them"));
         }
         namespaces::keep_birth_capabilities();
+    }
+    if mode != Mode::Off {
+        forbid_for_launcher().unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     }
     let _ = fosse_fdpass::send(channel, &ToStart::Ready.encode(), &[]);
     let mut bytes = [0; LAUNCH_BYTES_MAX];

@@ -2,7 +2,8 @@
 
 use std::{collections::HashMap, os::fd::OwnedFd};
 
-use fosse_die::{info, temporary};
+use fosse_die::{fatal, info, temporary};
+use fosse_lockdown::launcher::forbid_for_launcher;
 use fosse_slab::Slab;
 use fosse_sys::signal::{Signal, Signals};
 use fosse_turn::Turn;
@@ -57,7 +58,7 @@ fn edge(options: Options) -> Result<Edge, Errno> {
     ])?;
     let kernel_log = KernelLog::open();
     // A successor finds the nursery in its predecessor's table: what is needed to make one is gone by then.
-    let nursery = if is_successor() { Nursery::none()? } else { Nursery::open(privileged)? };
+    let nursery = if is_successor() { Nursery::none()? } else { Nursery::open(privileged, options.mode)? };
     if privileged {
         namespaces::keep_start_capabilities();
     } else {
@@ -65,6 +66,9 @@ fn edge(options: Options) -> Result<Edge, Errno> {
             PROGRAM,
             "event=ordinary-user note=\"all programs share this UID; listening on loopback and unix sockets only\"",
         );
+    }
+    if options.mode != fosse_lockdown::Mode::Off {
+        forbid_for_launcher().unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     }
     let null: OwnedFd = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     Ok(Edge {

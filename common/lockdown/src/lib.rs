@@ -14,6 +14,7 @@ mod base;
 pub mod call;
 pub mod identity;
 mod landlocked;
+pub mod launcher;
 mod limits;
 mod mode;
 mod policy;
