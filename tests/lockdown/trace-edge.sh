@@ -21,9 +21,14 @@ done
 
 work=$(mktemp -d)
 chmod 755 "$work"
-edge= backend=
+edge= backend= files=
+# Ends what a strace traces, and with that the strace: killed first, it would leave the program behind.
+end_traced() {
+    [ -z "$1" ] || kill -KILL $(pgrep -P "$1") 2> /dev/null || true
+}
 finish() {
-    [ -z "$edge" ] || kill -KILL "$edge" 2> /dev/null || true
+    end_traced "$edge"
+    end_traced "$files"
     [ -z "$backend" ] || kill "$backend" 2> /dev/null || true
     if [ -n "${KEEP:-}" ]; then echo "trace-edge: logs in $work"; else rm -rf "$work"; fi
 }
@@ -31,7 +36,7 @@ trap finish EXIT
 
 cat > "$work/backend.py" <<'PYTHON'
 """Two small applications: one on a unix socket, one on a TCP port; they echo bodies and stream big answers."""
-import http.server, os, socketserver, sys, threading
+import http.server, os, socket, socketserver, sys, threading
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -65,6 +70,11 @@ class Unix(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 class Tcp(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
 
+class Tcp6(Tcp):
+    address_family = socket.AF_INET6
+
+tcp6 = Tcp6(("::1", int(sys.argv[2])), Handler)
+threading.Thread(target=tcp6.serve_forever, daemon=True).start()
 unix, tcp = Unix(sys.argv[1], Handler), Tcp(("127.0.0.1", int(sys.argv[2])), Handler)
 os.chmod(sys.argv[1], 0o777)
 threading.Thread(target=unix.serve_forever, daemon=True).start()
@@ -77,16 +87,20 @@ app=$(port)
 python3 "$work/backend.py" "$work/app.sock" "$app" &
 backend=$!
 
-cat > "$work/fosse.toml" <<TOML
+mkdir "$work/etc"
+echo 192.0.2.0/24 > "$work/etc/deny.txt"
+cat > "$work/etc/fosse.toml" <<TOML
 lanes = 1
 access_log = "access.log"
 status_socket = "$work/status.sock"
+deny = ["deny.txt"]
 
 [[listen]]
 address = "127.0.0.1:$listen"
 
 [[listen]]
 address = "unix:$work/listen.sock"
+peer_uids = [0]
 
 [[site]]
 hosts = ["localhost", "127.0.0.1"]
@@ -97,25 +111,49 @@ hosts = ["tcp.example"]
 backend = "tcp"
 
 [[site]]
+hosts = ["tcp6.example"]
+backend = "tcp6"
+
+[[site]]
+hosts = ["files.example"]
+backend = "files"
+
+[[site]]
 hosts = ["gone.example"]
 backend = "gone"
 
 [[backend]]
 name = "unix"
 servers = ["unix:$work/app.sock"]
+peer_uid = 0
 
 [[backend]]
 name = "tcp"
 servers = ["127.0.0.1:$app"]
 
 [[backend]]
+name = "tcp6"
+servers = ["[::1]:$app"]
+
+[[backend]]
+name = "files"
+servers = ["unix:$work/files.sock"]
+
+[[backend]]
 name = "gone"
 servers = ["unix:$work/nobody.sock"]
 TOML
 
-mkdir "$work/logs" "$work/log"
+mkdir "$work/logs" "$work/log" "$work/files"
+echo hello > "$work/files/index.html"
+head -c 2000000 /dev/zero > "$work/files/large"
+chmod -R a+rX "$work/files"
+strace -ff -X raw -s 64 -o "$work/logs/files" "$programs/fosse-static" --listen "unix:$work/files.sock" --mode 0666 \
+    "$work/files" 2> "$work/files.stderr" &
+files=$!
+
 exec 9> "$work/ready"
-strace -ff -X raw -s 64 -o "$work/logs/trace" "$programs/fosse-start" --config "$work/fosse.toml" --programs "$programs" \
+strace -ff -X raw -s 64 -o "$work/logs/trace" "$programs/fosse-start" --config "$work/etc/fosse.toml" --programs "$programs" \
     --log-dir "$work/log" --ready-fd 9 2> "$work/stderr" &
 edge=$!
 exec 9>&-
@@ -132,8 +170,10 @@ done
 
 there=http://127.0.0.1:$listen
 ask() { curl -s -m 10 -o /dev/null -w '%{http_code} ' "$@" || echo "(curl $?)"; }
-ask $there/one $there/two $there/three
-ask -H 'Host: tcp.example' $there/ $there/
+ask $there/one -o /dev/null $there/two -o /dev/null $there/three
+ask -H 'Host: tcp.example' $there/
+ask -H 'Host: tcp6.example' $there/
+for path in / /large /none /../etc/passwd; do ask --path-as-is -H 'Host: files.example' $there$path; done
 ask -H 'Host: gone.example' $there/
 ask -H 'Host: unknown.example' $there/
 ask $there/big
@@ -144,7 +184,8 @@ ask -H 'Transfer-Encoding: chunked' --data-binary "@$work/body" $there/post
 ask -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' \
     -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' $there/websocket
 ask --unix-socket "$work/listen.sock" http://localhost/unix
-ask "$there/%00" "$there/..%2f..%2fetc/passwd"
+ask "$there/%00"
+ask "$there/..%2f..%2fetc/passwd"
 [ ! -S "$work/status.sock" ] || ask --unix-socket "$work/status.sock" http://localhost/metrics
 # A client that sends nonsense, one that aborts, one that resets in mid-answer.
 python3 - "$listen" <<'PYTHON'
@@ -167,9 +208,21 @@ client(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
 PYTHON
 echo
 start=$(pgrep -P $edge -f fosse-start | head -1)
+# A client that is idle while the edge changes hands, and asks again afterwards.
+python3 - "$listen" <<'PYTHON' &
+import socket, sys, time
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+for pause in (0, 4):
+    time.sleep(pause)
+    s.sendall(b"GET /idle HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    print(s.recv(9000).split(b"\r\n")[0].decode(), flush=True)
+PYTHON
+idle=$!
+sleep 1
 kill -HUP "$start"
 sleep 2
 ask $there/after-reload
+wait $idle
 echo
 kill -TERM "$start"
 for _ in $(seq 100); do

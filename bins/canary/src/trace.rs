@@ -237,12 +237,11 @@ impl Depth {
     }
 }
 
+/// A number, or several joined by `|`, which strace does where it knows some of the bits.
 fn number(word: &str) -> Option<u64> {
     let word = word.split_whitespace().next()?;
-    match word {
-        "NULL" => Some(0),
-        _ => signed(word).map(i64::cast_unsigned),
-    }
+    let mut parts = word.split('|').map(|part| if part == "NULL" { Some(0) } else { signed(part) });
+    parts.try_fold(0, |all, part| Some(all | part?.cast_unsigned()))
 }
 
 fn signed(word: &str) -> Option<i64> {
@@ -269,6 +268,8 @@ mod tests {
         assert_eq!((line.arguments, line.answer), (vec![Some(u64::MAX), Some(1)], Some(-1)));
         let line = Line::read("accept4(3, {sa_family=0x2, sin_port=htons(1)}, [16], 0x80800) = 9").unwrap();
         assert_eq!((line.arguments, line.answer), (vec![Some(3), None, None, Some(0x80800)], Some(9)));
+        let line = Line::read("socket(0x1, 0x1|0x80800, 0) = 4").unwrap();
+        assert_eq!(line.arguments, [Some(1), Some(0x80801), Some(0)]);
         for text in ["+++ exited with 0 +++", "--- SIGCHLD {si_signo=SIGCHLD} ---", ""] {
             assert_eq!(Line::read(text), None);
         }
