@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""fosse beside nginx and HAProxy: the same backend, the same client, in turns; ratios of medians go into a table.
+
+    bench.py [--programs DIR] [--rounds N] [--seconds S] [--rows NAME...] [--quick] [--out FILE] [--profile]
+
+Needs nginx, haproxy, wrk and strace, two cores and root. Everything it starts lives in a temporary directory.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+import measure
+from measure import Load
+from proxies import Stage
+
+ROOT = Path(__file__).resolve().parents[2]
+BOTH = {"cores": "0,1", "threads": 2}
+
+
+class Row:
+    """One line of work: what is asked for, of which programs, and the ratio to reach against nginx."""
+
+    def __init__(self, name, title, load, target=None, rate=None, latency=None, calls=None, edge=None, short=False):
+        self.name, self.title, self.load, self.edge = name, title, load, edge or {}
+        self.target, self.rate, self.latency, self.calls = target, rate, latency, calls
+
+
+ROWS = [
+    Row("keepalive", "1 KiB keep-alive, 64 connections, one core", Load(), target=0.9, calls=6),
+    Row("two-cores", "the same, two cores", Load(**BOTH), target=1.1, rate=0.95, edge={"cores": 2}),
+    Row("browser", "browser-like GET, 12 headers, 5 arguments", Load(script="browser.lua"), target=0.9),
+    Row("close", "Connection: close", Load(script="close.lua"), target=1.5),
+    Row("64k", "64 KiB bodies", Load("/64k"), target=1.1),
+    Row("1m", "1 MiB bodies", Load("/1m", connections=16), target=1.0),
+    Row("one", "one connection", Load(connections=1), latency=1.6),
+    Row("1000-connections", "1,000 connections", Load(connections=1000)),
+    Row("10000-connections", "10,000 connections", Load(connections=10000)),
+    Row("1000-sites", "1,000 sites, each request another one", Load(script="sites.lua"), edge={"sites": 1000}),
+]
+
+
+def rounds(row, programs, options):
+    """Interleaved: every program once in each round."""
+    results = {program.name: [] for program in programs}
+    for program in programs:
+        measure.run(program, row.load, 1)
+    for _ in range(options.rounds):
+        for program in programs:
+            results[program.name].append(measure.run(program, row.load, options.seconds))
+    return results
+
+
+def ratio(results, of, what):
+    """The median of the rounds' ratios of fosse to another program."""
+    return statistics.median(what(a) / max(what(b), 1e-9) for a, b in zip(results["fosse"], results[of]))
+
+
+def median(results, name, what):
+    return statistics.median(what(r) for r in results[name]) if name in results else float("nan")
+
+
+def verdict(value, limit, at_least=False):
+    if limit is None:
+        return ""
+    return "reached" if (value >= limit if at_least else value <= limit) else "MISSED"
+
+
+class Table:
+    def __init__(self, out):
+        self.out, self.lines = out, []
+
+    def add(self, *cells):
+        self.lines.append("| " + " | ".join(str(c) for c in cells) + " |")
+        print(self.lines[-1], flush=True)
+
+    def say(self, text=""):
+        self.lines.append(text)
+        print(text, flush=True)
+
+    def write(self):
+        self.out.parent.mkdir(parents=True, exist_ok=True)
+        self.out.write_text("\n".join(self.lines) + "\n")
+
+
+def start_all(stage, row):
+    edge = row.edge
+    return [stage.nginx(**edge), stage.haproxy(**edge), stage.fosse(**edge)]
+
+
+def bench_row(stage, row, table, notes, options):
+    programs = start_all(stage, row)
+    results = rounds(row, programs, options)
+    metrics = []
+    if row.latency is None:
+        metrics.append(("CPU us/request", lambda r: r.cpu, row.target, False))
+        metrics.append(("requests/s", lambda r: r.rate, row.rate, True))
+    metrics.append(("p50 us", lambda r: r.p50_us, row.latency, False))
+    if row.latency is not None:
+        metrics.append(("CPU us/request", lambda r: r.cpu, row.target, False))
+    for unit, what, limit, at_least in metrics:
+        by = ratio(results, "nginx", what)
+        want = "" if limit is None else f"{'>=' if at_least else '<='} {limit} x"
+        table.add(f"{row.title}: {unit}", want, *(f"{median(results, n, what):.1f}" for n in ("nginx", "haproxy", "fosse")),
+                  f"{by:.2f}", f"{ratio(results, 'haproxy', what):.2f}", verdict(by, limit, at_least))
+    split = {name: statistics.median(r.split.get(name, 0) for r in results["fosse"]) for name in results["fosse"][0].split}
+    notes.append(f"- {row.name}: " + ", ".join(f"{n.removeprefix('fosse-')} {us:.2f}" for n, us in split.items() if us >= 0.05))
+    if row.name == "close":
+        notes.append(f"  - share of the fd pass (fosse-accept): {100 * split.get('fosse-accept', 0) / max(sum(split.values()), 1e-9):.0f} %")
+    for name, some in results.items():
+        if bad := sum(r.bad for r in some):
+            notes.append(f"- {row.name}: {name} had {bad} errors or answers that were not 2xx")
+    if row.calls or row.name == "close":
+        calls = {p.name: measure.system_calls(p, row.load, 2, stage.dir) for p in programs}
+        value = calls["fosse"][0]
+        table.add(f"{row.title}: system calls/request", f"<= {row.calls}" if row.calls else "",
+                  *(f"{calls[n][0]:.2f}" for n in ("nginx", "haproxy", "fosse")),
+                  f"{value / calls['nginx'][0]:.2f}", f"{value / calls['haproxy'][0]:.2f}", verdict(value, row.calls))
+        for name, (_, most) in calls.items():
+            notes.append(f"- {row.name}: calls of {name}: " + ", ".join(f"{c} {n:.2f}" for c, n in most.items()))
+    stage.stop(programs)
+
+
+def bench_memory(stage, table, notes, options):
+    """PSS of an idle edge, and what idle connections add."""
+    programs = [stage.nginx(), stage.haproxy(), stage.fosse()]
+    idle = {p.name: measure.pss_kib(p.pids()) for p in programs}
+    reached = verdict(idle["fosse"], 8192)
+    table.add("idle edge, one lane: PSS KiB", "<= 8192", *(idle[n] for n in ("nginx", "haproxy", "fosse")),
+              f"{idle['fosse'] / idle['nginx']:.2f}", f"{idle['fosse'] / idle['haproxy']:.2f}", reached)
+    for count in (1000,) if options.quick else (1000, 9000):
+        cost = {}
+        for program in programs:
+            # The first connections bring buffers that stay: they belong to the process, not to a connection.
+            warm = measure.Idle(program.port, 200)
+            before = measure.pss_kib(program.pids())
+            more = measure.Idle(program.port, count)
+            cost[program.name] = (measure.pss_kib(program.pids()) - before) * 1024 / count
+            more.close()
+            warm.close()
+        table.add(f"{count} idle keep-alive connections: bytes each, user space", "<= 2048",
+                  *(f"{cost[n]:.0f}" for n in ("nginx", "haproxy", "fosse")),
+                  f"{cost['fosse'] / max(cost['nginx'], 1):.2f}", f"{cost['fosse'] / max(cost['haproxy'], 1):.2f}", verdict(cost["fosse"], 2048))
+    stage.stop(programs)
+
+
+def bench_deny(stage, table, notes, options):
+    """One and a million denied networks: connections are opened and closed, so that each is judged."""
+    few, many = stage.fosse(deny=1), stage.fosse(deny=1_000_000)
+    few.name, many.name = "nginx", "fosse"  # the ratio is to the short list
+    row = Row("deny", "", Load(script="close.lua"))
+    results = rounds(row, [few, many], options)
+    accept = lambda r: r.split.get("fosse-accept", 0)
+    for title, what in (("CPU us/connection", lambda r: r.cpu), ("of these accept", accept)):
+        table.add(f"1,000,000 deny entries against 1: {title}", "", f"({median(results, 'nginx', what):.1f} with 1)", "",
+                  f"{median(results, 'fosse', what):.1f}", f"{ratio(results, 'nginx', what):.2f}", "", "")
+    few.name = many.name = "fosse"
+    stage.stop([few, many])
+
+
+def main():
+    args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    args.add_argument("--programs", default=os.environ.get("FOSSE_PROGRAMS", ROOT / f"target/{os.uname().machine}-unknown-linux-gnu/release"))
+    args.add_argument("--rounds", type=int, default=5)
+    args.add_argument("--seconds", type=int, default=4)
+    args.add_argument("--rows", nargs="+", metavar="NAME", help=f"of {', '.join(r.name for r in ROWS)}, memory, deny")
+    args.add_argument("--quick", action="store_true", help="two rounds of two seconds")
+    args.add_argument("--out", type=Path, default=ROOT / "target/bench.md")
+    options = args.parse_args()
+    if options.quick:
+        options.rounds, options.seconds = 2, 2
+    for tool in ("nginx", "haproxy", "wrk", "strace", "taskset"):
+        if not shutil.which(tool):
+            raise SystemExit(f"bench: {tool} is missing (apt-get install nginx-light haproxy wrk strace util-linux)")
+    table, notes = Table(options.out), []
+    table.say(f"{options.rounds} interleaved rounds of {options.seconds} s; medians, ratios are medians of the rounds' ratios.")
+    table.say(f"Load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.\n")
+    table.add("work", "to reach", "nginx", "haproxy", "fosse", "fosse/nginx", "fosse/haproxy", "")
+    table.add(*["---"] * 8)
+    with tempfile.TemporaryDirectory(prefix="fosse-bench-") as directory:
+        stage = Stage(directory, Path(options.programs).resolve())
+        try:
+            for row in ROWS:
+                if not options.rows or row.name in options.rows:
+                    bench_row(stage, row, table, notes, options)
+            for name, work in (("memory", bench_memory), ("deny", bench_deny)):
+                if not options.rows or name in options.rows:
+                    work(stage, table, notes, options)
+        finally:
+            stage.end()
+    table.say("\nCPU of fosse by program, us/request:\n")
+    for note in notes:
+        table.say(note)
+    table.write()
+
+
+if __name__ == "__main__":
+    main()

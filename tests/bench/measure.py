@@ -1,0 +1,118 @@
+"""What is measured: requests, latency, CPU time, system calls, memory."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from proxies import file_limit
+
+TEMPLATES = Path(__file__).parent / "templates"
+UNITS = {"us": 1.0, "ms": 1e3, "s": 1e6}
+
+
+def cpu_us(pids):
+    """CPU time of processes, all threads, in microseconds by name (schedstat counts nanoseconds)."""
+    spent = {}
+    for pid in pids:
+        try:
+            name = Path(f"/proc/{pid}/comm").read_text().strip()
+            tasks = os.listdir(f"/proc/{pid}/task")
+            total = sum(int(Path(f"/proc/{pid}/task/{t}/schedstat").read_text().split()[0]) for t in tasks)
+        except (OSError, IndexError):
+            continue
+        spent[name] = spent.get(name, 0) + total / 1e3
+    return spent
+
+
+def pss_kib(pids):
+    total = 0
+    for pid in pids:
+        try:
+            for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1])
+        except OSError:
+            pass
+    return total
+
+
+class Load:
+    """One kind of requests."""
+
+    def __init__(self, path="/1k", connections=64, script=None, cores="1", threads=1):
+        self.path, self.connections, self.script, self.cores, self.threads = path, connections, script, cores, threads
+
+    def command(self, port, seconds):
+        script = ["-s", str(TEMPLATES / self.script)] if self.script else []
+        return ["taskset", "-c", self.cores, "wrk", f"-t{self.threads}", f"-c{self.connections}", f"-d{seconds}s",
+                "--timeout", "20s", "--latency", *script, f"http://127.0.0.1:{port}{self.path}"]
+
+
+class Result:
+    def __init__(self, text, spent):
+        self.requests = max(1, int(re.search(r"(\d+) requests in", text).group(1)))
+        self.rate = float(re.search(r"Requests/sec:\s+([\d.]+)", text).group(1))
+        value, unit = re.search(r"50%\s+([\d.]+)(us|ms|s)", text).groups()
+        self.p50_us = float(value) * UNITS[unit]
+        self.split = {name: us / self.requests for name, us in spent.items()}
+        self.cpu = sum(self.split.values())
+        bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+        errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+        self.bad = (int(bad.group(1)) if bad else 0) + (sum(map(int, errors.groups())) if errors else 0)
+
+
+def run(program, load, seconds):
+    pids = program.pids()
+    before = cpu_us(pids)
+    out = subprocess.run(load.command(program.port, seconds), capture_output=True, text=True, preexec_fn=file_limit)
+    after = cpu_us(pids)
+    if "requests in" not in out.stdout:
+        raise SystemExit(f"bench: wrk against {program.name}: {out.stdout}{out.stderr}")
+    return Result(out.stdout, {name: after[name] - before.get(name, 0) for name in after})
+
+
+def system_calls(program, load, seconds, directory):
+    """System calls for each request, all processes together, and the most frequent ones."""
+    report = Path(directory) / "strace.txt"
+    attach = [word for pid in program.pids() for word in ("-p", str(pid))]
+    tracer = subprocess.Popen(["strace", "-f", "-c", "-o", str(report), *attach],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    # It says "attached" for each process; the calls before the load are few.
+    time.sleep(0.7)
+    result = run(program, load, seconds)
+    tracer.send_signal(signal.SIGINT)
+    tracer.wait()
+    calls = {}
+    for line in report.read_text().splitlines():
+        words = line.split()
+        if len(words) >= 5 and words[3].isdigit() and words[-1] != "total":
+            calls[words[-1]] = int(words[3]) / result.requests
+    return sum(calls.values()), dict(sorted(calls.items(), key=lambda pair: -pair[1])[:8])
+
+
+class Idle:
+    """Keep-alive connections that have been answered once and now rest."""
+
+    def __init__(self, port, count):
+        self.sockets = []
+        request = b"GET /1k HTTP/1.1\r\nHost: a.example\r\n\r\n"
+        for begin in range(0, count, 200):
+            some = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(min(200, count - begin))]
+            for one in some:
+                one.sendall(request)
+            for one in some:
+                got = b""
+                while got.count(b"x") < 1024:
+                    part = one.recv(65536)
+                    if not part:
+                        raise SystemExit("bench: an idle connection was closed")
+                    got += part
+            self.sockets += some
+
+    def close(self):
+        for one in self.sockets:
+            one.close()

@@ -1,0 +1,188 @@
+"""The programs under test: each started in a directory and on a port of its own, and ended by the PID it was started with."""
+
+import os
+import resource
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def filled(name, values):
+    """A template with its @words@ replaced."""
+    text = (TEMPLATES / name).read_text()
+    for word, value in values.items():
+        text = text.replace(f"@{word}@", str(value))
+    return text
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def family(pid):
+    """A process and all that descend from it."""
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                fields = Path(f"/proc/{entry}/stat").read_text().rsplit(")", 1)[1].split()
+                parents.setdefault(int(fields[1]), []).append(int(entry))
+            except (OSError, IndexError):
+                pass
+    found, todo = [], [pid]
+    while todo:
+        one = todo.pop()
+        found.append(one)
+        todo += parents.get(one, [])
+    return found
+
+
+def file_limit():
+    """As many descriptors as we may have: 10,000 connections take a few more."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class Program:
+    """A running program and its children."""
+
+    def __init__(self, name, command, port=None, ready_fd=None, pass_fds=(), log=None):
+        self.name, self.port = name, port
+        out = open(log, "ab") if log else subprocess.DEVNULL
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, pass_fds=pass_fds, preexec_fn=file_limit)
+        self.log = log
+        self.await_ready(ready_fd)
+
+    def await_ready(self, ready_fd):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                break
+            if ready_fd is not None:
+                os.set_blocking(ready_fd, False)
+                try:
+                    if os.read(ready_fd, 1):
+                        return
+                except BlockingIOError:
+                    pass
+            elif self.port is None or self.answers():
+                return
+            time.sleep(0.02)
+        self.end()
+        raise SystemExit(f"bench: {self.name} does not start: {Path(self.log).read_text()[-2000:]}")
+
+    def answers(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 0.5).close()
+            return True
+        except OSError:
+            return False
+
+    def pids(self):
+        return family(self.process.pid)
+
+    def end(self):
+        """Ends it and whatever it leaves behind; nothing else."""
+        mine = self.pids()
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(3)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        for pid in mine[1:]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+class Stage:
+    """The directory, the backend, and how each proxy is started."""
+
+    def __init__(self, directory, programs):
+        self.dir, self.programs, self.started, self.edges = Path(directory), programs, [], 0
+        self.dir.chmod(0o755)
+        www = self.dir / "www"
+        www.mkdir()
+        for name, size in [("1k", 1 << 10), ("64k", 1 << 16), ("1m", 1 << 20)]:
+            (www / name).write_bytes(b"x" * size)
+        (self.dir / "backend.conf").write_text(filled("backend.conf", {"dir": self.dir, "mask_client": "10"}))
+        self.backend = self.keep(Program("backend", ["nginx", "-c", str(self.dir / "backend.conf")], log=self.dir / "backend.log"))
+        end = time.monotonic() + 10
+        while not (self.dir / "app.sock").exists() and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def keep(self, program):
+        self.started.append(program)
+        return program
+
+    def nginx(self, cores=1, sites=0):
+        port = free_port()
+        servers = "".join(
+            f"    server {{ listen 127.0.0.1:{port}; server_name s{n}.example; location / {{ proxy_pass http://app; }} }}\n"
+            for n in range(1, sites + 1))
+        path = self.dir / f"nginx-{port}.conf"
+        masks = " ".join(["01", "10"][:cores])
+        path.write_text(filled("nginx.conf", {
+            "dir": self.dir, "port": port, "cores": cores, "masks": masks, "servers": servers,
+            "reuseport": " reuseport" if cores > 1 else ""}))
+        return self.keep(Program("nginx", ["nginx", "-c", str(path)], port, log=self.dir / "nginx.log"))
+
+    def haproxy(self, cores=1, sites=0):
+        port = free_port()
+        path = self.dir / f"haproxy-{port}.cfg"
+        path.write_text(filled("haproxy.cfg", {"dir": self.dir, "port": port, "cores": cores, "last": cores - 1}))
+        pin = ["taskset", "-c", f"0-{cores - 1}"]
+        return self.keep(Program("haproxy", [*pin, "haproxy", "-db", "-f", str(path)], port, log=self.dir / "haproxy.log"))
+
+    def fosse(self, cores=1, sites=0, deny=0):
+        port, self.edges = free_port(), self.edges + 1
+        name = f"fosse-{port}"
+        values = {
+            "dir": self.dir, "port": port, "cores": cores, "name": name, "deny": self.deny(deny),
+            # Other edges on this machine must not share a UID with ours.
+            "uid_base": 500000 + 2000 * (port % 1000) + self.edges,
+            # One address would be one lane: only a trusted source is spread over all of them.
+            "trusted": 'trusted = ["127.0.0.1/32"]' if cores > 1 else "",
+            "sites": "".join(f'\n[[site]]\nhosts = ["s{n}.example"]\nbackend = "app"\n' for n in range(1, sites + 1)),
+        }
+        path = self.dir / f"{name}.toml"
+        path.write_text(filled("fosse.toml", values))
+        reader, writer = os.pipe()
+        command = [f"{self.programs}/fosse-start", "--config", str(path), "--programs", str(self.programs), "--ready-fd", str(writer)]
+        try:
+            return self.keep(Program("fosse", command, port, reader, (writer,), log=self.dir / f"{name}.log"))
+        finally:
+            os.close(writer)
+            os.close(reader)
+
+    def deny(self, entries):
+        """Networks nobody here comes from, spread over 16/4."""
+        if not entries:
+            return ""
+        path = self.dir / f"deny-{entries}.txt"
+        with open(path, "w") as out:
+            for n in range(entries):
+                address = (16 << 24) + n * (223 - 16) * (1 << 24) // entries
+                if address >> 24 == 127:
+                    address += 1 << 24
+                out.write(f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}/32\n")
+        return f'deny = ["{path.name}"]'
+
+    def end(self):
+        for program in reversed(self.started):
+            if program.process.poll() is None:
+                program.end()
+
+    def stop(self, programs):
+        for program in programs:
+            program.end()
+            self.started.remove(program)

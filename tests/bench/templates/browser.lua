@@ -1,0 +1,13 @@
+-- What a browser sends: 12 headers and 5 arguments.
+wrk.path = "/1k?q=red+shoes&page=2&sort=price&lang=en-GB&session=3f2a9c7e41"
+wrk.headers["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+wrk.headers["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+wrk.headers["Accept-Language"] = "en-GB,en;q=0.7,de;q=0.3"
+wrk.headers["Accept-Encoding"] = "gzip, deflate, br"
+wrk.headers["Referer"] = "http://shop.example/catalogue/shoes?page=1"
+wrk.headers["Cookie"] = "sid=b5f3c0a1d2e34f56; theme=dark; consent=1; cart=17-3,42-1; _ga=GA1.1.123456789.1712345678"
+wrk.headers["Sec-Fetch-Dest"] = "document"
+wrk.headers["Sec-Fetch-Mode"] = "navigate"
+wrk.headers["Sec-Fetch-Site"] = "same-origin"
+wrk.headers["Upgrade-Insecure-Requests"] = "1"
+wrk.headers["Priority"] = "u=0, i"
