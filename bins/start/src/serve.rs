@@ -67,7 +67,8 @@ fn edge(options: Options) -> Result<Edge, Errno> {
             "event=ordinary-user note=\"all programs share this UID; listening on loopback and unix sockets only\"",
         );
     }
-    if options.mode != fosse_lockdown::Mode::Off {
+    // A successor inherits what its predecessor gave up.
+    if options.mode != fosse_lockdown::Mode::Off && !is_successor() {
         forbid_for_launcher().unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     }
     let null: OwnedFd = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
