@@ -10,6 +10,7 @@ use crate::pipeline::{ALWAYS, NodeId, Pipelines, classes_of};
 use crate::rule::{Rule, RuleBits};
 use crate::variable::Variable;
 use fosse_pattern::{PatternSet, Requirement};
+use std::collections::BTreeSet;
 
 /// A rule that asks a pattern about a variable.
 #[derive(Clone, Copy, Debug)]
@@ -53,13 +54,15 @@ impl Probe {
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub variable: Variable,
+    /// Which of the gate's sets has the patterns asked about it.
+    pub set: usize,
     /// The chains wanted of it.
     pub nodes: Box<[NodeId]>,
     /// For each class of bytes, the nodes whose chains act on it, one bit each.
     touched: [u64; 32],
     /// The rules gated by classes.
     pub classed: Box<[Classed]>,
-    /// For each pattern, where its users begin; one more for the end.
+    /// For each pattern of its set, where its users begin; one more for the end.
     starts: Box<[u32]>,
     users: Box<[User]>,
 }
@@ -91,7 +94,7 @@ impl Plan {
 /// The gate of one phase.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    pub set: Option<PatternSet>,
+    pub sets: Box<[PatternSet]>,
     pub plans: Box<[Plan]>,
     /// The rules that run whatever the values are.
     pub always: RuleBits,
@@ -122,7 +125,7 @@ impl Gate {
         let mut always = RuleBits::default();
         always.reset(rules.len());
         starters(rules).for_each(|(at, _)| always.insert(at));
-        Self { set: None, plans: Box::default(), always }
+        Self { sets: Box::default(), plans: Box::default(), always }
     }
 
     /// Builds the gate of a phase's rules, those in `skipped` left out: they run when they are reached after all.
@@ -168,21 +171,51 @@ impl Gate {
             }
         }
         wishes.sort_unstable();
-        let plans = wishes.chunk_by(|left, right| left.variable == right.variable);
-        let plans: Box<[Plan]> = plans.map(|wishes| plan(wishes, requirements.len(), pipelines)).collect();
-        let set = PatternSet::new(requirements.iter()).ok();
-        if set.is_none() || plans.iter().any(|plan| plan.nodes.len() > NODES_MAX) {
+        let by_variable: Vec<&[Wish]> = wishes.chunk_by(|left, right| left.variable == right.variable).collect();
+        let groups = share(&by_variable);
+        let sets = groups.iter().map(|patterns| PatternSet::new(patterns.iter().filter_map(|at| requirements.get(*at))));
+        let Ok(sets) = sets.collect::<Result<Box<[PatternSet]>, _>>() else { return Self::open(rules) };
+        let plans = by_variable.iter().map(|wishes| plan(wishes, &groups, pipelines));
+        let plans: Box<[Plan]> = plans.collect();
+        if plans.iter().any(|plan| plan.nodes.len() > NODES_MAX) {
             return Self::open(rules);
         }
-        Self { set, plans, always }
+        Self { sets, plans, always }
     }
+}
+
+/// The patterns asked about a variable.
+fn patterns_of(wishes: &[Wish]) -> BTreeSet<usize> {
+    wishes.iter().map(|wish| wish.pattern).filter(|pattern| *pattern != CLASSED).collect()
+}
+
+/// Sets of patterns such that each variable's are in one of them: a set of its own costs memory, one that holds much
+/// else costs time.
+fn share(by_variable: &[&[Wish]]) -> Vec<BTreeSet<usize>> {
+    let mut wanted: Vec<BTreeSet<usize>> = by_variable.iter().map(|wishes| patterns_of(wishes)).collect();
+    wanted.sort_by_key(|patterns| std::cmp::Reverse(patterns.len()));
+    let mut sets: Vec<BTreeSet<usize>> = Vec::new();
+    for patterns in wanted {
+        let fits = |set: &BTreeSet<usize>| {
+            let more = patterns.difference(set).count();
+            more.saturating_mul(4) <= patterns.len() && set.len() <= patterns.len().saturating_mul(2)
+        };
+        match sets.iter_mut().find(|set| fits(set)) {
+            Some(set) => set.extend(patterns),
+            None => sets.push(patterns),
+        }
+    }
+    sets
 }
 
 fn starters(rules: &[Rule]) -> impl Iterator<Item = (usize, &Rule)> {
     rules.iter().enumerate().filter(|(at, rule)| rule.starter == crate::arena::narrow(*at))
 }
 
-fn plan(wishes: &[Wish], patterns: usize, pipelines: &Pipelines) -> Plan {
+fn plan(wishes: &[Wish], groups: &[BTreeSet<usize>], pipelines: &Pipelines) -> Plan {
+    let patterns = patterns_of(wishes);
+    let set = groups.iter().position(|group| patterns.is_subset(group)).unwrap_or_default();
+    let numbers = groups.get(set).into_iter().flatten();
     let mut nodes: Vec<NodeId> = wishes.iter().map(|wish| wish.node).collect();
     nodes.sort_unstable();
     nodes.dedup();
@@ -197,10 +230,11 @@ fn plan(wishes: &[Wish], patterns: usize, pipelines: &Pipelines) -> Plan {
     let user = |wish: &Wish| User { rule: wish.rule, target: wish.target, node: place(wish.node) };
     let asking = wishes.iter().filter(|wish| wish.pattern != CLASSED);
     let classed = wishes.iter().filter(|wish| wish.pattern == CLASSED);
-    let starts = (0..=patterns).map(|pattern| crate::arena::narrow(wishes.partition_point(|wish| wish.pattern < pattern)));
+    let ends = numbers.map(|pattern| crate::arena::narrow(wishes.partition_point(|wish| wish.pattern <= *pattern)));
     Plan {
         variable: wishes.first().map_or(Variable::Args, |wish| wish.variable),
-        starts: starts.collect(),
+        set,
+        starts: std::iter::once(0).chain(ends).collect(),
         users: asking.map(user).collect(),
         classed: classed.map(|wish| Classed { user: user(wish), classes: wish.classes, probe: wish.probe }).collect(),
         touched,

@@ -28,8 +28,15 @@ impl Transaction<'_> {
             return true;
         }
         let is_starter = widen(rule.starter) == at;
-        if is_starter && phase.gate.set.is_some() && !phase.gate.always.contains(at) {
+        if is_starter && !phase.gate.always.contains(at) {
             return self.rule_on_hits(phase, at, rule, host);
+        }
+        // The quick test held, and there is one value at most: nothing is left to find out.
+        if let ([target], Some(_)) = (&*rule.wanted, rule.quick)
+            && rule.excluded.is_empty()
+            && self.removed_targets.is_empty()
+        {
+            return self.quick_match(phase, at, rule, target, host);
         }
         let mut items = std::mem::take(&mut self.items);
         items.clear();
@@ -45,6 +52,21 @@ impl Transaction<'_> {
         }
         self.items = items;
         matched
+    }
+
+    fn quick_match(&mut self, phase: &Phase, at: usize, rule: &Rule, target: &Target, host: &mut Host<'_>) -> bool {
+        let slot = target.slot.unwrap_or_default();
+        let value = self.values.tx_slot(slot);
+        let text = match (target.count, value) {
+            (true, TxValue::Unset) => Some(self.values.push_number(0)),
+            (true, _) => Some(self.values.push_number(1)),
+            (false, value) => self.values.tx_text(value),
+        };
+        let Some(text) = text else { return false };
+        let key = self.rules.slot_names.get(usize::from(slot)).copied();
+        let name = VarName { variable: Variable::Tx, key, count: target.count };
+        self.on_match(phase, at, rule, name, text, host);
+        true
     }
 
     fn item(&mut self, phase: &Phase, at: usize, rule: &Rule, item: Item, host: &mut Host<'_>) -> bool {

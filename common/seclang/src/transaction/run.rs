@@ -205,7 +205,8 @@ impl Transaction<'_> {
 
     /// The gate for one value; what it cost.
     fn gate_value(&mut self, phase: &Phase, plan: usize, entry: usize, host: &mut Host<'_>) -> usize {
-        let (Some(plan), Some(set)) = (phase.gate.plans.get(plan), &phase.gate.set) else { return 0 };
+        let Some(plan) = phase.gate.plans.get(plan) else { return 0 };
+        let Some(set) = phase.gate.sets.get(plan.set) else { return 0 };
         let Some(stored) = self.values.shelf(plan.variable).get(entry).copied() else { return 0 };
         let mut distinct = std::mem::take(&mut host.bench.distinct);
         distinct.clear();

@@ -3,7 +3,7 @@
 use super::{Host, Transaction};
 use crate::arena::Span;
 use crate::macros::Template;
-use crate::operator::{CheckDigit, Operator, Order, TextTest};
+use crate::operator::{CheckDigit, Operator, TextTest};
 use crate::rule::Rule;
 use crate::transaction::values::{TxValue, number};
 use fosse_pattern::Regex;
