@@ -1,0 +1,197 @@
+//! The application behind the edge: one thread a connection, every answer made from the request line alone, every request
+//! held against it. What does not fit is kept as a finding: a backend sees what got past the edge.
+
+use std::{
+    io::{ErrorKind, Write},
+    os::unix::{fs::PermissionsExt, net::UnixListener, net::UnixStream},
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    http::{Failed, Framing, Head, Reader},
+    pattern::{self, Checker},
+    request::{Request, Shape},
+};
+
+/// What all connections share.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Requests that came whole.
+    pub requests: AtomicU64,
+    /// Requests that were cut within their body.
+    pub cut: AtomicU64,
+    /// Connections.
+    pub connections: AtomicU64,
+    findings: Mutex<Vec<String>>,
+}
+
+impl Seen {
+    fn finding(&self, what: String) {
+        let mut findings = self.findings.lock().unwrap();
+        if findings.len() < 20 {
+            findings.push(what);
+        }
+    }
+}
+
+/// A backend that serves until it is dropped with its process.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    seen: Arc<Seen>,
+}
+
+impl Backend {
+    /// Listens on a unix socket; `name` goes into each answer as X-Backend.
+    #[must_use]
+    pub fn listen(path: &Path, name: &'static str) -> Self {
+        let _ = std::fs::remove_file(path);
+        let listener = UnixListener::bind(path).unwrap();
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).unwrap();
+        let seen = Arc::new(Seen::default());
+        let backend = Self { seen: Arc::clone(&seen) };
+        let accept = move || {
+            for stream in listener.incoming() {
+                let (Ok(stream), seen) = (stream, Arc::clone(&seen)) else { continue };
+                seen.connections.fetch_add(1, Relaxed);
+                let serve = move || Connection { reader: Reader::new(stream), seen, name }.serve();
+                let _ = thread::Builder::new().stack_size(192 * 1024).spawn(serve);
+            }
+        };
+        thread::spawn(accept);
+        backend
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
+    /// Everything that must not have come here.
+    #[must_use]
+    pub fn findings(&self) -> Vec<String> {
+        self.seen.findings.lock().unwrap().clone()
+    }
+}
+
+struct Connection {
+    reader: Reader<UnixStream>,
+    seen: Arc<Seen>,
+    name: &'static str,
+}
+
+impl Connection {
+    fn serve(mut self) {
+        loop {
+            match self.one() {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(Failed::Wrong(why)) => return self.seen.finding(format!("backend: {why}")),
+                Err(Failed::Cut { begun, .. }) => {
+                    self.seen.cut.fetch_add(u64::from(begun), Relaxed);
+                    return;
+                }
+                Err(Failed::Silent) => return,
+            }
+        }
+    }
+
+    /// One request and its answer; false where the connection ends with it.
+    fn one(&mut self) -> Result<bool, Failed> {
+        let head = self.reader.head()?;
+        let request = judge(&head).map_err(Failed::Wrong)?;
+        if let Some(framing) = Framing::of(&head).map_err(Failed::Wrong)? {
+            let mut body = Checker::new(request.id);
+            self.reader.body(framing, &mut |piece| body.take(piece))?;
+            let came = body.end().map_err(Failed::Wrong)?;
+            if came != request.size {
+                return Err(Failed::Wrong(format!("{came} bytes look complete: {}", head.first)));
+            }
+        }
+        if !self.reader.unused().is_empty() {
+            return Err(Failed::Wrong(format!("bytes behind the request {}", head.first)));
+        }
+        self.seen.requests.fetch_add(1, Relaxed);
+        Ok(self.answer(&request).is_ok() && request.shape != Shape::Close)
+    }
+
+    fn answer(&mut self, request: &Request) -> std::io::Result<()> {
+        let Request { id, shape, size, .. } = *request;
+        let to = &mut self.reader.source;
+        let reason = if shape.status() == 200 { "OK" } else { "Other" };
+        let mut out =
+            format!("HTTP/1.1 {} {reason}\r\nX-Id: {id:016x}\r\nX-Backend: {}\r\n", shape.status(), self.name)
+                .into_bytes();
+        match shape {
+            Shape::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+            Shape::Close => out.extend_from_slice(b"Connection: close\r\n"),
+            Shape::Empty => {}
+            Shape::Take => out.extend_from_slice(b"Content-Length: 0\r\n"),
+            _ => out.extend_from_slice(format!("Content-Length: {size}\r\n").as_bytes()),
+        }
+        out.extend_from_slice(b"\r\n");
+        if request.head || matches!(shape, Shape::Empty | Shape::Unchanged | Shape::Take) {
+            return to.write_all(&out);
+        }
+        let half = if shape == Shape::Slow { size / 2 } else { u64::MAX };
+        let mut offset = 0;
+        let mut block = Vec::new();
+        while offset < size {
+            let length = (size - offset).min(32 * 1024).min(half.saturating_sub(offset).max(1));
+            block.resize(length as usize, 0);
+            pattern::fill(id, offset, &mut block);
+            if shape == Shape::Chunked {
+                out.extend_from_slice(format!("{length:x}\r\n").as_bytes());
+            }
+            out.extend_from_slice(&block);
+            if shape == Shape::Chunked {
+                out.extend_from_slice(b"\r\n");
+            }
+            to.write_all(&out)?;
+            out.clear();
+            offset += length;
+            if offset == half {
+                thread::sleep(Duration::from_millis(3));
+            }
+        }
+        if shape == Shape::Chunked {
+            out.extend_from_slice(b"0\r\n\r\n");
+        }
+        match to.write_all(&out) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(error),
+            other => other,
+        }
+    }
+}
+
+/// What must be true of every request that reaches a backend.
+fn judge(head: &Head) -> Result<Request, String> {
+    let words: Vec<&str> = head.first.split(' ').collect();
+    let [method, target, "HTTP/1.1"] = words.as_slice() else { return Err(format!("request line {:?}", head.first)) };
+    let mut request = Request::of_target(target).ok_or_else(|| format!("target {target:?}"))?;
+    request.head = *method == "HEAD";
+    let id = format!("{:016x}", request.id);
+    if head.get("x-id") != Some(id.as_str()) {
+        return Err(format!("{target}: X-Id {:?}", head.get("x-id")));
+    }
+    let expected = if request.head {
+        "HEAD"
+    } else if request.shape == Shape::Take {
+        "POST"
+    } else {
+        "GET"
+    };
+    if *method != expected || head.get("host") != Some(request.host()) {
+        return Err(format!("{:?} with host {:?}", head.first, head.get("host")));
+    }
+    if head.get("x-forwarded-for").is_none_or(|v| !v.starts_with("127.")) {
+        return Err(format!("{target}: X-Forwarded-For {:?}", head.get("x-forwarded-for")));
+    }
+    Ok(request)
+}

@@ -1,0 +1,66 @@
+//! fosse-soak: runs the scenarios at full length and prints what they measure.
+//!
+//! Scenarios run one after the other, all of them where none is named. A promise that is broken ends the program with
+//! words; a limit of time or memory that is missed is marked in the table, and the exit status is 1.
+
+#![forbid(unsafe_code)]
+
+use std::{process::exit, time::Duration};
+
+use fosse_soak::{
+    random::Random,
+    report::Report,
+    scenario::{Extent, deaths, integrity, reloads, slow, stopped},
+};
+
+const USAGE: &str = "usage: fosse-soak [--minutes N] [--requests N] [--percent N] [--seed N] [SCENARIO...]";
+
+type Scenario = fn(Extent) -> Report;
+
+const SCENARIOS: [(&str, Scenario); 10] = [
+    ("integrity", integrity::run),
+    ("deaths", deaths::stages),
+    ("start", deaths::of_start),
+    ("stopped", stopped::run),
+    ("reloads", reloads::run),
+    ("upgrades", reloads::upgrades),
+    ("readers", slow::readers),
+    ("chunks", slow::ring_readers),
+    ("senders", slow::senders),
+    ("idle", slow::idle),
+];
+
+fn refuse() -> ! {
+    let names: Vec<&str> = SCENARIOS.iter().map(|(name, _)| *name).collect();
+    eprintln!("{USAGE}\nscenarios: {}", names.join(" "));
+    exit(100)
+}
+
+fn main() {
+    let mut extent =
+        Extent { time: Duration::from_secs(60), requests_max: u64::MAX, percent: 100, seed: Random::seed_of_today() };
+    let mut wanted: Vec<(&str, Scenario)> = Vec::new();
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        let mut number = || words.next().and_then(|n| n.parse::<u64>().ok()).unwrap_or_else(|| refuse());
+        match word.as_str() {
+            "--minutes" => extent.time = Duration::from_secs(60 * number()),
+            "--seconds" => extent.time = Duration::from_secs(number()),
+            "--requests" => extent.requests_max = number(),
+            "--percent" => extent.percent = number() as usize,
+            "--seed" => extent.seed = number(),
+            name => wanted.push(*SCENARIOS.iter().find(|(n, _)| *n == name).unwrap_or_else(|| refuse())),
+        }
+    }
+    if wanted.is_empty() {
+        wanted = SCENARIOS.to_vec();
+    }
+    println!("fosse-soak: seed {} (give it with --seed to run the same again)", extent.seed);
+    let mut kept = true;
+    for (name, scenario) in wanted {
+        let report = scenario(extent);
+        report.print(name);
+        kept &= report.is_kept();
+    }
+    exit(i32::from(!kept));
+}

@@ -1,0 +1,114 @@
+//! Reloads under load, half of them changing routes, a tenth invalid: no request fails, idle clients stay connected.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+
+use super::{Extent, integrity};
+use crate::{
+    backend::Backend,
+    client::{Client, Outcome},
+    edge::{Edge, Setup},
+    load::{Habits, Load, next_id},
+    report::Report,
+    request::Request,
+};
+
+/// Keep-alive clients that mostly rest.
+const IDLE_CLIENTS: usize = 100;
+
+/// Every request of these clients is answered right, over the one connection each of them has.
+fn greet(idle: &mut [Client], when: &str, edge: &Edge) {
+    for (number, client) in idle.iter_mut().enumerate() {
+        let request = Request::small(next_id());
+        assert!(client.send(&request.bytes()), "idle client {number} was cut off {when}");
+        let outcome = client.answer(&request);
+        assert_eq!(outcome, Outcome::Right, "idle client {number} {when}\n{}", edge.tail());
+        if client.ends {
+            // It was answered while its lane drained, and told to come again: a new connection is in order.
+            *client = Client::connect(edge.address(), crate::edge::LONG).unwrap();
+        }
+    }
+}
+
+/// Fifty reloads (or the share asked for).
+pub fn run(extent: Extent) -> Report {
+    let mut edge = Edge::start(Setup::default());
+    let (a, b) = (edge.directory().join("a.sock"), edge.directory().join("b.sock"));
+    let backends = [Backend::listen(&a, "a"), Backend::listen(&b, "b")];
+    edge.wait_served();
+    let before = edge.inventory();
+    let connect = |_| Client::connect(edge.address(), crate::edge::LONG).unwrap();
+    let mut idle: Vec<Client> = (0..IDLE_CLIENTS).map(connect).collect();
+    greet(&mut idle, "before the first reload", &edge);
+    let habits = Habits { seed: extent.seed, clients: 4, pause: Duration::from_millis(2), ..Habits::default() };
+    let load = Load::begin(edge.address(), habits);
+    let (mut times, mut ended) = (Vec::new(), 0usize);
+    for number in 0..extent.of(50).max(10) {
+        let mut setup = edge.setup.clone();
+        if number % 2 == 1 {
+            let routes = number % 4 == 1;
+            setup.site = if routes {
+                "[[site.route]]\nprefix = \"/exact\"\nbackend = \"b\"\n[[site.route]]\nprefix = \"/take\"\nbackend = \"b\"\n".into()
+            } else {
+                String::new()
+            };
+        }
+        let invalid = number % 10 == 4;
+        let begun = Instant::now();
+        let taken = edge.reload(setup, invalid.then_some("lanes = \"many\"\n"));
+        assert_eq!(taken, !invalid, "reload {number}\n{}", edge.tail());
+        times.push(begun.elapsed());
+        greet(&mut idle, &format!("after reload {number}"), &edge);
+        ended += idle.iter().filter(|c| c.ends).count();
+    }
+    let tally = load.end();
+    println!("reloads: {}", tally.line());
+    assert_eq!(tally.failed(), None, "{}", edge.tail());
+    backends.iter().for_each(|b| assert_eq!(b.findings(), Vec::<String>::new()));
+    assert_eq!(edge.shames(), Vec::<String>::new());
+    drop(idle);
+    let after = integrity::rest(&edge, &before);
+    let mut report = Report::default();
+    report.row("load", tally.line());
+    report.row("idle clients told to come again", ended);
+    report.times("reload", times, Duration::from_secs(10));
+    report.row("resident bytes before, after", format!("{} {}", before.resident, after.resident));
+    edge.stop();
+    report
+}
+
+/// Binary upgrades in place under load: the same process id, no failed request.
+pub fn upgrades(extent: Extent) -> Report {
+    let edge = Edge::start(Setup::default());
+    let backend = Backend::listen(&edge.directory().join("a.sock"), "a");
+    edge.wait_served();
+    let before = edge.inventory();
+    let connect = |_| Client::connect(edge.address(), crate::edge::LONG).unwrap();
+    let mut idle: Vec<Client> = (0..IDLE_CLIENTS).map(connect).collect();
+    let habits = Habits { seed: extent.seed, clients: 4, pause: Duration::from_millis(2), ..Habits::default() };
+    let load = Load::begin(edge.address(), habits);
+    let (mut times, count) = (Vec::new(), extent.of(5).max(2));
+    for number in 0..count {
+        let serving = edge.log().matches("event=serving").count();
+        edge.tell(Signal::USR2);
+        times.push(edge.wait("an upgrade", |e| e.log().matches("event=serving").count() > serving));
+        greet(&mut idle, &format!("after upgrade {number}"), &edge);
+    }
+    let tally = load.end();
+    println!("upgrades: {}", tally.line());
+    assert_eq!(tally.failed(), None, "{}", edge.tail());
+    assert_eq!(backend.findings(), Vec::<String>::new());
+    assert_eq!(edge.shames(), Vec::<String>::new());
+    drop(idle);
+    thread::sleep(Duration::from_millis(100));
+    integrity::rest(&edge, &before);
+    let mut report = Report::default();
+    report.row("load", tally.line());
+    report.times("upgrade", times, Duration::from_secs(10));
+    edge.stop();
+    report
+}

@@ -1,0 +1,191 @@
+//! A thousand slow readers, a thousand slow header senders, ten thousand idle connections: a well-behaved client is served
+//! meanwhile, and each of them costs little.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use super::{Extent, integrity};
+use crate::{
+    backend::Backend,
+    client::{self, Outcome},
+    edge::{Edge, Setup},
+    load::next_id,
+    report::Report,
+    request::{Request, Shape},
+};
+
+/// What the edge promises a well-behaved client.
+const SERVED_WITHIN: Duration = Duration::from_millis(100);
+/// What the edge promises for a slow connection.
+const RESIDENT_BYTES_MAX: u64 = 64 * 1024;
+/// What the slow readers ask for.
+const ANSWER_BYTES: u64 = 10 * 1024 * 1024;
+
+fn many(edge: &Edge, count: usize) -> Vec<TcpStream> {
+    (0..count).map(|_| client::connect(edge.address(), crate::edge::LONG).unwrap()).collect()
+}
+
+/// A well-behaved client, over and over until it is told to stop: how long each of its requests took.
+struct Courteous {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<Duration>>,
+}
+
+impl Courteous {
+    fn begin(edge: &Edge) -> Self {
+        let (stop, address) = (Arc::new(AtomicBool::new(false)), edge.address());
+        let over = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let mut times = Vec::new();
+            while !over.load(Relaxed) {
+                let begun = Instant::now();
+                let outcome = client::once(address, next_id(), crate::edge::LONG);
+                assert_eq!(outcome, Outcome::Right, "the well-behaved client");
+                times.push(begun.elapsed());
+                thread::sleep(Duration::from_millis(10));
+            }
+            times
+        });
+        Self { stop, thread }
+    }
+
+    fn end(self) -> Vec<Duration> {
+        self.stop.store(true, Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+fn costs(report: &mut Report, what: &str, edge: &Edge, before: u64, count: usize) {
+    let each = edge.inventory().resident.saturating_sub(before) / count as u64;
+    report.promise(format!("resident bytes of one {what}"), each, each <= RESIDENT_BYTES_MAX);
+}
+
+fn begin(setup: Setup) -> (Edge, Backend) {
+    let edge = Edge::start(setup);
+    let backend = Backend::listen(&edge.directory().join("a.sock"), "a");
+    edge.wait_served();
+    (edge, backend)
+}
+
+/// Slow readers of a large answer.
+pub fn readers(extent: Extent) -> Report {
+    let (edge, backend) = begin(Setup::wide());
+    let (mut report, count) = (Report::default(), extent.of(1000));
+    let before = edge.inventory();
+    let courteous = Courteous::begin(&edge);
+    let mut slow = many(&edge, count);
+    for stream in &mut slow {
+        rustix::net::sockopt::set_socket_recv_buffer_size(&*stream, 4096).unwrap();
+        let request = Request { size: ANSWER_BYTES, shape: Shape::Exact, ..Request::small(next_id()) };
+        stream.write_all(&request.bytes()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+    }
+    let (until, mut bytes, mut taken) = (Instant::now() + extent.time, vec![0; 1024], 0u64);
+    while Instant::now() < until {
+        for stream in &mut slow {
+            taken += stream.read(&mut bytes).unwrap_or(0) as u64;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    costs(&mut report, "slow reader", &edge, before.resident, count);
+    report.times(format!("a client beside {count} slow readers"), courteous.end(), SERVED_WITHIN);
+    report.row("bytes the slow readers took", taken);
+    drop(slow);
+    finish(&edge, &backend, &before, &mut report);
+    edge.stop();
+    report
+}
+
+/// Slow readers of an answer that goes round the ring (chunked: never leased).
+pub fn ring_readers(extent: Extent) -> Report {
+    let (edge, backend) = begin(Setup::wide());
+    let (mut report, count) = (Report::default(), extent.of(1000));
+    let before = edge.inventory();
+    let courteous = Courteous::begin(&edge);
+    let mut slow = many(&edge, count);
+    for stream in &mut slow {
+        rustix::net::sockopt::set_socket_recv_buffer_size(&*stream, 4096).unwrap();
+        let request = Request { size: ANSWER_BYTES, shape: Shape::Chunked, ..Request::small(next_id()) };
+        stream.write_all(&request.bytes()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+    }
+    let (until, mut bytes) = (Instant::now() + extent.time, vec![0; 1024]);
+    while Instant::now() < until {
+        slow.iter_mut().for_each(|stream| drop(stream.read(&mut bytes)));
+        thread::sleep(Duration::from_millis(100));
+    }
+    costs(&mut report, "slow reader of chunks", &edge, before.resident, count);
+    report.times(format!("a client beside {count} slow readers"), courteous.end(), SERVED_WITHIN);
+    drop(slow);
+    finish(&edge, &backend, &before, &mut report);
+    edge.stop();
+    report
+}
+
+/// Clients that send a head byte by byte.
+pub fn senders(extent: Extent) -> Report {
+    let setup = Setup { top: "[timeouts]\nhead_seconds = 60\n".into(), ..Setup::wide() };
+    let (edge, backend) = begin(setup);
+    let (mut report, count) = (Report::default(), extent.of(1000));
+    let before = edge.inventory();
+    let courteous = Courteous::begin(&edge);
+    let mut slow = many(&edge, count);
+    let head = Request::small(next_id()).bytes();
+    let (until, mut at) = (Instant::now() + extent.time, 0);
+    while Instant::now() < until && at < head.len() - 1 {
+        slow.iter_mut().for_each(|stream| stream.write_all(&head[at..=at]).unwrap());
+        at += 1;
+        thread::sleep(Duration::from_millis(100));
+    }
+    costs(&mut report, "slow header sender", &edge, before.resident, count);
+    report.times(format!("a client beside {count} slow header senders"), courteous.end(), SERVED_WITHIN);
+    drop(slow);
+    finish(&edge, &backend, &before, &mut report);
+    edge.stop();
+    report
+}
+
+/// Connections on which nothing happens after a first request.
+pub fn idle(extent: Extent) -> Report {
+    let (edge, backend) = begin(Setup::wide());
+    let (mut report, count) = (Report::default(), extent.of(10_000));
+    let before = edge.inventory();
+    let courteous = Courteous::begin(&edge);
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        let mut client = client::Client::connect(edge.address(), crate::edge::LONG).unwrap();
+        let request = Request::small(next_id());
+        assert!(client.send(&request.bytes()));
+        assert_eq!(client.answer(&request), Outcome::Right);
+        // The reader's buffers are not what is measured here.
+        clients.push(client.stream().try_clone().unwrap());
+    }
+    thread::sleep(extent.time.min(Duration::from_secs(10)));
+    let each = edge.inventory().resident.saturating_sub(before.resident) / count as u64;
+    report.promise("resident bytes of one idle connection", each, each <= RESIDENT_BYTES_MAX);
+    report.times(format!("a client beside {count} idle ones"), courteous.end(), SERVED_WITHIN);
+    // They are still served.
+    for stream in clients.iter_mut().step_by(97) {
+        stream.write_all(&Request::small(next_id()).bytes()).unwrap();
+        assert!(stream.read(&mut [0; 16]).unwrap() > 0);
+    }
+    drop(clients);
+    finish(&edge, &backend, &before, &mut report);
+    edge.stop();
+    report
+}
+
+fn finish(edge: &Edge, backend: &Backend, before: &crate::edge::Inventory, report: &mut Report) {
+    assert_eq!(backend.findings(), Vec::<String>::new());
+    assert_eq!(edge.shames(), Vec::<String>::new());
+    let after = integrity::rest(edge, before);
+    report.row("resident bytes before, after", format!("{} {}", before.resident, after.resident));
+}

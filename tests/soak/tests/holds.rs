@@ -1,0 +1,32 @@
+//! E13 and "Holding", short: the whole edge under load and death, no times asserted.
+
+use std::sync::Mutex;
+
+use fosse_soak::scenario::{Extent, deaths, integrity, reloads, slow, stopped};
+
+/// Edges of their own, but one machine: one after the other disturbs the least.
+static TURN: Mutex<()> = Mutex::new(());
+
+macro_rules! holds {
+    ($($(#[$doc:meta])* $name:ident => $run:expr;)*) => { $(
+        #[test]
+        $(#[$doc])*
+        fn $name() {
+            let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            $run(Extent::short()).print(stringify!($name));
+        }
+    )* };
+}
+
+holds! {
+    every_answer_is_the_right_one_under_pipelining_and_aborts => integrity::run;
+    no_answer_is_wrong_or_mixed_while_stages_die => deaths::stages;
+    nothing_outlives_start => deaths::of_start;
+    a_stopped_stage_is_replaced => stopped::run;
+    no_request_fails_over_reloads => reloads::run;
+    no_request_fails_over_binary_upgrades => reloads::upgrades;
+    slow_readers_hold_up_nobody => slow::readers;
+    slow_readers_of_chunks_hold_up_nobody => slow::ring_readers;
+    slow_header_senders_hold_up_nobody => slow::senders;
+    idle_connections_hold_up_nobody => slow::idle;
+}
