@@ -5,9 +5,12 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 canary=${1:?usage: update.sh PATH-OF-FOSSE-CANARY}
-for walls in full landlock seccomp; do
-    option=--$walls-only
-    [ $walls != full ] || option=
+for walls in full landlock seccomp launcher; do
+    case $walls in
+    full) option= ;;
+    launcher) option=--launcher ;;
+    *) option=--$walls-only ;;
+    esac
     # shellcheck disable=SC2086 # no option is no word
     "$canary" $option > "$here/canary-$walls.txt" || echo "the canary complains about $walls" >&2
 done

@@ -184,6 +184,7 @@ ask -H 'Transfer-Encoding: chunked' --data-binary "@$work/body" $there/post
 ask -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' \
     -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' $there/websocket
 ask --unix-socket "$work/listen.sock" http://localhost/unix
+ask --unix-socket "$work/files.sock" -H 'Connection: close' http://localhost/
 ask "$there/%00"
 ask "$there/..%2f..%2fetc/passwd"
 [ ! -S "$work/status.sock" ] || ask --unix-socket "$work/status.sock" http://localhost/metrics

@@ -14,7 +14,7 @@ use fosse_canary::trial::{self, Walls};
 use fosse_lockdown::Mode;
 
 const PROGRAM: &str = "fosse-canary";
-const USAGE: &str = "fosse-canary [--sandbox-strict] [--landlock-only | --seccomp-only | --no-walls] [--golden FILE] [PROGRAM...]
+const USAGE: &str = "fosse-canary [--sandbox-strict] [--landlock-only | --seccomp-only | --no-walls | --launcher] [--golden FILE] [PROGRAM...]
 fosse-canary --traces DIRECTORY [PROGRAM...] (logs of strace -ff -X raw: reads before the lock, rows never seen)
 Exit 0 where nothing is allowed beyond the listed exceptions (and, with --golden, nothing is looser than in FILE), else 1.";
 
@@ -28,7 +28,7 @@ fn main() {
     let traces = args.value("--traces");
     let mode = if args.flag("--sandbox-strict") { Mode::Strict } else { Mode::Default };
     let golden = args.value("--golden");
-    let programs = chosen(&mut args);
+    let programs = if walls == Walls::Launcher { vec![programs::LAUNCHER] } else { chosen(&mut args) };
     args.end();
     if let Some(directory) = traces {
         end(&traced(&directory, &programs));

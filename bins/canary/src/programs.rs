@@ -49,6 +49,10 @@ impl Exception {
 /// A program that may do nothing of its own: the ground all policies stand on.
 const BASE: Policy = Policy { program: "fosse-base", ..Policy::NOTHING };
 
+/// The programs that make programs. They have no policy but a list of what they gave up: see [`crate::trial::Walls::Launcher`].
+pub const LAUNCHER: Program =
+    Program { policy: &Policy { program: "fosse-start", ..Policy::NOTHING }, exceptions: &[] };
+
 /// Why connect may reach further: seccomp cannot see an address, Landlock has not seen the table.
 const CONNECTS: &str =
     "the program holds only the backend table and hands every socket on; it reads nothing but numbers";
@@ -79,6 +83,7 @@ pub const ALL: &[Program] = &[
     },
     Program { policy: &fosse_log::policy::POLICY, exceptions: &[] },
     Program { policy: &fosse_status::policy::POLICY, exceptions: &[] },
+    Program { policy: &fosse_frames::policy::POLICY, exceptions: &[] },
     Program { policy: &fosse_config::policy::POLICY, exceptions: &[] },
     Program {
         policy: &fosse_load::policy::POLICY,

@@ -70,7 +70,9 @@ impl Line {
         match *condition {
             Cond::Is(index, value) => int(index) == Some(value.into()),
             Cond::Lacks(index, bits) => int(index).is_some_and(|found| found & u64::from(bits) == 0),
-            Cond::Masked(index, mask, value) => int(index).is_some_and(|found| found & u64::from(mask) == value.into()),
+            Cond::Masked(index, mask, value) => {
+                int(index).is_some_and(|found| found & u64::from(mask) == u64::from(value))
+            }
             Cond::AtMost(index, value) => int(index).is_some_and(|found| found <= value.into()),
             Cond::IsLong(index, value) => long(index) == Some(value),
             Cond::OwnPid(index) => int(index).is_some(),

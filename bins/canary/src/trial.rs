@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use fosse_lockdown::{Mode, Policy, Refusal, identity, landlock_alone, seccomp_alone, try_enter};
+use fosse_lockdown::{Mode, Policy, Refusal, identity, landlock_alone, launcher, seccomp_alone, try_enter};
 use fosse_sys::process::{Fork, exit_now, fork};
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, waitpid};
+use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use crate::actions::Action;
 use crate::programs::Program;
@@ -27,11 +28,13 @@ pub enum Walls {
     SeccompOnly,
     /// Only the UID: shows that the actions would work.
     None,
+    /// Root with the few capabilities of fosse-start behind what start gives up (but not in its empty namespaces).
+    Launcher,
 }
 
 impl Walls {
     /// All that are asked for by an option.
-    pub const ALL: [Walls; 3] = [Walls::LandlockOnly, Walls::SeccompOnly, Walls::None];
+    pub const ALL: [Walls; 4] = [Walls::LandlockOnly, Walls::SeccompOnly, Walls::None, Walls::Launcher];
 
     /// The option that asks for it.
     #[must_use]
@@ -41,6 +44,7 @@ impl Walls {
             Walls::LandlockOnly => "--landlock-only",
             Walls::SeccompOnly => "--seccomp-only",
             Walls::None => "--no-walls",
+            Walls::Launcher => "--launcher",
         }
     }
 }
@@ -143,14 +147,33 @@ fn build(program: &Program, walls: Walls) -> Result<(), Refusal> {
     if walls == Walls::Full {
         return try_enter(program.policy, Mode::Default, &[]).map(drop);
     }
+    if walls == Walls::Launcher {
+        return launch();
+    }
     if rustix::process::geteuid().is_root() {
         identity::become_user(identity::NOBODY, identity::NOBODY)?;
     }
     match walls {
         Walls::LandlockOnly => landlock_alone(program.policy).map(drop),
         Walls::SeccompOnly => seccomp_alone(program.policy, Mode::Default),
-        Walls::Full | Walls::None => Ok(()),
+        Walls::Full | Walls::None | Walls::Launcher => Ok(()),
     }
+}
+
+/// What is left of root in fosse-start: other users' births and ends, low ports, socket files with an owner and a mode.
+fn launch() -> Result<(), Refusal> {
+    let kept = CapabilitySet::SETUID
+        | CapabilitySet::SETGID
+        | CapabilitySet::SETPCAP
+        | CapabilitySet::KILL
+        | CapabilitySet::NET_BIND_SERVICE
+        | CapabilitySet::CHOWN
+        | CapabilitySet::FOWNER
+        | CapabilitySet::DAC_OVERRIDE;
+    // An ordinary user has none to begin with.
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    let _ = set_capabilities(None, sets);
+    launcher::forbid_for_launcher()
 }
 
 fn outcome(status: Option<i32>, signal: Option<i32>) -> Result<Outcome, String> {

@@ -78,6 +78,12 @@ fn landlock_alone_holds_what_it_held() {
 }
 
 #[test]
+fn start_can_do_no_more_than_it_could() {
+    let Some(output) = canary(&["--launcher", "--golden", &golden("canary-launcher.txt")]) else { return };
+    assert_clean(&output);
+}
+
+#[test]
 fn the_actions_work_where_no_wall_stands() {
     let Some(output) = canary(&["--no-walls", "base"]) else { return };
     let table = String::from_utf8(output.stdout).unwrap();
