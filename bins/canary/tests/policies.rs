@@ -14,12 +14,13 @@ fn no_row_repeats_what_every_program_may_do() {
     let base = any(BASE);
     let same =
         |one: &Row, other: &Row| one.call == other.call && format!("{:?}", one.args) == format!("{:?}", other.args);
+    let mut repeated = Vec::new();
     for program in ALL {
-        for row in program.policy.syscalls {
-            let there = base.contains(&row.call.number) || BASE.iter().any(|other| same(row, other));
-            assert!(!there, "{}: {} is in the base", program.policy.program, row.call.name);
-        }
+        let rows = program.policy.syscalls.iter();
+        let there = rows.filter(|row| base.contains(&row.call.number) || BASE.iter().any(|other| same(row, other)));
+        repeated.extend(there.map(|row| format!("{} {}", program.policy.program, row.call.name)));
     }
+    assert!(repeated.is_empty(), "in the base already: {repeated:?}");
 }
 
 #[test]
