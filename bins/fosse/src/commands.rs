@@ -122,6 +122,11 @@ pub const COMMANDS: &[Command] = &[
                 help: "the programs of the edge [beside fosse, or /usr/libexec/fosse]",
             },
             Flag {
+                name: "--dir",
+                takes: Takes::Path("DIR"),
+                help: "directory of rule files and address lists [that of the configuration]",
+            },
+            Flag {
                 name: "--log-dir",
                 takes: Takes::Path("DIR"),
                 help: "directory of the access and audit logs that a configuration names",

@@ -5,7 +5,12 @@ use std::time::{Duration, Instant};
 use fosse_die::{EXIT_TEMPORARY, Word, say};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{PROGRAM, edge::Edge, print, words::Words};
+use crate::{
+    PROGRAM,
+    edge::{Edge, Row},
+    print,
+    words::Words,
+};
 
 /// A configuration compiles in a second, lanes are born in another.
 const WAIT_MAX: Duration = Duration::from_secs(15);
@@ -25,20 +30,49 @@ pub fn run(words: &Words) -> i32 {
 fn reload(words: &Words) -> Result<String, String> {
     let edge = Edge::of(words)?;
     let start = edge.start_pid()?;
-    let newest = newest_lane(&edge)?;
+    let before = newest_lane(&edge.rows()?);
     let pid = i32::try_from(start).ok().and_then(Pid::from_raw).ok_or("no process id behind the socket")?;
     kill_process(pid, Signal::HUP).map_err(|errno| format!("unable to signal fosse-start (PID {start}): {errno}"))?;
     let begun = Instant::now();
     while begun.elapsed() < WAIT_MAX {
         std::thread::sleep(LOOK_EACH);
-        if newest_lane(&edge)? > newest {
+        if is_taken_over(&edge.rows()?, before) {
             return Ok("new lanes serve; the old ones finish what is under way\n".to_owned());
         }
     }
     Err("no new lanes came: what served goes on serving; the log says why".to_owned())
 }
 
+/// There are lanes newer than `before`, and all others are on their way out: start drains them once the new ones are given
+/// connections.
+fn is_taken_over(rows: &[Row], before: Option<u32>) -> bool {
+    let old = |row: &&Row| row.lane <= before;
+    newest_lane(rows) > before && parses(rows).filter(old).all(|row| row.count("draining") != 0)
+}
+
 /// Numbers of lanes only grow.
-fn newest_lane(edge: &Edge) -> Result<Option<u32>, String> {
-    Ok(edge.rows()?.iter().filter(|row| row.program == "parse" && row.pid.is_some()).filter_map(|row| row.lane).max())
+fn newest_lane(rows: &[Row]) -> Option<u32> {
+    parses(rows).filter_map(|row| row.lane).max()
+}
+
+fn parses(rows: &[Row]) -> impl Iterator<Item = &Row> {
+    rows.iter().filter(|row| row.program == "parse" && row.pid.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(lane: u32, draining: u64) -> Row {
+        let counts = [("draining".to_owned(), draining)].into();
+        Row { program: "parse".into(), lane: Some(lane), pid: Some(1), counts }
+    }
+
+    #[test]
+    fn a_reload_is_over_when_new_lanes_live_and_old_ones_drain() {
+        assert!(!is_taken_over(&[parse(0, 0)], Some(0)));
+        assert!(!is_taken_over(&[parse(0, 0), parse(1, 0)], Some(0)));
+        assert!(is_taken_over(&[parse(0, 1), parse(1, 0)], Some(0)));
+        assert!(is_taken_over(&[parse(1, 0)], Some(0)));
+    }
 }

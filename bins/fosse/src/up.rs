@@ -17,7 +17,7 @@ const OF_A_SITE: &[&str] =
     &["--listen", "--backend", "--waf", "--rules", "--tls-cert", "--tls-key", "--lanes", "--status-socket"];
 
 /// The flags that fosse-start takes as they are.
-const HANDED_ON: &[&str] = &["--log-dir", "--ready-fd", "--sandbox-strict", "--sandbox-trap", "--no-sandbox"];
+const HANDED_ON: &[&str] = &["--dir", "--log-dir", "--ready-fd", "--sandbox-strict", "--sandbox-trap", "--no-sandbox"];
 
 /// Runs the edge; returns only where it cannot.
 pub fn run(words: &Words) -> i32 {
@@ -39,7 +39,12 @@ pub fn run(words: &Words) -> i32 {
             }
             start.arg("--config").arg(path);
         }
-        None => drop(start.arg("--config-fd").arg(handed_over(words))),
+        None => {
+            start.arg("--config-fd").arg(handed_over(words));
+            if let Some(rules) = words.value("--rules").filter(|_| !words.has("--dir")) {
+                start.arg("--dir").arg(directory_of(rules));
+            }
+        }
     }
     let error = start.exec();
     temporary(PROGRAM, format_args!("unable to run {}: {error}", directory.join("fosse-start").display()))
@@ -80,7 +85,7 @@ fn configuration(words: &Words) -> String {
         listen: needed("--listen"),
         backend: needed("--backend"),
         waf: words.value("--waf").map(str::to_owned),
-        rules: words.value("--rules").map(str::to_owned),
+        rules: words.value("--rules").map(absolute),
         lanes,
         status_socket: status_socket(words.value("--status-socket")),
     };
@@ -120,6 +125,12 @@ fn status_socket(asked: Option<&str>) -> String {
         Some(Err(error)) => without(&format!("unable to make {}: {error}", path.display())),
         _ => path.to_string_lossy().into_owned(),
     }
+}
+
+/// Rule files are looked for below the directory of the first one.
+fn directory_of(rules: &str) -> PathBuf {
+    let path = PathBuf::from(absolute(rules));
+    path.parent().map_or_else(|| path.clone(), Path::to_path_buf)
 }
 
 fn make_directory(path: &Path) -> std::io::Result<()> {

@@ -18,6 +18,7 @@ complete -c fosse -n '__fish_seen_subcommand_from up' -l lanes -x -d 'lanes, eac
 complete -c fosse -n '__fish_seen_subcommand_from up' -l config -r -F -d 'a configuration, in place of all flags above'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l status-socket -r -F -d 'where fosse status asks, or "off" [/run/fosse/status.sock as root]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l programs -r -F -d 'the programs of the edge [beside fosse, or /usr/libexec/fosse]'
+complete -c fosse -n '__fish_seen_subcommand_from up' -l dir -r -F -d 'directory of rule files and address lists [that of the configuration]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l log-dir -r -F -d 'directory of the access and audit logs that a configuration names'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l ready-fd -x -d 'descriptor that gets a newline when all is ready'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l sandbox-strict -d 'refuse to run on a kernel that lacks a part of the sandbox'

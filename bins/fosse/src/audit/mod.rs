@@ -130,7 +130,7 @@ fn line(one: &Seen, start: &Seen, lanes: &BTreeMap<u32, u32>) -> String {
     let caps = one.capabilities.iter().fold(0, |all, set| all | set);
     let caps = if caps == 0 { "none".to_owned() } else { format!("{caps:x}") };
     let seccomp = match one.seccomp {
-        2 => format!("filter{}", if one.filters == 1 { String::new() } else { format!("x{}", one.filters) }),
+        2 => format!("filter{}", one.filters),
         1 => "strict".to_owned(),
         _ => "off".to_owned(),
     };

@@ -1,0 +1,82 @@
+//! E1, E3: every process of a running edge is what it may be, and an edge that is not is found out.
+
+use fosse_harness::{Backend, Client, Edge, get, is_root};
+
+fn audit(edge: &Edge) -> (Option<i32>, String) {
+    let output = edge.fosse(&["audit"]);
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    (output.status.code(), text)
+}
+
+#[test]
+fn a_running_edge_differs_in_nothing_idle_under_load_and_after_a_reload() {
+    if !is_root() {
+        return println!("skipped: needs root to look at other users' processes");
+    }
+    let backend = Backend::start();
+    let edge = Edge::up(&backend.address(), &["--lanes", "2"]);
+    let (code, text) = audit(&edge);
+    assert_eq!(code, Some(0), "{text}");
+    for program in ["accept", "parse", "waf-filter", "dispatch", "connect", "log", "status"] {
+        assert!(text.contains(&format!("fosse-{program}")), "{program}: {text}");
+    }
+    let mut busy: Vec<Client> = (0..20).map(|_| Client::connect(edge.address())).collect();
+    for client in &mut busy {
+        client.send(b"GET /sleep/1500/bytes/100000 HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    let (code, text) = audit(&edge);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(edge.fosse(&["reload"]).status.success());
+    let (code, text) = audit(&edge);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(busy.iter_mut().all(|client| client.response().complete));
+}
+
+#[test]
+fn an_edge_without_a_sandbox_is_found_out() {
+    if !is_root() {
+        return println!("skipped: needs root to look at other users' processes");
+    }
+    let backend = Backend::start();
+    let edge = Edge::up(&backend.address(), &["--lanes", "1", "--no-sandbox"]);
+    assert_eq!(get(edge.address(), "/").status, 200);
+    let (code, text) = audit(&edge);
+    assert_eq!(code, Some(1), "{text}");
+    for wall in ["seccomp is off", "no_new_privs is off", "dumpable"] {
+        assert!(text.contains(wall), "{wall}: {text}");
+    }
+}
+
+#[test]
+fn a_stranger_below_start_is_found_out() {
+    if !is_root() {
+        return println!("skipped: needs root to look at other users' processes");
+    }
+    // A shell that becomes fosse-start keeps its child: a process of the edge's family that is none of its programs.
+    let backend = Backend::start();
+    let dir = fosse_harness::Dir::new();
+    let socket = dir.join("status.sock");
+    let script = format!(
+        "sleep 30 & exec {}/fosse up --listen 127.0.0.1:{} --backend {} --lanes 1 --status-socket {}",
+        fosse_harness::programs().display(),
+        fosse_harness::free_port(),
+        backend.address(),
+        socket.display()
+    );
+    let mut child = std::process::Command::new("sh").args(["-c", &script]).spawn().unwrap();
+    fosse_harness::wait_for("the edge", || socket.exists().then_some(()));
+    let path = socket.to_string_lossy().into_owned();
+    let output = fosse_harness::fosse(&["audit", "--status-socket", &path]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let _ = child.kill();
+    let _ = child.wait();
+    assert!(output.status.code() == Some(1) && text.contains("no program of an edge: sleep"), "{text}");
+}
+
+#[test]
+fn no_edge_is_not_a_clean_edge() {
+    let output = fosse_harness::fosse(&["audit", "--status-socket", "/nowhere/status.sock"]);
+    assert_eq!(output.status.code(), Some(111));
+    let own = std::process::id().to_string();
+    assert_eq!(fosse_harness::fosse(&["audit", "--pid", &own]).status.code(), Some(111));
+}

@@ -1,0 +1,55 @@
+//! The programs under test, built once.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The packages an edge consists of, and the command.
+const PACKAGES: &[&str] = &[
+    "fosse",
+    "fosse-start",
+    "fosse-accept",
+    "fosse-parse",
+    "fosse-waf-filter",
+    "fosse-dispatch",
+    "fosse-connect",
+    "fosse-log",
+    "fosse-status",
+    "fosse-config",
+    "fosse-load",
+    "fosse-static",
+];
+
+/// The directory of the programs: the one FOSSE_PROGRAMS names, else the one this test's own executable was built into, after
+/// every program was built there (same profile, same target directory).
+///
+/// # Panics
+/// Where they do not build.
+#[must_use]
+pub fn programs() -> &'static Path {
+    static PLACE: OnceLock<PathBuf> = OnceLock::new();
+    PLACE.get_or_init(|| match std::env::var_os("FOSSE_PROGRAMS") {
+        Some(directory) => directory.into(),
+        None => built(),
+    })
+}
+
+/// A test's executable lies in TARGET/TRIPLE/PROFILE/deps, an example's in TARGET/TRIPLE/PROFILE/examples.
+fn built() -> PathBuf {
+    let exe = std::env::current_exe().unwrap();
+    let mut place = exe.parent().unwrap().to_path_buf();
+    if place.ends_with("deps") || place.ends_with("examples") {
+        place.pop();
+    }
+    let target = place.parent().and_then(Path::parent).expect("the executable lies in a target directory");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).args(["build", "-q", "--target-dir"]).arg(target);
+    if place.ends_with("release") {
+        cargo.arg("--release");
+    }
+    for package in PACKAGES {
+        cargo.args(["-p", package]);
+    }
+    assert!(cargo.status().unwrap().success(), "the programs do not build");
+    place
+}
