@@ -120,7 +120,7 @@ impl Dispatch {
                 if share == 0 {
                     return Moved::Share;
                 }
-                let room = left.min(scratch.len());
+                let room = left.min(link.lease_read).min(scratch.len());
                 let count = match recv(&link.fd, scratch.get_mut(..room).unwrap_or_default(), RecvFlags::DONTWAIT) {
                     Ok((0, _)) => return Moved::BackendGone,
                     Ok((count, _)) => count,
@@ -129,7 +129,12 @@ impl Dispatch {
                 };
                 let bytes = scratch.get(..count).unwrap_or_default();
                 let Some(sent) = to_client(client, bytes) else { return Moved::ClientGone };
-                link.input.extend_from_slice(bytes.get(sent..).unwrap_or_default());
+                link.input = bytes.get(sent..).unwrap_or_default().to_vec();
+                link.lease_read = if sent < count {
+                    limits::LEASE_READ_BYTES_MIN
+                } else {
+                    link.lease_read.saturating_mul(2).min(limits::LEASE_READ_BYTES_MAX)
+                };
                 (count, sent)
             } else {
                 let count = left.min(link.input.len());

@@ -7,6 +7,19 @@ pub const LEASE_BYTES_MIN: u64 = 24 * 1024;
 /// Bytes read from a backend in one call: a page-multiple larger than what a backend writes at once, one buffer for all.
 pub const READ_BYTES: usize = 128 * 1024;
 
+/// Bytes read at once while an answer's head is awaited: a head and a body just too short for a lease fit, and more could
+/// not go on at once anyway.
+pub const READ_HEAD_BYTES: usize = 32 * 1024;
+
+/// The least that is read of a body, whatever the credit.
+pub const READ_BODY_BYTES_MIN: usize = 4 * 1024;
+
+/// Bytes read at once for a leased answer: what the client does not take waits here, and slow readers must stay below
+/// 64 KiB with all that belongs to them. One that does not keep up gets the least, one that does twice as much each time.
+pub const LEASE_READ_BYTES_MIN: usize = 16 * 1024;
+/// The most that is read at once for a leased answer.
+pub const LEASE_READ_BYTES_MAX: usize = 64 * 1024;
+
 /// Bytes moved for one leased answer or upgraded connection before others have their turn.
 pub const LEASE_TURN_BYTES_MAX: usize = 1024 * 1024;
 

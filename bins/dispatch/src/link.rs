@@ -45,6 +45,8 @@ pub struct Link {
     pub at: At,
     /// Bytes read and not yet used.
     pub input: Vec<u8>,
+    /// Bytes read at once under a lease.
+    pub lease_read: usize,
     /// The search for the head's end goes on from here.
     pub searched: usize,
     /// The backend keeps the connection after this answer.
@@ -67,6 +69,7 @@ impl Link {
             used,
             at: At::Head,
             input: Vec::new(),
+            lease_read: crate::limits::LEASE_READ_BYTES_MIN * 2,
             searched: 0,
             keep: true,
             ended: false,

@@ -59,13 +59,20 @@ impl Dispatch {
 
     /// Reads once and uses what came.
     fn read_reply(&mut self, id: StreamId, key: Key) {
+        let credit = self.streams.get(id).map_or(0, |s| s.credit);
         let Some(link) = self.links.get_mut(key) else { return };
         if !link.input.is_empty() && !matches!(link.at, At::Head) {
             // What is here already waits for credit; reading on would only pile up more.
             return self.watch(key, Interest::empty());
         }
         let mut scratch = std::mem::take(&mut self.scratch);
-        match recv(&link.fd, scratch.as_mut_slice(), RecvFlags::DONTWAIT) {
+        // What cannot go on at once waits in our memory: no more is read than that.
+        let room = match link.at {
+            At::Head => limits::READ_HEAD_BYTES,
+            _ => usize::try_from(credit).unwrap_or(usize::MAX).max(limits::READ_BODY_BYTES_MIN),
+        };
+        let room = room.min(scratch.len());
+        match recv(&link.fd, scratch.get_mut(..room).unwrap_or_default(), RecvFlags::DONTWAIT) {
             Ok((0, _)) => {
                 link.ended = true;
                 self.backend_ended(id, key);
@@ -107,7 +114,8 @@ impl Dispatch {
             return;
         }
         let empty = input.is_empty();
-        link.input = input;
+        // What is used up gives its memory back: a slow reader's stream lives long.
+        link.input = if empty { Vec::new() } else { input };
         if link.ended && empty {
             return self.backend_ended(id, key);
         }

@@ -9,8 +9,9 @@ pub const READ_HEAD_BYTES_MAX: usize = 16 * 1024;
 /// Most bytes one read takes from a client at all; the buffer is one for the whole process.
 pub const READ_BYTES_MAX: usize = 64 * 1024;
 
-/// Most bytes of a response on their way to one client, as credit: slow readers stay below 64 KiB with all that belongs to them.
-pub const WINDOW_BYTES_MAX: u32 = 48 * 1024;
+/// Most bytes of a response on their way to one client, as credit: slow readers stay below 64 KiB with all that belongs to
+/// them, in dispatch too.
+pub const WINDOW_BYTES_MAX: u32 = 40 * 1024;
 
 /// Credit is given back in steps of this size: less would be a frame for every small write.
 pub const GRANT_BYTES_MIN: u32 = 8 * 1024;
