@@ -72,6 +72,8 @@ pub struct Inventory {
     pub descriptors: usize,
     /// Resident bytes of all.
     pub resident: u64,
+    /// Resident bytes by program.
+    pub by_program: std::collections::BTreeMap<String, u64>,
 }
 
 /// Edges of one machine must not share UIDs: each process of this test and each edge in it takes others.
@@ -218,10 +220,15 @@ impl Edge {
         let mut programs: Vec<String> = all.iter().map(|c| c.program.clone()).collect();
         programs.sort();
         let pids = || all.iter().map(|c| c.pid).chain([self.pid()]);
+        let mut by_program = std::collections::BTreeMap::new();
+        for child in &all {
+            *by_program.entry(child.program.clone()).or_default() += process::resident(child.pid);
+        }
         Inventory {
             programs,
             descriptors: pids().map(process::descriptors).sum(),
             resident: pids().map(process::resident).sum(),
+            by_program,
         }
     }
 

@@ -16,7 +16,7 @@ use super::{Extent, integrity};
 use crate::{
     backend::Backend,
     client::{self, Outcome},
-    edge::{Edge, Setup},
+    edge::{Edge, Inventory, Setup},
     load::next_id,
     report::Report,
     request::{Request, Shape},
@@ -63,9 +63,14 @@ impl Courteous {
     }
 }
 
-fn costs(report: &mut Report, what: &str, edge: &Edge, before: u64, count: usize) {
-    let each = edge.inventory().resident.saturating_sub(before) / count as u64;
-    report.promise(format!("resident bytes of one {what}"), each, each <= RESIDENT_BYTES_MAX);
+fn costs(report: &mut Report, what: &str, edge: &Edge, before: &Inventory, count: usize) {
+    let now = edge.inventory();
+    let each = |now: u64, before: u64| now.saturating_sub(before) / count as u64;
+    let total = each(now.resident, before.resident);
+    let grown = now.by_program.iter().map(|(name, bytes)| (name, each(*bytes, before.by_program.get(name).copied().unwrap_or(0))));
+    let grown: Vec<String> = grown.filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name}={n}")).collect();
+    let value = format!("{total} ({}; limit {RESIDENT_BYTES_MAX})", grown.join(" "));
+    report.promise(format!("resident bytes of one {what}"), value, total <= RESIDENT_BYTES_MAX);
 }
 
 fn begin(setup: Setup) -> (Edge, Backend) {
@@ -95,7 +100,7 @@ pub fn readers(extent: Extent) -> Report {
         }
         thread::sleep(Duration::from_millis(100));
     }
-    costs(&mut report, "slow reader", &edge, before.resident, count);
+    costs(&mut report, "slow reader", &edge, &before, count);
     report.times(format!("a client beside {count} slow readers"), courteous.end(), SERVED_WITHIN);
     report.row("bytes the slow readers took", taken);
     drop(slow);
@@ -122,7 +127,7 @@ pub fn ring_readers(extent: Extent) -> Report {
         slow.iter_mut().for_each(|stream| drop(stream.read(&mut bytes)));
         thread::sleep(Duration::from_millis(100));
     }
-    costs(&mut report, "slow reader of chunks", &edge, before.resident, count);
+    costs(&mut report, "slow reader of chunks", &edge, &before, count);
     report.times(format!("a client beside {count} slow readers"), courteous.end(), SERVED_WITHIN);
     drop(slow);
     finish(&edge, &backend, &before, &mut report);
@@ -145,7 +150,7 @@ pub fn senders(extent: Extent) -> Report {
         at += 1;
         thread::sleep(Duration::from_millis(100));
     }
-    costs(&mut report, "slow header sender", &edge, before.resident, count);
+    costs(&mut report, "slow header sender", &edge, &before, count);
     report.times(format!("a client beside {count} slow header senders"), courteous.end(), SERVED_WITHIN);
     drop(slow);
     finish(&edge, &backend, &before, &mut report);
@@ -169,8 +174,7 @@ pub fn idle(extent: Extent) -> Report {
         clients.push(client.stream().try_clone().unwrap());
     }
     thread::sleep(extent.time.min(Duration::from_secs(10)));
-    let each = edge.inventory().resident.saturating_sub(before.resident) / count as u64;
-    report.promise("resident bytes of one idle connection", each, each <= RESIDENT_BYTES_MAX);
+    costs(&mut report, "idle connection", &edge, &before, count);
     report.times(format!("a client beside {count} idle ones"), courteous.end(), SERVED_WITHIN);
     // They are still served.
     for stream in clients.iter_mut().step_by(97) {
@@ -183,7 +187,7 @@ pub fn idle(extent: Extent) -> Report {
     report
 }
 
-fn finish(edge: &Edge, backend: &Backend, before: &crate::edge::Inventory, report: &mut Report) {
+fn finish(edge: &Edge, backend: &Backend, before: &Inventory, report: &mut Report) {
     assert_eq!(backend.findings(), Vec::<String>::new());
     assert_eq!(edge.shames(), Vec::<String>::new());
     let after = integrity::rest(edge, before);
