@@ -57,8 +57,23 @@ fn fill(reply: &mut Reply, body: &[u8]) {
 /// The media type a Go server gives a body that names none, for the kinds of bodies tests have.
 fn sniffed(body: &[u8]) -> &'static [u8] {
     const HTML: [&[u8]; 17] = [
-        b"<!doctype html", b"<html", b"<head", b"<script", b"<iframe", b"<h1", b"<div", b"<font", b"<table", b"<a",
-        b"<style", b"<title", b"<b", b"<body", b"<br", b"<p", b"<!--",
+        b"<!doctype html",
+        b"<html",
+        b"<head",
+        b"<script",
+        b"<iframe",
+        b"<h1",
+        b"<div",
+        b"<font",
+        b"<table",
+        b"<a",
+        b"<style",
+        b"<title",
+        b"<b",
+        b"<body",
+        b"<br",
+        b"<p",
+        b"<!--",
     ];
     let start = body.trim_ascii_start().to_ascii_lowercase();
     let tag = HTML.iter().any(|tag| {

@@ -104,7 +104,10 @@ fn test(rule: u32, entry: &Yaml<'_>) -> Result<Test, String> {
     let stages = list(get(entry, "stages")).iter().map(|stage| {
         // Older files have one more level.
         let stage = get(stage, "stage").unwrap_or(stage);
-        Stage { input: get(stage, "input").map(input).unwrap_or_default(), output: get(stage, "output").map(output).unwrap_or_default() }
+        Stage {
+            input: get(stage, "input").map(input).unwrap_or_default(),
+            output: get(stage, "output").map(output).unwrap_or_default(),
+        }
     });
     Ok(Test { rule, number, description, stages: stages.collect() })
 }
@@ -131,9 +134,10 @@ fn headers(entry: &Yaml<'_>) -> Vec<(String, String)> {
         return pairs.filter_map(|(name, value)| Some((name?, value.unwrap_or_default()))).collect();
     }
     let mut headers: Vec<(String, String)> = match get(entry, "headers") {
-        Some(Yaml::Mapping(map)) => {
-            map.iter().filter_map(|(name, value)| Some((text(Some(name))?, text(Some(value)).unwrap_or_default()))).collect()
-        }
+        Some(Yaml::Mapping(map)) => map
+            .iter()
+            .filter_map(|(name, value)| Some((text(Some(name))?, text(Some(value)).unwrap_or_default())))
+            .collect(),
         _ => Vec::new(),
     };
     headers.sort();
@@ -158,7 +162,9 @@ fn output(entry: &Yaml<'_>) -> Expectation {
 
 fn get<'y, 'i>(node: &'y Yaml<'i>, key: &str) -> Option<&'y Yaml<'i>> {
     match node {
-        Yaml::Mapping(map) => map.iter().find(|(name, _)| text(Some(name)).as_deref() == Some(key)).map(|(_, value)| value),
+        Yaml::Mapping(map) => {
+            map.iter().find(|(name, _)| text(Some(name)).as_deref() == Some(key)).map(|(_, value)| value)
+        }
         _ => None,
     }
 }

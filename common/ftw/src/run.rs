@@ -70,12 +70,8 @@ impl<'r> Runner<'r> {
 
     fn stage(&mut self, stage: &Stage) -> (Vec<Failure>, Vec<u8>) {
         let observed = self.request(&parse(&crate::request::build(&stage.input)));
-        let happened = Happened {
-            status: observed.status,
-            ids: &observed.ids,
-            log: &observed.log,
-            response: &observed.response,
-        };
+        let happened =
+            Happened { status: observed.status, ids: &observed.ids, log: &observed.log, response: &observed.response };
         let failures = check(&stage.output, &happened);
         (failures, observed.log)
     }

@@ -84,7 +84,8 @@ fn body(headers: &[(Vec<u8>, Vec<u8>)], rest: &[u8]) -> Vec<u8> {
     if is_chunked(headers) {
         return dechunk(rest);
     }
-    let length = header(headers, b"content-length").next().and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
+    let length =
+        header(headers, b"content-length").next().and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
     rest.get(..rest.len().min(length.unwrap_or(0))).unwrap_or_default().to_vec()
 }
 
@@ -109,10 +110,12 @@ fn is_refused(parsed: &Parsed) -> bool {
     };
     let version = parsed.version.as_slice();
     let versions = version.strip_prefix(b"HTTP/").is_some_and(|number| {
-        matches!(number, [major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit()) && number >= b"1.0".as_slice()
+        matches!(number, [major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
+            && number >= b"1.0".as_slice()
     });
     let hosts: Vec<&[u8]> = header(&parsed.headers, b"host").collect();
-    let host_is_odd = |host: &&[u8]| host.iter().any(|byte| !byte.is_ascii_graphic() || b"/@?#%\\".contains(byte)) || host.is_empty();
+    let host_is_odd =
+        |host: &&[u8]| host.iter().any(|byte| !byte.is_ascii_graphic() || b"/@?#%\\".contains(byte)) || host.is_empty();
     let target = parsed.uri.as_slice();
     let form = if parsed.method == b"CONNECT" {
         target.iter().rposition(|byte| *byte == b':').is_some_and(|at| at > 0)
@@ -128,5 +131,6 @@ fn is_refused(parsed: &Parsed) -> bool {
         || hosts.len() > 1
         || hosts.iter().any(host_is_odd)
         || parsed.headers.iter().any(|(name, value)| !token(name) || value.contains(&0))
-        || header(&parsed.headers, b"content-length").any(|value| value.is_empty() || !value.iter().all(u8::is_ascii_digit))
+        || header(&parsed.headers, b"content-length")
+            .any(|value| value.is_empty() || !value.iter().all(u8::is_ascii_digit))
 }

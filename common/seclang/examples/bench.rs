@@ -12,20 +12,34 @@ struct Request {
     body: String,
 }
 
+type Make = fn(u32) -> Request;
+
 fn main() {
     let corpus = std::env::args().nth(1).unwrap_or_else(|| "../shared/corpora/crs4".into());
     let paranoia = std::env::args().nth(2).unwrap_or_else(|| "1".into());
     let only = std::env::args().nth(3);
     let rules = load(Path::new(&corpus), &paranoia);
     let (mut bench, mut arena) = (Bench::default(), Arena::default());
-    let kinds: [(&str, fn(u32) -> Request); 5] =
-        [("tiny GET", tiny), ("browser GET", browser), ("850-byte form", form), ("11 KB JSON", json), ("1 MiB JSON", big)];
+    let kinds: [(&str, Make); 5] = [
+        ("tiny GET", tiny),
+        ("browser GET", browser),
+        ("850-byte form", form),
+        ("11 KB JSON", json),
+        ("1 MiB JSON", big),
+    ];
     for (name, make) in kinds {
         if only.as_deref().is_some_and(|only| !name.contains(only)) {
             continue;
         }
         let factor: u32 = std::env::args().nth(4).and_then(|factor| factor.parse().ok()).unwrap_or(1);
-        let rounds: u32 = factor * if name == "1 MiB JSON" { 10 } else if name == "11 KB JSON" { 300 } else { 3000 };
+        let rounds: u32 = factor
+            * if name == "1 MiB JSON" {
+                10
+            } else if name == "11 KB JSON" {
+                300
+            } else {
+                3000
+            };
         let mut run = |from: u32, rounds: u32| {
             let requests: Vec<Request> = (from..from + rounds).map(make).collect();
             let started = cpu_nanos();
@@ -94,13 +108,22 @@ fn tiny(n: u32) -> Request {
 fn browser_headers(n: u32) -> Vec<(&'static str, String)> {
     vec![
         ("Host", "www.example.com".into()),
-        ("User-Agent", format!("Mozilla/5.0 (X11; Linux x86_64; rv:{}.0) Gecko/20100101 Firefox/{}.0", n % 90 + 40, n % 90 + 40)),
+        (
+            "User-Agent",
+            format!("Mozilla/5.0 (X11; Linux x86_64; rv:{}.0) Gecko/20100101 Firefox/{}.0", n % 90 + 40, n % 90 + 40),
+        ),
         ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8".into()),
         ("Accept-Language", "en-US,en;q=0.5".into()),
         ("Accept-Encoding", "gzip, deflate, br".into()),
         ("Connection", "keep-alive".into()),
         ("Referer", format!("https://www.example.com/articles/{n}?page=2")),
-        ("Cookie", format!("session={:032x}; theme=dark; _ga=GA1.2.{n}.1699999999; lang=en; consent=yes{n}", u128::from(n) * 77_777_777_777)),
+        (
+            "Cookie",
+            format!(
+                "session={:032x}; theme=dark; _ga=GA1.2.{n}.1699999999; lang=en; consent=yes{n}",
+                u128::from(n) * 77_777_777_777
+            ),
+        ),
         ("Upgrade-Insecure-Requests", "1".into()),
         ("Sec-Fetch-Dest", "document".into()),
         ("Sec-Fetch-Mode", "navigate".into()),
@@ -109,12 +132,17 @@ fn browser_headers(n: u32) -> Vec<(&'static str, String)> {
 }
 
 fn browser(n: u32) -> Request {
-    let uri = format!("/search/results.html?q=garden+furniture+{n}&category=outdoor&page={}&sort=price-asc&ref=home{n}", n % 20);
+    let uri = format!(
+        "/search/results.html?q=garden+furniture+{n}&category=outdoor&page={}&sort=price-asc&ref=home{n}",
+        n % 20
+    );
     Request { method: "GET", uri, headers: browser_headers(n), body: String::new() }
 }
 
 fn form(n: u32) -> Request {
-    let mut body = format!("name=Maria+Schmidt&email=maria{n}%40example.com&phone=%2B49+30+{n}&subject=Question+about+my+order+{n}&message=");
+    let mut body = format!(
+        "name=Maria+Schmidt&email=maria{n}%40example.com&phone=%2B49+30+{n}&subject=Question+about+my+order+{n}&message="
+    );
     let sentence = format!("Dear+team%2C+I+ordered+two+chairs+last+week+and+only+one+has+arrived+so+far.+Order+{n}.+");
     while body.len() < 820 {
         body.push_str(&sentence);
@@ -131,7 +159,10 @@ fn json_of(n: u32, records: u32) -> Request {
         format!(
             "{{\"id\":{},\"name\":\"Item number {at}-{n}\",\"price\":{}.99,\"tags\":[\"home\",\"garden{at}\"],\"stock\":{},\"active\":true,\
              \"sku\":\"SKU-{n}-{at}\",\"note\":\"Delivered within three working days by our own vans, with a call before\",\"color\":\"dark green\",\"weight\":{}}}",
-            n + at, at % 90, at * 3, at * 7
+            n + at,
+            at % 90,
+            at * 3,
+            at * 7
         )
     };
     let body = format!("[{}]", (0..records).map(record).collect::<Vec<_>>().join(","));

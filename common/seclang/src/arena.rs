@@ -113,8 +113,11 @@ impl Bytes {
 
     /// The bytes of a span; `constants` are the rule set's.
     pub fn get<'a>(&'a self, constants: &'a [u8], span: Span) -> &'a [u8] {
-        let (from, start) =
-            if span.start & CONSTANT != 0 { (constants, span.start & !CONSTANT) } else { (self.bytes.as_slice(), span.start) };
+        let (from, start) = if span.start & CONSTANT != 0 {
+            (constants, span.start & !CONSTANT)
+        } else {
+            (self.bytes.as_slice(), span.start)
+        };
         let start = widen(start);
         from.get(start..start.saturating_add(span.len())).unwrap_or_default()
     }

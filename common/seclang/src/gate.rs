@@ -4,8 +4,8 @@
 //! each such value and each transformation chain some rule wants of it, the candidate finder of fosse-pattern says which
 //! patterns may match; only their rules are evaluated, and only on those values.
 
-use crate::operator::{Operator, TextTest};
 use crate::arena::Span;
+use crate::operator::{Operator, TextTest};
 use crate::pipeline::{ALWAYS, NodeId, Pipelines, classes_of};
 use crate::rule::{Rule, RuleBits};
 use crate::variable::Variable;
@@ -173,7 +173,8 @@ impl Gate {
         wishes.sort_unstable();
         let by_variable: Vec<&[Wish]> = wishes.chunk_by(|left, right| left.variable == right.variable).collect();
         let groups = share(&by_variable);
-        let sets = groups.iter().map(|patterns| PatternSet::new(patterns.iter().filter_map(|at| requirements.get(*at))));
+        let sets =
+            groups.iter().map(|patterns| PatternSet::new(patterns.iter().filter_map(|at| requirements.get(*at))));
         let Ok(sets) = sets.collect::<Result<Box<[PatternSet]>, _>>() else { return Self::open(rules) };
         let plans = by_variable.iter().map(|wishes| plan(wishes, &groups, pipelines));
         let plans: Box<[Plan]> = plans.collect();
@@ -279,8 +280,6 @@ fn condition<'c>(rule: &Rule, constant: &impl Fn(Span) -> &'c [u8]) -> Option<Co
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     /// A few thousand values out of bytes that bring detectors to say yes, if anything does.
     fn values(alphabet: &[&str]) -> impl Iterator<Item = String> {
         let mut seed: u64 = 11;
@@ -294,7 +293,27 @@ mod tests {
 
     #[test]
     fn nothing_without_a_tag_or_an_attribute_is_markup() {
-        let pieces = ["script", "onload", "javascript:", ">", "\"", "'", "`", " ", "/", "!--", "&#x3c;", "&lt", ";", "style", "%3c", "[", "?xml", "href", "\0"];
+        let pieces = [
+            "script",
+            "onload",
+            "javascript:",
+            ">",
+            "\"",
+            "'",
+            "`",
+            " ",
+            "/",
+            "!--",
+            "&#x3c;",
+            "&lt",
+            ";",
+            "style",
+            "%3c",
+            "[",
+            "?xml",
+            "href",
+            "\0",
+        ];
         for value in values(&pieces) {
             assert!(!fosse_libinjection::is_xss(value.as_bytes()), "{value}");
         }
@@ -302,7 +321,10 @@ mod tests {
 
     #[test]
     fn no_word_is_an_injection() {
-        let pieces = ["union", "select", "or", "and", "not", "if", "sleep", "null", "true", "like", "in", "x", "b", "n", "e", "q", "char", "user", "into", "div"];
+        let pieces = [
+            "union", "select", "or", "and", "not", "if", "sleep", "null", "true", "like", "in", "x", "b", "n", "e",
+            "q", "char", "user", "into", "div",
+        ];
         for value in values(&pieces) {
             assert!(fosse_libinjection::is_sqli(value.as_bytes()).is_none(), "{value}");
         }

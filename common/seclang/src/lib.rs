@@ -11,6 +11,7 @@ mod arena;
 mod bundle;
 mod compile;
 mod diagnostic;
+pub mod fuzz;
 mod gate;
 mod macros;
 mod names;

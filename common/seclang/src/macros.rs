@@ -80,7 +80,9 @@ impl Reference {
         let name = String::from_utf8_lossy(inner.get(..end).unwrap_or_default()).into_owned();
         let key = inner.get(end.saturating_add(1)..);
         let Some(variable) = Variable::from_name(&name) else {
-            return Err(format!("unknown variable `{name}` in a macro; expected one as in %{{TX.name}} or %{{REMOTE_ADDR}}"));
+            return Err(format!(
+                "unknown variable `{name}` in a macro; expected one as in %{{TX.name}} or %{{REMOTE_ADDR}}"
+            ));
         };
         names.variables.extend(variable.stored_as());
         match (variable, key) {

@@ -1,7 +1,7 @@
 //! What the rules name, each once: constant texts and the slots of TX variables.
 
-use crate::arena::{Constants, Span};
 use crate::action::Pick;
+use crate::arena::{Constants, Span};
 use std::collections::HashMap;
 
 /// The first slots are TX:0 to TX:9, which captures fill.
@@ -19,9 +19,23 @@ pub(crate) struct Names {
     pub variables: Vec<crate::variable::Variable>,
 }
 
+/// Names once all rules are read.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub constants: Box<[u8]>,
+    pub slots: HashMap<Box<[u8]>, u16>,
+    pub slot_names: Box<[Span]>,
+}
+
 impl Default for Names {
     fn default() -> Self {
-        let mut names = Self { constants: Constants::default(), slots: HashMap::new(), by_slot: Vec::new(), picks: Vec::new(), variables: Vec::new() };
+        let mut names = Self {
+            constants: Constants::default(),
+            slots: HashMap::new(),
+            by_slot: Vec::new(),
+            picks: Vec::new(),
+            variables: Vec::new(),
+        };
         for digit in b'0'..=b'9' {
             names.tx(&[digit]);
         }
@@ -54,8 +68,8 @@ impl Names {
         self.by_slot.len()
     }
 
-    /// Takes the tables apart: constants, slots by name, names by slot.
-    pub fn finish(self) -> (Box<[u8]>, HashMap<Box<[u8]>, u16>, Box<[Span]>) {
-        (self.constants.into_bytes(), self.slots, self.by_slot.into())
+    /// The tables as the engine uses them.
+    pub fn finish(self) -> Finished {
+        Finished { constants: self.constants.into_bytes(), slots: self.slots, slot_names: self.by_slot.into() }
     }
 }

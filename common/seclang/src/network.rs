@@ -13,7 +13,8 @@ pub(crate) struct Network {
 impl Network {
     /// Reads `address` or `address/bits`; the error says what was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let expected = || format!("`{text}` is not an address or a prefix; expected one like 192.0.2.0/24 or 2001:db8::/32");
+        let expected =
+            || format!("`{text}` is not an address or a prefix; expected one like 192.0.2.0/24 or 2001:db8::/32");
         let (address, bits) = match text.split_once('/') {
             Some((address, bits)) => (address, Some(bits.parse::<u32>().map_err(|_| expected())?)),
             None => (text, None),

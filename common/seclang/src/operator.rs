@@ -51,12 +51,15 @@ pub(crate) enum CheckDigit {
     Svnr,
 }
 
+/// A text a pattern with macros can become, and the pattern it is then.
+pub(crate) type Expansion = (Box<[u8]>, Arc<Regex>);
+
 /// A compiled operator.
 #[derive(Clone, Debug)]
 pub(crate) enum Operator {
     Pattern(Arc<Regex>),
     /// A pattern with macros, and what it is for each value the rules give them: none is compiled during a request.
-    Macros(Template, Arc<[(Box<[u8]>, Arc<Regex>)]>),
+    Macros(Template, Arc<[Expansion]>),
     Phrases(Arc<PhraseSet>),
     Text(TextTest, Template),
     Number(Order, Template),
@@ -284,7 +287,8 @@ fn byte_range(argument: &Argument) -> Result<Operator, Fault> {
                 allowed.get_mut(range).into_iter().flatten().for_each(|slot| *slot = true);
             }
             _ => {
-                let message = format!("`{}` is not a byte range; expected numbers from 0 to 255 as in 9,10,32-126", item.trim());
+                let message =
+                    format!("`{}` is not a byte range; expected numbers from 0 to 255 as in 9,10,32-126", item.trim());
                 return Err((argument.offset(0), message));
             }
         }
@@ -339,7 +343,10 @@ mod tests {
 
     #[test]
     fn phrases_are_words_with_hexadecimal_between_bars() {
-        assert_eq!(pm_phrases(b"a|42|c  d|e |4| f"), [b"aBc".to_vec(), b"d|e".to_vec(), b"|4|".to_vec(), b"f".to_vec()]);
+        assert_eq!(
+            pm_phrases(b"a|42|c  d|e |4| f"),
+            [b"aBc".to_vec(), b"d|e".to_vec(), b"|4|".to_vec(), b"f".to_vec()]
+        );
         assert_eq!(lines(b"# c\n one two \n\nthree\r\n"), [b"one two".to_vec(), b"three".to_vec()]);
     }
 }

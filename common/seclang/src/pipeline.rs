@@ -109,7 +109,7 @@ fn classes_acted_on(transform: Transform) -> u32 {
         Transform::RemoveNulls | Transform::ReplaceNulls => NUL,
         Transform::SqlHexDecode => DIGIT,
         Transform::UrlDecode | Transform::UrlDecodeUni => PERCENT | PLUS,
-        Transform::Utf8ToUnicode => HIGH,
+        Transform::Utf8ToUnicode => HIGH | NUL,
         _ => ALWAYS,
     }
 }

@@ -55,7 +55,13 @@ enum Right {
 
 impl Quick {
     /// The quick test of a rule, if there is one; `constant` gives the number a constant text is.
-    pub fn new(targets: &[Target], node: NodeId, operator: &Operator, negated: bool, constant: impl Fn(Span) -> i64) -> Option<Self> {
+    pub fn new(
+        targets: &[Target],
+        node: NodeId,
+        operator: &Operator,
+        negated: bool,
+        constant: impl Fn(Span) -> i64,
+    ) -> Option<Self> {
         let [Target { variable: Variable::Tx, slot: Some(slot), count, .. }] = targets else { return None };
         let Operator::Number(order, template) = operator else { return None };
         let right = match &*template.parts {

@@ -6,6 +6,7 @@ use crate::bundle::Bundle;
 use crate::compile::Compiler;
 use crate::diagnostic::Diagnostic;
 use crate::gate::Gate;
+use crate::names::Finished;
 use crate::pipeline::{NodeId, Pipelines};
 use crate::rule::{Rule, RuleBits};
 use crate::settings::Settings;
@@ -38,7 +39,8 @@ impl Columns {
         for rule in rules {
             for variable in rule.wanted.iter().flat_map(|target| target.variable.stored_as()) {
                 for node in pipelines.path(rule.node).into_iter().skip(1) {
-                    let (Some(row), Some(width)) = (places.get_mut(variable.index()), widths.get_mut(variable.index())) else {
+                    let (Some(row), Some(width)) = (places.get_mut(variable.index()), widths.get_mut(variable.index()))
+                    else {
                         continue;
                     };
                     if let Some(place) = row.get_mut(usize::from(node)).filter(|place| **place == NONE) {
@@ -100,20 +102,19 @@ impl Ruleset {
         self.phases.iter().all(|phase| phase.rules.is_empty())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "called once, by the compiler, with everything it made")]
     pub(crate) fn new(
         settings: Settings,
         phases: [Vec<Rule>; 5],
         pipelines: Pipelines,
-        constants: Box<[u8]>,
-        slots: HashMap<Box<[u8]>, u16>,
-        slot_names: Box<[Span]>,
+        names: Finished,
         picks: Vec<[RuleBits; 5]>,
         named: &[Variable],
     ) -> Self {
+        let Finished { constants, slots, slot_names } = names;
         let columns = Columns::new(phases.iter().flatten(), &pipelines);
         let mut used = [false; VARIABLES];
-        let looked_at = phases.iter().flatten().flat_map(|rule| rule.wanted.iter()).flat_map(|target| target.variable.stored_as());
+        let looked_at =
+            phases.iter().flatten().flat_map(|rule| rule.wanted.iter()).flat_map(|target| target.variable.stored_as());
         for variable in looked_at.chain(named) {
             used.get_mut(variable.index()).into_iter().for_each(|used| *used = true);
         }

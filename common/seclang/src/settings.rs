@@ -205,7 +205,10 @@ impl Value<'_> {
     fn one(&self) -> Result<&Argument, Fault> {
         match self.directive.arguments.as_slice() {
             [word] => Ok(word),
-            _ => Err((self.directive.name.offset(0), format!("expected one argument after {}", self.directive.name.text()))),
+            _ => Err((
+                self.directive.name.offset(0),
+                format!("expected one argument after {}", self.directive.name.text()),
+            )),
         }
     }
 

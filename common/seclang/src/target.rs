@@ -43,7 +43,11 @@ pub(crate) fn parse(text: &Argument, names: &mut Names) -> Result<Targets, Fault
         let end = item_end(&text.bytes, at);
         let item = trimmed(text, at, end);
         let (negated, target) = parse_item(&item, names)?;
-        if negated { targets.excluded.push(target) } else { targets.wanted.push(target) }
+        if negated {
+            targets.excluded.push(target)
+        } else {
+            targets.wanted.push(target)
+        }
         at = end.saturating_add(1);
     }
     if targets.wanted.is_empty() && targets.excluded.is_empty() {
@@ -92,7 +96,8 @@ fn parse_item(item: &Argument, names: &mut Names) -> Result<(bool, Target), Faul
     let colon = item.bytes.iter().position(|byte| *byte == b':').unwrap_or(item.bytes.len());
     let name = item.part(from.min(colon)..colon).text();
     let Some(variable) = Variable::from_name(name.trim()) else {
-        let message = format!("unknown variable `{name}`; expected one like ARGS, TX:name or REQUEST_HEADERS:User-Agent");
+        let message =
+            format!("unknown variable `{name}`; expected one like ARGS, TX:name or REQUEST_HEADERS:User-Agent");
         return Err((item.offset(from), message));
     };
     let selector = item.part(colon.saturating_add(1).min(item.bytes.len())..item.bytes.len());
@@ -170,7 +175,9 @@ mod tests {
                 (Variable::Files, false),
             ]
         );
-        assert!(matches!(&targets.excluded.first().unwrap().selector, Selector::Pattern(regex) if regex.pattern() == br"a|b\/c"));
+        assert!(
+            matches!(&targets.excluded.first().unwrap().selector, Selector::Pattern(regex) if regex.pattern() == br"a|b\/c")
+        );
     }
 
     #[test]

@@ -23,10 +23,17 @@ impl Compiler<'_> {
             }
             ("secruleupdatetargetbyid", [word, rest @ ..]) => self.update_targets(&Pick::ids(word)?, rest, at),
             ("secruleupdatetargetbytag", [word, rest @ ..]) => self.update_targets(&Pick::Tag(regex(word)?), rest, at),
-            ("secruleupdatetargetbymsg", [word, rest @ ..]) => self.update_targets(&Pick::Message(regex(word)?), rest, at),
+            ("secruleupdatetargetbymsg", [word, rest @ ..]) => {
+                self.update_targets(&Pick::Message(regex(word)?), rest, at)
+            }
             ("secruleupdateactionbyid", [word, actions]) => self.update_actions(word, actions),
-            (known, _) if KNOWN.contains(&known) => Err((at, "expected the rules and, for an update, what to change".to_owned())),
-            _ => Err((at, format!("unknown directive `{}`; expected SecRuleRemoveById or another", directive.name.text()))),
+            (known, _) if KNOWN.contains(&known) => {
+                Err((at, "expected the rules and, for an update, what to change".to_owned()))
+            }
+            _ => Err((
+                at,
+                format!("unknown directive `{}`; expected SecRuleRemoveById or another", directive.name.text()),
+            )),
         }
     }
 
@@ -63,10 +70,12 @@ impl Compiler<'_> {
     fn update_actions(&mut self, word: &Argument, list: &Argument) -> Result<(), Fault> {
         let text = word.text();
         let (id, link) = text.split_once(':').unwrap_or((&text, "0"));
-        let expected = || (word.offset(0), format!("`{text}` names no rule; expected an id, or id:offset in its chain"));
+        let expected =
+            || (word.offset(0), format!("`{text}` names no rule; expected an id, or id:offset in its chain"));
         let (id, link): (u32, usize) = (id.parse().map_err(|_| expected())?, link.parse().map_err(|_| expected())?);
         let update = Actions::parse(list, &mut self.names)?;
-        let starter = self.drafts.iter().position(|draft| matches!(draft, Draft::Rule(rule) if rule.actions.id == Some(id)));
+        let starter =
+            self.drafts.iter().position(|draft| matches!(draft, Draft::Rule(rule) if rule.actions.id == Some(id)));
         let of_chain = |draft: &Draft| matches!(draft, Draft::Rule(rule) if Some(rule.starter) == starter);
         match self.drafts.iter_mut().filter(|draft| of_chain(draft)).nth(link) {
             Some(Draft::Rule(rule)) => {
@@ -93,7 +102,8 @@ pub(super) fn picked(draft: &Draft, pick: &Pick) -> bool {
     let Draft::Rule(rule) = draft else { return false };
     let Some(id) = rule.actions.id else { return false };
     let mut scratch = fosse_pattern::Scratch::new();
-    let mut matches = |regex: &fosse_pattern::Regex, text: &str| regex.is_match(text.as_bytes(), &mut scratch).unwrap_or(false);
+    let mut matches =
+        |regex: &fosse_pattern::Regex, text: &str| regex.is_match(text.as_bytes(), &mut scratch).unwrap_or(false);
     match pick {
         Pick::Ids(ranges) => ranges.iter().any(|(low, high)| (*low..=*high).contains(&id)),
         Pick::Tag(regex) => {

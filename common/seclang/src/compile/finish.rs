@@ -37,8 +37,7 @@ impl Compiler<'_> {
             return Err(self.diagnostics);
         }
         let named = std::mem::take(&mut self.names.variables);
-        let (constants, slots, slot_names) = self.names.finish();
-        Ok(Ruleset::new(self.settings, phases, self.pipelines, constants, slots, slot_names, picks, &named))
+        Ok(Ruleset::new(self.settings, phases, self.pipelines, self.names.finish(), picks, &named))
     }
 
     /// Compiles the patterns that hold macros, once for each text the rules can make of them.
@@ -57,12 +56,16 @@ impl Compiler<'_> {
             let Draft::Rule(rule) = draft else { continue };
             let Operator::Macros(template, compiled) = &mut rule.named.operator else { continue };
             let patterns = expansions(template, &values, &self.names.constants).into_iter().map(|text| {
-                let regex = Regex::new(&text).map_err(|error| format!("in this pattern, as `{}`: {}", String::from_utf8_lossy(&text), error.reason))?;
+                let regex = Regex::new(&text).map_err(|error| {
+                    format!("in this pattern, as `{}`: {}", String::from_utf8_lossy(&text), error.reason)
+                })?;
                 Ok((text.into_boxed_slice(), Arc::new(regex)))
             });
             match patterns.collect::<Result<Vec<_>, String>>() {
                 Ok(patterns) => *compiled = patterns.into(),
-                Err(message) => faults.push(Diagnostic { location: rule.location.clone(), message, excerpt: String::new() }),
+                Err(message) => {
+                    faults.push(Diagnostic { location: rule.location.clone(), message, excerpt: String::new() })
+                }
             }
         }
         faults.into_iter().for_each(|fault| self.complain(fault));

@@ -59,7 +59,12 @@ pub(crate) struct Compiler<'b> {
 
 impl<'b> Compiler<'b> {
     pub fn new(bundle: &'b Bundle) -> Self {
-        let basic = Actions { log: Some(true), audit_log: Some(true), disruption: Some(Disruption::Pass), ..Actions::default() };
+        let basic = Actions {
+            log: Some(true),
+            audit_log: Some(true),
+            disruption: Some(Disruption::Pass),
+            ..Actions::default()
+        };
         Self {
             bundle,
             names: Names::default(),
@@ -251,7 +256,15 @@ impl<'b> Compiler<'b> {
             self.claim_id(&actions, at, &location)?;
         }
         let defaults = self.defaults.get(usize::from(phase).saturating_sub(1)).cloned().unwrap_or_default();
-        self.drafts.push(Draft::Rule(Box::new(DraftRule { location, targets, named, actions, defaults, phase, starter })));
+        self.drafts.push(Draft::Rule(Box::new(DraftRule {
+            location,
+            targets,
+            named,
+            actions,
+            defaults,
+            phase,
+            starter,
+        })));
         Ok(())
     }
 
@@ -276,7 +289,11 @@ fn refuse_in_chain(actions: &Actions, at: u32) -> Result<(), Fault> {
         "id"
     } else if actions.phase.is_some() {
         "phase"
-    } else if actions.disruption.as_ref().is_some_and(|disruption| !matches!(disruption, Disruption::Pass | Disruption::Block)) {
+    } else if actions
+        .disruption
+        .as_ref()
+        .is_some_and(|disruption| !matches!(disruption, Disruption::Pass | Disruption::Block))
+    {
         "a disruptive action"
     } else if actions.skip > 0 || actions.skip_after.is_some() {
         "skip"

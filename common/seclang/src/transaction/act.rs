@@ -49,7 +49,15 @@ impl Transaction<'_> {
         }
         let message = facts.message.as_ref().map_or(Span::EMPTY, |(message, _)| self.expand(message));
         let data = facts.log_data.as_ref().map_or(Span::EMPTY, |data| self.expand(data));
-        self.records.push(RecordData { phase: self.phase, rule: narrow(starter), node: last.node, message, data, name, value });
+        self.records.push(RecordData {
+            phase: self.phase,
+            rule: narrow(starter),
+            node: last.node,
+            message,
+            data,
+            name,
+            value,
+        });
     }
 
     fn disrupt(&mut self, rule: u32, facts: &Facts) {
@@ -244,4 +252,3 @@ pub(crate) fn apply(record: &mut crate::store::Record, name: &[u8], change: &Cha
         (Change::Expire(_), None) => {}
     }
 }
-

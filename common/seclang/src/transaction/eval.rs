@@ -141,7 +141,15 @@ impl Transaction<'_> {
         self.judge(phase, at, rule, name, value, host)
     }
 
-    fn judge(&mut self, phase: &Phase, at: usize, rule: &Rule, name: VarName, value: Span, host: &mut Host<'_>) -> bool {
+    fn judge(
+        &mut self,
+        phase: &Phase,
+        at: usize,
+        rule: &Rule,
+        name: VarName,
+        value: Span,
+        host: &mut Host<'_>,
+    ) -> bool {
         let holds = match self.test(rule, value, host) {
             Some(holds) => holds != rule.negated,
             None => return false,
@@ -196,7 +204,8 @@ impl Transaction<'_> {
         }
         let named = self.values.named.len();
         for at in 0..self.rules.slot_names.len().saturating_add(named) {
-            let known = self.rules.slot_names.get(at).map(|name| (*name, self.values.tx.get(at).copied().unwrap_or_default()));
+            let known =
+                self.rules.slot_names.get(at).map(|name| (*name, self.values.tx.get(at).copied().unwrap_or_default()));
             let slots = self.rules.slot_names.len();
             let found = known.or_else(|| self.values.named.get(at.saturating_sub(slots)).copied());
             let Some((key, value)) = found.filter(|(_, value)| *value != TxValue::Unset) else { continue };
@@ -210,7 +219,9 @@ impl Transaction<'_> {
 
     fn expand_dynamic(&mut self, target: &Target, items: &mut Vec<Item>, host: &mut Host<'_>) {
         match target.variable {
-            Variable::MatchedVars => items.extend(self.matched.iter().map(|(name, value)| Item::Loose { name: *name, value: *value })),
+            Variable::MatchedVars => {
+                items.extend(self.matched.iter().map(|(name, value)| Item::Loose { name: *name, value: *value }))
+            }
             Variable::MatchedVarsNames => {
                 for at in 0..self.matched.len() {
                     let Some((name, _)) = self.matched.get(at).copied() else { break };

@@ -1,6 +1,6 @@
 //! Macros, and the variables that are made when they are asked for.
 
-use super::{SEVERITY_NONE, Transaction, VarName};
+use super::{Transaction, VarName};
 use crate::action::Processor;
 use crate::arena::Span;
 use crate::macros::{Part, Reference, Template};
@@ -95,7 +95,8 @@ impl Transaction<'_> {
             variable => {
                 let opened = variable.persistent().and_then(|collection| self.opened.get(collection.index()));
                 let Some(opened) = opened.and_then(Option::as_ref) else { return Vec::new() };
-                let alive = opened.record.fields.iter().filter(|field| field.expires.is_none_or(|at| at > self.now.seconds));
+                let alive =
+                    opened.record.fields.iter().filter(|field| field.expires.is_none_or(|at| at > self.now.seconds));
                 let fields = alive.map(|field| (field.name.clone(), field.value.clone()));
                 fields.chain(std::iter::once((b"key".to_vec(), opened.key.clone()))).collect()
             }
@@ -111,7 +112,10 @@ impl Transaction<'_> {
             (b"id".to_vec(), shown.id().to_string().into_bytes()),
             (b"msg".to_vec(), text(record.message)),
             (b"logdata".to_vec(), text(record.data)),
-            (b"severity".to_vec(), shown.severity().map(|severity| severity.to_string()).unwrap_or_default().into_bytes()),
+            (
+                b"severity".to_vec(),
+                shown.severity().map(|severity| severity.to_string()).unwrap_or_default().into_bytes(),
+            ),
             (b"rev".to_vec(), shown.revision().unwrap_or_default().as_bytes().to_vec()),
         ]
     }
@@ -133,7 +137,7 @@ impl Transaction<'_> {
     /// HIGHEST_SEVERITY as far as a rule with this severity matched (0 is the most severe, and does not count, as in
     /// ModSecurity).
     pub(super) fn note_severity(&mut self, severity: u8) {
-        if severity > 0 && severity < self.highest_severity.min(SEVERITY_NONE) {
+        if severity > 0 && severity < self.highest_severity {
             self.highest_severity = severity;
         }
     }

@@ -7,8 +7,8 @@
 mod act;
 mod eval;
 mod expand;
-mod rehearse;
 mod record;
+mod rehearse;
 mod request;
 mod response;
 mod run;
@@ -18,9 +18,9 @@ pub(crate) mod values;
 
 pub use record::Match;
 pub(crate) use rehearse::usually_skipped;
-pub(crate) use values::number;
 pub use request::Taken;
 pub use time::Now;
+pub(crate) use values::number;
 
 use crate::action::{Allow, Audit, Mode, Processor, Sanitise};
 use crate::arena::Span;
@@ -207,6 +207,10 @@ pub struct Transaction<'r> {
     skipped: Option<Box<[RuleBits; 5]>>,
 }
 
+/// Bytes of values a pooled arena may have grown to: ordinary requests stay far below, and a pool of arenas that each held
+/// a large body once would keep all that memory.
+const ARENA_BYTES_KEPT_MAX: usize = 256 * 1024;
+
 /// What MATCHED_VAR is before anything matched.
 const NOTHING_MATCHED: (VarName, Span) =
     (VarName { variable: Variable::MatchedVar, key: None, count: false }, Span::EMPTY);
@@ -217,7 +221,20 @@ const SEVERITY_NONE: u8 = 255;
 impl<'r> Transaction<'r> {
     /// Begins a transaction in memory that another may have used before.
     pub fn new(rules: &'r Ruleset, arena: Arena, now: Now) -> Self {
-        let Arena { mut values, mut records, mut matched, items, active, mut removed, hits, hit_heads, seen, mut body, mut response_body, chosen } = arena;
+        let Arena {
+            mut values,
+            mut records,
+            mut matched,
+            items,
+            active,
+            mut removed,
+            hits,
+            hit_heads,
+            seen,
+            mut body,
+            mut response_body,
+            chosen,
+        } = arena;
         values.reset(rules);
         records.clear();
         matched.clear();
@@ -282,8 +299,11 @@ impl<'r> Transaction<'r> {
         }
     }
 
-    /// Ends the transaction and gives its memory back.
+    /// Ends the transaction and gives its memory back; that of a large one is let go.
     pub fn finish(self) -> Arena {
+        if self.values.bytes.len().saturating_add(self.body.len()) > ARENA_BYTES_KEPT_MAX {
+            return Arena::default();
+        }
         Arena {
             values: self.values,
             records: self.records,

@@ -37,7 +37,10 @@ impl Transaction<'_> {
     /// Notes the rules from `from` to `to` as left out, if the jump depends on TX variables alone.
     pub(super) fn note_jump(&mut self, rule: &Rule, from: usize, to: usize) {
         let Some(skipped) = self.skipped.as_mut() else { return };
-        let steady = rule.wanted.iter().all(|target| target.variable == Variable::Tx && target.slot.is_some_and(|slot| slot >= 10));
+        let steady = rule
+            .wanted
+            .iter()
+            .all(|target| target.variable == Variable::Tx && target.slot.is_some_and(|slot| slot >= 10));
         if let Some(bits) = skipped.get_mut(usize::from(self.phase).saturating_sub(1)).filter(|_| steady) {
             (from..to).for_each(|at| bits.insert(at));
         }

@@ -43,7 +43,9 @@ impl Transaction<'_> {
         let uri = line.uri.as_slice();
         let relative = without_origin(uri);
         let (path, query) = match relative.iter().position(|byte| *byte == b'?') {
-            Some(at) => (relative.get(..at).unwrap_or_default(), relative.get(at.saturating_add(1)..).unwrap_or_default()),
+            Some(at) => {
+                (relative.get(..at).unwrap_or_default(), relative.get(at.saturating_add(1)..).unwrap_or_default())
+            }
             None => (relative, [].as_slice()),
         };
         let path = percent_decoded(path);
@@ -383,7 +385,8 @@ pub(super) fn flag(set: bool) -> &'static [u8] {
 
 /// A request target without scheme and authority: `http://host/path` is `/path`.
 fn without_origin(uri: &[u8]) -> &[u8] {
-    let scheme = uri.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')).count();
+    let scheme =
+        uri.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')).count();
     let Some(rest) = uri.get(scheme..).and_then(|rest| rest.strip_prefix(b"://")).filter(|_| scheme > 0) else {
         return uri;
     };

@@ -1,7 +1,7 @@
 //! Values out of the response.
 
-use super::request::{Taken, flag};
 use super::Transaction;
+use super::request::{Taken, flag};
 use crate::settings::LimitAction;
 use crate::variable::Variable;
 

@@ -195,7 +195,9 @@ impl Transaction<'_> {
         }
         for at in seen.start..seen.end {
             let Some(hit) = self.hits.get(widen(at)).copied() else { break };
-            let Some((head, rule)) = self.hit_heads.get_mut(widen(hit.rule)).map(|head| (head, hit.rule)) else { break };
+            let Some((head, rule)) = self.hit_heads.get_mut(widen(hit.rule)).map(|head| (head, hit.rule)) else {
+                break;
+            };
             let next = std::mem::replace(head, narrow(self.hits.len()));
             self.hits.push(Hit { entry: narrow(entry), next, ..hit });
             self.active.insert(widen(rule));
@@ -251,7 +253,14 @@ impl Transaction<'_> {
         let Some(head) = self.hit_heads.get_mut(widen(user.rule)) else { return };
         let next = std::mem::replace(head, narrow(self.hits.len()));
         let node = plan.nodes.get(usize::from(user.node)).copied().unwrap_or_default();
-        self.hits.push(Hit { variable: plan.variable, entry: narrow(entry), target: user.target, node, rule: user.rule, next });
+        self.hits.push(Hit {
+            variable: plan.variable,
+            entry: narrow(entry),
+            target: user.target,
+            node,
+            rule: user.rule,
+            next,
+        });
         self.active.insert(widen(user.rule));
     }
 
@@ -262,7 +271,8 @@ impl Transaction<'_> {
             return;
         }
         let text = self.values.bytes.get(&self.rules.constants, span);
-        let same = |known: Span| known.len() == span.len() && self.values.bytes.get(&self.rules.constants, known) == text;
+        let same =
+            |known: Span| known.len() == span.len() && self.values.bytes.get(&self.rules.constants, known) == text;
         match distinct.iter_mut().find(|(known, _)| same(*known)) {
             Some((_, known)) => *known |= nodes,
             None => distinct.push((span, nodes)),
@@ -299,7 +309,8 @@ impl Transaction<'_> {
         let mut jump = None;
         let mut at = start;
         while let Some(rule) = phase.rules.get(at) {
-            let possible = rule.quick.is_none_or(|quick| quick.holds(|slot| self.values.tx_slot_number(self.rules, slot)));
+            let possible =
+                rule.quick.is_none_or(|quick| quick.holds(|slot| self.values.tx_slot_number(self.rules, slot)));
             if !possible || !self.rule(phase, at, rule, host) {
                 return widen(rule.next);
             }

@@ -213,10 +213,11 @@ impl CheckDigit {
 
 /// ISO/IEC 7812-1, annex B.
 fn luhn(digits: &[u32]) -> bool {
-    let doubled = |digit: u32| if digit > 4 { digit.saturating_mul(2).saturating_sub(9) } else { digit.saturating_mul(2) };
+    let doubled =
+        |digit: u32| if digit > 4 { digit.saturating_mul(2).saturating_sub(9) } else { digit.saturating_mul(2) };
     let sum: u32 =
         digits.iter().rev().enumerate().map(|(at, digit)| if at % 2 == 1 { doubled(*digit) } else { *digit }).sum();
-    !digits.is_empty() && sum % 10 == 0
+    !digits.is_empty() && sum.is_multiple_of(10)
 }
 
 /// The two check digits of a Brazilian CPF number: weights fall to 2, the sum is taken modulo 11.
@@ -233,7 +234,11 @@ fn cpf(digits: &[u32]) -> bool {
 /// What no United States social security number is: area 000, 666 or 900 and above, group 00, serial 0000.
 fn ssn(digits: &[u32]) -> bool {
     let number = |from: usize, to: usize| {
-        digits.get(from..to).unwrap_or_default().iter().fold(0u32, |value, digit| value.saturating_mul(10).saturating_add(*digit))
+        digits
+            .get(from..to)
+            .unwrap_or_default()
+            .iter()
+            .fold(0u32, |value, digit| value.saturating_mul(10).saturating_add(*digit))
     };
     let area = number(0, 3);
     digits.len() == 9 && area != 0 && area != 666 && area < 900 && number(3, 5) != 0 && number(5, 9) != 0

@@ -257,9 +257,8 @@ pub(crate) fn number(text: &[u8]) -> i64 {
         _ => (false, text),
     };
     let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
-    let value = digits.fold(0i64, |value, digit| {
-        value.saturating_mul(10).saturating_add(i64::from(digit.saturating_sub(b'0')))
-    });
+    let value = digits
+        .fold(0i64, |value, digit| value.saturating_mul(10).saturating_add(i64::from(digit.saturating_sub(b'0'))));
     if negative { value.saturating_neg() } else { value }
 }
 
@@ -269,7 +268,9 @@ mod tests {
 
     #[test]
     fn numbers_are_read_as_c_reads_them() {
-        for (text, expected) in [("5", 5), (" -12x", -12), ("+7", 7), ("x", 0), ("", 0), ("99999999999999999999", i64::MAX)] {
+        for (text, expected) in
+            [("5", 5), (" -12x", -12), ("+7", 7), ("x", 0), ("", 0), ("99999999999999999999", i64::MAX)]
+        {
             assert_eq!(number(text.as_bytes()), expected, "{text}");
         }
     }

@@ -1,0 +1,277 @@
+//! One action of a list, with its value understood.
+
+use super::words::{audit, mode, on_off, processor, regex};
+use super::{Act, Allow, Assignment, Control, Fault, Pick, Place, SEVERITIES, Sanitise};
+use crate::macros::Template;
+use crate::names::Names;
+use crate::reader::Argument;
+use crate::store::Collection;
+use crate::target::{self, Target};
+use fosse_transform::Transform;
+
+/// Actions that are known and do nothing here, with the reason.
+const IDLE: &[(&str, &str)] = &[
+    ("append", "responses are not changed"),
+    ("prepend", "responses are not changed"),
+    ("pause", "the engine has no clock; the limits of fosse-limit slow clients down"),
+    ("xmlns", "XPath with name spaces is not evaluated"),
+    ("maturity", "a note to people"),
+    ("accuracy", "a note to people"),
+    ("status_line", "a note to people"),
+];
+
+/// Actions that are refused, with the reason.
+const REFUSED: &[(&str, &str)] = &[
+    ("exec", "it starts a program, and this engine starts none"),
+    ("proxy", "requests go to the backend the site names; use deny or redirect"),
+];
+
+/// One action: name in lower case, and its value.
+pub(super) struct Item {
+    pub name: String,
+    pub name_offset: u32,
+    pub value: Argument,
+}
+
+impl Item {
+    fn fault<T>(&self, expected: &str) -> Result<T, Fault> {
+        let value = self.value.text();
+        Err((self.value.offset(0), format!("`{value}` will not do for {}; expected {expected}", self.name)))
+    }
+
+    pub fn number(&self, low: u32, high: u32) -> Result<u32, Fault> {
+        match self.value.text().trim().parse::<u32>() {
+            Ok(number) if (low..=high).contains(&number) => Ok(number),
+            _ => self.fault(&format!("a number from {low} to {high}")),
+        }
+    }
+
+    pub fn phase(&self) -> Result<u8, Fault> {
+        match self.value.text().trim().to_ascii_lowercase().as_str() {
+            "1" => Ok(1),
+            "2" | "request" => Ok(2),
+            "3" => Ok(3),
+            "4" | "response" => Ok(4),
+            "5" | "logging" => Ok(5),
+            _ => self.fault("1 to 5, request, response or logging"),
+        }
+    }
+
+    pub fn allow(&self) -> Result<Allow, Fault> {
+        match self.value.text().to_ascii_lowercase().as_str() {
+            "" => Ok(Allow::Transaction),
+            "phase" => Ok(Allow::Phase),
+            "request" => Ok(Allow::Request),
+            _ => self.fault("nothing, phase or request"),
+        }
+    }
+
+    pub fn transform(&self) -> Result<Transform, Fault> {
+        match Transform::from_name(self.value.text().trim()) {
+            Some(transform) => Ok(transform),
+            None => {
+                let message = format!(
+                    "unknown transformation `{}`; expected one like t:none or t:urlDecodeUni",
+                    self.value.text()
+                );
+                Err((self.value.offset(0), message))
+            }
+        }
+    }
+
+    pub fn severity(&self) -> Result<u8, Fault> {
+        let text = self.value.text();
+        let named = SEVERITIES.iter().position(|name| name.eq_ignore_ascii_case(text.trim()));
+        match named.or_else(|| text.trim().parse().ok()).and_then(|number| u8::try_from(number).ok()) {
+            Some(number) if number < 8 => Ok(number),
+            _ => self.fault("0 to 7 or a name like CRITICAL"),
+        }
+    }
+
+    pub fn act(&self, names: &mut Names) -> Result<Option<Act>, Fault> {
+        let open =
+            |collection, names: &mut Names| Ok(Some(Act::Open(collection, Template::parse(&self.value, names)?)));
+        match self.name.as_str() {
+            "setvar" => self.setvar(names).map(Some),
+            "expirevar" => self.expirevar(names).map(Some),
+            "deprecatevar" => self.deprecatevar(names).map(Some),
+            "initcol" => self.initcol(names).map(Some),
+            "setsid" => open(Collection::Session, names),
+            "setuid" => open(Collection::User, names),
+            "setrsc" => open(Collection::Resource, names),
+            "setenv" => self.setenv(names).map(Some),
+            "ctl" => self.control(names).map(|control| control.map(Act::Control)),
+            "sanitisearg" | "sanitizearg" => Ok(Some(Act::Sanitise(Sanitise::Argument, Some(self.value.text())))),
+            "sanitisematched" | "sanitizematched" | "sanitisematchedbytes" | "sanitizematchedbytes" => {
+                Ok(Some(Act::Sanitise(Sanitise::Matched, None)))
+            }
+            "sanitiserequestheader" | "sanitizerequestheader" => {
+                Ok(Some(Act::Sanitise(Sanitise::RequestHeader, Some(self.value.text()))))
+            }
+            "sanitiseresponseheader" | "sanitizeresponseheader" => {
+                Ok(Some(Act::Sanitise(Sanitise::ResponseHeader, Some(self.value.text()))))
+            }
+            name if IDLE.iter().any(|(idle, _)| *idle == name) => Ok(None),
+            name => match REFUSED.iter().find(|(refused, _)| *refused == name) {
+                Some((_, reason)) => Err((self.name_offset, format!("action {name} is not available: {reason}"))),
+                None => {
+                    let message =
+                        format!("unknown action `{name}`; expected one like deny, setvar:tx.name=1 or t:lowercase");
+                    Err((self.name_offset, message))
+                }
+            },
+        }
+    }
+
+    /// Splits `name=value`; no value where there is no `=`.
+    fn assignment(&self) -> (Argument, Option<Argument>) {
+        let end = self.value.bytes.len();
+        match self.value.bytes.iter().position(|byte| *byte == b'=') {
+            Some(at) => (self.value.part(0..at), Some(self.value.part(at.saturating_add(1)..end))),
+            None => (self.value.clone(), None),
+        }
+    }
+
+    fn setvar(&self, names: &mut Names) -> Result<Act, Fault> {
+        let (mut name, value) = self.assignment();
+        let unset = name.bytes.first() == Some(&b'!');
+        if unset {
+            name = name.part(1..name.bytes.len());
+        }
+        let assignment = match value {
+            _ if unset => Assignment::Unset,
+            None => {
+                Assignment::Set(Template { parts: Box::new([crate::macros::Part::Text(names.constants.intern(b"1"))]) })
+            }
+            Some(value) => {
+                let rest = value.part(1.min(value.bytes.len())..value.bytes.len());
+                match value.bytes.first() {
+                    Some(b'+') => Assignment::Add(Template::parse(&rest, names)?),
+                    Some(b'-') => Assignment::Subtract(Template::parse(&rest, names)?),
+                    _ => Assignment::Set(Template::parse(&value, names)?),
+                }
+            }
+        };
+        Ok(Act::Set(self.place(&name, names)?, assignment))
+    }
+
+    fn place(&self, name: &Argument, names: &mut Names) -> Result<Place, Fault> {
+        let dot = name.bytes.iter().position(|byte| matches!(byte, b'.' | b':')).unwrap_or(name.bytes.len());
+        let collection = name.part(0..dot).text();
+        let key = name.part(dot.saturating_add(1).min(name.bytes.len())..name.bytes.len());
+        if key.bytes.is_empty() {
+            return self.fault("a collection and a name, as in tx.score");
+        }
+        if collection.eq_ignore_ascii_case("tx") {
+            let template = Template::parse(&key, names)?;
+            return Ok(match template.constant() {
+                Some(_) => Place::Tx(names.tx(&key.bytes)),
+                None => Place::TxNamed(template),
+            });
+        }
+        match Collection::from_name(&collection) {
+            Some(collection) => Ok(Place::Persistent(collection, Template::parse(&key, names)?)),
+            None => {
+                let message =
+                    format!("`{collection}` holds no variables; expected tx, ip, global, session, user or resource");
+                Err((name.offset(0), message))
+            }
+        }
+    }
+
+    fn persistent(&self, name: &Argument, names: &mut Names) -> Result<(Collection, Template), Fault> {
+        match self.place(name, names)? {
+            Place::Persistent(collection, key) => Ok((collection, key)),
+            _ => self.fault("a variable of ip, global, session, user or resource"),
+        }
+    }
+
+    fn expirevar(&self, names: &mut Names) -> Result<Act, Fault> {
+        let (name, value) = self.assignment();
+        let Some(value) = value else { return self.fault("a name and seconds, as in ip.counter=60") };
+        let (collection, key) = self.persistent(&name, names)?;
+        Ok(Act::Expire(collection, key, Template::parse(&value, names)?))
+    }
+
+    fn deprecatevar(&self, names: &mut Names) -> Result<Act, Fault> {
+        let (name, value) = self.assignment();
+        let value = value.map(|value| value.text()).unwrap_or_default();
+        let (amount, seconds) = value.split_once('/').unwrap_or((value.as_str(), "1"));
+        let (collection, key) = self.persistent(&name, names)?;
+        match (amount.trim().parse(), seconds.trim().parse()) {
+            (Ok(amount), Ok(seconds)) => Ok(Act::Deprecate(collection, key, amount, seconds)),
+            _ => self.fault("an amount and seconds, as in session.score=60/300"),
+        }
+    }
+
+    fn initcol(&self, names: &mut Names) -> Result<Act, Fault> {
+        let (name, value) = self.assignment();
+        match (Collection::from_name(name.text().trim()), value) {
+            (Some(collection), Some(key)) => Ok(Act::Open(collection, Template::parse(&key, names)?)),
+            _ => self.fault("a collection and a key, as in ip=%{REMOTE_ADDR}"),
+        }
+    }
+
+    fn setenv(&self, names: &mut Names) -> Result<Act, Fault> {
+        let (name, value) = self.assignment();
+        let value = value.unwrap_or_default();
+        Ok(Act::Env(Template::parse(&name, names)?, Template::parse(&value, names)?))
+    }
+
+    fn control(&self, names: &mut Names) -> Result<Option<Control>, Fault> {
+        let (name, value) = self.assignment();
+        let value = value.unwrap_or_default();
+        let text = value.text();
+        let control = match name.text().trim().to_ascii_lowercase().as_str() {
+            "ruleengine" => {
+                Control::RuleEngine(mode(&text).map_or_else(|| self.fault("On, Off or DetectionOnly"), Ok)?)
+            }
+            "requestbodyprocessor" => Control::BodyProcessor(
+                processor(&text).map_or_else(|| self.fault("URLENCODED, MULTIPART, JSON or XML"), Ok)?,
+            ),
+            "forcerequestbodyvariable" => Control::ForceBody(self.on_off(&text)?),
+            "requestbodyaccess" => Control::RequestBodyAccess(self.on_off(&text)?),
+            "responsebodyaccess" => Control::ResponseBodyAccess(self.on_off(&text)?),
+            "requestbodylimit" => Control::RequestBodyLimit(self.bytes(&text)?),
+            "responsebodylimit" => Control::ResponseBodyLimit(self.bytes(&text)?),
+            "auditengine" => Control::Audit(audit(&text).map_or_else(|| self.fault("On, Off or RelevantOnly"), Ok)?),
+            "ruleremovebyid" => Control::RemoveRules(names.pick(Pick::ids(&value)?)),
+            "ruleremovebytag" => Control::RemoveRules(names.pick(Pick::Tag(regex(&value)?))),
+            "ruleremovebymsg" => Control::RemoveRules(names.pick(Pick::Message(regex(&value)?))),
+            "ruleremovetargetbyid" => remove_target(&value, names, Pick::ids)?,
+            "ruleremovetargetbytag" => remove_target(&value, names, |pick| regex(pick).map(Pick::Tag))?,
+            "ruleremovetargetbymsg" => remove_target(&value, names, |pick| regex(pick).map(Pick::Message))?,
+            // Parts of the audit log and the debug log are settings of the logger, hashes are not made; XML is never
+            // copied into ARGS.
+            "auditlogparts" | "debugloglevel" | "hashengine" | "hashenforcement" | "parsexmlintoargs" => {
+                return Ok(None);
+            }
+            _ => return self.fault("a setting like ruleEngine=Off or ruleRemoveById=1"),
+        };
+        Ok(Some(control))
+    }
+
+    fn on_off(&self, text: &str) -> Result<bool, Fault> {
+        on_off(text).map_or_else(|| self.fault("On or Off"), Ok)
+    }
+
+    fn bytes(&self, text: &str) -> Result<u64, Fault> {
+        text.trim().parse().or_else(|_| self.fault("a number of bytes"))
+    }
+}
+
+fn remove_target(
+    value: &Argument,
+    names: &mut Names,
+    pick: impl Fn(&Argument) -> Result<Pick, Fault>,
+) -> Result<Control, Fault> {
+    let Some(at) = value.bytes.iter().position(|byte| *byte == b';') else {
+        return Err((value.offset(0), "no target; expected rules and a target, as in 942100;ARGS:q".to_owned()));
+    };
+    let pick = pick(&value.part(0..at))?;
+    let targets = target::parse(&value.part(at.saturating_add(1)..value.bytes.len()), names)?;
+    match <[Target; 1]>::try_from(targets.wanted) {
+        Ok([target]) => Ok(Control::RemoveTarget(names.pick(pick), target)),
+        Err(_) => Err((value.offset(at), "expected one target, as in 942100;ARGS:q".to_owned())),
+    }
+}
