@@ -1,5 +1,6 @@
 //! Active health checks: a GET on a connection of its own, now and then, to each server of a backend that has one.
 
+use fosse_counters::{SERVERS_SHOWN_MAX, Server as Shown};
 use fosse_die::info;
 use fosse_http1::{HeadLimits, HeadWriter, ResponseHead, find_head_end};
 use fosse_slab::Key;
@@ -22,6 +23,11 @@ impl Dispatch {
         for at in 0..self.servers.len() {
             let Some(server) = self.servers.get_mut(at) else { continue };
             down = down.saturating_add(u64::from(!server.up(now_ms)));
+            if at < SERVERS_SHOWN_MAX {
+                let name = self.config.servers.get(at).map(|s| s.name.clone()).unwrap_or_default();
+                let (up, open) = (server.up(now_ms), server.open);
+                self.counters.set_server(at, &Shown { name, up, fails: server.fails, open, busy: server.busy });
+            }
             let Some(health) = self.config.backends.get(server.backend).and_then(|b| b.health.as_ref()) else {
                 continue;
             };

@@ -49,6 +49,7 @@ fn table(edge: &Edge, before: &mut Option<u64>) -> Result<String, String> {
     let rate = rate.map(|rate| format!(", {rate} requests/s")).unwrap_or_default();
     let mut out = format!("fosse-start {start}: {} processes, {requests} requests{rate}\n", living(&rows).count());
     out.push_str(&lanes(&rows));
+    out.push_str(&servers(&edge.page("/servers.txt")?));
     out.push_str(&counters(&rows));
     Ok(out)
 }
@@ -101,6 +102,41 @@ fn lanes(rows: &[Row]) -> String {
     out
 }
 
+/// The servers of all lanes together, from lines `lane pid up|down failures connections requests name`.
+fn servers(lines: &str) -> String {
+    let mut all: BTreeMap<&str, Server> = BTreeMap::new();
+    for line in lines.lines() {
+        let mut words = line.splitn(7, ' ').skip(2);
+        let number = |text: Option<&str>| text.and_then(|t| t.parse::<u64>().ok()).unwrap_or(0);
+        let up = words.next() == Some("up");
+        let (_, open, busy) = (words.next(), number(words.next()), number(words.next()));
+        let Some(name) = words.next() else { continue };
+        let server = all.entry(name).or_default();
+        server.lanes = server.lanes.saturating_add(1);
+        server.up = server.up.saturating_add(u64::from(up));
+        server.open = server.open.saturating_add(open);
+        server.busy = server.busy.saturating_add(busy);
+    }
+    let mut out = format!("\n{:16} {:>11} {:>9}  SERVER\n", "STATE", "CONNECTIONS", "REQUESTS");
+    for (name, s) in all {
+        let state = match s.lanes.saturating_sub(s.up) {
+            0 => "up".to_owned(),
+            down => format!("down in {down} of {}", s.lanes),
+        };
+        let _ = writeln!(out, "{state:16} {:>11} {:>9}  {name}", s.open, s.busy);
+    }
+    out
+}
+
+/// A server as all lanes together see it.
+#[derive(Debug, Default)]
+struct Server {
+    lanes: u64,
+    up: u64,
+    open: u64,
+    busy: u64,
+}
+
 /// Every counter that has counted anything, by program, over all lanes and those that are gone.
 fn counters(rows: &[Row]) -> String {
     let mut sums: BTreeMap<(&str, &str), u64> = BTreeMap::new();
@@ -133,6 +169,14 @@ mod tests {
     fn row(program: &str, lane: Option<u32>, pid: Option<u32>, counts: &[(&str, u64)]) -> Row {
         let counts = counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         Row { program: program.into(), lane, pid, counts }
+    }
+
+    #[test]
+    fn a_server_is_one_line_and_says_in_how_many_lanes_it_is_down() {
+        let text = servers("0 20 up 0 2 1 unix:/a\n1 21 down 3 2 0 unix:/a\n1 21 up 0 0 0 127.0.0.1:1\nbroken\n");
+        let lines: Vec<String> =
+            text.lines().skip(2).map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        assert_eq!(lines, ["up 0 0 127.0.0.1:1", "down in 1 of 2 4 1 unix:/a"]);
     }
 
     #[test]

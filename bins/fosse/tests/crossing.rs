@@ -77,6 +77,20 @@ fn a_missing_backend_is_502_and_the_log_says_so() {
     edge.wait_for_log("/nowhere/app.sock");
 }
 
+fn text_of(edge: &Edge) -> String {
+    String::from_utf8(edge.fosse(&["status"]).stdout).unwrap()
+}
+
+#[test]
+fn a_server_that_is_gone_is_shown_as_down() {
+    let edge = Edge::up("unix:/nowhere/app.sock", &["--lanes", "1"]);
+    for _ in 0..5 {
+        assert_eq!(get(edge.address(), "/").status, 502);
+    }
+    wait_for("the server to be down", || text_of(&edge).contains("down in 1 of 1").then_some(()));
+    assert!(edge.status_page("/metrics").contains("fosse_server_up{server=\"unix:/nowhere/app.sock\"} 0\n"));
+}
+
 #[test]
 fn status_shows_what_has_been_counted() {
     let backend = Backend::start();
@@ -91,6 +105,10 @@ fn status_shows_what_has_been_counted() {
     let json = String::from_utf8(edge.fosse(&["status", "--json"]).stdout).unwrap();
     assert!(json.contains("\"parse\":{\"requests\":3,"), "{json}");
     assert!(edge.status_page("/metrics").contains("\nfosse_parse_requests_total 3\n"));
+    // The end of a long path is enough to know a server by.
+    let name = backend.address();
+    let name = &name[name.len().saturating_sub(48)..];
+    wait_for("the server to be shown", || text_of(&edge).contains(&format!("  {name}\n")).then_some(()));
     // A client that asks for nothing and one that sends too much do not keep others from being served.
     let idle: Vec<Client> = (0..15).map(|_| Client::connect_unix(&edge.status_socket())).collect();
     let mut much = Client::connect_unix(&edge.status_socket());

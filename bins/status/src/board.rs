@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fosse_counters::{Counter, DRAINING, FIRST, LOG_DROPPED, PAGE_BYTES, TABLES, TURNS};
+use fosse_counters::{Counter, DRAINING, FIRST, LOG_DROPPED, PAGE_BYTES, Server, TABLES, TURNS, servers};
 use fosse_sys::page::PageReader;
 use fosse_wire::launch::Program;
 
@@ -32,6 +32,12 @@ impl Shown {
     /// is all that comes out.
     pub fn counters(&self) -> impl Iterator<Item = (&'static Counter, u64)> {
         table(self.program).iter().zip(FIRST..PAGE_WORDS).map(|(counter, at)| (counter, self.page.get(at)))
+    }
+
+    /// The backend servers it speaks to, where it is a dispatch.
+    #[must_use]
+    pub fn servers(&self) -> Vec<Server> {
+        if self.program == Program::Dispatch.name() { servers(|word| self.page.get(word)) } else { Vec::new() }
     }
 
     /// Turns of its loop, about two a second while it rests.

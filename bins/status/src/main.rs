@@ -1,7 +1,7 @@
 //! fosse-status: shows what the programs of an edge count.
 //!
 //! Reads counter pages (start hands them over on fd 7, read-only) and HTTP/1.0 requests from the unix socket on fd 8;
-//! answers /status.json, /status.txt and /metrics. It keeps the pages of the living and the sums of the dead. It waits
+//! answers /status.json, /status.txt, /servers.txt and /metrics. It keeps the pages of the living and the sums of the dead. It waits
 //! for no client: a bounded number is served at a time, each for a bounded time.
 
 #![forbid(unsafe_code)]

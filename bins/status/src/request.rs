@@ -7,6 +7,8 @@ pub enum Ask {
     Json,
     /// `/status.txt`: everything, one line a process, for `fosse status`.
     Lines,
+    /// `/servers.txt`: one line for each backend server and lane.
+    Servers,
     /// `/metrics`: sums by program, as Prometheus reads them.
     Metrics,
 }
@@ -46,6 +48,7 @@ pub fn progress(bytes: &[u8]) -> Progress {
     match target.split(|b| *b == b'?').next().unwrap_or_default() {
         b"/status.json" => Progress::Asked(Ask::Json, body),
         b"/status.txt" => Progress::Asked(Ask::Lines, body),
+        b"/servers.txt" => Progress::Asked(Ask::Servers, body),
         b"/metrics" => Progress::Asked(Ask::Metrics, body),
         _ => Progress::Refused(404),
     }
@@ -85,7 +88,7 @@ mod tests {
     const CURL: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n";
 
     #[test]
-    fn three_pages_are_served_and_nothing_else() {
+    fn four_pages_are_served_and_nothing_else() {
         for (request, expected) in [
             (CURL, Progress::Asked(Ask::Metrics, true)),
             (b"GET /status.json HTTP/1.0\n\n".as_slice(), Progress::Asked(Ask::Json, true)),

@@ -1,5 +1,7 @@
-//! The three pages. Everything in them is a name of ours or a number: there is nothing to escape.
+//! The four pages. Everything in them is a name of ours, a number, or a server's name, which is printable ASCII without spaces
+//! and quotes: there is nothing to escape.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use fosse_counters::TABLES;
@@ -14,6 +16,7 @@ pub fn page(ask: Ask, board: &Board, now_s: u64) -> String {
     match ask {
         Ask::Json => json(board, now_s),
         Ask::Lines => lines(board),
+        Ask::Servers => servers(board),
         Ask::Metrics => metrics(board),
     }
 }
@@ -23,7 +26,7 @@ pub fn page(ask: Ask, board: &Board, now_s: u64) -> String {
 pub const fn media(ask: Ask) -> &'static str {
     match ask {
         Ask::Json => "application/json",
-        Ask::Lines => "text/plain; charset=us-ascii",
+        Ask::Lines | Ask::Servers => "text/plain; charset=us-ascii",
         Ask::Metrics => "text/plain; version=0.0.4; charset=utf-8",
     }
 }
@@ -56,6 +59,19 @@ fn lines(board: &Board) -> String {
     out
 }
 
+/// `lane pid up|down fails open busy name`, one line for each server of each lane.
+fn servers(board: &Board) -> String {
+    let mut out = String::new();
+    for shown in board.living() {
+        for s in shown.servers() {
+            let state = if s.up { "up" } else { "down" };
+            let (lane, pid) = (shown.lane, shown.pid);
+            let _ = writeln!(out, "{lane} {pid} {state} {} {} {} {}", s.fails, s.open, s.busy, s.name);
+        }
+    }
+    out
+}
+
 /// What every process has.
 fn common(shown: &Shown) -> [(&'static str, u64); 3] {
     [("turns", shown.turns()), ("draining", u64::from(shown.draining())), ("log_dropped", shown.log_dropped())]
@@ -71,7 +87,13 @@ fn json(board: &Board, now_s: u64) -> String {
         let _ = write!(out, "\"turns\":{},\"draining\":{},", shown.turns(), shown.draining());
         let _ = write!(out, "\"log_dropped\":{},\"counters\":{{", shown.log_dropped());
         pairs(&mut out, shown.counters().map(|(counter, value)| (counter.name, value)));
-        out.push_str("}}");
+        out.push('}');
+        for (at, s) in shown.servers().into_iter().enumerate() {
+            out.push_str(if at == 0 { ",\"servers\":[" } else { "," });
+            let _ = write!(out, "{{\"name\":\"{}\",\"up\":{},\"fails\":{},", s.name, s.up, s.fails);
+            let _ = write!(out, "\"connections\":{},\"requests\":{}}}", s.open, s.busy);
+        }
+        out.push_str(if shown.servers().is_empty() { "}" } else { "]}" });
     }
     out.push_str("],\n\"sums\":{");
     for (at, (program, table)) in TABLES.iter().enumerate() {
@@ -110,6 +132,36 @@ fn metrics(board: &Board) -> String {
             let _ = writeln!(out, "{name} {}", board.sum(program, index, counter.gauge));
         }
     }
+    out.push_str(&server_metrics(board));
+    out
+}
+
+/// Servers are labels: their names come from the configuration and do not grow. A server is up where every lane that is not
+/// draining holds it to be.
+fn server_metrics(board: &Board) -> String {
+    let mut all: BTreeMap<String, (bool, u64, u64)> = BTreeMap::new();
+    for shown in board.living().into_iter().filter(|shown| !shown.draining()) {
+        for server in shown.servers() {
+            let (up, open, busy) = all.entry(server.name).or_insert((true, 0, 0));
+            *up &= server.up;
+            *open = open.saturating_add(u64::from(server.open));
+            *busy = busy.saturating_add(u64::from(server.busy));
+        }
+    }
+    let mut out = String::new();
+    type Value = fn(&(bool, u64, u64)) -> u64;
+    let families: [(&str, &str, Value); 3] = [
+        ("up", "1 where every lane gives the server requests", |v| u64::from(v.0)),
+        ("connections", "connections open to the server", |v| v.1),
+        ("requests", "requests under way at the server", |v| v.2),
+    ];
+    for (family, help, value) in families.into_iter().filter(|_| !all.is_empty()) {
+        let name = format!("fosse_server_{family}");
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
+        for (server, values) in &all {
+            let _ = writeln!(out, "{name}{{server=\"{server}\"}} {}", value(values));
+        }
+    }
     out
 }
 
@@ -133,6 +185,27 @@ mod tests {
         board.add(Program::Parse as u8, 2, 12, reader);
         board.drop_process(12);
         board
+    }
+
+    #[test]
+    fn servers_are_shown_by_lane_and_up_only_where_every_lane_says_so() {
+        let mut board = Board::default();
+        for (lane, up) in [(0, true), (1, false)] {
+            let (counters, reader) = new_page();
+            let server = fosse_counters::Server { name: "unix:/a".into(), up, fails: 3, open: 2, busy: 1 };
+            counters.set_server(0, &server);
+            board.add(Program::Dispatch as u8, lane, lane + 20, reader);
+        }
+        assert_eq!(servers(&board), "0 20 up 3 2 1 unix:/a\n1 21 down 3 2 1 unix:/a\n");
+        let text = metrics(&board);
+        assert!(text.contains("fosse_server_up{server=\"unix:/a\"} 0\n"), "{text}");
+        assert!(text.contains("fosse_server_connections{server=\"unix:/a\"} 4\n"), "{text}");
+        let text = json(&board, 0);
+        assert!(text.contains("\"servers\":[{\"name\":\"unix:/a\",\"up\":true,\"fails\":3,"), "{text}");
+        assert_eq!(
+            (text.matches('{').count(), text.matches('[').count()),
+            (text.matches('}').count(), text.matches(']').count())
+        );
     }
 
     #[test]

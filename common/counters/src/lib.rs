@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use fosse_sys::page::Page;
 
+mod servers;
 mod tables;
+pub use servers::*;
 pub use tables::*;
 
 /// Size of a page in bytes.

@@ -127,7 +127,10 @@ fn label(one: &Seen, start: &Seen, lanes: &BTreeMap<u32, u32>) -> String {
 }
 
 fn line(one: &Seen, start: &Seen, lanes: &BTreeMap<u32, u32>) -> String {
-    let caps = one.capabilities.iter().fold(0, |all, set| all | set);
+    // An ordinary user's bounding set is full and means nothing without the others.
+    let [inheritable, permitted, effective, bounding, ambient] = one.capabilities;
+    let bounding = if start.uids.first() == Some(&0) { bounding } else { 0 };
+    let caps = inheritable | permitted | effective | bounding | ambient;
     let caps = if caps == 0 { "none".to_owned() } else { format!("{caps:x}") };
     let seccomp = match one.seccomp {
         2 => format!("filter{}", one.filters),

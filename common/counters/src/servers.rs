@@ -1,0 +1,124 @@
+//! Backend servers in dispatch's page, behind its counters: a place of 8 words each, so that whoever reads the page sees them
+//! without knowing the configuration this dispatch was born with.
+
+use crate::Counters;
+
+/// The first word of the first server.
+const FIRST_WORD: usize = 64;
+/// Words of one server: state, numbers, name.
+const SERVER_WORDS: usize = 8;
+/// Bytes of a name; a longer one keeps its end, which tells servers apart.
+pub const SERVER_NAME_BYTES_MAX: usize = 48;
+/// Servers that have a place in a page; further ones are served, but not shown.
+pub const SERVERS_SHOWN_MAX: usize = 56;
+
+const _: () = assert!(FIRST_WORD + SERVERS_SHOWN_MAX * SERVER_WORDS <= crate::PAGE_WORDS);
+const _: () = assert!(SERVER_NAME_BYTES_MAX == (SERVER_WORDS - 2) * 8);
+
+const PRESENT: u64 = 1;
+const UP: u64 = 2;
+
+/// One server as one lane sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Server {
+    /// As the configuration writes it, or its end; printable ASCII without spaces, whatever stood in the page.
+    pub name: String,
+    /// It is given requests.
+    pub up: bool,
+    /// Failures in a row.
+    pub fails: u32,
+    /// Connections open.
+    pub open: u32,
+    /// Requests under way.
+    pub busy: u32,
+}
+
+impl Counters {
+    /// Shows a server at its place; one that has no place is left out.
+    pub fn set_server(&self, index: usize, server: &Server) {
+        let Some(at) = place(index) else { return };
+        let bytes = server.name.as_bytes();
+        let tail = bytes.get(bytes.len().saturating_sub(SERVER_NAME_BYTES_MAX)..).unwrap_or_default();
+        for (word, piece) in (at.saturating_add(2)..).zip(padded(tail).chunks_exact(8)) {
+            self.set(word, piece.iter().rev().fold(0, |all, byte| (all << 8) | u64::from(*byte)));
+        }
+        self.set(at.saturating_add(1), (u64::from(server.open) << 32) | u64::from(server.busy));
+        self.set(at, (u64::from(server.fails) << 8) | PRESENT | if server.up { UP } else { 0 });
+    }
+}
+
+/// Reads the servers of a page through `word`, which gives any word of it. The page may hold anything.
+pub fn servers(word: impl Fn(usize) -> u64) -> Vec<Server> {
+    let mut all = Vec::new();
+    for at in (0..SERVERS_SHOWN_MAX).filter_map(place) {
+        let state = word(at);
+        if state & PRESENT == 0 {
+            break;
+        }
+        let numbers = word(at.saturating_add(1));
+        let bytes = (at.saturating_add(2)..at.saturating_add(SERVER_WORDS)).flat_map(|w| word(w).to_le_bytes());
+        all.push(Server {
+            name: bytes.take_while(|byte| *byte != 0).map(printable).collect(),
+            up: state & UP != 0,
+            fails: low(state >> 8),
+            open: low(numbers >> 32),
+            busy: low(numbers),
+        });
+    }
+    all
+}
+
+fn place(index: usize) -> Option<usize> {
+    (index < SERVERS_SHOWN_MAX).then(|| FIRST_WORD.saturating_add(index.saturating_mul(SERVER_WORDS)))
+}
+
+fn padded(bytes: &[u8]) -> [u8; SERVER_NAME_BYTES_MAX] {
+    let mut out = [0; SERVER_NAME_BYTES_MAX];
+    for (to, from) in out.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    out
+}
+
+fn printable(byte: u8) -> char {
+    if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\') { char::from(byte) } else { '?' }
+}
+
+fn low(word: u64) -> u32 {
+    u32::try_from(word & u64::from(u32::MAX)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_comes_back_and_keeps_the_end_of_a_long_name() {
+        let counters = Counters::private();
+        let one = Server { name: "unix:/run/a.sock".into(), up: true, fails: 2, open: 3, busy: 4 };
+        counters.set_server(0, &one);
+        let long = format!("unix:/{}/b.sock", "x".repeat(100));
+        counters.set_server(1, &Server { name: long.clone(), ..Server::default() });
+        counters.set_server(SERVERS_SHOWN_MAX, &one);
+        let read = servers(|word| counters.get(word));
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[0], one);
+        assert!(!read[1].up && long.ends_with(&read[1].name) && read[1].name.len() == SERVER_NAME_BYTES_MAX);
+    }
+
+    #[test]
+    fn whatever_a_page_holds_comes_out_printable() {
+        for word in [u64::MAX, 0x2220_5c0a_1b7f_0101, 3] {
+            let all = servers(|_| word);
+            assert_eq!(all.len(), SERVERS_SHOWN_MAX);
+            let ok = |c: char| c.is_ascii_graphic() && c != '"' && c != '\\';
+            assert!(all.iter().all(|server| server.name.chars().all(ok)), "{all:?}");
+        }
+        assert!(servers(|_| 0).is_empty());
+    }
+
+    #[test]
+    fn servers_stand_behind_the_counters() {
+        assert!(crate::FIRST + crate::dispatch::TABLE.len() <= FIRST_WORD);
+    }
+}
