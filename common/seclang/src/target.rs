@@ -117,9 +117,11 @@ fn xml(selector: &Argument) -> Result<Target, Fault> {
     let variable = match selector.bytes.as_slice() {
         b"/*" | b"//*" => Variable::XmlText,
         b"//@*" => Variable::XmlAttributes,
+        // Not an XPath: what stands before the root element, where entities are declared.
+        b"doctype" => Variable::XmlDoctype,
         b"" => Variable::Xml,
         _ => {
-            let message = "this XPath is not understood; expected XML:/* (all text) or XML://@* (all attribute values)";
+            let message = "this XPath is not understood; expected XML:/* (all text), XML://@* (all attribute values) or XML:doctype";
             return Err((selector.offset(0), message.to_owned()));
         }
     };

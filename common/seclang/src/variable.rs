@@ -135,6 +135,7 @@ variables! {
     Xml "XML" Collection,
     XmlText "XML" Collection,
     XmlAttributes "XML" Collection,
+    XmlDoctype "XML" Collection,
 }
 
 /// How many variables there are: the length of tables indexed by one.

@@ -332,6 +332,10 @@ impl Transaction<'_> {
                 let value = values.bytes.push(value);
                 values.add(rules, Variable::XmlAttributes, Span::EMPTY, value);
             }
+            Item::XmlDoctype(text) if rules.uses(Variable::XmlDoctype) => {
+                let text = values.bytes.push(text);
+                values.add(rules, Variable::XmlDoctype, Span::EMPTY, text);
+            }
             _ => {}
         });
     }
