@@ -1,5 +1,7 @@
 //! E1, E3: every process of a running edge is what it may be, and an edge that is not is found out.
 
+use std::os::unix::process::CommandExt as _;
+
 use fosse_harness::{Backend, Client, Edge, get, is_root};
 
 fn audit(edge: &Edge) -> (Option<i32>, String) {
@@ -30,6 +32,40 @@ fn a_running_edge_differs_in_nothing_idle_under_load_and_after_a_reload() {
     let (code, text) = audit(&edge);
     assert_eq!(code, Some(0), "{text}");
     assert!(busy.iter_mut().all(|client| client.response().complete));
+}
+
+#[test]
+fn an_upgraded_edge_differs_in_nothing() {
+    if !is_root() {
+        return println!("skipped: needs root to look at other users' processes");
+    }
+    let backend = Backend::start();
+    let edge = Edge::up(&backend.address(), &["--lanes", "1", "--sandbox-strict"]);
+    let before = edge.process("parse");
+    edge.signal(rustix::process::Signal::USR2);
+    fosse_harness::wait_for("a new lane", || (edge.process("parse").lane > before.lane).then_some(()));
+    assert_eq!(get(edge.address(), "/").status, 200, "{}", edge.log());
+    let (code, text) = audit(&edge);
+    assert_eq!(code, Some(0), "{text}{}", edge.log());
+}
+
+#[test]
+fn an_ordinary_users_edge_serves_with_all_other_walls_and_says_what_it_lacks() {
+    if !is_root() {
+        return println!("skipped: needs root to become an ordinary user and to look at its processes");
+    }
+    let programs = fosse_harness::programs();
+    let reachable = std::process::Command::new(programs.join("fosse")).arg("version").uid(65_534).status();
+    if !reachable.is_ok_and(|status| status.success()) {
+        return println!("skipped: an ordinary user cannot reach {}", programs.display());
+    }
+    let backend = Backend::start();
+    let edge = Edge::up_as(65_534, &backend.address(), &["--lanes", "1"]);
+    assert_eq!(get(edge.address(), "/").status, 200, "{}", edge.log());
+    assert!(edge.log().contains("event=ordinary-user"), "{}", edge.log());
+    let (code, text) = audit(&edge);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("note: an ordinary user's edge"), "{text}");
 }
 
 #[test]

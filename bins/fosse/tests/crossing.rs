@@ -191,6 +191,37 @@ fn the_end_lets_a_request_finish_and_leaves_no_process() {
 }
 
 #[test]
+fn every_program_that_is_killed_is_replaced() {
+    let backend = Backend::start();
+    let edge = Edge::up(&backend.address(), &["--lanes", "1"]);
+    for program in ["parse", "waf-filter", "dispatch", "connect", "accept", "log", "status"] {
+        let before = edge.process(program);
+        before.signal(Signal::KILL);
+        wait_for(&format!("another {program}"), || {
+            let alive = fosse(&["status", "--status-socket", &edge.status_socket().to_string_lossy()]).status.success();
+            (alive && edge.process(program).pid != before.pid).then_some(())
+        });
+        wait_for("an answer", || {
+            let mut client = Client::connect(edge.address());
+            client.try_send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").ok()?;
+            client.try_response(false).filter(|response| response.status == 200)
+        });
+    }
+    assert!(edge.log().contains("event=death"), "{}", edge.log());
+}
+
+#[test]
+fn a_stage_that_stands_still_is_replaced() {
+    let backend = Backend::start();
+    let edge = Edge::up(&backend.address(), &["--lanes", "1"]);
+    let before = edge.process("dispatch");
+    before.signal(Signal::STOP);
+    wait_for("another dispatch", || (edge.process("dispatch").pid != before.pid).then_some(()));
+    assert_eq!(get(edge.address(), "/").status, 200, "{}", edge.log());
+    assert!(edge.log().contains("event=hangs program=dispatch"), "{}", edge.log());
+}
+
+#[test]
 fn start_killed_takes_everything_with_it() {
     let backend = Backend::start();
     let edge = Edge::up(&backend.address(), &["--lanes", "1"]);

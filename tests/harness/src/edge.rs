@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -12,7 +13,7 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{Dir, Process, process, programs, wait_for};
+use crate::{Client, Dir, Process, process, programs, wait_for};
 
 /// Tests run as root: only then does every program have its own UID.
 #[must_use]
@@ -61,11 +62,20 @@ impl Edge {
     #[must_use]
     pub fn up(backend: &str, flags: &[&str]) -> Self {
         let (dir, address) = (Dir::new(), SocketAddr::from(([127, 0, 0, 1], free_port())));
-        let status = dir.join("status.sock");
-        let mut words = vec!["--listen".to_owned(), address.to_string(), "--backend".to_owned(), backend.to_owned()];
-        words.extend(["--status-socket".to_owned(), status.to_string_lossy().into_owned()]);
-        words.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        Self::begin(dir, address, &words)
+        let words = site(&dir, address, backend, flags);
+        Self::begin(dir, address, &words, None)
+    }
+
+    /// As [`Edge::up`], by an ordinary user of that UID: a test that runs as root becomes it before it executes `fosse`.
+    ///
+    /// # Panics
+    /// As [`Edge::up`].
+    #[must_use]
+    pub fn up_as(uid: u32, backend: &str, flags: &[&str]) -> Self {
+        let (dir, address) = (Dir::new(), SocketAddr::from(([127, 0, 0, 1], free_port())));
+        std::os::unix::fs::chown(dir.path(), Some(uid), Some(uid)).unwrap();
+        let words = site(&dir, address, backend, flags);
+        Self::begin(dir, address, &words, Some(uid))
     }
 
     /// `fosse up --config` with this configuration, in which `{address}` stands for a free loopback address and `{dir}` for the edge's
@@ -80,14 +90,18 @@ impl Edge {
         let mut words = vec!["--config".to_owned(), format!("{path}/fosse.toml"), "--log-dir".to_owned(), path];
         words.extend(flags.iter().map(|flag| (*flag).to_owned()));
         write_configuration(&dir, address, configuration);
-        Self::begin(dir, address, &words)
+        Self::begin(dir, address, &words, None)
     }
 
-    fn begin(dir: Dir, address: SocketAddr, words: &[String]) -> Self {
+    fn begin(dir: Dir, address: SocketAddr, words: &[String], uid: Option<u32>) -> Self {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC).unwrap();
         fcntl_setfd(&write, FdFlags::empty()).unwrap();
         let log = File::create(dir.join("log")).unwrap();
-        let child = Command::new(programs().join("fosse"))
+        let mut command = Command::new(programs().join("fosse"));
+        if let Some(uid) = uid {
+            command.uid(uid).gid(uid);
+        }
+        let child = command
             .arg("up")
             .args(words)
             .args(["--ready-fd", &write.as_raw_fd().to_string()])
@@ -163,15 +177,19 @@ impl Edge {
         fosse(&all)
     }
 
-    /// A page of fosse-status: `/metrics`, `/status.json`, `/status.txt`.
+    /// A page of fosse-status: `/metrics`, `/status.json`, `/status.txt`, `/servers.txt`. One that dies while it answers is
+    /// asked again.
     ///
     /// # Panics
-    /// Where it is not served.
+    /// Where it is not served for [`crate::WAIT_MAX`].
     #[must_use]
     pub fn status_page(&self, target: &str) -> String {
-        let mut client = crate::Client::connect_unix(&self.status_socket());
-        client.send(format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes());
-        client.response().text().into_owned()
+        wait_for(target, || {
+            let mut client = Client::connect_unix(&self.status_socket());
+            client.try_send(format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes()).ok()?;
+            let response = client.try_response(false)?;
+            (response.status == 200 && response.complete).then(|| response.text().into_owned())
+        })
     }
 
     /// The sum of one counter of one program over all its processes, the dead included: `counter("parse", "requests")`.
@@ -225,6 +243,12 @@ impl Edge {
         self.signal(Signal::TERM);
         wait_for("the end of the edge", || self.child.try_wait().unwrap()).code()
     }
+}
+
+fn site(dir: &Dir, address: SocketAddr, backend: &str, flags: &[&str]) -> Vec<String> {
+    let (address, status) = (address.to_string(), dir.join("status.sock"));
+    let words = ["--listen", &address, "--backend", backend, "--status-socket", &status.to_string_lossy()];
+    words.iter().chain(flags).map(|word| (*word).to_owned()).collect()
 }
 
 fn write_configuration(dir: &Dir, address: SocketAddr, configuration: &str) {
