@@ -1,9 +1,10 @@
 //! Frames from parse, each treated as if an attacker had sent it.
 
+use std::os::fd::OwnedFd;
+
 use fosse_counters::{STREAM_CONNECTION, dispatch as count};
 use fosse_die::{Odd, warning};
 use fosse_ring::{Gone, Input};
-use fosse_turn::clock_us;
 use fosse_wire::{
     Frame, Kind, WireError,
     frame::ResetReason,
@@ -23,10 +24,17 @@ use crate::{
 };
 
 impl Dispatch {
-    /// Takes every frame that has come.
-    pub(crate) fn frames(&mut self, input: &mut Input) -> Result<(), Gone> {
+    /// Takes every frame that has come. parse sends a client's socket before the LEASE that needs it, so the sockets are
+    /// fetched before the first of those, and only then: most turns bring none.
+    pub(crate) fn frames(&mut self, input: &mut Input, clients: Option<&OwnedFd>) -> Result<(), Gone> {
         input.read()?;
+        let mut clients = clients;
         while let Some(frame) = input.next_frame()? {
+            if frame.kind == Kind::Lease
+                && let Some(fd) = clients.take()
+            {
+                self.lent(fd)?;
+            }
             self.frame(&frame)?;
         }
         Ok(())
@@ -117,7 +125,7 @@ impl Dispatch {
         let head = RequestHead::decode(frame.body)?;
         self.counters.set(STREAM_CONNECTION, head.connection);
         self.counters.add(count::REQUESTS, 1);
-        let stream = Stream::new(frame.stream, &head, clock_us());
+        let stream = Stream::new(frame.stream, &head, self.turn.now_us());
         self.held_bytes = self.held_bytes.saturating_add(u64::from(head.held));
         if !self.streams.insert(stream) {
             return Err(WireError::Order(Kind::Request));

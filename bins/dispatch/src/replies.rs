@@ -3,7 +3,7 @@
 use fosse_counters::dispatch as count;
 use fosse_http1::{ChunkedDecoder, HeadLimits, Piece, ResponseBody, ResponseHead, find_head_end};
 use fosse_slab::Key;
-use fosse_turn::{Happened, Interest, clock_us};
+use fosse_turn::{Happened, Interest};
 use fosse_wire::{
     Kind, StreamId,
     request::BodyLength,
@@ -236,7 +236,7 @@ impl Dispatch {
         } else if head.status == 103 {
             let interim =
                 response::ResponseHead { status: 103, interim: true, backend: BACKEND_NONE, ..Default::default() };
-            let _ = answer::head(&mut self.output.outbox, id, &interim, &head.fields, &[], "", None);
+            let _ = answer::head(&mut self.output.outbox, id, &interim, &head.fields, &[], "");
         }
     }
 
@@ -253,7 +253,7 @@ impl Dispatch {
     }
 
     fn final_head(&mut self, id: StreamId, key: Key, head: &ResponseHead<'_>) {
-        let now_ms = self.turn.now_ms();
+        let (now_ms, now_us) = (self.turn.now_ms(), self.turn.now_us());
         let Some(link) = self.links.get_mut(key) else { return };
         link.keep &= head.keep_alive;
         let (at, body) = match head.body {
@@ -275,14 +275,14 @@ impl Dispatch {
             lease,
             body,
             backend: u32::try_from(server).unwrap_or(BACKEND_NONE),
-            backend_us: u32::try_from(clock_us().saturating_sub(stream.since_us)).unwrap_or(u32::MAX),
+            backend_us: u32::try_from(now_us.saturating_sub(stream.since_us)).unwrap_or(u32::MAX),
             retries: stream.retries,
             ..Default::default()
         };
         let remove = usize::try_from(stream.site).ok().and_then(|n| self.config.sites.get(n));
         let remove = remove.map_or(&[][..], |s| &s.remove_response_fields);
         let written =
-            answer::head(&mut self.output.outbox, id, &to_parse, &head.fields, remove, self.date.at(now_ms), None);
+            answer::head(&mut self.output.outbox, id, &to_parse, &head.fields, remove, self.date.at(now_ms));
         if written.is_err() {
             stream.head_sent = false;
             self.backend_failed(id, 502, "answer head does not fit a frame");
@@ -311,7 +311,7 @@ impl Dispatch {
             ..Default::default()
         };
         let written =
-            answer::head(&mut self.output.outbox, id, &to_parse, &head.fields, &[], self.date.at(now_ms), Some(token));
+            answer::head(&mut self.output.outbox, id, &to_parse, &head.fields, &[], self.date.at(now_ms));
         if let Some(link) = self.links.get_mut(key) {
             link.at = At::Tunnel;
             link.keep = false;

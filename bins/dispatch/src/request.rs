@@ -1,8 +1,13 @@
 //! The request as the backend gets it: written anew from the typed fields, the client's own fields behind them.
 
+use std::net::IpAddr;
+
 use fosse_blobs::{Backend, DispatchSite, Underscores};
-use fosse_http1::{HeadWriter, Unwritable, members};
+use fosse_http1::{HeadWriter, Unwritable, members, write_number};
 use fosse_wire::request::{BodyLength, RequestHead};
+
+/// Room for a Forwarded value with a host of usual length: one allocation.
+const FORWARDED_BYTES_USUAL: usize = 128;
 
 /// Fields that never pass: hop by hop (RFC 9110, section 7.6.1), framing, those written anew, and those clients use to
 /// lie about where they come from or what they ask for.
@@ -118,33 +123,49 @@ fn host(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritabl
     }
     let mut value = head.host.to_vec();
     value.push(b':');
-    fosse_http1::write_number(&mut value, u64::from(head.host_port));
+    write_number(&mut value, u64::from(head.host_port));
     to.field(b"Host", &value)
 }
 
 /// X-Forwarded-For, -Proto, -Host and Forwarded (RFC 7239), from what parse decided and nothing the client wrote.
 fn forwarded(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritable> {
-    use std::io::Write as _;
     let proto: &[u8] = if head.secure { b"https" } else { b"http" };
-    let mut text = Vec::with_capacity(96);
+    let mut text = Vec::with_capacity(FORWARDED_BYTES_USUAL);
     match head.client.ip() {
         Some(ip) => {
-            write!(text, "{ip}").map_err(|_| Unwritable::Value)?;
-            to.field(b"X-Forwarded-For", &text)?;
-            text.clear();
-            let written = if ip.is_ipv6() { write!(text, "for=\"[{ip}]\"") } else { write!(text, "for={ip}") };
-            written.map_err(|_| Unwritable::Value)?;
+            text.extend_from_slice(if ip.is_ipv6() { b"for=\"[" } else { b"for=" });
+            let start = text.len();
+            write_address(&mut text, ip)?;
+            to.field(b"X-Forwarded-For", text.get(start..).unwrap_or_default())?;
+            if ip.is_ipv6() {
+                text.extend_from_slice(b"]\"");
+            }
         }
         None => text.extend_from_slice(b"for=unknown"),
     }
     to.field(b"X-Forwarded-Proto", proto)?;
     to.field(b"X-Forwarded-Host", head.host)?;
-    text.extend_from_slice(b";proto=");
-    text.extend_from_slice(proto);
-    text.extend_from_slice(b";host=\"");
-    text.extend_from_slice(head.host);
-    text.push(b'"');
+    for part in [b";proto=", proto, b";host=\"", head.host, b"\""] {
+        text.extend_from_slice(part);
+    }
     to.field(b"Forwarded", &text)
+}
+
+/// IPv4 by hand: formatting took a tenth of the time a request needs here.
+fn write_address(text: &mut Vec<u8>, ip: IpAddr) -> Result<(), Unwritable> {
+    use std::io::Write as _;
+    match ip {
+        IpAddr::V4(v4) => {
+            for (at, octet) in v4.octets().into_iter().enumerate() {
+                if at > 0 {
+                    text.push(b'.');
+                }
+                write_number(text, u64::from(octet));
+            }
+            Ok(())
+        }
+        IpAddr::V6(v6) => write!(text, "{v6}").map_err(|_| Unwritable::Value),
+    }
 }
 
 #[cfg(test)]
@@ -182,6 +203,25 @@ mod tests {
         for name in names {
             let text = written(&[(name.as_bytes(), b"6.6.6.6"), (b"Keep", b"me")], &DispatchSite::default()).unwrap();
             assert!(!text.contains("6.6.6.6") && text.contains("Keep: me\r\n"), "{name}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_backend_hears_of_the_client_what_parse_decided() {
+        for (address, plain, quoted) in [
+            ("192.0.2.109", "192.0.2.109", "192.0.2.109"),
+            ("::ffff:10.0.0.7", "10.0.0.7", "10.0.0.7"),
+            ("2001:db8::1", "2001:db8::1", "\"[2001:db8::1]\""),
+        ] {
+            let client = fosse_wire::request::Endpoint::from_socket((address.parse::<IpAddr>().unwrap(), 1).into());
+            let head =
+                RequestHead { method: b"GET", target: b"/", host: b"a.example", client, ..RequestHead::default() };
+            let mut out = Vec::new();
+            write(&mut out, &head, &DispatchSite::default(), &Backend::default(), false).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains(&format!("\r\nX-Forwarded-For: {plain}\r\n")), "{text}");
+            let forwarded = format!("\r\nForwarded: for={quoted};proto=http;host=\"a.example\"\r\n");
+            assert!(text.contains(&forwarded), "{text}");
         }
     }
 

@@ -173,11 +173,7 @@ impl Dispatch {
             at = at.saturating_add(1);
             let (kind, key) = Key::of_token(event.token);
             match kind {
-                // The sockets of clients first: a LEASE frame in this turn may need one.
-                token::INPUT => {
-                    clients.map_or(Ok(()), |fd| self.lent(fd))?;
-                    self.frames(input)?;
-                }
+                token::INPUT => self.frames(input, clients)?,
                 token::CLIENTS => clients.map_or(Ok(()), |fd| self.lent(fd))?,
                 token::CONNECT => self.connected()?,
                 token::LINK => self.link_event(key, event),
@@ -224,7 +220,7 @@ impl Dispatch {
     }
 
     /// Client sockets that parse lends, and word of connections that are over.
-    fn lent(&mut self, clients: &OwnedFd) -> Result<(), Gone> {
+    pub(crate) fn lent(&mut self, clients: &OwnedFd) -> Result<(), Gone> {
         let mut bytes = [0; direct::BATCH_MAX * 8];
         let mut fds = Vec::new();
         loop {

@@ -8,6 +8,8 @@ use fosse_wire::{
     request::{BodyLength, Endpoint, RequestHead},
 };
 
+use crate::limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX};
+
 /// How far the body from parse has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
@@ -180,6 +182,8 @@ impl Stream {
 pub struct Streams {
     slots: Vec<Option<Box<Stream>>>,
     live: usize,
+    /// Output buffers of ended streams, for the next ones: a head then grows no buffer from nothing.
+    spare: Vec<Vec<u8>>,
 }
 
 impl Streams {
@@ -190,8 +194,9 @@ impl Streams {
     }
 
     /// Puts a new stream into its slot; false where another lives there.
-    pub fn insert(&mut self, stream: Stream) -> bool {
+    pub fn insert(&mut self, mut stream: Stream) -> bool {
         let slot = stream.id.slot();
+        stream.out = self.spare.pop().unwrap_or_default();
         if slot >= self.slots.len() {
             self.slots.resize_with(slot.saturating_add(1), || None);
         }
@@ -208,8 +213,12 @@ impl Streams {
     /// Forgets a stream.
     pub fn remove(&mut self, id: StreamId) -> Option<Box<Stream>> {
         let place = self.slots.get_mut(id.slot())?;
-        let stream = place.take_if(|s| s.id == id)?;
+        let mut stream = place.take_if(|s| s.id == id)?;
         self.live = self.live.saturating_sub(1);
+        if self.spare.len() < SPARE_BUFFERS_MAX && stream.out.capacity() <= SPARE_BUFFER_BYTES_MAX {
+            stream.out.clear();
+            self.spare.push(std::mem::take(&mut stream.out));
+        }
         Some(stream)
     }
 

@@ -51,6 +51,7 @@ pub struct Turn {
     epoll: OwnedFd,
     events: Vec<epoll::Event>,
     happened: Vec<Happened>,
+    now_us: u64,
     now_ms: u64,
     next_tick_ms: u64,
     tick: bool,
@@ -69,11 +70,13 @@ impl Turn {
     /// # Errors
     /// What epoll_create1(2) says.
     pub fn new() -> Result<Self, Errno> {
-        let now_ms = clock_ms();
+        let now_us = clock_us();
+        let now_ms = now_us / 1000;
         Ok(Self {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             events: Vec::with_capacity(EVENTS_MAX),
             happened: Vec::with_capacity(EVENTS_MAX),
+            now_us,
             now_ms,
             next_tick_ms: now_ms.saturating_add(TICK_MS),
             tick: false,
@@ -150,7 +153,8 @@ impl Turn {
         }
         self.happened.clear();
         self.happened.extend(self.events.iter().map(|e| Happened { token: e.data.u64(), flags: e.flags }));
-        self.now_ms = clock_ms();
+        self.now_us = clock_us();
+        self.now_ms = self.now_us / 1000;
         self.tick = self.now_ms >= self.next_tick_ms;
         if self.tick {
             self.next_tick_ms = self.now_ms.saturating_add(TICK_MS);
@@ -168,6 +172,12 @@ impl Turn {
     #[must_use]
     pub const fn now_ms(&self) -> u64 {
         self.now_ms
+    }
+
+    /// Microseconds on the monotonic clock at the begin of this turn: for durations that need no more than that.
+    #[must_use]
+    pub const fn now_us(&self) -> u64 {
+        self.now_us
     }
 
     /// Time limits are due for a look: about every [`TICK_MS`].
