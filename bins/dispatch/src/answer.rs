@@ -54,7 +54,6 @@ pub fn head(
     fields: &Fields<'_>,
     remove: &[String],
     date: &str,
-    upgrade: Option<&[u8]>,
 ) -> Result<(), WireError> {
     let hop: Vec<&[u8]> = fields
         .iter()
@@ -73,10 +72,6 @@ pub fn head(
             }
             dated |= field.is("date");
             to.push(field.name, field.value)?;
-        }
-        if let Some(token) = upgrade {
-            to.push(b"Connection", b"Upgrade")?;
-            to.push(b"Upgrade", token)?;
         }
         if !dated {
             to.push(b"Date", date.as_bytes())?;
