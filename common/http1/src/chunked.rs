@@ -222,6 +222,8 @@ fn section_end(section: &[u8], from: usize) -> Result<Option<usize>, Refusal> {
     match section {
         [b'\r'] => Ok(None),
         [b'\r', b'\n', ..] => Ok(Some(2)),
+        // Said here, since the search that goes on behind a lone CR does not look at it again.
+        [b'\r', ..] => Err(Refusal::BadFieldName),
         _ => find_head_end(section, from)
             .map_err(|why| if why == Refusal::NotHttp { Refusal::BadFieldName } else { why }),
     }
