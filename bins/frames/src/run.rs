@@ -63,12 +63,18 @@ pub fn show(ends: Ends, json: bool) -> ! {
 
 fn write_line(out: &mut Vec<u8>, line: &Line, json: bool) {
     if json {
-        // Writing these structures to memory cannot fail; were it to, the missing line would be seen in the output.
-        let _ = serde_json::to_writer(&mut *out, line);
+        out.extend_from_slice(as_json(line).as_bytes());
         out.push(b'\n');
     } else {
         out.extend_from_slice(ForPeople(line).to_string().as_bytes());
     }
+}
+
+/// The JSON form, without the end of the line.
+#[must_use]
+pub fn as_json(line: &Line) -> String {
+    // Writing these structures to memory cannot fail; were it to, the missing line would be seen in the output.
+    serde_json::to_string(line).unwrap_or_default()
 }
 
 /// Lines in, frames out. Empty lines are passed over.

@@ -63,13 +63,13 @@ fn decode(path: &[u8]) -> Result<Vec<u8>, Nowhere> {
     let mut out = Vec::with_capacity(path.len().saturating_add(INDEX.len()));
     let mut rest = path.iter();
     while let Some(byte) = rest.next() {
-        if *byte != b'%' {
-            out.push(*byte);
-            continue;
-        }
-        match (digit(rest.next())? << 4) | digit(rest.next())? {
+        let (decoded, escaped) = match byte {
+            b'%' => ((digit(rest.next())? << 4) | digit(rest.next())?, true),
+            byte => (*byte, false),
+        };
+        match decoded {
             0 => return Err(Nowhere::Malformed),
-            b'/' => return Err(Nowhere::Missing),
+            b'/' if escaped => return Err(Nowhere::Missing),
             decoded => out.push(decoded),
         }
     }
