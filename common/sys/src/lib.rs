@@ -5,6 +5,8 @@
 //! `_exit`) and the few helpers that stand directly on those.
 
 pub mod blob;
+#[cfg(feature = "coverage")]
+pub mod coverage;
 pub mod fd;
 pub mod memfd;
 pub mod page;
