@@ -1,0 +1,220 @@
+//! Everything else that strangers send, and the patterns that judge it.
+
+use super::{texts, with_first};
+
+/// Tokens of PROXY headers.
+pub const PROXY: &[&[u8]] = &[
+    b"PROXY ",
+    b"TCP4 ",
+    b"TCP6 ",
+    b"UNKNOWN",
+    b"\r\n",
+    b"255.255.255.255 ",
+    b"::1 ",
+    b"65535 ",
+    b"\r\n\r\n\0\r\nQUIT\n",
+    b"\x20",
+    b"\x21",
+    b"\x11",
+    b"\x00\x0c",
+    b"\x02\x00\x01a",
+    b"\x20\x00\x05\x01\x00\x00\x00\x00",
+];
+/// Tokens of regular expressions.
+pub const PATTERN: &[&[u8]] = &[
+    b"(?i)",
+    b"(?:",
+    b"(",
+    b")",
+    b"|",
+    b"*",
+    b"+?",
+    b"{2,5}",
+    b"{0}",
+    b"[^a-z]",
+    b"[[:alpha:]]",
+    b"\\b",
+    b"\\d",
+    b"\\s",
+    b"\\x{41}",
+    b"\\x41",
+    b".",
+    b"^",
+    b"$",
+    b"(?=",
+    b"(?!",
+    b"(?<=",
+    b"\\1",
+    b"(?P<n>",
+    b"(?s)",
+    b"\\Q",
+    b"\\E",
+    b"a",
+    b"ab",
+    b"++",
+    b"(?>",
+];
+/// Tokens of phrase lists.
+pub const PHRASE: &[&[u8]] = &[b"\n", b"\n\n", b"abc", b"bcd", b"ABC", b"a", b" "];
+/// Tokens of conditional requests.
+pub const CONDITION: &[&[u8]] = &[
+    b"If-None-Match: ",
+    b"If-Match: ",
+    b"If-Range: ",
+    b"If-Modified-Since: ",
+    b"If-Unmodified-Since: ",
+    b"\"5-a-b\"",
+    b"W/",
+    b"*",
+    b",",
+    b"\"",
+    b"\r\n",
+    b"Tue, 14 Nov 2023 22:13:20 GMT",
+    b"Tuesday, 14-Nov-23 22:13:20 GMT",
+    b"Tue Nov 14 22:13:20 2023",
+    b"99",
+    b"9999",
+    b"Feb",
+    b"29",
+];
+/// Tokens of Range fields.
+pub const RANGE: &[&[u8]] = &[b"bytes=", b"-", b",", b"0-", b"-1", b"18446744073709551615", b" ", b"0-0,"];
+/// Tokens of paths.
+pub const PATH: &[&[u8]] =
+    &[b"/", b"..", b".", b"%2e", b"%2f", b"%00", b"%", b"?", b"//", b"\\", b"%5c", b".well-known", b"%25", b"%c0%ae"];
+/// Tokens of what transformations undo.
+pub const ESCAPES: &[&[u8]] = &[
+    b"%",
+    b"%41",
+    b"%u0041",
+    b"&lt;",
+    b"&#65;",
+    b"&#x41;",
+    b"&amp",
+    b"\\x41",
+    b"\\u0041",
+    b"\\101",
+    b"\\n",
+    b"/*",
+    b"*/",
+    b"--",
+    b"#",
+    b"<!--",
+    b"-->",
+    b"YWJj",
+    b"=",
+    b"61",
+    b"/../",
+    b"/./",
+    b"//",
+    b"\\",
+    b"\0",
+    b" ",
+    b"\t\r\n",
+    b"\xc3\xa4",
+    b"\xf0\x9f\x98\x80",
+    b"\xff",
+    b"^",
+    b"\"",
+    b"'",
+    b"cmd.exe",
+    b"\xef\xbc\x81",
+    b"\\c",
+    b"\\000041",
+];
+
+/// PROXY headers of both versions.
+pub fn proxy_headers() -> Vec<Vec<u8>> {
+    let mut all = texts(&[
+        "PROXY TCP4 192.0.2.1 192.0.2.2 1 65535\r\nrest",
+        "PROXY TCP6 ::1 2001:db8::1 1 2\r\n",
+        "PROXY UNKNOWN x\r\n",
+    ]);
+    let signature = b"\r\n\r\n\0\r\nQUIT\n";
+    let rest: [&[u8]; 4] = [
+        b"\x21\x11\x00\x0c\xc0\x00\x02\x01\xc0\x00\x02\x02\x00\x01\x00\x02",
+        b"\x20\x00\x00\x00",
+        b"\x21\x21\x00\x2f\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02\x00\x01\x00\x02\x02\x00\x01a\x20\x00\x05\x01\0\0\0\0\x04",
+        b"\x21\x00\x00\x03abc",
+    ];
+    all.extend(rest.map(|rest| [&signature[..], rest].concat()));
+    all
+}
+
+/// Frames that come back to parse, as its target makes them of four bytes each.
+pub fn answers() -> Vec<Vec<u8>> {
+    let rows: [&[u8]; 6] = [
+        &[0, 0, 0, 0, 4, 0, 0, 0],
+        &[0, 0, 1, 5, 2, 0, 0, 5, 4, 0, 0, 0],
+        &[0, 0, 2, 0, 2, 0, 0, 9, 2, 0, 0, 200, 4, 0, 0, 0],
+        &[0, 4, 0, 0, 0, 1, 0, 0, 4, 0, 0, 0],
+        &[0, 0, 1, 9, 2, 0, 0, 5, 5, 7, 0, 0],
+        &[5, 8, 1, 0, 0, 200, 0, 0, 4, 0, 0, 0],
+    ];
+    with_first(&[0, 1], &rows.map(<[u8]>::to_vec))
+}
+
+/// Patterns behind their length, and values behind them.
+pub fn patterns() -> Vec<Vec<u8>> {
+    let rows = [
+        (r"(?i)union\s+select", "x UNION  select y"),
+        (r"^[\w.-]+@(?:[a-z]+\.)+[a-z]{2,}$", "a.b@c.example"),
+        (r"(a|ab)(c|bcd)(d*)", "abcd"),
+        (r"(?:^|[^\\])(\x22|')", "a'b"),
+        (r"(a+)+$", "aaaaaaaab"),
+        (r"\b\d{1,3}(?:\.\d{1,3}){3}\b", "192.0.2.1"),
+        (r"(?s).*?<script[^>]*>", "x<SCRIPT src=y>"),
+        (r"(\w)\1", "aa"),
+        (r"foo(?!bar)", "foobaz"),
+    ];
+    rows.iter()
+        .flat_map(|(pattern, value)| with_first(&[pattern.len() as u8], &[[*pattern, *value].concat().into()]))
+        .collect()
+}
+
+/// Phrase lists and values.
+pub fn phrases() -> Vec<Vec<u8>> {
+    texts(&["abc\nbcd\n\nxxabcd", "a\naa\naaa\n\naaaa", "/etc/passwd\ncmd.exe\n\nGET /ETC/passwd"])
+}
+
+/// Conditional fields.
+pub fn conditions() -> Vec<Vec<u8>> {
+    texts(&[
+        "If-None-Match: \"a\", W/\"5-a-b\"",
+        "If-Match: *\r\nIf-Range: \"5-a-b\"",
+        "If-Modified-Since: Tue, 14 Nov 2023 22:13:20 GMT\r\nIf-Range: Tuesday, 14-Nov-23 22:13:20 GMT",
+        "If-Unmodified-Since: Tue Nov 14 22:13:20 2023",
+    ])
+}
+
+/// Range fields behind a length of two bytes.
+pub fn ranges() -> Vec<Vec<u8>> {
+    texts(&["d\0bytes=0-9,20-,-5", "\0\0bytes=0-", "\u{7f}\u{7f}bytes=5-4", "d\0bytes=-100", "d\0bytes=0-0,1-1, 2-2"])
+}
+
+/// Targets.
+pub fn paths() -> Vec<Vec<u8>> {
+    texts(&["/", "/a/b.txt?c", "/a%20b/%c3%bc/", "/.well-known/x", "/../%2e%2e/x", "//x", "/%5cx"])
+}
+
+/// What transformations undo.
+pub fn escaped() -> Vec<Vec<u8>> {
+    texts(&[
+        "a%20b%u0041+%zz",
+        "&lt;b&gt;&#x41;&#65;&nbsp;&amp",
+        "\\x41\\u0041\\101\\n\\\"",
+        "sel/**/ect -- x # y <!-- z -->",
+        "YWJj ZGVm==",
+        "616263",
+        "/a/./b/../c//d\\e",
+        "c^m\"d ,; /c",
+        "A  \t B\0C",
+        "\u{e4}\u{1f600}\u{ff01}",
+    ])
+}
+
+/// The same behind a byte that chooses one transformation.
+pub fn transformed() -> Vec<Vec<u8>> {
+    let choices: Vec<u8> = (0..48).collect();
+    with_first(&choices, &escaped())
+}

@@ -1,0 +1,130 @@
+//! Configuration, rule bundles, address lists.
+
+use fosse_bundle::{Bundle, Part, Parts, RuleSet};
+use fosse_plan::{Listener, Place, Plan};
+use fosse_wire::launch::Program;
+
+use super::{texts, with_first};
+
+/// Tokens of address lists.
+pub const ADDRESSES: &[&[u8]] = &[
+    b"10.0.0.0/8\n",
+    b"192.0.2.1\n",
+    b"2001:db8::/32\n",
+    b"::/0\n",
+    b"0.0.0.0/0\n",
+    b"/32",
+    b"/128",
+    b"/33",
+    b"::ffff:1.2.3.4",
+    b"# x\n",
+    b"\n",
+    b"\r\n",
+    b" ",
+    b"255.255.255.255",
+    b"01",
+];
+/// Tokens of the configuration.
+pub const CONFIGURATION: &[&[u8]] = &[
+    b"[[listen]]\n",
+    b"[[site]]\n",
+    b"[[backend]]\n",
+    b"[[site.route]]\n",
+    b"[timeouts]\n",
+    b"[limits]\n",
+    b"address = ",
+    b"\"127.0.0.1:1\"",
+    b"\"unix:/x\"",
+    b"hosts = [\"a\"]\n",
+    b"backend = \"app\"\n",
+    b"servers = [\"unix:/x\"]\n",
+    b"name = ",
+    b"= ",
+    b"\"",
+    b"\"\"\"",
+    b"'",
+    b"[",
+    b"]",
+    b"{",
+    b"}",
+    b"\n",
+    b"#",
+    b"true",
+    b"-1",
+    b"9223372036854775808",
+    b"1e9",
+    b"\"16 KiB\"",
+    b"\\u0000",
+    b"\xff",
+    b"mode = \"0660\"\n",
+    b"1979-05-27T07:32:00Z",
+];
+
+/// Bundles of rule files.
+pub fn bundles() -> Vec<Vec<u8>> {
+    let files = [("a.conf", &b"SecRuleEngine On\n"[..]), ("rules/b.data", b"x\ny\n")];
+    let bundle = Bundle {
+        sets: vec![RuleSet { entries: vec!["a.conf".into()] }, RuleSet::default()],
+        files: files.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect(),
+    };
+    [bundle, Bundle::default()].iter().filter_map(|bundle| bundle.encode().ok()).collect()
+}
+
+/// What fosse-load writes.
+pub fn parts() -> Vec<Vec<u8>> {
+    let (rules, images) = (bundles(), images());
+    let mut parts = Vec::new();
+    parts.extend(rules.first().map(|bytes| Part::Rules(bytes)));
+    parts.extend(images.first().map(|image| Part::Addresses { listener: 3, image }));
+    [Parts { parts }, Parts::default()].iter().filter_map(|parts| parts.encode().ok()).collect()
+}
+
+const LISTS: &[(&str, &str)] = &[
+    ("10.1.0.0/16\n", "10.0.0.0/8\n192.0.2.7\n"),
+    ("", "2001:db8::/32\n::/0 # all\n"),
+    ("0.0.0.0/0\n::1\n", "\n# none\n255.255.255.255/32\n"),
+    ("", ""),
+];
+
+/// Compiled address lists.
+pub fn images() -> Vec<Vec<u8>> {
+    LISTS.iter().filter_map(|(allow, deny)| fosse_cidr::compile(allow.as_bytes(), deny.as_bytes()).ok()).collect()
+}
+
+/// Address lists: where the allow list ends, then both.
+pub fn lists() -> Vec<Vec<u8>> {
+    let one = |(allow, deny): &(&str, &str)| with_first(&[allow.len() as u8], &[[*allow, *deny].concat().into_bytes()]);
+    LISTS.iter().flat_map(one).collect()
+}
+
+/// Configurations.
+pub fn configurations() -> Vec<Vec<u8>> {
+    let mut all = vec![include_bytes!("../../../common/config/tests/full.toml").to_vec()];
+    all.extend(texts(&[
+        "[[listen]]\naddress = \"127.0.0.1:8080\"\n[[site]]\nhosts = [\"a.example\"]\nbackend = \"app\"\n[[backend]]\nname = \"app\"\n\
+         servers = [\"unix:/run/app.sock\"]\n",
+        "lanes = 2\n[limits]\nhead_bytes_max = \"16 KiB\"\n[timeouts]\nidle_seconds = 7.5\n",
+    ]));
+    all
+}
+
+/// What start is told.
+pub fn plans() -> Vec<Vec<u8>> {
+    let plan = Plan {
+        lanes: 2,
+        uid_base: 70_000,
+        drain_ms: 5,
+        lane_connections_max: 9,
+        listeners: vec![
+            Listener { name: b"http".to_vec(), place: Place::Tcp { addr: [1; 16], port: 80 } },
+            Listener {
+                name: vec![],
+                place: Place::Unix { path: b"/run/x".to_vec(), owner: 0, group: u32::MAX, mode: 0o660 },
+            },
+        ],
+        access_log: b"access.log".to_vec(),
+        blobs: vec![(Program::Accept, vec![1, 2, 3])],
+        ..Plan::default()
+    };
+    [plan, Plan::default()].iter().filter_map(|plan| plan.encode().ok()).collect()
+}

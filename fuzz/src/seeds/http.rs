@@ -1,0 +1,127 @@
+//! HTTP/1 heads, bodies and whole conversations.
+
+use super::{texts, with_first};
+
+/// Tokens of heads.
+pub const TOKENS: &[&[u8]] = &[
+    b"\r\n",
+    b"\r\n\r\n",
+    b"\n",
+    b"\r",
+    b" ",
+    b"\t",
+    b":",
+    b": ",
+    b"HTTP/1.1",
+    b"HTTP/1.0",
+    b"HTTP/2.0",
+    b"GET ",
+    b"HEAD ",
+    b"POST ",
+    b"OPTIONS * ",
+    b"CONNECT ",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"http://",
+    b"https://a:1/",
+    b"Host: a\r\n",
+    b"Host: b\r\n",
+    b"Content-Length: 5\r\n",
+    b"Content-Length: 0\r\n",
+    b"Content-Length",
+    b"Content_Length: 1\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding",
+    b"transfer-encoding:\tchunked\r\n",
+    b"chunked",
+    b"gzip, chunked",
+    b"Connection: close\r\n",
+    b"Connection: keep-alive\r\n",
+    b"Connection: upgrade\r\n",
+    b"Upgrade: websocket\r\n",
+    b"Expect: 100-continue\r\n",
+    b"Trailer: X\r\n",
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n",
+    b"0\r\n\r\n",
+    b"5\r\nhello\r\n",
+    b";a=b",
+    b"ffffffffffffffff",
+    b"18446744073709551616",
+    b"[::1]",
+    b"%00",
+    b"%2e%2e/",
+    b"X-Forwarded-For: 1.2.3.4, ::1\r\n",
+    b"Forwarded: for=\"[::1]:1\"\r\n",
+    b" \r\n",
+    b"\x00",
+    b"\xff",
+];
+
+/// Tokens of chunked bodies.
+pub const CHUNKED: &[&[u8]] = &[
+    b"\r\n",
+    b"0\r\n",
+    b"0\r\n\r\n",
+    b"5\r\nhello\r\n",
+    b";",
+    b";a=\"b\\\"\"",
+    b"a: b\r\n",
+    b"\n",
+    b" ",
+    b"fffffffffffffff",
+    b"00000000000000001",
+    b"0x1",
+    b"+1",
+    b"-1",
+    b"Content-Length: 1\r\n",
+];
+
+/// Request heads.
+pub fn requests() -> Vec<Vec<u8>> {
+    texts(&[
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "HEAD /a?b=c HTTP/1.0\r\nHost: example.com:8080\r\nConnection: keep-alive\r\n\r\n",
+        "POST http://[::1]:1/x HTTP/1.1\r\nHost: [::1]:1\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n",
+        "PUT / HTTP/1.1\r\nhost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\nCookie: a=b; c=\"d\"\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: 192.0.2.1\r\nAccept: */*\r\nX:\r\nX: \t y z \t\r\n\r\n",
+        "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /status.json?x HTTP/1.0\n\n",
+    ])
+}
+
+/// Answer heads; the first byte says whether they answer HEAD.
+pub fn responses() -> Vec<Vec<u8>> {
+    let heads = texts(&[
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: x\r\n\r\n",
+        "HTTP/1.0 404 Not Found\r\n\r\n",
+        "HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=b\r\n\r\n",
+        "HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\nConnection: close\r\n\r\n",
+    ]);
+    with_first(&[0, 1], &heads)
+}
+
+/// Chunked bodies; the first byte is the step they are cut by.
+pub fn chunked() -> Vec<Vec<u8>> {
+    let bodies = texts(&[
+        "0\r\n\r\n",
+        "5\r\nhello\r\n0\r\n\r\n",
+        "5;a=b;c=\"d\"\r\nhello\r\n1 \r\nx\r\n000\r\nA: b\r\nC: d\r\n\r\nrest",
+        "a\r\n0123456789\r\nA\r\n0123456789\r\n0;x\r\n\r\n",
+    ]);
+    with_first(&[1, 2, 7, 255], &bodies)
+}
+
+/// What a client sends over one connection; the first byte is the step it is cut by.
+pub fn conversations() -> Vec<Vec<u8>> {
+    let mut all = requests();
+    all.extend(texts(&[
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET /b HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: b\r\nConnection: close\r\n\r\nGET / HTTP/1.1\r\n",
+        "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    ]));
+    with_first(&[1, 3, 64], &all)
+}

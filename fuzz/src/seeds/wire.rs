@@ -1,0 +1,184 @@
+//! Frames and messages, made by their own writers.
+
+use fosse_wire::channel::{self, Connection};
+use fosse_wire::connect::{Answer, Ask, Outcome};
+use fosse_wire::frame::{Hello, ResetReason};
+use fosse_wire::launch::{Launch, Program};
+use fosse_wire::request::{BodyLength, RequestHead};
+use fosse_wire::response::{ResponseEnd, ResponseHead};
+use fosse_wire::start::{ToChild, ToStart};
+use fosse_wire::verdict::Verdict;
+use fosse_wire::{Kind, Outbox, StreamId, WireError, fields};
+
+use super::{texts, with_first};
+
+/// Tokens of JSON lines of frames.
+pub const JSON: &[&[u8]] = &[
+    b"\"frame\":",
+    b"\"hello\"",
+    b"\"request\"",
+    b"\"request_data\"",
+    b"\"request_end\"",
+    b"\"response\"",
+    b"\"response_data\"",
+    b"\"response_end\"",
+    b"\"reset\"",
+    b"\"request_credit\"",
+    b"\"verdict\"",
+    b"\"lease\"",
+    b"\"raw\"",
+    b"\"stream\":1",
+    b"{\"base64\":\"/w==\"}",
+    b"\"chunked\"",
+    b"\"none\"",
+    b"\"body\":",
+    b"4294967295",
+    b"18446744073709551615",
+    b"\"[::1]:1\"",
+    b"[[\"a\",\"b\"]]",
+    b"\"fields\":",
+    b"\"kind\":",
+    b"\"data\":",
+    b"\"\\u0000\"",
+    b"null",
+    b"-1",
+    b"\"status\":200",
+    b",",
+];
+
+type Fill = Box<dyn FnOnce(&mut Vec<u8>) -> Result<(), WireError>>;
+
+fn one(kind: Kind, fill: Fill) -> Vec<u8> {
+    let mut out = Outbox::default();
+    // A seed that does not fit is no seed.
+    let _ = out.frame(StreamId::first(3).unwrap_or(StreamId::CONTROL), kind, fill);
+    out.pending().to_vec()
+}
+
+/// A frame of every kind, and all of them in a row.
+pub fn frames() -> Vec<Vec<u8>> {
+    let mut hello = Outbox::default();
+    hello.hello(Hello { credit_unlimited: true });
+    let mut all = vec![hello.pending().to_vec()];
+    all.push(one(
+        Kind::Request,
+        Box::new(|bytes| {
+            let head = RequestHead {
+                body: BodyLength::Exact(5),
+                client: fosse_wire::request::Endpoint { addr: [1; 16], port: 80 },
+                method: b"GET",
+                host: b"a.example",
+                sni: b"a.example",
+                target: b"/?a=b",
+                line: b"GET /?a=b HTTP/1.1",
+                ..RequestHead::default()
+            };
+            head.encode_fixed(bytes)?;
+            fields::put(bytes, [(&b"Host"[..], &b"a.example"[..]), (b"X", b"")])
+        }),
+    ));
+    all.push(one(
+        Kind::RequestData,
+        Box::new(|bytes| {
+            bytes.extend_from_slice(b"hello");
+            Ok(())
+        }),
+    ));
+    all.push(one(Kind::RequestEnd, Box::new(|bytes| fields::put(bytes, [(&b"T"[..], &b"v"[..])]))));
+    let heads = [
+        ResponseHead { status: 200, lease: true, body: BodyLength::Chunked, ..Default::default() },
+        ResponseHead { status: 100, interim: true, ..Default::default() },
+        ResponseHead { status: 101, upgrade: true, ..Default::default() },
+        ResponseHead { status: 403, denied: true, close: true, rule: 9, ..Default::default() },
+    ];
+    all.extend(heads.map(|head| one(Kind::Response, Box::new(move |bytes| head.encode(bytes)))));
+    all.push(one(
+        Kind::ResponseData,
+        Box::new(|bytes| {
+            bytes.extend_from_slice(&[0, 255]);
+            Ok(())
+        }),
+    ));
+    all.push(one(
+        Kind::ResponseEnd,
+        Box::new(|bytes| ResponseEnd { leased_bytes: 7, ..Default::default() }.encode(bytes)),
+    ));
+    all.push(one(
+        Kind::Reset,
+        Box::new(|bytes| {
+            bytes.push(ResetReason::Limit as u8);
+            Ok(())
+        }),
+    ));
+    all.push(one(
+        Kind::RequestCredit,
+        Box::new(|bytes| {
+            bytes.extend_from_slice(&[1, 0, 0, 0]);
+            Ok(())
+        }),
+    ));
+    all.push(one(
+        Kind::ResponseCredit,
+        Box::new(|bytes| {
+            bytes.extend_from_slice(&[0, 64, 0, 0]);
+            Ok(())
+        }),
+    ));
+    all.push(one(
+        Kind::Verdict,
+        Box::new(|bytes| Verdict { status: 403, rule: 1, message: b"why", ..Default::default() }.encode(bytes)),
+    ));
+    all.push(one(Kind::Lease, Box::new(|_| Ok(()))));
+    all.push(all.concat());
+    all
+}
+
+/// Frames behind the step they are read by.
+pub fn rings() -> Vec<Vec<u8>> {
+    with_first(&[1, 9, 255], &frames())
+}
+
+/// JSON lines.
+pub fn lines() -> Vec<Vec<u8>> {
+    let mut all = texts(&[
+        r#"{"frame":"hello"}"#,
+        r#"{"frame":"raw","stream":1,"kind":3,"body":{"base64":"/w=="}}"#,
+        r#"{"frame":"reset","stream":1,"reason":"echo"}"#,
+    ]);
+    let frames = frames();
+    let whole = frames.iter().filter_map(|bytes| fosse_wire::Frame::split(bytes).ok().flatten());
+    all.extend(whole.map(|(frame, _)| fosse_frames::run::as_json(&fosse_frames::decode::line(&frame)).into_bytes()));
+    all
+}
+
+/// Messages that are not on the ring, behind the number of descriptors they came with.
+pub fn messages() -> Vec<Vec<u8>> {
+    let connection = Connection { id: 9, listener: 2, trusted: true, ..Connection::default() };
+    let mut all = Vec::new();
+    for (kind, records) in [
+        (channel::Kind::Connections, &[connection, connection][..]),
+        (channel::Kind::List, &[]),
+        (channel::Kind::Closed, &[connection]),
+        (channel::Kind::Return, &[connection]),
+    ] {
+        let mut bytes = Vec::new();
+        channel::encode(&mut bytes, kind, records);
+        all.push(bytes);
+    }
+    all.push(Ask { tag: 1, server: 2 }.encode());
+    all.push(Answer { tag: 1, outcome: Outcome::Connected, errno: 0 }.encode());
+    all.push(ToChild::Drain.encode().to_vec());
+    all.push(ToStart::Ready.encode().to_vec());
+    let launch = Launch {
+        token: 1,
+        uid: 2,
+        gid: 3,
+        cpu: 0,
+        program: Program::Parse,
+        mode: 1,
+        targets: &[0, 1, 2, 5],
+        words: b"",
+    };
+    all.extend(launch.encode());
+    with_first(&[0, 1, 2], &all)
+}

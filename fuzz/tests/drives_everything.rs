@@ -1,0 +1,86 @@
+//! The driver knows every target of the tree, its seeds keep every promise, and it finds and keeps what breaks one.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use fosse_fuzz::targets::ALL;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() && path.file_name().unwrap() != "target" {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// `crate.function` of every `pub fn NAME(data: &[u8])` in a module `fuzz`.
+fn in_the_tree() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for group in ["bins", "common"] {
+        for entry in std::fs::read_dir(root().join(group)).unwrap().flatten() {
+            let Ok(manifest) = std::fs::read_to_string(entry.path().join("Cargo.toml")) else { continue };
+            let Some(name) = manifest.lines().find_map(|line| line.strip_prefix("name = \"fosse-")) else { continue };
+            let name = name.trim_end_matches('"').replace('-', "_");
+            let mut files = Vec::new();
+            sources(&entry.path().join("src"), &mut files);
+            for file in files {
+                let text = std::fs::read_to_string(&file).unwrap();
+                let whole = file.file_name().unwrap() == "fuzz.rs";
+                let fuzz =
+                    text.split_once("pub mod fuzz {").map(|(_, rest)| rest.split("\n}").next().unwrap().to_owned());
+                let Some(text) = fuzz.or(whole.then_some(text)) else { continue };
+                for line in text.lines().filter(|line| line.contains("(data: &[u8]) {")) {
+                    if let Some(function) = line.trim().strip_prefix("pub fn ") {
+                        found.insert(format!("{name}.{}", function.split('(').next().unwrap()));
+                    }
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_fuzz_target_in_the_tree_is_driven() {
+    let known: BTreeSet<String> = ALL.iter().map(|target| target.name.to_owned()).collect();
+    assert_eq!(in_the_tree(), known);
+    assert_eq!(known.len(), ALL.len(), "a name twice");
+}
+
+#[test]
+fn every_target_has_seeds_and_they_keep_its_promises() {
+    for target in ALL {
+        let seeds = (target.seeds)();
+        assert!(!seeds.is_empty(), "{}", target.name);
+        seeds.iter().for_each(|seed| (target.run)(seed));
+    }
+}
+
+fn driver(arguments: &[&str], findings: &Path) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_fosse-fuzz"))
+        .args(arguments)
+        .arg("--findings")
+        .arg(findings)
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn a_short_run_over_some_targets_ends_well_and_leaves_nothing() {
+    let findings = std::env::temp_dir().join(format!("fosse-fuzz-{}", std::process::id()));
+    let (code, said) = driver(&["--total-seconds", "2", "--seed", "7", "http1.chunked", "wire.ring"], &findings);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("seed 7") && said.contains("http1.chunked: ") && said.contains("wire.ring: "), "{said}");
+    assert_eq!(std::fs::read_dir(&findings).unwrap().count(), 0);
+    std::fs::remove_dir_all(&findings).unwrap();
+    assert_eq!(driver(&["no.target"], &findings).0, Some(100));
+}
