@@ -12,7 +12,14 @@ fn main() {
     }
     let started = std::time::Instant::now();
     match Ruleset::compile(&bundle, &entry) {
-        Ok(rules) => println!("{} rules in {} ms", rules.len(), started.elapsed().as_millis()),
+        Ok(rules) => println!("{} rules in {} ms; {}", rules.len(), started.elapsed().as_millis(), memory()),
         Err(errors) => errors.iter().for_each(|error| println!("{error}")),
     }
+}
+
+/// Resident memory now and at its highest, in KiB.
+fn memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let lines = status.lines().filter(|line| line.starts_with("VmRSS") || line.starts_with("VmHWM"));
+    lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
 }

@@ -15,13 +15,18 @@ pub(crate) struct Entry {
     pub value: Span,
     /// The classes of bytes in it.
     pub classes: u32,
+    /// Where its row of results begins, once it has one.
+    row: u32,
 }
+
+/// No row yet.
+const NO_ROW: u32 = u32::MAX;
 
 /// The values of one variable.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shelf {
     pub entries: Vec<Entry>,
-    /// For each entry, a row of what the chains made of it.
+    /// For the entries that chains changed, a row each of what they made of it.
     rows: Vec<Span>,
 }
 
@@ -88,10 +93,8 @@ impl Values {
     /// Adds a value.
     pub fn add(&mut self, rules: &Ruleset, variable: Variable, key: Span, value: Span) {
         let classes = classes_of(self.bytes.get(&rules.constants, value));
-        let width = rules.columns.width(variable);
         if let Some(shelf) = self.shelves.get_mut(variable.index()) {
-            shelf.entries.push(Entry { key, value, classes });
-            shelf.rows.resize(shelf.rows.len().saturating_add(width), Span::UNSET);
+            shelf.entries.push(Entry { key, value, classes, row: NO_ROW });
         }
     }
 
@@ -151,17 +154,29 @@ impl Values {
         let Some(place) = rules.columns.place(variable, node) else {
             return self.transform(rules, entry.value, node);
         };
-        let place = at.saturating_mul(rules.columns.width(variable)).saturating_add(place);
-        let known = self.shelves.get(variable.index()).and_then(|shelf| shelf.rows.get(place)).copied();
+        let known = self.row(rules, variable, at).and_then(|row| row.get(place)).copied();
         if let Some(known) = known.filter(|known| !known.is_unset()) {
             return known;
         }
         let before = self.transformed(rules, variable, at, step.parent);
         let after = self.step(rules, before, step.transform);
-        if let Some(slot) = self.shelves.get_mut(variable.index()).and_then(|shelf| shelf.rows.get_mut(place)) {
+        if let Some(slot) = self.row(rules, variable, at).and_then(|row| row.get_mut(place)) {
             *slot = after;
         }
         after
+    }
+
+    /// The row of a value, made when it is first asked for.
+    fn row(&mut self, rules: &Ruleset, variable: Variable, at: usize) -> Option<&mut [Span]> {
+        let width = rules.columns.width(variable);
+        let shelf = self.shelves.get_mut(variable.index())?;
+        let entry = shelf.entries.get_mut(at)?;
+        if entry.row == NO_ROW {
+            entry.row = crate::arena::narrow(shelf.rows.len());
+            shelf.rows.resize(shelf.rows.len().saturating_add(width), Span::UNSET);
+        }
+        let start = crate::arena::widen(entry.row);
+        shelf.rows.get_mut(start..start.saturating_add(width))
     }
 
     /// What the chain `node` makes of any text.
