@@ -65,10 +65,10 @@ impl Head {
     /// # Errors
     /// Words about what is wrong with it.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let shown = || String::from_utf8_lossy(bytes).into_owned();
-        let text = std::str::from_utf8(bytes).map_err(|_| format!("head is not text: {}", shown()))?;
+        // Bytes above 0x7f are allowed in values (RFC 9110, section 5.5, obs-text): one character each.
+        let text: String = bytes.iter().copied().map(char::from).collect();
         let text = text.strip_suffix("\r\n\r\n").ok_or("head without an end")?;
-        if text.bytes().any(|b| b < b' ' && b != b'\r' && b != b'\n' && b != b'\t') {
+        if text.chars().any(|c| (c < ' ' && !"\r\n\t".contains(c)) || c == '\x7f') {
             return Err(format!("control byte in {text:?}"));
         }
         let mut lines = text.split("\r\n");

@@ -8,6 +8,7 @@
 
 pub mod backend;
 pub mod client;
+pub mod double;
 pub mod edge;
 pub mod http;
 pub mod load;

@@ -67,7 +67,10 @@ fn costs(report: &mut Report, what: &str, edge: &Edge, before: &Inventory, count
     let now = edge.inventory();
     let each = |now: u64, before: u64| now.saturating_sub(before) / count as u64;
     let total = each(now.resident, before.resident);
-    let grown = now.by_program.iter().map(|(name, bytes)| (name, each(*bytes, before.by_program.get(name).copied().unwrap_or(0))));
+    let grown = now
+        .by_program
+        .iter()
+        .map(|(name, bytes)| (name, each(*bytes, before.by_program.get(name).copied().unwrap_or(0))));
     let grown: Vec<String> = grown.filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name}={n}")).collect();
     let value = format!("{total} ({}; limit {RESIDENT_BYTES_MAX})", grown.join(" "));
     report.promise(format!("resident bytes of one {what}"), value, total <= RESIDENT_BYTES_MAX);

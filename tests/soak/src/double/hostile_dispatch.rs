@@ -1,0 +1,214 @@
+//! A dispatch that an attacker has taken over, and the real parse in front of it: a client gets what was written for it or
+//! nothing, never another client's bytes.
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    os::fd::{AsFd, OwnedFd},
+    time::{Duration, Instant},
+};
+
+use fosse_blobs::{Parse, ParseListener, ParseSite};
+use fosse_fdpass::{Received, receive, send};
+use fosse_ring::Input;
+use fosse_wire::{
+    Kind,
+    channel::{self, Connection},
+    fields,
+    request::{BodyLength, Endpoint},
+    response::{ResponseEnd, ResponseHead},
+};
+use rustix::net::SocketType;
+
+use super::{
+    Stage, pair, readable,
+    script::{frame, hello, kind},
+};
+use crate::edge::LONG;
+
+fn settings() -> Parse {
+    Parse {
+        listeners: vec![ParseListener::default()],
+        sites: vec![ParseSite { hosts: vec!["a.example".into()], name: "a".into() }],
+        connections_max: 100,
+        head_ms: 10_000,
+        body_ms: 10_000,
+        idle_ms: 10_000,
+        write_ms: 10_000,
+        linger_ms: 200,
+        drain_ms: 2000,
+        head_bytes_max: 16_384,
+        target_bytes_max: 4096,
+        fields_max: 64,
+        upgrades: vec!["websocket".into()],
+        ..Parse::default()
+    }
+}
+
+/// The real fosse-parse, its neighbours played.
+#[derive(Debug)]
+pub struct Target {
+    stage: Stage,
+    forward: Input,
+    back: Option<OwnedFd>,
+    accept: OwnedFd,
+    _direct: OwnedFd,
+    _start: OwnedFd,
+    connections: u64,
+}
+
+/// A client with a request under way.
+#[derive(Debug)]
+pub struct Victim {
+    socket: TcpStream,
+    /// The stream of its request.
+    pub stream: u32,
+}
+
+/// How a victim's connection went on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// What it got.
+    pub bytes: Vec<u8>,
+    /// It ended by a reset.
+    pub reset: bool,
+}
+
+impl Target {
+    /// A fresh one, greeted.
+    #[must_use]
+    pub fn start() -> Self {
+        let (forward, output) = pair(SocketType::STREAM);
+        let (back, input) = pair(SocketType::STREAM);
+        let (accept, accept_far) = pair(SocketType::SEQPACKET);
+        let (direct, direct_far) = pair(SocketType::SEQPACKET);
+        let (start, start_far) = pair(SocketType::SEQPACKET);
+        let blob = fosse_sys::memfd::sealed("settings", &fosse_wire::blob::encode(&settings()).unwrap()).unwrap();
+        let page = fosse_sys::memfd::page("page", fosse_counters::PAGE_BYTES).unwrap();
+        let fds = vec![(0, input), (1, output), (5, blob), (6, page), (7, start_far), (8, accept_far), (9, direct_far)];
+        let stage = Stage::start("parse", fds);
+        let target = Self {
+            stage,
+            forward: Input::new(forward),
+            back: Some(back),
+            accept,
+            _direct: direct,
+            _start: start,
+            connections: 0,
+        };
+        target.say(&hello());
+        target
+    }
+
+    /// Sends bytes as they are, as far as anybody takes them.
+    pub fn say(&self, mut bytes: &[u8]) {
+        let Some(back) = &self.back else { return };
+        while !bytes.is_empty() {
+            match rustix::net::send(back, bytes, rustix::net::SendFlags::NOSIGNAL) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// A new client whose request has gone into the ring.
+    #[must_use]
+    pub fn victim(&mut self, body: bool) -> Victim {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let mut socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (served, _) = listener.accept().unwrap();
+        self.connections += 1;
+        let peer = Endpoint::from_socket("192.0.2.7:7".parse().unwrap());
+        let mut bytes = Vec::new();
+        let record = Connection { id: self.connections, peer, ..Connection::default() };
+        channel::encode(&mut bytes, channel::Kind::Connections, &[record]);
+        send(&self.accept, &bytes, &[served.as_fd()]).unwrap();
+        let text = if body {
+            "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 100000\r\n\r\nbegin"
+        } else {
+            "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
+        };
+        socket.write_all(text.as_bytes()).unwrap();
+        let stream = self.next_request();
+        Victim { socket, stream }
+    }
+
+    /// Waits for the next REQUEST.
+    fn next_request(&mut self) -> u32 {
+        let begun = Instant::now();
+        loop {
+            while let Some(frame) = self.forward.next_frame().unwrap() {
+                if frame.kind == Kind::Request {
+                    return frame.stream.raw();
+                }
+            }
+            assert!(begun.elapsed() < LONG && readable(&self.forward, LONG), "no request comes");
+            self.forward.read().unwrap();
+        }
+    }
+
+    /// The conversation is over: parse reads no more. False where it goes on for `patience`.
+    pub fn breaks_off(&mut self, patience: Duration) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < patience {
+            if self.stage.is_gone() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        false
+    }
+
+    /// Closes the ring and waits for the end.
+    ///
+    /// # Errors
+    /// An end that is a finding in itself.
+    pub fn end(mut self) -> Result<(), String> {
+        self.back = None;
+        let (mut bytes, mut fds) = ([0; channel::MESSAGE_BYTES_MAX], Vec::new());
+        while let Ok(Received::Message(_)) = receive(&self.accept, &mut bytes, &mut fds) {}
+        drop((self.forward, self.accept, self._direct, self._start, fds));
+        self.stage.end().map(drop)
+    }
+}
+
+impl Victim {
+    /// Everything it gets until its connection ends, or nothing more comes.
+    #[must_use]
+    pub fn fate(mut self) -> Fate {
+        self.socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let (mut bytes, mut some) = (Vec::new(), [0; 4096]);
+        loop {
+            match self.socket.read(&mut some) {
+                Ok(0) => return Fate { bytes, reset: false },
+                Ok(count) => bytes.extend_from_slice(&some[..count]),
+                Err(_) => return Fate { bytes, reset: true },
+            }
+        }
+    }
+}
+
+/// A RESPONSE frame for a stream.
+#[must_use]
+pub fn response(stream: u32, change: impl FnOnce(&mut ResponseHead<'_>), list: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut head = ResponseHead { status: 200, body: BodyLength::Exact(4), ..ResponseHead::default() };
+    change(&mut head);
+    let mut body = Vec::new();
+    head.encode_fixed(&mut body);
+    fields::put(&mut body, list.iter().copied()).unwrap();
+    frame(stream, kind::RESPONSE, &body)
+}
+
+/// RESPONSE_DATA.
+#[must_use]
+pub fn data(stream: u32, bytes: &[u8]) -> Vec<u8> {
+    frame(stream, kind::RESPONSE_DATA, bytes)
+}
+
+/// RESPONSE_END.
+#[must_use]
+pub fn end(stream: u32, leased_bytes: u64) -> Vec<u8> {
+    let mut body = Vec::new();
+    ResponseEnd { leased_bytes, ..ResponseEnd::default() }.encode(&mut body).unwrap();
+    frame(stream, kind::RESPONSE_END, &body)
+}

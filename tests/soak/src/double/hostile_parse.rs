@@ -1,0 +1,229 @@
+//! A parse that an attacker has taken over, and the real dispatch behind it: nothing wrong may reach a backend.
+
+use std::{
+    os::fd::OwnedFd,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use fosse_blobs::{Backend, Dispatch, DispatchSite, Route, ServerName};
+use fosse_fdpass::{Received, receive, send};
+use fosse_ring::Input;
+use fosse_wire::{
+    Kind, StreamId,
+    connect::{Answer, Ask, Outcome},
+};
+use rustix::net::SocketType;
+
+use super::{
+    Stage, pair, readable,
+    recorder::{Record, Recorder},
+    script::{Script, hello, stream},
+};
+
+/// A slot no script uses.
+const SENTINEL_SLOT: u32 = 900_000;
+
+fn settings() -> Dispatch {
+    let site = |host: &str| DispatchSite {
+        hosts: vec![host.into()],
+        routes: vec![Route { prefix: "/".into(), backend: 0 }],
+        ..DispatchSite::default()
+    };
+    Dispatch {
+        sites: vec![site("a.example"), site("b.example")],
+        backends: vec![Backend {
+            name: "a".into(),
+            server_first: 0,
+            server_count: 1,
+            connections_max: 64,
+            queue_max: 64,
+            pool_max: 16,
+            connect_ms: 2000,
+            first_byte_ms: 10_000,
+            idle_ms: 10_000,
+            pool_ms: 4000,
+            fails_max: 1_000_000,
+            down_ms: 1,
+            upgrades: vec!["websocket".into()],
+            retry: true,
+            ..Backend::default()
+        }],
+        servers: vec![ServerName { name: "a".into(), backend: 0 }],
+        held_bytes_max: 1 << 20,
+        drain_ms: 1000,
+        head_bytes_max: 32 * 1024,
+    }
+}
+
+/// The real fosse-dispatch, its neighbours played.
+#[derive(Debug)]
+pub struct Target {
+    stage: Stage,
+    forward: OwnedFd,
+    back: Input,
+    _direct: OwnedFd,
+    _start: OwnedFd,
+    connect: Option<JoinHandle<Recorder>>,
+    over: Arc<AtomicBool>,
+    sentinels: u32,
+    gone: bool,
+    /// Everything that was sent to it, for whoever has to look into a finding.
+    pub sent: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Target {
+    /// A fresh one that has been greeted, properly or not.
+    #[must_use]
+    pub fn start(greeting: &[u8]) -> Self {
+        let (forward, input) = pair(SocketType::STREAM);
+        let (back, output) = pair(SocketType::STREAM);
+        let (start, start_far) = pair(SocketType::SEQPACKET);
+        let (direct, direct_far) = pair(SocketType::SEQPACKET);
+        let (connect, connect_far) = pair(SocketType::SEQPACKET);
+        let blob = fosse_sys::memfd::sealed("settings", &fosse_wire::blob::encode(&settings()).unwrap()).unwrap();
+        let page = fosse_sys::memfd::page("page", fosse_counters::PAGE_BYTES).unwrap();
+        let fds =
+            vec![(0, input), (1, output), (5, blob), (6, page), (7, start_far), (8, direct_far), (9, connect_far)];
+        let stage = Stage::start("dispatch", fds);
+        let over = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&over);
+        let connect = Some(thread::spawn(move || answer_asks(&connect, &stop)));
+        let target = Self {
+            stage,
+            forward,
+            back: Input::new(back),
+            _direct: direct,
+            _start: start,
+            connect,
+            over,
+            sentinels: 0,
+            gone: false,
+            sent: Mutex::default(),
+        };
+        target.say(greeting);
+        target
+    }
+
+    /// Sends bytes as they are; a target that is gone hears nothing.
+    pub fn say(&self, mut bytes: &[u8]) {
+        self.sent.lock().unwrap().push(bytes.to_vec());
+        while !bytes.is_empty() {
+            match rustix::net::send(&self.forward, bytes, rustix::net::SendFlags::NOSIGNAL) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// It has answered everything said so far, or is gone: asked for by a request that must be answered.
+    pub fn settle(&mut self) -> bool {
+        let answered = self.settle_within(crate::edge::LONG);
+        assert!(
+            answered || self.gone,
+            "dispatch neither answers nor dies; it was told {:?}",
+            self.sent.lock().unwrap()
+        );
+        answered
+    }
+
+    /// The same, where it may still wait for the rest of a damaged frame.
+    pub fn settle_within(&mut self, patience: Duration) -> bool {
+        self.sentinels += 1;
+        let id = stream(SENTINEL_SLOT, 1 + self.sentinels % 4000);
+        let script = Script::default().get(id, &[], |h| h.target = b"/sentinel");
+        script.frames.iter().for_each(|f| self.say(f));
+        let begun = Instant::now();
+        while begun.elapsed() < patience {
+            if self.next_until(StreamId::from_raw(id)) {
+                return true;
+            }
+            if self.gone || self.stage.is_gone() {
+                self.gone = true;
+                return false;
+            }
+            readable(&self.back, Duration::from_millis(20));
+            if !matches!(self.back.read(), Ok(_)) {
+                self.gone = true;
+            }
+        }
+        false
+    }
+
+    fn next_until(&mut self, id: StreamId) -> bool {
+        loop {
+            match self.back.next_frame() {
+                Ok(Some(frame)) if frame.stream == id && frame.kind == Kind::ResponseEnd => return true,
+                Ok(Some(_)) => {}
+                Ok(None) => return false,
+                Err(why) => panic!("dispatch itself breaks the protocol: {why}"),
+            }
+        }
+    }
+
+    /// It has ended by itself.
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        self.gone
+    }
+
+    /// Lets everything end, and tells what the backend saw.
+    ///
+    /// # Errors
+    /// An end that is a finding in itself.
+    pub fn end(mut self) -> Result<Record, String> {
+        drop((self.forward, self.back, self._direct, self._start));
+        let ended = self.stage.end();
+        self.over.store(true, Relaxed);
+        let record = self.connect.take().unwrap().join().unwrap().end();
+        ended.map(|_| record)
+    }
+}
+
+/// Plays fosse-connect: every ask is answered with a connection to the recorder.
+fn answer_asks(connect: &OwnedFd, over: &AtomicBool) -> Recorder {
+    let (mut recorder, mut bytes, mut fds) = (Recorder::default(), [0; 64], Vec::new());
+    while !over.load(Relaxed) {
+        if !readable(connect, Duration::from_millis(20)) {
+            continue;
+        }
+        let Ok(Received::Message(length)) = receive(connect, &mut bytes, &mut fds) else { break };
+        let ask = Ask::decode(&bytes[..length]).unwrap();
+        assert_eq!(ask.server, 0, "dispatch asks for a server that is not in the table");
+        let (near, far) = pair(SocketType::STREAM);
+        let answer = Answer { tag: ask.tag, outcome: Outcome::Connected, errno: 0 };
+        if send(connect, &answer.encode(), &[std::os::fd::AsFd::as_fd(&far)]).is_err() {
+            break;
+        }
+        drop(far);
+        recorder.serve(near);
+    }
+    recorder
+}
+
+/// One attack on a fresh dispatch: findings, and how many whole requests got through besides the sentinel.
+///
+/// # Errors
+/// Words about what went wrong.
+pub fn attack(greeting: &[u8], script: &Script) -> Result<Vec<(String, String, Vec<u8>)>, String> {
+    let mut target = Target::start(greeting);
+    script.frames.iter().for_each(|f| target.say(f));
+    target.settle();
+    let record = target.end()?;
+    if let Some(finding) = record.findings.first() {
+        return Err(finding.clone());
+    }
+    Ok(record.whole.into_iter().filter(|(target, _, _)| target != "/sentinel").collect())
+}
+
+/// One attack with a proper greeting.
+///
+/// # Errors
+/// As [`attack`].
+pub fn attack_greeted(script: &Script) -> Result<Vec<(String, String, Vec<u8>)>, String> {
+    attack(&hello(), script)
+}
