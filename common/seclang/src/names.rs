@@ -63,6 +63,11 @@ impl Names {
         self.picks.len().saturating_sub(1)
     }
 
+    /// The TX variables: slot and name.
+    pub fn tx_names(&self) -> impl Iterator<Item = (u16, &[u8])> {
+        (0..).zip(self.by_slot.iter().map(|span| self.constants.get(*span)))
+    }
+
     /// How many slots there are.
     pub fn slots(&self) -> usize {
         self.by_slot.len()

@@ -24,6 +24,8 @@ pub(crate) struct Target {
     pub count: bool,
     /// The slot, where the variable is TX and the selector a name.
     pub slot: Option<u16>,
+    /// The slots, where the variable is TX and the selector a pattern; filled in when all names are known.
+    pub slots: Arc<[u16]>,
 }
 
 /// The targets of a rule, and what is taken out of them.
@@ -108,7 +110,7 @@ fn parse_item(item: &Argument, names: &mut Names) -> Result<(bool, Target), Faul
         xml(&selector)?
     } else {
         let (selector, slot) = parse_selector(variable, &selector, names)?;
-        Target { variable, selector, count: false, slot }
+        Target { variable, selector, count: false, slot, slots: Arc::default() }
     };
     Ok((negated, Target { count, ..target }))
 }
@@ -125,7 +127,7 @@ fn xml(selector: &Argument) -> Result<Target, Fault> {
             return Err((selector.offset(0), message.to_owned()));
         }
     };
-    Ok(Target { variable, selector: Selector::All, count: false, slot: None })
+    Ok(Target { variable, selector: Selector::All, count: false, slot: None, slots: Arc::default() })
 }
 
 fn parse_selector(variable: Variable, text: &Argument, names: &mut Names) -> Result<(Selector, Option<u16>), Fault> {

@@ -8,7 +8,9 @@ use crate::macros::{Part, Reference, Template};
 use crate::operator::Operator;
 use crate::rule::{Facts, Quick, Rule, RuleBits};
 use crate::ruleset::Ruleset;
-use fosse_pattern::Regex;
+use crate::target::Selector;
+use crate::variable::Variable;
+use fosse_pattern::{Regex, Scratch};
 use fosse_transform::Transform;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,6 +24,7 @@ const STATUS_DEFAULT: u16 = 403;
 impl Compiler<'_> {
     pub(super) fn finish(mut self) -> Result<Ruleset, Vec<Diagnostic>> {
         self.compile_macro_patterns();
+        self.find_slots();
         let phases: [Vec<Rule>; 5] = std::array::from_fn(|index| {
             let phase = u8::try_from(index).unwrap_or(0).saturating_add(1);
             self.phase(phase)
@@ -38,6 +41,20 @@ impl Compiler<'_> {
         }
         let named = std::mem::take(&mut self.names.variables);
         Ok(Ruleset::new(self.settings, phases, self.pipelines, self.names.finish(), picks, &named))
+    }
+
+    /// Finds the TX slots that targets with a pattern pick, so that no request has to.
+    fn find_slots(&mut self) {
+        let mut scratch = Scratch::new();
+        for draft in &mut self.drafts {
+            let Draft::Rule(rule) = draft else { continue };
+            for target in rule.targets.wanted.iter_mut().filter(|target| target.variable == Variable::Tx) {
+                let Selector::Pattern(regex) = &target.selector else { continue };
+                let names = self.names.tx_names();
+                let picked = names.filter(|(_, name)| regex.is_match(name, &mut scratch).unwrap_or(true));
+                target.slots = picked.map(|(slot, _)| slot).collect();
+            }
+        }
     }
 
     /// Compiles the patterns that hold macros, once for each text the rules can make of them.

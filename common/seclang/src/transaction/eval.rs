@@ -202,14 +202,20 @@ impl Transaction<'_> {
             }
             return;
         }
-        let named = self.values.named.len();
-        for at in 0..self.rules.slot_names.len().saturating_add(named) {
-            let known =
-                self.rules.slot_names.get(at).map(|name| (*name, self.values.tx.get(at).copied().unwrap_or_default()));
-            let slots = self.rules.slot_names.len();
-            let found = known.or_else(|| self.values.named.get(at.saturating_sub(slots)).copied());
-            let Some((key, value)) = found.filter(|(_, value)| *value != TxValue::Unset) else { continue };
-            if self.selects(Variable::Tx, &target.selector, key, host)
+        let all = u16::try_from(self.values.tx.len()).unwrap_or(u16::MAX);
+        let count = if matches!(target.selector, Selector::All) { usize::from(all) } else { target.slots.len() };
+        for at in 0..count {
+            let slot = target.slots.get(at).copied().unwrap_or(u16::try_from(at).unwrap_or(u16::MAX));
+            let value = self.values.tx_slot(slot);
+            if let Some(value) = self.values.tx_text(value) {
+                let key = self.rules.slot_names.get(usize::from(slot)).copied().unwrap_or_default();
+                items.push(Item::Loose { name: name_of(target, key), value });
+            }
+        }
+        for at in 0..self.values.named.len() {
+            let Some((key, value)) = self.values.named.get(at).copied() else { break };
+            if value != TxValue::Unset
+                && self.selects(Variable::Tx, &target.selector, key, host)
                 && let Some(value) = self.values.tx_text(value)
             {
                 items.push(Item::Loose { name: name_of(target, key), value });
