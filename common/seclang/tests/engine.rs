@@ -291,10 +291,13 @@ fn a_phase_yields_and_goes_on_where_it_stood() {
     assert_eq!(transaction.phase2(&mut host), Outcome::BudgetExceeded);
 }
 
+/// What a keeper was given: collection, key, changes.
+type Saved = (Collection, Vec<u8>, Vec<(Vec<u8>, Change)>);
+
 /// A keeper whose answers are late.
 #[derive(Default)]
 struct Late {
-    saved: Vec<(Collection, Vec<u8>, Vec<(Vec<u8>, Change)>)>,
+    saved: Vec<Saved>,
 }
 
 impl Store for Late {
