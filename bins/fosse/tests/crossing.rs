@@ -55,6 +55,22 @@ fn pipelined_requests_are_answered_in_their_order() {
 }
 
 #[test]
+fn a_websocket_goes_both_ways_and_lives_on_through_a_reload() {
+    let backend = Backend::start();
+    let edge = Edge::up(&backend.address(), &["--lanes", "1"]);
+    let mut client = Client::connect(edge.address());
+    client.send(b"GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
+    client.send(b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\nearly");
+    let response = client.response();
+    assert_eq!((response.status, response.header("upgrade")), (101, Some("websocket")), "{}", edge.log());
+    assert_eq!(client.bytes(10), b"helloearly");
+    assert!(edge.fosse(&["reload"]).status.success());
+    client.send(b"later");
+    assert_eq!(client.bytes(5), b"later", "{}", edge.log());
+    assert_eq!(get(edge.address(), "/").status, 200);
+}
+
+#[test]
 fn what_must_not_reach_a_backend_does_not() {
     let backend = Backend::start();
     let edge = Edge::up(&backend.address(), &["--lanes", "1"]);

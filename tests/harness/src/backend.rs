@@ -9,6 +9,7 @@
 //! | `/status/N` | status N and a short body |
 //! | `/sleep/MS/...` | as the rest of the path, MS milliseconds later |
 //! | `/close/...` | as the rest of the path, then the connection is closed |
+//! | `/upgrade` | 101 to websocket (for the sample key of RFC 6455, section 1.3), `hello`, then every byte back |
 //! | `/body` | the request's body |
 //! | anything else | the request's head as it came, an empty line, and `body N` |
 //!
@@ -97,10 +98,18 @@ impl Backend {
     }
 }
 
+/// The answer to the sample key, and the first bytes of the other protocol.
+const UPGRADED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nhello";
+
 fn serve(stream: UnixStream, requests: &AtomicUsize) {
     let Ok(mut out) = stream.try_clone() else { return };
     let mut from = BufReader::new(stream);
     while let Some(request) = Request::read(&mut from, requests) {
+        if request.head.starts_with("GET /upgrade ") {
+            let _ = out.write_all(UPGRADED).and_then(|()| std::io::copy(&mut from, &mut out).map(drop));
+            break;
+        }
         let (answer, close) = request.answer();
         if out.write_all(&answer).is_err() || close {
             break;

@@ -108,6 +108,18 @@ impl Client {
         read_response(&mut self.stream, &mut self.left, to_head)
     }
 
+    /// The next bytes, as many as asked for.
+    ///
+    /// # Panics
+    /// Where the connection ends before.
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut input = Input { stream: &mut self.stream, bytes: std::mem::take(&mut self.left) };
+        assert!(input.take(count, &mut bytes), "the connection ended after {bytes:?}");
+        self.left = input.bytes;
+        bytes
+    }
+
     /// Everything until the end of the connection.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.left);
