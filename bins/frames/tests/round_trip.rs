@@ -206,3 +206,25 @@ fn flipped_bits_never_break_the_way_back() {
         }
     }
 }
+
+#[test]
+fn the_manual_names_every_kind_and_every_field() {
+    let manual = include_str!("../../../man/fosse-frames.7");
+    for (number, kind) in Kind::ALL.into_iter().enumerate() {
+        let name = format!("{kind:?}").chars().fold(String::new(), |name, one| {
+            let gap = if one.is_ascii_uppercase() && !name.is_empty() { "_" } else { "" };
+            name + gap + &one.to_ascii_uppercase().to_string()
+        });
+        assert!(manual.contains(&format!("\n.Ss {number} {name}\n")), "{number} {name}");
+    }
+    let lines = String::from_utf8(run(&["--json"], &every_kind()).stdout).unwrap();
+    for line in lines.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        for name in
+            value.as_object().unwrap().keys().filter(|name| !["frame", "stream", "data"].contains(&name.as_str()))
+        {
+            let row = manual.contains(&format!(".It {name} Ta")) || manual.contains(&format!(".Em {name}\n"));
+            assert!(row || manual.contains(&format!(" {name}")), "{name} is not in fosse-frames(7)");
+        }
+    }
+}
