@@ -8,7 +8,6 @@ const SO_SNDBUF: u32 = 7;
 const IPPROTO_TCP: u32 = 6;
 const TCP_NODELAY: u32 = 1;
 const F_DUPFD_CLOEXEC: u32 = 1030;
-const F_GET_SEALS: u32 = 1034;
 
 /// Descriptors at once: all that wait, a batch each for 256 lanes, the lists and channels; connections themselves are only
 /// passed through.
@@ -41,10 +40,11 @@ pub const POLICY: Policy = Policy {
             "on listeners; the sockets they accept inherit it",
         ),
         Row::seen(call::GETPEERNAME, Args::Any, "a socket that comes back must be the one that went"),
-        Row::seen(call::FCNTL, Args::All(&[Cond::Is(1, F_GET_SEALS)]), "an address list must be sealed"),
-        Row::seen(call::FCNTL, Args::All(&[Cond::Is(1, F_DUPFD_CLOEXEC)]), "takes the reserve descriptor back"),
-        Row::seen(call::FSTAT, Args::Any, "length of an address list"),
-        Row::seen(call::PREAD64, Args::Any, "reads an address list"),
+        Row::platform(
+            call::FCNTL,
+            Args::All(&[Cond::Is(1, F_DUPFD_CLOEXEC)]),
+            "takes the reserve descriptor back after EMFILE",
+        ),
     ],
     reach: &[],
     limits: &[Limit { resource: Resource::RLIMIT_NOFILE, max: FDS_MAX, reason: "batches under way; see FDS_MAX" }],

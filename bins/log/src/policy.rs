@@ -9,7 +9,6 @@ pub const POLICY: Policy = Policy {
         Row::seen(call::EPOLL_PWAIT, Args::Any, "the event loop"),
         Row::seen(call::EPOLL_CTL, Args::Any, "pipes come and go"),
         Row::seen(call::PPOLL, Args::Any, "is there room for a line?"),
-        Row::seen(call::POLL, Args::Any, "the same, by its other name"),
         Row::seen(call::RECVMSG, Args::Any, "pipes from start"),
         Row::seen(call::SENDMSG, Args::Any, "readiness to start"),
     ],

@@ -8,7 +8,7 @@
 
 use std::{
     fmt::{self, Display, Write as _},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 /// Do not restart me: usage, configuration, a missing sandbox.
@@ -54,9 +54,17 @@ pub fn dropped() -> u64 {
     DROPPED.load(Relaxed)
 }
 
+static UNLOCKED: AtomicBool = AtomicBool::new(false);
+
+/// From now on every line says that this process is not locked down.
+pub fn mark_unlocked() {
+    UNLOCKED.store(true, Relaxed);
+}
+
 /// Writes one line: all of it, or (dropped and counted) nothing.
 pub fn say(program: &str, word: Word, text: impl Display) {
-    let mut line = format!("{program}: {word}: {text}");
+    let mark = if UNLOCKED.load(Relaxed) { "(NO SANDBOX) " } else { "" };
+    let mut line = format!("{program}: {word}: {mark}{text}");
     cut(&mut line);
     line.push('\n');
     if !matches!(rustix::io::write(rustix::stdio::stderr(), line.as_bytes()), Ok(n) if n == line.len()) {

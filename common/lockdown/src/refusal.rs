@@ -71,6 +71,7 @@ impl Report {
     }
 
     pub(crate) fn sandbox_is_off(&mut self) {
+        fosse_die::mark_unlocked();
         self.lacks("no sandbox: this process is NOT locked down (--no-sandbox is for debugging only)");
     }
 
