@@ -217,7 +217,7 @@ pub fn attack(greeting: &[u8], script: &Script) -> Result<Vec<(String, String, V
     if let Some(finding) = record.findings.first() {
         return Err(finding.clone());
     }
-    Ok(record.whole.into_iter().filter(|(target, _, _)| target != "/sentinel").collect())
+    Ok(record.whole.into_iter().filter(|(line, _, _)| line != "GET /sentinel").collect())
 }
 
 /// One attack with a proper greeting.

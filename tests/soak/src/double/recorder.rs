@@ -19,7 +19,7 @@ pub const SPOOF: &str = "6.6.6.6";
 /// What came to the backend.
 #[derive(Debug, Default)]
 pub struct Record {
-    /// Whole requests: the target, the stream they say they are of, and the body.
+    /// Whole requests: method and target, the stream they say they are of, and the body.
     pub whole: Vec<(String, String, Vec<u8>)>,
     /// What must not have come.
     pub findings: Vec<String>,
@@ -39,8 +39,10 @@ impl Recorder {
         self.threads.push(thread::spawn(move || {
             let mut reader = Reader::new(UnixStream::from(fd));
             while let Some(entry) = one(&mut reader, &record) {
+                let to_head = entry.0.starts_with("HEAD ");
                 record.lock().unwrap().whole.push(entry);
-                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Answer: yes\r\n\r\nok";
+                let answer = &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Answer: yes\r\n\r\nok"[..];
+                let answer = if to_head { &answer[..answer.len() - 2] } else { answer };
                 if reader.source.write_all(answer).is_err() {
                     return;
                 }
@@ -90,8 +92,8 @@ fn one(reader: &mut Reader<UnixStream>, record: &Mutex<Record>) -> Option<(Strin
         found(format!("{text:?} behind {head:?}"));
         return None;
     }
-    let target = head.first.split(' ').nth(1).unwrap_or_default().to_string();
-    Some((target, head.get("x-stream").unwrap_or_default().to_string(), body))
+    let line = head.first.trim_end_matches(" HTTP/1.1").to_string();
+    Some((line, head.get("x-stream").unwrap_or_default().to_string(), body))
 }
 
 /// What every request that reaches a backend is, whoever wrote the frames.

@@ -1,0 +1,137 @@
+//! E4: strict parsing, no request smuggling; one row a requirement.
+//!
+//! `FOSSE_TEST_URL=http://HOST[:PORT]` points the table at another server (nginx, HAProxy) instead of an edge of its own; only
+//! what the RFC asks for is held against that. Its backend should answer 200 to everything.
+
+mod rows;
+
+use std::{
+    io::Write,
+    net::{SocketAddr, ToSocketAddrs},
+    os::unix::net::UnixListener,
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use fosse_soak::{
+    client::connect,
+    double::recorder::Recorder,
+    edge::{Edge, Setup},
+    http::{Failed, Framing, Reader},
+};
+use rows::{ROWS, Row};
+
+/// No further answer is waited for longer than this.
+const MORE: Duration = Duration::from_millis(250);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The statuses that come back, in order; `close` where the connection ends without one, `open` where nothing happens.
+fn answers(address: SocketAddr, bytes: &[u8]) -> Vec<String> {
+    let mut socket = connect(address, PATIENCE).unwrap();
+    let _ = socket.write_all(bytes);
+    let mut reader = Reader::new(socket);
+    let mut came: Vec<String> = Vec::new();
+    loop {
+        match reader.head() {
+            Ok(head) if head.status() == 100 => continue,
+            Ok(head) => {
+                came.push(head.status().to_string());
+                let framing = Framing::of(&head).unwrap().unwrap_or(Framing::UntilEnd);
+                let none = bytes.starts_with(b"HEAD ") || matches!(head.status(), 204 | 304);
+                if !none && reader.body(framing, &mut |_| {}).is_err() {
+                    came.push("cut".into());
+                }
+                reader.source.set_read_timeout(Some(MORE)).unwrap();
+            }
+            Err(Failed::Wrong(why)) => came.push(why),
+            Err(Failed::Silent) if came.is_empty() => came.push("open".into()),
+            Err(Failed::Cut { .. }) if came.is_empty() => came.push("close".into()),
+            Err(_) => return came,
+        }
+        if came.len() > 4 {
+            return came;
+        }
+    }
+}
+
+fn fits(came: &[String], allowed: &str) -> bool {
+    let one = |status: &str, want: &str| match want.strip_suffix("xx") {
+        Some(class) => status.len() == 3 && status.starts_with(class),
+        None => status == want,
+    };
+    allowed.split('|').any(|way| {
+        let way: Vec<&str> = way.split('+').collect();
+        way.len() == came.len() && came.iter().zip(way).all(|(status, want)| one(status, want))
+    })
+}
+
+/// Runs all rows, several at a time; those that were answered otherwise.
+fn run(address: SocketAddr, host: &str, expected: fn(&Row) -> &'static str) -> Vec<String> {
+    let (next, wrong) = (Arc::new(Mutex::new(ROWS.iter())), Arc::new(Mutex::new(Vec::new())));
+    let work = |_| {
+        let (next, wrong, host) = (Arc::clone(&next), Arc::clone(&wrong), host.to_string());
+        thread::spawn(move || {
+            loop {
+                let Some(row) = next.lock().unwrap().next() else { return };
+                let came = answers(address, &addressed(row.1, &host));
+                if !fits(&came, expected(row)) {
+                    wrong.lock().unwrap().push(format!("{}: {} and not {}", row.0, came.join("+"), expected(row)));
+                }
+            }
+        })
+    };
+    let threads: Vec<_> = (0..8).map(work).collect();
+    threads.into_iter().for_each(|t| t.join().unwrap());
+    let wrong = wrong.lock().unwrap().clone();
+    println!("{} of {} rows as expected", ROWS.len() - wrong.len(), ROWS.len());
+    wrong
+}
+
+/// The row's bytes with the name of the server under test.
+fn addressed(bytes: &[u8], host: &str) -> Vec<u8> {
+    if host == "a.example" || bytes.windows(9).any(|w| w == b"/smuggled") {
+        return bytes.to_vec();
+    }
+    let (mut out, mut rest) = (Vec::new(), bytes);
+    while let Some(at) = rest.windows(9).position(|w| w == b"a.example") {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(host.as_bytes());
+        rest = &rest[at + 9..];
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+#[test]
+fn every_request_is_answered_as_the_rfc_says() {
+    if let Ok(url) = std::env::var("FOSSE_TEST_URL") {
+        let authority = url.trim_start_matches("http://").trim_end_matches('/');
+        let with_port = if authority.contains(':') { authority.to_string() } else { format!("{authority}:80") };
+        let address = with_port.to_socket_addrs().unwrap().next().unwrap();
+        let wrong = run(address, authority.split(':').next().unwrap(), |row| row.2);
+        assert_eq!(wrong, Vec::<String>::new());
+        return;
+    }
+    let edge = Edge::start(Setup { lanes: 1, ..Setup::default() });
+    let listener = UnixListener::bind(edge.directory().join("a.sock")).unwrap();
+    rustix::fs::chmod(edge.directory().join("a.sock"), rustix::fs::Mode::from_raw_mode(0o666)).unwrap();
+    let recorder = Arc::new(Mutex::new(Recorder::default()));
+    let serving = Arc::clone(&recorder);
+    thread::spawn(move || listener.incoming().for_each(|c| serving.lock().unwrap().serve(c.unwrap().into())));
+    let wrong = run(edge.address(), "a.example", |row| if row.3.is_empty() { row.2 } else { row.3 });
+    assert_eq!(wrong, Vec::<String>::new(), "{}", edge.tail());
+    assert_eq!(edge.shames(), Vec::<String>::new());
+    edge.stop();
+    let record = std::mem::take(&mut *recorder.lock().unwrap()).end();
+    assert_eq!(record.findings, Vec::<String>::new());
+}
+
+#[test]
+fn rows_have_names_of_their_own_and_say_what_they_expect() {
+    let mut names: Vec<&str> = ROWS.iter().map(|row| row.0).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), ROWS.len());
+    assert!(ROWS.iter().all(|row| !row.2.is_empty() && !row.1.is_empty()));
+}
