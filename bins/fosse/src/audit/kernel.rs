@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 /// Namespaces that are looked at.
 pub const NAMESPACES: [&str; 3] = ["net", "mnt", "ipc"];
@@ -129,18 +130,38 @@ fn descriptors(pid: u32, sockets: &HashMap<u64, Kind>) -> Option<Vec<(u32, Kind)
         let Some(number) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         // A descriptor that is closed meanwhile is none.
         let Ok(target) = fs::read_link(entry.path()) else { continue };
+        let path = entry.path();
         let is_device = || fs::metadata(entry.path()).is_ok_and(|m| m.mode() & 0o170_000 == 0o020_000);
-        all.push((number, kind(&target.to_string_lossy(), is_device, sockets)));
+        let protocol = || protocol(&path);
+        all.push((number, kind(&target.to_string_lossy(), is_device, protocol, sockets)));
     }
     all.sort_unstable();
     Some(all)
 }
 
-fn kind(target: &str, is_device: impl Fn() -> bool, sockets: &HashMap<u64, Kind>) -> Kind {
+/// The protocol of a socket, as the kernel writes it on the socket itself (the attribute lsof(8) reads).
+fn protocol(path: &Path) -> String {
+    let mut bytes = [0; 32];
+    let length = rustix::fs::getxattr(path, "system.sockprotoname", bytes.as_mut_slice()).unwrap_or(0);
+    let name = bytes.get(..length).unwrap_or_default();
+    String::from_utf8_lossy(name).trim_end_matches('\0').to_owned()
+}
+
+fn kind(
+    target: &str,
+    is_device: impl Fn() -> bool,
+    protocol: impl Fn() -> String,
+    sockets: &HashMap<u64, Kind>,
+) -> Kind {
     if let Some(rest) = target.strip_prefix("socket:[") {
         let inode = rest.trim_end_matches(']').parse().unwrap_or(0);
-        // A TCP socket that is closed by both sides stands in no table of the kernel any more.
-        return sockets.get(&inode).copied().unwrap_or(Kind::Tcp);
+        return sockets.get(&inode).copied().unwrap_or_else(|| match protocol().as_str() {
+            // A TCP socket that is closed by both sides stands in no table any more.
+            "TCP" | "TCPv6" => Kind::Tcp,
+            // One that came after the tables were read; a busy edge always has some.
+            "UNIX-STREAM" => Kind::UnixStream,
+            _ => Kind::Anonymous,
+        });
     }
     match target {
         pipe if pipe.starts_with("pipe:[") => Kind::Pipe,
@@ -251,6 +272,18 @@ mod tests {
         assert_eq!(unix_line(unix), Some((4243, Kind::UnixListener)));
         let tcp = "0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 55 1 0 100 0 0 10 0";
         assert_eq!(tcp_line(tcp), Some((55, Kind::TcpListener)));
+    }
+
+    #[test]
+    fn a_socket_that_stands_in_no_table_is_what_it_says_on_it() {
+        use rustix::net::{AddressFamily, SocketType, socket};
+        let of = |family| {
+            let fd = socket(family, SocketType::STREAM, None).unwrap();
+            let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&fd));
+            kind("socket:[0]", || false, || protocol(Path::new(&path)), &HashMap::new())
+        };
+        assert_eq!((of(AddressFamily::INET), of(AddressFamily::INET6)), (Kind::Tcp, Kind::Tcp));
+        assert_ne!(of(AddressFamily::UNIX), Kind::Tcp);
     }
 
     #[test]
