@@ -6,7 +6,7 @@ use std::time::Duration;
 use fosse_args::Args;
 
 use crate::PROGRAM;
-use crate::targets::{ALL, Target};
+use crate::targets::{ALL, BROKEN, Target};
 
 const USAGE: &str = "fosse-fuzz [--seconds N | --total-seconds N] [--seed N] [--jobs N] [--findings DIR] [--corpus DIR] \
     [TARGET...] | --list | --replay FILE TARGET";
@@ -80,7 +80,7 @@ impl Options {
 }
 
 fn find(name: &str, args: &Args) -> &'static Target {
-    let found = ALL.iter().find(|target| target.name == name);
+    let found = ALL.iter().chain(BROKEN).find(|target| target.name == name);
     found.unwrap_or_else(|| args.refuse(format_args!("there is no target '{name}' (--list has them)")))
 }
 

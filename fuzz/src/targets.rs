@@ -15,6 +15,33 @@ pub struct Target {
     pub tokens: &'static [&'static [u8]],
 }
 
+/// Targets that break their promise, to show that the driver sees it. Not among all: they are run by name alone.
+pub const BROKEN: &[Target] = &[
+    Target { name: "broken.panics", run: panics, seeds: Vec::new, tokens: &[b"!?"] },
+    Target { name: "broken.dies", run: dies, seeds: Vec::new, tokens: &[b"!?"] },
+    Target { name: "broken.hangs", run: hangs, seeds: Vec::new, tokens: &[b"!?"] },
+];
+
+fn has_mark(data: &[u8]) -> bool {
+    data.windows(2).any(|pair| pair == b"!?")
+}
+
+fn panics(data: &[u8]) {
+    assert!(!has_mark(data), "the mark is there");
+}
+
+fn dies(data: &[u8]) {
+    if has_mark(data) {
+        std::process::abort();
+    }
+}
+
+fn hangs(data: &[u8]) {
+    while has_mark(data) {
+        std::hint::spin_loop();
+    }
+}
+
 macro_rules! targets {
     ($($name:literal, $run:path, $seeds:expr, $tokens:expr;)*) => {
         /// All of them.

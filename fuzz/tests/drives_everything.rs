@@ -84,3 +84,21 @@ fn a_short_run_over_some_targets_ends_well_and_leaves_nothing() {
     std::fs::remove_dir_all(&findings).unwrap();
     assert_eq!(driver(&["no.target"], &findings).0, Some(100));
 }
+
+#[test]
+fn what_panics_dies_or_hangs_is_found_and_its_input_kept() {
+    let findings = std::env::temp_dir().join(format!("fosse-fuzz-broken-{}", std::process::id()));
+    let targets = ["broken.panics", "broken.dies", "broken.hangs"];
+    let (code, said) = driver(&[&["--seconds", "30", "--seed", "7", "--jobs", "3"][..], &targets].concat(), &findings);
+    assert_eq!(code, Some(1), "{said}");
+    for name in targets {
+        assert!(said.contains(&format!("{name}: finding: ")), "{said}");
+        let mut kept = std::fs::read_dir(&findings).unwrap().flatten().map(|entry| entry.path());
+        let file = kept.find(|file| file.file_name().unwrap().to_string_lossy().starts_with(name)).unwrap();
+        let input = std::fs::read(file).unwrap();
+        assert!(input.windows(2).any(|pair| pair == b"!?"), "{name}: {input:?}");
+        assert!(name != "broken.panics" || input == b"!?", "a finding is made as small as it can be");
+    }
+    assert_eq!(std::fs::read_dir(&findings).unwrap().count(), 3);
+    std::fs::remove_dir_all(&findings).unwrap();
+}
