@@ -1,0 +1,50 @@
+# make                build every program (release)
+# make install        programs, fosse, manual pages, completions, units, below $(DESTDIR)
+# make demo           run the edge in front of a sample site on 127.0.0.1:8080
+# make demo-check     the same on a free port, asked by itself
+# make check          every test that fits in 40 minutes: the one test command
+# make check-all      check, and the lock-down on Debian's other kernels (qemu)
+# make bench          fosse beside nginx and HAProxy, one table
+# make soak           hours under load, with deaths, stops, reloads
+# make fuzz           the decoders under mutation, FUZZ_SECONDS in all
+# No target asks for anything on standard input.
+
+SHELL = /bin/sh
+CARGO = cargo
+PREFIX = /usr/local
+LIBEXEC = $(PREFIX)/libexec/fosse
+FUZZ_SECONDS = 600
+MANUALS = $(wildcard man/*.[1-8])
+
+all:
+	$(CARGO) build --release --workspace --bins --locked
+
+install:
+	tests/install.sh "$(DESTDIR)" "$(PREFIX)" "$(LIBEXEC)"
+
+demo: all
+	tests/demo/demo.sh "$$(tests/programs.sh release)"
+
+demo-check: all
+	tests/demo/demo.sh --check "$$(tests/programs.sh release)"
+
+check:
+	tests/check.sh
+
+check-all: check check-kernels
+
+check-kernels:
+	tests/setup.sh qemu-system-x86 busybox-static cpio
+	tests/kernels/check-kernels.sh
+
+bench: all
+	tests/setup.sh nginx-light haproxy wrk strace
+	FOSSE_PROGRAMS="$$(tests/programs.sh release)" python3 tests/bench/bench.py $(BENCH_OPTIONS)
+
+soak: all
+	FOSSE_PROGRAMS="$$(tests/programs.sh release)" $(CARGO) run --release --locked -p fosse-soak -- $(SOAK_OPTIONS)
+
+fuzz:
+	$(CARGO) run --release --locked -p fosse-fuzz -- --total-seconds $(FUZZ_SECONDS)
+
+.PHONY: all install demo demo-check check check-all check-kernels bench soak fuzz

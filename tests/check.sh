@@ -1,0 +1,60 @@
+#!/bin/bash
+# check.sh: everything `make check` promises, one step after the other, each with the seconds it took. Every step runs, also
+# after one has failed; the exit status is 1 if any has.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+exec < /dev/null
+
+# Some programs become other users and find their way by /proc and cwd: nothing here may hide behind umask.
+umask 022
+failed=() began=$SECONDS
+
+# step NAME COMMAND...
+step() {
+    local name=$1 start=$SECONDS
+    shift
+    printf '\n== %s\n' "$name"
+    if "$@"; then
+        printf '== %s: ok, %d s\n' "$name" $((SECONDS - start))
+    else
+        printf '== %s: FAILED, %d s\n' "$name" $((SECONDS - start))
+        failed+=("$name")
+    fi
+}
+
+dependencies() {
+    if cargo deny --version > /dev/null 2>&1; then
+        cargo deny --log-level error check bans licenses sources
+    else
+        echo "skipped: no cargo-deny here; the licence test of tests/tidy stands alone"
+    fi
+}
+
+manuals() {
+    if command -v mandoc > /dev/null; then
+        mandoc -T lint -W warning man/*.[1-8]
+    else
+        echo "skipped: no mandoc here"
+    fi
+}
+
+step "what the tests need" tests/setup.sh
+step "format" cargo fmt --all --check
+step "programs" cargo build --workspace --bins --locked
+# Tests find the programs that are built now; none builds them again.
+FOSSE_PROGRAMS=$(tests/programs.sh debug)
+export FOSSE_PROGRAMS
+step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+step "tests" cargo test --workspace --locked --no-fail-fast
+step "decoders under mutation" "$FOSSE_PROGRAMS/fosse-fuzz" --total-seconds 120
+step "reads before the lock, calls without a row" tests/lockdown/trace-edge.sh "$FOSSE_PROGRAMS"
+step "demo" tests/demo/demo.sh --check "$FOSSE_PROGRAMS"
+step "dependencies and licences" dependencies
+step "manual pages" manuals
+
+printf '\n== all: %d s\n' $((SECONDS - began))
+if [ ${#failed[@]} -gt 0 ]; then
+    printf '== FAILED: %s\n' "${failed[@]}"
+    exit 1
+fi
+echo "== everything passed"

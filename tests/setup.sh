@@ -1,0 +1,62 @@
+#!/bin/sh
+# setup.sh [PACKAGE...]: installs what the tests need and this machine lacks: the Debian packages named, or those of
+# `make check`, and cargo-deny. What cannot be installed is named; tests that need it print `skipped`. Run again, it does nothing.
+set -eu
+
+# A package and the file that shows it is there.
+needed='gcc /usr/bin/gcc
+curl /usr/bin/curl
+strace /usr/bin/strace
+python3 /usr/bin/python3
+mandoc /usr/bin/mandoc
+procps /usr/bin/pgrep
+nginx-light /usr/sbin/nginx
+haproxy /usr/sbin/haproxy
+libmodsecurity3 /usr/lib/*/libmodsecurity.so.3
+modsecurity-crs /usr/share/modsecurity-crs'
+
+say() { echo "setup: $*"; }
+
+if [ $# -gt 0 ]; then
+    wanted=$*
+    missing=
+    for package in $wanted; do
+        dpkg-query -W -f '${db:Status-Status}\n' "$package" 2> /dev/null | grep -qx installed || missing="$missing $package"
+    done
+else
+    missing=$(echo "$needed" | while read -r package file; do
+        # shellcheck disable=SC2086 # a pattern on purpose
+        set -- $file
+        [ -e "$1" ] || echo "$package"
+    done)
+fi
+
+install_packages() {
+    command -v apt-get > /dev/null || { say "no apt-get; install by hand: $*"; return; }
+    as_root=
+    if [ "$(id -u)" != 0 ]; then
+        sudo -n true 2> /dev/null || { say "not root; install by hand: apt-get install $*"; return; }
+        as_root='sudo -n'
+    fi
+    say "installing $*"
+    export DEBIAN_FRONTEND=noninteractive
+    $as_root apt-get -qq update < /dev/null || say "apt-get update failed; trying with the lists that are there"
+    # One that cannot be had must not keep the others away.
+    $as_root apt-get -qq -y --no-install-recommends install "$@" < /dev/null > /dev/null ||
+        for package in "$@"; do
+            $as_root apt-get -qq -y --no-install-recommends install "$package" < /dev/null > /dev/null || say "unable to install $package"
+        done
+}
+
+# shellcheck disable=SC2086 # words on purpose
+[ -z "$missing" ] || install_packages $missing
+
+# The version is fixed: a newer one may judge differently overnight.
+if [ $# -eq 0 ] && ! cargo deny --version > /dev/null 2>&1; then
+    say "installing cargo-deny (three to six minutes on two cores)"
+    # A target directory of its own, thrown away: nothing of it is used again.
+    build=$(mktemp -d)
+    CARGO_TARGET_DIR=$build timeout 900 cargo install --quiet --locked --debug --version 0.20.2 cargo-deny < /dev/null ||
+        say "unable to install cargo-deny; the licence test of tests/tidy stands alone"
+    rm -rf "$build"
+fi
