@@ -15,5 +15,6 @@ pub mod place;
 pub mod probe;
 pub mod process;
 pub mod signal;
+pub mod text;
 
 pub use panic::panic_hook;
