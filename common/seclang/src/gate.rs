@@ -8,6 +8,7 @@ use crate::arena::Span;
 use crate::operator::{Operator, TextTest};
 use crate::pipeline::{ALWAYS, NodeId, Pipelines, classes_of};
 use crate::rule::{Rule, RuleBits};
+use crate::target::Selector;
 use crate::variable::Variable;
 use fosse_pattern::{PatternSet, Requirement};
 use std::collections::BTreeSet;
@@ -62,6 +63,8 @@ pub(crate) struct Plan {
     touched: [u64; 32],
     /// The rules gated by classes.
     pub classed: Box<[Classed]>,
+    /// Whether a probe is asked for entries of some names only, so that equal values are not equal to the gate.
+    pub named: bool,
     /// For each pattern of its set, where its users begin; one more for the end.
     starts: Box<[u32]>,
     users: Box<[User]>,
@@ -114,6 +117,8 @@ struct Wish {
     target: u16,
     classes: u32,
     probe: Probe,
+    /// Whether the target picks entries by name.
+    named: bool,
 }
 
 /// The pattern number of wishes that are gated by classes.
@@ -165,6 +170,7 @@ impl Gate {
                         target,
                         classes,
                         probe,
+                        named: !matches!(wanted.selector, Selector::All),
                     };
                     wishes.extend(nodes.iter().map(wish));
                 }
@@ -233,6 +239,7 @@ fn plan(wishes: &[Wish], groups: &[BTreeSet<usize>], pipelines: &Pipelines) -> P
     let classed = wishes.iter().filter(|wish| wish.pattern == CLASSED);
     let ends = numbers.map(|pattern| crate::arena::narrow(wishes.partition_point(|wish| wish.pattern <= *pattern)));
     Plan {
+        named: wishes.iter().any(|wish| wish.named && wish.probe != Probe::None),
         variable: wishes.first().map_or(Variable::Args, |wish| wish.variable),
         set,
         starts: std::iter::once(0).chain(ends).collect(),

@@ -294,6 +294,22 @@ fn a_phase_yields_and_goes_on_where_it_stood() {
 /// What a keeper was given: collection, key, changes.
 type Saved = (Collection, Vec<u8>, Vec<(Vec<u8>, Change)>);
 
+#[test]
+fn an_equal_value_under_another_name_hides_nothing() {
+    for (rule, expected) in [
+        ("ARGS:z \"@detectSQLi\"", 1),
+        ("ARGS \"@detectSQLi\"", 31),
+        ("ARGS:z \"@rx union\"", 1),
+        ("ARGS \"@rx union\"", 31),
+    ] {
+        let rules = format!("SecRule {rule} \"id:1,phase:2,pass,t:urlDecodeUni,t:lowercase\"");
+        let attack = "1'+union+select+2--+";
+        let uri: String =
+            std::iter::once("/?".to_owned()).chain((0..30).map(|at| format!("a{at}={attack}&"))).collect();
+        assert_eq!(run(&rules, &format!("{uri}z={attack}"), &[], "").ids.len(), expected, "{rule}");
+    }
+}
+
 /// A keeper whose answers are late.
 #[derive(Default)]
 struct Late {

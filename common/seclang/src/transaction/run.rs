@@ -3,7 +3,7 @@
 use super::{Host, Outcome, Stage, Transaction, Turn};
 use crate::action::{Allow, Mode};
 use crate::arena::{Span, narrow, widen};
-use crate::gate::{Plan, User};
+use crate::gate::{Plan, Probe, User};
 use crate::pipeline::{NodeId, classes_of};
 use crate::ruleset::Phase;
 use crate::variable::Variable;
@@ -146,7 +146,7 @@ impl Transaction<'_> {
         let phase = self.rules.phase(self.phase)?;
         while let Some(plan) = phase.gate.plans.get(from) {
             while entry < self.values.shelf(plan.variable).len() {
-                let cost = match self.repeat(plan.variable, entry) {
+                let cost = match !plan.named && self.repeat(plan.variable, entry) {
                     true => COST_PER_VALUE,
                     false => self.gate_value(phase, from, entry, host),
                 };
@@ -229,8 +229,10 @@ impl Transaction<'_> {
             cost = cost.saturating_add(text.len().saturating_mul(4)).saturating_add(COST_PER_VALUE);
             let classes = if *span == stored.value { stored.classes } else { classes_of(text) };
             for classed in plan.classed.iter().filter(|classed| classed.classes & classes != 0) {
+                let wanted = nodes >> (classed.user.node & 63) & 1 == 1
+                    && (classed.probe == Probe::None || self.is_wanted(phase, &classed.user, plan, stored.key, host));
                 let text = self.values.bytes.get(&self.rules.constants, *span);
-                if nodes >> (classed.user.node & 63) & 1 == 1 && classed.probe.fires(text) {
+                if wanted && classed.probe.fires(text) {
                     self.note_hit(plan, &classed.user, *nodes, entry);
                 }
             }
@@ -243,6 +245,13 @@ impl Transaction<'_> {
         }
         host.bench.distinct = distinct;
         cost
+    }
+
+    /// Whether the rule's target picks the value named `key`: asked before a probe, which costs more.
+    fn is_wanted(&mut self, phase: &Phase, user: &User, plan: &Plan, key: Span, host: &mut Host<'_>) -> bool {
+        let rule = phase.rules.get(widen(user.rule));
+        let target = rule.and_then(|rule| rule.wanted.get(usize::from(user.target)));
+        target.is_none_or(|target| self.selects(plan.variable, &target.selector, key, host))
     }
 
     /// Notes that a value may match a rule, if the rule sees it through one of `nodes`.
