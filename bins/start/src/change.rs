@@ -258,6 +258,7 @@ impl Edge {
             (self.current.generation, self.lanes.iter().filter(|l| l.stage == Stage::Live).count());
         info(PROGRAM, format_args!("event=serving generation={generation} lanes={lanes}"));
         self.notify.ready();
+        fosse_sys::text::let_go();
         if self.change_again {
             self.begin_change();
         }

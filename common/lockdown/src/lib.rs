@@ -88,7 +88,6 @@ pub fn try_enter(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Result<
     if mode == Mode::Strict && report.is_degraded() {
         return Err(report.as_refusal());
     }
-    fosse_sys::text::let_go();
     seccomp::install(policy, mode)?;
     Ok((Locked::token(), report))
 }

@@ -31,6 +31,8 @@ pub(crate) fn install(policy: &Policy, mode: Mode) -> Result<(), Refusal> {
         fosse_sys::signal::report_forbidden_calls(policy.program, crate::call::name_of)
             .map_err(|errno| Refusal::new(STEP, errno.to_string()))?;
     }
+    // The last moment: behind the filter nobody may, and what makes the filter is most of what is not needed again.
+    fosse_sys::text::let_go();
     seccompiler::apply_filter(&program).map_err(|error| Refusal::new(STEP, error.to_string()))
 }
 
