@@ -2,8 +2,18 @@
 
 #![forbid(unsafe_code)]
 
+pub mod audit;
+pub mod case;
 pub mod checks;
+pub mod encoding;
 pub mod held;
 pub mod judge;
+pub mod limits;
 pub mod policy;
+pub mod report;
+pub mod rules;
+pub mod secrets;
 pub mod serve;
+
+/// Name in messages.
+pub const PROGRAM: &str = "fosse-waf-filter";

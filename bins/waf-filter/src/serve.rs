@@ -6,7 +6,7 @@ use fosse_blobs::WafFilter;
 use fosse_counters::{Counters, DRAINING, LOG_DROPPED, STREAM_CONNECTION, TURNS};
 use fosse_die::temporary;
 use fosse_fdpass::Received;
-use fosse_inherit::{Blob, Expected, MEMORY, MESSAGES, STREAM, inherit};
+use fosse_inherit::{Blob, Expected, LINES, MEMORY, MESSAGES, STREAM, inherit};
 use fosse_lockdown::{Locked, Sealed};
 use fosse_ring::{Gone, Input, Output};
 use fosse_turn::{Interest, Turn};
@@ -15,9 +15,8 @@ use fosse_wire::{
     start::{MESSAGE_BYTES, ToChild, ToStart},
 };
 
-use crate::judge::Judge;
+use crate::{PROGRAM, judge::Judge, report::Reporter, rules::Rules};
 
-const PROGRAM: &str = "fosse-waf-filter";
 const TOKEN_INPUT: u64 = 1;
 const TOKEN_OUTPUT: u64 = 2;
 const TOKEN_START: u64 = 3;
@@ -28,12 +27,16 @@ const DESCRIPTORS: &[Expected] = &[
     Expected::optional(5, MEMORY, "configuration"),
     Expected::optional(6, MEMORY, "counter page"),
     Expected::optional(7, MESSAGES, "start"),
+    Expected::optional(8, MEMORY, "rules"),
+    Expected::optional(9, LINES, "audit log"),
 ];
 
 /// What the program was born with.
 #[derive(Debug)]
 pub struct Inputs {
     config: Option<Sealed<Blob<WafFilter>>>,
+    bundle: Option<Sealed<OwnedFd>>,
+    audit: Option<OwnedFd>,
     input: Input,
     output: Output,
     start: Option<OwnedFd>,
@@ -55,18 +58,39 @@ pub fn inputs() -> Inputs {
         start,
         counters: fosse_inherit::counters(PROGRAM, &mut fds, 6),
         config: fosse_inherit::optional_blob(PROGRAM, &mut fds, 5),
+        bundle: fds.optional(8).map(Sealed::new),
+        audit: fds.optional(9),
         turn,
     }
 }
 
-/// Serves until the input ends.
-pub fn run(inputs: Inputs, locked: Locked) -> ! {
-    let Inputs { config, input, output, start, counters, turn } = inputs;
-    let judge = Judge::new(config.map(|blob| blob.open(locked).read()), counters);
+/// Serves until the input ends. Without `rules` those of the configuration are compiled first, out of the bundle.
+pub fn run(inputs: Inputs, rules: Option<Rules>, locked: Locked) -> ! {
+    let Inputs { config, bundle, audit, input, output, start, counters, turn } = inputs;
+    let config = config.map(|blob| blob.open(locked).read());
+    let bundle = bundle.map(|fd| fd.open(locked));
+    let rules = rules.unwrap_or_else(|| Rules::or_die(compiled(config.as_ref(), bundle)));
+    let judge = Judge::new(config, rules, Reporter::new(audit), counters);
     if input.never_waits() {
         Serve { judge, input, output, turn, start, draining: false }.run()
     }
     pipeline(judge, input, output)
+}
+
+/// The rules of a configuration.
+///
+/// # Errors
+/// All that is wrong with them.
+pub fn compiled(config: Option<&WafFilter>, bundle: Option<OwnedFd>) -> Result<Rules, Vec<String>> {
+    let Some(config) = config else { return Ok(Rules::default()) };
+    let bundle = match bundle {
+        Some(fd) => {
+            let bytes = fosse_sys::blob::read(fd, fosse_bundle::BYTES_MAX).map_err(|e| vec![format!("bundle: {e}")])?;
+            fosse_bundle::Bundle::decode(&bytes).map_err(|e| vec![format!("bundle: {e}")])?
+        }
+        None => fosse_bundle::Bundle::default(),
+    };
+    Rules::compile(config, bundle)
 }
 
 struct Serve {
@@ -100,7 +124,12 @@ impl Serve {
     }
 
     fn one_turn(&mut self) -> Result<(), Gone> {
-        self.turn.wait().map_err(Gone::Failed)?;
+        if self.judge.busy() {
+            self.turn.wait_at_most(0).map_err(Gone::Failed)?;
+        } else {
+            self.turn.wait().map_err(Gone::Failed)?;
+        }
+        self.judge.turn_begins();
         let mut at = 0;
         while let Some(event) = self.turn.happened(at) {
             at = at.saturating_add(1);
@@ -110,12 +139,13 @@ impl Serve {
                     while let Some(frame) = self.input.next_frame()? {
                         self.judge.frame(&frame, &mut self.output.outbox)?;
                     }
-                    self.judge.counters.set(STREAM_CONNECTION, 0);
                 }
                 TOKEN_START => self.told()?,
                 _ => {}
             }
         }
+        self.judge.work(&mut self.output.outbox)?;
+        self.judge.counters.set(STREAM_CONNECTION, 0);
         if self.turn.ticked() {
             self.judge.counters.add(TURNS, 1);
             self.judge.counters.set(LOG_DROPPED, fosse_die::dropped());
@@ -145,7 +175,11 @@ fn pipeline(mut judge: Judge, mut input: Input, mut output: Output) -> ! {
     let end = loop {
         let step = input.read().and_then(|_| {
             while let Some(frame) = input.next_frame()? {
+                judge.turn_begins();
                 judge.frame(&frame, &mut output.outbox)?;
+            }
+            while judge.busy() {
+                judge.work(&mut output.outbox)?;
             }
             output.flush_waiting()
         });

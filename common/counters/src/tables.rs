@@ -72,6 +72,7 @@ table!(
     counter OVER_BUDGET = 6, "requests whose judging ran out of time";
     counter PASSED_IN_PART = 7, "bodies passed on of which only the first part was judged";
     counter RULES_MATCHED = 8, "rules that matched";
+    counter AUDIT_DROPPED = 9, "audit log lines that could not be written";
 );
 
 table!(

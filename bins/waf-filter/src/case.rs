@@ -1,0 +1,313 @@
+//! One request before the rules: its transaction, how far it is, and what it has cost.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use fosse_blobs::{WafMode, WafSite};
+use fosse_seclang::{Arena, Bench, Host, Mode, NoStore, Now, Outcome, Ruleset, Taken, Transaction, Turn};
+use fosse_turn::clock_us;
+use fosse_wire::{
+    request::{RequestHead, Version},
+    verdict::Cause,
+};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::limits::{ARENAS_KEPT_MAX, BUDGET_MS_DEFAULT, LOCATION_BYTES_MAX, LOOK_US, SLICE_US_MAX};
+
+/// How far a case is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// The head is judged.
+    Head,
+    /// The body is awaited.
+    Body,
+    /// Everything is judged.
+    Whole,
+    /// The rules have their last word (phase 5); it changes nothing.
+    Last,
+    /// Over.
+    Done,
+}
+
+/// Why a request is denied, before it is a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// Status to answer with, 300 to 599.
+    pub status: u16,
+    /// Which kind of reason.
+    pub cause: Cause,
+    /// The rule, 0 where none was involved.
+    pub rule: u32,
+    /// For logs.
+    pub message: Vec<u8>,
+    /// Where the client is sent; empty without.
+    pub location: Vec<u8>,
+    /// Seconds for Retry-After, 0 for none.
+    pub retry_after: u32,
+}
+
+impl Denial {
+    /// A denial without a rule.
+    #[must_use]
+    pub fn new(status: u16, cause: Cause, message: &str) -> Self {
+        Self { status, cause, rule: 0, message: message.into(), location: Vec::new(), retry_after: 0 }
+    }
+}
+
+/// What is next for a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Its body, when it is there.
+    Body,
+    /// Another slice of time.
+    Slice,
+    /// Its end: it passes or is denied.
+    End,
+}
+
+/// A request and its rules.
+#[derive(Debug)]
+pub struct Case {
+    /// What the rules see and say.
+    pub transaction: Transaction<'static>,
+    /// What was decided, if it stands against passing. In detect mode it is logged.
+    pub denial: Option<Denial>,
+    step: Step,
+    has_body: bool,
+    spent_us: u64,
+    budget_us: u64,
+    seconds: u64,
+}
+
+/// What all cases of a process share.
+#[derive(Debug, Default)]
+pub struct Court {
+    bench: Bench,
+    arenas: Vec<Arena>,
+}
+
+impl Court {
+    /// Opens a case about a head.
+    #[must_use]
+    pub fn open(&mut self, rules: &'static Ruleset, site: &WafSite, head: &RequestHead<'_>, has_body: bool) -> Case {
+        let seconds = u64::try_from(clock_gettime(ClockId::Realtime).tv_sec).unwrap_or(0);
+        let mut t = Transaction::new(rules, self.arenas.pop().unwrap_or_default(), Now { seconds, elapsed_micros: 0 });
+        t.set_mode(if site.mode == WafMode::Detect { Mode::DetectionOnly } else { Mode::On });
+        t.unique_id(&hex(head.request));
+        if let Some(client) = head.client.ip() {
+            let port = if head.host_port != 0 { head.host_port } else { if head.secure { 443 } else { 80 } };
+            t.connection(client, head.client.port, IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
+        }
+        let (method, uri, version) = line_parts(head);
+        t.request_line(head.line, method, uri, version);
+        for (name, value) in head.fields {
+            t.header(name, value);
+        }
+        let budget_ms = if site.budget_ms == 0 { BUDGET_MS_DEFAULT } else { site.budget_ms };
+        let budget_us = u64::from(budget_ms).saturating_mul(1000);
+        Case { transaction: t, denial: None, step: Step::Head, has_body, spent_us: 0, budget_us, seconds }
+    }
+
+    /// Works on a case until it needs something, its slice is over, or it ends.
+    pub fn advance(&mut self, case: &mut Case) -> Next {
+        let watch = Watch::new(case.spent_us, case.budget_us);
+        let next = self.steps(case, &watch);
+        case.spent_us = case.spent_us.saturating_add(watch.used_us());
+        next
+    }
+
+    fn steps(&mut self, case: &mut Case, watch: &Watch) -> Next {
+        loop {
+            let elapsed_micros = case.spent_us.saturating_add(watch.wall_us());
+            case.transaction.set_now(Now { seconds: case.seconds, elapsed_micros });
+            let mut turn = || watch.turn();
+            let host = &mut Host { bench: &mut self.bench, turn: &mut turn, store: &mut NoStore };
+            let outcome = match case.step {
+                Step::Head => case.transaction.phase1(host),
+                Step::Whole => case.transaction.phase2(host),
+                Step::Last => case.transaction.phase5(host),
+                Step::Body => return Next::Body,
+                Step::Done => return Next::End,
+            };
+            if outcome == Outcome::Yield {
+                return Next::Slice;
+            }
+            case.step = case.after(outcome);
+        }
+    }
+
+    /// Whether the audit log would have this case by the rules' own settings.
+    #[must_use]
+    pub fn audit_wanted(&mut self, case: &Case, status: u16) -> bool {
+        case.transaction.audit_wanted(status, &mut self.bench)
+    }
+
+    /// Closes a case; its memory serves the next.
+    pub fn close(&mut self, case: Case) {
+        let arena = case.transaction.finish();
+        if self.arenas.len() < ARENAS_KEPT_MAX {
+            self.arenas.push(arena);
+        }
+    }
+}
+
+impl Case {
+    /// Gives it the body, decoded and as far as the site has it judged.
+    pub fn body(&mut self, body: &[u8]) -> Taken {
+        self.step = Step::Whole;
+        self.transaction.request_body(body)
+    }
+
+    /// CPU time it has taken, in microseconds.
+    #[must_use]
+    pub const fn spent_us(&self) -> u64 {
+        self.spent_us
+    }
+
+    fn after(&mut self, outcome: Outcome) -> Step {
+        let step = match (self.step, outcome) {
+            (Step::Head, Outcome::Continue) if self.has_body => Step::Body,
+            (Step::Head, Outcome::Continue) => Step::Whole,
+            (Step::Whole, Outcome::Continue) => Step::Last,
+            // Whatever phase 5 comes to, everything is decided.
+            (Step::Last | Step::Done | Step::Body, _) => Step::Done,
+            (_, outcome) => {
+                self.denial = Some(self.denied(outcome));
+                Step::Last
+            }
+        };
+        let ran_out = self.denial.as_ref().is_some_and(|denial| denial.cause == Cause::Budget);
+        if ran_out { Step::Done } else { step }
+    }
+
+    fn denied(&self, outcome: Outcome) -> Denial {
+        match outcome {
+            Outcome::Deny { status, rule } => self.by_rule(status, rule),
+            // The answer closes the connection, as every denial does; an answer there must be.
+            Outcome::Drop { rule } => self.by_rule(403, rule),
+            Outcome::Redirect { status, location, rule } => {
+                let clean =
+                    location.len() <= LOCATION_BYTES_MAX && location.iter().all(|byte| (b'!'..=b'~').contains(byte));
+                if clean { Denial { location, ..self.by_rule(status, rule) } } else { self.by_rule(403, rule) }
+            }
+            Outcome::BudgetExceeded => Denial::new(503, Cause::Budget, "time for judging ran out"),
+            // Nothing here ever makes the rules wait. A denial is the safe reading of what cannot be.
+            Outcome::Continue | Outcome::Yield | Outcome::Wait => Denial::new(500, Cause::Rule, "rules cannot go on"),
+        }
+    }
+
+    /// A rule can name any number as status; only those that say no are sent.
+    fn by_rule(&self, status: u16, rule: u32) -> Denial {
+        let status = if (300..=599).contains(&status) { status } else { 403 };
+        let message = self.transaction.matches().filter(|m| m.id() == rule).last().map_or(&b""[..], |m| m.message());
+        let message = message.get(..message.len().min(crate::limits::TEXT_BYTES_SHOWN_MAX)).unwrap_or_default();
+        Denial { status, cause: Cause::Rule, rule, message: message.to_vec(), location: Vec::new(), retry_after: 0 }
+    }
+}
+
+/// The clock of one slice.
+struct Watch {
+    began_us: u64,
+    /// The CPU clock when it was first asked, less what the wall clock had counted by then.
+    cpu_began_us: std::cell::Cell<Option<u64>>,
+    left_us: u64,
+}
+
+impl Watch {
+    fn new(spent_us: u64, budget_us: u64) -> Self {
+        Self {
+            began_us: clock_us(),
+            cpu_began_us: std::cell::Cell::new(None),
+            left_us: budget_us.saturating_sub(spent_us),
+        }
+    }
+
+    fn wall_us(&self) -> u64 {
+        clock_us().saturating_sub(self.began_us)
+    }
+
+    fn turn(&self) -> Turn {
+        if self.wall_us() < LOOK_US {
+            return Turn::Go;
+        }
+        let used = self.cpu_us();
+        if used >= self.left_us {
+            Turn::Exhausted
+        } else if used >= SLICE_US_MAX {
+            Turn::Yield
+        } else {
+            Turn::Go
+        }
+    }
+
+    fn cpu_us(&self) -> u64 {
+        let now = cpu_clock_us();
+        let began = self.cpu_began_us.get().unwrap_or_else(|| now.saturating_sub(LOOK_US));
+        self.cpu_began_us.set(Some(began));
+        now.saturating_sub(began)
+    }
+
+    fn used_us(&self) -> u64 {
+        if self.cpu_began_us.get().is_some() { self.cpu_us() } else { self.wall_us().min(LOOK_US) }
+    }
+}
+
+/// CPU time of this process's one thread, in microseconds.
+fn cpu_clock_us() -> u64 {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
+    seconds.saturating_mul(1_000_000).saturating_add(nanos / 1000)
+}
+
+/// Method, target and version as sent, or as parse read them where the line is not there.
+fn line_parts<'a>(head: &RequestHead<'a>) -> (&'a [u8], &'a [u8], &'a [u8]) {
+    let split = || {
+        let (first, last) = (memchr(head.line, b' ')?, head.line.iter().rposition(|byte| *byte == b' ')?);
+        let uri = head.line.get(first.saturating_add(1)..last)?;
+        Some((head.line.get(..first)?, uri, head.line.get(last.saturating_add(1)..)?))
+    };
+    let version: &[u8] = match head.version {
+        Version::Http10 => b"HTTP/1.0",
+        Version::Http11 => b"HTTP/1.1",
+        Version::Http2 => b"HTTP/2.0",
+    };
+    split().unwrap_or((head.method, head.target, version))
+}
+
+fn memchr(line: &[u8], wanted: u8) -> Option<usize> {
+    line.iter().position(|byte| *byte == wanted)
+}
+
+/// A request's number as everywhere in logs.
+fn hex(number: u64) -> [u8; 16] {
+    let mut out = [0; 16];
+    for (place, shift) in out.iter_mut().rev().zip((0..64).step_by(4)) {
+        let digit = u8::try_from(number >> shift & 15).unwrap_or(0);
+        *place = if digit < 10 { b'0'.saturating_add(digit) } else { b'a'.saturating_add(digit.saturating_sub(10)) };
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_written_as_logs_write_it() {
+        for number in [0, 1, 0xdead_beef_0042, u64::MAX] {
+            assert_eq!(hex(number).as_slice(), format!("{number:016x}").as_bytes());
+        }
+    }
+
+    #[test]
+    fn the_line_is_split_as_it_was_sent() {
+        let head = RequestHead {
+            line: b"GET http://a/x y?q HTTP/1.1",
+            method: b"GET",
+            target: b"/x",
+            ..RequestHead::default()
+        };
+        assert_eq!(line_parts(&head), (&b"GET"[..], &b"http://a/x y?q"[..], &b"HTTP/1.1"[..]));
+        let head = RequestHead { method: b"GET", target: b"/x", ..RequestHead::default() };
+        assert_eq!(line_parts(&head), (&b"GET"[..], &b"/x"[..], &b"HTTP/1.1"[..]));
+    }
+}

@@ -1,0 +1,51 @@
+//! Every limit of fosse-waf-filter.
+
+/// Memory for held bodies where no configuration says otherwise (in a shell).
+pub const HELD_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
+
+/// Bytes of a body that is judged where no configuration says otherwise.
+pub const BODY_BYTES_DEFAULT: u64 = 1024 * 1024;
+
+/// CPU time of one transaction where no configuration says otherwise, in milliseconds: a hundred times what an ordinary
+/// request takes.
+pub const BUDGET_MS_DEFAULT: u32 = 50;
+
+/// CPU time after which a transaction lets others go first, in microseconds.
+pub const SLICE_US_MAX: u64 = 5_000;
+
+/// Time in one turn of the loop after which requests that come are put in line instead of being judged at once, in
+/// microseconds: their neighbours wait for what is already judged, and start watches that turns move.
+pub const TURN_US_MAX: u64 = 20_000;
+
+/// Work below this is measured by the wall clock, which costs no system call, in microseconds. Beyond it the CPU clock
+/// counts, so that a transaction does not pay for a busy machine.
+pub const LOOK_US: u64 = 1_000;
+
+/// Memory of finished transactions kept for the next ones: as many as yield at a time when it is busy.
+pub const ARENAS_KEPT_MAX: usize = 64;
+
+/// Room kept for decoded bodies between requests.
+pub const DECODED_BYTES_KEPT_MAX: usize = 256 * 1024;
+
+/// Longest Location a rule may send a client to: what clients take.
+pub const LOCATION_BYTES_MAX: usize = 8 * 1024;
+
+/// Matched rules named in an event line.
+pub const IDS_SHOWN_MAX: usize = 12;
+
+/// Bytes of a target, a message or a value in a line.
+pub const TEXT_BYTES_SHOWN_MAX: usize = 256;
+
+/// Bytes of an audit line: more is cut by the logger, and half an object is none (pipe(7), PIPE_BUF).
+pub const AUDIT_BYTES_MAX: usize = 4095;
+
+/// Bytes of one rule file or data file read in a shell.
+pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Files read in a shell.
+pub const FILES_COUNT_MAX: usize = 10_000;
+
+/// Errors in rules that are shown: the rest mostly follows from these.
+pub const TROUBLES_SHOWN_MAX: usize = 20;
+
+const _: () = assert!(LOOK_US < SLICE_US_MAX && SLICE_US_MAX < TURN_US_MAX);
