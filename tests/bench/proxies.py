@@ -114,7 +114,7 @@ class Stage:
         www.mkdir()
         for name, size in [("1k", 1 << 10), ("64k", 1 << 16), ("1m", 1 << 20)]:
             (www / name).write_bytes(b"x" * size)
-        (self.dir / "backend.conf").write_text(filled("backend.conf", {"dir": self.dir, "mask_client": "10"}))
+        (self.dir / "backend.conf").write_text(filled("backend.conf", {"dir": self.dir, "mask_client": "10", "kibibyte": "x" * 1024}))
         self.backend = self.keep(Program("backend", ["nginx", "-c", str(self.dir / "backend.conf")], log=self.dir / "backend.log"))
         end = time.monotonic() + 10
         while not (self.dir / "app.sock").exists() and time.monotonic() < end:
