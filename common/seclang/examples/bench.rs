@@ -20,12 +20,13 @@ fn main() {
     let only = std::env::args().nth(3);
     let rules = load(Path::new(&corpus), &paranoia);
     let (mut bench, mut arena) = (Bench::default(), Arena::default());
-    let kinds: [(&str, Make); 5] = [
+    let kinds: [(&str, Make); 6] = [
         ("tiny GET", tiny),
         ("browser GET", browser),
         ("850-byte form", form),
         ("11 KB JSON", json),
         ("1 MiB JSON", big),
+        ("128 KiB hostile", hostile),
     ];
     for (name, make) in kinds {
         if only.as_deref().is_some_and(|only| !name.contains(only)) {
@@ -33,7 +34,7 @@ fn main() {
         }
         let factor: u32 = std::env::args().nth(4).and_then(|factor| factor.parse().ok()).unwrap_or(1);
         let rounds: u32 = factor
-            * if name == "1 MiB JSON" {
+            * if matches!(name, "1 MiB JSON" | "128 KiB hostile") {
                 10
             } else if name == "11 KB JSON" {
                 300
@@ -178,6 +179,21 @@ fn json(n: u32) -> Request {
 
 fn big(n: u32) -> Request {
     json_of(n, 3_800)
+}
+
+/// One value that reminds of every family of attack, so that every pattern has to look at all of it.
+fn hostile(n: u32) -> Request {
+    let piece = format!(
+        "{n} union all select 'x' from dual; <img src=x onerror=alert({n})> ../../etc/passwd ${{jndi:ldap://x/{n}}} `cat /tmp/{n}` <?php eval($x);?> "
+    );
+    let mut body = "a=".to_owned();
+    while body.len() < 128 * 1024 {
+        body.push_str(&piece.replace('&', "").replace('%', ""));
+    }
+    let mut request = form(n);
+    request.headers.retain(|(name, _)| *name != "Content-Length");
+    request.headers.push(("Content-Length", body.len().to_string()));
+    Request { body, ..request }
 }
 
 fn load(corpus: &Path, paranoia: &str) -> Ruleset {
