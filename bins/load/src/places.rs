@@ -128,7 +128,8 @@ impl Places {
         }
         let below = |place: &Place| {
             let rest = name.strip_prefix(place.path.trim_end_matches('/'))?;
-            rest.strip_prefix('/').filter(|rest| !rest.is_empty())
+            // The directory itself is listed for an absolute pattern.
+            if rest.is_empty() || rest == "/" { Some(".") } else { rest.strip_prefix('/') }
         };
         let holding = self.places.iter().filter_map(|place| Some((place, below(place)?)));
         holding.min_by_key(|(_, rest)| rest.len()).map(|(place, rest)| (place.directory.as_fd(), rest))

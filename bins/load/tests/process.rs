@@ -90,6 +90,17 @@ fn patterns_includes_and_data_come_in_order_and_once() {
 }
 
 #[test]
+fn a_pattern_may_name_the_directory_itself_by_its_whole_path() {
+    let rules = Rules::new("whole", &[("a.conf", "# x\n"), ("b.conf", "# y\n")]);
+    let whole = rules.0.canonicalize().unwrap();
+    let pattern = whole.join("*.conf").to_string_lossy().into_owned();
+    let bundle = bundle(&rules.load(&[&pattern]));
+    assert_eq!(bundle.files.len(), 2);
+    let directory = whole.to_string_lossy().into_owned();
+    assert!(refused(&rules.load(&[&directory])).contains("it is a directory"));
+}
+
+#[test]
 fn a_missing_file_is_reported_where_it_is_named() {
     let rules = Rules::new(
         "missing",
