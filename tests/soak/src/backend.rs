@@ -2,6 +2,7 @@
 //! held against it. What does not fit is kept as a finding: a backend sees what got past the edge.
 
 use std::{
+    collections::HashSet,
     io::{ErrorKind, Write},
     os::unix::{fs::PermissionsExt, net::UnixListener, net::UnixStream},
     path::Path,
@@ -21,13 +22,15 @@ use crate::{
 
 /// What all connections share.
 #[derive(Debug, Default)]
-pub struct Seen {
+struct Seen {
     /// Requests that came whole.
-    pub requests: AtomicU64,
+    requests: AtomicU64,
     /// Requests that were cut within their body.
-    pub cut: AtomicU64,
+    cut: AtomicU64,
     /// Connections.
-    pub connections: AtomicU64,
+    connections: AtomicU64,
+    /// Ids of requests with a body: each may be carried out once.
+    taken: Mutex<HashSet<u64>>,
     findings: Mutex<Vec<String>>,
 }
 
@@ -67,10 +70,12 @@ impl Backend {
         backend
     }
 
-    /// Counters.
+    /// One line.
     #[must_use]
-    pub fn seen(&self) -> &Seen {
-        &self.seen
+    pub fn line(&self) -> String {
+        let Seen { requests, cut, connections, .. } = &*self.seen;
+        let [requests, cut, connections] = [requests, cut, connections].map(|n| n.load(Relaxed));
+        format!("connections={connections} requests={requests} cut={cut}")
     }
 
     /// Everything that must not have come here.
@@ -118,7 +123,11 @@ impl Connection {
             return Err(Failed::Wrong(format!("bytes behind the request {}", head.first)));
         }
         self.seen.requests.fetch_add(1, Relaxed);
-        Ok(self.answer(&request).is_ok() && request.shape != Shape::Close)
+        if request.shape == Shape::Take && !self.seen.taken.lock().unwrap().insert(request.id) {
+            return Err(Failed::Wrong(format!("the same body twice: {}", head.first)));
+        }
+        let ends = request.shape == Shape::Close || request.shape.is_broken();
+        Ok(self.answer(&request).is_ok() && !ends)
     }
 
     fn answer(&mut self, request: &Request) -> std::io::Result<()> {
@@ -129,7 +138,10 @@ impl Connection {
             format!("HTTP/1.1 {} {reason}\r\nX-Id: {id:016x}\r\nX-Backend: {}\r\n", shape.status(), self.name)
                 .into_bytes();
         match shape {
-            Shape::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+            Shape::Gone => return Ok(()),
+            Shape::Garbage => return to.write_all(garbage(id)),
+            Shape::Twice => out.extend_from_slice(b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n"),
+            Shape::Chunked | Shape::ShortChunks => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
             Shape::Close => out.extend_from_slice(b"Connection: close\r\n"),
             Shape::Empty => {}
             Shape::Take => out.extend_from_slice(b"Content-Length: 0\r\n"),
@@ -139,23 +151,28 @@ impl Connection {
         if request.head || matches!(shape, Shape::Empty | Shape::Unchanged | Shape::Take) {
             return to.write_all(&out);
         }
-        let half = if shape == Shape::Slow { size / 2 } else { u64::MAX };
+        let chunked = matches!(shape, Shape::Chunked | Shape::ShortChunks);
+        let short = matches!(shape, Shape::Short | Shape::ShortChunks);
+        let half = if short || shape == Shape::Slow { size / 2 } else { u64::MAX };
         let mut offset = 0;
         let mut block = Vec::new();
         while offset < size {
             let length = (size - offset).min(32 * 1024).min(half.saturating_sub(offset).max(1));
             block.resize(length as usize, 0);
             pattern::fill(id, offset, &mut block);
-            if shape == Shape::Chunked {
+            if chunked {
                 out.extend_from_slice(format!("{length:x}\r\n").as_bytes());
             }
             out.extend_from_slice(&block);
-            if shape == Shape::Chunked {
+            if chunked {
                 out.extend_from_slice(b"\r\n");
             }
             to.write_all(&out)?;
             out.clear();
             offset += length;
+            if offset == half && short {
+                return Ok(());
+            }
             if offset == half {
                 thread::sleep(Duration::from_millis(3));
             }
@@ -168,6 +185,21 @@ impl Connection {
             other => other,
         }
     }
+}
+
+/// Answers that are none.
+fn garbage(id: u64) -> &'static [u8] {
+    const ALL: [&[u8]; 8] = [
+        b"<html>an answer of HTTP/0.9</html>",
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+        b"HTTP/1.1 2000 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length : 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok",
+    ];
+    ALL[(id / 2 % 8) as usize]
 }
 
 /// What must be true of every request that reaches a backend.

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+
 use crate::{
     http::{Failed, Framing, Reader},
     pattern::Checker,
@@ -47,6 +49,20 @@ pub fn connect(address: SocketAddr, patience: Duration) -> io::Result<TcpStream>
     Ok(stream)
 }
 
+/// A connection from another address of the loopback network, 127.0.0.`last`: addresses decide about lanes.
+///
+/// # Errors
+/// What bind(2) or connect(2) says.
+pub fn connect_from(last: u8, address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+    let fd = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    rustix::net::bind(&fd, &SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)))?;
+    rustix::net::connect(&fd, &address)?;
+    let stream = TcpStream::from(fd);
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    Ok(stream)
+}
+
 /// Makes the end of a connection a reset.
 pub fn reset(stream: &TcpStream) {
     let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
@@ -59,6 +75,12 @@ impl Client {
     /// What connect(2) says.
     pub fn connect(address: SocketAddr, patience: Duration) -> io::Result<Self> {
         Ok(Self { reader: Reader::new(connect(address, patience)?), ends: false })
+    }
+
+    /// Takes over a connection.
+    #[must_use]
+    pub fn over(stream: TcpStream) -> Self {
+        Self { reader: Reader::new(stream), ends: false }
     }
 
     /// Its socket.
@@ -117,6 +139,9 @@ impl Client {
         let came = body.end().map_err(wrong)?;
         let none = request.head || matches!(request.shape, Shape::Empty | Shape::Unchanged | Shape::Take);
         let due = if none { 0 } else { request.size };
+        if request.shape.is_broken() {
+            return Err(wrong(format!("a broken answer looks whole: {head:?}")));
+        }
         if came == due { Ok(Outcome::Right) } else { Err(wrong(format!("{came} bytes look complete: {head:?}"))) }
     }
 }

@@ -31,6 +31,8 @@ pub struct Tally {
     pub silent: AtomicU64,
     /// Requests pipelined behind an answer that ended the connection: nothing was promised for them.
     pub behind: AtomicU64,
+    /// Requests to a broken backend, answered with 502 or a visible cut.
+    pub broken: AtomicU64,
     /// Requests the client gave up itself.
     pub aborted: AtomicU64,
     /// Connections.
@@ -72,12 +74,13 @@ impl Tally {
     pub fn line(&self) -> String {
         let get = |n: &AtomicU64| n.load(Relaxed);
         format!(
-            "connections={} sent={} right={} own={:?} cut={} behind={} aborted={} silent={} wrong={}",
+            "connections={} sent={} right={} own={:?} cut={} broken={} behind={} aborted={} silent={} wrong={}",
             get(&self.connections),
             get(&self.sent),
             get(&self.right),
             self.own.lock().unwrap(),
             get(&self.cut),
+            get(&self.broken),
             get(&self.behind),
             get(&self.aborted),
             get(&self.silent),
@@ -99,6 +102,8 @@ pub struct Habits {
     pub seed: u64,
     /// Pause between two batches of a client.
     pub pause: Duration,
+    /// Half of the requests go to a backend that is broken.
+    pub rude: bool,
     /// Stop after so many requests of all clients.
     pub requests_max: u64,
 }
@@ -111,6 +116,7 @@ impl Default for Habits {
             patience: Duration::from_secs(15),
             seed: 1,
             pause: Duration::ZERO,
+            rude: false,
             requests_max: u64::MAX,
         }
     }
@@ -219,7 +225,12 @@ impl Worker {
 
     fn batch(&mut self) -> Vec<Request> {
         let count = if self.random.percent(60) { 1 } else { 1 + self.random.below(8) };
-        let mut batch: Vec<Request> = (0..count).map(|_| Request::any(next_id(), &mut self.random)).collect();
+        let mut batch: Vec<Request> = (0..count)
+            .map(|_| {
+                let any = if self.habits.rude { Request::rude } else { Request::any };
+                any(next_id(), &mut self.random)
+            })
+            .collect();
         if self.random.percent(6)
             && let Some(last) = batch.last_mut()
             && last.shape != Shape::Take
@@ -236,7 +247,18 @@ impl Worker {
         // An edge that has said its last word may close before it has taken all: the answers tell.
         let _ = client.send(&bytes);
         for (number, request) in batch.iter().enumerate() {
-            let outcome = client.answer(request);
+            let mut outcome = client.answer(request);
+            if request.shape.is_broken() && matches!(outcome, Outcome::Cut | Outcome::Own(502)) {
+                self.tally.broken.fetch_add(1, Relaxed);
+                if outcome == Outcome::Own(502) && !client.ends {
+                    continue;
+                }
+                self.tally.behind.fetch_add((batch.len() - number - 1) as u64, Relaxed);
+                return false;
+            }
+            if request.shape.is_broken() && outcome != Outcome::Silent {
+                outcome = Outcome::Wrong(format!("{request:?}: {outcome:?}"));
+            }
             self.tally.note(&outcome);
             if outcome != Outcome::Right || client.ends {
                 self.tally.behind.fetch_add((batch.len() - number - 1) as u64, Relaxed);

@@ -17,9 +17,11 @@ const USAGE: &str = "usage: fosse-soak [--minutes N] [--requests N] [--percent N
 
 type Scenario = fn(Extent) -> Report;
 
-const SCENARIOS: [(&str, Scenario); 10] = [
+const SCENARIOS: [(&str, Scenario); 12] = [
     ("integrity", integrity::run),
+    ("broken", integrity::broken_backend),
     ("deaths", deaths::stages),
+    ("lanes", deaths::of_one_lane),
     ("start", deaths::of_start),
     ("stopped", stopped::run),
     ("reloads", reloads::run),

@@ -53,6 +53,13 @@ pub fn lives(pid: i32) -> bool {
     parent(pid).is_some()
 }
 
+/// The cores a process may run on, as the kernel lists them: a lane's processes have one, and the same.
+#[must_use]
+pub fn cores(pid: i32) -> String {
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    text.lines().find_map(|l| l.strip_prefix("Cpus_allowed_list:")).unwrap_or_default().trim().to_string()
+}
+
 /// Open descriptors.
 #[must_use]
 pub fn descriptors(pid: i32) -> usize {

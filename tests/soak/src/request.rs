@@ -21,10 +21,20 @@ pub enum Shape {
     Unchanged,
     /// Content-Length; the request has a body, which the backend checks.
     Take,
+    /// Content-Length, and the connection ends half way.
+    Short,
+    /// Chunks, and the connection ends before the last.
+    ShortChunks,
+    /// Bytes that are no answer.
+    Garbage,
+    /// The connection ends without an answer.
+    Gone,
+    /// A head of every kind that must not be passed on: framing twice.
+    Twice,
 }
 
 impl Shape {
-    const NAMES: [(Self, &'static str); 7] = [
+    const NAMES: [(Self, &'static str); 12] = [
         (Self::Exact, "exact"),
         (Self::Chunked, "chunked"),
         (Self::Close, "close"),
@@ -32,7 +42,21 @@ impl Shape {
         (Self::Empty, "empty"),
         (Self::Unchanged, "unchanged"),
         (Self::Take, "take"),
+        (Self::Short, "short"),
+        (Self::ShortChunks, "shortchunks"),
+        (Self::Garbage, "garbage"),
+        (Self::Gone, "gone"),
+        (Self::Twice, "twice"),
     ];
+
+    /// Shapes of a backend that is broken.
+    pub const BROKEN: [Self; 5] = [Self::Short, Self::ShortChunks, Self::Garbage, Self::Gone, Self::Twice];
+
+    /// No client must ever get a whole answer of this shape.
+    #[must_use]
+    pub fn is_broken(self) -> bool {
+        Self::BROKEN.contains(&self)
+    }
 
     /// As in a target.
     #[must_use]
@@ -93,6 +117,15 @@ impl Request {
         let size = if random.percent(70) { random.below(3000) } else { *random.pick(&SIZES) };
         let plain = !matches!(shape, Take);
         Self { id, shape, size, head: plain && random.percent(7), old: false, chunked: random.percent(50) }
+    }
+
+    /// Any request to a backend that is broken half of the time.
+    pub fn rude(id: u64, random: &mut Random) -> Self {
+        let any = Self::any(id, random);
+        if random.percent(50) {
+            return any;
+        }
+        Self { shape: *random.pick(&Shape::BROKEN), size: any.size.max(2), head: false, old: random.percent(20), ..any }
     }
 
     /// The site it goes to: `soak.test`, whose bodies are held and judged, or `plain.test`, whose bodies stream through.

@@ -20,7 +20,9 @@ macro_rules! holds {
 
 holds! {
     every_answer_is_the_right_one_under_pipelining_and_aborts => integrity::run;
+    a_broken_backend_never_looks_whole => integrity::broken_backend;
     no_answer_is_wrong_or_mixed_while_stages_die => deaths::stages;
+    other_lanes_lose_nothing => deaths::of_one_lane;
     nothing_outlives_start => deaths::of_start;
     a_stopped_stage_is_replaced => stopped::run;
     no_request_fails_over_reloads => reloads::run;

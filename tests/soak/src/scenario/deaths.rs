@@ -14,12 +14,13 @@ use rustix::process::Signal;
 use super::{Extent, integrity};
 use crate::{
     backend::Backend,
-    client::{self, Outcome},
+    client::{self, Client, Outcome},
     edge::{Edge, Setup},
     load::{Habits, Load, next_id},
     process::{self, lives},
     random::Random,
     report::Report,
+    request::Request,
 };
 
 /// The stages that may die.
@@ -91,6 +92,67 @@ fn until_served(edge: &Edge) -> Duration {
     assert!(done.load(Relaxed), "nobody is served any more:\n{}", edge.tail());
     attempts.into_iter().for_each(|t| t.join().unwrap());
     Duration::from_micros(micros.load(Relaxed))
+}
+
+/// Stages of one lane die; clients of the other lanes notice nothing, over one connection each.
+pub fn of_one_lane(extent: Extent) -> Report {
+    let edge = Edge::start(Setup::default());
+    let backend = Backend::listen(&edge.directory().join("a.sock"), "a");
+    edge.wait_served();
+    let lanes = edge.of("parse");
+    let mut report = Report::default();
+    let [doomed, other] = lanes.as_slice() else {
+        report.row("lanes", "not two: nothing to show");
+        return report;
+    };
+    let (core, before) = (process::cores(doomed.pid), edge.inventory());
+    assert_ne!(core, process::cores(other.pid), "two lanes, one core");
+    let clients: Vec<Client> = (1..40).filter_map(|last| client_of(&edge, other.pid, last)).collect();
+    assert!(clients.len() > 5, "addresses do not spread over lanes: {}", clients.len());
+    let (over, count) = (Arc::new(AtomicBool::new(false)), clients.len());
+    let ask = |mut client: Client, seed: u64| {
+        let over = Arc::clone(&over);
+        thread::spawn(move || {
+            let (mut random, mut asked) = (Random::new(seed), 0u64);
+            while !over.load(Relaxed) {
+                let request = Request { old: false, ..Request::any(next_id(), &mut random) };
+                assert!(client.send(&request.bytes()), "a client of the other lane was cut off");
+                assert_eq!(client.answer(&request), Outcome::Right, "a client of the other lane: {request:?}");
+                asked += 1;
+                thread::sleep(Duration::from_millis(5));
+            }
+            asked
+        })
+    };
+    let clients: Vec<_> = clients.into_iter().zip(extent.seed..).map(|(c, seed)| ask(c, seed)).collect();
+    let (mut random, mut killed, begun) = (Random::new(extent.seed), 0, Instant::now());
+    while begun.elapsed() < extent.time {
+        let stage = *random.pick(&STAGES[..4]);
+        let victim = edge.of(stage).into_iter().find(|c| process::cores(c.pid) == core);
+        killed += u64::from(victim.is_some_and(|v| process::signal(&v, edge.pid(), Signal::KILL)));
+        thread::sleep(EVERY);
+    }
+    over.store(true, Relaxed);
+    let asked: u64 = clients.into_iter().map(|t| t.join().unwrap()).sum();
+    assert!(process::lives(other.pid));
+    assert_eq!(backend.findings(), Vec::<String>::new());
+    assert_eq!(edge.shames(), Vec::<String>::new());
+    integrity::rest(&edge, &before);
+    report.row("stages of the one lane killed", killed);
+    report.row("clients and requests of the other, none failed", format!("{count} {asked}"));
+    edge.stop();
+    report
+}
+
+/// A connection from that address, if it came into the lane of that parse.
+fn client_of(edge: &Edge, parse: i32, last: u8) -> Option<Client> {
+    let before = process::descriptors(parse);
+    let stream = client::connect_from(last, edge.address(), crate::edge::LONG).unwrap();
+    let mut client = Client::over(stream);
+    let request = Request::small(next_id());
+    assert!(client.send(&request.bytes()));
+    assert_eq!(client.answer(&request), Outcome::Right);
+    (process::descriptors(parse) > before).then_some(client)
 }
 
 /// start itself dies: everything below it does, and what a supervisor starts then serves at once.
