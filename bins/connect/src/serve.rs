@@ -1,6 +1,7 @@
 //! Asks in, attempts under way, sockets out.
 
 use std::{
+    collections::VecDeque,
     net::{Ipv6Addr, SocketAddr},
     os::fd::{AsFd, OwnedFd},
 };
@@ -29,6 +30,7 @@ const PROGRAM: &str = "fosse-connect";
 const TOKEN_ASKS: u8 = 1;
 const TOKEN_START: u8 = 2;
 const TOKEN_ATTEMPT: u8 = 3;
+const TOKEN_ANSWERS: u8 = 4;
 
 /// Attempts under way at a time. dispatch's own limits are lower; one more is a sign that it is not itself any more.
 const ATTEMPTS_MAX: usize = 65_536;
@@ -85,6 +87,10 @@ struct Serve {
     attempts: Slab<Attempt>,
     busy: Vec<Key>,
     answers: OwnedFd,
+    /// Answers that dispatch's queue had no room for.
+    unsent: VecDeque<(Answer, Option<OwnedFd>)>,
+    /// The queue is full, and watched.
+    blocked: bool,
     counters: Counters,
     turn: Turn,
 }
@@ -97,6 +103,8 @@ pub fn run(inputs: Inputs, locked: Locked) -> ! {
         attempts: Slab::default(),
         busy: Vec::new(),
         answers: inputs.answers,
+        unsent: VecDeque::new(),
+        blocked: false,
         counters: inputs.counters,
         turn: inputs.turn,
     };
@@ -126,6 +134,7 @@ impl Serve {
             match Key::of_token(event.token) {
                 (TOKEN_ASKS, _) => self.asks(asks)?,
                 (TOKEN_ATTEMPT, key) => self.attempt_ended(key),
+                (TOKEN_ANSWERS, _) => self.send_unsent()?,
                 (TOKEN_START, _) => start.map_or(Ok(()), told)?,
                 _ => {}
             }
@@ -150,12 +159,16 @@ impl Serve {
                 Received::Message(length) => {
                     let ask = Ask::decode(bytes.get(..length).unwrap_or_default());
                     match ask {
-                        Ok(ask) if fds.is_empty() && self.attempts.len() < ATTEMPTS_MAX => self.attempt(ask),
+                        Ok(ask) if fds.is_empty() && self.under_way() < ATTEMPTS_MAX => self.attempt(ask),
                         _ => temporary(PROGRAM, "dispatch broke the protocol"),
                     }
                 }
             }
         }
+    }
+
+    fn under_way(&self) -> usize {
+        self.attempts.len().saturating_add(self.unsent.len())
     }
 
     fn attempt(&mut self, ask: Ask) {
@@ -233,7 +246,7 @@ impl Serve {
         }
         self.counters.add(count::CONNECTED, 1);
         let answer = Answer { tag: attempt.tag, outcome: Outcome::Connected, errno: 0 };
-        self.send(&answer, Some(&attempt.fd));
+        self.send(answer, Some(attempt.fd));
     }
 
     fn overdue(&mut self) {
@@ -258,17 +271,39 @@ impl Serve {
         };
         self.counters.add(counter, 1);
         let errno = u16::try_from(errno.raw_os_error()).unwrap_or(u16::MAX);
-        self.send(&Answer { tag, outcome, errno }, None);
+        self.send(Answer { tag, outcome, errno }, None);
     }
 
-    /// dispatch always reads, so a full queue means that it hangs: start will replace the lane.
-    fn send(&self, answer: &Answer, fd: Option<&OwnedFd>) {
-        let fds: Vec<_> = fd.iter().map(|fd| fd.as_fd()).collect();
-        match fosse_fdpass::send(&self.answers, &answer.encode(), &fds) {
-            Ok(()) => {}
-            Err(Errno::PIPE | Errno::CONNRESET) => std::process::exit(0),
-            Err(errno) => temporary(PROGRAM, format_args!("unable to answer dispatch: {errno}")),
+    /// A burst of asks has more answers than the queue has room for: what does not fit waits until dispatch has read.
+    fn send(&mut self, answer: Answer, fd: Option<OwnedFd>) {
+        self.unsent.push_back((answer, fd));
+        if !self.blocked
+            && let Err(errno) = self.send_unsent()
+        {
+            temporary(PROGRAM, format_args!("unable to answer dispatch: {errno}"));
         }
+    }
+
+    /// Sends what there is room for; the socket is watched while something is left.
+    fn send_unsent(&mut self) -> Result<(), Errno> {
+        while let Some((answer, fd)) = self.unsent.front() {
+            let fds: Vec<_> = fd.iter().map(AsFd::as_fd).collect();
+            match fosse_fdpass::send(&self.answers, &answer.encode(), &fds) {
+                Ok(()) => drop(self.unsent.pop_front()),
+                Err(Errno::AGAIN) => break,
+                Err(Errno::PIPE | Errno::CONNRESET) => std::process::exit(0),
+                Err(errno) => return Err(errno),
+            }
+        }
+        match (self.unsent.is_empty(), self.blocked) {
+            (false, false) => {
+                self.turn.add(&self.answers, u64::from(TOKEN_ANSWERS) << fosse_slab::KEY_BITS, Interest::OUT)?;
+            }
+            (true, true) => self.turn.remove(&self.answers)?,
+            _ => return Ok(()),
+        }
+        self.blocked = !self.blocked;
+        Ok(())
     }
 }
 
