@@ -44,7 +44,8 @@ pub fn run() -> ! {
 fn edge(options: Options) -> Result<Edge, Errno> {
     let privileged = rustix::process::geteuid().is_root();
     let handed = listeners::handed_over();
-    let notify = Notify::open(options.ready_fd);
+    // A successor's predecessor has told who waited; under that number there may be anything by now.
+    let notify = Notify::open(if is_successor() { None } else { options.ready_fd });
     more_descriptors();
     let mut programs = Programs::default();
     programs.refresh(&options)?;
