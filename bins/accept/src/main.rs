@@ -3,6 +3,8 @@
 //! Reads no byte of any client. Listening sockets, lanes and address lists come from start on fd 7, its settings as a blob on
 //! fd 5; connections go out over each lane's SEQPACKET channel, and come back as numbers when they are over.
 
+#![forbid(unsafe_code)]
+
 use fosse_accept::serve::{End, Server};
 use fosse_accept::{PROGRAM, policy};
 use fosse_args::Args;

@@ -41,6 +41,7 @@ pub fn run() -> ! {
     edge.run()
 }
 
+// Long: the order of the steps is the point, and half of it is the fields of one value.
 fn edge(options: Options) -> Result<Edge, Errno> {
     let privileged = rustix::process::geteuid().is_root();
     let handed = listeners::handed_over();

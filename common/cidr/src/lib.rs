@@ -7,6 +7,8 @@
 //!
 //! Text form: one address or prefix a line, blanks around it, `#` opens a comment. Errors name line and column.
 
+#![forbid(unsafe_code)]
+
 mod builder;
 pub mod fuzz;
 mod image;

@@ -9,6 +9,8 @@
 //!
 //! Nothing here opens a file or looks up a name: user and group names stay names, files stay paths.
 
+#![forbid(unsafe_code)]
+
 mod accounts;
 pub mod address;
 mod check;

@@ -3,6 +3,7 @@
 //! The caller gives facts in the order they come about and runs each phase when its facts are complete. A phase runs
 //! until it ends, or until the caller's [`Host::turn`] says that others are waiting; then it is called again and goes
 //! on where it stood.
+// Long: the one value that all of it works on, with what it starts and ends with.
 
 mod act;
 mod eval;
@@ -219,6 +220,7 @@ const NOTHING_MATCHED: (VarName, Span) =
 const SEVERITY_NONE: u8 = 255;
 
 impl<'r> Transaction<'r> {
+    // Long: it takes memory apart and fills a value, one field a line.
     /// Begins a transaction in memory that another may have used before.
     pub fn new(rules: &'r Ruleset, arena: Arena, now: Now) -> Self {
         let Arena {

@@ -1,4 +1,5 @@
 //! Values out of the request: line, headers, cookies, query and body.
+// Long: one short function for each kind of fact, in the order they come about.
 
 use super::Transaction;
 use crate::action::Processor;

@@ -16,6 +16,7 @@ const LIMITS_EXCEEDED: &[u8] = b"msc_pcre_limits_exceeded";
 const PATTERN_ERROR: &[u8] = b"msc_pcre_error";
 
 impl Transaction<'_> {
+    // Long: one arm an operator.
     /// Whether the operator holds for a value; `None` where that could not be found out.
     pub(super) fn test(&mut self, rule: &Rule, value: Span, host: &mut Host<'_>) -> Option<bool> {
         match &rule.operator {

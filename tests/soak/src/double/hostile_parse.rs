@@ -147,7 +147,7 @@ impl Target {
                 return false;
             }
             readable(&self.back, Duration::from_millis(20));
-            if !matches!(self.back.read(), Ok(_)) {
+            if self.back.read().is_err() {
                 self.gone = true;
             }
         }

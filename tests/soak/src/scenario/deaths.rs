@@ -54,7 +54,7 @@ pub fn stages(extent: Extent) -> Report {
     assert_eq!(tally.silent.load(Relaxed), 0, "{}", edge.tail());
     assert_eq!(backend.findings(), Vec::<String>::new());
     assert_eq!(edge.shames(), Vec::<String>::new());
-    assert!(tally.own.lock().unwrap().keys().all(|s| matches!(s, 502 | 503 | 504)), "{}", tally.line());
+    assert!(tally.own.lock().unwrap().keys().all(|s| matches!(s, 502..=504)), "{}", tally.line());
     edge.wait_served();
     let after = integrity::rest(&edge, &before);
     let mut report = Report::default();
