@@ -20,7 +20,7 @@ use rustix::{
 };
 
 use crate::{
-    PROGRAM, birth,
+    PROGRAM,
     edge::{Edge, token},
     lane::{Lane, Stage},
     limits,
@@ -57,6 +57,8 @@ pub(crate) struct Gifts {
     pub words: Vec<String>,
     /// Its log lines go to start's own descriptor 2.
     pub own_stderr: bool,
+    /// It stays what the nursery is and makes processes itself.
+    pub template: bool,
 }
 
 impl Edge {
@@ -79,6 +81,7 @@ impl Edge {
             moved_ms: self.turn.now_ms(),
             leaving: false,
             killed: false,
+            template: gifts.template,
         };
         let mut fds = gifts.fds;
         let given = |fds: &Vec<(u8, OwnedFd)>, number: u8| fds.iter().any(|(n, _)| *n == number);
@@ -102,22 +105,23 @@ impl Edge {
         }
         fds.push((6, page_fd));
         fds.push((7, child_control));
-        self.bear(process, fds, gifts.lane.map_or(birth::CORE_ANY, |(_, core)| core), &gifts.words)
+        self.bear(process, fds, gifts.lane.map_or(fosse_birth::CORE_ANY, |(_, core)| core), &gifts.words)
     }
 
     fn bear(&mut self, process: Process, fds: Vec<(u8, OwnedFd)>, cpu: u32, words: &[String]) -> Result<Key, Errno> {
         let (program, slot) = (process.program, process.slot);
         let targets: Vec<u8> = fds.iter().map(|(number, _)| *number).collect();
-        let uid = if self.privileged {
+        let uid = if self.privileged && !process.template {
             self.current.plan.uid_base.saturating_add(u32::try_from(slot).unwrap_or(0))
         } else {
-            birth::UID_KEPT
+            fosse_birth::UID_KEPT
         };
-        let mode = birth::mode_to_byte(self.options.mode);
+        let mode = fosse_birth::mode_to_byte(self.options.mode);
         let words: Vec<u8> = words.iter().flat_map(|w| w.bytes().chain([0])).collect();
         let launch =
             Launch { token: self.next_launch, uid, gid: uid, cpu, program, mode, targets: &targets, words: &words };
         let executable = self.programs.get(program)?;
+        let template = self.current.template.filter(|_| program == Program::WafFilter && process.lane.is_some());
         let key = self.processes.insert(process).ok_or(Errno::NOMEM)?;
         if let Some(used) = self.slots.get_mut(slot) {
             *used = true;
@@ -128,21 +132,27 @@ impl Edge {
         if needs_host(program) {
             let owned: Vec<OwnedFd> = fds.into_iter().map(|(_, fd)| fd).collect();
             match fosse_sys::process::fork()? {
-                Fork::Child => birth::be_born(&launch, executable, &owned),
+                Fork::Child => fosse_birth::execute(PROGRAM, &launch, executable, &owned),
                 Fork::Parent(pid) => self.has_pid(key, pid),
             }
         } else {
-            let borrowed: Vec<&OwnedFd> = fds.iter().map(|(_, fd)| fd).collect();
-            self.nursery.launch(&launch, executable, &borrowed)?;
-            self.launches.insert(launch.token, key);
+            let mut borrowed: Vec<&OwnedFd> = fds.iter().map(|(_, fd)| fd).collect();
+            match template.and_then(|template| self.processes.get(template)) {
+                Some(template) => fosse_birth::ask(&template.control, &launch, &borrowed)?,
+                None => {
+                    borrowed.insert(0, executable);
+                    fosse_birth::ask(&self.nursery.channel, &launch, &borrowed)?;
+                }
+            }
+            self.launches.insert(launch.token, (key, template));
             self.next_launch = self.next_launch.wrapping_add(1);
         }
         Ok(key)
     }
 
-    /// The nursery's answer to a launch.
+    /// A maker's answer to a launch.
     pub(crate) fn launched(&mut self, token: u32, pid: u32, errno: u16) {
-        let Some(key) = self.launches.remove(&token) else { return };
+        let Some((key, _)) = self.launches.remove(&token) else { return };
         match i32::try_from(pid).ok().and_then(Pid::from_raw) {
             Some(number) => {
                 self.has_pid(key, number);
@@ -212,10 +222,7 @@ impl Edge {
         let dispatch_in = if self.current.blobs.contains_key(&Program::WafFilter) {
             let (filter_out, dispatch_in) = pair(SocketType::STREAM)?;
             let audit = (!self.current.plan.audit_log.is_empty()).then_some((9, Stream::Audit));
-            let mut fds = vec![(0, first_in), (1, filter_out)];
-            if let Some(rules) = &self.current.rules {
-                fds.push((8, rustix::io::fcntl_dupfd_cloexec(rules, 3)?));
-            }
+            let fds = vec![(0, first_in), (1, filter_out)];
             processes.push(self.spawn(Program::WafFilter, Gifts { fds, lines: audit, lane, ..Gifts::default() })?);
             dispatch_in
         } else {
@@ -296,6 +303,9 @@ impl Edge {
     pub(crate) fn became_ready(&mut self, key: Key) {
         if Some(key) == self.accept {
             return self.accept_ready(key);
+        }
+        if Some(key) == self.current.template {
+            return self.template_ready();
         }
         let Some(number) = self.processes.get(key).and_then(|p| p.lane) else { return };
         let Some(lane) = self.lanes.iter().find(|l| l.number == number) else { return };

@@ -184,7 +184,8 @@ impl Edge {
         let (mut rules, mut addresses) = (None, Vec::new());
         for part in Parts::decode(loaded).map_err(|e| format!("bundle: {e}"))?.parts {
             match part {
-                Part::Rules(bytes) => rules = Some(seal("rules", bytes)?),
+                Part::Rules(bytes) if bytes.len() > fosse_bundle::EMPTY_BYTES => rules = Some(seal("rules", bytes)?),
+                Part::Rules(_) => {}
                 Part::Addresses { listener, image } => addresses.push((listener, seal("addresses", image)?)),
             }
         }
@@ -194,7 +195,7 @@ impl Edge {
         // Slots of processes that live are counted from the base they were born with.
         let uid_base = if first { plan.uid_base } else { self.current.plan.uid_base };
         let generation = self.current.generation.saturating_add(1);
-        let next = Current { plan: Plan { uid_base, ..plan }, generation, blobs, rules, addresses };
+        let next = Current { plan: Plan { uid_base, ..plan }, generation, blobs, rules, template: None, addresses };
         let before = (std::mem::replace(&mut self.current, next), std::mem::replace(&mut self.listeners, opened));
         self.change = Change::Lanes { before: Box::new(before) };
         self.open_status();
@@ -204,6 +205,15 @@ impl Edge {
         if self.status.is_none() {
             self.start_status();
         }
+        if self.current.rules.is_some() {
+            // The lanes come when the rules are compiled; where they do not compile, nothing changes.
+            return self.start_template().map_err(|e| format!("unable to start a template: {e}"));
+        }
+        self.start_lanes()
+    }
+
+    /// All lanes of a new generation.
+    pub(crate) fn start_lanes(&mut self) -> Result<(), String> {
         for core in self.cores() {
             self.start_lane(core).map_err(|e| format!("unable to start a lane: {e}"))?;
         }
@@ -236,6 +246,7 @@ impl Edge {
             return;
         }
         let Change::Lanes { before } = std::mem::take(&mut self.change) else { return };
+        before.0.template.into_iter().for_each(|key| self.leave(key));
         self.change = Change::Accept { before: before.1 };
         let until = self.turn.now_ms().saturating_add(u64::from(self.current.plan.drain_ms));
         for lane in self.lanes.iter_mut().filter(|l| l.generation != generation && l.stage == Stage::Live) {
@@ -306,10 +317,10 @@ impl Edge {
         match std::mem::take(&mut self.change) {
             Change::Compiling { out: Some(fd), .. } => drop(self.turn.remove(&fd)),
             Change::Lanes { before } => {
-                let failed = self.current.generation;
+                let (failed, template) = (self.current.generation, self.current.template);
                 (self.current, self.listeners) = *before;
-                let doomed: Vec<Key> =
-                    self.lanes.iter().filter(|l| l.generation == failed).flat_map(|l| l.processes.clone()).collect();
+                let lanes = self.lanes.iter().filter(|l| l.generation == failed);
+                let doomed: Vec<Key> = lanes.flat_map(|l| l.processes.clone()).chain(template).collect();
                 for key in doomed {
                     if let Some(process) = self.processes.get_mut(key) {
                         process.leaving = true;

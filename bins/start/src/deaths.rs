@@ -24,6 +24,7 @@ impl Edge {
                 fosse_die::temporary(PROGRAM, format_args!("the nursery died: {end}"));
             }
             self.nursery_answers();
+            self.templates_answer();
             match self.by_pid(pid) {
                 Some(key) => self.died(key, end),
                 None => drop(self.early_deaths.insert(pid.as_raw_nonzero().get().unsigned_abs(), end)),
@@ -48,6 +49,9 @@ impl Edge {
             Program::Status => self.status = None,
             Program::Accept if self.accept == Some(key) => self.accept_died(),
             _ => {}
+        }
+        if process.template {
+            self.template_lost(key, end);
         }
         if let Some(number) = process.lane {
             self.lane_lost(number, key, &process, end);
@@ -164,6 +168,12 @@ impl Edge {
         if self.accept.is_none() && allowed(self, Program::Accept) {
             self.start_accept();
         }
+        if !self.template_serves() {
+            if self.current.template.is_none() && allowed(self, Program::WafFilter) {
+                self.replace_template();
+            }
+            return;
+        }
         let lane_programs = [Program::Parse, Program::WafFilter, Program::Dispatch, Program::Connect];
         if lane_programs.iter().all(|p| allowed(self, *p)) {
             self.replace_lanes();
@@ -223,7 +233,7 @@ impl Edge {
         for lane in &mut self.lanes {
             lane.accept_end = None;
         }
-        let all: Vec<Key> = self.lanes.iter().flat_map(|l| l.processes.clone()).collect();
+        let all: Vec<Key> = self.lanes.iter().flat_map(|l| l.processes.clone()).chain(self.current.template).collect();
         all.into_iter().for_each(|key| self.leave(key));
     }
 

@@ -47,8 +47,10 @@ pub(crate) struct Current {
     pub generation: u32,
     /// The sealed blob of each program.
     pub blobs: HashMap<Program, OwnedFd>,
-    /// The bundle of rule files.
+    /// The bundle of rule files, where there are any.
     pub rules: Option<OwnedFd>,
+    /// The process that has compiled them and makes the filters.
+    pub template: Option<Key>,
     /// Compiled address lists by listener.
     pub addresses: Vec<(u16, OwnedFd)>,
 }
@@ -57,7 +59,7 @@ impl Current {
     /// Before the first plan: fosse-config itself needs a UID.
     pub(crate) fn nothing() -> Self {
         let plan = Plan { uid_base: limits::UID_BASE_FIRST, ..Plan::default() };
-        Self { plan, generation: 0, blobs: HashMap::new(), rules: None, addresses: Vec::new() }
+        Self { plan, generation: 0, blobs: HashMap::new(), rules: None, template: None, addresses: Vec::new() }
     }
 }
 
@@ -74,8 +76,8 @@ pub(crate) struct Edge {
     /// start runs as root: every process gets its own UID.
     pub privileged: bool,
     pub processes: Slab<Process>,
-    /// Launches the nursery has not answered, by token.
-    pub launches: HashMap<u32, Key>,
+    /// Launches that are not answered, by token: the process, and the template that was asked (else the nursery).
+    pub launches: HashMap<u32, (Key, Option<Key>)>,
     pub next_launch: u32,
     /// Deaths of processes whose launch is not answered yet.
     pub early_deaths: HashMap<u32, End>,
@@ -163,7 +165,7 @@ impl Edge {
     /// What the nursery says comes before the deaths it may be about.
     pub(crate) fn nursery_answers(&mut self) {
         loop {
-            match self.nursery.answer() {
+            match fosse_birth::answer(&self.nursery.channel) {
                 Ok(None) => return,
                 Ok(Some(ToStart::Started { token, pid, errno })) => self.launched(token, pid, errno),
                 Ok(Some(_)) => {}
@@ -172,7 +174,7 @@ impl Edge {
         }
     }
 
-    fn child_says(&mut self, key: Key) {
+    pub(crate) fn child_says(&mut self, key: Key) {
         let (mut bytes, mut fds) = ([0; MESSAGE_BYTES], Vec::new());
         loop {
             let Some(process) = self.processes.get_mut(key) else { return };
@@ -186,6 +188,9 @@ impl Edge {
                             self.became_ready(key);
                         }
                         Ok(ToStart::Drained) => {}
+                        Ok(ToStart::Started { token, pid, errno }) if process.template => {
+                            self.launched(token, pid, errno);
+                        }
                         _ => return self.misbehaved(key, "message it must not send"),
                     }
                 }

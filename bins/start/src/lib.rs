@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-mod birth;
 mod births;
 mod change;
 mod deaths;
@@ -17,6 +16,7 @@ mod nursery;
 mod options;
 mod process;
 mod programs;
+mod template;
 mod throttle;
 mod upgrade;
 

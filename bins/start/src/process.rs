@@ -35,6 +35,8 @@ pub struct Process {
     pub leaving: bool,
     /// start has killed it.
     pub killed: bool,
+    /// It makes processes: launches go to its descriptor 7, answers come from there.
+    pub template: bool,
 }
 
 /// How a process ended.

@@ -37,7 +37,7 @@ use crate::{
 
 /// The environment variable that names the descriptor of the table.
 const STATE_VARIABLE: &str = "FOSSE_START_STATE";
-const MAGIC: [u8; 8] = *b"fosseup1";
+const MAGIC: [u8; 8] = *b"fosseup2";
 
 impl Edge {
     /// SIGUSR2: executes the new start. Where that fails, everything goes on as it was.
@@ -163,7 +163,8 @@ impl Edge {
             self.adopt(process);
         }
         r.0.end()?;
-        self.current = Current { plan, generation, blobs, rules, addresses };
+        let template = self.processes.iter().find(|(_, p)| p.template && !p.leaving).map(|(key, _)| key);
+        self.current = Current { plan, generation, blobs, rules, template, addresses };
         Ok(true)
     }
 
@@ -265,6 +266,7 @@ impl<'e> Writer<'e> {
         self.number(pid_number(process.pid));
         self.number(u32::try_from(process.slot).unwrap_or(u32::MAX));
         self.out.extend_from_slice(&[u8::from(process.ready), u8::from(process.leaving), u8::from(process.killed)]);
+        self.out.push(u8::from(process.template));
         self.long(process.turns);
         self.fd(&process.control);
         self.fd(&process.page_fd);
@@ -307,6 +309,7 @@ impl Reader<'_> {
         let pid = pid_of(self.0.u32()?);
         let slot = usize::try_from(self.0.u32()?).map_err(|_| WireError::Field("slot"))?;
         let (ready, leaving, killed) = (self.0.u8()? == 1, self.0.u8()? == 1, self.0.u8()? == 1);
+        let template = self.0.u8()? == 1;
         let turns = self.0.u64()?;
         let (control, page_fd) = (self.fd()?, self.fd()?);
         let page = PageReader::map(&page_fd).map_err(|_| WireError::Field("page"))?;
@@ -333,6 +336,7 @@ impl Reader<'_> {
             moved_ms: now_ms,
             leaving,
             killed,
+            template,
         })
     }
 }

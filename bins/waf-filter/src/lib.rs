@@ -14,6 +14,7 @@ pub mod report;
 pub mod rules;
 pub mod secrets;
 pub mod serve;
+pub mod template;
 
 /// Name in messages.
 pub const PROGRAM: &str = "fosse-waf-filter";

@@ -6,19 +6,20 @@
 #![forbid(unsafe_code)]
 
 use fosse_lockdown::{Mode, enter};
-use fosse_waf_filter::{PROGRAM, policy::POLICY, rules::Rules, serve};
+use fosse_waf_filter::{PROGRAM, policy::POLICY, rules::Rules, serve, template};
 
 const USAGE: &str = "fosse-waf-filter [--rules FILE|DIR]... < frames > frames";
 
 fn main() {
     fosse_sys::panic::panic_hook(PROGRAM);
-    let mode = Mode::from_environment();
     let mut args = fosse_args::Args::of_process(PROGRAM, USAGE);
-    let paths = args.values("--rules");
+    let (paths, is_template) = (args.values("--rules"), args.flag("--template"));
     args.end();
+    // Every instance of a template comes back from there.
+    let (mode, rules) = if is_template { template::run() } else { (Mode::from_environment(), None) };
     let inputs = serve::inputs();
     // Rules a person names are read with that person's rights; nothing has come from outside yet.
-    let rules = (!paths.is_empty()).then(|| Rules::or_die(Rules::read(&paths)));
+    let rules = rules.or_else(|| (!paths.is_empty()).then(|| Rules::or_die(Rules::read(&paths))));
     let locked = enter(&POLICY, mode);
     serve::run(inputs, rules, locked)
 }

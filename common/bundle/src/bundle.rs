@@ -154,6 +154,12 @@ mod tests {
     }
 
     #[test]
+    fn a_bundle_without_rules_is_known_by_its_length() {
+        assert_eq!(Bundle::default().encode().unwrap().len(), crate::EMPTY_BYTES);
+        assert!(sample().encode().unwrap().len() > crate::EMPTY_BYTES);
+    }
+
+    #[test]
     fn a_flipped_bit_never_panics_and_decodes_to_the_same_bytes_or_not_at_all() {
         let whole = sample().encode().unwrap();
         for bit in 0..whole.len() * 8 {

@@ -16,6 +16,10 @@ pub use parts::{PARTS_COUNT_MAX, Part, Parts};
 /// One bundle, or all parts together: CRS 4 takes 1.5 MB, and address lists of a million entries 32 MB each.
 pub const BYTES_MAX: usize = 512 << 20;
 
+/// Bytes of a bundle without a rule set: the mark and two counts. start, which does not look inside, tells by the length
+/// whether there are rules.
+pub const EMPTY_BYTES: usize = 16;
+
 /// Separates the entry patterns of one rule set where they travel as one text; no path holds it.
 const PATTERN_SEPARATOR: char = '\n';
 

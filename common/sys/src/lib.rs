@@ -9,6 +9,7 @@ pub mod blob;
 pub mod coverage;
 pub mod fd;
 pub mod memfd;
+pub mod memory;
 pub mod page;
 pub mod panic;
 pub mod place;

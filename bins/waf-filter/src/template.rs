@@ -1,0 +1,57 @@
+//! The template: it has compiled the rules and makes instances of itself, which share them.
+//!
+//! It reads what root has sealed and launches from start, nothing else; it is not locked. An instance has none of its
+//! descriptors and goes the whole way of a program that was executed: descriptors, lock, first outside byte.
+
+use fosse_blobs::WafFilter;
+use fosse_counters::TURNS;
+use fosse_die::{fatal, temporary};
+use fosse_inherit::{Expected, MEMORY, MESSAGES, inherit};
+use fosse_lockdown::Mode;
+use fosse_wire::{
+    blob::{BLOB_BYTES_MAX, decode},
+    start::ToStart,
+};
+use rustix::{
+    event::Timespec,
+    process::{Signal, set_parent_process_death_signal},
+    thread::set_name,
+};
+
+use crate::{PROGRAM, rules::Rules, serve::compiled};
+
+const DESCRIPTORS: &[Expected] = &[
+    Expected::required(5, MEMORY, "configuration"),
+    Expected::optional(6, MEMORY, "counter page"),
+    Expected::required(7, MESSAGES, "start"),
+    Expected::required(8, MEMORY, "rules"),
+];
+
+/// How often it shows that it lives.
+const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
+
+/// Compiles the rules and makes instances. Returns in an instance: its mode, and the rules.
+#[must_use]
+pub fn run() -> (Mode, Option<Rules>) {
+    let mut fds = inherit(PROGRAM, DESCRIPTORS);
+    // Without its start it serves nobody.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    let _ = set_name(c"fosse-template");
+    let counters = fosse_inherit::counters(PROGRAM, &mut fds, 6);
+    let (config, bundle, start) = (fds.required(5), fds.required(8), fds.required(7));
+    let blob = fosse_sys::blob::read(config, BLOB_BYTES_MAX)
+        .unwrap_or_else(|error| fatal(PROGRAM, format_args!("configuration: {error}")));
+    let config: WafFilter =
+        decode(&blob).unwrap_or_else(|error| fatal(PROGRAM, format_args!("configuration: {error}")));
+    let rules = Rules::or_die(compiled(Some(&config), Some(bundle)));
+    drop((blob, config, fds));
+    fosse_sys::memory::trim();
+    if let Err(errno) = fosse_fdpass::send(&start, &ToStart::Ready.encode(), &[]) {
+        temporary(PROGRAM, format_args!("start: {errno}"));
+    }
+    let newborn = fosse_birth::attend(PROGRAM, &start, 0, Some(TICK), || counters.add(TURNS, 1));
+    let _ = set_name(c"fosse-waf-filte");
+    // An instance has a page and a start of its own.
+    drop((counters, start));
+    (newborn.go_on(), Some(rules))
+}
