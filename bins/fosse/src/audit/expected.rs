@@ -155,6 +155,19 @@ pub const PROGRAMS: &[Expected] = &[
     },
 ];
 
+/// The filter that has compiled the rules and makes the others. Its last words go where start's go.
+pub const TEMPLATE: Expected = Expected {
+    name: "fosse-waf-filter",
+    place: Place::Nursery,
+    holds: &[
+        holds(Kind::Pipe, 1, "log"),
+        holds(Kind::File, 1, "start's log"),
+        holds(Kind::Device, 1, "a terminal as start's log"),
+        holds(Kind::Null, 1, "nowhere as start's log"),
+        holds(Kind::Memory, 1, "rules"),
+    ],
+};
+
 /// The programs that come and go.
 pub const PASSING: &[&str] = &["fosse-config", "fosse-load"];
 

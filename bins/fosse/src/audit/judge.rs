@@ -1,6 +1,6 @@
 //! What is seen against what is expected: every difference as one line.
 
-use super::expected::{Expected, Most, NURSERY_CAPABILITIES, PASSING, PROGRAMS, Place, START_CAPABILITIES};
+use super::expected::{Expected, Most, NURSERY_CAPABILITIES, PASSING, PROGRAMS, Place, START_CAPABILITIES, TEMPLATE};
 use super::kernel::{Kind, NAMESPACES, Seen};
 
 /// What a process is taken for, by where it stands and which file it was executed from.
@@ -10,6 +10,8 @@ pub enum Role {
     Start,
     /// The process that gives birth to the others: fosse-start's file, start's child.
     Nursery,
+    /// A filter that makes filters: without an end of the ring nothing from outside comes to it.
+    Template,
     /// A program that stays.
     Program(&'static Expected),
     /// A program that comes and goes.
@@ -26,6 +28,9 @@ pub fn role(seen: &Seen, start: &Seen) -> Role {
     }
     if seen.name == start.name && seen.parent == start.pid {
         return Role::Nursery;
+    }
+    if seen.name == TEMPLATE.name && seen.parent == start.pid && !holds(seen, Kind::UnixStream) {
+        return Role::Template;
     }
     if PASSING.contains(&seen.name.as_str()) {
         return Role::Passing;
@@ -49,6 +54,12 @@ pub fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
             capabilities(seen, if privileged { NURSERY_CAPABILITIES } else { 0 }, privileged, &mut found);
             namespaces(seen, start, if privileged { Place::Nursery } else { Place::Host }, &mut found);
         }
+        Role::Template => {
+            filters(seen, 1, &mut found);
+            capabilities(seen, if privileged { NURSERY_CAPABILITIES } else { 0 }, privileged, &mut found);
+            namespaces(seen, start, if privileged { Place::Nursery } else { Place::Host }, &mut found);
+            descriptors(seen, &TEMPLATE, &mut found);
+        }
         Role::Program(expected) => {
             walls(seen, start, privileged, &mut found);
             namespaces(seen, start, if privileged { expected.place } else { Place::Host }, &mut found);
@@ -58,6 +69,10 @@ pub fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
         Role::Stranger => found.push(format!("no program of an edge: {}", seen.name)),
     }
     found
+}
+
+fn holds(seen: &Seen, kind: Kind) -> bool {
+    seen.fds.as_ref().is_none_or(|fds| fds.iter().any(|(_, one)| *one == kind))
 }
 
 fn walls(seen: &Seen, start: &Seen, privileged: bool, found: &mut Vec<String>) {
@@ -254,6 +269,18 @@ mod tests {
         loose.capabilities[2] |= 1 << 21;
         loose.seccomp = 0;
         assert_eq!(differences(&loose, &start()).len(), 2);
+    }
+
+    #[test]
+    fn a_template_is_one_only_as_long_as_it_holds_no_end_of_the_ring() {
+        let fds = vec![(0, Kind::Null), (1, Kind::Null), (2, Kind::Pipe), (7, Kind::UnixSeqpacket)];
+        let capabilities = [0, NURSERY_CAPABILITIES, NURSERY_CAPABILITIES, NURSERY_CAPABILITIES, 0];
+        let root = (vec![0; 4], vec![0; 4]);
+        let name = "fosse-waf-filter".into();
+        let mut seen = Seen { name, filters: 1, capabilities, uids: root.0, gids: root.1, fds: Some(fds), ..parse() };
+        assert_eq!(differences(&seen, &start()), Vec::<String>::new());
+        seen.fds.as_mut().unwrap().push((8, Kind::UnixStream));
+        assert!(differences(&seen, &start()).iter().any(|one| one.contains("root's")));
     }
 
     #[test]
