@@ -20,8 +20,9 @@ pub const LEASE_READ_BYTES_MIN: usize = 16 * 1024;
 /// The most that is read at once for a leased answer.
 pub const LEASE_READ_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes moved for one leased answer or upgraded connection before others have their turn.
-pub const LEASE_TURN_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes moved for one leased answer or upgraded connection before others have their turn: with a thousand of them a
+/// turn still ends soon, and a wake-up for so many bytes costs nothing beside copying them.
+pub const LEASE_TURN_BYTES_MAX: usize = 128 * 1024;
 
 /// Bytes of a request that are kept for sending it again. Above it a request is not repeated.
 pub const RETRY_BYTES_MAX: usize = 64 * 1024;
