@@ -63,6 +63,22 @@ pub fn connect_from(last: u8, address: SocketAddr, patience: Duration) -> io::Re
     Ok(stream)
 }
 
+/// A connection as over a slow network: small segments, hardly any room. Over loopback as it is the kernel would take more
+/// than a megabyte for each without asking anybody.
+///
+/// # Errors
+/// What connect(2) says.
+pub fn connect_narrow(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+    let fd = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    rustix::net::sockopt::set_socket_recv_buffer_size(&fd, 4096)?;
+    nix::sys::socket::setsockopt(&fd, nix::sys::socket::sockopt::TcpMaxSeg, &1400)?;
+    rustix::net::connect(&fd, &address)?;
+    let stream = TcpStream::from(fd);
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    Ok(stream)
+}
+
 /// Makes the end of a connection a reset.
 pub fn reset(stream: &TcpStream) {
     let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));

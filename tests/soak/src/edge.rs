@@ -48,7 +48,10 @@ impl Setup {
     /// For thousands of clients at a time.
     #[must_use]
     pub fn wide() -> Self {
-        Self { backend: "connections_max = 4000\nqueue_requests_max = 4000\n".into(), ..Self::default() }
+        Self {
+            backend: "connections_max = 4000\nqueue_requests_max = 4000\nconnect_seconds = 30\n".into(),
+            ..Self::default()
+        }
     }
 }
 
@@ -298,7 +301,10 @@ impl Drop for Edge {
 
 fn launch(dir: &Path) -> Child {
     let log = fs::File::options().create(true).append(true).open(dir.join("log")).unwrap();
-    Command::new(dir.join("soak-start"))
+    // The soft limit supervisors give: what needs more descriptors has to see to it itself.
+    Command::new("/bin/bash")
+        .args(["-c", "ulimit -Sn 1024; exec \"$0\" \"$@\""])
+        .arg(dir.join("soak-start"))
         .arg("--config")
         .arg(dir.join("fosse.toml"))
         .arg("--programs")

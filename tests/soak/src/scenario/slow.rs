@@ -30,7 +30,7 @@ const RESIDENT_BYTES_MAX: u64 = 64 * 1024;
 const ANSWER_BYTES: u64 = 10 * 1024 * 1024;
 
 fn many(edge: &Edge, count: usize) -> Vec<TcpStream> {
-    (0..count).map(|_| client::connect(edge.address(), crate::edge::LONG).unwrap()).collect()
+    (0..count).map(|_| client::connect_narrow(edge.address(), crate::edge::LONG).unwrap()).collect()
 }
 
 /// A well-behaved client, over and over until it is told to stop: how long each of its requests took.
@@ -91,7 +91,6 @@ pub fn readers(extent: Extent) -> Report {
     let courteous = Courteous::begin(&edge);
     let mut slow = many(&edge, count);
     for stream in &mut slow {
-        rustix::net::sockopt::set_socket_recv_buffer_size(&*stream, 4096).unwrap();
         let request = Request { size: ANSWER_BYTES, shape: Shape::Exact, ..Request::small(next_id()) };
         stream.write_all(&request.bytes()).unwrap();
         stream.set_nonblocking(true).unwrap();
@@ -120,7 +119,6 @@ pub fn ring_readers(extent: Extent) -> Report {
     let courteous = Courteous::begin(&edge);
     let mut slow = many(&edge, count);
     for stream in &mut slow {
-        rustix::net::sockopt::set_socket_recv_buffer_size(&*stream, 4096).unwrap();
         let request = Request { size: ANSWER_BYTES, shape: Shape::Chunked, ..Request::small(next_id()) };
         stream.write_all(&request.bytes()).unwrap();
         stream.set_nonblocking(true).unwrap();
