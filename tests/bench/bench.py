@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """fosse beside nginx and HAProxy: the same backend, the same client, in turns; ratios of medians go into a table.
 
-    bench.py [--programs DIR] [--rounds N] [--seconds S] [--rows NAME...] [--quick] [--out FILE] [--profile]
+    bench.py [--programs DIR] [--rounds N] [--seconds S] [--rows NAME...] [--quick] [--out FILE]
 
 Needs nginx, haproxy, wrk and strace, two cores and root. Everything it starts lives in a temporary directory.
 """
@@ -24,8 +24,8 @@ BOTH = {"cores": "0,1", "threads": 2}
 class Row:
     """One line of work: what is asked for, of which programs, and the ratio to reach against nginx."""
 
-    def __init__(self, name, title, load, target=None, rate=None, latency=None, calls=None, edge=None, short=False):
-        self.name, self.title, self.load, self.edge = name, title, load, edge or {}
+    def __init__(self, name, title, load, target=None, rate=None, latency=None, calls=None, edge=None, seconds_min=0):
+        self.name, self.title, self.load, self.edge, self.seconds_min = name, title, load, edge or {}, seconds_min
         self.target, self.rate, self.latency, self.calls = target, rate, latency, calls
 
 
@@ -38,7 +38,7 @@ ROWS = [
     Row("1m", "1 MiB bodies", Load("/1m", connections=16), target=1.0),
     Row("one", "one connection", Load(connections=1), latency=1.6),
     Row("1000-connections", "1,000 connections", Load(connections=1000)),
-    Row("10000-connections", "10,000 connections", Load(connections=10000)),
+    Row("10000-connections", "10,000 connections", Load(connections=10000), seconds_min=8),
     Row("1000-sites", "1,000 sites, each request another one", Load(script="sites.lua"), edge={"sites": 1000}),
 ]
 
@@ -46,11 +46,12 @@ ROWS = [
 def rounds(row, programs, options):
     """Interleaved: every program once in each round."""
     results = {program.name: [] for program in programs}
+    seconds = max(options.seconds, row.seconds_min)
     for program in programs:
-        measure.run(program, row.load, 1)
+        measure.run(program, row.load, max(1, seconds // 3))
     for _ in range(options.rounds):
         for program in programs:
-            results[program.name].append(measure.run(program, row.load, options.seconds))
+            results[program.name].append(measure.run(program, row.load, seconds))
     return results
 
 
@@ -127,6 +128,11 @@ def bench_row(stage, row, table, notes, options):
 def bench_memory(stage, table, notes, options):
     """PSS of an idle edge, and what idle connections add."""
     programs = [stage.nginx(), stage.haproxy(), stage.fosse()]
+    fresh = {p.name: measure.pss_kib(p.pids()) for p in programs}
+    # Idle means: it has worked and nobody is connected.
+    for program in programs:
+        measure.run(program, Load(), 1)
+    notes.append("- memory: PSS before the first connection, KiB: " + ", ".join(f"{n} {kib}" for n, kib in fresh.items()))
     idle = {p.name: measure.pss_kib(p.pids()) for p in programs}
     reached = verdict(idle["fosse"], 8192)
     table.add("idle edge, one lane: PSS KiB", "<= 8192", *(idle[n] for n in ("nginx", "haproxy", "fosse")),
