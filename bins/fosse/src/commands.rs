@@ -106,7 +106,11 @@ pub const COMMANDS: &[Command] = &[
                 takes: Takes::Word(&["off", "detect", "block"]),
                 help: "what the firewall does [block]",
             },
-            Flag { name: "--rules", takes: Takes::Path("PATH"), help: "rule files in SecLang (not in this version)" },
+            Flag {
+                name: "--rules",
+                takes: Takes::Path("PATH"),
+                help: "rule files in SecLang; the last part may hold * and ?",
+            },
             Flag { name: "--tls-cert", takes: Takes::Path("FILE"), help: "certificate chain (not in this version)" },
             Flag { name: "--tls-key", takes: Takes::Path("FILE"), help: "its private key (not in this version)" },
             Flag { name: "--lanes", takes: Takes::Text("N"), help: "lanes, each pinned to a core [one per core]" },

@@ -54,9 +54,6 @@ fn refuse_what_is_not_there_yet(words: &Words) {
     if words.has("--tls-cert") || words.has("--tls-key") {
         fatal(PROGRAM, "--tls-cert, --tls-key: TLS is not in this version; put fosse behind a proxy that has it");
     }
-    if words.has("--rules") {
-        fatal(PROGRAM, "--rules: the rule engine is not in this version; without it the protocol checks alone run");
-    }
 }
 
 /// The flags as a configuration in a sealed memfd that the next program inherits: its number.

@@ -260,16 +260,29 @@ fn a_second_edge_leaves_the_first_ones_place_alone() {
 
 #[test]
 fn what_is_not_in_this_version_is_refused_with_one_line() {
-    let site = ["up", "--listen", "127.0.0.1:1", "--backend", "unix:/a"];
-    for (more, word) in [
-        (vec!["--tls-cert", "a", "--tls-key", "b"], "TLS is not in this version"),
-        (vec!["--rules", "/etc/rules"], "the rule engine is not in this version"),
-    ] {
-        let refused = fosse(&[&site[..], &more[..]].concat());
-        let text = String::from_utf8(refused.stderr).unwrap();
-        assert!(refused.status.code() == Some(100) && text.contains(word) && text.lines().count() == 1, "{text}");
-    }
+    let refused =
+        fosse(&["up", "--listen", "127.0.0.1:1", "--backend", "unix:/a", "--tls-cert", "a", "--tls-key", "b"]);
+    let text = String::from_utf8(refused.stderr).unwrap();
+    assert!(refused.status.code() == Some(100) && text.contains("TLS is not in this version"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
     assert_eq!(fosse(&["rules"]).status.code(), Some(100));
+}
+
+const RULE: &str = r#"SecRule ARGS "@contains attack" "id:1,phase:2,deny,status:403,msg:'an attack'""#;
+
+#[test]
+fn rules_deny_in_block_mode_and_pass_in_detect_mode() {
+    let backend = Backend::start();
+    let dir = fosse_harness::Dir::new();
+    std::fs::write(dir.join("a.conf"), format!("SecRuleEngine On\n{RULE}\n")).unwrap();
+    let pattern = dir.join("*.conf").to_string_lossy().into_owned();
+    for (waf, status, served) in [("block", 403, 1), ("detect", 200, 2), ("off", 200, 2)] {
+        let before = backend.requests();
+        let edge = Edge::up(&backend.address(), &["--lanes", "1", "--rules", &pattern, "--waf", waf]);
+        assert_eq!(get(edge.address(), "/?a=harmless").status, 200, "{waf}: {}", edge.log());
+        assert_eq!(get(edge.address(), "/?a=an+attack").status, status, "{waf}: {}", edge.log());
+        assert_eq!(backend.requests() - before, served, "{waf}");
+    }
 }
 
 #[test]

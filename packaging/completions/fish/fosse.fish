@@ -11,7 +11,7 @@ complete -c fosse -f -n __fish_use_subcommand -a help -d 'show help, for fosse o
 complete -c fosse -n '__fish_seen_subcommand_from up' -l listen -x -d 'accept clients on IP:PORT or unix:PATH; naming a public address is consent to it'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l backend -x -d 'the application; naming another machine is consent to it'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l waf -x -a 'off detect block' -d 'what the firewall does [block]'
-complete -c fosse -n '__fish_seen_subcommand_from up' -l rules -r -F -d 'rule files in SecLang (not in this version)'
+complete -c fosse -n '__fish_seen_subcommand_from up' -l rules -r -F -d 'rule files in SecLang; the last part may hold * and ?'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l tls-cert -r -F -d 'certificate chain (not in this version)'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l tls-key -r -F -d 'its private key (not in this version)'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l lanes -x -d 'lanes, each pinned to a core [one per core]'
