@@ -40,7 +40,8 @@ manuals() {
 
 step "what the tests need" tests/setup.sh
 step "format" cargo fmt --all --check
-step "programs" cargo build --workspace --bins --locked
+# Programs and tests in one go: built apart, they would be built twice, as tests ask more of some dependencies.
+step "programs and tests" cargo build --workspace --all-targets --locked
 # Tests find the programs that are built now; none builds them again.
 FOSSE_PROGRAMS=$(tests/programs.sh debug)
 export FOSSE_PROGRAMS

@@ -1,9 +1,11 @@
 #!/bin/sh
 # install.sh DESTDIR PREFIX LIBEXEC: puts what `make` has built where it belongs below DESTDIR. Starts nothing.
+#
+# FOSSE_PROGRAMS  the directory of the programs, if not that of the release build
 set -eu
 destdir=$1 prefix=$2 libexec=$3
 top=$(cd "$(dirname "$0")/.." && pwd)
-built=$("$top/tests/programs.sh" release)
+built=${FOSSE_PROGRAMS:-$("$top/tests/programs.sh" release)}
 [ -x "$built/fosse-start" ] || { echo "install: nothing in $built; run make first" >&2; exit 1; }
 
 put() { # put MODE FILE DIRECTORY

@@ -8,8 +8,8 @@ const INSTALLED: &str = "/usr/libexec/fosse";
 /// The environment variable that names another directory.
 const VARIABLE: &str = "FOSSE_PROGRAMS";
 
-/// The directory: the one asked for, the one in the environment, the one this program lies in, the installed one; the first
-/// of the latter two that holds fosse-start.
+/// The directory: the one asked for, the one in the environment, the one this program lies in, `libexec/fosse` of the prefix it is
+/// installed below, the place of a package; the first of the latter three that holds fosse-start.
 ///
 /// # Errors
 /// One line.
@@ -22,7 +22,8 @@ pub fn directory(asked: Option<&str>) -> Result<PathBuf, String> {
         };
     }
     let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_path_buf));
-    let found = beside.into_iter().chain([PathBuf::from(INSTALLED)]).find(|directory| holds_start(directory));
+    let prefix = beside.as_deref().and_then(Path::parent).map(|prefix| prefix.join("libexec/fosse"));
+    let found = beside.into_iter().chain(prefix).chain([PathBuf::from(INSTALLED)]).find(|place| holds_start(place));
     found.ok_or_else(|| format!("no fosse-start beside this program or in {INSTALLED}; --programs DIR names its place"))
 }
 
