@@ -40,13 +40,14 @@ manuals() {
 
 step "what the tests need" tests/setup.sh
 step "format" cargo fmt --all --check
-# Programs and tests in one go: built apart, they would be built twice, as tests ask more of some dependencies.
-step "programs and tests" cargo build --workspace --all-targets --locked
+# One profile, and programs and tests in one go: built apart they would be built twice, as tests ask more of some
+# dependencies.
+step "programs and tests" cargo build --profile tested --workspace --all-targets --locked
 # Tests find the programs that are built now; none builds them again.
-FOSSE_PROGRAMS=$(tests/programs.sh debug)
+FOSSE_PROGRAMS=$(tests/programs.sh tested)
 export FOSSE_PROGRAMS
-step "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
-step "tests" cargo test --workspace --locked --no-fail-fast
+step "clippy" cargo clippy --profile tested --workspace --all-targets --locked -- -D warnings
+step "tests" cargo test --profile tested --workspace --locked --no-fail-fast
 step "decoders under mutation" "$FOSSE_PROGRAMS/fosse-fuzz" --total-seconds 120
 step "reads before the lock, calls without a row" tests/lockdown/trace-edge.sh "$FOSSE_PROGRAMS"
 step "demo" tests/demo/demo.sh --check "$FOSSE_PROGRAMS"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# programs.sh PROFILE: prints where cargo puts the programs of a profile (release, debug).
+# programs.sh PROFILE: prints where cargo puts the programs of a profile (release, debug, tested).
 set -eu
 profile=${1:?usage: programs.sh PROFILE}
 top=$(cd "$(dirname "$0")/.." && pwd)

@@ -306,7 +306,7 @@ fn no_sandbox_says_so() {
         i32::from(std::fs::File::open("/etc/passwd").is_err())
     });
     assert_eq!(ended.code, Some(0));
-    assert!(ended.text.starts_with("fosse-test: warning: no sandbox: "), "{}", ended.text);
+    assert!(ended.text.starts_with("fosse-test: warning: (NO SANDBOX) no sandbox: "), "{}", ended.text);
 }
 
 fn refuses_a_process_with_threads() {
