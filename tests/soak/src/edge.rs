@@ -1,6 +1,7 @@
 //! A running edge of its own: directory, configuration, fosse-start and everything below it.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::Read,
     net::{SocketAddr, TcpListener},
@@ -76,7 +77,9 @@ pub struct Inventory {
     /// Resident bytes of all.
     pub resident: u64,
     /// Resident bytes by program.
-    pub by_program: std::collections::BTreeMap<String, u64>,
+    pub by_program: BTreeMap<String, u64>,
+    /// Descriptors by program.
+    pub open: BTreeMap<String, usize>,
 }
 
 /// Edges of one machine must not share UIDs: each process of this test and each edge in it takes others.
@@ -223,15 +226,17 @@ impl Edge {
         let mut programs: Vec<String> = all.iter().map(|c| c.program.clone()).collect();
         programs.sort();
         let pids = || all.iter().map(|c| c.pid).chain([self.pid()]);
-        let mut by_program = std::collections::BTreeMap::new();
+        let (mut by_program, mut open) = (BTreeMap::new(), BTreeMap::new());
         for child in &all {
             *by_program.entry(child.program.clone()).or_default() += process::resident(child.pid);
+            *open.entry(child.program.clone()).or_default() += process::descriptors(child.pid);
         }
         Inventory {
             programs,
             descriptors: pids().map(process::descriptors).sum(),
             resident: pids().map(process::resident).sum(),
             by_program,
+            open,
         }
     }
 

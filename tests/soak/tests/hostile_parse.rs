@@ -297,7 +297,7 @@ fn held_bodies_pay_for_themselves() {
         body.chunks(16_000).fold(head, |s, part| s.data(A, part)).end(A)
     };
     let body = vec![b'h'; 60_000];
-    assert_eq!(reached("held", &held(60_000, &body)), [body.clone()]);
+    assert_eq!(reached("held", &held(60_000, &body)), std::slice::from_ref(&body));
     nothing_reaches("held less than sent", &held(1, &body));
     nothing_reaches("more held than memory allows", &held(u32::MAX, &body));
 }
