@@ -172,7 +172,7 @@ section! {
         exclude: Vec<At<Exclude>>, Default("[]"), 0..=1000;
         /// CPU time the rules may take for one request; beyond it the request is denied.
         rules_milliseconds_max: u32, Default("50"), 1..=10000;
-        /// The rules see responses too; responses then take the slower way round the ring.
+        /// The rules see responses too. Not in this version: true is refused.
         inspect_responses: bool, Default("false");
         /// Methods that are served; others get 405.
         methods: Vec<At<Method>>, Default("[\"GET\", \"HEAD\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\", \"OPTIONS\"]"), 1..=64;

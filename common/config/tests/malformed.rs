@@ -385,6 +385,12 @@ body_bytes_max = "1 GiB""#, &[
     (r#"[[site]]
 hosts = ["a.org"]
 backend = "app"
+inspect_responses = true"#, &[
+        "fosse.toml:13:21: responses are not inspected in this version; remove inspect_responses",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
 waf = "off"
 body_over_limit = "pass-in-part"
 body_bytes_max = "17 GiB""#, &[

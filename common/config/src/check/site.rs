@@ -15,6 +15,7 @@ pub fn sites(sites: &[At<Site>], backends: &At<Vec<At<Backend>>>, problems: &mut
     for site in sites {
         routes(site, problems);
         over_limit(site, problems);
+        responses(site, problems);
         exclusions(site, problems);
         for (name, span) in used_backends(site) {
             known(name, span, backends, problems);
@@ -94,6 +95,14 @@ fn over_limit(site: &Site, problems: &mut Problems) {
     if site.body_over_limit.written() == Some(&OverLimit::PassInPart) && site.waf.sound() == Some(&Waf::Off) {
         let what = "pass-in-part is about inspection, and waf is \"off\"";
         problems.note_with_cure(&site.body_over_limit.span, what, "raise body_bytes_max instead");
+    }
+}
+
+/// A promise that this version cannot keep is not taken.
+fn responses(site: &Site, problems: &mut Problems) {
+    if site.inspect_responses.written() == Some(&true) {
+        let what = "responses are not inspected in this version";
+        problems.note_with_cure(&site.inspect_responses.span, what, "remove inspect_responses");
     }
 }
 

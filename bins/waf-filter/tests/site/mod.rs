@@ -1,0 +1,83 @@
+//! An edge with rules, and requests for it.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::path::{Path, PathBuf};
+
+use fosse_harness::{Backend, Client, Dir, Edge, Response};
+
+/// What modsecurity.conf-recommended does for bodies, and the set-up of the Core Rule Set follows.
+const BODIES: &str = r#"
+SecRule REQUEST_HEADERS:Content-Type "^(?:application(?:/soap\+|/)|text/)xml" "id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
+SecRule REQUEST_HEADERS:Content-Type "^application/json" "id:200001,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON"
+SecRule REQBODY_ERROR "!@eq 0" "id:200002,phase:2,t:none,log,deny,status:400,msg:'Failed to parse request body.'"
+"#;
+
+/// The published Core Rule Set, or one line about what is missing.
+pub fn core_rule_set() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora/crs4");
+    let found = path.join("rules").is_dir();
+    if !found {
+        println!("skipped: no Core Rule Set at {}", path.display());
+    }
+    found.then_some(path)
+}
+
+/// A directory with rules.
+pub fn rules(text: &str) -> Dir {
+    let dir = Dir::new();
+    std::fs::write(dir.join("own.conf"), text).unwrap();
+    dir
+}
+
+/// A directory with the Core Rule Set and what comes before it.
+pub fn with_core_rule_set(from: &Path) -> Dir {
+    let dir = rules(BODIES);
+    std::fs::copy(from.join("crs-setup.conf.example"), dir.join("own2.conf")).unwrap();
+    for entry in std::fs::read_dir(from.join("rules")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        std::fs::copy(&path, dir.join(&name)).unwrap();
+    }
+    dir
+}
+
+/// An edge of one lane with the rules of a directory: files `own*.conf`, then those in capitals. `site` are more lines of its
+/// one site.
+pub fn edge(backend: &Backend, rules: &Dir, site: &str) -> Edge {
+    let path = rules.path().display();
+    let configuration = format!(
+        "lanes = 1\naudit_log = \"audit\"\n[[listen]]\naddress = \"{{address}}\"\n[[backend]]\nname = \"app\"\n\
+         servers = [\"{}\"]\n[[site]]\ndefault = true\nbackend = \"app\"\nrules = [\"{path}/own*.conf\"{}]\n{site}\n",
+        backend.address(),
+        if rules.join("REQUEST-901-INITIALIZATION.conf").exists() {
+            format!(", \"{path}/RE*.conf\"")
+        } else {
+            String::new()
+        },
+    );
+    Edge::with_config(&configuration, &["--dir", &rules.path().to_string_lossy()])
+}
+
+/// A request with these lines of header and this body.
+pub fn request(line: &str, fields: &[&str], body: &[u8]) -> Vec<u8> {
+    let mut head = format!("{line} HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Mozilla/5.0\r\nAccept: */*\r\n");
+    fields.iter().for_each(|field| head.push_str(&format!("{field}\r\n")));
+    if !body.is_empty() || line.starts_with("POST") {
+        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+    }
+    head.push_str("\r\n");
+    [head.as_bytes(), body].concat()
+}
+
+/// The answer on a connection of its own; `None` where there is none.
+pub fn ask(edge: &Edge, request: &[u8]) -> Option<Response> {
+    let mut client = Client::connect(edge.address());
+    // A denial may come before everything is sent.
+    let _ = client.try_send(request);
+    client.try_response(false)
+}
+
+/// The status alone, 0 where there is none.
+pub fn status(edge: &Edge, request: &[u8]) -> u16 {
+    ask(edge, request).map_or(0, |response| response.status)
+}
