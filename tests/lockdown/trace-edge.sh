@@ -87,8 +87,9 @@ app=$(port)
 python3 "$work/backend.py" "$work/app.sock" "$app" &
 backend=$!
 
-mkdir "$work/etc"
+mkdir -p "$work/etc/rules"
 echo 192.0.2.0/24 > "$work/etc/deny.txt"
+echo 'SecRule ARGS "@contains nothing-sends-this" "id:1,phase:2,deny"' > "$work/etc/rules/one.conf"
 cat > "$work/etc/fosse.toml" <<TOML
 lanes = 1
 access_log = "access.log"
@@ -105,6 +106,7 @@ peer_uids = [0]
 [[site]]
 hosts = ["localhost", "127.0.0.1"]
 backend = "unix"
+rules = ["rules/*.conf"]
 
 [[site]]
 hosts = ["tcp.example"]
@@ -185,6 +187,7 @@ ask -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 
     -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' $there/websocket
 ask --unix-socket "$work/listen.sock" http://localhost/unix
 ask --unix-socket "$work/files.sock" -H 'Connection: close' http://localhost/
+ask --unix-socket "$work/files.sock" --data-binary "@$work/body" http://localhost/
 ask "$there/%00"
 ask "$there/..%2f..%2fetc/passwd"
 [ ! -S "$work/status.sock" ] || ask --unix-socket "$work/status.sock" http://localhost/metrics
@@ -231,6 +234,9 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 edge=
+# The one that is no part of an edge.
+printf 'GET / HTTP/1.1\r\nHost: a\r\n\r\n' | "$programs/fosse-parse" --stdin |
+    strace -ff -X raw -s 64 -o "$work/logs/frames" "$programs/fosse-frames" > /dev/null
 grep -v ': info: ' "$work/stderr" | tail -20 || true
 "$programs/fosse-canary" --traces "$work/logs" "$@"
 echo "trace-edge: nothing read before the lock, every row accounted for"

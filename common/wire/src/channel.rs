@@ -93,6 +93,9 @@ pub fn encode(out: &mut Vec<u8>, kind: Kind, connections: &[Connection]) {
 /// # Errors
 /// [`WireError::Field`] where kind and descriptor count do not agree, layout errors as everywhere.
 pub fn decode(bytes: &[u8], fds: usize) -> Result<Message, WireError> {
+    if bytes.len() > MESSAGE_BYTES_MAX {
+        return Err(WireError::Long);
+    }
     let mut c = Cursor::new(bytes);
     let kind = match c.u8()? {
         1 => Kind::Connections,
