@@ -240,6 +240,24 @@ impl Edge {
         }
     }
 
+    /// What is open and used once nothing changes any more: log and status get their descriptors some time after READY.
+    ///
+    /// # Panics
+    /// Where it never comes to rest.
+    #[must_use]
+    pub fn steady(&self) -> Inventory {
+        let (begun, mut last) = (Instant::now(), self.inventory());
+        loop {
+            thread::sleep(Duration::from_millis(300));
+            let now = self.inventory();
+            if now.open == last.open {
+                return now;
+            }
+            assert!(begun.elapsed() < LONG, "descriptors come and go: {last:?} {now:?}");
+            last = now;
+        }
+    }
+
     /// Waits until processes are as in `before` and descriptors not more than then (and `spare`).
     ///
     /// # Panics

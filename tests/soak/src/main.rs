@@ -13,7 +13,8 @@ use fosse_soak::{
     scenario::{Extent, deaths, integrity, reloads, slow, stopped},
 };
 
-const USAGE: &str = "usage: fosse-soak [--minutes N] [--requests N] [--percent N] [--seed N] [SCENARIO...]";
+const USAGE: &str =
+    "usage: fosse-soak [--minutes N | --seconds N] [--requests N] [--percent N] [--seed N] [SCENARIO...]";
 
 type Scenario = fn(Extent) -> Report;
 

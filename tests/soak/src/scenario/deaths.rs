@@ -27,6 +27,8 @@ use crate::{
 const STAGES: [&str; 6] = ["parse", "waf-filter", "dispatch", "connect", "accept", "log"];
 /// Time between two deaths.
 const EVERY: Duration = Duration::from_millis(200);
+/// Deaths between two reloads.
+const RELOAD_EVERY: u64 = 10;
 /// What the edge promises a new request after a death.
 const SERVED_WITHIN: Duration = Duration::from_millis(200);
 
@@ -35,7 +37,7 @@ pub fn stages(extent: Extent) -> Report {
     let edge = Edge::start(Setup::default());
     let backend = Backend::listen(&edge.directory().join("a.sock"), "a");
     edge.wait_served();
-    let before = edge.inventory();
+    let before = edge.steady();
     let habits = Habits { seed: extent.seed, requests_max: extent.requests_max, ..Habits::default() };
     let load = Load::begin(edge.address(), habits);
     let (mut random, mut killed, mut served) = (Random::new(extent.seed), [0u64; STAGES.len()], Vec::new());
@@ -44,6 +46,10 @@ pub fn stages(extent: Extent) -> Report {
         let next = Instant::now() + EVERY;
         if let Some(number) = kill_one(&edge, &mut random) {
             killed[number] += 1;
+            // A reload now and then: generations change while stages die.
+            if killed.iter().sum::<u64>() % RELOAD_EVERY == 0 {
+                edge.tell(Signal::HUP);
+            }
             served.push(until_served(&edge));
         }
         thread::sleep(next.saturating_duration_since(Instant::now()));
@@ -105,7 +111,7 @@ pub fn of_one_lane(extent: Extent) -> Report {
         report.row("lanes", "not two: nothing to show");
         return report;
     };
-    let (core, before) = (process::cores(doomed.pid), edge.inventory());
+    let (core, before) = (process::cores(doomed.pid), edge.steady());
     assert_ne!(core, process::cores(other.pid), "two lanes, one core");
     let clients: Vec<Client> = (1..40).filter_map(|last| client_of(&edge, other.pid, last)).collect();
     assert!(clients.len() > 5, "addresses do not spread over lanes: {}", clients.len());

@@ -27,7 +27,7 @@ fn under(extent: Extent, rude: bool) -> Report {
     let edge = Edge::start(Setup::default());
     let backend = Backend::listen(&edge.directory().join("a.sock"), "a");
     edge.wait_served();
-    let before = edge.inventory();
+    let before = edge.steady();
     let habits = Habits { seed: extent.seed, rude, requests_max: extent.requests_max, ..Habits::default() };
     let load = Load::begin(edge.address(), habits);
     let begun = Instant::now();

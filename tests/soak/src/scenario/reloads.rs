@@ -40,7 +40,7 @@ pub fn run(extent: Extent) -> Report {
     let (a, b) = (edge.directory().join("a.sock"), edge.directory().join("b.sock"));
     let backends = [Backend::listen(&a, "a"), Backend::listen(&b, "b")];
     edge.wait_served();
-    let before = edge.inventory();
+    let before = edge.steady();
     let connect = |_| Client::connect(edge.address(), crate::edge::LONG).unwrap();
     let mut idle: Vec<Client> = (0..IDLE_CLIENTS).map(connect).collect();
     greet(&mut idle, "before the first reload", &edge);
@@ -86,7 +86,7 @@ pub fn upgrades(extent: Extent) -> Report {
     let edge = Edge::start(Setup::default());
     let backend = Backend::listen(&edge.directory().join("a.sock"), "a");
     edge.wait_served();
-    let before = edge.inventory();
+    let before = edge.steady();
     let connect = |_| Client::connect(edge.address(), crate::edge::LONG).unwrap();
     let mut idle: Vec<Client> = (0..IDLE_CLIENTS).map(connect).collect();
     let habits = Habits { seed: extent.seed, clients: 4, pause: Duration::from_millis(2), ..Habits::default() };

@@ -97,7 +97,7 @@ pub fn ring_readers(extent: Extent) -> Report {
 fn slow_readers(extent: Extent, shape: Shape, what: &str) -> Report {
     let (edge, backend) = begin(Setup::wide());
     let (mut report, count) = (Report::default(), extent.of(1000));
-    let before = edge.inventory();
+    let before = edge.steady();
     let mut peaks = Vec::new();
     for _ in 0..2 {
         let courteous = Courteous::begin(&edge);
@@ -128,7 +128,7 @@ pub fn senders(extent: Extent) -> Report {
     let setup = Setup { top: "[timeouts]\nhead_seconds = 60\n".into(), ..Setup::wide() };
     let (edge, backend) = begin(setup);
     let (mut report, count) = (Report::default(), extent.of(1000));
-    let before = edge.inventory();
+    let before = edge.steady();
     let courteous = Courteous::begin(&edge);
     let mut slow = many(&edge, count);
     let head = Request::small(next_id()).bytes();
@@ -150,7 +150,7 @@ pub fn senders(extent: Extent) -> Report {
 pub fn idle(extent: Extent) -> Report {
     let (edge, backend) = begin(Setup::wide());
     let (mut report, count) = (Report::default(), extent.of(10_000));
-    let before = edge.inventory();
+    let before = edge.steady();
     let courteous = Courteous::begin(&edge);
     let mut clients = Vec::new();
     for _ in 0..count {

@@ -26,7 +26,7 @@ pub fn run(extent: Extent) -> Report {
     let edge = Edge::start(Setup::default());
     let backend = Backend::listen(&edge.directory().join("a.sock"), "a");
     edge.wait_served();
-    let before = edge.inventory();
+    let before = edge.steady();
     let habits = Habits { seed: extent.seed, clients: 4, patience: crate::edge::LONG, ..Habits::default() };
     let load = Load::begin(edge.address(), habits);
     let mut report = Report::default();
