@@ -23,7 +23,7 @@ use crate::{
     link::{At, Link, Use},
     pool,
     serve::{Dispatch, PROGRAM, token},
-    stream::{Lease, Wait},
+    stream::{Body, Lease, Wait},
 };
 
 impl Dispatch {
@@ -48,8 +48,15 @@ impl Dispatch {
                 return self.begin(id, key);
             }
         }
-        let queued = u32::try_from(server.waiting.len()).unwrap_or(u32::MAX);
-        if queued >= backend.queue_max.max(1) {
+        let full = usize::try_from(backend.queue_max.max(1)).unwrap_or(usize::MAX);
+        if server.waiting.len() >= full {
+            // Places of streams that have ended meanwhile are free.
+            let mut waiting = std::mem::take(&mut server.waiting);
+            waiting.retain(|w| *w != id && self.streams.get(*w).is_some_and(|s| s.awaits(at)));
+            server.waiting = waiting;
+        }
+        let Some(stream) = self.streams.get(id) else { return };
+        if server.waiting.len() >= full {
             warning(PROGRAM, format_args!("event=backend-full backend={}", backend.name));
             return self.answer_own(id, 503);
         }
@@ -65,7 +72,9 @@ impl Dispatch {
     pub(crate) fn ask_if_needed(&mut self, at: usize) {
         let Some(server) = self.servers.get_mut(at) else { return };
         let Some(backend) = self.config.backends.get(server.backend) else { return };
-        let wanted = u32::try_from(server.waiting.len()).unwrap_or(u32::MAX);
+        // A check waits for a connection like a request; whoever is first in line gets the first.
+        let check = u32::from(server.checking && server.check_ms == u64::MAX);
+        let wanted = u32::try_from(server.waiting.len()).unwrap_or(u32::MAX).saturating_add(check);
         while server.asked < wanted && server.open.saturating_add(server.asked) < backend.connections_max {
             let tag = self.next_ask;
             let ask = Ask { tag, server: u32::try_from(at).unwrap_or(u32::MAX) };
@@ -97,6 +106,8 @@ impl Dispatch {
                         Some(fd) => self.new_link(at, fd),
                         None => self.connect_failed(at, &answer),
                     }
+                    // Asks that found connect's queue full are made now that it has room.
+                    self.ask_if_needed(at);
                 }
             }
         }
@@ -123,7 +134,7 @@ impl Dispatch {
         loop {
             let Some(server) = self.servers.get_mut(at) else { return };
             let Some(id) = server.waiting.pop_front() else { break };
-            let waits = self.streams.get(id).is_some_and(|s| s.link.is_none() && !s.answered && s.server == Some(at));
+            let waits = self.streams.get(id).is_some_and(|s| s.awaits(at));
             if waits {
                 return self.begin(id, key);
             }
@@ -161,6 +172,15 @@ impl Dispatch {
         self.ask_if_needed(at);
     }
 
+    /// Takes a connection that cannot be used away and finds another: no byte of the request has gone out.
+    pub(crate) fn another_link(&mut self, id: StreamId) {
+        self.abandon_link(id);
+        let Some(stream) = self.streams.get(id) else { return };
+        stream.server = None;
+        stream.tries = 0;
+        self.assign(id);
+    }
+
     /// No byte of the request has gone out: another server may have it, whatever its method.
     fn elsewhere(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get(id) else { return };
@@ -179,6 +199,7 @@ impl Dispatch {
         link.used = Use::Stream(id);
         link.at = At::Head;
         link.searched = 0;
+        link.heard = false;
         stream.link = Some(key);
         if let Some(server) = self.servers.get_mut(link.server) {
             server.busy = server.busy.saturating_add(1);
@@ -190,7 +211,10 @@ impl Dispatch {
             stream.deadline_ms = now_ms.saturating_add(u64::from(backend.first_byte_ms));
         }
         if backend.proxy_protocol > 0 && !link.used_before {
-            proxy_header(&mut stream.out, backend.proxy_protocol, stream.client);
+            // Sent again, it still has the one of the first time.
+            if !std::mem::replace(&mut stream.announced, true) {
+                proxy_header(&mut stream.out, backend.proxy_protocol, stream.client);
+            }
             link.keep = false;
         }
         self.queue_send(id);
@@ -212,15 +236,23 @@ impl Dispatch {
     pub(crate) fn send_request(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get(id) else { return };
         let Some((key, link)) = stream.link.and_then(|key| Some((key, self.links.get_mut(key)?))) else { return };
+        let mut moved = false;
         if !stream.unsent().is_empty() {
             match send(&link.fd, stream.unsent(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-                Ok(sent) => stream.out_sent = stream.out_sent.saturating_add(sent),
+                Ok(sent) => {
+                    stream.out_sent = stream.out_sent.saturating_add(sent);
+                    moved = true;
+                }
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 // The backend may have answered before it closed: what it says, or its end, comes as a read.
                 Err(_) => stream.out_sent = stream.out.len(),
             }
         }
         let blocked = !stream.unsent().is_empty();
+        if !blocked && stream.held == 0 {
+            let held = std::mem::take(&mut stream.held_counted);
+            self.held_bytes = self.held_bytes.saturating_sub(u64::from(held));
+        }
         if stream.out_whole && stream.out.len() > limits::RETRY_BYTES_MAX {
             stream.out_whole = false;
         }
@@ -230,8 +262,26 @@ impl Dispatch {
         }
         let wanted = if blocked { link.interest | Interest::OUT } else { link.interest - Interest::OUT };
         self.watch(key, wanted);
+        self.request_moved(id, moved, blocked);
         if !blocked {
             self.grant(id);
+        }
+    }
+
+    /// Whose turn it is after a write: the client's, whose silence parse limits, or the backend's, to take more or to
+    /// answer. A slow client must never look like a slow backend.
+    fn request_moved(&mut self, id: StreamId, moved: bool, blocked: bool) {
+        let now_ms = self.turn.now_ms();
+        let Some(stream) = self.streams.get(id) else { return };
+        let Some(backend) = self.config.backends.get(stream.backend) else { return };
+        match stream.wait {
+            Wait::Bytes if moved => self.reply_moved(id),
+            Wait::FirstByte if !blocked && stream.body != Body::Done => stream.deadline_ms = u64::MAX,
+            Wait::FirstByte if moved || stream.deadline_ms == u64::MAX => {
+                let wait = if blocked { backend.idle_ms } else { backend.first_byte_ms };
+                stream.deadline_ms = now_ms.saturating_add(u64::from(wait));
+            }
+            _ => {}
         }
     }
 
@@ -302,9 +352,10 @@ impl Dispatch {
         let now_ms = self.turn.now_ms();
         let Some(stream) = self.streams.get(id) else { return };
         let link = stream.link.and_then(|key| self.links.get(key));
-        let stale = link.is_some_and(|l| l.used_before && l.input.is_empty());
-        let again =
-            stream.may_repeat() && status != 504 && self.config.backends.get(stream.backend).is_some_and(|b| b.retry);
+        let heard = link.is_some_and(|l| l.heard);
+        let stale = link.is_some_and(|l| l.used_before) && !heard;
+        let allowed = self.config.backends.get(stream.backend).is_some_and(|b| b.retry);
+        let again = allowed && stream.may_repeat() && !heard && status != 504;
         let (server, request) = (stream.server, stream.request);
         if let Some((at, server)) = server.and_then(|at| Some((at, self.servers.get_mut(at)?)))
             && !stale
@@ -345,8 +396,20 @@ impl Dispatch {
                     self.answer_own(id, 503);
                 }
                 Wait::FirstByte => self.backend_failed(id, 504, "no answer in time"),
-                Wait::Bytes => self.backend_failed(id, 504, "silent in the middle of an answer"),
+                Wait::Bytes => self.silent(id),
             }
+        }
+    }
+
+    /// Nothing moved in an answer for too long: a client that takes nothing of a leased one, an upgraded connection that
+    /// nobody uses, or the backend.
+    fn silent(&mut self, id: StreamId) {
+        let held = self.holds_lease(id);
+        let Some(key) = self.streams.get(id).and_then(|s| s.link) else { return self.answer_own(id, 504) };
+        match self.links.get(key) {
+            Some(link) if matches!(link.at, At::Tunnel) && held => self.reply_done(id, key, false),
+            Some(link) if held && !link.input.is_empty() => self.client_lost(id),
+            _ => self.backend_failed(id, 504, "silent in the middle of an answer"),
         }
     }
 

@@ -63,6 +63,8 @@ impl Dispatch {
                 let bytes = frame.credit()?;
                 stream.credit = stream.credit.saturating_add(u64::from(bytes));
                 if let Some(link) = stream.link {
+                    // It is the backend's turn again, and its time runs again.
+                    self.reply_moved(frame.stream);
                     self.replies(link);
                 }
                 Ok(())
@@ -261,7 +263,7 @@ impl Dispatch {
     /// The stream is over in both directions, or shall be treated so.
     pub(crate) fn forget(&mut self, id: fosse_wire::StreamId) {
         if let Some(stream) = self.streams.remove(id) {
-            self.held_bytes = self.held_bytes.saturating_sub(u64::from(stream.held));
+            self.held_bytes = self.held_bytes.saturating_sub(u64::from(stream.held_counted));
         }
     }
 

@@ -62,7 +62,10 @@ impl Dispatch {
     /// The client's socket has room, or (upgraded) bytes.
     pub(crate) fn client_event(&mut self, key: Key, _event: Happened) {
         let Some(link) = self.links.get(key) else { return };
-        if let crate::link::Use::Stream(id) = link.used {
+        // A word of this turn about a lease that ended in this turn is not for the next user of the connection.
+        if let crate::link::Use::Stream(id) = link.used
+            && self.holds_lease(id)
+        {
             self.pump(id, key);
         }
     }
@@ -81,7 +84,10 @@ impl Dispatch {
         self.scratch = scratch;
         self.reply_moved(id);
         match (down, up) {
-            (Moved::Complete, _) => self.reply_done(id, key, true),
+            (Moved::Complete, _) => {
+                let clean = self.links.get(key).is_some_and(|link| link.input.is_empty());
+                self.reply_done(id, key, clean);
+            }
             (Moved::ClientGone, _) | (_, Moved::ClientGone) if tunnel => self.tunnel_ends(id, key),
             (Moved::BackendGone, _) | (_, Moved::BackendGone) if tunnel => self.tunnel_ends(id, key),
             (Moved::ClientGone, _) => self.client_lost(id),
@@ -91,10 +97,12 @@ impl Dispatch {
     }
 
     fn watch_both(&mut self, id: StreamId, key: Key, down: &Moved, up: &Moved, tunnel: bool) {
-        let Some(connection) = self.streams.get(id).map(|s| s.connection) else { return };
+        let Some(stream) = self.streams.get(id) else { return };
+        let (connection, unsent) = (stream.connection, !stream.unsent().is_empty());
         let flag = |set: bool, interest: Interest| if set { interest } else { Interest::empty() };
         let from_backend = flag(!matches!(down, Moved::NoRoom), Interest::IN);
-        let to_backend = flag(matches!(up, Moved::NoRoom), Interest::OUT);
+        // Behind a 101 what the client sent, else the rest of a request that is answered early.
+        let to_backend = flag(unsent, Interest::OUT);
         self.watch(key, from_backend | to_backend);
         let to_client = flag(matches!(down, Moved::NoRoom), Interest::OUT);
         let from_client = flag(tunnel && !matches!(up, Moved::NoRoom), Interest::IN);
@@ -120,7 +128,8 @@ impl Dispatch {
                 if share == 0 {
                     return Moved::Share;
                 }
-                let room = left.min(link.lease_read).min(scratch.len());
+                // One byte more than the answer has shows a backend that does not keep to its word.
+                let room = left.saturating_add(1).min(link.lease_read).min(scratch.len());
                 let count = match recv(&link.fd, scratch.get_mut(..room).unwrap_or_default(), RecvFlags::DONTWAIT) {
                     Ok((0, _)) => return Moved::BackendGone,
                     Ok((count, _)) => count,
@@ -128,14 +137,15 @@ impl Dispatch {
                     Err(_) => return Moved::BackendGone,
                 };
                 let bytes = scratch.get(..count).unwrap_or_default();
-                let Some(sent) = to_client(client, bytes) else { return Moved::ClientGone };
+                let due = bytes.get(..left.min(count)).unwrap_or_default();
+                let Some(sent) = to_client(client, due) else { return Moved::ClientGone };
                 link.input = bytes.get(sent..).unwrap_or_default().to_vec();
-                link.lease_read = if sent < count {
+                link.lease_read = if sent < due.len() {
                     limits::LEASE_READ_BYTES_MIN
                 } else {
                     link.lease_read.saturating_mul(2).min(limits::LEASE_READ_BYTES_MAX)
                 };
-                (count, sent)
+                (due.len(), sent)
             } else {
                 let count = left.min(link.input.len());
                 let Some(sent) = to_client(client, link.input.get(..count).unwrap_or_default()) else {
@@ -196,7 +206,7 @@ impl Dispatch {
     }
 
     /// The client's socket is gone or broken: the answer is cut short.
-    fn client_lost(&mut self, id: StreamId) {
+    pub(crate) fn client_lost(&mut self, id: StreamId) {
         self.abandon_link(id);
         let Some(stream) = self.streams.get(id) else { return };
         stream.answered = true;

@@ -16,3 +16,5 @@ pub mod request;
 pub mod route;
 pub mod serve;
 pub mod stream;
+#[cfg(test)]
+mod trial;

@@ -51,6 +51,8 @@ pub struct Link {
     pub searched: usize,
     /// The backend keeps the connection after this answer.
     pub keep: bool,
+    /// Bytes have come since the request under way was given to it.
+    pub heard: bool,
     /// The backend has closed its side.
     pub ended: bool,
     /// It has carried a request before: a failure may only mean that the backend had closed it meanwhile.
@@ -72,6 +74,7 @@ impl Link {
             lease_read: crate::limits::LEASE_READ_BYTES_MIN * 2,
             searched: 0,
             keep: true,
+            heard: false,
             ended: false,
             used_before: false,
             interest: Interest::IN,

@@ -42,7 +42,10 @@ impl Dispatch {
             Use::Check(_) => self.check_event(key),
             Use::Stream(id) => {
                 let (tunnel, wants) = (matches!(link.at, At::Tunnel), link.interest.contains(Interest::IN));
-                if event.flags.contains(Interest::OUT) {
+                if event.readable() && self.rested_badly(id, key) {
+                    return self.another_link(id);
+                }
+                if event.flags.intersects(Interest::OUT | Interest::HUP | Interest::ERR) {
                     self.queue_send(id);
                 }
                 if event.readable() && !wants && !tunnel {
@@ -57,13 +60,20 @@ impl Dispatch {
         }
     }
 
+    /// Something came over a connection out of the pool before a byte of the request went out: its end, or bytes that
+    /// belong to no answer. The request is not to blame, and whatever its method another connection may have it.
+    fn rested_badly(&mut self, id: StreamId, key: Key) -> bool {
+        self.pair(id, key).is_some_and(|(stream, link)| link.used_before && !link.heard && stream.out_sent == 0)
+    }
+
     /// Reads once and uses what came.
     fn read_reply(&mut self, id: StreamId, key: Key) {
         let credit = self.streams.get(id).map_or(0, |s| s.credit);
         let Some(link) = self.links.get_mut(key) else { return };
         if !link.input.is_empty() && !matches!(link.at, At::Head) {
-            // What is here already waits for credit; reading on would only pile up more.
-            return self.watch(key, Interest::empty());
+            // What is here already waits for credit; reading on would only pile up more. The request may still go on.
+            let wanted = link.interest - Interest::IN;
+            return self.watch(key, wanted);
         }
         let mut scratch = std::mem::take(&mut self.scratch);
         // What cannot go on at once waits in our memory: no more is read than that.
@@ -78,6 +88,7 @@ impl Dispatch {
                 self.backend_ended(id, key);
             }
             Ok((length, _)) => {
+                link.heard = true;
                 let bytes = scratch.get(..length).unwrap_or_default();
                 if link.input.is_empty() {
                     let used = self.use_bytes(id, key, bytes);
@@ -250,6 +261,8 @@ impl Dispatch {
         let interim =
             response::ResponseHead { status: 100, interim: true, backend: BACKEND_NONE, ..Default::default() };
         let _ = self.output.outbox.frame(id, Kind::Response, |body| interim.encode(body));
+        // A client that did not wait has used its window up by now: what was kept back is granted.
+        self.queue_send(id);
     }
 
     fn final_head(&mut self, id: StreamId, key: Key, head: &ResponseHead<'_>) {
@@ -281,8 +294,7 @@ impl Dispatch {
         };
         let remove = usize::try_from(stream.site).ok().and_then(|n| self.config.sites.get(n));
         let remove = remove.map_or(&[][..], |s| &s.remove_response_fields);
-        let written =
-            answer::head(&mut self.output.outbox, id, &to_parse, &head.fields, remove, self.date.at(now_ms));
+        let written = answer::head(&mut self.output.outbox, id, &to_parse, &head.fields, remove, self.date.at(now_ms));
         if written.is_err() {
             stream.head_sent = false;
             self.backend_failed(id, 502, "answer head does not fit a frame");
@@ -310,8 +322,7 @@ impl Dispatch {
             backend: u32::try_from(stream.server.unwrap_or(usize::MAX)).unwrap_or(BACKEND_NONE),
             ..Default::default()
         };
-        let written =
-            answer::head(&mut self.output.outbox, id, &to_parse, &head.fields, &[], self.date.at(now_ms));
+        let written = answer::head(&mut self.output.outbox, id, &to_parse, &head.fields, &[], self.date.at(now_ms));
         if let Some(link) = self.links.get_mut(key) {
             link.at = At::Tunnel;
             link.keep = false;

@@ -118,30 +118,8 @@ pub fn inputs() -> Inputs {
 /// Serves until the ring ends.
 pub fn run(inputs: Inputs, locked: Locked) -> ! {
     let config = inputs.config.open(locked).read();
-    let servers = config
-        .servers
-        .iter()
-        .map(|s| Server { backend: usize::try_from(s.backend).unwrap_or(usize::MAX), ..Server::default() });
     let mut input = inputs.input;
-    let mut dispatch = Dispatch {
-        servers: servers.collect(),
-        rounds: vec![0; config.backends.len()],
-        config,
-        turn: inputs.turn,
-        counters: inputs.counters,
-        output: inputs.output,
-        connect: inputs.connect,
-        streams: Streams::default(),
-        links: Slab::default(),
-        clients: HashMap::new(),
-        queue: Vec::new(),
-        asks: HashMap::new(),
-        next_ask: 0,
-        scratch: vec![0; limits::READ_BYTES],
-        date: Date::default(),
-        draining: false,
-        held_bytes: 0,
-    };
+    let mut dispatch = Dispatch::new(config, inputs.turn, inputs.counters, inputs.output, inputs.connect);
     let watched = dispatch
         .turn
         .add(&input, token::of(token::INPUT), Interest::IN)
@@ -166,7 +144,45 @@ pub fn run(inputs: Inputs, locked: Locked) -> ! {
 }
 
 impl Dispatch {
-    fn one_turn(&mut self, input: &mut Input, start: Option<&OwnedFd>, clients: Option<&OwnedFd>) -> Result<(), Gone> {
+    /// Before the first frame. The descriptors are watched by the caller.
+    pub(crate) fn new(
+        config: fosse_blobs::Dispatch,
+        turn: Turn,
+        counters: Counters,
+        output: Output,
+        connect: OwnedFd,
+    ) -> Self {
+        let servers = config
+            .servers
+            .iter()
+            .map(|s| Server { backend: usize::try_from(s.backend).unwrap_or(usize::MAX), ..Server::default() });
+        Self {
+            servers: servers.collect(),
+            rounds: vec![0; config.backends.len()],
+            config,
+            turn,
+            counters,
+            output,
+            connect,
+            streams: Streams::default(),
+            links: Slab::default(),
+            clients: HashMap::new(),
+            queue: Vec::new(),
+            asks: HashMap::new(),
+            next_ask: 0,
+            scratch: vec![0; limits::READ_BYTES],
+            date: Date::default(),
+            draining: false,
+            held_bytes: 0,
+        }
+    }
+
+    pub(crate) fn one_turn(
+        &mut self,
+        input: &mut Input,
+        start: Option<&OwnedFd>,
+        clients: Option<&OwnedFd>,
+    ) -> Result<(), Gone> {
         self.turn.wait().map_err(Gone::Failed)?;
         let mut at = 0;
         while let Some(event) = self.turn.happened(at) {
@@ -198,6 +214,7 @@ impl Dispatch {
         self.overdue_streams();
         self.overdue_links();
         self.health_checks();
+        (0..self.servers.len()).for_each(|at| self.ask_if_needed(at));
     }
 
     /// What start says.

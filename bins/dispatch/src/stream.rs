@@ -82,6 +82,8 @@ pub struct Stream {
     pub window_size: u32,
     /// Bytes still to come that a filter held and has granted again already.
     pub held: u32,
+    /// What this stream adds to the lane's held bytes, until the backend has them.
+    pub held_counted: u32,
     /// Bytes taken from parse and not granted again.
     pub owed: u32,
     /// Answer bytes parse will take.
@@ -90,6 +92,8 @@ pub struct Stream {
     pub to_head: bool,
     /// The method is safe or idempotent.
     pub repeatable: bool,
+    /// `out` begins with a PROXY header.
+    pub announced: bool,
     /// Servers tried.
     pub tries: u32,
     /// Times it was sent again after bytes of it had gone out.
@@ -140,10 +144,12 @@ impl Stream {
             window: WINDOW_BYTES_INITIAL.saturating_add(head.held),
             window_size: WINDOW_BYTES_INITIAL,
             held: head.held,
+            held_counted: head.held,
             owed: 0,
             credit: u64::from(WINDOW_BYTES_INITIAL),
             to_head: head.method == b"HEAD",
             repeatable: matches!(head.method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE"),
+            announced: false,
             tries: 0,
             retries: 0,
             key: Vec::new(),
@@ -168,6 +174,12 @@ impl Stream {
     #[must_use]
     pub fn sent(&self) -> bool {
         self.body == Body::Done && self.out_sent >= self.out.len()
+    }
+
+    /// It stands in the queue for a connection to that server.
+    #[must_use]
+    pub fn awaits(&self, server: usize) -> bool {
+        self.link.is_none() && !self.answered && self.server == Some(server)
     }
 
     /// It may be sent to another server: nothing of an answer was seen, all of it is at hand, and it does no harm twice.

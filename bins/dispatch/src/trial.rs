@@ -1,0 +1,353 @@
+//! dispatch in one piece with a ring, a connect and backends made of socketpairs: what it owes parse and a backend.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use fosse_blobs::{Backend, DispatchSite, Route, ServerName};
+use fosse_counters::Counters;
+use fosse_ring::{Input, Output};
+use fosse_turn::{Interest, Turn};
+use fosse_wire::{
+    Kind, StreamId,
+    connect::{Answer, Ask, Outcome},
+    fields,
+    frame::Hello,
+    request::{BodyLength, RequestHead},
+};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
+
+use crate::serve::{Dispatch, token};
+
+fn pair(kind: SocketType) -> (OwnedFd, OwnedFd) {
+    socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap()
+}
+
+/// A frame as parse gets it.
+#[derive(Debug, PartialEq, Eq)]
+struct Got(StreamId, Kind, Vec<u8>);
+
+struct Trial {
+    dispatch: Dispatch,
+    input: Input,
+    to: Output,
+    from: Input,
+    connect: OwnedFd,
+    turn: Turn,
+    got: Vec<Got>,
+}
+
+fn backend() -> Backend {
+    Backend {
+        name: "b".into(),
+        server_count: 1,
+        connections_max: 4,
+        queue_max: 4,
+        pool_max: 4,
+        connect_ms: 60_000,
+        first_byte_ms: 60_000,
+        idle_ms: 60_000,
+        pool_ms: 60_000,
+        fails_max: 3,
+        down_ms: 1000,
+        retry: true,
+        ..Backend::default()
+    }
+}
+
+fn config(backend: Backend) -> fosse_blobs::Dispatch {
+    let route = Route { prefix: "/".into(), backend: 0 };
+    fosse_blobs::Dispatch {
+        sites: vec![DispatchSite { default: true, routes: vec![route], ..DispatchSite::default() }],
+        backends: vec![backend],
+        servers: vec![ServerName { name: "s".into(), backend: 0 }],
+        held_bytes_max: 100_000,
+        head_bytes_max: 16_384,
+        ..fosse_blobs::Dispatch::default()
+    }
+}
+
+fn id(slot: u32) -> StreamId {
+    StreamId::first(slot).unwrap()
+}
+
+impl Trial {
+    fn new(backend: Backend) -> Self {
+        let ((to, input), (output, from)) = (pair(SocketType::STREAM), pair(SocketType::STREAM));
+        let (ours, connect) = pair(SocketType::SEQPACKET);
+        let turn = Turn::new().unwrap().without_linger();
+        let (input, output) = (Input::new(input), Output::new(output, Hello::default()));
+        turn.add(&input, token::of(token::INPUT), Interest::IN).unwrap();
+        turn.add(&ours, token::of(token::CONNECT), Interest::IN).unwrap();
+        let dispatch = Dispatch::new(config(backend), turn, Counters::private(), output, ours);
+        let to = Output::new(to, Hello::default());
+        Self { dispatch, input, to, from: Input::new(from), connect, turn: Turn::new().unwrap(), got: Vec::new() }
+    }
+
+    /// One turn of dispatch, and what it told parse.
+    fn turn(&mut self) {
+        self.to.flush(&self.turn, 1).unwrap();
+        self.dispatch.one_turn(&mut self.input, None, None).unwrap();
+        while self.from.read().unwrap() {
+            while let Some(frame) = self.from.next_frame().unwrap() {
+                self.got.push(Got(frame.stream, frame.kind, frame.body.to_vec()));
+            }
+        }
+    }
+
+    fn send(&mut self, stream: StreamId, head: &RequestHead<'_>) {
+        let mut none = Vec::new();
+        fields::put(&mut none, std::iter::empty::<(&[u8], &[u8])>()).unwrap();
+        let head = RequestHead {
+            host: b"a.example",
+            target: b"/",
+            fields: fields::Fields::decode(&mut fosse_wire::cursor::Cursor::new(&none)).unwrap(),
+            ..*head
+        };
+        self.to.outbox.frame(stream, Kind::Request, |body| head.encode(body)).unwrap();
+        if head.body == BodyLength::None {
+            self.end(stream);
+        }
+    }
+
+    fn end(&mut self, stream: StreamId) {
+        let mut none = Vec::new();
+        fields::put(&mut none, std::iter::empty::<(&[u8], &[u8])>()).unwrap();
+        self.to.outbox.raw(stream, Kind::RequestEnd, &none);
+    }
+
+    /// The tag of the one ask that has come, if any.
+    fn asked(&self) -> Option<u32> {
+        let mut bytes = [0; Ask::BYTES];
+        let (count, _) = recv(&self.connect, &mut bytes[..], RecvFlags::DONTWAIT).ok()?;
+        Some(Ask::decode(&bytes[..count]).unwrap().tag)
+    }
+
+    /// Gives dispatch a connection; its other end.
+    fn connected(&mut self) -> OwnedFd {
+        let tag = self.asked().expect("an ask");
+        let (ours, theirs) = pair(SocketType::STREAM);
+        let answer = Answer { tag, outcome: Outcome::Connected, errno: 0 };
+        fosse_fdpass::send(&self.connect, &answer.encode(), &[theirs.as_fd()]).unwrap();
+        drop(theirs);
+        self.turn();
+        ours
+    }
+
+    /// Statuses of all heads, interim ones included.
+    fn statuses(&self, stream: StreamId) -> Vec<u16> {
+        let heads = self.got.iter().filter(|got| got.0 == stream && got.1 == Kind::Response);
+        heads.map(|got| fosse_wire::response::ResponseHead::decode(&got.2).unwrap().status).collect()
+    }
+
+    fn granted(&self, stream: StreamId) -> u32 {
+        let of = |got: &&Got| got.0 == stream && got.1 == Kind::RequestCredit;
+        self.got.iter().filter(of).map(|got| u32::from_le_bytes(got.2[..].try_into().unwrap())).sum()
+    }
+}
+
+fn heard(backend: &OwnedFd) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut piece = vec![0; 65_536];
+    while let Ok((count @ 1.., _)) = recv(backend, &mut piece[..], RecvFlags::DONTWAIT) {
+        all.extend_from_slice(&piece[..count]);
+    }
+    all
+}
+
+fn say(backend: &OwnedFd, bytes: &[u8]) {
+    assert_eq!(rustix::io::write(backend, bytes).unwrap(), bytes.len());
+}
+
+fn post() -> RequestHead<'static> {
+    RequestHead { connection: 7, request: 9, method: b"POST", ..RequestHead::default() }
+}
+
+fn get() -> RequestHead<'static> {
+    RequestHead { method: b"GET", ..post() }
+}
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+#[test]
+fn a_held_body_counts_as_held_only_until_the_backend_has_it() {
+    let mut trial = Trial::new(backend());
+    let mut server = None;
+    for round in 0..3 {
+        let id = id(round);
+        trial.send(id, &RequestHead { held: 60_000, body: BodyLength::Exact(60_000), ..post() });
+        trial.to.outbox.data(id, Kind::RequestData, &[b'x'; 60_000]);
+        trial.end(id);
+        trial.turn();
+        let server = server.get_or_insert_with(|| trial.connected());
+        while trial.statuses(id).is_empty() {
+            if heard(server).ends_with(b"xx") {
+                say(server, OK);
+            }
+            trial.turn();
+        }
+        assert_eq!(trial.statuses(id), [200], "request {round}");
+        assert_eq!(trial.dispatch.held_bytes, 0);
+    }
+}
+
+#[test]
+fn a_client_that_sent_its_body_without_waiting_for_100_is_granted_more() {
+    let mut trial = Trial::new(backend());
+    trial.send(id(0), &RequestHead { expect_continue: true, body: BodyLength::Exact(20_000), ..post() });
+    trial.to.outbox.data(id(0), Kind::RequestData, &[b'x'; 16_384]);
+    trial.turn();
+    let server = trial.connected();
+    assert!(heard(&server).ends_with(b"xx"));
+    assert_eq!(trial.granted(id(0)), 0);
+    for _ in 0..6 {
+        // The backend never says 100; dispatch gives up waiting for it.
+        trial.turn();
+    }
+    assert_eq!(trial.statuses(id(0)), [100]);
+    assert!(trial.granted(id(0)) >= 16_384, "{}", trial.granted(id(0)));
+}
+
+#[test]
+fn a_request_of_which_a_byte_was_answered_is_not_sent_again() {
+    for part in [&b"HTTP/1.1 200 OK\r\nConte"[..], b"HTTP/0.9 hello\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"] {
+        let mut trial = Trial::new(Backend { server_count: 2, ..backend() });
+        trial.dispatch.servers.push(crate::pool::Server::default());
+        trial.send(id(0), &get());
+        trial.turn();
+        let server = trial.connected();
+        say(&server, part);
+        trial.turn();
+        drop(server);
+        trial.turn();
+        assert_eq!(trial.asked(), None, "sent again after {}", part.escape_ascii());
+        assert_eq!(trial.statuses(id(0)).last(), Some(&502));
+    }
+}
+
+#[test]
+fn a_request_that_is_sent_again_has_one_proxy_header() {
+    let mut trial = Trial::new(Backend { proxy_protocol: 1, server_count: 2, ..backend() });
+    trial.dispatch.servers.push(crate::pool::Server::default());
+    trial.send(id(0), &get());
+    trial.turn();
+    let server = trial.connected();
+    assert!(heard(&server).starts_with(b"PROXY "));
+    drop(server);
+    trial.turn();
+    let again = heard(&trial.connected());
+    assert!(again.starts_with(b"PROXY "));
+    assert!(!again[6..].starts_with(b"PROXY ") && !again.windows(7).any(|w| w == b"\nPROXY "));
+}
+
+#[test]
+fn places_of_requests_that_ended_in_the_queue_are_free() {
+    let mut trial = Trial::new(Backend { connections_max: 1, queue_max: 2, ..backend() });
+    trial.send(id(0), &get());
+    trial.turn();
+    let _server = trial.connected();
+    for slot in 1..9 {
+        trial.send(id(slot), &get());
+        trial.turn();
+        assert_eq!(trial.statuses(id(slot)), [0; 0], "request {slot} was refused though nobody waits");
+        trial.to.outbox.reset(id(slot), fosse_wire::frame::ResetReason::Client);
+        trial.turn();
+    }
+}
+
+#[test]
+fn the_rest_of_a_request_goes_on_while_its_answer_waits_for_credit() {
+    let mut trial = Trial::new(backend());
+    let total = 8_000_000;
+    trial.send(id(0), &RequestHead { body: BodyLength::Exact(total), ..post() });
+    trial.turn();
+    let server = trial.connected();
+    let (mut sent, mut credit, mut taken) = (0u64, 16_384u64, heard(&server).len());
+    // Until the backend's socket is full.
+    while credit > 0 {
+        let now = credit.min(total - sent);
+        trial.to.outbox.data(id(0), Kind::RequestData, &vec![b'x'; usize::try_from(now).unwrap()]);
+        sent += now;
+        trial.turn();
+        credit = 16_384 + u64::from(trial.granted(id(0))) - sent;
+    }
+    // It answers more than parse takes, and then reads on.
+    say(&server, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+    for _ in 0..3 {
+        say(&server, &[b'y'; 10_000]);
+        trial.turn();
+        trial.turn();
+    }
+    for _ in 0..100 {
+        taken += heard(&server).len();
+        trial.turn();
+        if u64::try_from(taken).unwrap() > sent {
+            break;
+        }
+    }
+    taken += heard(&server).len();
+    assert!(u64::try_from(taken).unwrap() > sent, "{taken} of {sent} arrived");
+}
+
+#[test]
+fn a_client_slow_with_its_body_is_not_a_backend_slow_with_its_answer() {
+    let mut trial = Trial::new(Backend { first_byte_ms: 700, ..backend() });
+    trial.send(id(0), &RequestHead { body: BodyLength::Exact(3), ..post() });
+    trial.turn();
+    let server = trial.connected();
+    for _ in 0..4 {
+        trial.turn();
+    }
+    assert_eq!(trial.statuses(id(0)), [0; 0]);
+    trial.to.outbox.data(id(0), Kind::RequestData, b"abc");
+    trial.end(id(0));
+    trial.turn();
+    assert!(heard(&server).ends_with(b"abc"));
+    for _ in 0..4 {
+        trial.turn();
+    }
+    assert_eq!(trial.statuses(id(0)), [504]);
+}
+
+#[test]
+fn a_pooled_connection_that_ends_before_the_request_goes_out_costs_it_nothing() {
+    let mut trial = Trial::new(backend());
+    trial.send(id(0), &get());
+    trial.turn();
+    let server = trial.connected();
+    say(&server, OK);
+    trial.turn();
+    // Bytes that belong to no answer, and the next request, in one turn: the frames are seen first.
+    trial.send(id(1), &RequestHead { body: BodyLength::Exact(0), ..post() });
+    trial.end(id(1));
+    trial.to.flush(&trial.turn, 1).unwrap();
+    trial.dispatch.frames(&mut trial.input, None).unwrap();
+    say(&server, OK);
+    trial.turn();
+    assert_eq!(trial.statuses(id(1)), [0; 0]);
+    let other = trial.connected();
+    assert!(heard(&other).starts_with(b"POST ") && heard(&server).windows(5).all(|w| w != b"POST "));
+    say(&other, OK);
+    trial.turn();
+    assert_eq!(trial.statuses(id(1)), [200]);
+}
+
+#[test]
+fn asks_that_found_no_room_are_made_later() {
+    let mut trial = Trial::new(Backend { connections_max: 5000, queue_max: 5000, ..backend() });
+    let count = 2000;
+    for slot in 0..count {
+        trial.send(id(slot), &get());
+        trial.turn();
+    }
+    let mut servers = Vec::new();
+    while let Some(tag) = trial.asked() {
+        let (ours, theirs) = pair(SocketType::STREAM);
+        let answer = Answer { tag, outcome: Outcome::Connected, errno: 0 };
+        fosse_fdpass::send(&trial.connect, &answer.encode(), &[theirs.as_fd()]).unwrap();
+        servers.push(ours);
+        trial.turn();
+        if servers.len() > 700 {
+            return;
+        }
+    }
+    panic!("{} of {count} requests got a connection", servers.len());
+}
