@@ -282,6 +282,8 @@ fn rules_deny_in_block_mode_and_pass_in_detect_mode() {
         assert_eq!(get(edge.address(), "/?a=harmless").status, 200, "{waf}: {}", edge.log());
         assert_eq!(get(edge.address(), "/?a=an+attack").status, status, "{waf}: {}", edge.log());
         assert_eq!(backend.requests() - before, served, "{waf}");
+        let audit = edge.fosse(&["audit"]);
+        assert!(!is_root() || audit.status.success(), "{waf}: {}", String::from_utf8_lossy(&audit.stdout));
     }
 }
 
