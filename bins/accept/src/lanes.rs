@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 
-use crate::limits::LANE_COUNT_MAX;
+use crate::limits::{LANE_COUNT_MAX, LANE_LEAD_MAX};
 use crate::source::Source;
 
 /// All lanes, by number.
@@ -80,14 +80,21 @@ impl Lanes {
         self.lanes.values().any(Lane::takes)
     }
 
-    /// The lane for a source, the same one as long as it takes any: the highest of keyed hashes of source and lane, so
-    /// that a lane that comes or goes moves only its own share. Without a source (unix sockets, trusted proxies, where
+    /// The lane for a source, the same one as long as it takes any and is not fuller than the others: the highest of keyed
+    /// hashes of source and lane, so that a lane that comes or goes moves only its own share. A source with so many
+    /// connections that its lane stands out (a load generator, a proxy nobody has named) spreads over all lanes: one core
+    /// for it would leave the others idle. Without a source (unix sockets, trusted proxies, where
     /// one address stands for many clients) the lane with the fewest connections.
     pub fn choose(&self, source: Option<Source>) -> Option<u32> {
-        let takers = self.lanes.iter().filter(|(_, lane)| lane.takes());
+        let takers = || self.lanes.iter().filter(|(_, lane)| lane.takes());
+        let (count, open) =
+            takers().fold((0u32, 0u32), |(n, open), (_, l)| (n.saturating_add(1), open.saturating_add(l.open)));
+        let bound = open.checked_div(count)?.saturating_add(LANE_LEAD_MAX);
         let best = match source {
-            Some(source) => takers.max_by_key(|(number, _)| self.key.hash_one((source, **number))),
-            None => takers.min_by_key(|(_, lane)| lane.open),
+            Some(source) => takers()
+                .filter(|(_, lane)| lane.open <= bound)
+                .max_by_key(|(number, _)| self.key.hash_one((source, **number))),
+            None => takers().min_by_key(|(_, lane)| lane.open),
         };
         best.map(|(number, _)| *number)
     }
@@ -125,6 +132,16 @@ mod tests {
             let now = lanes.choose(source(n)).unwrap();
             assert!(now == *before || *before == 2 && now != 2);
         }
+    }
+
+    #[test]
+    fn a_source_with_many_connections_is_spread_over_all_lanes() {
+        let mut lanes = four();
+        for _ in 0..256 {
+            let lane = lanes.choose(source(1)).unwrap();
+            lanes.opened(lane);
+        }
+        assert!(lanes.lanes.values().all(|lane| (32..=80).contains(&lane.open)), "{lanes:?}");
     }
 
     #[test]

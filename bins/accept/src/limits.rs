@@ -45,3 +45,7 @@ pub const LANE_COUNT_MAX: usize = 256;
 
 /// Listeners of one generation; the record has 16 bits, the epoll set and a configuration far fewer.
 pub const LISTENER_COUNT_MAX: usize = 256;
+
+/// Connections a lane may be ahead of the average before a source that belongs to it goes elsewhere: enough for what one
+/// browser opens, too few for one source to keep the other cores idle.
+pub const LANE_LEAD_MAX: u32 = 8;

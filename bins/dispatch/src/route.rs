@@ -1,5 +1,7 @@
 //! Which backend a request goes to: the site must own the host, the longest prefix of the path decides.
 
+use std::borrow::Cow;
+
 use fosse_blobs::DispatchSite;
 
 /// Whether `host`, as parse found it, belongs to the site parse named.
@@ -15,12 +17,53 @@ fn matches(pattern: &[u8], host: &[u8]) -> bool {
     }
 }
 
-/// The backend of the longest prefix that matches the target's path; routes are sorted so.
+/// The backend of the longest prefix that matches the target's path; routes are sorted so. The path is compared as the
+/// application will understand it: `/%61pi/../admin` is `/admin`.
 #[must_use]
 pub fn backend(site: &DispatchSite, target: &[u8]) -> Option<usize> {
-    let path = target.split(|b| *b == b'?').next().unwrap_or_default();
-    let route = site.routes.iter().find(|r| takes(r.prefix.as_bytes(), path))?;
+    let raw = target.split(|b| *b == b'?').next().unwrap_or_default();
+    let plain = !raw.contains(&b'%') && !raw.windows(2).any(|pair| matches!(pair, b"/." | b"//"));
+    let path = if plain { Cow::Borrowed(raw) } else { Cow::Owned(normalised(raw)) };
+    let route = site.routes.iter().find(|r| takes(r.prefix.as_bytes(), &path))?;
     usize::try_from(route.backend).ok()
+}
+
+/// The path with escapes decoded, then empty and dot segments resolved (RFC 3986, sections 6.2.2 and 5.2.4).
+fn normalised(raw: &[u8]) -> Vec<u8> {
+    let mut segments: Vec<&[u8]> = Vec::new();
+    let decoded = decoded(raw);
+    for segment in decoded.split(|b| *b == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => drop(segments.pop()),
+            other => segments.push(other),
+        }
+    }
+    let mut path = Vec::with_capacity(decoded.len());
+    for segment in segments {
+        path.push(b'/');
+        path.extend_from_slice(segment);
+    }
+    if path.is_empty() || decoded.ends_with(b"/") {
+        path.push(b'/');
+    }
+    path
+}
+
+fn decoded(raw: &[u8]) -> Vec<u8> {
+    let hex = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((first, tail)) = rest.split_first() {
+        let escape = match (first, tail) {
+            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|(h, l)| (h << 4 | l, after)),
+            _ => None,
+        };
+        let (byte, after) = escape.unwrap_or((*first, tail));
+        out.push(byte);
+        rest = after;
+    }
+    out
 }
 
 /// A prefix matches at a segment's end: `/a` takes `/a` and `/a/b`, not `/ab`; `*` (OPTIONS) goes to `/`.
@@ -42,9 +85,19 @@ mod tests {
         let route = |prefix: &str, backend| Route { prefix: prefix.into(), backend };
         let site =
             DispatchSite { routes: vec![route("/api/v2", 2), route("/api", 1), route("/", 0)], ..Default::default() };
-        for (target, expected) in
-            [("/", 0), ("/api", 1), ("/api/x?y=/api/v2", 1), ("/apis", 0), ("/api/v2/z", 2), ("/api/v2?", 2), ("*", 0)]
-        {
+        for (target, expected) in [
+            ("/", 0),
+            ("/%61pi/x", 1),
+            ("/x/../api", 1),
+            ("//api/./v2/", 2),
+            ("/api/..%2fx", 0),
+            ("/api", 1),
+            ("/api/x?y=/api/v2", 1),
+            ("/apis", 0),
+            ("/api/v2/z", 2),
+            ("/api/v2?", 2),
+            ("*", 0),
+        ] {
             assert_eq!(backend(&site, target.as_bytes()), Some(expected), "{target}");
         }
         assert_eq!(backend(&DispatchSite { routes: vec![route("/a", 0)], ..Default::default() }, b"/b"), None);
