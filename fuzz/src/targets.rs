@@ -80,6 +80,7 @@ targets! {
     "status.request", fosse_status::request::fuzz::request, http::requests, http::TOKENS;
     "transform.transform", fosse_transform::fuzz::transform, edge::transformed, edge::ESCAPES;
     "transform.transform_all", fosse_transform::fuzz::transform_all, edge::escaped, edge::ESCAPES;
+    "waf_filter.judge", fosse_waf_filter::fuzz::judge, edge::verdicts, &[];
     "wire.messages", fosse_wire::fuzz::messages, wire::messages, &[];
     "wire.ring", fosse_wire::fuzz::ring, wire::rings, &[];
 }

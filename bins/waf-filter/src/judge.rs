@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use fosse_blobs::{OverLimit, WafFilter, WafMode, WafSite};
 use fosse_bodies::inflate::Requested;
 use fosse_counters::{Counters, STREAM_CONNECTION, waf_filter as count};
-use fosse_die::info;
 use fosse_seclang::Taken;
 use fosse_turn::clock_us;
 use fosse_wire::{
@@ -16,7 +15,6 @@ use fosse_wire::{
 };
 
 use crate::{
-    PROGRAM,
     case::{Case, Court, Denial, Next},
     checks, encoding,
     held::Held,
@@ -109,6 +107,18 @@ impl Judge {
     /// A turn of the loop begins.
     pub fn turn_begins(&mut self) {
         self.turn_began_us = clock_us();
+    }
+
+    /// Makes this turn a late one: what comes is put in line.
+    pub const fn hurry(&mut self) {
+        self.turn_began_us = 0;
+    }
+
+    /// A turn begins, unless it was made a late one.
+    pub(crate) fn turn_begins_unless_hurried(&mut self) {
+        if self.turn_began_us != 0 {
+            self.turn_begins();
+        }
     }
 
     /// Cases wait for time.
@@ -323,9 +333,8 @@ impl Judge {
     }
 
     fn in_part(&mut self, stream: StreamId, judged: usize) {
-        self.counters.add(count::PASSED_IN_PART, 1);
         let request = self.slot(stream).map_or(0, |slot| slot.request);
-        info(PROGRAM, format_args!("event=passed-in-part request={request:016x} judged={judged}"));
+        self.reporter.in_part(request, judged, &self.counters);
     }
 
     fn end(&mut self, frame: &Frame<'_>, out: &mut Outbox) -> Result<(), WireError> {

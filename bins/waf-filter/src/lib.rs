@@ -6,6 +6,7 @@ pub mod audit;
 pub mod case;
 pub mod checks;
 pub mod encoding;
+pub mod fuzz;
 pub mod held;
 pub mod judge;
 pub mod limits;

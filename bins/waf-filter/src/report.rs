@@ -19,6 +19,7 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Reporter {
     audit: Option<OwnedFd>,
+    silent: bool,
 }
 
 /// What became of a request, as logs say it.
@@ -48,14 +49,29 @@ impl Reporter {
     /// Audit lines go to this descriptor, if there is one; nobody waits for it.
     #[must_use]
     pub const fn new(audit: Option<OwnedFd>) -> Self {
-        Self { audit }
+        Self { audit, silent: false }
+    }
+
+    /// Nothing is written: for tests.
+    #[must_use]
+    pub(crate) const fn silent() -> Self {
+        Self { audit: None, silent: true }
+    }
+
+    fn event(&self, action: Action, head: &RequestHead<'_>, denial: Option<&Denial>, facts: &str, counters: &Counters) {
+        if action == Action::Detected {
+            counters.add(count::DETECTED, 1);
+        }
+        if !self.silent {
+            event(action, head, denial, facts);
+        }
     }
 
     /// Something found without rules: whether it is denied.
     pub fn found(&self, site: &WafSite, head: &RequestHead<'_>, denial: &Denial, counters: &Counters) -> bool {
         let denied = site.mode == WafMode::Block;
         let action = if denied { Action::Denied } else { Action::Detected };
-        event(action, head, Some(denial), "", counters);
+        self.event(action, head, Some(denial), "", counters);
         if self.audit.is_some() {
             self.write(&audit::line(action, head, Some(denial), None), counters);
         }
@@ -80,12 +96,20 @@ impl Reporter {
             (None, _) => Action::Passed,
         };
         if action != Action::Passed {
-            event(action, head, case.denial.as_ref(), &facts(case), counters);
+            self.event(action, head, case.denial.as_ref(), &facts(case), counters);
         }
         if self.audit.is_some() && (action != Action::Passed || case.transaction.matches().any(|m| m.is_audited())) {
             self.write(&audit::line(action, head, case.denial.as_ref(), Some(case)), counters);
         }
         case.denial.clone().filter(|_| action == Action::Denied)
+    }
+
+    /// Of a request's body only the first `judged` bytes are looked at; all of it passes.
+    pub fn in_part(&self, request: u64, judged: usize, counters: &Counters) {
+        counters.add(count::PASSED_IN_PART, 1);
+        if !self.silent {
+            info(PROGRAM, format_args!("event=passed-in-part request={request:016x} judged={judged}"));
+        }
     }
 
     /// All of a line or, counted, nothing.
@@ -123,10 +147,7 @@ fn facts(case: &Case) -> String {
     text
 }
 
-fn event(action: Action, head: &RequestHead<'_>, denial: Option<&Denial>, facts: &str, counters: &Counters) {
-    if action == Action::Detected {
-        counters.add(count::DETECTED, 1);
-    }
+fn event(action: Action, head: &RequestHead<'_>, denial: Option<&Denial>, facts: &str) {
     let client = head.client.ip().map_or_else(|| "unix".into(), |ip| ip.to_string());
     let reason = denial.map_or_else(String::new, |denial| {
         let (status, rule) = (denial.status, denial.rule);

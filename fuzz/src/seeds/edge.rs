@@ -218,3 +218,15 @@ pub fn transformed() -> Vec<Vec<u8>> {
     let choices: Vec<u8> = (0..48).collect();
     with_first(&choices, &escaped())
 }
+
+/// Conversations with the filter, two bytes a step (what and on which stream, with what): a request without a body, one held
+/// and passed, one denied in its body, one that goes away, one in line.
+pub fn verdicts() -> Vec<Vec<u8>> {
+    let talks: [&[u8]; 4] = [
+        &[0, 0, 24, 0],
+        &[0, 16, 8, 48, 24, 0, 1, 48, 9, 17, 25, 0],
+        &[2, 50, 10, 240, 10, 241, 26, 0, 3, 64 + 48, 11, 16, 35, 0],
+        &[48, 0, 4, 50, 12, 240, 12, 241, 28, 0, 56, 0, 56, 0],
+    ];
+    talks.into_iter().map(<[u8]>::to_vec).collect()
+}
