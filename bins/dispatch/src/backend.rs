@@ -4,15 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use fosse_counters::dispatch as count;
 use fosse_die::warning;
-use fosse_fdpass::Received;
-use fosse_ring::Gone;
 use fosse_slab::Key;
 use fosse_turn::Interest;
-use fosse_wire::{
-    Kind, StreamId,
-    connect::{Answer, Ask, Outcome},
-    request::Endpoint,
-};
+use fosse_wire::{Kind, StreamId, request::Endpoint};
 use rustix::{
     io::Errno,
     net::{SendFlags, send},
@@ -20,7 +14,7 @@ use rustix::{
 
 use crate::{
     limits,
-    link::{At, Link, Use},
+    link::{At, Use},
     pool,
     serve::{Dispatch, PROGRAM, token},
     stream::{Body, Lease, Wait},
@@ -68,110 +62,6 @@ impl Dispatch {
         self.ask_if_needed(at);
     }
 
-    /// Asks connect for as many connections as wait, within the server's limit.
-    pub(crate) fn ask_if_needed(&mut self, at: usize) {
-        let Some(server) = self.servers.get_mut(at) else { return };
-        let Some(backend) = self.config.backends.get(server.backend) else { return };
-        // A check waits for a connection like a request; whoever is first in line gets the first.
-        let check = u32::from(server.checking && server.check_ms == u64::MAX);
-        let wanted = u32::try_from(server.waiting.len()).unwrap_or(u32::MAX).saturating_add(check);
-        while server.asked < wanted && server.open.saturating_add(server.asked) < backend.connections_max {
-            let tag = self.next_ask;
-            let ask = Ask { tag, server: u32::try_from(at).unwrap_or(u32::MAX) };
-            // A full queue means hundreds of asks are under way; the tick or the next answer asks again.
-            if fosse_fdpass::send(&self.connect, &ask.encode(), &[]).is_err() {
-                return;
-            }
-            self.next_ask = tag.wrapping_add(1);
-            self.asks.insert(tag, at);
-            server.asked = server.asked.saturating_add(1);
-        }
-    }
-
-    /// Answers from connect.
-    pub(crate) fn connected(&mut self) -> Result<(), Gone> {
-        let mut bytes = [0; Answer::BYTES];
-        let mut fds = Vec::new();
-        loop {
-            match fosse_fdpass::receive(&self.connect, &mut bytes, &mut fds).map_err(Gone::Failed)? {
-                Received::Nothing => return Ok(()),
-                Received::End => return Err(Gone::End),
-                Received::Message(length) => {
-                    let answer = Answer::decode(bytes.get(..length).unwrap_or_default(), fds.len())?;
-                    let Some(at) = self.asks.remove(&answer.tag) else { return Err(Gone::Cut) };
-                    if let Some(server) = self.servers.get_mut(at) {
-                        server.asked = server.asked.saturating_sub(1);
-                    }
-                    match fds.pop() {
-                        Some(fd) => self.new_link(at, fd),
-                        None => self.connect_failed(at, &answer),
-                    }
-                    // Asks that found connect's queue full are made now that it has room.
-                    self.ask_if_needed(at);
-                }
-            }
-        }
-    }
-
-    fn new_link(&mut self, at: usize, fd: std::os::fd::OwnedFd) {
-        self.counters.add(count::CONNECTS, 1);
-        let Some(server) = self.servers.get_mut(at) else { return };
-        let used = Use::Idle(u64::MAX);
-        let Some(key) = self.links.insert(Link::new(fd, at, used)) else { return };
-        let watched = self.links.get(key).map(|link| self.turn.add(&link.fd, key.token(token::LINK), Interest::IN));
-        if !matches!(watched, Some(Ok(()))) {
-            self.links.remove(key);
-            return;
-        }
-        server.open = server.open.saturating_add(1);
-        self.counters.add(count::BACKEND_CONNECTIONS, 1);
-        self.rest_or_serve(key);
-    }
-
-    /// A connection is free: the first that waits for it gets it, else it goes into the pool.
-    pub(crate) fn rest_or_serve(&mut self, key: Key) {
-        let Some(at) = self.links.get(key).map(|link| link.server) else { return };
-        loop {
-            let Some(server) = self.servers.get_mut(at) else { return };
-            let Some(id) = server.waiting.pop_front() else { break };
-            let waits = self.streams.get(id).is_some_and(|s| s.awaits(at));
-            if waits {
-                return self.begin(id, key);
-            }
-        }
-        let Some(server) = self.servers.get_mut(at) else { return };
-        let Some(backend) = self.config.backends.get(server.backend) else { return };
-        let Some(link) = self.links.get_mut(key) else { return };
-        if server.checking && server.check_ms == u64::MAX {
-            return self.check_begins(key);
-        }
-        if server.idle.len() >= usize::try_from(backend.pool_max).unwrap_or(usize::MAX) {
-            return self.close_link(key);
-        }
-        link.used = Use::Idle(self.turn.now_ms().saturating_add(u64::from(backend.pool_ms)));
-        server.idle.push(key);
-        self.counters.add(count::BACKEND_IDLE, 1);
-    }
-
-    fn connect_failed(&mut self, at: usize, answer: &Answer) {
-        let now_ms = self.turn.now_ms();
-        let Some(server) = self.servers.get_mut(at) else { return };
-        let Some(backend) = self.config.backends.get(server.backend) else { return };
-        let out = server.failed(backend, now_ms);
-        let (name, word) = (self.config.servers.get(at).map_or("?", |s| &s.name), outcome_word(answer.outcome));
-        let state = if out { " state=down" } else { "" };
-        let cause = Errno::from_raw_os_error(i32::from(answer.errno));
-        warning(PROGRAM, format_args!("event=connect-failed server={name} why={word} errno=\"{cause}\"{state}"));
-        if server.checking && server.check_ms == u64::MAX {
-            self.check_ends(at, false);
-        }
-        let Some(server) = self.servers.get_mut(at) else { return };
-        if let Some(id) = server.waiting.pop_front() {
-            self.elsewhere(id);
-        }
-        self.ask_if_needed(at);
-    }
-
     /// Takes a connection that cannot be used away and finds another: no byte of the request has gone out.
     pub(crate) fn another_link(&mut self, id: StreamId) {
         self.abandon_link(id);
@@ -182,7 +72,7 @@ impl Dispatch {
     }
 
     /// No byte of the request has gone out: another server may have it, whatever its method.
-    fn elsewhere(&mut self, id: StreamId) {
+    pub(crate) fn elsewhere(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get(id) else { return };
         let servers = self.config.backends.get(stream.backend).map_or(0, |b| b.server_count);
         if stream.answered || stream.link.is_some() {
@@ -192,7 +82,7 @@ impl Dispatch {
     }
 
     /// Joins a stream and a connection.
-    fn begin(&mut self, id: StreamId, key: Key) {
+    pub(crate) fn begin(&mut self, id: StreamId, key: Key) {
         let now_ms = self.turn.now_ms();
         let (Some(stream), Some(link)) = (self.streams.get(id), self.links.get_mut(key)) else { return };
         let Some(backend) = self.config.backends.get(stream.backend) else { return };
@@ -382,62 +272,6 @@ impl Dispatch {
             }
         }
         self.assign(id);
-    }
-
-    /// Streams that have waited too long.
-    pub(crate) fn overdue_streams(&mut self) {
-        let now_ms = self.turn.now_ms();
-        for id in self.streams.overdue(now_ms) {
-            let Some(stream) = self.streams.get(id) else { continue };
-            match stream.wait {
-                Wait::Continue if stream.link.is_some() => self.ask_for_body(id),
-                Wait::Connection | Wait::Continue => {
-                    warning(PROGRAM, format_args!("event=no-connection request={:016x}", stream.request));
-                    self.answer_own(id, 503);
-                }
-                Wait::FirstByte => self.backend_failed(id, 504, "no answer in time"),
-                Wait::Bytes => self.silent(id),
-            }
-        }
-    }
-
-    /// Nothing moved in an answer for too long: a client that takes nothing of a leased one, an upgraded connection that
-    /// nobody uses, or the backend.
-    fn silent(&mut self, id: StreamId) {
-        let held = self.holds_lease(id);
-        let Some(key) = self.streams.get(id).and_then(|s| s.link) else { return self.answer_own(id, 504) };
-        match self.links.get(key) {
-            Some(link) if matches!(link.at, At::Tunnel) && held => self.reply_done(id, key, false),
-            Some(link) if held && !link.input.is_empty() => self.client_lost(id),
-            _ => self.backend_failed(id, 504, "silent in the middle of an answer"),
-        }
-    }
-
-    /// Connections that have rested too long, and checks without an answer.
-    pub(crate) fn overdue_links(&mut self) {
-        let now_ms = self.turn.now_ms();
-        let over = |used: Use| matches!(used, Use::Idle(until) | Use::Check(until) if until <= now_ms);
-        let keys: Vec<Key> = self.links.iter().filter(|(_, link)| over(link.used)).map(|(key, _)| key).collect();
-        for key in keys {
-            let Some(link) = self.links.get(key) else { continue };
-            if matches!(link.used, Use::Check(_)) {
-                let at = link.server;
-                self.close_link(key);
-                self.check_ends(at, false);
-            } else {
-                self.close_link(key);
-            }
-        }
-    }
-}
-
-const fn outcome_word(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Connected => "connected",
-        Outcome::Refused => "refused",
-        Outcome::Timeout => "timeout",
-        Outcome::WrongPeer => "wrong-peer-uid",
-        Outcome::Failed => "failed",
     }
 }
 

@@ -4,11 +4,13 @@
 
 pub mod answer;
 pub mod backend;
+pub mod connections;
 pub mod frames;
 pub mod health;
 pub mod lease;
 pub mod limits;
 pub mod link;
+pub mod overdue;
 pub mod policy;
 pub mod pool;
 pub mod replies;
