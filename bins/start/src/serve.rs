@@ -47,6 +47,9 @@ fn edge(options: Options) -> Result<Edge, Errno> {
     let handed = listeners::handed_over();
     // A successor's predecessor has told who waited; under that number there may be anything by now.
     let notify = Notify::open(if is_successor() { None } else { options.ready_fd });
+    if !is_successor() {
+        close_strays();
+    }
     more_descriptors();
     let mut programs = Programs::default();
     programs.refresh(&options)?;
@@ -105,6 +108,12 @@ fn edge(options: Options) -> Result<Edge, Errno> {
         ending: None,
         null,
     })
+}
+
+/// Closes what whoever started us has left open and nobody has named: under its number a child would take it for its own.
+/// A successor has nothing like that: its predecessor let through what the table names.
+fn close_strays() {
+    (3..fosse_sys::fd::INHERITED_FDS_MAX).for_each(|number| drop(fosse_sys::fd::take(number)));
 }
 
 /// As many descriptors as the hard limit allows: lanes hold a client and a backend socket for each request.
