@@ -37,7 +37,7 @@ read -r < "$work/ready" || { echo "demo: the edge did not become ready" >&2; exi
 tries=(
     "200 $url/"
     "400 $url/about/..%2f..%2f..%2fetc/passwd"
-    "400 $url/index.html%00.png"
+    "403 $url/?id=1%27%20UNION%20SELECT%20password%20FROM%20users--%20"
 )
 
 if [ -z "$check" ]; then

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The packages an edge consists of, and the command.
+/// The packages an edge consists of, the command, and what else is installed.
 const PACKAGES: &[&str] = &[
     "fosse",
     "fosse-start",
@@ -18,6 +18,8 @@ const PACKAGES: &[&str] = &[
     "fosse-config",
     "fosse-load",
     "fosse-static",
+    "fosse-frames",
+    "fosse-canary",
 ];
 
 /// The directory of the programs: the one FOSSE_PROGRAMS names, else the one this test's own executable was built into, after

@@ -1,0 +1,135 @@
+//! E1, E3: what every process of a running edge is, as the kernel sees it.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use fosse_harness::{Backend, Edge, Process, get, is_root};
+
+/// All processes that serve. The template, which makes filters and serves nobody, is not among them.
+fn everybody(edge: &Edge) -> Vec<Process> {
+    assert_eq!(get(edge.address(), "/").status, 200);
+    let processes: Vec<Process> = edge.processes().into_iter().filter(|process| !is_template(process)).collect();
+    let programs: BTreeSet<&str> = processes.iter().map(|process| process.program.as_str()).collect();
+    for program in ["accept", "parse", "waf-filter", "dispatch", "connect", "log", "status"] {
+        assert!(programs.contains(program), "{program} is not in {programs:?}");
+    }
+    processes
+}
+
+fn is_template(process: &Process) -> bool {
+    process.program == "waf-filter" && process.lane.is_none()
+}
+
+fn edge(backend: &Backend) -> Option<Edge> {
+    if !is_root() {
+        println!("skipped: needs root");
+        return None;
+    }
+    Some(Edge::up(&backend.address(), &["--lanes", "2"]))
+}
+
+#[test]
+fn every_process_has_a_user_of_its_own_and_nothing_else() {
+    let backend = Backend::start();
+    let Some(edge) = edge(&backend) else { return };
+    let (mut users, mut groups) = (BTreeSet::new(), BTreeSet::new());
+    let processes = everybody(&edge);
+    for process in &processes {
+        let uids = process.field("Uid");
+        let gids = process.field("Gid");
+        let (uid, gid) = (uids.split('\t').next().unwrap().to_owned(), gids.split('\t').next().unwrap().to_owned());
+        // Real, effective, saved and file system: there is no way back.
+        assert!(uids.split('\t').all(|id| id == uid) && uid != "0", "{process:?}: {uids}");
+        assert!(gids.split('\t').all(|id| id == gid) && gid != "0", "{process:?}: {gids}");
+        assert_eq!(process.field("Groups"), "", "{process:?}");
+        for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+            assert!(process.field(set).chars().all(|digit| digit == '0'), "{process:?}: {set} {}", process.field(set));
+        }
+        assert_eq!((process.field("NoNewPrivs"), process.field("Seccomp")), ("1".into(), "2".into()), "{process:?}");
+        assert_eq!(process.field("Threads"), "1", "{process:?}");
+        users.insert(uid);
+        groups.insert(gid);
+    }
+    assert_eq!((users.len(), groups.len()), (processes.len(), processes.len()));
+}
+
+#[test]
+fn who_makes_processes_has_what_births_need_and_nothing_else() {
+    let backend = Backend::start();
+    let Some(edge) = edge(&backend) else { return };
+    // KILL, SETGID, SETUID, SETPCAP; start has NET_BIND_SERVICE, CHOWN, DAC_OVERRIDE and FOWNER beside them.
+    let (births, listens) = (0x1e0, 0x40b);
+    let start = Process { program: "start".into(), lane: None, pid: edge.pid() };
+    let mut makers: Vec<(Process, u64)> = vec![(start, births | listens)];
+    makers.extend(edge.processes().into_iter().filter(is_template).map(|template| (template, births)));
+    for (maker, expected) in makers {
+        for set in ["CapPrm", "CapEff", "CapBnd"] {
+            let found = u64::from_str_radix(&maker.field(set), 16).unwrap();
+            assert_eq!(found & !expected, 0, "{maker:?}: {set} {found:x}");
+        }
+        // What it gave up, all that it makes has given up too.
+        assert_eq!((maker.field("NoNewPrivs"), maker.field("Seccomp")), ("1".into(), "2".into()), "{maker:?}");
+    }
+}
+
+#[test]
+fn nobody_but_connect_sees_the_hosts_network_and_files() {
+    let backend = Backend::start();
+    let Some(edge) = edge(&backend) else { return };
+    let namespace = |pid: &str, kind: &str| fs::read_link(format!("/proc/{pid}/ns/{kind}")).unwrap();
+    for process in everybody(&edge) {
+        let pid = process.pid.to_string();
+        let apart = process.program != "connect";
+        for kind in ["net", "mnt", "ipc"] {
+            assert_eq!(namespace(&pid, kind) != namespace("self", kind), apart, "{process:?}: {kind}");
+        }
+        if apart {
+            assert_eq!(fs::read_dir(format!("/proc/{pid}/root")).unwrap().count(), 0, "{process:?}");
+            let addresses = fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap();
+            // Its loopback alone, which is down.
+            assert_eq!(addresses.lines().skip(2).count(), 1, "{process:?}: {addresses}");
+        }
+    }
+}
+
+#[test]
+fn no_process_can_be_looked_into() {
+    let backend = Backend::start();
+    let Some(edge) = edge(&backend) else { return };
+    for process in everybody(&edge) {
+        // What cannot be dumped belongs to root in /proc, so its own user cannot open its memory either.
+        let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(format!("/proc/{}/mem", process.pid)).unwrap());
+        assert_eq!(owner, 0, "{process:?}");
+        let limits = fs::read_to_string(format!("/proc/{}/limits", process.pid)).unwrap();
+        let cores = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        assert_eq!(cores.split_whitespace().nth(4), Some("0"), "{process:?}: {cores}");
+    }
+}
+
+#[test]
+fn descriptors_left_open_by_whoever_starts_it_reach_no_program() {
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../demo/demo.sh");
+    let shell = "exec \"$0\" --check \"$1\" 7< /dev/null 8< /dev/null 9< /dev/null 10< /dev/null 11< /dev/null";
+    let out =
+        std::process::Command::new("bash").args(["-c", shell, demo]).arg(fosse_harness::programs()).output().unwrap();
+    assert!(out.status.success(), "{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+}
+
+#[test]
+fn an_ordinary_users_edge_listens_where_only_this_machine_comes() {
+    if !is_root() {
+        println!("skipped: needs root, to become an ordinary user");
+        return;
+    }
+    let backend = Backend::start();
+    let edge = Edge::up_as(1234, &backend.address(), &["--lanes", "1"]);
+    assert_eq!(get(edge.address(), "/").status, 200);
+    let refused = std::process::Command::new("setpriv")
+        .args(["--reuid=1234", "--regid=1234", "--clear-groups"])
+        .arg(fosse_harness::programs().join("fosse"))
+        .args(["up", "--listen", "0.0.0.0:18399", "--backend", &backend.address(), "--status-socket", "off"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("an ordinary user's edge listens on loopback"), "{said}");
+}
