@@ -3,15 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use fosse_blobs::{WafMode, WafSite};
-use fosse_seclang::{Arena, Bench, Host, Mode, NoStore, Now, Outcome, Ruleset, Taken, Transaction, Turn};
-use fosse_turn::clock_us;
+use fosse_seclang::{Arena, Bench, Host, Mode, NoStore, Now, Outcome, Ruleset, Taken, Transaction};
 use fosse_wire::{
     request::{RequestHead, Version},
     verdict::Cause,
 };
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::limits::{ARENAS_KEPT_MAX, BUDGET_MS_DEFAULT, LOCATION_BYTES_MAX, LOOK_US, SLICE_US_MAX};
+use crate::limits::{ARENAS_KEPT_MAX, BUDGET_MS_DEFAULT, LOCATION_BYTES_MAX};
+use crate::watch::Watch;
 
 /// How far a case is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,60 +202,6 @@ impl Case {
         let message = message.get(..message.len().min(crate::limits::TEXT_BYTES_SHOWN_MAX)).unwrap_or_default();
         Denial { status, cause: Cause::Rule, rule, message: message.to_vec(), location: Vec::new(), retry_after: 0 }
     }
-}
-
-/// The clock of one slice.
-struct Watch {
-    began_us: u64,
-    /// The CPU clock when it was first asked, less what the wall clock had counted by then.
-    cpu_began_us: std::cell::Cell<Option<u64>>,
-    left_us: u64,
-}
-
-impl Watch {
-    fn new(spent_us: u64, budget_us: u64) -> Self {
-        Self {
-            began_us: clock_us(),
-            cpu_began_us: std::cell::Cell::new(None),
-            left_us: budget_us.saturating_sub(spent_us),
-        }
-    }
-
-    fn wall_us(&self) -> u64 {
-        clock_us().saturating_sub(self.began_us)
-    }
-
-    fn turn(&self) -> Turn {
-        if self.wall_us() < LOOK_US {
-            return Turn::Go;
-        }
-        let used = self.cpu_us();
-        if used >= self.left_us {
-            Turn::Exhausted
-        } else if used >= SLICE_US_MAX {
-            Turn::Yield
-        } else {
-            Turn::Go
-        }
-    }
-
-    fn cpu_us(&self) -> u64 {
-        let now = cpu_clock_us();
-        let began = self.cpu_began_us.get().unwrap_or_else(|| now.saturating_sub(LOOK_US));
-        self.cpu_began_us.set(Some(began));
-        now.saturating_sub(began)
-    }
-
-    fn used_us(&self) -> u64 {
-        if self.cpu_began_us.get().is_some() { self.cpu_us() } else { self.wall_us().min(LOOK_US) }
-    }
-}
-
-/// CPU time of this process's one thread, in microseconds.
-fn cpu_clock_us() -> u64 {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
-    let (seconds, nanos) = (u64::try_from(now.tv_sec).unwrap_or(0), u64::try_from(now.tv_nsec).unwrap_or(0));
-    seconds.saturating_mul(1_000_000).saturating_add(nanos / 1000)
 }
 
 /// Method, target and version as sent, or as parse read them where the line is not there.

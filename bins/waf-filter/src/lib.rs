@@ -16,6 +16,8 @@ pub mod rules;
 pub mod secrets;
 pub mod serve;
 pub mod template;
+mod trial;
+mod watch;
 
 /// Name in messages.
 pub const PROGRAM: &str = "fosse-waf-filter";
