@@ -38,6 +38,8 @@ impl Dispatch {
     pub(crate) fn link_event(&mut self, key: Key, event: Happened) {
         let Some(link) = self.links.get(key) else { return };
         match link.used {
+            // A lease that ended earlier in this turn has read what this event announced.
+            Use::Idle(_) if nothing_to_read(link) => {}
             Use::Idle(_) => self.close_link(key),
             Use::Check(_) => self.check_event(key),
             Use::Stream(id) => {
@@ -63,7 +65,10 @@ impl Dispatch {
     /// Something came over a connection out of the pool before a byte of the request went out: its end, or bytes that
     /// belong to no answer. The request is not to blame, and whatever its method another connection may have it.
     fn rested_badly(&mut self, id: StreamId, key: Key) -> bool {
-        self.pair(id, key).is_some_and(|(stream, link)| link.used_before && !link.heard && stream.out_sent == 0)
+        self.pair(id, key).is_some_and(|(stream, link)| {
+            // Where what was sent is not kept, a count of 0 does not say that nothing was.
+            link.used_before && !link.heard && stream.out_whole && stream.out_sent == 0
+        })
     }
 
     /// Reads once and uses what came.
@@ -385,6 +390,11 @@ impl Dispatch {
     pub(crate) fn count_leased(&self, bytes: usize) {
         self.counters.add(count::BYTES_LEASED, u64::try_from(bytes).unwrap_or(0));
     }
+}
+
+/// An event that is out of date: neither bytes nor an end wait.
+fn nothing_to_read(link: &Link) -> bool {
+    recv(&link.fd, &mut [0; 1], RecvFlags::DONTWAIT | RecvFlags::PEEK) == Err(Errno::AGAIN)
 }
 
 const fn data_next(done: bool, used: usize, had: usize) -> Option<Next> {

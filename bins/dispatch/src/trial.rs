@@ -331,6 +331,29 @@ fn a_pooled_connection_that_ends_before_the_request_goes_out_costs_it_nothing() 
 }
 
 #[test]
+fn a_request_too_long_to_keep_gets_its_answer_over_a_pooled_connection() {
+    let mut trial = Trial::new(backend());
+    let mut server = None;
+    for round in 0..2 {
+        let id = id(round);
+        trial.send(id, &RequestHead { held: 100_000, body: BodyLength::Exact(100_000), ..post() });
+        trial.to.outbox.data(id, Kind::RequestData, &[b'x'; 100_000]);
+        trial.end(id);
+        trial.turn();
+        let server = server.get_or_insert_with(|| trial.connected());
+        let mut came = 0;
+        while came < 100_000 {
+            came += heard(server).iter().filter(|byte| **byte == b'x').count();
+            trial.turn();
+        }
+        say(server, OK);
+        trial.turn();
+        assert_eq!(trial.statuses(id), [200], "request {round}");
+        assert_eq!(trial.asked(), None, "another connection for request {round}");
+    }
+}
+
+#[test]
 fn asks_that_found_no_room_are_made_later() {
     let mut trial = Trial::new(Backend { connections_max: 5000, queue_max: 5000, ..backend() });
     let count = 2000;
