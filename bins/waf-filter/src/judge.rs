@@ -202,6 +202,7 @@ impl Judge {
         Ok(denied)
     }
 
+    // Long: what a head can lead to, each with its reason, in the order in which they are looked for.
     fn body_begins(&mut self, frame: &Frame<'_>, head: &RequestHead<'_>, out: &mut Outbox) -> Result<(), WireError> {
         let site = self.site(head.site);
         let has_body = !matches!(head.body, BodyLength::None | BodyLength::Exact(0));

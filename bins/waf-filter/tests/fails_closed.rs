@@ -228,3 +228,36 @@ fn the_audit_log_has_what_matched_and_no_secrets() {
     }
     assert!(!edge.log().contains("hunter"), "{}", edge.log());
 }
+
+#[test]
+fn an_upgrade_keeps_the_rules_and_one_template() {
+    let backend = Backend::start();
+    let rules = rules(BAD);
+    let edge = edge(&backend, &rules, "");
+    let before = filter(&edge, true);
+    let served = edge.log().matches("event=serving").count();
+    edge.signal(Signal::USR2);
+    wait_for("the new programs", || (edge.log().matches("event=serving").count() > served).then_some(()));
+    assert_eq!(status(&edge, &request("GET /?a=bad", &[], b"")), 406);
+    wait_for("the end of the old template", || (!is_alive(before)).then_some(()));
+    let templates = || edge.processes().into_iter().filter(|p| p.program == "waf-filter" && p.lane.is_none()).count();
+    wait_for("one template", || (templates() == 1).then_some(()));
+    assert_eq!(backend.requests(), 0);
+}
+
+#[test]
+fn an_ordinary_user_has_a_template_too() {
+    if !is_root() {
+        return println!("skipped: not root");
+    }
+    let backend = Backend::start();
+    let rules = rules(BAD);
+    let own = rules.join("own.conf");
+    let edge = Edge::up_as(65_533, &backend.address(), &["--lanes", "1", "--rules", &own.to_string_lossy()]);
+    assert_eq!(status(&edge, &request("GET /?a=bad", &[], b"")), 406);
+    let (template, pid) = (filter(&edge, true), filter(&edge, false));
+    kill(pid);
+    wait_for("the rules again", || (status(&edge, &request("GET /?a=bad", &[], b"")) == 406).then_some(()));
+    assert!(is_alive(template));
+    assert_eq!(backend.requests(), 0);
+}
