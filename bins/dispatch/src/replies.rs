@@ -406,3 +406,21 @@ const fn data_next(done: bool, used: usize, had: usize) -> Option<Next> {
         Some(Next::Read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    #[test]
+    fn an_event_out_of_date_closes_no_connection_at_rest() {
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        let link = Link::new(ours, 0, Use::Idle(u64::MAX));
+        assert!(nothing_to_read(&link));
+        rustix::io::write(&theirs, b"x").unwrap();
+        assert!(!nothing_to_read(&link));
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        drop(theirs);
+        assert!(!nothing_to_read(&Link::new(ours, 0, Use::Idle(u64::MAX))));
+    }
+}
