@@ -10,8 +10,6 @@ strace /usr/bin/strace
 python3 /usr/bin/python3
 mandoc /usr/bin/mandoc
 procps /usr/bin/pgrep
-nginx-light /usr/sbin/nginx
-haproxy /usr/sbin/haproxy
 libmodsecurity3 /usr/lib/*/libmodsecurity.so.3
 modsecurity-crs /usr/share/modsecurity-crs'
 

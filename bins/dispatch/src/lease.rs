@@ -109,6 +109,7 @@ impl Dispatch {
         self.watch_client(connection, to_client | from_client);
     }
 
+    // Long: one loop in which a read, a write and the count of both cannot be told apart without passing six values on.
     /// Backend to client.
     fn down(&mut self, id: StreamId, key: Key, scratch: &mut [u8]) -> Moved {
         let mut share = limits::LEASE_TURN_BYTES_MAX;

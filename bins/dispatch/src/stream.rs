@@ -119,6 +119,7 @@ pub struct Stream {
 }
 
 impl Stream {
+    // Long: one field a line.
     /// A stream whose head has just come.
     #[must_use]
     pub fn new(id: StreamId, head: &RequestHead<'_>, now_us: u64) -> Self {

@@ -27,6 +27,7 @@ fn is_path(flag: &Flag) -> bool {
     matches!(flag.takes, Takes::Path(_))
 }
 
+// Long: mostly the text of a shell function.
 fn bash() -> String {
     let mut out = format!(
         "# bash completion for fosse(1); made by: fosse help --completions bash

@@ -145,6 +145,7 @@ impl Conn {
         Step::Took(bytes.len())
     }
 
+    // Long: every field of a head, once, in one place.
     /// Opens the stream of a request.
     fn begin(&mut self, head: &RequestHead<'_>, site: u32, lane: &mut Lane, out: &mut Outbox) -> Result<(), WireError> {
         let (client, secure) = self.origin.resolve(&head.fields, self.record.listener, &lane.settings);

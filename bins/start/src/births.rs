@@ -62,6 +62,7 @@ pub(crate) struct Gifts {
 }
 
 impl Edge {
+    // Long: all that a process is born with, so that nothing can be forgotten elsewhere.
     /// Starts a process.
     pub(crate) fn spawn(&mut self, program: Program, gifts: Gifts) -> Result<Key, Errno> {
         let slot = self.slots.iter().position(|used| !used).ok_or(Errno::AGAIN)?;

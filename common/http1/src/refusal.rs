@@ -111,6 +111,7 @@ impl Refusal {
         self.facts().2
     }
 
+    // Long: a table, one row for each refusal.
     const fn facts(self) -> (u16, &'static str, &'static str) {
         use Refusal as R;
         match self {

@@ -133,6 +133,7 @@ impl Gate {
         Self { sets: Box::default(), plans: Box::default(), always }
     }
 
+    // Long: one pass over the rules that fills tables which only make sense together.
     /// Builds the gate of a phase's rules, those in `skipped` left out: they run when they are reached after all.
     /// `constant` gives the bytes of a constant text.
     pub fn new<'c>(

@@ -130,6 +130,7 @@ fn skip_space(bytes: &[u8], at: usize) -> usize {
     at.saturating_add(rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count())
 }
 
+// Long: one arm for each operator.
 fn compile(
     name: &str,
     at: u32,

@@ -7,6 +7,7 @@ use memchr::memchr;
 /// Letters of the longest known name.
 const NAME_BYTES_MAX: usize = 16;
 
+// Long: a table of names.
 /// The byte a named entity stands for; names are in lower case here and known in any.
 ///
 /// The first five are those ModSecurity always had; the others are the names of ASCII characters, which its later

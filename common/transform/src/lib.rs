@@ -48,6 +48,7 @@ pub enum Outcome {
 }
 
 impl Transform {
+    // Long: one arm for each transformation.
     /// Transforms `input`. A changed value is appended to `out` (an arena or scratch; what it held before stays), a
     /// value that is the input or a part of it is only described.
     pub fn run(self, input: &[u8], out: &mut Vec<u8>) -> Outcome {

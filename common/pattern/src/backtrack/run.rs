@@ -119,6 +119,7 @@ impl Run<'_> {
         }
     }
 
+    // Long: one arm for each instruction.
     /// One instruction: where to go on, `None` if it does not match.
     fn step(&mut self, inst: &Inst, pc: usize, at: usize) -> Result<Option<(usize, usize)>, StepLimit> {
         let after = pc.saturating_add(1);

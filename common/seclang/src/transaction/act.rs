@@ -81,6 +81,7 @@ impl Transaction<'_> {
         };
     }
 
+    // Long: one arm for each action.
     fn act(&mut self, rule: usize, place: usize, act: &Act, host: &mut Host<'_>) {
         match act {
             Act::Set(Place::Tx(slot), assignment) => {

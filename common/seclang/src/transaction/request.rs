@@ -39,6 +39,7 @@ impl Transaction<'_> {
         self.processor = self.processor.or(self.processor_by_type());
     }
 
+    // Long: every variable that comes of the request line.
     fn fill_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         let uri = line.uri.as_slice();
@@ -289,6 +290,7 @@ impl Transaction<'_> {
         }
     }
 
+    // Long: one arm for each thing a body can hold.
     /// Runs a body parser and takes in what it finds.
     fn with_arguments(&mut self, parse: impl FnOnce(fosse_bodies::Sink<'_>)) {
         let (values, rules) = (&mut self.values, self.rules);
