@@ -6,7 +6,7 @@
 # make check-all      check, and the lock-down on Debian's other kernels (qemu)
 # make bench          fosse beside nginx and HAProxy, one table
 # make soak           hours under load, with deaths, stops, reloads
-# make fuzz           the decoders under mutation, FUZZ_SECONDS in all
+# make fuzz           the decoders under mutation, FUZZ_SECONDS each
 # No target asks for anything on standard input.
 
 SHELL = /bin/sh
@@ -45,6 +45,6 @@ soak: all
 	FOSSE_PROGRAMS="$$(tests/programs.sh release)" $(CARGO) run --release --locked -p fosse-soak -- $(SOAK_OPTIONS)
 
 fuzz:
-	$(CARGO) run --release --locked -p fosse-fuzz -- --total-seconds $(FUZZ_SECONDS)
+	$(CARGO) run --release --locked -p fosse-fuzz -- --seconds $(FUZZ_SECONDS)
 
 .PHONY: all install demo demo-check check check-all check-kernels bench soak fuzz
