@@ -10,6 +10,9 @@ strace /usr/bin/strace
 python3 /usr/bin/python3
 mandoc /usr/bin/mandoc
 procps /usr/bin/pgrep
+runit /usr/bin/runsv
+daemontools /usr/bin/supervise
+s6 /usr/bin/s6-supervise
 libmodsecurity3 /usr/lib/*/libmodsecurity.so.3
 modsecurity-crs /usr/share/modsecurity-crs'
 
