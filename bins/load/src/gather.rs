@@ -31,6 +31,11 @@ pub fn rules(sets: &[String], places: &Places, troubles: &mut Troubles) -> Bundl
     for set in sets {
         let mut entries = Vec::new();
         for pattern in split_patterns(set) {
+            if let Some(text) = fosse_rules::embedded(pattern) {
+                gathering.embedded(pattern, text);
+                entries.push(pattern.to_owned());
+                continue;
+            }
             match gathering.expand(&tidy(pattern)) {
                 Ok(names) if names.is_empty() => troubles.note(format_args!("{pattern}: no file has such a name")),
                 Ok(names) => entries.extend(names),
@@ -108,6 +113,12 @@ impl Gathering<'_> {
         let fits = |name: &&String| name.starts_with('.') == hidden && glob(last.as_bytes(), name.as_bytes());
         let prefix = if pattern.contains('/') { format!("{directory}/") } else { String::new() };
         Ok(listed.iter().filter(fits).map(|name| format!("{prefix}{name}")).collect())
+    }
+
+    /// A file this program brings along; it names no others.
+    fn embedded(&mut self, word: &str, text: &str) {
+        self.files.insert(word.to_owned(), text.as_bytes().to_vec());
+        self.rules.insert(word.to_owned());
     }
 
     fn rule_file(&mut self, name: &str) -> Result<(), Refused> {
@@ -213,6 +224,16 @@ fn class_fits(class: &[u8], byte: u8) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_is_the_embedded_file_and_a_path_is_not() {
+        let mut troubles = Troubles::default();
+        let sets = ["engine\nbuiltin".to_owned(), "rules/builtin".to_owned()];
+        let bundle = rules(&sets, &Places::new(Vec::new(), 0), &mut troubles);
+        assert_eq!(bundle.sets[0].entries, ["engine", "builtin"]);
+        assert_eq!(bundle.files.get("builtin").map(Vec::as_slice), Some(fosse_rules::BUILTIN.as_bytes()));
+        assert!(troubles.to_string().contains("rules/builtin"), "{troubles}");
+    }
 
     #[test]
     fn names_are_tidy_and_looked_for_beside_first() {

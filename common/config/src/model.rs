@@ -166,8 +166,10 @@ section! {
         route: Vec<At<Route>>, Default("[]"), 0..=1000;
         /// What the web application firewall does.
         waf: Waf, Default("\"block\"");
-        /// Rule files in SecLang, in this order, relative to the directory of the configuration.
-        rules: Vec<At<FilePattern>>, Absent("the protocol checks alone"), 1..=64;
+        /// Rule files in SecLang, in this order, relative to the directory of the configuration. Two words stand for files
+        /// that fosse brings along: "builtin" for its own rules, "engine" for the settings that the Core Rule Set wants to
+        /// stand before it. An empty list leaves the protocol checks alone.
+        rules: Vec<At<FilePattern>>, Default("[\"builtin\"]"), 0..=64;
         /// Rules that do not apply to everything.
         exclude: Vec<At<Exclude>>, Default("[]"), 0..=1000;
         /// CPU time the rules may take for one request; beyond it the request is denied.

@@ -41,8 +41,11 @@ fn three_tables_are_a_whole_configuration() {
     let waf: blobs::WafFilter = decode(plan.blob(Program::WafFilter)).unwrap();
     assert_eq!(
         (waf.sites[0].mode, waf.sites[0].rules, waf.sites[0].body_bytes_max),
-        (blobs::WafMode::Block, None, 1 << 20)
+        (blobs::WafMode::Block, Some(0), 1 << 20)
     );
+    // A site that names no rules has the built-in ones.
+    let load: blobs::Load = decode(plan.blob(Program::Load)).unwrap();
+    assert_eq!(load.rules, ["builtin"]);
     assert!(!waf.sites[0].methods.contains(&"TRACE".to_owned()));
 }
 

@@ -570,9 +570,10 @@ argument = "q'""#, &[
 hosts = ["b.org"]
 backend = "app"
 remove_response_headers = ["X Runtime:"]
+rules = []
 exclude = [{ rules = [1] }]"#, &[
         "fosse.toml:13:28: remove_response_headers: \"X Runtime:\" is not the name of a header",
-        "fosse.toml:14:11: exclusions without rules; add rules = [\"FILE\"]",
+        "fosse.toml:15:11: exclusions without rules; remove rules = [], or name rules in it",
     ]),
     (r#"only
 status_socket = "run/x"

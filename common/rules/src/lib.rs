@@ -1,4 +1,7 @@
-//! fosse-rules: the rules a site has when it names none: one SecLang file, explained rule by rule.
+//! fosse-rules: the rule files that fosse brings along: rules for a site that names none, and the engine settings that the
+//! Core Rule Set expects to stand before it.
+//!
+//! A configuration names them by a word in place of a path. They include nothing and name no data files.
 
 #![forbid(unsafe_code)]
 
@@ -7,3 +10,19 @@ pub const BUILTIN: &str = include_str!("../builtin.conf");
 
 /// What a configuration calls them.
 pub const BUILTIN_NAME: &str = "builtin";
+
+/// Settings and body checks for rule sets that bring none, in the place of ModSecurity's recommended configuration.
+pub const ENGINE: &str = include_str!("../engine.conf");
+
+/// What a configuration calls those.
+pub const ENGINE_NAME: &str = "engine";
+
+/// The file a word stands for; `None` where it is a path.
+#[must_use]
+pub fn embedded(word: &str) -> Option<&'static str> {
+    match word {
+        BUILTIN_NAME => Some(BUILTIN),
+        ENGINE_NAME => Some(ENGINE),
+        _ => None,
+    }
+}

@@ -120,7 +120,11 @@ fn exclusions(site: &Site, problems: &mut Problems) {
     if site.exclude.written().is_some_and(|list| !list.is_empty())
         && matches!(site.rules.sound(), Some(rules) if rules.is_empty())
     {
-        problems.note_with_cure(&site.exclude.span, "exclusions without rules", "add rules = [\"FILE\"]");
+        problems.note_with_cure(
+            &site.exclude.span,
+            "exclusions without rules",
+            "remove rules = [], or name rules in it",
+        );
     }
 }
 
