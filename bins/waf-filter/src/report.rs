@@ -121,10 +121,10 @@ impl Reporter {
     }
 }
 
-/// The anomaly score, by the names the Core Rule Set gives it (4, then 3).
+/// The anomaly score, by the names the Core Rule Set (4, then 3) and the built-in rules give it.
 #[must_use]
 pub fn score(case: &Case) -> Option<Vec<u8>> {
-    let names = ["blocking_inbound_anomaly_score", "anomaly_score", "inbound_anomaly_score"];
+    let names = ["blocking_inbound_anomaly_score", "anomaly_score", "inbound_anomaly_score", "score"];
     names.into_iter().find_map(|name| case.transaction.tx(name))
 }
 

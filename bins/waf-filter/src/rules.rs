@@ -53,14 +53,21 @@ impl Rules {
     }
 
     /// Reads and compiles files and directories, for every request alike: what a person names in a shell. A directory
-    /// stands for its `*.conf` in order; what they include or name as data lies beside or below them.
+    /// stands for its `*.conf` in order; what they include or name as data lies beside or below them. `builtin` and `engine`
+    /// stand for the files that fosse brings along.
     ///
     /// # Errors
     /// All that is wrong.
     pub fn read(paths: &[String]) -> Result<Self, Vec<String>> {
         let (mut bundle, mut text) = (Bundle::new(), String::new());
         let mut count = 0usize;
-        for path in paths.iter().map(Path::new) {
+        for path in paths {
+            if let Some(embedded) = fosse_rules::embedded(path) {
+                bundle.insert(path, embedded);
+                text.push_str(&format!("Include \"{path}\"\n"));
+                continue;
+            }
+            let path = Path::new(path);
             let directory = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
             let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
             let mut files = Vec::new();
