@@ -33,6 +33,8 @@ pub struct Tally {
     pub behind: AtomicU64,
     /// Requests to a broken backend, answered with 502 or a visible cut.
     pub broken: AtomicU64,
+    /// Right answers lost to the reset of a broken one behind them, pipelined.
+    pub torn: AtomicU64,
     /// Requests the client gave up itself.
     pub aborted: AtomicU64,
     /// Connections.
@@ -40,9 +42,19 @@ pub struct Tally {
     /// Answers of the edge's own, by status.
     pub own: Mutex<BTreeMap<u16, u64>>,
     wrong: Mutex<Vec<String>>,
+    /// The first requests without a complete answer, with the batch they were part of.
+    missed: Mutex<Vec<String>>,
 }
 
 impl Tally {
+    /// Keeps what a request without a complete answer was.
+    fn missed(&self, outcome: &Outcome, number: usize, batch: &[Request]) {
+        let mut missed = self.missed.lock().unwrap();
+        if !matches!(outcome, Outcome::Right) && missed.len() < 5 {
+            missed.push(format!("{outcome:?} number {number} of {batch:?}"));
+        }
+    }
+
     /// Takes note of an outcome.
     pub fn note(&self, outcome: &Outcome) {
         match outcome {
@@ -66,7 +78,8 @@ impl Tally {
         let (cut, silent) = (self.cut.load(Relaxed), self.silent.load(Relaxed));
         let (own, wrong) = (self.own.lock().unwrap().clone(), self.wrong());
         let fine = cut == 0 && silent == 0 && own.is_empty() && wrong.is_empty();
-        (!fine).then(|| format!("cut={cut} silent={silent} own={own:?} wrong={wrong:#?}"))
+        let missed = self.missed.lock().unwrap().clone();
+        (!fine).then(|| format!("cut={cut} silent={silent} own={own:?} wrong={wrong:#?} missed={missed:#?}"))
     }
 
     /// One line.
@@ -74,13 +87,14 @@ impl Tally {
     pub fn line(&self) -> String {
         let get = |n: &AtomicU64| n.load(Relaxed);
         format!(
-            "connections={} sent={} right={} own={:?} cut={} broken={} behind={} aborted={} silent={} wrong={}",
+            "connections={} sent={} right={} own={:?} cut={} broken={} torn={} behind={} aborted={} silent={} wrong={}",
             get(&self.connections),
             get(&self.sent),
             get(&self.right),
             self.own.lock().unwrap(),
             get(&self.cut),
             get(&self.broken),
+            get(&self.torn),
             get(&self.behind),
             get(&self.aborted),
             get(&self.silent),
@@ -171,6 +185,11 @@ impl Load {
     }
 }
 
+/// Whether an answer behind this one is cut short: its reset throws away what the kernel has not sent of those before it.
+fn is_torn(behind: &[Request]) -> bool {
+    behind.iter().any(|r| matches!(r.shape, Shape::Short | Shape::ShortChunks))
+}
+
 struct Worker {
     address: SocketAddr,
     habits: Habits,
@@ -256,10 +275,16 @@ impl Worker {
                 self.tally.behind.fetch_add((batch.len() - number - 1) as u64, Relaxed);
                 return false;
             }
+            if outcome == Outcome::Cut && is_torn(batch.get(number + 1..).unwrap_or_default()) {
+                self.tally.torn.fetch_add(1, Relaxed);
+                self.tally.behind.fetch_add((batch.len() - number - 1) as u64, Relaxed);
+                return false;
+            }
             if request.shape.is_broken() && outcome != Outcome::Silent {
                 outcome = Outcome::Wrong(format!("{request:?}: {outcome:?}"));
             }
             self.tally.note(&outcome);
+            self.tally.missed(&outcome, number, batch);
             if outcome != Outcome::Right || client.ends {
                 self.tally.behind.fetch_add((batch.len() - number - 1) as u64, Relaxed);
                 return false;
