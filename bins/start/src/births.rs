@@ -318,10 +318,10 @@ impl Edge {
 
     /// All stages of a lane are ready.
     fn lane_ready(&mut self, number: u32) {
-        if let Some(lane) = self.lanes.iter_mut().find(|l| l.number == number) {
-            lane.stage = Stage::Live;
-        }
-        if self.change.waits_for_lanes() {
+        let Some(lane) = self.lanes.iter_mut().find(|l| l.number == number) else { return };
+        lane.stage = Stage::Live;
+        // One that was begun before the change serves like the others until the change takes its place.
+        if self.change.waits_for_lanes() && lane.generation == self.current.generation {
             return self.lanes_of_change_ready();
         }
         if let Some(accept) = self.accept.filter(|key| self.processes.get(*key).is_some_and(|p| p.ready)) {

@@ -242,14 +242,17 @@ impl Edge {
     /// Another lane of the new generation is ready: with the last of them the change can no longer fail.
     pub(crate) fn lanes_of_change_ready(&mut self) {
         let generation = self.current.generation;
-        if self.lanes.iter().any(|l| l.generation == generation && l.stage == Stage::Starting) {
+        let starting = self.lanes.iter().any(|l| l.generation == generation && l.stage == Stage::Starting);
+        if starting || self.ending.is_some() {
             return;
         }
         let Change::Lanes { before } = std::mem::take(&mut self.change) else { return };
         before.0.template.into_iter().for_each(|key| self.leave(key));
         self.change = Change::Accept { before: before.1 };
         let until = self.turn.now_ms().saturating_add(u64::from(self.current.plan.drain_ms));
-        for lane in self.lanes.iter_mut().filter(|l| l.generation != generation && l.stage == Stage::Live) {
+        // Those still being born too: they have the configuration of before.
+        let serves = |stage: Stage| matches!(stage, Stage::Live | Stage::Starting);
+        for lane in self.lanes.iter_mut().filter(|l| l.generation != generation && serves(l.stage)) {
             lane.stage = Stage::Draining(until);
         }
         match self.accept {
@@ -332,7 +335,7 @@ impl Edge {
                 }
                 // The numbers of generations are not used twice.
                 self.current.generation = if self.current.generation == 0 { 0 } else { failed };
-                for lane in self.lanes.iter_mut().filter(|l| matches!(l.stage, Stage::Live)) {
+                for lane in self.lanes.iter_mut().filter(|l| matches!(l.stage, Stage::Live | Stage::Starting)) {
                     lane.generation = failed;
                 }
             }

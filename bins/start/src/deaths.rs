@@ -101,8 +101,10 @@ impl Edge {
         if self.ending.is_some() {
             return self.end_lanes();
         }
-        if matches!(self.change, Change::Accept { .. }) {
-            self.start_accept();
+        // The next one would have the new configuration, and lanes of the old one: serving comes first, then the change.
+        if self.change.waits_for_lanes() {
+            self.change_failed("fosse-accept died before the new lanes were ready");
+            self.change_again = true;
         }
     }
 
@@ -162,11 +164,15 @@ impl Edge {
         if self.status.is_none() && self.status_listener.is_some() && allowed(self, Program::Status) {
             self.start_status();
         }
-        if matches!(self.change, Change::Lanes { .. } | Change::Accept { .. }) {
+        if matches!(self.change, Change::Lanes { .. }) {
             return;
         }
+        // A change waits for it: one that cannot be started, or dies, is tried again here as at any other time.
         if self.accept.is_none() && allowed(self, Program::Accept) {
             self.start_accept();
+        }
+        if matches!(self.change, Change::Accept { .. }) {
+            return;
         }
         if !self.template_serves() {
             if self.current.template.is_none() && allowed(self, Program::WafFilter) {
