@@ -188,7 +188,7 @@ fn hostile(n: u32) -> Request {
     );
     let mut body = "a=".to_owned();
     while body.len() < 128 * 1024 {
-        body.push_str(&piece.replace('&', "").replace('%', ""));
+        body.push_str(&piece.replace(['&', '%'], ""));
     }
     let mut request = form(n);
     request.headers.retain(|(name, _)| *name != "Content-Length");
