@@ -325,9 +325,8 @@ impl Drop for Edge {
 fn launch(dir: &Path) -> Child {
     let log = fs::File::options().create(true).append(true).open(dir.join("log")).unwrap();
     // The soft limit supervisors give: what needs more descriptors has to see to it itself.
-    // And it ends with this test, however that ends.
     Command::new("/bin/bash")
-        .args(["-c", "ulimit -Sn 1024; exec setpriv --pdeathsig KILL -- \"$0\" \"$@\""])
+        .args(["-c", "ulimit -Sn 1024; exec \"$0\" \"$@\""])
         .arg(dir.join("soak-start"))
         .arg("--config")
         .arg(dir.join("fosse.toml"))

@@ -8,6 +8,7 @@
 use std::{process::exit, time::Duration};
 
 use fosse_soak::{
+    process,
     random::Random,
     report::Report,
     scenario::{Extent, deaths, integrity, reloads, slow, stopped},
@@ -39,7 +40,20 @@ fn refuse() -> ! {
     exit(100)
 }
 
+/// A scenario that panics may not unwind: the edges are ended here.
+fn leave_nothing_behind() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        usual(info);
+        let own = std::process::id() as i32;
+        for edge in process::children(own) {
+            let _ = process::signal(&edge, own, rustix::process::Signal::KILL);
+        }
+    }));
+}
+
 fn main() {
+    leave_nothing_behind();
     let mut extent =
         Extent { time: Duration::from_secs(60), requests_max: u64::MAX, percent: 100, seed: Random::seed_of_today() };
     let mut wanted: Vec<(&str, Scenario)> = Vec::new();
