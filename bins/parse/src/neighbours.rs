@@ -68,6 +68,7 @@ impl Server {
         if let Some(accept) = self.side.accept.take() {
             let _ = self.turn.remove(&accept);
         }
+        self.open = None;
         self.closed.clear();
     }
 
@@ -81,18 +82,31 @@ impl Server {
                 open.push(entry.conn.record);
             }
         }
+        self.open = Some(open);
+    }
+
+    /// OPEN, batched, an empty one behind the last; false where accept cannot take more now.
+    fn tell_open(&mut self) -> bool {
         let mut bytes = Vec::new();
-        let Some(accept) = &self.side.accept else { return };
-        for part in open.chunks(RECORDS_MAX).chain(core::iter::once([].as_slice())) {
-            channel::encode(&mut bytes, channel::Kind::Open, part);
-            if fosse_fdpass::send(accept, &bytes, &[]).is_err() {
-                return;
+        while let (Some(accept), Some(open)) = (&self.side.accept, &mut self.open) {
+            let count = open.len().min(RECORDS_MAX);
+            channel::encode(&mut bytes, channel::Kind::Open, open.get(..count).unwrap_or_default());
+            match fosse_fdpass::send(accept, &bytes, &[]) {
+                Ok(()) if count == 0 => self.open = None,
+                Ok(()) => drop(open.drain(..count)),
+                Err(Errno::AGAIN) => return false,
+                Err(_) => self.lose_accept(),
             }
         }
+        true
     }
 
     /// CLOSED, batched; what accept cannot take now it gets in a later turn.
     pub(crate) fn tell_accept(&mut self) {
+        // The end of a connection comes behind the word that it is there.
+        if !self.tell_open() {
+            return;
+        }
         let Some(accept) = &self.side.accept else { return self.closed.clear() };
         let mut bytes = Vec::new();
         while !self.closed.is_empty() {

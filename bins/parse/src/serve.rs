@@ -57,6 +57,8 @@ pub struct Server {
     pub(crate) dirty: Vec<u32>,
     /// Slots whose socket could not be lent yet.
     pub(crate) waiting: Vec<u32>,
+    /// What accept asked for and has not been told yet; `None` when it has not asked, or knows all.
+    pub(crate) open: Option<Vec<Connection>>,
     /// Connections accept has not heard the end of.
     pub(crate) closed: Vec<Connection>,
     /// Connections dispatch has not heard the end of.
@@ -99,6 +101,7 @@ impl Server {
             lane,
             dirty,
             waiting,
+            open: None,
             closed,
             ended,
             buffer,

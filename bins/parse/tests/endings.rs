@@ -9,7 +9,7 @@ use fosse_wire::request::BodyLength;
 use fosse_wire::response::ResponseHead;
 use fosse_wire::start::{ToChild, ToStart};
 use fosse_wire::{Kind, StreamId};
-use lane::{GET, HELLO, Lane, expect, rest, say, settings, until_reset};
+use lane::{GET, HELLO, Lane, expect, readable, rest, say, settings, until_reset};
 
 #[test]
 fn a_dead_ring_costs_503_or_a_reset_and_idle_connections_go_on() {
@@ -150,6 +150,28 @@ fn an_accept_started_anew_learns_what_is_held() {
     assert_eq!((open.kind, open.connections.len()), (channel::Kind::Open, 2));
     let (end, _) = lane.told_accept();
     assert_eq!((end.kind, end.connections.len()), (channel::Kind::Open, 0));
+}
+
+#[test]
+fn an_accept_that_reads_late_still_learns_all_that_is_held() {
+    let mut lane = Lane::new(&settings());
+    let _clients = [lane.client(), lane.client()];
+    let mut bytes = Vec::new();
+    channel::encode(&mut bytes, channel::Kind::List, &[]);
+    // Each question has two answers, which nobody reads: more than the channel holds.
+    for _ in 0..400 {
+        fosse_fdpass::send(&lane.accept, &bytes, &[]).unwrap();
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let mut heard = 0;
+    while readable(&lane.accept, Duration::ZERO) {
+        lane.told_accept();
+        heard += 1;
+    }
+    assert!(heard < 800, "the channel was never full");
+    // The rest, to its end.
+    while !lane.told_accept().0.connections.is_empty() {}
 }
 
 #[test]
