@@ -152,7 +152,7 @@ class Stage:
             "uid_base": 500000 + 2000 * (port % 1000) + self.edges,
             # One address would be one lane: only a trusted source is spread over all of them.
             "trusted": 'trusted = ["127.0.0.1/32"]' if cores > 1 else "",
-            "sites": "".join(f'\n[[site]]\nhosts = ["s{n}.example"]\nbackend = "app"\n' for n in range(1, sites + 1)),
+            "sites": "".join(f'\n[[site]]\nhosts = ["s{n}.example"]\nbackend = "app"\nrules = []\n' for n in range(1, sites + 1)),
         }
         path = self.dir / f"{name}.toml"
         path.write_text(filled("fosse.toml", values))

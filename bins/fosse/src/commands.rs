@@ -109,7 +109,7 @@ pub const COMMANDS: &[Command] = &[
             Flag {
                 name: "--rules",
                 takes: Takes::Path("PATH"),
-                help: "rule files in SecLang; the last part may hold * and ?",
+                help: "rule files in SecLang, or the directory of a Core Rule Set [builtin]",
             },
             Flag { name: "--tls-cert", takes: Takes::Path("FILE"), help: "certificate chain (not in this version)" },
             Flag { name: "--tls-key", takes: Takes::Path("FILE"), help: "its private key (not in this version)" },
@@ -212,7 +212,36 @@ pub const COMMANDS: &[Command] = &[
         about: "Sends SIGHUP to the running fosse-start and waits for its new lanes. A configuration with a mistake\n\
                 changes nothing; what is wrong with it stands in the log.\n",
     },
-    Command { name: "rules", summary: "work with rules (not in this version)", words: &[], flags: &[HELP], about: "" },
+    Command {
+        name: "rules",
+        summary: "check, explain, test and measure rules",
+        words: &[
+            Positional { takes: Takes::Word(crate::rules::ACTIONS), needed: true },
+            Positional { takes: Takes::Path("PATH..."), needed: false },
+        ],
+        flags: &[
+            Flag {
+                name: "--rules",
+                takes: Takes::Path("PATH"),
+                help: "a file, a directory, a Core Rule Set, or \"builtin\" [builtin]",
+            },
+            Flag {
+                name: "--request",
+                takes: Takes::Path("FILE"),
+                help: "explain: a request as a client sends it, or \"-\"",
+            },
+            Flag { name: "--paranoia", takes: Takes::Text("N"), help: "explain: the paranoia level, 1 to 4" },
+            Flag { name: "--url", takes: Takes::Text("URL"), help: "test: a server to run the tests against" },
+            Flag { name: "--log", takes: Takes::Path("FILE"), help: "test: the log of that server" },
+            HELP,
+        ],
+        about: "check PATH...      every mistake with its place, or what the rules are made of and cost\n\
+                explain            every rule that matches a request, on what value, and the score so far\n\
+                test PATH          run go-ftw tests with --rules in this process, or against --url\n\
+                bench              CPU time of one request, for several kinds of requests\n\
+                from PATH          the lines of fosse.toml that use a rule set as it lies on the disk\n\
+                Exit status 0, 1 for a denied request or a failed test, 100 for rules with a mistake.\n",
+    },
     Command { name: "version", summary: "show the version", words: &[], flags: &[HELP], about: "" },
     Command {
         name: "help",

@@ -135,7 +135,7 @@ mod tests {
     fn says_site_filter_route_and_backend_and_why() {
         let text = explain("a.example", "/api/x?q");
         assert!(text.contains("site      \"a.example\" (number 1): the host is one of its names\n"), "{text}");
-        assert!(text.contains("waf-filter: logs what it finds and lets it pass; the protocol checks alone"), "{text}");
+        assert!(text.contains("waf-filter: logs what it finds and lets it pass; builtin"), "{text}");
         assert!(text.contains("route     /api: the longest prefix that covers the path\n"), "{text}");
         assert!(text.contains("backend   \"api\": 127.0.0.1:1\n"), "{text}");
         let text = explain("x.a.example", "/apis");

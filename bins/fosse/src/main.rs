@@ -14,6 +14,7 @@ mod explain;
 mod help;
 mod programs;
 mod reload;
+mod rules;
 mod site;
 mod status;
 mod up;
@@ -41,7 +42,7 @@ fn run(words: &Words) -> i32 {
         "audit" => audit::run(words),
         "explain" => explain::run(words),
         "reload" => reload::run(words),
-        "rules" => fosse_die::fatal(PROGRAM, "rules: the rule engine is not in this version"),
+        "rules" => rules::run(words),
         "version" => print(&format!("fosse {}\n", env!("CARGO_PKG_VERSION"))),
         _ => helped(words),
     }

@@ -12,8 +12,8 @@ pub struct Site {
     pub backend: String,
     /// `--waf`
     pub waf: Option<String>,
-    /// `--rules`, as an absolute path.
-    pub rules: Option<String>,
+    /// `--rules`, as a configuration names them; without any the configuration's own default holds.
+    pub rules: Vec<String>,
     /// `--lanes`
     pub lanes: Option<u32>,
     /// Path, or `off`.
@@ -38,8 +38,9 @@ impl Site {
         if let Some(waf) = &self.waf {
             let _ = writeln!(out, "waf = {}", quoted(waf));
         }
-        if let Some(rules) = &self.rules {
-            let _ = writeln!(out, "rules = [{}]", quoted(rules));
+        if !self.rules.is_empty() {
+            let rules: Vec<String> = self.rules.iter().map(|rules| quoted(rules)).collect();
+            let _ = writeln!(out, "rules = [{}]", rules.join(", "));
         }
         let _ = writeln!(out, "\n[[backend]]\nname = \"app\"\nservers = [{}]", quoted(&backend));
         if is_elsewhere(&backend) {

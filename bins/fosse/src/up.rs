@@ -10,7 +10,7 @@ use fosse_config_model::{Accounts, Report, compile};
 use fosse_die::{fatal, temporary, usage, warning};
 use rustix::io::{FdFlags, fcntl_setfd};
 
-use crate::{PROGRAM, edge, programs, site::Site, words::Words};
+use crate::{PROGRAM, edge, programs, rules::layout, site::Site, words::Words};
 
 /// The flags that make a configuration, and so have no place beside one.
 const OF_A_SITE: &[&str] =
@@ -41,8 +41,10 @@ pub fn run(words: &Words) -> i32 {
         }
         None => {
             start.arg("--config-fd").arg(handed_over(words));
-            if let Some(rules) = words.value("--rules").filter(|_| !words.has("--dir")) {
-                start.arg("--dir").arg(directory_of(rules));
+            if !words.has("--dir") {
+                for directory in layout::directories(&rules(words)) {
+                    start.arg("--dir").arg(directory);
+                }
             }
         }
     }
@@ -82,7 +84,7 @@ fn configuration(words: &Words) -> String {
         listen: needed("--listen"),
         backend: needed("--backend"),
         waf: words.value("--waf").map(str::to_owned),
-        rules: words.value("--rules").map(absolute),
+        rules: rules(words),
         lanes,
         status_socket: status_socket(words.value("--status-socket")),
     };
@@ -124,10 +126,10 @@ fn status_socket(asked: Option<&str>) -> String {
     }
 }
 
-/// Rule files are looked for below the directory of the first one.
-fn directory_of(rules: &str) -> PathBuf {
-    let path = PathBuf::from(absolute(rules));
-    path.parent().map_or_else(|| path.clone(), Path::to_path_buf)
+/// The rules in the words of a configuration. Their files are looked for below their directories.
+fn rules(words: &Words) -> Vec<String> {
+    let named = words.value("--rules").map(layout::of).transpose();
+    named.unwrap_or_else(|why| fatal(PROGRAM, why)).unwrap_or_default()
 }
 
 fn make_directory(path: &Path) -> std::io::Result<()> {

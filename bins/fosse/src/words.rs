@@ -66,7 +66,8 @@ impl Words {
 
     fn count_positional(&self) -> Result<(), String> {
         let wrong = |what: String| Err(format!("{what}; fosse help {} shows what it takes", self.command.name));
-        if let Some(more) = self.positional.get(self.command.words.len()) {
+        let repeats = self.command.words.last().is_some_and(|last| last.takes.shown().ends_with("..."));
+        if let Some(more) = self.positional.get(self.command.words.len()).filter(|_| !repeats) {
             return wrong(format!("unknown word '{more}'"));
         }
         match self.command.words.get(self.positional.len()) {
@@ -91,6 +92,12 @@ impl Words {
     #[must_use]
     pub fn positional(&self, at: usize) -> Option<&str> {
         self.positional.get(at).map(String::as_str)
+    }
+
+    /// The words from there on that are not flags.
+    #[must_use]
+    pub fn rest(&self, at: usize) -> &[String] {
+        self.positional.get(at..).unwrap_or_default()
     }
 }
 

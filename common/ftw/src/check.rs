@@ -38,15 +38,20 @@ impl fmt::Display for Failure {
 }
 
 /// What happened in a stage.
-pub(crate) struct Happened<'h> {
+#[derive(Clone, Copy, Debug)]
+pub struct Happened<'h> {
+    /// The answer's status.
     pub status: u16,
+    /// Rules that were logged.
     pub ids: &'h [u32],
+    /// The log's lines.
     pub log: &'h [u8],
+    /// The answer's body, or all of it.
     pub response: &'h [u8],
 }
 
 /// Everything that is not as expected.
-pub(crate) fn check(expected: &Expectation, happened: &Happened<'_>) -> Vec<Failure> {
+pub fn check(expected: &Expectation, happened: &Happened<'_>) -> Vec<Failure> {
     let mut failures = Vec::new();
     if let Some(status) = expected.status.filter(|status| *status != happened.status) {
         failures.push(Failure::Status(status, happened.status));

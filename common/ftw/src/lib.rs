@@ -13,7 +13,7 @@ mod run;
 mod wire;
 
 pub use backend::{Reply, reflect};
-pub use check::Failure;
+pub use check::{Failure, Happened, check};
 pub use file::{Expectation, Input, Stage, Test, read};
 pub use request::build;
 pub use run::{Runner, Score, TestResult};

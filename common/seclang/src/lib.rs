@@ -30,7 +30,7 @@ mod variable;
 pub use action::{Audit, Mode, Processor, Sanitise};
 pub use bundle::Bundle;
 pub use diagnostic::{Diagnostic, Location};
-pub use ruleset::Ruleset;
+pub use ruleset::{Ruleset, Shape};
 pub use settings::{LimitAction, Settings};
 pub use store::{Change, Collection, Field, Load, NoStore, Record, Store};
 pub use transaction::{Arena, Bench, Host, Match, Now, Outcome, Taken, Transaction, Turn};

@@ -7,6 +7,7 @@ use crate::compile::Compiler;
 use crate::diagnostic::Diagnostic;
 use crate::gate::Gate;
 use crate::names::Finished;
+use crate::operator::Operator;
 use crate::pipeline::{NodeId, Pipelines};
 use crate::rule::{Rule, RuleBits};
 use crate::settings::Settings;
@@ -63,6 +64,19 @@ impl Columns {
     }
 }
 
+/// What a rule set is made of.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Shape {
+    /// Rules of phases 1 to 5; a chain counts as one.
+    pub rules: [usize; 5],
+    /// Variables the rules look at, each rule's own.
+    pub targets: usize,
+    /// Different chains of transformations, their beginnings included.
+    pub chains: usize,
+    /// Rules that run a pattern or a set of phrases.
+    pub patterns: usize,
+}
+
 /// Compiled rules. Immutable; one copy serves every transaction, lane and site that uses it.
 #[derive(Debug)]
 pub struct Ruleset {
@@ -95,6 +109,21 @@ impl Ruleset {
             phase.rules.iter().enumerate().filter(|(at, rule)| rule.starter == crate::arena::narrow(*at)).count()
         };
         self.phases.iter().map(starters).sum()
+    }
+
+    /// What the set is made of, for reports.
+    pub fn shape(&self) -> Shape {
+        let all = || self.phases.iter().flat_map(|phase| phase.rules.iter());
+        let starters = |phase: &Phase| {
+            phase.rules.iter().enumerate().filter(|(at, rule)| rule.starter == crate::arena::narrow(*at)).count()
+        };
+        let patterns = all().filter(|rule| matches!(rule.operator, Operator::Pattern(_) | Operator::Phrases(_)));
+        Shape {
+            rules: std::array::from_fn(|at| self.phases.get(at).map_or(0, starters)),
+            targets: all().map(|rule| rule.wanted.len()).sum(),
+            chains: self.pipelines.len(),
+            patterns: patterns.count(),
+        }
     }
 
     /// Whether there are no rules.

@@ -49,7 +49,9 @@ impl Transaction<'_> {
         }
         let message = facts.message.as_ref().map_or(Span::EMPTY, |(message, _)| self.expand(message));
         let data = facts.log_data.as_ref().map_or(Span::EMPTY, |data| self.expand(data));
+        let score = self.score();
         self.records.push(RecordData {
+            score,
             phase: self.phase,
             rule: narrow(starter),
             node: last.node,
@@ -58,6 +60,11 @@ impl Transaction<'_> {
             name,
             value,
         });
+    }
+
+    fn score(&self) -> i64 {
+        let number = |name: &Vec<u8>| self.values.tx_number(self.rules, self.values.tx_named(self.rules, name));
+        self.scores.iter().map(number).fold(0, i64::saturating_add)
     }
 
     fn disrupt(&mut self, rule: u32, facts: &Facts) {

@@ -201,6 +201,8 @@ pub struct Transaction<'r> {
     verdict: Option<Outcome>,
     relevant: bool,
     explaining: bool,
+    /// TX variables whose sum each match is noted with, for reports.
+    scores: Vec<Vec<u8>>,
     phase: u8,
     stage: Stage,
     cost: usize,
@@ -293,6 +295,7 @@ impl<'r> Transaction<'r> {
             verdict: None,
             relevant: false,
             explaining: false,
+            scores: Vec::new(),
             phase: 0,
             stage: Stage::Over,
             cost: 0,
@@ -325,6 +328,11 @@ impl<'r> Transaction<'r> {
     /// Keeps a record of every rule that matches, those with `nolog` too.
     pub fn explain(&mut self) {
         self.explaining = true;
+    }
+
+    /// Notes with every match what these TX variables add up to then (see [`Match::score`]).
+    pub fn note_scores<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
+        self.scores = names.into_iter().map(|name| name.to_ascii_lowercase().into_bytes()).collect();
     }
 
     /// Overrides SecRuleEngine for this transaction, as a site's own setting does.

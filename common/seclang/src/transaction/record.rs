@@ -11,6 +11,8 @@ use std::io::Write;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordData {
     pub phase: u8,
+    /// What the noted scores added up to when it had matched.
+    pub score: i64,
     /// The chain's first rule, in the phase's list.
     pub rule: u32,
     /// The transformations of the rule that completed the match.
@@ -59,6 +61,11 @@ impl<'t> Match<'t> {
     /// The phase, 1 to 5.
     pub fn phase(&self) -> u8 {
         self.record.phase
+    }
+
+    /// What the variables of [`Transaction::note_scores`] added up to when the rule had done its work.
+    pub fn score(&self) -> i64 {
+        self.record.score
     }
 
     /// The message, macros replaced.

@@ -1,0 +1,34 @@
+//! `fosse rules from`: the lines of fosse.toml that use a rule set as it lies on the disk.
+
+use std::fmt::Write as _;
+
+use fosse_die::fatal;
+
+use super::layout;
+use super::source::Source;
+use crate::{PROGRAM, print};
+
+/// Prints the lines. They are checked first: what does not compile is no use to anybody.
+pub fn run(path: &str) -> i32 {
+    let entries = layout::of(path).unwrap_or_else(|why| fatal(PROGRAM, why));
+    let count = Source::of(&[path.to_owned()]).compile("").len();
+    print(&lines(&entries, count))
+}
+
+fn lines(entries: &[String], count: usize) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "# {count} rules, as they lie there. In [[site]]:");
+    out.push_str("rules = [\n");
+    for entry in entries {
+        let _ = writeln!(out, "    {entry:?},");
+    }
+    out.push_str("]\n");
+    let directories = layout::directories(entries);
+    if !directories.is_empty() {
+        let flags: Vec<String> = directories.iter().map(|path| format!("--dir {}", path.display())).collect();
+        let _ =
+            writeln!(out, "# Files outside of the directory of fosse.toml are read where fosse-start is allowed to:");
+        let _ = writeln!(out, "#   fosse-start {}", flags.join(" "));
+    }
+    out
+}

@@ -1,0 +1,92 @@
+//! `fosse rules test`: test files in the format of go-ftw, run in this process or against a server.
+
+use std::path::{Path, PathBuf};
+
+use fosse_die::{fatal, temporary, usage};
+use fosse_ftw::{Failure, Runner, Score, Test, read};
+use fosse_seclang::Ruleset;
+
+use super::source::{Source, given};
+use super::{trial, url::Server};
+use crate::{PROGRAM, words::Words};
+
+/// What the Core Rule Set's own tests set up: everything on, nothing denied.
+const SET_UP: &str = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/plain text/html text/xml application/json\n\
+    SecResponseBodyLimitAction ProcessPartial\nSecRequestBodyNoFilesLimit 131072\n\
+    SecAction \"id:99000001,phase:1,nolog,pass,t:none,ctl:ruleEngine=DetectionOnly,setvar:tx.blocking_paranoia_level=4,\
+    setvar:tx.detection_paranoia_level=4,setvar:tx.paranoia_level=4,setvar:tx.executing_paranoia_level=4,\
+    setvar:tx.crs_validate_utf8_encoding=1,setvar:tx.arg_name_length=100,setvar:tx.arg_length=400,setvar:tx.total_arg_length=6400,\
+    setvar:tx.max_num_args=255,setvar:tx.max_file_size=64100,setvar:tx.combined_file_sizes=65535\"";
+
+/// Runs the tests; 1 where one failed.
+pub fn run(words: &Words, path: &str) -> i32 {
+    let mut files = Vec::new();
+    collect(Path::new(path), &mut files);
+    let tests: Vec<Test> = files.iter().flat_map(|file| of_file(file)).collect();
+    if tests.is_empty() {
+        fatal(PROGRAM, format_args!("{path}: no test in it (files of go-ftw end in .yaml or .yml)"));
+    }
+    let score = match (words.value("--url"), words.value("--rules")) {
+        (Some(_), Some(_)) => usage(PROGRAM, "--url and --rules exclude each other: the server has its own rules"),
+        (None, None) => usage(PROGRAM, "rules test needs --rules PATH, or --url URL"),
+        (None, rules) => here(&rules_of(rules), &tests),
+        (Some(url), None) => there(&mut Server::of(url, words.value("--log")), &tests),
+    };
+    println!("{score}");
+    i32::from(score.failed > 0)
+}
+
+fn rules_of(path: Option<&str>) -> Ruleset {
+    let source = Source::of(&given(path));
+    let ours = if source.is_core_rule_set { SET_UP } else { "" };
+    source.compile(ours)
+}
+
+fn here(rules: &Ruleset, tests: &[Test]) -> Score {
+    let mut runner = Runner::new(rules, trial::now());
+    counted(tests, |test| runner.test(test).failures)
+}
+
+fn there(server: &mut Server, tests: &[Test]) -> Score {
+    counted(tests, |test| {
+        let stages = test.stages.iter().map(|stage| server.stage(stage));
+        stages.flat_map(|result| result.unwrap_or_else(|why| temporary(PROGRAM, why))).collect()
+    })
+}
+
+fn counted(tests: &[Test], mut run: impl FnMut(&Test) -> Vec<Failure>) -> Score {
+    let mut score = Score::default();
+    for test in tests {
+        let failures = run(test);
+        if failures.is_empty() {
+            score.passed = score.passed.saturating_add(1);
+            continue;
+        }
+        score.failed = score.failed.saturating_add(1);
+        let reasons: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        println!("{}-{}: {}", test.rule, test.number, reasons.join("; "));
+    }
+    score
+}
+
+fn of_file(path: &Path) -> Vec<Test> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    text.and_then(|text| read(&text)).unwrap_or_else(|why| fatal(PROGRAM, format_args!("{}: {why}", path.display())))
+}
+
+/// The test files of a directory and those below it, in order.
+fn collect(path: &Path, found: &mut Vec<PathBuf>) {
+    if !path.is_dir() {
+        return found.push(path.to_path_buf());
+    }
+    let entries =
+        std::fs::read_dir(path).unwrap_or_else(|error| fatal(PROGRAM, format_args!("{}: {error}", path.display())));
+    let mut below: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    below.sort();
+    for path in below {
+        let is_test = path.extension().is_some_and(|kind| kind == "yaml" || kind == "yml");
+        if path.is_dir() || is_test {
+            collect(&path, found);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `fosse rules`: rules looked at, tried and measured in this process, by the engine that waf-filter runs.
+
+mod bench;
+mod check;
+mod explain;
+mod from;
+mod ftw;
+pub mod layout;
+mod source;
+mod trial;
+mod url;
+
+use fosse_die::usage;
+
+use crate::{PROGRAM, words::Words};
+
+/// What it can do.
+pub const ACTIONS: &[&str] = &["check", "explain", "test", "bench", "from"];
+
+/// Runs one of them.
+pub fn run(words: &Words) -> i32 {
+    let paths = words.rest(1);
+    match (words.positional(0), paths) {
+        (Some("check"), paths) => check::run(paths),
+        (Some("explain"), []) => explain::run(words),
+        (Some("test"), [tests]) => ftw::run(words, tests),
+        (Some("test"), _) => usage(PROGRAM, "rules test takes one directory or file of tests"),
+        (Some("bench"), []) => bench::run(words),
+        (Some("from"), [path]) => from::run(path),
+        (Some("from"), _) => usage(PROGRAM, "rules from takes the directory of one rule set"),
+        (Some(action @ ("explain" | "bench")), _) => {
+            usage(PROGRAM, &format!("rules {action} takes no path but that behind --rules"))
+        }
+        (action, _) => usage(
+            PROGRAM,
+            &format!(
+                "rules: '{}' is none of {}; fosse help rules shows more",
+                action.unwrap_or(""),
+                ACTIONS.join(", ")
+            ),
+        ),
+    }
+}
