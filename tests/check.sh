@@ -24,7 +24,7 @@ step() {
 
 dependencies() {
     if cargo deny --version > /dev/null 2>&1; then
-        cargo deny --log-level error check bans licenses sources
+        cargo deny --log-level error --locked check bans licenses sources
     else
         echo "skipped: no cargo-deny here; the licence test of tests/tidy stands alone"
     fi
