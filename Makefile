@@ -5,6 +5,7 @@
 # make check          every test that fits in 40 minutes: the one test command
 # make check-all      check, and the lock-down on Debian's other kernels (qemu)
 # make bench          fosse beside nginx and HAProxy, one table
+# make bench-waf      rules beside nginx with libmodsecurity, one table
 # make soak           hours under load, with deaths, stops, reloads
 # make fuzz           the decoders under mutation, FUZZ_SECONDS each
 # No target asks for anything on standard input.
@@ -41,10 +42,14 @@ bench: all
 	tests/setup.sh nginx-light haproxy wrk strace
 	FOSSE_PROGRAMS="$$(tests/programs.sh release)" python3 tests/bench/bench.py $(BENCH_OPTIONS)
 
+bench-waf: all
+	tests/setup.sh nginx-light libnginx-mod-http-modsecurity modsecurity-crs
+	python3 tests/bench-waf/bench_waf.py --programs "$$(tests/programs.sh release)" $(BENCH_WAF_OPTIONS)
+
 soak: all
 	FOSSE_PROGRAMS="$$(tests/programs.sh release)" $(CARGO) run --release --locked -p fosse-soak -- $(SOAK_OPTIONS)
 
 fuzz:
 	$(CARGO) run --release --locked -p fosse-fuzz -- --seconds $(FUZZ_SECONDS)
 
-.PHONY: all install demo demo-check check check-all check-kernels bench soak fuzz
+.PHONY: all install demo demo-check check check-all check-kernels bench bench-waf soak fuzz
