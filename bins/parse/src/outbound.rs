@@ -144,6 +144,10 @@ impl Conn {
         }
         exchange.answer_credit = exchange.answer_credit.checked_sub(length).ok_or(WireError::Credit)?;
         exchange.owed = exchange.owed.saturating_add(length);
+        // A verdict does not say what the method was: the page of a denial has nowhere to go behind a HEAD.
+        if exchange.framing == Framing::None && exchange.denied {
+            return Ok(());
+        }
         exchange.bytes_out = exchange.bytes_out.saturating_add(u64::from(length));
         lane.lend(&mut self.output);
         match &mut exchange.framing {

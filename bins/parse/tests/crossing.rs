@@ -117,6 +117,23 @@ fn answers_without_a_body_have_none() {
 }
 
 #[test]
+fn the_page_of_a_denial_is_dropped_behind_a_head() {
+    let mut lane = Lane::new(&settings());
+    let (denied, other) = (lane.client(), lane.client());
+    say(&denied, "HEAD / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    let request = lane.request();
+    let head = ResponseHead { status: 403, denied: true, body: BodyLength::Exact(2), ..Default::default() };
+    lane.head(request.stream, &head, &[]);
+    lane.data(request.stream, b"no");
+    lane.end(request.stream, 0);
+    assert_eq!(rest(&denied), "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\n");
+    say(&other, GET);
+    let request = lane.request();
+    lane.answer(request.stream, b"hello");
+    expect(&other, HELLO);
+}
+
+#[test]
 fn old_clients_get_no_chunks_and_keep_alive_only_if_they_ask() {
     let mut lane = Lane::new(&settings());
     let client = lane.client();

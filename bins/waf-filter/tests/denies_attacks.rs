@@ -2,8 +2,8 @@
 
 mod site;
 
-use fosse_harness::Backend;
-use site::{ask, core_rule_set, edge, request, status, with_core_rule_set};
+use fosse_harness::{Backend, Client};
+use site::{ask, core_rule_set, edge, request, rules, status, with_core_rule_set};
 
 const MULTIPART: &str = "Content-Type: multipart/form-data; boundary=XX";
 
@@ -51,6 +51,22 @@ fn attacks_are_denied_in_every_place_and_ordinary_requests_pass() {
     }
     assert_eq!(backend.requests(), ordinary.len());
     assert_eq!(status(&edge, &request("POST /", &[json], b"{\"a\":")), 400, "a body that is not what it says");
+}
+
+#[test]
+fn a_denied_head_request_costs_nobody_anything() {
+    let backend = Backend::start();
+    let rules = rules("SecRule ARGS \"@contains bad\" \"id:1,phase:2,deny,status:406\"\n");
+    let edge = edge(&backend, &rules, "");
+    let mut other = Client::connect(edge.address());
+    other.send(&request("GET /?a=good", &[], b""));
+    assert_eq!(other.response().status, 200);
+    let mut client = Client::connect(edge.address());
+    client.send(&request("HEAD /?a=bad", &[], b""));
+    let response = client.try_response(true).expect("an answer");
+    assert_eq!((response.status, response.body.len()), (406, 0));
+    other.send(&request("GET /?a=good", &[], b""));
+    assert_eq!(other.response().status, 200, "on the same connection of the same lane");
 }
 
 #[test]
