@@ -14,6 +14,7 @@ pub mod overdue;
 pub mod policy;
 pub mod pool;
 pub mod replies;
+pub mod reply_heads;
 pub mod request;
 pub mod route;
 pub mod serve;
