@@ -10,6 +10,13 @@ use fosse_lockdown::{Args, BASE, Call, Cond, Row, Why, call};
 
 use crate::programs::Program;
 
+/// A process's own name for itself has at most so many bytes (prctl(2), PR_SET_NAME).
+const NAME_BYTES_MAX: usize = 15;
+
+/// What a process that makes instances of a program calls itself. It reads what root has sealed, launches by start, and is never
+/// locked; its instances go the whole way.
+const TEMPLATE: &str = "fosse-template";
+
 /// Calls that bring bytes or descriptors in.
 const READING: &[Call] = &[
     call::READ,
@@ -55,6 +62,13 @@ impl Line {
         self.name == call.name
     }
 
+    /// What the process calls itself from now on.
+    fn names_itself(&self) -> Option<&str> {
+        const PR_SET_NAME: u64 = 15;
+        let names = self.is(call::PRCTL) && self.arguments.first() == Some(&Some(PR_SET_NAME));
+        self.words.get(1).filter(|_| names).map(|word| word.trim_matches('"'))
+    }
+
     fn matches(&self, row: &Row) -> bool {
         self.is(row.call)
             && match row.args {
@@ -83,8 +97,9 @@ impl Line {
 /// What one process did: from its exec to its lock, and after.
 #[derive(Clone, Debug, Default)]
 pub struct Life {
-    /// The program it executed last, as `fosse-parse`.
+    /// The program it executed last, as `fosse-parse`; for the instance of a template what it calls itself.
     pub program: String,
+    template: bool,
     before: Vec<Line>,
     after: Vec<Line>,
     locked: bool,
@@ -99,6 +114,11 @@ impl Life {
         for text in log.lines() {
             life.killed |= text.starts_with("+++ killed by SIGSYS");
             let Some(line) = Line::read(text) else { continue };
+            match line.names_itself() {
+                Some(TEMPLATE) => life.template = true,
+                Some(name) if life.program.is_empty() => life.program = name.to_owned(),
+                _ => {}
+            }
             let succeeded = line.answer == Some(0);
             if succeeded && (line.is(call::EXECVE) || line.is(call::EXECVEAT)) {
                 life = Life { program: executed(text), ..Life::default() };
@@ -111,6 +131,11 @@ impl Life {
             }
         }
         life
+    }
+
+    /// Whether this is that program: an instance knows only the beginning of a long name.
+    fn is_of(&self, program: &str) -> bool {
+        self.program == program || (self.program.len() == NAME_BYTES_MAX && program.starts_with(&self.program))
     }
 
     /// Calls before the lock that brought something in from a descriptor this process had not opened itself.
@@ -151,13 +176,15 @@ pub fn read_directory(directory: &Path) -> std::io::Result<Vec<Life>> {
 pub fn findings(lives: &[Life], programs: &[Program]) -> Vec<String> {
     let mut found = Vec::new();
     let mut of: BTreeMap<&str, Vec<&Life>> = BTreeMap::new();
-    for life in lives.iter().filter(|life| programs.iter().any(|program| program.policy.program == life.program)) {
-        found.extend(life.early_reads().into_iter().map(|read| format!("{} before its lock: {read}", life.program)));
+    for life in lives.iter().filter(|life| !life.template) {
+        let named = programs.iter().map(|program| program.policy.program).find(|program| life.is_of(program));
+        let Some(name) = named else { continue };
+        found.extend(life.early_reads().into_iter().map(|read| format!("{name} before its lock: {read}")));
         if life.killed {
-            found.push(format!("{} was killed by its own policy", life.program));
+            found.push(format!("{name} was killed by its own policy"));
         }
         if life.locked {
-            of.entry(&life.program).or_default().push(life);
+            of.entry(name).or_default().push(life);
         }
     }
     for program in programs {
@@ -287,6 +314,17 @@ mod tests {
         assert_eq!(life.program, "fosse-parse");
         assert_eq!(life.early_reads(), ["read(5, \"x\", 1)"]);
         assert!(life.locked && life.after.len() == 1);
+    }
+
+    #[test]
+    fn a_template_is_known_and_its_instance_is_judged_like_any_program() {
+        let template =
+            Life::read("execveat(5, \"\", [\"fosse-waf-filter\"], 0) = 0\nprctl(0xf, \"fosse-template\") = 0\n");
+        assert!(template.template);
+        let log = "prctl(0xf, \"fosse-waf-filte\") = 0\nread(0, \"x\", 1) = 1\nseccomp(0x1, 0, {len=9}) = 0\n";
+        let instance = Life::read(log);
+        assert!(instance.is_of("fosse-waf-filter") && !instance.is_of("fosse-waf") && !instance.template);
+        assert_eq!(instance.early_reads().len(), 1);
     }
 
     #[test]
