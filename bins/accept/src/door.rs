@@ -6,8 +6,10 @@ use std::net::Ipv6Addr;
 use fosse_blobs::{Accept, AcceptListener};
 use fosse_cidr::{BadImage, List, Verdict};
 use fosse_counters::accept as count;
+use fosse_sys::blob::Mapped;
 use fosse_wire::channel::Connection;
 use fosse_wire::request::Endpoint;
+use fosse_wire::start::Mark;
 
 use crate::connections::Connections;
 use crate::limits::LIST_OVERLAP_MS;
@@ -60,7 +62,7 @@ pub struct Door {
 #[derive(Debug)]
 struct Build {
     generation: u32,
-    list: List<Vec<u8>>,
+    list: List<Mapped>,
 }
 
 impl Door {
@@ -109,16 +111,22 @@ impl Door {
         Some(Connection { trusted, ..told })
     }
 
-    /// A process died while it worked on this connection. True where that makes a penalty; those who are trusted or
-    /// allow-listed never get one, since one address stands for many people there.
-    pub fn penalise(&mut self, connection: &Connection, now_ms: u64) -> bool {
+    /// A process died while it worked on this connection: what is remembered of its source from now on, which may be a
+    /// penalty. Those who are trusted or allow-listed never get one, since one address stands for many people there.
+    pub fn penalise(&mut self, connection: &Connection, now_ms: u64) -> Option<Mark> {
         let vouched = connection.trusted || self.verdict(connection.listener, &connection.peer) == Verdict::Allowed;
-        let source = Source::of(&connection.peer).filter(|_| !vouched);
-        source.is_some_and(|source| self.penalties.died(source, now_ms))
+        let source = Source::of(&connection.peer).filter(|_| !vouched)?;
+        self.penalties.died(source, now_ms);
+        self.penalties.mark(source)
+    }
+
+    /// Takes over what an earlier accept remembered of a source.
+    pub fn restore(&mut self, mark: Mark, now_ms: u64) {
+        self.penalties.restore(mark, now_ms);
     }
 
     /// A list arrives. An older generation than the one there is is ignored.
-    pub fn replace(&mut self, listener: u16, generation: u32, image: Vec<u8>, now_ms: u64) -> Result<(), BadImage> {
+    pub fn replace(&mut self, listener: u16, generation: u32, image: Mapped, now_ms: u64) -> Result<(), BadImage> {
         let list = List::open(image)?;
         if generation > self.newest.0 {
             self.newest = (generation, now_ms);
@@ -179,8 +187,13 @@ mod tests {
         Door::new(Accept { connections_max: 5, listeners: vec![open, local] })
     }
 
-    fn image(allow: &str, deny: &str) -> Vec<u8> {
-        fosse_cidr::compile(allow.as_bytes(), deny.as_bytes()).unwrap()
+    fn mapped(bytes: &[u8]) -> Mapped {
+        let fd = fosse_sys::memfd::sealed("addresses", bytes).unwrap();
+        fosse_sys::blob::map(fd, bytes.len()).unwrap()
+    }
+
+    fn image(allow: &str, deny: &str) -> Mapped {
+        mapped(&fosse_cidr::compile(allow.as_bytes(), deny.as_bytes()).unwrap())
     }
 
     #[test]
@@ -206,7 +219,7 @@ mod tests {
         assert!(!denied(&door, 2) && denied(&door, 3));
         door.replace(ALL, 1, image("", ""), 7000).unwrap();
         assert!(denied(&door, 3), "an older generation changes nothing");
-        assert_eq!(door.replace(ALL, 9, vec![1, 2, 3], 8000), Err(BadImage));
+        assert_eq!(door.replace(ALL, 9, mapped(&[1, 2, 3]), 8000), Err(BadImage));
         assert!(denied(&door, 3), "a bad image changes nothing");
     }
 
@@ -238,10 +251,11 @@ mod tests {
         door.replace(ALL, 1, image("203.0.113.1", ""), 0).unwrap();
         let proxy = Connection { trusted: true, ..connection(3, "198.51.100.9") };
         for connection in [connection(1, "203.0.113.1"), proxy, Connection { unix: true, ..Connection::default() }] {
-            assert!(!(0..4).any(|_| door.penalise(&connection, 0)));
+            assert!(!(0..4).any(|_| door.penalise(&connection, 0).is_some()));
             assert_ne!(door.judge(0, &connection.peer, &table, 0), Err(Refusal::Penalised));
         }
-        assert!(!door.penalise(&connection(1, "203.0.113.2"), 0) && door.penalise(&connection(2, "203.0.113.2"), 0));
+        assert!(!door.penalise(&connection(1, "203.0.113.2"), 0).unwrap().penalised);
+        assert!(door.penalise(&connection(2, "203.0.113.2"), 0).unwrap().penalised);
         assert_eq!(door.judge(0, &peer("203.0.113.2"), &table, 1), Err(Refusal::Penalised));
         assert_eq!(door.judge(0, &peer("203.0.113.2"), &table, 600_000), Ok(false));
     }

@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use crate::PROGRAM;
-use crate::limits::{LEAVE_MS, LIST_WAIT_MS, READ_TURN_MAX};
+use crate::limits::{DEATHS_COUNT_MAX, LEAVE_MS, LIST_WAIT_MS, READ_TURN_MAX};
 use crate::serve::{End, Server};
 use fosse_fdpass::{Received, receive, send};
 use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
@@ -19,6 +19,7 @@ pub enum Order {
     Listen { listener: u16, generation: u32, fd: OwnedFd },
     Addresses { listener: u16, generation: u32, fd: OwnedFd },
     Penalise { connection: u64 },
+    Marks { fd: OwnedFd },
 }
 
 /// The next order, if one is waiting. An error is the end of the conversation, in words.
@@ -48,6 +49,7 @@ fn order(message: ToChild, fd: Option<OwnedFd>) -> Option<Order> {
         ToChild::Listen { listener, generation } => Order::Listen { listener, generation, fd: fd? },
         ToChild::Addresses { listener, generation } => Order::Addresses { listener, generation, fd: fd? },
         ToChild::Penalise { connection } => Order::Penalise { connection },
+        ToChild::Marks => Order::Marks { fd: fd? },
         ToChild::PipeAdd { .. } | ToChild::PageAdd { .. } | ToChild::PageDrop { .. } => return None,
     })
 }
@@ -77,6 +79,7 @@ impl Server {
             }
             Order::Addresses { listener, generation, fd } => self.replace_list(listener, generation, fd),
             Order::Penalise { connection } => self.penalise(connection),
+            Order::Marks { fd } => self.take_marks(fd),
         }
         Ok(())
     }
@@ -100,7 +103,7 @@ impl Server {
     /// A list that cannot be read changes nothing: the old one stays in force.
     fn replace_list(&mut self, listener: u16, generation: u32, fd: OwnedFd) {
         let now_ms = self.turn.now_ms();
-        let image = fosse_sys::blob::read(fd, fosse_cidr::IMAGE_BYTES_MAX).map_err(|error| error.to_string());
+        let image = fosse_sys::blob::map(fd, fosse_cidr::IMAGE_BYTES_MAX).map_err(|error| error.to_string());
         let replaced = image.and_then(|image| {
             self.door.replace(listener, generation, image, now_ms).map_err(|error| error.to_string())
         });
@@ -110,9 +113,26 @@ impl Server {
     }
 
     fn penalise(&mut self, id: u64) {
-        let connection = self.connections.find(id);
-        if connection.is_some_and(|connection| self.door.penalise(&connection, self.turn.now_ms())) {
+        let Some(connection) = self.connections.find(id) else { return };
+        let Some(mark) = self.door.penalise(&connection, self.turn.now_ms()) else { return };
+        // start keeps it for the accept that comes after this one.
+        answer(&self.start, ToStart::Marked(mark));
+        if mark.penalised {
             fosse_die::warning(PROGRAM, format_args!("connection={id} second death from its source, penalised"));
+        }
+    }
+
+    /// What earlier accepts remembered of sources.
+    fn take_marks(&mut self, fd: OwnedFd) {
+        let now_ms = self.turn.now_ms();
+        let bytes = match fosse_sys::blob::read(fd, DEATHS_COUNT_MAX.saturating_mul(MESSAGE_BYTES)) {
+            Ok(bytes) => bytes,
+            Err(error) => return fosse_die::alert(PROGRAM, format_args!("marks: {error}")),
+        };
+        for message in bytes.chunks(MESSAGE_BYTES) {
+            if let Ok(ToStart::Marked(mark)) = ToStart::decode(message) {
+                self.door.restore(mark, now_ms);
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use fosse_wire::start as wire;
+
 use crate::limits::{DEATHS_COUNT_MAX, DEATHS_WINDOW_MS, PENALTY_MS};
 use crate::source::Source;
 
@@ -36,6 +38,30 @@ impl Penalties {
         self.make_room(now_ms);
         self.marks.insert(source, until.map_or(Mark::Died(now_ms), Mark::Until));
         again
+    }
+
+    /// What is remembered of a source, as the next accept can be told it.
+    pub fn mark(&self, source: Source) -> Option<wire::Mark> {
+        let (wide, bits) = source.parts();
+        let (penalised, ms) = match *self.marks.get(&source)? {
+            Mark::Died(at) => (false, at),
+            Mark::Until(end) => (true, end),
+        };
+        Some(wire::Mark { wide, source: bits, penalised, seconds: u32::try_from(ms / 1000).unwrap_or(u32::MAX) })
+    }
+
+    /// Takes over what an earlier accept remembered. Nothing is believed that would last longer than it could.
+    pub fn restore(&mut self, told: wire::Mark, now_ms: u64) {
+        let ms = u64::from(told.seconds).saturating_mul(1000);
+        let mark = if told.penalised {
+            Mark::Until(ms.min(now_ms.saturating_add(PENALTY_MS)))
+        } else {
+            Mark::Died(ms.min(now_ms))
+        };
+        if !mark.is_over(now_ms) {
+            self.make_room(now_ms);
+            self.marks.insert(Source::of_parts(told.wide, told.source), mark);
+        }
     }
 
     /// Whether the source is refused now.
@@ -93,6 +119,24 @@ mod tests {
         assert!(!penalties.died(source(1), start) && penalties.died(source(1), start));
         assert!(penalties.died(source(1), start + 500_000));
         assert!(penalties.holds(source(1), start + 1_099_000));
+    }
+
+    #[test]
+    fn another_accept_goes_on_where_this_one_left_off_and_believes_no_more_than_it_could_have_done() {
+        let (mut penalties, start) = (Penalties::default(), 1_000_000_u64);
+        penalties.died(source(1), start);
+        assert!(!penalties.died(source(2), start) && penalties.died(source(2), start));
+        let mut next = Penalties::default();
+        [1, 2].iter().for_each(|last| next.restore(penalties.mark(source(*last)).unwrap(), start + 1000));
+        assert!(!next.holds(source(1), start + 1000) && next.holds(source(2), start + 599_000));
+        assert!(!next.holds(source(2), start + 600_000));
+        assert!(next.died(source(1), start + 30_000), "the death before counts");
+        let mut third = Penalties::default();
+        let forever = wire::Mark { seconds: u32::MAX, ..penalties.mark(source(2)).unwrap() };
+        third.restore(forever, start);
+        assert!(third.holds(source(2), start) && !third.holds(source(2), start + 600_000));
+        third.restore(penalties.mark(source(1)).unwrap(), start + 61_001);
+        assert_eq!(third.marks.len(), 1, "what is over is not taken over");
     }
 
     #[test]

@@ -20,6 +20,19 @@ impl Source {
             wide => Some(Self(wide >> 64 << 64)),
         }
     }
+
+    /// As a mark names it: whether it is a /64, and its bits.
+    pub fn parts(self) -> (bool, u64) {
+        let (upper, lower) = (self.0 >> 64, self.0 & u128::from(u32::MAX));
+        let wide = self.0 >> 32 != MAPPED;
+        (wide, u64::try_from(if wide { upper } else { lower }).unwrap_or(0))
+    }
+
+    /// The source that a mark names.
+    pub fn of_parts(wide: bool, bits: u64) -> Self {
+        let bits = u128::from(bits);
+        Self(if wide { bits << 64 } else { MAPPED << 32 | bits & u128::from(u32::MAX) })
+    }
 }
 
 #[cfg(test)]
@@ -37,5 +50,14 @@ mod tests {
         assert_eq!(source("2001:db8::1"), source("2001:db8::ffff:0:0:2"));
         assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
         assert_eq!(Source::of(&Endpoint::default()), None);
+    }
+
+    #[test]
+    fn a_source_comes_back_from_its_parts() {
+        for address in ["192.0.2.1", "255.255.255.255", "2001:db8::1", "::1", "ffff:ffff:ffff:ffff::"] {
+            let source = source(address).unwrap();
+            let (wide, bits) = source.parts();
+            assert_eq!((Source::of_parts(wide, bits), wide), (source, address.contains(':')), "{address}");
+        }
     }
 }

@@ -7,7 +7,8 @@ use std::net::Ipv6Addr;
 use edge::{Edge, Lane, client, client_from, fate, listener};
 use fosse_blobs::{Accept, AcceptListener, Net};
 use fosse_counters::accept as count;
-use fosse_wire::start::ToChild;
+use fosse_wire::channel::Kind;
+use fosse_wire::start::{ToChild, ToStart};
 
 #[test]
 fn a_denied_address_is_reset_and_no_lane_hears_of_it() {
@@ -46,13 +47,19 @@ fn a_new_list_is_in_force_at_once_and_a_bad_one_changes_nothing() {
 #[test]
 fn a_million_entries_are_taken_while_connections_go_on() {
     let edge = Edge::new(&listener(AcceptListener::default()));
-    let deny: String = (0..1_000_000_u32).map(|n| format!("10.{}.{}.{}\n", n >> 16, n >> 8 & 255, n & 255)).collect();
+    // Every second address: neighbours would become one range.
+    let every_second = (0..2_000_000_u32).step_by(2);
+    let deny: String = every_second.map(|n| format!("10.{}.{}.{}\n", n >> 16, n >> 8 & 255, n & 255)).collect();
     edge.lists(1, "", &(deny[..deny.len() - 1].rsplit_once('\n').unwrap().0.to_owned() + "\n127.0.0.9\n"));
     let address = edge.listen_v4(0);
     let lane = edge.lane(1, 100);
     assert_eq!(fate(&mut client_from(9, address)), "reset");
     let _other = client_from(10, address);
     lane.take(1);
+    let status = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", edge.pid())).unwrap();
+    let kib = |name: &str| status.lines().find_map(|l| l.strip_prefix(name)?.split_whitespace().next()?.parse().ok());
+    let own: u64 = kib("Anonymous:").unwrap();
+    assert!(own < 2048, "{own} KiB of its own: the list is where start put it");
 }
 
 #[test]
@@ -86,6 +93,32 @@ fn the_global_limit_counts_all_sources() {
     edge.until(count::LIVE, 2);
     let _next = client_from(21, address);
     lane.take(1);
+}
+
+#[test]
+fn a_penalty_outlives_the_accept_that_gave_it() {
+    let edge = Edge::new(&listener(AcceptListener::default()));
+    let address = edge.listen_v4(0);
+    let lane = edge.lane(1, 100);
+    let mut marks = Vec::new();
+    for last in [3, 3, 4] {
+        dies_of(&edge, &lane, last, address);
+        let ToStart::Marked(mark) = edge.said() else { panic!("no mark") };
+        marks.push(mark);
+    }
+    assert_eq!(marks.iter().map(|mark| mark.penalised).collect::<Vec<_>>(), [false, true, false]);
+    edge.kill();
+    let edge = Edge::new(&listener(AcceptListener::default()));
+    edge.adopt(&lane, 100, true);
+    assert_eq!(lane.next(edge::SOON).unwrap().0.kind, Kind::List);
+    lane.say(Kind::Open, &[], &[]);
+    let told: Vec<u8> = marks[1..].iter().flat_map(|mark| ToStart::Marked(*mark).encode()).collect();
+    edge.order(ToChild::Marks, Some(&fosse_sys::memfd::sealed("marks", &told).unwrap()));
+    let address = edge.listen_v4(0);
+    assert_eq!(fate(&mut client_from(3, address)), "reset");
+    assert_eq!(edge.count(count::PENALISED), 1);
+    dies_of(&edge, &lane, 4, address);
+    assert!(matches!(edge.said(), ToStart::Marked(mark) if mark.penalised), "one death before, one now");
 }
 
 fn dies_of(edge: &Edge, lane: &Lane, last: u8, address: std::net::SocketAddr) {

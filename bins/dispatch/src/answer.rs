@@ -6,8 +6,9 @@ use fosse_http1::{Fields, members};
 use fosse_wire::{
     Kind, Outbox, StreamId, WireError,
     fields::FieldsWriter,
+    order::Interims,
     request::BodyLength,
-    response::{ResponseEnd, ResponseHead},
+    response::{BACKEND_NONE, ResponseEnd, ResponseHead},
 };
 
 /// Fields of a backend that never pass: hop by hop, framing, and those that tell what software runs behind us.
@@ -55,30 +56,59 @@ pub fn head(
     remove: &[String],
     date: &str,
 ) -> Result<(), WireError> {
+    out.frame(stream, Kind::Response, |body| put(body, head, fields, remove, date))
+}
+
+/// Writes the frame of an interim answer, unless there have been too many of them; the counts go into `interims`.
+///
+/// # Errors
+/// [`WireError::Credit`] where there have been, others where the fields do not fit a frame. Nothing is written then.
+pub fn interim(
+    out: &mut Outbox,
+    stream: StreamId,
+    status: u16,
+    fields: &Fields<'_>,
+    remove: &[String],
+    interims: &mut Interims,
+) -> Result<(), WireError> {
+    let head = ResponseHead { status, interim: true, backend: BACKEND_NONE, ..ResponseHead::default() };
+    out.frame(stream, Kind::Response, |body| {
+        let at = body.len();
+        put(body, &head, fields, remove, "")?;
+        *interims = interims.and(body.len().saturating_sub(at))?;
+        Ok(())
+    })
+}
+
+fn put(
+    body: &mut Vec<u8>,
+    head: &ResponseHead<'_>,
+    fields: &Fields<'_>,
+    remove: &[String],
+    date: &str,
+) -> Result<(), WireError> {
     let hop: Vec<&[u8]> = fields
         .iter()
         .filter(|f| f.is("connection"))
         .flat_map(|f| members(f.value))
         .filter(|m| !m.eq_ignore_ascii_case(b"keep-alive") && !m.eq_ignore_ascii_case(b"close"))
         .collect();
-    out.frame(stream, Kind::Response, |body| {
-        head.encode_fixed(body);
-        let mut to = FieldsWriter::new(body);
-        let mut dated = head.status < 200;
-        for field in fields.iter() {
-            let removed = || remove.iter().any(|r| r.as_bytes().eq_ignore_ascii_case(field.name));
-            if is_dropped(field.name) || hop.iter().any(|h| h.eq_ignore_ascii_case(field.name)) || removed() {
-                continue;
-            }
-            dated |= field.is("date");
-            to.push(field.name, field.value)?;
+    head.encode_fixed(body);
+    let mut to = FieldsWriter::new(body);
+    let mut dated = head.status < 200;
+    for field in fields.iter() {
+        let removed = || remove.iter().any(|r| r.as_bytes().eq_ignore_ascii_case(field.name));
+        if is_dropped(field.name) || hop.iter().any(|h| h.eq_ignore_ascii_case(field.name)) || removed() {
+            continue;
         }
-        if !dated {
-            to.push(b"Date", date.as_bytes())?;
-        }
-        to.finish();
-        Ok(())
-    })
+        dated |= field.is("date");
+        to.push(field.name, field.value)?;
+    }
+    if !dated {
+        to.push(b"Date", date.as_bytes())?;
+    }
+    to.finish();
+    Ok(())
 }
 
 /// Writes RESPONSE_END.

@@ -90,7 +90,12 @@ impl Dispatch {
         let Some(backend) = self.config.backends.get(server.backend) else { return };
         let Some(link) = self.links.get_mut(key) else { return };
         if server.checking && server.check_ms == u64::MAX {
-            return self.check_begins(key);
+            // One used before may be closed on the other side by now, which would look like a failed check: it makes room.
+            match (link.used_before, server.asked) {
+                (false, _) => return self.check_begins(key),
+                (true, 0) => return self.close_link(key),
+                (true, _) => {}
+            }
         }
         if server.idle.len() >= usize::try_from(backend.pool_max).unwrap_or(usize::MAX) {
             return self.close_link(key);

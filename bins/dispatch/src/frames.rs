@@ -152,6 +152,8 @@ impl Dispatch {
         if self.held_bytes > self.config.held_bytes_max {
             return Err(503);
         }
+        // An upgraded connection is a lease: without room for one more the backend is not asked for it.
+        let upgrades = offers_upgrade(head, backend) && self.has_room_for_client(head.connection);
         let stream = self.streams.get(frame.stream).ok_or(500u16)?;
         stream.backend = number;
         let expect =
@@ -159,11 +161,12 @@ impl Dispatch {
         if expect {
             stream.wait = Wait::Continue;
         }
-        if offers_upgrade(head, backend) {
+        if upgrades {
             stream.upgrade = head.upgrade.to_vec();
             stream.key = head.fields.all(b"sec-websocket-key").next().unwrap_or_default().to_vec();
         }
-        write(&mut stream.out, head, site, backend, expect).map_err(|refused| {
+        let head = RequestHead { upgrade: if upgrades { head.upgrade } else { b"" }, ..*head };
+        write(&mut stream.out, &head, site, backend, expect).map_err(|refused| {
             if let Refused::Unwritable(why) = refused {
                 self.counters.add(count::PROTOCOL_REFUSED, 1);
                 warning(PROGRAM, format_args!("event=unwritable-request connection={} why=\"{why}\"", head.connection));

@@ -4,7 +4,6 @@ use fosse_counters::{SERVERS_SHOWN_MAX, Server as Shown};
 use fosse_die::info;
 use fosse_http1::{HeadLimits, HeadWriter, ResponseHead, find_head_end};
 use fosse_slab::Key;
-use fosse_wire::connect::Ask;
 use rustix::{
     io::Errno,
     net::{RecvFlags, SendFlags, recv, send},
@@ -40,16 +39,24 @@ impl Dispatch {
                 server.check_ms = now_ms.saturating_add(share).max(1);
                 continue;
             }
-            let (tag, number) = (self.next_ask, u32::try_from(at).unwrap_or(u32::MAX));
-            if fosse_fdpass::send(&self.connect, &Ask { tag, server: number }.encode(), &[]).is_ok() {
-                self.next_ask = tag.wrapping_add(1);
-                self.asks.insert(tag, at);
-                server.asked = server.asked.saturating_add(1);
-                server.checking = true;
-                server.check_ms = u64::MAX;
-            }
+            server.checking = true;
+            server.check_ms = u64::MAX;
+            self.make_room_for_check(at);
+            self.ask_if_needed(at);
         }
         self.counters.set(fosse_counters::dispatch::SERVERS_DOWN, down);
+    }
+
+    /// A check needs a connection within the server's limit like everybody: one at rest makes room for it. Where all are busy
+    /// it waits for the first that is not.
+    fn make_room_for_check(&mut self, at: usize) {
+        let Some(server) = self.servers.get(at) else { return };
+        let max = self.config.backends.get(server.backend).map_or(0, |backend| backend.connections_max);
+        if server.open.saturating_add(server.asked) >= max
+            && let Some(oldest) = server.idle.first().copied()
+        {
+            self.close_link(oldest);
+        }
     }
 
     /// A connection for the check has come.

@@ -5,7 +5,7 @@ use fosse_turn::{Happened, Interest};
 use fosse_wire::{StreamId, frame::ResetReason};
 use rustix::{
     io::Errno,
-    net::{RecvFlags, SendFlags, recv, send},
+    net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown},
 };
 
 use crate::{
@@ -25,6 +25,8 @@ enum Moved {
     NoRoom,
     /// All bytes of the answer are written.
     Complete,
+    /// The other side of this direction has sent its end, and all before it has been passed on.
+    Ended,
     /// The backend ended or failed.
     BackendGone,
     /// The client did.
@@ -88,6 +90,8 @@ impl Dispatch {
                 let clean = self.links.get(key).is_some_and(|link| link.input.is_empty());
                 self.reply_done(id, key, clean);
             }
+            // One side's end closes its own direction; the connection is over when both have ended.
+            (Moved::Ended, Moved::Ended) => self.tunnel_ends(id, key),
             (Moved::ClientGone, _) | (_, Moved::ClientGone) if tunnel => self.tunnel_ends(id, key),
             (Moved::BackendGone, _) | (_, Moved::BackendGone) if tunnel => self.tunnel_ends(id, key),
             (Moved::ClientGone, _) => self.client_lost(id),
@@ -100,12 +104,12 @@ impl Dispatch {
         let Some(stream) = self.streams.get(id) else { return };
         let (connection, unsent) = (stream.connection, !stream.unsent().is_empty());
         let flag = |set: bool, interest: Interest| if set { interest } else { Interest::empty() };
-        let from_backend = flag(!matches!(down, Moved::NoRoom), Interest::IN);
+        let from_backend = flag(!matches!(down, Moved::NoRoom | Moved::Ended), Interest::IN);
         // Behind a 101 what the client sent, else the rest of a request that is answered early.
         let to_backend = flag(unsent, Interest::OUT);
         self.watch(key, from_backend | to_backend);
         let to_client = flag(matches!(down, Moved::NoRoom), Interest::OUT);
-        let from_client = flag(tunnel && !matches!(up, Moved::NoRoom), Interest::IN);
+        let from_client = flag(tunnel && !matches!(up, Moved::NoRoom | Moved::Ended), Interest::IN);
         self.watch_client(connection, to_client | from_client);
     }
 
@@ -126,12 +130,20 @@ impl Dispatch {
                 return Moved::Complete;
             }
             let (had, sent) = if link.input.is_empty() {
+                if link.ended && matches!(link.at, At::Tunnel) {
+                    return Moved::Ended;
+                }
                 if share == 0 {
                     return Moved::Share;
                 }
                 // One byte more than the answer has shows a backend that does not keep to its word.
                 let room = left.saturating_add(1).min(link.lease_read).min(scratch.len());
                 let count = match recv(&link.fd, scratch.get_mut(..room).unwrap_or_default(), RecvFlags::DONTWAIT) {
+                    Ok((0, _)) if matches!(link.at, At::Tunnel) => {
+                        link.ended = true;
+                        let _ = shutdown(&client.fd, Shutdown::Write);
+                        return Moved::Ended;
+                    }
                     Ok((0, _)) => return Moved::BackendGone,
                     Ok((count, _)) => count,
                     Err(Errno::AGAIN | Errno::INTR) => return Moved::NothingToRead,
@@ -178,12 +190,19 @@ impl Dispatch {
             if stream.unsent().is_empty() {
                 stream.out.clear();
                 stream.out_sent = 0;
+                if stream.client_ended {
+                    return Moved::Ended;
+                }
                 if share == 0 {
                     return Moved::Share;
                 }
                 let room = limits::TUNNEL_BYTES_MAX.min(scratch.len());
                 match recv(&client.fd, scratch.get_mut(..room).unwrap_or_default(), RecvFlags::DONTWAIT) {
-                    Ok((0, _)) => return Moved::ClientGone,
+                    Ok((0, _)) => {
+                        stream.client_ended = true;
+                        let _ = shutdown(&link.fd, Shutdown::Write);
+                        return Moved::Ended;
+                    }
                     Ok((count, _)) => stream.out.extend_from_slice(scratch.get(..count).unwrap_or_default()),
                     Err(Errno::AGAIN | Errno::INTR) => return Moved::NothingToRead,
                     Err(_) => return Moved::ClientGone,
@@ -201,7 +220,7 @@ impl Dispatch {
         }
     }
 
-    /// One side of an upgraded connection closed: what the other has sent is on its way, both are over.
+    /// An upgraded connection is over: both sides have ended, or one is gone.
     fn tunnel_ends(&mut self, id: StreamId, key: Key) {
         self.reply_done(id, key, false);
     }

@@ -15,6 +15,8 @@ use crate::{
     stream::{Body, Lease, Wait},
 };
 
+const TOO_MANY_INTERIMS: &str = "too many interim answers, or too large ones";
+
 impl Dispatch {
     /// A head, interim or final: bytes taken, and whether one was there.
     pub(crate) fn reply_head(&mut self, id: StreamId, key: Key, bytes: &[u8]) -> Result<(usize, bool), &'static str> {
@@ -33,23 +35,26 @@ impl Dispatch {
             .map_err(|r| r.words())?;
         match head.status {
             101 => self.switching(id, key, &head)?,
-            100..=199 => self.interim(id, &head),
+            100..=199 => self.interim(id, &head)?,
             _ => self.final_head(id, key, &head),
         }
         Ok((end, true))
     }
 
-    /// 100 is passed on where the client asked for it, 103 always, others never.
-    fn interim(&mut self, id: StreamId, head: &ResponseHead<'_>) {
-        let Some(stream) = self.streams.get(id) else { return };
-        let wanted = stream.wait == Wait::Continue;
-        if head.status == 100 && wanted {
-            self.ask_for_body(id);
-        } else if head.status == 103 {
-            let interim =
-                response::ResponseHead { status: 103, interim: true, backend: BACKEND_NONE, ..Default::default() };
-            let _ = answer::head(&mut self.output.outbox, id, &interim, &head.fields, &[], "");
+    /// 100 is passed on where the client asked for it, 103 always, others never; all of them are counted.
+    fn interim(&mut self, id: StreamId, head: &ResponseHead<'_>) -> Result<(), &'static str> {
+        let Some(stream) = self.streams.get(id) else { return Err("stream is gone") };
+        if head.status == 103 {
+            let site = usize::try_from(stream.site).ok().and_then(|n| self.config.sites.get(n));
+            let remove = site.map_or(&[][..], |site| &site.remove_response_fields);
+            let (out, counts) = (&mut self.output.outbox, &mut stream.interims);
+            return answer::interim(out, id, head.status, &head.fields, remove, counts).map_err(|_| TOO_MANY_INTERIMS);
         }
+        stream.interims = stream.interims.and(0).map_err(|_| TOO_MANY_INTERIMS)?;
+        if head.status == 100 && stream.wait == Wait::Continue {
+            self.ask_for_body(id);
+        }
+        Ok(())
     }
 
     /// Lets the client send the body it holds back.
@@ -79,8 +84,10 @@ impl Dispatch {
         let large = matches!(at, At::Exact(length) if length >= limits::LEASE_BYTES_MIN);
         link.at = at;
         let server = link.server;
+        let Some(connection) = self.streams.get(id).map(|stream| stream.connection) else { return };
+        let room = large && self.has_room_for_client(connection);
         let Some(stream) = self.streams.get(id) else { return };
-        let lease = large && stream.body == Body::Done;
+        let lease = large && room && stream.body == Body::Done;
         stream.lease = if lease { Lease::Wanted } else { Lease::No };
         stream.wait = Wait::Bytes;
         stream.head_sent = true;

@@ -64,6 +64,8 @@ pub(crate) struct Dispatch {
     pub rounds: Vec<usize>,
     /// Sockets of clients, lent by parse, by connection.
     pub clients: HashMap<u64, Client>,
+    /// How many of them at the most.
+    pub clients_max: usize,
     /// Streams with bytes for their backend, sent at the end of the turn.
     pub queue: Vec<StreamId>,
     /// Server of each ask to connect that is not answered, by tag.
@@ -167,6 +169,7 @@ impl Dispatch {
             streams: Streams::default(),
             links: Slab::default(),
             clients: HashMap::new(),
+            clients_max: limits::CLIENTS_MAX,
             queue: Vec::new(),
             asks: HashMap::new(),
             next_ask: 0,
@@ -250,13 +253,19 @@ impl Dispatch {
                         connections.iter().for_each(|c| self.drop_client(*c));
                     }
                     for (connection, fd) in connections.into_iter().zip(fds.drain(..)) {
-                        if self.clients.len() < limits::CLIENTS_MAX {
+                        // Those asked for below the limit may still come, one for each request under way at the most.
+                        if self.clients.len() < self.clients_max.saturating_add(self.streams.len()) {
                             self.clients.insert(connection, Client { fd, link: None, interest: Interest::empty() });
                         }
                     }
                 }
             }
         }
+    }
+
+    /// Whether that connection's socket is here, or there is room for it. Without, answers go round the ring.
+    pub(crate) fn has_room_for_client(&self, connection: u64) -> bool {
+        self.clients.len() < self.clients_max || self.clients.contains_key(&connection)
     }
 
     fn drop_client(&mut self, connection: u64) {

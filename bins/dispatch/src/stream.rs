@@ -4,7 +4,7 @@ use fosse_slab::Key;
 use fosse_wire::{
     StreamId,
     frame::WINDOW_BYTES_INITIAL,
-    order::Forward,
+    order::{Forward, Interims},
     request::{BodyLength, Endpoint, RequestHead},
 };
 
@@ -102,6 +102,10 @@ pub struct Stream {
     pub key: Vec<u8>,
     /// The token offered for an upgrade; empty without.
     pub upgrade: Vec<u8>,
+    /// Interim answers so far.
+    pub interims: Interims,
+    /// Behind a 101: the client has sent its end.
+    pub client_ended: bool,
     /// The final head has gone to parse.
     pub head_sent: bool,
     /// Who writes the body.
@@ -155,6 +159,8 @@ impl Stream {
             retries: 0,
             key: Vec::new(),
             upgrade: Vec::new(),
+            interims: Interims::NONE,
+            client_ended: false,
             head_sent: false,
             lease: Lease::No,
             leased_bytes: 0,

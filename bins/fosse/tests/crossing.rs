@@ -71,6 +71,21 @@ fn a_websocket_goes_both_ways_and_lives_on_through_a_reload() {
 }
 
 #[test]
+fn a_client_that_half_closes_an_upgraded_connection_still_gets_its_answer() {
+    let backend = Backend::start();
+    let edge = Edge::up(&backend.address(), &["--lanes", "1"]);
+    let mut client = Client::connect(edge.address());
+    client.send(b"GET /upgrade/late HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n");
+    client.send(b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    assert_eq!(client.response().status, 101, "{}", edge.log());
+    assert_eq!(client.bytes(5), b"hello");
+    let much = vec![b'm'; 1_000_000];
+    client.send(&much);
+    client.half_close();
+    assert!(client.rest() == much, "{}", edge.log());
+}
+
+#[test]
 fn what_must_not_reach_a_backend_does_not() {
     let backend = Backend::start();
     let edge = Edge::up(&backend.address(), &["--lanes", "1"]);

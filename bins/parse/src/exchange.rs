@@ -2,7 +2,7 @@
 
 use fosse_http1::{BodyLength, ChunkedDecoder, RequestHead, Version};
 use fosse_wire::frame::WINDOW_BYTES_INITIAL;
-use fosse_wire::order::Return;
+use fosse_wire::order::{Interims, Return};
 use fosse_wire::response::{BACKEND_NONE, ResponseHead};
 
 /// What is still to come of a request body.
@@ -56,6 +56,8 @@ pub struct Exchange {
     pub forward_done: bool,
     /// Where the answer's frames stand.
     pub back: Return,
+    /// Its interim heads so far.
+    pub interims: Interims,
     /// The client is gone or answered otherwise: frames of the answer are thrown away.
     pub discard: bool,
     /// What is still to come of the request's body.
@@ -116,6 +118,7 @@ impl Exchange {
             open: false,
             forward_done: true,
             back: Return::Ended,
+            interims: Interims::NONE,
             discard: false,
             body: Body::Exact(0),
             request_credit: WINDOW_BYTES_INITIAL,

@@ -31,6 +31,10 @@ impl Conn {
         if frame.kind == Kind::Response {
             let head = ResponseHead::decode(frame.body)?;
             self.exchange.back = self.exchange.back.after(frame.kind, head.interim)?;
+            if head.interim && head.status != 100 {
+                // Not bounded by credit. 100 is written once at the most.
+                self.exchange.interims = self.exchange.interims.and(frame.body.len())?;
+            }
             return if self.exchange.discard { Ok(()) } else { self.on_head(&head, lane, out) };
         }
         self.exchange.back = self.exchange.back.after(frame.kind, false)?;

@@ -340,6 +340,17 @@ impl Edge {
         }
     }
 
+    /// Gives accept what those before it have remembered.
+    fn give_marks(&self, accept: Key) {
+        if self.marks.is_empty() {
+            return;
+        }
+        match fosse_sys::memfd::sealed("marks", &self.marks.encode()) {
+            Ok(fd) => self.tell(accept, ToChild::Marks, Some(&fd)),
+            Err(errno) => alert(PROGRAM, format_args!("event=penalties-lost error=\"{errno}\"")),
+        }
+    }
+
     fn accept_ready(&mut self, accept: Key) {
         let numbers: Vec<(u32, bool)> = self.lanes.iter().map(|l| (l.number, l.stage != Stage::Starting)).collect();
         for (number, _) in numbers.iter().filter(|(_, born)| *born) {
@@ -353,6 +364,7 @@ impl Edge {
                 Some(fd),
             );
         }
+        self.give_marks(accept);
         for (index, open) in self.listeners.iter().enumerate() {
             let listener = u16::try_from(index).unwrap_or(u16::MAX);
             self.tell(accept, ToChild::Listen { listener, generation: self.current.generation }, Some(&open.fd));

@@ -21,6 +21,7 @@ use crate::{
     lane::Lane,
     limits,
     listeners::Open,
+    marks::Marks,
     notify::Notify,
     nursery::Nursery,
     options::Options,
@@ -88,6 +89,8 @@ pub(crate) struct Edge {
     pub listeners: Vec<Open>,
     pub handed: Vec<(Vec<u8>, OwnedFd)>,
     pub accept: Option<Key>,
+    /// What accepts have remembered so far.
+    pub marks: Marks,
     pub log: Option<Key>,
     pub status: Option<Key>,
     pub status_listener: Option<Open>,
@@ -188,6 +191,7 @@ impl Edge {
                             self.became_ready(key);
                         }
                         Ok(ToStart::Drained) => {}
+                        Ok(ToStart::Marked(mark)) if process.program == Program::Accept => self.marks.keep(mark),
                         Ok(ToStart::Started { token, pid, errno }) if process.template => {
                             self.launched(token, pid, errno);
                         }

@@ -10,6 +10,7 @@ mod kernel_log;
 mod lane;
 mod limits;
 mod listeners;
+mod marks;
 mod namespaces;
 mod notify;
 mod nursery;

@@ -25,6 +25,9 @@ pub const DEATHS_WINDOW_MS: u64 = 10_000;
 /// The longest pause before a program that keeps dying is started again.
 pub const DEATH_PAUSE_MS_MAX: u64 = 30_000;
 
+/// Sources that accept remembers deaths of, kept for the next accept: as many as it knows itself.
+pub const MARKS_COUNT_MAX: usize = 4096;
+
 /// Slots for UIDs. 64 lanes of 5 processes in 3 generations, twice over, fit.
 pub const SLOTS_MAX: usize = 4096;
 

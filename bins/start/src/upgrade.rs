@@ -17,7 +17,7 @@ use fosse_wire::{
     WireError,
     cursor::{Cursor, put_long, put_short},
     launch::Program,
-    start::Stream,
+    start::{MESSAGE_BYTES, Mark, Stream, ToStart},
 };
 use rustix::{
     fs::{Mode, OFlags, openat},
@@ -37,7 +37,7 @@ use crate::{
 
 /// The environment variable that names the descriptor of the table.
 const STATE_VARIABLE: &str = "FOSSE_START_STATE";
-const MAGIC: [u8; 8] = *b"fosseup2";
+const MAGIC: [u8; 8] = *b"fosseup3";
 
 impl Edge {
     /// SIGUSR2: executes the new start. Where that fails, everything goes on as it was.
@@ -127,6 +127,7 @@ impl Edge {
         });
         w.number(pid_number(Some(self.nursery.pid)));
         w.fd(&self.nursery.channel);
+        w.list(self.marks.all(), |w, mark| w.out.extend_from_slice(&ToStart::Marked(mark).encode()));
         w.list(self.lanes.iter(), |w, lane| w.lane(lane));
         w.list(self.processes.iter().map(|(_, process)| process), |w, process| w.process(process));
         Ok(())
@@ -157,6 +158,7 @@ impl Edge {
         self.handed = r.list(|r| Ok((r.0.short_bytes()?.to_vec(), r.fd()?)))?;
         self.nursery.pid = pid_of(r.0.u32()?).ok_or(WireError::Field("nursery"))?;
         self.nursery.channel = r.fd()?;
+        r.list(Reader::mark)?.into_iter().for_each(|mark| self.marks.keep(mark));
         self.lanes = r.list(Reader::lane)?;
         let now_ms = self.turn.now_ms();
         for process in r.list(|r| r.process(now_ms))? {
@@ -287,6 +289,13 @@ impl Reader<'_> {
 
     fn list<T>(&mut self, mut each: impl FnMut(&mut Self) -> Result<T, WireError>) -> Result<Vec<T>, WireError> {
         (0..self.0.u32()?).map(|_| each(self)).collect()
+    }
+
+    fn mark(&mut self) -> Result<Mark, WireError> {
+        match ToStart::decode(&self.0.array::<MESSAGE_BYTES>()?)? {
+            ToStart::Marked(mark) => Ok(mark),
+            _ => Err(WireError::Field("mark")),
+        }
     }
 
     fn lane(&mut self) -> Result<Lane, WireError> {

@@ -1,10 +1,13 @@
 //! Reading a sealed memfd that another process filled.
 
+use std::ffi::c_void;
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
+use std::ptr::{self, NonNull};
 
 use rustix::fs::{fcntl_get_seals, fstat};
 use rustix::io::{Errno, pread};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use crate::memfd::BLOB_SEALS;
 
@@ -31,16 +34,67 @@ impl fmt::Display for BlobError {
 
 impl std::error::Error for BlobError {}
 
-/// All bytes of a sealed memfd of at most `bytes_max` bytes. The seals are checked first, so what is returned is what
-/// every other holder of the memfd sees, now and later.
-pub fn read(fd: OwnedFd, bytes_max: usize) -> Result<Vec<u8>, BlobError> {
-    let seals = fcntl_get_seals(&fd).map_err(|_| BlobError::NotSealed)?;
+/// The bytes of a sealed memfd where they are, read-only: what is large and is looked into here and there costs no memory
+/// beside the memfd's own.
+#[derive(Debug)]
+pub struct Mapped {
+    /// Dangling where there are no bytes.
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: memory that nobody can change, not tied to the thread that mapped it.
+unsafe impl Send for Mapped {}
+// SAFETY: as above; nothing here changes it either.
+unsafe impl Sync for Mapped {}
+
+impl AsRef<[u8]> for Mapped {
+    fn as_ref(&self) -> &[u8] {
+        // SAFETY: the mapping has `len` readable bytes and lives as long as self. The memfd is sealed against writing,
+        // which no kernel grants while anybody has it mapped writable, and against shrinking: the bytes neither change
+        // nor go away. Without bytes the pointer is dangling and aligned, as an empty slice may be.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        if self.len > 0 {
+            // SAFETY: exactly the mapping that `map` made; the borrow of every slice of it has ended with self.
+            let _ = unsafe { munmap(self.start.as_ptr().cast::<c_void>(), self.len) };
+        }
+    }
+}
+
+/// Maps a sealed memfd of at most `bytes_max` bytes. Conditions and errors are those of [`read`].
+pub fn map(fd: OwnedFd, bytes_max: usize) -> Result<Mapped, BlobError> {
+    let len = sealed_len(&fd, bytes_max)?;
+    if len == 0 {
+        return Ok(Mapped { start: NonNull::dangling(), len });
+    }
+    // Private, as kernels before 6.13 refuse a shared mapping of what is sealed against writing; the pages are the memfd's
+    // own all the same, since nobody can write to them here either.
+    // SAFETY: a new mapping at a place of the kernel's choice touches no memory of this process.
+    let start = unsafe { mmap(ptr::null_mut(), len, ProtFlags::READ, MapFlags::PRIVATE, &fd, 0) };
+    let start = start.map_err(BlobError::Read)?;
+    NonNull::new(start.cast::<u8>()).map(|start| Mapped { start, len }).ok_or(BlobError::Read(Errno::NOMEM))
+}
+
+/// The length of a memfd that has every seal and is not too long.
+fn sealed_len(fd: &OwnedFd, bytes_max: usize) -> Result<usize, BlobError> {
+    let seals = fcntl_get_seals(fd).map_err(|_| BlobError::NotSealed)?;
     if !seals.contains(BLOB_SEALS) {
         return Err(BlobError::NotSealed);
     }
-    let size = u64::try_from(fstat(&fd).map_err(BlobError::Read)?.st_size).unwrap_or(0);
+    let size = u64::try_from(fstat(fd).map_err(BlobError::Read)?.st_size).unwrap_or(0);
     let len = usize::try_from(size).ok().filter(|len| *len <= bytes_max);
-    let len = len.ok_or(BlobError::TooLong(size, bytes_max))?;
+    len.ok_or(BlobError::TooLong(size, bytes_max))
+}
+
+/// All bytes of a sealed memfd of at most `bytes_max` bytes. The seals are checked first, so what is returned is what
+/// every other holder of the memfd sees, now and later.
+pub fn read(fd: OwnedFd, bytes_max: usize) -> Result<Vec<u8>, BlobError> {
+    let len = sealed_len(&fd, bytes_max)?;
     let mut bytes = vec![0; len];
     let mut done = 0;
     while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {

@@ -76,6 +76,17 @@ fn reads_a_sealed_blob_whole() {
 }
 
 #[test]
+fn maps_a_sealed_blob_as_it_is_and_nothing_that_could_change() {
+    for len in [0, 1, 4096, 100_000] {
+        let bytes: Vec<u8> = (0..len).map(|n| n as u8).collect();
+        let mapped = blob::map(memfd::sealed("t", &bytes).unwrap(), 100_000).unwrap();
+        assert_eq!(mapped.as_ref(), bytes);
+    }
+    assert_eq!(blob::map(memfd::sealed("t", b"four").unwrap(), 3).unwrap_err(), BlobError::TooLong(4, 3));
+    assert_eq!(blob::map(memfd::page("t", 4).unwrap(), 9).unwrap_err(), BlobError::NotSealed);
+}
+
+#[test]
 fn refuses_a_blob_that_is_too_long_or_not_sealed() {
     assert_eq!(blob::read(memfd::sealed("t", b"four").unwrap(), 3), Err(BlobError::TooLong(4, 3)));
     assert_eq!(blob::read(memfd::page("t", 4).unwrap(), 9), Err(BlobError::NotSealed));

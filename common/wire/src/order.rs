@@ -1,6 +1,9 @@
 //! What may follow what on one stream: one small table for each direction, kept by whoever receives.
 
-use crate::{Kind, WireError};
+use crate::{
+    Kind, WireError,
+    frame::{INTERIM_BYTES_MAX, INTERIM_HEADS_MAX},
+};
 
 /// The request's direction, as a filter or dispatch sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +63,32 @@ impl Return {
     }
 }
 
+/// The interim heads of one answer. They go without credit, so both ends count them: dispatch, which believes no backend,
+/// and parse, which believes no dispatch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interims {
+    count: u8,
+    bytes: u16,
+}
+
+impl Interims {
+    /// None yet.
+    pub const NONE: Self = Self { count: 0, bytes: 0 };
+
+    /// The count with one more, whose frame has a body of so many bytes.
+    ///
+    /// # Errors
+    /// [`WireError::Credit`] beyond [`INTERIM_HEADS_MAX`] or [`INTERIM_BYTES_MAX`].
+    pub fn and(self, bytes: usize) -> Result<Self, WireError> {
+        let count = self.count.saturating_add(1);
+        let bytes = u16::try_from(bytes).map_or(u16::MAX, |bytes| self.bytes.saturating_add(bytes));
+        if count > INTERIM_HEADS_MAX || bytes > INTERIM_BYTES_MAX {
+            return Err(WireError::Credit);
+        }
+        Ok(Self { count, bytes })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,5 +124,14 @@ mod tests {
     fn a_second_final_head_is_refused() {
         let state = Return::default().after(Kind::Response, true).unwrap().after(Kind::Response, false).unwrap();
         assert_eq!(state.after(Kind::Response, false), Err(WireError::Order(Kind::Response)));
+    }
+
+    #[test]
+    fn interim_heads_are_bounded_in_number_and_in_bytes() {
+        let many = (0..INTERIM_HEADS_MAX).try_fold(Interims::default(), |all, _| all.and(1)).unwrap();
+        assert_eq!(many.and(1), Err(WireError::Credit));
+        let large = Interims::default().and(usize::from(INTERIM_BYTES_MAX)).unwrap();
+        assert_eq!(large.and(1), Err(WireError::Credit));
+        assert_eq!(Interims::default().and(usize::MAX), Err(WireError::Credit));
     }
 }

@@ -19,6 +19,40 @@ pub enum Stream {
     Audit = 2,
 }
 
+/// What accept remembers of a source that processes died for. start keeps these for the accept that comes next, and reads
+/// nothing into them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The source is a /64 of IPv6, else one address of IPv4.
+    pub wide: bool,
+    /// The upper 64 bits of the one, the 32 bits of the other.
+    pub source: u64,
+    /// It is refused; without that, one death so far.
+    pub penalised: bool,
+    /// On the monotonic clock: the time of the death, or the end of the penalty.
+    pub seconds: u32,
+}
+
+impl Mark {
+    const KIND: u8 = 67;
+    const WIDE: u8 = 1;
+    const PENALISED: u8 = 2;
+
+    fn raw(self) -> Raw {
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        let a = flag(self.wide, Self::WIDE) | flag(self.penalised, Self::PENALISED);
+        Raw { kind: Self::KIND, a, b: 0, c: self.seconds, d: self.source }
+    }
+
+    const fn of_raw(raw: Raw) -> Result<Self, WireError> {
+        let (wide, penalised) = (raw.a & Self::WIDE != 0, raw.a & Self::PENALISED != 0);
+        if raw.a > Self::WIDE | Self::PENALISED || raw.b != 0 || !wide && raw.d > u32::MAX as u64 {
+            return Err(WireError::Field("mark"));
+        }
+        Ok(Self { wide, penalised, seconds: raw.c, source: raw.d })
+    }
+}
+
 /// From start to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToChild {
@@ -57,6 +91,8 @@ pub enum ToChild {
         /// accept's own number of the connection.
         connection: u64,
     },
+    /// accept: what earlier ones remembered comes along as a sealed memfd, one [`ToStart::Marked`] message behind the other.
+    Marks,
     /// log: the reading end of a process's pipe comes along.
     PipeAdd {
         /// Which of its pipes.
@@ -100,6 +136,8 @@ pub enum ToStart {
         /// errno of the failure, 0 without.
         errno: u16,
     },
+    /// accept: remember this for the next one.
+    Marked(Mark),
 }
 
 /// The 16 bytes of one message before they mean anything.
@@ -149,6 +187,7 @@ impl ToChild {
             Self::LaneAdd { .. }
                 | Self::Listen { .. }
                 | Self::Addresses { .. }
+                | Self::Marks
                 | Self::PipeAdd { .. }
                 | Self::PageAdd { .. }
         )
@@ -171,6 +210,7 @@ impl ToChild {
             }
             Self::PageAdd { program, lane, pid } => Raw { kind: 8, a: program, b: 0, c: lane, d: u64::from(pid) },
             Self::PageDrop { pid } => Raw { kind: 9, d: u64::from(pid), ..Raw::default() },
+            Self::Marks => Raw { kind: 10, ..Raw::default() },
         }
         .encode()
     }
@@ -201,6 +241,7 @@ impl ToChild {
             },
             8 => Self::PageAdd { program: raw.a, lane: raw.c, pid: narrow(raw.d)? },
             9 => Self::PageDrop { pid: narrow(raw.d)? },
+            10 => Self::Marks,
             kind => return Err(WireError::Kind(kind)),
         };
         if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
@@ -215,6 +256,7 @@ impl ToStart {
             Self::Ready => Raw { kind: 64, ..Raw::default() },
             Self::Drained => Raw { kind: 65, ..Raw::default() },
             Self::Started { token, pid, errno } => Raw { kind: 66, a: 0, b: errno, c: token, d: u64::from(pid) },
+            Self::Marked(mark) => mark.raw(),
         }
         .encode()
     }
@@ -229,6 +271,7 @@ impl ToStart {
             64 => Ok(Self::Ready),
             65 => Ok(Self::Drained),
             66 => Ok(Self::Started { token: raw.c, pid: narrow(raw.d)?, errno: raw.b }),
+            Mark::KIND => Mark::of_raw(raw).map(Self::Marked),
             kind => Err(WireError::Kind(kind)),
         }
     }
@@ -247,6 +290,7 @@ mod tests {
             ToChild::Listen { listener: 2, generation: 8 },
             ToChild::Addresses { listener: u16::MAX, generation: 8 },
             ToChild::Penalise { connection: u64::MAX },
+            ToChild::Marks,
             ToChild::PipeAdd { stream: Stream::Audit, program: 3, lane: u32::MAX, pid: 77 },
             ToChild::PageAdd { program: 3, lane: 1, pid: 77 },
             ToChild::PageDrop { pid: 77 },
@@ -257,8 +301,18 @@ mod tests {
             assert!(ToChild::decode(&message.encode(), 1 - fds).is_err());
             assert!(ToChild::decode(&message.encode()[..15], fds).is_err());
         }
-        for message in [ToStart::Ready, ToStart::Drained, ToStart::Started { token: 1, pid: 2, errno: 3 }] {
+        let narrow = Mark { wide: false, source: 0xc000_0201, penalised: false, seconds: 7 };
+        let wide = Mark { wide: true, source: u64::MAX, penalised: true, seconds: u32::MAX };
+        for message in [
+            ToStart::Ready,
+            ToStart::Drained,
+            ToStart::Started { token: 1, pid: 2, errno: 3 },
+            ToStart::Marked(narrow),
+            ToStart::Marked(wide),
+        ] {
             assert_eq!(ToStart::decode(&message.encode()), Ok(message));
         }
+        let no_address = Mark { source: 1 << 32, ..narrow };
+        assert_eq!(ToStart::decode(&ToStart::Marked(no_address).encode()), Err(WireError::Field("mark")));
     }
 }

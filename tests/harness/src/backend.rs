@@ -10,6 +10,7 @@
 //! | `/sleep/MS/...` | as the rest of the path, MS milliseconds later |
 //! | `/close/...` | as the rest of the path, then the connection is closed |
 //! | `/upgrade` | 101 to websocket (for the sample key of RFC 6455, section 1.3), `hello`, then every byte back |
+//! | `/upgrade/late` | the same, but the bytes only after the client has sent its end |
 //! | `/body` | the request's body |
 //! | anything else | the request's head as it came, an empty line, and `body N` |
 //!
@@ -106,6 +107,11 @@ fn serve(stream: UnixStream, requests: &AtomicUsize) {
     let Ok(mut out) = stream.try_clone() else { return };
     let mut from = BufReader::new(stream);
     while let Some(request) = Request::read(&mut from, requests) {
+        if request.head.starts_with("GET /upgrade/late ") {
+            let mut all = Vec::new();
+            let _ = out.write_all(UPGRADED).and_then(|()| from.read_to_end(&mut all)).and_then(|_| out.write_all(&all));
+            break;
+        }
         if request.head.starts_with("GET /upgrade ") {
             let _ = out.write_all(UPGRADED).and_then(|()| std::io::copy(&mut from, &mut out).map(drop));
             break;

@@ -113,6 +113,13 @@ fn bodies_that_are_not_as_long_as_they_said_never_look_whole() {
 }
 
 #[test]
+fn interim_answers_without_end_end_the_conversation() {
+    let hint = |stream: u32, fill: &[u8]| response(stream, |h| (h.status, h.interim) = (103, true), &[(b"X-A", fill)]);
+    breaks_off("too many", |a, _| vec![hint(a, b"FOR-A").repeat(100)]);
+    breaks_off("too large", |a, _| vec![hint(a, &b"FOR-A".repeat(2000)).repeat(2)]);
+}
+
+#[test]
 fn damaged_frames_end_the_conversation() {
     for length in [0u32, 4, FRAME_BYTES_MAX as u32 + 1, u32::MAX] {
         breaks_off(&format!("length {length}"), |_, _| vec![[&length.to_le_bytes()[..], &[0; 64]].concat()]);

@@ -1,0 +1,142 @@
+//! Upgraded connections, interim answers, and what happens at limits.
+
+use std::os::fd::OwnedFd;
+
+use fosse_blobs::{Backend, Health};
+use fosse_turn::Interest;
+use fosse_wire::{Kind, request::RequestHead};
+use rustix::net::{RecvFlags, Shutdown, SocketType, recv, shutdown};
+
+use super::{OK, Trial, backend, get, heard, id, pair, say};
+use crate::serve::Client;
+
+/// An upgraded connection: the client's end of its socket, and the backend's.
+fn upgraded(trial: &mut Trial) -> (OwnedFd, OwnedFd) {
+    let token = Backend { upgrades: vec!["other".into()], ..backend() };
+    *trial = Trial::new(token);
+    trial.send(id(0), &RequestHead { upgrade: b"other", ..get() });
+    trial.turn();
+    let server = trial.connected();
+    assert!(!heard(&server).is_empty());
+    say(&server, b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\nhello");
+    trial.turn();
+    assert_eq!(trial.statuses(id(0)), [101]);
+    let (client, theirs) = pair(SocketType::STREAM);
+    let lent = Client { fd: theirs, link: None, interest: Interest::empty() };
+    trial.dispatch.clients.insert(7, lent);
+    trial.to.outbox.raw(id(0), Kind::Lease, b"early");
+    trial.turn();
+    trial.turn();
+    assert_eq!((heard(&client), heard(&server)), (b"hello".to_vec(), b"early".to_vec()));
+    (client, server)
+}
+
+fn at_end(fd: &OwnedFd) -> bool {
+    recv(fd, &mut [0; 1][..], RecvFlags::DONTWAIT).is_ok_and(|(count, _)| count == 0)
+}
+
+#[test]
+fn the_end_of_one_side_of_an_upgraded_connection_leaves_the_other_direction_open() {
+    for client_first in [true, false] {
+        let mut trial = Trial::new(backend());
+        let (client, server) = upgraded(&mut trial);
+        let (first, second) = if client_first { (&client, &server) } else { (&server, &client) };
+        say(first, b"last words");
+        shutdown(first, Shutdown::Write).unwrap();
+        trial.turn();
+        trial.turn();
+        assert_eq!(heard(second), b"last words");
+        assert!(at_end(second), "the end is passed on");
+        for part in [&b"an"[..], b"swer"] {
+            say(second, part);
+            trial.turn();
+            assert_eq!(heard(first), part, "client first: {client_first}");
+        }
+        assert!(!trial.got.iter().any(|got| got.1 == Kind::ResponseEnd));
+        shutdown(second, Shutdown::Write).unwrap();
+        trial.turn();
+        assert!(trial.got.iter().any(|got| got.1 == Kind::ResponseEnd), "both have ended");
+        assert!(trial.dispatch.links.iter().next().is_none());
+    }
+}
+
+#[test]
+fn half_an_upgraded_connection_costs_no_turns_and_ends_when_nothing_moves() {
+    let mut trial = Trial::new(backend());
+    let (client, server) = upgraded(&mut trial);
+    shutdown(&client, Shutdown::Write).unwrap();
+    trial.turn();
+    let (begun, mut turns) = (trial.dispatch.turn.now_ms(), 0);
+    while trial.dispatch.turn.now_ms() < begun + 1200 {
+        trial.turn();
+        turns += 1;
+    }
+    assert!(turns < 20, "{turns} turns in which nothing happened");
+    assert!(at_end(&server) && !trial.got.iter().any(|got| got.1 == Kind::ResponseEnd));
+    let stream = trial.dispatch.streams.get(id(0)).unwrap();
+    assert_ne!(stream.deadline_ms, u64::MAX);
+    stream.deadline_ms = 0;
+    trial.dispatch.overdue_streams();
+    trial.turn();
+    assert!(trial.got.iter().any(|got| got.1 == Kind::ResponseEnd));
+}
+
+#[test]
+fn a_few_hints_before_an_answer_are_passed_on_and_more_of_them_end_it() {
+    let hint = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nServer: x\r\n\r\n";
+    let large = [b"HTTP/1.1 103 Early Hints\r\nLink: ", &[b'x'; 9000][..], b"\r\n\r\n"].concat();
+    let waits = b"HTTP/1.1 102 Processing\r\n\r\n";
+    for (answer, statuses) in [
+        ([&hint.repeat(16)[..], OK].concat(), [vec![103; 16], vec![200]].concat()),
+        ([&hint.repeat(17)[..], OK].concat(), [vec![103; 16], vec![502]].concat()),
+        ([&waits.repeat(17)[..], OK].concat(), vec![502]),
+        ([&large.repeat(2)[..], OK].concat(), vec![103, 502]),
+    ] {
+        let mut trial = Trial::new(backend());
+        trial.send(id(0), &get());
+        trial.turn();
+        let server = trial.connected();
+        say(&server, &answer);
+        trial.turn();
+        assert_eq!(trial.statuses(id(0)), statuses);
+    }
+}
+
+#[test]
+fn without_room_for_one_more_client_socket_a_large_answer_goes_round_the_ring() {
+    for (max, lease) in [(1, true), (0, false)] {
+        let mut trial = Trial::new(Backend { upgrades: vec!["other".into()], ..backend() });
+        trial.dispatch.clients_max = max;
+        trial.send(id(0), &RequestHead { upgrade: b"other", ..get() });
+        trial.turn();
+        let server = trial.connected();
+        let asked = String::from_utf8(heard(&server)).unwrap();
+        assert_eq!(asked.contains("Upgrade: other"), lease, "{asked}");
+        say(&server, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+        say(&server, &[b'y'; 60_000]);
+        trial.turn();
+        let head = trial.got.iter().find(|got| got.1 == Kind::Response).unwrap();
+        assert_eq!(fosse_wire::response::ResponseHead::decode(&head.2).unwrap().lease, lease);
+        assert_eq!(trial.got.iter().any(|got| got.1 == Kind::ResponseData), !lease);
+    }
+}
+
+#[test]
+fn a_health_check_keeps_to_the_limit_of_its_server() {
+    let health = Health { path: "/".into(), host: "a".into(), interval_ms: 60_000, passes_min: 1 };
+    let mut trial = Trial::new(Backend { connections_max: 1, health: Some(health), ..backend() });
+    trial.send(id(0), &get());
+    trial.turn();
+    let server = trial.connected();
+    trial.dispatch.servers[0].check_ms = 1;
+    trial.dispatch.health_checks();
+    assert_eq!(trial.asked(), None, "the one connection is in use");
+    say(&server, OK);
+    trial.turn();
+    assert!(heard(&server).ends_with(b"\r\n\r\n") && at_end(&server), "it makes room");
+    let checked = trial.connected();
+    assert!(heard(&checked).starts_with(b"GET / "));
+    say(&checked, OK);
+    trial.turn();
+    assert!(!trial.dispatch.servers[0].checking && trial.dispatch.servers[0].passes == 1);
+}
