@@ -111,6 +111,11 @@ pub const COMMANDS: &[Command] = &[
                 takes: Takes::Path("PATH"),
                 help: "rule files in SecLang, or the directory of a Core Rule Set [builtin]",
             },
+            Flag {
+                name: "--audit-log",
+                takes: Takes::Path("FILE"),
+                help: "a line of JSON for each request in which rules matched [none]",
+            },
             Flag { name: "--tls-cert", takes: Takes::Path("FILE"), help: "certificate chain (not in this version)" },
             Flag { name: "--tls-key", takes: Takes::Path("FILE"), help: "its private key (not in this version)" },
             Flag { name: "--lanes", takes: Takes::Text("N"), help: "lanes, each pinned to a core [one per core]" },
@@ -233,6 +238,11 @@ pub const COMMANDS: &[Command] = &[
             Flag { name: "--paranoia", takes: Takes::Text("N"), help: "explain: the paranoia level, 1 to 4" },
             Flag { name: "--url", takes: Takes::Text("URL"), help: "test: a server to run the tests against" },
             Flag { name: "--log", takes: Takes::Path("FILE"), help: "test: the log of that server" },
+            Flag {
+                name: "--overrides",
+                takes: Takes::Path("FILE"),
+                help: "test: what is expected otherwise, and why, in the format of go-ftw",
+            },
             HELP,
         ],
         about: "check PATH...      every mistake with its place, or what the rules are made of and cost\n\

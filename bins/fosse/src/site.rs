@@ -14,6 +14,8 @@ pub struct Site {
     pub waf: Option<String>,
     /// `--rules`, as a configuration names them; without any the configuration's own default holds.
     pub rules: Vec<String>,
+    /// The file name in `--audit-log`
+    pub audit_log: Option<String>,
     /// `--lanes`
     pub lanes: Option<u32>,
     /// Path, or `off`.
@@ -28,6 +30,9 @@ impl Site {
         let mut out = String::new();
         if let Some(lanes) = self.lanes {
             let _ = writeln!(out, "lanes = {lanes}");
+        }
+        if let Some(name) = &self.audit_log {
+            let _ = writeln!(out, "audit_log = {}", quoted(name));
         }
         let _ = writeln!(out, "status_socket = {}", quoted(&self.status_socket));
         let _ = writeln!(out, "\n[[listen]]\naddress = {}", quoted(&listen));
@@ -108,7 +113,8 @@ mod tests {
             ("unix:/run/in.sock", "unix:app.sock"),
             ("localhost:80", "unix:/tmp/a \"b\".sock"),
         ] {
-            let site = Site { lanes: Some(2), waf: Some("detect".into()), ..site(listen, backend) };
+            let (waf, audit_log) = (Some("detect".into()), Some("audit.json".into()));
+            let site = Site { lanes: Some(2), waf, audit_log, ..site(listen, backend) };
             let text = site.configuration();
             compile("up", text.as_bytes(), &Accounts::default()).unwrap_or_else(|report| panic!("{text}{report}"));
         }

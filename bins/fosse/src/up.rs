@@ -13,8 +13,17 @@ use rustix::io::{FdFlags, fcntl_setfd};
 use crate::{PROGRAM, edge, programs, rules::layout, site::Site, words::Words};
 
 /// The flags that make a configuration, and so have no place beside one.
-const OF_A_SITE: &[&str] =
-    &["--listen", "--backend", "--waf", "--rules", "--tls-cert", "--tls-key", "--lanes", "--status-socket"];
+const OF_A_SITE: &[&str] = &[
+    "--listen",
+    "--backend",
+    "--waf",
+    "--rules",
+    "--audit-log",
+    "--tls-cert",
+    "--tls-key",
+    "--lanes",
+    "--status-socket",
+];
 
 /// The flags that fosse-start takes as they are.
 const HANDED_ON: &[&str] = &["--dir", "--log-dir", "--ready-fd", "--sandbox-strict", "--sandbox-trap", "--no-sandbox"];
@@ -41,6 +50,9 @@ pub fn run(words: &Words) -> i32 {
         }
         None => {
             start.arg("--config-fd").arg(handed_over(words));
+            if let Some((directory, _)) = audit_log(words) {
+                start.arg("--log-dir").arg(directory);
+            }
             if !words.has("--dir") {
                 for directory in layout::directories(&rules(words)) {
                     start.arg("--dir").arg(directory);
@@ -85,6 +97,7 @@ fn configuration(words: &Words) -> String {
         backend: needed("--backend"),
         waf: words.value("--waf").map(str::to_owned),
         rules: rules(words),
+        audit_log: audit_log(words).map(|(_, name)| name),
         lanes,
         status_socket: status_socket(words.value("--status-socket")),
     };
@@ -129,7 +142,19 @@ fn status_socket(asked: Option<&str>) -> String {
 /// The rules in the words of a configuration. Their files are looked for below their directories.
 fn rules(words: &Words) -> Vec<String> {
     let named = words.value("--rules").map(layout::of).transpose();
-    named.unwrap_or_else(|why| fatal(PROGRAM, why)).unwrap_or_default()
+    named.unwrap_or_else(|why| fatal(PROGRAM, why)).unwrap_or_default().entries()
+}
+
+/// The directory and the name of the file behind `--audit-log`.
+fn audit_log(words: &Words) -> Option<(PathBuf, String)> {
+    let path = PathBuf::from(absolute(words.value("--audit-log")?));
+    if words.has("--log-dir") {
+        usage(PROGRAM, "--audit-log and --log-dir exclude each other: the log's path says its directory");
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(directory), Some(name)) => Some((directory.to_path_buf(), name.to_string_lossy().into_owned())),
+        _ => usage(PROGRAM, &format!("--audit-log: '{}' is no path of a file", path.display())),
+    }
 }
 
 fn make_directory(path: &Path) -> std::io::Result<()> {

@@ -10,7 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::{
     case::{Case, Denial},
     limits::AUDIT_BYTES_MAX,
-    report::{Action, score, shown},
+    report::{Action, distinct, score, shown},
     secrets,
 };
 
@@ -25,26 +25,61 @@ const CLOSING_BYTES: usize = 64;
 pub fn line(action: Action, head: &RequestHead<'_>, denial: Option<&Denial>, case: Option<&Case>) -> Vec<u8> {
     let mut out = Vec::with_capacity(AUDIT_BYTES_MAX);
     about(&mut out, action, head, denial, case);
-    out.extend_from_slice(b",\"messages\":[");
-    let mut left_out = 0usize;
-    let matches = case.into_iter().flat_map(|case| case.transaction.matches());
-    let mut separator: &[u8] = b"";
-    for one in matches.filter(|m| m.is_audited() || m.is_logged()) {
-        let item = message(&one, case);
-        if fits(&out, item.len()) {
-            out.extend_from_slice(separator);
-            out.extend_from_slice(&item);
-            separator = b",";
-        } else {
-            left_out = left_out.saturating_add(1);
-        }
-    }
-    out.push(b']');
+    let left_out = messages(&mut out, case);
     headers(&mut out, head);
     if left_out > 0 {
         let _ = write!(out, ",\"messages_left_out\":{left_out}");
     }
     out.extend_from_slice(b"}\n");
+    out
+}
+
+/// The rules that matched: each in full while there is room, then in short, so that none is missing. How many matches are told
+/// in short or not at all.
+fn messages(out: &mut Vec<u8>, case: Option<&Case>) -> usize {
+    out.extend_from_slice(b",\"messages\":[");
+    let matches: Vec<Match<'_>> = case
+        .into_iter()
+        .flat_map(|case| case.transaction.matches())
+        .filter(|one| one.is_audited() || one.is_logged())
+        .collect();
+    // Rules that no message has told of yet, in short.
+    let mut untold: Vec<(u32, Vec<u8>)> = Vec::new();
+    for id in distinct(matches.iter().copied()) {
+        untold.extend(matches.iter().find(|one| one.id() == id).map(|one| (id, short(one))));
+    }
+    if !fits(out, untold.iter().map(|(_, short)| short.len()).sum()) {
+        untold.iter_mut().for_each(|(id, short)| *short = format!("{{\"id\":{id}}},").into_bytes());
+    }
+    let mut left_out = 0usize;
+    for one in &matches {
+        let place = untold.iter().position(|(id, _)| *id == one.id());
+        let waiting = place.map(|at| untold.swap_remove(at).1);
+        let reserve: usize = untold.iter().map(|(_, short)| short.len()).sum();
+        let full = message(one, case);
+        if fits(out, full.len().saturating_add(reserve)) {
+            out.extend_from_slice(&full);
+            continue;
+        }
+        left_out = left_out.saturating_add(1);
+        out.extend_from_slice(&waiting.filter(|short| fits(out, short.len())).unwrap_or_default());
+    }
+    out.pop_if(|byte| *byte == b',');
+    out.push(b']');
+    left_out
+}
+
+/// A match in short: rule, variable and message.
+fn short(one: &Match<'_>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
+    let _ = write!(out, "{{\"id\":{},\"variable\":", one.id());
+    string(&mut out, shown(&one.variable()));
+    let message = secrets::masked(shown(one.message()));
+    if !message.is_empty() {
+        out.extend_from_slice(b",\"message\":");
+        string(&mut out, shown(&message));
+    }
+    out.extend_from_slice(b"},");
     out
 }
 
@@ -76,6 +111,7 @@ fn about(out: &mut Vec<u8>, action: Action, head: &RequestHead<'_>, denial: Opti
     }
 }
 
+/// A match in full.
 fn message(one: &Match<'_>, case: Option<&Case>) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     let (variable, (file, line)) = (one.variable(), one.place());
@@ -104,7 +140,7 @@ fn message(one: &Match<'_>, case: Option<&Case>) -> Vec<u8> {
         }
         string(&mut out, shown(tag.as_bytes()));
     }
-    out.extend_from_slice(b"]}");
+    out.extend_from_slice(b"]},");
     out
 }
 

@@ -30,8 +30,8 @@ pub const DECODED_BYTES_KEPT_MAX: usize = 256 * 1024;
 /// Longest Location a rule may send a client to: what clients take.
 pub const LOCATION_BYTES_MAX: usize = 8 * 1024;
 
-/// Matched rules named in an event line.
-pub const IDS_SHOWN_MAX: usize = 12;
+/// Matched rules named in a line: twice what any of the Core Rule Set's own tests matches at its highest paranoia level.
+pub const IDS_SHOWN_MAX: usize = 64;
 
 /// Bytes of a target, a message or a value in a line.
 pub const TEXT_BYTES_SHOWN_MAX: usize = 256;

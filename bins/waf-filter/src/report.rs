@@ -128,23 +128,36 @@ pub fn score(case: &Case) -> Option<Vec<u8>> {
     names.into_iter().find_map(|name| case.transaction.tx(name))
 }
 
-/// What rules add to an event line: score, the rules that matched, and the last message of one.
+/// What rules add to an event line: score, time, the last message of one, and the rules that matched.
 fn facts(case: &Case) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
     if let Some(score) = score(case) {
         let _ = write!(text, " score={}", Odd(&score));
     }
+    let _ = write!(text, " cpu_us={}", case.spent_us());
     let logged = || case.transaction.matches().filter(Match::is_logged);
-    let ids: Vec<String> = logged().take(IDS_SHOWN_MAX).map(|m| m.id().to_string()).collect();
-    let more = if logged().count() > ids.len() { ",..." } else { "" };
-    let _ = write!(text, " matched={}{more} cpu_us={}", ids.join(","), case.spent_us());
     if case.denial.is_none()
         && let Some(last) = logged().last()
     {
         let _ = write!(text, " what={}", Odd(&secrets::masked(shown(last.message()))));
     }
+    // As ModSecurity writes them: what looks for rules in its log finds them here.
+    for id in distinct(logged()) {
+        let _ = write!(text, " [id \"{id}\"]");
+    }
     text
+}
+
+/// The rules of matches, each once, as many as a line names.
+pub fn distinct<'m>(matches: impl Iterator<Item = Match<'m>>) -> Vec<u32> {
+    let mut ids = Vec::new();
+    for one in matches {
+        if ids.len() < IDS_SHOWN_MAX && !ids.contains(&one.id()) {
+            ids.push(one.id());
+        }
+    }
+    ids
 }
 
 fn event(action: Action, head: &RequestHead<'_>, denial: Option<&Denial>, facts: &str) {

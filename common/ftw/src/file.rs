@@ -82,20 +82,23 @@ pub struct Expectation {
 
 /// Reads a test file. The error is for people.
 pub fn read(text: &str) -> Result<Vec<Test>, String> {
-    let mut loader = YamlLoader::<'_, Yaml<'_>>::default();
-    // Scalars stay the text they are written as: `version: 1.1` is no number here.
-    loader.early_parse(false);
-    let mut parser = Parser::new_from_str(text);
-    parser.load(&mut loader, true).map_err(|error| error.to_string())?;
-    let documents = loader.into_documents();
     let mut tests = Vec::new();
-    for document in &documents {
+    for document in &documents(text)? {
         let rule = number(get(document, "rule_id")).unwrap_or_default();
         for entry in list(get(document, "tests")) {
             tests.push(test(rule, entry)?);
         }
     }
     Ok(tests)
+}
+
+/// The documents of a YAML file. Scalars stay the text they are written as: `version: 1.1` is no number here.
+pub(crate) fn documents(text: &str) -> Result<Vec<Yaml<'_>>, String> {
+    let mut loader = YamlLoader::<'_, Yaml<'_>>::default();
+    loader.early_parse(false);
+    let mut parser = Parser::new_from_str(text);
+    parser.load(&mut loader, true).map_err(|error| error.to_string())?;
+    Ok(loader.into_documents())
 }
 
 fn test(rule: u32, entry: &Yaml<'_>) -> Result<Test, String> {
@@ -144,7 +147,7 @@ fn headers(entry: &Yaml<'_>) -> Vec<(String, String)> {
     headers
 }
 
-fn output(entry: &Yaml<'_>) -> Expectation {
+pub(crate) fn output(entry: &Yaml<'_>) -> Expectation {
     let log = get(entry, "log");
     let of_log = |key: &str| log.and_then(|log| get(log, key));
     let ids = |key: &str| list(of_log(key)).iter().filter_map(|id| number(Some(id))).collect();
@@ -160,7 +163,7 @@ fn output(entry: &Yaml<'_>) -> Expectation {
     }
 }
 
-fn get<'y, 'i>(node: &'y Yaml<'i>, key: &str) -> Option<&'y Yaml<'i>> {
+pub(crate) fn get<'y, 'i>(node: &'y Yaml<'i>, key: &str) -> Option<&'y Yaml<'i>> {
     match node {
         Yaml::Mapping(map) => {
             map.iter().find(|(name, _)| text(Some(name)).as_deref() == Some(key)).map(|(_, value)| value)
@@ -169,14 +172,14 @@ fn get<'y, 'i>(node: &'y Yaml<'i>, key: &str) -> Option<&'y Yaml<'i>> {
     }
 }
 
-fn list<'y, 'i>(node: Option<&'y Yaml<'i>>) -> &'y [Yaml<'i>] {
+pub(crate) fn list<'y, 'i>(node: Option<&'y Yaml<'i>>) -> &'y [Yaml<'i>] {
     match node {
         Some(Yaml::Sequence(items)) => items,
         _ => &[],
     }
 }
 
-fn text(node: Option<&Yaml<'_>>) -> Option<String> {
+pub(crate) fn text(node: Option<&Yaml<'_>>) -> Option<String> {
     match node? {
         Yaml::Representation(text, style, _) => {
             let plain_null = *style == ScalarStyle::Plain && matches!(&**text, "" | "~" | "null");
@@ -187,7 +190,7 @@ fn text(node: Option<&Yaml<'_>>) -> Option<String> {
     }
 }
 
-fn number(node: Option<&Yaml<'_>>) -> Option<u32> {
+pub(crate) fn number(node: Option<&Yaml<'_>>) -> Option<u32> {
     text(node)?.trim().parse().ok()
 }
 

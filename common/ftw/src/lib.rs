@@ -8,6 +8,8 @@
 mod backend;
 mod check;
 mod file;
+mod log;
+mod overrides;
 mod request;
 mod run;
 mod wire;
@@ -15,6 +17,8 @@ mod wire;
 pub use backend::{Reply, reflect};
 pub use check::{Failure, Happened, check};
 pub use file::{Expectation, Input, Stage, Test, read};
+pub use log::{native, rule_ids};
+pub use overrides::{Override, apply, read_overrides};
 pub use request::build;
 pub use run::{Runner, Score, TestResult};
 pub use wire::{Parsed, parse};

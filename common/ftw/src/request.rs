@@ -5,6 +5,9 @@ use fosse_transform::Transform;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// Times a template may repeat its text: a test file is not trusted with all memory.
+const REPEAT_MAX: usize = 1 << 20;
+
 /// The request's bytes.
 pub fn build(input: &Input) -> Vec<u8> {
     if let Some(encoded) = &input.encoded_request {
@@ -12,7 +15,7 @@ pub fn build(input: &Input) -> Vec<u8> {
     }
     let mut headers = input.headers.clone();
     let mut data = match (&input.data, &input.encoded_data) {
-        (Some(data), _) => data.clone().into_bytes(),
+        (Some(data), _) => expanded(data).into_bytes(),
         (None, Some(encoded)) => base64(encoded),
         (None, None) => Vec::new(),
     };
@@ -37,6 +40,32 @@ pub fn build(input: &Input) -> Vec<u8> {
     bytes.extend_from_slice(b"\r\n");
     bytes.extend_from_slice(&data);
     bytes
+}
+
+/// Data with its templates written out: `{{ "TEXT" | repeat N }}` is the one kind that tests use. Anything else in braces is an
+/// attack, and stays.
+fn expanded(data: &str) -> String {
+    let mut out = String::new();
+    let mut rest = data;
+    while let Some((before, after)) = rest.split_once("{{ \"") {
+        let template = after.split_once(" }}").and_then(|(inside, behind)| {
+            let (text, times) = inside.split_once("\" | repeat ")?;
+            Some((text.repeat(times.trim().parse::<usize>().ok().filter(|times| *times <= REPEAT_MAX)?), behind))
+        });
+        out.push_str(before);
+        match template {
+            Some((text, behind)) => {
+                out.push_str(&text);
+                rest = behind;
+            }
+            None => {
+                out.push_str("{{ \"");
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 fn base64(text: &str) -> Vec<u8> {
@@ -118,6 +147,14 @@ mod tests {
         let expected = "POST / HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\nConnection: close\r\n\
                         Content-Length: 13\r\n\r\na=%3Cb%3E&c+d";
         assert_eq!(String::from_utf8(build(&input)).unwrap(), expected);
+    }
+
+    #[test]
+    fn writes_templates_out_and_leaves_other_braces_alone() {
+        assert_eq!(expanded("a={{ \"xy\" | repeat 3 }}&b"), "a=xyxyxy&b");
+        for text in ["{{7*7}}", "{{ \"x\" }}", "{{ \"x\" | repeat y }}", "{{ \"x"] {
+            assert_eq!(expanded(text), text);
+        }
     }
 
     #[test]

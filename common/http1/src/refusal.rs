@@ -70,6 +70,8 @@ pub enum Refusal {
     EncodingInOldVersion,
     /// A name that some programs read as a framing field (`Content_Length`).
     FramingLookalike,
+    /// Content-Type twice, and not the same: the rules would read the body as one and an application as the other.
+    ContentTypeRepeated,
     /// Connection with a member that is no token.
     BadConnection,
     /// Expect with anything but 100-continue.
@@ -147,6 +149,7 @@ impl Refusal {
             R::EncodingUnsupported => (501, "a transfer coding other than chunked", "RFC 9112 6.1"),
             R::EncodingInOldVersion => (400, "Transfer-Encoding in HTTP/1.0", "RFC 9112 6.1"),
             R::FramingLookalike => (400, "a field that looks like a framing field", "RFC 9112 11.2"),
+            R::ContentTypeRepeated => (400, "Content-Type occurs twice with different values", "RFC 9110 8.3"),
             R::BadConnection => (400, "Connection has a member that is no token", "RFC 9110 7.6.1"),
             R::BadExpect => (400, "Expect asks for something unknown", "RFC 9110 10.1.1"),
             R::BadWebSocket => (400, "the WebSocket handshake is malformed", "RFC 6455 4.2.1"),

@@ -82,6 +82,7 @@ impl<'a> RequestHead<'a> {
 struct Facts<'a> {
     framing: Framing<'a>,
     host: Option<&'a [u8]>,
+    content_type: Option<&'a [u8]>,
     expect: bool,
 }
 
@@ -98,6 +99,11 @@ impl<'a> Facts<'a> {
                     return Err(Refusal::BadExpect);
                 }
                 self.expect = true;
+            }
+            12 if field.is("content-type") => {
+                if self.content_type.replace(field.value).is_some_and(|other| other != field.value) {
+                    return Err(Refusal::ContentTypeRepeated);
+                }
             }
             _ => {
                 self.framing.see(field)?;

@@ -123,6 +123,7 @@ fn refuses_every_doubtful_host() {
         ("", Refusal::HostMissing),
         ("Host: a\r\nHost: a\r\n", Refusal::HostRepeated),
         ("Host: a\r\nhost: b\r\n", Refusal::HostRepeated),
+        ("Host: a\r\nContent-Type: text/xml\r\ncontent-type: text/html\r\n", Refusal::ContentTypeRepeated),
         ("Host:\r\n", Refusal::BadHost),
         ("Host: a, b\r\n", Refusal::BadHost),
         ("Host: a b\r\n", Refusal::BadHost),

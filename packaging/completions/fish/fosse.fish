@@ -12,6 +12,7 @@ complete -c fosse -n '__fish_seen_subcommand_from up' -l listen -x -d 'accept cl
 complete -c fosse -n '__fish_seen_subcommand_from up' -l backend -x -d 'the application; naming another machine is consent to it'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l waf -x -a 'off detect block' -d 'what the firewall does [block]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l rules -r -F -d 'rule files in SecLang, or the directory of a Core Rule Set [builtin]'
+complete -c fosse -n '__fish_seen_subcommand_from up' -l audit-log -r -F -d 'a line of JSON for each request in which rules matched [none]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l tls-cert -r -F -d 'certificate chain (not in this version)'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l tls-key -r -F -d 'its private key (not in this version)'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l lanes -x -d 'lanes, each pinned to a core [one per core]'
@@ -43,6 +44,7 @@ complete -c fosse -n '__fish_seen_subcommand_from rules' -l request -r -F -d 'ex
 complete -c fosse -n '__fish_seen_subcommand_from rules' -l paranoia -x -d 'explain: the paranoia level, 1 to 4'
 complete -c fosse -n '__fish_seen_subcommand_from rules' -l url -x -d 'test: a server to run the tests against'
 complete -c fosse -n '__fish_seen_subcommand_from rules' -l log -r -F -d 'test: the log of that server'
+complete -c fosse -n '__fish_seen_subcommand_from rules' -l overrides -r -F -d 'test: what is expected otherwise, and why, in the format of go-ftw'
 complete -c fosse -n '__fish_seen_subcommand_from rules' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from rules' -F
 complete -c fosse -n '__fish_seen_subcommand_from version' -l help -d 'show this help'

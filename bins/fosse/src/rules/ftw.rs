@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fosse_die::{fatal, temporary, usage};
-use fosse_ftw::{Failure, Runner, Score, Test, read};
+use fosse_ftw::{Failure, Runner, Score, Test, apply, read, read_overrides};
 use fosse_seclang::Ruleset;
 
 use super::source::{Source, given};
@@ -22,15 +22,20 @@ const SET_UP: &str = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/pla
 pub fn run(words: &Words, path: &str) -> i32 {
     let mut files = Vec::new();
     collect(Path::new(path), &mut files);
-    let tests: Vec<Test> = files.iter().flat_map(|file| of_file(file)).collect();
+    let mut tests: Vec<Test> = files.iter().flat_map(|file| of_file(file)).collect();
     if tests.is_empty() {
         fatal(PROGRAM, format_args!("{path}: no test in it (files of go-ftw end in .yaml or .yml)"));
     }
-    let score = match (words.value("--url"), words.value("--rules")) {
-        (Some(_), Some(_)) => usage(PROGRAM, "--url and --rules exclude each other: the server has its own rules"),
-        (None, None) => usage(PROGRAM, "rules test needs --rules PATH, or --url URL"),
-        (None, rules) => here(&rules_of(rules), &tests),
-        (Some(url), None) => there(&mut Server::of(url, words.value("--log")), &tests),
+    let before = overridden(words.value("--overrides"), &mut tests);
+    let rules = words.value("--rules");
+    let score = match words.value("--url") {
+        None if rules.is_none() => usage(PROGRAM, "rules test needs --rules PATH, or --url URL"),
+        None => here(&rules_of(rules), &tests, &before),
+        Some(url) => {
+            // The server has them; a mistake in them is better known before its tests fail.
+            let _ = rules.map(|rules| rules_of(Some(rules)));
+            there(url, words.value("--log"), &tests, &before)
+        }
     };
     println!("{score}");
     i32::from(score.failed > 0)
@@ -38,32 +43,48 @@ pub fn run(words: &Words, path: &str) -> i32 {
 
 fn rules_of(path: Option<&str>) -> Ruleset {
     let source = Source::of(&given(path));
-    let ours = if source.is_core_rule_set { SET_UP } else { "" };
+    let ours = if source.is_core_rule_set() { SET_UP } else { "" };
     source.compile(ours)
 }
 
-fn here(rules: &Ruleset, tests: &[Test]) -> Score {
-    let mut runner = Runner::new(rules, trial::now());
-    counted(tests, |test| runner.test(test).failures)
+/// What tests expected before `path` said otherwise.
+fn overridden(path: Option<&str>, tests: &mut [Test]) -> Vec<Option<Test>> {
+    let Some(path) = path else { return vec![None; tests.len()] };
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let read = text.and_then(|text| apply(&read_overrides(&text)?, tests));
+    read.unwrap_or_else(|why| fatal(PROGRAM, format_args!("{path}: {why}")))
 }
 
-fn there(server: &mut Server, tests: &[Test]) -> Score {
-    counted(tests, |test| {
-        let stages = test.stages.iter().map(|stage| server.stage(stage));
-        stages.flat_map(|result| result.unwrap_or_else(|why| temporary(PROGRAM, why))).collect()
+fn here(rules: &Ruleset, tests: &[Test], before: &[Option<Test>]) -> Score {
+    let mut runner = Runner::new(rules, trial::now());
+    counted(tests, before, |test, before| {
+        let then = before.map(|before| runner.test(before).failures).unwrap_or_default();
+        (runner.test(test).failures, then)
     })
 }
 
-fn counted(tests: &[Test], mut run: impl FnMut(&Test) -> Vec<Failure>) -> Score {
+fn there(url: &str, log: Option<&str>, tests: &[Test], before: &[Option<Test>]) -> Score {
+    let mut server = Server::of(url, log).unwrap_or_else(|why| temporary(PROGRAM, why));
+    counted(tests, before, |test, before| server.test(test, before).unwrap_or_else(|why| temporary(PROGRAM, why)))
+}
+
+/// Runs tests; a test that would hold without its override has failed, as the override says what is not so.
+fn counted(
+    tests: &[Test],
+    before: &[Option<Test>],
+    mut run: impl FnMut(&Test, Option<&Test>) -> (Vec<Failure>, Vec<Failure>),
+) -> Score {
     let mut score = Score::default();
-    for test in tests {
-        let failures = run(test);
-        if failures.is_empty() {
+    for (test, before) in tests.iter().zip(before) {
+        let (failures, without) = run(test, before.as_ref());
+        let idle = before.is_some() && without.is_empty();
+        if failures.is_empty() && !idle {
             score.passed = score.passed.saturating_add(1);
             continue;
         }
         score.failed = score.failed.saturating_add(1);
-        let reasons: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        let mut reasons: Vec<String> = failures.iter().map(ToString::to_string).collect();
+        reasons.extend(idle.then(|| "it holds without its override".to_owned()));
         println!("{}-{}: {}", test.rule, test.number, reasons.join("; "));
     }
     score

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fosse_load::references::references;
+use fosse_load::references::{Kind, references};
 
 /// Loads the Core Rule Set in Debian's package modsecurity-crs.
 const DEBIAN_LOADER: &str = "owasp-crs.load";
@@ -10,44 +10,108 @@ const DEBIAN_LOADER: &str = "owasp-crs.load";
 /// A file that every Core Rule Set has among its rules.
 const CRS_FILE: &str = "REQUEST-901-INITIALIZATION.conf";
 
+/// The settings that stand before a Core Rule Set; without any of these files those that fosse brings along do.
+const SETTINGS: &[&str] = &["modsecurity.conf", "modsecurity.conf-recommended"];
+
+/// The setup of a Core Rule Set, as a host has it or as it is published.
+const SETUPS: &[&str] = &["crs-setup.conf", "crs-setup.conf.example"];
+
 /// Entry patterns in the words of `rules = [...]` in fosse.toml: absolute paths, and words for embedded files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// What stands before the rules of a Core Rule Set; empty for all else.
+    pub before: Vec<String>,
+    /// The rules.
+    pub rules: Vec<String>,
+}
+
+impl Layout {
+    /// All of it, in order.
+    #[must_use]
+    pub fn entries(self) -> Vec<String> {
+        self.before.into_iter().chain(self.rules).collect()
+    }
+}
+
+/// What a path stands for.
 ///
 /// # Errors
 /// One line for people.
-pub fn of(path: &str) -> Result<Vec<String>, String> {
+pub fn of(path: &str) -> Result<Layout, String> {
+    let plain = |entry: String| Ok(Layout { before: Vec::new(), rules: vec![entry] });
     if fosse_rules::embedded(path).is_some() {
-        return Ok(vec![path.to_owned()]);
+        return plain(path.to_owned());
     }
     let absolute = std::path::absolute(path).map_err(|error| format!("{path}: {error}"))?;
     if !absolute.is_dir() {
-        return Ok(vec![shown(&absolute)]);
+        return plain(shown(&absolute));
     }
-    let engine = || vec![fosse_rules::ENGINE_NAME.to_owned()];
-    let loader = absolute.join(DEBIAN_LOADER);
-    if let Ok(bytes) = std::fs::read(&loader) {
-        let named = references(&bytes).into_iter().map(|one| one.name).filter(|name| is_there(name));
-        return Ok(engine().into_iter().chain(named).collect());
+    if let Ok(bytes) = std::fs::read(absolute.join(DEBIAN_LOADER)) {
+        return Ok(as_loaded(&bytes));
     }
-    // The directory of a release, or its rules/.
-    let is_rules = absolute.join(CRS_FILE).is_file();
-    let top = if is_rules { absolute.parent().unwrap_or(&absolute).to_path_buf() } else { absolute.clone() };
-    let rules = if is_rules { absolute.clone() } else { absolute.join("rules") };
-    if rules.join(CRS_FILE).is_file() {
-        let setups = ["crs-setup.conf", "crs-setup.conf.example"].map(|name| top.join(name));
-        let setup = setups.iter().find(|path| path.is_file()).map(|path| shown(path));
-        return Ok(engine().into_iter().chain(setup).chain([shown(&rules.join("*.conf"))]).collect());
+    let has_setup = |directory: &Path| SETUPS.iter().any(|name| directory.join(name).is_file());
+    // The directory of a release, or its rules/, or one that has everything side by side.
+    if absolute.join("rules").join(CRS_FILE).is_file() {
+        return core_rule_set(&absolute, &absolute.join("rules"));
     }
-    let files = std::fs::read_dir(&absolute).map_err(|error| format!("{path}: {error}"))?;
-    if files.flatten().any(|entry| entry.path().extension().is_some_and(|kind| kind == "conf")) {
-        return Ok(vec![shown(&absolute.join("*.conf"))]);
+    if absolute.join(CRS_FILE).is_file() {
+        let top = absolute.parent().filter(|_| !has_setup(&absolute)).unwrap_or(&absolute);
+        return core_rule_set(top, &absolute);
     }
-    Err(format!("{path}: neither *.conf nor a Core Rule Set (crs-setup.conf and rules/) is in it"))
+    if confs(&absolute, |_| true)?.is_empty() {
+        return Err(format!("{path}: neither *.conf nor a Core Rule Set (crs-setup.conf and rules/) is in it"));
+    }
+    plain(shown(&absolute.join("*.conf")))
 }
 
-/// Whether entry patterns are those of a Core Rule Set.
-#[must_use]
-pub fn is_core_rule_set(entries: &[String]) -> bool {
-    entries.first().is_some_and(|first| first == fosse_rules::ENGINE_NAME)
+/// The files that Debian's loader names, as far as they are there: the first is the setup.
+fn as_loaded(loader: &[u8]) -> Layout {
+    let mut names = references(loader).into_iter().map(|one| one.name).filter(|name| is_there(name));
+    let before = [Some(fosse_rules::ENGINE_NAME.to_owned()), names.next()];
+    Layout { before: before.into_iter().flatten().collect(), rules: names.collect() }
+}
+
+/// Settings, setup, what the host has beside it, configuration of plugins; rules, with plugins before and after them.
+fn core_rule_set(top: &Path, rules: &Path) -> Result<Layout, String> {
+    let is_flat = top == rules;
+    let own = confs(top, |name| !(SETTINGS.contains(&name) || SETUPS.contains(&name) || is_flat && is_of_crs(name)))?;
+    let settings = SETTINGS.iter().map(|name| top.join(name)).find(|path| path.is_file());
+    // A file that includes the rules itself says how all belongs together.
+    if let Some(main) = own.iter().chain(&settings).find(|path| includes_rules(path)) {
+        return Ok(Layout { before: Vec::new(), rules: vec![shown(main)] });
+    }
+    let plugins = |end: &str| confs(&top.join("plugins"), |name| name.ends_with(end)).unwrap_or_default();
+    let setup = SETUPS.iter().map(|name| top.join(name)).find(|path| path.is_file());
+    let settings = settings.map_or_else(|| fosse_rules::ENGINE_NAME.to_owned(), |path| shown(&path));
+    let files = setup.into_iter().chain(own).chain(plugins("-config.conf"));
+    let before = std::iter::once(settings).chain(files.map(|path| shown(&path))).collect();
+    let pattern = rules.join(if is_flat { "RE*-*-*.conf" } else { "*.conf" });
+    let (first, last) = (plugins("-before.conf"), plugins("-after.conf"));
+    let rules = first.into_iter().chain([pattern]).chain(last).map(|path| shown(&path)).collect();
+    Ok(Layout { before, rules })
+}
+
+/// Whether a file is one of the set's own, by its name: REQUEST-901-INITIALIZATION.conf.
+fn is_of_crs(name: &str) -> bool {
+    name.starts_with("REQUEST-") || name.starts_with("RESPONSE-")
+}
+
+/// Whether a file of a host includes the rules.
+fn includes_rules(path: &Path) -> bool {
+    let named = std::fs::read(path).map(|bytes| references(&bytes)).unwrap_or_default();
+    named.iter().any(|one| one.kind != Kind::Data && (one.name.contains("rules/") || one.name.contains("REQUEST-9")))
+}
+
+/// The files `*.conf` of a directory whose names are wanted, in order.
+fn confs(directory: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, String> {
+    let entries = std::fs::read_dir(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let is_wanted = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        path.is_file() && path.extension().is_some_and(|kind| kind == "conf") && wanted(&name)
+    };
+    let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(is_wanted).collect();
+    found.sort();
+    Ok(found)
 }
 
 /// The directories the entries lie in, each once: what fosse-load must be allowed to read.
@@ -79,25 +143,63 @@ fn shown(path: &Path) -> String {
 mod tests {
     use super::*;
 
+    /// A directory with these files.
+    fn tree(files: &[&str]) -> (fosse_harness::Dir, PathBuf) {
+        let dir = fosse_harness::Dir::new();
+        for file in files {
+            let path = dir.join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let top = dir.path().to_owned();
+        (dir, top)
+    }
+
+    fn under(top: &Path, layout: Layout) -> String {
+        layout.entries().join(" ").replace(&format!("{}/", top.display()), "")
+    }
+
     #[test]
     fn a_release_is_engine_setup_and_rules_whichever_directory_is_named() {
-        let dir = fosse_harness::Dir::new();
-        std::fs::create_dir(dir.join("rules")).unwrap();
-        std::fs::write(dir.join("rules").join(CRS_FILE), "").unwrap();
-        std::fs::write(dir.join("crs-setup.conf.example"), "").unwrap();
-        let top = dir.join("crs-setup.conf.example").parent().unwrap().to_path_buf();
-        let expected =
-            ["engine".to_owned(), shown(&top.join("crs-setup.conf.example")), shown(&top.join("rules/*.conf"))];
-        assert_eq!(of(&shown(&top)).unwrap(), expected);
-        assert_eq!(of(&shown(&top.join("rules"))).unwrap(), expected);
-        assert!(is_core_rule_set(&expected));
-        assert_eq!(directories(&expected), [top]);
+        let (_dir, top) = tree(&["rules/REQUEST-901-INITIALIZATION.conf", "crs-setup.conf.example"]);
+        for path in [top.clone(), top.join("rules")] {
+            let layout = of(&shown(&path)).unwrap();
+            assert_eq!((layout.before.len(), layout.rules.len()), (2, 1));
+            assert_eq!(directories(&layout.clone().entries()), std::slice::from_ref(&top));
+            assert_eq!(under(&top, layout), "engine crs-setup.conf.example rules/*.conf");
+        }
+    }
+
+    #[test]
+    fn what_a_host_has_beside_the_rules_stands_before_them() {
+        let files = [
+            "rules/REQUEST-901-INITIALIZATION.conf",
+            "crs-setup.conf",
+            "crs-setup.conf.example",
+            "modsecurity.conf",
+            "own.conf",
+            "plugins/a-before.conf",
+            "plugins/a-config.conf",
+            "plugins/a-after.conf",
+        ];
+        let (_dir, top) = tree(&files);
+        let expected = "modsecurity.conf crs-setup.conf own.conf plugins/a-config.conf plugins/a-before.conf rules/*.conf \
+            plugins/a-after.conf";
+        assert_eq!(under(&top, of(&shown(&top)).unwrap()), expected);
+        std::fs::write(top.join("own.conf"), "Include crs-setup.conf\nInclude rules/*.conf\n").unwrap();
+        assert_eq!(under(&top, of(&shown(&top)).unwrap()), "own.conf");
+    }
+
+    #[test]
+    fn everything_side_by_side_is_put_in_order() {
+        let (_dir, top) = tree(&["REQUEST-901-INITIALIZATION.conf", "crs-setup.conf", "a.conf"]);
+        assert_eq!(under(&top, of(&shown(&top)).unwrap()), "engine crs-setup.conf a.conf RE*-*-*.conf");
     }
 
     #[test]
     fn words_and_files_stand_for_themselves() {
-        assert_eq!(of("builtin").unwrap(), ["builtin"]);
-        assert_eq!(of("/etc/a/*.conf").unwrap(), ["/etc/a/*.conf"]);
+        assert_eq!(of("builtin").unwrap().entries(), ["builtin"]);
+        assert_eq!(of("/etc/a/*.conf").unwrap().entries(), ["/etc/a/*.conf"]);
         assert!(of("/proc/self/fd").unwrap_err().contains("neither"));
         assert_eq!(directories(&["builtin".to_owned()]), Vec::<PathBuf>::new());
     }

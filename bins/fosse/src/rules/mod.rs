@@ -1,5 +1,6 @@
 //! `fosse rules`: rules looked at, tried and measured in this process, by the engine that waf-filter runs.
 
+mod answer;
 mod bench;
 mod check;
 mod explain;

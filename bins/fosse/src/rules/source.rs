@@ -17,11 +17,10 @@ const ENTRY: &str = "(command line)";
 /// Gathered files, not compiled yet.
 pub struct Source {
     bundle: Bundle,
+    before: Vec<String>,
     entries: Vec<String>,
     /// Files in the bundle, the embedded ones too.
     pub files: usize,
-    /// Whether it is a Core Rule Set.
-    pub is_core_rule_set: bool,
 }
 
 impl Source {
@@ -30,28 +29,37 @@ impl Source {
     pub fn of(paths: &[String]) -> Self {
         let builtin = [fosse_rules::BUILTIN_NAME.to_owned()];
         let paths = if paths.is_empty() { &builtin } else { paths };
-        let mut patterns: Vec<String> = Vec::new();
+        let mut patterns: [Vec<String>; 2] = Default::default();
         for path in paths {
-            patterns.extend(layout::of(path).unwrap_or_else(|why| fatal(PROGRAM, why)));
+            let layout = layout::of(path).unwrap_or_else(|why| fatal(PROGRAM, why));
+            let [before, rules] = &mut patterns;
+            before.extend(layout.before);
+            rules.extend(layout.rules);
         }
         let root: OwnedFd = open("/", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .unwrap_or_else(|errno| temporary(PROGRAM, format_args!("unable to open /: {errno}")));
         let places =
             Places::new(vec![Place { path: "/".to_owned(), directory: root }], rustix::process::geteuid().as_raw());
         let mut troubles = Troubles::default();
-        let joined = fosse_bundle::join_patterns(patterns.iter().map(String::as_str));
-        let gathered = rules(&[joined], &places, &mut troubles);
+        let joined = patterns.map(|some| fosse_bundle::join_patterns(some.iter().map(String::as_str)));
+        let gathered = rules(&joined, &places, &mut troubles);
         if !troubles.is_empty() {
             eprint!("{troubles}");
             fatal(PROGRAM, "these rules cannot be read");
         }
-        let entries = gathered.sets.into_iter().flat_map(|set| set.entries).collect();
+        let mut sets = gathered.sets.into_iter().map(|set| set.entries);
+        let (before, entries) = (sets.next().unwrap_or_default(), sets.next().unwrap_or_default());
         let mut bundle = Bundle::new();
         let files = gathered.files.len();
         for (name, bytes) in gathered.files {
             bundle.insert(&name, bytes);
         }
-        Self { bundle, entries, files, is_core_rule_set: layout::is_core_rule_set(&patterns) }
+        Self { bundle, before, entries, files }
+    }
+
+    /// Whether it is a Core Rule Set.
+    pub const fn is_core_rule_set(&self) -> bool {
+        !self.before.is_empty()
     }
 
     /// Compiles, with SecLang of ours before the rules of a Core Rule Set (behind its setup) or before everything.
@@ -59,13 +67,7 @@ impl Source {
     pub fn compile(mut self, ours: &str) -> Ruleset {
         let includes =
             |entries: &[String]| entries.iter().map(|entry| format!("Include \"{entry}\"\n")).collect::<String>();
-        let before = if self.is_core_rule_set {
-            self.entries.iter().take_while(|entry| !entry.contains("/rules/")).count()
-        } else {
-            0
-        };
-        let (head, tail) = self.entries.split_at_checked(before).unwrap_or((&[], &self.entries));
-        let text = format!("{}{ours}\n{}", includes(head), includes(tail));
+        let text = format!("{}{ours}\n{}", includes(&self.before), includes(&self.entries));
         self.bundle.insert(ENTRY, text);
         Ruleset::compile(&self.bundle, ENTRY).unwrap_or_else(|errors| {
             for error in &errors {
