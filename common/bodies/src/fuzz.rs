@@ -4,7 +4,7 @@ use crate::form::{FormOptions, cookies, urlencoded};
 use crate::inflate::{Encoding, Inflate, InflateLimits, RATIO_FREE_BYTES};
 use crate::json::{self, JsonOptions, Naming};
 use crate::multipart::{self, MultipartOptions};
-use crate::xml::{self, XmlOptions};
+use crate::xml::{self, XmlOptions, XmlPath};
 use crate::{Item, OUTPUT_FACTOR_MAX, OUTPUT_SLACK_BYTES};
 
 /// Counts the bytes of items and panics when they are more than promised.
@@ -16,8 +16,8 @@ struct Meter {
 impl Meter {
     fn new(data: &[u8]) -> Self {
         // Text that becomes UTF-8 doubles at most, and that is what the factor then counts from; arguments of an
-        // XML-RPC call come on top of its text.
-        Self { bytes: 0, bound: 2 * (data.len() * 2 * OUTPUT_FACTOR_MAX + OUTPUT_SLACK_BYTES) }
+        // XML-RPC call, leaves as arguments and places come on top of a document's text.
+        Self { bytes: 0, bound: 4 * (data.len() * 2 * OUTPUT_FACTOR_MAX + OUTPUT_SLACK_BYTES) }
     }
 
     fn note(&mut self, item: Item<'_>) {
@@ -27,7 +27,7 @@ impl Meter {
             Item::PartHeader { part, line } => part.len() + line.len(),
             Item::XmlText { element, text } => element.len() + text.len(),
             Item::XmlAttribute { element, name, value } => element.len() + name.len() + value.len(),
-            Item::XmlDoctype(text) | Item::XmlContent(text) => text.len(),
+            Item::XmlDoctype(text) | Item::XmlContent(text) | Item::XmlNode { value: text, .. } => text.len(),
         };
         assert!(self.bytes <= self.bound, "more output than promised");
     }
@@ -92,16 +92,23 @@ pub fn multipart(data: &[u8]) {
 
 /// XML bodies.
 pub fn xml(data: &[u8]) {
+    let paths = ["/*", "//@*", "//a//b", "//*[local-name()='a']/@b", "//text()"];
+    let paths: Vec<XmlPath> = paths.iter().filter_map(|path| XmlPath::parse(path.as_bytes(), None).ok()).collect();
+    let options = XmlOptions { paths: &paths, leaves_as_arguments: true, ..XmlOptions::default() };
     let mut meter = Meter::new(data);
-    let mut text_bytes = 0;
-    xml::parse(data, &XmlOptions::default(), &mut |item| {
+    let (mut text_bytes, mut root_bytes) = (0, None);
+    let report = xml::parse(data, &options, &mut |item| {
         meter.note(item);
         match item {
             Item::XmlText { text, .. } => text_bytes += text.len(),
+            Item::XmlNode { path: 0, value } => root_bytes = Some(value.len()),
             Item::XmlContent(text) => assert_eq!(text.len(), text_bytes),
             _ => {}
         }
     });
+    assert!(report.error.is_some() || root_bytes == Some(text_bytes), "/* is not all the text");
+    let plain = xml::parse(data, &XmlOptions::default(), &mut |_| {});
+    assert!(plain.error == report.error || report.error.is_some(), "paths change what is well-formed");
 }
 
 /// Content codings: the first byte chooses the coding and the size of the pieces.

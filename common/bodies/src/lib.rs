@@ -7,7 +7,8 @@
 //!
 //! Work and output are linear in the input: each parser reads its input a constant number of times, and the bytes it
 //! gives to the callback are at most [`OUTPUT_FACTOR_MAX`] times the input (as UTF-8) plus [`OUTPUT_SLACK_BYTES`]; the
-//! arguments of an XML-RPC call have an account of the same size of their own.
+//! arguments made of XML elements, and places of an XML document that paths ask for, have accounts of the same size of
+//! their own.
 //!
 //! Places in a body are at most `isize::MAX`, so adding the length of a token to one cannot overflow; that is why such
 //! sums are bare here.
@@ -77,6 +78,13 @@ pub enum Item<'a> {
     },
     /// The document type declaration of an XML document, raw; its entities are never expanded.
     XmlDoctype(&'a [u8]),
+    /// What stands at one of the places asked for: all text in an element, an attribute's value, or one run of text.
+    XmlNode {
+        /// Which of the paths.
+        path: usize,
+        /// The text, references resolved.
+        value: &'a [u8],
+    },
     /// All text of the root element in one: the value of `XML:/*`. Comes last, after an error too.
     XmlContent(&'a [u8]),
 }

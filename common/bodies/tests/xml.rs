@@ -2,9 +2,11 @@
 
 use fosse_bodies::Item;
 use fosse_bodies::charset::Charset;
-use fosse_bodies::xml::{ATTRIBUTES_COUNT_MAX, DEPTH_COUNT_MAX, XmlError, XmlOptions, XmlReport, parse};
+use fosse_bodies::xml::{
+    ATTRIBUTES_COUNT_MAX, DEPTH_COUNT_MAX, NAMESPACES_COUNT_MAX, XmlError, XmlOptions, XmlPath, XmlReport, parse,
+};
 
-fn run_with(input: &[u8], options: &XmlOptions) -> (Vec<String>, XmlReport) {
+fn run_with(input: &[u8], options: &XmlOptions<'_>) -> (Vec<String>, XmlReport) {
     let mut found = Vec::new();
     let text = |bytes: &[u8]| String::from_utf8(bytes.into()).unwrap();
     let report = parse(input, options, &mut |item| {
@@ -14,6 +16,7 @@ fn run_with(input: &[u8], options: &XmlOptions) -> (Vec<String>, XmlReport) {
             Item::XmlContent(content) => format!("[{}]", text(content)),
             Item::XmlDoctype(doctype) => format!("!{}", text(doctype)),
             Item::Argument { name, value } => format!("{}={}", text(name), text(value)),
+            Item::XmlNode { path, value } => format!("{path}>{}", text(value)),
             other => panic!("{other:?}"),
         });
     });
@@ -212,4 +215,95 @@ fn xml_rpc_argument_limit() {
 #[test]
 fn other_documents_have_no_arguments() {
     assert!(!run("<call><methodName>x</methodName></call>").1.rpc);
+}
+
+/// What one path finds, and the error if there is one.
+fn nodes(path: &str, input: &str) -> (Vec<String>, Option<XmlError>) {
+    let namespaces = [(b"s".to_vec(), b"urn:soap".to_vec())];
+    let paths = [XmlPath::parse(path.as_bytes(), Some(&namespaces)).unwrap()];
+    let (found, report) = run_with(input.as_bytes(), &XmlOptions { paths: &paths, ..XmlOptions::default() });
+    let found = found.iter().filter_map(|found| found.strip_prefix("0>")).map(str::to_owned).collect();
+    (found, report.error)
+}
+
+#[test]
+fn paths_find_what_xpath_finds() {
+    let plain = "<a x='1'>p<b x='2' y='3'>q<c>r</c></b><b>s</b><d><b>t<b>u</b></b></d></a>";
+    let soap = "<e:E xmlns:e='urn:soap'><e:B><do xmlns='urn:app' e:k='1' k='2'><id>7</id></do></e:B><B>no</B></e:E>";
+    for (path, input, expected) in [
+        ("/a", plain, vec!["pqrstu"]),
+        ("/*", plain, vec!["pqrstu"]),
+        ("/b", plain, vec![]),
+        ("/a/b", plain, vec!["qr", "s"]),
+        ("/a/b/c", plain, vec!["r"]),
+        ("//c", plain, vec!["r"]),
+        ("//b", plain, vec!["qr", "s", "u", "tu"]),
+        ("//b//b", plain, vec!["u"]),
+        ("/a//b/b", plain, vec!["u"]),
+        ("/a/*/b", plain, vec!["tu"]),
+        ("//*[local-name()='d']", plain, vec!["tu"]),
+        ("//@x", plain, vec!["1", "2"]),
+        ("/a/@x", plain, vec!["1"]),
+        ("/a/b/@*", plain, vec!["2", "3"]),
+        ("/@x", plain, vec![]),
+        ("//b/text()", plain, vec!["q", "s", "t", "u"]),
+        ("/a/text()", plain, vec!["p"]),
+        ("//text()", "<a>x<![CDATA[y]]><!-- -->z</a>", vec!["x", "y", "z"]),
+        ("/s:E/s:B", soap, vec!["7"]),
+        ("/s:E/B", soap, vec!["no"]),
+        ("//id", soap, vec![]),
+        ("//*[local-name()='id']", soap, vec!["7"]),
+        ("//s:*", soap, vec!["7", "7no"]),
+        ("//@s:k", soap, vec!["1"]),
+        ("//@k", soap, vec!["2"]),
+        ("/E", "<E xmlns='urn:soap'/>", vec![]),
+        ("/s:E", "<E xmlns='urn:soap'>x</E>", vec!["x"]),
+        ("/s:E/B", "<E xmlns='urn:soap'><B xmlns=''>y</B></E>", vec!["y"]),
+    ] {
+        assert_eq!(nodes(path, input), (expected.into_iter().map(str::to_owned).collect(), None), "{path}");
+    }
+}
+
+#[test]
+fn paths_find_what_was_read_before_an_error() {
+    assert_eq!(nodes("/a/b", "<a><b>x</b><b>y"), (vec!["x".to_owned(), "y".to_owned()], Some(XmlError::Premature)));
+}
+
+#[test]
+fn texts_inside_each_other_do_not_multiply_a_body() {
+    let depth = DEPTH_COUNT_MAX - 1;
+    let input = format!("{}{}{}", "<a>".repeat(depth), "x".repeat(100_000), "</a>".repeat(depth));
+    assert_eq!(nodes("//a", &input).1, Some(XmlError::NamesTooLong));
+    assert_eq!(nodes("/a", &input).1, None);
+}
+
+#[test]
+fn only_so_many_namespaces_are_in_scope() {
+    let declare =
+        |from: usize, count: usize| (from..from + count).map(|at| format!(" xmlns:n{at}='u'")).collect::<String>();
+    let open =
+        |count: usize| format!("<a{}><b{}/><b{}/></a>", declare(0, 10), declare(100, count), declare(200, count));
+    assert_eq!(nodes("/a", &open(NAMESPACES_COUNT_MAX - 10)).1, None);
+    assert_eq!(nodes("/a", &open(NAMESPACES_COUNT_MAX - 9)).1, Some(XmlError::TooMany));
+}
+
+#[test]
+fn leaves_become_arguments_where_that_is_wanted() {
+    let options = XmlOptions { leaves_as_arguments: true, ..XmlOptions::default() };
+    let (found, report) = run_with(b"<a><b c='d'><n>foo</n>x<n>bar</n></b><n/></a>", &options);
+    let found: Vec<_> = found.iter().filter(|found| found.starts_with("xml.")).collect();
+    assert_eq!(
+        (found, report.error),
+        (
+            vec!["xml.a.b.n=foo", "xml.a.b.n=bar", "xml.a.n="]
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect::<Vec<_>>()
+                .iter()
+                .collect(),
+            None
+        )
+    );
+    let long = format!("{}{}", format!("<{}>", "n".repeat(500)).repeat(40), "x");
+    assert_eq!(run_with(long.as_bytes(), &options).1.error, Some(XmlError::NamesTooLong));
 }

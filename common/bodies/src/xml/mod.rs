@@ -2,15 +2,22 @@
 //!
 //! A small reader of well-formed XML 1.0. It resolves the five predefined entities and character references and no
 //! others: a document type declaration is passed over and given raw, its entities stay as they are written. Namespaces
-//! are not looked at. An XML-RPC call (root `methodCall`) gives its method and parameters as arguments too.
+//! are looked at where a [path](XmlPath) asks for them. An XML-RPC call (root `methodCall`) gives its method and
+//! parameters as arguments too.
 
 mod encoding;
+mod leaves;
+mod path;
 mod rpc;
 mod scan;
+
+pub use path::{NAMESPACES_COUNT_MAX, Namespace, STEPS_COUNT_MAX, XmlPath};
 
 use crate::charset::Charset;
 use crate::limits::{ARGUMENTS_COUNT_MAX, Budget, Spent};
 use crate::{Item, Sink};
+use leaves::Leaves;
+use path::{Scope, Walk};
 use rpc::Rpc;
 use scan::Scan;
 use std::fmt;
@@ -24,18 +31,28 @@ pub const ATTRIBUTES_COUNT_MAX: usize = 256;
 
 /// How to read an XML body.
 #[derive(Clone, Copy, Debug)]
-pub struct XmlOptions {
+pub struct XmlOptions<'p> {
     /// Elements inside each other at most.
     pub depth_count_max: usize,
     /// Arguments of an XML-RPC call at most (SecArgumentsLimit).
     pub arguments_count_max: usize,
     /// The charset of the Content-Type header, if it has one that is known; it goes before the document's own.
     pub charset: Option<Charset>,
+    /// Places to give as [`Item::XmlNode`], at most [`STEPS_COUNT_MAX`] steps in all.
+    pub paths: &'p [XmlPath],
+    /// Whether elements without elements in them are given as arguments (SecParseXmlIntoArgs).
+    pub leaves_as_arguments: bool,
 }
 
-impl Default for XmlOptions {
+impl Default for XmlOptions<'_> {
     fn default() -> Self {
-        Self { depth_count_max: DEPTH_COUNT_MAX, arguments_count_max: ARGUMENTS_COUNT_MAX, charset: None }
+        Self {
+            depth_count_max: DEPTH_COUNT_MAX,
+            arguments_count_max: ARGUMENTS_COUNT_MAX,
+            charset: None,
+            paths: &[],
+            leaves_as_arguments: false,
+        }
     }
 }
 
@@ -52,9 +69,9 @@ pub enum XmlError {
     NotText,
     /// More elements inside each other than allowed.
     TooDeep,
-    /// More attributes or arguments than allowed.
+    /// More attributes, namespaces or arguments than allowed.
     TooMany,
-    /// Names so long that together they multiply the body.
+    /// Names so long, or texts of elements inside each other so often, that together they multiply the body.
     NamesTooLong,
 }
 
@@ -66,7 +83,7 @@ impl fmt::Display for XmlError {
             Self::UnsupportedCharset => write!(f, "XML parsing error: unsupported character set"),
             Self::NotText => write!(f, "XML parsing error: invalid character"),
             Self::TooDeep => write!(f, "XML parsing error: depth limit exceeded"),
-            Self::TooMany => write!(f, "XML parsing error: more attributes or arguments than allowed"),
+            Self::TooMany => write!(f, "XML parsing error: more attributes, namespaces or arguments than allowed"),
             Self::NamesTooLong => write!(f, "XML parsing error: names too long"),
         }
     }
@@ -93,7 +110,7 @@ pub struct XmlReport {
 }
 
 /// Gives the text and attributes of `input` as XML items, an XML-RPC call as [`Item::Argument`] too.
-pub fn parse(input: &[u8], options: &XmlOptions, sink: Sink<'_>) -> XmlReport {
+pub fn parse(input: &[u8], options: &XmlOptions<'_>, sink: Sink<'_>) -> XmlReport {
     let mut report = XmlReport::default();
     let text = match encoding::decoded(input, options.charset) {
         Ok(text) => text,
@@ -109,9 +126,14 @@ pub fn parse(input: &[u8], options: &XmlOptions, sink: Sink<'_>) -> XmlReport {
         options,
         budget: Budget::new(text.len(), usize::MAX),
         rpc: Rpc::new(text.len(), options.arguments_count_max),
+        leaves: Leaves::new(options.leaves_as_arguments, text.len(), options.arguments_count_max),
+        walk: Walk::new(options.paths),
+        scope: Scope::default(),
+        nodes: Budget::new(text.len(), usize::MAX),
         sink,
     };
     let error = parser.document().err();
+    parser.give_open_nodes();
     if parser.seen_root {
         (parser.sink)(Item::XmlContent(&parser.content));
     }
@@ -127,9 +149,15 @@ struct Parser<'t, 'r, 's> {
     scratch: Vec<u8>,
     seen_root: bool,
     report: &'r mut XmlReport,
-    options: &'r XmlOptions,
+    options: &'r XmlOptions<'r>,
     budget: Budget,
     rpc: Rpc,
+    leaves: Leaves,
+    /// Where the paths stand.
+    walk: Walk<'r>,
+    scope: Scope<'t>,
+    /// What may still be given out as nodes: elements inside each other have the same text.
+    nodes: Budget,
     sink: Sink<'s>,
 }
 
@@ -195,7 +223,12 @@ impl<'t> Parser<'t, '_, '_> {
         self.budget.take(element.len().saturating_add(text.len().saturating_mul(2)))?;
         self.content.extend_from_slice(text);
         self.rpc.text(text);
+        self.leaves.text(text);
         (self.sink)(Item::XmlText { element, text });
+        for path in self.walk.text() {
+            self.nodes.take(text.len())?;
+            (self.sink)(Item::XmlNode { path, value: text });
+        }
         Ok(())
     }
 
@@ -223,7 +256,29 @@ impl<'t> Parser<'t, '_, '_> {
 
     fn close(&mut self, name: Range<usize>) -> Result<(), XmlError> {
         let parent = self.open.last().map(|parent| self.scan.bytes(parent)).unwrap_or_default();
-        self.rpc.end(self.scan.bytes(&name), parent, self.sink)
+        self.rpc.end(self.scan.bytes(&name), parent, self.sink)?;
+        self.leaves.end(self.sink)?;
+        self.leave_node()
+    }
+
+    /// Gives an element that ends to the paths that end at it.
+    fn leave_node(&mut self) -> Result<(), XmlError> {
+        if self.walk.is_idle() {
+            return Ok(());
+        }
+        self.scope.leave(self.open.len());
+        let (start, paths) = self.walk.leave();
+        let value = self.content.get(start..).unwrap_or_default();
+        for path in paths {
+            self.nodes.take(value.len())?;
+            (self.sink)(Item::XmlNode { path, value });
+        }
+        Ok(())
+    }
+
+    /// After an error, gives the elements that are open as far as they were read.
+    fn give_open_nodes(&mut self) {
+        while self.walk.is_inside() && self.leave_node().is_ok() {}
     }
 
     fn start_tag(&mut self) -> Result<(), XmlError> {
@@ -235,7 +290,9 @@ impl<'t> Parser<'t, '_, '_> {
         self.seen_root = true;
         self.rpc.start(self.scan.bytes(&name), root);
         self.report.rpc = self.rpc.is_call();
-        self.attributes(&name)?;
+        self.leaves.start(self.scan.bytes(&name))?;
+        let attributes = self.attributes(&name)?;
+        self.enter_node(&name, &attributes)?;
         if self.scan.take(b"/>") {
             return self.close(name);
         }
@@ -249,7 +306,35 @@ impl<'t> Parser<'t, '_, '_> {
         Ok(())
     }
 
-    fn attributes(&mut self, element: &Range<usize>) -> Result<(), XmlError> {
+    /// Finds the paths that an element and its attributes lie on.
+    fn enter_node(&mut self, name: &Range<usize>, attributes: &[(&'t [u8], Vec<u8>)]) -> Result<(), XmlError> {
+        if self.walk.is_idle() {
+            return Ok(());
+        }
+        let depth = self.open.len();
+        let declared = attributes.iter().filter_map(|(name, value)| match name.strip_prefix(b"xmlns") {
+            Some(b"") => Some((b"".as_slice(), value)),
+            Some([b':', prefix @ ..]) => Some((prefix, value)),
+            _ => None,
+        });
+        for (prefix, namespace) in declared {
+            if !self.scope.declare(depth, prefix, namespace) {
+                return Err(XmlError::TooMany);
+            }
+        }
+        self.walk.enter(self.scope.resolve(self.scan.bytes(name), false), self.content.len());
+        for (name, value) in attributes.iter().filter(|(name, _)| *name != b"xmlns" && !name.starts_with(b"xmlns:")) {
+            for path in self.walk.attribute(self.scope.resolve(name, true)) {
+                self.nodes.take(value.len())?;
+                (self.sink)(Item::XmlNode { path, value });
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the attributes of an element; back come those that paths may ask for.
+    fn attributes(&mut self, element: &Range<usize>) -> Result<Vec<(&'t [u8], Vec<u8>)>, XmlError> {
+        let mut kept = Vec::new();
         let mut names: Vec<&'t [u8]> = Vec::new();
         while self.scan.blank() && !self.scan.starts_with(b">") && !self.scan.starts_with(b"/>") {
             let name = self.scan.name()?;
@@ -259,6 +344,9 @@ impl<'t> Parser<'t, '_, '_> {
             let element = self.scan.bytes(element);
             self.budget.take(element.len().saturating_add(name.len()).saturating_add(value.len()))?;
             (self.sink)(Item::XmlAttribute { element, name, value });
+            if !self.walk.is_idle() {
+                kept.push((name, value.to_vec()));
+            }
             names.push(name);
             if names.len() > ATTRIBUTES_COUNT_MAX {
                 return Err(XmlError::TooMany);
@@ -267,7 +355,7 @@ impl<'t> Parser<'t, '_, '_> {
         names.sort_unstable();
         match names.windows(2).any(|pair| matches!(pair, [first, second] if first == second)) {
             true => Err(self.scan.error()),
-            false => Ok(()),
+            false => Ok(kept),
         }
     }
 }
