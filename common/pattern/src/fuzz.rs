@@ -36,7 +36,7 @@ pub fn pattern(data: &[u8]) {
 fn by_backtracking(pattern: &[u8], value: &[u8], scratch: &mut Scratch) -> Option<bool> {
     let parsed = parse::parse(pattern).ok()?;
     let backtracker = Backtracker::new(&lower::relax(parsed.node), parsed.groups).ok()?;
-    backtracker.search(value, scratch, &mut Captures::default()).ok()
+    backtracker.search(value, 0, scratch, &mut Captures::default()).ok()
 }
 
 /// Lines up to an empty one are phrases; the rest is the value. Compared with looking for each phrase on its own.

@@ -85,14 +85,22 @@ impl Linear {
     }
 
     /// The automaton finds the end first: what comes after it is not looked at again by the slower engines.
-    pub(crate) fn captures(&self, id: usize, value: &[u8], scratch: &mut Scratch, groups: &mut Captures) -> bool {
-        let Some(end) = self.search(id, &Input::new(value), scratch) else { return false };
+    pub(crate) fn captures(
+        &self,
+        id: usize,
+        value: &[u8],
+        from: usize,
+        scratch: &mut Scratch,
+        groups: &mut Captures,
+    ) -> bool {
+        let from = from.min(value.len());
+        let Some(end) = self.search(id, &Input::new(value).span(from..value.len()), scratch) else { return false };
         let mut slots: [Option<NonMaxUsize>; GROUPS_MAX * 2] = [None; GROUPS_MAX * 2];
         // The simulation wants no more slots than the pattern has.
         let count = slots.len().min(self.dfa.get_nfa().group_info().slot_len());
         let slots = slots.get_mut(..count).unwrap_or_default();
-        let input = Input::new(value).span(0..end);
-        let found = if end <= self.backtracker.max_haystack_len() {
+        let input = Input::new(value).span(from..end);
+        let found = if end.saturating_sub(from) <= self.backtracker.max_haystack_len() {
             let cache = scratch.backtracker(&self.backtracker);
             self.backtracker.try_search_slots(cache, &input, slots).ok().flatten()
         } else {

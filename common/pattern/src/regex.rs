@@ -79,17 +79,29 @@ impl Regex {
     pub fn is_match(&self, value: &[u8], scratch: &mut Scratch) -> Result<bool, StepLimit> {
         match &self.engine {
             Engine::Linear(linear) => Ok(linear.is_match(self.id, value, scratch)),
-            Engine::Backtracker(backtracker) => backtracker.search(value, scratch, &mut Captures::default()),
+            Engine::Backtracker(backtracker) => backtracker.search(value, 0, scratch, &mut Captures::default()),
         }
     }
 
     /// Whether the pattern matches, and if so where: fills `groups` (all `None` on no match). Costs several times
     /// [`is_match`](Self::is_match): ask only after a hit and only for rules that capture.
     pub fn captures(&self, value: &[u8], scratch: &mut Scratch, groups: &mut Captures) -> Result<bool, StepLimit> {
+        self.captures_from(value, 0, scratch, groups)
+    }
+
+    /// The same for the leftmost match that begins at byte `from` or later; what stands before it is still seen by `^`,
+    /// `\b` and their like.
+    pub fn captures_from(
+        &self,
+        value: &[u8],
+        from: usize,
+        scratch: &mut Scratch,
+        groups: &mut Captures,
+    ) -> Result<bool, StepLimit> {
         *groups = Captures::default();
         match &self.engine {
-            Engine::Linear(linear) => Ok(linear.captures(self.id, value, scratch, groups)),
-            Engine::Backtracker(backtracker) => backtracker.search(value, scratch, groups),
+            Engine::Linear(linear) => Ok(linear.captures(self.id, value, from, scratch, groups)),
+            Engine::Backtracker(backtracker) => backtracker.search(value, from, scratch, groups),
         }
     }
 }

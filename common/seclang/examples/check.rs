@@ -12,7 +12,10 @@ fn main() {
     }
     let started = std::time::Instant::now();
     match Ruleset::compile(&bundle, &entry) {
-        Ok(rules) => println!("{} rules in {} ms; {}", rules.len(), started.elapsed().as_millis(), memory()),
+        Ok(rules) => {
+            rules.notes().iter().for_each(|note| println!("{note}"));
+            println!("{} rules in {} ms; {}", rules.len(), started.elapsed().as_millis(), memory());
+        }
         Err(errors) => errors.iter().for_each(|error| println!("{error}")),
     }
 }

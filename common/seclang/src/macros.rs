@@ -37,6 +37,11 @@ impl Template {
         }
     }
 
+    /// A text without macros.
+    pub fn text(text: &[u8], names: &mut Names) -> Self {
+        Self { parts: Box::new([Part::Text(names.constants.intern(text))]) }
+    }
+
     /// Reads a text; an error names the byte of the argument it is at and what was expected.
     pub fn parse(text: &Argument, names: &mut Names) -> Result<Self, (u32, String)> {
         let mut parts = Vec::new();
@@ -79,11 +84,8 @@ impl Reference {
         let end = inner.iter().position(|byte| matches!(byte, b'.' | b':')).unwrap_or(inner.len());
         let name = String::from_utf8_lossy(inner.get(..end).unwrap_or_default()).into_owned();
         let key = inner.get(end.saturating_add(1)..);
-        let Some(variable) = Variable::from_name(&name) else {
-            return Err(format!(
-                "unknown variable `{name}` in a macro; expected one as in %{{TX.name}} or %{{REMOTE_ADDR}}"
-            ));
-        };
+        let variable = Variable::named(&name)
+            .map_err(|why| format!("{why} in a macro; expected one as in %{{TX.name}} or %{{REMOTE_ADDR}}"))?;
         names.variables.extend(variable.stored_as());
         match (variable, key) {
             (Variable::Tx, Some(key)) => Ok(Reference::Tx(names.tx(key))),

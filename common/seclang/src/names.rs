@@ -17,6 +17,8 @@ pub(crate) struct Names {
     pub picks: Vec<Pick>,
     /// The variables macros name.
     pub variables: Vec<crate::variable::Variable>,
+    /// What loads and does not do what its name says, with its offset in the file.
+    pub notes: Vec<(u32, String)>,
 }
 
 /// Names once all rules are read.
@@ -35,6 +37,7 @@ impl Default for Names {
             by_slot: Vec::new(),
             picks: Vec::new(),
             variables: Vec::new(),
+            notes: Vec::new(),
         };
         for digit in b'0'..=b'9' {
             names.tx(&[digit]);

@@ -77,18 +77,24 @@ pub(crate) enum Operator {
 
 /// Operators that need what this engine does not have, with the reason a rule file is told.
 const REFUSED: &[(&str, &str)] = &[
-    ("inspectfile", "it starts a program, and this engine starts none"),
-    ("fuzzyhash", "fuzzy hashes are not built in"),
-    ("gsblookup", "the Safe Browsing data is not built in"),
-    ("rsub", "it changes what passes, and this engine only judges"),
-    ("validatedtd", "no DTD is read"),
-    ("validateschema", "no schema is read"),
-    ("validatehash", "no links are signed"),
+    ("fuzzyhash", "fuzzy hashes are not built in; take the rule out"),
+    ("gsblookup", "the Safe Browsing data is not built in; take the rule out"),
+    ("inspectfile", "it runs a program, and this engine runs none; look at FILES_TMP_CONTENT"),
+    ("rsub", "it changes what passes, and this engine only judges; take the rule out"),
+    ("validatedtd", "no DTD is read; look at places in the document, as in XML:/a/b"),
+    ("validatehash", "no links are signed; take the rule out"),
+    ("validateschema", "no schema is read; look at places in the document, as in XML:/a/b"),
 ];
 
-/// Operators that ask the outside world: known, and never true here, since this engine has neither DNS nor a
-/// geographic data base. Rule sets that use them guard them by a variable of their own.
-const ABSENT: &[&str] = &["geolookup", "rbl"];
+/// Operators that ask the outside world, with the reason why they never hold here. Rule sets in use name them behind
+/// TX variables that nobody sets without having the data; a rule that every request reaches is refused.
+pub(crate) const ABSENT: &[(&str, &str)] =
+    &[("geolookup", "no geographic data base is built in"), ("rbl", "there are no look-ups in the DNS")];
+
+/// Why an operator never holds, if it is one of [`ABSENT`].
+pub(crate) fn absent(name: &str) -> Option<&'static str> {
+    ABSENT.iter().find(|(absent, _)| absent.eq_ignore_ascii_case(name)).map(|(_, reason)| *reason)
+}
 
 /// An operator as a rule names it.
 #[derive(Clone, Debug)]
@@ -179,7 +185,11 @@ fn compile(
         "verifysvnr" => digits(CheckDigit::Svnr, argument),
         "unconditionalmatch" => Ok(Operator::Always),
         "nomatch" => Ok(Operator::Never),
-        other if ABSENT.contains(&other) => Ok(Operator::Never),
+        other if absent(other).is_some() => {
+            let reason = absent(other).unwrap_or_default();
+            names.notes.push((at, format!("@{name} never holds: {reason}")));
+            Ok(Operator::Never)
+        }
         other => Err((at, refusal(name, other))),
     }
 }
@@ -330,7 +340,7 @@ mod tests {
             ("@foo x", 0, "unknown operator `@foo`"),
             ("@eq one", 4, "not a number"),
             ("@pmFromFile gone.data", 12, "no data file `gone.data`"),
-            ("@inspectFile x", 0, "starts a program"),
+            ("@inspectFile x", 0, "runs a program"),
             ("@validateByteRange 1-999", 19, "byte range"),
             ("@ipMatch 1.2.3.4/40", 9, "prefix"),
             ("@rx %{remote_addr}", 4, "macro in @rx"),

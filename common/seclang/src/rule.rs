@@ -91,7 +91,7 @@ pub(crate) struct Facts {
     pub log: bool,
     pub audit_log: bool,
     pub message: Option<(Template, String)>,
-    pub log_data: Option<Template>,
+    pub log_data: Option<(Template, String)>,
     pub severity: Option<u8>,
     pub tags: Box<[(Template, String)]>,
     pub revision: Option<String>,

@@ -4,22 +4,36 @@ use crate::action::Control;
 use crate::arena::Span;
 use crate::bundle::Bundle;
 use crate::compile::Compiler;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Location};
 use crate::gate::Gate;
 use crate::names::Finished;
 use crate::operator::Operator;
 use crate::pipeline::{NodeId, Pipelines};
-use crate::rule::{Rule, RuleBits};
+use crate::rule::{Facts, Rule, RuleBits};
 use crate::settings::Settings;
 use crate::target::Target;
 use crate::variable::{VARIABLES, Variable};
+use fosse_bodies::xml::XmlPath;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The rules of one phase.
 #[derive(Debug)]
 pub(crate) struct Phase {
     pub rules: Box<[Rule]>,
     pub gate: Gate,
+}
+
+/// A rule that every request reaches and that asks for what is not there.
+fn unavailable(facts: &Facts) -> Diagnostic {
+    let (operator, _) = &facts.operator;
+    let reason = crate::operator::absent(operator).unwrap_or("no geographic data base is built in");
+    let message = format!(
+        "operator @{operator} is not available: {reason}, and every request comes to this rule; take it out, or put it \
+         behind a TX variable that is not set"
+    );
+    let location = Location { file: Arc::clone(&facts.file), line: facts.line, column: 1 };
+    Diagnostic { location, message, excerpt: String::new() }
 }
 
 /// Where in a value's row of results each chain has its place.
@@ -77,6 +91,16 @@ pub struct Shape {
     pub patterns: usize,
 }
 
+/// What the compiler makes, before it is put together.
+pub(crate) struct Parts {
+    pub settings: Settings,
+    pub phases: [Vec<Rule>; 5],
+    pub pipelines: Pipelines,
+    pub names: Finished,
+    pub picks: Vec<[RuleBits; 5]>,
+    pub paths: Vec<(Span, XmlPath)>,
+}
+
 /// Compiled rules. Immutable; one copy serves every transaction, lane and site that uses it.
 #[derive(Debug)]
 pub struct Ruleset {
@@ -88,6 +112,10 @@ pub struct Ruleset {
     pub(crate) slots: HashMap<Box<[u8]>, u16>,
     pub(crate) slot_names: Box<[Span]>,
     pub(crate) picks: Vec<[RuleBits; 5]>,
+    /// The places in XML documents that rules look at, with the key each has.
+    pub(crate) path_keys: Box<[Span]>,
+    pub(crate) paths: Box<[XmlPath]>,
+    pub(crate) notes: Vec<Diagnostic>,
     /// Which variables any rule looks at or any macro names: the others are not filled in.
     pub(crate) used: [bool; VARIABLES],
 }
@@ -131,14 +159,16 @@ impl Ruleset {
         self.phases.iter().all(|phase| phase.rules.is_empty())
     }
 
-    pub(crate) fn new(
-        settings: Settings,
-        phases: [Vec<Rule>; 5],
-        pipelines: Pipelines,
-        names: Finished,
-        picks: Vec<[RuleBits; 5]>,
-        named: &[Variable],
-    ) -> Self {
+    /// What loads and does not do what its name says, in the order of the files: directives that change nothing here,
+    /// operators that never hold.
+    pub fn notes(&self) -> &[Diagnostic] {
+        &self.notes
+    }
+
+    /// Puts a rule set together; an error where a rule that every request reaches asks for what is not there.
+    pub(crate) fn new(parts: Parts, named: &[Variable]) -> Result<Self, Vec<Diagnostic>> {
+        let Parts { settings, phases, pipelines, names, picks, paths } = parts;
+        let (path_keys, paths): (Vec<Span>, Vec<XmlPath>) = paths.into_iter().unzip();
         let Finished { constants, slots, slot_names } = names;
         let columns = Columns::new(phases.iter().flatten(), &pipelines);
         let mut used = [false; VARIABLES];
@@ -148,12 +178,29 @@ impl Ruleset {
             used.get_mut(variable.index()).into_iter().for_each(|used| *used = true);
         }
         let phases = phases.map(|rules| Phase { gate: Gate::open(&rules), rules: rules.into() });
-        let mut rules = Self { settings, phases, pipelines, columns, constants, slots, slot_names, picks, used };
-        let skipped = crate::transaction::usually_skipped(&rules);
+        let mut rules = Self {
+            settings,
+            phases,
+            pipelines,
+            columns,
+            constants,
+            slots,
+            slot_names,
+            picks,
+            path_keys: path_keys.into(),
+            paths: paths.into(),
+            notes: Vec::new(),
+            used,
+        };
+        let crate::transaction::Rehearsal { skipped, absent } = crate::transaction::rehearse(&rules);
+        let absent: Vec<Diagnostic> = absent.iter().map(|facts| unavailable(facts)).collect();
+        if !absent.is_empty() {
+            return Err(absent);
+        }
         for (phase, skipped) in rules.phases.iter_mut().zip(&skipped) {
             phase.gate = Gate::new(&phase.rules, skipped, &rules.pipelines, |span| span.constant(&rules.constants));
         }
-        rules
+        Ok(rules)
     }
 
     /// The same rules without the gates, for tests that compare: every rule is evaluated on every value.

@@ -1,6 +1,6 @@
-//! What the directives that are not rules set, and what each known directive means here.
+//! What the directives that are not rules set.
 
-use crate::action::{Audit, Mode, audit, mode, on_off};
+use crate::action::{Audit, Mode, audit, audit_parts, mode, on_off, xml_arguments};
 use crate::reader::{Argument, Directive};
 use fosse_pattern::Regex;
 use std::sync::Arc;
@@ -12,6 +12,17 @@ pub enum LimitAction {
     Reject,
     /// The first bytes, up to the limit, are looked at; the rest passes unseen, and the log says so.
     ProcessPartial,
+}
+
+/// Whether elements of XML bodies become arguments (SecParseXmlIntoArgs).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum XmlArguments {
+    /// They do not.
+    Off,
+    /// Every element without elements in it is an argument too: `xml.a.b`.
+    On,
+    /// They are arguments, and nothing is in `XML`.
+    Only,
 }
 
 /// The settings of a rule set.
@@ -45,6 +56,10 @@ pub struct Settings {
     pub argument_separator: u8,
     /// SecCookieFormat: true for version 1 (quoted values).
     pub cookies_version_1: bool,
+    /// SecCookieV0Separator: what stands between cookies.
+    pub cookie_separator: u8,
+    /// SecParseXmlIntoArgs.
+    pub xml_arguments: XmlArguments,
     /// SecAuditEngine.
     pub audit: Audit,
     /// SecAuditLogParts.
@@ -78,6 +93,8 @@ impl Default for Settings {
             response_body_types: vec!["text/plain".into(), "text/html".into()],
             argument_separator: b'&',
             cookies_version_1: false,
+            cookie_separator: b';',
+            xml_arguments: XmlArguments::Off,
             audit: Audit::Off,
             audit_parts: "ABCFHZ".into(),
             audit_relevant_status: None,
@@ -89,68 +106,6 @@ impl Default for Settings {
 }
 
 type Fault = (u32, String);
-
-/// Directives that are accepted and change nothing, each with the reason.
-pub(crate) const IDLE: &[(&str, &str)] = &[
-    ("SecAuditLog", "where logs go is the business of fosse-log"),
-    ("SecAuditLog2", "where logs go is the business of fosse-log"),
-    ("SecAuditLogDirMode", "no directories are made"),
-    ("SecAuditLogFileMode", "no files are made"),
-    ("SecAuditLogFormat", "the audit log is JSON"),
-    ("SecAuditLogStorageDir", "no files are made"),
-    ("SecAuditLogType", "the audit log is one stream of lines"),
-    ("SecCacheTransformations", "every transformation is made once per value anyway"),
-    ("SecChrootDir", "the whole program is locked down"),
-    ("SecConnEngine", "connection limits belong to fosse-accept"),
-    ("SecConnReadStateLimit", "connection limits belong to fosse-accept"),
-    ("SecConnWriteStateLimit", "connection limits belong to fosse-accept"),
-    ("SecContentInjection", "responses are not changed"),
-    ("SecCookieV0Separator", "cookies are separated by `;`, as RFC 6265 says"),
-    ("SecDataDir", "persistent collections are kept by fosse-store"),
-    ("SecDebugLog", "where logs go is the business of fosse-log"),
-    ("SecDebugLogLevel", "`explain` shows what a rule did"),
-    ("SecDisableBackendCompression", "response bodies are decoded by the filter"),
-    ("SecGeoLookupDb", "no geographic data base is built in"),
-    ("SecGsbLookupDb", "the Safe Browsing data is not built in"),
-    ("SecGuardianLog", "where logs go is the business of fosse-log"),
-    ("SecHashEngine", "no links are signed"),
-    ("SecHashKey", "no links are signed"),
-    ("SecHashMethodPm", "no links are signed"),
-    ("SecHashMethodRx", "no links are signed"),
-    ("SecHashParam", "no links are signed"),
-    ("SecHttpBlKey", "there are no DNS look-ups"),
-    ("SecInterceptOnError", "an error of the engine is a verdict of its own"),
-    ("SecParseXmlIntoArgs", "XML is not copied into ARGS"),
-    ("SecPcreMatchLimit", "patterns run in linear time; those that cannot have a step limit of their own"),
-    ("SecPcreMatchLimitRecursion", "patterns run in linear time; those that cannot have a step limit of their own"),
-    ("SecReadStateLimit", "connection limits belong to fosse-accept"),
-    ("SecRemoteRulesFailAction", "rules come out of the bundle only"),
-    ("SecRequestBodyInMemoryLimit", "bodies are held in memory up to SecRequestBodyLimit"),
-    ("SecRequestEncoding", "bytes are judged as they are"),
-    ("SecRuleInheritance", "there is one configuration context"),
-    ("SecRulePerfTime", "`fosse rules bench` measures"),
-    ("SecSensorId", "the audit log names the site"),
-    ("SecServerSignature", "the Server header is removed by dispatch"),
-    ("SecStatusEngine", "nothing leaves the host by itself"),
-    ("SecStreamInBodyInspection", "bodies are looked at whole"),
-    ("SecStreamOutBodyInspection", "bodies are looked at whole"),
-    ("SecTmpDir", "no files are made"),
-    ("SecTmpSaveUploadedFiles", "no files are made"),
-    ("SecUnicodeCodePage", "the mapping of code page 20127 is built in"),
-    ("SecUnicodeMap", "the mapping of code page 20127 is built in"),
-    ("SecUnicodeMapFile", "the mapping of code page 20127 is built in"),
-    ("SecUploadDir", "no files are made"),
-    ("SecUploadFileMode", "no files are made"),
-    ("SecUploadKeepFiles", "no files are made"),
-    ("SecWriteStateLimit", "connection limits belong to fosse-accept"),
-    ("SecXmlExternalEntity", "entities are never expanded"),
-];
-
-/// Directives that are refused, with the reason.
-pub(crate) const REFUSED: &[(&str, &str)] = &[
-    ("SecRemoteRules", "rules come out of the bundle only; put the file there and Include it"),
-    ("SecRuleScript", "it starts a program, and this engine starts none"),
-];
 
 impl Settings {
     /// Applies a directive that is a setting. `None` if it is not one.
@@ -183,7 +138,9 @@ impl Settings {
             "secargumentseparator" => value.read("one character", one_byte, &mut self.argument_separator),
             "seccookieformat" => value.read("0 or 1", zero_one, &mut self.cookies_version_1),
             "secauditengine" => value.read("On, Off or RelevantOnly", audit, &mut self.audit),
-            "secauditlogparts" => value.read("letters", |text| Some(text.to_owned()), &mut self.audit_parts),
+            "seccookiev0separator" => value.read("one character", one_byte, &mut self.cookie_separator),
+            "secparsexmlintoargs" => value.read("On, Off or OnlyArgs", xml_arguments, &mut self.xml_arguments),
+            "secauditlogparts" => value.read("letters from A to K, and Z", audit_parts, &mut self.audit_parts),
             "secauditlogrelevantstatus" => value.one().and_then(|word| {
                 self.audit_relevant_status = Some(crate::action::regex(word)?);
                 Ok(())

@@ -4,6 +4,7 @@ use crate::arena::Span;
 use crate::names::Names;
 use crate::reader::Argument;
 use crate::variable::Variable;
+use fosse_bodies::xml::XmlPath;
 use fosse_pattern::Regex;
 use std::sync::Arc;
 
@@ -97,17 +98,20 @@ fn parse_item(item: &Argument, names: &mut Names) -> Result<(bool, Target), Faul
     let from = usize::from(negated || count);
     let colon = item.bytes.iter().position(|byte| *byte == b':').unwrap_or(item.bytes.len());
     let name = item.part(from.min(colon)..colon).text();
-    let Some(variable) = Variable::from_name(name.trim()) else {
-        let message =
-            format!("unknown variable `{name}`; expected one like ARGS, TX:name or REQUEST_HEADERS:User-Agent");
-        return Err((item.offset(from), message));
-    };
+    let variable = Variable::named(name.trim()).map_err(|why| {
+        let cure = if why.starts_with("unknown") {
+            "; expected one like ARGS, TX:name or REQUEST_HEADERS:User-Agent"
+        } else {
+            ""
+        };
+        (item.offset(from), format!("{why}{cure}"))
+    })?;
     let selector = item.part(colon.saturating_add(1).min(item.bytes.len())..item.bytes.len());
     if colon < item.bytes.len() && !variable.is_collection() {
         return Err((item.offset(colon), format!("{} has one value only; expected no `:` here", variable.name())));
     }
     let target = if variable == Variable::Xml {
-        xml(&selector)?
+        xml(&selector, names)?
     } else {
         let (selector, slot) = parse_selector(variable, &selector, names)?;
         Target { variable, selector, count: false, slot, slots: Arc::default() }
@@ -115,19 +119,24 @@ fn parse_item(item: &Argument, names: &mut Names) -> Result<(bool, Target), Faul
     Ok((negated, Target { count, ..target }))
 }
 
-fn xml(selector: &Argument) -> Result<Target, Fault> {
-    let variable = match selector.bytes.as_slice() {
-        b"/*" | b"//*" => Variable::XmlText,
-        b"//@*" => Variable::XmlAttributes,
+/// `XML:path`. Paths are resolved when the rule's `xmlns` actions are known.
+fn xml(selector: &Argument, names: &mut Names) -> Result<Target, Fault> {
+    let path = match selector.bytes.as_slice() {
+        [b'\'', .., b'\''] => selector.part(1..selector.bytes.len().saturating_sub(1)),
+        _ => selector.clone(),
+    };
+    let (variable, selector) = match path.bytes.as_slice() {
+        b"/*" => (Variable::XmlText, Selector::All),
+        b"//@*" => (Variable::XmlAttributes, Selector::All),
         // Not an XPath: what stands before the root element, where entities are declared.
-        b"doctype" => Variable::XmlDoctype,
-        b"" => Variable::Xml,
-        _ => {
-            let message = "this XPath is not understood; expected XML:/* (all text), XML://@* (all attribute values) or XML:doctype";
-            return Err((selector.offset(0), message.to_owned()));
+        b"doctype" => (Variable::XmlDoctype, Selector::All),
+        b"" => (Variable::Xml, Selector::All),
+        bytes => {
+            XmlPath::parse(bytes, None).map_err(|(at, why)| (path.offset(at), why))?;
+            (Variable::XmlNodes, Selector::Name(names.constants.intern(bytes)))
         }
     };
-    Ok(Target { variable, selector: Selector::All, count: false, slot: None, slots: Arc::default() })
+    Ok(Target { variable, selector, count: false, slot: None, slots: Arc::default() })
 }
 
 fn parse_selector(variable: Variable, text: &Argument, names: &mut Names) -> Result<(Selector, Option<u16>), Fault> {
@@ -188,7 +197,7 @@ mod tests {
     fn names_what_is_wrong() {
         assert_eq!(read("ARGS|BLARGS:x").map(|_| ()).unwrap_err().0, 5);
         assert!(read("REQUEST_URI:x").is_err());
-        assert!(read("XML:/a/b").is_err());
+        assert_eq!(read("XML:/a[1]").map(|_| ()).unwrap_err().0, 5);
         assert!(read("").is_err());
         assert!(read("ARGS:/(/").is_err());
     }

@@ -38,7 +38,6 @@ variables! {
     FilesCombinedSize "FILES_COMBINED_SIZE" Single,
     FilesNames "FILES_NAMES" Collection,
     FilesSizes "FILES_SIZES" Collection,
-    FilesTmpnames "FILES_TMPNAMES" Collection,
     FilesTmpContent "FILES_TMP_CONTENT" Collection,
     FullRequest "FULL_REQUEST" Single,
     FullRequestLength "FULL_REQUEST_LENGTH" Single,
@@ -72,7 +71,6 @@ variables! {
     MultipartStrictError "MULTIPART_STRICT_ERROR" Single,
     MultipartUnmatchedBoundary "MULTIPART_UNMATCHED_BOUNDARY" Single,
     OutboundDataError "OUTBOUND_DATA_ERROR" Single,
-    PathInfo "PATH_INFO" Single,
     QueryString "QUERY_STRING" Single,
     RemoteAddr "REMOTE_ADDR" Single,
     RemoteHost "REMOTE_HOST" Single,
@@ -105,8 +103,6 @@ variables! {
     ResponseProtocol "RESPONSE_PROTOCOL" Single,
     ResponseStatus "RESPONSE_STATUS" Single,
     Rule "RULE" Collection,
-    ScriptBasename "SCRIPT_BASENAME" Single,
-    ScriptFilename "SCRIPT_FILENAME" Single,
     ServerAddr "SERVER_ADDR" Single,
     ServerName "SERVER_NAME" Single,
     ServerPort "SERVER_PORT" Single,
@@ -131,11 +127,11 @@ variables! {
     UseragentIp "USERAGENT_IP" Single,
     Userid "USERID" Single,
     Webappid "WEBAPPID" Single,
-    WebserverErrorLog "WEBSERVER_ERROR_LOG" Single,
     Xml "XML" Collection,
     XmlText "XML" Collection,
     XmlAttributes "XML" Collection,
     XmlDoctype "XML" Collection,
+    XmlNodes "XML" Collection,
 }
 
 /// How many variables there are: the length of tables indexed by one.
@@ -148,6 +144,19 @@ const ALIASES: &[(&str, Variable)] = &[
     ("SESSION_ID", Variable::Sessionid),
 ];
 
+const SCRIPTS: &str = "no scripts run here; expected REQUEST_FILENAME or REQUEST_BASENAME";
+const PERFORMANCE: &str = "`fosse rules bench` measures";
+
+/// Variables of ModSecurity that are not there, with the reason; names that end in `*` stand for all that begin so.
+const REFUSED: &[(&str, &str)] = &[
+    ("FILES_TMPNAMES", "no files are made; expected FILES_TMP_CONTENT, which has what is uploaded"),
+    ("PATH_INFO", SCRIPTS),
+    ("PERF_*", PERFORMANCE),
+    ("SCRIPT_*", SCRIPTS),
+    ("SDBM_DELETE_ERROR", "persistent collections are not kept in a file; take it out"),
+    ("WEBSERVER_ERROR_LOG", "the logs of this edge and of backends do not pass the rules; take it out"),
+];
+
 impl Variable {
     /// The variable's number, below [`VARIABLES`].
     pub(crate) fn index(self) -> usize {
@@ -158,6 +167,19 @@ impl Variable {
     pub fn from_name(name: &str) -> Option<Self> {
         let known = Self::ALL.iter().find(|(_, known, _)| known.eq_ignore_ascii_case(name)).map(|row| row.0);
         known.or_else(|| ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(name)).map(|row| row.1))
+    }
+
+    /// Finds a variable by name; the error says why there is none.
+    pub(crate) fn named(name: &str) -> Result<Self, String> {
+        let refused = |row: &&(&str, &str)| {
+            let upper = name.to_ascii_uppercase();
+            row.0.strip_suffix('*').map_or(row.0 == upper, |beginning| upper.starts_with(beginning))
+        };
+        match (Self::from_name(name), REFUSED.iter().find(refused)) {
+            (Some(variable), _) => Ok(variable),
+            (None, Some((_, reason))) => Err(format!("variable {name} is not available: {reason}")),
+            (None, None) => Err(format!("unknown variable `{name}`")),
+        }
     }
 
     /// The name as rules write it.
@@ -200,6 +222,8 @@ impl Variable {
                 | Variable::Sessionid
                 | Variable::Userid
                 | Variable::ReqbodyProcessor
+                | Variable::MscPcreError
+                | Variable::MscPcreLimitsExceeded
         )
     }
 
@@ -216,12 +240,17 @@ impl Variable {
                 | Variable::ArgsPostNames
                 | Variable::Files
                 | Variable::FilesSizes
-                | Variable::FilesTmpnames
                 | Variable::FilesTmpContent
                 | Variable::MultipartFilename
                 | Variable::MultipartName
                 | Variable::MultipartPartHeaders
         )
+    }
+
+    /// Whether nothing ever sets it here, though rule sets in use name it: without a geographic data base there is no
+    /// country.
+    pub(crate) fn is_absent(self) -> bool {
+        self == Variable::Geo
     }
 
     /// The persistent collection this variable shows, if it is one.

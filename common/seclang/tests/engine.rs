@@ -383,3 +383,12 @@ fn errors_name_file_line_column_and_what_was_expected() {
         assert!(shown.contains('^'), "{shown}");
     }
 }
+
+#[test]
+fn a_text_of_digits_alone_is_given_up_and_that_is_flagged() {
+    let rules = "SecRule ARGS \"@verifyCC \\d{16}\" \"id:1,phase:2,pass\"\nSecRule TX:/^MSC_/ \"!@streq 0\" \"id:2,phase:2,pass\"";
+    // No sixteen digits of it pass the check: a 1 among zeros has the sum 1 or 2.
+    let digits = format!("1{}", "0".repeat(15)).repeat(4000);
+    assert_eq!(run(rules, "/", &[FORM], &format!("a={}", &digits[..1600])).ids, Vec::<u32>::new());
+    assert_eq!(run(rules, "/", &[FORM], &format!("a={digits}")).ids, [2]);
+}

@@ -1,4 +1,4 @@
-//! `fosse rules check`: everything that is wrong, or what the rules are made of and cost.
+//! `fosse rules check`: everything that is wrong, or what the rules are made of and cost, and what of them does nothing.
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -27,6 +27,9 @@ pub fn run(paths: &[String]) -> i32 {
     let _ = writeln!(out, "chains    {} of transformations", shape.chains);
     let _ = writeln!(out, "compiled  in {} ms", took.as_millis());
     let _ = writeln!(out, "memory    {:.1} MiB", f64::from(u32::try_from(memory).unwrap_or(u32::MAX)) / 1024.0);
+    for note in rules.notes() {
+        let _ = writeln!(out, "note      {}: {}", note.location, note.message);
+    }
     print(&out)
 }
 

@@ -36,11 +36,17 @@ struct Run<'a> {
 }
 
 impl Backtracker {
-    /// Searches from every start in turn, as PCRE does; fills `groups` on a match.
-    pub(crate) fn search(&self, value: &[u8], scratch: &mut Scratch, groups: &mut Captures) -> Result<bool, StepLimit> {
+    /// Searches from every start at `from` and after in turn, as PCRE does; fills `groups` on a match.
+    pub(crate) fn search(
+        &self,
+        value: &[u8],
+        from: usize,
+        scratch: &mut Scratch,
+        groups: &mut Captures,
+    ) -> Result<bool, StepLimit> {
         let steps_left = scratch.steps_max;
         let mut run = Run { program: &self.program, value, stack: &mut scratch.stack, steps_left };
-        for start in 0..=value.len() {
+        for start in from..=value.len() {
             let impossible = |set: ByteSet| !value.get(start).is_some_and(|byte| set.contains(*byte));
             if self.first.is_some_and(impossible) {
                 continue;

@@ -1,28 +1,24 @@
 //! One action of a list, with its value understood.
 
-use super::words::{audit, mode, on_off, processor, regex};
-use super::{Act, Allow, Assignment, Control, Fault, Pick, Place, SEVERITIES, Sanitise};
+use super::words::{audit, audit_parts, mode, on_off, processor, regex, xml_arguments};
+use super::{Act, Allow, Assignment, Control, Fault, Parts, Pick, Place, SEVERITIES, Sanitise};
 use crate::macros::Template;
 use crate::names::Names;
 use crate::reader::Argument;
 use crate::store::Collection;
-use crate::target::{self, Target};
+use crate::target;
+use fosse_bodies::xml::Namespace;
 use fosse_transform::Transform;
 
-/// Actions that are known and do nothing here, with the reason.
-const IDLE: &[(&str, &str)] = &[
-    ("append", "responses are not changed"),
-    ("prepend", "responses are not changed"),
-    ("pause", "the engine has no clock; the limits of fosse-limit slow clients down"),
-    ("xmlns", "XPath with name spaces is not evaluated"),
-    ("maturity", "a note to people"),
-    ("accuracy", "a note to people"),
-    ("status_line", "a note to people"),
-];
+/// Notes to people, and what they may hold.
+const REMARKS: &[&str] = &["maturity", "accuracy"];
 
 /// Actions that are refused, with the reason.
 const REFUSED: &[(&str, &str)] = &[
-    ("exec", "it starts a program, and this engine starts none"),
+    ("append", "responses are not changed; take the action out"),
+    ("exec", "it runs a program, and this engine runs none; write what it decides in SecLang"),
+    ("pause", "no request waits inside the engine; limit connections in fosse.toml, or deny"),
+    ("prepend", "responses are not changed; take the action out"),
     ("proxy", "requests go to the backend the site names; use deny or redirect"),
 ];
 
@@ -31,6 +27,10 @@ pub(super) struct Item {
     pub name: String,
     pub name_offset: u32,
     pub value: Argument,
+}
+
+fn one(act: Act) -> Vec<Act> {
+    vec![act]
 }
 
 impl Item {
@@ -88,30 +88,30 @@ impl Item {
         }
     }
 
-    pub fn act(&self, names: &mut Names) -> Result<Option<Act>, Fault> {
+    pub fn act(&self, names: &mut Names) -> Result<Vec<Act>, Fault> {
         let open =
-            |collection, names: &mut Names| Ok(Some(Act::Open(collection, Template::parse(&self.value, names)?)));
+            |collection, names: &mut Names| Ok(vec![Act::Open(collection, Template::parse(&self.value, names)?)]);
         match self.name.as_str() {
-            "setvar" => self.setvar(names).map(Some),
-            "expirevar" => self.expirevar(names).map(Some),
-            "deprecatevar" => self.deprecatevar(names).map(Some),
-            "initcol" => self.initcol(names).map(Some),
+            "setvar" => self.setvar(names).map(one),
+            "expirevar" => self.expirevar(names).map(one),
+            "deprecatevar" => self.deprecatevar(names).map(one),
+            "initcol" => self.initcol(names).map(one),
             "setsid" => open(Collection::Session, names),
             "setuid" => open(Collection::User, names),
             "setrsc" => open(Collection::Resource, names),
-            "setenv" => self.setenv(names).map(Some),
-            "ctl" => self.control(names).map(|control| control.map(Act::Control)),
-            "sanitisearg" | "sanitizearg" => Ok(Some(Act::Sanitise(Sanitise::Argument, Some(self.value.text())))),
+            "setenv" => self.setenv(names).map(one),
+            "ctl" => Ok(self.control(names)?.into_iter().map(Act::Control).collect()),
+            "sanitisearg" | "sanitizearg" => Ok(one(Act::Sanitise(Sanitise::Argument, Some(self.value.text())))),
             "sanitisematched" | "sanitizematched" | "sanitisematchedbytes" | "sanitizematchedbytes" => {
-                Ok(Some(Act::Sanitise(Sanitise::Matched, None)))
+                Ok(one(Act::Sanitise(Sanitise::Matched, None)))
             }
             "sanitiserequestheader" | "sanitizerequestheader" => {
-                Ok(Some(Act::Sanitise(Sanitise::RequestHeader, Some(self.value.text()))))
+                Ok(one(Act::Sanitise(Sanitise::RequestHeader, Some(self.value.text()))))
             }
             "sanitiseresponseheader" | "sanitizeresponseheader" => {
-                Ok(Some(Act::Sanitise(Sanitise::ResponseHeader, Some(self.value.text()))))
+                Ok(one(Act::Sanitise(Sanitise::ResponseHeader, Some(self.value.text()))))
             }
-            name if IDLE.iter().any(|(idle, _)| *idle == name) => Ok(None),
+            name if REMARKS.contains(&name) => self.number(1, 9).map(|_| Vec::new()),
             name => match REFUSED.iter().find(|(refused, _)| *refused == name) {
                 Some((_, reason)) => Err((self.name_offset, format!("action {name} is not available: {reason}"))),
                 None => {
@@ -140,9 +140,7 @@ impl Item {
         }
         let assignment = match value {
             _ if unset => Assignment::Unset,
-            None => {
-                Assignment::Set(Template { parts: Box::new([crate::macros::Part::Text(names.constants.intern(b"1"))]) })
-            }
+            None => Assignment::Set(Template::text(b"1", names)),
             Some(value) => {
                 let rest = value.part(1.min(value.bytes.len())..value.bytes.len());
                 match value.bytes.first() {
@@ -212,13 +210,32 @@ impl Item {
         }
     }
 
+    /// `setenv:name=value`, `setenv:name` for 1, `setenv:!name` to unset it.
     fn setenv(&self, names: &mut Names) -> Result<Act, Fault> {
         let (name, value) = self.assignment();
-        let value = value.unwrap_or_default();
-        Ok(Act::Env(Template::parse(&name, names)?, Template::parse(&value, names)?))
+        let (unset, name) = match name.bytes.first() {
+            Some(b'!') => (true, name.part(1..name.bytes.len())),
+            _ => (false, name),
+        };
+        let value = match value {
+            _ if unset => None,
+            None => Some(Template::text(b"1", names)),
+            Some(value) => Some(Template::parse(&value, names)?),
+        };
+        Ok(Act::Env(Template::parse(&name, names)?, value))
     }
 
-    fn control(&self, names: &mut Names) -> Result<Option<Control>, Fault> {
+    /// `xmlns:prefix=namespace`.
+    pub fn namespace(&self) -> Result<Namespace, Fault> {
+        match self.assignment() {
+            (prefix, Some(namespace)) if !prefix.bytes.is_empty() && !namespace.bytes.is_empty() => {
+                Ok((prefix.bytes, namespace.bytes))
+            }
+            _ => self.fault("a prefix and a namespace, as in xmlns:soap=http://schemas.xmlsoap.org/soap/envelope/"),
+        }
+    }
+
+    fn control(&self, names: &mut Names) -> Result<Vec<Control>, Fault> {
         let (name, value) = self.assignment();
         let value = value.unwrap_or_default();
         let text = value.text();
@@ -238,17 +255,39 @@ impl Item {
             "ruleremovebyid" => Control::RemoveRules(names.pick(Pick::ids(&value)?)),
             "ruleremovebytag" => Control::RemoveRules(names.pick(Pick::Tag(regex(&value)?))),
             "ruleremovebymsg" => Control::RemoveRules(names.pick(Pick::Message(regex(&value)?))),
-            "ruleremovetargetbyid" => remove_target(&value, names, Pick::ids)?,
-            "ruleremovetargetbytag" => remove_target(&value, names, |pick| regex(pick).map(Pick::Tag))?,
-            "ruleremovetargetbymsg" => remove_target(&value, names, |pick| regex(pick).map(Pick::Message))?,
-            // Parts of the audit log and the debug log are settings of the logger, hashes are not made; XML is never
-            // copied into ARGS.
-            "auditlogparts" | "debugloglevel" | "hashengine" | "hashenforcement" | "parsexmlintoargs" => {
-                return Ok(None);
+            "ruleremovetargetbyid" => return remove_targets(&value, names, Pick::ids),
+            "ruleremovetargetbytag" => return remove_targets(&value, names, |pick| regex(pick).map(Pick::Tag)),
+            "ruleremovetargetbymsg" => return remove_targets(&value, names, |pick| regex(pick).map(Pick::Message)),
+            "auditlogparts" => self.parts(&text)?,
+            "parsexmlintoargs" => {
+                Control::XmlArguments(xml_arguments(&text).map_or_else(|| self.fault("On, Off or OnlyArgs"), Ok)?)
+            }
+            "debugloglevel" => {
+                let note = "ctl:debugLogLevel changes nothing: `fosse rules explain` shows what each rule did";
+                names.notes.push((self.name_offset, note.to_owned()));
+                return Ok(Vec::new());
+            }
+            "hashengine" | "hashenforcement" if on_off(&text) == Some(false) => return Ok(Vec::new()),
+            "hashengine" | "hashenforcement" => {
+                let message = "ctl:hashEngine is not available: no links are signed; take it out";
+                return Err((self.name_offset, message.to_owned()));
             }
             _ => return self.fault("a setting like ruleEngine=Off or ruleRemoveById=1"),
         };
-        Ok(Some(control))
+        Ok(vec![control])
+    }
+
+    /// `+E`, `-E` or `ABZ`.
+    fn parts(&self, text: &str) -> Result<Control, Fault> {
+        let (how, letters) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
+            (Some(letters), _) => (Parts::Added, letters),
+            (None, Some(letters)) => (Parts::TakenOut, letters),
+            (None, None) => (Parts::These, text),
+        };
+        match audit_parts(letters) {
+            Some(letters) => Ok(Control::AuditParts(how, letters)),
+            None => self.fault("letters from A to K, after + or - or alone"),
+        }
     }
 
     fn on_off(&self, text: &str) -> Result<bool, Fault> {
@@ -260,18 +299,22 @@ impl Item {
     }
 }
 
-fn remove_target(
+/// `rules;targets`: one control for each target.
+fn remove_targets(
     value: &Argument,
     names: &mut Names,
     pick: impl Fn(&Argument) -> Result<Pick, Fault>,
-) -> Result<Control, Fault> {
+) -> Result<Vec<Control>, Fault> {
     let Some(at) = value.bytes.iter().position(|byte| *byte == b';') else {
         return Err((value.offset(0), "no target; expected rules and a target, as in 942100;ARGS:q".to_owned()));
     };
-    let pick = pick(&value.part(0..at))?;
+    let pick = names.pick(pick(&value.part(0..at))?);
     let targets = target::parse(&value.part(at.saturating_add(1)..value.bytes.len()), names)?;
-    match <[Target; 1]>::try_from(targets.wanted) {
-        Ok([target]) => Ok(Control::RemoveTarget(names.pick(pick), target)),
-        Err(_) => Err((value.offset(at), "expected one target, as in 942100;ARGS:q".to_owned())),
+    if !targets.excluded.is_empty() {
+        return Err((
+            value.offset(at),
+            "a target with `!`; expected what is taken out, as in 942100;ARGS:q".to_owned(),
+        ));
     }
+    Ok(targets.wanted.into_iter().map(|target| Control::RemoveTarget(pick, target)).collect())
 }

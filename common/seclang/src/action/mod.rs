@@ -4,13 +4,15 @@ mod item;
 mod split;
 mod words;
 
-pub(crate) use words::{audit, mode, on_off, regex};
+pub(crate) use words::{audit, audit_parts, mode, on_off, regex, xml_arguments};
 
 use crate::macros::Template;
 use crate::names::Names;
 use crate::reader::Argument;
+use crate::settings::XmlArguments;
 use crate::store::Collection;
 use crate::target::Target;
+use fosse_bodies::xml::Namespace;
 use fosse_pattern::Regex;
 use fosse_transform::Transform;
 use item::Item;
@@ -110,10 +112,21 @@ pub(crate) enum Control {
     RequestBodyLimit(u64),
     ResponseBodyLimit(u64),
     Audit(Audit),
+    /// Letters that are added to the parts of the audit log, or taken out of them, or replace them.
+    AuditParts(Parts, String),
+    XmlArguments(XmlArguments),
     /// Rules no longer run: those of a pick, by its number in [`Names`].
     RemoveRules(usize),
     /// Rules no longer look at a target.
     RemoveTarget(usize, Target),
+}
+
+/// What becomes of the parts of the audit log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Parts {
+    Added,
+    TakenOut,
+    These,
 }
 
 /// Something a rule does besides.
@@ -123,7 +136,7 @@ pub(crate) enum Act {
     Expire(Collection, Template, Template),
     Deprecate(Collection, Template, u32, u32),
     Open(Collection, Template),
-    Env(Template, Template),
+    Env(Template, Option<Template>),
     Control(Control),
     Sanitise(Sanitise, Option<String>),
 }
@@ -157,7 +170,7 @@ pub(crate) struct Actions {
     /// Transformations in order; `none` empties what came before it, so it stays in the list.
     pub transforms: Vec<Transform>,
     pub message: Option<(Template, String)>,
-    pub log_data: Option<Template>,
+    pub log_data: Option<(Template, String)>,
     pub severity: Option<u8>,
     pub tags: Vec<(Template, String)>,
     pub revision: Option<String>,
@@ -165,6 +178,8 @@ pub(crate) struct Actions {
     pub skip: u32,
     pub skip_after: Option<(String, u32)>,
     pub acts: Vec<Act>,
+    /// Prefixes for the paths of `XML:`, with their namespaces.
+    pub namespaces: Vec<Namespace>,
 }
 
 type Fault = (u32, String);
@@ -207,13 +222,14 @@ impl Actions {
             "noauditlog" => self.audit_log = Some(false),
             "t" => self.transforms.push(item.transform()?),
             "msg" => self.message = Some((Template::parse(value, names)?, value.text())),
-            "logdata" => self.log_data = Some(Template::parse(value, names)?),
+            "logdata" => self.log_data = Some((Template::parse(value, names)?, value.text())),
             "severity" => self.severity = Some(item.severity()?),
             "tag" => self.tags.push((Template::parse(value, names)?, value.text())),
             "rev" => self.revision = Some(value.text()),
             "ver" => self.version = Some(value.text()),
             "skip" => self.skip = item.number(1, 1_000_000)?,
             "skipafter" => self.skip_after = Some((value.text(), value.offset(0))),
+            "xmlns" => self.namespaces.push(item.namespace()?),
             _ => self.acts.extend(item.act(names)?),
         }
         Ok(())
@@ -258,7 +274,11 @@ mod tests {
             ("setvar:foo.x=1", 7, "holds no variables"),
             ("ctl:ruleEngine=Maybe", 4, "On, Off or DetectionOnly"),
             ("ctl:ruleRemoveTargetById=942100", 25, "no target"),
-            ("exec:/bin/true", 0, "starts a program"),
+            ("exec:/bin/true", 0, "runs a program"),
+            ("pause:100", 0, "not available"),
+            ("xmlns:a", 6, "a prefix and a namespace"),
+            ("ctl:auditLogParts=+Q", 4, "letters from A to K"),
+            ("ctl:hashEngine=On", 0, "not available"),
             ("severity:SEVERE", 9, "CRITICAL"),
         ] {
             let (offset, message) = read(text).unwrap_err();

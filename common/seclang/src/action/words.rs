@@ -2,6 +2,7 @@
 
 use super::{Audit, Fault, Mode, Pick, Processor};
 use crate::reader::Argument;
+use crate::settings::XmlArguments;
 use fosse_pattern::Regex;
 use std::sync::Arc;
 
@@ -21,6 +22,21 @@ pub(crate) fn audit(text: &str) -> Option<Audit> {
         "relevantonly" => Some(Audit::RelevantOnly),
         _ => None,
     }
+}
+
+pub(crate) fn xml_arguments(text: &str) -> Option<XmlArguments> {
+    match text.to_ascii_lowercase().as_str() {
+        "on" => Some(XmlArguments::On),
+        "off" => Some(XmlArguments::Off),
+        "onlyargs" => Some(XmlArguments::Only),
+        _ => None,
+    }
+}
+
+/// Parts of the audit log, each a letter.
+pub(crate) fn audit_parts(text: &str) -> Option<String> {
+    let known = |letter: char| matches!(letter, 'A'..='K' | 'Z');
+    (!text.is_empty() && text.chars().all(known)).then(|| text.to_owned())
 }
 
 pub(super) fn processor(text: &str) -> Option<Processor> {

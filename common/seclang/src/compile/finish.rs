@@ -7,9 +7,10 @@ use crate::diagnostic::Diagnostic;
 use crate::macros::{Part, Reference, Template};
 use crate::operator::Operator;
 use crate::rule::{Facts, Quick, Rule, RuleBits};
-use crate::ruleset::Ruleset;
+use crate::ruleset::{Parts, Ruleset};
 use crate::target::Selector;
 use crate::variable::Variable;
+use fosse_bodies::xml::{STEPS_COUNT_MAX, XmlPath};
 use fosse_pattern::{Regex, Scratch};
 use fosse_transform::Transform;
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ impl Compiler<'_> {
     pub(super) fn finish(mut self) -> Result<Ruleset, Vec<Diagnostic>> {
         self.compile_macro_patterns();
         self.find_slots();
+        let paths = self.resolve_paths();
         let phases: [Vec<Rule>; 5] = std::array::from_fn(|index| {
             let phase = u8::try_from(index).unwrap_or(0).saturating_add(1);
             self.phase(phase)
@@ -40,7 +42,58 @@ impl Compiler<'_> {
             return Err(self.diagnostics);
         }
         let named = std::mem::take(&mut self.names.variables);
-        Ok(Ruleset::new(self.settings, phases, self.pipelines, self.names.finish(), picks, &named))
+        let parts = Parts {
+            settings: self.settings,
+            phases,
+            pipelines: self.pipelines,
+            names: self.names.finish(),
+            picks,
+            paths,
+        };
+        let mut rules = Ruleset::new(parts, &named)?;
+        rules.notes = self.notes;
+        Ok(rules)
+    }
+
+    /// Compiles the paths of `XML:` with the namespaces of their rules, each once. A key that other namespaces have
+    /// taken gets a number behind it.
+    fn resolve_paths(&mut self) -> Vec<(Span, XmlPath)> {
+        let mut paths: Vec<(Span, XmlPath)> = Vec::new();
+        let (mut faults, mut steps) = (Vec::new(), 0usize);
+        for draft in &mut self.drafts {
+            let Draft::Rule(rule) = draft else { continue };
+            let targets = rule.targets.wanted.iter_mut().chain(&mut rule.targets.excluded);
+            for target in targets.filter(|target| target.variable == Variable::XmlNodes) {
+                let Selector::Name(text) = target.selector else { continue };
+                let written = self.names.constants.get(text).to_vec();
+                let path = match XmlPath::parse(&written, Some(&rule.actions.namespaces)) {
+                    Ok(path) => path,
+                    Err((_, why)) => {
+                        let message = format!("in XML:{}: {why}", String::from_utf8_lossy(&written));
+                        faults.push(Diagnostic { location: rule.location.clone(), message, excerpt: String::new() });
+                        continue;
+                    }
+                };
+                if let Some((key, _)) = paths.iter().find(|(_, known)| *known == path) {
+                    target.selector = Selector::Name(*key);
+                    continue;
+                }
+                let mut key = text;
+                while paths.iter().any(|(known, _)| *known == key) {
+                    key = self.names.constants.intern(&[&written, format!(" ({})", paths.len()).as_bytes()].concat());
+                }
+                target.selector = Selector::Name(key);
+                steps = steps.saturating_add(path.steps());
+                if steps > STEPS_COUNT_MAX {
+                    let message = format!("the paths of XML: have more than {STEPS_COUNT_MAX} steps together");
+                    faults.push(Diagnostic { location: rule.location.clone(), message, excerpt: String::new() });
+                    break;
+                }
+                paths.push((key, path));
+            }
+        }
+        faults.into_iter().for_each(|fault| self.complain(fault));
+        paths
     }
 
     /// Finds the TX slots that targets with a pattern pick, so that no request has to.

@@ -7,19 +7,20 @@ mod finish;
 use crate::action::{Actions, Disruption};
 use crate::bundle::Bundle;
 use crate::diagnostic::{Diagnostic, Location};
+use crate::directive;
 use crate::names::Names;
 use crate::operator::{self, Named, Operator};
 use crate::pipeline::Pipelines;
 use crate::reader::{Argument, Directive, Source};
 use crate::ruleset::Ruleset;
-use crate::settings::{IDLE, REFUSED, Settings};
+use crate::settings::Settings;
 use crate::target::{self, Targets};
 use std::collections::HashMap;
 
 /// Files deep an Include may go: more is a loop.
 const INCLUDE_DEPTH_MAX: usize = 16;
 
-/// Errors listed: past these, the rest are consequences.
+/// Errors listed: past these, the rest are consequences. As many notes.
 const DIAGNOSTICS_MAX: usize = 100;
 
 type Fault = (u32, String);
@@ -55,6 +56,8 @@ pub(crate) struct Compiler<'b> {
     /// The chain that waits for its next link.
     open_chain: Option<(usize, Location)>,
     diagnostics: Vec<Diagnostic>,
+    /// What loads and does not do what its name says.
+    notes: Vec<Diagnostic>,
 }
 
 impl<'b> Compiler<'b> {
@@ -75,6 +78,7 @@ impl<'b> Compiler<'b> {
             ids: HashMap::new(),
             open_chain: None,
             diagnostics: Vec::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -98,6 +102,11 @@ impl<'b> Compiler<'b> {
             });
             if let Err(diagnostic) = done {
                 self.complain(diagnostic);
+            }
+            for (offset, message) in std::mem::take(&mut self.names.notes) {
+                if self.notes.len() < DIAGNOSTICS_MAX {
+                    self.notes.push(source.error(offset, message));
+                }
             }
         }
         if let Some((_, location)) = self.open_chain.take() {
@@ -135,14 +144,14 @@ impl<'b> Compiler<'b> {
         if let Some(done) = self.settings.apply(name, directive) {
             return done;
         }
-        if IDLE.iter().any(|(idle, _)| idle.eq_ignore_ascii_case(name)) {
-            return Ok(());
-        }
         let at = directive.name.offset(0);
-        match REFUSED.iter().find(|(refused, _)| refused.eq_ignore_ascii_case(name)) {
-            Some((refused, reason)) => Err((at, format!("{refused} is not available: {reason}"))),
-            None => Err((at, format!("unknown directive `{name}`; expected one like SecRule, SecAction or Include"))),
-        }
+        let Some(known) = directive::find(name) else {
+            return Err((at, format!("unknown directive `{name}`; expected one like SecRule, SecAction or Include")));
+        };
+        let last = directive.arguments.last().map(Argument::text).unwrap_or_default();
+        let note = known.judge(&last).map_err(|why| (at, why))?;
+        self.names.notes.push((at, note));
+        Ok(())
     }
 
     fn one<'d>(&self, directive: &'d Directive) -> Result<&'d Argument, Fault> {
@@ -297,6 +306,14 @@ fn refuse_in_chain(actions: &Actions, at: u32) -> Result<(), Fault> {
         "a disruptive action"
     } else if actions.skip > 0 || actions.skip_after.is_some() {
         "skip"
+    } else if actions.message.is_some() {
+        "msg"
+    } else if actions.log_data.is_some() {
+        "logdata"
+    } else if actions.severity.is_some() {
+        "severity"
+    } else if actions.revision.is_some() || actions.version.is_some() {
+        "rev or ver"
     } else {
         return Ok(());
     };

@@ -2,7 +2,7 @@
 
 use super::record::RecordData;
 use super::{Host, Opened, Outcome, Transaction, VarName};
-use crate::action::{Act, Assignment, Control, Disruption, Mode, Place};
+use crate::action::{Act, Assignment, Control, Disruption, Mode, Parts, Place};
 use crate::arena::{Span, narrow, widen};
 use crate::macros::Template;
 use crate::rule::{Facts, Rule};
@@ -48,7 +48,7 @@ impl Transaction<'_> {
             return;
         }
         let message = facts.message.as_ref().map_or(Span::EMPTY, |(message, _)| self.expand(message));
-        let data = facts.log_data.as_ref().map_or(Span::EMPTY, |data| self.expand(data));
+        let data = facts.log_data.as_ref().map_or(Span::EMPTY, |(data, _)| self.expand(data));
         let score = self.score();
         self.records.push(RecordData {
             score,
@@ -126,9 +126,12 @@ impl Transaction<'_> {
                 self.open(*collection, key, host);
             }
             Act::Env(name, value) => {
-                let (name, value) = (self.expanded(name), self.expanded(value));
+                let name = self.expanded(name);
                 self.env.retain(|(known, _)| *known != name);
-                self.env.push((name, value));
+                if let Some(value) = value {
+                    let value = self.expanded(value);
+                    self.env.push((name, value));
+                }
             }
             Act::Control(control) => self.control(rule, place, control),
             Act::Sanitise(what, name) => {
@@ -175,6 +178,8 @@ impl Transaction<'_> {
             Control::RequestBodyLimit(limit) => self.request_body_limit = *limit,
             Control::ResponseBodyLimit(limit) => self.response_body_limit = *limit,
             Control::Audit(audit) => self.audit = *audit,
+            Control::AuditParts(how, letters) => self.change_audit_parts(*how, letters),
+            Control::XmlArguments(arguments) => self.xml_arguments = *arguments,
             Control::RemoveRules(pick) => {
                 let Some(picked) = self.rules.picks.get(*pick) else { return };
                 for (removed, picked) in self.removed.iter_mut().zip(picked) {
@@ -191,6 +196,16 @@ impl Transaction<'_> {
                 }
             }
         }
+    }
+
+    fn change_audit_parts(&mut self, how: Parts, letters: &str) {
+        let now = self.audit_parts();
+        let changed = match how {
+            Parts::These => letters.to_owned(),
+            Parts::TakenOut => now.chars().filter(|letter| !letters.contains(*letter)).collect(),
+            Parts::Added => now.chars().chain(letters.chars().filter(|letter| !now.contains(*letter))).collect(),
+        };
+        self.audit_parts = Some(changed);
     }
 
     /// Opens a persistent record, once per transaction and collection.

@@ -78,8 +78,15 @@ impl Transaction<'_> {
             Variable::ReqbodyProcessor => Some(self.processor.map_or("", Processor::name).as_bytes().to_vec()),
             Variable::Sessionid => self.opened_key(crate::store::Collection::Session),
             Variable::Userid => self.opened_key(crate::store::Collection::User),
+            Variable::MscPcreError => Some(self.flagged(super::test::PATTERN_ERROR)),
+            Variable::MscPcreLimitsExceeded => Some(self.flagged(super::test::LIMITS_EXCEEDED)),
             _ => None,
         }
+    }
+
+    /// 1 if a TX variable that says what went wrong is set, else 0.
+    fn flagged(&self, name: &[u8]) -> Vec<u8> {
+        super::request::flag(self.values.tx_named(self.rules, name) != TxValue::Unset).to_vec()
     }
 
     fn opened_key(&self, collection: crate::store::Collection) -> Option<Vec<u8>> {
@@ -103,21 +110,22 @@ impl Transaction<'_> {
         }
     }
 
-    /// RULE: the rule that matched last.
+    /// RULE: the rule that is evaluated, a chain's first one. Its message and data are as written: what their macros
+    /// stand for is not known before it has matched.
     fn rule_fields(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let Some(record) = self.records.last() else { return Vec::new() };
-        let text = |span: Span| self.values.text(self.rules, span).to_vec();
-        let shown = super::Match::new(self, record);
-        vec![
-            (b"id".to_vec(), shown.id().to_string().into_bytes()),
-            (b"msg".to_vec(), text(record.message)),
-            (b"logdata".to_vec(), text(record.data)),
-            (
-                b"severity".to_vec(),
-                shown.severity().map(|severity| severity.to_string()).unwrap_or_default().into_bytes(),
-            ),
-            (b"rev".to_vec(), shown.revision().unwrap_or_default().as_bytes().to_vec()),
-        ]
+        let Some(phase) = self.rules.phase(self.phase) else { return Vec::new() };
+        let Some(rule) = phase.rules.get(crate::arena::widen(self.current)) else { return Vec::new() };
+        let facts = &rule.facts;
+        let text = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
+        let fields: [(&[u8], Option<Vec<u8>>); 6] = [
+            (b"id", Some(rule.id.to_string().into_bytes())),
+            (b"msg", text(facts.message.as_ref().map(|(_, message)| message.as_str()))),
+            (b"logdata", text(facts.log_data.as_ref().map(|(_, data)| data.as_str()))),
+            (b"severity", facts.severity.map(|severity| severity.to_string().into_bytes())),
+            (b"rev", text(facts.revision.as_deref())),
+            (b"ver", text(facts.version.as_deref())),
+        ];
+        fields.into_iter().filter_map(|(name, value)| Some((name.to_vec(), value?))).collect()
     }
 
     /// A variable's name as logs have it.

@@ -18,7 +18,7 @@ mod time;
 pub(crate) mod values;
 
 pub use record::Match;
-pub(crate) use rehearse::usually_skipped;
+pub(crate) use rehearse::{Rehearsal, rehearse};
 pub use request::Taken;
 pub use time::Now;
 pub(crate) use values::number;
@@ -27,6 +27,7 @@ use crate::action::{Allow, Audit, Mode, Processor, Sanitise};
 use crate::arena::Span;
 use crate::rule::RuleBits;
 use crate::ruleset::Ruleset;
+use crate::settings::XmlArguments;
 use crate::store::{Change, Collection, Record, Store};
 use crate::variable::Variable;
 use fosse_bodies::form::FormOptions;
@@ -180,6 +181,8 @@ pub struct Transaction<'r> {
     response_inspected: bool,
     mode: Mode,
     audit: Audit,
+    audit_parts: Option<String>,
+    xml_arguments: XmlArguments,
     processor: Option<Processor>,
     force_body: bool,
     request_body_access: bool,
@@ -206,8 +209,10 @@ pub struct Transaction<'r> {
     phase: u8,
     stage: Stage,
     cost: usize,
-    /// While the rules are rehearsed: what jumps left out, per phase.
-    skipped: Option<Box<[RuleBits; 5]>>,
+    /// While the rules are rehearsed: what is learnt.
+    rehearsal: Option<Box<Rehearsal>>,
+    /// The rule that is evaluated (its chain's first), in its phase's list.
+    current: u32,
 }
 
 /// Bytes of values a pooled arena may have grown to: ordinary requests stay far below, and a pool of arenas that each held
@@ -274,6 +279,8 @@ impl<'r> Transaction<'r> {
             response_inspected: false,
             mode: settings.mode,
             audit: settings.audit,
+            audit_parts: None,
+            xml_arguments: settings.xml_arguments,
             processor: None,
             force_body: false,
             request_body_access: settings.request_body_access,
@@ -299,7 +306,8 @@ impl<'r> Transaction<'r> {
             phase: 0,
             stage: Stage::Over,
             cost: 0,
-            skipped: None,
+            rehearsal: None,
+            current: 0,
             rules,
         }
     }
@@ -432,6 +440,11 @@ impl<'r> Transaction<'r> {
             Audit::Off => false,
             Audit::RelevantOnly => self.relevant || relevant_status().unwrap_or(false),
         }
+    }
+
+    /// The parts of the audit log for this transaction: what SecAuditLogParts says, and `ctl:auditLogParts` after it.
+    pub fn audit_parts(&self) -> &str {
+        self.audit_parts.as_deref().unwrap_or(&self.rules.settings.audit_parts)
     }
 
     /// What is to be masked in logs, with the names of arguments and headers.

@@ -2,24 +2,35 @@
 //!
 //! Paranoia levels and the like are TX variables that the rules themselves set, and rules that look at nothing else jump
 //! over what is not wanted. An empty request run through the rules once, when they are compiled, tells which jumps are
-//! made. Nothing depends on it but speed: a rule that is reached after all is evaluated on every value.
+//! made. Nothing depends on that but speed: a rule that is reached after all is evaluated on every value. It also tells
+//! which rules that ask for what is not there (a geographic data base, say) every request would come to.
 
 use super::{Arena, Bench, Host, Now, Transaction, Turn};
 use crate::action::Mode;
-use crate::rule::{Rule, RuleBits};
+use crate::rule::{Facts, Rule, RuleBits};
 use crate::ruleset::Ruleset;
 use crate::store::NoStore;
 use crate::variable::Variable;
+use std::sync::Arc;
 
-/// For each phase, the rules that jumps over TX variables leave out.
-pub(crate) fn usually_skipped(rules: &Ruleset) -> [RuleBits; 5] {
+/// What the rehearsal tells.
+#[derive(Debug)]
+pub(crate) struct Rehearsal {
+    /// For each phase, the rules that jumps over TX variables leave out.
+    pub skipped: [RuleBits; 5],
+    /// The rules that were reached and ask for what this engine does not have.
+    pub absent: Vec<Arc<Facts>>,
+}
+
+/// Runs an empty request through the rules.
+pub(crate) fn rehearse(rules: &Ruleset) -> Rehearsal {
     let mut transaction = Transaction::new(rules, Arena::default(), Now::default());
     transaction.set_mode(Mode::DetectionOnly);
     let mut skipped: Box<[RuleBits; 5]> = Box::default();
     for (bits, phase) in skipped.iter_mut().zip(&rules.phases) {
         bits.reset(phase.rules.len());
     }
-    transaction.skipped = Some(skipped);
+    transaction.rehearsal = Some(Box::new(Rehearsal { skipped: *skipped, absent: Vec::new() }));
     transaction.request_line(b"GET / HTTP/1.1", b"GET", b"/", b"HTTP/1.1");
     transaction.header(b"Host", b"localhost");
     let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, NoStore);
@@ -30,13 +41,26 @@ pub(crate) fn usually_skipped(rules: &Ruleset) -> [RuleBits; 5] {
         }
         transaction.run(phase, &mut host);
     }
-    transaction.skipped.map(|skipped| *skipped).unwrap_or_default()
+    match transaction.rehearsal {
+        Some(rehearsal) => *rehearsal,
+        None => Rehearsal { skipped: Default::default(), absent: Vec::new() },
+    }
 }
 
 impl Transaction<'_> {
+    /// Notes a rule that is evaluated, if it asks for what is not there.
+    pub(super) fn note_reached(&mut self, rule: &Rule) {
+        let Some(Rehearsal { absent, .. }) = self.rehearsal.as_deref_mut() else { return };
+        let asks = crate::operator::absent(&rule.facts.operator.0).is_some()
+            || rule.wanted.iter().any(|target| target.variable.is_absent());
+        if asks {
+            absent.push(Arc::clone(&rule.facts));
+        }
+    }
+
     /// Notes the rules from `from` to `to` as left out, if the jump depends on TX variables alone.
     pub(super) fn note_jump(&mut self, rule: &Rule, from: usize, to: usize) {
-        let Some(skipped) = self.skipped.as_mut() else { return };
+        let Some(Rehearsal { skipped, .. }) = self.rehearsal.as_deref_mut() else { return };
         let steady = rule
             .wanted
             .iter()

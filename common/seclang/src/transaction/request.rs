@@ -4,7 +4,7 @@
 use super::Transaction;
 use crate::action::Processor;
 use crate::arena::Span;
-use crate::settings::LimitAction;
+use crate::settings::{LimitAction, XmlArguments};
 use crate::variable::Variable;
 use fosse_bodies::form::{self, FormOptions};
 use fosse_bodies::json::{self, JsonOptions};
@@ -108,6 +108,11 @@ impl Transaction<'_> {
                 let scheme = self.values.text(rules, entry.value).split(|byte| *byte == b' ').next();
                 let scheme = scheme.unwrap_or_default().to_vec();
                 self.values.add_single(rules, Variable::AuthType, &scheme);
+                if rules.uses(Variable::RemoteUser)
+                    && let Some(user) = basic_user(self.values.text(rules, entry.value))
+                {
+                    self.values.add_single(rules, Variable::RemoteUser, &user);
+                }
             }
         }
     }
@@ -115,7 +120,7 @@ impl Transaction<'_> {
     fn fill_cookies(&mut self, header: &[u8]) {
         let (values, rules) = (&mut self.values, self.rules);
         let quoted = rules.settings.cookies_version_1;
-        form::cookies(header, b';', COOKIES_COUNT_MAX, &mut |item| {
+        form::cookies(header, rules.settings.cookie_separator, COOKIES_COUNT_MAX, &mut |item| {
             if let Item::Cookie { name, value } = item {
                 let bare = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
                 let value = if quoted { bare.unwrap_or(value) } else { value };
@@ -174,6 +179,7 @@ impl Transaction<'_> {
                 None => {}
             }
         }
+        self.values.add_single(rules, Variable::StreamInputBody, &body);
         if rules.uses(Variable::FullRequest) || rules.uses(Variable::FullRequestLength) {
             self.fill_full_request(&body);
         }
@@ -220,12 +226,16 @@ impl Transaction<'_> {
         let options = XmlOptions {
             arguments_count_max: self.form_options.arguments_count_max,
             charset: self.charset(),
+            paths: if self.xml_arguments == XmlArguments::Only { &[] } else { &self.rules.paths },
+            leaves_as_arguments: self.xml_arguments != XmlArguments::Off,
             ..XmlOptions::default()
         };
         let mut report = xml::XmlReport::default();
         self.with_arguments(|sink| report = xml::parse(body, &options, sink));
-        if let Some(error) = report.error {
-            self.body_error = Some(error.to_string());
+        match report.error {
+            Some(error) => self.body_error = Some(error.to_string()),
+            None if self.xml_arguments == XmlArguments::Only => {}
+            None => self.values.add_single(self.rules, Variable::Xml, b"[XML document tree]"),
         }
         self.check_no_files(body.len());
     }
@@ -295,6 +305,7 @@ impl Transaction<'_> {
     fn with_arguments(&mut self, parse: impl FnOnce(fosse_bodies::Sink<'_>)) {
         let (values, rules) = (&mut self.values, self.rules);
         let combined = &mut self.combined_size;
+        let tree = self.xml_arguments != XmlArguments::Only;
         parse(&mut |item| match item {
             Item::Argument { name, value } => {
                 *combined = combined.saturating_add(name.len()).saturating_add(value.len());
@@ -327,13 +338,18 @@ impl Transaction<'_> {
                 let (part, line) = (values.bytes.push(part), values.bytes.push(line));
                 values.add(rules, Variable::MultipartPartHeaders, part, line);
             }
-            Item::XmlContent(text) if rules.uses(Variable::XmlText) => {
+            Item::XmlContent(text) if tree && rules.uses(Variable::XmlText) => {
                 let text = values.bytes.push(text);
                 values.add(rules, Variable::XmlText, Span::EMPTY, text);
             }
-            Item::XmlAttribute { value, .. } if rules.uses(Variable::XmlAttributes) => {
+            Item::XmlAttribute { value, .. } if tree && rules.uses(Variable::XmlAttributes) => {
                 let value = values.bytes.push(value);
                 values.add(rules, Variable::XmlAttributes, Span::EMPTY, value);
+            }
+            Item::XmlNode { path, value } => {
+                let value = values.bytes.push(value);
+                let key = rules.path_keys.get(path).copied().unwrap_or(Span::EMPTY);
+                values.add(rules, Variable::XmlNodes, key, value);
             }
             Item::XmlDoctype(text) if rules.uses(Variable::XmlDoctype) => {
                 let text = values.bytes.push(text);
@@ -367,8 +383,6 @@ const ZERO_UNTIL_BODY: &[Variable] = &[
     Variable::UrlencodedError,
     Variable::InboundDataError,
     Variable::OutboundDataError,
-    Variable::MscPcreError,
-    Variable::MscPcreLimitsExceeded,
     Variable::FilesCombinedSize,
     Variable::MultipartStrictError,
     Variable::MultipartBoundaryQuoted,
@@ -388,6 +402,16 @@ const ZERO_UNTIL_BODY: &[Variable] = &[
 
 pub(super) fn flag(set: bool) -> &'static [u8] {
     if set { b"1" } else { b"0" }
+}
+
+/// The user that `Authorization: Basic` names. Nobody has checked the password.
+fn basic_user(authorization: &[u8]) -> Option<Vec<u8>> {
+    let (scheme, credentials) = authorization.split_at_checked(b"Basic ".len())?;
+    if !scheme.eq_ignore_ascii_case(b"Basic ") {
+        return None;
+    }
+    let decoded = fosse_transform::Transform::Base64Decode.apply(credentials.trim_ascii()).into_owned();
+    Some(decoded.split(|byte| *byte == b':').next().unwrap_or_default().to_vec())
 }
 
 /// A request target without scheme and authority: `http://host/path` is `/path`.
@@ -427,7 +451,14 @@ pub(super) fn form_options(separator: u8, arguments: u32) -> FormOptions {
 
 #[cfg(test)]
 mod tests {
-    use super::{percent_decoded, without_origin};
+    use super::{basic_user, percent_decoded, without_origin};
+
+    #[test]
+    fn a_user_is_read_from_basic_credentials() {
+        assert_eq!(basic_user(b"basic YWxpY2U6c2VjcmV0").as_deref(), Some(b"alice".as_slice()));
+        assert_eq!(basic_user(b"Bearer YWxpY2U6c2VjcmV0"), None);
+        assert_eq!(basic_user(b"Basic "), Some(Vec::new()));
+    }
 
     #[test]
     fn a_path_is_decoded_once() {

@@ -70,6 +70,7 @@ impl Transaction<'_> {
         if self.response_inspected {
             let body = std::mem::take(&mut self.response_body);
             self.values.add_single(self.rules, Variable::ResponseBody, &body);
+            self.values.add_single(self.rules, Variable::StreamOutputBody, &body);
             self.response_body = body;
         }
     }

@@ -315,18 +315,22 @@ impl Transaction<'_> {
     fn chain(&mut self, start: usize, host: &mut Host<'_>) -> usize {
         let Some(phase) = self.rules.phase(self.phase) else { return usize::MAX };
         self.matched.clear();
+        self.current = narrow(start);
         let mut jump = None;
         let mut at = start;
         while let Some(rule) = phase.rules.get(at) {
             let possible =
                 rule.quick.is_none_or(|quick| quick.holds(|slot| self.values.tx_slot_number(self.rules, slot)));
+            if self.rehearsal.is_some() {
+                self.note_reached(rule);
+            }
             if !possible || !self.rule(phase, at, rule, host) {
                 return widen(rule.next);
             }
             jump = jump.or(rule.jump);
             if !rule.chained {
                 let to = widen(jump.unwrap_or(rule.next));
-                if self.skipped.is_some() && at == start {
+                if self.rehearsal.is_some() && at == start {
                     self.note_jump(rule, widen(rule.next), to);
                 }
                 return to;

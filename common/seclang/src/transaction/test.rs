@@ -10,10 +10,10 @@ use fosse_pattern::Regex;
 use std::net::IpAddr;
 
 /// The name of the TX variable that says a pattern was given up; modsecurity.conf-recommended denies on it.
-const LIMITS_EXCEEDED: &[u8] = b"msc_pcre_limits_exceeded";
+pub(super) const LIMITS_EXCEEDED: &[u8] = b"msc_pcre_limits_exceeded";
 
 /// The name of the TX variable that says a pattern's macro had a value no rule gives it.
-const PATTERN_ERROR: &[u8] = b"msc_pcre_error";
+pub(super) const PATTERN_ERROR: &[u8] = b"msc_pcre_error";
 
 impl Transaction<'_> {
     // Long: one arm an operator.
@@ -141,28 +141,39 @@ impl Transaction<'_> {
         value: Span,
         host: &mut Host<'_>,
     ) -> Option<bool> {
-        let mut from = 0;
+        let (mut from, mut work) = (0, 0usize);
         while from < value.len() {
-            let rest = value.part(from, value.len());
-            let text = self.values.bytes.get(&self.rules.constants, rest);
-            match regex.captures(text, &mut host.bench.patterns, &mut host.bench.groups) {
-                Ok(true) => {}
+            let text = self.values.bytes.get(&self.rules.constants, value);
+            match regex.captures_from(text, from, &mut host.bench.patterns, &mut host.bench.groups) {
+                Ok(true) if work <= DIGITS_WORK_MAX => {}
                 Ok(false) => return Some(false),
-                Err(_) => return None,
+                Ok(true) | Err(_) => {
+                    self.values.set_tx_named(self.rules, LIMITS_EXCEEDED, TxValue::Number(1));
+                    return None;
+                }
             }
             let range = host.bench.groups.first().cloned().flatten()?;
-            let found = rest.part(range.start, range.end);
+            let cost = range.end.saturating_sub(from).saturating_add(DIGITS_WORK_PER_TRY);
+            (work, self.cost) = (work.saturating_add(cost), self.cost.saturating_add(cost.saturating_mul(4)));
+            let found = value.part(range.start, range.end);
             if kind.holds(self.values.text(self.rules, found)) {
                 if capture {
                     self.capture_one(found);
                 }
                 return Some(true);
             }
-            from = from.saturating_add(range.start).saturating_add(1);
+            from = range.start.saturating_add(1);
         }
         Some(false)
     }
 }
+
+/// Bytes that the pattern of a `@verify...` operator may pass over on one value before it is given up, the same ones
+/// again and again included: a text of digits alone has a candidate at every byte.
+const DIGITS_WORK_MAX: usize = 1 << 20;
+
+/// What one candidate costs besides its bytes, in bytes.
+const DIGITS_WORK_PER_TRY: usize = 64;
 
 fn compare(test: TextTest, value: &[u8], argument: &[u8]) -> bool {
     match test {
