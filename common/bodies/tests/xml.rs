@@ -292,18 +292,8 @@ fn leaves_become_arguments_where_that_is_wanted() {
     let options = XmlOptions { leaves_as_arguments: true, ..XmlOptions::default() };
     let (found, report) = run_with(b"<a><b c='d'><n>foo</n>x<n>bar</n></b><n/></a>", &options);
     let found: Vec<_> = found.iter().filter(|found| found.starts_with("xml.")).collect();
-    assert_eq!(
-        (found, report.error),
-        (
-            vec!["xml.a.b.n=foo", "xml.a.b.n=bar", "xml.a.n="]
-                .iter()
-                .map(|text| (*text).to_owned())
-                .collect::<Vec<_>>()
-                .iter()
-                .collect(),
-            None
-        )
-    );
+    assert_eq!(report.error, None);
+    assert_eq!(found, ["xml.a.b.n=foo", "xml.a.b.n=bar", "xml.a.n="]);
     let long = format!("{}{}", format!("<{}>", "n".repeat(500)).repeat(40), "x");
     assert_eq!(run_with(long.as_bytes(), &options).1.error, Some(XmlError::NamesTooLong));
 }

@@ -108,6 +108,7 @@ impl Default for Settings {
 type Fault = (u32, String);
 
 impl Settings {
+    // Long: one arm for each setting.
     /// Applies a directive that is a setting. `None` if it is not one.
     pub(crate) fn apply(&mut self, name: &str, directive: &Directive) -> Option<Result<(), Fault>> {
         let value = Value { directive };

@@ -141,6 +141,9 @@ pub fn parse(input: &[u8], options: &XmlOptions<'_>, sink: Sink<'_>) -> XmlRepor
     report
 }
 
+/// An attribute's name and its value, references resolved.
+type Attribute<'t> = (&'t [u8], Vec<u8>);
+
 struct Parser<'t, 'r, 's> {
     scan: Scan<'t>,
     /// Names of the open elements, as places in the text.
@@ -307,7 +310,7 @@ impl<'t> Parser<'t, '_, '_> {
     }
 
     /// Finds the paths that an element and its attributes lie on.
-    fn enter_node(&mut self, name: &Range<usize>, attributes: &[(&'t [u8], Vec<u8>)]) -> Result<(), XmlError> {
+    fn enter_node(&mut self, name: &Range<usize>, attributes: &[Attribute<'t>]) -> Result<(), XmlError> {
         if self.walk.is_idle() {
             return Ok(());
         }
@@ -333,7 +336,7 @@ impl<'t> Parser<'t, '_, '_> {
     }
 
     /// Gives the attributes of an element; back come those that paths may ask for.
-    fn attributes(&mut self, element: &Range<usize>) -> Result<Vec<(&'t [u8], Vec<u8>)>, XmlError> {
+    fn attributes(&mut self, element: &Range<usize>) -> Result<Vec<Attribute<'t>>, XmlError> {
         let mut kept = Vec::new();
         let mut names: Vec<&'t [u8]> = Vec::new();
         while self.scan.blank() && !self.scan.starts_with(b">") && !self.scan.starts_with(b"/>") {
