@@ -1,5 +1,6 @@
-//! What a transaction costs: `bench CORPUS [PARANOIA [NAME [FACTOR]]]`, with the Core Rule Set of CORPUS in blocking mode and every request
-//! different from the one before. Prints microseconds per transaction, all five phases.
+//! What a transaction costs: `seclang-bench CORPUS [PARANOIA [NAME [FACTOR]]]`, with the Core Rule Set of CORPUS in
+//! blocking mode and every request different from the one before. Prints microseconds per transaction, all five
+//! phases; with NAME `curve` what bodies of 1 KiB to 1 MiB cost, so that one sees how it grows.
 
 use fosse_seclang::{Arena, Bench, Bundle, Host, NoStore, Now, Outcome, Ruleset, Transaction, Turn};
 use std::net::{IpAddr, Ipv4Addr};
@@ -20,12 +21,17 @@ fn main() {
     let only = std::env::args().nth(3);
     let rules = load(Path::new(&corpus), &paranoia);
     let (mut bench, mut arena) = (Bench::default(), Arena::default());
-    let kinds: [(&str, Make); 6] = [
+    if only.as_deref() == Some("curve") {
+        return curve(&rules);
+    }
+    let kinds: [(&str, Make); 8] = [
         ("tiny GET", tiny),
         ("browser GET", browser),
         ("850-byte form", form),
         ("11 KB JSON", json),
         ("1 MiB JSON", big),
+        ("1 MiB text", |n| text(n, 1 << 20)),
+        ("1 MiB fields", |n| fields(n, 1 << 20)),
         ("128 KiB hostile", hostile),
     ];
     for (name, make) in kinds {
@@ -34,7 +40,7 @@ fn main() {
         }
         let factor: u32 = std::env::args().nth(4).and_then(|factor| factor.parse().ok()).unwrap_or(1);
         let rounds: u32 = factor
-            * if matches!(name, "1 MiB JSON" | "128 KiB hostile") {
+            * if matches!(name, "1 MiB JSON" | "1 MiB text" | "1 MiB fields" | "128 KiB hostile") {
                 10
             } else if name == "11 KB JSON" {
                 300
@@ -177,6 +183,71 @@ fn json(n: u32) -> Request {
     json_of(n, 40)
 }
 
+/// What people write, as a form sends it: one long field.
+fn text(n: u32, bytes: usize) -> Request {
+    let mut body = "title=Notes&text=".to_owned();
+    for at in 0.. {
+        if body.len() >= bytes {
+            break;
+        }
+        body.push_str(&format!(
+            "On+day+{at}+we+walked+from+the+harbour+to+the+old+mill+%28about+{n}+steps%29%2C+and+Anna+said%3A+%22it%27s+further+than+I+thought%22.%0D%0A\
+             The+path+isn%27t+marked%3B+take+the+left+fork+after+bridge+no.+{at}+%26+keep+the+river+in+sight+-+see+the+map+at+www.example.com%2Fmaps.%0D%0A"
+        ));
+    }
+    with_form(n, body)
+}
+
+/// Many short fields.
+fn fields(n: u32, bytes: usize) -> Request {
+    let mut body = "list=1".to_owned();
+    for at in 0.. {
+        if body.len() >= bytes {
+            break;
+        }
+        body.push_str(&format!("&item{at}%5Bname%5D=Garden+chair+{n}-{at}&item{at}%5Bprice%5D={}.99&item{at}%5Bnote%5D=two+of+them%2C+green", at % 90));
+    }
+    with_form(n, body)
+}
+
+fn with_form(n: u32, body: String) -> Request {
+    let mut request = form(n);
+    request.headers.retain(|(name, _)| *name != "Content-Length");
+    request.headers.push(("Content-Length", body.len().to_string()));
+    Request { body, ..request }
+}
+
+/// What bodies of growing size cost, in microseconds and per KiB.
+fn curve(rules: &Ruleset) {
+    type Sized = fn(u32, usize) -> Request;
+    let kinds: [(&str, Sized); 3] =
+        [("JSON", |n, bytes| json_of(n, u32::try_from(bytes / 276).unwrap())), ("text", text), ("fields", fields)];
+    for (name, make) in kinds {
+        for bytes in (10..=20).step_by(2).map(|power| 1usize << power) {
+            let mut bench = Bench::default();
+            let rounds = u32::try_from((4 << 20) / bytes).unwrap().min(200);
+            let requests: Vec<Request> = (0..rounds * 2).map(|n| make(n, bytes)).collect();
+            let mut arena = Arena::default();
+            let mut run = |requests: &[Request]| {
+                let started = cpu_nanos();
+                for request in requests {
+                    arena = transact(rules, request, &mut bench, std::mem::take(&mut arena)).1;
+                }
+                (cpu_nanos() - started) / 1e3 / requests.len() as f64
+            };
+            let (warm, measured) = requests.split_at(requests.len() / 2);
+            run(warm);
+            let micros = run(measured);
+            let body = requests[0].body.len() as f64;
+            println!(
+                "{name:>8} {:>8} bytes: {micros:>9.1} us, {:>6.2} us/KiB",
+                requests[0].body.len(),
+                micros / body * 1024.0
+            );
+        }
+    }
+}
+
 fn big(n: u32) -> Request {
     json_of(n, 3_800)
 }
@@ -190,10 +261,7 @@ fn hostile(n: u32) -> Request {
     while body.len() < 128 * 1024 {
         body.push_str(&piece.replace(['&', '%'], ""));
     }
-    let mut request = form(n);
-    request.headers.retain(|(name, _)| *name != "Content-Length");
-    request.headers.push(("Content-Length", body.len().to_string()));
-    Request { body, ..request }
+    with_form(n, body)
 }
 
 fn load(corpus: &Path, paranoia: &str) -> Ruleset {
