@@ -6,6 +6,7 @@
 # make check-all      check, and the lock-down on Debian's other kernels (qemu)
 # make bench          fosse beside nginx and HAProxy, one table
 # make bench-waf      rules beside nginx with libmodsecurity, one table
+# make parity         the verdicts of both, on the same requests under the same rules, every difference explained
 # make soak           hours under load, with deaths, stops, reloads
 # make fuzz           the decoders under mutation, FUZZ_SECONDS each
 # No target asks for anything on standard input.
@@ -46,10 +47,14 @@ bench-waf: all
 	tests/setup.sh nginx-light libnginx-mod-http-modsecurity modsecurity-crs
 	python3 tests/bench-waf/bench_waf.py --programs "$$(tests/programs.sh release)" $(BENCH_WAF_OPTIONS)
 
+parity: all
+	tests/setup.sh nginx-light libnginx-mod-http-modsecurity modsecurity-crs
+	python3 tests/bench-waf/parity.py --programs "$$(tests/programs.sh release)" $(PARITY_OPTIONS)
+
 soak: all
 	FOSSE_PROGRAMS="$$(tests/programs.sh release)" $(CARGO) run --release --locked -p fosse-soak -- $(SOAK_OPTIONS)
 
 fuzz:
 	$(CARGO) run --release --locked -p fosse-fuzz -- --seconds $(FUZZ_SECONDS)
 
-.PHONY: all install demo demo-check check check-all check-kernels bench bench-waf soak fuzz
+.PHONY: all install demo demo-check check check-all check-kernels bench bench-waf parity soak fuzz

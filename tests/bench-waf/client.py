@@ -1,15 +1,17 @@
-"""A client of one connection that sends bytes and reads the status; and the kinds of requests that are measured."""
+"""A client that sends bytes and reads the status, a crowd of them; and the kinds of requests that are measured."""
 
 import json
+import selectors
 import socket
 
 
 class Client:
-    def __init__(self, port):
-        self.port, self.socket, self.rest = port, None, b""
+    def __init__(self, port, own=None):
+        self.port, self.own, self.socket, self.rest = port, own, None, b""
 
     def connect(self):
-        self.socket = socket.create_connection(("127.0.0.1", self.port), 60)
+        source = (self.own, 0) if self.own else None
+        self.socket = socket.create_connection(("127.0.0.1", self.port), 60, source)
         self.rest = b""
 
     def ask(self, data):
@@ -62,6 +64,31 @@ class Client:
         if self.socket:
             self.socket.close()
         self.socket, self.rest = None, b""
+
+
+def crowd(port, requests, count):
+    """Asks all requests over so many connections, each with one under way; how many were not answered with 200."""
+    todo, bad, busy = iter(requests), 0, selectors.DefaultSelector()
+
+    def begin(client):
+        request = next(todo, None)
+        if request is None:
+            client.close()
+            return
+        if client.socket is None:
+            client.connect()
+        busy.register(client.socket, selectors.EVENT_READ, client)
+        client.socket.sendall(request)
+
+    for _ in range(count):
+        begin(Client(port))
+    while busy.get_map():
+        for key, _ in busy.select():
+            client = key.data
+            busy.unregister(client.socket)
+            bad += client.answer() != 200
+            begin(client)
+    return bad
 
 
 def head(line, fields):

@@ -22,6 +22,7 @@ SecRequestBodyLimit 134217728
 SecRequestBodyNoFilesLimit 134217728
 SecRequestBodyLimitAction Reject
 SecArgumentSeparator &
+SecArgumentsLimit 1000000
 SecCookieFormat 0
 SecAuditEngine Off
 SecRule REQUEST_HEADERS:Content-Type "^(?:application(?:/soap\+|/)|text/)xml" "id:200000,phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
@@ -36,7 +37,7 @@ worker_processes 1;
 daemon off;
 user root;
 pid {dir}/modsec.pid;
-error_log {dir}/modsec.err;
+error_log {dir}/modsec.err {level};
 events {{ worker_connections 1024; }}
 http {{
     access_log off;
@@ -75,6 +76,7 @@ http {{
 
 EDGE = """
 lanes = 1
+{audit}
 uid_base = {uid_base}
 status_socket = "{dir}/status.sock"
 [limits]
@@ -97,14 +99,14 @@ servers = ["unix:{dir}/app.sock"]
 class Both:
     """The two programs and their backend, in a directory."""
 
-    def __init__(self, directory, programs, corpus):
+    def __init__(self, directory, programs, corpus, audit=False):
         self.dir, self.started = Path(directory), []
         self.dir.chmod(0o755)
         (self.dir / "backend.conf").write_text(BACKEND.format(dir=self.dir))
         self.keep(Program("backend", ["nginx", "-c", str(self.dir / "backend.conf")], log=self.dir / "backend.log"))
         main = self.rules(corpus)
-        self.nginx = self.keep(self.start_nginx(main))
-        self.fosse = self.keep(self.start_fosse(programs, main))
+        self.nginx = self.keep(self.start_nginx(main, "info" if audit else "error"))
+        self.fosse = self.keep(self.start_fosse(programs, main, audit))
 
     def keep(self, program):
         self.started.append(program)
@@ -130,18 +132,21 @@ class Both:
         (crs / "nginx-main.conf").write_text(unicode + text)
         return crs / "main.conf"
 
-    def start_nginx(self, main):
+    def start_nginx(self, main, level):
         port = free_port()
         path = self.dir / "modsec.conf"
-        path.write_text(NGINX.format(module=MODULE, dir=self.dir, port=port, rules=main.with_name("nginx-main.conf")))
+        path.write_text(NGINX.format(module=MODULE, dir=self.dir, port=port, level=level,
+                                     rules=main.with_name("nginx-main.conf")))
         return Program("nginx+libmodsecurity", ["nginx", "-c", str(path)], port, log=self.dir / "modsec.log")
 
-    def start_fosse(self, programs, main):
+    def start_fosse(self, programs, main, audit):
         port = free_port()
         path = self.dir / "fosse.toml"
-        path.write_text(EDGE.format(dir=self.dir, port=port, rules=main, uid_base=700000 + 2000 * (port % 500)))
+        path.write_text(EDGE.format(dir=self.dir, port=port, rules=main, uid_base=700000 + 2000 * (port % 500),
+                                    audit='audit_log = "audit.json"' if audit else ""))
         reader, writer = os.pipe()
-        command = [f"{programs}/fosse-start", "--config", str(path), "--programs", str(programs), "--ready-fd", str(writer)]
+        command = [f"{programs}/fosse-start", "--config", str(path), "--programs", str(programs), "--log-dir", str(self.dir),
+                   "--ready-fd", str(writer)]
         try:
             return Program("fosse", command, port, reader, (writer,), log=self.dir / "fosse.log")
         finally:

@@ -96,7 +96,7 @@ fn json(n: u32, records: u32) -> String {
         format!(
             "{{\"id\":{},\"name\":\"Item number {at}-{n}\",\"price\":{}.99,\"tags\":[\"home\",\"garden{at}\"],\"stock\":{at},\
              \"active\":true,\"sku\":\"SKU-{n}-{at}\",\"note\":\"Delivered within three working days by our own vans, with a call before\",\
-             \"color\":\"dark green\",\"weight\":{at}7}}",
+             \"color\":\"dark green\",\"weight\":{at}.7}}",
             n.wrapping_add(at),
             at.wrapping_rem(90)
         )
