@@ -155,7 +155,8 @@ strace -ff -X raw -s 64 -o "$work/logs/files" "$programs/fosse-static" --listen 
 files=$!
 
 exec 9> "$work/ready"
-strace -ff -X raw -s 64 -o "$work/logs/trace" "$programs/fosse-start" --config "$work/etc/fosse.toml" --programs "$programs" \
+cd "$work"
+strace -ff -X raw -s 64 -o "$work/logs/trace" "$programs/fosse-start" --config etc/fosse.toml --programs "$programs" \
     --log-dir "$work/log" --ready-fd 9 2> "$work/stderr" &
 edge=$!
 exec 9>&-
@@ -227,6 +228,9 @@ kill -HUP "$start"
 sleep 2
 ask $there/after-reload
 wait $idle
+kill -USR2 "$start"
+sleep 3
+ask $there/after-upgrade
 echo
 kill -TERM "$start"
 for _ in $(seq 100); do

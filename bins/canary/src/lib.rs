@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod actions;
+pub mod below;
 pub mod matrix;
 mod network;
 pub mod programs;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use fosse_args::Args;
+use fosse_canary::below;
 use fosse_canary::matrix::{self, Matrix};
 use fosse_canary::programs::{self, Program};
 use fosse_canary::stage::Stage;
@@ -54,8 +55,15 @@ fn end(findings: &[String]) -> ! {
 fn traced(directory: &str, programs: &[Program]) -> Vec<String> {
     let lives = trace::read_directory(directory.as_ref());
     let lives = lives.unwrap_or_else(|error| fosse_die::fatal(PROGRAM, format_args!("{directory}: {error}")));
+    let all = programs.len() == programs::ALL.len();
     let programs: Vec<Program> = programs.iter().filter(|program| program.is_real()).copied().collect();
-    trace::findings(&lives, &programs)
+    let mut found = trace::findings(&lives, &programs);
+    if all {
+        let logs = trace::edge_logs(directory.as_ref());
+        let logs = logs.unwrap_or_else(|error| fosse_die::fatal(PROGRAM, format_args!("{directory}: {error}")));
+        found.extend(below::findings(&logs));
+    }
+    found
 }
 
 fn walls(args: &mut Args) -> Walls {

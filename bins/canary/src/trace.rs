@@ -54,7 +54,9 @@ impl Line {
         let (inside, after) = split_call(rest);
         let answer = after.trim_start().strip_prefix('=').and_then(|answer| answer.split_whitespace().next());
         let words: Vec<String> = split_arguments(inside).into_iter().map(str::to_owned).collect();
-        let arguments = words.iter().map(|word| number(word)).collect();
+        // strace prints clone's arguments in an order of its own, with names.
+        let flags = words.iter().find_map(|word| word.strip_prefix("flags=")).filter(|_| name == call::CLONE.name);
+        let arguments = flags.map_or_else(|| words.iter().map(|w| number(w)).collect(), |flags| vec![number(flags)]);
         Some(Line { name: name.to_owned(), arguments, words, answer: answer.and_then(signed) })
     }
 
@@ -66,7 +68,7 @@ impl Line {
     fn names_itself(&self) -> Option<&str> {
         const PR_SET_NAME: u64 = 15;
         let names = self.is(call::PRCTL) && self.arguments.first() == Some(&Some(PR_SET_NAME));
-        self.words.get(1).filter(|_| names).map(|word| word.trim_matches('"'))
+        self.words.get(1).filter(|_| names).and_then(|word| word.split('"').nth(1))
     }
 
     fn matches(&self, row: &Row) -> bool {
@@ -171,6 +173,21 @@ pub fn read_directory(directory: &Path) -> std::io::Result<Vec<Life>> {
     Ok(lives)
 }
 
+/// The logs of an edge, without those of programs that run beside it.
+///
+/// # Errors
+/// What cannot be read.
+pub fn edge_logs(directory: &Path) -> std::io::Result<Vec<String>> {
+    let mut logs = Vec::new();
+    for entry in std::fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().starts_with(b"trace.") {
+            logs.push(String::from_utf8_lossy(&std::fs::read(entry.path())?).into_owned());
+        }
+    }
+    Ok(logs)
+}
+
 /// What is wrong: early reads, deaths by the sandbox, and rows that never occur. Programs no log knows are named too.
 #[must_use]
 pub fn findings(lives: &[Life], programs: &[Program]) -> Vec<String> {
@@ -199,7 +216,13 @@ pub fn findings(lives: &[Life], programs: &[Program]) -> Vec<String> {
 }
 
 fn unused(who: &str, rows: &[Row], lives: &[&Life]) -> Vec<String> {
-    let occurs = |row: &Row| lives.iter().any(|life| life.after.iter().any(|line| line.matches(row)));
+    unused_of(who, rows, &lives.iter().flat_map(|life| &life.after).collect::<Vec<_>>())
+}
+
+/// Rows that say `seen` and are not among these calls.
+#[must_use]
+pub fn unused_of(who: &str, rows: &[Row], lines: &[&Line]) -> Vec<String> {
+    let occurs = |row: &Row| lines.iter().any(|line| line.matches(row));
     let missing = rows.iter().filter(|row| row.why == Why::Seen && row.call.number >= 0 && !occurs(row));
     missing.map(|row| format!("{who}: row never seen: {} {:?} ({})", row.call.name, row.args, row.reason)).collect()
 }
@@ -299,6 +322,8 @@ mod tests {
         assert_eq!((line.arguments, line.answer), (vec![Some(3), None, None, Some(0x80800)], Some(9)));
         let line = Line::read("socket(0x1, 0x1|0x80800, 0) = 4").unwrap();
         assert_eq!(line.arguments, [Some(1), Some(0x80801), Some(0)]);
+        let line = Line::read("clone(child_stack=NULL, flags=0x8000|17) = 9").unwrap();
+        assert_eq!(line.arguments, [Some(0x8011)]);
         for text in ["+++ exited with 0 +++", "--- SIGCHLD {si_signo=SIGCHLD} ---", ""] {
             assert_eq!(Line::read(text), None);
         }
@@ -321,7 +346,7 @@ mod tests {
         let template =
             Life::read("execveat(5, \"\", [\"fosse-waf-filter\"], 0) = 0\nprctl(0xf, \"fosse-template\") = 0\n");
         assert!(template.template);
-        let log = "prctl(0xf, \"fosse-waf-filte\") = 0\nread(0, \"x\", 1) = 1\nseccomp(0x1, 0, {len=9}) = 0\n";
+        let log = "prctl(0xf, \"fosse-waf-filte\"...) = 0\nread(0, \"x\", 1) = 1\nseccomp(0x1, 0, {len=9}) = 0\n";
         let instance = Life::read(log);
         assert!(instance.is_of("fosse-waf-filter") && !instance.is_of("fosse-waf") && !instance.template);
         assert_eq!(instance.early_reads().len(), 1);

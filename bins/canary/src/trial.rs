@@ -173,7 +173,7 @@ fn launch() -> Result<(), Refusal> {
     // An ordinary user has none to begin with.
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
     let _ = set_capabilities(None, sets);
-    launcher::forbid_for_launcher()
+    launcher::lock_launcher(Mode::Default)
 }
 
 fn outcome(status: Option<i32>, signal: Option<i32>) -> Result<Outcome, String> {

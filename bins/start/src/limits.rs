@@ -6,6 +6,9 @@ pub const OUTPUT_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Time fosse-config or fosse-load may take. Larger configurations than anyone writes compile in a second.
 pub const COMPILE_MS_MAX: u64 = 60_000;
 
+/// Time the new start may take to say whether it can take this one's place; nothing else is done meanwhile.
+pub const FITS_MS_MAX: u64 = 1_000;
+
 /// Time a process may take from its birth to READY.
 pub const READY_MS_MAX: u64 = 20_000;
 

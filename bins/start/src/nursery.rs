@@ -6,7 +6,7 @@
 use std::os::fd::OwnedFd;
 
 use fosse_die::{fatal, temporary, warning};
-use fosse_lockdown::{Mode, launcher::forbid_for_launcher};
+use fosse_lockdown::{Mode, launcher::lock_launcher};
 use fosse_sys::process::Fork;
 use fosse_wire::start::ToStart;
 use rustix::{
@@ -63,7 +63,7 @@ fn be(channel: &OwnedFd, privileged: bool, mode: Mode) -> ! {
         namespaces::keep_birth_capabilities();
     }
     if mode != Mode::Off {
-        forbid_for_launcher().unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
+        lock_launcher(mode).unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     }
     let _ = fosse_fdpass::send(channel, &ToStart::Ready.encode(), &[]);
     let mut newborn = fosse_birth::attend(PROGRAM, channel, 1, None, || ());

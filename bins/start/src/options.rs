@@ -54,6 +54,10 @@ impl Options {
     #[must_use]
     pub fn of_process() -> Self {
         let mut args = Args::of_process(PROGRAM, USAGE);
+        if let Some(numbers) = args.value(FITS) {
+            args.end();
+            fits_and_exit(&numbers);
+        }
         let file = args.value("--config").map(PathBuf::from);
         let number = args.parsed::<i32>("--config-fd", "a descriptor's number");
         let programs = args.value("--programs").map_or_else(beside_us, PathBuf::from);
@@ -129,6 +133,16 @@ impl Options {
         let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
         openat2(directory.as_fd(), path, flags, FileMode::from_raw_mode(0o640), resolve).map(Some)
+    }
+}
+
+/// The question of a running start to the one that is to take its place; nobody types it.
+pub(crate) const FITS: &str = "--fits";
+
+fn fits_and_exit(numbers: &str) -> ! {
+    match fosse_lockdown::launcher::fits(numbers) {
+        Ok(()) => std::process::exit(0),
+        Err(call) => fatal(PROGRAM, format_args!("needs {call}(2), which the start that runs has given up")),
     }
 }
 

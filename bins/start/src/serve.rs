@@ -3,7 +3,7 @@
 use std::{collections::HashMap, os::fd::OwnedFd};
 
 use fosse_die::{fatal, info, temporary};
-use fosse_lockdown::launcher::forbid_for_launcher;
+use fosse_lockdown::launcher::lock_launcher;
 use fosse_slab::Slab;
 use fosse_sys::signal::{Signal, Signals};
 use fosse_turn::Turn;
@@ -76,7 +76,7 @@ fn edge(options: Options) -> Result<Edge, Errno> {
     }
     // A successor inherits what its predecessor gave up.
     if options.mode != fosse_lockdown::Mode::Off && !is_successor() {
-        forbid_for_launcher().unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
+        lock_launcher(options.mode).unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     }
     let null: OwnedFd = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     Ok(Edge {

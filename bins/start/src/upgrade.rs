@@ -12,7 +12,7 @@ use std::{
 
 use fosse_die::{alert, info};
 use fosse_plan::Plan;
-use fosse_sys::page::PageReader;
+use fosse_sys::{page::PageReader, process::Fork};
 use fosse_wire::{
     WireError,
     cursor::{Cursor, put_long, put_short},
@@ -20,9 +20,10 @@ use fosse_wire::{
     start::{MESSAGE_BYTES, Mark, Stream, ToStart},
 };
 use rustix::{
+    event::Timespec,
     fs::{Mode, OFlags, openat},
     io::{Errno, FdFlags, fcntl_setfd},
-    process::Pid,
+    process::{Pid, WaitOptions, waitpid},
 };
 
 use crate::{
@@ -53,8 +54,15 @@ impl Edge {
         }
         self.upgrade_wanted = false;
         info(PROGRAM, "event=upgrade");
-        let errno = match self.table() {
-            Ok((table, fds)) => self.execute(&table, &fds),
+        let errno = match self.successor().and_then(|program| Ok((program, self.table()?))) {
+            Ok((program, _)) if !self.fits(&program) => {
+                let cure = "end this start and start the new one";
+                return alert(
+                    PROGRAM,
+                    format_args!("event=upgrade-failed error=\"it cannot run below this one\" cure=\"{cure}\""),
+                );
+            }
+            Ok((program, (table, fds))) => self.execute(&program, &table, &fds),
             Err(errno) => errno,
         };
         alert(PROGRAM, format_args!("event=upgrade-failed error=\"{errno}\" cure=\"the running start goes on\""));
@@ -67,10 +75,29 @@ impl Edge {
         }
     }
 
-    fn execute(&self, table: &[u8], fds: &[BorrowedFd<'_>]) -> Errno {
+    fn successor(&self) -> Result<OwnedFd, Errno> {
+        openat(&self.options.programs, "fosse-start", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+    }
+
+    /// Asks the new start whether it and its programs can live behind the filter of this one, which stays for life.
+    fn fits(&self, program: &OwnedFd) -> bool {
+        if self.options.mode == fosse_lockdown::Mode::Off {
+            return true;
+        }
+        let numbers = CString::new(fosse_lockdown::launcher::numbers()).unwrap_or_default();
+        let fits = CString::new(crate::options::FITS).unwrap_or_default();
+        match fosse_sys::process::fork() {
+            Ok(Fork::Parent(child)) => ended_well(child),
+            Ok(Fork::Child) => {
+                fosse_sys::process::execveat(program.as_fd(), &[c"fosse-start".into(), fits, numbers], &[]);
+                fosse_sys::process::exit_now(fosse_die::EXIT_TEMPORARY)
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn execute(&self, program: &OwnedFd, table: &[u8], fds: &[BorrowedFd<'_>]) -> Errno {
         let run = || -> Result<Errno, Errno> {
-            let flags = OFlags::PATH | OFlags::CLOEXEC;
-            let program = openat(&self.options.programs, "fosse-start", flags, Mode::empty())?;
             let state = fosse_sys::memfd::sealed("start", table)?;
             let kept: Vec<BorrowedFd<'_>> =
                 fds.iter().copied().chain([state.as_fd()]).chain(self.options.kept()).collect();
@@ -190,6 +217,20 @@ impl Edge {
             lane.processes.push(key);
         }
     }
+}
+
+/// Whether a child that only answers a question says yes in time.
+fn ended_well(child: Pid) -> bool {
+    let step = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
+    for _ in 0..limits::FITS_MS_MAX / 5 {
+        match waitpid(Some(child), WaitOptions::NOHANG) {
+            Ok(Some((_, status))) => return status.exit_status() == Some(0),
+            Ok(None) => drop(rustix::event::poll(&mut [], Some(&step))),
+            Err(_) => return false,
+        }
+    }
+    let _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
+    false
 }
 
 /// The place of the status socket, as a plan names it.

@@ -160,6 +160,7 @@ calls! {
     // Calls that newer architectures never had.
     [
     ARCH_PRCTL "arch_prctl" SYS_arch_prctl,
+    CHOWN "chown" SYS_chown,
     DUP2 "dup2" SYS_dup2,
     EPOLL_WAIT "epoll_wait" SYS_epoll_wait,
     FORK "fork" SYS_fork,

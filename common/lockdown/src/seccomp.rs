@@ -7,7 +7,7 @@ use seccompiler::{
     TargetArch, sock_filter,
 };
 
-use crate::base::{BASE, FLOOR};
+use crate::base::{BASE, FLOOR, Floor};
 use crate::call::Call;
 use crate::mode::Mode;
 use crate::policy::{Args, Cond, Policy, Row};
@@ -36,23 +36,37 @@ pub(crate) fn install(policy: &Policy, mode: Mode) -> Result<(), Refusal> {
     seccompiler::apply_filter(&program).map_err(|error| Refusal::new(STEP, error.to_string()))
 }
 
+/// Compiles a launcher's rows, which stand alone, and installs them. What applies is in the rows: floors under hot calls are
+/// those of the filters above this one.
+pub(crate) fn install_launcher(rows: &[Row], mode: Mode) -> Result<(), Refusal> {
+    let forbidden = if mode == Mode::Trap { SeccompAction::Trap } else { SeccompAction::KillProcess };
+    let rules = permitted(rows.iter().filter(|row| row.call.number >= 0), &[])?;
+    let filter = SeccompFilter::new(rules, forbidden, SeccompAction::Allow, architecture()?);
+    let program: BpfProgram = filter.and_then(TryInto::try_into).map_err(failed)?;
+    seccompiler::apply_filter(&program).map_err(|error| Refusal::new(STEP, error.to_string()))
+}
+
 fn compile(policy: &Policy, mode: Mode) -> Result<BpfProgram, Refusal> {
     let forbidden = if mode == Mode::Trap { SeccompAction::Trap } else { SeccompAction::KillProcess };
     let rows = || BASE.iter().chain(policy.syscalls).filter(|row| row.call.number >= 0);
-    let filter = SeccompFilter::new(permitted(rows())?, forbidden, SeccompAction::Allow, architecture()?);
+    let filter = SeccompFilter::new(permitted(rows(), FLOOR)?, forbidden, SeccompAction::Allow, architecture()?);
     let mut program: BpfProgram = filter.and_then(TryInto::try_into).map_err(failed)?;
     refuse(&mut program, rows())?;
     Ok(program)
 }
 
 /// One entry a call. A call that is permitted with any arguments has an empty list, whatever other rows say.
-fn permitted<'a>(rows: impl Iterator<Item = &'a Row>) -> Result<BTreeMap<i64, Vec<SeccompRule>>, Refusal> {
+fn permitted<'a>(
+    rows: impl Iterator<Item = &'a Row>,
+    floors: &[Floor],
+) -> Result<BTreeMap<i64, Vec<SeccompRule>>, Refusal> {
+    let floor = |call: Call| floors.iter().filter(move |floor| floor.call == call).map(|floor| floor.condition);
     let mut map: BTreeMap<i64, Option<Vec<SeccompRule>>> = BTreeMap::new();
     for row in rows {
         let conditions = match row.args {
             Args::Refuse(_) => continue,
-            Args::Any => floor(row.call),
-            Args::All(conditions) => conditions.iter().chain(&floor(row.call)).copied().collect(),
+            Args::Any => floor(row.call).collect::<Vec<_>>(),
+            Args::All(conditions) => conditions.iter().copied().chain(floor(row.call)).collect(),
         };
         let entry = map.entry(row.call.number);
         if conditions.is_empty() {
@@ -62,10 +76,6 @@ fn permitted<'a>(rows: impl Iterator<Item = &'a Row>) -> Result<BTreeMap<i64, Ve
         }
     }
     Ok(map.into_iter().map(|(number, rules)| (number, rules.unwrap_or_default())).collect())
-}
-
-fn floor(call: Call) -> Vec<Cond> {
-    FLOOR.iter().filter(|floor| floor.call == call).map(|floor| floor.condition).collect()
 }
 
 fn rule(conditions: &[Cond]) -> Result<SeccompRule, Refusal> {

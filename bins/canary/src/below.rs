@@ -1,0 +1,63 @@
+//! The launcher's filter against traces and policies: every row of it must occur, and it must let through what the programs
+//! below it may do.
+
+use fosse_lockdown::{
+    call,
+    launcher::{self, LAUNCHER},
+};
+
+use crate::programs::Program;
+use crate::trace::{Line, unused_of};
+
+/// Calls in one process's log that were made below the launcher's filter: in start and its nursery those behind their own
+/// seccomp(2), in everybody else all of them.
+#[must_use]
+pub fn lines_below(log: &str) -> Vec<Line> {
+    let all: Vec<Line> = log.lines().filter_map(Line::read).collect();
+    let is = |line: &Line, name: &str| line.name == name;
+    let puts_it_up = all.first().is_some_and(|line| is(line, "execve")) || all.iter().any(|line| is(line, "unshare"));
+    if !puts_it_up {
+        return all;
+    }
+    let behind = all.into_iter().skip_while(|line| !is(line, call::SECCOMP.name));
+    behind.skip(1).collect()
+}
+
+/// What is wrong with the filter, by the logs of a whole edge.
+#[must_use]
+pub fn findings(logs: &[String]) -> Vec<String> {
+    let lines: Vec<Line> = logs.iter().flat_map(|log| lines_below(log)).collect();
+    unused_of("launcher", LAUNCHER, &lines.iter().collect::<Vec<_>>())
+}
+
+/// Calls that a program's policy permits and the filter above it does not: they could never be made.
+#[must_use]
+pub fn out_of_reach(programs: &[Program]) -> Vec<String> {
+    let rows = programs.iter().flat_map(|program| program.policy.syscalls.iter().map(move |row| (program, row)));
+    let beyond = rows.filter(|(_, row)| !launcher::permits(row.call));
+    beyond
+        .map(|(program, row)| format!("{} may call {}, start's filter ends it", program.name(), row.call.name))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::programs;
+
+    #[test]
+    fn a_program_may_call_nothing_that_the_filter_above_it_ends() {
+        // These two are started by people, not by start.
+        let by_start = |program: &&Program| !matches!(program.name(), "static" | "frames");
+        let programs: Vec<Program> = programs::ALL.iter().filter(by_start).copied().collect();
+        assert_eq!(out_of_reach(&programs), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_start_does_before_its_filter_does_not_count_and_what_children_do_does() {
+        let names = |log| lines_below(log).into_iter().map(|line| line.name).collect::<Vec<_>>();
+        assert_eq!(names("execve(\"/x\", [], 0) = 0\nmount(0) = 0\nseccomp(1, 0, 0) = 0\nwait4(1) = 2\n"), ["wait4"]);
+        assert_eq!(names("unshare(7) = 0\nseccomp(1, 0, 0) = 0\nclone(0) = 2\n"), ["clone"]);
+        assert_eq!(names("dup2(1, 2) = 2\nseccomp(1, 0, 0) = 0\nread(0) = 1\n"), ["dup2", "seccomp", "read"]);
+    }
+}
