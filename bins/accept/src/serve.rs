@@ -149,6 +149,7 @@ impl Server {
         self.congested = false;
         self.door.sweep(self.turn.now_ms());
         self.counters.set(LOG_DROPPED, fosse_die::dropped());
+        self.counters.set_turns(self.turn.long_turns());
     }
 
     /// Whether a connection that is taken now finds somebody to take it on.

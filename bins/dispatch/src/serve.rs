@@ -12,6 +12,7 @@ use fosse_inherit::{Blob, Expected, MEMORY, MESSAGES, STREAM, inherit};
 use fosse_lockdown::{Locked, Sealed};
 use fosse_ring::{Gone, Input, Output};
 use fosse_slab::{Key, Slab};
+use fosse_sys::memory::Ebb;
 use fosse_turn::{Interest, Turn};
 use fosse_wire::{
     StreamId, direct,
@@ -73,6 +74,8 @@ pub(crate) struct Dispatch {
     pub next_ask: u32,
     pub scratch: Vec<u8>,
     pub date: Date,
+    /// Memory that a flood has left.
+    pub ebb: Ebb,
     pub draining: bool,
     /// Bytes of bodies that filters held and that are not yet sent to a backend.
     pub held_bytes: u64,
@@ -175,6 +178,7 @@ impl Dispatch {
             next_ask: 0,
             scratch: vec![0; limits::READ_BYTES],
             date: Date::default(),
+            ebb: Ebb::default(),
             draining: false,
             held_bytes: 0,
         }
@@ -213,7 +217,11 @@ impl Dispatch {
     fn tick(&mut self) {
         self.counters.add(TURNS, 1);
         self.counters.set(LOG_DROPPED, fosse_die::dropped());
+        self.counters.set_turns(self.turn.long_turns());
         self.counters.set(count::STREAMS, u64::try_from(self.streams.len()).unwrap_or(0));
+        if self.ebb.look() {
+            fosse_sys::memory::trim();
+        }
         self.overdue_streams();
         self.overdue_links();
         self.health_checks();

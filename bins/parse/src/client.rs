@@ -109,6 +109,8 @@ impl Server {
         if entry.conn.all_sent() {
             let blocked = entry.armed.contains(Interest::OUT);
             entry.conn.all_written(blocked, lane, &mut output.outbox);
+        } else {
+            entry.conn.blocked();
         }
     }
 

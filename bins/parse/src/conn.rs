@@ -9,7 +9,7 @@ use crate::access::{End, Who};
 use crate::answer;
 use crate::exchange::{Exchange, Framing, Lease};
 use crate::lane::Lane;
-use crate::limits::{GRANT_BYTES_MIN, WINDOW_BYTES_MAX};
+use crate::limits::{GRANT_BYTES_MIN, OUTPUT_STEP_BYTES, WINDOW_BYTES_MAX};
 use crate::origin::Origin;
 
 /// Where a connection stands.
@@ -126,6 +126,24 @@ impl Conn {
             Phase::Body => self.exchange.request_credit > 0 && self.input.is_empty(),
             Phase::Linger => true,
             Phase::Answer | Phase::Closing | Phase::Upgraded | Phase::Gone => false,
+        }
+    }
+
+    /// Room for so many bytes to be written: no more than that, as slow readers have as much as their window all the time. In
+    /// steps, so that many small pieces are not copied for each of them.
+    pub fn make_room(&mut self, bytes: usize) {
+        if self.output.capacity().saturating_sub(self.output.len()) < bytes {
+            self.output.reserve_exact(bytes.max(OUTPUT_STEP_BYTES));
+        }
+    }
+
+    /// The client takes no more for now: what it has taken makes room, and what is not used goes back.
+    pub fn blocked(&mut self) {
+        let left = self.output.len().saturating_sub(self.sent);
+        if self.output.capacity() > left.saturating_add(OUTPUT_STEP_BYTES) {
+            self.output.drain(..self.sent);
+            self.sent = 0;
+            self.output.shrink_to_fit();
         }
     }
 

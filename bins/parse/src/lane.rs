@@ -66,6 +66,11 @@ impl Lane {
         }
     }
 
+    /// Drops the buffers that are kept: after a flood there are as many as it needed.
+    pub fn let_go(&mut self) {
+        self.spare = Vec::new();
+    }
+
     /// The moment so many milliseconds from now.
     #[must_use]
     pub fn after(&self, milliseconds: u32) -> u64 {

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use fosse_lockdown::enter;
-use fosse_parse::{PROGRAM, birth, policy::POLICY};
+use fosse_parse::{PROGRAM, birth, limits::MAPPED_BLOCK_BYTES_MIN, policy::POLICY};
 
 const USAGE: &str = "fosse-parse [--stdin] (without --stdin started by fosse-start)";
 
@@ -22,6 +22,7 @@ fn main() {
         let locked = enter(&POLICY, mode);
         birth::pipeline(inputs.open(locked))
     } else {
+        fosse_sys::memory::map_blocks_from(MAPPED_BLOCK_BYTES_MIN);
         let inputs = birth::lane();
         let locked = enter(&POLICY, mode);
         birth::serve(inputs, locked)

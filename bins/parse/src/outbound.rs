@@ -16,6 +16,9 @@ use crate::lane::Lane;
 /// The answer to a client that waits before it sends its body.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
+/// What a chunk has around it: its length in hexadecimal digits, and two line ends.
+const CHUNK_FRAMING_BYTES: usize = 20;
+
 /// A field or a number that dispatch must not have sent.
 const UNWRITABLE: WireError = WireError::Field("response field");
 
@@ -154,6 +157,8 @@ impl Conn {
         }
         exchange.bytes_out = exchange.bytes_out.saturating_add(u64::from(length));
         lane.lend(&mut self.output);
+        self.make_room(data.len().saturating_add(CHUNK_FRAMING_BYTES));
+        let exchange = &mut self.exchange;
         match &mut exchange.framing {
             Framing::Exact(left) => {
                 *left = left.checked_sub(u64::from(length)).ok_or(WireError::Field("response length"))?;

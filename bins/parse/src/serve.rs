@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use fosse_counters as count;
 use fosse_ring::{Gone, Input, Output};
+use fosse_sys::memory::Ebb;
 use fosse_turn::{Interest, Turn};
 use fosse_wire::channel::Connection;
 use fosse_wire::{Kind, WireError};
@@ -66,6 +67,8 @@ pub struct Server {
     /// Where every read of this process goes.
     pub(crate) buffer: Box<[u8]>,
     pub(crate) drain_deadline_ms: u64,
+    /// Memory that a flood has left.
+    pub(crate) ebb: Ebb,
     /// Something without which nothing goes on.
     pub(crate) broken: Option<(&'static str, Errno)>,
 }
@@ -106,6 +109,7 @@ impl Server {
             ended,
             buffer,
             drain_deadline_ms,
+            ebb: Ebb::default(),
             broken,
         })
     }
@@ -192,9 +196,14 @@ impl Server {
     fn tick(&mut self) {
         self.lane.counters.add(count::TURNS, 1);
         self.lane.counters.set(count::LOG_DROPPED, fosse_die::dropped());
+        self.lane.counters.set_turns(self.turn.long_turns());
         self.lane.counters.set(count::parse::CONNECTIONS, u64::try_from(self.table.len()).unwrap_or(0));
         for slot in 0..self.table.slots() {
             self.check_time(slot);
+        }
+        if self.ebb.look() {
+            self.lane.let_go();
+            fosse_sys::memory::trim();
         }
         if self.lane.now_ms >= self.drain_deadline_ms {
             (0..self.table.slots()).for_each(|slot| self.cut_off(slot));

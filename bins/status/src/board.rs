@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fosse_counters::{Counter, DRAINING, FIRST, LOG_DROPPED, PAGE_BYTES, Server, TABLES, TURNS, servers};
+use fosse_counters::{
+    Counter, DRAINING, FIRST, LOG_DROPPED, PAGE_BYTES, Server, TABLES, TURN_US_LONGEST, TURNS, TURNS_LONG, servers,
+};
 use fosse_sys::page::PageReader;
 use fosse_wire::launch::Program;
 
@@ -50,6 +52,12 @@ impl Shown {
     #[must_use]
     pub fn log_dropped(&self) -> u64 {
         self.page.get(LOG_DROPPED)
+    }
+
+    /// Microseconds of its longest turn, and how many were long enough for clients to notice.
+    #[must_use]
+    pub fn long_turns(&self) -> (u64, u64) {
+        (self.page.get(TURN_US_LONGEST), self.page.get(TURNS_LONG))
     }
 
     /// It finishes what is under way.

@@ -126,6 +126,7 @@ impl Serve {
         if self.turn.ticked() {
             self.counters.add(TURNS, 1);
             self.counters.set(LOG_DROPPED, fosse_die::dropped());
+            self.counters.set_turns(self.turn.long_turns());
             self.overdue();
         }
         self.watch_listener()

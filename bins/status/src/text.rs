@@ -73,8 +73,15 @@ fn servers(board: &Board) -> String {
 }
 
 /// What every process has.
-fn common(shown: &Shown) -> [(&'static str, u64); 3] {
-    [("turns", shown.turns()), ("draining", u64::from(shown.draining())), ("log_dropped", shown.log_dropped())]
+fn common(shown: &Shown) -> [(&'static str, u64); 5] {
+    let (longest_us, long) = shown.long_turns();
+    [
+        ("turns", shown.turns()),
+        ("draining", u64::from(shown.draining())),
+        ("log_dropped", shown.log_dropped()),
+        ("turn_us_longest", longest_us),
+        ("turns_long", long),
+    ]
 }
 
 fn json(board: &Board, now_s: u64) -> String {
@@ -85,7 +92,9 @@ fn json(board: &Board, now_s: u64) -> String {
         let lane = if shown.lane == LANE_NONE { "null".to_owned() } else { shown.lane.to_string() };
         let _ = write!(out, "{comma}\n{{\"program\":\"{}\",\"lane\":{lane},\"pid\":{},", shown.program, shown.pid);
         let _ = write!(out, "\"turns\":{},\"draining\":{},", shown.turns(), shown.draining());
-        let _ = write!(out, "\"log_dropped\":{},\"counters\":{{", shown.log_dropped());
+        let (longest_us, long) = shown.long_turns();
+        let _ = write!(out, "\"log_dropped\":{},\"turn_us_longest\":{longest_us},", shown.log_dropped());
+        let _ = write!(out, "\"turns_long\":{long},\"counters\":{{");
         pairs(&mut out, shown.counters().map(|(counter, value)| (counter.name, value)));
         out.push('}');
         for (at, s) in shown.servers().into_iter().enumerate() {
@@ -122,6 +131,14 @@ fn metrics(board: &Board) -> String {
         let count = board.count(program.name());
         if count > 0 {
             let _ = writeln!(out, "fosse_processes{{program=\"{}\"}} {count}", program.name());
+        }
+    }
+    out.push_str("# HELP fosse_turn_longest_microseconds longest turn of a living process of a program\n");
+    out.push_str("# TYPE fosse_turn_longest_microseconds gauge\n");
+    for (program, _) in TABLES {
+        let longest_us = board.living().iter().filter(|s| s.program == program).map(|s| s.long_turns().0).max();
+        if let Some(longest_us) = longest_us {
+            let _ = writeln!(out, "fosse_turn_longest_microseconds{{program=\"{program}\"}} {longest_us}");
         }
     }
     for (program, table) in TABLES {
@@ -169,7 +186,7 @@ fn server_metrics(board: &Board) -> String {
 mod tests {
     use super::*;
     use crate::board::tests::page as new_page;
-    use fosse_counters::{DRAINING, TURNS, parse};
+    use fosse_counters::{DRAINING, TURN_US_LONGEST, TURNS, parse};
 
     fn board() -> Board {
         let mut board = Board::default();
@@ -177,6 +194,7 @@ mod tests {
         counters.add(parse::REQUESTS, 5);
         counters.set(parse::CONNECTIONS, u64::MAX);
         counters.set(TURNS, 9);
+        counters.set(TURN_US_LONGEST, 7000);
         counters.set(DRAINING, 7);
         board.add(Program::Parse as u8, 3, 10, reader);
         board.add(Program::Log as u8, LANE_NONE, 11, new_page().1);
@@ -212,8 +230,16 @@ mod tests {
     fn a_line_for_each_process_and_one_for_the_dead() {
         let text = lines(&board());
         let all: Vec<&str> = text.lines().collect();
-        assert!(all[0].starts_with("log - 11 turns=0 draining=0 log_dropped=0 lines=0"), "{text}");
-        assert!(all[1].starts_with("parse 3 10 turns=9 draining=1 log_dropped=0 requests=5 "), "{text}");
+        assert!(
+            all[0].starts_with("log - 11 turns=0 draining=0 log_dropped=0 turn_us_longest=0 turns_long=0 lines=0"),
+            "{text}"
+        );
+        assert!(
+            all[1].starts_with(
+                "parse 3 10 turns=9 draining=1 log_dropped=0 turn_us_longest=7000 turns_long=0 requests=5 "
+            ),
+            "{text}"
+        );
         assert!(all[1].contains(&format!(" connections={}", u64::MAX)), "{text}");
         assert!(all[2].starts_with("parse gone 0 requests=2 ") && !all[2].contains("connections="), "{text}");
         assert_eq!(all.len(), 3);

@@ -149,6 +149,7 @@ impl Serve {
         if self.turn.ticked() {
             self.judge.counters.add(TURNS, 1);
             self.judge.counters.set(LOG_DROPPED, fosse_die::dropped());
+            self.judge.counters.set_turns(self.turn.long_turns());
         }
         self.output.flush(&self.turn, TOKEN_OUTPUT)
     }

@@ -28,6 +28,11 @@ pub const STREAM_CONNECTION: usize = 1;
 pub const LOG_DROPPED: usize = 2;
 /// 1 once the process is draining.
 pub const DRAINING: usize = 3;
+/// Microseconds of the longest turn so far, from waking up to waiting again: on a core of its own the time for which it made
+/// everybody wait, else what others took of the core meanwhile is in it too.
+pub const TURN_US_LONGEST: usize = 4;
+/// Turns long enough for clients to notice.
+pub const TURNS_LONG: usize = 5;
 /// The first word of a program's own table.
 pub const FIRST: usize = 8;
 
@@ -84,6 +89,12 @@ impl Counters {
         if let Some(word) = self.word(index) {
             word.store(value, Relaxed);
         }
+    }
+
+    /// What the loop says of its turns: microseconds of the longest, and how many were long.
+    pub fn set_turns(&self, (longest_us, long): (u64, u64)) {
+        self.set(TURN_US_LONGEST, longest_us);
+        self.set(TURNS_LONG, long);
     }
 
     /// Reads a word; 0 outside the page.

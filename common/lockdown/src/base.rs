@@ -6,6 +6,7 @@ use crate::policy::{Args, Cond, Row};
 const F_GETFD: u32 = 1;
 const F_GET_SEALS: u32 = 1034;
 const PROT_EXEC: u32 = 4;
+const MADV_DONTNEED: u32 = 4;
 const MSG_FASTOPEN: u32 = 0x2000_0000;
 const SIGBUS: u32 = 7;
 const SIGSEGV: u32 = 11;
@@ -24,6 +25,11 @@ pub const BASE: &[Row] = &[
     Row::platform(call::MUNMAP, Args::Any, "free of such a block; Rust's signal stack at exit"),
     Row::platform(call::MREMAP, Args::Any, "realloc of such a block"),
     Row::platform(call::BRK, Args::Any, "malloc of less"),
+    Row::platform(
+        call::MADVISE,
+        Args::All(&[Cond::Is(2, MADV_DONTNEED)]),
+        "malloc_trim: pages between what is in use go back after a flood",
+    ),
     Row::platform(call::CLOCK_GETTIME, Args::Any, "where the vDSO has no clock; it falls back silently"),
     Row::platform(call::GETRANDOM, Args::Any, "seeds of the first HashMap"),
     Row::platform(call::RESTART_SYSCALL, Args::Any, "the kernel resumes a sleep after SIGSTOP and SIGCONT with it"),

@@ -48,6 +48,7 @@ const CASES: &[(&str, fn())] = &[
     ("refuses_a_process_with_threads", refuses_a_process_with_threads),
     ("dies_with_its_parent_unless_told_otherwise", dies_with_its_parent_unless_told_otherwise),
     ("malloc_and_hash_maps_work_under_the_base", malloc_and_hash_maps_work_under_the_base),
+    ("memory_is_given_back_under_the_base", memory_is_given_back_under_the_base),
     ("abort_is_sigabrt_under_the_base", abort_is_sigabrt_under_the_base),
     ("a_fault_is_sigsegv_under_the_base", a_fault_is_sigsegv_under_the_base),
     ("a_sleep_survives_stop_and_continue", a_sleep_survives_stop_and_continue),
@@ -347,6 +348,18 @@ fn malloc_and_hash_maps_work_under_the_base() {
         let map: std::collections::HashMap<usize, usize> = (0..100).map(|i| (i, i)).collect();
         let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
         i32::from(big.len() + small.len() + map.len() != 4_202_100 || cpu.tv_sec > 60)
+    });
+    assert_eq!(ended.code, Some(0), "{:?}", ended.signal);
+}
+
+fn memory_is_given_back_under_the_base() {
+    let ended = in_child(|| {
+        lock();
+        let mut many: Vec<Vec<u8>> = (0..2000).map(|_| vec![1; 10_000]).collect();
+        let last = many.pop();
+        drop(many);
+        fosse_sys::memory::trim();
+        i32::from(last.is_none())
     });
     assert_eq!(ended.code, Some(0), "{:?}", ended.signal);
 }

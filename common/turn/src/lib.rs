@@ -26,6 +26,8 @@ const YIELD_US_MAX: u64 = 2_000;
 /// For so long after that a loop yields once and then sleeps, in milliseconds: a process that wakes gets the core back at once.
 /// Without that one yield batches fall apart and a connection costs half as much again.
 const STRANGER_MS: u64 = 250;
+/// A turn that takes longer, in microseconds, is one that clients notice.
+const LONG_US: u64 = 50_000;
 /// A process bumps its turn counter and sweeps its time limits at least this often, in milliseconds.
 pub const TICK_MS: u64 = 500;
 
@@ -63,6 +65,8 @@ pub struct Turn {
     tick: bool,
     lingering: bool,
     stranger_until_ms: u64,
+    longest_us: u64,
+    long: u64,
 }
 
 impl std::fmt::Debug for Turn {
@@ -89,6 +93,8 @@ impl Turn {
             tick: false,
             lingering: true,
             stranger_until_ms: 0,
+            longest_us: 0,
+            long: 0,
         })
     }
 
@@ -137,6 +143,8 @@ impl Turn {
     /// # Errors
     /// What epoll_wait(2) says, interruptions excepted.
     pub fn wait_at_most(&mut self, wait_ms: u64) -> Result<(), Errno> {
+        let mut before_us = clock_us();
+        self.turn_ends(before_us);
         let mut rounds = match self.lingering && !self.events.is_empty() {
             false => 0,
             true if self.now_ms < self.stranger_until_ms => 1,
@@ -144,7 +152,6 @@ impl Turn {
         };
         while rounds > 0 {
             rounds = rounds.saturating_sub(1);
-            let before_us = clock_us();
             rustix::thread::sched_yield();
             let found = self.look(0)?;
             if self.now_us.saturating_sub(before_us) > YIELD_US_MAX {
@@ -154,9 +161,27 @@ impl Turn {
             if found {
                 return Ok(());
             }
+            before_us = self.now_us;
         }
         let left = self.next_tick_ms.saturating_sub(self.now_ms);
         self.look(left.min(wait_ms)).map(drop)
+    }
+
+    /// How long the turn took that ends now.
+    const fn turn_ends(&mut self, now_us: u64) {
+        let took_us = now_us.saturating_sub(self.now_us);
+        if took_us > self.longest_us {
+            self.longest_us = took_us;
+        }
+        if took_us > LONG_US {
+            self.long = self.long.saturating_add(1);
+        }
+    }
+
+    /// Microseconds of the longest turn so far, and how many turns clients can have noticed.
+    #[must_use]
+    pub const fn long_turns(&self) -> (u64, u64) {
+        (self.longest_us, self.long)
     }
 
     /// One epoll_wait(2); true where something is ready or the tick is due.

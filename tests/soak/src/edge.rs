@@ -3,8 +3,9 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Read,
+    io::{Read, Write},
     net::{SocketAddr, TcpListener},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering::Relaxed},
@@ -209,6 +210,26 @@ impl Edge {
         let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+
+    /// The longest turn of each program so far in microseconds, as the status page has it.
+    #[must_use]
+    pub fn longest_turns(&self) -> BTreeMap<String, u64> {
+        let mut page = String::new();
+        let socket = UnixStream::connect(self.dir.join("status.sock"));
+        let asked = socket.and_then(|mut socket| {
+            socket.write_all(b"GET /status.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")?;
+            socket.read_to_string(&mut page)
+        });
+        let mut longest = BTreeMap::new();
+        for line in page.lines().filter(|_| asked.is_ok()) {
+            let us = line.split(' ').find_map(|word| word.strip_prefix("turn_us_longest=")?.parse::<u64>().ok());
+            if let (Some(program), Some(us)) = (line.split(' ').next(), us) {
+                let entry: &mut u64 = longest.entry(program.to_owned()).or_default();
+                *entry = us.max(*entry);
+            }
+        }
+        longest
     }
 
     /// Lines of the log about things that must never happen: sandbox violations, panics, broken conversations.

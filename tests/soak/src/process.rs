@@ -66,6 +66,14 @@ pub fn descriptors(pid: i32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
+/// Milliseconds a process has run, and those it has waited for a core (proc(5), schedstat).
+#[must_use]
+pub fn ran_and_waited(pid: i32) -> (u64, u64) {
+    let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let mut ms = text.split_ascii_whitespace().map(|ns| ns.parse::<u64>().unwrap_or(0) / 1_000_000);
+    (ms.next().unwrap_or(0), ms.next().unwrap_or(0))
+}
+
 /// Resident memory in bytes.
 #[must_use]
 pub fn resident(pid: i32) -> u64 {

@@ -18,6 +18,7 @@ use crate::{
     client::{self, Outcome},
     edge::{Edge, Inventory, Setup},
     load::next_id,
+    process,
     report::Report,
     request::{Request, Shape},
 };
@@ -26,6 +27,8 @@ use crate::{
 const SERVED_WITHIN: Duration = Duration::from_millis(100);
 /// What the edge promises for a slow connection.
 const RESIDENT_BYTES_MAX: u64 = 64 * 1024;
+/// What two lanes may keep when the slow ones are gone: tables that have grown, buffers at hand.
+const LEFT_BYTES_MAX: u64 = 12 * 1024 * 1024;
 /// What the slow readers ask for.
 const ANSWER_BYTES: u64 = 10 * 1024 * 1024;
 
@@ -178,6 +181,21 @@ pub fn idle(extent: Extent) -> Report {
 fn finish(edge: &Edge, backend: &Backend, before: &Inventory, report: &mut Report) {
     assert_eq!(backend.findings(), Vec::<String>::new());
     assert_eq!(edge.shames(), Vec::<String>::new());
-    let after = integrity::rest(edge, before);
+    integrity::rest(edge, before);
+    // What a flood has left goes back within some seconds.
+    let (begun, mut after) = (Instant::now(), edge.inventory());
+    while after.resident > before.resident + LEFT_BYTES_MAX && begun.elapsed() < Duration::from_secs(15) {
+        thread::sleep(Duration::from_millis(200));
+        after = edge.inventory();
+    }
+    let left = after.resident.saturating_sub(before.resident);
+    report.promise("resident bytes left", format!("{left} (limit {LEFT_BYTES_MAX})"), left <= LEFT_BYTES_MAX);
     report.row("resident bytes before, after", format!("{} {}", before.resident, after.resident));
+    let turns = edge.longest_turns().into_iter().map(|(program, us)| format!("{program}={us}"));
+    report.row("longest turns in us", turns.collect::<Vec<_>>().join(" "));
+    let times = edge.children().into_iter().map(|child| {
+        let (ran, waited) = process::ran_and_waited(child.pid);
+        format!("{}={ran}+{waited}", child.program)
+    });
+    report.row("ms run + waited for a core", times.collect::<Vec<_>>().join(" "));
 }
