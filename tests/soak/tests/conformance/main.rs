@@ -3,6 +3,8 @@
 //! `FOSSE_TEST_URL=http://HOST[:PORT]` points the table at another server (nginx, HAProxy) instead of an edge of its own; only
 //! what the RFC asks for is held against that. Its backend should answer 200 to everything.
 
+mod answers;
+mod made;
 mod rows;
 
 use std::{
@@ -20,7 +22,7 @@ use fosse_soak::{
     edge::{Edge, Setup},
     http::{Failed, Framing, Reader},
 };
-use rows::{ROWS, Row};
+use rows::ROWS;
 
 /// No further answer is waited for longer than this.
 const MORE: Duration = Duration::from_millis(250);
@@ -55,6 +57,20 @@ fn answers(address: SocketAddr, bytes: &[u8]) -> Vec<String> {
     }
 }
 
+/// A row, or one that is made.
+struct Case {
+    name: String,
+    bytes: Vec<u8>,
+    allowed: &'static str,
+    /// What fosse answers where that leaves a choice; empty where it is the same.
+    chosen: &'static str,
+}
+
+fn cases() -> Vec<Case> {
+    let rows = ROWS.iter().map(|row| Case { name: row.0.into(), bytes: row.1.into(), allowed: row.2, chosen: row.3 });
+    rows.chain(made::cases()).collect()
+}
+
 fn fits(came: &[String], allowed: &str) -> bool {
     let one = |status: &str, want: &str| match want.strip_suffix("xx") {
         Some(class) => status.len() == 3 && status.starts_with(class),
@@ -67,16 +83,23 @@ fn fits(came: &[String], allowed: &str) -> bool {
 }
 
 /// Runs all rows, several at a time; those that were answered otherwise.
-fn run(address: SocketAddr, host: &str, expected: fn(&Row) -> &'static str) -> Vec<String> {
-    let (next, wrong) = (Arc::new(Mutex::new(ROWS.iter())), Arc::new(Mutex::new(Vec::new())));
+fn run(address: SocketAddr, host: &str, expected: fn(&Case) -> &'static str) -> Vec<String> {
+    let cases = cases();
+    let count = cases.len();
+    let (next, wrong) = (Arc::new(Mutex::new(cases.into_iter())), Arc::new(Mutex::new(Vec::new())));
     let work = |_| {
         let (next, wrong, host) = (Arc::clone(&next), Arc::clone(&wrong), host.to_string());
         thread::spawn(move || {
             loop {
-                let Some(row) = next.lock().unwrap().next() else { return };
-                let came = answers(address, &addressed(row.1, &host));
-                if !fits(&came, expected(row)) {
-                    wrong.lock().unwrap().push(format!("{}: {} and not {}", row.0, came.join("+"), expected(row)));
+                let Some(case) = next.lock().unwrap().next() else { return };
+                let came = answers(address, &addressed(&case.bytes, &host));
+                if !fits(&came, expected(&case)) {
+                    wrong.lock().unwrap().push(format!(
+                        "{}: {} and not {}",
+                        case.name,
+                        came.join("+"),
+                        expected(&case)
+                    ));
                 }
             }
         })
@@ -84,7 +107,7 @@ fn run(address: SocketAddr, host: &str, expected: fn(&Row) -> &'static str) -> V
     let threads: Vec<_> = (0..8).map(work).collect();
     threads.into_iter().for_each(|t| t.join().unwrap());
     let wrong = wrong.lock().unwrap().clone();
-    println!("{} of {} rows as expected", ROWS.len() - wrong.len(), ROWS.len());
+    println!("{} of {count} rows as expected", count - wrong.len());
     wrong
 }
 
@@ -109,7 +132,7 @@ fn every_request_is_answered_as_the_rfc_says() {
         let authority = url.trim_start_matches("http://").trim_end_matches('/');
         let with_port = if authority.contains(':') { authority.to_string() } else { format!("{authority}:80") };
         let address = with_port.to_socket_addrs().unwrap().next().unwrap();
-        let wrong = run(address, authority.split(':').next().unwrap(), |row| row.2);
+        let wrong = run(address, authority.split(':').next().unwrap(), |case| case.allowed);
         assert_eq!(wrong, Vec::<String>::new());
         return;
     }
@@ -119,7 +142,8 @@ fn every_request_is_answered_as_the_rfc_says() {
     let recorder = Arc::new(Mutex::new(Recorder::default()));
     let serving = Arc::clone(&recorder);
     thread::spawn(move || listener.incoming().for_each(|c| serving.lock().unwrap().serve(c.unwrap().into())));
-    let wrong = run(edge.address(), "a.example", |row| if row.3.is_empty() { row.2 } else { row.3 });
+    let wrong =
+        run(edge.address(), "a.example", |case| if case.chosen.is_empty() { case.allowed } else { case.chosen });
     assert_eq!(wrong, Vec::<String>::new(), "{}", edge.tail());
     assert_eq!(edge.shames(), Vec::<String>::new());
     edge.stop();
@@ -129,9 +153,10 @@ fn every_request_is_answered_as_the_rfc_says() {
 
 #[test]
 fn rows_have_names_of_their_own_and_say_what_they_expect() {
-    let mut names: Vec<&str> = ROWS.iter().map(|row| row.0).collect();
+    let cases = cases();
+    let mut names: Vec<&str> = cases.iter().map(|case| case.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), ROWS.len());
-    assert!(ROWS.iter().all(|row| !row.2.is_empty() && !row.1.is_empty()));
+    assert_eq!(names.len(), cases.len());
+    assert!(cases.iter().all(|case| !case.allowed.is_empty() && !case.bytes.is_empty()));
 }
