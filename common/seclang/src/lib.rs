@@ -33,6 +33,6 @@ pub use bundle::Bundle;
 pub use diagnostic::{Diagnostic, Location};
 pub use ruleset::{Ruleset, Shape};
 pub use settings::{LimitAction, Settings, XmlArguments};
-pub use store::{Change, Collection, Field, Load, NoStore, Record, Store};
+pub use store::{Change, Collection, Field, Load, NoStore, Place, Record, Store};
 pub use transaction::{Arena, Bench, Host, Match, Now, Outcome, Taken, Transaction, Turn};
 pub use variable::Variable;

@@ -5,6 +5,7 @@ use crate::arena::Span;
 use crate::macros::{Part, Reference, Template};
 use crate::operator::{Operator, Order};
 use crate::pipeline::NodeId;
+use crate::store::Collections;
 use crate::target::Target;
 use crate::variable::Variable;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub(crate) struct Rule {
     pub next: u32,
     /// Where to go on after the whole chain matched, if not at `next`.
     pub jump: Option<u32>,
+    /// The persistent collections that the rule, or for a chain's first rule any of its links, looks at.
+    pub reads: Collections,
     /// A test of numbers alone, where that is all the rule is.
     pub quick: Option<Quick>,
     pub facts: Arc<Facts>,

@@ -11,6 +11,7 @@ use crate::operator::Operator;
 use crate::pipeline::{NodeId, Pipelines};
 use crate::rule::{Facts, Rule, RuleBits};
 use crate::settings::Settings;
+use crate::store::Collections;
 use crate::target::Target;
 use crate::variable::{VARIABLES, Variable};
 use fosse_bodies::xml::XmlPath;
@@ -118,6 +119,8 @@ pub struct Ruleset {
     pub(crate) notes: Vec<Diagnostic>,
     /// Which variables any rule looks at or any macro names: the others are not filled in.
     pub(crate) used: [bool; VARIABLES],
+    /// The persistent collections any rule looks at.
+    pub(crate) reads: Collections,
 }
 
 impl Ruleset {
@@ -154,6 +157,12 @@ impl Ruleset {
         }
     }
 
+    /// Whether any rule opens a record of a persistent collection.
+    pub fn keeps_records(&self) -> bool {
+        let mut acts = self.phases.iter().flat_map(|phase| phase.rules.iter()).flat_map(|rule| rule.acts.iter());
+        acts.any(|act| matches!(act, crate::action::Act::Open(..)))
+    }
+
     /// Whether there are no rules.
     pub fn is_empty(&self) -> bool {
         self.phases.iter().all(|phase| phase.rules.is_empty())
@@ -177,6 +186,7 @@ impl Ruleset {
         for variable in looked_at.chain(named) {
             used.get_mut(variable.index()).into_iter().for_each(|used| *used = true);
         }
+        let reads = phases.iter().flatten().fold(Collections::default(), |all, rule| all.with(rule.reads));
         let phases = phases.map(|rules| Phase { gate: Gate::open(&rules), rules: rules.into() });
         let mut rules = Self {
             settings,
@@ -191,6 +201,7 @@ impl Ruleset {
             paths: paths.into(),
             notes: Vec::new(),
             used,
+            reads,
         };
         let crate::transaction::Rehearsal { skipped, absent } = crate::transaction::rehearse(&rules);
         let absent: Vec<Diagnostic> = absent.iter().map(|facts| unavailable(facts)).collect();

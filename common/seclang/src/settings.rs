@@ -148,7 +148,7 @@ impl Settings {
             }),
             "seccollectiontimeout" => value.read("seconds", number, &mut self.collection_timeout_seconds),
             "seccomponentsignature" => value.one().map(|word| self.components.push(word.text())),
-            "secwebappid" => value.read("a name", |text| Some(text.to_owned()), &mut self.web_app_id),
+            "secwebappid" => value.read("a name of at most 64 bytes", application, &mut self.web_app_id),
             _ => return None,
         })
     }
@@ -180,6 +180,10 @@ impl Value<'_> {
 
 fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.trim().parse().ok()
+}
+
+fn application(text: &str) -> Option<String> {
+    (text.len() <= fosse_collections::APPLICATION_BYTES_MAX).then(|| text.to_owned())
 }
 
 fn one_byte(text: &str) -> Option<u8> {

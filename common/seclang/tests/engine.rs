@@ -1,8 +1,8 @@
 //! What rules do, one promise per test.
 
 use fosse_seclang::{
-    Arena, Bench, Bundle, Change, Collection, Field, Host, Load, NoStore, Now, Outcome, Record, Ruleset, Store, Taken,
-    Transaction, Turn,
+    Arena, Bench, Bundle, Change, Collection, Field, Host, Load, NoStore, Now, Outcome, Place, Record, Ruleset, Store,
+    Taken, Transaction, Turn,
 };
 use std::net::IpAddr;
 
@@ -291,9 +291,6 @@ fn a_phase_yields_and_goes_on_where_it_stood() {
     assert_eq!(transaction.phase2(&mut host), Outcome::BudgetExceeded);
 }
 
-/// What a keeper was given: collection, key, changes.
-type Saved = (Collection, Vec<u8>, Vec<(Vec<u8>, Change)>);
-
 #[test]
 fn an_equal_value_under_another_name_hides_nothing() {
     for (rule, expected) in [
@@ -310,38 +307,62 @@ fn an_equal_value_under_another_name_hides_nothing() {
     }
 }
 
-/// A keeper whose answers are late.
+/// A keeper whose answers are late: what it was asked for, and what it was given.
 #[derive(Default)]
 struct Late {
-    saved: Vec<Saved>,
+    asked: Vec<Named>,
+    saved: Vec<(Named, Changes, u32)>,
+}
+
+/// Names and what became of them, in order.
+type Changes = Vec<(Vec<u8>, Change)>;
+
+/// A record's place, in words: collection, SecWebAppId, key.
+type Named = (Collection, String, String);
+
+fn named(place: Place<'_>) -> Named {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (place.collection, text(place.application), text(place.key))
 }
 
 impl Store for Late {
-    fn load(&mut self, _collection: Collection, _key: &[u8]) -> Load {
+    fn load(&mut self, place: Place<'_>) -> Load {
+        self.asked.push(named(place));
         Load::Later
     }
 
-    fn save(&mut self, collection: Collection, key: &[u8], changes: &[(Vec<u8>, Change)], _timeout_seconds: u32) {
-        self.saved.push((collection, key.to_vec(), changes.to_vec()));
+    fn save(&mut self, place: Place<'_>, changes: &[(Vec<u8>, Change)], timeout_seconds: u32) {
+        self.saved.push((named(place), changes.to_vec(), timeout_seconds));
     }
+}
+
+/// A transaction of 192.0.2.7 at second 100.
+fn of_address(rules: &Ruleset) -> Transaction<'_> {
+    let mut transaction = Transaction::new(rules, Arena::default(), Now { seconds: 100, elapsed_micros: 0 });
+    transaction.connection("192.0.2.7".parse().unwrap(), 1, "192.0.2.1".parse().unwrap(), 2);
+    transaction.request_line(b"", b"GET", b"/", b"HTTP/1.1");
+    transaction
 }
 
 #[test]
 fn persistent_records_are_waited_for_changed_and_saved() {
     let rules = compile(
-        "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.hits=+1,expirevar:ip.hits=60\"\n\
+        "SecCollectionTimeout 600\n\
+         SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.hits=+1,expirevar:ip.hits=60\"\n\
          SecRule IP:HITS \"@gt 2\" \"id:2,phase:1,deny,status:429,setvar:ip.blocked=1\"",
     );
+    assert!(rules.keeps_records() && !compile("SecRule ARGS a \"id:1\"").keeps_records());
     let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, Late::default());
     let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
-    let mut transaction = Transaction::new(&rules, Arena::default(), Now { seconds: 100, elapsed_micros: 0 });
-    transaction.connection("192.0.2.7".parse().unwrap(), 1, "192.0.2.1".parse().unwrap(), 2);
-    transaction.request_line(b"", b"GET", b"/", b"HTTP/1.1");
+    let mut transaction = of_address(&rules);
     assert_eq!(transaction.phase1(&mut host), Outcome::Wait);
-    assert_eq!(transaction.wanted().collect::<Vec<_>>(), [(Collection::Ip, b"192.0.2.7".as_slice())]);
+    assert_eq!(transaction.phase1(&mut host), Outcome::Wait, "asked again too early");
+    let place = Place::new(Collection::Ip, b"default", b"192.0.2.7");
+    assert_eq!(transaction.wanted().collect::<Vec<_>>(), [place]);
     let hits = Field { name: b"hits".to_vec(), value: b"2".to_vec(), expires: None };
     let gone = Field { name: b"blocked".to_vec(), value: b"1".to_vec(), expires: Some(99) };
-    transaction.provide(Collection::Ip, Record { fields: vec![hits, gone] });
+    let record = Record { fields: vec![hits, gone], created: 1, updated: 2, updates: 3 };
+    transaction.provide(Collection::Ip, record);
     assert_eq!(transaction.phase1(&mut host), Outcome::Deny { status: 429, rule: 2 });
     transaction.phase5(&mut host);
     let changes = vec![
@@ -349,7 +370,62 @@ fn persistent_records_are_waited_for_changed_and_saved() {
         (b"hits".to_vec(), Change::Expire(160)),
         (b"blocked".to_vec(), Change::Set(b"1".to_vec())),
     ];
-    assert_eq!(store.saved, [(Collection::Ip, b"192.0.2.7".to_vec(), changes)]);
+    assert_eq!(store.asked, [named(place)], "once");
+    assert_eq!(store.saved, [(named(place), changes, 600)]);
+}
+
+#[test]
+fn a_record_is_asked_for_by_the_rule_that_looks_at_it_and_the_others_come_along() {
+    let rules = compile(
+        "SecWebAppId shop\n\
+         SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},initcol:global=all,setsid:abc,setvar:ip.x=+1\"\n\
+         SecAction \"id:2,phase:1,pass,nolog,initcol:resource=/\"\n\
+         SecRule TX:never \"@eq 1\" \"id:3,phase:1,pass,chain\"\n  SecRule IP:x \"@ge 0\" \"\"\n\
+         SecRule REQUEST_METHOD \"@streq PUT\" \"id:4,phase:1,pass,chain\"\n  SecRule IP:x \"@ge 0\" \"\"\n\
+         SecRule &ARGS \"@ge %{global.least}\" \"id:5,phase:2,pass,msg:'%{session.name}'\"",
+    );
+    let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, Late::default());
+    let mut transaction = of_address(&rules);
+    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    assert_eq!(transaction.phase1(&mut host), Outcome::Continue, "no rule looks at one");
+    assert_eq!(transaction.phase2(&mut host), Outcome::Wait);
+    let all = [
+        Place::new(Collection::Ip, b"", b"192.0.2.7"),
+        Place::new(Collection::Global, b"", b"all"),
+        Place::new(Collection::Session, b"shop", b"abc"),
+    ];
+    assert_eq!(transaction.wanted().collect::<Vec<_>>(), all);
+    transaction.provide(Collection::Ip, Record::default());
+    let name = Field { name: b"name".to_vec(), value: b"Ann".to_vec(), expires: None };
+    transaction.provide(Collection::Session, Record { fields: vec![name], ..Record::default() });
+    assert_eq!(transaction.phase2(&mut host), Outcome::Wait, "one is missing");
+    transaction.provide(Collection::Global, Record::default());
+    assert_eq!(transaction.phase2(&mut host), Outcome::Continue);
+    assert_eq!(transaction.matches().last().unwrap().message(), b"Ann");
+    assert_eq!(store.asked, all.map(named));
+}
+
+#[test]
+fn a_record_says_what_it_is_and_rules_see_it() {
+    let rules = compile(
+        "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},deprecatevar:ip.score=10/5\"\n\
+         SecRule IP:IS_NEW \"@eq 0\" \"id:2,phase:1,pass\"\n\
+         SecRule IP:KEY \"@streq 192.0.2.7\" \"id:3,phase:1,pass\"\n\
+         SecRule IP:CREATE_TIME \"@eq 40\" \"id:4,phase:1,pass\"\n\
+         SecRule IP:LAST_UPDATE_TIME \"@eq 89\" \"id:5,phase:1,pass\"\n\
+         SecRule IP:UPDATE_COUNTER \"@eq 3\" \"id:6,phase:1,pass\"\n\
+         SecRule IP:UPDATE_RATE \"@eq 3\" \"id:7,phase:1,pass\"\n\
+         SecRule IP:TIMEOUT \"@eq 3600\" \"id:8,phase:1,pass\"\n\
+         SecRule IP:score \"@eq 5\" \"id:9,phase:1,pass\"",
+    );
+    let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, Late::default());
+    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let mut transaction = of_address(&rules);
+    assert_eq!(transaction.phase1(&mut host), Outcome::Wait);
+    let score = Field { name: b"score".to_vec(), value: b"25".to_vec(), expires: None };
+    transaction.provide(Collection::Ip, Record { fields: vec![score], created: 40, updated: 89, updates: 3 });
+    assert_eq!(transaction.phase1(&mut host), Outcome::Continue);
+    assert_eq!(transaction.matches().map(|one| one.id()).collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 8, 9]);
 }
 
 #[test]
@@ -368,6 +444,7 @@ fn errors_name_file_line_column_and_what_was_expected() {
         ("SecRule ARGS a \\\n  \"id:1,t:rot13\"", "rules.conf:2:11", "unknown transformation `rot13`"),
         ("SecRule ARGS a \"id:1,frob\"", "rules.conf:1:22", "unknown action `frob`"),
         ("SecRule ARGS a \"phase:1\"", "rules.conf:1:1", "no id"),
+        ("SecAction \"id:1,setvar:ip.is_new=1\"", "rules.conf:1:27", "ip says `is_new` of itself"),
         ("SecAction id:1\nSecAction id:1", "rules.conf:2:14", "id 1 is taken by the rule at rules.conf:1:1"),
         ("SecRule ARGS a \"id:1,chain\"", "rules.conf:1:1", "the chain ends here"),
         ("SecAction \"id:1,skipAfter:NOWHERE\"", "rules.conf:1:1", "no SecMarker NOWHERE"),

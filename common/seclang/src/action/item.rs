@@ -5,7 +5,7 @@ use super::{Act, Allow, Assignment, Control, Fault, Parts, Pick, Place, SEVERITI
 use crate::macros::Template;
 use crate::names::Names;
 use crate::reader::Argument;
-use crate::store::Collection;
+use crate::store::{Collection, Record};
 use crate::target;
 use fosse_bodies::xml::Namespace;
 use fosse_transform::Transform;
@@ -168,6 +168,9 @@ impl Item {
             });
         }
         match Collection::from_name(&collection) {
+            Some(_) if !Record::may_be_set(&key.bytes) => {
+                Err((key.offset(0), format!("{collection} says `{}` of itself; expected another name", key.text())))
+            }
             Some(collection) => Ok(Place::Persistent(collection, Template::parse(&key, names)?)),
             None => {
                 let message =

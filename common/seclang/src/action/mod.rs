@@ -10,7 +10,7 @@ use crate::macros::Template;
 use crate::names::Names;
 use crate::reader::Argument;
 use crate::settings::XmlArguments;
-use crate::store::Collection;
+use crate::store::{Collection, Collections};
 use crate::target::Target;
 use fosse_bodies::xml::Namespace;
 use fosse_pattern::Regex;
@@ -180,6 +180,8 @@ pub(crate) struct Actions {
     pub acts: Vec<Act>,
     /// Prefixes for the paths of `XML:`, with their namespaces.
     pub namespaces: Vec<Namespace>,
+    /// The persistent collections its macros name.
+    pub reads: Collections,
 }
 
 type Fault = (u32, String);
@@ -192,9 +194,11 @@ impl Actions {
     /// Reads an action list.
     pub fn parse(text: &Argument, names: &mut Names) -> Result<Self, Fault> {
         let mut actions = Actions::default();
+        let named_before = names.variables.len();
         for item in split::split(text)? {
             actions.add(&item, names)?;
         }
+        actions.reads = names.variables.iter().skip(named_before).collect();
         Ok(actions)
     }
 

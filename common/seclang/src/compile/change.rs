@@ -151,4 +151,5 @@ fn change_actions(rule: &mut DraftRule, update: Actions) {
     actions.transforms.extend(update.transforms);
     actions.tags.extend(update.tags);
     actions.acts.extend(update.acts);
+    actions.reads = actions.reads.with(update.reads);
 }

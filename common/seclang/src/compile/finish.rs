@@ -8,6 +8,7 @@ use crate::macros::{Part, Reference, Template};
 use crate::operator::Operator;
 use crate::rule::{Facts, Quick, Rule, RuleBits};
 use crate::ruleset::{Parts, Ruleset};
+use crate::store::Collections;
 use crate::target::Selector;
 use crate::variable::Variable;
 use fosse_bodies::xml::{STEPS_COUNT_MAX, XmlPath};
@@ -219,6 +220,7 @@ impl Compiler<'_> {
             acts: draft.defaults.acts.iter().chain(&draft.actions.acts).cloned().collect(),
             chained: draft.actions.chain,
             starter: places.get(draft.starter).copied().unwrap_or_default(),
+            reads: reads(draft),
             next: 0,
             jump,
             facts: Arc::new(facts(draft)),
@@ -277,15 +279,22 @@ fn expansions(template: &Template, values: &HashMap<u16, Vec<Span>>, constants: 
 /// Patterns one `@rx` with macros may become: rule sets have one or two.
 const EXPANSIONS_MAX: usize = 64;
 
-/// Sets where each chain ends.
+/// Sets where each chain ends, and tells each rule what those after it in its chain look at.
 fn close_chains(rules: &mut [Rule]) {
-    let mut next = narrow(rules.len());
+    let (mut next, mut reads) = (narrow(rules.len()), Collections::default());
     for (at, rule) in rules.iter_mut().enumerate().rev() {
         if !rule.chained {
-            next = narrow(at).saturating_add(1);
+            (next, reads) = (narrow(at).saturating_add(1), Collections::default());
         }
-        rule.next = next;
+        reads = reads.with(rule.reads);
+        (rule.next, rule.reads) = (next, reads);
     }
+}
+
+/// The persistent collections a rule's targets and macros name.
+fn reads(draft: &DraftRule) -> Collections {
+    let targets: Collections = draft.targets.wanted.iter().map(|target| &target.variable).collect();
+    targets.with(draft.actions.reads).with(draft.defaults.reads)
 }
 
 fn facts(draft: &DraftRule) -> Facts {

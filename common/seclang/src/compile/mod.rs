@@ -208,6 +208,7 @@ impl<'b> Compiler<'b> {
 
     fn rule(&mut self, source: &Source<'_>, directive: &Directive, unconditional: bool) -> Result<(), Fault> {
         let at = directive.name.offset(0);
+        let named_before = self.names.variables.len();
         let (targets, named, list) = match (unconditional, directive.arguments.as_slice()) {
             (true, [list]) => (Targets::default(), always(), Some(list)),
             (false, [targets, operator, rest @ ..]) if rest.len() <= 1 => {
@@ -223,10 +224,12 @@ impl<'b> Compiler<'b> {
             (true, _) => return Err((at, "expected one argument: the actions".to_owned())),
             (false, _) => return Err((at, "expected variables, an operator and actions, each in quotes".to_owned())),
         };
-        let actions = match list {
+        let mut actions = match list {
             Some(list) => Actions::parse(list, &mut self.names)?,
             None => Actions::default(),
         };
+        // The operator's macros are among them.
+        actions.reads = self.names.variables.iter().skip(named_before).collect();
         self.add(source.location(at), at, targets, named, actions)
     }
 

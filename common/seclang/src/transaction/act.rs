@@ -1,31 +1,20 @@
 //! What a rule does when it matches.
 
 use super::record::RecordData;
-use super::{Host, Opened, Outcome, Transaction, VarName};
+use super::{Outcome, Transaction, VarName};
 use crate::action::{Act, Assignment, Control, Disruption, Mode, Parts, Place};
 use crate::arena::{Span, narrow, widen};
 use crate::macros::Template;
 use crate::rule::{Facts, Rule};
 use crate::ruleset::Phase;
-use crate::store::{Change, Collection, Field, Load, Store};
-use crate::transaction::values::{TxValue, number};
+use crate::store::Change;
+use crate::transaction::values::TxValue;
 
 /// Records kept of one transaction: more says nothing new, and each costs memory.
 const RECORDS_MAX: usize = 2_000;
 
-/// Changes to one persistent record in one transaction.
-const CHANGES_MAX: usize = 1_000;
-
 impl Transaction<'_> {
-    pub(super) fn on_match(
-        &mut self,
-        phase: &Phase,
-        at: usize,
-        rule: &Rule,
-        name: VarName,
-        value: Span,
-        host: &mut Host<'_>,
-    ) {
+    pub(super) fn on_match(&mut self, phase: &Phase, at: usize, rule: &Rule, name: VarName, value: Span) {
         self.matched_var = (name, value);
         self.matched.push((name, value));
         let starter = widen(rule.starter);
@@ -34,7 +23,7 @@ impl Transaction<'_> {
             self.note_severity(severity);
         }
         for (place, act) in rule.acts.iter().enumerate() {
-            self.act(at, place, act, host);
+            self.act(at, place, act);
         }
         if !rule.chained {
             self.record(starter, facts, rule, name, value);
@@ -89,7 +78,7 @@ impl Transaction<'_> {
     }
 
     // Long: one arm for each action.
-    fn act(&mut self, rule: usize, place: usize, act: &Act, host: &mut Host<'_>) {
+    fn act(&mut self, rule: usize, place: usize, act: &Act) {
         match act {
             Act::Set(Place::Tx(slot), assignment) => {
                 let before = self.values.tx_slot(*slot);
@@ -116,14 +105,12 @@ impl Transaction<'_> {
                 let seconds = u64::try_from(self.template_number(seconds)).unwrap_or_default();
                 self.change(*collection, template, Change::Expire(self.now.seconds.saturating_add(seconds)));
             }
-            // The value falls by `amount` every `seconds`; what has passed since the last change is not kept, so one
-            // step is taken per transaction.
-            Act::Deprecate(collection, template, amount, _seconds) => {
-                self.change(*collection, template, Change::Add(i64::from(*amount).saturating_neg()));
+            Act::Deprecate(collection, template, amount, seconds) => {
+                self.change(*collection, template, Change::Deprecate { amount: *amount, seconds: *seconds });
             }
             Act::Open(collection, template) => {
                 let key = self.expanded(template);
-                self.open(*collection, key, host);
+                self.open(*collection, key);
             }
             Act::Env(name, value) => {
                 let name = self.expanded(name);
@@ -144,7 +131,7 @@ impl Transaction<'_> {
         }
     }
 
-    fn expanded(&mut self, template: &Template) -> Vec<u8> {
+    pub(super) fn expanded(&mut self, template: &Template) -> Vec<u8> {
         let span = self.expand(template);
         self.values.text(self.rules, span).to_vec()
     }
@@ -206,72 +193,5 @@ impl Transaction<'_> {
             Parts::Added => now.chars().chain(letters.chars().filter(|letter| !now.contains(*letter))).collect(),
         };
         self.audit_parts = Some(changed);
-    }
-
-    /// Opens a persistent record, once per transaction and collection.
-    fn open(&mut self, collection: Collection, key: Vec<u8>, host: &mut Host<'_>) {
-        let Some(place) = self.opened.get_mut(collection.index()).filter(|place| place.is_none()) else { return };
-        let loaded = host.store.load(collection, &key);
-        let (record, pending) = match loaded {
-            Load::Ready(record) => (record, false),
-            Load::Later => (crate::store::Record::default(), true),
-        };
-        *place = Some(Opened { key, record, pending, changes: Vec::new() });
-    }
-
-    /// Gives a record that a phase waits for; what rules changed meanwhile is applied to it.
-    pub fn provide(&mut self, collection: Collection, record: crate::store::Record) {
-        let now = self.now.seconds;
-        if let Some(opened) = self.opened.get_mut(collection.index()).and_then(Option::as_mut) {
-            opened.record = record;
-            opened.pending = false;
-            for (name, change) in &opened.changes {
-                apply(&mut opened.record, name, change, now);
-            }
-        }
-    }
-
-    fn change(&mut self, collection: Collection, template: &Template, change: Change) {
-        let name = self.expanded(template).to_ascii_lowercase();
-        let now = self.now.seconds;
-        if let Some(opened) = self.opened.get_mut(collection.index()).and_then(Option::as_mut) {
-            apply(&mut opened.record, &name, &change, now);
-            if opened.changes.len() < CHANGES_MAX {
-                opened.changes.push((name, change));
-            }
-        }
-    }
-
-    pub(super) fn save(&mut self, store: &mut dyn Store) {
-        let timeout = self.rules.settings.collection_timeout_seconds;
-        for (collection, opened) in Collection::ALL.into_iter().zip(&mut self.opened) {
-            if let Some(opened) = opened.as_mut().filter(|opened| !opened.changes.is_empty()) {
-                store.save(collection, &opened.key, &opened.changes, timeout);
-                opened.changes.clear();
-            }
-        }
-    }
-}
-
-/// Applies a change to a record.
-pub(crate) fn apply(record: &mut crate::store::Record, name: &[u8], change: &Change, now: u64) {
-    record.fields.retain(|field| field.expires.is_none_or(|at| at > now));
-    let place = record.fields.iter().position(|field| field.name == name);
-    let known = place.and_then(|place| record.fields.get_mut(place));
-    match (change, known) {
-        (Change::Set(value), Some(field)) => field.value.clone_from(value),
-        (Change::Set(value), None) => {
-            record.fields.push(Field { name: name.to_vec(), value: value.clone(), expires: None });
-        }
-        (Change::Add(amount), Some(field)) => {
-            field.value = number(&field.value).saturating_add(*amount).max(0).to_string().into_bytes();
-        }
-        (Change::Add(amount), None) => {
-            let value = (*amount).max(0).to_string().into_bytes();
-            record.fields.push(Field { name: name.to_vec(), value, expires: None });
-        }
-        (Change::Unset, _) => record.fields.retain(|field| field.name != name),
-        (Change::Expire(at), Some(field)) => field.expires = Some(*at),
-        (Change::Expire(_), None) => {}
     }
 }

@@ -24,7 +24,7 @@ impl Transaction<'_> {
     pub(super) fn rule(&mut self, phase: &Phase, at: usize, rule: &Rule, host: &mut Host<'_>) -> bool {
         if rule.wanted.is_empty() {
             let name = VarName { variable: Variable::MatchedVar, key: None, count: false };
-            self.on_match(phase, at, rule, name, Span::EMPTY, host);
+            self.on_match(phase, at, rule, name, Span::EMPTY);
             return true;
         }
         let is_starter = widen(rule.starter) == at;
@@ -36,7 +36,7 @@ impl Transaction<'_> {
             && rule.excluded.is_empty()
             && self.removed_targets.is_empty()
         {
-            return self.quick_match(phase, at, rule, target, host);
+            return self.quick_match(phase, at, rule, target);
         }
         let mut items = std::mem::take(&mut self.items);
         items.clear();
@@ -54,7 +54,7 @@ impl Transaction<'_> {
         matched
     }
 
-    fn quick_match(&mut self, phase: &Phase, at: usize, rule: &Rule, target: &Target, host: &mut Host<'_>) -> bool {
+    fn quick_match(&mut self, phase: &Phase, at: usize, rule: &Rule, target: &Target) -> bool {
         let slot = target.slot.unwrap_or_default();
         let value = self.values.tx_slot(slot);
         let text = match (target.count, value) {
@@ -65,7 +65,7 @@ impl Transaction<'_> {
         let Some(text) = text else { return false };
         let key = self.rules.slot_names.get(usize::from(slot)).copied();
         let name = VarName { variable: Variable::Tx, key, count: target.count };
-        self.on_match(phase, at, rule, name, text, host);
+        self.on_match(phase, at, rule, name, text);
         true
     }
 
@@ -155,7 +155,7 @@ impl Transaction<'_> {
             None => return false,
         };
         if holds {
-            self.on_match(phase, at, rule, name, value, host);
+            self.on_match(phase, at, rule, name, value);
         }
         holds
     }

@@ -89,24 +89,13 @@ impl Transaction<'_> {
         super::request::flag(self.values.tx_named(self.rules, name) != TxValue::Unset).to_vec()
     }
 
-    fn opened_key(&self, collection: crate::store::Collection) -> Option<Vec<u8>> {
-        self.opened.get(collection.index())?.as_ref().map(|opened| opened.key.clone())
-    }
-
     /// The fields of a collection that changes as rules run.
     pub(super) fn dynamic_fields(&self, variable: Variable) -> Vec<(Vec<u8>, Vec<u8>)> {
         match variable {
             Variable::Env => self.env.clone(),
             Variable::Rule => self.rule_fields(),
             Variable::Tx => Vec::new(),
-            variable => {
-                let opened = variable.persistent().and_then(|collection| self.opened.get(collection.index()));
-                let Some(opened) = opened.and_then(Option::as_ref) else { return Vec::new() };
-                let alive =
-                    opened.record.fields.iter().filter(|field| field.expires.is_none_or(|at| at > self.now.seconds));
-                let fields = alive.map(|field| (field.name.clone(), field.value.clone()));
-                fields.chain(std::iter::once((b"key".to_vec(), opened.key.clone()))).collect()
-            }
+            variable => variable.persistent().map(|collection| self.record_fields(collection)).unwrap_or_default(),
         }
     }
 

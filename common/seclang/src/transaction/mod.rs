@@ -8,6 +8,7 @@
 mod act;
 mod eval;
 mod expand;
+mod keep;
 mod record;
 mod rehearse;
 mod request;
@@ -17,18 +18,18 @@ mod test;
 mod time;
 pub(crate) mod values;
 
+pub(crate) use fosse_collections::number;
 pub use record::Match;
 pub(crate) use rehearse::{Rehearsal, rehearse};
 pub use request::Taken;
 pub use time::Now;
-pub(crate) use values::number;
 
 use crate::action::{Allow, Audit, Mode, Processor, Sanitise};
 use crate::arena::Span;
 use crate::rule::RuleBits;
 use crate::ruleset::Ruleset;
 use crate::settings::XmlArguments;
-use crate::store::{Change, Collection, Record, Store};
+use crate::store::{Change, Collection, Place, Record, Store};
 use crate::variable::Variable;
 use fosse_bodies::form::FormOptions;
 use fosse_pattern::{CandidateBits, Captures};
@@ -135,12 +136,22 @@ struct Line {
 }
 
 /// A persistent record in use.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Opened {
     key: Vec<u8>,
-    record: Record,
-    pending: bool,
+    content: Content,
     changes: Vec<(Vec<u8>, Change)>,
+}
+
+/// What is known of an open record.
+#[derive(Debug)]
+enum Content {
+    /// Nobody looked at it yet.
+    Unasked,
+    /// Its keeper has been asked.
+    Awaited,
+    /// It is here, with the changes of this transaction.
+    Here(Record),
 }
 
 /// Where a phase stands.
@@ -412,10 +423,12 @@ impl<'r> Transaction<'r> {
     }
 
     /// The records that phases wait for.
-    pub fn wanted(&self) -> impl Iterator<Item = (Collection, &[u8])> {
+    pub fn wanted(&self) -> impl Iterator<Item = Place<'_>> {
+        let application = self.rules.settings.web_app_id.as_bytes();
         let pairs = Collection::ALL.into_iter().zip(&self.opened);
-        pairs.filter_map(|(collection, opened)| {
-            opened.as_ref().filter(|opened| opened.pending).map(|opened| (collection, opened.key.as_slice()))
+        pairs.filter_map(move |(collection, opened)| {
+            let awaited = opened.as_ref().filter(|opened| matches!(opened.content, Content::Awaited));
+            awaited.map(|opened| Place::new(collection, application, &opened.key))
         })
     }
 

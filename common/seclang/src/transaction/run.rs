@@ -290,6 +290,10 @@ impl Transaction<'_> {
 
     fn evaluate(&mut self, mut at: usize, host: &mut Host<'_>) -> Option<Outcome> {
         while let Some(start) = self.active.next(at) {
+            if let Some(wait) = self.awaits(start, host.store) {
+                self.stage = Stage::Rules { at: start };
+                return Some(wait);
+            }
             at = self.chain(start, host);
             let over = self.mode == Mode::Off
                 || (self.verdict.is_some() && self.phase < 5)
@@ -297,11 +301,9 @@ impl Transaction<'_> {
             if over {
                 break;
             }
-            let waiting = self.opened.iter().flatten().any(|opened| opened.pending);
-            let pause = if waiting { Some(Outcome::Wait) } else { self.paused(COST_PER_RULE, host) };
-            if pause.is_some() {
+            if let Some(pause) = self.paused(COST_PER_RULE, host) {
                 self.stage = Stage::Rules { at };
-                return pause;
+                return Some(pause);
             }
         }
         if self.allowed == Some(Allow::Phase) {

@@ -5,7 +5,8 @@ use crate::arena::Span;
 use crate::macros::Template;
 use crate::operator::{CheckDigit, Operator, TextTest};
 use crate::rule::Rule;
-use crate::transaction::values::{TxValue, number};
+use crate::transaction::values::TxValue;
+use fosse_collections::number;
 use fosse_pattern::Regex;
 use std::net::IpAddr;
 

@@ -4,6 +4,7 @@ use crate::arena::{Bytes, Span};
 use crate::pipeline::{NodeId, classes_of};
 use crate::ruleset::Ruleset;
 use crate::variable::{VARIABLES, Variable};
+use fosse_collections::number;
 use fosse_transform::Outcome;
 use std::collections::HashMap;
 
@@ -263,32 +264,9 @@ impl Values {
     }
 }
 
-/// The number a text begins with, as C's `atoi` has it: blanks, a sign, digits; 0 without digits.
-pub(crate) fn number(text: &[u8]) -> i64 {
-    let text = text.trim_ascii_start();
-    let (negative, digits) = match text.split_first() {
-        Some((b'-', rest)) => (true, rest),
-        Some((b'+', rest)) => (false, rest),
-        _ => (false, text),
-    };
-    let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
-    let value = digits
-        .fold(0i64, |value, digit| value.saturating_mul(10).saturating_add(i64::from(digit.saturating_sub(b'0'))));
-    if negative { value.saturating_neg() } else { value }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_read_as_c_reads_them() {
-        for (text, expected) in
-            [("5", 5), (" -12x", -12), ("+7", 7), ("x", 0), ("", 0), ("99999999999999999999", i64::MAX)]
-        {
-            assert_eq!(number(text.as_bytes()), expected, "{text}");
-        }
-    }
 
     #[test]
     fn numbers_are_written_in_decimal() {
