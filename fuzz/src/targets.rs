@@ -78,9 +78,11 @@ targets! {
     "static.range", fosse_static::fuzz::range, edge::ranges, edge::RANGE;
     "static.target", fosse_static::fuzz::target, edge::paths, edge::PATH;
     "status.request", fosse_status::request::fuzz::request, http::requests, http::TOKENS;
+    "store.conversation", fosse_store::fuzz::conversation, wire::filters, &[];
     "transform.transform", fosse_transform::fuzz::transform, edge::transformed, edge::ESCAPES;
     "transform.transform_all", fosse_transform::fuzz::transform_all, edge::escaped, edge::ESCAPES;
     "waf_filter.judge", fosse_waf_filter::fuzz::judge, edge::verdicts, &[];
     "wire.messages", fosse_wire::fuzz::messages, wire::messages, &[];
     "wire.ring", fosse_wire::fuzz::ring, wire::rings, &[];
+    "wire.store", fosse_wire::fuzz::store, wire::stores, &[];
 }

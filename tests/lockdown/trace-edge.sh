@@ -89,7 +89,11 @@ backend=$!
 
 mkdir -p "$work/etc/rules"
 echo 192.0.2.0/24 > "$work/etc/deny.txt"
-echo 'SecRule ARGS "@contains nothing-sends-this" "id:1,phase:2,deny"' > "$work/etc/rules/one.conf"
+cat > "$work/etc/rules/one.conf" <<'RULES'
+SecRule ARGS "@contains nothing-sends-this" "id:1,phase:2,deny"
+SecAction "id:2,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.hits=+1"
+SecRule IP:hits "@gt 1000000" "id:3,phase:1,deny"
+RULES
 cat > "$work/etc/fosse.toml" <<TOML
 lanes = 1
 access_log = "access.log"

@@ -50,7 +50,9 @@ fn order(message: ToChild, fd: Option<OwnedFd>) -> Option<Order> {
         ToChild::Addresses { listener, generation } => Order::Addresses { listener, generation, fd: fd? },
         ToChild::Penalise { connection } => Order::Penalise { connection },
         ToChild::Marks => Order::Marks { fd: fd? },
-        ToChild::PipeAdd { .. } | ToChild::PageAdd { .. } | ToChild::PageDrop { .. } => return None,
+        ToChild::PipeAdd { .. } | ToChild::PageAdd { .. } | ToChild::PageDrop { .. } | ToChild::Records { .. } => {
+            return None;
+        }
     })
 }
 

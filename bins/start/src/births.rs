@@ -83,6 +83,7 @@ impl Edge {
             leaving: false,
             killed: false,
             template: gifts.template,
+            keeps_records: false,
         };
         let mut fds = gifts.fds;
         let given = |fds: &Vec<(u8, OwnedFd)>, number: u8| fds.iter().any(|(n, _)| *n == number);
@@ -222,9 +223,7 @@ impl Edge {
         processes.push(self.spawn(Program::Parse, Gifts { fds: parse_fds, lines: access, lane, ..Gifts::default() })?);
         let dispatch_in = if self.current.blobs.contains_key(&Program::WafFilter) {
             let (filter_out, dispatch_in) = pair(SocketType::STREAM)?;
-            let audit = (!self.current.plan.audit_log.is_empty()).then_some((9, Stream::Audit));
-            let fds = vec![(0, first_in), (1, filter_out)];
-            processes.push(self.spawn(Program::WafFilter, Gifts { fds, lines: audit, lane, ..Gifts::default() })?);
+            processes.push(self.start_filter(vec![(0, first_in), (1, filter_out)], lane)?);
             dispatch_in
         } else {
             first_in
@@ -245,6 +244,13 @@ impl Edge {
             suspect: None,
         });
         Ok(())
+    }
+
+    fn start_filter(&mut self, fds: Vec<(u8, OwnedFd)>, lane: Option<(u32, u32)>) -> Result<Key, Errno> {
+        let audit = (!self.current.plan.audit_log.is_empty()).then_some((9, Stream::Audit));
+        let filter = self.spawn(Program::WafFilter, Gifts { fds, lines: audit, lane, ..Gifts::default() })?;
+        self.filter_begun(filter);
+        Ok(filter)
     }
 
     /// Starts the logger, which writes to start's own descriptors, and gives it everybody's pipes.
@@ -293,7 +299,7 @@ impl Edge {
     }
 
     /// A process could not even be begun: as bad as ten deaths of it, since trying again at once helps nobody.
-    fn not_started(&mut self, program: Program, errno: Errno) {
+    pub(crate) fn not_started(&mut self, program: Program, errno: Errno) {
         alert(PROGRAM, format_args!("event=not-started program={} error=\"{errno}\"", program.name()));
         let now_ms = self.turn.now_ms();
         let throttle = self.throttles.entry(program).or_default();

@@ -195,7 +195,8 @@ impl Edge {
         // Slots of processes that live are counted from the base they were born with.
         let uid_base = if first { plan.uid_base } else { self.current.plan.uid_base };
         let generation = self.current.generation.saturating_add(1);
-        let next = Current { plan: Plan { uid_base, ..plan }, generation, blobs, rules, template: None, addresses };
+        let plan = Plan { uid_base, ..plan };
+        let next = Current { plan, generation, blobs, rules, template: None, keeps_records: false, addresses };
         let before = (std::mem::replace(&mut self.current, next), std::mem::replace(&mut self.listeners, opened));
         self.change = Change::Lanes { before: Box::new(before) };
         self.open_status();

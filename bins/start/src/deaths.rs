@@ -47,6 +47,7 @@ impl Edge {
             Program::Config | Program::Load => self.one_shot_ended(key, process.program.name(), end),
             Program::Log => self.log = None,
             Program::Status => self.status = None,
+            Program::Store if self.store == Some(key) => self.store = None,
             Program::Accept if self.accept == Some(key) => self.accept_died(),
             _ => {}
         }
@@ -163,6 +164,9 @@ impl Edge {
         }
         if self.status.is_none() && self.status_listener.is_some() && allowed(self, Program::Status) {
             self.start_status();
+        }
+        if self.store.is_none() && self.current.keeps_records && allowed(self, Program::Store) {
+            self.start_store();
         }
         if matches!(self.change, Change::Lanes { .. }) {
             return;

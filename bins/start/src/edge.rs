@@ -52,6 +52,8 @@ pub(crate) struct Current {
     pub rules: Option<OwnedFd>,
     /// The process that has compiled them and makes the filters.
     pub template: Option<Key>,
+    /// They keep records of persistent collections.
+    pub keeps_records: bool,
     /// Compiled address lists by listener.
     pub addresses: Vec<(u16, OwnedFd)>,
 }
@@ -60,7 +62,8 @@ impl Current {
     /// Before the first plan: fosse-config itself needs a UID.
     pub(crate) fn nothing() -> Self {
         let plan = Plan { uid_base: limits::UID_BASE_FIRST, ..Plan::default() };
-        Self { plan, generation: 0, blobs: HashMap::new(), rules: None, template: None, addresses: Vec::new() }
+        let (blobs, addresses) = (HashMap::new(), Vec::new());
+        Self { plan, generation: 0, blobs, rules: None, template: None, keeps_records: false, addresses }
     }
 }
 
@@ -93,6 +96,7 @@ pub(crate) struct Edge {
     pub marks: Marks,
     pub log: Option<Key>,
     pub status: Option<Key>,
+    pub store: Option<Key>,
     pub status_listener: Option<Open>,
     pub throttles: HashMap<Program, Throttle>,
     pub change: Change,
@@ -146,6 +150,7 @@ impl Edge {
             self.change_overdue();
             self.upgrade_if_wanted();
             self.replace_missing();
+            self.release_store();
         }
         Ok(())
     }
@@ -192,6 +197,7 @@ impl Edge {
                         }
                         Ok(ToStart::Drained) => {}
                         Ok(ToStart::Marked(mark)) if process.program == Program::Accept => self.marks.keep(mark),
+                        Ok(ToStart::KeepsRecords) if process.template && !process.ready => self.keeps_records(key),
                         Ok(ToStart::Started { token, pid, errno }) if process.template => {
                             self.launched(token, pid, errno);
                         }

@@ -17,6 +17,7 @@ mod nursery;
 mod options;
 mod process;
 mod programs;
+mod store;
 mod template;
 mod throttle;
 mod upgrade;

@@ -37,6 +37,8 @@ pub struct Process {
     pub killed: bool,
     /// It makes processes: launches go to its descriptor 7, answers come from there.
     pub template: bool,
+    /// It is a filter whose rules keep records: it has a way to the store.
+    pub keeps_records: bool,
 }
 
 /// How a process ended.

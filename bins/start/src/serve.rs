@@ -102,6 +102,7 @@ fn edge(options: Options) -> Result<Edge, Errno> {
         marks: Marks::default(),
         log: None,
         status: None,
+        store: None,
         status_listener: None,
         throttles: HashMap::new(),
         change: Change::Rest,

@@ -152,6 +152,7 @@ impl Edge {
             let _ = put_short(&mut w.out, name, "name");
             w.fd(fd);
         });
+        w.out.push(u8::from(self.current.keeps_records));
         w.number(pid_number(Some(self.nursery.pid)));
         w.fd(&self.nursery.channel);
         w.list(self.marks.all(), |w, mark| w.out.extend_from_slice(&ToStart::Marked(mark).encode()));
@@ -183,6 +184,7 @@ impl Edge {
         let status = r.list(Reader::fd)?.pop();
         self.status_listener = status.map(|fd| Open { place: status_place(&plan), fd });
         self.handed = r.list(|r| Ok((r.0.short_bytes()?.to_vec(), r.fd()?)))?;
+        let keeps_records = r.0.u8()? == 1;
         self.nursery.pid = pid_of(r.0.u32()?).ok_or(WireError::Field("nursery"))?;
         self.nursery.channel = r.fd()?;
         r.list(Reader::mark)?.into_iter().for_each(|mark| self.marks.keep(mark));
@@ -193,7 +195,9 @@ impl Edge {
         }
         r.0.end()?;
         let template = self.processes.iter().find(|(_, p)| p.template && !p.leaving).map(|(key, _)| key);
-        self.current = Current { plan, generation, blobs, rules, template, addresses };
+        self.current = Current { plan, generation, blobs, rules, template, keeps_records, addresses };
+        // The new program takes the old one's place, and begins empty: what it keeps has no form that both must know.
+        self.store.take().into_iter().for_each(|old| self.leave(old));
         Ok(true)
     }
 
@@ -211,6 +215,7 @@ impl Edge {
             Program::Accept => self.accept = Some(key),
             Program::Log => self.log = Some(key),
             Program::Status => self.status = Some(key),
+            Program::Store if !self.processes.get(key).is_some_and(|p| p.leaving) => self.store = Some(key),
             _ => {}
         }
         if let Some(lane) = self.lanes.iter_mut().find(|l| Some(l.number) == lane) {
@@ -309,7 +314,7 @@ impl<'e> Writer<'e> {
         self.number(pid_number(process.pid));
         self.number(u32::try_from(process.slot).unwrap_or(u32::MAX));
         self.out.extend_from_slice(&[u8::from(process.ready), u8::from(process.leaving), u8::from(process.killed)]);
-        self.out.push(u8::from(process.template));
+        self.out.extend_from_slice(&[u8::from(process.template), u8::from(process.keeps_records)]);
         self.long(process.turns);
         self.fd(&process.control);
         self.fd(&process.page_fd);
@@ -359,7 +364,7 @@ impl Reader<'_> {
         let pid = pid_of(self.0.u32()?);
         let slot = usize::try_from(self.0.u32()?).map_err(|_| WireError::Field("slot"))?;
         let (ready, leaving, killed) = (self.0.u8()? == 1, self.0.u8()? == 1, self.0.u8()? == 1);
-        let template = self.0.u8()? == 1;
+        let (template, keeps_records) = (self.0.u8()? == 1, self.0.u8()? == 1);
         let turns = self.0.u64()?;
         let (control, page_fd) = (self.fd()?, self.fd()?);
         let page = PageReader::map(&page_fd).map_err(|_| WireError::Field("page"))?;
@@ -387,6 +392,7 @@ impl Reader<'_> {
             leaving,
             killed,
             template,
+            keeps_records,
         })
     }
 }

@@ -3,14 +3,16 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use fosse_blobs::{WafMode, WafSite};
-use fosse_seclang::{Arena, Bench, Host, Mode, NoStore, Now, Outcome, Ruleset, Taken, Transaction};
+use fosse_seclang::{Arena, Bench, Host, Mode, Now, Outcome, Ruleset, Taken, Transaction};
 use fosse_wire::{
+    StreamId,
     request::{RequestHead, Version},
     verdict::Cause,
 };
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::limits::{ARENAS_KEPT_MAX, BUDGET_MS_DEFAULT, LOCATION_BYTES_MAX};
+use crate::link::Link;
 use crate::watch::Watch;
 
 /// How far a case is.
@@ -60,6 +62,8 @@ pub enum Next {
     Body,
     /// Another slice of time.
     Slice,
+    /// A record of a persistent collection.
+    Record,
     /// Its end: it passes or is denied.
     End,
 }
@@ -81,6 +85,8 @@ pub struct Case {
 /// What all cases of a process share.
 #[derive(Debug, Default)]
 pub struct Court {
+    /// The way to the keeper of persistent collections.
+    pub link: Link,
     bench: Bench,
     arenas: Vec<Arena>,
 }
@@ -107,8 +113,9 @@ impl Court {
         Case { transaction: t, denial: None, step: Step::Head, has_body, spent_us: 0, budget_us, seconds }
     }
 
-    /// Works on a case until it needs something, its slice is over, or it ends.
-    pub fn advance(&mut self, case: &mut Case) -> Next {
+    /// Works on the case of a stream until it needs something, its slice is over, or it ends.
+    pub fn advance(&mut self, stream: StreamId, case: &mut Case) -> Next {
+        self.link.about(stream);
         let watch = Watch::new(case.spent_us, case.budget_us);
         let next = self.steps(case, &watch);
         case.spent_us = case.spent_us.saturating_add(watch.used_us());
@@ -120,7 +127,7 @@ impl Court {
             let elapsed_micros = case.spent_us.saturating_add(watch.wall_us());
             case.transaction.set_now(Now { seconds: case.seconds, elapsed_micros });
             let mut turn = || watch.turn();
-            let host = &mut Host { bench: &mut self.bench, turn: &mut turn, store: &mut NoStore };
+            let host = &mut Host { bench: &mut self.bench, turn: &mut turn, store: &mut self.link };
             let outcome = match case.step {
                 Step::Head => case.transaction.phase1(host),
                 Step::Whole => case.transaction.phase2(host),
@@ -128,10 +135,11 @@ impl Court {
                 Step::Body => return Next::Body,
                 Step::Done => return Next::End,
             };
-            if outcome == Outcome::Yield {
-                return Next::Slice;
+            match outcome {
+                Outcome::Yield => return Next::Slice,
+                Outcome::Wait => return Next::Record,
+                outcome => case.step = case.after(outcome),
             }
-            case.step = case.after(outcome);
         }
     }
 
@@ -190,7 +198,7 @@ impl Case {
                 if clean { Denial { location, ..self.by_rule(status, rule) } } else { self.by_rule(403, rule) }
             }
             Outcome::BudgetExceeded => Denial::new(503, Cause::Budget, "time for judging ran out"),
-            // Nothing here ever makes the rules wait. A denial is the safe reading of what cannot be.
+            // What is no end is not given here. A denial is the safe reading of what cannot be.
             Outcome::Continue | Outcome::Yield | Outcome::Wait => Denial::new(500, Cause::Rule, "rules cannot go on"),
         }
     }

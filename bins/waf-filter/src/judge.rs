@@ -230,7 +230,7 @@ impl Judge {
         let site = site_of(&self.config, &self.fallback, head.site);
         let mut case = self.court.open(rules, site, head, has_body);
         let late = clock_us().saturating_sub(self.turn_began_us) >= TURN_US_MAX;
-        match if late { Next::Slice } else { self.court.advance(&mut case) } {
+        match if late { Next::Slice } else { self.court.advance(frame.stream, &mut case) } {
             Next::End => {
                 let denial = self.reporter.judged(site, head, &case, &self.counters);
                 self.court.close(case);
@@ -239,7 +239,7 @@ impl Judge {
                 }
                 out.forward(frame);
             }
-            Next::Body => self.hold(frame, head, Some(Box::new(case)), coding, out),
+            Next::Body | Next::Record => self.hold(frame, head, Some(Box::new(case)), coding, out),
             Next::Slice => {
                 self.hold(frame, head, Some(Box::new(case)), coding, out);
                 self.line_up(frame.stream);
@@ -262,6 +262,13 @@ impl Judge {
         if let Some(slot) = self.slot(frame.stream) {
             slot.course = Course::Hold(Box::new(Held::new(frame.body, ahead, case, coding)));
         }
+    }
+
+    /// Counts what the way to the store has lost.
+    pub(crate) fn count_losses(&mut self) {
+        let losses = self.court.link.losses();
+        self.counters.add(count::RECORDS_MISSED, losses.missed);
+        self.counters.add(count::CHANGES_LOST, losses.lost);
     }
 
     pub(crate) fn line_up(&mut self, stream: StreamId) {

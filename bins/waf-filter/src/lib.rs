@@ -10,6 +10,7 @@ pub mod fuzz;
 pub mod held;
 pub mod judge;
 pub mod limits;
+pub mod link;
 pub mod policy;
 pub mod report;
 pub mod rules;

@@ -21,6 +21,13 @@ pub const TURN_US_MAX: u64 = 20_000;
 /// counts, so that a transaction does not pay for a busy machine.
 pub const LOOK_US: u64 = 1_000;
 
+/// Time a request waits for a record of a persistent collection, in milliseconds: a thousand times what an answer takes. Then
+/// the record is taken as empty, and so are all others until fosse-store answers again.
+pub const RECORD_WAIT_MS_MAX: u64 = 100;
+
+/// Bytes for fosse-store that wait to be written. Beyond it changes are lost, and counted.
+pub const CHANGES_BYTES_MAX: usize = 1024 * 1024;
+
 /// Memory of finished transactions kept for the next ones: as many as yield at a time when it is busy.
 pub const ARENAS_KEPT_MAX: usize = 64;
 

@@ -25,6 +25,12 @@ impl Rules {
         usize::try_from(number).ok().and_then(|n| self.sites.get(n)).copied().unwrap_or(self.fallback)
     }
 
+    /// Whether any of them keep records of persistent collections.
+    #[must_use]
+    pub fn keep_records(&self) -> bool {
+        self.sites.iter().chain([&self.fallback]).flatten().any(|rules| rules.keeps_records())
+    }
+
     /// Compiles what the sites of a configuration ask for. Sites with the same rules and the same exclusions share.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ use crate::{PROGRAM, judge::Judge, report::Reporter, rules::Rules};
 const TOKEN_INPUT: u64 = 1;
 const TOKEN_OUTPUT: u64 = 2;
 const TOKEN_START: u64 = 3;
+const TOKEN_STORE: u64 = 4;
 
 const DESCRIPTORS: &[Expected] = &[
     Expected::required(0, STREAM, "request frames"),
@@ -111,6 +112,10 @@ impl Serve {
         if let Err(errno) = watched {
             temporary(PROGRAM, format_args!("unable to watch descriptors: {errno}"));
         }
+        // The way to the store, where there is one, lies there since before this process was born.
+        if let Err(gone) = self.told() {
+            temporary(PROGRAM, format_args!("start: {gone}"));
+        }
         if let Some(start) = &self.start {
             let _ = fosse_fdpass::send(start, &ToStart::Ready.encode(), &[]);
         }
@@ -124,11 +129,8 @@ impl Serve {
     }
 
     fn one_turn(&mut self) -> Result<(), Gone> {
-        if self.judge.busy() {
-            self.turn.wait_at_most(0).map_err(Gone::Failed)?;
-        } else {
-            self.turn.wait().map_err(Gone::Failed)?;
-        }
+        let record_ms = self.judge.court.link.wait_ms(self.turn.now_ms()).unwrap_or(u64::MAX);
+        self.turn.wait_at_most(if self.judge.busy() { 0 } else { record_ms }).map_err(Gone::Failed)?;
         self.judge.turn_begins();
         let mut at = 0;
         while let Some(event) = self.turn.happened(at) {
@@ -141,12 +143,20 @@ impl Serve {
                     }
                 }
                 TOKEN_START => self.told()?,
+                TOKEN_STORE if event.readable() => {
+                    let records = self.judge.court.link.read(&self.turn);
+                    self.judge.provide(records);
+                }
                 _ => {}
             }
         }
+        let late = self.judge.court.link.overdue(self.turn.now_ms());
+        self.judge.provide(late);
         self.judge.work(&mut self.output.outbox)?;
         self.judge.counters.set(STREAM_CONNECTION, 0);
+        self.judge.court.link.flush(&self.turn, TOKEN_STORE).map_err(Gone::Failed)?;
         if self.turn.ticked() {
+            self.judge.count_losses();
             self.judge.counters.add(TURNS, 1);
             self.judge.counters.set(LOG_DROPPED, fosse_die::dropped());
             self.judge.counters.set_turns(self.turn.long_turns());
@@ -161,9 +171,18 @@ impl Serve {
             Received::Nothing => {}
             Received::End => return Err(Gone::End),
             Received::Message(count) => {
-                if ToChild::decode(bytes.get(..count).unwrap_or_default(), fds.len())? == ToChild::Drain {
-                    self.draining = true;
-                    self.judge.counters.set(DRAINING, 1);
+                let message = ToChild::decode(bytes.get(..count).unwrap_or_default(), fds.len())?;
+                match (message, fds.pop()) {
+                    (ToChild::Drain, _) => {
+                        self.draining = true;
+                        self.judge.counters.set(DRAINING, 1);
+                    }
+                    (ToChild::Records { .. }, Some(fd)) => {
+                        let link = &mut self.judge.court.link;
+                        let unanswered = link.connect(fd, &self.turn, TOKEN_STORE).map_err(Gone::Failed)?;
+                        self.judge.provide(unanswered);
+                    }
+                    _ => {}
                 }
             }
         }

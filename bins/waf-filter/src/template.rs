@@ -46,8 +46,11 @@ pub fn run() -> (Mode, Option<Rules>) {
     let rules = Rules::or_die(compiled(Some(&config), Some(bundle)));
     drop((blob, config, fds));
     fosse_sys::memory::trim();
-    if let Err(errno) = fosse_fdpass::send(&start, &ToStart::Ready.encode(), &[]) {
-        temporary(PROGRAM, format_args!("start: {errno}"));
+    let says = rules.keep_records().then_some(ToStart::KeepsRecords).into_iter().chain([ToStart::Ready]);
+    for message in says {
+        if let Err(errno) = fosse_fdpass::send(&start, &message.encode(), &[]) {
+            temporary(PROGRAM, format_args!("start: {errno}"));
+        }
     }
     let newborn = fosse_birth::attend(PROGRAM, &start, 0, Some(TICK), || counters.add(TURNS, 1));
     let _ = set_name(c"fosse-waf-filte");

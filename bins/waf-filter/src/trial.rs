@@ -17,6 +17,7 @@ use crate::{
     held::Held,
     judge::{Course, Judge, site_of},
     limits::{DECODED_BYTES_KEPT_MAX, SLICE_US_MAX},
+    link::Provided,
 };
 
 impl Judge {
@@ -129,8 +130,9 @@ impl Judge {
             if held.queued {
                 return Ok(());
             }
-            match self.court.advance(case) {
+            match self.court.advance(stream, case) {
                 Next::Body if !held.complete() => return Ok(()),
+                Next::Record => return Ok(()),
                 Next::Body => {
                     if let Some(denial) = self.give_body(stream)? {
                         return self.deny(stream, &denial, out);
@@ -183,6 +185,17 @@ impl Judge {
         match denial {
             Some(denial) => self.deny(stream, &denial, out),
             None => self.release(stream, out),
+        }
+    }
+
+    /// Gives requests the records they wait for; those that have all of theirs get in line.
+    pub fn provide(&mut self, records: Vec<Provided>) {
+        for Provided { stream, collection, record } in records {
+            let Some(case) = self.held(stream).and_then(|held| held.case.as_mut()) else { continue };
+            case.transaction.provide(collection, record);
+            if case.transaction.wanted().next().is_none() {
+                self.line_up(stream);
+            }
         }
     }
 

@@ -73,6 +73,8 @@ table!(
     counter PASSED_IN_PART = 7, "bodies passed on of which only the first part was judged";
     counter RULES_MATCHED = 8, "rules that matched";
     counter AUDIT_DROPPED = 9, "audit log lines that could not be written";
+    counter RECORDS_MISSED = 10, "persistent records taken as empty because fosse-store did not answer";
+    counter CHANGES_LOST = 11, "changes of persistent records that did not reach fosse-store";
 );
 
 table!(
@@ -122,8 +124,22 @@ table!(
     counter TIMEOUTS = 2, "clients closed because they took too long";
 );
 
+table!(
+    /// fosse-store
+    store,
+    counter LOADS = 0, "records asked for";
+    counter SAVES = 1, "records changed";
+    gauge RECORDS = 2, "records kept";
+    gauge BYTES = 3, "bytes of memory they are counted with";
+    counter EXPIRED = 4, "records whose time was over";
+    counter EVICTED = 5, "records dropped before their time because memory was used up";
+    counter NOT_TAKEN = 6, "changes beyond a limit";
+    gauge FILTERS = 7, "filters connected";
+    counter BROKEN = 8, "filters that broke the protocol";
+);
+
 /// All tables by program.
-pub const TABLES: [(&str, &[Counter]); 7] = [
+pub const TABLES: [(&str, &[Counter]); 8] = [
     ("accept", accept::TABLE),
     ("parse", parse::TABLE),
     ("waf-filter", waf_filter::TABLE),
@@ -131,4 +147,5 @@ pub const TABLES: [(&str, &[Counter]); 7] = [
     ("connect", connect::TABLE),
     ("log", log::TABLE),
     ("status", status::TABLE),
+    ("store", store::TABLE),
 ];

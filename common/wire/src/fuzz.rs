@@ -1,6 +1,6 @@
 //! What every decoder here must hold for any bytes: no panic, and what decodes encodes to the same bytes again.
 
-use crate::{Frame, Inbox, Kind, channel, connect, launch, request, response, start, verdict};
+use crate::{Frame, Inbox, Kind, channel, connect, launch, request, response, start, store, verdict};
 
 /// The ring: frames in any cut, each body through the decoder of its kind.
 pub fn ring(data: &[u8]) {
@@ -73,5 +73,24 @@ pub fn messages(data: &[u8]) {
     }
     if let Ok(launch) = launch::Launch::decode(bytes) {
         assert_eq!(launch.encode().unwrap(), bytes);
+    }
+}
+
+/// Both directions between filters and store: what decodes encodes to the same bytes, and no record is beyond its limits.
+pub fn store(data: &[u8]) {
+    let mut rest = data;
+    while let Ok(Some((message, taken))) = store::split(rest) {
+        let whole = rest.get(..taken).unwrap_or_default();
+        if let Ok(decoded) = store::ToStore::decode(message) {
+            let mut again = Vec::new();
+            decoded.encode(&mut again).unwrap();
+            assert_eq!(again, whole);
+        }
+        if let Ok(decoded) = store::FromStore::decode(message) {
+            let mut again = Vec::new();
+            decoded.encode(&mut again).unwrap();
+            assert_eq!(again, whole);
+        }
+        rest = rest.get(taken..).unwrap_or_default();
     }
 }

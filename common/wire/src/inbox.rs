@@ -47,10 +47,22 @@ impl Inbox {
     /// As [`Frame::split`]; the conversation is over.
     #[inline]
     pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, WireError> {
+        self.next_of(Frame::split)
+    }
+
+    /// The next complete message of a conversation that cuts its bytes by `split`: the message, and how long it was.
+    ///
+    /// # Errors
+    /// As `split`; the conversation is over.
+    #[inline]
+    pub fn next_of<'b, T: 'b>(
+        &'b mut self,
+        split: impl FnOnce(&'b [u8]) -> Result<Option<(T, usize)>, WireError>,
+    ) -> Result<Option<T>, WireError> {
         let bytes = self.buffer.get(self.start..self.end).unwrap_or_default();
-        let Some((frame, taken)) = Frame::split(bytes)? else { return Ok(None) };
+        let Some((message, taken)) = split(bytes)? else { return Ok(None) };
         self.start = self.start.saturating_add(taken);
-        Ok(Some(frame))
+        Ok(Some(message))
     }
 
     /// No byte of an unfinished frame is waiting: where a conversation may end cleanly.

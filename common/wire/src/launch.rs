@@ -32,11 +32,13 @@ pub enum Program {
     Load = 8,
     /// Serves files.
     Static = 9,
+    /// Keeps the records of persistent collections.
+    Store = 10,
 }
 
 impl Program {
     /// All programs, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Accept,
         Self::Parse,
         Self::WafFilter,
@@ -47,6 +49,7 @@ impl Program {
         Self::Config,
         Self::Load,
         Self::Static,
+        Self::Store,
     ];
 
     /// The name of the executable without `fosse-`.
@@ -63,6 +66,7 @@ impl Program {
             Self::Config => "config",
             Self::Load => "load",
             Self::Static => "static",
+            Self::Store => "store",
         }
     }
 

@@ -20,6 +20,7 @@ pub mod order;
 pub mod request;
 pub mod response;
 pub mod start;
+pub mod store;
 pub mod stream;
 pub mod verdict;
 

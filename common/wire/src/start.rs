@@ -118,6 +118,11 @@ pub enum ToChild {
         /// Its process id.
         pid: u32,
     },
+    /// waf-filter: the way to fosse-store comes along, instead of the one before. store: the way to a filter does.
+    Records {
+        /// The filter's lane.
+        lane: u32,
+    },
 }
 
 /// From a child to start.
@@ -138,6 +143,8 @@ pub enum ToStart {
     },
     /// accept: remember this for the next one.
     Marked(Mark),
+    /// A template, before READY: its rules keep records, so that its filters need the way to fosse-store.
+    KeepsRecords,
 }
 
 /// The 16 bytes of one message before they mean anything.
@@ -190,6 +197,7 @@ impl ToChild {
                 | Self::Marks
                 | Self::PipeAdd { .. }
                 | Self::PageAdd { .. }
+                | Self::Records { .. }
         )
     }
 
@@ -211,6 +219,7 @@ impl ToChild {
             Self::PageAdd { program, lane, pid } => Raw { kind: 8, a: program, b: 0, c: lane, d: u64::from(pid) },
             Self::PageDrop { pid } => Raw { kind: 9, d: u64::from(pid), ..Raw::default() },
             Self::Marks => Raw { kind: 10, ..Raw::default() },
+            Self::Records { lane } => Raw { kind: 11, c: lane, ..Raw::default() },
         }
         .encode()
     }
@@ -242,6 +251,7 @@ impl ToChild {
             8 => Self::PageAdd { program: raw.a, lane: raw.c, pid: narrow(raw.d)? },
             9 => Self::PageDrop { pid: narrow(raw.d)? },
             10 => Self::Marks,
+            11 => Self::Records { lane: raw.c },
             kind => return Err(WireError::Kind(kind)),
         };
         if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
@@ -257,6 +267,7 @@ impl ToStart {
             Self::Drained => Raw { kind: 65, ..Raw::default() },
             Self::Started { token, pid, errno } => Raw { kind: 66, a: 0, b: errno, c: token, d: u64::from(pid) },
             Self::Marked(mark) => mark.raw(),
+            Self::KeepsRecords => Raw { kind: 68, ..Raw::default() },
         }
         .encode()
     }
@@ -272,6 +283,7 @@ impl ToStart {
             65 => Ok(Self::Drained),
             66 => Ok(Self::Started { token: raw.c, pid: narrow(raw.d)?, errno: raw.b }),
             Mark::KIND => Mark::of_raw(raw).map(Self::Marked),
+            68 => Ok(Self::KeepsRecords),
             kind => Err(WireError::Kind(kind)),
         }
     }
@@ -294,6 +306,7 @@ mod tests {
             ToChild::PipeAdd { stream: Stream::Audit, program: 3, lane: u32::MAX, pid: 77 },
             ToChild::PageAdd { program: 3, lane: 1, pid: 77 },
             ToChild::PageDrop { pid: 77 },
+            ToChild::Records { lane: 4 },
         ];
         for message in all {
             let fds = usize::from(message.brings_fd());
@@ -309,6 +322,7 @@ mod tests {
             ToStart::Started { token: 1, pid: 2, errno: 3 },
             ToStart::Marked(narrow),
             ToStart::Marked(wide),
+            ToStart::KeepsRecords,
         ] {
             assert_eq!(ToStart::decode(&message.encode()), Ok(message));
         }

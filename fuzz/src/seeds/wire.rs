@@ -1,5 +1,6 @@
 //! Frames and messages, made by their own writers.
 
+use fosse_collections::{Change, Collection, Field, Place, Record};
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::connect::{Answer, Ask, Outcome};
 use fosse_wire::frame::{Hello, ResetReason};
@@ -7,6 +8,7 @@ use fosse_wire::launch::{Launch, Program};
 use fosse_wire::request::{BodyLength, RequestHead};
 use fosse_wire::response::{ResponseEnd, ResponseHead};
 use fosse_wire::start::{ToChild, ToStart};
+use fosse_wire::store::{FromStore, ToStore};
 use fosse_wire::verdict::Verdict;
 use fosse_wire::{Kind, Outbox, StreamId, WireError, fields};
 
@@ -181,4 +183,40 @@ pub fn messages() -> Vec<Vec<u8>> {
     };
     all.extend(launch.encode());
     with_first(&[0, 1, 2], &all)
+}
+
+/// What filters and the store say, one message after another.
+pub fn stores() -> Vec<Vec<u8>> {
+    let mut all = vec![said_to_store()];
+    let field = |name: &[u8], expires| Field { name: name.to_vec(), value: b"7".to_vec(), expires };
+    let record = Record { fields: vec![field(b"a", None), field(b"b", Some(9))], created: 1, updated: 2, updates: 3 };
+    let mut bytes = Vec::new();
+    for message in [FromStore::Hello, FromStore::Record { tag: 5, record }] {
+        let _ = message.encode(&mut bytes);
+    }
+    all.push(bytes);
+    all
+}
+
+/// What a filter says, behind the step it comes in.
+pub fn filters() -> Vec<Vec<u8>> {
+    with_first(&[1, 9, 255], &[said_to_store()])
+}
+
+fn said_to_store() -> Vec<u8> {
+    let places = [Place::new(Collection::Ip, b"", b"192.0.2.1"), Place::new(Collection::Session, b"shop", b"abc")];
+    let changes = vec![
+        (&b"hits"[..], Change::Add(1)),
+        (b"timeout", Change::Set(b"60".to_vec())),
+        (b"hits", Change::Expire(1_000_060)),
+        (b"hits", Change::Deprecate { amount: 6, seconds: 7 }),
+        (b"gone", Change::Unset),
+    ];
+    let mut bytes = Vec::new();
+    let _ = ToStore::Hello.encode(&mut bytes);
+    for place in places {
+        let _ = ToStore::Save { place, timeout: 3600, changes: changes.clone() }.encode(&mut bytes);
+        let _ = ToStore::Load { tag: 1, place }.encode(&mut bytes);
+    }
+    bytes
 }

@@ -15,6 +15,7 @@ const PACKAGES: &[&str] = &[
     "fosse-connect",
     "fosse-log",
     "fosse-status",
+    "fosse-store",
     "fosse-config",
     "fosse-load",
     "fosse-static",

@@ -7,8 +7,8 @@ use std::{
     sync::OnceLock,
 };
 
-const PROGRAMS: [&str; 10] =
-    ["start", "accept", "parse", "waf-filter", "dispatch", "connect", "log", "status", "config", "load"];
+const PROGRAMS: [&str; 11] =
+    ["start", "accept", "parse", "waf-filter", "dispatch", "connect", "log", "status", "store", "config", "load"];
 
 /// Directory of the programs.
 ///

@@ -109,6 +109,7 @@ pub const PROGRAMS: &[Expected] = &[
         holds: &[
             holds(Kind::Pipe, 2, "log, audit log"),
             holds(Kind::UnixStream, 4, "the ring, both ways"),
+            holds(Kind::UnixStream, 1, "the store"),
             holds(Kind::Memory, 1, "rules"),
         ],
     },
@@ -152,6 +153,11 @@ pub const PROGRAMS: &[Expected] = &[
             holds(Kind::UnixListener, 1, "its socket"),
             holds(Kind::UnixStream, 17, "clients"),
         ],
+    },
+    Expected {
+        name: "fosse-store",
+        place: Place::Nursery,
+        holds: &[holds(Kind::Pipe, 1, "log"), any(Kind::UnixStream, "a filter of each lane")],
     },
 ];
 

@@ -1,0 +1,158 @@
+//! One filter as the store knows it: what it says, and what waits to be said to it. No I/O, no clock.
+
+use fosse_collections::Record;
+use fosse_counters::{Counters, store as count};
+use fosse_wire::{
+    Inbox, WireError,
+    store::{FromStore, Heard, ToStore, answer, split},
+};
+
+use crate::{keeper::Keeper, limits::ANSWERS_BYTES_MAX};
+
+/// A filter.
+#[derive(Debug)]
+pub struct Filter {
+    /// What has been read of it.
+    pub inbox: Inbox,
+    heard: Heard,
+    out: Vec<u8>,
+    sent: usize,
+}
+
+impl Filter {
+    /// A filter that nothing has been heard of; the store's HELLO waits for it.
+    ///
+    /// # Errors
+    /// None is expected: a HELLO always fits.
+    pub fn new() -> Result<Self, WireError> {
+        let mut out = Vec::new();
+        FromStore::Hello.encode(&mut out)?;
+        Ok(Self { inbox: Inbox::default(), heard: Heard::Nothing, out, sent: 0 })
+    }
+
+    /// Does what the filter has said, as far as its answers may pile up.
+    ///
+    /// # Errors
+    /// [`WireError`]: it broke the protocol.
+    pub fn work(&mut self, keeper: &mut Keeper, now: u64, counters: &Counters) -> Result<(), WireError> {
+        while !self.is_full() {
+            let Some(message) = self.inbox.next_of(split)? else { return Ok(()) };
+            let message = ToStore::decode(message)?;
+            self.heard = self.heard.after(message == ToStore::Hello)?;
+            match message {
+                ToStore::Hello => {}
+                ToStore::Load { tag, place } => {
+                    counters.add(count::LOADS, 1);
+                    match keeper.load(&place, now) {
+                        Some(record) => answer(&mut self.out, tag, record)?,
+                        None => answer(&mut self.out, tag, &Record::default())?,
+                    }
+                }
+                ToStore::Save { place, timeout, changes } => {
+                    let saved = keeper.save(&place, &changes, timeout, now);
+                    counters.add(count::SAVES, 1);
+                    counters.add(count::NOT_TAKEN, saved.not_taken);
+                    counters.add(count::EVICTED, saved.evicted);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// So many answers wait for it that it is not listened to.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.out.len().saturating_sub(self.sent) >= ANSWERS_BYTES_MAX
+    }
+
+    /// What waits for it.
+    #[must_use]
+    pub fn pending(&self) -> &[u8] {
+        self.out.get(self.sent..).unwrap_or_default()
+    }
+
+    /// So many bytes of that have been written.
+    pub fn advance(&mut self, count: usize) {
+        self.sent = self.sent.saturating_add(count);
+        if self.pending().is_empty() {
+            self.out.clear();
+            self.out.shrink_to(ANSWERS_BYTES_MAX);
+            self.sent = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_collections::{Change, Collection, Place};
+
+    fn told(filter: &mut Filter, keeper: &mut Keeper, messages: &[ToStore<'_>]) -> Result<(), WireError> {
+        let mut bytes = Vec::new();
+        messages.iter().for_each(|message| message.encode(&mut bytes).unwrap());
+        for part in bytes.chunks(1000) {
+            let spare = filter.inbox.spare();
+            spare[..part.len()].copy_from_slice(part);
+            filter.inbox.filled(part.len());
+            filter.work(keeper, 1, &Counters::private())?;
+        }
+        Ok(())
+    }
+
+    fn answers(filter: &mut Filter) -> Vec<FromStore> {
+        let mut all = Vec::new();
+        let bytes = filter.pending().to_vec();
+        let mut rest = &bytes[..];
+        while let Some((message, taken)) = split(rest).unwrap() {
+            all.push(FromStore::decode(message).unwrap());
+            rest = &rest[taken..];
+        }
+        filter.advance(bytes.len() - rest.len());
+        all
+    }
+
+    const PLACE: Place<'static> = Place { collection: Collection::Ip, application: b"", key: b"k" };
+
+    #[test]
+    fn answers_come_in_order_with_what_was_changed_before() {
+        let (mut filter, mut keeper) = (Filter::new().unwrap(), Keeper::new(1 << 20));
+        let load = |tag| ToStore::Load { tag, place: PLACE };
+        let save = ToStore::Save { place: PLACE, timeout: 60, changes: vec![(b"x", Change::Add(1))] };
+        told(&mut filter, &mut keeper, &[ToStore::Hello, load(7), save, load(3)]).unwrap();
+        let said = answers(&mut filter);
+        assert_eq!(said.first(), Some(&FromStore::Hello));
+        let seen = said.iter().skip(1).map(|one| match one {
+            FromStore::Record { tag, record } => (*tag, record.updates),
+            FromStore::Hello => panic!("greeted twice"),
+        });
+        assert_eq!(seen.collect::<Vec<_>>(), [(7, 0), (3, 1)]);
+        assert!(filter.pending().is_empty());
+    }
+
+    #[test]
+    fn one_that_does_not_greet_or_greets_twice_has_broken_the_protocol() {
+        let mut keeper = Keeper::new(1 << 20);
+        let load = ToStore::Load { tag: 1, place: PLACE };
+        assert!(told(&mut Filter::new().unwrap(), &mut keeper, &[load]).is_err());
+        assert!(told(&mut Filter::new().unwrap(), &mut keeper, &[ToStore::Hello, ToStore::Hello]).is_err());
+    }
+
+    #[test]
+    fn one_that_does_not_read_is_not_listened_to_until_it_does() {
+        let (mut filter, mut keeper) = (Filter::new().unwrap(), Keeper::new(1 << 20));
+        let value = Change::Set(vec![b'v'; 1000]);
+        let changes = ["a", "b", "c"].map(|name| (name.as_bytes(), value.clone())).to_vec();
+        keeper.save(&PLACE, &changes, 60, 1);
+        let mut messages = vec![ToStore::Hello];
+        messages.extend((0..1000).map(|tag| ToStore::Load { tag, place: PLACE }));
+        told(&mut filter, &mut keeper, &messages).unwrap();
+        assert!(filter.is_full() && filter.pending().len() < ANSWERS_BYTES_MAX + 10_000);
+        let mut seen = 0;
+        while seen < 1000 {
+            let said = answers(&mut filter);
+            assert!(!said.is_empty());
+            seen += said.iter().filter(|one| matches!(one, FromStore::Record { .. })).count();
+            filter.work(&mut keeper, 1, &Counters::private()).unwrap();
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! E9, E13: what rules remember of an address holds over lanes, reloads and lost filters, and ends when it is told to.
+
+mod edge;
+
+use edge::{ask, configuration, connections_over_lanes, counting, edge, rules, status, store};
+use fosse_harness::{Backend, is_alive, wait_for};
+use rustix::process::Signal;
+
+#[test]
+fn requests_of_an_address_are_counted_over_lanes_and_denied_beyond_their_number() {
+    let (backend, rules) = (Backend::start(), rules(&counting(50)));
+    let edge = edge(&backend, &rules, 2);
+    let mut clients = connections_over_lanes(&edge);
+    let count = clients.len();
+    for number in 0..50 {
+        assert_eq!(ask(&mut clients[number * 7 % count], "/"), 200, "request {number}: {}", edge.log());
+    }
+    // A denial ends its connection: each of these comes on its own.
+    for _ in 0..4 {
+        assert_eq!(status(&edge, "/"), 429);
+    }
+    assert_eq!(backend.requests(), 50);
+    assert_eq!(status(&edge, "/?is=55"), 418, "denied ones count as well");
+    let counted = |name| edge.counter("store", name);
+    wait_for("the counters", || ((counted("loads"), counted("records")) == (55, 1)).then_some(()));
+    assert_eq!(counted("saves"), 55);
+}
+
+#[test]
+fn requests_at_the_same_time_all_count() {
+    let (backend, rules) = (Backend::start(), rules(&counting(1_000_000)));
+    let edge = edge(&backend, &rules, 2);
+    let clients = connections_over_lanes(&edge);
+    let threads = u32::try_from(clients.len()).unwrap();
+    std::thread::scope(|scope| {
+        for mut client in clients {
+            scope.spawn(move || (0..50).for_each(|_| assert_eq!(ask(&mut client, "/"), 200)));
+        }
+    });
+    assert_eq!(status(&edge, &format!("/?is={}", threads * 50 + 1)), 418, "{}", edge.log());
+}
+
+#[test]
+fn counters_survive_a_reload_and_the_death_of_a_filter() {
+    let (backend, rules) = (Backend::start(), rules(&counting(30)));
+    let edge = edge(&backend, &rules, 1);
+    let before = store(&edge).unwrap();
+    (0..10).for_each(|_| assert_eq!(status(&edge, "/"), 200));
+    edge.reload(&configuration(&backend, &rules, 2));
+    (0..10).for_each(|_| assert_eq!(status(&edge, "/"), 200));
+    let filter = edge.process("waf-filter");
+    filter.signal(Signal::KILL);
+    wait_for("its end", || (!is_alive(filter.pid)).then_some(()));
+    // While its lane ends 503 is an answer too; it was never counted.
+    let mut served = 0;
+    wait_for("429", || match status(&edge, "/") {
+        200 => {
+            served += 1;
+            None
+        }
+        429 => Some(()),
+        other => {
+            assert!([0, 503].contains(&other), "{other}");
+            None
+        }
+    });
+    assert!(served <= 10, "{served} and 20 before");
+    assert_eq!(store(&edge).unwrap().pid, before.pid, "it is the same one");
+}
+
+#[test]
+fn a_counter_ends_when_its_time_is_over() {
+    let text = "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.all=+1,setvar:ip.soon=+1,\
+                expirevar:ip.soon=1\"\n\
+                SecRule ARGS:soon \"@eq %{ip.soon}\" \"id:2,phase:1,deny,status:418\"\n\
+                SecRule IP:all \"@gt 1000\" \"id:3,phase:1,deny,status:429\"\n\
+                SecRule IP:IS_NEW \"@eq 1\" \"id:4,phase:1,deny,status:426\"\n";
+    let (backend, rules) = (Backend::start(), rules(text));
+    let edge = edge(&backend, &rules, 1);
+    assert_eq!(status(&edge, "/"), 426, "the first request of an address");
+    assert_eq!(status(&edge, "/"), 200);
+    wait_for("a counter that begins anew", || {
+        std::thread::sleep(std::time::Duration::from_millis(1100));
+        (status(&edge, "/?soon=1") == 418).then_some(())
+    });
+}
+
+#[test]
+fn sessions_of_two_applications_are_not_the_same() {
+    let of = |id: u32, name: &str| {
+        format!(
+            "SecWebAppId {name}\nSecAction \"id:{id},phase:1,pass,nolog,setsid:%{{ARGS.sid}},setvar:session.hits=+1\"\n\
+             SecRule SESSION:hits \"@gt 2\" \"id:{},phase:1,deny,status:429\"\n",
+            id + 1
+        )
+    };
+    let (backend, rules) = (Backend::start(), rules(&of(1, "one")));
+    std::fs::write(rules.join("other.conf"), of(11, "two")).unwrap();
+    let site = configuration(&backend, &rules, 1);
+    let other = format!(
+        "{site}[[site]]\nhosts = [\"two.example\"]\nbackend = \"app\"\nrules = [\"{}/other.conf\"]\n",
+        rules.path().display()
+    );
+    let edge = fosse_harness::Edge::with_config(&other, &["--dir", &rules.path().to_string_lossy()]);
+    let of_host = |host: &str| {
+        let request = format!("GET /?sid=abc HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        fosse_harness::request(edge.address(), request).status
+    };
+    assert_eq!([of_host("one.example"), of_host("one.example"), of_host("one.example")], [200, 200, 429]);
+    assert_eq!([of_host("two.example"), of_host("two.example"), of_host("two.example")], [200, 200, 429]);
+}

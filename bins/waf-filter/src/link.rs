@@ -1,0 +1,363 @@
+//! The way to fosse-store: records are asked for, their answers go to the requests that wait, changes are sent. One write a
+//! turn for all of it.
+//!
+//! Whatever becomes of the store, no request does: a record that does not come in time is taken as empty, and from then on every
+//! record is, until the store answers again. What the store says is read as an attacker's.
+
+use std::{collections::VecDeque, os::fd::OwnedFd};
+
+use fosse_die::{info, warning};
+use fosse_seclang::{Change, Collection, Load, Place, Record, Store};
+use fosse_turn::{Interest, Turn, clock_ms};
+use fosse_wire::{
+    Inbox, StreamId,
+    store::{CHANGES_MAX, FromStore, Heard, ToStore, can_be_sent, split},
+};
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, SendFlags, recv, send},
+};
+
+use crate::{
+    PROGRAM,
+    limits::{CHANGES_BYTES_MAX, RECORD_WAIT_MS_MAX},
+};
+
+/// A record that was asked for.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    tag: u32,
+    collection: Collection,
+    /// Who waits for it; nobody any more where it came too late.
+    stream: Option<StreamId>,
+    until_ms: u64,
+}
+
+/// An answer, or what stands for one.
+#[derive(Debug)]
+pub struct Provided {
+    /// Who waits for it.
+    pub stream: StreamId,
+    /// Of which collection.
+    pub collection: Collection,
+    /// The record; empty where none came.
+    pub record: Record,
+}
+
+/// What was lost, for the counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Records taken as empty.
+    pub missed: u64,
+    /// Changes that were not sent.
+    pub lost: u64,
+}
+
+/// The conversation with fosse-store; without one every record is empty.
+#[derive(Debug, Default)]
+pub struct Link {
+    store: Option<Box<Open>>,
+    /// Whose rules run.
+    stream: Option<StreamId>,
+    losses: Losses,
+}
+
+#[derive(Debug)]
+struct Open {
+    fd: OwnedFd,
+    inbox: Inbox,
+    heard: Heard,
+    out: Vec<u8>,
+    sent: usize,
+    armed: bool,
+    asked: VecDeque<Asked>,
+    next_tag: u32,
+    /// It owes an answer for too long.
+    silent: bool,
+}
+
+impl Link {
+    /// The requests whose rules run from now on are this stream's.
+    pub fn about(&mut self, stream: StreamId) {
+        self.stream = Some(stream);
+    }
+
+    /// Takes a new way to the store, instead of the one before; what was asked there nobody will answer.
+    ///
+    /// # Errors
+    /// What epoll_ctl(2) says.
+    pub fn connect(&mut self, fd: OwnedFd, turn: &Turn, token: u64) -> Result<Vec<Provided>, Errno> {
+        let unanswered = self.close(turn);
+        turn.add(&fd, token, Interest::IN)?;
+        let mut out = Vec::new();
+        if ToStore::Hello.encode(&mut out).is_ok() {
+            let (inbox, heard, asked) = (Inbox::default(), Heard::Nothing, VecDeque::new());
+            let open = Open { fd, inbox, heard, out, sent: 0, armed: false, asked, next_tag: 0, silent: false };
+            self.store = Some(Box::new(open));
+        }
+        Ok(unanswered)
+    }
+
+    /// Reads once; the answers that are complete.
+    pub fn read(&mut self, turn: &Turn) -> Vec<Provided> {
+        let Some(store) = &mut self.store else { return Vec::new() };
+        let mut all = Vec::new();
+        match store.read(&mut all) {
+            Ok(()) => {}
+            Err(why) => {
+                warning(PROGRAM, format_args!("event=store-gone why=\"{why}\""));
+                all.extend(self.close(turn));
+            }
+        }
+        all
+    }
+
+    /// Milliseconds until somebody has waited long enough, if anybody waits.
+    #[must_use]
+    pub fn wait_ms(&self, now_ms: u64) -> Option<u64> {
+        let until_ms = self.store.as_ref()?.waiting()?.until_ms;
+        Some(until_ms.saturating_sub(now_ms))
+    }
+
+    /// Gives those an empty record who have waited long enough, and all who wait with them.
+    pub fn overdue(&mut self, now_ms: u64) -> Vec<Provided> {
+        let Some(store) = self.store.as_mut().filter(|s| s.waiting().is_some_and(|one| one.until_ms <= now_ms)) else {
+            return Vec::new();
+        };
+        store.silent = true;
+        let unanswered = store.forget();
+        self.losses.missed = self.losses.missed.saturating_add(count(unanswered.len()));
+        warning(PROGRAM, format_args!("event=store-silent waiting={}", unanswered.len()));
+        unanswered
+    }
+
+    /// Writes what waits, once.
+    ///
+    /// # Errors
+    /// What epoll_ctl(2) says.
+    pub fn flush(&mut self, turn: &Turn, token: u64) -> Result<(), Errno> {
+        let Some(store) = &mut self.store else { return Ok(()) };
+        let pending = store.out.get(store.sent..).unwrap_or_default();
+        if !pending.is_empty() {
+            // Its end is heard on the way back, with what it said before.
+            if let Ok(length) = send(&store.fd, pending, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                store.sent = store.sent.saturating_add(length);
+            }
+            if store.sent >= store.out.len() {
+                store.out.clear();
+                store.sent = 0;
+            }
+        }
+        let blocked = !store.out.is_empty();
+        if blocked != store.armed {
+            store.armed = blocked;
+            turn.modify(&store.fd, token, if blocked { Interest::IN | Interest::OUT } else { Interest::IN })?;
+        }
+        Ok(())
+    }
+
+    /// What was lost since the last time this was asked.
+    pub fn losses(&mut self) -> Losses {
+        std::mem::take(&mut self.losses)
+    }
+
+    fn close(&mut self, turn: &Turn) -> Vec<Provided> {
+        let Some(mut store) = self.store.take() else { return Vec::new() };
+        let _ = turn.remove(&store.fd);
+        let unanswered = store.forget();
+        self.losses.missed = self.losses.missed.saturating_add(count(unanswered.len()));
+        unanswered
+    }
+}
+
+impl Store for Link {
+    fn load(&mut self, place: Place<'_>) -> Load {
+        let store = self.store.as_mut().filter(|store| !store.silent && store.has_room());
+        if store.zip(self.stream).is_some_and(|(store, stream)| store.ask(place, stream)) {
+            return Load::Later;
+        }
+        self.losses.missed = self.losses.missed.saturating_add(1);
+        Load::Ready(Record::default())
+    }
+
+    fn save(&mut self, place: Place<'_>, changes: &[(Vec<u8>, Change)], timeout_seconds: u32) {
+        let sendable = changes.iter().filter(|(name, change)| can_be_sent(name, change));
+        let sendable: Vec<(&[u8], Change)> = sendable.map(|(name, change)| (name.as_slice(), change.clone())).collect();
+        let mut sent = 0usize;
+        if let Some(store) = &mut self.store {
+            for part in sendable.chunks(CHANGES_MAX) {
+                let save = ToStore::Save { place, timeout: timeout_seconds, changes: part.to_vec() };
+                if store.has_room() && save.encode(&mut store.out).is_ok() {
+                    sent = sent.saturating_add(part.len());
+                }
+            }
+        }
+        self.losses.lost = self.losses.lost.saturating_add(count(changes.len().saturating_sub(sent)));
+    }
+}
+
+impl Open {
+    fn ask(&mut self, place: Place<'_>, stream: StreamId) -> bool {
+        let tag = self.next_tag;
+        self.next_tag = tag.wrapping_add(1);
+        let until_ms = clock_ms().saturating_add(RECORD_WAIT_MS_MAX);
+        let asked = ToStore::Load { tag, place }.encode(&mut self.out).is_ok();
+        if asked {
+            self.asked.push_back(Asked { tag, collection: place.collection, stream: Some(stream), until_ms });
+        }
+        asked
+    }
+
+    fn has_room(&self) -> bool {
+        self.out.len().saturating_sub(self.sent) < CHANGES_BYTES_MAX
+    }
+
+    /// The one that has waited longest.
+    fn waiting(&self) -> Option<&Asked> {
+        self.asked.iter().find(|asked| asked.stream.is_some())
+    }
+
+    /// Nobody waits any more; what stands for the answers.
+    fn forget(&mut self) -> Vec<Provided> {
+        let waiting = self.asked.iter_mut().filter_map(|asked| Some((asked.stream.take()?, asked.collection)));
+        waiting.map(|(stream, collection)| Provided { stream, collection, record: Record::default() }).collect()
+    }
+
+    fn read(&mut self, all: &mut Vec<Provided>) -> Result<(), String> {
+        match recv(&self.fd, self.inbox.spare(), RecvFlags::DONTWAIT) {
+            Ok((0, _)) => return Err("it closed the conversation".into()),
+            Ok((length, _)) => self.inbox.filled(length),
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+            Err(errno) => return Err(errno.to_string()),
+        }
+        while let Some(message) = self.inbox.next_of(split).map_err(|error| error.to_string())? {
+            let message = FromStore::decode(message).map_err(|error| error.to_string())?;
+            self.heard = self.heard.after(message == FromStore::Hello).map_err(|error| error.to_string())?;
+            let FromStore::Record { tag, record } = message else { continue };
+            // Whoever waits for another answer goes on waiting in the list, for the end of this conversation.
+            let asked = self.asked.pop_front_if(|asked| asked.tag == tag).ok_or("an answer nobody asked for")?;
+            if let Some(stream) = asked.stream {
+                all.push(Provided { stream, collection: asked.collection, record });
+            }
+        }
+        if self.silent && self.asked.is_empty() {
+            self.silent = false;
+            info(PROGRAM, "event=store-answers");
+        }
+        Ok(())
+    }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_collections::KEY_BYTES_MAX;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    const TOKEN: u64 = 9;
+
+    struct Room {
+        link: Link,
+        turn: Turn,
+        store: OwnedFd,
+    }
+
+    impl Room {
+        fn new() -> Self {
+            let (ours, store) =
+                socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+            let (mut link, turn) = (Link::default(), Turn::new().unwrap());
+            assert!(link.connect(ours, &turn, TOKEN).unwrap().is_empty());
+            Self { link, turn, store }
+        }
+
+        fn load(&mut self, stream: u32, key: &[u8]) -> Load {
+            self.link.about(StreamId::from_raw(stream));
+            self.link.load(Place::new(Collection::Ip, b"", key))
+        }
+
+        fn says(&self, messages: &[FromStore]) {
+            let mut bytes = Vec::new();
+            messages.iter().for_each(|message| message.encode(&mut bytes).unwrap());
+            rustix::io::write(&self.store, &bytes).unwrap();
+        }
+
+        fn provided(&mut self) -> Vec<(u32, u64)> {
+            let all = self.link.read(&self.turn);
+            all.iter().map(|one| (one.stream.raw(), one.record.updates)).collect()
+        }
+    }
+
+    fn record(tag: u32, updates: u64) -> FromStore {
+        FromStore::Record { tag, record: Record { updates, ..Record::default() } }
+    }
+
+    #[test]
+    fn answers_go_to_those_who_asked() {
+        let mut room = Room::new();
+        assert_eq!((room.load(1, b"a"), room.load(2, b"b")), (Load::Later, Load::Later));
+        room.link.flush(&room.turn, TOKEN).unwrap();
+        room.says(&[FromStore::Hello, record(0, 10), record(1, 20)]);
+        assert_eq!(room.provided(), [(1, 10), (2, 20)]);
+        assert_eq!((room.link.wait_ms(0), room.link.losses()), (None, Losses::default()));
+    }
+
+    #[test]
+    fn a_store_that_is_silent_is_not_waited_for_until_it_answers_again() {
+        let mut room = Room::new();
+        assert_eq!(room.load(1, b"a"), Load::Later);
+        let wait_ms = room.link.wait_ms(clock_ms()).unwrap();
+        assert!(wait_ms <= RECORD_WAIT_MS_MAX && room.link.overdue(clock_ms()).is_empty());
+        let late = room.link.overdue(clock_ms() + RECORD_WAIT_MS_MAX);
+        assert_eq!(late.iter().map(|one| (one.stream.raw(), one.record.updates)).collect::<Vec<_>>(), [(1, 0)]);
+        assert_eq!(room.load(2, b"a"), Load::Ready(Record::default()));
+        assert_eq!((room.link.losses(), room.link.wait_ms(0)), (Losses { missed: 2, lost: 0 }, None));
+        room.says(&[FromStore::Hello, record(0, 10)]);
+        assert!(room.provided().is_empty(), "it came too late");
+        assert_eq!(room.load(3, b"a"), Load::Later);
+    }
+
+    #[test]
+    fn a_store_that_is_gone_or_lies_leaves_empty_records() {
+        for lie in [
+            vec![record(0, 1)],
+            vec![FromStore::Hello, record(7, 1)],
+            vec![FromStore::Hello, record(0, 1), record(1, 1)],
+            vec![FromStore::Hello, FromStore::Hello],
+        ] {
+            let mut room = Room::new();
+            assert_eq!(room.load(1, b"a"), Load::Later);
+            room.says(&lie);
+            assert!(room.provided().len() == 1 && room.load(2, b"a") == Load::Ready(Record::default()), "{lie:?}");
+        }
+        let mut room = Room::new();
+        assert_eq!(room.load(1, b"a"), Load::Later);
+        drop(std::mem::replace(&mut room.store, rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).unwrap()));
+        assert_eq!(room.provided(), [(1, 0)]);
+        room.link.flush(&room.turn, TOKEN).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_counted() {
+        let mut room = Room::new();
+        assert_eq!(room.load(1, &[b'k'; KEY_BYTES_MAX + 1]), Load::Ready(Record::default()));
+        let place = Place::new(Collection::Ip, b"", b"a");
+        let one = (b"x".to_vec(), Change::Add(1));
+        room.link.save(place, &[one.clone(), (b"y".to_vec(), Change::Set(vec![0; 5000]))], 60);
+        assert_eq!(room.link.losses(), Losses { missed: 1, lost: 1 });
+        // Nobody reads: what does not fit any more is lost, and nothing waits for it.
+        let large = vec![(b"x".to_vec(), Change::Set(vec![b'v'; 1000])); CHANGES_MAX];
+        for _ in 0..200 {
+            room.link.save(place, &large, 60);
+            room.link.flush(&room.turn, TOKEN).unwrap();
+        }
+        assert!(room.link.losses().lost > 0);
+        let mut none = Link::default();
+        none.save(place, &[one], 60);
+        assert_eq!(none.losses(), Losses { missed: 0, lost: 1 });
+    }
+}

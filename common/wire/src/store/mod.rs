@@ -1,0 +1,328 @@
+//! waf-filter and store: records of persistent collections are asked for and changed.
+//!
+//! A message is `u32 length | u8 kind | body`, little-endian, over a stream socket; `length` counts kind and body. Both sides
+//! greet first. A filter asks and changes as it likes; the store answers each LOAD with one RECORD, in the order they came,
+//! and nothing else. What a filter has changed before it asks is in the answer.
+
+mod layout;
+
+use fosse_collections::{
+    Change, FIELDS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, Place, RECORD_BYTES_MAX, Record, VALUE_BYTES_MAX,
+};
+
+use crate::{WireError, cursor::Cursor};
+use layout::{put_change, put_place, put_record, take_change, take_place, take_record};
+
+pub use layout::can_be_sent;
+
+/// The number of this conversation in HELLO. A start upgraded in place may bring a store together with filters of another build.
+pub const PROTOCOL: u16 = 1;
+
+/// Changes in one SAVE: an ordinary transaction makes a handful; more go into a next message.
+pub const CHANGES_MAX: usize = 64;
+
+/// Bytes of a message, kind and body: all changes of a SAVE with the largest names and values fit.
+pub const STORE_MESSAGE_BYTES_MAX: usize = 96 * 1024;
+
+const FIELD_BYTES: usize = 2 + 2 + 8;
+const _: () =
+    assert!(STORE_MESSAGE_BYTES_MAX > KEY_BYTES_MAX + 128 + CHANGES_MAX * (NAME_BYTES_MAX + VALUE_BYTES_MAX + 16));
+const _: () = assert!(STORE_MESSAGE_BYTES_MAX > 64 + RECORD_BYTES_MAX + FIELDS_MAX * FIELD_BYTES);
+
+/// From a filter to the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ToStore<'a> {
+    /// First: `u16 protocol`.
+    Hello,
+    /// Asks for a record: `u32 tag | place`.
+    Load {
+        /// The filter's mark, given back in the answer.
+        tag: u32,
+        /// Which.
+        place: Place<'a>,
+    },
+    /// Changes a record: `place | u32 timeout | u16 count | changes`.
+    Save {
+        /// Which.
+        place: Place<'a>,
+        /// SecCollectionTimeout of the rules that change it, in seconds.
+        timeout: u32,
+        /// Name and change, in order.
+        changes: Vec<(&'a [u8], Change)>,
+    },
+}
+
+/// From the store to a filter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FromStore {
+    /// First: `u16 protocol`.
+    Hello,
+    /// Answers a LOAD: `u32 tag | u64 created | u64 updated | u64 updates | u16 count | fields`.
+    Record {
+        /// The mark of the LOAD.
+        tag: u32,
+        /// The record; one of no updates where none is kept.
+        record: Record,
+    },
+}
+
+const HELLO: u8 = 1;
+const LOAD: u8 = 2;
+const SAVE: u8 = 3;
+const RECORD: u8 = 4;
+
+/// What a side has heard. Whatever comes before a HELLO, and a second HELLO, ends the conversation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The other side's HELLO.
+    Hello,
+}
+
+impl Heard {
+    /// The state after a message that `is_hello` or is not.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] for one that may not come now.
+    pub const fn after(self, is_hello: bool) -> Result<Self, WireError> {
+        match (self, is_hello) {
+            (Self::Nothing, true) | (Self::Hello, false) => Ok(Self::Hello),
+            _ => Err(WireError::Field("order")),
+        }
+    }
+}
+
+/// Cuts the first message off: kind and body as one, and the bytes it took with its length.
+///
+/// # Errors
+/// [`WireError::Length`] for a length outside its limits.
+pub fn split(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, WireError> {
+    let Some((length, rest)) = bytes.split_first_chunk::<4>() else { return Ok(None) };
+    let length = u32::from_le_bytes(*length);
+    let counted = usize::try_from(length).map_err(|_| WireError::Length(length))?;
+    if counted == 0 || counted > STORE_MESSAGE_BYTES_MAX {
+        return Err(WireError::Length(length));
+    }
+    Ok(rest.get(..counted).map(|message| (message, counted.saturating_add(4))))
+}
+
+/// Appends one message whole, or nothing.
+fn put(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>) -> Result<(), WireError> {
+    let at = out.len();
+    out.extend_from_slice(&[0, 0, 0, 0, kind]);
+    let filled = fill(out).and_then(|()| {
+        let counted = out.len().saturating_sub(at).saturating_sub(4);
+        let length = u32::try_from(counted).map_err(|_| WireError::Length(u32::MAX))?;
+        match out.get_mut(at..at.saturating_add(4)) {
+            Some(field) if counted <= STORE_MESSAGE_BYTES_MAX => field.copy_from_slice(&length.to_le_bytes()),
+            _ => return Err(WireError::Length(length)),
+        }
+        Ok(())
+    });
+    if filled.is_err() {
+        out.truncate(at);
+    }
+    filled
+}
+
+fn put_hello(out: &mut Vec<u8>) -> Result<(), WireError> {
+    out.extend_from_slice(&PROTOCOL.to_le_bytes());
+    Ok(())
+}
+
+fn take_hello(c: &mut Cursor<'_>) -> Result<(), WireError> {
+    match c.u16()? {
+        PROTOCOL => Ok(()),
+        other => Err(WireError::Protocol(other)),
+    }
+}
+
+impl<'a> ToStore<'a> {
+    /// Appends the message.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] for what is beyond its limit; nothing is appended then.
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
+        match self {
+            Self::Hello => put(out, HELLO, put_hello),
+            Self::Load { tag, place } => put(out, LOAD, |out| {
+                out.extend_from_slice(&tag.to_le_bytes());
+                put_place(out, place)
+            }),
+            Self::Save { place, timeout, changes } => put(out, SAVE, |out| {
+                put_place(out, place)?;
+                out.extend_from_slice(&timeout.to_le_bytes());
+                let count = u16::try_from(changes.len()).ok().filter(|_| changes.len() <= CHANGES_MAX);
+                out.extend_from_slice(&count.ok_or(WireError::Field("changes"))?.to_le_bytes());
+                changes.iter().try_for_each(|(name, change)| put_change(out, name, change))
+            }),
+        }
+    }
+
+    /// Reads what [`split`] cut off.
+    ///
+    /// # Errors
+    /// Layout errors as everywhere, [`WireError::Field`] for what is beyond its limit.
+    pub fn decode(message: &'a [u8]) -> Result<Self, WireError> {
+        let mut c = Cursor::new(message);
+        let decoded = match c.u8()? {
+            HELLO => {
+                take_hello(&mut c)?;
+                Self::Hello
+            }
+            LOAD => Self::Load { tag: c.u32()?, place: take_place(&mut c)? },
+            SAVE => {
+                let (place, timeout, count) = (take_place(&mut c)?, c.u32()?, usize::from(c.u16()?));
+                if count > CHANGES_MAX {
+                    return Err(WireError::Field("changes"));
+                }
+                let changes = (0..count).map(|_| take_change(&mut c)).collect::<Result<_, _>>()?;
+                Self::Save { place, timeout, changes }
+            }
+            kind => return Err(WireError::Kind(kind)),
+        };
+        c.end()?;
+        Ok(decoded)
+    }
+}
+
+impl FromStore {
+    /// Appends the message.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] for what is beyond its limit; nothing is appended then.
+    pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
+        match self {
+            Self::Hello => put(out, HELLO, put_hello),
+            Self::Record { tag, record } => put(out, RECORD, |out| put_record(out, *tag, record)),
+        }
+    }
+
+    /// Reads what [`split`] cut off.
+    ///
+    /// # Errors
+    /// Layout errors as everywhere, [`WireError::Field`] for what is beyond its limit.
+    pub fn decode(message: &[u8]) -> Result<Self, WireError> {
+        let mut c = Cursor::new(message);
+        let decoded = match c.u8()? {
+            HELLO => {
+                take_hello(&mut c)?;
+                Self::Hello
+            }
+            RECORD => Self::Record { tag: c.u32()?, record: take_record(&mut c)? },
+            kind => return Err(WireError::Kind(kind)),
+        };
+        c.end()?;
+        Ok(decoded)
+    }
+}
+
+/// Appends a RECORD without a copy of the record.
+///
+/// # Errors
+/// As [`FromStore::encode`].
+pub fn answer(out: &mut Vec<u8>, tag: u32, record: &Record) -> Result<(), WireError> {
+    put(out, RECORD, |out| put_record(out, tag, record))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_collections::{APPLICATION_BYTES_MAX, Collection, Field};
+
+    fn whole(bytes: &[u8]) -> &[u8] {
+        let (message, taken) = split(bytes).unwrap().unwrap();
+        assert_eq!(taken, bytes.len());
+        message
+    }
+
+    fn saves() -> ToStore<'static> {
+        let changes = vec![
+            (&b"hits"[..], Change::Add(-3)),
+            (b"name", Change::Set(b"Ann".to_vec())),
+            (b"gone", Change::Unset),
+            (b"hits", Change::Expire(u64::MAX)),
+            (b"hits", Change::Deprecate { amount: 6, seconds: 7 }),
+        ];
+        ToStore::Save { place: Place::new(Collection::User, b"shop", b"ann"), timeout: 3600, changes }
+    }
+
+    fn record() -> FromStore {
+        let field = |name: &[u8], expires| Field { name: name.to_vec(), value: b"7".to_vec(), expires };
+        let fields = vec![field(b"a", None), field(b"b", Some(9))];
+        FromStore::Record { tag: 5, record: Record { fields, created: 1, updated: 2, updates: 3 } }
+    }
+
+    #[test]
+    fn every_message_comes_back_and_a_cut_one_does_not() {
+        let load = ToStore::Load { tag: 9, place: Place::new(Collection::Ip, b"shop", b"192.0.2.1") };
+        for message in [ToStore::Hello, load, saves()] {
+            let mut out = Vec::new();
+            message.encode(&mut out).unwrap();
+            assert_eq!(ToStore::decode(whole(&out)), Ok(message));
+            for cut in 0..out.len() {
+                assert_eq!(split(&out[..cut]), Ok(None));
+                assert!(ToStore::decode(out.get(4..cut).unwrap_or_default()).is_err(), "{cut}");
+            }
+            out.push(0);
+            assert!(ToStore::decode(&out[4..]).is_err());
+        }
+        for message in [FromStore::Hello, record()] {
+            let mut out = Vec::new();
+            message.encode(&mut out).unwrap();
+            assert_eq!(FromStore::decode(whole(&out)), Ok(message));
+            for cut in 4..out.len() {
+                assert!(FromStore::decode(&out[4..cut]).is_err(), "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_beyond_a_limit_is_neither_sent_nor_taken() {
+        let mut out = Vec::new();
+        let long = vec![b'k'; KEY_BYTES_MAX + 1];
+        let place = Place::new(Collection::Ip, b"", b"k");
+        assert!(ToStore::Load { tag: 1, place: Place { key: &long, ..place } }.encode(&mut out).is_err());
+        let changes = vec![(&b"x"[..], Change::Add(1)); CHANGES_MAX + 1];
+        assert!(ToStore::Save { place, timeout: 1, changes }.encode(&mut out).is_err());
+        assert!(out.is_empty(), "nothing of it stays");
+        for bad in [Change::Set(vec![b'v'; VALUE_BYTES_MAX + 1]), Change::Set(vec![b'v'; usize::from(u16::MAX)])] {
+            let mut out = Vec::new();
+            ToStore::Save { place, timeout: 1, changes: vec![(b"x", bad.clone())] }.encode(&mut out).unwrap();
+            assert_eq!(ToStore::decode(whole(&out)), Err(WireError::Field("value")));
+            assert!(
+                !can_be_sent(b"x", &bad) && can_be_sent(b"x", &Change::Unset) && !can_be_sent(b"X", &Change::Unset)
+            );
+        }
+        for length in [0, u32::try_from(STORE_MESSAGE_BYTES_MAX + 1).unwrap(), u32::MAX] {
+            assert_eq!(split(&length.to_le_bytes()), Err(WireError::Length(length)));
+        }
+        // An address of one application: addresses are everybody's.
+        let mut out = Vec::new();
+        ToStore::Load { tag: 1, place: Place { application: b"shop", ..place } }.encode(&mut out).unwrap();
+        assert_eq!(ToStore::decode(whole(&out)), Err(WireError::Field("place")));
+    }
+
+    #[test]
+    fn the_largest_messages_fit() {
+        let (name, value) = ([b'n'; NAME_BYTES_MAX], vec![b'v'; VALUE_BYTES_MAX]);
+        let key = [b'k'; KEY_BYTES_MAX];
+        let application = [b'a'; APPLICATION_BYTES_MAX];
+        let place = Place::new(Collection::Session, &application, &key);
+        let changes = vec![(&name[..], Change::Set(value)); CHANGES_MAX];
+        let mut out = Vec::new();
+        let save = ToStore::Save { place, timeout: 1, changes };
+        save.encode(&mut out).unwrap();
+        assert_eq!(ToStore::decode(whole(&out)), Ok(save));
+    }
+
+    #[test]
+    fn each_side_greets_once_and_first() {
+        assert_eq!(Heard::Nothing.after(true), Ok(Heard::Hello));
+        assert_eq!(Heard::Hello.after(false), Ok(Heard::Hello));
+        assert!(Heard::Nothing.after(false).is_err() && Heard::Hello.after(true).is_err());
+        assert_eq!(ToStore::decode(&[HELLO, 9, 0]), Err(WireError::Protocol(9)));
+    }
+}
