@@ -6,7 +6,7 @@
 # make check-all      check, and the lock-down on Debian's other kernels (qemu)
 # make bench          fosse beside nginx and HAProxy, one table
 # make bench-waf      rules beside nginx with libmodsecurity, one table
-# make parity         the verdicts of both, on the same requests under the same rules, every difference explained
+# make parity         the verdicts of both on the same requests, every difference explained; those of the built-in rules
 # make soak           hours under load, with deaths, stops, reloads
 # make fuzz           the decoders under mutation, FUZZ_SECONDS each
 # No target asks for anything on standard input.
@@ -50,6 +50,7 @@ bench-waf: all
 parity: all
 	tests/setup.sh nginx-light libnginx-mod-http-modsecurity modsecurity-crs
 	python3 tests/bench-waf/parity.py --programs "$$(tests/programs.sh release)" $(PARITY_OPTIONS)
+	python3 tests/bench-waf/builtin.py --programs "$$(tests/programs.sh release)"
 
 soak: all
 	FOSSE_PROGRAMS="$$(tests/programs.sh release)" $(CARGO) run --release --locked -p fosse-soak -- $(SOAK_OPTIONS)

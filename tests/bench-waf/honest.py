@@ -43,6 +43,34 @@ TEXTS = [
 ]
 
 
+# What people who work with programs write: harder, and still no attack.
+TECHNICAL = [
+    "Run `npm install` and then `npm start`; see README.md", "The `id` field is missing in the answer", "`id` is missing",
+    "{{ user.name }} ordered {{ order.total | money }}", "${name} is ${age} years old", "#{order.id}: <%- title %>",
+    "a:hover { color: red; } .b > .c + .d ~ .e { margin: 0 auto !important }", "if (a && b || c) { return d; } else if (x && id) { e(); }",
+    "SELECT is a keyword; so are INSERT, UPDATE and DELETE", "^[a-z0-9._%+-]+@[a-z0-9.-]+\\.[a-z]{2,}$",
+    "C:\\Users\\Anna\\Documents\\R&D\\report (final).docx", "\\\\server\\R&D\\team", "Which operating system(s)? I run two systems (v2);",
+    "for i in range(10): print(i)", "<b>bold</b> and <i>italic</i> text, <a href=\"https://www.example.org\">a link</a>",
+    "JavaScript: The Good Parts (O'Reilly, 2008)", "name|id|price", "a;\"\";b;\"\"", "Name & ID", "| ID | Name |\n|---|---|\n| 1 | cat |",
+    "x = (-b + sqrt(b^2 - 4ac)) / 2a", "\\frac{1}{2} + \\sum_{i=0}^{n} x_i", "0 4 * * 1 backup --all", "10.0.0.1/24, 192.168.1.0/16",
+    "mailto:anna@example.org?subject=Hello", "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk",
+    "git@example.org:owner/repo.git", "50% of 20 = 10; 3 * 4 = 12", "Don't panic; it's 'only' a test -- really!", "rock 'n' roll & r'n'b",
+    "We can't sleep at night; update us at once, or else drop by.", "order by date, group by name", "1 or 2, 3 and 4", "yes/no & and/or",
+    "It's 5 o'clock somewhere; I'd like 'one' or 'two'", "a != b, c <> d, e == 'f'", "Products?$filter=Price gt 10 and Name eq 'Chair'",
+    "[link](https://www.example.org/a_(b)) and ![image](./images/../logo.png)", "f(x)(y), (a)(b), :-) (-:", "Tel. +49 (0)30 / 123 45-67; fax -68",
+    "Subject: your order\r\nHello,\r\nto: be delivered", "key: value\nlist:\n  - one\n  - two", "<3 you & me", "Q: why? A: because; B: none.",
+    "The cat; dog food & cat litter | bird seed", "Echo of a head; tail of a dog", "python 3 & perl 5; ruby, php", "2 > 1 && 1 < 2",
+]
+
+PATHS = [
+    "Anna O'Neill/photo (1).jpg", "r&d/plan v2.0 (final).pdf", "how-to-select-a-union-from-the-list.html", "1-or-2-people", "C++ and C#.html",
+    "100% cotton", "l'été à l'île", "order-by-phone-or-mail", "drop-table-for-8", "user@example.org", "a=b;c=d", "script-writing",
+    "2024/05/17/it-s-5-o-clock--somewhere", "api/v1/users/12;role=admin", "items(12)", "odata/Products(5)/$value", "it's-me--again",
+    "~anna/index.php", "wiki/Union_(set_theory)", "wiki/Rock_'n'_roll", "@scope/package@1.2.3", "tag/c++,python;ruby", "eval-2024/assert.html",
+    "a,b,c", "+1 (555) 010-9999", "50%-off!", "where-and-when", "insert/coin", "admin'or/guest", "file..name..txt",
+]
+
+
 def searches(number):
     terms = ["garden chair", "o'reilly books", "drop shipping", "table for 4", "select comfort bed", "c++ tutorial", "rock & roll",
              "50% off", "\"exact phrase\" -without", "where to eat", "union jack flag", "script font", "insert coin", "like new",
@@ -140,5 +168,11 @@ def rows(number):
     for at, (name, kind) in enumerate(product(NAMES, range(3))):
         form = {"name": name, "street": f"{at} King's Road", "city": "Saint-Étienne", "zip": f"{10000 + at}", "comment": TEXTS[at]}
         yield "address", request("POST /address", [("Content-Type", "application/x-www-form-urlencoded")], urlencode(form).encode())
+    for at, (text, place, turn) in enumerate(product(TECHNICAL, places, range(2))):
+        said = f"{TEXTS[at % 30]} {text}" if turn else text
+        if "\n" not in said or place not in ("cookie", "referer"):
+            yield f"technical-{at} {place}", PLACES[place](said, next(number))
+    for path, place in product(PATHS, ("path", "query", "referer")):
+        yield f"path {place}", PLACES[place](path, next(number))
     for kind in (searches, pages, interfaces, accounts, uploads):
         yield from kind(number)

@@ -100,13 +100,26 @@ class Both:
     """The two programs and their backend, in a directory."""
 
     def __init__(self, directory, programs, corpus, audit=False):
+        self.begin(directory)
+        main = self.rules(corpus)
+        self.nginx = self.keep(self.start_nginx(main, "info" if audit else "error"))
+        self.fosse = self.keep(self.start_fosse(programs, main, audit))
+
+    @classmethod
+    def of_fosse(cls, directory, programs, rules):
+        """fosse alone, with rules in the words of its configuration."""
+        one = cls.__new__(cls)
+        one.begin(directory)
+        if Path(rules).is_file():
+            rules = shutil.copy(rules, one.dir)
+        one.fosse = one.keep(one.start_fosse(programs, rules, True))
+        return one
+
+    def begin(self, directory):
         self.dir, self.started = Path(directory), []
         self.dir.chmod(0o755)
         (self.dir / "backend.conf").write_text(BACKEND.format(dir=self.dir))
         self.keep(Program("backend", ["nginx", "-c", str(self.dir / "backend.conf")], log=self.dir / "backend.log"))
-        main = self.rules(corpus)
-        self.nginx = self.keep(self.start_nginx(main, "info" if audit else "error"))
-        self.fosse = self.keep(self.start_fosse(programs, main, audit))
 
     def keep(self, program):
         self.started.append(program)

