@@ -19,6 +19,26 @@ fn a_request_crosses_the_edge_and_comes_back() {
 }
 
 #[test]
+fn lanes_stay_on_the_cores_that_were_left_to_the_edge() {
+    let ours = fosse_sys::process::cores();
+    let last = *ours.last().unwrap();
+    // This thread's, which what it starts inherits.
+    fosse_sys::process::pin(None, usize::try_from(last).unwrap()).unwrap();
+    let backend = Backend::start();
+    for (words, lanes) in [(&["--lanes", "2"][..], 2), (&[], 1)] {
+        let edge = Edge::up(&backend.address(), words);
+        assert_eq!(get(edge.address(), "/").status, 200);
+        let on: Vec<String> = (0..lanes)
+            .flat_map(|lane| edge.processes().into_iter().filter(move |p| p.lane == Some(lane)))
+            .map(|process| process.field("Cpus_allowed_list"))
+            .collect();
+        assert!(on.len() >= 4 * usize::try_from(lanes).unwrap(), "{on:?}");
+        assert!(on.iter().all(|list| *list == last.to_string()), "core {last}: {on:?}");
+        assert!(edge.processes().iter().all(|p| p.lane.is_none_or(|lane| lane < lanes)));
+    }
+}
+
+#[test]
 fn bodies_of_all_sizes_go_both_ways_on_one_connection() {
     let backend = Backend::start();
     let edge = Edge::up(&backend.address(), &["--lanes", "1"]);

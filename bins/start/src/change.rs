@@ -221,11 +221,17 @@ impl Edge {
         Ok(())
     }
 
-    /// One lane a core, or as many as the plan says, going round the cores.
+    /// One lane a core, or as many as the plan says, going round the cores that were left to us: a supervisor or a container
+    /// may have kept some for others, or allow less time than the cores have.
     pub(crate) fn cores(&self) -> Vec<u32> {
-        let cores = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
-        let lanes = if self.current.plan.lanes == 0 { cores } else { self.current.plan.lanes };
-        (0..lanes.min(fosse_plan::LANES_MAX)).map(|n| n % cores.max(1)).collect()
+        let ours = fosse_sys::process::cores();
+        let lanes = match self.current.plan.lanes {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            lanes => usize::try_from(lanes).unwrap_or(1),
+        };
+        let max = usize::try_from(fosse_plan::LANES_MAX).unwrap_or(1);
+        let cores = if ours.is_empty() { vec![fosse_birth::CORE_ANY] } else { ours };
+        cores.into_iter().cycle().take(lanes.min(max)).collect()
     }
 
     /// Without a status socket everything else works.

@@ -194,14 +194,17 @@ impl Edge {
     fn replace_lanes(&mut self) {
         let generation = self.current.generation;
         let mut wanted = self.cores();
+        let mut missing = wanted.len();
         for lane in
             self.lanes.iter().filter(|l| l.generation == generation && matches!(l.stage, Stage::Live | Stage::Starting))
         {
+            missing = missing.saturating_sub(1);
             if let Some(at) = wanted.iter().position(|core| *core == lane.core) {
                 wanted.swap_remove(at);
             }
         }
-        for core in wanted {
+        // Cores may have been taken away and others given meanwhile: there are no more lanes for that.
+        for core in wanted.into_iter().take(missing) {
             if let Err(errno) = self.start_lane(core) {
                 alert(PROGRAM, format_args!("unable to start a lane: {errno}"));
             }

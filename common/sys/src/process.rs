@@ -60,6 +60,13 @@ pub fn pidfd_open(pid: Pid) -> Result<std::os::fd::OwnedFd, Errno> {
     rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
 }
 
+/// The cores this process may run on (sched_getaffinity(2)), counted from 0; empty where the kernel does not say.
+pub fn cores() -> Vec<u32> {
+    let Ok(set) = rustix::thread::sched_getaffinity(None) else { return Vec::new() };
+    let is_in = |core: &u32| usize::try_from(*core).is_ok_and(|at| set.is_set(at));
+    (0..u32::try_from(rustix::thread::CpuSet::MAX_CPU).unwrap_or(0)).filter(is_in).collect()
+}
+
 /// Pins `pid` (or this process) to one core, counted from 0.
 pub fn pin(pid: Option<Pid>, core: usize) -> Result<(), Errno> {
     if core >= rustix::thread::CpuSet::MAX_CPU {
