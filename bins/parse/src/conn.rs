@@ -69,6 +69,8 @@ pub struct Conn {
     pub sent: usize,
     /// When the phase has taken too long; `u64::MAX` for never.
     pub deadline_ms: u64,
+    /// Bytes of the body since `deadline_ms` was set.
+    pub progress: usize,
     /// When the client has taken nothing for too long.
     pub write_deadline_ms: u64,
     /// Requests so far.
@@ -98,6 +100,7 @@ impl Conn {
             output: Vec::new(),
             sent: 0,
             deadline_ms: lane.after(lane.settings.blob.head_ms),
+            progress: 0,
             write_deadline_ms: u64::MAX,
             requests: 0,
             exchange: Exchange::none(),
@@ -127,6 +130,12 @@ impl Conn {
             Phase::Linger => true,
             Phase::Answer | Phase::Closing | Phase::Upgraded | Phase::Gone => false,
         }
+    }
+
+    /// The client of a body has all its time again.
+    pub fn body_time_anew(&mut self, lane: &Lane) {
+        self.deadline_ms = lane.after(lane.settings.blob.body_ms);
+        self.progress = 0;
     }
 
     /// Room for so many bytes to be written: no more than that, as slow readers have as much as their window all the time. In

@@ -10,6 +10,7 @@ use crate::access::Who;
 use crate::conn::{Conn, Phase};
 use crate::exchange::{Body, Exchange, Expect};
 use crate::lane::Lane;
+use crate::limits::BODY_PROGRESS_BYTES_MIN;
 use crate::origin::Origin;
 
 /// What one step did with the bytes it saw.
@@ -187,7 +188,7 @@ impl Conn {
             self.begin_log(head, &fixed, lane);
         }
         self.phase = Phase::Body;
-        self.deadline_ms = lane.after(lane.settings.blob.body_ms);
+        self.body_time_anew(lane);
         if head.body.is_empty() {
             self.end_body(&Fields::default(), out)?;
         }
@@ -204,7 +205,6 @@ impl Conn {
     }
 
     fn take_body(&mut self, bytes: &[u8], lane: &mut Lane, out: &mut Outbox) -> Step {
-        self.deadline_ms = lane.after(lane.settings.blob.body_ms);
         let credit = usize::try_from(self.exchange.request_credit).unwrap_or(usize::MAX);
         let (used, data, ended) = match &mut self.exchange.body {
             Body::Exact(left) => {
@@ -220,6 +220,10 @@ impl Conn {
             },
         };
         self.pass_on(data, lane, out);
+        self.progress = self.progress.saturating_add(used);
+        if self.progress >= BODY_PROGRESS_BYTES_MIN {
+            self.body_time_anew(lane);
+        }
         if ended && self.end_this_body(out).is_err() {
             return Step::Refuse(431, "the trailers do not fit into a frame");
         }

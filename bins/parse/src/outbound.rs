@@ -222,9 +222,13 @@ impl Conn {
 
     /// Whoever grants credit has decided to read the body: a client that waits for that word gets it.
     fn on_credit(&mut self, credit: u32, lane: &mut Lane) {
+        let held_up = !self.wants_input();
         self.exchange.request_credit = self.exchange.request_credit.saturating_add(credit);
         if self.phase == Phase::Body {
-            self.deadline_ms = lane.after(lane.settings.blob.body_ms);
+            // A client that nobody kept from sending has no excuse.
+            if held_up {
+                self.body_time_anew(lane);
+            }
             if self.waits_for_continue() {
                 lane.lend(&mut self.output);
                 self.say_continue();

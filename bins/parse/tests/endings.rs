@@ -196,6 +196,103 @@ fn whoever_dawdles_is_told_and_closed() {
     assert_eq!(rest(&idle), HELLO);
 }
 
+/// Says a byte at a time until the connection ends; what came back. Longer than any limit it cannot go on.
+fn drip(client: &std::net::TcpStream, text: &str) -> String {
+    client.set_read_timeout(Some(std::time::Duration::from_millis(20))).unwrap();
+    let mut came = Vec::new();
+    let begun = std::time::Instant::now();
+    for byte in text.bytes().cycle() {
+        use std::io::{Read, Write};
+        let _ = (&mut &*client).write_all(&[byte]);
+        let mut bytes = [0; 4096];
+        match (&mut &*client).read(&mut bytes) {
+            Ok(0) => break,
+            Ok(count) => came.extend_from_slice(&bytes[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => break,
+        }
+        assert!(begun.elapsed() < lane::SOON, "it drips on");
+    }
+    String::from_utf8(came).unwrap()
+}
+
+#[test]
+fn whoever_drips_is_told_and_closed() {
+    let quick = fosse_blobs::Parse { head_ms: 300, body_ms: 300, idle_ms: 300, linger_ms: 300, ..settings() };
+    let mut lane = Lane::new(&quick);
+    let timeout = "HTTP/1.1 408 Request Timeout\r\n";
+    let head = lane.client();
+    say(&head, "GET / HTTP/1.1\r\n");
+    assert!(drip(&head, "X").starts_with(timeout));
+    let lines = lane.client();
+    say(&lines, "\r\n");
+    assert!(drip(&lines, "X").starts_with(timeout));
+    let record = fosse_wire::channel::Connection { listener: 1, trusted: true, ..Default::default() };
+    let proxy = lane.client_as(record);
+    assert!(drip(&proxy, "PROXY TCP6 ::::::::::::::::::::::::::::::::::::::::::::::::::").starts_with("HTTP/1.1 4"));
+    for framing in ["Content-Length: 100000", "Transfer-Encoding: chunked"] {
+        let body = lane.client();
+        say(&body, &format!("POST / HTTP/1.1\r\nHost: a.example\r\n{framing}\r\n\r\n"));
+        let request = lane.frame();
+        assert_eq!(request.kind, Kind::Request);
+        // Whoever takes the bytes grants their room again: that is no reason to wait for longer.
+        let dripping = std::thread::spawn(move || drip(&body, "1\r\nx\r\n"));
+        loop {
+            let frame = lane.frame();
+            match frame.kind {
+                Kind::RequestData => lane.raw(request.stream, Kind::RequestCredit, &1u32.to_le_bytes()),
+                kind => break assert_eq!(kind, Kind::Reset),
+            }
+        }
+        assert!(dripping.join().unwrap().starts_with(timeout), "{framing}");
+    }
+}
+
+#[test]
+fn a_body_that_comes_steadily_may_take_longer_than_its_limit() {
+    let mut lane = Lane::new(&fosse_blobs::Parse { body_ms: 1000, ..settings() });
+    let client = lane.client();
+    say(&client, "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 40960\r\n\r\n");
+    let request = lane.frame();
+    assert_eq!(request.kind, Kind::Request);
+    for _ in 0..10 {
+        say(&client, &"x".repeat(4096));
+        let (mut came, mut credit) = (0, 0u32);
+        while came < 4096 {
+            let length = lane.frame().body.len();
+            came += length;
+            credit += length as u32;
+        }
+        lane.raw(request.stream, Kind::RequestCredit, &credit.to_le_bytes());
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    assert_eq!(lane.frame().kind, Kind::RequestEnd);
+}
+
+#[test]
+fn a_client_that_pipelines_and_reads_nothing_is_cut_off() {
+    let mut lane = Lane::new(&fosse_blobs::Parse { write_ms: 300, ..settings() });
+    let client = lane.client();
+    rustix::net::sockopt::set_socket_recv_buffer_size(&client, 4096).unwrap();
+    client.set_nonblocking(true).unwrap();
+    let (mut answers, small) = (0, "y".repeat(10_000));
+    loop {
+        let _ = std::io::Write::write(&mut &client, GET.repeat(50).as_bytes());
+        let forward = lane.forward.as_mut().unwrap();
+        if !lane::readable(&*forward, std::time::Duration::from_millis(100)) {
+            // Nothing of it is in the ring any more, and no further request either; accept hears of the end.
+            let told = lane.told_accept().0;
+            assert_eq!((told.kind, told.connections.len()), (fosse_wire::channel::Kind::Closed, 1));
+            break;
+        }
+        let request = lane.request();
+        lane.answer(request.stream, small.as_bytes());
+        answers += 1;
+        assert!(answers < 100_000, "answers without end");
+    }
+    assert!(answers > 1);
+}
+
 #[test]
 fn a_client_that_takes_nothing_is_cut_off() {
     let mut lane = Lane::new(&fosse_blobs::Parse { write_ms: 300, ..settings() });

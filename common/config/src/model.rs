@@ -46,7 +46,7 @@ section! {
     Timeouts "[timeouts]" {
         /// From the first byte of a request (or the accept) to the end of its head.
         head_seconds: Seconds, Default("10"), 1..=600;
-        /// Between two pieces of a request body.
+        /// For each 8 KiB of a request body, or what is left of it; not counted while nobody takes it.
         body_seconds: Seconds, Default("30"), 1..=3600;
         /// Between two requests of a connection.
         idle_seconds: Seconds, Default("60"), 1..=3600;
