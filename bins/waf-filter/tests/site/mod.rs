@@ -81,3 +81,48 @@ pub fn ask(edge: &Edge, request: &[u8]) -> Option<Response> {
 pub fn status(edge: &Edge, request: &[u8]) -> u16 {
     ask(edge, request).map_or(0, |response| response.status)
 }
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
+const JSON: &str = "Content-Type: application/json";
+const XML: &str = "Content-Type: text/xml";
+const PARTS: &str = "Content-Type: multipart/form-data; boundary=XX";
+
+/// Percent-encoded as browsers do it (RFC 3986, section 2.3), slashes left alone.
+pub fn encoded(text: &str) -> String {
+    let one = |b: u8| {
+        if b.is_ascii_alphanumeric() || b"-._~/".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }
+    };
+    text.bytes().map(one).collect()
+}
+
+/// A part named `a` of a multipart body.
+pub fn part(text: &str) -> Vec<u8> {
+    format!("--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{text}\r\n--XX--\r\n").into_bytes()
+}
+
+/// A text in each place that applications read.
+pub fn everywhere(text: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let value = encoded(text);
+    let (json, xml) =
+        (text.replace('\\', "\\\\").replace('"', "\\\""), text.replace('&', "&amp;").replace('<', "&lt;"));
+    let attribute = xml.replace('"', "&quot;");
+    vec![
+        ("query", request(&format!("GET /?q={value}"), &[], b"")),
+        ("cookie", request("GET /", &[&format!("Cookie: a={value}")], b"")),
+        ("form", request("POST /", &[FORM], format!("a={value}").as_bytes())),
+        ("multipart", request("POST /", &[PARTS], &part(text))),
+        ("JSON", request("POST /", &[JSON], format!("{{\"a\":{{\"b\":[\"{json}\"]}}}}").as_bytes())),
+        ("XML", request("POST /", &[XML], format!("<a><b>{xml}</b></a>").as_bytes())),
+        ("XML attribute", request("POST /", &[XML], format!("<a><b c=\"{attribute}\"/></a>").as_bytes())),
+    ]
+}
+
+/// A text in the places of a head that few look at.
+pub fn in_heads(text: &str) -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("path", request(&format!("GET /files/{}", encoded(text)), &[], b"")),
+        ("name", request(&format!("GET /?{}=1", encoded(text)), &[], b"")),
+        ("referer", request("GET /", &[&format!("Referer: https://www.example.org/?q={}", encoded(text))], b"")),
+        ("header", request("GET /", &[&format!("X-Client-Info: {text}")], b"")),
+    ]
+}
