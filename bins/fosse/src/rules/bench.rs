@@ -6,7 +6,7 @@ use fosse_seclang::{Arena, Bench, Outcome, Ruleset};
 
 use super::source::{Source, given};
 use super::trial;
-use crate::{PROGRAM, words::Words};
+use crate::{PROGRAM, print, words::Words};
 
 /// Makes the request with a number.
 type Make = fn(u32) -> String;
@@ -27,7 +27,7 @@ pub fn run(words: &Words) -> i32 {
         // Memory and caches as they are in a process that has worked.
         measured(&rules, *make, 0, rounds.div_euclid(5).max(1));
         let (micros, denied) = measured(&rules, *make, 1_000_000, *rounds);
-        println!("{name:>14} {micros:>10.1} us of CPU, {denied} of {rounds} denied");
+        print(&format!("{name:>14} {micros:>10.1} us of CPU, {denied} of {rounds} denied\n"));
     }
     0
 }

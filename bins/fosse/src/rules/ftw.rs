@@ -8,7 +8,7 @@ use fosse_seclang::Ruleset;
 
 use super::source::{Source, given};
 use super::{trial, url::Server};
-use crate::{PROGRAM, words::Words};
+use crate::{PROGRAM, print, words::Words};
 
 /// What the Core Rule Set's own tests set up: everything on, nothing denied.
 const SET_UP: &str = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/plain text/html text/xml application/json\n\
@@ -37,7 +37,7 @@ pub fn run(words: &Words, path: &str) -> i32 {
             there(url, words.value("--log"), &tests, &before)
         }
     };
-    println!("{score}");
+    print(&format!("{score}\n"));
     i32::from(score.failed > 0)
 }
 
@@ -85,7 +85,7 @@ fn counted(
         score.failed = score.failed.saturating_add(1);
         let mut reasons: Vec<String> = failures.iter().map(ToString::to_string).collect();
         reasons.extend(idle.then(|| "it holds without its override".to_owned()));
-        println!("{}-{}: {}", test.rule, test.number, reasons.join("; "));
+        print(&format!("{}-{}: {}\n", test.rule, test.number, reasons.join("; ")));
     }
     score
 }
