@@ -1,14 +1,14 @@
 //! Every limit of fosse-store.
 
-/// Memory the records are counted with, in bytes. Some 150,000 addresses with the counters of the Core Rule Set fit; beyond it
-/// those go first that would end first.
+/// Memory the records are counted with, in bytes. Some 100,000 addresses with two counters each fit; beyond it those go
+/// first that would end first.
 pub const RECORDS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What a record is counted with beside its names and values, in bytes: its places in the tables.
-pub const RECORD_OVERHEAD_BYTES: usize = 256;
+pub const RECORD_OVERHEAD_BYTES: usize = 384;
 
 /// What a variable is counted with beside its name and value, in bytes.
-pub const FIELD_OVERHEAD_BYTES: usize = 96;
+pub const FIELD_OVERHEAD_BYTES: usize = 128;
 
 /// Records dropped in one turn because their time is over: filters wait while it is done.
 pub const SWEEP_COUNT_MAX: usize = 20_000;

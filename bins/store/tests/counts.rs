@@ -27,6 +27,17 @@ fn requests_of_an_address_are_counted_over_lanes_and_denied_beyond_their_number(
 }
 
 #[test]
+fn the_example_in_the_manual_does_what_it_says() {
+    let page = include_str!("../../../man/fosse-store.8");
+    let example = page.split(".Bd -literal -offset indent\n").nth(1).unwrap().split(".Ed\n").next().unwrap();
+    let (backend, rules) = (Backend::start(), rules(&example.replace("\\e\n", "\\\n")));
+    let edge = edge(&backend, &rules, 1);
+    let mut client = fosse_harness::Client::connect(edge.address());
+    (0..100).for_each(|_| assert_eq!(ask(&mut client, "/"), 200));
+    assert_eq!(ask(&mut client, "/"), 429);
+}
+
+#[test]
 fn requests_at_the_same_time_all_count() {
     let (backend, rules) = (Backend::start(), rules(&counting(1_000_000)));
     let edge = edge(&backend, &rules, 2);

@@ -91,6 +91,37 @@ fn a_store_that_answers_again_is_asked_again() {
 }
 
 #[test]
+fn whatever_waits_for_a_record_goes_on_whole_when_it_does_not_come() {
+    let (backend, rules) = (Backend::start(), rules(&counting(1_000_000)));
+    let edge = edge(&backend, &rules, 1);
+    store(&edge).unwrap().signal(Signal::STOP);
+    // All of them are on their way before the first has waited long enough.
+    let body = "x=".to_owned() + &"y".repeat(5000);
+    let send = |head: &str, body: &str| {
+        let mut client = Client::connect(edge.address());
+        client.send(format!("{head} HTTP/1.1\r\nHost: a\r\n{body}").as_bytes());
+        client
+    };
+    let of_length = format!("Content-Length: {}\r\n\r\n{body}", body.len());
+    let chunked = format!("Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let mut posts = [send("POST /body", &of_length), send("POST /body", &chunked)];
+    let mut expects = send("POST /body", "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+    let mut pipelined = send("GET /a", "\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+    drop(send("GET /gone", "\r\n"));
+    for client in &mut posts {
+        let answer = client.response();
+        assert!(answer.status == 200 && answer.text() == body, "{}", answer.text().len());
+    }
+    assert_eq!(expects.bytes(25), b"HTTP/1.1 100 Continue\r\n\r\n");
+    expects.send(b"a=b");
+    assert_eq!(expects.response().text(), "a=b");
+    for target in ["GET /a ", "GET /b "] {
+        assert!(pipelined.response().text().starts_with(target));
+    }
+    edge.wait_for_log("event=store-silent");
+}
+
+#[test]
 fn there_is_a_store_as_long_as_rules_keep_records() {
     let without = "SecRule ARGS \"@contains bad\" \"id:1,phase:2,deny,status:406\"\n";
     let (backend, rules) = (Backend::start(), rules(without));

@@ -133,6 +133,8 @@ impl Record {
         }
         let room = self.fields.len() < FIELDS_MAX;
         if room {
+            // There are very many records of very few variables.
+            self.fields.reserve_exact(1);
             self.fields.push(Field { name: name.to_vec(), value, expires: None });
         }
         room

@@ -73,7 +73,7 @@ table!(
     counter PASSED_IN_PART = 7, "bodies passed on of which only the first part was judged";
     counter RULES_MATCHED = 8, "rules that matched";
     counter AUDIT_DROPPED = 9, "audit log lines that could not be written";
-    counter RECORDS_MISSED = 10, "persistent records taken as empty because fosse-store did not answer";
+    counter RECORDS_MISSED = 10, "persistent records taken as empty: fosse-store did not answer, or their key is too long";
     counter CHANGES_LOST = 11, "changes of persistent records that did not reach fosse-store";
 );
 

@@ -1,6 +1,8 @@
 //! Entry points for a fuzzer: each takes any bytes, and panics on what must not be.
 
-use crate::{Arena, Bench, Bundle, Host, NoStore, Now, Outcome, Ruleset, Transaction, Turn};
+use crate::{
+    Arena, Bench, Bundle, Change, Field, Host, Load, Now, Outcome, Place, Record, Ruleset, Store, Transaction, Turn,
+};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;
 
@@ -19,14 +21,54 @@ pub fn rules(data: &[u8]) {
 }
 
 /// Any bytes, cut at NUL into target, header name, header value and body, go through a rule set that uses every kind of
-/// thing; with and without its gates, and in turns as short as can be, the same rules match.
+/// thing; with and without its gates, in turns as short as can be, and with records that come late, the same rules match.
 pub fn transaction(data: &[u8]) {
     static RULES: OnceLock<Option<(Ruleset, Ruleset)>> = OnceLock::new();
     let compiled = RULES.get_or_init(|| Some((compiled()?, compiled()?.without_gates())));
     let Some((gated, open)) = compiled else { return };
-    let matched = matched(gated, data, Turn::Go);
-    assert_eq!(matched, self::matched(open, data, Turn::Go), "the gates let something slip");
-    assert_eq!(matched, self::matched(gated, data, Turn::Yield), "turns change what matches");
+    let matched = matched(gated, data, Turn::Go, Keeper::AtOnce);
+    assert_eq!(matched, self::matched(open, data, Turn::Go, Keeper::AtOnce), "the gates let something slip");
+    assert_eq!(matched, self::matched(gated, data, Turn::Yield, Keeper::Late), "turns or waits change what matches");
+}
+
+/// Keeps one record for everybody.
+#[derive(Clone, Copy)]
+enum Keeper {
+    AtOnce,
+    Late,
+}
+
+fn record() -> Record {
+    let hits = Field { name: b"hits".to_vec(), value: b"1".to_vec(), expires: None };
+    Record { fields: vec![hits], created: 0, updated: 0, updates: 1 }
+}
+
+impl Store for Keeper {
+    fn load(&mut self, _place: Place<'_>) -> Load {
+        match self {
+            Keeper::AtOnce => Load::Ready(record()),
+            Keeper::Late => Load::Later,
+        }
+    }
+
+    fn save(&mut self, _place: Place<'_>, _changes: &[(Vec<u8>, Change)], _timeout_seconds: u32) {}
+}
+
+type Phase<'r> = fn(&mut Transaction<'r>, &mut Host<'_>) -> Outcome;
+
+/// Runs a phase to its end.
+fn run<'r>(transaction: &mut Transaction<'r>, host: &mut Host<'_>, phase: Phase<'r>) {
+    loop {
+        match phase(transaction, host) {
+            Outcome::Yield => {}
+            Outcome::Wait => {
+                let wanted: Vec<_> = transaction.wanted().map(|place| place.collection).collect();
+                assert!(!wanted.is_empty(), "it waits for nothing");
+                wanted.into_iter().for_each(|collection| transaction.provide(collection, record()));
+            }
+            _ => return,
+        }
+    }
 }
 
 fn compiled() -> Option<Ruleset> {
@@ -35,12 +77,12 @@ fn compiled() -> Option<Ruleset> {
     Ruleset::compile(&bundle, "fuzz.conf").ok()
 }
 
-fn matched(rules: &Ruleset, data: &[u8], turn: Turn) -> Vec<(u32, Vec<u8>, Vec<u8>)> {
+fn matched(rules: &Ruleset, data: &[u8], turn: Turn, mut store: Keeper) -> Vec<(u32, Vec<u8>, Vec<u8>)> {
     let mut parts = data.splitn(4, |byte| *byte == 0);
     let mut part = || parts.next().unwrap_or_default();
     let (uri, name, value, body) = (part(), part(), part(), part());
     let mut bench = Bench::default();
-    let (mut turn, mut store) = (move || turn, NoStore);
+    let mut turn = move || turn;
     let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
     let mut transaction = Transaction::new(rules, Arena::default(), Now::default());
     transaction.connection(IpAddr::V4(Ipv4Addr::LOCALHOST), 1, IpAddr::V4(Ipv4Addr::LOCALHOST), 2);
@@ -48,15 +90,15 @@ fn matched(rules: &Ruleset, data: &[u8], turn: Turn) -> Vec<(u32, Vec<u8>, Vec<u
     transaction.header(name, value);
     transaction.header(b"Content-Type", name);
     transaction.header(b"Cookie", value);
-    while transaction.phase1(&mut host) == Outcome::Yield {}
+    run(&mut transaction, &mut host, Transaction::phase1);
     transaction.request_body(body);
-    while transaction.phase2(&mut host) == Outcome::Yield {}
+    run(&mut transaction, &mut host, Transaction::phase2);
     transaction.response(200, b"HTTP/1.1");
     transaction.response_header(b"Content-Type", b"text/html");
-    while transaction.phase3(&mut host) == Outcome::Yield {}
+    run(&mut transaction, &mut host, Transaction::phase3);
     transaction.response_body(body);
-    while transaction.phase4(&mut host) == Outcome::Yield {}
-    while transaction.phase5(&mut host) == Outcome::Yield {}
+    run(&mut transaction, &mut host, Transaction::phase4);
+    run(&mut transaction, &mut host, Transaction::phase5);
     let lines = transaction.matches().map(|found| (found.id(), found.variable(), found.log_line()));
     lines.collect()
 }

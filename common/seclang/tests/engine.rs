@@ -406,6 +406,23 @@ fn a_record_is_asked_for_by_the_rule_that_looks_at_it_and_the_others_come_along(
 }
 
 #[test]
+fn an_empty_key_opens_nothing() {
+    let rules = compile(
+        "SecAction \"id:1,phase:1,pass,nolog,setsid:%{ARGS.none},setvar:session.x=+1\"\n\
+         SecRule &SESSION \"@gt 0\" \"id:2,phase:1,pass\"\n\
+         SecAction \"id:3,phase:1,pass,nolog,setsid:abc\"\n\
+         SecRule SESSIONID \"@streq abc\" \"id:4,phase:1,pass\"",
+    );
+    let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, Late::default());
+    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let mut transaction = of_address(&rules);
+    assert_eq!(transaction.phase1(&mut host), Outcome::Continue);
+    transaction.phase5(&mut host);
+    assert_eq!(transaction.matches().map(|one| one.id()).collect::<Vec<_>>(), [4]);
+    assert!(store.asked.is_empty() && store.saved.is_empty());
+}
+
+#[test]
 fn a_record_says_what_it_is_and_rules_see_it() {
     let rules = compile(
         "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},deprecatevar:ip.score=10/5\"\n\

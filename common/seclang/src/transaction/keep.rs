@@ -9,9 +9,11 @@ use crate::store::{Change, Collection, Collections, Load, Place, Record, Store};
 const CHANGES_MAX: usize = 1_000;
 
 impl Transaction<'_> {
-    /// Opens a persistent record, once per transaction and collection.
+    /// Opens a persistent record, once per transaction and collection. An empty key is nobody's: whoever has no session must
+    /// not share one with all others who have none.
     pub(super) fn open(&mut self, collection: Collection, key: Vec<u8>) {
-        if let Some(place) = self.opened.get_mut(collection.index()).filter(|place| place.is_none()) {
+        let place = self.opened.get_mut(collection.index()).filter(|place| place.is_none());
+        if let Some(place) = place.filter(|_| !key.is_empty()) {
             *place = Some(Opened { key, content: Content::Unasked, changes: Vec::new() });
         }
     }

@@ -1,0 +1,219 @@
+//! E9, E13: the store takes each filter for an attacker; what one does, the others do not notice.
+
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use fosse_collections::{Change, Collection, Place, Record, VALUE_BYTES_MAX};
+use fosse_counters::store as count;
+use fosse_fdpass::{Received, receive, send};
+use fosse_harness::{Dir, WAIT_MAX, wait_for};
+use fosse_store::limits::{FILTERS_COUNT_MAX, RECORDS_BYTES_MAX};
+use fosse_sys::{memfd, page::PageReader};
+use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
+use fosse_wire::store::{FromStore, ToStore, split};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+/// A running fosse-store, locked down as in an edge; the test is its start.
+struct Edge {
+    child: Child,
+    start: OwnedFd,
+    page: PageReader,
+    log: PathBuf,
+    _dir: Dir,
+}
+
+impl Edge {
+    fn new() -> Self {
+        let (start, far) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        let page_fd = memfd::page("page", fosse_counters::PAGE_BYTES).unwrap();
+        let page = PageReader::map(&page_fd).unwrap();
+        let dir = Dir::new();
+        let log = dir.join("log");
+        let script = "exec 6<&0 7<&1 0</dev/null 1>/dev/null 2>\"$0\"; exec \"$@\"";
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(script).arg(&log).arg(env!("CARGO_BIN_EXE_fosse-store"));
+        let child = command.stdin(page_fd).stdout(far).spawn().unwrap();
+        drop(command);
+        let edge = Self { child, start, page, log, _dir: dir };
+        let ready = wait_for("READY", || {
+            let mut bytes = [0; MESSAGE_BYTES];
+            match receive(&edge.start, &mut bytes, &mut Vec::new()).unwrap() {
+                Received::Message(length) => Some(ToStart::decode(&bytes[..length]).unwrap()),
+                Received::Nothing => None,
+                Received::End => panic!("it ended: {}", edge.log()),
+            }
+        });
+        assert_eq!(ready, ToStart::Ready);
+        edge
+    }
+
+    /// A filter, which has not said a word.
+    fn filter(&self, lane: u32) -> Filter {
+        let (near, far) = UnixStream::pair().unwrap();
+        near.set_read_timeout(Some(WAIT_MAX)).unwrap();
+        wait_for("room for a message", || send(&self.start, &ToChild::Records { lane }.encode(), &[far.as_fd()]).ok());
+        Filter { stream: near, left: Vec::new() }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn wait_for_log(&self, text: &str) {
+        wait_for(text, || self.log().contains(text).then_some(()));
+    }
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+struct Filter {
+    stream: UnixStream,
+    left: Vec<u8>,
+}
+
+impl Filter {
+    fn says(&mut self, messages: &[ToStore<'_>]) {
+        let mut bytes = Vec::new();
+        messages.iter().for_each(|message| message.encode(&mut bytes).unwrap());
+        self.stream.write_all(&bytes).unwrap();
+    }
+
+    /// The next message; `None` where the store has let go.
+    fn hears(&mut self) -> Option<FromStore> {
+        loop {
+            if let Some((message, taken)) = split(&self.left).unwrap() {
+                let message = FromStore::decode(message).unwrap();
+                self.left.drain(..taken);
+                return Some(message);
+            }
+            let mut piece = [0; 65_536];
+            match self.stream.read(&mut piece) {
+                Ok(0) => return None,
+                Ok(length) => self.left.extend_from_slice(&piece[..length]),
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Greets, changes a record, asks for it: whether that works as it should.
+    fn is_served(&mut self, key: &str) -> bool {
+        let place = Place::new(Collection::Ip, b"", key.as_bytes());
+        let save = ToStore::Save { place, timeout: 60, changes: vec![(b"x", Change::Add(1))] };
+        self.says(&[ToStore::Hello, save, ToStore::Load { tag: 5, place }]);
+        self.hears() == Some(FromStore::Hello)
+            && matches!(self.hears(), Some(FromStore::Record { tag: 5, record: Record { updates: 1, .. } }))
+    }
+}
+
+#[test]
+fn a_filter_that_breaks_the_protocol_is_let_go_and_the_others_are_served() {
+    let edge = Edge::new();
+    let mut good = edge.filter(0);
+    assert!(good.is_served("before"));
+    let place = Place::new(Collection::Ip, b"", b"k");
+    let mut early = Vec::new();
+    ToStore::Load { tag: 1, place }.encode(&mut early).unwrap();
+    let mut hello = Vec::new();
+    ToStore::Hello.encode(&mut hello).unwrap();
+    let cases: [Vec<u8>; 5] = [
+        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        vec![0xff; 100],
+        early.clone(),
+        [hello.clone(), hello.clone()].concat(),
+        [hello.clone(), 6u32.to_le_bytes().to_vec(), vec![99, 0, 0, 0, 0, 0]].concat(),
+    ];
+    for (number, case) in cases.iter().enumerate() {
+        let mut bad = edge.filter(1);
+        bad.stream.write_all(case).unwrap();
+        while bad.hears().is_some() {}
+        wait_for("the count", || (edge.page.get(count::BROKEN) == number as u64 + 1).then_some(()));
+    }
+    edge.wait_for_log("event=filter-broke lane=1");
+    let place = Place::new(Collection::Ip, b"", b"before");
+    good.says(&[ToStore::Load { tag: 7, place }]);
+    assert!(matches!(good.hears(), Some(FromStore::Record { tag: 7, record: Record { updates: 1, .. } })));
+    // One that is gone in the middle of a message has broken nothing.
+    let mut gone = edge.filter(2);
+    gone.stream.write_all(&[hello, early[..7].to_vec()].concat()).unwrap();
+    drop(gone);
+    wait_for("its end", || (edge.page.get(count::FILTERS) == 1).then_some(()));
+    assert_eq!(edge.page.get(count::BROKEN), cases.len() as u64);
+}
+
+#[test]
+fn a_filter_that_does_not_read_holds_up_nobody() {
+    let edge = Edge::new();
+    let mut deaf = edge.filter(0);
+    let place = Place::new(Collection::Ip, b"", b"large");
+    let value = Change::Set(vec![b'v'; VALUE_BYTES_MAX]);
+    let changes = [&b"a"[..], b"b", b"c", b"d", b"e"].map(|name| (name, value.clone())).to_vec();
+    deaf.says(&[ToStore::Hello, ToStore::Save { place, timeout: 60, changes }]);
+    let asked = 3000u32;
+    let stream = deaf.stream.try_clone().unwrap();
+    let asks = std::thread::spawn(move || {
+        let mut asks = Filter { stream, left: Vec::new() };
+        (0..asked).for_each(|tag| asks.says(&[ToStore::Load { tag, place }]));
+    });
+    // It is at its limit: some of what it asked for is answered, the rest waits.
+    wait_for("answers", || (edge.page.get(count::LOADS) > 10).then_some(()));
+    for lane in 1..20 {
+        assert!(edge.filter(lane).is_served(&lane.to_string()));
+    }
+    assert!(edge.page.get(count::LOADS) < u64::from(asked));
+    assert_eq!(deaf.hears(), Some(FromStore::Hello));
+    for expected in 0..asked {
+        assert!(matches!(deaf.hears(), Some(FromStore::Record { tag, .. }) if tag == expected), "{expected}");
+    }
+    asks.join().unwrap();
+}
+
+#[test]
+fn more_filters_than_there_can_be_are_refused() {
+    let edge = Edge::new();
+    let most = u32::try_from(FILTERS_COUNT_MAX).unwrap();
+    let mut all: Vec<Filter> = (0..most).map(|lane| edge.filter(lane)).collect();
+    wait_for("all of them", || (edge.page.get(count::FILTERS) == u64::from(most)).then_some(()));
+    assert_eq!(edge.filter(most).hears(), None);
+    edge.wait_for_log(&format!("event=too-many-filters lane={most}"));
+    assert!(all.last_mut().unwrap().is_served("last"));
+    all.pop();
+    wait_for("room", || (edge.page.get(count::FILTERS) == u64::from(most) - 1).then_some(()));
+    assert!(edge.filter(most).is_served("next"));
+}
+
+#[test]
+fn memory_that_is_used_up_costs_the_oldest_records_and_is_said_once() {
+    let edge = Edge::new();
+    let mut filter = edge.filter(0);
+    filter.stream.set_write_timeout(Some(Duration::from_secs(30))).unwrap();
+    filter.says(&[ToStore::Hello]);
+    assert!(filter.hears().is_some());
+    let value = Change::Set(vec![b'v'; VALUE_BYTES_MAX]);
+    let changes = [&b"a"[..], b"b", b"c", b"d", b"e", b"f", b"g"].map(|name| (name, value.clone())).to_vec();
+    let more = RECORDS_BYTES_MAX / VALUE_BYTES_MAX / 7 + 100;
+    for number in 0..more {
+        let key = number.to_string();
+        let place = Place::new(Collection::Session, b"app", key.as_bytes());
+        filter.says(&[ToStore::Save { place, timeout: 600, changes: changes.clone() }]);
+    }
+    let mut of = |key: String| {
+        let place = Place::new(Collection::Session, b"app", key.as_bytes());
+        filter.says(&[ToStore::Load { tag: 1, place }]);
+        matches!(filter.hears(), Some(FromStore::Record { record, .. }) if record.updates == 1)
+    };
+    assert!(!of("0".into()) && of((more - 1).to_string()));
+    edge.wait_for_log("event=records-full");
+    assert!(edge.page.get(count::EVICTED) > 100);
+    let bytes = usize::try_from(edge.page.get(count::BYTES)).unwrap();
+    assert!(bytes <= RECORDS_BYTES_MAX && bytes > RECORDS_BYTES_MAX / 2, "{bytes}");
+}
