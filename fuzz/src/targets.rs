@@ -81,6 +81,7 @@ targets! {
     "store.conversation", fosse_store::fuzz::conversation, wire::filters, &[];
     "transform.transform", fosse_transform::fuzz::transform, edge::transformed, edge::ESCAPES;
     "transform.transform_all", fosse_transform::fuzz::transform_all, edge::escaped, edge::ESCAPES;
+    "waf_filter.answers", fosse_waf_filter::fuzz_answers::answers, edge::judged_answers, &[];
     "waf_filter.judge", fosse_waf_filter::fuzz::judge, edge::verdicts, &[];
     "wire.messages", fosse_wire::fuzz::messages, wire::messages, &[];
     "wire.ring", fosse_wire::fuzz::ring, wire::rings, &[];

@@ -163,6 +163,7 @@ pub fn own(out: &mut Outbox, stream: StreamId, own: &Own<'_>, date: &str) {
         status: own.status,
         close: own.close,
         denied: own.denied,
+        own: true,
         rule: own.rule,
         backend: own.backend,
         body: BodyLength::Exact(u64::try_from(page.len()).unwrap_or(0)),

@@ -107,14 +107,16 @@ impl Dispatch {
         answer::own(&mut self.output.outbox, frame.stream, &own, self.date.at(self.turn.now_ms()));
     }
 
-    /// A filter changed its mind after part of the request had gone on.
+    /// A filter changed its mind after part of the request had gone on, or it judges the answer: that it holds, all or none of
+    /// it is known here, and another comes in its place.
     fn late_verdict(&mut self, frame: &Frame<'_>) -> Result<(), WireError> {
         let verdict = Verdict::decode(frame.body)?;
         self.counters.add(count::VERDICTS, 1);
         let Some(stream) = self.streams.get(frame.stream) else { return Ok(()) };
-        let (answered, head_sent) = (stream.answered, stream.head_sent);
+        let (answered, head_sent, inspected) = (stream.answered, stream.head_sent, stream.inspected);
         self.abandon_link(frame.stream);
         match (answered, head_sent) {
+            _ if inspected => self.answer_verdict(frame, &verdict),
             (true, _) => {}
             (false, true) => self.output.outbox.reset(frame.stream, ResetReason::Denied),
             (false, false) => self.answer_verdict(frame, &verdict),
@@ -156,6 +158,7 @@ impl Dispatch {
         let upgrades = offers_upgrade(head, backend) && self.has_room_for_client(head.connection);
         let stream = self.streams.get(frame.stream).ok_or(500u16)?;
         stream.backend = number;
+        stream.inspected = site.inspect_responses;
         let expect =
             head.expect_continue && head.held == 0 && !matches!(head.body, BodyLength::None | BodyLength::Exact(0));
         if expect {

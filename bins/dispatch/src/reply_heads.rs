@@ -87,7 +87,7 @@ impl Dispatch {
         let Some(connection) = self.streams.get(id).map(|stream| stream.connection) else { return };
         let room = large && self.has_room_for_client(connection);
         let Some(stream) = self.streams.get(id) else { return };
-        let lease = large && room && stream.body == Body::Done;
+        let lease = large && room && stream.body == Body::Done && !stream.inspected;
         stream.lease = if lease { Lease::Wanted } else { Lease::No };
         stream.wait = Wait::Bytes;
         stream.head_sent = true;

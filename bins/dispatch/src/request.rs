@@ -42,6 +42,12 @@ fn is_dropped(name: &[u8]) -> bool {
     ) || lower.starts_with(b"x-forwarded-")
 }
 
+/// Fields that do not pass where answers are judged: what asks for coded answers, and for parts of one that say nothing each.
+/// A server may always answer as if neither were there (RFC 9110, sections 12.5.3 and 14.2).
+fn hinders_inspection(name: &[u8]) -> bool {
+    named(&[b"accept-encoding", b"range", b"if-range"], name)
+}
+
 /// Names the client's Connection fields declare hop by hop, where there are any besides the usual two.
 fn declared<'a>(head: &RequestHead<'a>) -> Vec<&'a [u8]> {
     head.fields
@@ -49,6 +55,10 @@ fn declared<'a>(head: &RequestHead<'a>) -> Vec<&'a [u8]> {
         .flat_map(members)
         .filter(|m| !m.eq_ignore_ascii_case(b"keep-alive") && !m.eq_ignore_ascii_case(b"close"))
         .collect()
+}
+
+fn named(names: &[&[u8]], name: &[u8]) -> bool {
+    names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
 /// Why a head was not written.
@@ -81,7 +91,7 @@ pub fn write(
     let mut to = HeadWriter::request(out, head.method, head.target)?;
     host(&mut to, head)?;
     for (name, value) in head.fields {
-        if is_dropped(name) || dropped.iter().any(|d| d.eq_ignore_ascii_case(name)) {
+        if is_dropped(name) || site.inspect_responses && hinders_inspection(name) || named(&dropped, name) {
             continue;
         }
         match site.underscores {
@@ -91,6 +101,9 @@ pub fn write(
             Underscores::Drop | Underscores::Refuse => {}
         }
         to.field(name, value)?;
+    }
+    if site.inspect_responses {
+        to.field(b"Accept-Encoding", b"identity")?;
     }
     forwarded(&mut to, head)?;
     match head.body {
@@ -230,6 +243,18 @@ mod tests {
         let list: [(&[u8], &[u8]); 3] = [(b"Connection", b"close, X-Hop"), (b"X-Hop", b"1"), (b"X-End", b"2")];
         let text = written(&list, &DispatchSite::default()).unwrap();
         assert!(!text.contains("X-Hop") && text.contains("X-End: 2"));
+    }
+
+    #[test]
+    fn where_answers_are_judged_they_are_asked_for_whole_and_plain() {
+        let list: [(&[u8], &[u8]); 4] =
+            [(b"Accept-Encoding", b"gzip, br"), (b"Range", b"bytes=0-9"), (b"If-Range", b"\"x\""), (b"Keep", b"me")];
+        let site = DispatchSite { inspect_responses: true, ..DispatchSite::default() };
+        let text = written(&list, &site).unwrap();
+        assert!(text.contains("\r\nAccept-Encoding: identity\r\n") && text.contains("Keep: me\r\n"), "{text}");
+        assert!(!text.contains("gzip") && !text.contains("ange:"), "{text}");
+        let text = written(&list, &DispatchSite::default()).unwrap();
+        assert!(text.contains("gzip, br") && text.contains("Range: bytes=0-9"), "{text}");
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub struct Stream {
     pub answered: bool,
     /// Index of the site.
     pub site: u32,
+    /// A filter judges the answer: it may put a verdict in its place, and nothing is leased but an upgrade.
+    pub inspected: bool,
     /// accept's number of the connection.
     pub connection: u64,
     /// Number of the request.
@@ -132,6 +134,7 @@ impl Stream {
             forward: Forward::Open,
             answered: false,
             site: head.site,
+            inspected: false,
             connection: head.connection,
             request: head.request,
             client: head.client,

@@ -116,6 +116,11 @@ pub const COMMANDS: &[Command] = &[
                 takes: Takes::Path("FILE"),
                 help: "a line of JSON for each request in which rules matched [none]",
             },
+            Flag {
+                name: "--inspect-responses",
+                takes: Takes::Nothing,
+                help: "the rules see answers too: bodies are held until they are judged",
+            },
             Flag { name: "--tls-cert", takes: Takes::Path("FILE"), help: "certificate chain (not in this version)" },
             Flag { name: "--tls-key", takes: Takes::Path("FILE"), help: "its private key (not in this version)" },
             Flag { name: "--lanes", takes: Takes::Text("N"), help: "lanes, each pinned to a core [one per core]" },

@@ -79,7 +79,8 @@ fn filter(site: &WafSite, rules: &[String]) -> String {
         WafMode::Block => "denies what it finds",
     };
     let rules = if rules.is_empty() { "the protocol checks alone".to_owned() } else { rules.join(", ") };
-    format!("{does}; {rules}; methods {}; bodies up to {} bytes", site.methods.join(" "), site.body_bytes_max)
+    let answers = if site.inspect_responses { "; answers too" } else { "" };
+    format!("{does}; {rules}{answers}; methods {}; bodies up to {} bytes", site.methods.join(" "), site.body_bytes_max)
 }
 
 fn backend(dispatch: &Dispatch, site: &DispatchSite, path: &[u8]) -> String {
@@ -109,6 +110,7 @@ mod tests {
         hosts = ["a.example", "*.a.example"]
         backend = "app"
         waf = "detect"
+        inspect_responses = true
         [[site.route]]
         prefix = "/api"
         backend = "api"
@@ -135,7 +137,7 @@ mod tests {
     fn says_site_filter_route_and_backend_and_why() {
         let text = explain("a.example", "/api/x?q");
         assert!(text.contains("site      \"a.example\" (number 1): the host is one of its names\n"), "{text}");
-        assert!(text.contains("waf-filter: logs what it finds and lets it pass; builtin"), "{text}");
+        assert!(text.contains("waf-filter: logs what it finds and lets it pass; builtin; answers too"), "{text}");
         assert!(text.contains("route     /api: the longest prefix that covers the path\n"), "{text}");
         assert!(text.contains("backend   \"api\": 127.0.0.1:1\n"), "{text}");
         let text = explain("x.a.example", "/apis");

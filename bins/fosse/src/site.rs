@@ -16,6 +16,8 @@ pub struct Site {
     pub rules: Vec<String>,
     /// The file name in `--audit-log`
     pub audit_log: Option<String>,
+    /// `--inspect-responses`: never by itself, as held answers cost memory and leases.
+    pub inspect_responses: bool,
     /// `--lanes`
     pub lanes: Option<u32>,
     /// Path, or `off`.
@@ -46,6 +48,9 @@ impl Site {
         if !self.rules.is_empty() {
             let rules: Vec<String> = self.rules.iter().map(|rules| quoted(rules)).collect();
             let _ = writeln!(out, "rules = [{}]", rules.join(", "));
+        }
+        if self.inspect_responses {
+            out.push_str("inspect_responses = true\n");
         }
         let _ = writeln!(out, "\n[[backend]]\nname = \"app\"\nservers = [{}]", quoted(&backend));
         if is_elsewhere(&backend) {
@@ -114,7 +119,7 @@ mod tests {
             ("localhost:80", "unix:/tmp/a \"b\".sock"),
         ] {
             let (waf, audit_log) = (Some("detect".into()), Some("audit.json".into()));
-            let site = Site { lanes: Some(2), waf, audit_log, ..site(listen, backend) };
+            let site = Site { lanes: Some(2), waf, audit_log, inspect_responses: true, ..site(listen, backend) };
             let text = site.configuration();
             compile("up", text.as_bytes(), &Accounts::default()).unwrap_or_else(|report| panic!("{text}{report}"));
         }

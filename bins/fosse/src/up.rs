@@ -19,6 +19,7 @@ const OF_A_SITE: &[&str] = &[
     "--waf",
     "--rules",
     "--audit-log",
+    "--inspect-responses",
     "--tls-cert",
     "--tls-key",
     "--lanes",
@@ -98,6 +99,7 @@ fn configuration(words: &Words) -> String {
         waf: words.value("--waf").map(str::to_owned),
         rules: rules(words),
         audit_log: audit_log(words).map(|(_, name)| name),
+        inspect_responses: words.has("--inspect-responses"),
         lanes,
         status_socket: status_socket(words.value("--status-socket")),
     };

@@ -92,6 +92,7 @@ fn response(stream: u32, head: &ResponseHead<'_>) -> Response {
         upgrade: head.upgrade,
         close: head.close,
         denied: head.denied,
+        own: head.own,
         body: length(head.body),
         backend: (head.backend != response::BACKEND_NONE).then_some(head.backend),
         backend_us: head.backend_us,

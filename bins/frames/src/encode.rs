@@ -130,6 +130,7 @@ fn put_response(out: &mut Vec<u8>, head: &Response) -> Result<(), WireError> {
         upgrade: head.upgrade,
         close: head.close,
         denied: head.denied,
+        own: head.own,
         body: length(head.body),
         backend: head.backend.unwrap_or(BACKEND_NONE),
         backend_us: head.backend_us,

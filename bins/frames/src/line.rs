@@ -44,7 +44,7 @@ pub type Fields = Vec<(Bytes, Bytes)>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hello {
-    /// Always 1.
+    /// Always 2.
     pub protocol: u16,
     /// Nobody will grant credit.
     pub credit_unlimited: bool,
@@ -173,6 +173,7 @@ pub struct Response {
     pub upgrade: bool,
     pub close: bool,
     pub denied: bool,
+    pub own: bool,
     pub body: Length,
     /// Absent where no server answered.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -93,6 +93,7 @@ fn response(f: &mut fmt::Formatter<'_>, head: &Response) -> fmt::Result {
         ("upgrade", head.upgrade),
         ("close", head.close),
         ("denied", head.denied),
+        ("own", head.own),
     ];
     for (name, _) in flags.iter().filter(|(_, set)| *set) {
         write!(f, ", {name}")?;

@@ -205,25 +205,38 @@ impl Edge {
         self.tell(status, message, Some(&process.page_fd));
     }
 
+    /// What the filter is given of the way back, and parse's end of it. Without a site that has its answers judged dispatch writes
+    /// to parse itself.
+    fn way_back(&self, from_dispatch: OwnedFd) -> Result<(Vec<(u8, OwnedFd)>, OwnedFd), Errno> {
+        if !self.current.plan.inspects_responses || !self.current.blobs.contains_key(&Program::WafFilter) {
+            return Ok((Vec::new(), from_dispatch));
+        }
+        let (filter_out, parse_in) = pair(SocketType::STREAM)?;
+        Ok((vec![(3, from_dispatch), (4, filter_out)], parse_in))
+    }
+
+    // Long: a ring whole, or none of it.
     /// Starts a lane of the current generation: a ring of stages, each pinned to the lane's core.
     pub(crate) fn start_lane(&mut self, core: u32) -> Result<(), Errno> {
         let number = self.next_lane;
         self.next_lane = number.wrapping_add(1);
         let (accept_end, channel) = pair(SocketType::SEQPACKET)?;
         let (parse_out, first_in) = pair(SocketType::STREAM)?;
-        let (dispatch_out, parse_in) = pair(SocketType::STREAM)?;
+        let (dispatch_out, back_in) = pair(SocketType::STREAM)?;
         let (direct_out, direct_in) = pair(SocketType::SEQPACKET)?;
         let (ask, answer) = pair(SocketType::SEQPACKET)?;
         let answer_copy = rustix::io::fcntl_dupfd_cloexec(&answer, 3)?;
         let lane = Some((number, core));
         let mut processes = Vec::with_capacity(4);
         let access = (!self.current.plan.access_log.is_empty()).then_some((10, Stream::Access));
+        let (way_back, parse_in) = self.way_back(back_in)?;
         // A lane that cannot be born whole is forgotten at once: its processes end when their neighbours do.
         let parse_fds = vec![(0, parse_in), (1, parse_out), (8, channel), (9, direct_out)];
         processes.push(self.spawn(Program::Parse, Gifts { fds: parse_fds, lines: access, lane, ..Gifts::default() })?);
         let dispatch_in = if self.current.blobs.contains_key(&Program::WafFilter) {
             let (filter_out, dispatch_in) = pair(SocketType::STREAM)?;
-            processes.push(self.start_filter(vec![(0, first_in), (1, filter_out)], lane)?);
+            let fds = way_back.into_iter().chain([(0, first_in), (1, filter_out)]).collect();
+            processes.push(self.start_filter(fds, lane)?);
             dispatch_in
         } else {
             first_in

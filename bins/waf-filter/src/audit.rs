@@ -10,7 +10,7 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::{
     case::{Case, Denial},
     limits::AUDIT_BYTES_MAX,
-    report::{Action, distinct, score, shown},
+    report::{Action, answer_score, distinct, score, shown},
     secrets,
 };
 
@@ -103,9 +103,14 @@ fn about(out: &mut Vec<u8>, action: Action, head: &RequestHead<'_>, denial: Opti
         string(out, shown(&secrets::masked(&denial.message)));
     }
     if let Some(case) = case {
-        if let Some(score) = score(case) {
-            out.extend_from_slice(b",\"score\":");
-            string(out, shown(&score));
+        if let Some(status) = case.answered {
+            let _ = write!(out, ",\"answered\":{status}");
+        }
+        for (name, score) in [("score", score(case)), ("answer_score", answer_score(case))] {
+            if let Some(score) = score {
+                let _ = write!(out, ",\"{name}\":");
+                string(out, shown(&score));
+            }
         }
         let _ = write!(out, ",\"cpu_us\":{}", case.spent_us());
     }

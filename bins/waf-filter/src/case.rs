@@ -6,11 +6,13 @@ use fosse_blobs::{WafMode, WafSite};
 use fosse_seclang::{Arena, Bench, Host, Mode, Now, Outcome, Ruleset, Taken, Transaction};
 use fosse_wire::{
     StreamId,
-    request::{RequestHead, Version},
-    verdict::Cause,
+    request::{BodyLength, RequestHead, Version},
+    response::ResponseHead,
+    verdict::{Cause, Verdict},
 };
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::kept::inspects;
 use crate::limits::{ARENAS_KEPT_MAX, BUDGET_MS_DEFAULT, LOCATION_BYTES_MAX};
 use crate::link::Link;
 use crate::watch::Watch;
@@ -24,6 +26,14 @@ enum Step {
     Body,
     /// Everything is judged.
     Whole,
+    /// The request has passed, its answer is awaited.
+    Answer,
+    /// The answer's head is judged.
+    AnswerHead,
+    /// The answer's body is awaited.
+    AnswerBody,
+    /// The whole answer is judged.
+    AnswerWhole,
     /// The rules have their last word (phase 5); it changes nothing.
     Last,
     /// Over.
@@ -53,17 +63,33 @@ impl Denial {
     pub fn new(status: u16, cause: Cause, message: &str) -> Self {
         Self { status, cause, rule: 0, message: message.into(), location: Vec::new(), retry_after: 0 }
     }
+
+    /// As a frame about request `request` of site `site`.
+    pub(crate) fn verdict(&self, site: u32, request: u64) -> Verdict<'_> {
+        Verdict {
+            status: self.status,
+            cause: self.cause,
+            rule: self.rule,
+            retry_after: self.retry_after,
+            site,
+            request,
+            location: &self.location,
+            message: &self.message,
+        }
+    }
 }
 
 /// What is next for a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// Its body, when it is there.
+    /// The body of the request, or of the answer, when it is there.
     Body,
     /// Another slice of time.
     Slice,
     /// A record of a persistent collection.
     Record,
+    /// Its answer: the request passes.
+    Answer,
     /// Its end: it passes or is denied.
     End,
 }
@@ -75,8 +101,12 @@ pub struct Case {
     pub transaction: Transaction<'static>,
     /// What was decided, if it stands against passing. In detect mode it is logged.
     pub denial: Option<Denial>,
+    /// Status of the application's answer, once there is one.
+    pub answered: Option<u16>,
     step: Step,
     has_body: bool,
+    /// Its answer is judged too.
+    inspects: bool,
     spent_us: u64,
     budget_us: u64,
     seconds: u64,
@@ -110,7 +140,17 @@ impl Court {
         }
         let budget_ms = if site.budget_ms == 0 { BUDGET_MS_DEFAULT } else { site.budget_ms };
         let budget_us = u64::from(budget_ms).saturating_mul(1000);
-        Case { transaction: t, denial: None, step: Step::Head, has_body, spent_us: 0, budget_us, seconds }
+        Case {
+            transaction: t,
+            denial: None,
+            answered: None,
+            step: Step::Head,
+            has_body,
+            inspects: inspects(site),
+            spent_us: 0,
+            budget_us,
+            seconds,
+        }
     }
 
     /// Works on the case of a stream until it needs something, its slice is over, or it ends.
@@ -131,8 +171,11 @@ impl Court {
             let outcome = match case.step {
                 Step::Head => case.transaction.phase1(host),
                 Step::Whole => case.transaction.phase2(host),
+                Step::AnswerHead => case.transaction.phase3(host),
+                Step::AnswerWhole => case.transaction.phase4(host),
                 Step::Last => case.transaction.phase5(host),
-                Step::Body => return Next::Body,
+                Step::Body | Step::AnswerBody => return Next::Body,
+                Step::Answer => return Next::Answer,
                 Step::Done => return Next::End,
             };
             match outcome {
@@ -140,6 +183,14 @@ impl Court {
                 Outcome::Wait => return Next::Record,
                 outcome => case.step = case.after(outcome),
             }
+        }
+    }
+
+    /// Lets the rules have their last word (phase 5) about a request that gets no answer to judge, as far as one slice goes.
+    pub fn conclude(&mut self, stream: StreamId, case: &mut Case) {
+        if case.step != Step::Done {
+            case.step = Step::Last;
+            self.advance(stream, case);
         }
     }
 
@@ -165,6 +216,40 @@ impl Case {
         self.transaction.request_body(body)
     }
 
+    /// Gives it the head of the answer.
+    pub fn answer(&mut self, head: &ResponseHead<'_>) {
+        self.step = Step::AnswerHead;
+        self.answered = Some(head.status);
+        // What parse writes, whatever the application spoke.
+        self.transaction.response(head.status, b"HTTP/1.1");
+        for (name, value) in head.fields {
+            self.transaction.response_header(name, value);
+        }
+        // Framing travels in typed fields.
+        match head.body {
+            BodyLength::Exact(length) => {
+                self.transaction.response_header(b"Content-Length", length.to_string().as_bytes());
+            }
+            BodyLength::Chunked => self.transaction.response_header(b"Transfer-Encoding", b"chunked"),
+            BodyLength::None => {}
+        }
+    }
+
+    /// Gives it the answer's body, decoded; `longer` says that there is more of it.
+    pub fn answer_body(&mut self, body: &[u8], longer: bool) {
+        self.step = Step::AnswerWhole;
+        let taken = self.transaction.response_body(body);
+        if longer || taken != Taken::All {
+            self.transaction.response_is_longer();
+        }
+    }
+
+    /// The answer's head is judged, its body is not.
+    #[must_use]
+    pub fn awaits_body(&self) -> bool {
+        self.step == Step::AnswerBody
+    }
+
     /// CPU time it has taken, in microseconds.
     #[must_use]
     pub const fn spent_us(&self) -> u64 {
@@ -175,9 +260,11 @@ impl Case {
         let step = match (self.step, outcome) {
             (Step::Head, Outcome::Continue) if self.has_body => Step::Body,
             (Step::Head, Outcome::Continue) => Step::Whole,
-            (Step::Whole, Outcome::Continue) => Step::Last,
+            (Step::Whole, Outcome::Continue) if self.inspects => Step::Answer,
+            (Step::AnswerHead, Outcome::Continue) => Step::AnswerBody,
+            (Step::Whole | Step::AnswerWhole, Outcome::Continue) => Step::Last,
             // Whatever phase 5 comes to, everything is decided.
-            (Step::Last | Step::Done | Step::Body, _) => Step::Done,
+            (Step::Last | Step::Done | Step::Body | Step::Answer | Step::AnswerBody, _) => Step::Done,
             (_, outcome) => {
                 self.denial = Some(self.denied(outcome));
                 Step::Last

@@ -53,6 +53,16 @@ pub fn undo<'a>(
     Undone { body: room, in_part: cut || error == Some(InflateError::TooLong), denial }
 }
 
+/// The same about an answer: nothing the client did is wrong.
+#[must_use]
+pub fn of_answer(denial: Denial) -> Denial {
+    match denial.cause {
+        Cause::BodySize => Denial::new(500, Cause::BodySize, "decoded answer over the limit of the rules"),
+        cause if denial.status == 413 => Denial::new(502, cause, "answer that unfolds too far"),
+        cause => Denial::new(502, cause, "answer is not encoded as it says"),
+    }
+}
+
 fn inflated(
     coding: Encoding,
     body: &[u8],

@@ -10,7 +10,11 @@ use fosse_wire::{
     request::{BodyLength, RequestHead},
 };
 
-use crate::{judge::Judge, report::Reporter, rules::Rules};
+use crate::{
+    judge::{Judge, Out},
+    report::Reporter,
+    rules::Rules,
+};
 
 /// Streams of the conversation.
 const STREAMS: usize = 6;
@@ -73,6 +77,7 @@ pub fn judge(data: &[u8]) {
     let mut talk = Talk {
         judge: Judge::new(Some(config()), rules(), Reporter::silent(), Counters::private()),
         out: Outbox::default(),
+        back: Outbox::default(),
         models: (0..STREAMS).map(|_| Model::default()).collect(),
         slots: HashMap::new(),
     };
@@ -87,6 +92,7 @@ pub fn judge(data: &[u8]) {
 struct Talk {
     judge: Judge,
     out: Outbox,
+    back: Outbox,
     models: Vec<Model>,
     slots: HashMap<usize, StreamId>,
 }
@@ -101,7 +107,7 @@ impl Talk {
             4 => self.send(at, Kind::Reset, &[0]),
             5 => self.send(at, Kind::ResponseCredit, &1u32.to_le_bytes()),
             6 => self.judge.hurry(),
-            _ => self.judge.work(&mut self.out).expect("work goes on"),
+            _ => self.judge.work(&mut Out { on: &mut self.out, back: &mut self.back }).expect("work goes on"),
         }
         self.look();
     }
@@ -158,7 +164,9 @@ impl Talk {
         let Ok(next) = model.sent.after(kind) else { return };
         model.sent = next;
         self.judge.turn_begins_unless_hurried();
-        self.judge.frame(&Frame { stream, kind, body }, &mut self.out).expect("a lawful frame is taken");
+        self.judge
+            .frame(&Frame { stream, kind, body }, &mut Out { on: &mut self.out, back: &mut self.back })
+            .expect("a lawful frame is taken");
     }
 
     /// Reads what came out.
@@ -201,7 +209,7 @@ impl Talk {
             self.look();
         }
         while self.judge.busy() {
-            self.judge.work(&mut self.out).expect("work goes on");
+            self.judge.work(&mut Out { on: &mut self.out, back: &mut self.back }).expect("work goes on");
             self.look();
         }
         for model in self.models.iter().filter(|model| model.id.is_some()) {

@@ -85,6 +85,12 @@ impl Held {
         RequestHead::decode(&self.head)
     }
 
+    /// The head as it came.
+    #[must_use]
+    pub fn head_bytes(&self) -> &[u8] {
+        &self.head
+    }
+
     /// Sends everything on.
     ///
     /// # Errors

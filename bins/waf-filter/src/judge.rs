@@ -8,12 +8,13 @@ use fosse_counters::{Counters, STREAM_CONNECTION, waf_filter as count};
 use fosse_turn::clock_us;
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId, WireError,
-    order::Forward,
+    order::{Forward, Return},
     request::{BodyLength, RequestHead},
     verdict::Cause,
 };
 
 use crate::{
+    answer::Back,
     case::{Case, Court, Denial, Next},
     checks, encoding,
     held::Held,
@@ -44,6 +45,21 @@ pub(crate) struct Slot {
     pub(crate) request: u64,
     pub(crate) connection: u64,
     pub(crate) course: Course,
+    /// What happens on the way back.
+    pub(crate) back: Back,
+    /// Where the frames of an answer that is judged stand.
+    pub(crate) returned: Return,
+    /// Bytes of it that parse has room for.
+    pub(crate) room: u64,
+}
+
+/// Where frames go: on to dispatch, and back to parse.
+#[derive(Debug)]
+pub struct Out<'a> {
+    /// To dispatch.
+    pub on: &'a mut Outbox,
+    /// To parse; nothing is written there where no site has its answers judged.
+    pub back: &'a mut Outbox,
 }
 
 /// All streams, and what they may take.
@@ -57,7 +73,10 @@ pub struct Judge {
     pub(crate) slots: Vec<Slot>,
     /// Streams whose case waits for another slice.
     pub(crate) queue: VecDeque<StreamId>,
-    turn_began_us: u64,
+    pub(crate) turn_began_us: u64,
+    /// Requests that have passed and whose answer is awaited or held.
+    pub(crate) kept: usize,
+    /// Bytes held, those kept of such requests among them.
     pub(crate) held_bytes: u64,
     pub(crate) held_bytes_max: u64,
     pub(crate) decoded: Vec<u8>,
@@ -81,6 +100,7 @@ impl Judge {
             slots: Vec::new(),
             queue: VecDeque::new(),
             turn_began_us: clock_us(),
+            kept: 0,
             held_bytes: 0,
             held_bytes_max,
             decoded: Vec::new(),
@@ -94,6 +114,14 @@ impl Judge {
 
     pub(crate) fn slot(&mut self, stream: StreamId) -> Option<&mut Slot> {
         self.slots.get_mut(stream.slot()).filter(|slot| slot.id == Some(stream))
+    }
+
+    /// The place of a stream, whoever had it last.
+    fn place(&mut self, stream: StreamId) -> Option<&mut Slot> {
+        if stream.slot() >= self.slots.len() {
+            self.slots.resize_with(stream.slot().saturating_add(1), Slot::default);
+        }
+        self.slots.get_mut(stream.slot())
     }
 
     pub(crate) fn held(&mut self, stream: StreamId) -> Option<&mut Held> {
@@ -130,19 +158,21 @@ impl Judge {
     ///
     /// # Errors
     /// [`WireError`]: parse broke the protocol and the conversation is over.
-    pub fn frame(&mut self, frame: &Frame<'_>, out: &mut Outbox) -> Result<(), WireError> {
-        if matches!(frame.kind, Kind::ResponseCredit | Kind::RequestCredit | Kind::Lease) {
-            out.forward(frame);
-            return Ok(());
+    pub fn frame(&mut self, frame: &Frame<'_>, out: &mut Out<'_>) -> Result<(), WireError> {
+        match frame.kind {
+            Kind::ResponseCredit => return self.credit(frame, out),
+            Kind::RequestCredit | Kind::Lease => {
+                out.on.forward(frame);
+                return Ok(());
+            }
+            Kind::Reset => self.client_left(frame.stream, out),
+            _ => {}
         }
-        let index = frame.stream.slot();
-        if index >= self.slots.len() {
-            self.slots.resize_with(index.saturating_add(1), Slot::default);
-        }
-        let Some(slot) = self.slots.get_mut(index) else { return Err(WireError::Order(frame.kind)) };
+        let Some(slot) = self.place(frame.stream) else { return Err(WireError::Order(frame.kind)) };
         let known = slot.id == Some(frame.stream);
         match (frame.kind, known, slot.order) {
-            (Kind::Request, false, Forward::Idle | Forward::Ended) => {
+            // Before the last answer has come round parse uses no slot again.
+            (Kind::Request, false, Forward::Idle | Forward::Ended) if matches!(slot.back, Back::Pass) => {
                 *slot = Slot { id: Some(frame.stream), order: Forward::Open, ..Slot::default() };
                 self.request(frame, out)
             }
@@ -150,12 +180,13 @@ impl Judge {
             (Kind::Reset, true, Forward::Ended) if matches!(slot.course, Course::Hold(_)) => self.reset(frame, out),
             // A reset that crossed the answer's end.
             (Kind::Reset, _, Forward::Ended) | (Kind::Reset, false, _) => {
-                out.forward(frame);
+                out.on.forward(frame);
                 Ok(())
             }
             (kind, true, order) => {
                 slot.order = order.after(kind)?;
-                self.counters.set(STREAM_CONNECTION, slot.connection);
+                let connection = slot.connection;
+                self.counters.set(STREAM_CONNECTION, connection);
                 match kind {
                     Kind::RequestData => self.data(frame, out),
                     Kind::RequestEnd => self.end(frame, out),
@@ -167,14 +198,26 @@ impl Judge {
         }
     }
 
-    fn request(&mut self, frame: &Frame<'_>, out: &mut Outbox) -> Result<(), WireError> {
+    /// Room for an answer: for us, while we hold it or what is left of it.
+    fn credit(&mut self, frame: &Frame<'_>, out: &mut Out<'_>) -> Result<(), WireError> {
+        match self.slot(frame.stream).filter(|slot| !matches!(slot.back, Back::Pass)) {
+            Some(slot) => {
+                slot.room = slot.room.saturating_add(u64::from(frame.credit()?));
+                self.flows(frame.stream, out);
+            }
+            None => out.on.forward(frame),
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, frame: &Frame<'_>, out: &mut Out<'_>) -> Result<(), WireError> {
         let head = RequestHead::decode(frame.body)?;
         self.counters.set(STREAM_CONNECTION, head.connection);
         if let Some(slot) = self.slot(frame.stream) {
             (slot.site, slot.request, slot.connection) = (head.site, head.request, head.connection);
         }
         if self.site(head.site).mode == WafMode::Off {
-            out.forward(frame);
+            out.on.forward(frame);
             return Ok(());
         }
         self.counters.add(count::REQUESTS, 1);
@@ -192,7 +235,7 @@ impl Judge {
         stream: StreamId,
         head: &RequestHead<'_>,
         denial: &Denial,
-        out: &mut Outbox,
+        out: &mut Out<'_>,
     ) -> Result<bool, WireError> {
         let site = site_of(&self.config, &self.fallback, head.site);
         let denied = self.reporter.found(site, head, denial, &self.counters);
@@ -203,7 +246,7 @@ impl Judge {
     }
 
     // Long: what a head can lead to, each with its reason, in the order in which they are looked for.
-    fn body_begins(&mut self, frame: &Frame<'_>, head: &RequestHead<'_>, out: &mut Outbox) -> Result<(), WireError> {
+    fn body_begins(&mut self, frame: &Frame<'_>, head: &RequestHead<'_>, out: &mut Out<'_>) -> Result<(), WireError> {
         let site = self.site(head.site);
         let has_body = !matches!(head.body, BodyLength::None | BodyLength::Exact(0));
         if let BodyLength::Exact(length) = head.body
@@ -216,7 +259,7 @@ impl Judge {
             if has_body {
                 self.hold(frame, head, None, Requested::Identity, out);
             } else {
-                out.forward(frame);
+                out.on.forward(frame);
             }
             return Ok(());
         };
@@ -237,7 +280,13 @@ impl Judge {
                 if let Some(denial) = denial {
                     return self.deny(frame.stream, &denial, out);
                 }
-                out.forward(frame);
+                out.on.forward(frame);
+            }
+            Next::Answer => {
+                if let Some(denial) = self.keep(frame.stream, Box::new(case), frame.body)? {
+                    return self.deny(frame.stream, &denial, out);
+                }
+                out.on.forward(frame);
             }
             Next::Body | Next::Record => self.hold(frame, head, Some(Box::new(case)), coding, out),
             Next::Slice => {
@@ -254,11 +303,11 @@ impl Judge {
         head: &RequestHead<'_>,
         case: Option<Box<Case>>,
         coding: Requested,
-        out: &mut Outbox,
+        out: &mut Out<'_>,
     ) {
         // One byte ahead tells the client to go on, where it waits for that.
         let ahead = u32::from(head.expect_continue);
-        out.credit(frame.stream, Kind::RequestCredit, ahead);
+        out.on.credit(frame.stream, Kind::RequestCredit, ahead);
         if let Some(slot) = self.slot(frame.stream) {
             slot.course = Course::Hold(Box::new(Held::new(frame.body, ahead, case, coding)));
         }

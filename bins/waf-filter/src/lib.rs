@@ -2,13 +2,17 @@
 
 #![forbid(unsafe_code)]
 
+mod answer;
 pub mod audit;
+mod back;
 pub mod case;
 pub mod checks;
 pub mod encoding;
 pub mod fuzz;
+pub mod fuzz_answers;
 pub mod held;
 pub mod judge;
+mod kept;
 pub mod limits;
 pub mod link;
 pub mod policy;

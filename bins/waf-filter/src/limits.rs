@@ -31,6 +31,10 @@ pub const CHANGES_BYTES_MAX: usize = 1024 * 1024;
 /// Memory of finished transactions kept for the next ones: as many as yield at a time when it is busy.
 pub const ARENAS_KEPT_MAX: usize = 64;
 
+/// Requests at a time that have passed and whose answer is awaited, so that the rules can judge it knowing the request. Each is
+/// counted in the lane's memory for held bodies as well, with about what it takes; this bounds what the estimate leaves out.
+pub const TRANSACTIONS_KEPT_MAX: usize = 4096;
+
 /// Room kept for decoded bodies between requests.
 pub const DECODED_BYTES_KEPT_MAX: usize = 256 * 1024;
 

@@ -78,6 +78,24 @@ impl Reporter {
         denied
     }
 
+    /// Something found without rules in an answer: whether it is denied.
+    pub fn found_in_answer(
+        &self,
+        site: &WafSite,
+        head: &RequestHead<'_>,
+        denial: &Denial,
+        case: &Case,
+        counters: &Counters,
+    ) -> bool {
+        let denied = site.mode == WafMode::Block;
+        let action = if denied { Action::Denied } else { Action::Detected };
+        self.event(action, head, Some(denial), &answered(case), counters);
+        if self.audit.is_some() {
+            self.write(&audit::line(action, head, Some(denial), Some(case)), counters);
+        }
+        denied
+    }
+
     /// A case is over: its denial, if the site blocks.
     pub fn judged(&self, site: &WafSite, head: &RequestHead<'_>, case: &Case, counters: &Counters) -> Option<Denial> {
         let matched = u64::try_from(case.transaction.matches().count()).unwrap_or(0);
@@ -128,12 +146,26 @@ pub fn score(case: &Case) -> Option<Vec<u8>> {
     names.into_iter().find_map(|name| case.transaction.tx(name))
 }
 
-/// What rules add to an event line: score, time, the last message of one, and the rules that matched.
+/// What was scored in the answer.
+#[must_use]
+pub fn answer_score(case: &Case) -> Option<Vec<u8>> {
+    let names = ["blocking_outbound_anomaly_score", "outbound_anomaly_score"];
+    case.answered.and_then(|_| names.into_iter().find_map(|name| case.transaction.tx(name)))
+}
+
+/// The status of the application's answer, where that was judged.
+fn answered(case: &Case) -> String {
+    case.answered.map_or_else(String::new, |status| format!(" answered={status}"))
+}
+
+/// What rules add to an event line: the answer's status, scores, time, the last message of one, and the rules that matched.
 fn facts(case: &Case) -> String {
     use std::fmt::Write as _;
-    let mut text = String::new();
-    if let Some(score) = score(case) {
-        let _ = write!(text, " score={}", Odd(&score));
+    let mut text = answered(case);
+    for (name, score) in [("score", score(case)), ("answer_score", answer_score(case))] {
+        if let Some(score) = score {
+            let _ = write!(text, " {name}={}", Odd(&score));
+        }
     }
     let _ = write!(text, " cpu_us={}", case.spent_us());
     let logged = || case.transaction.matches().filter(Match::is_logged);

@@ -11,6 +11,9 @@ use fosse_seclang::{Bundle, Diagnostic, Ruleset};
 
 use crate::{PROGRAM, limits};
 
+/// What stands before the rules of a site that has its answers judged.
+const ANSWERS: &str = "SecResponseBodyAccess On\n";
+
 /// Rules by site.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
@@ -47,12 +50,15 @@ impl Rules {
                 sites.push(None);
                 continue;
             };
-            let compiled = known.entry((index, site.exclusions.as_str())).or_insert_with(|| {
-                let text = usize::try_from(index).ok().and_then(|at| entries.entry_text(at, &site.exclusions));
-                let text = text.ok_or_else(|| vec![format!("(site {number}): its rules are not in the bundle")]);
-                let compiled = text.and_then(|text| compile(&mut bundle, &format!("(site {number})"), text));
-                compiled.map_err(|errors| wrong.extend(errors)).ok()
-            });
+            let compiled =
+                known.entry((index, site.exclusions.as_str(), site.inspect_responses)).or_insert_with(|| {
+                    let text = usize::try_from(index).ok().and_then(|at| entries.entry_text(at, &site.exclusions));
+                    // A site that has its answers judged means their bodies too, unless its rules say otherwise.
+                    let text = text.map(|text| if site.inspect_responses { format!("{ANSWERS}{text}") } else { text });
+                    let text = text.ok_or_else(|| vec![format!("(site {number}): its rules are not in the bundle")]);
+                    let compiled = text.and_then(|text| compile(&mut bundle, &format!("(site {number})"), text));
+                    compiled.map_err(|errors| wrong.extend(errors)).ok()
+                });
             sites.push(*compiled);
         }
         if wrong.is_empty() { Ok(Self { sites, fallback: None }) } else { Err(wrong) }

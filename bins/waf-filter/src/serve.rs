@@ -4,27 +4,38 @@ use std::os::fd::OwnedFd;
 
 use fosse_blobs::WafFilter;
 use fosse_counters::{Counters, DRAINING, LOG_DROPPED, STREAM_CONNECTION, TURNS};
-use fosse_die::temporary;
+use fosse_die::{fatal, temporary};
 use fosse_fdpass::Received;
 use fosse_inherit::{Blob, Expected, LINES, MEMORY, MESSAGES, STREAM, inherit};
 use fosse_lockdown::{Locked, Sealed};
 use fosse_ring::{Gone, Input, Output};
 use fosse_turn::{Interest, Turn};
 use fosse_wire::{
+    Outbox,
     frame::Hello,
     start::{MESSAGE_BYTES, ToChild, ToStart},
 };
 
-use crate::{PROGRAM, judge::Judge, report::Reporter, rules::Rules};
+use crate::{
+    PROGRAM,
+    judge::{Judge, Out},
+    kept::inspects,
+    report::Reporter,
+    rules::Rules,
+};
 
 const TOKEN_INPUT: u64 = 1;
 const TOKEN_OUTPUT: u64 = 2;
 const TOKEN_START: u64 = 3;
 const TOKEN_STORE: u64 = 4;
+const TOKEN_BACK_INPUT: u64 = 5;
+const TOKEN_BACK_OUTPUT: u64 = 6;
 
 const DESCRIPTORS: &[Expected] = &[
     Expected::required(0, STREAM, "request frames"),
     Expected::required(1, STREAM, "request frames"),
+    Expected::optional(3, STREAM, "response frames"),
+    Expected::optional(4, STREAM, "response frames"),
     Expected::optional(5, MEMORY, "configuration"),
     Expected::optional(6, MEMORY, "counter page"),
     Expected::optional(7, MESSAGES, "start"),
@@ -40,6 +51,7 @@ pub struct Inputs {
     audit: Option<OwnedFd>,
     input: Input,
     output: Output,
+    back: Option<(Input, Output)>,
     start: Option<OwnedFd>,
     counters: Counters,
     turn: Turn,
@@ -56,6 +68,10 @@ pub fn inputs() -> Inputs {
     Inputs {
         input,
         output: Output::new(output, Hello { credit_unlimited }),
+        back: fds
+            .optional(3)
+            .zip(fds.optional(4))
+            .map(|(from, to)| (Input::new(from), Output::new(to, Hello::default()))),
         start,
         counters: fosse_inherit::counters(PROGRAM, &mut fds, 6),
         config: fosse_inherit::optional_blob(PROGRAM, &mut fds, 5),
@@ -67,13 +83,17 @@ pub fn inputs() -> Inputs {
 
 /// Serves until the input ends. Without `rules` those of the configuration are compiled first, out of the bundle.
 pub fn run(inputs: Inputs, rules: Option<Rules>, locked: Locked) -> ! {
-    let Inputs { config, bundle, audit, input, output, start, counters, turn } = inputs;
+    let Inputs { config, bundle, audit, input, output, back, start, counters, turn } = inputs;
     let config = config.map(|blob| blob.open(locked).read());
     let bundle = bundle.map(|fd| fd.open(locked));
     let rules = rules.unwrap_or_else(|| Rules::or_die(compiled(config.as_ref(), bundle)));
+    // A site whose answers nobody here would see must not be served as if somebody did.
+    if back.is_none() && config.as_ref().is_some_and(|config| config.sites.iter().any(inspects)) {
+        fatal(PROGRAM, "responses are to be inspected, and descriptors 3 and 4 are missing");
+    }
     let judge = Judge::new(config, rules, Reporter::new(audit), counters);
     if input.never_waits() {
-        Serve { judge, input, output, turn, start, draining: false }.run()
+        Serve { judge, input, output, back, turn, start, draining: false }.run()
     }
     pipeline(judge, input, output)
 }
@@ -98,6 +118,8 @@ struct Serve {
     judge: Judge,
     input: Input,
     output: Output,
+    /// From dispatch and to parse, where some site has its answers judged.
+    back: Option<(Input, Output)>,
     turn: Turn,
     start: Option<OwnedFd>,
     draining: bool,
@@ -108,6 +130,9 @@ impl Serve {
         let watched = self
             .turn
             .add(&self.input, TOKEN_INPUT, Interest::IN)
+            .and_then(|()| {
+                self.back.as_ref().map_or(Ok(()), |(from, _)| self.turn.add(from, TOKEN_BACK_INPUT, Interest::IN))
+            })
             .and_then(|()| self.start.as_ref().map_or(Ok(()), |fd| self.turn.add(fd, TOKEN_START, Interest::IN)));
         if let Err(errno) = watched {
             temporary(PROGRAM, format_args!("unable to watch descriptors: {errno}"));
@@ -136,12 +161,8 @@ impl Serve {
         while let Some(event) = self.turn.happened(at) {
             at = at.saturating_add(1);
             match event.token {
-                TOKEN_INPUT => {
-                    self.input.read()?;
-                    while let Some(frame) = self.input.next_frame()? {
-                        self.judge.frame(&frame, &mut self.output.outbox)?;
-                    }
-                }
+                TOKEN_INPUT => self.requests()?,
+                TOKEN_BACK_INPUT => self.answers()?,
                 TOKEN_START => self.told()?,
                 TOKEN_STORE if event.readable() => {
                     let records = self.judge.court.link.read(&self.turn);
@@ -152,7 +173,8 @@ impl Serve {
         }
         let late = self.judge.court.link.overdue(self.turn.now_ms());
         self.judge.provide(late);
-        self.judge.work(&mut self.output.outbox)?;
+        let Self { judge, output, back, .. } = self;
+        with_ways(output, back.as_mut().map(|(_, to)| to), |out| judge.work(out))?;
         self.judge.counters.set(STREAM_CONNECTION, 0);
         self.judge.court.link.flush(&self.turn, TOKEN_STORE).map_err(Gone::Failed)?;
         if self.turn.ticked() {
@@ -161,7 +183,30 @@ impl Serve {
             self.judge.counters.set(LOG_DROPPED, fosse_die::dropped());
             self.judge.counters.set_turns(self.turn.long_turns());
         }
-        self.output.flush(&self.turn, TOKEN_OUTPUT)
+        self.output.flush(&self.turn, TOKEN_OUTPUT)?;
+        self.back.as_mut().map_or(Ok(()), |(_, to)| to.flush(&self.turn, TOKEN_BACK_OUTPUT))
+    }
+
+    fn requests(&mut self) -> Result<(), Gone> {
+        let Self { judge, input, output, back, .. } = self;
+        input.read()?;
+        with_ways(output, back.as_mut().map(|(_, to)| to), |out| {
+            while let Some(frame) = input.next_frame()? {
+                judge.frame(&frame, out)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn answers(&mut self) -> Result<(), Gone> {
+        let Self { judge, output, back: Some((from, to)), .. } = self else { return Ok(()) };
+        from.read()?;
+        with_ways(output, Some(to), |out| {
+            while let Some(frame) = from.next_frame()? {
+                judge.answer(&frame, out)?;
+            }
+            Ok(())
+        })
     }
 
     fn told(&mut self) -> Result<(), Gone> {
@@ -190,16 +235,27 @@ impl Serve {
     }
 }
 
+/// Work with both ways out. Where there is no way back nothing is written to it: no answer is judged.
+fn with_ways<E>(
+    on: &mut Output,
+    back: Option<&mut Output>,
+    work: impl FnOnce(&mut Out<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut nowhere = Outbox::default();
+    let back = back.map_or(&mut nowhere, |back| &mut back.outbox);
+    work(&mut Out { on: &mut on.outbox, back })
+}
+
 /// In a shell: read, judge, write, until the end of input.
 fn pipeline(mut judge: Judge, mut input: Input, mut output: Output) -> ! {
     let end = loop {
         let step = input.read().and_then(|_| {
             while let Some(frame) = input.next_frame()? {
                 judge.turn_begins();
-                judge.frame(&frame, &mut output.outbox)?;
+                with_ways(&mut output, None, |out| judge.frame(&frame, out))?;
             }
             while judge.busy() {
-                judge.work(&mut output.outbox)?;
+                with_ways(&mut output, None, |out| judge.work(out))?;
             }
             output.flush_waiting()
         });

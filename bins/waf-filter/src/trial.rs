@@ -5,23 +5,24 @@ use fosse_counters::{STREAM_CONNECTION, waf_filter as count};
 use fosse_seclang::Taken;
 use fosse_turn::clock_us;
 use fosse_wire::{
-    Frame, Kind, Outbox, StreamId, WireError,
+    Frame, Kind, StreamId, WireError,
     order::Forward,
     request::decode_end,
     verdict::{Cause, Verdict},
 };
 
 use crate::{
+    answer::Back,
     case::{Denial, Next},
     encoding,
     held::Held,
-    judge::{Course, Judge, site_of},
+    judge::{Course, Judge, Out, site_of},
     limits::{DECODED_BYTES_KEPT_MAX, SLICE_US_MAX},
     link::Provided,
 };
 
 impl Judge {
-    pub(crate) fn data(&mut self, frame: &Frame<'_>, out: &mut Outbox) -> Result<(), WireError> {
+    pub(crate) fn data(&mut self, frame: &Frame<'_>, out: &mut Out<'_>) -> Result<(), WireError> {
         let length = u64::try_from(frame.body.len()).unwrap_or(u64::MAX);
         let Some(slot) = self.slot(frame.stream) else { return Ok(()) };
         slot.seen = slot.seen.saturating_add(length);
@@ -29,12 +30,12 @@ impl Judge {
         match &mut slot.course {
             Course::Denied => return Ok(()),
             Course::Pass => {
-                out.forward(frame);
+                out.on.forward(frame);
                 return Ok(());
             }
             Course::Hold(held) => {
                 let grant = held.take(frame.body);
-                out.credit(frame.stream, Kind::RequestCredit, grant);
+                out.on.credit(frame.stream, Kind::RequestCredit, grant);
             }
         }
         self.held_bytes = self.held_bytes.saturating_add(length);
@@ -64,11 +65,11 @@ impl Judge {
         self.reporter.in_part(request, judged, &self.counters);
     }
 
-    pub(crate) fn end(&mut self, frame: &Frame<'_>, out: &mut Outbox) -> Result<(), WireError> {
+    pub(crate) fn end(&mut self, frame: &Frame<'_>, out: &mut Out<'_>) -> Result<(), WireError> {
         decode_end(frame.body)?;
         let Some(slot) = self.slot(frame.stream) else { return Ok(()) };
         match &mut slot.course {
-            Course::Pass => out.forward(frame),
+            Course::Pass => out.on.forward(frame),
             Course::Denied => slot.course = Course::Pass,
             Course::Hold(held) => {
                 held.ends(frame.body);
@@ -79,7 +80,7 @@ impl Judge {
     }
 
     /// The client is gone: what is held was never sent on, so nobody behind us needs to hear of the stream.
-    pub(crate) fn reset(&mut self, frame: &Frame<'_>, out: &mut Outbox) -> Result<(), WireError> {
+    pub(crate) fn reset(&mut self, frame: &Frame<'_>, out: &mut Out<'_>) -> Result<(), WireError> {
         frame.reset()?;
         let Some(slot) = self.slot(frame.stream) else { return Ok(()) };
         let request = slot.request;
@@ -89,10 +90,10 @@ impl Judge {
                 self.close_case(*held);
                 // parse waits for the stream to come round; dispatch must learn of it to answer.
                 let verdict = Verdict { status: 499, message: b"client is gone", request, ..Verdict::default() };
-                out.frame(frame.stream, Kind::Verdict, |body| verdict.encode(body))?;
+                out.on.frame(frame.stream, Kind::Verdict, |body| verdict.encode(body))?;
             }
             Course::Denied => {}
-            Course::Pass => out.forward(frame),
+            Course::Pass => out.on.forward(frame),
         }
         Ok(())
     }
@@ -101,7 +102,7 @@ impl Judge {
     ///
     /// # Errors
     /// [`WireError`] where a held head does not read as it did before.
-    pub fn work(&mut self, out: &mut Outbox) -> Result<(), WireError> {
+    pub fn work(&mut self, out: &mut Out<'_>) -> Result<(), WireError> {
         let began = clock_us();
         for _ in 0..self.queue.len() {
             let Some(stream) = self.queue.pop_front() else { break };
@@ -110,6 +111,11 @@ impl Judge {
                 let connection = self.slot(stream).map_or(0, |slot| slot.connection);
                 self.counters.set(STREAM_CONNECTION, connection);
                 self.proceed(stream, out)?;
+            } else if let Some(held) = self.held_answer(stream) {
+                held.queued = false;
+                let connection = self.slot(stream).map_or(0, |slot| slot.connection);
+                self.counters.set(STREAM_CONNECTION, connection);
+                self.answer_proceeds(stream, out)?;
             }
             if clock_us().saturating_sub(began) >= SLICE_US_MAX {
                 break;
@@ -119,7 +125,7 @@ impl Judge {
     }
 
     /// Goes on with what is held, as far as it can be.
-    pub(crate) fn proceed(&mut self, stream: StreamId, out: &mut Outbox) -> Result<(), WireError> {
+    pub(crate) fn proceed(&mut self, stream: StreamId, out: &mut Out<'_>) -> Result<(), WireError> {
         loop {
             let Some(Course::Hold(held)) = self.slots.get_mut(stream.slot()).map(|slot| &mut slot.course) else {
                 return Ok(());
@@ -142,6 +148,7 @@ impl Judge {
                     self.line_up(stream);
                     return Ok(());
                 }
+                Next::Answer => return self.pass_and_keep(stream, out),
                 Next::End => return self.settle(stream, out),
             }
         }
@@ -174,8 +181,19 @@ impl Judge {
         Ok(denial.filter(|_| denied))
     }
 
+    /// The request passes, and its case waits for the answer.
+    fn pass_and_keep(&mut self, stream: StreamId, out: &mut Out<'_>) -> Result<(), WireError> {
+        let Some(held) = self.held(stream) else { return Ok(()) };
+        let Some(case) = held.case.take() else { return Ok(()) };
+        let head = held.head_bytes().to_vec();
+        match self.keep(stream, case, &head)? {
+            Some(denial) => self.deny(stream, &denial, out),
+            None => self.release(stream, out),
+        }
+    }
+
     /// The case is over: the request passes or is denied.
-    pub(crate) fn settle(&mut self, stream: StreamId, out: &mut Outbox) -> Result<(), WireError> {
+    pub(crate) fn settle(&mut self, stream: StreamId, out: &mut Out<'_>) -> Result<(), WireError> {
         let Some(slot) = self.slots.get_mut(stream.slot()) else { return Ok(()) };
         let Course::Hold(held) = &mut slot.course else { return Ok(()) };
         let Some(case) = held.case.take() else { return Ok(()) };
@@ -191,10 +209,17 @@ impl Judge {
     /// Gives requests the records they wait for; those that have all of theirs get in line.
     pub fn provide(&mut self, records: Vec<Provided>) {
         for Provided { stream, collection, record } in records {
-            let Some(case) = self.held(stream).and_then(|held| held.case.as_mut()) else { continue };
+            let Some(slot) = self.slot(stream) else { continue };
+            let case = match (&mut slot.course, &mut slot.back) {
+                (Course::Hold(held), _) => held.case.as_deref_mut(),
+                (_, Back::Hold(held)) => Some(&mut *held.kept.case),
+                _ => None,
+            };
+            let Some(case) = case else { continue };
             case.transaction.provide(collection, record);
             if case.transaction.wanted().next().is_none() {
                 self.line_up(stream);
+                self.answer_lines_up(stream);
             }
         }
     }
@@ -211,23 +236,23 @@ impl Judge {
     }
 
     /// Sends on what was held.
-    pub(crate) fn release(&mut self, stream: StreamId, out: &mut Outbox) -> Result<(), WireError> {
+    pub(crate) fn release(&mut self, stream: StreamId, out: &mut Out<'_>) -> Result<(), WireError> {
         let Some(slot) = self.slot(stream) else { return Ok(()) };
         if let Course::Hold(held) = std::mem::take(&mut slot.course) {
             self.let_go(&held);
-            held.release(stream, out)?;
+            held.release(stream, out.on)?;
         }
         Ok(())
     }
 
-    pub(crate) fn over_size(&mut self, stream: StreamId, out: &mut Outbox) -> Result<(), WireError> {
+    pub(crate) fn over_size(&mut self, stream: StreamId, out: &mut Out<'_>) -> Result<(), WireError> {
         self.counters.add(count::OVER_SIZE, 1);
         let denial = Denial::new(413, Cause::BodySize, "body over the site's limit");
         self.deny(stream, &denial, out)
     }
 
     /// Puts the verdict in the place of the request.
-    pub(crate) fn deny(&mut self, stream: StreamId, denial: &Denial, out: &mut Outbox) -> Result<(), WireError> {
+    pub(crate) fn deny(&mut self, stream: StreamId, denial: &Denial, out: &mut Out<'_>) -> Result<(), WireError> {
         self.counters.add(count::DENIED, 1);
         let Some(slot) = self.slot(stream) else { return Ok(()) };
         let (site, request) = (slot.site, slot.request);
@@ -238,16 +263,7 @@ impl Judge {
             self.let_go(&held);
             self.close_case(*held);
         }
-        let verdict = Verdict {
-            status: denial.status,
-            cause: denial.cause,
-            rule: denial.rule,
-            retry_after: denial.retry_after,
-            site,
-            request,
-            location: &denial.location,
-            message: &denial.message,
-        };
-        out.frame(stream, Kind::Verdict, |body| verdict.encode(body))
+        let verdict = denial.verdict(site, request);
+        out.on.frame(stream, Kind::Verdict, |body| verdict.encode(body))
     }
 }

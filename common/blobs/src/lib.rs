@@ -154,7 +154,7 @@ pub struct WafSite {
     pub exclusions: String,
     /// CPU time one transaction may take in all, in milliseconds.
     pub budget_ms: u32,
-    /// Response bodies are judged too.
+    /// The rules see answers too: waf-filter stands on the way back.
     pub inspect_responses: bool,
 }
 
@@ -210,6 +210,8 @@ pub struct DispatchSite {
     pub underscores: Underscores,
     /// Response fields left out besides the built-in list, lower case.
     pub remove_response_fields: Vec<String>,
+    /// A filter judges the answers: none is leased, and backends are asked for whole and plain ones.
+    pub inspect_responses: bool,
 }
 
 /// A path prefix and where it leads.

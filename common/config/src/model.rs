@@ -70,7 +70,7 @@ section! {
         connection_requests_max: u32, Default("100000"), 1..=4000000000;
         /// Connections of one lane at a time; further ones wait in the kernel.
         lane_connections_max: u32, Default("16384"), 16..=1000000;
-        /// Memory of one lane for request bodies held back for inspection; beyond it requests get 503.
+        /// Memory of one lane for bodies held back for inspection, of requests and responses; beyond it requests get 503.
         lane_held_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
         /// Head of a backend's answer; a longer one is answered with 502.
         response_head_bytes_max: Bytes, Default("\"64 KiB\""), 1024..=65536;
@@ -174,7 +174,10 @@ section! {
         exclude: Vec<At<Exclude>>, Default("[]"), 0..=1000;
         /// CPU time the rules may take for one request; beyond it the request is denied.
         rules_milliseconds_max: u32, Default("50"), 1..=10000;
-        /// The rules see responses too. Not in this version: true is refused.
+        /// The rules see responses too: status, headers, and the body where SecResponseBodyAccess is not switched off and its
+        /// type is one of SecResponseBodyMimeType. Such a body is held up to SecResponseBodyLimit until it is judged.
+        /// Applications are asked for uncompressed and whole responses then: Accept-Encoding becomes identity, and Range is
+        /// left out.
         inspect_responses: bool, Default("false");
         /// Methods that are served; others get 405.
         methods: Vec<At<Method>>, Default("[\"GET\", \"HEAD\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\", \"OPTIONS\"]"), 1..=64;

@@ -385,8 +385,16 @@ body_bytes_max = "1 GiB""#, &[
     (r#"[[site]]
 hosts = ["a.org"]
 backend = "app"
+waf = "off"
 inspect_responses = true"#, &[
-        "fosse.toml:13:21: responses are not inspected in this version; remove inspect_responses",
+        "fosse.toml:14:21: responses cannot be inspected where waf is \"off\"; use waf = \"detect\", or remove inspect_responses",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+rules = []
+inspect_responses = true"#, &[
+        "fosse.toml:14:21: responses are inspected by rules, and the site has none; name rules, or remove inspect_responses",
     ]),
     (r#"[[site]]
 hosts = ["a.org"]

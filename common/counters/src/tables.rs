@@ -75,6 +75,9 @@ table!(
     counter AUDIT_DROPPED = 9, "audit log lines that could not be written";
     counter RECORDS_MISSED = 10, "persistent records taken as empty: fosse-store did not answer, or their key is too long";
     counter CHANGES_LOST = 11, "changes of persistent records that did not reach fosse-store";
+    counter ANSWERS = 12, "answers judged";
+    counter ANSWERS_DENIED = 13, "answers that were denied, and others sent in their place";
+    gauge ANSWERS_AWAITED = 14, "requests that have passed and whose answers are awaited or held for judging";
 );
 
 table!(

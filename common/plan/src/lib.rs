@@ -11,7 +11,7 @@ use fosse_wire::{
     launch::Program,
 };
 
-const MAGIC: [u8; 8] = *b"fossepl1";
+const MAGIC: [u8; 8] = *b"fossepl2";
 /// Lanes of one generation. One a core is the rule; nobody has more cores to give to an edge.
 pub const LANES_MAX: u32 = 64;
 /// Listeners of one edge.
@@ -62,6 +62,8 @@ pub struct Plan {
     pub drain_ms: u32,
     /// Connections of one lane.
     pub lane_connections_max: u32,
+    /// Some site has its answers judged: waf-filter stands on the way back too.
+    pub inspects_responses: bool,
     /// In the order of their index.
     pub listeners: Vec<Listener>,
     /// File for access lines, below start's log directory; empty for none.
@@ -84,6 +86,7 @@ impl Plan {
         for number in [self.lanes, self.uid_base, self.drain_ms, self.lane_connections_max] {
             out.extend_from_slice(&number.to_le_bytes());
         }
+        out.push(u8::from(self.inspects_responses));
         put_count(&mut out, self.listeners.len())?;
         for listener in &self.listeners {
             listener.put(&mut out)?;
@@ -113,6 +116,11 @@ impl Plan {
             uid_base: c.u32()?,
             drain_ms: c.u32()?,
             lane_connections_max: c.u32()?,
+            inspects_responses: match c.u8()? {
+                0 => false,
+                1 => true,
+                _ => return Err(WireError::Field("inspects responses")),
+            },
             ..Self::default()
         };
         let listeners = usize::from(c.u16()?);
@@ -202,6 +210,7 @@ mod tests {
             uid_base: 1000,
             drain_ms: 5,
             lane_connections_max: 9,
+            inspects_responses: true,
             listeners: vec![
                 Listener { name: b"http".to_vec(), place: Place::Tcp { addr: [1; 16], port: 80 } },
                 Listener {

@@ -50,8 +50,10 @@ pub struct Settings {
     pub response_body_limit: u64,
     /// SecResponseBodyLimitAction.
     pub response_body_limit_action: LimitAction,
-    /// SecResponseBodyMimeType, in lower case; empty: every type.
+    /// SecResponseBodyMimeType, in lower case: types whose bodies are looked at; `null` for answers that name none.
     pub response_body_types: Vec<String>,
+    /// The rules have named or cleared them: what they name next adds to it.
+    pub(crate) response_body_types_named: bool,
     /// SecArgumentSeparator.
     pub argument_separator: u8,
     /// SecCookieFormat: true for version 1 (quoted values).
@@ -91,6 +93,7 @@ impl Default for Settings {
             response_body_limit: 524_288,
             response_body_limit_action: LimitAction::Reject,
             response_body_types: vec!["text/plain".into(), "text/html".into()],
+            response_body_types_named: false,
             argument_separator: b'&',
             cookies_version_1: false,
             cookie_separator: b';',
@@ -129,11 +132,12 @@ impl Settings {
                 value.read("Reject or ProcessPartial", limit_action, &mut self.response_body_limit_action)
             }
             "secresponsebodymimetype" => {
-                self.response_body_types = directive.arguments.iter().map(|word| word.text().to_lowercase()).collect();
+                self.response_body_types(directive);
                 Ok(())
             }
             "secresponsebodymimetypesclear" => {
                 self.response_body_types.clear();
+                self.response_body_types_named = true;
                 Ok(())
             }
             "secargumentseparator" => value.read("one character", one_byte, &mut self.argument_separator),
@@ -151,6 +155,14 @@ impl Settings {
             "secwebappid" => value.read("a name of at most 64 bytes", application, &mut self.web_app_id),
             _ => return None,
         })
+    }
+
+    /// The first directive takes the place of the defaults, each further one adds to it.
+    fn response_body_types(&mut self, directive: &Directive) {
+        if !std::mem::replace(&mut self.response_body_types_named, true) {
+            self.response_body_types.clear();
+        }
+        self.response_body_types.extend(directive.arguments.iter().map(|word| word.text().to_lowercase()));
     }
 }
 

@@ -66,6 +66,89 @@ fn run_with(rules: &Ruleset, uri: &str, headers: &[(&str, &str)], body: &str, st
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
+/// What a phase 4 rule says of an answer of this type.
+fn answered(rules: &str, kind: &str, body: &[u8]) -> (bool, Taken, Outcome) {
+    let rules = compile(rules);
+    let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, NoStore);
+    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let mut transaction = Transaction::new(&rules, Arena::default(), Now::default());
+    transaction.request_line(b"GET / HTTP/1.1", b"GET", b"/", b"HTTP/1.1");
+    assert_eq!(transaction.phase1(&mut host), Outcome::Continue);
+    assert_eq!(transaction.phase2(&mut host), Outcome::Continue);
+    transaction.response(200, b"HTTP/1.1");
+    if !kind.is_empty() {
+        transaction.response_header(b"Content-Type", kind.as_bytes());
+    }
+    assert_eq!(transaction.phase3(&mut host), Outcome::Continue);
+    let wanted = transaction.wants_response_body();
+    let taken = transaction.response_body(body);
+    (wanted, taken, transaction.phase4(&mut host))
+}
+
+#[test]
+fn bodies_of_answers_are_looked_at_by_type() {
+    let rules = |types: &str| {
+        format!(
+            "SecResponseBodyAccess On\n{types}\nSecRule RESPONSE_BODY \"@contains x\" \"id:1,phase:4,deny,status:500\""
+        )
+    };
+    let named = "SecResponseBodyMimeType text/XML\nSecResponseBodyMimeType application/json";
+    for (types, kind, wanted) in [
+        ("", "text/html; charset=utf-8", true),
+        ("", "TEXT/PLAIN", true),
+        ("", "image/png", false),
+        ("", "", false),
+        (named, "text/html", false),
+        (named, "text/xml", true),
+        (named, "application/json;a=b", true),
+        ("SecResponseBodyMimeTypesClear", "text/html", false),
+        ("SecResponseBodyMimeTypesClear\nSecResponseBodyMimeType null", "", true),
+    ] {
+        let outcome = if wanted { Outcome::Deny { status: 500, rule: 1 } } else { Outcome::Continue };
+        assert_eq!(answered(&rules(types), kind, b"x"), (wanted, Taken::All, outcome), "{types} {kind}");
+    }
+}
+
+#[test]
+fn phase_3_decides_whether_the_body_is_looked_at() {
+    let text = |access: &str, control: &str| {
+        format!(
+            "SecResponseBodyAccess {access}\nSecAction \"id:2,phase:3,pass,nolog,ctl:{control}\"\n\
+             SecRule RESPONSE_BODY \"@contains x\" \"id:1,phase:4,deny\""
+        )
+    };
+    assert!(answered(&text("Off", "responseBodyAccess=On"), "text/html", b"x").0);
+    assert!(!answered(&text("On", "responseBodyAccess=Off"), "text/html", b"x").0);
+    assert!(!answered(&text("On", "ruleEngine=Off"), "text/html", b"x").0);
+}
+
+#[test]
+fn a_long_answer_is_refused_or_looked_at_in_part() {
+    let text = |action: &str| {
+        format!(
+            "SecResponseBodyAccess On\nSecResponseBodyLimit 4\nSecResponseBodyLimitAction {action}\n\
+             SecRule RESPONSE_BODY \"@streq abcd\" \"id:1,phase:4,deny,status:500,chain\"\n\
+             SecRule OUTBOUND_DATA_ERROR \"@eq 1\""
+        )
+    };
+    assert_eq!(answered(&text("Reject"), "text/html", b"abcde").1, Taken::Refused);
+    let seen = answered(&text("ProcessPartial"), "text/html", b"abcde");
+    assert_eq!((seen.1, seen.2), (Taken::Part, Outcome::Deny { status: 500, rule: 1 }));
+    assert_eq!(answered(&text("ProcessPartial"), "text/html", b"abcd").2, Outcome::Continue);
+}
+
+#[test]
+fn type_and_length_of_an_answer_are_there_whether_it_names_them_or_not() {
+    let deny = |rule: &str| answered(&format!("SecRule {rule} \"id:1,phase:4,deny\""), "Text/HTML; charset=x", b"").2;
+    for rule in [
+        "RESPONSE_CONTENT_TYPE \"@streq text/html\"",
+        "RESPONSE_CONTENT_LENGTH \"@streq 0\"",
+        "&RESPONSE_BODY \"@eq 0\"",
+    ] {
+        assert!(matches!(deny(rule), Outcome::Deny { .. }), "{rule}");
+    }
+}
+
 #[test]
 fn denies_with_the_status_of_the_rule_and_runs_phase_5_all_the_same() {
     let rules = "SecRule ARGS:q \"@streq evil\" \"id:1,phase:2,deny,status:418\"\n\

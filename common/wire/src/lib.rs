@@ -30,7 +30,7 @@ pub use stream::StreamId;
 
 /// The protocol number in HELLO. It changes when any layout on the ring changes: both ends of a ring are of one build
 /// generation, so there is nothing to negotiate.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
 
 /// Why bytes from a neighbour are refused. Every one of these ends the conversation (rule "exact consumption").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ pub enum Forward {
     Idle,
     /// A head has come, its end has not.
     Open,
-    /// END, RESET or VERDICT has come; credit and lease may still.
+    /// END, RESET or VERDICT has come; credit and lease may still, and a verdict about the answer.
     Ended,
 }
 
@@ -28,8 +28,8 @@ impl Forward {
             (Self::Idle | Self::Open, Kind::Verdict) | (Self::Open, Kind::RequestEnd | Kind::Reset) => Self::Ended,
             (Self::Open, Kind::RequestData) => Self::Open,
             (Self::Open | Self::Ended, Kind::ResponseCredit | Kind::Lease) => self,
-            // A reset can cross the answer's end, whoever sent the request's end before.
-            (Self::Ended, Kind::Reset) => Self::Ended,
+            // A reset can cross the answer's end, whoever sent the request's end before. A verdict behind it is about the answer.
+            (Self::Ended, Kind::Reset | Kind::Verdict) => Self::Ended,
             _ => return Err(WireError::Order(kind)),
         })
     }

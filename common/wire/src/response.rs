@@ -7,7 +7,8 @@ const FLAG_INTERIM: u8 = 2;
 const FLAG_UPGRADE: u8 = 4;
 const FLAG_CLOSE: u8 = 8;
 const FLAG_DENIED: u8 = 16;
-const FLAGS_ALL: u8 = FLAG_LEASE | FLAG_INTERIM | FLAG_UPGRADE | FLAG_CLOSE | FLAG_DENIED;
+const FLAG_OWN: u8 = 32;
+const FLAGS_ALL: u8 = FLAG_LEASE | FLAG_INTERIM | FLAG_UPGRADE | FLAG_CLOSE | FLAG_DENIED | FLAG_OWN;
 
 /// Fixed bytes of a head before its fields.
 const FIXED_BYTES: usize = 30;
@@ -30,6 +31,8 @@ pub struct ResponseHead<'a> {
     pub close: bool,
     /// A filter denied the request: parse stops reading the body, lingers, closes.
     pub denied: bool,
+    /// dispatch wrote it itself: an error or a denial, nothing of an application. A filter on the way back has nothing to judge.
+    pub own: bool,
     /// The body as the client is told of it; for answers to HEAD and for 304 the length is stated and no body follows.
     pub body: BodyLength,
     /// Index of the backend server that answered, or [`BACKEND_NONE`].
@@ -55,6 +58,7 @@ impl<'a> ResponseHead<'a> {
             (self.upgrade, FLAG_UPGRADE),
             (self.close, FLAG_CLOSE),
             (self.denied, FLAG_DENIED),
+            (self.own, FLAG_OWN),
         ];
         out.push(flags.iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag));
         self.body.put(out);
@@ -91,6 +95,7 @@ impl<'a> ResponseHead<'a> {
             upgrade: flags & FLAG_UPGRADE != 0,
             close: flags & FLAG_CLOSE != 0,
             denied: flags & FLAG_DENIED != 0,
+            own: flags & FLAG_OWN != 0,
             body: BodyLength::take(&mut c)?,
             backend: c.u32()?,
             backend_us: c.u32()?,
@@ -107,7 +112,7 @@ impl<'a> ResponseHead<'a> {
         let right = match self.status {
             101 => self.upgrade && !self.interim,
             100..=199 => self.interim && !self.upgrade && !self.lease,
-            200..=599 => !self.interim && !self.upgrade,
+            200..=599 => !(self.interim || self.upgrade || self.own && self.lease),
             _ => false,
         };
         if right { Ok(self) } else { Err(WireError::Field("status")) }
@@ -155,7 +160,7 @@ mod tests {
             ResponseHead { status: 200, lease: true, body: BodyLength::Exact(9), backend: 4, ..Default::default() },
             ResponseHead { status: 100, interim: true, ..Default::default() },
             ResponseHead { status: 101, upgrade: true, lease: true, ..Default::default() },
-            ResponseHead { status: 403, denied: true, close: true, rule: 942_100, ..Default::default() },
+            ResponseHead { status: 403, denied: true, own: true, close: true, rule: 942_100, ..Default::default() },
         ];
         for head in heads {
             let mut out = Vec::new();

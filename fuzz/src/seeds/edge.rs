@@ -219,6 +219,17 @@ pub fn transformed() -> Vec<Vec<u8>> {
     with_first(&choices, &escaped())
 }
 
+/// Conversations with the filter about answers, two bytes a step: one that passes, one denied, one long, one whose client leaves.
+pub fn judged_answers() -> Vec<Vec<u8>> {
+    let talks: [&[u8]; 4] = [
+        &[0, 0, 8, 0, 16, 9, 28, 0, 56, 7],
+        &[0, 0, 8, 8, 56, 7, 1, 1, 9, 0, 17, 8, 57, 7, 29, 0, 57, 7],
+        &[2, 2, 10, 0, 18, 240, 58, 7, 38, 0, 30, 0, 58, 7],
+        &[0, 1, 8, 0, 16, 255, 56, 7, 16, 255, 56, 7, 40, 0, 16, 255, 56, 7, 40, 0, 28, 0, 56, 7],
+    ];
+    talks.into_iter().map(<[u8]>::to_vec).collect()
+}
+
 /// Conversations with the filter, two bytes a step (what and on which stream, with what): a request without a body, one held
 /// and passed, one denied in its body, one that goes away, one in line.
 pub fn verdicts() -> Vec<Vec<u8>> {

@@ -13,6 +13,7 @@ complete -c fosse -n '__fish_seen_subcommand_from up' -l backend -x -d 'the appl
 complete -c fosse -n '__fish_seen_subcommand_from up' -l waf -x -a 'off detect block' -d 'what the firewall does [block]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l rules -r -F -d 'rule files in SecLang, or the directory of a Core Rule Set [builtin]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l audit-log -r -F -d 'a line of JSON for each request in which rules matched [none]'
+complete -c fosse -n '__fish_seen_subcommand_from up' -l inspect-responses -d 'the rules see answers too: bodies are held until they are judged'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l tls-cert -r -F -d 'certificate chain (not in this version)'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l tls-key -r -F -d 'its private key (not in this version)'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l lanes -x -d 'lanes, each pinned to a core [one per core]'

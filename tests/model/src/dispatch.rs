@@ -2,7 +2,7 @@
 
 use fosse_wire::{Kind, StreamId, order};
 
-use crate::world::{Broken, Forward, Frame, Peer, Pipe, Rules, Script};
+use crate::world::{Answers, Broken, Forward, Frame, Peer, Pipe, Rules, Script};
 
 /// Who writes the body (stream.rs, `Lease`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,7 +66,7 @@ impl Stream {
         let live = !self.answered;
         let whole = self.body_done && self.out == 0;
         let head = live && !self.head_sent && speaks && (whole || script.early);
-        let lease = script.lease && self.body_done && script.response > 1;
+        let lease = script.lease && self.body_done && script.response > 1 && script.answers == Answers::Pass;
         let body = live && self.head_sent && speaks;
         let data = body && self.lease == Lease::No && self.credit > 0 && self.left > 0;
         let leased = body && self.lease == Lease::Held && self.left > 0 && script.client != Peer::NeverReads;
@@ -121,7 +121,7 @@ pub fn act(place: &mut Option<Stream>, act: Act, rules: &Rules, to: &mut Pipe) {
             if stream.head_sent {
                 to.outbox.push_back(stream.frame(Kind::Reset, 0));
             } else {
-                to.outbox.push_back(stream.frame(Kind::Response, 0));
+                to.outbox.push_back(Frame { own: true, ..stream.frame(Kind::Response, 0) });
                 to.outbox.push_back(stream.frame(Kind::ResponseEnd, 0));
             }
         }
@@ -182,6 +182,15 @@ pub fn frame(
             return Ok(());
         }
         Kind::ResponseCredit => stream.credit += frame.units,
+        // About the answer: that is held, and another comes in its place.
+        Kind::Verdict if script.answers != Answers::Pass => {
+            let answered = stream.answered;
+            *place = None;
+            if !answered || rules.late_verdicts_are_answered {
+                verdict(frame, to);
+            }
+            return Ok(());
+        }
         Kind::Lease if stream.answered => {}
         Kind::Lease if stream.lease == Lease::Wanted => stream.lease = Lease::Held,
         _ => return Err(format!("dispatch: {:?} out of order", frame.kind)),
@@ -222,13 +231,19 @@ fn first(
             Ok(())
         }
         Kind::Verdict => {
-            let answer = Frame::new(frame.id, Kind::Response, frame.serial);
-            to.outbox.push_back(Frame { denied: true, ..answer });
-            to.outbox.push_back(Frame::new(frame.id, Kind::ResponseEnd, frame.serial));
+            if !frame.denied || rules.late_verdicts_are_answered {
+                verdict(frame, to);
+            }
             Ok(())
         }
         // They crossed the stream's end.
         Kind::Reset | Kind::ResponseCredit | Kind::Lease => Ok(()),
         kind => Err(format!("dispatch: {kind:?} of no stream")),
     }
+}
+
+fn verdict(frame: &Frame, to: &mut Pipe) {
+    let answer = Frame::new(frame.id, Kind::Response, frame.serial);
+    to.outbox.push_back(Frame { denied: true, own: true, ..answer });
+    to.outbox.push_back(Frame::new(frame.id, Kind::ResponseEnd, frame.serial));
 }

@@ -1,4 +1,5 @@
 //! What there is: stages, sockets, peers, rules; and what must always hold.
+// Long: all that can be and must hold stands in one place, and most of it is words.
 
 use std::{
     collections::VecDeque,
@@ -37,6 +38,22 @@ pub enum Judgement {
     DenyEnd,
 }
 
+/// What the filter does with the answers of a connection, where it stands on the way back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Answers {
+    /// Frames pass.
+    #[default]
+    Pass,
+    /// Held to the end, then released.
+    Hold,
+    /// Held so far, released in part, the rest passes.
+    HoldPart(u8),
+    /// Denied at its head.
+    DenyHead,
+    /// Held to the end, then denied.
+    DenyEnd,
+}
+
 /// What goes on at one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Script {
@@ -46,6 +63,8 @@ pub struct Script {
     pub backend: Peer,
     /// The filter.
     pub judgement: Judgement,
+    /// The filter on the way back; anything but `Pass` is a site that has its answers judged.
+    pub answers: Answers,
     /// Units of each request's body.
     pub request: u8,
     /// Units of each answer's body.
@@ -66,6 +85,7 @@ impl Default for Script {
             client: Peer::Fine,
             backend: Peer::Fine,
             judgement: Judgement::Pass,
+            answers: Answers::Pass,
             request: 3,
             response: 3,
             requests: 2,
@@ -101,6 +121,16 @@ pub struct Rules {
     pub parse_grants: bool,
     /// A filter tells dispatch of a reset of what it holds (bins/waf-filter/src/judge.rs, `reset`).
     pub filter_tells_of_reset: bool,
+    /// A filter that holds an answer grants what it takes (bins/waf-filter/src/answer.rs, `grant`).
+    pub filter_grants_answers: bool,
+    /// A filter that lets go of an answer sends no more than parse has room for (bins/waf-filter/src/answer.rs, `pump`).
+    pub filter_keeps_to_room: bool,
+    /// A filter that took the end of an answer which its client will not see ends it (bins/waf-filter/src/back.rs,
+    /// `client_left`).
+    pub filter_ends_what_it_holds: bool,
+    /// dispatch answers a verdict also where the answer it is about has ended (bins/dispatch/src/frames.rs, `first` and
+    /// `late_verdict`).
+    pub late_verdicts_are_answered: bool,
     /// A slot waits for the answer's end, also when its client is gone (bins/parse/src/conn.rs, `is_over`).
     pub slot_waits_for_ring: bool,
 }
@@ -121,6 +151,10 @@ impl Rules {
             dispatch_grants: true,
             parse_grants: true,
             filter_tells_of_reset: true,
+            filter_grants_answers: true,
+            filter_keeps_to_room: true,
+            filter_ends_what_it_holds: true,
+            late_verdicts_are_answered: true,
             slot_waits_for_ring: true,
         }
     }
@@ -139,21 +173,23 @@ pub struct Frame {
     pub units: u8,
     /// RESPONSE: a lease is wanted.
     pub lease: bool,
-    /// RESPONSE: a filter denied the request.
+    /// RESPONSE: a filter denied the request or its answer. VERDICT: it is about the answer.
     pub denied: bool,
+    /// RESPONSE: dispatch wrote it.
+    pub own: bool,
 }
 
 impl Frame {
     /// A frame without units.
     #[must_use]
     pub const fn new(id: StreamId, kind: Kind, serial: u8) -> Self {
-        Self { id, kind, serial, units: 0, lease: false, denied: false }
+        Self { id, kind, serial, units: 0, lease: false, denied: false, own: false }
     }
 
     /// With so many.
     #[must_use]
     pub const fn of(id: StreamId, kind: Kind, serial: u8, units: u8) -> Self {
-        Self { id, kind, serial, units, lease: false, denied: false }
+        Self { id, kind, serial, units, lease: false, denied: false, own: false }
     }
 }
 
@@ -211,8 +247,10 @@ pub struct World {
     pub filter: Vec<filter::Slot>,
     /// dispatch, by slot.
     pub dispatch: Vec<Option<dispatch::Stream>>,
-    /// parse to filter, filter to dispatch, dispatch to parse.
-    pub pipes: [Pipe; 3],
+    /// The filter stands on the way back too.
+    pub judged: bool,
+    /// parse to filter, filter to dispatch, dispatch to parse or to the filter, filter to parse.
+    pub pipes: [Pipe; 4],
 }
 
 /// A step.
@@ -241,6 +279,7 @@ impl World {
             parse: scripts.iter().enumerate().map(parse).collect(),
             filter: vec![filter::Slot::default(); scripts.len()],
             dispatch: vec![None; scripts.len()],
+            judged: scripts.iter().any(|script| script.answers != Answers::Pass),
             pipes: Default::default(),
         }
     }
@@ -249,8 +288,11 @@ impl World {
     #[must_use]
     pub fn steps(&self, rules: &Rules) -> (Vec<Step>, Vec<Step>) {
         let (mut sure, mut maybe) = (Vec::new(), Vec::new());
-        for (pipe, own) in [(0, 1), (1, 2), (2, 0)] {
-            let blocked = !self.pipes[own].outbox.is_empty();
+        // A stage that stops while its output is blocked is one that stops for any of its outputs.
+        let direct: &[(usize, &[usize])] = &[(0, &[1]), (1, &[2]), (2, &[0])];
+        let judged: &[(usize, &[usize])] = &[(0, &[1, 3]), (1, &[2]), (2, &[1, 3]), (3, &[0])];
+        for (pipe, own) in if self.judged { judged } else { direct } {
+            let (pipe, blocked) = (*pipe, own.iter().any(|own| !self.pipes[*own].outbox.is_empty()));
             if !self.pipes[pipe].socket.is_empty() && (rules.reads_while_blocked || !blocked) {
                 sure.push(Step::Read(pipe));
             }
@@ -279,8 +321,12 @@ impl World {
             Step::Read(pipe) => {
                 let Some(frame) = self.pipes[pipe].socket.pop_front() else { return Ok(()) };
                 let slot = frame.id.slot();
+                let [_, on, _, back] = &mut self.pipes;
                 match pipe {
-                    0 => filter::frame(&mut self.filter[slot], &frame, &self.scripts[slot], rules, &mut self.pipes[1])?,
+                    0 => filter::frame(&mut self.filter[slot], &frame, &self.scripts[slot], rules, on, back)?,
+                    2 if self.judged => {
+                        filter::answer(&mut self.filter[slot], &frame, &self.scripts[slot], rules, on, back)?;
+                    }
                     1 => dispatch::frame(
                         &mut self.dispatch[slot],
                         &frame,
@@ -329,8 +375,10 @@ impl World {
             if request > window + granted + released + prepaid {
                 return Err(format!("slot {slot}: {request} units of a request in memory"));
             }
-            let response = units(2, Kind::ResponseData) + usize::from(self.parse[slot].out);
-            if response > window {
+            let back = if self.judged { 3 } else { 2 };
+            let response = units(back, Kind::ResponseData) + usize::from(self.parse[slot].out);
+            // What the filter holds is bounded by the lane's budget; what is on its way there by the window.
+            if response > window || units(2, Kind::ResponseData) > window {
                 return Err(format!("slot {slot}: {response} units of an answer in memory"));
             }
         }

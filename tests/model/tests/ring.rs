@@ -2,7 +2,7 @@
 
 use fosse_model::{
     walk::{everything, somehow},
-    world::{Judgement, Peer, Rules, Script},
+    world::{Answers, Judgement, Peer, Rules, Script},
 };
 
 /// States of one walk at most: above it a walk of everything is too slow for a test.
@@ -34,6 +34,38 @@ fn one_stream_of_every_kind_ends_in_every_order_of_steps() {
                 let script = Script { judgement, early, lease, aborts: 1, ..Script::default() };
                 walk(&[script], &Rules::kept(2, 1));
             }
+        }
+    }
+}
+
+const ANSWERS: [Answers; 4] = [Answers::Hold, Answers::HoldPart(2), Answers::DenyHead, Answers::DenyEnd];
+
+#[test]
+fn one_stream_whose_answer_is_judged_ends_in_every_order_of_steps() {
+    for answers in ANSWERS {
+        for (judgement, early) in [(Judgement::Pass, false), (Judgement::Pass, true), (Judgement::Hold, false)] {
+            let script = Script { answers, judgement, early, lease: true, aborts: 1, request: 1, ..Script::default() };
+            walk(&[script], &Rules::kept(2, 1));
+        }
+    }
+}
+
+#[test]
+fn a_judged_and_another_stream_share_a_ring_of_the_smallest_sockets() {
+    for answers in ANSWERS {
+        let one = Script { answers, request: 0, requests: 1, response: 3, ..Script::default() };
+        let other = Script { requests: 1, lease: true, request: 1, response: 2, ..Script::default() };
+        walk(&[one, other], &Rules::kept(2, 1));
+    }
+}
+
+#[test]
+fn who_is_stuck_with_a_judged_answer_keeps_nobody_else_from_the_end() {
+    let well = Script { requests: 1, request: 0, response: 2, answers: Answers::Hold, ..Script::default() };
+    for (client, backend) in [(Peer::NeverReads, Peer::Fine), (Peer::Fine, Peer::Mute)] {
+        for answers in [Answers::Hold, Answers::HoldPart(2)] {
+            let stuck = Script { client, backend, answers, requests: 1, request: 0, ..Script::default() };
+            walk(&[stuck, well], &Rules::kept(2, 1));
         }
     }
 }
@@ -87,6 +119,12 @@ fn many_streams_end_whatever_happens_when() {
                 client: if pick(slot, 6) == 0 { Peer::NeverReads } else { Peer::Fine },
                 backend: if pick(slot + 10, 6) == 0 { Peer::Mute } else { Peer::Fine },
                 judgement: JUDGEMENTS[usize::from(number(slot + 20, 5))],
+                // A third of the rings have no filter on the way back.
+                answers: if seed % 3 == 0 || pick(slot + 90, 4) == 0 {
+                    Answers::Pass
+                } else {
+                    ANSWERS[usize::from(number(slot + 95, 4))]
+                },
                 request: number(slot + 30, 12),
                 response: number(slot + 40, 16),
                 requests: 1 + number(slot + 50, 5),
@@ -167,6 +205,35 @@ fn a_reset_that_nobody_answers_is_found() {
 fn a_filter_that_keeps_a_reset_of_what_it_holds_to_itself_is_found() {
     let rules = Rules { filter_tells_of_reset: false, ..Rules::kept(2, 1) };
     let script = Script { judgement: Judgement::Hold, aborts: 1, ..Script::default() };
+    assert!(finds(&rules, &[&[script]]).contains("for ever"));
+}
+
+#[test]
+fn a_filter_that_holds_an_answer_and_grants_nothing_is_found() {
+    let rules = Rules { filter_grants_answers: false, ..Rules::kept(2, 1) };
+    let script = Script { answers: Answers::Hold, requests: 1, request: 1, ..Script::default() };
+    assert!(finds(&rules, &[&[script]]).contains("for ever"));
+}
+
+#[test]
+fn a_filter_that_lets_go_of_more_than_there_is_room_for_is_found() {
+    let rules = Rules { filter_keeps_to_room: false, ..Rules::kept(2, 1) };
+    let script = Script { answers: Answers::Hold, requests: 1, request: 1, ..Script::default() };
+    let why = finds(&rules, &[&[script]]);
+    assert!(why.contains("without credit") || why.contains("in memory"), "{why}");
+}
+
+#[test]
+fn a_filter_that_keeps_the_end_of_an_answer_from_a_client_that_left_is_found() {
+    let rules = Rules { filter_ends_what_it_holds: false, ..Rules::kept(2, 1) };
+    let script = Script { answers: Answers::Hold, requests: 1, request: 0, aborts: 1, ..Script::default() };
+    assert!(finds(&rules, &[&[script]]).contains("for ever"));
+}
+
+#[test]
+fn a_verdict_about_an_answer_that_is_over_and_that_nobody_answers_is_found() {
+    let rules = Rules { late_verdicts_are_answered: false, ..Rules::kept(2, 1) };
+    let script = Script { answers: Answers::DenyEnd, requests: 1, request: 1, ..Script::default() };
     assert!(finds(&rules, &[&[script]]).contains("for ever"));
 }
 

@@ -343,11 +343,12 @@ fn lengths_out_of_range_end_the_conversation() {
         let all = script().bytes(&[&length.to_le_bytes()[..], &[0; 64]].concat()).get(A, &[], |_| {});
         nothing_reaches(&format!("length {length}"), &all);
     }
+    let protocol = u8::try_from(fosse_wire::PROTOCOL).unwrap();
     for greeting in [
-        frame(0, 0, &[2, 0, 0, 0]),
-        frame(0, 0, &[1, 0, 8, 0]),
-        frame(0, 0, &[1, 0]),
-        frame(1, 0, &[1, 0, 0, 0]),
+        frame(0, 0, &[protocol + 1, 0, 0, 0]),
+        frame(0, 0, &[protocol, 0, 8, 0]),
+        frame(0, 0, &[protocol, 0]),
+        frame(1, 0, &[protocol, 0, 0, 0]),
         b"GET / HTTP/1.1\r\n\r\n".to_vec(),
         Vec::new(),
     ] {

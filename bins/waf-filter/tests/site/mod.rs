@@ -1,6 +1,8 @@
 //! An edge with rules, and requests for it.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub mod answers;
+
 use std::path::{Path, PathBuf};
 
 use fosse_harness::{Backend, Client, Dir, Edge, Response};
@@ -44,11 +46,16 @@ pub fn with_core_rule_set(from: &Path) -> Dir {
 /// An edge of one lane with the rules of a directory: files `own*.conf`, then those in capitals. `site` are more lines of its
 /// one site.
 pub fn edge(backend: &Backend, rules: &Dir, site: &str) -> Edge {
+    edge_before(&backend.address(), rules, site, "")
+}
+
+/// The same before any application, with more lines of configuration.
+pub fn edge_before(address: &str, rules: &Dir, site: &str, more: &str) -> Edge {
     let path = rules.path().display();
     let configuration = format!(
-        "lanes = 1\naudit_log = \"audit\"\n[[listen]]\naddress = \"{{address}}\"\n[[backend]]\nname = \"app\"\n\
+        "lanes = 1\naudit_log = \"audit\"\n{more}\n[[listen]]\naddress = \"{{address}}\"\n[[backend]]\nname = \"app\"\n\
          servers = [\"{}\"]\n[[site]]\ndefault = true\nbackend = \"app\"\nrules = [\"{path}/own*.conf\"{}]\n{site}\n",
-        backend.address(),
+        address,
         if rules.join("REQUEST-901-INITIALIZATION.conf").exists() {
             format!(", \"{path}/RE*.conf\"")
         } else {

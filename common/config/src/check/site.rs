@@ -98,11 +98,21 @@ fn over_limit(site: &Site, problems: &mut Problems) {
     }
 }
 
-/// A promise that this version cannot keep is not taken.
+/// Somebody who wants responses judged must have something that judges them.
 fn responses(site: &Site, problems: &mut Problems) {
-    if site.inspect_responses.written() == Some(&true) {
-        let what = "responses are not inspected in this version";
-        problems.note_with_cure(&site.inspect_responses.span, what, "remove inspect_responses");
+    if site.inspect_responses.written() != Some(&true) {
+        return;
+    }
+    if site.waf.sound() == Some(&Waf::Off) {
+        let what = "responses cannot be inspected where waf is \"off\"";
+        problems.note_with_cure(
+            &site.inspect_responses.span,
+            what,
+            "use waf = \"detect\", or remove inspect_responses",
+        );
+    } else if matches!(site.rules.sound(), Some(rules) if rules.is_empty()) {
+        let what = "responses are inspected by rules, and the site has none";
+        problems.note_with_cure(&site.inspect_responses.span, what, "name rules, or remove inspect_responses");
     }
 }
 

@@ -25,6 +25,7 @@ pub fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> Plan {
         uid_base: edge.uid_base.value,
         drain_ms: edge.drain_seconds_max.milliseconds,
         lane_connections_max: edge.limits.lane_connections_max.value,
+        inspects_responses: edge.site.iter().any(|site| sites::inspects(site)),
         listeners: listeners::plan(&edge.listen, accounts, problems),
         access_log: edge.access_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
         audit_log: edge.audit_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),

@@ -77,8 +77,13 @@ fn waf_site(site: &Site, rules: &RuleSets) -> blobs::WafSite {
         rules: if mode == blobs::WafMode::Off { None } else { rules.index(site) },
         exclusions: exclusions::seclang(site),
         budget_ms: site.rules_milliseconds_max.value,
-        inspect_responses: site.inspect_responses.value,
+        inspect_responses: inspects(site),
     }
+}
+
+/// Whether a site's answers are judged.
+pub fn inspects(site: &Site) -> bool {
+    site.inspect_responses.value && site.waf.value != Waf::Off && !site.rules.is_empty()
 }
 
 /// What dispatch is told of one site: the longest prefix first, the site's own backend as the last.
@@ -96,7 +101,14 @@ pub fn dispatch(site: &Site, backends: &[At<Backend>]) -> blobs::DispatchSite {
         Underscores::Refuse => blobs::Underscores::Refuse,
     };
     let remove_response_fields = site.remove_response_headers.iter().map(|name| name.0.to_ascii_lowercase()).collect();
-    blobs::DispatchSite { hosts: hosts(site), default: site.default.value, routes, underscores, remove_response_fields }
+    blobs::DispatchSite {
+        hosts: hosts(site),
+        default: site.default.value,
+        routes,
+        underscores,
+        remove_response_fields,
+        inspect_responses: inspects(site),
+    }
 }
 
 /// "/api/" covers what "/api" covers; only "/" keeps its slash.

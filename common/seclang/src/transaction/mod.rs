@@ -28,7 +28,7 @@ use crate::action::{Allow, Audit, Mode, Processor, Sanitise};
 use crate::arena::Span;
 use crate::rule::RuleBits;
 use crate::ruleset::Ruleset;
-use crate::settings::XmlArguments;
+use crate::settings::{LimitAction, XmlArguments};
 use crate::store::{Change, Collection, Place, Record, Store};
 use crate::variable::Variable;
 use fosse_bodies::form::FormOptions;
@@ -189,7 +189,8 @@ pub struct Transaction<'r> {
     response_body: Vec<u8>,
     status: u16,
     response_protocol: Vec<u8>,
-    response_inspected: bool,
+    /// The answer's type is one whose bodies are looked at.
+    response_type_listed: bool,
     mode: Mode,
     audit: Audit,
     audit_parts: Option<String>,
@@ -229,6 +230,12 @@ pub struct Transaction<'r> {
 /// Bytes of values a pooled arena may have grown to: ordinary requests stay far below, and a pool of arenas that each held
 /// a large body once would keep all that memory.
 const ARENA_BYTES_KEPT_MAX: usize = 256 * 1024;
+
+/// Room for a request's body that a transaction keeps for the next one.
+const BODY_BYTES_KEPT_MAX: usize = 16 * 1024;
+
+/// Bytes of a transaction beside its texts, about: itself, and its many small tables.
+const TRANSACTION_BYTES: usize = 16 * 1024;
 
 /// What MATCHED_VAR is before anything matched.
 const NOTHING_MATCHED: (VarName, Span) =
@@ -287,7 +294,7 @@ impl<'r> Transaction<'r> {
             response_body,
             status: 0,
             response_protocol: Vec::new(),
-            response_inspected: false,
+            response_type_listed: false,
             mode: settings.mode,
             audit: settings.audit,
             audit_parts: None,
@@ -325,7 +332,8 @@ impl<'r> Transaction<'r> {
 
     /// Ends the transaction and gives its memory back; that of a large one is let go.
     pub fn finish(self) -> Arena {
-        if self.values.bytes.len().saturating_add(self.body.len()) > ARENA_BYTES_KEPT_MAX {
+        let bodies = self.body.len().saturating_add(self.response_body.len());
+        if self.values.bytes.len().saturating_add(bodies) > ARENA_BYTES_KEPT_MAX {
             return Arena::default();
         }
         Arena {
@@ -437,9 +445,36 @@ impl<'r> Transaction<'r> {
         self.mode
     }
 
-    /// Whether phase 4 wants the response's body.
+    /// Whether phase 4 wants the response's body; ask when phase 3 is over, whose rules may decide it.
     pub fn wants_response_body(&self) -> bool {
-        self.response_inspected
+        let allowed = self.mode == Mode::Off || self.allowed == Some(Allow::Transaction);
+        self.response_body_access && self.response_type_listed && !allowed
+    }
+
+    /// Bytes of the response's body that are looked at.
+    pub fn response_body_limit(&self) -> usize {
+        usize::try_from(self.response_body_limit).unwrap_or(usize::MAX)
+    }
+
+    /// Whether a longer body is refused; otherwise its first part is looked at.
+    pub fn refuses_long_response(&self) -> bool {
+        self.rules.settings.response_body_limit_action == LimitAction::Reject && self.mode == Mode::On
+    }
+
+    /// Bytes it holds, about: what a request that waits for its answer costs in memory.
+    pub fn bytes(&self) -> usize {
+        let texts = self.values.bytes.len().saturating_add(self.body.len()).saturating_add(self.response_body.len());
+        let records = self.records.len().saturating_mul(size_of::<RecordData>());
+        let hits = self.hits.len().saturating_mul(size_of::<run::Hit>());
+        let values = self.values.count().saturating_mul(size_of::<values::Entry>());
+        [texts, records, hits, values].into_iter().fold(TRANSACTION_BYTES, usize::saturating_add)
+    }
+
+    /// Lets go of what no later phase looks at: the request's body as it came.
+    pub fn request_is_over(&mut self) {
+        if self.body.len() > BODY_BYTES_KEPT_MAX {
+            self.body = Vec::new();
+        }
     }
 
     /// Whether the audit log is to have this transaction, given the status the client got.

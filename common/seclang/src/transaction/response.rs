@@ -2,7 +2,6 @@
 
 use super::Transaction;
 use super::request::{Taken, flag};
-use crate::settings::LimitAction;
 use crate::variable::Variable;
 
 impl Transaction<'_> {
@@ -39,35 +38,38 @@ impl Transaction<'_> {
         let kind = self.response_value(b"content-type").unwrap_or_default();
         let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
         self.values.add_single(self.rules, Variable::ResponseContentType, &kind);
-        let length = self.response_value(b"content-length").unwrap_or_default();
+        // Version 2 says 0 where the length is not known.
+        let length = self.response_value(b"content-length").unwrap_or_else(|| b"0".to_vec());
         self.values.add_single(self.rules, Variable::ResponseContentLength, &length);
+        let kind = if kind.is_empty() { b"null".to_vec() } else { kind };
         let types = &self.rules.settings.response_body_types;
-        let known = types.is_empty() || types.iter().any(|known| known.as_bytes() == kind);
-        self.response_inspected = self.response_body_access && known;
+        self.response_type_listed = types.iter().any(|known| known.as_bytes() == kind);
     }
 
     /// Takes a piece of the response body, between phases 3 and 4.
     pub fn response_body(&mut self, piece: &[u8]) -> Taken {
-        if !self.response_inspected {
+        if !self.wants_response_body() {
             return Taken::All;
         }
-        let limit = usize::try_from(self.response_body_limit).unwrap_or(usize::MAX);
+        let limit = self.response_body_limit();
         let room = limit.saturating_sub(self.response_body.len());
         self.response_body.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
         if piece.len() <= room {
             return Taken::All;
         }
         self.outbound_data_error = true;
-        match self.rules.settings.response_body_limit_action {
-            LimitAction::Reject if self.mode == crate::action::Mode::On => Taken::Refused,
-            _ => Taken::Part,
-        }
+        if self.refuses_long_response() { Taken::Refused } else { Taken::Part }
+    }
+
+    /// The body is longer than what was given of it.
+    pub fn response_is_longer(&mut self) {
+        self.outbound_data_error = true;
     }
 
     /// Fills in what the response body gives.
     pub(super) fn fill_response_body(&mut self) {
         self.values.set_single(self.rules, Variable::OutboundDataError, flag(self.outbound_data_error));
-        if self.response_inspected {
+        if self.wants_response_body() {
             let body = std::mem::take(&mut self.response_body);
             self.values.add_single(self.rules, Variable::ResponseBody, &body);
             self.values.add_single(self.rules, Variable::StreamOutputBody, &body);

@@ -115,6 +115,11 @@ impl Values {
         }
     }
 
+    /// How many values there are.
+    pub fn count(&self) -> usize {
+        self.shelves.iter().map(|shelf| shelf.entries.len()).fold(self.tx.len(), usize::saturating_add)
+    }
+
     /// Replaces the one value of a variable.
     pub fn set_single(&mut self, rules: &Ruleset, variable: Variable, text: &[u8]) {
         if let Some(shelf) = self.shelves.get_mut(variable.index()) {
