@@ -228,6 +228,8 @@ for pause in (0, 4):
 PYTHON
 idle=$!
 sleep 1
+# From here on as many lanes as there are cores: start counts them.
+sed -i '/^lanes = /d' "$work/etc/fosse.toml"
 kill -HUP "$start"
 sleep 2
 ask $there/after-reload
