@@ -33,6 +33,11 @@ enum Moved {
     ClientGone,
 }
 
+/// What one answer may move where so much is left for all of this turn.
+fn share(left: usize) -> usize {
+    left.clamp(limits::LEASE_READ_BYTES_MIN, limits::LEASE_TURN_BYTES_MAX)
+}
+
 /// One write to a client: bytes taken, `None` where it is gone.
 fn to_client(client: &Client, bytes: &[u8]) -> Option<usize> {
     match send(&client.fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
@@ -116,7 +121,7 @@ impl Dispatch {
     // Long: one loop in which a read, a write and the count of both cannot be told apart without passing six values on.
     /// Backend to client.
     fn down(&mut self, id: StreamId, key: Key, scratch: &mut [u8]) -> Moved {
-        let mut share = limits::LEASE_TURN_BYTES_MAX;
+        let mut share = share(self.lease_left);
         loop {
             let Some(stream) = self.streams.get(id) else { return Moved::ClientGone };
             let (Some(link), Some(client)) = (self.links.get_mut(key), self.clients.get(&stream.connection)) else {
@@ -137,7 +142,7 @@ impl Dispatch {
                     return Moved::Share;
                 }
                 // One byte more than the answer has shows a backend that does not keep to its word.
-                let room = left.saturating_add(1).min(link.lease_read).min(scratch.len());
+                let room = left.saturating_add(1).min(link.lease_read).min(share).min(scratch.len());
                 let count = match recv(&link.fd, scratch.get_mut(..room).unwrap_or_default(), RecvFlags::DONTWAIT) {
                     Ok((0, _)) if matches!(link.at, At::Tunnel) => {
                         link.ended = true;
@@ -172,6 +177,7 @@ impl Dispatch {
             }
             stream.leased_bytes = stream.leased_bytes.saturating_add(u64::try_from(sent).unwrap_or(0));
             share = share.saturating_sub(sent);
+            self.lease_left = self.lease_left.saturating_sub(sent);
             self.count_leased(sent);
             if sent < had {
                 return Moved::NoRoom;
@@ -181,7 +187,7 @@ impl Dispatch {
 
     /// Client to backend, behind a 101.
     fn up(&mut self, id: StreamId, key: Key, scratch: &mut [u8]) -> Moved {
-        let mut share = limits::LEASE_TURN_BYTES_MAX;
+        let mut share = share(self.lease_left);
         loop {
             let Some(stream) = self.streams.get(id) else { return Moved::ClientGone };
             let (Some(link), Some(client)) = (self.links.get_mut(key), self.clients.get(&stream.connection)) else {
@@ -196,7 +202,7 @@ impl Dispatch {
                 if share == 0 {
                     return Moved::Share;
                 }
-                let room = limits::TUNNEL_BYTES_MAX.min(scratch.len());
+                let room = limits::TUNNEL_BYTES_MAX.min(share).min(scratch.len());
                 match recv(&client.fd, scratch.get_mut(..room).unwrap_or_default(), RecvFlags::DONTWAIT) {
                     Ok((0, _)) => {
                         stream.client_ended = true;
@@ -216,7 +222,9 @@ impl Dispatch {
             if !stream.unsent().is_empty() {
                 return Moved::NoRoom;
             }
-            share = share.saturating_sub(stream.out.len());
+            let sent = stream.out.len();
+            share = share.saturating_sub(sent);
+            self.lease_left = self.lease_left.saturating_sub(sent);
         }
     }
 
@@ -261,5 +269,23 @@ impl Dispatch {
         if let Some(client) = self.clients.get_mut(&connection) {
             client.link = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_leased_answers_have_a_turn_to_share_and_each_gets_something() {
+        let mut left = limits::LEASE_TURN_ALL_BYTES_MAX;
+        let mut moved = 0;
+        for _ in 0..256 {
+            let one = share(left);
+            assert!((limits::LEASE_READ_BYTES_MIN..=limits::LEASE_TURN_BYTES_MAX).contains(&one));
+            left = left.saturating_sub(one);
+            moved += one;
+        }
+        assert!(moved <= limits::LEASE_TURN_ALL_BYTES_MAX + 256 * limits::LEASE_READ_BYTES_MIN, "{moved}");
     }
 }

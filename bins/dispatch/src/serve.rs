@@ -77,6 +77,8 @@ pub(crate) struct Dispatch {
     /// Memory that a flood has left.
     pub ebb: Ebb,
     pub draining: bool,
+    /// What is left of [`limits::LEASE_TURN_ALL_BYTES_MAX`] in this turn.
+    pub lease_left: usize,
     /// Bytes of bodies that filters held and that are not yet sent to a backend.
     pub held_bytes: u64,
 }
@@ -180,6 +182,7 @@ impl Dispatch {
             date: Date::default(),
             ebb: Ebb::default(),
             draining: false,
+            lease_left: limits::LEASE_TURN_ALL_BYTES_MAX,
             held_bytes: 0,
         }
     }
@@ -191,6 +194,7 @@ impl Dispatch {
         clients: Option<&OwnedFd>,
     ) -> Result<(), Gone> {
         self.turn.wait().map_err(Gone::Failed)?;
+        self.lease_left = limits::LEASE_TURN_ALL_BYTES_MAX;
         let mut at = 0;
         while let Some(event) = self.turn.happened(at) {
             at = at.saturating_add(1);
