@@ -6,7 +6,7 @@
 
 use crate::arena::Span;
 use crate::operator::{Operator, TextTest};
-use crate::pipeline::{ALWAYS, NodeId, Pipelines, classes_of};
+use crate::pipeline::{ALWAYS, HIGH, NUL, NodeId, Pipelines, classes_of};
 use crate::rule::{Rule, RuleBits};
 use crate::target::Selector;
 use crate::variable::Variable;
@@ -51,6 +51,24 @@ impl Probe {
     }
 }
 
+/// What the detectors say about one text: each is asked once, however many rules want to know.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Fired {
+    sqli: Option<bool>,
+    xss: Option<bool>,
+}
+
+impl Fired {
+    /// Whether the detector sees something in `text`, always the same one.
+    pub fn ask(&mut self, probe: Probe, text: &[u8]) -> bool {
+        match probe {
+            Probe::None => true,
+            Probe::Sqli => *self.sqli.get_or_insert_with(|| probe.fires(text)),
+            Probe::Xss => *self.xss.get_or_insert_with(|| probe.fires(text)),
+        }
+    }
+}
+
 /// What is done with the values of one variable.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -61,6 +79,11 @@ pub(crate) struct Plan {
     pub nodes: Box<[NodeId]>,
     /// For each class of bytes, the nodes whose chains act on it, one bit each.
     touched: [u64; 32],
+    /// For lengths of a stored value, the nodes that can make something of it that is long enough for one of their rules,
+    /// one bit each: for values of ASCII alone, and for others.
+    reachable: [Box<[u64; LENGTHS]>; 2],
+    /// For lengths of what was made, the nodes some rule of which can match it.
+    fitting: Box<[u64; LENGTHS]>,
     /// The rules gated by classes.
     pub classed: Box<[Classed]>,
     /// Whether a probe is asked for entries of some names only, so that equal values are not equal to the gate.
@@ -82,6 +105,18 @@ impl Plan {
         touched
     }
 
+    /// The nodes, one bit each, for which a value of these classes and this length is worth transforming.
+    pub fn reachable_by(&self, classes: u32, len: usize) -> u64 {
+        let [others, ascii] = &self.reachable;
+        let table = if classes & (HIGH | NUL) == 0 { ascii } else { others };
+        table.get(len.min(LENGTHS.saturating_sub(1))).copied().unwrap_or(u64::MAX)
+    }
+
+    /// The nodes, one bit each, some rule of which can match a value of this length.
+    pub fn fitting(&self, len: usize) -> u64 {
+        self.fitting.get(len.min(LENGTHS.saturating_sub(1))).copied().unwrap_or(u64::MAX)
+    }
+
     /// All nodes, one bit each.
     pub fn all(&self) -> u64 {
         u64::MAX.checked_shr(64u32.saturating_sub(crate::arena::narrow(self.nodes.len()))).unwrap_or(0)
@@ -93,6 +128,9 @@ impl Plan {
         self.users.get(at(pattern)..at(pattern.saturating_add(1))).unwrap_or_default()
     }
 }
+
+/// Lengths told apart, the last one for all that is longer. No pattern asks for that many bytes.
+const LENGTHS: usize = 64;
 
 /// The gate of one phase.
 #[derive(Debug)]
@@ -119,6 +157,8 @@ struct Wish {
     probe: Probe,
     /// Whether the target picks entries by name.
     named: bool,
+    /// Bytes that what matches has at least.
+    least: usize,
 }
 
 /// The pattern number of wishes that are gated by classes.
@@ -148,12 +188,13 @@ impl Gate {
         let mut wishes: Vec<Wish> = Vec::new();
         for (at, rule) in starters(rules) {
             let gated = if skipped.contains(at) { None } else { condition(rule, &constant) };
-            let (pattern, classes, probe) = match gated {
+            let (pattern, classes, probe, least) = match gated {
                 Some(Condition::Pattern(requirement)) => {
+                    let least = requirement.least();
                     requirements.push(requirement);
-                    (requirements.len().saturating_sub(1), 0, Probe::None)
+                    (requirements.len().saturating_sub(1), 0, Probe::None, least)
                 }
-                Some(Condition::Classes(classes, probe)) => (CLASSED, classes, probe),
+                Some(Condition::Classes(classes, probe)) => (CLASSED, classes, probe, 1),
                 None => {
                     always.insert(at);
                     continue;
@@ -172,6 +213,7 @@ impl Gate {
                         classes,
                         probe,
                         named: !matches!(wanted.selector, Selector::All),
+                        least,
                     };
                     wishes.extend(nodes.iter().map(wish));
                 }
@@ -234,6 +276,20 @@ fn plan(wishes: &[Wish], groups: &[BTreeSet<usize>], pipelines: &Pipelines) -> P
             *nodes |= u64::from(acts_on >> class & 1).checked_shl(crate::arena::narrow(place)).unwrap_or(0);
         }
     }
+    let least = |node: NodeId| {
+        let wishes = wishes.iter().filter(move |wish| wish.node == node);
+        wishes.map(|wish| wish.least).min().unwrap_or_default().min(LENGTHS.saturating_sub(1))
+    };
+    let by_length = |least: &dyn Fn(NodeId) -> usize| {
+        let mut table = Box::new([0u64; LENGTHS]);
+        for (place, node) in nodes.iter().enumerate() {
+            let bit = 1u64.checked_shl(crate::arena::narrow(place)).unwrap_or(0);
+            table.iter_mut().skip(least(*node).min(LENGTHS.saturating_sub(1))).for_each(|nodes| *nodes |= bit);
+        }
+        table
+    };
+    let reachable = [false, true].map(|ascii| by_length(&|node| pipelines.least_before(node, least(node), ascii)));
+    let fitting = by_length(&least);
     let place = |node: NodeId| u8::try_from(nodes.partition_point(|known| *known < node)).unwrap_or(u8::MAX);
     let user = |wish: &Wish| User { rule: wish.rule, target: wish.target, node: place(wish.node) };
     let asking = wishes.iter().filter(|wish| wish.pattern != CLASSED);
@@ -247,6 +303,8 @@ fn plan(wishes: &[Wish], groups: &[BTreeSet<usize>], pipelines: &Pipelines) -> P
         users: asking.map(user).collect(),
         classed: classed.map(|wish| Classed { user: user(wish), classes: wish.classes, probe: wish.probe }).collect(),
         touched,
+        reachable,
+        fitting,
         nodes: nodes.into(),
     }
 }

@@ -10,6 +10,8 @@ pub(crate) type NodeId = u16;
 pub(crate) struct Node {
     pub parent: NodeId,
     pub transform: Transform,
+    /// The classes of bytes the transformation itself acts on.
+    pub own: u32,
     /// The classes of bytes that the chain up to here acts on: a value with none of them comes out as it went in.
     pub acts_on: u32,
 }
@@ -22,7 +24,7 @@ pub(crate) struct Pipelines {
 
 impl Default for Pipelines {
     fn default() -> Self {
-        Self { nodes: vec![Node { parent: 0, transform: Transform::None, acts_on: 0 }] }
+        Self { nodes: vec![Node { parent: 0, transform: Transform::None, own: 0, acts_on: 0 }] }
     }
 }
 
@@ -40,8 +42,9 @@ impl Pipelines {
         if let Some(at) = known {
             return NodeId::try_from(at.saturating_add(1)).unwrap_or_default();
         }
-        let acts_on = self.get(parent).map_or(0, |node| node.acts_on) | classes_acted_on(transform);
-        self.nodes.push(Node { parent, transform, acts_on });
+        let own = classes_acted_on(transform);
+        let acts_on = self.get(parent).map_or(0, |node| node.acts_on) | own;
+        self.nodes.push(Node { parent, transform, own, acts_on });
         NodeId::try_from(self.nodes.len().saturating_sub(1)).unwrap_or(NodeId::MAX)
     }
 
@@ -63,6 +66,21 @@ impl Pipelines {
         path
     }
 
+    /// Bytes a value has at least, if what the chain makes of it has `made`. `ascii` says that it has neither bytes over
+    /// 127 nor NUL.
+    pub fn least_before(&self, node: NodeId, made: usize, ascii: bool) -> usize {
+        let steps = self.path(node).into_iter().skip(1).filter_map(|step| self.get(step)).enumerate();
+        let steps: Vec<Transform> = steps
+            .filter(|(at, step)| !(ascii && *at == 0 && step.transform == Transform::Utf8ToUnicode))
+            .map(|(_, step)| step.transform)
+            .collect();
+        steps.into_iter().rev().fold(made, |made, transform| match growth(transform) {
+            Growth::Any => 0,
+            Growth::None => made,
+            Growth::ThreeForFour => made.saturating_mul(4).div_ceil(3),
+        })
+    }
+
     /// The names of the transformations up to `node`.
     pub fn names(&self, node: NodeId) -> Vec<&'static str> {
         let steps = self.path(node).into_iter().skip(1);
@@ -74,8 +92,8 @@ const UPPER: u32 = 1;
 const LOWER: u32 = 1 << 1;
 const DIGIT: u32 = 1 << 2;
 const SPACE: u32 = 1 << 3;
-const HIGH: u32 = 1 << 4;
-const NUL: u32 = 1 << 5;
+pub(crate) const HIGH: u32 = 1 << 4;
+pub(crate) const NUL: u32 = 1 << 5;
 const PERCENT: u32 = 1 << 6;
 const AMPERSAND: u32 = 1 << 7;
 const BACKSLASH: u32 = 1 << 8;
@@ -111,6 +129,29 @@ fn classes_acted_on(transform: Transform) -> u32 {
         Transform::UrlDecode | Transform::UrlDecodeUni => PERCENT | PLUS,
         Transform::Utf8ToUnicode => HIGH | NUL,
         _ => ALWAYS,
+    }
+}
+
+/// How long what a transformation makes can be.
+enum Growth {
+    Any,
+    /// Not longer than what it was made of.
+    None,
+    /// Three bytes of four.
+    ThreeForFour,
+}
+
+fn growth(transform: Transform) -> Growth {
+    match transform {
+        Transform::Base64Decode | Transform::Base64DecodeExt => Growth::ThreeForFour,
+        Transform::Base64Encode
+        | Transform::HexEncode
+        | Transform::Length
+        | Transform::Md5
+        | Transform::Sha1
+        | Transform::UrlEncode
+        | Transform::Utf8ToUnicode => Growth::Any,
+        _ => Growth::None,
     }
 }
 
@@ -166,6 +207,55 @@ mod tests {
         assert_eq!(pipelines.path(long), [0, short, long]);
         assert_eq!(pipelines.names(long), ["urlDecodeUni", "lowercase"]);
         assert_eq!(pipelines.chain(&[]), 0);
+    }
+
+    #[test]
+    fn what_a_chain_makes_is_not_longer_than_it_may_be() {
+        let pieces = [
+            "%41",
+            "%u0041",
+            "+",
+            "&lt;",
+            "&#65;",
+            "\\\\x41",
+            "\\\\101",
+            "\\\\u0041",
+            "/**/",
+            "<!--",
+            "..",
+            "/",
+            "//",
+            "QUJD",
+            "QQ==",
+            "a",
+            " ",
+            "\0",
+            "\u{e9}",
+            "0x41",
+            "4142",
+            "'",
+            "\"",
+            "--",
+            "#",
+            ";",
+            ",",
+            "^",
+        ];
+        let mut seed: u64 = 3;
+        let mut draw = |below: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(seed >> 33).unwrap() % below
+        };
+        for _ in 0..30_000 {
+            let value: String = (0..draw(9)).map(|_| *pieces.get(draw(pieces.len())).unwrap()).collect();
+            let chain: Vec<Transform> =
+                (0..=draw(4)).map(|_| Transform::ALL.get(draw(Transform::ALL.len())).unwrap().0).collect();
+            let made = chain.iter().fold(value.clone().into_bytes(), |value, step| step.apply(&value).into_owned());
+            let mut pipelines = Pipelines::default();
+            let node = pipelines.chain(&chain);
+            let ascii = classes_of(value.as_bytes()) & (HIGH | NUL) == 0;
+            assert!(pipelines.least_before(node, made.len(), ascii) <= value.len(), "{chain:?} {value:?}");
+        }
     }
 
     #[test]

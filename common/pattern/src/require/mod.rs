@@ -86,6 +86,11 @@ impl Requirement {
         }
     }
 
+    /// Bytes the value has at least.
+    pub fn least(&self) -> usize {
+        self.least
+    }
+
     /// Whether nothing is asked of the value's bytes: such a pattern runs on every value of a fitting length.
     pub fn is_open(&self) -> bool {
         self.terms.iter().any(Term::asks_nothing) && self.start.is_none() && self.forbidden.is_empty()

@@ -34,6 +34,9 @@ pub struct PatternSet {
 /// Words of bits: they tell 192 byte sets apart, and 192 beginnings. Their tables take 36 KiB.
 const WORDS: usize = 3;
 
+/// From this length on a value has most bytes more than once.
+const LONG_BYTES_MIN: usize = 160;
+
 /// One bit per byte set, or per beginning.
 type Bits = [u64; WORDS];
 
@@ -86,7 +89,7 @@ impl PatternSet {
             .saturating_add(rows)
             .saturating_add(self.gates.memory_usage())
             .saturating_add(12_288)
-            .saturating_add(if self.starts.is_some() { 24_672 } else { 0 })
+            .saturating_add(if self.starts.is_some() { 32_864 } else { 0 })
     }
 
     /// Sets in `bits` (cleared first) every pattern that may match `value`; whether there is any.
@@ -101,12 +104,30 @@ impl PatternSet {
         }
     }
 
+    /// The byte sets that occur. A long value is first asked which bytes it has, a store for each.
+    fn present(&self, value: &[u8]) -> Bits {
+        let mut present = Bits::default();
+        let mut meet = |byte: u8| {
+            let sets = self.memberships.get(usize::from(byte)).copied().unwrap_or_default();
+            present.iter_mut().zip(sets).for_each(|(all, more)| *all |= more);
+        };
+        if value.len() < LONG_BYTES_MIN {
+            value.iter().for_each(|byte| meet(*byte));
+            return present;
+        }
+        let mut there = [false; 256];
+        for byte in value {
+            if let Some(there) = there.get_mut(usize::from(*byte)) {
+                *there = true;
+            }
+        }
+        (0..=u8::MAX).zip(there).filter(|(_, there)| *there).for_each(|(byte, _)| meet(byte));
+        present
+    }
+
     fn sight(&self, value: &[u8]) -> Sight {
         let bits = |table: &[Bits; 256], byte: u8| table.get(usize::from(byte)).copied().unwrap_or_default();
-        let mut present = Bits::default();
-        for byte in value {
-            present.iter_mut().zip(bits(&self.memberships, *byte)).for_each(|(all, more)| *all |= more);
-        }
+        let present = self.present(value);
         let first = value.first().map(|byte| bits(&self.firsts, *byte)).unwrap_or_default();
         let starts = self.starts.as_ref().map(|starts| starts.find(value)).unwrap_or_default();
         Sight { present, first, starts, length: value.len() }

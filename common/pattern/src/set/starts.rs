@@ -11,7 +11,13 @@ const END: usize = 256;
 #[derive(Debug)]
 pub(super) struct Starts {
     tables: Box<[Table; PLACES]>,
+    /// For every two bytes, one bit: whether any beginning allows them at its first two places. Most places of most values
+    /// are ruled out by it.
+    pairs: Box<[u64; PAIRS / 64]>,
 }
+
+/// How many two bytes there are.
+const PAIRS: usize = 256 * 256;
 
 impl Starts {
     pub(super) fn new(starts: &[Positions]) -> Self {
@@ -28,7 +34,23 @@ impl Starts {
                 }
             }
         }
-        Self { tables }
+        let mut pairs = Box::new([0; PAIRS / 64]);
+        let [first, second, ..] = tables.as_ref();
+        for (pair, (a, b)) in
+            first.iter().take(256).flat_map(|a| second.iter().take(256).map(move |b| (a, b))).enumerate()
+        {
+            let any = a.iter().zip(b).any(|(a, b)| a & b != 0);
+            if let Some(word) = pairs.get_mut(pair / 64).filter(|_| any) {
+                *word |= 1 << (pair % 64);
+            }
+        }
+        Self { tables, pairs }
+    }
+
+    /// Whether a beginning allows these bytes at its first two places.
+    fn allows(&self, a: u8, b: u8) -> bool {
+        let pair = usize::from(a) << 8 | usize::from(b);
+        self.pairs.get(pair / 64).is_some_and(|word| word >> (pair % 64) & 1 == 1)
     }
 
     /// The beginnings that stand somewhere in the value.
@@ -37,7 +59,9 @@ impl Starts {
         let [first, second, third, fourth] = self.tables.as_ref();
         let mut places = value.windows(PLACES);
         for window in places.by_ref() {
-            if let [a, b, c, d] = window {
+            if let [a, b, c, d] = window
+                && self.allows(*a, *b)
+            {
                 let (a, b) = (row(first, usize::from(*a)), row(second, usize::from(*b)));
                 let (c, d) = (row(third, usize::from(*c)), row(fourth, usize::from(*d)));
                 for ((((all, a), b), c), d) in found.iter_mut().zip(a).zip(b).zip(c).zip(d) {

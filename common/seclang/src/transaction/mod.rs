@@ -88,7 +88,7 @@ pub struct Bench {
     pub(crate) patterns: fosse_pattern::Scratch,
     pub(crate) bits: CandidateBits,
     pub(crate) groups: Captures,
-    pub(crate) distinct: Vec<(Span, u64)>,
+    pub(crate) distinct: Vec<(values::Made, u64)>,
 }
 
 /// What a phase is run with.

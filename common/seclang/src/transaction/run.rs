@@ -1,10 +1,11 @@
 //! A phase from beginning to end, in turns.
 
+use super::values::Made;
 use super::{Host, Outcome, Stage, Transaction, Turn};
 use crate::action::{Allow, Mode};
 use crate::arena::{Span, narrow, widen};
-use crate::gate::{Plan, Probe, User};
-use crate::pipeline::{NodeId, classes_of};
+use crate::gate::{Fired, Plan, Probe, User};
+use crate::pipeline::NodeId;
 use crate::ruleset::Phase;
 use crate::variable::Variable;
 
@@ -212,31 +213,36 @@ impl Transaction<'_> {
         let Some(stored) = self.values.shelf(plan.variable).get(entry).copied() else { return 0 };
         let mut distinct = std::mem::take(&mut host.bench.distinct);
         distinct.clear();
-        let mut touched = plan.touched_by(stored.classes) & plan.all();
-        if touched != plan.all() {
-            distinct.push((stored.value, plan.all() & !touched));
+        let all = plan.all();
+        let touched = plan.touched_by(stored.classes) & all;
+        let untouched = all & !touched & plan.fitting(stored.value.len());
+        if untouched != 0 {
+            distinct.push((Made { text: stored.value, classes: stored.classes }, untouched));
         }
-        while touched != 0 {
-            let place = touched.trailing_zeros();
-            touched &= touched.wrapping_sub(1);
+        let mut wanted = touched & plan.reachable_by(stored.classes, stored.value.len());
+        while wanted != 0 {
+            let place = wanted.trailing_zeros();
+            wanted &= wanted.wrapping_sub(1);
             let node = plan.nodes.get(widen(place)).copied().unwrap_or_default();
-            let span = self.values.transformed(self.rules, plan.variable, entry, node);
-            self.group(&mut distinct, span, 1u64.checked_shl(place).unwrap_or(0));
+            let made = self.values.made(self.rules, plan.variable, entry, node);
+            let node = 1u64.checked_shl(place).unwrap_or(0) & plan.fitting(made.text.len());
+            if node != 0 {
+                self.group(&mut distinct, made, node);
+            }
         }
         let mut cost = COST_PER_VALUE;
-        for (span, nodes) in &distinct {
-            let text = self.values.bytes.get(&self.rules.constants, *span);
-            cost = cost.saturating_add(text.len().saturating_mul(4)).saturating_add(COST_PER_VALUE);
-            let classes = if *span == stored.value { stored.classes } else { classes_of(text) };
-            for classed in plan.classed.iter().filter(|classed| classed.classes & classes != 0) {
+        for (made, nodes) in &distinct {
+            cost = cost.saturating_add(made.text.len().saturating_mul(4)).saturating_add(COST_PER_VALUE);
+            let mut fired = Fired::default();
+            for classed in plan.classed.iter().filter(|classed| classed.classes & made.classes != 0) {
                 let wanted = nodes >> (classed.user.node & 63) & 1 == 1
                     && (classed.probe == Probe::None || self.is_wanted(phase, &classed.user, plan, stored.key, host));
-                let text = self.values.bytes.get(&self.rules.constants, *span);
-                if wanted && classed.probe.fires(text) {
+                let text = self.values.bytes.get(&self.rules.constants, made.text);
+                if wanted && fired.ask(classed.probe, text) {
                     self.note_hit(plan, &classed.user, *nodes, entry);
                 }
             }
-            let text = self.values.bytes.get(&self.rules.constants, *span);
+            let text = self.values.bytes.get(&self.rules.constants, made.text);
             if set.candidates(text, &mut host.bench.patterns, &mut host.bench.bits) {
                 for user in host.bench.bits.iter().flat_map(|pattern| plan.users(pattern)) {
                     self.note_hit(plan, user, *nodes, entry);
@@ -273,18 +279,18 @@ impl Transaction<'_> {
         self.active.insert(widen(user.rule));
     }
 
-    /// Adds a span to the distinct ones, or its nodes to one with the same bytes.
-    fn group(&self, distinct: &mut Vec<(Span, u64)>, span: Span, nodes: u64) {
-        if let Some((_, known)) = distinct.iter_mut().find(|(known, _)| *known == span) {
-            *known |= nodes;
+    /// Adds a value to the distinct ones, or its node to one with the same bytes.
+    fn group(&self, distinct: &mut Vec<(Made, u64)>, made: Made, node: u64) {
+        if let Some((_, known)) = distinct.iter_mut().find(|(known, _)| known.text == made.text) {
+            *known |= node;
             return;
         }
-        let text = self.values.bytes.get(&self.rules.constants, span);
+        let text = self.values.bytes.get(&self.rules.constants, made.text);
         let same =
-            |known: Span| known.len() == span.len() && self.values.bytes.get(&self.rules.constants, known) == text;
-        match distinct.iter_mut().find(|(known, _)| same(*known)) {
-            Some((_, known)) => *known |= nodes,
-            None => distinct.push((span, nodes)),
+            |known: Span| known.len() == made.text.len() && self.values.bytes.get(&self.rules.constants, known) == text;
+        match distinct.iter_mut().find(|(known, _)| same(known.text)) {
+            Some((_, known)) => *known |= node,
+            None => distinct.push((made, node)),
         }
     }
 

@@ -23,12 +23,24 @@ pub(crate) struct Entry {
 /// No row yet.
 const NO_ROW: u32 = u32::MAX;
 
+/// What a chain made of a value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made {
+    pub text: Span,
+    /// Classes of bytes: those in it, and perhaps more.
+    pub classes: u32,
+}
+
+impl Made {
+    const UNSET: Made = Made { text: Span::UNSET, classes: 0 };
+}
+
 /// The values of one variable.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shelf {
     pub entries: Vec<Entry>,
     /// For the entries that chains changed, a row each of what they made of it.
-    rows: Vec<Span>,
+    rows: Vec<Made>,
 }
 
 /// A TX variable.
@@ -153,19 +165,26 @@ impl Values {
 
     /// What the chain `node` makes of a stored value; made once.
     pub fn transformed(&mut self, rules: &Ruleset, variable: Variable, at: usize, node: NodeId) -> Span {
-        let Some(entry) = self.shelf(variable).get(at).copied() else { return Span::EMPTY };
+        self.made(rules, variable, at, node).text
+    }
+
+    /// The same with the classes of its bytes.
+    pub fn made(&mut self, rules: &Ruleset, variable: Variable, at: usize, node: NodeId) -> Made {
+        let Some(entry) = self.shelf(variable).get(at).copied() else {
+            return Made { text: Span::EMPTY, classes: u32::MAX };
+        };
         let Some(step) = rules.pipelines.get(node).filter(|step| step.acts_on & entry.classes != 0) else {
-            return entry.value;
+            return Made { text: entry.value, classes: entry.classes };
         };
         let Some(place) = rules.columns.place(variable, node) else {
-            return self.transform(rules, entry.value, node);
+            return Made { text: self.transform(rules, entry.value, node), classes: u32::MAX };
         };
         let known = self.row(rules, variable, at).and_then(|row| row.get(place)).copied();
-        if let Some(known) = known.filter(|known| !known.is_unset()) {
+        if let Some(known) = known.filter(|known| !known.text.is_unset()) {
             return known;
         }
-        let before = self.transformed(rules, variable, at, step.parent);
-        let after = self.step(rules, before, step.transform);
+        let before = self.made(rules, variable, at, step.parent);
+        let after = if step.own & before.classes == 0 { before } else { self.step(rules, before, step.transform) };
         if let Some(slot) = self.row(rules, variable, at).and_then(|row| row.get_mut(place)) {
             *slot = after;
         }
@@ -173,13 +192,13 @@ impl Values {
     }
 
     /// The row of a value, made when it is first asked for.
-    fn row(&mut self, rules: &Ruleset, variable: Variable, at: usize) -> Option<&mut [Span]> {
+    fn row(&mut self, rules: &Ruleset, variable: Variable, at: usize) -> Option<&mut [Made]> {
         let width = rules.columns.width(variable);
         let shelf = self.shelves.get_mut(variable.index())?;
         let entry = shelf.entries.get_mut(at)?;
         if entry.row == NO_ROW {
             entry.row = crate::arena::narrow(shelf.rows.len());
-            shelf.rows.resize(shelf.rows.len().saturating_add(width), Span::UNSET);
+            shelf.rows.resize(shelf.rows.len().saturating_add(width), Made::UNSET);
         }
         let start = crate::arena::widen(entry.row);
         shelf.rows.get_mut(start..start.saturating_add(width))
@@ -190,18 +209,18 @@ impl Values {
         match rules.pipelines.get(node) {
             Some(step) if node != 0 => {
                 let before = self.transform(rules, text, step.parent);
-                self.step(rules, before, step.transform)
+                self.step(rules, Made { text: before, classes: u32::MAX }, step.transform).text
             }
             _ => text,
         }
     }
 
-    fn step(&mut self, rules: &Ruleset, text: Span, transform: fosse_transform::Transform) -> Span {
+    fn step(&mut self, rules: &Ruleset, before: Made, transform: fosse_transform::Transform) -> Made {
         self.out.clear();
-        match transform.run(self.bytes.get(&rules.constants, text), &mut self.out) {
-            Outcome::Same => text,
-            Outcome::Part(range) => text.part(range.start, range.end),
-            Outcome::Written => self.bytes.push(&self.out),
+        match transform.run(self.bytes.get(&rules.constants, before.text), &mut self.out) {
+            Outcome::Same => before,
+            Outcome::Part(range) => Made { text: before.text.part(range.start, range.end), ..before },
+            Outcome::Written => Made { text: self.bytes.push(&self.out), classes: classes_of(&self.out) },
         }
     }
 
