@@ -10,6 +10,7 @@ pub mod options;
 pub mod parent;
 pub mod random;
 pub mod seeds;
+pub mod slowest;
 pub mod targets;
 
 /// The program's name, as in its messages.

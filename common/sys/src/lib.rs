@@ -16,6 +16,8 @@ pub mod place;
 pub mod probe;
 pub mod process;
 pub mod signal;
+#[cfg(feature = "steps")]
+pub mod steps;
 pub mod text;
 
 pub use panic::panic_hook;

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// A table this large is worth its speed; beyond, it leaves the cache and the compact form is as fast.
 const TABLE_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes from the beginning of a literal for which the compact form has tables too: most of what is read goes no further.
+const DENSE_DEPTH: usize = 4;
+
 /// A literal's part in a term.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Posting {
@@ -57,7 +60,8 @@ impl Literals {
         let automaton = if states.saturating_mul(64 * 4) <= TABLE_BYTES_MAX {
             Form::Table(dfa::Builder::new().build_from_noncontiguous(&sparse).map_err(failed)?)
         } else {
-            Form::Compact(nfa::contiguous::Builder::new().build_from_noncontiguous(&sparse).map_err(failed)?)
+            let compact = nfa::contiguous::Builder::new().dense_depth(DENSE_DEPTH).build_from_noncontiguous(&sparse);
+            Form::Compact(compact.map_err(failed)?)
         };
         let shortest = literals.iter().map(|literal| literal.len()).min().unwrap_or(0);
         Ok(Self { automaton, postings: postings.into_values().map(Vec::into_boxed_slice).collect(), shortest })

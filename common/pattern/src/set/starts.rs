@@ -11,9 +11,7 @@ const END: usize = 256;
 #[derive(Debug)]
 pub(super) struct Starts {
     tables: Box<[Table; PLACES]>,
-    /// For every two bytes, one bit: whether any beginning allows them at its first two places. Most places of most values
-    /// are ruled out by it.
-    pairs: Box<[u64; PAIRS / 64]>,
+    pairs: Pairs,
 }
 
 /// How many two bytes there are.
@@ -34,33 +32,36 @@ impl Starts {
                 }
             }
         }
-        let mut pairs = Box::new([0; PAIRS / 64]);
-        let [first, second, ..] = tables.as_ref();
-        for (pair, (a, b)) in
-            first.iter().take(256).flat_map(|a| second.iter().take(256).map(move |b| (a, b))).enumerate()
-        {
-            let any = a.iter().zip(b).any(|(a, b)| a & b != 0);
-            if let Some(word) = pairs.get_mut(pair / 64).filter(|_| any) {
-                *word |= 1 << (pair % 64);
-            }
-        }
+        let pairs = Pairs::new(&tables, &[u64::MAX; WORDS]);
         Self { tables, pairs }
     }
 
-    /// Whether a beginning allows these bytes at its first two places.
-    fn allows(&self, a: u8, b: u8) -> bool {
-        let pair = usize::from(a) << 8 | usize::from(b);
-        self.pairs.get(pair / 64).is_some_and(|word| word >> (pair % 64) & 1 == 1)
-    }
-
-    /// The beginnings that stand somewhere in the value.
+    /// The beginnings that stand somewhere in the value. Of a long value the first part tells which are common in it;
+    /// the rest is searched for the others alone.
     pub(super) fn find(&self, value: &[u8]) -> Bits {
         let mut found = [0; WORDS];
+        if value.len() < LONG_BYTES_MIN {
+            self.find_inside(value, &self.pairs, &mut found);
+        } else {
+            let overlap = PLACES.saturating_sub(1);
+            self.find_inside(
+                value.get(..SAMPLE_BYTES.saturating_add(overlap)).unwrap_or(value),
+                &self.pairs,
+                &mut found,
+            );
+            let pairs = Pairs::new(&self.tables, &found.map(|found| !found));
+            self.find_inside(value.get(SAMPLE_BYTES..).unwrap_or_default(), &pairs, &mut found);
+        }
+        self.find_at_end(value, &mut found);
+        found
+    }
+
+    /// Those with all their places inside the value.
+    fn find_inside(&self, value: &[u8], pairs: &Pairs, found: &mut Bits) {
         let [first, second, third, fourth] = self.tables.as_ref();
-        let mut places = value.windows(PLACES);
-        for window in places.by_ref() {
+        for window in value.windows(PLACES) {
             if let [a, b, c, d] = window
-                && self.allows(*a, *b)
+                && pairs.allows(*a, *b)
             {
                 let (a, b) = (row(first, usize::from(*a)), row(second, usize::from(*b)));
                 let (c, d) = (row(third, usize::from(*c)), row(fourth, usize::from(*d)));
@@ -69,7 +70,11 @@ impl Starts {
                 }
             }
         }
-        // The last three places, where the value ends within the window.
+    }
+
+    /// Those at the last three places, where the value ends within the window.
+    fn find_at_end(&self, value: &[u8], found: &mut Bits) {
+        let [first, second, third, fourth] = self.tables.as_ref();
         for start in value.len().saturating_sub(PLACES.saturating_sub(1))..value.len() {
             let byte = |place: usize| value.get(start.saturating_add(place)).map_or(END, |byte| usize::from(*byte));
             let (a, b) = (row(first, byte(0)), row(second, byte(1)));
@@ -78,7 +83,46 @@ impl Starts {
                 *all |= a & b & c & d;
             }
         }
-        found
+    }
+}
+
+/// From this length on a table made for the value pays: it costs about as much as some thousand bytes.
+const LONG_BYTES_MIN: usize = 32 * 1024;
+
+/// Bytes that tell which beginnings are common in a long value.
+const SAMPLE_BYTES: usize = 8 * 1024;
+
+/// For every two bytes, one bit: whether any of some beginnings allows them at its first two places. Most places of most
+/// values are ruled out by it.
+#[derive(Debug)]
+struct Pairs {
+    words: Box<[u64; PAIRS / 64]>,
+}
+
+impl Pairs {
+    /// Those of the beginnings in `wanted`.
+    fn new(tables: &[Table; PLACES], wanted: &Bits) -> Self {
+        let mut words = Box::new([0; PAIRS / 64]);
+        let [first, second, ..] = tables;
+        for (a, words) in first.iter().zip(words.chunks_exact_mut(4)) {
+            let mut wanted_here = [0; WORDS];
+            wanted_here.iter_mut().zip(a).zip(wanted).for_each(|((here, a), wanted)| *here = a & wanted);
+            if wanted_here == [0; WORDS] {
+                continue;
+            }
+            for (b, row) in second.iter().take(256).enumerate() {
+                let any = wanted_here.iter().zip(row).fold(0, |any, (a, b)| any | (a & b)) != 0;
+                if let Some(word) = words.get_mut(b / 64) {
+                    *word |= u64::from(any) << (b % 64);
+                }
+            }
+        }
+        Self { words }
+    }
+
+    fn allows(&self, a: u8, b: u8) -> bool {
+        let pair = usize::from(a) << 8 | usize::from(b);
+        self.words.get(pair / 64).is_some_and(|word| word >> (pair % 64) & 1 == 1)
     }
 }
 

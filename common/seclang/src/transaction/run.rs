@@ -219,6 +219,7 @@ impl Transaction<'_> {
         if untouched != 0 {
             distinct.push((Made { text: stored.value, classes: stored.classes }, untouched));
         }
+        self.values.next_value();
         let mut wanted = touched & plan.reachable_by(stored.classes, stored.value.len());
         while wanted != 0 {
             let place = wanted.trailing_zeros();

@@ -5,7 +5,7 @@ use crate::pipeline::{NodeId, classes_of};
 use crate::ruleset::Ruleset;
 use crate::variable::{VARIABLES, Variable};
 use fosse_collections::number;
-use fosse_transform::Outcome;
+use fosse_transform::{Outcome, Transform};
 use std::collections::HashMap;
 
 /// One value of a variable.
@@ -19,6 +19,9 @@ pub(crate) struct Entry {
     /// Where its row of results begins, once it has one.
     row: u32,
 }
+
+/// Steps remembered of one value: looked through one by one.
+const STEPS_MAX: usize = 32;
 
 /// No row yet.
 const NO_ROW: u32 = u32::MAX;
@@ -64,6 +67,8 @@ pub(crate) struct Values {
     named_places: HashMap<Box<[u8]>, usize>,
     /// Where transformations write.
     out: Vec<u8>,
+    /// What transformations made of the value at hand: chains that differ before may be alike from there on.
+    steps: Vec<(Span, Transform, Made)>,
 }
 
 impl Default for Values {
@@ -75,6 +80,7 @@ impl Default for Values {
             named: Vec::new(),
             named_places: HashMap::new(),
             out: Vec::new(),
+            steps: Vec::new(),
         }
     }
 }
@@ -83,6 +89,7 @@ impl Values {
     /// Forgets everything but the memory.
     pub fn reset(&mut self, rules: &Ruleset) {
         self.bytes.clear();
+        self.steps.clear();
         for shelf in &mut self.shelves {
             shelf.entries.clear();
             shelf.rows.clear();
@@ -215,13 +222,26 @@ impl Values {
         }
     }
 
-    fn step(&mut self, rules: &Ruleset, before: Made, transform: fosse_transform::Transform) -> Made {
+    /// Forgets the steps of the value before.
+    pub fn next_value(&mut self) {
+        self.steps.clear();
+    }
+
+    fn step(&mut self, rules: &Ruleset, before: Made, transform: Transform) -> Made {
+        let known = self.steps.iter().find(|(text, known, _)| *text == before.text && *known == transform);
+        if let Some((.., made)) = known {
+            return *made;
+        }
         self.out.clear();
-        match transform.run(self.bytes.get(&rules.constants, before.text), &mut self.out) {
+        let made = match transform.run(self.bytes.get(&rules.constants, before.text), &mut self.out) {
             Outcome::Same => before,
             Outcome::Part(range) => Made { text: before.text.part(range.start, range.end), ..before },
             Outcome::Written => Made { text: self.bytes.push(&self.out), classes: classes_of(&self.out) },
+        };
+        if self.steps.len() < STEPS_MAX {
+            self.steps.push((before.text, transform, made));
         }
+        made
     }
 
     /// The value of a TX slot.
