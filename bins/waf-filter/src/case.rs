@@ -13,7 +13,7 @@ use fosse_wire::{
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::kept::inspects;
-use crate::limits::{ARENAS_KEPT_MAX, BUDGET_MS_DEFAULT, LOCATION_BYTES_MAX};
+use crate::limits::{ARENAS_KEPT_MAX, BODY_KIB_PER_BUDGET, BUDGET_MS_DEFAULT, LOCATION_BYTES_MAX};
 use crate::link::Link;
 use crate::watch::Watch;
 
@@ -213,6 +213,7 @@ impl Case {
     /// Gives it the body, decoded and as far as the site has it judged.
     pub fn body(&mut self, body: &[u8]) -> Taken {
         self.step = Step::Whole;
+        self.budget_us = with_body(self.budget_us, body.len());
         self.transaction.request_body(body)
     }
 
@@ -328,6 +329,12 @@ fn hex(number: u64) -> [u8; 16] {
     out
 }
 
+/// The CPU time of a transaction whose body has this many bytes, in microseconds.
+fn with_body(budget_us: u64, body_bytes: usize) -> u64 {
+    let kib = u64::try_from(body_bytes).unwrap_or(u64::MAX) / 1024;
+    budget_us.saturating_add(budget_us.saturating_mul(kib) / BODY_KIB_PER_BUDGET)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,5 +357,15 @@ mod tests {
         assert_eq!(line_parts(&head), (&b"GET"[..], &b"http://a/x y?q"[..], &b"HTTP/1.1"[..]));
         let head = RequestHead { method: b"GET", target: b"/x", ..RequestHead::default() };
         assert_eq!(line_parts(&head), (&b"GET"[..], &b"/x"[..], &b"HTTP/1.1"[..]));
+    }
+
+    #[test]
+    fn a_long_body_has_as_much_time_again_for_every_256_kib() {
+        for (bytes, expected) in
+            [(0, 50_000), (1023, 50_000), (64 << 10, 62_500), (256 << 10, 100_000), (1 << 20, 250_000)]
+        {
+            assert_eq!(with_body(50_000, bytes), expected, "{bytes}");
+        }
+        assert_eq!(with_body(u64::MAX, usize::MAX), u64::MAX);
     }
 }

@@ -172,7 +172,8 @@ section! {
         rules: Vec<At<FilePattern>>, Default("[\"builtin\"]"), 0..=64;
         /// Rules that do not apply to everything.
         exclude: Vec<At<Exclude>>, Default("[]"), 0..=1000;
-        /// CPU time the rules may take for one request; beyond it the request is denied.
+        /// CPU time the rules may take for one request, and once more for every 256 KiB of its body; beyond it the request is
+        /// denied.
         rules_milliseconds_max: u32, Default("50"), 1..=10000;
         /// The rules see responses too: status, headers, and the body where SecResponseBodyAccess is not switched off and its
         /// type is one of SecResponseBodyMimeType. Such a body is held up to SecResponseBodyLimit until it is judged.

@@ -262,6 +262,7 @@ fn starters(rules: &[Rule]) -> impl Iterator<Item = (usize, &Rule)> {
     rules.iter().enumerate().filter(|(at, rule)| rule.starter == crate::arena::narrow(*at))
 }
 
+// Long: tables over one list of wishes, each a few lines.
 fn plan(wishes: &[Wish], groups: &[BTreeSet<usize>], pipelines: &Pipelines) -> Plan {
     let patterns = patterns_of(wishes);
     let set = groups.iter().position(|group| patterns.is_subset(group)).unwrap_or_default();

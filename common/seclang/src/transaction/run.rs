@@ -206,6 +206,7 @@ impl Transaction<'_> {
         true
     }
 
+    // Long: the one loop that everything else is there to keep short.
     /// The gate for one value; what it cost.
     fn gate_value(&mut self, phase: &Phase, plan: usize, entry: usize, host: &mut Host<'_>) -> usize {
         let Some(plan) = phase.gate.plans.get(plan) else { return 0 };
