@@ -13,7 +13,7 @@ use fosse_wire::{
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::kept::inspects;
-use crate::limits::{ARENAS_KEPT_MAX, BODY_KIB_PER_BUDGET, BUDGET_MS_DEFAULT, LOCATION_BYTES_MAX};
+use crate::limits::{ARENAS_KEPT_MAX, BODY_KIB_PER_BUDGET, BUDGET_MS_DEFAULT, LOCATION_BYTES_MAX, LONG_BODY_BYTES};
 use crate::link::Link;
 use crate::watch::Watch;
 
@@ -109,6 +109,8 @@ pub struct Case {
     inspects: bool,
     spent_us: u64,
     budget_us: u64,
+    /// Whether the body is so long that one piece of work on it takes a good part of a turn.
+    long: bool,
     seconds: u64,
 }
 
@@ -149,6 +151,7 @@ impl Court {
             inspects: inspects(site),
             spent_us: 0,
             budget_us,
+            long: false,
             seconds,
         }
     }
@@ -156,7 +159,7 @@ impl Court {
     /// Works on the case of a stream until it needs something, its slice is over, or it ends.
     pub fn advance(&mut self, stream: StreamId, case: &mut Case) -> Next {
         self.link.about(stream);
-        let watch = Watch::new(case.spent_us, case.budget_us);
+        let watch = Watch::new(case.spent_us, case.budget_us, case.long);
         let next = self.steps(case, &watch);
         case.spent_us = case.spent_us.saturating_add(watch.used_us());
         next
@@ -214,6 +217,7 @@ impl Case {
     pub fn body(&mut self, body: &[u8]) -> Taken {
         self.step = Step::Whole;
         self.budget_us = with_body(self.budget_us, body.len());
+        self.long = body.len() >= LONG_BODY_BYTES;
         self.transaction.request_body(body)
     }
 

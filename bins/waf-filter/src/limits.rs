@@ -14,6 +14,9 @@ pub const BUDGET_MS_DEFAULT: u32 = 50;
 /// Rule Set takes 75 to 110 ms, so that a time that is right for heads and forms would deny it for nothing but its length.
 pub const BODY_KIB_PER_BUDGET: u64 = 256;
 
+/// Bytes of a body from which on its CPU time is counted from the first microsecond: reading the clock is nothing beside it.
+pub const LONG_BODY_BYTES: usize = 8 * 1024;
+
 /// CPU time after which a transaction lets others go first, in microseconds.
 pub const SLICE_US_MAX: u64 = 5_000;
 

@@ -569,3 +569,42 @@ fn a_text_of_digits_alone_is_given_up_and_that_is_flagged() {
     assert_eq!(run(rules, "/", &[FORM], &format!("a={}", &digits[..1600])).ids, Vec::<u32>::new());
     assert_eq!(run(rules, "/", &[FORM], &format!("a={digits}")).ids, [2]);
 }
+
+#[test]
+fn a_long_value_yields_on_its_way_and_matches_what_it_matches_in_one_go() {
+    let chains = [
+        "t:lowercase",
+        "t:compressWhitespace",
+        "t:removeWhitespace",
+        "t:urlDecodeUni,t:lowercase",
+        "t:hexEncode",
+        "t:cmdLine",
+    ];
+    let rules: String = (1..)
+        .zip(chains)
+        .map(|(id, chain)| {
+            format!("SecRule ARGS|REQUEST_BODY \"@rx (?:Evil|evil|6576696c)\" \"id:{id},phase:2,pass,{chain},setvar:tx.score=+1\"\n")
+        })
+        .collect();
+    let rules = compile(&rules);
+    let body = format!("a={}Evil&b={0}&c=Evil", "Some  words, 'quoted'. ".repeat(3000));
+    let judge = |turn: Turn| {
+        let (mut bench, mut store, mut yields) = (Bench::default(), NoStore, 0);
+        let mut turn = || turn;
+        let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+        let mut transaction = Transaction::new(&rules, Arena::default(), Now::default());
+        transaction.request_line(b"", b"POST", b"/", b"HTTP/1.1");
+        transaction.header(FORM.0.as_bytes(), FORM.1.as_bytes());
+        while transaction.phase1(&mut host) == Outcome::Yield {}
+        transaction.request_body(body.as_bytes());
+        while transaction.phase2(&mut host) == Outcome::Yield {
+            yields += 1;
+        }
+        let matched: Vec<_> = transaction.matches().map(|found| (found.id(), found.variable())).collect();
+        (matched, transaction.tx("score"), yields)
+    };
+    let (matched, score, yields) = judge(Turn::Yield);
+    assert_eq!((matched.len(), &score), (15, &Some(b"15".to_vec())));
+    assert!(yields >= 20, "{yields}");
+    assert_eq!(judge(Turn::Go), (matched, score, 0));
+}

@@ -158,8 +158,15 @@ enum Content {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
     Start,
-    Gate { plan: usize, entry: usize },
-    Rules { at: usize },
+    /// `scanned` is there where a value is under way: how many of its forms are looked at.
+    Gate {
+        plan: usize,
+        entry: usize,
+        scanned: Option<usize>,
+    },
+    Rules {
+        at: usize,
+    },
     Over,
 }
 

@@ -1,6 +1,7 @@
 //! A phase from beginning to end, in turns.
+// Long: one loop in its parts, none of which is read without the others.
 
-use super::values::Made;
+use super::values::{Entry, Made};
 use super::{Host, Outcome, Stage, Transaction, Turn};
 use crate::action::{Allow, Mode};
 use crate::arena::{Span, narrow, widen};
@@ -59,6 +60,9 @@ const COST_PER_TURN: usize = 20_000;
 /// What it costs to look at one value or one form of it, its bytes aside, in the same unit.
 const COST_PER_VALUE: usize = 50;
 
+/// Bytes of a value from which on others may have their turn between two looks at it: each takes half a millisecond.
+const LONG_BYTES: usize = 8 * 1024;
+
 /// What it costs to look at one rule, in the same unit.
 const COST_PER_RULE: usize = 100;
 
@@ -70,8 +74,8 @@ impl Transaction<'_> {
         loop {
             match self.stage {
                 Stage::Start => self.prepare(),
-                Stage::Gate { plan, entry } => {
-                    if let Some(outcome) = self.gate(plan, entry, host) {
+                Stage::Gate { plan, entry, scanned } => {
+                    if let Some(outcome) = self.gate(plan, entry, scanned, host) {
                         return outcome;
                     }
                 }
@@ -125,7 +129,7 @@ impl Transaction<'_> {
         self.hit_heads.clear();
         self.hit_heads.resize(phase.rules.len(), LAST);
         self.active.copy_from(&phase.gate.always);
-        self.stage = Stage::Gate { plan: 0, entry: 0 };
+        self.stage = Stage::Gate { plan: 0, entry: 0, scanned: None };
     }
 
     /// Asks the caller, from time to time, whether to go on.
@@ -143,17 +147,32 @@ impl Transaction<'_> {
     }
 
     /// Finds, for every value, the rules that may match it.
-    fn gate(&mut self, mut from: usize, mut entry: usize, host: &mut Host<'_>) -> Option<Outcome> {
+    fn gate(
+        &mut self,
+        mut from: usize,
+        mut entry: usize,
+        mut scanned: Option<usize>,
+        host: &mut Host<'_>,
+    ) -> Option<Outcome> {
         let phase = self.rules.phase(self.phase)?;
         while let Some(plan) = phase.gate.plans.get(from) {
             while entry < self.values.shelf(plan.variable).len() {
-                let cost = match !plan.named && self.repeat(plan.variable, entry) {
-                    true => COST_PER_VALUE,
-                    false => self.gate_value(phase, from, entry, host),
+                let under_way = scanned.take();
+                let repeated = under_way.is_none() && !plan.named && self.repeat(plan.variable, entry);
+                let cost = match repeated {
+                    true => Ok(COST_PER_VALUE),
+                    false => self.gate_value(phase, (from, entry), under_way.unwrap_or_default(), host),
+                };
+                let cost = match cost {
+                    Ok(cost) => cost,
+                    Err((outcome, scanned)) => {
+                        self.stage = Stage::Gate { plan: from, entry, scanned: Some(scanned) };
+                        return Some(outcome);
+                    }
                 };
                 entry = entry.saturating_add(1);
                 if let Some(outcome) = self.paused(cost, host) {
-                    self.stage = Stage::Gate { plan: from, entry };
+                    self.stage = Stage::Gate { plan: from, entry, scanned: None };
                     return Some(outcome);
                 }
             }
@@ -206,17 +225,39 @@ impl Transaction<'_> {
         true
     }
 
-    // Long: the one loop that everything else is there to keep short.
-    /// The gate for one value; what it cost.
-    fn gate_value(&mut self, phase: &Phase, plan: usize, entry: usize, host: &mut Host<'_>) -> usize {
-        let Some(plan) = phase.gate.plans.get(plan) else { return 0 };
-        let Some(set) = phase.gate.sets.get(plan.set) else { return 0 };
-        let Some(stored) = self.values.shelf(plan.variable).get(entry).copied() else { return 0 };
+    /// The gate for one value, its first `scanned` forms left out; what it cost, or why it stopped, and how many forms
+    /// are looked at. Only a long value stops on the way.
+    fn gate_value(
+        &mut self,
+        phase: &Phase,
+        (plan, entry): (usize, usize),
+        scanned: usize,
+        host: &mut Host<'_>,
+    ) -> Result<usize, (Outcome, usize)> {
+        let Some(plan) = phase.gate.plans.get(plan) else { return Ok(0) };
+        let Some(stored) = self.values.shelf(plan.variable).get(entry).copied() else { return Ok(0) };
         let mut distinct = std::mem::take(&mut host.bench.distinct);
+        let done = match self.forms(plan, entry, stored, &mut distinct, host) {
+            Some(outcome) => Err((outcome, scanned)),
+            None => self.scan_forms(phase, (plan, entry), stored, (&distinct, scanned), host),
+        };
+        host.bench.distinct = distinct;
+        done
+    }
+
+    /// Makes every form of a value that some rule wants to see, equal ones once. What was made before is still there when
+    /// this is called again.
+    fn forms(
+        &mut self,
+        plan: &Plan,
+        entry: usize,
+        stored: Entry,
+        distinct: &mut Vec<(Made, u64)>,
+        host: &mut Host<'_>,
+    ) -> Option<Outcome> {
         distinct.clear();
-        let all = plan.all();
-        let touched = plan.touched_by(stored.classes) & all;
-        let untouched = all & !touched & plan.fitting(stored.value.len());
+        let touched = plan.touched_by(stored.classes) & plan.all();
+        let untouched = plan.all() & !touched & plan.fitting(stored.value.len());
         if untouched != 0 {
             distinct.push((Made { text: stored.value, classes: stored.classes }, untouched));
         }
@@ -226,14 +267,40 @@ impl Transaction<'_> {
             let place = wanted.trailing_zeros();
             wanted &= wanted.wrapping_sub(1);
             let node = plan.nodes.get(widen(place)).copied().unwrap_or_default();
+            let before = self.values.bytes.len();
             let made = self.values.made(self.rules, plan.variable, entry, node);
             let node = 1u64.checked_shl(place).unwrap_or(0) & plan.fitting(made.text.len());
             if node != 0 {
-                self.group(&mut distinct, made, node);
+                self.group(distinct, made, node);
+            }
+            let written = self.values.bytes.len().saturating_sub(before);
+            // What has no place to be kept would be made anew after every turn.
+            if written >= LONG_BYTES
+                && self
+                    .rules
+                    .columns
+                    .place(plan.variable, plan.nodes.get(widen(place)).copied().unwrap_or_default())
+                    .is_some()
+                && let Some(outcome) = self.paused(written, host)
+            {
+                return Some(outcome);
             }
         }
+        None
+    }
+
+    /// Looks at the forms of a value.
+    fn scan_forms(
+        &mut self,
+        phase: &Phase,
+        (plan, entry): (&Plan, usize),
+        stored: Entry,
+        (distinct, scanned): (&[(Made, u64)], usize),
+        host: &mut Host<'_>,
+    ) -> Result<usize, (Outcome, usize)> {
+        let Some(set) = phase.gate.sets.get(plan.set) else { return Ok(0) };
         let mut cost = COST_PER_VALUE;
-        for (made, nodes) in &distinct {
+        for (at, (made, nodes)) in distinct.iter().enumerate().skip(scanned) {
             cost = cost.saturating_add(made.text.len().saturating_mul(4)).saturating_add(COST_PER_VALUE);
             let mut fired = Fired::default();
             for classed in plan.classed.iter().filter(|classed| classed.classes & made.classes != 0) {
@@ -250,9 +317,13 @@ impl Transaction<'_> {
                     self.note_hit(plan, user, *nodes, entry);
                 }
             }
+            if made.text.len() >= LONG_BYTES
+                && let Some(outcome) = self.paused(std::mem::take(&mut cost), host)
+            {
+                return Err((outcome, at.saturating_add(1)));
+            }
         }
-        host.bench.distinct = distinct;
-        cost
+        Ok(cost)
     }
 
     /// Whether the rule's target picks the value named `key`: asked before a probe, which costs more.
