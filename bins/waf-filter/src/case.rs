@@ -109,7 +109,7 @@ pub struct Case {
     inspects: bool,
     spent_us: u64,
     budget_us: u64,
-    /// Whether the body is so long that one piece of work on it takes a good part of a turn.
+    /// Whether a body is so long that one piece of work on it takes a good part of a turn.
     long: bool,
     seconds: u64,
 }
@@ -217,7 +217,7 @@ impl Case {
     pub fn body(&mut self, body: &[u8]) -> Taken {
         self.step = Step::Whole;
         self.budget_us = with_body(self.budget_us, body.len());
-        self.long = body.len() >= LONG_BODY_BYTES;
+        self.long |= body.len() >= LONG_BODY_BYTES;
         self.transaction.request_body(body)
     }
 
@@ -243,6 +243,8 @@ impl Case {
     /// Gives it the answer's body, decoded; `longer` says that there is more of it.
     pub fn answer_body(&mut self, body: &[u8], longer: bool) {
         self.step = Step::AnswerWhole;
+        self.budget_us = with_body(self.budget_us, body.len());
+        self.long |= body.len() >= LONG_BODY_BYTES;
         let taken = self.transaction.response_body(body);
         if longer || taken != Taken::All {
             self.transaction.response_is_longer();
