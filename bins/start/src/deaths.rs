@@ -43,6 +43,7 @@ impl Edge {
             self.tell(status, ToChild::PageDrop { pid: pid.as_raw_nonzero().get().unsigned_abs() }, None);
         }
         self.report(&process, end);
+        self.penalise(&process, end);
         match process.program {
             Program::Config | Program::Load => self.one_shot_ended(key, process.program.name(), end),
             Program::Log => self.log = None,
@@ -75,8 +76,7 @@ impl Edge {
         let first = matches!(lane.stage, Stage::Live | Stage::Starting);
         if first && end.follows_another() {
             lane.suspect = Some((process.program, pid, end));
-        } else if first || (lane.suspect.is_some() && !process.killed && !end.follows_another() && end != End::Exit(0))
-        {
+        } else if first || (lane.suspect.is_some() && !process.killed && !end.follows_another()) {
             lane.suspect = None;
             self.blame(process.program, number, pid, end);
         }
@@ -131,7 +131,6 @@ impl Edge {
         if let Some(accept) = self.accept {
             self.tell(accept, ToChild::LaneDrain { lane: number }, None);
         }
-        self.penalise(process, end);
         // Where the fault is not known yet, the stages that are left end by themselves and show it.
         for other in left.into_iter().filter(|_| !end.follows_another()) {
             let keep = self.processes.get(other).is_none_or(|p| p.program == Program::Parse);
@@ -144,10 +143,12 @@ impl Edge {
         }
     }
 
-    /// Whoever sent the bytes that a stage died of pays for it.
+    /// Whoever sent the bytes that a stage died of pays for it. Stages that follow it may be found dead before it is, but they
+    /// end between two turns, in which nobody's bytes are worked on.
     fn penalise(&self, process: &Process, end: End) {
         let connection = process.page.get(fosse_counters::STREAM_CONNECTION);
-        if let Some(accept) = self.accept.filter(|_| end.own_fault() && connection != 0) {
+        let blamed = process.lane.is_some() && !process.killed && end.own_fault() && connection != 0;
+        if let Some(accept) = self.accept.filter(|_| blamed) {
             self.tell(accept, ToChild::Penalise { connection }, None);
         }
     }

@@ -62,10 +62,10 @@ impl End {
         !matches!(self, Self::Exit(0) | Self::Signal(SIGKILL))
     }
 
-    /// What a stage ends with when a neighbour is gone.
+    /// What a stage ends with when a neighbour is gone; with nothing under way that is an end like any other.
     #[must_use]
     pub const fn follows_another(self) -> bool {
-        matches!(self, Self::Exit(fosse_die::EXIT_TEMPORARY))
+        matches!(self, Self::Exit(0 | fosse_die::EXIT_TEMPORARY))
     }
 
     /// seccomp ended it.
