@@ -13,6 +13,8 @@ pub mod fuzz_answers;
 pub mod held;
 pub mod judge;
 mod kept;
+#[cfg(test)]
+mod lies;
 pub mod limits;
 pub mod link;
 pub mod policy;

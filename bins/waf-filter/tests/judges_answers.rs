@@ -28,6 +28,10 @@ fn get(edge: &Edge) -> Response {
     ask(edge, &request("GET /a?b=c", &[], b"")).expect("an answer")
 }
 
+fn kill(pid: u32) {
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
+}
+
 /// The page of a denial and nothing of the application.
 fn is_denied(response: &Response, status: u16) {
     assert_eq!(response.status, status);
@@ -334,7 +338,7 @@ fn a_filter_killed_within_an_answer_lets_nothing_past() {
     wait_for("a held answer", || (edge.counter("waf-filter", "held_bytes") > 40_000).then_some(()));
     let filters = || edge.processes().into_iter().filter(|p| p.program == "waf-filter" && p.lane.is_some());
     let pid = filters().map(|p| p.pid).next().unwrap();
-    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
+    kill(pid);
     let response = client.response();
     assert_eq!((response.status, response.complete), (503, true), "nothing of the answer was seen");
     wait_for("its end", || (!is_alive(pid)).then_some(()));
@@ -413,4 +417,51 @@ fn an_edge_that_judges_answers_differs_in_nothing_from_its_policy() {
     assert_eq!(get(&edge).text(), "hello");
     let audit = edge.fosse(&["audit"]);
     assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
+}
+
+#[test]
+fn a_filter_killed_while_an_answer_goes_out_leaves_none_that_looks_whole() {
+    let answers = Answers::always(plain(200, "text/html", &vec![b'x'; 8_000_000]));
+    let text = format!("{SECRET}SecResponseBodyLimit 50000\nSecResponseBodyLimitAction ProcessPartial\n");
+    let edge = before(&answers, &text, "");
+    let mut client = Client::connect(edge.address());
+    client.send(&request("GET /", &[], b""));
+    wait_for("a part of it", || (edge.counter("parse", "bytes_out") > 10_000).then_some(()));
+    let filters = || edge.processes().into_iter().filter(|p| p.program == "waf-filter" && p.lane.is_some());
+    kill(filters().map(|p| p.pid).next().unwrap());
+    let response = client.response();
+    assert_eq!((response.status, response.complete), (200, false), "cut, and seen to be");
+    wait_for("the rules again", || ask(&edge, &request("GET /", &[], b"")).filter(|r| r.complete));
+}
+
+#[test]
+fn a_reload_begins_and_ends_the_judging_and_loses_no_request() {
+    let answers = Answers::start(|head, to| {
+        if head.contains("/slow") {
+            std::thread::sleep(std::time::Duration::from_millis(500));
+        }
+        to.write_all(&plain(200, "text/html", b"a secret")).is_ok()
+    });
+    let rules = rules(SECRET);
+    let text = |site: &str| {
+        format!(
+            "lanes = 1\n[[listen]]\naddress = \"{{address}}\"\n[[backend]]\nname = \"app\"\nservers = [\"{}\"]\n\
+             [[site]]\ndefault = true\nbackend = \"app\"\nrules = [\"{}/own.conf\"]\n{site}\n",
+            answers.address(),
+            rules.path().display(),
+        )
+    };
+    let edge = Edge::with_config(&text(""), &["--dir", &rules.path().to_string_lossy()]);
+    assert_eq!(get(&edge).text(), "a secret");
+    let mut open = Client::connect(edge.address());
+    open.send(&request("GET /slow", &[], b""));
+    edge.reload(&text(INSPECT));
+    assert_eq!(open.response().text(), "a secret", "as the generation has it that took the request");
+    is_denied(&get(&edge), 502);
+    let mut open = Client::connect(edge.address());
+    open.send(&request("GET /slow", &[], b""));
+    wait_for("the request", || (edge.counter("waf-filter", "answers_awaited") == 1).then_some(()));
+    edge.reload(&text(""));
+    is_denied(&open.response(), 502);
+    assert_eq!(get(&edge).text(), "a secret");
 }

@@ -175,8 +175,8 @@ section! {
         /// CPU time the rules may take for one request, and once more for every 256 KiB of its body; beyond it the request is
         /// denied.
         rules_milliseconds_max: u32, Default("50"), 1..=10000;
-        /// The rules see responses too: status, headers, and the body where SecResponseBodyAccess is not switched off and its
-        /// type is one of SecResponseBodyMimeType. Such a body is held up to SecResponseBodyLimit until it is judged.
+        /// The rules see responses too: status, headers, and the body where a rule looks at it, SecResponseBodyAccess is not
+        /// switched off, and its type is one of SecResponseBodyMimeType. Such a body is held up to SecResponseBodyLimit until it is judged.
         /// Applications are asked for uncompressed and whole responses then: Accept-Encoding becomes identity, and Range is
         /// left out.
         inspect_responses: bool, Default("false");

@@ -38,11 +38,20 @@ pub struct Setup {
     pub site: String,
     /// Lines of backend "a".
     pub backend: String,
+    /// The answers of plain.test are judged, and so held; else that site has no firewall.
+    pub judged: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { lanes: 2, top: String::new(), limits: String::new(), site: String::new(), backend: String::new() }
+        Self {
+            lanes: 2,
+            top: String::new(),
+            limits: String::new(),
+            site: String::new(),
+            backend: String::new(),
+            judged: false,
+        }
     }
 }
 
@@ -343,7 +352,13 @@ impl Drop for Edge {
     }
 }
 
+/// The rules of a site whose answers are judged: bodies of backends that name no type are held, and nothing is found in them.
+const ANSWERS: &str = "answers.conf";
+const ANSWERS_TEXT: &str = "SecResponseBodyMimeType null\nSecResponseBodyLimit 60000\nSecResponseBodyLimitAction ProcessPartial\n\
+    SecRule RESPONSE_BODY \"@contains what no answer holds\" \"id:1,phase:4,deny\"\n";
+
 fn launch(dir: &Path) -> Child {
+    fs::write(dir.join(ANSWERS), ANSWERS_TEXT).unwrap();
     let log = fs::File::options().create(true).append(true).open(dir.join("log")).unwrap();
     // The soft limit supervisors give: what needs more descriptors has to see to it itself.
     Command::new("/bin/bash")
@@ -353,6 +368,8 @@ fn launch(dir: &Path) -> Child {
         .arg(dir.join("fosse.toml"))
         .arg("--programs")
         .arg(programs::directory())
+        .arg("--dir")
+        .arg(dir)
         .args(["--ready-fd", "1"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -362,14 +379,19 @@ fn launch(dir: &Path) -> Child {
 }
 
 fn configuration(dir: &Path, port: u16, uid_base: u32, setup: &Setup) -> String {
-    let Setup { lanes, top, limits, site, backend } = setup;
+    let Setup { lanes, top, limits, site, backend, judged } = setup;
     let dir = dir.display();
+    let plain = if *judged {
+        format!("inspect_responses = true\nrules_milliseconds_max = 10000\nrules = [\"{dir}/{ANSWERS}\"]")
+    } else {
+        "waf = \"off\"".to_owned()
+    };
     format!(
         "lanes = {lanes}\nuid_base = {uid_base}\nstatus_socket = \"{dir}/status.sock\"\n{top}\n\
          [limits]\n{limits}\n\
          [[listen]]\naddress = \"127.0.0.1:{port}\"\naddress_connections_max = 50000\n\
          [[site]]\ndefault = true\nbackend = \"a\"\nbody_bytes_max = \"16 MiB\"\n{site}\n\
-         [[site]]\nhosts = [\"plain.test\"]\nbackend = \"a\"\nwaf = \"off\"\nbody_bytes_max = \"16 MiB\"\n{site}\n\
+         [[site]]\nhosts = [\"plain.test\"]\nbackend = \"a\"\n{plain}\nbody_bytes_max = \"16 MiB\"\n{site}\n\
          [[backend]]\nname = \"a\"\nservers = [\"unix:{dir}/a.sock\"]\n{backend}\n\
          [[backend]]\nname = \"b\"\nservers = [\"unix:{dir}/b.sock\"]\n"
     )

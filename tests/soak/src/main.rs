@@ -19,10 +19,12 @@ const USAGE: &str =
 
 type Scenario = fn(Extent) -> Report;
 
-const SCENARIOS: [(&str, Scenario); 12] = [
+const SCENARIOS: [(&str, Scenario); 14] = [
     ("integrity", integrity::run),
     ("broken", integrity::broken_backend),
+    ("judged", integrity::judged),
     ("deaths", deaths::stages),
+    ("judged-deaths", deaths::judged_stages),
     ("lanes", deaths::of_one_lane),
     ("start", deaths::of_start),
     ("stopped", stopped::run),

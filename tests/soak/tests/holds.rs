@@ -22,6 +22,8 @@ holds! {
     every_answer_is_the_right_one_under_pipelining_and_aborts => integrity::run;
     a_broken_backend_never_looks_whole => integrity::broken_backend;
     no_answer_is_wrong_or_mixed_while_stages_die => deaths::stages;
+    no_judged_answer_is_wrong_or_mixed_whatever_the_backend_does => integrity::judged;
+    no_judged_answer_is_wrong_or_mixed_while_stages_die => deaths::judged_stages;
     other_lanes_lose_nothing => deaths::of_one_lane;
     nothing_outlives_start => deaths::of_start;
     a_stopped_stage_is_replaced => stopped::run;

@@ -34,7 +34,16 @@ const SERVED_WITHIN: Duration = Duration::from_millis(200);
 
 /// A random stage dies every 200 ms.
 pub fn stages(extent: Extent) -> Report {
-    let edge = Edge::start(Setup::default());
+    stages_of(extent, Setup::default())
+}
+
+/// The same where the answers of half the requests are held and judged.
+pub fn judged_stages(extent: Extent) -> Report {
+    stages_of(extent, Setup { judged: true, ..Setup::default() })
+}
+
+fn stages_of(extent: Extent, setup: Setup) -> Report {
+    let edge = Edge::start(setup);
     let backend = Backend::listen(&edge.directory().join("a.sock"), "a");
     edge.wait_served();
     let before = edge.steady();

@@ -15,16 +15,21 @@ use crate::{
 
 /// Load without a death; everything but what clients gave up themselves is answered right, and nothing is left open.
 pub fn run(extent: Extent) -> Report {
-    under(extent, false)
+    under(extent, false, Setup::default())
 }
 
 /// The same with a backend that is broken half of the time: its clients see 502 or a visible cut, the others their answers.
 pub fn broken_backend(extent: Extent) -> Report {
-    under(extent, true)
+    under(extent, true, Setup::default())
 }
 
-fn under(extent: Extent, rude: bool) -> Report {
-    let edge = Edge::start(Setup::default());
+/// A broken backend, and the answers of half the requests are held and judged.
+pub fn judged(extent: Extent) -> Report {
+    under(extent, true, Setup { judged: true, ..Setup::default() })
+}
+
+fn under(extent: Extent, rude: bool, setup: Setup) -> Report {
+    let edge = Edge::start(setup);
     let backend = Backend::listen(&edge.directory().join("a.sock"), "a");
     edge.wait_served();
     let before = edge.steady();

@@ -1,0 +1,102 @@
+//! A dispatch that lies about answers that are judged.
+
+use crate::{
+    judge::{Judge, Out},
+    report::Reporter,
+    rules::Rules,
+};
+use fosse_blobs::{WafFilter, WafSite};
+use fosse_counters::Counters;
+use fosse_wire::{
+    Frame, Kind, Outbox, StreamId, WireError,
+    fields::FieldsWriter,
+    request::{BodyLength, RequestHead},
+    response::ResponseHead,
+};
+
+/// A judge who awaits the answer of one stream.
+fn awaiting() -> (Judge, StreamId) {
+    let site = WafSite { rules: Some(0), budget_ms: 60_000, inspect_responses: true, ..WafSite::default() };
+    let config = WafFilter { sites: vec![site], held_bytes_max: 1 << 20 };
+    let sets = vec![fosse_bundle::RuleSet { entries: vec!["a".into()] }];
+    let text = "SecRule RESPONSE_BODY \"@contains bad\" \"id:1,phase:4,deny\"\n";
+    let files = [("a".to_owned(), text.as_bytes().to_vec())].into();
+    let rules = Rules::compile(&config, fosse_bundle::Bundle { sets, files }).unwrap();
+    let mut judge = Judge::new(Some(config), rules, Reporter::silent(), Counters::private());
+    let (stream, mut body) = (StreamId::first(3).unwrap(), Vec::new());
+    let head = RequestHead { method: b"GET", target: b"/", line: b"GET / HTTP/1.1", host: b"a", ..Default::default() };
+    head.encode(&mut body).unwrap();
+    for (kind, body) in [(Kind::Request, body), (Kind::RequestEnd, vec![0, 0])] {
+        let (mut on, mut back) = (Outbox::default(), Outbox::default());
+        judge.frame(&Frame { stream, kind, body: &body }, &mut Out { on: &mut on, back: &mut back }).unwrap();
+        assert!(Frame::split(on.pending()).unwrap().is_some_and(|(frame, _)| frame.kind == kind));
+    }
+    (judge, stream)
+}
+
+fn says(judge: &mut Judge, stream: StreamId, kind: Kind, body: &[u8]) -> Result<Vec<Kind>, WireError> {
+    let (mut on, mut back) = (Outbox::default(), Outbox::default());
+    judge.answer(&Frame { stream, kind, body }, &mut Out { on: &mut on, back: &mut back })?;
+    let mut kinds = Vec::new();
+    while let Some((frame, taken)) = Frame::split(back.pending())? {
+        kinds.push(frame.kind);
+        back.advance(taken);
+    }
+    Ok(kinds)
+}
+
+fn head(head: &ResponseHead<'_>) -> Vec<u8> {
+    let mut body = Vec::new();
+    head.encode_fixed(&mut body);
+    let mut fields = FieldsWriter::new(&mut body);
+    fields.push(b"Content-Type", b"text/html").unwrap();
+    fields.finish();
+    body
+}
+
+#[test]
+fn whatever_dispatch_may_not_say_of_a_judged_answer_ends_the_conversation() {
+    let fine = head(&ResponseHead { status: 200, body: BodyLength::Chunked, ..ResponseHead::default() });
+    let leased =
+        head(&ResponseHead { status: 200, lease: true, body: BodyLength::Exact(9), ..ResponseHead::default() });
+    let much = vec![b'x'; 16 * 1024 + 1];
+    let end = [9, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let (response, more, over) = (Kind::Response, Kind::ResponseData, Kind::ResponseEnd);
+    let lies: [&[(Kind, &[u8])]; 9] = [
+        &[(more, b"before a head")],
+        &[(over, &[0; 10])],
+        &[(response, &leased)],
+        &[(response, b"no head")],
+        &[(response, &fine), (response, &fine)],
+        &[(response, &fine), (over, &end)],
+        &[(response, &fine), (over, b"")],
+        &[(response, &fine), (Kind::Request, b"")],
+        &[(response, &fine), (more, &much)],
+    ];
+    for lie in lies {
+        let (mut judge, stream) = awaiting();
+        let (last, before) = lie.split_last().unwrap();
+        for (kind, body) in before {
+            assert_eq!(says(&mut judge, stream, *kind, body), Ok(Vec::new()), "it is held");
+        }
+        assert!(says(&mut judge, stream, last.0, last.1).is_err(), "{:?}", last.0);
+    }
+}
+
+#[test]
+fn after_a_denial_only_what_dispatch_wrote_itself_passes() {
+    let fine = head(&ResponseHead { status: 200, body: BodyLength::Chunked, ..ResponseHead::default() });
+    let own = head(&ResponseHead { status: 403, own: true, denied: true, ..ResponseHead::default() });
+    let deny = |judge: &mut Judge, stream| {
+        for (kind, body) in [(Kind::Response, &fine[..]), (Kind::ResponseData, b"bad"), (Kind::ResponseEnd, &[0; 10])] {
+            assert_eq!(says(judge, stream, kind, body), Ok(Vec::new()));
+        }
+    };
+    let (mut judge, stream) = awaiting();
+    deny(&mut judge, stream);
+    assert!(says(&mut judge, stream, Kind::Response, &fine).is_err());
+    let (mut judge, stream) = awaiting();
+    deny(&mut judge, stream);
+    assert_eq!(says(&mut judge, stream, Kind::Response, &own), Ok(vec![Kind::Response]));
+    assert_eq!(says(&mut judge, stream, Kind::ResponseEnd, &[0; 10]), Ok(vec![Kind::ResponseEnd]));
+}
