@@ -221,6 +221,7 @@ impl Serve {
         self.counters.set(count::BYTES, u64::try_from(self.keeper.bytes()).unwrap_or(0));
         self.counters.add(TURNS, 1);
         self.counters.set(LOG_DROPPED, fosse_die::dropped());
+        self.counters.set_turns(self.turn.long_turns());
         let (evicted, now_ms) = (self.counters.get(count::EVICTED), self.turn.now_ms());
         let quiet = self.full_said_ms.is_none_or(|said| now_ms.saturating_sub(said) >= FULL_LINE_MS_MIN);
         if evicted != self.evicted && quiet {

@@ -10,7 +10,7 @@ fn everybody(edge: &Edge) -> Vec<Process> {
     assert_eq!(get(edge.address(), "/").status, 200);
     let processes: Vec<Process> = edge.processes().into_iter().filter(|process| !is_template(process)).collect();
     let programs: BTreeSet<&str> = processes.iter().map(|process| process.program.as_str()).collect();
-    for program in ["accept", "parse", "waf-filter", "dispatch", "connect", "log", "status"] {
+    for program in ["accept", "parse", "waf-filter", "dispatch", "connect", "log", "status", "store"] {
         assert!(programs.contains(program), "{program} is not in {programs:?}");
     }
     processes
@@ -25,7 +25,10 @@ fn edge(backend: &Backend) -> Option<Edge> {
         println!("skipped: needs root");
         return None;
     }
-    Some(Edge::up(&backend.address(), &["--lanes", "2"]))
+    // Rules that keep records: only for those there is a store.
+    let rules = backend.path().with_file_name("records.conf");
+    fs::write(&rules, "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.hits=+1\"\n").unwrap();
+    Some(Edge::up(&backend.address(), &["--lanes", "2", "--rules", &rules.to_string_lossy()]))
 }
 
 #[test]
