@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use fosse_blobs::{WafMode, WafSite};
-use fosse_seclang::{Arena, Bench, Host, Mode, Now, Outcome, Ruleset, Taken, Transaction};
+use fosse_seclang::{Arena, Bench, Host, Mode, Now, Outcome, Record, Ruleset, Taken, Transaction};
 use fosse_wire::{
     StreamId,
     request::{BodyLength, RequestHead, Version},
@@ -193,7 +193,11 @@ impl Court {
     pub fn conclude(&mut self, stream: StreamId, case: &mut Case) {
         if case.step != Step::Done {
             case.step = Step::Last;
-            self.advance(stream, case);
+            while self.advance(stream, case) == Next::Record {
+                // Nobody waits any more; what the rules change counts all the same.
+                let wanted: Vec<_> = case.transaction.wanted().map(|place| place.collection).collect();
+                wanted.into_iter().for_each(|one| case.transaction.provide(one, Record::default()));
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use fosse_wire::{
 };
 
 use crate::{
+    fuzz_store::FakeStore,
     judge::{Judge, Out},
     report::Reporter,
     rules::Rules,
@@ -60,6 +61,8 @@ fn rules() -> Rules {
     let compiled = || {
         let text = "SecRule ARGS|REQUEST_URI \"@contains bad\" \"id:1,phase:1,deny\"\n\
             SecAction \"id:2,phase:1,pass,nolog,ctl:forceRequestBodyVariable=On\"\n\
+            SecAction \"id:4,phase:1,pass,nolog,initcol:ip=everybody,setvar:ip.n=+1\"\n\
+            SecRule IP:n \"@eq 200\" \"id:5,phase:1,deny\"\n\
             SecRule REQUEST_BODY \"@contains bad\" \"id:3,phase:2,deny\"\n";
         let sets = vec![fosse_bundle::RuleSet { entries: vec!["a".into()] }];
         let files = [("a".to_owned(), text.as_bytes().to_vec())].into();
@@ -69,18 +72,20 @@ fn rules() -> Rules {
 }
 
 /// Every request is passed on whole, in order and once, or replaced by one verdict; no credit is granted for what is not
-/// there; at the end nothing is held.
+/// there; at the end nothing is held, whatever the store said, or did not say.
 ///
 /// # Panics
 /// Where that does not hold.
 pub fn judge(data: &[u8]) {
     let mut talk = Talk {
+        store: FakeStore::default(),
         judge: Judge::new(Some(config()), rules(), Reporter::silent(), Counters::private()),
         out: Outbox::default(),
         back: Outbox::default(),
         models: (0..STREAMS).map(|_| Model::default()).collect(),
         slots: HashMap::new(),
     };
+    talk.judge.court.link.hush();
     for pair in data.chunks_exact(2) {
         if let [what, with] = pair {
             talk.step(*what, *with);
@@ -90,6 +95,7 @@ pub fn judge(data: &[u8]) {
 }
 
 struct Talk {
+    store: FakeStore,
     judge: Judge,
     out: Outbox,
     back: Outbox,
@@ -106,10 +112,23 @@ impl Talk {
             3 => self.send(at, Kind::RequestEnd, &[0, 0]),
             4 => self.send(at, Kind::Reset, &[0]),
             5 => self.send(at, Kind::ResponseCredit, &1u32.to_le_bytes()),
-            6 => self.judge.hurry(),
+            6 if with & 1 == 0 => self.judge.hurry(),
+            6 => self.store_acts(with),
             _ => self.judge.work(&mut Out { on: &mut self.out, back: &mut self.back }).expect("work goes on"),
         }
         self.look();
+    }
+
+    /// The store comes, answers, tells lies, is late.
+    fn store_acts(&mut self, with: u8) {
+        let link = &mut self.judge.court.link;
+        let records = match with >> 1 & 7 {
+            0 => self.store.comes(link),
+            1..=4 => self.store.answers(link, usize::from(with >> 4)),
+            5 => self.store.says(link, &[with; 9]),
+            _ => link.overdue(u64::MAX),
+        };
+        self.judge.provide(records);
     }
 
     fn begin(&mut self, at: usize, with: u8) {
@@ -208,7 +227,13 @@ impl Talk {
             self.send(at, Kind::RequestEnd, &[0, 0]);
             self.look();
         }
-        while self.judge.busy() {
+        loop {
+            // Whoever waits for a record has waited long enough, also those that only now begin to.
+            let late = self.judge.court.link.overdue(u64::MAX);
+            self.judge.provide(late);
+            if !self.judge.busy() {
+                break;
+            }
             self.judge.work(&mut Out { on: &mut self.out, back: &mut self.back }).expect("work goes on");
             self.look();
         }

@@ -10,6 +10,7 @@ pub mod checks;
 pub mod encoding;
 pub mod fuzz;
 pub mod fuzz_answers;
+mod fuzz_store;
 pub mod held;
 pub mod judge;
 mod kept;

@@ -60,6 +60,7 @@ pub struct Link {
     /// Whose rules run.
     stream: Option<StreamId>,
     losses: Losses,
+    hushed: bool,
 }
 
 #[derive(Debug)]
@@ -77,6 +78,11 @@ struct Open {
 }
 
 impl Link {
+    /// Nothing is said of what happens to the store: for fuzzers.
+    pub(crate) const fn hush(&mut self) {
+        self.hushed = true;
+    }
+
     /// The requests whose rules run from now on are this stream's.
     pub fn about(&mut self, stream: StreamId) {
         self.stream = Some(stream);
@@ -101,13 +107,14 @@ impl Link {
     /// Reads once; the answers that are complete.
     pub fn read(&mut self, turn: &Turn) -> Vec<Provided> {
         let Some(store) = &mut self.store else { return Vec::new() };
-        let mut all = Vec::new();
-        match store.read(&mut all) {
-            Ok(()) => {}
-            Err(why) => {
+        let (mut all, was_silent) = (Vec::new(), store.silent);
+        if let Err(why) = store.read(&mut all) {
+            if !self.hushed {
                 warning(PROGRAM, format_args!("event=store-gone why=\"{why}\""));
-                all.extend(self.close(turn));
             }
+            all.extend(self.close(turn));
+        } else if was_silent && !store.silent && !self.hushed {
+            info(PROGRAM, "event=store-answers");
         }
         all
     }
@@ -127,7 +134,9 @@ impl Link {
         store.silent = true;
         let unanswered = store.forget();
         self.losses.missed = self.losses.missed.saturating_add(count(unanswered.len()));
-        warning(PROGRAM, format_args!("event=store-silent waiting={}", unanswered.len()));
+        if !self.hushed {
+            warning(PROGRAM, format_args!("event=store-silent waiting={}", unanswered.len()));
+        }
         unanswered
     }
 
@@ -240,10 +249,7 @@ impl Open {
                 all.push(Provided { stream, collection: asked.collection, record });
             }
         }
-        if self.silent && self.asked.is_empty() {
-            self.silent = false;
-            info(PROGRAM, "event=store-answers");
-        }
+        self.silent &= !self.asked.is_empty();
         Ok(())
     }
 }

@@ -1,0 +1,73 @@
+//! A store for the fuzzers: it answers late, in part, or with nonsense.
+
+use std::{collections::VecDeque, os::fd::OwnedFd};
+
+use fosse_seclang::{Field, Record};
+use fosse_turn::Turn;
+use fosse_wire::store::{FromStore, ToStore, split};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
+
+use crate::link::{Link, Provided};
+
+const TOKEN: u64 = 1;
+
+/// The other end of the way to the store.
+pub(crate) struct FakeStore {
+    turn: Turn,
+    socket: Option<OwnedFd>,
+    heard: Vec<u8>,
+    asked: VecDeque<u32>,
+    seen: u64,
+}
+
+impl Default for FakeStore {
+    fn default() -> Self {
+        let turn = Turn::new().expect("epoll");
+        Self { turn, socket: None, heard: Vec::new(), asked: VecDeque::new(), seen: 0 }
+    }
+}
+
+impl FakeStore {
+    pub fn comes(&mut self, link: &mut Link) -> Vec<Provided> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).expect("a pair");
+        (self.heard, self.asked) = (Vec::new(), VecDeque::new());
+        self.socket = Some(theirs);
+        let mut records = link.connect(ours, &self.turn, TOKEN).expect("it is watched");
+        let mut hello = Vec::new();
+        FromStore::Hello.encode(&mut hello).expect("a greeting");
+        records.extend(self.says(link, &hello));
+        records
+    }
+
+    /// Answers some of what it was asked for.
+    pub fn answers(&mut self, link: &mut Link, count: usize) -> Vec<Provided> {
+        link.flush(&self.turn, TOKEN).expect("it is watched");
+        let (Some(socket), mut piece) = (&self.socket, [0; 4096]) else { return Vec::new() };
+        while let Ok(length @ 1..) = rustix::io::read(socket, &mut piece[..]) {
+            self.heard.extend_from_slice(piece.get(..length).unwrap_or_default());
+        }
+        while let Some((message, taken)) = split(&self.heard).expect("filters keep the protocol") {
+            if let ToStore::Load { tag, .. } = ToStore::decode(message).expect("filters keep the protocol") {
+                self.asked.push_back(tag);
+            }
+            self.heard.drain(..taken);
+        }
+        let mut bytes = Vec::new();
+        for tag in self.asked.drain(..count.min(self.asked.len())) {
+            self.seen = self.seen.wrapping_add(1);
+            let value = self.seen.to_string().into_bytes();
+            let n = Field { name: b"n".to_vec(), value, expires: None };
+            let record = Record { fields: vec![n], updates: self.seen, ..Record::default() };
+            FromStore::Record { tag, record }.encode(&mut bytes).expect("a small record");
+        }
+        self.says(link, &bytes)
+    }
+
+    pub fn says(&self, link: &mut Link, bytes: &[u8]) -> Vec<Provided> {
+        if let Some(socket) = &self.socket {
+            let _ = rustix::net::send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        }
+        link.read(&self.turn)
+    }
+}
