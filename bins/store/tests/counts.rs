@@ -80,6 +80,31 @@ fn counters_survive_a_reload_and_the_death_of_a_filter() {
 }
 
 #[test]
+fn an_address_is_denied_after_answers_of_a_kind() {
+    let text = "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR}\"\n\
+                SecRule IP:failed \"@ge 3\" \"id:2,phase:1,deny,status:429\"\n\
+                SecRule RESPONSE_STATUS \"@streq 401\" \"id:3,phase:3,pass,nolog,setvar:ip.failed=+1\"\n\
+                SecRule IP:failed \"@eq 2\" \"id:4,phase:5,pass,log,msg:'the second'\"\n";
+    let (backend, rules) = (Backend::start(), rules(text));
+    let configuration = configuration(&backend, &rules, 1) + "inspect_responses = true\n";
+    let edge = fosse_harness::Edge::with_config(&configuration, &["--dir", &rules.path().to_string_lossy()]);
+    let statuses = ["/", "/status/401", "/status/404", "/status/401", "/", "/status/401", "/", "/status/401"];
+    let seen = statuses.map(|target| status(&edge, target));
+    assert_eq!(seen, [200, 401, 404, 401, 200, 401, 429, 429], "{}", edge.log());
+}
+
+#[test]
+fn an_answer_waits_for_the_record_that_its_rules_look_at() {
+    let text = "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.hits=+1\"\n\
+                SecRule IP:hits \"@gt 2\" \"id:2,phase:3,deny,status:418\"\n";
+    let (backend, rules) = (Backend::start(), rules(text));
+    let configuration = configuration(&backend, &rules, 1) + "inspect_responses = true\n";
+    let edge = fosse_harness::Edge::with_config(&configuration, &["--dir", &rules.path().to_string_lossy()]);
+    assert_eq!([(); 4].map(|()| status(&edge, "/bytes/100000")), [200, 200, 418, 418], "{}", edge.log());
+    assert_eq!(backend.requests(), 4);
+}
+
+#[test]
 fn a_counter_ends_when_its_time_is_over() {
     let text = "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.all=+1,setvar:ip.soon=+1,\
                 expirevar:ip.soon=1\"\n\
