@@ -149,7 +149,7 @@ pub fn score(case: &Case) -> Option<Vec<u8>> {
 /// What was scored in the answer.
 #[must_use]
 pub fn answer_score(case: &Case) -> Option<Vec<u8>> {
-    let names = ["blocking_outbound_anomaly_score", "outbound_anomaly_score"];
+    let names = ["blocking_outbound_anomaly_score", "outbound_anomaly_score", "answer_score"];
     case.answered.and_then(|_| names.into_iter().find_map(|name| case.transaction.tx(name)))
 }
 

@@ -259,14 +259,14 @@ fn answers_and_waiting_requests_take_no_more_memory_than_the_lane_has() {
     });
     let limits = "[limits]\nlane_held_bytes_max = \"1 MiB\"\n";
     let edge = edge_before(&answers.address(), &rules(SECRET), INSPECT, limits);
-    let mut slow: Vec<Client> = (0..6)
+    let mut slow: Vec<Client> = (0..5)
         .map(|_| {
             let mut client = Client::connect(edge.address());
             client.send(&request("GET /slow", &[], b""));
             client
         })
         .collect();
-    wait_for("the held answers", || (edge.counter("waf-filter", "held_bytes") > 900_000).then_some(()));
+    wait_for("the held answers", || (edge.counter("waf-filter", "held_bytes") > 850_000).then_some(()));
     let response = get(&edge);
     is_denied(&response, 503);
     assert_eq!(response.header("retry-after"), Some("1"));
@@ -464,4 +464,44 @@ fn a_reload_begins_and_ends_the_judging_and_loses_no_request() {
     edge.reload(&text(""));
     is_denied(&open.response(), 502);
     assert_eq!(get(&edge).text(), "a secret");
+}
+
+#[test]
+fn what_rules_count_about_answers_is_there_for_the_next_request() {
+    let answers = Answers::start(|head, to| {
+        let status = if head.contains("/found") { 200 } else { 404 };
+        to.write_all(&plain(status, "text/html", b"hello")).is_ok()
+    });
+    let text = "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR}\"\n\
+        SecRule RESPONSE_STATUS \"@streq 404\" \"id:2,phase:3,pass,nolog,setvar:ip.misses=+1\"\n\
+        SecRule IP:misses \"@gt 3\" \"id:3,phase:4,deny,status:429,log\"\n\
+        SecRule RESPONSE_BODY \"@contains secret\" \"id:4,phase:4,deny\"\n\
+        SecRule IP:misses \"@gt 4\" \"id:5,phase:1,deny,status:403,log\"\n";
+    let edge = before(&answers, text, "");
+    let ask = |path: &str| ask(&edge, &request(&format!("GET {path}"), &[], b"")).unwrap().status;
+    assert_eq!(ask("/found"), 200);
+    let mut seen = Vec::new();
+    wait_for("the count to deny", || {
+        seen.push(ask("/missing"));
+        (seen.last() == Some(&403)).then_some(())
+    });
+    seen.dedup();
+    assert_eq!(seen, [404, 429, 403], "first the answer is denied, then the request");
+    assert_eq!(edge.counter("waf-filter", "held_bytes"), 0);
+}
+
+#[test]
+fn the_built_in_rules_keep_leaks_inside_where_fosse_up_is_told_to_inspect() {
+    let answers = Answers::start(|head, to| {
+        let body: &[u8] =
+            if head.contains("/list") { b"<html><head><title>Index of /backup</title>" } else { b"hello" };
+        to.write_all(&plain(200, "text/html", body)).is_ok()
+    });
+    let edge = Edge::up(&answers.address(), &["--lanes", "1", "--inspect-responses"]);
+    let ask = |edge: &Edge, path: &str| ask(edge, &request(&format!("GET {path}"), &[], b"")).unwrap();
+    assert_eq!(ask(&edge, "/").text(), "hello");
+    is_denied(&ask(&edge, "/list"), 403);
+    edge.wait_for_log("answer_score=5");
+    let edge = Edge::up(&answers.address(), &["--lanes", "1"]);
+    assert_eq!(ask(&edge, "/list").status, 200, "not by itself");
 }

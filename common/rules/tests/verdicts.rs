@@ -324,3 +324,71 @@ fn honest_requests_pass() {
     }
     assert!(wrong.is_empty(), "denied:\n{}", wrong.join("\n"));
 }
+
+/// Whether an answer of this type is denied.
+fn keeps_inside(rules: &Ruleset, kind: &str, body: &str) -> bool {
+    let mut bench = Bench::default();
+    let mut transaction = Transaction::new(rules, Arena::default(), Now::default());
+    let (mut turn, mut store) = (|| Turn::Go, NoStore);
+    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    transaction.request_line(b"GET / HTTP/1.1", b"GET", b"/", b"HTTP/1.1");
+    transaction.header(b"Host", b"www.example.com");
+    assert_eq!(transaction.phase1(&mut host), Outcome::Continue);
+    assert_eq!(transaction.phase2(&mut host), Outcome::Continue);
+    transaction.response(200, b"HTTP/1.1");
+    transaction.response_header(b"Content-Type", kind.as_bytes());
+    assert_eq!(transaction.phase3(&mut host), Outcome::Continue);
+    transaction.response_body(body.as_bytes());
+    transaction.phase4(&mut host) != Outcome::Continue
+}
+
+#[test]
+fn what_answers_must_not_tell_stays_inside() {
+    let rules = rules();
+    for leak in [
+        "<b>You have an error in your SQL syntax; check the manual that corresponds to your MariaDB server",
+        "Unclosed quotation mark after the character string 'x'.",
+        "ORA-00933: SQL command not properly ended",
+        "PDOException: SQLSTATE[42000]: Syntax error",
+        "Warning: pg_query(): Query failed: ERROR:  syntax error at or near \"'\" in /srv/x.php",
+        "SQL error: near \"x'\": syntax error",
+        "org.postgresql.util.PSQLException: ERROR",
+        "<html><?php include 'db.php'; ?>",
+        "<%@ page import=\"java.util.*\" %>",
+        "#!/usr/bin/perl\nuse DBI;",
+        "<html><head><title>Index of /backup</title>",
+        "<title>Directory listing for /</title>",
+        "<A HREF=\"/\">[To Parent Directory]</A>",
+        "at com.example.shop.Cart.total(Cart.java:117)",
+        "Traceback (most recent call last):\n  File \"/srv/app.py\"",
+        "<b>Fatal error</b>: Uncaught Error in /srv/a.php on line <b>12</b>",
+        "<title>Server Error in '/' Application.</title>",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl",
+        "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:",
+    ] {
+        for kind in ["text/html; charset=utf-8", "text/plain", "application/json"] {
+            assert!(keeps_inside(&rules, kind, leak), "{kind}: {leak}");
+        }
+        assert!(!keeps_inside(&rules, "image/png", leak), "of a type that is not looked at");
+    }
+}
+
+#[test]
+fn pages_that_people_write_are_let_out() {
+    let rules = rules();
+    for page in [
+        "<html><body><h1>An introduction to SQL</h1><p>An error in your query? Check the syntax near the end of it.</p>",
+        "<p>PHP code begins with &lt;?php and ends with ?&gt;.</p>",
+        "<?xml version=\"1.0\"?><feed><title>Index of names</title></feed>",
+        "<title>Index of authors</title><h1>Our index</h1>",
+        "<p>Meet us at example.org (Java user group), at 7 pm.</p>",
+        "{\"status\":\"error\",\"message\":\"Unknown product\",\"line\":3}",
+        "The traceback of the parcel: most recent call last Monday.",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
+        "-----BEGIN PUBLIC KEY-----",
+        "<b>Warning</b>: the stairs are slippery.",
+        "root: the part of a plant below ground; 0:0 after extra time",
+    ] {
+        assert!(!keeps_inside(&rules, "text/html", page), "{page}");
+    }
+}
