@@ -9,7 +9,7 @@ use crate::access::{End, Who};
 use crate::answer;
 use crate::exchange::{Exchange, Framing, Lease};
 use crate::lane::Lane;
-use crate::limits::{GRANT_BYTES_MIN, OUTPUT_STEP_BYTES, WINDOW_BYTES_MAX};
+use crate::limits::{GRANT_BYTES_MIN, OUTPUT_UNUSED_BYTES, WINDOW_BYTES_MAX};
 use crate::origin::Origin;
 
 /// Where a connection stands.
@@ -138,18 +138,18 @@ impl Conn {
         self.progress = 0;
     }
 
-    /// Room for so many bytes to be written: no more than that, as slow readers have as much as their window all the time. In
-    /// steps, so that many small pieces are not copied for each of them.
+    /// Room for so many bytes to be written: hardly more than that, as slow readers have as much as their window all the time. By
+    /// half of what is there, so that many small pieces are not copied for each of them.
     pub fn make_room(&mut self, bytes: usize) {
         if self.output.capacity().saturating_sub(self.output.len()) < bytes {
-            self.output.reserve_exact(bytes.max(OUTPUT_STEP_BYTES));
+            self.output.reserve_exact(bytes.max(self.output.len() / 2));
         }
     }
 
     /// The client takes no more for now: what it has taken makes room, and what is not used goes back.
     pub fn blocked(&mut self) {
         let left = self.output.len().saturating_sub(self.sent);
-        if self.output.capacity() > left.saturating_add(OUTPUT_STEP_BYTES) {
+        if self.output.capacity() > left.saturating_add(OUTPUT_UNUSED_BYTES) {
             self.output.drain(..self.sent);
             self.sent = 0;
             self.output.shrink_to_fit();

@@ -16,8 +16,8 @@ pub const WINDOW_BYTES_MAX: u32 = 40 * 1024;
 /// Credit is given back in steps of this size: less would be a frame for every small write.
 pub const GRANT_BYTES_MIN: u32 = 8 * 1024;
 
-/// What waits for a client that does not keep up grows by at least this much, and has no more than this of unused room.
-pub const OUTPUT_STEP_BYTES: usize = 8 * 1024;
+/// Unused room in what waits for a client that does not keep up: above it the buffer is cut to its size.
+pub const OUTPUT_UNUSED_BYTES: usize = 8 * 1024;
 
 /// Blocks of memory from this size on are mapped alone: what waits for slow readers comes and goes in these sizes, and in one
 /// heap a thousand of them leave holes as large as themselves. Fast ones use the buffers that are kept.
