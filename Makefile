@@ -3,7 +3,7 @@
 # make demo           run the edge in front of a sample site on 127.0.0.1:8080
 # make demo-check     the same on a free port, asked by itself
 # make check          every test that fits in 40 minutes: the one test command
-# make check-all      check, and the lock-down on Debian's other kernels (qemu)
+# make check-all      check, the lock-down on Debian's other kernels (qemu), and the unit under a real systemd (a container)
 # make bench          fosse beside nginx and HAProxy, one table
 # make bench-waf      rules beside nginx with libmodsecurity, one table
 # make parity         the verdicts of both on the same requests, every difference explained; those of the built-in rules
@@ -33,11 +33,15 @@ demo-check: all
 check:
 	tests/check.sh
 
-check-all: check check-kernels
+check-all: check check-kernels check-systemd
 
 check-kernels:
 	tests/setup.sh qemu-system-x86 busybox-static cpio
 	tests/kernels/check-kernels.sh
+
+check-systemd: all
+	tests/setup.sh systemd-container mmdebstrap debian-archive-keyring iproute2 util-linux procps curl
+	tests/systemd/check-systemd.sh "$$(tests/programs.sh release)"
 
 bench: all
 	tests/setup.sh nginx-light haproxy wrk strace
@@ -58,4 +62,4 @@ soak: all
 fuzz:
 	$(CARGO) run --release --locked -p fosse-fuzz -- --seconds $(FUZZ_SECONDS)
 
-.PHONY: all install demo demo-check check check-all check-kernels bench bench-waf parity soak fuzz
+.PHONY: all install demo demo-check check check-all check-kernels check-systemd bench bench-waf parity soak fuzz

@@ -13,11 +13,11 @@ use std::{
 
 use fosse_plan::{Listener, Place};
 use rustix::{
-    fs::{Gid, Mode, Uid, chmod, chown},
+    fs::{Gid, Mode, OFlags, Uid, chmod, chown, fcntl_getfl, fcntl_setfl},
     io::Errno,
     net::{
         AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, getsockname, listen, socket_with,
-        sockopt::{set_ipv6_v6only, set_socket_reuseaddr},
+        sockopt::{set_ipv6_v6only, set_socket_reuseaddr, socket_acceptconn},
     },
 };
 
@@ -64,7 +64,7 @@ pub fn open(listener: &Listener, handed: &[(Vec<u8>, OwnedFd)], before: &[Open],
         ));
     }
     let fd = match kept.or(given) {
-        Some(fd) => rustix::io::fcntl_dupfd_cloexec(fd, 3).map_err(|e| wrong("keep the socket of", e))?,
+        Some(fd) => ours(fd).map_err(|e| wrong("keep the socket of", e))?,
         None if !public && !is_local(&listener.place) => {
             return Err(format!(
                 "{}: an ordinary user's edge listens on loopback and unix sockets only",
@@ -81,9 +81,16 @@ pub fn open(listener: &Listener, handed: &[(Vec<u8>, OwnedFd)], before: &[Open],
     Ok(Open { place: listener.place.clone(), fd })
 }
 
-/// Whether a socket handed over is where the plan says: the explicit words for public addresses count for it too.
+/// A socket as our own: a supervisor's waits in accept4(2) unless told otherwise, and accept never may.
+fn ours(fd: &OwnedFd) -> Result<OwnedFd, Errno> {
+    let fd = rustix::io::fcntl_dupfd_cloexec(fd, 3)?;
+    fcntl_setfl(&fd, fcntl_getfl(&fd)? | OFlags::NONBLOCK)?;
+    Ok(fd)
+}
+
+/// Whether a socket handed over listens where the plan says: the explicit words for public addresses count for it too.
 fn listens_at(fd: &OwnedFd, place: &Place) -> bool {
-    let Ok(found) = getsockname(fd) else { return false };
+    let (Ok(found), Ok(true)) = (getsockname(fd), socket_acceptconn(fd)) else { return false };
     match place {
         Place::Tcp { addr, port } => {
             SocketAddr::try_from(found).is_ok_and(|a| a == SocketAddr::new(Ipv6Addr::from(*addr).to_canonical(), *port))
@@ -161,5 +168,36 @@ impl std::fmt::Display for Where<'_> {
             Place::Tcp { addr, port } => write!(f, "{}", SocketAddr::new(Ipv6Addr::from(*addr).to_canonical(), *port)),
             Place::Unix { path, .. } => write!(f, "unix:{}", fosse_die::Odd(path)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn handed(socket: OwnedFd, port: u16) -> Result<Open, String> {
+        let addr = std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets();
+        let listener = Listener { name: b"web".to_vec(), place: Place::Tcp { addr, port } };
+        open(&listener, &[(b"web".to_vec(), socket)], &[], false)
+    }
+
+    #[test]
+    fn a_socket_that_a_supervisor_made_to_wait_does_not_wait_here() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = socket.local_addr().unwrap().port();
+        assert!(!fcntl_getfl(&socket).unwrap().contains(OFlags::NONBLOCK));
+        let open = handed(socket.into(), port).unwrap();
+        assert!(fcntl_getfl(&open.fd).unwrap().contains(OFlags::NONBLOCK));
+    }
+
+    #[test]
+    fn a_socket_that_is_elsewhere_or_does_not_listen_is_refused() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        assert!(handed(socket.into(), 1).unwrap_err().contains("does not listen on"));
+        let silent = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        bind(&silent, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let port = SocketAddr::try_from(getsockname(&silent).unwrap()).unwrap().port();
+        assert!(handed(silent, port).unwrap_err().contains("does not listen on"));
     }
 }

@@ -170,6 +170,7 @@ pub const TEMPLATE: Expected = Expected {
         holds(Kind::File, 1, "start's log"),
         holds(Kind::Device, 1, "a terminal as start's log"),
         holds(Kind::Null, 1, "nowhere as start's log"),
+        holds(Kind::UnixStream, 1, "the journal as start's log"),
         holds(Kind::Memory, 1, "rules"),
     ],
 };

@@ -29,7 +29,7 @@ pub fn role(seen: &Seen, start: &Seen) -> Role {
     if seen.name == start.name && seen.parent == start.pid {
         return Role::Nursery;
     }
-    if seen.name == TEMPLATE.name && seen.parent == start.pid && !holds(seen, Kind::UnixStream) {
+    if seen.name == TEMPLATE.name && seen.parent == start.pid && !holds_ring(seen) {
         return Role::Template;
     }
     if PASSING.contains(&seen.name.as_str()) {
@@ -46,16 +46,16 @@ pub fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
     let privileged = start.uids.get(1) == Some(&0);
     match role(seen, start) {
         Role::Start => {
-            filters(seen, 1, &mut found);
+            filters(seen, seen.filters.max(1), &mut found);
             capabilities(seen, if privileged { START_CAPABILITIES } else { 0 }, privileged, &mut found);
         }
         Role::Nursery => {
-            filters(seen, 1, &mut found);
+            filters(seen, start.filters, &mut found);
             capabilities(seen, if privileged { NURSERY_CAPABILITIES } else { 0 }, privileged, &mut found);
             namespaces(seen, start, if privileged { Place::Nursery } else { Place::Host }, &mut found);
         }
         Role::Template => {
-            filters(seen, 1, &mut found);
+            filters(seen, start.filters, &mut found);
             capabilities(seen, if privileged { NURSERY_CAPABILITIES } else { 0 }, privileged, &mut found);
             namespaces(seen, start, if privileged { Place::Nursery } else { Place::Host }, &mut found);
             descriptors(seen, &TEMPLATE, &mut found);
@@ -71,8 +71,10 @@ pub fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
     found
 }
 
-fn holds(seen: &Seen, kind: Kind) -> bool {
-    seen.fds.as_ref().is_none_or(|fds| fds.iter().any(|(_, one)| *one == kind))
+/// An end of the ring; a stream as descriptor 2 is the journal that start writes to.
+fn holds_ring(seen: &Seen) -> bool {
+    let is_end = |(number, kind): &(u32, Kind)| *kind == Kind::UnixStream && *number != 2;
+    seen.fds.as_ref().is_none_or(|fds| fds.iter().any(is_end))
 }
 
 fn walls(seen: &Seen, start: &Seen, privileged: bool, found: &mut Vec<String>) {
@@ -94,12 +96,12 @@ fn walls(seen: &Seen, start: &Seen, privileged: bool, found: &mut Vec<String>) {
     expect(!seen.dumpable, "memory is open to ptrace and core dumps (dumpable)".to_owned());
     expect(seen.threads == 1, format!("{} threads, not 1", seen.threads));
     expect(seen.parent == start.pid, format!("its parent is {}, not fosse-start", seen.parent));
-    filters(seen, 2, found);
+    filters(seen, start.filters.saturating_add(1), found);
     capabilities(seen, 0, privileged, found);
 }
 
-/// seccomp and what it stands on. start and the nursery have one filter, which everything they start inherits; a program adds
-/// its own.
+/// seccomp and what it stands on. start and the nursery have one filter, and those that a supervisor or a container has put around
+/// them; everything they start inherits these, and a program adds its own.
 fn filters(seen: &Seen, count: u32, found: &mut Vec<String>) {
     if seen.no_new_privs != 1 {
         found.push("no_new_privs is off".to_owned());
@@ -272,8 +274,20 @@ mod tests {
     }
 
     #[test]
+    fn filters_around_the_edge_take_nothing_from_those_inside() {
+        let (mut start, mut parse) = (start(), parse());
+        start.filters = 20;
+        parse.filters = 21;
+        assert!(differences(&start, &start).is_empty() && differences(&parse, &start).is_empty());
+        parse.filters = 20;
+        assert_eq!(differences(&parse, &start), ["20 seccomp filters, not 21"]);
+        start.filters = 0;
+        assert_eq!(differences(&start, &start), ["0 seccomp filters, not 1"]);
+    }
+
+    #[test]
     fn a_template_is_one_only_as_long_as_it_holds_no_end_of_the_ring() {
-        let fds = vec![(0, Kind::Null), (1, Kind::Null), (2, Kind::Pipe), (7, Kind::UnixSeqpacket)];
+        let fds = vec![(0, Kind::Null), (1, Kind::Null), (2, Kind::UnixStream), (7, Kind::UnixSeqpacket)];
         let capabilities = [0, NURSERY_CAPABILITIES, NURSERY_CAPABILITIES, NURSERY_CAPABILITIES, 0];
         let root = (vec![0; 4], vec![0; 4]);
         let name = "fosse-waf-filter".into();

@@ -1,0 +1,178 @@
+#!/bin/bash
+# check-systemd.sh DIRECTORY-OF-PROGRAMS: the unit under a real systemd: start, readiness, audit, reload, deaths, watchdog, a socket
+# handed over, a configuration that is wrong, the end. Each line it prints is a promise that held; the first that does not ends it.
+#
+# KEEP=1  leaves the guest running for a look (tests/systemd/guest.sh run ...)
+set -euo pipefail
+
+programs=${1:?usage: check-systemd.sh DIRECTORY-OF-PROGRAMS}
+top=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+guest() { "$top/tests/systemd/guest.sh" "$@"; }
+
+load=
+finish() {
+    [ -z "$load" ] || kill "$load" 2> /dev/null || true
+    rm -rf "$work"
+    [ -n "${KEEP:-}" ] || guest end
+}
+
+fail() {
+    echo "check-systemd: FAILED: $*" >&2
+    guest run 'journalctl --no-pager -n 60 -u fosse' >&2 || true
+    exit 1
+}
+
+held() { echo "held: $*"; }
+
+status_of() { guest net curl -s -o /dev/null -w '%{http_code}' --max-time 5 "$@" || true; }
+
+# eventually WHAT COMMAND...: within 40 s.
+eventually() {
+    local what=$1
+    shift
+    for _ in $(seq 400); do
+        if "$@" > /dev/null 2>&1; then
+            held "$what"
+            return
+        fi
+        sleep 0.1
+    done
+    fail "$what"
+}
+
+main_pid() { guest run 'systemctl show -P MainPID fosse'; }
+answers() { [ "$(status_of "$@")" = 200 ]; }
+another_main_than() { [ "$(main_pid)" != "$1" ] && [ "$(main_pid)" != 0 ]; }
+
+guest end
+guest build
+guest boot
+trap finish EXIT
+root=$(guest root)
+
+FOSSE_PROGRAMS=$programs "$top/tests/install.sh" "$root" /usr /usr/libexec/fosse
+mkdir -p "$root/etc/fosse" "$root/srv/site"
+echo hello > "$root/srv/site/index.html"
+configuration() { # configuration WAF: written in one go, as an editor does
+    cat > "$work/fosse.toml" <<TOML
+[[listen]]
+address = "127.0.0.1:80"
+
+[[listen]]
+address = "127.0.0.1:8080"
+name = "web"
+
+[[site]]
+default = true
+backend = "app"
+waf = "$1"
+
+[[backend]]
+name = "app"
+servers = ["unix:/run/app.sock"]
+TOML
+    cp "$work/fosse.toml" "$root/etc/fosse/fosse.toml.new"
+    mv "$root/etc/fosse/fosse.toml.new" "$root/etc/fosse/fosse.toml"
+}
+configuration block
+
+guest run 'systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload'
+guest run 'systemd-run --quiet --unit app /usr/libexec/fosse/fosse-static --listen unix:/run/app.sock --mode 0666 /srv/site'
+eventually "the application serves" guest run 'test -S /run/app.sock'
+
+guest run 'systemctl start fosse'
+answers http://127.0.0.1/ || fail "a request right after systemctl start, which waits for readiness"
+held "a request right after systemctl start"
+[ "$(status_of 'http://127.0.0.1/?q=1%27%20or%201=1--')" = 403 ] || fail "the built-in rules deny an attack"
+held "the built-in rules deny an attack"
+guest run 'fosse audit' > "$work/audit" || { cat "$work/audit"; fail "every process is what it may be"; }
+held "fosse audit: $(tail -1 "$work/audit")"
+guest run 'systemctl show -P StatusText fosse' | grep -qx serving || fail "systemd knows the state"
+if guest run 'journalctl --no-pager -u fosse' | grep -q 'sandbox violation\|landlock: '; then
+    fail "the full sandbox, and no violation"
+fi
+held "the full sandbox below the unit's own, and no violation"
+
+# Clients that keep their connections, over reloads and an upgrade.
+cat > "$work/load.py" <<'PYTHON'
+import http.client, signal, sys
+over = []
+signal.signal(signal.SIGTERM, lambda *_: over.append(1))
+asked = wrong = 0
+client = http.client.HTTPConnection("127.0.0.1", 80, timeout=5)
+while not over:
+    try:
+        client.request("GET", "/")
+        answer = client.getresponse()
+        wrong += answer.status != 200 or answer.read() != b"hello\n"
+    except OSError as error:
+        print(error, file=sys.stderr)
+        wrong += 1
+        client.close()
+    asked += 1
+print(asked, "asked,", wrong, "failed")
+sys.exit(wrong != 0 or asked < 100)
+PYTHON
+"$top/tests/systemd/guest.sh" net python3 "$work/load.py" > "$work/load" 2>&1 &
+load=$!
+before=$(main_pid)
+lanes() { guest run "pgrep -x fosse-parse | sort | tr '\n' ' '"; }
+for _ in 1 2 3; do
+    old=$(lanes)
+    guest run 'systemctl reload fosse'
+    renewed() { for pid in $old; do ! guest run "kill -0 $pid" 2> /dev/null || return 1; done; [ -n "$(lanes)" ]; }
+    eventually "systemctl reload: new lanes, and the old ones gone" renewed
+done
+old=$(lanes)
+guest run 'systemctl kill -s USR2 --kill-whom=main fosse'
+eventually "an upgrade in place: new lanes, and the old ones gone" renewed
+[ "$(main_pid)" = "$before" ] || fail "the main process is the same after reloads and an upgrade"
+kill -TERM "$load"
+wait "$load" || { cat "$work/load"; fail "no request fails over reloads and an upgrade"; }
+load=
+held "no request failed over three reloads and an upgrade: $(tail -1 "$work/load")"
+
+configuration blok
+guest run 'systemctl reload fosse' || true
+eventually "a wrong configuration is told with its line" \
+    guest run "journalctl --no-pager -u fosse | grep -q 'fosse.toml:11:7'"
+answers http://127.0.0.1/ || fail "the old configuration stays in force"
+held "the old configuration stays in force"
+guest run 'systemctl restart fosse' 2> /dev/null && fail "a wrong configuration does not start"
+[ "$(guest run 'systemctl show -P ActiveState fosse')" = failed ] || fail "a wrong configuration is not tried again"
+held "a wrong configuration does not start, and is not tried again"
+configuration block
+guest run 'systemctl reset-failed fosse; systemctl start fosse'
+
+before=$(main_pid)
+guest run "kill -KILL $before"
+eventually "start killed: systemd brings it back" another_main_than "$before"
+eventually "and it serves" answers http://127.0.0.1/
+
+before=$(main_pid)
+guest run "kill -STOP $before"
+eventually "start stopped: the watchdog ends it, and systemd brings it back" another_main_than "$before"
+eventually "and it serves again" answers http://127.0.0.1/
+
+guest run 'systemctl stop fosse'
+! guest run 'pgrep -f /fosse-[p]arse\|fosse-[a]ccept' > /dev/null || fail "nothing is left after systemctl stop"
+held "nothing is left after systemctl stop"
+
+# A socket of systemd's, under the name of its unit's FileDescriptorName.
+cat > "$root/etc/systemd/system/fosse.socket" <<'UNIT'
+[Socket]
+ListenStream=127.0.0.1:8080
+FileDescriptorName=web
+UNIT
+guest run 'systemctl daemon-reload && systemctl start fosse.socket && systemctl start fosse'
+answers http://127.0.0.1:8080/ || fail "a socket that systemd holds"
+before=$(main_pid)
+guest run "kill -KILL $before"
+# systemd keeps the socket meanwhile: the client waits instead of being refused.
+[ "$(status_of --retry 0 http://127.0.0.1:8080/)" = 200 ] || fail "a client that comes while nobody serves waits"
+held "a socket that systemd holds: a client that comes while nobody serves waits"
+
+guest run 'systemd-analyze security --no-pager --threshold=35 fosse' > "$work/score" || { tail -3 "$work/score"; fail "the unit's exposure"; }
+held "$(tail -1 "$work/score" | tr -dc '[:print:]')"
+echo "check-systemd: everything held"
