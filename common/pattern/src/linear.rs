@@ -1,10 +1,10 @@
 //! The engine for regular patterns: a lazy automaton for "does it match", a simulation for captures. Linear time.
 
-use crate::CompileError;
 use crate::byteset::ByteSet;
 use crate::regex::{Captures, GROUPS_MAX};
 use crate::require::byte_rate;
 use crate::scratch::Scratch;
+use crate::{CompileError, StepLimit};
 use regex_automata::hybrid::dfa::DFA;
 use regex_automata::nfa::thompson::{self, NFA, WhichCaptures, backtrack::BoundedBacktracker, pikevm::PikeVM};
 use regex_automata::util::prefilter::Prefilter;
@@ -20,6 +20,19 @@ const AUTOMATON_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// states for usual values stay; an instance that has run all 320 patterns of a rule set stays bounded by
 /// [`CACHES_BYTES_MAX`](crate::scratch::CACHES_BYTES_MAX).
 const CACHE_BYTES_MAX: usize = 512 * 1024;
+
+/// Bytes before the end of a match that are searched for its beginning and its groups. The simulation that finds them takes
+/// up to a microsecond a byte, so that a match at the end of a long value would cost seconds; of a match longer than this
+/// the groups are those of a shorter one that ends there too, or none.
+pub(crate) const CAPTURED_BYTES_MAX: usize = 4 * 1024;
+
+/// How often one search may have its states dropped and built anew, and bytes it must get on with for each state, before it is
+/// given up: a text made for a pattern can need a new state at every byte, at some microseconds each.
+const CACHE_CLEARS_MAX: usize = 4;
+const BYTES_PER_STATE_MIN: usize = 8;
+
+/// Bytes of a value that the simulation decides where the automaton was given up; longer ones end at the step limit.
+const GIVEN_UP_BYTES_MAX: usize = 8 * 1024;
 
 /// Matches that may begin with bytes more common than this are searched for without skipping: it would stop too often.
 const FIRST_BYTE_RATE_MAX: f32 = 0.06;
@@ -57,6 +70,8 @@ impl Linear {
             // Start states are looked at one by one only where skipping from them pays.
             .specialize_start_states(prefilter.is_some())
             .prefilter(prefilter)
+            .minimum_cache_clear_count(Some(CACHE_CLEARS_MAX))
+            .minimum_bytes_per_state(Some(BYTES_PER_STATE_MIN))
             .skip_cache_capacity_check(true);
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa.clone()).map_err(|error| too_large(&error))?;
         let pikevm = PikeVM::new_from_nfa(nfa.clone()).map_err(|error| too_large(&error))?;
@@ -64,22 +79,25 @@ impl Linear {
         Ok(Self { dfa, pikevm, backtracker })
     }
 
-    pub(crate) fn is_match(&self, id: usize, value: &[u8], scratch: &mut Scratch) -> bool {
-        self.search(id, &Input::new(value).earliest(true), scratch).is_some()
+    pub(crate) fn is_match(&self, id: usize, value: &[u8], scratch: &mut Scratch) -> Result<bool, StepLimit> {
+        self.search(id, &Input::new(value).earliest(true), scratch).map(|found| found.is_some())
     }
 
     /// Where the leftmost match ends, or where the earliest does if the input asks for that.
-    fn search(&self, id: usize, input: &Input<'_>, scratch: &mut Scratch) -> Option<usize> {
+    fn search(&self, id: usize, input: &Input<'_>, scratch: &mut Scratch) -> Result<Option<usize>, StepLimit> {
         let mut cache = scratch.take(id, &self.dfa);
         let found = self.dfa.try_search_fwd(&mut cache, input);
+        if found.is_err() {
+            cache.reset(&self.dfa);
+        }
         scratch.put(id, cache);
         match found {
-            Ok(found) => found.map(|found| found.offset()),
-            // The automaton neither quits on a byte nor gives up, so this is unreachable; the simulation is always right.
+            Ok(found) => Ok(found.map(|found| found.offset())),
+            Err(_) if input.get_span().len() > GIVEN_UP_BYTES_MAX => Err(StepLimit),
             Err(_) => {
                 let mut slots = [None; 2];
                 self.pikevm.search_slots(scratch.pikevm(&self.pikevm), input, &mut slots);
-                slots.last().copied().flatten().map(NonMaxUsize::get)
+                Ok(slots.last().copied().flatten().map(NonMaxUsize::get))
             }
         }
     }
@@ -92,13 +110,16 @@ impl Linear {
         from: usize,
         scratch: &mut Scratch,
         groups: &mut Captures,
-    ) -> bool {
+    ) -> Result<bool, StepLimit> {
         let from = from.min(value.len());
-        let Some(end) = self.search(id, &Input::new(value).span(from..value.len()), scratch) else { return false };
+        let input = Input::new(value).span(from..value.len());
+        let Some(end) = self.search(id, &input, scratch)? else { return Ok(false) };
         let mut slots: [Option<NonMaxUsize>; GROUPS_MAX * 2] = [None; GROUPS_MAX * 2];
         // The simulation wants no more slots than the pattern has.
         let count = slots.len().min(self.dfa.get_nfa().group_info().slot_len());
         let slots = slots.get_mut(..count).unwrap_or_default();
+        // The leftmost match ends at `end`: if it is no longer than the window, it is the leftmost in the window too.
+        let from = from.max(end.saturating_sub(CAPTURED_BYTES_MAX));
         let input = Input::new(value).span(from..end);
         let found = if end.saturating_sub(from) <= self.backtracker.max_haystack_len() {
             let cache = scratch.backtracker(&self.backtracker);
@@ -106,12 +127,18 @@ impl Linear {
         } else {
             self.pikevm.search_slots(scratch.pikevm(&self.pikevm), &input, slots)
         };
+        if found.is_none() {
+            if let Some(whole) = groups.first_mut() {
+                *whole = Some(from..end);
+            }
+            return Ok(true);
+        }
         for (group, pair) in groups.iter_mut().zip(slots.chunks_exact(2)) {
             if let [Some(start), Some(end)] = pair {
                 *group = Some(start.get()..end.get());
             }
         }
-        found.is_some()
+        Ok(true)
     }
 
     /// Heap bytes of the compiled form.

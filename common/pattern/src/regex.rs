@@ -62,7 +62,8 @@ impl Regex {
         &self.requirement
     }
 
-    /// Whether every value is decided in time linear in its length. Others may end in [`StepLimit`].
+    /// Whether every value is decided in time linear in its length. Others may end in [`StepLimit`]; these only where a long
+    /// text was made to need new states all the time.
     pub fn is_linear(&self) -> bool {
         matches!(self.engine, Engine::Linear(_))
     }
@@ -78,12 +79,13 @@ impl Regex {
     /// Whether the pattern matches anywhere in the value.
     pub fn is_match(&self, value: &[u8], scratch: &mut Scratch) -> Result<bool, StepLimit> {
         match &self.engine {
-            Engine::Linear(linear) => Ok(linear.is_match(self.id, value, scratch)),
+            Engine::Linear(linear) => linear.is_match(self.id, value, scratch),
             Engine::Backtracker(backtracker) => backtracker.search(value, 0, scratch, &mut Captures::default()),
         }
     }
 
-    /// Whether the pattern matches, and if so where: fills `groups` (all `None` on no match). Costs several times
+    /// Whether the pattern matches, and if so where: fills `groups` (all `None` on no match; of a match of more than 4 KiB
+    /// those of the last 4 KiB). Costs several times
     /// [`is_match`](Self::is_match): ask only after a hit and only for rules that capture.
     pub fn captures(&self, value: &[u8], scratch: &mut Scratch, groups: &mut Captures) -> Result<bool, StepLimit> {
         self.captures_from(value, 0, scratch, groups)
@@ -100,7 +102,7 @@ impl Regex {
     ) -> Result<bool, StepLimit> {
         *groups = Captures::default();
         match &self.engine {
-            Engine::Linear(linear) => Ok(linear.captures(self.id, value, from, scratch, groups)),
+            Engine::Linear(linear) => linear.captures(self.id, value, from, scratch, groups),
             Engine::Backtracker(backtracker) => backtracker.search(value, from, scratch, groups),
         }
     }

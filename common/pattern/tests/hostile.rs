@@ -167,3 +167,40 @@ fn errors_say_where_and_what() {
     assert_eq!(Regex::new("x[a").unwrap_err().to_string(), "[ without its ] (at byte 1 of the pattern)");
     assert!(Regex::new(r"\x{100}").is_err() && Regex::new(r"(a)\2").is_err() && Regex::new("*a").is_err());
 }
+
+#[test]
+fn captures_at_the_end_of_a_long_value_are_those_of_the_match() {
+    let mut scratch = Scratch::new();
+    let mut groups = Captures::default();
+    let value = format!("{}key=value", "x; = yz ".repeat(20_000));
+    let regex = Regex::new(r"(?:[a-z]+; )*\b(key)=([a-z]+)$").unwrap();
+    assert_eq!(regex.captures(value.as_bytes(), &mut scratch, &mut groups), Ok(true));
+    let end = value.len();
+    assert_eq!(groups[..3], [Some(end - 9..end), Some(end - 9..end - 6), Some(end - 5..end)]);
+    // A match of the whole value still matches; its groups are those that a match in its last part has, or none.
+    let regex = Regex::new(r"^(x).*(value)$").unwrap();
+    assert_eq!(regex.captures(value.as_bytes(), &mut scratch, &mut groups), Ok(true));
+    assert_eq!(groups[..2], [Some(end - 4096..end), None]);
+    let regex = Regex::new(r"(x).*(value)").unwrap();
+    assert_eq!(regex.captures(value.as_bytes(), &mut scratch, &mut groups), Ok(true));
+    assert_eq!(groups[2], Some(end - 5..end));
+}
+
+#[test]
+fn a_long_text_made_to_need_new_states_all_the_time_is_given_up() {
+    let regex = Regex::new("[ab]*a[ab]{14}c").unwrap();
+    let mut scratch = Scratch::new();
+    let mut state = 1_u64;
+    let text: Vec<u8> = (0..1 << 20)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            if state >> 63 == 0 { b'a' } else { b'b' }
+        })
+        .collect();
+    assert_eq!(regex.is_match(&text, &mut scratch), Err(StepLimit));
+    assert_eq!(regex.is_match(&text[..8 * 1024], &mut scratch), Ok(false));
+    let matching = [&text[..8 * 1000], b"abbbbbbbbbbbbbbc"].concat();
+    assert_eq!(regex.is_match(&matching, &mut scratch), Ok(true));
+    // What needs few states is decided whatever its length, before and after.
+    assert_eq!(regex.is_match(&b"ab".repeat(1 << 19), &mut scratch), Ok(false));
+}

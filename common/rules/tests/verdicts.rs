@@ -277,6 +277,9 @@ fn attacks_that_have_one_place_are_denied_there() {
         ("nosql cookie", Request::get("/").header("Cookie", "user=%7B%22%24ne%22%3Anull%7D")),
         ("entity", Request::post("text/xml", "<!DOCTYPE r [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><r>&x;</r>")),
         ("broken json", Request::post("application/json", "{\"a\":")),
+        ("ebcdic", Request::post("application/x-www-form-urlencoded; charset=ibm037", "%89%84=%7d%40%96%99%40")),
+        ("utf-7", Request::post("application/x-www-form-urlencoded; charset=\"UTF-7\"", "a=+ADw-script+AD4-")),
+        ("utf-16 json", Request::post("application/json;charset=utf-16le", "{}")),
         ("argument name", Request::get(format!("/?{}=1", encode("<script>alert(1)</script>")))),
     ];
     let missed: Vec<_> = requests.iter().filter(|(_, r)| !judge(&rules, r).0).map(|(name, _)| *name).collect();

@@ -658,3 +658,32 @@ fn a_rule_can_look_at_itself_while_it_acts() {
     assert_eq!(transaction.tx("why").as_deref(), Some(b"2 second %{tx.x}".as_slice()));
     assert_eq!(transaction.tx("sev").as_deref(), Some(b"4".as_slice()));
 }
+
+#[test]
+fn remote_procedure_calls_give_their_method_and_parameters_as_arguments() {
+    let json = "SecRule REQUEST_HEADERS:Content-Type json \"id:9002,phase:1,pass,nolog,ctl:requestBodyProcessor=JSON\"";
+    let call = |kind: &str, body: &str| {
+        let request =
+            Request { line: ("POST", "/rpc", "HTTP/1.1"), headers: &[("Content-Type", kind)], body: body.as_bytes() };
+        values(json, "ARGS", 2, &request).join(" ")
+    };
+    assert_eq!(
+        call(
+            "application/json",
+            r#"{"jsonrpc":"2.0","method":"user.add","params":{"name":"evil","tags":["a"]},"id":1}"#
+        ),
+        "ARGS:jsonrpc=2.0 ARGS:method=user.add ARGS:params.name=evil ARGS:params.tags.tags=a ARGS:id=1"
+    );
+    assert_eq!(
+        call("application/json", r#"[{"method":"sum","params":[1,"evil"]},{"method":"log"}]"#),
+        "ARGS:array.array.method=sum ARGS:array.array.params.params=1 ARGS:array.array.params.params=evil ARGS:array.array.method=log"
+    );
+    assert_eq!(
+        call(
+            "text/xml",
+            "<methodCall><methodName>user.add</methodName><params><param><value><string>evil</string></value></param><param><value><struct>\
+             <member><name>age</name><value><i4>7</i4></value></member></struct></value></param></params></methodCall>"
+        ),
+        "ARGS:methodName=user.add ARGS:params=evil ARGS:params.age=7"
+    );
+}
