@@ -89,6 +89,7 @@ impl Edge {
     /// Runs fosse-config over the configuration.
     fn compile(&mut self) -> Result<(), Errno> {
         self.programs.refresh(&self.options)?;
+        self.renew_store();
         let mut fds = vec![(0, self.options.open_configuration()?)];
         for (number, path) in [(9, "/etc/passwd"), (10, "/etc/group")] {
             let bytes = std::fs::read(path).unwrap_or_default();

@@ -97,6 +97,8 @@ pub(crate) struct Edge {
     pub log: Option<Key>,
     pub status: Option<Key>,
     pub store: Option<Key>,
+    /// The store is of the programs before an upgrade.
+    pub store_outdated: bool,
     pub status_listener: Option<Open>,
     pub throttles: HashMap<Program, Throttle>,
     pub change: Change,

@@ -103,6 +103,7 @@ fn edge(options: Options) -> Result<Edge, Errno> {
         log: None,
         status: None,
         store: None,
+        store_outdated: false,
         status_listener: None,
         throttles: HashMap::new(),
         change: Change::Rest,

@@ -37,6 +37,17 @@ impl Edge {
         }
     }
 
+    /// After an upgrade the new program takes the place of the old, and begins empty: what it keeps has no form that both must
+    /// know. Filters have the way to it before the other closes.
+    pub(crate) fn renew_store(&mut self) {
+        if !std::mem::take(&mut self.store_outdated) {
+            return;
+        }
+        let old = self.store.take();
+        self.start_store();
+        old.into_iter().for_each(|old| self.leave(old));
+    }
+
     /// A filter of the current generation has been begun: it finds the way to the store before it reads a request.
     pub(crate) fn filter_begun(&mut self, filter: Key) {
         if !self.current.keeps_records {

@@ -196,8 +196,7 @@ impl Edge {
         r.0.end()?;
         let template = self.processes.iter().find(|(_, p)| p.template && !p.leaving).map(|(key, _)| key);
         self.current = Current { plan, generation, blobs, rules, template, keeps_records, addresses };
-        // The new program takes the old one's place, and begins empty: what it keeps has no form that both must know.
-        self.store.take().into_iter().for_each(|old| self.leave(old));
+        self.store_outdated = self.store.is_some();
         Ok(true)
     }
 

@@ -149,8 +149,9 @@ fn an_upgrade_in_place_brings_a_new_store_and_fails_no_request() {
         edge.wait_for_log("generation=2");
         another_store(&edge, one.pid);
     });
-    assert!(!is_alive(one.pid));
+    wait_for("the end of the old one", || (!is_alive(one.pid)).then_some(()));
     wait_for("the next one to keep", || (edge.counter("store", "records") == 1).then_some(()));
+    assert!(!edge.log().contains("event=store-gone"), "{}", edge.log());
 }
 
 #[test]

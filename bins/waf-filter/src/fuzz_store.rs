@@ -68,6 +68,8 @@ impl FakeStore {
         if let Some(socket) = &self.socket {
             let _ = rustix::net::send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
         }
-        link.read(&self.turn)
+        let mut records = link.read();
+        records.extend(link.ended(&self.turn));
+        records
     }
 }

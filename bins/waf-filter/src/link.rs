@@ -75,6 +75,8 @@ struct Open {
     next_tag: u32,
     /// It owes an answer for too long.
     silent: bool,
+    /// Why nothing more is read.
+    end: Option<String>,
 }
 
 impl Link {
@@ -98,25 +100,32 @@ impl Link {
         let mut out = Vec::new();
         if ToStore::Hello.encode(&mut out).is_ok() {
             let (inbox, heard, asked) = (Inbox::default(), Heard::Nothing, VecDeque::new());
-            let open = Open { fd, inbox, heard, out, sent: 0, armed: false, asked, next_tag: 0, silent: false };
+            let open =
+                Open { fd, inbox, heard, out, sent: 0, armed: false, asked, next_tag: 0, silent: false, end: None };
             self.store = Some(Box::new(open));
         }
         Ok(unanswered)
     }
 
-    /// Reads once; the answers that are complete.
-    pub fn read(&mut self, turn: &Turn) -> Vec<Provided> {
-        let Some(store) = &mut self.store else { return Vec::new() };
+    /// Reads once; the answers that are complete. Where that was the end of it, [`Link::ended`] says so.
+    pub fn read(&mut self) -> Vec<Provided> {
+        let Some(store) = self.store.as_mut().filter(|store| store.end.is_none()) else { return Vec::new() };
         let (mut all, was_silent) = (Vec::new(), store.silent);
-        if let Err(why) = store.read(&mut all) {
-            if !self.hushed {
-                warning(PROGRAM, format_args!("event=store-gone why=\"{why}\""));
-            }
-            all.extend(self.close(turn));
-        } else if was_silent && !store.silent && !self.hushed {
+        store.end = store.read(&mut all).err();
+        if was_silent && !store.silent && !self.hushed {
             info(PROGRAM, "event=store-answers");
         }
         all
+    }
+
+    /// At the end of a turn: closes what has ended, unless another store has taken its place in this turn. Nobody will answer
+    /// what was asked there.
+    pub fn ended(&mut self, turn: &Turn) -> Vec<Provided> {
+        let Some(why) = self.store.as_mut().and_then(|store| store.end.take()) else { return Vec::new() };
+        if !self.hushed {
+            warning(PROGRAM, format_args!("event=store-gone why=\"{why}\""));
+        }
+        self.close(turn)
     }
 
     /// Milliseconds until somebody has waited long enough, if anybody waits.
@@ -293,7 +302,8 @@ mod tests {
         }
 
         fn provided(&mut self) -> Vec<(u32, u64)> {
-            let all = self.link.read(&self.turn);
+            let mut all = self.link.read();
+            all.extend(self.link.ended(&self.turn));
             all.iter().map(|one| (one.stream.raw(), one.record.updates)).collect()
         }
     }
@@ -345,6 +355,22 @@ mod tests {
         drop(std::mem::replace(&mut room.store, rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).unwrap()));
         assert_eq!(room.provided(), [(1, 0)]);
         room.link.flush(&room.turn, TOKEN).unwrap();
+    }
+
+    #[test]
+    fn a_store_that_is_replaced_before_it_goes_is_not_missed() {
+        let mut room = Room::new();
+        assert_eq!(room.load(1, b"a"), Load::Later);
+        let next = Room::new();
+        drop(std::mem::replace(&mut room.store, next.store));
+        assert!(room.link.read().is_empty());
+        let (ours, store) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        let unanswered = room.link.connect(ours, &room.turn, TOKEN).unwrap();
+        assert!(unanswered.len() == 1 && room.link.ended(&room.turn).is_empty());
+        room.store = store;
+        assert_eq!(room.load(2, b"a"), Load::Later);
+        room.says(&[FromStore::Hello, record(0, 7)]);
+        assert_eq!(room.provided(), [(2, 7)]);
     }
 
     #[test]

@@ -165,14 +165,16 @@ impl Serve {
                 TOKEN_BACK_INPUT => self.answers()?,
                 TOKEN_START => self.told()?,
                 TOKEN_STORE if event.readable() => {
-                    let records = self.judge.court.link.read(&self.turn);
+                    let records = self.judge.court.link.read();
                     self.judge.provide(records);
                 }
                 _ => {}
             }
         }
-        let late = self.judge.court.link.overdue(self.turn.now_ms());
-        self.judge.provide(late);
+        let link = &mut self.judge.court.link;
+        let mut empty = link.ended(&self.turn);
+        empty.extend(link.overdue(self.turn.now_ms()));
+        self.judge.provide(empty);
         let Self { judge, output, back, .. } = self;
         with_ways(output, back.as_mut().map(|(_, to)| to), |out| judge.work(out))?;
         self.judge.counters.set(STREAM_CONNECTION, 0);
