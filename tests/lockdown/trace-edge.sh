@@ -234,6 +234,9 @@ kill -HUP "$start"
 sleep 2
 ask $there/after-reload
 wait $idle
+# A stage that hangs: start ends it, and makes another lane.
+kill -STOP "$(pgrep -P "$start" -f fosse-dispatch | tail -1)"
+sleep 6
 kill -USR2 "$start"
 sleep 3
 ask $there/after-upgrade
