@@ -1,5 +1,5 @@
 //! fosse-slowest: searches for the request that costs the rule engine most for each of its bytes, or says what given
-//! ones cost.
+//! ones cost: those in fuzz/slow are the worst that were found, and it ends with 1 where one of them costs too much again.
 //!
 //! `fosse-slowest [--seconds N] [--seed N] [--paranoia N] [--findings DIR] RULES [FILE...]`: RULES is an unpacked Core
 //! Rule Set. A development tool: no lock-down.
@@ -14,6 +14,10 @@ use fosse_fuzz::slowest::{growth, load, path, search};
 
 const PROGRAM: &str = "fosse-slowest";
 const USAGE: &str = "fosse-slowest [--seconds N] [--seed N] [--paranoia N] [--findings DIR] RULES [FILE...]";
+
+/// Steps for a byte that no request may cost: a tenth more than the worst that was found. The bodies of the requests are
+/// looked at twice and four times as long, too, so that what grows faster than its length shows.
+const RATE_MAX: u64 = 1_750;
 
 fn main() {
     let mut args = Args::of_process(PROGRAM, USAGE);
@@ -35,10 +39,17 @@ fn main() {
             tell(&path(&findings, costly).to_string_lossy(), &growth(&rules, &costly.input).map(|costly| costly.steps));
         }
     }
+    let mut dear = false;
     for file in files {
         let input = std::fs::read(&file)
             .unwrap_or_else(|error| fosse_die::fatal(PROGRAM, format_args!("unable to read {file}: {error}")));
-        tell(&file, &growth(&rules, &input).map(|costly| costly.steps));
+        let costs = growth(&rules, &input);
+        tell(&file, &costs.each_ref().map(|costly| costly.steps));
+        dear |= costs.iter().any(|costly| costly.rate() > RATE_MAX);
+    }
+    if cfg!(feature = "steps") && dear {
+        fosse_die::alert(PROGRAM, format_args!("more than {RATE_MAX} steps for a byte"));
+        std::process::exit(1);
     }
 }
 
