@@ -240,6 +240,14 @@ sleep 6
 kill -USR2 "$start"
 sleep 3
 ask $there/after-upgrade
+# A stage that stands still is ended by start; whether anything else has to be is a matter of timing.
+stopped=$(pgrep -P "$start" fosse-dispatch | head -1)
+kill -STOP "$stopped"
+for _ in $(seq 150); do
+    [ -d "/proc/$stopped" ] || break
+    sleep 0.1
+done
+ask $there/after-a-stop
 echo
 kill -TERM "$start"
 for _ in $(seq 100); do
