@@ -114,12 +114,12 @@ fn a_request_that_uses_up_its_time_is_denied_and_said_to_be() {
     let backend = Backend::start();
     let rules = rules(&slow(50));
     let attack = request("POST /", &[FORM], &long_body());
-    let edge_that_blocks = edge(&backend, &rules, "rules_milliseconds_max = 1");
+    let edge_that_blocks = edge(&backend, &rules, "rules_milliseconds_max = 20");
     assert_eq!(status(&edge_that_blocks, &attack), 503);
     edge_that_blocks.wait_for_log("cause=Budget");
     assert_eq!((edge_that_blocks.counter("waf-filter", "over_budget"), backend.requests()), (1, 0));
     assert_eq!(status(&edge_that_blocks, &request("POST /", &[FORM], b"a=short")), 200);
-    let edge_that_watches = edge(&backend, &rules, "rules_milliseconds_max = 1\nwaf = \"detect\"");
+    let edge_that_watches = edge(&backend, &rules, "rules_milliseconds_max = 20\nwaf = \"detect\"");
     assert_eq!(status(&edge_that_watches, &attack), 200);
     edge_that_watches.wait_for_log("event=detected");
 }
