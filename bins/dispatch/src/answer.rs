@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use fosse_http1::{Fields, members};
+use fosse_http1::{Fields, NameSet, ResponseHead as BackendHead, members};
 use fosse_wire::{
     Kind, Outbox, StreamId, WireError,
     fields::FieldsWriter,
@@ -12,39 +12,32 @@ use fosse_wire::{
 };
 
 /// Fields of a backend that never pass: hop by hop, framing, and those that tell what software runs behind us.
-fn is_dropped(name: &[u8]) -> bool {
-    let mut lower = [0; 32];
-    let Some(lower) = lower.get_mut(..name.len()) else { return false };
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    matches!(
-        &*lower,
-        b"connection"
-            | b"content-length"
-            | b"transfer-encoding"
-            | b"te"
-            | b"trailer"
-            | b"upgrade"
-            | b"keep-alive"
-            | b"proxy-connection"
-            | b"proxy-authenticate"
-            | b"server"
-            | b"x-powered-by"
-            | b"x-aspnet-version"
-            | b"x-aspnetmvc-version"
-            | b"x-runtime"
-            | b"x-version"
-            | b"x-generator"
-            | b"x-drupal-cache"
-            | b"x-php-version"
-            | b"x-backend-server"
-            | b"x-served-by"
-            | b"x-powered-cms"
-            | b"x-sourcefiles"
-    )
-}
+static DROPPED: NameSet<22> = NameSet::new([
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "keep-alive",
+    "proxy-connection",
+    "proxy-authenticate",
+    "server",
+    "x-powered-by",
+    "x-aspnet-version",
+    "x-aspnetmvc-version",
+    "x-runtime",
+    "x-version",
+    "x-generator",
+    "x-drupal-cache",
+    "x-php-version",
+    "x-backend-server",
+    "x-served-by",
+    "x-powered-cms",
+    "x-sourcefiles",
+]);
 
-/// Writes a RESPONSE frame: `head` with the backend's fields that pass, and a Date where it sent none.
+/// Writes a RESPONSE frame: `head` with the fields of the backend's that pass, and a Date where it sent none.
 ///
 /// # Errors
 /// [`WireError`] where the fields do not fit a frame.
@@ -52,11 +45,11 @@ pub fn head(
     out: &mut Outbox,
     stream: StreamId,
     head: &ResponseHead<'_>,
-    fields: &Fields<'_>,
+    from: &BackendHead<'_>,
     remove: &[String],
     date: &str,
 ) -> Result<(), WireError> {
-    out.frame(stream, Kind::Response, |body| put(body, head, fields, remove, date))
+    out.frame(stream, Kind::Response, |body| put(body, head, from, remove, date))
 }
 
 /// Writes the frame of an interim answer, unless there have been too many of them; the counts go into `interims`.
@@ -66,15 +59,14 @@ pub fn head(
 pub fn interim(
     out: &mut Outbox,
     stream: StreamId,
-    status: u16,
-    fields: &Fields<'_>,
+    from: &BackendHead<'_>,
     remove: &[String],
     interims: &mut Interims,
 ) -> Result<(), WireError> {
-    let head = ResponseHead { status, interim: true, backend: BACKEND_NONE, ..ResponseHead::default() };
+    let head = ResponseHead { status: from.status, interim: true, backend: BACKEND_NONE, ..ResponseHead::default() };
     out.frame(stream, Kind::Response, |body| {
         let at = body.len();
-        put(body, &head, fields, remove, "")?;
+        put(body, &head, from, remove, "")?;
         *interims = interims.and(body.len().saturating_sub(at))?;
         Ok(())
     })
@@ -83,22 +75,17 @@ pub fn interim(
 fn put(
     body: &mut Vec<u8>,
     head: &ResponseHead<'_>,
-    fields: &Fields<'_>,
+    from: &BackendHead<'_>,
     remove: &[String],
     date: &str,
 ) -> Result<(), WireError> {
-    let hop: Vec<&[u8]> = fields
-        .iter()
-        .filter(|f| f.is("connection"))
-        .flat_map(|f| members(f.value))
-        .filter(|m| !m.eq_ignore_ascii_case(b"keep-alive") && !m.eq_ignore_ascii_case(b"close"))
-        .collect();
+    let hop = if from.names_fields { named_by_connection(&from.fields) } else { Vec::new() };
     head.encode_fixed(body);
     let mut to = FieldsWriter::new(body);
     let mut dated = head.status < 200;
-    for field in fields.iter() {
+    for field in &from.fields {
         let removed = || remove.iter().any(|r| r.as_bytes().eq_ignore_ascii_case(field.name));
-        if is_dropped(field.name) || hop.iter().any(|h| h.eq_ignore_ascii_case(field.name)) || removed() {
+        if DROPPED.contains(field.name) || hop.iter().any(|h| h.eq_ignore_ascii_case(field.name)) || removed() {
             continue;
         }
         dated |= field.is("date");
@@ -109,6 +96,10 @@ fn put(
     }
     to.finish();
     Ok(())
+}
+
+fn named_by_connection<'a>(fields: &Fields<'a>) -> Vec<&'a [u8]> {
+    fields.iter().filter(|field| field.is("connection")).flat_map(|field| members(field.value)).collect()
 }
 
 /// Writes RESPONSE_END.

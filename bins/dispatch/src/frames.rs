@@ -268,8 +268,8 @@ impl Dispatch {
 
     /// The stream is over in both directions, or shall be treated so.
     pub(crate) fn forget(&mut self, id: fosse_wire::StreamId) {
-        if let Some(stream) = self.streams.remove(id) {
-            self.held_bytes = self.held_bytes.saturating_sub(u64::from(stream.held_counted));
+        if let Some(held) = self.streams.remove(id) {
+            self.held_bytes = self.held_bytes.saturating_sub(u64::from(held));
         }
     }
 

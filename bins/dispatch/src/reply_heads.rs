@@ -48,7 +48,7 @@ impl Dispatch {
             let site = usize::try_from(stream.site).ok().and_then(|n| self.config.sites.get(n));
             let remove = site.map_or(&[][..], |site| &site.remove_response_fields);
             let (out, counts) = (&mut self.output.outbox, &mut stream.interims);
-            return answer::interim(out, id, head.status, &head.fields, remove, counts).map_err(|_| TOO_MANY_INTERIMS);
+            return answer::interim(out, id, head, remove, counts).map_err(|_| TOO_MANY_INTERIMS);
         }
         stream.interims = stream.interims.and(0).map_err(|_| TOO_MANY_INTERIMS)?;
         if head.status == 100 && stream.wait == Wait::Continue {
@@ -102,7 +102,7 @@ impl Dispatch {
         };
         let remove = usize::try_from(stream.site).ok().and_then(|n| self.config.sites.get(n));
         let remove = remove.map_or(&[][..], |s| &s.remove_response_fields);
-        let written = answer::head(&mut self.output.outbox, id, &to_parse, &head.fields, remove, self.date.at(now_ms));
+        let written = answer::head(&mut self.output.outbox, id, &to_parse, head, remove, self.date.at(now_ms));
         if written.is_err() {
             stream.head_sent = false;
             self.backend_failed(id, 502, "answer head does not fit a frame");
@@ -130,7 +130,7 @@ impl Dispatch {
             backend: u32::try_from(stream.server.unwrap_or(usize::MAX)).unwrap_or(BACKEND_NONE),
             ..Default::default()
         };
-        let written = answer::head(&mut self.output.outbox, id, &to_parse, &head.fields, &[], self.date.at(now_ms));
+        let written = answer::head(&mut self.output.outbox, id, &to_parse, head, &[], self.date.at(now_ms));
         if let Some(link) = self.links.get_mut(key) {
             link.at = At::Tunnel;
             link.keep = false;

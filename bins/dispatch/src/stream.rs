@@ -204,8 +204,8 @@ impl Stream {
 pub struct Streams {
     slots: Vec<Option<Box<Stream>>>,
     live: usize,
-    /// Output buffers of ended streams, for the next ones: a head then grows no buffer from nothing.
-    spare: Vec<Vec<u8>>,
+    /// Ended streams, each with the memory of its output, for the next ones.
+    spare: Vec<Box<Stream>>,
 }
 
 impl Streams {
@@ -216,15 +216,21 @@ impl Streams {
     }
 
     /// Puts a new stream into its slot; false where another lives there.
-    pub fn insert(&mut self, mut stream: Stream) -> bool {
+    pub fn insert(&mut self, stream: Stream) -> bool {
         let slot = stream.id.slot();
-        stream.out = self.spare.pop().unwrap_or_default();
         if slot >= self.slots.len() {
             self.slots.resize_with(slot.saturating_add(1), || None);
         }
         match self.slots.get_mut(slot) {
             Some(place @ None) => {
-                *place = Some(Box::new(stream));
+                *place = Some(match self.spare.pop() {
+                    Some(mut used) => {
+                        let out = std::mem::take(&mut used.out);
+                        *used = Stream { out, ..stream };
+                        used
+                    }
+                    None => Box::new(stream),
+                });
                 self.live = self.live.saturating_add(1);
                 true
             }
@@ -232,16 +238,17 @@ impl Streams {
         }
     }
 
-    /// Forgets a stream.
-    pub fn remove(&mut self, id: StreamId) -> Option<Box<Stream>> {
+    /// Forgets a stream; what it added to the lane's held bytes, where it lived.
+    pub fn remove(&mut self, id: StreamId) -> Option<u32> {
         let place = self.slots.get_mut(id.slot())?;
         let mut stream = place.take_if(|s| s.id == id)?;
         self.live = self.live.saturating_sub(1);
+        let held = stream.held_counted;
         if self.spare.len() < SPARE_BUFFERS_MAX && stream.out.capacity() <= SPARE_BUFFER_BYTES_MAX {
             stream.out.clear();
-            self.spare.push(std::mem::take(&mut stream.out));
+            self.spare.push(stream);
         }
-        Some(stream)
+        Some(held)
     }
 
     /// How many live.

@@ -15,7 +15,7 @@ pub fn write(out: &mut Vec<u8>, status: u16, why: &str, to_head: bool) {
 fn write_head(out: &mut Vec<u8>, status: u16, length: u64) -> Result<(), Unwritable> {
     let mut head = HeadWriter::response(out, status, reason(status).as_bytes())?;
     head.field(b"Content-Type", b"text/plain")?;
-    head.number(b"Content-Length", length)?;
+    head.content_length(length);
     head.field(b"Cache-Control", b"no-store")?;
     head.field(b"Connection", b"close")?;
     if status == 503 {

@@ -1,7 +1,7 @@
 //! Response frames in, bytes for the client out. What comes is believed no more than a client: a frame out of order, a field with a line
 //! end in it or a byte too many ends the conversation with the ring.
 
-use fosse_http1::{HeadWriter, LAST_CHUNK, reason, trailer_allowed, write_chunk};
+use fosse_http1::{HeadWriter, LAST_CHUNK, Name, NameSet, Unwritable, reason, trailer_allowed, write_chunk};
 use fosse_wire::fields::Fields;
 use fosse_wire::frame::ResetReason;
 use fosse_wire::order::Return;
@@ -12,6 +12,13 @@ use fosse_wire::{Frame, Kind, Outbox, WireError};
 use crate::conn::{Conn, Phase};
 use crate::exchange::{Expect, Framing, Lease};
 use crate::lane::Lane;
+
+const CONNECTION: Name = Name::new("Connection");
+const UPGRADE: Name = Name::new("Upgrade");
+const TRANSFER_ENCODING: Name = Name::new("Transfer-Encoding");
+
+/// Fields that parse writes itself.
+static OURS: NameSet<5> = NameSet::new(["upgrade", "connection", "keep-alive", "content-length", "transfer-encoding"]);
 
 /// The answer to a client that waits before it sends its body.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -129,13 +136,13 @@ impl Conn {
             if offered.is_empty() || !head.lease || self.phase != Phase::Answer {
                 return Err(WireError::Field("upgrade"));
             }
-            writer.field(b"Connection", b"Upgrade").map_err(|_| UNWRITABLE)?;
-            writer.field(b"Upgrade", offered).map_err(|_| UNWRITABLE)?;
+            writer.own(CONNECTION, b"Upgrade").map_err(|_| UNWRITABLE)?;
+            writer.own(UPGRADE, offered).map_err(|_| UNWRITABLE)?;
         } else {
             put_framing(&mut writer, head, framing).map_err(|_| UNWRITABLE)?;
             let word: &[u8] = if self.exchange.close { b"close" } else { b"keep-alive" };
             if self.exchange.close || self.exchange.old {
-                writer.field(b"Connection", word).map_err(|_| UNWRITABLE)?;
+                writer.own(CONNECTION, word).map_err(|_| UNWRITABLE)?;
             }
         }
         writer.finish();
@@ -258,30 +265,20 @@ fn framing_of(head: &ResponseHead<'_>, to_head: bool, old: bool) -> Framing {
 }
 
 /// The framing fields; an answer without a body states the length that a GET would have got, where it is known.
-fn put_framing(
-    writer: &mut HeadWriter<'_>,
-    head: &ResponseHead<'_>,
-    framing: Framing,
-) -> Result<(), fosse_http1::Unwritable> {
+fn put_framing(writer: &mut HeadWriter<'_>, head: &ResponseHead<'_>, framing: Framing) -> Result<(), Unwritable> {
     match (framing, head.body) {
-        (Framing::Exact(length), _) => writer.number(b"Content-Length", length),
-        (Framing::None, BodyLength::Exact(length)) if head.status != 204 => writer.number(b"Content-Length", length),
-        (Framing::Chunked, _) => writer.field(b"Transfer-Encoding", b"chunked"),
-        _ => Ok(()),
+        (Framing::Exact(length), _) => writer.content_length(length),
+        (Framing::None, BodyLength::Exact(length)) if head.status != 204 => writer.content_length(length),
+        (Framing::Chunked, _) => writer.own(TRANSFER_ENCODING, b"chunked")?,
+        _ => {}
     }
+    Ok(())
 }
 
 /// The fields as they came, but none that parse writes itself.
 fn put_fields(writer: &mut HeadWriter<'_>, fields: Fields<'_>) -> Result<(), WireError> {
     for (name, value) in fields {
-        let ours = match name.len() {
-            7 => name.eq_ignore_ascii_case(b"upgrade"),
-            10 => name.eq_ignore_ascii_case(b"connection") || name.eq_ignore_ascii_case(b"keep-alive"),
-            14 => name.eq_ignore_ascii_case(b"content-length"),
-            17 => name.eq_ignore_ascii_case(b"transfer-encoding"),
-            _ => false,
-        };
-        if ours {
+        if OURS.contains(name) {
             return Err(WireError::Field("response framing"));
         }
         writer.field(name, value).map_err(|_| UNWRITABLE)?;

@@ -242,7 +242,7 @@ impl Common<'_> {
             head.field(name.as_bytes(), value)?;
         }
         if let Some(length) = length {
-            head.number(b"Content-Length", length)?;
+            head.content_length(length);
         }
         match (self.then, self.old) {
             (Then::Next, false) => {}

@@ -6,6 +6,7 @@ use crate::limits::{
     CHUNK_EXTENSION_BYTES_MAX, CHUNK_EXTENSION_FREE_BYTES_MAX, CHUNK_SIZE_DIGITS_MAX, HeadLimits, TRAILER_BYTES_MAX,
     TRAILERS_COUNT_MAX,
 };
+use crate::names::NameSet;
 use crate::refusal::Refusal;
 use crate::scan::find_head_end;
 
@@ -246,7 +247,7 @@ fn hex_digit(byte: u8) -> Option<u8> {
 /// Those that may not are dropped, which that section allows; they are never merged into the head.
 #[must_use]
 pub fn trailer_allowed(name: &[u8]) -> bool {
-    const FORBIDDEN: [&str; 26] = [
+    static FORBIDDEN: NameSet<26> = NameSet::new([
         "transfer-encoding",
         "content-length",
         "host",
@@ -273,13 +274,11 @@ pub fn trailer_allowed(name: &[u8]) -> bool {
         "max-forwards",
         "age",
         "vary",
-    ];
+    ]);
     let begins =
         |start: &str| name.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start.as_bytes()));
     let forwarding = ["x-forwarded", "x-real-", "x-original-", "x-rewrite-"].into_iter().any(begins);
-    !forwarding
-        && !name.contains(&b'_')
-        && !FORBIDDEN.iter().any(|forbidden| name.eq_ignore_ascii_case(forbidden.as_bytes()))
+    !forwarding && !name.contains(&b'_') && !FORBIDDEN.contains(name)
 }
 
 /// Appends the size line of a chunk; the data and CR LF follow. A chunk of length 0 would end the body: do not write one.

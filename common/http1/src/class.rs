@@ -15,7 +15,7 @@ const fn table() -> [u8; 256] {
     let mut table = [0u8; 256];
     let mut byte = 0u8;
     while byte < 255 {
-        let token = byte.is_ascii_alphanumeric() || is_token_mark(byte);
+        let token = is_token_byte_const(byte);
         let target = byte.is_ascii_graphic() && byte != b'#';
         let label = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         let extension = byte.is_ascii_graphic() || byte == b' ' || byte == b'\t';
@@ -35,12 +35,71 @@ const fn is_token_mark(byte: u8) -> bool {
     )
 }
 
+#[inline]
+fn classes(byte: u8) -> u8 {
+    CLASS.get(usize::from(byte)).copied().unwrap_or(0)
+}
+
 fn has(byte: u8, class: u8) -> bool {
-    CLASS.get(usize::from(byte)).is_some_and(|classes| classes & class != 0)
+    classes(byte) & class != 0
 }
 
 fn all(bytes: &[u8], class: u8) -> bool {
-    !bytes.is_empty() && bytes.iter().all(|byte| has(*byte, class))
+    !bytes.is_empty() && leading(bytes, class) == bytes.len()
+}
+
+/// How many bytes from the first on are of the class: four at a time, since names are short.
+#[inline]
+fn leading(bytes: &[u8], class: u8) -> usize {
+    let (fours, _) = bytes.as_chunks::<4>();
+    let whole = |four: &[u8; 4]| four.iter().fold(class, |common, byte| common & classes(*byte)) != 0;
+    let start = fours.iter().position(|four| !whole(four)).unwrap_or(fours.len()).saturating_mul(4);
+    let rest = bytes.get(start..).unwrap_or_default();
+    start.saturating_add(rest.iter().position(|byte| !has(*byte, class)).unwrap_or(rest.len()))
+}
+
+pub(crate) const fn is_token_byte_const(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || is_token_mark(byte)
+}
+
+/// How many bytes from the first on may stand in a token.
+#[inline]
+pub(crate) fn token_len(bytes: &[u8]) -> usize {
+    leading(bytes, TOKEN)
+}
+
+/// How many bytes from the first on may stand in a field value.
+#[inline]
+pub(crate) fn value_len(bytes: &[u8]) -> usize {
+    first(bytes, |byte| (byte < 0x20 && byte != b'\t') | (byte == 0x7f))
+}
+
+/// Where the first byte is that `is` takes, or the length where there is none. In blocks, because they become vector code.
+#[inline]
+pub(crate) fn first(bytes: &[u8], is: impl Fn(u8) -> bool) -> usize {
+    let (blocks, _) = bytes.as_chunks::<16>();
+    for (block, number) in blocks.iter().zip(0usize..) {
+        if let Some(at) = first_of_block(*block, &is) {
+            return number.saturating_mul(16).saturating_add(at);
+        }
+    }
+    // What is left is looked at together with bytes that were looked at before.
+    if let Some(last) = bytes.last_chunk::<16>() {
+        let start = bytes.len().saturating_sub(16);
+        return first_of_block(*last, &is).map_or(bytes.len(), |at| start.saturating_add(at));
+    }
+    let mut short = [0; 16];
+    short.get_mut(..bytes.len()).unwrap_or_default().copy_from_slice(bytes);
+    first_of_block(short, &is).map_or(bytes.len(), |at| at.min(bytes.len()))
+}
+
+#[inline]
+fn first_of_block(mut block: [u8; 16], is: impl Fn(u8) -> bool) -> Option<usize> {
+    for byte in &mut block {
+        *byte = if is(*byte) { 0xff } else { 0 };
+    }
+    let found = u128::from_le_bytes(block);
+    if found == 0 { None } else { usize::try_from(found.trailing_zeros() / 8).ok() }
 }
 
 /// Whether the bytes are a token (RFC 9110, section 5.6.2), which is never empty.
@@ -67,10 +126,9 @@ pub(crate) fn is_extension_byte(byte: u8) -> bool {
 }
 
 /// Whether the bytes may be a field value: no control byte but the tab, no DEL (RFC 9110, section 5.5).
-/// Bytes from 0x80 up are opaque there, and pass. Written as a fold because that becomes vector code.
+/// Bytes from 0x80 up are opaque there, and pass.
 pub fn is_value(bytes: &[u8]) -> bool {
-    let bad = |byte: u8| (byte < 0x20 && byte != b'\t') | (byte == 0x7f);
-    !bytes.iter().fold(false, |found, byte| found | bad(*byte))
+    value_len(bytes) == bytes.len()
 }
 
 /// The bytes without spaces and tabs at either end (OWS of RFC 9110, section 5.6.3).
@@ -105,6 +163,18 @@ mod tests {
         for byte in 0..=255u8 {
             let refused = (byte < 0x20 && byte != 9) || byte == 0x7f;
             assert_eq!(is_value(&[b'a', byte, b'b']), !refused, "byte {byte:#x}");
+            for at in 0..20 {
+                // Beside every byte that it could carry into, or get a carry from.
+                for other in [b'a', b'\t', b' ', 0x7e, 0x80, 0xff] {
+                    let mut value = [other; 20];
+                    value[at] = byte;
+                    assert_eq!(
+                        value_len(&value),
+                        if refused { at } else { 20 },
+                        "byte {byte:#x} at {at} in {other:#x}"
+                    );
+                }
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! Field lines: split, checked, and iterated without a copy.
 
-use crate::class::{is_token, is_value, trim};
+use crate::class::{first, is_token, token_len, trim, value_len};
 use crate::limits::HeadLimits;
+use crate::names::same_name;
 use crate::refusal::Refusal;
 
 /// One field line: name as sent, value without the spaces around it.
@@ -17,7 +18,7 @@ impl Field<'_> {
     /// Whether the name is `name`, which is given in lower case.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name.as_bytes())
+        same_name(self.name, name.as_bytes())
     }
 }
 
@@ -37,18 +38,18 @@ impl<'a> Fields<'a> {
     ) -> Result<Self, Refusal> {
         let mut rest = block;
         let mut count = 0usize;
-        loop {
-            let (line, after) = split_line(rest)?;
-            if line.is_empty() {
-                break if after.is_empty() { Ok(()) } else { Err(Refusal::HeadCutWrong) };
-            }
+        while rest != b"\r\n" {
             count = count.saturating_add(1);
+            let Some((field, after)) = usual_line(rest) else { return Err(fault(rest, count, limits)) };
             if count > limits.fields {
                 return Err(Refusal::TooManyFields);
             }
-            see(check_field(line, limits)?)?;
+            if rest.len().saturating_sub(after.len()).saturating_sub(2) > limits.field_bytes {
+                return Err(Refusal::FieldTooLong);
+            }
+            see(field)?;
             rest = after;
-        }?;
+        }
         let lines = block.get(..block.len().saturating_sub(2)).unwrap_or_default();
         Ok(Self { lines })
     }
@@ -91,10 +92,10 @@ impl<'a> Iterator for FieldsIter<'a> {
     type Item = Field<'a>;
 
     fn next(&mut self) -> Option<Field<'a>> {
-        let (line, rest) = split_line(self.rest).ok()?;
-        self.rest = rest;
-        let (name, value) = split_colon(line)?;
-        Some(Field { name, value: trim(value) })
+        let (name, rest) = self.rest.split_at_checked(first(self.rest, |byte| byte == b':'))?;
+        let (value, rest) = rest.split_at_checked(first(rest, |byte| byte == b'\r'))?;
+        self.rest = rest.strip_prefix(b"\r\n")?;
+        Some(Field { name, value: trim(value.strip_prefix(b":")?) })
     }
 }
 
@@ -106,26 +107,38 @@ pub(crate) fn split_line(bytes: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     Ok((line, rest.split_first().map_or(rest, |(_, after)| after)))
 }
 
-fn split_colon(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = line.iter().position(|byte| *byte == b':')?;
-    let (name, rest) = line.split_at_checked(at)?;
-    Some((name, rest.strip_prefix(b":")?))
+/// Splits off a line that breaks no rule but perhaps one of its length, looking at each byte once. Of any other line [`fault`]
+/// tells what is wrong with it.
+#[inline]
+fn usual_line(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
+    let (name, rest) = bytes.split_at_checked(token_len(bytes))?;
+    let rest = rest.strip_prefix(b":")?;
+    let (value, end) = rest.split_at_checked(value_len(rest))?;
+    let after = end.strip_prefix(b"\r\n")?;
+    if name.is_empty() { None } else { Some((Field { name, value: trim(value) }, after)) }
 }
 
-fn check_field<'a>(line: &'a [u8], limits: &HeadLimits) -> Result<Field<'a>, Refusal> {
+/// The first rule that the line broke which is no usual one.
+#[cold]
+fn fault(block: &[u8], count: usize, limits: &HeadLimits) -> Refusal {
+    let line = match split_line(block) {
+        Ok(([], _)) => return Refusal::HeadCutWrong,
+        Ok((line, _)) => line,
+        Err(why) => return why,
+    };
+    if count > limits.fields {
+        return Refusal::TooManyFields;
+    }
     if line.len() > limits.field_bytes {
-        return Err(Refusal::FieldTooLong);
+        return Refusal::FieldTooLong;
     }
     if let [b' ' | b'\t', ..] = line {
-        return Err(Refusal::ObsoleteFold);
+        return Refusal::ObsoleteFold;
     }
-    let (name, value) = split_colon(line).ok_or(Refusal::NoColon)?;
+    let Some(colon) = line.iter().position(|byte| *byte == b':') else { return Refusal::NoColon };
+    let (name, value) = line.split_at(colon);
     if !is_token(name) {
-        return Err(Refusal::BadFieldName);
+        return Refusal::BadFieldName;
     }
-    if !is_value(value) {
-        let alone = memchr::memchr(b'\r', value).is_some();
-        return Err(if alone { Refusal::BareCarriageReturn } else { Refusal::BadFieldValue });
-    }
-    Ok(Field { name, value: trim(value) })
+    if value.contains(&b'\r') { Refusal::BareCarriageReturn } else { Refusal::BadFieldValue }
 }

@@ -2,6 +2,7 @@
 
 use crate::class::{is_token, members};
 use crate::fields::Field;
+use crate::names::same_name;
 use crate::refusal::Refusal;
 
 /// The two versions served.
@@ -55,6 +56,7 @@ pub(crate) struct Framing<'a> {
     pub close: bool,
     pub keep_alive: bool,
     pub switch: bool,
+    pub names_fields: bool,
     pub upgrade: Option<&'a [u8]>,
     upgrades: usize,
 }
@@ -65,8 +67,10 @@ impl<'a> Framing<'a> {
         match field.name.len() {
             7 if field.is("upgrade") => self.see_upgrade(field.value),
             10 if field.is("connection") => self.see_connection(field.value)?,
-            14 if looks_like(field.name, b"content-length") => self.see_length(field)?,
-            17 if looks_like(field.name, b"transfer-encoding") => self.see_encoding(field)?,
+            14 if field.is("content-length") => self.see_length(field.value)?,
+            17 if field.is("transfer-encoding") => self.see_encoding(field.value)?,
+            14 if looks_like(field.name, b"content-length") => return Err(Refusal::FramingLookalike),
+            17 if looks_like(field.name, b"transfer-encoding") => return Err(Refusal::FramingLookalike),
             _ => return Ok(false),
         }
         Ok(true)
@@ -100,35 +104,30 @@ impl<'a> Framing<'a> {
 
     fn see_connection(&mut self, value: &[u8]) -> Result<(), Refusal> {
         for member in members(value) {
-            if !is_token(member) {
-                return Err(Refusal::BadConnection);
+            match member {
+                _ if same_name(member, b"keep-alive") => self.keep_alive = true,
+                _ if same_name(member, b"close") => self.close = true,
+                _ if same_name(member, b"upgrade") => self.switch = true,
+                _ if is_token(member) => self.names_fields = true,
+                _ => return Err(Refusal::BadConnection),
             }
-            self.close |= member.eq_ignore_ascii_case(b"close");
-            self.keep_alive |= member.eq_ignore_ascii_case(b"keep-alive");
-            self.switch |= member.eq_ignore_ascii_case(b"upgrade");
         }
         Ok(())
     }
 
-    fn see_length(&mut self, field: Field<'_>) -> Result<(), Refusal> {
-        if !field.is("content-length") {
-            return Err(Refusal::FramingLookalike);
-        }
+    fn see_length(&mut self, value: &[u8]) -> Result<(), Refusal> {
         if self.length.is_some() {
             return Err(Refusal::ContentLengthRepeated);
         }
-        self.length = Some(parse_length(field.value).ok_or(Refusal::BadContentLength)?);
+        self.length = Some(parse_length(value).ok_or(Refusal::BadContentLength)?);
         Ok(())
     }
 
-    fn see_encoding(&mut self, field: Field<'_>) -> Result<(), Refusal> {
-        if !field.is("transfer-encoding") {
-            return Err(Refusal::FramingLookalike);
-        }
+    fn see_encoding(&mut self, value: &[u8]) -> Result<(), Refusal> {
         if self.chunked {
             return Err(Refusal::EncodingRepeated);
         }
-        if !field.value.eq_ignore_ascii_case(b"chunked") {
+        if !value.eq_ignore_ascii_case(b"chunked") {
             return Err(Refusal::EncodingUnsupported);
         }
         self.chunked = true;

@@ -37,6 +37,8 @@ pub struct ResponseHead<'a> {
     pub announced: Option<u64>,
     /// Whether the backend would take another request on this connection.
     pub keep_alive: bool,
+    /// Whether Connection names fields that are for this connection alone.
+    pub names_fields: bool,
     /// The protocol a 101 switches to; always there with 101, never without.
     pub upgrade: Option<&'a [u8]>,
 }
@@ -60,7 +62,8 @@ impl<'a> ResponseHead<'a> {
         let keep_alive = framing.persists(version) && body != ResponseBody::UntilClose;
         let announced = if let BodyLength::Exact(length) = length { Some(length) } else { None };
         let upgrade = if status == 101 { Some(framing.wanted_protocol().ok_or(Refusal::BadSwitch)?) } else { None };
-        Ok(Self { version, status, reason, fields, body, announced, keep_alive, upgrade })
+        let names_fields = framing.names_fields;
+        Ok(Self { version, status, reason, fields, body, announced, keep_alive, names_fields, upgrade })
     }
 
     /// Whether this is a 101 that accepts a WebSocket handshake made with `key`.

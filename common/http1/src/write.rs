@@ -1,8 +1,10 @@
 //! Heads written field by field. What is given is checked as if an attacker had sent it, since the stage before may be one.
 
 use core::fmt;
+use core::ops::Range;
 
-use crate::class::{is_target, is_token, is_value};
+use crate::class::{is_target, is_token, is_value, trim};
+use crate::names::Name;
 
 /// Why a head was not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +90,7 @@ impl<'a> HeadWriter<'a> {
         if !is_token(name) {
             return Err(Unwritable::Name);
         }
-        if !is_value(value) || crate::class::trim(value).len() != value.len() {
+        if !stands_alone(value) {
             return Err(Unwritable::Value);
         }
         for part in [name, b": ", value, b"\r\n"] {
@@ -97,19 +99,36 @@ impl<'a> HeadWriter<'a> {
         Ok(())
     }
 
-    /// Adds a field whose value is a number.
+    /// Adds a field of our own.
     ///
     /// # Errors
-    /// `Name`.
-    pub fn number(&mut self, name: &[u8], value: u64) -> Result<(), Unwritable> {
-        if !is_token(name) {
-            return Err(Unwritable::Name);
-        }
-        self.out.extend_from_slice(name);
+    /// `Value`.
+    pub fn own(&mut self, name: Name, value: &[u8]) -> Result<(), Unwritable> {
+        self.own_by(name, |out| out.extend_from_slice(value)).map(drop)
+    }
+
+    /// Adds a field of our own whose value `fill` appends; where in the buffer the value is.
+    ///
+    /// # Errors
+    /// `Value`.
+    pub fn own_by(&mut self, name: Name, fill: impl FnOnce(&mut Vec<u8>)) -> Result<Range<usize>, Unwritable> {
+        self.out.extend_from_slice(name.as_bytes());
         self.out.extend_from_slice(b": ");
-        write_number(self.out, value);
+        let start = self.out.len();
+        fill(self.out);
+        if !self.out.get(start..).is_some_and(stands_alone) {
+            return Err(Unwritable::Value);
+        }
+        let end = self.out.len();
         self.out.extend_from_slice(b"\r\n");
-        Ok(())
+        Ok(start..end)
+    }
+
+    /// Adds Content-Length.
+    pub fn content_length(&mut self, length: u64) {
+        self.out.extend_from_slice(b"Content-Length: ");
+        write_number(self.out, length);
+        self.out.extend_from_slice(b"\r\n");
     }
 
     /// Ends the head with its empty line and keeps it.
@@ -122,6 +141,11 @@ impl<'a> HeadWriter<'a> {
         let start = out.len();
         Self { out, start, finished: false }
     }
+}
+
+/// A value as it must be to be written: no control bytes, no space at its ends.
+fn stands_alone(value: &[u8]) -> bool {
+    is_value(value) && trim(value).len() == value.len()
 }
 
 impl Drop for HeadWriter<'_> {

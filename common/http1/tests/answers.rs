@@ -114,7 +114,7 @@ fn writes_heads_and_numbers() {
     let mut out = Vec::new();
     let mut head = HeadWriter::response(&mut out, 200, b"OK").unwrap();
     head.field(b"Server-Timing", b"a, b").unwrap();
-    head.number(b"Content-Length", 0).unwrap();
+    head.content_length(0);
     head.finish();
     assert_eq!(out, b"HTTP/1.1 200 OK\r\nServer-Timing: a, b\r\nContent-Length: 0\r\n\r\n");
     for number in [0, 9, 10, 99, 100, 12_345, u64::MAX] {

@@ -1,0 +1,195 @@
+//! Joins a parse, a waf-filter and a dispatch to a lane and plays everything around it: 64 clients with keep-alive, connect, a backend.
+//! For counting: the requests go in lock-step, so two runs of different length differ by nothing but requests.
+//!
+//! `lane DIRECTORY ROUNDS plain|browser [TOOL ...]`; with `valgrind --tool=callgrind` as the tool (and FOSSE_SANDBOX=off, as valgrind
+//! cannot live in the sandbox), (Ir of 2n rounds - Ir of n rounds) / 64 n are the instructions of one request.
+
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::process::{Child, Command};
+
+use fosse_blobs as blobs;
+use fosse_fdpass::send;
+use fosse_wire::channel::{self, Connection};
+use fosse_wire::connect::{Answer, Ask, Outcome};
+use fosse_wire::request::Endpoint;
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
+
+const CLIENTS: usize = 64;
+const ADDRESS: &str = "127.0.0.1:40000";
+const PLAIN: &[u8] = b"GET /1k HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
+const BROWSER: &[u8] =
+    b"GET /1k?q=red+shoes&page=2&sort=price&lang=en-GB&session=3f2a9c7e41 HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\
+    User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n\
+    Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n\
+    Accept-Language: en-GB,en;q=0.7,de;q=0.3\r\nAccept-Encoding: gzip, deflate, br\r\n\
+    Referer: http://shop.example/catalogue/shoes?page=1\r\n\
+    Cookie: sid=b5f3c0a1d2e34f56; theme=dark; consent=1; cart=17-3,42-1; _ga=GA1.1.123456789.1712345678\r\n\
+    Sec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Site: same-origin\r\n\
+    Upgrade-Insecure-Requests: 1\r\nPriority: u=0, i\r\n\r\n";
+const ANSWER_HEAD: &str = "HTTP/1.1 200 OK\r\nServer: nginx/1.26.3\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
+    Content-Type: application/octet-stream\r\nContent-Length: 1024\r\nConnection: keep-alive\r\n\r\n";
+
+fn pair(kind: SocketType) -> (OwnedFd, OwnedFd) {
+    socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap()
+}
+
+fn blob(bytes: &[u8]) -> OwnedFd {
+    fosse_sys::memfd::sealed("settings", bytes).unwrap()
+}
+
+fn spawn(words: &[String], fds: Vec<(u8, OwnedFd)>) -> Child {
+    let mut script = String::from("exec \"$0\" \"$@\"");
+    let mut kept = Vec::new();
+    for (target, fd) in fds {
+        let high = rustix::io::fcntl_dupfd_cloexec(fd, 60).unwrap();
+        rustix::io::fcntl_setfd(&high, rustix::io::FdFlags::empty()).unwrap();
+        script += &format!(" {target}<&{}", high.as_raw_fd());
+        kept.push(high);
+    }
+    Command::new("/bin/bash").arg("-c").arg(script).args(words).spawn().unwrap()
+}
+
+fn parse_settings() -> blobs::Parse {
+    blobs::Parse {
+        listeners: vec![Default::default()],
+        sites: vec![Default::default()],
+        default_site: Some(0),
+        connections_max: 20_000,
+        head_ms: 600_000,
+        body_ms: 600_000,
+        idle_ms: 600_000,
+        write_ms: 600_000,
+        linger_ms: 2_000,
+        drain_ms: 10_000,
+        head_bytes_max: 32_768,
+        target_bytes_max: 8_192,
+        fields_max: 100,
+        ..Default::default()
+    }
+}
+
+fn dispatch_settings() -> blobs::Dispatch {
+    let backend = blobs::Backend {
+        name: "app".into(),
+        server_count: 1,
+        connections_max: 256,
+        queue_max: 20_000,
+        pool_max: 256,
+        connect_ms: 600_000,
+        first_byte_ms: 600_000,
+        idle_ms: 600_000,
+        pool_ms: 600_000,
+        fails_max: 3,
+        down_ms: 1000,
+        retry: true,
+        ..Default::default()
+    };
+    let route = blobs::Route { prefix: "/".into(), backend: 0 };
+    blobs::Dispatch {
+        sites: vec![blobs::DispatchSite { default: true, routes: vec![route], ..Default::default() }],
+        backends: vec![backend],
+        servers: vec![blobs::ServerName { name: "app".into(), backend: 0 }],
+        held_bytes_max: 1 << 20,
+        head_bytes_max: 32_768,
+        ..Default::default()
+    }
+}
+
+fn waf_settings() -> blobs::WafFilter {
+    blobs::WafFilter {
+        sites: vec![blobs::WafSite { body_bytes_max: 1 << 20, ..Default::default() }],
+        held_bytes_max: 1 << 20,
+    }
+}
+
+/// The programs, and what the world around them holds: accept's end, connect's end.
+fn lane(directory: &str, tool: &[String]) -> (Vec<Child>, OwnedFd, OwnedFd) {
+    let (to_filter, filter_in) = pair(SocketType::STREAM);
+    let (to_dispatch, dispatch_in) = pair(SocketType::STREAM);
+    let (to_parse, parse_in) = pair(SocketType::STREAM);
+    let (accept, accept_far) = pair(SocketType::SEQPACKET);
+    let (direct, direct_far) = pair(SocketType::SEQPACKET);
+    let (connect, connect_far) = pair(SocketType::SEQPACKET);
+    let (start, start_far) = pair(SocketType::SEQPACKET);
+    let words = |name: &str| [tool, &[format!("{directory}/fosse-{name}")]].concat();
+    let settings = blob(&fosse_wire::blob::encode(&parse_settings()).unwrap());
+    let parse = vec![(0, parse_in), (1, to_filter), (5, settings), (8, accept_far), (9, direct)];
+    let settings = blob(&fosse_wire::blob::encode(&waf_settings()).unwrap());
+    let filter = vec![(0, filter_in), (1, to_dispatch), (5, settings), (7, start_far)];
+    let settings = blob(&fosse_wire::blob::encode(&dispatch_settings()).unwrap());
+    let dispatch = vec![(0, dispatch_in), (1, to_parse), (5, settings), (8, direct_far), (9, connect_far)];
+    let children =
+        vec![spawn(&words("parse"), parse), spawn(&words("waf-filter"), filter), spawn(&words("dispatch"), dispatch)];
+    // start only keeps its end.
+    std::mem::forget(start);
+    (children, accept, connect)
+}
+
+/// A connection for every ask.
+fn connections(connect: &OwnedFd, backends: &mut Vec<UnixStream>) {
+    let mut bytes = [0; Ask::BYTES];
+    while let Ok((Ask::BYTES, _)) = recv(connect, &mut bytes, RecvFlags::DONTWAIT) {
+        let tag = Ask::decode(&bytes).unwrap().tag;
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        send(connect, &Answer { tag, outcome: Outcome::Connected, errno: 0 }.encode(), &[theirs.as_fd()]).unwrap();
+        backends.push(ours);
+    }
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    let [_, directory, rounds, kind, tool @ ..] = &words[..] else {
+        panic!("lane DIRECTORY ROUNDS plain|browser [TOOL ...]")
+    };
+    let request = if kind == "browser" { BROWSER } else { PLAIN };
+    let answer = [ANSWER_HEAD.as_bytes(), &[b'x'; 1024]].concat();
+    let (mut children, accept, connect) = lane(directory, tool);
+    let mut clients = Vec::new();
+    let mut message = Vec::new();
+    for id in 0..CLIENTS {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let peer = Endpoint::from_socket(ADDRESS.parse().unwrap());
+        let record = Connection { id: id as u64 + 1, unix: true, peer, ..Default::default() };
+        channel::encode(&mut message, channel::Kind::Connections, &[record]);
+        send(&accept, &message, &[theirs.as_fd()]).unwrap();
+        ours.set_nonblocking(true).unwrap();
+        clients.push(ours);
+    }
+    let mut backends: Vec<UnixStream> = Vec::new();
+    let mut bytes = vec![0; 65_536];
+    for _ in 0..rounds.parse::<usize>().unwrap() {
+        clients.iter_mut().for_each(|client| client.write_all(request).unwrap());
+        // All requests are at the backend before the first is answered.
+        let mut asked = Vec::new();
+        while asked.len() < CLIENTS {
+            connections(&connect, &mut backends);
+            for (at, backend) in backends.iter_mut().enumerate() {
+                if let Ok(count @ 1..) = backend.read(&mut bytes) {
+                    assert!(bytes[..count].ends_with(b"\r\n\r\n"));
+                    asked.push(at);
+                }
+            }
+            std::thread::sleep(std::time::Duration::from_micros(200));
+        }
+        for at in asked {
+            backends[at].write_all(&answer).unwrap();
+        }
+        for client in &mut clients {
+            let mut came = 0;
+            while !(came > 1024 && bytes[..came].ends_with(b"xxxx")) {
+                match client.read(&mut bytes[came..]) {
+                    Ok(count @ 1..) => came += count,
+                    Ok(_) => panic!("closed: {}", String::from_utf8_lossy(&bytes[..came])),
+                    Err(_) => std::thread::sleep(std::time::Duration::from_micros(200)),
+                }
+            }
+            assert!(bytes.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(&bytes[..came]));
+        }
+    }
+    // Without a connect dispatch ends, and the others with it.
+    drop(connect);
+    children.iter_mut().for_each(|child| drop(child.wait()));
+}
