@@ -68,38 +68,31 @@ pub(crate) fn token_len(bytes: &[u8]) -> usize {
     leading(bytes, TOKEN)
 }
 
-/// How many bytes from the first on may stand in a field value.
+/// How many bytes from the first on may stand in a field value. In blocks, because they become vector code.
 #[inline]
 pub(crate) fn value_len(bytes: &[u8]) -> usize {
-    first(bytes, |byte| (byte < 0x20 && byte != b'\t') | (byte == 0x7f))
-}
-
-/// Where the first byte is that `is` takes, or the length where there is none. In blocks, because they become vector code.
-#[inline]
-pub(crate) fn first(bytes: &[u8], is: impl Fn(u8) -> bool) -> usize {
-    let (blocks, _) = bytes.as_chunks::<16>();
-    for (block, number) in blocks.iter().zip(0usize..) {
-        if let Some(at) = first_of_block(*block, &is) {
-            return number.saturating_mul(16).saturating_add(at);
-        }
-    }
-    // What is left is looked at together with bytes that were looked at before.
-    if let Some(last) = bytes.last_chunk::<16>() {
-        let start = bytes.len().saturating_sub(16);
-        return first_of_block(*last, &is).map_or(bytes.len(), |at| start.saturating_add(at));
-    }
-    let mut short = [0; 16];
-    short.get_mut(..bytes.len()).unwrap_or_default().copy_from_slice(bytes);
-    first_of_block(short, &is).map_or(bytes.len(), |at| at.min(bytes.len()))
-}
-
-#[inline]
-fn first_of_block(mut block: [u8; 16], is: impl Fn(u8) -> bool) -> Option<usize> {
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    let Some(number) = blocks.iter().position(has_bad) else {
+        let before = bytes.len().saturating_sub(rest.len());
+        return before.saturating_add(rest.iter().position(|byte| is_bad(*byte)).unwrap_or(rest.len()));
+    };
+    let mut block = blocks.get(number).copied().unwrap_or_default();
     for byte in &mut block {
-        *byte = if is(*byte) { 0xff } else { 0 };
+        *byte = if is_bad(*byte) { 0xff } else { 0 };
     }
-    let found = u128::from_le_bytes(block);
-    if found == 0 { None } else { usize::try_from(found.trailing_zeros() / 8).ok() }
+    let bits = u128::from_le_bytes(block).trailing_zeros();
+    number.saturating_mul(16).saturating_add(usize::try_from(bits / 8).unwrap_or(0))
+}
+
+#[inline]
+fn has_bad(block: &[u8; 16]) -> bool {
+    block.iter().fold(false, |found, byte| found | is_bad(*byte))
+}
+
+/// What a value may not have: control bytes but the tab, and DEL.
+#[inline]
+const fn is_bad(byte: u8) -> bool {
+    (byte < 0x20 && byte != b'\t') | (byte == 0x7f)
 }
 
 /// Whether the bytes are a token (RFC 9110, section 5.6.2), which is never empty.
@@ -128,14 +121,28 @@ pub(crate) fn is_extension_byte(byte: u8) -> bool {
 /// Whether the bytes may be a field value: no control byte but the tab, no DEL (RFC 9110, section 5.5).
 /// Bytes from 0x80 up are opaque there, and pass.
 pub fn is_value(bytes: &[u8]) -> bool {
-    value_len(bytes) == bytes.len()
+    // What is left behind the blocks is looked at once more with what is before it, or with fill where there is nothing.
+    let last = bytes.last_chunk::<16>().copied().unwrap_or_else(|| {
+        let mut short = [b' '; 16];
+        short.get_mut(..bytes.len()).unwrap_or_default().copy_from_slice(bytes);
+        short
+    });
+    !bytes.as_chunks::<16>().0.iter().any(has_bad) && !has_bad(&last)
 }
 
 /// The bytes without spaces and tabs at either end (OWS of RFC 9110, section 5.6.3).
-pub fn trim(mut bytes: &[u8]) -> &[u8] {
+pub fn trim(bytes: &[u8]) -> &[u8] {
+    trim_end(trim_start(bytes))
+}
+
+pub(crate) fn trim_start(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] = bytes {
         bytes = rest;
     }
+    bytes
+}
+
+pub(crate) fn trim_end(mut bytes: &[u8]) -> &[u8] {
     while let [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;
     }

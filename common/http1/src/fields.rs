@@ -1,6 +1,6 @@
 //! Field lines: split, checked, and iterated without a copy.
 
-use crate::class::{first, is_token, token_len, trim, value_len};
+use crate::class::{is_token, token_len, trim_end, trim_start, value_len};
 use crate::limits::HeadLimits;
 use crate::names::same_name;
 use crate::refusal::Refusal;
@@ -27,6 +27,42 @@ impl Field<'_> {
 pub struct Fields<'a> {
     /// Lines with their CR LF, without the empty one.
     lines: &'a [u8],
+    shapes: Shapes,
+}
+
+/// The shapes of the first lines, so that nobody has to look for their colons and ends again. Those of a browser are all among them.
+type Shapes = [Shape; 16];
+
+/// Where the parts of a line are, in bytes; `line` is 0 where that is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Shape {
+    line: u16,
+    name: u8,
+    /// The colon and the spaces behind it.
+    between: u8,
+    value: u16,
+}
+
+impl Shape {
+    /// Of a line of that length, if it is not too long for one.
+    #[inline]
+    fn of(field: &Field<'_>, between: usize, line: usize) -> Option<Self> {
+        Some(Self {
+            line: line.try_into().ok()?,
+            name: field.name.len().try_into().ok()?,
+            between: between.try_into().ok()?,
+            value: field.value.len().try_into().ok()?,
+        })
+    }
+
+    /// The line of this shape, and what follows it.
+    #[inline]
+    fn cut(self, bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
+        let (line, rest) = bytes.split_at_checked(usize::from(self.line))?;
+        let (name, line) = line.split_at_checked(usize::from(self.name))?;
+        let value = line.get(usize::from(self.between)..)?.get(..usize::from(self.value))?;
+        Some((Field { name, value }, rest))
+    }
 }
 
 impl<'a> Fields<'a> {
@@ -38,20 +74,26 @@ impl<'a> Fields<'a> {
     ) -> Result<Self, Refusal> {
         let mut rest = block;
         let mut count = 0usize;
+        let mut shapes = Shapes::default();
+        let mut places = shapes.iter_mut();
         while rest != b"\r\n" {
             count = count.saturating_add(1);
-            let Some((field, after)) = usual_line(rest) else { return Err(fault(rest, count, limits)) };
+            let Some((field, between, after)) = usual_line(rest) else { return Err(fault(rest, count, limits)) };
             if count > limits.fields {
                 return Err(Refusal::TooManyFields);
             }
-            if rest.len().saturating_sub(after.len()).saturating_sub(2) > limits.field_bytes {
+            let line = rest.len().saturating_sub(after.len());
+            if line.saturating_sub(2) > limits.field_bytes {
                 return Err(Refusal::FieldTooLong);
+            }
+            if let Some(place) = places.next() {
+                *place = Shape::of(&field, between, line).unwrap_or_default();
             }
             see(field)?;
             rest = after;
         }
         let lines = block.get(..block.len().saturating_sub(2)).unwrap_or_default();
-        Ok(Self { lines })
+        Ok(Self { lines, shapes })
     }
 
     /// The lines as they came, each with its CR LF.
@@ -63,7 +105,7 @@ impl<'a> Fields<'a> {
     /// The fields in order.
     #[must_use]
     pub fn iter(&self) -> FieldsIter<'a> {
-        FieldsIter { rest: self.lines }
+        FieldsIter { rest: self.lines, shapes: self.shapes.into_iter() }
     }
 
     /// The first value under a name given in lower case.
@@ -86,16 +128,20 @@ impl<'a> IntoIterator for &Fields<'a> {
 #[derive(Debug, Clone)]
 pub struct FieldsIter<'a> {
     rest: &'a [u8],
+    shapes: core::array::IntoIter<Shape, 16>,
 }
 
 impl<'a> Iterator for FieldsIter<'a> {
     type Item = Field<'a>;
 
     fn next(&mut self) -> Option<Field<'a>> {
-        let (name, rest) = self.rest.split_at_checked(first(self.rest, |byte| byte == b':'))?;
-        let (value, rest) = rest.split_at_checked(first(rest, |byte| byte == b'\r'))?;
-        self.rest = rest.strip_prefix(b"\r\n")?;
-        Some(Field { name, value: trim(value.strip_prefix(b":")?) })
+        let known = self.shapes.next().filter(|shape| shape.line > 0);
+        let (field, rest) = match known {
+            Some(shape) => shape.cut(self.rest)?,
+            None => usual_line(self.rest).map(|(field, _, rest)| (field, rest))?,
+        };
+        self.rest = rest;
+        Some(field)
     }
 }
 
@@ -107,15 +153,19 @@ pub(crate) fn split_line(bytes: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     Ok((line, rest.split_first().map_or(rest, |(_, after)| after)))
 }
 
-/// Splits off a line that breaks no rule but perhaps one of its length, looking at each byte once. Of any other line [`fault`]
-/// tells what is wrong with it.
+/// Splits off a line that breaks no rule but perhaps one of its length, looking at each byte once: the field, how many bytes are
+/// between name and value, and what follows. Of any other line [`fault`] tells what is wrong with it.
 #[inline]
-fn usual_line(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
+fn usual_line(bytes: &[u8]) -> Option<(Field<'_>, usize, &[u8])> {
     let (name, rest) = bytes.split_at_checked(token_len(bytes))?;
-    let rest = rest.strip_prefix(b":")?;
-    let (value, end) = rest.split_at_checked(value_len(rest))?;
+    if name.is_empty() || !rest.starts_with(b":") {
+        return None;
+    }
+    let (tail, end) = rest.split_at_checked(value_len(rest))?;
     let after = end.strip_prefix(b"\r\n")?;
-    if name.is_empty() { None } else { Some((Field { name, value: trim(value) }, after)) }
+    let begun = trim_start(tail.strip_prefix(b":")?);
+    let between = tail.len().saturating_sub(begun.len());
+    Some((Field { name, value: trim_end(begun) }, between, after))
 }
 
 /// The first rule that the line broke which is no usual one.
