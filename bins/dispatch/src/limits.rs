@@ -47,8 +47,8 @@ pub const CLIENTS_MAX: usize = 65_536;
 /// Seconds a client is told to wait when a backend is full or gone for now.
 pub const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// Output buffers kept for the next requests: as many as one turn is likely to need.
+/// Ended streams kept, with their output buffers, for the next requests: as many as one turn is likely to need.
 pub const SPARE_BUFFERS_MAX: usize = 64;
 
-/// The largest one kept: heads fit, bodies do not.
+/// The largest buffer kept so: heads fit, bodies do not.
 pub const SPARE_BUFFER_BYTES_MAX: usize = 4 * 1024;

@@ -205,6 +205,7 @@ pub struct Streams {
     slots: Vec<Option<Box<Stream>>>,
     live: usize,
     /// Ended streams, each with the memory of its output, for the next ones.
+    #[expect(clippy::vec_box, reason = "they go into the slots as they are")]
     spare: Vec<Box<Stream>>,
 }
 

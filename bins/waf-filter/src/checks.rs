@@ -1,5 +1,7 @@
 //! Protocol checks that need no rules: what no application wants, whatever it is.
 
+use std::borrow::Cow;
+
 use fosse_blobs::WafSite;
 use fosse_wire::request::RequestHead;
 
@@ -22,7 +24,7 @@ pub fn head(site: &WafSite, head: &RequestHead<'_>) -> Option<(u16, Finding)> {
     if path.contains(&0) || query.contains(&0) {
         return Some((400, "encoded NUL"));
     }
-    if escapes_root(&path) || escapes_root(&decoded(&path)) {
+    if escapes_root(&path) || (path.contains(&b'%') && escapes_root(&decoded(&path))) {
         return Some((400, "path escapes the root"));
     }
     if site.utf8 && (std::str::from_utf8(&path).is_err() || std::str::from_utf8(&query).is_err()) {
@@ -46,7 +48,10 @@ fn has_broken_escape(path: &[u8]) -> bool {
 }
 
 /// Percent-decoding; what is no escape stays as it is.
-fn decoded(text: &[u8]) -> Vec<u8> {
+fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&b'%') {
+        return Cow::Borrowed(text);
+    }
     let hex = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -59,7 +64,7 @@ fn decoded(text: &[u8]) -> Vec<u8> {
         out.push(byte);
         rest = after;
     }
-    out
+    Cow::Owned(out)
 }
 
 /// Whether `..` segments ever lead above `/`, with either kind of slash.

@@ -1,7 +1,7 @@
 //! Hosts in their one canonical form: lower case, no trailing dot, addresses as RFC 5952 writes them, the port apart.
 
 use core::fmt::{self, Write};
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::Ipv6Addr;
 use core::str::FromStr;
 
 use crate::class::is_label;
@@ -62,10 +62,7 @@ impl Host {
         self.append(text)?;
         let last = self.name().rsplit(|byte| *byte == b'.').next()?;
         let address = last.iter().all(u8::is_ascii_digit) || last.starts_with(b"0x");
-        if address {
-            Ipv4Addr::from_str(self.as_str()).ok()?;
-        }
-        Some(())
+        if address && !is_ipv4(self.name()) { None } else { Some(()) }
     }
 
     fn set_ipv6(&mut self, literal: &[u8]) -> Option<()> {
@@ -102,6 +99,22 @@ impl fmt::Debug for Host {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "Host({self})")
     }
+}
+
+/// Four decimal parts without leading zeros.
+fn is_ipv4(text: &[u8]) -> bool {
+    let octet = |part: &[u8]| {
+        matches!(
+            part,
+            [b'0'..=b'9']
+                | [b'1'..=b'9', b'0'..=b'9']
+                | [b'1', b'0'..=b'9', b'0'..=b'9']
+                | [b'2', b'0'..=b'4', b'0'..=b'9']
+                | [b'2', b'5', b'0'..=b'5']
+        )
+    };
+    let mut parts = text.split(|byte| *byte == b'.');
+    parts.by_ref().take(4).filter(|part| octet(part)).count() == 4 && parts.next().is_none()
 }
 
 /// A label: 1 to 63 letters, digits, underscores and inner hyphens.

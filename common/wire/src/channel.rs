@@ -52,7 +52,7 @@ impl Connection {
         out.extend_from_slice(&self.listener.to_le_bytes());
         out.push(if self.trusted { FLAG_TRUSTED } else { 0 } | if self.unix { FLAG_UNIX } else { 0 });
         out.push(0);
-        self.peer.put(out);
+        out.extend_from_slice(&self.peer.bytes());
         out.extend_from_slice(&[0; 2]);
     }
 

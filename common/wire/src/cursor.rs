@@ -91,6 +91,38 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The fixed part of a layout in the making. Its parts find their places when the program is built, and it is
+/// appended in one piece.
+#[derive(Debug)]
+pub(crate) struct Fixed<const N: usize> {
+    bytes: [u8; N],
+    used: usize,
+}
+
+impl<const N: usize> Fixed<N> {
+    #[inline]
+    pub(crate) const fn new() -> Self {
+        Self { bytes: [0; N], used: 0 }
+    }
+
+    /// The next bytes of the layout.
+    #[inline(always)]
+    pub(crate) fn put<const M: usize>(&mut self, part: [u8; M]) -> &mut Self {
+        if let Some(place) = self.bytes.get_mut(self.used..).and_then(|room| room.first_chunk_mut()) {
+            *place = part;
+        }
+        self.used = self.used.saturating_add(M);
+        self
+    }
+
+    /// All of it.
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> [u8; N] {
+        debug_assert_eq!(self.used, N, "the parts are the layout");
+        self.bytes
+    }
+}
+
 /// Appends a u16 length and the bytes; what does not fit the length is an error of the caller's making and is refused.
 ///
 /// # Errors

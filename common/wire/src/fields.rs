@@ -1,7 +1,10 @@
 //! Header and trailer fields as both heads carry them: `u16 count`, then `u16 name length | u32 value length | name |
 //! value` each, in order, duplicates kept. Names and values are raw bytes: who serialises them checks them.
 
-use crate::{WireError, cursor::Cursor};
+use crate::{
+    WireError,
+    cursor::{Cursor, Fixed},
+};
 
 /// Fields of one head. More than any honest client sends; the count bounds every loop over fields.
 pub const FIELDS_MAX: usize = 256;
@@ -105,8 +108,8 @@ impl<'v> FieldsWriter<'v> {
         }
         let name_len = u16::try_from(name.len()).map_err(|_| WireError::Field("field name"))?;
         let value_len = u32::try_from(value.len()).map_err(|_| WireError::Field("field value"))?;
-        self.out.extend_from_slice(&name_len.to_le_bytes());
-        self.out.extend_from_slice(&value_len.to_le_bytes());
+        let lengths = Fixed::<6>::new().put(name_len.to_le_bytes()).put(value_len.to_le_bytes()).bytes();
+        self.out.extend_from_slice(&lengths);
         self.out.extend_from_slice(name);
         self.out.extend_from_slice(value);
         self.count = self.count.saturating_add(1);

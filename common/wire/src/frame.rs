@@ -1,6 +1,9 @@
 //! The frame: `u32 length | u32 stream | u8 kind | body`, little-endian, length counting what follows it.
 
-use crate::{PROTOCOL, StreamId, WireError, cursor::Cursor};
+use crate::{
+    PROTOCOL, StreamId, WireError,
+    cursor::{Cursor, Fixed},
+};
 
 /// Bytes of a frame before its body: length, stream, kind.
 pub const FRAME_HEADER_BYTES: usize = 9;
@@ -191,6 +194,11 @@ impl ResetReason {
     }
 }
 
+#[inline]
+fn header(counted: u32, stream: StreamId, kind: Kind) -> [u8; FRAME_HEADER_BYTES] {
+    Fixed::new().put(counted.to_le_bytes()).put(stream.raw().to_le_bytes()).put([kind as u8]).bytes()
+}
+
 /// Frames waiting to be written to one neighbour in one coalesced write. It has no bound of its own: outstanding
 /// credit is the bound (every stage reads on while its output is blocked).
 #[derive(Debug, Default)]
@@ -215,9 +223,7 @@ impl Outbox {
         fill: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>,
     ) -> Result<(), WireError> {
         let at = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 4]);
-        self.bytes.extend_from_slice(&stream.raw().to_le_bytes());
-        self.bytes.push(kind as u8);
+        self.bytes.extend_from_slice(&header(0, stream, kind));
         let filled = fill(&mut self.bytes).and_then(|()| {
             let counted = self.bytes.len().saturating_sub(at).saturating_sub(4);
             let length = u32::try_from(counted).map_err(|_| WireError::Length(u32::MAX))?;
@@ -273,9 +279,7 @@ impl Outbox {
     pub fn raw(&mut self, stream: StreamId, kind: Kind, body: &[u8]) {
         debug_assert!(body.len() <= FRAME_BYTES_MAX - COUNTED_HEADER_BYTES);
         let counted = u32::try_from(body.len().saturating_add(COUNTED_HEADER_BYTES)).unwrap_or(u32::MAX);
-        self.bytes.extend_from_slice(&counted.to_le_bytes());
-        self.bytes.extend_from_slice(&stream.raw().to_le_bytes());
-        self.bytes.push(kind as u8);
+        self.bytes.extend_from_slice(&header(counted, stream, kind));
         self.bytes.extend_from_slice(body);
     }
 

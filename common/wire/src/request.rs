@@ -2,7 +2,7 @@
 
 use crate::{
     WireError,
-    cursor::{Cursor, put_long, put_short},
+    cursor::{Cursor, Fixed, put_long, put_short},
     fields::Fields,
 };
 
@@ -27,10 +27,10 @@ impl BodyLength {
         }
     }
 
-    pub(crate) fn put(self, out: &mut Vec<u8>) {
+    #[inline]
+    pub(crate) fn bytes(self) -> [u8; 9] {
         let (kind, length) = self.parts();
-        out.push(kind);
-        out.extend_from_slice(&length.to_le_bytes());
+        Fixed::new().put([kind]).put(length.to_le_bytes()).bytes()
     }
 
     pub(crate) fn take(cursor: &mut Cursor<'_>) -> Result<Self, WireError> {
@@ -70,9 +70,9 @@ impl Endpoint {
         Self { addr, port: address.port() }
     }
 
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.addr);
-        out.extend_from_slice(&self.port.to_le_bytes());
+    #[inline]
+    pub(crate) fn bytes(&self) -> [u8; 18] {
+        Fixed::new().put(self.addr).put(self.port.to_le_bytes()).bytes()
     }
 
     pub(crate) fn take(cursor: &mut Cursor<'_>) -> Result<Self, WireError> {
@@ -155,27 +155,32 @@ pub struct RequestHead<'a> {
     pub fields: Fields<'a>,
 }
 
+/// Bytes of an encoded head before the first part that has a length of its own.
+const FIXED_BYTES: usize = 79;
+
 impl<'a> RequestHead<'a> {
     /// Appends everything but the fields, which the caller writes right behind ([`crate::fields::FieldsWriter`]).
     ///
     /// # Errors
     /// [`WireError::Field`] for a part longer than its length field.
     pub fn encode_fixed(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
-        out.push(self.version as u8);
-        out.push(
-            if self.secure { FLAG_SECURE } else { 0 } | if self.expect_continue { FLAG_EXPECT_CONTINUE } else { 0 },
-        );
-        self.body.put(out);
-        out.extend_from_slice(&self.held.to_le_bytes());
-        out.extend_from_slice(&self.site.to_le_bytes());
-        out.extend_from_slice(&self.listener.to_le_bytes());
-        self.client.put(out);
-        self.peer.put(out);
-        out.extend_from_slice(&self.tls_version.to_le_bytes());
-        out.extend_from_slice(&self.tls_cipher.to_le_bytes());
-        out.extend_from_slice(&self.connection.to_le_bytes());
-        out.extend_from_slice(&self.request.to_le_bytes());
-        out.extend_from_slice(&self.host_port.to_le_bytes());
+        let secure = if self.secure { FLAG_SECURE } else { 0 };
+        let expect_continue = if self.expect_continue { FLAG_EXPECT_CONTINUE } else { 0 };
+        let mut fixed = Fixed::<FIXED_BYTES>::new();
+        fixed
+            .put([self.version as u8, secure | expect_continue])
+            .put(self.body.bytes())
+            .put(self.held.to_le_bytes())
+            .put(self.site.to_le_bytes())
+            .put(self.listener.to_le_bytes())
+            .put(self.client.bytes())
+            .put(self.peer.bytes())
+            .put(self.tls_version.to_le_bytes())
+            .put(self.tls_cipher.to_le_bytes())
+            .put(self.connection.to_le_bytes())
+            .put(self.request.to_le_bytes())
+            .put(self.host_port.to_le_bytes());
+        out.extend_from_slice(&fixed.bytes());
         put_short(out, self.method, "method")?;
         put_short(out, self.host, "host")?;
         put_short(out, self.sni, "sni")?;
@@ -199,8 +204,11 @@ impl<'a> RequestHead<'a> {
     /// [`WireError::Short`], [`WireError::Long`] or [`WireError::Field`].
     pub fn decode(body: &'a [u8]) -> Result<Self, WireError> {
         let mut c = Cursor::new(body);
-        let version = Version::from_byte(c.u8()?)?;
-        let flags = c.u8()?;
+        // Cut off in one piece, so that the compiler knows that the fixed parts are there.
+        let fixed = c.array::<FIXED_BYTES>()?;
+        let mut f = Cursor::new(&fixed);
+        let version = Version::from_byte(f.u8()?)?;
+        let flags = f.u8()?;
         if flags & !FLAGS_ALL != 0 {
             return Err(WireError::Field("request flags"));
         }
@@ -208,17 +216,17 @@ impl<'a> RequestHead<'a> {
             version,
             secure: flags & FLAG_SECURE != 0,
             expect_continue: flags & FLAG_EXPECT_CONTINUE != 0,
-            body: BodyLength::take(&mut c)?,
-            held: c.u32()?,
-            site: c.u32()?,
-            listener: c.u16()?,
-            client: Endpoint::take(&mut c)?,
-            peer: Endpoint::take(&mut c)?,
-            tls_version: c.u16()?,
-            tls_cipher: c.u16()?,
-            connection: c.u64()?,
-            request: c.u64()?,
-            host_port: c.u16()?,
+            body: BodyLength::take(&mut f)?,
+            held: f.u32()?,
+            site: f.u32()?,
+            listener: f.u16()?,
+            client: Endpoint::take(&mut f)?,
+            peer: Endpoint::take(&mut f)?,
+            tls_version: f.u16()?,
+            tls_cipher: f.u16()?,
+            connection: f.u64()?,
+            request: f.u64()?,
+            host_port: f.u16()?,
             method: c.short_bytes()?,
             host: c.short_bytes()?,
             sni: c.short_bytes()?,

@@ -1,6 +1,11 @@
 //! The response head and end, as they travel from dispatch to parse.
 
-use crate::{WireError, cursor::Cursor, fields::Fields, request::BodyLength};
+use crate::{
+    WireError,
+    cursor::{Cursor, Fixed},
+    fields::Fields,
+    request::BodyLength,
+};
 
 const FLAG_LEASE: u8 = 1;
 const FLAG_INTERIM: u8 = 2;
@@ -11,7 +16,7 @@ const FLAG_OWN: u8 = 32;
 const FLAGS_ALL: u8 = FLAG_LEASE | FLAG_INTERIM | FLAG_UPGRADE | FLAG_CLOSE | FLAG_DENIED | FLAG_OWN;
 
 /// Fixed bytes of a head before its fields.
-const FIXED_BYTES: usize = 30;
+const FIXED_BYTES: usize = 25;
 
 /// No backend answered.
 pub const BACKEND_NONE: u32 = u32::MAX;
@@ -50,8 +55,6 @@ pub struct ResponseHead<'a> {
 impl<'a> ResponseHead<'a> {
     /// Appends everything but the fields, which the caller writes right behind ([`crate::fields::FieldsWriter`]).
     pub fn encode_fixed(&self, out: &mut Vec<u8>) {
-        out.reserve(FIXED_BYTES);
-        out.extend_from_slice(&self.status.to_le_bytes());
         let flags = [
             (self.lease, FLAG_LEASE),
             (self.interim, FLAG_INTERIM),
@@ -60,12 +63,17 @@ impl<'a> ResponseHead<'a> {
             (self.denied, FLAG_DENIED),
             (self.own, FLAG_OWN),
         ];
-        out.push(flags.iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag));
-        self.body.put(out);
-        out.extend_from_slice(&self.backend.to_le_bytes());
-        out.extend_from_slice(&self.backend_us.to_le_bytes());
-        out.extend_from_slice(&self.rule.to_le_bytes());
-        out.push(self.retries);
+        let flags = flags.iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag);
+        let mut fixed = Fixed::<FIXED_BYTES>::new();
+        fixed
+            .put(self.status.to_le_bytes())
+            .put([flags])
+            .put(self.body.bytes())
+            .put(self.backend.to_le_bytes())
+            .put(self.backend_us.to_le_bytes())
+            .put(self.rule.to_le_bytes())
+            .put([self.retries]);
+        out.extend_from_slice(&fixed.bytes());
     }
 
     /// Appends the whole head.
