@@ -17,6 +17,9 @@ pub struct Filter {
     heard: Heard,
     out: Vec<u8>,
     sent: usize,
+    saves: u32,
+    /// What it was told of whether anything is kept.
+    told: Option<bool>,
 }
 
 impl Filter {
@@ -27,7 +30,7 @@ impl Filter {
     pub fn new() -> Result<Self, WireError> {
         let mut out = Vec::new();
         FromStore::Hello.encode(&mut out)?;
-        Ok(Self { inbox: Inbox::default(), heard: Heard::Nothing, out, sent: 0 })
+        Ok(Self { inbox: Inbox::default(), heard: Heard::Nothing, out, sent: 0, saves: 0, told: None })
     }
 
     /// Does what the filter has said, as far as its answers may pile up.
@@ -50,6 +53,7 @@ impl Filter {
                 }
                 ToStore::Save { place, timeout, changes } => {
                     let saved = keeper.save(&place, &changes, timeout, now);
+                    self.saves = self.saves.wrapping_add(1);
                     counters.add(count::SAVES, 1);
                     counters.add(count::NOT_TAKEN, saved.not_taken);
                     counters.add(count::EVICTED, saved.evicted);
@@ -57,6 +61,18 @@ impl Filter {
             }
         }
         Ok(())
+    }
+
+    /// Tells it whether anything is kept, where it does not know that and has room to hear it.
+    ///
+    /// # Errors
+    /// None is expected: so short a message always fits.
+    pub fn tell(&mut self, some: bool) -> Result<(), WireError> {
+        if self.told == Some(some) || self.is_full() {
+            return Ok(());
+        }
+        self.told = Some(some);
+        FromStore::Kept { some, saves: self.saves }.encode(&mut self.out)
     }
 
     /// So many answers wait for it that it is not listened to.
@@ -123,10 +139,22 @@ mod tests {
         assert_eq!(said.first(), Some(&FromStore::Hello));
         let seen = said.iter().skip(1).map(|one| match one {
             FromStore::Record { tag, record } => (*tag, record.updates),
-            FromStore::Hello => panic!("greeted twice"),
+            other => panic!("{other:?}"),
         });
         assert_eq!(seen.collect::<Vec<_>>(), [(7, 0), (3, 1)]);
         assert!(filter.pending().is_empty());
+    }
+
+    #[test]
+    fn it_hears_once_whether_anything_is_kept_and_how_many_of_its_saves_that_counts() {
+        let (mut filter, mut keeper) = (Filter::new().unwrap(), Keeper::new(1 << 20));
+        filter.tell(false).unwrap();
+        filter.tell(false).unwrap();
+        let save = ToStore::Save { place: PLACE, timeout: 60, changes: vec![(b"x", Change::Add(1))] };
+        told(&mut filter, &mut keeper, &[ToStore::Hello, save.clone(), save]).unwrap();
+        filter.tell(!keeper.is_empty()).unwrap();
+        let kept = |some, saves| FromStore::Kept { some, saves };
+        assert_eq!(answers(&mut filter), [FromStore::Hello, kept(false, 0), kept(true, 2)]);
     }
 
     #[test]

@@ -75,6 +75,8 @@ struct Serve {
     turn: Turn,
     full_said_ms: Option<u64>,
     evicted: u64,
+    /// There was a record at the end of the last turn.
+    some: bool,
 }
 
 /// Serves until start is gone or says that all is over.
@@ -87,6 +89,7 @@ pub fn run(inputs: Inputs, locked: Locked) -> ! {
         turn: inputs.turn,
         full_said_ms: None,
         evicted: 0,
+        some: false,
     };
     if let Err(errno) = serve.turn.add(&serve.start, token(TOKEN_START), Interest::IN) {
         temporary(PROGRAM, format_args!("unable to watch descriptors: {errno}"));
@@ -128,7 +131,22 @@ impl Serve {
         if self.turn.ticked() {
             self.ticked(now);
         }
+        self.tell_all(now);
         Ok(())
+    }
+
+    /// When the first record has come, or the last has gone, all filters hear of it.
+    fn tell_all(&mut self, now: u64) {
+        let some = !self.keeper.is_empty();
+        if std::mem::replace(&mut self.some, some) == some {
+            return;
+        }
+        let keys: Vec<Key> = self.filters.iter().map(|(key, _)| key).collect();
+        for key in keys {
+            if let Err(gone) = self.serve(key, false, now) {
+                self.let_go(key, gone);
+            }
+        }
     }
 
     /// Hears a filter, does what it says, and answers: one read and one write a turn, so that nobody waits long for another.
@@ -144,7 +162,9 @@ impl Serve {
             }
         }
         let worked = neighbour.filter.work(&mut self.keeper, now, &self.counters);
-        worked.map_err(|error| Gone::Broken(error.to_string()))?;
+        worked
+            .and_then(|()| neighbour.filter.tell(!self.keeper.is_empty()))
+            .map_err(|e| Gone::Broken(e.to_string()))?;
         // It may have said more than was answered; nothing else would bring that up.
         let stopped = neighbour.filter.is_full();
         if !neighbour.filter.pending().is_empty() {

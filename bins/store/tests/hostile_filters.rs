@@ -87,8 +87,17 @@ impl Filter {
         self.stream.write_all(&bytes).unwrap();
     }
 
-    /// The next message; `None` where the store has let go.
+    /// The next message but those that say whether anything is kept; `None` where the store has let go.
     fn hears(&mut self) -> Option<FromStore> {
+        loop {
+            match self.hears_all() {
+                Some(FromStore::Kept { .. }) => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn hears_all(&mut self) -> Option<FromStore> {
         loop {
             if let Some((message, taken)) = split(&self.left).unwrap() {
                 let message = FromStore::decode(message).unwrap();
@@ -148,6 +157,22 @@ fn a_filter_that_breaks_the_protocol_is_let_go_and_the_others_are_served() {
     drop(gone);
     wait_for("its end", || (edge.page.get(count::FILTERS) == 1).then_some(()));
     assert_eq!(edge.page.get(count::BROKEN), cases.len() as u64);
+}
+
+#[test]
+fn all_filters_hear_of_the_first_record_and_of_the_last() {
+    let edge = Edge::new();
+    let (mut one, mut other) = (edge.filter(0), edge.filter(1));
+    let kept = |some, saves| Some(FromStore::Kept { some, saves });
+    for filter in [&mut one, &mut other] {
+        filter.says(&[ToStore::Hello]);
+        assert_eq!((filter.hears_all(), filter.hears_all()), (Some(FromStore::Hello), kept(false, 0)));
+    }
+    let place = Place::new(Collection::Ip, b"", b"k");
+    one.says(&[ToStore::Save { place, timeout: 1, changes: vec![(b"x", Change::Add(1))] }]);
+    assert_eq!((one.hears_all(), other.hears_all()), (kept(true, 1), kept(true, 0)));
+    // Its time is over a second later.
+    assert_eq!((one.hears_all(), other.hears_all()), (kept(false, 1), kept(false, 0)));
 }
 
 #[test]

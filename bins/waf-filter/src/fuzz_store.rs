@@ -18,12 +18,13 @@ pub(crate) struct FakeStore {
     heard: Vec<u8>,
     asked: VecDeque<u32>,
     seen: u64,
+    saves: u32,
 }
 
 impl Default for FakeStore {
     fn default() -> Self {
         let turn = Turn::new().expect("epoll");
-        Self { turn, socket: None, heard: Vec::new(), asked: VecDeque::new(), seen: 0 }
+        Self { turn, socket: None, heard: Vec::new(), asked: VecDeque::new(), seen: 0, saves: 0 }
     }
 }
 
@@ -31,7 +32,7 @@ impl FakeStore {
     pub fn comes(&mut self, link: &mut Link) -> Vec<Provided> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).expect("a pair");
-        (self.heard, self.asked) = (Vec::new(), VecDeque::new());
+        (self.heard, self.asked, self.saves) = (Vec::new(), VecDeque::new(), 0);
         self.socket = Some(theirs);
         let mut records = link.connect(ours, &self.turn, TOKEN).expect("it is watched");
         let mut hello = Vec::new();
@@ -48,12 +49,18 @@ impl FakeStore {
             self.heard.extend_from_slice(piece.get(..length).unwrap_or_default());
         }
         while let Some((message, taken)) = split(&self.heard).expect("filters keep the protocol") {
-            if let ToStore::Load { tag, .. } = ToStore::decode(message).expect("filters keep the protocol") {
-                self.asked.push_back(tag);
+            match ToStore::decode(message).expect("filters keep the protocol") {
+                ToStore::Load { tag, .. } => self.asked.push_back(tag),
+                ToStore::Save { .. } => self.saves = self.saves.wrapping_add(1),
+                ToStore::Hello => {}
             }
             self.heard.drain(..taken);
         }
         let mut bytes = Vec::new();
+        if count == 0 {
+            let kept = FromStore::Kept { some: self.seen % 2 == 1, saves: self.saves };
+            kept.encode(&mut bytes).expect("a short message");
+        }
         for tag in self.asked.drain(..count.min(self.asked.len())) {
             self.seen = self.seen.wrapping_add(1);
             let value = self.seen.to_string().into_bytes();

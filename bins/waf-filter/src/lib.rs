@@ -7,6 +7,7 @@ pub mod audit;
 mod back;
 pub mod case;
 pub mod checks;
+mod conversation;
 pub mod encoding;
 pub mod fuzz;
 pub mod fuzz_answers;

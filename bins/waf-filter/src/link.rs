@@ -4,34 +4,21 @@
 //! Whatever becomes of the store, no request does: a record that does not come in time is taken as empty, and from then on every
 //! record is, until the store answers again. What the store says is read as an attacker's.
 
-use std::{collections::VecDeque, os::fd::OwnedFd};
+use std::os::fd::OwnedFd;
 
 use fosse_die::{info, warning};
 use fosse_seclang::{Change, Collection, Load, Place, Record, Store};
-use fosse_turn::{Interest, Turn, clock_ms};
+use fosse_turn::{Interest, Turn};
 use fosse_wire::{
-    Inbox, StreamId,
-    store::{CHANGES_MAX, FromStore, Heard, ToStore, can_be_sent, split},
+    StreamId,
+    store::{CHANGES_MAX, ToStore, can_be_sent},
 };
 use rustix::{
     io::Errno,
-    net::{RecvFlags, SendFlags, recv, send},
+    net::{SendFlags, send},
 };
 
-use crate::{
-    PROGRAM,
-    limits::{CHANGES_BYTES_MAX, RECORD_WAIT_MS_MAX},
-};
-
-/// A record that was asked for.
-#[derive(Clone, Copy, Debug)]
-struct Asked {
-    tag: u32,
-    collection: Collection,
-    /// Who waits for it; nobody any more where it came too late.
-    stream: Option<StreamId>,
-    until_ms: u64,
-}
+use crate::{PROGRAM, conversation::Open};
 
 /// An answer, or what stands for one.
 #[derive(Debug)]
@@ -63,22 +50,6 @@ pub struct Link {
     hushed: bool,
 }
 
-#[derive(Debug)]
-struct Open {
-    fd: OwnedFd,
-    inbox: Inbox,
-    heard: Heard,
-    out: Vec<u8>,
-    sent: usize,
-    armed: bool,
-    asked: VecDeque<Asked>,
-    next_tag: u32,
-    /// It owes an answer for too long.
-    silent: bool,
-    /// Why nothing more is read.
-    end: Option<String>,
-}
-
 impl Link {
     /// Nothing is said of what happens to the store: for fuzzers.
     pub(crate) const fn hush(&mut self) {
@@ -97,13 +68,7 @@ impl Link {
     pub fn connect(&mut self, fd: OwnedFd, turn: &Turn, token: u64) -> Result<Vec<Provided>, Errno> {
         let unanswered = self.close(turn);
         turn.add(&fd, token, Interest::IN)?;
-        let mut out = Vec::new();
-        if ToStore::Hello.encode(&mut out).is_ok() {
-            let (inbox, heard, asked) = (Inbox::default(), Heard::Nothing, VecDeque::new());
-            let open =
-                Open { fd, inbox, heard, out, sent: 0, armed: false, asked, next_tag: 0, silent: false, end: None };
-            self.store = Some(Box::new(open));
-        }
+        self.store = Open::new(fd).map(Box::new);
         Ok(unanswered)
     }
 
@@ -190,6 +155,9 @@ impl Link {
 
 impl Store for Link {
     fn load(&mut self, place: Place<'_>) -> Load {
+        if self.store.as_ref().is_some_and(|store| store.empty) {
+            return Load::Ready(Record::default());
+        }
         let store = self.store.as_mut().filter(|store| !store.silent && store.has_room());
         if store.zip(self.stream).is_some_and(|(store, stream)| store.ask(place, stream)) {
             return Load::Later;
@@ -206,60 +174,13 @@ impl Store for Link {
             for part in sendable.chunks(CHANGES_MAX) {
                 let save = ToStore::Save { place, timeout: timeout_seconds, changes: part.to_vec() };
                 if store.has_room() && save.encode(&mut store.out).is_ok() {
+                    store.saves = store.saves.wrapping_add(1);
+                    store.empty = false;
                     sent = sent.saturating_add(part.len());
                 }
             }
         }
         self.losses.lost = self.losses.lost.saturating_add(count(changes.len().saturating_sub(sent)));
-    }
-}
-
-impl Open {
-    fn ask(&mut self, place: Place<'_>, stream: StreamId) -> bool {
-        let tag = self.next_tag;
-        self.next_tag = tag.wrapping_add(1);
-        let until_ms = clock_ms().saturating_add(RECORD_WAIT_MS_MAX);
-        let asked = ToStore::Load { tag, place }.encode(&mut self.out).is_ok();
-        if asked {
-            self.asked.push_back(Asked { tag, collection: place.collection, stream: Some(stream), until_ms });
-        }
-        asked
-    }
-
-    fn has_room(&self) -> bool {
-        self.out.len().saturating_sub(self.sent) < CHANGES_BYTES_MAX
-    }
-
-    /// The one that has waited longest.
-    fn waiting(&self) -> Option<&Asked> {
-        self.asked.iter().find(|asked| asked.stream.is_some())
-    }
-
-    /// Nobody waits any more; what stands for the answers.
-    fn forget(&mut self) -> Vec<Provided> {
-        let waiting = self.asked.iter_mut().filter_map(|asked| Some((asked.stream.take()?, asked.collection)));
-        waiting.map(|(stream, collection)| Provided { stream, collection, record: Record::default() }).collect()
-    }
-
-    fn read(&mut self, all: &mut Vec<Provided>) -> Result<(), String> {
-        match recv(&self.fd, self.inbox.spare(), RecvFlags::DONTWAIT) {
-            Ok((0, _)) => return Err("it closed the conversation".into()),
-            Ok((length, _)) => self.inbox.filled(length),
-            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
-            Err(errno) => return Err(errno.to_string()),
-        }
-        while let Some(message) = self.inbox.next_of(split).map_err(|error| error.to_string())? {
-            let message = FromStore::decode(message).map_err(|error| error.to_string())?;
-            self.heard = self.heard.after(message == FromStore::Hello).map_err(|error| error.to_string())?;
-            let FromStore::Record { tag, record } = message else { continue };
-            // Whoever waits for another answer goes on waiting in the list, for the end of this conversation.
-            let asked = self.asked.pop_front_if(|asked| asked.tag == tag).ok_or("an answer nobody asked for")?;
-            if let Some(stream) = asked.stream {
-                all.push(Provided { stream, collection: asked.collection, record });
-            }
-        }
-        self.silent &= !self.asked.is_empty();
-        Ok(())
     }
 }
 
@@ -270,7 +191,10 @@ fn count(number: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::RECORD_WAIT_MS_MAX;
     use fosse_collections::KEY_BYTES_MAX;
+    use fosse_turn::clock_ms;
+    use fosse_wire::store::FromStore;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
     const TOKEN: u64 = 9;
@@ -320,6 +244,25 @@ mod tests {
         room.says(&[FromStore::Hello, record(0, 10), record(1, 20)]);
         assert_eq!(room.provided(), [(1, 10), (2, 20)]);
         assert_eq!((room.link.wait_ms(0), room.link.losses()), (None, Losses::default()));
+    }
+
+    #[test]
+    fn where_nothing_is_kept_nobody_waits() {
+        let mut room = Room::new();
+        let kept = |some, saves| FromStore::Kept { some, saves };
+        room.says(&[FromStore::Hello, kept(false, 0)]);
+        assert!(room.provided().is_empty());
+        assert_eq!(room.load(1, b"a"), Load::Ready(Record::default()));
+        assert_eq!(room.link.losses(), Losses::default(), "that is what the store would have said");
+        // What has been sent meanwhile is not in what was said before it came.
+        room.link.save(Place::new(Collection::Ip, b"", b"a"), &[(b"x".to_vec(), Change::Add(1))], 60);
+        room.says(&[kept(false, 0)]);
+        assert!(room.provided().is_empty() && room.load(1, b"a") == Load::Later);
+        room.says(&[kept(false, 1)]);
+        assert!(room.provided().is_empty() && room.load(2, b"a") == Load::Ready(Record::default()));
+        room.says(&[record(0, 7), kept(true, 1)]);
+        assert_eq!(room.provided(), [(1, 7)]);
+        assert_eq!(room.load(3, b"a"), Load::Later);
     }
 
     #[test]

@@ -191,7 +191,7 @@ pub fn stores() -> Vec<Vec<u8>> {
     let field = |name: &[u8], expires| Field { name: name.to_vec(), value: b"7".to_vec(), expires };
     let record = Record { fields: vec![field(b"a", None), field(b"b", Some(9))], created: 1, updated: 2, updates: 3 };
     let mut bytes = Vec::new();
-    for message in [FromStore::Hello, FromStore::Record { tag: 5, record }] {
+    for message in [FromStore::Hello, FromStore::Record { tag: 5, record }, FromStore::Kept { some: true, saves: 3 }] {
         let _ = message.encode(&mut bytes);
     }
     all.push(bytes);

@@ -1,8 +1,9 @@
 //! waf-filter and store: records of persistent collections are asked for and changed.
 //!
 //! A message is `u32 length | u8 kind | body`, little-endian, over a stream socket; `length` counts kind and body. Both sides
-//! greet first. A filter asks and changes as it likes; the store answers each LOAD with one RECORD, in the order they came,
-//! and nothing else. What a filter has changed before it asks is in the answer.
+//! greet first. A filter asks and changes as it likes; the store answers each LOAD with one RECORD, in the order they came.
+//! What a filter has changed before it asks is in the answer. Where no record at all is kept the store says so, and again when that
+//! changes: a filter that knows it need not ask.
 
 mod layout;
 
@@ -16,7 +17,7 @@ use layout::{put_change, put_place, put_record, take_change, take_place, take_re
 pub use layout::can_be_sent;
 
 /// The number of this conversation in HELLO. A start upgraded in place may bring a store together with filters of another build.
-pub const PROTOCOL: u16 = 1;
+pub const PROTOCOL: u16 = 2;
 
 /// Changes in one SAVE: an ordinary transaction makes a handful; more go into a next message.
 pub const CHANGES_MAX: usize = 64;
@@ -64,12 +65,20 @@ pub enum FromStore {
         /// The record; one of no updates where none is kept.
         record: Record,
     },
+    /// Whether there is any record of any filter: `u8 some | u32 saves`.
+    Kept {
+        /// There is one.
+        some: bool,
+        /// SAVEs of this filter that the store had heard by then, counted round: later ones may have made records.
+        saves: u32,
+    },
 }
 
 const HELLO: u8 = 1;
 const LOAD: u8 = 2;
 const SAVE: u8 = 3;
 const RECORD: u8 = 4;
+const KEPT: u8 = 5;
 
 /// What a side has heard. Whatever comes before a HELLO, and a second HELLO, ends the conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -139,6 +148,14 @@ fn take_hello(c: &mut Cursor<'_>) -> Result<(), WireError> {
     }
 }
 
+fn take_bool(c: &mut Cursor<'_>) -> Result<bool, WireError> {
+    match c.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(WireError::Field("kept")),
+    }
+}
+
 impl<'a> ToStore<'a> {
     /// Appends the message.
     ///
@@ -197,6 +214,11 @@ impl FromStore {
         match self {
             Self::Hello => put(out, HELLO, put_hello),
             Self::Record { tag, record } => put(out, RECORD, |out| put_record(out, *tag, record)),
+            Self::Kept { some, saves } => put(out, KEPT, |out| {
+                out.push(u8::from(*some));
+                out.extend_from_slice(&saves.to_le_bytes());
+                Ok(())
+            }),
         }
     }
 
@@ -212,6 +234,7 @@ impl FromStore {
                 Self::Hello
             }
             RECORD => Self::Record { tag: c.u32()?, record: take_record(&mut c)? },
+            KEPT => Self::Kept { some: take_bool(&mut c)?, saves: c.u32()? },
             kind => return Err(WireError::Kind(kind)),
         };
         c.end()?;
@@ -269,7 +292,7 @@ mod tests {
             out.push(0);
             assert!(ToStore::decode(&out[4..]).is_err());
         }
-        for message in [FromStore::Hello, record()] {
+        for message in [FromStore::Hello, record(), FromStore::Kept { some: true, saves: u32::MAX }] {
             let mut out = Vec::new();
             message.encode(&mut out).unwrap();
             assert_eq!(FromStore::decode(whole(&out)), Ok(message));
@@ -324,5 +347,6 @@ mod tests {
         assert_eq!(Heard::Hello.after(false), Ok(Heard::Hello));
         assert!(Heard::Nothing.after(false).is_err() && Heard::Hello.after(true).is_err());
         assert_eq!(ToStore::decode(&[HELLO, 9, 0]), Err(WireError::Protocol(9)));
+        assert_eq!(FromStore::decode(&[KEPT, 2, 0, 0, 0, 0]), Err(WireError::Field("kept")));
     }
 }
