@@ -21,7 +21,7 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// `crate.function` of every `pub fn NAME(data: &[u8])` in a module `fuzz`.
+/// `crate.function` of every `pub fn NAME(data: &[u8])` in a module `fuzz`, or `fuzz_` and what it is about.
 fn in_the_tree() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for group in ["bins", "common"] {
@@ -33,7 +33,8 @@ fn in_the_tree() -> BTreeSet<String> {
             sources(&entry.path().join("src"), &mut files);
             for file in files {
                 let text = std::fs::read_to_string(&file).unwrap();
-                let whole = file.file_name().unwrap() == "fuzz.rs";
+                let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
+                let whole = stem == "fuzz" || stem.starts_with("fuzz_");
                 let fuzz =
                     text.split_once("pub mod fuzz {").map(|(_, rest)| rest.split("\n}").next().unwrap().to_owned());
                 let Some(text) = fuzz.or(whole.then_some(text)) else { continue };
