@@ -290,6 +290,10 @@ impl Dispatch {
 
     /// The ring is over: with nothing under way that is a clean end.
     fn finish(&self, gone: Gone) -> ! {
+        // A turn has several neighbours: one may be found gone with the frames of another just worked on.
+        if gone.is_departure() {
+            self.counters.set(fosse_counters::STREAM_CONNECTION, 0);
+        }
         if gone == Gone::End && (self.draining || self.streams.is_empty()) {
             info(PROGRAM, "event=end");
             std::process::exit(0);

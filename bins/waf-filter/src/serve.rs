@@ -147,9 +147,19 @@ impl Serve {
         loop {
             match self.one_turn() {
                 Ok(()) => {}
-                Err(Gone::End) => std::process::exit(if self.draining { 0 } else { fosse_die::EXIT_TEMPORARY }),
-                Err(gone) => temporary(PROGRAM, format_args!("ring: {gone}")),
+                Err(gone) => self.end(gone),
             }
+        }
+    }
+
+    fn end(&self, gone: Gone) -> ! {
+        // A turn has several neighbours: one may be found gone with the frames of another just worked on.
+        if gone.is_departure() {
+            self.judge.counters.set(STREAM_CONNECTION, 0);
+        }
+        match gone {
+            Gone::End => std::process::exit(if self.draining { 0 } else { fosse_die::EXIT_TEMPORARY }),
+            gone => temporary(PROGRAM, format_args!("ring: {gone}")),
         }
     }
 

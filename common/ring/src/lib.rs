@@ -27,6 +27,14 @@ pub enum Gone {
     Failed(Errno),
 }
 
+impl Gone {
+    /// The neighbour went, rather than said what it may not: nothing that was being worked on did that.
+    #[must_use]
+    pub const fn is_departure(&self) -> bool {
+        !matches!(self, Self::Broken(_))
+    }
+}
+
 impl std::fmt::Display for Gone {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -228,6 +236,8 @@ mod tests {
         assert!(!input.read().unwrap());
         drop(out);
         assert_eq!(input.read(), Err(Gone::End));
+        assert!(Gone::End.is_departure() && Gone::Cut.is_departure() && Gone::Failed(Errno::IO).is_departure());
+        assert!(!Gone::Broken(WireError::Credit).is_departure());
     }
 
     #[test]

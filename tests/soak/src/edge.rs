@@ -241,11 +241,20 @@ impl Edge {
         longest
     }
 
-    /// Lines of the log about things that must never happen: sandbox violations, panics, broken conversations.
+    /// Lines of the log about things that must never happen: sandbox violations, panics, broken conversations, and sources that
+    /// pay for a death from outside.
     #[must_use]
     pub fn shames(&self) -> Vec<String> {
-        let bad =
-            ["sandbox violation", "panic", "broke the protocol", "SIGSYS", "SIGABRT", "signal=11", "must not send"];
+        let bad = [
+            "sandbox violation",
+            "panic",
+            "broke the protocol",
+            "SIGSYS",
+            "SIGABRT",
+            "signal=11",
+            "must not send",
+            "penalised",
+        ];
         self.log().lines().filter(|l| bad.iter().any(|b| l.contains(b))).map(str::to_string).collect()
     }
 
