@@ -245,17 +245,8 @@ impl Edge {
     /// pay for a death from outside.
     #[must_use]
     pub fn shames(&self) -> Vec<String> {
-        let bad = [
-            "sandbox violation",
-            "panic",
-            "broke the protocol",
-            "SIGSYS",
-            "SIGABRT",
-            "signal=11",
-            "must not send",
-            "penalised",
-        ];
-        self.log().lines().filter(|l| bad.iter().any(|b| l.contains(b))).map(str::to_string).collect()
+        let bad = "sandbox violation,panic,broke the protocol,SIGSYS,SIGABRT,signal=11,must not send,penalised";
+        self.log().lines().filter(|l| bad.split(',').any(|b| l.contains(b))).map(str::to_string).collect()
     }
 
     /// What is open and used now.
