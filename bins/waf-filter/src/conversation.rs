@@ -42,7 +42,7 @@ pub(crate) struct Open {
     /// It owes an answer for too long.
     pub(crate) silent: bool,
     /// SAVEs sent, counted round.
-    pub(crate) saves: u32,
+    saves: u32,
     /// It keeps nothing, as far as it and we know.
     pub(crate) empty: bool,
     /// Why nothing more is read.
@@ -81,6 +81,16 @@ impl Open {
             self.asked.push_back(Asked { tag, collection: place.collection, stream: Some(stream), until_ms });
         }
         asked
+    }
+
+    /// Says a SAVE; false where there is no room for it. From then on the store may keep something.
+    pub(crate) fn change(&mut self, save: &ToStore<'_>) -> bool {
+        let said = self.has_room() && save.encode(&mut self.out).is_ok();
+        if said {
+            self.saves = self.saves.wrapping_add(1);
+            self.empty = false;
+        }
+        said
     }
 
     /// Whether more may wait to be said.

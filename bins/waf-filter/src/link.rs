@@ -173,9 +173,7 @@ impl Store for Link {
         if let Some(store) = &mut self.store {
             for part in sendable.chunks(CHANGES_MAX) {
                 let save = ToStore::Save { place, timeout: timeout_seconds, changes: part.to_vec() };
-                if store.has_room() && save.encode(&mut store.out).is_ok() {
-                    store.saves = store.saves.wrapping_add(1);
-                    store.empty = false;
+                if store.change(&save) {
                     sent = sent.saturating_add(part.len());
                 }
             }
