@@ -59,7 +59,7 @@ targets! {
     "bundle.parts", fosse_bundle::fuzz::parts, files::parts, &[];
     "cidr.image", fosse_cidr::fuzz::image, files::images, &[];
     "cidr.lists", fosse_cidr::fuzz::lists, files::lists, files::ADDRESSES;
-    "config_model.configuration", fosse_config_model::fuzz::configuration, files::configurations, files::CONFIGURATION;
+    "config_model.configuration", fosse_model::fuzz::configuration, files::configurations, files::CONFIGURATION;
     "frames.frames", fosse_frames::fuzz::frames, wire::frames, http::TOKENS;
     "frames.lines", fosse_frames::fuzz::lines, wire::lines, wire::JSON;
     "http1.chunked", fosse_http1::fuzz::chunked, http::chunked, http::CHUNKED;

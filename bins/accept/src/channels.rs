@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use fosse_eventloop::{Interest, Turn};
 use fosse_fdpass::{Received, receive, send};
-use fosse_turn::{Interest, Turn};
 use fosse_wire::channel::{BATCH_FDS_MAX, Connection, Kind, MESSAGE_BYTES_MAX, Message, decode, encode};
 use rustix::io::Errno;
 use rustix::net::sockopt;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
-use fosse_blobs::{Accept, AcceptListener};
 use fosse_cidr::{BadImage, List, Verdict};
 use fosse_counters::accept as count;
+use fosse_settings::{Accept, AcceptListener};
 use fosse_sys::blob::Mapped;
 use fosse_wire::channel::Connection;
 use fosse_wire::request::Endpoint;
@@ -170,7 +170,7 @@ fn trusts(settings: &AcceptListener, peer: &Endpoint) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fosse_blobs::Net;
+    use fosse_settings::Net;
 
     fn peer(address: &str) -> Endpoint {
         Endpoint::from_socket(std::net::SocketAddr::new(address.parse().unwrap(), 40_000))

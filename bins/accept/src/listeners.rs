@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use fosse_turn::{Interest, Turn};
+use fosse_eventloop::{Interest, Turn};
 use fosse_wire::request::Endpoint;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, acceptfrom_with, sockopt};

@@ -8,9 +8,9 @@
 use fosse_accept::serve::{End, Server};
 use fosse_accept::{PROGRAM, policy};
 use fosse_args::Args;
+use fosse_eventloop::Turn;
 use fosse_inherit::{Expected, MEMORY, MESSAGES, inherit};
 use fosse_lockdown::{Mode, enter};
-use fosse_turn::Turn;
 
 const USAGE: &str = "fosse-accept [--sandbox-strict | --sandbox-trap | --no-sandbox] (fosse-start runs it)";
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::OwnedFd;
 
 use fosse_counters::{Counters, LOG_DROPPED, TURNS, accept as count};
-use fosse_turn::{Happened, Interest, Turn};
+use fosse_eventloop::{Happened, Interest, Turn};
 use fosse_wire::channel::Connection;
 use fosse_wire::request::Endpoint;
 use fosse_wire::start::ToStart;
@@ -79,7 +79,7 @@ impl Server {
             listing_until_ms: 0,
             // Nanoseconds since boot, nearly: less than one connection comes in each, so a later accept begins above
             // every number an earlier one has given.
-            next_id: fosse_turn::clock_us().saturating_mul(1000).max(1),
+            next_id: fosse_eventloop::clock_us().saturating_mul(1000).max(1),
             starved: false,
             congested: false,
             leaving_until_ms: None,
@@ -88,7 +88,7 @@ impl Server {
     }
 
     /// The settings, which are read behind the lock.
-    pub fn configure(&mut self, settings: fosse_blobs::Accept) {
+    pub fn configure(&mut self, settings: fosse_settings::Accept) {
         self.door = Door::new(settings);
     }
 

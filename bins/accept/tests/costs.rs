@@ -6,8 +6,8 @@ mod edge;
 use std::time::{Duration, Instant};
 
 use edge::{Edge, client, listener};
-use fosse_blobs::AcceptListener;
 use fosse_counters::accept as count;
+use fosse_settings::AcceptListener;
 use fosse_wire::channel::Kind;
 
 const CONNECTIONS: usize = 20_000;

@@ -5,8 +5,8 @@ mod edge;
 use std::time::Duration;
 
 use edge::{Edge, client, client_from, fate, listener};
-use fosse_blobs::AcceptListener;
 use fosse_counters::accept as count;
+use fosse_settings::AcceptListener;
 use fosse_wire::channel::{Connection, Kind};
 use fosse_wire::start::{ToChild, ToStart};
 

@@ -8,8 +8,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use edge::{Edge, client, client_from, fate, file, listener};
-use fosse_blobs::{Accept, AcceptListener, Net};
 use fosse_counters::accept as count;
+use fosse_settings::{Accept, AcceptListener, Net};
 use fosse_wire::request::Endpoint;
 use rustix::net::sockopt;
 

@@ -5,8 +5,8 @@ mod edge;
 use std::net::Ipv6Addr;
 
 use edge::{Edge, Lane, client, client_from, fate, listener};
-use fosse_blobs::{Accept, AcceptListener, Net};
 use fosse_counters::accept as count;
+use fosse_settings::{Accept, AcceptListener, Net};
 use fosse_wire::channel::Kind;
 use fosse_wire::start::{ToChild, ToStart};
 

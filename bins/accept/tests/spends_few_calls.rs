@@ -5,7 +5,7 @@ mod edge;
 use std::path::Path;
 
 use edge::{Edge, client, listener};
-use fosse_blobs::AcceptListener;
+use fosse_settings::AcceptListener;
 use fosse_wire::start::{ToChild, ToStart};
 
 /// Calls that bring in something from outside.

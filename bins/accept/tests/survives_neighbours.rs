@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use edge::{Edge, Lane, client, client_from, fate, listener};
-use fosse_blobs::AcceptListener;
 use fosse_counters::accept as count;
+use fosse_settings::AcceptListener;
 use fosse_wire::channel::Kind;
 use fosse_wire::start::ToChild;
 
@@ -100,7 +100,7 @@ fn a_lane_has_no_word_on_anothers_connections() {
 
 #[test]
 fn a_listener_that_is_shut_down_is_dropped_and_the_others_serve() {
-    let two = fosse_blobs::Accept { connections_max: 9, listeners: vec![AcceptListener::default(); 2] };
+    let two = fosse_settings::Accept { connections_max: 9, listeners: vec![AcceptListener::default(); 2] };
     let edge = Edge::new(&two);
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     edge.listen(0, &socket);

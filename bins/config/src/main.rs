@@ -12,9 +12,9 @@ use std::os::fd::OwnedFd;
 
 use fosse_args::Args;
 use fosse_config::{PROGRAM, policy};
-use fosse_config_model::{ACCOUNTS_BYTES_MAX, Accounts, CONFIGURATION_BYTES_MAX, Report};
 use fosse_inherit::{Descriptors, Expected, STREAM, inherit};
 use fosse_lockdown::{Mode, Sealed, enter};
+use fosse_model::{ACCOUNTS_BYTES_MAX, Accounts, CONFIGURATION_BYTES_MAX, Report};
 use fosse_sys::fd::Kind;
 
 const USAGE: &str =
@@ -52,7 +52,7 @@ fn main() {
     let read_accounts =
         |file: Option<OwnedFd>| file.map(|file| read(file, ACCOUNTS_BYTES_MAX, "accounts")).unwrap_or_default();
     let accounts = Accounts::from_files(&read_accounts(passwd.open(locked)), &read_accounts(group.open(locked)));
-    let plan = fosse_config_model::compile(&options.name, &text, &accounts).unwrap_or_else(|report| refuse(&report));
+    let plan = fosse_model::compile(&options.name, &text, &accounts).unwrap_or_else(|report| refuse(&report));
     let bytes = plan.encode().unwrap_or_else(|error| fosse_die::fatal(PROGRAM, format_args!("plan: {error}")));
     if let Err(error) = out.write_all(&bytes) {
         fosse_die::temporary(PROGRAM, format_args!("unable to write the plan: {error}"));

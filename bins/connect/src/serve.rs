@@ -6,14 +6,14 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-use fosse_blobs::{Address, Connect, Server};
 use fosse_counters::{Counters, LOG_DROPPED, TURNS, connect as count};
 use fosse_die::temporary;
+use fosse_eventloop::slab::{Key, Slab};
+use fosse_eventloop::{Interest, Turn};
 use fosse_fdpass::Received;
 use fosse_inherit::{Blob, Expected, MEMORY, MESSAGES, inherit};
 use fosse_lockdown::{Locked, Sealed};
-use fosse_slab::{Key, Slab};
-use fosse_turn::{Interest, Turn};
+use fosse_settings::{Address, Connect, Server};
 use fosse_wire::{
     connect::{Answer, Ask, Outcome},
     start::{MESSAGE_BYTES, ToStart},
@@ -97,7 +97,7 @@ struct Serve {
 
 /// Serves until dispatch is gone.
 pub fn run(inputs: Inputs, locked: Locked) -> ! {
-    let token = |kind: u8| u64::from(kind) << fosse_slab::KEY_BITS;
+    let token = |kind: u8| u64::from(kind) << fosse_eventloop::slab::KEY_BITS;
     let mut serve = Serve {
         servers: inputs.config.open(locked).read().servers,
         attempts: Slab::default(),
@@ -298,7 +298,11 @@ impl Serve {
         }
         match (self.unsent.is_empty(), self.blocked) {
             (false, false) => {
-                self.turn.add(&self.answers, u64::from(TOKEN_ANSWERS) << fosse_slab::KEY_BITS, Interest::OUT)?;
+                self.turn.add(
+                    &self.answers,
+                    u64::from(TOKEN_ANSWERS) << fosse_eventloop::slab::KEY_BITS,
+                    Interest::OUT,
+                )?;
             }
             (true, true) => self.turn.remove(&self.answers)?,
             _ => return Ok(()),

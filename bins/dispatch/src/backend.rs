@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use fosse_counters::dispatch as count;
 use fosse_die::warning;
-use fosse_slab::Key;
-use fosse_turn::Interest;
+use fosse_eventloop::Interest;
+use fosse_eventloop::slab::Key;
 use fosse_wire::{Kind, StreamId, request::Endpoint};
 use rustix::{
     io::Errno,

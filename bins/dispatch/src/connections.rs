@@ -2,10 +2,10 @@
 
 use fosse_counters::dispatch as count;
 use fosse_die::warning;
+use fosse_eventloop::Interest;
+use fosse_eventloop::slab::Key;
 use fosse_fdpass::Received;
-use fosse_ring::Gone;
-use fosse_slab::Key;
-use fosse_turn::Interest;
+use fosse_stage::Gone;
 use fosse_wire::connect::{Answer, Ask, Outcome};
 use rustix::io::Errno;
 

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use fosse_counters::{STREAM_CONNECTION, dispatch as count};
 use fosse_die::{Odd, warning};
-use fosse_ring::{Gone, Input};
+use fosse_stage::{Gone, Input};
 use fosse_wire::{
     Frame, Kind, WireError,
     frame::ResetReason,

@@ -2,8 +2,8 @@
 
 use fosse_counters::{SERVERS_SHOWN_MAX, Server as Shown};
 use fosse_die::info;
+use fosse_eventloop::slab::Key;
 use fosse_http1::{HeadLimits, HeadWriter, ResponseHead, find_head_end};
-use fosse_slab::Key;
 use rustix::{
     io::Errno,
     net::{RecvFlags, SendFlags, recv, send},

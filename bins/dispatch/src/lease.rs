@@ -1,7 +1,7 @@
 //! Answers that dispatch writes to the client itself, and upgraded connections, which are two answers at once.
 
-use fosse_slab::Key;
-use fosse_turn::{Happened, Interest};
+use fosse_eventloop::slab::Key;
+use fosse_eventloop::{Happened, Interest};
 use fosse_wire::{StreamId, frame::ResetReason};
 use rustix::{
     io::Errno,

@@ -2,8 +2,8 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_eventloop::Interest;
 use fosse_http1::ChunkedDecoder;
-use fosse_turn::Interest;
 use fosse_wire::StreamId;
 
 /// Where in the answer the next byte stands.

@@ -1,7 +1,7 @@
 //! Time limits: streams that have waited too long, connections that have rested too long.
 
 use fosse_die::warning;
-use fosse_slab::Key;
+use fosse_eventloop::slab::Key;
 use fosse_wire::StreamId;
 
 use crate::{

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use fosse_blobs::{Backend, Balance};
-use fosse_slab::Key;
+use fosse_eventloop::slab::Key;
+use fosse_settings::{Backend, Balance};
 use fosse_wire::StreamId;
 
 /// One server as this lane sees it.

@@ -1,9 +1,9 @@
 //! Answers of backends on their way to parse: read, checked, and passed on within the credit parse has granted.
 
 use fosse_counters::dispatch as count;
+use fosse_eventloop::slab::Key;
+use fosse_eventloop::{Happened, Interest};
 use fosse_http1::Piece;
-use fosse_slab::Key;
-use fosse_turn::{Happened, Interest};
 use fosse_wire::{Kind, StreamId};
 use rustix::{
     io::Errno,

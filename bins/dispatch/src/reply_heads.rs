@@ -1,7 +1,7 @@
 //! Heads of answers: read out of what a backend sent, checked, and written anew for parse.
 
+use fosse_eventloop::slab::Key;
 use fosse_http1::{ChunkedDecoder, HeadLimits, ResponseBody, ResponseHead, find_head_end};
-use fosse_slab::Key;
 use fosse_wire::{
     Kind, StreamId,
     request::BodyLength,

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use fosse_blobs::{Backend, DispatchSite, Underscores};
 use fosse_http1::{HeadWriter, Name, NameSet, Unwritable, members, same_name, write_number};
+use fosse_settings::{Backend, DispatchSite, Underscores};
 use fosse_wire::request::{BodyLength, RequestHead};
 
 const HOST: Name = Name::new("Host");

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use fosse_blobs::DispatchSite;
+use fosse_settings::DispatchSite;
 
 /// Whether `host`, as parse found it, belongs to the site parse named.
 #[must_use]
@@ -78,7 +78,7 @@ fn takes(prefix: &[u8], path: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fosse_blobs::Route;
+    use fosse_settings::Route;
 
     #[test]
     fn the_longest_prefix_wins_and_only_at_a_segments_end() {

@@ -7,13 +7,13 @@ use std::{
 
 use fosse_counters::{Counters, DRAINING, LOG_DROPPED, TURNS, dispatch as count};
 use fosse_die::{info, temporary};
+use fosse_eventloop::slab::{Key, Slab};
+use fosse_eventloop::{Interest, Turn};
 use fosse_fdpass::Received;
 use fosse_inherit::{Blob, Expected, MEMORY, MESSAGES, STREAM, inherit};
 use fosse_lockdown::{Locked, Sealed};
-use fosse_ring::{Gone, Input, Output};
-use fosse_slab::{Key, Slab};
+use fosse_stage::{Gone, Input, Output};
 use fosse_sys::memory::Ebb;
-use fosse_turn::{Interest, Turn};
 use fosse_wire::{
     StreamId, direct,
     start::{MESSAGE_BYTES, ToChild, ToStart},
@@ -33,14 +33,14 @@ pub(crate) mod token {
     pub const LINK: u8 = 6;
     pub const CLIENT: u8 = 7;
     pub const fn of(kind: u8) -> u64 {
-        (kind as u64) << fosse_slab::KEY_BITS
+        (kind as u64) << fosse_eventloop::slab::KEY_BITS
     }
 }
 
 /// What the program was born with.
 #[derive(Debug)]
 pub struct Inputs {
-    config: Sealed<Blob<fosse_blobs::Dispatch>>,
+    config: Sealed<Blob<fosse_settings::Dispatch>>,
     input: Input,
     output: Output,
     start: Option<OwnedFd>,
@@ -53,7 +53,7 @@ pub struct Inputs {
 /// Everything a turn changes.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
-    pub config: fosse_blobs::Dispatch,
+    pub config: fosse_settings::Dispatch,
     pub turn: Turn,
     pub counters: Counters,
     pub output: Output,
@@ -153,7 +153,7 @@ pub fn run(inputs: Inputs, locked: Locked) -> ! {
 impl Dispatch {
     /// Before the first frame. The descriptors are watched by the caller.
     pub(crate) fn new(
-        config: fosse_blobs::Dispatch,
+        config: fosse_settings::Dispatch,
         turn: Turn,
         counters: Counters,
         output: Output,

@@ -1,6 +1,6 @@
 //! One request under way: what is known of it, what waits for the backend, what parse may still send and take.
 
-use fosse_slab::Key;
+use fosse_eventloop::slab::Key;
 use fosse_wire::{
     StreamId,
     frame::WINDOW_BYTES_INITIAL,

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 
-use fosse_config_model::{
+use fosse_die::{EXIT_PERMANENT, fatal};
+use fosse_model::{
     ACCOUNTS_BYTES_MAX, Accounts, CONFIGURATION_BYTES_MAX, Edge, Report, address::ListenAddress,
     address::ServerAddress, compile, model::Waf, read,
 };
-use fosse_die::{EXIT_PERMANENT, fatal};
 use fosse_plan::Plan;
 
 use crate::{PROGRAM, print, words::Words};

@@ -3,13 +3,13 @@
 
 use std::fmt::Write as _;
 
-use fosse_blobs::{Dispatch, DispatchSite, Parse, WafFilter, WafMode, WafSite};
-use fosse_config_model::Edge;
 use fosse_die::{fatal, usage};
 use fosse_dispatch::route;
 use fosse_http1::{Host, Target};
+use fosse_model::Edge;
 use fosse_parse::settings::Settings;
 use fosse_plan::Plan;
+use fosse_settings::{Dispatch, DispatchSite, Parse, WafFilter, WafMode, WafSite};
 use fosse_wire::launch::Program;
 
 use crate::{PROGRAM, check, print, words::Words};
@@ -89,7 +89,7 @@ fn backend(dispatch: &Dispatch, site: &DispatchSite, path: &[u8]) -> String {
         return "answer    404: no route of the site covers this path, and it has no backend of its own\n".to_owned();
     };
     // Routes stand longest first; the one that decided is the first that, alone, decides so.
-    let alone = |r: &fosse_blobs::Route| DispatchSite { routes: vec![r.clone()], ..DispatchSite::default() };
+    let alone = |r: &fosse_settings::Route| DispatchSite { routes: vec![r.clone()], ..DispatchSite::default() };
     let decided = site.routes.iter().find(|r| route::backend(&alone(r), path).is_some());
     let prefix = decided.map_or("/", |r| r.prefix.as_str());
     let why = if prefix == "/" { "the backend of all other paths" } else { "the longest prefix that covers the path" };

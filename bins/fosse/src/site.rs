@@ -102,7 +102,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fosse_config_model::{Accounts, compile};
+    use fosse_model::{Accounts, compile};
 
     fn site(listen: &str, backend: &str) -> Site {
         Site { listen: listen.into(), backend: backend.into(), status_socket: "off".into(), ..Site::default() }

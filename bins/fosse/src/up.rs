@@ -6,8 +6,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use fosse_config_model::{Accounts, Report, compile};
 use fosse_die::{fatal, temporary, usage, warning};
+use fosse_model::{Accounts, Report, compile};
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use crate::{PROGRAM, edge, programs, rules::layout, site::Site, words::Words};

@@ -31,7 +31,7 @@ pub fn rules(sets: &[String], places: &Places, troubles: &mut Troubles) -> Bundl
     for set in sets {
         let mut entries = Vec::new();
         for pattern in split_patterns(set) {
-            if let Some(text) = fosse_rules::embedded(pattern) {
+            if let Some(text) = fosse_builtin_rules::embedded(pattern) {
                 gathering.embedded(pattern, text);
                 entries.push(pattern.to_owned());
                 continue;
@@ -231,7 +231,7 @@ mod tests {
         let sets = ["engine\nbuiltin".to_owned(), "rules/builtin".to_owned()];
         let bundle = rules(&sets, &Places::new(Vec::new(), 0), &mut troubles);
         assert_eq!(bundle.sets[0].entries, ["engine", "builtin"]);
-        assert_eq!(bundle.files.get("builtin").map(Vec::as_slice), Some(fosse_rules::BUILTIN.as_bytes()));
+        assert_eq!(bundle.files.get("builtin").map(Vec::as_slice), Some(fosse_builtin_rules::BUILTIN.as_bytes()));
         assert!(troubles.to_string().contains("rules/builtin"), "{troubles}");
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fosse_blobs::LoadList;
 use fosse_cidr::{Builder, Verdict};
+use fosse_settings::LoadList;
 
 use crate::places::Places;
 use crate::trouble::Troubles;

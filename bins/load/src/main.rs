@@ -12,12 +12,12 @@ use std::io::Write;
 use std::os::fd::OwnedFd;
 
 use fosse_args::Args;
-use fosse_blobs::Load;
 use fosse_bundle::{Part, Parts, join_patterns};
 use fosse_inherit::{Blob, Descriptors, Expected, MEMORY, STREAM, blob, inherit};
 use fosse_load::places::{Place, Places};
 use fosse_load::{PROGRAM, Troubles, lists, policy, rules};
 use fosse_lockdown::{Mode, Sealed, enter_with};
+use fosse_settings::Load;
 use fosse_sys::fd::Kind;
 use rustix::fs::{CWD, Mode as FileMode, OFlags, openat};
 

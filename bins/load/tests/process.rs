@@ -6,9 +6,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use fosse_blobs::{Load, LoadList};
 use fosse_bundle::{Bundle, Part, Parts};
 use fosse_cidr::{List, Verdict};
+use fosse_settings::{Load, LoadList};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 
 /// A directory of rules that everybody may read, gone at the end.
@@ -272,7 +272,7 @@ fn what_the_configuration_names_is_what_is_gathered() {
     );
     let text = "deny = [\"deny.txt\"]\n[[listen]]\naddress = \"127.0.0.1:8080\"\n[[site]]\ndefault = true\nbackend = \"app\"\n\
         rules = [\"setup.conf\", \"crs/*.conf\"]\n[[backend]]\nname = \"app\"\nservers = [\"unix:/run/app.sock\"]\n";
-    let plan = fosse_config_model::compile("fosse.toml", text.as_bytes(), &Default::default()).unwrap();
+    let plan = fosse_model::compile("fosse.toml", text.as_bytes(), &Default::default()).unwrap();
     let task = fosse_wire::blob::decode::<Load>(plan.blob(fosse_wire::launch::Program::Load)).unwrap();
     let output = with_blob(&rules.0, &task);
     assert_eq!(bundle(&output).sets[0].entries, ["setup.conf", "crs/a.conf", "crs/b.conf"]);

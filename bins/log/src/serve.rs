@@ -2,14 +2,14 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_blobs::Log;
 use fosse_counters::{Counters, TURNS, log as count};
 use fosse_die::temporary;
+use fosse_eventloop::slab::{Key, Slab};
+use fosse_eventloop::{Interest, Turn};
 use fosse_fdpass::Received;
 use fosse_inherit::{Blob, Expected, LINES, MEMORY, MESSAGES, inherit};
 use fosse_lockdown::{Locked, Sealed};
-use fosse_slab::{Key, Slab};
-use fosse_turn::{Interest, Turn};
+use fosse_settings::Log;
 use fosse_wire::{
     launch::Program,
     start::{MESSAGE_BYTES, Stream, ToChild, ToStart},
@@ -97,7 +97,7 @@ pub fn run(inputs: Inputs, locked: Locked) -> ! {
         scratch: vec![0; READ_BYTES],
         pending: Default::default(),
     };
-    let token = u64::from(TOKEN_START) << fosse_slab::KEY_BITS;
+    let token = u64::from(TOKEN_START) << fosse_eventloop::slab::KEY_BITS;
     if let Err(errno) = serve.turn.add(&serve.start, token, Interest::IN) {
         temporary(PROGRAM, format_args!("unable to watch descriptors: {errno}"));
     }

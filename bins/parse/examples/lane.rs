@@ -9,8 +9,8 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command};
 
-use fosse_blobs as blobs;
 use fosse_fdpass::send;
+use fosse_settings as blobs;
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::connect::{Answer, Ask, Outcome};
 use fosse_wire::request::Endpoint;

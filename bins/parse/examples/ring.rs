@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::Command;
 
+use fosse_eventloop::{Interest, Turn};
 use fosse_fdpass::{Received, receive, send};
-use fosse_ring::{Input, Output};
-use fosse_turn::{Interest, Turn};
+use fosse_stage::{Input, Output};
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::frame::Hello;
 use fosse_wire::request::BodyLength;
@@ -52,7 +52,7 @@ fn main() {
     let listener = TcpListener::bind(("127.0.0.1", words[2].parse::<u16>().unwrap())).unwrap();
     listener.set_nonblocking(true).unwrap();
     let body = vec![b'x'; words[3].parse().unwrap()];
-    let settings = fosse_blobs::Parse {
+    let settings = fosse_settings::Parse {
         listeners: vec![Default::default()],
         sites: vec![Default::default()],
         default_site: Some(0),

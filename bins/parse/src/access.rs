@@ -147,7 +147,7 @@ fn put_facts(line: &mut Vec<u8>, exchange: &Exchange, end: End) {
     put_number(line, "status", u64::from(exchange.status));
     put_number(line, "bytes_in", exchange.bytes_in);
     put_number(line, "bytes_out", exchange.bytes_out);
-    put_number(line, "us", fosse_turn::clock_us().saturating_sub(exchange.begun_us));
+    put_number(line, "us", fosse_eventloop::clock_us().saturating_sub(exchange.begun_us));
     if exchange.backend != fosse_wire::response::BACKEND_NONE {
         put_number(line, "server", u64::from(exchange.backend));
         put_number(line, "server_us", u64::from(exchange.backend_us));

@@ -6,10 +6,10 @@ use std::os::fd::OwnedFd;
 use fosse_args::Args;
 use fosse_counters::Counters;
 use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, Word, fatal, say, temporary};
+use fosse_eventloop::Turn;
 use fosse_inherit::{Blob, Descriptors, Expected, LINES, MEMORY, MESSAGES, STREAM, inherit};
 use fosse_lockdown::{Locked, Mode, Sealed};
-use fosse_ring::{Gone, Input, Output};
-use fosse_turn::Turn;
+use fosse_stage::{Gone, Input, Output};
 use fosse_wire::frame::Hello;
 use fosse_wire::start::ToStart;
 
@@ -37,7 +37,7 @@ const SHELL: &[Expected] =
 /// The descriptors of a stage of a lane.
 #[derive(Debug)]
 pub struct Inputs {
-    config: Sealed<Blob<fosse_blobs::Parse>>,
+    config: Sealed<Blob<fosse_settings::Parse>>,
     ring: Sealed<(Input, Output)>,
     side: Side,
     counters: Counters,

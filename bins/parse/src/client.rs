@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use fosse_counters as count;
-use fosse_turn::{Happened, Interest, Turn};
+use fosse_eventloop::{Happened, Interest, Turn};
 use fosse_wire::frame::ResetReason;
 use fosse_wire::{Kind, Outbox, direct};
 use rustix::io::Errno;

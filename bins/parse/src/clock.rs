@@ -1,7 +1,7 @@
 //! Time limits: each connection is looked at once a tick.
 
 use fosse_counters as count;
-use fosse_turn::Interest;
+use fosse_eventloop::Interest;
 use fosse_wire::frame::ResetReason;
 
 use crate::conn::{Conn, Phase};

@@ -16,7 +16,7 @@ impl Server {
         for slot in 0..self.table.slots() {
             self.end_exchange(slot);
         }
-        let end_ms = fosse_turn::clock_ms().saturating_add(LAST_WORDS_MS_MAX);
+        let end_ms = fosse_eventloop::clock_ms().saturating_add(LAST_WORDS_MS_MAX);
         self.settle();
         while !self.table.is_empty() && self.lane.now_ms < end_ms {
             if self.turn.wait().is_err() {

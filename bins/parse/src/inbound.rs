@@ -196,7 +196,7 @@ impl Conn {
     }
 
     fn begin_log(&mut self, head: &RequestHead<'_>, fixed: &fosse_wire::request::RequestHead<'_>, lane: &Lane) {
-        self.exchange.begun_us = fosse_turn::clock_us();
+        self.exchange.begun_us = fosse_eventloop::clock_us();
         let site = usize::try_from(fixed.site).ok().and_then(|site| lane.settings.blob.sites.get(site));
         let site = site.map_or("", |site| site.name.as_str());
         let (client, peer) = (fixed.client, fixed.peer);

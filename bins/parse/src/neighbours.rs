@@ -163,7 +163,7 @@ impl Server {
             {
                 forget(turn, entry.known, &fd);
                 entry.known = false;
-                entry.armed = fosse_turn::Interest::empty();
+                entry.armed = fosse_eventloop::Interest::empty();
                 taken.push((slot, entry.conn.record, fd, entry.lent));
             }
         }

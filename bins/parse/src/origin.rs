@@ -91,8 +91,8 @@ fn forwarded_scheme<'a>(fields: &Fields<'a>) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fosse_blobs::{Net, Parse, ParseListener};
     use fosse_http1::{HeadLimits, RequestHead};
+    use fosse_settings::{Net, Parse, ParseListener};
 
     fn settings() -> Settings {
         let mut addr = [0; 16];

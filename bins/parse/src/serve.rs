@@ -3,9 +3,9 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use fosse_counters as count;
-use fosse_ring::{Gone, Input, Output};
+use fosse_eventloop::{Interest, Turn};
+use fosse_stage::{Gone, Input, Output};
 use fosse_sys::memory::Ebb;
-use fosse_turn::{Interest, Turn};
 use fosse_wire::channel::Connection;
 use fosse_wire::{Kind, WireError};
 use rustix::io::Errno;

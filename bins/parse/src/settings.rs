@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use fosse_blobs::{Net, Parse, ParseListener};
 use fosse_http1::{FIELDS_COUNT_MAX, HEAD_BYTES_MAX, HeadLimits, TARGET_BYTES_MAX};
+use fosse_settings::{Net, Parse, ParseListener};
 
 /// The settings of this generation.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fosse_blobs::ParseSite;
+    use fosse_settings::ParseSite;
 
     #[test]
     fn the_longest_name_wins_then_the_longest_star_then_the_default() {

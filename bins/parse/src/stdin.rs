@@ -1,7 +1,7 @@
 //! `--stdin`: raw requests on fd 0, one after the other; frames on fd 1. For shell pipelines and tests: nobody answers, nobody grants credit.
 
 use fosse_counters::Counters;
-use fosse_ring::{Gone, Output};
+use fosse_stage::{Gone, Output};
 use fosse_wire::StreamId;
 use fosse_wire::channel::Connection;
 

@@ -3,7 +3,7 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_turn::Interest;
+use fosse_eventloop::Interest;
 use fosse_wire::StreamId;
 use fosse_wire::channel::Connection;
 

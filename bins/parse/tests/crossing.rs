@@ -398,7 +398,7 @@ fn proxy_headers_and_forwarding_fields_count_for_trusted_sources_only() {
     let mut addr = [0; 16];
     addr[10..12].copy_from_slice(&[0xff, 0xff]);
     addr[12] = 10;
-    with_trust.listeners[1].trusted = vec![fosse_blobs::Net { addr, prefix: 104 }];
+    with_trust.listeners[1].trusted = vec![fosse_settings::Net { addr, prefix: 104 }];
     let mut lane = Lane::new(&with_trust);
     let record = fosse_wire::channel::Connection { listener: 1, trusted: true, ..Default::default() };
     let client = lane.client_as(record);

@@ -129,7 +129,7 @@ fn a_drain_finishes_what_is_under_way_and_hands_back_the_rest() {
 
 #[test]
 fn a_drain_that_takes_too_long_is_cut_off() {
-    let mut lane = Lane::new(&fosse_blobs::Parse { drain_ms: 300, ..settings() });
+    let mut lane = Lane::new(&fosse_settings::Parse { drain_ms: 300, ..settings() });
     let client = lane.client();
     say(&client, GET);
     let _ = lane.request();
@@ -176,7 +176,7 @@ fn an_accept_that_reads_late_still_learns_all_that_is_held() {
 
 #[test]
 fn whoever_dawdles_is_told_and_closed() {
-    let quick = fosse_blobs::Parse { head_ms: 200, body_ms: 200, idle_ms: 200, linger_ms: 200, ..settings() };
+    let quick = fosse_settings::Parse { head_ms: 200, body_ms: 200, idle_ms: 200, linger_ms: 200, ..settings() };
     let mut lane = Lane::new(&quick);
     let silent = lane.client();
     assert_eq!(rest(&silent), "");
@@ -218,7 +218,7 @@ fn drip(client: &std::net::TcpStream, text: &str) -> String {
 
 #[test]
 fn whoever_drips_is_told_and_closed() {
-    let quick = fosse_blobs::Parse { head_ms: 300, body_ms: 300, idle_ms: 300, linger_ms: 300, ..settings() };
+    let quick = fosse_settings::Parse { head_ms: 300, body_ms: 300, idle_ms: 300, linger_ms: 300, ..settings() };
     let mut lane = Lane::new(&quick);
     let timeout = "HTTP/1.1 408 Request Timeout\r\n";
     let head = lane.client();
@@ -250,7 +250,7 @@ fn whoever_drips_is_told_and_closed() {
 
 #[test]
 fn a_body_that_comes_steadily_may_take_longer_than_its_limit() {
-    let mut lane = Lane::new(&fosse_blobs::Parse { body_ms: 1000, ..settings() });
+    let mut lane = Lane::new(&fosse_settings::Parse { body_ms: 1000, ..settings() });
     let client = lane.client();
     say(&client, "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 40960\r\n\r\n");
     let request = lane.frame();
@@ -271,7 +271,7 @@ fn a_body_that_comes_steadily_may_take_longer_than_its_limit() {
 
 #[test]
 fn a_client_that_pipelines_and_reads_nothing_is_cut_off() {
-    let mut lane = Lane::new(&fosse_blobs::Parse { write_ms: 300, ..settings() });
+    let mut lane = Lane::new(&fosse_settings::Parse { write_ms: 300, ..settings() });
     let client = lane.client();
     rustix::net::sockopt::set_socket_recv_buffer_size(&client, 4096).unwrap();
     client.set_nonblocking(true).unwrap();
@@ -295,7 +295,7 @@ fn a_client_that_pipelines_and_reads_nothing_is_cut_off() {
 
 #[test]
 fn a_client_that_takes_nothing_is_cut_off() {
-    let mut lane = Lane::new(&fosse_blobs::Parse { write_ms: 300, ..settings() });
+    let mut lane = Lane::new(&fosse_settings::Parse { write_ms: 300, ..settings() });
     let client = lane.client();
     rustix::net::sockopt::set_socket_recv_buffer_size(&client, 4096).unwrap();
     say(&client, GET);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use fosse_http1::{ChunkedDecoder, HeadLimits, Piece, ResponseBody, ResponseHead as Parsed, find_head_end};
-use fosse_ring::{Input, Output};
+use fosse_stage::{Input, Output};
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::frame::ResetReason;
 use fosse_wire::request::{BodyLength, RequestHead};
@@ -213,7 +213,7 @@ fn more(stream: &mut TcpStream, got: &mut Vec<u8>) -> Option<()> {
 
 #[test]
 fn every_answer_is_whole_and_reaches_its_own_client() {
-    let mut lane = Lane::new(&fosse_blobs::Parse { access_log: false, ..settings() });
+    let mut lane = Lane::new(&fosse_settings::Parse { access_log: false, ..settings() });
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let (input, output) = (lane.forward.take().unwrap(), lane.back.take().unwrap());

@@ -4,9 +4,9 @@ use std::os::fd::OwnedFd;
 
 use fosse_counters::PAGE_BYTES;
 use fosse_die::{alert, temporary};
-use fosse_slab::Key;
+use fosse_eventloop::Interest;
+use fosse_eventloop::slab::Key;
 use fosse_sys::{page::PageReader, process::Fork};
-use fosse_turn::Interest;
 use fosse_wire::{
     launch::{Launch, Program},
     start::{Stream, ToChild},
@@ -107,7 +107,7 @@ impl Edge {
         }
         fds.push((6, page_fd));
         fds.push((7, child_control));
-        self.bear(process, fds, gifts.lane.map_or(fosse_birth::CORE_ANY, |(_, core)| core), &gifts.words)
+        self.bear(process, fds, gifts.lane.map_or(fosse_spawn::CORE_ANY, |(_, core)| core), &gifts.words)
     }
 
     fn bear(&mut self, process: Process, fds: Vec<(u8, OwnedFd)>, cpu: u32, words: &[String]) -> Result<Key, Errno> {
@@ -116,9 +116,9 @@ impl Edge {
         let uid = if self.privileged && !process.template {
             self.current.plan.uid_base.saturating_add(u32::try_from(slot).unwrap_or(0))
         } else {
-            fosse_birth::UID_KEPT
+            fosse_spawn::UID_KEPT
         };
-        let mode = fosse_birth::mode_to_byte(self.options.mode);
+        let mode = fosse_spawn::mode_to_byte(self.options.mode);
         let words: Vec<u8> = words.iter().flat_map(|w| w.bytes().chain([0])).collect();
         let launch =
             Launch { token: self.next_launch, uid, gid: uid, cpu, program, mode, targets: &targets, words: &words };
@@ -134,16 +134,16 @@ impl Edge {
         if needs_host(program) {
             let owned: Vec<OwnedFd> = fds.into_iter().map(|(_, fd)| fd).collect();
             match fosse_sys::process::fork()? {
-                Fork::Child => fosse_birth::execute(PROGRAM, &launch, executable, &owned),
+                Fork::Child => fosse_spawn::execute(PROGRAM, &launch, executable, &owned),
                 Fork::Parent(pid) => self.has_pid(key, pid),
             }
         } else {
             let mut borrowed: Vec<&OwnedFd> = fds.iter().map(|(_, fd)| fd).collect();
             match template.and_then(|template| self.processes.get(template)) {
-                Some(template) => fosse_birth::ask(&template.control, &launch, &borrowed)?,
+                Some(template) => fosse_spawn::ask(&template.control, &launch, &borrowed)?,
                 None => {
                     borrowed.insert(0, executable);
-                    fosse_birth::ask(&self.nursery.channel, &launch, &borrowed)?;
+                    fosse_spawn::ask(&self.nursery.channel, &launch, &borrowed)?;
                 }
             }
             self.launches.insert(launch.token, (key, template));

@@ -5,9 +5,9 @@ use std::{collections::HashMap, os::fd::OwnedFd};
 
 use fosse_bundle::{Part, Parts};
 use fosse_die::{alert, fatal, info, temporary, warning};
+use fosse_eventloop::Interest;
+use fosse_eventloop::slab::Key;
 use fosse_plan::{Listener, Plan};
-use fosse_slab::Key;
-use fosse_turn::Interest;
 use fosse_wire::{launch::Program, start::ToChild};
 use rustix::{
     io::Errno,
@@ -231,7 +231,7 @@ impl Edge {
             lanes => usize::try_from(lanes).unwrap_or(1),
         };
         let max = usize::try_from(fosse_plan::LANES_MAX).unwrap_or(1);
-        let cores = if ours.is_empty() { vec![fosse_birth::CORE_ANY] } else { ours };
+        let cores = if ours.is_empty() { vec![fosse_spawn::CORE_ANY] } else { ours };
         cores.into_iter().cycle().take(lanes.min(max)).collect()
     }
 

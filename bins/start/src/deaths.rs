@@ -1,7 +1,7 @@
 //! Deaths: a child's exit is a message. What it says, who pays for it, and what takes its place.
 
 use fosse_die::{alert, info, warning};
-use fosse_slab::Key;
+use fosse_eventloop::slab::Key;
 use fosse_wire::{launch::Program, start::ToChild};
 use rustix::process::{WaitOptions, waitpid};
 

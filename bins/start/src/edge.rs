@@ -3,11 +3,11 @@
 use std::{collections::HashMap, os::fd::OwnedFd};
 
 use fosse_die::{alert, info, temporary};
+use fosse_eventloop::slab::{Key, Slab};
+use fosse_eventloop::{Interest, Turn};
 use fosse_fdpass::Received;
 use fosse_plan::Plan;
-use fosse_slab::{Key, Slab};
 use fosse_sys::signal::{Signal, Signals};
-use fosse_turn::{Interest, Turn};
 use fosse_wire::{
     launch::Program,
     start::{MESSAGE_BYTES, ToChild, ToStart},
@@ -37,7 +37,7 @@ pub(crate) mod token {
     pub const CONTROL: u8 = 3;
     pub const COMPILED: u8 = 4;
     pub const fn of(kind: u8) -> u64 {
-        (kind as u64) << fosse_slab::KEY_BITS
+        (kind as u64) << fosse_eventloop::slab::KEY_BITS
     }
 }
 
@@ -175,7 +175,7 @@ impl Edge {
     /// What the nursery says comes before the deaths it may be about.
     pub(crate) fn nursery_answers(&mut self) {
         loop {
-            match fosse_birth::answer(&self.nursery.channel) {
+            match fosse_spawn::answer(&self.nursery.channel) {
                 Ok(None) => return,
                 Ok(Some(ToStart::Started { token, pid, errno })) => self.launched(token, pid, errno),
                 Ok(Some(_)) => {}

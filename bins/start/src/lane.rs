@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_slab::Key;
+use fosse_eventloop::slab::Key;
 use fosse_wire::launch::Program;
 
 use crate::process::End;

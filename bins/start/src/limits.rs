@@ -40,4 +40,4 @@ pub const UID_BASE_FIRST: u32 = 70_000;
 /// Connections waiting to be accepted, as listen(2) is asked; the kernel's somaxconn may make it less.
 pub const BACKLOG: i32 = 4096;
 
-const _: () = assert!(STILL_MS_MAX > 2 * fosse_turn::TICK_MS);
+const _: () = assert!(STILL_MS_MAX > 2 * fosse_eventloop::TICK_MS);

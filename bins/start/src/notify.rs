@@ -51,7 +51,7 @@ impl Notify {
 
     /// A new generation is being made.
     pub fn reloading(&self) {
-        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={}\n", fosse_turn::clock_us()));
+        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={}\n", fosse_eventloop::clock_us()));
     }
 
     /// The end has begun.

@@ -66,10 +66,10 @@ fn be(channel: &OwnedFd, privileged: bool, mode: Mode) -> ! {
         lock_launcher(mode).unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     }
     let _ = fosse_fdpass::send(channel, &ToStart::Ready.encode(), &[]);
-    let mut newborn = fosse_birth::attend(PROGRAM, channel, 1, None, || ());
+    let mut newborn = fosse_spawn::attend(PROGRAM, channel, 1, None, || ());
     if newborn.fds.is_empty() {
         temporary(PROGRAM, "nursery: launch without a program");
     }
     let program = newborn.fds.remove(0);
-    fosse_birth::execute(PROGRAM, &newborn.launch(), &program, &newborn.fds)
+    fosse_spawn::execute(PROGRAM, &newborn.launch(), &program, &newborn.fds)
 }

@@ -3,10 +3,10 @@
 use std::{collections::HashMap, os::fd::OwnedFd};
 
 use fosse_die::{fatal, info, temporary};
+use fosse_eventloop::Turn;
+use fosse_eventloop::slab::Slab;
 use fosse_lockdown::launcher::lock_launcher;
-use fosse_slab::Slab;
 use fosse_sys::signal::{Signal, Signals};
-use fosse_turn::Turn;
 use rustix::{
     fs::{Mode, OFlags, open},
     io::Errno,

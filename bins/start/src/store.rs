@@ -2,7 +2,7 @@
 //! that counters do; each filter whose rules keep records has a socket to it. Where it dies the next one begins empty.
 
 use fosse_die::alert;
-use fosse_slab::Key;
+use fosse_eventloop::slab::Key;
 use fosse_wire::{launch::Program, start::ToChild};
 use rustix::{io::Errno, net::SocketType};
 

@@ -2,7 +2,7 @@
 //! share one copy and a filter that died is back at once. Where a configuration has no rules there is none.
 
 use fosse_die::alert;
-use fosse_slab::Key;
+use fosse_eventloop::slab::Key;
 use fosse_wire::launch::Program;
 use rustix::io::Errno;
 

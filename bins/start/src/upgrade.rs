@@ -208,7 +208,7 @@ impl Edge {
         }
         if let Some(process) = self.processes.get(key) {
             let token = key.token(crate::edge::token::CONTROL);
-            let _ = self.turn.add(&process.control, token, fosse_turn::Interest::IN);
+            let _ = self.turn.add(&process.control, token, fosse_eventloop::Interest::IN);
         }
         match program {
             Program::Accept => self.accept = Some(key),

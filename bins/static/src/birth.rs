@@ -6,9 +6,9 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::{fs, path::Path};
 
 use fosse_args::Args;
+use fosse_eventloop::Turn;
 use fosse_inherit::{Expected, LINES, inherit};
 use fosse_lockdown::Mode;
-use fosse_turn::Turn;
 use rustix::fs::{CWD, Gid, Mode as FileMode, OFlags, Uid, chmod, chown, openat};
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr, set_tcp_nodelay};

@@ -2,8 +2,8 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_eventloop::Interest;
 use fosse_http1::{HEAD_BYTES_MAX, Lead, find_head_end, leading, unfinished_too_long};
-use fosse_turn::Interest;
 use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, Shutdown, recv, shutdown};

@@ -4,9 +4,9 @@ use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
 use fosse_die::temporary;
+use fosse_eventloop::slab::{Key, Slab};
+use fosse_eventloop::{Interest, Turn};
 use fosse_lockdown::Locked;
-use fosse_slab::{Key, Slab};
-use fosse_turn::{Interest, Turn};
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 

@@ -4,12 +4,12 @@ use std::os::fd::OwnedFd;
 
 use fosse_counters::{Counters, LOG_DROPPED, TURNS, status as count};
 use fosse_die::temporary;
+use fosse_eventloop::slab::{Key, Slab};
+use fosse_eventloop::{Interest, Turn};
 use fosse_fdpass::Received;
 use fosse_inherit::{Expected, Kind, LINES, MEMORY, MESSAGES, inherit};
 use fosse_lockdown::{Locked, Sealed};
-use fosse_slab::{Key, Slab};
 use fosse_sys::page::PageReader;
-use fosse_turn::{Interest, Turn};
 use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
 use rustix::{
     io::Errno,
@@ -107,7 +107,7 @@ pub fn run(inputs: Inputs, locked: Locked) -> ! {
 }
 
 const fn token(kind: u8) -> u64 {
-    (kind as u64) << fosse_slab::KEY_BITS
+    (kind as u64) << fosse_eventloop::slab::KEY_BITS
 }
 
 impl Serve {

@@ -4,11 +4,11 @@ use std::os::fd::OwnedFd;
 
 use fosse_counters::{Counters, LOG_DROPPED, TURNS, store as count};
 use fosse_die::{temporary, warning};
+use fosse_eventloop::slab::{Key, Slab};
+use fosse_eventloop::{Interest, Turn};
 use fosse_fdpass::Received;
 use fosse_inherit::{Expected, LINES, MEMORY, MESSAGES, inherit};
 use fosse_lockdown::{Locked, Sealed};
-use fosse_slab::{Key, Slab};
-use fosse_turn::{Interest, Turn};
 use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
 use rustix::{
     io::Errno,
@@ -103,7 +103,7 @@ pub fn run(inputs: Inputs, locked: Locked) -> ! {
 }
 
 const fn token(kind: u8) -> u64 {
-    (kind as u64) << fosse_slab::KEY_BITS
+    (kind as u64) << fosse_eventloop::slab::KEY_BITS
 }
 
 /// Seconds since 1970: what rules and their expirevar count in.

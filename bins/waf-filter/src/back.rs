@@ -2,7 +2,7 @@
 
 use fosse_bodies::inflate::Requested;
 use fosse_counters::{STREAM_CONNECTION, waf_filter as count};
-use fosse_turn::clock_us;
+use fosse_eventloop::clock_us;
 use fosse_wire::{
     Frame, Kind, StreamId, WireError,
     frame::ResetReason,

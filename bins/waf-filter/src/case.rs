@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use fosse_blobs::{WafMode, WafSite};
 use fosse_seclang::{Arena, Bench, Host, Mode, Now, Outcome, Record, Ruleset, Taken, Transaction};
+use fosse_settings::{WafMode, WafSite};
 use fosse_wire::{
     StreamId,
     request::{BodyLength, RequestHead, Version},

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use fosse_blobs::WafSite;
+use fosse_settings::WafSite;
 use fosse_wire::request::RequestHead;
 
 /// A finding: which check, in words for the log.

@@ -2,8 +2,8 @@
 
 use std::{collections::VecDeque, os::fd::OwnedFd};
 
+use fosse_eventloop::clock_ms;
 use fosse_seclang::{Collection, Place, Record};
-use fosse_turn::clock_ms;
 use fosse_wire::{
     Inbox, StreamId,
     store::{FromStore, Heard, ToStore, split},

@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, sync::OnceLock};
 
-use fosse_blobs::{OverLimit, WafFilter, WafMode, WafSite};
 use fosse_counters::{Counters, waf_filter as count};
+use fosse_settings::{OverLimit, WafFilter, WafMode, WafSite};
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId,
     order::Forward,

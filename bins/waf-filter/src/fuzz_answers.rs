@@ -2,8 +2,8 @@
 
 use std::{collections::VecDeque, sync::OnceLock};
 
-use fosse_blobs::{WafFilter, WafMode, WafSite};
 use fosse_counters::{Counters, waf_filter as count};
+use fosse_settings::{WafFilter, WafMode, WafSite};
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId,
     fields::FieldsWriter,

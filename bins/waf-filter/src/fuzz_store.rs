@@ -2,8 +2,8 @@
 
 use std::{collections::VecDeque, os::fd::OwnedFd};
 
+use fosse_eventloop::Turn;
 use fosse_seclang::{Field, Record};
-use fosse_turn::Turn;
 use fosse_wire::store::{FromStore, ToStore, split};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
 

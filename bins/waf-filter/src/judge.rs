@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use fosse_blobs::{OverLimit, WafFilter, WafMode, WafSite};
 use fosse_bodies::inflate::Requested;
 use fosse_counters::{Counters, STREAM_CONNECTION, waf_filter as count};
-use fosse_turn::clock_us;
+use fosse_eventloop::clock_us;
+use fosse_settings::{OverLimit, WafFilter, WafMode, WafSite};
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId, WireError,
     order::{Forward, Return},

@@ -1,7 +1,7 @@
 //! What is kept for answers: from the request that passes to the end of its answer, whoever brings it about.
 
-use fosse_blobs::WafMode;
 use fosse_counters::waf_filter as count;
+use fosse_settings::WafMode;
 use fosse_wire::{
     StreamId, WireError,
     frame::{ResetReason, WINDOW_BYTES_INITIAL},
@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Whether a site has its answers judged.
-pub(crate) fn inspects(site: &fosse_blobs::WafSite) -> bool {
+pub(crate) fn inspects(site: &fosse_settings::WafSite) -> bool {
     site.inspect_responses && site.mode != WafMode::Off
 }
 

@@ -5,8 +5,8 @@ use crate::{
     report::Reporter,
     rules::Rules,
 };
-use fosse_blobs::{WafFilter, WafSite};
 use fosse_counters::Counters;
+use fosse_settings::{WafFilter, WafSite};
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId, WireError,
     fields::FieldsWriter,

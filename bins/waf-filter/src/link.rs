@@ -7,8 +7,8 @@
 use std::os::fd::OwnedFd;
 
 use fosse_die::{info, warning};
+use fosse_eventloop::{Interest, Turn};
 use fosse_seclang::{Change, Collection, Load, Place, Record, Store};
-use fosse_turn::{Interest, Turn};
 use fosse_wire::{
     StreamId,
     store::{CHANGES_MAX, ToStore, can_be_sent},
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
     use crate::limits::RECORD_WAIT_MS_MAX;
     use fosse_collections::KEY_BYTES_MAX;
-    use fosse_turn::clock_ms;
+    use fosse_eventloop::clock_ms;
     use fosse_wire::store::FromStore;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 

@@ -2,10 +2,10 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_blobs::{WafMode, WafSite};
 use fosse_counters::{Counters, waf_filter as count};
 use fosse_die::{Odd, info};
 use fosse_seclang::Match;
+use fosse_settings::{WafMode, WafSite};
 use fosse_wire::{request::RequestHead, verdict::Cause};
 
 use crate::{

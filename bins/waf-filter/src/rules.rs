@@ -5,9 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fosse_blobs::{WafFilter, WafMode};
 use fosse_die::fatal;
 use fosse_seclang::{Bundle, Diagnostic, Ruleset};
+use fosse_settings::{WafFilter, WafMode};
 
 use crate::{PROGRAM, limits};
 
@@ -74,7 +74,7 @@ impl Rules {
         let (mut bundle, mut text) = (Bundle::new(), String::new());
         let mut count = 0usize;
         for path in paths {
-            if let Some(embedded) = fosse_rules::embedded(path) {
+            if let Some(embedded) = fosse_builtin_rules::embedded(path) {
                 bundle.insert(path, embedded);
                 text.push_str(&format!("Include \"{path}\"\n"));
                 continue;

@@ -2,14 +2,14 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_blobs::WafFilter;
 use fosse_counters::{Counters, DRAINING, LOG_DROPPED, STREAM_CONNECTION, TURNS};
 use fosse_die::{fatal, temporary};
+use fosse_eventloop::{Interest, Turn};
 use fosse_fdpass::Received;
 use fosse_inherit::{Blob, Expected, LINES, MEMORY, MESSAGES, STREAM, inherit};
 use fosse_lockdown::{Locked, Sealed};
-use fosse_ring::{Gone, Input, Output};
-use fosse_turn::{Interest, Turn};
+use fosse_settings::WafFilter;
+use fosse_stage::{Gone, Input, Output};
 use fosse_wire::{
     Outbox,
     frame::Hello,

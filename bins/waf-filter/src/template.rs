@@ -3,11 +3,11 @@
 //! It reads what root has sealed and launches from start, nothing else; it is not locked. An instance has none of its
 //! descriptors and goes the whole way of a program that was executed: descriptors, lock, first outside byte.
 
-use fosse_blobs::WafFilter;
 use fosse_counters::TURNS;
 use fosse_die::{fatal, temporary};
 use fosse_inherit::{Expected, MEMORY, MESSAGES, inherit};
 use fosse_lockdown::Mode;
+use fosse_settings::WafFilter;
 use fosse_wire::{
     blob::{BLOB_BYTES_MAX, decode},
     start::ToStart,
@@ -52,7 +52,7 @@ pub fn run() -> (Mode, Option<Rules>) {
             temporary(PROGRAM, format_args!("start: {errno}"));
         }
     }
-    let newborn = fosse_birth::attend(PROGRAM, &start, 0, Some(TICK), || counters.add(TURNS, 1));
+    let newborn = fosse_spawn::attend(PROGRAM, &start, 0, Some(TICK), || counters.add(TURNS, 1));
     let _ = set_name(c"fosse-waf-filte");
     // An instance has a page and a start of its own.
     drop((counters, start));

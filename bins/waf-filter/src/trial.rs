@@ -1,9 +1,9 @@
 //! From what is held to its end: slices of time, the body given to the rules, and then the request or its verdict.
 
-use fosse_blobs::OverLimit;
 use fosse_counters::{STREAM_CONNECTION, waf_filter as count};
+use fosse_eventloop::clock_us;
 use fosse_seclang::Taken;
-use fosse_turn::clock_us;
+use fosse_settings::OverLimit;
 use fosse_wire::{
     Frame, Kind, StreamId, WireError,
     order::Forward,

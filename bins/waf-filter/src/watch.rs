@@ -1,7 +1,7 @@
 //! What a slice of time has cost: the wall clock as long as that is little, then the CPU clock.
 
+use fosse_eventloop::clock_us;
 use fosse_seclang::Turn;
-use fosse_turn::clock_us;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::limits::{LOOK_US, SLICE_US_MAX};

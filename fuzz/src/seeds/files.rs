@@ -99,7 +99,7 @@ pub fn lists() -> Vec<Vec<u8>> {
 
 /// Configurations.
 pub fn configurations() -> Vec<Vec<u8>> {
-    let mut all = vec![include_bytes!("../../../common/config/tests/full.toml").to_vec()];
+    let mut all = vec![include_bytes!("../../../common/config/model/tests/full.toml").to_vec()];
     all.extend(texts(&[
         "[[listen]]\naddress = \"127.0.0.1:8080\"\n[[site]]\nhosts = [\"a.example\"]\nbackend = \"app\"\n[[backend]]\nname = \"app\"\n\
          servers = [\"unix:/run/app.sock\"]\n",

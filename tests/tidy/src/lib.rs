@@ -27,13 +27,6 @@ pub struct File {
 }
 
 impl File {
-    /// The directory's name below `bins/` or `common/`, if the file is in one.
-    #[must_use]
-    pub fn crate_directory(&self) -> Option<&str> {
-        let rest = self.path.strip_prefix("bins/").or_else(|| self.path.strip_prefix("common/"))?;
-        rest.split('/').next()
-    }
-
     /// Whether it is a program's or a library's own source, not a test, example or build script.
     #[must_use]
     pub fn is_source(&self) -> bool {
@@ -76,7 +69,23 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(top().join(path)).unwrap_or_default()
 }
 
-/// The names of the directories below one, sorted.
+/// The wings of common/: one folder each for code that trusts alike, with a README.md that says whom.
+pub const WINGS: [&str; 5] = ["config", "frame", "http", "process", "waf"];
+
+/// The crates of common/ as `WING/NAME`, sorted.
+///
+/// # Panics
+/// Where a wing cannot be read.
+#[must_use]
+pub fn libraries() -> Vec<String> {
+    let inside = |wing: &&str| {
+        let names = directories(&format!("common/{wing}"));
+        names.into_iter().map(|name| format!("{wing}/{name}")).collect::<Vec<_>>()
+    };
+    WINGS.iter().flat_map(inside).collect()
+}
+
+/// The names of the crates right below a directory, sorted.
 ///
 /// # Panics
 /// Where it cannot be read.

@@ -1,11 +1,11 @@
-//! The limits of the suite: every `pub const NAME_MAX` with its value and its reason, and the manual page they make.
+//! The limits of the suite: every `const NAME_MAX` with its value and its reason, and the manual page they make.
 
 use crate::File;
 
 /// One limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// `bins/NAME` or `common/NAME`.
+    /// `bins/NAME` or `common/WING/NAME`.
     pub place: String,
     /// The constant.
     pub name: String,
@@ -22,13 +22,13 @@ pub fn all(files: &[File]) -> Vec<Limit> {
 }
 
 fn of_file(file: &File) -> Vec<Limit> {
-    let place: Vec<&str> = file.path.split('/').take(2).collect();
+    let place = file.path.split("/src/").next().unwrap_or_default();
     let (mut found, mut reason) = (Vec::new(), String::new());
     for line in file.without_tests().lines().map(str::trim) {
         if let Some(comment) = line.strip_prefix("///") {
             reason = format!("{reason} {}", comment.trim()).trim().to_owned();
         } else if let Some((name, value)) = constant(line) {
-            found.push(Limit { place: place.join("/"), name, value, reason: std::mem::take(&mut reason) });
+            found.push(Limit { place: place.to_owned(), name, value, reason: std::mem::take(&mut reason) });
         } else if !line.starts_with("#[") {
             reason.clear();
         }
@@ -36,9 +36,10 @@ fn of_file(file: &File) -> Vec<Limit> {
     found
 }
 
-/// `pub const NAME_MAX: TYPE = VALUE;` as name and value.
+/// `pub const NAME_MAX: TYPE = VALUE;`, visible to whomever, as name and value.
 fn constant(line: &str) -> Option<(String, String)> {
-    let (name, rest) = line.strip_prefix("pub const ")?.split_once(':')?;
+    let line = ["pub ", "pub(crate) ", "pub(super) "].iter().find_map(|visible| line.strip_prefix(visible))?;
+    let (name, rest) = line.strip_prefix("const ")?.split_once(':')?;
     let value = rest.split_once('=')?.1.trim().strip_suffix(';')?;
     name.ends_with("_MAX").then(|| (name.to_owned(), value.to_owned()))
 }

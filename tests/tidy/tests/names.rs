@@ -1,8 +1,8 @@
 //! P3: one name everywhere. A program's directory, crate, first line, policy and manual page are found by its name.
 
-use fosse_tidy::{directories, files, none, read};
+use fosse_tidy::{WINGS, directories, files, libraries, none, read};
 
-/// fosse-start makes the other programs: what it gives up stands in common/lockdown/src/launcher.rs. fosse is an ordinary
+/// fosse-start makes the other programs: what it gives up stands in common/process/lockdown/src/launcher.rs. fosse is an ordinary
 /// command, fosse-canary puts up every other program's walls.
 const WITHOUT_POLICY: [&str; 3] = ["canary", "fosse", "start"];
 
@@ -18,9 +18,8 @@ fn manual(directory: &str) -> String {
 fn a_crate_has_the_name_of_its_directory() {
     let mut wrong = Vec::new();
     let programs = directories("bins").into_iter().map(|name| (format!("bins/{name}"), program(&name)));
-    // The program of that name is fosse-config; this is what it shares with fosse.
-    let library = |name: &str| format!("fosse-{}", if name == "config" { "config-model" } else { name });
-    let libraries = directories("common").into_iter().map(|name| (format!("common/{name}"), library(&name)));
+    let library = |place: &str| format!("fosse-{}", place.rsplit('/').next().unwrap_or_default());
+    let libraries = libraries().into_iter().map(|place| (format!("common/{place}"), library(&place)));
     let tests = directories("tests").into_iter().map(|name| (format!("tests/{name}"), format!("fosse-{name}")));
     for (place, expected) in programs.chain(libraries).chain(tests) {
         let manifest = read(&format!("{place}/Cargo.toml"));
@@ -39,8 +38,17 @@ fn no_crate_is_called_common_or_util_or_core() {
     let vague = ["common", "util", "utils", "core", "misc", "shared", "helpers"];
     none(
         "names that say nothing",
-        &directories("common").into_iter().filter(|n| vague.contains(&&**n)).collect::<Vec<_>>(),
+        &libraries().into_iter().filter(|place| place.split('/').any(|n| vague.contains(&n))).collect::<Vec<_>>(),
     );
+}
+
+#[test]
+fn every_wing_says_whom_its_code_trusts() {
+    let says = |wing: &&&str| read(&format!("common/{wing}/README.md")).contains("Trusts");
+    none("wings", &WINGS.iter().filter(|wing| !says(wing)).map(|wing| (*wing).to_owned()).collect::<Vec<_>>());
+    let entries = std::fs::read_dir(fosse_tidy::top().join("common")).expect("common/");
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    none("folders that are no wing", &names.filter(|name| !WINGS.contains(&&**name)).collect::<Vec<_>>());
 }
 
 #[test]

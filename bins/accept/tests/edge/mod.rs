@@ -11,8 +11,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use fosse_blobs::{Accept, AcceptListener};
 use fosse_fdpass::{Received, receive, send};
+use fosse_settings::{Accept, AcceptListener};
 use fosse_sys::{memfd, page::PageReader};
 use fosse_wire::channel::{self, Connection, Kind, MESSAGE_BYTES_MAX, Message};
 use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};

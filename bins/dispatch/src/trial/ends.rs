@@ -2,8 +2,8 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_blobs::{Backend, Health};
-use fosse_turn::Interest;
+use fosse_eventloop::Interest;
+use fosse_settings::{Backend, Health};
 use fosse_wire::{Kind, request::RequestHead};
 use rustix::net::{RecvFlags, Shutdown, SocketType, recv, shutdown};
 

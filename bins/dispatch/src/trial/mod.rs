@@ -2,10 +2,10 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use fosse_blobs::{Backend, DispatchSite, Route, ServerName};
 use fosse_counters::Counters;
-use fosse_ring::{Input, Output};
-use fosse_turn::{Interest, Turn};
+use fosse_eventloop::{Interest, Turn};
+use fosse_settings::{Backend, DispatchSite, Route, ServerName};
+use fosse_stage::{Input, Output};
 use fosse_wire::{
     Kind, StreamId,
     connect::{Answer, Ask, Outcome},
@@ -55,15 +55,15 @@ fn backend() -> Backend {
     }
 }
 
-fn config(backend: Backend) -> fosse_blobs::Dispatch {
+fn config(backend: Backend) -> fosse_settings::Dispatch {
     let route = Route { prefix: "/".into(), backend: 0 };
-    fosse_blobs::Dispatch {
+    fosse_settings::Dispatch {
         sites: vec![DispatchSite { default: true, routes: vec![route], ..DispatchSite::default() }],
         backends: vec![backend],
         servers: vec![ServerName { name: "s".into(), backend: 0 }],
         held_bytes_max: 100_000,
         head_bytes_max: 16_384,
-        ..fosse_blobs::Dispatch::default()
+        ..fosse_settings::Dispatch::default()
     }
 }
 

@@ -39,7 +39,7 @@ impl Layout {
 /// One line for people.
 pub fn of(path: &str) -> Result<Layout, String> {
     let plain = |entry: String| Ok(Layout { before: Vec::new(), rules: vec![entry] });
-    if fosse_rules::embedded(path).is_some() {
+    if fosse_builtin_rules::embedded(path).is_some() {
         return plain(path.to_owned());
     }
     let absolute = std::path::absolute(path).map_err(|error| format!("{path}: {error}"))?;
@@ -67,7 +67,7 @@ pub fn of(path: &str) -> Result<Layout, String> {
 /// The files that Debian's loader names, as far as they are there: the first is the setup.
 fn as_loaded(loader: &[u8]) -> Layout {
     let mut names = references(loader).into_iter().map(|one| one.name).filter(|name| is_there(name));
-    let before = [Some(fosse_rules::ENGINE_NAME.to_owned()), names.next()];
+    let before = [Some(fosse_builtin_rules::ENGINE_NAME.to_owned()), names.next()];
     Layout { before: before.into_iter().flatten().collect(), rules: names.collect() }
 }
 
@@ -82,7 +82,7 @@ fn core_rule_set(top: &Path, rules: &Path) -> Result<Layout, String> {
     }
     let plugins = |end: &str| confs(&top.join("plugins"), |name| name.ends_with(end)).unwrap_or_default();
     let setup = SETUPS.iter().map(|name| top.join(name)).find(|path| path.is_file());
-    let settings = settings.map_or_else(|| fosse_rules::ENGINE_NAME.to_owned(), |path| shown(&path));
+    let settings = settings.map_or_else(|| fosse_builtin_rules::ENGINE_NAME.to_owned(), |path| shown(&path));
     let files = setup.into_iter().chain(own).chain(plugins("-config.conf"));
     let before = std::iter::once(settings).chain(files.map(|path| shown(&path))).collect();
     let pattern = rules.join(if is_flat { "RE*-*-*.conf" } else { "*.conf" });
@@ -118,7 +118,7 @@ fn confs(directory: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>
 #[must_use]
 pub fn directories(entries: &[String]) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
-    for entry in entries.iter().filter(|entry| fosse_rules::embedded(entry).is_none()) {
+    for entry in entries.iter().filter(|entry| fosse_builtin_rules::embedded(entry).is_none()) {
         let Some(parent) = Path::new(entry).parent().map(Path::to_path_buf) else { continue };
         if !found.contains(&parent) {
             found.push(parent);

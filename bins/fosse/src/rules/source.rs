@@ -27,7 +27,7 @@ impl Source {
     /// Everything the paths name, in their order, with what it includes; the built-in rules where there is no path.
     /// Ends the program where a file cannot be read.
     pub fn of(paths: &[String]) -> Self {
-        let builtin = [fosse_rules::BUILTIN_NAME.to_owned()];
+        let builtin = [fosse_builtin_rules::BUILTIN_NAME.to_owned()];
         let paths = if paths.is_empty() { &builtin } else { paths };
         let mut patterns: [Vec<String>; 2] = Default::default();
         for path in paths {

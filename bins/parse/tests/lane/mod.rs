@@ -9,9 +9,9 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use fosse_blobs::{Parse, ParseListener, ParseSite};
 use fosse_fdpass::{Received, receive, send};
-use fosse_ring::{Input, Output};
+use fosse_settings::{Parse, ParseListener, ParseSite};
+use fosse_stage::{Input, Output};
 use fosse_sys::memfd;
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::frame::Hello;

@@ -8,9 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fosse_blobs::{Parse, ParseListener, ParseSite};
 use fosse_fdpass::{Received, receive, send};
-use fosse_ring::Input;
+use fosse_settings::{Parse, ParseListener, ParseSite};
+use fosse_stage::Input;
 use fosse_wire::{
     Kind,
     channel::{self, Connection},

@@ -10,9 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fosse_blobs::{Backend, Dispatch, DispatchSite, Route, ServerName};
 use fosse_fdpass::{Received, receive, send};
-use fosse_ring::Input;
+use fosse_settings::{Backend, Dispatch, DispatchSite, Route, ServerName};
+use fosse_stage::Input;
 use fosse_wire::{
     Kind, StreamId,
     connect::{Answer, Ask, Outcome},

@@ -1,0 +1,107 @@
+//! Backends and servers as dispatch and connect see them.
+
+use std::collections::BTreeSet;
+
+use fosse_settings as blobs;
+
+use crate::accounts::Accounts;
+use crate::address::ServerAddress;
+use crate::compile::listeners::mapped;
+use crate::model::{Backend, Balance, ProxyOut};
+use crate::problem::Problems;
+use crate::section::At;
+
+/// All servers of all backends in one table; dispatch has the names, connect the addresses, the indices agree.
+#[derive(Debug, Default)]
+pub struct Servers {
+    /// As dispatch knows them.
+    pub names: Vec<blobs::ServerName>,
+    /// As connect knows them.
+    pub connect: blobs::Connect,
+    /// The groups.
+    pub backends: Vec<blobs::Backend>,
+}
+
+impl Servers {
+    /// In the order of the configuration.
+    pub fn of(backends: &[At<Backend>], accounts: &Accounts, problems: &mut Problems) -> Self {
+        let mut servers = Self::default();
+        for backend in backends {
+            servers.add(backend, accounts, problems);
+        }
+        servers
+    }
+
+    fn add(&mut self, backend: &Backend, accounts: &Accounts, problems: &mut Problems) {
+        let (first, number) = (count(&self.names), count(&self.backends));
+        let peer_uids = match &backend.peer_uid.value {
+            None => Vec::new(),
+            Some(account) => {
+                let at = &backend.peer_uid;
+                vec![accounts.uid(&At { value: account.clone(), span: at.span.clone(), origin: at.origin }, problems)]
+            }
+        };
+        for server in backend.servers.iter() {
+            let (name, address) = match &server.value {
+                ServerAddress::Unix(path) => (format!("unix:{path}"), blobs::Address::Unix(path.clone())),
+                ServerAddress::Tcp(tcp) => {
+                    let (addr, port) = mapped(tcp);
+                    (tcp.to_string(), blobs::Address::Tcp(addr, port))
+                }
+            };
+            self.names.push(blobs::ServerName { name, backend: number });
+            let connect_ms = backend.connect_seconds.milliseconds;
+            self.connect.servers.push(blobs::Server { address, peer_uids: peer_uids.clone(), connect_ms });
+        }
+        self.backends.push(compiled(backend, first, count(&self.names).saturating_sub(first)));
+    }
+}
+
+fn count<T>(list: &[T]) -> u32 {
+    u32::try_from(list.len()).unwrap_or(u32::MAX)
+}
+
+fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::Backend {
+    let proxy_protocol = match backend.proxy_protocol.value {
+        ProxyOut::Off => 0,
+        ProxyOut::V1 => 1,
+        ProxyOut::V2 => 2,
+    };
+    let balance = match backend.balance.value {
+        Balance::RoundRobin => blobs::Balance::RoundRobin,
+        Balance::LeastConnections => blobs::Balance::LeastConnections,
+    };
+    let health = &backend.health.value;
+    let check = health.path.as_ref().map(|path| blobs::Health {
+        path: path.0.clone(),
+        host: health.host.0.clone(),
+        interval_ms: health.interval_seconds.milliseconds,
+        passes_min: health.passes_min.value,
+    });
+    blobs::Backend {
+        name: backend.name.0.clone(),
+        server_first,
+        server_count,
+        balance,
+        connections_max: backend.connections_max.value,
+        queue_max: backend.queue_requests_max.value,
+        // A connection that began with one client's address must not serve another.
+        pool_max: if proxy_protocol == 0 { backend.pool_connections_max.min(backend.connections_max.value) } else { 0 },
+        connect_ms: backend.connect_seconds.milliseconds,
+        first_byte_ms: backend.first_byte_seconds.milliseconds,
+        idle_ms: backend.idle_seconds.milliseconds,
+        pool_ms: backend.pool_idle_seconds.milliseconds,
+        health: check,
+        fails_max: health.failures_max.value,
+        down_ms: health.rest_seconds.milliseconds,
+        proxy_protocol,
+        upgrades: backend.upgrade.iter().map(|token| token.0.clone()).collect(),
+        retry: backend.retry.value,
+    }
+}
+
+/// Every token that some backend allows, once: what parse lets through to dispatch.
+pub fn all_upgrades(backends: &[At<Backend>]) -> Vec<String> {
+    let tokens = backends.iter().flat_map(|backend| backend.upgrade.iter().map(|token| token.0.clone()));
+    tokens.collect::<BTreeSet<_>>().into_iter().collect()
+}

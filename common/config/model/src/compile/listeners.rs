@@ -1,0 +1,110 @@
+//! Listeners as start, accept, parse and load see them.
+
+use std::net::{IpAddr, SocketAddr};
+
+use fosse_cidr::Prefix;
+use fosse_plan::{Listener, Place};
+use fosse_settings as blobs;
+
+use crate::accounts::Accounts;
+use crate::address::{ListenAddress, Source};
+use crate::model::{Edge, Listen};
+use crate::names::{Account, FilePath};
+use crate::problem::Problems;
+use crate::section::At;
+
+/// What the rules are told as port where there is none.
+const UNIX_PORT: u16 = 80;
+
+/// The listeners start opens.
+pub fn plan(listeners: &[At<Listen>], accounts: &Accounts, problems: &mut Problems) -> Vec<Listener> {
+    let mut plan = Vec::new();
+    for listen in listeners {
+        let name = listen.name.as_ref().map(|name| name.0.clone().into_bytes()).unwrap_or_default();
+        let place = match &listen.address.value {
+            ListenAddress::Tcp(address) => {
+                let (addr, port) = mapped(address);
+                Place::Tcp { addr, port }
+            }
+            ListenAddress::Unix(path) => Place::Unix {
+                path: path.clone().into_bytes(),
+                owner: owner(&listen.owner, |account| accounts.uid(account, problems)),
+                group: owner(&listen.group, |account| accounts.gid(account, problems)),
+                mode: listen.mode.0,
+            },
+        };
+        plan.push(Listener { name, place });
+    }
+    plan
+}
+
+fn owner(account: &At<Option<Account>>, number: impl FnOnce(&At<Account>) -> u32) -> u32 {
+    match &account.value {
+        None => u32::MAX,
+        Some(known) => number(&At { value: known.clone(), span: account.span.clone(), origin: account.origin }),
+    }
+}
+
+/// What accept is told.
+pub fn accept(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> blobs::Accept {
+    let mut listeners = Vec::new();
+    for listen in edge.listen.iter() {
+        let peers = listen.peer_uids.iter().flatten();
+        listeners.push(blobs::AcceptListener {
+            per_address_max: listen.address_connections_max.value,
+            peer_uids: peers.map(|peer| accounts.uid(peer, problems)).collect(),
+            trusted: networks(listen),
+            trusted_unix: listen.trusted.iter().any(|source| source.value == Source::Unix),
+        });
+    }
+    blobs::Accept { connections_max: edge.limits.connections_max.value, listeners }
+}
+
+/// What parse is told of one listener.
+pub fn parse(listen: &Listen) -> blobs::ParseListener {
+    let port = match &listen.address.value {
+        ListenAddress::Tcp(address) => address.port(),
+        ListenAddress::Unix(_) => UNIX_PORT,
+    };
+    blobs::ParseListener { proxy_protocol: listen.proxy_protocol.value, trusted: networks(listen), port }
+}
+
+/// The address lists load compiles.
+pub fn lists(edge: &Edge) -> Vec<blobs::LoadList> {
+    let mut lists = Vec::new();
+    for (index, listen) in edge.listen.iter().enumerate() {
+        let listener = u16::try_from(index).unwrap_or(u16::MAX);
+        lists.extend(both(listener, &listen.allow, &listen.deny));
+    }
+    lists.extend(both(u16::MAX, &edge.allow, &edge.deny));
+    lists
+}
+
+fn both(listener: u16, allow: &[At<FilePath>], deny: &[At<FilePath>]) -> Vec<blobs::LoadList> {
+    let list = |allow, path: &At<FilePath>| blobs::LoadList { listener, allow, path: path.0.clone() };
+    allow.iter().map(|path| list(true, path)).chain(deny.iter().map(|path| list(false, path))).collect()
+}
+
+fn networks(listen: &Listen) -> Vec<blobs::Net> {
+    let network = |source: &At<Source>| match &source.value {
+        Source::Network(prefix) => Some(net(prefix)),
+        Source::Unix => None,
+    };
+    listen.trusted.iter().filter_map(network).collect()
+}
+
+fn net(prefix: &Prefix) -> blobs::Net {
+    match prefix.address() {
+        IpAddr::V4(v4) => blobs::Net { addr: v4.to_ipv6_mapped().octets(), prefix: prefix.bits().saturating_add(96) },
+        IpAddr::V6(v6) => blobs::Net { addr: v6.octets(), prefix: prefix.bits() },
+    }
+}
+
+/// Address with IPv4 mapped into IPv6, and port.
+pub fn mapped(address: &SocketAddr) -> ([u8; 16], u16) {
+    let ip = match address.ip() {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    };
+    (ip.octets(), address.port())
+}

@@ -1,0 +1,100 @@
+//! The model as a plan for fosse-start and one blob per program: names become indices, defaults numbers, times
+//! milliseconds. Nothing is decided after this.
+
+mod backends;
+mod listeners;
+mod sites;
+
+use fosse_plan::Plan;
+use fosse_settings as blobs;
+use fosse_wire::blob::{BLOB_BYTES_MAX, BlobError, encode};
+use fosse_wire::launch::Program;
+
+use crate::accounts::Accounts;
+use crate::model::Edge;
+use crate::problem::Problems;
+
+/// How long what a denied client still sends is read and thrown away: long enough for the answer to arrive before the
+/// reset, short enough to cost nothing.
+const LINGER_MS: u32 = 2000;
+
+/// Makes the plan; what cannot be compiled is noted.
+pub fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> Plan {
+    let mut plan = Plan {
+        lanes: edge.lanes.unwrap_or(0),
+        uid_base: edge.uid_base.value,
+        drain_ms: edge.drain_seconds_max.milliseconds,
+        lane_connections_max: edge.limits.lane_connections_max.value,
+        inspects_responses: edge.site.iter().any(|site| sites::inspects(site)),
+        listeners: listeners::plan(&edge.listen, accounts, problems),
+        access_log: edge.access_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
+        audit_log: edge.audit_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
+        status_socket: edge.status_socket.0.clone().unwrap_or_default().into_bytes(),
+        blobs: Vec::new(),
+    };
+    let rules = sites::RuleSets::of(&edge.site);
+    let servers = backends::Servers::of(&edge.backend, accounts, problems);
+    let encoded = [
+        (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
+        (Program::Parse, encode(&parse(edge))),
+        (Program::WafFilter, encode(&sites::waf_filter(edge, &rules))),
+        (Program::Dispatch, encode(&dispatch(edge, &servers))),
+        (Program::Connect, encode(&servers.connect)),
+        (Program::Log, encode(&blobs::Log { lines_per_second_max: edge.limits.log_second_lines_max.value })),
+        (Program::Load, encode(&load(edge, &rules))),
+    ];
+    for (program, blob) in encoded {
+        match blob {
+            Ok(bytes) => plan.blobs.push((program, bytes)),
+            Err(error) => too_large(program, &error, problems),
+        }
+    }
+    plan
+}
+
+fn too_large(program: Program, error: &BlobError, problems: &mut Problems) {
+    let what = format!("what fosse-{} is told would be longer than {BLOB_BYTES_MAX} bytes: {error}", program.name());
+    problems.note(&(0..0), what);
+}
+
+fn parse(edge: &Edge) -> blobs::Parse {
+    let (limits, timeouts) = (&edge.limits.value, &edge.timeouts.value);
+    blobs::Parse {
+        listeners: edge.listen.iter().map(|listen| listeners::parse(listen)).collect(),
+        sites: edge.site.iter().map(|site| sites::parse(site)).collect(),
+        default_site: edge.site.iter().position(|site| site.default.value).and_then(|at| u32::try_from(at).ok()),
+        connections_max: limits.lane_connections_max.value,
+        head_ms: timeouts.head_seconds.milliseconds,
+        body_ms: timeouts.body_seconds.milliseconds,
+        idle_ms: timeouts.idle_seconds.milliseconds,
+        write_ms: timeouts.write_seconds.milliseconds,
+        linger_ms: LINGER_MS,
+        drain_ms: edge.drain_seconds_max.milliseconds,
+        head_bytes_max: narrow(limits.head_bytes_max.0),
+        target_bytes_max: narrow(limits.target_bytes_max.0),
+        fields_max: limits.header_count_max.value,
+        requests_max: limits.connection_requests_max.value,
+        upgrades: backends::all_upgrades(&edge.backend),
+        access_log: edge.access_log.is_some(),
+    }
+}
+
+fn dispatch(edge: &Edge, servers: &backends::Servers) -> blobs::Dispatch {
+    blobs::Dispatch {
+        sites: edge.site.iter().map(|site| sites::dispatch(site, &edge.backend)).collect(),
+        backends: servers.backends.clone(),
+        servers: servers.names.clone(),
+        held_bytes_max: edge.limits.lane_held_bytes_max.0,
+        drain_ms: edge.drain_seconds_max.milliseconds,
+        head_bytes_max: narrow(edge.limits.response_head_bytes_max.0),
+    }
+}
+
+fn load(edge: &Edge, rules: &sites::RuleSets) -> blobs::Load {
+    blobs::Load { rules: rules.entries.clone(), lists: listeners::lists(edge) }
+}
+
+/// The model's limits keep these numbers far below u32.
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,126 @@
+//! Sites as parse, waf-filter and dispatch see them.
+
+use std::cmp::Reverse;
+
+use fosse_settings as blobs;
+
+use crate::exclusions;
+use crate::model::{Backend, Edge, OverLimit, Site, Underscores, Utf8, Waf};
+use crate::names::Name;
+use crate::section::At;
+
+/// The different lists of rules that sites name; sites with the same list share a set.
+#[derive(Debug, Default)]
+pub struct RuleSets {
+    /// Entry patterns of each set, joined.
+    pub entries: Vec<String>,
+}
+
+impl RuleSets {
+    /// In the order of the sites.
+    pub fn of(sites: &[At<Site>]) -> Self {
+        let mut sets = Self::default();
+        for site in sites.iter().filter(|site| site.waf.value != Waf::Off) {
+            let patterns = patterns(site);
+            if !patterns.is_empty() && !sets.entries.contains(&patterns) {
+                sets.entries.push(patterns);
+            }
+        }
+        sets
+    }
+
+    fn index(&self, site: &Site) -> Option<u32> {
+        let patterns = patterns(site);
+        let at = self.entries.iter().position(|entry| *entry == patterns)?;
+        u32::try_from(at).ok()
+    }
+}
+
+fn patterns(site: &Site) -> String {
+    fosse_bundle::join_patterns(site.rules.iter().map(|pattern| pattern.0.as_str()))
+}
+
+/// Canonical hosts as parse compares them.
+fn hosts(site: &Site) -> Vec<String> {
+    site.hosts.iter().map(|host| host.value.written()).collect()
+}
+
+/// What parse is told of one site.
+pub fn parse(site: &Site) -> blobs::ParseSite {
+    let hosts = hosts(site);
+    let name = hosts.first().cloned().unwrap_or_else(|| "default".to_owned());
+    blobs::ParseSite { hosts, name }
+}
+
+/// What waf-filter is told.
+pub fn waf_filter(edge: &Edge, rules: &RuleSets) -> blobs::WafFilter {
+    let sites = edge.site.iter().map(|site| waf_site(site, rules)).collect();
+    blobs::WafFilter { sites, held_bytes_max: edge.limits.lane_held_bytes_max.0 }
+}
+
+fn waf_site(site: &Site, rules: &RuleSets) -> blobs::WafSite {
+    let mode = match site.waf.value {
+        Waf::Off => blobs::WafMode::Off,
+        Waf::Detect => blobs::WafMode::Detect,
+        Waf::Block => blobs::WafMode::Block,
+    };
+    let over_limit = match site.body_over_limit.value {
+        OverLimit::Reject => blobs::OverLimit::Reject,
+        OverLimit::PassInPart => blobs::OverLimit::PassInPart,
+    };
+    blobs::WafSite {
+        mode,
+        methods: site.methods.iter().map(|method| method.0.clone()).collect(),
+        utf8: site.utf8.value == Utf8::Require,
+        body_bytes_max: site.body_bytes_max.0,
+        over_limit,
+        rules: if mode == blobs::WafMode::Off { None } else { rules.index(site) },
+        exclusions: exclusions::seclang(site),
+        budget_ms: site.rules_milliseconds_max.value,
+        inspect_responses: inspects(site),
+    }
+}
+
+/// Whether a site's answers are judged.
+pub fn inspects(site: &Site) -> bool {
+    site.inspect_responses.value && site.waf.value != Waf::Off && !site.rules.is_empty()
+}
+
+/// What dispatch is told of one site: the longest prefix first, the site's own backend as the last.
+pub fn dispatch(site: &Site, backends: &[At<Backend>]) -> blobs::DispatchSite {
+    let own = site.backend.as_ref().map(|name| blobs::Route { prefix: "/".to_owned(), backend: index(name, backends) });
+    let routed = site.route.iter().map(|route| blobs::Route {
+        prefix: bare(&route.prefix.0).to_owned(),
+        backend: index(&route.backend, backends),
+    });
+    let mut routes: Vec<blobs::Route> = routed.chain(own).collect();
+    routes.sort_by_key(|route| Reverse(route.prefix.len()));
+    let underscores = match site.underscores.value {
+        Underscores::Drop => blobs::Underscores::Drop,
+        Underscores::Pass => blobs::Underscores::Pass,
+        Underscores::Refuse => blobs::Underscores::Refuse,
+    };
+    let remove_response_fields = site.remove_response_headers.iter().map(|name| name.0.to_ascii_lowercase()).collect();
+    blobs::DispatchSite {
+        hosts: hosts(site),
+        default: site.default.value,
+        routes,
+        underscores,
+        remove_response_fields,
+        inspect_responses: inspects(site),
+    }
+}
+
+/// "/api/" covers what "/api" covers; only "/" keeps its slash.
+fn bare(prefix: &str) -> &str {
+    match prefix.strip_suffix('/') {
+        Some("") | None => prefix,
+        Some(bare) => bare,
+    }
+}
+
+/// The checks before have found the name; a number that no table has stands for the impossible.
+fn index(name: &Name, backends: &[At<Backend>]) -> u32 {
+    let at = backends.iter().position(|backend| backend.name.value == *name);
+    at.and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,190 @@
+//! A configuration becomes a plan in which names are numbers and every default is filled in.
+
+use std::net::Ipv4Addr;
+
+use fosse_model::Accounts;
+use fosse_plan::{Place, Plan};
+use fosse_settings as blobs;
+use fosse_wire::blob::decode;
+use fosse_wire::launch::Program;
+
+const FULL: &str = include_str!("full.toml");
+
+fn accounts() -> Accounts {
+    Accounts::from_files(
+        b"root:x:0:0::/:/bin/sh\nwww-data:x:33:33::/:/bin/false\napp:x:1001:1002::/:\nbroken\n",
+        b"root:x:0:\nweb:x:44:app\n",
+    )
+}
+
+fn plan(text: &str) -> Plan {
+    fosse_model::compile("fosse.toml", text.as_bytes(), &accounts()).unwrap_or_else(|report| panic!("{report}"))
+}
+
+fn small(rest: &str) -> String {
+    format!(
+        "{rest}\n[[listen]]\naddress = \"127.0.0.1:8080\"\n[[site]]\nhosts = [\"example.org\"]\nbackend = \"app\"\n\
+         [[backend]]\nname = \"app\"\nservers = [\"unix:/run/app.sock\"]\n"
+    )
+}
+
+#[test]
+fn three_tables_are_a_whole_configuration() {
+    let plan = plan(&small(""));
+    assert_eq!((plan.lanes, plan.uid_base, plan.drain_ms), (0, 70_000, 300_000));
+    let addr = Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets();
+    assert_eq!(plan.listeners[0].place, Place::Tcp { addr, port: 8080 });
+    assert_eq!(Plan::decode(&plan.encode().unwrap()).unwrap(), plan);
+    let parse: blobs::Parse = decode(plan.blob(Program::Parse)).unwrap();
+    assert_eq!((parse.head_ms, parse.head_bytes_max, parse.fields_max), (10_000, 32_768, 100));
+    assert_eq!((parse.default_site, parse.access_log, parse.upgrades), (None, false, vec!["websocket".to_owned()]));
+    let waf: blobs::WafFilter = decode(plan.blob(Program::WafFilter)).unwrap();
+    assert_eq!(
+        (waf.sites[0].mode, waf.sites[0].rules, waf.sites[0].body_bytes_max),
+        (blobs::WafMode::Block, Some(0), 1 << 20)
+    );
+    // A site that names no rules has the built-in ones.
+    let load: blobs::Load = decode(plan.blob(Program::Load)).unwrap();
+    assert_eq!(load.rules, ["builtin"]);
+    assert!(!waf.sites[0].methods.contains(&"TRACE".to_owned()));
+}
+
+#[test]
+fn names_become_indices_and_routes_come_longest_first() {
+    let dispatch: blobs::Dispatch = decode(plan(FULL).blob(Program::Dispatch)).unwrap();
+    let routes: Vec<(&str, u32)> =
+        dispatch.sites[0].routes.iter().map(|route| (route.prefix.as_str(), route.backend)).collect();
+    assert_eq!(routes, [("/static/pictures", 2), ("/static", 1), ("/", 0)]);
+    assert!(dispatch.sites[1].default && dispatch.sites[1].hosts.is_empty());
+    let app = &dispatch.backends[0];
+    assert_eq!((app.server_first, app.server_count, app.fails_max, app.down_ms), (0, 2, 5, 10_000));
+    assert_eq!(
+        app.health.as_ref().map(|check| (check.path.as_str(), check.interval_ms)),
+        Some(("/health?deep=1", 2500))
+    );
+    assert_eq!(
+        (dispatch.backends[1].server_first, dispatch.backends[1].proxy_protocol, dispatch.backends[1].pool_max),
+        (2, 2, 0)
+    );
+    let connect: blobs::Connect = decode(plan(FULL).blob(Program::Connect)).unwrap();
+    assert_eq!(connect.servers.len(), dispatch.servers.len());
+    assert_eq!(connect.servers[0].address, blobs::Address::Unix("/run/app/1.sock".into()));
+    assert_eq!((connect.servers[0].peer_uids.as_slice(), connect.servers[0].connect_ms), ([1001].as_slice(), 1500));
+}
+
+#[test]
+fn listeners_keep_their_owner_peers_and_trusted_sources() {
+    let plan = plan(FULL);
+    let place = Place::Unix { path: b"/run/fosse/edge.sock".to_vec(), owner: 33, group: 44, mode: 0o660 };
+    assert_eq!(plan.listeners[1].place, place);
+    assert_eq!(plan.listeners[0].name, b"http");
+    let accept: blobs::Accept = decode(plan.blob(Program::Accept)).unwrap();
+    assert_eq!(
+        (accept.listeners[1].peer_uids.as_slice(), accept.listeners[1].trusted_unix),
+        ([33, 7].as_slice(), true)
+    );
+    let ten = blobs::Net { addr: Ipv4Addr::new(10, 0, 0, 0).to_ipv6_mapped().octets(), prefix: 104 };
+    assert_eq!(accept.listeners[0].trusted[0], ten);
+    let parse: blobs::Parse = decode(plan.blob(Program::Parse)).unwrap();
+    assert!(!parse.listeners[0].proxy_protocol && parse.listeners[1].proxy_protocol);
+    assert_eq!(parse.default_site, Some(1));
+}
+
+#[test]
+fn sites_with_the_same_rules_share_a_set_and_lists_know_their_listener() {
+    let plan = plan(FULL);
+    let waf: blobs::WafFilter = decode(plan.blob(Program::WafFilter)).unwrap();
+    assert_eq!(waf.sites.iter().map(|site| site.rules).collect::<Vec<_>>(), [Some(0), None, Some(0)]);
+    let load: blobs::Load = decode(plan.blob(Program::Load)).unwrap();
+    let sets: Vec<Vec<&str>> = load.rules.iter().map(|set| fosse_bundle::split_patterns(set).collect()).collect();
+    assert_eq!(sets, [["crs-setup.conf", "rules/*.conf"]]);
+    let lists: Vec<(u16, bool, &str)> =
+        load.lists.iter().map(|list| (list.listener, list.allow, list.path.as_str())).collect();
+    assert_eq!(
+        lists,
+        [(0, false, "lists/local.txt"), (u16::MAX, true, "lists/friends.txt"), (u16::MAX, false, "/srv/lists/bad.txt")]
+    );
+}
+
+#[test]
+fn exclusions_become_seclang_of_harmless_bytes() {
+    let waf: blobs::WafFilter = decode(plan(FULL).blob(Program::WafFilter)).unwrap();
+    let before = "SecRule REQUEST_FILENAME \"@rx ^/admin/a\\.b(?:/|$)\" \"id:99000002,phase:1,pass,nolog,\
+        ctl:ruleRemoveTargetById=942100-942190;ARGS:sql,ctl:ruleRemoveTargetById=941100;ARGS:sql\"\n";
+    let after = "SecRuleRemoveById 920350\nSecRuleUpdateTargetByTag \"^attack-sqli$\" \"!ARGS:comment\"\n";
+    let expected = fosse_bundle::join_exclusions(before, after);
+    assert_eq!(waf.sites[0].exclusions, expected);
+}
+
+#[test]
+fn an_unknown_account_is_reported_at_its_place() {
+    let text = small("").replace("servers", "peer_uid = \"www-dat\"\nservers")
+        + "[[listen]]\naddress = \"unix:/run/x\"\ngroup = \"nobody\"\npeer_uids = [5, \"nobody\"]\n";
+    let report = fosse_model::compile("fosse.toml", text.as_bytes(), &accounts()).unwrap_err();
+    let lines: Vec<String> = report.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "fosse.toml:9:12: there is no user \"www-dat\"; did you mean \"www-data\"?",
+            "fosse.toml:13:9: there is no group \"nobody\"; make it, or write the number of a group",
+            "fosse.toml:14:17: there is no user \"nobody\"; make it, or write the number of a user",
+        ]
+    );
+}
+
+#[test]
+fn a_thousand_sites_compile_in_a_blob() {
+    let mut text = small("");
+    for number in 0..1000 {
+        text += &format!("[[site]]\nhosts = [\"site-{number}.example\"]\nbackend = \"app\"\n");
+    }
+    let parse: blobs::Parse = decode(plan(&text).blob(Program::Parse)).unwrap();
+    assert_eq!(parse.sites.len(), 1001);
+}
+
+#[test]
+fn hosts_are_in_the_form_in_which_parse_has_them() {
+    for written in [
+        "Example.ORG",
+        "a_b.example.",
+        "192.0.2.1",
+        "[2001:DB8:0::1]",
+        "[::ffff:192.0.2.1]",
+        "localhost",
+        "xn--mller-kva.de",
+    ] {
+        let text = small("").replace("example.org", written);
+        let parse: blobs::Parse = decode(plan(&text).blob(Program::Parse)).unwrap();
+        let host = fosse_http1::Host::parse(written.as_bytes()).unwrap();
+        assert_eq!(parse.sites[0].hosts, [host.as_str()], "{written}");
+    }
+    for refused in ["1.2.3", "0x7f.0x1", "a..b", "-a.b", "a b", "a/b", "%61.org", "a@b", "256.1.1.1", "[::1", "::1", ""]
+    {
+        let text = small("").replace("example.org", refused);
+        assert!(
+            fosse_model::read("x", text.as_bytes()).is_err()
+                && fosse_http1::Host::parse(refused.as_bytes()).map_or(true, |host| host.port().is_some()),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
+fn exclusions_are_understood_by_the_engine() {
+    let every = "[[site.exclude]]\nrules = [1, \"100-200\"]\n[[site.exclude]]\nrules = [1, \"100-200\"]\nargument = \"a[b].c-d_e\"\n\
+        [[site.exclude]]\ntag = \"OWASP_CRS/attack-sqli.x\"\n[[site.exclude]]\ntag = \"t\"\nargument = \"a\"\n\
+        [[site.exclude]]\nrules = [\"100-200\"]\ntag = \"a.b/c\"\npath = \"/\"\n\
+        [[site.exclude]]\nrules = [\"100-200\"]\ntag = \"a.b/c\"\npath = \"/a+b(c)[d]{e}^$|'\"\nargument = \"a[b].c-d_e\"\n";
+    let text =
+        small("").replace("backend = \"app\"\n", &format!("backend = \"app\"\nrules = [\"main.conf\"]\n{every}"));
+    let waf: blobs::WafFilter = decode(plan(&text).blob(Program::WafFilter)).unwrap();
+    let rules = "SecRule ARGS \"@rx x\" \"id:1,phase:2,deny,tag:'t'\"\nSecRule ARGS \"@rx y\" \"id:150,phase:2,deny,tag:'a.b/c'\"\n";
+    let mut bundle = fosse_bundle::Bundle::default();
+    bundle.sets.push(fosse_bundle::RuleSet { entries: vec!["main.conf".into()] });
+    let mut files = fosse_seclang::Bundle::new();
+    files.insert("main.conf", rules);
+    files.insert("site", bundle.entry_text(0, &waf.sites[0].exclusions).unwrap());
+    if let Err(errors) = fosse_seclang::Ruleset::compile(&files, "site") {
+        panic!("{errors:#?}\n{}", waf.sites[0].exclusions);
+    }
+}

@@ -1,0 +1,98 @@
+//! The rows of the tables agree with themselves and with the manual page.
+
+use std::fs;
+use std::path::Path;
+
+use fosse_model::model::SECTIONS;
+use fosse_model::section::Presence;
+use fosse_model::{Backend, Limits, Problems, manual};
+use toml::de::DeTable;
+
+const MANUAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../man/fosse.toml.5");
+const BEGIN: &str = ".\\\" The tables below are written from the rows in common/config/model; see its tests/rows.rs.\n";
+const END: &str = ".\\\" End of the tables.\n";
+
+#[test]
+fn every_default_is_accepted_by_its_own_key() {
+    let required = "[[listen]]\naddress = \"127.0.0.1:1\"\n[[site]]\nhosts = [\"a\"]\nbackend = \"a\"\nROUTE\n[[backend]]\nname = \"a\"\nservers = [\"unix:/a\"]\nHEALTH\n";
+    for section in SECTIONS {
+        for key in section.keys {
+            let Presence::Default(value) = key.presence else { continue };
+            if matches!((section.title, key.name), ("[[site]]", "hosts")) {
+                continue; // stands in the frame already; no hosts go only with default = true
+            }
+            let line = format!("{} = {value}\n", key.name);
+            let text = match section.title {
+                "[[listen]]" if key.name == "mode" => {
+                    required.replace("address = \"127.0.0.1:1\"\n", &format!("address = \"unix:/l\"\n{line}"))
+                }
+                "[[listen]]" => {
+                    required.replace("address = \"127.0.0.1:1\"\n", &format!("address = \"127.0.0.1:1\"\n{line}"))
+                }
+                "[[site]]" => required.replace("ROUTE", &line),
+                "[[site.exclude]]" => {
+                    required.replace("ROUTE", &format!("rules = [\"x\"]\n[[site.exclude]]\ntag = \"t\"\n{line}"))
+                }
+                "[[backend]]" => required.replace("HEALTH", &line),
+                "[backend.health]" => required.replace("HEALTH", &format!("[backend.health]\n{line}")),
+                title if title.starts_with('[') => format!("{required}{title}\n{line}"),
+                _ => format!("{line}{required}"),
+            };
+            let text = text.replace("ROUTE", "").replace("HEALTH", "");
+            if let Err(report) = fosse_model::read("default", text.as_bytes()) {
+                panic!("{report}\n{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_key_and_table_is_explained() {
+    for section in SECTIONS {
+        assert!(section.doc.trim().ends_with('.'), "{}", section.title);
+        for key in section.keys {
+            assert!(key.doc.trim().ends_with('.'), "{}", key.name);
+            assert!(!key.takes.is_empty() && !key.takes.ends_with('.'), "{}", key.name);
+        }
+    }
+}
+
+#[test]
+fn limits_of_the_model_are_those_of_the_plan() {
+    let limits = |section: &fosse_model::section::SectionDoc, name: &str| {
+        section.keys.iter().find(|key| key.name == name).unwrap().limits
+    };
+    assert_eq!(limits(&SECTIONS[0], "lanes"), Some((1, fosse_plan::LANES_MAX.into())));
+    assert_eq!(limits(&SECTIONS[0], "listen"), Some((1, fosse_plan::LISTENERS_MAX as u64)));
+    let head = fosse_http1::HeadLimits::DEFAULT;
+    for (name, most) in [
+        ("head_bytes_max", head.head_bytes),
+        ("target_bytes_max", head.target_bytes),
+        ("header_count_max", head.fields),
+    ] {
+        assert_eq!(limits(&SECTIONS[2], name).map(|(_, high)| high), Some(most as u64), "{name}");
+    }
+    assert_eq!(fosse_model::address::UNIX_PATH_BYTES_MAX, fosse_plan::PATH_BYTES_MAX);
+}
+
+#[test]
+fn a_table_without_keys_has_the_documented_defaults() {
+    let mut problems = Problems::default();
+    let limits = Limits::read_table(0..0, &DeTable::new(), &mut problems);
+    assert!(problems.is_empty() && limits.head_bytes_max.0 == 32 << 10);
+    Backend::read_table(0..0, &DeTable::new(), &mut problems);
+    assert!(!problems.is_empty());
+}
+
+/// `FOSSE_WRITE_MANUAL=1 cargo test -p fosse-model` writes the part; without it the page is compared.
+#[test]
+fn the_manual_page_holds_the_tables_as_they_are() {
+    let page = fs::read_to_string(Path::new(MANUAL)).unwrap();
+    let (head, rest) = page.split_once(BEGIN).expect("where the tables begin");
+    let (tables, tail) = rest.split_once(END).expect("where the tables end");
+    if std::env::var_os("FOSSE_WRITE_MANUAL").is_some() {
+        fs::write(MANUAL, format!("{head}{BEGIN}{}{END}{tail}", manual::mdoc())).unwrap();
+        return;
+    }
+    assert!(tables == manual::mdoc(), "run the tests once with FOSSE_WRITE_MANUAL=1");
+}

@@ -1,0 +1,354 @@
+//! fosse-settings: the configuration of each program, as fosse-config compiles it and as the program gets it at birth.
+//!
+//! A blob is complete and right: names are indices, sizes are bytes, times are milliseconds, defaults are filled in. Nobody
+//! who reads one decides anything again.
+
+#![forbid(unsafe_code)]
+
+use serde::{Deserialize, Serialize};
+
+/// A network: 16 bytes of address (IPv4 mapped into IPv6) and the bits that count, 0 to 128.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Net {
+    /// Address; bits behind the prefix are zero.
+    pub addr: [u8; 16],
+    /// Prefix length in bits of the 128.
+    pub prefix: u8,
+}
+
+impl Net {
+    /// Whether `addr` lies in this network.
+    #[must_use]
+    pub fn contains(&self, addr: &[u8; 16]) -> bool {
+        let mask = u128::MAX.checked_shl(128u32.saturating_sub(u32::from(self.prefix))).unwrap_or(0);
+        (u128::from_be_bytes(self.addr) ^ u128::from_be_bytes(*addr)) & mask == 0
+    }
+}
+
+/// fosse-accept
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accept {
+    /// Connections at a time, of all listeners.
+    pub connections_max: u32,
+    /// In the order of their index.
+    pub listeners: Vec<AcceptListener>,
+}
+
+/// One listener as accept sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptListener {
+    /// Connections at a time from one address (one /64 for IPv6); 0 for no limit.
+    pub per_address_max: u32,
+    /// UIDs that may connect to a unix listener; empty for all.
+    pub peer_uids: Vec<u32>,
+    /// Sources whose PROXY header and forwarding fields count, and that are never penalised.
+    pub trusted: Vec<Net>,
+    /// All peers of a unix listener are trusted proxies.
+    pub trusted_unix: bool,
+}
+
+/// fosse-parse
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parse {
+    /// In the order of their index.
+    pub listeners: Vec<ParseListener>,
+    /// In the order of their index.
+    pub sites: Vec<ParseSite>,
+    /// The site for hosts that none names; without one they are answered 421.
+    pub default_site: Option<u32>,
+    /// Connections of one lane at a time.
+    pub connections_max: u32,
+    /// Longest time from the first byte of a request to the end of its head.
+    pub head_ms: u32,
+    /// Longest silence within a request body.
+    pub body_ms: u32,
+    /// Longest silence between requests.
+    pub idle_ms: u32,
+    /// Longest time a client may take nothing of what waits for it.
+    pub write_ms: u32,
+    /// Longest time after a denial in which what the client still sends is read and thrown away.
+    pub linger_ms: u32,
+    /// Longest time for requests under way once draining begins.
+    pub drain_ms: u32,
+    /// Bytes of a request head, line included.
+    pub head_bytes_max: u32,
+    /// Bytes of a request target.
+    pub target_bytes_max: u32,
+    /// Header fields of a request.
+    pub fields_max: u32,
+    /// Requests on one connection; 0 for no limit.
+    pub requests_max: u32,
+    /// Upgrade tokens that may be offered to backends, lower case.
+    pub upgrades: Vec<String>,
+    /// Write a JSON line for each request to descriptor 10.
+    pub access_log: bool,
+}
+
+/// One listener as parse sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParseListener {
+    /// Connections from trusted sources begin with a PROXY header.
+    pub proxy_protocol: bool,
+    /// Trusted proxies, for walking X-Forwarded-For from the right.
+    pub trusted: Vec<Net>,
+    /// What a site's rules are told as server port.
+    pub port: u16,
+}
+
+/// One site as parse sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParseSite {
+    /// Canonical host names; `*.example.org` stands for every name below example.org.
+    pub hosts: Vec<String>,
+    /// For logs.
+    pub name: String,
+}
+
+/// What the firewall does with what it finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WafMode {
+    /// Nothing is looked at but the framing.
+    Off,
+    /// Found, logged, passed.
+    Detect,
+    /// Found, logged, denied.
+    #[default]
+    Block,
+}
+
+/// What happens to a body over the site's limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OverLimit {
+    /// 413.
+    #[default]
+    Reject,
+    /// The part within the limit is judged, all is passed on, and the log says so.
+    PassInPart,
+}
+
+/// fosse-waf-filter
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WafFilter {
+    /// In the order of their index.
+    pub sites: Vec<WafSite>,
+    /// Memory for held bodies of one lane, in bytes.
+    pub held_bytes_max: u64,
+}
+
+/// One site as waf-filter sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WafSite {
+    /// Off, detect or block.
+    pub mode: WafMode,
+    /// Methods allowed; empty for all.
+    pub methods: Vec<String>,
+    /// Path and query must be UTF-8 after decoding.
+    pub utf8: bool,
+    /// Bytes of a body that is judged.
+    pub body_bytes_max: u64,
+    /// What happens above that.
+    pub over_limit: OverLimit,
+    /// Index of the rule set in the bundle; `None` for the protocol checks alone.
+    pub rules: Option<u32>,
+    /// Rule ids, tags, paths and arguments the site exempts, as SecLang made by fosse-config.
+    pub exclusions: String,
+    /// CPU time one transaction may take in all, in milliseconds.
+    pub budget_ms: u32,
+    /// The rules see answers too: waf-filter stands on the way back.
+    pub inspect_responses: bool,
+}
+
+/// How a backend's server is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Balance {
+    /// One after the other.
+    #[default]
+    RoundRobin,
+    /// The one with the fewest requests under way.
+    LeastConnections,
+}
+
+/// What becomes of header fields with an underscore in their name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Underscores {
+    /// Left out.
+    #[default]
+    Drop,
+    /// Passed on.
+    Pass,
+    /// The request is answered 400.
+    Refuse,
+}
+
+/// fosse-dispatch
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dispatch {
+    /// In the order of their index.
+    pub sites: Vec<DispatchSite>,
+    /// In the order of their index.
+    pub backends: Vec<Backend>,
+    /// All servers of all backends, in the order of connect's table.
+    pub servers: Vec<ServerName>,
+    /// Memory for request bodies that filters held, of one lane, in bytes.
+    pub held_bytes_max: u64,
+    /// Longest time for requests under way once draining begins.
+    pub drain_ms: u32,
+    /// Bytes of a backend's response head.
+    pub head_bytes_max: u32,
+}
+
+/// One site as dispatch sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DispatchSite {
+    /// Canonical hosts as parse has them; empty for the default site, which takes any.
+    pub hosts: Vec<String>,
+    /// It also takes hosts that no site names.
+    pub default: bool,
+    /// Longest prefix first.
+    pub routes: Vec<Route>,
+    /// Header names with underscores.
+    pub underscores: Underscores,
+    /// Response fields left out besides the built-in list, lower case.
+    pub remove_response_fields: Vec<String>,
+    /// A filter judges the answers: none is leased, and backends are asked for whole and plain ones.
+    pub inspect_responses: bool,
+}
+
+/// A path prefix and where it leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Matches at segment boundaries: `/a` takes `/a`, `/a/b` and `/a?q`, not `/ab`.
+    pub prefix: String,
+    /// Index of the backend.
+    pub backend: u32,
+}
+
+/// A group of servers that answer the same requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backend {
+    /// For logs.
+    pub name: String,
+    /// First server in the table.
+    pub server_first: u32,
+    /// How many servers.
+    pub server_count: u32,
+    /// How one is chosen.
+    pub balance: Balance,
+    /// Connections to one server at a time, of one lane.
+    pub connections_max: u32,
+    /// Requests waiting for a connection, of one lane; one more is answered 503.
+    pub queue_max: u32,
+    /// Idle connections kept for one server, of one lane.
+    pub pool_max: u32,
+    /// Longest wait for a connection.
+    pub connect_ms: u32,
+    /// Longest wait for the first byte of an answer.
+    pub first_byte_ms: u32,
+    /// Longest silence within an answer or while a body is sent.
+    pub idle_ms: u32,
+    /// Longest rest of a pooled connection.
+    pub pool_ms: u32,
+    /// Active checks; `None` for passive ones alone.
+    pub health: Option<Health>,
+    /// Failures in a row that take a server out.
+    pub fails_max: u32,
+    /// How long it stays out before it is tried again.
+    pub down_ms: u32,
+    /// PROXY protocol version sent first on each connection: 0 for none, 1 or 2. Such connections are not pooled.
+    pub proxy_protocol: u8,
+    /// Upgrade tokens allowed, lower case.
+    pub upgrades: Vec<String>,
+    /// Safe and idempotent requests may be sent again once.
+    pub retry: bool,
+}
+
+/// An active health check.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// Target of the GET.
+    pub path: String,
+    /// Host of the GET.
+    pub host: String,
+    /// Time between checks.
+    pub interval_ms: u32,
+    /// Good checks in a row that bring a server back.
+    pub passes_min: u32,
+}
+
+/// What logs call a server.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerName {
+    /// As in the configuration.
+    pub name: String,
+    /// Index of its backend.
+    pub backend: u32,
+}
+
+/// fosse-connect
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connect {
+    /// In the order of dispatch's table.
+    pub servers: Vec<Server>,
+}
+
+/// Where a server is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Address {
+    /// Path of a unix socket.
+    Unix(String),
+    /// IPv6 or IPv4-mapped address, and port.
+    Tcp([u8; 16], u16),
+}
+
+/// One server as connect sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// Where it is.
+    pub address: Address,
+    /// UIDs that may stand behind a unix socket; empty for all.
+    pub peer_uids: Vec<u32>,
+    /// Longest time for a connect.
+    pub connect_ms: u32,
+}
+
+/// fosse-load
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// Entry files of the rule sets, in the order of their index.
+    pub rules: Vec<String>,
+    /// Address lists: for which listener (`u16::MAX` for all), whether it allows, and the file.
+    pub lists: Vec<LoadList>,
+}
+
+/// One address list to compile.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadList {
+    /// Listener index, `u16::MAX` for all.
+    pub listener: u16,
+    /// Its entries allow; otherwise they deny.
+    pub allow: bool,
+    /// Path of the text file.
+    pub path: String,
+}
+
+/// fosse-log
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Log {
+    /// Event lines of one process in one second; more are dropped and counted.
+    pub lines_per_second_max: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_holds_its_addresses_and_no_others() {
+        let net = |text: &str, prefix| Net { addr: text.parse::<std::net::Ipv6Addr>().unwrap().octets(), prefix };
+        let addr = |text: &str| text.parse::<std::net::Ipv6Addr>().unwrap().octets();
+        assert!(net("::ffff:10.0.0.0", 104).contains(&addr("::ffff:10.255.1.2")));
+        assert!(!net("::ffff:10.0.0.0", 104).contains(&addr("::ffff:11.0.0.0")));
+        assert!(net("::", 0).contains(&addr("2001:db8::1")));
+        assert!(!net("2001:db8::1", 128).contains(&addr("2001:db8::2")));
+    }
+}

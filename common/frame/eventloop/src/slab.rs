@@ -1,0 +1,147 @@
+//! fosse-slab: places for things an event may name: each key is an index with a generation, so an event that was queued for
+//! the last user of a place never reaches the next.
+
+/// Names one thing: generation (24 bits) and index (32 bits), as they fit into an event token beside its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key(u64);
+
+/// Bits of a key; the token's bits above them are the caller's.
+pub const KEY_BITS: u32 = 56;
+const INDEX_BITS: u32 = 32;
+const GENERATION_MASK: u64 = (1 << (KEY_BITS - INDEX_BITS)) - 1;
+
+impl Key {
+    const fn new(index: u32, generation: u64) -> Self {
+        Self((generation & GENERATION_MASK) << INDEX_BITS | index as u64)
+    }
+
+    /// As an event token with the caller's `kind` in its highest byte.
+    #[must_use]
+    pub const fn token(self, kind: u8) -> u64 {
+        (kind as u64) << KEY_BITS | self.0
+    }
+
+    /// Splits a token into kind and key.
+    #[must_use]
+    pub const fn of_token(token: u64) -> (u8, Self) {
+        ((token >> KEY_BITS) as u8, Self(token & ((1 << KEY_BITS) - 1)))
+    }
+
+    const fn index(self) -> usize {
+        (self.0 & u32::MAX as u64) as usize
+    }
+}
+
+#[derive(Debug)]
+struct Place<T> {
+    generation: u64,
+    thing: Option<T>,
+}
+
+/// The places. Freed ones are used again, the last one freed first (its memory is still in the cache).
+#[derive(Debug)]
+pub struct Slab<T> {
+    places: Vec<Place<T>>,
+    free: Vec<u32>,
+}
+
+impl<T> Default for Slab<T> {
+    fn default() -> Self {
+        Self { places: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<T> Slab<T> {
+    /// Puts a thing into a place; `None` where there are 2^32 already.
+    pub fn insert(&mut self, thing: T) -> Option<Key> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => {
+                let index = u32::try_from(self.places.len()).ok()?;
+                self.places.push(Place { generation: 0, thing: None });
+                index
+            }
+        };
+        let place = self.places.get_mut(usize::try_from(index).ok()?)?;
+        place.thing = Some(thing);
+        Some(Key::new(index, place.generation))
+    }
+
+    fn place(&self, key: Key) -> Option<&Place<T>> {
+        let place = self.places.get(key.index())?;
+        (Key::new(u32::try_from(key.index()).ok()?, place.generation) == key).then_some(place)
+    }
+
+    /// The thing of that key, if it is still there.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, key: Key) -> Option<&T> {
+        self.place(key)?.thing.as_ref()
+    }
+
+    /// The thing of that key, to be changed.
+    #[must_use]
+    #[inline]
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        self.place(key)?;
+        self.places.get_mut(key.index())?.thing.as_mut()
+    }
+
+    /// Takes the thing out; its key names nothing from now on.
+    pub fn remove(&mut self, key: Key) -> Option<T> {
+        self.place(key)?;
+        let place = self.places.get_mut(key.index())?;
+        let thing = place.thing.take()?;
+        place.generation = place.generation.wrapping_add(1);
+        self.free.push(u32::try_from(key.index()).ok()?);
+        Some(thing)
+    }
+
+    /// How many things there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.places.len().saturating_sub(self.free.len())
+    }
+
+    /// There is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All things with their keys, in the order of their places.
+    pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        self.places.iter().enumerate().filter_map(|(index, place)| {
+            let key = Key::new(u32::try_from(index).ok()?, place.generation);
+            place.thing.as_ref().map(|thing| (key, thing))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_key_names_nothing_after_its_place_is_used_again() {
+        let mut slab = Slab::default();
+        let old = slab.insert('a').unwrap();
+        assert_eq!(slab.remove(old), Some('a'));
+        let new = slab.insert('b').unwrap();
+        assert_eq!(old.index(), new.index());
+        assert_eq!((slab.get(old), slab.get(new)), (None, Some(&'b')));
+        assert_eq!(slab.remove(old), None);
+        assert_eq!(slab.len(), 1);
+    }
+
+    #[test]
+    fn a_key_comes_back_from_its_token() {
+        let mut slab = Slab::default();
+        for _ in 0..3 {
+            let key = slab.insert(()).unwrap();
+            slab.remove(key);
+        }
+        let key = slab.insert(()).unwrap();
+        assert_eq!(Key::of_token(key.token(200)), (200, key));
+    }
+}

@@ -1,0 +1,283 @@
+//! fosse-stage: the two ends of a stage: frames in from one descriptor, frames out to another, one read and one write a turn.
+//!
+//! Between processes the descriptors are stream sockets and nothing here ever waits. In a shell they may be pipes or
+//! files: those are read and written as they are, waiting, which is what a pipeline wants.
+
+#![forbid(unsafe_code)]
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use fosse_eventloop::{Interest, Turn};
+use fosse_wire::{Frame, Inbox, Kind, Outbox, StreamId, WireError, frame::Hello};
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, SendFlags, recv, send},
+};
+
+/// How an input or an output came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// The neighbour closed its end between two frames.
+    End,
+    /// The neighbour closed its end within a frame, or before HELLO.
+    Cut,
+    /// The neighbour broke the protocol.
+    Broken(WireError),
+    /// The kernel says so.
+    Failed(Errno),
+}
+
+impl Gone {
+    /// The neighbour went, rather than said what it may not: nothing that was being worked on did that.
+    #[must_use]
+    pub const fn is_departure(&self) -> bool {
+        !matches!(self, Self::Broken(_))
+    }
+}
+
+impl std::fmt::Display for Gone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::End => f.write_str("neighbour is gone"),
+            Self::Cut => f.write_str("neighbour is gone within a frame"),
+            Self::Broken(error) => write!(f, "neighbour broke the protocol: {error}"),
+            Self::Failed(errno) => write!(f, "neighbour cannot be reached: {errno}"),
+        }
+    }
+}
+
+impl From<WireError> for Gone {
+    fn from(error: WireError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+fn is_socket(fd: BorrowedFd<'_>) -> bool {
+    rustix::net::sockopt::socket_type(fd).is_ok()
+}
+
+/// Where frames come in.
+#[derive(Debug)]
+pub struct Input {
+    fd: OwnedFd,
+    socket: bool,
+    inbox: Inbox,
+    hello: Option<Hello>,
+}
+
+impl Input {
+    /// Takes over a descriptor.
+    #[must_use]
+    pub fn new(fd: OwnedFd) -> Self {
+        let socket = is_socket(fd.as_fd());
+        Self { fd, socket, inbox: Inbox::default(), hello: None }
+    }
+
+    /// False for pipes and files: [`Input::read`] then waits, and the descriptor is not to be watched.
+    #[must_use]
+    pub const fn never_waits(&self) -> bool {
+        self.socket
+    }
+
+    /// One read: true where bytes came, false where none are there yet.
+    ///
+    /// # Errors
+    /// [`Gone`] at the end of input; frames read before can still be taken.
+    pub fn read(&mut self) -> Result<bool, Gone> {
+        let spare = self.inbox.spare();
+        let result = if self.socket {
+            recv(&self.fd, spare, RecvFlags::DONTWAIT).map(|(count, _)| count)
+        } else {
+            rustix::io::read(&self.fd, spare)
+        };
+        match result {
+            Ok(0) if self.inbox.is_empty() && self.hello.is_some() => Err(Gone::End),
+            Ok(0) => Err(Gone::Cut),
+            Ok(count) => {
+                self.inbox.filled(count);
+                Ok(true)
+            }
+            Err(Errno::AGAIN | Errno::INTR) => Ok(false),
+            Err(Errno::CONNRESET) => Err(Gone::Cut),
+            Err(errno) => Err(Gone::Failed(errno)),
+        }
+    }
+
+    /// The next complete frame; HELLO is taken and checked here and never returned.
+    ///
+    /// # Errors
+    /// [`Gone::Broken`]: the conversation is over.
+    #[inline]
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, Gone> {
+        if self.hello.is_none() {
+            let Some(frame) = self.inbox.next_frame()? else { return Ok(None) };
+            if frame.kind != Kind::Hello || frame.stream != StreamId::CONTROL {
+                return Err(Gone::Broken(WireError::Order(frame.kind)));
+            }
+            self.hello = Some(frame.hello()?);
+        }
+        match self.inbox.next_frame()? {
+            Some(frame) if frame.kind == Kind::Hello => Err(Gone::Broken(WireError::Order(Kind::Hello))),
+            other => Ok(other),
+        }
+    }
+
+    /// What the neighbour said of itself; the default before it has.
+    #[must_use]
+    pub fn hello(&self) -> Hello {
+        self.hello.unwrap_or_default()
+    }
+}
+
+impl AsFd for Input {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Where frames go out.
+#[derive(Debug)]
+pub struct Output {
+    fd: OwnedFd,
+    socket: bool,
+    /// What waits to be written.
+    pub outbox: Outbox,
+    armed: bool,
+}
+
+impl Output {
+    /// Takes over a descriptor and lays HELLO out for the first flush.
+    #[must_use]
+    pub fn new(fd: OwnedFd, hello: Hello) -> Self {
+        let socket = is_socket(fd.as_fd());
+        let mut outbox = Outbox::default();
+        outbox.hello(hello);
+        Self { fd, socket, outbox, armed: false }
+    }
+
+    /// Writes what can be written, once (to a pipe or a file: everything, waiting). Where something is left the descriptor is watched (as `token`) until it is gone.
+    ///
+    /// # Errors
+    /// [`Gone`] where the neighbour is.
+    pub fn flush(&mut self, turn: &Turn, token: u64) -> Result<(), Gone> {
+        if !self.socket {
+            return self.flush_waiting();
+        }
+        if !self.outbox.is_empty() {
+            match send(&self.fd, self.outbox.pending(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(count) => self.outbox.advance(count),
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(Errno::PIPE | Errno::CONNRESET) => return Err(Gone::End),
+                Err(errno) => return Err(Gone::Failed(errno)),
+            }
+        }
+        self.arm(turn, token).map_err(Gone::Failed)
+    }
+
+    /// Writes everything, waiting: for pipes and files in a shell.
+    ///
+    /// # Errors
+    /// [`Gone`] where the reader is.
+    pub fn flush_waiting(&mut self) -> Result<(), Gone> {
+        while !self.outbox.is_empty() {
+            match rustix::io::write(&self.fd, self.outbox.pending()) {
+                Ok(count) => self.outbox.advance(count),
+                Err(Errno::INTR) => {}
+                Err(Errno::PIPE | Errno::CONNRESET) => return Err(Gone::End),
+                Err(errno) => return Err(Gone::Failed(errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// False for pipes and files.
+    #[must_use]
+    pub const fn never_waits(&self) -> bool {
+        self.socket
+    }
+
+    /// Watches for room only while a write is blocked: left armed it would double the wake-ups.
+    fn arm(&mut self, turn: &Turn, token: u64) -> Result<(), Errno> {
+        match (self.outbox.is_empty(), self.armed) {
+            (false, false) => turn.add(&self.fd, token, Interest::OUT)?,
+            (true, true) => turn.remove(&self.fd)?,
+            _ => return Ok(()),
+        }
+        self.armed = !self.armed;
+        Ok(())
+    }
+}
+
+impl AsFd for Output {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    fn pair() -> (Output, Input) {
+        let (a, b) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        (Output::new(a, Hello::default()), Input::new(b))
+    }
+
+    #[test]
+    fn frames_follow_hello_and_hello_is_never_seen() {
+        let (mut out, mut input) = pair();
+        let turn = Turn::new().unwrap();
+        out.outbox.raw(StreamId::from_raw(1), Kind::RequestData, b"x");
+        out.flush(&turn, 1).unwrap();
+        assert!(input.read().unwrap());
+        assert_eq!(input.next_frame().unwrap().unwrap().kind, Kind::RequestData);
+        assert!(input.next_frame().unwrap().is_none());
+        assert!(!input.read().unwrap());
+        drop(out);
+        assert_eq!(input.read(), Err(Gone::End));
+        assert!(Gone::End.is_departure() && Gone::Cut.is_departure() && Gone::Failed(Errno::IO).is_departure());
+        assert!(!Gone::Broken(WireError::Credit).is_departure());
+    }
+
+    #[test]
+    fn a_neighbour_that_does_not_greet_is_refused() {
+        let (mut out, mut input) = pair();
+        out.outbox = Outbox::default();
+        out.outbox.raw(StreamId::from_raw(1), Kind::RequestData, b"x");
+        out.flush(&Turn::new().unwrap(), 1).unwrap();
+        input.read().unwrap();
+        assert_eq!(input.next_frame(), Err(Gone::Broken(WireError::Order(Kind::RequestData))));
+    }
+
+    #[test]
+    fn an_end_within_a_frame_is_not_a_clean_end() {
+        let (mut out, mut input) = pair();
+        out.outbox.raw(StreamId::from_raw(1), Kind::RequestData, b"xyz");
+        let cut = out.outbox.pending().len() - 1;
+        rustix::io::write(&out.fd, &out.outbox.pending()[..cut]).unwrap();
+        drop(out);
+        input.read().unwrap();
+        assert!(input.next_frame().unwrap().is_none());
+        assert_eq!(input.read(), Err(Gone::Cut));
+    }
+
+    #[test]
+    fn a_blocked_write_is_taken_up_again_when_there_is_room() {
+        let (mut out, mut input) = pair();
+        let mut turn = Turn::new().unwrap();
+        out.outbox.data(StreamId::from_raw(1), Kind::RequestData, &vec![7; 4_000_000]);
+        let mut seen = 0;
+        while seen < 4_000_000 {
+            out.flush(&turn, 1).unwrap();
+            turn.wait().unwrap();
+            while input.read().unwrap() {
+                while let Some(frame) = input.next_frame().unwrap() {
+                    seen += frame.body.len();
+                }
+            }
+        }
+        out.flush(&turn, 1).unwrap();
+        assert!(out.outbox.is_empty() && !out.armed);
+    }
+}

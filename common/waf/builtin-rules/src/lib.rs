@@ -1,0 +1,28 @@
+//! fosse-builtin-rules: the rule files that fosse brings along: rules for a site that names none, and the engine settings that the
+//! Core Rule Set expects to stand before it.
+//!
+//! A configuration names them by a word in place of a path. They include nothing and name no data files.
+
+#![forbid(unsafe_code)]
+
+/// The rules, as fosse-load bundles them under [`BUILTIN_NAME`].
+pub const BUILTIN: &str = include_str!("../builtin.conf");
+
+/// What a configuration calls them.
+pub const BUILTIN_NAME: &str = "builtin";
+
+/// Settings and body checks for rule sets that bring none, in the place of ModSecurity's recommended configuration.
+pub const ENGINE: &str = include_str!("../engine.conf");
+
+/// What a configuration calls those.
+pub const ENGINE_NAME: &str = "engine";
+
+/// The file a word stands for; `None` where it is a path.
+#[must_use]
+pub fn embedded(word: &str) -> Option<&'static str> {
+    match word {
+        BUILTIN_NAME => Some(BUILTIN),
+        ENGINE_NAME => Some(ENGINE),
+        _ => None,
+    }
+}
