@@ -7,7 +7,7 @@ use crate::host::Host;
 use crate::limits::{HeadLimits, METHOD_BYTES_MAX};
 use crate::refusal::Refusal;
 use crate::target::Target;
-use crate::websocket;
+use crate::websocket::{is_key, is_websocket};
 
 /// A request head that keeps every rule of this crate. All slices point into the raw head.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +66,7 @@ impl<'a> RequestHead<'a> {
             expect_continue,
             upgrade,
         };
-        websocket::check_request(&head)?;
+        check_websocket(&head)?;
         Ok(head)
     }
 
@@ -75,6 +75,19 @@ impl<'a> RequestHead<'a> {
     pub fn is_head(&self) -> bool {
         self.method == b"HEAD"
     }
+}
+
+/// Checks that a request that would switch to websocket is GET and has one key of the right form and version 13 (RFC 6455,
+/// section 4.2.1).
+fn check_websocket(head: &RequestHead<'_>) -> Result<(), Refusal> {
+    if !head.upgrade.is_some_and(is_websocket) {
+        return Ok(());
+    }
+    let mut keys = head.fields.iter().filter(|field| field.is("sec-websocket-key"));
+    let key_holds = keys.next().is_some_and(|key| is_key(key.value)) && keys.next().is_none();
+    let mut versions = head.fields.iter().filter(|field| field.is("sec-websocket-version"));
+    let version_holds = versions.next().is_some_and(|version| version.value == b"13") && versions.next().is_none();
+    if head.method == b"GET" && key_holds && version_holds { Ok(()) } else { Err(Refusal::BadWebSocket) }
 }
 
 /// What is gathered from the field lines.

@@ -2,9 +2,6 @@
 
 use sha1::{Digest, Sha1};
 
-use crate::refusal::Refusal;
-use crate::request::RequestHead;
-
 /// What every server appends to the key (RFC 6455, section 1.3).
 const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -31,18 +28,6 @@ pub fn accept(key: &[u8]) -> [u8; 28] {
 #[must_use]
 pub fn is_websocket(protocol: &[u8]) -> bool {
     protocol.eq_ignore_ascii_case(b"websocket")
-}
-
-/// A request that would switch to websocket is GET, has one key of the right form, and version 13.
-pub(crate) fn check_request(head: &RequestHead<'_>) -> Result<(), Refusal> {
-    if !head.upgrade.is_some_and(is_websocket) {
-        return Ok(());
-    }
-    let mut keys = head.fields.iter().filter(|field| field.is("sec-websocket-key"));
-    let key_holds = keys.next().is_some_and(|key| is_key(key.value)) && keys.next().is_none();
-    let mut versions = head.fields.iter().filter(|field| field.is("sec-websocket-version"));
-    let version_holds = versions.next().is_some_and(|version| version.value == b"13") && versions.next().is_none();
-    if head.method == b"GET" && key_holds && version_holds { Ok(()) } else { Err(Refusal::BadWebSocket) }
 }
 
 #[cfg(test)]

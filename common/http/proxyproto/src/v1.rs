@@ -4,7 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::str::FromStr;
 use std::io::Write as _;
 
-use crate::{Header, ProxyError, begins};
+use crate::header::{Header, ProxyError, begins};
 
 /// The longest line with its CR LF, as the specification counts it.
 pub const V1_BYTES_MAX: usize = 107;

@@ -1,7 +1,7 @@
 //! Entry points for a fuzzer: each takes any bytes and panics on what must never happen.
 
 use crate::backtrack::Backtracker;
-use crate::regex::Captures;
+use crate::captures::Captures;
 use crate::{CandidateBits, PatternSet, PhraseSet, Regex, Scratch, lower, parse};
 
 /// Steps for one value: a fuzzer wants many values, not long ones.

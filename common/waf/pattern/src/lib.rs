@@ -27,6 +27,7 @@
 mod ast;
 mod backtrack;
 mod byteset;
+mod captures;
 mod error;
 pub mod fuzz;
 mod linear;
@@ -38,9 +39,10 @@ mod require;
 mod scratch;
 mod set;
 
+pub use captures::{Captures, GROUPS_MAX};
 pub use error::{CompileError, StepLimit};
 pub use phrase::{PhraseMatch, PhraseSet};
-pub use regex::{Captures, GROUPS_MAX, Regex};
+pub use regex::Regex;
 pub use require::Requirement;
 pub use scratch::{STEPS_COUNT_MAX, Scratch};
 pub use set::{CandidateBits, PatternSet};

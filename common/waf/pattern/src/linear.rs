@@ -1,7 +1,7 @@
 //! The engine for regular patterns: a lazy automaton for "does it match", a simulation for captures. Linear time.
 
 use crate::byteset::ByteSet;
-use crate::regex::{Captures, GROUPS_MAX};
+use crate::captures::{Captures, GROUPS_MAX};
 use crate::require::byte_rate;
 use crate::scratch::Scratch;
 use crate::{CompileError, StepLimit};

@@ -2,16 +2,10 @@
 
 use crate::backtrack::Backtracker;
 use crate::byteset::ByteSet;
+use crate::captures::Captures;
 use crate::linear::Linear;
 use crate::{CompileError, Requirement, Scratch, StepLimit, lower, parse};
-use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// `@rx ... capture` fills TX.0 to TX.9: the whole match and nine groups.
-pub const GROUPS_MAX: usize = 10;
-
-/// The byte ranges of the whole match (0) and of groups 1 to 9; `None` where a group took no part.
-pub type Captures = [Option<Range<usize>>; GROUPS_MAX];
 
 /// A compiled pattern. Cheap to share by `Arc`; matching needs a [`Scratch`].
 #[derive(Debug)]

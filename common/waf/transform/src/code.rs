@@ -1,7 +1,7 @@
 //! base64Encode, base64Decode, base64DecodeExt, hexEncode, hexDecode, sqlHexDecode, length, md5 and sha1.
 
-use crate::Outcome;
 use crate::edit::{Edit, at, hex_pair, unless_same};
+use crate::outcome::Outcome;
 use memchr::memchr;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -1,7 +1,7 @@
 //! removeComments, removeCommentsChar and replaceComments.
 
-use crate::Outcome;
 use crate::edit::{Edit, at, first_where};
+use crate::outcome::Outcome;
 use memchr::memchr;
 
 /// What opens or closes a comment at `from`, and its length.

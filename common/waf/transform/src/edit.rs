@@ -1,6 +1,6 @@
 //! The one way a transformation writes: it names what to replace, and what it does not name is copied or borrowed.
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// A copy of `input` under change. Until the first change nothing is written, so a value without anything to decode
 /// costs its scan alone.

@@ -1,7 +1,7 @@
 //! htmlEntityDecode.
 
-use crate::Outcome;
 use crate::edit::{Edit, at, hex_digit};
+use crate::outcome::Outcome;
 use memchr::memchr;
 
 /// Letters of the longest known name.

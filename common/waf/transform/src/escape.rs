@@ -1,7 +1,7 @@
 //! jsDecode, cssDecode and escapeSeqDecode: what a backslash means to three languages.
 
-use crate::Outcome;
 use crate::edit::{Edit, at, hex_digit, hex_pair, hex_quad, is_space, narrow, octal};
+use crate::outcome::Outcome;
 use memchr::memchr;
 
 /// What one escape becomes.

@@ -19,15 +19,16 @@ mod entity;
 mod escape;
 pub mod fuzz;
 mod name;
+mod outcome;
 mod path;
 mod space;
 mod url;
 mod utf8;
 
 pub use name::Transform;
+pub use outcome::Outcome;
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 /// Bytes written per byte read at most: utf8toUnicode makes seven of the two bytes of an overlong sequence, urlEncode
 /// three of one; four covers all.
@@ -35,17 +36,6 @@ pub const GROWTH_FACTOR_MAX: usize = 4;
 
 /// Bytes written on top of the factor at most: a sha1 digest of an empty value has 20 bytes, a length 20 digits.
 pub const GROWTH_BYTES_MAX: usize = 24;
-
-/// What a transformation did to its input.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Outcome {
-    /// The value is the input, byte for byte; nothing was written.
-    Same,
-    /// The value is this range of the input (trims); nothing was written.
-    Part(Range<usize>),
-    /// The value was appended to the output buffer.
-    Written,
-}
 
 impl Transform {
     // Long: one arm for each transformation.

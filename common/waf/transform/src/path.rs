@@ -1,7 +1,7 @@
 //! normalizePath and normalizePathWin.
 
-use crate::Outcome;
 use crate::edit::{at, unless_same};
+use crate::outcome::Outcome;
 use memchr::{memchr, memchr_iter};
 
 /// Resolves `//`, `/./` and `/../`. A relative path keeps the `..` that lead out of it; an absolute one ends at the

@@ -1,7 +1,7 @@
 //! The trims, compressWhitespace, removeWhitespace, removeNulls, replaceNulls and cmdLine.
 
-use crate::Outcome;
 use crate::edit::{first_where, is_space, is_space_or_nbsp, map_bytes, unless_same};
+use crate::outcome::Outcome;
 use memchr::{memchr, memmem};
 
 /// Takes whitespace off the ends that are asked for; the value stays where it is.

@@ -1,8 +1,8 @@
 //! urlDecode, urlDecodeUni and urlEncode.
 
-use crate::Outcome;
 use crate::bestfit::best_fit;
 use crate::edit::{Edit, at, first_where, hex_pair, hex_quad};
+use crate::outcome::Outcome;
 use memchr::memchr2;
 
 /// `%HH` becomes a byte, `+` a space; a percent sign that starts no valid pair stays.

@@ -1,8 +1,8 @@
 //! utf8toUnicode.
 
-use crate::Outcome;
 use crate::code::hex_lower;
 use crate::edit::{Edit, at, first_where};
+use crate::outcome::Outcome;
 
 /// Each UTF-8 sequence becomes `%uHHHH` (five or six digits above U+FFFF).
 ///

@@ -3,8 +3,10 @@
 //! A window of at most six tokens slides over the input. Rules look at the two tokens at its left edge, then at three;
 //! a rule that fires shortens the window and steps back, else the edge moves right.
 
+use super::kind::Kind;
+use super::lexeme::Token;
 use super::rules::{self, Place, Step};
-use super::token::{Kind, Token, Tokenizer};
+use super::token::Tokenizer;
 
 /// Tokens of a fingerprint.
 pub(super) const TOKENS_MAX: usize = 5;

@@ -1,11 +1,19 @@
 //! Second thoughts: short fingerprints that plain text has, too, are looked at more closely.
 
-use super::Reading;
-use super::token::{Kind, Token};
-use crate::bytes;
+use super::kind::Kind;
+use super::lexeme::Token;
+use super::reading::Reading;
+use super::words;
+use crate::{Fingerprint, bytes};
 
-/// Does a reading whose fingerprint is known as an attack look like plain text all the same?
-pub(super) fn is_harmless(reading: &Reading<'_>) -> bool {
+/// Returns the fingerprint of a reading that is an attack.
+pub(super) fn verdict(reading: &Reading<'_>) -> Option<Fingerprint> {
+    let known = words::is_fingerprint(reading.fingerprint.as_bytes());
+    (known && !is_harmless(reading)).then_some(reading.fingerprint)
+}
+
+/// Whether a reading whose fingerprint is known as an attack looks like plain text all the same.
+fn is_harmless(reading: &Reading<'_>) -> bool {
     let fingerprint = reading.fingerprint.as_bytes();
     // SQL Server keeps statements with this word out of its log, so attacks end in a comment that has it.
     if fingerprint.len() > 1 && fingerprint.ends_with(b"c") && bytes::find_all(reading.input, b"sp_password").is_some()

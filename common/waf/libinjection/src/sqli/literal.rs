@@ -1,6 +1,7 @@
 //! Literals: quoted strings, numbers, and the forms of both that carry a prefix.
 
-use super::token::{Kind, Read, TEXT_BYTES_MAX, Token, is_white, one};
+use super::kind::Kind;
+use super::lexeme::{Read, TEXT_BYTES_MAX, Token, is_white, one};
 use crate::bytes::{self, ByteSet};
 
 // NUL counts as a digit in every literal, as it does in libinjection: values without it are what rules feed in.

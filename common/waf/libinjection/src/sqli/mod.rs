@@ -2,16 +2,20 @@
 
 mod fold;
 mod judge;
+mod kind;
+mod lexeme;
 mod literal;
 #[cfg(test)]
 mod published;
+mod reading;
 mod rules;
 mod token;
 mod words;
 
 use crate::Fingerprint;
-use fold::Folded;
-use token::{Context, Dialect, Kind, Tokenizer};
+use judge::verdict;
+use reading::Reading;
+use token::{Context, Dialect};
 
 /// The fingerprint of a value that looks like SQL injection, none for one that does not.
 ///
@@ -43,57 +47,15 @@ fn convict_in_single_quotes(input: &[u8]) -> Option<Fingerprint> {
 /// Only MySQL takes double quotes for strings.
 fn convict_in_double_quotes(input: &[u8]) -> Option<Fingerprint> {
     let quoted = input.contains(&b'"');
-    if quoted { Reading::new(input, Context::Inside(b'"'), Dialect::MySql).verdict() } else { None }
+    if quoted { verdict(&Reading::new(input, Context::Inside(b'"'), Dialect::MySql)) } else { None }
 }
 
 /// Reads as standard SQL, and again as MySQL's if a comment was met that MySQL reads differently.
 fn convict(input: &[u8], context: Context) -> Option<Fingerprint> {
     let standard = Reading::new(input, context, Dialect::Standard);
-    let verdict = standard.verdict();
-    if verdict.is_some() || !standard.dialect_matters {
-        return verdict;
+    let found = verdict(&standard);
+    if found.is_some() || !standard.dialect_matters {
+        return found;
     }
-    Reading::new(input, context, Dialect::MySql).verdict()
-}
-
-/// One reading of the input: its folded tokens, and what was seen on the way.
-struct Reading<'a> {
-    input: &'a [u8],
-    folded: Folded<'a>,
-    fingerprint: Fingerprint,
-    tokens_read: usize,
-    dialect_matters: bool,
-}
-
-impl<'a> Reading<'a> {
-    fn new(input: &'a [u8], context: Context, dialect: Dialect) -> Self {
-        let mut tokenizer = Tokenizer::new(input, context, dialect);
-        let mut folded = fold::fold(&mut tokenizer);
-        tick_comment(&mut folded);
-        let evil = folded.tokens().iter().any(|token| token.kind == Kind::EVIL);
-        let fingerprint = if evil {
-            Fingerprint::from_kinds([Kind::EVIL.0].into_iter())
-        } else {
-            Fingerprint::from_kinds(folded.tokens().iter().map(|token| token.kind.0))
-        };
-        let (tokens_read, dialect_matters) = (tokenizer.count, tokenizer.dialect_matters);
-        Reading { input, folded, fingerprint, tokens_read, dialect_matters }
-    }
-
-    fn verdict(&self) -> Option<Fingerprint> {
-        let known = words::is_fingerprint(self.fingerprint.as_bytes());
-        (known && !judge::is_harmless(self)).then_some(self.fingerprint)
-    }
-}
-
-/// PHP's MySQL driver takes an empty, unclosed tick at the end for a comment.
-fn tick_comment(folded: &mut Folded<'_>) {
-    let long = folded.tokens().len() > 2;
-    if let Some(last) = folded.last_mut().filter(|_| long)
-        && last.kind == Kind::BAREWORD
-        && (last.open, last.close) == (b'`', 0)
-        && last.text.is_empty()
-    {
-        last.kind = Kind::COMMENT;
-    }
+    verdict(&Reading::new(input, context, Dialect::MySql))
 }

@@ -1,7 +1,9 @@
 //! libinjection's own cases for the tokenizer and for folding (tests/data/tokens.txt and folding.txt).
 
 use super::fold;
-use super::token::{Context, Dialect, Kind, Token, Tokenizer};
+use super::kind::Kind;
+use super::lexeme::Token;
+use super::token::{Context, Dialect, Tokenizer};
 use crate::support;
 
 fn push(line: &mut Vec<u8>, quote: u8) {

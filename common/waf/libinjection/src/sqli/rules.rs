@@ -1,7 +1,8 @@
 //! The rules of folding. Their order and what each of them forgets are libinjection's: fingerprints were collected with
 //! exactly this folding.
 
-use super::token::{Kind, Token};
+use super::kind::Kind;
+use super::lexeme::Token;
 use super::words;
 
 /// What a rule makes of the window.

@@ -3,83 +3,10 @@
 //! Every rule looks at the rest of the input and says which token starts there and how many bytes it takes. Reading
 //! never fails: what is not SQL is an unknown token.
 
-use super::literal;
-use super::words;
+use super::kind::Kind;
+use super::lexeme::{Read, Token, is_white, one};
+use super::{literal, words};
 use crate::bytes::{self, ByteSet};
-
-/// Bytes of a token that are kept; no word of the table is longer, and no rule looks further.
-pub(super) const TEXT_BYTES_MAX: usize = 31;
-
-/// What a token is: the letter that stands for it in a fingerprint.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Kind(pub(super) u8);
-
-impl Kind {
-    pub(super) const KEYWORD: Kind = Kind(b'k');
-    pub(super) const UNION: Kind = Kind(b'U');
-    pub(super) const SQL_TYPE: Kind = Kind(b't');
-    pub(super) const FUNCTION: Kind = Kind(b'f');
-    pub(super) const BAREWORD: Kind = Kind(b'n');
-    pub(super) const NUMBER: Kind = Kind(b'1');
-    pub(super) const VARIABLE: Kind = Kind(b'v');
-    pub(super) const STRING: Kind = Kind(b's');
-    pub(super) const OPERATOR: Kind = Kind(b'o');
-    pub(super) const COMMENT: Kind = Kind(b'c');
-    pub(super) const DOT: Kind = Kind(b'.');
-    pub(super) const COLON: Kind = Kind(b':');
-    pub(super) const BACKSLASH: Kind = Kind(b'\\');
-    /// A statement word of Transact-SQL.
-    pub(super) const TSQL: Kind = Kind(b'T');
-    pub(super) const UNKNOWN: Kind = Kind(b'?');
-    /// Comment syntax that databases read differently: always an attack.
-    pub(super) const EVIL: Kind = Kind(b'X');
-
-    /// Is this kind one of the letters?
-    pub(super) fn is_in(self, letters: &[u8]) -> bool {
-        letters.contains(&self.0)
-    }
-}
-
-/// One token; `text` is at most [`TEXT_BYTES_MAX`] bytes, without quotes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Token<'a> {
-    pub(super) kind: Kind,
-    pub(super) text: &'a [u8],
-    /// The quote that opened the text, 0 if none did.
-    pub(super) open: u8,
-    /// The quote that closed the text, 0 if none did.
-    pub(super) close: u8,
-}
-
-impl<'a> Token<'a> {
-    /// A token without quotes.
-    pub(super) fn new(kind: Kind, text: &'a [u8]) -> Self {
-        Token { kind, text: bytes::upto(text, TEXT_BYTES_MAX), open: 0, close: 0 }
-    }
-
-    /// Is the text this word, without regard to ASCII case?
-    pub(super) fn is_word(&self, word: &[u8]) -> bool {
-        self.text.eq_ignore_ascii_case(word)
-    }
-
-    /// Does the text start with this word, without regard to ASCII case?
-    pub(super) fn starts_with_word(&self, word: &[u8]) -> bool {
-        self.text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
-    }
-
-    /// The first byte of the text, 0 if there is none.
-    pub(super) fn first(&self) -> u8 {
-        self.text.first().copied().unwrap_or(0)
-    }
-
-    pub(super) fn is_unary_operator(&self) -> bool {
-        self.kind == Kind::OPERATOR && (matches!(self.text, b"+" | b"-" | b"!" | b"~" | b"!!") || self.is_word(b"NOT"))
-    }
-
-    pub(super) fn is_arithmetic_operator(&self) -> bool {
-        self.kind == Kind::OPERATOR && matches!(self.text, b"*" | b"/" | b"-" | b"+" | b"%")
-    }
-}
 
 /// Where the value is taken to stand inside a statement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -96,9 +23,6 @@ pub(super) enum Dialect {
     Standard,
     MySql,
 }
-
-/// A token and the bytes of input it takes.
-pub(super) type Read<'a> = (Token<'a>, usize);
 
 /// Reads the tokens of one input in one context.
 pub(super) struct Tokenizer<'a> {
@@ -117,12 +41,6 @@ pub(super) struct Tokenizer<'a> {
 
 const WORD_END: ByteSet = ByteSet::of(b" []{}<>:\\?=@!#~+-*/&|^%(),';\t\n\x0b\x0c\r\"\xa0\0");
 const VARIABLE_END: ByteSet = ByteSet::of(b" <>:\\?=@!#~+-*/&|^%(),';\t\n\x0b\x0c\r`\"\0");
-const WHITE: ByteSet = ByteSet::of(b" \t\n\x0b\x0c\r\xa0\0");
-
-/// White space where it decides what the bytes before it are: MySQL and Oracle add 0xA0 and NUL.
-pub(super) fn is_white(byte: u8) -> bool {
-    WHITE.has(byte)
-}
 
 impl<'a> Tokenizer<'a> {
     pub(super) fn new(input: &'a [u8], context: Context, dialect: Dialect) -> Self {
@@ -210,11 +128,6 @@ impl<'a> Tokenizer<'a> {
         let kind = words::word(text).map_or(Kind::BAREWORD, |word| word.kind);
         (Token { kind, ..bareword }, len)
     }
-}
-
-/// A token of one byte.
-pub(super) fn one(kind: Kind, rest: &[u8]) -> Read<'_> {
-    (Token::new(kind, bytes::upto(rest, 1)), 1)
 }
 
 fn operator(first: u8, rest: &[u8]) -> Read<'_> {

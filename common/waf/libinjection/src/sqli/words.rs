@@ -4,7 +4,7 @@
 //! a process starts with it and shares its pages with its siblings. The indices and casts in its const functions fail at
 //! compile time or never.
 
-use super::token::Kind;
+use super::kind::Kind;
 
 const WORDS: &[u8] = include_bytes!("../../data/words.txt");
 const FINGERPRINTS: &[u8] = include_bytes!("../../data/fingerprints.txt");

@@ -4,26 +4,8 @@
 //! States follow each other in a loop, so that `////` costs no stack.
 
 use super::markup::{self, Cut};
+use super::piece::Piece;
 use crate::bytes::{self, ByteSet};
-
-/// What a piece is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Piece {
-    /// Text between tags.
-    Text,
-    /// The name of a tag, opening or closing.
-    TagName,
-    /// The `>` of a tag.
-    TagEnd,
-    /// The `/>` of a tag.
-    TagSelfEnd,
-    /// The name in a closing tag that is nothing but its name.
-    TagClose,
-    AttributeName,
-    AttributeValue,
-    Comment,
-    Doctype,
-}
 
 /// Where the value is taken to stand in a page.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,6 +1,6 @@
 //! What is in angle brackets but no tag: comments, doctypes, CDATA. Each function is given the input after the opening.
 
-use super::html::Piece;
+use super::piece::Piece;
 use crate::bytes;
 
 /// A piece to cut off: where it starts, its length (without one it is all the rest) and the bytes of its end mark.

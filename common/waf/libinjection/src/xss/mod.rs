@@ -4,11 +4,13 @@ mod danger;
 mod entity;
 mod html;
 mod markup;
+mod piece;
 #[cfg(test)]
 mod published;
 
 use danger::Attribute;
-use html::{Piece, Pieces, Start};
+use html::{Pieces, Start};
+use piece::Piece;
 
 /// Does a value look like HTML that runs script?
 ///

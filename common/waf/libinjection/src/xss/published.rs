@@ -1,6 +1,7 @@
 //! libinjection's own cases for the HTML tokenizer (tests/data/html5.txt).
 
-use super::html::{Piece, Pieces, Start};
+use super::html::{Pieces, Start};
+use super::piece::Piece;
 use crate::support;
 
 fn name(piece: Piece) -> &'static str {

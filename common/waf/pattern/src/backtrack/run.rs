@@ -3,7 +3,7 @@
 use super::program::{Backtracker, Inst};
 use crate::ast::{Greed, Look};
 use crate::byteset::{self, ByteSet};
-use crate::regex::Captures;
+use crate::captures::Captures;
 use crate::{Scratch, StepLimit};
 
 /// Frames of untried ways. More than a pattern that terminates in its steps needs; 4 MiB.

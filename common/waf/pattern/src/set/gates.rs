@@ -1,6 +1,6 @@
 //! Terms that ask for no literal.
 
-use super::build::Numbers;
+use super::numbers::Numbers;
 use super::{BITS_COUNT_MAX, Bits, CandidateBits, Sight};
 use crate::require::byte_rate;
 

@@ -6,6 +6,7 @@
 mod bits;
 mod build;
 mod gates;
+mod numbers;
 mod scan;
 mod starts;
 

@@ -1,0 +1,14 @@
+//! What a transformation did to its input.
+
+use std::ops::Range;
+
+/// What a transformation did to its input.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// The value is the input, byte for byte; nothing was written.
+    Same,
+    /// The value is this range of the input (trims); nothing was written.
+    Part(Range<usize>),
+    /// The value was appended to the output buffer.
+    Written,
+}
