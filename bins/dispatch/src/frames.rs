@@ -18,7 +18,6 @@ use crate::{
     answer::{self, Own},
     limits,
     request::{Refused, offers_upgrade, write},
-    route,
     serve::{Dispatch, PROGRAM},
     stream::{Body, Lease, Stream, Wait},
 };
@@ -144,12 +143,12 @@ impl Dispatch {
     /// Routes and serialises a request; the status to answer with where it may not go on.
     fn admit(&mut self, frame: &Frame<'_>, head: &RequestHead<'_>) -> Result<(), u16> {
         let site = usize::try_from(head.site).ok().and_then(|n| self.config.sites.get(n)).ok_or(421u16)?;
-        if !route::owns(site, head.host) {
+        if !fosse_routing::owns(site, head.host) {
             self.counters.add(count::PROTOCOL_REFUSED, 1);
             warning(PROGRAM, format_args!("event=host-of-another-site host={} site={}", Odd(head.host), head.site));
             return Err(421);
         }
-        let number = route::backend(site, head.target).ok_or(404u16)?;
+        let number = fosse_routing::backend(site, head.target).ok_or(404u16)?;
         let backend = self.config.backends.get(number).ok_or(502u16)?;
         if self.held_bytes > self.config.held_bytes_max {
             return Err(503);

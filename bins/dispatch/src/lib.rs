@@ -16,7 +16,6 @@ pub mod pool;
 pub mod replies;
 pub mod reply_heads;
 pub mod request;
-pub mod route;
 pub mod serve;
 pub mod stream;
 #[cfg(test)]

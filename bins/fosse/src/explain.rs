@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 
 use fosse_die::{fatal, usage};
-use fosse_dispatch::route;
 use fosse_http1::{Host, Target};
 use fosse_model::Edge;
 use fosse_parse::settings::Settings;
@@ -84,13 +83,13 @@ fn filter(site: &WafSite, rules: &[String]) -> String {
 }
 
 fn backend(dispatch: &Dispatch, site: &DispatchSite, path: &[u8]) -> String {
-    let chosen = route::backend(site, path);
+    let chosen = fosse_routing::backend(site, path);
     let Some(backend) = chosen.and_then(|number| dispatch.backends.get(number)) else {
         return "answer    404: no route of the site covers this path, and it has no backend of its own\n".to_owned();
     };
     // Routes stand longest first; the one that decided is the first that, alone, decides so.
     let alone = |r: &fosse_settings::Route| DispatchSite { routes: vec![r.clone()], ..DispatchSite::default() };
-    let decided = site.routes.iter().find(|r| route::backend(&alone(r), path).is_some());
+    let decided = site.routes.iter().find(|r| fosse_routing::backend(&alone(r), path).is_some());
     let prefix = decided.map_or("/", |r| r.prefix.as_str());
     let why = if prefix == "/" { "the backend of all other paths" } else { "the longest prefix that covers the path" };
     let first = usize::try_from(backend.server_first).unwrap_or(usize::MAX);

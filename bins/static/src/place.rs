@@ -1,5 +1,7 @@
 //! From a request's target to a path below the directory. What could mean another place to another program is no place.
 
+use fosse_http1::percent;
+
 /// What precedes `index.html` in a directory's name.
 const INDEX: &[u8] = b"index.html";
 
@@ -60,25 +62,13 @@ fn is_served(segment: &[u8]) -> bool {
 
 /// Percent-decodes once.
 fn decode(path: &[u8]) -> Result<Vec<u8>, Nowhere> {
-    let mut out = Vec::with_capacity(path.len().saturating_add(INDEX.len()));
-    let mut rest = path.iter();
-    while let Some(byte) = rest.next() {
-        let (decoded, escaped) = match byte {
-            b'%' => ((digit(rest.next())? << 4) | digit(rest.next())?, true),
-            byte => (*byte, false),
-        };
-        match decoded {
-            0 => return Err(Nowhere::Malformed),
-            b'/' if escaped => return Err(Nowhere::Missing),
-            decoded => out.push(decoded),
-        }
+    let decoded = percent::decode(path);
+    if percent::has_broken_escape(path) || decoded.contains(&0) {
+        return Err(Nowhere::Malformed);
     }
-    Ok(out)
-}
-
-fn digit(byte: Option<&u8>) -> Result<u8, Nowhere> {
-    let value = byte.and_then(|byte| char::from(*byte).to_digit(16));
-    value.and_then(|value| u8::try_from(value).ok()).ok_or(Nowhere::Malformed)
+    let slashes = |path: &[u8]| path.iter().filter(|byte| **byte == b'/').count();
+    // One that was encoded was meant as part of a name, and no file's name has one.
+    if slashes(&decoded) == slashes(path) { Ok(decoded.into_owned()) } else { Err(Nowhere::Missing) }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Protocol checks that need no rules: what no application wants, whatever it is.
 
-use std::borrow::Cow;
-
+use fosse_http1::percent;
 use fosse_settings::WafSite;
 use fosse_wire::request::RequestHead;
 
@@ -16,55 +15,22 @@ pub fn head(site: &WafSite, head: &RequestHead<'_>) -> Option<(u16, Finding)> {
     }
     let mut parts = head.target.splitn(2, |b| *b == b'?');
     let raw_path = parts.next().unwrap_or_default();
-    if has_broken_escape(raw_path) {
+    // In a query a bare `%` is often meant as it is: that is the rules' business.
+    if percent::has_broken_escape(raw_path) {
         return Some((400, "broken escape in the path"));
     }
-    let path = decoded(raw_path);
-    let query = parts.next().map(decoded).unwrap_or_default();
+    let path = percent::decode(raw_path);
+    let query = parts.next().map(percent::decode).unwrap_or_default();
     if path.contains(&0) || query.contains(&0) {
         return Some((400, "encoded NUL"));
     }
-    if escapes_root(&path) || (path.contains(&b'%') && escapes_root(&decoded(&path))) {
+    if escapes_root(&path) || (path.contains(&b'%') && escapes_root(&percent::decode(&path))) {
         return Some((400, "path escapes the root"));
     }
     if site.utf8 && (std::str::from_utf8(&path).is_err() || std::str::from_utf8(&query).is_err()) {
         return Some((400, "not UTF-8"));
     }
     None
-}
-
-/// Whether a `%` is not followed by two hexadecimal digits (RFC 3986, section 2.1): programs differ in what they make of that, so
-/// what is judged here may not be what a backend opens. In a query it is the rules' business: there `%` is often meant as it is.
-fn has_broken_escape(path: &[u8]) -> bool {
-    let mut rest = path;
-    while let Some(at) = rest.iter().position(|b| *b == b'%') {
-        let (_, behind) = rest.split_at(at);
-        match behind {
-            [_, high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest = after,
-            _ => return true,
-        }
-    }
-    false
-}
-
-/// Percent-decoding; what is no escape stays as it is.
-fn decoded(text: &[u8]) -> Cow<'_, [u8]> {
-    if !text.contains(&b'%') {
-        return Cow::Borrowed(text);
-    }
-    let hex = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((first, tail)) = rest.split_first() {
-        let escape = match (first, tail) {
-            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|(h, l)| (h << 4 | l, after)),
-            _ => None,
-        };
-        let (byte, after) = escape.unwrap_or((*first, tail));
-        out.push(byte);
-        rest = after;
-    }
-    Cow::Owned(out)
 }
 
 /// Whether `..` segments ever lead above `/`, with either kind of slash.

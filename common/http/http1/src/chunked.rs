@@ -7,6 +7,7 @@ use crate::limits::{
     TRAILERS_COUNT_MAX,
 };
 use crate::names::NameSet;
+use crate::percent::hex_digit;
 use crate::refusal::Refusal;
 use crate::scan::find_head_end;
 
@@ -232,15 +233,6 @@ fn section_end(section: &[u8], from: usize) -> Result<Option<usize>, Refusal> {
 
 fn taken(input: &[u8], rest: &[u8]) -> usize {
     input.len().saturating_sub(rest.len())
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => byte.checked_sub(b'0'),
-        b'a'..=b'f' => byte.checked_sub(b'a').and_then(|digit| digit.checked_add(10)),
-        b'A'..=b'F' => byte.checked_sub(b'A').and_then(|digit| digit.checked_add(10)),
-        _ => None,
-    }
 }
 
 /// Whether a field may travel as a trailer: framing, routing, authentication and the like may not (RFC 9110, section 6.5.1).

@@ -18,6 +18,7 @@ pub mod fuzz;
 mod host;
 mod limits;
 mod names;
+pub mod percent;
 mod refusal;
 mod request;
 mod response;

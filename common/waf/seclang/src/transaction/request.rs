@@ -50,7 +50,8 @@ impl Transaction<'_> {
             }
             None => (relative, [].as_slice()),
         };
-        let path = percent_decoded(path);
+        // Decoded once and `+` kept: what the server that ModSecurity 2 runs in hands to its rules as the file name.
+        let path = fosse_http1::percent::decode(path);
         let base = path.iter().rposition(|byte| matches!(byte, b'/' | b'\\')).map_or(0, |at| at.saturating_add(1));
         for (variable, text) in [
             (Variable::RequestLine, line.raw.as_slice()),
@@ -428,42 +429,19 @@ fn without_origin(uri: &[u8]) -> &[u8] {
     }
 }
 
-/// A path with its `%HH` decoded once and all else, `+` too, as it is: what the server that ModSecurity 2 runs in
-/// hands to its rules as the file name.
-fn percent_decoded(path: &[u8]) -> std::borrow::Cow<'_, [u8]> {
-    if !path.contains(&b'%') {
-        return path.into();
-    }
-    let mut decoded = Vec::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((byte, after)) = rest.split_first() {
-        let pair = after.get(..2).filter(|pair| *byte == b'%' && pair.iter().all(u8::is_ascii_hexdigit));
-        let value = pair.and_then(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-        decoded.push(value.unwrap_or(*byte));
-        rest = if value.is_some() { after.get(2..).unwrap_or_default() } else { after };
-    }
-    decoded.into()
-}
-
 pub(super) fn form_options(separator: u8, arguments: u32) -> FormOptions {
     FormOptions { separator, arguments_count_max: crate::arena::widen(arguments) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{basic_user, percent_decoded, without_origin};
+    use super::{basic_user, without_origin};
 
     #[test]
     fn a_user_is_read_from_basic_credentials() {
         assert_eq!(basic_user(b"basic YWxpY2U6c2VjcmV0").as_deref(), Some(b"alice".as_slice()));
         assert_eq!(basic_user(b"Bearer YWxpY2U6c2VjcmV0"), None);
         assert_eq!(basic_user(b"Basic "), Some(Vec::new()));
-    }
-
-    #[test]
-    fn a_path_is_decoded_once() {
-        assert_eq!(&*percent_decoded(b"/a%20b+c%2"), b"/a b+c%2");
-        assert_eq!(&*percent_decoded(b"/%2541%zz"), b"/%41%zz");
     }
 
     #[test]

@@ -1,7 +1,10 @@
-//! Which backend a request goes to: the site must own the host, the longest prefix of the path decides.
+//! fosse-routing: which site owns a host, and which backend takes a path. Dispatch obeys it, `fosse explain` shows it.
+
+#![forbid(unsafe_code)]
 
 use std::borrow::Cow;
 
+use fosse_http1::percent;
 use fosse_settings::DispatchSite;
 
 /// Whether `host`, as parse found it, belongs to the site parse named.
@@ -31,7 +34,7 @@ pub fn backend(site: &DispatchSite, target: &[u8]) -> Option<usize> {
 /// The path with escapes decoded, then empty and dot segments resolved (RFC 3986, sections 6.2.2 and 5.2.4).
 fn normalised(raw: &[u8]) -> Vec<u8> {
     let mut segments: Vec<&[u8]> = Vec::new();
-    let decoded = decoded(raw);
+    let decoded = percent::decode(raw);
     for segment in decoded.split(|b| *b == b'/') {
         match segment {
             b"" | b"." => {}
@@ -48,22 +51,6 @@ fn normalised(raw: &[u8]) -> Vec<u8> {
         path.push(b'/');
     }
     path
-}
-
-fn decoded(raw: &[u8]) -> Vec<u8> {
-    let hex = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
-    let mut out = Vec::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some((first, tail)) = rest.split_first() {
-        let escape = match (first, tail) {
-            (b'%', [high, low, after @ ..]) => hex(*high).zip(hex(*low)).map(|(h, l)| (h << 4 | l, after)),
-            _ => None,
-        };
-        let (byte, after) = escape.unwrap_or((*first, tail));
-        out.push(byte);
-        rest = after;
-    }
-    out
 }
 
 /// A prefix matches at a segment's end: `/a` takes `/a` and `/a/b`, not `/ab`; `*` (OPTIONS) goes to `/`.
