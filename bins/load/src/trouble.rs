@@ -49,6 +49,12 @@ impl Troubles {
         }
     }
 
+    /// What was noted, each with the line of its file; no more than [`TROUBLES_SHOWN_MAX`].
+    #[must_use]
+    pub fn into_lines(self) -> Vec<String> {
+        self.lines
+    }
+
     /// True when nothing was noted.
     pub fn is_empty(&self) -> bool {
         self.total == 0

@@ -57,12 +57,6 @@ pub const TEXT_BYTES_SHOWN_MAX: usize = 256;
 /// Bytes of an audit line: more is cut by the logger, and half an object is none (pipe(7), PIPE_BUF).
 pub const AUDIT_BYTES_MAX: usize = 4095;
 
-/// Bytes of one rule file or data file read in a shell.
-pub const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
-
-/// Files read in a shell.
-pub const FILES_COUNT_MAX: usize = 10_000;
-
 /// Errors in rules that are shown: the rest mostly follows from these.
 pub const TROUBLES_SHOWN_MAX: usize = 20;
 

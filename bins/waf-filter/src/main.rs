@@ -8,7 +8,7 @@
 use fosse_lockdown::{Mode, enter};
 use fosse_waf_filter::{PROGRAM, policy::POLICY, rules::Rules, serve, template};
 
-const USAGE: &str = "fosse-waf-filter [--rules FILE|DIR|builtin|engine]... < frames > frames";
+const USAGE: &str = "fosse-waf-filter [--rules FILE|DIR|builtin|engine|none]... < frames > frames";
 
 fn main() {
     fosse_sys::panic::panic_hook(PROGRAM);

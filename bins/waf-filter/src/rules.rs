@@ -1,18 +1,22 @@
 //! The compiled rules of each site. They live as long as the process: transactions borrow them for ever.
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-};
+use std::collections::HashMap;
 
 use fosse_die::fatal;
+use fosse_load::Troubles;
+use fosse_load::places::{Place, Places};
 use fosse_seclang::{Bundle, Diagnostic, Ruleset};
 use fosse_settings::{WafFilter, WafMode};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::process::geteuid;
 
 use crate::{PROGRAM, limits};
 
 /// What stands before the rules of a site that has its answers judged.
 const ANSWERS: &str = "SecResponseBodyAccess On\n";
+
+/// The word of a command line that names no rules at all.
+const NO_RULES: &str = "none";
 
 /// Rules by site.
 #[derive(Clone, Debug, Default)]
@@ -64,46 +68,43 @@ impl Rules {
         if wrong.is_empty() { Ok(Self { sites, fallback: None }) } else { Err(wrong) }
     }
 
-    /// Reads and compiles files and directories, for every request alike: what a person names in a shell. A directory
-    /// stands for its `*.conf` in order; what they include or name as data lies beside or below them. `builtin` and `engine`
-    /// stand for the files that fosse brings along.
+    /// The rules a site has that names none, for every request alike.
+    ///
+    /// # Errors
+    /// What is wrong with them; their own tests find nothing.
+    pub fn builtin() -> Result<Self, Vec<String>> {
+        // Not by `read`, which opens files: this is called after the lock-down.
+        let rules =
+            compile(&mut Bundle::new(), fosse_builtin_rules::BUILTIN_NAME, fosse_builtin_rules::BUILTIN.to_owned())?;
+        Ok(Self { sites: Vec::new(), fallback: Some(rules) })
+    }
+
+    /// Reads and compiles what a person names in a shell, for every request alike: files, patterns, directories (their `*.conf`
+    /// in order), `builtin` and `engine`. Files are gathered as fosse-load gathers them for an edge: those named, what they
+    /// include, the data they name, and no others. `none`, alone, stands for no rules.
     ///
     /// # Errors
     /// All that is wrong.
     pub fn read(paths: &[String]) -> Result<Self, Vec<String>> {
-        let (mut bundle, mut text) = (Bundle::new(), String::new());
-        let mut count = 0usize;
-        for path in paths {
-            if let Some(embedded) = fosse_builtin_rules::embedded(path) {
-                bundle.insert(path, embedded);
-                text.push_str(&format!("Include \"{path}\"\n"));
-                continue;
-            }
-            let path = Path::new(path);
-            let directory = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-            let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-            let mut files = Vec::new();
-            walk(directory, &mut files, &mut count).map_err(|error| vec![error])?;
-            files.sort();
-            for file in &files {
-                let bytes = std::fs::read(file).map_err(|error| vec![format!("{}: {error}", file.display())])?;
-                bundle.insert(&file.to_string_lossy(), bytes);
-            }
-            let entries: Vec<&PathBuf> = if path.is_dir() {
-                files
-                    .iter()
-                    .filter(|f| f.parent() == Some(path) && f.extension().is_some_and(|e| e == "conf"))
-                    .collect()
-            } else {
-                files.iter().filter(|f| f.file_name() == path.file_name() && f.parent() == Some(directory)).collect()
-            };
-            if entries.is_empty() {
-                return Err(vec![format!("{}: no rule file there", path.display())]);
-            }
-            entries.iter().for_each(|entry| text.push_str(&format!("Include \"{}\"\n", entry.display())));
+        if paths == [NO_RULES] {
+            return Ok(Self::default());
         }
-        let fallback = compile(&mut bundle, "(command line)", text)?;
-        Ok(Self { sites: Vec::new(), fallback: Some(fallback) })
+        let patterns = paths.iter().map(|path| pattern(path)).collect::<Result<Vec<_>, _>>()?;
+        let set = fosse_bundle::join_patterns(patterns.iter().map(String::as_str));
+        let root = open("/", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|errno| vec![format!("/: {errno}")])?;
+        let places = Places::new(vec![Place { path: "/".to_owned(), directory: root }], geteuid().as_raw());
+        let mut troubles = Troubles::default();
+        let gathered = fosse_load::rules(&[set], &places, &mut troubles);
+        if !troubles.is_empty() {
+            return Err(troubles.into_lines());
+        }
+        let text = gathered.entry_text(0, "").ok_or_else(|| vec!["no rules came together".to_owned()])?;
+        let mut bundle = Bundle::new();
+        for (name, bytes) in gathered.files {
+            bundle.insert(&name, bytes);
+        }
+        Ok(Self { sites: Vec::new(), fallback: Some(compile(&mut bundle, "(command line)", text)?) })
     }
 
     /// The same, or the end of the program with everything that is wrong.
@@ -112,8 +113,7 @@ impl Rules {
             for line in wrong.iter().take(limits::TROUBLES_SHOWN_MAX) {
                 eprintln!("{line}");
             }
-            let problems = if wrong.len() == 1 { "1 problem".to_owned() } else { format!("{} problems", wrong.len()) };
-            fatal(PROGRAM, format_args!("{problems} in the rules"))
+            fatal(PROGRAM, "these rules cannot be used")
         })
     }
 }
@@ -126,21 +126,12 @@ fn compile(bundle: &mut Bundle, name: &str, text: String) -> Result<&'static Rul
     }
 }
 
-/// All regular files below a directory, symbolic links to directories left out.
-fn walk(directory: &Path, files: &mut Vec<PathBuf>, count: &mut usize) -> Result<(), String> {
-    let broken = |error: std::io::Error| format!("{}: {error}", directory.display());
-    for entry in std::fs::read_dir(directory).map_err(broken)? {
-        let entry = entry.map_err(broken)?;
-        let (path, kind) = (entry.path(), entry.file_type().map_err(broken)?);
-        if kind.is_dir() {
-            walk(&path, files, count)?;
-        } else if std::fs::metadata(&path).is_ok_and(|m| m.is_file() && m.len() <= limits::FILE_BYTES_MAX) {
-            *count = count.saturating_add(1);
-            if *count > limits::FILES_COUNT_MAX {
-                return Err(format!("{}: more than {} files", directory.display(), limits::FILES_COUNT_MAX));
-            }
-            files.push(path);
-        }
+/// The entry pattern that a path of the command line stands for; fosse-load wants absolute ones.
+fn pattern(path: &str) -> Result<String, Vec<String>> {
+    if fosse_builtin_rules::embedded(path).is_some() {
+        return Ok(path.to_owned());
     }
-    Ok(())
+    let absolute = std::path::absolute(path).map_err(|error| vec![format!("{path}: {error}")])?;
+    let named = if absolute.is_dir() { absolute.join("*.conf") } else { absolute };
+    Ok(named.to_string_lossy().into_owned())
 }

@@ -98,12 +98,12 @@ pub fn run(inputs: Inputs, rules: Option<Rules>, locked: Locked) -> ! {
     pipeline(judge, input, output)
 }
 
-/// The rules of a configuration.
+/// The rules of a configuration; without one, in a shell, those of a site that names none.
 ///
 /// # Errors
 /// All that is wrong with them.
 pub fn compiled(config: Option<&WafFilter>, bundle: Option<OwnedFd>) -> Result<Rules, Vec<String>> {
-    let Some(config) = config else { return Ok(Rules::default()) };
+    let Some(config) = config else { return Rules::builtin() };
     let bundle = match bundle {
         Some(fd) => {
             let bytes = fosse_sys::blob::read(fd, fosse_bundle::BYTES_MAX).map_err(|e| vec![format!("bundle: {e}")])?;
