@@ -3,6 +3,9 @@
 #
 # FOSSE_PROGRAMS  the directory of the programs, if not that of the release build
 set -eu
+
+# What people type in a shell is found there; fosse-start finds all of them in LIBEXEC. Links, so that there is one of each.
+typed='canary config frames load parse static waf-filter'
 destdir=$1 prefix=$2 libexec=$3
 top=$(cd "$(dirname "$0")/.." && pwd)
 built=${FOSSE_PROGRAMS:-$("$top/tests/programs.sh" release)}
@@ -16,6 +19,9 @@ put() { # put MODE FILE DIRECTORY
 for directory in "$top"/bins/*/; do
     name=$(basename "$directory")
     if [ "$name" = fosse ]; then put 755 "$built/fosse" "$prefix/bin"; else put 755 "$built/fosse-$name" "$libexec"; fi
+done
+for name in $typed; do
+    ln -sf "$libexec/fosse-$name" "$destdir$prefix/bin/fosse-$name"
 done
 for page in "$top"/man/*.[1-8]; do
     put 644 "$page" "$prefix/share/man/man${page##*.}"

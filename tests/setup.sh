@@ -10,6 +10,8 @@ strace /usr/bin/strace
 python3 /usr/bin/python3
 mandoc /usr/bin/mandoc
 procps /usr/bin/pgrep
+iproute2 /sbin/ip
+jq /usr/bin/jq
 runit /usr/bin/runsv
 daemontools /usr/bin/supervise
 s6 /usr/bin/s6-supervise

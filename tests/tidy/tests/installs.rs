@@ -25,6 +25,10 @@ fn what_is_installed_finds_itself_below_any_prefix() {
     for name in directories("bins").iter().filter(|name| *name != "fosse") {
         assert!(prefix.join(format!("libexec/fosse/fosse-{name}")).is_file(), "fosse-{name}");
     }
+    for name in ["canary", "config", "frames", "load", "parse", "static", "waf-filter"] {
+        let link = fs::read_link(prefix.join(format!("bin/fosse-{name}"))).unwrap();
+        assert_eq!(link, Path::new(&format!("/opt/x/libexec/fosse/fosse-{name}")));
+    }
     let fosse = prefix.join("bin/fosse");
     assert!(run(&fosse, &["version"]).status.success());
     // It gets as far as fosse-start, which refuses the flag: so it found it.
