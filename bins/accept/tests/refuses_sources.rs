@@ -17,7 +17,7 @@ fn a_denied_address_is_reset_and_no_lane_hears_of_it() {
     let address = edge.listen_v4(0);
     let lane = edge.lane(1, 100);
     assert_eq!(fate(&mut client_from(3, address)), "reset");
-    assert!(lane.is_quiet());
+    assert!(lane.is_quiet(&edge));
     assert_eq!(edge.count(count::DENIED), 1);
     let _allowed = client_from(7, address);
     let _unlisted = client_from(77, address);
@@ -70,7 +70,7 @@ fn the_limit_per_address_counts_until_the_lane_says_closed() {
     let mut clients: Vec<_> = (0..5).map(|_| client_from(3, address)).collect();
     let held = lane.take(2);
     assert!(clients[2..].iter_mut().all(|client| fate(client) == "reset"));
-    assert_eq!(edge.count(count::LIMITED_ADDRESS), 3);
+    edge.until(count::LIMITED_ADDRESS, 3);
     drop(clients);
     assert_eq!(fate(&mut client_from(3, address)), "reset", "the client has gone, but the lane still holds it");
     lane.close(&held[0].0);
@@ -88,7 +88,7 @@ fn the_global_limit_counts_all_sources() {
     let _clients: Vec<_> = (10..13).map(|last| client_from(last, address)).collect();
     let held = lane.take(3);
     assert_eq!(fate(&mut client_from(20, address)), "reset");
-    assert_eq!(edge.count(count::LIMITED_GLOBAL), 1);
+    edge.until(count::LIMITED_GLOBAL, 1);
     lane.close(&held[1].0);
     edge.until(count::LIVE, 2);
     let _next = client_from(21, address);
@@ -116,7 +116,7 @@ fn a_penalty_outlives_the_accept_that_gave_it() {
     edge.order(ToChild::Marks, Some(&fosse_sys::memfd::sealed("marks", &told).unwrap()));
     let address = edge.listen_v4(0);
     assert_eq!(fate(&mut client_from(3, address)), "reset");
-    assert_eq!(edge.count(count::PENALISED), 1);
+    edge.until(count::PENALISED, 1);
     dies_of(&edge, &lane, 4, address);
     assert!(matches!(edge.said(), ToStart::Marked(mark) if mark.penalised), "one death before, one now");
 }
@@ -142,7 +142,7 @@ fn a_source_of_two_deaths_is_refused_but_not_one_that_is_trusted_or_allow_listed
     }
     (0..2).for_each(|_| dies_of(&edge, &lane, 3, address));
     assert_eq!(fate(&mut client_from(3, address)), "reset");
-    assert_eq!(edge.count(count::PENALISED), 1);
+    edge.until(count::PENALISED, 1);
     assert_eq!(edge.log().matches("penalised").count(), 1, "{}", edge.log());
     let _others: Vec<_> = [4, 50, 60].map(|last| client_from(last, address)).into();
     lane.take(3);

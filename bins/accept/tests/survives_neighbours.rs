@@ -30,9 +30,7 @@ fn a_lane_that_reads_nothing_is_skipped_and_the_other_serves() {
             arrived += fds.len();
         }
     }
-    while let Some((_, fds)) = serving.next(Duration::from_millis(200)) {
-        arrived += fds.len();
-    }
+    arrived += serving.arrived(&edge);
     assert!(arrived > 360, "{arrived} of 400 arrived; the stopped lane swallowed the rest");
 }
 
@@ -43,9 +41,9 @@ fn with_no_lane_left_connections_wait_in_the_kernel_and_nothing_spins() {
     let lane = edge.lane(1, 2);
     let clients: Vec<_> = (0..10).map(|_| client(address)).collect();
     let held = lane.take(2);
-    let (turns, ticks) = edge.effort(Duration::from_secs(1));
+    let (turns, ticks) = edge.effort();
     assert!(turns < 10 && ticks < 5, "{turns} turns, {ticks} ticks while nothing could be taken");
-    assert!(lane.is_quiet());
+    assert!(lane.is_quiet(&edge));
     lane.close(&held[0].0);
     lane.take(1);
     let _other = edge.lane(2, 100);
@@ -58,7 +56,7 @@ fn a_lost_lane_gives_its_counts_back_and_the_others_go_on() {
     let (edge, address, a, b) = two_lanes();
     let mut clients: Vec<_> = (0..3).map(|_| client_from(3, address)).collect();
     edge.until(count::LIVE, 3);
-    let (lost, kept) = if a.next(Duration::from_millis(100)).is_some() { (a, b) } else { (b, a) };
+    let (lost, kept) = if a.arrived(&edge) > 0 { (a, b) } else { (b, a) };
     assert_eq!(fate(&mut client_from(3, address)), "reset");
     drop(lost);
     edge.until(count::LIVE, 0);
@@ -71,11 +69,11 @@ fn a_lost_lane_gives_its_counts_back_and_the_others_go_on() {
 fn a_lane_that_says_something_else_is_dropped_and_the_other_serves() {
     let (mut edge, address, a, b) = two_lanes();
     a.say_raw(&[9, 9, 9]);
-    edge.until(count::LIVE, 0);
+    edge.until_logged("gone", 1);
     let _client = client_from(3, address);
     b.take(1);
     b.say(Kind::Connections, &[], &[]);
-    assert!(b.is_quiet());
+    assert!(b.is_quiet(&edge));
     assert_eq!(edge.log().matches("gone").count(), 2, "{}", edge.log());
     assert!(edge.is_alive());
 }
@@ -85,14 +83,15 @@ fn a_lane_has_no_word_on_anothers_connections() {
     let (edge, address, a, b) = two_lanes();
     let _clients: Vec<_> = (0..3).map(|_| client_from(3, address)).collect();
     edge.until(count::LIVE, 3);
-    let (owner, liar) = match a.next(Duration::from_millis(100)) {
+    edge.settle();
+    let (owner, liar) = match a.next(Duration::ZERO) {
         Some(message) => ((message, &a), &b),
-        None => ((b.next(Duration::from_millis(100)).unwrap(), &b), &a),
+        None => ((b.next(edge::SOON).unwrap(), &b), &a),
     };
     let ((message, _fds), owner) = owner;
     liar.say(Kind::Closed, &message.connections, &[]);
     liar.say(Kind::Open, &message.connections, &[]);
-    assert!(liar.is_quiet());
+    assert!(liar.is_quiet(&edge));
     assert_eq!(edge.count(count::LIVE), 3);
     owner.say(Kind::Closed, &message.connections, &[]);
     edge.until(count::LIVE, 3 - u64::try_from(message.connections.len()).unwrap());
@@ -107,7 +106,7 @@ fn a_listener_that_is_shut_down_is_dropped_and_the_others_serve() {
     let address = edge.listen_v4(1);
     edge.settle();
     rustix::net::shutdown(&socket, rustix::net::Shutdown::Both).unwrap();
-    let (turns, _) = edge.effort(Duration::from_secs(1));
+    let (turns, _) = edge.effort();
     assert!(turns < 10, "{turns} turns");
     let lane = edge.lane(1, 9);
     let _client = client(address);
@@ -138,12 +137,8 @@ fn out_of_descriptors_it_backs_off_and_goes_on() {
     let address = edge.listen_v4(0);
     let clients: Vec<_> = (0..40).map(|_| client(address)).collect();
     let lane = edge.lane(1, 1000);
-    let mut held = Vec::new();
-    while let Some((message, fds)) = lane.next(Duration::from_millis(1500)) {
-        held.extend(message.connections.into_iter().zip(fds));
-    }
-    assert!(edge.count(count::EXHAUSTED) > 0);
-    assert_eq!(held.len(), 40, "those that were taken make room for the others");
+    let held = lane.take(40);
+    assert!(edge.count(count::EXHAUSTED) > 0, "those that were taken make room for the others");
     // Held back where no lane takes them, they use up the descriptors: one at a time is refused, without spinning.
     edge.order(ToChild::LaneDrain { lane: 1 }, None);
     edge.settle();
@@ -152,7 +147,7 @@ fn out_of_descriptors_it_backs_off_and_goes_on() {
     for (connection, fd) in &held {
         lane.say(Kind::Return, &[*connection], &[fd]);
     }
-    let (turns, ticks) = edge.effort(Duration::from_secs(1));
+    let (turns, ticks) = edge.effort();
     assert!(turns < 100 && ticks < 10, "{turns} turns, {ticks} ticks");
     assert!(edge.count(count::EXHAUSTED) >= exhausted);
     back.take(1);

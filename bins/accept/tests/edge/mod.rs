@@ -17,10 +17,11 @@ use fosse_sys::{memfd, page::PageReader};
 use fosse_wire::channel::{self, Connection, Kind, MESSAGE_BYTES_MAX, Message};
 use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket, socketpair};
 
-/// Longest wait for something that must happen.
-pub const SOON: Duration = Duration::from_secs(5);
+/// Longest wait for something that must happen: no machine is so slow or busy.
+pub const SOON: Duration = Duration::from_secs(60);
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
@@ -156,6 +157,15 @@ impl Edge {
         self.page.get(counter)
     }
 
+    /// Waits until the log has these words so many times.
+    pub fn until_logged(&self, words: &str, times: usize) {
+        let begun = Instant::now();
+        while self.log().matches(words).count() != times {
+            assert!(begun.elapsed() < SOON, "not {times} times '{words}': {}", self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Waits until a counter has a value.
     pub fn until(&self, counter: usize, value: u64) {
         let begun = Instant::now();
@@ -165,11 +175,12 @@ impl Edge {
         }
     }
 
-    /// Turns and CPU time (in clock ticks of 10 ms) accept takes in this time.
-    pub fn effort(&self, time: Duration) -> (u64, u64) {
-        let (turns, ticks) = (self.count(fosse_counters::TURNS), self.cpu_ticks());
-        std::thread::sleep(time);
-        (self.count(fosse_counters::TURNS) - turns, self.cpu_ticks() - ticks)
+    /// Turns and CPU time (in clock ticks of 10 ms) accept takes in a second, however late a busy machine wakes the test.
+    pub fn effort(&self) -> (u64, u64) {
+        let (turns, ticks, begun) = (self.count(fosse_counters::TURNS), self.cpu_ticks(), Instant::now());
+        std::thread::sleep(Duration::from_secs(1));
+        let a_second = |count: u64| (count as f64 / begun.elapsed().as_secs_f64()).ceil() as u64;
+        (a_second(self.count(fosse_counters::TURNS) - turns), a_second(self.cpu_ticks() - ticks))
     }
 
     pub fn cpu_ticks(&self) -> u64 {
@@ -237,15 +248,27 @@ impl Lane {
         taken
     }
 
-    /// Nothing comes for a while.
-    pub fn is_quiet(&self) -> bool {
-        self.next(Duration::from_millis(150)).is_none()
+    /// Nothing has come, nor does anything come of what accept has been told or sent so far.
+    pub fn is_quiet(&self, edge: &Edge) -> bool {
+        edge.settle();
+        self.next(Duration::ZERO).is_none()
+    }
+
+    /// How many connections have come, with what comes of those that accept was sent so far.
+    pub fn arrived(&self, edge: &Edge) -> usize {
+        edge.settle();
+        std::iter::from_fn(|| self.next(Duration::ZERO)).map(|(_, fds)| fds.len()).sum()
     }
 
     pub fn say(&self, kind: Kind, connections: &[Connection], fds: &[&OwnedFd]) {
         let mut bytes = Vec::new();
         channel::encode(&mut bytes, kind, connections);
-        send(&self.near, &bytes, &fds.iter().map(|fd| fd.as_fd()).collect::<Vec<_>>()).unwrap();
+        let begun = Instant::now();
+        // What accept has not read yet may fill the channel.
+        while let Err(errno) = send(&self.near, &bytes, &fds.iter().map(|fd| fd.as_fd()).collect::<Vec<_>>()) {
+            assert!(errno == Errno::AGAIN && begun.elapsed() < SOON, "{errno}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     pub fn say_raw(&self, bytes: &[u8]) {
@@ -275,9 +298,19 @@ pub fn client(to: SocketAddr) -> TcpStream {
     TcpStream::connect(to).unwrap()
 }
 
-/// How the other side ended the connection: "reset", "end", or "open" if it did not.
+/// How the other side ends the connection: "reset", "end", or "open" if it does not.
 pub fn fate(stream: &mut TcpStream) -> &'static str {
-    stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    stream.set_read_timeout(Some(SOON)).unwrap();
+    fate_now(stream)
+}
+
+/// How the other side has ended the connection so far.
+pub fn fate_so_far(stream: &mut TcpStream) -> &'static str {
+    stream.set_nonblocking(true).unwrap();
+    fate_now(stream)
+}
+
+fn fate_now(stream: &mut TcpStream) -> &'static str {
     match stream.read(&mut [0]) {
         Ok(0) => "end",
         Ok(_) => "bytes",
