@@ -2,13 +2,12 @@
 
 use std::{
     fs::{self, File},
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
     os::unix::fs::{FileExt, MetadataExt},
-    time::Duration,
 };
 
-use fosse_harness::{Backend, Edge, Process, get, is_alive, is_root, wait_for};
+use fosse_harness::{Backend, Edge, Process, WAIT_MAX, get, is_alive, is_root, wait_for};
 use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with},
     process::Signal,
@@ -22,10 +21,12 @@ fn ask_from(last: u8, address: SocketAddr) -> String {
     bind(&fd, &SocketAddr::from(([127, 0, 0, last], 0))).unwrap();
     connect(&fd, &address).unwrap();
     let mut stream = TcpStream::from(fd);
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
     let _ = stream.write_all(ASK);
     let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer);
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "neither served nor refused");
+    }
     String::from_utf8_lossy(&answer).into_owned()
 }
 

@@ -2,7 +2,7 @@
 
 mod lane;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fosse_wire::channel;
 use fosse_wire::request::BodyLength;
@@ -31,9 +31,8 @@ fn a_dead_ring_costs_503_or_a_reset_and_idle_connections_go_on() {
         lane.data(request.stream, b"hello");
         let partial = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello";
         expect(&streaming, partial);
-        let half = lane.client();
-        say(&half, "GET / HTT");
-        std::thread::sleep(Duration::from_millis(50));
+        let half = lane.client_saying("GET / HTT");
+        lane.settle();
         if end_cleanly {
             lane.back = None;
         } else {
@@ -142,10 +141,9 @@ fn a_drain_that_takes_too_long_is_cut_off() {
 fn an_accept_started_anew_learns_what_is_held() {
     let mut lane = Lane::new(&settings());
     let _clients = [lane.client(), lane.client()];
-    std::thread::sleep(Duration::from_millis(50));
     let mut bytes = Vec::new();
     channel::encode(&mut bytes, channel::Kind::List, &[]);
-    fosse_fdpass::send(&lane.accept, &bytes, &[]).unwrap();
+    lane.tell(&bytes);
     let (open, _) = lane.told_accept();
     assert_eq!((open.kind, open.connections.len()), (channel::Kind::Open, 2));
     let (end, _) = lane.told_accept();
@@ -158,39 +156,48 @@ fn an_accept_that_reads_late_still_learns_all_that_is_held() {
     let _clients = [lane.client(), lane.client()];
     let mut bytes = Vec::new();
     channel::encode(&mut bytes, channel::Kind::List, &[]);
-    // Each question has two answers, which nobody reads: more than the channel holds.
-    for _ in 0..400 {
-        fosse_fdpass::send(&lane.accept, &bytes, &[]).unwrap();
-        std::thread::sleep(Duration::from_millis(3));
+    // Each question has two answers, which nobody reads, until there is no room for another.
+    let queued = || rustix::io::ioctl_fionread(&lane.accept).unwrap();
+    let mut asked = 0;
+    let mut full = false;
+    while !full {
+        let (before, begun) = (queued(), Instant::now());
+        lane.tell(&bytes);
+        asked += 1;
+        while queued() == before && begun.elapsed() < Duration::from_millis(100) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if queued() == before {
+            lane.settle();
+            full = queued() == before;
+        }
     }
-    std::thread::sleep(Duration::from_millis(300));
-    let mut heard = 0;
-    while readable(&lane.accept, Duration::ZERO) {
-        lane.told_accept();
+    let (mut heard, mut last) = (0, None);
+    while readable(&lane.accept, Duration::ZERO) || {
+        lane.settle();
+        readable(&lane.accept, Duration::ZERO)
+    } {
+        last = Some(lane.told_accept().0.connections.len());
         heard += 1;
     }
-    assert!(heard < 800, "the channel was never full");
-    // The rest, to its end.
-    while !lane.told_accept().0.connections.is_empty() {}
+    // The last question is answered as well, to the end.
+    assert!(heard > 2 * (asked - 1) && last == Some(0), "{heard} answers to {asked} questions, the last {last:?}");
 }
 
 #[test]
 fn whoever_dawdles_is_told_and_closed() {
-    let quick = fosse_settings::Parse { head_ms: 200, body_ms: 200, idle_ms: 200, linger_ms: 200, ..settings() };
+    let quick = fosse_settings::Parse { head_ms: 500, body_ms: 500, idle_ms: 500, linger_ms: 500, ..settings() };
     let mut lane = Lane::new(&quick);
     let silent = lane.client();
     assert_eq!(rest(&silent), "");
-    let head = lane.client();
-    say(&head, "GET / HTTP/1.1\r\nHost:");
+    let head = lane.client_saying("GET / HTTP/1.1\r\nHost:");
     assert!(rest(&head).starts_with("HTTP/1.1 408 Request Timeout\r\n"));
-    let body = lane.client();
-    say(&body, "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nabc");
+    let body = lane.client_saying("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 5\r\n\r\nabc");
     assert!(rest(&body).starts_with("HTTP/1.1 408 Request Timeout\r\n"));
     assert_eq!(lane.frame().kind, Kind::Request);
     assert_eq!(lane.frame().kind, Kind::RequestData);
     assert_eq!(lane.frame().kind, Kind::Reset);
-    let idle = lane.client();
-    say(&idle, GET);
+    let idle = lane.client_saying(GET);
     let request = lane.request();
     lane.answer(request.stream, b"hello");
     assert_eq!(rest(&idle), HELLO);
@@ -198,9 +205,9 @@ fn whoever_dawdles_is_told_and_closed() {
 
 /// Says a byte at a time until the connection ends; what came back. Longer than any limit it cannot go on.
 fn drip(client: &std::net::TcpStream, text: &str) -> String {
-    client.set_read_timeout(Some(std::time::Duration::from_millis(20))).unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
     let mut came = Vec::new();
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     for byte in text.bytes().cycle() {
         use std::io::{Read, Write};
         let _ = (&mut &*client).write_all(&[byte]);
@@ -218,21 +225,18 @@ fn drip(client: &std::net::TcpStream, text: &str) -> String {
 
 #[test]
 fn whoever_drips_is_told_and_closed() {
-    let quick = fosse_settings::Parse { head_ms: 300, body_ms: 300, idle_ms: 300, linger_ms: 300, ..settings() };
+    let quick = fosse_settings::Parse { head_ms: 500, body_ms: 500, idle_ms: 500, linger_ms: 500, ..settings() };
     let mut lane = Lane::new(&quick);
     let timeout = "HTTP/1.1 408 Request Timeout\r\n";
-    let head = lane.client();
-    say(&head, "GET / HTTP/1.1\r\n");
+    let head = lane.client_saying("GET / HTTP/1.1\r\n");
     assert!(drip(&head, "X").starts_with(timeout));
-    let lines = lane.client();
-    say(&lines, "\r\n");
+    let lines = lane.client_saying("\r\n");
     assert!(drip(&lines, "X").starts_with(timeout));
     let record = fosse_wire::channel::Connection { listener: 1, trusted: true, ..Default::default() };
-    let proxy = lane.client_as(record);
-    assert!(drip(&proxy, "PROXY TCP6 ::::::::::::::::::::::::::::::::::::::::::::::::::").starts_with("HTTP/1.1 4"));
+    let proxy = lane.client_as_saying(record, "PROXY TCP6 :");
+    assert!(drip(&proxy, ":").starts_with("HTTP/1.1 4"));
     for framing in ["Content-Length: 100000", "Transfer-Encoding: chunked"] {
-        let body = lane.client();
-        say(&body, &format!("POST / HTTP/1.1\r\nHost: a.example\r\n{framing}\r\n\r\n"));
+        let body = lane.client_saying(&format!("POST / HTTP/1.1\r\nHost: a.example\r\n{framing}\r\n\r\n"));
         let request = lane.frame();
         assert_eq!(request.kind, Kind::Request);
         // Whoever takes the bytes grants their room again: that is no reason to wait for longer.
@@ -250,12 +254,14 @@ fn whoever_drips_is_told_and_closed() {
 
 #[test]
 fn a_body_that_comes_steadily_may_take_longer_than_its_limit() {
-    let mut lane = Lane::new(&fosse_settings::Parse { body_ms: 1000, ..settings() });
-    let client = lane.client();
-    say(&client, "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 40960\r\n\r\n");
+    // Each piece has twenty times what it takes here; all of them take longer than the limit.
+    let limit = Duration::from_secs(4);
+    let mut lane = Lane::new(&fosse_settings::Parse { body_ms: 4000, ..settings() });
+    let client = lane.client_saying("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 102400\r\n\r\n");
+    let begun = Instant::now();
     let request = lane.frame();
     assert_eq!(request.kind, Kind::Request);
-    for _ in 0..10 {
+    for _ in 0..25 {
         say(&client, &"x".repeat(4096));
         let (mut came, mut credit) = (0, 0u32);
         while came < 4096 {
@@ -264,8 +270,9 @@ fn a_body_that_comes_steadily_may_take_longer_than_its_limit() {
             credit += length as u32;
         }
         lane.raw(request.stream, Kind::RequestCredit, &credit.to_le_bytes());
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(200));
     }
+    assert!(begun.elapsed() > limit);
     assert_eq!(lane.frame().kind, Kind::RequestEnd);
 }
 
@@ -276,16 +283,22 @@ fn a_client_that_pipelines_and_reads_nothing_is_cut_off() {
     rustix::net::sockopt::set_socket_recv_buffer_size(&client, 4096).unwrap();
     client.set_nonblocking(true).unwrap();
     let (mut answers, small) = (0, "y".repeat(10_000));
+    let begun = Instant::now();
     loop {
         let _ = std::io::Write::write(&mut &client, GET.repeat(50).as_bytes());
-        let forward = lane.forward.as_mut().unwrap();
-        if !lane::readable(&*forward, std::time::Duration::from_millis(100)) {
-            // Nothing of it is in the ring any more, and no further request either; accept hears of the end.
-            let told = lane.told_accept().0;
-            assert_eq!((told.kind, told.connections.len()), (fosse_wire::channel::Kind::Closed, 1));
-            break;
-        }
-        let request = lane.request();
+        let Some(request) = lane.frame_within(Duration::from_millis(10)) else {
+            // Until accept hears of the end, with nothing of it in the ring any more.
+            assert!(begun.elapsed() < lane::SOON, "it goes on reading nothing");
+            if readable(&lane.accept, Duration::ZERO) {
+                let told = lane.told_accept().0;
+                assert_eq!((told.kind, told.connections.len()), (fosse_wire::channel::Kind::Closed, 1));
+                assert!(lane.is_quiet(), "no further request");
+                break;
+            }
+            continue;
+        };
+        assert_eq!(request.kind, Kind::Request);
+        assert_eq!(lane.frame().kind, Kind::RequestEnd);
         lane.answer(request.stream, small.as_bytes());
         answers += 1;
         assert!(answers < 100_000, "answers without end");

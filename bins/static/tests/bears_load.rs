@@ -3,7 +3,6 @@
 mod site;
 
 use std::io::{Read, Write};
-use std::time::{Duration, Instant};
 
 use site::{Reply, Site, pattern, write};
 
@@ -106,11 +105,10 @@ fn readers_that_stop_and_clients_that_break_off_cost_nobody_else_anything() {
         let mut gone = site.connect();
         gone.write_all(&b"GET /big.bin HTTP/1.1\r\nHost: a\r\n\r\n".repeat(3)).unwrap();
     }
-    let since = Instant::now();
+    // Whoever waited for one of them would wait for ever: they read nothing before these are done.
     for _ in 0..200 {
         assert_eq!(site.get("/a.txt", "").status, 200);
     }
-    assert!(since.elapsed() < Duration::from_secs(20), "others wait");
     let mut all = Vec::new();
     slow[0].write_all(b"GET /a.txt HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
     slow[0].read_to_end(&mut all).unwrap();

@@ -5,7 +5,7 @@ mod site;
 
 use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use fosse_harness::{Client, Edge, Response, is_alive, is_root, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
@@ -436,9 +436,15 @@ fn a_filter_killed_while_an_answer_goes_out_leaves_none_that_looks_whole() {
 
 #[test]
 fn a_reload_begins_and_ends_the_judging_and_loses_no_request() {
-    let answers = Answers::start(|head, to| {
+    // An answer to /slow comes when the test says so.
+    let (arrived, go_on) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let (arrives, goes_on) = (arrived.clone(), go_on.clone());
+    let answers = Answers::start(move |head, to| {
         if head.contains("/slow") {
-            std::thread::sleep(std::time::Duration::from_millis(500));
+            arrives.fetch_add(1, Ordering::Relaxed);
+            while !goes_on.swap(false, Ordering::Relaxed) {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
         }
         to.write_all(&plain(200, "text/html", b"a secret")).is_ok()
     });
@@ -455,13 +461,16 @@ fn a_reload_begins_and_ends_the_judging_and_loses_no_request() {
     assert_eq!(get(&edge).text(), "a secret");
     let mut open = Client::connect(edge.address());
     open.send(&request("GET /slow", &[], b""));
+    wait_for("the request", || (arrived.load(Ordering::Relaxed) == 1).then_some(()));
     edge.reload(&text(INSPECT));
+    go_on.store(true, Ordering::Relaxed);
     assert_eq!(open.response().text(), "a secret", "as the generation has it that took the request");
     is_denied(&get(&edge), 502);
     let mut open = Client::connect(edge.address());
     open.send(&request("GET /slow", &[], b""));
     wait_for("the request", || (edge.counter("waf-filter", "answers_awaited") == 1).then_some(()));
     edge.reload(&text(""));
+    go_on.store(true, Ordering::Relaxed);
     is_denied(&open.response(), 502);
     assert_eq!(get(&edge).text(), "a secret");
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use fosse_fdpass::{Received, receive, send};
 use fosse_settings::{Parse, ParseListener, ParseSite};
 use fosse_stage::{Input, Output};
-use fosse_sys::memfd;
+use fosse_sys::{memfd, page::PageReader};
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::frame::Hello;
 use fosse_wire::request::{BodyLength, Endpoint, RequestHead};
@@ -20,10 +20,11 @@ use fosse_wire::response::{ResponseEnd, ResponseHead};
 use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
 use fosse_wire::{Kind, StreamId, direct};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
-/// Longest wait for something that must happen.
-pub const SOON: Duration = Duration::from_secs(5);
+/// Longest wait for something that must happen: no machine is so slow or busy.
+pub const SOON: Duration = Duration::from_secs(60);
 
 /// Descriptors without close-on-exec live only while this is held: another test's child must not get them.
 static BIRTH: Mutex<()> = Mutex::new(());
@@ -37,6 +38,7 @@ pub struct Lane {
     pub direct: OwnedFd,
     start: OwnedFd,
     pub access: OwnedFd,
+    page: PageReader,
     connection: u64,
 }
 
@@ -60,12 +62,12 @@ pub fn settings() -> Parse {
         listeners: vec![ParseListener::default(), ParseListener { proxy_protocol: true, ..ParseListener::default() }],
         sites: vec![ParseSite { hosts: vec!["a.example".into()], name: "a".into() }],
         connections_max: 100,
-        head_ms: 10_000,
-        body_ms: 10_000,
-        idle_ms: 10_000,
-        write_ms: 10_000,
+        head_ms: 100_000,
+        body_ms: 100_000,
+        idle_ms: 100_000,
+        write_ms: 100_000,
         linger_ms: 1_000,
-        drain_ms: 10_000,
+        drain_ms: 100_000,
         head_bytes_max: 16_384,
         target_bytes_max: 4_096,
         fields_max: 64,
@@ -103,6 +105,7 @@ impl Lane {
         let (access, access_far) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
         let blob = memfd::sealed("settings", &fosse_wire::blob::encode(settings).unwrap()).unwrap();
         let page = memfd::page("page", fosse_counters::PAGE_BYTES).unwrap();
+        let reader = PageReader::map(&page).unwrap();
         let child = spawn(&[
             (0, input),
             (1, out),
@@ -116,7 +119,8 @@ impl Lane {
         let mut back = Output::new(back, Hello::default());
         back.flush_waiting().unwrap();
         let forward = Some(Input::new(forward));
-        let lane = Lane { child, forward, back: Some(back), accept, direct, start, access, connection: 0 };
+        let lane =
+            Lane { child, forward, back: Some(back), accept, direct, start, access, page: reader, connection: 0 };
         assert_eq!(lane.said(), ToStart::Ready);
         lane
     }
@@ -140,12 +144,24 @@ impl Lane {
         self.client_as(Connection { peer: Endpoint::from_socket("192.0.2.7:7".parse().unwrap()), ..Default::default() })
     }
 
+    /// The same, where the client has said this before parse has its connection: no time limit is over before.
+    pub fn client_saying(&mut self, text: &str) -> TcpStream {
+        let record = Connection { peer: Endpoint::from_socket("192.0.2.7:7".parse().unwrap()), ..Default::default() };
+        self.client_as_saying(record, text)
+    }
+
     pub fn client_as(&mut self, record: Connection) -> TcpStream {
+        self.client_as_saying(record, "")
+    }
+
+    pub fn client_as_saying(&mut self, record: Connection, text: &str) -> TcpStream {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (served, _) = listener.accept().unwrap();
         client.set_read_timeout(Some(SOON)).unwrap();
         client.set_nodelay(true).unwrap();
+        say(&client, text);
+        assert!(text.is_empty() || readable(&served, SOON));
         self.pass(record, served.as_fd());
         client
     }
@@ -176,6 +192,40 @@ impl Lane {
                 return None;
             }
             forward.read().unwrap();
+        }
+    }
+
+    /// Waits until parse has done what comes of everything it was sent before. It counts a turn in which it looks at time
+    /// limits: one may have begun before, one may take a connection, the next what it says.
+    pub fn settle(&self) {
+        let (turns, begun) = (self.page.get(fosse_counters::TURNS), Instant::now());
+        while self.page.get(fosse_counters::TURNS) < turns + 3 {
+            assert!(begun.elapsed() < SOON, "no turns");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// No frame but credit for answers has come, nor does one come of what parse was sent so far.
+    pub fn is_quiet(&mut self) -> bool {
+        self.settle();
+        let forward = self.forward.as_mut().unwrap();
+        while readable(&*forward, Duration::ZERO) {
+            forward.read().unwrap();
+            while let Some(frame) = forward.next_frame().unwrap() {
+                if frame.kind != Kind::ResponseCredit {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// A message to parse, as soon as there is room for it.
+    pub fn tell(&self, bytes: &[u8]) {
+        let begun = Instant::now();
+        while let Err(errno) = send(&self.accept, bytes, &[]) {
+            assert!(errno == Errno::AGAIN && begun.elapsed() < SOON, "{errno}");
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -281,6 +331,17 @@ impl Drop for Lane {
 pub fn readable(fd: impl AsFd, wait: Duration) -> bool {
     let timeout = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
     poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)).unwrap() > 0
+}
+
+/// What `step` gives where it was done within `limit`. A machine that was too busy for that has shown nothing, and is asked
+/// again.
+pub fn in_time<T>(limit: Duration, mut step: impl FnMut() -> T) -> T {
+    let once = || {
+        let begun = Instant::now();
+        let done = step();
+        (begun.elapsed() < limit).then_some(done)
+    };
+    std::iter::repeat_with(once).take(100).flatten().next().expect("the machine has a moment")
 }
 
 /// Sends all of it.
