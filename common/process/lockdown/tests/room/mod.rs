@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use fosse_sys::process::{Fork, exit_now, fork};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
@@ -75,8 +76,35 @@ impl Child {
         self.wait();
     }
 
+    /// Waits until its state in /proc/PID/stat is one of these: sleeping, stopped, ended.
+    pub fn wait_for_state(&self, states: &[&str]) {
+        loop {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+            let (_, rest) = stat.rsplit_once(") ").unwrap();
+            if states.contains(&&rest[..1]) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Sends a signal again and again until the child has ended.
+    pub fn wait_signalling(self, signal: Signal) -> Ended {
+        loop {
+            self.signal(signal);
+            if let Some((_, status)) = waitpid(Some(self.pid), WaitOptions::NOHANG).unwrap() {
+                return self.ended(status);
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     pub fn wait(self) -> Ended {
         let (_, status) = waitpid(Some(self.pid), WaitOptions::empty()).unwrap().unwrap();
+        self.ended(status)
+    }
+
+    fn ended(self, status: WaitStatus) -> Ended {
         let mut text = String::new();
         std::fs::File::from(self.err).read_to_string(&mut text).unwrap();
         Ended { code: status.exit_status(), signal: status.terminating_signal(), text }
@@ -109,7 +137,7 @@ fn answer(call: i64, first: Option<u64>, action: SeccompAction) {
 pub fn pause() -> ! {
     rustix::io::write(rustix::stdio::stdout(), b"x").unwrap();
     loop {
-        std::thread::sleep(std::time::Duration::from_secs(1));
+        std::thread::sleep(Duration::from_secs(1));
     }
 }
 
