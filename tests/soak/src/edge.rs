@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Longest wait for something that has no time of its own.
-pub const LONG: Duration = Duration::from_secs(30);
+pub const LONG: Duration = Duration::from_secs(100);
 
 /// What differs between the edges of the scenarios.
 #[derive(Clone, Debug)]
@@ -210,7 +210,7 @@ impl Edge {
 
     /// Waits until a new client is served.
     pub fn wait_served(&self) -> Duration {
-        self.wait("a right answer", |e| client::once(e.address(), next_id(), Duration::from_secs(2)) == Outcome::Right)
+        self.wait("a right answer", |e| client::once(e.address(), next_id(), Duration::from_secs(10)) == Outcome::Right)
     }
 
     /// The end of the log.

@@ -127,7 +127,7 @@ impl Default for Habits {
         Self {
             clients: 8,
             abort_percent: 15,
-            patience: Duration::from_secs(15),
+            patience: crate::edge::LONG,
             seed: 1,
             pause: Duration::ZERO,
             rude: false,

@@ -8,6 +8,7 @@ use fosse_soak::{
         hostile_dispatch::{Fate, Target, Victim, data, end, response},
         script::{frame, kind, stream},
     },
+    edge::LONG,
     random::Random,
 };
 use fosse_wire::{frame::FRAME_BYTES_MAX, request::BodyLength};
@@ -30,7 +31,7 @@ fn breaks_off(name: &str, attack: impl FnOnce(u32, u32) -> Vec<Vec<u8>>) {
     // Clients that leave let parse go at once.
     harmless(name, &a.fate(), "FOR-A", "FOR-B");
     harmless(name, &b.fate(), "FOR-B", "FOR-A");
-    assert!(target.breaks_off(Duration::from_secs(10)), "{name}: parse goes on");
+    assert!(target.breaks_off(LONG), "{name}: parse goes on");
     target.end().unwrap_or_else(|why| panic!("{name}: {why}"));
 }
 

@@ -176,7 +176,7 @@ impl Victim {
     /// Everything it gets until its connection ends, or nothing more comes.
     #[must_use]
     pub fn fate(mut self) -> Fate {
-        self.socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        self.socket.set_read_timeout(Some(LONG)).unwrap();
         let (mut bytes, mut some) = (Vec::new(), [0; 4096]);
         loop {
             match self.socket.read(&mut some) {
