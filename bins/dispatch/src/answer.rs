@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use fosse_http1::{Fields, NameSet, ResponseHead as BackendHead, members};
+use fosse_http1::{Field, Fields, NameSet, ResponseHead as BackendHead, members, other_challenges};
 use fosse_wire::{
     Kind, Outbox, StreamId, WireError,
     fields::FieldsWriter,
@@ -10,6 +10,8 @@ use fosse_wire::{
     request::BodyLength,
     response::{BACKEND_NONE, ResponseEnd, ResponseHead},
 };
+
+use crate::pins;
 
 /// Fields of a backend that never pass: hop by hop, framing, and those that tell what software runs behind us.
 static DROPPED: NameSet<22> = NameSet::new([
@@ -37,6 +39,15 @@ static DROPPED: NameSet<22> = NameSet::new([
     "x-sourcefiles",
 ]);
 
+/// What of one backend's answer does not pass, besides what never does.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Removed<'a> {
+    /// Fields the site removes.
+    pub fields: &'a [String],
+    /// Challenges that would log in a connection, and word of such logins: the client connection carries requests of many.
+    pub logins: bool,
+}
+
 /// Writes a RESPONSE frame: `head` with the fields of the backend's that pass, and a Date where it sent none.
 ///
 /// # Errors
@@ -46,7 +57,7 @@ pub fn head(
     stream: StreamId,
     head: &ResponseHead<'_>,
     from: &BackendHead<'_>,
-    remove: &[String],
+    remove: &Removed<'_>,
     date: &str,
 ) -> Result<(), WireError> {
     out.frame(stream, Kind::Response, |body| put(body, head, from, remove, date))
@@ -60,7 +71,7 @@ pub fn interim(
     out: &mut Outbox,
     stream: StreamId,
     from: &BackendHead<'_>,
-    remove: &[String],
+    remove: &Removed<'_>,
     interims: &mut Interims,
 ) -> Result<(), WireError> {
     let head = ResponseHead { status: from.status, interim: true, backend: BACKEND_NONE, ..ResponseHead::default() };
@@ -76,7 +87,7 @@ fn put(
     body: &mut Vec<u8>,
     head: &ResponseHead<'_>,
     from: &BackendHead<'_>,
-    remove: &[String],
+    remove: &Removed<'_>,
     date: &str,
 ) -> Result<(), WireError> {
     let hop = if from.names_fields { named_by_connection(&from.fields) } else { Vec::new() };
@@ -84,11 +95,15 @@ fn put(
     let mut to = FieldsWriter::new(body);
     let mut dated = head.status < 200;
     for field in &from.fields {
-        let removed = || remove.iter().any(|r| r.as_bytes().eq_ignore_ascii_case(field.name));
+        let removed = || remove.fields.iter().any(|r| r.as_bytes().eq_ignore_ascii_case(field.name));
         if DROPPED.contains(field.name) || hop.iter().any(|h| h.eq_ignore_ascii_case(field.name)) || removed() {
             continue;
         }
         dated |= field.is("date");
+        if remove.logins && pins::tells_of_login(&field) {
+            put_other_challenges(&mut to, &field)?;
+            continue;
+        }
         to.push(field.name, field.value)?;
     }
     if !dated {
@@ -96,6 +111,15 @@ fn put(
     }
     to.finish();
     Ok(())
+}
+
+/// What is left of a field with challenges that log a connection in, if anything is.
+fn put_other_challenges(to: &mut FieldsWriter<'_>, field: &Field<'_>) -> Result<(), WireError> {
+    if field.is("persistent-auth") {
+        return Ok(());
+    }
+    let others: Vec<&[u8]> = other_challenges(field.value).collect();
+    if others.is_empty() { Ok(()) } else { to.push(field.name, &others.join(&b", "[..])) }
 }
 
 fn named_by_connection<'a>(fields: &Fields<'a>) -> Vec<&'a [u8]> {

@@ -21,8 +21,15 @@ use crate::{
 };
 
 impl Dispatch {
-    /// Finds a connection for a stream: one at rest, a new one, or a place in the queue for one.
+    /// Finds a connection for a stream: its client's own, one at rest, a new one, or a place in the queue for one.
     pub(crate) fn assign(&mut self, id: StreamId) {
+        match self.pinned_link(id) {
+            Some(key) => self.begin_pinned(id, key),
+            None => self.assign_any(id),
+        }
+    }
+
+    fn assign_any(&mut self, id: StreamId) {
         let now_ms = self.turn.now_ms();
         let Some(stream) = self.streams.get(id) else { return };
         let number = stream.backend;
@@ -81,6 +88,18 @@ impl Dispatch {
         if stream.tries < servers { self.assign(id) } else { self.answer_own(id, 502) }
     }
 
+    /// The server is where the login is, whatever the balance says.
+    fn begin_pinned(&mut self, id: StreamId, key: Key) {
+        let (Some(stream), Some(link)) = (self.streams.get(id), self.links.get(key)) else { return };
+        stream.server = Some(link.server);
+        stream.tries = stream.tries.saturating_add(1);
+        if let Some(server) = self.servers.get_mut(link.server) {
+            server.pinned_idle = server.pinned_idle.saturating_sub(1);
+        }
+        self.counters.add(count::REUSED, 1);
+        self.begin(id, key);
+    }
+
     /// Joins a stream and a connection.
     pub(crate) fn begin(&mut self, id: StreamId, key: Key) {
         let now_ms = self.turn.now_ms();
@@ -106,6 +125,9 @@ impl Dispatch {
                 proxy_header(&mut stream.out, backend.proxy_protocol, stream.client);
             }
             link.keep = false;
+        }
+        if stream.logs_in {
+            self.pin(id, key);
         }
         self.queue_send(id);
     }
@@ -218,9 +240,19 @@ impl Dispatch {
         self.close_link(key);
     }
 
-    /// Closes a connection.
+    /// Closes a connection; the room it leaves is for those who wait.
     pub(crate) fn close_link(&mut self, key: Key) {
-        let Some(link) = self.links.remove(key) else { return };
+        if let Some(at) = self.remove_link(key) {
+            self.ask_if_needed(at);
+        }
+    }
+
+    /// Closes a connection; its server.
+    pub(crate) fn remove_link(&mut self, key: Key) -> Option<usize> {
+        let link = self.links.remove(key)?;
+        if let Some(pin) = link.pin {
+            self.unpin(key, pin);
+        }
         let _ = self.turn.remove(&link.fd);
         self.counters.sub(count::BACKEND_CONNECTIONS, 1);
         if let Some(server) = self.servers.get_mut(link.server) {
@@ -231,10 +263,11 @@ impl Dispatch {
                     server.idle.retain(|k| *k != key);
                     self.counters.sub(count::BACKEND_IDLE, 1);
                 }
+                Use::Pinned(_) => server.pinned_idle = server.pinned_idle.saturating_sub(1),
                 Use::Idle(_) | Use::Check(_) => {}
             }
         }
-        self.ask_if_needed(link.server);
+        Some(link.server)
     }
 
     /// The backend failed a stream. It is sent again where that is safe, once; otherwise the client learns of it.

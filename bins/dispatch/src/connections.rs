@@ -17,12 +17,21 @@ use crate::{
 impl Dispatch {
     /// Asks connect for as many connections as wait, within the server's limit.
     pub(crate) fn ask_if_needed(&mut self, at: usize) {
-        let Some(server) = self.servers.get_mut(at) else { return };
-        let Some(backend) = self.config.backends.get(server.backend) else { return };
-        // A check waits for a connection like a request; whoever is first in line gets the first.
-        let check = u32::from(server.checking && server.check_ms == u64::MAX);
-        let wanted = u32::try_from(server.waiting.len()).unwrap_or(u32::MAX).saturating_add(check);
-        while server.asked < wanted && server.open.saturating_add(server.asked) < backend.connections_max {
+        loop {
+            let Some(server) = self.servers.get_mut(at) else { return };
+            let Some(backend) = self.config.backends.get(server.backend) else { return };
+            // A check waits for a connection like a request; whoever is first in line gets the first.
+            let check = u32::from(server.checking && server.check_ms == u64::MAX);
+            let wanted = u32::try_from(server.waiting.len()).unwrap_or(u32::MAX).saturating_add(check);
+            if server.asked >= wanted {
+                return;
+            }
+            if server.open.saturating_add(server.asked) >= backend.connections_max {
+                if self.evict_pinned(at) {
+                    continue;
+                }
+                return;
+            }
             let tag = self.next_ask;
             let ask = Ask { tag, server: u32::try_from(at).unwrap_or(u32::MAX) };
             // A full queue means hundreds of asks are under way; the tick or the next answer asks again.
@@ -77,7 +86,11 @@ impl Dispatch {
 
     /// A connection is free: the first that waits for it gets it, else it goes into the pool.
     pub(crate) fn rest_or_serve(&mut self, key: Key) {
-        let Some(at) = self.links.get(key).map(|link| link.server) else { return };
+        let Some(link) = self.links.get(key) else { return };
+        if link.pin.is_some() {
+            return self.rest_pinned(key);
+        }
+        let at = link.server;
         loop {
             let Some(server) = self.servers.get_mut(at) else { return };
             let Some(id) = server.waiting.pop_front() else { break };

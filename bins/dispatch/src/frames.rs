@@ -113,7 +113,11 @@ impl Dispatch {
         self.counters.add(count::VERDICTS, 1);
         let Some(stream) = self.streams.get(frame.stream) else { return Ok(()) };
         let (answered, head_sent, inspected) = (stream.answered, stream.head_sent, stream.inspected);
+        let connection = stream.connection;
         self.abandon_link(frame.stream);
+        // The response that told parse of a login may be the one that is denied, and then it will not say when its client is gone.
+        // The page in its place ends the client connection anyway.
+        self.unpin_client(connection);
         match (answered, head_sent) {
             _ if inspected => self.answer_verdict(frame, &verdict),
             (true, _) => {}

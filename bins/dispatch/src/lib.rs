@@ -11,6 +11,7 @@ pub mod lease;
 pub mod limits;
 pub mod link;
 pub mod overdue;
+mod pins;
 pub mod policy;
 pub mod pool;
 pub mod replies;

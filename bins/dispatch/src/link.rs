@@ -6,6 +6,8 @@ use fosse_eventloop::Interest;
 use fosse_http1::ChunkedDecoder;
 use fosse_wire::StreamId;
 
+use crate::pins::Pin;
+
 /// Where in the answer the next byte stands.
 #[derive(Debug)]
 pub enum At {
@@ -26,6 +28,8 @@ pub enum At {
 pub enum Use {
     /// Nobody: it rests in its server's pool, until the time given.
     Idle(u64),
+    /// Nobody now: it waits for the client connection it is pinned to, until the time given.
+    Pinned(u64),
     /// A request.
     Stream(StreamId),
     /// A health check, which ends at the time given.
@@ -57,6 +61,8 @@ pub struct Link {
     pub ended: bool,
     /// It has carried a request before: a failure may only mean that the backend had closed it meanwhile.
     pub used_before: bool,
+    /// Whose login it has.
+    pub pin: Option<Pin>,
     /// What its socket is watched for.
     pub interest: Interest,
 }
@@ -77,6 +83,7 @@ impl Link {
             heard: false,
             ended: false,
             used_before: false,
+            pin: None,
             interest: Interest::IN,
         }
     }

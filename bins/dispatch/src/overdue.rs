@@ -43,7 +43,8 @@ impl Dispatch {
     /// Connections that have rested too long, and checks without an answer.
     pub(crate) fn overdue_links(&mut self) {
         let now_ms = self.turn.now_ms();
-        let over = |used: Use| matches!(used, Use::Idle(until) | Use::Check(until) if until <= now_ms);
+        let over =
+            |used: Use| matches!(used, Use::Idle(until) | Use::Pinned(until) | Use::Check(until) if until <= now_ms);
         let keys: Vec<Key> = self.links.iter().filter(|(_, link)| over(link.used)).map(|(key, _)| key).collect();
         for key in keys {
             let Some(link) = self.links.get(key) else { continue };

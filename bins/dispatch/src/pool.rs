@@ -13,6 +13,8 @@ pub struct Server {
     pub backend: usize,
     /// Connections at rest, the last used one last.
     pub idle: Vec<Key>,
+    /// Pinned connections that wait for their client.
+    pub pinned_idle: u32,
     /// Connections open, at rest or not.
     pub open: u32,
     /// Connections asked of connect and not yet answered.

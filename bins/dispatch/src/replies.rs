@@ -35,8 +35,8 @@ impl Dispatch {
         let Some(link) = self.links.get(key) else { return };
         match link.used {
             // A lease that ended earlier in this turn has read what this event announced.
-            Use::Idle(_) if nothing_to_read(link) => {}
-            Use::Idle(_) => self.close_link(key),
+            Use::Idle(_) | Use::Pinned(_) if nothing_to_read(link) => {}
+            Use::Idle(_) | Use::Pinned(_) => self.close_link(key),
             Use::Check(_) => self.check_event(key),
             Use::Stream(id) => {
                 let (tunnel, wants) = (matches!(link.at, At::Tunnel), link.interest.contains(Interest::IN));

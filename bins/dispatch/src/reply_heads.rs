@@ -9,10 +9,12 @@ use fosse_wire::{
 };
 
 use crate::{
-    answer, limits,
+    answer::{self, Removed},
+    limits,
     link::At,
+    pins,
     serve::Dispatch,
-    stream::{Body, Lease, Wait},
+    stream::{Body, Lease, Stream, Wait},
 };
 
 const TOO_MANY_INTERIMS: &str = "too many interim answers, or too large ones";
@@ -45,10 +47,9 @@ impl Dispatch {
     fn interim(&mut self, id: StreamId, head: &ResponseHead<'_>) -> Result<(), &'static str> {
         let Some(stream) = self.streams.get(id) else { return Err("stream is gone") };
         if head.status == 103 {
-            let site = usize::try_from(stream.site).ok().and_then(|n| self.config.sites.get(n));
-            let remove = site.map_or(&[][..], |site| &site.remove_response_fields);
+            let remove = removed(&self.config, stream);
             let (out, counts) = (&mut self.output.outbox, &mut stream.interims);
-            return answer::interim(out, id, head, remove, counts).map_err(|_| TOO_MANY_INTERIMS);
+            return answer::interim(out, id, head, &remove, counts).map_err(|_| TOO_MANY_INTERIMS);
         }
         stream.interims = stream.interims.and(0).map_err(|_| TOO_MANY_INTERIMS)?;
         if head.status == 100 && stream.wait == Wait::Continue {
@@ -73,8 +74,12 @@ impl Dispatch {
 
     fn final_head(&mut self, id: StreamId, key: Key, head: &ResponseHead<'_>) {
         let (now_ms, now_us) = (self.turn.now_ms(), self.turn.now_us());
+        if pins::asks_for_login(&head.fields) {
+            self.pin(id, key);
+        }
         let Some(link) = self.links.get_mut(key) else { return };
         link.keep &= head.keep_alive;
+        let pinned = link.pin.is_some();
         let (at, body) = match head.body {
             ResponseBody::None => (At::Exact(0), head.announced.map_or(BodyLength::None, BodyLength::Exact)),
             ResponseBody::Exact(length) => (At::Exact(length), BodyLength::Exact(length)),
@@ -94,15 +99,15 @@ impl Dispatch {
         let to_parse = response::ResponseHead {
             status: head.status,
             lease,
+            pinned,
             body,
             backend: u32::try_from(server).unwrap_or(BACKEND_NONE),
             backend_us: u32::try_from(now_us.saturating_sub(stream.since_us)).unwrap_or(u32::MAX),
             retries: stream.retries,
             ..Default::default()
         };
-        let remove = usize::try_from(stream.site).ok().and_then(|n| self.config.sites.get(n));
-        let remove = remove.map_or(&[][..], |s| &s.remove_response_fields);
-        let written = answer::head(&mut self.output.outbox, id, &to_parse, head, remove, self.date.at(now_ms));
+        let remove = removed(&self.config, stream);
+        let written = answer::head(&mut self.output.outbox, id, &to_parse, head, &remove, self.date.at(now_ms));
         if written.is_err() {
             stream.head_sent = false;
             self.backend_failed(id, 502, "answer head does not fit a frame");
@@ -130,11 +135,18 @@ impl Dispatch {
             backend: u32::try_from(stream.server.unwrap_or(usize::MAX)).unwrap_or(BACKEND_NONE),
             ..Default::default()
         };
-        let written = answer::head(&mut self.output.outbox, id, &to_parse, head, &[], self.date.at(now_ms));
+        let written =
+            answer::head(&mut self.output.outbox, id, &to_parse, head, &Removed::default(), self.date.at(now_ms));
         if let Some(link) = self.links.get_mut(key) {
             link.at = At::Tunnel;
             link.keep = false;
         }
         written.map_err(|_| "answer head does not fit a frame")
     }
+}
+
+/// What a response to this stream loses.
+fn removed<'a>(config: &'a fosse_settings::Dispatch, stream: &Stream) -> Removed<'a> {
+    let site = usize::try_from(stream.site).ok().and_then(|n| config.sites.get(n));
+    Removed { fields: site.map_or(&[][..], |site| &site.remove_response_fields), logins: !stream.single_client }
 }

@@ -19,7 +19,7 @@ use fosse_wire::{
     start::{MESSAGE_BYTES, ToChild, ToStart},
 };
 
-use crate::{answer::Date, limits, link::Link, pool::Server, stream::Streams};
+use crate::{answer::Date, limits, link::Link, pins::Pins, pool::Server, stream::Streams};
 
 pub(crate) const PROGRAM: &str = "fosse-dispatch";
 
@@ -60,6 +60,7 @@ pub(crate) struct Dispatch {
     pub connect: OwnedFd,
     pub streams: Streams,
     pub links: Slab<Link>,
+    pub pins: Pins,
     pub servers: Vec<Server>,
     /// For each backend, where round robin stands.
     pub rounds: Vec<usize>,
@@ -173,6 +174,7 @@ impl Dispatch {
             connect,
             streams: Streams::default(),
             links: Slab::default(),
+            pins: Pins::new(),
             clients: HashMap::new(),
             clients_max: limits::CLIENTS_MAX,
             queue: Vec::new(),
@@ -262,7 +264,7 @@ impl Dispatch {
                 Received::Message(count) => {
                     let connections = direct::decode(bytes.get(..count).unwrap_or_default(), fds.len())?;
                     if fds.is_empty() {
-                        connections.iter().for_each(|c| self.drop_client(*c));
+                        connections.iter().for_each(|c| self.client_ended(*c));
                     }
                     for (connection, fd) in connections.into_iter().zip(fds.drain(..)) {
                         // Those asked for below the limit may still come, one for each request under way at the most.
@@ -280,7 +282,8 @@ impl Dispatch {
         self.clients.len() < self.clients_max || self.clients.contains_key(&connection)
     }
 
-    fn drop_client(&mut self, connection: u64) {
+    fn client_ended(&mut self, connection: u64) {
+        self.unpin_client(connection);
         if let Some(client) = self.clients.remove(&connection)
             && !client.interest.is_empty()
         {

@@ -8,7 +8,10 @@ use fosse_wire::{
     request::{BodyLength, Endpoint, RequestHead},
 };
 
-use crate::limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX};
+use crate::{
+    limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX},
+    pins::{self, Pin},
+};
 
 /// How far the body from parse has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +63,10 @@ pub struct Stream {
     pub inspected: bool,
     /// accept's number of the connection.
     pub connection: u64,
+    /// All requests of the client connection are one client's.
+    pub single_client: bool,
+    /// It logs in the backend connection that it goes over.
+    pub logs_in: bool,
     /// Number of the request.
     pub request: u64,
     /// The client, for a PROXY header.
@@ -136,6 +143,8 @@ impl Stream {
             site: head.site,
             inspected: false,
             connection: head.connection,
+            single_client: head.single_client,
+            logs_in: pins::logs_in(head.fields),
             request: head.request,
             client: head.client,
             backend: 0,
@@ -172,6 +181,12 @@ impl Stream {
             since_us: now_us,
             queued: false,
         }
+    }
+
+    /// Whose a backend connection is that this stream logs in.
+    #[must_use]
+    pub const fn pin(&self) -> Pin {
+        Pin { connection: self.connection, client: self.client.addr }
     }
 
     /// Bytes for the backend that have not been sent.

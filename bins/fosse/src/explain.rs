@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use fosse_die::{fatal, usage};
 use fosse_http1::{Host, Target};
-use fosse_model::Edge;
+use fosse_model::{Edge, address::ListenAddress, model::Listen};
 use fosse_parse::settings::Settings;
 use fosse_plan::Plan;
 use fosse_settings::{Dispatch, DispatchSite, Parse, WafFilter, WafMode, WafSite};
@@ -56,8 +56,34 @@ fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
     let dispatch = blob::<Dispatch>(plan, Program::Dispatch);
     if let Some(site) = dispatch.sites.get(number) {
         out.push_str(&backend(&dispatch, site, path));
+        if let Some(backend) = fosse_routing::backend(site, path).and_then(|number| dispatch.backends.get(number)) {
+            let _ = writeln!(out, "logins    NTLM and Negotiate: {}", logins(edge, backend));
+        }
     }
     out
+}
+
+/// Who can log in where a login is bound to a connection.
+fn logins(edge: &Edge, backend: &fosse_settings::Backend) -> String {
+    if backend.proxy_protocol > 0 {
+        return "not over several requests, since proxy_protocol closes the connection after each".to_owned();
+    }
+    let shares = |listen: &Listen| !listen.trusted.is_empty() && !listen.connection_per_client.value;
+    let shared: Vec<String> = edge.listen.iter().filter(|listen| shares(listen)).map(|l| address(&l.address)).collect();
+    match shared.as_slice() {
+        [] => "each client over its own connection".to_owned(),
+        shared => format!(
+            "each client over its own connection; not through the trusted sources of {}, as connection_per_client is false",
+            shared.join(" and ")
+        ),
+    }
+}
+
+fn address(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Tcp(tcp) => tcp.to_string(),
+        ListenAddress::Unix(path) => format!("unix:{path}"),
+    }
 }
 
 fn why_site(hosts: &[String], host: &str) -> String {
@@ -136,6 +162,7 @@ mod tests {
     fn says_site_filter_route_and_backend_and_why() {
         let text = explain("a.example", "/api/x?q");
         assert!(text.contains("site      \"a.example\" (number 1): the host is one of its names\n"), "{text}");
+        assert!(text.contains("logins    NTLM and Negotiate: each client over its own connection\n"), "{text}");
         assert!(text.contains("waf-filter: logs what it finds and lets it pass; builtin; answers too"), "{text}");
         assert!(text.contains("route     /api: the longest prefix that covers the path\n"), "{text}");
         assert!(text.contains("backend   \"api\": 127.0.0.1:1\n"), "{text}");

@@ -71,6 +71,7 @@ const LANE_COLUMNS: &[(&str, &str, &str)] = &[
     ("DENIED", "waf-filter", "denied"),
     ("BACKEND", "dispatch", "backend_connections"),
     ("IDLE", "dispatch", "backend_idle"),
+    ("PINNED", "dispatch", "pinned"),
     ("502", "dispatch", "bad_gateway"),
     ("503", "dispatch", "unavailable"),
     ("504", "dispatch", "gateway_timeout"),

@@ -109,6 +109,7 @@ pub struct Request {
     pub version: Version,
     pub secure: bool,
     pub expect_continue: bool,
+    pub single_client: bool,
     pub body: Length,
     pub held: u32,
     pub site: u32,
@@ -174,6 +175,7 @@ pub struct Response {
     pub close: bool,
     pub denied: bool,
     pub own: bool,
+    pub pinned: bool,
     pub body: Length,
     /// Absent where no server answered.
     #[serde(skip_serializing_if = "Option::is_none")]

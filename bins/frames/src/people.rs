@@ -81,6 +81,9 @@ fn request(f: &mut fmt::Formatter<'_>, head: &Request) -> fmt::Result {
     if head.expect_continue {
         f.write_str(", expects 100")?;
     }
+    if head.single_client {
+        f.write_str(", single client")?;
+    }
     writeln!(f, "\n         {}", Text(&head.line))?;
     fields(f, &head.fields)
 }
@@ -94,6 +97,7 @@ fn response(f: &mut fmt::Formatter<'_>, head: &Response) -> fmt::Result {
         ("close", head.close),
         ("denied", head.denied),
         ("own", head.own),
+        ("pinned", head.pinned),
     ];
     for (name, _) in flags.iter().filter(|(_, set)| *set) {
         write!(f, ", {name}")?;

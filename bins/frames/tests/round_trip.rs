@@ -41,6 +41,7 @@ fn every_kind() -> Vec<u8> {
             version,
             secure: true,
             expect_continue: true,
+            single_client: true,
             body,
             held: 1,
             site: u32::MAX,

@@ -208,10 +208,13 @@ impl Server {
         let Some(entry) = table.get_mut(slot) else { return };
         if let Some(fd) = entry.fd.take() {
             if entry.lent {
-                ended.push(entry.conn.record.id);
                 forget(turn, entry.known, &fd);
             }
             closed.push(entry.conn.record);
+        }
+        // That a backend connection is pinned to it may come to light only after its client is gone.
+        if core::mem::take(&mut entry.lent) | core::mem::take(&mut entry.conn.pinned) {
+            ended.push(entry.conn.record.id);
         }
         if entry.conn.is_over() {
             table.remove(slot);

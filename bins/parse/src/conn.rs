@@ -77,6 +77,8 @@ pub struct Conn {
     pub requests: u32,
     /// The exchange under way, or the last one.
     pub exchange: Exchange,
+    /// A backend connection belongs to it, because a login is bound to that: dispatch is to hear of its end.
+    pub pinned: bool,
     /// Its line in the access log, begun.
     pub log: Vec<u8>,
 }
@@ -104,15 +106,28 @@ impl Conn {
             write_deadline_ms: u64::MAX,
             requests: 0,
             exchange: Exchange::none(),
+            pinned: false,
             log: Vec::new(),
         }
     }
 
     /// Nothing buffered, nothing owed, nothing begun: another lane can take the connection on. One that began with a PROXY
-    /// header cannot, since nobody sends that twice.
+    /// header cannot, since nobody sends that twice, and one with a login would lose it.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        matches!(self.phase, Phase::Head | Phase::Proxy) && self.input.is_empty() && self.all_sent() && !self.proxied
+        matches!(self.phase, Phase::Head | Phase::Proxy)
+            && self.input.is_empty()
+            && self.all_sent()
+            && !self.proxied
+            && !self.pinned
+    }
+
+    /// Whether all its requests are one client's: everybody's but a trusted peer's, unless the listener says so of those too.
+    /// A login is bound to a connection only where dispatch will hear of its end.
+    #[must_use]
+    pub fn has_single_client(&self, lane: &Lane) -> bool {
+        let listener = lane.settings.listener(self.record.listener);
+        lane.reports_ends && (!self.record.trusted || listener.is_some_and(|l| l.connection_per_client))
     }
 
     /// Everything for the client is written.

@@ -52,6 +52,8 @@ impl Server {
             Phase::Closing | Phase::Linger | Phase::Gone => {}
         }
         conn.exchange.open = false;
+        // The backend connection is gone with dispatch: the client goes on elsewhere, as one who has not logged in.
+        conn.pinned = false;
         self.mark(slot);
     }
 }

@@ -157,6 +157,7 @@ impl Conn {
             version: version(head),
             secure,
             expect_continue: head.expect_continue,
+            single_client: self.has_single_client(lane),
             body: body(head),
             site,
             listener: self.record.listener,

@@ -21,6 +21,8 @@ pub struct Lane {
     pub draining: bool,
     /// Credit of request bodies is not counted: nobody could grant any.
     pub credit_unlimited: bool,
+    /// dispatch hears of the end of connections.
+    pub reports_ends: bool,
     request_next: u64,
     spare: Vec<Vec<u8>>,
 }
@@ -37,6 +39,7 @@ impl Lane {
             now_ms: 0,
             draining: false,
             credit_unlimited: false,
+            reports_ends: false,
             request_next: request_first,
             spare: Vec::new(),
         }

@@ -45,6 +45,7 @@ impl Conn {
                 // Not bounded by credit. 100 is written once at the most.
                 self.exchange.interims = self.exchange.interims.and(frame.body.len())?;
             }
+            self.pinned |= head.pinned;
             return if self.exchange.discard { Ok(()) } else { self.on_head(&head, lane, out) };
         }
         self.exchange.back = self.exchange.back.after(frame.kind, false)?;
@@ -122,7 +123,10 @@ impl Conn {
     fn decide_close(&mut self, head: &ResponseHead<'_>, lane: &Lane) {
         let last = lane.settings.blob.requests_max > 0 && self.requests >= lane.settings.blob.requests_max;
         let exchange = &mut self.exchange;
-        exchange.close |= head.close || head.denied || exchange.client_closes || lane.draining || last;
+        // A handshake goes on over the connection it began on; once it is through, the next answer ends that.
+        let handshake = head.pinned && head.status == 401;
+        let drains = lane.draining && !handshake;
+        exchange.close |= head.close || head.denied || exchange.client_closes || drains || last;
         exchange.close |= self.phase == Phase::Body || (exchange.old && head.body == BodyLength::Chunked);
     }
 

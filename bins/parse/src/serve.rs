@@ -89,6 +89,7 @@ impl Server {
         if side.access.is_none() {
             lane.access.switch_off();
         }
+        lane.reports_ends = side.direct.is_some();
         lane.now_ms = turn.now_ms();
         let buffer = vec![0; READ_BYTES_MAX].into_boxed_slice();
         let (dirty, waiting, closed, ended) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -11,6 +11,7 @@
 //! | `/close/...` | as the rest of the path, then the connection is closed |
 //! | `/upgrade` | 101 to websocket (for the sample key of RFC 6455, section 1.3), `hello`, then every byte back |
 //! | `/upgrade/late` | the same, but the bytes only after the client has sent its end |
+//! | `/login/...` | 401 until a user has logged in over this connection, see [`Login`]; then as the rest of the path, with `X-User` |
 //! | `/body` | the request's body |
 //! | anything else | the request's head as it came, an empty line, and `body N` |
 //!
@@ -26,6 +27,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::Dir;
+use crate::login::Login;
 
 /// The application. Its threads end with their connections; the listening one with the test.
 #[derive(Debug)]
@@ -34,6 +36,7 @@ pub struct Backend {
     requests: Arc<AtomicUsize>,
     connections: Arc<AtomicUsize>,
     open: Arc<Mutex<Vec<UnixStream>>>,
+    live: Arc<AtomicUsize>,
     _dir: Dir,
 }
 
@@ -48,18 +51,29 @@ impl Backend {
         let path = dir.join("app.sock");
         let listener = UnixListener::bind(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-        let backend =
-            Self { path, requests: Arc::default(), connections: Arc::default(), open: Arc::default(), _dir: dir };
+        let backend = Self {
+            path,
+            requests: Arc::default(),
+            connections: Arc::default(),
+            open: Arc::default(),
+            live: Arc::default(),
+            _dir: dir,
+        };
         let (requests, connections, open) =
             (backend.requests.clone(), backend.connections.clone(), backend.open.clone());
+        let live = backend.live.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 connections.fetch_add(1, Ordering::Relaxed);
                 if let (Ok(copy), Ok(mut open)) = (stream.try_clone(), open.lock()) {
                     open.push(copy);
                 }
-                let requests = requests.clone();
-                std::thread::spawn(move || serve(stream, &requests));
+                let (requests, live) = (requests.clone(), live.clone());
+                live.fetch_add(1, Ordering::Relaxed);
+                std::thread::spawn(move || {
+                    serve(stream, &requests);
+                    live.fetch_sub(1, Ordering::Relaxed);
+                });
             }
         });
         backend
@@ -89,6 +103,12 @@ impl Backend {
         self.connections.load(Ordering::Relaxed)
     }
 
+    /// Connections whose other end has not closed them.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.live.load(Ordering::Relaxed)
+    }
+
     /// Ends every connection it has, as a restart of an application does.
     pub fn hang_up(&self) {
         if let Ok(mut open) = self.open.lock() {
@@ -106,6 +126,7 @@ const UPGRADED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket
 fn serve(stream: UnixStream, requests: &AtomicUsize) {
     let Ok(mut out) = stream.try_clone() else { return };
     let mut from = BufReader::new(stream);
+    let mut login = Login::default();
     while let Some(request) = Request::read(&mut from, requests) {
         if request.head.starts_with("GET /upgrade/late ") {
             let mut all = Vec::new();
@@ -116,7 +137,7 @@ fn serve(stream: UnixStream, requests: &AtomicUsize) {
             let _ = out.write_all(UPGRADED).and_then(|()| std::io::copy(&mut from, &mut out).map(drop));
             break;
         }
-        let (answer, close) = request.answer();
+        let (answer, close) = request.answer(&mut login);
         if out.write_all(&answer).is_err() || close {
             break;
         }
@@ -170,11 +191,11 @@ impl Request {
     }
 
     /// The answer's bytes, and whether the connection ends after them.
-    fn answer(&self) -> (Vec<u8>, bool) {
+    fn answer(&self, login: &mut Login) -> (Vec<u8>, bool) {
         let mut words = self.head.split(' ');
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let mut path = target.split('?').next().unwrap_or_default();
-        let mut close = false;
+        let (mut close, mut status, mut login_lines) = (false, 200, String::new());
         loop {
             if let Some(rest) = path.strip_prefix("/sleep/") {
                 let (pause, rest) = rest.split_once('/').unwrap_or((rest, ""));
@@ -183,6 +204,9 @@ impl Request {
             } else if let Some(rest) = path.strip_prefix("/close") {
                 close = true;
                 path = rest;
+            } else if let Some(rest) = path.strip_prefix("/login") {
+                (status, login_lines) = login.answer(self.header("authorization"));
+                path = if status == 401 { "/status/401" } else { rest };
             } else {
                 break;
             }
@@ -190,7 +214,7 @@ impl Request {
         let id = self.header("x-id").map(|id| format!("X-Id: {id}\r\n")).unwrap_or_default();
         let close_line = if close { "Connection: close\r\n" } else { "" };
         let number = |prefix: &str| path.strip_prefix(prefix).and_then(|text| text.parse::<usize>().ok());
-        let (mut status, mut chunked) = (200, false);
+        let mut chunked = false;
         let body = if let Some(count) = number("/bytes/") {
             vec![b'x'; count]
         } else if let Some(count) = number("/chunked/") {
@@ -206,7 +230,7 @@ impl Request {
         };
         let length =
             if chunked { "Transfer-Encoding: chunked".to_owned() } else { format!("Content-Length: {}", body.len()) };
-        let mut out = format!("HTTP/1.1 {status} Status\r\n{length}\r\n{id}{close_line}\r\n").into_bytes();
+        let mut out = format!("HTTP/1.1 {status} Status\r\n{length}\r\n{id}{login_lines}{close_line}\r\n").into_bytes();
         match (method, chunked) {
             ("HEAD", _) => {}
             (_, false) => out.extend_from_slice(&body),

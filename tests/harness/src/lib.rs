@@ -17,6 +17,7 @@ mod backend;
 mod client;
 mod dir;
 mod edge;
+mod login;
 mod process;
 mod programs;
 

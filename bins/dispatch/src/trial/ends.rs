@@ -11,7 +11,7 @@ use super::{OK, Trial, backend, get, heard, id, pair, say};
 use crate::serve::Client;
 
 /// An upgraded connection: the client's end of its socket, and the backend's.
-fn upgraded(trial: &mut Trial) -> (OwnedFd, OwnedFd) {
+pub(super) fn upgraded(trial: &mut Trial) -> (OwnedFd, OwnedFd) {
     let token = Backend { upgrades: vec!["other".into()], ..backend() };
     *trial = Trial::new(token);
     trial.send(id(0), &RequestHead { upgrade: b"other", ..get() });

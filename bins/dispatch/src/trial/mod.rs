@@ -18,6 +18,7 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socke
 use crate::serve::{Dispatch, token};
 
 mod ends;
+mod logins;
 
 fn pair(kind: SocketType) -> (OwnedFd, OwnedFd) {
     socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap()
@@ -96,8 +97,12 @@ impl Trial {
     }
 
     fn send(&mut self, stream: StreamId, head: &RequestHead<'_>) {
+        self.send_with(stream, head, None);
+    }
+
+    fn send_with(&mut self, stream: StreamId, head: &RequestHead<'_>, field: Option<(&[u8], &[u8])>) {
         let mut none = Vec::new();
-        fields::put(&mut none, std::iter::empty::<(&[u8], &[u8])>()).unwrap();
+        fields::put(&mut none, field).unwrap();
         let head = RequestHead {
             host: b"a.example",
             target: b"/",

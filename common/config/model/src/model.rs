@@ -100,6 +100,8 @@ section! {
         proxy_protocol: bool, Default("false");
         /// Networks (or "unix") whose PROXY, X-Forwarded-For and X-Forwarded-Proto headers count.
         trusted: Vec<At<Source>>, Default("[]"), 0..=1024;
+        /// Trusted sources never send requests of two clients over one connection. Only then do they get logins that are bound to a connection (NTLM, Negotiate).
+        connection_per_client: bool, Default("false");
         /// Connections from one address (IPv6: one /64) at a time.
         address_connections_max: u32, Default("1024"), 1..=10000000;
         /// Files of networks that this listener lets in and never penalises.

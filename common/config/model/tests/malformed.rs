@@ -222,6 +222,11 @@ proxy_protocol = true"#, &[
     ]),
     (r#"[[listen]]
 address = "127.0.0.1:81"
+connection_per_client = true"#, &[
+        "fosse.toml:12:25: connection_per_client is about trusted sources, and none is trusted; remove the line: everybody else has connections of their own",
+    ]),
+    (r#"[[listen]]
+address = "127.0.0.1:81"
 proxy_protocol = "true"
 trusted = ["127.0.0.1/8", "10.0.0.0/33", "localhost", "unix", "0.0.0.0/0"]"#, &[
         "fosse.toml:12:18: proxy_protocol takes true or false, this is a string; remove the quotes",

@@ -89,6 +89,8 @@ pub struct Parse {
 pub struct ParseListener {
     /// Connections from trusted sources begin with a PROXY header.
     pub proxy_protocol: bool,
+    /// Trusted sources, too, have a connection for each client.
+    pub connection_per_client: bool,
     /// Trusted proxies, for walking X-Forwarded-For from the right.
     pub trusted: Vec<Net>,
     /// What a site's rules are told as server port.

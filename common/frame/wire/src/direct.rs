@@ -1,7 +1,8 @@
 //! parse to dispatch, beside the ring: client sockets for leases, over a SEQPACKET pair that only parse writes.
 //!
 //! A message is `u64 connection`, once or more. With as many descriptors as connections it lends their sockets; without
-//! any it says that these connections are over and the copies are to be closed. The socket of a connection is lent once,
+//! any it says that these connections are over: the copies are to be closed, and the backend connections that are pinned to
+//! them. That is said of connections whose socket was lent or that a RESPONSE called pinned. The socket of a connection is lent once,
 //! before its first LEASE frame is sent, so dispatch finds it waiting when it reads that frame.
 
 use crate::{WireError, cursor::Cursor};

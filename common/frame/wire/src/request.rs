@@ -106,7 +106,8 @@ impl Version {
 
 const FLAG_SECURE: u8 = 1;
 const FLAG_EXPECT_CONTINUE: u8 = 2;
-const FLAGS_ALL: u8 = FLAG_SECURE | FLAG_EXPECT_CONTINUE;
+const FLAG_SINGLE_CLIENT: u8 = 4;
+const FLAGS_ALL: u8 = FLAG_SECURE | FLAG_EXPECT_CONTINUE | FLAG_SINGLE_CLIENT;
 
 /// What parse decided about a request, and the raw bytes rules want to see. All slices are borrowed from the frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,6 +118,8 @@ pub struct RequestHead<'a> {
     pub secure: bool,
     /// The client waits for 100 Continue before it sends its body.
     pub expect_continue: bool,
+    /// All requests of this connection are one client's, and dispatch hears of its end: a login may be bound to it.
+    pub single_client: bool,
     /// How the body ends.
     pub body: BodyLength,
     /// Body bytes that follow at once and are already re-granted by a filter that held them.
@@ -166,9 +169,10 @@ impl<'a> RequestHead<'a> {
     pub fn encode_fixed(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
         let secure = if self.secure { FLAG_SECURE } else { 0 };
         let expect_continue = if self.expect_continue { FLAG_EXPECT_CONTINUE } else { 0 };
+        let single_client = if self.single_client { FLAG_SINGLE_CLIENT } else { 0 };
         let mut fixed = Fixed::<FIXED_BYTES>::new();
         fixed
-            .put([self.version as u8, secure | expect_continue])
+            .put([self.version as u8, secure | expect_continue | single_client])
             .put(self.body.bytes())
             .put(self.held.to_le_bytes())
             .put(self.site.to_le_bytes())
@@ -216,6 +220,7 @@ impl<'a> RequestHead<'a> {
             version,
             secure: flags & FLAG_SECURE != 0,
             expect_continue: flags & FLAG_EXPECT_CONTINUE != 0,
+            single_client: flags & FLAG_SINGLE_CLIENT != 0,
             body: BodyLength::take(&mut f)?,
             held: f.u32()?,
             site: f.u32()?,

@@ -13,7 +13,8 @@ const FLAG_UPGRADE: u8 = 4;
 const FLAG_CLOSE: u8 = 8;
 const FLAG_DENIED: u8 = 16;
 const FLAG_OWN: u8 = 32;
-const FLAGS_ALL: u8 = FLAG_LEASE | FLAG_INTERIM | FLAG_UPGRADE | FLAG_CLOSE | FLAG_DENIED | FLAG_OWN;
+const FLAG_PINNED: u8 = 64;
+const FLAGS_ALL: u8 = FLAG_LEASE | FLAG_INTERIM | FLAG_UPGRADE | FLAG_CLOSE | FLAG_DENIED | FLAG_OWN | FLAG_PINNED;
 
 /// Fixed bytes of a head before its fields.
 const FIXED_BYTES: usize = 25;
@@ -38,6 +39,8 @@ pub struct ResponseHead<'a> {
     pub denied: bool,
     /// dispatch wrote it itself: an error or a denial, nothing of an application. A filter on the way back has nothing to judge.
     pub own: bool,
+    /// A backend connection belongs to this client's: parse reports its end to dispatch ([`crate::direct`]).
+    pub pinned: bool,
     /// The body as the client is told of it; for answers to HEAD and for 304 the length is stated and no body follows.
     pub body: BodyLength,
     /// Index of the backend server that answered, or [`BACKEND_NONE`].
@@ -62,6 +65,7 @@ impl<'a> ResponseHead<'a> {
             (self.close, FLAG_CLOSE),
             (self.denied, FLAG_DENIED),
             (self.own, FLAG_OWN),
+            (self.pinned, FLAG_PINNED),
         ];
         let flags = flags.iter().filter(|(set, _)| *set).fold(0, |all, (_, flag)| all | flag);
         let mut fixed = Fixed::<FIXED_BYTES>::new();
@@ -104,6 +108,7 @@ impl<'a> ResponseHead<'a> {
             close: flags & FLAG_CLOSE != 0,
             denied: flags & FLAG_DENIED != 0,
             own: flags & FLAG_OWN != 0,
+            pinned: flags & FLAG_PINNED != 0,
             body: BodyLength::take(&mut c)?,
             backend: c.u32()?,
             backend_us: c.u32()?,
@@ -120,7 +125,7 @@ impl<'a> ResponseHead<'a> {
         let right = match self.status {
             101 => self.upgrade && !self.interim,
             100..=199 => self.interim && !self.upgrade && !self.lease,
-            200..=599 => !(self.interim || self.upgrade || self.own && self.lease),
+            200..=599 => !(self.interim || self.upgrade || self.own && (self.lease || self.pinned)),
             _ => false,
         };
         if right { Ok(self) } else { Err(WireError::Field("status")) }
@@ -166,6 +171,7 @@ mod tests {
     fn every_head_comes_back_as_it_went() {
         let heads = [
             ResponseHead { status: 200, lease: true, body: BodyLength::Exact(9), backend: 4, ..Default::default() },
+            ResponseHead { status: 401, pinned: true, ..Default::default() },
             ResponseHead { status: 100, interim: true, ..Default::default() },
             ResponseHead { status: 101, upgrade: true, lease: true, ..Default::default() },
             ResponseHead { status: 403, denied: true, own: true, close: true, rule: 942_100, ..Default::default() },

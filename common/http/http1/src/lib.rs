@@ -10,6 +10,7 @@
 //! - CONNECT, HTTP/0.9, HTTP/2 and its preface are refused; one empty line before a request line is skipped (`leading`).
 #![forbid(unsafe_code)]
 
+mod auth;
 mod chunked;
 mod class;
 mod fields;
@@ -27,6 +28,7 @@ mod target;
 pub mod websocket;
 mod write;
 
+pub use auth::{names_connection_scheme, other_challenges};
 pub use chunked::{ChunkedDecoder, LAST_CHUNK, Piece, trailer_allowed, write_chunk, write_chunk_start};
 pub use class::{is_target, is_token, is_token_byte, is_value, members, trim};
 pub use fields::{Field, Fields, FieldsIter};

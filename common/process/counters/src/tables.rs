@@ -97,6 +97,8 @@ table!(
     counter BYTES_LEASED = 11, "response bytes written straight to clients";
     gauge SERVERS_DOWN = 12, "backend servers held to be down";
     counter PROTOCOL_REFUSED = 13, "requests refused because parse must not have sent them";
+    gauge PINNED = 14, "backend connections with a login (NTLM, Negotiate), each for one client connection alone";
+    counter PINNED_EVICTED = 15, "of those, closed before their time because the server had no room for another connection";
 );
 
 table!(

@@ -75,6 +75,13 @@ fn trusted(listen: &Listen, address: &ListenAddress, problems: &mut Problems) {
             cure,
         );
     }
+    if listen.connection_per_client.written() == Some(&true) && trusted.is_empty() {
+        problems.note_with_cure(
+            &listen.connection_per_client.span,
+            "connection_per_client is about trusted sources, and none is trusted",
+            "remove the line: everybody else has connections of their own",
+        );
+    }
     for source in trusted {
         let span = &source.span;
         match (source.sound(), address) {

@@ -66,7 +66,12 @@ pub fn parse(listen: &Listen) -> blobs::ParseListener {
         ListenAddress::Tcp(address) => address.port(),
         ListenAddress::Unix(_) => UNIX_PORT,
     };
-    blobs::ParseListener { proxy_protocol: listen.proxy_protocol.value, trusted: networks(listen), port }
+    blobs::ParseListener {
+        proxy_protocol: listen.proxy_protocol.value,
+        connection_per_client: listen.connection_per_client.value,
+        trusted: networks(listen),
+        port,
+    }
 }
 
 /// The address lists load compiles.
