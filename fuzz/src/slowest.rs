@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use fosse_seclang::{Arena, Bench, Bundle, Host, Mode, NoStore, Now, Outcome, Ruleset, Transaction, Turn};
+use fosse_seclang::{Arena, Bundle, Environment, Mode, NoStore, Now, Outcome, Ruleset, Schedule, Scratch, Transaction};
 
 use crate::corpus::name_of;
 use crate::mutate::mutate;
@@ -71,14 +71,14 @@ pub fn load(directory: &Path, paranoia: u8) -> Ruleset {
 #[derive(Debug)]
 pub struct Court<'r> {
     rules: &'r Ruleset,
-    bench: Bench,
+    scratch: Scratch,
 }
 
 impl<'r> Court<'r> {
     /// One for a rule set.
     #[must_use]
     pub fn new(rules: &'r Ruleset) -> Self {
-        Self { rules, bench: Bench::default() }
+        Self { rules, scratch: Scratch::default() }
     }
 
     /// Runs a request through all phases, to their end whatever it does; what that took.
@@ -87,8 +87,8 @@ impl<'r> Court<'r> {
         let mut parts = input.splitn(4, |byte| *byte == 0);
         let mut part = || parts.next().unwrap_or_default();
         let (target, name, value, body) = (part(), part(), part(), part());
-        let (mut turn, mut store) = (|| Turn::Go, NoStore);
-        let mut host = Host { bench: &mut self.bench, turn: &mut turn, store: &mut store };
+        let (mut schedule, mut store) = (|| Schedule::Go, NoStore);
+        let mut env = Environment { scratch: &mut self.scratch, schedule: &mut schedule, store: &mut store };
         let mut transaction = Transaction::new(self.rules, Arena::default(), Now::default());
         transaction.set_mode(Mode::DetectionOnly);
         transaction.connection(IpAddr::V4(Ipv4Addr::LOCALHOST), 1, IpAddr::V4(Ipv4Addr::LOCALHOST), 2);
@@ -102,7 +102,7 @@ impl<'r> Court<'r> {
             if at == 1 {
                 transaction.request_body(body);
             }
-            while phase(&mut transaction, &mut host) == Outcome::Yield {}
+            while phase(&mut transaction, &mut env) == Outcome::Yield {}
         }
         steps().wrapping_sub(before)
     }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use fosse_seclang::{Arena, Bench, Host, Mode, Now, Outcome, Record, Ruleset, Taken, Transaction};
+use fosse_seclang::{Arena, Environment, Mode, Now, Outcome, Record, Ruleset, Scratch, Taken, Transaction};
 use fosse_settings::{WafMode, WafSite};
 use fosse_wire::{
     StreamId,
@@ -119,7 +119,7 @@ pub struct Case {
 pub struct Court {
     /// The way to the keeper of persistent collections.
     pub link: Link,
-    bench: Bench,
+    scratch: Scratch,
     arenas: Vec<Arena>,
 }
 
@@ -169,14 +169,14 @@ impl Court {
         loop {
             let elapsed_micros = case.spent_us.saturating_add(watch.wall_us());
             case.transaction.set_now(Now { seconds: case.seconds, elapsed_micros });
-            let mut turn = || watch.turn();
-            let host = &mut Host { bench: &mut self.bench, turn: &mut turn, store: &mut self.link };
+            let mut schedule = || watch.schedule();
+            let env = &mut Environment { scratch: &mut self.scratch, schedule: &mut schedule, store: &mut self.link };
             let outcome = match case.step {
-                Step::Head => case.transaction.phase1(host),
-                Step::Whole => case.transaction.phase2(host),
-                Step::AnswerHead => case.transaction.phase3(host),
-                Step::AnswerWhole => case.transaction.phase4(host),
-                Step::Last => case.transaction.phase5(host),
+                Step::Head => case.transaction.phase1(env),
+                Step::Whole => case.transaction.phase2(env),
+                Step::AnswerHead => case.transaction.phase3(env),
+                Step::AnswerWhole => case.transaction.phase4(env),
+                Step::Last => case.transaction.phase5(env),
                 Step::Body | Step::AnswerBody => return Next::Body,
                 Step::Answer => return Next::Answer,
                 Step::Done => return Next::End,
@@ -204,7 +204,7 @@ impl Court {
     /// Whether the audit log would have this case by the rules' own settings.
     #[must_use]
     pub fn audit_wanted(&mut self, case: &Case, status: u16) -> bool {
-        case.transaction.audit_wanted(status, &mut self.bench)
+        case.transaction.audit_wanted(status, &mut self.scratch)
     }
 
     /// Closes a case; its memory serves the next.

@@ -1,7 +1,7 @@
 //! What a slice of time has cost: the wall clock as long as that is little, then the CPU clock.
 
 use fosse_eventloop::clock_us;
-use fosse_seclang::Turn;
+use fosse_seclang::Schedule;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::limits::{LOOK_US, SLICE_US_MAX};
@@ -29,17 +29,17 @@ impl Watch {
         clock_us().saturating_sub(self.began_us)
     }
 
-    pub(crate) fn turn(&self) -> Turn {
+    pub(crate) fn schedule(&self) -> Schedule {
         if self.wall_us() < LOOK_US {
-            return Turn::Go;
+            return Schedule::Go;
         }
         let used = self.cpu_us();
         if used >= self.left_us {
-            Turn::Exhausted
+            Schedule::Exhausted
         } else if used >= SLICE_US_MAX {
-            Turn::Yield
+            Schedule::Yield
         } else {
-            Turn::Go
+            Schedule::Go
         }
     }
 

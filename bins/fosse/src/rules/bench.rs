@@ -2,7 +2,7 @@
 
 use fosse_die::temporary;
 use fosse_ftw::{Parsed, parse};
-use fosse_seclang::{Arena, Bench, Outcome, Ruleset};
+use fosse_seclang::{Arena, Outcome, Ruleset, Scratch};
 
 use super::source::{Source, given};
 use super::trial;
@@ -34,11 +34,11 @@ pub fn run(words: &Words) -> i32 {
 
 fn measured(rules: &Ruleset, make: Make, from: u32, rounds: u32) -> (f64, usize) {
     let requests: Vec<Parsed> = (0..rounds).map(|n| parse(make(from.saturating_add(n)).as_bytes())).collect();
-    let (mut bench, mut arena, mut denied) = (Bench::default(), Arena::default(), 0_usize);
+    let (mut scratch, mut arena, mut denied) = (Scratch::default(), Arena::default(), 0_usize);
     let begun = cpu_nanoseconds();
     for request in &requests {
         let mut transaction = trial::begin(rules, std::mem::take(&mut arena));
-        let outcome = trial::judge(&mut transaction, request, &mut bench);
+        let outcome = trial::judge(&mut transaction, request, &mut scratch);
         denied = denied.saturating_add(usize::from(outcome != Outcome::Continue));
         arena = transaction.finish();
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use fosse_die::{fatal, usage};
 use fosse_ftw::{Parsed, parse};
-use fosse_seclang::{Arena, Bench, Match, Outcome, Transaction};
+use fosse_seclang::{Arena, Match, Outcome, Scratch, Transaction};
 
 use super::source::{Source, given, paranoia};
 use super::trial;
@@ -43,7 +43,7 @@ pub fn run(words: &Words) -> i32 {
     let mut transaction = trial::begin(&rules, Arena::default());
     transaction.explain();
     transaction.note_scores(SCORES.iter().copied());
-    let outcome = trial::judge(&mut transaction, &request, &mut Bench::default());
+    let outcome = trial::judge(&mut transaction, &request, &mut Scratch::default());
     print(&told(&transaction, &request, &outcome));
     i32::from(outcome != Outcome::Continue)
 }
@@ -152,7 +152,7 @@ mod tests {
         let mut transaction = trial::begin(&rules, Arena::default());
         transaction.explain();
         transaction.note_scores(SCORES.iter().copied());
-        let outcome = trial::judge(&mut transaction, &request, &mut Bench::default());
+        let outcome = trial::judge(&mut transaction, &request, &mut Scratch::default());
         let text = told(&transaction, &request, &outcome);
         for part in [
             "rule      1040 in phase 2, builtin:",

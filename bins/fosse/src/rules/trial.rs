@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use fosse_ftw::Parsed;
-use fosse_seclang::{Arena, Bench, Host, NoStore, Now, Outcome, Ruleset, Transaction, Turn};
+use fosse_seclang::{Arena, Environment, NoStore, Now, Outcome, Ruleset, Schedule, Scratch, Transaction};
 
 /// Addresses of documentation: rules that trust this machine must not trust a trial.
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
@@ -21,20 +21,20 @@ pub fn begin(rules: &Ruleset, arena: Arena) -> Transaction<'_> {
 }
 
 /// Phases 1 and 2, and 5 whatever they say.
-pub fn judge(transaction: &mut Transaction<'_>, request: &Parsed, bench: &mut Bench) -> Outcome {
-    let (mut turn, mut store) = (|| Turn::Go, NoStore);
-    let mut host = Host { bench, turn: &mut turn, store: &mut store };
+pub fn judge(transaction: &mut Transaction<'_>, request: &Parsed, scratch: &mut Scratch) -> Outcome {
+    let (mut schedule, mut store) = (|| Schedule::Go, NoStore);
+    let mut env = Environment { scratch, schedule: &mut schedule, store: &mut store };
     transaction.connection(CLIENT, 40_000, IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
     transaction.unique_id(b"0000000000000001");
     transaction.request_line(&request.line, &request.method, &request.uri, &request.version);
     for (name, value) in &request.headers {
         transaction.header(name, value);
     }
-    let mut outcome = transaction.phase1(&mut host);
+    let mut outcome = transaction.phase1(&mut env);
     if outcome == Outcome::Continue {
         transaction.request_body(&request.body);
-        outcome = transaction.phase2(&mut host);
+        outcome = transaction.phase2(&mut env);
     }
-    transaction.phase5(&mut host);
+    transaction.phase5(&mut env);
     outcome
 }

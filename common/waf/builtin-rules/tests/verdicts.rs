@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use fosse_builtin_rules::{BUILTIN, BUILTIN_NAME};
-use fosse_seclang::{Arena, Bench, Bundle, Host, NoStore, Now, Outcome, Ruleset, Transaction, Turn};
+use fosse_seclang::{Arena, Bundle, Environment, NoStore, Now, Outcome, Ruleset, Schedule, Scratch, Transaction};
 
 fn rules() -> Ruleset {
     let mut bundle = Bundle::new();
@@ -45,10 +45,10 @@ impl Request<'_> {
 
 /// Whether the request is denied, and which rules matched.
 fn judge(rules: &Ruleset, request: &Request<'_>) -> (bool, Vec<String>) {
-    let mut bench = Bench::default();
+    let mut scratch = Scratch::default();
     let mut transaction = Transaction::new(rules, Arena::default(), Now { seconds: 1_700_000_000, elapsed_micros: 0 });
-    let (mut turn, mut store) = (|| Turn::Go, NoStore);
-    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let (mut schedule, mut store) = (|| Schedule::Go, NoStore);
+    let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
     let ip = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
     transaction.connection(ip, 40_000, IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
     let line = format!("{} {} HTTP/1.1", request.method, request.uri);
@@ -56,10 +56,10 @@ fn judge(rules: &Ruleset, request: &Request<'_>) -> (bool, Vec<String>) {
     for (name, value) in &request.headers {
         transaction.header(name.as_bytes(), value.as_bytes());
     }
-    let mut outcome = transaction.phase1(&mut host);
+    let mut outcome = transaction.phase1(&mut env);
     if outcome == Outcome::Continue {
         transaction.request_body(request.body.as_bytes());
-        outcome = transaction.phase2(&mut host);
+        outcome = transaction.phase2(&mut env);
     }
     let lines = transaction.matches().map(|m| String::from_utf8_lossy(&m.log_line()).into_owned()).collect();
     (outcome != Outcome::Continue, lines)
@@ -330,19 +330,19 @@ fn honest_requests_pass() {
 
 /// Whether an answer of this type is denied.
 fn keeps_inside(rules: &Ruleset, kind: &str, body: &str) -> bool {
-    let mut bench = Bench::default();
+    let mut scratch = Scratch::default();
     let mut transaction = Transaction::new(rules, Arena::default(), Now::default());
-    let (mut turn, mut store) = (|| Turn::Go, NoStore);
-    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let (mut schedule, mut store) = (|| Schedule::Go, NoStore);
+    let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
     transaction.request_line(b"GET / HTTP/1.1", b"GET", b"/", b"HTTP/1.1");
     transaction.header(b"Host", b"www.example.com");
-    assert_eq!(transaction.phase1(&mut host), Outcome::Continue);
-    assert_eq!(transaction.phase2(&mut host), Outcome::Continue);
+    assert_eq!(transaction.phase1(&mut env), Outcome::Continue);
+    assert_eq!(transaction.phase2(&mut env), Outcome::Continue);
     transaction.response(200, b"HTTP/1.1");
     transaction.response_header(b"Content-Type", kind.as_bytes());
-    assert_eq!(transaction.phase3(&mut host), Outcome::Continue);
+    assert_eq!(transaction.phase3(&mut env), Outcome::Continue);
     transaction.response_body(body.as_bytes());
-    transaction.phase4(&mut host) != Outcome::Continue
+    transaction.phase4(&mut env) != Outcome::Continue
 }
 
 #[test]

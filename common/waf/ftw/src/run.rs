@@ -4,7 +4,7 @@ use crate::backend::reflect;
 use crate::check::{Failure, Happened, check};
 use crate::file::{Stage, Test};
 use crate::wire::{Parsed, parse};
-use fosse_seclang::{Arena, Bench, Host, NoStore, Now, Outcome, Ruleset, Transaction, Turn};
+use fosse_seclang::{Arena, Environment, NoStore, Now, Outcome, Ruleset, Schedule, Scratch, Transaction};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// How many tests passed and failed.
@@ -34,7 +34,7 @@ pub struct TestResult {
 /// Runs tests, one after the other, with the memory of the one before.
 pub struct Runner<'r> {
     rules: &'r Ruleset,
-    bench: Bench,
+    scratch: Scratch,
     arena: Option<Arena>,
     now: Now,
 }
@@ -54,7 +54,7 @@ struct Observed {
 impl<'r> Runner<'r> {
     /// A runner for a rule set; `now` is the time its rules see.
     pub fn new(rules: &'r Ruleset, now: Now) -> Self {
-        Self { rules, bench: Bench::default(), arena: None, now }
+        Self { rules, scratch: Scratch::default(), arena: None, now }
     }
 
     /// Runs a test.
@@ -81,14 +81,14 @@ impl<'r> Runner<'r> {
             return Observed { status: 400, ..Observed::default() };
         }
         let mut transaction = Transaction::new(self.rules, self.arena.take().unwrap_or_default(), self.now);
-        let (mut turn, mut store) = (|| Turn::Go, NoStore);
-        let mut host = Host { bench: &mut self.bench, turn: &mut turn, store: &mut store };
+        let (mut schedule, mut store) = (|| Schedule::Go, NoStore);
+        let mut env = Environment { scratch: &mut self.scratch, schedule: &mut schedule, store: &mut store };
         let mut observed = Observed { status: 200, ..Observed::default() };
-        let verdict = through(&mut transaction, request, &mut observed, &mut host);
+        let verdict = through(&mut transaction, request, &mut observed, &mut env);
         if let Some(Outcome::Deny { status, .. } | Outcome::Redirect { status, .. }) = verdict {
             observed.status = status;
         }
-        transaction.phase5(&mut host);
+        transaction.phase5(&mut env);
         // A server that takes no such request answers so, whatever the rules say of it.
         if request.refused {
             observed.status = 400;
@@ -104,7 +104,7 @@ fn through(
     transaction: &mut Transaction<'_>,
     request: &Parsed,
     observed: &mut Observed,
-    host: &mut Host<'_>,
+    env: &mut Environment<'_>,
 ) -> Option<Outcome> {
     let denied = |outcome: Outcome| (outcome != Outcome::Continue).then_some(outcome);
     transaction.connection(LOCAL, 40_000, LOCAL, 80);
@@ -113,11 +113,11 @@ fn through(
     for (name, value) in &request.headers {
         transaction.header(name, value);
     }
-    if let Some(outcome) = denied(transaction.phase1(host)) {
+    if let Some(outcome) = denied(transaction.phase1(env)) {
         return Some(outcome);
     }
     transaction.request_body(&request.body);
-    if let Some(outcome) = denied(transaction.phase2(host)) {
+    if let Some(outcome) = denied(transaction.phase2(env)) {
         return Some(outcome);
     }
     let reply = reflect(&request.method, &request.uri, &request.body);
@@ -127,11 +127,11 @@ fn through(
     for (name, value) in &reply.headers {
         transaction.response_header(name, value);
     }
-    if let Some(outcome) = denied(transaction.phase3(host)) {
+    if let Some(outcome) = denied(transaction.phase3(env)) {
         return Some(outcome);
     }
     transaction.response_body(&reply.body);
-    denied(transaction.phase4(host))
+    denied(transaction.phase4(env))
 }
 
 fn observe(transaction: &Transaction<'_>, observed: &mut Observed) {

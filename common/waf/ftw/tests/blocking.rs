@@ -1,7 +1,7 @@
 //! The Core Rule Set as sites run it: blocking, paranoia level 1, threshold 5. Ordinary requests pass, classic attacks are
 //! denied wherever they stand.
 
-use fosse_seclang::{Arena, Bench, Bundle, Host, NoStore, Now, Outcome, Ruleset, Transaction, Turn};
+use fosse_seclang::{Arena, Bundle, Environment, NoStore, Now, Outcome, Ruleset, Schedule, Scratch, Transaction};
 use std::path::Path;
 
 fn rules() -> Option<Ruleset> {
@@ -24,8 +24,8 @@ fn rules() -> Option<Ruleset> {
 
 /// The outcome of phases 1 and 2, and the log.
 fn judge(rules: &Ruleset, method: &str, uri: &str, headers: &[(&str, &str)], body: &[u8]) -> (Outcome, String) {
-    let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, NoStore);
-    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let (mut scratch, mut schedule, mut store) = (Scratch::default(), || Schedule::Go, NoStore);
+    let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
     let mut transaction = Transaction::new(rules, Arena::default(), Now { seconds: 1_700_000_000, elapsed_micros: 0 });
     transaction.connection("192.0.2.7".parse().unwrap(), 1234, "192.0.2.1".parse().unwrap(), 443);
     transaction.request_line(
@@ -44,10 +44,10 @@ fn judge(rules: &Ruleset, method: &str, uri: &str, headers: &[(&str, &str)], bod
     if !body.is_empty() {
         transaction.header(b"Content-Length", body.len().to_string().as_bytes());
     }
-    let mut outcome = transaction.phase1(&mut host);
+    let mut outcome = transaction.phase1(&mut env);
     if outcome == Outcome::Continue {
         transaction.request_body(body);
-        outcome = transaction.phase2(&mut host);
+        outcome = transaction.phase2(&mut env);
     }
     let log =
         transaction.matches().map(|found| String::from_utf8_lossy(&found.log_line()).into_owned() + "\n").collect();

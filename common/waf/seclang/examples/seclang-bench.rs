@@ -2,7 +2,7 @@
 //! blocking mode and every request different from the one before. Prints microseconds per transaction, all five
 //! phases; with NAME `curve` what bodies of 1 KiB to 1 MiB cost, so that one sees how it grows.
 
-use fosse_seclang::{Arena, Bench, Bundle, Host, NoStore, Now, Outcome, Ruleset, Transaction, Turn};
+use fosse_seclang::{Arena, Bundle, Environment, NoStore, Now, Outcome, Ruleset, Schedule, Scratch, Transaction};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn main() {
     let paranoia = std::env::args().nth(2).unwrap_or_else(|| "1".into());
     let only = std::env::args().nth(3);
     let rules = load(Path::new(&corpus), &paranoia);
-    let (mut bench, mut arena) = (Bench::default(), Arena::default());
+    let (mut scratch, mut arena) = (Scratch::default(), Arena::default());
     if only.as_deref() == Some("curve") {
         return curve(&rules);
     }
@@ -52,7 +52,7 @@ fn main() {
             let started = cpu_nanos();
             let mut denied = 0;
             for request in &requests {
-                let (outcome, used) = transact(&rules, request, &mut bench, std::mem::take(&mut arena));
+                let (outcome, used) = transact(&rules, request, &mut scratch, std::mem::take(&mut arena));
                 denied += usize::from(outcome != Outcome::Continue);
                 arena = used;
             }
@@ -70,10 +70,10 @@ fn cpu_nanos() -> f64 {
     text.split_whitespace().next().and_then(|nanos| nanos.parse().ok()).expect("nanoseconds")
 }
 
-fn transact(rules: &Ruleset, request: &Request, bench: &mut Bench, arena: Arena) -> (Outcome, Arena) {
+fn transact(rules: &Ruleset, request: &Request, scratch: &mut Scratch, arena: Arena) -> (Outcome, Arena) {
     let mut transaction = Transaction::new(rules, arena, Now { seconds: 1_700_000_000, elapsed_micros: 0 });
-    let (mut turn, mut store) = (|| Turn::Go, NoStore);
-    let mut host = Host { bench, turn: &mut turn, store: &mut store };
+    let (mut schedule, mut store) = (|| Schedule::Go, NoStore);
+    let mut env = Environment { scratch, schedule: &mut schedule, store: &mut store };
     let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
     transaction.connection(client, 40_000, IpAddr::V4(Ipv4Addr::LOCALHOST), 80);
     transaction.unique_id(b"0123456789abcdef");
@@ -82,21 +82,21 @@ fn transact(rules: &Ruleset, request: &Request, bench: &mut Bench, arena: Arena)
     for (name, value) in &request.headers {
         transaction.header(name.as_bytes(), value.as_bytes());
     }
-    let mut outcome = transaction.phase1(&mut host);
+    let mut outcome = transaction.phase1(&mut env);
     if outcome == Outcome::Continue {
         transaction.request_body(request.body.as_bytes());
-        outcome = transaction.phase2(&mut host);
+        outcome = transaction.phase2(&mut env);
     }
     if outcome == Outcome::Continue {
         transaction.response(200, b"HTTP/1.1");
         transaction.response_header(b"Content-Type", b"text/html");
         transaction.response_header(b"Content-Length", b"12");
-        outcome = transaction.phase3(&mut host);
+        outcome = transaction.phase3(&mut env);
     }
     if outcome == Outcome::Continue {
-        outcome = transaction.phase4(&mut host);
+        outcome = transaction.phase4(&mut env);
     }
-    transaction.phase5(&mut host);
+    transaction.phase5(&mut env);
     if outcome != Outcome::Continue {
         for found in transaction.matches() {
             if std::env::var_os("SHOW").is_some() {
@@ -224,14 +224,14 @@ fn curve(rules: &Ruleset) {
         [("JSON", |n, bytes| json_of(n, u32::try_from(bytes / 276).unwrap())), ("text", text), ("fields", fields)];
     for (name, make) in kinds {
         for bytes in (10..=20).step_by(2).map(|power| 1usize << power) {
-            let mut bench = Bench::default();
+            let mut scratch = Scratch::default();
             let rounds = u32::try_from((4 << 20) / bytes).unwrap().min(200);
             let requests: Vec<Request> = (0..rounds * 2).map(|n| make(n, bytes)).collect();
             let mut arena = Arena::default();
             let mut run = |requests: &[Request]| {
                 let started = cpu_nanos();
                 for request in requests {
-                    arena = transact(rules, request, &mut bench, std::mem::take(&mut arena)).1;
+                    arena = transact(rules, request, &mut scratch, std::mem::take(&mut arena)).1;
                 }
                 (cpu_nanos() - started) / 1e3 / requests.len() as f64
             };

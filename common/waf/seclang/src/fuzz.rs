@@ -1,7 +1,8 @@
 //! Entry points for a fuzzer: each takes any bytes, and panics on what must not be.
 
 use crate::{
-    Arena, Bench, Bundle, Change, Field, Host, Load, Now, Outcome, Place, Record, Ruleset, Store, Transaction, Turn,
+    Arena, Bundle, Change, Diagnostic, Environment, Field, Load, Now, Outcome, Place, Record, Ruleset, Schedule,
+    Scratch, Store, Transaction,
 };
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;
@@ -24,11 +25,15 @@ pub fn rules(data: &[u8]) {
 /// thing; with and without its gates, in turns as short as can be, and with records that come late, the same rules match.
 pub fn transaction(data: &[u8]) {
     static RULES: OnceLock<Option<(Ruleset, Ruleset)>> = OnceLock::new();
-    let compiled = RULES.get_or_init(|| Some((compiled()?, compiled()?.without_gates())));
+    let compiled = RULES.get_or_init(|| Some((compiled(Ruleset::compile)?, compiled(Ruleset::compile_ungated)?)));
     let Some((gated, open)) = compiled else { return };
-    let matched = matched(gated, data, Turn::Go, Keeper::AtOnce);
-    assert_eq!(matched, self::matched(open, data, Turn::Go, Keeper::AtOnce), "the gates let something slip");
-    assert_eq!(matched, self::matched(gated, data, Turn::Yield, Keeper::Late), "turns or waits change what matches");
+    let matched = matched(gated, data, Schedule::Go, Keeper::AtOnce);
+    assert_eq!(matched, self::matched(open, data, Schedule::Go, Keeper::AtOnce), "the gates let something slip");
+    assert_eq!(
+        matched,
+        self::matched(gated, data, Schedule::Yield, Keeper::Late),
+        "turns or waits change what matches"
+    );
 }
 
 /// Keeps one record for everybody.
@@ -54,12 +59,14 @@ impl Store for Keeper {
     fn save(&mut self, _place: Place<'_>, _changes: &[(Vec<u8>, Change)], _timeout_seconds: u32) {}
 }
 
-type Phase<'r> = fn(&mut Transaction<'r>, &mut Host<'_>) -> Outcome;
+type Compile = fn(&Bundle, &str) -> Result<Ruleset, Vec<Diagnostic>>;
+
+type Phase<'r> = fn(&mut Transaction<'r>, &mut Environment<'_>) -> Outcome;
 
 /// Runs a phase to its end.
-fn run<'r>(transaction: &mut Transaction<'r>, host: &mut Host<'_>, phase: Phase<'r>) {
+fn run<'r>(transaction: &mut Transaction<'r>, env: &mut Environment<'_>, phase: Phase<'r>) {
     loop {
-        match phase(transaction, host) {
+        match phase(transaction, env) {
             Outcome::Yield => {}
             Outcome::Wait => {
                 let wanted: Vec<_> = transaction.wanted().map(|place| place.collection).collect();
@@ -71,34 +78,34 @@ fn run<'r>(transaction: &mut Transaction<'r>, host: &mut Host<'_>, phase: Phase<
     }
 }
 
-fn compiled() -> Option<Ruleset> {
+fn compiled(compile: Compile) -> Option<Ruleset> {
     let mut bundle = Bundle::new();
     bundle.insert("fuzz.conf", include_str!("fuzz.conf"));
-    Ruleset::compile(&bundle, "fuzz.conf").ok()
+    compile(&bundle, "fuzz.conf").ok()
 }
 
-fn matched(rules: &Ruleset, data: &[u8], turn: Turn, mut store: Keeper) -> Vec<(u32, Vec<u8>, Vec<u8>)> {
+fn matched(rules: &Ruleset, data: &[u8], schedule: Schedule, mut store: Keeper) -> Vec<(u32, Vec<u8>, Vec<u8>)> {
     let mut parts = data.splitn(4, |byte| *byte == 0);
     let mut part = || parts.next().unwrap_or_default();
     let (uri, name, value, body) = (part(), part(), part(), part());
-    let mut bench = Bench::default();
-    let mut turn = move || turn;
-    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let mut scratch = Scratch::default();
+    let mut schedule = move || schedule;
+    let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
     let mut transaction = Transaction::new(rules, Arena::default(), Now::default());
     transaction.connection(IpAddr::V4(Ipv4Addr::LOCALHOST), 1, IpAddr::V4(Ipv4Addr::LOCALHOST), 2);
     transaction.request_line(uri, b"POST", uri, b"HTTP/1.1");
     transaction.header(name, value);
     transaction.header(b"Content-Type", name);
     transaction.header(b"Cookie", value);
-    run(&mut transaction, &mut host, Transaction::phase1);
+    run(&mut transaction, &mut env, Transaction::phase1);
     transaction.request_body(body);
-    run(&mut transaction, &mut host, Transaction::phase2);
+    run(&mut transaction, &mut env, Transaction::phase2);
     transaction.response(200, b"HTTP/1.1");
     transaction.response_header(b"Content-Type", b"text/html");
-    run(&mut transaction, &mut host, Transaction::phase3);
+    run(&mut transaction, &mut env, Transaction::phase3);
     transaction.response_body(body);
-    run(&mut transaction, &mut host, Transaction::phase4);
-    run(&mut transaction, &mut host, Transaction::phase5);
+    run(&mut transaction, &mut env, Transaction::phase4);
+    run(&mut transaction, &mut env, Transaction::phase5);
     let lines = transaction.matches().map(|found| (found.id(), found.variable(), found.log_line()));
     lines.collect()
 }
@@ -131,7 +138,7 @@ mod tests {
 
     #[test]
     fn the_rules_of_the_fuzzer_compile() {
-        assert!(super::compiled().is_some());
+        assert!(super::compiled(super::Ruleset::compile).is_some());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the rules name, each once: constant texts and the slots of TX variables.
 
-use crate::action::Pick;
 use crate::arena::{Constants, Span};
+use crate::pick::Pick;
 use std::collections::HashMap;
 
 /// The first slots are TX:0 to TX:9, which captures fill.

@@ -1,6 +1,7 @@
 //! The operators: what each is called, what it takes, and how its argument is compiled.
 
 use crate::bundle::Bundle;
+use crate::check_digit::CheckDigit;
 use crate::macros::{Part, Reference, Template, has_macro};
 use crate::names::Names;
 use crate::network::Network;
@@ -40,15 +41,6 @@ impl Order {
             Order::Less => left < right,
         }
     }
-}
-
-/// Numbers with a check digit, found by a pattern.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum CheckDigit {
-    CreditCard,
-    Cpf,
-    Ssn,
-    Svnr,
 }
 
 /// A text a pattern with macros can become, and the pattern it is then.

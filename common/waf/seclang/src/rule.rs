@@ -2,10 +2,10 @@
 
 use crate::action::{Act, Disruption};
 use crate::arena::Span;
+use crate::collection_set::CollectionSet;
 use crate::macros::{Part, Reference, Template};
 use crate::operator::{Operator, Order};
 use crate::pipeline::NodeId;
-use crate::store::Collections;
 use crate::target::Target;
 use crate::variable::Variable;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(crate) struct Rule {
     /// Where to go on after the whole chain matched, if not at `next`.
     pub jump: Option<u32>,
     /// The persistent collections that the rule, or for a chain's first rule any of its links, looks at.
-    pub reads: Collections,
+    pub reads: CollectionSet,
     /// A test of numbers alone, where that is all the rule is.
     pub quick: Option<Quick>,
     pub facts: Arc<Facts>,

@@ -1,29 +1,10 @@
 //! What the directives that are not rules set.
 
-use crate::action::{Audit, Mode, audit, audit_parts, mode, on_off, xml_arguments};
+use crate::action::{audit_parts, on_off};
+use crate::modes::{Audit, LimitAction, Mode, XmlArguments};
 use crate::reader::{Argument, Directive};
 use fosse_pattern::Regex;
 use std::sync::Arc;
-
-/// What happens to a body over its limit.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum LimitAction {
-    /// The request gets 413 (a response 500).
-    Reject,
-    /// The first bytes, up to the limit, are looked at; the rest passes unseen, and the log says so.
-    ProcessPartial,
-}
-
-/// Whether elements of XML bodies become arguments (SecParseXmlIntoArgs).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum XmlArguments {
-    /// They do not.
-    Off,
-    /// Every element without elements in it is an argument too: `xml.a.b`.
-    On,
-    /// They are arguments, and nothing is in `XML`.
-    Only,
-}
 
 /// The settings of a rule set.
 #[derive(Clone, Debug)]
@@ -116,12 +97,12 @@ impl Settings {
     pub(crate) fn apply(&mut self, name: &str, directive: &Directive) -> Option<Result<(), Fault>> {
         let value = Value { directive };
         Some(match name.to_ascii_lowercase().as_str() {
-            "secruleengine" => value.read("On, Off or DetectionOnly", mode, &mut self.mode),
+            "secruleengine" => value.read("On, Off or DetectionOnly", Mode::from_word, &mut self.mode),
             "secrequestbodyaccess" => value.read("On or Off", on_off, &mut self.request_body_access),
             "secrequestbodylimit" => value.read("bytes", number, &mut self.request_body_limit),
             "secrequestbodynofileslimit" => value.read("bytes", number, &mut self.request_body_no_files_limit),
             "secrequestbodylimitaction" => {
-                value.read("Reject or ProcessPartial", limit_action, &mut self.request_body_limit_action)
+                value.read("Reject or ProcessPartial", LimitAction::from_word, &mut self.request_body_limit_action)
             }
             "secrequestbodyjsondepthlimit" => value.read("levels", number, &mut self.json_depth_limit),
             "secargumentslimit" => value.read("arguments", number, &mut self.arguments_limit),
@@ -129,7 +110,7 @@ impl Settings {
             "secresponsebodyaccess" => value.read("On or Off", on_off, &mut self.response_body_access),
             "secresponsebodylimit" => value.read("bytes", number, &mut self.response_body_limit),
             "secresponsebodylimitaction" => {
-                value.read("Reject or ProcessPartial", limit_action, &mut self.response_body_limit_action)
+                value.read("Reject or ProcessPartial", LimitAction::from_word, &mut self.response_body_limit_action)
             }
             "secresponsebodymimetype" => {
                 self.response_body_types(directive);
@@ -142,9 +123,11 @@ impl Settings {
             }
             "secargumentseparator" => value.read("one character", one_byte, &mut self.argument_separator),
             "seccookieformat" => value.read("0 or 1", zero_one, &mut self.cookies_version_1),
-            "secauditengine" => value.read("On, Off or RelevantOnly", audit, &mut self.audit),
+            "secauditengine" => value.read("On, Off or RelevantOnly", Audit::from_word, &mut self.audit),
             "seccookiev0separator" => value.read("one character", one_byte, &mut self.cookie_separator),
-            "secparsexmlintoargs" => value.read("On, Off or OnlyArgs", xml_arguments, &mut self.xml_arguments),
+            "secparsexmlintoargs" => {
+                value.read("On, Off or OnlyArgs", XmlArguments::from_word, &mut self.xml_arguments)
+            }
             "secauditlogparts" => value.read("letters from A to K, and Z", audit_parts, &mut self.audit_parts),
             "secauditlogrelevantstatus" => value.one().and_then(|word| {
                 self.audit_relevant_status = Some(crate::action::regex(word)?);
@@ -209,14 +192,6 @@ fn zero_one(text: &str) -> Option<bool> {
     match text {
         "0" => Some(false),
         "1" => Some(true),
-        _ => None,
-    }
-}
-
-fn limit_action(text: &str) -> Option<LimitAction> {
-    match text.to_ascii_lowercase().as_str() {
-        "reject" => Some(LimitAction::Reject),
-        "processpartial" => Some(LimitAction::ProcessPartial),
         _ => None,
     }
 }

@@ -35,37 +35,3 @@ impl Store for NoStore {
 
     fn save(&mut self, _place: Place<'_>, _changes: &[(Vec<u8>, Change)], _timeout_seconds: u32) {}
 }
-
-/// A set of collections.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Collections(u8);
-
-impl Collections {
-    pub fn insert(&mut self, collection: Collection) {
-        self.0 |= 1 << collection.index();
-    }
-
-    pub fn contains(self, collection: Collection) -> bool {
-        self.0 >> collection.index() & 1 == 1
-    }
-
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    pub fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    pub fn iter(self) -> impl Iterator<Item = Collection> {
-        Collection::ALL.into_iter().filter(move |collection| self.contains(*collection))
-    }
-}
-
-impl<'v> FromIterator<&'v crate::variable::Variable> for Collections {
-    fn from_iter<I: IntoIterator<Item = &'v crate::variable::Variable>>(variables: I) -> Self {
-        let mut all = Self::default();
-        variables.into_iter().filter_map(|variable| variable.persistent()).for_each(|one| all.insert(one));
-        all
-    }
-}

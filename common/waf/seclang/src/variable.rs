@@ -1,5 +1,7 @@
 //! The variables of SecLang: what each is called and of which stored kinds it is made.
 
+use crate::store::Collection;
+
 /// What a variable's values look like.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Shape {
@@ -254,8 +256,7 @@ impl Variable {
     }
 
     /// The persistent collection this variable shows, if it is one.
-    pub(crate) fn persistent(self) -> Option<crate::store::Collection> {
-        use crate::store::Collection;
+    pub(crate) fn persistent(self) -> Option<Collection> {
         Some(match self {
             Variable::Ip => Collection::Ip,
             Variable::Global => Collection::Global,

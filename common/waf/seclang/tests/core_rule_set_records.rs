@@ -2,8 +2,8 @@
 //! for; what is switched on works as its rules mean it.
 
 use fosse_seclang::{
-    Arena, Bench, Bundle, Change, Collection, Host, Load, Now, Outcome, Place, Record, Ruleset, Store, Transaction,
-    Turn,
+    Arena, Bundle, Change, Collection, Environment, Load, Now, Outcome, Place, Record, Ruleset, Schedule, Scratch,
+    Store, Transaction,
 };
 use std::collections::HashMap;
 use std::path::Path;
@@ -58,7 +58,7 @@ impl Store for Keeper {
 
 /// One request of 192.0.2.7: what became of it, and how often it had to wait.
 fn request(rules: &Ruleset, store: &mut Keeper) -> (Outcome, usize) {
-    let (mut bench, mut turn, mut waits) = (Bench::default(), || Turn::Go, 0);
+    let (mut scratch, mut schedule, mut waits) = (Scratch::default(), || Schedule::Go, 0);
     let now = Now { seconds: store.now, elapsed_micros: 0 };
     let mut transaction = Transaction::new(rules, Arena::default(), now);
     transaction.connection("192.0.2.7".parse().unwrap(), 1, "192.0.2.1".parse().unwrap(), 2);
@@ -72,11 +72,11 @@ fn request(rules: &Ruleset, store: &mut Keeper) -> (Outcome, usize) {
             transaction.request_body(b"");
         }
         loop {
-            let mut host = Host { bench: &mut bench, turn: &mut turn, store };
+            let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store };
             let outcome = match phase {
-                1 => transaction.phase1(&mut host),
-                2 => transaction.phase2(&mut host),
-                _ => transaction.phase5(&mut host),
+                1 => transaction.phase1(&mut env),
+                2 => transaction.phase2(&mut env),
+                _ => transaction.phase5(&mut env),
             };
             if outcome != Outcome::Wait {
                 decided = if outcome == Outcome::Continue { decided } else { outcome };

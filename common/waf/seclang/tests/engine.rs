@@ -1,8 +1,8 @@
 //! What rules do, one promise per test.
 
 use fosse_seclang::{
-    Arena, Bench, Bundle, Change, Collection, Field, Host, Load, NoStore, Now, Outcome, Place, Record, Ruleset, Store,
-    Taken, Transaction, Turn,
+    Arena, Bundle, Change, Collection, Environment, Field, Load, NoStore, Now, Outcome, Place, Record, Ruleset,
+    Schedule, Scratch, Store, Taken, Transaction,
 };
 use std::net::IpAddr;
 
@@ -25,9 +25,9 @@ fn run(rules: &str, uri: &str, headers: &[(&str, &str)], body: &str) -> Seen {
 }
 
 fn run_with(rules: &Ruleset, uri: &str, headers: &[(&str, &str)], body: &str, store: &mut dyn Store) -> Seen {
-    let mut bench = Bench::default();
-    let mut turn = || Turn::Go;
-    let mut host = Host { bench: &mut bench, turn: &mut turn, store };
+    let mut scratch = Scratch::default();
+    let mut schedule = || Schedule::Go;
+    let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store };
     let mut transaction = Transaction::new(rules, Arena::default(), Now { seconds: 1000, elapsed_micros: 5 });
     let client: IpAddr = "192.0.2.7".parse().unwrap();
     transaction.connection(client, 1234, "192.0.2.1".parse().unwrap(), 443);
@@ -41,21 +41,21 @@ fn run_with(rules: &Ruleset, uri: &str, headers: &[(&str, &str)], body: &str, st
     for (name, value) in headers {
         transaction.header(name.as_bytes(), value.as_bytes());
     }
-    let mut outcome = transaction.phase1(&mut host);
+    let mut outcome = transaction.phase1(&mut env);
     if outcome == Outcome::Continue {
         transaction.request_body(body.as_bytes());
-        outcome = transaction.phase2(&mut host);
+        outcome = transaction.phase2(&mut env);
     }
     if outcome == Outcome::Continue {
         transaction.response(200, b"HTTP/1.1");
         transaction.response_header(b"Content-Type", b"text/html");
-        outcome = transaction.phase3(&mut host);
+        outcome = transaction.phase3(&mut env);
     }
     if outcome == Outcome::Continue {
         transaction.response_body(b"<p>secret 4111111111111111</p>");
-        outcome = transaction.phase4(&mut host);
+        outcome = transaction.phase4(&mut env);
     }
-    transaction.phase5(&mut host);
+    transaction.phase5(&mut env);
     Seen {
         outcome,
         ids: transaction.matches().map(|found| found.id()).collect(),
@@ -69,20 +69,20 @@ const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded")
 /// What a phase 4 rule says of an answer of this type.
 fn answered(rules: &str, kind: &str, body: &[u8]) -> (bool, Taken, Outcome) {
     let rules = compile(rules);
-    let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, NoStore);
-    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let (mut scratch, mut schedule, mut store) = (Scratch::default(), || Schedule::Go, NoStore);
+    let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
     let mut transaction = Transaction::new(&rules, Arena::default(), Now::default());
     transaction.request_line(b"GET / HTTP/1.1", b"GET", b"/", b"HTTP/1.1");
-    assert_eq!(transaction.phase1(&mut host), Outcome::Continue);
-    assert_eq!(transaction.phase2(&mut host), Outcome::Continue);
+    assert_eq!(transaction.phase1(&mut env), Outcome::Continue);
+    assert_eq!(transaction.phase2(&mut env), Outcome::Continue);
     transaction.response(200, b"HTTP/1.1");
     if !kind.is_empty() {
         transaction.response_header(b"Content-Type", kind.as_bytes());
     }
-    assert_eq!(transaction.phase3(&mut host), Outcome::Continue);
+    assert_eq!(transaction.phase3(&mut env), Outcome::Continue);
     let wanted = transaction.wants_response_body();
     let taken = transaction.response_body(body);
-    (wanted, taken, transaction.phase4(&mut host))
+    (wanted, taken, transaction.phase4(&mut env))
 }
 
 #[test]
@@ -328,14 +328,14 @@ fn a_body_over_its_limit_is_refused_or_cut_as_the_site_says() {
         let rules = compile(&format!(
             "SecRequestBodyLimit 4\nSecRequestBodyLimitAction {action}\nSecRule REQUEST_BODY \"@streq a=ev\" \"id:1,phase:2,pass\""
         ));
-        let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, NoStore);
-        let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+        let (mut scratch, mut schedule, mut store) = (Scratch::default(), || Schedule::Go, NoStore);
+        let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
         let mut transaction = Transaction::new(&rules, Arena::default(), Now::default());
         transaction.request_line(b"POST / HTTP/1.1", b"POST", b"/", b"HTTP/1.1");
         transaction.header(FORM.0.as_bytes(), FORM.1.as_bytes());
-        transaction.phase1(&mut host);
+        transaction.phase1(&mut env);
         let taken = transaction.request_body(b"a=evil");
-        transaction.phase2(&mut host);
+        transaction.phase2(&mut env);
         (taken, transaction.matches().count())
     };
     assert_eq!(take("Reject"), (Taken::Refused, 1));
@@ -354,24 +354,24 @@ fn a_phase_yields_and_goes_on_where_it_stood() {
     let rules =
         compile("SecRule ARGS \"@rx evil$\" \"id:1,phase:2,pass,setvar:tx.score=+1\"\nSecAction \"id:2,phase:2,pass\"");
     let uri: String = std::iter::once("/?".to_owned()).chain((0..900).map(|at| format!("a{at}=x{at}evil&"))).collect();
-    let (mut bench, mut store, mut yields) = (Bench::default(), NoStore, 0);
+    let (mut scratch, mut store, mut yields) = (Scratch::default(), NoStore, 0);
     let mut transaction = Transaction::new(&rules, Arena::default(), Now::default());
     transaction.request_line(b"", b"GET", uri.as_bytes(), b"HTTP/1.1");
-    let mut turn = || Turn::Yield;
-    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let mut schedule = || Schedule::Yield;
+    let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
     for phase in [Transaction::phase1, Transaction::phase2] {
-        while phase(&mut transaction, &mut host) == Outcome::Yield {
+        while phase(&mut transaction, &mut env) == Outcome::Yield {
             yields += 1;
         }
     }
     assert!(yields > 3, "{yields}");
     assert_eq!(transaction.tx("score"), Some(b"900".to_vec()));
-    let mut turn = || Turn::Exhausted;
-    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let mut schedule = || Schedule::Exhausted;
+    let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
     let mut transaction = Transaction::new(&rules, Arena::default(), Now::default());
     transaction.request_line(b"", b"GET", uri.as_bytes(), b"HTTP/1.1");
-    assert_eq!(transaction.phase1(&mut host), Outcome::Continue);
-    assert_eq!(transaction.phase2(&mut host), Outcome::BudgetExceeded);
+    assert_eq!(transaction.phase1(&mut env), Outcome::Continue);
+    assert_eq!(transaction.phase2(&mut env), Outcome::BudgetExceeded);
 }
 
 #[test]
@@ -435,19 +435,19 @@ fn persistent_records_are_waited_for_changed_and_saved() {
          SecRule IP:HITS \"@gt 2\" \"id:2,phase:1,deny,status:429,setvar:ip.blocked=1\"",
     );
     assert!(rules.keeps_records() && !compile("SecRule ARGS a \"id:1\"").keeps_records());
-    let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, Late::default());
-    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let (mut scratch, mut schedule, mut store) = (Scratch::default(), || Schedule::Go, Late::default());
+    let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
     let mut transaction = of_address(&rules);
-    assert_eq!(transaction.phase1(&mut host), Outcome::Wait);
-    assert_eq!(transaction.phase1(&mut host), Outcome::Wait, "asked again too early");
+    assert_eq!(transaction.phase1(&mut env), Outcome::Wait);
+    assert_eq!(transaction.phase1(&mut env), Outcome::Wait, "asked again too early");
     let place = Place::new(Collection::Ip, b"default", b"192.0.2.7");
     assert_eq!(transaction.wanted().collect::<Vec<_>>(), [place]);
     let hits = Field { name: b"hits".to_vec(), value: b"2".to_vec(), expires: None };
     let gone = Field { name: b"blocked".to_vec(), value: b"1".to_vec(), expires: Some(99) };
     let record = Record { fields: vec![hits, gone], created: 1, updated: 2, updates: 3 };
     transaction.provide(Collection::Ip, record);
-    assert_eq!(transaction.phase1(&mut host), Outcome::Deny { status: 429, rule: 2 });
-    transaction.phase5(&mut host);
+    assert_eq!(transaction.phase1(&mut env), Outcome::Deny { status: 429, rule: 2 });
+    transaction.phase5(&mut env);
     let changes = vec![
         (b"hits".to_vec(), Change::Add(1)),
         (b"hits".to_vec(), Change::Expire(160)),
@@ -467,11 +467,11 @@ fn a_record_is_asked_for_by_the_rule_that_looks_at_it_and_the_others_come_along(
          SecRule REQUEST_METHOD \"@streq PUT\" \"id:4,phase:1,pass,chain\"\n  SecRule IP:x \"@ge 0\" \"\"\n\
          SecRule &ARGS \"@ge %{global.least}\" \"id:5,phase:2,pass,msg:'%{session.name}'\"",
     );
-    let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, Late::default());
+    let (mut scratch, mut schedule, mut store) = (Scratch::default(), || Schedule::Go, Late::default());
     let mut transaction = of_address(&rules);
-    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
-    assert_eq!(transaction.phase1(&mut host), Outcome::Continue, "no rule looks at one");
-    assert_eq!(transaction.phase2(&mut host), Outcome::Wait);
+    let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
+    assert_eq!(transaction.phase1(&mut env), Outcome::Continue, "no rule looks at one");
+    assert_eq!(transaction.phase2(&mut env), Outcome::Wait);
     let all = [
         Place::new(Collection::Ip, b"", b"192.0.2.7"),
         Place::new(Collection::Global, b"", b"all"),
@@ -481,9 +481,9 @@ fn a_record_is_asked_for_by_the_rule_that_looks_at_it_and_the_others_come_along(
     transaction.provide(Collection::Ip, Record::default());
     let name = Field { name: b"name".to_vec(), value: b"Ann".to_vec(), expires: None };
     transaction.provide(Collection::Session, Record { fields: vec![name], ..Record::default() });
-    assert_eq!(transaction.phase2(&mut host), Outcome::Wait, "one is missing");
+    assert_eq!(transaction.phase2(&mut env), Outcome::Wait, "one is missing");
     transaction.provide(Collection::Global, Record::default());
-    assert_eq!(transaction.phase2(&mut host), Outcome::Continue);
+    assert_eq!(transaction.phase2(&mut env), Outcome::Continue);
     assert_eq!(transaction.matches().last().unwrap().message(), b"Ann");
     assert_eq!(store.asked, all.map(named));
 }
@@ -496,11 +496,11 @@ fn an_empty_key_opens_nothing() {
          SecAction \"id:3,phase:1,pass,nolog,setsid:abc\"\n\
          SecRule SESSIONID \"@streq abc\" \"id:4,phase:1,pass\"",
     );
-    let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, Late::default());
-    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let (mut scratch, mut schedule, mut store) = (Scratch::default(), || Schedule::Go, Late::default());
+    let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
     let mut transaction = of_address(&rules);
-    assert_eq!(transaction.phase1(&mut host), Outcome::Continue);
-    transaction.phase5(&mut host);
+    assert_eq!(transaction.phase1(&mut env), Outcome::Continue);
+    transaction.phase5(&mut env);
     assert_eq!(transaction.matches().map(|one| one.id()).collect::<Vec<_>>(), [4]);
     assert!(store.asked.is_empty() && store.saved.is_empty());
 }
@@ -518,13 +518,13 @@ fn a_record_says_what_it_is_and_rules_see_it() {
          SecRule IP:TIMEOUT \"@eq 3600\" \"id:8,phase:1,pass\"\n\
          SecRule IP:score \"@eq 5\" \"id:9,phase:1,pass\"",
     );
-    let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, Late::default());
-    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let (mut scratch, mut schedule, mut store) = (Scratch::default(), || Schedule::Go, Late::default());
+    let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
     let mut transaction = of_address(&rules);
-    assert_eq!(transaction.phase1(&mut host), Outcome::Wait);
+    assert_eq!(transaction.phase1(&mut env), Outcome::Wait);
     let score = Field { name: b"score".to_vec(), value: b"25".to_vec(), expires: None };
     transaction.provide(Collection::Ip, Record { fields: vec![score], created: 40, updated: 89, updates: 3 });
-    assert_eq!(transaction.phase1(&mut host), Outcome::Continue);
+    assert_eq!(transaction.phase1(&mut env), Outcome::Continue);
     assert_eq!(transaction.matches().map(|one| one.id()).collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 8, 9]);
 }
 
@@ -588,23 +588,23 @@ fn a_long_value_yields_on_its_way_and_matches_what_it_matches_in_one_go() {
         .collect();
     let rules = compile(&rules);
     let body = format!("a={}Evil&b={0}&c=Evil", "Some  words, 'quoted'. ".repeat(3000));
-    let judge = |turn: Turn| {
-        let (mut bench, mut store, mut yields) = (Bench::default(), NoStore, 0);
-        let mut turn = || turn;
-        let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let judge = |schedule: Schedule| {
+        let (mut scratch, mut store, mut yields) = (Scratch::default(), NoStore, 0);
+        let mut schedule = || schedule;
+        let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
         let mut transaction = Transaction::new(&rules, Arena::default(), Now::default());
         transaction.request_line(b"", b"POST", b"/", b"HTTP/1.1");
         transaction.header(FORM.0.as_bytes(), FORM.1.as_bytes());
-        while transaction.phase1(&mut host) == Outcome::Yield {}
+        while transaction.phase1(&mut env) == Outcome::Yield {}
         transaction.request_body(body.as_bytes());
-        while transaction.phase2(&mut host) == Outcome::Yield {
+        while transaction.phase2(&mut env) == Outcome::Yield {
             yields += 1;
         }
         let matched: Vec<_> = transaction.matches().map(|found| (found.id(), found.variable())).collect();
         (matched, transaction.tx("score"), yields)
     };
-    let (matched, score, yields) = judge(Turn::Yield);
+    let (matched, score, yields) = judge(Schedule::Yield);
     assert_eq!((matched.len(), &score), (15, &Some(b"15".to_vec())));
     assert!(yields >= 20, "{yields}");
-    assert_eq!(judge(Turn::Go), (matched, score, 0));
+    assert_eq!(judge(Schedule::Go), (matched, score, 0));
 }

@@ -2,7 +2,7 @@
 //! the manual says, or is refused with what to do instead; nothing is passed over in silence.
 // Long: tables, a row for each thing.
 
-use fosse_seclang::{Arena, Bench, Bundle, Host, NoStore, Now, Outcome, Ruleset, Transaction, Turn};
+use fosse_seclang::{Arena, Bundle, Environment, NoStore, Now, Outcome, Ruleset, Schedule, Scratch, Transaction};
 
 fn bundle(rules: &str) -> Bundle {
     let mut bundle = Bundle::new();
@@ -58,8 +58,8 @@ const XML: Request<'static> = Request {
 };
 
 fn transact<'r>(rules: &'r Ruleset, request: &Request<'_>) -> (Outcome, Transaction<'r>) {
-    let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, NoStore);
-    let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+    let (mut scratch, mut schedule, mut store) = (Scratch::default(), || Schedule::Go, NoStore);
+    let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
     // 2023-11-14 22:13:20 UTC, a Tuesday.
     let mut transaction = Transaction::new(rules, Arena::default(), Now { seconds: 1_700_000_000, elapsed_micros: 77 });
     transaction.explain();
@@ -71,22 +71,22 @@ fn transact<'r>(rules: &'r Ruleset, request: &Request<'_>) -> (Outcome, Transact
     for (name, value) in request.headers {
         transaction.header(name.as_bytes(), value.as_bytes());
     }
-    let mut outcome = transaction.phase1(&mut host);
+    let mut outcome = transaction.phase1(&mut env);
     if outcome == Outcome::Continue {
         transaction.request_body(request.body);
-        outcome = transaction.phase2(&mut host);
+        outcome = transaction.phase2(&mut env);
     }
     if outcome == Outcome::Continue {
         transaction.response(200, b"HTTP/1.1");
         transaction.response_header(b"Content-Type", b"text/html; charset=utf-8");
         transaction.response_header(b"Content-Length", b"5");
-        outcome = transaction.phase3(&mut host);
+        outcome = transaction.phase3(&mut env);
     }
     if outcome == Outcome::Continue {
         transaction.response_body(b"hello");
-        outcome = transaction.phase4(&mut host);
+        outcome = transaction.phase4(&mut env);
     }
-    transaction.phase5(&mut host);
+    transaction.phase5(&mut env);
     (outcome, transaction)
 }
 
@@ -310,12 +310,12 @@ fn every_operator_holds_where_the_manual_says() {
         let matches = |value: &str| {
             // Latin-1, so that a row can have any byte.
             let value: Vec<u8> = value.chars().map(|character| u8::try_from(u32::from(character)).unwrap()).collect();
-            let (mut bench, mut turn, mut store) = (Bench::default(), || Turn::Go, NoStore);
-            let mut host = Host { bench: &mut bench, turn: &mut turn, store: &mut store };
+            let (mut scratch, mut schedule, mut store) = (Scratch::default(), || Schedule::Go, NoStore);
+            let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
             let mut transaction = Transaction::new(&rules, Arena::default(), Now::default());
             transaction.request_line(b"GET / HTTP/1.1", b"GET", b"/", b"HTTP/1.1");
             transaction.header(b"X", &value);
-            transaction.phase1(&mut host);
+            transaction.phase1(&mut env);
             transaction.matches().any(|found| found.id() == 1)
         };
         assert!(matches(holds), "{operator} {holds:?}");

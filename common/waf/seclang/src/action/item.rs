@@ -1,9 +1,11 @@
 //! One action of a list, with its value understood.
 
-use super::words::{audit, audit_parts, mode, on_off, processor, regex, xml_arguments};
-use super::{Act, Allow, Assignment, Control, Fault, Parts, Pick, Place, SEVERITIES, Sanitise};
+use super::act::{Act, Allow, Assignment, Control, Fault, Parts, Place, SEVERITIES, Write};
+use super::words::{audit_parts, on_off, regex};
 use crate::macros::Template;
+use crate::modes::{Audit, Mode, Processor, Sanitise, XmlArguments};
 use crate::names::Names;
+use crate::pick::Pick;
 use crate::reader::Argument;
 use crate::store::{Collection, Record};
 use crate::target;
@@ -89,8 +91,9 @@ impl Item {
     }
 
     pub fn act(&self, names: &mut Names) -> Result<Vec<Act>, Fault> {
-        let open =
-            |collection, names: &mut Names| Ok(vec![Act::Open(collection, Template::parse(&self.value, names)?)]);
+        let open = |collection, names: &mut Names| {
+            Ok(vec![Act::Write(Write::Open(collection, Template::parse(&self.value, names)?))])
+        };
         match self.name.as_str() {
             "setvar" => self.setvar(names).map(one),
             "expirevar" => self.expirevar(names).map(one),
@@ -150,7 +153,7 @@ impl Item {
                 }
             }
         };
-        Ok(Act::Set(self.place(&name, names)?, assignment))
+        Ok(Act::Write(Write::Set(self.place(&name, names)?, assignment)))
     }
 
     fn place(&self, name: &Argument, names: &mut Names) -> Result<Place, Fault> {
@@ -191,7 +194,7 @@ impl Item {
         let (name, value) = self.assignment();
         let Some(value) = value else { return self.fault("a name and seconds, as in ip.counter=60") };
         let (collection, key) = self.persistent(&name, names)?;
-        Ok(Act::Expire(collection, key, Template::parse(&value, names)?))
+        Ok(Act::Write(Write::Expire(collection, key, Template::parse(&value, names)?)))
     }
 
     fn deprecatevar(&self, names: &mut Names) -> Result<Act, Fault> {
@@ -200,7 +203,7 @@ impl Item {
         let (amount, seconds) = value.split_once('/').unwrap_or((value.as_str(), "1"));
         let (collection, key) = self.persistent(&name, names)?;
         match (amount.trim().parse(), seconds.trim().parse()) {
-            (Ok(amount), Ok(seconds)) => Ok(Act::Deprecate(collection, key, amount, seconds)),
+            (Ok(amount), Ok(seconds)) => Ok(Act::Write(Write::Deprecate(collection, key, amount, seconds))),
             _ => self.fault("an amount and seconds, as in session.score=60/300"),
         }
     }
@@ -208,7 +211,7 @@ impl Item {
     fn initcol(&self, names: &mut Names) -> Result<Act, Fault> {
         let (name, value) = self.assignment();
         match (Collection::from_name(name.text().trim()), value) {
-            (Some(collection), Some(key)) => Ok(Act::Open(collection, Template::parse(&key, names)?)),
+            (Some(collection), Some(key)) => Ok(Act::Write(Write::Open(collection, Template::parse(&key, names)?))),
             _ => self.fault("a collection and a key, as in ip=%{REMOTE_ADDR}"),
         }
     }
@@ -225,7 +228,7 @@ impl Item {
             None => Some(Template::text(b"1", names)),
             Some(value) => Some(Template::parse(&value, names)?),
         };
-        Ok(Act::Env(Template::parse(&name, names)?, value))
+        Ok(Act::Write(Write::Env(Template::parse(&name, names)?, value)))
     }
 
     /// `xmlns:prefix=namespace`.
@@ -238,23 +241,27 @@ impl Item {
         }
     }
 
+    // Long: one arm for each setting.
+    /// Reads a `ctl`; one that switches off what is not here is none.
     fn control(&self, names: &mut Names) -> Result<Vec<Control>, Fault> {
         let (name, value) = self.assignment();
         let value = value.unwrap_or_default();
         let text = value.text();
         let control = match name.text().trim().to_ascii_lowercase().as_str() {
             "ruleengine" => {
-                Control::RuleEngine(mode(&text).map_or_else(|| self.fault("On, Off or DetectionOnly"), Ok)?)
+                Control::RuleEngine(Mode::from_word(&text).map_or_else(|| self.fault("On, Off or DetectionOnly"), Ok)?)
             }
             "requestbodyprocessor" => Control::BodyProcessor(
-                processor(&text).map_or_else(|| self.fault("URLENCODED, MULTIPART, JSON or XML"), Ok)?,
+                Processor::from_word(&text).map_or_else(|| self.fault("URLENCODED, MULTIPART, JSON or XML"), Ok)?,
             ),
             "forcerequestbodyvariable" => Control::ForceBody(self.on_off(&text)?),
             "requestbodyaccess" => Control::RequestBodyAccess(self.on_off(&text)?),
             "responsebodyaccess" => Control::ResponseBodyAccess(self.on_off(&text)?),
             "requestbodylimit" => Control::RequestBodyLimit(self.bytes(&text)?),
             "responsebodylimit" => Control::ResponseBodyLimit(self.bytes(&text)?),
-            "auditengine" => Control::Audit(audit(&text).map_or_else(|| self.fault("On, Off or RelevantOnly"), Ok)?),
+            "auditengine" => {
+                Control::Audit(Audit::from_word(&text).map_or_else(|| self.fault("On, Off or RelevantOnly"), Ok)?)
+            }
             "ruleremovebyid" => Control::RemoveRules(names.pick(Pick::ids(&value)?)),
             "ruleremovebytag" => Control::RemoveRules(names.pick(Pick::Tag(regex(&value)?))),
             "ruleremovebymsg" => Control::RemoveRules(names.pick(Pick::Message(regex(&value)?))),
@@ -262,9 +269,9 @@ impl Item {
             "ruleremovetargetbytag" => return remove_targets(&value, names, |pick| regex(pick).map(Pick::Tag)),
             "ruleremovetargetbymsg" => return remove_targets(&value, names, |pick| regex(pick).map(Pick::Message)),
             "auditlogparts" => self.parts(&text)?,
-            "parsexmlintoargs" => {
-                Control::XmlArguments(xml_arguments(&text).map_or_else(|| self.fault("On, Off or OnlyArgs"), Ok)?)
-            }
+            "parsexmlintoargs" => Control::XmlArguments(
+                XmlArguments::from_word(&text).map_or_else(|| self.fault("On, Off or OnlyArgs"), Ok)?,
+            ),
             "debugloglevel" => {
                 let note = "ctl:debugLogLevel changes nothing: `fosse rules explain` shows what each rule did";
                 names.notes.push((self.name_offset, note.to_owned()));

@@ -1,158 +1,21 @@
 //! The actions of a rule: the list read, each name known or refused.
 
+mod act;
 mod item;
 mod split;
 mod words;
 
-pub(crate) use words::{audit, audit_parts, mode, on_off, regex, xml_arguments};
+pub(crate) use act::{Act, Allow, Assignment, Control, Disruption, Parts, Place, SEVERITIES, Write};
+pub(crate) use words::{audit_parts, on_off, regex};
 
+use crate::collection_set::CollectionSet;
 use crate::macros::Template;
 use crate::names::Names;
 use crate::reader::Argument;
-use crate::settings::XmlArguments;
-use crate::store::{Collection, Collections};
-use crate::target::Target;
+use act::Fault;
 use fosse_bodies::xml::Namespace;
-use fosse_pattern::Regex;
 use fosse_transform::Transform;
 use item::Item;
-use std::sync::Arc;
-
-/// What a rule does to the transaction when it matches.
-#[derive(Clone, Debug)]
-pub(crate) enum Disruption {
-    Pass,
-    /// Whatever SecDefaultAction says.
-    Block,
-    Deny,
-    Drop,
-    Redirect(Template),
-    Allow(Allow),
-}
-
-/// How far an `allow` goes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Allow {
-    /// No more rules but those of phase 5.
-    Transaction,
-    /// No more rules of this phase.
-    Phase,
-    /// No more rules before the response.
-    Request,
-}
-
-/// What a `setvar` does to its variable.
-#[derive(Clone, Debug)]
-pub(crate) enum Assignment {
-    Set(Template),
-    Add(Template),
-    Subtract(Template),
-    Unset,
-}
-
-/// Where a `setvar` writes.
-#[derive(Clone, Debug)]
-pub(crate) enum Place {
-    Tx(u16),
-    TxNamed(Template),
-    Persistent(Collection, Template),
-}
-
-/// Rules picked by number, tag or message.
-#[derive(Clone, Debug)]
-pub(crate) enum Pick {
-    Ids(Vec<(u32, u32)>),
-    Tag(Arc<Regex>),
-    Message(Arc<Regex>),
-}
-
-/// How rules are applied.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Mode {
-    /// Rules run and deny.
-    On,
-    /// No rule runs.
-    Off,
-    /// Rules run and are logged; none denies.
-    DetectionOnly,
-}
-
-/// Which parser reads the request body.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Processor {
-    /// application/x-www-form-urlencoded.
-    Urlencoded,
-    /// multipart/form-data.
-    Multipart,
-    /// JSON.
-    Json,
-    /// XML.
-    Xml,
-}
-
-/// What the audit log is told.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Audit {
-    /// Every transaction is logged.
-    On,
-    /// None is.
-    Off,
-    /// Those a rule marked, or whose status is one to log.
-    RelevantOnly,
-}
-
-/// A setting changed for this transaction.
-#[derive(Clone, Debug)]
-pub(crate) enum Control {
-    RuleEngine(Mode),
-    BodyProcessor(Processor),
-    ForceBody(bool),
-    RequestBodyAccess(bool),
-    ResponseBodyAccess(bool),
-    RequestBodyLimit(u64),
-    ResponseBodyLimit(u64),
-    Audit(Audit),
-    /// Letters that are added to the parts of the audit log, or taken out of them, or replace them.
-    AuditParts(Parts, String),
-    XmlArguments(XmlArguments),
-    /// Rules no longer run: those of a pick, by its number in [`Names`].
-    RemoveRules(usize),
-    /// Rules no longer look at a target.
-    RemoveTarget(usize, Target),
-}
-
-/// What becomes of the parts of the audit log.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Parts {
-    Added,
-    TakenOut,
-    These,
-}
-
-/// Something a rule does besides.
-#[derive(Clone, Debug)]
-pub(crate) enum Act {
-    Set(Place, Assignment),
-    Expire(Collection, Template, Template),
-    Deprecate(Collection, Template, u32, u32),
-    Open(Collection, Template),
-    Env(Template, Option<Template>),
-    Control(Control),
-    Sanitise(Sanitise, Option<String>),
-}
-
-/// What is masked in logs.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Sanitise {
-    /// Arguments of this name.
-    Argument,
-    /// The value the rule matched.
-    Matched,
-    /// Request headers of this name.
-    RequestHeader,
-    /// Response headers of this name.
-    ResponseHeader,
-}
 
 /// An action list as read; `None` where it says nothing.
 #[derive(Clone, Debug, Default)]
@@ -181,14 +44,8 @@ pub(crate) struct Actions {
     /// Prefixes for the paths of `XML:`, with their namespaces.
     pub namespaces: Vec<Namespace>,
     /// The persistent collections its macros name.
-    pub reads: Collections,
+    pub reads: CollectionSet,
 }
-
-type Fault = (u32, String);
-
-/// Severities by name, in the order of their number.
-pub(crate) const SEVERITIES: [&str; 8] =
-    ["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"];
 
 impl Actions {
     /// Reads an action list.
@@ -264,7 +121,7 @@ mod tests {
         );
         assert_eq!(actions.message.unwrap().1, "it's, so");
         assert_eq!(actions.transforms, [Transform::None, Transform::UrlDecodeUni]);
-        assert!(matches!(actions.acts.first(), Some(Act::Set(Place::Tx(_), Assignment::Add(_)))));
+        assert!(matches!(actions.acts.first(), Some(Act::Write(Write::Set(Place::Tx(_), Assignment::Add(_))))));
         assert!(actions.capture && matches!(actions.disruption, Some(Disruption::Deny)));
     }
 

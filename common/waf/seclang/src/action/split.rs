@@ -1,6 +1,6 @@
 //! An action list cut into its actions.
 
-use super::Fault;
+use super::act::Fault;
 use super::item::Item;
 use crate::reader::Argument;
 

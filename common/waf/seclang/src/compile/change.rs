@@ -1,7 +1,8 @@
 //! SecRuleRemove* and SecRuleUpdate*: what they do to the rules read so far.
 
 use super::{Compiler, Draft, DraftRule, Fault};
-use crate::action::{Actions, Pick, regex};
+use crate::action::{Actions, regex};
+use crate::pick::Pick;
 use crate::reader::{Argument, Directive};
 use crate::target::{self, Selector, Target, Targets};
 

@@ -1,14 +1,15 @@
 //! Drafts to the lists the engine runs: one per phase, with every jump resolved.
 
+use super::assemble::{Parts, assemble};
 use super::{Compiler, Draft, DraftRule};
-use crate::action::{Act, Actions, Assignment, Disruption, Place};
+use crate::action::{Act, Actions, Assignment, Disruption, Place, Write};
 use crate::arena::{Constants, Span, narrow};
+use crate::collection_set::CollectionSet;
 use crate::diagnostic::Diagnostic;
 use crate::macros::{Part, Reference, Template};
 use crate::operator::Operator;
 use crate::rule::{Facts, Quick, Rule, RuleBits};
-use crate::ruleset::{Parts, Ruleset};
-use crate::store::Collections;
+use crate::ruleset::Ruleset;
 use crate::target::Selector;
 use crate::variable::Variable;
 use fosse_bodies::xml::{STEPS_COUNT_MAX, XmlPath};
@@ -50,10 +51,9 @@ impl Compiler<'_> {
             names: self.names.finish(),
             picks,
             paths,
+            notes: self.notes,
         };
-        let mut rules = Ruleset::new(parts, &named)?;
-        rules.notes = self.notes;
-        Ok(rules)
+        assemble(parts, &named, self.gates)
     }
 
     /// Compiles the paths of `XML:` with the namespaces of their rules, each once. A key that other namespaces have
@@ -117,7 +117,7 @@ impl Compiler<'_> {
         for draft in &self.drafts {
             let Draft::Rule(rule) = draft else { continue };
             for act in &rule.actions.acts {
-                if let Act::Set(Place::Tx(slot), Assignment::Set(template)) = act {
+                if let Act::Write(Write::Set(Place::Tx(slot), Assignment::Set(template))) = act {
                     values.entry(*slot).or_default().extend(template.constant());
                 }
             }
@@ -143,7 +143,7 @@ impl Compiler<'_> {
     }
 
     /// For each phase, the rules of a pick.
-    fn resolve_pick(&self, pick: &crate::action::Pick, phases: &[Vec<Rule>; 5]) -> [RuleBits; 5] {
+    fn resolve_pick(&self, pick: &crate::pick::Pick, phases: &[Vec<Rule>; 5]) -> [RuleBits; 5] {
         let ids: std::collections::HashSet<u32> = self
             .drafts
             .iter()
@@ -205,7 +205,7 @@ impl Compiler<'_> {
             }),
             None => None,
         };
-        let constant = |span| crate::transaction::number(self.names.constants.get(span));
+        let constant = |span| fosse_collections::number(self.names.constants.get(span));
         let quick = Quick::new(&draft.targets.wanted, node, &draft.named.operator, draft.named.negated, constant);
         Rule {
             quick,
@@ -281,10 +281,10 @@ const EXPANSIONS_MAX: usize = 64;
 
 /// Sets where each chain ends, and tells each rule what those after it in its chain look at.
 fn close_chains(rules: &mut [Rule]) {
-    let (mut next, mut reads) = (narrow(rules.len()), Collections::default());
+    let (mut next, mut reads) = (narrow(rules.len()), CollectionSet::default());
     for (at, rule) in rules.iter_mut().enumerate().rev() {
         if !rule.chained {
-            (next, reads) = (narrow(at).saturating_add(1), Collections::default());
+            (next, reads) = (narrow(at).saturating_add(1), CollectionSet::default());
         }
         reads = reads.with(rule.reads);
         (rule.next, rule.reads) = (next, reads);
@@ -292,8 +292,8 @@ fn close_chains(rules: &mut [Rule]) {
 }
 
 /// The persistent collections a rule's targets and macros name.
-fn reads(draft: &DraftRule) -> Collections {
-    let targets: Collections = draft.targets.wanted.iter().map(|target| &target.variable).collect();
+fn reads(draft: &DraftRule) -> CollectionSet {
+    let targets: CollectionSet = draft.targets.wanted.iter().map(|target| &target.variable).collect();
     targets.with(draft.actions.reads).with(draft.defaults.reads)
 }
 

@@ -1,7 +1,9 @@
 //! Rule files to a rule set: directives in order, with Include, SecDefaultAction and the directives that change rules
 //! already read.
 
+mod assemble;
 mod change;
+mod dry_run;
 mod finish;
 
 use crate::action::{Actions, Disruption};
@@ -15,6 +17,7 @@ use crate::reader::{Argument, Directive, Source};
 use crate::ruleset::Ruleset;
 use crate::settings::Settings;
 use crate::target::{self, Targets};
+use assemble::Gates;
 use std::collections::HashMap;
 
 /// Files deep an Include may go: more is a loop.
@@ -45,8 +48,22 @@ struct DraftRule {
     starter: usize,
 }
 
-pub(crate) struct Compiler<'b> {
+impl Ruleset {
+    /// Compiles the file `entry` of a bundle and all it includes. The errors are in the order of the files.
+    pub fn compile(bundle: &Bundle, entry: &str) -> Result<Self, Vec<Diagnostic>> {
+        Compiler::new(bundle, Gates::Built).run(entry)
+    }
+
+    /// Compiles the same rules in less time and memory, for a check or for few transactions: every rule is evaluated on
+    /// every value, which takes many times as long and finds the same.
+    pub fn compile_ungated(bundle: &Bundle, entry: &str) -> Result<Self, Vec<Diagnostic>> {
+        Compiler::new(bundle, Gates::Open).run(entry)
+    }
+}
+
+struct Compiler<'b> {
     bundle: &'b Bundle,
+    gates: Gates,
     names: Names,
     pipelines: Pipelines,
     settings: Settings,
@@ -61,7 +78,7 @@ pub(crate) struct Compiler<'b> {
 }
 
 impl<'b> Compiler<'b> {
-    pub fn new(bundle: &'b Bundle) -> Self {
+    fn new(bundle: &'b Bundle, gates: Gates) -> Self {
         let basic = Actions {
             log: Some(true),
             audit_log: Some(true),
@@ -70,6 +87,7 @@ impl<'b> Compiler<'b> {
         };
         Self {
             bundle,
+            gates,
             names: Names::default(),
             pipelines: Pipelines::default(),
             settings: Settings::default(),
@@ -83,7 +101,7 @@ impl<'b> Compiler<'b> {
     }
 
     /// Compiles the file `entry` and what it includes.
-    pub fn run(mut self, entry: &str) -> Result<Ruleset, Vec<Diagnostic>> {
+    fn run(mut self, entry: &str) -> Result<Ruleset, Vec<Diagnostic>> {
         match self.bundle.resolve("", entry) {
             Some((name, bytes)) => self.file(&Source::new(name, bytes), 0),
             None => {

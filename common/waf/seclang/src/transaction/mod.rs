@@ -1,525 +1,396 @@
 //! One request and its response, as the rules see them.
 //!
-//! The caller gives facts in the order they come about and runs each phase when its facts are complete. A phase runs
-//! until it ends, or until the caller's [`Host::turn`] says that others are waiting; then it is called again and goes
-//! on where it stood.
-// Long: the one value that all of it works on, with what it starts and ends with.
+//! The caller gives facts in the order they come and runs each phase when its facts are complete. A phase runs until it
+//! ends, or until the caller's [`Environment::schedule`] says that others are waiting; then it is called again and goes on
+//! where it was.
+//!
+//! Each part owns one thing: [`Request`] and [`Response`] what came, [`Variables`] what rules read and write, [`Bodies`] the
+//! settings that `ctl` changes, [`Run`] where the phases stand, [`Decision`] what was decided, [`Log`] what is reported.
+//! Only [`Transaction`] has them all; it lends each function those it works on.
 
-mod act;
-mod eval;
+mod assign;
+mod bodies;
+mod body;
+mod budget;
+mod calendar;
+mod candidates;
+mod decision;
+mod dynamic;
+mod environment;
+mod evaluate;
 mod expand;
-mod keep;
+mod head;
+mod items;
+mod log;
+mod outcome;
+mod persistent;
+mod reach;
 mod record;
-mod rehearse;
+mod removals;
 mod request;
 mod response;
 mod run;
+mod scan;
+mod select;
 mod test;
-mod time;
-pub(crate) mod values;
+mod values;
+mod variables;
 
-pub(crate) use fosse_collections::number;
+pub use calendar::Now;
+pub use environment::{Environment, Schedule, Scratch};
+pub use outcome::{Outcome, Taken};
+pub(crate) use reach::Reach;
 pub use record::Match;
-pub(crate) use rehearse::{Rehearsal, rehearse};
-pub use request::Taken;
-pub use time::Now;
 
-use crate::action::{Allow, Audit, Mode, Processor, Sanitise};
-use crate::arena::Span;
-use crate::rule::RuleBits;
+use crate::modes::{LimitAction, Mode, Sanitise};
 use crate::ruleset::Ruleset;
-use crate::settings::{LimitAction, XmlArguments};
-use crate::store::{Change, Collection, Place, Record, Store};
+use crate::store::{Collection, Place, Record};
 use crate::variable::Variable;
-use fosse_bodies::form::FormOptions;
-use fosse_pattern::{CandidateBits, Captures};
+use bodies::Bodies;
+use candidates::Candidates;
+use decision::Decision;
+use evaluate::Evaluation;
+use items::Item;
+use log::Log;
 use record::RecordData;
+use removals::Removals;
+use request::{Line, Request};
+use response::Response;
+use run::{Run, Stage};
+use scan::{Position, Scan};
 use std::net::IpAddr;
-use values::Values;
-
-/// What the rules decided, so far or for good.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Outcome {
-    /// The phase is over and nothing stands against going on.
-    Continue,
-    /// Answer with this status.
-    Deny {
-        /// The HTTP status.
-        status: u16,
-        /// The rule that decided.
-        rule: u32,
-    },
-    /// Close the connection without an answer.
-    Drop {
-        /// The rule that decided.
-        rule: u32,
-    },
-    /// Send the client elsewhere.
-    Redirect {
-        /// The HTTP status: 301, 302, 303 or 307; 302 where the rule names none.
-        status: u16,
-        /// The value of the Location header, as the rule gives it.
-        location: Vec<u8>,
-        /// The rule that decided.
-        rule: u32,
-    },
-    /// The turn is over; call the same phase again.
-    Yield,
-    /// A persistent record is on its way (see [`Transaction::wanted`]); call the same phase again when it is provided.
-    Wait,
-    /// The transaction used up its budget.
-    BudgetExceeded,
-}
-
-/// Whether a transaction may go on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Turn {
-    /// Go on.
-    Go,
-    /// Others are waiting: yield.
-    Yield,
-    /// The budget of this transaction is spent: give up.
-    Exhausted,
-}
-
-/// What matching needs besides the transaction: one per process, used by all its transactions in turn.
-#[derive(Debug, Default)]
-pub struct Bench {
-    pub(crate) patterns: fosse_pattern::Scratch,
-    pub(crate) bits: CandidateBits,
-    pub(crate) groups: Captures,
-    pub(crate) distinct: Vec<(values::Made, u64)>,
-}
-
-/// What a phase is run with.
-pub struct Host<'h> {
-    /// The process's working memory.
-    pub bench: &'h mut Bench,
-    /// Asked every few microseconds of work.
-    pub turn: &'h mut dyn FnMut() -> Turn,
-    /// The keeper of persistent collections.
-    pub store: &'h mut dyn Store,
-}
+use values::{TxValue, Values};
+use variables::{Matched, Variables};
 
 /// The memory of one transaction; give it back to the pool with [`Transaction::finish`].
 #[derive(Debug, Default)]
 pub struct Arena {
     values: Values,
+    matched: Vec<Matched>,
     records: Vec<RecordData>,
-    matched: Vec<(VarName, Span)>,
-    items: Vec<eval::Item>,
-    active: RuleBits,
-    removed: [RuleBits; 5],
-    hits: Vec<run::Hit>,
-    hit_heads: Vec<u32>,
-    seen: Vec<run::Seen>,
-    body: Vec<u8>,
+    run: (Candidates, Removals, Vec<Item>),
+    request_body: Vec<u8>,
     response_body: Vec<u8>,
-    chosen: Vec<(u64, u32, u16)>,
-}
-
-/// A variable as logs name it: `ARGS:q`, `&TX:x`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct VarName {
-    pub variable: Variable,
-    pub key: Option<Span>,
-    pub count: bool,
-}
-
-/// The request line.
-#[derive(Debug, Default)]
-struct Line {
-    raw: Vec<u8>,
-    method: Vec<u8>,
-    uri: Vec<u8>,
-    version: Vec<u8>,
-}
-
-/// A persistent record in use.
-#[derive(Debug)]
-struct Opened {
-    key: Vec<u8>,
-    content: Content,
-    changes: Vec<(Vec<u8>, Change)>,
-}
-
-/// What is known of an open record.
-#[derive(Debug)]
-enum Content {
-    /// Nobody looked at it yet.
-    Unasked,
-    /// Its keeper has been asked.
-    Awaited,
-    /// It is here, with the changes of this transaction.
-    Here(Record),
-}
-
-/// Where a phase stands.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Stage {
-    Start,
-    /// `scanned` is there where a value is under way: how many of its forms are looked at.
-    Gate {
-        plan: usize,
-        entry: usize,
-        scanned: Option<usize>,
-    },
-    Rules {
-        at: usize,
-    },
-    Over,
-}
-
-/// A request on its way through the rules.
-#[derive(Debug)]
-pub struct Transaction<'r> {
-    rules: &'r Ruleset,
-    values: Values,
-    records: Vec<RecordData>,
-    matched: Vec<(VarName, Span)>,
-    items: Vec<eval::Item>,
-    active: RuleBits,
-    removed: [RuleBits; 5],
-    removed_targets: Vec<(u8, u32, u32)>,
-    hits: Vec<run::Hit>,
-    hit_heads: Vec<u32>,
-    seen: Vec<run::Seen>,
-    last_seen: usize,
-    chosen: Vec<(u64, u32, u16)>,
-    now: Now,
-    client: Option<(IpAddr, u16)>,
-    server: Option<(IpAddr, u16)>,
-    line: Line,
-    content_type: Vec<u8>,
-    unique_id: Vec<u8>,
-    body: Vec<u8>,
-    response_body: Vec<u8>,
-    status: u16,
-    response_protocol: Vec<u8>,
-    /// The answer's type is one whose bodies are looked at.
-    response_type_listed: bool,
-    mode: Mode,
-    audit: Audit,
-    audit_parts: Option<String>,
-    xml_arguments: XmlArguments,
-    processor: Option<Processor>,
-    force_body: bool,
-    request_body_access: bool,
-    request_body_limit: u64,
-    response_body_access: bool,
-    response_body_limit: u64,
-    form_options: FormOptions,
-    combined_size: usize,
-    urlencoded_error: bool,
-    inbound_data_error: bool,
-    outbound_data_error: bool,
-    body_error: Option<String>,
-    matched_var: (VarName, Span),
-    highest_severity: u8,
-    env: Vec<(Vec<u8>, Vec<u8>)>,
-    opened: [Option<Opened>; 5],
-    sanitised: Vec<(Sanitise, Vec<u8>)>,
-    allowed: Option<Allow>,
-    verdict: Option<Outcome>,
-    relevant: bool,
-    explaining: bool,
-    /// TX variables whose sum each match is noted with, for reports.
-    scores: Vec<Vec<u8>>,
-    phase: u8,
-    stage: Stage,
-    cost: usize,
-    /// While the rules are rehearsed: what is learnt.
-    rehearsal: Option<Box<Rehearsal>>,
-    /// The rule that is evaluated (its chain's first), in its phase's list.
-    current: u32,
 }
 
 /// Bytes of values a pooled arena may have grown to: ordinary requests stay far below, and a pool of arenas that each held
 /// a large body once would keep all that memory.
 const ARENA_BYTES_KEPT_MAX: usize = 256 * 1024;
 
-/// Room for a request's body that a transaction keeps for the next one.
-const BODY_BYTES_KEPT_MAX: usize = 16 * 1024;
-
-/// Bytes of a transaction beside its texts, about: itself, and its many small tables. 500 browser-like requests that waited for
-/// their answers under the Core Rule Set 4 took 35 KB each, texts included.
+/// Bytes of a transaction beside its texts, about: itself, and its many small tables. 500 browser-like requests that waited
+/// for their responses under the Core Rule Set 4 took 35 KB each, texts included.
 const TRANSACTION_BYTES: usize = 32 * 1024;
 
-/// What MATCHED_VAR is before anything matched.
-const NOTHING_MATCHED: (VarName, Span) =
-    (VarName { variable: Variable::MatchedVar, key: None, count: false }, Span::EMPTY);
-
-/// HIGHEST_SEVERITY before any rule with a severity matched.
-const SEVERITY_NONE: u8 = 255;
+/// A request on its way through the rules.
+#[derive(Debug)]
+pub struct Transaction<'r> {
+    request: Request,
+    response: Response,
+    variables: Variables<'r>,
+    bodies: Bodies,
+    run: Run,
+    decision: Decision,
+    log: Log,
+}
 
 impl<'r> Transaction<'r> {
-    // Long: it takes memory apart and fills a value, one field a line.
     /// Begins a transaction in memory that another may have used before.
     pub fn new(rules: &'r Ruleset, arena: Arena, now: Now) -> Self {
-        let Arena {
-            mut values,
-            mut records,
-            mut matched,
-            items,
-            active,
-            mut removed,
-            hits,
-            hit_heads,
-            seen,
-            mut body,
-            mut response_body,
-            chosen,
-        } = arena;
-        values.reset(rules);
-        records.clear();
-        matched.clear();
-        body.clear();
-        response_body.clear();
-        for (bits, phase) in removed.iter_mut().zip(&rules.phases) {
-            bits.reset(phase.rules.len());
-        }
-        let settings = &rules.settings;
         Self {
-            values,
-            records,
-            matched,
-            items,
-            active,
-            removed,
-            removed_targets: Vec::new(),
-            hits,
-            hit_heads,
-            seen,
-            last_seen: 0,
-            chosen,
-            now,
-            client: None,
-            server: None,
-            line: Line::default(),
-            content_type: Vec::new(),
-            unique_id: Vec::new(),
-            body,
-            response_body,
-            status: 0,
-            response_protocol: Vec::new(),
-            response_type_listed: false,
-            mode: settings.mode,
-            audit: settings.audit,
-            audit_parts: None,
-            xml_arguments: settings.xml_arguments,
-            processor: None,
-            force_body: false,
-            request_body_access: settings.request_body_access,
-            request_body_limit: settings.request_body_limit,
-            response_body_access: settings.response_body_access,
-            response_body_limit: settings.response_body_limit,
-            form_options: request::form_options(settings.argument_separator, settings.arguments_limit),
-            combined_size: 0,
-            urlencoded_error: false,
-            inbound_data_error: false,
-            outbound_data_error: false,
-            body_error: None,
-            matched_var: NOTHING_MATCHED,
-            highest_severity: SEVERITY_NONE,
-            env: Vec::new(),
-            opened: [const { None }; 5],
-            sanitised: Vec::new(),
-            allowed: None,
-            verdict: None,
-            relevant: false,
-            explaining: false,
-            scores: Vec::new(),
-            phase: 0,
-            stage: Stage::Over,
-            cost: 0,
-            rehearsal: None,
-            current: 0,
-            rules,
+            request: Request::new(arena.request_body),
+            response: Response::new(arena.response_body),
+            variables: Variables::new(rules, arena.values, arena.matched, now),
+            bodies: Bodies::new(&rules.settings),
+            run: Run::new(rules, arena.run),
+            decision: Decision::new(&rules.settings),
+            log: Log::new(arena.records),
         }
     }
 
-    /// Ends the transaction and gives its memory back; that of a large one is let go.
+    /// Ends the transaction and gives its memory back; that of a large one is freed.
     pub fn finish(self) -> Arena {
-        let bodies = self.body.len().saturating_add(self.response_body.len());
-        if self.values.bytes.len().saturating_add(bodies) > ARENA_BYTES_KEPT_MAX {
+        if self.text_bytes() > ARENA_BYTES_KEPT_MAX {
             return Arena::default();
         }
         Arena {
-            values: self.values,
-            records: self.records,
-            matched: self.matched,
-            items: self.items,
-            active: self.active,
-            removed: self.removed,
-            hits: self.hits,
-            hit_heads: self.hit_heads,
-            seen: self.seen,
-            body: self.body,
-            response_body: self.response_body,
-            chosen: self.chosen,
+            values: self.variables.values,
+            matched: self.variables.matched,
+            records: self.log.records,
+            run: (self.run.candidates, self.run.removals, self.run.items),
+            request_body: self.request.body,
+            response_body: self.response.body,
         }
+    }
+
+    fn text_bytes(&self) -> usize {
+        self.variables.values.bytes.len() + self.request.body.len() + self.response.body.len()
+    }
+
+    /// Returns the bytes it holds, about: what a request that waits for its response costs in memory.
+    pub fn bytes(&self) -> usize {
+        let records = self.log.records.len() * size_of::<RecordData>();
+        let hits = self.run.candidates.hits() * size_of::<candidates::Hit>();
+        let values = self.variables.values.count() * size_of::<values::Entry>();
+        TRANSACTION_BYTES + self.text_bytes() + records + hits + values
     }
 
     /// Keeps a record of every rule that matches, those with `nolog` too.
     pub fn explain(&mut self) {
-        self.explaining = true;
+        self.log.explaining = true;
     }
 
     /// Notes with every match what these TX variables add up to then (see [`Match::score`]).
     pub fn note_scores<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
-        self.scores = names.into_iter().map(|name| name.to_ascii_lowercase().into_bytes()).collect();
+        self.log.scores = names.into_iter().map(|name| name.to_ascii_lowercase().into_bytes()).collect();
     }
 
     /// Overrides SecRuleEngine for this transaction, as a site's own setting does.
     pub fn set_mode(&mut self, mode: Mode) {
-        self.mode = mode;
+        self.decision.mode = mode;
     }
 
-    /// The time now; give it anew before each phase that rules with clocks may be in.
+    /// Sets the time; needed before each phase that may have rules with clocks.
     pub fn set_now(&mut self, now: Now) {
-        self.now = now;
+        self.variables.now = now;
     }
 
-    /// The transaction's name in logs (UNIQUE_ID).
+    /// Sets the transaction's name in logs (UNIQUE_ID).
     pub fn unique_id(&mut self, id: &[u8]) {
-        self.unique_id = id.to_vec();
+        self.request.unique_id = id.to_vec();
     }
 
-    /// Who speaks to whom.
+    /// Sets the addresses of client and server.
     pub fn connection(&mut self, client: IpAddr, client_port: u16, server: IpAddr, server_port: u16) {
-        self.client = Some((client, client_port));
-        self.server = Some((server, server_port));
+        self.request.client = Some((client, client_port));
+        self.request.server = Some((server, server_port));
     }
 
-    /// The request line: raw, and its parts as sent.
+    /// Sets the request line: raw, and its parts as sent.
     pub fn request_line(&mut self, raw: &[u8], method: &[u8], uri: &[u8], version: &[u8]) {
-        self.line = Line { raw: raw.to_vec(), method: method.to_vec(), uri: uri.to_vec(), version: version.to_vec() };
+        self.request.line =
+            Line { raw: raw.to_vec(), method: method.to_vec(), uri: uri.to_vec(), version: version.to_vec() };
     }
 
-    /// A request header, as sent, in the order sent; duplicates stay separate.
+    /// Adds a request header field, as sent, in the order sent; duplicates stay separate.
     pub fn header(&mut self, name: &[u8], value: &[u8]) {
-        if name.eq_ignore_ascii_case(b"content-type") {
-            self.content_type = value.to_vec();
-        }
-        let (name, value) = (self.values.bytes.push(name), self.values.bytes.push(value));
-        self.values.add(self.rules, Variable::RequestHeaders, name, value);
-        if self.rules.uses(Variable::RequestHeadersNames) {
-            self.values.add(self.rules, Variable::RequestHeadersNames, name, name);
-        }
+        self.request.note_header(name, value);
+        self.variables.add_named((Variable::RequestHeaders, Variable::RequestHeadersNames), name, value);
     }
 
-    /// Runs phase 1, when line and headers are known.
-    pub fn phase1(&mut self, host: &mut Host<'_>) -> Outcome {
-        self.run(1, host)
+    /// Takes a piece of the request body, between phases 1 and 2.
+    pub fn request_body(&mut self, piece: &[u8]) -> Taken {
+        let action = self.variables.rules.settings.request_body_limit_action;
+        let refuses = action == LimitAction::Reject && self.decision.mode == Mode::On;
+        self.request.take(piece, &self.bodies, refuses)
+    }
+
+    /// Frees what no later phase looks at: the request's body as it came.
+    pub fn request_is_over(&mut self) {
+        self.request.release_body();
+    }
+
+    /// Sets the response's status and protocol, before its header fields.
+    pub fn response(&mut self, status: u16, protocol: &[u8]) {
+        self.response.status = status;
+        self.response.protocol = protocol.to_vec();
+    }
+
+    /// Adds a response header field, as sent.
+    pub fn response_header(&mut self, name: &[u8], value: &[u8]) {
+        self.variables.add_named((Variable::ResponseHeaders, Variable::ResponseHeadersNames), name, value);
+    }
+
+    /// Takes a piece of the response body, between phases 3 and 4.
+    pub fn response_body(&mut self, piece: &[u8]) -> Taken {
+        if !self.wants_response_body() {
+            return Taken::All;
+        }
+        let refuses = self.refuses_long_response();
+        self.response.take(piece, self.bodies.response_limit(), refuses)
+    }
+
+    /// Notes that the response body is longer than what was given of it.
+    pub fn response_is_longer(&mut self) {
+        self.response.is_cut = true;
+    }
+
+    /// Whether phase 4 wants the response's body; ask when phase 3 is over, whose rules may decide it. A body that no rule
+    /// looks at is not wanted, whatever its length.
+    pub fn wants_response_body(&self) -> bool {
+        self.bodies.response_access
+            && self.response.type_listed
+            && !self.decision.passes_response()
+            && self.variables.rules.uses(Variable::ResponseBody)
+    }
+
+    /// Returns the bytes of the response's body that are looked at.
+    pub fn response_body_limit(&self) -> usize {
+        self.bodies.response_limit()
+    }
+
+    /// Whether a longer response body is refused; otherwise its first part is looked at.
+    pub fn refuses_long_response(&self) -> bool {
+        let action = self.variables.rules.settings.response_body_limit_action;
+        action == LimitAction::Reject && self.decision.mode == Mode::On
+    }
+
+    /// Runs phase 1, when line and header are known.
+    pub fn phase1(&mut self, env: &mut Environment<'_>) -> Outcome {
+        self.run(1, env)
     }
 
     /// Runs phase 2, when the body is complete.
-    pub fn phase2(&mut self, host: &mut Host<'_>) -> Outcome {
-        self.run(2, host)
+    pub fn phase2(&mut self, env: &mut Environment<'_>) -> Outcome {
+        self.run(2, env)
     }
 
     /// Runs phase 3, when the response's head is known.
-    pub fn phase3(&mut self, host: &mut Host<'_>) -> Outcome {
-        self.run(3, host)
+    pub fn phase3(&mut self, env: &mut Environment<'_>) -> Outcome {
+        self.run(3, env)
     }
 
     /// Runs phase 4, when the response's body is complete.
-    pub fn phase4(&mut self, host: &mut Host<'_>) -> Outcome {
-        self.run(4, host)
+    pub fn phase4(&mut self, env: &mut Environment<'_>) -> Outcome {
+        self.run(4, env)
     }
 
     /// Runs phase 5, when the response is on its way, and gives the changes of persistent records to their keeper. Its
     /// outcome denies nothing any more.
-    pub fn phase5(&mut self, host: &mut Host<'_>) -> Outcome {
-        let outcome = self.run(5, host);
+    pub fn phase5(&mut self, env: &mut Environment<'_>) -> Outcome {
+        let outcome = self.run(5, env);
         if outcome == Outcome::Continue {
-            self.save(host.store);
+            self.variables.persistent.save(&self.variables.rules.settings, env.store);
         }
         outcome
     }
 
-    /// The records that phases wait for.
-    pub fn wanted(&self) -> impl Iterator<Item = Place<'_>> {
-        let application = self.rules.settings.web_app_id.as_bytes();
-        let pairs = Collection::ALL.into_iter().zip(&self.opened);
-        pairs.filter_map(move |(collection, opened)| {
-            let awaited = opened.as_ref().filter(|opened| matches!(opened.content, Content::Awaited));
-            awaited.map(|opened| Place::new(collection, application, &opened.key))
-        })
-    }
-
-    /// How the engine applies rules to this transaction now.
-    pub fn mode(&self) -> Mode {
-        self.mode
-    }
-
-    /// Whether phase 4 wants the response's body; ask when phase 3 is over, whose rules may decide it. A body that no rule looks at
-    /// is not wanted, whatever its length.
-    pub fn wants_response_body(&self) -> bool {
-        let allowed = self.mode == Mode::Off || self.allowed == Some(Allow::Transaction);
-        self.response_body_access && self.response_type_listed && !allowed && self.rules.uses(Variable::ResponseBody)
-    }
-
-    /// Bytes of the response's body that are looked at.
-    pub fn response_body_limit(&self) -> usize {
-        usize::try_from(self.response_body_limit).unwrap_or(usize::MAX)
-    }
-
-    /// Whether a longer body is refused; otherwise its first part is looked at.
-    pub fn refuses_long_response(&self) -> bool {
-        self.rules.settings.response_body_limit_action == LimitAction::Reject && self.mode == Mode::On
-    }
-
-    /// Bytes it holds, about: what a request that waits for its answer costs in memory.
-    pub fn bytes(&self) -> usize {
-        let texts = self.values.bytes.len().saturating_add(self.body.len()).saturating_add(self.response_body.len());
-        let records = self.records.len().saturating_mul(size_of::<RecordData>());
-        let hits = self.hits.len().saturating_mul(size_of::<run::Hit>());
-        let values = self.values.count().saturating_mul(size_of::<values::Entry>());
-        [texts, records, hits, values].into_iter().fold(TRANSACTION_BYTES, usize::saturating_add)
-    }
-
-    /// Lets go of what no later phase looks at: the request's body as it came.
-    pub fn request_is_over(&mut self) {
-        if self.body.len() > BODY_BYTES_KEPT_MAX {
-            self.body = Vec::new();
+    /// Runs all five phases as a dry run, which notes what rules it reaches.
+    pub(crate) fn reach(mut self, env: &mut Environment<'_>) -> Reach {
+        self.run.reach = Some(Box::new(Reach::new(self.variables.rules)));
+        for phase in 1..=5 {
+            self.run(phase, env);
         }
+        self.run.reach.map_or_else(|| Reach::new(self.variables.rules), |reach| *reach)
+    }
+
+    fn run(&mut self, phase: u8, env: &mut Environment<'_>) -> Outcome {
+        if self.run.phase != phase {
+            self.run.phase = phase;
+            self.begin(phase);
+        }
+        let rules = &self.variables.rules.phases[usize::from(phase) - 1];
+        loop {
+            let paused = match self.run.stage {
+                Stage::Start => {
+                    self.run.candidates.begin(rules);
+                    self.run.stage = Stage::Gate(Position::default());
+                    None
+                }
+                Stage::Gate(at) => self.gate(at, env),
+                Stage::Rules(at) => {
+                    let mut evaluation = Evaluation {
+                        phase: rules,
+                        variables: &mut self.variables,
+                        run: &mut self.run,
+                        decision: &mut self.decision,
+                        bodies: &mut self.bodies,
+                        log: &mut self.log,
+                    };
+                    evaluation.rules(at, env)
+                }
+                Stage::Over => return self.decision.outcome(phase),
+            };
+            if let Some(outcome) = paused {
+                return outcome;
+            }
+        }
+    }
+
+    /// Fills in the variables that come with a phase.
+    fn begin(&mut self, phase: u8) {
+        self.run.stage = Stage::Over;
+        if self.decision.mode == Mode::Off {
+            return;
+        }
+        match phase {
+            1 => head::fill(&mut self.request, &mut self.variables),
+            2 => body::fill(&mut self.request, &self.bodies, &mut self.variables),
+            3 => self.response.fill_head(&mut self.variables),
+            4 => self.response.fill_body(self.wants_response_body(), &mut self.variables),
+            _ => {}
+        }
+        if !self.decision.skips(phase) {
+            self.run.stage = Stage::Start;
+        }
+    }
+
+    fn gate(&mut self, at: Position, env: &mut Environment<'_>) -> Option<Outcome> {
+        let mut scan = Scan {
+            phase: &self.variables.rules.phases[usize::from(self.run.phase) - 1],
+            variables: &mut self.variables,
+            candidates: &mut self.run.candidates,
+            budget: &mut self.run.budget,
+        };
+        if let Err((outcome, at)) = scan.run(at, env) {
+            self.run.stage = Stage::Gate(at);
+            return Some(outcome);
+        }
+        self.run.candidates.remove(self.run.removals.of(self.run.phase));
+        self.run.stage = Stage::Rules(0);
+        None
+    }
+
+    /// Returns the records that phases wait for.
+    pub fn wanted(&self) -> impl Iterator<Item = Place<'_>> {
+        self.variables.persistent.awaited(self.variables.rules.settings.web_app_id.as_bytes())
+    }
+
+    /// Takes a record that a phase waits for; what rules changed meanwhile is applied to it.
+    pub fn provide(&mut self, collection: Collection, record: Record) {
+        self.variables.persistent.provide(collection, record, self.variables.now.seconds);
+    }
+
+    /// Returns how the engine applies rules to this transaction now.
+    pub fn mode(&self) -> Mode {
+        self.decision.mode
+    }
+
+    /// Returns what matched so far, in order. Rules with `nolog` are in it only after [`explain`](Self::explain).
+    pub fn matches(&self) -> impl Iterator<Item = Match<'_>> {
+        self.log.records.iter().map(|record| Match::new(&self.variables, record))
     }
 
     /// Whether the audit log is to have this transaction, given the status the client got.
-    pub fn audit_wanted(&self, status: u16, bench: &mut Bench) -> bool {
-        let mut relevant_status = || {
-            let pattern = self.rules.settings.audit_relevant_status.as_ref()?;
-            pattern.is_match(status.to_string().as_bytes(), &mut bench.patterns).ok()
-        };
-        match self.audit {
-            Audit::On => true,
-            Audit::Off => false,
-            Audit::RelevantOnly => self.relevant || relevant_status().unwrap_or(false),
-        }
+    pub fn audit_wanted(&self, status: u16, scratch: &mut Scratch) -> bool {
+        let pattern = self.variables.rules.settings.audit_relevant_status.as_ref();
+        self.decision.is_audited(|| {
+            let status = status.to_string();
+            pattern.is_some_and(|pattern| pattern.is_match(status.as_bytes(), &mut scratch.patterns).unwrap_or(false))
+        })
     }
 
-    /// The parts of the audit log for this transaction: what SecAuditLogParts says, and `ctl:auditLogParts` after it.
+    /// Returns the parts of the audit log for this transaction: what SecAuditLogParts says, and `ctl:auditLogParts` after
+    /// it.
     pub fn audit_parts(&self) -> &str {
-        self.audit_parts.as_deref().unwrap_or(&self.rules.settings.audit_parts)
+        self.decision.audit_parts(&self.variables.rules.settings)
     }
 
-    /// What is to be masked in logs, with the names of arguments and headers.
+    /// Returns what is to be masked in logs, with the names of arguments and header fields.
     pub fn sanitised(&self) -> impl Iterator<Item = (Sanitise, &[u8])> {
-        self.sanitised.iter().map(|(what, name)| (*what, name.as_slice()))
+        self.log.masked.iter().map(|(what, name)| (*what, name.as_slice()))
     }
 
-    /// Why the request body could not be read, as REQBODY_ERROR_MSG has it.
+    /// Returns why the request body could not be read, as REQBODY_ERROR_MSG has it.
     pub fn body_error(&self) -> Option<&str> {
-        self.body_error.as_deref()
+        self.request.reading.error.as_deref()
     }
 
-    /// The value of a TX variable, for reports: scores, say.
+    /// Returns the value of a TX variable, for reports: scores, say.
     pub fn tx(&self, name: &str) -> Option<Vec<u8>> {
-        match self.values.tx_named(self.rules, name.to_ascii_lowercase().as_bytes()) {
-            values::TxValue::Unset => None,
-            values::TxValue::Text(span) => Some(self.values.text(self.rules, span).to_vec()),
-            values::TxValue::Number(number) => Some(number.to_string().into_bytes()),
+        match self.variables.tx_named(name.to_ascii_lowercase().as_bytes()) {
+            TxValue::Unset => None,
+            TxValue::Text(span) => Some(self.variables.text(span).to_vec()),
+            TxValue::Number(number) => Some(number.to_string().into_bytes()),
         }
     }
 }

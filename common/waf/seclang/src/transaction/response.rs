@@ -1,79 +1,68 @@
-//! Values out of the response.
+//! The response as it came, and the variables out of it.
 
-use super::Transaction;
-use super::request::{Taken, flag};
+use super::outcome::Taken;
+use super::request::append;
+use super::variables::Variables;
 use crate::variable::Variable;
 
-impl Transaction<'_> {
-    /// The response's status and protocol, before its headers.
-    pub fn response(&mut self, status: u16, protocol: &[u8]) {
-        self.status = status;
-        self.response_protocol = protocol.to_vec();
+/// The response of a transaction. Its header fields are among the variables from the start.
+#[derive(Debug, Default)]
+pub(super) struct Response {
+    pub status: u16,
+    pub protocol: Vec<u8>,
+    pub body: Vec<u8>,
+    /// Whether more of the body came, or is to come, than the limit takes.
+    pub is_cut: bool,
+    /// Whether its type is one whose bodies are looked at.
+    pub type_listed: bool,
+}
+
+impl Response {
+    /// Creates an empty response in the memory of another one's body.
+    pub fn new(mut body: Vec<u8>) -> Self {
+        body.clear();
+        Self { body, ..Self::default() }
     }
 
-    /// A response header, as sent.
-    pub fn response_header(&mut self, name: &[u8], value: &[u8]) {
-        let (name, value) = (self.values.bytes.push(name), self.values.bytes.push(value));
-        self.values.add(self.rules, Variable::ResponseHeaders, name, value);
-        if self.rules.uses(Variable::ResponseHeadersNames) {
-            self.values.add(self.rules, Variable::ResponseHeadersNames, name, name);
+    /// Takes a piece of the body, up to a limit of bytes; `refuses` tells whether a longer body is to be refused.
+    pub fn take(&mut self, piece: &[u8], limit: usize, refuses: bool) -> Taken {
+        if append(&mut self.body, piece, limit) {
+            return Taken::All;
         }
-    }
-
-    fn response_value(&self, wanted: &[u8]) -> Option<Vec<u8>> {
-        let entries = self.values.shelf(Variable::ResponseHeaders);
-        let found = entries.iter().find(|entry| self.values.text(self.rules, entry.key).eq_ignore_ascii_case(wanted));
-        found.map(|entry| self.values.text(self.rules, entry.value).to_vec())
+        self.is_cut = true;
+        if refuses { Taken::Refused } else { Taken::Part }
     }
 
     /// Fills in what is known once the response head is complete.
-    pub(super) fn fill_response_head(&mut self) {
-        let status = u64::from(self.status);
-        self.values.add_number(self.rules, Variable::ResponseStatus, status);
-        let protocol = std::mem::take(&mut self.response_protocol);
-        self.values.add_single(self.rules, Variable::ResponseProtocol, &protocol);
-        let line = [&protocol, b" ".as_slice(), status.to_string().as_bytes()].concat();
-        self.values.add_single(self.rules, Variable::StatusLine, &line);
-        self.response_protocol = protocol;
-        let kind = self.response_value(b"content-type").unwrap_or_default();
+    pub fn fill_head(&mut self, variables: &mut Variables<'_>) {
+        variables.add_number(Variable::ResponseStatus, u64::from(self.status));
+        variables.add_single(Variable::ResponseProtocol, &self.protocol);
+        let line = [&self.protocol, b" ".as_slice(), self.status.to_string().as_bytes()].concat();
+        variables.add_single(Variable::StatusLine, &line);
+        let kind = header(b"content-type", variables).unwrap_or_default();
         let kind = kind.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
-        self.values.add_single(self.rules, Variable::ResponseContentType, &kind);
+        variables.add_single(Variable::ResponseContentType, &kind);
         // Version 2 says 0 where the length is not known.
-        let length = self.response_value(b"content-length").unwrap_or_else(|| b"0".to_vec());
-        self.values.add_single(self.rules, Variable::ResponseContentLength, &length);
-        let kind = if kind.is_empty() { b"null".to_vec() } else { kind };
-        let types = &self.rules.settings.response_body_types;
-        self.response_type_listed = types.iter().any(|known| known.as_bytes() == kind);
+        let length = header(b"content-length", variables).unwrap_or_else(|| b"0".to_vec());
+        variables.add_single(Variable::ResponseContentLength, &length);
+        let kind = if kind.is_empty() { b"null".as_slice() } else { &kind };
+        let mut types = variables.rules.settings.response_body_types.iter();
+        self.type_listed = types.any(|known| known.as_bytes() == kind);
     }
 
-    /// Takes a piece of the response body, between phases 3 and 4.
-    pub fn response_body(&mut self, piece: &[u8]) -> Taken {
-        if !self.wants_response_body() {
-            return Taken::All;
+    /// Fills in what the response body gives, if the rules look at it.
+    pub fn fill_body(&self, is_wanted: bool, variables: &mut Variables<'_>) {
+        variables.set_flag(Variable::OutboundDataError, self.is_cut);
+        if is_wanted {
+            variables.add_single(Variable::ResponseBody, &self.body);
+            variables.add_single(Variable::StreamOutputBody, &self.body);
         }
-        let limit = self.response_body_limit();
-        let room = limit.saturating_sub(self.response_body.len());
-        self.response_body.extend_from_slice(piece.get(..room.min(piece.len())).unwrap_or_default());
-        if piece.len() <= room {
-            return Taken::All;
-        }
-        self.outbound_data_error = true;
-        if self.refuses_long_response() { Taken::Refused } else { Taken::Part }
     }
+}
 
-    /// The body is longer than what was given of it.
-    pub fn response_is_longer(&mut self) {
-        self.outbound_data_error = true;
-    }
-
-    /// Fills in what the response body gives.
-    pub(super) fn fill_response_body(&mut self) {
-        self.values.set_single(self.rules, Variable::OutboundDataError, flag(self.outbound_data_error));
-        if self.wants_response_body() {
-            let body = std::mem::take(&mut self.response_body);
-            self.values.add_single(self.rules, Variable::ResponseBody, &body);
-            self.values.add_single(self.rules, Variable::StreamOutputBody, &body);
-            self.response_body = body;
-        }
-    }
+/// Returns the value of the first response header field of a name, in lower case.
+fn header(wanted: &[u8], variables: &Variables<'_>) -> Option<Vec<u8>> {
+    let mut entries = variables.values.shelf(Variable::ResponseHeaders).iter();
+    let found = entries.find(|entry| variables.text(entry.key).eq_ignore_ascii_case(wanted));
+    found.map(|entry| variables.text(entry.value).to_vec())
 }

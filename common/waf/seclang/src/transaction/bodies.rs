@@ -1,0 +1,36 @@
+//! Which bodies are looked at, and how: the settings of the rule set, as `ctl` changes them for one transaction.
+
+use crate::modes::XmlArguments;
+use crate::settings::Settings;
+
+/// The settings of both bodies.
+#[derive(Debug)]
+pub(super) struct Bodies {
+    pub request_access: bool,
+    /// Bytes.
+    pub request_limit: u64,
+    /// Whether REQUEST_BODY is there for bodies that no parser reads.
+    pub force: bool,
+    pub xml_arguments: XmlArguments,
+    pub response_access: bool,
+    /// Bytes.
+    pub response_limit: u64,
+}
+
+impl Bodies {
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            request_access: settings.request_body_access,
+            request_limit: settings.request_body_limit,
+            force: false,
+            xml_arguments: settings.xml_arguments,
+            response_access: settings.response_body_access,
+            response_limit: settings.response_body_limit,
+        }
+    }
+
+    /// Returns the bytes of the response's body that are looked at.
+    pub fn response_limit(&self) -> usize {
+        usize::try_from(self.response_limit).unwrap_or(usize::MAX)
+    }
+}
