@@ -8,6 +8,9 @@ needed='gcc /usr/bin/gcc
 curl /usr/bin/curl
 strace /usr/bin/strace
 python3 /usr/bin/python3
+python3-django /usr/lib/python3/dist-packages/django
+gunicorn /usr/bin/gunicorn
+uwsgi-plugin-python3 /usr/bin/uwsgi_python3
 mandoc /usr/bin/mandoc
 procps /usr/bin/pgrep
 iproute2 /sbin/ip

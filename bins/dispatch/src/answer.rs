@@ -63,6 +63,12 @@ pub fn head(
     out.frame(stream, Kind::Response, |body| put(body, head, from, remove, date))
 }
 
+/// Writes 100 Continue: parse tells a client that waits for it to send its body.
+pub fn go_on(out: &mut Outbox, stream: StreamId) {
+    let interim = ResponseHead { status: 100, interim: true, backend: BACKEND_NONE, ..ResponseHead::default() };
+    let _ = out.frame(stream, Kind::Response, |body| interim.encode(body));
+}
+
 /// Writes the frame of an interim answer, unless there have been too many of them; the counts go into `interims`.
 ///
 /// # Errors

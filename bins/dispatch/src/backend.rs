@@ -13,6 +13,7 @@ use rustix::{
 };
 
 use crate::{
+    buffering::Buffering,
     limits,
     link::{At, Use},
     pool,
@@ -165,6 +166,9 @@ impl Dispatch {
             let held = std::mem::take(&mut stream.held_counted);
             self.held_bytes = self.held_bytes.saturating_sub(u64::from(held));
         }
+        if !blocked {
+            self.buffered_bytes -= std::mem::take(&mut stream.buffered);
+        }
         if stream.out_whole && stream.out.len() > limits::RETRY_BYTES_MAX {
             stream.out_whole = false;
         }
@@ -198,13 +202,14 @@ impl Dispatch {
     }
 
     /// Gives parse back the room its bytes took, and more of it to bodies that are emptied as fast as they come.
-    fn grant(&mut self, id: StreamId) {
+    pub(crate) fn grant(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get(id) else { return };
         let waits_for_100 = stream.wait == Wait::Continue;
         if stream.owed == 0 || stream.lease == Lease::Held || waits_for_100 {
             return;
         }
-        let emptied = stream.window == 0;
+        // What is buffered has emptied nothing yet.
+        let emptied = stream.window == 0 && stream.buffering == Buffering::No;
         let grown = if emptied {
             stream.window_size.saturating_mul(2).min(limits::WINDOW_BYTES_MAX)
         } else {

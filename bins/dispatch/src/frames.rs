@@ -16,8 +16,9 @@ use fosse_wire::{
 
 use crate::{
     answer::{self, Own},
+    buffering::Buffering,
     limits,
-    request::{Refused, offers_upgrade, write},
+    request::{Refused, offers_upgrade},
     serve::{Dispatch, PROGRAM},
     stream::{Body, Lease, Stream, Wait},
 };
@@ -138,14 +139,15 @@ impl Dispatch {
             return Err(WireError::Order(Kind::Request));
         }
         match self.admit(frame, &head) {
-            Ok(()) => self.assign(frame.stream),
+            Ok(Buffering::No) => self.assign(frame.stream),
+            Ok(Buffering::Brief | Buffering::Whole) => self.begin_buffering(frame.stream),
             Err(status) => self.answer_own(frame.stream, status),
         }
         Ok(())
     }
 
-    /// Routes and serialises a request; the status to answer with where it may not go on.
-    fn admit(&mut self, frame: &Frame<'_>, head: &RequestHead<'_>) -> Result<(), u16> {
+    /// Routes and serialises a request; how its body is buffered, or the status to answer with where it may not go on.
+    fn admit(&mut self, frame: &Frame<'_>, head: &RequestHead<'_>) -> Result<Buffering, u16> {
         let site = usize::try_from(head.site).ok().and_then(|n| self.config.sites.get(n)).ok_or(421u16)?;
         if !fosse_routing::owns(site, head.host) {
             self.counters.add(count::PROTOCOL_REFUSED, 1);
@@ -157,28 +159,41 @@ impl Dispatch {
         if self.held_bytes > self.config.held_bytes_max {
             return Err(503);
         }
+        let buffering = Buffering::of(head, backend);
+        if buffering == Buffering::Whole && matches!(head.body, BodyLength::Exact(n) if n > site.body_bytes_max) {
+            return Err(413);
+        }
         // An upgraded connection is a lease: without room for one more the backend is not asked for it.
         let upgrades = offers_upgrade(head, backend) && self.has_room_for_client(head.connection);
         let stream = self.streams.get(frame.stream).ok_or(500u16)?;
         stream.backend = number;
         stream.inspected = site.inspect_responses;
-        let expect =
+        let waits =
             head.expect_continue && head.held == 0 && !matches!(head.body, BodyLength::None | BodyLength::Exact(0));
+        let expect = waits && buffering == Buffering::No;
         if expect {
             stream.wait = Wait::Continue;
+        } else if waits {
+            // The server sees nothing before the body has ended: who waits for its word gets ours.
+            answer::go_on(&mut self.output.outbox, frame.stream);
         }
         if upgrades {
             stream.upgrade = head.upgrade.to_vec();
             stream.key = head.fields.all(b"sec-websocket-key").next().unwrap_or_default().to_vec();
         }
         let head = RequestHead { upgrade: if upgrades { head.upgrade } else { b"" }, ..*head };
-        write(&mut stream.out, &head, site, backend, expect).map_err(|refused| {
-            if let Refused::Unwritable(why) = refused {
-                self.counters.add(count::PROTOCOL_REFUSED, 1);
-                warning(PROGRAM, format_args!("event=unwritable-request connection={} why=\"{why}\"", head.connection));
-            }
-            400
-        })
+        stream.buffering = buffering;
+        let written = stream.write_head(&head, site, backend, expect);
+        written.map(|()| buffering).map_err(|refused| self.unwritable(refused, head.connection))
+    }
+
+    /// Says why a head was not written, where that is no choice of the site; the status to answer with.
+    fn unwritable(&self, refused: Refused, connection: u64) -> u16 {
+        if let Refused::Unwritable(why) = refused {
+            self.counters.add(count::PROTOCOL_REFUSED, 1);
+            warning(PROGRAM, format_args!("event=unwritable-request connection={connection} why=\"{why}\""));
+        }
+        400
     }
 
     fn body(&mut self, frame: &Frame<'_>) -> Result<(), WireError> {
@@ -198,10 +213,14 @@ impl Dispatch {
                 stream.out.extend_from_slice(bytes);
             }
             Body::Chunked if bytes.is_empty() => {}
+            Body::Chunked if stream.buffering != Buffering::No => stream.out.extend_from_slice(bytes),
             Body::Chunked => fosse_http1::write_chunk(&mut stream.out, bytes),
             Body::Done => return Err(WireError::Order(Kind::RequestData)),
         }
-        self.queue_send(frame.stream);
+        match stream.buffering {
+            Buffering::No => self.queue_send(frame.stream),
+            Buffering::Brief | Buffering::Whole => self.body_buffered(frame.stream, length - prepaid),
+        }
         Ok(())
     }
 
@@ -215,6 +234,8 @@ impl Dispatch {
         match stream.body {
             Body::Exact(0) => {}
             Body::Exact(_) | Body::Done => return Err(WireError::Field("body length")),
+            // A body with a length has no trailers, and a recipient may drop them (RFC 9110, section 6.5.1).
+            Body::Chunked if stream.buffering != Buffering::No => {}
             Body::Chunked => {
                 stream.out.extend_from_slice(b"0\r\n");
                 for (name, value) in trailers {
@@ -227,7 +248,10 @@ impl Dispatch {
             }
         }
         stream.body = Body::Done;
-        self.queue_send(frame.stream);
+        match stream.buffering {
+            Buffering::No => self.queue_send(frame.stream),
+            Buffering::Brief | Buffering::Whole => self.end_buffering(frame.stream),
+        }
         Ok(())
     }
 
@@ -271,8 +295,9 @@ impl Dispatch {
 
     /// The stream is over in both directions, or shall be treated so.
     pub(crate) fn forget(&mut self, id: fosse_wire::StreamId) {
-        if let Some(held) = self.streams.remove(id) {
+        if let Some((held, buffered)) = self.streams.remove(id) {
             self.held_bytes = self.held_bytes.saturating_sub(u64::from(held));
+            self.buffered_bytes -= buffered;
         }
     }
 

@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod backend;
+pub mod buffering;
 pub mod connections;
 pub mod frames;
 pub mod health;

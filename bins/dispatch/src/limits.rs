@@ -31,6 +31,14 @@ pub const LEASE_TURN_ALL_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of a request that are kept for sending it again. Above it a request is not repeated.
 pub const RETRY_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of a chunked request body that are buffered, without `buffer_requests`, to learn its length:
+/// forms and calls of interfaces fit, and it is what one stream may cost anyway. A longer body goes on chunked.
+pub const BUFFERED_BYTES_MAX: u64 = 64 * 1024;
+
+/// Milliseconds without a byte of a body that is so buffered, after which it goes on chunked: whoever
+/// pauses so long may be waiting for the server.
+pub const BUFFERED_PAUSE_MS_MAX: u64 = 1000;
+
 /// The largest window a request body grows to. A backend that empties 16 KiB at a time is given more until here.
 pub const WINDOW_BYTES_MAX: u32 = 256 * 1024;
 

@@ -18,6 +18,7 @@ impl Dispatch {
             let Some(stream) = self.streams.get(id) else { continue };
             match stream.wait {
                 Wait::Continue if stream.link.is_some() => self.ask_for_body(id),
+                Wait::RequestBody => self.end_buffering(id),
                 Wait::Connection | Wait::Continue => {
                     warning(PROGRAM, format_args!("event=no-connection request={:016x}", stream.request));
                     self.answer_own(id, 503);

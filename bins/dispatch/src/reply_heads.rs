@@ -3,7 +3,7 @@
 use fosse_eventloop::slab::Key;
 use fosse_http1::{ChunkedDecoder, HeadLimits, ResponseBody, ResponseHead, find_head_end};
 use fosse_wire::{
-    Kind, StreamId,
+    StreamId,
     request::BodyLength,
     response::{self, BACKEND_NONE},
 };
@@ -65,9 +65,7 @@ impl Dispatch {
         let wait = self.config.backends.get(stream.backend).map_or(0, |b| b.first_byte_ms);
         stream.wait = Wait::FirstByte;
         stream.deadline_ms = now_ms.saturating_add(u64::from(wait));
-        let interim =
-            response::ResponseHead { status: 100, interim: true, backend: BACKEND_NONE, ..Default::default() };
-        let _ = self.output.outbox.frame(id, Kind::Response, |body| interim.encode(body));
+        answer::go_on(&mut self.output.outbox, id);
         // A client that did not wait has used its window up by now: what was kept back is granted.
         self.queue_send(id);
     }

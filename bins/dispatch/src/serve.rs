@@ -82,6 +82,8 @@ pub(crate) struct Dispatch {
     pub lease_left: usize,
     /// Bytes of bodies that filters held and that are not yet sent to a backend.
     pub held_bytes: u64,
+    /// Bytes of bodies that were buffered here and are not yet sent to a backend.
+    pub buffered_bytes: u64,
 }
 
 /// A client's socket and the stream that writes to it.
@@ -186,6 +188,7 @@ impl Dispatch {
             draining: false,
             lease_left: limits::LEASE_TURN_ALL_BYTES_MAX,
             held_bytes: 0,
+            buffered_bytes: 0,
         }
     }
 
@@ -224,6 +227,7 @@ impl Dispatch {
         self.counters.add(TURNS, 1);
         self.counters.set(LOG_DROPPED, fosse_die::dropped());
         self.counters.set_turns(self.turn.long_turns());
+        self.counters.set(count::BUFFERED_BYTES, self.buffered_bytes);
         self.counters.set(count::STREAMS, u64::try_from(self.streams.len()).unwrap_or(0));
         if self.ebb.look() {
             fosse_sys::memory::trim();

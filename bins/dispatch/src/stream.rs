@@ -9,6 +9,7 @@ use fosse_wire::{
 };
 
 use crate::{
+    buffering::{self, Buffering},
     limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX},
     pins::{self, Pin},
 };
@@ -38,6 +39,8 @@ pub enum Lease {
 /// What the stream waits for, with a time limit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
+    /// The rest of a request body that is buffered.
+    RequestBody,
     /// A connection to its backend.
     Connection,
     /// The backend's 100 Continue.
@@ -93,6 +96,12 @@ pub struct Stream {
     pub held: u32,
     /// What this stream adds to the lane's held bytes, until the backend has them.
     pub held_counted: u32,
+    /// How long the request's body is buffered, before a server is chosen.
+    pub buffering: Buffering,
+    /// Where in `out` the framing of a buffered chunked body is to be written.
+    pub framing_at: Option<usize>,
+    /// What this stream adds to the lane's buffered bytes, until the backend has them.
+    pub buffered: u64,
     /// Bytes taken from parse and not granted again.
     pub owed: u32,
     /// Answer bytes parse will take.
@@ -162,6 +171,9 @@ impl Stream {
             window_size: WINDOW_BYTES_INITIAL,
             held: head.held,
             held_counted: head.held,
+            buffering: Buffering::No,
+            framing_at: None,
+            buffered: 0,
             owed: 0,
             credit: u64::from(WINDOW_BYTES_INITIAL),
             to_head: head.method == b"HEAD",
@@ -254,17 +266,17 @@ impl Streams {
         }
     }
 
-    /// Forgets a stream; what it added to the lane's held bytes, where it lived.
-    pub fn remove(&mut self, id: StreamId) -> Option<u32> {
+    /// Forgets a stream; what it added to the lane's held and buffered bytes, where it lived.
+    pub fn remove(&mut self, id: StreamId) -> Option<(u32, u64)> {
         let place = self.slots.get_mut(id.slot())?;
         let mut stream = place.take_if(|s| s.id == id)?;
         self.live = self.live.saturating_sub(1);
-        let held = stream.held_counted;
+        let counted = (stream.held_counted, stream.buffered);
         if self.spare.len() < SPARE_BUFFERS_MAX && stream.out.capacity() <= SPARE_BUFFER_BYTES_MAX {
             stream.out.clear();
             self.spare.push(stream);
         }
-        Some(held)
+        Some(counted)
     }
 
     /// How many live.
@@ -277,6 +289,11 @@ impl Streams {
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.live == 0
+    }
+
+    /// Returns the stream that frees most memory of the source whose bodies take most of it.
+    pub(crate) fn largest_of_heaviest_source(&self) -> Option<StreamId> {
+        buffering::largest_of_heaviest(self.slots.iter().flatten().map(|stream| &**stream))
     }
 
     /// Ids of those whose time is over.

@@ -121,7 +121,13 @@ fn backend(dispatch: &Dispatch, site: &DispatchSite, path: &[u8]) -> String {
     let first = usize::try_from(backend.server_first).unwrap_or(usize::MAX);
     let count = usize::try_from(backend.server_count).unwrap_or(0);
     let servers: Vec<&str> = dispatch.servers.iter().skip(first).take(count).map(|s| s.name.as_str()).collect();
-    format!("route     {prefix}: {why}\nbackend   \"{}\": {}\n", backend.name, servers.join(", "))
+    let bodies = if backend.buffer_requests {
+        format!("buffered whole up to {} bytes, sent with Content-Length (buffer_requests)", site.body_bytes_max)
+    } else {
+        "sent on as they come; a short chunked one with Content-Length".to_owned()
+    };
+    let name = &backend.name;
+    format!("route     {prefix}: {why}\nbackend   \"{name}\": {}\nbodies    {bodies}\n", servers.join(", "))
 }
 
 #[cfg(test)]
@@ -151,6 +157,7 @@ mod tests {
         [[backend]]
         name = "api"
         servers = ["127.0.0.1:1"]
+        buffer_requests = true
     "#;
 
     fn explain(host: &str, path: &str) -> String {
@@ -166,9 +173,11 @@ mod tests {
         assert!(text.contains("waf-filter: logs what it finds and lets it pass; builtin; answers too"), "{text}");
         assert!(text.contains("route     /api: the longest prefix that covers the path\n"), "{text}");
         assert!(text.contains("backend   \"api\": 127.0.0.1:1\n"), "{text}");
+        assert!(text.contains("bodies    buffered whole up to 1048576 bytes"), "{text}");
         let text = explain("x.a.example", "/apis");
         assert!(text.contains("*.a.example covers the host"), "{text}");
         assert!(text.contains("backend   \"app\": unix:/run/a, unix:/run/b\n"), "{text}");
+        assert!(text.contains("bodies    sent on as they come"), "{text}");
     }
 
     #[test]

@@ -92,6 +92,7 @@ fn dispatch_settings() -> blobs::Dispatch {
         backends: vec![backend],
         servers: vec![blobs::ServerName { name: "app".into(), backend: 0 }],
         held_bytes_max: 1 << 20,
+        lane_buffered_bytes_max: 1 << 20,
         head_bytes_max: 32_768,
         ..Default::default()
     }

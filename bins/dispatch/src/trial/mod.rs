@@ -17,6 +17,7 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socke
 
 use crate::serve::{Dispatch, token};
 
+mod buffering;
 mod ends;
 mod logins;
 
@@ -59,10 +60,16 @@ fn backend() -> Backend {
 fn config(backend: Backend) -> fosse_settings::Dispatch {
     let route = Route { prefix: "/".into(), backend: 0 };
     fosse_settings::Dispatch {
-        sites: vec![DispatchSite { default: true, routes: vec![route], ..DispatchSite::default() }],
+        sites: vec![DispatchSite {
+            default: true,
+            routes: vec![route],
+            body_bytes_max: 200_000,
+            ..DispatchSite::default()
+        }],
         backends: vec![backend],
         servers: vec![ServerName { name: "s".into(), backend: 0 }],
         held_bytes_max: 100_000,
+        lane_buffered_bytes_max: 300_000,
         head_bytes_max: 16_384,
         ..fosse_settings::Dispatch::default()
     }

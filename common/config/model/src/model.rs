@@ -72,6 +72,9 @@ section! {
         lane_connections_max: u32, Default("16384"), 16..=1000000;
         /// Memory of one lane for bodies held back for inspection, of requests and responses; beyond it requests get 503.
         lane_held_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
+        /// Memory of one lane for request bodies that are buffered before a server gets them (buffer_requests); beyond it the
+        /// largest one of the client that takes most of it gets 503.
+        lane_buffered_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
         /// Head of a backend's answer; a longer one is answered with 502.
         response_head_bytes_max: Bytes, Default("\"64 KiB\""), 1024..=65536;
         /// Log lines of one process in one second; further ones are counted, not written.
@@ -272,6 +275,11 @@ section! {
         idle_seconds: Seconds, Default("60"), 1..=86400;
         /// A request without effect (GET, HEAD, OPTIONS, PUT, DELETE) goes to another connection once if the first one ends without a byte.
         retry: bool, Default("true");
+        /// Request bodies are received whole, up to the site's body_bytes_max, before a server is chosen, and go on with
+        /// Content-Length: for applications that read no chunked bodies (WSGI: Django, Flask), and for those that serve one request at
+        /// a time. Without it that is so only for a chunked body that ends within 64 KiB and without a pause of a second, and where the
+        /// request has no Expect or Upgrade and is no gRPC. Others go on as they come.
+        buffer_requests: bool, Default("false");
         /// PROXY header at the beginning of each connection; such connections are not shared between clients.
         proxy_protocol: ProxyOut, Default("\"off\"");
         /// Protocols a connection may be upgraded to.

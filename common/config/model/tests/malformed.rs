@@ -389,6 +389,29 @@ body_bytes_max = "1 GiB""#, &[
     ]),
     (r#"[[site]]
 hosts = ["a.org"]
+waf = "off"
+body_bytes_max = "1 GiB"
+[[site.route]]
+prefix = "/upload"
+backend = "whole"
+[[backend]]
+name = "whole"
+servers = ["127.0.0.1:3001"]
+buffer_requests = true"#, &[
+        "fosse.toml:13:18: body_bytes_max is more than a lane may buffer for backend \"whole\" (buffer_requests), which is 67108864 bytes; raise lane_buffered_bytes_max in [limits]",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "whole"
+body_over_limit = "pass-in-part"
+[[backend]]
+name = "whole"
+servers = ["127.0.0.1:3001"]
+buffer_requests = true"#, &[
+        "fosse.toml:13:19: pass-in-part lets bodies of any length through, and backend \"whole\" wants them whole; raise body_bytes_max instead, or remove buffer_requests there",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
 backend = "app"
 waf = "off"
 inspect_responses = true"#, &[

@@ -193,6 +193,8 @@ pub struct Dispatch {
     pub servers: Vec<ServerName>,
     /// Memory for request bodies that filters held, of one lane, in bytes.
     pub held_bytes_max: u64,
+    /// Memory for request bodies that dispatch buffers, of one lane, in bytes.
+    pub lane_buffered_bytes_max: u64,
     /// Longest time for requests under way once draining begins.
     pub drain_ms: u32,
     /// Bytes of a backend's response head.
@@ -214,6 +216,8 @@ pub struct DispatchSite {
     pub remove_response_fields: Vec<String>,
     /// A filter judges the answers: none is leased, and backends are asked for whole and plain ones.
     pub inspect_responses: bool,
+    /// Request body that is buffered whole, where the backend asks for that.
+    pub body_bytes_max: u64,
 }
 
 /// A path prefix and where it leads.
@@ -262,6 +266,8 @@ pub struct Backend {
     pub upgrades: Vec<String>,
     /// Safe and idempotent requests may be sent again once.
     pub retry: bool,
+    /// Request bodies are buffered whole before a server is chosen.
+    pub buffer_requests: bool,
 }
 
 /// An active health check.

@@ -99,6 +99,8 @@ table!(
     counter PROTOCOL_REFUSED = 13, "requests refused because parse must not have sent them";
     gauge PINNED = 14, "backend connections with a login (NTLM, Negotiate), each for one client connection alone";
     counter PINNED_EVICTED = 15, "of those, closed before their time because the server had no room for another connection";
+    gauge BUFFERED_BYTES = 16, "bytes of request bodies buffered";
+    counter BUFFER_REFUSED = 17, "requests refused because their body may not be buffered";
 );
 
 table!(

@@ -55,6 +55,7 @@ fn settings() -> Dispatch {
         }],
         servers: vec![ServerName { name: "a".into(), backend: 0 }],
         held_bytes_max: 1 << 20,
+        lane_buffered_bytes_max: 1 << 20,
         drain_ms: 1000,
         head_bytes_max: 32 * 1024,
     }

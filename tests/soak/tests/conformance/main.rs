@@ -6,6 +6,7 @@
 mod answers;
 mod made;
 mod rows;
+mod uploads;
 
 use std::{
     io::Write,

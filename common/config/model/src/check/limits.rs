@@ -1,7 +1,9 @@
 //! Limits that depend on one another.
 
-use crate::model::{Edge, OverLimit, Waf};
+use crate::model::{Backend, Edge, OverLimit, Site, Waf};
+use crate::names::Name;
 use crate::problem::Problems;
+use crate::section::At;
 
 /// A target must fit the head, and a held body the memory for held bodies.
 pub fn limits(edge: &Edge, problems: &mut Problems) {
@@ -20,6 +22,9 @@ pub fn limits(edge: &Edge, problems: &mut Problems) {
             problems.note(&listen.address_connections_max.span, what);
         }
     }
+    if let Some(buffered) = limits.lane_buffered_bytes_max.sound() {
+        edge.site.iter().for_each(|site| buffered_bodies(site, &edge.backend, buffered.0, problems));
+    }
     let Some(held) = limits.lane_held_bytes_max.sound() else { return };
     for site in edge.site.iter() {
         let held_in_full = site.waf.value != Waf::Off && site.body_over_limit.value == OverLimit::Reject;
@@ -30,5 +35,27 @@ pub fn limits(edge: &Edge, problems: &mut Problems) {
             let what = format!("body_bytes_max is more than a lane may hold for inspection, which is {} bytes", held.0);
             problems.note_with_cure(&site.body_bytes_max.span, what, "raise lane_held_bytes_max in [limits]");
         }
+    }
+}
+
+/// A body that a backend wants whole has an end, and a lane has memory for one.
+fn buffered_bodies(site: &Site, backends: &[At<Backend>], lane_bytes: u64, problems: &mut Problems) {
+    let routed = site.route.iter().map(|route| &route.backend.value);
+    let mut names = site.backend.value.iter().chain(routed);
+    let buffers = |name: &Name| backends.iter().find(|b| b.name.value == *name && b.buffer_requests.value);
+    let Some(backend) = names.find_map(buffers) else { return };
+    let name = &backend.name.value.0;
+    if site.body_over_limit.written() == Some(&OverLimit::PassInPart) {
+        let what = format!("pass-in-part lets bodies of any length through, and backend \"{name}\" wants them whole");
+        let cure = "raise body_bytes_max instead, or remove buffer_requests there";
+        problems.note_with_cure(&site.body_over_limit.span, what, cure);
+    }
+    if let Some(body) = site.body_bytes_max.sound()
+        && body.0 > lane_bytes
+    {
+        let what = format!(
+            "body_bytes_max is more than a lane may buffer for backend \"{name}\" (buffer_requests), which is {lane_bytes} bytes"
+        );
+        problems.note_with_cure(&site.body_bytes_max.span, what, "raise lane_buffered_bytes_max in [limits]");
     }
 }

@@ -97,6 +97,7 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         proxy_protocol,
         upgrades: backend.upgrade.iter().map(|token| token.0.clone()).collect(),
         retry: backend.retry.value,
+        buffer_requests: backend.buffer_requests.value,
     }
 }
 

@@ -85,6 +85,7 @@ fn dispatch(edge: &Edge, servers: &backends::Servers) -> blobs::Dispatch {
         backends: servers.backends.clone(),
         servers: servers.names.clone(),
         held_bytes_max: edge.limits.lane_held_bytes_max.0,
+        lane_buffered_bytes_max: edge.limits.lane_buffered_bytes_max.0,
         drain_ms: edge.drain_seconds_max.milliseconds,
         head_bytes_max: narrow(edge.limits.response_head_bytes_max.0),
     }

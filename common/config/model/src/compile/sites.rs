@@ -108,6 +108,7 @@ pub fn dispatch(site: &Site, backends: &[At<Backend>]) -> blobs::DispatchSite {
         underscores,
         remove_response_fields,
         inspect_responses: inspects(site),
+        body_bytes_max: site.body_bytes_max.0,
     }
 }
 

@@ -1,0 +1,189 @@
+//! Request bodies that are buffered before a server is chosen. A body that ends while it is
+//! buffered goes on with Content-Length, which applications without chunked bodies (WSGI) need.
+
+use std::collections::HashMap;
+
+use fosse_counters::dispatch as count;
+use fosse_die::warning;
+use fosse_http1::{members, write_chunk, write_number};
+use fosse_settings::{Backend, DispatchSite};
+use fosse_wire::{
+    StreamId,
+    request::{BodyLength, Endpoint, RequestHead},
+};
+
+use crate::{
+    limits,
+    request::{self, Refused},
+    serve::{Dispatch, PROGRAM},
+    stream::{Body, Stream, Wait},
+};
+
+/// How long the body of a request is buffered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Buffering {
+    /// Not at all: each part goes on as it comes.
+    No,
+    /// A chunked body, until it ends, is longer than [`limits::BUFFERED_BYTES_MAX`], or pauses.
+    Brief,
+    /// Until it ends: the backend has `buffer_requests`.
+    Whole,
+}
+
+impl Buffering {
+    /// Returns how the body that follows `head` is buffered.
+    pub(crate) fn of(head: &RequestHead<'_>, backend: &Backend) -> Self {
+        match head.body {
+            BodyLength::None | BodyLength::Exact(0) => Self::No,
+            _ if backend.buffer_requests => Self::Whole,
+            BodyLength::Exact(_) => Self::No,
+            BodyLength::Chunked if waits_for_server(head) => Self::No,
+            BodyLength::Chunked => Self::Brief,
+        }
+    }
+}
+
+/// Returns whether the client may send the rest of its body only after the server has said
+/// something: it expects 100 Continue, offers another protocol (docker attach), or speaks gRPC.
+fn waits_for_server(head: &RequestHead<'_>) -> bool {
+    // A filter that buffered the body has told the client to go on.
+    let expects = head.expect_continue && head.held == 0;
+    // Java's client offers h2c with its first request, whatever the request is.
+    let mut offers = head.fields.all(b"upgrade").flat_map(members);
+    let mut types = head.fields.all(b"content-type");
+    expects
+        || offers.any(|protocol| !protocol.eq_ignore_ascii_case(b"h2c"))
+        || types.any(|kind| kind.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC)))
+}
+
+/// What ends a head. Framing that comes later is put before it.
+const EMPTY_LINE: &[u8] = b"\r\n";
+
+/// The beginning of every gRPC content type.
+const GRPC: &[u8] = b"application/grpc";
+
+impl Stream {
+    /// Writes the head for the backend. That of a chunked body that is buffered gets its framing later,
+    /// from [`Stream::write_framing`].
+    pub(crate) fn write_head(
+        &mut self,
+        head: &RequestHead<'_>,
+        site: &DispatchSite,
+        backend: &Backend,
+        expect: bool,
+    ) -> Result<(), Refused> {
+        if self.buffering == Buffering::No || head.body != BodyLength::Chunked {
+            return request::write(&mut self.out, head, site, backend, expect);
+        }
+        let unframed = RequestHead { body: BodyLength::None, upgrade: b"", ..*head };
+        request::write(&mut self.out, &unframed, site, backend, expect)?;
+        self.framing_at = Some(self.out.len() - EMPTY_LINE.len());
+        Ok(())
+    }
+
+    /// Writes the framing that waited for the body: its length where all of it is here, else chunked.
+    /// Only END of parse makes a body [`Body::Done`], so one that was cut never gets a length.
+    fn write_framing(&mut self) {
+        let Some(at) = self.framing_at.take() else { return };
+        let body_at = at + EMPTY_LINE.len();
+        if self.body == Body::Done {
+            let mut field = b"Content-Length: ".to_vec();
+            write_number(&mut field, u64::try_from(self.out.len() - body_at).unwrap_or(u64::MAX));
+            field.extend_from_slice(b"\r\n");
+            self.out.splice(at..at, field);
+        } else {
+            let body = self.out.split_off(body_at);
+            self.out.truncate(at);
+            self.out.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+            write_chunk(&mut self.out, &body);
+        }
+    }
+
+    /// Returns the length of the chunked body buffered so far, in bytes.
+    fn buffered_body(&self) -> usize {
+        self.framing_at.map_or(0, |at| self.out.len() - (at + EMPTY_LINE.len()))
+    }
+}
+
+impl Dispatch {
+    /// Begins to buffer the body of a stream whose head has been written.
+    pub(crate) fn begin_buffering(&mut self, id: StreamId) {
+        let now_ms = self.turn.now_ms();
+        let Some(stream) = self.streams.get(id) else { return };
+        stream.wait = Wait::RequestBody;
+        // A client that sends too slowly is up to parse. Only a pause is looked for here.
+        stream.deadline_ms = match stream.buffering {
+            Buffering::Brief => now_ms.saturating_add(limits::BUFFERED_PAUSE_MS_MAX),
+            Buffering::No | Buffering::Whole => u64::MAX,
+        };
+    }
+
+    /// Counts `bytes` that were just buffered (none that a filter has counted), and looks whether
+    /// they are too many for the stream or for the lane.
+    pub(crate) fn body_buffered(&mut self, id: StreamId, bytes: u32) {
+        let now_ms = self.turn.now_ms();
+        let Some(stream) = self.streams.get(id) else { return };
+        stream.buffered += u64::from(bytes);
+        self.buffered_bytes += u64::from(bytes);
+        match stream.buffering {
+            Buffering::No => {}
+            Buffering::Brief if stream.buffered > limits::BUFFERED_BYTES_MAX => self.end_buffering(id),
+            Buffering::Brief => stream.deadline_ms = now_ms.saturating_add(limits::BUFFERED_PAUSE_MS_MAX),
+            Buffering::Whole => {
+                let length = u64::try_from(stream.buffered_body()).unwrap_or(u64::MAX);
+                let site = usize::try_from(stream.site).ok().and_then(|n| self.config.sites.get(n));
+                if site.is_none_or(|site| length > site.body_bytes_max) {
+                    return self.refuse_buffered(id, 413);
+                }
+            }
+        }
+        while self.buffered_bytes > self.config.lane_buffered_bytes_max {
+            let Some(largest) = self.streams.largest_of_heaviest_source() else { break };
+            warning(PROGRAM, format_args!("event=buffer-full bytes={}", self.buffered_bytes));
+            self.refuse_buffered(largest, 503);
+        }
+        if self.streams.get(id).is_some_and(|stream| !stream.answered) {
+            self.grant(id);
+        }
+    }
+
+    /// Ends buffering: the request goes to a server.
+    pub(crate) fn end_buffering(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get(id) else { return };
+        stream.buffering = Buffering::No;
+        stream.write_framing();
+        self.assign(id);
+    }
+
+    /// Answers a request whose body may not be buffered further, and frees what it took.
+    fn refuse_buffered(&mut self, id: StreamId, status: u16) {
+        let Some(stream) = self.streams.get(id) else { return };
+        stream.buffering = Buffering::No;
+        stream.framing_at = None;
+        stream.out = Vec::new();
+        self.buffered_bytes -= std::mem::take(&mut stream.buffered);
+        self.counters.add(count::BUFFER_REFUSED, 1);
+        self.answer_own(id, status);
+    }
+}
+
+/// Sums up buffered bytes by source and finds the largest body of the source that has most of them:
+/// memory that is used up costs who uses it, not who comes last.
+pub(crate) fn largest_of_heaviest<'a>(streams: impl Iterator<Item = &'a Stream> + Clone) -> Option<StreamId> {
+    let buffering = streams.filter(|stream| stream.buffering != Buffering::No && stream.buffered > 0);
+    let mut sources: HashMap<[u8; 16], u64> = HashMap::new();
+    for stream in buffering.clone() {
+        *sources.entry(source(stream.client)).or_default() += stream.buffered;
+    }
+    let (heaviest, _) = sources.into_iter().max_by_key(|(_, bytes)| *bytes)?;
+    buffering.filter(|stream| source(stream.client) == heaviest).max_by_key(|stream| stream.buffered).map(|s| s.id)
+}
+
+/// Returns what counts as one source: an IPv4 address, or the first 64 bits of an IPv6 one.
+fn source(client: Endpoint) -> [u8; 16] {
+    let mut addr = client.addr;
+    if client.ip().is_some_and(|ip| ip.is_ipv6()) {
+        addr[8..].fill(0);
+    }
+    addr
+}
