@@ -1,6 +1,7 @@
 #!/bin/bash
-# check-systemd.sh DIRECTORY-OF-PROGRAMS: the unit under a real systemd: start, readiness, audit, reload, deaths, watchdog, a socket
-# handed over, a configuration that is wrong, the end. Each line it prints is a promise that held; the first that does not ends it.
+# check-systemd.sh DIRECTORY-OF-PROGRAMS: the unit under a real systemd: start, readiness, rules and lists from files, logs, accounts by
+# name, audit, reload, deaths, watchdog, a socket handed over, a configuration that is wrong, the end. Each line it prints is a
+# promise that held; the first that does not ends it.
 #
 # KEEP=1  leaves the guest running for a look (tests/systemd/guest.sh run ...)
 set -euo pipefail
@@ -52,12 +53,24 @@ trap finish EXIT
 root=$(guest root)
 
 FOSSE_PROGRAMS=$programs "$top/tests/install.sh" "$root" /usr /usr/libexec/fosse
-mkdir -p "$root/etc/fosse" "$root/srv/site"
+mkdir -p "$root/etc/fosse/rules" "$root/etc/fosse/lists" "$root/srv/site"
 echo hello > "$root/srv/site/index.html"
+echo 'SecRule ARGS:word "@streq bezoar" "id:1,phase:1,deny,status:403,log"' > "$root/etc/fosse/rules/own.conf"
+echo '127.0.0.9' > "$root/etc/fosse/lists/bad.txt"
 configuration() { # configuration WAF: written in one go, as an editor does
     cat > "$work/fosse.toml" <<TOML
+access_log = "access.log"
+audit_log = "audit.log"
+
 [[listen]]
 address = "127.0.0.1:80"
+deny = ["lists/bad.txt"]
+
+[[listen]]
+address = "unix:/run/fosse/web.sock"
+owner = "www-data"
+group = "adm"
+peer_uids = ["www-data"]
 
 [[listen]]
 address = "127.0.0.1:8080"
@@ -67,6 +80,7 @@ name = "web"
 default = true
 backend = "app"
 waf = "$1"
+rules = ["builtin", "rules/*.conf"]
 
 [[backend]]
 name = "app"
@@ -86,13 +100,23 @@ answers http://127.0.0.1/ || fail "a request right after systemctl start, which 
 held "a request right after systemctl start"
 [ "$(status_of 'http://127.0.0.1/?q=1%27%20or%201=1--')" = 403 ] || fail "the built-in rules deny an attack"
 held "the built-in rules deny an attack"
+[ "$(status_of 'http://127.0.0.1/?word=bezoar')" = 403 ] || fail "a rule of a file denies"
+held "a rule of a file denies"
+[ "$(status_of --interface 127.0.0.9 http://127.0.0.1/)" = 000 ] || fail "an address of a list is not served"
+held "an address of a list is not served"
+[ "$(guest run 'stat -c %U:%G /run/fosse/web.sock')" = www-data:adm ] || fail "a listener's user and group by name"
+held "a listener's user and group by name"
+for log in access audit; do
+    eventually "a line in the $log log" guest run "grep -q '\"client\":\"127.0.0.1\"' /var/log/fosse/$log.log"
+done
 guest run 'fosse audit' > "$work/audit" || { cat "$work/audit"; fail "every process is what it may be"; }
 held "fosse audit: $(tail -1 "$work/audit")"
 guest run 'systemctl show -P StatusText fosse' | grep -qx serving || fail "systemd knows the state"
-if guest run 'journalctl --no-pager -u fosse' | grep -q 'sandbox violation\|landlock: '; then
-    fail "the full sandbox, and no violation"
+# ENOSYS and EPERM are what the unit's filters answer.
+if guest run 'journalctl --no-pager -u fosse' | grep -q 'sandbox violation\|landlock: \|not available\|os error 38\|os error 1)'; then
+    fail "the full sandbox, no violation, and no call that the unit takes away"
 fi
-held "the full sandbox below the unit's own, and no violation"
+held "the full sandbox below the unit's own, no violation, and no call that the unit takes away"
 
 # Clients that keep their connections, over reloads and an upgrade.
 cat > "$work/load.py" <<'PYTHON'
@@ -136,7 +160,7 @@ held "no request failed over three reloads and an upgrade: $(tail -1 "$work/load
 configuration blok
 guest run 'systemctl reload fosse' || true
 eventually "a wrong configuration is told with its line" \
-    guest run "journalctl --no-pager -u fosse | grep -q 'fosse.toml:11:7'"
+    guest run "journalctl --no-pager -u fosse | grep -q 'fosse.toml:$(grep -n '^waf' "$work/fosse.toml" | cut -d: -f1):7'"
 answers http://127.0.0.1/ || fail "the old configuration stays in force"
 held "the old configuration stays in force"
 guest run 'systemctl restart fosse' 2> /dev/null && fail "a wrong configuration does not start"

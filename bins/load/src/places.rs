@@ -4,6 +4,7 @@
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use fosse_sys::openat2::Openat2Error;
 use rustix::fs::{Dir, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2};
 use rustix::io::Errno;
 
@@ -66,7 +67,7 @@ impl fmt::Display for Refused {
             Self::Kernel(Errno::ACCESS) => {
                 out.write_str("permission denied; let everybody read it and its directories")
             }
-            Self::Kernel(errno) => write!(out, "{errno}"),
+            Self::Kernel(errno) => Openat2Error(*errno).fmt(out),
         }
     }
 }

@@ -9,7 +9,8 @@ use fosse_args::Args;
 use fosse_eventloop::Turn;
 use fosse_inherit::{Expected, LINES, inherit};
 use fosse_lockdown::Mode;
-use rustix::fs::{CWD, Gid, Mode as FileMode, OFlags, Uid, chmod, chown, openat};
+use fosse_sys::openat2::Openat2Error;
+use rustix::fs::{CWD, Gid, Mode as FileMode, OFlags, ResolveFlags, Uid, chmod, chown, openat, openat2};
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr, set_tcp_nodelay};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, listen, socket_with};
@@ -110,6 +111,13 @@ pub fn inputs(options: &Options) -> Inputs {
     let root = openat(CWD, &options.directory, flags, FileMode::empty()).unwrap_or_else(|errno| {
         fosse_die::fatal(PROGRAM, format_args!("unable to open the directory {}: {errno}", options.directory))
     });
+    // Every request would be answered 404 where the call itself is forbidden.
+    if let Err(errno) = openat2(&root, ".", OFlags::PATH | OFlags::CLOEXEC, FileMode::empty(), ResolveFlags::BENEATH) {
+        fosse_die::fatal(
+            PROGRAM,
+            format_args!("unable to open below the directory {}: {}", options.directory, Openat2Error(errno)),
+        );
+    }
     let listeners = options.listen.iter().map(|place| open(place, options)).collect();
     let turn = Turn::new()
         .unwrap_or_else(|errno| fosse_die::temporary(PROGRAM, format_args!("unable to make epoll: {errno}")));

@@ -14,6 +14,8 @@ use crate::refusal::{Attempt, Refusal};
 const PROT_EXEC: u32 = 4;
 /// Every CLONE_NEW flag: namespaces are emptied once, before this filter.
 const CLONE_NEW: u32 = 0x7e02_0080;
+/// Set-user-ID, set-group-ID and sticky.
+const SPECIAL_MODE: u32 = 0o7000;
 const FIONBIO: u32 = 0x5421;
 const AF_UNIX: u32 = 1;
 const AF_INET: u32 = 2;
@@ -59,7 +61,11 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::FTRUNCATE, Args::Any, "the length of a counter page"),
     Row::seen(call::PIPE2, Args::Any, "log pipes, what a one-shot writes"),
     Row::seen(call::UMASK, Args::Any, "socket files are made with no right but the owner's"),
-    Row::seen(call::FCHMODAT, Args::Any, "the mode of a socket file"),
+    Row::seen(
+        call::FCHMODAT,
+        Args::All(&[Cond::Lacks(2, SPECIAL_MODE)]),
+        "the mode of a socket file; never set-user-ID",
+    ),
     Row::seen(call::CHOWN, Args::Any, "its owner"),
     Row::platform(call::FCHOWNAT, Args::Any, "the same where there is no chown"),
     Row::seen(call::UNLINK, Args::Any, "socket files that are used no more"),

@@ -10,6 +10,7 @@ pub mod coverage;
 pub mod fd;
 pub mod memfd;
 pub mod memory;
+pub mod openat2;
 pub mod page;
 pub mod panic;
 pub mod place;

@@ -1,7 +1,7 @@
 //! Anonymous memory files: sealed blobs to hand a configuration over, and pages to count in.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, Write};
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
@@ -14,11 +14,14 @@ pub const BLOB_SEALS: SealFlags =
 /// The seals of a page: its length is fixed, so that a mapping of it can never fault; its bytes change.
 pub const PAGE_SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
-/// A memfd named `name` (for /proc only) that holds `bytes` for ever (close-on-exec, positioned anywhere).
+/// A memfd named `name` (for /proc only) that holds `bytes` for ever: close-on-exec, positioned at its start, so that a program
+/// which expects a file or a pipe there reads it as one.
 pub fn sealed(name: &str, bytes: &[u8]) -> Result<OwnedFd, Errno> {
     let fd = create(name)?;
     let mut file = File::from(fd);
-    file.write_all(bytes).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    file.write_all(bytes)
+        .and_then(|()| file.rewind())
+        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
     let fd = OwnedFd::from(file);
     fcntl_add_seals(&fd, BLOB_SEALS)?;
     Ok(fd)

@@ -76,6 +76,14 @@ fn reads_a_sealed_blob_whole() {
 }
 
 #[test]
+fn a_sealed_blob_is_read_from_its_start_by_a_program_that_takes_it_for_a_file() {
+    let mut text = String::new();
+    let file = std::fs::File::from(memfd::sealed("t", b"root:x:0:0::/:\n").unwrap());
+    std::io::Read::read_to_string(&mut &file, &mut text).unwrap();
+    assert_eq!(text, "root:x:0:0::/:\n");
+}
+
+#[test]
 fn maps_a_sealed_blob_as_it_is_and_nothing_that_could_change() {
     for len in [0, 1, 4096, 100_000] {
         let bytes: Vec<u8> = (0..len).map(|n| n as u8).collect();
