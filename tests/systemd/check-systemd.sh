@@ -95,6 +95,8 @@ guest run 'systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-rel
 guest run 'systemd-run --quiet --unit app /usr/libexec/fosse/fosse-static --listen unix:/run/app.sock --mode 0666 /srv/site'
 eventually "the application serves" guest run 'test -S /run/app.sock'
 
+guest run 'fosse check' > "$work/check" 2>&1 || { cat "$work/check"; fail "a check before the first start"; }
+held "a check before the first start: $(head -1 "$work/check")"
 guest run 'systemctl start fosse'
 answers http://127.0.0.1/ || fail "a request right after systemctl start, which waits for readiness"
 held "a request right after systemctl start"
@@ -158,7 +160,8 @@ load=
 held "no request failed over three reloads and an upgrade: $(tail -1 "$work/load")"
 
 configuration blok
-guest run 'systemctl reload fosse' || true
+guest run 'systemctl reload fosse' 2> /dev/null && fail "a reload of a wrong configuration says so"
+held "a reload of a wrong configuration says so"
 eventually "a wrong configuration is told with its line" \
     guest run "journalctl --no-pager -u fosse | grep -q 'fosse.toml:$(grep -n '^waf' "$work/fosse.toml" | cut -d: -f1):7'"
 answers http://127.0.0.1/ || fail "the old configuration stays in force"
@@ -166,6 +169,13 @@ held "the old configuration stays in force"
 guest run 'systemctl restart fosse' 2> /dev/null && fail "a wrong configuration does not start"
 [ "$(guest run 'systemctl show -P ActiveState fosse')" = failed ] || fail "a wrong configuration is not tried again"
 held "a wrong configuration does not start, and is not tried again"
+configuration block
+mv "$root/etc/fosse/rules/own.conf" "$root/etc/fosse/rules/own.away"
+sed -i 's|rules/\*.conf|rules/own.conf|' "$root/etc/fosse/fosse.toml"
+guest run 'fosse check' > "$work/check" 2>&1 && fail "a check looks at files"
+grep -q 'rules/own.conf: there is no such file' "$work/check" || { cat "$work/check"; fail "a check names the file"; }
+held "a check looks at files, and names the one that is not there"
+mv "$root/etc/fosse/rules/own.away" "$root/etc/fosse/rules/own.conf"
 configuration block
 guest run 'systemctl reset-failed fosse; systemctl start fosse'
 

@@ -1,16 +1,18 @@
-//! `fosse check`: everything wrong with a configuration, or what it serves.
+//! `fosse check`: everything wrong with a configuration, or what it serves. What is wrong is decided by fosse-start, which goes
+//! the way of a start up to where something would be served; what cannot be started cannot be right here.
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
+use std::process::Command;
 
-use fosse_die::{EXIT_PERMANENT, fatal};
+use fosse_die::{EXIT_PERMANENT, fatal, temporary};
 use fosse_model::{
     ACCOUNTS_BYTES_MAX, Accounts, CONFIGURATION_BYTES_MAX, Edge, Report, address::ListenAddress,
     address::ServerAddress, compile, model::Waf, read,
 };
 use fosse_plan::Plan;
 
-use crate::{PROGRAM, print, words::Words};
+use crate::{PROGRAM, print, start, words::Words};
 
 /// Where a configuration is when nobody says where.
 pub const DEFAULT_FILE: &str = "/etc/fosse/fosse.toml";
@@ -18,7 +20,33 @@ pub const DEFAULT_FILE: &str = "/etc/fosse/fosse.toml";
 /// Runs the check.
 pub fn run(words: &Words) -> i32 {
     let file = words.positional(0).unwrap_or(DEFAULT_FILE);
-    let (name, bytes) = load(file);
+    let mut start = start::command(words);
+    start.arg("--check");
+    if std::fs::metadata(file).is_ok_and(|facts| !facts.is_file()) || file == "-" {
+        // A pipe can be read once, and fosse-start takes over no descriptor that it is not told of.
+        let (name, bytes) = load(file);
+        let handed = start::sealed(&bytes);
+        start.arg("--config-fd").arg(start::number(&handed));
+        if words.values("--dir").is_empty() {
+            start.args(["--dir", "."]);
+        }
+        return judged(&mut start, || (name, bytes));
+    }
+    start.arg("--config").arg(file);
+    judged(&mut start, || load(file))
+}
+
+/// What fosse-start says; where that is nothing, what the configuration serves.
+fn judged(start: &mut Command, configuration: impl FnOnce() -> (String, Vec<u8>)) -> i32 {
+    let status = start.status().unwrap_or_else(|error| {
+        temporary(PROGRAM, format_args!("unable to run {}: {error}", start.get_program().display()))
+    });
+    match status.code() {
+        Some(0) => {}
+        Some(code) => return code,
+        None => temporary(PROGRAM, format_args!("fosse-start was ended before all was checked: {status}")),
+    }
+    let (name, bytes) = configuration();
     match compiled(&name, &bytes) {
         Ok((edge, _)) => print(&summary(&name, &edge)),
         Err(report) => refuse(&report),

@@ -24,6 +24,15 @@ impl Takes {
             Self::Word(words) => words.join("|"),
         }
     }
+
+    /// Whether it may stand there several times: its name ends with three dots.
+    #[must_use]
+    pub const fn repeats(self) -> bool {
+        match self {
+            Self::Text(name) | Self::Path(name) => matches!(name.as_bytes(), [.., b'.', b'.', b'.']),
+            Self::Nothing | Self::Word(_) => false,
+        }
+    }
 }
 
 /// One flag.
@@ -82,6 +91,32 @@ const STATUS_SOCKET: Flag = Flag {
     takes: Takes::Path("PATH"),
     help: "the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]",
 };
+const PROGRAMS: Flag = Flag {
+    name: "--programs",
+    takes: Takes::Path("DIR"),
+    help: "the programs of the edge [beside fosse, or /usr/libexec/fosse]",
+};
+const DIR: Flag = Flag {
+    name: "--dir",
+    takes: Takes::Path("DIR..."),
+    help: "directory of rule files and address lists [that of the configuration]",
+};
+const LOG_DIR: Flag = Flag {
+    name: "--log-dir",
+    takes: Takes::Path("DIR"),
+    help: "directory of the access and audit logs that a configuration names [/var/log/fosse]",
+};
+const SANDBOX_STRICT: Flag = Flag {
+    name: "--sandbox-strict",
+    takes: Takes::Nothing,
+    help: "refuse to run on a kernel that lacks a part of the sandbox",
+};
+const SANDBOX_TRAP: Flag = Flag {
+    name: "--sandbox-trap",
+    takes: Takes::Nothing,
+    help: "for development: print the name of a forbidden system call",
+};
+const NO_SANDBOX: Flag = Flag { name: "--no-sandbox", takes: Takes::Nothing, help: "for debugging: no sandbox at all" };
 const HELP: Flag = Flag { name: "--help", takes: Takes::Nothing, help: "show this help" };
 
 /// The commands, in the order of the help.
@@ -130,37 +165,17 @@ pub const COMMANDS: &[Command] = &[
                 takes: Takes::Path("PATH"),
                 help: "where fosse status asks, or \"off\" [/run/fosse/status.sock as root]",
             },
-            Flag {
-                name: "--programs",
-                takes: Takes::Path("DIR"),
-                help: "the programs of the edge [beside fosse, or /usr/libexec/fosse]",
-            },
-            Flag {
-                name: "--dir",
-                takes: Takes::Path("DIR"),
-                help: "directory of rule files and address lists [that of the configuration]",
-            },
-            Flag {
-                name: "--log-dir",
-                takes: Takes::Path("DIR"),
-                help: "directory of the access and audit logs that a configuration names",
-            },
+            PROGRAMS,
+            DIR,
+            LOG_DIR,
             Flag {
                 name: "--ready-fd",
                 takes: Takes::Text("N"),
                 help: "descriptor that gets a newline when all is ready",
             },
-            Flag {
-                name: "--sandbox-strict",
-                takes: Takes::Nothing,
-                help: "refuse to run on a kernel that lacks a part of the sandbox",
-            },
-            Flag {
-                name: "--sandbox-trap",
-                takes: Takes::Nothing,
-                help: "for development: print the name of a forbidden system call",
-            },
-            Flag { name: "--no-sandbox", takes: Takes::Nothing, help: "for debugging: no sandbox at all" },
+            SANDBOX_STRICT,
+            SANDBOX_TRAP,
+            NO_SANDBOX,
             HELP,
         ],
         about: "One site for all hosts, without a configuration file:\n  \
@@ -171,9 +186,11 @@ pub const COMMANDS: &[Command] = &[
         name: "check",
         summary: "check a configuration",
         words: &[Positional { takes: Takes::Path("FILE"), needed: false }],
-        flags: &[HELP],
-        about: "Shows every mistake with its line, or what the configuration serves. \"-\" is the standard input.\n\
-                Exit status 0 where it is right, 100 where it is not.\n",
+        flags: &[PROGRAMS, DIR, LOG_DIR, SANDBOX_STRICT, SANDBOX_TRAP, NO_SANDBOX, HELP],
+        about: "Does what a start does, up to where something would be served: compiles the configuration, reads the\n\
+                rule files and address lists it names, compiles the rules. Give it the options of the start. Shows\n\
+                every mistake with its line, or what the configuration serves. \"-\" is the standard input.\n\
+                Exit status 0 where it is right, 100 where it is not, 111 where it could not be checked now.\n",
     },
     Command {
         name: "status",

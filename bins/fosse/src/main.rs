@@ -16,6 +16,7 @@ mod programs;
 mod reload;
 mod rules;
 mod site;
+mod start;
 mod status;
 mod up;
 mod words;

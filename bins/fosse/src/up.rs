@@ -1,16 +1,13 @@
 //! `fosse up`: becomes fosse-start, with a configuration from a file or from the flags.
 
 use std::io::Write as _;
-use std::os::fd::AsRawFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use fosse_die::{fatal, temporary, usage, warning};
 use fosse_model::{Accounts, Report, compile};
-use rustix::io::{FdFlags, fcntl_setfd};
 
-use crate::{PROGRAM, edge, programs, rules::layout, site::Site, words::Words};
+use crate::{PROGRAM, edge, rules::layout, site::Site, start, words::Words};
 
 /// The flags that make a configuration, and so have no place beside one.
 const OF_A_SITE: &[&str] = &[
@@ -26,22 +23,12 @@ const OF_A_SITE: &[&str] = &[
     "--status-socket",
 ];
 
-/// The flags that fosse-start takes as they are.
-const HANDED_ON: &[&str] = &["--dir", "--log-dir", "--ready-fd", "--sandbox-strict", "--sandbox-trap", "--no-sandbox"];
-
 /// Runs the edge; returns only where it cannot.
 pub fn run(words: &Words) -> i32 {
     refuse_what_is_not_there_yet(words);
-    let directory = programs::directory(words.value("--programs")).unwrap_or_else(|why| fatal(PROGRAM, why));
-    let mut start = Command::new(directory.join("fosse-start"));
-    start.arg("--programs").arg(&directory);
-    for flag in HANDED_ON {
-        match words.value(flag) {
-            None => {}
-            Some("") => drop(start.arg(flag)),
-            Some(value) => drop(start.arg(flag).arg(value)),
-        }
-    }
+    let mut start = start::command(words);
+    // Open until exec is done.
+    let handed;
     match words.value("--config") {
         Some(path) => {
             if let Some(flag) = OF_A_SITE.iter().find(|flag| words.has(flag)) {
@@ -50,7 +37,8 @@ pub fn run(words: &Words) -> i32 {
             start.arg("--config").arg(path);
         }
         None => {
-            start.arg("--config-fd").arg(handed_over(words));
+            handed = start::sealed(configuration(words).as_bytes());
+            start.arg("--config-fd").arg(start::number(&handed));
             if let Some((directory, _)) = audit_log(words) {
                 start.arg("--log-dir").arg(directory);
             }
@@ -62,7 +50,7 @@ pub fn run(words: &Words) -> i32 {
         }
     }
     let error = start.exec();
-    temporary(PROGRAM, format_args!("unable to run {}: {error}", directory.join("fosse-start").display()))
+    temporary(PROGRAM, format_args!("unable to run {}: {error}", start.get_program().display()))
 }
 
 fn refuse_what_is_not_there_yet(words: &Words) {
@@ -71,20 +59,7 @@ fn refuse_what_is_not_there_yet(words: &Words) {
     }
 }
 
-/// The flags as a configuration in a sealed memfd that the next program inherits: its number.
-fn handed_over(words: &Words) -> String {
-    let text = configuration(words);
-    let sealed = fosse_sys::memfd::sealed("fosse.toml", text.as_bytes())
-        .unwrap_or_else(|errno| temporary(PROGRAM, format_args!("unable to make a memfd: {errno}")));
-    if let Err(errno) = fcntl_setfd(&sealed, FdFlags::empty()) {
-        temporary(PROGRAM, format_args!("unable to hand the configuration over: {errno}"));
-    }
-    // It stays open on purpose: exec is next.
-    let number = sealed.as_raw_fd().to_string();
-    std::mem::forget(sealed);
-    number
-}
-
+/// The flags as a configuration.
 fn configuration(words: &Words) -> String {
     let needed = |flag: &str| match words.value(flag) {
         Some(value) => value.to_owned(),

@@ -9,7 +9,7 @@ use crate::commands::{self, Command, Takes};
 pub struct Words {
     /// The command.
     pub command: &'static Command,
-    values: BTreeMap<&'static str, String>,
+    values: BTreeMap<&'static str, Vec<String>>,
     positional: Vec<String>,
 }
 
@@ -29,7 +29,7 @@ pub fn read(words: &[String]) -> Result<Words, String> {
     let mut rest = words.get(1..).unwrap_or_default().iter();
     while let Some(word) = rest.next() {
         if word == "-h" {
-            read.values.insert("--help", String::new());
+            read.values.insert("--help", vec![String::new()]);
         } else if word.starts_with("--") {
             read.flag(word, &mut rest)?;
         } else {
@@ -58,15 +58,17 @@ impl Words {
         {
             return Err(wrong(format!("{name}: '{value}' is none of {}", words.join(", "))));
         }
-        if self.values.insert(flag.name, value).is_some() {
+        let values = self.values.entry(flag.name).or_default();
+        if !values.is_empty() && !flag.takes.repeats() {
             return Err(wrong(format!("{name} given twice")));
         }
+        values.push(value);
         Ok(())
     }
 
     fn count_positional(&self) -> Result<(), String> {
         let wrong = |what: String| Err(format!("{what}; fosse help {} shows what it takes", self.command.name));
-        let repeats = self.command.words.last().is_some_and(|last| last.takes.shown().ends_with("..."));
+        let repeats = self.command.words.last().is_some_and(|last| last.takes.repeats());
         if let Some(more) = self.positional.get(self.command.words.len()).filter(|_| !repeats) {
             return wrong(format!("unknown word '{more}'"));
         }
@@ -85,7 +87,13 @@ impl Words {
     /// What follows a flag.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
+        self.values(name).first().map(String::as_str)
+    }
+
+    /// What follows a flag each time it is given.
+    #[must_use]
+    pub fn values(&self, name: &str) -> &[String] {
+        self.values.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// A word that is not a flag.
@@ -118,6 +126,15 @@ mod tests {
     }
 
     #[test]
+    fn a_flag_that_may_be_repeated_keeps_every_value_in_order() {
+        let words = of("check --dir a --dir=b x.toml").unwrap();
+        assert_eq!(
+            (words.values("--dir"), words.positional(0)),
+            (&["a".to_owned(), "b".to_owned()][..], Some("x.toml"))
+        );
+    }
+
+    #[test]
     fn what_no_row_knows_is_refused_with_a_line_that_helps() {
         for (line, expected) in [
             ("upp", "no command 'upp'; fosse help shows them"),
@@ -125,6 +142,7 @@ mod tests {
             ("up --waf loud", "--waf: 'loud' is none of off, detect, block; fosse help up shows what it takes"),
             ("up --listen", "--listen needs a value; fosse help up shows what it takes"),
             ("up --no-sandbox=1", "--no-sandbox takes no value; fosse help up shows what it takes"),
+            ("check --log-dir a --log-dir b", "--log-dir given twice; fosse help check shows what it takes"),
             ("up --lanes 1 --lanes 2", "--lanes given twice; fosse help up shows what it takes"),
             ("check a b", "unknown word 'b'; fosse help check shows what it takes"),
             ("explain a", "PATH is missing; fosse help explain shows what it takes"),

@@ -53,8 +53,8 @@ fn gather(task: &Load, places: &Places) -> Vec<u8> {
         // A reader of messages that is gone changes nothing: the exit code says it too.
         let _ = std::io::stderr().write_all(troubles.to_string().as_bytes());
         let count = troubles.total();
-        let files = if count == 1 { "file is" } else { "files are" };
-        fosse_die::fatal(PROGRAM, format_args!("{count} {files} not as they should be; nothing was changed"));
+        let files = if count == 1 { "file is not as it" } else { "files are not as they" };
+        fosse_die::fatal(PROGRAM, format_args!("{count} {files} should be; nothing was changed"));
     }
     let too_much = |error| -> ! { fosse_die::fatal(PROGRAM, format_args!("too much to hand over: {error}")) };
     let rules = bundle.encode().unwrap_or_else(|error| too_much(error));

@@ -6,7 +6,7 @@ use fosse_counters::PAGE_BYTES;
 use fosse_die::{alert, temporary};
 use fosse_eventloop::Interest;
 use fosse_eventloop::slab::Key;
-use fosse_sys::{page::PageReader, process::Fork};
+use fosse_sys::{openat2::Openat2Error, page::PageReader, process::Fork};
 use fosse_wire::{
     launch::{Launch, Program},
     start::{Stream, ToChild},
@@ -23,7 +23,7 @@ use crate::{
     PROGRAM,
     edge::{Edge, token},
     lane::{Lane, Stage},
-    limits,
+    limits, logs,
     process::Process,
 };
 
@@ -270,12 +270,15 @@ impl Edge {
     pub(crate) fn start_log(&mut self) {
         let mut fds = Vec::new();
         for (number, path) in [(9, self.current.plan.access_log.clone()), (10, self.current.plan.audit_log.clone())] {
-            match self.options.open_log(&path) {
-                Ok(Some(fd)) => fds.push((number, fd)),
-                Ok(None) => {}
-                Err(errno) => {
-                    alert(PROGRAM, format_args!("event=log-file path={} error=\"{errno}\"", fosse_die::Odd(&path)))
-                }
+            if path.is_empty() {
+                continue;
+            }
+            match self.options.log_directory().ok_or(Errno::NOENT).and_then(|directory| logs::open(directory, &path)) {
+                Ok(fd) => fds.push((number, fd)),
+                Err(errno) => alert(
+                    PROGRAM,
+                    format_args!("event=log-file path={} error=\"{}\"", fosse_die::Odd(&path), Openat2Error(errno)),
+                ),
             }
         }
         if let Ok(out) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3) {

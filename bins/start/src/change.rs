@@ -21,6 +21,7 @@ use crate::{
     lane::Stage,
     limits,
     listeners::{self, Open},
+    logs,
     process::End,
 };
 
@@ -43,6 +44,8 @@ pub(crate) enum Change {
         /// Until when.
         until_ms: u64,
     },
+    /// For `--check` alone, in place of all that follows: the rules of what is checked are being compiled.
+    Checking,
     /// The lanes of the new generation are being born.
     Lanes {
         /// What was configured before, to go back to.
@@ -74,8 +77,17 @@ impl Edge {
         }
         self.change_again = false;
         self.notify.reloading();
-        if let Err(errno) = self.compile() {
-            self.change_failed(&format!("unable to run fosse-config: {errno}"));
+        match self.options.open_configuration() {
+            Ok(configuration) => {
+                if let Err(errno) = self.compile(configuration) {
+                    self.change_failed(&format!("unable to run fosse-config: {errno}"));
+                }
+            }
+            Err(errno) => {
+                // Where the system was short of something, another try may find it.
+                self.permanent = matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::LOOP);
+                self.change_failed(&not_opened(&self.options.configuration_name(), errno));
+            }
         }
     }
 
@@ -87,10 +99,10 @@ impl Edge {
     }
 
     /// Runs fosse-config over the configuration.
-    fn compile(&mut self) -> Result<(), Errno> {
+    fn compile(&mut self, configuration: OwnedFd) -> Result<(), Errno> {
         self.programs.refresh(&self.options)?;
         self.renew_store();
-        let mut fds = vec![(0, self.options.open_configuration()?)];
+        let mut fds = vec![(0, configuration)];
         for (number, path) in [(9, "/etc/passwd"), (10, "/etc/group")] {
             let bytes = std::fs::read(path).unwrap_or_default();
             fds.push((number, fosse_sys::memfd::sealed(path, &bytes)?));
@@ -190,6 +202,16 @@ impl Edge {
                 Part::Addresses { listener, image } => addresses.push((listener, seal("addresses", image)?)),
             }
         }
+        if self.log.is_none()
+            && let Some(why) = self.log_hindrance(&plan)
+        {
+            self.permanent = true;
+            return Err(why);
+        }
+        if self.options.check {
+            let next = Current { plan, generation: 0, blobs, rules, template: None, keeps_records: false, addresses };
+            return self.check_generation(next);
+        }
         let open = |l: &Listener| listeners::open(l, &self.handed, &self.listeners, self.privileged);
         let opened: Vec<Open> = plan.listeners.iter().map(open).collect::<Result<_, _>>()?;
         let first = self.current.generation == 0;
@@ -233,6 +255,15 @@ impl Edge {
         let max = usize::try_from(fosse_plan::LANES_MAX).unwrap_or(1);
         let cores = if ours.is_empty() { vec![fosse_spawn::CORE_ANY] } else { ours };
         cores.into_iter().cycle().take(lanes.min(max)).collect()
+    }
+
+    /// What is in the way of the log files that a plan names. Whether an ordinary user who checks may write them says nothing of
+    /// who is going to start.
+    fn log_hindrance(&self, plan: &Plan) -> Option<String> {
+        let directory = self.options.log_directory();
+        let named = [&plan.access_log, &plan.audit_log].into_iter().filter(|path| !path.is_empty());
+        let mut looked_at = named.filter(|_| self.privileged || !self.options.check);
+        looked_at.find_map(|path| logs::hindrance(directory, path))
     }
 
     /// Without a status socket everything else works.
@@ -358,5 +389,13 @@ impl Edge {
         alert(PROGRAM, format_args!("event=reload-failed why=\"{why}\" cure=\"the configuration in force stays\""));
         self.notify.status(&format!("reload failed: {why}"));
         self.notify.ready();
+    }
+}
+
+/// Why there is no configuration.
+fn not_opened(name: &str, errno: Errno) -> String {
+    match errno {
+        Errno::NOENT => format!("there is no {name}; fosse.toml(5) has one to begin with"),
+        errno => format!("unable to open {name}: {errno}"),
     }
 }

@@ -165,6 +165,9 @@ impl Edge {
                     info(PROGRAM, "event=reload-asked");
                     self.begin_change();
                 }
+                Signal::SIGTERM | Signal::SIGINT if self.options.check => {
+                    temporary(PROGRAM, "ended before all was checked");
+                }
                 Signal::SIGTERM | Signal::SIGINT => self.begin_end(),
                 Signal::SIGUSR2 => self.upgrade(),
                 _ => {}

@@ -4,12 +4,14 @@
 
 mod births;
 mod change;
+mod check;
 mod deaths;
 mod edge;
 mod kernel_log;
 mod lane;
 mod limits;
 mod listeners;
+mod logs;
 mod marks;
 mod namespaces;
 mod notify;
@@ -25,5 +27,5 @@ mod upgrade;
 pub mod serve;
 
 pub(crate) const PROGRAM: &str = "fosse-start";
-pub(crate) const USAGE: &str = "fosse-start [--config FILE | --config-fd N] [--programs DIR] [--dir DIR]... [--log-dir DIR] [--ready-fd N] \
-[--sandbox-strict | --sandbox-trap | --no-sandbox]";
+pub(crate) const USAGE: &str = "fosse-start [--check] [--config FILE | --config-fd N] [--programs DIR] [--dir DIR]... [--log-dir DIR] \
+[--ready-fd N] [--sandbox-strict | --sandbox-trap | --no-sandbox]";

@@ -52,7 +52,7 @@ pub fn handed_over() -> Vec<(Vec<u8>, OwnedFd)> {
 /// # Errors
 /// What was tried, where, and why it failed.
 pub fn open(listener: &Listener, handed: &[(Vec<u8>, OwnedFd)], before: &[Open], public: bool) -> Result<Open, String> {
-    let wrong = |what: &str, errno: Errno| format!("unable to {what} {}: {errno}", Where(&listener.place));
+    let wrong = |what: &str, errno: Errno| not_opened(what, &listener.place, errno);
     let kept = before.iter().find(|open| open.place == listener.place).map(|open| &open.fd);
     let given = handed.iter().find(|(name, _)| !listener.name.is_empty() && *name == listener.name).map(|(_, fd)| fd);
     if let Some(fd) = given.filter(|fd| !listens_at(fd, &listener.place)) {
@@ -79,6 +79,34 @@ pub fn open(listener: &Listener, handed: &[(Vec<u8>, OwnedFd)], before: &[Open],
         },
     };
     Ok(Open { place: listener.place.clone(), fd })
+}
+
+/// What [`open`] would say of a place that a check must leave alone, as far as that can be known while somebody may listen there:
+/// an address that this machine lacks, a directory that is not there. A listener with a name may come from a supervisor.
+///
+/// # Errors
+/// The words of [`open`].
+pub fn look(listener: &Listener) -> Result<(), String> {
+    let found = match &listener.place {
+        _ if !listener.name.is_empty() => Ok(()),
+        Place::Tcp { addr, .. } => is_of_this_machine(*addr),
+        Place::Unix { path, .. } => {
+            let parent = Path::new(OsStr::from_bytes(path)).parent().unwrap_or_else(|| Path::new("/"));
+            rustix::fs::open(parent, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map(drop)
+        }
+    };
+    found.map_err(|errno| not_opened("listen on", &listener.place, errno))
+}
+
+/// Fails where an address is none of this machine's, as bind(2) to any port of it would.
+fn is_of_this_machine(addr: [u8; 16]) -> Result<(), Errno> {
+    let address = SocketAddr::new(Ipv6Addr::from(addr).to_canonical(), 0);
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    bind(&socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?, &address)
+}
+
+fn not_opened(what: &str, place: &Place, errno: Errno) -> String {
+    format!("unable to {what} {}: {errno}", Where(place))
 }
 
 /// A socket as our own: a supervisor's waits in accept4(2) unless told otherwise, and accept never may.

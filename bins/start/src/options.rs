@@ -9,11 +9,11 @@ use fosse_args::Args;
 use fosse_die::fatal;
 use fosse_lockdown::Mode;
 use rustix::{
-    fs::{Mode as FileMode, OFlags, ResolveFlags, open, openat2},
+    fs::{Mode as FileMode, OFlags, open},
     io::Errno,
 };
 
-use crate::{PROGRAM, USAGE};
+use crate::{PROGRAM, USAGE, logs};
 
 /// Where the configuration comes from.
 #[derive(Debug)]
@@ -41,8 +41,10 @@ pub struct Options {
     pub programs: OwnedFd,
     /// Directories below which rule files and address lists are, with their paths.
     pub directories: Vec<(String, OwnedFd)>,
-    /// Directory below which log files are made; none without `--log-dir`.
+    /// Directory below which log files are made; none where neither `--log-dir` nor the default is there.
     log_dir: Option<OwnedFd>,
+    /// Looks whether the configuration can serve, and serves nothing.
+    pub check: bool,
     /// Number of the descriptor that gets a newline when all is ready.
     pub ready_fd: Option<i32>,
     /// How strictly everybody locks down.
@@ -58,6 +60,7 @@ impl Options {
             args.end();
             fits_and_exit(&numbers);
         }
+        let check = args.flag("--check");
         let file = args.value("--config").map(PathBuf::from);
         let number = args.parsed::<i32>("--config-fd", "a descriptor's number");
         let programs = args.value("--programs").map_or_else(beside_us, PathBuf::from);
@@ -83,7 +86,8 @@ impl Options {
             configuration,
             directories,
             programs: directory(&programs),
-            log_dir: log_dir.map(|path| directory(&path)),
+            log_dir: log_dir.map_or_else(|| directory_if_there(logs::DEFAULT_DIRECTORY), |path| Some(directory(&path))),
+            check,
             ready_fd,
             mode: asked.unwrap_or_else(Mode::from_environment),
         }
@@ -121,18 +125,10 @@ impl Options {
         }
     }
 
-    /// A log file below the log directory, made if it is not there; `None` where the plan names none.
-    ///
-    /// # Errors
-    /// What openat2(2) says: a path that leaves the directory is refused.
-    pub fn open_log(&self, path: &[u8]) -> Result<Option<OwnedFd>, Errno> {
-        if path.is_empty() {
-            return Ok(None);
-        }
-        let directory = self.log_dir.as_ref().ok_or(Errno::NOENT)?;
-        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
-        openat2(directory.as_fd(), path, flags, FileMode::from_raw_mode(0o640), resolve).map(Some)
+    /// The directory below which log files are made.
+    #[must_use]
+    pub fn log_directory(&self) -> Option<BorrowedFd<'_>> {
+        self.log_dir.as_ref().map(AsFd::as_fd)
     }
 }
 
@@ -151,8 +147,13 @@ fn beside_us() -> PathBuf {
     own.unwrap_or_else(|| "/usr/libexec/fosse".into())
 }
 
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+fn directory_if_there(path: &str) -> Option<OwnedFd> {
+    open(path, DIRECTORY, FileMode::empty()).ok()
+}
+
 fn directory(path: &Path) -> OwnedFd {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    open(path, flags, FileMode::empty())
+    open(path, DIRECTORY, FileMode::empty())
         .unwrap_or_else(|errno| fatal(PROGRAM, format_args!("unable to open directory {}: {errno}", path.display())))
 }

@@ -16,9 +16,10 @@ use rustix::{
 use crate::{
     PROGRAM,
     change::Change,
+    check,
     edge::{Current, Edge},
     kernel_log::KernelLog,
-    limits, listeners,
+    listeners,
     marks::Marks,
     namespaces,
     notify::Notify,
@@ -48,7 +49,11 @@ fn edge(options: Options) -> Result<Edge, Errno> {
     let privileged = rustix::process::geteuid().is_root();
     let handed = listeners::handed_over();
     // A successor's predecessor has told who waited; under that number there may be anything by now.
-    let notify = Notify::open(if is_successor() { None } else { options.ready_fd });
+    // Whoever waits for an edge is told nothing by a check, though it may hear of one (a check before a start or a reload).
+    let notify = match options.check {
+        true => Notify::default(),
+        false => Notify::open(if is_successor() { None } else { options.ready_fd }),
+    };
     if !is_successor() {
         close_strays();
     }
@@ -69,15 +74,13 @@ fn edge(options: Options) -> Result<Edge, Errno> {
     if privileged {
         namespaces::keep_start_capabilities();
     } else {
-        info(
-            PROGRAM,
-            "event=ordinary-user note=\"all programs share this UID; listening on loopback and unix sockets only\"",
-        );
+        check::tell_ordinary_user(options.check);
     }
     // A successor inherits what its predecessor gave up.
     if options.mode != fosse_lockdown::Mode::Off && !is_successor() {
         lock_launcher(options.mode).unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     }
+    let slots = check::slots(options.check);
     let null: OwnedFd = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     Ok(Edge {
         options,
@@ -92,7 +95,7 @@ fn edge(options: Options) -> Result<Edge, Errno> {
         launches: HashMap::new(),
         next_launch: 0,
         early_deaths: HashMap::new(),
-        slots: vec![false; limits::SLOTS_MAX],
+        slots,
         lanes: Vec::new(),
         next_lane: 0,
         current: Current::nothing(),

@@ -17,7 +17,7 @@ impl Edge {
     pub(crate) fn keeps_records(&mut self, template: Key) {
         if self.current.template == Some(template) {
             self.current.keeps_records = true;
-            if self.store.is_none() {
+            if self.store.is_none() && !self.options.check {
                 self.start_store();
             }
         }

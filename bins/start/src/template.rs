@@ -35,6 +35,9 @@ impl Edge {
 
     /// The rules are compiled: the lanes of a new generation can be made, or those that are missing.
     pub(crate) fn template_ready(&mut self) {
+        if matches!(self.change, Change::Checking) {
+            self.checked();
+        }
         let generation = self.current.generation;
         let first = self.change.waits_for_lanes() && self.lanes.iter().all(|lane| lane.generation != generation);
         if !first {
@@ -68,7 +71,7 @@ impl Edge {
             return;
         }
         self.current.template = None;
-        if matches!(self.change, Change::Lanes { .. }) {
+        if matches!(self.change, Change::Lanes { .. } | Change::Checking) {
             self.permanent = end == End::Exit(fosse_die::EXIT_PERMANENT);
             self.change_failed(&format!("template: {end}"));
         }

@@ -22,7 +22,8 @@ pub const ACTIONS: &[&str] = &["check", "explain", "test", "bench", "from"];
 pub fn run(words: &Words) -> i32 {
     let paths = words.rest(1);
     match (words.positional(0), paths) {
-        (Some("check"), paths) => check::run(paths),
+        // A word and a flag mean the same here: nobody must take the built-in rules for theirs.
+        (Some("check"), paths) => check::run(&[&source::given(words.value("--rules")), paths].concat()),
         (Some("explain"), []) => explain::run(words),
         (Some("test"), [tests]) => ftw::run(words, tests),
         (Some("test"), _) => usage(PROGRAM, "rules test takes one directory or file of tests"),

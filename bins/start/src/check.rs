@@ -1,0 +1,70 @@
+//! `--check`: a change of configuration up to the point where something would serve. fosse-config, fosse-load and the template
+//! run as they would, by the same code and as users with as few rights; nothing listens, no log is written, and whoever
+//! serves already does not notice.
+
+use fosse_die::{info, warning};
+
+use crate::{
+    PROGRAM,
+    change::Change,
+    edge::{Current, Edge},
+    limits, listeners,
+};
+
+/// Processes of a check that live at a time, and a few more.
+const SLOTS_COUNT: usize = 8;
+
+/// The slots of user IDs, with those that are taken. An edge that runs beside the check takes the lowest, so a check takes the
+/// highest: two living processes share no user ID.
+pub(crate) fn slots(check: bool) -> Vec<bool> {
+    let taken = if check { limits::SLOTS_MAX - SLOTS_COUNT } else { 0 };
+    (0..limits::SLOTS_MAX).map(|slot| slot < taken).collect()
+}
+
+/// Tells an ordinary user what this start is worth.
+pub(crate) fn tell_ordinary_user(check: bool) {
+    if check {
+        warning(
+            PROGRAM,
+            "checked by an ordinary user: files are read with this user's rights, and whether log files can be written and \
+             listeners opened is known only to a check by root",
+        );
+    } else {
+        info(
+            PROGRAM,
+            "event=ordinary-user note=\"all programs share this UID; listening on loopback and unix sockets only\"",
+        );
+    }
+}
+
+impl Edge {
+    /// The rest of a check: the places of listeners, and whether the rules compile.
+    pub(crate) fn check_generation(&mut self, next: Current) -> Result<(), String> {
+        next.plan.listeners.iter().try_for_each(listeners::look)?;
+        self.current = next;
+        self.change = Change::Checking;
+        if self.current.rules.is_none() {
+            self.checked();
+        }
+        self.start_template().map_err(|e| format!("unable to start a template: {e}"))
+    }
+
+    /// Everything is as it should be: the end of a check.
+    pub(crate) fn checked(&self) -> ! {
+        std::process::exit(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_takes_none_of_the_slots_that_an_edge_takes_first() {
+        let first_free = |slots: &[bool]| slots.iter().position(|taken| !taken);
+        assert_eq!(first_free(&slots(false)), Some(0));
+        let check = slots(true);
+        assert_eq!(first_free(&check), Some(limits::SLOTS_MAX - SLOTS_COUNT));
+        assert_eq!(check.len(), limits::SLOTS_MAX);
+    }
+}

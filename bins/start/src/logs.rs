@@ -1,0 +1,48 @@
+//! Log files: opened below the directory for logs, and never out of it.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use fosse_die::Odd;
+use fosse_sys::openat2::Openat2Error;
+use rustix::{
+    fs::{Mode, OFlags, ResolveFlags, openat2},
+    io::Errno,
+};
+
+/// The directory for logs where `--log-dir` names none.
+pub(crate) const DEFAULT_DIRECTORY: &str = "/var/log/fosse";
+
+const FLAGS: OFlags = OFlags::WRONLY.union(OFlags::APPEND).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// Opens a log file, which is made if it is not there.
+///
+/// # Errors
+/// What openat2(2) says: a path that leaves the directory is refused.
+pub(crate) fn open(directory: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+    open_below(directory, path, FLAGS | OFlags::CREATE)
+}
+
+/// What an administrator must mend before a log file can be opened; `None` where nothing is known to be in the way. Makes no
+/// file. What can pass by itself (a full disk, a lack of memory) is not looked for: it must not keep an edge from serving.
+pub(crate) fn hindrance(directory: Option<BorrowedFd<'_>>, path: &[u8]) -> Option<String> {
+    let Some(directory) = directory else {
+        return Some(format!(
+            "log file {}: there is no {DEFAULT_DIRECTORY}; make it, or name another directory for logs with --log-dir DIR",
+            Odd(path)
+        ));
+    };
+    let why = match open_below(directory, path, FLAGS | OFlags::NONBLOCK).err()? {
+        Errno::ISDIR => "it is a directory".to_owned(),
+        Errno::NXIO => "it is not a regular file".to_owned(),
+        Errno::LOOP => "it is a symbolic link".to_owned(),
+        errno @ (Errno::ACCESS | Errno::ROFS | Errno::PERM | Errno::NOSYS) => Openat2Error(errno).to_string(),
+        _ => return None,
+    };
+    Some(format!("log file {}: {why}", Odd(path)))
+}
+
+fn open_below(directory: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS;
+    let mode = if flags.contains(OFlags::CREATE) { Mode::from_raw_mode(0o640) } else { Mode::empty() };
+    openat2(directory, path, flags, mode, resolve)
+}
