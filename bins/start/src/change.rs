@@ -1,9 +1,8 @@
 //! A change of configuration: compile it, start a new generation of lanes, give it to a new accept, drain the old one.
 //! The first start is a change from nothing. Whatever fails before the new lanes are ready changes nothing.
 
-use std::{collections::HashMap, os::fd::OwnedFd};
+use std::os::fd::OwnedFd;
 
-use fosse_bundle::{Part, Parts};
 use fosse_die::{alert, fatal, info, temporary, warning};
 use fosse_eventloop::Interest;
 use fosse_eventloop::slab::Key;
@@ -18,6 +17,7 @@ use crate::{
     PROGRAM,
     births::Gifts,
     edge::{Current, Edge, token},
+    generation,
     lane::Stage,
     limits,
     listeners::{self, Open},
@@ -187,39 +187,23 @@ impl Edge {
     }
 
     fn begin_generation(&mut self, plan: Plan, loaded: &[u8]) -> Result<(), String> {
-        let seal = |name: &str, bytes: &[u8]| {
-            fosse_sys::memfd::sealed(name, bytes).map_err(|e| format!("unable to seal {name}: {e}"))
-        };
-        let mut blobs = HashMap::new();
-        for (program, blob) in &plan.blobs {
-            blobs.insert(*program, seal(program.name(), blob)?);
-        }
-        let (mut rules, mut addresses) = (None, Vec::new());
-        for part in Parts::decode(loaded).map_err(|e| format!("bundle: {e}"))?.parts {
-            match part {
-                Part::Rules(bytes) if bytes.len() > fosse_bundle::EMPTY_BYTES => rules = Some(seal("rules", bytes)?),
-                Part::Rules(_) => {}
-                Part::Addresses { listener, image } => addresses.push((listener, seal("addresses", image)?)),
-            }
-        }
-        if self.log.is_none()
-            && let Some(why) = self.log_hindrance(&plan)
-        {
+        let next = generation::sealed(plan, loaded)?;
+        // Whether an ordinary user who checks may write logs says nothing of who is going to start.
+        let looks_at_logs = self.log.is_none() && (self.privileged || !self.options.check);
+        if let Some(why) = logs::hindrance(self.options.log_directory(), &next.plan).filter(|_| looks_at_logs) {
             self.permanent = true;
             return Err(why);
         }
         if self.options.check {
-            let next = Current { plan, generation: 0, blobs, rules, template: None, keeps_records: false, addresses };
             return self.check_generation(next);
         }
         let open = |l: &Listener| listeners::open(l, &self.handed, &self.listeners, self.privileged);
-        let opened: Vec<Open> = plan.listeners.iter().map(open).collect::<Result<_, _>>()?;
+        let opened: Vec<Open> = next.plan.listeners.iter().map(open).collect::<Result<_, _>>()?;
         let first = self.current.generation == 0;
         // Slots of processes that live are counted from the base they were born with.
-        let uid_base = if first { plan.uid_base } else { self.current.plan.uid_base };
+        let uid_base = if first { next.plan.uid_base } else { self.current.plan.uid_base };
         let generation = self.current.generation.saturating_add(1);
-        let plan = Plan { uid_base, ..plan };
-        let next = Current { plan, generation, blobs, rules, template: None, keeps_records: false, addresses };
+        let next = Current { plan: Plan { uid_base, ..next.plan }, generation, ..next };
         let before = (std::mem::replace(&mut self.current, next), std::mem::replace(&mut self.listeners, opened));
         self.change = Change::Lanes { before: Box::new(before) };
         self.open_status();
@@ -255,15 +239,6 @@ impl Edge {
         let max = usize::try_from(fosse_plan::LANES_MAX).unwrap_or(1);
         let cores = if ours.is_empty() { vec![fosse_spawn::CORE_ANY] } else { ours };
         cores.into_iter().cycle().take(lanes.min(max)).collect()
-    }
-
-    /// What is in the way of the log files that a plan names. Whether an ordinary user who checks may write them says nothing of
-    /// who is going to start.
-    fn log_hindrance(&self, plan: &Plan) -> Option<String> {
-        let directory = self.options.log_directory();
-        let named = [&plan.access_log, &plan.audit_log].into_iter().filter(|path| !path.is_empty());
-        let mut looked_at = named.filter(|_| self.privileged || !self.options.check);
-        looked_at.find_map(|path| logs::hindrance(directory, path))
     }
 
     /// Without a status socket everything else works.

@@ -7,6 +7,7 @@ mod change;
 mod check;
 mod deaths;
 mod edge;
+mod generation;
 mod kernel_log;
 mod lane;
 mod limits;

@@ -3,6 +3,7 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use fosse_die::Odd;
+use fosse_plan::Plan;
 use fosse_sys::openat2::Openat2Error;
 use rustix::{
     fs::{Mode, OFlags, ResolveFlags, openat2},
@@ -22,9 +23,15 @@ pub(crate) fn open(directory: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Er
     open_below(directory, path, FLAGS | OFlags::CREATE)
 }
 
-/// What an administrator must mend before a log file can be opened; `None` where nothing is known to be in the way. Makes no
-/// file. What can pass by itself (a full disk, a lack of memory) is not looked for: it must not keep an edge from serving.
-pub(crate) fn hindrance(directory: Option<BorrowedFd<'_>>, path: &[u8]) -> Option<String> {
+/// What an administrator must mend before the log files that a plan names can be opened; `None` where nothing is known to be in the
+/// way. Makes no file. What can pass by itself (a full disk, a lack of memory) is not looked for: it must not keep an edge from
+/// serving.
+pub(crate) fn hindrance(directory: Option<BorrowedFd<'_>>, plan: &Plan) -> Option<String> {
+    let mut named = [&plan.access_log, &plan.audit_log].into_iter().filter(|path| !path.is_empty());
+    named.find_map(|path| hindrance_of(directory, path))
+}
+
+fn hindrance_of(directory: Option<BorrowedFd<'_>>, path: &[u8]) -> Option<String> {
     let Some(directory) = directory else {
         return Some(format!(
             "log file {}: there is no {DEFAULT_DIRECTORY}; make it, or name another directory for logs with --log-dir DIR",
