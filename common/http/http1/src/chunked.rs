@@ -274,7 +274,7 @@ pub fn trailer_allowed(name: &[u8]) -> bool {
 }
 
 /// Appends the size line of a chunk; the data and CR LF follow. A chunk of length 0 would end the body: do not write one.
-pub fn write_chunk_start(out: &mut Vec<u8>, length: usize) {
+pub(crate) fn write_chunk_start(out: &mut Vec<u8>, length: usize) {
     let mut shift = usize::BITS.saturating_sub(length.leading_zeros()).div_ceil(4).max(1);
     while shift > 0 {
         shift = shift.saturating_sub(1);

@@ -101,7 +101,7 @@ pub fn is_token(bytes: &[u8]) -> bool {
 }
 
 /// Whether one byte may stand in a token.
-pub fn is_token_byte(byte: u8) -> bool {
+pub(crate) fn is_token_byte(byte: u8) -> bool {
     has(byte, TOKEN)
 }
 

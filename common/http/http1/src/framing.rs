@@ -63,7 +63,7 @@ pub(crate) struct Framing<'a> {
 
 impl<'a> Framing<'a> {
     /// Takes one field; returns whether it was one of these.
-    pub fn see(&mut self, field: Field<'a>) -> Result<bool, Refusal> {
+    pub(crate) fn see(&mut self, field: Field<'a>) -> Result<bool, Refusal> {
         match field.name.len() {
             7 if field.is("upgrade") => self.see_upgrade(field.value),
             10 if field.is("connection") => self.see_connection(field.value)?,
@@ -77,7 +77,7 @@ impl<'a> Framing<'a> {
     }
 
     /// The body length of a message of this version.
-    pub fn length(&self, version: Version) -> Result<BodyLength, Refusal> {
+    pub(crate) fn length(&self, version: Version) -> Result<BodyLength, Refusal> {
         match (self.chunked, self.length) {
             (true, Some(_)) => Err(Refusal::LengthAndEncoding),
             (true, None) if version == Version::Http10 => Err(Refusal::EncodingInOldVersion),
@@ -88,12 +88,12 @@ impl<'a> Framing<'a> {
     }
 
     /// Whether the connection may serve another request after this message (RFC 9112, section 9.3).
-    pub fn persists(&self, version: Version) -> bool {
+    pub(crate) fn persists(&self, version: Version) -> bool {
         !self.close && (version == Version::Http11 || self.keep_alive)
     }
 
     /// The one protocol the sender would switch to, if it asked properly.
-    pub fn wanted_protocol(&self) -> Option<&'a [u8]> {
+    pub(crate) fn wanted_protocol(&self) -> Option<&'a [u8]> {
         self.upgrade.filter(|protocol| self.switch && self.upgrades == 1 && is_token(protocol))
     }
 

@@ -9,6 +9,7 @@
 //! - names that differ from those two only in an underscore are refused, since CGI reads them as the same;
 //! - CONNECT, HTTP/0.9, HTTP/2 and its preface are refused; one empty line before a request line is skipped (`leading`).
 #![forbid(unsafe_code)]
+#![deny(unreachable_pub)]
 
 mod auth;
 mod chunked;
@@ -29,8 +30,8 @@ pub mod websocket;
 mod write;
 
 pub use auth::{names_connection_scheme, other_challenges};
-pub use chunked::{ChunkedDecoder, LAST_CHUNK, Piece, trailer_allowed, write_chunk, write_chunk_start};
-pub use class::{is_target, is_token, is_token_byte, is_value, members, trim};
+pub use chunked::{ChunkedDecoder, LAST_CHUNK, Piece, trailer_allowed, write_chunk};
+pub use class::{is_target, is_token, is_value, members, trim};
 pub use fields::{Field, Fields, FieldsIter};
 pub use framing::{BodyLength, Version};
 pub use host::{HOST_BYTES_MAX, Host};

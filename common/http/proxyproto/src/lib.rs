@@ -3,6 +3,7 @@
 //! Source: "The PROXY protocol, versions 1 & 2" by Willy Tarreau (proxy-protocol.txt of HAProxy). No I/O: bytes in, a
 //! header and its length out, or "more bytes", or a refusal. Whether a source may send one at all is the caller's decision.
 #![forbid(unsafe_code)]
+#![deny(unreachable_pub)]
 
 use core::net::SocketAddr;
 

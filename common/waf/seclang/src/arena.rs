@@ -12,26 +12,26 @@ pub(crate) struct Span {
 const CONSTANT: u32 = 1 << 31;
 
 impl Span {
-    pub const EMPTY: Span = Span { start: 0, len: 0 };
+    pub(crate) const EMPTY: Span = Span { start: 0, len: 0 };
     /// No bytes at all: what a cache holds before it is filled.
-    pub const UNSET: Span = Span { start: u32::MAX, len: u32::MAX };
+    pub(crate) const UNSET: Span = Span { start: u32::MAX, len: u32::MAX };
 
-    pub fn len(self) -> usize {
+    pub(crate) fn len(self) -> usize {
         widen(self.len)
     }
 
-    pub fn is_unset(self) -> bool {
+    pub(crate) fn is_unset(self) -> bool {
         self == Self::UNSET
     }
 
     /// The bytes of a span of the constants.
-    pub fn constant(self, constants: &[u8]) -> &[u8] {
+    pub(crate) fn constant(self, constants: &[u8]) -> &[u8] {
         let start = widen(self.start & !CONSTANT);
         constants.get(start..start.saturating_add(self.len())).unwrap_or_default()
     }
 
     /// The part of this span from `from` (inclusive) to `to` (exclusive), cut at its end.
-    pub fn part(self, from: usize, to: usize) -> Span {
+    pub(crate) fn part(self, from: usize, to: usize) -> Span {
         let from = narrow(from).min(self.len);
         let to = narrow(to).clamp(from, self.len);
         Span { start: self.start.saturating_add(from), len: to.saturating_sub(from) }
@@ -56,7 +56,7 @@ pub(crate) struct Constants {
 }
 
 impl Constants {
-    pub fn intern(&mut self, text: &[u8]) -> Span {
+    pub(crate) fn intern(&mut self, text: &[u8]) -> Span {
         if let Some(span) = self.known.get(text) {
             return *span;
         }
@@ -66,12 +66,12 @@ impl Constants {
         span
     }
 
-    pub fn get(&self, span: Span) -> &[u8] {
+    pub(crate) fn get(&self, span: Span) -> &[u8] {
         span.constant(&self.bytes)
     }
 
     /// The bytes alone, once nothing more is added.
-    pub fn into_bytes(self) -> Box<[u8]> {
+    pub(crate) fn into_bytes(self) -> Box<[u8]> {
         self.bytes.into_boxed_slice()
     }
 }
@@ -83,16 +83,16 @@ pub(crate) struct Bytes {
 }
 
 impl Bytes {
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.bytes.clear();
     }
 
     /// Bytes held.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    pub fn push(&mut self, text: &[u8]) -> Span {
+    pub(crate) fn push(&mut self, text: &[u8]) -> Span {
         let start = narrow(self.bytes.len());
         if start >= CONSTANT {
             return Span::EMPTY;
@@ -102,17 +102,17 @@ impl Bytes {
     }
 
     /// The span of what was written after `start` (a former [`len`](Self::len)).
-    pub fn since(&self, start: usize) -> Span {
+    pub(crate) fn since(&self, start: usize) -> Span {
         Span { start: narrow(start), len: narrow(self.bytes.len().saturating_sub(start)) }
     }
 
     /// The buffer, to write at its end.
-    pub fn tail(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
     /// The bytes of a span; `constants` are the rule set's.
-    pub fn get<'a>(&'a self, constants: &'a [u8], span: Span) -> &'a [u8] {
+    pub(crate) fn get<'a>(&'a self, constants: &'a [u8], span: Span) -> &'a [u8] {
         let (from, start) = if span.start & CONSTANT != 0 {
             (constants, span.start & !CONSTANT)
         } else {

@@ -11,7 +11,7 @@ pub(crate) enum CheckDigit {
 
 impl CheckDigit {
     /// Whether the digits of a text are such a number.
-    pub fn holds(self, text: &[u8]) -> bool {
+    pub(crate) fn holds(self, text: &[u8]) -> bool {
         let digits: Vec<u32> =
             text.iter().filter(|byte| byte.is_ascii_digit()).map(|byte| u32::from(*byte - b'0')).collect();
         match self {

@@ -8,23 +8,23 @@ use crate::variable::Variable;
 pub(crate) struct CollectionSet(u8);
 
 impl CollectionSet {
-    pub fn insert(&mut self, collection: Collection) {
+    pub(crate) fn insert(&mut self, collection: Collection) {
         self.0 |= 1 << collection.index();
     }
 
-    pub fn contains(self, collection: Collection) -> bool {
+    pub(crate) fn contains(self, collection: Collection) -> bool {
         self.0 >> collection.index() & 1 == 1
     }
 
-    pub fn is_empty(self) -> bool {
+    pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    pub fn with(self, other: Self) -> Self {
+    pub(crate) fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    pub fn iter(self) -> impl Iterator<Item = Collection> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = Collection> {
         Collection::ALL.into_iter().filter(move |collection| self.contains(*collection))
     }
 }

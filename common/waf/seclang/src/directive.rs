@@ -107,7 +107,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Known> {
 
 impl Known {
     /// Judges the directive by its last word: what to note, or why it is refused.
-    pub fn judge(&self, last: &str) -> Result<String, String> {
+    pub(crate) fn judge(&self, last: &str) -> Result<String, String> {
         let Known { name, reason, .. } = self;
         let refused = |expected: &str| Err(format!("{name} {last} is not available: {reason}{expected}"));
         match self.meaning {

@@ -42,7 +42,7 @@ pub(crate) enum Probe {
 
 impl Probe {
     /// Whether the detector sees something.
-    pub fn fires(self, value: &[u8]) -> bool {
+    pub(crate) fn fires(self, value: &[u8]) -> bool {
         match self {
             Probe::None => true,
             Probe::Sqli => fosse_libinjection::is_sqli(value).is_some(),
@@ -60,7 +60,7 @@ pub(crate) struct Fired {
 
 impl Fired {
     /// Whether the detector sees something in `text`, always the same one.
-    pub fn ask(&mut self, probe: Probe, text: &[u8]) -> bool {
+    pub(crate) fn ask(&mut self, probe: Probe, text: &[u8]) -> bool {
         match probe {
             Probe::None => true,
             Probe::Sqli => *self.sqli.get_or_insert_with(|| probe.fires(text)),
@@ -95,7 +95,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// The nodes, one bit each, that may change a value with these classes of bytes; the others leave it as it is.
-    pub fn touched_by(&self, mut classes: u32) -> u64 {
+    pub(crate) fn touched_by(&self, mut classes: u32) -> u64 {
         let mut touched = 0;
         while classes != 0 {
             let class = classes.trailing_zeros();
@@ -106,24 +106,24 @@ impl Plan {
     }
 
     /// The nodes, one bit each, for which a value of these classes and this length is worth transforming.
-    pub fn reachable_by(&self, classes: u32, len: usize) -> u64 {
+    pub(crate) fn reachable_by(&self, classes: u32, len: usize) -> u64 {
         let [others, ascii] = &self.reachable;
         let table = if classes & (HIGH | NUL) == 0 { ascii } else { others };
         table.get(len.min(LENGTHS.saturating_sub(1))).copied().unwrap_or(u64::MAX)
     }
 
     /// The nodes, one bit each, some rule of which can match a value of this length.
-    pub fn fitting(&self, len: usize) -> u64 {
+    pub(crate) fn fitting(&self, len: usize) -> u64 {
         self.fitting.get(len.min(LENGTHS.saturating_sub(1))).copied().unwrap_or(u64::MAX)
     }
 
     /// All nodes, one bit each.
-    pub fn all(&self) -> u64 {
+    pub(crate) fn all(&self) -> u64 {
         u64::MAX.checked_shr(64u32.saturating_sub(crate::arena::narrow(self.nodes.len()))).unwrap_or(0)
     }
 
     /// The rules that ask pattern `pattern` about this variable.
-    pub fn users(&self, pattern: usize) -> &[User] {
+    pub(crate) fn users(&self, pattern: usize) -> &[User] {
         let at = |index: usize| self.starts.get(index).copied().map_or(0, crate::arena::widen);
         self.users.get(at(pattern)..at(pattern.saturating_add(1))).unwrap_or_default()
     }
@@ -166,7 +166,7 @@ const CLASSED: usize = usize::MAX;
 
 impl Gate {
     /// A gate that lets every rule run: as right as any, and slower.
-    pub fn open(rules: &[Rule]) -> Self {
+    pub(crate) fn open(rules: &[Rule]) -> Self {
         let mut always = RuleBits::default();
         always.reset(rules.len());
         starters(rules).for_each(|(at, _)| always.insert(at));
@@ -176,7 +176,7 @@ impl Gate {
     // Long: one pass over the rules that fills tables which only make sense together.
     /// Builds the gate of a phase's rules, those in `skipped` left out: they run when they are reached after all.
     /// `constant` gives the bytes of a constant text.
-    pub fn new<'c>(
+    pub(crate) fn new<'c>(
         rules: &[Rule],
         skipped: &RuleBits,
         pipelines: &Pipelines,

@@ -5,6 +5,7 @@
 //! of transactions share. A [`Transaction`] is told what came, in the order it came, and runs the five phases. The law is
 //! ModSecurity 2; where it and version 3 differ, version 2 is followed.
 #![forbid(unsafe_code)]
+#![deny(unreachable_pub)]
 
 mod action;
 mod arena;
@@ -39,4 +40,3 @@ pub use ruleset::{Ruleset, Shape};
 pub use settings::Settings;
 pub use store::{Change, Collection, Field, Load, NoStore, Place, Record, Store};
 pub use transaction::{Arena, Environment, Match, Now, Outcome, Schedule, Scratch, Taken, Transaction};
-pub use variable::Variable;

@@ -29,7 +29,7 @@ pub(crate) struct Template {
 
 impl Template {
     /// The text itself, if no macro is in it.
-    pub fn constant(&self) -> Option<Span> {
+    pub(crate) fn constant(&self) -> Option<Span> {
         match &*self.parts {
             [] => Some(Span::EMPTY),
             [Part::Text(span)] => Some(*span),
@@ -38,12 +38,12 @@ impl Template {
     }
 
     /// A text without macros.
-    pub fn text(text: &[u8], names: &mut Names) -> Self {
+    pub(crate) fn text(text: &[u8], names: &mut Names) -> Self {
         Self { parts: Box::new([Part::Text(names.constants.intern(text))]) }
     }
 
     /// Reads a text; an error names the byte of the argument it is at and what was expected.
-    pub fn parse(text: &Argument, names: &mut Names) -> Result<Self, (u32, String)> {
+    pub(crate) fn parse(text: &Argument, names: &mut Names) -> Result<Self, (u32, String)> {
         let mut parts = Vec::new();
         let (mut plain, mut at) = (0, 0);
         while let Some(rest) = text.bytes.get(at..).filter(|rest| !rest.is_empty()) {

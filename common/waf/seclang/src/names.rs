@@ -49,7 +49,7 @@ impl Default for Names {
 impl Names {
     /// The slot of a TX variable. Past 65,535 names all share the last one; a rule file of that size is refused
     /// before (see `SLOTS_MAX`).
-    pub fn tx(&mut self, name: &[u8]) -> u16 {
+    pub(crate) fn tx(&mut self, name: &[u8]) -> u16 {
         let lower = name.to_ascii_lowercase();
         if let Some(slot) = self.slots.get(lower.as_slice()) {
             return *slot;
@@ -61,23 +61,23 @@ impl Names {
     }
 
     /// The number of a pick.
-    pub fn pick(&mut self, pick: Pick) -> usize {
+    pub(crate) fn pick(&mut self, pick: Pick) -> usize {
         self.picks.push(pick);
         self.picks.len().saturating_sub(1)
     }
 
     /// The TX variables: slot and name.
-    pub fn tx_names(&self) -> impl Iterator<Item = (u16, &[u8])> {
+    pub(crate) fn tx_names(&self) -> impl Iterator<Item = (u16, &[u8])> {
         (0..).zip(self.by_slot.iter().map(|span| self.constants.get(*span)))
     }
 
     /// How many slots there are.
-    pub fn slots(&self) -> usize {
+    pub(crate) fn slots(&self) -> usize {
         self.by_slot.len()
     }
 
     /// The tables as the engine uses them.
-    pub fn finish(self) -> Finished {
+    pub(crate) fn finish(self) -> Finished {
         Finished { constants: self.constants.into_bytes(), slots: self.slots, slot_names: self.by_slot.into() }
     }
 }

@@ -12,7 +12,7 @@ pub(crate) struct Network {
 
 impl Network {
     /// Reads `address` or `address/bits`; the error says what was expected.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let expected =
             || format!("`{text}` is not an address or a prefix; expected one like 192.0.2.0/24 or 2001:db8::/32");
         let (address, bits) = match text.split_once('/') {
@@ -30,7 +30,7 @@ impl Network {
     }
 
     /// Whether the address is within the prefix. An IPv4 address written as IPv6 counts as IPv4.
-    pub fn contains(&self, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         address.is_ipv6() == self.v6 && number(address) & self.mask == self.address
     }

@@ -32,7 +32,7 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    pub fn holds(self, left: i64, right: i64) -> bool {
+    pub(crate) fn holds(self, left: i64, right: i64) -> bool {
         match self {
             Order::Equal => left == right,
             Order::GreaterOrEqual => left >= right,

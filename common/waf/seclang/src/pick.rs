@@ -16,7 +16,7 @@ pub(crate) enum Pick {
 
 impl Pick {
     /// Reads `942100`, `942100-942199` and lists of them.
-    pub fn ids(text: &Argument) -> Result<Self, Fault> {
+    pub(crate) fn ids(text: &Argument) -> Result<Self, Fault> {
         let words = text.text();
         let items = words.split(|byte: char| byte == ',' || byte.is_whitespace()).filter(|item| !item.is_empty());
         let ranges: Option<Vec<(u32, u32)>> = items

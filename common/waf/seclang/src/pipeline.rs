@@ -30,7 +30,7 @@ impl Default for Pipelines {
 
 impl Pipelines {
     /// The node of a chain, added if it is new.
-    pub fn chain(&mut self, transforms: &[Transform]) -> NodeId {
+    pub(crate) fn chain(&mut self, transforms: &[Transform]) -> NodeId {
         transforms.iter().fold(0, |parent, transform| self.step(parent, *transform))
     }
 
@@ -48,16 +48,16 @@ impl Pipelines {
         NodeId::try_from(self.nodes.len().saturating_sub(1)).unwrap_or(NodeId::MAX)
     }
 
-    pub fn get(&self, node: NodeId) -> Option<&Node> {
+    pub(crate) fn get(&self, node: NodeId) -> Option<&Node> {
         self.nodes.get(usize::from(node))
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.nodes.len()
     }
 
     /// The nodes from the root (inclusive) to `node`, in order: the values `multiMatch` looks at.
-    pub fn path(&self, node: NodeId) -> Vec<NodeId> {
+    pub(crate) fn path(&self, node: NodeId) -> Vec<NodeId> {
         let mut path = vec![node];
         while let Some(last) = path.last().copied().filter(|last| *last != 0) {
             path.push(self.get(last).map_or(0, |node| node.parent));
@@ -68,7 +68,7 @@ impl Pipelines {
 
     /// Bytes a value has at least, if what the chain makes of it has `made`. `ascii` says that it has neither bytes over
     /// 127 nor NUL.
-    pub fn least_before(&self, node: NodeId, made: usize, ascii: bool) -> usize {
+    pub(crate) fn least_before(&self, node: NodeId, made: usize, ascii: bool) -> usize {
         let steps = self.path(node).into_iter().skip(1).filter_map(|step| self.get(step)).enumerate();
         let steps: Vec<Transform> = steps
             .filter(|(at, step)| !(ascii && *at == 0 && step.transform == Transform::Utf8ToUnicode))
@@ -82,7 +82,7 @@ impl Pipelines {
     }
 
     /// The names of the transformations up to `node`.
-    pub fn names(&self, node: NodeId) -> Vec<&'static str> {
+    pub(crate) fn names(&self, node: NodeId) -> Vec<&'static str> {
         let steps = self.path(node).into_iter().skip(1);
         steps.filter_map(|step| self.get(step).map(|node| node.transform.name())).collect()
     }

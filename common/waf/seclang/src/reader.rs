@@ -18,17 +18,17 @@ pub(crate) struct Argument {
 
 impl Argument {
     /// The argument as text; bytes that are not UTF-8 are replaced, which only messages and names can show.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
     /// The offset in the file of byte `index`.
-    pub fn offset(&self, index: usize) -> u32 {
+    pub(crate) fn offset(&self, index: usize) -> u32 {
         self.offsets.get(index).or(self.offsets.last()).copied().unwrap_or_default()
     }
 
     /// A part of this argument, as an argument of its own.
-    pub fn part(&self, range: std::ops::Range<usize>) -> Self {
+    pub(crate) fn part(&self, range: std::ops::Range<usize>) -> Self {
         let bytes = self.bytes.get(range.clone()).unwrap_or_default().to_vec();
         let offsets = self.offsets.get(range.start..=range.end).unwrap_or_default().to_vec();
         Self { bytes, offsets }
@@ -61,14 +61,14 @@ pub(crate) struct Source<'b> {
 }
 
 impl<'b> Source<'b> {
-    pub fn new(name: &str, bytes: &'b [u8]) -> Self {
+    pub(crate) fn new(name: &str, bytes: &'b [u8]) -> Self {
         let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
         let starts = ends.filter_map(|(at, _)| u32::try_from(at.saturating_add(1)).ok());
         Self { name: Arc::from(name), bytes, lines: std::iter::once(0).chain(starts).collect() }
     }
 
     /// The line and column of an offset.
-    pub fn location(&self, offset: u32) -> Location {
+    pub(crate) fn location(&self, offset: u32) -> Location {
         let line = self.lines.partition_point(|start| *start <= offset).max(1);
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
         Location {
@@ -79,7 +79,7 @@ impl<'b> Source<'b> {
     }
 
     /// An error at an offset.
-    pub fn error(&self, offset: u32, message: impl Into<String>) -> Diagnostic {
+    pub(crate) fn error(&self, offset: u32, message: impl Into<String>) -> Diagnostic {
         let location = self.location(offset);
         let line = usize::try_from(location.line).unwrap_or(1).saturating_sub(1);
         let excerpt = self.bytes.split(|byte| *byte == b'\n').nth(line).unwrap_or_default();
@@ -87,7 +87,7 @@ impl<'b> Source<'b> {
     }
 
     /// Every directive of the file, or what is wrong with its line.
-    pub fn directives(&self) -> impl Iterator<Item = Result<Directive, Diagnostic>> + use<'_, 'b> {
+    pub(crate) fn directives(&self) -> impl Iterator<Item = Result<Directive, Diagnostic>> + use<'_, 'b> {
         let mut lines = Lines { bytes: self.bytes, at: 0 };
         std::iter::from_fn(move || {
             loop {

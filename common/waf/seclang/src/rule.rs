@@ -58,7 +58,7 @@ enum Right {
 
 impl Quick {
     /// The quick test of a rule, if there is one; `constant` gives the number a constant text is.
-    pub fn new(
+    pub(crate) fn new(
         targets: &[Target],
         node: NodeId,
         operator: &Operator,
@@ -75,7 +75,7 @@ impl Quick {
     }
 
     /// Whether the rule matches; `value` gives a slot's number, `None` where it is not set.
-    pub fn holds(&self, value: impl Fn(u16) -> Option<i64>) -> bool {
+    pub(crate) fn holds(&self, value: impl Fn(u16) -> Option<i64>) -> bool {
         let left = value(self.slot);
         let left = if self.count { Some(i64::from(left.is_some())) } else { left };
         let right = match self.right {
@@ -112,39 +112,39 @@ pub(crate) struct RuleBits {
 }
 
 impl RuleBits {
-    pub fn reset(&mut self, len: usize) {
+    pub(crate) fn reset(&mut self, len: usize) {
         self.words.clear();
         self.words.resize(len.div_ceil(64), 0);
     }
 
-    pub fn insert(&mut self, at: usize) {
+    pub(crate) fn insert(&mut self, at: usize) {
         if let Some(word) = self.words.get_mut(at / 64) {
             *word |= 1 << (at % 64);
         }
     }
 
-    pub fn contains(&self, at: usize) -> bool {
+    pub(crate) fn contains(&self, at: usize) -> bool {
         self.words.get(at / 64).is_some_and(|word| word >> (at % 64) & 1 == 1)
     }
 
-    pub fn insert_all(&mut self, other: &RuleBits) {
+    pub(crate) fn insert_all(&mut self, other: &RuleBits) {
         for (word, more) in self.words.iter_mut().zip(&other.words) {
             *word |= more;
         }
     }
 
-    pub fn remove_all(&mut self, other: &RuleBits) {
+    pub(crate) fn remove_all(&mut self, other: &RuleBits) {
         for (word, less) in self.words.iter_mut().zip(&other.words) {
             *word &= !less;
         }
     }
 
-    pub fn copy_from(&mut self, other: &RuleBits) {
+    pub(crate) fn copy_from(&mut self, other: &RuleBits) {
         self.words.clone_from(&other.words);
     }
 
     /// The first member at `from` or after.
-    pub fn next(&self, from: usize) -> Option<usize> {
+    pub(crate) fn next(&self, from: usize) -> Option<usize> {
         let first = from / 64;
         let mut word = self.words.get(first).copied()? & (u64::MAX << (from % 64));
         let mut at = first;

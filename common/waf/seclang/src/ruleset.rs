@@ -33,7 +33,7 @@ const NONE: u8 = u8::MAX;
 
 impl Columns {
     /// Finds what chains the rules want of each variable.
-    pub fn new<'r>(rules: impl Iterator<Item = &'r Rule>, pipelines: &Pipelines) -> Self {
+    pub(crate) fn new<'r>(rules: impl Iterator<Item = &'r Rule>, pipelines: &Pipelines) -> Self {
         let mut places = vec![vec![NONE; pipelines.len()]; VARIABLES];
         let mut widths: [usize; VARIABLES] = [0; VARIABLES];
         for rule in rules {
@@ -53,11 +53,11 @@ impl Columns {
         Self { places: places.into_iter().map(Vec::into_boxed_slice).collect(), widths }
     }
 
-    pub fn width(&self, variable: Variable) -> usize {
+    pub(crate) fn width(&self, variable: Variable) -> usize {
         self.widths.get(variable.index()).copied().unwrap_or_default()
     }
 
-    pub fn place(&self, variable: Variable, node: NodeId) -> Option<usize> {
+    pub(crate) fn place(&self, variable: Variable, node: NodeId) -> Option<usize> {
         let place = self.places.get(variable.index())?.get(usize::from(node))?;
         (*place != NONE).then_some(usize::from(*place))
     }

@@ -15,7 +15,7 @@ macro_rules! variables {
     ($( $variant:ident $name:literal $shape:ident, )*) => {
         /// Every variable of ModSecurity 2 (and the few of version 3 that rule sets written for both use).
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        pub enum Variable { $( #[doc = $name] $variant, )* }
+        pub(crate) enum Variable { $( #[doc = $name] $variant, )* }
 
         impl Variable {
             /// Every variable, in the order of its number.
@@ -166,7 +166,7 @@ impl Variable {
     }
 
     /// Finds a variable by name, without regard to case.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         let known = Self::ALL.iter().find(|(_, known, _)| known.eq_ignore_ascii_case(name)).map(|row| row.0);
         known.or_else(|| ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(name)).map(|row| row.1))
     }
@@ -185,7 +185,7 @@ impl Variable {
     }
 
     /// The name as rules write it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         Self::ALL.get(self.index()).map_or("", |row| row.1)
     }
 

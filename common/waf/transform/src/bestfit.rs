@@ -94,7 +94,7 @@ const fn spread(rows: &[(u8, &[u16])]) -> [u8; LOW_CODES] {
 }
 
 /// The ASCII character that fits `code` best, if the code page names one.
-pub fn best_fit(code: u16) -> Option<u8> {
+pub(crate) fn best_fit(code: u16) -> Option<u8> {
     match code {
         0x2000..=0x2006 => Some(b' '),
         0x2010 | 0x2011 | 0x2013 | 0x2014 => Some(b'-'),

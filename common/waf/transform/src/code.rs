@@ -11,7 +11,7 @@ fn letter(bits: u32) -> u8 {
 }
 
 /// RFC 4648 section 4, with padding.
-pub fn base64_encode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn base64_encode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     if input.is_empty() {
         return Outcome::Same;
     }
@@ -61,7 +61,7 @@ impl Sextets {
 
 /// Decodes up to the first byte outside the alphabet (padding is one) and drops the rest. A value that does not start
 /// with Base64 becomes empty.
-pub fn base64_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn base64_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let base = out.len();
     let mut sextets = Sextets::default();
     for value in input.iter().map_while(|byte| base64_value(*byte)) {
@@ -72,7 +72,7 @@ pub fn base64_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
 
 /// Decodes all letters of both alphabets (RFC 4648 sections 4 and 5) and skips every other byte, as PHP does. Padding
 /// after a single letter of a group, with more than padding behind it, makes the whole value empty.
-pub fn base64_decode_ext(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn base64_decode_ext(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let base = out.len();
     let mut sextets = Sextets::default();
     for (place, byte) in input.iter().enumerate() {
@@ -92,13 +92,13 @@ pub fn base64_decode_ext(input: &[u8], out: &mut Vec<u8>) -> Outcome {
 }
 
 /// The two lower-case hexadecimal digits of a byte.
-pub fn hex_lower(byte: u8) -> [u8; 2] {
+pub(crate) fn hex_lower(byte: u8) -> [u8; 2] {
     let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' - 10 + half };
     [digit(byte >> 4), digit(byte & 15)]
 }
 
 /// Two digits for each byte.
-pub fn hex_encode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn hex_encode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     if input.is_empty() {
         return Outcome::Same;
     }
@@ -108,7 +108,7 @@ pub fn hex_encode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
 
 /// Two bytes become one. They are not checked: what is no digit gives the value ModSecurity's arithmetic gives it. A
 /// byte left over is dropped.
-pub fn hex_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn hex_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let base = out.len();
     for pair in input.chunks_exact(2) {
         if let [high, low] = pair {
@@ -123,7 +123,7 @@ fn loose_digit(byte: u8) -> u8 {
 }
 
 /// `0x` with at least one pair of digits becomes the bytes the pairs stand for. A digit left over stays.
-pub fn sql_hex_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn sql_hex_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
     while let Some(found) = memchr(b'0', input.get(pos..).unwrap_or_default()) {
@@ -143,14 +143,14 @@ pub fn sql_hex_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
 }
 
 /// The length in bytes, in decimal.
-pub fn length(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn length(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let base = out.len();
     out.extend_from_slice(input.len().to_string().as_bytes());
     unless_same(input, out, base)
 }
 
 /// A digest of the hash `H`, raw.
-pub fn digest<H: sha1::Digest>(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn digest<H: sha1::Digest>(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let base = out.len();
     out.extend_from_slice(&H::digest(input));
     unless_same(input, out, base)

@@ -44,7 +44,7 @@ fn next_mark(input: &[u8], mut from: usize) -> Option<(usize, Mark)> {
 
 /// Takes comments out: C and HTML ones to their end (either end ends either), `--` and `#` with all that follows. A
 /// comment without an end becomes one space.
-pub fn remove_comments(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn remove_comments(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
     while let Some((here, mark)) = next_mark(input, pos) {
@@ -81,7 +81,7 @@ fn comment_end(input: &[u8], mut from: usize) -> Option<usize> {
 }
 
 /// Takes out the marks themselves and leaves what they enclose.
-pub fn remove_comments_char(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn remove_comments_char(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
     while let Some((here, Mark::Open(length) | Mark::Close(length) | Mark::Line(length))) = next_mark(input, pos) {
@@ -92,7 +92,7 @@ pub fn remove_comments_char(input: &[u8], out: &mut Vec<u8>) -> Outcome {
 }
 
 /// Each C comment becomes one space, one without an end too.
-pub fn replace_comments(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn replace_comments(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
     while let Some(here) = find_pair(input, pos, *b"/*") {

@@ -4,7 +4,7 @@ use crate::outcome::Outcome;
 
 /// A copy of `input` under change. Until the first change nothing is written, so a value without anything to decode
 /// costs its scan alone.
-pub struct Edit<'i, 'o> {
+pub(crate) struct Edit<'i, 'o> {
     input: &'i [u8],
     out: &'o mut Vec<u8>,
     copied: usize,
@@ -12,13 +12,13 @@ pub struct Edit<'i, 'o> {
 }
 
 impl<'i, 'o> Edit<'i, 'o> {
-    pub fn new(input: &'i [u8], out: &'o mut Vec<u8>) -> Self {
+    pub(crate) fn new(input: &'i [u8], out: &'o mut Vec<u8>) -> Self {
         Self { input, out, copied: 0, edited: false }
     }
 
     /// Puts `with` in the place of `input[from..to]`. Calls come in ascending order.
     #[inline]
-    pub fn replace(&mut self, from: usize, to: usize, with: &[u8]) {
+    pub(crate) fn replace(&mut self, from: usize, to: usize, with: &[u8]) {
         self.begin(from);
         self.out.extend_from_slice(with);
         self.copied = to;
@@ -26,7 +26,7 @@ impl<'i, 'o> Edit<'i, 'o> {
 
     /// Puts one byte in the place of `input[from..to]`.
     #[inline]
-    pub fn replace_byte(&mut self, from: usize, to: usize, with: u8) {
+    pub(crate) fn replace_byte(&mut self, from: usize, to: usize, with: u8) {
         self.begin(from);
         self.out.push(with);
         self.copied = to;
@@ -34,7 +34,7 @@ impl<'i, 'o> Edit<'i, 'o> {
 
     /// Takes `input[from..to]` out.
     #[inline]
-    pub fn remove(&mut self, from: usize, to: usize) {
+    pub(crate) fn remove(&mut self, from: usize, to: usize) {
         self.begin(from);
         self.copied = to;
     }
@@ -50,7 +50,7 @@ impl<'i, 'o> Edit<'i, 'o> {
     }
 
     /// Copies the rest, if anything was changed.
-    pub fn finish(self) -> Outcome {
+    pub(crate) fn finish(self) -> Outcome {
         if !self.edited {
             return Outcome::Same;
         }
@@ -70,7 +70,7 @@ const NEAR_BYTES: usize = 6;
 /// The place of the first byte at or after `from` that `wanted` says yes to. The blocks have no early exit, which is
 /// what lets the compiler use vector instructions for any set of bytes.
 #[inline]
-pub fn first_where(input: &[u8], from: usize, wanted: impl Fn(u8) -> bool + Copy) -> Option<usize> {
+pub(crate) fn first_where(input: &[u8], from: usize, wanted: impl Fn(u8) -> bool + Copy) -> Option<usize> {
     let rest = input.get(from..)?;
     let (near, far) = rest.split_at(rest.len().min(NEAR_BYTES));
     if let Some(at) = near.iter().position(|byte| wanted(*byte)) {
@@ -88,7 +88,7 @@ pub fn first_where(input: &[u8], from: usize, wanted: impl Fn(u8) -> bool + Copy
 
 /// Maps every byte through `map`, from the first one that `changes` says yes to.
 #[inline]
-pub fn map_bytes(
+pub(crate) fn map_bytes(
     input: &[u8],
     out: &mut Vec<u8>,
     changes: impl Fn(u8) -> bool + Copy,
@@ -103,7 +103,7 @@ pub fn map_bytes(
 }
 
 /// Keeps what was appended after `base`, unless it is the input again.
-pub fn unless_same(input: &[u8], out: &mut Vec<u8>, base: usize) -> Outcome {
+pub(crate) fn unless_same(input: &[u8], out: &mut Vec<u8>, base: usize) -> Outcome {
     if out.get(base..) == Some(input) {
         out.truncate(base);
         return Outcome::Same;
@@ -113,13 +113,13 @@ pub fn unless_same(input: &[u8], out: &mut Vec<u8>, base: usize) -> Outcome {
 
 /// The byte at `at`, if there is one.
 #[inline]
-pub fn at(input: &[u8], at: usize) -> Option<u8> {
+pub(crate) fn at(input: &[u8], at: usize) -> Option<u8> {
     input.get(at).copied()
 }
 
 /// The value of a hexadecimal digit.
 #[inline]
-pub fn hex_digit(byte: u8) -> Option<u8> {
+pub(crate) fn hex_digit(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),
@@ -130,7 +130,7 @@ pub fn hex_digit(byte: u8) -> Option<u8> {
 
 /// The byte two hexadecimal digits at `from` stand for.
 #[inline]
-pub fn hex_pair(input: &[u8], from: usize) -> Option<u8> {
+pub(crate) fn hex_pair(input: &[u8], from: usize) -> Option<u8> {
     match input.get(from..from.checked_add(2)?)? {
         [high, low] => Some(hex_digit(*high)? << 4 | hex_digit(*low)?),
         _ => None,
@@ -139,14 +139,14 @@ pub fn hex_pair(input: &[u8], from: usize) -> Option<u8> {
 
 /// The number four hexadecimal digits at `from` stand for.
 #[inline]
-pub fn hex_quad(input: &[u8], from: usize) -> Option<u16> {
+pub(crate) fn hex_quad(input: &[u8], from: usize) -> Option<u16> {
     Some(u16::from_be_bytes([hex_pair(input, from)?, hex_pair(input, from.checked_add(2)?)?]))
 }
 
 /// The low byte of a code point, with full-width ASCII (U+FF01 to U+FF5E) folded to ASCII: what SecLang's decoders
 /// make of a code point that needs more than one byte.
 #[inline]
-pub fn narrow(code: u16) -> u8 {
+pub(crate) fn narrow(code: u16) -> u8 {
     let [high, low] = code.to_be_bytes();
     if high == 0xff && (0x01..=0x5e).contains(&low) { low + 0x20 } else { low }
 }
@@ -154,7 +154,7 @@ pub fn narrow(code: u16) -> u8 {
 /// One byte of an octal escape that starts at `from`, with the number of digits it took (0 if none). At most
 /// `digits_max` digits.
 #[inline]
-pub fn octal(input: &[u8], from: usize, digits_max: usize) -> (u16, usize) {
+pub(crate) fn octal(input: &[u8], from: usize, digits_max: usize) -> (u16, usize) {
     let digits = input.get(from..).unwrap_or_default().iter().take(digits_max);
     digits
         .take_while(|byte| matches!(byte, b'0'..=b'7'))
@@ -163,12 +163,12 @@ pub fn octal(input: &[u8], from: usize, digits_max: usize) -> (u16, usize) {
 
 /// What the C locale calls whitespace.
 #[inline]
-pub fn is_space(byte: u8) -> bool {
+pub(crate) fn is_space(byte: u8) -> bool {
     byte == b' ' || byte.wrapping_sub(b'\t') < 5
 }
 
 /// Whitespace, and the no-break space of ISO 8859-1 as SecLang counts it.
 #[inline]
-pub fn is_space_or_nbsp(byte: u8) -> bool {
+pub(crate) fn is_space_or_nbsp(byte: u8) -> bool {
     is_space(byte) | (byte == 0xa0)
 }

@@ -58,7 +58,7 @@ fn named(name: &[u8]) -> Option<u8> {
 }
 
 /// Decimal and hexadecimal numbers (low byte) and the known names, each with or without its semicolon.
-pub fn html_entity_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn html_entity_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
     while let Some(found) = memchr(b'&', input.get(pos..).unwrap_or_default()) {

@@ -33,7 +33,7 @@ fn backslashes(input: &[u8], out: &mut Vec<u8>, read: impl Fn(&[u8]) -> Option<E
 
 /// `\uHHHH` (low byte, full width folded), `\xHH`, `\OOO`, and the one-letter escapes; any other escaped byte is that
 /// byte.
-pub fn js_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn js_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     backslashes(input, out, |rest| {
         let first = at(rest, 0)?;
         if first == b'u'
@@ -56,7 +56,7 @@ pub fn js_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
 }
 
 /// The ANSI C escapes. An unknown escape loses its backslash.
-pub fn escape_seq_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn escape_seq_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     backslashes(input, out, |rest| {
         let first = at(rest, 0)?;
         if matches!(first, b'x' | b'X')
@@ -88,7 +88,7 @@ fn letter(byte: u8) -> Option<u8> {
 
 /// CSS 2: one to six hexadecimal digits (low byte; full width folded) and one whitespace after them; an escaped
 /// newline is nothing, any other escaped byte is itself, a backslash at the end is nothing.
-pub fn css_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn css_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     backslashes(input, out, |rest| {
         let Some(first) = at(rest, 0) else { return Some(Escape { taken: 1, byte: None }) };
         let digits = rest.iter().take(6).map_while(|byte| hex_digit(*byte));

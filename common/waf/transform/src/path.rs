@@ -9,7 +9,7 @@ use memchr::{memchr, memchr_iter};
 ///
 /// It judges byte by byte as ModSecurity does, since what it makes of odd segments (`a..`, `...`) is visible to rules:
 /// a segment that ends in two dots goes like a `..` whose parent it is itself.
-pub fn normalize(input: &[u8], out: &mut Vec<u8>, windows: bool) -> Outcome {
+pub(crate) fn normalize(input: &[u8], out: &mut Vec<u8>, windows: bool) -> Outcome {
     if input.is_empty() || (!windows || memchr(b'\\', input).is_none()) && is_plain(input) {
         return Outcome::Same;
     }

@@ -5,7 +5,7 @@ use crate::outcome::Outcome;
 use memchr::{memchr, memmem};
 
 /// Takes whitespace off the ends that are asked for; the value stays where it is.
-pub fn trim(input: &[u8], left: bool, right: bool) -> Outcome {
+pub(crate) fn trim(input: &[u8], left: bool, right: bool) -> Outcome {
     let start = if left { input.iter().take_while(|byte| is_space(**byte)).count() } else { 0 };
     let rest = input.get(start..).unwrap_or_default();
     let cut = if right { rest.iter().rev().take_while(|byte| is_space(**byte)).count() } else { 0 };
@@ -19,7 +19,7 @@ pub fn trim(input: &[u8], left: bool, right: bool) -> Outcome {
 ///
 /// A space between words is the usual case and changes nothing, so two scans look for what would: another kind of
 /// whitespace, or two spaces together.
-pub fn compress_whitespace(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn compress_whitespace(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let other = first_where(input, 0, |byte| is_space_or_nbsp(byte) & (byte != b' '));
     let before = other.and_then(|at| input.get(..at)).unwrap_or(input);
     let Some(first) = memmem::find(before, b"  ").or(other) else { return Outcome::Same };
@@ -40,7 +40,7 @@ pub fn compress_whitespace(input: &[u8], out: &mut Vec<u8>) -> Outcome {
 }
 
 /// All whitespace goes.
-pub fn remove_whitespace(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn remove_whitespace(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let Some(first) = first_where(input, 0, is_space_or_nbsp) else { return Outcome::Same };
     let (same, rest) = input.split_at(first);
     out.reserve(input.len());
@@ -50,7 +50,7 @@ pub fn remove_whitespace(input: &[u8], out: &mut Vec<u8>) -> Outcome {
 }
 
 /// NUL bytes go.
-pub fn remove_nulls(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn remove_nulls(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let Some((same, rest)) = memchr(0, input).and_then(|first| input.split_at_checked(first)) else {
         return Outcome::Same;
     };
@@ -61,7 +61,7 @@ pub fn remove_nulls(input: &[u8], out: &mut Vec<u8>) -> Outcome {
 }
 
 /// NUL bytes become spaces.
-pub fn replace_nulls(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn replace_nulls(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     map_bytes(input, out, |byte| byte == 0, |byte| if byte == 0 { b' ' } else { byte })
 }
 
@@ -75,7 +75,7 @@ fn cmd_special(byte: u8) -> bool {
 
 /// Command lines as a shell takes them: quotes, `\` and `^` go; runs of space, tab, newline, `,` and `;` are one
 /// space; none stands before `/` and `(`; letters are small.
-pub fn cmd_line(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn cmd_line(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let Some(first) = first_where(input, 0, cmd_special) else { return Outcome::Same };
     let base = out.len();
     let (same, rest) = input.split_at(first);

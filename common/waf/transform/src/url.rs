@@ -6,12 +6,12 @@ use crate::outcome::Outcome;
 use memchr::memchr2;
 
 /// `%HH` becomes a byte, `+` a space; a percent sign that starts no valid pair stays.
-pub fn decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     percent(input, out, |_| None)
 }
 
 /// Also `%uHHHH` (and `%UHHHH`): the code point as code page 20127 (US-ASCII, best fit) has it, else its low byte.
-pub fn decode_uni(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn decode_uni(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     percent(input, out, best_fit_or_low_byte)
 }
 
@@ -58,7 +58,7 @@ fn escape(rest: &[u8], wide: impl Fn(u16) -> Option<u8>) -> Option<(usize, u8)> 
 }
 
 /// Letters, digits and `*` stay, a space becomes `+`, all else `%hh`.
-pub fn encode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn encode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
     while let Some(here) = first_where(input, pos, |byte| !(byte.is_ascii_alphanumeric() || byte == b'*')) {

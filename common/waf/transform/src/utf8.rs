@@ -8,7 +8,7 @@ use crate::outcome::Outcome;
 ///
 /// Broken UTF-8 goes ModSecurity's way: a lead byte without its continuation is dropped, a stray continuation byte
 /// stays, an overlong form or a surrogate is written and its lead byte after it. NUL bytes are dropped.
-pub fn to_unicode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
+pub(crate) fn to_unicode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
     while let Some(here) = first_where(input, pos, |byte| (byte == 0) | (byte >= 0xc0)) {

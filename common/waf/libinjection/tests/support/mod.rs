@@ -3,16 +3,16 @@
 
 use std::path::PathBuf;
 
-pub fn data(name: &str) -> Vec<u8> {
+pub(crate) fn data(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// One case of a packed file: the name, the input and the expectation, both without trailing white space.
-pub struct Case {
-    pub name: String,
-    pub input: Vec<u8>,
-    pub expected: Vec<u8>,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) input: Vec<u8>,
+    pub(crate) expected: Vec<u8>,
 }
 
 fn split_once<'a>(text: &'a [u8], marker: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
@@ -26,7 +26,7 @@ fn trim_end(text: &[u8]) -> &[u8] {
 }
 
 /// The cases of a packed file of libinjection's tests.
-pub fn cases(name: &str) -> Vec<Case> {
+pub(crate) fn cases(name: &str) -> Vec<Case> {
     let file = data(name);
     let mut rest = file.as_slice();
     let mut cases = Vec::new();
@@ -44,13 +44,13 @@ pub fn cases(name: &str) -> Vec<Case> {
 }
 
 /// A line of verdicts.txt: fingerprint (or `-`), 0 or 1 for XSS, and the value with `\xNN` for odd bytes.
-pub struct Verdict {
-    pub fingerprint: String,
-    pub xss: bool,
-    pub value: Vec<u8>,
+pub(crate) struct Verdict {
+    pub(crate) fingerprint: String,
+    pub(crate) xss: bool,
+    pub(crate) value: Vec<u8>,
 }
 
-pub fn verdicts() -> Vec<Verdict> {
+pub(crate) fn verdicts() -> Vec<Verdict> {
     let file = String::from_utf8(data("verdicts.txt")).expect("ASCII");
     let lines = file.lines().filter(|line| !line.starts_with('#'));
     let verdict = |line: &str| {
@@ -78,7 +78,7 @@ fn unescape(text: &[u8]) -> Vec<u8> {
 }
 
 /// Every published value: the inputs of the cases and the collected attacks and false positives.
-pub fn values() -> Vec<Vec<u8>> {
+pub(crate) fn values() -> Vec<Vec<u8>> {
     let files = ["tokens.txt", "folding.txt", "sqli.txt", "html5.txt"];
     let inputs = files.iter().flat_map(|file| cases(file)).map(|case| case.input);
     inputs.chain(verdicts().into_iter().map(|verdict| verdict.value)).collect()
@@ -98,10 +98,10 @@ const FRAGMENTS: &str = concat!(
 );
 
 /// Changes published values; the same seed gives the same values.
-pub struct Mutator(u64);
+pub(crate) struct Mutator(u64);
 
 impl Mutator {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Mutator(seed)
     }
 
@@ -112,7 +112,7 @@ impl Mutator {
         (self.0 >> 16) as usize % bound.max(1)
     }
 
-    pub fn mutate(&mut self, values: &[Vec<u8>]) -> Vec<u8> {
+    pub(crate) fn mutate(&mut self, values: &[Vec<u8>]) -> Vec<u8> {
         let mut value = values[self.below(values.len())].clone();
         if self.below(4) == 0 {
             value.clear();

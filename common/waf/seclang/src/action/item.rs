@@ -41,14 +41,14 @@ impl Item {
         Err((self.value.offset(0), format!("`{value}` will not do for {}; expected {expected}", self.name)))
     }
 
-    pub fn number(&self, low: u32, high: u32) -> Result<u32, Fault> {
+    pub(super) fn number(&self, low: u32, high: u32) -> Result<u32, Fault> {
         match self.value.text().trim().parse::<u32>() {
             Ok(number) if (low..=high).contains(&number) => Ok(number),
             _ => self.fault(&format!("a number from {low} to {high}")),
         }
     }
 
-    pub fn phase(&self) -> Result<u8, Fault> {
+    pub(super) fn phase(&self) -> Result<u8, Fault> {
         match self.value.text().trim().to_ascii_lowercase().as_str() {
             "1" => Ok(1),
             "2" | "request" => Ok(2),
@@ -59,7 +59,7 @@ impl Item {
         }
     }
 
-    pub fn allow(&self) -> Result<Allow, Fault> {
+    pub(super) fn allow(&self) -> Result<Allow, Fault> {
         match self.value.text().to_ascii_lowercase().as_str() {
             "" => Ok(Allow::Transaction),
             "phase" => Ok(Allow::Phase),
@@ -68,7 +68,7 @@ impl Item {
         }
     }
 
-    pub fn transform(&self) -> Result<Transform, Fault> {
+    pub(super) fn transform(&self) -> Result<Transform, Fault> {
         match Transform::from_name(self.value.text().trim()) {
             Some(transform) => Ok(transform),
             None => {
@@ -81,7 +81,7 @@ impl Item {
         }
     }
 
-    pub fn severity(&self) -> Result<u8, Fault> {
+    pub(super) fn severity(&self) -> Result<u8, Fault> {
         let text = self.value.text();
         let named = SEVERITIES.iter().position(|name| name.eq_ignore_ascii_case(text.trim()));
         match named.or_else(|| text.trim().parse().ok()).and_then(|number| u8::try_from(number).ok()) {
@@ -90,7 +90,7 @@ impl Item {
         }
     }
 
-    pub fn act(&self, names: &mut Names) -> Result<Vec<Act>, Fault> {
+    pub(super) fn act(&self, names: &mut Names) -> Result<Vec<Act>, Fault> {
         let open = |collection, names: &mut Names| {
             Ok(vec![Act::Write(Write::Open(collection, Template::parse(&self.value, names)?))])
         };
@@ -232,7 +232,7 @@ impl Item {
     }
 
     /// `xmlns:prefix=namespace`.
-    pub fn namespace(&self) -> Result<Namespace, Fault> {
+    pub(super) fn namespace(&self) -> Result<Namespace, Fault> {
         match self.assignment() {
             (prefix, Some(namespace)) if !prefix.bytes.is_empty() && !namespace.bytes.is_empty() => {
                 Ok((prefix.bytes, namespace.bytes))

@@ -49,7 +49,7 @@ pub(crate) struct Actions {
 
 impl Actions {
     /// Reads an action list.
-    pub fn parse(text: &Argument, names: &mut Names) -> Result<Self, Fault> {
+    pub(crate) fn parse(text: &Argument, names: &mut Names) -> Result<Self, Fault> {
         let mut actions = Actions::default();
         let named_before = names.variables.len();
         for item in split::split(text)? {

@@ -18,7 +18,7 @@ pub(super) struct Bodies {
 }
 
 impl Bodies {
-    pub fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
             request_access: settings.request_body_access,
             request_limit: settings.request_body_limit,
@@ -30,7 +30,7 @@ impl Bodies {
     }
 
     /// Returns the bytes of the response's body that are looked at.
-    pub fn response_limit(&self) -> usize {
+    pub(super) fn response_limit(&self) -> usize {
         usize::try_from(self.response_limit).unwrap_or(usize::MAX)
     }
 }

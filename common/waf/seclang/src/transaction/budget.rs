@@ -15,12 +15,12 @@ pub(super) struct Budget {
 
 impl Budget {
     /// Adds work; nobody is asked before the next [`pause`](Self::pause).
-    pub fn spend(&mut self, cost: usize) {
+    pub(super) fn spend(&mut self, cost: usize) {
         self.cost += cost;
     }
 
     /// Adds work and asks the schedule, if enough was done since; returns why the phase has to stop here.
-    pub fn pause(&mut self, cost: usize, schedule: &mut dyn FnMut() -> Schedule) -> Option<Outcome> {
+    pub(super) fn pause(&mut self, cost: usize, schedule: &mut dyn FnMut() -> Schedule) -> Option<Outcome> {
         self.cost += cost;
         if self.cost < COST_PER_QUESTION {
             return None;

@@ -23,7 +23,7 @@ pub(super) struct Calendar {
 }
 
 impl Calendar {
-    pub fn new(seconds: u64) -> Self {
+    pub(super) fn new(seconds: u64) -> Self {
         let (days, rest) = (seconds / 86_400, seconds % 86_400);
         // Howard Hinnant's civil_from_days, for days since 1970 (chrono-compatible low-level date algorithms). A clock
         // of 64 bits divided by a day's seconds leaves room for every sum.

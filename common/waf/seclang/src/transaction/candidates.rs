@@ -61,7 +61,7 @@ pub(super) struct Candidates {
 
 impl Candidates {
     /// Forgets all but the rules that run whatever the values are.
-    pub fn begin(&mut self, phase: &Phase) {
+    pub(super) fn begin(&mut self, phase: &Phase) {
         self.hits.clear();
         self.heads.clear();
         self.heads.resize(phase.rules.len(), LAST);
@@ -69,22 +69,22 @@ impl Candidates {
     }
 
     /// Returns the first rule at `from` or after it that is to run.
-    pub fn next(&self, from: usize) -> Option<usize> {
+    pub(super) fn next(&self, from: usize) -> Option<usize> {
         self.active.next(from)
     }
 
     /// Takes out rules that are not to run.
-    pub fn remove(&mut self, rules: &RuleBits) {
+    pub(super) fn remove(&mut self, rules: &RuleBits) {
         self.active.remove_all(rules);
     }
 
     /// Returns the number of hits.
-    pub fn hits(&self) -> usize {
+    pub(super) fn hits(&self) -> usize {
         self.hits.len()
     }
 
     /// Notes that a value may match a rule, if the rule sees it through one of `nodes`.
-    pub fn note(&mut self, plan: &Plan, user: &User, nodes: u64, entry: usize) {
+    pub(super) fn note(&mut self, plan: &Plan, user: &User, nodes: u64, entry: usize) {
         if nodes >> user.node & 1 == 0 {
             return;
         }
@@ -106,7 +106,7 @@ impl Candidates {
     }
 
     /// Gives a value the hits of an equal one before it, if there is one; else remembers where its own will begin.
-    pub fn repeat(&mut self, variable: Variable, entry: usize, variables: &Variables<'_>) -> bool {
+    pub(super) fn repeat(&mut self, variable: Variable, entry: usize, variables: &Variables<'_>) -> bool {
         let shelf = variables.values.shelf(variable);
         if shelf.len() < REPEATS_WORTH {
             return false;
@@ -150,7 +150,7 @@ impl Candidates {
     }
 
     /// Returns the hits of a rule in the order of its targets and their values.
-    pub fn of(&mut self, rule: usize) -> impl Iterator<Item = Hit> {
+    pub(super) fn of(&mut self, rule: usize) -> impl Iterator<Item = Hit> {
         self.chosen.clear();
         let mut next = self.heads[rule];
         while next != LAST {

@@ -20,7 +20,7 @@ pub(super) struct Decision {
 }
 
 impl Decision {
-    pub fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
             mode: settings.mode,
             audit: settings.audit,
@@ -32,7 +32,7 @@ impl Decision {
     }
 
     /// Returns what a phase ends with. Phase 5 only logs: by then the response is on its way.
-    pub fn outcome(&self, phase: u8) -> Outcome {
+    pub(super) fn outcome(&self, phase: u8) -> Outcome {
         match &self.verdict {
             Some(verdict) if phase < 5 => verdict.clone(),
             _ => Outcome::Continue,
@@ -40,7 +40,7 @@ impl Decision {
     }
 
     /// Whether a phase runs no rule at all.
-    pub fn skips(&self, phase: u8) -> bool {
+    pub(super) fn skips(&self, phase: u8) -> bool {
         let allowed = match self.allowed {
             Some(Allow::Transaction) => phase < 5,
             Some(Allow::Request) => phase < 3,
@@ -50,30 +50,30 @@ impl Decision {
     }
 
     /// Whether there is a verdict that ends the phase.
-    pub fn is_final(&self, phase: u8) -> bool {
+    pub(super) fn is_final(&self, phase: u8) -> bool {
         self.verdict.is_some() && phase < 5
     }
 
     /// Whether the phase runs no further rule.
-    pub fn ends(&self, phase: u8) -> bool {
+    pub(super) fn ends(&self, phase: u8) -> bool {
         let allowed = self.allowed.is_some_and(|allowed| allowed != Allow::Request || phase < 3);
         self.mode == Mode::Off || self.is_final(phase) || (allowed && phase < 5)
     }
 
     /// Forgets what held for one phase.
-    pub fn end_phase(&mut self) {
+    pub(super) fn end_phase(&mut self) {
         if self.allowed == Some(Allow::Phase) {
             self.allowed = None;
         }
     }
 
     /// Whether no later rule may look at the response's body.
-    pub fn passes_response(&self) -> bool {
+    pub(super) fn passes_response(&self) -> bool {
         self.mode == Mode::Off || self.allowed == Some(Allow::Transaction)
     }
 
     /// Takes the decision of a rule that matched in `phase`; `location` expands the target of a redirect.
-    pub fn disrupt(&mut self, phase: u8, rule: u32, facts: &Facts, location: impl FnOnce() -> Vec<u8>) {
+    pub(super) fn disrupt(&mut self, phase: u8, rule: u32, facts: &Facts, location: impl FnOnce() -> Vec<u8>) {
         if self.mode != Mode::On || phase == 5 {
             return;
         }
@@ -90,12 +90,12 @@ impl Decision {
     }
 
     /// Notes that a rule matched, for an audit log of relevant transactions only.
-    pub fn note_relevance(&mut self, facts: &Facts) {
+    pub(super) fn note_relevance(&mut self, facts: &Facts) {
         self.relevant |= facts.audit_log;
     }
 
     /// Whether the audit log is to have the transaction; `relevant_status` tells whether its status is one to log.
-    pub fn is_audited(&self, relevant_status: impl FnOnce() -> bool) -> bool {
+    pub(super) fn is_audited(&self, relevant_status: impl FnOnce() -> bool) -> bool {
         match self.audit {
             Audit::On => true,
             Audit::Off => false,
@@ -104,12 +104,12 @@ impl Decision {
     }
 
     /// Returns the parts of the audit log: what SecAuditLogParts says, and `ctl:auditLogParts` after it.
-    pub fn audit_parts<'d>(&'d self, settings: &'d Settings) -> &'d str {
+    pub(super) fn audit_parts<'d>(&'d self, settings: &'d Settings) -> &'d str {
         self.audit_parts.as_deref().unwrap_or(&settings.audit_parts)
     }
 
     /// Applies `ctl:auditLogParts`.
-    pub fn change_audit_parts(&mut self, how: Parts, letters: &str, settings: &Settings) {
+    pub(super) fn change_audit_parts(&mut self, how: Parts, letters: &str, settings: &Settings) {
         let now = self.audit_parts(settings);
         let changed = match how {
             Parts::These => letters.to_owned(),

@@ -36,7 +36,7 @@ pub(super) struct Evaluation<'e, 'r> {
 
 impl<'r> Evaluation<'_, 'r> {
     /// Runs the rules at `at` and after it; returns why they stopped, if the phase is not over.
-    pub fn rules(&mut self, mut at: usize, env: &mut Environment<'_>) -> Option<Outcome> {
+    pub(super) fn rules(&mut self, mut at: usize, env: &mut Environment<'_>) -> Option<Outcome> {
         while let Some(start) = self.run.candidates.next(at) {
             let rule = &self.phase.rules[start];
             if let Some(wait) = self.awaits(rule, env) {

@@ -24,7 +24,7 @@ pub(super) enum Item {
 
 impl Item {
     /// Returns the name logs have for it.
-    pub fn name(&self) -> VarName {
+    pub(super) fn name(&self) -> VarName {
         match self {
             Item::Stored { name, .. } | Item::Hit { name, .. } | Item::Loose { name, .. } => *name,
         }

@@ -22,18 +22,18 @@ pub(super) struct Log {
 
 impl Log {
     /// Creates an empty log in the memory of another one's records.
-    pub fn new(mut records: Vec<RecordData>) -> Self {
+    pub(super) fn new(mut records: Vec<RecordData>) -> Self {
         records.clear();
         Self { records, explaining: false, scores: Vec::new(), masked: Vec::new() }
     }
 
     /// Whether a match of a rule with these facts is kept.
-    pub fn wants(&self, facts: &Facts) -> bool {
+    pub(super) fn wants(&self, facts: &Facts) -> bool {
         (facts.log || facts.audit_log || self.explaining) && self.records.len() < RECORDS_MAX
     }
 
     /// Returns what the noted scores add up to now.
-    pub fn score(&self, variables: &Variables<'_>) -> i64 {
+    pub(super) fn score(&self, variables: &Variables<'_>) -> i64 {
         // Scores are the rules' own arithmetic on the client's input: like TX variables they stop at the ends.
         self.scores.iter().map(|name| variables.tx_number_named(name)).fold(0, i64::saturating_add)
     }

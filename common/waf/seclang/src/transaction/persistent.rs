@@ -37,7 +37,7 @@ pub(super) struct Persistent {
 impl Persistent {
     /// Opens a persistent record, once per transaction and collection. An empty key names no record: clients without a
     /// session must not share one with all others that have none.
-    pub fn open(&mut self, collection: Collection, key: Vec<u8>) {
+    pub(super) fn open(&mut self, collection: Collection, key: Vec<u8>) {
         let slot = &mut self.opened[collection.index()];
         if slot.is_none() && !key.is_empty() {
             *slot = Some(Opened { key, content: Content::Unasked, changes: Vec::new() });
@@ -46,7 +46,7 @@ impl Persistent {
 
     /// Asks for the records in `wanted` that are open, if one of `read` is and was not asked for: one wait serves all.
     /// Returns [`Outcome::Wait`] while one of `read` is not here.
-    pub fn load(
+    pub(super) fn load(
         &mut self,
         read: CollectionSet,
         wanted: CollectionSet,
@@ -67,7 +67,7 @@ impl Persistent {
     }
 
     /// Whether one of these records is open and not here yet.
-    pub fn is_missing(&self, collections: CollectionSet) -> bool {
+    pub(super) fn is_missing(&self, collections: CollectionSet) -> bool {
         self.any(collections, |content| !matches!(content, Content::Here(_)))
     }
 
@@ -77,7 +77,7 @@ impl Persistent {
     }
 
     /// Takes a record that a phase waits for; what rules changed meanwhile is applied to it.
-    pub fn provide(&mut self, collection: Collection, record: Record, now: u64) {
+    pub(super) fn provide(&mut self, collection: Collection, record: Record, now: u64) {
         let opened = self.opened[collection.index()].as_mut();
         if let Some(opened) = opened.filter(|opened| matches!(opened.content, Content::Awaited)) {
             opened.fill(record, now);
@@ -85,7 +85,7 @@ impl Persistent {
     }
 
     /// Changes a field of an open record.
-    pub fn change(&mut self, collection: Collection, name: Vec<u8>, change: Change, now: u64) {
+    pub(super) fn change(&mut self, collection: Collection, name: Vec<u8>, change: Change, now: u64) {
         let Some(opened) = self.opened[collection.index()].as_mut() else { return };
         if opened.changes.len() < CHANGES_MAX {
             if let Content::Here(record) = &mut opened.content {
@@ -96,7 +96,7 @@ impl Persistent {
     }
 
     /// Gives all changes to the keeper.
-    pub fn save(&mut self, settings: &Settings, store: &mut dyn Store) {
+    pub(super) fn save(&mut self, settings: &Settings, store: &mut dyn Store) {
         for (collection, opened) in Collection::ALL.into_iter().zip(&mut self.opened) {
             if let Some(opened) = opened.as_mut().filter(|opened| !opened.changes.is_empty()) {
                 let place = Place::new(collection, settings.web_app_id.as_bytes(), &opened.key);
@@ -107,7 +107,7 @@ impl Persistent {
     }
 
     /// Returns the records that are asked for and not here.
-    pub fn awaited<'p>(&'p self, application: &'p [u8]) -> impl Iterator<Item = Place<'p>> {
+    pub(super) fn awaited<'p>(&'p self, application: &'p [u8]) -> impl Iterator<Item = Place<'p>> {
         Collection::ALL.into_iter().zip(&self.opened).filter_map(move |(collection, opened)| {
             let awaited = opened.as_ref().filter(|opened| matches!(opened.content, Content::Awaited));
             awaited.map(|opened| Place::new(collection, application, &opened.key))
@@ -115,7 +115,7 @@ impl Persistent {
     }
 
     /// Returns what rules see of an open record.
-    pub fn fields(&self, collection: Collection, settings: &Settings, now: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
+    pub(super) fn fields(&self, collection: Collection, settings: &Settings, now: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
         match &self.opened[collection.index()] {
             Some(Opened { key, content: Content::Here(record), .. }) => {
                 record.shown(key, settings.collection_timeout_seconds, now)
@@ -125,7 +125,7 @@ impl Persistent {
     }
 
     /// Returns the key of an open record.
-    pub fn key(&self, collection: Collection) -> Option<Vec<u8>> {
+    pub(super) fn key(&self, collection: Collection) -> Option<Vec<u8>> {
         self.opened[collection.index()].as_ref().map(|opened| opened.key.clone())
     }
 }

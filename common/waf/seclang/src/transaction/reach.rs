@@ -19,7 +19,7 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    pub fn new(rules: &Ruleset) -> Self {
+    pub(crate) fn new(rules: &Ruleset) -> Self {
         let mut skipped: [RuleBits; 5] = Default::default();
         for (bits, phase) in skipped.iter_mut().zip(&rules.phases) {
             bits.reset(phase.rules.len());
@@ -28,7 +28,7 @@ impl Reach {
     }
 
     /// Notes a rule that is evaluated, if it asks for what is not there.
-    pub fn note_reached(&mut self, rule: &Rule) {
+    pub(crate) fn note_reached(&mut self, rule: &Rule) {
         let asks = operator::absent(&rule.facts.operator.0).is_some()
             || rule.wanted.iter().any(|target| target.variable.is_absent());
         if asks {
@@ -37,7 +37,7 @@ impl Reach {
     }
 
     /// Notes the rules from `from` to `to` of a phase as left out, if the jump depends on TX variables alone.
-    pub fn note_jump(&mut self, phase: u8, rule: &Rule, from: usize, to: usize) {
+    pub(crate) fn note_jump(&mut self, phase: u8, rule: &Rule, from: usize, to: usize) {
         let steady = rule
             .wanted
             .iter()

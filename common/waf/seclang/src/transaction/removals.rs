@@ -16,7 +16,7 @@ pub(super) struct Removals {
 
 impl Removals {
     /// Takes back everything, in the memory that is there.
-    pub fn reset(&mut self, rules: &Ruleset) {
+    pub(super) fn reset(&mut self, rules: &Ruleset) {
         for (bits, phase) in self.rules.iter_mut().zip(&rules.phases) {
             bits.reset(phase.rules.len());
         }
@@ -24,31 +24,31 @@ impl Removals {
     }
 
     /// Whether no target is taken out.
-    pub fn has_no_targets(&self) -> bool {
+    pub(super) fn has_no_targets(&self) -> bool {
         self.targets.is_empty()
     }
 
     /// Returns the rules of a phase (1 to 5) that no longer run.
-    pub fn of(&self, phase: u8) -> &RuleBits {
+    pub(super) fn of(&self, phase: u8) -> &RuleBits {
         &self.rules[usize::from(phase) - 1]
     }
 
     /// Takes out rules, given for each phase.
-    pub fn add_rules(&mut self, picked: &[RuleBits; 5]) {
+    pub(super) fn add_rules(&mut self, picked: &[RuleBits; 5]) {
         for (removed, picked) in self.rules.iter_mut().zip(picked) {
             removed.insert_all(picked);
         }
     }
 
     /// Takes out the target that an action of a rule names.
-    pub fn add_target(&mut self, phase: u8, rule: u32, act: u32) {
+    pub(super) fn add_target(&mut self, phase: u8, rule: u32, act: u32) {
         if !self.targets.contains(&(phase, rule, act)) {
             self.targets.push((phase, rule, act));
         }
     }
 
     /// Whether the rule at `at` of a phase no longer looks at a value.
-    pub fn take_out(
+    pub(super) fn take_out(
         &self,
         (phase, at): (u8, usize),
         name: VarName,

@@ -46,20 +46,20 @@ pub(super) struct Request {
 
 impl Request {
     /// Creates an empty request in the memory of another one's body.
-    pub fn new(mut body: Vec<u8>) -> Self {
+    pub(super) fn new(mut body: Vec<u8>) -> Self {
         body.clear();
         Self { body, ..Self::default() }
     }
 
     /// Notes what a header field says of the body.
-    pub fn note_header(&mut self, name: &[u8], value: &[u8]) {
+    pub(super) fn note_header(&mut self, name: &[u8], value: &[u8]) {
         if name.eq_ignore_ascii_case(b"content-type") {
             self.content_type = value.to_vec();
         }
     }
 
     /// Takes a piece of the body, up to the limit; `refuses` tells whether a longer body is to be refused.
-    pub fn take(&mut self, piece: &[u8], bodies: &Bodies, refuses: bool) -> Taken {
+    pub(super) fn take(&mut self, piece: &[u8], bodies: &Bodies, refuses: bool) -> Taken {
         if !bodies.request_access {
             return Taken::All;
         }
@@ -72,14 +72,14 @@ impl Request {
     }
 
     /// Frees the memory of a large body, which nothing looks at after phase 2.
-    pub fn release_body(&mut self) {
+    pub(super) fn release_body(&mut self) {
         if self.body.len() > BODY_BYTES_KEPT_MAX {
             self.body = Vec::new();
         }
     }
 
     /// Returns the parser that the Content-Type asks for.
-    pub fn processor(&self) -> Option<Processor> {
+    pub(super) fn processor(&self) -> Option<Processor> {
         let lower = self.content_type.to_ascii_lowercase();
         if lower.starts_with(b"application/x-www-form-urlencoded") {
             Some(Processor::Urlencoded)
@@ -91,7 +91,7 @@ impl Request {
     }
 
     /// Returns the character set that the Content-Type names.
-    pub fn charset(&self) -> Option<Charset> {
+    pub(super) fn charset(&self) -> Option<Charset> {
         const MARK: &[u8] = b"charset=";
         let lower = self.content_type.to_ascii_lowercase();
         let at = lower.windows(MARK.len()).position(|part| part == MARK)?;

@@ -19,13 +19,13 @@ pub(super) struct Response {
 
 impl Response {
     /// Creates an empty response in the memory of another one's body.
-    pub fn new(mut body: Vec<u8>) -> Self {
+    pub(super) fn new(mut body: Vec<u8>) -> Self {
         body.clear();
         Self { body, ..Self::default() }
     }
 
     /// Takes a piece of the body, up to a limit of bytes; `refuses` tells whether a longer body is to be refused.
-    pub fn take(&mut self, piece: &[u8], limit: usize, refuses: bool) -> Taken {
+    pub(super) fn take(&mut self, piece: &[u8], limit: usize, refuses: bool) -> Taken {
         if append(&mut self.body, piece, limit) {
             return Taken::All;
         }
@@ -34,7 +34,7 @@ impl Response {
     }
 
     /// Fills in what is known once the response head is complete.
-    pub fn fill_head(&mut self, variables: &mut Variables<'_>) {
+    pub(super) fn fill_head(&mut self, variables: &mut Variables<'_>) {
         variables.add_number(Variable::ResponseStatus, u64::from(self.status));
         variables.add_single(Variable::ResponseProtocol, &self.protocol);
         let line = [&self.protocol, b" ".as_slice(), self.status.to_string().as_bytes()].concat();
@@ -51,7 +51,7 @@ impl Response {
     }
 
     /// Fills in what the response body gives, if the rules look at it.
-    pub fn fill_body(&self, is_wanted: bool, variables: &mut Variables<'_>) {
+    pub(super) fn fill_body(&self, is_wanted: bool, variables: &mut Variables<'_>) {
         variables.set_flag(Variable::OutboundDataError, self.is_cut);
         if is_wanted {
             variables.add_single(Variable::ResponseBody, &self.body);

@@ -37,7 +37,7 @@ pub(super) struct Run {
 
 impl Run {
     /// Creates the course of a new transaction in memory that another one may have used.
-    pub fn new(rules: &Ruleset, (candidates, mut removals, items): (Candidates, Removals, Vec<Item>)) -> Self {
+    pub(super) fn new(rules: &Ruleset, (candidates, mut removals, items): (Candidates, Removals, Vec<Item>)) -> Self {
         removals.reset(rules);
         let budget = Budget::default();
         Self { phase: 0, stage: Stage::Over, candidates, removals, items, budget, reach: None }

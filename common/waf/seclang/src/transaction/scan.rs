@@ -39,7 +39,7 @@ pub(super) struct Scan<'s, 'r> {
 
 impl Scan<'_, '_> {
     /// Looks at all values from a position on; returns why and where it stopped, if it was not through.
-    pub fn run(&mut self, mut at: Position, env: &mut Environment<'_>) -> Result<(), (Outcome, Position)> {
+    pub(super) fn run(&mut self, mut at: Position, env: &mut Environment<'_>) -> Result<(), (Outcome, Position)> {
         while let Some(plan) = self.phase.gate.plans.get(at.plan) {
             while at.entry < self.variables.values.shelf(plan.variable).len() {
                 let under_way = at.scanned.take();

@@ -87,7 +87,7 @@ impl Default for Values {
 
 impl Values {
     /// Forgets everything but the memory.
-    pub fn reset(&mut self, rules: &Ruleset) {
+    pub(super) fn reset(&mut self, rules: &Ruleset) {
         self.bytes.clear();
         self.steps.clear();
         for shelf in &mut self.shelves {
@@ -102,16 +102,16 @@ impl Values {
         }
     }
 
-    pub fn text<'a>(&'a self, rules: &'a Ruleset, span: Span) -> &'a [u8] {
+    pub(super) fn text<'a>(&'a self, rules: &'a Ruleset, span: Span) -> &'a [u8] {
         self.bytes.get(&rules.constants, span)
     }
 
-    pub fn shelf(&self, variable: Variable) -> &[Entry] {
+    pub(super) fn shelf(&self, variable: Variable) -> &[Entry] {
         self.shelves.get(variable.index()).map(|shelf| shelf.entries.as_slice()).unwrap_or_default()
     }
 
     /// Adds a value.
-    pub fn add(&mut self, rules: &Ruleset, variable: Variable, key: Span, value: Span) {
+    pub(super) fn add(&mut self, rules: &Ruleset, variable: Variable, key: Span, value: Span) {
         let classes = classes_of(self.bytes.get(&rules.constants, value));
         if let Some(shelf) = self.shelves.get_mut(variable.index()) {
             shelf.entries.push(Entry { key, value, classes, row: NO_ROW });
@@ -119,7 +119,7 @@ impl Values {
     }
 
     /// Adds the one value of a variable, if any rule uses it.
-    pub fn add_single(&mut self, rules: &Ruleset, variable: Variable, text: &[u8]) {
+    pub(super) fn add_single(&mut self, rules: &Ruleset, variable: Variable, text: &[u8]) {
         if rules.uses(variable) {
             let value = self.bytes.push(text);
             self.add(rules, variable, Span::EMPTY, value);
@@ -127,7 +127,7 @@ impl Values {
     }
 
     /// Adds a number as the one value of a variable, if any rule uses it.
-    pub fn add_number(&mut self, rules: &Ruleset, variable: Variable, number: u64) {
+    pub(super) fn add_number(&mut self, rules: &Ruleset, variable: Variable, number: u64) {
         if rules.uses(variable) {
             let value = self.push_number(i64::try_from(number).unwrap_or(i64::MAX));
             self.add(rules, variable, Span::EMPTY, value);
@@ -135,12 +135,12 @@ impl Values {
     }
 
     /// How many values there are.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.shelves.iter().map(|shelf| shelf.entries.len()).fold(self.tx.len(), usize::saturating_add)
     }
 
     /// Replaces the one value of a variable.
-    pub fn set_single(&mut self, rules: &Ruleset, variable: Variable, text: &[u8]) {
+    pub(super) fn set_single(&mut self, rules: &Ruleset, variable: Variable, text: &[u8]) {
         if let Some(shelf) = self.shelves.get_mut(variable.index()) {
             shelf.entries.clear();
             shelf.rows.clear();
@@ -149,7 +149,7 @@ impl Values {
     }
 
     /// A number as text. The small ones every score is made of are written once per transaction at most.
-    pub fn push_number(&mut self, number: i64) -> Span {
+    pub(super) fn push_number(&mut self, number: i64) -> Span {
         let start = self.bytes.len();
         if number < 0 {
             self.bytes.tail().push(b'-');
@@ -171,12 +171,12 @@ impl Values {
     }
 
     /// What the chain `node` makes of a stored value; made once.
-    pub fn transformed(&mut self, rules: &Ruleset, variable: Variable, at: usize, node: NodeId) -> Span {
+    pub(super) fn transformed(&mut self, rules: &Ruleset, variable: Variable, at: usize, node: NodeId) -> Span {
         self.made(rules, variable, at, node).text
     }
 
     /// The same with the classes of its bytes.
-    pub fn made(&mut self, rules: &Ruleset, variable: Variable, at: usize, node: NodeId) -> Made {
+    pub(super) fn made(&mut self, rules: &Ruleset, variable: Variable, at: usize, node: NodeId) -> Made {
         let Some(entry) = self.shelf(variable).get(at).copied() else {
             return Made { text: Span::EMPTY, classes: u32::MAX };
         };
@@ -212,7 +212,7 @@ impl Values {
     }
 
     /// What the chain `node` makes of any text.
-    pub fn transform(&mut self, rules: &Ruleset, text: Span, node: NodeId) -> Span {
+    pub(super) fn transform(&mut self, rules: &Ruleset, text: Span, node: NodeId) -> Span {
         match rules.pipelines.get(node) {
             Some(step) if node != 0 => {
                 let before = self.transform(rules, text, step.parent);
@@ -223,7 +223,7 @@ impl Values {
     }
 
     /// Forgets the steps of the value before.
-    pub fn next_value(&mut self) {
+    pub(super) fn next_value(&mut self) {
         self.steps.clear();
     }
 
@@ -245,26 +245,26 @@ impl Values {
     }
 
     /// The value of a TX slot.
-    pub fn tx_slot(&self, slot: u16) -> TxValue {
+    pub(super) fn tx_slot(&self, slot: u16) -> TxValue {
         self.tx.get(usize::from(slot)).copied().unwrap_or_default()
     }
 
     /// The value of a TX slot as a number; `None` if it is not set.
-    pub fn tx_slot_number(&self, rules: &Ruleset, slot: u16) -> Option<i64> {
+    pub(super) fn tx_slot_number(&self, rules: &Ruleset, slot: u16) -> Option<i64> {
         match self.tx_slot(slot) {
             TxValue::Unset => None,
             value => Some(self.tx_number(rules, value)),
         }
     }
 
-    pub fn set_tx_slot(&mut self, slot: u16, value: TxValue) {
+    pub(super) fn set_tx_slot(&mut self, slot: u16, value: TxValue) {
         if let Some(place) = self.tx.get_mut(usize::from(slot)) {
             *place = value;
         }
     }
 
     /// Finds a TX variable by a name that came about during the transaction, in lower case.
-    pub fn tx_named(&self, rules: &Ruleset, name: &[u8]) -> TxValue {
+    pub(super) fn tx_named(&self, rules: &Ruleset, name: &[u8]) -> TxValue {
         match rules.slots.get(name) {
             Some(slot) => self.tx_slot(*slot),
             None => {
@@ -274,7 +274,7 @@ impl Values {
         }
     }
 
-    pub fn set_tx_named(&mut self, rules: &Ruleset, name: &[u8], value: TxValue) {
+    pub(super) fn set_tx_named(&mut self, rules: &Ruleset, name: &[u8], value: TxValue) {
         if let Some(slot) = rules.slots.get(name) {
             return self.set_tx_slot(*slot, value);
         }
@@ -290,7 +290,7 @@ impl Values {
     }
 
     /// A TX value as text; `None` if it is not set.
-    pub fn tx_text(&mut self, value: TxValue) -> Option<Span> {
+    pub(super) fn tx_text(&mut self, value: TxValue) -> Option<Span> {
         match value {
             TxValue::Unset => None,
             TxValue::Text(span) => Some(span),
@@ -299,7 +299,7 @@ impl Values {
     }
 
     /// A TX value as a number, as C's `atoi` reads it.
-    pub fn tx_number(&self, rules: &Ruleset, value: TxValue) -> i64 {
+    pub(super) fn tx_number(&self, rules: &Ruleset, value: TxValue) -> i64 {
         match value {
             TxValue::Unset => 0,
             TxValue::Text(span) => number(self.text(rules, span)),

@@ -20,7 +20,7 @@ pub(crate) struct VarName {
 
 impl VarName {
     /// What MATCHED_VAR is before anything matched, and where no variable is looked at.
-    pub const NOTHING: Self = Self { variable: Variable::MatchedVar, key: None, count: false };
+    pub(super) const NOTHING: Self = Self { variable: Variable::MatchedVar, key: None, count: false };
 }
 
 /// A value that a rule matched, and where it was.
@@ -52,7 +52,7 @@ pub(super) struct Variables<'r> {
 
 impl<'r> Variables<'r> {
     /// Creates the variables of a new transaction in memory that another one may have used.
-    pub fn new(rules: &'r Ruleset, mut values: Values, mut matched: Vec<Matched>, now: Now) -> Self {
+    pub(super) fn new(rules: &'r Ruleset, mut values: Values, mut matched: Vec<Matched>, now: Now) -> Self {
         values.reset(rules);
         matched.clear();
         Self {
@@ -70,12 +70,12 @@ impl<'r> Variables<'r> {
     }
 
     /// Returns the bytes of a span.
-    pub fn text(&self, span: Span) -> &[u8] {
+    pub(super) fn text(&self, span: Span) -> &[u8] {
         self.values.text(self.rules, span)
     }
 
     /// Adds a named value, and its name to the variable of names, if any rule uses that.
-    pub fn add_named(&mut self, (variable, names): (Variable, Variable), name: &[u8], value: &[u8]) {
+    pub(super) fn add_named(&mut self, (variable, names): (Variable, Variable), name: &[u8], value: &[u8]) {
         let (name, value) = (self.values.bytes.push(name), self.values.bytes.push(value));
         self.values.add(self.rules, variable, name, value);
         if self.rules.uses(names) {
@@ -84,7 +84,7 @@ impl<'r> Variables<'r> {
     }
 
     /// Adds a value under the name `key`, if any rule uses the variable.
-    pub fn add_keyed(&mut self, variable: Variable, key: Span, value: &[u8]) {
+    pub(super) fn add_keyed(&mut self, variable: Variable, key: Span, value: &[u8]) {
         if self.rules.uses(variable) {
             let value = self.values.bytes.push(value);
             self.values.add(self.rules, variable, key, value);
@@ -92,91 +92,91 @@ impl<'r> Variables<'r> {
     }
 
     /// Adds the one value of a variable, if any rule uses it.
-    pub fn add_single(&mut self, variable: Variable, text: &[u8]) {
+    pub(super) fn add_single(&mut self, variable: Variable, text: &[u8]) {
         self.values.add_single(self.rules, variable, text);
     }
 
     /// Adds a number as the one value of a variable, if any rule uses it.
-    pub fn add_number(&mut self, variable: Variable, number: u64) {
+    pub(super) fn add_number(&mut self, variable: Variable, number: u64) {
         self.values.add_number(self.rules, variable, number);
     }
 
     /// Replaces the one value of a variable.
-    pub fn set_single(&mut self, variable: Variable, text: &[u8]) {
+    pub(super) fn set_single(&mut self, variable: Variable, text: &[u8]) {
         self.values.set_single(self.rules, variable, text);
     }
 
     /// Replaces the one value of a variable by 1 or 0.
-    pub fn set_flag(&mut self, variable: Variable, set: bool) {
+    pub(super) fn set_flag(&mut self, variable: Variable, set: bool) {
         self.set_single(variable, flag(set));
     }
 
     /// Returns what the chain `node` makes of the stored value `at` of a variable.
-    pub fn transformed(&mut self, variable: Variable, at: usize, node: NodeId) -> Span {
+    pub(super) fn transformed(&mut self, variable: Variable, at: usize, node: NodeId) -> Span {
         self.values.transformed(self.rules, variable, at, node)
     }
 
     /// Returns the same with the classes of its bytes.
-    pub fn made(&mut self, variable: Variable, at: usize, node: NodeId) -> Made {
+    pub(super) fn made(&mut self, variable: Variable, at: usize, node: NodeId) -> Made {
         self.values.made(self.rules, variable, at, node)
     }
 
     /// Returns what the chain `node` makes of any text.
-    pub fn transform(&mut self, text: Span, node: NodeId) -> Span {
+    pub(super) fn transform(&mut self, text: Span, node: NodeId) -> Span {
         self.values.transform(self.rules, text, node)
     }
 
     /// Returns a TX value as a number.
-    pub fn tx_number(&self, value: TxValue) -> i64 {
+    pub(super) fn tx_number(&self, value: TxValue) -> i64 {
         self.values.tx_number(self.rules, value)
     }
 
     /// Returns the TX variable of that name, in lower case, as a number.
-    pub fn tx_number_named(&self, name: &[u8]) -> i64 {
+    pub(super) fn tx_number_named(&self, name: &[u8]) -> i64 {
         self.tx_number(self.tx_named(name))
     }
 
     /// Returns the TX variable of that name, in lower case.
-    pub fn tx_named(&self, name: &[u8]) -> TxValue {
+    pub(super) fn tx_named(&self, name: &[u8]) -> TxValue {
         self.values.tx_named(self.rules, name)
     }
 
     /// Sets the TX variable of that name, in lower case.
-    pub fn set_tx_named(&mut self, name: &[u8], value: TxValue) {
+    pub(super) fn set_tx_named(&mut self, name: &[u8], value: TxValue) {
         self.values.set_tx_named(self.rules, name, value);
     }
 
     /// Whether a rule's quick test, if it has one, holds.
-    pub fn may_hold(&self, rule: &Rule) -> bool {
+    pub(super) fn may_hold(&self, rule: &Rule) -> bool {
         rule.quick.is_none_or(|quick| quick.holds(|slot| self.values.tx_slot_number(self.rules, slot)))
     }
 
     /// Notes what a rule matched.
-    pub fn note_match(&mut self, matched: Matched) {
+    pub(super) fn note_match(&mut self, matched: Matched) {
         self.last_matched = matched;
         self.matched.push(matched);
     }
 
     /// Returns what matched last, MATCHED_VAR.
-    pub fn last_matched(&self) -> Matched {
+    pub(super) fn last_matched(&self) -> Matched {
         self.last_matched
     }
 
     /// Lowers HIGHEST_SEVERITY to the severity of a rule that matched. 0, the most severe, does not count, as in
     /// ModSecurity.
-    pub fn note_severity(&mut self, severity: u8) {
+    pub(super) fn note_severity(&mut self, severity: u8) {
         if severity > 0 && severity < self.highest_severity {
             self.highest_severity = severity;
         }
     }
 
     /// Returns HIGHEST_SEVERITY.
-    pub fn highest_severity(&self) -> u8 {
+    pub(super) fn highest_severity(&self) -> u8 {
         self.highest_severity
     }
 
     /// Returns a variable's name as logs have it.
-    pub fn name_text(&self, name: VarName) -> Vec<u8> {
+    pub(super) fn name_text(&self, name: VarName) -> Vec<u8> {
         let mut text = Vec::new();
         if name.count {
             text.push(b'&');
