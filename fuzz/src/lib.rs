@@ -11,6 +11,7 @@ pub mod parent;
 pub mod random;
 pub mod seeds;
 pub mod slowest;
+pub mod target;
 pub mod targets;
 
 /// The program's name, as in its messages.

@@ -1,6 +1,7 @@
 //! Every fuzz target of the suite. A test compares this table with the tree.
 
-use crate::seeds::{bodies, edge, files, http, rules, wire};
+use crate::seeds::{bodies, edge, files, http, rules, texts, wire};
+use crate::target;
 
 /// One function that takes any bytes and panics where a promise is broken.
 #[derive(Clone, Copy, Debug)]
@@ -50,40 +51,46 @@ macro_rules! targets {
 }
 
 targets! {
-    "bodies.form", fosse_bodies::fuzz::form, bodies::forms, bodies::FORM;
-    "bodies.inflate", fosse_bodies::fuzz::inflate, bodies::compressed, &[];
-    "bodies.json", fosse_bodies::fuzz::json, bodies::jsons, bodies::JSON;
-    "bodies.multipart", fosse_bodies::fuzz::multipart, bodies::multiparts, bodies::MULTIPART;
-    "bodies.xml", fosse_bodies::fuzz::xml, bodies::xmls, bodies::XML;
-    "bundle.bundle", fosse_bundle::fuzz::bundle, files::bundles, &[];
-    "bundle.parts", fosse_bundle::fuzz::parts, files::parts, &[];
-    "cidr.image", fosse_cidr::fuzz::image, files::images, &[];
-    "cidr.lists", fosse_cidr::fuzz::lists, files::lists, files::ADDRESSES;
-    "config_model.configuration", fosse_model::fuzz::configuration, files::configurations, files::CONFIGURATION;
-    "frames.frames", fosse_frames::fuzz::frames, wire::frames, http::TOKENS;
-    "frames.lines", fosse_frames::fuzz::lines, wire::lines, wire::JSON;
-    "http1.chunked", fosse_http1::fuzz::chunked, http::chunked, http::CHUNKED;
-    "http1.request", fosse_http1::fuzz::request, http::requests, http::TOKENS;
-    "http1.response", fosse_http1::fuzz::response, http::responses, http::TOKENS;
-    "libinjection.detect", fosse_libinjection::fuzz::detect, bodies::attacks, bodies::ATTACK;
-    "parse.inbound", fosse_parse::fuzz::inbound, http::conversations, http::TOKENS;
-    "parse.outbound", fosse_parse::fuzz::outbound, edge::answers, &[];
-    "pattern.pattern", fosse_pattern::fuzz::pattern, edge::patterns, edge::PATTERN;
-    "pattern.phrases", fosse_pattern::fuzz::phrases, edge::phrases, edge::PHRASE;
-    "plan.plan", fosse_plan::fuzz::plan, files::plans, &[];
-    "proxyproto.decode", fosse_proxyproto::fuzz::decode, edge::proxy_headers, edge::PROXY;
-    "seclang.rules", fosse_seclang::fuzz::rules, rules::files, rules::SECLANG;
-    "seclang.transaction", fosse_seclang::fuzz::transaction, rules::requests, rules::ATTACK;
-    "static.conditions", fosse_static::fuzz::conditions, edge::conditions, edge::CONDITION;
-    "static.range", fosse_static::fuzz::range, edge::ranges, edge::RANGE;
-    "static.target", fosse_static::fuzz::target, edge::paths, edge::PATH;
-    "status.request", fosse_status::request::fuzz::request, http::requests, http::TOKENS;
-    "store.conversation", fosse_store::fuzz::conversation, wire::filters, &[];
-    "transform.transform", fosse_transform::fuzz::transform, edge::transformed, edge::ESCAPES;
-    "transform.transform_all", fosse_transform::fuzz::transform_all, edge::escaped, edge::ESCAPES;
-    "waf_filter.answers", fosse_waf_filter::fuzz_answers::answers, edge::judged_answers, &[];
-    "waf_filter.judge", fosse_waf_filter::fuzz::judge, edge::verdicts, &[];
-    "wire.messages", fosse_wire::fuzz::messages, wire::messages, &[];
-    "wire.ring", fosse_wire::fuzz::ring, wire::rings, &[];
-    "wire.store", fosse_wire::fuzz::store, wire::stores, &[];
+    "bodies.form", target::bodies::form, bodies::forms, bodies::FORM;
+    "bodies.inflate", target::bodies::inflate, bodies::compressed, &[];
+    "bodies.json", target::bodies::json, bodies::jsons, bodies::JSON;
+    "bodies.multipart", target::bodies::multipart, bodies::multiparts, bodies::MULTIPART;
+    "bodies.xml", target::bodies::xml, bodies::xmls, bodies::XML;
+    "bundle.bundle", target::bundle::bundle, files::bundles, &[];
+    "bundle.parts", target::bundle::parts, files::parts, &[];
+    "cidr.image", target::cidr::image, files::images, &[];
+    "cidr.lists", target::cidr::lists, files::lists, files::ADDRESSES;
+    "frames.frames", target::frames::frames, wire::frames, http::TOKENS;
+    "frames.lines", target::frames::lines, wire::lines, wire::JSON;
+    "ftw.files", target::ftw::files, texts::regressions, texts::YAML;
+    "http1.chunked", target::http1::chunked, http::chunked, http::CHUNKED;
+    "http1.request", target::http1::request, http::requests, http::TOKENS;
+    "http1.response", target::http1::response, http::responses, http::TOKENS;
+    "libinjection.detect", target::libinjection::detect, bodies::attacks, bodies::ATTACK;
+    "load.references", target::load::references, rules::files, rules::SECLANG;
+    "log.lines", target::log::lines, texts::logs, &[b"\n"];
+    "model.configuration", target::model::configuration, files::configurations, files::CONFIGURATION;
+    "parse.inbound", target::parse::inbound, http::conversations, http::TOKENS;
+    "parse.outbound", target::parse::outbound, edge::answers, &[];
+    "paths.globs", target::paths::globs, files::globs, &[b"*", b"?", b"[!a-c]", b"/", b"../", b"./"];
+    "pattern.pattern", target::pattern::pattern, edge::patterns, edge::PATTERN;
+    "pattern.phrases", target::pattern::phrases, edge::phrases, edge::PHRASE;
+    "plan.plan", target::plan::plan, files::plans, &[];
+    "proxyproto.decode", target::proxyproto::decode, edge::proxy_headers, edge::PROXY;
+    "routing.backend", target::routing::backend, edge::paths, edge::PATH;
+    "seclang.rules", target::seclang::rules, rules::files, rules::SECLANG;
+    "seclang.transaction", target::seclang::transaction, rules::requests, rules::ATTACK;
+    "settings.blobs", target::settings::blobs, texts::blobs, &[];
+    "static.conditions", target::r#static::conditions, edge::conditions, edge::CONDITION;
+    "static.range", target::r#static::range, edge::ranges, edge::RANGE;
+    "static.target", target::r#static::target, edge::paths, edge::PATH;
+    "status.request", target::status::request, http::requests, http::TOKENS;
+    "store.conversation", target::store::conversation, wire::filters, &[];
+    "transform.transform", target::transform::transform, edge::transformed, edge::ESCAPES;
+    "transform.transform_all", target::transform::transform_all, edge::escaped, edge::ESCAPES;
+    "waf_filter.answers", target::waf_filter_responses::answers, edge::judged_answers, &[];
+    "waf_filter.judge", target::waf_filter::judge, edge::verdicts, &[];
+    "wire.messages", target::wire::messages, wire::messages, &[];
+    "wire.ring", target::wire::ring, wire::rings, &[];
+    "wire.store", target::wire::store, wire::stores, &[];
 }

@@ -5,7 +5,6 @@
 pub mod bytes;
 pub mod decode;
 pub mod encode;
-pub mod fuzz;
 pub mod line;
 pub mod people;
 pub mod policy;

@@ -9,6 +9,10 @@ use fosse_wire::response::{ResponseEnd, ResponseHead};
 use fosse_wire::verdict::{Cause, Verdict};
 use fosse_wire::{Frame, Kind, Outbox, StreamId, fields};
 
+#[allow(dead_code, reason = "lines have sweeps of their own")]
+#[path = "../../../fuzz/src/target/frames.rs"]
+mod target;
+
 fn run(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_fosse-frames"))
         .args(arguments)
@@ -203,7 +207,7 @@ fn flipped_bits_never_break_the_way_back() {
         for bit in 0..if used < 1200 { used * 8 } else { 0 } {
             let mut bytes = one.to_vec();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            fosse_frames::fuzz::frames(&bytes);
+            target::frames(&bytes);
         }
     }
 }

@@ -10,7 +10,6 @@ pub mod clock;
 pub mod conn;
 pub mod exchange;
 pub mod farewell;
-pub mod fuzz;
 pub mod inbound;
 pub mod lane;
 pub mod limits;

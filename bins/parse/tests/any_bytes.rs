@@ -1,6 +1,7 @@
 //! Both directions of a connection with bytes that nobody would send.
 
-use fosse_parse::fuzz;
+#[path = "../../../fuzz/src/target/parse.rs"]
+mod target;
 
 const REQUESTS: [&[u8]; 4] = [
     b"\x03GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: b\r\nContent-Length: 0\r\n\r\n",
@@ -14,10 +15,10 @@ fn requests_with_every_flipped_bit_and_every_cut_are_frames_in_order() {
     for good in REQUESTS {
         let mut bytes = good.to_vec();
         for at in 0..bytes.len() {
-            fuzz::inbound(&good[..at]);
+            target::inbound(&good[..at]);
             for bit in 0..8 {
                 bytes[at] ^= 1 << bit;
-                fuzz::inbound(&bytes);
+                target::inbound(&bytes);
                 bytes[at] ^= 1 << bit;
             }
         }
@@ -30,7 +31,7 @@ fn requests_cut_at_every_step_give_the_same_frames() {
         let mut bytes = good.to_vec();
         for step in 1..=255 {
             bytes[0] = step;
-            fuzz::inbound(&bytes);
+            target::inbound(&bytes);
         }
     }
 }
@@ -46,6 +47,6 @@ fn any_frames_give_whole_answers_or_no_clean_end() {
     };
     for _ in 0..50_000 {
         let bytes: Vec<u8> = (0..4).flat_map(|_| next()).collect();
-        fuzz::outbound(&bytes);
+        target::outbound(&bytes);
     }
 }

@@ -7,7 +7,6 @@ pub mod birth;
 pub mod condition;
 pub mod conn;
 pub mod file;
-pub mod fuzz;
 pub mod limits;
 pub mod output;
 pub mod place;

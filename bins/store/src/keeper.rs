@@ -130,16 +130,6 @@ impl Keeper {
         }
         evicted
     }
-
-    /// What must hold at any time, for tests and fuzzing.
-    ///
-    /// # Panics
-    /// Where it does not.
-    pub(crate) fn check(&self) {
-        assert_eq!(self.records.len(), self.ends.len());
-        assert!(self.bytes <= self.bytes_max);
-        assert_eq!(self.records.values().map(|kept| kept.bytes).sum::<usize>(), self.bytes);
-    }
 }
 
 /// A place as one name: the collection's number, the application with its length before it, the key.
@@ -153,6 +143,13 @@ mod tests {
     use super::*;
     use fosse_collections::Collection;
 
+    /// Asserts what holds at any time.
+    fn check(keeper: &Keeper) {
+        assert_eq!(keeper.records.len(), keeper.ends.len());
+        assert!(keeper.bytes <= keeper.bytes_max);
+        assert_eq!(keeper.records.values().map(|kept| kept.bytes).sum::<usize>(), keeper.bytes);
+    }
+
     const ENOUGH: usize = 1 << 20;
 
     fn of(key: &str) -> Place<'_> {
@@ -161,7 +158,7 @@ mod tests {
 
     fn add(keeper: &mut Keeper, key: &str, timeout: u32, now: u64) -> Saved {
         let saved = keeper.save(&of(key), &[(b"hits", Change::Add(1))], timeout, now);
-        keeper.check();
+        check(keeper);
         saved
     }
 
@@ -203,7 +200,7 @@ mod tests {
         assert!(keeper.load(&of("c"), 104).is_some() && keeper.load(&of("c"), 105).is_none());
         keeper.save(&of("d"), &[(b"timeout", Change::Set(b"0".to_vec()))], 60, 100);
         assert!(keeper.load(&of("d"), 100).is_none());
-        keeper.check();
+        check(&keeper);
     }
 
     #[test]

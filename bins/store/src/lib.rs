@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 pub mod filter;
-pub mod fuzz;
 pub mod keeper;
 pub mod limits;
 pub mod policy;

@@ -19,6 +19,7 @@ use crate::{
     checks, encoding,
     held::Held,
     limits::{BODY_BYTES_DEFAULT, HELD_BYTES_DEFAULT, TURN_US_MAX},
+    link::Link,
     report::Reporter,
     rules::Rules,
 };
@@ -142,10 +143,15 @@ impl Judge {
     }
 
     /// A turn begins, unless it was made a late one.
-    pub(crate) fn turn_begins_unless_hurried(&mut self) {
+    pub fn turn_begins_unless_hurried(&mut self) {
         if self.turn_began_us != 0 {
             self.turn_begins();
         }
+    }
+
+    /// Returns the way to the store.
+    pub const fn link(&mut self) -> &mut Link {
+        &mut self.court.link
     }
 
     /// Cases wait for time.

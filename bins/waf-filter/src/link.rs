@@ -52,7 +52,7 @@ pub struct Link {
 
 impl Link {
     /// Nothing is said of what happens to the store: for fuzzers.
-    pub(crate) const fn hush(&mut self) {
+    pub const fn hush(&mut self) {
         self.hushed = true;
     }
 

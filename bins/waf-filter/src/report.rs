@@ -54,7 +54,7 @@ impl Reporter {
 
     /// Nothing is written: for tests.
     #[must_use]
-    pub(crate) const fn silent() -> Self {
+    pub const fn silent() -> Self {
         Self { audit: None, silent: true }
     }
 

@@ -128,3 +128,8 @@ pub fn plans() -> Vec<Vec<u8>> {
     };
     [plan, Plan::default()].iter().filter_map(|plan| plan.encode().ok()).collect()
 }
+
+/// Globs and names.
+pub fn globs() -> Vec<Vec<u8>> {
+    texts(&["rules/*.conf\nrules/a.conf", "r?les/[a-c]*[!x]\nrules/beta/../b", "*a*b*c\n/../xaxxbxxc", "/a//b\n/a/./b"])
+}

@@ -5,6 +5,7 @@ pub mod edge;
 pub mod files;
 pub mod http;
 pub mod rules;
+pub mod texts;
 pub mod wire;
 
 /// Texts as inputs.

@@ -70,7 +70,7 @@ pub const ATTACK: &[&[u8]] = &[
 
 /// Rule files.
 pub fn files() -> Vec<Vec<u8>> {
-    let mut all = vec![include_bytes!("../../../common/waf/seclang/src/fuzz.conf").to_vec()];
+    let mut all = vec![include_bytes!("../target/seclang.conf").to_vec()];
     all.extend(texts(&[
         "SecRuleEngine On\nSecRule ARGS \"@rx ^a+$\" \"id:1,phase:2,deny,t:none,t:lowercase,msg:'x %{MATCHED_VAR}'\"\n",
         "SecRule REQUEST_HEADERS:User-Agent \"@pm a b\" \"id:2,phase:1,chain,block\"\n  SecRule &TX:a \"@eq 0\" \"setvar:'tx.a=+1'\"\n",

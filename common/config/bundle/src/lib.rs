@@ -7,7 +7,6 @@
 #![forbid(unsafe_code)]
 
 mod bundle;
-pub mod fuzz;
 mod parts;
 
 pub use bundle::{Bundle, FILES_COUNT_MAX, NAME_BYTES_MAX, RuleSet, SETS_COUNT_MAX, is_plain_name};

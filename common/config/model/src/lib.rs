@@ -16,7 +16,6 @@ pub mod address;
 mod check;
 mod compile;
 mod exclusions;
-pub mod fuzz;
 pub mod manual;
 pub mod model;
 pub mod names;

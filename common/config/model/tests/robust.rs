@@ -1,13 +1,16 @@
 //! No bytes make the reader panic, hang, or point outside the file.
 
-use fosse_model::{PROBLEMS_SHOWN_MAX, fuzz, read};
+use fosse_model::{PROBLEMS_SHOWN_MAX, read};
+
+#[path = "../../../../fuzz/src/target/model.rs"]
+mod target;
 
 const FULL: &str = include_str!("full.toml");
 
 #[test]
 fn a_configuration_cut_at_every_byte_is_read_or_refused() {
     for cut in 0..FULL.len() {
-        fuzz::configuration(&FULL.as_bytes()[..cut]);
+        target::configuration(&FULL.as_bytes()[..cut]);
     }
 }
 
@@ -22,7 +25,7 @@ fn a_configuration_with_any_bit_flipped_is_read_or_refused() {
     for bit in 0..SHORT.len() * 8 {
         let mut bytes = SHORT.as_bytes().to_vec();
         bytes[bit / 8] ^= 1 << (bit % 8);
-        fuzz::configuration(&bytes);
+        target::configuration(&bytes);
     }
 }
 
@@ -60,8 +63,8 @@ fn a_byte_that_is_not_utf8_and_a_file_too_long_are_refused() {
 
 #[test]
 fn deep_nesting_is_refused_and_not_recursed_into() {
-    fuzz::configuration("x = ".bytes().chain(std::iter::repeat_n(b'[', 100_000)).collect::<Vec<_>>().as_slice());
-    fuzz::configuration(&b"a.".repeat(100_000));
+    target::configuration("x = ".bytes().chain(std::iter::repeat_n(b'[', 100_000)).collect::<Vec<_>>().as_slice());
+    target::configuration(&b"a.".repeat(100_000));
 }
 
 #[test]

@@ -13,7 +13,6 @@ pub mod cursor;
 pub mod direct;
 pub mod fields;
 pub mod frame;
-pub mod fuzz;
 pub mod inbox;
 pub mod launch;
 pub mod order;

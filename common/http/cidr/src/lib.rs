@@ -10,7 +10,6 @@
 #![forbid(unsafe_code)]
 
 mod builder;
-pub mod fuzz;
 mod image;
 mod prefix;
 mod ranges;

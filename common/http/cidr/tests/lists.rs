@@ -2,8 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use fosse_cidr::fuzz::{edges, plainly};
 use fosse_cidr::{BadImage, Builder, ENTRY_COUNT_MAX, Full, IMAGE_BYTES_MAX, List, Prefix, Verdict, compile};
+
+use target::{edges, plainly};
+
+#[path = "../../../../fuzz/src/target/cidr.rs"]
+mod target;
 
 fn judged(allow: &str, deny: &str, address: &str) -> Verdict {
     let image = compile(allow.as_bytes(), deny.as_bytes()).unwrap();
@@ -114,7 +118,7 @@ fn a_flipped_bit_is_refused_or_harmless() {
     for mut image in small_images() {
         for bit in 0..image.len() * 8 {
             image[bit / 8] ^= 1 << (bit % 8);
-            fosse_cidr::fuzz::image(&image);
+            target::image(&image);
             image[bit / 8] ^= 1 << (bit % 8);
         }
     }
@@ -134,8 +138,8 @@ fn mutated_texts_and_images_make_no_panic() {
             let at = dice.below(image.len() as u64) as usize;
             image[at] = dice.roll() as u8;
         }
-        fosse_cidr::fuzz::lists(&text);
-        fosse_cidr::fuzz::image(&image);
+        target::lists(&text);
+        target::image(&image);
     }
 }
 

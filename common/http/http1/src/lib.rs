@@ -16,7 +16,6 @@ mod chunked;
 mod class;
 mod fields;
 mod framing;
-pub mod fuzz;
 mod host;
 mod limits;
 mod names;

@@ -1,6 +1,7 @@
 //! Nothing panics and nothing that is taken changes its meaning, whatever bit or byte is off.
 
-use fosse_http1::fuzz;
+#[path = "../../../../fuzz/src/target/http1.rs"]
+mod target;
 
 const CORPUS: [&[u8]; 5] = [
     b"GET /a/b?c=d&e=%20f HTTP/1.1\r\nHost: www.Example.com:8080\r\nAccept: */*\r\nCookie: a=b; c=d\r\nConnection: keep-alive\r\n\r\n",
@@ -11,9 +12,9 @@ const CORPUS: [&[u8]; 5] = [
 ];
 
 fn all(data: &[u8]) {
-    fuzz::request(data);
-    fuzz::response(data);
-    fuzz::chunked(data);
+    target::request(data);
+    target::response(data);
+    target::chunked(data);
 }
 
 #[test]

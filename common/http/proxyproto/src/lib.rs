@@ -7,7 +7,6 @@
 
 use core::net::SocketAddr;
 
-pub mod fuzz;
 mod header;
 mod v1;
 mod v2;

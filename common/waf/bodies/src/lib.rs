@@ -16,7 +16,6 @@
 
 pub mod charset;
 pub mod form;
-pub mod fuzz;
 pub mod inflate;
 pub mod json;
 pub mod limits;

@@ -18,7 +18,6 @@
 #![deny(unreachable_pub)]
 
 mod bytes;
-pub mod fuzz;
 mod sqli;
 #[cfg(test)]
 #[path = "../tests/support/mod.rs"]

@@ -1,8 +1,10 @@
 //! Any bytes are answered, and in time linear in their length.
 
 mod support;
+#[path = "../../../../fuzz/src/target/libinjection.rs"]
+mod target;
 
-use fosse_libinjection::{fuzz, is_sqli, is_xss};
+use fosse_libinjection::{is_sqli, is_xss};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -10,8 +12,8 @@ fn survives_published_values_cut_at_every_byte() {
     // Every seventh value, so that a debug build is done in seconds; short ones, because long ones repeat themselves.
     for value in support::values().iter().step_by(7).filter(|value| value.len() <= 200) {
         for cut in 0..value.len() {
-            fuzz::detect(&value[..cut]);
-            fuzz::detect(&value[cut..]);
+            target::detect(&value[..cut]);
+            target::detect(&value[cut..]);
         }
     }
 }
@@ -24,7 +26,7 @@ fn survives_published_cases_with_any_bit_flipped() {
         for at in 0..value.len() {
             for bit in 0..8 {
                 value[at] ^= 1 << bit;
-                fuzz::detect(&value);
+                target::detect(&value);
                 value[at] ^= 1 << bit;
             }
         }

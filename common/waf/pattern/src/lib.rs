@@ -30,7 +30,6 @@ mod backtrack;
 mod byteset;
 mod captures;
 mod error;
-pub mod fuzz;
 mod linear;
 mod lower;
 mod parse;

@@ -1,9 +1,11 @@
 //! Patterns cut and flipped, values made to cost time, phrases.
 
 mod corpus;
+#[path = "../../../../fuzz/src/target/pattern.rs"]
+mod target;
 
 use fosse_pattern::{
-    CandidateBits, Captures, PatternSet, PhraseMatch, PhraseSet, Regex, Requirement, Scratch, StepLimit, fuzz,
+    CandidateBits, Captures, PatternSet, PhraseMatch, PhraseSet, Regex, Requirement, Scratch, StepLimit,
 };
 use std::time::{Duration, Instant};
 
@@ -28,7 +30,7 @@ fn any_cut_or_flipped_pattern_compiles_or_is_refused() {
     let value = b"1' UNION select 1 or ab\xbcx; a=b style= busy\r\n";
     for pattern in PATTERNS {
         let target =
-            |pattern: &[u8]| fuzz::pattern(&[&[u8::try_from(pattern.len()).unwrap()], pattern, value].concat());
+            |pattern: &[u8]| target::pattern(&[&[u8::try_from(pattern.len()).unwrap()], pattern, value].concat());
         for end in 0..=pattern.len() {
             target(&pattern[..end]);
             target(&pattern[end..]);
@@ -49,8 +51,8 @@ fn random_bytes_keep_every_invariant() {
         let pattern = random.mutated(&seeds);
         let value = random.mutated(&seeds);
         let length = u8::try_from(pattern.len().min(200)).unwrap();
-        fuzz::pattern(&[&[length], &pattern[..usize::from(length)], value.as_slice()].concat());
-        fuzz::phrases(&[pattern.as_slice(), b"\n\n", &value].concat());
+        target::pattern(&[&[length], &pattern[..usize::from(length)], value.as_slice()].concat());
+        target::phrases(&[pattern.as_slice(), b"\n\n", &value].concat());
     }
 }
 

@@ -15,7 +15,6 @@ mod collection_set;
 mod compile;
 mod diagnostic;
 mod directive;
-pub mod fuzz;
 mod gate;
 mod macros;
 mod modes;

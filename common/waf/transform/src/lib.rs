@@ -18,7 +18,6 @@ mod comments;
 mod edit;
 mod entity;
 mod escape;
-pub mod fuzz;
 mod name;
 mod outcome;
 mod path;

@@ -1,6 +1,10 @@
 //! The table of documented cases (cases.txt), and what must hold for every input.
 
-use fosse_transform::{Outcome, Transform, fuzz};
+use fosse_transform::{Outcome, Transform};
+
+#[allow(dead_code, reason = "the sweeps try every transformation")]
+#[path = "../../../../fuzz/src/target/transform.rs"]
+mod target;
 
 fn unquote(text: &str) -> Vec<u8> {
     let mut value = Vec::new();
@@ -93,8 +97,8 @@ fn unchanged_values_are_borrowed() {
 fn invariants_hold_when_cases_are_cut_at_every_byte() {
     for (transform, input, _) in cases() {
         for end in 0..=input.len() {
-            fuzz::transform_all(&input[..end]);
-            fuzz::transform_all(&input[end..]);
+            target::transform_all(&input[..end]);
+            target::transform_all(&input[end..]);
         }
         let _ = transform;
     }
@@ -105,7 +109,7 @@ fn invariants_hold_when_every_bit_of_cases_is_flipped() {
     for (_, mut input, _) in cases() {
         for bit in 0..input.len().min(40) * 8 {
             input[bit / 8] ^= 1 << (bit % 8);
-            fuzz::transform_all(&input);
+            target::transform_all(&input);
             input[bit / 8] ^= 1 << (bit % 8);
         }
     }
@@ -115,7 +119,7 @@ fn invariants_hold_when_every_bit_of_cases_is_flipped() {
 fn invariants_hold_for_all_bytes_after_a_special_one() {
     for first in *b"%\\&#/.*-<!+0 \0\xa0\xc3\xe2\xf0\xff" {
         for second in 0..=255u8 {
-            fuzz::transform_all(&[first, second]);
+            target::transform_all(&[first, second]);
         }
     }
 }
@@ -133,7 +137,7 @@ fn invariants_hold_on_random_strings_of_special_bytes() {
     for _ in 0..20_000 {
         let length = next() % 48;
         let input: Vec<u8> = (0..length).map(|_| special[(next() % special.len() as u64) as usize]).collect();
-        fuzz::transform_all(&input);
+        target::transform_all(&input);
     }
 }
 

@@ -8,9 +8,9 @@ use fosse_wire::request::{BodyLength, RequestHead};
 use fosse_wire::response::{ResponseEnd, ResponseHead};
 use fosse_wire::{Frame, Kind, Outbox, StreamId};
 
-use crate::conn::{Conn, Phase};
-use crate::lane::Lane;
-use crate::settings::Settings;
+use fosse_parse::conn::{Conn, Phase};
+use fosse_parse::lane::Lane;
+use fosse_parse::settings::Settings;
 
 fn connection() -> (Conn, Lane) {
     let mut lane = Lane::new(Settings::plain(), Counters::private(), 0);

@@ -7,12 +7,12 @@ use fosse_seclang::{Field, Record};
 use fosse_wire::store::{FromStore, ToStore, split};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
 
-use crate::link::{Link, Provided};
+use fosse_waf_filter::link::{Link, Provided};
 
 const TOKEN: u64 = 1;
 
 /// The other end of the way to the store.
-pub(crate) struct FakeStore {
+pub(super) struct FakeStore {
     turn: Turn,
     socket: Option<OwnedFd>,
     heard: Vec<u8>,
@@ -29,7 +29,7 @@ impl Default for FakeStore {
 }
 
 impl FakeStore {
-    pub fn comes(&mut self, link: &mut Link) -> Vec<Provided> {
+    pub(super) fn comes(&mut self, link: &mut Link) -> Vec<Provided> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).expect("a pair");
         (self.heard, self.asked, self.saves) = (Vec::new(), VecDeque::new(), 0);
@@ -42,7 +42,7 @@ impl FakeStore {
     }
 
     /// Answers some of what it was asked for.
-    pub fn answers(&mut self, link: &mut Link, count: usize) -> Vec<Provided> {
+    pub(super) fn answers(&mut self, link: &mut Link, count: usize) -> Vec<Provided> {
         link.flush(&self.turn, TOKEN).expect("it is watched");
         let (Some(socket), mut piece) = (&self.socket, [0; 4096]) else { return Vec::new() };
         while let Ok(length @ 1..) = rustix::io::read(socket, &mut piece[..]) {
@@ -71,7 +71,7 @@ impl FakeStore {
         self.says(link, &bytes)
     }
 
-    pub fn says(&self, link: &mut Link, bytes: &[u8]) -> Vec<Provided> {
+    pub(super) fn says(&self, link: &mut Link, bytes: &[u8]) -> Vec<Provided> {
         if let Some(socket) = &self.socket {
             let _ = rustix::net::send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
         }

@@ -10,8 +10,8 @@ use fosse_wire::{
     request::{BodyLength, RequestHead},
 };
 
-use crate::{
-    fuzz_store::FakeStore,
+use super::waf_filter_store_double::FakeStore;
+use fosse_waf_filter::{
     judge::{Judge, Out},
     report::Reporter,
     rules::Rules,
@@ -85,7 +85,7 @@ pub fn judge(data: &[u8]) {
         models: (0..STREAMS).map(|_| Model::default()).collect(),
         slots: HashMap::new(),
     };
-    talk.judge.court.link.hush();
+    talk.judge.link().hush();
     for pair in data.chunks_exact(2) {
         if let [what, with] = pair {
             talk.step(*what, *with);
@@ -121,7 +121,7 @@ impl Talk {
 
     /// The store comes, answers, tells lies, is late.
     fn store_acts(&mut self, with: u8) {
-        let link = &mut self.judge.court.link;
+        let link = self.judge.link();
         let records = match with >> 1 & 7 {
             0 => self.store.comes(link),
             1..=4 => self.store.answers(link, usize::from(with >> 4)),
@@ -229,7 +229,7 @@ impl Talk {
         }
         loop {
             // Whoever waits for a record has waited long enough, also those that only now begin to.
-            let late = self.judge.court.link.overdue(u64::MAX);
+            let late = self.judge.link().overdue(u64::MAX);
             self.judge.provide(late);
             if !self.judge.busy() {
                 break;

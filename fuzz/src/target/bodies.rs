@@ -1,11 +1,11 @@
 //! What must hold for every parser on every input; a fuzz driver calls these.
 
-use crate::form::{FormOptions, cookies, urlencoded};
-use crate::inflate::{Encoding, Inflate, InflateLimits, RATIO_FREE_BYTES};
-use crate::json::{self, JsonOptions, Naming};
-use crate::multipart::{self, MultipartOptions};
-use crate::xml::{self, XmlOptions, XmlPath};
-use crate::{Item, OUTPUT_FACTOR_MAX, OUTPUT_SLACK_BYTES};
+use fosse_bodies::form::{FormOptions, cookies, urlencoded};
+use fosse_bodies::inflate::{Encoding, Inflate, InflateLimits, RATIO_FREE_BYTES};
+use fosse_bodies::json::{self, JsonOptions, Naming};
+use fosse_bodies::multipart::{self, MultipartOptions};
+use fosse_bodies::xml::{self, XmlOptions, XmlPath};
+use fosse_bodies::{Item, OUTPUT_FACTOR_MAX, OUTPUT_SLACK_BYTES};
 
 /// Counts the bytes of items and panics when they are more than promised.
 struct Meter {

@@ -5,7 +5,7 @@
 /// # Panics
 /// When an invariant is broken: a finding.
 pub fn bundle(data: &[u8]) {
-    if let Ok(bundle) = crate::Bundle::decode(data) {
+    if let Ok(bundle) = fosse_bundle::Bundle::decode(data) {
         assert_eq!(bundle.encode().expect("what was decoded is within its limits"), data);
     }
 }
@@ -15,7 +15,7 @@ pub fn bundle(data: &[u8]) {
 /// # Panics
 /// When an invariant is broken: a finding.
 pub fn parts(data: &[u8]) {
-    if let Ok(parts) = crate::Parts::decode(data) {
+    if let Ok(parts) = fosse_bundle::Parts::decode(data) {
         assert_eq!(parts.encode().expect("what was decoded is within its limits"), data);
     }
 }

@@ -1,6 +1,6 @@
 //! Entry points for a fuzzer: each takes any bytes, and panics on what must not be.
 
-use crate::{
+use fosse_seclang::{
     Arena, Bundle, Change, Diagnostic, Environment, Field, Load, Now, Outcome, Place, Record, Ruleset, Schedule,
     Scratch, Store, Transaction,
 };
@@ -15,7 +15,7 @@ pub fn rules(data: &[u8]) {
         assert!(!errors.is_empty(), "refused without a reason");
         let lines = data.split(|byte| *byte == b'\n').count();
         for error in errors {
-            assert!(crate::arena::widen(error.location.line) <= lines, "{error}");
+            assert!(usize::try_from(error.location.line).is_ok_and(|line| line <= lines), "{error}");
             let _ = error.to_string();
         }
     }
@@ -80,7 +80,7 @@ fn run<'r>(transaction: &mut Transaction<'r>, env: &mut Environment<'_>, phase: 
 
 fn compiled(compile: Compile) -> Option<Ruleset> {
     let mut bundle = Bundle::new();
-    bundle.insert("fuzz.conf", include_str!("fuzz.conf"));
+    bundle.insert("fuzz.conf", include_str!("seclang.conf"));
     compile(&bundle, "fuzz.conf").ok()
 }
 
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn no_rule_file_brings_the_compiler_down() {
-        let text = include_bytes!("fuzz.conf");
+        let text = include_bytes!("seclang.conf");
         for mutant in mutants(
             &[text, b"SecRule ARGS|!ARGS:/x/ \"@rx a\" \"id:1,phase:2,chain,msg:'%{tx.1}'\"\nSecRule &TX \"@eq 1\""],
             300,

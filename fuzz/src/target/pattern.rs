@@ -1,8 +1,6 @@
-//! Entry points for a fuzzer: each takes any bytes and panics on what must never happen.
+//! Any bytes as patterns, phrases and the values they are looked for in.
 
-use crate::backtrack::Backtracker;
-use crate::captures::Captures;
-use crate::{CandidateBits, PatternSet, PhraseSet, Regex, Scratch, lower, parse};
+use fosse_pattern::{CandidateBits, Captures, PatternSet, PhraseSet, Regex, Scratch};
 
 /// Steps for one value: a fuzzer wants many values, not long ones.
 const STEPS: u64 = 20_000;
@@ -33,10 +31,12 @@ pub fn pattern(data: &[u8]) {
     }
 }
 
+/// Whether the pattern matches by the engine that backtracks: an empty look-ahead at its front, which always holds, leaves no
+/// other choice.
 fn by_backtracking(pattern: &[u8], value: &[u8], scratch: &mut Scratch) -> Option<bool> {
-    let parsed = parse::parse(pattern).ok()?;
-    let backtracker = Backtracker::new(&lower::relax(parsed.node), parsed.groups).ok()?;
-    backtracker.search(value, 0, scratch, &mut Captures::default()).ok()
+    let regex = Regex::new([b"(?=)", pattern].concat()).ok()?;
+    assert!(!regex.is_linear(), "a look-ahead is not for the automaton");
+    regex.is_match(value, scratch).ok()
 }
 
 /// Lines up to an empty one are phrases; the rest is the value. Compared with looking for each phrase on its own.

@@ -5,12 +5,12 @@
 /// # Panics
 /// On a broken promise.
 pub fn decode(data: &[u8]) {
-    if let Ok(Some((header, used))) = crate::decode(data) {
+    if let Ok(Some((header, used))) = fosse_proxyproto::decode(data) {
         assert!(used <= data.len());
         let whole = data.get(..used).unwrap_or_default();
-        assert_eq!(crate::decode(whole), Ok(Some((header, used))));
+        assert_eq!(fosse_proxyproto::decode(whole), Ok(Some((header, used))));
         for end in 0..used {
-            assert_eq!(crate::decode(data.get(..end).unwrap_or_default()), Ok(None), "cut at {end}");
+            assert_eq!(fosse_proxyproto::decode(data.get(..end).unwrap_or_default()), Ok(None), "cut at {end}");
         }
     }
 }

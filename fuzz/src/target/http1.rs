@@ -1,11 +1,6 @@
 //! Entry points for a fuzzing driver: each drives a decoder with any bytes and asserts what must hold.
 
-use crate::chunked::{ChunkedDecoder, Piece};
-use crate::limits::HeadLimits;
-use crate::request::RequestHead;
-use crate::response::ResponseHead;
-use crate::scan::find_head_end;
-use crate::write::HeadWriter;
+use fosse_http1::{ChunkedDecoder, HeadLimits, HeadWriter, Piece, RequestHead, ResponseHead, Version, find_head_end};
 
 /// A head that is taken can be written again, and is then taken as the same.
 ///
@@ -22,7 +17,7 @@ pub fn request(data: &[u8]) {
     }
     writer.finish();
     let limits = HeadLimits { head_bytes: usize::MAX, field_bytes: usize::MAX, ..HeadLimits::DEFAULT };
-    if head.version == crate::framing::Version::Http11 {
+    if head.version == Version::Http11 {
         let again = RequestHead::parse(&out, &limits).expect("a written head is taken");
         assert_eq!((again.method, again.target, again.host), (head.method, head.target, head.host));
         assert_eq!((again.body, again.keep_alive, again.upgrade), (head.body, head.keep_alive, head.upgrade));
@@ -44,7 +39,7 @@ pub fn response(data: &[u8]) {
     }
     writer.finish();
     let limits = HeadLimits { head_bytes: usize::MAX, field_bytes: usize::MAX, ..HeadLimits::DEFAULT };
-    if head.version == crate::framing::Version::Http11 {
+    if head.version == Version::Http11 {
         let again = ResponseHead::parse(&out, to_head, &limits).expect("a written head is taken");
         assert_eq!((again.status, again.body, again.upgrade), (head.status, head.body, head.upgrade));
     }

@@ -2,9 +2,9 @@
 
 use fosse_wire::{Frame, Outbox};
 
-use crate::line::Line;
-use crate::people::ForPeople;
-use crate::{decode, encode};
+use fosse_frames::line::Line;
+use fosse_frames::people::ForPeople;
+use fosse_frames::{decode, encode};
 
 /// Every frame comes back from its JSON line byte for byte, and its text for people is one a terminal can take.
 ///

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::{Builder, List, Prefix, Verdict, text};
+use fosse_cidr::{Builder, List, Prefix, Verdict};
 
 /// The first byte splits the rest into an allow and a deny text; what compiles must open and judge as the prefixes do.
 pub fn lists(data: &[u8]) {
@@ -11,20 +11,23 @@ pub fn lists(data: &[u8]) {
     let mut entries = Vec::new();
     let mut builder = Builder::default();
     for (verdict, text) in [(Verdict::Allowed, allow), (Verdict::Denied, deny)] {
-        let read = text::each(text, |prefix| {
-            entries.push((verdict, prefix));
-            Ok(())
-        });
-        assert_eq!(builder.text(verdict, text), read);
-        if read.is_err() {
+        if builder.text(verdict, text).is_err() {
             return;
         }
+        entries.extend(words(text).map(|word| (verdict, Prefix::parse(word).expect("a text that was taken"))));
     }
     let list = List::open(builder.image()).expect("what the builder writes opens");
     assert_eq!(list.len(), entries.len());
     for (_, prefix) in &entries {
         edges(prefix).into_iter().for_each(|address| assert_eq!(list.judge(address), plainly(&entries, address)));
     }
+}
+
+/// The words of a text that was taken: one a line, up to a `#`.
+fn words(text: &[u8]) -> impl Iterator<Item = &str> {
+    let entries = text.split(|byte| *byte == b'\n').filter_map(|line| line.split(|byte| *byte == b'#').next());
+    let words = entries.map(|entry| std::str::from_utf8(entry.trim_ascii()).expect("a text that was taken"));
+    words.filter(|word| !word.is_empty())
 }
 
 /// Arbitrary bytes as an image: they open or they do not; what opens judges anything.

@@ -13,7 +13,7 @@ use fosse_wire::{
     response::ResponseHead,
 };
 
-use crate::{
+use fosse_waf_filter::{
     judge::{Judge, Out},
     report::Reporter,
     rules::Rules,

@@ -5,9 +5,9 @@
 /// # Panics
 /// When an invariant is broken: a finding.
 pub fn configuration(data: &[u8]) {
-    let Err(report) = crate::read("fuzz.toml", data) else { return };
+    let Err(report) = fosse_model::read("fuzz.toml", data) else { return };
     assert!(!report.problems().is_empty(), "a refusal gives a reason");
-    assert!(report.problems().len() <= crate::PROBLEMS_SHOWN_MAX, "a refusal fits a screen");
+    assert!(report.problems().len() <= fosse_model::PROBLEMS_SHOWN_MAX, "a refusal fits a screen");
     let lines = String::from_utf8_lossy(data).matches('\n').count() + 1;
     for problem in report.problems() {
         assert!((1..=lines).contains(&problem.line), "line {} of {lines}", problem.line);

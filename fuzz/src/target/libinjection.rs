@@ -2,11 +2,11 @@
 
 /// Both detectors on any bytes: they return, give the same answer twice, and a fingerprint is one to five ASCII bytes.
 pub fn detect(data: &[u8]) {
-    let verdict = crate::is_sqli(data);
-    assert_eq!(verdict, crate::is_sqli(data));
+    let verdict = fosse_libinjection::is_sqli(data);
+    assert_eq!(verdict, fosse_libinjection::is_sqli(data));
     if let Some(fingerprint) = verdict {
         let text = fingerprint.as_str();
         assert!((1..=5).contains(&text.len()) && text.is_ascii(), "{text:?}");
     }
-    assert_eq!(crate::is_xss(data), crate::is_xss(data));
+    assert_eq!(fosse_libinjection::is_xss(data), fosse_libinjection::is_xss(data));
 }

@@ -1,6 +1,6 @@
 //! What every decoder here must hold for any bytes: no panic, and what decodes encodes to the same bytes again.
 
-use crate::{Frame, Inbox, Kind, channel, connect, launch, request, response, start, store, verdict};
+use fosse_wire::{Frame, Inbox, Kind, channel, connect, launch, request, response, start, store, verdict};
 
 /// The ring: frames in any cut, each body through the decoder of its kind.
 pub fn ring(data: &[u8]) {

@@ -1,6 +1,6 @@
 //! What must hold for every transformation on every input; a fuzz driver calls this.
 
-use crate::{GROWTH_BYTES_MAX, GROWTH_FACTOR_MAX, Outcome, Transform};
+use fosse_transform::{GROWTH_BYTES_MAX, GROWTH_FACTOR_MAX, Outcome, Transform};
 
 /// The first byte chooses the transformation, the rest is its input. Panics when an invariant does not hold.
 pub fn transform(data: &[u8]) {

@@ -3,10 +3,10 @@
 use fosse_http1::{HeadLimits, RequestHead};
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::condition::{judge, range_holds};
-use crate::file::Facts;
-use crate::place::Place;
-use crate::range::{Wanted, wanted};
+use fosse_static::condition::{judge, range_holds};
+use fosse_static::file::Facts;
+use fosse_static::place::Place;
+use fosse_static::range::{Wanted, wanted};
 
 /// A target leads nowhere but down, and its redirect stays on the host.
 ///

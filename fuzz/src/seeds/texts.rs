@@ -1,0 +1,65 @@
+//! Logs, regression tests, and settings as programs get them.
+
+use fosse_settings::{
+    Accept, AcceptListener, Dispatch, DispatchSite, Net, Parse, ParseSite, Route, WafFilter, WafSite,
+};
+use fosse_wire::blob::encode;
+
+use super::{texts, with_first};
+
+/// Tokens of regression tests.
+pub const YAML: &[&[u8]] = &[
+    b"---\n",
+    b"tests:\n",
+    b"  - test_id: 1\n",
+    b"    stages:\n",
+    b"      - input:\n",
+    b"          uri: \"/\"\n",
+    b"          data: |\n",
+    b"        output:\n",
+    b"          status: 403\n",
+    b"          log:\n",
+    b"            expect_ids: [1]\n",
+    b"  ",
+    b": ",
+    b"- ",
+    b"\"",
+    b"'",
+    b"\n",
+    b"\\x41",
+];
+
+/// Regression tests, what a server sends, and a log.
+pub fn regressions() -> Vec<Vec<u8>> {
+    texts(&[
+        "---\nmeta:\n  author: a\nrule_id: 1\ntests:\n  - test_id: 1\n    desc: \"b\"\n    stages:\n      - input:\n          \
+         dest_addr: \"127.0.0.1\"\n          port: 80\n          method: \"GET\"\n          uri: \"/?a=%00\"\n          \
+         headers:\n            Host: \"a\"\n            Accept: '*/*'\n          data: |\n            a=b\n            c\n        \
+         output:\n          status: 403\n          log:\n            expect_ids: [1]\n            no_expect_ids: [2]\n",
+        "version: \"v1\"\ntest_overrides:\n  - rule_id: 1\n    test_ids: [1, 2]\n    reason: \"a\"\n    output:\n      status: 400\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nX-A: b\r\n\r\na",
+        "ModSecurity: Warning. [file \"a\"] [id \"920100\"] [msg \"b\"]\nrules=920100:1,3\n",
+    ])
+}
+
+/// What programs write, in steps.
+pub fn logs() -> Vec<Vec<u8>> {
+    let long = [&[b'a'; 5000][..], b"\nb\n"].concat();
+    let mut all = with_first(&[1, 3, 255], &texts(&["fosse-a: info: event=b c=\"\u{e4}\"\n\nrest"]));
+    all.extend(with_first(&[200], &[long]));
+    all
+}
+
+/// Settings of each program.
+pub fn blobs() -> Vec<Vec<u8>> {
+    let net = Net { addr: [1; 16], prefix: 128 };
+    let listener = AcceptListener { per_address_max: 300, peer_uids: vec![7], trusted: vec![net], trusted_unix: true };
+    let accept = Accept { connections_max: 70_000, listeners: vec![listener] };
+    let parse = Parse { sites: vec![ParseSite::default()], default_site: Some(1), ..Parse::default() };
+    let filter = WafFilter { sites: vec![WafSite { rules: Some(1), ..WafSite::default() }], held_bytes_max: 1 << 40 };
+    let routes = vec![Route { prefix: "/a".into(), backend: 1 }];
+    let dispatch = Dispatch { sites: vec![DispatchSite { routes, ..DispatchSite::default() }], ..Dispatch::default() };
+    let encoded = [encode(&accept), encode(&parse), encode(&filter), encode(&dispatch)];
+    let numbered = (0u8..).zip(encoded).filter_map(|(program, bytes)| Some([&[program][..], &bytes.ok()?].concat()));
+    numbered.collect()
+}

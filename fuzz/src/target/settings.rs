@@ -1,0 +1,22 @@
+//! Any bytes as the settings of a program.
+
+use fosse_wire::blob::{decode, encode};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// The first byte chooses the program: what decodes is the same after it was encoded again.
+pub fn blobs(data: &[u8]) {
+    let Some((program, bytes)) = data.split_first() else { return };
+    match program % 4 {
+        0 => same::<fosse_settings::Accept>(bytes),
+        1 => same::<fosse_settings::Parse>(bytes),
+        2 => same::<fosse_settings::WafFilter>(bytes),
+        _ => same::<fosse_settings::Dispatch>(bytes),
+    }
+}
+
+fn same<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
+    if let Ok(settings) = decode::<T>(bytes) {
+        let again = encode(&settings).expect("what was decoded can be encoded");
+        assert_eq!(decode::<T>(&again).expect("what was encoded can be decoded"), settings);
+    }
+}

@@ -1,0 +1,34 @@
+//! Any bytes as a request to the status page.
+
+use fosse_status::request::{Progress, progress};
+
+/// Reads `data` as a request, cut everywhere: more bytes after a complete head change nothing of what it asks.
+pub fn request(data: &[u8]) {
+    let whole = progress(data);
+    let mut done = None;
+    for end in 0..=data.len().min(512) {
+        let now = progress(data.get(..end).unwrap_or_default());
+        match done {
+            None if now != Progress::More => done = Some(now),
+            None => {}
+            Some(before) => assert_eq!(now, before),
+        }
+    }
+    if let (Some(done), true) = (done, data.len() <= 512) {
+        assert_eq!(whole, done);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    const CURL: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n";
+
+    #[test]
+    fn a_flipped_bit_is_another_request_or_none_and_never_a_panic() {
+        for bit in 0..CURL.len() * 8 {
+            let mut bytes = CURL.to_vec();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            super::request(&bytes);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Every decoder is fuzzed, and nothing of that is in a product.
+
+use fosse_tidy::{File, directories, files, libraries, none, read};
+
+/// Crates that decode nothing themselves, and why.
+const WITHOUT_TARGET: [(&str, &str); 19] = [
+    ("accept", "reads no byte of a connection; its messages are wire's, its lists cidr's"),
+    ("args", "arguments of one's own process"),
+    ("builtin_rules", "texts of ours, which seclang compiles"),
+    ("canary", "reads what its own children found"),
+    ("collections", "records come through wire.store and go on through store.conversation"),
+    ("config", "its configuration is model's"),
+    ("connect", "its message is wire's"),
+    ("counters", "numbers in shared pages"),
+    ("die", "writes"),
+    ("dispatch", "its response heads are http1's, its frames wire's, its choice of a backend routing's"),
+    ("eventloop", "moves events"),
+    ("fdpass", "its bytes are handed on as they are"),
+    ("fosse", "a person's command: its configuration is model's, its tests are ftw's"),
+    ("inherit", "descriptors of one's own process; their content is settings' and plan's"),
+    ("lockdown", "gives things up"),
+    ("spawn", "starts processes"),
+    ("stage", "its frames are wire's"),
+    ("start", "its plan is plan's, its messages are wire's"),
+    ("sys", "system calls"),
+];
+
+/// Every crate of bins/ and common/, as targets name it.
+fn crates() -> Vec<String> {
+    let libraries = libraries().into_iter().filter_map(|place| Some(place.split('/').nth(1)?.to_owned()));
+    libraries.chain(directories("bins")).map(|name| name.replace('-', "_")).collect()
+}
+
+#[test]
+fn every_crate_that_decodes_has_a_fuzz_target() {
+    let table = read("fuzz/src/targets.rs");
+    let driven = |name: &String| table.contains(&format!("\n    \"{name}."));
+    let excused = |name: &String| WITHOUT_TARGET.iter().any(|(crate_, _)| crate_ == name);
+    none("crates without a target", &crates().into_iter().filter(|c| !driven(c) && !excused(c)).collect::<Vec<_>>());
+    none(
+        "crates with a target and an excuse",
+        &crates().into_iter().filter(|c| driven(c) && excused(c)).collect::<Vec<_>>(),
+    );
+    let gone = WITHOUT_TARGET.iter().map(|(name, _)| (*name).to_owned()).filter(|name| !crates().contains(name));
+    none("excuses of crates that are gone", &gone.collect::<Vec<_>>());
+}
+
+#[test]
+fn no_product_has_code_for_a_fuzzer() {
+    let marks =
+        [concat!("mod fu", "zz"), concat!("fu", "zz.rs"), concat!("fuzz", "ing)"), concat!("feature = \"fu", "zz")];
+    let has = |file: &File| marks.iter().any(|mark| file.text.contains(mark));
+    let is_product =
+        |file: &File| file.is_source() || (!file.path.starts_with("fuzz/") && file.path.ends_with("/Cargo.toml"));
+    none(
+        "products with fuzz code",
+        &files().into_iter().filter(|f| is_product(f) && has(f)).map(|f| f.path).collect::<Vec<_>>(),
+    );
+}
