@@ -23,7 +23,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Header<'_>, usize)>, ProxyE
         return Err(ProxyError::BadLine);
     }
     let addresses = parse(text.strip_prefix("PROXY ").ok_or(ProxyError::NoHeader)?)?;
-    Ok(Some((Header { addresses, secure: false, authority: b"" }, end.saturating_add(1))))
+    Ok(Some((Header { addresses, secure: false, authority: b"" }, end + 1)))
 }
 
 /// `TCP4 source destination port port`, the same with TCP6, or `UNKNOWN` and whatever follows it.

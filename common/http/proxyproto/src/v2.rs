@@ -25,7 +25,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Header<'_>, usize)>, ProxyE
     let Some((prefix, rest)) = bytes.split_at_checked(PREFIX_BYTES) else { return Ok(None) };
     let [.., command, family, high, low] = prefix else { return Ok(None) };
     let length = usize::from(u16::from_be_bytes([*high, *low]));
-    let whole = PREFIX_BYTES.saturating_add(length);
+    let whole = PREFIX_BYTES + length;
     if whole > V2_BYTES_MAX {
         return Err(ProxyError::BadLength);
     }

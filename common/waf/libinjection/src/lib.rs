@@ -45,7 +45,7 @@ impl Fingerprint {
         let mut fingerprint = Fingerprint { bytes: [0; FINGERPRINT_BYTES_MAX], len: 0 };
         for (place, kind) in fingerprint.bytes.iter_mut().zip(kinds.take_while(u8::is_ascii)) {
             *place = kind;
-            fingerprint.len = fingerprint.len.saturating_add(1);
+            fingerprint.len += 1;
         }
         fingerprint
     }

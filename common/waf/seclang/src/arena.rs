@@ -27,14 +27,14 @@ impl Span {
     /// The bytes of a span of the constants.
     pub(crate) fn constant(self, constants: &[u8]) -> &[u8] {
         let start = widen(self.start & !CONSTANT);
-        constants.get(start..start.saturating_add(self.len())).unwrap_or_default()
+        constants.get(start..start + self.len()).unwrap_or_default()
     }
 
     /// The part of this span from `from` (inclusive) to `to` (exclusive), cut at its end.
     pub(crate) fn part(self, from: usize, to: usize) -> Span {
         let from = narrow(from).min(self.len);
         let to = narrow(to).clamp(from, self.len);
-        Span { start: self.start.saturating_add(from), len: to.saturating_sub(from) }
+        Span { start: self.start + from, len: to - from }
     }
 }
 
@@ -103,7 +103,7 @@ impl Bytes {
 
     /// The span of what was written after `start` (a former [`len`](Self::len)).
     pub(crate) fn since(&self, start: usize) -> Span {
-        Span { start: narrow(start), len: narrow(self.bytes.len().saturating_sub(start)) }
+        Span { start: narrow(start), len: narrow(self.bytes.len() - start) }
     }
 
     /// The buffer, to write at its end.
@@ -119,6 +119,6 @@ impl Bytes {
             (self.bytes.as_slice(), span.start)
         };
         let start = widen(start);
-        from.get(start..start.saturating_add(span.len())).unwrap_or_default()
+        from.get(start..start + span.len()).unwrap_or_default()
     }
 }

@@ -43,7 +43,7 @@ impl fmt::Display for Diagnostic {
             .take(EXCERPT_BYTES_MAX)
             .map(|byte| if byte.is_ascii_graphic() { char::from(byte) } else { ' ' })
             .collect();
-        let indent = " ".repeat(at.saturating_sub(from));
+        let indent = " ".repeat(at - from);
         write!(out, "{}: {}\n  {}\n  {indent}^", self.location, self.message, shown.trim_end())
     }
 }

@@ -109,23 +109,23 @@ impl Plan {
     pub(crate) fn reachable_by(&self, classes: u32, len: usize) -> u64 {
         let [others, ascii] = &self.reachable;
         let table = if classes & (HIGH | NUL) == 0 { ascii } else { others };
-        table.get(len.min(LENGTHS.saturating_sub(1))).copied().unwrap_or(u64::MAX)
+        table.get(len.min(LENGTHS - 1)).copied().unwrap_or(u64::MAX)
     }
 
     /// The nodes, one bit each, some rule of which can match a value of this length.
     pub(crate) fn fitting(&self, len: usize) -> u64 {
-        self.fitting.get(len.min(LENGTHS.saturating_sub(1))).copied().unwrap_or(u64::MAX)
+        self.fitting.get(len.min(LENGTHS - 1)).copied().unwrap_or(u64::MAX)
     }
 
     /// All nodes, one bit each.
     pub(crate) fn all(&self) -> u64 {
-        u64::MAX.checked_shr(64u32.saturating_sub(crate::arena::narrow(self.nodes.len()))).unwrap_or(0)
+        u64::MAX.checked_shr(64 - crate::arena::narrow(self.nodes.len())).unwrap_or(0)
     }
 
     /// The rules that ask pattern `pattern` about this variable.
     pub(crate) fn users(&self, pattern: usize) -> &[User] {
         let at = |index: usize| self.starts.get(index).copied().map_or(0, crate::arena::widen);
-        self.users.get(at(pattern)..at(pattern.saturating_add(1))).unwrap_or_default()
+        self.users.get(at(pattern)..at(pattern + 1)).unwrap_or_default()
     }
 }
 
@@ -192,7 +192,7 @@ impl Gate {
                 Some(Condition::Pattern(requirement)) => {
                     let least = requirement.least();
                     requirements.push(requirement);
-                    (requirements.len().saturating_sub(1), 0, Probe::None, least)
+                    (requirements.len() - 1, 0, Probe::None, least)
                 }
                 Some(Condition::Classes(classes, probe)) => (CLASSED, classes, probe, 1),
                 None => {
@@ -248,7 +248,7 @@ fn share(by_variable: &[&[Wish]]) -> Vec<BTreeSet<usize>> {
     for patterns in wanted {
         let fits = |set: &BTreeSet<usize>| {
             let more = patterns.difference(set).count();
-            more.saturating_mul(4) <= patterns.len() && set.len() <= patterns.len().saturating_mul(2)
+            more * 4 <= patterns.len() && set.len() <= patterns.len() * 2
         };
         match sets.iter_mut().find(|set| fits(set)) {
             Some(set) => set.extend(patterns),
@@ -279,13 +279,13 @@ fn plan(wishes: &[Wish], groups: &[BTreeSet<usize>], pipelines: &Pipelines) -> P
     }
     let least = |node: NodeId| {
         let wishes = wishes.iter().filter(move |wish| wish.node == node);
-        wishes.map(|wish| wish.least).min().unwrap_or_default().min(LENGTHS.saturating_sub(1))
+        wishes.map(|wish| wish.least).min().unwrap_or_default().min(LENGTHS - 1)
     };
     let by_length = |least: &dyn Fn(NodeId) -> usize| {
         let mut table = Box::new([0u64; LENGTHS]);
         for (place, node) in nodes.iter().enumerate() {
             let bit = 1u64.checked_shl(crate::arena::narrow(place)).unwrap_or(0);
-            table.iter_mut().skip(least(*node).min(LENGTHS.saturating_sub(1))).for_each(|nodes| *nodes |= bit);
+            table.iter_mut().skip(least(*node).min(LENGTHS - 1)).for_each(|nodes| *nodes |= bit);
         }
         table
     };

@@ -48,7 +48,7 @@ impl Template {
         let (mut plain, mut at) = (0, 0);
         while let Some(rest) = text.bytes.get(at..).filter(|rest| !rest.is_empty()) {
             let Some(inner) = macro_at(rest) else {
-                at = at.saturating_add(1);
+                at += 1;
                 continue;
             };
             if plain < at {
@@ -56,7 +56,7 @@ impl Template {
             }
             let reference = Reference::parse(inner, names).map_err(|message| (text.offset(at), message))?;
             parts.push(Part::Reference(reference));
-            at = at.saturating_add(inner.len()).saturating_add(3);
+            at = at + inner.len() + 3;
             plain = at;
         }
         if let Some(rest) = text.bytes.get(plain..).filter(|rest| !rest.is_empty()) {
@@ -83,7 +83,7 @@ impl Reference {
     fn parse(inner: &[u8], names: &mut Names) -> Result<Self, String> {
         let end = inner.iter().position(|byte| matches!(byte, b'.' | b':')).unwrap_or(inner.len());
         let name = String::from_utf8_lossy(inner.get(..end).unwrap_or_default()).into_owned();
-        let key = inner.get(end.saturating_add(1)..);
+        let key = inner.get(end + 1..);
         let variable = Variable::named(&name)
             .map_err(|why| format!("{why} in a macro; expected one as in %{{TX.name}} or %{{REMOTE_ADDR}}"))?;
         names.variables.extend(variable.stored_as());

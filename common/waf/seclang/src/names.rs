@@ -63,7 +63,7 @@ impl Names {
     /// The number of a pick.
     pub(crate) fn pick(&mut self, pick: Pick) -> usize {
         self.picks.push(pick);
-        self.picks.len().saturating_sub(1)
+        self.picks.len() - 1
     }
 
     /// The TX variables: slot and name.

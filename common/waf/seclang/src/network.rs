@@ -25,7 +25,7 @@ impl Network {
         if bits > width {
             return Err(expected());
         }
-        let mask = u128::MAX.checked_shl(width.saturating_sub(bits)).unwrap_or(0);
+        let mask = u128::MAX.checked_shl(width - bits).unwrap_or(0);
         Ok(Self { address: number(address) & mask, mask, v6: address.is_ipv6() })
     }
 

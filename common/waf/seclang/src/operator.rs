@@ -107,14 +107,14 @@ pub(crate) fn parse(text: &Argument, from: &str, bundle: &Bundle, names: &mut Na
     let mut at = skip_space(&text.bytes, 0);
     let negated = text.bytes.get(at) == Some(&b'!');
     if negated {
-        at = skip_space(&text.bytes, at.saturating_add(1));
+        at = skip_space(&text.bytes, at + 1);
     }
     let (name, start) = match text.bytes.get(at) {
         Some(b'@') => {
-            let rest = text.bytes.get(at.saturating_add(1)..).unwrap_or_default();
+            let rest = text.bytes.get(at + 1..).unwrap_or_default();
             let len = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
             let name = String::from_utf8_lossy(rest.get(..len).unwrap_or_default()).into_owned();
-            (name, skip_space(&text.bytes, at.saturating_add(1).saturating_add(len)))
+            (name, skip_space(&text.bytes, at + 1 + len))
         }
         _ => ("rx".to_owned(), at),
     };
@@ -125,7 +125,7 @@ pub(crate) fn parse(text: &Argument, from: &str, bundle: &Bundle, names: &mut Na
 
 fn skip_space(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
-    at.saturating_add(rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count())
+    at + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }
 
 // Long: one arm for each operator.
@@ -234,7 +234,7 @@ fn pm_phrases(argument: &[u8]) -> Vec<Vec<u8>> {
 /// Pairs of hexadecimal digits, with spaces between, up to `|`; and what follows it.
 fn hexadecimal(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     let end = text.iter().position(|byte| *byte == b'|')?;
-    let (inside, rest) = (text.get(..end)?, text.get(end.saturating_add(1)..)?);
+    let (inside, rest) = (text.get(..end)?, text.get(end + 1..)?);
     let pairs = inside.split(|byte| *byte == b' ').filter(|pair| !pair.is_empty());
     let bytes: Option<Vec<u8>> = pairs
         .map(|pair| match pair {

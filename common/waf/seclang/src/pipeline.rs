@@ -40,12 +40,12 @@ impl Pipelines {
         }
         let known = self.nodes.iter().skip(1).position(|node| node.parent == parent && node.transform == transform);
         if let Some(at) = known {
-            return NodeId::try_from(at.saturating_add(1)).unwrap_or_default();
+            return NodeId::try_from(at + 1).unwrap_or_default();
         }
         let own = classes_acted_on(transform);
         let acts_on = self.get(parent).map_or(0, |node| node.acts_on) | own;
         self.nodes.push(Node { parent, transform, own, acts_on });
-        NodeId::try_from(self.nodes.len().saturating_sub(1)).unwrap_or(NodeId::MAX)
+        NodeId::try_from(self.nodes.len() - 1).unwrap_or(NodeId::MAX)
     }
 
     pub(crate) fn get(&self, node: NodeId) -> Option<&Node> {
@@ -77,7 +77,7 @@ impl Pipelines {
         steps.into_iter().rev().fold(made, |made, transform| match growth(transform) {
             Growth::Any => 0,
             Growth::None => made,
-            Growth::ThreeForFour => made.saturating_mul(4).div_ceil(3),
+            Growth::ThreeForFour => (made * 4).div_ceil(3),
         })
     }
 

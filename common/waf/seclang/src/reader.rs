@@ -63,7 +63,7 @@ pub(crate) struct Source<'b> {
 impl<'b> Source<'b> {
     pub(crate) fn new(name: &str, bytes: &'b [u8]) -> Self {
         let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-        let starts = ends.filter_map(|(at, _)| u32::try_from(at.saturating_add(1)).ok());
+        let starts = ends.filter_map(|(at, _)| u32::try_from(at + 1).ok());
         Self { name: Arc::from(name), bytes, lines: std::iter::once(0).chain(starts).collect() }
     }
 
@@ -74,7 +74,7 @@ impl<'b> Source<'b> {
         Location {
             file: Arc::clone(&self.name),
             line: u32::try_from(line).unwrap_or(u32::MAX),
-            column: offset.saturating_sub(start).saturating_add(1),
+            column: offset.saturating_sub(start) + 1,
         }
     }
 
@@ -142,10 +142,10 @@ impl Lines<'_> {
             let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
             let line = rest.get(..end).unwrap_or_default();
             let start = self.at;
-            self.at = self.at.saturating_add(end).saturating_add(1);
+            self.at = self.at + end + 1;
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let continued = line.ends_with(b"\\") && self.at < self.bytes.len();
-            let line = if line.ends_with(b"\\") { line.get(..line.len().saturating_sub(1)) } else { Some(line) };
+            let line = if line.ends_with(b"\\") { line.get(..line.len() - 1) } else { Some(line) };
             let offsets = (start..).map(|offset| u32::try_from(offset).unwrap_or(u32::MAX));
             logical.extend(line.unwrap_or_default().iter().copied().zip(offsets));
             if !continued {
@@ -200,7 +200,7 @@ impl Words<'_> {
         if quote.is_some() {
             return Some(Err(*opened));
         }
-        word.close(last.saturating_add(1));
+        word.close(last + 1);
         Some(Ok(word))
     }
 }

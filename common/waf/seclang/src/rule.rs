@@ -149,10 +149,10 @@ impl RuleBits {
         let mut word = self.words.get(first).copied()? & (u64::MAX << (from % 64));
         let mut at = first;
         while word == 0 {
-            at = at.saturating_add(1);
+            at += 1;
             word = self.words.get(at).copied()?;
         }
-        Some(at.saturating_mul(64).saturating_add(crate::arena::widen(word.trailing_zeros())))
+        Some(at * 64 + crate::arena::widen(word.trailing_zeros()))
     }
 }
 

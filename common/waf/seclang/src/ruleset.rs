@@ -45,7 +45,7 @@ impl Columns {
                     };
                     if let Some(place) = row.get_mut(usize::from(node)).filter(|place| **place == NONE) {
                         *place = u8::try_from(*width).unwrap_or(NONE);
-                        *width = width.saturating_add(usize::from(*place != NONE));
+                        *width += usize::from(*place != NONE);
                     }
                 }
             }

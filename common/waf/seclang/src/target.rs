@@ -51,7 +51,7 @@ pub(crate) fn parse(text: &Argument, names: &mut Names) -> Result<Targets, Fault
         } else {
             targets.wanted.push(target)
         }
-        at = end.saturating_add(1);
+        at = end + 1;
     }
     if targets.wanted.is_empty() && targets.excluded.is_empty() {
         return Err((text.offset(0), "no variable; expected one like ARGS or REQUEST_HEADERS:User-Agent".to_owned()));
@@ -61,10 +61,10 @@ pub(crate) fn parse(text: &Argument, names: &mut Names) -> Result<Targets, Fault
 
 fn trimmed(text: &Argument, start: usize, end: usize) -> Argument {
     let bytes = text.bytes.get(start..end).unwrap_or_default();
-    let lead = bytes.len().saturating_sub(bytes.trim_ascii_start().len());
-    let tail = bytes.len().saturating_sub(bytes.trim_ascii_end().len());
-    let start = start.saturating_add(lead).min(end);
-    text.part(start..end.saturating_sub(tail).max(start))
+    let lead = bytes.len() - bytes.trim_ascii_start().len();
+    let tail = bytes.len() - bytes.trim_ascii_end().len();
+    let start = (start + lead).min(end);
+    text.part(start..(end - tail).max(start))
 }
 
 /// Where the item that starts at `start` ends: at `|` or `,` outside quotes and outside `/.../`.
@@ -72,24 +72,24 @@ fn item_end(bytes: &[u8], start: usize) -> usize {
     let rest = bytes.get(start..).unwrap_or_default();
     let plain = rest.iter().position(|byte| matches!(byte, b'|' | b',')).unwrap_or(rest.len());
     let Some(colon) = rest.iter().position(|byte| *byte == b':').filter(|colon| *colon < plain) else {
-        return start.saturating_add(plain);
+        return start + plain;
     };
     let name = rest.get(..colon).unwrap_or_default().trim_ascii_end();
-    let selector = colon.saturating_add(1);
+    let selector = colon + 1;
     let closing = match rest.get(selector) {
         Some(b'\'') => b'\'',
         Some(b'/') if !name.to_ascii_uppercase().ends_with(b"XML") => b'/',
-        _ => return start.saturating_add(plain),
+        _ => return start + plain,
     };
     let mut escaped = false;
-    for (at, byte) in rest.iter().enumerate().skip(selector.saturating_add(1)) {
-        let next = rest.get(at.saturating_add(1));
+    for (at, byte) in rest.iter().enumerate().skip(selector + 1) {
+        let next = rest.get(at + 1);
         if *byte == closing && !escaped && matches!(next, None | Some(b'|' | b',' | b' ')) {
-            return start.saturating_add(at).saturating_add(1);
+            return start + at + 1;
         }
         escaped = *byte == b'\\' && !escaped;
     }
-    start.saturating_add(plain)
+    start + plain
 }
 
 fn parse_item(item: &Argument, names: &mut Names) -> Result<(bool, Target), Fault> {
@@ -106,7 +106,7 @@ fn parse_item(item: &Argument, names: &mut Names) -> Result<(bool, Target), Faul
         };
         (item.offset(from), format!("{why}{cure}"))
     })?;
-    let selector = item.part(colon.saturating_add(1).min(item.bytes.len())..item.bytes.len());
+    let selector = item.part((colon + 1).min(item.bytes.len())..item.bytes.len());
     if colon < item.bytes.len() && !variable.is_collection() {
         return Err((item.offset(colon), format!("{} has one value only; expected no `:` here", variable.name())));
     }
@@ -122,7 +122,7 @@ fn parse_item(item: &Argument, names: &mut Names) -> Result<(bool, Target), Faul
 /// `XML:path`. Paths are resolved when the rule's `xmlns` actions are known.
 fn xml(selector: &Argument, names: &mut Names) -> Result<Target, Fault> {
     let path = match selector.bytes.as_slice() {
-        [b'\'', .., b'\''] => selector.part(1..selector.bytes.len().saturating_sub(1)),
+        [b'\'', .., b'\''] => selector.part(1..selector.bytes.len() - 1),
         _ => selector.clone(),
     };
     let (variable, selector) = match path.bytes.as_slice() {
@@ -141,13 +141,13 @@ fn xml(selector: &Argument, names: &mut Names) -> Result<Target, Fault> {
 
 fn parse_selector(variable: Variable, text: &Argument, names: &mut Names) -> Result<(Selector, Option<u16>), Fault> {
     let unquoted = match text.bytes.as_slice() {
-        [b'\'', .., b'\''] => text.part(1..text.bytes.len().saturating_sub(1)),
+        [b'\'', .., b'\''] => text.part(1..text.bytes.len() - 1),
         _ => text.clone(),
     };
     match unquoted.bytes.as_slice() {
         b"" => Ok((Selector::All, None)),
         [b'/', .., b'/'] if unquoted.bytes.len() > 2 => {
-            let inner = unquoted.part(1..unquoted.bytes.len().saturating_sub(1));
+            let inner = unquoted.part(1..unquoted.bytes.len() - 1);
             // Names are compared without regard to case where the collection's are.
             let minds = variable.selector_minds_case();
             let pattern = if minds { inner.bytes.clone() } else { [b"(?i)", inner.bytes.as_slice()].concat() };

@@ -55,7 +55,7 @@ impl<'i, 'o> Walk<'i, 'o> {
 
     /// Bytes of the normal form so far.
     fn made(&self) -> usize {
-        self.out.len().saturating_sub(self.base)
+        self.out.len() - self.base
     }
 
     fn made_ends_with(&self, byte: u8) -> bool {

@@ -80,7 +80,7 @@ impl<'a> Folder<'a, '_> {
                     continue;
                 }
                 Step::Stop => {
-                    self.len = self.left.saturating_add(2);
+                    self.len = self.left + 2;
                     return;
                 }
                 Step::OnFromStart => self.left = 0,
@@ -91,7 +91,7 @@ impl<'a> Folder<'a, '_> {
             }
             match self.triple_rule() {
                 Step::Again(count, place) => self.again(count, place),
-                _ => self.left = self.left.saturating_add(1),
+                _ => self.left += 1,
             }
         }
         self.finish();
@@ -110,7 +110,7 @@ impl<'a> Folder<'a, '_> {
     fn push(&mut self, token: Token<'a>) {
         if let Some(place) = self.window.get_mut(self.len) {
             *place = token;
-            self.len = self.len.saturating_add(1);
+            self.len += 1;
         }
     }
 

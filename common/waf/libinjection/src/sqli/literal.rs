@@ -20,13 +20,13 @@ pub(super) fn quoted(rest: &[u8], start: usize, quote: u8) -> Read<'_> {
     let open = if start == 0 { 0 } else { quote };
     let mut from = start;
     while let Some(end) = bytes::find(rest, from, quote) {
-        let text = bytes::upto(bytes::from(rest, start), end.saturating_sub(start));
+        let text = bytes::upto(bytes::from(rest, start), end - start);
         let backslashes = text.iter().rev().take_while(|&&byte| byte == b'\\').count();
-        let next = end.saturating_add(1);
+        let next = end + 1;
         if backslashes % 2 == 1 {
             from = next;
         } else if rest.get(next) == Some(&quote) {
-            from = next.saturating_add(1);
+            from = next + 1;
         } else {
             return (string(text, open, quote), next);
         }
@@ -51,8 +51,8 @@ pub(super) fn prefixed(first: u8, rest: &[u8]) -> Option<Read<'_>> {
 
 /// `b'0101'` and `x'1F'`.
 fn digits_in_quotes<'a>(rest: &'a [u8], digits: &ByteSet) -> Option<Read<'a>> {
-    let end = digits.span(bytes::from(rest, 2)).saturating_add(2);
-    let len = end.saturating_add(1);
+    let end = digits.span(bytes::from(rest, 2)) + 2;
+    let len = end + 1;
     (rest.get(end) == Some(&b'\'')).then(|| (Token::new(Kind::NUMBER, bytes::upto(rest, len)), len))
 }
 
@@ -60,7 +60,7 @@ fn digits_in_quotes<'a>(rest: &'a [u8], digits: &ByteSet) -> Option<Read<'a>> {
 fn unicode_string(rest: &[u8]) -> Read<'_> {
     let (token, len) = quoted(bytes::from(rest, 2), 1, b'\'');
     let close = if token.close == 0 { 0 } else { b'u' };
-    (Token { open: b'u', close, ..token }, len.saturating_add(2))
+    (Token { open: b'u', close, ..token }, len + 2)
 }
 
 /// Oracle's `q'[...]'` at `start`, with any delimiter above space and below 0x80.
@@ -76,7 +76,7 @@ fn oracle_string(rest: &[u8], start: usize) -> Option<Read<'_>> {
         other => *other,
     };
     Some(match bytes::find_pair(text, 0, [closing, b'\'']) {
-        Some(end) => (string(bytes::upto(text, end), b'q', b'q'), end.saturating_add(start).saturating_add(5)),
+        Some(end) => (string(bytes::upto(text, end), b'q', b'q'), end + start + 5),
         None => (string(text, b'q', 0), rest.len()),
     })
 }
@@ -88,21 +88,21 @@ pub(super) fn money(rest: &[u8]) -> Option<Read<'_>> {
         0 => Some(dollar_string(rest).unwrap_or_else(|| one(Kind::BAREWORD, rest))),
         1 if after.first() == Some(&b'.') => None,
         digits => {
-            let len = digits.saturating_add(1);
+            let len = digits + 1;
             Some((Token::new(Kind::NUMBER, bytes::upto(rest, len)), len))
         }
     }
 }
 
 fn dollar_string(rest: &[u8]) -> Option<Read<'_>> {
-    let tag_end = LETTERS.span(bytes::from(rest, 1)).saturating_add(1);
+    let tag_end = LETTERS.span(bytes::from(rest, 1)) + 1;
     if rest.get(tag_end) != Some(&b'$') {
         return None;
     }
-    let (tag, text) = rest.split_at_checked(tag_end.saturating_add(1))?;
+    let (tag, text) = rest.split_at_checked(tag_end + 1)?;
     Some(match bytes::find_all(text, tag) {
         Some(end) => {
-            let len = tag.len().saturating_add(end).saturating_add(tag.len());
+            let len = tag.len() + end + tag.len();
             (string(bytes::upto(text, end), b'$', b'$'), len)
         }
         None => (string(text, b'$', 0), rest.len()),
@@ -122,31 +122,31 @@ pub(super) fn number(rest: &[u8]) -> Read<'_> {
 fn radix_number<'a>(rest: &'a [u8], digits: &ByteSet) -> Read<'a> {
     let count = digits.span(bytes::from(rest, 2));
     let kind = if count == 0 { Kind::BAREWORD } else { Kind::NUMBER };
-    let len = count.saturating_add(2);
+    let len = count + 2;
     (Token::new(kind, bytes::upto(rest, len)), len)
 }
 
 fn decimal(rest: &[u8]) -> Read<'_> {
     let digits_from = |at: usize| {
         let digits = bytes::from(rest, at).iter().take_while(|byte| byte.is_ascii_digit()).count();
-        at.saturating_add(digits)
+        at + digits
     };
     let mut len = digits_from(0);
     if rest.get(len) == Some(&b'.') {
-        len = digits_from(len.saturating_add(1));
+        len = digits_from(len + 1);
         if len == 1 {
             return one(Kind::DOT, rest);
         }
     }
     let mut kind = Kind::NUMBER;
     if matches!(rest.get(len), Some(b'e' | b'E')) {
-        let sign = usize::from(matches!(rest.get(len.saturating_add(1)), Some(b'+' | b'-')));
-        let exponent = len.saturating_add(1).saturating_add(sign);
+        let sign = usize::from(matches!(rest.get(len + 1), Some(b'+' | b'-')));
+        let exponent = len + 1 + sign;
         len = digits_from(exponent);
         // `1.e` and `10E` without digits are names.
         kind = if len == exponent { Kind::BAREWORD } else { Kind::NUMBER };
     }
-    len = len.saturating_add(oracle_suffix_len(bytes::from(rest, len)));
+    len += oracle_suffix_len(bytes::from(rest, len));
     (Token::new(kind, bytes::upto(rest, len)), len)
 }
 

@@ -56,8 +56,8 @@ impl<'a> Tokenizer<'a> {
             Context::Inside(quote) if self.at == 0 => literal::quoted(self.input, 0, quote),
             _ => self.token_after_white()?,
         };
-        self.at = self.at.saturating_add(taken);
-        self.count = self.count.saturating_add(1);
+        self.at += taken;
+        self.count += 1;
         Some(token)
     }
 
@@ -65,7 +65,7 @@ impl<'a> Tokenizer<'a> {
     fn token_after_white(&mut self) -> Option<Read<'a>> {
         let rest = bytes::from(self.input, self.at);
         let white = rest.iter().position(|&byte| !matches!(byte, 0..=b' ' | 0x7f | 0xa0))?;
-        self.at = self.at.saturating_add(white);
+        self.at += white;
         let rest = bytes::from(rest, white);
         Some(self.token(*rest.first()?, rest))
     }
@@ -114,9 +114,9 @@ impl<'a> Tokenizer<'a> {
     /// A word, cut before the first `.` or tick if what stands there is a keyword: `SELECT.1`, ``SELECT`a` ``.
     fn word(&mut self, rest: &'a [u8]) -> Read<'a> {
         if self.word_end <= self.at {
-            self.word_end = self.at.saturating_add(WORD_END.span_outside(rest));
+            self.word_end = self.at + WORD_END.span_outside(rest);
         }
-        let len = self.word_end.saturating_sub(self.at);
+        let len = self.word_end - self.at;
         let text = bytes::upto(rest, len);
         let bareword = Token::new(Kind::BAREWORD, text);
         for (at, _) in bareword.text.iter().enumerate().filter(|(_, byte)| matches!(byte, b'.' | b'`')) {
@@ -144,7 +144,7 @@ fn operator(first: u8, rest: &[u8]) -> Read<'_> {
 
 fn comment_to_line_end(rest: &[u8]) -> Read<'_> {
     match bytes::find(rest, 0, b'\n') {
-        Some(end) => (Token::new(Kind::COMMENT, bytes::upto(rest, end)), end.saturating_add(1)),
+        Some(end) => (Token::new(Kind::COMMENT, bytes::upto(rest, end)), end + 1),
         None => (Token::new(Kind::COMMENT, rest), rest.len()),
     }
 }
@@ -156,9 +156,9 @@ fn slash(rest: &[u8]) -> Read<'_> {
         return one(Kind::OPERATOR, rest);
     }
     let end = bytes::find_pair(rest, 2, *b"*/");
-    let len = end.map_or(rest.len(), |end| end.saturating_add(2));
+    let len = end.map_or(rest.len(), |end| end + 2);
     // A nested opening may share the star of the closing, as in `/*/*/`.
-    let nested = end.is_some_and(|end| bytes::find_pair(bytes::upto(rest, end.saturating_add(1)), 2, *b"/*").is_some());
+    let nested = end.is_some_and(|end| bytes::find_pair(bytes::upto(rest, end + 1), 2, *b"/*").is_some());
     let kind = if nested || rest.get(2) == Some(&b'!') { Kind::EVIL } else { Kind::COMMENT };
     (Token::new(kind, bytes::upto(rest, len)), len)
 }
@@ -170,7 +170,7 @@ fn backslash(rest: &[u8]) -> Read<'_> {
 
 /// A name in Transact-SQL's brackets; the brackets are kept.
 fn bracket(rest: &[u8]) -> Read<'_> {
-    let len = bytes::find(rest, 0, b']').map_or(rest.len(), |end| end.saturating_add(1));
+    let len = bytes::find(rest, 0, b']').map_or(rest.len(), |end| end + 1);
     (Token::new(Kind::BAREWORD, bytes::upto(rest, len)), len)
 }
 
@@ -192,5 +192,5 @@ fn variable(rest: &[u8]) -> Read<'_> {
             (Token::new(Kind::VARIABLE, bytes::upto(name, len)), len)
         }
     };
-    (Token { kind: Kind::VARIABLE, ..token }, len.saturating_add(signs))
+    (Token { kind: Kind::VARIABLE, ..token }, len + signs)
 }

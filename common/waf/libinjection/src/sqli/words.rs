@@ -89,7 +89,7 @@ pub(super) fn phrase(first: &[u8], second: &[u8]) -> Option<Word> {
 
 /// Looks up a text given in parts, so that a phrase needs no copy.
 fn lookup(parts: [&[u8]; 3]) -> Option<Word> {
-    let len = parts.iter().fold(0_usize, |sum, part| sum.saturating_add(part.len()));
+    let len = parts.iter().fold(0_usize, |sum, part| sum + part.len());
     if len == 0 || len > WORD_BYTES_MAX {
         return None;
     }

@@ -20,7 +20,7 @@ pub(super) fn starts_with(mut text: &[u8], prefix: &[u8]) -> bool {
         }
         leading = false;
         // Only the low byte is compared, as in libinjection: an exotic code that ends like the letter convicts, too.
-        let code = if (97..=122).contains(&code) { code.saturating_sub(32) } else { code };
+        let code = if (97..=122).contains(&code) { code - 32 } else { code };
         if code & 0xff != u32::from(next) {
             return false;
         }
@@ -45,15 +45,16 @@ fn number(text: &[u8], start: usize, radix: u32) -> Option<(u32, usize)> {
     let mut code: u32 = 0;
     let mut len = start;
     while let Some(digit) = text.get(len).and_then(|&byte| char::from(byte).to_digit(radix)) {
-        code = code.saturating_mul(radix).saturating_add(digit);
+        // At most CODE_MAX before, so that no number of digits overflows.
+        code = code * radix + digit;
         if code > CODE_MAX {
             return None;
         }
-        len = len.saturating_add(1);
+        len += 1;
     }
     if len == start {
         return None;
     }
     let semicolon = usize::from(text.get(len) == Some(&b';'));
-    Some((code, len.saturating_add(semicolon)))
+    Some((code, len + semicolon))
 }

@@ -101,7 +101,7 @@ impl<'a> Pieces<'a> {
 
     /// Goes on in `state`, `skip` bytes on.
     fn go(&mut self, skip: usize, state: State) -> Step<'a> {
-        self.at = self.at.saturating_add(skip);
+        self.at += skip;
         self.state = state;
         Step::On
     }
@@ -109,7 +109,7 @@ impl<'a> Pieces<'a> {
     /// A piece of the next `len` bytes, going on in `state` after `skip` more; without a `len` it is all the rest.
     fn found(&mut self, piece: Piece, len: Option<usize>, skip: usize, state: State) -> Step<'a> {
         let text = len.map_or(self.rest(), |len| bytes::upto(self.rest(), len));
-        self.at = self.at.saturating_add(text.len()).saturating_add(skip);
+        self.at = self.at + text.len() + skip;
         self.state = if len.is_some() { state } else { State::End };
         Step::Found((piece, text))
     }
@@ -131,11 +131,11 @@ impl<'a> Pieces<'a> {
                 self.go(1, State::EndTagOpen)
             }
             [b'?', ..] => {
-                self.at = self.at.saturating_add(1);
+                self.at += 1;
                 self.bogus_comment()
             }
             [b'%', ..] => {
-                self.at = self.at.saturating_add(1);
+                self.at += 1;
                 let cut = markup::percent_comment(self.rest());
                 self.cut(&cut)
             }
@@ -181,7 +181,7 @@ impl<'a> Pieces<'a> {
     }
 
     fn skip_white(&mut self) -> Option<u8> {
-        self.at = self.at.saturating_add(WHITE.span(self.rest()));
+        self.at += WHITE.span(self.rest());
         self.rest().first().copied()
     }
 
@@ -197,7 +197,7 @@ impl<'a> Pieces<'a> {
     /// The first byte is part of the name whatever it is.
     fn attribute_name(&mut self) -> Step<'a> {
         let rest = self.rest();
-        let len = ATTRIBUTE_NAME_END.span_outside(bytes::from(rest, 1)).saturating_add(1);
+        let len = ATTRIBUTE_NAME_END.span_outside(bytes::from(rest, 1)) + 1;
         match rest.get(len) {
             None => self.found(Piece::AttributeName, None, 0, State::End),
             Some(b'/') => self.found(Piece::AttributeName, Some(len), 1, State::Slash),
@@ -272,7 +272,7 @@ impl<'a> Pieces<'a> {
     }
 
     fn cut(&mut self, cut: &Cut) -> Step<'a> {
-        self.at = self.at.saturating_add(cut.start);
+        self.at += cut.start;
         self.found(cut.piece, cut.len, cut.skip, State::Text)
     }
 }

@@ -40,11 +40,11 @@ fn comment(text: &[u8]) -> Cut {
     let cut = |len, skip| Cut { piece: Piece::Comment, start: 2, len, skip };
     let mut from = 0;
     while let Some(dash) = bytes::find(text, from, b'-') {
-        from = dash.saturating_add(1);
+        from = dash + 1;
         let after = bytes::from(text, from);
         let nuls = after.iter().take_while(|&&byte| byte == 0).count();
         if let [b'-' | b'!', b'>', ..] = bytes::from(after, nuls) {
-            return cut(Some(dash), nuls.saturating_add(3));
+            return cut(Some(dash), nuls + 3);
         }
     }
     cut(None, 0)

@@ -102,5 +102,5 @@ impl Parser<'_> {
 pub(super) fn posix_length(text: &[u8]) -> Option<usize> {
     let inner = text.strip_prefix(b"[:")?;
     let length = inner.iter().position(|byte| !(byte.is_ascii_alphabetic() || *byte == b'^'))?;
-    inner.get(length..)?.starts_with(b":]").then(|| length.saturating_add(4))
+    inner.get(length..)?.starts_with(b":]").then(|| length + 4)
 }

@@ -129,7 +129,7 @@ impl Parser<'_> {
         } else {
             let sign = usize::from(self.rest().starts_with(b"-"));
             let digits = self.rest().iter().skip(sign).take_while(|byte| byte.is_ascii_digit()).count();
-            let text = self.rest().get(..digits.saturating_add(sign)).unwrap_or_default();
+            let text = self.rest().get(..digits + sign).unwrap_or_default();
             self.skip(text.len());
             text
         };
@@ -137,7 +137,7 @@ impl Parser<'_> {
         match number.map(|number| (number > 0, usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX))) {
             Some((true, group)) => Ok(self.reference(group)),
             Some((false, back @ 1..)) if back <= self.groups => {
-                Ok(self.reference(self.groups.saturating_sub(back).saturating_add(1)))
+                Ok(self.reference(self.groups.saturating_sub(back) + 1))
             }
             Some(_) => Err(self.error("reference to a group that does not exist")),
             None => self.reference_by_name(text),

@@ -45,7 +45,7 @@ impl Parser<'_> {
     }
 
     fn capture(&mut self, start: usize) -> Result<Node, CompileError> {
-        self.groups = self.groups.saturating_add(1);
+        self.groups += 1;
         let index = self.groups;
         Ok(Node::Group(index, Box::new(self.body(start)?)))
     }
@@ -126,14 +126,14 @@ pub(super) fn survey(pattern: &[u8]) -> (usize, Vec<(Vec<u8>, usize)>) {
             b'(' => {
                 let name = name_of(rest);
                 if name.is_some() || !matches!(rest.get(1), Some(b'?' | b'*')) {
-                    count = count.saturating_add(1);
+                    count += 1;
                 }
                 names.extend(name.map(|name| (name.to_vec(), count)));
                 1
             }
             _ => 1,
         };
-        at = at.saturating_add(step.max(1));
+        at += step.max(1);
     }
     (count, names)
 }
@@ -157,17 +157,17 @@ fn name_of(rest: &[u8]) -> Option<&[u8]> {
 fn class_length(rest: &[u8]) -> usize {
     let mut at = if rest.starts_with(b"[^") { 2_usize } else { 1 };
     if rest.get(at) == Some(&b']') {
-        at = at.saturating_add(1);
+        at += 1;
     }
     while let Some(byte) = rest.get(at) {
         let tail = rest.get(at..).unwrap_or_default();
-        at = at.saturating_add(match byte {
-            b']' => return at.saturating_add(1),
+        at += match byte {
+            b']' => return at + 1,
             b'\\' if tail.starts_with(b"\\Q") => find(tail, b"\\E").unwrap_or(tail.len()).max(2),
             b'\\' => 2,
             b'[' => super::class::posix_length(tail).unwrap_or(1),
             _ => 1,
-        });
+        };
     }
     rest.len()
 }

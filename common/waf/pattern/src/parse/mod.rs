@@ -89,7 +89,7 @@ impl<'a> Parser<'a> {
     }
 
     fn skip(&mut self, count: usize) {
-        self.at = self.at.saturating_add(count);
+        self.at += count;
     }
 
     fn next(&mut self) -> Option<u8> {
@@ -110,7 +110,7 @@ impl<'a> Parser<'a> {
     fn until(&mut self, end: u8, what: &str) -> Result<&'a [u8], CompileError> {
         let rest = self.rest();
         let length = rest.iter().position(|byte| *byte == end).ok_or_else(|| self.error(what))?;
-        self.skip(length.saturating_add(1));
+        self.skip(length + 1);
         Ok(rest.get(..length).unwrap_or_default())
     }
 
@@ -120,7 +120,7 @@ impl<'a> Parser<'a> {
 
     /// `a|b|c` up to the closing parenthesis or the end. Flags set inside end with it, but reach over `|`.
     fn alternatives(&mut self) -> Result<Node, CompileError> {
-        self.depth = self.depth.saturating_add(1);
+        self.depth += 1;
         if self.depth > NESTING_COUNT_MAX {
             return Err(self.error(format!("groups nest deeper than {NESTING_COUNT_MAX}")));
         }
@@ -178,9 +178,7 @@ impl<'a> Parser<'a> {
                 Some(b' ' | 9..=13) => self.skip(1),
                 Some(b'#') => {
                     let rest = self.rest();
-                    self.skip(
-                        rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at.saturating_add(1)),
-                    );
+                    self.skip(rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1));
                 }
                 _ => return,
             }
@@ -268,7 +266,7 @@ impl<'a> Parser<'a> {
         if max.is_some_and(|max| max < min) {
             return Err(self.error("numbers out of order in {n,m}"));
         }
-        self.skip(length.saturating_add(2));
+        self.skip(length + 2);
         Ok(Some((min, max)))
     }
 

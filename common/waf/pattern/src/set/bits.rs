@@ -19,7 +19,7 @@ impl CandidateBits {
             std::iter::from_fn(move || {
                 let bit = usize::try_from(left.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
                 left &= left.wrapping_sub(1);
-                Some(place.saturating_mul(64).saturating_add(bit))
+                Some(place * 64 + bit)
             })
         })
     }

@@ -67,7 +67,7 @@ fn beginnings(requirements: &[&Requirement]) -> Vec<Positions> {
     for term in requirements.iter().flat_map(|requirement| &requirement.terms) {
         if let Some(start) = term.start {
             let count = counts.entry(start).or_default();
-            *count = count.saturating_add(weight(term));
+            *count += weight(term);
         }
     }
     let mut starts: Vec<(Positions, usize)> = counts.into_iter().collect();

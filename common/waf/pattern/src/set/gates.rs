@@ -60,7 +60,7 @@ fn numbers(bits: &Bits) -> impl Iterator<Item = usize> + '_ {
         std::iter::from_fn(move || {
             let bit = usize::try_from(left.trailing_zeros()).ok().filter(|bit| *bit < 64)?;
             left &= left.wrapping_sub(1);
-            Some(place.saturating_mul(64).saturating_add(bit))
+            Some(place * 64 + bit)
         })
     })
 }
@@ -96,7 +96,7 @@ impl Gates {
 
     pub(super) fn memory_usage(&self) -> usize {
         let lists = self.by_start.iter().chain(&self.by_byte_set).chain([&self.others]);
-        let bytes = |listed: &Listed| size_of::<Listed>().saturating_add(listed.patterns.len().saturating_mul(4));
-        lists.map(|list| list.iter().map(bytes).sum::<usize>().saturating_add(24)).sum()
+        let bytes = |listed: &Listed| size_of::<Listed>() + listed.patterns.len() * 4;
+        lists.map(|list| list.iter().map(bytes).sum::<usize>() + 24).sum()
     }
 }

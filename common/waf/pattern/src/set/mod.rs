@@ -85,12 +85,8 @@ impl PatternSet {
     /// Heap bytes, roughly.
     pub fn memory_usage(&self) -> usize {
         let literals = self.literals.as_ref().map_or(0, scan::Literals::memory_usage);
-        let rows = self.rows.len().saturating_mul(size_of::<Row>());
-        literals
-            .saturating_add(rows)
-            .saturating_add(self.gates.memory_usage())
-            .saturating_add(12_288)
-            .saturating_add(if self.starts.is_some() { 32_864 } else { 0 })
+        let rows = self.rows.len() * size_of::<Row>();
+        literals + rows + self.gates.memory_usage() + 12_288 + if self.starts.is_some() { 32_864 } else { 0 }
     }
 
     /// Sets in `bits` (cleared first) every pattern that may match `value`; whether there is any.

@@ -14,7 +14,7 @@ impl Numbers {
         let mut counts: BTreeMap<ByteSet, usize> = BTreeMap::new();
         sets.for_each(|(set, weight)| {
             let count = counts.entry(set).or_default();
-            *count = count.saturating_add(weight);
+            *count += weight;
         });
         let mut sets: Vec<(usize, ByteSet)> = counts.into_iter().map(|(set, count)| (count, set)).collect();
         sets.sort_by(|left, right| right.cmp(left));

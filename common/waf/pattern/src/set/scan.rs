@@ -56,8 +56,8 @@ impl Literals {
             .build(&literals)
             .map_err(failed)?;
         // At most one state per literal byte and the root; 64 classes of 4 bytes each. Most literals share beginnings.
-        let states = literals.iter().fold(1_usize, |all, literal| all.saturating_add(literal.len()));
-        let automaton = if states.saturating_mul(64 * 4) <= TABLE_BYTES_MAX {
+        let states = literals.iter().fold(1_usize, |all, literal| all + literal.len());
+        let automaton = if states * (64 * 4) <= TABLE_BYTES_MAX {
             Form::Table(dfa::Builder::new().build_from_noncontiguous(&sparse).map_err(failed)?)
         } else {
             let compact = nfa::contiguous::Builder::new().dense_depth(DENSE_DEPTH).build_from_noncontiguous(&sparse);
@@ -72,8 +72,8 @@ impl Literals {
             Form::Table(table) => table.memory_usage(),
             Form::Compact(compact) => compact.memory_usage(),
         };
-        let postings = self.postings.iter().map(|list| list.len().saturating_mul(8).saturating_add(16));
-        automaton.saturating_add(postings.sum())
+        let postings = self.postings.iter().map(|list| list.len() * 8 + 16);
+        automaton + postings.sum::<usize>()
     }
 
     /// Sets the patterns of the rows whose literals occur and whose gates admit the value; whether there were any.

@@ -43,12 +43,8 @@ impl Starts {
         if value.len() < LONG_BYTES_MIN {
             self.find_inside(value, &self.pairs, &mut found);
         } else {
-            let overlap = PLACES.saturating_sub(1);
-            self.find_inside(
-                value.get(..SAMPLE_BYTES.saturating_add(overlap)).unwrap_or(value),
-                &self.pairs,
-                &mut found,
-            );
+            let overlap = PLACES - 1;
+            self.find_inside(value.get(..SAMPLE_BYTES + overlap).unwrap_or(value), &self.pairs, &mut found);
             let pairs = Pairs::new(&self.tables, &found.map(|found| !found));
             self.find_inside(value.get(SAMPLE_BYTES..).unwrap_or_default(), &pairs, &mut found);
         }
@@ -75,8 +71,8 @@ impl Starts {
     /// Those at the last three places, where the value ends within the window.
     fn find_at_end(&self, value: &[u8], found: &mut Bits) {
         let [first, second, third, fourth] = self.tables.as_ref();
-        for start in value.len().saturating_sub(PLACES.saturating_sub(1))..value.len() {
-            let byte = |place: usize| value.get(start.saturating_add(place)).map_or(END, |byte| usize::from(*byte));
+        for start in value.len().saturating_sub(PLACES - 1)..value.len() {
+            let byte = |place: usize| value.get(start + place).map_or(END, |byte| usize::from(*byte));
             let (a, b) = (row(first, byte(0)), row(second, byte(1)));
             let (c, d) = (row(third, byte(2)), row(fourth, byte(3)));
             for ((((all, a), b), c), d) in found.iter_mut().zip(a).zip(b).zip(c).zip(d) {

@@ -130,7 +130,7 @@ impl Item {
     fn assignment(&self) -> (Argument, Option<Argument>) {
         let end = self.value.bytes.len();
         match self.value.bytes.iter().position(|byte| *byte == b'=') {
-            Some(at) => (self.value.part(0..at), Some(self.value.part(at.saturating_add(1)..end))),
+            Some(at) => (self.value.part(0..at), Some(self.value.part(at + 1..end))),
             None => (self.value.clone(), None),
         }
     }
@@ -159,7 +159,7 @@ impl Item {
     fn place(&self, name: &Argument, names: &mut Names) -> Result<Place, Fault> {
         let dot = name.bytes.iter().position(|byte| matches!(byte, b'.' | b':')).unwrap_or(name.bytes.len());
         let collection = name.part(0..dot).text();
-        let key = name.part(dot.saturating_add(1).min(name.bytes.len())..name.bytes.len());
+        let key = name.part((dot + 1).min(name.bytes.len())..name.bytes.len());
         if key.bytes.is_empty() {
             return self.fault("a collection and a name, as in tx.score");
         }
@@ -319,7 +319,7 @@ fn remove_targets(
         return Err((value.offset(0), "no target; expected rules and a target, as in 942100;ARGS:q".to_owned()));
     };
     let pick = names.pick(pick(&value.part(0..at))?);
-    let targets = target::parse(&value.part(at.saturating_add(1)..value.bytes.len()), names)?;
+    let targets = target::parse(&value.part(at + 1..value.bytes.len()), names)?;
     if !targets.excluded.is_empty() {
         return Err((
             value.offset(at),

@@ -30,7 +30,7 @@ impl Compiler<'_> {
         self.find_slots();
         let paths = self.resolve_paths();
         let phases: [Vec<Rule>; 5] = std::array::from_fn(|index| {
-            let phase = u8::try_from(index).unwrap_or(0).saturating_add(1);
+            let phase = u8::try_from(index).unwrap_or(0) + 1;
             self.phase(phase)
         });
         let picks = std::mem::take(&mut self.names.picks);
@@ -84,7 +84,7 @@ impl Compiler<'_> {
                     key = self.names.constants.intern(&[&written, format!(" ({})", paths.len()).as_bytes()].concat());
                 }
                 target.selector = Selector::Name(key);
-                steps = steps.saturating_add(path.steps());
+                steps += path.steps();
                 if steps > STEPS_COUNT_MAX {
                     let message = format!("the paths of XML: have more than {STEPS_COUNT_MAX} steps together");
                     faults.push(Diagnostic { location: rule.location.clone(), message, excerpt: String::new() });
@@ -169,7 +169,7 @@ impl Compiler<'_> {
         let mut len: u32 = 0;
         for draft in &self.drafts {
             places.push(len);
-            len = len.saturating_add(u32::from(matches!(draft, Draft::Rule(rule) if rule.phase == phase)));
+            len += u32::from(matches!(draft, Draft::Rule(rule) if rule.phase == phase));
         }
         let mut rules = Vec::new();
         let drafts = std::mem::take(&mut self.drafts);
@@ -194,7 +194,7 @@ impl Compiler<'_> {
         let transforms: Vec<Transform> =
             draft.defaults.transforms.iter().chain(&draft.actions.transforms).copied().collect();
         let last_none = transforms.iter().rposition(|transform| *transform == Transform::None);
-        let transforms = transforms.get(last_none.map_or(0, |none| none.saturating_add(1))..).unwrap_or_default();
+        let transforms = transforms.get(last_none.map_or(0, |none| none + 1)..).unwrap_or_default();
         let node = self.pipelines.chain(transforms);
         let multi = if draft.actions.multi_match { self.pipelines.path(node).into() } else { Box::default() };
         let jump = match &draft.actions.skip_after {
@@ -229,16 +229,16 @@ impl Compiler<'_> {
 
     /// The place after the marker (or the rule of that id) that follows the draft `at`.
     fn marker(&self, label: &str, at: usize, drafts: &[Draft], places: &[u32]) -> Option<u32> {
-        let after = drafts.iter().enumerate().skip(at.saturating_add(1));
+        let after = drafts.iter().enumerate().skip(at + 1);
         let found = after.into_iter().find_map(|(place, draft)| match draft {
             Draft::Marker(name) if name == label => Some(place),
             Draft::Rule(rule) if rule.actions.id.is_some_and(|id| id.to_string() == label) => {
                 let end = drafts.iter().rposition(|link| matches!(link, Draft::Rule(link) if link.starter == place));
-                end.map(|end| end.saturating_add(1))
+                end.map(|end| end + 1)
             }
             _ => None,
         })?;
-        places.get(found).copied().or(places.last().map(|last| last.saturating_add(1)))
+        places.get(found).copied().or(places.last().map(|last| last + 1))
     }
 
     /// `skip:N` goes over N rules, chains counted as one.
@@ -284,7 +284,7 @@ fn close_chains(rules: &mut [Rule]) {
     let (mut next, mut reads) = (narrow(rules.len()), CollectionSet::default());
     for (at, rule) in rules.iter_mut().enumerate().rev() {
         if !rule.chained {
-            (next, reads) = (narrow(at).saturating_add(1), CollectionSet::default());
+            (next, reads) = (narrow(at) + 1, CollectionSet::default());
         }
         reads = reads.with(rule.reads);
         (rule.next, rule.reads) = (next, reads);

@@ -198,7 +198,7 @@ impl<'b> Compiler<'b> {
             return Err((word.offset(0), format!("no file matches `{pattern}`; expected one beside {}", source.name)));
         }
         for (name, bytes) in files {
-            self.file(&Source::new(name, bytes), depth.saturating_add(1));
+            self.file(&Source::new(name, bytes), depth + 1);
         }
         Ok(())
     }
@@ -218,7 +218,7 @@ impl<'b> Compiler<'b> {
             }
             _ => {}
         }
-        if let Some(place) = self.defaults.get_mut(usize::from(phase).saturating_sub(1)) {
+        if let Some(place) = self.defaults.get_mut(usize::from(phase) - 1) {
             *place = actions;
         }
         Ok(())
@@ -285,7 +285,7 @@ impl<'b> Compiler<'b> {
         } else {
             self.claim_id(&actions, at, &location)?;
         }
-        let defaults = self.defaults.get(usize::from(phase).saturating_sub(1)).cloned().unwrap_or_default();
+        let defaults = self.defaults.get(usize::from(phase) - 1).cloned().unwrap_or_default();
         self.drafts.push(Draft::Rule(Box::new(DraftRule {
             location,
             targets,
