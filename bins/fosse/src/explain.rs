@@ -98,7 +98,7 @@ fn why_site(hosts: &[String], host: &str) -> String {
 }
 
 fn filter(site: &WafSite, rules: &[String]) -> String {
-    let does = match site.mode {
+    let does = match site.waf {
         WafMode::Off => return "off: nothing is looked at".to_owned(),
         WafMode::Detect => "logs what it finds and lets it pass",
         WafMode::Block => "denies what it finds",

@@ -101,7 +101,7 @@ fn dispatch_settings() -> blobs::Dispatch {
 fn waf_settings() -> blobs::WafFilter {
     blobs::WafFilter {
         sites: vec![blobs::WafSite { body_bytes_max: 1 << 20, ..Default::default() }],
-        held_bytes_max: 1 << 20,
+        lane_held_bytes_max: 1 << 20,
     }
 }
 

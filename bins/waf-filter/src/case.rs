@@ -13,7 +13,9 @@ use fosse_wire::{
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::kept::inspects;
-use crate::limits::{ARENAS_KEPT_MAX, BODY_KIB_PER_BUDGET, BUDGET_MS_DEFAULT, LOCATION_BYTES_MAX, LONG_BODY_BYTES};
+use crate::limits::{
+    ARENAS_KEPT_MAX, BODY_KIB_PER_BUDGET, LOCATION_BYTES_MAX, LONG_BODY_BYTES, RULES_MILLISECONDS_DEFAULT,
+};
 use crate::link::Link;
 use crate::watch::Watch;
 
@@ -129,7 +131,7 @@ impl Court {
     pub fn open(&mut self, rules: &'static Ruleset, site: &WafSite, head: &RequestHead<'_>, has_body: bool) -> Case {
         let seconds = u64::try_from(clock_gettime(ClockId::Realtime).tv_sec).unwrap_or(0);
         let mut t = Transaction::new(rules, self.arenas.pop().unwrap_or_default(), Now { seconds, elapsed_micros: 0 });
-        t.set_mode(if site.mode == WafMode::Detect { Mode::DetectionOnly } else { Mode::On });
+        t.set_mode(if site.waf == WafMode::Detect { Mode::DetectionOnly } else { Mode::On });
         t.unique_id(&hex(head.request));
         if let Some(client) = head.client.ip() {
             let port = if head.host_port != 0 { head.host_port } else { if head.secure { 443 } else { 80 } };
@@ -140,8 +142,9 @@ impl Court {
         for (name, value) in head.fields {
             t.header(name, value);
         }
-        let budget_ms = if site.budget_ms == 0 { BUDGET_MS_DEFAULT } else { site.budget_ms };
-        let budget_us = u64::from(budget_ms).saturating_mul(1000);
+        let milliseconds_max =
+            if site.rules_milliseconds_max == 0 { RULES_MILLISECONDS_DEFAULT } else { site.rules_milliseconds_max };
+        let budget_us = u64::from(milliseconds_max).saturating_mul(1000);
         Case {
             transaction: t,
             denial: None,

@@ -90,7 +90,8 @@ impl Judge {
     #[must_use]
     pub fn new(config: Option<WafFilter>, rules: Rules, reporter: Reporter, counters: Counters) -> Self {
         let config = config.unwrap_or_default();
-        let held_bytes_max = if config.held_bytes_max == 0 { HELD_BYTES_DEFAULT } else { config.held_bytes_max };
+        let held_bytes_max =
+            if config.lane_held_bytes_max == 0 { HELD_BYTES_DEFAULT } else { config.lane_held_bytes_max };
         let fallback = WafSite { body_bytes_max: BODY_BYTES_DEFAULT, ..WafSite::default() };
         Self {
             config,
@@ -222,7 +223,7 @@ impl Judge {
         if let Some(slot) = self.slot(frame.stream) {
             (slot.site, slot.request, slot.connection) = (head.site, head.request, head.connection);
         }
-        if self.site(head.site).mode == WafMode::Off {
+        if self.site(head.site).waf == WafMode::Off {
             out.on.forward(frame);
             return Ok(());
         }
@@ -257,7 +258,7 @@ impl Judge {
         let has_body = !matches!(head.body, BodyLength::None | BodyLength::Exact(0));
         if let BodyLength::Exact(length) = head.body
             && length > site.body_bytes_max
-            && site.over_limit == OverLimit::Reject
+            && site.body_over_limit == OverLimit::Reject
         {
             return self.over_size(frame.stream, out);
         }

@@ -18,7 +18,7 @@ use crate::{
 
 /// Whether a site has its answers judged.
 pub(crate) fn inspects(site: &fosse_settings::WafSite) -> bool {
-    site.inspect_responses && site.mode != WafMode::Off
+    site.inspect_responses && site.waf != WafMode::Off
 }
 
 impl Judge {

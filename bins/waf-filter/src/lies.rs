@@ -16,8 +16,9 @@ use fosse_wire::{
 
 /// A judge who awaits the answer of one stream.
 fn awaiting() -> (Judge, StreamId) {
-    let site = WafSite { rules: Some(0), budget_ms: 60_000, inspect_responses: true, ..WafSite::default() };
-    let config = WafFilter { sites: vec![site], held_bytes_max: 1 << 20 };
+    let site =
+        WafSite { rules: Some(0), rules_milliseconds_max: 60_000, inspect_responses: true, ..WafSite::default() };
+    let config = WafFilter { sites: vec![site], lane_held_bytes_max: 1 << 20 };
     let sets = vec![fosse_bundle::RuleSet { entries: vec!["a".into()] }];
     let text = "SecRule RESPONSE_BODY \"@contains bad\" \"id:1,phase:4,deny\"\n";
     let files = [("a".to_owned(), text.as_bytes().to_vec())].into();

@@ -8,7 +8,7 @@ pub const BODY_BYTES_DEFAULT: u64 = 1024 * 1024;
 
 /// CPU time of one transaction where no configuration says otherwise, in milliseconds: a hundred times what an ordinary
 /// request takes.
-pub const BUDGET_MS_DEFAULT: u32 = 50;
+pub const RULES_MILLISECONDS_DEFAULT: u32 = 50;
 
 /// KiB of a body for which a transaction gets its CPU time once more: judging a MiB of honest text or fields by the Core
 /// Rule Set takes 75 to 110 ms, so that a time that is right for heads and forms would deny it for nothing but its length.

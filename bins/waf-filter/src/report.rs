@@ -69,7 +69,7 @@ impl Reporter {
 
     /// Something found without rules: whether it is denied.
     pub fn found(&self, site: &WafSite, head: &RequestHead<'_>, denial: &Denial, counters: &Counters) -> bool {
-        let denied = site.mode == WafMode::Block;
+        let denied = site.waf == WafMode::Block;
         let action = if denied { Action::Denied } else { Action::Detected };
         self.event(action, head, Some(denial), "", counters);
         if self.audit.is_some() {
@@ -87,7 +87,7 @@ impl Reporter {
         case: &Case,
         counters: &Counters,
     ) -> bool {
-        let denied = site.mode == WafMode::Block;
+        let denied = site.waf == WafMode::Block;
         let action = if denied { Action::Denied } else { Action::Detected };
         self.event(action, head, Some(denial), &answered(case), counters);
         if self.audit.is_some() {
@@ -107,7 +107,7 @@ impl Reporter {
             counters.add(count::OVER_BUDGET, 1);
         }
         let logged = case.transaction.matches().any(|m| m.is_logged());
-        let action = match (&case.denial, site.mode) {
+        let action = match (&case.denial, site.waf) {
             (Some(_), WafMode::Block) => Action::Denied,
             (Some(_), _) => Action::Detected,
             (None, WafMode::Detect) if logged => Action::Detected,

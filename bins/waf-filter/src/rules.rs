@@ -50,7 +50,7 @@ impl Rules {
         }
         let (mut known, mut sites, mut wrong) = (HashMap::new(), Vec::new(), Vec::new());
         for (number, site) in config.sites.iter().enumerate() {
-            let Some(index) = site.rules.filter(|_| site.mode != WafMode::Off) else {
+            let Some(index) = site.rules.filter(|_| site.waf != WafMode::Off) else {
                 sites.push(None);
                 continue;
             };

@@ -42,7 +42,7 @@ impl Judge {
         self.counters.set(count::HELD_BYTES, self.held_bytes);
         let site = self.site(number);
         let site_limit = site.body_bytes_max;
-        let (over, reject) = (seen > site_limit, site.over_limit == OverLimit::Reject);
+        let (over, reject) = (seen > site_limit, site.body_over_limit == OverLimit::Reject);
         if over && reject {
             return self.over_size(frame.stream, out);
         }
@@ -161,7 +161,7 @@ impl Judge {
         let Some(mut case) = held.case.take() else { return Ok(None) };
         let site = site_of(&self.config, &self.fallback, slot.site);
         let limit = usize::try_from(site.body_bytes_max).unwrap_or(usize::MAX);
-        let parts = (held.in_part, site.over_limit == OverLimit::PassInPart);
+        let parts = (held.in_part, site.body_over_limit == OverLimit::PassInPart);
         let undone = encoding::undo(held.coding, held.body(), limit, parts, &mut self.decoded);
         let taken = case.body(undone.body);
         let newly_in_part = !held.in_part && (undone.in_part || taken == Taken::Part);

@@ -56,7 +56,8 @@ pub fn blobs() -> Vec<Vec<u8>> {
     let listener = AcceptListener { per_address_max: 300, peer_uids: vec![7], trusted: vec![net], trusted_unix: true };
     let accept = Accept { connections_max: 70_000, listeners: vec![listener] };
     let parse = Parse { sites: vec![ParseSite::default()], default_site: Some(1), ..Parse::default() };
-    let filter = WafFilter { sites: vec![WafSite { rules: Some(1), ..WafSite::default() }], held_bytes_max: 1 << 40 };
+    let filter =
+        WafFilter { sites: vec![WafSite { rules: Some(1), ..WafSite::default() }], lane_held_bytes_max: 1 << 40 };
     let routes = vec![Route { prefix: "/a".into(), backend: 1 }];
     let dispatch = Dispatch { sites: vec![DispatchSite { routes, ..DispatchSite::default() }], ..Dispatch::default() };
     let encoded = [encode(&accept), encode(&parse), encode(&filter), encode(&dispatch)];

@@ -41,19 +41,19 @@ struct Model {
 
 fn config() -> WafFilter {
     let site = |number: u8| WafSite {
-        mode: match number {
+        waf: match number {
             7 => WafMode::Off,
             n if n & 1 == 1 => WafMode::Detect,
             _ => WafMode::Block,
         },
-        over_limit: if number & 2 == 0 { OverLimit::Reject } else { OverLimit::PassInPart },
+        body_over_limit: if number & 2 == 0 { OverLimit::Reject } else { OverLimit::PassInPart },
         rules: (number & 4 == 0).then_some(0),
         body_bytes_max: BODY_BYTES_MAX,
         // Never the reason: what a run finds must not hang on the clock.
-        budget_ms: 60_000,
+        rules_milliseconds_max: 60_000,
         ..WafSite::default()
     };
-    WafFilter { sites: (0..SITES).map(site).collect(), held_bytes_max: 200 }
+    WafFilter { sites: (0..SITES).map(site).collect(), lane_held_bytes_max: 200 }
 }
 
 fn rules() -> Rules {

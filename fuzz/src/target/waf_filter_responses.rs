@@ -56,15 +56,15 @@ struct Model {
 
 fn config() -> WafFilter {
     let site = |number: u8| WafSite {
-        mode: if number == 2 { WafMode::Detect } else { WafMode::Block },
+        waf: if number == 2 { WafMode::Detect } else { WafMode::Block },
         // Sets differ, so that the limit's action can.
         rules: Some(u32::from(number == 1)),
         body_bytes_max: 1000,
-        budget_ms: 60_000,
+        rules_milliseconds_max: 60_000,
         inspect_responses: number != 3,
         ..WafSite::default()
     };
-    WafFilter { sites: (0..SITES).map(site).collect(), held_bytes_max: 190_000 }
+    WafFilter { sites: (0..SITES).map(site).collect(), lane_held_bytes_max: 190_000 }
 }
 
 fn rules() -> Rules {

@@ -40,7 +40,7 @@ fn three_tables_are_a_whole_configuration() {
     assert_eq!((parse.default_site, parse.access_log, parse.upgrades), (None, false, vec!["websocket".to_owned()]));
     let waf: blobs::WafFilter = decode(plan.blob(Program::WafFilter)).unwrap();
     assert_eq!(
-        (waf.sites[0].mode, waf.sites[0].rules, waf.sites[0].body_bytes_max),
+        (waf.sites[0].waf, waf.sites[0].rules, waf.sites[0].body_bytes_max),
         (blobs::WafMode::Block, Some(0), 1 << 20)
     );
     // A site that names no rules has the built-in ones.

@@ -133,30 +133,30 @@ pub enum OverLimit {
 pub struct WafFilter {
     /// In the order of their index.
     pub sites: Vec<WafSite>,
-    /// Memory for held bodies of one lane, in bytes.
-    pub held_bytes_max: u64,
+    /// Memory of one lane for buffered bodies and for requests whose responses are pending, in bytes.
+    pub lane_held_bytes_max: u64,
 }
 
 /// One site as waf-filter sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WafSite {
     /// Off, detect or block.
-    pub mode: WafMode,
+    pub waf: WafMode,
     /// Methods allowed; empty for all.
     pub methods: Vec<String>,
     /// Path and query must be UTF-8 after decoding.
     pub utf8: bool,
-    /// Bytes of a body that is judged.
+    /// Bytes of a request body that is taken and evaluated.
     pub body_bytes_max: u64,
-    /// What happens above that.
-    pub over_limit: OverLimit,
+    /// Treatment of a longer one.
+    pub body_over_limit: OverLimit,
     /// Index of the rule set in the bundle; `None` for the protocol checks alone.
     pub rules: Option<u32>,
     /// Rule ids, tags, paths and arguments the site exempts, as SecLang made by fosse-config.
     pub exclusions: String,
-    /// CPU time one transaction may take in all, in milliseconds.
-    pub budget_ms: u32,
-    /// The rules see answers too: waf-filter stands on the way back.
+    /// CPU time that rules may take for one request, in milliseconds.
+    pub rules_milliseconds_max: u32,
+    /// The rules see responses too: waf-filter is a stage of the response path.
     pub inspect_responses: bool,
 }
 

@@ -55,28 +55,28 @@ pub fn parse(site: &Site) -> blobs::ParseSite {
 /// What waf-filter is told.
 pub fn waf_filter(edge: &Edge, rules: &RuleSets) -> blobs::WafFilter {
     let sites = edge.site.iter().map(|site| waf_site(site, rules)).collect();
-    blobs::WafFilter { sites, held_bytes_max: edge.limits.lane_held_bytes_max.0 }
+    blobs::WafFilter { sites, lane_held_bytes_max: edge.limits.lane_held_bytes_max.0 }
 }
 
 fn waf_site(site: &Site, rules: &RuleSets) -> blobs::WafSite {
-    let mode = match site.waf.value {
+    let waf = match site.waf.value {
         Waf::Off => blobs::WafMode::Off,
         Waf::Detect => blobs::WafMode::Detect,
         Waf::Block => blobs::WafMode::Block,
     };
-    let over_limit = match site.body_over_limit.value {
+    let body_over_limit = match site.body_over_limit.value {
         OverLimit::Reject => blobs::OverLimit::Reject,
         OverLimit::PassInPart => blobs::OverLimit::PassInPart,
     };
     blobs::WafSite {
-        mode,
+        waf,
         methods: site.methods.iter().map(|method| method.0.clone()).collect(),
         utf8: site.utf8.value == Utf8::Require,
         body_bytes_max: site.body_bytes_max.0,
-        over_limit,
-        rules: if mode == blobs::WafMode::Off { None } else { rules.index(site) },
+        body_over_limit,
+        rules: if waf == blobs::WafMode::Off { None } else { rules.index(site) },
         exclusions: exclusions::seclang(site),
-        budget_ms: site.rules_milliseconds_max.value,
+        rules_milliseconds_max: site.rules_milliseconds_max.value,
         inspect_responses: inspects(site),
     }
 }
