@@ -1,29 +1,41 @@
-//! fosse-waf-filter: judges requests between parse and dispatch: frames in, frames or verdicts out.
+//! fosse-waf-filter: evaluates requests and responses between parse and dispatch. Frames come in,
+//! frames or verdicts go out.
+//!
+//! [`Filter`] decides and holds no socket but that to the store; `server` has the sockets and the
+//! loop. `request` and `response` are the handlers of the two directions; `slots` has what belongs
+//! to one stream, `context` what all share.
 
 #![forbid(unsafe_code)]
 
-mod answer;
-pub mod audit;
-mod back;
-pub mod case;
-pub mod checks;
-mod conversation;
-pub mod encoding;
-pub mod held;
-pub mod judge;
-mod kept;
-#[cfg(test)]
-mod lies;
-pub mod limits;
-pub mod link;
+mod budget;
+mod content_encoding;
+mod context;
+mod denial;
+mod evaluation;
+mod evaluator;
+mod filter;
+mod limits;
+mod log;
+mod memory;
+mod outputs;
+mod pipeline;
 pub mod policy;
-pub mod report;
-pub mod rules;
-pub mod secrets;
-pub mod serve;
-pub mod template;
-mod trial;
-mod watch;
+mod queue;
+mod report;
+mod request;
+mod response;
+mod rules;
+mod server;
+mod sites;
+mod slots;
+pub mod startup;
+mod store;
+pub mod zygote;
+
+pub use filter::Filter;
+pub use log::Log;
+pub use outputs::Outputs;
+pub use rules::Rules;
 
 /// Name in messages.
 pub const PROGRAM: &str = "fosse-waf-filter";

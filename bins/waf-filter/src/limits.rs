@@ -1,63 +1,71 @@
 //! Every limit of fosse-waf-filter.
 
-/// Memory for held bodies where no configuration says otherwise (in a shell).
-pub const HELD_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
+/// Memory for buffered bodies where no configuration says otherwise (in a shell).
+pub(crate) const LANE_HELD_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
 
-/// Bytes of a body that is judged where no configuration says otherwise.
-pub const BODY_BYTES_DEFAULT: u64 = 1024 * 1024;
+/// Bytes of a body that is evaluated where no configuration says otherwise.
+pub(crate) const BODY_BYTES_DEFAULT: u64 = 1024 * 1024;
 
-/// CPU time of one transaction where no configuration says otherwise, in milliseconds: a hundred times what an ordinary
-/// request takes.
-pub const RULES_MILLISECONDS_DEFAULT: u32 = 50;
+/// CPU time of one evaluation where no configuration says otherwise, in milliseconds: a hundred
+/// times what an ordinary request takes.
+pub(crate) const RULES_MILLISECONDS_DEFAULT: u32 = 50;
 
-/// KiB of a body for which a transaction gets its CPU time once more: judging a MiB of honest text or fields by the Core
-/// Rule Set takes 75 to 110 ms, so that a time that is right for heads and forms would deny it for nothing but its length.
-pub const BODY_KIB_PER_BUDGET: u64 = 256;
+/// KiB of a body for which an evaluation gets its CPU time once more: a MiB of honest text or
+/// fields takes the Core Rule Set 75 to 110 ms, so that a time that is right for heads and forms
+/// would deny it for nothing but its length.
+pub(crate) const BODY_KIB_PER_BUDGET: u64 = 256;
 
-/// Bytes of a body from which on its CPU time is counted from the first microsecond: reading the clock is nothing beside it.
-pub const LONG_BODY_BYTES: usize = 8 * 1024;
+/// Bytes of a body from which on its CPU time is counted from the first microsecond: reading the
+/// clock is nothing beside it.
+pub(crate) const LONG_BODY_BYTES: usize = 8 * 1024;
 
-/// CPU time after which a transaction lets others go first, in microseconds.
-pub const SLICE_US_MAX: u64 = 5_000;
+/// CPU time after which an evaluation lets others go first, in microseconds.
+pub(crate) const SLICE_US_MAX: u64 = 5_000;
 
-/// Time in one turn of the loop after which requests that come are put in line instead of being judged at once, in
-/// microseconds: their neighbours wait for what is already judged, and start watches that turns move.
-pub const TURN_US_MAX: u64 = 20_000;
+/// Time in one turn of the loop after which requests that come are queued instead of being
+/// evaluated at once, in microseconds: peers wait for what is already evaluated, and start watches
+/// that turns move.
+pub(crate) const TURN_US_MAX: u64 = 20_000;
 
-/// Work below this is measured by the wall clock, which costs no system call, in microseconds. Beyond it the CPU clock
-/// counts, so that a transaction does not pay for a busy machine.
-pub const LOOK_US: u64 = 1_000;
+/// Work below this is measured by the wall clock, which costs no system call, in microseconds.
+/// Beyond it the CPU clock counts, so that an evaluation does not pay for a busy machine.
+pub(crate) const LOOK_US: u64 = 1_000;
 
-/// Time a request waits for a record of a persistent collection, in milliseconds: a thousand times what an answer takes. Then
-/// the record is taken as empty, and so are all others until fosse-store answers again.
-pub const RECORD_WAIT_MS_MAX: u64 = 100;
+/// Time a request waits for a record of a persistent collection, in milliseconds: a thousand times
+/// what fosse-store takes. Then the record is taken as empty, and so are all others until
+/// fosse-store answers again.
+pub(crate) const RECORD_WAIT_MS_MAX: u64 = 100;
 
 /// Bytes for fosse-store that wait to be written. Beyond it changes are lost, and counted.
-pub const CHANGES_BYTES_MAX: usize = 1024 * 1024;
+pub(crate) const CHANGES_BYTES_MAX: usize = 1024 * 1024;
 
-/// Memory of finished transactions kept for the next ones: as many as yield at a time when it is busy.
-pub const ARENAS_KEPT_MAX: usize = 64;
+/// Memory of finished evaluations kept for the next ones: as many as yield at a time when it is
+/// busy.
+pub(crate) const ARENAS_KEPT_MAX: usize = 64;
 
-/// Requests at a time that have passed and whose answer is awaited, so that the rules can judge it knowing the request. Each is
-/// counted in the lane's memory for held bodies as well, with about what it takes; this bounds what the estimate leaves out.
-pub const TRANSACTIONS_KEPT_MAX: usize = 4096;
+/// Requests at a time that have passed and whose response is pending, kept so that the rules can
+/// evaluate it knowing the request. Each is counted in the lane's memory for buffered bodies as
+/// well, with about what it takes; this bounds what the estimate leaves out.
+pub(crate) const PENDING_RESPONSES_MAX: usize = 4096;
 
 /// Room kept for decoded bodies between requests.
-pub const DECODED_BYTES_KEPT_MAX: usize = 256 * 1024;
+pub(crate) const DECODED_BYTES_KEPT_MAX: usize = 256 * 1024;
 
 /// Longest Location a rule may send a client to: what clients take.
-pub const LOCATION_BYTES_MAX: usize = 8 * 1024;
+pub(crate) const LOCATION_BYTES_MAX: usize = 8 * 1024;
 
-/// Matched rules named in a line: twice what any of the Core Rule Set's own tests matches at its highest paranoia level.
-pub const IDS_SHOWN_MAX: usize = 64;
+/// Matched rules named in a line: twice what any of the Core Rule Set's own tests matches at its
+/// highest paranoia level.
+pub(crate) const IDS_SHOWN_MAX: usize = 64;
 
 /// Bytes of a target, a message or a value in a line.
-pub const TEXT_BYTES_SHOWN_MAX: usize = 256;
+pub(crate) const TEXT_BYTES_SHOWN_MAX: usize = 256;
 
-/// Bytes of an audit line: more is cut by the logger, and half an object is none (pipe(7), PIPE_BUF).
-pub const AUDIT_BYTES_MAX: usize = 4095;
+/// Bytes of an audit line: more is cut by the logger, and half an object is none (pipe(7),
+/// PIPE_BUF).
+pub(crate) const AUDIT_BYTES_MAX: usize = 4095;
 
 /// Errors in rules that are shown: the rest mostly follows from these.
-pub const TROUBLES_SHOWN_MAX: usize = 20;
+pub(crate) const TROUBLES_SHOWN_MAX: usize = 20;
 
 const _: () = assert!(LOOK_US < SLICE_US_MAX && SLICE_US_MAX < TURN_US_MAX);

@@ -1,4 +1,5 @@
-//! The compiled rules of each site. They live as long as the process: transactions borrow them for ever.
+//! The compiled rules of each site. They live as long as the process: evaluations borrow them for
+//! ever.
 
 use std::collections::HashMap;
 
@@ -12,8 +13,8 @@ use rustix::process::geteuid;
 
 use crate::{PROGRAM, limits};
 
-/// What stands before the rules of a site that has its answers judged.
-const ANSWERS: &str = "SecResponseBodyAccess On\n";
+/// Text in front of the rules of a site that has its responses inspected.
+const RESPONSE_BODIES: &str = "SecResponseBodyAccess On\n";
 
 /// The word of a command line that names no rules at all.
 const NO_RULES: &str = "none";
@@ -26,19 +27,18 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The rules of a site; `None` for the protocol checks alone.
-    #[must_use]
-    pub fn of_site(&self, number: u32) -> Option<&'static Ruleset> {
+    /// Returns the rules of a site; `None` for the protocol checks alone.
+    pub(crate) fn of_site(&self, number: u32) -> Option<&'static Ruleset> {
         usize::try_from(number).ok().and_then(|n| self.sites.get(n)).copied().unwrap_or(self.fallback)
     }
 
-    /// Whether any of them keep records of persistent collections.
-    #[must_use]
-    pub fn keep_records(&self) -> bool {
+    /// Tells whether any of them keep records of persistent collections.
+    pub(crate) fn keep_records(&self) -> bool {
         self.sites.iter().chain([&self.fallback]).flatten().any(|rules| rules.keeps_records())
     }
 
-    /// Compiles what the sites of a configuration ask for. Sites with the same rules and the same exclusions share.
+    /// Compiles what the sites of a configuration ask for. Sites with the same rules and the same
+    /// exclusions share.
     ///
     /// # Errors
     /// All that is wrong; a site whose rules are not in the bundle is wrong too.
@@ -57,8 +57,10 @@ impl Rules {
             let compiled =
                 known.entry((index, site.exclusions.as_str(), site.inspect_responses)).or_insert_with(|| {
                     let text = usize::try_from(index).ok().and_then(|at| entries.entry_text(at, &site.exclusions));
-                    // A site that has its answers judged means their bodies too, unless its rules say otherwise.
-                    let text = text.map(|text| if site.inspect_responses { format!("{ANSWERS}{text}") } else { text });
+                    // A site that has its responses inspected means their bodies too, unless its
+                    // rules say otherwise.
+                    let text =
+                        text.map(|text| if site.inspect_responses { format!("{RESPONSE_BODIES}{text}") } else { text });
                     let text = text.ok_or_else(|| vec![format!("(site {number}): its rules are not in the bundle")]);
                     let compiled = text.and_then(|text| compile(&mut bundle, &format!("(site {number})"), text));
                     compiled.map_err(|errors| wrong.extend(errors)).ok()
@@ -68,20 +70,21 @@ impl Rules {
         if wrong.is_empty() { Ok(Self { sites, fallback: None }) } else { Err(wrong) }
     }
 
-    /// The rules a site has that names none, for every request alike.
+    /// Compiles the rules of a site that names none, for every request alike.
     ///
     /// # Errors
     /// What is wrong with them; their own tests find nothing.
-    pub fn builtin() -> Result<Self, Vec<String>> {
+    pub(crate) fn builtin() -> Result<Self, Vec<String>> {
         // Not by `read`, which opens files: this is called after the lock-down.
         let rules =
             compile(&mut Bundle::new(), fosse_builtin_rules::BUILTIN_NAME, fosse_builtin_rules::BUILTIN.to_owned())?;
         Ok(Self { sites: Vec::new(), fallback: Some(rules) })
     }
 
-    /// Reads and compiles what a person names in a shell, for every request alike: files, patterns, directories (their `*.conf`
-    /// in order), `builtin` and `engine`. Files are gathered as fosse-load gathers them for an edge: those named, what they
-    /// include, the data they name, and no others. `none`, alone, stands for no rules.
+    /// Reads and compiles what a person names in a shell, for every request alike: files, patterns,
+    /// directories (their `*.conf` in order), `builtin` and `engine`. Files are gathered as
+    /// fosse-load gathers them for an edge: those named, what they include, the data they name, and
+    /// no others. `none`, alone, stands for no rules.
     ///
     /// # Errors
     /// All that is wrong.
@@ -107,7 +110,7 @@ impl Rules {
         Ok(Self { sites: Vec::new(), fallback: Some(compile(&mut bundle, "(command line)", text)?) })
     }
 
-    /// The same, or the end of the program with everything that is wrong.
+    /// Returns the rules, or ends the program with everything that is wrong.
     pub fn or_die(result: Result<Self, Vec<String>>) -> Self {
         result.unwrap_or_else(|wrong| {
             for line in wrong.iter().take(limits::TROUBLES_SHOWN_MAX) {
@@ -126,7 +129,8 @@ fn compile(bundle: &mut Bundle, name: &str, text: String) -> Result<&'static Rul
     }
 }
 
-/// The entry pattern that a path of the command line stands for; fosse-load wants absolute ones.
+/// Returns the entry pattern that a path of the command line stands for; fosse-load wants absolute
+/// ones.
 fn pattern(path: &str) -> Result<String, Vec<String>> {
     if fosse_builtin_rules::embedded(path).is_some() {
         return Ok(path.to_owned());

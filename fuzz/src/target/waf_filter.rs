@@ -1,8 +1,9 @@
 //! Entry point for a fuzzer: any lawful conversation with any site, against the filter contract.
 
-use std::{collections::HashMap, sync::OnceLock};
+use std::{collections::HashMap, rc::Rc, sync::OnceLock};
 
 use fosse_counters::{Counters, waf_filter as count};
+use fosse_eventloop::clock_us;
 use fosse_settings::{OverLimit, WafFilter, WafMode, WafSite};
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId,
@@ -11,11 +12,7 @@ use fosse_wire::{
 };
 
 use super::waf_filter_store_double::FakeStore;
-use fosse_waf_filter::{
-    judge::{Judge, Out},
-    report::Reporter,
-    rules::Rules,
-};
+use fosse_waf_filter::{Filter, Outputs, Rules};
 
 /// Streams of the conversation.
 const STREAMS: usize = 6;
@@ -77,15 +74,17 @@ fn rules() -> Rules {
 /// # Panics
 /// Where that does not hold.
 pub fn judge(data: &[u8]) {
+    let counters = Rc::new(Counters::private());
     let mut talk = Talk {
         store: FakeStore::default(),
-        judge: Judge::new(Some(config()), rules(), Reporter::silent(), Counters::private()),
+        filter: Filter::new(Some(config()), rules(), |_, _| {}, None, Rc::clone(&counters)),
+        counters,
+        is_late: false,
         out: Outbox::default(),
         back: Outbox::default(),
         models: (0..STREAMS).map(|_| Model::default()).collect(),
         slots: HashMap::new(),
     };
-    talk.judge.link().hush();
     for pair in data.chunks_exact(2) {
         if let [what, with] = pair {
             talk.step(*what, *with);
@@ -96,7 +95,10 @@ pub fn judge(data: &[u8]) {
 
 struct Talk {
     store: FakeStore,
-    judge: Judge,
+    filter: Filter,
+    counters: Rc<Counters>,
+    /// From some time on every frame comes in a turn that has taken long enough.
+    is_late: bool,
     out: Outbox,
     back: Outbox,
     models: Vec<Model>,
@@ -112,23 +114,25 @@ impl Talk {
             3 => self.send(at, Kind::RequestEnd, &[0, 0]),
             4 => self.send(at, Kind::Reset, &[0]),
             5 => self.send(at, Kind::ResponseCredit, &1u32.to_le_bytes()),
-            6 if with & 1 == 0 => self.judge.hurry(),
+            6 if with & 1 == 0 => self.is_late = true,
             6 => self.store_acts(with),
-            _ => self.judge.work(&mut Out { on: &mut self.out, back: &mut self.back }).expect("work goes on"),
+            _ => self
+                .filter
+                .work(&mut Outputs { to_dispatch: &mut self.out, to_parse: &mut self.back })
+                .expect("work goes on"),
         }
         self.look();
     }
 
     /// The store comes, answers, tells lies, is late.
     fn store_acts(&mut self, with: u8) {
-        let link = self.judge.link();
-        let records = match with >> 1 & 7 {
-            0 => self.store.comes(link),
-            1..=4 => self.store.answers(link, usize::from(with >> 4)),
-            5 => self.store.says(link, &[with; 9]),
-            _ => link.overdue(u64::MAX),
-        };
-        self.judge.provide(records);
+        let filter = &mut self.filter;
+        match with >> 1 & 7 {
+            0 => self.store.comes(filter),
+            1..=4 => self.store.answers(filter, usize::from(with >> 4)),
+            5 => self.store.says(filter, &[with; 9]),
+            _ => self.store.is_late(filter),
+        }
     }
 
     fn begin(&mut self, at: usize, with: u8) {
@@ -182,10 +186,9 @@ impl Talk {
         let Some(stream) = model.id else { return };
         let Ok(next) = model.sent.after(kind) else { return };
         model.sent = next;
-        self.judge.turn_begins_unless_hurried();
-        self.judge
-            .frame(&Frame { stream, kind, body }, &mut Out { on: &mut self.out, back: &mut self.back })
-            .expect("a lawful frame is taken");
+        self.filter.begin_turn(if self.is_late { 0 } else { clock_us() });
+        let out = &mut Outputs { to_dispatch: &mut self.out, to_parse: &mut self.back };
+        self.filter.on_request_frame(&Frame { stream, kind, body }, out).expect("a lawful frame is taken");
     }
 
     /// Reads what came out.
@@ -229,12 +232,13 @@ impl Talk {
         }
         loop {
             // Whoever waits for a record has waited long enough, also those that only now begin to.
-            let late = self.judge.link().overdue(u64::MAX);
-            self.judge.provide(late);
-            if !self.judge.busy() {
+            self.store.is_late(&mut self.filter);
+            if !self.filter.is_busy() {
                 break;
             }
-            self.judge.work(&mut Out { on: &mut self.out, back: &mut self.back }).expect("work goes on");
+            self.filter
+                .work(&mut Outputs { to_dispatch: &mut self.out, to_parse: &mut self.back })
+                .expect("work goes on");
             self.look();
         }
         for model in self.models.iter().filter(|model| model.id.is_some()) {
@@ -243,7 +247,7 @@ impl Talk {
                 assert!(!model.denied && model.body_out == model.body_sent, "passed on whole: {model:?}");
             }
         }
-        assert_eq!(self.judge.counters.get(count::HELD_BYTES), 0, "nothing is held any more");
+        assert_eq!(self.counters.get(count::HELD_BYTES), 0, "nothing is held any more");
     }
 }
 

@@ -1,8 +1,9 @@
 //! Entry point for a fuzzer: any lawful conversation about answers, with doubles of parse and of dispatch on both sides.
 
-use std::{collections::VecDeque, sync::OnceLock};
+use std::{collections::VecDeque, rc::Rc, sync::OnceLock};
 
 use fosse_counters::{Counters, waf_filter as count};
+use fosse_eventloop::clock_us;
 use fosse_settings::{WafFilter, WafMode, WafSite};
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId,
@@ -13,11 +14,7 @@ use fosse_wire::{
     response::ResponseHead,
 };
 
-use fosse_waf_filter::{
-    judge::{Judge, Out},
-    report::Reporter,
-    rules::Rules,
-};
+use fosse_waf_filter::{Filter, Outputs, Rules};
 
 /// Streams of the conversation.
 const STREAMS: usize = 4;
@@ -92,8 +89,11 @@ fn rules() -> Rules {
 /// # Panics
 /// Where that does not hold.
 pub fn answers(data: &[u8]) {
+    let counters = Rc::new(Counters::private());
     let mut talk = Talk {
-        judge: Judge::new(Some(config()), rules(), Reporter::silent(), Counters::private()),
+        filter: Filter::new(Some(config()), rules(), |_, _| {}, None, Rc::clone(&counters)),
+        counters,
+        is_late: false,
         on: Outbox::default(),
         back: Outbox::default(),
         models: (0..STREAMS).map(|_| Model::default()).collect(),
@@ -108,7 +108,10 @@ pub fn answers(data: &[u8]) {
 }
 
 struct Talk {
-    judge: Judge,
+    filter: Filter,
+    counters: Rc<Counters>,
+    /// From some time on every frame comes in a turn that has taken long enough.
+    is_late: bool,
     on: Outbox,
     back: Outbox,
     models: Vec<Model>,
@@ -128,7 +131,7 @@ impl Talk {
             9 => self.leave(at),
             10 => self.grant(at),
             11 => self.request_end(at),
-            12 => self.judge.hurry(),
+            12 => self.is_late = true,
             13 => self.work(),
             _ => self.read_replies(usize::from(with & 7)),
         }
@@ -174,9 +177,9 @@ impl Talk {
         let Some(stream) = model.id else { return };
         let Ok(next) = model.sent.after(kind) else { return };
         model.sent = next;
-        self.judge.turn_begins_unless_hurried();
-        let out = &mut Out { on: &mut self.on, back: &mut self.back };
-        self.judge.frame(&Frame { stream, kind, body }, out).expect("a lawful frame is taken");
+        self.filter.begin_turn(if self.is_late { 0 } else { clock_us() });
+        let out = &mut Outputs { to_dispatch: &mut self.on, to_parse: &mut self.back };
+        self.filter.on_request_frame(&Frame { stream, kind, body }, out).expect("a lawful frame is taken");
     }
 
     fn leave(&mut self, at: usize) {
@@ -254,15 +257,15 @@ impl Talk {
     }
 
     fn work(&mut self) {
-        self.judge.work(&mut Out { on: &mut self.on, back: &mut self.back }).expect("work goes on");
+        self.filter.work(&mut Outputs { to_dispatch: &mut self.on, to_parse: &mut self.back }).expect("work goes on");
     }
 
     fn read_replies(&mut self, most: usize) {
         for _ in 0..=most {
             let Some((stream, kind, body)) = self.replies.pop_front() else { return };
-            self.judge.turn_begins_unless_hurried();
-            let out = &mut Out { on: &mut self.on, back: &mut self.back };
-            self.judge.answer(&Frame { stream, kind, body: &body }, out).expect("a lawful frame is taken");
+            self.filter.begin_turn(if self.is_late { 0 } else { clock_us() });
+            let out = &mut Outputs { to_dispatch: &mut self.on, to_parse: &mut self.back };
+            self.filter.on_response_frame(&Frame { stream, kind, body: &body }, out).expect("a lawful frame is taken");
         }
     }
 
@@ -355,7 +358,7 @@ impl Talk {
             self.read_replies(64);
             self.work();
             self.look();
-            if self.replies.is_empty() && !self.judge.busy() && self.models.iter().all(Model::is_over) {
+            if self.replies.is_empty() && !self.filter.is_busy() && self.models.iter().all(Model::is_over) {
                 break;
             }
         }
@@ -365,8 +368,8 @@ impl Talk {
                 assert!(model.got == model.body, "whole: {model:?}");
             }
         }
-        assert_eq!(self.judge.counters.get(count::HELD_BYTES), 0, "nothing is held any more");
-        assert_eq!(self.judge.counters.get(count::ANSWERS_AWAITED), 0, "nothing is awaited any more");
+        assert_eq!(self.counters.get(count::HELD_BYTES), 0, "nothing is held any more");
+        assert_eq!(self.counters.get(count::ANSWERS_AWAITED), 0, "nothing is awaited any more");
     }
 }
 

@@ -7,7 +7,7 @@ use fosse_seclang::{Field, Record};
 use fosse_wire::store::{FromStore, ToStore, split};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
 
-use fosse_waf_filter::link::{Link, Provided};
+use fosse_waf_filter::Filter;
 
 const TOKEN: u64 = 1;
 
@@ -29,22 +29,21 @@ impl Default for FakeStore {
 }
 
 impl FakeStore {
-    pub(super) fn comes(&mut self, link: &mut Link) -> Vec<Provided> {
+    pub(super) fn comes(&mut self, filter: &mut Filter) {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).expect("a pair");
         (self.heard, self.asked, self.saves) = (Vec::new(), VecDeque::new(), 0);
         self.socket = Some(theirs);
-        let mut records = link.connect(ours, &self.turn, TOKEN).expect("it is watched");
+        filter.connect_store(ours, &self.turn, TOKEN).expect("it is watched");
         let mut hello = Vec::new();
         FromStore::Hello.encode(&mut hello).expect("a greeting");
-        records.extend(self.says(link, &hello));
-        records
+        self.says(filter, &hello);
     }
 
     /// Answers some of what it was asked for.
-    pub(super) fn answers(&mut self, link: &mut Link, count: usize) -> Vec<Provided> {
-        link.flush(&self.turn, TOKEN).expect("it is watched");
-        let (Some(socket), mut piece) = (&self.socket, [0; 4096]) else { return Vec::new() };
+    pub(super) fn answers(&mut self, filter: &mut Filter, count: usize) {
+        filter.flush_store(&self.turn, TOKEN).expect("it is watched");
+        let (Some(socket), mut piece) = (&self.socket, [0; 4096]) else { return };
         while let Ok(length @ 1..) = rustix::io::read(socket, &mut piece[..]) {
             self.heard.extend_from_slice(piece.get(..length).unwrap_or_default());
         }
@@ -68,15 +67,19 @@ impl FakeStore {
             let record = Record { fields: vec![n], updates: self.seen, ..Record::default() };
             FromStore::Record { tag, record }.encode(&mut bytes).expect("a small record");
         }
-        self.says(link, &bytes)
+        self.says(filter, &bytes);
     }
 
-    pub(super) fn says(&self, link: &mut Link, bytes: &[u8]) -> Vec<Provided> {
+    pub(super) fn says(&self, filter: &mut Filter, bytes: &[u8]) {
         if let Some(socket) = &self.socket {
             let _ = rustix::net::send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
         }
-        let mut records = link.read();
-        records.extend(link.ended(&self.turn));
-        records
+        filter.read_store();
+        filter.time_out_store(&self.turn, 0);
+    }
+
+    /// Lets everything that was asked for be overdue.
+    pub(super) fn is_late(&self, filter: &mut Filter) {
+        filter.time_out_store(&self.turn, u64::MAX);
     }
 }

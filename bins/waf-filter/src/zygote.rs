@@ -1,7 +1,8 @@
-//! The template: it has compiled the rules and makes instances of itself, which share them.
+//! The zygote: it has compiled the rules and forks filters, which share them.
 //!
-//! It reads what root has sealed and launches from start, nothing else; it is not locked. An instance has none of its
-//! descriptors and goes the whole way of a program that was executed: descriptors, lock, first outside byte.
+//! It reads what root has sealed and launches from start, nothing else; it is not locked. A filter
+//! has none of its descriptors and goes the whole way of a program that was executed: descriptors,
+//! lock, first outside byte.
 
 use fosse_counters::TURNS;
 use fosse_die::{fatal, temporary};
@@ -18,7 +19,7 @@ use rustix::{
     thread::set_name,
 };
 
-use crate::{PROGRAM, rules::Rules, serve::compiled};
+use crate::{PROGRAM, rules::Rules, startup::compiled};
 
 const DESCRIPTORS: &[Expected] = &[
     Expected::required(5, MEMORY, "configuration"),
@@ -27,14 +28,14 @@ const DESCRIPTORS: &[Expected] = &[
     Expected::required(8, MEMORY, "rules"),
 ];
 
-/// How often it shows that it lives.
+/// Interval of the turns by which start sees that it lives.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
-/// Compiles the rules and makes instances. Returns in an instance: its mode, and the rules.
+/// Compiles the rules and forks filters. Returns in each of them: its mode, and the rules.
 #[must_use]
 pub fn run() -> (Mode, Option<Rules>) {
     let mut fds = inherit(PROGRAM, DESCRIPTORS);
-    // Without its start it serves nobody.
+    // Without its start it serves nobody, and nobody would end it.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let _ = set_name(c"fosse-template");
     let counters = fosse_inherit::counters(PROGRAM, &mut fds, 6);
@@ -52,9 +53,9 @@ pub fn run() -> (Mode, Option<Rules>) {
             temporary(PROGRAM, format_args!("start: {errno}"));
         }
     }
-    let newborn = fosse_spawn::attend(PROGRAM, &start, 0, Some(TICK), || counters.add(TURNS, 1));
+    let child = fosse_spawn::attend(PROGRAM, &start, 0, Some(TICK), || counters.add(TURNS, 1));
     let _ = set_name(c"fosse-waf-filte");
-    // An instance has a page and a start of its own.
+    // A filter has a page and a start of its own.
     drop((counters, start));
-    (newborn.go_on(), Some(rules))
+    (child.go_on(), Some(rules))
 }

@@ -1,12 +1,10 @@
-//! A dispatch that lies about answers that are judged.
+//! A dispatch that breaks the protocol about responses that are inspected.
 
-use crate::{
-    judge::{Judge, Out},
-    report::Reporter,
-    rules::Rules,
-};
+use std::rc::Rc;
+
 use fosse_counters::Counters;
 use fosse_settings::{WafFilter, WafSite};
+use fosse_waf_filter::{Filter, Outputs, Rules};
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId, WireError,
     fields::FieldsWriter,
@@ -14,8 +12,8 @@ use fosse_wire::{
     response::ResponseHead,
 };
 
-/// A judge who awaits the answer of one stream.
-fn awaiting() -> (Judge, StreamId) {
+/// A filter for which the response of one stream is pending.
+fn pending() -> (Filter, StreamId) {
     let site =
         WafSite { rules: Some(0), rules_milliseconds_max: 60_000, inspect_responses: true, ..WafSite::default() };
     let config = WafFilter { sites: vec![site], lane_held_bytes_max: 1 << 20 };
@@ -23,25 +21,30 @@ fn awaiting() -> (Judge, StreamId) {
     let text = "SecRule RESPONSE_BODY \"@contains bad\" \"id:1,phase:4,deny\"\n";
     let files = [("a".to_owned(), text.as_bytes().to_vec())].into();
     let rules = Rules::compile(&config, fosse_bundle::Bundle { sets, files }).unwrap();
-    let mut judge = Judge::new(Some(config), rules, Reporter::silent(), Counters::private());
+    let mut filter = Filter::new(Some(config), rules, |_, _| {}, None, Rc::new(Counters::private()));
+    // A turn that is never late, however slow the machine.
+    filter.begin_turn(u64::MAX);
     let (stream, mut body) = (StreamId::first(3).unwrap(), Vec::new());
     let head = RequestHead { method: b"GET", target: b"/", line: b"GET / HTTP/1.1", host: b"a", ..Default::default() };
     head.encode(&mut body).unwrap();
     for (kind, body) in [(Kind::Request, body), (Kind::RequestEnd, vec![0, 0])] {
-        let (mut on, mut back) = (Outbox::default(), Outbox::default());
-        judge.frame(&Frame { stream, kind, body: &body }, &mut Out { on: &mut on, back: &mut back }).unwrap();
-        assert!(Frame::split(on.pending()).unwrap().is_some_and(|(frame, _)| frame.kind == kind));
+        let (mut to_dispatch, mut to_parse) = (Outbox::default(), Outbox::default());
+        let out = &mut Outputs { to_dispatch: &mut to_dispatch, to_parse: &mut to_parse };
+        filter.on_request_frame(&Frame { stream, kind, body: &body }, out).unwrap();
+        assert!(Frame::split(to_dispatch.pending()).unwrap().is_some_and(|(frame, _)| frame.kind == kind));
     }
-    (judge, stream)
+    (filter, stream)
 }
 
-fn says(judge: &mut Judge, stream: StreamId, kind: Kind, body: &[u8]) -> Result<Vec<Kind>, WireError> {
-    let (mut on, mut back) = (Outbox::default(), Outbox::default());
-    judge.answer(&Frame { stream, kind, body }, &mut Out { on: &mut on, back: &mut back })?;
+/// Takes a frame from dispatch; returns the kinds of those that go to parse.
+fn says(filter: &mut Filter, stream: StreamId, kind: Kind, body: &[u8]) -> Result<Vec<Kind>, WireError> {
+    let (mut to_dispatch, mut to_parse) = (Outbox::default(), Outbox::default());
+    let out = &mut Outputs { to_dispatch: &mut to_dispatch, to_parse: &mut to_parse };
+    filter.on_response_frame(&Frame { stream, kind, body }, out)?;
     let mut kinds = Vec::new();
-    while let Some((frame, taken)) = Frame::split(back.pending())? {
+    while let Some((frame, taken)) = Frame::split(to_parse.pending())? {
         kinds.push(frame.kind);
-        back.advance(taken);
+        to_parse.advance(taken);
     }
     Ok(kinds)
 }
@@ -56,7 +59,7 @@ fn head(head: &ResponseHead<'_>) -> Vec<u8> {
 }
 
 #[test]
-fn whatever_dispatch_may_not_say_of_a_judged_answer_ends_the_conversation() {
+fn whatever_dispatch_may_not_say_of_an_inspected_response_ends_the_session() {
     let fine = head(&ResponseHead { status: 200, body: BodyLength::Chunked, ..ResponseHead::default() });
     let leased =
         head(&ResponseHead { status: 200, lease: true, body: BodyLength::Exact(9), ..ResponseHead::default() });
@@ -75,12 +78,12 @@ fn whatever_dispatch_may_not_say_of_a_judged_answer_ends_the_conversation() {
         &[(response, &fine), (more, &much)],
     ];
     for lie in lies {
-        let (mut judge, stream) = awaiting();
+        let (mut filter, stream) = pending();
         let (last, before) = lie.split_last().unwrap();
         for (kind, body) in before {
-            assert_eq!(says(&mut judge, stream, *kind, body), Ok(Vec::new()), "it is held");
+            assert_eq!(says(&mut filter, stream, *kind, body), Ok(Vec::new()), "it is buffered");
         }
-        assert!(says(&mut judge, stream, last.0, last.1).is_err(), "{:?}", last.0);
+        assert!(says(&mut filter, stream, last.0, last.1).is_err(), "{:?}", last.0);
     }
 }
 
@@ -88,16 +91,16 @@ fn whatever_dispatch_may_not_say_of_a_judged_answer_ends_the_conversation() {
 fn after_a_denial_only_what_dispatch_wrote_itself_passes() {
     let fine = head(&ResponseHead { status: 200, body: BodyLength::Chunked, ..ResponseHead::default() });
     let own = head(&ResponseHead { status: 403, own: true, denied: true, ..ResponseHead::default() });
-    let deny = |judge: &mut Judge, stream| {
+    let deny = |filter: &mut Filter, stream| {
         for (kind, body) in [(Kind::Response, &fine[..]), (Kind::ResponseData, b"bad"), (Kind::ResponseEnd, &[0; 10])] {
-            assert_eq!(says(judge, stream, kind, body), Ok(Vec::new()));
+            assert_eq!(says(filter, stream, kind, body), Ok(Vec::new()));
         }
     };
-    let (mut judge, stream) = awaiting();
-    deny(&mut judge, stream);
-    assert!(says(&mut judge, stream, Kind::Response, &fine).is_err());
-    let (mut judge, stream) = awaiting();
-    deny(&mut judge, stream);
-    assert_eq!(says(&mut judge, stream, Kind::Response, &own), Ok(vec![Kind::Response]));
-    assert_eq!(says(&mut judge, stream, Kind::ResponseEnd, &[0; 10]), Ok(vec![Kind::ResponseEnd]));
+    let (mut filter, stream) = pending();
+    deny(&mut filter, stream);
+    assert!(says(&mut filter, stream, Kind::Response, &fine).is_err());
+    let (mut filter, stream) = pending();
+    deny(&mut filter, stream);
+    assert_eq!(says(&mut filter, stream, Kind::Response, &own), Ok(vec![Kind::Response]));
+    assert_eq!(says(&mut filter, stream, Kind::ResponseEnd, &[0; 10]), Ok(vec![Kind::ResponseEnd]));
 }

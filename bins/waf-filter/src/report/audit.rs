@@ -1,5 +1,6 @@
-//! The audit log: one JSON object a line for every request in which rules matched or that was refused. A line is never
-//! longer than a pipe takes at once; what does not fit is left out and counted in it.
+//! The audit log: one JSON object a line for every request in which rules matched or that was
+//! denied. A line is never longer than a pipe takes at once; what does not fit is left out and
+//! counted in it.
 
 use std::io::Write;
 
@@ -7,25 +8,28 @@ use fosse_seclang::Match;
 use fosse_wire::request::RequestHead;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::{
-    case::{Case, Denial},
-    limits::AUDIT_BYTES_MAX,
-    report::{Action, answer_score, distinct, score, shown},
-    secrets,
+use super::{
+    redact,
+    summary::{Action, distinct, scores, shown},
 };
+use crate::{denial::Denial, evaluation::Evaluation, limits::AUDIT_BYTES_MAX};
 
-/// The severities by their numbers.
+/// Names of severities by their numbers (syslog(3)).
 const SEVERITIES: [&str; 8] = ["EMERGENCY", "ALERT", "CRITICAL", "ERROR", "WARNING", "NOTICE", "INFO", "DEBUG"];
 
-/// Room kept for what closes a line.
+/// Room for what closes a line.
 const CLOSING_BYTES: usize = 64;
 
-/// The line of a request, its end included.
-#[must_use]
-pub fn line(action: Action, head: &RequestHead<'_>, denial: Option<&Denial>, case: Option<&Case>) -> Vec<u8> {
+/// Returns the line of a request, its end included.
+pub(crate) fn line(
+    action: Action,
+    head: &RequestHead<'_>,
+    denial: Option<&Denial>,
+    evaluation: Option<&Evaluation>,
+) -> Vec<u8> {
     let mut out = Vec::with_capacity(AUDIT_BYTES_MAX);
-    about(&mut out, action, head, denial, case);
-    let left_out = messages(&mut out, case);
+    about(&mut out, action, head, denial, evaluation);
+    let left_out = messages(&mut out, evaluation);
     headers(&mut out, head);
     if left_out > 0 {
         let _ = write!(out, ",\"messages_left_out\":{left_out}");
@@ -34,34 +38,34 @@ pub fn line(action: Action, head: &RequestHead<'_>, denial: Option<&Denial>, cas
     out
 }
 
-/// The rules that matched: each in full while there is room, then in short, so that none is missing. How many matches are told
-/// in short or not at all.
-fn messages(out: &mut Vec<u8>, case: Option<&Case>) -> usize {
+/// Writes the rules that matched: each in full while there is room, then in short, so that none is
+/// missing. Returns how many matches are in short or left out.
+fn messages(out: &mut Vec<u8>, evaluation: Option<&Evaluation>) -> usize {
     out.extend_from_slice(b",\"messages\":[");
-    let matches: Vec<Match<'_>> = case
+    let matches: Vec<Match<'_>> = evaluation
         .into_iter()
-        .flat_map(|case| case.transaction.matches())
+        .flat_map(|evaluation| evaluation.transaction.matches())
         .filter(|one| one.is_audited() || one.is_logged())
         .collect();
-    // Rules that no message has told of yet, in short.
-    let mut untold: Vec<(u32, Vec<u8>)> = Vec::new();
+    // In short, for rules that no message names yet: room for these is kept back.
+    let mut unnamed: Vec<(u32, Vec<u8>)> = Vec::new();
     for id in distinct(matches.iter().copied()) {
-        untold.extend(matches.iter().find(|one| one.id() == id).map(|one| (id, short(one))));
+        unnamed.extend(matches.iter().find(|one| one.id() == id).map(|one| (id, short(one))));
     }
-    if !fits(out, untold.iter().map(|(_, short)| short.len()).sum()) {
-        untold.iter_mut().for_each(|(id, short)| *short = format!("{{\"id\":{id}}},").into_bytes());
+    if !fits(out, unnamed.iter().map(|(_, short)| short.len()).sum()) {
+        unnamed.iter_mut().for_each(|(id, short)| *short = format!("{{\"id\":{id}}},").into_bytes());
     }
-    let mut left_out = 0usize;
+    let mut left_out = 0;
     for one in &matches {
-        let place = untold.iter().position(|(id, _)| *id == one.id());
-        let waiting = place.map(|at| untold.swap_remove(at).1);
-        let reserve: usize = untold.iter().map(|(_, short)| short.len()).sum();
-        let full = message(one, case);
-        if fits(out, full.len().saturating_add(reserve)) {
+        let place = unnamed.iter().position(|(id, _)| *id == one.id());
+        let waiting = place.map(|at| unnamed.swap_remove(at).1);
+        let reserve: usize = unnamed.iter().map(|(_, short)| short.len()).sum();
+        let full = message(one, evaluation);
+        if fits(out, full.len() + reserve) {
             out.extend_from_slice(&full);
             continue;
         }
-        left_out = left_out.saturating_add(1);
+        left_out += 1;
         out.extend_from_slice(&waiting.filter(|short| fits(out, short.len())).unwrap_or_default());
     }
     out.pop_if(|byte| *byte == b',');
@@ -69,12 +73,12 @@ fn messages(out: &mut Vec<u8>, case: Option<&Case>) -> usize {
     left_out
 }
 
-/// A match in short: rule, variable and message.
+/// Returns a match in short: rule, variable and message.
 fn short(one: &Match<'_>) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
     let _ = write!(out, "{{\"id\":{},\"variable\":", one.id());
     string(&mut out, shown(&one.variable()));
-    let message = secrets::masked(shown(one.message()));
+    let message = redact::masked(shown(one.message()));
     if !message.is_empty() {
         out.extend_from_slice(b",\"message\":");
         string(&mut out, shown(&message));
@@ -84,10 +88,16 @@ fn short(one: &Match<'_>) -> Vec<u8> {
 }
 
 fn fits(out: &[u8], bytes: usize) -> bool {
-    out.len().saturating_add(bytes).saturating_add(CLOSING_BYTES) <= AUDIT_BYTES_MAX
+    out.len() + bytes + CLOSING_BYTES <= AUDIT_BYTES_MAX
 }
 
-fn about(out: &mut Vec<u8>, action: Action, head: &RequestHead<'_>, denial: Option<&Denial>, case: Option<&Case>) {
+fn about(
+    out: &mut Vec<u8>,
+    action: Action,
+    head: &RequestHead<'_>,
+    denial: Option<&Denial>,
+    evaluation: Option<&Evaluation>,
+) {
     let seconds = clock_gettime(ClockId::Realtime).tv_sec;
     let _ = write!(out, "{{\"time\":{seconds},\"request\":\"{:016x}\",\"action\":\"{}\"", head.request, action.word());
     if let Some(ip) = head.client.ip() {
@@ -96,28 +106,26 @@ fn about(out: &mut Vec<u8>, action: Action, head: &RequestHead<'_>, denial: Opti
     let _ = write!(out, ",\"site\":{},\"host\":", head.site);
     string(out, shown(head.host));
     out.extend_from_slice(b",\"line\":");
-    string(out, shown(&secrets::masked(shown(head.line))));
+    string(out, shown(&redact::masked(shown(head.line))));
     if let Some(denial) = denial {
         let _ = write!(out, ",\"status\":{},\"cause\":\"{:?}\",\"rule\":{}", denial.status, denial.cause, denial.rule);
         out.extend_from_slice(b",\"reason\":");
-        string(out, shown(&secrets::masked(&denial.message)));
+        string(out, shown(&redact::masked(&denial.message)));
     }
-    if let Some(case) = case {
-        if let Some(status) = case.answered {
+    if let Some(evaluation) = evaluation {
+        if let Some(status) = evaluation.response_status {
             let _ = write!(out, ",\"answered\":{status}");
         }
-        for (name, score) in [("score", score(case)), ("answer_score", answer_score(case))] {
-            if let Some(score) = score {
-                let _ = write!(out, ",\"{name}\":");
-                string(out, shown(&score));
-            }
+        for (name, score) in scores(evaluation) {
+            let _ = write!(out, ",\"{name}\":");
+            string(out, shown(&score));
         }
-        let _ = write!(out, ",\"cpu_us\":{}", case.spent_us());
+        let _ = write!(out, ",\"cpu_us\":{}", evaluation.spent_us());
     }
 }
 
-/// A match in full.
-fn message(one: &Match<'_>, case: Option<&Case>) -> Vec<u8> {
+/// Returns a match in full.
+fn message(one: &Match<'_>, evaluation: Option<&Evaluation>) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     let (variable, (file, line)) = (one.variable(), one.place());
     let _ = write!(out, "{{\"id\":{},\"phase\":{},\"file\":", one.id(), one.phase());
@@ -128,11 +136,11 @@ fn message(one: &Match<'_>, case: Option<&Case>) -> Vec<u8> {
     }
     out.extend_from_slice(b",\"variable\":");
     string(&mut out, shown(&variable));
-    let secret = secrets::is_secret_variable(&variable) || sanitised(&variable, case);
+    let secret = redact::is_secret_variable(&variable) || sanitised(&variable, evaluation);
     for (name, text) in [("message", one.message()), ("data", one.data()), ("value", one.value())] {
-        // Data and value, and what messages quote of them.
+        // Of a secret variable the data and the value; its message is masked as any text is.
         let hidden = secret && name != "message" && !text.is_empty();
-        let text = if hidden { secrets::MASK.to_vec() } else { secrets::masked(shown(text)) };
+        let text = if hidden { redact::MASK.to_vec() } else { redact::masked(shown(text)) };
         if !text.is_empty() {
             let _ = write!(out, ",\"{name}\":");
             string(&mut out, shown(&text));
@@ -149,15 +157,15 @@ fn message(one: &Match<'_>, case: Option<&Case>) -> Vec<u8> {
     out
 }
 
-/// Whether the rules themselves ask for this variable to be masked.
-fn sanitised(variable: &[u8], case: Option<&Case>) -> bool {
-    let key = variable.iter().position(|byte| *byte == b':').and_then(|at| variable.get(at.saturating_add(1)..));
+/// Tells whether the rules ask for this variable to be masked (sanitiseArg and its kin).
+fn sanitised(variable: &[u8], evaluation: Option<&Evaluation>) -> bool {
+    let key = variable.iter().position(|byte| *byte == b':').and_then(|at| variable.get(at + 1..));
     let named =
         |name: &[u8]| name.eq_ignore_ascii_case(variable) || key.is_some_and(|key| key.eq_ignore_ascii_case(name));
-    case.is_some_and(|case| case.transaction.sanitised().any(|(_, name)| named(name)))
+    evaluation.is_some_and(|evaluation| evaluation.transaction.sanitised().any(|(_, name)| named(name)))
 }
 
-/// The request's headers, as far as there is room.
+/// Writes the request's headers, as far as there is room.
 fn headers(out: &mut Vec<u8>, head: &RequestHead<'_>) {
     out.extend_from_slice(b",\"headers\":[");
     let mut separator: &[u8] = b"";
@@ -166,7 +174,7 @@ fn headers(out: &mut Vec<u8>, head: &RequestHead<'_>) {
         item.push(b'[');
         string(&mut item, shown(name));
         item.push(b',');
-        string(&mut item, shown(&secrets::header(name, shown(value))));
+        string(&mut item, shown(&redact::header(name, shown(value))));
         item.push(b']');
         if !fits(out, item.len()) {
             break;
@@ -177,8 +185,8 @@ fn headers(out: &mut Vec<u8>, head: &RequestHead<'_>) {
     out.push(b']');
 }
 
-/// A JSON string (RFC 8259 section 7) of bytes: printable ASCII as it is, every other byte as the code point of its
-/// number, so that any bytes give valid JSON and can be told again.
+/// Writes bytes as a JSON string (RFC 8259 section 7): printable ASCII as it is, every other byte
+/// as the code point of its number, so that any bytes give valid JSON and can be read back.
 fn string(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     for &byte in text {

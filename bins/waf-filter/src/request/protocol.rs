@@ -1,15 +1,11 @@
-//! Protocol checks that need no rules: what no application wants, whatever it is.
+//! Protocol checks that need no rules: requests that no application wants, whatever it is.
 
 use fosse_http1::percent;
 use fosse_settings::WafSite;
 use fosse_wire::request::RequestHead;
 
-/// A finding: which check, in words for the log.
-pub type Finding = &'static str;
-
-/// Checks a head. The first finding is enough.
-#[must_use]
-pub fn head(site: &WafSite, head: &RequestHead<'_>) -> Option<(u16, Finding)> {
+/// Checks a head. Returns the first finding: the status to deny with, and words for the log.
+pub(crate) fn check(site: &WafSite, head: &RequestHead<'_>) -> Option<(u16, &'static str)> {
     if !site.methods.is_empty() && !site.methods.iter().any(|m| m.as_bytes() == head.method) {
         return Some((405, "method not allowed"));
     }
@@ -33,9 +29,9 @@ pub fn head(site: &WafSite, head: &RequestHead<'_>) -> Option<(u16, Finding)> {
     None
 }
 
-/// Whether `..` segments ever lead above `/`, with either kind of slash.
+/// Tells whether `..` segments ever lead above `/`, with either kind of slash.
 fn escapes_root(path: &[u8]) -> bool {
-    let mut depth = 0usize;
+    let mut depth: usize = 0;
     for segment in path.split(|b| matches!(b, b'/' | b'\\')) {
         match segment {
             b"" | b"." => {}
@@ -43,7 +39,7 @@ fn escapes_root(path: &[u8]) -> bool {
                 Some(less) => depth = less,
                 None => return true,
             },
-            _ => depth = depth.saturating_add(1),
+            _ => depth += 1,
         }
     }
     false
@@ -53,9 +49,9 @@ fn escapes_root(path: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn found(target: &[u8], site: &WafSite) -> Option<Finding> {
+    fn found(target: &[u8], site: &WafSite) -> Option<&'static str> {
         let request = RequestHead { method: b"GET", target, ..RequestHead::default() };
-        head(site, &request).map(|(_, finding)| finding)
+        check(site, &request).map(|(_, finding)| finding)
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! What never stands in a log: credentials, cookies and what people call passwords.
+//! Masking of what no log may have: credentials, cookies, and whatever people call passwords.
 
-/// Words in the name of an argument or a header that mean: its value is nobody's business.
+/// Parts of the names of arguments and headers whose values are secret.
 const WORDS: &[&[u8]] = &[
     b"passw",
     b"passphrase",
@@ -20,26 +20,25 @@ const WORDS: &[&[u8]] = &[
     b"card",
 ];
 
-/// What stands in place of a secret.
-pub const MASK: &[u8] = b"***";
+/// The text in place of a secret.
+pub(crate) const MASK: &[u8] = b"***";
 
-/// Whether what bears this name is secret.
-#[must_use]
-pub fn is_secret(name: &[u8]) -> bool {
+/// Tells whether the value of what has this name is secret.
+fn is_secret(name: &[u8]) -> bool {
     WORDS.iter().any(|word| name.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word)))
 }
 
-/// Whether a variable as rules name it (`ARGS:q`, `REQUEST_HEADERS:Authorization`) holds a secret.
-#[must_use]
-pub fn is_secret_variable(variable: &[u8]) -> bool {
+/// Tells whether a variable as rules name it (`ARGS:q`, `REQUEST_HEADERS:Authorization`) holds a
+/// secret.
+pub(crate) fn is_secret_variable(variable: &[u8]) -> bool {
     // The names of things are no secrets, whatever they are.
     let names = variable.split(|byte| *byte == b':').next().is_some_and(|collection| collection.ends_with(b"_NAMES"));
     !names && is_secret(variable)
 }
 
-/// A text in the form `name=value&name=value` (after `?`, in bodies and request lines) with the secret values masked.
-#[must_use]
-pub fn masked(text: &[u8]) -> Vec<u8> {
+/// Returns a text in the form `name=value&name=value` (after `?`, in bodies and request lines) with
+/// the secret values masked.
+pub(crate) fn masked(text: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
@@ -47,7 +46,7 @@ pub fn masked(text: &[u8]) -> Vec<u8> {
         let (pair, after) = rest.split_at(end);
         let equals = pair.iter().position(|byte| *byte == b'=');
         match equals.map(|at| pair.split_at(at)) {
-            // A byte behind the sign is a switch, no secret.
+            // A byte after the sign is a switch, no secret.
             Some((name, value)) if value.len() > 2 && is_secret(name) => {
                 out.extend_from_slice(name);
                 out.push(b'=');
@@ -62,9 +61,8 @@ pub fn masked(text: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The value of a header as it may be shown: of cookies the names.
-#[must_use]
-pub fn header(name: &[u8], value: &[u8]) -> Vec<u8> {
+/// Returns the value of a header as it may be shown: of cookies the names.
+pub(crate) fn header(name: &[u8], value: &[u8]) -> Vec<u8> {
     if name.eq_ignore_ascii_case(b"cookie") {
         let names =
             value.split(|byte| *byte == b';').map(|pair| pair.split(|byte| *byte == b'=').next().unwrap_or(pair));

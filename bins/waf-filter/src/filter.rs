@@ -1,0 +1,237 @@
+//! The filter: every request is forwarded, or replaced by a verdict, exactly once, and so is every
+//! response of a site that has them inspected.
+//!
+//! Each event is looked up once: its handler takes the exchange it is about and the shared parts.
+
+use std::{os::fd::OwnedFd, rc::Rc};
+
+use fosse_counters::{Counters, STREAM_CONNECTION, waf_filter as count};
+use fosse_eventloop::{Turn, clock_us};
+use fosse_settings::WafFilter;
+use fosse_wire::{Frame, Kind, StreamId, WireError, order::Forward, request::RequestHead};
+use rustix::io::Errno;
+
+use crate::{
+    context::Context,
+    limits::SLICE_US_MAX,
+    log::Log,
+    outputs::Outputs,
+    report::events::Reporter,
+    request,
+    response::{self, pending},
+    rules::Rules,
+    slots::{RequestPath, ResponsePath, Slots},
+    store::{client::StoreClient, connection::Provided},
+};
+
+/// All streams, and what their evaluations share. Frames and times come in, frames go out; it owns
+/// no socket but that to the store.
+#[derive(Debug)]
+pub struct Filter {
+    slots: Slots,
+    context: Context,
+    counters: Rc<Counters>,
+}
+
+impl Filter {
+    /// A filter of no streams. Without a configuration every site is in block mode. Event lines go
+    /// to `log`, audit lines to `audit`.
+    #[must_use]
+    pub fn new(
+        config: Option<WafFilter>,
+        rules: Rules,
+        log: Log,
+        audit: Option<OwnedFd>,
+        counters: Rc<Counters>,
+    ) -> Self {
+        let reporter = Reporter::new(log, audit, Rc::clone(&counters));
+        let store = StoreClient::new(log);
+        let context = Context::new(config.unwrap_or_default(), rules, store, reporter, Rc::clone(&counters));
+        Self { slots: Slots::default(), context, counters }
+    }
+
+    /// Begins a turn of the loop at this time of the monotonic clock, in microseconds. What comes
+    /// after `TURN_US_MAX` (20 ms) waits for [`Filter::work`].
+    pub const fn begin_turn(&mut self, now_us: u64) {
+        self.context.queue.begin_turn(now_us);
+    }
+
+    /// Tells whether evaluations wait for time.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.context.queue.len() > 0
+    }
+
+    /// Takes a frame from parse.
+    ///
+    /// # Errors
+    /// [`WireError`]: parse broke the protocol, and the session with it is over.
+    pub fn on_request_frame(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
+        match frame.kind {
+            Kind::Request => self.on_head(frame, out),
+            Kind::RequestData | Kind::RequestEnd => self.on_body(frame, out),
+            Kind::Reset => self.on_reset(frame, out),
+            Kind::ResponseCredit => self.on_response_credit(frame, out),
+            Kind::RequestCredit | Kind::Lease => {
+                out.to_dispatch.forward(frame);
+                Ok(())
+            }
+            kind => Err(WireError::Order(kind)),
+        }
+    }
+
+    /// Takes a frame from dispatch.
+    ///
+    /// # Errors
+    /// [`WireError`]: dispatch broke the protocol, and the session with it is over.
+    pub fn on_response_frame(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
+        // What belongs to no stream parse checks as it does without this filter.
+        let exchange = self.slots.get_mut(frame.stream).filter(|_| frame.kind != Kind::RequestCredit);
+        let Some(exchange) = exchange.filter(|exchange| !matches!(exchange.response.path, ResponsePath::Pass)) else {
+            out.to_parse.forward(frame);
+            return Ok(());
+        };
+        self.counters.set(STREAM_CONNECTION, exchange.ids.connection);
+        response::frames::on_frame(frame, exchange, &mut self.context, out)
+    }
+
+    /// Gives those that wait for time their slices, one each at most, one slice's time together.
+    ///
+    /// # Errors
+    /// [`WireError`] where a buffered head does not read as it did before.
+    pub fn work(&mut self, out: &mut Outputs<'_>) -> Result<(), WireError> {
+        let began_us = clock_us();
+        for _ in 0..self.context.queue.len() {
+            let Some(stream) = self.context.queue.pop() else { break };
+            self.resume(stream, out)?;
+            if clock_us().saturating_sub(began_us) >= SLICE_US_MAX {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a socket to fosse-store, in place of the one before.
+    ///
+    /// # Errors
+    /// As epoll_ctl(2).
+    pub fn connect_store(&mut self, fd: OwnedFd, turn: &Turn, token: u64) -> Result<(), Errno> {
+        let unanswered = self.context.store.connect(fd, turn, token)?;
+        self.provide(unanswered);
+        Ok(())
+    }
+
+    /// Reads from fosse-store, once.
+    pub fn read_store(&mut self) {
+        let records = self.context.store.read();
+        self.provide(records);
+    }
+
+    /// Gives up waiting for records at the end of a turn, where the session with fosse-store has
+    /// ended or they are overdue at this time of the monotonic clock, in milliseconds.
+    pub fn time_out_store(&mut self, turn: &Turn, now_ms: u64) {
+        let mut records = self.context.store.end_session(turn);
+        records.extend(self.context.store.time_out(now_ms));
+        self.provide(records);
+    }
+
+    /// Writes to fosse-store what waits, once.
+    ///
+    /// # Errors
+    /// As epoll_ctl(2).
+    pub fn flush_store(&mut self, turn: &Turn, token: u64) -> Result<(), Errno> {
+        self.context.store.flush(turn, token)
+    }
+
+    /// Returns the milliseconds until a record is overdue, if any is awaited.
+    #[must_use]
+    pub fn store_wait_ms(&self, now_ms: u64) -> Option<u64> {
+        self.context.store.wait_ms(now_ms)
+    }
+
+    /// Adds what the way to the store has lost to the counters.
+    pub fn count_losses(&mut self) {
+        let losses = self.context.store.take_losses();
+        self.counters.add(count::RECORDS_MISSED, losses.missed);
+        self.counters.add(count::CHANGES_LOST, losses.lost);
+    }
+
+    fn on_head(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
+        let head = RequestHead::decode(frame.body)?;
+        let exchange = self.slots.open(frame.stream, &head)?;
+        self.counters.set(STREAM_CONNECTION, head.connection);
+        request::frames::on_head(frame, &head, exchange, &mut self.context, out)
+    }
+
+    fn on_body(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
+        let exchange = self.slots.get_mut(frame.stream).ok_or(WireError::Order(frame.kind))?;
+        exchange.request.order = exchange.request.order.after(frame.kind)?;
+        self.counters.set(STREAM_CONNECTION, exchange.ids.connection);
+        match frame.kind {
+            Kind::RequestData => request::frames::on_data(frame, exchange, &mut self.context, out),
+            _ => request::frames::on_end(frame, exchange, &mut self.context, out),
+        }
+    }
+
+    fn on_reset(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
+        let Some(exchange) = self.slots.get_mut(frame.stream) else {
+            // A reset that crossed the end of a response: the slot has another request by now, or
+            // none.
+            out.to_dispatch.forward(frame);
+            return Ok(());
+        };
+        pending::on_client_gone(exchange, &mut self.context, out)?;
+        let is_buffered = matches!(exchange.request.path, RequestPath::Buffer(_));
+        if exchange.request.order == Forward::Ended && !is_buffered {
+            out.to_dispatch.forward(frame);
+            return Ok(());
+        }
+        exchange.request.order = exchange.request.order.after(frame.kind)?;
+        self.counters.set(STREAM_CONNECTION, exchange.ids.connection);
+        request::frames::on_reset(frame, exchange, &mut self.context, out)
+    }
+
+    fn on_response_credit(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
+        match self.slots.get_mut(frame.stream) {
+            Some(exchange) => response::frames::on_credit(frame, exchange, &mut self.context, out),
+            None => {
+                out.to_dispatch.forward(frame);
+                Ok(())
+            }
+        }
+    }
+
+    fn resume(&mut self, stream: StreamId, out: &mut Outputs<'_>) -> Result<(), WireError> {
+        // The client may have gone since the stream was queued, and its slot may have another
+        // request.
+        let Some(exchange) = self.slots.get_mut(stream) else { return Ok(()) };
+        self.counters.set(STREAM_CONNECTION, exchange.ids.connection);
+        match (std::mem::take(&mut exchange.request.path), std::mem::take(&mut exchange.response.path)) {
+            (RequestPath::Buffer(buffered), response) => {
+                exchange.response.path = response;
+                request::evaluate::resume(buffered, exchange, &mut self.context, out)
+            }
+            (request, ResponsePath::Buffer(buffered)) => {
+                exchange.request.path = request;
+                response::evaluate::resume(buffered, exchange, &mut self.context, out)
+            }
+            (request, response) => {
+                (exchange.request.path, exchange.response.path) = (request, response);
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives evaluations the records they wait for; those that have all of theirs are queued.
+    fn provide(&mut self, records: Vec<Provided>) {
+        for Provided { stream, collection, record } in records {
+            // The client may have gone since the record was asked for.
+            let Some(exchange) = self.slots.get_mut(stream) else { continue };
+            let Some((evaluation, is_queued)) = exchange.buffered_evaluation() else { continue };
+            evaluation.transaction.provide(collection, record);
+            if evaluation.transaction.wanted().next().is_none() {
+                self.context.queue.push(stream, is_queued);
+            }
+        }
+    }
+}

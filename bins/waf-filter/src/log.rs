@@ -1,0 +1,15 @@
+//! The sink of event lines.
+
+use std::fmt::Arguments;
+
+use fosse_die::{Word, say};
+
+use crate::PROGRAM;
+
+/// Takes one event line: its severity, and its text without the program's name.
+pub type Log = fn(Word, Arguments<'_>);
+
+/// Writes an event line to descriptor 2, or drops and counts it, as [`say`] does.
+pub fn to_stderr(word: Word, text: Arguments<'_>) {
+    say(PROGRAM, word, text);
+}

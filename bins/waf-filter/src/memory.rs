@@ -1,0 +1,113 @@
+//! The lane's memory for what is buffered, and its share in the counter page.
+
+use std::rc::Rc;
+
+use fosse_counters::{Counters, waf_filter as count};
+
+use crate::limits::{LANE_HELD_BYTES_DEFAULT, PENDING_RESPONSES_MAX};
+
+/// Bytes of buffered bodies and of requests whose responses are pending, against one limit.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    used_bytes: u64,
+    lane_held_bytes_max: u64,
+    /// Requests that have passed and whose responses are pending or buffered.
+    pending: usize,
+    counters: Rc<Counters>,
+}
+
+impl Memory {
+    /// An empty memory; a limit of 0 stands for the default.
+    pub(crate) fn new(lane_held_bytes_max: u64, counters: Rc<Counters>) -> Self {
+        let lane_held_bytes_max = if lane_held_bytes_max == 0 { LANE_HELD_BYTES_DEFAULT } else { lane_held_bytes_max };
+        Self { used_bytes: 0, lane_held_bytes_max, pending: 0, counters }
+    }
+
+    /// Counts bytes that are buffered from now on, even beyond the limit: they are here already.
+    pub(crate) fn add(&mut self, bytes: u64) {
+        self.used_bytes += bytes;
+        self.publish();
+    }
+
+    /// Gives back bytes that were added.
+    pub(crate) fn release(&mut self, bytes: u64) {
+        self.used_bytes -= bytes;
+        self.publish();
+    }
+
+    /// Tells whether more is buffered than the lane may.
+    pub(crate) const fn is_exceeded(&self) -> bool {
+        self.used_bytes > self.lane_held_bytes_max
+    }
+
+    /// Counts a request whose response is pending, of `bytes`; false where there is no room for it.
+    #[must_use]
+    pub(crate) fn add_pending(&mut self, bytes: u64) -> bool {
+        let has_room = self.pending < PENDING_RESPONSES_MAX && self.used_bytes + bytes <= self.lane_held_bytes_max;
+        if has_room {
+            self.pending += 1;
+            self.add(bytes);
+        }
+        has_room
+    }
+
+    /// Gives back what [`Memory::add_pending`] has counted, and what was buffered of the response.
+    pub(crate) fn release_pending(&mut self, bytes: u64) {
+        self.pending -= 1;
+        self.release(bytes);
+    }
+
+    fn publish(&self) {
+        self.counters.set(count::HELD_BYTES, self.used_bytes);
+        self.counters.set(count::ANSWERS_AWAITED, length_of(self.pending));
+    }
+}
+
+/// A length in memory, as the counters and limits have it.
+pub(crate) fn length_of(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory(bytes_max: u64) -> (Memory, Rc<Counters>) {
+        let counters = Rc::new(Counters::private());
+        (Memory::new(bytes_max, Rc::clone(&counters)), counters)
+    }
+
+    #[test]
+    fn what_is_buffered_is_in_the_counter_page_until_it_is_given_back() {
+        let (mut memory, counters) = memory(10);
+        memory.add(11);
+        assert!(memory.is_exceeded());
+        assert_eq!(counters.get(count::HELD_BYTES), 11);
+        memory.release(1);
+        assert!(!memory.is_exceeded());
+        memory.release(10);
+        assert_eq!(counters.get(count::HELD_BYTES), 0);
+    }
+
+    #[test]
+    fn a_pending_response_is_refused_where_its_request_has_no_room() {
+        let (mut memory, counters) = memory(10);
+        assert!(memory.add_pending(10));
+        assert!(!memory.add_pending(1) && memory.add_pending(0));
+        assert_eq!((counters.get(count::HELD_BYTES), counters.get(count::ANSWERS_AWAITED)), (10, 2));
+        memory.release_pending(10);
+        memory.release_pending(0);
+        assert_eq!((counters.get(count::HELD_BYTES), counters.get(count::ANSWERS_AWAITED)), (0, 0));
+    }
+
+    #[test]
+    fn no_more_than_the_limit_of_requests_are_pending_however_small() {
+        let (mut memory, _) = memory(u64::MAX);
+        for _ in 0..PENDING_RESPONSES_MAX {
+            assert!(memory.add_pending(0));
+        }
+        assert!(!memory.add_pending(0));
+        memory.release_pending(0);
+        assert!(memory.add_pending(0));
+    }
+}

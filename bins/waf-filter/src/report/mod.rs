@@ -1,0 +1,6 @@
+//! What is reported of a request: event lines, audit lines, counters.
+
+pub(crate) mod audit;
+pub(crate) mod events;
+pub(crate) mod redact;
+pub(crate) mod summary;

@@ -1,0 +1,144 @@
+//! A request that is buffered until it is evaluated: its head as it came, its body as far as it has
+//! come.
+
+use fosse_bodies::inflate::Requested;
+use fosse_wire::{
+    Kind, Outbox, StreamId, WireError,
+    request::{self, RequestHead},
+};
+
+use crate::{content_encoding::DecodeLimits, evaluation::Evaluation, memory::length_of};
+
+/// A buffered request.
+#[derive(Debug)]
+pub(crate) struct BufferedRequest {
+    pub(crate) message: Message,
+    /// What the rules make of it; `None` where the site has none.
+    pub(crate) evaluation: Option<Box<Evaluation>>,
+    /// It waits for time.
+    pub(crate) is_queued: bool,
+    /// Coding of its body.
+    pub(crate) coding: Requested,
+}
+
+impl BufferedRequest {
+    /// Buffers a head. `credit_bytes` were granted for the body before any of it came.
+    pub(crate) fn new(
+        head: &[u8],
+        credit_bytes: u32,
+        evaluation: Option<Box<Evaluation>>,
+        coding: Requested,
+    ) -> Box<Self> {
+        let message = Message { head: head.to_vec(), body: Vec::new(), credit_bytes, end: None, is_part: false };
+        Box::new(Self { message, evaluation, is_queued: false, coding })
+    }
+}
+
+/// The frames of a request.
+#[derive(Debug)]
+pub(crate) struct Message {
+    head: Vec<u8>,
+    body: Vec<u8>,
+    /// Bytes granted so far: those taken, and one more where the client had to be told to go on.
+    credit_bytes: u32,
+    /// The end as it came, with its trailers.
+    end: Option<Vec<u8>>,
+    /// The body is over the site's limit and is evaluated as far as that.
+    pub(crate) is_part: bool,
+}
+
+impl Message {
+    /// Appends body bytes; returns the credit to grant for them. None is granted once the body is
+    /// evaluated in part: what comes then was on its way already, and dispatch grants for the rest.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> u32 {
+        self.body.extend_from_slice(bytes);
+        if self.is_part {
+            return 0;
+        }
+        let taken = u32::try_from(self.body.len()).unwrap_or(u32::MAX);
+        let grant = taken.saturating_sub(self.credit_bytes);
+        self.credit_bytes = self.credit_bytes.max(taken);
+        grant
+    }
+
+    /// Takes the end.
+    pub(crate) fn end(&mut self, trailers: &[u8]) {
+        self.end = Some(trailers.to_vec());
+    }
+
+    /// Tells whether everything that is to be evaluated is here.
+    pub(crate) const fn is_complete(&self) -> bool {
+        self.end.is_some() || self.is_part
+    }
+
+    /// Returns the body so far.
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Returns the bytes that count as buffered: those of the body, since heads have limits of
+    /// their own.
+    pub(crate) fn buffered_bytes(&self) -> u64 {
+        length_of(self.body.len())
+    }
+
+    /// Returns how much of the body is decoded for a site that takes `bytes_max`.
+    pub(crate) fn decode_limits(&self, bytes_max: u64, allows_part: bool) -> DecodeLimits {
+        let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+        DecodeLimits { bytes_max, is_cut: self.is_part, allows_part }
+    }
+
+    /// Decodes the head.
+    ///
+    /// # Errors
+    /// As [`RequestHead::decode`]; it was decoded once before, so none is expected.
+    pub(crate) fn head(&self) -> Result<RequestHead<'_>, WireError> {
+        RequestHead::decode(&self.head)
+    }
+
+    /// Returns the head as it came.
+    pub(crate) fn head_bytes(&self) -> &[u8] {
+        &self.head
+    }
+
+    /// Sends everything on.
+    ///
+    /// # Errors
+    /// [`WireError`] where the head cannot be marked.
+    pub(crate) fn release(mut self, stream: StreamId, out: &mut Outbox) -> Result<(), WireError> {
+        // dispatch goes on granting where this filter ends.
+        request::set_held(&mut self.head, self.credit_bytes)?;
+        out.raw(stream, Kind::Request, &self.head);
+        out.data(stream, Kind::RequestData, &self.body);
+        if let Some(trailers) = &self.end {
+            out.raw(stream, Kind::RequestEnd, trailers);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credit_is_granted_for_what_came_and_one_byte_ahead_counts() {
+        let mut message = BufferedRequest::new(b"", 1, None, Requested::Identity).message;
+        assert_eq!(message.push(b"abc"), 2);
+        assert_eq!(message.push(b"de"), 2);
+        message.is_part = true;
+        assert_eq!(message.push(b"fgh"), 0);
+        assert_eq!((message.buffered_bytes(), message.body()), (8, &b"abcdefgh"[..]));
+    }
+
+    #[test]
+    fn a_message_is_complete_with_its_end_or_where_a_part_is_enough() {
+        let mut message = BufferedRequest::new(b"", 0, None, Requested::Identity).message;
+        assert!(!message.is_complete());
+        message.is_part = true;
+        assert!(message.is_complete());
+        message.is_part = false;
+        message.end(&[0, 0]);
+        assert!(message.is_complete());
+    }
+}

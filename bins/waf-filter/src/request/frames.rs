@@ -1,0 +1,180 @@
+//! The frames of a request: each passes, is buffered, or moves the evaluation on.
+//!
+//! A handler takes what is buffered out of its exchange, whose path is [`RequestPath::Pass`] then.
+//! An error ends the session with parse, and the program.
+
+use fosse_bodies::inflate::Requested;
+use fosse_counters::waf_filter as count;
+use fosse_settings::{OverLimit, WafMode, WafSite};
+use fosse_wire::{
+    Frame, Kind, WireError,
+    request::{BodyLength, RequestHead, decode_end},
+    verdict::{Cause, Verdict},
+};
+
+use super::{
+    evaluate::{begin, buffer, deny, discard, proceed},
+    protocol,
+};
+use crate::{
+    content_encoding,
+    context::Context,
+    denial::Denial,
+    memory::length_of,
+    outputs::Outputs,
+    slots::{Exchange, RequestPath},
+};
+
+/// Takes the head of a request.
+pub(crate) fn on_head(
+    frame: &Frame<'_>,
+    head: &RequestHead<'_>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    let site = context.sites.settings(head.site);
+    if site.waf == WafMode::Off {
+        out.to_dispatch.forward(frame);
+        return Ok(());
+    }
+    context.reporter.count(count::REQUESTS);
+    if let Some((status, message)) = protocol::check(site, head) {
+        let denial = Denial::new(status, Cause::Protocol, message);
+        if context.reporter.found(site, head, &denial, None) {
+            return deny(exchange, &denial, context, out);
+        }
+    }
+    if announces_too_much(head, site) {
+        return deny_over_size(exchange, context, out);
+    }
+    evaluate_or_pass(frame, head, exchange, context, out)
+}
+
+/// Begins the evaluation of a request whose head is in order, where its site has rules.
+fn evaluate_or_pass(
+    frame: &Frame<'_>,
+    head: &RequestHead<'_>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    let site = context.sites.settings(head.site);
+    let has_body = !matches!(head.body, BodyLength::None | BodyLength::Exact(0));
+    let Some(rules) = context.sites.rules(head.site) else {
+        // A body is buffered all the same: its site may refuse it for its length.
+        if has_body {
+            let buffered = buffer(frame, head, None, Requested::Identity, out);
+            exchange.request.path = RequestPath::Buffer(buffered);
+        } else {
+            out.to_dispatch.forward(frame);
+        }
+        return Ok(());
+    };
+    let coding = if has_body { content_encoding::requested_by(head.fields) } else { Requested::Identity };
+    if coding == Requested::Unsupported {
+        let denial = Denial::new(415, Cause::BodyEncoding, "content encoding that cannot be undone");
+        if context.reporter.found(site, head, &denial, None) {
+            return deny(exchange, &denial, context, out);
+        }
+    }
+    let evaluation = context.evaluator.open(rules, site, head, has_body);
+    begin(evaluation, frame, head, coding, exchange, context, out)
+}
+
+/// Takes a piece of a request's body.
+pub(crate) fn on_data(
+    frame: &Frame<'_>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    let length = length_of(frame.body.len());
+    exchange.request.body_bytes += length;
+    let mut buffered = match std::mem::take(&mut exchange.request.path) {
+        RequestPath::Pass => {
+            out.to_dispatch.forward(frame);
+            return Ok(());
+        }
+        RequestPath::Denied => {
+            exchange.request.path = RequestPath::Denied;
+            return Ok(());
+        }
+        RequestPath::Buffer(buffered) => buffered,
+    };
+    let grant = buffered.message.push(frame.body);
+    out.to_dispatch.credit(frame.stream, Kind::RequestCredit, grant);
+    context.memory.add(length);
+    let site = context.sites.settings(exchange.ids.site);
+    let is_over = exchange.request.body_bytes > site.body_bytes_max;
+    if is_over && site.body_over_limit == OverLimit::Reject {
+        discard(*buffered, context);
+        return deny_over_size(exchange, context, out);
+    }
+    if context.memory.is_exceeded() {
+        context.reporter.count(count::OVER_MEMORY);
+        discard(*buffered, context);
+        return deny(exchange, &Denial::out_of_memory("memory for held bodies is used up"), context, out);
+    }
+    if is_over && !std::mem::replace(&mut buffered.message.is_part, true) {
+        let evaluated = usize::try_from(site.body_bytes_max).unwrap_or(usize::MAX);
+        context.reporter.in_part(exchange.ids.request, evaluated);
+        return proceed(buffered, exchange, context, out);
+    }
+    exchange.request.path = RequestPath::Buffer(buffered);
+    Ok(())
+}
+
+/// Takes the end of a request.
+pub(crate) fn on_end(
+    frame: &Frame<'_>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    decode_end(frame.body)?;
+    match std::mem::take(&mut exchange.request.path) {
+        RequestPath::Pass => {
+            out.to_dispatch.forward(frame);
+            Ok(())
+        }
+        RequestPath::Denied => Ok(()),
+        RequestPath::Buffer(mut buffered) => {
+            buffered.message.end(frame.body);
+            proceed(buffered, exchange, context, out)
+        }
+    }
+}
+
+/// Takes the reset of a request whose client is gone. What is buffered of it never reached
+/// dispatch.
+pub(crate) fn on_reset(
+    frame: &Frame<'_>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    frame.reset()?;
+    match std::mem::take(&mut exchange.request.path) {
+        RequestPath::Pass => out.to_dispatch.forward(frame),
+        RequestPath::Denied => {}
+        RequestPath::Buffer(buffered) => {
+            discard(*buffered, context);
+            // parse waits for the stream to come round; dispatch must learn of it to send its end.
+            let request = exchange.ids.request;
+            let verdict = Verdict { status: 499, message: b"client is gone", request, ..Verdict::default() };
+            out.to_dispatch.frame(frame.stream, Kind::Verdict, |body| verdict.encode(body))?;
+        }
+    }
+    Ok(())
+}
+
+fn announces_too_much(head: &RequestHead<'_>, site: &WafSite) -> bool {
+    let is_longer = matches!(head.body, BodyLength::Exact(length) if length > site.body_bytes_max);
+    is_longer && site.body_over_limit == OverLimit::Reject
+}
+
+fn deny_over_size(exchange: &mut Exchange, context: &Context, out: &mut Outputs<'_>) -> Result<(), WireError> {
+    context.reporter.count(count::OVER_SIZE);
+    deny(exchange, &Denial::new(413, Cause::BodySize, "body over the site's limit"), context, out)
+}

@@ -1,0 +1,6 @@
+//! Requests on their way to dispatch: every one is passed on whole, or replaced by a verdict.
+
+pub(crate) mod buffered;
+pub(crate) mod evaluate;
+pub(crate) mod frames;
+pub(crate) mod protocol;

@@ -1,0 +1,176 @@
+//! The frames of a response, and the credit for it: each passes, is buffered, is dropped, or moves
+//! the evaluation on.
+//!
+//! A handler takes what is buffered out of its exchange, whose path is [`ResponsePath::Pass`] then.
+//! An error ends the session with the peer, and the program.
+
+use fosse_counters::waf_filter as count;
+use fosse_wire::{
+    Frame, Kind, WireError,
+    frame::ResetReason,
+    response::{ResponseEnd, ResponseHead},
+};
+
+use super::{
+    buffered::BufferedResponse,
+    evaluate::{deny, is_denied, proceed_unless_late, pump},
+    pending,
+};
+use crate::{
+    context::Context,
+    denial::Denial,
+    memory::length_of,
+    outputs::Outputs,
+    slots::{Exchange, ResponsePath},
+};
+
+/// Takes a frame from dispatch.
+pub(crate) fn on_frame(
+    frame: &Frame<'_>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    let path = &mut exchange.response.path;
+    match (&*path, frame.kind) {
+        (ResponsePath::Pass, _) => out.to_parse.forward(frame),
+        (ResponsePath::Replaced, Kind::Response) => {
+            check_replacement(frame)?;
+            *path = ResponsePath::Pass;
+            out.to_parse.forward(frame);
+        }
+        (ResponsePath::Abandoned, Kind::ResponseEnd | Kind::Reset) => {
+            *path = ResponsePath::Pass;
+            out.to_parse.reset(frame.stream, ResetReason::Echo);
+        }
+        (ResponsePath::Replaced, Kind::ResponseData | Kind::ResponseEnd | Kind::Reset)
+        | (ResponsePath::Abandoned, Kind::ResponseData) => {}
+        (ResponsePath::Replaced | ResponsePath::Abandoned, kind) => return Err(WireError::Order(kind)),
+        (_, Kind::Response) => return on_head(frame, exchange, context, out),
+        (_, Kind::Reset) => return on_reset(frame, exchange, context, out),
+        (_, _) => return on_body(frame, exchange, context, out),
+    }
+    Ok(())
+}
+
+/// Checks that what comes in the place of a denied response is dispatch's own.
+fn check_replacement(frame: &Frame<'_>) -> Result<(), WireError> {
+    let head = ResponseHead::decode(frame.body)?;
+    if head.own && head.denied { Ok(()) } else { Err(WireError::Order(frame.kind)) }
+}
+
+fn on_head(
+    frame: &Frame<'_>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    let head = ResponseHead::decode(frame.body)?;
+    exchange.response.order = exchange.response.order.after(frame.kind, head.interim)?;
+    if head.interim {
+        out.to_parse.forward(frame);
+        return Ok(());
+    }
+    // Bytes that never come by here cannot be evaluated; after an upgrade nobody wants them to be.
+    if head.lease && !head.upgrade {
+        return Err(WireError::Field("lease"));
+    }
+    let ResponsePath::Pending(pending) = std::mem::take(&mut exchange.response.path) else {
+        return Err(WireError::Order(frame.kind));
+    };
+    if head.own {
+        pending::conclude(*pending, frame.stream, context)?;
+        out.to_parse.forward(frame);
+        return Ok(());
+    }
+    context.reporter.count(count::ANSWERS);
+    let buffered = BufferedResponse::new(*pending, frame.body, &head)?;
+    proceed_unless_late(Box::new(buffered), exchange, context, out)
+}
+
+fn on_reset(
+    frame: &Frame<'_>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    exchange.response.order = exchange.response.order.after(frame.kind, false)?;
+    // A client that has seen nothing of it gets another response from parse, one that has seen a
+    // part a reset.
+    pending::forget(std::mem::take(&mut exchange.response.path), frame.stream, context)?;
+    out.to_parse.forward(frame);
+    Ok(())
+}
+
+fn on_body(
+    frame: &Frame<'_>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    exchange.response.order = exchange.response.order.after(frame.kind, false)?;
+    if frame.kind == Kind::ResponseEnd && ResponseEnd::decode(frame.body)?.leased_bytes != 0 {
+        return Err(WireError::Field("leased bytes"));
+    }
+    match (std::mem::take(&mut exchange.response.path), frame.kind) {
+        (ResponsePath::Buffer(mut buffered), Kind::ResponseData) => {
+            buffered.push(frame.body)?;
+            context.memory.add(length_of(frame.body.len()));
+            on_growth(buffered, exchange, context, out)
+        }
+        (ResponsePath::Buffer(mut buffered), Kind::ResponseEnd) => {
+            buffered.end = Some(frame.body.to_vec());
+            proceed_unless_late(buffered, exchange, context, out)
+        }
+        (ResponsePath::Flow(mut flow), Kind::ResponseData) => {
+            flow.push(frame.body)?;
+            context.memory.add(length_of(frame.body.len()));
+            pump(flow, exchange, context, out);
+            Ok(())
+        }
+        (ResponsePath::Flow(mut flow), Kind::ResponseEnd) => {
+            flow.end = Some(frame.body.to_vec());
+            pump(flow, exchange, context, out);
+            Ok(())
+        }
+        (_, kind) => Err(WireError::Order(kind)),
+    }
+}
+
+/// Goes on with more of a body: it is too much for the lane, or enough to go on with.
+fn on_growth(
+    mut buffered: Box<BufferedResponse>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    if context.memory.is_exceeded() {
+        context.reporter.count(count::OVER_MEMORY);
+        let denial = Denial::out_of_memory("memory for held answers is used up");
+        if is_denied(&denial, &buffered.pending, context)? {
+            return deny(*buffered, &denial, exchange, context, out);
+        }
+        buffered.is_part = true;
+    }
+    proceed_unless_late(buffered, exchange, context, out)
+}
+
+/// Takes credit from parse: for what flows from here, while something does.
+pub(crate) fn on_credit(
+    frame: &Frame<'_>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    if matches!(exchange.response.path, ResponsePath::Pass) {
+        out.to_dispatch.forward(frame);
+        return Ok(());
+    }
+    let room_bytes = exchange.response.room_bytes.checked_add(u64::from(frame.credit()?));
+    exchange.response.room_bytes = room_bytes.ok_or(WireError::Credit)?;
+    match std::mem::take(&mut exchange.response.path) {
+        ResponsePath::Flow(flow) => pump(flow, exchange, context, out),
+        other => exchange.response.path = other,
+    }
+    Ok(())
+}

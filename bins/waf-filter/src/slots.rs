@@ -1,0 +1,166 @@
+//! The exchanges of all streams: how far each request is, and its response.
+
+use fosse_wire::{
+    Kind, StreamId, WireError,
+    frame::WINDOW_BYTES_INITIAL,
+    order::{Forward, Return},
+    request::RequestHead,
+};
+
+use crate::{
+    evaluation::Evaluation,
+    request::buffered::BufferedRequest,
+    response::{
+        buffered::{BufferedResponse, PendingResponse},
+        flow::Flow,
+    },
+};
+
+/// Numbers of a request in frames and logs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ids {
+    pub(crate) stream: StreamId,
+    pub(crate) site: u32,
+    pub(crate) request: u64,
+    /// accept's number of the client's connection.
+    pub(crate) connection: u64,
+}
+
+/// What happens to the frames of a request.
+#[derive(Debug, Default)]
+pub(crate) enum RequestPath {
+    /// They pass.
+    #[default]
+    Pass,
+    /// They are buffered until the request is evaluated.
+    Buffer(Box<BufferedRequest>),
+    /// The verdict is out; the rest is dropped.
+    Denied,
+}
+
+/// A request on its way to dispatch.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) order: Forward,
+    /// Bytes of its body so far.
+    pub(crate) body_bytes: u64,
+    pub(crate) path: RequestPath,
+}
+
+/// What happens to the frames of a response.
+#[derive(Debug, Default)]
+pub(crate) enum ResponsePath {
+    /// They pass: the response is not inspected, or it is evaluated and all of it is sent.
+    #[default]
+    Pass,
+    /// The request has passed, and its response has not begun.
+    Pending(Box<PendingResponse>),
+    /// They are buffered until the response is evaluated.
+    Buffer(Box<BufferedResponse>),
+    /// It is evaluated; they go on as parse has room for them.
+    Flow(Box<Flow>),
+    /// A verdict is on its way to dispatch: what still comes is dropped, up to the head of the
+    /// response in its place.
+    Replaced,
+    /// The client is gone: what still comes is dropped, and parse waits for an end.
+    Abandoned,
+}
+
+/// A response on its way to parse.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) order: Return,
+    /// Bytes of its body that parse has room for.
+    pub(crate) room_bytes: u64,
+    pub(crate) path: ResponsePath,
+}
+
+/// A request and its response.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) ids: Ids,
+    pub(crate) request: Request,
+    pub(crate) response: Response,
+}
+
+impl Exchange {
+    fn new(stream: StreamId, head: &RequestHead<'_>) -> Self {
+        Self {
+            ids: Ids { stream, site: head.site, request: head.request, connection: head.connection },
+            request: Request { order: Forward::Open, body_bytes: 0, path: RequestPath::Pass },
+            response: Response {
+                order: Return::Waiting,
+                room_bytes: u64::from(WINDOW_BYTES_INITIAL),
+                path: ResponsePath::Pass,
+            },
+        }
+    }
+
+    /// Returns the evaluation of what is buffered, and the flag of its place in the queue.
+    pub(crate) fn buffered_evaluation(&mut self) -> Option<(&mut Evaluation, &mut bool)> {
+        match (&mut self.request.path, &mut self.response.path) {
+            (RequestPath::Buffer(buffered), _) => {
+                buffered.evaluation.as_deref_mut().map(|evaluation| (evaluation, &mut buffered.is_queued))
+            }
+            (_, ResponsePath::Buffer(buffered)) => Some((&mut buffered.pending.evaluation, &mut buffered.is_queued)),
+            _ => None,
+        }
+    }
+
+    /// Tells whether another request may have this slot. Before the last response has come round
+    /// parse uses none again.
+    const fn is_over(&self) -> bool {
+        matches!((self.request.order, &self.response.path), (Forward::Ended, ResponsePath::Pass))
+    }
+}
+
+/// The exchanges by the slot numbers of their streams.
+#[derive(Debug, Default)]
+pub(crate) struct Slots(Vec<Option<Exchange>>);
+
+impl Slots {
+    /// Returns the exchange of a stream; `None` where the slot has none, or that of another
+    /// request.
+    pub(crate) fn get_mut(&mut self, stream: StreamId) -> Option<&mut Exchange> {
+        self.0.get_mut(stream.slot())?.as_mut().filter(|exchange| exchange.ids.stream == stream)
+    }
+
+    /// Begins the exchange of a request.
+    ///
+    /// # Errors
+    /// [`WireError::Order`] where the last exchange of this slot is not over.
+    pub(crate) fn open(&mut self, stream: StreamId, head: &RequestHead<'_>) -> Result<&mut Exchange, WireError> {
+        let index = stream.slot();
+        if index >= self.0.len() {
+            self.0.resize_with(index + 1, || None);
+        }
+        let slot = &mut self.0[index];
+        if slot.as_ref().is_some_and(|last| last.ids.stream == stream || !last.is_over()) {
+            return Err(WireError::Order(Kind::Request));
+        }
+        Ok(slot.insert(Exchange::new(stream, head)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_has_one_request_at_a_time() {
+        let (mut slots, head) = (Slots::default(), RequestHead::default());
+        let first = StreamId::first(3).unwrap();
+        assert!(slots.get_mut(first).is_none());
+        slots.open(first, &head).unwrap();
+        for again in [first, first.next()] {
+            assert_eq!(slots.open(again, &head).err(), Some(WireError::Order(Kind::Request)));
+        }
+        slots.get_mut(first).unwrap().request.order = Forward::Ended;
+        slots.get_mut(first).unwrap().response.path = ResponsePath::Replaced;
+        assert!(slots.open(first.next(), &head).is_err(), "its response is still to come");
+        slots.get_mut(first).unwrap().response.path = ResponsePath::Pass;
+        assert!(slots.open(first, &head).is_err(), "no number comes twice");
+        slots.open(first.next(), &head).unwrap();
+        assert!(slots.get_mut(first).is_none() && slots.get_mut(first.next()).is_some());
+    }
+}
