@@ -252,7 +252,10 @@ mod tests {
                       fosse_parse_requests_total 7\n";
         assert!(text.contains(wanted), "{text}");
         assert!(text.contains("fosse_processes{program=\"parse\"} 1\n"), "{text}");
-        assert!(text.contains("# TYPE fosse_waf_filter_held_bytes gauge\nfosse_waf_filter_held_bytes 0\n"), "{text}");
+        assert!(
+            text.contains("# TYPE fosse_waf_filter_buffered_bytes gauge\nfosse_waf_filter_buffered_bytes 0\n"),
+            "{text}"
+        );
         assert!(text.lines().all(|l| l.starts_with('#') || l.split(' ').count() == 2), "{text}");
     }
 

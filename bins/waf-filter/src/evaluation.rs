@@ -202,7 +202,7 @@ impl Evaluation {
                     self.denied_by_rule(403, rule)
                 }
             }
-            Outcome::BudgetExceeded => Denial::new(503, Cause::Budget, "time for judging ran out"),
+            Outcome::BudgetExceeded => Denial::new(503, Cause::Budget, "time for evaluation ran out"),
             // These are no ends and do not get here. A denial is the safe reading of what cannot
             // be.
             Outcome::Continue | Outcome::Yield | Outcome::Wait => Denial::new(500, Cause::Rule, "rules cannot go on"),

@@ -10,6 +10,6 @@ use crate::PROGRAM;
 pub type Log = fn(Word, Arguments<'_>);
 
 /// Writes an event line to descriptor 2, or drops and counts it, as [`say`] does.
-pub fn to_stderr(word: Word, text: Arguments<'_>) {
+pub(crate) fn to_stderr(word: Word, text: Arguments<'_>) {
     say(PROGRAM, word, text);
 }

@@ -58,8 +58,8 @@ impl Memory {
     }
 
     fn publish(&self) {
-        self.counters.set(count::HELD_BYTES, self.used_bytes);
-        self.counters.set(count::ANSWERS_AWAITED, length_of(self.pending));
+        self.counters.set(count::BUFFERED_BYTES, self.used_bytes);
+        self.counters.set(count::RESPONSES_PENDING, length_of(self.pending));
     }
 }
 
@@ -82,11 +82,11 @@ mod tests {
         let (mut memory, counters) = memory(10);
         memory.add(11);
         assert!(memory.is_exceeded());
-        assert_eq!(counters.get(count::HELD_BYTES), 11);
+        assert_eq!(counters.get(count::BUFFERED_BYTES), 11);
         memory.release(1);
         assert!(!memory.is_exceeded());
         memory.release(10);
-        assert_eq!(counters.get(count::HELD_BYTES), 0);
+        assert_eq!(counters.get(count::BUFFERED_BYTES), 0);
     }
 
     #[test]
@@ -94,10 +94,10 @@ mod tests {
         let (mut memory, counters) = memory(10);
         assert!(memory.add_pending(10));
         assert!(!memory.add_pending(1) && memory.add_pending(0));
-        assert_eq!((counters.get(count::HELD_BYTES), counters.get(count::ANSWERS_AWAITED)), (10, 2));
+        assert_eq!((counters.get(count::BUFFERED_BYTES), counters.get(count::RESPONSES_PENDING)), (10, 2));
         memory.release_pending(10);
         memory.release_pending(0);
-        assert_eq!((counters.get(count::HELD_BYTES), counters.get(count::ANSWERS_AWAITED)), (0, 0));
+        assert_eq!((counters.get(count::BUFFERED_BYTES), counters.get(count::RESPONSES_PENDING)), (0, 0));
     }
 
     #[test]

@@ -166,7 +166,9 @@ fn a_slow_request_lets_others_go_first() {
         // machine are over before.
         let length = u64::try_from(body.len()).unwrap();
         let judged = || backend.requests() > before;
-        wait_for("the slow body", || (judged() || edge.counter("waf-filter", "held_bytes") >= length).then_some(()));
+        wait_for("the slow body", || {
+            (judged() || edge.counter("waf-filter", "buffered_bytes") >= length).then_some(())
+        });
         for _ in 0..5 {
             assert_eq!(status(&edge, &request("GET /?a=good", &[], b"")), 200);
         }
@@ -201,7 +203,7 @@ fn a_body_over_the_limit_is_refused_or_judged_in_part_as_the_site_says() {
         assert_eq!((response.status, response.body.len()), (200, 30_005), "what is not seen passes whole");
     }
     lax.wait_for_log("event=passed-in-part");
-    assert_eq!(lax.counter("waf-filter", "held_bytes"), 0);
+    assert_eq!(lax.counter("waf-filter", "buffered_bytes"), 0);
 }
 
 #[test]

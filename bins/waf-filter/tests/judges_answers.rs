@@ -54,10 +54,10 @@ fn a_denied_answer_is_replaced_however_it_is_framed() {
         is_denied(&get(&edge), 502);
         edge.wait_for_log("rule=4");
         let log = edge.log();
-        assert!(log.contains("event=denied") && log.contains(" answered="), "{what}: {log}");
-        assert_eq!(edge.counter("waf-filter", "answers_denied"), 1, "{what}");
-        assert_eq!(edge.counter("waf-filter", "held_bytes"), 0, "{what}");
-        assert_eq!(edge.counter("waf-filter", "answers_awaited"), 0, "{what}");
+        assert!(log.contains("event=denied") && log.contains(" response_status="), "{what}: {log}");
+        assert_eq!(edge.counter("waf-filter", "responses_denied"), 1, "{what}");
+        assert_eq!(edge.counter("waf-filter", "buffered_bytes"), 0, "{what}");
+        assert_eq!(edge.counter("waf-filter", "responses_pending"), 0, "{what}");
     }
 }
 
@@ -96,8 +96,8 @@ fn an_answer_that_passes_arrives_as_it_was_sent() {
         let response = client.try_response(true).expect("an answer");
         assert_eq!((response.status, response.header("content-length")), (200, Some("300000")));
     }
-    assert_eq!(edge.counter("waf-filter", "answers"), 18);
-    assert_eq!(edge.counter("waf-filter", "held_bytes"), 0);
+    assert_eq!(edge.counter("waf-filter", "responses"), 18);
+    assert_eq!(edge.counter("waf-filter", "buffered_bytes"), 0);
     assert_eq!(edge.counter("dispatch", "bytes_leased"), 0, "what is judged is not leased");
 }
 
@@ -192,7 +192,7 @@ fn an_answer_over_the_limit_is_refused_or_judged_in_part_as_the_rules_say() {
     lax.wait_for_log("event=passed-in-part");
     watching.wait_for_log("event=detected");
     for edge in [&strict, &lax, &watching] {
-        assert_eq!(edge.counter("waf-filter", "held_bytes"), 0);
+        assert_eq!(edge.counter("waf-filter", "buffered_bytes"), 0);
     }
 }
 
@@ -266,7 +266,7 @@ fn answers_and_waiting_requests_take_no_more_memory_than_the_lane_has() {
             client
         })
         .collect();
-    wait_for("the held answers", || (edge.counter("waf-filter", "held_bytes") > 850_000).then_some(()));
+    wait_for("the held answers", || (edge.counter("waf-filter", "buffered_bytes") > 850_000).then_some(()));
     let response = get(&edge);
     is_denied(&response, 503);
     assert_eq!(response.header("retry-after"), Some("1"));
@@ -275,9 +275,9 @@ fn answers_and_waiting_requests_take_no_more_memory_than_the_lane_has() {
     for client in &mut slow {
         assert_eq!(client.response().status, 502, "nobody has seen a part of it");
     }
-    wait_for("the memory", || (edge.counter("waf-filter", "held_bytes") == 0).then_some(()));
+    wait_for("the memory", || (edge.counter("waf-filter", "buffered_bytes") == 0).then_some(()));
     assert_eq!(get(&edge).body.len(), 200_000);
-    assert_eq!(edge.counter("waf-filter", "answers_awaited"), 0);
+    assert_eq!(edge.counter("waf-filter", "responses_pending"), 0);
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn who_reads_slowly_gets_all_of_it() {
         let response = client.response();
         assert!(response.complete && response.body == body);
     }
-    wait_for("the memory", || (edge.counter("waf-filter", "held_bytes") == 0).then_some(()));
+    wait_for("the memory", || (edge.counter("waf-filter", "buffered_bytes") == 0).then_some(()));
 }
 
 #[test]
@@ -314,8 +314,8 @@ fn answers_of_dispatch_itself_are_not_judged() {
     assert_eq!(get(&edge).status, 502);
     let response = ask(&edge, &request("GET /half", &[], b"")).unwrap();
     assert_eq!((response.status, response.complete), (502, true), "nobody has seen a part of it");
-    assert_eq!(edge.counter("waf-filter", "answers_denied"), 0);
-    assert_eq!(edge.counter("waf-filter", "held_bytes"), 0);
+    assert_eq!(edge.counter("waf-filter", "responses_denied"), 0);
+    assert_eq!(edge.counter("waf-filter", "buffered_bytes"), 0);
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn a_filter_killed_within_an_answer_lets_nothing_past() {
     let edge = before(&answers, SECRET, "");
     let mut client = Client::connect(edge.address());
     client.send(&request("GET /held", &[], b""));
-    wait_for("a held answer", || (edge.counter("waf-filter", "held_bytes") > 40_000).then_some(()));
+    wait_for("a held answer", || (edge.counter("waf-filter", "buffered_bytes") > 40_000).then_some(()));
     let filters = || edge.processes().into_iter().filter(|p| p.program == "waf-filter" && p.lane.is_some());
     let pid = filters().map(|p| p.pid).next().unwrap();
     kill(pid);
@@ -376,7 +376,7 @@ fn the_audit_log_says_that_the_answer_was_denied() {
         let text = std::fs::read_to_string(edge.dir().join("audit")).ok()?;
         text.lines().next().map(str::to_owned)
     });
-    for part in ["\"action\":\"denied\"", "\"status\":502", "\"answered\":500", "\"rule\":4", "\"phase\":4"] {
+    for part in ["\"action\":\"denied\"", "\"status\":502", "\"response_status\":500", "\"rule\":4", "\"phase\":4"] {
         assert!(line.contains(part), "{part}: {line}");
     }
 }
@@ -401,7 +401,7 @@ fn the_core_rule_set_keeps_leaks_inside() {
         let response = ask(path);
         assert_eq!(response.status, 403, "{path}: {}", edge.log());
     }
-    edge.wait_for_log("answer_score=");
+    edge.wait_for_log("response_score=");
     // Without the word of the site nothing changes: the same rules, the same leak.
     let edge = edge_before(&answers.address(), &rules, "", "");
     assert_eq!(site::status(&edge, &request("GET /sql", &[], b"")), 200);
@@ -468,7 +468,7 @@ fn a_reload_begins_and_ends_the_judging_and_loses_no_request() {
     is_denied(&get(&edge), 502);
     let mut open = Client::connect(edge.address());
     open.send(&request("GET /slow", &[], b""));
-    wait_for("the request", || (edge.counter("waf-filter", "answers_awaited") == 1).then_some(()));
+    wait_for("the request", || (edge.counter("waf-filter", "responses_pending") == 1).then_some(()));
     edge.reload(&text(""));
     go_on.store(true, Ordering::Relaxed);
     is_denied(&open.response(), 502);
@@ -496,7 +496,7 @@ fn what_rules_count_about_answers_is_there_for_the_next_request() {
     });
     seen.dedup();
     assert_eq!(seen, [404, 429, 403], "first the answer is denied, then the request");
-    assert_eq!(edge.counter("waf-filter", "held_bytes"), 0);
+    assert_eq!(edge.counter("waf-filter", "buffered_bytes"), 0);
 }
 
 #[test]
@@ -510,7 +510,7 @@ fn the_built_in_rules_keep_leaks_inside_where_fosse_up_is_told_to_inspect() {
     let ask = |edge: &Edge, path: &str| ask(edge, &request(&format!("GET {path}"), &[], b"")).unwrap();
     assert_eq!(ask(&edge, "/").text(), "hello");
     is_denied(&ask(&edge, "/list"), 403);
-    edge.wait_for_log("answer_score=5");
+    edge.wait_for_log("response_score=5");
     let edge = Edge::up(&answers.address(), &["--lanes", "1"]);
     assert_eq!(ask(&edge, "/list").status, 200, "not by itself");
 }

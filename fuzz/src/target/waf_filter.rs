@@ -247,7 +247,7 @@ impl Talk {
                 assert!(!model.denied && model.body_out == model.body_sent, "passed on whole: {model:?}");
             }
         }
-        assert_eq!(self.counters.get(count::HELD_BYTES), 0, "nothing is held any more");
+        assert_eq!(self.counters.get(count::BUFFERED_BYTES), 0, "nothing is held any more");
     }
 }
 

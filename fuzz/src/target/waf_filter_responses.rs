@@ -368,8 +368,8 @@ impl Talk {
                 assert!(model.got == model.body, "whole: {model:?}");
             }
         }
-        assert_eq!(self.counters.get(count::HELD_BYTES), 0, "nothing is held any more");
-        assert_eq!(self.counters.get(count::ANSWERS_AWAITED), 0, "nothing is awaited any more");
+        assert_eq!(self.counters.get(count::BUFFERED_BYTES), 0, "nothing is held any more");
+        assert_eq!(self.counters.get(count::RESPONSES_PENDING), 0, "nothing is awaited any more");
     }
 }
 

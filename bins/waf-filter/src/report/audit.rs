@@ -114,7 +114,7 @@ fn about(
     }
     if let Some(evaluation) = evaluation {
         if let Some(status) = evaluation.response_status {
-            let _ = write!(out, ",\"answered\":{status}");
+            let _ = write!(out, ",\"response_status\":{status}");
         }
         for (name, score) in scores(evaluation) {
             let _ = write!(out, ",\"{name}\":");

@@ -36,17 +36,17 @@ impl Action {
 pub(crate) fn scores(evaluation: &Evaluation) -> impl Iterator<Item = (&'static str, Vec<u8>)> + '_ {
     // As the Core Rule Set 4, then 3, and the built-in rules name them.
     let request = ["blocking_inbound_anomaly_score", "anomaly_score", "inbound_anomaly_score", "score"];
-    let response = ["blocking_outbound_anomaly_score", "outbound_anomaly_score", "answer_score"];
+    let response = ["blocking_outbound_anomaly_score", "outbound_anomaly_score", "response_score"];
     let first = |names: &[&str]| names.iter().find_map(|name| evaluation.transaction.tx(name));
     let request = first(&request).map(|score| ("score", score));
-    let response = evaluation.response_status.and_then(|_| first(&response)).map(|score| ("answer_score", score));
+    let response = evaluation.response_status.and_then(|_| first(&response)).map(|score| ("response_score", score));
     request.into_iter().chain(response)
 }
 
 /// Returns the status of the application's response as an event line has it; empty where no
 /// response was evaluated.
 pub(crate) fn response_status(evaluation: &Evaluation) -> String {
-    evaluation.response_status.map_or_else(String::new, |status| format!(" answered={status}"))
+    evaluation.response_status.map_or_else(String::new, |status| format!(" response_status={status}"))
 }
 
 /// Returns what an evaluation adds to an event line: the response's status, scores, time, the

@@ -114,7 +114,7 @@ pub(crate) fn on_data(
     if context.memory.is_exceeded() {
         context.reporter.count(count::OVER_MEMORY);
         discard(*buffered, context);
-        return deny(exchange, &Denial::out_of_memory("memory for held bodies is used up"), context, out);
+        return deny(exchange, &Denial::out_of_memory("memory for buffered bodies is used up"), context, out);
     }
     if is_over && !std::mem::replace(&mut buffered.message.is_part, true) {
         let evaluated = usize::try_from(site.body_bytes_max).unwrap_or(usize::MAX);

@@ -120,12 +120,12 @@ fn after_head(
     let is_over = buffered.body.len() > limit;
     if (is_over || buffered.announces_more_than(limit)) && transaction.refuses_long_response() {
         context.reporter.count(count::OVER_SIZE);
-        let denial = Denial::new(500, Cause::BodySize, "answer over the limit of the rules");
+        let denial = Denial::new(500, Cause::BodySize, "response over the limit of the rules");
         return if_denied(denial, &buffered.pending, context);
     }
     if buffered.coding == Requested::Unsupported {
         buffered.pending.evaluation.response_body(b"", true);
-        let denial = Denial::new(502, Cause::BodyEncoding, "answer whose encoding cannot be undone");
+        let denial = Denial::new(502, Cause::BodyEncoding, "response whose encoding cannot be undone");
         return if_denied(denial, &buffered.pending, context);
     }
     buffered.is_part |= is_over;
@@ -204,7 +204,7 @@ pub(super) fn deny(
     context: &mut Context,
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
-    context.reporter.count(count::ANSWERS_DENIED);
+    context.reporter.count(count::RESPONSES_DENIED);
     discard(buffered, context);
     exchange.response.path = ResponsePath::Replaced;
     // dispatch has ended the exchange: what still comes of the request it would not take.

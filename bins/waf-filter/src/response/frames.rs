@@ -83,7 +83,7 @@ fn on_head(
         out.to_parse.forward(frame);
         return Ok(());
     }
-    context.reporter.count(count::ANSWERS);
+    context.reporter.count(count::RESPONSES);
     let buffered = BufferedResponse::new(*pending, frame.body, &head)?;
     proceed_unless_late(Box::new(buffered), exchange, context, out)
 }
@@ -146,7 +146,7 @@ fn on_growth(
 ) -> Result<(), WireError> {
     if context.memory.is_exceeded() {
         context.reporter.count(count::OVER_MEMORY);
-        let denial = Denial::out_of_memory("memory for held answers is used up");
+        let denial = Denial::out_of_memory("memory for buffered responses is used up");
         if is_denied(&denial, &buffered.pending, context)? {
             return deny(*buffered, &denial, exchange, context, out);
         }

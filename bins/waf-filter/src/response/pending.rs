@@ -30,7 +30,7 @@ pub(crate) fn keep(
         return Ok(None);
     }
     context.reporter.count(count::OVER_MEMORY);
-    let denial = Denial::out_of_memory("memory for requests that wait for their answer is used up");
+    let denial = Denial::out_of_memory("memory for requests whose responses are pending is used up");
     let head = pending.request_head()?;
     let is_denied = context.reporter.found(context.sites.settings(head.site), &head, &denial, None);
     context.evaluator.close(*pending.evaluation);

@@ -164,7 +164,7 @@ impl Connection {
 
     fn receive(&mut self, records: &mut Vec<Provided>) -> Result<(), String> {
         match recv(&self.fd, self.inbox.spare(), RecvFlags::DONTWAIT) {
-            Ok((0, _)) => return Err("it closed the conversation".into()),
+            Ok((0, _)) => return Err("it closed the session".into()),
             Ok((length, _)) => self.inbox.filled(length),
             Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
             Err(errno) => return Err(errno.to_string()),
@@ -183,7 +183,7 @@ impl Connection {
             };
             // A LOAD that another RECORD should have answered stays in the list until the session
             // ends.
-            let load = self.loads.pop_front_if(|load| load.tag == tag).ok_or("an answer nobody asked for")?;
+            let load = self.loads.pop_front_if(|load| load.tag == tag).ok_or("a record that was not asked for")?;
             if let Some(stream) = load.stream {
                 records.push(Provided { stream, collection: load.collection, record });
             }

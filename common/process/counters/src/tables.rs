@@ -63,21 +63,21 @@ table!(
 table!(
     /// fosse-waf-filter
     waf_filter,
-    counter REQUESTS = 0, "requests judged";
+    counter REQUESTS = 0, "requests evaluated";
     counter DENIED = 1, "requests denied";
     counter DETECTED = 2, "requests that would have been denied in block mode";
-    gauge HELD_BYTES = 3, "body bytes held for judging";
+    gauge BUFFERED_BYTES = 3, "bytes buffered until requests and responses are evaluated";
     counter OVER_SIZE = 4, "bodies over the site's limit";
-    counter OVER_MEMORY = 5, "requests denied because the lane's memory for held bodies was used up";
-    counter OVER_BUDGET = 6, "requests whose judging ran out of time";
-    counter PASSED_IN_PART = 7, "bodies passed on of which only the first part was judged";
+    counter OVER_MEMORY = 5, "requests and responses denied because the lane's memory for buffered bodies was used up";
+    counter OVER_BUDGET = 6, "requests whose evaluation ran out of time";
+    counter PASSED_IN_PART = 7, "bodies passed on of which only the first part was evaluated";
     counter RULES_MATCHED = 8, "rules that matched";
     counter AUDIT_DROPPED = 9, "audit log lines that could not be written";
     counter RECORDS_MISSED = 10, "persistent records taken as empty: fosse-store did not answer, or their key is too long";
     counter CHANGES_LOST = 11, "changes of persistent records that did not reach fosse-store";
-    counter ANSWERS = 12, "answers judged";
-    counter ANSWERS_DENIED = 13, "answers that were denied, and others sent in their place";
-    gauge ANSWERS_AWAITED = 14, "requests that have passed and whose answers are awaited or held for judging";
+    counter RESPONSES = 12, "responses evaluated";
+    counter RESPONSES_DENIED = 13, "responses that were denied, and others sent in their place";
+    gauge RESPONSES_PENDING = 14, "requests that have passed and whose responses are pending or buffered";
 );
 
 table!(
