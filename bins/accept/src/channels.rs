@@ -12,11 +12,11 @@ use rustix::net::sockopt;
 use crate::limits::CHANNEL_BUFFER_BYTES;
 
 /// Token of lane `n` is this plus `n`.
-pub const FIRST_TOKEN: u64 = 1 << 40;
+pub(crate) const FIRST_TOKEN: u64 = 1 << 40;
 
 /// A connection with its descriptor: on its way to a lane.
 #[derive(Debug)]
-pub struct Passenger {
+pub(crate) struct Passenger {
     /// What the lane is told of it.
     pub connection: Connection,
     /// The client's socket.
@@ -25,7 +25,7 @@ pub struct Passenger {
 
 /// Why a batch did not go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undelivered {
+pub(crate) enum Undelivered {
     /// The lane has not read what it was sent before.
     Full,
     /// The kernel is out of memory, or too many descriptors of this UID are under way.
@@ -47,7 +47,7 @@ pub enum Heard {
 
 /// All channels, by the number of their lane.
 #[derive(Debug, Default)]
-pub struct Channels {
+pub(crate) struct Channels {
     channels: BTreeMap<u32, Channel>,
     bytes: Vec<u8>,
 }
@@ -97,12 +97,12 @@ impl Channels {
     }
 
     /// Whether anybody is on a batch.
-    pub fn is_boarded(&self) -> bool {
+    pub(crate) fn is_boarded(&self) -> bool {
         self.channels.values().any(|channel| !channel.batch.is_empty())
     }
 
     /// Sends the lane's batch: how many went, accept's copies of which are closed, and what could not, with the reason.
-    pub fn depart(&mut self, lane: u32) -> (usize, Option<(Undelivered, Vec<Passenger>)>) {
+    pub(crate) fn depart(&mut self, lane: u32) -> (usize, Option<(Undelivered, Vec<Passenger>)>) {
         let mut sent = 0_usize;
         let Some(channel) = self.channels.get_mut(&lane) else { return (sent, None) };
         while !channel.batch.is_empty() {

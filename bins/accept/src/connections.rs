@@ -68,7 +68,7 @@ impl Connections {
     }
 
     /// A lane is gone: all it held is over. How many that were.
-    pub fn lose(&mut self, lane: u32) -> usize {
+    pub(crate) fn lose(&mut self, lane: u32) -> usize {
         let lost: Vec<Connection> =
             self.open.values().filter(|held| held.lane == lane).map(|held| held.connection).collect();
         lost.iter().for_each(|connection| self.end(*connection));

@@ -51,7 +51,7 @@ impl Refusal {
 
 /// Everything a judgement needs but the connection table.
 #[derive(Debug, Default)]
-pub struct Door {
+pub(crate) struct Door {
     settings: Accept,
     lists: BTreeMap<u16, Build>,
     /// The newest generation of lists, and when its first part came.
@@ -95,7 +95,7 @@ impl Door {
     }
 
     /// The same for the peer of a unix socket, who is known by UID; `None` where the kernel does not know it.
-    pub fn judge_unix(&self, listener: u16, uid: Option<u32>, table: &Connections) -> Result<bool, Refusal> {
+    pub(crate) fn judge_unix(&self, listener: u16, uid: Option<u32>, table: &Connections) -> Result<bool, Refusal> {
         let settings = self.listener(listener).ok_or(Refusal::NoListener)?;
         if !settings.peer_uids.is_empty() && !uid.is_some_and(|uid| settings.peer_uids.contains(&uid)) {
             return Err(Refusal::WrongPeer);
@@ -105,7 +105,7 @@ impl Door {
 
     /// What another told of a connection, with the trust this configuration gives it; `None` where it has no such
     /// listener.
-    pub fn reconsider(&self, told: Connection) -> Option<Connection> {
+    pub(crate) fn reconsider(&self, told: Connection) -> Option<Connection> {
         let settings = self.listener(told.listener)?;
         let trusted = if told.unix { settings.trusted_unix } else { trusts(settings, &told.peer) };
         Some(Connection { trusted, ..told })

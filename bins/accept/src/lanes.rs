@@ -56,7 +56,7 @@ impl Lanes {
     }
 
     /// Whether its channel is full.
-    pub fn is_blocked(&self, number: u32) -> bool {
+    pub(crate) fn is_blocked(&self, number: u32) -> bool {
         self.lanes.get(&number).is_some_and(|lane| lane.blocked)
     }
 

@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, SocketFlags, acceptfrom_with, sockopt};
 use crate::limits::LISTENER_COUNT_MAX;
 
 /// Token of listener `n` is this plus `n`, where `n` counts over the life of the process.
-pub const FIRST_TOKEN: u64 = 1 << 32;
+pub(crate) const FIRST_TOKEN: u64 = 1 << 32;
 
 /// All listeners of the newest generation.
 #[derive(Debug, Default)]
@@ -89,7 +89,7 @@ impl Listeners {
     }
 
     /// The next listener that may have something, each at the front in its turn.
-    pub fn next_ready(&mut self) -> Option<&mut Listener> {
+    pub(crate) fn next_ready(&mut self) -> Option<&mut Listener> {
         let count = self.all.len();
         self.first = self.first.checked_add(1).filter(|first| *first < count).unwrap_or(0);
         let (before, after) = self.all.split_at_mut_checked(self.first)?;
@@ -115,12 +115,12 @@ impl Listeners {
     }
 
     /// Takes one connection of a listener and resets it: its client need not wait for what will not come.
-    pub fn refuse_one(&mut self, token: u64) {
+    pub(crate) fn refuse_one(&mut self, token: u64) {
         self.all.iter_mut().filter(|listener| listener.token == token).for_each(|listener| drop(listener.take()));
     }
 
     /// Gives up on a broken one; its number.
-    pub fn drop_broken(&mut self, turn: &Turn, token: u64) -> Option<u16> {
+    pub(crate) fn drop_broken(&mut self, turn: &Turn, token: u64) -> Option<u16> {
         let at = self.all.iter().position(|listener| listener.token == token)?;
         let listener = self.all.swap_remove(at);
         let _ = turn.remove(&listener.fd);

@@ -9,7 +9,7 @@ use crate::source::Source;
 
 /// Deaths and penalties by source. Who is exempt is decided by the caller.
 #[derive(Debug, Default)]
-pub struct Penalties {
+pub(crate) struct Penalties {
     marks: HashMap<Source, Mark>,
 }
 

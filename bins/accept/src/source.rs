@@ -29,7 +29,7 @@ impl Source {
     }
 
     /// The source that a mark names.
-    pub fn of_parts(wide: bool, bits: u64) -> Self {
+    pub(crate) fn of_parts(wide: bool, bits: u64) -> Self {
         let bits = u128::from(bits);
         Self(if wide { bits << 64 } else { MAPPED << 32 | bits & u128::from(u32::MAX) })
     }

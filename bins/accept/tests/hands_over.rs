@@ -1,4 +1,4 @@
-//! E13: connections and lanes outlive the lane or the accept that had them.
+//! Connections and lanes outlive the lane or the accept that had them.
 
 mod edge;
 

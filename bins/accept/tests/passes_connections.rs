@@ -1,4 +1,4 @@
-//! E2, E6: connections of every family reach a lane, in batches, each with what accept knows of it.
+//! Connections of every family reach a lane, in batches, each with what accept knows of it.
 
 mod edge;
 

@@ -1,4 +1,4 @@
-//! E10: deny lists, limits and penalties act before any byte is read.
+//! Deny lists, limits and penalties act before any byte is read.
 
 mod edge;
 

@@ -1,4 +1,4 @@
-//! E3, E10: nothing from outside is read before the lock, and a connection costs two system calls and its share of a batch.
+//! Nothing from outside is read before the lock, and a connection costs two system calls and its share of a batch.
 
 mod edge;
 

@@ -1,4 +1,4 @@
-//! E13: lanes that stop, fill, die or lie, a missing start, a want of descriptors: none costs more than it must.
+//! Lanes that stop, fill, die or lie, a missing start, a want of descriptors: none costs more than it must.
 
 mod edge;
 

@@ -1,18 +1,15 @@
 //! The launcher's filter against traces and policies: every row of it must occur, and it must let through what the programs
 //! below it may do.
 
-use fosse_lockdown::{
-    call,
-    launcher::{self, LAUNCHER},
-};
+use fosse_lockdown::call;
+use fosse_lockdown::launcher::LAUNCHER;
 
-use crate::programs::Program;
 use crate::trace::{Line, unused_of};
 
 /// Calls in one process's log that were made below the launcher's filter: in start and its nursery those behind their own
 /// seccomp(2), in everybody else all of them.
 #[must_use]
-pub fn lines_below(log: &str) -> Vec<Line> {
+pub(crate) fn lines_below(log: &str) -> Vec<Line> {
     let all: Vec<Line> = log.lines().filter_map(Line::read).collect();
     let is = |line: &Line, name: &str| line.name == name;
     let puts_it_up = all.first().is_some_and(|line| is(line, "execve")) || all.iter().any(|line| is(line, "unshare"));
@@ -30,20 +27,21 @@ pub fn findings(logs: &[String]) -> Vec<String> {
     unused_of("launcher", LAUNCHER, &lines.iter().collect::<Vec<_>>())
 }
 
-/// Calls that a program's policy permits and the filter above it does not: they could never be made.
-#[must_use]
-pub fn out_of_reach(programs: &[Program]) -> Vec<String> {
-    let rows = programs.iter().flat_map(|program| program.policy.syscalls.iter().map(move |row| (program, row)));
-    let beyond = rows.filter(|(_, row)| !launcher::permits(row.call));
-    beyond
-        .map(|(program, row)| format!("{} may call {}, start's filter ends it", program.name(), row.call.name))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::programs;
+    use fosse_lockdown::launcher;
+
+    use crate::programs::{self, Program};
+
+    /// Calls that a program's policy permits and the filter above it does not: they could never be made.
+    fn out_of_reach(programs: &[Program]) -> Vec<String> {
+        let rows = programs.iter().flat_map(|program| program.policy.syscalls.iter().map(move |row| (program, row)));
+        let beyond = rows.filter(|(_, row)| !launcher::permits(row.call));
+        beyond
+            .map(|(program, row)| format!("{} may call {}, start's filter ends it", program.name(), row.call.name))
+            .collect()
+    }
 
     #[test]
     fn a_program_may_call_nothing_that_the_filter_above_it_ends() {

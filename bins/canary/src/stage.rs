@@ -104,7 +104,7 @@ impl Stage {
     ///
     /// # Errors
     /// The socket that could not be made.
-    pub fn deal(&self) -> Result<(), Errno> {
+    pub(crate) fn deal(&self) -> Result<(), Errno> {
         let hand = Hand::new()?;
         self.hand.set(hand).map_err(|_| Errno::EXIST)
     }

@@ -142,7 +142,7 @@ impl Life {
 
     /// Calls before the lock that brought something in from a descriptor this process had not opened itself.
     #[must_use]
-    pub fn early_reads(&self) -> Vec<String> {
+    pub(crate) fn early_reads(&self) -> Vec<String> {
         let mut own: Vec<u64> = Vec::new();
         let mut early = Vec::new();
         for line in &self.before {
@@ -221,7 +221,7 @@ fn unused(who: &str, rows: &[Row], lives: &[&Life]) -> Vec<String> {
 
 /// Rows that say `seen` and are not among these calls.
 #[must_use]
-pub fn unused_of(who: &str, rows: &[Row], lines: &[&Line]) -> Vec<String> {
+pub(crate) fn unused_of(who: &str, rows: &[Row], lines: &[&Line]) -> Vec<String> {
     let occurs = |row: &Row| lines.iter().any(|line| line.matches(row));
     let missing = rows.iter().filter(|row| row.why == Why::Seen && row.call.number >= 0 && !occurs(row));
     missing.map(|row| format!("{who}: row never seen: {} {:?} ({})", row.call.name, row.args, row.reason)).collect()

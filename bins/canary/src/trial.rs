@@ -65,7 +65,7 @@ pub enum Outcome {
 impl Outcome {
     /// How loose: 0 killed, 1 refused in some way, 2 allowed.
     #[must_use]
-    pub const fn looseness(self) -> u8 {
+    pub(crate) const fn looseness(self) -> u8 {
         match self {
             Outcome::Killed => 0,
             Outcome::Refused(_) | Outcome::Broken(_) => 1,

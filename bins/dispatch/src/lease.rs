@@ -118,8 +118,11 @@ impl Dispatch {
         self.watch_client(connection, to_client | from_client);
     }
 
-    // Long: one loop in which a read, a write and the count of both cannot be told apart without passing six values on.
     /// Backend to client.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one loop in which a read, a write and the count of both cannot be told apart without passing six values on"
+    )]
     fn down(&mut self, id: StreamId, key: Key, scratch: &mut [u8]) -> Moved {
         let mut share = share(self.lease_left);
         loop {

@@ -141,9 +141,9 @@ pub struct Stream {
 }
 
 impl Stream {
-    // Long: one field a line.
     /// A stream whose head has just come.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one field a line")]
     pub fn new(id: StreamId, head: &RequestHead<'_>, now_us: u64) -> Self {
         Self {
             id,

@@ -15,10 +15,10 @@ use fosse_plan::Plan;
 use crate::{PROGRAM, print, start, words::Words};
 
 /// Where a configuration is when nobody says where.
-pub const DEFAULT_FILE: &str = "/etc/fosse/fosse.toml";
+pub(crate) const DEFAULT_FILE: &str = "/etc/fosse/fosse.toml";
 
 /// Runs the check.
-pub fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Words) -> i32 {
     let file = words.positional(0).unwrap_or(DEFAULT_FILE);
     let mut start = start::command(words);
     start.arg("--check");
@@ -54,7 +54,7 @@ fn judged(start: &mut Command, configuration: impl FnOnce() -> (String, Vec<u8>)
 }
 
 /// A configuration's name for messages, and its bytes. Ends the program where it cannot be read.
-pub fn load(file: &str) -> (String, Vec<u8>) {
+pub(crate) fn load(file: &str) -> (String, Vec<u8>) {
     if file == "-" {
         return (
             "standard input".to_owned(),
@@ -81,7 +81,7 @@ fn bounded(from: impl std::io::Read, bytes_max: usize, name: &str) -> Vec<u8> {
 ///
 /// # Errors
 /// Everything found wrong.
-pub fn compiled(name: &str, bytes: &[u8]) -> Result<(Edge, Plan), Report> {
+pub(crate) fn compiled(name: &str, bytes: &[u8]) -> Result<(Edge, Plan), Report> {
     let file = |path: &str| std::fs::File::open(path).map(|f| bounded(f, ACCOUNTS_BYTES_MAX, path)).unwrap_or_default();
     let accounts = Accounts::from_files(&file("/etc/passwd"), &file("/etc/group"));
     let plan = compile(name, bytes, &accounts)?;
@@ -89,7 +89,7 @@ pub fn compiled(name: &str, bytes: &[u8]) -> Result<(Edge, Plan), Report> {
 }
 
 /// All that is wrong, then how many; gives the exit status.
-pub fn refuse(report: &Report) -> i32 {
+pub(crate) fn refuse(report: &Report) -> i32 {
     let _ = std::io::stderr().write_all(report.to_string().as_bytes());
     let count = if report.total() == 1 { "1 problem".to_owned() } else { format!("{} problems", report.total()) };
     fosse_die::say(PROGRAM, fosse_die::Word::Fatal, format_args!("{count} in the configuration"));

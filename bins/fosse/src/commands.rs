@@ -3,7 +3,7 @@
 
 /// What follows a flag or stands as a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Takes {
+pub(crate) enum Takes {
     /// Nothing: the flag is there or not.
     Nothing,
     /// Any text; the name stands in the help.
@@ -17,7 +17,7 @@ pub enum Takes {
 impl Takes {
     /// How the help writes it.
     #[must_use]
-    pub fn shown(self) -> String {
+    pub(crate) fn shown(self) -> String {
         match self {
             Self::Nothing => String::new(),
             Self::Text(name) | Self::Path(name) => name.to_owned(),
@@ -37,7 +37,7 @@ impl Takes {
 
 /// One flag.
 #[derive(Clone, Copy, Debug)]
-pub struct Flag {
+pub(crate) struct Flag {
     /// With its dashes.
     pub name: &'static str,
     /// What follows it.
@@ -48,7 +48,7 @@ pub struct Flag {
 
 /// One word that is not a flag.
 #[derive(Clone, Copy, Debug)]
-pub struct Positional {
+pub(crate) struct Positional {
     /// What it is.
     pub takes: Takes,
     /// Whether the command can do without.
@@ -57,7 +57,7 @@ pub struct Positional {
 
 /// One command.
 #[derive(Clone, Copy, Debug)]
-pub struct Command {
+pub(crate) struct Command {
     /// Its name.
     pub name: &'static str,
     /// One line.
@@ -73,14 +73,14 @@ pub struct Command {
 impl Command {
     /// Its flag of that name.
     #[must_use]
-    pub fn flag(&self, name: &str) -> Option<&'static Flag> {
+    pub(crate) fn flag(&self, name: &str) -> Option<&'static Flag> {
         self.flags.iter().find(|flag| flag.name == name)
     }
 }
 
 /// The command of that name.
 #[must_use]
-pub fn find(name: &str) -> Option<&'static Command> {
+pub(crate) fn find(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
 }
 
@@ -120,7 +120,7 @@ const NO_SANDBOX: Flag = Flag { name: "--no-sandbox", takes: Takes::Nothing, hel
 const HELP: Flag = Flag { name: "--help", takes: Takes::Nothing, help: "show this help" };
 
 /// The commands, in the order of the help.
-pub const COMMANDS: &[Command] = &[
+pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "up",
         summary: "run the whole edge in the foreground",

@@ -6,7 +6,7 @@ use crate::commands::{COMMANDS, Command, Flag, Takes};
 
 /// The completions for a shell; `None` for one that is not known.
 #[must_use]
-pub fn of(shell: &str) -> Option<String> {
+pub(crate) fn of(shell: &str) -> Option<String> {
     match shell {
         "bash" => Some(bash()),
         "zsh" => Some(zsh()),
@@ -27,7 +27,7 @@ fn is_path(flag: &Flag) -> bool {
     matches!(flag.takes, Takes::Path(_))
 }
 
-// Long: mostly the text of a shell function.
+#[expect(clippy::too_many_lines, reason = "mostly the text of a shell function")]
 fn bash() -> String {
     let mut out = format!(
         "# bash completion for fosse(1); made by: fosse help --completions bash

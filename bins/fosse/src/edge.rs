@@ -15,7 +15,7 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Where the status socket is when nobody says where; `None` for an ordinary user without XDG_RUNTIME_DIR.
 #[must_use]
-pub fn status_socket_place() -> Option<PathBuf> {
+pub(crate) fn status_socket_place() -> Option<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Some("/run/fosse/status.sock".into());
     }
@@ -24,13 +24,13 @@ pub fn status_socket_place() -> Option<PathBuf> {
 
 /// Whether somebody listens there.
 #[must_use]
-pub fn is_served(path: &Path) -> bool {
+pub(crate) fn is_served(path: &Path) -> bool {
     UnixStream::connect(path).is_ok()
 }
 
 /// The edge behind a status socket.
 #[derive(Debug)]
-pub struct Edge {
+pub(crate) struct Edge {
     path: PathBuf,
 }
 
@@ -39,7 +39,7 @@ impl Edge {
     ///
     /// # Errors
     /// One line where there is no usual place.
-    pub fn of(words: &Words) -> Result<Self, String> {
+    pub(crate) fn of(words: &Words) -> Result<Self, String> {
         let asked = words.value("--status-socket").map(PathBuf::from);
         let path =
             asked.or_else(status_socket_place).ok_or("no XDG_RUNTIME_DIR; --status-socket PATH names the socket")?;
@@ -56,7 +56,7 @@ impl Edge {
     ///
     /// # Errors
     /// One line.
-    pub fn page(&self, target: &str) -> Result<String, String> {
+    pub(crate) fn page(&self, target: &str) -> Result<String, String> {
         let mut stream = self.connect()?;
         let wrong = |error: std::io::Error| format!("{}: {error}", self.path.display());
         stream.set_read_timeout(Some(ANSWER_TIME_MAX)).map_err(wrong)?;
@@ -75,7 +75,7 @@ impl Edge {
     ///
     /// # Errors
     /// One line.
-    pub fn start_pid(&self) -> Result<u32, String> {
+    pub(crate) fn start_pid(&self) -> Result<u32, String> {
         let peer = rustix::net::sockopt::socket_peercred(self.connect()?)
             .map_err(|errno| format!("{}: {errno}", self.path.display()))?;
         Ok(peer.pid.as_raw_nonzero().get().unsigned_abs())
@@ -85,7 +85,7 @@ impl Edge {
     ///
     /// # Errors
     /// One line.
-    pub fn rows(&self) -> Result<Vec<Row>, String> {
+    pub(crate) fn rows(&self) -> Result<Vec<Row>, String> {
         Ok(self.page("/status.txt")?.lines().filter_map(Row::read).collect())
     }
 }
@@ -99,7 +99,7 @@ fn printable(byte: u8) -> char {
 
 /// One process, or the sum of a program's dead.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// Without `fosse-`.
     pub program: String,
     /// Its lane, if it has one.
@@ -123,7 +123,7 @@ impl Row {
 
     /// One of its counts; 0 for what it does not count.
     #[must_use]
-    pub fn count(&self, name: &str) -> u64 {
+    pub(crate) fn count(&self, name: &str) -> u64 {
         self.counts.get(name).copied().unwrap_or(0)
     }
 }

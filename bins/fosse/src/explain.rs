@@ -14,7 +14,7 @@ use fosse_wire::launch::Program;
 use crate::{PROGRAM, check, print, words::Words};
 
 /// Explains one request.
-pub fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Words) -> i32 {
     let (host, path) = (words.positional(0).unwrap_or_default(), words.positional(1).unwrap_or_default());
     let Ok(host) = Host::parse(host.as_bytes()) else {
         usage(

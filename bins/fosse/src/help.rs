@@ -9,7 +9,7 @@ const COLUMN: usize = 26;
 
 /// Help for fosse as a whole.
 #[must_use]
-pub fn overview() -> String {
+pub(crate) fn overview() -> String {
     let mut out = String::from("fosse: the ditch in front of a web application\n\nusage: fosse COMMAND [OPTIONS]\n\n");
     for command in COMMANDS {
         let _ = writeln!(out, "  {:9} {}", command.name, command.summary);
@@ -20,7 +20,7 @@ pub fn overview() -> String {
 
 /// Help for one command.
 #[must_use]
-pub fn of(command: &Command) -> String {
+pub(crate) fn of(command: &Command) -> String {
     let mut out = format!("fosse {}: {}\n\nusage: fosse {}", command.name, command.summary, command.name);
     for word in command.words {
         let shown = word.takes.shown();

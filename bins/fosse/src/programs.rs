@@ -13,7 +13,7 @@ const VARIABLE: &str = "FOSSE_PROGRAMS";
 ///
 /// # Errors
 /// One line.
-pub fn directory(asked: Option<&str>) -> Result<PathBuf, String> {
+pub(crate) fn directory(asked: Option<&str>) -> Result<PathBuf, String> {
     if let Some(asked) = asked.map(PathBuf::from).or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from)) {
         return if holds_start(&asked) {
             absolute(&asked)

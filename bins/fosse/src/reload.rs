@@ -17,7 +17,7 @@ const WAIT_MAX: Duration = Duration::from_secs(15);
 const LOOK_EACH: Duration = Duration::from_millis(100);
 
 /// Runs the reload.
-pub fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Words) -> i32 {
     match reload(words) {
         Ok(line) => print(&line),
         Err(why) => {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 /// What the flags say, not checked: that is the configuration's business.
 #[derive(Clone, Debug, Default)]
-pub struct Site {
+pub(crate) struct Site {
     /// `--listen`
     pub listen: String,
     /// `--backend`
@@ -27,7 +27,7 @@ pub struct Site {
 impl Site {
     /// The configuration. Somebody who types an address has given the explicit word for it.
     #[must_use]
-    pub fn configuration(&self) -> String {
+    pub(crate) fn configuration(&self) -> String {
         let (listen, backend) = (address(&self.listen), address(&self.backend));
         let mut out = String::new();
         if let Some(lanes) = self.lanes {
@@ -62,7 +62,7 @@ impl Site {
 
 /// What a shell user writes for an address: `localhost` for this machine, a path from here for a socket.
 #[must_use]
-pub fn address(written: &str) -> String {
+pub(crate) fn address(written: &str) -> String {
     if let Some(port) = written.strip_prefix("localhost:") {
         return format!("127.0.0.1:{port}");
     }

@@ -19,7 +19,7 @@ const WATCH_EACH: Duration = Duration::from_secs(1);
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
 /// Runs the command.
-pub fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Words) -> i32 {
     match shown(words) {
         Ok(status) => status,
         Err(why) => {

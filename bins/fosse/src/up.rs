@@ -24,7 +24,7 @@ const OF_A_SITE: &[&str] = &[
 ];
 
 /// Runs the edge; returns only where it cannot.
-pub fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Words) -> i32 {
     refuse_what_is_not_there_yet(words);
     let mut start = start::command(words);
     // Open until exec is done.

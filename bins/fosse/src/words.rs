@@ -6,7 +6,7 @@ use crate::commands::{self, Command, Takes};
 
 /// A command with everything behind it, all of it known.
 #[derive(Clone, Debug)]
-pub struct Words {
+pub(crate) struct Words {
     /// The command.
     pub command: &'static Command,
     values: BTreeMap<&'static str, Vec<String>>,
@@ -17,7 +17,7 @@ pub struct Words {
 ///
 /// # Errors
 /// One line: what is wrong, and where to look.
-pub fn read(words: &[String]) -> Result<Words, String> {
+pub(crate) fn read(words: &[String]) -> Result<Words, String> {
     let name = match words.first().map(String::as_str) {
         None | Some("-h" | "--help") => "help",
         Some("-V" | "--version") => "version",
@@ -80,31 +80,31 @@ impl Words {
 
     /// Whether a flag is there.
     #[must_use]
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
     }
 
     /// What follows a flag.
     #[must_use]
-    pub fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.values(name).first().map(String::as_str)
     }
 
     /// What follows a flag each time it is given.
     #[must_use]
-    pub fn values(&self, name: &str) -> &[String] {
+    pub(crate) fn values(&self, name: &str) -> &[String] {
         self.values.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// A word that is not a flag.
     #[must_use]
-    pub fn positional(&self, at: usize) -> Option<&str> {
+    pub(crate) fn positional(&self, at: usize) -> Option<&str> {
         self.positional.get(at).map(String::as_str)
     }
 
     /// The words from there on that are not flags.
     #[must_use]
-    pub fn rest(&self, at: usize) -> &[String] {
+    pub(crate) fn rest(&self, at: usize) -> &[String] {
         self.positional.get(at..).unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! E1, E3: every process of a running edge is what it may be, and an edge that is not is found out.
+//! Every process of a running edge is what it may be, and an edge that is not is found out.
 
 use std::os::unix::process::CommandExt as _;
 

@@ -1,4 +1,4 @@
-//! E9: the Core Rule Set's own tests hold through the whole edge: real sockets, every program under its lock.
+//! The Core Rule Set's own tests hold through the whole edge: real sockets, every program under its lock.
 
 mod reflect;
 

@@ -1,4 +1,4 @@
-//! E1, E13, P2: `fosse up` runs the whole edge, and a request crosses it; reload, end, and what is refused.
+//! `fosse up` runs the whole edge, and a request crosses it; reload, end, and what is refused.
 
 use fosse_harness::{Backend, Client, Edge, Response, fosse, get, is_alive, is_root, wait_for};
 use rustix::process::Signal;

@@ -1,4 +1,4 @@
-//! E10, E13: a source whose bytes killed a stage twice stays out, whatever becomes of the accept that saw it.
+//! A source whose bytes killed a stage twice stays out, whatever becomes of the accept that saw it.
 
 use std::{
     fs::{self, File},

@@ -25,7 +25,7 @@ impl Troubles {
     }
 
     /// Notes what is wrong at an offset of a file, with the line and a caret.
-    pub fn note_at(&mut self, file: &str, bytes: &[u8], offset: usize, what: impl fmt::Display) {
+    pub(crate) fn note_at(&mut self, file: &str, bytes: &[u8], offset: usize, what: impl fmt::Display) {
         let before = bytes.get(..offset).unwrap_or(bytes);
         let line = before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
         let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));

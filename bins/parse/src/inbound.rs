@@ -146,8 +146,8 @@ impl Conn {
         Step::Took(bytes.len())
     }
 
-    // Long: every field of a head, once, in one place.
     /// Opens the stream of a request.
+    #[expect(clippy::too_many_lines, reason = "every field of a head, once, in one place")]
     fn begin(&mut self, head: &RequestHead<'_>, site: u32, lane: &mut Lane, out: &mut Outbox) -> Result<(), WireError> {
         let (client, secure) = self.origin.resolve(&head.fields, self.record.listener, &lane.settings);
         let upgrade = head.upgrade.and_then(|token| lane.settings.upgrade(token));

@@ -1,4 +1,4 @@
-//! Requests and answers across the real program (promises E2, E4).
+//! Requests and answers across the real program.
 
 mod lane;
 

@@ -1,4 +1,4 @@
-//! No client ever gets another's answer, or a part that looks whole, however requests are cut, pipelined and abandoned (promise E13).
+//! No client ever gets another's answer, or a part that looks whole, however requests are cut, pipelined and abandoned.
 
 mod lane;
 

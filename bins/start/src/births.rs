@@ -62,8 +62,11 @@ pub(crate) struct Gifts {
 }
 
 impl Edge {
-    // Long: all that a process is born with, so that nothing can be forgotten elsewhere.
     /// Starts a process.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "all that a process is born with, so that nothing can be forgotten elsewhere"
+    )]
     pub(crate) fn spawn(&mut self, program: Program, gifts: Gifts) -> Result<Key, Errno> {
         let slot = self.slots.iter().position(|used| !used).ok_or(Errno::AGAIN)?;
         let (control, child_control) = pair(SocketType::SEQPACKET)?;
@@ -215,7 +218,6 @@ impl Edge {
         Ok((vec![(3, from_dispatch), (4, filter_out)], parse_in))
     }
 
-    // Long: a ring whole, or none of it.
     /// Starts a lane of the current generation: a ring of stages, each pinned to the lane's core.
     pub(crate) fn start_lane(&mut self, core: u32) -> Result<(), Errno> {
         let number = self.next_lane;

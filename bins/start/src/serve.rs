@@ -44,7 +44,10 @@ pub fn run() -> ! {
     edge.run()
 }
 
-// Long: the order of the steps is the point, and half of it is the fields of one value.
+#[expect(
+    clippy::too_many_lines,
+    reason = "the order of the steps is the point, and half of it is the fields of one value"
+)]
 fn edge(options: Options) -> Result<Edge, Errno> {
     let privileged = rustix::process::geteuid().is_root();
     let handed = listeners::handed_over();

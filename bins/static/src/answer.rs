@@ -90,7 +90,7 @@ impl Site {
     }
 
     /// Answers a head that did not come in time.
-    pub fn too_late(&self, out: &mut Output) {
+    pub(crate) fn too_late(&self, out: &mut Output) {
         Common { then: Then::Linger, old: false, to_head: false, date: &self.date }.words(out, 408, &[]);
     }
 

@@ -66,7 +66,7 @@ impl Conn {
 
     /// No answer is under way: it can be closed, when there are too many, without cutting one.
     #[must_use]
-    pub fn is_waiting(&self) -> bool {
+    pub(crate) fn is_waiting(&self) -> bool {
         self.output.is_empty()
     }
 
@@ -113,7 +113,7 @@ impl Conn {
     }
 
     /// It has waited too long. A client within a head is told so; true where there is something left to do.
-    pub fn too_late(&mut self, site: &Site, now_ms: u64) -> bool {
+    pub(crate) fn too_late(&mut self, site: &Site, now_ms: u64) -> bool {
         if self.head_since_ms.is_none() || !self.output.is_empty() || self.lingering.is_some() {
             return false;
         }

@@ -58,7 +58,7 @@ pub struct Facts {
 impl Facts {
     /// The ETag field.
     #[must_use]
-    pub fn etag(&self) -> String {
+    pub(crate) fn etag(&self) -> String {
         if self.strong { self.tag.clone() } else { format!("W/{}", self.tag) }
     }
 
@@ -84,7 +84,7 @@ fn date(seconds: i64) -> SystemTime {
 
 /// The time without its fraction, as dates in HTTP have none.
 #[must_use]
-pub fn whole_seconds(time: SystemTime) -> SystemTime {
+pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(0));
     date(seconds)
 }

@@ -15,7 +15,7 @@ const PAGE_WORDS: usize = 512;
 const _: () = assert!(PAGE_WORDS as u64 * 8 == PAGE_BYTES);
 
 /// Lane of a process that has none.
-pub const LANE_NONE: u32 = u32::MAX;
+pub(crate) const LANE_NONE: u32 = u32::MAX;
 
 /// One living process.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Shown {
 
     /// Log lines it could not write.
     #[must_use]
-    pub fn log_dropped(&self) -> u64 {
+    pub(crate) fn log_dropped(&self) -> u64 {
         self.page.get(LOG_DROPPED)
     }
 
@@ -93,7 +93,7 @@ impl Board {
     }
 
     /// A process is gone; what it has counted stays.
-    pub fn drop_process(&mut self, pid: u32) {
+    pub(crate) fn drop_process(&mut self, pid: u32) {
         let Some(shown) = self.living.remove(&pid) else { return };
         let sums = self.gone.entry(shown.program).or_insert_with(|| vec![0; table(shown.program).len()]);
         for (sum, (counter, count)) in sums.iter_mut().zip(shown.counters()) {

@@ -1,4 +1,4 @@
-//! E9, E13: what rules remember of an address holds over lanes, reloads and lost filters, and ends when it is told to.
+//! What rules remember of an address holds over lanes, reloads and lost filters, and ends when it is told to.
 
 mod edge;
 

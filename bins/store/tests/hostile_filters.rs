@@ -1,4 +1,4 @@
-//! E9, E13: the store takes each filter for an attacker; what one does, the others do not notice.
+//! The store takes each filter for an attacker; what one does, the others do not notice.
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};

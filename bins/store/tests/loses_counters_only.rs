@@ -1,4 +1,4 @@
-//! E9, E13: whatever becomes of the store, no request does.
+//! Whatever becomes of the store, no request does.
 
 mod edge;
 

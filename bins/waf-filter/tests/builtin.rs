@@ -1,4 +1,4 @@
-//! E9: a site that names no rules has those that fosse brings along: attacks of every family are denied through the whole edge, in
+//! A site that names no rules has those that fosse brings along: attacks of every family are denied through the whole edge, in
 //! every place, and what people send passes.
 
 use fosse_harness::{Backend, Edge};
@@ -11,6 +11,7 @@ const JSON: &str = "Content-Type: application/json";
 const XML: &str = "Content-Type: text/xml";
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn attacks_of_every_family_are_denied_and_what_people_send_passes() {
     let backend = Backend::start();
     let edge = Edge::up(&backend.address(), &["--lanes", "1"]);

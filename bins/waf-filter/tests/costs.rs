@@ -1,4 +1,4 @@
-//! E9, E13: what loading the Core Rule Set, holding it and losing a filter cost. Prints and asserts nothing; run it with
+//! What loading the Core Rule Set, holding it and losing a filter cost. Prints and asserts nothing; run it with
 //! `cargo test --release -p fosse-waf-filter --test costs -- --ignored --nocapture`.
 
 mod site;
@@ -21,6 +21,7 @@ fn memory(pid: u32) -> (u64, u64) {
 
 #[test]
 #[ignore = "prints measurements"]
+#[expect(clippy::too_many_lines, reason = "one measurement after the other")]
 fn loading_holding_and_losing() {
     let Some(from) = core_rule_set() else { return };
     let rules = with_core_rule_set(&from);

@@ -1,4 +1,4 @@
-//! E9: with the published Core Rule Set, attacks are denied wherever they stand, and what people send passes.
+//! With the published Core Rule Set, attacks are denied wherever they stand, and what people send passes.
 
 mod site;
 

@@ -1,4 +1,4 @@
-//! E9, E13: no request gets around the rules: not while a filter dies, not by being slow, large or oddly encoded.
+//! No request gets around the rules: not while a filter dies, not by being slow, large or oddly encoded.
 
 mod site;
 

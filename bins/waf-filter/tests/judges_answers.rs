@@ -1,4 +1,4 @@
-//! E9, E13: where a site has its answers judged, none gets past the rules: what is denied never reaches the client, not even in
+//! Where a site has its answers judged, none gets past the rules: what is denied never reaches the client, not even in
 //! part, and what passes arrives as the application sent it.
 
 mod site;
@@ -152,6 +152,7 @@ fn an_upgrade_is_judged_by_its_head_and_then_left_alone() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn an_answer_over_the_limit_is_refused_or_judged_in_part_as_the_rules_say() {
     let (early, late) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (is_early, is_late) = (early.clone(), late.clone());
@@ -197,6 +198,7 @@ fn an_answer_over_the_limit_is_refused_or_judged_in_part_as_the_rules_say() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn encoded_answers_are_not_asked_for_and_are_judged_decoded_if_they_come() {
     use flate2::{Compression, write::GzEncoder};
     let gzip = |bytes: &[u8]| {

@@ -1,4 +1,4 @@
-//! E9: whoever reads the logs finds every rule that matched, in the event as in the audit line, however much there is to say.
+//! Whoever reads the logs finds every rule that matched, in the event as in the audit line, however much there is to say.
 
 mod site;
 

@@ -58,6 +58,7 @@ fn one(kind: Kind, fill: Fill) -> Vec<u8> {
 }
 
 /// A frame of every kind, and all of them in a row.
+#[expect(clippy::too_many_lines, reason = "a seed for each kind of frame")]
 pub fn frames() -> Vec<Vec<u8>> {
     let mut hello = Outbox::default();
     hello.hello(Hello { credit_unlimited: true });

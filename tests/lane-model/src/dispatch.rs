@@ -141,6 +141,7 @@ fn grant(stream: &mut Stream, rules: &Rules, to: &mut Pipe) {
 }
 
 /// Takes a frame.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of frame")]
 pub fn frame(
     place: &mut Option<Stream>,
     frame: &Frame,

@@ -67,6 +67,7 @@ impl Slot {
 }
 
 /// Takes a frame.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of frame")]
 pub fn frame(
     slot: &mut Slot,
     frame: &Frame,

@@ -188,6 +188,7 @@ impl Slot {
     }
 
     /// A frame of an answer.
+    #[expect(clippy::too_many_lines, reason = "one arm for each kind of frame")]
     pub fn frame(&mut self, frame: &Frame, rules: &Rules, to: &mut Pipe) -> Result<(), Broken> {
         let broken = |why: &str| Err(format!("parse: {:?} {why}", frame.kind));
         if !self.open || frame.id != self.id {

@@ -1,5 +1,4 @@
 //! What there is: stages, sockets, peers, rules; and what must always hold.
-// Long: all that can be and must hold stands in one place, and most of it is words.
 
 use std::{
     collections::VecDeque,

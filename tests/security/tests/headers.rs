@@ -1,4 +1,4 @@
-//! E8, E12: fields that help an attacker go, those that could be made up are written anew, and a proxy in front is believed only
+//! Fields that help an attacker go, those that could be made up are written anew, and a proxy in front is believed only
 //! where the configuration says so.
 
 use fosse_harness::{Backend, Client, Edge, get, request};

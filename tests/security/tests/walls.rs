@@ -1,4 +1,4 @@
-//! E1, E3: what every process of a running edge is, as the kernel sees it.
+//! What every process of a running edge is, as the kernel sees it.
 
 use std::collections::BTreeSet;
 use std::fs;

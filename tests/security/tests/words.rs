@@ -1,4 +1,4 @@
-//! P4, H5: what the edge says, to clients and in its logs.
+//! What the edge says, to clients and in its logs.
 
 use fosse_harness::{Backend, Client, Edge, get, request};
 

@@ -1,4 +1,4 @@
-//! E13 and "Holding", short: the whole edge under load and death, no times asserted.
+//! The whole edge under load and death, no times asserted.
 
 use std::sync::Mutex;
 

@@ -1,4 +1,4 @@
-//! E13, rule "exact consumption": frames that a dispatch must not send end the conversation; clients get 503 or a reset, and
+//! Frames that a dispatch must not send end the conversation; clients get 503 or a reset, and
 //! never bytes that were meant for another client.
 
 use std::time::Duration;

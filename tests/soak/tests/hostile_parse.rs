@@ -1,4 +1,4 @@
-//! E4, rule "exact consumption": a parse that was taken over gets nothing past dispatch that is not one clean request after
+//! A parse that was taken over gets nothing past dispatch that is not one clean request after
 //! the other, whatever frames it writes.
 
 use fosse_soak::{

@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+pub mod exceptions;
+pub mod imports;
 pub mod limits;
 pub mod source;
 

@@ -1,4 +1,4 @@
-//! P3: every limit, every log word and every exit status is documented, and nothing is documented that is not there.
+//! Every limit, every log word and every exit status is documented, and nothing is documented that is not there.
 
 use fosse_tidy::limits::{BEGIN, END, all, mdoc};
 use fosse_tidy::source::events;

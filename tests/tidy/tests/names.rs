@@ -1,4 +1,4 @@
-//! P3: one name everywhere. A program's directory, crate, first line, policy and manual page are found by its name.
+//! One name everywhere. A program's directory, crate, first line, policy and manual page are found by its name.
 
 use fosse_tidy::{WINGS, directories, files, libraries, none, read};
 

@@ -1,4 +1,4 @@
-//! P4: every promise of SECURITY names its tests, and they exist.
+//! Every promise of SECURITY names its tests, and they exist.
 
 use fosse_tidy::{files, none, read};
 

@@ -1,4 +1,4 @@
-//! P1: the service directories under the supervisors they are for: up, reload, end, and no restart where none would help.
+//! The service directories under the supervisors they are for: up, reload, end, and no restart where none would help.
 
 use std::fs;
 use std::net::SocketAddr;

@@ -4,7 +4,7 @@ use super::kernel::Kind;
 
 /// How many descriptors of a kind.
 #[derive(Clone, Copy, Debug)]
-pub enum Most {
+pub(crate) enum Most {
     /// At most so many.
     Of(usize),
     /// As many as there are clients, servers or lanes.
@@ -13,7 +13,7 @@ pub enum Most {
 
 /// A kind of descriptor a program may hold.
 #[derive(Clone, Copy, Debug)]
-pub struct Holds {
+pub(crate) struct Holds {
     /// Of this kind.
     pub kind: Kind,
     /// So many.
@@ -40,7 +40,7 @@ const EVERY: [Holds; 4] = [
 
 /// Which of the host's namespaces a process may be in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// In none: network, files and IPC of its own.
     Nursery,
     /// In all.
@@ -49,7 +49,7 @@ pub enum Place {
 
 /// The role of a process.
 #[derive(Clone, Copy, Debug)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// The name of its executable.
     pub name: &'static str,
     /// Where it lives.
@@ -61,7 +61,7 @@ pub struct Expected {
 impl Expected {
     /// How many descriptors of a kind it may hold.
     #[must_use]
-    pub fn most(&self, kind: Kind) -> Most {
+    pub(crate) fn most(&self, kind: Kind) -> Most {
         let rows = EVERY.iter().chain(self.holds).filter(|row| row.kind == kind);
         rows.fold(Most::Of(0), |sum, row| match (sum, row.most) {
             (Most::Of(a), Most::Of(b)) => Most::Of(a.saturating_add(b)),
@@ -71,14 +71,14 @@ impl Expected {
 
     /// What it holds descriptors of a kind for.
     #[must_use]
-    pub fn reasons(&self, kind: Kind) -> String {
+    pub(crate) fn reasons(&self, kind: Kind) -> String {
         let rows = EVERY.iter().chain(self.holds).filter(|row| row.kind == kind);
         rows.map(|row| row.reason).collect::<Vec<_>>().join(", ")
     }
 }
 
 /// The programs that stay. fosse-config and fosse-load come and go; their identity is looked at, their descriptors are not.
-pub const PROGRAMS: &[Expected] = &[
+pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-accept",
         place: Place::Nursery,
@@ -162,7 +162,7 @@ pub const PROGRAMS: &[Expected] = &[
 ];
 
 /// The filter that has compiled the rules and makes the others. Its last words go where start's go.
-pub const TEMPLATE: Expected = Expected {
+pub(crate) const TEMPLATE: Expected = Expected {
     name: "fosse-waf-filter",
     place: Place::Nursery,
     holds: &[
@@ -176,9 +176,9 @@ pub const TEMPLATE: Expected = Expected {
 };
 
 /// The programs that come and go.
-pub const PASSING: &[&str] = &["fosse-config", "fosse-load"];
+pub(crate) const PASSING: &[&str] = &["fosse-config", "fosse-load"];
 
 /// CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE: listeners and births.
-pub const START_CAPABILITIES: u64 = 1 << 0 | 1 << 1 | 1 << 3 | NURSERY_CAPABILITIES | 1 << 10;
+pub(crate) const START_CAPABILITIES: u64 = 1 << 0 | 1 << 1 | 1 << 3 | NURSERY_CAPABILITIES | 1 << 10;
 /// KILL, SETGID, SETUID, SETPCAP: births.
-pub const NURSERY_CAPABILITIES: u64 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8;
+pub(crate) const NURSERY_CAPABILITIES: u64 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8;

@@ -5,7 +5,7 @@ use super::kernel::{Kind, NAMESPACES, Seen};
 
 /// What a process is taken for, by where it stands and which file it was executed from.
 #[derive(Clone, Copy, Debug)]
-pub enum Role {
+pub(crate) enum Role {
     /// fosse-start itself.
     Start,
     /// The process that gives birth to the others: fosse-start's file, start's child.
@@ -22,7 +22,7 @@ pub enum Role {
 
 /// The role of a process in the edge of `start`.
 #[must_use]
-pub fn role(seen: &Seen, start: &Seen) -> Role {
+pub(crate) fn role(seen: &Seen, start: &Seen) -> Role {
     if seen.pid == start.pid {
         return Role::Start;
     }
@@ -41,7 +41,7 @@ pub fn role(seen: &Seen, start: &Seen) -> Role {
 /// Everything that differs in one process. `start` is the fosse-start it belongs to, as the measure of the host's namespaces
 /// and of whose edge it is.
 #[must_use]
-pub fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
+pub(crate) fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
     let mut found = Vec::new();
     let privileged = start.uids.get(1) == Some(&0);
     match role(seen, start) {
@@ -154,7 +154,7 @@ fn descriptors(seen: &Seen, expected: &Expected, found: &mut Vec<String>) {
 
 /// Descriptors by kind, in the order of the kinds.
 #[must_use]
-pub fn by_kind(fds: &[(u32, Kind)]) -> std::collections::BTreeMap<Kind, Vec<u32>> {
+pub(crate) fn by_kind(fds: &[(u32, Kind)]) -> std::collections::BTreeMap<Kind, Vec<u32>> {
     let mut all: std::collections::BTreeMap<Kind, Vec<u32>> = std::collections::BTreeMap::new();
     for (number, kind) in fds {
         all.entry(*kind).or_default().push(*number);
@@ -164,7 +164,7 @@ pub fn by_kind(fds: &[(u32, Kind)]) -> std::collections::BTreeMap<Kind, Vec<u32>
 
 /// No two processes of an edge of root share a UID.
 #[must_use]
-pub fn shared_uids(all: &[Seen], start: &Seen) -> Vec<String> {
+pub(crate) fn shared_uids(all: &[Seen], start: &Seen) -> Vec<String> {
     if start.uids.first() != Some(&0) {
         return Vec::new();
     }

@@ -6,11 +6,11 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 /// Namespaces that are looked at.
-pub const NAMESPACES: [&str; 3] = ["net", "mnt", "ipc"];
+pub(crate) const NAMESPACES: [&str; 3] = ["net", "mnt", "ipc"];
 
 /// What a descriptor refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Unix stream socket, connected.
     UnixStream,
     /// Unix seqpacket socket.
@@ -42,7 +42,7 @@ pub enum Kind {
 impl Kind {
     /// As people read it.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::UnixStream => "unix-stream",
             Self::UnixSeqpacket => "unix-seqpacket",
@@ -63,7 +63,7 @@ impl Kind {
 
 /// A process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Its id.
     pub pid: u32,
     /// The base name of the file it was executed from; empty where that cannot be read.
@@ -96,7 +96,7 @@ pub struct Seen {
 
 /// Looks at one process; `None` where it is gone.
 #[must_use]
-pub fn look(pid: u32, sockets: &HashMap<u64, Kind>) -> Option<Seen> {
+pub(crate) fn look(pid: u32, sockets: &HashMap<u64, Kind>) -> Option<Seen> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let mut seen = parse_status(&status);
     seen.pid = pid;
@@ -177,7 +177,7 @@ fn kind(
 
 /// All sockets of the network that `pid` is in, by inode.
 #[must_use]
-pub fn sockets(pid: u32) -> HashMap<u64, Kind> {
+pub(crate) fn sockets(pid: u32) -> HashMap<u64, Kind> {
     let table = |name: &str| fs::read_to_string(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
     let mut all = HashMap::new();
     all.extend(table("unix").lines().skip(1).filter_map(unix_line));
@@ -234,7 +234,7 @@ fn parse_status(text: &str) -> Seen {
 
 /// Every process below `start`, itself first.
 #[must_use]
-pub fn family(start: u32) -> Vec<u32> {
+pub(crate) fn family(start: u32) -> Vec<u32> {
     let ids = || fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = ids().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let parent = |pid: u32| Some(parse_status(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?).parent);

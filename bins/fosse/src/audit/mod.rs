@@ -24,7 +24,7 @@ const LOOK_EACH: Duration = Duration::from_millis(200);
 const EXIT_DIFFERS: i32 = 1;
 
 /// Runs the audit.
-pub fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Words) -> i32 {
     match audited(words) {
         Ok(status) => status,
         Err(why) => {

@@ -1,13 +1,13 @@
 //! An answer as far as a test of rules looks at it.
 
 /// The status; 0 where there was no answer.
-pub fn status(answer: &[u8]) -> u16 {
+pub(crate) fn status(answer: &[u8]) -> u16 {
     let word = answer.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
     word.and_then(|word| std::str::from_utf8(word).ok()?.parse().ok()).unwrap_or(0)
 }
 
 /// Whether an answer with a Content-Length is all there; others end with the connection or the time.
-pub fn is_whole(answer: &[u8]) -> bool {
+pub(crate) fn is_whole(answer: &[u8]) -> bool {
     let Some(end) = answer.windows(4).position(|at| at == b"\r\n\r\n").map(|at| at.saturating_add(4)) else {
         return false;
     };

@@ -21,7 +21,7 @@ const KINDS: &[(&str, Make, u32)] = &[
 ];
 
 /// Measures each kind and prints a line for it.
-pub fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Words) -> i32 {
     let rules = Source::of(&given(words.value("--rules"))).compile("");
     for (name, make, rounds) in KINDS {
         // Memory and caches as they are in a process that has worked.

@@ -7,7 +7,7 @@ use super::source::Source;
 use crate::print;
 
 /// Checks; returns only where all is right.
-pub fn run(paths: &[String]) -> i32 {
+pub(crate) fn run(paths: &[String]) -> i32 {
     let source = Source::of(paths);
     let (files, before, begun) = (source.files, resident_kib(), Instant::now());
     let rules = source.compile("");

@@ -27,7 +27,7 @@ const SCORES: &[&str] = &[
 const SHOWN_BYTES_MAX: usize = 160;
 
 /// Explains; 1 where the request is denied.
-pub fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Words) -> i32 {
     let Some(path) = words.value("--request") else {
         usage(
             PROGRAM,

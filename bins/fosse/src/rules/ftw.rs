@@ -19,7 +19,7 @@ const SET_UP: &str = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/pla
     setvar:tx.max_num_args=255,setvar:tx.max_file_size=64100,setvar:tx.combined_file_sizes=65535\"";
 
 /// Runs the tests; 1 where one failed.
-pub fn run(words: &Words, path: &str) -> i32 {
+pub(crate) fn run(words: &Words, path: &str) -> i32 {
     let mut files = Vec::new();
     collect(Path::new(path), &mut files);
     let mut tests: Vec<Test> = files.iter().flat_map(|file| of_file(file)).collect();

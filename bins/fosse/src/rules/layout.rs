@@ -18,7 +18,7 @@ const SETUPS: &[&str] = &["crs-setup.conf", "crs-setup.conf.example"];
 
 /// Entry patterns in the words of `rules = [...]` in fosse.toml: absolute paths, and words for embedded files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// What stands before the rules of a Core Rule Set; empty for all else.
     pub before: Vec<String>,
     /// The rules.
@@ -28,7 +28,7 @@ pub struct Layout {
 impl Layout {
     /// All of it, in order.
     #[must_use]
-    pub fn entries(self) -> Vec<String> {
+    pub(crate) fn entries(self) -> Vec<String> {
         self.before.into_iter().chain(self.rules).collect()
     }
 }
@@ -37,7 +37,7 @@ impl Layout {
 ///
 /// # Errors
 /// One line for people.
-pub fn of(path: &str) -> Result<Layout, String> {
+pub(crate) fn of(path: &str) -> Result<Layout, String> {
     let plain = |entry: String| Ok(Layout { before: Vec::new(), rules: vec![entry] });
     if fosse_builtin_rules::embedded(path).is_some() {
         return plain(path.to_owned());
@@ -116,7 +116,7 @@ fn confs(directory: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>
 
 /// The directories the entries lie in, each once: what fosse-load must be allowed to read.
 #[must_use]
-pub fn directories(entries: &[String]) -> Vec<PathBuf> {
+pub(crate) fn directories(entries: &[String]) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     for entry in entries.iter().filter(|entry| fosse_builtin_rules::embedded(entry).is_none()) {
         let Some(parent) = Path::new(entry).parent().map(Path::to_path_buf) else { continue };

@@ -6,7 +6,7 @@ mod check;
 mod explain;
 mod from;
 mod ftw;
-pub mod layout;
+pub(crate) mod layout;
 mod source;
 mod trial;
 mod url;
@@ -16,10 +16,10 @@ use fosse_die::usage;
 use crate::{PROGRAM, words::Words};
 
 /// What it can do.
-pub const ACTIONS: &[&str] = &["check", "explain", "test", "bench", "from"];
+pub(crate) const ACTIONS: &[&str] = &["check", "explain", "test", "bench", "from"];
 
 /// Runs one of them.
-pub fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Words) -> i32 {
     let paths = words.rest(1);
     match (words.positional(0), paths) {
         // A word and a flag mean the same here: nobody must take the built-in rules for theirs.

@@ -15,7 +15,7 @@ use crate::PROGRAM;
 const ENTRY: &str = "(command line)";
 
 /// Gathered files, not compiled yet.
-pub struct Source {
+pub(crate) struct Source {
     bundle: Bundle,
     before: Vec<String>,
     entries: Vec<String>,
@@ -26,7 +26,7 @@ pub struct Source {
 impl Source {
     /// Everything the paths name, in their order, with what it includes; the built-in rules where there is no path.
     /// Ends the program where a file cannot be read.
-    pub fn of(paths: &[String]) -> Self {
+    pub(crate) fn of(paths: &[String]) -> Self {
         let builtin = [fosse_builtin_rules::BUILTIN_NAME.to_owned()];
         let paths = if paths.is_empty() { &builtin } else { paths };
         let mut patterns: [Vec<String>; 2] = Default::default();
@@ -58,13 +58,13 @@ impl Source {
     }
 
     /// Whether it is a Core Rule Set.
-    pub const fn is_core_rule_set(&self) -> bool {
+    pub(crate) const fn is_core_rule_set(&self) -> bool {
         !self.before.is_empty()
     }
 
     /// Compiles, with SecLang of ours before the rules of a Core Rule Set (behind its setup) or before everything.
     /// Ends the program with everything that is wrong.
-    pub fn compile(mut self, ours: &str) -> Ruleset {
+    pub(crate) fn compile(mut self, ours: &str) -> Ruleset {
         let includes =
             |entries: &[String]| entries.iter().map(|entry| format!("Include \"{entry}\"\n")).collect::<String>();
         let text = format!("{}{ours}\n{}", includes(&self.before), includes(&self.entries));
@@ -81,12 +81,12 @@ impl Source {
 }
 
 /// The paths behind `--rules`.
-pub fn given(path: Option<&str>) -> Vec<String> {
+pub(crate) fn given(path: Option<&str>) -> Vec<String> {
     path.map(str::to_owned).into_iter().collect()
 }
 
 /// SecLang that sets the paranoia level, in the words of the Core Rule Set 3 and 4.
-pub fn paranoia(level: u8) -> String {
+pub(crate) fn paranoia(level: u8) -> String {
     format!(
         "SecAction \"id:99000001,phase:1,pass,nolog,t:none,setvar:tx.paranoia_level={level},setvar:tx.executing_paranoia_level={level},\
          setvar:tx.blocking_paranoia_level={level},setvar:tx.detection_paranoia_level={level}\""

@@ -25,7 +25,7 @@ const ANSWER_BYTES_MAX: usize = 4 << 20;
 const MARK: &str = "X-CRS-Test";
 
 /// Where requests go.
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     host: String,
     log: Option<Log>,
@@ -36,7 +36,7 @@ impl Server {
     ///
     /// # Errors
     /// What keeps it from being asked.
-    pub fn of(url: &str, log: Option<&str>) -> Result<Self, String> {
+    pub(crate) fn of(url: &str, log: Option<&str>) -> Result<Self, String> {
         let Some(host) = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/')) else {
             usage(PROGRAM, &format!("--url: '{url}' is not http://HOST:PORT"))
         };
@@ -53,7 +53,7 @@ impl Server {
     ///
     /// # Errors
     /// What keeps the server from being asked.
-    pub fn test(&mut self, test: &Test, before: Option<&Test>) -> Result<(Vec<Failure>, Vec<Failure>), String> {
+    pub(crate) fn test(&mut self, test: &Test, before: Option<&Test>) -> Result<(Vec<Failure>, Vec<Failure>), String> {
         let (mut now, mut then) = (Vec::new(), Vec::new());
         for (at, stage) in test.stages.iter().enumerate() {
             let (answer, log) = self.stage(stage)?;

@@ -9,7 +9,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use fosse_harness::Dir;
 
 /// Starts it; the socket's address, which lives as long as the directory.
-pub fn start() -> (String, Dir) {
+pub(crate) fn start() -> (String, Dir) {
     let dir = Dir::new();
     let path = dir.join("app.sock");
     let listener = UnixListener::bind(&path).unwrap();

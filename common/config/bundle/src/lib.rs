@@ -44,6 +44,6 @@ pub fn join_exclusions(before: &str, after: &str) -> String {
 
 /// The two parts of a text that [`join_exclusions`] made.
 #[must_use]
-pub fn split_exclusions(joined: &str) -> (&str, &str) {
+pub(crate) fn split_exclusions(joined: &str) -> (&str, &str) {
     joined.split_once(AFTER_THE_RULES).unwrap_or((joined, ""))
 }

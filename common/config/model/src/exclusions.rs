@@ -10,7 +10,7 @@ const RULE_NUMBER_FIRST: usize = 99_000_000;
 
 /// SecLang for all exclusions of a site. Those for a path are rules that look at each request, and stand before the
 /// others; the rest changes rules that have been read, and stands after them.
-pub fn seclang(site: &Site) -> String {
+pub(crate) fn seclang(site: &Site) -> String {
     let (mut before, mut after) = (String::new(), String::new());
     for (index, exclude) in site.exclude.iter().enumerate() {
         match &exclude.path.value {

@@ -5,7 +5,10 @@ const WORD_BYTES_MAX: usize = 64;
 
 /// The candidate at the smallest edit distance (insert, delete, replace, swap of neighbours), if it is near enough to be
 /// what was meant: one slip per three letters, or a word that only lacks its end ("idle" for "idle_seconds").
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str, IntoIter: Clone>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str, IntoIter: Clone>,
+) -> Option<&'a str> {
     if word.len() > WORD_BYTES_MAX {
         return None;
     }

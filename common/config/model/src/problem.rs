@@ -39,7 +39,7 @@ impl Problems {
     }
 
     /// Notes a problem together with the one step that mends it.
-    pub fn note_with_cure(&mut self, span: &Span, what: impl Into<String>, cure: impl Into<String>) {
+    pub(crate) fn note_with_cure(&mut self, span: &Span, what: impl Into<String>, cure: impl Into<String>) {
         self.found.push(Problem { span: span.clone(), what: what.into(), cure: cure.into() });
     }
 
@@ -49,7 +49,7 @@ impl Problems {
     }
 
     /// True when so much was noted that nobody needs another suggestion, which costs more than the problem itself.
-    pub fn are_many(&self) -> bool {
+    pub(crate) fn are_many(&self) -> bool {
         self.found.len() >= SUGGESTIONS_COUNT_MAX
     }
 
@@ -150,7 +150,7 @@ pub struct Report {
 
 impl Report {
     /// A report of one problem that concerns the file as a whole.
-    pub fn whole_file(file: &str, what: &str) -> Self {
+    pub(crate) fn whole_file(file: &str, what: &str) -> Self {
         let mut problems = Problems::default();
         problems.note(&(0..0), what);
         problems.report(file, "")

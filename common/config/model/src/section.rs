@@ -100,7 +100,7 @@ impl<T> Deref for At<T> {
 }
 
 /// A type that a TOML value can be read into.
-pub trait FromValue: Sized {
+pub(crate) trait FromValue: Sized {
     /// What it takes, in words: "a whole number", "true or false".
     const TAKES: &'static str;
 
@@ -125,7 +125,7 @@ pub trait FromValue: Sized {
 }
 
 /// A table read key by key.
-pub struct TableReader<'a, 'i> {
+pub(crate) struct TableReader<'a, 'i> {
     title: &'static str,
     span: Span,
     table: &'a DeTable<'i>,
@@ -246,7 +246,7 @@ macro_rules! section {
 
         impl $name {
             /// How the table is written, and its keys.
-            pub const DOC: $crate::section::SectionDoc = $crate::section::SectionDoc {
+            pub(crate) const DOC: $crate::section::SectionDoc = $crate::section::SectionDoc {
                 title: $title,
                 doc: concat!($($about, "\n"),+),
                 keys: &[ $( $crate::section::Key {

@@ -7,7 +7,7 @@ use crate::problem::Problems;
 use crate::section::{At, FromValue, Origin, quoted};
 
 /// "a string", "an integer" ... as the reader of a message would say it.
-pub fn article(value: &DeValue<'_>) -> &'static str {
+pub(crate) fn article(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a number",
@@ -20,7 +20,7 @@ pub fn article(value: &DeValue<'_>) -> &'static str {
 }
 
 /// Notes that `key` got the wrong kind of value.
-pub fn wrong_kind(key: &str, takes: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) {
+pub(crate) fn wrong_kind(key: &str, takes: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) {
     problems.note(&value.span(), format!("{key} takes {takes}, this is {}", article(value.get_ref())));
 }
 

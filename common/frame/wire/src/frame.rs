@@ -13,14 +13,14 @@ const COUNTED_HEADER_BYTES: usize = 5;
 /// lengths and typed fields beside it, with room to spare; nothing else comes near.
 pub const FRAME_BYTES_MAX: usize = 160 * 1024;
 /// The longest body data a stage puts into one frame: a page-multiple that keeps many streams fair on one ring.
-pub const DATA_BYTES_MAX: usize = 16 * 1024;
+pub(crate) const DATA_BYTES_MAX: usize = 16 * 1024;
 /// Credit every stream starts with in each direction, without a word being said.
 pub const WINDOW_BYTES_INITIAL: u32 = 16 * 1024;
 /// Interim heads (103 Early Hints) of one answer. They are not counted as credit, and a backend that sends them without end
 /// would fill parse's memory with them; real ones send one or two.
-pub const INTERIM_HEADS_MAX: u8 = 16;
+pub(crate) const INTERIM_HEADS_MAX: u8 = 16;
 /// Bytes of the frames of all interim heads of one answer: as much as an answer's window, which they come on top of.
-pub const INTERIM_BYTES_MAX: u16 = 16 * 1024;
+pub(crate) const INTERIM_BYTES_MAX: u16 = 16 * 1024;
 
 /// What a frame is. Numbers are the protocol; see fosse-frames(7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -188,7 +188,7 @@ const fn narrow(value: u64) -> Result<u32, WireError> {
 impl ToChild {
     /// Whether a descriptor comes along.
     #[must_use]
-    pub const fn brings_fd(&self) -> bool {
+    pub(crate) const fn brings_fd(&self) -> bool {
         matches!(
             self,
             Self::LaneAdd { .. }

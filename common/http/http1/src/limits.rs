@@ -7,7 +7,7 @@ pub const METHOD_BYTES_MAX: usize = 32;
 pub const TARGET_BYTES_MAX: usize = 8192;
 
 /// Longest single field line without its CR LF: cookies of one browser per site reach 4 KiB each, Kerberos tokens 8 KiB and more.
-pub const FIELD_BYTES_MAX: usize = 16384;
+pub(crate) const FIELD_BYTES_MAX: usize = 16384;
 
 /// Most field lines of one head: browsers send 12 to 25.
 pub const FIELDS_COUNT_MAX: usize = 128;
@@ -16,19 +16,19 @@ pub const FIELDS_COUNT_MAX: usize = 128;
 pub const HEAD_BYTES_MAX: usize = 32768;
 
 /// Longest chunk extension of one chunk: nobody sends any, RFC 9112 asks to ignore them and to limit them.
-pub const CHUNK_EXTENSION_BYTES_MAX: usize = 256;
+pub(crate) const CHUNK_EXTENSION_BYTES_MAX: usize = 256;
 
 /// Chunk extension bytes of one message that no body byte pays for; beyond it extensions may not outweigh the body.
-pub const CHUNK_EXTENSION_FREE_BYTES_MAX: u64 = 16384;
+pub(crate) const CHUNK_EXTENSION_FREE_BYTES_MAX: u64 = 16384;
 
 /// Most hexadecimal digits of a chunk size: 15 reach 2^60, so sums of sizes cannot overflow 64 bits.
-pub const CHUNK_SIZE_DIGITS_MAX: u8 = 15;
+pub(crate) const CHUNK_SIZE_DIGITS_MAX: u8 = 15;
 
 /// Longest trailer section: gRPC's and checksums' trailers are some hundred bytes.
-pub const TRAILER_BYTES_MAX: usize = 8192;
+pub(crate) const TRAILER_BYTES_MAX: usize = 8192;
 
 /// Most trailer field lines.
-pub const TRAILERS_COUNT_MAX: usize = 32;
+pub(crate) const TRAILERS_COUNT_MAX: usize = 32;
 
 /// Limits of a head that a listener may set lower than the constants, never higher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

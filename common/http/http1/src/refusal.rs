@@ -113,7 +113,7 @@ impl Refusal {
         self.facts().2
     }
 
-    // Long: a table, one row for each refusal.
+    #[expect(clippy::too_many_lines, reason = "a table, one row for each refusal")]
     const fn facts(self) -> (u16, &'static str, &'static str) {
         use Refusal as R;
         match self {

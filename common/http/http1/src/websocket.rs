@@ -7,7 +7,7 @@ const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Whether the bytes are 16 bytes in base64, the only form of Sec-WebSocket-Key.
 #[must_use]
-pub fn is_key(key: &[u8]) -> bool {
+pub(crate) fn is_key(key: &[u8]) -> bool {
     use base64::Engine as _;
     let mut nonce = [0u8; 18];
     key.len() == 24 && base64::engine::general_purpose::STANDARD.decode_slice(key, &mut nonce) == Ok(16)
@@ -26,7 +26,7 @@ pub fn accept(key: &[u8]) -> [u8; 28] {
 
 /// Whether a protocol token is `websocket`, in any case.
 #[must_use]
-pub fn is_websocket(protocol: &[u8]) -> bool {
+pub(crate) fn is_websocket(protocol: &[u8]) -> bool {
     protocol.eq_ignore_ascii_case(b"websocket")
 }
 

@@ -1,4 +1,4 @@
-//! Answers of a backend: strict in, strict out, never HTTP/0.9 (promise E4).
+//! Answers of a backend: strict in, strict out, never HTTP/0.9.
 
 use fosse_http1::{HeadLimits, HeadWriter, Refusal, ResponseBody, ResponseHead, Unwritable, write_number};
 

@@ -47,6 +47,7 @@ fn every_prefix_is_unfinished_not_wrong() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn refuses_everything_but_the_grammar() {
     for (bytes, why) in [
         ("\r\n", Refusal::BadChunkSize),

@@ -1,4 +1,4 @@
-//! PROXY headers as trusted proxies send them, and as nobody may (promise E5, E12).
+//! PROXY headers as trusted proxies send them, and as nobody may.
 
 use std::net::SocketAddr;
 

@@ -8,7 +8,7 @@ const FIRST_WORD: usize = 64;
 /// Words of one server: state, numbers, name.
 const SERVER_WORDS: usize = 8;
 /// Bytes of a name; a longer one keeps its end, which tells servers apart.
-pub const SERVER_NAME_BYTES_MAX: usize = 48;
+pub(crate) const SERVER_NAME_BYTES_MAX: usize = 48;
 /// Servers that have a place in a page; further ones are served, but not shown.
 pub const SERVERS_SHOWN_MAX: usize = 56;
 

@@ -56,7 +56,7 @@ impl Expected {
 
 /// Why a program cannot be born.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stillborn {
+pub(crate) enum Stillborn {
     /// Number and purpose of a descriptor that is not open.
     Missing(RawFd, &'static str, &'static [Kind]),
     /// Number and purpose of one of another type, and the type it is.
@@ -99,7 +99,7 @@ pub fn inherit(program: &'static str, table: &[Expected]) -> Descriptors {
 ///
 /// # Errors
 /// The first row of the table that is not met.
-pub fn try_inherit(program: &'static str, table: &[Expected]) -> Result<Descriptors, Stillborn> {
+pub(crate) fn try_inherit(program: &'static str, table: &[Expected]) -> Result<Descriptors, Stillborn> {
     let mut found = Vec::with_capacity(table.len());
     for row in table {
         if row.number == 2 {

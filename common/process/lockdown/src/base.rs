@@ -46,17 +46,18 @@ pub const BASE: &[Row] = &[
 
 /// A condition that joins every row for a call, whatever the row says.
 #[derive(Clone, Copy, Debug)]
-pub struct Floor {
+pub(crate) struct Floor {
     /// The call.
     pub call: Call,
     /// What must hold.
     pub condition: Cond,
     /// Why nobody is excepted.
+    #[expect(dead_code, reason = "for who reads the table")]
     pub reason: &'static str,
 }
 
 /// What no policy can permit, not even by [`Args::Any`].
-pub const FLOOR: &[Floor] = &[
+pub(crate) const FLOOR: &[Floor] = &[
     Floor { call: call::MMAP, condition: Cond::Lacks(2, PROT_EXEC), reason: "nobody brings new code in" },
     Floor { call: call::MPROTECT, condition: Cond::Lacks(2, PROT_EXEC), reason: "nobody turns data into code" },
     Floor { call: call::SENDTO, condition: Cond::Lacks(3, MSG_FASTOPEN), reason: "it is a connect by another name" },

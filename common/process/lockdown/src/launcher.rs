@@ -25,7 +25,6 @@ const SOCK_STREAM: u32 = 1;
 /// The greatest process id: what is above it stands for a group, or for everybody.
 const PID_MAX: u32 = 0x7fff_ffff;
 
-// Long: a list of rows.
 /// What a launcher and everything below it may do. Calls that are hot in a lane have no conditions here: their own policies
 /// have them, and without any the kernel answers from its bitmap.
 pub const LAUNCHER: &[Row] = &[

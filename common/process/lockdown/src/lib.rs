@@ -27,7 +27,7 @@ use std::os::fd::BorrowedFd;
 use rustix::process::set_parent_process_death_signal;
 use rustix::process::{DumpableBehavior, Signal, dumpable_behavior, getppid, set_dumpable_behavior};
 
-pub use base::{BASE, FLOOR, Floor};
+pub use base::BASE;
 pub use call::Call;
 pub use mode::Mode;
 pub use policy::{Args, Cond, Limit, Parent, Policy, Reach, Resource, Row, Why};
@@ -37,7 +37,7 @@ pub use token::{Locked, Sealed};
 use refusal::Attempt;
 
 /// A directory or file opened before the lock that stays readable by path beneath it.
-pub type Grant<'a> = BorrowedFd<'a>;
+pub(crate) type Grant<'a> = BorrowedFd<'a>;
 
 /// Locks this process down and prints one warning line for everything this kernel lacks. If a part is missing that may
 /// not be, prints one fatal line and exits: 100 where no restart can help, 111 otherwise.

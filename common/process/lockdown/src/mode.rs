@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 /// The environment variable that says for all programs started from here what the options say for one.
-pub const MODE_VARIABLE: &str = "FOSSE_SANDBOX";
+pub(crate) const MODE_VARIABLE: &str = "FOSSE_SANDBOX";
 
 /// How strictly to lock down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,16 +20,6 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The mode an option asks for, if it is one of these.
-    pub fn from_option(option: &OsStr) -> Option<Mode> {
-        match option.to_str()? {
-            "--sandbox-strict" => Some(Mode::Strict),
-            "--sandbox-trap" => Some(Mode::Trap),
-            "--no-sandbox" => Some(Mode::Off),
-            _ => None,
-        }
-    }
-
     /// The mode named by FOSSE_SANDBOX (strict, trap, off), or the default. Anything else there is taken as strict: a
     /// misspelt wish must not loosen.
     pub fn from_environment() -> Mode {
@@ -62,14 +52,6 @@ impl Mode {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn options_and_modes_name_each_other() {
-        for mode in [Mode::Strict, Mode::Trap, Mode::Off] {
-            assert_eq!(Mode::from_option(OsStr::new(mode.option().unwrap())), Some(mode));
-        }
-        assert_eq!(Mode::from_option(OsStr::new("--sandbox")), None);
-    }
 
     #[test]
     fn a_misspelt_wish_does_not_loosen() {

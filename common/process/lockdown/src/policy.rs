@@ -80,10 +80,6 @@ pub enum Args {
 impl Args {
     /// For sendto: to the peer the socket is connected to, without an address.
     pub const SENDTO_PEER: Args = Args::All(&[Cond::IsLong(4, 0)]);
-
-    /// For sendmsg, in programs that hold no datagram socket: the address is in memory where no filter looks, and
-    /// [`crate::FLOOR`] forbids the one flag that would make use of it.
-    pub const SENDMSG_PEER: Args = Args::Any;
 }
 
 /// A condition on one argument, counted from 0. `int` arguments are compared in 32 bits, as the kernel sees no more.

@@ -16,7 +16,6 @@ use rustix::{
 
 use crate::{LAUNCH_BYTES_MAX, Newborn};
 
-// Long: a loop that ends in two processes; taken apart it would hide which of them a line runs in.
 /// Makes processes until start is gone or says that it is over. Returns in the new processes only. Before each wait `every`
 /// is called; a wait lasts `tick` at most, if there is one. `extra` descriptors of a launch come before those that have a
 /// target.

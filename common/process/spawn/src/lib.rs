@@ -44,7 +44,7 @@ pub const fn mode_to_byte(mode: Mode) -> u8 {
 
 /// The mode of a launch; what nobody sends is strict.
 #[must_use]
-pub const fn mode_of_byte(byte: u8) -> Mode {
+pub(crate) const fn mode_of_byte(byte: u8) -> Mode {
     match byte {
         0 => Mode::Default,
         2 => Mode::Off,

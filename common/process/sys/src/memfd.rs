@@ -8,11 +8,11 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create
 use rustix::io::Errno;
 
 /// The seals of a blob: nobody can change its bytes, its length or the seals themselves.
-pub const BLOB_SEALS: SealFlags =
+pub(crate) const BLOB_SEALS: SealFlags =
     SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::SEAL);
 
 /// The seals of a page: its length is fixed, so that a mapping of it can never fault; its bytes change.
-pub const PAGE_SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
+pub(crate) const PAGE_SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
 /// A memfd named `name` (for /proc only) that holds `bytes` for ever: close-on-exec, positioned at its start, so that a program
 /// which expects a file or a pipe there reads it as one.

@@ -1,6 +1,6 @@
 //! Making, replacing and ending processes.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
@@ -39,15 +39,6 @@ pub fn clone_parent() -> Result<Fork, Errno> {
 
 /// Replaces this process by the program behind `program` (an O_PATH descriptor is enough). Returns only on failure.
 pub fn execveat(program: BorrowedFd<'_>, argv: &[CString], envp: &[CString]) -> Errno {
-    let flags = nix::fcntl::AtFlags::AT_EMPTY_PATH;
-    match nix::unistd::execveat(program, c"", argv, envp, flags) {
-        Err(errno) => Errno::from_raw_os_error(errno as i32),
-        Ok(never) => match never {},
-    }
-}
-
-/// [`execveat`] for borrowed strings.
-pub fn execveat_str(program: BorrowedFd<'_>, argv: &[&CStr], envp: &[&CStr]) -> Errno {
     let flags = nix::fcntl::AtFlags::AT_EMPTY_PATH;
     match nix::unistd::execveat(program, c"", argv, envp, flags) {
         Err(errno) => Errno::from_raw_os_error(errno as i32),

@@ -35,7 +35,7 @@ impl Charset {
     }
 
     /// What the byte order mark at the beginning says, and its length.
-    pub fn from_mark(text: &[u8]) -> Option<(Self, usize)> {
+    pub(crate) fn from_mark(text: &[u8]) -> Option<(Self, usize)> {
         match text {
             [0xef, 0xbb, 0xbf, ..] => Some((Self::Utf8, 3)),
             [0xff, 0xfe, ..] => Some((Self::Utf16Le, 2)),
@@ -47,7 +47,7 @@ impl Charset {
 
 /// `text` in UTF-8: borrowed if it is that already, at most twice as long otherwise. None if it is not valid text of
 /// its character set.
-pub fn to_utf8(text: &[u8], charset: Charset) -> Option<Cow<'_, [u8]>> {
+pub(crate) fn to_utf8(text: &[u8], charset: Charset) -> Option<Cow<'_, [u8]>> {
     match charset {
         Charset::Utf8 => std::str::from_utf8(text).ok().map(|_| Cow::Borrowed(text)),
         Charset::Latin1 if text.is_ascii() => Some(Cow::Borrowed(text)),

@@ -4,7 +4,7 @@ use memchr::memchr2;
 
 /// Decodes `%HH` and `+` of `input`, into `scratch` only if there are any, and counts percent signs that start no
 /// valid pair in `invalid`; these stay as they are.
-pub fn decode<'a>(input: &'a [u8], scratch: &'a mut Vec<u8>, invalid: &mut usize) -> &'a [u8] {
+pub(crate) fn decode<'a>(input: &'a [u8], scratch: &'a mut Vec<u8>, invalid: &mut usize) -> &'a [u8] {
     let Some(first) = memchr2(b'%', b'+', input) else { return input };
     let (plain, mut rest) = input.split_at_checked(first).unwrap_or((input, b""));
     scratch.clear();
@@ -37,7 +37,7 @@ pub fn decode<'a>(input: &'a [u8], scratch: &'a mut Vec<u8>, invalid: &mut usize
 }
 
 /// The value of a hexadecimal digit.
-pub fn hex(byte: u8) -> Option<u8> {
+pub(crate) fn hex(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),
         b'a'..=b'f' => Some(byte - b'a' + 10),

@@ -12,7 +12,7 @@ pub const BUILTIN: &str = include_str!("../builtin.conf");
 pub const BUILTIN_NAME: &str = "builtin";
 
 /// Settings and body checks for rule sets that bring none, in the place of ModSecurity's recommended configuration.
-pub const ENGINE: &str = include_str!("../engine.conf");
+pub(crate) const ENGINE: &str = include_str!("../engine.conf");
 
 /// What a configuration calls those.
 pub const ENGINE_NAME: &str = "engine";

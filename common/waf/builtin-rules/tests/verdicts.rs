@@ -108,6 +108,7 @@ fn everywhere(attack: &str) -> Vec<(&'static str, Request<'static>)> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn attacks_of_every_family_are_denied_in_every_place() {
     let rules = rules();
     let attacks = [

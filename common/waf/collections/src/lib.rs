@@ -74,7 +74,7 @@ impl Collection {
 
     /// Whether each SecWebAppId has records of its own: sessions, users and resources are an application's, addresses are not.
     #[must_use]
-    pub const fn is_of_application(self) -> bool {
+    pub(crate) const fn is_of_application(self) -> bool {
         matches!(self, Collection::Session | Collection::User | Collection::Resource)
     }
 }

@@ -10,7 +10,7 @@ const BUILT_IN: [&[u8]; 6] =
 const TIMEOUT: &[u8] = b"timeout";
 
 /// The longest a record lives after its last change, in seconds: 31 days. What is set longer would outlive any reason for it.
-pub const TIMEOUT_SECONDS_MAX: u64 = 31 * 24 * 3600;
+pub(crate) const TIMEOUT_SECONDS_MAX: u64 = 31 * 24 * 3600;
 
 /// One variable of a record.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -38,6 +38,7 @@ const LENGTH: usize = 1 << 18;
 
 /// The bound is no measurement: a quadratic detector needs minutes for these, a linear one less than a second.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn long_repetitions_take_linear_time() {
     for unit in [
         "DIV.",

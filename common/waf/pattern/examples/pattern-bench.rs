@@ -79,6 +79,7 @@ struct Bench {
 }
 
 impl Bench {
+    #[expect(clippy::too_many_lines, reason = "a column of the report each few lines")]
     fn report(&mut self, name: &str, values: &[String]) {
         let bytes: usize = values.iter().map(String::len).sum();
         let mut candidates = 0;

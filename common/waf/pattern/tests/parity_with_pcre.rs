@@ -75,6 +75,7 @@ fn core_rule_set_patterns_match_and_capture_as_in_pcre() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn chosen_patterns_match_as_in_pcre() {
     let patterns = [
         r"a++b",

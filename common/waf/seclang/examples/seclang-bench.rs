@@ -15,6 +15,7 @@ struct Request {
 
 type Make = fn(u32) -> Request;
 
+#[expect(clippy::too_many_lines, reason = "one measurement after the other")]
 fn main() {
     let corpus = std::env::args().nth(1).unwrap_or_else(|| "../shared/corpora/crs4".into());
     let paranoia = std::env::args().nth(2).unwrap_or_else(|| "1".into());

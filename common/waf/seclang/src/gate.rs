@@ -173,9 +173,12 @@ impl Gate {
         Self { sets: Box::default(), plans: Box::default(), always }
     }
 
-    // Long: one pass over the rules that fills tables which only make sense together.
     /// Builds the gate of a phase's rules, those in `skipped` left out: they run when they are reached after all.
     /// `constant` gives the bytes of a constant text.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one pass over the rules that fills tables which only make sense together"
+    )]
     pub(crate) fn new<'c>(
         rules: &[Rule],
         skipped: &RuleBits,
@@ -262,7 +265,7 @@ fn starters(rules: &[Rule]) -> impl Iterator<Item = (usize, &Rule)> {
     rules.iter().enumerate().filter(|(at, rule)| rule.starter == crate::arena::narrow(*at))
 }
 
-// Long: tables over one list of wishes, each a few lines.
+#[expect(clippy::too_many_lines, reason = "tables over one list of wishes, each a few lines")]
 fn plan(wishes: &[Wish], groups: &[BTreeSet<usize>], pipelines: &Pipelines) -> Plan {
     let patterns = patterns_of(wishes);
     let set = groups.iter().position(|group| patterns.is_subset(group)).unwrap_or_default();

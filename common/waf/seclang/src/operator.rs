@@ -128,7 +128,7 @@ fn skip_space(bytes: &[u8], at: usize) -> usize {
     at + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }
 
-// Long: one arm for each operator.
+#[expect(clippy::too_many_lines, reason = "one arm for each operator")]
 fn compile(
     name: &str,
     at: u32,

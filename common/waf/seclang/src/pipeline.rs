@@ -210,6 +210,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn what_a_chain_makes_is_not_longer_than_it_may_be() {
         let pieces = [
             "%41",

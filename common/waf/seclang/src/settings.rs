@@ -92,8 +92,8 @@ impl Default for Settings {
 type Fault = (u32, String);
 
 impl Settings {
-    // Long: one arm for each setting.
     /// Applies a directive that is a setting. `None` if it is not one.
+    #[expect(clippy::too_many_lines, reason = "one arm for each setting")]
     pub(crate) fn apply(&mut self, name: &str, directive: &Directive) -> Option<Result<(), Fault>> {
         let value = Value { directive };
         Some(match name.to_ascii_lowercase().as_str() {

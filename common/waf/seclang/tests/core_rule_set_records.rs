@@ -1,4 +1,4 @@
-//! E9: Debian's Core Rule Set 3.3 opens two records on every request and looks at one. What is not looked at is not asked
+//! Debian's Core Rule Set 3.3 opens two records on every request and looks at one. What is not looked at is not asked
 //! for; what is switched on works as its rules mean it.
 
 use fosse_seclang::{

@@ -1,6 +1,5 @@
 //! The language row by row: every directive, variable, operator and action of ModSecurity's reference manual does what
 //! the manual says, or is refused with what to do instead; nothing is passed over in silence.
-// Long: tables, a row for each thing.
 
 use fosse_seclang::{Arena, Bundle, Environment, NoStore, Now, Outcome, Ruleset, Schedule, Scratch, Transaction};
 
@@ -102,6 +101,7 @@ fn values(setup: &str, targets: &str, phase: u8, request: &Request<'_>) -> Vec<S
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_variable_has_the_values_the_manual_gives_it() {
     for (targets, phase, expected) in [
         ("ARGS", 2, "ARGS:a=1 ARGS:b=A x ARGS:a=2 ARGS:c=3 ARGS:A=evil"),
@@ -265,6 +265,7 @@ fn settings_change_how_values_are_read() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_operator_holds_where_the_manual_says() {
     // Operator, a value it holds for, one it does not.
     for (operator, holds, fails) in [
@@ -542,6 +543,7 @@ fn actions_that_are_not_there_are_refused_with_a_cure() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn the_words_of_actions_are_understood() {
     for action in [
         "accuracy:9",

@@ -7,11 +7,11 @@ use memchr::memchr;
 /// Letters of the longest known name.
 const NAME_BYTES_MAX: usize = 16;
 
-// Long: a table of names.
 /// The byte a named entity stands for; names are in lower case here and known in any.
 ///
 /// The first five are those ModSecurity always had; the others are the names of ASCII characters, which its later
 /// releases decode too because `javascript&colon;` passed.
+#[expect(clippy::too_many_lines, reason = "a table of names")]
 fn named(name: &[u8]) -> Option<u8> {
     let mut lower = [0u8; NAME_BYTES_MAX];
     let lower = lower.get_mut(..name.len())?;

@@ -38,9 +38,9 @@ pub const GROWTH_FACTOR_MAX: usize = 4;
 pub const GROWTH_BYTES_MAX: usize = 24;
 
 impl Transform {
-    // Long: one arm for each transformation.
     /// Transforms `input`. A changed value is appended to `out` (an arena or scratch; what it held before stays), a
     /// value that is the input or a part of it is only described.
+    #[expect(clippy::too_many_lines, reason = "one arm for each transformation")]
     pub fn run(self, input: &[u8], out: &mut Vec<u8>) -> Outcome {
         match self {
             Self::None => Outcome::Same,

@@ -110,6 +110,7 @@ fn until_served(edge: &Edge) -> Duration {
 }
 
 /// Stages of one lane die; clients of the other lanes notice nothing, over one connection each.
+#[expect(clippy::too_many_lines, reason = "what is killed, what goes on meanwhile and what it came to, in order")]
 pub fn of_one_lane(extent: Extent) -> Report {
     let edge = Edge::start(Setup::default());
     let backend = Backend::listen(&edge.directory().join("a.sock"), "a");

@@ -35,6 +35,7 @@ fn greet(idle: &mut [Client], when: &str, edge: &Edge) {
 }
 
 /// Fifty reloads (or the share asked for).
+#[expect(clippy::too_many_lines, reason = "what is reloaded, what goes on meanwhile and what it came to, in order")]
 pub fn run(extent: Extent) -> Report {
     let mut edge = Edge::start(Setup::default());
     let (a, b) = (edge.directory().join("a.sock"), edge.directory().join("b.sock"));

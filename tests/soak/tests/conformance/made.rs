@@ -10,7 +10,7 @@ const ODD: [u8; 18] =
     [0x00, 0x01, 0x04, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, 0x1b, 0x1f, 0x20, 0x22, 0x27, 0x7f, 0x85, 0xa0, 0xff];
 
 /// All of them.
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let mut all = Vec::new();
     for odd in ODD {
         coding_fields(odd, &mut all);
@@ -82,6 +82,7 @@ fn hidden_behind(name: &str, field: &[u8], expected: &'static str, all: &mut Vec
     all.push(Case { name: format!("{name} and length"), bytes, allowed: expected, chosen: "" });
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn too_long(all: &mut Vec<Case>) {
     let mut case = |name: &str, bytes: Vec<u8>, allowed, chosen| {
         all.push(Case { name: name.into(), bytes, allowed, chosen });

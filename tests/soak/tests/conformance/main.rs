@@ -1,4 +1,4 @@
-//! E4: strict parsing, no request smuggling; one row a requirement.
+//! Strict parsing, no request smuggling; one row a requirement.
 //!
 //! `FOSSE_TEST_URL=http://HOST[:PORT]` points the table at another server (nginx, HAProxy) instead of an edge of its own; only
 //! what the RFC asks for is held against that. Its backend should answer 200 to everything.

@@ -4,9 +4,9 @@
 //! an answer. The empty choice is the RFC's own.
 
 /// Name, bytes, allowed, chosen.
-pub type Row = (&'static str, &'static [u8], &'static str, &'static str);
+pub(crate) type Row = (&'static str, &'static [u8], &'static str, &'static str);
 
-pub const ROWS: &[Row] = &[
+pub(crate) const ROWS: &[Row] = &[
     // RFC 9112, section 2.2: message parsing.
     ("9112_2_2_plain", b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n", "2xx", ""),
     ("9112_2_2_empty_line_before", b"\r\nGET / HTTP/1.1\r\nHost: a.example\r\n\r\n", "2xx|400", ""),

@@ -8,7 +8,7 @@ use crate::problem::Problems;
 use crate::section::At;
 
 /// Notes what is wrong with each backend and between them.
-pub fn backends(backends: &[At<Backend>], problems: &mut Problems) {
+pub(crate) fn backends(backends: &[At<Backend>], problems: &mut Problems) {
     let mut names = BTreeSet::new();
     for backend in backends {
         if let Some(name) = backend.name.sound()

@@ -6,7 +6,7 @@ use crate::problem::Problems;
 use crate::section::At;
 
 /// A target must fit the head, and a held body the memory for held bodies.
-pub fn limits(edge: &Edge, problems: &mut Problems) {
+pub(crate) fn limits(edge: &Edge, problems: &mut Problems) {
     let Some(limits) = edge.limits.sound() else { return };
     if let (Some(target), Some(head)) = (limits.target_bytes_max.written(), limits.head_bytes_max.sound())
         && target > head

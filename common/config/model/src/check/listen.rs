@@ -8,7 +8,7 @@ use crate::problem::{Problems, Span};
 use crate::section::At;
 
 /// Notes what is wrong with each listener and between them.
-pub fn listeners(listeners: &[At<Listen>], problems: &mut Problems) {
+pub(crate) fn listeners(listeners: &[At<Listen>], problems: &mut Problems) {
     for (index, listen) in listeners.iter().enumerate() {
         one(listen, problems);
         let earlier = listeners.get(..index).unwrap_or_default();

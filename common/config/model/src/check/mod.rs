@@ -9,7 +9,7 @@ use crate::model::Edge;
 use crate::problem::Problems;
 
 /// Notes everything that does not fit.
-pub fn edge(edge: &Edge, problems: &mut Problems) {
+pub(crate) fn edge(edge: &Edge, problems: &mut Problems) {
     limits::limits(edge, problems);
     listen::listeners(&edge.listen, problems);
     site::sites(&edge.site, &edge.backend, problems);

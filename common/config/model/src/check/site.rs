@@ -9,7 +9,7 @@ use crate::problem::{Problems, Span};
 use crate::section::At;
 
 /// Notes what is wrong with each site and between them.
-pub fn sites(sites: &[At<Site>], backends: &At<Vec<At<Backend>>>, problems: &mut Problems) {
+pub(crate) fn sites(sites: &[At<Site>], backends: &At<Vec<At<Backend>>>, problems: &mut Problems) {
     hosts(sites, problems);
     defaults(sites, problems);
     for site in sites {

@@ -13,7 +13,7 @@ use crate::section::At;
 
 /// All servers of all backends in one table; dispatch has the names, connect the addresses, the indices agree.
 #[derive(Debug, Default)]
-pub struct Servers {
+pub(crate) struct Servers {
     /// As dispatch knows them.
     pub names: Vec<blobs::ServerName>,
     /// As connect knows them.
@@ -24,7 +24,7 @@ pub struct Servers {
 
 impl Servers {
     /// In the order of the configuration.
-    pub fn of(backends: &[At<Backend>], accounts: &Accounts, problems: &mut Problems) -> Self {
+    pub(crate) fn of(backends: &[At<Backend>], accounts: &Accounts, problems: &mut Problems) -> Self {
         let mut servers = Self::default();
         for backend in backends {
             servers.add(backend, accounts, problems);
@@ -102,7 +102,7 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
 }
 
 /// Every token that some backend allows, once: what parse lets through to dispatch.
-pub fn all_upgrades(backends: &[At<Backend>]) -> Vec<String> {
+pub(crate) fn all_upgrades(backends: &[At<Backend>]) -> Vec<String> {
     let tokens = backends.iter().flat_map(|backend| backend.upgrade.iter().map(|token| token.0.clone()));
     tokens.collect::<BTreeSet<_>>().into_iter().collect()
 }

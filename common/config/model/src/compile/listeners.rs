@@ -17,7 +17,7 @@ use crate::section::At;
 const UNIX_PORT: u16 = 80;
 
 /// The listeners start opens.
-pub fn plan(listeners: &[At<Listen>], accounts: &Accounts, problems: &mut Problems) -> Vec<Listener> {
+pub(crate) fn plan(listeners: &[At<Listen>], accounts: &Accounts, problems: &mut Problems) -> Vec<Listener> {
     let mut plan = Vec::new();
     for listen in listeners {
         let name = listen.name.as_ref().map(|name| name.0.clone().into_bytes()).unwrap_or_default();
@@ -46,7 +46,7 @@ fn owner(account: &At<Option<Account>>, number: impl FnOnce(&At<Account>) -> u32
 }
 
 /// What accept is told.
-pub fn accept(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> blobs::Accept {
+pub(crate) fn accept(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> blobs::Accept {
     let mut listeners = Vec::new();
     for listen in edge.listen.iter() {
         let peers = listen.peer_uids.iter().flatten();
@@ -61,7 +61,7 @@ pub fn accept(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> blob
 }
 
 /// What parse is told of one listener.
-pub fn parse(listen: &Listen) -> blobs::ParseListener {
+pub(crate) fn parse(listen: &Listen) -> blobs::ParseListener {
     let port = match &listen.address.value {
         ListenAddress::Tcp(address) => address.port(),
         ListenAddress::Unix(_) => UNIX_PORT,
@@ -75,7 +75,7 @@ pub fn parse(listen: &Listen) -> blobs::ParseListener {
 }
 
 /// The address lists load compiles.
-pub fn lists(edge: &Edge) -> Vec<blobs::LoadList> {
+pub(crate) fn lists(edge: &Edge) -> Vec<blobs::LoadList> {
     let mut lists = Vec::new();
     for (index, listen) in edge.listen.iter().enumerate() {
         let listener = u16::try_from(index).unwrap_or(u16::MAX);
@@ -106,7 +106,7 @@ fn net(prefix: &Prefix) -> blobs::Net {
 }
 
 /// Address with IPv4 mapped into IPv6, and port.
-pub fn mapped(address: &SocketAddr) -> ([u8; 16], u16) {
+pub(crate) fn mapped(address: &SocketAddr) -> ([u8; 16], u16) {
     let ip = match address.ip() {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),
         IpAddr::V6(v6) => v6,

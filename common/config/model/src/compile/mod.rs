@@ -19,7 +19,7 @@ use crate::problem::Problems;
 const LINGER_MS: u32 = 2000;
 
 /// Makes the plan; what cannot be compiled is noted.
-pub fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> Plan {
+pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> Plan {
     let mut plan = Plan {
         lanes: edge.lanes.unwrap_or(0),
         uid_base: edge.uid_base.value,

@@ -11,14 +11,14 @@ use crate::section::At;
 
 /// The different lists of rules that sites name; sites with the same list share a set.
 #[derive(Debug, Default)]
-pub struct RuleSets {
+pub(crate) struct RuleSets {
     /// Entry patterns of each set, joined.
     pub entries: Vec<String>,
 }
 
 impl RuleSets {
     /// In the order of the sites.
-    pub fn of(sites: &[At<Site>]) -> Self {
+    pub(crate) fn of(sites: &[At<Site>]) -> Self {
         let mut sets = Self::default();
         for site in sites.iter().filter(|site| site.waf.value != Waf::Off) {
             let patterns = patterns(site);
@@ -46,14 +46,14 @@ fn hosts(site: &Site) -> Vec<String> {
 }
 
 /// What parse is told of one site.
-pub fn parse(site: &Site) -> blobs::ParseSite {
+pub(crate) fn parse(site: &Site) -> blobs::ParseSite {
     let hosts = hosts(site);
     let name = hosts.first().cloned().unwrap_or_else(|| "default".to_owned());
     blobs::ParseSite { hosts, name }
 }
 
 /// What waf-filter is told.
-pub fn waf_filter(edge: &Edge, rules: &RuleSets) -> blobs::WafFilter {
+pub(crate) fn waf_filter(edge: &Edge, rules: &RuleSets) -> blobs::WafFilter {
     let sites = edge.site.iter().map(|site| waf_site(site, rules)).collect();
     blobs::WafFilter { sites, lane_held_bytes_max: edge.limits.lane_held_bytes_max.0 }
 }
@@ -82,12 +82,12 @@ fn waf_site(site: &Site, rules: &RuleSets) -> blobs::WafSite {
 }
 
 /// Whether a site's answers are judged.
-pub fn inspects(site: &Site) -> bool {
+pub(crate) fn inspects(site: &Site) -> bool {
     site.inspect_responses.value && site.waf.value != Waf::Off && !site.rules.is_empty()
 }
 
 /// What dispatch is told of one site: the longest prefix first, the site's own backend as the last.
-pub fn dispatch(site: &Site, backends: &[At<Backend>]) -> blobs::DispatchSite {
+pub(crate) fn dispatch(site: &Site, backends: &[At<Backend>]) -> blobs::DispatchSite {
     let own = site.backend.as_ref().map(|name| blobs::Route { prefix: "/".to_owned(), backend: index(name, backends) });
     let routed = site.route.iter().map(|route| blobs::Route {
         prefix: bare(&route.prefix.0).to_owned(),

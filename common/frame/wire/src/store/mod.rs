@@ -23,7 +23,7 @@ pub const PROTOCOL: u16 = 2;
 pub const CHANGES_MAX: usize = 64;
 
 /// Bytes of a message, kind and body: all changes of a SAVE with the largest names and values fit.
-pub const STORE_MESSAGE_BYTES_MAX: usize = 96 * 1024;
+pub(crate) const STORE_MESSAGE_BYTES_MAX: usize = 96 * 1024;
 
 const FIELD_BYTES: usize = 2 + 2 + 8;
 const _: () =

@@ -33,7 +33,7 @@ struct Level {
 }
 
 /// The open containers and the name of the place inside them.
-pub struct Names {
+pub(crate) struct Names {
     naming: Naming,
     name: Vec<u8>,
     levels: Vec<Level>,
@@ -45,36 +45,36 @@ pub struct Names {
 }
 
 impl Names {
-    pub fn new(naming: Naming) -> Self {
+    pub(crate) fn new(naming: Naming) -> Self {
         Self { naming, name: Vec::new(), levels: Vec::new(), last: 0, outside: 0, top_object: false }
     }
 
     /// Names the top-level value.
-    pub fn top(&mut self) {
+    pub(crate) fn top(&mut self) {
         if self.naming == Naming::Version3 {
             self.name.extend_from_slice(b"json");
         }
     }
 
-    pub fn name(&self) -> &[u8] {
+    pub(crate) fn name(&self) -> &[u8] {
         &self.name
     }
 
-    pub fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         self.levels.len()
     }
 
     /// Depth as ModSecurity 2 counts it: a top-level object is not a level.
-    pub fn depth_counted(&self) -> usize {
+    pub(crate) fn depth_counted(&self) -> usize {
         self.levels.len().saturating_sub(usize::from(self.top_object))
     }
 
-    pub fn in_object(&self) -> bool {
+    pub(crate) fn in_object(&self) -> bool {
         self.levels.last().is_some_and(|level| level.object)
     }
 
     /// The current place is a container.
-    pub fn open(&mut self, object: bool) {
+    pub(crate) fn open(&mut self, object: bool) {
         let top = self.levels.is_empty();
         let mut prefix = true;
         if top {
@@ -92,19 +92,19 @@ impl Names {
     }
 
     /// The innermost container ends.
-    pub fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         if let Some(level) = self.levels.pop() {
             self.name.truncate(level.outside);
         }
     }
 
     /// The leaf is done with.
-    pub fn leaf(&mut self) {
+    pub(crate) fn leaf(&mut self) {
         self.name.truncate(self.outside);
     }
 
     /// Goes to a member of the innermost object.
-    pub fn key(&mut self, key: &[u8]) -> Result<(), JsonError> {
+    pub(crate) fn key(&mut self, key: &[u8]) -> Result<(), JsonError> {
         let prefix = self.enter();
         if prefix {
             self.name.push(b'.');
@@ -115,7 +115,7 @@ impl Names {
     }
 
     /// Goes to the next element of the innermost array.
-    pub fn element(&mut self) -> Result<(), JsonError> {
+    pub(crate) fn element(&mut self) -> Result<(), JsonError> {
         self.enter();
         self.name.push(b'.');
         self.last = self.name.len();

@@ -4,24 +4,24 @@ use super::JsonError;
 use crate::percent::hex;
 
 /// Where the parser stands in the text, and the buffer of the last string that had escapes.
-pub struct Scan<'b> {
+pub(crate) struct Scan<'b> {
     input: &'b [u8],
     pos: usize,
     scratch: Vec<u8>,
 }
 
 impl<'b> Scan<'b> {
-    pub fn new(input: &'b [u8]) -> Self {
+    pub(crate) fn new(input: &'b [u8]) -> Self {
         let pos = if input.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         Self { input, pos, scratch: Vec::new() }
     }
 
-    pub fn offset(&self) -> usize {
+    pub(crate) fn offset(&self) -> usize {
         self.pos
     }
 
     /// The next byte that is not whitespace, without taking it.
-    pub fn next_token(&mut self) -> Option<u8> {
+    pub(crate) fn next_token(&mut self) -> Option<u8> {
         loop {
             let byte = *self.input.get(self.pos)?;
             if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
@@ -31,11 +31,11 @@ impl<'b> Scan<'b> {
         }
     }
 
-    pub fn skip(&mut self) {
+    pub(crate) fn skip(&mut self) {
         self.pos += 1;
     }
 
-    pub fn expect(&mut self, wanted: u8) -> Result<(), JsonError> {
+    pub(crate) fn expect(&mut self, wanted: u8) -> Result<(), JsonError> {
         match self.next_token() {
             Some(byte) if byte == wanted => {
                 self.skip();
@@ -47,7 +47,7 @@ impl<'b> Scan<'b> {
     }
 
     /// Reads a string after its opening quote; takes the closing one.
-    pub fn string(&mut self) -> Result<&[u8], JsonError> {
+    pub(crate) fn string(&mut self) -> Result<&[u8], JsonError> {
         let start = self.pos;
         let rest = self.input.get(start..).unwrap_or_default();
         let mut ascii = true;
@@ -139,7 +139,7 @@ impl<'b> Scan<'b> {
     }
 
     /// Reads `null`, `true`, `false` or a number: its text, which for `null` is empty.
-    pub fn literal(&mut self) -> Result<&'b [u8], JsonError> {
+    pub(crate) fn literal(&mut self) -> Result<&'b [u8], JsonError> {
         let input = self.input;
         let rest = input.get(self.pos..).unwrap_or_default();
         for word in [&b"null"[..], b"true", b"false"] {

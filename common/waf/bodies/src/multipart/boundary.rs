@@ -7,19 +7,19 @@ const MEDIA_TYPE: &[u8] = b"multipart/form-data";
 const PARAMETER: &[u8] = b"boundary";
 
 /// A boundary of acceptable characters, not empty.
-pub struct Boundary {
+pub(crate) struct Boundary {
     with_dashes: Vec<u8>,
 }
 
 impl Boundary {
     /// `--` and the boundary.
-    pub fn with_dashes(&self) -> &[u8] {
+    pub(crate) fn with_dashes(&self) -> &[u8] {
         &self.with_dashes
     }
 
     /// Refuses a line that some backends would take for the boundary: quoted like the parameter, or with whitespace
     /// before it.
-    pub fn check_lookalike(&self, line: &[u8], quoted: bool) -> Result<(), MultipartError> {
+    pub(crate) fn check_lookalike(&self, line: &[u8], quoted: bool) -> Result<(), MultipartError> {
         let boundary = self.with_dashes.get(2..).unwrap_or_default();
         let after = line.get(2..).unwrap_or_default();
         if quoted && after.strip_prefix(b"\"").is_some_and(|after| after.starts_with(boundary)) {
@@ -35,7 +35,7 @@ impl Boundary {
 
 /// Finds the boundary as strictly as ModSecurity does: one `boundary` parameter in lower case, nothing but one
 /// semicolon before it and nothing after it.
-pub fn from_content_type(header: &[u8], report: &mut MultipartReport) -> Result<Boundary, MultipartError> {
+pub(crate) fn from_content_type(header: &[u8], report: &mut MultipartReport) -> Result<Boundary, MultipartError> {
     let refuse = |why| Err(MultipartError::ContentType(why));
     if header.len() > CONTENT_TYPE_BYTES_MAX {
         return refuse("length");

@@ -4,7 +4,7 @@ use super::{MultipartError, MultipartReport};
 
 /// The names a part gives itself.
 #[derive(Debug, Default)]
-pub struct Names {
+pub(crate) struct Names {
     /// The form field.
     pub name: Option<Vec<u8>>,
     /// The file name; present (even if empty) on file parts only.
@@ -13,7 +13,7 @@ pub struct Names {
 
 /// Reads `form-data; name="..."; filename="..."`. Any other parameter is refused, since backends differ in what they
 /// make of it (`filename*` above all).
-pub fn parse(value: &[u8], report: &mut MultipartReport) -> Result<Names, MultipartError> {
+pub(crate) fn parse(value: &[u8], report: &mut MultipartReport) -> Result<Names, MultipartError> {
     let mut names = Names::default();
     let Some(rest) = value.strip_prefix(b"form-data") else { return refuse("not form-data") };
     let mut rest = skip_blank(rest);

@@ -30,7 +30,7 @@ pub const PARTS_COUNT_MAX: usize = 1000;
 pub const FILES_COUNT_MAX: usize = 100;
 
 /// Bytes of a Content-Type header at most, as in ModSecurity.
-pub const CONTENT_TYPE_BYTES_MAX: usize = 1024;
+pub(crate) const CONTENT_TYPE_BYTES_MAX: usize = 1024;
 
 /// How to read a multipart body.
 #[derive(Clone, Copy, Debug)]

@@ -26,14 +26,14 @@ impl Header<'_> {
 
 /// The headers of a part.
 #[derive(Default)]
-pub struct Part<'b> {
+pub(crate) struct Part<'b> {
     headers: Vec<Header<'b>>,
 }
 
 impl<'b> Part<'b> {
     /// Takes one line, which is not empty and has no line end any more. A name with bytes that no header name has
     /// (RFC 5322 section 2.2) is an error, but the line is kept for rules to look at.
-    pub fn header_line(&mut self, line: &'b [u8], report: &mut MultipartReport) -> Result<(), MultipartError> {
+    pub(crate) fn header_line(&mut self, line: &'b [u8], report: &mut MultipartReport) -> Result<(), MultipartError> {
         let refuse = |why| Err(MultipartError::Header(why));
         if line.len() > HEADER_LINE_BYTES_MAX {
             return refuse("line too long");
@@ -79,12 +79,12 @@ impl<'b> Part<'b> {
     }
 
     /// The lines, in order.
-    pub fn lines(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
         self.headers.iter().map(|header| header.line.as_ref())
     }
 
     /// Reads the Content-Disposition.
-    pub fn names(&self, report: &mut MultipartReport) -> Result<Names, MultipartError> {
+    pub(crate) fn names(&self, report: &mut MultipartReport) -> Result<Names, MultipartError> {
         match self.headers.iter().find(|header| header.name().eq_ignore_ascii_case(b"Content-Disposition")) {
             Some(header) => disposition::parse(header.value(), report),
             None => Err(MultipartError::Header("Content-Disposition missing")),

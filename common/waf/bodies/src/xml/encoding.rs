@@ -6,7 +6,7 @@ use memchr::{memchr, memmem};
 use std::borrow::Cow;
 
 /// The document in UTF-8: by its byte order mark, else by the header, else by its declaration (RFC 7303 section 3).
-pub fn decoded(input: &[u8], header: Option<Charset>) -> Result<Cow<'_, [u8]>, XmlError> {
+pub(crate) fn decoded(input: &[u8], header: Option<Charset>) -> Result<Cow<'_, [u8]>, XmlError> {
     let (charset, body) = match Charset::from_mark(input) {
         Some((charset, length)) => (charset, input.get(length..).unwrap_or_default()),
         None => match (input, header) {

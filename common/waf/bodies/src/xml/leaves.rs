@@ -7,7 +7,7 @@ use crate::{Item, Sink};
 /// Bytes of one such name at most: what a rule or a log line can still hold.
 const NAME_BYTES_MAX: usize = 16 * 1024;
 
-pub struct Leaves {
+pub(crate) struct Leaves {
     wanted: bool,
     name: Vec<u8>,
     /// Length of the name before each open element.
@@ -19,7 +19,7 @@ pub struct Leaves {
 }
 
 impl Leaves {
-    pub fn new(wanted: bool, input_len: usize, arguments_count_max: usize) -> Self {
+    pub(crate) fn new(wanted: bool, input_len: usize, arguments_count_max: usize) -> Self {
         Self {
             wanted,
             name: b"xml".to_vec(),
@@ -30,7 +30,7 @@ impl Leaves {
         }
     }
 
-    pub fn start(&mut self, name: &[u8]) -> Result<(), XmlError> {
+    pub(crate) fn start(&mut self, name: &[u8]) -> Result<(), XmlError> {
         if !self.wanted {
             return Ok(());
         }
@@ -42,13 +42,13 @@ impl Leaves {
         if self.name.len() > NAME_BYTES_MAX { Err(XmlError::NamesTooLong) } else { Ok(()) }
     }
 
-    pub fn text(&mut self, text: &[u8]) {
+    pub(crate) fn text(&mut self, text: &[u8]) {
         if self.wanted && self.is_leaf {
             self.text.extend_from_slice(text);
         }
     }
 
-    pub fn end(&mut self, sink: Sink<'_>) -> Result<(), XmlError> {
+    pub(crate) fn end(&mut self, sink: Sink<'_>) -> Result<(), XmlError> {
         if !self.wanted {
             return Ok(());
         }

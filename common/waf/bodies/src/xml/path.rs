@@ -59,7 +59,7 @@ impl Test {
 
 /// A name with its prefix resolved.
 #[derive(Clone, Copy, Debug)]
-pub struct Name<'n> {
+pub(crate) struct Name<'n> {
     /// The namespace; empty for none.
     pub namespace: &'n [u8],
     /// The name without its prefix.
@@ -197,7 +197,7 @@ pub(super) struct Walk<'p> {
 
 impl<'p> Walk<'p> {
     /// Paths beyond [`STEPS_COUNT_MAX`] steps in all find nothing; callers refuse them before.
-    pub fn new(paths: &'p [XmlPath]) -> Self {
+    pub(crate) fn new(paths: &'p [XmlPath]) -> Self {
         let of_path = |(number, path): (usize, &'p XmlPath)| {
             let last = path.steps.len().saturating_sub(1);
             path.steps.iter().enumerate().map(move |(at, step)| (step, number, at == last))
@@ -214,17 +214,17 @@ impl<'p> Walk<'p> {
         Self { steps, levels: vec![first], found: Vec::new() }
     }
 
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.steps.is_empty()
     }
 
     /// Whether an element is open.
-    pub fn is_inside(&self) -> bool {
+    pub(crate) fn is_inside(&self) -> bool {
         !self.found.is_empty()
     }
 
     /// Goes into an element whose text begins at `start`.
-    pub fn enter(&mut self, name: Name<'_>, start: usize) {
+    pub(crate) fn enter(&mut self, name: Name<'_>, start: usize) {
         let above = self.levels.last().copied().unwrap_or_default();
         let (mut waiting, mut ends) = (Waiting::default(), Vec::new());
         for bit in bits(above) {
@@ -245,18 +245,18 @@ impl<'p> Walk<'p> {
     }
 
     /// Leaves the innermost element: where its text begins, and the paths that end at it.
-    pub fn leave(&mut self) -> (usize, Vec<usize>) {
+    pub(crate) fn leave(&mut self) -> (usize, Vec<usize>) {
         self.levels.pop();
         self.found.pop().unwrap_or_default()
     }
 
     /// The paths that end at an attribute of the innermost element.
-    pub fn attribute(&self, name: Name<'_>) -> impl Iterator<Item = usize> {
+    pub(crate) fn attribute(&self, name: Name<'_>) -> impl Iterator<Item = usize> {
         self.ends(Kind::Attribute, move |test| test.holds(name))
     }
 
     /// The paths that end at text in the innermost element.
-    pub fn text(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn text(&self) -> impl Iterator<Item = usize> {
         self.ends(Kind::Text, |_| true)
     }
 
@@ -278,20 +278,20 @@ pub(super) struct Scope<'t> {
 
 impl<'t> Scope<'t> {
     /// Takes a declaration on the element at `depth`; false if there are too many.
-    pub fn declare(&mut self, depth: usize, prefix: &'t [u8], namespace: &[u8]) -> bool {
+    pub(crate) fn declare(&mut self, depth: usize, prefix: &'t [u8], namespace: &[u8]) -> bool {
         self.declared.push((depth, prefix, namespace.to_vec()));
         self.declared.len() <= NAMESPACES_COUNT_MAX
     }
 
     /// Forgets what elements at `depth` and deeper declared.
-    pub fn leave(&mut self, depth: usize) {
+    pub(crate) fn leave(&mut self, depth: usize) {
         while self.declared.last().is_some_and(|(declared, ..)| *declared >= depth) {
             self.declared.pop();
         }
     }
 
     /// A name with its prefix resolved. One that nothing declares belongs to the name itself.
-    pub fn resolve<'n>(&'n self, name: &'n [u8], attribute: bool) -> Name<'n> {
+    pub(crate) fn resolve<'n>(&'n self, name: &'n [u8], attribute: bool) -> Name<'n> {
         let of = |prefix: &[u8]| {
             self.declared.iter().rev().find(|(_, known, _)| *known == prefix).map(|(.., uri)| uri.as_slice())
         };

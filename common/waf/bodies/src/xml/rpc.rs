@@ -6,7 +6,7 @@ use crate::limits::Budget;
 use crate::{Item, Sink};
 
 /// What is known of a call so far.
-pub struct Rpc {
+pub(crate) struct Rpc {
     call: bool,
     /// Text since the last tag, of the element that is a leaf so far.
     leaf: Vec<u8>,
@@ -18,16 +18,16 @@ pub struct Rpc {
 }
 
 impl Rpc {
-    pub fn new(input_len: usize, arguments_count_max: usize) -> Self {
+    pub(crate) fn new(input_len: usize, arguments_count_max: usize) -> Self {
         let budget = Budget::new(input_len, arguments_count_max);
         Self { call: false, leaf: Vec::new(), is_leaf: false, members: Vec::new(), budget }
     }
 
-    pub fn is_call(&self) -> bool {
+    pub(crate) fn is_call(&self) -> bool {
         self.call
     }
 
-    pub fn start(&mut self, name: &[u8], root: bool) {
+    pub(crate) fn start(&mut self, name: &[u8], root: bool) {
         if root {
             self.call = name == b"methodCall";
         }
@@ -41,13 +41,13 @@ impl Rpc {
         }
     }
 
-    pub fn text(&mut self, text: &[u8]) {
+    pub(crate) fn text(&mut self, text: &[u8]) {
         if self.call && self.is_leaf {
             self.leaf.extend_from_slice(text);
         }
     }
 
-    pub fn end(&mut self, name: &[u8], parent: &[u8], sink: Sink<'_>) -> Result<(), XmlError> {
+    pub(crate) fn end(&mut self, name: &[u8], parent: &[u8], sink: Sink<'_>) -> Result<(), XmlError> {
         if !self.call {
             return Ok(());
         }

@@ -6,26 +6,26 @@ use memchr::{memchr, memchr_iter, memchr2, memchr3};
 use std::ops::Range;
 
 /// Where the reader stands.
-pub struct Scan<'t> {
+pub(crate) struct Scan<'t> {
     text: &'t [u8],
     pos: usize,
 }
 
 /// What XML calls whitespace.
-pub fn is_blank(byte: u8) -> bool {
+pub(crate) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 impl<'t> Scan<'t> {
-    pub fn new(text: &'t [u8]) -> Self {
+    pub(crate) fn new(text: &'t [u8]) -> Self {
         Self { text, pos: 0 }
     }
 
-    pub fn error(&self) -> XmlError {
+    pub(crate) fn error(&self) -> XmlError {
         if self.at_end() { XmlError::Premature } else { XmlError::NotWellFormed(self.pos) }
     }
 
-    pub fn at_end(&self) -> bool {
+    pub(crate) fn at_end(&self) -> bool {
         self.pos >= self.text.len()
     }
 
@@ -33,21 +33,21 @@ impl<'t> Scan<'t> {
         self.text.get(self.pos..).unwrap_or_default()
     }
 
-    pub fn bytes(&self, place: &Range<usize>) -> &'t [u8] {
+    pub(crate) fn bytes(&self, place: &Range<usize>) -> &'t [u8] {
         self.text.get(place.clone()).unwrap_or_default()
     }
 
-    pub fn starts_with(&self, wanted: &[u8]) -> bool {
+    pub(crate) fn starts_with(&self, wanted: &[u8]) -> bool {
         self.rest().starts_with(wanted)
     }
 
     /// The byte after the `<` that stands here.
-    pub fn kind(&self) -> Option<u8> {
+    pub(crate) fn kind(&self) -> Option<u8> {
         self.rest().get(1).copied()
     }
 
     /// Takes `wanted` if it stands here.
-    pub fn take(&mut self, wanted: &[u8]) -> bool {
+    pub(crate) fn take(&mut self, wanted: &[u8]) -> bool {
         let here = self.starts_with(wanted);
         if here {
             self.pos += wanted.len();
@@ -56,7 +56,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Takes all to the next `<` or the end.
-    pub fn text(&mut self) -> &'t [u8] {
+    pub(crate) fn text(&mut self) -> &'t [u8] {
         let rest = self.rest();
         let length = memchr(b'<', rest).unwrap_or(rest.len());
         self.pos += length;
@@ -64,7 +64,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Takes all to `end` and `end` itself; gives what stands before it.
-    pub fn past(&mut self, end: &[u8]) -> Result<&'t [u8], XmlError> {
+    pub(crate) fn past(&mut self, end: &[u8]) -> Result<&'t [u8], XmlError> {
         let (rest, first) = (self.rest(), end.first().copied().unwrap_or_default());
         // The ends are two or three bytes long: setting up a substring search costs more than this one.
         let is_end = |at: &usize| rest.get(*at..).is_some_and(|rest| rest.starts_with(end));
@@ -74,14 +74,14 @@ impl<'t> Scan<'t> {
     }
 
     /// Takes whitespace; whether there was any.
-    pub fn blank(&mut self) -> bool {
+    pub(crate) fn blank(&mut self) -> bool {
         let count = self.rest().iter().take_while(|byte| is_blank(**byte)).count();
         self.pos += count;
         count > 0
     }
 
     /// Takes a name. Letters beyond ASCII are not told from signs beyond ASCII.
-    pub fn name(&mut self) -> Result<Range<usize>, XmlError> {
+    pub(crate) fn name(&mut self) -> Result<Range<usize>, XmlError> {
         let is_start = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b':') || byte >= 0x80;
         let is_more = |byte: u8| is_start(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
         let rest = self.rest();
@@ -94,7 +94,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Takes `= "value"`; gives the value unresolved.
-    pub fn attribute_value(&mut self) -> Result<&'t [u8], XmlError> {
+    pub(crate) fn attribute_value(&mut self) -> Result<&'t [u8], XmlError> {
         self.blank();
         if !self.take(b"=") {
             return Err(self.error());
@@ -111,7 +111,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Takes a document type declaration: to the `>` outside of quotes, comments and the internal subset's brackets.
-    pub fn doctype(&mut self) -> Result<&'t [u8], XmlError> {
+    pub(crate) fn doctype(&mut self) -> Result<&'t [u8], XmlError> {
         let start = self.pos;
         let mut subset = false;
         loop {
@@ -137,7 +137,12 @@ impl<'t> Scan<'t> {
 
     /// Resolves the references in `text`, which is part of the text, into `scratch` only if there are any. With a
     /// document type declaration other entities may exist: they stay as written, without one they are an error.
-    pub fn resolve<'a>(&self, text: &'t [u8], doctype: bool, scratch: &'a mut Vec<u8>) -> Result<&'a [u8], XmlError>
+    pub(crate) fn resolve<'a>(
+        &self,
+        text: &'t [u8],
+        doctype: bool,
+        scratch: &'a mut Vec<u8>,
+    ) -> Result<&'a [u8], XmlError>
     where
         't: 'a,
     {

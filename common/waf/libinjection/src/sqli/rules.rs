@@ -39,8 +39,8 @@ const NAMES_OF_FUNCTIONS: [&[u8]; 11] = [
     b"LOCALTIMESTAMP",
 ];
 
-// Long: the order of the rules is their meaning.
 /// The rules for two tokens, in order.
+#[expect(clippy::too_many_lines, reason = "the order of the rules is their meaning")]
 pub(super) fn pair<'a>(a: &mut Token<'a>, b: &mut Token<'a>) -> Step {
     if (a.kind.0 == b's' && b.kind.0 == b's') || (a.kind.0 == b';' && b.kind.0 == b';') {
         return Step::Again(1, Place::Here);

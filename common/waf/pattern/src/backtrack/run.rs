@@ -125,8 +125,8 @@ impl Run<'_> {
         }
     }
 
-    // Long: one arm for each instruction.
     /// One instruction: where to go on, `None` if it does not match.
+    #[expect(clippy::too_many_lines, reason = "one arm for each instruction")]
     fn step(&mut self, inst: &Inst, pc: usize, at: usize) -> Result<Option<(usize, usize)>, StepLimit> {
         let after = pc.saturating_add(1);
         Ok(match inst {

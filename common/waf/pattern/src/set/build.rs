@@ -9,7 +9,6 @@ use crate::require::{Literal, Positions, Term};
 use crate::{CompileError, Requirement};
 use std::collections::{BTreeMap, HashMap};
 
-// Long: one pass that fills tables which only make sense together.
 pub(super) fn build(requirements: &[&Requirement]) -> Result<PatternSet, CompileError> {
     let members = Numbers::new(requirements.iter().flat_map(|requirement| {
         let forbidden = (!requirement.forbidden.is_empty()).then_some((requirement.forbidden, OPEN_WEIGHT));

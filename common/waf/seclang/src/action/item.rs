@@ -241,8 +241,8 @@ impl Item {
         }
     }
 
-    // Long: one arm for each setting.
     /// Reads a `ctl`; one that switches off what is not here is none.
+    #[expect(clippy::too_many_lines, reason = "one arm for each setting")]
     fn control(&self, names: &mut Names) -> Result<Vec<Control>, Fault> {
         let (name, value) = self.assignment();
         let value = value.unwrap_or_default();

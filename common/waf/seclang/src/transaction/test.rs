@@ -28,8 +28,8 @@ const DIGITS_WORK_PER_TRY: usize = 64;
 /// What it costs for a byte of that work, in nanoseconds or so.
 const COST_PER_DIGITS_BYTE: usize = 4;
 
-// Long: one arm an operator.
 /// Whether a rule's operator holds for a value; `None` where that could not be found out.
+#[expect(clippy::too_many_lines, reason = "one arm an operator")]
 pub(super) fn test(
     rule: &Rule,
     value: Span,
