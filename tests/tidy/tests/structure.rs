@@ -129,7 +129,6 @@ const PUBLIC_FOR_NOBODY: &[&str] = &[
     "bins/waf-filter",
     "common/config/model",
     "common/waf/seclang",
-    "common/waf/transform",
 ];
 
 #[test]
