@@ -17,7 +17,6 @@ const CIRCLES: &[&str] = &[
     "bins/dispatch",
     "bins/fosse",
     "bins/start",
-    "bins/waf-filter",
     "common/config/model",
     "common/waf/pattern",
 ];
