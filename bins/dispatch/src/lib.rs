@@ -21,4 +21,5 @@ pub mod request;
 pub mod serve;
 pub mod stream;
 #[cfg(test)]
+#[path = "../tests/trial/mod.rs"]
 mod trial;
