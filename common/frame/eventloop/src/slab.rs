@@ -1,5 +1,5 @@
-//! fosse-slab: places for things an event may name: each key is an index with a generation, so an event that was queued for
-//! the last user of a place never reaches the next.
+//! Places for things that an event may name. Each key is an index with a generation, so an event
+//! that was queued for the last user of a place never reaches the next.
 
 /// Names one thing: generation (24 bits) and index (32 bits), as they fit into an event token beside its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +30,12 @@ impl Key {
     const fn index(self) -> usize {
         (self.0 & u32::MAX as u64) as usize
     }
+}
+
+/// Returns the event token of a kind of which there is one thing only, so that it has no key.
+#[must_use]
+pub const fn token(kind: u8) -> u64 {
+    (kind as u64) << KEY_BITS
 }
 
 #[derive(Debug)]

@@ -7,7 +7,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use fosse_eventloop::{Interest, Turn};
+use fosse_eventloop::{EventLoop, Interest};
 use fosse_wire::{Frame, Inbox, Kind, Outbox, StreamId, WireError, frame::Hello};
 use rustix::{
     io::Errno,
@@ -159,7 +159,7 @@ impl Output {
     ///
     /// # Errors
     /// [`Gone`] where the neighbour is.
-    pub fn flush(&mut self, turn: &Turn, token: u64) -> Result<(), Gone> {
+    pub fn flush(&mut self, event_loop: &EventLoop, token: u64) -> Result<(), Gone> {
         if !self.socket {
             return self.flush_waiting();
         }
@@ -171,7 +171,7 @@ impl Output {
                 Err(errno) => return Err(Gone::Failed(errno)),
             }
         }
-        self.arm(turn, token).map_err(Gone::Failed)
+        self.arm(event_loop, token).map_err(Gone::Failed)
     }
 
     /// Writes everything, waiting: for pipes and files in a shell.
@@ -197,10 +197,10 @@ impl Output {
     }
 
     /// Watches for room only while a write is blocked: left armed it would double the wake-ups.
-    fn arm(&mut self, turn: &Turn, token: u64) -> Result<(), Errno> {
+    fn arm(&mut self, event_loop: &EventLoop, token: u64) -> Result<(), Errno> {
         match (self.outbox.is_empty(), self.armed) {
-            (false, false) => turn.add(&self.fd, token, Interest::OUT)?,
-            (true, true) => turn.remove(&self.fd)?,
+            (false, false) => event_loop.add(&self.fd, token, Interest::OUT)?,
+            (true, true) => event_loop.remove(&self.fd)?,
             _ => return Ok(()),
         }
         self.armed = !self.armed;
@@ -217,6 +217,7 @@ impl AsFd for Output {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fosse_eventloop::Events;
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
     fn pair() -> (Output, Input) {
@@ -227,9 +228,9 @@ mod tests {
     #[test]
     fn frames_follow_hello_and_hello_is_never_seen() {
         let (mut out, mut input) = pair();
-        let turn = Turn::new().unwrap();
+        let event_loop = EventLoop::new().unwrap();
         out.outbox.raw(StreamId::from_raw(1), Kind::RequestData, b"x");
-        out.flush(&turn, 1).unwrap();
+        out.flush(&event_loop, 1).unwrap();
         assert!(input.read().unwrap());
         assert_eq!(input.next_frame().unwrap().unwrap().kind, Kind::RequestData);
         assert!(input.next_frame().unwrap().is_none());
@@ -245,7 +246,7 @@ mod tests {
         let (mut out, mut input) = pair();
         out.outbox = Outbox::default();
         out.outbox.raw(StreamId::from_raw(1), Kind::RequestData, b"x");
-        out.flush(&Turn::new().unwrap(), 1).unwrap();
+        out.flush(&EventLoop::new().unwrap(), 1).unwrap();
         input.read().unwrap();
         assert_eq!(input.next_frame(), Err(Gone::Broken(WireError::Order(Kind::RequestData))));
     }
@@ -265,19 +266,19 @@ mod tests {
     #[test]
     fn a_blocked_write_is_taken_up_again_when_there_is_room() {
         let (mut out, mut input) = pair();
-        let mut turn = Turn::new().unwrap();
+        let (mut event_loop, mut events) = (EventLoop::new().unwrap(), Events::new());
         out.outbox.data(StreamId::from_raw(1), Kind::RequestData, &vec![7; 4_000_000]);
         let mut seen = 0;
         while seen < 4_000_000 {
-            out.flush(&turn, 1).unwrap();
-            turn.wait().unwrap();
+            out.flush(&event_loop, 1).unwrap();
+            event_loop.poll_once(&mut events, None).unwrap();
             while input.read().unwrap() {
                 while let Some(frame) = input.next_frame().unwrap() {
                     seen += frame.body.len();
                 }
             }
         }
-        out.flush(&turn, 1).unwrap();
+        out.flush(&event_loop, 1).unwrap();
         assert!(out.outbox.is_empty() && !out.armed);
     }
 }
