@@ -1,18 +1,18 @@
-//! dispatch and connect: a request is a tag and one number, the answer brings the connected socket.
+//! dispatch and connect: a request is a tag and one number, the reply brings the connected socket.
 
 use crate::{WireError, cursor::Cursor};
 
-/// dispatch asks for a connection to entry `server` of connect's table: `u32 tag | u32 server`.
+/// dispatch wants a connection to entry `server` of connect's table: `u32 tag | u32 server`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ask {
-    /// dispatch's own mark, given back in the answer.
+pub struct ConnectRequest {
+    /// dispatch's own mark, given back in the reply.
     pub tag: u32,
     /// Index into the backend table.
     pub server: u32,
 }
 
-impl Ask {
-    /// Bytes of an ask.
+impl ConnectRequest {
+    /// Bytes of a request.
     pub const BYTES: usize = 8;
 
     /// The bytes on the wire.
@@ -21,23 +21,28 @@ impl Ask {
         [self.tag.to_le_bytes(), self.server.to_le_bytes()].concat()
     }
 
-    /// Reads an ask.
+    /// Reads a request.
     ///
     /// # Errors
     /// [`WireError::Short`] or [`WireError::Long`].
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let mut c = Cursor::new(bytes);
-        let ask = Self { tag: c.u32()?, server: c.u32()? };
+        let request = Self { tag: c.u32()?, server: c.u32()? };
         c.end()?;
-        Ok(ask)
+        Ok(request)
     }
 }
+
+/// A [`ConnectRequest`] by its earlier name.
+pub type Ask = ConnectRequest;
+/// A [`Reply`] by its earlier name.
+pub type Answer = Reply;
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Outcome {
-    /// The answer carries the connected socket.
+    /// The reply carries the connected socket.
     Connected = 0,
     /// Nobody listens there, or the socket file is missing.
     Refused = 1,
@@ -49,10 +54,11 @@ pub enum Outcome {
     Failed = 4,
 }
 
-/// connect's answer: `u32 tag | u8 outcome | u8 0 | u16 errno`, with one descriptor exactly where it says so.
+/// connect's reply: `u32 tag | u8 outcome | u8 0 | u16 errno`, with one descriptor exactly where it
+/// says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// The tag of the ask.
+pub struct Reply {
+    /// The tag of the request.
     pub tag: u32,
     /// How it ended.
     pub outcome: Outcome,
@@ -60,8 +66,8 @@ pub struct Answer {
     pub errno: u16,
 }
 
-impl Answer {
-    /// Bytes of an answer.
+impl Reply {
+    /// Bytes of a reply.
     pub const BYTES: usize = 8;
 
     /// The bytes on the wire.
@@ -73,7 +79,7 @@ impl Answer {
         out
     }
 
-    /// Reads an answer that came with `fds` descriptors.
+    /// Reads a reply that came with `fds` descriptors.
     ///
     /// # Errors
     /// [`WireError::Field`] for an outcome outside the table or a descriptor that does not agree with it.
@@ -103,13 +109,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_connected_answer_brings_a_descriptor() {
-        let yes = Answer { tag: 4, outcome: Outcome::Connected, errno: 0 };
-        let no = Answer { tag: 4, outcome: Outcome::Refused, errno: 111 };
-        assert_eq!(Answer::decode(&yes.encode(), 1), Ok(yes));
-        assert_eq!(Answer::decode(&no.encode(), 0), Ok(no));
-        assert!(Answer::decode(&yes.encode(), 0).is_err());
-        assert!(Answer::decode(&no.encode(), 1).is_err());
-        assert_eq!(Ask::decode(&Ask { tag: 1, server: 2 }.encode()), Ok(Ask { tag: 1, server: 2 }));
+    fn only_a_connected_reply_brings_a_descriptor() {
+        let yes = Reply { tag: 4, outcome: Outcome::Connected, errno: 0 };
+        let no = Reply { tag: 4, outcome: Outcome::Refused, errno: 111 };
+        assert_eq!(Reply::decode(&yes.encode(), 1), Ok(yes));
+        assert_eq!(Reply::decode(&no.encode(), 0), Ok(no));
+        assert!(Reply::decode(&yes.encode(), 0).is_err());
+        assert!(Reply::decode(&no.encode(), 1).is_err());
+        assert_eq!(
+            ConnectRequest::decode(&ConnectRequest { tag: 1, server: 2 }.encode()),
+            Ok(ConnectRequest { tag: 1, server: 2 })
+        );
     }
 }
