@@ -1,4 +1,5 @@
-//! The table of open connections: who holds which, how many each source has, and who had those that just ended.
+//! The table of open connections: who holds which, how many each source has, and who had those that
+//! just ended.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -8,11 +9,11 @@ use crate::limits::ENDED_COUNT_MAX;
 use crate::source::Source;
 
 /// Holder of connections that no lane has yet; start numbers lanes from zero.
-pub const NOBODY: u32 = u32::MAX;
+pub(crate) const NOBODY: u32 = u32::MAX;
 
 /// Every connection given to a lane, from then until the lane says it is closed.
 #[derive(Debug, Default)]
-pub struct Connections {
+pub(crate) struct Connections {
     open: HashMap<u64, Held>,
     by_source: HashMap<Source, u32>,
     ended: VecDeque<Connection>,
@@ -25,23 +26,18 @@ struct Held {
 }
 
 impl Connections {
-    /// All open ones.
-    pub fn len(&self) -> usize {
+    /// Returns the number of open ones.
+    pub(crate) fn len(&self) -> usize {
         self.open.len()
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.open.is_empty()
-    }
-
-    /// Open ones of a source.
-    pub fn of(&self, source: Source) -> u32 {
+    /// Returns the number of open ones of a source.
+    pub(crate) fn of(&self, source: Source) -> u32 {
         self.by_source.get(&source).copied().unwrap_or(0)
     }
 
-    /// A lane holds this now. False if the number is in use.
-    pub fn add(&mut self, connection: Connection, lane: u32) -> bool {
+    /// Adds a connection that a lane holds. Returns false if its number is in use.
+    pub(crate) fn add(&mut self, connection: Connection, lane: u32) -> bool {
         let fresh = !self.open.contains_key(&connection.id);
         if fresh {
             self.open.insert(connection.id, Held { connection, lane });
@@ -50,24 +46,24 @@ impl Connections {
         fresh
     }
 
-    /// The connection, if this lane holds it: a lane has no word on others' connections.
-    pub fn held(&self, id: u64, lane: u32) -> Option<Connection> {
+    /// Returns the connection, if this lane holds it: a lane has no word on others' connections.
+    pub(crate) fn held(&self, id: u64, lane: u32) -> Option<Connection> {
         self.open.get(&id).filter(|held| held.lane == lane).map(|held| held.connection)
     }
 
-    /// It goes to another holder.
-    pub fn give(&mut self, id: u64, lane: u32) {
+    /// Gives it to another holder.
+    pub(crate) fn give(&mut self, id: u64, lane: u32) {
         self.open.get_mut(&id).into_iter().for_each(|held| held.lane = lane);
     }
 
-    /// A lane says that one of its connections is over.
-    pub fn close(&mut self, id: u64, lane: u32) -> bool {
+    /// Ends a connection, if this lane holds it.
+    pub(crate) fn close(&mut self, id: u64, lane: u32) -> bool {
         let held = self.held(id, lane);
         held.into_iter().for_each(|connection| self.end(connection));
         held.is_some()
     }
 
-    /// A lane is gone: all it held is over. How many that were.
+    /// Ends all connections of a lane that is gone; returns their number.
     pub(crate) fn lose(&mut self, lane: u32) -> usize {
         let lost: Vec<Connection> =
             self.open.values().filter(|held| held.lane == lane).map(|held| held.connection).collect();
@@ -75,8 +71,8 @@ impl Connections {
         lost.len()
     }
 
-    /// The connection of that number, open or ended lately.
-    pub fn find(&self, id: u64) -> Option<Connection> {
+    /// Returns the connection of that number, open or ended lately.
+    pub(crate) fn find(&self, id: u64) -> Option<Connection> {
         let open = self.open.get(&id).map(|held| held.connection);
         open.or_else(|| self.ended.iter().rev().find(|connection| connection.id == id).copied())
     }
@@ -92,15 +88,14 @@ impl Connections {
 
     fn count(&mut self, connection: &Connection) {
         if let Some(source) = Source::of(&connection.peer) {
-            let count = self.by_source.entry(source).or_insert(0);
-            *count = count.saturating_add(1);
+            *self.by_source.entry(source).or_insert(0) += 1;
         }
     }
 
     fn discount(&mut self, connection: &Connection) {
         let Some(source) = Source::of(&connection.peer) else { return };
         if let Some(count) = self.by_source.get_mut(&source) {
-            *count = count.saturating_sub(1);
+            *count -= 1;
             if *count == 0 {
                 self.by_source.remove(&source);
             }

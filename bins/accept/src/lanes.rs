@@ -1,4 +1,5 @@
-//! Which lane a connection goes to. Counts and states only; the channels are `channels.rs`.
+//! The choice of a lane for a connection. Counts and states only; the channels are
+//! `lane_channels.rs`.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -8,7 +9,7 @@ use crate::source::Source;
 
 /// All lanes, by number.
 #[derive(Debug, Default)]
-pub struct Lanes {
+pub(crate) struct Lanes {
     lanes: BTreeMap<u32, Lane>,
     /// Keyed at random, so that nobody can choose addresses that meet in one lane.
     key: RandomState,
@@ -31,8 +32,8 @@ impl Lane {
 }
 
 impl Lanes {
-    /// A new lane. False where the number is taken or there are too many.
-    pub fn add(&mut self, number: u32, connections_max: u32) -> bool {
+    /// Adds a lane. Returns false where the number is taken or there are too many.
+    pub(crate) fn add(&mut self, number: u32, connections_max: u32) -> bool {
         let fits = self.lanes.len() < LANE_COUNT_MAX && !self.lanes.contains_key(&number);
         if fits {
             self.lanes.insert(number, Lane { open: 0, connections_max, draining: false, blocked: false });
@@ -40,56 +41,56 @@ impl Lanes {
         fits
     }
 
-    /// The lane is gone, with all its connections.
-    pub fn remove(&mut self, number: u32) {
+    /// Removes a lane with all its connections.
+    pub(crate) fn remove(&mut self, number: u32) {
         self.lanes.remove(&number);
     }
 
-    /// No new connections for it.
-    pub fn drain(&mut self, number: u32) {
+    /// Gives it no new connections from now on.
+    pub(crate) fn drain(&mut self, number: u32) {
         self.change(number, |lane| lane.draining = true);
     }
 
-    /// Its channel has become full, or has room again.
-    pub fn block(&mut self, number: u32, blocked: bool) {
+    /// Notes that its channel has become full, or has room again.
+    pub(crate) fn block(&mut self, number: u32, blocked: bool) {
         self.change(number, |lane| lane.blocked = blocked);
     }
 
-    /// Whether its channel is full.
+    /// Returns whether its channel is full.
     pub(crate) fn is_blocked(&self, number: u32) -> bool {
         self.lanes.get(&number).is_some_and(|lane| lane.blocked)
     }
 
-    /// Whether it may hold one more, be it draining or not.
-    pub fn has_room(&self, number: u32) -> bool {
+    /// Returns whether it may hold one more, be it draining or not.
+    pub(crate) fn has_room(&self, number: u32) -> bool {
         self.lanes.get(&number).is_some_and(|lane| lane.open < lane.connections_max)
     }
 
-    /// It has been given a connection.
-    pub fn opened(&mut self, number: u32) {
-        self.change(number, |lane| lane.open = lane.open.saturating_add(1));
+    /// Counts a connection that it has been given.
+    pub(crate) fn opened(&mut self, number: u32) {
+        self.change(number, |lane| lane.open += 1);
     }
 
-    /// One of its connections is over or went elsewhere.
-    pub fn closed(&mut self, number: u32) {
-        self.change(number, |lane| lane.open = lane.open.saturating_sub(1));
+    /// Discounts one of its connections, which is over or went elsewhere.
+    pub(crate) fn closed(&mut self, number: u32) {
+        self.change(number, |lane| lane.open -= 1);
     }
 
-    /// Whether any lane takes a connection.
-    pub fn any(&self) -> bool {
+    /// Returns whether any lane takes a connection.
+    pub(crate) fn any(&self) -> bool {
         self.lanes.values().any(Lane::takes)
     }
 
-    /// The lane for a source, the same one as long as it takes any and is not fuller than the others: the highest of keyed
-    /// hashes of source and lane, so that a lane that comes or goes moves only its own share. A source with so many
-    /// connections that its lane stands out (a load generator, a proxy nobody has named) spreads over all lanes: one core
-    /// for it would leave the others idle. Without a source (unix sockets, trusted proxies, where
-    /// one address stands for many clients) the lane with the fewest connections.
-    pub fn choose(&self, source: Option<Source>) -> Option<u32> {
+    /// Returns the lane for a source, the same one as long as it takes any and is not fuller than the
+    /// others: the highest of keyed hashes of source and lane (rendezvous hashing), so that a lane
+    /// that comes or goes moves only its own share. A source with so many connections that its lane
+    /// stands out (a load generator, a proxy nobody has named) spreads over all lanes: one core for
+    /// it would leave the others idle. Without a source (unix sockets, trusted proxies, where one
+    /// address stands for many clients) it is the lane with the fewest connections.
+    pub(crate) fn choose(&self, source: Option<Source>) -> Option<u32> {
         let takers = || self.lanes.iter().filter(|(_, lane)| lane.takes());
-        let (count, open) =
-            takers().fold((0u32, 0u32), |(n, open), (_, l)| (n.saturating_add(1), open.saturating_add(l.open)));
-        let bound = open.checked_div(count)?.saturating_add(LANE_LEAD_MAX);
+        let (count, open) = takers().fold((0u32, 0u32), |(count, open), (_, lane)| (count + 1, open + lane.open));
+        let bound = open.checked_div(count)? + LANE_LEAD_MAX;
         let best = match source {
             Some(source) => takers()
                 .filter(|(_, lane)| lane.open <= bound)

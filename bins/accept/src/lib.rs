@@ -1,20 +1,23 @@
-//! The parts of fosse-accept. `door`, `lanes`, `connections`, `penalties` and `source` decide and do no I/O; `listeners`,
-//! `channels`, `orders`, `reports` and `serve` are the sockets around them.
+//! The parts of fosse-accept. `admission`, `lanes`, `connections`, `penalties` and `source` decide
+//! and do no I/O; `listeners` and `lane_channels` are the sockets. `state` holds all of them,
+//! `from_start`, `from_lanes` and `delivery` work on it, and `server` calls these.
 
 #![forbid(unsafe_code)]
 
-pub mod channels;
-pub mod connections;
-pub mod door;
-pub mod lanes;
+mod admission;
+mod connections;
+mod delivery;
+mod from_lanes;
+mod from_start;
+mod lane_channels;
+mod lanes;
 pub mod limits;
-pub mod listeners;
-pub mod orders;
-pub mod penalties;
+mod listeners;
+mod penalties;
 pub mod policy;
-pub mod reports;
-pub mod serve;
-pub mod source;
+pub mod server;
+mod source;
+mod state;
 
-/// The name in messages, counters and policies.
-pub const PROGRAM: &str = "fosse-accept";
+/// The name in messages and policies.
+const PROGRAM: &str = "fosse-accept";

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use fosse_eventloop::{Interest, Turn};
+use fosse_eventloop::{EventLoop, Interest};
 use fosse_wire::request::Endpoint;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, acceptfrom_with, sockopt};
@@ -16,7 +16,7 @@ pub(crate) const FIRST_TOKEN: u64 = 1 << 32;
 
 /// All listeners of the newest generation.
 #[derive(Debug, Default)]
-pub struct Listeners {
+pub(crate) struct Listeners {
     all: Vec<Listener>,
     next_token: u64,
     generation: u32,
@@ -27,21 +27,21 @@ pub struct Listeners {
 
 /// One listening socket.
 #[derive(Debug)]
-pub struct Listener {
+pub(crate) struct Listener {
     fd: OwnedFd,
     token: u64,
     /// Its index in the configuration.
-    pub number: u16,
+    pub(crate) number: u16,
     /// It is an `AF_UNIX` socket.
-    pub unix: bool,
+    pub(crate) unix: bool,
     ready: bool,
     /// Its queue has not been empty since its options were set, so it may hold sockets cloned before that.
     stale: bool,
 }
 
-/// What asking a listener gives.
+/// What a listener has.
 #[derive(Debug)]
-pub enum Taken {
+pub(crate) enum Taken {
     /// A connection and its peer; the UID of a unix socket's peer where it is known.
     Connection(OwnedFd, Endpoint, Option<u32>),
     /// None is waiting.
@@ -53,42 +53,43 @@ pub enum Taken {
 }
 
 impl Listeners {
-    /// A listener arrives; the first of a new generation closes those of the old one (start keeps the sockets that go on,
-    /// so nothing in their queues is lost). False for one that cannot be used.
-    pub fn add(&mut self, turn: &Turn, fd: OwnedFd, number: u16, generation: u32) -> bool {
+    /// Adds a listener; the first of a new generation closes those of the old one (start keeps the
+    /// sockets that go on, so nothing in their queues is lost). Returns false for one that cannot be
+    /// used.
+    pub(crate) fn add(&mut self, event_loop: &EventLoop, fd: OwnedFd, number: u16, generation: u32) -> bool {
         if generation > self.generation {
-            self.close(turn);
+            self.close(event_loop);
             self.generation = generation;
         }
         let unix = sockopt::socket_domain(&fd) == Ok(AddressFamily::UNIX);
-        let token = FIRST_TOKEN.saturating_add(self.next_token);
+        let token = FIRST_TOKEN + self.next_token;
         let interest = if self.watched { Interest::IN } else { Interest::empty() };
         let usable = generation == self.generation
             && self.all.len() < LISTENER_COUNT_MAX
             && sockopt::socket_acceptconn(&fd) == Ok(true)
             && (unix || prepare(&fd).is_ok())
-            && turn.add(&fd, token, interest).is_ok();
+            && event_loop.add(&fd, token, interest).is_ok();
         if usable {
-            self.next_token = self.next_token.saturating_add(1);
+            self.next_token += 1;
             self.all.push(Listener { fd, token, number, unix, ready: false, stale: !unix });
         }
         usable
     }
 
     /// Closes all.
-    pub fn close(&mut self, turn: &Turn) {
+    pub(crate) fn close(&mut self, event_loop: &EventLoop) {
         // A copy lives on in start, and the kernel would go on reporting it.
         for listener in self.all.drain(..) {
-            let _ = turn.remove(&listener.fd);
+            let _ = event_loop.remove(&listener.fd);
         }
     }
 
     /// Notes that connections may be waiting.
-    pub fn happened(&mut self, token: u64) {
+    pub(crate) fn on_event(&mut self, token: u64) {
         self.all.iter_mut().filter(|listener| listener.token == token).for_each(|listener| listener.ready = true);
     }
 
-    /// The next listener that may have something, each at the front in its turn.
+    /// Returns the next listener that may have something, each at the front in its turn.
     pub(crate) fn next_ready(&mut self) -> Option<&mut Listener> {
         let count = self.all.len();
         self.first = self.first.checked_add(1).filter(|first| *first < count).unwrap_or(0);
@@ -96,20 +97,20 @@ impl Listeners {
         after.iter_mut().chain(before).find(|listener| listener.ready)
     }
 
-    /// Whether there is any.
-    pub fn is_empty(&self) -> bool {
+    /// Returns whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Watches all or none. While none is watched the kernel's queues hold who comes.
-    pub fn watch(&mut self, turn: &Turn, wanted: bool) {
+    /// Watches all or none. While none is watched the kernel's queues hold those who come.
+    pub(crate) fn watch(&mut self, event_loop: &EventLoop, wanted: bool) {
         if self.watched == wanted {
             return;
         }
         self.watched = wanted;
         let interest = if wanted { Interest::IN } else { Interest::empty() };
         for listener in &mut self.all {
-            let _ = turn.modify(&listener.fd, listener.token, interest);
+            let _ = event_loop.modify(&listener.fd, listener.token, interest);
             listener.ready = false;
         }
     }
@@ -119,23 +120,23 @@ impl Listeners {
         self.all.iter_mut().filter(|listener| listener.token == token).for_each(|listener| drop(listener.take()));
     }
 
-    /// Gives up on a broken one; its number.
-    pub(crate) fn drop_broken(&mut self, turn: &Turn, token: u64) -> Option<u16> {
+    /// Gives up on a broken one; returns its number.
+    pub(crate) fn drop_broken(&mut self, event_loop: &EventLoop, token: u64) -> Option<u16> {
         let at = self.all.iter().position(|listener| listener.token == token)?;
         let listener = self.all.swap_remove(at);
-        let _ = turn.remove(&listener.fd);
+        let _ = event_loop.remove(&listener.fd);
         Some(listener.number)
     }
 }
 
 impl Listener {
-    /// Its token.
-    pub fn token(&self) -> u64 {
+    /// Returns its token.
+    pub(crate) fn token(&self) -> u64 {
         self.token
     }
 
-    /// One accept4(2), and for a unix socket one look at its peer.
-    pub fn take(&mut self) -> Taken {
+    /// Calls accept4(2), and for a unix socket looks at its peer.
+    pub(crate) fn take(&mut self) -> Taken {
         match acceptfrom_with(&self.fd, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
             Ok((fd, _)) if self.unix => {
                 let uid = sockopt::socket_peercred(&fd).ok().map(|peer| peer.uid.as_raw());
@@ -153,8 +154,8 @@ impl Listener {
             }
             Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => Taken::Exhausted,
             Err(errno @ (Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::OPNOTSUPP)) => Taken::Broken(errno),
-            // accept(2): everything else is an error of that one connection, which is gone. The listener stays ready in
-            // epoll, so the next turn asks again.
+            // accept(2): everything else is an error of that one connection, which is gone. The
+            // listener stays ready in epoll, so the next turn tries again.
             Err(_) => self.nothing(),
         }
     }
@@ -165,9 +166,10 @@ impl Listener {
     }
 }
 
-/// Accepted sockets inherit both options from their listener: Linux clones it when the handshake is complete. That saves
-/// two calls for each, but for those that were in the queue already.
-/// SO_LINGER 0: until parse ends a response properly, a close is a reset and never looks like a complete answer.
+/// Sets the options that accepted sockets inherit from their listener: Linux clones it when the
+/// handshake is complete. That saves two calls for each, but for those that were in the queue
+/// already. SO_LINGER 0: until parse ends a response properly, a close is a reset and never looks
+/// like a complete response.
 fn prepare(fd: &OwnedFd) -> Result<(), Errno> {
     sockopt::set_tcp_nodelay(fd, true)?;
     sockopt::set_socket_linger(fd, Some(Duration::ZERO))

@@ -31,8 +31,9 @@ impl Mark {
 }
 
 impl Penalties {
-    /// A process died while it worked for this source. True if that makes a penalty (or a longer one).
-    pub fn died(&mut self, source: Source, now_ms: u64) -> bool {
+    /// Notes that a process died while it worked for this source. Returns whether that makes a
+    /// penalty, or a longer one.
+    pub(crate) fn died(&mut self, source: Source, now_ms: u64) -> bool {
         let again = self.marks.get(&source).is_some_and(|mark| !mark.is_over(now_ms));
         let until = again.then(|| now_ms.saturating_add(PENALTY_MS));
         self.make_room(now_ms);
@@ -40,8 +41,8 @@ impl Penalties {
         again
     }
 
-    /// What is remembered of a source, as the next accept can be told it.
-    pub fn mark(&self, source: Source) -> Option<wire::Mark> {
+    /// Returns what is remembered of a source, in the words for the next accept.
+    pub(crate) fn mark(&self, source: Source) -> Option<wire::Mark> {
         let (wide, bits) = source.parts();
         let (penalised, ms) = match *self.marks.get(&source)? {
             Mark::Died(at) => (false, at),
@@ -50,8 +51,9 @@ impl Penalties {
         Some(wire::Mark { wide, source: bits, penalised, seconds: u32::try_from(ms / 1000).unwrap_or(u32::MAX) })
     }
 
-    /// Takes over what an earlier accept remembered. Nothing is believed that would last longer than it could.
-    pub fn restore(&mut self, told: wire::Mark, now_ms: u64) {
+    /// Takes over what an earlier accept remembered. Nothing is believed that would last longer than
+    /// it could.
+    pub(crate) fn restore(&mut self, told: wire::Mark, now_ms: u64) {
         let ms = u64::from(told.seconds).saturating_mul(1000);
         let mark = if told.penalised {
             Mark::Until(ms.min(now_ms.saturating_add(PENALTY_MS)))
@@ -64,8 +66,8 @@ impl Penalties {
         }
     }
 
-    /// Whether the source is refused now.
-    pub fn holds(&self, source: Source, now_ms: u64) -> bool {
+    /// Returns whether the source is refused now.
+    pub(crate) fn holds(&self, source: Source, now_ms: u64) -> bool {
         matches!(self.marks.get(&source), Some(Mark::Until(end)) if now_ms < *end)
     }
 

@@ -1,4 +1,5 @@
-//! What fosse-accept may do once it is locked. No socket, connect, bind or listen: it lives on what start hands it.
+//! What fosse-accept may do once it is locked. No socket, connect, bind or listen: it lives on what
+//! start hands it.
 
 use fosse_lockdown::{Args, Cond, Limit, Parent, Policy, Resource, Row, call};
 
@@ -27,7 +28,7 @@ pub const POLICY: Policy = Policy {
         Row::seen(
             call::SETSOCKOPT,
             Args::All(&[Cond::Is(1, SOL_SOCKET), Cond::Is(2, SO_LINGER)]),
-            "on listeners: an aborted answer is a reset; on idle connections at the end: not so",
+            "on listeners: an aborted response is a reset; on idle connections at the end: not so",
         ),
         Row::seen(
             call::SETSOCKOPT,
@@ -40,10 +41,10 @@ pub const POLICY: Policy = Policy {
             "on listeners; the sockets they accept inherit it",
         ),
         Row::seen(call::GETPEERNAME, Args::Any, "a socket that comes back must be the one that went"),
-        Row::platform(
+        Row::seen(
             call::FCNTL,
             Args::All(&[Cond::Is(1, F_DUPFD_CLOEXEC)]),
-            "takes the reserve descriptor back after EMFILE",
+            "the descriptor in reserve, and its replacement after EMFILE",
         ),
     ],
     reach: &[],

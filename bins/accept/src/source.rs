@@ -1,18 +1,18 @@
-//! Who a connection counts for.
+//! The source that a connection counts for.
 
 use fosse_wire::request::Endpoint;
 
-/// What limits and penalties count by: one IPv4 address or one IPv6 /64, because a /64 is what a single customer is
-/// given (RFC 6177) and it holds more addresses than a table can.
+/// The unit of limits and penalties: one IPv4 address or one IPv6 /64, because a /64 is what a single
+/// customer is given (RFC 6177) and it holds more addresses than a table can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Source(u128);
+pub(crate) struct Source(u128);
 
 /// `::ffff:0:0/96`, shifted down to its upper 96 bits.
 const MAPPED: u128 = 0xffff;
 
 impl Source {
-    /// `None` for a unix socket, whose peers are told apart by UID and not by address.
-    pub fn of(peer: &Endpoint) -> Option<Self> {
+    /// Returns the source of a peer; `None` for a unix socket, whose peers are told apart by UID.
+    pub(crate) fn of(peer: &Endpoint) -> Option<Self> {
         let bits = u128::from_be_bytes(peer.addr);
         match bits {
             0 => None,
@@ -21,14 +21,14 @@ impl Source {
         }
     }
 
-    /// As a mark names it: whether it is a /64, and its bits.
-    pub fn parts(self) -> (bool, u64) {
+    /// Returns the parts that name it in a mark: whether it is a /64, and its bits.
+    pub(crate) fn parts(self) -> (bool, u64) {
         let (upper, lower) = (self.0 >> 64, self.0 & u128::from(u32::MAX));
         let wide = self.0 >> 32 != MAPPED;
         (wide, u64::try_from(if wide { upper } else { lower }).unwrap_or(0))
     }
 
-    /// The source that a mark names.
+    /// Returns the source that a mark names.
     pub(crate) fn of_parts(wide: bool, bits: u64) -> Self {
         let bits = u128::from(bits);
         Self(if wide { bits << 64 } else { MAPPED << 32 | bits & u128::from(u32::MAX) })

@@ -1,6 +1,9 @@
-//! fosse-connect: connects to entry N of its table and passes the connected socket on; its request is one number.
+//! fosse-connect: connects to entry N of its table and passes the connected socket on; a request is
+//! one number.
 
 #![forbid(unsafe_code)]
 
+mod attempt;
 pub mod policy;
-pub mod serve;
+mod replies;
+pub mod server;

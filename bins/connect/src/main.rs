@@ -1,21 +1,30 @@
 //! fosse-connect: connects to backends for fosse-dispatch.
 //!
-//! Reads asks (a tag and a number) on fd 0, answers on fd 1 with the connected socket, logs on fd 2. It keeps the table
-//! of backends and the attempts under way. It is the one program of a lane that may call socket and connect.
+//! Reads connect requests (a tag and a number) on fd 0, replies on fd 1 with the connected socket,
+//! logs on fd 2. It keeps the table of backends and the attempts under way. It is the one program
+//! of a lane that may call socket and connect.
 
 #![forbid(unsafe_code)]
 
-use fosse_connect::{policy::POLICY, serve};
-use fosse_lockdown::{Mode, enter};
+use fosse_connect::{policy::POLICY, server::Server};
+use fosse_inherit::{Expected, MEMORY, MESSAGES};
+use fosse_service::Spec;
 
-const PROGRAM: &str = "fosse-connect";
-const USAGE: &str = "fosse-connect (started by fosse-start)";
+const USAGE: &str = "fosse-connect [--sandbox-strict | --sandbox-trap | --no-sandbox] (fosse-start runs it)";
+
+const SPEC: Spec = Spec {
+    usage: USAGE,
+    policy: &POLICY,
+    descriptors: &[
+        Expected::required(0, MESSAGES, "connect requests from dispatch"),
+        Expected::required(1, MESSAGES, "replies to dispatch"),
+        Expected::required(5, MEMORY, "configuration"),
+        Expected::optional(6, MEMORY, "counter page"),
+        Expected::optional(7, MESSAGES, "start"),
+    ],
+    lingers: false,
+};
 
 fn main() {
-    fosse_sys::panic::panic_hook(PROGRAM);
-    let mode = Mode::from_environment();
-    fosse_args::Args::of_process(PROGRAM, USAGE).end();
-    let inputs = serve::inputs();
-    let locked = enter(&POLICY, mode);
-    serve::run(inputs, locked)
+    fosse_service::run(&SPEC, Server::new)
 }

@@ -1,7 +1,8 @@
 //! What fosse-connect may do after lock-down: make stream sockets of three families and connect them.
 //!
-//! seccomp cannot see an address, so what limits it is the rest: it reads nothing but eight-byte asks from dispatch, the
-//! addresses come from a sealed table, and it holds nothing else worth taking.
+//! seccomp cannot see an address, so what limits it is the rest: it reads nothing but eight-byte
+//! requests from dispatch, the addresses come from a sealed table, and it holds nothing else worth
+//! taking.
 
 use fosse_lockdown::{Args, Cond, Policy, Reach, Row, call};
 
@@ -22,8 +23,8 @@ pub const POLICY: Policy = Policy {
     syscalls: &[
         Row::seen(call::EPOLL_PWAIT, Args::Any, "the event loop"),
         Row::seen(call::EPOLL_CTL, Args::Any, "attempts come and go"),
-        Row::seen(call::RECVMSG, Args::Any, "asks"),
-        Row::seen(call::SENDMSG, Args::Any, "answers with sockets"),
+        Row::seen(call::RECVMSG, Args::Any, "connect requests"),
+        Row::seen(call::SENDMSG, Args::Any, "replies with sockets"),
         Row::seen(
             call::SOCKET,
             Args::All(&[Cond::Is(0, AF_UNIX), Cond::Masked(1, SOCK_TYPE_MASK, SOCK_STREAM), Cond::Is(2, 0)]),
@@ -48,7 +49,7 @@ pub const POLICY: Policy = Policy {
         Row::seen(
             call::GETSOCKOPT,
             Args::All(&[Cond::Is(1, SOL_SOCKET), Cond::Is(2, SO_PEERCRED)]),
-            "who stands behind a unix backend",
+            "the UID of a unix backend",
         ),
         Row::seen(
             call::SETSOCKOPT,

@@ -1,7 +1,12 @@
-//! fosse-log: writes the lines of all programs, told apart by the pipe they come by, never by what they say.
+//! fosse-log: writes the lines of all programs, told apart by the pipe they come by, never by what
+//! they say.
 
 #![forbid(unsafe_code)]
 
 pub mod line;
+mod outputs;
 pub mod policy;
-pub mod serve;
+pub mod server;
+
+/// The name in lines of its own.
+const PROGRAM: &str = "fosse-log";

@@ -1,8 +1,9 @@
-//! Lines out of bytes: cut at their limit, odd bytes escaped, so many in a second.
+//! Lines out of bytes: cut at their limit, odd bytes escaped, n of them in a second.
 
 use std::io::Write as _;
 
-/// The longest line that is written; what a process writes beyond it is thrown away up to the line's end.
+/// The longest line that is written; what a process writes beyond it is thrown away up to the line's
+/// end.
 pub const LINE_BYTES_MAX: usize = 4096;
 
 /// An unfinished line of one pipe.
@@ -13,7 +14,7 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Takes bytes; `line` is called with each complete line, without its end, and whether it was cut.
+    /// Takes bytes; calls `line` with each complete line, without its end, and whether it was cut.
     pub fn take(&mut self, mut bytes: &[u8], mut line: impl FnMut(&[u8], bool)) {
         while let Some(end) = bytes.iter().position(|b| *b == b'\n') {
             let (first, rest) = bytes.split_at(end);
@@ -21,26 +22,26 @@ impl Partial {
             line(&self.bytes, self.cut);
             self.bytes.clear();
             self.cut = false;
-            bytes = rest.get(1..).unwrap_or_default();
+            bytes = &rest[1..];
         }
         self.append(bytes);
     }
 
     fn append(&mut self, bytes: &[u8]) {
-        let room = LINE_BYTES_MAX.saturating_sub(self.bytes.len());
+        let room = LINE_BYTES_MAX - self.bytes.len();
         self.cut |= bytes.len() > room;
-        self.bytes.extend_from_slice(bytes.get(..bytes.len().min(room)).unwrap_or_default());
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    /// What is left when the pipe ends: a last line without its end.
+    /// Returns what is left when the pipe ends: a last line without its end.
     #[must_use]
     pub fn rest(&self) -> Option<&[u8]> {
         (!self.bytes.is_empty()).then_some(&self.bytes)
     }
 }
 
-/// Appends `text` with everything but printable ASCII as `\xNN`, so that a line stays one line and a terminal stays a
-/// terminal. UTF-8 is not spared: what looks like a letter may not be one.
+/// Appends `text` with everything but printable ASCII as `\xNN`, so that a line stays one line and a
+/// terminal stays a terminal. UTF-8 is not spared: what looks like a letter may not be one.
 pub fn escape(out: &mut Vec<u8>, text: &[u8]) {
     for byte in text {
         match byte {
@@ -52,25 +53,25 @@ pub fn escape(out: &mut Vec<u8>, text: &[u8]) {
     }
 }
 
-/// So many lines in a second.
+/// A limit of lines in a second.
 #[derive(Debug)]
-pub struct Rate {
+pub(crate) struct Rate {
     max: u32,
     second: u64,
     used: u32,
-    /// Lines dropped and not yet told of.
-    pub dropped: u64,
+    /// Lines dropped since this was last reported.
+    pub(crate) dropped: u64,
 }
 
 impl Rate {
-    /// At most `max` lines a second; 0 for no limit.
+    /// Allows at most `max` lines a second; 0 for no limit.
     #[must_use]
-    pub const fn new(max: u32) -> Self {
+    pub(crate) const fn new(max: u32) -> Self {
         Self { max, second: 0, used: 0, dropped: 0 }
     }
 
-    /// Whether a line may be written at `now_ms`; otherwise it is counted.
-    pub const fn allows(&mut self, now_ms: u64) -> bool {
+    /// Returns whether a line may be written at `now_ms`; one that may not is counted.
+    pub(crate) const fn allows(&mut self, now_ms: u64) -> bool {
         let second = now_ms / 1000;
         if second != self.second {
             self.second = second;
@@ -79,7 +80,7 @@ impl Rate {
         self.used = self.used.saturating_add(1);
         let allowed = self.max == 0 || self.used <= self.max;
         if !allowed {
-            self.dropped = self.dropped.saturating_add(1);
+            self.dropped += 1;
         }
         allowed
     }

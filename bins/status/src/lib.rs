@@ -1,10 +1,13 @@
-//! fosse-status: shows what the programs of an edge count, to people and to Prometheus, on a unix socket.
+//! fosse-status: shows what the programs of an edge count, to people and to Prometheus, on a unix
+//! socket.
 
 #![forbid(unsafe_code)]
 
-pub mod board;
-pub mod limits;
+mod client;
+mod limits;
+mod pages;
 pub mod policy;
 pub mod request;
-pub mod serve;
-pub mod text;
+mod response;
+pub mod server;
+mod text;

@@ -1,4 +1,5 @@
-//! What fosse-status may do after lock-down: take connections on the socket it was given, read requests, write answers.
+//! What fosse-status may do after lock-down: take connections on the socket it was given, read
+//! requests, write responses.
 
 use fosse_lockdown::{Args, Policy, Row, call};
 
@@ -10,7 +11,7 @@ pub const POLICY: Policy = Policy {
         Row::seen(call::EPOLL_CTL, Args::Any, "clients come and go"),
         Row::seen(call::ACCEPT4, Args::Any, "clients, on the one listening socket it holds"),
         Row::seen(call::RECVFROM, Args::Any, "requests"),
-        Row::seen(call::SENDTO, Args::SENDTO_PEER, "answers"),
+        Row::seen(call::SENDTO, Args::SENDTO_PEER, "responses"),
         Row::seen(call::RECVMSG, Args::Any, "pages from start"),
         Row::seen(call::SENDMSG, Args::Any, "readiness to start"),
     ],

@@ -1,8 +1,9 @@
-//! What a client asks for: the first line of a GET; the rest of the head is read to its end and not looked at.
+//! The request of a client: the first line of a GET. The rest of the head is read to its end and not
+//! looked at.
 
-/// What can be asked for.
+/// The pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
+pub enum Target {
     /// `/status.json`: everything, for programs.
     Json,
     /// `/status.txt`: everything, one line a process, for `fosse status`.
@@ -13,18 +14,18 @@ pub enum Ask {
     Metrics,
 }
 
-/// What the bytes so far amount to.
+/// The meaning of the bytes so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// The head is not complete.
     More,
-    /// A complete head that asks for this; `false` where only the answer's head is wanted (HEAD).
-    Asked(Ask, bool),
-    /// A complete head that cannot be answered, with the status that says so.
+    /// A request for this page; `false` where only the head of the response is wanted (HEAD).
+    Request(Target, bool),
+    /// A complete head that gets this status in place of a page.
     Refused(u16),
 }
 
-/// Reads the bytes a client has sent so far.
+/// Parses the bytes that a client has sent so far.
 #[must_use]
 pub fn progress(bytes: &[u8]) -> Progress {
     if !is_complete(bytes) {
@@ -46,10 +47,10 @@ pub fn progress(bytes: &[u8]) -> Progress {
         _ => return Progress::Refused(405),
     };
     match target.split(|b| *b == b'?').next().unwrap_or_default() {
-        b"/status.json" => Progress::Asked(Ask::Json, body),
-        b"/status.txt" => Progress::Asked(Ask::Lines, body),
-        b"/servers.txt" => Progress::Asked(Ask::Servers, body),
-        b"/metrics" => Progress::Asked(Ask::Metrics, body),
+        b"/status.json" => Progress::Request(Target::Json, body),
+        b"/status.txt" => Progress::Request(Target::Lines, body),
+        b"/servers.txt" => Progress::Request(Target::Servers, body),
+        b"/metrics" => Progress::Request(Target::Metrics, body),
         _ => Progress::Refused(404),
     }
 }
@@ -68,9 +69,9 @@ mod tests {
     #[test]
     fn four_pages_are_served_and_nothing_else() {
         for (request, expected) in [
-            (CURL, Progress::Asked(Ask::Metrics, true)),
-            (b"GET /status.json HTTP/1.0\n\n".as_slice(), Progress::Asked(Ask::Json, true)),
-            (b"HEAD /status.txt?x HTTP/1.0\r\n\r\n", Progress::Asked(Ask::Lines, false)),
+            (CURL, Progress::Request(Target::Metrics, true)),
+            (b"GET /status.json HTTP/1.0\n\n".as_slice(), Progress::Request(Target::Json, true)),
+            (b"HEAD /status.txt?x HTTP/1.0\r\n\r\n", Progress::Request(Target::Lines, false)),
             (b"GET / HTTP/1.0\r\n\r\n", Progress::Refused(404)),
             (b"GET /../metrics HTTP/1.0\r\n\r\n", Progress::Refused(404)),
             (b"POST /metrics HTTP/1.0\r\n\r\n", Progress::Refused(405)),

@@ -1,4 +1,5 @@
-//! One filter as the store knows it: what it says, and what waits to be said to it. No I/O, no clock.
+//! One filter as the store knows it: its messages, and the replies that wait for it. No I/O, no
+//! clock.
 
 use fosse_collections::Record;
 use fosse_counters::{Counters, store as count};
@@ -7,23 +8,23 @@ use fosse_wire::{
     store::{FromStore, Heard, ToStore, answer, split},
 };
 
-use crate::{keeper::Keeper, limits::ANSWERS_BYTES_MAX};
+use crate::{limits::REPLIES_BYTES_MAX, records::Records};
 
 /// A filter.
 #[derive(Debug)]
 pub struct Filter {
-    /// What has been read of it.
+    /// Bytes that have been read from it.
     pub inbox: Inbox,
     heard: Heard,
     out: Vec<u8>,
     sent: usize,
     saves: u32,
-    /// What it was told of whether anything is kept.
+    /// Whether there are records, as it was last told.
     told: Option<bool>,
 }
 
 impl Filter {
-    /// A filter that nothing has been heard of; the store's HELLO waits for it.
+    /// Makes a filter that has said nothing yet; the store's HELLO waits for it.
     ///
     /// # Errors
     /// None is expected: a HELLO always fits.
@@ -33,11 +34,11 @@ impl Filter {
         Ok(Self { inbox: Inbox::default(), heard: Heard::Nothing, out, sent: 0, saves: 0, told: None })
     }
 
-    /// Does what the filter has said, as far as its answers may pile up.
+    /// Does what the filter has said, as far as replies may wait for it.
     ///
     /// # Errors
     /// [`WireError`]: it broke the protocol.
-    pub fn work(&mut self, keeper: &mut Keeper, now: u64, counters: &Counters) -> Result<(), WireError> {
+    pub fn work(&mut self, records: &mut Records, now: u64, counters: &Counters) -> Result<(), WireError> {
         while !self.is_full() {
             let Some(message) = self.inbox.next_of(split)? else { return Ok(()) };
             let message = ToStore::decode(message)?;
@@ -46,13 +47,13 @@ impl Filter {
                 ToStore::Hello => {}
                 ToStore::Load { tag, place } => {
                     counters.add(count::LOADS, 1);
-                    match keeper.load(&place, now) {
+                    match records.load(&place, now) {
                         Some(record) => answer(&mut self.out, tag, record)?,
                         None => answer(&mut self.out, tag, &Record::default())?,
                     }
                 }
                 ToStore::Save { place, timeout, changes } => {
-                    let saved = keeper.save(&place, &changes, timeout, now);
+                    let saved = records.save(&place, &changes, timeout, now);
                     self.saves = self.saves.wrapping_add(1);
                     counters.add(count::SAVES, 1);
                     counters.add(count::NOT_TAKEN, saved.not_taken);
@@ -63,7 +64,7 @@ impl Filter {
         Ok(())
     }
 
-    /// Tells it whether anything is kept, where it does not know that and has room to hear it.
+    /// Tells it whether there are records, where it does not know that and there is room.
     ///
     /// # Errors
     /// None is expected: so short a message always fits.
@@ -75,24 +76,24 @@ impl Filter {
         FromStore::Kept { some, saves: self.saves }.encode(&mut self.out)
     }
 
-    /// So many answers wait for it that it is not listened to.
+    /// Returns whether so many replies wait for it that it is not listened to.
     #[must_use]
     pub const fn is_full(&self) -> bool {
-        self.out.len().saturating_sub(self.sent) >= ANSWERS_BYTES_MAX
+        self.out.len() - self.sent >= REPLIES_BYTES_MAX
     }
 
-    /// What waits for it.
+    /// Returns the bytes that wait for it.
     #[must_use]
     pub fn pending(&self) -> &[u8] {
-        self.out.get(self.sent..).unwrap_or_default()
+        &self.out[self.sent..]
     }
 
-    /// So many bytes of that have been written.
+    /// Removes bytes that have been written from those that wait.
     pub fn advance(&mut self, count: usize) {
-        self.sent = self.sent.saturating_add(count);
+        self.sent += count;
         if self.pending().is_empty() {
             self.out.clear();
-            self.out.shrink_to(ANSWERS_BYTES_MAX);
+            self.out.shrink_to(REPLIES_BYTES_MAX);
             self.sent = 0;
         }
     }
@@ -103,19 +104,19 @@ mod tests {
     use super::*;
     use fosse_collections::{Change, Collection, Place};
 
-    fn told(filter: &mut Filter, keeper: &mut Keeper, messages: &[ToStore<'_>]) -> Result<(), WireError> {
+    fn told(filter: &mut Filter, records: &mut Records, messages: &[ToStore<'_>]) -> Result<(), WireError> {
         let mut bytes = Vec::new();
         messages.iter().for_each(|message| message.encode(&mut bytes).unwrap());
         for part in bytes.chunks(1000) {
             let spare = filter.inbox.spare();
             spare[..part.len()].copy_from_slice(part);
             filter.inbox.filled(part.len());
-            filter.work(keeper, 1, &Counters::private())?;
+            filter.work(records, 1, &Counters::private())?;
         }
         Ok(())
     }
 
-    fn answers(filter: &mut Filter) -> Vec<FromStore> {
+    fn replies(filter: &mut Filter) -> Vec<FromStore> {
         let mut all = Vec::new();
         let bytes = filter.pending().to_vec();
         let mut rest = &bytes[..];
@@ -130,12 +131,12 @@ mod tests {
     const PLACE: Place<'static> = Place { collection: Collection::Ip, application: b"", key: b"k" };
 
     #[test]
-    fn answers_come_in_order_with_what_was_changed_before() {
-        let (mut filter, mut keeper) = (Filter::new().unwrap(), Keeper::new(1 << 20));
+    fn replies_come_in_order_with_what_was_changed_before() {
+        let (mut filter, mut records) = (Filter::new().unwrap(), Records::new(1 << 20));
         let load = |tag| ToStore::Load { tag, place: PLACE };
         let save = ToStore::Save { place: PLACE, timeout: 60, changes: vec![(b"x", Change::Add(1))] };
-        told(&mut filter, &mut keeper, &[ToStore::Hello, load(7), save, load(3)]).unwrap();
-        let said = answers(&mut filter);
+        told(&mut filter, &mut records, &[ToStore::Hello, load(7), save, load(3)]).unwrap();
+        let said = replies(&mut filter);
         assert_eq!(said.first(), Some(&FromStore::Hello));
         let seen = said.iter().skip(1).map(|one| match one {
             FromStore::Record { tag, record } => (*tag, record.updates),
@@ -147,40 +148,40 @@ mod tests {
 
     #[test]
     fn it_hears_once_whether_anything_is_kept_and_how_many_of_its_saves_that_counts() {
-        let (mut filter, mut keeper) = (Filter::new().unwrap(), Keeper::new(1 << 20));
+        let (mut filter, mut records) = (Filter::new().unwrap(), Records::new(1 << 20));
         filter.tell(false).unwrap();
         filter.tell(false).unwrap();
         let save = ToStore::Save { place: PLACE, timeout: 60, changes: vec![(b"x", Change::Add(1))] };
-        told(&mut filter, &mut keeper, &[ToStore::Hello, save.clone(), save]).unwrap();
-        filter.tell(!keeper.is_empty()).unwrap();
+        told(&mut filter, &mut records, &[ToStore::Hello, save.clone(), save]).unwrap();
+        filter.tell(!records.is_empty()).unwrap();
         let kept = |some, saves| FromStore::Kept { some, saves };
-        assert_eq!(answers(&mut filter), [FromStore::Hello, kept(false, 0), kept(true, 2)]);
+        assert_eq!(replies(&mut filter), [FromStore::Hello, kept(false, 0), kept(true, 2)]);
     }
 
     #[test]
     fn one_that_does_not_greet_or_greets_twice_has_broken_the_protocol() {
-        let mut keeper = Keeper::new(1 << 20);
+        let mut records = Records::new(1 << 20);
         let load = ToStore::Load { tag: 1, place: PLACE };
-        assert!(told(&mut Filter::new().unwrap(), &mut keeper, &[load]).is_err());
-        assert!(told(&mut Filter::new().unwrap(), &mut keeper, &[ToStore::Hello, ToStore::Hello]).is_err());
+        assert!(told(&mut Filter::new().unwrap(), &mut records, &[load]).is_err());
+        assert!(told(&mut Filter::new().unwrap(), &mut records, &[ToStore::Hello, ToStore::Hello]).is_err());
     }
 
     #[test]
     fn one_that_does_not_read_is_not_listened_to_until_it_does() {
-        let (mut filter, mut keeper) = (Filter::new().unwrap(), Keeper::new(1 << 20));
+        let (mut filter, mut records) = (Filter::new().unwrap(), Records::new(1 << 20));
         let value = Change::Set(vec![b'v'; 1000]);
         let changes = ["a", "b", "c"].map(|name| (name.as_bytes(), value.clone())).to_vec();
-        keeper.save(&PLACE, &changes, 60, 1);
+        records.save(&PLACE, &changes, 60, 1);
         let mut messages = vec![ToStore::Hello];
         messages.extend((0..1000).map(|tag| ToStore::Load { tag, place: PLACE }));
-        told(&mut filter, &mut keeper, &messages).unwrap();
-        assert!(filter.is_full() && filter.pending().len() < ANSWERS_BYTES_MAX + 10_000);
+        told(&mut filter, &mut records, &messages).unwrap();
+        assert!(filter.is_full() && filter.pending().len() < REPLIES_BYTES_MAX + 10_000);
         let mut seen = 0;
         while seen < 1000 {
-            let said = answers(&mut filter);
+            let said = replies(&mut filter);
             assert!(!said.is_empty());
             seen += said.iter().filter(|one| matches!(one, FromStore::Record { .. })).count();
-            filter.work(&mut keeper, 1, &Counters::private()).unwrap();
+            filter.work(&mut records, 1, &Counters::private()).unwrap();
         }
     }
 }

@@ -1,12 +1,12 @@
-//! fosse-store's parts: the records, the filters that ask for them, and the loop.
+//! fosse-store's parts: the records, the filters that use them, and the server around both.
 
 #![forbid(unsafe_code)]
 
 pub mod filter;
-pub mod keeper;
 pub mod limits;
 pub mod policy;
-pub mod serve;
+pub mod records;
+pub mod server;
 
 /// The name in messages.
-pub const PROGRAM: &str = "fosse-store";
+pub(crate) const PROGRAM: &str = "fosse-store";

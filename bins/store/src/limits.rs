@@ -13,9 +13,9 @@ pub(crate) const FIELD_OVERHEAD_BYTES: usize = 128;
 /// Records dropped in one turn because their time is over: filters wait while it is done.
 pub(crate) const SWEEP_COUNT_MAX: usize = 20_000;
 
-/// Answers that wait for one filter, in bytes. A filter always reads; one that does not is not listened to beyond this, and
-/// the others do not notice.
-pub(crate) const ANSWERS_BYTES_MAX: usize = 256 * 1024;
+/// Replies that wait for one filter, in bytes. A filter always reads; one that does not is not
+/// listened to beyond this, and the others do not notice.
+pub(crate) const REPLIES_BYTES_MAX: usize = 256 * 1024;
 
 /// Filters at a time: 64 lanes in 3 generations, and those that are being replaced.
 pub const FILTERS_COUNT_MAX: usize = 256;

@@ -2,7 +2,7 @@
 
 use fosse_counters::Counters;
 
-use fosse_store::{filter::Filter, keeper::Keeper};
+use fosse_store::{filter::Filter, records::Records};
 
 /// Room for a few records only, so that they press each other out.
 const BYTES: usize = 4096;
@@ -13,7 +13,7 @@ const BYTES: usize = 4096;
 /// Where a promise is broken.
 pub fn conversation(data: &[u8]) {
     let Some((step, mut rest)) = data.split_first() else { return };
-    let (mut keeper, counters) = (Keeper::new(BYTES), Counters::private());
+    let (mut records, counters) = (Records::new(BYTES), Counters::private());
     let Ok(mut filter) = Filter::new() else { return };
     let mut now = 1_000_000u64;
     while !rest.is_empty() {
@@ -24,16 +24,16 @@ pub fn conversation(data: &[u8]) {
         filter.inbox.filled(count);
         rest = later;
         now = now.saturating_add(u64::from(*step));
-        let worked = filter.work(&mut keeper, now, &counters);
-        assert!(keeper.bytes() <= BYTES, "records beyond their memory");
+        let worked = filter.work(&mut records, now, &counters);
+        assert!(records.bytes() <= BYTES, "records beyond their memory");
         if worked.is_err() {
             break;
         }
         let pending = filter.pending().len();
         filter.advance(pending);
-        keeper.sweep(now);
+        records.sweep(now);
     }
     // Whatever came, the memory counted is that of the records that are there: when all have ended nothing is left.
-    while keeper.sweep(u64::MAX) > 0 {}
-    assert_eq!((keeper.len(), keeper.bytes()), (0, 0), "a record without an end, or memory without a record");
+    while records.sweep(u64::MAX) > 0 {}
+    assert_eq!((records.len(), records.bytes()), (0, 0), "a record without an end, or memory without a record");
 }

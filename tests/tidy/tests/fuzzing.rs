@@ -3,7 +3,7 @@
 use fosse_tidy::{File, directories, files, libraries, none, read};
 
 /// Crates that decode nothing themselves, and why.
-const WITHOUT_TARGET: [(&str, &str); 19] = [
+const WITHOUT_TARGET: [(&str, &str); 20] = [
     ("accept", "reads no byte of a connection; its messages are wire's, its lists cidr's"),
     ("args", "arguments of one's own process"),
     ("builtin_rules", "texts of ours, which seclang compiles"),
@@ -19,6 +19,7 @@ const WITHOUT_TARGET: [(&str, &str); 19] = [
     ("fosse", "a person's command: its configuration is model's, its tests are ftw's"),
     ("inherit", "descriptors of one's own process; their content is settings' and plan's"),
     ("lockdown", "gives things up"),
+    ("service", "its messages are wire's"),
     ("spawn", "starts processes"),
     ("stage", "its frames are wire's"),
     ("start", "its plan is plan's, its messages are wire's"),

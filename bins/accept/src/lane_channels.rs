@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use fosse_eventloop::{Interest, Turn};
-use fosse_fdpass::{Received, receive, send};
+use fosse_eventloop::{EventLoop, Interest};
+use fosse_fdpass::{Received, send};
 use fosse_wire::channel::{BATCH_FDS_MAX, Connection, Kind, MESSAGE_BYTES_MAX, Message, decode, encode};
 use rustix::io::Errno;
 use rustix::net::sockopt;
@@ -14,13 +14,13 @@ use crate::limits::CHANNEL_BUFFER_BYTES;
 /// Token of lane `n` is this plus `n`.
 pub(crate) const FIRST_TOKEN: u64 = 1 << 40;
 
-/// A connection with its descriptor: on its way to a lane.
+/// A connection with its descriptor, on its way to a lane.
 #[derive(Debug)]
-pub(crate) struct Passenger {
-    /// What the lane is told of it.
-    pub connection: Connection,
+pub(crate) struct Pending {
+    /// The record that the lane is sent.
+    pub(crate) connection: Connection,
     /// The client's socket.
-    pub fd: OwnedFd,
+    pub(crate) fd: OwnedFd,
 }
 
 /// Why a batch did not go out.
@@ -34,20 +34,20 @@ pub(crate) enum Undelivered {
     Gone,
 }
 
-/// What a lane has to say.
+/// What a read from a lane brings.
 #[derive(Debug)]
-pub enum Heard {
+pub(crate) enum Heard {
     /// A message, with its descriptors.
     Message(Message, Vec<OwnedFd>),
     /// No more for now.
     Nothing,
-    /// It is gone, or said something that is not in the conversation.
+    /// It is gone, or said something that is not in their conversation.
     Gone(&'static str),
 }
 
 /// All channels, by the number of their lane.
 #[derive(Debug, Default)]
-pub(crate) struct Channels {
+pub(crate) struct LaneChannels {
     channels: BTreeMap<u32, Channel>,
     bytes: Vec<u8>,
 }
@@ -55,54 +55,55 @@ pub(crate) struct Channels {
 #[derive(Debug)]
 struct Channel {
     fd: OwnedFd,
-    batch: Vec<Passenger>,
+    batch: Vec<Pending>,
     watched: Interest,
 }
 
-impl Channels {
-    /// A channel arrives.
-    pub fn add(&mut self, turn: &Turn, lane: u32, fd: OwnedFd) -> Result<(), Errno> {
+impl LaneChannels {
+    /// Adds a channel.
+    pub(crate) fn add(&mut self, event_loop: &EventLoop, lane: u32, fd: OwnedFd) -> Result<(), Errno> {
         sockopt::set_socket_send_buffer_size(&fd, CHANNEL_BUFFER_BYTES)?;
-        turn.add(&fd, token(lane), Interest::IN)?;
+        event_loop.add(&fd, token(lane), Interest::IN)?;
         self.channels.insert(lane, Channel { fd, batch: Vec::new(), watched: Interest::IN });
         Ok(())
     }
 
-    /// A lane is gone. What was still to be sent to it comes back.
-    pub fn remove(&mut self, turn: &Turn, lane: u32) -> Vec<Passenger> {
+    /// Removes the channel of a lane; returns what was still to be sent to it.
+    pub(crate) fn remove(&mut self, event_loop: &EventLoop, lane: u32) -> Vec<Pending> {
         let Some(channel) = self.channels.remove(&lane) else { return Vec::new() };
-        let _ = turn.remove(&channel.fd);
+        let _ = event_loop.remove(&channel.fd);
         channel.batch
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    /// Returns whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
         self.channels.is_empty()
     }
 
-    /// All numbers.
-    pub fn numbers(&self) -> Vec<u32> {
+    /// Returns the numbers of all lanes.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
         self.channels.keys().copied().collect()
     }
 
-    /// Puts one on the lane's next batch; back where there is no such lane.
-    pub fn board(&mut self, lane: u32, passenger: Passenger) -> Result<(), Passenger> {
+    /// Adds a connection to the lane's next batch; gives it back where there is no such lane.
+    pub(crate) fn enqueue(&mut self, lane: u32, pending: Pending) -> Result<(), Pending> {
         match self.channels.get_mut(&lane) {
             Some(channel) => {
-                channel.batch.push(passenger);
+                channel.batch.push(pending);
                 Ok(())
             }
-            None => Err(passenger),
+            None => Err(pending),
         }
     }
 
-    /// Whether anybody is on a batch.
-    pub(crate) fn is_boarded(&self) -> bool {
+    /// Returns whether a connection is on a batch.
+    pub(crate) fn has_pending(&self) -> bool {
         self.channels.values().any(|channel| !channel.batch.is_empty())
     }
 
-    /// Sends the lane's batch: how many went, accept's copies of which are closed, and what could not, with the reason.
-    pub(crate) fn depart(&mut self, lane: u32) -> (usize, Option<(Undelivered, Vec<Passenger>)>) {
+    /// Sends the lane's batch. Returns the number that went, accept's copies of which are closed, and
+    /// those that could not, with the reason.
+    pub(crate) fn flush(&mut self, lane: u32) -> (usize, Option<(Undelivered, Vec<Pending>)>) {
         let mut sent = 0_usize;
         let Some(channel) = self.channels.get_mut(&lane) else { return (sent, None) };
         while !channel.batch.is_empty() {
@@ -114,29 +115,29 @@ impl Channels {
                 return (sent, Some((undelivered(errno), std::mem::take(&mut channel.batch))));
             }
             channel.batch.drain(..len).for_each(drop);
-            sent = sent.saturating_add(len);
+            sent += len;
         }
         (sent, None)
     }
 
-    /// Asks the lane what it holds. False where the question cannot be sent.
-    pub fn ask(&mut self, lane: u32) -> bool {
+    /// Requests a list of what the lane holds; returns false where the request cannot be sent.
+    pub(crate) fn request_list(&mut self, lane: u32) -> bool {
         encode(&mut self.bytes, Kind::List, &[]);
         self.channels.get(&lane).is_some_and(|channel| send(&channel.fd, &self.bytes, &[]).is_ok())
     }
 
-    /// One message from a lane.
-    pub fn hear(&mut self, lane: u32) -> Heard {
+    /// Receives one message from a lane.
+    pub(crate) fn receive(&mut self, lane: u32) -> Heard {
         let Some(channel) = self.channels.get(&lane) else { return Heard::Nothing };
         let mut fds = Vec::new();
         self.bytes.resize(MESSAGE_BYTES_MAX, 0);
-        let len = match receive(&channel.fd, &mut self.bytes, &mut fds) {
+        let len = match fosse_fdpass::receive(&channel.fd, &mut self.bytes, &mut fds) {
             Ok(Received::Message(len)) => len,
             Ok(Received::Nothing) => return Heard::Nothing,
             Ok(Received::End) => return Heard::Gone("ended"),
             Err(_) => return Heard::Gone("unreadable message"),
         };
-        let message = decode(self.bytes.get(..len).unwrap_or_default(), fds.len());
+        let message = decode(&self.bytes[..len], fds.len());
         match message {
             Ok(Message { kind: Kind::Connections | Kind::List, .. }) => Heard::Gone("message of the other direction"),
             Ok(message) => Heard::Message(message, fds),
@@ -144,20 +145,21 @@ impl Channels {
         }
     }
 
-    /// Watches a lane for what is wanted now: reading unless too many wait, room only while it is full.
-    pub fn watch(&mut self, turn: &Turn, lane: u32, reading: bool, room: bool) {
+    /// Watches a lane for what is wanted now: reading unless too many connections wait, room only
+    /// while it is full.
+    pub(crate) fn watch(&mut self, event_loop: &EventLoop, lane: u32, reading: bool, room: bool) {
         let Some(channel) = self.channels.get_mut(&lane) else { return };
         let mut wanted = Interest::empty();
         wanted.set(Interest::IN, reading);
         wanted.set(Interest::OUT, room);
-        if wanted != channel.watched && turn.modify(&channel.fd, token(lane), wanted).is_ok() {
+        if wanted != channel.watched && event_loop.modify(&channel.fd, token(lane), wanted).is_ok() {
             channel.watched = wanted;
         }
     }
 }
 
 fn token(lane: u32) -> u64 {
-    FIRST_TOKEN.saturating_add(u64::from(lane))
+    FIRST_TOKEN + u64::from(lane)
 }
 
 fn undelivered(errno: Errno) -> Undelivered {

@@ -19,9 +19,9 @@ use crate::source::Source;
 /// The listener number that stands for all of them.
 const ALL: u16 = u16::MAX;
 
-/// Why somebody is refused.
+/// The reason of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// The address lists deny the address.
     Denied,
     /// Its source crashed stages lately.
@@ -37,8 +37,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The counter that counts it.
-    pub fn counter(self) -> usize {
+    /// Returns the counter that counts it.
+    pub(crate) fn counter(self) -> usize {
         match self {
             Refusal::Denied => count::DENIED,
             Refusal::Penalised => count::PENALISED,
@@ -49,12 +49,12 @@ impl Refusal {
     }
 }
 
-/// Everything a judgement needs but the connection table.
+/// Everything that a decision needs but the connection table.
 #[derive(Debug, Default)]
-pub(crate) struct Door {
+pub(crate) struct Admission {
     settings: Accept,
     lists: BTreeMap<u16, Build>,
-    /// The newest generation of lists, and when its first part came.
+    /// The newest generation of lists, and the time when its first part came.
     newest: (u32, u64),
     penalties: Penalties,
 }
@@ -65,19 +65,25 @@ struct Build {
     list: List<Mapped>,
 }
 
-impl Door {
-    /// No lists, no penalties yet.
-    pub fn new(settings: Accept) -> Self {
+impl Admission {
+    /// Makes an admission without lists and penalties.
+    pub(crate) fn new(settings: Accept) -> Self {
         Self { settings, ..Self::default() }
     }
 
-    /// How this listener is set up.
-    pub fn listener(&self, listener: u16) -> Option<&AcceptListener> {
+    /// Returns the settings of a listener.
+    pub(crate) fn listener(&self, listener: u16) -> Option<&AcceptListener> {
         self.settings.listeners.get(usize::from(listener))
     }
 
-    /// Whether an address may come in, and whether it is a trusted proxy.
-    pub fn judge(&self, listener: u16, peer: &Endpoint, table: &Connections, now_ms: u64) -> Result<bool, Refusal> {
+    /// Returns whether an admitted address is a trusted proxy's.
+    pub(crate) fn judge(
+        &self,
+        listener: u16,
+        peer: &Endpoint,
+        table: &Connections,
+        now_ms: u64,
+    ) -> Result<bool, Refusal> {
         let settings = self.listener(listener).ok_or(Refusal::NoListener)?;
         let trusted = trusts(settings, peer);
         let verdict = self.verdict(listener, peer);
@@ -94,7 +100,8 @@ impl Door {
         self.has_room(table).map(|()| trusted)
     }
 
-    /// The same for the peer of a unix socket, who is known by UID; `None` where the kernel does not know it.
+    /// Does the same for the peer of a unix socket, who is known by UID; `None` where the kernel does
+    /// not know it.
     pub(crate) fn judge_unix(&self, listener: u16, uid: Option<u32>, table: &Connections) -> Result<bool, Refusal> {
         let settings = self.listener(listener).ok_or(Refusal::NoListener)?;
         if !settings.peer_uids.is_empty() && !uid.is_some_and(|uid| settings.peer_uids.contains(&uid)) {
@@ -103,17 +110,18 @@ impl Door {
         self.has_room(table).map(|()| settings.trusted_unix)
     }
 
-    /// What another told of a connection, with the trust this configuration gives it; `None` where it has no such
-    /// listener.
-    pub(crate) fn reconsider(&self, told: Connection) -> Option<Connection> {
-        let settings = self.listener(told.listener)?;
-        let trusted = if told.unix { settings.trusted_unix } else { trusts(settings, &told.peer) };
-        Some(Connection { trusted, ..told })
+    /// Returns what a lane reported of a connection with the trust this configuration gives it;
+    /// `None` where it has no such listener.
+    pub(crate) fn reconsider(&self, reported: Connection) -> Option<Connection> {
+        let settings = self.listener(reported.listener)?;
+        let trusted = if reported.unix { settings.trusted_unix } else { trusts(settings, &reported.peer) };
+        Some(Connection { trusted, ..reported })
     }
 
-    /// A process died while it worked on this connection: what is remembered of its source from now on, which may be a
-    /// penalty. Those who are trusted or allow-listed never get one, since one address stands for many people there.
-    pub fn penalise(&mut self, connection: &Connection, now_ms: u64) -> Option<Mark> {
+    /// Notes that a process died while it worked on this connection; returns what is remembered of
+    /// its source from now on, which may be a penalty. Those who are trusted or allow-listed never
+    /// get one, since one address stands for many people there.
+    pub(crate) fn penalise(&mut self, connection: &Connection, now_ms: u64) -> Option<Mark> {
         let vouched = connection.trusted || self.verdict(connection.listener, &connection.peer) == Verdict::Allowed;
         let source = Source::of(&connection.peer).filter(|_| !vouched)?;
         self.penalties.died(source, now_ms);
@@ -121,12 +129,18 @@ impl Door {
     }
 
     /// Takes over what an earlier accept remembered of a source.
-    pub fn restore(&mut self, mark: Mark, now_ms: u64) {
+    pub(crate) fn restore(&mut self, mark: Mark, now_ms: u64) {
         self.penalties.restore(mark, now_ms);
     }
 
-    /// A list arrives. An older generation than the one there is is ignored.
-    pub fn replace(&mut self, listener: u16, generation: u32, image: Mapped, now_ms: u64) -> Result<(), BadImage> {
+    /// Replaces a list, unless the one there is is of a newer generation.
+    pub(crate) fn replace(
+        &mut self,
+        listener: u16,
+        generation: u32,
+        image: Mapped,
+        now_ms: u64,
+    ) -> Result<(), BadImage> {
         let list = List::open(image)?;
         if generation > self.newest.0 {
             self.newest = (generation, now_ms);
@@ -137,15 +151,15 @@ impl Door {
         Ok(())
     }
 
-    /// Drops what no newer build has replaced: its list is no longer configured.
-    pub fn sweep(&mut self, now_ms: u64) {
+    /// Drops lists that no newer generation has replaced: they are no longer configured.
+    pub(crate) fn sweep(&mut self, now_ms: u64) {
         let (newest, since) = self.newest;
         if now_ms.saturating_sub(since) > LIST_OVERLAP_MS {
             self.lists.retain(|_, build| build.generation >= newest);
         }
     }
 
-    /// The listener's own list speaks first, the one for all listeners where it says nothing.
+    /// The listener's own list decides, the one for all listeners where it says nothing.
     fn verdict(&self, listener: u16, peer: &Endpoint) -> Verdict {
         let judge = |number: &u16| {
             let build = self.lists.get(number);
@@ -180,11 +194,11 @@ mod tests {
         Connection { id, peer: peer(address), ..Connection::default() }
     }
 
-    fn door() -> Door {
+    fn admission() -> Admission {
         let trusted = vec![Net { addr: peer("198.51.100.0").addr, prefix: 120 }];
         let open = AcceptListener { per_address_max: 2, trusted, ..AcceptListener::default() };
         let local = AcceptListener { peer_uids: vec![1000], trusted_unix: true, ..AcceptListener::default() };
-        Door::new(Accept { connections_max: 5, listeners: vec![open, local] })
+        Admission::new(Accept { connections_max: 5, listeners: vec![open, local] })
     }
 
     fn mapped(bytes: &[u8]) -> Mapped {
@@ -198,65 +212,66 @@ mod tests {
 
     #[test]
     fn a_denied_address_is_refused_and_the_listeners_own_list_speaks_first() {
-        let (mut door, table) = (door(), Connections::default());
-        door.replace(ALL, 1, image("", "192.0.2.0/24"), 0).unwrap();
-        assert_eq!(door.judge(0, &peer("192.0.2.7"), &table, 0), Err(Refusal::Denied));
-        door.replace(0, 1, image("192.0.2.7", ""), 0).unwrap();
-        assert_eq!(door.judge(0, &peer("192.0.2.7"), &table, 0), Ok(false));
-        assert_eq!(door.judge(0, &peer("192.0.2.8"), &table, 0), Err(Refusal::Denied));
+        let (mut admission, table) = (admission(), Connections::default());
+        admission.replace(ALL, 1, image("", "192.0.2.0/24"), 0).unwrap();
+        assert_eq!(admission.judge(0, &peer("192.0.2.7"), &table, 0), Err(Refusal::Denied));
+        admission.replace(0, 1, image("192.0.2.7", ""), 0).unwrap();
+        assert_eq!(admission.judge(0, &peer("192.0.2.7"), &table, 0), Ok(false));
+        assert_eq!(admission.judge(0, &peer("192.0.2.8"), &table, 0), Err(Refusal::Denied));
     }
 
     #[test]
     fn a_new_generation_of_lists_replaces_the_old_one_without_a_gap() {
-        let (mut door, table) = (door(), Connections::default());
-        door.replace(ALL, 1, image("", "192.0.2.1"), 0).unwrap();
-        door.replace(0, 1, image("", "192.0.2.2"), 0).unwrap();
-        door.replace(ALL, 2, image("", "192.0.2.3"), 5000).unwrap();
-        let denied = |door: &Door, last| door.judge(0, &peer(&format!("192.0.2.{last}")), &table, 0).is_err();
-        door.sweep(5500);
-        assert!(!denied(&door, 1) && denied(&door, 2) && denied(&door, 3));
-        door.sweep(6001);
-        assert!(!denied(&door, 2) && denied(&door, 3));
-        door.replace(ALL, 1, image("", ""), 7000).unwrap();
-        assert!(denied(&door, 3), "an older generation changes nothing");
-        assert_eq!(door.replace(ALL, 9, mapped(&[1, 2, 3]), 8000), Err(BadImage));
-        assert!(denied(&door, 3), "a bad image changes nothing");
+        let (mut admission, table) = (admission(), Connections::default());
+        admission.replace(ALL, 1, image("", "192.0.2.1"), 0).unwrap();
+        admission.replace(0, 1, image("", "192.0.2.2"), 0).unwrap();
+        admission.replace(ALL, 2, image("", "192.0.2.3"), 5000).unwrap();
+        let denied =
+            |admission: &Admission, last| admission.judge(0, &peer(&format!("192.0.2.{last}")), &table, 0).is_err();
+        admission.sweep(5500);
+        assert!(!denied(&admission, 1) && denied(&admission, 2) && denied(&admission, 3));
+        admission.sweep(6001);
+        assert!(!denied(&admission, 2) && denied(&admission, 3));
+        admission.replace(ALL, 1, image("", ""), 7000).unwrap();
+        assert!(denied(&admission, 3), "an older generation changes nothing");
+        assert_eq!(admission.replace(ALL, 9, mapped(&[1, 2, 3]), 8000), Err(BadImage));
+        assert!(denied(&admission, 3), "a bad image changes nothing");
     }
 
     #[test]
     fn limits_count_by_source_and_in_all_and_spare_proxies_the_first() {
-        let (door, mut table) = (door(), Connections::default());
+        let (admission, mut table) = (admission(), Connections::default());
         (1..=2).for_each(|id| assert!(table.add(connection(id, "2001:db8::1"), 0)));
-        assert_eq!(door.judge(0, &peer("2001:db8::ffff"), &table, 0), Err(Refusal::AddressLimit));
-        assert_eq!(door.judge(0, &peer("2001:db8:0:1::1"), &table, 0), Ok(false));
+        assert_eq!(admission.judge(0, &peer("2001:db8::ffff"), &table, 0), Err(Refusal::AddressLimit));
+        assert_eq!(admission.judge(0, &peer("2001:db8:0:1::1"), &table, 0), Ok(false));
         (3..=4).for_each(|id| assert!(table.add(connection(id, "198.51.100.9"), 0)));
-        assert_eq!(door.judge(0, &peer("198.51.100.9"), &table, 0), Ok(true));
+        assert_eq!(admission.judge(0, &peer("198.51.100.9"), &table, 0), Ok(true));
         assert!(table.add(connection(5, "198.51.100.9"), 0));
-        assert_eq!(door.judge(0, &peer("198.51.100.9"), &table, 0), Err(Refusal::GlobalLimit));
-        assert_eq!(door.judge_unix(1, Some(1000), &table), Err(Refusal::GlobalLimit));
+        assert_eq!(admission.judge(0, &peer("198.51.100.9"), &table, 0), Err(Refusal::GlobalLimit));
+        assert_eq!(admission.judge_unix(1, Some(1000), &table), Err(Refusal::GlobalLimit));
     }
 
     #[test]
     fn a_unix_peer_needs_a_uid_on_the_list() {
-        let (door, table) = (door(), Connections::default());
-        assert_eq!(door.judge_unix(1, Some(1000), &table), Ok(true));
-        assert_eq!(door.judge_unix(1, Some(0), &table), Err(Refusal::WrongPeer));
-        assert_eq!(door.judge_unix(1, None, &table), Err(Refusal::WrongPeer));
-        assert_eq!(door.judge_unix(7, Some(1000), &table), Err(Refusal::NoListener));
+        let (admission, table) = (admission(), Connections::default());
+        assert_eq!(admission.judge_unix(1, Some(1000), &table), Ok(true));
+        assert_eq!(admission.judge_unix(1, Some(0), &table), Err(Refusal::WrongPeer));
+        assert_eq!(admission.judge_unix(1, None, &table), Err(Refusal::WrongPeer));
+        assert_eq!(admission.judge_unix(7, Some(1000), &table), Err(Refusal::NoListener));
     }
 
     #[test]
     fn a_source_that_kills_twice_is_refused_unless_trusted_or_allow_listed() {
-        let (mut door, table) = (door(), Connections::default());
-        door.replace(ALL, 1, image("203.0.113.1", ""), 0).unwrap();
+        let (mut admission, table) = (admission(), Connections::default());
+        admission.replace(ALL, 1, image("203.0.113.1", ""), 0).unwrap();
         let proxy = Connection { trusted: true, ..connection(3, "198.51.100.9") };
         for connection in [connection(1, "203.0.113.1"), proxy, Connection { unix: true, ..Connection::default() }] {
-            assert!(!(0..4).any(|_| door.penalise(&connection, 0).is_some()));
-            assert_ne!(door.judge(0, &connection.peer, &table, 0), Err(Refusal::Penalised));
+            assert!(!(0..4).any(|_| admission.penalise(&connection, 0).is_some()));
+            assert_ne!(admission.judge(0, &connection.peer, &table, 0), Err(Refusal::Penalised));
         }
-        assert!(!door.penalise(&connection(1, "203.0.113.2"), 0).unwrap().penalised);
-        assert!(door.penalise(&connection(2, "203.0.113.2"), 0).unwrap().penalised);
-        assert_eq!(door.judge(0, &peer("203.0.113.2"), &table, 1), Err(Refusal::Penalised));
-        assert_eq!(door.judge(0, &peer("203.0.113.2"), &table, 600_000), Ok(false));
+        assert!(!admission.penalise(&connection(1, "203.0.113.2"), 0).unwrap().penalised);
+        assert!(admission.penalise(&connection(2, "203.0.113.2"), 0).unwrap().penalised);
+        assert_eq!(admission.judge(0, &peer("203.0.113.2"), &table, 1), Err(Refusal::Penalised));
+        assert_eq!(admission.judge(0, &peer("203.0.113.2"), &table, 600_000), Ok(false));
     }
 }

@@ -1,4 +1,4 @@
-//! The living and what the dead have counted.
+//! The counter pages of living processes, and the sums of dead ones.
 
 use std::collections::BTreeMap;
 
@@ -14,77 +14,78 @@ use crate::limits::PROCESSES_MAX;
 const PAGE_WORDS: usize = 512;
 const _: () = assert!(PAGE_WORDS as u64 * 8 == PAGE_BYTES);
 
-/// Lane of a process that has none.
+/// The lane of a process that has none.
 pub(crate) const LANE_NONE: u32 = u32::MAX;
 
 /// One living process.
 #[derive(Debug)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// Its program, without `fosse-`.
-    pub program: &'static str,
+    pub(crate) program: &'static str,
     /// Its lane, [`LANE_NONE`] for none.
-    pub lane: u32,
+    pub(crate) lane: u32,
     /// Its process id.
-    pub pid: u32,
+    pub(crate) pid: u32,
     page: PageReader,
 }
 
 impl Shown {
-    /// Its own counters: what each is, and how far it has counted. The writer of a page may put anything anywhere; a number
-    /// is all that comes out.
-    pub fn counters(&self) -> impl Iterator<Item = (&'static Counter, u64)> {
+    /// Returns the program's own counters with their values. The writer of a page may put anything
+    /// anywhere; a number is all that comes out.
+    pub(crate) fn counters(&self) -> impl Iterator<Item = (&'static Counter, u64)> {
         table(self.program).iter().zip(FIRST..PAGE_WORDS).map(|(counter, at)| (counter, self.page.get(at)))
     }
 
-    /// The backend servers it speaks to, where it is a dispatch.
+    /// Returns the backend servers it speaks to, where it is a dispatch.
     #[must_use]
-    pub fn servers(&self) -> Vec<Server> {
+    pub(crate) fn servers(&self) -> Vec<Server> {
         if self.program == Program::Dispatch.name() { servers(|word| self.page.get(word)) } else { Vec::new() }
     }
 
-    /// Turns of its loop, about two a second while it rests.
+    /// Returns the turns of its loop, about two a second while it is idle.
     #[must_use]
-    pub fn turns(&self) -> u64 {
+    pub(crate) fn turns(&self) -> u64 {
         self.page.get(TURNS)
     }
 
-    /// Log lines it could not write.
+    /// Returns the number of log lines it could not write.
     #[must_use]
     pub(crate) fn log_dropped(&self) -> u64 {
         self.page.get(LOG_DROPPED)
     }
 
-    /// Microseconds of its longest turn, and how many were long enough for clients to notice.
+    /// Returns the microseconds of its longest turn, and the number of turns long enough for clients
+    /// to notice.
     #[must_use]
-    pub fn long_turns(&self) -> (u64, u64) {
+    pub(crate) fn long_turns(&self) -> (u64, u64) {
         (self.page.get(TURN_US_LONGEST), self.page.get(TURNS_LONG))
     }
 
-    /// It finishes what is under way.
+    /// Returns whether it finishes what is under way and takes nothing new.
     #[must_use]
-    pub fn draining(&self) -> bool {
+    pub(crate) fn draining(&self) -> bool {
         self.page.get(DRAINING) != 0
     }
 }
 
-/// A program's table; empty for one that counts nothing of its own.
+/// Returns a program's table; empty for one that counts nothing of its own.
 #[must_use]
-pub fn table(program: &str) -> &'static [Counter] {
+pub(crate) fn table(program: &str) -> &'static [Counter] {
     TABLES.iter().find(|(name, _)| *name == program).map_or(&[], |(_, table)| table)
 }
 
-/// Everything that is shown.
+/// Everything that is counted.
 #[derive(Debug, Default)]
-pub struct Board {
+pub(crate) struct Pages {
     living: BTreeMap<u32, Shown>,
-    /// Sums of the counters (not the gauges) of processes that are gone, so that a sum never goes back.
+    /// Sums of the counters (not the gauges) of dead processes, so that a sum never decreases.
     gone: BTreeMap<&'static str, Vec<u64>>,
 }
 
-impl Board {
-    /// A process is there, with its page. A number of a program that this version does not know is left out, as are
+impl Pages {
+    /// Adds a process with its page. A program that this version does not know is left out, as are
     /// more processes than there can be.
-    pub fn add(&mut self, program: u8, lane: u32, pid: u32, page: PageReader) {
+    pub(crate) fn add(&mut self, program: u8, lane: u32, pid: u32, page: PageReader) {
         let Ok(program) = Program::from_byte(program) else { return };
         if self.living.len() < PROCESSES_MAX {
             self.drop_process(pid);
@@ -92,7 +93,7 @@ impl Board {
         }
     }
 
-    /// A process is gone; what it has counted stays.
+    /// Removes a process; what it has counted stays in the sums.
     pub(crate) fn drop_process(&mut self, pid: u32) {
         let Some(shown) = self.living.remove(&pid) else { return };
         let sums = self.gone.entry(shown.program).or_insert_with(|| vec![0; table(shown.program).len()]);
@@ -103,37 +104,37 @@ impl Board {
         }
     }
 
-    /// The living, lane by lane, those without a lane first.
+    /// Returns the living, lane by lane, those without a lane first.
     #[must_use]
-    pub fn living(&self) -> Vec<&Shown> {
+    pub(crate) fn living(&self) -> Vec<&Shown> {
         let mut all: Vec<&Shown> = self.living.values().collect();
         all.sort_by_key(|s| (s.lane.wrapping_add(1), order(s.program), s.pid));
         all
     }
 
-    /// Sum of one counter over the living and, unless it is a gauge, the dead.
+    /// Returns the sum of one counter over the living and, unless it is a gauge, the dead.
     #[must_use]
-    pub fn sum(&self, program: &str, index: usize, gauge: bool) -> u64 {
-        let at = FIRST.saturating_add(index);
+    pub(crate) fn sum(&self, program: &str, index: usize, gauge: bool) -> u64 {
+        let at = FIRST + index;
         let living = self.living.values().filter(|s| s.program == program).map(|s| s.page.get(at));
         let gone = if gauge { 0 } else { self.gone(program).get(index).copied().unwrap_or(0) };
         living.fold(gone, u64::wrapping_add)
     }
 
-    /// What the dead of a program have counted, in the order of its table.
+    /// Returns what the dead of a program have counted, in the order of its table.
     #[must_use]
-    pub fn gone(&self, program: &str) -> &[u64] {
+    pub(crate) fn gone(&self, program: &str) -> &[u64] {
         self.gone.get(program).map_or(&[], Vec::as_slice)
     }
 
-    /// How many processes of a program live.
+    /// Returns the number of living processes of a program.
     #[must_use]
-    pub fn count(&self, program: &str) -> usize {
+    pub(crate) fn count(&self, program: &str) -> usize {
         self.living.values().filter(|s| s.program == program).count()
     }
 }
 
-/// The order in which a request meets them.
+/// The order in which a request passes through the programs.
 fn order(program: &str) -> usize {
     Program::ALL.iter().position(|p| p.name() == program).unwrap_or(usize::MAX)
 }
@@ -152,41 +153,41 @@ pub(crate) mod tests {
 
     #[test]
     fn what_the_dead_have_counted_stays_and_their_gauges_do_not() {
-        let mut board = Board::default();
+        let mut pages = Pages::default();
         let (counters, reader) = page();
         counters.add(parse::REQUESTS, 5);
         counters.set(parse::CONNECTIONS, 3);
-        board.add(Program::Parse as u8, 0, 10, reader);
+        pages.add(Program::Parse as u8, 0, 10, reader);
         let (requests, connections) = (parse::REQUESTS - FIRST, parse::CONNECTIONS - FIRST);
-        assert_eq!((board.sum("parse", requests, false), board.sum("parse", connections, true)), (5, 3));
-        board.drop_process(10);
-        assert_eq!((board.sum("parse", requests, false), board.sum("parse", connections, true)), (5, 0));
+        assert_eq!((pages.sum("parse", requests, false), pages.sum("parse", connections, true)), (5, 3));
+        pages.drop_process(10);
+        assert_eq!((pages.sum("parse", requests, false), pages.sum("parse", connections, true)), (5, 0));
         let (counters, reader) = page();
         counters.add(parse::REQUESTS, 2);
-        board.add(Program::Parse as u8, 1, 11, reader);
-        assert_eq!(board.sum("parse", requests, false), 7);
+        pages.add(Program::Parse as u8, 1, 11, reader);
+        assert_eq!(pages.sum("parse", requests, false), 7);
     }
 
     #[test]
     fn a_pid_used_again_is_a_new_process_and_an_unknown_program_is_left_out() {
-        let mut board = Board::default();
+        let mut pages = Pages::default();
         let (one, reader) = page();
         one.add(parse::REQUESTS, 5);
-        board.add(Program::Parse as u8, 0, 10, reader);
-        board.add(Program::Log as u8, LANE_NONE, 10, page().1);
-        board.add(200, 0, 12, page().1);
-        assert_eq!(board.living().len(), 1);
-        assert_eq!(board.sum("parse", 0, false), 5);
+        pages.add(Program::Parse as u8, 0, 10, reader);
+        pages.add(Program::Log as u8, LANE_NONE, 10, page().1);
+        pages.add(200, 0, 12, page().1);
+        assert_eq!(pages.living().len(), 1);
+        assert_eq!(pages.sum("parse", 0, false), 5);
     }
 
     #[test]
     fn those_without_a_lane_come_first_then_lane_by_lane() {
-        let mut board = Board::default();
+        let mut pages = Pages::default();
         for (program, lane, pid) in
             [(Program::Dispatch, 1, 5), (Program::Parse, 1, 9), (Program::Log, LANE_NONE, 7), (Program::Parse, 0, 8)]
         {
-            board.add(program as u8, lane, pid, page().1);
+            pages.add(program as u8, lane, pid, page().1);
         }
-        assert_eq!(board.living().iter().map(|s| s.pid).collect::<Vec<_>>(), [7, 8, 9, 5]);
+        assert_eq!(pages.living().iter().map(|s| s.pid).collect::<Vec<_>>(), [7, 8, 9, 5]);
     }
 }

@@ -1,0 +1,88 @@
+//! What lanes report: connections over, connections held, connections given back. A lane has no word
+//! on others' connections.
+
+use std::os::fd::OwnedFd;
+
+use fosse_counters::accept as count;
+use fosse_service::Process;
+use fosse_wire::channel::{Connection, Kind, Message};
+use fosse_wire::request::Endpoint;
+use rustix::net::{AddressFamily, SocketType, getpeername, sockopt};
+
+use crate::connections::NOBODY;
+use crate::lane_channels::{Heard, Pending};
+use crate::limits::{READ_TURN_MAX, WAITING_COUNT_MAX};
+use crate::state::State;
+
+/// Reads what a lane has sent, as far as one turn goes; one that is `gone` to its end, as the kernel
+/// reports that for ever.
+pub(crate) fn hear(state: &mut State, process: &Process, lane: u32, gone: bool) {
+    for _ in 0..READ_TURN_MAX {
+        // What comes back takes descriptors, so it stays with its lane while too many wait.
+        if !gone && state.waiting.len() >= WAITING_COUNT_MAX {
+            return;
+        }
+        match state.channels.receive(lane) {
+            Heard::Message(message, fds) => follow(state, process, lane, message, fds),
+            Heard::Nothing => return,
+            Heard::Gone(why) => return state.lose_lane(&process.event_loop, lane, why),
+        }
+    }
+}
+
+fn follow(state: &mut State, process: &Process, lane: u32, message: Message, fds: Vec<OwnedFd>) {
+    match message.kind {
+        Kind::Closed => message.connections.iter().for_each(|connection| close(state, connection.id, lane)),
+        Kind::Open if message.connections.is_empty() => state.listing.remove(lane),
+        Kind::Open => message.connections.into_iter().for_each(|connection| learn(state, connection, lane)),
+        Kind::Return => {
+            message.connections.iter().zip(fds).for_each(|(one, fd)| take_back(state, process, one, fd, lane));
+        }
+        Kind::Connections | Kind::List => {}
+    }
+}
+
+fn close(state: &mut State, id: u64, lane: u32) {
+    if state.connections.close(id, lane) {
+        state.lanes.closed(lane);
+    }
+}
+
+/// Adds a connection from before this process's time. No more than the lane may hold, and no trust
+/// on its word.
+fn learn(state: &mut State, reported: Connection, lane: u32) {
+    if !state.listing.contains(lane) || !state.lanes.has_room(lane) {
+        return;
+    }
+    let known = state.admission.reconsider(reported);
+    if known.is_some_and(|connection| state.connections.add(connection, lane)) {
+        state.lanes.opened(lane);
+    }
+}
+
+/// Takes an idle connection back for another lane. What counts is what accept wrote down about it,
+/// and the socket must be the one that was sent.
+fn take_back(state: &mut State, process: &Process, record: &Connection, fd: OwnedFd, lane: u32) {
+    learn(state, *record, lane);
+    let Some(connection) = state.connections.held(record.id, lane) else { return };
+    if !is_same(&fd, &connection) {
+        return close(state, connection.id, lane);
+    }
+    state.connections.give(connection.id, NOBODY);
+    state.lanes.closed(lane);
+    process.counters.add(count::RETURNED, 1);
+    state.waiting.push_back(Pending { connection, fd });
+}
+
+/// Returns whether a descriptor is a connected stream socket with that peer. A client that has gone
+/// has none.
+fn is_same(fd: &OwnedFd, connection: &Connection) -> bool {
+    let stream = sockopt::socket_type(fd) == Ok(SocketType::STREAM);
+    let unix = sockopt::socket_domain(fd) == Ok(AddressFamily::UNIX);
+    let peer = match getpeername(fd) {
+        Ok(_) if unix => Endpoint::default(),
+        Ok(Some(address)) => std::net::SocketAddr::try_from(address).map(Endpoint::from_socket).unwrap_or_default(),
+        _ => return false,
+    };
+    stream && unix == connection.unix && peer == connection.peer
+}

@@ -1,0 +1,103 @@
+//! The orders of start. It sends address lists before listeners, so that nobody is let in who should
+//! not be.
+
+use std::os::fd::OwnedFd;
+
+use fosse_service::{ExitReason, Order, Process};
+use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
+
+use crate::PROGRAM;
+use crate::limits::{DEATHS_COUNT_MAX, LEAVE_MS};
+use crate::state::State;
+
+/// Follows an order; [`ToChild`] says what each means.
+pub(crate) fn follow(state: &mut State, process: &Process, order: Order) -> Result<(), ExitReason> {
+    match order {
+        Order::Drain => drain(state, process),
+        Order::End => return Err(ExitReason::Failed("start is gone".to_owned())),
+        Order::Tell(ToChild::LaneDrain { lane }) => state.lanes.drain(lane),
+        Order::Tell(ToChild::Penalise { connection }) => penalise(state, process, connection),
+        Order::Give(ToChild::LaneAdd { lane, connections_max, known }, fd) => {
+            add_lane(state, process, lane, connections_max, known, fd)?;
+        }
+        Order::Give(ToChild::Listen { listener, generation }, fd) => listen(state, process, listener, generation, fd),
+        Order::Give(ToChild::Addresses { listener, generation }, fd) => {
+            replace_list(state, process, listener, generation, fd);
+        }
+        Order::Give(ToChild::Marks, fd) => restore_marks(state, process, fd),
+        Order::Tell(_) | Order::Give(..) => return Err(ExitReason::broken_protocol("start")),
+    }
+    Ok(())
+}
+
+/// Takes nobody in any more. Lanes and listening sockets live on in start, which gives them to the
+/// next accept.
+fn drain(state: &mut State, process: &Process) {
+    state.leaving_until_ms = Some(process.event_loop.now_ms().saturating_add(LEAVE_MS));
+    process.counters.set(fosse_counters::DRAINING, 1);
+    state.listeners.close(&process.event_loop);
+}
+
+fn add_lane(
+    state: &mut State,
+    process: &Process,
+    lane: u32,
+    connections_max: u32,
+    known: bool,
+    fd: OwnedFd,
+) -> Result<(), ExitReason> {
+    if !state.lanes.add(lane, connections_max) {
+        return Err(ExitReason::Failed(format!("start sent lane {lane}, which is known or one too many")));
+    }
+    if let Err(errno) = state.channels.add(&process.event_loop, lane, fd) {
+        state.lanes.remove(lane);
+        fosse_die::alert(PROGRAM, format_args!("lane={lane} unusable: {errno}"));
+        return Ok(());
+    }
+    if known && state.channels.request_list(lane) {
+        state.listing.add(lane, process.event_loop.now_ms());
+    }
+    Ok(())
+}
+
+fn listen(state: &mut State, process: &Process, listener: u16, generation: u32, fd: OwnedFd) {
+    let known = state.leaving_until_ms.is_none() && state.admission.listener(listener).is_some();
+    if !known || !state.listeners.add(&process.event_loop, fd, listener, generation) {
+        fosse_die::alert(PROGRAM, format_args!("listener={listener} generation={generation} unusable"));
+    }
+}
+
+/// A list that cannot be read changes nothing: the old one stays in force.
+fn replace_list(state: &mut State, process: &Process, listener: u16, generation: u32, fd: OwnedFd) {
+    let now_ms = process.event_loop.now_ms();
+    let image = fosse_sys::blob::map(fd, fosse_cidr::IMAGE_BYTES_MAX).map_err(|error| error.to_string());
+    let replaced = image.and_then(|image| {
+        state.admission.replace(listener, generation, image, now_ms).map_err(|error| error.to_string())
+    });
+    if let Err(error) = replaced {
+        fosse_die::alert(PROGRAM, format_args!("addresses listener={listener} generation={generation}: {error}"));
+    }
+}
+
+fn penalise(state: &mut State, process: &Process, id: u64) {
+    let Some(connection) = state.connections.find(id) else { return };
+    let Some(mark) = state.admission.penalise(&connection, process.event_loop.now_ms()) else { return };
+    // start keeps it for the accept that comes after this one.
+    process.tell_start(ToStart::Marked(mark));
+    if mark.penalised {
+        fosse_die::warning(PROGRAM, format_args!("connection={id} second death from its source, penalised"));
+    }
+}
+
+/// Takes over what earlier accepts remembered of sources.
+fn restore_marks(state: &mut State, process: &Process, fd: OwnedFd) {
+    let bytes = match fosse_sys::blob::read(fd, DEATHS_COUNT_MAX * MESSAGE_BYTES) {
+        Ok(bytes) => bytes,
+        Err(error) => return fosse_die::alert(PROGRAM, format_args!("marks: {error}")),
+    };
+    for message in bytes.chunks(MESSAGE_BYTES) {
+        if let Ok(ToStart::Marked(mark)) = ToStart::decode(message) {
+            state.admission.restore(mark, process.event_loop.now_ms());
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What fosse-accept knows: who may come in, who is there, and who holds them.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use fosse_eventloop::EventLoop;
+use fosse_settings::Accept;
+
+use crate::PROGRAM;
+use crate::admission::Admission;
+use crate::connections::{Connections, NOBODY};
+use crate::lane_channels::{LaneChannels, Pending};
+use crate::lanes::Lanes;
+use crate::limits::LIST_WAIT_MS;
+use crate::listeners::Listeners;
+
+/// The tables, and the connections between them.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) admission: Admission,
+    pub(crate) listeners: Listeners,
+    pub(crate) lanes: Lanes,
+    pub(crate) channels: LaneChannels,
+    pub(crate) connections: Connections,
+    /// Accepted or given back, and no lane has them yet.
+    pub(crate) waiting: VecDeque<Pending>,
+    pub(crate) listing: Listing,
+    /// Leaving, at the latest at this time: the lanes stay, and another accept takes over.
+    pub(crate) leaving_until_ms: Option<u64>,
+    /// The kernel was out of room for descriptors under way: nothing is sent before the next tick.
+    pub(crate) congested: bool,
+}
+
+impl State {
+    pub(crate) fn new(settings: Accept) -> Self {
+        Self {
+            admission: Admission::new(settings),
+            listeners: Listeners::default(),
+            lanes: Lanes::default(),
+            channels: LaneChannels::default(),
+            connections: Connections::default(),
+            waiting: VecDeque::new(),
+            listing: Listing::default(),
+            leaving_until_ms: None,
+            congested: false,
+        }
+    }
+
+    /// Forgets a lane and all it held; what it was still to get goes to others.
+    pub(crate) fn lose_lane(&mut self, event_loop: &EventLoop, lane: u32, why: &str) {
+        for pending in self.channels.remove(event_loop, lane) {
+            self.connections.give(pending.connection.id, NOBODY);
+            self.waiting.push_back(pending);
+        }
+        self.lanes.remove(lane);
+        self.listing.remove(lane);
+        let lost = self.connections.lose(lane);
+        fosse_die::info(PROGRAM, format_args!("lane={lane} gone connections={lost} reason=\"{why}\""));
+    }
+}
+
+/// Lanes that lived before this process and have not yet said what they hold.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    lanes: BTreeSet<u32>,
+    deadline_ms: u64,
+}
+
+impl Listing {
+    /// Expects a lane to say what it holds.
+    pub(crate) fn add(&mut self, lane: u32, now_ms: u64) {
+        self.lanes.insert(lane);
+        self.deadline_ms = now_ms.saturating_add(LIST_WAIT_MS);
+    }
+
+    /// The lane has said all, or is gone.
+    pub(crate) fn remove(&mut self, lane: u32) {
+        self.lanes.remove(&lane);
+    }
+
+    /// Returns whether the lane is still saying what it holds.
+    pub(crate) fn contains(&self, lane: u32) -> bool {
+        self.lanes.contains(&lane)
+    }
+
+    /// Returns whether all connections are counted that can be, so that limits hold.
+    pub(crate) fn is_over(&self, now_ms: u64) -> bool {
+        self.lanes.is_empty() || now_ms >= self.deadline_ms
+    }
+}

@@ -1,0 +1,89 @@
+//! One attempt to connect: its socket, its call, its outcome.
+
+use std::{
+    net::{Ipv6Addr, SocketAddr},
+    os::fd::OwnedFd,
+};
+
+use fosse_settings::{Address, Server};
+use fosse_wire::connect::Outcome;
+use rustix::{
+    io::Errno,
+    net::{
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with,
+        sockopt::{set_tcp_nodelay, socket_error, socket_peercred},
+    },
+};
+
+/// An attempt under way.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    /// dispatch's mark of the request.
+    pub(crate) tag: u32,
+    /// Index into the table of backends.
+    pub(crate) server: usize,
+    /// The socket.
+    pub(crate) fd: OwnedFd,
+    /// When to give up, on the clock of the loop.
+    pub(crate) deadline_ms: u64,
+}
+
+impl Attempt {
+    /// Makes the socket for an attempt to reach `server`, entry `number` of the table.
+    pub(crate) fn new(tag: u32, number: usize, server: &Server, now_ms: u64) -> Result<Self, Errno> {
+        let family = match &server.address {
+            Address::Unix(_) => AddressFamily::UNIX,
+            Address::Tcp(addr, _) if Ipv6Addr::from(*addr).to_ipv4_mapped().is_some() => AddressFamily::INET,
+            Address::Tcp(..) => AddressFamily::INET6,
+        };
+        let fd = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+        Ok(Self { tag, server: number, fd, deadline_ms: now_ms.saturating_add(u64::from(server.connect_ms)) })
+    }
+
+    /// Calls connect(2).
+    ///
+    /// # Errors
+    /// `INPROGRESS` where epoll reports the end, `AGAIN` where the queue of a unix listener is full
+    /// and nothing will report that it has room, others where the attempt has failed.
+    pub(crate) fn connect(&self, address: &Address) -> Result<(), Errno> {
+        match address {
+            Address::Unix(path) => rustix::net::connect(&self.fd, &SocketAddrUnix::new(path.as_str())?),
+            Address::Tcp(addr, port) => {
+                rustix::net::connect(&self.fd, &SocketAddr::new(Ipv6Addr::from(*addr).to_canonical(), *port))
+            }
+        }
+    }
+
+    /// Returns how a connect(2) in progress has ended (SO_ERROR).
+    pub(crate) fn result(&self) -> Result<(), Errno> {
+        socket_error(&self.fd)?
+    }
+
+    /// Makes the connected socket fit to be passed on.
+    ///
+    /// # Errors
+    /// [`Outcome::WrongPeer`] where a process of another UID listens than the configuration names.
+    pub(crate) fn check_peer(&self, server: &Server) -> Result<(), Outcome> {
+        match server.address {
+            // Without it a connection is only slower.
+            Address::Tcp(..) => drop(set_tcp_nodelay(&self.fd, true)),
+            Address::Unix(_) if server.peer_uids.is_empty() => {}
+            Address::Unix(_) => {
+                let uid = socket_peercred(&self.fd).map(|cred| cred.uid.as_raw());
+                if !uid.is_ok_and(|uid| server.peer_uids.contains(&uid)) {
+                    return Err(Outcome::WrongPeer);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns what dispatch is told of a failure.
+pub(crate) const fn outcome(errno: Errno) -> Outcome {
+    match errno {
+        Errno::CONNREFUSED | Errno::NOENT => Outcome::Refused,
+        Errno::TIMEDOUT => Outcome::Timeout,
+        _ => Outcome::Failed,
+    }
+}

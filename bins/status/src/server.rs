@@ -1,0 +1,169 @@
+//! Pages in from start, requests in from clients, responses out.
+
+use std::os::fd::OwnedFd;
+
+use fosse_counters::status as count;
+use fosse_die::warning;
+use fosse_eventloop::{
+    Event, Interest,
+    slab::{Key, Slab, token},
+};
+use fosse_service::{ExitReason, Given, Order, Process, Service};
+use fosse_sys::page::PageReader;
+use fosse_wire::start::ToChild;
+use rustix::{
+    io::Errno,
+    net::{SocketFlags, accept_with},
+};
+
+use crate::{
+    client::{Client, Heard},
+    limits::{CLIENT_MS_MAX, CLIENTS_MAX},
+    pages::Pages,
+    policy::POLICY,
+    response,
+};
+
+const TOKEN_LISTENER: u8 = 1;
+const TOKEN_CLIENT: u8 = 2;
+
+/// The program's state.
+#[derive(Debug)]
+pub struct Server {
+    pages: Pages,
+    clients: Slab<Client>,
+    listener: OwnedFd,
+    /// The listener is watched: not while there are as many clients as may be.
+    listening: bool,
+    started_ms: u64,
+}
+
+impl Server {
+    /// Listens for clients.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub fn new(process: &Process, mut given: Given) -> Result<Self, ExitReason> {
+        let mut server = Self {
+            pages: Pages::default(),
+            clients: Slab::default(),
+            listener: given.required(8),
+            listening: false,
+            started_ms: process.event_loop.now_ms(),
+        };
+        server.watch_listener(process)?;
+        Ok(server)
+    }
+
+    /// Watches the listener exactly while there is room for another client.
+    fn watch_listener(&mut self, process: &Process) -> Result<(), Errno> {
+        let room = self.clients.len() < CLIENTS_MAX;
+        if room != self.listening {
+            self.listening = room;
+            match room {
+                true => process.event_loop.add(&self.listener, token(TOKEN_LISTENER), Interest::IN)?,
+                false => process.event_loop.remove(&self.listener)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, process: &Process) -> Result<(), Errno> {
+        while self.clients.len() < CLIENTS_MAX {
+            match accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+                Ok(fd) => self.add_client(process, fd),
+                Err(Errno::AGAIN) => return Ok(()),
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                // Out of descriptors or memory for now: the tick brings the next try.
+                Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => return Ok(()),
+                Err(errno) => return Err(errno),
+            }
+        }
+        Ok(())
+    }
+
+    fn add_client(&mut self, process: &Process, fd: OwnedFd) {
+        let deadline_ms = process.event_loop.now_ms().saturating_add(CLIENT_MS_MAX);
+        let Some(key) = self.clients.insert(Client::new(fd, deadline_ms)) else { return };
+        let added = self
+            .clients
+            .get(key)
+            .map(|client| process.event_loop.add(&client.fd, key.token(TOKEN_CLIENT), Interest::IN));
+        if !matches!(added, Some(Ok(()))) {
+            self.clients.remove(key);
+        }
+        self.count_clients(process);
+    }
+
+    fn on_client(&mut self, process: &Process, key: Key) {
+        let Some(client) = self.clients.get_mut(key) else { return };
+        if !client.has_response() {
+            let response = match client.read() {
+                Heard::More => return,
+                Heard::Gone => return self.end_client(process, key),
+                Heard::Refused(status) => response::refusal(status),
+                Heard::Request(target, body) => {
+                    let age_s = process.event_loop.now_ms().saturating_sub(self.started_ms) / 1000;
+                    response::page(target, &self.pages, age_s, body)
+                }
+            };
+            process.counters.add(count::REQUESTS, 1);
+            client.respond(response);
+            let _ = process.event_loop.modify(&client.fd, key.token(TOKEN_CLIENT), Interest::OUT);
+        }
+        if client.write() {
+            self.end_client(process, key);
+        }
+    }
+
+    fn end_client(&mut self, process: &Process, key: Key) {
+        if let Some(client) = self.clients.remove(key) {
+            let _ = process.event_loop.remove(&client.fd);
+        }
+        self.count_clients(process);
+    }
+
+    fn count_clients(&self, process: &Process) {
+        process.counters.set(count::CLIENTS, u64::try_from(self.clients.len()).unwrap_or(u64::MAX));
+    }
+}
+
+impl Service for Server {
+    fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
+        match Key::of_token(event.token) {
+            (TOKEN_LISTENER, _) => self.accept(process)?,
+            (TOKEN_CLIENT, key) => self.on_client(process, key),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn on_start_message(&mut self, _: &Process, order: Order) -> Result<(), ExitReason> {
+        match order {
+            Order::Give(ToChild::PageAdd { program, lane, pid }, fd) => match PageReader::map(&fd) {
+                Ok(page) => self.pages.add(program, lane, pid, page),
+                Err(errno) => warning(POLICY.program, format_args!("event=no-page pid={pid} {errno}")),
+            },
+            Order::Tell(ToChild::PageDrop { pid }) => self.pages.drop_process(pid),
+            Order::Drain | Order::End => return Err(ExitReason::Done),
+            Order::Tell(_) | Order::Give(..) => return Err(ExitReason::broken_protocol("start")),
+        }
+        Ok(())
+    }
+
+    /// Ends clients that take too long, in sending their request or in reading the response.
+    fn on_tick(&mut self, process: &Process) -> Result<(), ExitReason> {
+        let now_ms = process.event_loop.now_ms();
+        let late: Vec<Key> =
+            self.clients.iter().filter(|(_, client)| client.deadline_ms <= now_ms).map(|(key, _)| key).collect();
+        for key in late {
+            process.counters.add(count::TIMEOUTS, 1);
+            self.end_client(process, key);
+        }
+        Ok(())
+    }
+
+    fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
+        Ok(self.watch_listener(process)?)
+    }
+}

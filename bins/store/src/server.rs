@@ -1,0 +1,233 @@
+//! Filters from start, requests and changes from filters, records to them.
+
+use std::os::fd::OwnedFd;
+
+use fosse_counters::store as count;
+use fosse_die::warning;
+use fosse_eventloop::{
+    Event, EventLoop, Interest,
+    slab::{Key, Slab},
+};
+use fosse_service::{ExitReason, Given, Order, Process, Service};
+use fosse_wire::start::ToChild;
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, SendFlags, recv, send},
+    time::{ClockId, clock_gettime},
+};
+
+use crate::{
+    PROGRAM,
+    filter::Filter,
+    limits::{FILTERS_COUNT_MAX, FULL_LINE_MS_MIN, RECORDS_BYTES_MAX},
+    records::Records,
+};
+
+const TOKEN_FILTER: u8 = 1;
+
+/// A filter and its socket.
+#[derive(Debug)]
+struct Neighbour {
+    fd: OwnedFd,
+    lane: u32,
+    filter: Filter,
+    watched: Interest,
+}
+
+/// Why the conversation with a filter ends.
+#[derive(Debug)]
+enum Disconnect {
+    /// Its lane is over.
+    End,
+    /// It broke the protocol, or its socket failed.
+    Broken(String),
+}
+
+impl From<Errno> for Disconnect {
+    fn from(errno: Errno) -> Self {
+        Self::Broken(errno.to_string())
+    }
+}
+
+impl Neighbour {
+    /// Reads what the filter says, once and only while it reads its replies.
+    fn read(&mut self) -> Result<(), Disconnect> {
+        if self.filter.is_full() {
+            return Ok(());
+        }
+        match recv(&self.fd, self.filter.inbox.spare(), RecvFlags::DONTWAIT) {
+            Ok((0, _)) | Err(Errno::CONNRESET) => return Err(Disconnect::End),
+            Ok((length, _)) => self.filter.inbox.filled(length),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        Ok(())
+    }
+
+    /// Writes what waits for the filter, once.
+    fn write(&mut self) -> Result<(), Disconnect> {
+        if self.filter.pending().is_empty() {
+            return Ok(());
+        }
+        match send(&self.fd, self.filter.pending(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(length) => self.filter.advance(length),
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(Errno::PIPE | Errno::CONNRESET) => return Err(Disconnect::End),
+            Err(errno) => return Err(errno.into()),
+        }
+        Ok(())
+    }
+
+    /// Watches the socket for room while something waits, for bytes unless too much does.
+    fn watch(&mut self, event_loop: &EventLoop, key: Key, stopped: bool) -> Result<(), Disconnect> {
+        let mut wanted = Interest::empty();
+        wanted.set(Interest::OUT, stopped || !self.filter.pending().is_empty());
+        wanted.set(Interest::IN, !self.filter.is_full());
+        if wanted != self.watched {
+            event_loop.modify(&self.fd, key.token(TOKEN_FILTER), wanted)?;
+            self.watched = wanted;
+        }
+        Ok(())
+    }
+}
+
+/// The program's state.
+#[derive(Debug)]
+pub struct Server {
+    records: Records,
+    filters: Slab<Neighbour>,
+    /// When the log last said that memory is used up, and the evictions up to then.
+    full_said_ms: Option<u64>,
+    evicted: u64,
+    /// There was a record at the end of the last turn.
+    some: bool,
+}
+
+/// Seconds since 1970: what rules and their expirevar count in.
+fn now_seconds() -> u64 {
+    u64::try_from(clock_gettime(ClockId::Realtime).tv_sec).unwrap_or(0)
+}
+
+impl Server {
+    /// Waits for filters.
+    ///
+    /// # Errors
+    /// None: everything comes from start.
+    pub fn new(_: &Process, _: Given) -> Result<Self, ExitReason> {
+        Ok(Self {
+            records: Records::new(RECORDS_BYTES_MAX),
+            filters: Slab::default(),
+            full_said_ms: None,
+            evicted: 0,
+            some: false,
+        })
+    }
+
+    /// Adds a filter that start introduces.
+    fn add_filter(&mut self, process: &Process, lane: u32, fd: OwnedFd) -> Result<(), Errno> {
+        let Ok(filter) = Filter::new() else { return Ok(()) };
+        if self.filters.len() >= FILTERS_COUNT_MAX {
+            warning(PROGRAM, format_args!("event=too-many-filters lane={lane}"));
+            return Ok(());
+        }
+        // Watched for room too: so the greeting goes out.
+        let watched = Interest::IN | Interest::OUT;
+        let Some(key) = self.filters.insert(Neighbour { fd, lane, filter, watched }) else { return Ok(()) };
+        if let Some(neighbour) = self.filters.get(key) {
+            process.event_loop.add(&neighbour.fd, key.token(TOKEN_FILTER), watched)?;
+        }
+        self.count_filters(process);
+        Ok(())
+    }
+
+    fn serve_or_disconnect(&mut self, process: &Process, key: Key, readable: bool) {
+        if let Err(reason) = self.serve(process, key, readable) {
+            self.disconnect(process, key, reason);
+        }
+    }
+
+    /// Does what a filter says, and replies: one read and one write a turn, so that no filter waits
+    /// long for another.
+    fn serve(&mut self, process: &Process, key: Key, readable: bool) -> Result<(), Disconnect> {
+        let Some(neighbour) = self.filters.get_mut(key) else { return Ok(()) };
+        if readable {
+            neighbour.read()?;
+        }
+        let filter = &mut neighbour.filter;
+        filter
+            .work(&mut self.records, now_seconds(), &process.counters)
+            .and_then(|()| filter.tell(!self.records.is_empty()))
+            .map_err(|error| Disconnect::Broken(error.to_string()))?;
+        // It may have said more than was replied to; nothing else would bring that up.
+        let stopped = filter.is_full();
+        neighbour.write()?;
+        neighbour.watch(&process.event_loop, key, stopped)
+    }
+
+    fn disconnect(&mut self, process: &Process, key: Key, reason: Disconnect) {
+        let Some(neighbour) = self.filters.remove(key) else { return };
+        let _ = process.event_loop.remove(&neighbour.fd);
+        if let Disconnect::Broken(why) = reason {
+            process.counters.add(count::BROKEN, 1);
+            warning(PROGRAM, format_args!("event=filter-broke lane={} why=\"{why}\"", neighbour.lane));
+        }
+        self.count_filters(process);
+    }
+
+    fn count_filters(&self, process: &Process) {
+        process.counters.set(count::FILTERS, u64::try_from(self.filters.len()).unwrap_or(u64::MAX));
+    }
+
+    fn count_records(&mut self, process: &Process) {
+        let counters = &process.counters;
+        let expired = self.records.sweep(now_seconds());
+        counters.add(count::EXPIRED, u64::try_from(expired).unwrap_or(u64::MAX));
+        counters.set(count::RECORDS, u64::try_from(self.records.len()).unwrap_or(u64::MAX));
+        counters.set(count::BYTES, u64::try_from(self.records.bytes()).unwrap_or(u64::MAX));
+    }
+
+    /// Says that memory is used up, once in a while.
+    fn warn_if_full(&mut self, process: &Process) {
+        let (evicted, now_ms) = (process.counters.get(count::EVICTED), process.event_loop.now_ms());
+        let quiet = self.full_said_ms.is_none_or(|said| now_ms.saturating_sub(said) >= FULL_LINE_MS_MIN);
+        if evicted != self.evicted && quiet {
+            let (records, more) = (self.records.len(), evicted.wrapping_sub(self.evicted));
+            warning(PROGRAM, format_args!("event=records-full records={records} evicted={more}"));
+            (self.evicted, self.full_said_ms) = (evicted, Some(now_ms));
+        }
+    }
+}
+
+impl Service for Server {
+    fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
+        if let (TOKEN_FILTER, key) = Key::of_token(event.token) {
+            self.serve_or_disconnect(process, key, event.readable());
+        }
+        Ok(())
+    }
+
+    fn on_start_message(&mut self, process: &Process, order: Order) -> Result<(), ExitReason> {
+        match order {
+            Order::Give(ToChild::Records { lane }, fd) => self.add_filter(process, lane, fd)?,
+            Order::Drain | Order::End => return Err(ExitReason::Done),
+            Order::Tell(_) | Order::Give(..) => return Err(ExitReason::broken_protocol("start")),
+        }
+        Ok(())
+    }
+
+    fn on_tick(&mut self, process: &Process) -> Result<(), ExitReason> {
+        self.count_records(process);
+        self.warn_if_full(process);
+        Ok(())
+    }
+
+    /// Tells all filters when the first record has come, or the last has gone.
+    fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
+        let some = !self.records.is_empty();
+        if std::mem::replace(&mut self.some, some) != some {
+            let keys: Vec<Key> = self.filters.iter().map(|(key, _)| key).collect();
+            keys.into_iter().for_each(|key| self.serve_or_disconnect(process, key, false));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! How a program ends.
+
+use rustix::io::Errno;
+
+/// Why the loop of a program ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExitReason {
+    /// There is nothing left to do. Exit status 0.
+    Done,
+    /// The program was told to drain, and nothing is under way any more: start is sent DRAINED.
+    /// Exit status 0.
+    Drained,
+    /// The program lost something that a new process will have again. One line says what; exit
+    /// status 111.
+    Failed(String),
+}
+
+impl ExitReason {
+    /// Returns the failure of a neighbour that said something that is not in the conversation.
+    #[must_use]
+    pub fn broken_protocol(neighbour: &str) -> Self {
+        Self::Failed(format!("{neighbour} broke the protocol"))
+    }
+}
+
+/// The kernel refused something that the loop cannot do without.
+impl From<Errno> for ExitReason {
+    fn from(errno: Errno) -> Self {
+        Self::Failed(format!("unable to serve: {errno}"))
+    }
+}

@@ -1,0 +1,74 @@
+//! The locked process: what it has for its whole life, and what it was given for once.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+
+use fosse_counters::{Counters, LOG_DROPPED};
+use fosse_eventloop::EventLoop;
+use fosse_inherit::Descriptors;
+use fosse_lockdown::Locked;
+use fosse_wire::start::ToStart;
+use serde::de::DeserializeOwned;
+
+use crate::{CONFIG_FD, start::Start};
+
+/// What every handler of a program may use.
+#[derive(Debug)]
+pub struct Process {
+    /// The event loop: descriptors are watched there, and the time is there.
+    pub event_loop: EventLoop,
+    /// The counter page.
+    pub counters: Counters,
+    pub(crate) program: &'static str,
+    pub(crate) start: Start,
+}
+
+impl Process {
+    /// Sends start a message. Where that fails start is gone, which the next turn finds out.
+    pub fn tell_start(&self, message: ToStart) {
+        self.start.tell(message);
+    }
+
+    /// Returns the socket of the conversation with start; none in a shell.
+    #[must_use]
+    pub fn start_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.start.0.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Counts what the process can say of itself at every tick.
+    pub(crate) fn count_tick(&self) {
+        self.counters.set(LOG_DROPPED, fosse_die::dropped());
+        self.counters.set_turns(self.event_loop.long_turns());
+    }
+}
+
+/// What the program inherited for its job, to be read now that the lock is on.
+#[derive(Debug)]
+pub struct Given {
+    pub(crate) program: &'static str,
+    pub(crate) descriptors: Descriptors,
+    pub(crate) locked: Locked,
+}
+
+impl Given {
+    /// Reads the configuration. Ends the program with exit status 100 where it is not exactly a `T`.
+    pub fn settings<T: DeserializeOwned>(&mut self) -> T {
+        fosse_inherit::blob(self.program, &mut self.descriptors, CONFIG_FD).open(self.locked).read()
+    }
+
+    /// Reads the configuration; without one, in a shell, returns the default. Ends the program with
+    /// exit status 100 where it is not exactly a `T`.
+    pub fn settings_or_default<T: DeserializeOwned + Default>(&mut self) -> T {
+        let blob = fosse_inherit::optional_blob(self.program, &mut self.descriptors, CONFIG_FD);
+        blob.map(|blob| blob.open(self.locked).read()).unwrap_or_default()
+    }
+
+    /// Takes a descriptor that the table names as required.
+    pub fn required(&mut self, number: RawFd) -> OwnedFd {
+        self.descriptors.required(number)
+    }
+
+    /// Takes a descriptor that may be absent.
+    pub fn optional(&mut self, number: RawFd) -> Option<OwnedFd> {
+        self.descriptors.optional(number)
+    }
+}

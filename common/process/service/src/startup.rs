@@ -1,0 +1,113 @@
+//! From the command line to the lock.
+
+use fosse_args::Args;
+use fosse_counters::Counters;
+use fosse_die::temporary;
+use fosse_eventloop::EventLoop;
+use fosse_inherit::{Descriptors, Expected, inherit};
+use fosse_lockdown::{Mode, Policy, enter};
+
+use crate::{COUNTERS_FD, Given, Process, START_FD, start::Start};
+
+/// A program as data.
+#[derive(Debug)]
+pub struct Spec {
+    /// Usage line, without the word "usage".
+    pub usage: &'static str,
+    /// What the program may do after the lock; its name is the program's.
+    pub policy: &'static Policy,
+    /// Every descriptor the program inherits: the configuration is 5, the counter page 6, start 7.
+    pub descriptors: &'static [Expected],
+    /// It is on the data path: the loop lingers for its neighbours before it sleeps.
+    pub lingers: bool,
+}
+
+/// A program that has read the options common to all.
+#[derive(Debug)]
+pub struct Startup {
+    /// The other words of the command line.
+    pub args: Args,
+    spec: &'static Spec,
+    mode: Mode,
+}
+
+impl Startup {
+    /// Sets the panic hook and takes `--sandbox-strict`, `--sandbox-trap` and `--no-sandbox` from
+    /// the command line; without any, FOSSE_SANDBOX decides.
+    #[must_use]
+    pub fn of_process(spec: &'static Spec) -> Self {
+        fosse_sys::panic::panic_hook(spec.policy.program);
+        let mut args = Args::of_process(spec.policy.program, spec.usage);
+        let mode = mode(&mut args);
+        Self { args, spec, mode }
+    }
+
+    /// Takes over the descriptors of the table and makes what the lock forbids to make. Ends the
+    /// program with exit status 100 where a word is left, or a descriptor is missing or wrong.
+    #[must_use]
+    pub fn inherit(self) -> Inherited {
+        self.args.end();
+        let program = self.spec.policy.program;
+        let mut descriptors = inherit(program, self.spec.descriptors);
+        let event_loop =
+            EventLoop::new().unwrap_or_else(|errno| temporary(program, format_args!("unable to make epoll: {errno}")));
+        Inherited {
+            counters: fosse_inherit::counters(program, &mut descriptors, COUNTERS_FD),
+            event_loop: if self.spec.lingers { event_loop } else { event_loop.without_linger() },
+            descriptors,
+            spec: self.spec,
+            mode: self.mode,
+        }
+    }
+}
+
+/// A program that has its descriptors and has read nothing from them.
+#[derive(Debug)]
+pub struct Inherited {
+    /// The descriptors of the table, by number.
+    pub descriptors: Descriptors,
+    spec: &'static Spec,
+    mode: Mode,
+    event_loop: EventLoop,
+    counters: Counters,
+}
+
+impl Inherited {
+    /// Locks the process down. Ends the program where the sandbox is not as strict as it has to be.
+    #[must_use]
+    pub fn lock(self) -> (Process, Given) {
+        let Self { mut descriptors, spec, mode, event_loop, counters } = self;
+        let program = spec.policy.program;
+        let locked = enter(spec.policy, mode);
+        let start = Start(descriptors.optional(START_FD));
+        (Process { event_loop, counters, program, start }, Given { program, descriptors, locked })
+    }
+}
+
+/// The strictest mode that an option asks for, else that of the environment.
+fn mode(args: &mut Args) -> Mode {
+    let mut asked = [Mode::Strict, Mode::Trap, Mode::Off].map(|mode| {
+        let given = mode.option().is_some_and(|option| args.flag(option));
+        given.then_some(mode)
+    });
+    asked.iter_mut().find_map(Option::take).unwrap_or_else(Mode::from_environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode_of(words: &[&str]) -> Mode {
+        let mut args = Args::of("test", "test", words.iter().map(|word| (*word).to_owned()).collect());
+        let mode = mode(&mut args);
+        args.end();
+        mode
+    }
+
+    #[test]
+    fn the_strictest_option_counts_and_none_is_left() {
+        assert_eq!(mode_of(&["--no-sandbox"]), Mode::Off);
+        assert_eq!(mode_of(&["--no-sandbox", "--sandbox-trap"]), Mode::Trap);
+        assert_eq!(mode_of(&["--no-sandbox", "--sandbox-trap", "--sandbox-strict"]), Mode::Strict);
+    }
+}
