@@ -12,7 +12,7 @@ const SHOWN_BYTES_MAX: usize = 160;
 
 /// A line for people.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ForPeople<'a>(pub &'a Line);
+pub struct ForPeople<'a>(pub &'a Line);
 
 impl Display for ForPeople<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -40,7 +40,7 @@ pub fn judge(fields: &Fields<'_>, facts: &Facts) -> Answer {
 
 /// Whether a Range of this request may be answered: If-Range is absent, or names exactly these bytes (section 13.1.5).
 #[must_use]
-pub(crate) fn range_holds(fields: &Fields<'_>, facts: &Facts) -> bool {
+pub fn range_holds(fields: &Fields<'_>, facts: &Facts) -> bool {
     let mut values = fields.iter().filter(|field| field.is("if-range"));
     match (values.next(), values.next()) {
         (None, _) => true,

@@ -42,7 +42,7 @@ impl Place {
 
     /// Where a client finds the place if it is a directory: `/path/`, encoded, never with two slashes in front.
     #[must_use]
-    pub(crate) fn as_directory(&self) -> Vec<u8> {
+    pub fn as_directory(&self) -> Vec<u8> {
         let mut out = vec![b'/'];
         for byte in &self.path {
             if byte.is_ascii_alphanumeric() || b"/-._~".contains(byte) {
