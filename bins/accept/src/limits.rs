@@ -19,7 +19,7 @@ pub const LIST_WAIT_MS: u64 = 100;
 pub(crate) const LEAVE_MS: u64 = 500;
 
 /// Two deaths within this time make a penalty.
-pub const DEATHS_WINDOW_MS: u64 = 60_000;
+pub(crate) const DEATHS_WINDOW_MS: u64 = 60_000;
 
 /// How long a penalty lasts.
 pub(crate) const PENALTY_MS: u64 = 600_000;

@@ -1,20 +1,14 @@
-//! `--check`: a change of configuration up to the point where something would serve. fosse-config, fosse-load and the template
-//! run as they would, by the same code and as users with as few rights; nothing listens, no log is written, and whoever
+//! `--check`: a reload up to the point where something would serve. fosse-config, fosse-load and the zygote run as they would, by the same code and as users with as few rights; nothing listens, no log is written, and whoever
 //! serves already does not notice.
 
 use fosse_die::{info, warning};
 
-use crate::{
-    PROGRAM,
-    change::Change,
-    edge::{Current, Edge},
-    limits, listeners,
-};
+use crate::{PROGRAM, limits};
 
 /// Processes of a check that live at a time, and a few more.
 const SLOTS_COUNT: usize = 8;
 
-/// The slots of user IDs, with those that are taken. An edge that runs beside the check takes the lowest, so a check takes the
+/// Returns the slots of user IDs, with those that are taken. An edge that runs beside the check takes the lowest, so a check takes the
 /// highest: two living processes share no user ID.
 pub(crate) fn slots(check: bool) -> Vec<bool> {
     let taken = if check { limits::SLOTS_MAX - SLOTS_COUNT } else { 0 };
@@ -37,22 +31,9 @@ pub(crate) fn tell_ordinary_user(check: bool) {
     }
 }
 
-impl Edge {
-    /// The rest of a check: the places of listeners, and whether the rules compile.
-    pub(crate) fn check_generation(&mut self, next: Current) -> Result<(), String> {
-        next.plan.listeners.iter().try_for_each(listeners::look)?;
-        self.current = next;
-        self.change = Change::Checking;
-        if self.current.rules.is_none() {
-            self.checked();
-        }
-        self.start_template().map_err(|e| format!("unable to start a template: {e}"))
-    }
-
-    /// Everything is as it should be: the end of a check.
-    pub(crate) fn checked(&self) -> ! {
-        std::process::exit(0)
-    }
+/// Ends a check in which everything is as it should be.
+pub(crate) fn passed() -> ! {
+    std::process::exit(0)
 }
 
 #[cfg(test)]

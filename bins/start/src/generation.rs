@@ -1,30 +1,96 @@
-//! What fosse-config and fosse-load have made, sealed for the programs of a generation.
+//! A generation: what is configured, sealed for the programs that serve it.
 
 use std::{collections::HashMap, os::fd::OwnedFd};
 
 use fosse_bundle::{Part, Parts};
+use fosse_eventloop::slab::Key;
 use fosse_plan::Plan;
+use fosse_wire::launch::Program;
 
-use crate::edge::Current;
+use crate::limits;
 
-/// Seals each part of a plan and of what was loaded for it. The generation has no number yet.
-///
-/// # Errors
-/// What the bundle is not, or why it could not be sealed.
-pub(crate) fn sealed(plan: Plan, loaded: &[u8]) -> Result<Current, String> {
-    let mut blobs = HashMap::new();
-    for (program, blob) in &plan.blobs {
-        blobs.insert(*program, seal(program.name(), blob)?);
+/// What is configured now.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    pub plan: Plan,
+    /// Counted from 1; 0 before the first plan.
+    pub number: u32,
+    /// The sealed settings of each program.
+    pub blobs: HashMap<Program, OwnedFd>,
+    /// The bundle of rule files, where there are any.
+    pub rules: Option<OwnedFd>,
+    /// The process that has compiled them and makes the filters.
+    pub zygote: Option<Key>,
+    /// Whether the rules keep records of persistent collections.
+    pub keeps_records: bool,
+    /// Compiled address lists by listener.
+    pub addresses: Vec<(u16, OwnedFd)>,
+}
+
+impl Generation {
+    /// Before the first plan: fosse-config itself needs a user ID.
+    pub(crate) fn none() -> Self {
+        Self::new(Plan { uid_base: limits::UID_BASE_FIRST, ..Plan::default() })
     }
-    let (mut rules, mut addresses) = (None, Vec::new());
-    for part in Parts::decode(loaded).map_err(|e| format!("bundle: {e}"))?.parts {
-        match part {
-            Part::Rules(bytes) if bytes.len() > fosse_bundle::EMPTY_BYTES => rules = Some(seal("rules", bytes)?),
-            Part::Rules(_) => {}
-            Part::Addresses { listener, image } => addresses.push((listener, seal("addresses", image)?)),
+
+    fn new(plan: Plan) -> Self {
+        let (blobs, addresses) = (HashMap::new(), Vec::new());
+        Self { plan, number: 0, blobs, rules: None, zygote: None, keeps_records: false, addresses }
+    }
+
+    /// Seals each part of a plan and of what was loaded for it. The generation has no number yet.
+    ///
+    /// # Errors
+    /// What the bundle is not, or why it could not be sealed.
+    pub(crate) fn sealed(plan: Plan, loaded: &[u8]) -> Result<Self, String> {
+        let mut generation = Self::new(plan);
+        for (program, blob) in &generation.plan.blobs {
+            generation.blobs.insert(*program, seal(program.name(), blob)?);
         }
+        for part in Parts::decode(loaded).map_err(|e| format!("bundle: {e}"))?.parts {
+            match part {
+                Part::Rules(bytes) if bytes.len() > fosse_bundle::EMPTY_BYTES => {
+                    generation.rules = Some(seal("rules", bytes)?);
+                }
+                Part::Rules(_) => {}
+                Part::Addresses { listener, image } => {
+                    generation.addresses.push((listener, seal("addresses", image)?));
+                }
+            }
+        }
+        Ok(generation)
     }
-    Ok(Current { plan, generation: 0, blobs, rules, template: None, keeps_records: false, addresses })
+
+    /// Takes its place after the one before.
+    ///
+    /// # Errors
+    /// All numbers have been used.
+    pub(crate) fn numbered_after(mut self, before: &Self) -> Result<Self, String> {
+        if before.number != 0 {
+            // Slots of processes that live are counted from the base they were started with.
+            self.plan.uid_base = before.plan.uid_base;
+        }
+        self.number = before.number.checked_add(1).ok_or("no number is left for another generation")?;
+        Ok(self)
+    }
+
+    /// Whether requests are inspected.
+    pub(crate) fn has_filter(&self) -> bool {
+        self.blobs.contains_key(&Program::WafFilter)
+    }
+
+    /// Returns a core for each lane: one lane a core, or as many as the plan says, going round the cores that were left to us. A
+    /// supervisor or a container may have kept some for others, or allow less time than the cores have.
+    pub(crate) fn cores(&self) -> Vec<u32> {
+        let ours = fosse_sys::process::cores();
+        let lanes = match self.plan.lanes {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            lanes => usize::try_from(lanes).unwrap_or(1),
+        };
+        let max = usize::try_from(fosse_plan::LANES_MAX).unwrap_or(1);
+        let cores = if ours.is_empty() { vec![fosse_spawn::CORE_ANY] } else { ours };
+        cores.into_iter().cycle().take(lanes.min(max)).collect()
+    }
 }
 
 fn seal(name: &str, bytes: &[u8]) -> Result<OwnedFd, String> {

@@ -7,17 +7,16 @@ use rustix::{
     io::Errno,
 };
 
-/// Records looked through for one death.
+/// Records looked through for one exit.
 const RECORDS_MAX: usize = 4096;
 
-/// /dev/kmsg, opened at birth.
+/// /dev/kmsg, opened before the lock-down.
 #[derive(Debug)]
-pub struct KernelLog(Option<OwnedFd>);
+pub(crate) struct KernelLog(Option<OwnedFd>);
 
 impl KernelLog {
     /// Opens it at its end; without the right to read it, everything else works.
-    #[must_use]
-    pub fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fd = open("/dev/kmsg", flags, Mode::empty()).ok();
         if let Some(fd) = &fd {
@@ -26,9 +25,8 @@ impl KernelLog {
         Self(fd)
     }
 
-    /// What the kernel said of the call process `pid` was ended for: `call=NUMBER`.
-    #[must_use]
-    pub fn violation(&mut self, pid: i32) -> Option<String> {
+    /// Returns what the kernel said of the call that process `pid` was killed for: `call=NUMBER`.
+    pub(crate) fn violation(&mut self, pid: i32) -> Option<String> {
         let fd = self.0.as_ref()?;
         let mut record = [0; 8192];
         let mut found = None;
@@ -38,7 +36,7 @@ impl KernelLog {
                     let text = String::from_utf8_lossy(record.get(..count)?);
                     found = call_of(&text, pid).or(found);
                 }
-                // The ring was overwritten while we did not look: go on with the oldest there is.
+                // The kernel's buffer was overwritten while nobody looked: go on with the oldest record there is.
                 Err(Errno::PIPE) => {}
                 Err(_) => break,
             }

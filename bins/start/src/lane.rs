@@ -1,41 +1,180 @@
-//! One lane: its processes, its channel, and where in life it stands.
+//! The lanes: each with its processes, its channel and its state.
 
 use std::os::fd::OwnedFd;
 
 use fosse_eventloop::slab::Key;
-use fosse_wire::launch::Program;
+use rustix::io::Errno;
 
-use crate::process::End;
+use crate::process::Exit;
 
-/// Where in life a lane stands.
+/// The state of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Its processes are being born.
+pub(crate) enum LaneState {
+    /// Its processes are being started.
     Starting,
     /// It serves.
     Live,
-    /// It finishes what is under way, at most until then.
+    /// It finishes what is under way, at most until this time in milliseconds of the monotonic clock.
     Draining(u64),
-    /// It lost a process; what is left of it may answer until then.
+    /// It lost a process; what is left of it may respond until this time.
     Dying(u64),
+}
+
+impl LaneState {
+    /// Whether it serves or is going to.
+    pub(crate) const fn is_wanted(self) -> bool {
+        matches!(self, Self::Starting | Self::Live)
+    }
+
+    /// Whether its time to finish is over.
+    const fn is_overdue(self, now_ms: u64) -> bool {
+        matches!(self, Self::Draining(until) | Self::Dying(until) if until <= now_ms)
+    }
 }
 
 /// A lane.
 #[derive(Debug)]
-pub struct Lane {
+pub(crate) struct Lane {
     /// Unique over the edge's life.
     pub number: u32,
     /// The generation it belongs to.
     pub generation: u32,
-    /// Its core.
+    /// The core its stages are pinned to.
     pub core: u32,
-    /// Its processes.
     pub processes: Vec<Key>,
     /// accept's end of its channel; start keeps it so that a new accept can have it. `None` at the very end.
     pub accept_end: Option<OwnedFd>,
-    /// Where in life it stands.
-    pub stage: Stage,
-    /// Its first process to go ended with 111, as stages do when a neighbour is gone: whose fault that was the next
-    /// deaths tell, as a neighbour's descriptors close before start hears of its end.
-    pub suspect: Option<(Program, i32, End)>,
+    pub state: LaneState,
+    /// Its first process to go exited with 111, as stages do when a neighbour is gone: whose fault that was the next
+    /// exits tell, as a neighbour's descriptors close before start hears of its exit.
+    pub suspect: Option<Exit>,
+}
+
+/// What a lane was when it lost a process.
+#[derive(Debug)]
+pub(crate) struct Loss {
+    /// The state before.
+    pub state: LaneState,
+    pub generation: u32,
+    /// The processes that are left.
+    pub left: Vec<Key>,
+    /// Its suspect, where nobody is left to show that it was somebody else.
+    pub suspect: Option<Exit>,
+}
+
+/// All lanes of all generations that live.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    all: Vec<Lane>,
+    next_number: u32,
+}
+
+impl Lanes {
+    /// The lanes of a predecessor.
+    pub(crate) const fn of(all: Vec<Lane>, next_number: u32) -> Self {
+        Self { all, next_number }
+    }
+
+    pub(crate) fn find_mut(&mut self, number: u32) -> Option<&mut Lane> {
+        self.all.iter_mut().find(|lane| lane.number == number)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Lane> {
+        self.all.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
+        self.all.iter_mut()
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    pub(crate) fn push(&mut self, lane: Lane) {
+        self.all.push(lane);
+    }
+
+    pub(crate) const fn next_number(&self) -> u32 {
+        self.next_number
+    }
+
+    /// Takes a number that no lane has had.
+    ///
+    /// # Errors
+    /// `OVERFLOW` where all have been used; the last is the number that messages give what is in no lane.
+    pub(crate) fn take_number(&mut self) -> Result<u32, Errno> {
+        let number = self.next_number;
+        self.next_number = number.checked_add(1).ok_or(Errno::OVERFLOW)?;
+        Ok(number)
+    }
+
+    /// Returns the processes of all lanes for which `which` holds.
+    pub(crate) fn processes(&self, which: impl Fn(&Lane) -> bool) -> Vec<Key> {
+        self.all.iter().filter(|lane| which(lane)).flat_map(|lane| lane.processes.iter().copied()).collect()
+    }
+
+    /// Returns the processes of lanes whose time to finish is over.
+    pub(crate) fn overdue(&self, now_ms: u64) -> Vec<Key> {
+        self.processes(|lane| lane.state.is_overdue(now_ms))
+    }
+
+    /// Whether any lane of a generation has this state.
+    pub(crate) fn any(&self, generation: u32, state: LaneState) -> bool {
+        self.all.iter().any(|lane| lane.generation == generation && lane.state == state)
+    }
+
+    /// Returns the number of generations that have lanes.
+    pub(crate) fn generations(&self) -> usize {
+        let mut all: Vec<u32> = self.all.iter().map(|lane| lane.generation).collect();
+        all.sort_unstable();
+        all.dedup();
+        all.len()
+    }
+
+    /// Takes a process out of its lane: one that served is dying from then on, one without processes is gone.
+    pub(crate) fn lose(&mut self, number: u32, process: Key, dying_until_ms: u64) -> Option<Loss> {
+        let at = self.all.iter().position(|lane| lane.number == number)?;
+        let lane = self.all.get_mut(at)?;
+        lane.processes.retain(|key| *key != process);
+        let (state, generation, left) = (lane.state, lane.generation, lane.processes.clone());
+        if state.is_wanted() {
+            lane.state = LaneState::Dying(dying_until_ms);
+        }
+        let suspect = if left.is_empty() { self.all.remove(at).suspect } else { None };
+        Some(Loss { state, generation, left, suspect })
+    }
+
+    /// Lets the lanes of all other generations finish. Those still being started too: they have the configuration of before.
+    pub(crate) fn drain_others(&mut self, generation: u32, until_ms: u64) {
+        for lane in self.all.iter_mut().filter(|lane| lane.generation != generation && lane.state.is_wanted()) {
+            lane.state = LaneState::Draining(until_ms);
+        }
+    }
+
+    /// Gives up the lanes of a generation that failed. Those that serve take its number, as numbers are not used twice.
+    pub(crate) fn give_up(&mut self, generation: u32) {
+        for lane in &mut self.all {
+            if lane.generation == generation {
+                lane.state = LaneState::Dying(0);
+            } else if lane.state.is_wanted() {
+                lane.generation = generation;
+            }
+        }
+    }
+
+    /// Returns the cores of `wanted` that lack a lane of this generation. Cores may have been taken away and others given
+    /// meanwhile: there are no more lanes for that.
+    pub(crate) fn missing_cores(&self, mut wanted: Vec<u32>, generation: u32) -> Vec<u32> {
+        let there = self.all.iter().filter(|lane| lane.generation == generation && lane.state.is_wanted());
+        // None where more lanes than wanted live: a reload asked for fewer and failed.
+        let missing = wanted.get(there.clone().count()..).map_or(0, <[u32]>::len);
+        for lane in there {
+            if let Some(at) = wanted.iter().position(|core| *core == lane.core) {
+                wanted.swap_remove(at);
+            }
+        }
+        wanted.truncate(missing);
+        wanted
+    }
 }

@@ -2,30 +2,43 @@
 
 #![forbid(unsafe_code)]
 
-mod births;
-mod change;
+mod accept;
 mod check;
-mod deaths;
-mod edge;
+mod children;
+mod compile;
+mod fork_server;
 mod generation;
 mod kernel_log;
 mod lane;
+mod lanes;
+mod launcher;
 mod limits;
 mod listeners;
 mod logs;
-mod marks;
 mod namespaces;
 mod notify;
-mod nursery;
 mod options;
+mod penalties;
 mod process;
 mod programs;
+mod reap;
+mod reload;
+mod reload_state;
+mod services;
+mod shutdown;
+mod spawn;
+mod spawn_options;
+mod startup;
+mod state;
 mod store;
-mod template;
+mod successor_state;
+mod supervisor;
 mod throttle;
+mod token;
 mod upgrade;
+mod zygote;
 
-pub mod serve;
+pub use startup::run;
 
 pub(crate) const PROGRAM: &str = "fosse-start";
 pub(crate) const USAGE: &str = "fosse-start [--check] [--config FILE | --config-fd N] [--programs DIR] [--dir DIR]... [--log-dir DIR] \

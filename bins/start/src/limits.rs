@@ -1,43 +1,43 @@
 //! Every limit of fosse-start.
 
 /// Bytes that fosse-config or fosse-load may write: rules and address lists at their largest, and what is around them.
-pub const OUTPUT_BYTES_MAX: usize = 512 * 1024 * 1024;
+pub(crate) const OUTPUT_BYTES_MAX: usize = 512 * 1024 * 1024;
 
 /// Time fosse-config or fosse-load may take. Larger configurations than anyone writes compile in a second.
-pub const COMPILE_MS_MAX: u64 = 60_000;
+pub(crate) const COMPILE_MS_MAX: u64 = 60_000;
 
 /// Time the new start may take to say whether it can take this one's place; nothing else is done meanwhile.
-pub const FITS_MS_MAX: u64 = 1_000;
+pub(crate) const FITS_MS_MAX: u64 = 1_000;
 
-/// Time a process may take from its birth to READY.
-pub const READY_MS_MAX: u64 = 20_000;
+/// Time a process may take from its start to READY.
+pub(crate) const READY_MS_MAX: u64 = 20_000;
 
 /// A process whose turn counter stands still this long hangs: counters move every half second.
-pub const STILL_MS_MAX: u64 = 3_000;
+pub(crate) const STILL_MS_MAX: u64 = 3_000;
 
 /// Time a lane that lost a process may take to answer what it still can before the rest of it is killed.
-pub const DYING_MS_MAX: u64 = 5_000;
+pub(crate) const DYING_MS_MAX: u64 = 5_000;
 
 /// Generations of lanes that live at a time; a further reload waits.
-pub const GENERATIONS_MAX: usize = 3;
+pub(crate) const GENERATIONS_MAX: usize = 3;
 
-/// Deaths by own fault of one program that are answered at once, within [`DEATHS_WINDOW_MS`].
-pub const DEATHS_FREE: usize = 10;
-/// The window in which deaths are counted.
-pub const DEATHS_WINDOW_MS: u64 = 10_000;
-/// The longest pause before a program that keeps dying is started again.
-pub const DEATH_PAUSE_MS_MAX: u64 = 30_000;
+/// Crashes of one program after which it is started again at once, within [`CRASHES_WINDOW_MS`].
+pub(crate) const CRASHES_FREE: usize = 10;
+/// The window in which crashes are counted.
+pub(crate) const CRASHES_WINDOW_MS: u64 = 10_000;
+/// The longest pause before a program that keeps crashing is started again.
+pub(crate) const CRASH_PAUSE_MS_MAX: u64 = 30_000;
 
-/// Sources that accept remembers deaths of, kept for the next accept: as many as it knows itself.
-pub const MARKS_COUNT_MAX: usize = 4096;
+/// Sources that accept remembers crashes of, kept for the next accept: as many as it knows itself.
+pub(crate) const STRIKES_COUNT_MAX: usize = 4096;
 
 /// Slots for UIDs. 64 lanes of 5 processes in 3 generations, twice over, fit.
-pub const SLOTS_MAX: usize = 4096;
+pub(crate) const SLOTS_MAX: usize = 4096;
 
 /// UID base before a plan names one: what fosse.toml(5) names as the default.
-pub const UID_BASE_FIRST: u32 = 70_000;
+pub(crate) const UID_BASE_FIRST: u32 = 70_000;
 
 /// Connections waiting to be accepted, as listen(2) is asked; the kernel's somaxconn may make it less.
-pub const BACKLOG: i32 = 4096;
+pub(crate) const BACKLOG: i32 = 4096;
 
 const _: () = assert!(STILL_MS_MAX > 2 * fosse_eventloop::TICK_MS);

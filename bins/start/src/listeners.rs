@@ -11,7 +11,8 @@ use std::{
     path::Path,
 };
 
-use fosse_plan::{Listener, Place};
+use fosse_die::warning;
+use fosse_plan::{Listener, Place, Plan};
 use rustix::{
     fs::{Gid, Mode, OFlags, Uid, chmod, chown, fcntl_getfl, fcntl_setfl},
     io::Errno,
@@ -21,20 +22,61 @@ use rustix::{
     },
 };
 
-use crate::limits::BACKLOG;
+use crate::{PROGRAM, limits::BACKLOG};
 
 /// A socket that listens.
 #[derive(Debug)]
-pub struct Open {
+pub(crate) struct Open {
     /// Where; the same place keeps its socket over reloads.
     pub place: Place,
-    /// The socket.
     pub fd: OwnedFd,
 }
 
-/// Sockets a supervisor handed over (sd_listen_fds(3)): name and socket.
-#[must_use]
-pub fn handed_over() -> Vec<(Vec<u8>, OwnedFd)> {
+/// The listening sockets of the edge.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    /// Those of the current generation, in the order of its plan.
+    pub open: Vec<Open>,
+    /// What a supervisor handed over: name and socket.
+    pub handed: Vec<(Vec<u8>, OwnedFd)>,
+    /// The one of status.
+    pub status: Option<Open>,
+}
+
+impl Listeners {
+    /// Opens the listeners of a plan, beside those that are open.
+    ///
+    /// # Errors
+    /// What was tried, where, and why it failed.
+    pub(crate) fn open_all(&self, plan: &Plan, public: bool) -> Result<Vec<Open>, String> {
+        plan.listeners.iter().map(|listener| open(listener, &self.handed, &self.open, public)).collect()
+    }
+
+    /// Opens the socket of status, once. Without it everything else works.
+    pub(crate) fn open_status(&mut self, plan: &Plan) {
+        if self.status.is_some() || plan.status_socket.is_empty() {
+            return;
+        }
+        match open(&Listener { name: Vec::new(), place: status_place(plan) }, &[], &[], true) {
+            Ok(open) => self.status = Some(open),
+            Err(why) => warning(PROGRAM, format_args!("event=no-status why=\"{why}\"")),
+        }
+    }
+
+    /// Removes all socket files.
+    pub(crate) fn remove_all_files(&self) {
+        remove_files(&self.open, &[]);
+        remove_files(self.status.as_slice(), &[]);
+    }
+}
+
+/// Returns the place of the status socket, as a plan names it.
+pub(crate) fn status_place(plan: &Plan) -> Place {
+    Place::Unix { path: plan.status_socket.clone(), owner: u32::MAX, group: u32::MAX, mode: 0o660 }
+}
+
+/// Takes the sockets a supervisor handed over (sd_listen_fds(3)): name and socket.
+pub(crate) fn handed_over() -> Vec<(Vec<u8>, OwnedFd)> {
     let own_pid = std::env::var("LISTEN_PID").ok().and_then(|v| v.parse::<u32>().ok()) == Some(std::process::id());
     let count = std::env::var("LISTEN_FDS").ok().and_then(|v| v.parse::<i32>().ok()).unwrap_or(0);
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
@@ -47,11 +89,16 @@ pub fn handed_over() -> Vec<(Vec<u8>, OwnedFd)> {
         .collect()
 }
 
-/// The socket for a listener: the supervisor's of that name, the one already open at that place, or a new one.
+/// Opens the socket for a listener: the supervisor's of that name, the one already open at that place, or a new one.
 ///
 /// # Errors
 /// What was tried, where, and why it failed.
-pub fn open(listener: &Listener, handed: &[(Vec<u8>, OwnedFd)], before: &[Open], public: bool) -> Result<Open, String> {
+pub(crate) fn open(
+    listener: &Listener,
+    handed: &[(Vec<u8>, OwnedFd)],
+    before: &[Open],
+    public: bool,
+) -> Result<Open, String> {
     let wrong = |what: &str, errno: Errno| not_opened(what, &listener.place, errno);
     let kept = before.iter().find(|open| open.place == listener.place).map(|open| &open.fd);
     let given = handed.iter().find(|(name, _)| !listener.name.is_empty() && *name == listener.name).map(|(_, fd)| fd);
@@ -86,7 +133,7 @@ pub fn open(listener: &Listener, handed: &[(Vec<u8>, OwnedFd)], before: &[Open],
 ///
 /// # Errors
 /// The words of [`open`].
-pub fn look(listener: &Listener) -> Result<(), String> {
+pub(crate) fn look(listener: &Listener) -> Result<(), String> {
     let found = match &listener.place {
         _ if !listener.name.is_empty() => Ok(()),
         Place::Tcp { addr, .. } => is_of_this_machine(*addr),
@@ -109,7 +156,7 @@ fn not_opened(what: &str, place: &Place, errno: Errno) -> String {
     format!("unable to {what} {}: {errno}", Where(place))
 }
 
-/// A socket as our own: a supervisor's waits in accept4(2) unless told otherwise, and accept never may.
+/// Makes a socket our own: a supervisor's waits in accept4(2) unless told otherwise, and accept never may.
 fn ours(fd: &OwnedFd) -> Result<OwnedFd, Errno> {
     let fd = rustix::io::fcntl_dupfd_cloexec(fd, 3)?;
     fcntl_setfl(&fd, fcntl_getfl(&fd)? | OFlags::NONBLOCK)?;
@@ -150,7 +197,7 @@ fn tcp(addr: [u8; 16], port: u16) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
-/// A socket file with its owner and mode from the first moment on. A file left by a process that is gone is replaced, one
+/// Makes a socket file with its owner and mode from the first moment on. A file left by a process that is gone is replaced, one
 /// that somebody listens on is not.
 fn unix(path: &[u8], owner: u32, group: u32, mode: u32) -> Result<OwnedFd, Errno> {
     let file = Path::new(OsStr::from_bytes(path));
@@ -178,7 +225,7 @@ fn is_left_behind(file: &Path, address: &SocketAddrUnix) -> bool {
 }
 
 /// Removes the socket files of listeners that are not used any more.
-pub fn remove_files(open: &[Open], kept: &[Open]) {
+pub(crate) fn remove_files(open: &[Open], kept: &[Open]) {
     for gone in open.iter().filter(|o| !kept.iter().any(|k| k.place == o.place)) {
         if let Place::Unix { path, .. } = &gone.place {
             let _ = fs::remove_file(OsStr::from_bytes(path));
@@ -188,7 +235,7 @@ pub fn remove_files(open: &[Open], kept: &[Open]) {
 
 /// A place as people write it.
 #[derive(Debug)]
-pub struct Where<'a>(pub &'a Place);
+pub(crate) struct Where<'a>(pub &'a Place);
 
 impl std::fmt::Display for Where<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

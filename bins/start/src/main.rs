@@ -7,5 +7,5 @@
 
 fn main() {
     fosse_sys::panic::panic_hook("fosse-start");
-    fosse_start::serve::run()
+    fosse_start::run()
 }

@@ -8,8 +8,8 @@ use rustix::{
     thread::{CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set, set_capabilities},
 };
 
-/// What giving birth to a process needs: another UID and GID, an empty bounding set, and the right to end it.
-const BIRTH: CapabilitySet =
+/// What making a process needs: another UID and GID, an empty bounding set, and the right to end it.
+const SPAWN: CapabilitySet =
     CapabilitySet::SETUID.union(CapabilitySet::SETGID).union(CapabilitySet::SETPCAP).union(CapabilitySet::KILL);
 
 /// What start itself needs beyond that: low ports, and socket files with an owner and a mode.
@@ -22,7 +22,7 @@ const LISTEN: CapabilitySet = CapabilitySet::NET_BIND_SERVICE
 ///
 /// # Errors
 /// The first call the kernel refuses; what was left before that stays left.
-pub fn empty() -> Result<(), Errno> {
+pub(crate) fn empty() -> Result<(), Errno> {
     fosse_sys::process::unshare_namespaces()?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
@@ -36,14 +36,14 @@ pub fn empty() -> Result<(), Errno> {
     Ok(())
 }
 
-/// For the nursery: what births need, nothing else.
-pub fn keep_birth_capabilities() {
-    keep(BIRTH);
+/// Keeps what making processes needs and nothing else: for the fork server.
+pub(crate) fn keep_spawn_capabilities() {
+    keep(SPAWN);
 }
 
-/// For start once the nursery lives: births and listeners, nothing else; SYS_ADMIN is gone.
-pub fn keep_start_capabilities() {
-    keep(BIRTH | LISTEN);
+/// Keeps what making processes and listening need and nothing else: for start once the fork server lives. SYS_ADMIN is gone.
+pub(crate) fn keep_start_capabilities() {
+    keep(SPAWN | LISTEN);
 }
 
 fn keep(kept: CapabilitySet) {

@@ -11,7 +11,7 @@ use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketT
 
 /// Who is told.
 #[derive(Debug, Default)]
-pub struct Notify {
+pub(crate) struct Notify {
     socket: Option<OwnedFd>,
     ready: Option<OwnedFd>,
     watchdog: bool,
@@ -19,8 +19,7 @@ pub struct Notify {
 
 impl Notify {
     /// Connects to NOTIFY_SOCKET, where there is one, and takes over the `--ready-fd`.
-    #[must_use]
-    pub fn open(ready_fd: Option<i32>) -> Self {
+    pub(crate) fn open(ready_fd: Option<i32>) -> Self {
         let socket = std::env::var_os("NOTIFY_SOCKET").and_then(|path| {
             let bytes = path.as_bytes();
             let address = match bytes.strip_prefix(b"@") {
@@ -42,7 +41,7 @@ impl Notify {
     }
 
     /// Everything serves.
-    pub fn ready(&mut self) {
+    pub(crate) fn ready(&mut self) {
         self.tell("READY=1\nSTATUS=serving\n");
         if let Some(fd) = self.ready.take() {
             let _ = File::from(fd).write_all(b"\n");
@@ -50,22 +49,22 @@ impl Notify {
     }
 
     /// A new generation is being made.
-    pub fn reloading(&self) {
+    pub(crate) fn reloading(&self) {
         self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={}\n", fosse_eventloop::clock_us()));
     }
 
     /// The end has begun.
-    pub fn stopping(&self) {
+    pub(crate) fn stopping(&self) {
         self.tell("STOPPING=1\n");
     }
 
     /// Something people should see in the unit's status.
-    pub fn status(&self, text: &str) {
+    pub(crate) fn status(&self, text: &str) {
         self.tell(&format!("STATUS={}\n", text.replace('\n', " ")));
     }
 
     /// A sign of life.
-    pub fn alive(&self) {
+    pub(crate) fn alive(&self) {
         if self.watchdog {
             self.tell("WATCHDOG=1\n");
         }

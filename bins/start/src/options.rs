@@ -18,7 +18,7 @@ use crate::{PROGRAM, USAGE, logs};
 /// Where the configuration comes from.
 #[derive(Debug)]
 enum Configuration {
-    /// A file, opened anew for each reload.
+    /// A file, opened again for each reload.
     File(PathBuf),
     /// A descriptor (a sealed memfd), read from its start each time.
     Descriptor(OwnedFd),
@@ -35,7 +35,7 @@ impl Configuration {
 
 /// What the command line says.
 #[derive(Debug)]
-pub struct Options {
+pub(crate) struct Options {
     configuration: Configuration,
     /// Directory of the programs.
     pub programs: OwnedFd,
@@ -53,8 +53,7 @@ pub struct Options {
 
 impl Options {
     /// Reads the command line; what is wrong with it ends the program.
-    #[must_use]
-    pub fn of_process() -> Self {
+    pub(crate) fn of_process() -> Self {
         let mut args = Args::of_process(PROGRAM, USAGE);
         if let Some(numbers) = args.value(FITS) {
             args.end();
@@ -94,7 +93,7 @@ impl Options {
     }
 
     /// What a successor needs under the same numbers: its command line names them.
-    pub fn kept(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+    pub(crate) fn kept(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let configuration = match &self.configuration {
             Configuration::Descriptor(fd) => Some(fd.as_fd()),
             Configuration::File(_) => None,
@@ -103,8 +102,7 @@ impl Options {
     }
 
     /// What errors call the configuration.
-    #[must_use]
-    pub fn configuration_name(&self) -> String {
+    pub(crate) fn configuration_name(&self) -> String {
         match &self.configuration {
             Configuration::File(path) => path.display().to_string(),
             Configuration::Descriptor(_) => "configuration".into(),
@@ -115,7 +113,7 @@ impl Options {
     ///
     /// # Errors
     /// What open(2) says.
-    pub fn open_configuration(&self) -> Result<OwnedFd, Errno> {
+    pub(crate) fn open_configuration(&self) -> Result<OwnedFd, Errno> {
         match &self.configuration {
             Configuration::File(path) => open(path, OFlags::RDONLY | OFlags::CLOEXEC, FileMode::empty()),
             Configuration::Descriptor(fd) => {
@@ -126,8 +124,7 @@ impl Options {
     }
 
     /// The directory below which log files are made.
-    #[must_use]
-    pub fn log_directory(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn log_directory(&self) -> Option<BorrowedFd<'_>> {
         self.log_dir.as_ref().map(AsFd::as_fd)
     }
 }

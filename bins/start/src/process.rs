@@ -1,19 +1,19 @@
-//! What start knows of each process it has started.
+//! One process that start has started, and how a process ends.
 
 use std::os::fd::OwnedFd;
 
 use fosse_sys::page::PageReader;
 use fosse_wire::{launch::Program, start::Stream};
-use rustix::process::Pid;
+use rustix::process::{Pid, WaitStatus};
 
 /// A process.
 #[derive(Debug)]
-pub struct Process {
+pub(crate) struct Process {
     /// What it is.
     pub program: Program,
     /// Its lane, for those that have one.
     pub lane: Option<u32>,
-    /// Its process id; `None` until the nursery has answered.
+    /// Its process ID; `None` until whoever makes it has replied.
     pub pid: Option<Pid>,
     /// Its UID is the base plus this.
     pub slot: usize,
@@ -29,21 +29,21 @@ pub struct Process {
     pub ready: bool,
     /// Its turn counter when it last moved.
     pub turns: u64,
-    /// When that was, or when it was born.
+    /// When that was, or when it was started, in milliseconds of the monotonic clock.
     pub moved_ms: u64,
-    /// Its end is wanted: draining, replaced, or killed by start.
+    /// Its exit is wanted: draining, replaced, or killed by start.
     pub leaving: bool,
     /// start has killed it.
     pub killed: bool,
-    /// It makes processes: launches go to its descriptor 7, answers come from there.
-    pub template: bool,
+    /// It makes processes: launches go to its descriptor 7, replies come from there.
+    pub zygote: bool,
     /// It is a filter whose rules keep records: it has a way to the store.
     pub keeps_records: bool,
 }
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// exit(2) with this status.
     Exit(i32),
     /// A signal.
@@ -56,21 +56,23 @@ const SIGKILL: i32 = 9;
 const SIGSYS: i32 = 31;
 
 impl End {
-    /// A death by its own fault is throttled; SIGKILL from outside is not.
-    #[must_use]
-    pub const fn own_fault(self) -> bool {
+    /// Reads what waitpid(2) says of a process that is gone.
+    pub(crate) fn of(status: WaitStatus) -> Self {
+        status.exit_status().map_or_else(|| Self::Signal(status.terminating_signal().unwrap_or(0)), Self::Exit)
+    }
+
+    /// Whether it is a crash, which is throttled. SIGKILL from outside is none.
+    pub(crate) const fn own_fault(self) -> bool {
         !matches!(self, Self::Exit(0) | Self::Signal(SIGKILL))
     }
 
-    /// What a stage ends with when a neighbour is gone; with nothing under way that is an end like any other.
-    #[must_use]
-    pub const fn follows_another(self) -> bool {
+    /// Whether a stage exits like that when a neighbour is gone; with nothing under way that is an exit like any other.
+    pub(crate) const fn follows_another(self) -> bool {
         matches!(self, Self::Exit(0 | fosse_die::EXIT_TEMPORARY))
     }
 
-    /// seccomp ended it.
-    #[must_use]
-    pub const fn sandbox_violation(self) -> bool {
+    /// Whether seccomp ended it.
+    pub(crate) const fn sandbox_violation(self) -> bool {
         matches!(self, Self::Signal(SIGSYS) | Self::Exit(159))
     }
 }
@@ -85,4 +87,23 @@ impl std::fmt::Display for End {
             Self::Signal(number) => write!(f, "signal={number}"),
         }
     }
+}
+
+/// An exit, as it is reported.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exit {
+    pub program: Program,
+    pub lane: Option<u32>,
+    pub pid: Option<Pid>,
+    pub end: End,
+}
+
+/// Returns a process ID as messages carry it.
+pub(crate) fn number_of(pid: Pid) -> u32 {
+    pid.as_raw_nonzero().get().unsigned_abs()
+}
+
+/// Returns the process ID that a message carries; `None` where it is none.
+pub(crate) fn pid_of(number: u32) -> Option<Pid> {
+    i32::try_from(number).ok().and_then(Pid::from_raw)
 }

@@ -12,14 +12,14 @@ use crate::options::Options;
 
 /// O_PATH descriptors of the programs.
 #[derive(Debug, Default)]
-pub struct Programs(HashMap<Program, OwnedFd>);
+pub(crate) struct Programs(HashMap<Program, OwnedFd>);
 
 impl Programs {
-    /// Opens all programs that are there, below the directory given at birth.
+    /// Opens all programs that are there, below the directory of the command line.
     ///
     /// # Errors
     /// What open(2) says of the directory, or of fosse-config, without which nothing goes.
-    pub fn refresh(&mut self, options: &Options) -> Result<(), Errno> {
+    pub(crate) fn refresh(&mut self, options: &Options) -> Result<(), Errno> {
         let mut fresh = HashMap::new();
         for program in Program::ALL {
             let name = format!("fosse-{}", program.name());
@@ -34,11 +34,11 @@ impl Programs {
         Ok(())
     }
 
-    /// A program's file.
+    /// Returns a program's file.
     ///
     /// # Errors
     /// `NOENT` where it is not installed.
-    pub fn get(&self, program: Program) -> Result<&OwnedFd, Errno> {
+    pub(crate) fn get(&self, program: Program) -> Result<&OwnedFd, Errno> {
         self.0.get(&program).ok_or(Errno::NOENT)
     }
 }

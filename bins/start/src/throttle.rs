@@ -1,33 +1,32 @@
-//! How soon a program that died by its own fault may be started again.
+//! How soon a program that crashed may be started again.
 
-use crate::limits::{DEATH_PAUSE_MS_MAX, DEATHS_FREE, DEATHS_WINDOW_MS};
+use crate::limits::{CRASH_PAUSE_MS_MAX, CRASHES_FREE, CRASHES_WINDOW_MS};
 
-/// The deaths of one program.
+/// The crashes of one program.
 #[derive(Clone, Debug, Default)]
-pub struct Throttle {
-    deaths: Vec<u64>,
+pub(crate) struct Throttle {
+    crashes: Vec<u64>,
     pause_ms: u64,
     until_ms: u64,
 }
 
 impl Throttle {
-    /// Takes note of a death. [`DEATHS_FREE`] within the window cost nothing; after that 1, 2, 4 ... 30 s each. A quiet
-    /// window makes everything good again.
-    pub fn died(&mut self, now_ms: u64) {
-        self.deaths.retain(|at| at.saturating_add(DEATHS_WINDOW_MS) > now_ms);
-        if self.deaths.is_empty() && now_ms >= self.until_ms.saturating_add(DEATHS_WINDOW_MS) {
+    /// Counts a crash. [`CRASHES_FREE`] within the window cost nothing; after that each costs a pause of 1, 2, 4 ... 30 s. A
+    /// quiet window makes everything good again.
+    pub(crate) fn crashed(&mut self, now_ms: u64) {
+        self.crashes.retain(|at| at.saturating_add(CRASHES_WINDOW_MS) > now_ms);
+        if self.crashes.is_empty() && now_ms >= self.until_ms.saturating_add(CRASHES_WINDOW_MS) {
             self.pause_ms = 0;
         }
-        self.deaths.push(now_ms);
-        if self.deaths.len() > DEATHS_FREE || self.pause_ms > 0 {
-            self.pause_ms = self.pause_ms.saturating_mul(2).clamp(1000, DEATH_PAUSE_MS_MAX);
+        self.crashes.push(now_ms);
+        if self.crashes.len() > CRASHES_FREE || self.pause_ms > 0 {
+            self.pause_ms = self.pause_ms.saturating_mul(2).clamp(1000, CRASH_PAUSE_MS_MAX);
             self.until_ms = now_ms.saturating_add(self.pause_ms);
         }
     }
 
     /// Whether it may be started now.
-    #[must_use]
-    pub const fn allows(&self, now_ms: u64) -> bool {
+    pub(crate) const fn allows(&self, now_ms: u64) -> bool {
         now_ms >= self.until_ms
     }
 }
@@ -37,15 +36,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ten_deaths_are_free_and_then_the_pauses_double_to_thirty_seconds() {
+    fn ten_crashes_are_free_and_then_the_pauses_double_to_thirty_seconds() {
         let mut throttle = Throttle::default();
         for at in 0..10 {
-            throttle.died(at);
+            throttle.crashed(at);
             assert!(throttle.allows(at));
         }
         let mut now = 10;
         for pause in [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000] {
-            throttle.died(now);
+            throttle.crashed(now);
             assert!(!throttle.allows(now + pause - 1) && throttle.allows(now + pause), "{pause}");
             now += pause;
         }
@@ -54,9 +53,9 @@ mod tests {
     #[test]
     fn a_quiet_window_makes_it_good_again() {
         let mut throttle = Throttle::default();
-        (0..12).for_each(|at| throttle.died(at));
-        let later = 11 + 2000 + DEATHS_WINDOW_MS + 1000;
-        throttle.died(later);
+        (0..12).for_each(|at| throttle.crashed(at));
+        let later = 11 + 2000 + CRASHES_WINDOW_MS + 1000;
+        throttle.crashed(later);
         assert!(throttle.allows(later));
     }
 }

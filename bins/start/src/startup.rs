@@ -1,11 +1,10 @@
 //! From the command line to the loop.
 
-use std::{collections::HashMap, os::fd::OwnedFd};
+use std::os::fd::OwnedFd;
 
 use fosse_die::{fatal, info, temporary};
-use fosse_eventloop::Turn;
-use fosse_eventloop::slab::Slab;
-use fosse_lockdown::launcher::lock_launcher;
+use fosse_eventloop::EventLoop;
+use fosse_lockdown::{Mode as LockdownMode, launcher::lock_launcher};
 use fosse_sys::signal::{Signal, Signals};
 use rustix::{
     fs::{Mode, OFlags, open},
@@ -14,43 +13,33 @@ use rustix::{
 };
 
 use crate::{
-    PROGRAM,
-    change::Change,
-    check,
-    edge::{Current, Edge},
+    PROGRAM, check,
+    children::Children,
+    fork_server::ForkServer,
     kernel_log::KernelLog,
-    listeners,
-    marks::Marks,
+    launcher::Launcher,
+    listeners::{Listeners, handed_over},
     namespaces,
     notify::Notify,
-    nursery::Nursery,
     options::Options,
     programs::Programs,
-    upgrade::is_successor,
+    state::State,
+    successor_state::{decode, is_successor, table_of_predecessor},
+    supervisor::Supervisor,
 };
 
 /// Runs the edge.
 pub fn run() -> ! {
     let options = Options::of_process();
-    let mut edge = match edge(options) {
-        Ok(edge) => edge,
+    match supervisor(options) {
+        Ok(supervisor) => supervisor.run(),
         Err(errno) => temporary(PROGRAM, format_args!("unable to begin: {errno}")),
-    };
-    match edge.take_over() {
-        Ok(true) => info(PROGRAM, "event=upgraded"),
-        Ok(false) => {}
-        Err(error) => temporary(PROGRAM, format_args!("unable to take over from the start before: {error}")),
     }
-    edge.run()
 }
 
-#[expect(
-    clippy::too_many_lines,
-    reason = "the order of the steps is the point, and half of it is the fields of one value"
-)]
-fn edge(options: Options) -> Result<Edge, Errno> {
-    let privileged = rustix::process::geteuid().is_root();
-    let handed = listeners::handed_over();
+/// Makes the supervisor. The order of the steps is the point: each takes away what the next no longer needs.
+fn supervisor(options: Options) -> Result<Supervisor, Errno> {
+    let handed = handed_over();
     // A successor's predecessor has told who waited; under that number there may be anything by now.
     // Whoever waits for an edge is told nothing by a check, though it may hear of one (a check before a start or a reload).
     let notify = match options.check {
@@ -72,53 +61,40 @@ fn edge(options: Options) -> Result<Edge, Errno> {
         Signal::SIGPIPE,
     ])?;
     let kernel_log = KernelLog::open();
-    // A successor finds the nursery in its predecessor's table: what is needed to make one is gone by then.
-    let nursery = if is_successor() { Nursery::none()? } else { Nursery::open(privileged, options.mode)? };
+    let launcher = launcher(&options, programs)?;
+    let listeners = Listeners { handed, ..Listeners::default() };
+    let children = Children::new(check::slots(options.check));
+    let mut state = State::new(EventLoop::new()?.without_linger(), launcher, children, listeners);
+    take_over(&mut state);
+    Ok(Supervisor::new(options, signals, notify, kernel_log, state))
+}
+
+/// Takes over from the start this one was executed by, if there is one.
+fn take_over(state: &mut State) {
+    let Some(table) = table_of_predecessor() else { return };
+    match decode(&table, state.event_loop.now_ms()) {
+        Ok(left) => state.take_over(left),
+        Err(error) => temporary(PROGRAM, format_args!("unable to take over from the start before: {error}")),
+    }
+    info(PROGRAM, "event=upgraded");
+}
+
+/// Makes the fork server, then gives up the rights that only it has needed.
+fn launcher(options: &Options, programs: Programs) -> Result<Launcher, Errno> {
+    let (privileged, mode) = (rustix::process::geteuid().is_root(), options.mode);
+    // A successor finds the fork server in its predecessor's table: what is needed to make one is gone by then.
+    let fork_server = if is_successor() { ForkServer::none()? } else { ForkServer::open(privileged, mode)? };
     if privileged {
         namespaces::keep_start_capabilities();
     } else {
         check::tell_ordinary_user(options.check);
     }
     // A successor inherits what its predecessor gave up.
-    if options.mode != fosse_lockdown::Mode::Off && !is_successor() {
-        lock_launcher(options.mode).unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
+    if mode != LockdownMode::Off && !is_successor() {
+        lock_launcher(mode).unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     }
-    let slots = check::slots(options.check);
     let null: OwnedFd = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    Ok(Edge {
-        options,
-        turn: Turn::new()?.without_linger(),
-        signals,
-        nursery,
-        programs,
-        notify,
-        kernel_log,
-        privileged,
-        processes: Slab::default(),
-        launches: HashMap::new(),
-        next_launch: 0,
-        early_deaths: HashMap::new(),
-        slots,
-        lanes: Vec::new(),
-        next_lane: 0,
-        current: Current::nothing(),
-        listeners: Vec::new(),
-        handed,
-        accept: None,
-        marks: Marks::default(),
-        log: None,
-        status: None,
-        store: None,
-        store_outdated: false,
-        status_listener: None,
-        throttles: HashMap::new(),
-        change: Change::Rest,
-        change_again: false,
-        upgrade_wanted: false,
-        permanent: false,
-        ending: None,
-        null,
-    })
+    Ok(Launcher { privileged, mode, fork_server, programs, null })
 }
 
 /// Closes what whoever started us has left open and nobody has named: under its number a child would take it for its own.

@@ -1,4 +1,4 @@
-//! The nursery: a process in empty namespaces that starts, at start's command, the programs that need no network, no
+//! The fork server: a process in empty namespaces that starts, at start's command, the programs that need no network, no
 //! files and no IPC of the host. Its children are start's children (CLONE_PARENT).
 //!
 //! One unshare serves all of them: a network namespace for each would cost milliseconds and memory a lane cannot spare.
@@ -17,59 +17,65 @@ use rustix::{
 
 use crate::{PROGRAM, namespaces};
 
-/// start's end of the nursery.
+/// start's end of the fork server.
 #[derive(Debug)]
-pub struct Nursery {
+pub(crate) struct ForkServer {
     /// Its process.
     pub pid: Pid,
-    /// Launches go out, answers come in.
+    /// Launches go out, replies come in.
     pub channel: OwnedFd,
 }
 
-impl Nursery {
-    /// A place for one that is taken over.
+impl ForkServer {
+    /// Makes a place for one that is taken over.
     ///
     /// # Errors
     /// What socketpair(2) says.
-    pub fn none() -> Result<Self, Errno> {
+    pub(crate) fn none() -> Result<Self, Errno> {
         let (channel, _) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         Ok(Self { pid: rustix::process::getpid(), channel })
     }
 
-    /// Forks the nursery. It empties its namespaces (where the kernel lets it) and waits.
+    /// Forks the fork server. It empties its namespaces (where the kernel lets it) and waits.
     ///
     /// # Errors
     /// What socketpair(2) or fork(2) say.
-    pub fn open(privileged: bool, mode: Mode) -> Result<Self, Errno> {
+    pub(crate) fn open(privileged: bool, mode: Mode) -> Result<Self, Errno> {
         let (channel, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         match fosse_sys::process::fork()? {
             Fork::Parent(pid) => Ok(Self { pid, channel }),
             Fork::Child => {
                 drop(channel);
-                be(&other, privileged, mode)
+                run(&other, privileged, mode)
             }
         }
     }
+
+    /// Returns the next reply, if one is waiting. Without the fork server start cannot go on.
+    pub(crate) fn next_reply(&self) -> Option<ToStart> {
+        fosse_spawn::answer(&self.channel)
+            .unwrap_or_else(|errno| temporary(PROGRAM, format_args!("fork server is gone: {errno}")))
+    }
 }
 
-/// The nursery's life.
-fn be(channel: &OwnedFd, privileged: bool, mode: Mode) -> ! {
+/// Runs the fork server; returns in none of its processes.
+fn run(channel: &OwnedFd, privileged: bool, mode: Mode) -> ! {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let _ = rustix::thread::set_name(c"fosse-nursery");
     if privileged {
         if let Err(errno) = namespaces::empty() {
             warning(PROGRAM, format_args!("namespaces are not available on this system ({errno}): without them"));
         }
-        namespaces::keep_birth_capabilities();
+        namespaces::keep_spawn_capabilities();
     }
     if mode != Mode::Off {
         lock_launcher(mode).unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     }
     let _ = fosse_fdpass::send(channel, &ToStart::Ready.encode(), &[]);
-    let mut newborn = fosse_spawn::attend(PROGRAM, channel, 1, None, || ());
-    if newborn.fds.is_empty() {
-        temporary(PROGRAM, "nursery: launch without a program");
+    let mut child = fosse_spawn::attend(PROGRAM, channel, 1, None, || ());
+    if child.fds.is_empty() {
+        temporary(PROGRAM, "fork server: launch without a program");
     }
-    let program = newborn.fds.remove(0);
-    fosse_spawn::execute(PROGRAM, &newborn.launch(), &program, &newborn.fds)
+    let program = child.fds.remove(0);
+    fosse_spawn::execute(PROGRAM, &child.launch(), &program, &child.fds)
 }

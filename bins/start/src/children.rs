@@ -1,0 +1,260 @@
+//! The children of start: their table, the slots of their user IDs, the launches that have no reply yet, and what start tells them.
+
+use std::{
+    collections::HashMap,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use fosse_die::alert;
+use fosse_eventloop::slab::{Key, Slab};
+use fosse_eventloop::{EventLoop, Interest};
+use fosse_fdpass::Received;
+use fosse_wire::{
+    launch::Program,
+    start::{MESSAGE_BYTES, ToChild, ToStart},
+};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, kill_process},
+};
+
+use crate::{
+    PROGRAM, limits,
+    process::{End, Process, number_of},
+    throttle::Throttle,
+    token,
+};
+
+/// Every process that start has started and not reaped.
+#[derive(Debug)]
+pub(crate) struct Children {
+    slab: Slab<Process>,
+    /// User IDs, counted from the base, that are taken.
+    slots: Vec<bool>,
+    /// Launches without a reply, by token: the child, and the zygote that was asked (else the fork server).
+    launches: HashMap<u32, (Key, Option<Key>)>,
+    next_launch: u32,
+    /// Exits of children whose launch has no reply yet, by process ID.
+    early_exits: HashMap<u32, End>,
+    throttles: HashMap<Program, Throttle>,
+}
+
+impl Children {
+    /// No children yet, and the slots with those that are taken.
+    pub(crate) fn new(slots: Vec<bool>) -> Self {
+        Self {
+            slab: Slab::default(),
+            slots,
+            launches: HashMap::new(),
+            next_launch: 0,
+            early_exits: HashMap::new(),
+            throttles: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn get(&self, key: Key) -> Option<&Process> {
+        self.slab.get(key)
+    }
+
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Process> {
+        self.slab.get_mut(key)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Process)> {
+        self.slab.iter()
+    }
+
+    /// Returns the keys of all children for which `which` holds.
+    pub(crate) fn keys(&self, which: impl Fn(&Process) -> bool) -> Vec<Key> {
+        self.slab.iter().filter(|(_, process)| which(process)).map(|(key, _)| key).collect()
+    }
+
+    /// Returns the child with that process ID.
+    pub(crate) fn by_pid(&self, pid: Pid) -> Option<Key> {
+        self.slab.iter().find(|(_, process)| process.pid == Some(pid)).map(|(key, _)| key)
+    }
+
+    /// Whether a child lives and has said READY.
+    pub(crate) fn is_ready(&self, key: Key) -> bool {
+        self.get(key).is_some_and(|process| process.ready)
+    }
+
+    /// Returns a slot that no child has.
+    ///
+    /// # Errors
+    /// `AGAIN` where all are taken.
+    pub(crate) fn free_slot(&self) -> Result<usize, Errno> {
+        self.slots.iter().position(|used| !used).ok_or(Errno::AGAIN)
+    }
+
+    /// Takes in a child with its slot and watches what it says.
+    ///
+    /// # Errors
+    /// `NOMEM` where the table is full; what epoll_ctl(2) says.
+    pub(crate) fn insert(&mut self, process: Process, event_loop: &EventLoop) -> Result<Key, Errno> {
+        let slot = process.slot;
+        let key = self.slab.insert(process).ok_or(Errno::NOMEM)?;
+        if let Some(used) = self.slots.get_mut(slot) {
+            *used = true;
+        }
+        if let Some(process) = self.slab.get(key) {
+            event_loop.add(&process.control, key.token(token::CONTROL), Interest::IN)?;
+        }
+        Ok(key)
+    }
+
+    /// Removes a child that is gone and frees its slot.
+    pub(crate) fn remove(&mut self, key: Key, event_loop: &EventLoop) -> Option<Process> {
+        let process = self.slab.remove(key)?;
+        let _ = event_loop.remove(&process.control);
+        if let Some(used) = self.slots.get_mut(process.slot) {
+            *used = false;
+        }
+        Some(process)
+    }
+
+    /// Goes on with the tokens of a predecessor.
+    pub(crate) const fn continue_launches(&mut self, next_launch: u32) {
+        self.next_launch = next_launch;
+    }
+
+    /// Returns the token of the next launch.
+    pub(crate) const fn next_launch(&self) -> u32 {
+        self.next_launch
+    }
+
+    /// Whether a launch has no reply yet.
+    pub(crate) fn awaits_reply(&self) -> bool {
+        !self.launches.is_empty()
+    }
+
+    /// Notes that the launch with the next token was sent, for `child`, to `zygote` or to the fork server.
+    pub(crate) fn launch_sent(&mut self, child: Key, zygote: Option<Key>) {
+        self.launches.insert(self.next_launch, (child, zygote));
+        // A token tells apart the few launches under way; it may come again after four thousand million others.
+        self.next_launch = self.next_launch.wrapping_add(1);
+    }
+
+    /// Returns the child that the launch with this token was for.
+    pub(crate) fn launch_done(&mut self, token: u32) -> Option<Key> {
+        self.launches.remove(&token).map(|(child, _)| child)
+    }
+
+    /// Forgets the launches that a zygote has not answered, and returns the children they were for.
+    pub(crate) fn launches_lost(&mut self, zygote: Key) -> Vec<Key> {
+        let lost: Vec<u32> =
+            self.launches.iter().filter(|(_, (_, via))| *via == Some(zygote)).map(|(token, _)| *token).collect();
+        lost.into_iter().filter_map(|token| self.launch_done(token)).collect()
+    }
+
+    /// Notes the process ID of a child that exists now.
+    pub(crate) fn has_pid(&mut self, key: Key, pid: Pid) {
+        if let Some(process) = self.get_mut(key) {
+            process.pid = Some(pid);
+        }
+    }
+
+    /// Keeps the exit of a child whose launch has no reply yet.
+    pub(crate) fn exited_early(&mut self, pid: Pid, end: End) {
+        self.early_exits.insert(number_of(pid), end);
+    }
+
+    /// Returns the exit that came before the reply with this process ID.
+    pub(crate) fn early_exit(&mut self, pid: Pid) -> Option<End> {
+        self.early_exits.remove(&number_of(pid))
+    }
+
+    /// Returns the next message of a child, if one is waiting. A child that sends what nobody may send is killed.
+    pub(crate) fn receive(&mut self, key: Key, event_loop: &EventLoop) -> Option<ToStart> {
+        let (mut bytes, mut fds) = ([0; MESSAGE_BYTES], Vec::new());
+        let control = &self.get(key)?.control;
+        let why = match fosse_fdpass::receive(control, &mut bytes, &mut fds) {
+            Ok(Received::Nothing) => return None,
+            Ok(Received::Message(count)) if fds.is_empty() => {
+                match ToStart::decode(bytes.get(..count).unwrap_or_default()) {
+                    Ok(message) => return Some(message),
+                    Err(_) => "message it must not send",
+                }
+            }
+            Ok(Received::Message(_)) => "descriptor it must not send",
+            Ok(Received::End) | Err(_) => {
+                // Its exit says more: that comes with SIGCHLD.
+                let _ = event_loop.remove(control);
+                return None;
+            }
+        };
+        self.misbehaved(key, why);
+        None
+    }
+
+    /// Sends a child a message. One that does not read is reported; of one that is gone its exit will tell.
+    pub(crate) fn tell(&self, key: Key, message: ToChild, fd: Option<&OwnedFd>) {
+        let Some(process) = self.get(key) else { return };
+        let fds: Vec<_> = fd.iter().map(|fd| fd.as_fd()).collect();
+        if fosse_fdpass::send(&process.control, &message.encode(), &fds) == Err(Errno::AGAIN) {
+            alert(PROGRAM, format_args!("event=deaf program={} message=\"{message:?}\"", process.program.name()));
+        }
+    }
+
+    /// Kills a child. Its number cannot be anybody else's, as only start reaps it.
+    pub(crate) fn kill(&mut self, key: Key) {
+        let Some(process) = self.get_mut(key) else { return };
+        process.killed = true;
+        if let Some(pid) = process.pid {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    }
+
+    /// Asks a child, once, to finish and go.
+    pub(crate) fn leave(&mut self, key: Key) {
+        if let Some(process) = self.get_mut(key)
+            && !process.leaving
+        {
+            process.leaving = true;
+            self.tell(key, ToChild::Drain, None);
+        }
+    }
+
+    /// Reports and kills a child that says what it must not say.
+    pub(crate) fn misbehaved(&mut self, key: Key, why: &str) {
+        let Some(process) = self.get(key) else { return };
+        alert(PROGRAM, format_args!("event=misbehaved program={} why=\"{why}\"", process.program.name()));
+        self.kill(key);
+    }
+
+    /// Kills children whose turn counter stands still, and those that were never ready.
+    pub(crate) fn kill_hung(&mut self, now_ms: u64) {
+        for key in self.keys(|process| process.pid.is_some()) {
+            let Some(process) = self.get_mut(key) else { continue };
+            let turns = process.page.get(fosse_counters::TURNS);
+            if turns != process.turns {
+                process.turns = turns;
+                process.moved_ms = now_ms;
+            }
+            let limit_ms = if process.ready { limits::STILL_MS_MAX } else { limits::READY_MS_MAX };
+            if now_ms.saturating_sub(process.moved_ms) < limit_ms {
+                continue;
+            }
+            process.moved_ms = now_ms;
+            let what = if process.ready { "hangs" } else { "never-ready" };
+            alert(PROGRAM, format_args!("event={what} program={} action=kill", process.program.name()));
+            self.kill(key);
+        }
+    }
+
+    /// Whether a program may be started now.
+    pub(crate) fn may_start(&self, program: Program, now_ms: u64) -> bool {
+        self.throttles.get(&program).is_none_or(|throttle| throttle.allows(now_ms))
+    }
+
+    /// Counts a crash of a program: too many delay the next start.
+    pub(crate) fn crashed(&mut self, program: Program, now_ms: u64) {
+        self.throttles.entry(program).or_default().crashed(now_ms);
+    }
+
+    /// Reports that a program could not even be started. That counts as ten crashes, since trying again at once helps nobody.
+    pub(crate) fn not_started(&mut self, program: Program, errno: Errno, now_ms: u64) {
+        alert(PROGRAM, format_args!("event=not-started program={} error=\"{errno}\"", program.name()));
+        (0..=limits::CRASHES_FREE).for_each(|_| self.crashed(program, now_ms));
+    }
+}

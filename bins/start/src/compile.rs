@@ -1,0 +1,157 @@
+//! Compiling a configuration: fosse-config and then fosse-load run once each, and what they write is collected.
+
+use std::os::fd::OwnedFd;
+
+use fosse_eventloop::slab::Key;
+use fosse_eventloop::{EventLoop, Interest};
+use fosse_plan::Plan;
+use fosse_wire::launch::Program;
+use rustix::{
+    io::Errno,
+    pipe::{PipeFlags, pipe_with},
+};
+
+use crate::{
+    children::Children,
+    launcher::SpawnContext,
+    limits,
+    options::Options,
+    process::End,
+    reload_state::{Compilation, Reload, ReloadState},
+    spawn::spawn,
+    spawn_options::SpawnOptions,
+    token,
+};
+
+/// Opens the configuration.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn open_configuration(reload: &mut Reload, options: &Options) -> Result<OwnedFd, String> {
+    options.open_configuration().map_err(|errno| {
+        // Where the system was short of something, another try may find it.
+        reload.permanent = matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::LOOP);
+        let name = options.configuration_name();
+        match errno {
+            Errno::NOENT => format!("there is no {name}; fosse.toml(5) has one to begin with"),
+            errno => format!("unable to open {name}: {errno}"),
+        }
+    })
+}
+
+/// Runs fosse-config over the configuration.
+///
+/// # Errors
+/// Why it could not be started.
+pub(crate) fn run_config(
+    reload: &mut Reload,
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    options: &Options,
+    configuration: OwnedFd,
+) -> Result<(), Errno> {
+    let mut fds = vec![(0, configuration)];
+    for (number, path) in [(9, "/etc/passwd"), (10, "/etc/group")] {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        fds.push((number, fosse_sys::memfd::sealed(path, &bytes)?));
+    }
+    let args = vec!["--name".into(), options.configuration_name(), "--accounts".into()];
+    let spawn_options = SpawnOptions { fds, args, own_stderr: true, ..SpawnOptions::default() };
+    run_one_shot(reload, children, cx, Program::Config, spawn_options, None)
+}
+
+/// Runs fosse-load over the files the plan names.
+///
+/// # Errors
+/// Why it could not be started.
+pub(crate) fn run_load(
+    reload: &mut Reload,
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    options: &Options,
+    plan: Plan,
+) -> Result<(), Errno> {
+    let task = fosse_sys::memfd::sealed("load", plan.blob(Program::Load))?;
+    let (mut fds, mut args) = (vec![(5, task)], Vec::new());
+    for (number, (path, fd)) in (9u8..).zip(&options.directories) {
+        fds.push((number, rustix::io::fcntl_dupfd_cloexec(fd, 3)?));
+        args.extend(["--dir-fd".to_owned(), format!("{number}={path}")]);
+    }
+    let spawn_options = SpawnOptions { fds, args, own_stderr: true, ..SpawnOptions::default() };
+    run_one_shot(reload, children, cx, Program::Load, spawn_options, Some(plan))
+}
+
+fn run_one_shot(
+    reload: &mut Reload,
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    program: Program,
+    mut options: SpawnOptions,
+    plan: Option<Plan>,
+) -> Result<(), Errno> {
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
+    options.fds.push((1, write));
+    let process = Some(spawn(children, cx, program, options)?);
+    rustix::io::ioctl_fionbio(&read, true)?;
+    cx.event_loop.add(&read, token::of(token::OUTPUT), Interest::IN)?;
+    let until_ms = cx.event_loop.now_ms().saturating_add(limits::COMPILE_MS_MAX);
+    let compilation = Compilation { process, out: Some(read), bytes: Vec::new(), plan, until_ms };
+    reload.state = ReloadState::Compiling(Box::new(compilation));
+    Ok(())
+}
+
+/// Reads what a one-shot has written, as far as it is here.
+///
+/// # Errors
+/// It is too long, or read(2) fails.
+pub(crate) fn read_output(reload: &mut Reload, event_loop: &EventLoop) -> Result<(), String> {
+    let ReloadState::Compiling(compilation) = &mut reload.state else { return Ok(()) };
+    let Some(fd) = &compilation.out else { return Ok(()) };
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match rustix::io::read(fd, chunk.as_mut_slice()) {
+            Ok(0) => {
+                let _ = event_loop.remove(fd);
+                compilation.out = None;
+                return Ok(());
+            }
+            Ok(count) if fits(&compilation.bytes, count) => {
+                compilation.bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
+            }
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+            Ok(_) => return Err("plan or bundle too long".into()),
+            Err(errno) => return Err(format!("unable to read the plan: {errno}")),
+        }
+    }
+}
+
+fn fits(bytes: &[u8], count: usize) -> bool {
+    bytes.len().checked_add(count).is_some_and(|len| len <= limits::OUTPUT_BYTES_MAX)
+}
+
+/// Notes the exit of a one-shot.
+///
+/// # Errors
+/// It failed. It has already reported why on start's own descriptor 2.
+pub(crate) fn one_shot_exited(reload: &mut Reload, key: Key, name: &str, end: End) -> Result<(), String> {
+    let ReloadState::Compiling(compilation) = &mut reload.state else { return Ok(()) };
+    if compilation.process != Some(key) {
+        return Ok(());
+    }
+    compilation.process = None;
+    if end == End::Exit(0) {
+        return Ok(());
+    }
+    reload.permanent = end == End::Exit(fosse_die::EXIT_PERMANENT);
+    Err(format!("fosse-{name} {end}"))
+}
+
+/// Kills a one-shot that takes too long. Returns whether one did.
+pub(crate) fn kill_overdue(reload: &Reload, children: &mut Children, now_ms: u64) -> bool {
+    let ReloadState::Compiling(compilation) = &reload.state else { return false };
+    if compilation.until_ms > now_ms {
+        return false;
+    }
+    compilation.process.into_iter().for_each(|key| children.kill(key));
+    true
+}

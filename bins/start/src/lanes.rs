@@ -1,0 +1,126 @@
+//! Starting and draining a lane: a pipeline of stages, each pinned to the lane's core.
+
+use std::os::fd::OwnedFd;
+
+use fosse_eventloop::slab::Key;
+use fosse_wire::{launch::Program, start::Stream};
+use rustix::{io::Errno, net::SocketType};
+
+use crate::{
+    children::Children,
+    generation::Generation,
+    lane::{Lane, LaneState, Lanes},
+    launcher::SpawnContext,
+    services::Services,
+    spawn::{pair, spawn},
+    spawn_options::SpawnOptions,
+    store,
+};
+
+/// The channels between the stages of a lane and out of it, by the stage that has the end.
+struct Channels {
+    parse: Vec<(u8, OwnedFd)>,
+    /// Where a lane has a filter.
+    filter: Option<Vec<(u8, OwnedFd)>>,
+    dispatch: Vec<(u8, OwnedFd)>,
+    connect: Vec<(u8, OwnedFd)>,
+    accept: OwnedFd,
+}
+
+impl Channels {
+    fn new(generation: &Generation) -> Result<Self, Errno> {
+        let (accept, channel) = pair(SocketType::SEQPACKET)?;
+        let (parse_out, first_in) = pair(SocketType::STREAM)?;
+        let (dispatch_out, responses) = pair(SocketType::STREAM)?;
+        let (direct_out, direct_in) = pair(SocketType::SEQPACKET)?;
+        let (requests, replies) = pair(SocketType::SEQPACKET)?;
+        let replies_copy = rustix::io::fcntl_dupfd_cloexec(&replies, 3)?;
+        let (filter, parse_in, dispatch_in) = filter_channels(generation, first_in, responses)?;
+        Ok(Self {
+            parse: vec![(0, parse_in), (1, parse_out), (8, channel), (9, direct_out)],
+            filter,
+            dispatch: vec![(0, dispatch_in), (1, dispatch_out), (8, direct_in), (9, requests)],
+            connect: vec![(0, replies), (1, replies_copy)],
+            accept,
+        })
+    }
+}
+
+type FilterChannels = (Option<Vec<(u8, OwnedFd)>>, OwnedFd, OwnedFd);
+
+/// Puts the filter, where there is one, between parse and dispatch. Returns its descriptors, then what parse and dispatch read.
+/// Without a site that has its responses inspected dispatch writes to parse itself.
+fn filter_channels(generation: &Generation, first_in: OwnedFd, responses: OwnedFd) -> Result<FilterChannels, Errno> {
+    if !generation.has_filter() {
+        return Ok((None, responses, first_in));
+    }
+    let (filter_out, dispatch_in) = pair(SocketType::STREAM)?;
+    let mut filter = vec![(0, first_in), (1, filter_out)];
+    if !generation.plan.inspects_responses {
+        return Ok((Some(filter), responses, dispatch_in));
+    }
+    let (response_out, parse_in) = pair(SocketType::STREAM)?;
+    filter.extend([(3, responses), (4, response_out)]);
+    Ok((Some(filter), parse_in, dispatch_in))
+}
+
+/// Starts a lane of the current generation. Where that fails midway it is no lane: the processes begun exit as their neighbours
+/// are missing.
+///
+/// # Errors
+/// Why a channel or a process could not be made.
+pub(crate) fn start(
+    lanes: &mut Lanes,
+    children: &mut Children,
+    services: &Services,
+    cx: SpawnContext<'_>,
+    core: u32,
+) -> Result<(), Errno> {
+    let number = lanes.take_number()?;
+    let channels = Channels::new(cx.generation)?;
+    let mut processes = Vec::with_capacity(4);
+    let mut stage = |children: &mut Children, program, fds, lines| {
+        let options = SpawnOptions { fds, lines, lane: Some((number, core)), ..SpawnOptions::default() };
+        spawn(children, cx, program, options).inspect(|key: &Key| processes.push(*key))
+    };
+    let plan = &cx.generation.plan;
+    let access = (!plan.access_log.is_empty()).then_some((10, Stream::Access));
+    let audit = (!plan.audit_log.is_empty()).then_some((9, Stream::Audit));
+    stage(children, Program::Parse, channels.parse, access)?;
+    if let Some(fds) = channels.filter {
+        let filter = stage(children, Program::WafFilter, fds, audit)?;
+        store::filter_started(services, children, cx.generation, filter);
+    }
+    stage(children, Program::Dispatch, channels.dispatch, None)?;
+    let connect = stage(children, Program::Connect, channels.connect, None)?;
+    // start itself makes it, so there is no reply to wait for.
+    services.introduce(children, connect);
+    lanes.push(Lane {
+        number,
+        generation: cx.generation.number,
+        core,
+        processes,
+        accept_end: Some(channels.accept),
+        state: LaneState::Starting,
+        suspect: None,
+    });
+    Ok(())
+}
+
+/// Tells the first stage of each draining lane; the others follow it.
+pub(crate) fn drain(lanes: &Lanes, children: &mut Children) {
+    for key in lanes.processes(|lane| matches!(lane.state, LaneState::Draining(_))) {
+        children.leave(key);
+    }
+}
+
+/// Makes a lane live that the last of its stages makes ready, and returns it.
+pub(crate) fn stage_ready<'l>(lanes: &'l mut Lanes, children: &Children, stage: Key) -> Option<&'l Lane> {
+    let lane = lanes.find_mut(children.get(stage)?.lane?)?;
+    let is_whole = lane.processes.iter().all(|stage| children.is_ready(*stage));
+    if !is_whole || lane.state != LaneState::Starting {
+        return None;
+    }
+    lane.state = LaneState::Live;
+    Some(lane)
+}

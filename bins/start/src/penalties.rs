@@ -1,0 +1,58 @@
+//! Penalties: what accept remembers of sources that processes crashed over, kept for the accept that comes next. start looks at
+//! the number that names a source and at the time, and reads nothing into them.
+
+use std::collections::HashMap;
+
+use fosse_wire::start::{Mark, ToStart};
+
+use crate::limits::STRIKES_COUNT_MAX;
+
+/// Strikes, by source.
+#[derive(Debug, Default)]
+pub(crate) struct Penalties(HashMap<(bool, u64), Mark>);
+
+impl Penalties {
+    /// Keeps a strike, in place of what was known of its source before.
+    pub(crate) fn keep(&mut self, strike: Mark) {
+        let name = |strike: &Mark| (strike.wide, strike.source);
+        if self.0.len() >= STRIKES_COUNT_MAX && !self.0.contains_key(&name(&strike)) {
+            let first = self.0.values().min_by_key(|strike| (strike.penalised, strike.seconds)).map(name);
+            if let Some(first) = first {
+                self.0.remove(&first);
+            }
+        }
+        self.0.insert(name(&strike), strike);
+    }
+
+    /// Returns all strikes.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Mark> {
+        self.0.values().copied()
+    }
+
+    /// Encodes them as accept takes them over.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        self.all().flat_map(|strike| ToStart::Marked(strike).encode()).collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_a_bounded_number_of_sources_and_penalties_longest() {
+        let strike = |source, penalised| Mark { wide: true, source, penalised, seconds: 5 };
+        let mut penalties = Penalties::default();
+        penalties.keep(strike(1, false));
+        penalties.keep(strike(1, true));
+        assert_eq!(penalties.all().collect::<Vec<_>>(), [strike(1, true)]);
+        (2..10_000).for_each(|source| penalties.keep(strike(source, false)));
+        assert_eq!(penalties.all().count(), STRIKES_COUNT_MAX);
+        assert!(penalties.all().any(|one| one == strike(1, true)));
+        assert_eq!(penalties.encode().len(), STRIKES_COUNT_MAX * 16);
+    }
+}

@@ -1,0 +1,46 @@
+//! The end of an edge: nothing new, what is under way finishes, then start exits.
+
+use fosse_die::{info, warning};
+
+use crate::{PROGRAM, state::State};
+
+/// Asks accept to go, which all others follow. Returns until when they may finish, in milliseconds of the monotonic clock.
+pub(crate) fn begin(state: &mut State) -> u64 {
+    info(PROGRAM, "event=ending");
+    match state.services.accept {
+        Some(accept) => state.children.leave(accept),
+        None => accept_exited(state),
+    }
+    state.event_loop.now_ms().saturating_add(u64::from(state.generation.plan.drain_ms))
+}
+
+/// accept is gone: what its channels hold is final, and idle connections have nowhere to go.
+pub(crate) fn accept_exited(state: &mut State) {
+    state.lanes.iter_mut().for_each(|lane| lane.accept_end = None);
+    let all = state.lanes.processes(|_| true).into_iter().chain(state.generation.zygote);
+    all.for_each(|key| state.children.leave(key));
+}
+
+/// Kills lanes whose time to finish is over, and everything once the time of the whole edge is, if it is ending.
+pub(crate) fn kill_overdue(state: &mut State, ending: Option<u64>) {
+    let now_ms = state.event_loop.now_ms();
+    state.lanes.overdue(now_ms).into_iter().for_each(|key| state.children.kill(key));
+    if ending.is_some_and(|until_ms| until_ms <= now_ms) {
+        warning(PROGRAM, "event=end-overdue action=kill");
+        state.children.keys(|_| true).into_iter().for_each(|key| state.children.kill(key));
+    }
+}
+
+/// Exits once accept, all lanes and, last, the logger are gone.
+pub(crate) fn exit_if_done(state: &mut State) {
+    if state.services.accept.is_some() || !state.lanes.is_empty() {
+        return;
+    }
+    if let Some(log) = state.services.log {
+        // It reads every pipe to its end first.
+        return state.children.leave(log);
+    }
+    state.listeners.remove_all_files();
+    info(PROGRAM, "event=ended");
+    std::process::exit(0)
+}

@@ -1,0 +1,169 @@
+//! Spawning: what every child is given, and who makes it.
+
+use std::os::fd::OwnedFd;
+
+use fosse_counters::PAGE_BYTES;
+use fosse_eventloop::slab::Key;
+use fosse_sys::{page::PageReader, process::Fork};
+use fosse_wire::{
+    launch::{Launch, Program},
+    start::Stream,
+};
+use rustix::{
+    fs::{Mode, OFlags},
+    io::Errno,
+    net::{AddressFamily, SocketFlags, SocketType, socketpair},
+    pipe::{PipeFlags, pipe_with},
+};
+
+use crate::{
+    PROGRAM,
+    children::Children,
+    launcher::{Launcher, SpawnContext},
+    limits,
+    process::Process,
+    spawn_options::SpawnOptions,
+};
+
+/// Starts a process. Until whoever makes it has replied it has no process ID.
+///
+/// # Errors
+/// What it could not be given, or could not be asked for.
+pub(crate) fn spawn(
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    program: Program,
+    mut options: SpawnOptions,
+) -> Result<Key, Errno> {
+    let (control, child_control) = pair(SocketType::SEQPACKET)?;
+    let page_fd = fosse_sys::memfd::page(program.name(), PAGE_BYTES)?;
+    let mut process = Process {
+        program,
+        lane: options.lane.map(|(lane, _)| lane),
+        pid: None,
+        slot: children.free_slot()?,
+        control,
+        page: PageReader::map(&page_fd)?,
+        page_fd: read_only(&page_fd)?,
+        pipes: Vec::new(),
+        ready: false,
+        turns: 0,
+        moved_ms: cx.event_loop.now_ms(),
+        leaving: false,
+        killed: false,
+        zygote: options.zygote,
+        keeps_records: false,
+    };
+    give_standard_fds(&mut process, cx, &mut options)?;
+    options.fds.push((6, page_fd));
+    options.fds.push((7, child_control));
+    launch(children, cx, process, options)
+}
+
+/// Adds the descriptors that every process gets: 0 to 2, its settings on 5, and the pipe for its lines.
+fn give_standard_fds(process: &mut Process, cx: SpawnContext<'_>, options: &mut SpawnOptions) -> Result<(), Errno> {
+    for number in [0, 1] {
+        if !options.gives(number) {
+            options.fds.push((number, rustix::io::fcntl_dupfd_cloexec(&cx.launcher.null, 3)?));
+        }
+    }
+    let stderr = match options.own_stderr {
+        true => rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3)?,
+        false => add_pipe(process, Stream::Log)?,
+    };
+    options.fds.push((2, stderr));
+    if let Some((number, stream)) = options.lines {
+        options.fds.push((number, add_pipe(process, stream)?));
+    }
+    if let Some(blob) = cx.generation.blobs.get(&process.program)
+        && !options.gives(5)
+    {
+        options.fds.push((5, rustix::io::fcntl_dupfd_cloexec(blob, 3)?));
+    }
+    Ok(())
+}
+
+/// Has a process made: by the zygote, by the fork server, or by start itself.
+fn launch(
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    process: Process,
+    options: SpawnOptions,
+) -> Result<Key, Errno> {
+    let program = process.program;
+    let SpawnOptions { fds, lane, args, .. } = options;
+    let (targets, fds): (Vec<u8>, Vec<OwnedFd>) = fds.into_iter().unzip();
+    let uid = uid_of(cx, &process)?;
+    let words: Vec<u8> = args.iter().flat_map(|arg| arg.bytes().chain([0])).collect();
+    let launch = Launch {
+        token: children.next_launch(),
+        uid,
+        gid: uid,
+        cpu: lane.map_or(fosse_spawn::CORE_ANY, |(_, core)| core),
+        program,
+        mode: fosse_spawn::mode_to_byte(cx.launcher.mode),
+        targets: &targets,
+        words: &words,
+    };
+    let zygote = cx.generation.zygote.filter(|_| program == Program::WafFilter && lane.is_some());
+    let executable = cx.launcher.programs.get(program)?;
+    let key = children.insert(process, cx.event_loop)?;
+    if needs_host(program) {
+        match fosse_sys::process::fork()? {
+            Fork::Child => fosse_spawn::execute(PROGRAM, &launch, executable, &fds),
+            Fork::Parent(pid) => children.has_pid(key, pid),
+        }
+        return Ok(key);
+    }
+    match zygote.and_then(|zygote| children.get(zygote)) {
+        Some(zygote) => fosse_spawn::ask(&zygote.control, &launch, &fds.iter().collect::<Vec<_>>())?,
+        None => ask_fork_server(cx.launcher, &launch, executable, &fds)?,
+    }
+    children.launch_sent(key, zygote);
+    Ok(key)
+}
+
+fn ask_fork_server(
+    launcher: &Launcher,
+    launch: &Launch<'_>,
+    executable: &OwnedFd,
+    fds: &[OwnedFd],
+) -> Result<(), Errno> {
+    let fds: Vec<&OwnedFd> = std::iter::once(executable).chain(fds).collect();
+    fosse_spawn::ask(&launcher.fork_server.channel, launch, &fds)
+}
+
+/// Programs that need the host's network or files: everything else is made in the empty namespaces of the fork server.
+const fn needs_host(program: Program) -> bool {
+    matches!(program, Program::Connect)
+}
+
+/// Returns the user ID that a process gets: its own, where start may give it one.
+fn uid_of(cx: SpawnContext<'_>, process: &Process) -> Result<u32, Errno> {
+    if !cx.launcher.privileged || process.zygote {
+        return Ok(fosse_spawn::UID_KEPT);
+    }
+    let slot = u32::try_from(process.slot).map_err(|_| Errno::OVERFLOW)?;
+    cx.generation.plan.uid_base.checked_add(slot).filter(|uid| *uid != fosse_spawn::UID_KEPT).ok_or(Errno::OVERFLOW)
+}
+
+/// Makes a pipe: the writing end for the process, the reading end kept for the logger. Neither end ever waits.
+fn add_pipe(process: &mut Process, stream: Stream) -> Result<OwnedFd, Errno> {
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+    process.pipes.push((stream, read));
+    Ok(write)
+}
+
+/// Makes a connected pair of sockets of one type.
+pub(crate) fn pair(kind: SocketType) -> Result<(OwnedFd, OwnedFd), Errno> {
+    socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
+}
+
+/// Opens the same memory file again so that whoever gets it can only read: status must not write other processes' pages.
+fn read_only(page: &OwnedFd) -> Result<OwnedFd, Errno> {
+    use std::os::fd::AsRawFd as _;
+    let path = format!("/proc/self/fd/{}", page.as_raw_fd());
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+}
+
+const _: () = assert!(limits::SLOTS_MAX < u32::MAX as usize);

@@ -1,0 +1,180 @@
+//! The state of an edge: every process it has, what they serve, and what more can be made with. Who decides what comes next
+//! (supervisor, reload, shutdown) does so on this.
+
+use std::os::fd::BorrowedFd;
+
+use fosse_die::alert;
+use fosse_eventloop::EventLoop;
+use fosse_wire::launch::Program;
+
+use crate::{
+    PROGRAM,
+    children::Children,
+    generation::Generation,
+    lane::Lanes,
+    lanes,
+    launcher::{Launcher, SpawnContext},
+    listeners::Listeners,
+    penalties::Penalties,
+    process::Process,
+    services,
+    services::Services,
+    spawn_options::SpawnOptions,
+    store,
+    successor_state::Inheritance,
+    zygote,
+};
+
+/// The state of an edge.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub event_loop: EventLoop,
+    pub launcher: Launcher,
+    pub children: Children,
+    pub services: Services,
+    pub lanes: Lanes,
+    pub generation: Generation,
+    pub listeners: Listeners,
+    pub penalties: Penalties,
+}
+
+impl State {
+    /// The state of an edge that has no process yet.
+    pub(crate) fn new(event_loop: EventLoop, launcher: Launcher, children: Children, listeners: Listeners) -> Self {
+        Self {
+            event_loop,
+            launcher,
+            children,
+            services: Services::default(),
+            lanes: Lanes::default(),
+            generation: Generation::none(),
+            listeners,
+            penalties: Penalties::default(),
+        }
+    }
+
+    /// Takes over what a predecessor has left.
+    pub(crate) fn take_over(&mut self, left: Inheritance) {
+        let Inheritance { generation, next_launch, listeners, fork_server, penalties, lanes, processes } = left;
+        (self.generation, self.listeners, self.penalties, self.lanes) = (generation, listeners, penalties, lanes);
+        self.launcher.fork_server = fork_server;
+        self.children.continue_launches(next_launch);
+        for process in processes {
+            self.adopt(process);
+        }
+        self.services.store_outdated = self.services.store.is_some();
+    }
+
+    fn adopt(&mut self, process: Process) {
+        let (program, lane) = (process.program, process.lane);
+        let (is_leaving, is_zygote) = (process.leaving, process.zygote);
+        let Ok(key) = self.children.insert(process, &self.event_loop) else { return };
+        self.services.adopt(key, program, is_leaving);
+        if is_zygote && !is_leaving {
+            self.generation.zygote.get_or_insert(key);
+        }
+        if let Some(lane) = lane.and_then(|number| self.lanes.find_mut(number)) {
+            lane.processes.push(key);
+        }
+    }
+
+    /// Starts the logger, if there is none.
+    pub(crate) fn start_log(&mut self, directory: Option<BorrowedFd<'_>>) {
+        if self.services.log.is_none() {
+            let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
+            services::start_log(&mut self.services, &mut self.children, cx, directory);
+        }
+    }
+
+    /// Starts status, if there is none and it has a socket to listen on.
+    pub(crate) fn start_status(&mut self) {
+        if let (None, Some(listener)) = (self.services.status, &self.listeners.status) {
+            let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
+            services::start_status(&mut self.services, &mut self.children, cx, listener);
+        }
+    }
+
+    /// Starts the store.
+    pub(crate) fn start_store(&mut self) {
+        let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
+        store::start(&mut self.services, &mut self.children, cx);
+    }
+
+    /// Has a store of the programs in force take the place of one of those before an upgrade.
+    pub(crate) fn renew_store(&mut self) {
+        let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
+        store::renew(&mut self.services, &mut self.children, cx);
+    }
+
+    /// Starts accept; when it is ready it is given lanes and listeners.
+    pub(crate) fn start_accept(&mut self) {
+        let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
+        self.services.accept = services::start(&mut self.children, cx, Program::Accept, SpawnOptions::default());
+    }
+
+    /// Starts the zygote, where the rules need one.
+    ///
+    /// # Errors
+    /// Why it could not be started.
+    pub(crate) fn start_zygote(&mut self) -> Result<(), String> {
+        let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
+        let started = zygote::start(&mut self.children, cx);
+        self.generation.zygote = started.map_err(|errno| format!("unable to start a template: {errno}"))?;
+        Ok(())
+    }
+
+    /// Starts all lanes of the current generation.
+    ///
+    /// # Errors
+    /// Why one could not be started.
+    pub(crate) fn start_lanes(&mut self) -> Result<(), String> {
+        self.generation.cores().into_iter().try_for_each(|core| self.start_lane(core))
+    }
+
+    fn start_lane(&mut self, core: u32) -> Result<(), String> {
+        let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
+        lanes::start(&mut self.lanes, &mut self.children, &self.services, cx, core)
+            .map_err(|errno| format!("unable to start a lane: {errno}"))
+    }
+
+    /// Starts services that are missing, as far as the throttles allow.
+    pub(crate) fn replace_services(&mut self, log_directory: Option<BorrowedFd<'_>>) {
+        if self.may_start(Program::Log) {
+            self.start_log(log_directory);
+        }
+        if self.may_start(Program::Status) {
+            self.start_status();
+        }
+        if self.services.store.is_none() && self.generation.keeps_records && self.may_start(Program::Store) {
+            self.start_store();
+        }
+    }
+
+    /// Starts accept if it is missing, as far as its throttle allows.
+    pub(crate) fn replace_accept(&mut self) {
+        if self.services.accept.is_none() && self.may_start(Program::Accept) {
+            self.start_accept();
+        }
+    }
+
+    /// Starts lanes that are missing, as far as the throttles allow; first the zygote they need.
+    pub(crate) fn replace_lanes(&mut self) {
+        if !zygote::serves(&self.children, &self.generation) {
+            if self.generation.zygote.is_none() && self.may_start(Program::WafFilter) {
+                self.start_zygote().unwrap_or_else(|why| alert(PROGRAM, why));
+            }
+            return;
+        }
+        let stages = [Program::Parse, Program::WafFilter, Program::Dispatch, Program::Connect];
+        if !stages.into_iter().all(|program| self.may_start(program)) {
+            return;
+        }
+        for core in self.lanes.missing_cores(self.generation.cores(), self.generation.number) {
+            self.start_lane(core).unwrap_or_else(|why| alert(PROGRAM, why));
+        }
+    }
+
+    fn may_start(&self, program: Program) -> bool {
+        self.children.may_start(program, self.event_loop.now_ms())
+    }
+}
