@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use fosse_die::{fatal, usage};
 use fosse_http1::{Host, Target};
 use fosse_model::{Edge, address::ListenAddress, model::Listen};
-use fosse_parse::settings::Settings;
 use fosse_plan::Plan;
+use fosse_routing::Sites;
 use fosse_settings::{Dispatch, DispatchSite, Parse, WafFilter, WafMode, WafSite};
 use fosse_wire::launch::Program;
 
@@ -38,13 +38,13 @@ fn blob<T: serde::de::DeserializeOwned>(plan: &Plan, program: Program) -> T {
 }
 
 fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
-    let settings = Settings::new(blob::<Parse>(plan, Program::Parse));
+    let parse = blob::<Parse>(plan, Program::Parse);
     let mut out = format!("request   http://{host}{}\n", String::from_utf8_lossy(path));
-    let Some(number) = settings.site(host.as_bytes()).and_then(|n| usize::try_from(n).ok()) else {
+    let Some(number) = Sites::new(&parse).of_host(host.as_bytes()).and_then(|n| usize::try_from(n).ok()) else {
         out.push_str("answer    421: no site names this host, and none is the default\n");
         return out;
     };
-    let site = settings.blob.sites.get(number);
+    let site = parse.sites.get(number);
     let hosts = site.map(|site| site.hosts.as_slice()).unwrap_or_default();
     let label = site.map_or("", |site| site.name.as_str());
     let ordinal = number.saturating_add(1);

@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use fosse_fdpass::send;
 use fosse_settings as blobs;
@@ -56,16 +57,15 @@ fn parse_settings() -> blobs::Parse {
         listeners: vec![Default::default()],
         sites: vec![Default::default()],
         default_site: Some(0),
-        connections_max: 20_000,
-        head_ms: 600_000,
-        body_ms: 600_000,
-        idle_ms: 600_000,
-        write_ms: 600_000,
-        linger_ms: 2_000,
-        drain_ms: 10_000,
+        head_seconds: Duration::from_secs(600),
+        body_seconds: Duration::from_secs(600),
+        idle_seconds: Duration::from_secs(600),
+        write_seconds: Duration::from_secs(600),
+        linger: Duration::from_secs(2),
+        drain_seconds_max: Duration::from_secs(10),
         head_bytes_max: 32_768,
         target_bytes_max: 8_192,
-        fields_max: 100,
+        header_count_max: 100,
         ..Default::default()
     }
 }
@@ -174,7 +174,7 @@ fn main() {
                     asked.push(at);
                 }
             }
-            std::thread::sleep(std::time::Duration::from_micros(200));
+            std::thread::sleep(Duration::from_micros(200));
         }
         for at in asked {
             backends[at].write_all(&answer).unwrap();
@@ -185,7 +185,7 @@ fn main() {
                 match client.read(&mut bytes[came..]) {
                     Ok(count @ 1..) => came += count,
                     Ok(_) => panic!("closed: {}", String::from_utf8_lossy(&bytes[..came])),
-                    Err(_) => std::thread::sleep(std::time::Duration::from_micros(200)),
+                    Err(_) => std::thread::sleep(Duration::from_micros(200)),
                 }
             }
             assert!(bytes.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(&bytes[..came]));

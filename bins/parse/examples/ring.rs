@@ -4,6 +4,7 @@
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::Command;
+use std::time::Duration;
 
 use fosse_eventloop::{Interest, Turn};
 use fosse_fdpass::{Received, receive, send};
@@ -57,16 +58,15 @@ fn main() {
         listeners: vec![Default::default()],
         sites: vec![Default::default()],
         default_site: Some(0),
-        connections_max: 20_000,
-        head_ms: 10_000,
-        body_ms: 10_000,
-        idle_ms: 60_000,
-        write_ms: 10_000,
-        linger_ms: 2_000,
-        drain_ms: 10_000,
+        head_seconds: Duration::from_secs(10),
+        body_seconds: Duration::from_secs(10),
+        idle_seconds: Duration::from_secs(60),
+        write_seconds: Duration::from_secs(10),
+        linger: Duration::from_secs(2),
+        drain_seconds_max: Duration::from_secs(10),
         head_bytes_max: 32_768,
         target_bytes_max: 8_192,
-        fields_max: 100,
+        header_count_max: 100,
         ..Default::default()
     };
     let (forward, out) = pair(SocketType::STREAM);
@@ -107,7 +107,7 @@ fn main() {
                             &[Connection { id, ..Default::default() }],
                         );
                         while send(&accept, &message, &[socket.as_fd()]).is_err() {
-                            std::thread::sleep(std::time::Duration::from_micros(100));
+                            std::thread::sleep(Duration::from_micros(100));
                         }
                     }
                 }

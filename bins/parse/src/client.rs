@@ -97,11 +97,11 @@ impl Server {
             Ok(written) => {
                 entry.conn.sent = entry.conn.sent.saturating_add(written);
                 lane.counters.add(count::parse::BYTES_OUT, u64::try_from(written).unwrap_or(0));
-                entry.conn.write_deadline_ms = lane.after(lane.settings.blob.write_ms);
+                entry.conn.write_deadline_ms = lane.after(lane.settings.blob.write_seconds);
             }
             Err(Errno::AGAIN | Errno::INTR) => {
                 if entry.conn.write_deadline_ms == u64::MAX {
-                    entry.conn.write_deadline_ms = lane.after(lane.settings.blob.write_ms);
+                    entry.conn.write_deadline_ms = lane.after(lane.settings.blob.write_seconds);
                 }
             }
             Err(_) => return entry.conn.abort(ResetReason::Client, lane, &mut output.outbox),
@@ -178,7 +178,7 @@ impl Server {
         let Some(fd) = &entry.fd else { return };
         if entry.conn.ending == Ending::Linger && shutdown(fd, Shutdown::Write).is_ok() {
             entry.conn.phase = Phase::Linger;
-            entry.conn.deadline_ms = lane.after(lane.settings.blob.linger_ms);
+            entry.conn.deadline_ms = lane.after(lane.settings.blob.linger);
             self.watch(slot);
         } else {
             self.close_clean(slot);

@@ -101,7 +101,7 @@ impl Conn {
             line_skipped: false,
             output: Vec::new(),
             sent: 0,
-            deadline_ms: lane.after(lane.settings.blob.head_ms),
+            deadline_ms: lane.after(lane.settings.blob.head_seconds),
             progress: 0,
             write_deadline_ms: u64::MAX,
             requests: 0,
@@ -149,7 +149,7 @@ impl Conn {
 
     /// The client of a body has all its time again.
     pub fn body_time_anew(&mut self, lane: &Lane) {
-        self.deadline_ms = lane.after(lane.settings.blob.body_ms);
+        self.deadline_ms = lane.after(lane.settings.blob.body_seconds);
         self.progress = 0;
     }
 
@@ -178,7 +178,7 @@ impl Conn {
         self.write_deadline_ms = u64::MAX;
         lane.give_back(&mut self.output);
         if self.phase == Phase::Head && self.input.is_empty() && self.requests > 0 {
-            self.deadline_ms = lane.after(lane.settings.blob.idle_ms);
+            self.deadline_ms = lane.after(lane.settings.blob.idle_seconds);
         }
         self.grant(blocked, out);
     }
@@ -268,7 +268,7 @@ impl Conn {
             self.phase = Phase::Head;
             self.scanned = 0;
             self.line_skipped = false;
-            self.deadline_ms = lane.after(lane.settings.blob.idle_ms);
+            self.deadline_ms = lane.after(lane.settings.blob.idle_seconds);
         }
     }
 

@@ -34,7 +34,7 @@ impl Conn {
     pub fn feed(&mut self, fresh: &[u8], lane: &mut Lane, out: &mut Outbox) {
         if self.input.is_empty() {
             if self.phase == Phase::Head {
-                self.deadline_ms = lane.after(lane.settings.blob.head_ms);
+                self.deadline_ms = lane.after(lane.settings.blob.head_seconds);
             }
             let used = self.consume(fresh, lane, out);
             let left = fresh.get(used..).unwrap_or_default();

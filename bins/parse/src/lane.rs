@@ -74,9 +74,9 @@ impl Lane {
         self.spare = Vec::new();
     }
 
-    /// The moment so many milliseconds from now.
+    /// Returns the deadline of something that may take this long from now on, in milliseconds.
     #[must_use]
-    pub fn after(&self, milliseconds: u32) -> u64 {
-        self.now_ms.saturating_add(u64::from(milliseconds))
+    pub fn after(&self, time: core::time::Duration) -> u64 {
+        self.now_ms.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     }
 }

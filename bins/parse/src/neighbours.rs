@@ -207,7 +207,7 @@ impl Server {
             if order == Ok(ToChild::Drain) {
                 self.lane.draining = true;
                 self.lane.counters.set(count::DRAINING, 1);
-                self.drain_deadline_ms = self.lane.after(self.lane.settings.blob.drain_ms);
+                self.drain_deadline_ms = self.lane.after(self.lane.settings.blob.drain_seconds_max);
             }
         }
     }

@@ -121,7 +121,8 @@ impl Conn {
     /// The connection ends after this answer if either side says so, and if the request is not whole: what follows could not be told from
     /// its body.
     fn decide_close(&mut self, head: &ResponseHead<'_>, lane: &Lane) {
-        let last = lane.settings.blob.requests_max > 0 && self.requests >= lane.settings.blob.requests_max;
+        let last = lane.settings.blob.connection_requests_max > 0
+            && self.requests >= lane.settings.blob.connection_requests_max;
         let exchange = &mut self.exchange;
         // A handshake goes on over the connection it began on; once it is through, the next answer ends that.
         let handshake = head.pinned && head.status == 401;

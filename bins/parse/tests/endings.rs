@@ -129,7 +129,7 @@ fn a_drain_finishes_what_is_under_way_and_hands_back_the_rest() {
 
 #[test]
 fn a_drain_that_takes_too_long_is_cut_off() {
-    let mut lane = Lane::new(&fosse_settings::Parse { drain_ms: 300, ..settings() });
+    let mut lane = Lane::new(&fosse_settings::Parse { drain_seconds_max: Duration::from_millis(300), ..settings() });
     let client = lane.client();
     say(&client, GET);
     let _ = lane.request();
@@ -188,7 +188,13 @@ fn an_accept_that_reads_late_still_learns_all_that_is_held() {
 
 #[test]
 fn whoever_dawdles_is_told_and_closed() {
-    let quick = fosse_settings::Parse { head_ms: 500, body_ms: 500, idle_ms: 500, linger_ms: 500, ..settings() };
+    let quick = fosse_settings::Parse {
+        head_seconds: Duration::from_millis(500),
+        body_seconds: Duration::from_millis(500),
+        idle_seconds: Duration::from_millis(500),
+        linger: Duration::from_millis(500),
+        ..settings()
+    };
     let mut lane = Lane::new(&quick);
     let silent = lane.client();
     assert_eq!(rest(&silent), "");
@@ -227,7 +233,13 @@ fn drip(client: &std::net::TcpStream, text: &str) -> String {
 
 #[test]
 fn whoever_drips_is_told_and_closed() {
-    let quick = fosse_settings::Parse { head_ms: 500, body_ms: 500, idle_ms: 500, linger_ms: 500, ..settings() };
+    let quick = fosse_settings::Parse {
+        head_seconds: Duration::from_millis(500),
+        body_seconds: Duration::from_millis(500),
+        idle_seconds: Duration::from_millis(500),
+        linger: Duration::from_millis(500),
+        ..settings()
+    };
     let mut lane = Lane::new(&quick);
     let timeout = "HTTP/1.1 408 Request Timeout\r\n";
     let head = lane.client_saying("GET / HTTP/1.1\r\n");
@@ -258,7 +270,7 @@ fn whoever_drips_is_told_and_closed() {
 fn a_body_that_comes_steadily_may_take_longer_than_its_limit() {
     // Each piece has twenty times what it takes here; all of them take longer than the limit.
     let limit = Duration::from_secs(4);
-    let mut lane = Lane::new(&fosse_settings::Parse { body_ms: 4000, ..settings() });
+    let mut lane = Lane::new(&fosse_settings::Parse { body_seconds: Duration::from_secs(4), ..settings() });
     let client = lane.client_saying("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 102400\r\n\r\n");
     let begun = Instant::now();
     let request = lane.frame();
@@ -280,7 +292,7 @@ fn a_body_that_comes_steadily_may_take_longer_than_its_limit() {
 
 #[test]
 fn a_client_that_pipelines_and_reads_nothing_is_cut_off() {
-    let mut lane = Lane::new(&fosse_settings::Parse { write_ms: 300, ..settings() });
+    let mut lane = Lane::new(&fosse_settings::Parse { write_seconds: Duration::from_millis(300), ..settings() });
     let client = lane.client();
     rustix::net::sockopt::set_socket_recv_buffer_size(&client, 4096).unwrap();
     client.set_nonblocking(true).unwrap();
@@ -310,7 +322,7 @@ fn a_client_that_pipelines_and_reads_nothing_is_cut_off() {
 
 #[test]
 fn a_client_that_takes_nothing_is_cut_off() {
-    let mut lane = Lane::new(&fosse_settings::Parse { write_ms: 300, ..settings() });
+    let mut lane = Lane::new(&fosse_settings::Parse { write_seconds: Duration::from_millis(300), ..settings() });
     let client = lane.client();
     rustix::net::sockopt::set_socket_recv_buffer_size(&client, 4096).unwrap();
     say(&client, GET);

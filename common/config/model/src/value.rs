@@ -134,6 +134,13 @@ pub struct Seconds {
     pub milliseconds: u32,
 }
 
+impl Seconds {
+    /// Returns it as a duration.
+    pub(crate) fn duration(self) -> core::time::Duration {
+        core::time::Duration::from_millis(u64::from(self.milliseconds))
+    }
+}
+
 impl FromValue for Seconds {
     const TAKES: &'static str = "a number of seconds";
     const UNIT: &'static str = "seconds";

@@ -1,11 +1,16 @@
-//! fosse-routing: which site owns a host, and which backend takes a path. Dispatch obeys it, `fosse explain` shows it.
+//! fosse-routing: which site owns a host, and which backend takes a path. Parse and dispatch decide with
+//! it, `fosse explain` shows it.
 
 #![forbid(unsafe_code)]
+
+mod sites;
 
 use std::borrow::Cow;
 
 use fosse_http1::percent;
 use fosse_settings::DispatchSite;
+
+pub use sites::Sites;
 
 /// Whether `host`, as parse found it, belongs to the site parse named.
 #[must_use]

@@ -1,9 +1,12 @@
 //! fosse-settings: the configuration of each program, as fosse-config compiles it and as the program gets it at birth.
 //!
-//! A blob is complete and right: names are indices, sizes are bytes, times are milliseconds, defaults are filled in. Nobody
-//! who reads one decides anything again.
+//! A blob is complete and right: names are indices, sizes are bytes, times are durations (or
+//! milliseconds, where the name says so), defaults are filled in. Nobody who reads one decides anything
+//! again. A field that is a key of fosse.toml has the key's name.
 
 #![forbid(unsafe_code)]
+
+use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -56,28 +59,26 @@ pub struct Parse {
     pub sites: Vec<ParseSite>,
     /// The site for hosts that none names; without one they are answered 421.
     pub default_site: Option<u32>,
-    /// Connections of one lane at a time.
-    pub connections_max: u32,
     /// Longest time from the first byte of a request to the end of its head.
-    pub head_ms: u32,
+    pub head_seconds: Duration,
     /// Longest silence within a request body.
-    pub body_ms: u32,
+    pub body_seconds: Duration,
     /// Longest silence between requests.
-    pub idle_ms: u32,
+    pub idle_seconds: Duration,
     /// Longest time a client may take nothing of what waits for it.
-    pub write_ms: u32,
+    pub write_seconds: Duration,
     /// Longest time after a denial in which what the client still sends is read and thrown away.
-    pub linger_ms: u32,
+    pub linger: Duration,
     /// Longest time for requests under way once draining begins.
-    pub drain_ms: u32,
+    pub drain_seconds_max: Duration,
     /// Bytes of a request head, line included.
     pub head_bytes_max: u32,
     /// Bytes of a request target.
     pub target_bytes_max: u32,
     /// Header fields of a request.
-    pub fields_max: u32,
+    pub header_count_max: u32,
     /// Requests on one connection; 0 for no limit.
-    pub requests_max: u32,
+    pub connection_requests_max: u32,
     /// Upgrade tokens that may be offered to backends, lower case.
     pub upgrades: Vec<String>,
     /// Write a JSON line for each request to descriptor 10.

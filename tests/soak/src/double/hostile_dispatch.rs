@@ -30,16 +30,15 @@ fn settings() -> Parse {
     Parse {
         listeners: vec![ParseListener::default()],
         sites: vec![ParseSite { hosts: vec!["a.example".into()], name: "a".into() }],
-        connections_max: 100,
-        head_ms: 10_000,
-        body_ms: 10_000,
-        idle_ms: 10_000,
-        write_ms: 10_000,
-        linger_ms: 200,
-        drain_ms: 2000,
+        head_seconds: Duration::from_secs(10),
+        body_seconds: Duration::from_secs(10),
+        idle_seconds: Duration::from_secs(10),
+        write_seconds: Duration::from_secs(10),
+        linger: Duration::from_millis(200),
+        drain_seconds_max: Duration::from_secs(2),
         head_bytes_max: 16_384,
         target_bytes_max: 4096,
-        fields_max: 64,
+        header_count_max: 64,
         upgrades: vec!["websocket".into()],
         ..Parse::default()
     }

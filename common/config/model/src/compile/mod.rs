@@ -5,6 +5,8 @@ mod backends;
 mod listeners;
 mod sites;
 
+use core::time::Duration;
+
 use fosse_plan::Plan;
 use fosse_settings as blobs;
 use fosse_wire::blob::{BLOB_BYTES_MAX, BlobError, encode};
@@ -16,7 +18,7 @@ use crate::problem::Problems;
 
 /// How long what a denied client still sends is read and thrown away: long enough for the answer to arrive before the
 /// reset, short enough to cost nothing.
-const LINGER_MS: u32 = 2000;
+const LINGER: Duration = Duration::from_secs(2);
 
 /// Makes the plan; what cannot be compiled is noted.
 pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> Plan {
@@ -63,17 +65,16 @@ fn parse(edge: &Edge) -> blobs::Parse {
         listeners: edge.listen.iter().map(|listen| listeners::parse(listen)).collect(),
         sites: edge.site.iter().map(|site| sites::parse(site)).collect(),
         default_site: edge.site.iter().position(|site| site.default.value).and_then(|at| u32::try_from(at).ok()),
-        connections_max: limits.lane_connections_max.value,
-        head_ms: timeouts.head_seconds.milliseconds,
-        body_ms: timeouts.body_seconds.milliseconds,
-        idle_ms: timeouts.idle_seconds.milliseconds,
-        write_ms: timeouts.write_seconds.milliseconds,
-        linger_ms: LINGER_MS,
-        drain_ms: edge.drain_seconds_max.milliseconds,
+        head_seconds: timeouts.head_seconds.duration(),
+        body_seconds: timeouts.body_seconds.duration(),
+        idle_seconds: timeouts.idle_seconds.duration(),
+        write_seconds: timeouts.write_seconds.duration(),
+        linger: LINGER,
+        drain_seconds_max: edge.drain_seconds_max.duration(),
         head_bytes_max: narrow(limits.head_bytes_max.0),
         target_bytes_max: narrow(limits.target_bytes_max.0),
-        fields_max: limits.header_count_max.value,
-        requests_max: limits.connection_requests_max.value,
+        header_count_max: limits.header_count_max.value,
+        connection_requests_max: limits.connection_requests_max.value,
         upgrades: backends::all_upgrades(&edge.backend),
         access_log: edge.access_log.is_some(),
     }
