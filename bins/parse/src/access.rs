@@ -1,6 +1,8 @@
-//! The access log: one JSON object a line for each answer, gathered over a turn and written at its end.
+//! The access log: one JSON object a line for each response, collected during a turn and written at
+//! its end.
 
 use std::io::Write as _;
+use std::os::fd::OwnedFd;
 
 use fosse_http1::RequestHead;
 use fosse_wire::request::Endpoint;
@@ -11,18 +13,18 @@ use crate::limits::{ACCESS_BYTES_MAX, LOGGED_TARGET_BYTES_MAX};
 /// A pipe takes a write of this many bytes whole or not at all (pipe(7), PIPE_BUF).
 const PIPE_WRITE_BYTES_MAX: usize = 4096;
 
-/// Lines that wait for the pipe.
-#[derive(Debug)]
-pub struct Access {
-    on: bool,
+/// The pipe of the log, and the lines that wait for it. Without a pipe it costs nothing.
+#[derive(Debug, Default)]
+pub(crate) struct AccessLog {
+    pipe: Option<OwnedFd>,
     lines: Vec<u8>,
     dropped: u64,
 }
 
 /// How an exchange ended, as the log has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The whole answer was handed to the kernel or to dispatch.
+pub(crate) enum End {
+    /// The whole response was handed to the kernel or to dispatch.
     Complete,
     /// The client went away.
     Client,
@@ -45,40 +47,33 @@ impl End {
 
 /// What a line begins with.
 #[derive(Clone, Copy, Debug)]
-pub struct Who<'a> {
+pub(crate) struct Who<'a> {
     /// Number of the request, 0 for what never became one.
-    pub request: u64,
+    pub(crate) request: u64,
     /// accept's number of the connection.
-    pub connection: u64,
+    pub(crate) connection: u64,
     /// The client.
-    pub client: Endpoint,
+    pub(crate) client: Endpoint,
     /// The socket's peer.
-    pub peer: Endpoint,
+    pub(crate) peer: Endpoint,
     /// Name of the site.
-    pub site: &'a str,
+    pub(crate) site: &'a str,
 }
 
-impl Access {
-    /// A log that is written, or one that costs nothing.
-    #[must_use]
-    pub const fn new(on: bool) -> Self {
-        Self { on, lines: Vec::new(), dropped: 0 }
+impl AccessLog {
+    /// Logs to `pipe`, which must not block.
+    pub(crate) const fn new(pipe: Option<OwnedFd>) -> Self {
+        Self { pipe, lines: Vec::new(), dropped: 0 }
     }
 
-    /// Whether lines are kept at all.
-    #[must_use]
-    pub const fn is_on(&self) -> bool {
-        self.on
-    }
-
-    /// Stops logging: there is no pipe.
-    pub const fn switch_off(&mut self) {
-        self.on = false;
+    /// Returns whether anything is logged.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.pipe.is_some()
     }
 
     /// Begins a line in `record`, with all that is known when the head has come.
-    pub fn begin(&self, record: &mut Vec<u8>, who: &Who<'_>, head: &RequestHead<'_>) {
-        if self.on {
+    pub(crate) fn begin(&self, record: &mut Vec<u8>, who: &Who<'_>, head: &RequestHead<'_>) {
+        if self.is_on() {
             record.clear();
             put_who(record, who);
             put_text(record, "host", head.host.name());
@@ -88,17 +83,17 @@ impl Access {
     }
 
     /// Ends the line of `record` and queues it.
-    pub fn end(&mut self, record: &mut Vec<u8>, exchange: &Exchange, end: End) {
-        if self.on && !record.is_empty() {
+    pub(crate) fn end(&mut self, record: &mut Vec<u8>, exchange: &Exchange, end: End) {
+        if self.is_on() && !record.is_empty() {
             put_facts(record, exchange, end);
             self.queue(record);
             record.clear();
         }
     }
 
-    /// Queues the line of an answer to something that was no request.
-    pub fn refused(&mut self, who: &Who<'_>, status: u16, why: &str) {
-        if self.on {
+    /// Queues the line of a local response to something that was no request.
+    pub(crate) fn refused(&mut self, who: &Who<'_>, status: u16, why: &str) {
+        if self.is_on() {
             let mut line = Vec::new();
             put_who(&mut line, who);
             put_number(&mut line, "status", u64::from(status));
@@ -109,30 +104,38 @@ impl Access {
     }
 
     fn queue(&mut self, line: &[u8]) {
-        if line.len() > PIPE_WRITE_BYTES_MAX || self.lines.len().saturating_add(line.len()) > ACCESS_BYTES_MAX {
-            self.dropped = self.dropped.saturating_add(1);
+        if line.len() > PIPE_WRITE_BYTES_MAX || self.lines.len() + line.len() > ACCESS_BYTES_MAX {
+            self.dropped += 1;
         } else {
             self.lines.extend_from_slice(line);
         }
     }
 
-    /// The next whole lines that one write takes, or nothing.
-    #[must_use]
-    pub fn pending(&self) -> &[u8] {
-        let window = self.lines.get(..PIPE_WRITE_BYTES_MAX).unwrap_or(&self.lines);
-        let end = window.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
-        window.get(..end).unwrap_or_default()
+    /// Writes what the pipe takes now.
+    pub(crate) fn flush(&mut self) {
+        let Some(pipe) = &self.pipe else { return };
+        let mut written = 0;
+        while written < self.lines.len() {
+            match rustix::io::write(pipe, whole_lines(&self.lines[written..])) {
+                Ok(count) => written += count,
+                // It is full, or nobody reads: lines are dropped once too many wait.
+                Err(_) => break,
+            }
+        }
+        self.lines.drain(..written);
     }
 
-    /// Takes note that so many bytes were written.
-    pub fn advance(&mut self, count: usize) {
-        self.lines.drain(..count.min(self.lines.len()));
+    /// Returns the number of lines dropped since the last call.
+    pub(crate) fn take_dropped(&mut self) -> u64 {
+        core::mem::take(&mut self.dropped)
     }
+}
 
-    /// Lines dropped since the last call.
-    pub const fn take_dropped(&mut self) -> u64 {
-        core::mem::replace(&mut self.dropped, 0)
-    }
+/// Returns as many whole lines as one write takes. `queue` keeps lines below that size.
+fn whole_lines(lines: &[u8]) -> &[u8] {
+    let window = &lines[..lines.len().min(PIPE_WRITE_BYTES_MAX)];
+    let end = window.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    &window[..end]
 }
 
 fn put_who(line: &mut Vec<u8>, who: &Who<'_>) {
@@ -147,7 +150,7 @@ fn put_facts(line: &mut Vec<u8>, exchange: &Exchange, end: End) {
     put_number(line, "status", u64::from(exchange.status));
     put_number(line, "bytes_in", exchange.bytes_in);
     put_number(line, "bytes_out", exchange.bytes_out);
-    put_number(line, "us", fosse_eventloop::clock_us().saturating_sub(exchange.begun_us));
+    put_number(line, "us", fosse_eventloop::clock_us() - exchange.begun_us);
     if exchange.backend != fosse_wire::response::BACKEND_NONE {
         put_number(line, "server", u64::from(exchange.backend));
         put_number(line, "server_us", u64::from(exchange.backend_us));
@@ -196,14 +199,22 @@ mod tests {
 
     #[test]
     fn whole_lines_are_written_and_what_does_not_fit_is_counted() {
-        let mut access = Access::new(true);
+        let (reader, pipe) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
+        let mut log = AccessLog::new(Some(pipe));
+        let line = [&[b'x'; 99][..], b"\n"].concat();
         for _ in 0..2000 {
-            access.queue(&[&[b'x'; 99][..], b"\n"].concat());
+            log.queue(&line);
         }
-        assert_eq!(access.pending().len(), 4000);
-        access.advance(4000);
-        assert_eq!(access.pending().len(), 4000);
-        assert_eq!(access.take_dropped(), 2000 - 655);
-        assert_eq!(access.take_dropped(), 0);
+        assert_eq!(log.take_dropped(), 2000 - 655);
+        assert_eq!(log.take_dropped(), 0);
+        let (mut bytes, mut all) = ([0; 4000], Vec::new());
+        while !log.lines.is_empty() {
+            log.flush();
+            while let Ok(count @ 1..) = rustix::io::read(&reader, &mut bytes) {
+                assert_eq!(count % line.len(), 0);
+                all.extend_from_slice(&bytes[..count]);
+            }
+        }
+        assert_eq!(all, line.repeat(655));
     }
 }

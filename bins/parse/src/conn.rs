@@ -1,4 +1,5 @@
-//! One client connection: its phases, and the ways out of them. Bytes come in by `inbound`, frames by `outbound`; nothing here does I/O.
+//! One client connection: its phases, and the ways out of them. Bytes come in by `inbound`, frames
+//! by `outbound`; nothing here does I/O.
 
 use fosse_counters::parse as count;
 use fosse_wire::channel::Connection;
@@ -6,88 +7,92 @@ use fosse_wire::frame::{ResetReason, WINDOW_BYTES_INITIAL};
 use fosse_wire::{Kind, Outbox, StreamId};
 
 use crate::access::{End, Who};
-use crate::answer;
+use crate::context::Context;
+use crate::error_response;
 use crate::exchange::{Exchange, Framing, Lease};
-use crate::lane::Lane;
 use crate::limits::{GRANT_BYTES_MIN, OUTPUT_UNUSED_BYTES, WINDOW_BYTES_MAX};
 use crate::origin::Origin;
 
-/// Where a connection stands.
+/// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// A PROXY header must come first.
+    /// A PROXY header has to come first.
     Proxy,
-    /// A head is awaited or on its way.
+    /// A head is awaited, or has come in part.
     Head,
     /// The head is in the ring, its body is being read.
     Body,
     /// The whole request is in the ring.
-    Answer,
-    /// The last answer is being written; nothing is read any more.
+    Response,
+    /// The last response is being written; nothing is read any more.
     Closing,
-    /// All is written; what still comes is thrown away, so that the answer is not lost to a reset.
+    /// All is written. What still comes is thrown away, so that the response is not lost to a
+    /// reset.
     Linger,
-    /// dispatch has the connection, for good.
+    /// fosse-dispatch has the connection, for good.
     Upgraded,
     /// The client is gone; the slot waits for the ring.
     Gone,
 }
 
-/// How a connection in `Closing` ends.
+/// The end of a connection in `Closing`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// At once, with all written: the client asked for it and has sent nothing more.
     Clean,
     /// Through `Linger`.
     Linger,
 }
 
-/// One connection. About half a KiB; buffers are borrowed while there is something in them.
+/// One connection. It takes about half a KiB; buffers are borrowed while there is something in
+/// them.
 #[derive(Debug)]
 pub struct Conn {
-    /// What accept knows of it.
-    pub record: Connection,
-    /// Whose it is.
-    pub origin: Origin,
+    /// The connection as fosse-accept has it.
+    pub(crate) record: Connection,
+    /// The client as far as it is known before any request.
+    pub(crate) origin: Origin,
     /// It began with a PROXY header.
-    pub proxied: bool,
-    /// The stream of its last or next exchange.
+    pub(crate) proxied: bool,
+    /// The stream of its exchange, or of the last one.
     pub stream: StreamId,
-    /// Where it stands.
+    /// The phase.
     pub phase: Phase,
-    /// How it ends, once `Closing`.
-    pub ending: Ending,
-    /// Bytes read and not yet understood.
-    pub input: Vec<u8>,
-    /// How many of them were searched for the end of a head.
-    pub scanned: usize,
+    /// Its end, once in `Closing`.
+    pub(crate) ending: Ending,
+    /// Bytes that were read and not yet parsed.
+    pub(crate) input: Vec<u8>,
+    /// Number of bytes of `input` that were searched for the end of a head.
+    pub(crate) scanned: usize,
     /// The one empty line before a request was skipped.
-    pub line_skipped: bool,
-    /// Bytes to be written.
+    pub(crate) line_skipped: bool,
+    /// Bytes for the client.
     pub output: Vec<u8>,
-    /// How many of them are.
-    pub sent: usize,
-    /// When the phase has taken too long; `u64::MAX` for never.
-    pub deadline_ms: u64,
+    /// Number of bytes of `output` that were written.
+    pub(crate) sent: usize,
+    /// Deadline of the phase; `u64::MAX` for none.
+    pub(crate) deadline_ms: u64,
     /// Bytes of the body since `deadline_ms` was set.
-    pub progress: usize,
-    /// When the client has taken nothing for too long.
-    pub write_deadline_ms: u64,
-    /// Requests so far.
-    pub requests: u32,
+    pub(crate) progress: usize,
+    /// Deadline by which the client must have taken something; `u64::MAX` for none.
+    pub(crate) write_deadline_ms: u64,
+    /// Number of requests so far.
+    pub(crate) requests: u64,
     /// The exchange under way, or the last one.
     pub exchange: Exchange,
-    /// A backend connection belongs to it, because a login is bound to that: dispatch is to hear of its end.
-    pub pinned: bool,
-    /// Its line in the access log, begun.
-    pub log: Vec<u8>,
+    /// A backend connection belongs to it, because a login is bound to that: fosse-dispatch has to
+    /// hear of its end.
+    pub(crate) pinned: bool,
+    /// The beginning of its line in the access log.
+    pub(crate) log: Vec<u8>,
 }
 
 impl Conn {
-    /// A connection as accept gives it; `stream` is the id its first request gets.
+    /// Makes a connection as fosse-accept gives it; the stream of its first request follows
+    /// `stream`.
     #[must_use]
-    pub fn new(record: Connection, stream: StreamId, lane: &Lane) -> Self {
-        let proxied = lane.settings.listener(record.listener).is_some_and(|listener| listener.proxy_protocol);
+    pub fn new(record: Connection, stream: StreamId, context: &Context) -> Self {
+        let proxied = context.settings.listener(record.listener).is_some_and(|listener| listener.proxy_protocol);
         let phase = if proxied && record.trusted { Phase::Proxy } else { Phase::Head };
         Self {
             record,
@@ -101,7 +106,7 @@ impl Conn {
             line_skipped: false,
             output: Vec::new(),
             sent: 0,
-            deadline_ms: lane.after(lane.settings.blob.head_seconds),
+            deadline_ms: context.after(context.settings.blob.head_seconds),
             progress: 0,
             write_deadline_ms: u64::MAX,
             requests: 0,
@@ -111,10 +116,10 @@ impl Conn {
         }
     }
 
-    /// Nothing buffered, nothing owed, nothing begun: another lane can take the connection on. One that began with a PROXY
-    /// header cannot, since nobody sends that twice, and one with a login would lose it.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
+    /// Returns whether another lane can take the connection on: nothing is buffered, owed or begun.
+    /// One that began with a PROXY header cannot move, since nobody sends that twice, and one with
+    /// a login would lose it.
+    pub(crate) fn is_idle(&self) -> bool {
         matches!(self.phase, Phase::Head | Phase::Proxy)
             && self.input.is_empty()
             && self.all_sent()
@@ -122,94 +127,96 @@ impl Conn {
             && !self.pinned
     }
 
-    /// Whether all its requests are one client's: everybody's but a trusted peer's, unless the listener says so of those too.
-    /// A login is bound to a connection only where dispatch will hear of its end.
-    #[must_use]
-    pub fn has_single_client(&self, lane: &Lane) -> bool {
-        let listener = lane.settings.listener(self.record.listener);
-        lane.reports_ends && (!self.record.trusted || listener.is_some_and(|l| l.connection_per_client))
+    /// Returns whether all its requests are one client's. That is so for all but trusted peers, and
+    /// for those, too, where the listener says so. A login is bound to a connection only where
+    /// fosse-dispatch will hear of its end.
+    pub(crate) fn has_single_client(&self, context: &Context) -> bool {
+        let listener = context.settings.listener(self.record.listener);
+        context.reports_ends && (!self.record.trusted || listener.is_some_and(|l| l.connection_per_client))
     }
 
-    /// Everything for the client is written.
-    #[must_use]
-    pub fn all_sent(&self) -> bool {
-        self.sent >= self.output.len()
+    /// Returns whether everything for the client is written.
+    pub(crate) fn all_sent(&self) -> bool {
+        self.sent == self.output.len()
     }
 
-    /// Whether bytes of the client would be taken now.
-    #[must_use]
-    pub fn wants_input(&self) -> bool {
+    /// Returns whether bytes of the client would be taken now.
+    pub(crate) fn wants_input(&self) -> bool {
         match self.phase {
             Phase::Proxy | Phase::Head => self.all_sent(),
             Phase::Body => self.exchange.request_credit > 0 && self.input.is_empty(),
             Phase::Linger => true,
-            Phase::Answer | Phase::Closing | Phase::Upgraded | Phase::Gone => false,
+            Phase::Response | Phase::Closing | Phase::Upgraded | Phase::Gone => false,
         }
     }
 
-    /// The client of a body has all its time again.
-    pub fn body_time_anew(&mut self, lane: &Lane) {
-        self.deadline_ms = lane.after(lane.settings.blob.body_seconds);
+    /// Restarts the body timeout.
+    pub(crate) fn restart_body_timeout(&mut self, context: &Context) {
+        self.deadline_ms = context.after(context.settings.blob.body_seconds);
         self.progress = 0;
     }
 
-    /// Room for so many bytes to be written: hardly more than that, as slow readers have as much as their window all the time. By
-    /// half of what is there, so that many small pieces are not copied for each of them.
-    pub fn make_room(&mut self, bytes: usize) {
-        if self.output.capacity().saturating_sub(self.output.len()) < bytes {
+    /// Makes room for `bytes` more to be written.
+    pub(crate) fn make_room(&mut self, bytes: usize) {
+        if self.output.capacity() - self.output.len() < bytes {
+            // Hardly more than that, as a slow reader has its whole window here all the time. But
+            // by half of what is there, so that many small pieces are not copied for each of them.
             self.output.reserve_exact(bytes.max(self.output.len() / 2));
         }
     }
 
-    /// The client takes no more for now: what it has taken makes room, and what is not used goes back.
-    pub fn blocked(&mut self) {
-        let left = self.output.len().saturating_sub(self.sent);
-        if self.output.capacity() > left.saturating_add(OUTPUT_UNUSED_BYTES) {
+    /// Frees what a client that takes no more for now does not need: what it has taken, and unused
+    /// room.
+    pub(crate) fn blocked(&mut self) {
+        let left = self.output.len() - self.sent;
+        if self.output.capacity() > left + OUTPUT_UNUSED_BYTES {
             self.output.drain(..self.sent);
             self.sent = 0;
             self.output.shrink_to_fit();
         }
     }
 
-    /// Everything written: the memory goes back, the answer may go on.
-    pub fn all_written(&mut self, blocked: bool, lane: &mut Lane, out: &mut Outbox) {
+    /// Gives the memory back once everything is written, and grants credit for more of the
+    /// response.
+    pub fn all_written(&mut self, blocked: bool, context: &mut Context, out: &mut Outbox) {
         self.output.clear();
         self.sent = 0;
         self.write_deadline_ms = u64::MAX;
-        lane.give_back(&mut self.output);
+        context.buffers.give_back(&mut self.output);
         if self.phase == Phase::Head && self.input.is_empty() && self.requests > 0 {
-            self.deadline_ms = lane.after(lane.settings.blob.idle_seconds);
+            self.deadline_ms = context.after(context.settings.blob.idle_seconds);
         }
         self.grant(blocked, out);
     }
 
-    /// The slot can be used again.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
+    /// Returns whether nothing of it is left, neither a client nor a stream.
+    pub(crate) fn is_over(&self) -> bool {
         self.phase == Phase::Gone && !self.exchange.open
     }
 
-    /// The client is gone or has to go: the ring hears of it, the caller closes the socket.
-    pub fn abort(&mut self, reason: ResetReason, lane: &mut Lane, out: &mut Outbox) {
+    /// Ends the connection at once, as its client is gone or has to go, and resets the stream. The
+    /// caller closes the socket.
+    pub(crate) fn abort(&mut self, reason: ResetReason, context: &mut Context, out: &mut Outbox) {
         self.leave_exchange(reason, out);
         let end = match reason {
             ResetReason::Timeout => End::Timeout,
             ResetReason::Client => End::Client,
             _ => End::Reset,
         };
-        lane.access.end(&mut self.log, &self.exchange, end);
+        context.access.end(&mut self.log, &self.exchange, end);
         self.phase = Phase::Gone;
         self.deadline_ms = u64::MAX;
         self.write_deadline_ms = u64::MAX;
         self.input.clear();
         self.output.clear();
         self.sent = 0;
-        lane.give_back(&mut self.input);
-        lane.give_back(&mut self.output);
+        context.buffers.give_back(&mut self.input);
+        context.buffers.give_back(&mut self.output);
     }
 
-    /// Tells the ring that nobody waits for this exchange any more. A reset is sent behind a request's end as well: the answer can stop.
-    pub fn leave_exchange(&mut self, reason: ResetReason, out: &mut Outbox) {
+    /// Resets the stream of the exchange, as nobody waits for it any more. That is done after the
+    /// end of the request as well: the response can stop.
+    pub(crate) fn leave_exchange(&mut self, reason: ResetReason, out: &mut Outbox) {
         if self.exchange.open && !self.exchange.discard {
             out.reset(self.stream, reason);
             self.exchange.forward_done = true;
@@ -217,41 +224,42 @@ impl Conn {
         }
     }
 
-    /// Answers for parse itself and ends the connection: where the answer to a request under way has begun, by a reset.
-    pub fn refuse(&mut self, status: u16, why: &str, lane: &mut Lane, out: &mut Outbox) {
-        if self.exchange.open && self.exchange.answered {
-            self.abort(ResetReason::Client, lane, out);
+    /// Sends a local response and ends the connection; where a response has begun already, ends it
+    /// by a reset.
+    pub(crate) fn refuse(&mut self, status: u16, why: &str, context: &mut Context, out: &mut Outbox) {
+        if self.exchange.open && self.exchange.response_begun {
+            self.abort(ResetReason::Client, context, out);
             return;
         }
         self.leave_exchange(ResetReason::Client, out);
-        lane.counters.add(count::REFUSED, 1);
+        context.counters.add(count::REFUSED, 1);
         let request = 0;
         let who =
             Who { request, connection: self.record.id, client: self.origin.client, peer: self.record.peer, site: "" };
         if self.log.is_empty() {
-            lane.access.refused(&who, status, why);
+            context.access.refused(&who, status, why);
         } else {
             self.exchange.status = status;
-            lane.access.end(&mut self.log, &self.exchange, End::Complete);
+            context.access.end(&mut self.log, &self.exchange, End::Complete);
         }
-        lane.lend(&mut self.output);
-        answer::write(&mut self.output, status, why, self.exchange.is_head);
-        self.close_after(Ending::Linger, lane);
+        context.buffers.lend(&mut self.output);
+        error_response::write(&mut self.output, status, why, self.exchange.is_head);
+        self.close_after(Ending::Linger, context);
     }
 
-    /// Nothing more is read; the connection ends when all is written.
-    pub fn close_after(&mut self, ending: Ending, lane: &mut Lane) {
+    /// Ends the connection when all is written; nothing more is read.
+    pub(crate) fn close_after(&mut self, ending: Ending, context: &mut Context) {
         self.phase = Phase::Closing;
         self.ending = ending;
         self.deadline_ms = u64::MAX;
         self.input.clear();
-        lane.give_back(&mut self.input);
+        context.buffers.give_back(&mut self.input);
     }
 
-    /// The answer is complete: on to the next request, or to the end.
-    pub fn complete(&mut self, lane: &mut Lane, out: &mut Outbox) {
-        lane.counters.add(count::RESPONSES, 1);
-        lane.access.end(&mut self.log, &self.exchange, End::Complete);
+    /// Ends the exchange after its whole response: on to the next request, or to the end.
+    pub(crate) fn complete(&mut self, context: &mut Context, out: &mut Outbox) {
+        context.counters.add(count::RESPONSES, 1);
+        context.access.end(&mut self.log, &self.exchange, End::Complete);
         let cut_short = !self.exchange.forward_done;
         if cut_short {
             out.reset(self.stream, ResetReason::Limit);
@@ -260,34 +268,33 @@ impl Conn {
         self.exchange.open = false;
         self.exchange.is_head = false;
         if self.phase == Phase::Upgraded {
-            self.close_after(Ending::Clean, lane);
+            self.close_after(Ending::Clean, context);
         } else if self.exchange.close || cut_short {
             let clean = self.exchange.client_closes && !cut_short && !self.exchange.denied && self.input.is_empty();
-            self.close_after(if clean { Ending::Clean } else { Ending::Linger }, lane);
+            self.close_after(if clean { Ending::Clean } else { Ending::Linger }, context);
         } else {
             self.phase = Phase::Head;
             self.scanned = 0;
             self.line_skipped = false;
-            self.deadline_ms = lane.after(lane.settings.blob.idle_seconds);
+            self.deadline_ms = context.after(context.settings.blob.idle_seconds);
         }
     }
 
-    /// Credit for the answer's bytes that are written, once it is worth a frame. The window grows for a reader that takes all at
-    /// once, and falls back for one that does not.
-    pub fn grant(&mut self, blocked: bool, out: &mut Outbox) {
+    /// Grants credit for the bytes of the response that are written, once it is worth a frame. The
+    /// window grows for a reader that takes all at once, and falls back for one that was `blocked`.
+    pub(crate) fn grant(&mut self, blocked: bool, out: &mut Outbox) {
         let exchange = &mut self.exchange;
-        let streaming = exchange.open && !exchange.discard && exchange.lease == Lease::No && exchange.answered;
+        let streaming = exchange.open && !exchange.discard && exchange.lease == Lease::No && exchange.response_begun;
         if !streaming || exchange.owed < GRANT_BYTES_MIN || exchange.framing == Framing::Exact(0) {
             return;
         }
-        let target =
-            if blocked { WINDOW_BYTES_INITIAL } else { exchange.window.saturating_mul(2).min(WINDOW_BYTES_MAX) };
-        let growth = target.saturating_sub(exchange.window);
-        let cut = exchange.window.saturating_sub(target).min(exchange.owed);
-        let grant = exchange.owed.saturating_add(growth).saturating_sub(cut);
-        exchange.window = exchange.window.saturating_add(growth).saturating_sub(cut);
+        let target = if blocked { WINDOW_BYTES_INITIAL } else { (exchange.window * 2).min(WINDOW_BYTES_MAX) };
+        // A window can only shrink by what is not granted again.
+        let window = target.max(exchange.window - exchange.owed);
+        let grant = exchange.owed + window - exchange.window;
+        exchange.window = window;
         exchange.owed = 0;
-        exchange.answer_credit = exchange.answer_credit.saturating_add(grant);
+        exchange.response_credit += grant;
         out.credit(self.stream, Kind::ResponseCredit, grant);
     }
 }

@@ -1,119 +1,119 @@
-//! One request and its answer, from the client's side of the ring.
+//! One request and its response, from the client's side of the ring.
 
 use fosse_http1::{BodyLength, ChunkedDecoder, RequestHead, Version};
 use fosse_wire::frame::WINDOW_BYTES_INITIAL;
 use fosse_wire::order::{Interims, Return};
 use fosse_wire::response::{BACKEND_NONE, ResponseHead};
 
-/// What is still to come of a request body.
+/// The rest of a request body.
 #[derive(Debug)]
-pub enum Body {
-    /// So many bytes.
+pub(crate) enum Body {
+    /// This many bytes.
     Exact(u64),
     /// Chunks.
     Chunked(ChunkedDecoder),
 }
 
-/// How the answer's body is written.
+/// How the body of the response is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
+pub(crate) enum Framing {
     /// Not at all.
     None,
-    /// So many bytes are still owed.
+    /// As it is; this many bytes are still to come.
     Exact(u64),
     /// In chunks.
     Chunked,
-    /// As it is, until the connection ends: HTTP/1.0 knows no chunks.
+    /// As it is, until the connection ends: HTTP/1.0 has no chunks.
     UntilClose,
 }
 
-/// Where 100 Continue stands.
+/// Whether a client waits for 100 Continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expect {
-    /// Nobody waits for it.
+pub(crate) enum Expect {
+    /// It does not.
     No,
-    /// The client waits.
+    /// It does.
     Pending,
 }
 
-/// Where the write lease stands.
+/// Who writes to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lease {
-    /// parse writes.
+pub(crate) enum Lease {
+    /// This process.
     No,
-    /// dispatch wants it; given when all before is written.
+    /// fosse-dispatch is to, once all before is written.
     Wanted,
-    /// dispatch writes.
+    /// fosse-dispatch.
     Out,
 }
 
-/// The state of one exchange. The stream lives from the REQUEST frame until both directions have ended.
+/// The state of one exchange. The stream lives from the REQUEST frame until both directions have
+/// ended.
 #[derive(Debug)]
 pub struct Exchange {
-    /// The stream has begun, and its answer has not ended.
+    /// The stream has begun, and its response has not ended.
     pub open: bool,
     /// REQUEST_END or RESET was sent.
-    pub forward_done: bool,
-    /// Where the answer's frames stand.
-    pub back: Return,
+    pub(crate) forward_done: bool,
+    /// Order of the frames of the response.
+    pub(crate) back: Return,
     /// Its interim heads so far.
-    pub interims: Interims,
-    /// The client is gone or answered otherwise: frames of the answer are thrown away.
-    pub discard: bool,
-    /// What is still to come of the request's body.
-    pub body: Body,
+    pub(crate) interims: Interims,
+    /// The client is gone, or got a local response: frames of the response are thrown away.
+    pub(crate) discard: bool,
+    /// The rest of the request body.
+    pub(crate) body: Body,
     /// Body bytes that may be sent into the ring.
-    pub request_credit: u32,
-    /// Where 100 Continue stands.
-    pub expect: Expect,
+    pub(crate) request_credit: u32,
+    /// Whether the client waits for 100 Continue.
+    pub(crate) expect: Expect,
     /// The final head was written for the client.
-    pub answered: bool,
-    /// How the answer's body is written.
-    pub framing: Framing,
-    /// The connection ends after this answer.
-    pub close: bool,
+    pub(crate) response_begun: bool,
+    /// How the body of the response is written.
+    pub(crate) framing: Framing,
+    /// The connection ends after this response.
+    pub(crate) close: bool,
     /// The client asked for that itself.
-    pub client_closes: bool,
+    pub(crate) client_closes: bool,
     /// The request was HEAD.
-    pub is_head: bool,
+    pub(crate) is_head: bool,
     /// The client speaks HTTP/1.0.
-    pub old: bool,
+    pub(crate) http10: bool,
     /// Index of the upgrade token that was offered.
-    pub upgrade: Option<usize>,
-    /// Where the write lease stands.
-    pub lease: Lease,
-    /// Size of the answer's window.
-    pub window: u32,
-    /// Answer bytes that may still come.
-    pub answer_credit: u32,
-    /// Answer bytes that came and were not granted again.
-    pub owed: u32,
-    /// Milliseconds when the request began.
-    pub begun_ms: u64,
-    /// Microseconds when the request began; only for the access log.
-    pub begun_us: u64,
-    /// For the access log: status of the answer.
-    pub status: u16,
+    pub(crate) upgrade: Option<usize>,
+    /// Who writes to the client.
+    pub(crate) lease: Lease,
+    /// Bytes of the response that may be on their way at a time: `response_credit` and `owed`.
+    pub(crate) window: u32,
+    /// Bytes of the response that may still come.
+    pub(crate) response_credit: u32,
+    /// Bytes of the response that came and were not granted again.
+    pub(crate) owed: u32,
+    /// Beginning of the request in milliseconds.
+    pub(crate) begun_ms: u64,
+    /// Beginning of the request in microseconds; for the access log alone.
+    pub(crate) begun_us: u64,
+    /// Status of the response.
+    pub(crate) status: u16,
     /// Body bytes received.
-    pub bytes_in: u64,
+    pub(crate) bytes_in: u64,
     /// Body bytes handed on to the client.
-    pub bytes_out: u64,
-    /// Server that answered.
-    pub backend: u32,
-    /// How long it took to its first byte.
-    pub backend_us: u32,
-    /// Times the request was sent again.
-    pub retries: u8,
+    pub(crate) bytes_out: u64,
+    /// Number of the server that sent the response.
+    pub(crate) backend: u32,
+    /// Microseconds until its first byte.
+    pub(crate) backend_us: u32,
+    /// Number of times the request was sent again.
+    pub(crate) retries: u8,
     /// A filter denied it.
-    pub denied: bool,
-    /// The rule that did.
-    pub rule: u32,
+    pub(crate) denied: bool,
+    /// Id of the rule that did.
+    pub(crate) rule: u32,
 }
 
 impl Exchange {
-    /// Before the first request of a connection.
-    #[must_use]
-    pub const fn none() -> Self {
+    /// Returns the state before the first request of a connection.
+    pub(crate) const fn none() -> Self {
         Self {
             open: false,
             forward_done: true,
@@ -123,16 +123,16 @@ impl Exchange {
             body: Body::Exact(0),
             request_credit: WINDOW_BYTES_INITIAL,
             expect: Expect::No,
-            answered: false,
+            response_begun: false,
             framing: Framing::None,
             close: false,
             client_closes: false,
             is_head: false,
-            old: false,
+            http10: false,
             upgrade: None,
             lease: Lease::No,
             window: WINDOW_BYTES_INITIAL,
-            answer_credit: WINDOW_BYTES_INITIAL,
+            response_credit: WINDOW_BYTES_INITIAL,
             owed: 0,
             begun_ms: 0,
             begun_us: 0,
@@ -147,9 +147,8 @@ impl Exchange {
         }
     }
 
-    /// Of a request whose head has just come.
-    #[must_use]
-    pub fn begin(head: &RequestHead<'_>) -> Self {
+    /// Begins with a request whose head has just come.
+    pub(crate) fn begin(head: &RequestHead<'_>) -> Self {
         Self {
             open: true,
             forward_done: false,
@@ -162,13 +161,13 @@ impl Exchange {
             expect: if head.expect_continue { Expect::Pending } else { Expect::No },
             client_closes: !head.keep_alive,
             is_head: head.is_head(),
-            old: head.version == Version::Http10,
+            http10: head.version == Version::Http10,
             ..Self::none()
         }
     }
 
-    /// Keeps what the log wants from the answer's head.
-    pub fn note(&mut self, head: &ResponseHead<'_>) {
+    /// Takes what the log and the end of the exchange need from the head of the response.
+    pub(crate) fn note(&mut self, head: &ResponseHead<'_>) {
         self.status = head.status;
         self.backend = head.backend;
         self.backend_us = head.backend_us;

@@ -8,18 +8,18 @@ use fosse_wire::{Kind, Outbox, WireError};
 
 use crate::access::Who;
 use crate::conn::{Conn, Phase};
+use crate::context::Context;
 use crate::exchange::{Body, Exchange, Expect};
-use crate::lane::Lane;
 use crate::limits::BODY_PROGRESS_BYTES_MIN;
 use crate::origin::Origin;
 
-/// What one step did with the bytes it saw.
+/// The outcome of one step.
 enum Step {
-    /// It took so many; go on with the rest.
+    /// It took this many bytes; go on with the rest.
     Took(usize),
-    /// It can do no more until something happens.
+    /// Nothing more can be done until something happens.
     Wait,
-    /// The connection is answered and at its end.
+    /// The connection ends with a local response.
     Refuse(u16, &'static str),
 }
 
@@ -30,73 +30,83 @@ impl From<Refusal> for Step {
 }
 
 impl Conn {
-    /// Takes bytes just read. They are understood where they lie, and only what is left over is copied.
-    pub fn feed(&mut self, fresh: &[u8], lane: &mut Lane, out: &mut Outbox) {
+    /// Takes bytes just read. They are parsed where they are, and only what is left over is copied.
+    pub fn feed(&mut self, fresh: &[u8], context: &mut Context, out: &mut Outbox) {
         if self.input.is_empty() {
             if self.phase == Phase::Head {
-                self.deadline_ms = lane.after(lane.settings.blob.head_seconds);
+                self.deadline_ms = context.after(context.settings.blob.head_seconds);
             }
-            let used = self.consume(fresh, lane, out);
-            let left = fresh.get(used..).unwrap_or_default();
+            let used = self.consume(fresh, context, out);
+            let left = &fresh[used..];
             if !left.is_empty() && self.keeps_input() {
-                lane.lend(&mut self.input);
+                context.buffers.lend(&mut self.input);
                 self.input.extend_from_slice(left);
             }
         } else {
             self.input.extend_from_slice(fresh);
-            self.resume(lane, out);
+            self.resume(context, out);
         }
     }
 
-    /// Goes on with bytes that wait, after something has changed.
-    pub fn resume(&mut self, lane: &mut Lane, out: &mut Outbox) {
+    /// Goes on with buffered bytes after something has changed.
+    pub fn resume(&mut self, context: &mut Context, out: &mut Outbox) {
         if self.input.is_empty() {
             return;
         }
         let mut input = core::mem::take(&mut self.input);
-        let used = self.consume(&input, lane, out);
-        input.drain(..used.min(input.len()));
+        let used = self.consume(&input, context, out);
+        input.drain(..used);
         if input.is_empty() || !self.keeps_input() {
             input.clear();
-            lane.give_back(&mut input);
+            context.buffers.give_back(&mut input);
         } else {
             self.input = input;
         }
     }
 
-    /// Whether bytes not understood yet may be of use later.
-    fn keeps_input(&self) -> bool {
-        matches!(self.phase, Phase::Proxy | Phase::Head | Phase::Body | Phase::Answer)
+    /// Goes on with the next request where it has come already. Returns whether that led anywhere.
+    pub(crate) fn resume_pipelined(&mut self, context: &mut Context, out: &mut Outbox) -> bool {
+        let before = self.input.len();
+        if self.phase != Phase::Head || before == 0 {
+            return false;
+        }
+        self.resume(context, out);
+        self.phase != Phase::Head || self.input.len() != before
     }
 
-    /// Goes as far as it can; returns how many bytes were taken.
-    fn consume(&mut self, bytes: &[u8], lane: &mut Lane, out: &mut Outbox) -> usize {
-        let mut used = 0usize;
+    /// Returns whether bytes that are not parsed yet may be of use later.
+    fn keeps_input(&self) -> bool {
+        matches!(self.phase, Phase::Proxy | Phase::Head | Phase::Body | Phase::Response)
+    }
+
+    /// Goes as far as it can and returns the number of bytes taken.
+    fn consume(&mut self, bytes: &[u8], context: &mut Context, out: &mut Outbox) -> usize {
+        let mut used = 0;
         loop {
-            let rest = bytes.get(used..).unwrap_or_default();
+            let rest = &bytes[used..];
             let step = match self.phase {
                 _ if rest.is_empty() => Step::Wait,
-                Phase::Proxy => self.take_proxy(rest, lane),
-                Phase::Head if self.all_sent() => self.take_head(rest, lane, out),
-                Phase::Body => self.take_body(rest, lane, out),
+                Phase::Proxy => self.take_proxy(rest, context),
+                Phase::Head if self.all_sent() => self.take_head(rest, context, out),
+                Phase::Body => self.take_body(rest, context, out),
                 Phase::Linger => Step::Took(rest.len()),
                 _ => Step::Wait,
             };
             match step {
-                Step::Took(count) => used = used.saturating_add(count),
+                Step::Took(count) => used += count,
                 Step::Wait => return used,
                 Step::Refuse(status, why) => {
-                    self.refuse(status, why, lane, out);
+                    self.refuse(status, why, context, out);
                     return bytes.len();
                 }
             }
         }
     }
 
-    fn take_proxy(&mut self, bytes: &[u8], lane: &mut Lane) -> Step {
+    fn take_proxy(&mut self, bytes: &[u8], context: &mut Context) -> Step {
         match fosse_proxyproto::decode(bytes) {
             Ok(Some((header, used))) => {
-                self.origin = Origin::of_proxy(&self.record, &header, &lane.settings);
+                self.origin = Origin::of_proxy(&self.record, &header, &context.settings);
                 self.proxied = true;
                 self.phase = Phase::Head;
                 Step::Took(used)
@@ -106,7 +116,7 @@ impl Conn {
         }
     }
 
-    fn take_head(&mut self, bytes: &[u8], lane: &mut Lane, out: &mut Outbox) -> Step {
+    fn take_head(&mut self, bytes: &[u8], context: &mut Context, out: &mut Outbox) -> Step {
         if self.scanned == 0 && !self.line_skipped {
             match leading(bytes) {
                 Lead::EmptyLine => {
@@ -117,9 +127,9 @@ impl Conn {
                 Lead::Nothing => {}
             }
         }
-        let limit = lane.settings.head.head_bytes;
+        let limit = context.settings.head.head_bytes;
         match find_head_end(bytes, self.scanned) {
-            Ok(Some(end)) => self.take_whole_head(bytes.get(..end).unwrap_or_default(), lane, out),
+            Ok(Some(end)) => self.take_whole_head(&bytes[..end], context, out),
             Ok(None) if bytes.len() >= limit => unfinished_too_long(bytes).into(),
             Ok(None) => {
                 self.scanned = bytes.len();
@@ -129,18 +139,18 @@ impl Conn {
         }
     }
 
-    fn take_whole_head(&mut self, bytes: &[u8], lane: &mut Lane, out: &mut Outbox) -> Step {
+    fn take_whole_head(&mut self, bytes: &[u8], context: &mut Context, out: &mut Outbox) -> Step {
         self.scanned = 0;
         self.line_skipped = false;
-        let head = match RequestHead::parse(bytes, &lane.settings.head) {
+        let head = match RequestHead::parse(bytes, &context.settings.head) {
             Ok(head) => head,
             Err(why) => return why.into(),
         };
-        let Some(site) = lane.settings.site(head.host.name()) else {
+        let Some(site) = context.settings.site(head.host.name()) else {
             self.exchange.is_head = head.is_head();
             return Step::Refuse(421, "no site has this host");
         };
-        if self.begin(&head, site, lane, out).is_err() {
+        if self.begin(&head, site, context, out).is_err() {
             return Step::Refuse(431, "the head does not fit into a frame");
         }
         Step::Took(bytes.len())
@@ -148,16 +158,22 @@ impl Conn {
 
     /// Opens the stream of a request.
     #[expect(clippy::too_many_lines, reason = "every field of a head, once, in one place")]
-    fn begin(&mut self, head: &RequestHead<'_>, site: u32, lane: &mut Lane, out: &mut Outbox) -> Result<(), WireError> {
-        let (client, secure) = self.origin.resolve(&head.fields, self.record.listener, &lane.settings);
-        let upgrade = head.upgrade.and_then(|token| lane.settings.upgrade(token));
-        let request = lane.next_request();
+    fn begin(
+        &mut self,
+        head: &RequestHead<'_>,
+        site: u32,
+        context: &mut Context,
+        out: &mut Outbox,
+    ) -> Result<(), WireError> {
+        let (client, secure) = self.origin.resolve(&head.fields, self.record.listener, &context.settings);
+        let upgrade = head.upgrade.and_then(|token| context.settings.upgrade(token));
+        let request = context.next_request();
         let stream = self.stream.next();
         let fixed = fosse_wire::request::RequestHead {
             version: version(head),
             secure,
             expect_continue: head.expect_continue,
-            single_client: self.has_single_client(lane),
+            single_client: self.has_single_client(context),
             body: body(head),
             site,
             listener: self.record.listener,
@@ -169,7 +185,7 @@ impl Conn {
             host: head.host.name(),
             host_port: head.host.port().unwrap_or(0),
             target: head.target,
-            upgrade: lane.settings.upgrade_token(upgrade),
+            upgrade: context.settings.upgrade_token(upgrade),
             line: head.line,
             ..Default::default()
         };
@@ -178,40 +194,40 @@ impl Conn {
             put_fields(body, &head.fields, |_| true)
         })?;
         self.stream = stream;
-        self.requests = self.requests.saturating_add(1);
+        self.requests += 1;
         self.exchange = Exchange::begin(head);
-        if lane.credit_unlimited {
+        if context.credit_unlimited {
             self.exchange.request_credit = u32::MAX;
         }
         self.exchange.upgrade = upgrade;
-        self.exchange.begun_ms = lane.now_ms;
-        if lane.access.is_on() {
-            self.begin_log(head, &fixed, lane);
+        self.exchange.begun_ms = context.now_ms;
+        if context.access.is_on() {
+            self.begin_log(head, &fixed, context);
         }
         self.phase = Phase::Body;
-        self.body_time_anew(lane);
+        self.restart_body_timeout(context);
         if head.body.is_empty() {
             self.end_body(&Fields::default(), out)?;
         }
         Ok(())
     }
 
-    fn begin_log(&mut self, head: &RequestHead<'_>, fixed: &fosse_wire::request::RequestHead<'_>, lane: &Lane) {
+    fn begin_log(&mut self, head: &RequestHead<'_>, fixed: &fosse_wire::request::RequestHead<'_>, context: &Context) {
         self.exchange.begun_us = fosse_eventloop::clock_us();
-        let site = usize::try_from(fixed.site).ok().and_then(|site| lane.settings.blob.sites.get(site));
+        let site = usize::try_from(fixed.site).ok().and_then(|site| context.settings.blob.sites.get(site));
         let site = site.map_or("", |site| site.name.as_str());
         let (client, peer) = (fixed.client, fixed.peer);
         let who = Who { request: fixed.request, connection: self.record.id, client, peer, site };
-        lane.access.begin(&mut self.log, &who, head);
+        context.access.begin(&mut self.log, &who, head);
     }
 
-    fn take_body(&mut self, bytes: &[u8], lane: &mut Lane, out: &mut Outbox) -> Step {
+    fn take_body(&mut self, bytes: &[u8], context: &mut Context, out: &mut Outbox) -> Step {
         let credit = usize::try_from(self.exchange.request_credit).unwrap_or(usize::MAX);
         let (used, data, ended) = match &mut self.exchange.body {
             Body::Exact(left) => {
                 let here = usize::try_from(*left).unwrap_or(usize::MAX).min(credit).min(bytes.len());
-                *left = left.saturating_sub(u64::try_from(here).unwrap_or(u64::MAX));
-                (here, bytes.get(..here).unwrap_or_default(), *left == 0)
+                *left -= u64::try_from(here).unwrap_or(u64::MAX);
+                (here, &bytes[..here], *left == 0)
             }
             Body::Chunked(decoder) => match decoder.next_within(bytes, credit) {
                 Ok((used, Piece::Data(data))) => (used, data, false),
@@ -220,10 +236,10 @@ impl Conn {
                 Err(why) => return why.into(),
             },
         };
-        self.pass_on(data, lane, out);
-        self.progress = self.progress.saturating_add(used);
+        self.pass_on(data, context, out);
+        self.progress += used;
         if self.progress >= BODY_PROGRESS_BYTES_MIN {
-            self.body_time_anew(lane);
+            self.restart_body_timeout(context);
         }
         if ended && self.end_this_body(out).is_err() {
             return Step::Refuse(431, "the trailers do not fit into a frame");
@@ -231,14 +247,15 @@ impl Conn {
         if used == 0 { Step::Wait } else { Step::Took(used) }
     }
 
-    fn pass_on(&mut self, data: &[u8], lane: &Lane, out: &mut Outbox) {
+    fn pass_on(&mut self, data: &[u8], context: &Context, out: &mut Outbox) {
         if !data.is_empty() {
             let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
-            if !lane.credit_unlimited {
-                self.exchange.request_credit = self.exchange.request_credit.saturating_sub(length);
+            if !context.credit_unlimited {
+                // No more was taken than there is credit for.
+                self.exchange.request_credit -= length;
             }
-            self.exchange.bytes_in = self.exchange.bytes_in.saturating_add(u64::from(length));
-            // A client that sends its body waits for nothing any more.
+            self.exchange.bytes_in += u64::from(length);
+            // A client that sends its body does not wait for 100 Continue any more.
             self.exchange.expect = Expect::No;
             out.data(self.stream, Kind::RequestData, data);
         }
@@ -251,14 +268,14 @@ impl Conn {
         }
     }
 
-    /// The request is whole.
+    /// Ends the request.
     fn end_body(&mut self, trailers: &Fields<'_>, out: &mut Outbox) -> Result<(), WireError> {
         out.frame(self.stream, Kind::RequestEnd, |body| {
             put_fields(body, trailers, |field| trailer_allowed(field.name))
         })?;
         self.exchange.forward_done = true;
         self.exchange.expect = Expect::No;
-        self.phase = Phase::Answer;
+        self.phase = Phase::Response;
         self.deadline_ms = u64::MAX;
         Ok(())
     }

@@ -1,26 +1,31 @@
-//! The parts of fosse-parse. `conn`, `inbound` and `outbound` are the protocol, without I/O; `serve`, `client`, `neighbours` and `farewell` are
-//! the sockets around it.
+//! The parts of fosse-parse. `conn`, `inbound` and `outbound` are the protocol, without I/O;
+//! `socket` and the three channels are the descriptors around it; `server` joins them.
 #![forbid(unsafe_code)]
 
-pub mod access;
-pub mod answer;
-pub mod birth;
-pub mod client;
-pub mod clock;
+mod accept_channel;
+mod access;
+mod buffers;
+mod client;
 pub mod conn;
-pub mod exchange;
-pub mod farewell;
-pub mod inbound;
-pub mod lane;
+pub mod context;
+mod drain;
+mod error_response;
+mod exchange;
+mod inbound;
+mod lease_channel;
 pub mod limits;
-pub mod neighbours;
-pub mod origin;
-pub mod outbound;
+mod origin;
+mod outbound;
+mod peers;
 pub mod policy;
-pub mod serve;
+mod server;
 pub mod settings;
-pub mod stdin;
-pub mod table;
+mod shutdown;
+mod socket;
+pub mod startup;
+mod stdin;
+mod table;
+mod timeouts;
 
 /// The name in messages, counters and policies.
 pub const PROGRAM: &str = "fosse-parse";

@@ -1,4 +1,5 @@
-//! Whose request it is: the socket's peer, what a PROXY header said, what trusted proxies wrote into X-Forwarded-For.
+//! Whose request it is: the socket's peer, what a PROXY header said, what trusted proxies wrote
+//! into X-Forwarded-For.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,37 +10,36 @@ use fosse_wire::request::Endpoint;
 use crate::limits::FORWARDED_HOPS_MAX;
 use crate::settings::Settings;
 
-/// What is known of a connection's other end before any request.
+/// The other end of a connection, as far as it is known before any request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// The client as the PROXY header named it, else the peer.
-    pub client: Endpoint,
+    pub(crate) client: Endpoint,
     /// The client reached the proxy over TLS, as the PROXY header said.
-    pub secure: bool,
+    pub(crate) secure: bool,
     /// `client` is a trusted proxy: its forwarding fields count.
-    pub trusted: bool,
+    pub(crate) trusted: bool,
 }
 
 impl Origin {
-    /// Of a connection without a PROXY header.
-    #[must_use]
-    pub const fn of_peer(record: &Connection) -> Self {
+    /// Returns the peer, where no PROXY header names somebody else.
+    pub(crate) const fn of_peer(record: &Connection) -> Self {
         Self { client: record.peer, secure: false, trusted: record.trusted }
     }
 
-    /// After a PROXY header of a trusted peer. The proxy's own connections (health checks) keep the peer's address.
-    #[must_use]
-    pub fn of_proxy(record: &Connection, header: &fosse_proxyproto::Header<'_>, settings: &Settings) -> Self {
+    /// Returns the client that a PROXY header of a trusted peer names. The proxy's own connections
+    /// (health checks) keep the peer's address.
+    pub(crate) fn of_proxy(record: &Connection, header: &fosse_proxyproto::Header<'_>, settings: &Settings) -> Self {
         let Some((source, _)) = header.addresses else { return Self::of_peer(record) };
         let client = Endpoint::from_socket(source);
         let trusted = settings.trusts(record.listener, &client.addr);
         Self { client, secure: header.secure, trusted }
     }
 
-    /// The client of one request and whether it came over TLS, from the fields that trusted proxies wrote: the rightmost address that is
-    /// no trusted proxy. A malformed entry ends the walk, since nobody can say who wrote what stands left of it.
-    #[must_use]
-    pub fn resolve(&self, fields: &Fields<'_>, listener: u16, settings: &Settings) -> (Endpoint, bool) {
+    /// Returns the client of one request and whether it came over TLS, from the fields that trusted
+    /// proxies wrote: the rightmost address that is no trusted proxy. A malformed entry ends the
+    /// walk, since nobody can say who wrote what is left of it.
+    pub(crate) fn resolve(&self, fields: &Fields<'_>, listener: u16, settings: &Settings) -> (Endpoint, bool) {
         if !self.trusted {
             return (self.client, self.secure);
         }
@@ -55,24 +55,24 @@ impl Origin {
     }
 }
 
-/// The entries of all X-Forwarded-For fields from the right, the last ones only. Fields are few, so walking them twice
-/// costs less than keeping them.
+/// Returns the last entries of all X-Forwarded-For fields from the right. They are looked for in
+/// each request: fields are few, and collecting them would cost more.
 fn hops<'a>(fields: &Fields<'a>) -> impl Iterator<Item = &'a [u8]> {
     let mut kept: [&[u8]; FORWARDED_HOPS_MAX] = [b""; FORWARDED_HOPS_MAX];
-    let mut count = 0usize;
+    let mut count = 0;
     for field in fields.iter().filter(|field| field.is("x-forwarded-for")) {
         for entry in field.value.split(|byte| *byte == b',') {
             if let Some(slot) = kept.get_mut(count % FORWARDED_HOPS_MAX) {
                 *slot = trim(entry);
             }
-            count = count.saturating_add(1);
+            count += 1;
         }
     }
     let first = count.saturating_sub(FORWARDED_HOPS_MAX);
     (first..count).rev().filter_map(move |at| kept.get(at % FORWARDED_HOPS_MAX).copied())
 }
 
-/// An address, with a port or without, IPv6 with brackets or without.
+/// Parses an address with or without a port, and IPv6 with or without brackets.
 fn parse_hop(entry: &[u8]) -> Option<Endpoint> {
     let text = core::str::from_utf8(entry).ok()?;
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
@@ -82,7 +82,7 @@ fn parse_hop(entry: &[u8]) -> Option<Endpoint> {
     text.parse::<SocketAddr>().ok().map(Endpoint::from_socket)
 }
 
-/// What the proxy nearest to us wrote last.
+/// Returns what the proxy nearest to us wrote last into X-Forwarded-Proto.
 fn forwarded_scheme<'a>(fields: &Fields<'a>) -> Option<&'a [u8]> {
     let last = fields.iter().filter(|field| field.is("x-forwarded-proto")).last()?;
     last.value.rsplit(|byte| *byte == b',').next().map(trim)

@@ -5,10 +5,10 @@ use fosse_lockdown::{Args, Cond, Limit, Parent, Policy, Resource, Row, call};
 const SOL_SOCKET: u32 = 1;
 const SO_LINGER: u32 = 13;
 
-/// Descriptors: more connections than any lane is configured for.
+/// Number of descriptors: more connections than any lane is configured for.
 const FDS_MAX: u64 = 1 << 17;
 
-/// Hot calls go by number only, so that the kernel answers from its bitmap.
+/// The policy. Hot calls go by number alone, so that the kernel decides from its bitmap.
 pub const POLICY: Policy = Policy {
     program: crate::PROGRAM,
     syscalls: &[
@@ -21,14 +21,14 @@ pub const POLICY: Policy = Policy {
             Args::Any,
             "bytes for clients and the ring; all sockets here are connected, none can be made",
         ),
-        Row::seen(call::RECVMSG, Args::Any, "connections from accept, orders from start"),
-        Row::seen(call::SENDMSG, Args::Any, "sockets for dispatch, news for accept and start"),
+        Row::seen(call::RECVMSG, Args::Any, "connections from accept, messages from start"),
+        Row::seen(call::SENDMSG, Args::Any, "sockets for dispatch, messages for accept and start"),
         Row::seen(
             call::SETSOCKOPT,
             Args::All(&[Cond::Is(1, SOL_SOCKET), Cond::Is(2, SO_LINGER)]),
             "SO_LINGER: a connection that is killed ends in a reset",
         ),
-        Row::seen(call::SHUTDOWN, Args::Any, "the end of an answer before the end of the connection"),
+        Row::seen(call::SHUTDOWN, Args::Any, "the end of a response before the end of the connection"),
     ],
     reach: &[],
     limits: &[Limit {

@@ -1,4 +1,5 @@
-//! `--stdin`: raw requests on fd 0, one after the other; frames on fd 1. For shell pipelines and tests: nobody answers, nobody grants credit.
+//! `--stdin`: raw requests on fd 0, one after the other; frames on fd 1. For shell pipelines and
+//! tests: no response comes, and no credit.
 
 use fosse_counters::Counters;
 use fosse_stage::{Gone, Output};
@@ -6,14 +7,14 @@ use fosse_wire::StreamId;
 use fosse_wire::channel::Connection;
 
 use crate::conn::{Conn, Phase};
-use crate::lane::Lane;
+use crate::context::Context;
 use crate::limits::READ_BYTES_MAX;
 use crate::settings::Settings;
 
-/// How the pipeline ended, where it did not end well.
+/// Why a pipeline did not end well.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// What came was no request; the answer that parse would have given.
+pub(crate) enum Trouble {
+    /// What came was no request; the local response that a client would have got.
     Refused(String),
     /// Input ended within a request.
     Cut,
@@ -26,7 +27,7 @@ pub enum Trouble {
 impl core::fmt::Display for Trouble {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Refused(answer) => write!(out, "refused: {answer}"),
+            Self::Refused(response) => write!(out, "refused: {response}"),
             Self::Cut => out.write_str("input ends within a request"),
             Self::Reader(gone) => write!(out, "{gone}"),
             Self::Input(kind) => write!(out, "unable to read fd 0: {kind}"),
@@ -38,12 +39,11 @@ impl core::fmt::Display for Trouble {
 ///
 /// # Errors
 /// [`Trouble`]; all requests before it are on their way.
-pub fn run(settings: Settings, mut input: impl std::io::Read, output: &mut Output) -> Result<(), Trouble> {
-    let mut lane = Lane::new(settings, Counters::private(), 0);
-    lane.credit_unlimited = true;
-    lane.access.switch_off();
+pub(crate) fn run(settings: Settings, mut input: impl std::io::Read, output: &mut Output) -> Result<(), Trouble> {
+    let mut context = Context::new(settings, Counters::private(), 0);
+    context.credit_unlimited = true;
     let stream = StreamId::first(0).unwrap_or(StreamId::CONTROL);
-    let mut conn = Conn::new(Connection::default(), stream, &lane);
+    let mut conn = Conn::new(Connection::default(), stream, &context);
     let mut buffer = vec![0; READ_BYTES_MAX];
     loop {
         let length = match input.read(&mut buffer) {
@@ -51,10 +51,10 @@ pub fn run(settings: Settings, mut input: impl std::io::Read, output: &mut Outpu
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(Trouble::Input(error.kind())),
         };
-        conn.feed(buffer.get(..length).unwrap_or_default(), &mut lane, &mut output.outbox);
-        while conn.phase == Phase::Answer {
+        conn.feed(&buffer[..length], &mut context, &mut output.outbox);
+        while conn.phase == Phase::Response {
             next(&mut conn);
-            conn.resume(&mut lane, &mut output.outbox);
+            conn.resume(&mut context, &mut output.outbox);
         }
         output.flush_waiting().map_err(Trouble::Reader)?;
         if conn.phase == Phase::Closing {
@@ -67,7 +67,7 @@ pub fn run(settings: Settings, mut input: impl std::io::Read, output: &mut Outpu
     }
 }
 
-/// As if the answer had come.
+/// Goes on as if the response had come.
 fn next(conn: &mut Conn) {
     conn.exchange.open = false;
     conn.phase = Phase::Head;
@@ -75,9 +75,9 @@ fn next(conn: &mut Conn) {
     conn.line_skipped = false;
 }
 
-/// Status line and words of an answer.
-fn first_line(answer: &[u8]) -> String {
-    let text = String::from_utf8_lossy(answer);
+/// Returns status line and text of a local response.
+fn first_line(response: &[u8]) -> String {
+    let text = String::from_utf8_lossy(response);
     let mut lines = text.lines();
     let status = lines.next().unwrap_or_default();
     format!("{status}, {}", lines.last().unwrap_or_default())

@@ -1,126 +1,167 @@
-//! The connections by slot. A slot is the stream slot of its connection's exchanges and is used again only after the ring has
-//! answered the last of them.
+//! The clients by slot. A slot is the stream slot of its connection's exchanges and is used again
+//! only after the ring has ended the last of them.
 
 use std::os::fd::OwnedFd;
 
-use fosse_eventloop::Interest;
 use fosse_wire::StreamId;
 use fosse_wire::channel::Connection;
 
+use crate::client::{Client, Flushed};
 use crate::conn::Conn;
-use crate::lane::Lane;
-
-/// A connection with its socket.
-#[derive(Debug)]
-pub struct Entry {
-    /// The state.
-    pub conn: Conn,
-    /// The socket; none once the client is gone.
-    pub fd: Option<OwnedFd>,
-    /// epoll knows the socket.
-    pub known: bool,
-    /// What it watches for.
-    pub armed: Interest,
-    /// Bytes came that nobody wants now: they stay in the socket, which must not be watched for them.
-    pub unwelcome: bool,
-    /// dispatch holds a copy of the socket.
-    pub lent: bool,
-    /// It waits for this turn's flush.
-    pub dirty: bool,
-    /// The event token.
-    pub token: u64,
-}
-
-/// Ten thousand idle connections shall cost no more than a few MiB.
-const _: () = assert!(size_of::<Entry>() <= 1024);
+use crate::context::Context;
+use crate::socket::Socket;
 
 #[derive(Debug)]
 struct Slot {
-    /// The id before the next one.
+    /// The last stream of the client before; a new client's first one follows it.
     stream: StreamId,
-    /// Counts the users of the slot: an event for an earlier one is not for this one.
+    /// Number of the user of this slot: an event for an earlier one is not for this one.
     epoch: u32,
-    entry: Option<Box<Entry>>,
+    client: Option<Box<Client>>,
 }
 
-/// All connections.
+/// All clients, and which of them are to be flushed.
 #[derive(Debug, Default)]
-pub struct Table {
+pub(crate) struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    /// Slots to be flushed in this turn.
+    queue: Vec<u32>,
+    /// Slots whose socket could not be lent yet.
+    lease_blocked: Vec<u32>,
 }
 
-/// Bits of an event token that hold the slot; the epoch is above them, below the bit that marks other tokens.
+/// What follows from a visit to a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Visited {
+    /// Nothing, or its end.
+    Done,
+    /// A flush at the end of this turn.
+    Flush,
+}
+
+/// Bits of an event token that are the slot; the epoch is above them, below the bit that marks the
+/// tokens of all other descriptors.
 const SLOT_BITS: u32 = 32;
 const EPOCH_MASK: u32 = 0x7fff_ffff;
 
 impl Table {
-    /// Takes a connection on; `None` where there is no slot left.
-    pub fn insert(&mut self, record: Connection, fd: OwnedFd, lane: &Lane) -> Option<u32> {
+    /// Adds a connection and queues it. Returns `None` where there is no slot left.
+    pub(crate) fn insert(
+        &mut self,
+        record: Connection,
+        fd: OwnedFd,
+        context: &Context,
+    ) -> Option<(&mut Conn, &mut Socket)> {
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
                 let index = u32::try_from(self.slots.len()).ok()?;
                 let stream = StreamId::first(index)?;
-                self.slots.push(Slot { stream, epoch: 0, entry: None });
+                self.slots.push(Slot { stream, epoch: 0, client: None });
                 index
             }
         };
         let slot = self.slots.get_mut(usize::try_from(index).ok()?)?;
         slot.epoch = slot.epoch.wrapping_add(1) & EPOCH_MASK;
         let token = (u64::from(slot.epoch) << SLOT_BITS) | u64::from(index);
-        let conn = Conn::new(record, slot.stream, lane);
-        slot.entry = Some(Box::new(Entry {
-            conn,
-            fd: Some(fd),
-            known: false,
-            armed: Interest::empty(),
-            unwelcome: false,
-            lent: false,
-            dirty: false,
-            token,
-        }));
-        Some(index)
+        let conn = Conn::new(record, slot.stream, context);
+        let client = Client { conn, socket: Some(Socket::new(fd, token)), queued: true };
+        self.queue.push(index);
+        slot.client.insert(Box::new(client)).with_socket()
     }
 
-    /// The entry of a slot.
-    #[must_use]
-    pub fn get_mut(&mut self, index: u32) -> Option<&mut Entry> {
-        self.slots.get_mut(usize::try_from(index).ok()?)?.entry.as_deref_mut()
+    /// Returns the client of a slot.
+    pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut Client> {
+        self.slots.get_mut(usize::try_from(index).ok()?)?.client.as_deref_mut()
     }
 
-    /// The slot an event token names, if its connection is still the same.
-    #[must_use]
-    pub fn by_token(&self, token: u64) -> Option<u32> {
+    /// Returns the client of a slot and queues it. `None` where nobody uses the slot.
+    pub(crate) fn queued(&mut self, index: u32) -> Option<&mut Client> {
+        let client = self.slots.get_mut(usize::try_from(index).ok()?)?.client.as_deref_mut()?;
+        enqueue(&mut self.queue, client, index);
+        Some(client)
+    }
+
+    /// Returns the connection and socket that an event token names and queues them. `None` where
+    /// the socket has been closed since epoll reported it.
+    pub(crate) fn queued_by_token(&mut self, token: u64) -> Option<(&mut Conn, &mut Socket)> {
         let index = u32::try_from(token & u64::from(u32::MAX)).ok()?;
-        let slot = self.slots.get(usize::try_from(index).ok()?)?;
-        slot.entry.as_ref().filter(|entry| entry.token == token).map(|_| index)
+        let client = self.slots.get_mut(usize::try_from(index).ok()?)?.client.as_deref_mut()?;
+        if client.socket.as_ref()?.token() != token {
+            return None;
+        }
+        enqueue(&mut self.queue, client, index);
+        client.with_socket()
     }
 
-    /// Frees a slot; its next stream id follows the last one.
-    pub fn remove(&mut self, index: u32) {
-        let Some(slot) = usize::try_from(index).ok().and_then(|at| self.slots.get_mut(at)) else { return };
-        if let Some(entry) = slot.entry.take() {
-            slot.stream = entry.conn.stream;
+    /// Flushes what is queued. One that fosse-dispatch could not take is queued for the next turn.
+    pub(crate) fn flush(&mut self, mut flush: impl FnMut(&mut Client) -> Flushed) {
+        self.queue.append(&mut self.lease_blocked);
+        while let Some(index) = self.queue.pop() {
+            // One that was blocked may have left its slot since then.
+            let Some(client) = self.get_mut(index) else { continue };
+            client.queued = false;
+            let flushed = flush(client);
+            if client.is_over() {
+                self.remove(index);
+            } else if flushed == Flushed::LeaseBlocked {
+                self.lease_blocked.push(index);
+            }
+        }
+    }
+
+    /// Visits every client; one that is over then leaves its slot.
+    pub(crate) fn visit(&mut self, mut visit: impl FnMut(&mut Client) -> Visited) {
+        for index in 0..self.slots.len() {
+            let slot = &mut self.slots[index];
+            let (Some(client), Ok(index)) = (&mut slot.client, u32::try_from(index)) else { continue };
+            if visit(client) == Visited::Flush {
+                enqueue(&mut self.queue, client, index);
+            } else if client.is_over() {
+                self.remove(index);
+            }
+        }
+    }
+
+    /// Frees a slot.
+    pub(crate) fn remove(&mut self, index: u32) {
+        let slot = usize::try_from(index).ok().and_then(|at| self.slots.get_mut(at));
+        if let Some((slot, client)) = slot.and_then(|slot| slot.client.take().map(|client| (slot, client))) {
+            slot.stream = client.conn.stream;
             self.free.push(index);
         }
     }
 
-    /// One more than the highest slot in use or freed.
-    #[must_use]
-    pub fn slots(&self) -> u32 {
-        u32::try_from(self.slots.len()).unwrap_or(u32::MAX)
+    /// Returns the slots of the clients that another lane can take on.
+    pub(crate) fn idle(&self) -> Vec<u32> {
+        let indexed = self.slots.iter().zip(0u32..);
+        indexed
+            .filter(|(slot, _)| slot.client.as_ref().is_some_and(|c| c.conn.is_idle()))
+            .map(|(_, index)| index)
+            .collect()
     }
 
-    /// How many connections there are, those that only wait for the ring included.
-    #[must_use]
-    pub const fn len(&self) -> usize {
-        self.slots.len().saturating_sub(self.free.len())
+    /// Returns what accept knows of the clients that are still there.
+    pub(crate) fn records(&self) -> Vec<Connection> {
+        let clients = self.slots.iter().filter_map(|slot| slot.client.as_ref());
+        clients.filter(|client| client.socket.is_some()).map(|client| client.conn.record).collect()
     }
 
-    /// There is none.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    /// Returns the number of clients, those included that only wait for the ring.
+    pub(crate) const fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Returns whether there is no client.
+    pub(crate) const fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+fn enqueue(queue: &mut Vec<u32>, client: &mut Client, index: u32) {
+    if !client.queued {
+        client.queued = true;
+        queue.push(index);
     }
 }

@@ -37,7 +37,7 @@ fn requests_cut_at_every_step_give_the_same_frames() {
 }
 
 #[test]
-fn any_frames_give_whole_answers_or_no_clean_end() {
+fn any_frames_give_whole_responses_or_no_clean_end() {
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     let mut next = || {
         state ^= state << 13;

@@ -1,4 +1,4 @@
-//! Requests and answers across the real program.
+//! Requests and responses across the real program.
 
 mod lane;
 
@@ -36,7 +36,7 @@ fn a_connection_serves_one_request_after_the_other() {
         assert_eq!(head.client.ip().unwrap().to_string(), "192.0.2.7");
         assert_eq!(head.fields.into_iter().collect::<Vec<_>>(), [(&b"Host"[..], &b"A.Example"[..])]);
         assert_ne!(Some(request.stream), last.replace(request.stream));
-        lane.answer(request.stream, b"hello");
+        lane.respond(request.stream, b"hello");
         expect(&client, HELLO);
     }
     let log = lane.logged();
@@ -53,15 +53,15 @@ fn pipelined_requests_wait_their_turn() {
     say(&client, &format!("{GET}POST /2 HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\n\r\nabc\r\n{GET}"));
     let first = lane.request();
     assert!(lane.is_quiet());
-    lane.answer(first.stream, b"hello");
+    lane.respond(first.stream, b"hello");
     let second = lane.frame();
     assert_eq!(second.head().target, b"/2");
     assert_eq!(lane.frame().body, b"abc");
     assert_eq!(lane.frame().kind, Kind::RequestEnd);
     assert!(lane.is_quiet());
-    lane.answer(second.stream, b"hello");
+    lane.respond(second.stream, b"hello");
     let third = lane.request();
-    lane.answer(third.stream, b"hello");
+    lane.respond(third.stream, b"hello");
     expect(&client, &HELLO.repeat(3));
 }
 
@@ -71,11 +71,12 @@ fn a_head_may_come_byte_by_byte() {
     let mut client = lane.client();
     for byte in format!("\r\n{GET}").bytes() {
         client.write_all(&[byte]).unwrap();
-        // Long enough for parse to see it alone, on most machines; none may see something else in it.
+        // Long enough for parse to see it alone, on most machines; none may see something else in
+        // it.
         std::thread::sleep(Duration::from_millis(1));
     }
     let request = lane.request();
-    lane.answer(request.stream, b"hello");
+    lane.respond(request.stream, b"hello");
     expect(&client, HELLO);
 }
 
@@ -105,7 +106,7 @@ fn chunks_come_in_and_go_out_with_their_trailers() {
 }
 
 #[test]
-fn answers_without_a_body_have_none() {
+fn responses_without_a_body_have_none() {
     let mut lane = Lane::new(&settings());
     let client = lane.client();
     for (method, status, body, expected) in [
@@ -136,7 +137,7 @@ fn the_page_of_a_denial_is_dropped_behind_a_head() {
     assert_eq!(rest(&denied), "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nConnection: close\r\n\r\n");
     say(&other, GET);
     let request = lane.request();
-    lane.answer(request.stream, b"hello");
+    lane.respond(request.stream, b"hello");
     expect(&other, HELLO);
 }
 
@@ -146,7 +147,7 @@ fn old_clients_get_no_chunks_and_keep_alive_only_if_they_ask() {
     let client = lane.client();
     say(&client, "GET / HTTP/1.0\r\nHost: a.example\r\nConnection: keep-alive\r\n\r\n");
     let request = lane.request();
-    lane.answer(request.stream, b"hello");
+    lane.respond(request.stream, b"hello");
     expect(&client, "HTTP/1.1 200 OK\r\nX-Is: x\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello");
     say(&client, "GET / HTTP/1.0\r\nHost: a.example\r\nConnection: keep-alive\r\n\r\n");
     let request = lane.request();
@@ -173,7 +174,7 @@ fn who_waits_for_100_gets_it_when_somebody_wants_the_body() {
         say(&client, "abc");
         assert_eq!(lane.frame().body, b"abc");
         assert_eq!(lane.frame().kind, Kind::RequestEnd);
-        lane.answer(request.stream, b"hello");
+        lane.respond(request.stream, b"hello");
         expect(&client, HELLO);
     }
     // Nobody decides: the client is not left waiting.
@@ -225,12 +226,12 @@ fn no_more_body_goes_into_the_ring_than_was_granted() {
     assert_eq!(lane.frame().kind, Kind::RequestEnd);
     sender.join().unwrap();
     client.flush().unwrap();
-    lane.answer(request.stream, b"hello");
+    lane.respond(request.stream, b"hello");
     expect(&client, HELLO);
 }
 
 #[test]
-fn parse_answers_what_is_no_request_and_closes() {
+fn what_is_no_request_gets_a_local_response_and_a_close() {
     let mut lane = Lane::new(&settings());
     for (text, status) in [
         ("GET / HTTP/1.1\r\n\r\n", "400 Bad Request"),
@@ -248,9 +249,9 @@ fn parse_answers_what_is_no_request_and_closes() {
     ] {
         let client = lane.client();
         say(&client, text);
-        let answer = rest(&client);
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{text:?}: {answer}");
-        assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+        let response = rest(&client);
+        assert!(response.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{text:?}: {response}");
+        assert!(response.contains("\r\nConnection: close\r\n"), "{response}");
     }
     assert!(lane.is_quiet(), "nothing of all this is in the ring");
 }
@@ -286,8 +287,8 @@ fn a_client_that_leaves_resets_its_stream_and_the_slot_waits_for_the_ring() {
     let second = lane.request();
     assert_ne!(second.stream.slot(), request.stream.slot());
     // What was already on its way for the client that left reaches nobody.
-    lane.answer(request.stream, b"wrong");
-    lane.answer(second.stream, b"hello");
+    lane.respond(request.stream, b"wrong");
+    lane.respond(second.stream, b"hello");
     expect(&other, HELLO);
     let third = lane.client();
     say(&third, GET);
@@ -296,7 +297,7 @@ fn a_client_that_leaves_resets_its_stream_and_the_slot_waits_for_the_ring() {
 }
 
 #[test]
-fn an_answer_cut_short_is_a_reset_and_no_answer_is_502() {
+fn a_response_cut_short_is_a_reset_and_none_is_502() {
     let mut lane = Lane::new(&settings());
     let client = lane.client();
     say(&client, GET);
@@ -429,7 +430,7 @@ fn proxy_headers_and_forwarding_fields_count_for_trusted_sources_only() {
 }
 
 #[test]
-fn a_final_answer_ends_the_wait_for_100() {
+fn a_final_response_ends_the_wait_for_100() {
     let (mut lane, client, request) = in_time(EXPECT, || {
         let mut lane = Lane::new(&settings());
         let client = lane.client_saying(EXPECTING);
@@ -448,10 +449,10 @@ fn a_final_answer_ends_the_wait_for_100() {
 }
 
 #[test]
-fn our_own_answers_to_head_have_no_body() {
+fn local_responses_to_head_have_no_body() {
     let mut lane = Lane::new(&settings());
     let client = lane.client();
     say(&client, "HEAD / HTTP/1.1\r\nHost: nobody.example\r\n\r\n");
-    let answer = rest(&client);
-    assert!(answer.starts_with("HTTP/1.1 421 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+    let response = rest(&client);
+    assert!(response.starts_with("HTTP/1.1 421 ") && response.ends_with("\r\n\r\n"), "{response}");
 }

@@ -18,7 +18,7 @@ fn a_dead_ring_costs_503_or_a_reset_and_idle_connections_go_on() {
         let idle = lane.client();
         say(&idle, GET);
         let request = lane.request();
-        lane.answer(request.stream, b"hello");
+        lane.respond(request.stream, b"hello");
         expect(&idle, HELLO);
         let waiting = lane.client();
         say(&waiting, GET);
@@ -109,7 +109,7 @@ fn a_drain_finishes_what_is_under_way_and_hands_back_the_rest() {
     let idle = lane.client();
     say(&idle, GET);
     let request = lane.request();
-    lane.answer(request.stream, b"hello");
+    lane.respond(request.stream, b"hello");
     expect(&idle, HELLO);
     let busy = lane.client();
     say(&busy, GET);
@@ -117,7 +117,7 @@ fn a_drain_finishes_what_is_under_way_and_hands_back_the_rest() {
     lane.order(ToChild::Drain);
     let (message, _fds) = lane.told_accept();
     assert_eq!((message.kind, message.connections[0].id), (channel::Kind::Return, 1));
-    lane.answer(request.stream, b"hello");
+    lane.respond(request.stream, b"hello");
     assert_eq!(rest(&busy), "HTTP/1.1 200 OK\r\nX-Is: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
     drop(busy);
     // One that accept passed on before it heard of the drain.
@@ -157,8 +157,8 @@ fn an_accept_that_reads_late_still_learns_all_that_is_held() {
     let _clients = [lane.client(), lane.client()];
     let mut bytes = Vec::new();
     channel::encode(&mut bytes, channel::Kind::List, &[]);
-    // Each question has two answers, which nobody reads, until there is no room for another. One is asked when all of the one
-    // before is answered: two that parse reads at once are one to it.
+    // Each question has two answers, which nobody reads, until there is no room for another. One is
+    // asked when all of the one before is answered: two that parse reads at once are one to it.
     let queued = || rustix::io::ioctl_fionread(&lane.accept).unwrap();
     lane.tell(&bytes);
     lane.settle();
@@ -207,11 +207,12 @@ fn whoever_dawdles_is_told_and_closed() {
     assert_eq!(lane.frame().kind, Kind::Reset);
     let idle = lane.client_saying(GET);
     let request = lane.request();
-    lane.answer(request.stream, b"hello");
+    lane.respond(request.stream, b"hello");
     assert_eq!(rest(&idle), HELLO);
 }
 
-/// Says a byte at a time until the connection ends; what came back. Longer than any limit it cannot go on.
+/// Says a byte at a time until the connection ends; what came back. Longer than any limit it cannot
+/// go on.
 fn drip(client: &std::net::TcpStream, text: &str) -> String {
     client.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
     let mut came = Vec::new();
@@ -296,7 +297,7 @@ fn a_client_that_pipelines_and_reads_nothing_is_cut_off() {
     let client = lane.client();
     rustix::net::sockopt::set_socket_recv_buffer_size(&client, 4096).unwrap();
     client.set_nonblocking(true).unwrap();
-    let (mut answers, small) = (0, "y".repeat(10_000));
+    let (mut responses, small) = (0, "y".repeat(10_000));
     let begun = Instant::now();
     loop {
         let _ = std::io::Write::write(&mut &client, GET.repeat(50).as_bytes());
@@ -313,11 +314,11 @@ fn a_client_that_pipelines_and_reads_nothing_is_cut_off() {
         };
         assert_eq!(request.kind, Kind::Request);
         assert_eq!(lane.frame().kind, Kind::RequestEnd);
-        lane.answer(request.stream, small.as_bytes());
-        answers += 1;
-        assert!(answers < 100_000, "answers without end");
+        lane.respond(request.stream, small.as_bytes());
+        responses += 1;
+        assert!(responses < 100_000, "responses without end");
     }
-    assert!(answers > 1);
+    assert!(responses > 1);
 }
 
 #[test]
@@ -348,7 +349,7 @@ fn a_client_that_takes_nothing_is_cut_off() {
 }
 
 #[test]
-fn killed_it_leaves_no_answer_that_looks_whole() {
+fn killed_it_leaves_no_response_that_looks_whole() {
     let mut lane = Lane::new(&settings());
     let client = lane.client();
     say(&client, "GET / HTTP/1.0\r\nHost: a.example\r\n\r\n");

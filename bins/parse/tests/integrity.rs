@@ -1,4 +1,5 @@
-//! No client ever gets another's answer, or a part that looks whole, however requests are cut, pipelined and abandoned.
+//! No client ever gets another's response, or a part that looks whole, however requests are cut,
+//! pipelined and abandoned.
 
 mod lane;
 
@@ -18,7 +19,7 @@ use fosse_wire::response::{ResponseEnd, ResponseHead};
 use fosse_wire::{Kind, StreamId};
 use lane::{Lane, SOON, readable, settings};
 
-/// Answers after which the mix has come up often enough.
+/// Responses after which the mix has come up often enough.
 const ENOUGH_WHOLE: u64 = 5000;
 
 /// No new requests.
@@ -39,7 +40,7 @@ impl Dice {
     }
 }
 
-/// What the answer to a target is.
+/// The response to a target.
 fn body_of(target: &str) -> String {
     target.repeat(1 + target.len() * target.bytes().map(usize::from).sum::<usize>() % 97)
 }
@@ -75,13 +76,13 @@ fn dispatch(mut input: Input, mut output: Output) {
         let ready: Vec<StreamId> = open.iter().filter(|(_, (_, ended))| *ended).map(|(id, _)| *id).collect();
         for stream in ready.into_iter().filter(|_| dice.roll(3) > 0).collect::<Vec<_>>() {
             let (target, _) = open.remove(&stream).unwrap();
-            answer(&mut output, stream, &body_of(&target), &mut dice);
+            respond(&mut output, stream, &body_of(&target), &mut dice);
         }
         output.flush_waiting().unwrap();
     }
 }
 
-fn answer(output: &mut Output, stream: StreamId, body: &str, dice: &mut Dice) {
+fn respond(output: &mut Output, stream: StreamId, body: &str, dice: &mut Dice) {
     let chunked = dice.roll(2) == 0;
     let length = if chunked { BodyLength::Chunked } else { BodyLength::Exact(body.len() as u64) };
     let head = ResponseHead { status: 200, body: length, ..Default::default() };
@@ -137,7 +138,8 @@ fn client(address: SocketAddr, number: u64) {
         let leaves = dice.roll(4) == 0;
         let end = if leaves { dice.roll(text.len() as u64) as usize } else { text.len() };
         let mut parts = text.as_bytes()[..end].chunks(1 + dice.roll(120) as usize);
-        // A write that fails takes the news of a reset with it: a read after it would see a clean end.
+        // A write that fails takes the news of a reset with it: a read after it would see a clean
+        // end.
         let reset = parts.any(|part| stream.write_all(part).is_err());
         if leaves || reset {
             if dice.roll(2) == 0 {
@@ -152,19 +154,19 @@ fn client(address: SocketAddr, number: u64) {
     }
 }
 
-/// Each answer is whole and belongs to its request, up to the first that ends in a reset.
+/// Each response is whole and belongs to its request, up to the first that ends in a reset.
 fn check(stream: &mut TcpStream, targets: &[String]) {
     let mut got = Vec::new();
     for target in targets {
-        let Some(body) = read_answer(stream, &mut got) else { return };
+        let Some(body) = read_response(stream, &mut got) else { return };
         assert_eq!(String::from_utf8_lossy(&body), body_of(target));
         WHOLE.fetch_add(1, Ordering::Relaxed);
     }
     assert!(got.is_empty(), "bytes nobody asked for");
 }
 
-/// One answer; `None` where the connection was reset.
-fn read_answer(stream: &mut TcpStream, got: &mut Vec<u8>) -> Option<Vec<u8>> {
+/// One response; `None` where the connection was reset.
+fn read_response(stream: &mut TcpStream, got: &mut Vec<u8>) -> Option<Vec<u8>> {
     let end = loop {
         match find_head_end(got, 0).unwrap() {
             Some(end) => break end,
@@ -200,11 +202,11 @@ fn read_answer(stream: &mut TcpStream, got: &mut Vec<u8>) -> Option<Vec<u8>> {
     Some(body)
 }
 
-/// Reads some more. A clean end within an answer is what must never be.
+/// Reads some more. A clean end within a response is what must never be.
 fn more(stream: &mut TcpStream, got: &mut Vec<u8>) -> Option<()> {
     let mut bytes = [0; 8192];
     match stream.read(&mut bytes) {
-        Ok(0) => panic!("a clean end before the answer is whole: {:?}", String::from_utf8_lossy(got)),
+        Ok(0) => panic!("a clean end before the response is whole: {:?}", String::from_utf8_lossy(got)),
         Ok(count) => {
             got.extend_from_slice(&bytes[..count]);
             Some(())
@@ -215,7 +217,7 @@ fn more(stream: &mut TcpStream, got: &mut Vec<u8>) -> Option<()> {
 }
 
 #[test]
-fn every_answer_is_whole_and_reaches_its_own_client() {
+fn every_response_is_whole_and_reaches_its_own_client() {
     let mut lane = Lane::new(&fosse_settings::Parse { access_log: false, ..settings() });
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -238,5 +240,5 @@ fn every_answer_is_whole_and_reaches_its_own_client() {
         assert!(outcomes.iter().all(Result::is_ok));
     });
     let whole = WHOLE.load(Ordering::Relaxed);
-    assert!(whole >= ENOUGH_WHOLE, "{whole} answers");
+    assert!(whole >= ENOUGH_WHOLE, "{whole} responses");
 }

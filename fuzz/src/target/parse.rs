@@ -1,4 +1,4 @@
-//! Entry points for a fuzzing driver: both directions of a connection, with any bytes, and what must hold of the result.
+//! Entry points for a fuzzing driver: both directions of a connection, with any bytes.
 
 use fosse_counters::Counters;
 use fosse_http1::{HeadLimits, ResponseBody, ResponseHead as Parsed, find_head_end};
@@ -9,14 +9,14 @@ use fosse_wire::response::{ResponseEnd, ResponseHead};
 use fosse_wire::{Frame, Kind, Outbox, StreamId};
 
 use fosse_parse::conn::{Conn, Phase};
-use fosse_parse::lane::Lane;
+use fosse_parse::context::Context;
 use fosse_parse::settings::Settings;
 
-fn connection() -> (Conn, Lane) {
-    let mut lane = Lane::new(Settings::plain(), Counters::private(), 0);
-    lane.credit_unlimited = true;
+fn connection() -> (Conn, Context) {
+    let mut context = Context::new(Settings::plain(), Counters::private(), 0);
+    context.credit_unlimited = true;
     let stream = StreamId::first(1).unwrap_or(StreamId::CONTROL);
-    (Conn::new(Connection::default(), stream, &lane), lane)
+    (Conn::new(Connection::default(), stream, &context), context)
 }
 
 /// What one run gave: the frames, data joined; and whether the connection was refused.
@@ -26,8 +26,8 @@ struct Transcript {
     refused: bool,
 }
 
-/// Client bytes give the same frames however they are cut; every frame may stand where it stands, and no head holds a byte that could
-/// end a line.
+/// Checks that client bytes give the same frames however they are cut, that the frames are in
+/// order, and that no head holds a byte that could end a line.
 ///
 /// # Panics
 /// On a broken promise.
@@ -51,14 +51,14 @@ pub fn inbound(data: &[u8]) {
 }
 
 fn requests(data: &[u8], step: usize) -> Transcript {
-    let (mut conn, mut lane) = connection();
+    let (mut conn, mut context) = connection();
     let mut out = Outbox::default();
     for part in data.chunks(step) {
-        conn.feed(part, &mut lane, &mut out);
-        while conn.phase == Phase::Answer {
+        conn.feed(part, &mut context, &mut out);
+        while conn.phase == Phase::Response {
             conn.exchange.open = false;
             conn.phase = Phase::Head;
-            conn.resume(&mut lane, &mut out);
+            conn.resume(&mut context, &mut out);
         }
     }
     let mut transcript = Transcript { refused: conn.phase == Phase::Closing, ..Transcript::default() };
@@ -75,27 +75,27 @@ fn requests(data: &[u8], step: usize) -> Transcript {
     transcript
 }
 
-/// Whatever frames come back, a client sees whole answers, or no clean end.
+/// Checks that whatever frames come back, a client sees whole responses, or no clean end.
 ///
 /// # Panics
 /// On a broken promise.
 pub fn outbound(data: &[u8]) {
-    let (mut conn, mut lane) = connection();
+    let (mut conn, mut context) = connection();
     let mut out = Outbox::default();
     let to_head = data.first().is_some_and(|first| first & 1 == 1);
     let method = if to_head { "HEAD" } else { "GET" };
-    conn.feed(format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes(), &mut lane, &mut out);
+    conn.feed(format!("{method} / HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes(), &mut context, &mut out);
     let stream = conn.stream;
     let mut seen = Vec::new();
     for op in data.get(1..).unwrap_or_default().chunks(4) {
-        let mut answer = Outbox::default();
-        put_frame(&mut answer, stream, op);
-        let Ok(Some((frame, _))) = Frame::split(answer.pending()) else { return };
-        if conn.on_frame(&frame, &mut lane, &mut out).is_err() {
+        let mut response = Outbox::default();
+        put_frame(&mut response, stream, op);
+        let Ok(Some((frame, _))) = Frame::split(response.pending()) else { return };
+        if conn.on_frame(&frame, &mut context, &mut out).is_err() {
             return;
         }
         seen.extend_from_slice(&conn.output);
-        conn.all_written(false, &mut lane, &mut out);
+        conn.all_written(false, &mut context, &mut out);
         if conn.phase == Phase::Head {
             assert!(is_whole(&seen, to_head), "{}", String::from_utf8_lossy(&seen));
             return;

@@ -1,4 +1,5 @@
-//! accept, dispatch, start and clients, played by the test: the real fosse-parse between them, locked down as it is in an edge.
+//! accept, dispatch, start and clients, played by the test: the real fosse-parse between them,
+//! locked down as it is in an edge.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -26,7 +27,8 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 /// Longest wait for something that must happen: no machine is so slow or busy.
 pub const SOON: Duration = Duration::from_secs(60);
 
-/// Descriptors without close-on-exec live only while this is held: another test's child must not get them.
+/// Descriptors without close-on-exec live only while this is held: another test's child must not
+/// get them.
 static BIRTH: Mutex<()> = Mutex::new(());
 
 /// A running fosse-parse with the test at all its other ends.
@@ -143,7 +145,8 @@ impl Lane {
         self.client_as(Connection { peer: Endpoint::from_socket("192.0.2.7:7".parse().unwrap()), ..Default::default() })
     }
 
-    /// The same, where the client has said this before parse has its connection: no time limit is over before.
+    /// The same, where the client has said this before parse has its connection: no time limit is
+    /// over before.
     pub fn client_saying(&mut self, text: &str) -> TcpStream {
         let record = Connection { peer: Endpoint::from_socket("192.0.2.7:7".parse().unwrap()), ..Default::default() };
         self.client_as_saying(record, text)
@@ -172,7 +175,7 @@ impl Lane {
         send(&self.accept, &bytes, &[fd]).unwrap();
     }
 
-    /// The next frame of the ring, without credit for answers.
+    /// The next frame of the ring, without credit for responses.
     pub fn frame(&mut self) -> Kept {
         self.frame_within(SOON).expect("no frame came")
     }
@@ -194,8 +197,9 @@ impl Lane {
         }
     }
 
-    /// Waits until parse has done what comes of everything it was sent before. It counts a turn in which it looks at time
-    /// limits: one may have begun before, one may take a connection, the next what it says.
+    /// Waits until parse has done what comes of everything it was sent before. It counts a turn in
+    /// which it looks at time limits: one may have begun before, one may take a connection, the
+    /// next what it says.
     pub fn settle(&self) {
         let (turns, begun) = (self.page.get(fosse_counters::TURNS), Instant::now());
         while self.page.get(fosse_counters::TURNS) < turns + 3 {
@@ -204,7 +208,7 @@ impl Lane {
         }
     }
 
-    /// No frame but credit for answers has come, nor does one come of what parse was sent so far.
+    /// No frame but credit for responses has come, nor does one come of what parse was sent so far.
     pub fn is_quiet(&mut self) -> bool {
         self.settle();
         let forward = self.forward.as_mut().unwrap();
@@ -269,8 +273,8 @@ impl Lane {
         self.flush();
     }
 
-    /// A whole answer.
-    pub fn answer(&mut self, stream: StreamId, body: &[u8]) {
+    /// Sends a whole response.
+    pub fn respond(&mut self, stream: StreamId, body: &[u8]) {
         let length = BodyLength::Exact(body.len() as u64);
         self.head(stream, &ResponseHead { status: 200, body: length, ..Default::default() }, &[("X-Is", "x")]);
         if !body.is_empty() {
@@ -332,8 +336,8 @@ pub fn readable(fd: impl AsFd, wait: Duration) -> bool {
     poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)).unwrap() > 0
 }
 
-/// What `step` gives where it was done within `limit`. A machine that was too busy for that has shown nothing, and is asked
-/// again.
+/// What `step` gives where it was done within `limit`. A machine that was too busy for that has
+/// shown nothing, and is asked again.
 pub fn in_time<T>(limit: Duration, mut step: impl FnMut() -> T) -> T {
     let once = || {
         let begun = Instant::now();

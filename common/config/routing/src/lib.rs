@@ -1,5 +1,5 @@
-//! fosse-routing: which site owns a host, and which backend takes a path. Parse and dispatch decide with
-//! it, `fosse explain` shows it.
+//! fosse-routing: which site owns a host, and which backend takes a path. Parse and dispatch decide
+//! with it, `fosse explain` shows it.
 
 #![forbid(unsafe_code)]
 
@@ -25,8 +25,8 @@ fn matches(pattern: &[u8], host: &[u8]) -> bool {
     }
 }
 
-/// The backend of the longest prefix that matches the target's path; routes are sorted so. The path is compared as the
-/// application will understand it: `/%61pi/../admin` is `/admin`.
+/// The backend of the longest prefix that matches the target's path; routes are sorted so. The path
+/// is compared as the application will understand it: `/%61pi/../admin` is `/admin`.
 #[must_use]
 pub fn backend(site: &DispatchSite, target: &[u8]) -> Option<usize> {
     let raw = target.split(|b| *b == b'?').next().unwrap_or_default();
@@ -36,7 +36,8 @@ pub fn backend(site: &DispatchSite, target: &[u8]) -> Option<usize> {
     usize::try_from(route.backend).ok()
 }
 
-/// The path with escapes decoded, then empty and dot segments resolved (RFC 3986, sections 6.2.2 and 5.2.4).
+/// The path with escapes decoded, then empty and dot segments resolved (RFC 3986, sections 6.2.2
+/// and 5.2.4).
 fn normalised(raw: &[u8]) -> Vec<u8> {
     let mut segments: Vec<&[u8]> = Vec::new();
     let decoded = percent::decode(raw);
@@ -58,7 +59,8 @@ fn normalised(raw: &[u8]) -> Vec<u8> {
     path
 }
 
-/// A prefix matches at a segment's end: `/a` takes `/a` and `/a/b`, not `/ab`; `*` (OPTIONS) goes to `/`.
+/// A prefix matches at a segment's end: `/a` takes `/a` and `/a/b`, not `/ab`; `*` (OPTIONS) goes
+/// to `/`.
 fn takes(prefix: &[u8], path: &[u8]) -> bool {
     if prefix == b"/" {
         return true;

@@ -30,7 +30,8 @@ impl Sites {
         Self { exact, wildcard, default_site: settings.default_site }
     }
 
-    /// Returns the site of a canonical host: by its name, by the longest star above it, or the default.
+    /// Returns the site of a canonical host: by its name, by the longest star above it, or the
+    /// default.
     #[must_use]
     pub fn of_host(&self, host: &[u8]) -> Option<u32> {
         self.exact.get(host).copied().or_else(|| self.below_star(host)).or(self.default_site)

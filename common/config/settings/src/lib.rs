@@ -1,8 +1,9 @@
-//! fosse-settings: the configuration of each program, as fosse-config compiles it and as the program gets it at birth.
+//! fosse-settings: the configuration of each program, as fosse-config compiles it and as the
+//! program gets it at birth.
 //!
 //! A blob is complete and right: names are indices, sizes are bytes, times are durations (or
-//! milliseconds, where the name says so), defaults are filled in. Nobody who reads one decides anything
-//! again. A field that is a key of fosse.toml has the key's name.
+//! milliseconds, where the name says so), defaults are filled in. Nobody who reads one decides
+//! anything again. A field that is a key of fosse.toml has the key's name.
 
 #![forbid(unsafe_code)]
 
@@ -215,7 +216,8 @@ pub struct DispatchSite {
     pub underscores: Underscores,
     /// Response fields left out besides the built-in list, lower case.
     pub remove_response_fields: Vec<String>,
-    /// A filter judges the answers: none is leased, and backends are asked for whole and plain ones.
+    /// A filter judges the answers: none is leased, and backends are asked for whole and plain
+    /// ones.
     pub inspect_responses: bool,
     /// Request body that is buffered whole, where the backend asks for that.
     pub body_bytes_max: u64,
@@ -261,7 +263,8 @@ pub struct Backend {
     pub fails_max: u32,
     /// How long it stays out before it is tried again.
     pub down_ms: u32,
-    /// PROXY protocol version sent first on each connection: 0 for none, 1 or 2. Such connections are not pooled.
+    /// PROXY protocol version sent first on each connection: 0 for none, 1 or 2. Such connections
+    /// are not pooled.
     pub proxy_protocol: u8,
     /// Upgrade tokens allowed, lower case.
     pub upgrades: Vec<String>,

@@ -48,7 +48,7 @@ table!(
     parse,
     counter REQUESTS = 0, "requests begun";
     counter RESPONSES = 1, "responses completed";
-    counter REFUSED = 2, "requests answered by parse itself (4xx, 5xx)";
+    counter REFUSED = 2, "local responses of parse (4xx, 5xx)";
     gauge CONNECTIONS = 3, "client connections held";
     counter BYTES_IN = 4, "bytes read from clients";
     counter BYTES_OUT = 5, "bytes written to clients by parse";

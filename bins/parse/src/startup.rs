@@ -1,4 +1,5 @@
-//! What the program is born with, and which of its two lives it takes up: a stage of a lane, or the head of a shell pipeline.
+//! What the program inherits, and which of its two jobs it does: a stage of a lane, or the head of
+//! a shell pipeline.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -14,8 +15,12 @@ use fosse_wire::frame::Hello;
 use fosse_wire::start::ToStart;
 
 use crate::PROGRAM;
-use crate::lane::Lane;
-use crate::serve::{Over, Server, Side};
+use crate::accept_channel::AcceptChannel;
+use crate::access::AccessLog;
+use crate::context::Context;
+use crate::lease_channel::LeaseChannel;
+use crate::peers::{Peers, StartChannel};
+use crate::server::{ExitReason, Server};
 use crate::settings::Settings;
 use crate::stdin;
 
@@ -39,14 +44,15 @@ const SHELL: &[Expected] =
 pub struct Inputs {
     config: Sealed<Blob<fosse_settings::Parse>>,
     ring: Sealed<(Input, Output)>,
-    side: Side,
+    peers: Peers,
+    access: Option<OwnedFd>,
     counters: Counters,
-    turn: Turn,
+    event_loop: Turn,
     /// Where request numbers begin.
     request_first: u64,
 }
 
-/// How strictly to lock down, as options or the environment say.
+/// Returns how strictly to lock down, as the options or the environment say.
 pub fn mode(args: &mut Args) -> Mode {
     let modes = [Mode::Strict, Mode::Trap, Mode::Off];
     let asked = modes.into_iter().find(|mode| mode.option().is_some_and(|option| args.flag(option)));
@@ -60,14 +66,15 @@ pub fn lane() -> Inputs {
     let config = fosse_inherit::blob(PROGRAM, &mut fds, 5);
     let counters = fosse_inherit::counters(PROGRAM, &mut fds, 6);
     let ring = Sealed::new(ends(&mut fds, Hello::default()));
-    let side = Side {
-        start: fds.optional(7),
-        accept: fds.optional(8),
-        direct: fds.optional(9),
-        access: fds.optional(10).inspect(never_wait),
+    let peers = Peers {
+        start: StartChannel::new(fds.optional(7)),
+        accept: AcceptChannel::new(fds.optional(8)),
+        lease: LeaseChannel::new(fds.optional(9)),
     };
-    let turn = Turn::new().unwrap_or_else(|errno| temporary(PROGRAM, format_args!("unable to make epoll: {errno}")));
-    Inputs { config, ring, side, counters, turn, request_first: random() }
+    let access = fds.optional(10).inspect(set_nonblocking);
+    let event_loop =
+        Turn::new().unwrap_or_else(|errno| temporary(PROGRAM, format_args!("unable to make epoll: {errno}")));
+    Inputs { config, ring, peers, access, counters, event_loop, request_first: random() }
 }
 
 /// Takes over the two ends of a pipeline, before the lock.
@@ -77,7 +84,8 @@ pub fn shell() -> Sealed<(OwnedFd, Output)> {
     Sealed::new((fds.required(0), Output::new(fds.required(1), Hello { credit_unlimited: true })))
 }
 
-/// The ends of the ring. They look at what their descriptors are, which the lock forbids, and read nothing.
+/// Takes the ends of the ring. That looks at what the descriptors are, which the lock forbids, and
+/// reads nothing.
 fn ends(fds: &mut Descriptors, hello: Hello) -> (Input, Output) {
     (Input::new(fds.required(0)), Output::new(fds.required(1), hello))
 }
@@ -85,27 +93,29 @@ fn ends(fds: &mut Descriptors, hello: Hello) -> (Input, Output) {
 /// Serves a lane until it is drained (exit 0) or something is lost (exit 111).
 pub fn serve(inputs: Inputs, locked: Locked) -> ! {
     let settings = Settings::new(inputs.config.open(locked).read());
-    let lane = Lane::new(settings, inputs.counters, inputs.request_first);
-    let mut server = Server::new(inputs.turn, inputs.ring.open(locked), inputs.side, lane)
+    let access = inputs.access.filter(|_| settings.blob.access_log);
+    let mut context = Context::new(settings, inputs.counters, inputs.request_first);
+    context.access = AccessLog::new(access);
+    let mut server = Server::new(inputs.event_loop, inputs.ring.open(locked), inputs.peers, context)
         .unwrap_or_else(|errno| temporary(PROGRAM, format_args!("unable to watch descriptors: {errno}")));
     server.tell_start(ToStart::Ready);
     match server.run() {
-        Over::Drained => {
+        ExitReason::Drained => {
             server.tell_start(ToStart::Drained);
             std::process::exit(0)
         }
-        Over::Ring(why) => {
-            server.farewell(format_args!("ring: {why}"));
+        ExitReason::Ring(why) => {
+            server.shut_down(format_args!("ring: {why}"));
             std::process::exit(EXIT_TEMPORARY)
         }
-        Over::Broken(what, errno) => {
-            server.farewell(format_args!("{what}: {errno}"));
+        ExitReason::Failed(what, errno) => {
+            server.shut_down(format_args!("{what}: {errno}"));
             std::process::exit(EXIT_TEMPORARY)
         }
     }
 }
 
-/// Runs a pipeline to its end. A reader that went away is no news.
+/// Runs a pipeline to its end. A reader that has gone away is not worth a message.
 pub fn pipeline((input, mut output): (OwnedFd, Output)) -> ! {
     match stdin::run(Settings::plain(), File::from(input), &mut output) {
         Ok(()) => std::process::exit(0),
@@ -118,8 +128,8 @@ pub fn pipeline((input, mut output): (OwnedFd, Output)) -> ! {
     }
 }
 
-/// The log must not stop us: a full pipe drops lines.
-fn never_wait(fd: &OwnedFd) {
+/// Keeps the log from stopping us: a full pipe drops lines.
+fn set_nonblocking(fd: &OwnedFd) {
     let flags = rustix::fs::fcntl_getfl(fd);
     if flags.and_then(|flags| rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK)).is_err() {
         temporary(PROGRAM, "unable to make the access log pipe nonblocking");

@@ -1,10 +1,11 @@
-//! The few answers parse gives itself: to what it could not turn into a request, and when the ring is dead.
+//! Local responses: to what could not be turned into a request, and when the ring is dead.
 
 use fosse_http1::{HeadWriter, Unwritable, reason};
 
-/// Appends a whole answer that ends its connection, without the body where the request was HEAD. The words are for whoever debugs a client, and are ours alone.
-pub fn write(out: &mut Vec<u8>, status: u16, why: &str, to_head: bool) {
-    let length = u64::try_from(why.len().saturating_add(1)).unwrap_or(0);
+/// Appends a whole response that ends its connection, without the body where the request was HEAD.
+/// The text is for whoever debugs a client and holds nothing of the request.
+pub(crate) fn write(out: &mut Vec<u8>, status: u16, why: &str, to_head: bool) {
+    let length = u64::try_from(why.len() + 1).unwrap_or(0);
     // Names and values are constants of this file, so nothing can be unwritable.
     if write_head(out, status, length).is_ok() && !to_head {
         out.extend_from_slice(why.as_bytes());
@@ -30,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_whole_and_ends_the_connection() {
+    fn a_local_response_is_whole_and_ends_the_connection() {
         let mut out = Vec::new();
         write(&mut out, 503, "no", false);
         assert_eq!(

@@ -1,0 +1,199 @@
+//! fd 8, to fosse-accept: connections come, idle ones go back, and accept hears of the end of each.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use fosse_eventloop::Turn;
+use fosse_fdpass::Received;
+use fosse_wire::channel::{self, Connection};
+use rustix::io::Errno;
+
+use crate::socket::Socket;
+
+/// Connections in one CLOSED or OPEN message.
+const RECORDS_MAX: usize = 200;
+
+/// The channel to fosse-accept, with what accept has not been sent yet.
+#[derive(Debug, Default)]
+pub(crate) struct AcceptChannel {
+    fd: Option<OwnedFd>,
+    /// The rest of the reply to LIST; `None` when accept has not asked, or has all of it.
+    open: Option<Vec<Connection>>,
+    closed: Vec<Connection>,
+}
+
+/// A message of fosse-accept.
+#[derive(Debug)]
+pub(crate) enum FromAccept {
+    /// New connections.
+    Connections(Vec<(Connection, OwnedFd)>),
+    /// A fosse-accept that has been restarted asks for the connections there are.
+    List,
+}
+
+impl AcceptChannel {
+    /// Takes over the descriptor, where there is one.
+    pub(crate) const fn new(fd: Option<OwnedFd>) -> Self {
+        Self { fd, open: None, closed: Vec::new() }
+    }
+
+    /// Returns the descriptor to watch; `None` once accept is gone.
+    pub(crate) const fn fd(&self) -> Option<&OwnedFd> {
+        self.fd.as_ref()
+    }
+
+    /// Receives one message through `buffer`; `None` where there is none now, or accept is gone.
+    ///
+    /// # Errors
+    /// A message was cut, as no descriptor was free. Nobody knows of the connections that were in
+    /// it: only a new lane puts accept's counts right.
+    pub(crate) fn receive(&mut self, buffer: &mut [u8], event_loop: &Turn) -> Result<Option<FromAccept>, Errno> {
+        let Some(fd) = &self.fd else { return Ok(None) };
+        let buffer = &mut buffer[..channel::MESSAGE_BYTES_MAX];
+        let mut fds: Vec<OwnedFd> = Vec::new();
+        let message = match fosse_fdpass::receive(fd, buffer, &mut fds)? {
+            Received::Message(length) => channel::decode(&buffer[..length], fds.len()).ok(),
+            Received::Nothing => return Ok(None),
+            Received::End => None,
+        };
+        match message {
+            Some(message) if message.kind == channel::Kind::Connections => {
+                Ok(Some(FromAccept::Connections(message.connections.into_iter().zip(fds).collect())))
+            }
+            Some(message) if message.kind == channel::Kind::List => Ok(Some(FromAccept::List)),
+            // It is gone, or breaks the protocol. No connection comes any more, and those that are
+            // here are served to their end.
+            _ => {
+                self.lose(event_loop);
+                Ok(None)
+            }
+        }
+    }
+
+    fn lose(&mut self, event_loop: &Turn) {
+        if let Some(fd) = self.fd.take() {
+            // Nothing is watched that is closed; where this fails it was not watched.
+            let _ = event_loop.remove(&fd);
+        }
+        self.open = None;
+        self.closed.clear();
+    }
+
+    /// Replies to LIST with the connections there are, once there is room for it.
+    pub(crate) fn list(&mut self, open: Vec<Connection>) {
+        self.open = Some(open);
+    }
+
+    /// Notes the end of a connection for accept.
+    pub(crate) fn note_closed(&mut self, record: Connection) {
+        self.closed.push(record);
+    }
+
+    /// Returns whether accept has heard of every end.
+    pub(crate) const fn has_sent_all(&self) -> bool {
+        self.closed.is_empty()
+    }
+
+    /// Sends what accept has not been sent yet. What it cannot take now it gets in a later turn.
+    pub(crate) fn send(&mut self, event_loop: &Turn) {
+        // The end of a connection comes after the message that it is there.
+        let sent = self.send_open().and_then(|()| self.send_closed());
+        if sent.is_err_and(|errno| errno != Errno::AGAIN) {
+            self.lose(event_loop);
+        }
+    }
+
+    /// OPEN, batched; an empty one is the last.
+    fn send_open(&mut self) -> Result<(), Errno> {
+        let mut bytes = Vec::new();
+        while let (Some(fd), Some(open)) = (&self.fd, &mut self.open) {
+            let count = open.len().min(RECORDS_MAX);
+            channel::encode(&mut bytes, channel::Kind::Open, &open[..count]);
+            fosse_fdpass::send(fd, &bytes, &[])?;
+            if count == 0 {
+                self.open = None;
+            } else {
+                open.drain(..count);
+            }
+        }
+        Ok(())
+    }
+
+    /// CLOSED, batched.
+    fn send_closed(&mut self) -> Result<(), Errno> {
+        let Some(fd) = &self.fd else {
+            // Nobody is left who would want to know.
+            self.closed.clear();
+            return Ok(());
+        };
+        let mut bytes = Vec::new();
+        while !self.closed.is_empty() {
+            let count = self.closed.len().min(RECORDS_MAX);
+            channel::encode(&mut bytes, channel::Kind::Closed, &self.closed[..count]);
+            fosse_fdpass::send(fd, &bytes, &[])?;
+            self.closed.drain(..count);
+        }
+        Ok(())
+    }
+
+    /// Gives idle connections back, at most [`channel::BATCH_FDS_MAX`]: accept finds them another
+    /// lane. Returns whether it has taken them.
+    pub(crate) fn give_back(&self, idle: &[(u32, Connection, Socket)]) -> bool {
+        let Some(fd) = &self.fd else { return false };
+        let records: Vec<Connection> = idle.iter().map(|(_, record, _)| *record).collect();
+        let fds: Vec<BorrowedFd<'_>> = idle.iter().map(|(_, _, socket)| socket.as_fd()).collect();
+        let mut bytes = Vec::new();
+        channel::encode(&mut bytes, channel::Kind::Return, &records);
+        fosse_fdpass::send(fd, &bytes, &fds).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    fn pair() -> (AcceptChannel, OwnedFd) {
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        (AcceptChannel::new(Some(ours)), theirs)
+    }
+
+    fn next(theirs: &OwnedFd) -> Option<channel::Message> {
+        let (mut bytes, mut fds) = ([0; channel::MESSAGE_BYTES_MAX], Vec::new());
+        match fosse_fdpass::receive(theirs, &mut bytes, &mut fds).unwrap() {
+            Received::Message(length) => Some(channel::decode(&bytes[..length], fds.len()).unwrap()),
+            _ => None,
+        }
+    }
+
+    fn record(id: u64) -> Connection {
+        Connection { id, ..Connection::default() }
+    }
+
+    #[test]
+    fn the_end_of_a_connection_is_sent_after_the_list_that_has_it() {
+        let (mut channel, theirs) = pair();
+        channel.list(vec![record(1)]);
+        channel.note_closed(record(1));
+        channel.send(&Turn::new().unwrap());
+        let kinds: Vec<_> = core::iter::from_fn(|| next(&theirs)).map(|m| (m.kind, m.connections.len())).collect();
+        assert_eq!(kinds, [(channel::Kind::Open, 1), (channel::Kind::Open, 0), (channel::Kind::Closed, 1)]);
+        assert!(channel.has_sent_all());
+    }
+
+    #[test]
+    fn an_accept_that_is_gone_or_breaks_the_protocol_is_lost_and_nothing_waits_for_it() {
+        let event_loop = Turn::new().unwrap();
+        let (mut channel, theirs) = pair();
+        fosse_fdpass::send(&theirs, b"nonsense", &[]).unwrap();
+        channel.note_closed(record(1));
+        let mut buffer = [0; channel::MESSAGE_BYTES_MAX];
+        assert!(channel.receive(&mut buffer, &event_loop).unwrap().is_none());
+        assert!(channel.fd().is_none() && channel.has_sent_all());
+        let (mut channel, theirs) = pair();
+        drop(theirs);
+        channel.note_closed(record(1));
+        channel.send(&event_loop);
+        assert!(channel.fd().is_none() && channel.has_sent_all());
+    }
+}

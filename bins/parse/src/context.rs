@@ -1,0 +1,68 @@
+//! What all connections of this process share.
+
+use core::time::Duration;
+
+use fosse_counters::{Counters, parse as count};
+
+use crate::access::AccessLog;
+use crate::buffers::SpareBuffers;
+use crate::drain::Drain;
+use crate::settings::Settings;
+
+/// The settings, counters and access log of this process, the buffers that connections borrow, and
+/// the time of this turn.
+#[derive(Debug)]
+pub struct Context {
+    /// Settings of this generation.
+    pub(crate) settings: Settings,
+    /// The counter page.
+    pub(crate) counters: Counters,
+    /// The access log.
+    pub(crate) access: AccessLog,
+    /// Buffers to borrow.
+    pub(crate) buffers: SpareBuffers,
+    /// The drain, once it has begun.
+    pub(crate) drain: Drain,
+    /// Milliseconds on the monotonic clock at the beginning of this turn.
+    pub(crate) now_ms: u64,
+    /// Credit of request bodies is not counted: nobody could grant any.
+    pub credit_unlimited: bool,
+    /// fosse-dispatch hears of the end of connections.
+    pub(crate) reports_ends: bool,
+    request_next: u64,
+}
+
+impl Context {
+    /// Makes the context of a process that has no access log, before its first turn. Request
+    /// numbers begin at `request_first`, which is random, so that no two processes share any.
+    #[must_use]
+    pub fn new(settings: Settings, counters: Counters, request_first: u64) -> Self {
+        Self {
+            settings,
+            counters,
+            access: AccessLog::default(),
+            buffers: SpareBuffers::default(),
+            drain: Drain::default(),
+            now_ms: 0,
+            credit_unlimited: false,
+            reports_ends: false,
+            request_next: request_first,
+        }
+    }
+
+    /// Counts a new request and returns its number.
+    pub(crate) fn next_request(&mut self) -> u64 {
+        self.counters.add(count::REQUESTS, 1);
+        // It begins at random, so it may well come by the end of the numbers.
+        self.request_next = self.request_next.wrapping_add(1);
+        self.request_next
+    }
+
+    /// Returns the deadline of something that may take this long from now on, in milliseconds.
+    pub(crate) fn after(&self, time: Duration) -> u64 {
+        // as_millis counts in 128 bits, which is several times the work: this is done five times a
+        // request.
+        let seconds_ms = time.as_secs().saturating_mul(1000);
+        self.now_ms.saturating_add(seconds_ms).saturating_add(u64::from(time.subsec_millis()))
+    }
+}

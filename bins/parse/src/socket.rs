@@ -1,0 +1,198 @@
+//! A client's socket: reading, writing, watching, and the ways it is closed.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use fosse_counters as count;
+use fosse_eventloop::{Happened, Interest, Turn};
+use fosse_wire::Outbox;
+use fosse_wire::frame::ResetReason;
+use rustix::io::Errno;
+use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
+
+use crate::conn::{Conn, Ending, Phase};
+use crate::context::Context;
+use crate::limits::{READ_BYTES_MAX, READ_HEAD_BYTES_MAX};
+
+/// The socket of one client, and what epoll knows of it.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    fd: OwnedFd,
+    token: u64,
+    registered: bool,
+    armed: Interest,
+    /// Bytes came that are not wanted now: they stay in the kernel, and must not wake us again.
+    unwanted: bool,
+    /// fosse-dispatch has a copy.
+    pub(crate) lent: bool,
+}
+
+impl Socket {
+    /// Takes over a descriptor; `token` is the one of its events.
+    pub(crate) const fn new(fd: OwnedFd, token: u64) -> Self {
+        Self { fd, token, registered: false, armed: Interest::empty(), unwanted: false, lent: false }
+    }
+
+    /// Returns the token of its events.
+    pub(crate) const fn token(&self) -> u64 {
+        self.token
+    }
+
+    /// Acts on an event. A flush has to bring what is watched for up to date afterwards: bytes that
+    /// nobody wants now must not wake us again.
+    pub(crate) fn on_event(
+        &mut self,
+        event: Happened,
+        conn: &mut Conn,
+        buffer: &mut [u8],
+        context: &mut Context,
+        out: &mut Outbox,
+    ) {
+        if !event.readable() {
+            return;
+        }
+        if conn.wants_input() {
+            self.read(conn, buffer, context, out);
+        } else if event.flags.intersects(Interest::HUP | Interest::ERR) {
+            conn.abort(ResetReason::Client, context, out);
+        } else {
+            self.unwanted = true;
+        }
+    }
+
+    /// Reads once, into `buffer`, and hands the bytes to the connection.
+    pub(crate) fn read(&self, conn: &mut Conn, buffer: &mut [u8], context: &mut Context, out: &mut Outbox) {
+        let room = &mut buffer[..read_size(conn)];
+        context.counters.set(count::STREAM_CONNECTION, conn.record.id);
+        match recv(&self.fd, &mut *room, RecvFlags::DONTWAIT) {
+            Ok((0, _)) => end_of_input(conn, context, out),
+            Ok((length, _)) => {
+                context.counters.add(count::parse::BYTES_IN, u64::try_from(length).unwrap_or(0));
+                conn.feed(&room[..length], context, out);
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            Err(_) => conn.abort(ResetReason::Client, context, out),
+        }
+        context.counters.set(count::STREAM_CONNECTION, 0);
+    }
+
+    /// Writes once what waits for the client.
+    pub(crate) fn write(&self, conn: &mut Conn, context: &mut Context, out: &mut Outbox) {
+        let pending = &conn.output[conn.sent..];
+        if pending.is_empty() {
+            return;
+        }
+        match send(&self.fd, pending, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(written) => {
+                conn.sent += written;
+                context.counters.add(count::parse::BYTES_OUT, u64::try_from(written).unwrap_or(0));
+                conn.write_deadline_ms = context.after(context.settings.blob.write_seconds);
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {
+                if conn.write_deadline_ms == u64::MAX {
+                    conn.write_deadline_ms = context.after(context.settings.blob.write_seconds);
+                }
+            }
+            Err(_) => return conn.abort(ResetReason::Client, context, out),
+        }
+        if conn.all_sent() {
+            conn.all_written(self.armed.contains(Interest::OUT), context, out);
+        } else {
+            conn.blocked();
+        }
+    }
+
+    /// Watches for what the connection wants now, where that has changed.
+    ///
+    /// # Errors
+    /// What epoll_ctl(2) says.
+    pub(crate) fn watch(&mut self, conn: &Conn, event_loop: &Turn) -> Result<(), Errno> {
+        if conn.wants_input() {
+            self.unwanted = false;
+        }
+        // While a request is in the ring its client usually sends nothing: staying armed saves two
+        // system calls, until bytes come after all.
+        let stays = self.armed.contains(Interest::IN) && !self.unwanted;
+        let mut wanted = if conn.wants_input() || stays { Interest::IN } else { Interest::empty() };
+        if !conn.all_sent() {
+            wanted |= Interest::OUT;
+        }
+        if wanted == self.armed {
+            return Ok(());
+        }
+        if self.registered {
+            event_loop.modify(&self.fd, self.token, wanted)?;
+        } else {
+            event_loop.add(&self.fd, self.token, wanted)?;
+        }
+        self.registered = true;
+        self.armed = wanted;
+        Ok(())
+    }
+
+    /// Watches for a client that goes away. A connection whose first request came with it is
+    /// unknown to epoll while the response is awaited, and one that comes soon needs no watching.
+    pub(crate) fn watch_for_hang_up(&mut self, event_loop: &Turn) {
+        if !self.registered {
+            self.registered = event_loop.add(&self.fd, self.token, Interest::empty()).is_ok();
+        }
+    }
+
+    /// Takes the socket off epoll: needed wherever a copy of it lives on in another process, since
+    /// epoll watches until the last one is closed.
+    pub(crate) fn unwatch(&mut self, event_loop: &Turn) {
+        if self.registered {
+            // That it was not there does no harm.
+            let _ = event_loop.remove(&self.fd);
+        }
+        self.registered = false;
+        self.armed = Interest::empty();
+    }
+
+    /// Ends what is written to the client. Returns whether the connection lingers: what the client
+    /// still sends is read for a while, so that the end of the response is not lost to a reset.
+    pub(crate) fn finish_writing(&self, conn: &mut Conn, context: &Context) -> bool {
+        let lingers = conn.ending == Ending::Linger && shutdown(&self.fd, Shutdown::Write).is_ok();
+        if lingers {
+            conn.phase = Phase::Linger;
+            conn.deadline_ms = context.after(context.settings.blob.linger);
+        }
+        lingers
+    }
+
+    /// Lets what was written arrive when the socket is closed: until now closing it is a reset.
+    pub(crate) fn end_without_reset(&self, conn: &Conn) {
+        if !conn.record.unix {
+            // If the kernel refuses, the client sees a reset: never a part that looks whole.
+            let _ = set_socket_linger(&self.fd, None);
+        }
+        if self.lent {
+            // The connection should end now, whatever becomes of the copy. A client that is gone
+            // already makes this fail.
+            let _ = shutdown(&self.fd, Shutdown::Both);
+        }
+    }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Returns how much one read may take: no more than can be passed on or has to be buffered.
+fn read_size(conn: &Conn) -> usize {
+    match conn.phase {
+        Phase::Body => usize::try_from(conn.exchange.request_credit).unwrap_or(READ_BYTES_MAX).min(READ_BYTES_MAX),
+        Phase::Linger => READ_BYTES_MAX,
+        _ => READ_HEAD_BYTES_MAX,
+    }
+}
+
+/// The client has closed its side: between requests that is the normal end, within one an abort.
+fn end_of_input(conn: &mut Conn, context: &mut Context, out: &mut Outbox) {
+    match conn.phase {
+        Phase::Body => conn.abort(ResetReason::Client, context, out),
+        _ => conn.close_after(Ending::Clean, context),
+    }
+}
