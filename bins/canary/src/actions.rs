@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::IoSliceMut;
 
-use fosse_sys::probe::{self, PROBES, Probe};
+use fosse_sys::probe::{self, PROBES};
 use fosse_sys::process::{Fork, exit_now};
 use nix::sched::CloneFlags;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
@@ -13,45 +13,12 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{DumpableBehavior, Signal};
 
+use crate::action::{Action, Attempt, errno};
 use crate::network;
 use crate::stage::Stage;
 
 /// The argument by which this program, executed by a trial, says that it was.
-pub const EXECUTED: &str = "--executed-by-a-trial";
-
-/// A row of the table.
-#[derive(Clone, Copy, Debug)]
-pub struct Action {
-    /// Its name.
-    pub name: &'static str,
-    attempt: Deed,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Deed {
-    Do(fn(&Stage) -> Attempt),
-    Call(&'static Probe),
-}
-
-impl Action {
-    pub(crate) const fn new(name: &'static str, attempt: fn(&Stage) -> Attempt) -> Action {
-        Action { name, attempt: Deed::Do(attempt) }
-    }
-
-    /// Does it, once, in a process that ends afterwards.
-    ///
-    /// # Errors
-    /// The errno it was refused with.
-    pub fn attempt(&self, stage: &Stage) -> Result<(), Errno> {
-        match self.attempt {
-            Deed::Do(attempt) => attempt(stage),
-            Deed::Call(probe) => probe::attempt(probe),
-        }
-    }
-}
-
-/// What an attempt returns.
-pub(crate) type Attempt = Result<(), Errno>;
+pub(crate) const EXECUTED: &str = "--executed-by-a-trial";
 
 /// Every action in the order of the table.
 pub fn all() -> impl Iterator<Item = Action> {
@@ -164,7 +131,7 @@ const MEMORY: &[Action] = &[
 ];
 
 fn probes() -> impl Iterator<Item = Action> {
-    PROBES.iter().map(|probe| Action { name: probe.name, attempt: Deed::Call(probe) })
+    PROBES.iter().map(Action::call)
 }
 
 /// openat2 hides how it opens in memory, where no filter looks.
@@ -184,8 +151,4 @@ fn unshare(flags: CloneFlags) -> Attempt {
 /// The errno of a call made by std; the value itself is dropped.
 fn file<T>(result: std::io::Result<T>) -> Attempt {
     result.map(drop).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))
-}
-
-pub(crate) fn errno(errno: nix::errno::Errno) -> Errno {
-    Errno::from_raw_os_error(errno as i32)
 }

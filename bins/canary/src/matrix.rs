@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::actions::{self, Action};
+use crate::action::Action;
+use crate::actions;
 use crate::programs::Program;
 use crate::stage::Stage;
 use crate::trial::{self, Outcome, Walls};
@@ -96,7 +97,7 @@ impl fmt::Display for Matrix {
 
 /// Every cell that is looser here than in a table printed before, and every row and column that table lacks.
 #[must_use]
-pub fn looser_than(matrix: &Matrix, golden: &str) -> Vec<String> {
+pub(crate) fn looser_than(matrix: &Matrix, golden: &str) -> Vec<String> {
     let mut lines = golden.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let programs = lines.next().unwrap_or_default();
     let rows: Vec<Vec<&str>> = lines.collect();

@@ -9,7 +9,7 @@ use rustix::net::{
     listen, sendmsg_addr, sendto, socket,
 };
 
-use crate::actions::{Action, Attempt};
+use crate::action::{Action, Attempt};
 use crate::stage::Stage;
 
 /// Multipath TCP has a number above a byte: filters that mask it see TCP.

@@ -20,7 +20,7 @@ impl Program {
 
     /// Whether it is a program, and not the ground policies stand on.
     #[must_use]
-    pub fn is_real(&self) -> bool {
+    pub(crate) fn is_real(&self) -> bool {
         self.policy.program != BASE.program
     }
 }

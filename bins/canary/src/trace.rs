@@ -164,7 +164,7 @@ impl Life {
 ///
 /// # Errors
 /// What cannot be read.
-pub fn read_directory(directory: &Path) -> std::io::Result<Vec<Life>> {
+pub(crate) fn read_directory(directory: &Path) -> std::io::Result<Vec<Life>> {
     let mut lives = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let bytes = std::fs::read(entry?.path())?;
@@ -177,7 +177,7 @@ pub fn read_directory(directory: &Path) -> std::io::Result<Vec<Life>> {
 ///
 /// # Errors
 /// What cannot be read.
-pub fn edge_logs(directory: &Path) -> std::io::Result<Vec<String>> {
+pub(crate) fn edge_logs(directory: &Path) -> std::io::Result<Vec<String>> {
     let mut logs = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::process::{WaitOptions, waitpid};
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
-use crate::actions::Action;
+use crate::action::Action;
 use crate::programs::Program;
 use crate::stage::Stage;
 

@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod options;
+pub mod plan;
 pub mod policy;
 
 /// Name in messages.

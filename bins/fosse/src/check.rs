@@ -12,7 +12,8 @@ use fosse_model::{
 };
 use fosse_plan::Plan;
 
-use crate::{PROGRAM, print, start, words::Words};
+use crate::output::print;
+use crate::{PROGRAM, start, words::Words};
 
 /// Where a configuration is when nobody says where.
 pub(crate) const DEFAULT_FILE: &str = "/etc/fosse/fosse.toml";

@@ -84,6 +84,9 @@ pub(crate) fn find(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
 }
 
+/// What `fosse rules` can do.
+pub(crate) const RULES_ACTIONS: &[&str] = &["check", "explain", "test", "bench", "from"];
+
 const CONFIG: Flag =
     Flag { name: "--config", takes: Takes::Path("FILE"), help: "the configuration [/etc/fosse/fosse.toml]" };
 const STATUS_SOCKET: Flag = Flag {
@@ -243,7 +246,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         name: "rules",
         summary: "check, explain, test and measure rules",
         words: &[
-            Positional { takes: Takes::Word(crate::rules::ACTIONS), needed: true },
+            Positional { takes: Takes::Word(RULES_ACTIONS), needed: true },
             Positional { takes: Takes::Path("PATH..."), needed: false },
         ],
         flags: &[

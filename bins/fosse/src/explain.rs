@@ -11,7 +11,8 @@ use fosse_routing::Sites;
 use fosse_settings::{Dispatch, DispatchSite, Parse, WafFilter, WafMode, WafSite};
 use fosse_wire::launch::Program;
 
-use crate::{PROGRAM, check, print, words::Words};
+use crate::output::print;
+use crate::{PROGRAM, check, words::Words};
 
 /// Explains one request.
 pub(crate) fn run(words: &Words) -> i32 {

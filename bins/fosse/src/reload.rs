@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{
     PROGRAM,
     edge::{Edge, Row},
-    print,
+    output::print,
     words::Words,
 };
 

@@ -9,7 +9,7 @@ use fosse_die::{EXIT_TEMPORARY, Word, say};
 use crate::{
     PROGRAM,
     edge::{Edge, Row},
-    print,
+    output::print,
     words::Words,
 };
 

@@ -1,17 +1,11 @@
-//! fosse-load: from names of files to their bytes, below fixed directories and nowhere else.
+//! fosse-load: rule files and address lists in one piece, found below fixed directories and nowhere else.
 
 #![forbid(unsafe_code)]
 
-mod gather;
+pub mod bundle;
 mod lists;
-pub mod places;
+pub mod options;
 pub mod policy;
-pub mod references;
-mod trouble;
-
-pub use gather::rules;
-pub use lists::lists;
-pub use trouble::{TROUBLES_SHOWN_MAX, Troubles};
 
 /// Name in messages.
 pub const PROGRAM: &str = "fosse-load";

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use fosse_cidr::{Builder, Verdict};
 use fosse_settings::LoadList;
 
-use crate::places::Places;
-use crate::trouble::Troubles;
+use fosse_gather::Problems;
+use fosse_gather::places::Places;
 
 /// One file: a million entries of 50 bytes with comments.
 const LIST_BYTES_MAX: usize = 96 << 20;
 
 /// Listener and image, in the order of listeners. What cannot be read is noted.
-pub fn lists(lists: &[LoadList], places: &Places, troubles: &mut Troubles) -> BTreeMap<u16, Vec<u8>> {
+pub fn lists(lists: &[LoadList], places: &Places, problems: &mut Problems) -> BTreeMap<u16, Vec<u8>> {
     let mut builders: BTreeMap<u16, Builder> = BTreeMap::new();
     for list in lists {
         let builder = builders.entry(list.listener).or_default();
@@ -21,13 +21,13 @@ pub fn lists(lists: &[LoadList], places: &Places, troubles: &mut Troubles) -> BT
             Ok(text) => {
                 if let Err(error) = builder.text(verdict, &text) {
                     let offset = offset(&text, error.line, error.column);
-                    troubles.note_at(&list.path, &text, offset, format_args!("{}: {}", error.word, reason(&error)));
+                    problems.note_at(&list.path, &text, offset, format_args!("{}: {}", error.word, reason(&error)));
                 }
             }
-            Err(refused) => troubles.note(format_args!("{}: {refused}", list.path)),
+            Err(refused) => problems.note(format_args!("{}: {refused}", list.path)),
         }
     }
-    if !troubles.is_empty() {
+    if !problems.is_empty() {
         return BTreeMap::new();
     }
     builders.into_iter().map(|(listener, builder)| (listener, builder.image())).collect()

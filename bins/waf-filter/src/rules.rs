@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use fosse_die::fatal;
-use fosse_load::Troubles;
-use fosse_load::places::{Place, Places};
+use fosse_gather::Problems;
+use fosse_gather::places::{Place, Places};
 use fosse_seclang::{Bundle, Diagnostic, Ruleset};
 use fosse_settings::{WafFilter, WafMode};
 use rustix::fs::{Mode, OFlags, open};
@@ -97,10 +97,10 @@ impl Rules {
         let root = open("/", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
             .map_err(|errno| vec![format!("/: {errno}")])?;
         let places = Places::new(vec![Place { path: "/".to_owned(), directory: root }], geteuid().as_raw());
-        let mut troubles = Troubles::default();
-        let gathered = fosse_load::rules(&[set], &places, &mut troubles);
-        if !troubles.is_empty() {
-            return Err(troubles.into_lines());
+        let mut problems = Problems::default();
+        let gathered = fosse_gather::rules(&[set], &places, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems.into_lines());
         }
         let text = gathered.entry_text(0, "").ok_or_else(|| vec!["no rules came together".to_owned()])?;
         let mut bundle = Bundle::new();

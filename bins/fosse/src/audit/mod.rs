@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use fosse_die::{EXIT_TEMPORARY, Word, say};
 
-use crate::{PROGRAM, edge::Edge, print, words::Words};
+use crate::output::print;
+use crate::{PROGRAM, edge::Edge, words::Words};
 use judge::{Role, by_kind, differences, role, shared_uids};
 use kernel::{Kind, Seen};
 

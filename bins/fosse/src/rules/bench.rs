@@ -6,7 +6,8 @@ use fosse_seclang::{Arena, Outcome, Ruleset, Scratch};
 
 use super::source::{Source, given};
 use super::trial;
-use crate::{PROGRAM, print, words::Words};
+use crate::output::print;
+use crate::{PROGRAM, words::Words};
 
 /// Makes the request with a number.
 type Make = fn(u32) -> String;

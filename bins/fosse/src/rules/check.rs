@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use super::source::Source;
-use crate::print;
+use crate::output::print;
 
 /// Checks; returns only where all is right.
 pub(crate) fn run(paths: &[String]) -> i32 {

@@ -8,7 +8,8 @@ use fosse_seclang::{Arena, Match, Outcome, Scratch, Transaction};
 
 use super::source::{Source, given, paranoia};
 use super::trial;
-use crate::{PROGRAM, print, words::Words};
+use crate::output::print;
+use crate::{PROGRAM, words::Words};
 
 /// Sums of these are the score: of the built-in rules, and of the Core Rule Set 4 and 3 for each paranoia level.
 const SCORES: &[&str] = &[

@@ -6,7 +6,8 @@ use fosse_die::fatal;
 
 use super::layout;
 use super::source::Source;
-use crate::{PROGRAM, print};
+use crate::PROGRAM;
+use crate::output::print;
 
 /// Prints the lines. They are checked first: what does not compile is no use to anybody.
 pub(crate) fn run(path: &str) -> i32 {

@@ -8,7 +8,8 @@ use fosse_seclang::Ruleset;
 
 use super::source::{Source, given};
 use super::{trial, url::Server};
-use crate::{PROGRAM, print, words::Words};
+use crate::output::print;
+use crate::{PROGRAM, words::Words};
 
 /// What the Core Rule Set's own tests set up: everything on, nothing denied.
 const SET_UP: &str = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/plain text/html text/xml application/json\n\

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fosse_load::references::{Kind, references};
+use fosse_gather::references::{Kind, references};
 
 /// Loads the Core Rule Set in Debian's package modsecurity-crs.
 const DEBIAN_LOADER: &str = "owasp-crs.load";

@@ -13,10 +13,7 @@ mod url;
 
 use fosse_die::usage;
 
-use crate::{PROGRAM, words::Words};
-
-/// What it can do.
-pub(crate) const ACTIONS: &[&str] = &["check", "explain", "test", "bench", "from"];
+use crate::{PROGRAM, commands, words::Words};
 
 /// Runs one of them.
 pub(crate) fn run(words: &Words) -> i32 {
@@ -38,7 +35,7 @@ pub(crate) fn run(words: &Words) -> i32 {
             &format!(
                 "rules: '{}' is none of {}; fosse help rules shows more",
                 action.unwrap_or(""),
-                ACTIONS.join(", ")
+                commands::RULES_ACTIONS.join(", ")
             ),
         ),
     }

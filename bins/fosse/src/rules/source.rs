@@ -3,8 +3,8 @@
 use std::os::fd::OwnedFd;
 
 use fosse_die::{fatal, temporary};
-use fosse_load::places::{Place, Places};
-use fosse_load::{Troubles, rules};
+use fosse_gather::places::{Place, Places};
+use fosse_gather::{Problems, rules};
 use fosse_seclang::{Bundle, Ruleset};
 use rustix::fs::{Mode, OFlags, open};
 
@@ -40,11 +40,11 @@ impl Source {
             .unwrap_or_else(|errno| temporary(PROGRAM, format_args!("unable to open /: {errno}")));
         let places =
             Places::new(vec![Place { path: "/".to_owned(), directory: root }], rustix::process::geteuid().as_raw());
-        let mut troubles = Troubles::default();
+        let mut problems = Problems::default();
         let joined = patterns.map(|some| fosse_bundle::join_patterns(some.iter().map(String::as_str)));
-        let gathered = rules(&joined, &places, &mut troubles);
-        if !troubles.is_empty() {
-            eprint!("{troubles}");
+        let gathered = rules(&joined, &places, &mut problems);
+        if !problems.is_empty() {
+            eprint!("{problems}");
             fatal(PROGRAM, "these rules cannot be read");
         }
         let mut sets = gathered.sets.into_iter().map(|set| set.entries);

@@ -307,6 +307,10 @@ section! {
     }
 }
 
+fn sections() -> &'static [SectionDoc] {
+    SECTIONS
+}
+
 /// Every table, in the order of the manual page.
 pub const SECTIONS: &[SectionDoc] = &[
     Edge::DOC,

@@ -6,7 +6,6 @@ use std::ops::Deref;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::model::SECTIONS;
 use crate::nearest::nearest;
 use crate::problem::{Problems, Span};
 
@@ -47,6 +46,8 @@ pub struct SectionDoc {
     pub doc: &'static str,
     /// Its keys, in the order of the manual page.
     pub keys: &'static [Key],
+    /// Every table of the file, where a key may have been meant to stand.
+    pub all: fn() -> &'static [SectionDoc],
 }
 
 impl SectionDoc {
@@ -211,7 +212,7 @@ fn unknown_key(doc: &SectionDoc, name: &Spanned<DeString<'_>>, problems: &mut Pr
     if problems.are_many() {
         return problems.note(&name.span(), what);
     }
-    let elsewhere = SECTIONS.iter().find(|other| other.keys.iter().any(|key| key.name == written));
+    let elsewhere = (doc.all)().iter().find(|other| other.keys.iter().any(|key| key.name == written));
     let cure = match (nearest(written, doc.keys.iter().map(|key| key.name)), elsewhere) {
         (_, Some(other)) => format!("it belongs in {}", other.title),
         (Some(near), None) => format!("did you mean {near}?"),
@@ -221,6 +222,19 @@ fn unknown_key(doc: &SectionDoc, name: &Spanned<DeString<'_>>, problems: &mut Pr
         }
     };
     problems.note_with_cure(&name.span(), what, cure);
+}
+
+/// "a string", "an integer" ... as the reader of a message would say it.
+pub(crate) fn article(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
 }
 
 /// A word as shown in a message: quoted, escaped and cut.
@@ -257,6 +271,7 @@ macro_rules! section {
                     unit: <$type as $crate::section::FromValue>::UNIT,
                     doc: concat!($($doc, "\n"),+),
                 } ),+ ],
+                all: sections,
             };
 
             /// Reads the table; what is wrong is noted and stands as a placeholder.
@@ -276,7 +291,7 @@ macro_rules! section {
                 match value.get_ref() {
                     toml::de::DeValue::Table(table) => Some(Self::read_table(value.span(), table, problems)),
                     other => {
-                        let what = format!("{key} is {}", $crate::value::article(other));
+                        let what = format!("{key} is {}", $crate::section::article(other));
                         problems.note_with_cure(&value.span(), what, concat!("write it as a table ", $title));
                         None
                     }

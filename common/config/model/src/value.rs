@@ -4,20 +4,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use crate::problem::Problems;
-use crate::section::{At, FromValue, Origin, quoted};
-
-/// "a string", "an integer" ... as the reader of a message would say it.
-pub(crate) fn article(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "a number",
-        DeValue::Float(_) => "a number with a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
-    }
-}
+use crate::section::{At, FromValue, Origin, article, quoted};
 
 /// Notes that `key` got the wrong kind of value.
 pub(crate) fn wrong_kind(key: &str, takes: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) {

@@ -5,8 +5,8 @@ use toml::de::DeValue;
 
 use super::{checked, wrong};
 use crate::problem::Problems;
+use crate::section::article;
 use crate::section::{FromValue, quoted};
-use crate::value::article;
 
 /// Longest user or group name (LOGIN_NAME_MAX without the closing NUL).
 pub const ACCOUNT_BYTES_MAX: usize = 255;

@@ -3,29 +3,29 @@
 use std::fmt;
 
 /// Lines shown; one missing directory can cause hundreds.
-pub const TROUBLES_SHOWN_MAX: usize = 20;
+pub const PROBLEMS_SHOWN_MAX: usize = 20;
 
 /// Characters of a source line shown with its caret.
 const LINE_CHARS_MAX: usize = 100;
 
 /// Lines about what is wrong, in the order in which it was found.
 #[derive(Debug, Default)]
-pub struct Troubles {
+pub struct Problems {
     lines: Vec<String>,
     total: usize,
 }
 
-impl Troubles {
+impl Problems {
     /// Notes a line that says where and what.
     pub fn note(&mut self, line: impl fmt::Display) {
         self.total = self.total.saturating_add(1);
-        if self.lines.len() < TROUBLES_SHOWN_MAX {
+        if self.lines.len() < PROBLEMS_SHOWN_MAX {
             self.lines.push(plain(&line.to_string()));
         }
     }
 
     /// Notes what is wrong at an offset of a file, with the line and a caret.
-    pub(crate) fn note_at(&mut self, file: &str, bytes: &[u8], offset: usize, what: impl fmt::Display) {
+    pub fn note_at(&mut self, file: &str, bytes: &[u8], offset: usize, what: impl fmt::Display) {
         let before = bytes.get(..offset).unwrap_or(bytes);
         let line = before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
         let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
@@ -43,13 +43,13 @@ impl Troubles {
         let gutter = line.to_string().len();
         self.note(format_args!("{file}:{line}:{column}: {what}"));
         if let Some(last) = self.lines.last_mut()
-            && self.total <= TROUBLES_SHOWN_MAX
+            && self.total <= PROBLEMS_SHOWN_MAX
         {
             last.push_str(&format!("\n {line} | {source}\n {:gutter$} | {:caret$}^", "", ""));
         }
     }
 
-    /// What was noted, each with the line of its file; no more than [`TROUBLES_SHOWN_MAX`].
+    /// What was noted, each with the line of its file; no more than [`PROBLEMS_SHOWN_MAX`].
     #[must_use]
     pub fn into_lines(self) -> Vec<String> {
         self.lines
@@ -75,7 +75,7 @@ fn plain(line: &str) -> String {
     line.chars().map(|one| if one.is_control() { '?' } else { one }).collect()
 }
 
-impl fmt::Display for Troubles {
+impl fmt::Display for Problems {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in &self.lines {
             writeln!(out, "{line}")?;

@@ -6,8 +6,8 @@ use fosse_bundle::{Bundle, FILES_COUNT_MAX, RuleSet, is_plain_name, split_patter
 use fosse_paths::{glob_matches, normalise};
 
 use crate::places::{Places, Refused};
+use crate::problems::Problems;
 use crate::references::{Kind, Reference, references};
-use crate::trouble::Troubles;
 
 /// One file: the largest of CRS 4 has 200 KB, lists of bad words some megabytes.
 const FILE_BYTES_MAX: usize = 16 << 20;
@@ -25,7 +25,7 @@ struct Gathering<'p> {
 }
 
 /// The bundle of the rule sets, each given as its joined entry patterns. What cannot be read is noted.
-pub fn rules(sets: &[String], places: &Places, troubles: &mut Troubles) -> Bundle {
+pub fn rules(sets: &[String], places: &Places, problems: &mut Problems) -> Bundle {
     let mut gathering =
         Gathering { places, files: BTreeMap::new(), bytes: 0, rules: BTreeSet::new(), open: Vec::new() };
     let mut bundle = Bundle::default();
@@ -38,31 +38,31 @@ pub fn rules(sets: &[String], places: &Places, troubles: &mut Troubles) -> Bundl
                 continue;
             }
             match gathering.expand(&normalise(pattern)) {
-                Ok(names) if names.is_empty() => troubles.note(format_args!("{pattern}: no file has such a name")),
+                Ok(names) if names.is_empty() => problems.note(format_args!("{pattern}: no file has such a name")),
                 Ok(names) => entries.extend(names),
-                Err(refused) => troubles.note(format_args!("{pattern}: {refused}")),
+                Err(refused) => problems.note(format_args!("{pattern}: {refused}")),
             }
         }
         for entry in &entries {
             if let Err(refused) = gathering.rule_file(entry) {
-                troubles.note(format_args!("{entry}: {refused}"));
+                problems.note(format_args!("{entry}: {refused}"));
             }
         }
         bundle.sets.push(RuleSet { entries });
     }
-    gathering.follow(troubles);
+    gathering.follow(problems);
     bundle.files = gathering.files;
     bundle
 }
 
 impl Gathering<'_> {
     /// Looks at every rule file once, also at those it brings.
-    fn follow(&mut self, troubles: &mut Troubles) {
+    fn follow(&mut self, problems: &mut Problems) {
         while let Some(name) = self.open.pop() {
             let bytes = self.files.get(&name).cloned().unwrap_or_default();
             for reference in references(&bytes) {
                 if let Err(what) = self.take(&name, &reference) {
-                    troubles.note_at(&name, &bytes, reference.offset, what);
+                    problems.note_at(&name, &bytes, reference.offset, what);
                 }
             }
         }
@@ -163,12 +163,12 @@ mod tests {
 
     #[test]
     fn a_word_is_the_embedded_file_and_a_path_is_not() {
-        let mut troubles = Troubles::default();
+        let mut problems = Problems::default();
         let sets = ["engine\nbuiltin".to_owned(), "rules/builtin".to_owned()];
-        let bundle = rules(&sets, &Places::new(Vec::new(), 0), &mut troubles);
+        let bundle = rules(&sets, &Places::new(Vec::new(), 0), &mut problems);
         assert_eq!(bundle.sets[0].entries, ["engine", "builtin"]);
         assert_eq!(bundle.files.get("builtin").map(Vec::as_slice), Some(fosse_builtin_rules::BUILTIN.as_bytes()));
-        assert!(troubles.to_string().contains("rules/builtin"), "{troubles}");
+        assert!(problems.to_string().contains("rules/builtin"), "{problems}");
     }
 
     #[test]

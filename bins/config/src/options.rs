@@ -1,0 +1,64 @@
+//! The command line, and the descriptors that go with it.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+
+use fosse_args::Args;
+use fosse_inherit::{Descriptors, Expected, STREAM, inherit};
+use fosse_lockdown::{Mode, Sealed};
+use fosse_sys::fd::Kind;
+
+use crate::PROGRAM;
+
+const USAGE: &str =
+    "fosse-config [--name FILE] [--accounts] [--sandbox-strict | --sandbox-trap | --no-sandbox] < fosse.toml > plan";
+
+/// A file of accounts: the real one, or a copy in memory.
+const ACCOUNTS: &[Kind] = &[Kind::File, Kind::Memfd];
+
+const DESCRIPTORS: &[Expected] =
+    &[Expected::required(0, STREAM, "the configuration"), Expected::required(1, STREAM, "the plan")];
+
+/// With `--accounts`. Not looked at without it: shells keep descriptors of their own at these numbers.
+const WITH_ACCOUNTS: &[Expected] = &[
+    Expected::required(0, STREAM, "the configuration"),
+    Expected::required(1, STREAM, "the plan"),
+    Expected::required(9, ACCOUNTS, "passwd"),
+    Expected::required(10, ACCOUNTS, "group"),
+];
+
+/// The command line.
+#[derive(Debug)]
+pub struct Options {
+    /// The configuration's name in messages.
+    pub name: String,
+    accounts: bool,
+    /// How strictly to lock down.
+    pub mode: Mode,
+}
+
+impl Options {
+    /// Reads the process's own, or ends it with the usage.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let mut args = Args::of_process(PROGRAM, USAGE);
+        let name = args.value("--name").unwrap_or_else(|| "fosse.toml".to_owned());
+        let accounts = args.flag("--accounts");
+        let modes = [Mode::Strict, Mode::Trap, Mode::Off];
+        let asked = modes.into_iter().find(|mode| mode.option().is_some_and(|option| args.flag(option)));
+        args.end();
+        Self { name, accounts, mode: asked.unwrap_or_else(Mode::from_environment) }
+    }
+
+    /// Takes over what the options say is open.
+    #[must_use]
+    pub fn inherit(&self) -> Descriptors {
+        inherit(PROGRAM, if self.accounts { WITH_ACCOUNTS } else { DESCRIPTORS })
+    }
+}
+
+/// Returns the file handed over on `number`, else the one at `path`; without either, names are not known.
+#[must_use]
+pub fn accounts(fds: &mut Descriptors, number: i32, path: &str) -> Sealed<Option<OwnedFd>> {
+    Sealed::new(fds.optional(number).or_else(|| File::open(path).ok().map(OwnedFd::from)))
+}

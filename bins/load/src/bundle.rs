@@ -1,0 +1,31 @@
+//! What fosse-load writes: all that a task names in one piece, or everything that is wrong with it.
+
+use std::io::Write;
+
+use fosse_bundle::{Part, Parts};
+use fosse_gather::places::Places;
+use fosse_gather::{Problems, rules};
+use fosse_settings::Load;
+
+use crate::PROGRAM;
+use crate::lists::lists;
+
+/// Returns everything the task names, or ends the program after the last of what is wrong.
+#[must_use]
+pub fn of(task: &Load, places: &Places) -> Vec<u8> {
+    let mut problems = Problems::default();
+    let bundle = rules(&task.rules, places, &mut problems);
+    let images = lists(&task.lists, places, &mut problems);
+    if !problems.is_empty() {
+        // A reader of messages that is gone changes nothing: the exit code says it too.
+        let _ = std::io::stderr().write_all(problems.to_string().as_bytes());
+        let count = problems.total();
+        let files = if count == 1 { "file is not as it" } else { "files are not as they" };
+        fosse_die::fatal(PROGRAM, format_args!("{count} {files} should be; nothing was changed"));
+    }
+    let too_much = |error| -> ! { fosse_die::fatal(PROGRAM, format_args!("too much to hand over: {error}")) };
+    let rules = bundle.encode().unwrap_or_else(|error| too_much(error));
+    let mut parts = vec![Part::Rules(&rules)];
+    parts.extend(images.iter().map(|(listener, image)| Part::Addresses { listener: *listener, image }));
+    Parts { parts }.encode().unwrap_or_else(|error| too_much(error))
+}
