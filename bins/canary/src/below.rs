@@ -6,7 +6,7 @@ use fosse_lockdown::launcher::LAUNCHER;
 
 use crate::trace::{Line, unused_of};
 
-/// Calls in one process's log that were made below the launcher's filter: in start and its nursery those behind their own
+/// Calls in one process's log that were made below the launcher's filter: in start and its fork server those behind their own
 /// seccomp(2), in everybody else all of them.
 #[must_use]
 pub(crate) fn lines_below(log: &str) -> Vec<Line> {

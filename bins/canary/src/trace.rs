@@ -15,7 +15,7 @@ const NAME_BYTES_MAX: usize = 15;
 
 /// What a process that makes instances of a program calls itself. It reads what root has sealed, launches by start, and is never
 /// locked; its instances go the whole way.
-const TEMPLATE: &str = "fosse-template";
+const ZYGOTE: &str = "fosse-zygote";
 
 /// Calls that bring bytes or descriptors in.
 const READING: &[Call] = &[
@@ -99,9 +99,9 @@ impl Line {
 /// What one process did: from its exec to its lock, and after.
 #[derive(Clone, Debug, Default)]
 pub struct Life {
-    /// The program it executed last, as `fosse-parse`; for the instance of a template what it calls itself.
+    /// The program it executed last, as `fosse-parse`; for the instance of a zygote what it calls itself.
     pub program: String,
-    template: bool,
+    zygote: bool,
     before: Vec<Line>,
     after: Vec<Line>,
     locked: bool,
@@ -117,7 +117,7 @@ impl Life {
             life.killed |= text.starts_with("+++ killed by SIGSYS");
             let Some(line) = Line::read(text) else { continue };
             match line.names_itself() {
-                Some(TEMPLATE) => life.template = true,
+                Some(ZYGOTE) => life.zygote = true,
                 Some(name) if life.program.is_empty() => life.program = name.to_owned(),
                 _ => {}
             }
@@ -193,7 +193,7 @@ pub(crate) fn edge_logs(directory: &Path) -> std::io::Result<Vec<String>> {
 pub fn findings(lives: &[Life], programs: &[Program]) -> Vec<String> {
     let mut found = Vec::new();
     let mut of: BTreeMap<&str, Vec<&Life>> = BTreeMap::new();
-    for life in lives.iter().filter(|life| !life.template) {
+    for life in lives.iter().filter(|life| !life.zygote) {
         let named = programs.iter().map(|program| program.policy.program).find(|program| life.is_of(program));
         let Some(name) = named else { continue };
         found.extend(life.early_reads().into_iter().map(|read| format!("{name} before its lock: {read}")));
@@ -342,13 +342,12 @@ mod tests {
     }
 
     #[test]
-    fn a_template_is_known_and_its_instance_is_judged_like_any_program() {
-        let template =
-            Life::read("execveat(5, \"\", [\"fosse-waf-filter\"], 0) = 0\nprctl(0xf, \"fosse-template\") = 0\n");
-        assert!(template.template);
+    fn a_zygote_is_known_and_its_instance_is_judged_like_any_program() {
+        let zygote = Life::read("execveat(5, \"\", [\"fosse-waf-filter\"], 0) = 0\nprctl(0xf, \"fosse-zygote\") = 0\n");
+        assert!(zygote.zygote);
         let log = "prctl(0xf, \"fosse-waf-filte\"...) = 0\nread(0, \"x\", 1) = 1\nseccomp(0x1, 0, {len=9}) = 0\n";
         let instance = Life::read(log);
-        assert!(instance.is_of("fosse-waf-filter") && !instance.is_of("fosse-waf") && !instance.template);
+        assert!(instance.is_of("fosse-waf-filter") && !instance.is_of("fosse-waf") && !instance.zygote);
         assert_eq!(instance.early_reads().len(), 1);
     }
 

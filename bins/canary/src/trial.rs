@@ -160,7 +160,7 @@ fn build(program: &Program, walls: Walls) -> Result<(), Refusal> {
     }
 }
 
-/// What is left of root in fosse-start: other users' births and ends, low ports, socket files with an owner and a mode.
+/// What is left of root in fosse-start: other users' processes and their ends, low ports, socket files with an owner and a mode.
 fn launch() -> Result<(), Refusal> {
     let kept = CapabilitySet::SETUID
         | CapabilitySet::SETGID

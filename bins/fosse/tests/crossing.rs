@@ -258,7 +258,7 @@ fn every_program_that_is_killed_is_replaced() {
             client.try_response(false).filter(|response| response.status == 200)
         });
     }
-    assert!(edge.log().contains("event=death"), "{}", edge.log());
+    assert!(edge.log().contains("event=exited"), "{}", edge.log());
 }
 
 #[test]

@@ -40,14 +40,13 @@ fn page_of(edge: &Edge, process: &Process) -> File {
     File::options().write(true).open(path.expect("start's copy")).unwrap()
 }
 
-/// The last connection in the access log.
-fn last_connection(edge: &Edge, lines: usize) -> u64 {
+/// The `number`th connection of 127.0.0.9 in the access log. Lines of other clients come in between.
+fn connection_of_source(edge: &Edge, number: usize) -> u64 {
     let path = edge.dir().join("access.log");
-    let log = wait_for("the access log", || {
+    let line = wait_for("the access log", || {
         let log = fs::read_to_string(&path).unwrap_or_default();
-        (log.lines().count() >= lines).then_some(log)
+        log.lines().filter(|line| line.contains("\"client\":\"127.0.0.9\"")).nth(number - 1).map(str::to_owned)
     });
-    let line = log.lines().last().unwrap();
     let (_, rest) = line.split_once("\"connection\":").unwrap_or_else(|| panic!("{line}"));
     rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
@@ -80,10 +79,9 @@ fn a_penalty_outlives_a_death_of_accept_a_reload_and_an_upgrade() {
     );
     let edge = Edge::with_config(&configuration, &[]);
     let address = edge.address();
-    for _ in 0..2 {
-        let lines = fs::read_to_string(edge.dir().join("access.log")).unwrap_or_default().lines().count();
+    for asked in 1..=2 {
         assert!(ask_from(9, address).starts_with("HTTP/1.1 200 "), "{}", edge.log());
-        let connection = last_connection(&edge, lines + 1);
+        let connection = connection_of_source(&edge, asked);
         dies_of(&edge, connection);
     }
     edge.wait_for_log("second death from its source, penalised");

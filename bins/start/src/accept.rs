@@ -50,7 +50,7 @@ fn give_penalties(children: &Children, accept: Key, penalties: &Penalties) {
     if penalties.is_empty() {
         return;
     }
-    match fosse_sys::memfd::sealed("marks", &penalties.encode()) {
+    match fosse_sys::memfd::sealed("strikes", &penalties.encode()) {
         Ok(fd) => children.tell(accept, ToChild::Marks, Some(&fd)),
         Err(errno) => alert(PROGRAM, format_args!("event=penalties-lost error=\"{errno}\"")),
     }

@@ -53,7 +53,7 @@ impl ForkServer {
 
     /// Returns the next reply, if one is waiting. Without the fork server start cannot go on.
     pub(crate) fn next_reply(&self) -> Option<ToStart> {
-        fosse_spawn::answer(&self.channel)
+        fosse_spawn::next_reply(&self.channel)
             .unwrap_or_else(|errno| temporary(PROGRAM, format_args!("fork server is gone: {errno}")))
     }
 }
@@ -61,7 +61,7 @@ impl ForkServer {
 /// Runs the fork server; returns in none of its processes.
 fn run(channel: &OwnedFd, privileged: bool, mode: Mode) -> ! {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
-    let _ = rustix::thread::set_name(c"fosse-nursery");
+    let _ = rustix::thread::set_name(c"fosse-forks");
     if privileged {
         if let Err(errno) = namespaces::empty() {
             warning(PROGRAM, format_args!("namespaces are not available on this system ({errno}): without them"));
@@ -72,7 +72,7 @@ fn run(channel: &OwnedFd, privileged: bool, mode: Mode) -> ! {
         lock_launcher(mode).unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     }
     let _ = fosse_fdpass::send(channel, &ToStart::Ready.encode(), &[]);
-    let mut child = fosse_spawn::attend(PROGRAM, channel, 1, None, || ());
+    let mut child = fosse_spawn::serve(PROGRAM, channel, 1, None, || ());
     if child.fds.is_empty() {
         temporary(PROGRAM, "fork server: launch without a program");
     }

@@ -52,7 +52,7 @@ pub(crate) fn report_crash(exit: Exit, children: &mut Children, kernel_log: &mut
         let call = kernel_log.violation(pid).unwrap_or_else(|| "call=unknown".into());
         alert(PROGRAM, format_args!("event=\"sandbox violation\" program={name}{lane} pid={pid} {call}"));
     } else {
-        warning(PROGRAM, format_args!("event=death program={name}{lane} pid={pid} {end}"));
+        warning(PROGRAM, format_args!("event=exited program={name}{lane} pid={pid} {end}"));
     }
     if end.own_fault() {
         children.crashed(program, now_ms);

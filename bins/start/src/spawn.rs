@@ -116,7 +116,7 @@ fn launch(
         return Ok(key);
     }
     match zygote.and_then(|zygote| children.get(zygote)) {
-        Some(zygote) => fosse_spawn::ask(&zygote.control, &launch, &fds.iter().collect::<Vec<_>>())?,
+        Some(zygote) => fosse_spawn::send_launch(&zygote.control, &launch, &fds.iter().collect::<Vec<_>>())?,
         None => ask_fork_server(cx.launcher, &launch, executable, &fds)?,
     }
     children.launch_sent(key, zygote);
@@ -130,7 +130,7 @@ fn ask_fork_server(
     fds: &[OwnedFd],
 ) -> Result<(), Errno> {
     let fds: Vec<&OwnedFd> = std::iter::once(executable).chain(fds).collect();
-    fosse_spawn::ask(&launcher.fork_server.channel, launch, &fds)
+    fosse_spawn::send_launch(&launcher.fork_server.channel, launch, &fds)
 }
 
 /// Programs that need the host's network or files: everything else is made in the empty namespaces of the fork server.

@@ -119,7 +119,7 @@ impl State {
     pub(crate) fn start_zygote(&mut self) -> Result<(), String> {
         let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
         let started = zygote::start(&mut self.children, cx);
-        self.generation.zygote = started.map_err(|errno| format!("unable to start a template: {errno}"))?;
+        self.generation.zygote = started.map_err(|errno| format!("unable to start a zygote: {errno}"))?;
         Ok(())
     }
 

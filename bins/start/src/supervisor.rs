@@ -1,5 +1,5 @@
-//! The supervisor: the loop over signals, replies of the fork server, messages of children and the clock. What is done is in the
-//! modules below; here stands what follows what.
+//! The supervisor: the loop over signals, replies of the fork server, messages of children and the clock. It decides what
+//! follows what; the modules below do it.
 
 use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, alert, fatal, info, temporary};
 use fosse_eventloop::{Events, Interest, slab::Key};
@@ -233,7 +233,7 @@ impl Supervisor {
     fn reap(&mut self) {
         while let Some((pid, end)) = reap::next_exit() {
             if pid == self.state.launcher.fork_server.pid {
-                temporary(PROGRAM, format_args!("the fork server died: {end}"));
+                temporary(PROGRAM, format_args!("the fork server is gone: {end}"));
             }
             // Replies come before the exits they may be about.
             self.on_fork_server_replies();
@@ -286,7 +286,7 @@ impl Supervisor {
         }
         // The next one would have the new configuration, and lanes of the old one: serving comes first, then the reload.
         if self.reload.waits_for_lanes() {
-            self.reload_failed("fosse-accept died before the new lanes were ready");
+            self.reload_failed("fosse-accept exited before the new lanes were ready");
             self.reload.wanted = true;
         }
     }
@@ -302,7 +302,7 @@ impl Supervisor {
         self.state.generation.zygote = None;
         if self.reload.waits_for_lanes() || self.reload.is_check() {
             self.reload.permanent = end == End::Exit(EXIT_PERMANENT);
-            self.reload_failed(&format!("template: {end}"));
+            self.reload_failed(&format!("zygote of the new generation: {end}"));
         }
     }
 

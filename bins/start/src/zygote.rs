@@ -17,7 +17,7 @@ use crate::{
 pub(crate) fn start(children: &mut Children, cx: SpawnContext<'_>) -> Result<Option<Key>, Errno> {
     let Some(rules) = &cx.generation.rules else { return Ok(None) };
     let fds = vec![(8, fcntl_dupfd_cloexec(rules, 3)?)];
-    let args = vec!["--template".to_owned()];
+    let args = vec!["--zygote".to_owned()];
     let options = SpawnOptions { fds, args, own_stderr: true, zygote: true, ..SpawnOptions::default() };
     spawn(children, cx, Program::WafFilter, options).map(Some)
 }

@@ -46,7 +46,7 @@ fn a_store_killed_under_load_costs_counters_and_no_request() {
             another_store(&edge, one.pid);
         }
     });
-    edge.wait_for_log("event=death program=store");
+    edge.wait_for_log("event=exited program=store");
     // The last one counts what came since it began: few, beside all.
     let one = store(&edge).unwrap();
     one.signal(Signal::KILL);
@@ -135,7 +135,7 @@ fn there_is_a_store_as_long_as_rules_keep_records() {
     std::fs::write(rules.join("own.conf"), without).unwrap();
     edge.reload(&configuration);
     wait_for("its end", || store(&edge).is_none().then_some(()));
-    assert!(!edge.log().contains("event=death"), "{}", edge.log());
+    assert!(!edge.log().contains("event=exited"), "{}", edge.log());
     assert_eq!(status(&edge, "/"), 200);
 }
 

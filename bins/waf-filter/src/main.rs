@@ -15,7 +15,7 @@ const USAGE: &str = "fosse-waf-filter [--rules FILE|DIR|builtin|engine|none]... 
 fn main() {
     fosse_sys::panic::panic_hook(PROGRAM);
     let mut args = fosse_args::Args::of_process(PROGRAM, USAGE);
-    let (paths, is_zygote) = (args.values("--rules"), args.flag("--template"));
+    let (paths, is_zygote) = (args.values("--rules"), args.flag("--zygote"));
     args.end();
     // Every filter that a zygote forks comes back from there.
     let (mode, rules) = if is_zygote { zygote::run() } else { (Mode::from_environment(), None) };

@@ -37,7 +37,7 @@ pub fn run() -> (Mode, Option<Rules>) {
     let mut fds = inherit(PROGRAM, DESCRIPTORS);
     // Without its start it serves nobody, and nobody would end it.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    let _ = set_name(c"fosse-template");
+    let _ = set_name(c"fosse-zygote");
     let counters = fosse_inherit::counters(PROGRAM, &mut fds, 6);
     let (config, bundle, start) = (fds.required(5), fds.required(8), fds.required(7));
     let blob = fosse_sys::blob::read(config, BLOB_BYTES_MAX)
@@ -53,9 +53,9 @@ pub fn run() -> (Mode, Option<Rules>) {
             temporary(PROGRAM, format_args!("start: {errno}"));
         }
     }
-    let child = fosse_spawn::attend(PROGRAM, &start, 0, Some(TICK), || counters.add(TURNS, 1));
+    let child = fosse_spawn::serve(PROGRAM, &start, 0, Some(TICK), || counters.add(TURNS, 1));
     let _ = set_name(c"fosse-waf-filte");
     // A filter has a page and a start of its own.
     drop((counters, start));
-    (child.go_on(), Some(rules))
+    (child.specialize(), Some(rules))
 }

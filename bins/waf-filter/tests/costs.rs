@@ -40,7 +40,7 @@ fn loading_holding_and_losing() {
     let edge = edge(&backend, &rules, "");
     let filters = || edge.processes().into_iter().filter(|p| p.program == "waf-filter").collect::<Vec<_>>();
     for process in filters() {
-        let what = if process.lane.is_none() { "template" } else { "filter" };
+        let what = if process.lane.is_none() { "zygote" } else { "filter" };
         let (pss, own) = memory(process.pid);
         println!("{what}: PSS {pss} KiB, its own {own} KiB");
     }

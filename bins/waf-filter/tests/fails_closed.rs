@@ -18,12 +18,12 @@ fn kill(pid: u32) {
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::KILL).unwrap();
 }
 
-/// The filter of the lane, or the template.
-fn filter(edge: &Edge, template: bool) -> u32 {
+/// The filter of the lane, or the zygote.
+fn filter(edge: &Edge, zygote: bool) -> u32 {
     wait_for("a filter", || {
         let all = edge.processes().into_iter();
-        // The template belongs to no lane.
-        all.filter(|p| p.program == "waf-filter" && p.lane.is_none() == template).map(|p| p.pid).next_back()
+        // The zygote belongs to no lane.
+        all.filter(|p| p.program == "waf-filter" && p.lane.is_none() == zygote).map(|p| p.pid).next_back()
     })
 }
 
@@ -59,14 +59,14 @@ fn while_filters_are_killed_attacks_get_no_way_round() {
 }
 
 #[test]
-fn a_killed_template_is_replaced_and_its_filters_live_on() {
+fn a_killed_zygote_is_replaced_and_its_filters_live_on() {
     let backend = Backend::start();
     let rules = rules(BAD);
     let edge = edge(&backend, &rules, "");
-    let (template, serving) = (filter(&edge, true), filter(&edge, false));
-    kill(template);
+    let (zygote, serving) = (filter(&edge, true), filter(&edge, false));
+    kill(zygote);
     assert_eq!(status(&edge, &request("GET /?a=bad", &[], b"")), 406);
-    let next = wait_for("another template", || Some(filter(&edge, true)).filter(|pid| *pid != template));
+    let next = wait_for("another zygote", || Some(filter(&edge, true)).filter(|pid| *pid != zygote));
     assert!(is_alive(serving) && is_alive(next));
     kill(serving);
     wait_for("the rules again", || (status(&edge, &request("GET /?a=bad", &[], b"")) == 406).then_some(()));
@@ -269,7 +269,7 @@ fn the_audit_log_has_what_matched_and_no_secrets() {
 }
 
 #[test]
-fn an_upgrade_keeps_the_rules_and_one_template() {
+fn an_upgrade_keeps_the_rules_and_one_zygote() {
     let backend = Backend::start();
     let rules = rules(BAD);
     let edge = edge(&backend, &rules, "");
@@ -278,14 +278,14 @@ fn an_upgrade_keeps_the_rules_and_one_template() {
     edge.signal(Signal::USR2);
     wait_for("the new programs", || (edge.log().matches("event=serving").count() > served).then_some(()));
     assert_eq!(status(&edge, &request("GET /?a=bad", &[], b"")), 406);
-    wait_for("the end of the old template", || (!is_alive(before)).then_some(()));
-    let templates = || edge.processes().into_iter().filter(|p| p.program == "waf-filter" && p.lane.is_none()).count();
-    wait_for("one template", || (templates() == 1).then_some(()));
+    wait_for("the end of the old zygote", || (!is_alive(before)).then_some(()));
+    let zygotes = || edge.processes().into_iter().filter(|p| p.program == "waf-filter" && p.lane.is_none()).count();
+    wait_for("one zygote", || (zygotes() == 1).then_some(()));
     assert_eq!(backend.requests(), 0);
 }
 
 #[test]
-fn an_ordinary_user_has_a_template_too() {
+fn an_ordinary_user_has_a_zygote_too() {
     if !is_root() {
         return println!("skipped: not root");
     }
@@ -294,9 +294,9 @@ fn an_ordinary_user_has_a_template_too() {
     let own = rules.join("own.conf");
     let edge = Edge::up_as(65_533, &backend.address(), &["--lanes", "1", "--rules", &own.to_string_lossy()]);
     assert_eq!(status(&edge, &request("GET /?a=bad", &[], b"")), 406);
-    let (template, pid) = (filter(&edge, true), filter(&edge, false));
+    let (zygote, pid) = (filter(&edge, true), filter(&edge, false));
     kill(pid);
     wait_for("the rules again", || (status(&edge, &request("GET /?a=bad", &[], b"")) == 406).then_some(()));
-    assert!(is_alive(template));
+    assert!(is_alive(zygote));
     assert_eq!(backend.requests(), 0);
 }

@@ -5,10 +5,10 @@ use std::fs;
 
 use fosse_harness::{Backend, Edge, Process, get, is_root};
 
-/// All processes that serve. The template, which makes filters and serves nobody, is not among them.
+/// All processes that serve. The zygote, which makes filters and serves nobody, is not among them.
 fn everybody(edge: &Edge) -> Vec<Process> {
     assert_eq!(get(edge.address(), "/").status, 200);
-    let processes: Vec<Process> = edge.processes().into_iter().filter(|process| !is_template(process)).collect();
+    let processes: Vec<Process> = edge.processes().into_iter().filter(|process| !is_zygote(process)).collect();
     let programs: BTreeSet<&str> = processes.iter().map(|process| process.program.as_str()).collect();
     for program in ["accept", "parse", "waf-filter", "dispatch", "connect", "log", "status", "store"] {
         assert!(programs.contains(program), "{program} is not in {programs:?}");
@@ -16,7 +16,7 @@ fn everybody(edge: &Edge) -> Vec<Process> {
     processes
 }
 
-fn is_template(process: &Process) -> bool {
+fn is_zygote(process: &Process) -> bool {
     process.program == "waf-filter" && process.lane.is_none()
 }
 
@@ -57,14 +57,14 @@ fn every_process_has_a_user_of_its_own_and_nothing_else() {
 }
 
 #[test]
-fn who_makes_processes_has_what_births_need_and_nothing_else() {
+fn who_makes_processes_has_what_that_needs_and_nothing_else() {
     let backend = Backend::start();
     let Some(edge) = edge(&backend) else { return };
     // KILL, SETGID, SETUID, SETPCAP; start has NET_BIND_SERVICE, CHOWN, DAC_OVERRIDE and FOWNER beside them.
-    let (births, listens) = (0x1e0, 0x40b);
+    let (spawns, listens) = (0x1e0, 0x40b);
     let start = Process { program: "start".into(), lane: None, pid: edge.pid() };
-    let mut makers: Vec<(Process, u64)> = vec![(start, births | listens)];
-    makers.extend(edge.processes().into_iter().filter(is_template).map(|template| (template, births)));
+    let mut makers: Vec<(Process, u64)> = vec![(start, spawns | listens)];
+    makers.extend(edge.processes().into_iter().filter(is_zygote).map(|zygote| (zygote, spawns)));
     for (maker, expected) in makers {
         for set in ["CapPrm", "CapEff", "CapBnd"] {
             let found = u64::from_str_radix(&maker.field(set), 16).unwrap();

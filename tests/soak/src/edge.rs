@@ -157,7 +157,7 @@ impl Edge {
         self.start.id() as i32
     }
 
-    /// Its processes, start and the nursery aside.
+    /// Its processes, start and the fork server aside.
     #[must_use]
     pub fn children(&self) -> Vec<process::Child> {
         children(self.pid()).into_iter().filter(|c| c.program != "start").collect()

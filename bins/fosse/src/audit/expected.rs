@@ -42,7 +42,7 @@ const EVERY: [Holds; 4] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// In none: network, files and IPC of its own.
-    Nursery,
+    Namespaces,
     /// In all.
     Host,
 }
@@ -81,7 +81,7 @@ impl Expected {
 pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-accept",
-        place: Place::Nursery,
+        place: Place::Namespaces,
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             any(Kind::UnixSeqpacket, "a channel to each lane"),
@@ -95,7 +95,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     },
     Expected {
         name: "fosse-parse",
-        place: Place::Nursery,
+        place: Place::Namespaces,
         holds: &[
             holds(Kind::Pipe, 2, "log, access log"),
             holds(Kind::UnixSeqpacket, 2, "accept, dispatch"),
@@ -105,7 +105,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     },
     Expected {
         name: "fosse-waf-filter",
-        place: Place::Nursery,
+        place: Place::Namespaces,
         holds: &[
             holds(Kind::Pipe, 2, "log, audit log"),
             holds(Kind::UnixStream, 4, "the ring, both ways"),
@@ -115,7 +115,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     },
     Expected {
         name: "fosse-dispatch",
-        place: Place::Nursery,
+        place: Place::Namespaces,
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::UnixSeqpacket, 2, "client sockets from parse, backend sockets from connect"),
@@ -136,7 +136,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     },
     Expected {
         name: "fosse-log",
-        place: Place::Nursery,
+        place: Place::Namespaces,
         holds: &[
             any(Kind::Pipe, "lines of every process"),
             holds(Kind::File, 4, "where the log is written to"),
@@ -147,7 +147,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     },
     Expected {
         name: "fosse-status",
-        place: Place::Nursery,
+        place: Place::Namespaces,
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::UnixListener, 1, "its socket"),
@@ -156,15 +156,15 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     },
     Expected {
         name: "fosse-store",
-        place: Place::Nursery,
+        place: Place::Namespaces,
         holds: &[holds(Kind::Pipe, 1, "log"), any(Kind::UnixStream, "a filter of each lane")],
     },
 ];
 
 /// The filter that has compiled the rules and makes the others. Its last words go where start's go.
-pub(crate) const TEMPLATE: Expected = Expected {
+pub(crate) const ZYGOTE: Expected = Expected {
     name: "fosse-waf-filter",
-    place: Place::Nursery,
+    place: Place::Namespaces,
     holds: &[
         holds(Kind::Pipe, 1, "log"),
         holds(Kind::File, 1, "start's log"),
@@ -178,7 +178,7 @@ pub(crate) const TEMPLATE: Expected = Expected {
 /// The programs that come and go.
 pub(crate) const PASSING: &[&str] = &["fosse-config", "fosse-load"];
 
-/// CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE: listeners and births.
-pub(crate) const START_CAPABILITIES: u64 = 1 << 0 | 1 << 1 | 1 << 3 | NURSERY_CAPABILITIES | 1 << 10;
-/// KILL, SETGID, SETUID, SETPCAP: births.
-pub(crate) const NURSERY_CAPABILITIES: u64 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8;
+/// CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE: listeners and making processes.
+pub(crate) const START_CAPABILITIES: u64 = 1 << 0 | 1 << 1 | 1 << 3 | FORK_SERVER_CAPABILITIES | 1 << 10;
+/// KILL, SETGID, SETUID, SETPCAP: making processes.
+pub(crate) const FORK_SERVER_CAPABILITIES: u64 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8;

@@ -1,6 +1,6 @@
 //! What is seen against what is expected: every difference as one line.
 
-use super::expected::{Expected, Most, NURSERY_CAPABILITIES, PASSING, PROGRAMS, Place, START_CAPABILITIES, TEMPLATE};
+use super::expected::{Expected, FORK_SERVER_CAPABILITIES, Most, PASSING, PROGRAMS, Place, START_CAPABILITIES, ZYGOTE};
 use super::kernel::{Kind, NAMESPACES, Seen};
 
 /// What a process is taken for, by where it stands and which file it was executed from.
@@ -8,10 +8,10 @@ use super::kernel::{Kind, NAMESPACES, Seen};
 pub(crate) enum Role {
     /// fosse-start itself.
     Start,
-    /// The process that gives birth to the others: fosse-start's file, start's child.
-    Nursery,
+    /// The fork server, which makes the others: fosse-start's file, start's child.
+    ForkServer,
     /// A filter that makes filters: without an end of the ring nothing from outside comes to it.
-    Template,
+    Zygote,
     /// A program that stays.
     Program(&'static Expected),
     /// A program that comes and goes.
@@ -27,10 +27,10 @@ pub(crate) fn role(seen: &Seen, start: &Seen) -> Role {
         return Role::Start;
     }
     if seen.name == start.name && seen.parent == start.pid {
-        return Role::Nursery;
+        return Role::ForkServer;
     }
-    if seen.name == TEMPLATE.name && seen.parent == start.pid && !holds_ring(seen) {
-        return Role::Template;
+    if seen.name == ZYGOTE.name && seen.parent == start.pid && !holds_ring(seen) {
+        return Role::Zygote;
     }
     if PASSING.contains(&seen.name.as_str()) {
         return Role::Passing;
@@ -49,16 +49,16 @@ pub(crate) fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
             filters(seen, seen.filters.max(1), &mut found);
             capabilities(seen, if privileged { START_CAPABILITIES } else { 0 }, privileged, &mut found);
         }
-        Role::Nursery => {
+        Role::ForkServer => {
             filters(seen, start.filters, &mut found);
-            capabilities(seen, if privileged { NURSERY_CAPABILITIES } else { 0 }, privileged, &mut found);
-            namespaces(seen, start, if privileged { Place::Nursery } else { Place::Host }, &mut found);
+            capabilities(seen, if privileged { FORK_SERVER_CAPABILITIES } else { 0 }, privileged, &mut found);
+            namespaces(seen, start, if privileged { Place::Namespaces } else { Place::Host }, &mut found);
         }
-        Role::Template => {
+        Role::Zygote => {
             filters(seen, start.filters, &mut found);
-            capabilities(seen, if privileged { NURSERY_CAPABILITIES } else { 0 }, privileged, &mut found);
-            namespaces(seen, start, if privileged { Place::Nursery } else { Place::Host }, &mut found);
-            descriptors(seen, &TEMPLATE, &mut found);
+            capabilities(seen, if privileged { FORK_SERVER_CAPABILITIES } else { 0 }, privileged, &mut found);
+            namespaces(seen, start, if privileged { Place::Namespaces } else { Place::Host }, &mut found);
+            descriptors(seen, &ZYGOTE, &mut found);
         }
         Role::Program(expected) => {
             walls(seen, start, privileged, &mut found);
@@ -100,7 +100,7 @@ fn walls(seen: &Seen, start: &Seen, privileged: bool, found: &mut Vec<String>) {
     capabilities(seen, 0, privileged, found);
 }
 
-/// seccomp and what it stands on. start and the nursery have one filter, and those that a supervisor or a container has put around
+/// seccomp and what it stands on. start and the fork server have one filter, and those that a supervisor or a container has put around
 /// them; everything they start inherits these, and a program adds its own.
 fn filters(seen: &Seen, count: u32, found: &mut Vec<String>) {
     if seen.no_new_privs != 1 {
@@ -130,7 +130,7 @@ fn namespaces(seen: &Seen, start: &Seen, place: Place, found: &mut Vec<String>) 
     };
     for ((name, own), host) in NAMESPACES.into_iter().zip(own).zip(host) {
         match (place, own == host) {
-            (Place::Nursery, true) => found.push(format!("in the host's {name} namespace")),
+            (Place::Namespaces, true) => found.push(format!("in the host's {name} namespace")),
             (Place::Host, false) => found.push(format!("in another {name} namespace than fosse-start")),
             _ => {}
         }
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn start_may_not_keep_more_than_births_and_listeners_need() {
+    fn start_may_not_keep_more_than_making_processes_and_listeners_need() {
         let mut loose = start();
         loose.capabilities[2] |= 1 << 21;
         loose.seccomp = 0;
@@ -286,9 +286,9 @@ mod tests {
     }
 
     #[test]
-    fn a_template_is_one_only_as_long_as_it_holds_no_end_of_the_ring() {
+    fn a_zygote_is_one_only_as_long_as_it_holds_no_end_of_the_ring() {
         let fds = vec![(0, Kind::Null), (1, Kind::Null), (2, Kind::UnixStream), (7, Kind::UnixSeqpacket)];
-        let capabilities = [0, NURSERY_CAPABILITIES, NURSERY_CAPABILITIES, NURSERY_CAPABILITIES, 0];
+        let capabilities = [0, FORK_SERVER_CAPABILITIES, FORK_SERVER_CAPABILITIES, FORK_SERVER_CAPABILITIES, 0];
         let root = (vec![0; 4], vec![0; 4]);
         let name = "fosse-waf-filter".into();
         let mut seen = Seen { name, filters: 1, capabilities, uids: root.0, gids: root.1, fds: Some(fds), ..parse() };

@@ -121,7 +121,7 @@ impl Findings {
 
 fn label(one: &Seen, start: &Seen, lanes: &BTreeMap<u32, u32>) -> String {
     match (role(one, start), lanes.get(&one.pid)) {
-        (Role::Nursery, _) => "fosse-start/nursery".to_owned(),
+        (Role::ForkServer, _) => "fosse-start/fork-server".to_owned(),
         (_, Some(lane)) => format!("{}.{lane}", one.name),
         _ => one.name.clone(),
     }

@@ -1,6 +1,6 @@
 //! start and the processes that make processes: one SEQPACKET message a launch, with all descriptors of the new process.
 //!
-//! The nursery executes a program by descriptor, a template goes on as an instance of itself; both answer
+//! The fork server executes a program by descriptor, a zygote goes on as an instance of itself; both reply
 //! [`crate::start::ToStart::Started`]. The new process is start's child (CLONE_PARENT).
 
 use crate::{
@@ -86,7 +86,7 @@ pub const LAUNCH_FDS_MAX: usize = 24;
 pub const LAUNCH_WORDS_BYTES_MAX: usize = 4096;
 
 /// What the new process shall be: `u32 token | u32 uid | u32 gid | u32 cpu | u8 program | u8 mode | u8 count | count
-/// target numbers | words`; descriptor i becomes number `targets[i]`. For the nursery one more descriptor comes first: the
+/// target numbers | words`; descriptor i becomes number `targets[i]`. For the fork server one more descriptor comes first: the
 /// program. Words are its command line behind the name, a NUL after each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Launch<'a> {

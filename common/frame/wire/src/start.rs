@@ -132,7 +132,7 @@ pub enum ToStart {
     Ready,
     /// Nothing is under way any more; exit 0 follows.
     Drained,
-    /// A template or the nursery has started a process, or could not.
+    /// A zygote or the fork server has started a process, or could not.
     Started {
         /// Token of the launch.
         token: u32,
@@ -143,7 +143,7 @@ pub enum ToStart {
     },
     /// accept: remember this for the next one.
     Marked(Mark),
-    /// A template, before READY: its rules keep records, so that its filters need the way to fosse-store.
+    /// A zygote, before READY: its rules keep records, so that its filters need the way to fosse-store.
     KeepsRecords,
 }
 

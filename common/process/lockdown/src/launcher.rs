@@ -1,5 +1,5 @@
-//! The filter of programs that make other programs: start, its nursery, templates. Everything they start inherits it beneath
-//! its own, much narrower filter, so it names what births need, what locking down needs, and what the programs may do
+//! The filter of programs that make other programs: start, its fork server, zygotes. Everything they start inherits it beneath
+//! its own, much narrower filter, so it names what making processes needs, what locking down needs, and what the programs may do
 //! once they are locked. What it does not name ends the process.
 //!
 //! start's other walls are its capabilities (identity, ends, ownership; never SYS_ADMIN, PTRACE or NET_ADMIN) and that it
@@ -41,7 +41,7 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::PREAD64, Args::Any, "sealed memory files"),
     Row::seen(call::LSEEK, Args::Any, "std asks for a file's length"),
     Row::seen(call::CLOSE, Args::Any, "descriptors are dropped"),
-    Row::seen(call::CLOSE_RANGE, Args::Any, "a newborn keeps what its table names"),
+    Row::seen(call::CLOSE_RANGE, Args::Any, "a child keeps what its table names"),
     Row::seen(call::FCNTL, Args::Any, "close-on-exec, seals, copies under other numbers"),
     Row::seen(call::DUP2, Args::Any, "descriptors put under their numbers before exec"),
     Row::platform(call::DUP3, Args::Any, "the same where there is no dup2"),
@@ -103,13 +103,13 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::EPOLL_CREATE1, Args::Any, "a loop's descriptor, made before the lock"),
     Row::seen(call::EPOLL_CTL, Args::Any, "what is watched"),
     Row::seen(call::EPOLL_PWAIT, Args::Any, "every loop; hot"),
-    Row::seen(call::PPOLL, Args::Any, "the nursery waits; log asks for room"),
+    Row::seen(call::PPOLL, Args::Any, "the fork server waits; log asks for room"),
     Row::seen(call::POLL, Args::Any, "Rust looks at descriptors 0 to 2 at its start"),
     Row::seen(call::SCHED_YIELD, Args::Any, "lingering; hot"),
     Row::platform(call::CLOCK_GETTIME, Args::Any, "where the vDSO has no clock"),
     Row::platform(call::RESTART_SYSCALL, Args::Any, "the kernel resumes a sleep with it"),
-    // Births and ends.
-    Row::seen(call::CLONE, Args::All(&[Cond::Lacks(0, CLONE_NEW)]), "births; no namespace comes with one"),
+    // Making processes and ending.
+    Row::seen(call::CLONE, Args::All(&[Cond::Lacks(0, CLONE_NEW)]), "making processes; no namespace comes with one"),
     Row::seen(call::EXECVEAT, Args::Any, "programs are executed by descriptor"),
     Row::seen(call::WAIT4, Args::Any, "a child's exit is a message"),
     Row::seen(call::KILL, Args::All(&[Cond::AtMost(0, PID_MAX)]), "what hangs is ended: one process, never a group"),
@@ -118,7 +118,7 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::SCHED_GETAFFINITY, Args::Any, "how many cores there are"),
     Row::seen(call::SCHED_SETAFFINITY, Args::Any, "a lane lives on one core"),
     Row::platform(call::TGKILL, Args::Any, "abort; each program's own filter lets it signal itself alone"),
-    Row::seen(call::GETPID, Args::Any, "a newborn's own number"),
+    Row::seen(call::GETPID, Args::Any, "a child's own number"),
     Row::platform(call::GETTID, Args::Any, "abort asks for the thread to signal"),
     Row::seen(call::RT_SIGACTION, Args::Any, "Rust and libc at their start"),
     Row::seen(call::RT_SIGPROCMASK, Args::Any, "the same; signals that come as a descriptor"),

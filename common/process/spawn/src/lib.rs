@@ -1,13 +1,13 @@
-//! fosse-spawn: how processes are made at start's command, by those who make them.
+//! fosse-spawn: makes processes at start's command.
 //!
-//! start asks over a SEQPACKET pair ([`ask`]), the maker listens ([`attend`]) and clones; the new process is start's child,
-//! not the maker's (CLONE_PARENT). The nursery's children then execute a program ([`execute`]); a template's children go on
-//! as instances of what the template has loaded ([`Newborn::go_on`]).
+//! start sends a launch over a SEQPACKET pair ([`send_launch`]); the fork server or a zygote serves it ([`serve`]): it clones, and
+//! the new process is start's child, not its own (CLONE_PARENT). A child of the fork server then executes a program
+//! ([`execute`]); a child of a zygote becomes an instance of what the zygote has loaded ([`Child::specialize`]).
 
 #![forbid(unsafe_code)]
 
-mod attend;
-mod newborn;
+mod child;
+mod serve;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -19,19 +19,19 @@ use fosse_wire::{
 };
 use rustix::io::Errno;
 
-pub use attend::attend;
-pub use newborn::{Newborn, execute};
+pub use child::{Child, execute};
+pub use serve::serve;
 
-/// UID that says: keep the one we have.
+/// The UID in a launch that leaves the one of the maker.
 pub const UID_KEPT: u32 = u32::MAX;
-/// Core that says: any.
+/// The core in a launch that pins to none.
 pub const CORE_ANY: u32 = u32::MAX;
 
 /// Bytes of the longest launch: its words and the little around them.
 const LAUNCH_BYTES_MAX: usize = LAUNCH_WORDS_BYTES_MAX + 64;
 const _: () = assert!(LAUNCH_FDS_MAX < MESSAGE_FDS_MAX);
 
-/// How a mode travels in a launch.
+/// Returns a mode as a launch has it.
 #[must_use]
 pub const fn mode_to_byte(mode: Mode) -> u8 {
     match mode {
@@ -42,7 +42,7 @@ pub const fn mode_to_byte(mode: Mode) -> u8 {
     }
 }
 
-/// The mode of a launch; what nobody sends is strict.
+/// Returns the mode of a launch; a byte that nobody sends is strict.
 #[must_use]
 pub(crate) const fn mode_of_byte(byte: u8) -> Mode {
     match byte {
@@ -53,22 +53,22 @@ pub(crate) const fn mode_of_byte(byte: u8) -> Mode {
     }
 }
 
-/// Asks a maker for a process. `fds` are its descriptors in the order of the launch's targets; for the nursery the program
-/// comes before them.
+/// Sends a launch to the fork server or a zygote. `fds` are the child's descriptors in the order of the launch's targets; for
+/// the fork server the program comes before them.
 ///
 /// # Errors
-/// What sendmsg(2) says; a maker always reads, so this means that it is gone.
-pub fn ask(channel: &OwnedFd, launch: &Launch<'_>, fds: &[&OwnedFd]) -> Result<(), Errno> {
+/// What sendmsg(2) says; whoever serves launches always reads, so this means that it is gone.
+pub fn send_launch(channel: &OwnedFd, launch: &Launch<'_>, fds: &[&OwnedFd]) -> Result<(), Errno> {
     let bytes = launch.encode().map_err(|_| Errno::INVAL)?;
     let fds: Vec<BorrowedFd<'_>> = fds.iter().map(|fd| fd.as_fd()).collect();
     fosse_fdpass::send(channel, &bytes, &fds)
 }
 
-/// The maker's next answer, if one is waiting.
+/// Returns the next reply to a launch, if one is waiting.
 ///
 /// # Errors
-/// `CONNRESET` where the maker is gone.
-pub fn answer(channel: &OwnedFd) -> Result<Option<ToStart>, Errno> {
+/// `CONNRESET` where whoever served launches is gone.
+pub fn next_reply(channel: &OwnedFd) -> Result<Option<ToStart>, Errno> {
     let (mut bytes, mut fds) = ([0; MESSAGE_BYTES], Vec::new());
     match fosse_fdpass::receive(channel, &mut bytes, &mut fds)? {
         Received::Nothing => Ok(None),

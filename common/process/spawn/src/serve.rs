@@ -1,4 +1,4 @@
-//! The maker's loop: launches in, a clone for each, answers out.
+//! The loop of the fork server and of zygotes: launches in, a clone for each, replies out.
 
 use std::os::fd::OwnedFd;
 
@@ -14,18 +14,18 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{LAUNCH_BYTES_MAX, Newborn};
+use crate::{Child, LAUNCH_BYTES_MAX};
 
-/// Makes processes until start is gone or says that it is over. Returns in the new processes only. Before each wait `every`
+/// Serves launches until start is gone or says that it is over. Returns in the new processes only. Before each wait `every`
 /// is called; a wait lasts `tick` at most, if there is one. `extra` descriptors of a launch come before those that have a
 /// target.
-pub fn attend(
+pub fn serve(
     program: &'static str,
     channel: &OwnedFd,
     extra: usize,
     tick: Option<Timespec>,
     mut every: impl FnMut(),
-) -> Newborn {
+) -> Child {
     let mut bytes = [0; LAUNCH_BYTES_MAX];
     loop {
         let mut fds = Vec::new();
@@ -46,11 +46,11 @@ pub fn attend(
             exit_now(0);
         }
         let Ok(launch) = Launch::decode(message) else { temporary(program, "launches: malformed launch") };
-        if fds.len() != launch.targets.len().saturating_add(extra) {
+        if launch.targets.len().checked_add(extra) != Some(fds.len()) {
             temporary(program, "launches: launch with the wrong number of descriptors");
         }
-        let answer = match clone_parent() {
-            Ok(Fork::Child) => return Newborn::new(program, message, fds),
+        let reply = match clone_parent() {
+            Ok(Fork::Child) => return Child::new(program, message, fds),
             Ok(Fork::Parent(pid)) => {
                 ToStart::Started { token: launch.token, pid: pid.as_raw_nonzero().get().unsigned_abs(), errno: 0 }
             }
@@ -60,7 +60,7 @@ pub fn attend(
                 errno: u16::try_from(errno.raw_os_error()).unwrap_or(u16::MAX),
             },
         };
-        if fosse_fdpass::send(channel, &answer.encode(), &[]).is_err() {
+        if fosse_fdpass::send(channel, &reply.encode(), &[]).is_err() {
             exit_now(0);
         }
     }

@@ -1,5 +1,5 @@
 //! A process that has just been made: descriptors onto their numbers, a core, a UID; then another program, or what the
-//! maker is.
+//! zygote is.
 
 use std::{
     ffi::CString,
@@ -14,29 +14,29 @@ use crate::{CORE_ANY, UID_KEPT, mode_of_byte};
 
 /// A new process and what it was given.
 #[derive(Debug)]
-pub struct Newborn {
+pub struct Child {
     program: &'static str,
     message: Vec<u8>,
     /// Its descriptors, those without a target first.
     pub fds: Vec<OwnedFd>,
 }
 
-impl Newborn {
+impl Child {
     pub(crate) fn new(program: &'static str, message: &[u8], fds: Vec<OwnedFd>) -> Self {
         Self { program, message: message.to_vec(), fds }
     }
 
-    /// What it shall be. Ends the process where that cannot be read; the maker has read it before.
+    /// Returns the launch. Ends the process where that cannot be read; the maker has read it before.
     #[must_use]
     pub fn launch(&self) -> Launch<'_> {
         Launch::decode(&self.message).unwrap_or_else(|error| fosse_die::temporary(self.program, error))
     }
 
-    /// Goes on as an instance of the maker, with the descriptors and the identity of the launch; `fosse_inherit` then finds
-    /// what a program finds that was executed. Nothing may be owned any more of the descriptors that the maker had: they are
+    /// Becomes an instance of the zygote, with the descriptors and the identity of the launch; `fosse_inherit` then finds
+    /// what a program finds that was executed. Nothing may be owned any more of the descriptors that the zygote had: they are
     /// closed by then or overwritten.
     #[must_use]
-    pub fn go_on(self) -> Mode {
+    pub fn specialize(self) -> Mode {
         let launch = self.launch();
         settle(self.program, &launch, &self.fds);
         let mode = mode_of_byte(launch.mode);
