@@ -1,5 +1,6 @@
-//! `--check`: a reload up to the point where something would serve. fosse-config, fosse-load and the zygote run as they would, by the same code and as users with as few rights; nothing listens, no log is written, and whoever
-//! serves already does not notice.
+//! `--check`: a reload up to the point where something would serve. fosse-config, fosse-load and
+//! the zygote run as they would, by the same code and as users with as few rights; nothing listens,
+//! no log is written, and whoever serves already does not notice.
 
 use fosse_die::{info, warning};
 
@@ -8,8 +9,8 @@ use crate::{PROGRAM, limits};
 /// Processes of a check that live at a time, and a few more.
 const SLOTS_COUNT: usize = 8;
 
-/// Returns the slots of user IDs, with those that are taken. An edge that runs beside the check takes the lowest, so a check takes the
-/// highest: two living processes share no user ID.
+/// Returns the slots of user IDs, with those that are taken. An edge that runs beside the check
+/// takes the lowest, so a check takes the highest: two living processes share no user ID.
 pub(crate) fn slots(check: bool) -> Vec<bool> {
     let taken = if check { limits::SLOTS_MAX - SLOTS_COUNT } else { 0 };
     (0..limits::SLOTS_MAX).map(|slot| slot < taken).collect()

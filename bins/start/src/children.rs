@@ -1,4 +1,5 @@
-//! The children of start: their table, the slots of their user IDs, the launches that have no reply yet, and what start tells them.
+//! The children of start: their table, the slots of their user IDs, the launches that have no reply
+//! yet, and what start tells them.
 
 use std::{
     collections::HashMap,
@@ -31,7 +32,8 @@ pub(crate) struct Children {
     slab: Slab<Process>,
     /// User IDs, counted from the base, that are taken.
     slots: Vec<bool>,
-    /// Launches without a reply, by token: the child, and the zygote that was asked (else the fork server).
+    /// Launches without a reply, by token: the child, and the zygote that was asked (else the fork
+    /// server).
     launches: HashMap<u32, (Key, Option<Key>)>,
     next_launch: u32,
     /// Exits of children whose launch has no reply yet, by process ID.
@@ -128,10 +130,12 @@ impl Children {
         !self.launches.is_empty()
     }
 
-    /// Notes that the launch with the next token was sent, for `child`, to `zygote` or to the fork server.
+    /// Notes that the launch with the next token was sent, for `child`, to `zygote` or to the fork
+    /// server.
     pub(crate) fn launch_sent(&mut self, child: Key, zygote: Option<Key>) {
         self.launches.insert(self.next_launch, (child, zygote));
-        // A token tells apart the few launches under way; it may come again after four thousand million others.
+        // A token tells apart the few launches under way; it may come again after four thousand
+        // million others.
         self.next_launch = self.next_launch.wrapping_add(1);
     }
 
@@ -164,7 +168,8 @@ impl Children {
         self.early_exits.remove(&number_of(pid))
     }
 
-    /// Returns the next message of a child, if one is waiting. A child that sends what nobody may send is killed.
+    /// Returns the next message of a child, if one is waiting. A child that sends what nobody may
+    /// send is killed.
     pub(crate) fn receive(&mut self, key: Key, event_loop: &EventLoop) -> Option<ToStart> {
         let (mut bytes, mut fds) = ([0; MESSAGE_BYTES], Vec::new());
         let control = &self.get(key)?.control;
@@ -187,7 +192,8 @@ impl Children {
         None
     }
 
-    /// Sends a child a message. One that does not read is reported; of one that is gone its exit will tell.
+    /// Sends a child a message. One that does not read is reported; of one that is gone its exit
+    /// will tell.
     pub(crate) fn tell(&self, key: Key, message: ToChild, fd: Option<&OwnedFd>) {
         let Some(process) = self.get(key) else { return };
         let fds: Vec<_> = fd.iter().map(|fd| fd.as_fd()).collect();
@@ -252,7 +258,8 @@ impl Children {
         self.throttles.entry(program).or_default().crashed(now_ms);
     }
 
-    /// Reports that a program could not even be started. That counts as ten crashes, since trying again at once helps nobody.
+    /// Reports that a program could not even be started. That counts as ten crashes, since trying
+    /// again at once helps nobody.
     pub(crate) fn not_started(&mut self, program: Program, errno: Errno, now_ms: u64) {
         alert(PROGRAM, format_args!("event=not-started program={} error=\"{errno}\"", program.name()));
         (0..=limits::CRASHES_FREE).for_each(|_| self.crashed(program, now_ms));

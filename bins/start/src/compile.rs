@@ -1,4 +1,5 @@
-//! Compiling a configuration: fosse-config and then fosse-load run once each, and what they write is collected.
+//! Compiling a configuration: fosse-config and then fosse-load run once each, and what they write
+//! is collected.
 
 use std::os::fd::OwnedFd;
 

@@ -1,7 +1,9 @@
-//! The fork server: a process in empty namespaces that starts, at start's command, the programs that need no network, no
-//! files and no IPC of the host. Its children are start's children (CLONE_PARENT).
+//! The fork server: a process in empty namespaces that starts, at start's command, the programs
+//! that need no network, no files and no IPC of the host. Its children are start's children
+//! (CLONE_PARENT).
 //!
-//! One unshare serves all of them: a network namespace for each would cost milliseconds and memory a lane cannot spare.
+//! One unshare serves all of them: a network namespace for each would cost milliseconds and memory
+//! a lane cannot spare.
 
 use std::os::fd::OwnedFd;
 

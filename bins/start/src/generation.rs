@@ -79,8 +79,9 @@ impl Generation {
         self.blobs.contains_key(&Program::WafFilter)
     }
 
-    /// Returns a core for each lane: one lane a core, or as many as the plan says, going round the cores that were left to us. A
-    /// supervisor or a container may have kept some for others, or allow less time than the cores have.
+    /// Returns a core for each lane: one lane a core, or as many as the plan says, going round the
+    /// cores that were left to us. A supervisor or a container may have kept some for others, or
+    /// allow less time than the cores have.
     pub(crate) fn cores(&self) -> Vec<u32> {
         let ours = fosse_sys::process::cores();
         let lanes = match self.plan.lanes {

@@ -1,4 +1,5 @@
-//! The kernel's log, where it can be read: it alone knows which system call seccomp ended a process for.
+//! The kernel's log, where it can be read: it alone knows which system call seccomp ended a process
+//! for.
 
 use std::os::fd::OwnedFd;
 
@@ -36,7 +37,8 @@ impl KernelLog {
                     let text = String::from_utf8_lossy(record.get(..count)?);
                     found = call_of(&text, pid).or(found);
                 }
-                // The kernel's buffer was overwritten while nobody looked: go on with the oldest record there is.
+                // The kernel's buffer was overwritten while nobody looked: go on with the oldest
+                // record there is.
                 Err(Errno::PIPE) => {}
                 Err(_) => break,
             }

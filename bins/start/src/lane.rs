@@ -14,7 +14,8 @@ pub(crate) enum LaneState {
     Starting,
     /// It serves.
     Live,
-    /// It finishes what is under way, at most until this time in milliseconds of the monotonic clock.
+    /// It finishes what is under way, at most until this time in milliseconds of the monotonic
+    /// clock.
     Draining(u64),
     /// It lost a process; what is left of it may respond until this time.
     Dying(u64),
@@ -42,11 +43,13 @@ pub(crate) struct Lane {
     /// The core its stages are pinned to.
     pub core: u32,
     pub processes: Vec<Key>,
-    /// accept's end of its channel; start keeps it so that a new accept can have it. `None` at the very end.
+    /// accept's end of its channel; start keeps it so that a new accept can have it. `None` at the
+    /// very end.
     pub accept_end: Option<OwnedFd>,
     pub state: LaneState,
-    /// Its first process to go exited with 111, as stages do when a neighbour is gone: whose fault that was the next
-    /// exits tell, as a neighbour's descriptors close before start hears of its exit.
+    /// Its first process to go exited with 111, as stages do when a neighbour is gone: whose fault
+    /// that was the next exits tell, as a neighbour's descriptors close before start hears of its
+    /// exit.
     pub suspect: Option<Exit>,
 }
 
@@ -102,7 +105,8 @@ impl Lanes {
     /// Takes a number that no lane has had.
     ///
     /// # Errors
-    /// `OVERFLOW` where all have been used; the last is the number that messages give what is in no lane.
+    /// `OVERFLOW` where all have been used; the last is the number that messages give what is in no
+    /// lane.
     pub(crate) fn take_number(&mut self) -> Result<u32, Errno> {
         let number = self.next_number;
         self.next_number = number.checked_add(1).ok_or(Errno::OVERFLOW)?;
@@ -132,7 +136,8 @@ impl Lanes {
         all.len()
     }
 
-    /// Takes a process out of its lane: one that served is dying from then on, one without processes is gone.
+    /// Takes a process out of its lane: one that served is dying from then on, one without
+    /// processes is gone.
     pub(crate) fn lose(&mut self, number: u32, process: Key, dying_until_ms: u64) -> Option<Loss> {
         let at = self.all.iter().position(|lane| lane.number == number)?;
         let lane = self.all.get_mut(at)?;
@@ -145,14 +150,16 @@ impl Lanes {
         Some(Loss { state, generation, left, suspect })
     }
 
-    /// Lets the lanes of all other generations finish. Those still being started too: they have the configuration of before.
+    /// Lets the lanes of all other generations finish. Those still being started too: they have the
+    /// configuration of before.
     pub(crate) fn drain_others(&mut self, generation: u32, until_ms: u64) {
         for lane in self.all.iter_mut().filter(|lane| lane.generation != generation && lane.state.is_wanted()) {
             lane.state = LaneState::Draining(until_ms);
         }
     }
 
-    /// Gives up the lanes of a generation that failed. Those that serve take its number, as numbers are not used twice.
+    /// Gives up the lanes of a generation that failed. Those that serve take its number, as numbers
+    /// are not used twice.
     pub(crate) fn give_up(&mut self, generation: u32) {
         for lane in &mut self.all {
             if lane.generation == generation {
@@ -163,8 +170,8 @@ impl Lanes {
         }
     }
 
-    /// Returns the cores of `wanted` that lack a lane of this generation. Cores may have been taken away and others given
-    /// meanwhile: there are no more lanes for that.
+    /// Returns the cores of `wanted` that lack a lane of this generation. Cores may have been taken
+    /// away and others given meanwhile: there are no more lanes for that.
     pub(crate) fn missing_cores(&self, mut wanted: Vec<u32>, generation: u32) -> Vec<u32> {
         let there = self.all.iter().filter(|lane| lane.generation == generation && lane.state.is_wanted());
         // None where more lanes than wanted live: a reload asked for fewer and failed.

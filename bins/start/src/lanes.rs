@@ -48,8 +48,9 @@ impl Channels {
 
 type FilterChannels = (Option<Vec<(u8, OwnedFd)>>, OwnedFd, OwnedFd);
 
-/// Puts the filter, where there is one, between parse and dispatch. Returns its descriptors, then what parse and dispatch read.
-/// Without a site that has its responses inspected dispatch writes to parse itself.
+/// Puts the filter, where there is one, between parse and dispatch. Returns its descriptors, then
+/// what parse and dispatch read. Without a site that has its responses inspected dispatch writes to
+/// parse itself.
 fn filter_channels(generation: &Generation, first_in: OwnedFd, responses: OwnedFd) -> Result<FilterChannels, Errno> {
     if !generation.has_filter() {
         return Ok((None, responses, first_in));
@@ -64,8 +65,8 @@ fn filter_channels(generation: &Generation, first_in: OwnedFd, responses: OwnedF
     Ok((Some(filter), parse_in, dispatch_in))
 }
 
-/// Starts a lane of the current generation. Where that fails midway it is no lane: the processes begun exit as their neighbours
-/// are missing.
+/// Starts a lane of the current generation. Where that fails midway it is no lane: the processes
+/// begun exit as their neighbours are missing.
 ///
 /// # Errors
 /// Why a channel or a process could not be made.

@@ -1,4 +1,5 @@
-//! What processes are made with: the same over the edge's life but for the programs, which each reload opens again.
+//! What processes are made with: the same over the edge's life but for the programs, which each
+//! reload opens again.
 
 use std::os::fd::OwnedFd;
 
@@ -20,7 +21,8 @@ pub(crate) struct Launcher {
     pub null: OwnedFd,
 }
 
-/// What a spawn reads: who makes the process, of which generation it is, and where its messages are waited for.
+/// What a spawn reads: who makes the process, of which generation it is, and where its messages are
+/// waited for.
 #[derive(Clone, Copy)]
 pub(crate) struct SpawnContext<'a> {
     pub launcher: &'a Launcher,

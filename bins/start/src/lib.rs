@@ -1,4 +1,5 @@
-//! fosse-start: makes every process of an edge, watches them, replaces them; parses nothing but a plan and fixed messages.
+//! fosse-start: makes every process of an edge, watches them, replaces them; parses nothing but a
+//! plan and fixed messages.
 
 #![forbid(unsafe_code)]
 

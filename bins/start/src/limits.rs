@@ -1,12 +1,15 @@
 //! Every limit of fosse-start.
 
-/// Bytes that fosse-config or fosse-load may write: rules and address lists at their largest, and what is around them.
+/// Bytes that fosse-config or fosse-load may write: rules and address lists at their largest, and
+/// what is around them.
 pub(crate) const OUTPUT_BYTES_MAX: usize = 512 * 1024 * 1024;
 
-/// Time fosse-config or fosse-load may take. Larger configurations than anyone writes compile in a second.
+/// Time fosse-config or fosse-load may take. Larger configurations than anyone writes compile in a
+/// second.
 pub(crate) const COMPILE_MS_MAX: u64 = 60_000;
 
-/// Time the new start may take to say whether it can take this one's place; nothing else is done meanwhile.
+/// Time the new start may take to say whether it can take this one's place; nothing else is done
+/// meanwhile.
 pub(crate) const FITS_MS_MAX: u64 = 1_000;
 
 /// Time a process may take from its start to READY.
@@ -15,7 +18,8 @@ pub(crate) const READY_MS_MAX: u64 = 20_000;
 /// A process whose turn counter stands still this long hangs: counters move every half second.
 pub(crate) const STILL_MS_MAX: u64 = 3_000;
 
-/// Time a lane that lost a process may take to answer what it still can before the rest of it is killed.
+/// Time a lane that lost a process may take to answer what it still can before the rest of it is
+/// killed.
 pub(crate) const DYING_MS_MAX: u64 = 5_000;
 
 /// Generations of lanes that live at a time; a further reload waits.
@@ -37,7 +41,8 @@ pub(crate) const SLOTS_MAX: usize = 4096;
 /// UID base before a plan names one: what fosse.toml(5) names as the default.
 pub(crate) const UID_BASE_FIRST: u32 = 70_000;
 
-/// Connections waiting to be accepted, as listen(2) is asked; the kernel's somaxconn may make it less.
+/// Connections waiting to be accepted, as listen(2) is asked; the kernel's somaxconn may make it
+/// less.
 pub(crate) const BACKLOG: i32 = 4096;
 
 const _: () = assert!(STILL_MS_MAX > 2 * fosse_eventloop::TICK_MS);

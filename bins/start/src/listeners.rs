@@ -89,7 +89,8 @@ pub(crate) fn handed_over() -> Vec<(Vec<u8>, OwnedFd)> {
         .collect()
 }
 
-/// Opens the socket for a listener: the supervisor's of that name, the one already open at that place, or a new one.
+/// Opens the socket for a listener: the supervisor's of that name, the one already open at that
+/// place, or a new one.
 ///
 /// # Errors
 /// What was tried, where, and why it failed.
@@ -128,8 +129,9 @@ pub(crate) fn open(
     Ok(Open { place: listener.place.clone(), fd })
 }
 
-/// What [`open`] would say of a place that a check must leave alone, as far as that can be known while somebody may listen there:
-/// an address that this machine lacks, a directory that is not there. A listener with a name may come from a supervisor.
+/// What [`open`] would say of a place that a check must leave alone, as far as that can be known
+/// while somebody may listen there: an address that this machine lacks, a directory that is not
+/// there. A listener with a name may come from a supervisor.
 ///
 /// # Errors
 /// The words of [`open`].
@@ -156,14 +158,16 @@ fn not_opened(what: &str, place: &Place, errno: Errno) -> String {
     format!("unable to {what} {}: {errno}", Where(place))
 }
 
-/// Makes a socket our own: a supervisor's waits in accept4(2) unless told otherwise, and accept never may.
+/// Makes a socket our own: a supervisor's waits in accept4(2) unless told otherwise, and accept
+/// never may.
 fn ours(fd: &OwnedFd) -> Result<OwnedFd, Errno> {
     let fd = rustix::io::fcntl_dupfd_cloexec(fd, 3)?;
     fcntl_setfl(&fd, fcntl_getfl(&fd)? | OFlags::NONBLOCK)?;
     Ok(fd)
 }
 
-/// Whether a socket handed over listens where the plan says: the explicit words for public addresses count for it too.
+/// Whether a socket handed over listens where the plan says: the explicit words for public
+/// addresses count for it too.
 fn listens_at(fd: &OwnedFd, place: &Place) -> bool {
     let (Ok(found), Ok(true)) = (getsockname(fd), socket_acceptconn(fd)) else { return false };
     match place {
@@ -197,8 +201,8 @@ fn tcp(addr: [u8; 16], port: u16) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
-/// Makes a socket file with its owner and mode from the first moment on. A file left by a process that is gone is replaced, one
-/// that somebody listens on is not.
+/// Makes a socket file with its owner and mode from the first moment on. A file left by a process
+/// that is gone is replaced, one that somebody listens on is not.
 fn unix(path: &[u8], owner: u32, group: u32, mode: u32) -> Result<OwnedFd, Errno> {
     let file = Path::new(OsStr::from_bytes(path));
     let address = SocketAddrUnix::new(path)?;

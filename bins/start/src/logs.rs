@@ -23,9 +23,9 @@ pub(crate) fn open(directory: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Er
     open_below(directory, path, FLAGS | OFlags::CREATE)
 }
 
-/// What an administrator must mend before the log files that a plan names can be opened; `None` where nothing is known to be in the
-/// way. Makes no file. What can pass by itself (a full disk, a lack of memory) is not looked for: it must not keep an edge from
-/// serving.
+/// What an administrator must mend before the log files that a plan names can be opened; `None`
+/// where nothing is known to be in the way. Makes no file. What can pass by itself (a full disk, a
+/// lack of memory) is not looked for: it must not keep an edge from serving.
 pub(crate) fn hindrance(directory: Option<BorrowedFd<'_>>, plan: &Plan) -> Option<String> {
     let mut named = [&plan.access_log, &plan.audit_log].into_iter().filter(|path| !path.is_empty());
     named.find_map(|path| hindrance_of(directory, path))

@@ -1,4 +1,5 @@
-//! Empty namespaces for everything that needs nothing of the host, and few capabilities for those who make processes.
+//! Empty namespaces for everything that needs nothing of the host, and few capabilities for those
+//! who make processes.
 
 use rustix::{
     fs::Mode,
@@ -8,7 +9,8 @@ use rustix::{
     thread::{CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set, set_capabilities},
 };
 
-/// What making a process needs: another UID and GID, an empty bounding set, and the right to end it.
+/// What making a process needs: another UID and GID, an empty bounding set, and the right to end
+/// it.
 const SPAWN: CapabilitySet =
     CapabilitySet::SETUID.union(CapabilitySet::SETGID).union(CapabilitySet::SETPCAP).union(CapabilitySet::KILL);
 
@@ -41,7 +43,8 @@ pub(crate) fn keep_spawn_capabilities() {
     keep(SPAWN);
 }
 
-/// Keeps what making processes and listening need and nothing else: for start once the fork server lives. SYS_ADMIN is gone.
+/// Keeps what making processes and listening need and nothing else: for start once the fork server
+/// lives. SYS_ADMIN is gone.
 pub(crate) fn keep_start_capabilities() {
     keep(SPAWN | LISTEN);
 }

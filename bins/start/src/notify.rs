@@ -1,5 +1,5 @@
-//! Word to the supervisor: systemd's notification socket (sd_notify(3)) and the newline on a numbered descriptor that s6
-//! waits for.
+//! Word to the supervisor: systemd's notification socket (sd_notify(3)) and the newline on a
+//! numbered descriptor that s6 waits for.
 
 use std::{
     fs::File,

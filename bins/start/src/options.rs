@@ -1,4 +1,5 @@
-//! The command line: where the configuration, the programs and the logs are. Nothing else decides what start opens.
+//! The command line: where the configuration, the programs and the logs are. Nothing else decides
+//! what start opens.
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -25,7 +26,8 @@ enum Configuration {
 }
 
 impl Configuration {
-    /// The directory of the file: rule files and lists are looked for there unless `--dir` says otherwise.
+    /// The directory of the file: rule files and lists are looked for there unless `--dir` says
+    /// otherwise.
     fn directory(&self) -> Option<String> {
         let Self::File(path) = self else { return None };
         let parent = path.canonicalize().ok()?.parent()?.to_str()?.to_owned();
@@ -41,7 +43,8 @@ pub(crate) struct Options {
     pub programs: OwnedFd,
     /// Directories below which rule files and address lists are, with their paths.
     pub directories: Vec<(String, OwnedFd)>,
-    /// Directory below which log files are made; none where neither `--log-dir` nor the default is there.
+    /// Directory below which log files are made; none where neither `--log-dir` nor the default is
+    /// there.
     log_dir: Option<OwnedFd>,
     /// Looks whether the configuration can serve, and serves nothing.
     pub check: bool,

@@ -1,5 +1,6 @@
-//! Penalties: what accept remembers of sources that processes crashed over, kept for the accept that comes next. start looks at
-//! the number that names a source and at the time, and reads nothing into them.
+//! Penalties: what accept remembers of sources that processes crashed over, kept for the accept
+//! that comes next. start looks at the number that names a source and at the time, and reads
+//! nothing into them.
 
 use std::collections::HashMap;
 

@@ -66,7 +66,8 @@ impl End {
         !matches!(self, Self::Exit(0) | Self::Signal(SIGKILL))
     }
 
-    /// Whether a stage exits like that when a neighbour is gone; with nothing under way that is an exit like any other.
+    /// Whether a stage exits like that when a neighbour is gone; with nothing under way that is an
+    /// exit like any other.
     pub(crate) const fn follows_another(self) -> bool {
         matches!(self, Self::Exit(0 | fosse_die::EXIT_TEMPORARY))
     }

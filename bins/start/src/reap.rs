@@ -21,8 +21,8 @@ pub(crate) fn next_exit() -> Option<(Pid, End)> {
     Some((pid, End::of(status)))
 }
 
-/// Returns the exit to report, if it is one that nobody asked for. A stage that may have exited because a neighbour crashed is
-/// the lane's suspect until the next exits tell.
+/// Returns the exit to report, if it is one that nobody asked for. A stage that may have exited
+/// because a neighbour crashed is the lane's suspect until the next exits tell.
 pub(crate) fn unexpected(process: &Process, end: End, lanes: &mut Lanes) -> Option<Exit> {
     let one_shot = matches!(process.program, Program::Config | Program::Load);
     if process.leaving || one_shot {
@@ -59,8 +59,8 @@ pub(crate) fn report_crash(exit: Exit, children: &mut Children, kernel_log: &mut
     }
 }
 
-/// Has accept penalise whoever sent the bytes that a stage crashed over. Stages that follow it may be reaped before it is, but
-/// they exit between two turns, in which nobody's bytes are worked on.
+/// Has accept penalise whoever sent the bytes that a stage crashed over. Stages that follow it may
+/// be reaped before it is, but they exit between two turns, in which nobody's bytes are worked on.
 pub(crate) fn penalise(process: &Process, end: End, services: &Services, children: &Children) {
     let connection = process.page.get(fosse_counters::STREAM_CONNECTION);
     let is_crash = process.lane.is_some() && !process.killed && end.own_fault();
@@ -69,13 +69,15 @@ pub(crate) fn penalise(process: &Process, end: End, services: &Services, childre
     }
 }
 
-/// Ends a lane that lost a stage: accept gives it nothing more, parse responds as it can, the rest is killed.
+/// Ends a lane that lost a stage: accept gives it nothing more, parse responds as it can, the rest
+/// is killed.
 pub(crate) fn close_lane(children: &mut Children, services: &Services, number: u32, left: &[Key], end: End) {
     if let Some(accept) = services.accept {
         children.tell(accept, ToChild::LaneDrain { lane: number }, None);
     }
     if end.follows_another() {
-        // Whose fault it is is not known yet: the stages that are left exit by themselves and show it.
+        // Whose fault it is is not known yet: the stages that are left exit by themselves and show
+        // it.
         return;
     }
     for key in left {

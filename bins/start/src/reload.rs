@@ -1,5 +1,6 @@
-//! The steps of a reload: compile the configuration, start a new generation of lanes, give it to a new accept, drain the old one.
-//! The first start is a reload from nothing. Whatever fails before the new lanes are ready changes nothing.
+//! The steps of a reload: compile the configuration, start a new generation of lanes, give it to a
+//! new accept, drain the old one. The first start is a reload from nothing. Whatever fails before
+//! the new lanes are ready changes nothing.
 
 use fosse_die::info;
 use fosse_eventloop::slab::Key;
@@ -31,8 +32,8 @@ pub(crate) fn begin(reload: &mut Reload, state: &mut State, options: &Options) -
     compile::run_config(reload, &mut state.children, cx, options, configuration).map_err(not_run)
 }
 
-/// Takes the step after a one-shot, once that has exited with 0 and its output is whole: fosse-load reads the files the plan
-/// names, or a generation begins.
+/// Takes the step after a one-shot, once that has exited with 0 and its output is whole: fosse-load
+/// reads the files the plan names, or a generation begins.
 ///
 /// # Errors
 /// Why the reload cannot go on.
@@ -84,7 +85,8 @@ fn check_generation(reload: &mut Reload, state: &mut State, next: Generation) ->
     state.start_zygote()
 }
 
-/// Another lane of the new generation is ready: with the last of them the reload can no longer fail.
+/// Another lane of the new generation is ready: with the last of them the reload can no longer
+/// fail.
 pub(crate) fn lane_ready(reload: &mut Reload, state: &mut State) {
     let number = state.generation.number;
     if state.lanes.any(number, LaneState::Starting) {
@@ -97,13 +99,15 @@ pub(crate) fn lane_ready(reload: &mut Reload, state: &mut State) {
     let drain_ms = u64::from(state.generation.plan.drain_ms);
     state.lanes.drain_others(number, state.event_loop.now_ms().saturating_add(drain_ms));
     match state.services.accept {
-        // The old one leaves first: two must not read one lane's channel. New connections wait in the listen queue.
+        // The old one leaves first: two must not read one lane's channel. New connections wait in
+        // the listen queue.
         Some(accept) => state.children.leave(accept),
         None => state.start_accept(),
     }
 }
 
-/// Gives an accept that is ready all it serves with. Returns whether that was the last step of a reload.
+/// Gives an accept that is ready all it serves with. Returns whether that was the last step of a
+/// reload.
 pub(crate) fn accept_ready(reload: &mut Reload, state: &mut State, accept: Key) -> bool {
     let State { children, lanes, generation, penalties, listeners, .. } = state;
     accept::give_all(children, accept, lanes, generation, penalties, &listeners.open);

@@ -15,7 +15,8 @@ pub(crate) enum ReloadState {
     Idle,
     /// A one-shot runs and its output is being read: first fosse-config, then fosse-load.
     Compiling(Box<Compilation>),
-    /// For `--check` alone, in place of all that follows: the rules of what is checked are being compiled.
+    /// For `--check` alone, in place of all that follows: the rules of what is checked are being
+    /// compiled.
     Checking,
     /// The lanes of the new generation are being started.
     Lanes {
@@ -70,7 +71,8 @@ impl Reload {
         matches!(self.state, ReloadState::Checking)
     }
 
-    /// Takes the output of a one-shot that has exited with 0, once all of it is here, and the plan that it was run for.
+    /// Takes the output of a one-shot that has exited with 0, once all of it is here, and the plan
+    /// that it was run for.
     pub(crate) fn take_output(&mut self) -> Option<(Vec<u8>, Option<Plan>)> {
         let ReloadState::Compiling(compilation) = &mut self.state else { return None };
         if compilation.process.is_some() || compilation.out.is_some() {

@@ -104,7 +104,8 @@ pub(crate) fn start_log(
     children.iter().for_each(|(process, _)| services.introduce_to_log(children, process));
 }
 
-/// Opens the log files that the plan names. One that cannot be opened is reported, and the rest is logged.
+/// Opens the log files that the plan names. One that cannot be opened is reported, and the rest is
+/// logged.
 fn log_files(cx: SpawnContext<'_>, directory: Option<BorrowedFd<'_>>) -> Vec<(u8, OwnedFd)> {
     let plan = &cx.generation.plan;
     let mut fds = Vec::new();

@@ -4,7 +4,8 @@ use fosse_die::{info, warning};
 
 use crate::{PROGRAM, state::State};
 
-/// Asks accept to go, which all others follow. Returns until when they may finish, in milliseconds of the monotonic clock.
+/// Asks accept to go, which all others follow. Returns until when they may finish, in milliseconds
+/// of the monotonic clock.
 pub(crate) fn begin(state: &mut State) -> u64 {
     info(PROGRAM, "event=ending");
     match state.services.accept {
@@ -21,7 +22,8 @@ pub(crate) fn accept_exited(state: &mut State) {
     all.for_each(|key| state.children.leave(key));
 }
 
-/// Kills lanes whose time to finish is over, and everything once the time of the whole edge is, if it is ending.
+/// Kills lanes whose time to finish is over, and everything once the time of the whole edge is, if
+/// it is ending.
 pub(crate) fn kill_overdue(state: &mut State, ending: Option<u64>) {
     let now_ms = state.event_loop.now_ms();
     state.lanes.overdue(now_ms).into_iter().for_each(|key| state.children.kill(key));

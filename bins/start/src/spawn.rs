@@ -60,7 +60,8 @@ pub(crate) fn spawn(
     launch(children, cx, process, options)
 }
 
-/// Adds the descriptors that every process gets: 0 to 2, its settings on 5, and the pipe for its lines.
+/// Adds the descriptors that every process gets: 0 to 2, its settings on 5, and the pipe for its
+/// lines.
 fn give_standard_fds(process: &mut Process, cx: SpawnContext<'_>, options: &mut SpawnOptions) -> Result<(), Errno> {
     for number in [0, 1] {
         if !options.gives(number) {
@@ -133,7 +134,8 @@ fn ask_fork_server(
     fosse_spawn::send_launch(&launcher.fork_server.channel, launch, &fds)
 }
 
-/// Programs that need the host's network or files: everything else is made in the empty namespaces of the fork server.
+/// Programs that need the host's network or files: everything else is made in the empty namespaces
+/// of the fork server.
 const fn needs_host(program: Program) -> bool {
     matches!(program, Program::Connect)
 }
@@ -147,7 +149,8 @@ fn uid_of(cx: SpawnContext<'_>, process: &Process) -> Result<u32, Errno> {
     cx.generation.plan.uid_base.checked_add(slot).filter(|uid| *uid != fosse_spawn::UID_KEPT).ok_or(Errno::OVERFLOW)
 }
 
-/// Makes a pipe: the writing end for the process, the reading end kept for the logger. Neither end ever waits.
+/// Makes a pipe: the writing end for the process, the reading end kept for the logger. Neither end
+/// ever waits.
 fn add_pipe(process: &mut Process, stream: Stream) -> Result<OwnedFd, Errno> {
     let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
     process.pipes.push((stream, read));
@@ -159,7 +162,8 @@ pub(crate) fn pair(kind: SocketType) -> Result<(OwnedFd, OwnedFd), Errno> {
     socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
 }
 
-/// Opens the same memory file again so that whoever gets it can only read: status must not write other processes' pages.
+/// Opens the same memory file again so that whoever gets it can only read: status must not write
+/// other processes' pages.
 fn read_only(page: &OwnedFd) -> Result<OwnedFd, Errno> {
     use std::os::fd::AsRawFd as _;
     let path = format!("/proc/self/fd/{}", page.as_raw_fd());

@@ -37,11 +37,13 @@ pub fn run() -> ! {
     }
 }
 
-/// Makes the supervisor. The order of the steps is the point: each takes away what the next no longer needs.
+/// Makes the supervisor. The order of the steps is the point: each takes away what the next no
+/// longer needs.
 fn supervisor(options: Options) -> Result<Supervisor, Errno> {
     let handed = handed_over();
-    // A successor's predecessor has told who waited; under that number there may be anything by now.
-    // Whoever waits for an edge is told nothing by a check, though it may hear of one (a check before a start or a reload).
+    // A successor's predecessor has told who waited; under that number there may be anything by
+    // now. Whoever waits for an edge is told nothing by a check, though it may hear of one (a check
+    // before a start or a reload).
     let notify = match options.check {
         true => Notify::default(),
         false => Notify::open(if is_successor() { None } else { options.ready_fd }),
@@ -82,7 +84,8 @@ fn take_over(state: &mut State) {
 /// Makes the fork server, then gives up the rights that only it has needed.
 fn launcher(options: &Options, programs: Programs) -> Result<Launcher, Errno> {
     let (privileged, mode) = (rustix::process::geteuid().is_root(), options.mode);
-    // A successor finds the fork server in its predecessor's table: what is needed to make one is gone by then.
+    // A successor finds the fork server in its predecessor's table: what is needed to make one is
+    // gone by then.
     let fork_server = if is_successor() { ForkServer::none()? } else { ForkServer::open(privileged, mode)? };
     if privileged {
         namespaces::keep_start_capabilities();
@@ -97,13 +100,15 @@ fn launcher(options: &Options, programs: Programs) -> Result<Launcher, Errno> {
     Ok(Launcher { privileged, mode, fork_server, programs, null })
 }
 
-/// Closes what whoever started us has left open and nobody has named: under its number a child would take it for its own.
-/// A successor has nothing like that: its predecessor let through what the table names.
+/// Closes what whoever started us has left open and nobody has named: under its number a child
+/// would take it for its own. A successor has nothing like that: its predecessor let through what
+/// the table names.
 fn close_strays() {
     (3..fosse_sys::fd::INHERITED_FDS_MAX).for_each(|number| drop(fosse_sys::fd::take(number)));
 }
 
-/// As many descriptors as the hard limit allows: lanes hold a client and a backend socket for each request.
+/// As many descriptors as the hard limit allows: lanes hold a client and a backend socket for each
+/// request.
 fn more_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });

@@ -1,5 +1,5 @@
-//! The state of an edge: every process it has, what they serve, and what more can be made with. Who decides what comes next
-//! (supervisor, reload, shutdown) does so on this.
+//! The state of an edge: every process it has, what they serve, and what more can be made with. Who
+//! decides what comes next (supervisor, reload, shutdown) does so on this.
 
 use std::os::fd::BorrowedFd;
 
@@ -17,6 +17,7 @@ use crate::{
     listeners::Listeners,
     penalties::Penalties,
     process::Process,
+    reload_state::Reload,
     services,
     services::Services,
     spawn_options::SpawnOptions,
@@ -137,8 +138,22 @@ impl State {
             .map_err(|errno| format!("unable to start a lane: {errno}"))
     }
 
+    /// Starts whatever is missing at this step of a reload, as far as the throttles allow.
+    pub(crate) fn replace_missing(&mut self, reload: &Reload, log_directory: Option<BorrowedFd<'_>>) {
+        self.replace_services(log_directory);
+        if reload.waits_for_lanes() {
+            return;
+        }
+        // A reload waits for it: one that cannot be started, or crashes, is tried again here as at
+        // any other time.
+        self.replace_accept();
+        if !reload.waits_for_accept() {
+            self.replace_lanes();
+        }
+    }
+
     /// Starts services that are missing, as far as the throttles allow.
-    pub(crate) fn replace_services(&mut self, log_directory: Option<BorrowedFd<'_>>) {
+    fn replace_services(&mut self, log_directory: Option<BorrowedFd<'_>>) {
         if self.may_start(Program::Log) {
             self.start_log(log_directory);
         }
@@ -151,14 +166,14 @@ impl State {
     }
 
     /// Starts accept if it is missing, as far as its throttle allows.
-    pub(crate) fn replace_accept(&mut self) {
+    fn replace_accept(&mut self) {
         if self.services.accept.is_none() && self.may_start(Program::Accept) {
             self.start_accept();
         }
     }
 
     /// Starts lanes that are missing, as far as the throttles allow; first the zygote they need.
-    pub(crate) fn replace_lanes(&mut self) {
+    fn replace_lanes(&mut self) {
         if !zygote::serves(&self.children, &self.generation) {
             if self.generation.zygote.is_none() && self.may_start(Program::WafFilter) {
                 self.start_zygote().unwrap_or_else(|why| alert(PROGRAM, why));

@@ -1,5 +1,6 @@
-//! The store: one process for the whole edge, there as long as any rules keep records. It outlives generations of lanes, so
-//! that counters do; each filter whose rules keep records has a socket to it. Where it exits the next one begins empty.
+//! The store: one process for the whole edge, there as long as any rules keep records. It outlives
+//! generations of lanes, so that counters do; each filter whose rules keep records has a socket to
+//! it. Where it exits the next one begins empty.
 
 use fosse_die::alert;
 use fosse_eventloop::slab::Key;
@@ -19,8 +20,8 @@ pub(crate) fn start(services: &mut Services, children: &mut Children, cx: SpawnC
     }
 }
 
-/// After an upgrade the new program takes the place of the old, and begins empty: what it keeps has no form that both must
-/// know. Filters have the session with it before the other closes.
+/// After an upgrade the new program takes the place of the old, and begins empty: what it keeps has
+/// no form that both must know. Filters have the session with it before the other closes.
 pub(crate) fn renew(services: &mut Services, children: &mut Children, cx: SpawnContext<'_>) {
     if !std::mem::take(&mut services.store_outdated) {
         return;
@@ -53,7 +54,8 @@ fn introduce(services: &Services, children: &Children, filter: Key) {
     }
 }
 
-/// Lets the store go once no rules keep records any more and no process is left of those whose rules did.
+/// Lets the store go once no rules keep records any more and no process is left of those whose
+/// rules did.
 pub(crate) fn release(services: &Services, children: &mut Children, generation: &Generation) {
     let used = generation.keeps_records || children.iter().any(|(_, process)| process.keeps_records);
     if let Some(store) = services.store.filter(|_| !used) {

@@ -1,4 +1,5 @@
-//! The state that an upgrade carries from a start to its successor: one sealed table, and the descriptors it names by number.
+//! The state that an upgrade carries from a start to its successor: one sealed table, and the
+//! descriptors it names by number.
 
 use std::{
     collections::HashMap,
@@ -96,7 +97,8 @@ pub(crate) fn encode<'e>(
     Ok((w.out, w.fds))
 }
 
-/// Reads what a predecessor has written. `now_ms` is when its processes have last moved, as far as this start knows.
+/// Reads what a predecessor has written. `now_ms` is when its processes have last moved, as far as
+/// this start knows.
 ///
 /// # Errors
 /// [`WireError`] where the table is not what this version writes.

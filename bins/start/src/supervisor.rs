@@ -1,5 +1,5 @@
-//! The supervisor: the loop over signals, replies of the fork server, messages of children and the clock. It decides what
-//! follows what; the modules below do it.
+//! The supervisor: the loop over signals, replies of the fork server, messages of children and the
+//! clock. It decides what follows what; the modules below do it.
 
 use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, alert, fatal, info, temporary};
 use fosse_eventloop::{Events, Interest, slab::Key};
@@ -200,7 +200,8 @@ impl Supervisor {
         }
     }
 
-    /// The rules are compiled: the lanes of a new generation can be made, or those that are missing.
+    /// The rules are compiled: the lanes of a new generation can be made, or those that are
+    /// missing.
     fn zygote_ready(&mut self) {
         if self.reload.is_check() {
             check::passed();
@@ -219,7 +220,8 @@ impl Supervisor {
     fn stage_ready(&mut self, key: Key) {
         let State { children, lanes, generation, services, .. } = &mut self.state;
         let Some(lane) = lanes::stage_ready(lanes, children, key) else { return };
-        // One that was begun before the reload serves like the others until the reload takes its place.
+        // One that was begun before the reload serves like the others until the reload takes its
+        // place.
         if !self.reload.waits_for_lanes() || lane.generation != generation.number {
             if let Some(accept) = services.ready_accept(children) {
                 accept::give_lane(children, accept, lane, generation, false);
@@ -284,14 +286,16 @@ impl Supervisor {
         if self.ending.is_some() {
             return shutdown::accept_exited(&mut self.state);
         }
-        // The next one would have the new configuration, and lanes of the old one: serving comes first, then the reload.
+        // The next one would have the new configuration, and lanes of the old one: serving comes
+        // first, then the reload.
         if self.reload.waits_for_lanes() {
             self.reload_failed("fosse-accept exited before the new lanes were ready");
             self.reload.wanted = true;
         }
     }
 
-    /// The filters that a zygote has made live on; those it was asked for and has not made never will.
+    /// The filters that a zygote has made live on; those it was asked for and has not made never
+    /// will.
     fn zygote_exited(&mut self, key: Key, end: End) {
         for child in self.state.children.launches_lost(key) {
             self.exited(child, End::Exit(EXIT_TEMPORARY));
@@ -306,7 +310,8 @@ impl Supervisor {
         }
     }
 
-    /// A lane without one of its stages is over: parse responds as it can, the rest exits, a new lane takes its place.
+    /// A lane without one of its stages is over: parse responds as it can, the rest exits, a new
+    /// lane takes its place.
     fn lane_lost(&mut self, number: u32, key: Key, process: &Process, end: End) {
         let until_ms = self.state.event_loop.now_ms().saturating_add(limits::DYING_MS_MAX);
         let Some(loss) = self.state.lanes.lose(number, key, until_ms) else { return };
@@ -355,19 +360,9 @@ impl Supervisor {
         self.notify.ready();
     }
 
-    /// Starts whatever is missing, as far as the throttles allow.
     fn replace_missing(&mut self) {
-        if self.ending.is_some() || self.state.generation.number == 0 {
-            return;
-        }
-        self.state.replace_services(self.options.log_directory());
-        if self.reload.waits_for_lanes() {
-            return;
-        }
-        // A reload waits for it: one that cannot be started, or crashes, is tried again here as at any other time.
-        self.state.replace_accept();
-        if !self.reload.waits_for_accept() {
-            self.state.replace_lanes();
+        if self.ending.is_none() && self.state.generation.number != 0 {
+            self.state.replace_missing(&self.reload, self.options.log_directory());
         }
     }
 

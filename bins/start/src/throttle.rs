@@ -11,8 +11,8 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// Counts a crash. [`CRASHES_FREE`] within the window cost nothing; after that each costs a pause of 1, 2, 4 ... 30 s. A
-    /// quiet window makes everything good again.
+    /// Counts a crash. [`CRASHES_FREE`] within the window cost nothing; after that each costs a
+    /// pause of 1, 2, 4 ... 30 s. A quiet window makes everything good again.
     pub(crate) fn crashed(&mut self, now_ms: u64) {
         self.crashes.retain(|at| at.saturating_add(CRASHES_WINDOW_MS) > now_ms);
         if self.crashes.is_empty() && now_ms >= self.until_ms.saturating_add(CRASHES_WINDOW_MS) {

@@ -1,5 +1,6 @@
-//! Binary upgrade in place: start executes its new self with the same PID. Everything it holds survives as descriptors and
-//! one sealed table; then the new self reloads as if it had been asked to, with the new programs.
+//! Binary upgrade in place: start executes its new self with the same PID. Everything it holds
+//! survives as descriptors and one sealed table; then the new self reloads as if it had been asked
+//! to, with the new programs.
 
 use std::{
     ffi::{CString, OsStr},
@@ -21,7 +22,8 @@ use rustix::{
 
 use crate::{PROGRAM, limits, options::Options, successor_state::STATE_VARIABLE};
 
-/// Executes the new start with the table of this one. Returns only where that failed, and has reported why.
+/// Executes the new start with the table of this one. Returns only where that failed, and has
+/// reported why.
 pub(crate) fn execute(options: &Options, table: Result<(Vec<u8>, Vec<BorrowedFd<'_>>), Errno>) {
     let program = openat(&options.programs, "fosse-start", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
     let errno = match program.and_then(|program| Ok((program, table?))) {
@@ -38,7 +40,8 @@ pub(crate) fn execute(options: &Options, table: Result<(Vec<u8>, Vec<BorrowedFd<
     alert(PROGRAM, format_args!("event=upgrade-failed error=\"{errno}\" cure=\"the running start goes on\""));
 }
 
-/// Asks the new start whether it and its programs can live under the filter of this one, which stays for life.
+/// Asks the new start whether it and its programs can live under the filter of this one, which
+/// stays for life.
 fn fits(options: &Options, program: &OwnedFd) -> bool {
     if options.mode == LockdownMode::Off {
         return true;
@@ -88,7 +91,8 @@ fn replace_self(options: &Options, program: &OwnedFd, table: &[u8], fds: &[Borro
     Ok(errno)
 }
 
-/// Returns the environment of this start with the table in it, and without the sockets of a supervisor, which are in the table.
+/// Returns the environment of this start with the table in it, and without the sockets of a
+/// supervisor, which are in the table.
 fn environment(state: &OwnedFd) -> Vec<CString> {
     std::env::vars_os()
         .filter(|(name, _)| name != STATE_VARIABLE && !name.as_bytes().starts_with(b"LISTEN_"))

@@ -1,5 +1,6 @@
-//! The zygote: a process of each generation that has compiled the rules and makes the filters of its lanes, so that all
-//! share one copy and a filter that crashed is back at once. Where a configuration has no rules there is none.
+//! The zygote: a process of each generation that has compiled the rules and makes the filters of
+//! its lanes, so that all share one copy and a filter that crashed is back at once. Where a
+//! configuration has no rules there is none.
 
 use fosse_eventloop::slab::Key;
 use fosse_wire::launch::Program;
@@ -9,8 +10,8 @@ use crate::{
     children::Children, generation::Generation, launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions,
 };
 
-/// Starts the zygote of the current generation; returns none where that has no rules. Errors in the rules are reported on
-/// start's own descriptor 2: whoever asked for the reload is there.
+/// Starts the zygote of the current generation; returns none where that has no rules. Errors in the
+/// rules are reported on start's own descriptor 2: whoever asked for the reload is there.
 ///
 /// # Errors
 /// Why it could not be started.
