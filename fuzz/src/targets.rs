@@ -63,11 +63,11 @@ targets! {
     "frames.frames", target::frames::frames, wire::frames, http::TOKENS;
     "frames.lines", target::frames::lines, wire::lines, wire::JSON;
     "ftw.files", target::ftw::files, texts::regressions, texts::YAML;
+    "gather.references", target::gather::references, rules::files, rules::SECLANG;
     "http1.chunked", target::http1::chunked, http::chunked, http::CHUNKED;
     "http1.request", target::http1::request, http::requests, http::TOKENS;
     "http1.response", target::http1::response, http::responses, http::TOKENS;
     "libinjection.detect", target::libinjection::detect, bodies::attacks, bodies::ATTACK;
-    "load.references", target::load::references, rules::files, rules::SECLANG;
     "log.lines", target::log::lines, texts::logs, &[b"\n"];
     "model.configuration", target::model::configuration, files::configurations, files::CONFIGURATION;
     "parse.inbound", target::parse::inbound, http::conversations, http::TOKENS;

@@ -3,7 +3,7 @@
 use fosse_tidy::{File, directories, files, libraries, none, read};
 
 /// Crates that decode nothing themselves, and why.
-const WITHOUT_TARGET: [(&str, &str); 20] = [
+const WITHOUT_TARGET: [(&str, &str); 21] = [
     ("accept", "reads no byte of a connection; its messages are wire's, its lists cidr's"),
     ("args", "arguments of one's own process"),
     ("builtin_rules", "texts of ours, which seclang compiles"),
@@ -18,6 +18,7 @@ const WITHOUT_TARGET: [(&str, &str); 20] = [
     ("fdpass", "its bytes are handed on as they are"),
     ("fosse", "a person's command: its configuration is model's, its tests are ftw's"),
     ("inherit", "descriptors of one's own process; their content is settings' and plan's"),
+    ("load", "its rule files are gather's, its lists cidr's, its task plan's"),
     ("lockdown", "gives things up"),
     ("service", "its messages are wire's"),
     ("spawn", "starts processes"),

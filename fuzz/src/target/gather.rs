@@ -3,7 +3,7 @@
 /// Every reference lies inside the file.
 pub fn references(data: &[u8]) {
     assert!(
-        fosse_load::references::references(data).iter().all(|reference| reference.offset < data.len()),
+        fosse_gather::references::references(data).iter().all(|reference| reference.offset < data.len()),
         "a reference outside of the file"
     );
 }
