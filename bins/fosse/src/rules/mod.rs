@@ -1,12 +1,12 @@
 //! `fosse rules`: rules looked at, tried and measured in this process, by the engine that waf-filter runs.
 
-mod answer;
 mod bench;
 mod check;
 mod explain;
 mod from;
 mod ftw;
 pub(crate) mod layout;
+mod response;
 mod source;
 mod trial;
 mod url;

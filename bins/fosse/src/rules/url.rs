@@ -1,4 +1,4 @@
-//! A server that tests are run against: bytes out, an answer back, and what its log says between two marks.
+//! A server that tests are run against: bytes out, a response back, and what its log says between two marks.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use fosse_die::{fatal, usage};
 use fosse_ftw::{Expectation, Failure, Happened, Stage, Test, build, check, native, rule_ids};
 
-use super::answer::{is_whole, status};
+use super::response::{is_whole, status};
 use crate::PROGRAM;
 
 /// A server that says nothing for so long has said all.
-const ANSWER_SECONDS_MAX: u64 = 5;
+const RESPONSE_SECONDS_MAX: u64 = 5;
 /// A mark that is not in the log by then was lost on its way, and is sent again.
 const MARK_MILLISECONDS_MAX: u64 = 500;
 /// So often; then it will never come.
 const MARK_TIMES_MAX: u32 = 6;
 /// Between two looks at the log.
 const LOOK_MICROSECONDS: u64 = 200;
-/// More of an answer is not looked at.
-const ANSWER_BYTES_MAX: usize = 4 << 20;
+/// More of a response is not looked at.
+const RESPONSE_BYTES_MAX: usize = 4 << 20;
 /// The header by which go-ftw marks its place in a log; a rule of the set-up writes its value there.
 const MARK: &str = "X-CRS-Test";
 
@@ -56,36 +56,36 @@ impl Server {
     pub(crate) fn test(&mut self, test: &Test, before: Option<&Test>) -> Result<(Vec<Failure>, Vec<Failure>), String> {
         let (mut now, mut then) = (Vec::new(), Vec::new());
         for (at, stage) in test.stages.iter().enumerate() {
-            let (answer, log) = self.stage(stage)?;
-            now.extend(self.judged(&stage.output, &answer, &log));
+            let (response, log) = self.stage(stage)?;
+            now.extend(self.judged(&stage.output, &response, &log));
             if let Some(stage) = before.and_then(|test| test.stages.get(at)) {
-                then.extend(self.judged(&stage.output, &answer, &log));
+                then.extend(self.judged(&stage.output, &response, &log));
             }
         }
         Ok((now, then))
     }
 
     fn stage(&mut self, stage: &Stage) -> Result<(Vec<u8>, String), String> {
-        let answer = exchange(&mut self.connect()?, &build(&stage.input));
-        Ok((answer, self.mark()?))
+        let response = exchange(&mut self.connect()?, &build(&stage.input));
+        Ok((response, self.mark()?))
     }
 
-    fn judged(&self, expected: &Expectation, answer: &[u8], log: &str) -> Vec<Failure> {
-        let status = status(answer);
+    fn judged(&self, expected: &Expectation, response: &[u8], log: &str) -> Vec<Failure> {
+        let status = status(response);
         // A server that ends the connection has refused it as much as one that says 400.
         if expected.expect_error && status == 0 {
             return Vec::new();
         }
         if self.log.is_none() {
-            return check(&by_answer(expected), &Happened { status, ids: &[], log: &[], response: answer });
+            return check(&by_response(expected), &Happened { status, ids: &[], log: &[], response });
         }
         let (ids, log) = (rule_ids(log), native(log));
-        check(expected, &Happened { status, ids: &ids, log: &log, response: answer })
+        check(expected, &Happened { status, ids: &ids, log: &log, response })
     }
 
     fn connect(&self) -> Result<TcpStream, String> {
         let wrong = |error: std::io::Error| format!("{}: {error}", self.address);
-        let limit = Duration::from_secs(ANSWER_SECONDS_MAX);
+        let limit = Duration::from_secs(RESPONSE_SECONDS_MAX);
         let stream = TcpStream::connect_timeout(&self.address, limit).map_err(wrong)?;
         stream.set_read_timeout(Some(limit)).and_then(|()| stream.set_nodelay(true)).map_err(wrong)?;
         Ok(stream)
@@ -110,22 +110,22 @@ impl Server {
     }
 }
 
-/// Sends a request and reads its answer. The server may answer and close before it has read everything; what it said counts.
+/// Sends a request and reads its response. The server may respond and close before it has read everything; what it said counts.
 fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
     let _ = stream.write_all(bytes);
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let mut part = [0; 16384];
     while let Ok(count @ 1..) = stream.read(&mut part) {
-        answer.extend_from_slice(part.get(..count).unwrap_or_default());
-        if is_whole(&answer) || answer.len() > ANSWER_BYTES_MAX {
+        response.extend_from_slice(part.get(..count).unwrap_or_default());
+        if is_whole(&response) || response.len() > RESPONSE_BYTES_MAX {
             break;
         }
     }
-    answer
+    response
 }
 
-/// What of an expectation shows in the answer of a server that blocks: a rule that must match denies, others do not.
-fn by_answer(expected: &Expectation) -> Expectation {
+/// What of an expectation shows in the response of a server that blocks: a rule that must match denies, others do not.
+fn by_response(expected: &Expectation) -> Expectation {
     let denied = (!expected.expect_ids.is_empty()).then_some(403);
     let response_contains = expected.response_contains.clone();
     Expectation { status: expected.status.or(denied), response_contains, ..Expectation::default() }
@@ -197,8 +197,8 @@ mod tests {
     #[test]
     fn without_a_log_a_rule_that_must_match_must_deny() {
         let expected = Expectation { expect_ids: vec![7], ..Expectation::default() };
-        assert_eq!(by_answer(&expected).status, Some(403));
-        assert_eq!(by_answer(&Expectation { status: Some(400), ..expected }).status, Some(400));
-        assert_eq!(by_answer(&Expectation { no_expect_ids: vec![7], ..Expectation::default() }).status, None);
+        assert_eq!(by_response(&expected).status, Some(403));
+        assert_eq!(by_response(&Expectation { status: Some(400), ..expected }).status, Some(400));
+        assert_eq!(by_response(&Expectation { no_expect_ids: vec![7], ..Expectation::default() }).status, None);
     }
 }
