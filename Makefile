@@ -7,7 +7,7 @@
 # make bench          fosse beside nginx and HAProxy, one table
 # make bench-waf      rules beside nginx with libmodsecurity, one table
 # make parity         the verdicts of both on the same requests, every difference explained; those of the built-in rules
-# make soak           hours under load, with deaths, stops, reloads
+# make soak           hours under load, with kills, stops, reloads
 # make fuzz           the decoders under mutation, FUZZ_SECONDS each
 # No target asks for anything on standard input.
 

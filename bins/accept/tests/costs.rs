@@ -28,7 +28,7 @@ fn cpu_time_of_accept_for_a_connection() {
             lane.say(Kind::Closed, &held.iter().map(|(connection, _)| *connection).collect::<Vec<_>>(), &[]);
             drop(clients);
         }
-        edge.until(count::LIVE, 0);
+        edge.wait_for_count(count::LIVE, 0);
         let each = Duration::from_millis((edge.cpu_ticks() - ticks) * 10).as_secs_f64() * 1e6 / CONNECTIONS as f64;
         let turns = (edge.count(fosse_counters::TURNS) - turns) as f64 / CONNECTIONS as f64;
         println!("{name}: {each:.1} us of CPU, {turns:.2} turns a connection, {:.1} s", begun.elapsed().as_secs_f64());

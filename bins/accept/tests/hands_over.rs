@@ -32,13 +32,13 @@ fn idle_connections_of_a_draining_lane_go_to_another_with_what_accept_knew() {
     let stranger = client_from(4, address);
     let (_, strange_fd) = new.take(1).pop().unwrap();
     old.say(Kind::Return, &[held[1].0], &[&strange_fd]);
-    edge.until(count::LIVE, 2);
+    edge.wait_for_count(count::LIVE, 2);
     assert!(new.is_quiet(&edge));
     drop((stranger, strange_fd, held));
     new.close(&connection);
     drop(fd);
     assert_eq!(fate(&mut clients[0]), "reset");
-    edge.until(count::LIVE, 1);
+    edge.wait_for_count(count::LIVE, 1);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn after_its_own_death_a_new_accept_learns_what_the_lanes_hold() {
     assert!(newest.id > held[0].0.id.max(held[1].0.id), "numbers never come again");
     assert_eq!(fate(&mut client_from(3, address)), "reset", "its two connections are still counted");
     lane.close(&held[0].0);
-    edge.until(count::LIVE, 2);
+    edge.wait_for_count(count::LIVE, 2);
     let _third = client_from(3, address);
     lane.take(1);
     drop(early);
@@ -149,7 +149,7 @@ fn one_that_leaves_hands_over_lanes_and_queues_to_the_next_and_nobody_notices() 
     lane.say(Kind::Open, &[held[1].0], &[]);
     lane.say(Kind::Open, &[], &[]);
     let _third = lane.take(1);
-    new.until(count::LIVE, 2);
+    new.wait_for_count(count::LIVE, 2);
     new.settle();
     assert!(clients.iter_mut().all(|client| fate_so_far(client) == "open"));
 }
@@ -164,7 +164,7 @@ fn one_that_leaves_ends_what_no_lane_takes_properly() {
     edge.order(ToChild::LaneDrain { lane: 1 }, None);
     edge.settle();
     lane.say(Kind::Return, &[held[0].0], &[&held[0].1]);
-    edge.until(count::RETURNED, 1);
+    edge.wait_for_count(count::RETURNED, 1);
     edge.order(ToChild::Drain, None);
     assert_eq!(edge.said(), ToStart::Drained);
     assert_eq!(edge.exit().code(), Some(0));

@@ -87,8 +87,8 @@ fn many_at_once_go_in_messages_of_up_to_64() {
     }
     assert_eq!(sizes.iter().sum::<usize>(), clients.len());
     assert_eq!(sizes[0], 64, "{sizes:?}");
-    edge.until(count::CONNECTIONS, 120);
-    edge.until(count::LIVE, 120);
+    edge.wait_for_count(count::CONNECTIONS, 120);
+    edge.wait_for_count(count::LIVE, 120);
 }
 
 #[test]
@@ -99,11 +99,11 @@ fn a_source_keeps_its_lane_and_a_trusted_proxy_is_spread() {
     let lanes = [edge.lane(1, 100), edge.lane(2, 100)];
     // Few enough not to be spread as a source that stands out is.
     let clients: Vec<_> = (0..10).map(|_| client_from(9, address)).collect();
-    edge.until(count::LIVE, 10);
+    edge.wait_for_count(count::LIVE, 10);
     let held: Vec<usize> = lanes.iter().map(|lane| lane.arrived(&edge)).collect();
     assert!(held == [10, 0] || held == [0, 10], "{held:?}");
     let proxied: Vec<_> = (0..40).map(|_| client_from(200, address)).collect();
-    edge.until(count::LIVE, 50);
+    edge.wait_for_count(count::LIVE, 50);
     let more: Vec<usize> = lanes.iter().map(|lane| lane.arrived(&edge)).collect();
     assert_eq!((held[0] + more[0], held[1] + more[1]), (25, 25));
     drop((clients, proxied));

@@ -70,11 +70,11 @@ fn the_limit_per_address_counts_until_the_lane_says_closed() {
     let mut clients: Vec<_> = (0..5).map(|_| client_from(3, address)).collect();
     let held = lane.take(2);
     assert!(clients[2..].iter_mut().all(|client| fate(client) == "reset"));
-    edge.until(count::LIMITED_ADDRESS, 3);
+    edge.wait_for_count(count::LIMITED_ADDRESS, 3);
     drop(clients);
     assert_eq!(fate(&mut client_from(3, address)), "reset", "the client has gone, but the lane still holds it");
     lane.close(&held[0].0);
-    edge.until(count::LIVE, 1);
+    edge.wait_for_count(count::LIVE, 1);
     let _other_source = client_from(4, address);
     let _again = client_from(3, address);
     lane.take(2);
@@ -88,9 +88,9 @@ fn the_global_limit_counts_all_sources() {
     let _clients: Vec<_> = (10..13).map(|last| client_from(last, address)).collect();
     let held = lane.take(3);
     assert_eq!(fate(&mut client_from(20, address)), "reset");
-    edge.until(count::LIMITED_GLOBAL, 1);
+    edge.wait_for_count(count::LIMITED_GLOBAL, 1);
     lane.close(&held[1].0);
-    edge.until(count::LIVE, 2);
+    edge.wait_for_count(count::LIVE, 2);
     let _next = client_from(21, address);
     lane.take(1);
 }
@@ -116,7 +116,7 @@ fn a_penalty_outlives_the_accept_that_gave_it() {
     edge.order(ToChild::Marks, Some(&fosse_sys::memfd::sealed("marks", &told).unwrap()));
     let address = edge.listen_v4(0);
     assert_eq!(fate(&mut client_from(3, address)), "reset");
-    edge.until(count::PENALISED, 1);
+    edge.wait_for_count(count::PENALISED, 1);
     dies_of(&edge, &lane, 4, address);
     assert!(matches!(edge.said(), ToStart::Marked(mark) if mark.penalised), "one death before, one now");
 }
@@ -125,7 +125,7 @@ fn dies_of(edge: &Edge, lane: &Lane, last: u8, address: std::net::SocketAddr) {
     let _client = client_from(last, address);
     let (connection, _) = lane.take(1).pop().unwrap();
     lane.close(&connection);
-    edge.until(count::LIVE, 0);
+    edge.wait_for_count(count::LIVE, 0);
     edge.order(ToChild::Penalise { connection: connection.id }, None);
     edge.settle();
 }
@@ -142,7 +142,7 @@ fn a_source_of_two_deaths_is_refused_but_not_one_that_is_trusted_or_allow_listed
     }
     (0..2).for_each(|_| dies_of(&edge, &lane, 3, address));
     assert_eq!(fate(&mut client_from(3, address)), "reset");
-    edge.until(count::PENALISED, 1);
+    edge.wait_for_count(count::PENALISED, 1);
     assert_eq!(edge.log().matches("penalised").count(), 1, "{}", edge.log());
     let _others: Vec<_> = [4, 50, 60].map(|last| client_from(last, address)).into();
     lane.take(3);

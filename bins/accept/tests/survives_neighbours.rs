@@ -25,7 +25,7 @@ fn a_lane_that_reads_nothing_is_skipped_and_the_other_serves() {
     let mut arrived = 0;
     for round in 0..400_u32 {
         clients.push(client_from(u8::try_from(round % 250 + 1).unwrap(), address));
-        edge.until(count::LIVE, u64::from(round + 1));
+        edge.wait_for_count(count::LIVE, u64::from(round + 1));
         while let Some((_, fds)) = serving.next(Duration::ZERO) {
             arrived += fds.len();
         }
@@ -55,11 +55,11 @@ fn with_no_lane_left_connections_wait_in_the_kernel_and_nothing_spins() {
 fn a_lost_lane_gives_its_counts_back_and_the_others_go_on() {
     let (edge, address, a, b) = two_lanes();
     let mut clients: Vec<_> = (0..3).map(|_| client_from(3, address)).collect();
-    edge.until(count::LIVE, 3);
+    edge.wait_for_count(count::LIVE, 3);
     let (lost, kept) = if a.arrived(&edge) > 0 { (a, b) } else { (b, a) };
     assert_eq!(fate(&mut client_from(3, address)), "reset");
     drop(lost);
-    edge.until(count::LIVE, 0);
+    edge.wait_for_count(count::LIVE, 0);
     clients.push(client_from(3, address));
     kept.take(1);
     assert!(edge.log().contains("gone connections=3"), "{}", edge.log());
@@ -69,7 +69,7 @@ fn a_lost_lane_gives_its_counts_back_and_the_others_go_on() {
 fn a_lane_that_says_something_else_is_dropped_and_the_other_serves() {
     let (mut edge, address, a, b) = two_lanes();
     a.say_raw(&[9, 9, 9]);
-    edge.until_logged("gone", 1);
+    edge.wait_for_log_times("gone", 1);
     let _client = client_from(3, address);
     b.take(1);
     b.say(Kind::Connections, &[], &[]);
@@ -82,7 +82,7 @@ fn a_lane_that_says_something_else_is_dropped_and_the_other_serves() {
 fn a_lane_has_no_word_on_anothers_connections() {
     let (edge, address, a, b) = two_lanes();
     let _clients: Vec<_> = (0..3).map(|_| client_from(3, address)).collect();
-    edge.until(count::LIVE, 3);
+    edge.wait_for_count(count::LIVE, 3);
     edge.settle();
     let (owner, liar) = match a.next(Duration::ZERO) {
         Some(message) => ((message, &a), &b),
@@ -94,7 +94,7 @@ fn a_lane_has_no_word_on_anothers_connections() {
     assert!(liar.is_quiet(&edge));
     assert_eq!(edge.count(count::LIVE), 3);
     owner.say(Kind::Closed, &message.connections, &[]);
-    edge.until(count::LIVE, 3 - u64::try_from(message.connections.len()).unwrap());
+    edge.wait_for_count(count::LIVE, 3 - u64::try_from(message.connections.len()).unwrap());
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn without_start_it_ends() {
 fn an_order_that_is_none_ends_it() {
     for bytes in [&[0; 16][..], &[2; 3], &ToChild::PageDrop { pid: 3 }.encode(), &[1; 17]] {
         let mut edge = Edge::new(&listener(AcceptListener::default()));
-        edge.raw_order(bytes);
+        edge.order_raw(bytes, None);
         assert_eq!(edge.exit().code(), Some(111), "{bytes:?}");
     }
 }

@@ -1,78 +1,31 @@
 //! The store takes each filter for an attacker; what one does, the others do not notice.
 
 use std::io::{Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::path::Path;
 use std::time::Duration;
 
 use fosse_collections::{Change, Collection, Place, Record, VALUE_BYTES_MAX};
 use fosse_counters::store as count;
-use fosse_fdpass::{Received, receive, send};
-use fosse_harness::{Dir, WAIT_MAX, wait_for};
+use fosse_harness::{Stage, WAIT_MAX, wait_for};
 use fosse_store::limits::{FILTERS_COUNT_MAX, RECORDS_BYTES_MAX};
-use fosse_sys::{memfd, page::PageReader};
-use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
+use fosse_wire::start::{ToChild, ToStart};
 use fosse_wire::store::{FromStore, ToStore, split};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
-/// A running fosse-store, locked down as in an edge; the test is its start.
-struct Edge {
-    child: Child,
-    start: OwnedFd,
-    page: PageReader,
-    log: PathBuf,
-    _dir: Dir,
+/// A running fosse-store, locked down as in an edge.
+fn store() -> Stage {
+    let stage = Stage::spawn(Path::new(env!("CARGO_BIN_EXE_fosse-store")), None, Vec::new(), "");
+    assert_eq!(stage.said(), ToStart::Ready);
+    stage
 }
 
-impl Edge {
-    fn new() -> Self {
-        let (start, far) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
-        let page_fd = memfd::page("page", fosse_counters::PAGE_BYTES).unwrap();
-        let page = PageReader::map(&page_fd).unwrap();
-        let dir = Dir::new();
-        let log = dir.join("log");
-        let script = "exec 6<&0 7<&1 0</dev/null 1>/dev/null 2>\"$0\"; exec \"$@\"";
-        let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(script).arg(&log).arg(env!("CARGO_BIN_EXE_fosse-store"));
-        let child = command.stdin(page_fd).stdout(far).spawn().unwrap();
-        drop(command);
-        let edge = Self { child, start, page, log, _dir: dir };
-        let ready = wait_for("READY", || {
-            let mut bytes = [0; MESSAGE_BYTES];
-            match receive(&edge.start, &mut bytes, &mut Vec::new()).unwrap() {
-                Received::Message(length) => Some(ToStart::decode(&bytes[..length]).unwrap()),
-                Received::Nothing => None,
-                Received::End => panic!("it ended: {}", edge.log()),
-            }
-        });
-        assert_eq!(ready, ToStart::Ready);
-        edge
-    }
-
-    /// A filter, which has not said a word.
-    fn filter(&self, lane: u32) -> Filter {
-        let (near, far) = UnixStream::pair().unwrap();
-        near.set_read_timeout(Some(WAIT_MAX)).unwrap();
-        wait_for("room for a message", || send(&self.start, &ToChild::Records { lane }.encode(), &[far.as_fd()]).ok());
-        Filter { stream: near, left: Vec::new() }
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    fn wait_for_log(&self, text: &str) {
-        wait_for(text, || self.log().contains(text).then_some(()));
-    }
-}
-
-impl Drop for Edge {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// A filter, which has not said a word.
+fn filter(store: &Stage, lane: u32) -> Filter {
+    let (near, far) = UnixStream::pair().unwrap();
+    near.set_read_timeout(Some(WAIT_MAX)).unwrap();
+    store.order(ToChild::Records { lane }, Some(far.as_fd()));
+    Filter { stream: near, left: Vec::new() }
 }
 
 struct Filter {
@@ -126,8 +79,8 @@ impl Filter {
 
 #[test]
 fn a_filter_that_breaks_the_protocol_is_let_go_and_the_others_are_served() {
-    let edge = Edge::new();
-    let mut good = edge.filter(0);
+    let store = store();
+    let mut good = filter(&store, 0);
     assert!(good.is_served("before"));
     let place = Place::new(Collection::Ip, b"", b"k");
     let mut early = Vec::new();
@@ -142,27 +95,27 @@ fn a_filter_that_breaks_the_protocol_is_let_go_and_the_others_are_served() {
         [hello.clone(), 6u32.to_le_bytes().to_vec(), vec![99, 0, 0, 0, 0, 0]].concat(),
     ];
     for (number, case) in cases.iter().enumerate() {
-        let mut bad = edge.filter(1);
+        let mut bad = filter(&store, 1);
         bad.stream.write_all(case).unwrap();
         while bad.hears().is_some() {}
-        wait_for("the count", || (edge.page.get(count::BROKEN) == number as u64 + 1).then_some(()));
+        wait_for("the count", || (store.count(count::BROKEN) == number as u64 + 1).then_some(()));
     }
-    edge.wait_for_log("event=filter-broke lane=1");
+    store.wait_for_log("event=filter-broke lane=1");
     let place = Place::new(Collection::Ip, b"", b"before");
     good.says(&[ToStore::Load { tag: 7, place }]);
     assert!(matches!(good.hears(), Some(FromStore::Record { tag: 7, record: Record { updates: 1, .. } })));
     // One that is gone in the middle of a message has broken nothing.
-    let mut gone = edge.filter(2);
+    let mut gone = filter(&store, 2);
     gone.stream.write_all(&[hello, early[..7].to_vec()].concat()).unwrap();
     drop(gone);
-    wait_for("its end", || (edge.page.get(count::FILTERS) == 1).then_some(()));
-    assert_eq!(edge.page.get(count::BROKEN), cases.len() as u64);
+    wait_for("its end", || (store.count(count::FILTERS) == 1).then_some(()));
+    assert_eq!(store.count(count::BROKEN), cases.len() as u64);
 }
 
 #[test]
 fn all_filters_hear_of_the_first_record_and_of_the_last() {
-    let edge = Edge::new();
-    let (mut one, mut other) = (edge.filter(0), edge.filter(1));
+    let store = store();
+    let (mut one, mut other) = (filter(&store, 0), filter(&store, 1));
     let kept = |some, saves| Some(FromStore::Kept { some, saves });
     for filter in [&mut one, &mut other] {
         filter.says(&[ToStore::Hello]);
@@ -177,8 +130,8 @@ fn all_filters_hear_of_the_first_record_and_of_the_last() {
 
 #[test]
 fn a_filter_that_does_not_read_holds_up_nobody() {
-    let edge = Edge::new();
-    let mut deaf = edge.filter(0);
+    let store = store();
+    let mut deaf = filter(&store, 0);
     let place = Place::new(Collection::Ip, b"", b"large");
     let value = Change::Set(vec![b'v'; VALUE_BYTES_MAX]);
     let changes = [&b"a"[..], b"b", b"c", b"d", b"e"].map(|name| (name, value.clone())).to_vec();
@@ -190,11 +143,11 @@ fn a_filter_that_does_not_read_holds_up_nobody() {
         (0..asked).for_each(|tag| asks.says(&[ToStore::Load { tag, place }]));
     });
     // It is at its limit: some of what it asked for is answered, the rest waits.
-    wait_for("answers", || (edge.page.get(count::LOADS) > 10).then_some(()));
+    wait_for("answers", || (store.count(count::LOADS) > 10).then_some(()));
     for lane in 1..20 {
-        assert!(edge.filter(lane).is_served(&lane.to_string()));
+        assert!(filter(&store, lane).is_served(&lane.to_string()));
     }
-    assert!(edge.page.get(count::LOADS) < u64::from(asked));
+    assert!(store.count(count::LOADS) < u64::from(asked));
     assert_eq!(deaf.hears(), Some(FromStore::Hello));
     for expected in 0..asked {
         assert!(matches!(deaf.hears(), Some(FromStore::Record { tag, .. }) if tag == expected), "{expected}");
@@ -204,22 +157,22 @@ fn a_filter_that_does_not_read_holds_up_nobody() {
 
 #[test]
 fn more_filters_than_there_can_be_are_refused() {
-    let edge = Edge::new();
+    let store = store();
     let most = u32::try_from(FILTERS_COUNT_MAX).unwrap();
-    let mut all: Vec<Filter> = (0..most).map(|lane| edge.filter(lane)).collect();
-    wait_for("all of them", || (edge.page.get(count::FILTERS) == u64::from(most)).then_some(()));
-    assert_eq!(edge.filter(most).hears(), None);
-    edge.wait_for_log(&format!("event=too-many-filters lane={most}"));
+    let mut all: Vec<Filter> = (0..most).map(|lane| filter(&store, lane)).collect();
+    wait_for("all of them", || (store.count(count::FILTERS) == u64::from(most)).then_some(()));
+    assert_eq!(filter(&store, most).hears(), None);
+    store.wait_for_log(&format!("event=too-many-filters lane={most}"));
     assert!(all.last_mut().unwrap().is_served("last"));
     all.pop();
-    wait_for("room", || (edge.page.get(count::FILTERS) == u64::from(most) - 1).then_some(()));
-    assert!(edge.filter(most).is_served("next"));
+    wait_for("room", || (store.count(count::FILTERS) == u64::from(most) - 1).then_some(()));
+    assert!(filter(&store, most).is_served("next"));
 }
 
 #[test]
 fn memory_that_is_used_up_costs_the_oldest_records_and_is_said_once() {
-    let edge = Edge::new();
-    let mut filter = edge.filter(0);
+    let store = store();
+    let mut filter = filter(&store, 0);
     filter.stream.set_write_timeout(Some(Duration::from_secs(30))).unwrap();
     filter.says(&[ToStore::Hello]);
     assert!(filter.hears().is_some());
@@ -237,8 +190,8 @@ fn memory_that_is_used_up_costs_the_oldest_records_and_is_said_once() {
         matches!(filter.hears(), Some(FromStore::Record { record, .. }) if record.updates == 1)
     };
     assert!(!of("0".into()) && of((more - 1).to_string()));
-    edge.wait_for_log("event=records-full");
-    assert!(edge.page.get(count::EVICTED) > 100);
-    let bytes = usize::try_from(edge.page.get(count::BYTES)).unwrap();
+    store.wait_for_log("event=records-full");
+    assert!(store.count(count::EVICTED) > 100);
+    let bytes = usize::try_from(store.count(count::BYTES)).unwrap();
     assert!(bytes <= RECORDS_BYTES_MAX && bytes > RECORDS_BYTES_MAX / 2, "{bytes}");
 }

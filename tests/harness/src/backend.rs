@@ -1,8 +1,9 @@
 //! An application on a unix socket that says what it got.
 //!
-//! A thread for each connection, keep-alive, bodies by Content-Length and chunked. What it answers stands in the path:
+//! A thread for each connection, keep-alive, bodies by Content-Length and chunked. How it responds
+//! stands in the path:
 //!
-//! | path | answer |
+//! | path | response |
 //! |---|---|
 //! | `/bytes/N` | N bytes (`x`), with Content-Length |
 //! | `/chunked/N` | N bytes in chunks of at most 1000 |
@@ -15,29 +16,35 @@
 //! | `/body` | the request's body |
 //! | anything else | the request's head as it came, an empty line, and `body N` |
 //!
-//! Every answer repeats the request's `X-Id` header, so that a client can tell whose answer it has.
+//! Every response repeats the request's `X-Id` header, so that a client can tell whose response it
+//! has.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::Dir;
+use crate::http::{Framing, Head, Reader};
 use crate::login::Login;
+use crate::{Dir, sockets};
 
 /// The application. Its threads end with their connections; the listening one with the test.
 #[derive(Debug)]
 pub struct Backend {
     path: PathBuf,
-    requests: Arc<AtomicUsize>,
-    connections: Arc<AtomicUsize>,
-    open: Arc<Mutex<Vec<UnixStream>>>,
-    live: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
     _dir: Dir,
+}
+
+/// What all connections share.
+#[derive(Debug, Default)]
+struct Seen {
+    requests: AtomicUsize,
+    connections: AtomicUsize,
+    live: AtomicUsize,
+    open: Mutex<Vec<UnixStream>>,
 }
 
 impl Backend {
@@ -48,70 +55,53 @@ impl Backend {
     #[must_use]
     pub fn start() -> Self {
         let dir = Dir::new();
-        let path = dir.join("app.sock");
-        let listener = UnixListener::bind(&path).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-        let backend = Self {
-            path,
-            requests: Arc::default(),
-            connections: Arc::default(),
-            open: Arc::default(),
-            live: Arc::default(),
-            _dir: dir,
-        };
-        let (requests, connections, open) =
-            (backend.requests.clone(), backend.connections.clone(), backend.open.clone());
-        let live = backend.live.clone();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                connections.fetch_add(1, Ordering::Relaxed);
-                if let (Ok(copy), Ok(mut open)) = (stream.try_clone(), open.lock()) {
-                    open.push(copy);
-                }
-                let (requests, live) = (requests.clone(), live.clone());
-                live.fetch_add(1, Ordering::Relaxed);
-                std::thread::spawn(move || {
-                    serve(stream, &requests);
-                    live.fetch_sub(1, Ordering::Relaxed);
-                });
+        let (path, seen) = (dir.join("app.sock"), Arc::new(Seen::default()));
+        let shared = Arc::clone(&seen);
+        sockets::listen(&path, move |stream| {
+            shared.connections.fetch_add(1, Ordering::Relaxed);
+            if let (Ok(copy), Ok(mut open)) = (stream.try_clone(), shared.open.lock()) {
+                open.push(copy);
             }
+            shared.live.fetch_add(1, Ordering::Relaxed);
+            serve(stream, &shared.requests);
+            shared.live.fetch_sub(1, Ordering::Relaxed);
         });
-        backend
+        Self { path, seen, _dir: dir }
     }
 
-    /// As the configuration writes it: `unix:PATH`.
+    /// Returns its address as the configuration writes it: `unix:PATH`.
     #[must_use]
     pub fn address(&self) -> String {
         format!("unix:{}", self.path.display())
     }
 
-    /// Its socket.
+    /// Returns the path of its socket.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Requests whose head it has read.
+    /// Returns the number of requests whose head it has read.
     #[must_use]
     pub fn requests(&self) -> usize {
-        self.requests.load(Ordering::Relaxed)
+        self.seen.requests.load(Ordering::Relaxed)
     }
 
-    /// Connections it has taken.
+    /// Returns the number of connections it has taken.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.seen.connections.load(Ordering::Relaxed)
     }
 
-    /// Connections whose other end has not closed them.
+    /// Returns the number of connections whose other end has not closed them.
     #[must_use]
     pub fn live(&self) -> usize {
-        self.live.load(Ordering::Relaxed)
+        self.seen.live.load(Ordering::Relaxed)
     }
 
     /// Ends every connection it has, as a restart of an application does.
     pub fn hang_up(&self) {
-        if let Ok(mut open) = self.open.lock() {
+        if let Ok(mut open) = self.seen.open.lock() {
             for stream in open.drain(..) {
                 let _ = stream.shutdown(std::net::Shutdown::Both);
             }
@@ -119,81 +109,62 @@ impl Backend {
     }
 }
 
-/// The answer to the sample key, and the first bytes of the other protocol.
+/// The response to the sample key, and the first bytes of the other protocol.
 const UPGRADED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nhello";
 
 fn serve(stream: UnixStream, requests: &AtomicUsize) {
-    let Ok(mut out) = stream.try_clone() else { return };
-    let mut from = BufReader::new(stream);
+    let mut reader = Reader::new(stream);
     let mut login = Login::default();
-    while let Some(request) = Request::read(&mut from, requests) {
-        if request.head.starts_with("GET /upgrade/late ") {
-            let mut all = Vec::new();
-            let _ = out.write_all(UPGRADED).and_then(|()| from.read_to_end(&mut all)).and_then(|_| out.write_all(&all));
+    while let Some(request) = Request::read(&mut reader, requests) {
+        if let target @ ("GET /upgrade" | "GET /upgrade/late") = request.head.first.trim_end_matches(" HTTP/1.1") {
+            let _ = upgrade(&mut reader, target.ends_with("/late"));
             break;
         }
-        if request.head.starts_with("GET /upgrade ") {
-            let _ = out.write_all(UPGRADED).and_then(|()| std::io::copy(&mut from, &mut out).map(drop));
-            break;
-        }
-        let (answer, close) = request.answer(&mut login);
-        if out.write_all(&answer).is_err() || close {
+        let (response, close) = request.respond(&mut login);
+        if reader.source.write_all(&response).is_err() || close {
             break;
         }
     }
-    let _ = out.shutdown(std::net::Shutdown::Both);
+    let _ = reader.source.shutdown(std::net::Shutdown::Both);
+}
+
+/// Speaks the other protocol: returns every byte, as it comes or `late`.
+fn upgrade(reader: &mut Reader<UnixStream>, late: bool) -> std::io::Result<()> {
+    let mut out = reader.source.try_clone()?;
+    out.write_all(UPGRADED)?;
+    let mut all = Vec::new();
+    let _ = reader.body(Framing::UntilEnd, &mut |piece| {
+        all.extend_from_slice(piece);
+        if !late && out.write_all(piece).is_err() {
+            let _ = out.shutdown(std::net::Shutdown::Both);
+        }
+    });
+    if late { out.write_all(&all) } else { Ok(()) }
 }
 
 struct Request {
-    head: String,
+    head: Head,
     body: Vec<u8>,
 }
 
 impl Request {
-    fn read(from: &mut BufReader<UnixStream>, requests: &AtomicUsize) -> Option<Self> {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if from.read_line(&mut head).ok()? == 0 {
-                return None;
-            }
-        }
+    fn read(reader: &mut Reader<UnixStream>, requests: &AtomicUsize) -> Option<Self> {
+        let head = reader.head().ok()?;
         requests.fetch_add(1, Ordering::Relaxed);
-        let mut request = Self { head, body: Vec::new() };
-        if request.header("transfer-encoding").is_some() {
-            request.read_chunks(from)?;
-        } else if let Some(length) = request.header("content-length").and_then(|text| text.parse().ok()) {
-            request.body = vec![0; length];
-            from.read_exact(&mut request.body).ok()?;
-        }
-        Some(request)
-    }
-
-    fn read_chunks(&mut self, from: &mut BufReader<UnixStream>) -> Option<()> {
-        loop {
-            let mut line = String::new();
-            from.read_line(&mut line).ok()?;
-            let length = usize::from_str_radix(line.trim_end().split(';').next()?, 16).ok()?;
-            let mut chunk = vec![0; length];
-            from.read_exact(&mut chunk).ok()?;
-            self.body.extend_from_slice(&chunk);
-            line.clear();
-            from.read_line(&mut line).ok()?;
-            if length == 0 {
-                return Some(());
-            }
-        }
+        let (framing, mut body) = (Framing::of(&head).ok()?.unwrap_or(Framing::Exact(0)), Vec::new());
+        reader.body(framing, &mut |piece| body.extend_from_slice(piece)).ok()?;
+        Some(Self { head, body })
     }
 
     fn header(&self, name: &str) -> Option<&str> {
-        let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
-        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+        self.head.all(name).next()
     }
 
-    /// The answer's bytes, and whether the connection ends after them.
+    /// Returns the bytes of the response, and whether the connection ends after them.
     #[expect(clippy::too_many_lines, reason = "one arm for each thing a backend can be told to do")]
-    fn answer(&self, login: &mut Login) -> (Vec<u8>, bool) {
-        let mut words = self.head.split(' ');
+    fn respond(&self, login: &mut Login) -> (Vec<u8>, bool) {
+        let mut words = self.head.first.split(' ');
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let mut path = target.split('?').next().unwrap_or_default();
         let (mut close, mut status, mut login_lines) = (false, 200, String::new());
@@ -206,7 +177,7 @@ impl Request {
                 close = true;
                 path = rest;
             } else if let Some(rest) = path.strip_prefix("/login") {
-                (status, login_lines) = login.answer(self.header("authorization"));
+                (status, login_lines) = login.respond(self.header("authorization"));
                 path = if status == 401 { "/status/401" } else { rest };
             } else {
                 break;
@@ -227,7 +198,7 @@ impl Request {
         } else if path == "/body" {
             self.body.clone()
         } else {
-            format!("{}body {}\n", self.head, self.body.len()).into_bytes()
+            format!("{}body {}\n", self.head.text(), self.body.len()).into_bytes()
         };
         let length =
             if chunked { "Transfer-Encoding: chunked".to_owned() } else { format!("Content-Length: {}", body.len()) };

@@ -9,7 +9,10 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A temporary directory.
 #[derive(Debug)]
-pub struct Dir(PathBuf);
+pub struct Dir {
+    path: PathBuf,
+    keep: bool,
+}
 
 impl Dir {
     /// Makes one, below /tmp: its path must leave room for the name of a unix socket.
@@ -23,19 +26,24 @@ impl Dir {
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        Self(path)
+        Self { path, keep: false }
     }
 
-    /// Its path.
+    /// Returns its path.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
-    /// A path in it.
+    /// Returns a path in it.
     #[must_use]
     pub fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
+    }
+
+    /// Leaves it where it is, for whoever looks into a failure.
+    pub(crate) fn keep(&mut self) {
+        self.keep = true;
     }
 }
 
@@ -47,6 +55,8 @@ impl Default for Dir {
 
 impl Drop for Dir {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        if !self.keep {
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
 }

@@ -1,39 +1,36 @@
 //! A running edge.
 
-use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener};
-use std::os::fd::AsRawFd as _;
-use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::pipe::{PipeFlags, pipe_with};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-use crate::{Client, Dir, Process, process, programs, wait_for};
+use crate::{Client, Dir, Process, free_port, is_alive, launch, process, programs, wait_for};
 
-/// Tests run as root: only then does every program have its own UID.
+/// Lines of the log that are shown where a test fails.
+const SHOWN_LINES: usize = 200;
+
+/// Words of the log about what must never happen: sandbox violations, panics, broken conversations,
+/// and sources that pay for a crash from outside.
+const ALARMS: &[&str] = &[
+    "sandbox violation",
+    "panic",
+    "broke the protocol",
+    "SIGSYS",
+    "SIGABRT",
+    "signal=11",
+    "must not send",
+    "penalised",
+];
+
+/// Returns whether tests run as root: only then does every program have its own UID.
 #[must_use]
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
-}
-
-/// A port nobody listens on now, below the range the kernel takes ports for connections from, and different for every
-/// call of every test process (as far as their numbers reach).
-///
-/// # Panics
-/// Where no port is free.
-#[must_use]
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 10_000 + u16::try_from(std::process::id() % 400).unwrap() * 50;
-    wait_for("a free port", || {
-        let port = first.checked_add(NEXT.fetch_add(1, Ordering::Relaxed) % 2000)?;
-        TcpListener::bind(("127.0.0.1", port)).ok().map(|_| port)
-    })
 }
 
 /// Runs `fosse` with these words and waits for its end.
@@ -50,107 +47,97 @@ pub fn fosse(words: &[&str]) -> Output {
 pub struct Edge {
     child: Child,
     address: SocketAddr,
+    uid_base: u32,
     dir: Dir,
 }
 
 impl Edge {
-    /// `fosse up` on a free loopback port in front of `backend` (`unix:PATH` or `IP:PORT`), with more `flags`. Returns when it is
-    /// ready.
+    /// Runs `fosse up` on a free loopback port in front of `backend` (`unix:PATH` or `IP:PORT`),
+    /// with more `flags`. Returns when it is ready.
     ///
     /// # Panics
     /// Where it does not become ready; the log is shown.
     #[must_use]
     pub fn up(backend: &str, flags: &[&str]) -> Self {
-        let (dir, address) = (Dir::new(), SocketAddr::from(([127, 0, 0, 1], free_port())));
-        let words = site(&dir, address, backend, flags);
-        Self::begin(dir, address, &words, None)
+        let (dir, address) = (Dir::new(), free_address());
+        let child = launch::up(&dir, address, backend, flags, None);
+        Self { child, address, uid_base: uid_base(), dir }
     }
 
-    /// As [`Edge::up`], by an ordinary user of that UID: a test that runs as root becomes it before it executes `fosse`.
+    /// Runs `fosse up` as an ordinary user of that UID: a test that runs as root becomes it before
+    /// it executes `fosse`.
     ///
     /// # Panics
     /// As [`Edge::up`].
     #[must_use]
     pub fn up_as(uid: u32, backend: &str, flags: &[&str]) -> Self {
-        let (dir, address) = (Dir::new(), SocketAddr::from(([127, 0, 0, 1], free_port())));
+        let (dir, address) = (Dir::new(), free_address());
         std::os::unix::fs::chown(dir.path(), Some(uid), Some(uid)).unwrap();
-        let words = site(&dir, address, backend, flags);
-        Self::begin(dir, address, &words, Some(uid))
+        let child = launch::up(&dir, address, backend, flags, Some(uid));
+        Self { child, address, uid_base: uid_base(), dir }
     }
 
-    /// `fosse up --config` with this configuration, in which `{address}` stands for a free loopback address and `{dir}` for the edge's
-    /// directory. A `status_socket` line is put before it. Log files go to the same directory.
+    /// Runs `fosse up --config` with this configuration, in which `{address}` stands for a free
+    /// loopback address, `{dir}` for the edge's directory and `{uid_base}` for a number no other
+    /// edge has. A `status_socket` line is put before it. Log files go to the same directory.
     ///
     /// # Panics
     /// As [`Edge::up`].
     #[must_use]
     pub fn with_config(configuration: &str, flags: &[&str]) -> Self {
-        let (dir, address) = (Dir::new(), SocketAddr::from(([127, 0, 0, 1], free_port())));
-        let path = dir.path().to_string_lossy().into_owned();
-        let mut words = vec!["--config".to_owned(), format!("{path}/fosse.toml"), "--log-dir".to_owned(), path];
-        words.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        write_configuration(&dir, address, configuration);
-        Self::begin(dir, address, &words, None)
+        let (dir, address, uid_base) = (Dir::new(), free_address(), uid_base());
+        write_configuration(dir.path(), address, uid_base, configuration);
+        let child = launch::up_with_config(&dir, flags);
+        Self { child, address, uid_base, dir }
     }
 
-    fn begin(dir: Dir, address: SocketAddr, words: &[String], uid: Option<u32>) -> Self {
-        let (read, write) = pipe_with(PipeFlags::CLOEXEC).unwrap();
-        fcntl_setfd(&write, FdFlags::empty()).unwrap();
-        let log = File::create(dir.join("log")).unwrap();
-        let mut command = Command::new(programs().join("fosse"));
-        if let Some(uid) = uid {
-            command.uid(uid).gid(uid);
-        }
-        let child = command
-            .arg("up")
-            .args(words)
-            .args(["--ready-fd", &write.as_raw_fd().to_string()])
-            .env("FOSSE_PROGRAMS", programs())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        fcntl_setfd(&write, FdFlags::CLOEXEC).unwrap();
-        drop(write);
-        let mut edge = Self { child, address, dir };
-        wait_for("the edge", || edge.is_ready(&read).then_some(()));
-        edge
+    /// Runs fosse-start itself as a supervisor does, with a configuration as for
+    /// [`Edge::with_config`], in a directory that may hold files of the test.
+    ///
+    /// # Panics
+    /// As [`Edge::up`], and where the test does not run as root.
+    #[must_use]
+    pub fn supervised(dir: Dir, configuration: &str) -> Self {
+        assert!(is_root(), "a supervised edge is tested as root: every process has its own UID");
+        let (address, uid_base) = (free_address(), uid_base());
+        write_configuration(dir.path(), address, uid_base, configuration);
+        let child = launch::supervised(&dir);
+        Self { child, address, uid_base, dir }
     }
 
-    /// Whether the newline has come. The end of the process is the end of the test.
-    fn is_ready(&mut self, ready: &std::os::fd::OwnedFd) -> bool {
-        if let Some(status) = self.child.try_wait().unwrap() {
-            panic!("the edge ended ({status}): {}", self.log());
-        }
-        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let waits = poll(&mut [PollFd::new(ready, PollFlags::IN)], Some(&now)).unwrap() > 0;
-        let mut byte = [0];
-        waits && rustix::io::read(ready, &mut byte[..]).unwrap() == 1 && byte == *b"\n"
+    /// Does what a supervisor does after start was killed: the same again, at the same place.
+    pub fn revive(&mut self) {
+        self.child = launch::supervised(&self.dir);
     }
 
-    /// Where it listens.
+    /// Returns where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its directory: configuration, log, status socket, and whatever a test puts there.
+    /// Returns its directory: configuration, log, status socket, and whatever a test puts there.
     #[must_use]
     pub const fn dir(&self) -> &Dir {
         &self.dir
     }
 
-    /// The process id of its fosse-start.
+    /// Returns the process id of its fosse-start.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Everything it has logged so far.
+    /// Returns its fosse-start.
+    #[must_use]
+    pub fn start(&self) -> Process {
+        process::start(self.pid())
+    }
+
+    /// Returns everything it has logged so far.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+        launch::log(&self.dir)
     }
 
     /// Waits until its log holds `text`.
@@ -158,10 +145,17 @@ impl Edge {
     /// # Panics
     /// Where it never does.
     pub fn wait_for_log(&self, text: &str) {
-        wait_for(&format!("'{text}' in the log:\n{}", self.log()), || self.log().contains(text).then_some(()));
+        wait_for(&format!("'{text}' in the log"), || self.log().contains(text).then_some(()));
     }
 
-    /// Its status socket.
+    /// Returns the lines of its log about things that must never happen.
+    #[must_use]
+    pub fn alarms(&self) -> Vec<String> {
+        let is_alarm = |line: &&str| ALARMS.iter().any(|words| line.contains(words));
+        self.log().lines().filter(is_alarm).map(str::to_owned).collect()
+    }
+
+    /// Returns the path of its status socket.
     #[must_use]
     pub fn status_socket(&self) -> PathBuf {
         self.dir.join("status.sock")
@@ -171,14 +165,11 @@ impl Edge {
     #[must_use]
     pub fn fosse(&self, words: &[&str]) -> Output {
         let socket = self.status_socket();
-        let mut all = words.to_vec();
-        let socket = socket.to_string_lossy();
-        all.extend(["--status-socket", &socket]);
-        fosse(&all)
+        fosse(&[words, &["--status-socket", &socket.to_string_lossy()]].concat())
     }
 
-    /// A page of fosse-status: `/metrics`, `/status.json`, `/status.txt`, `/servers.txt`. One that dies while it answers is
-    /// asked again.
+    /// Returns a page of fosse-status: `/metrics`, `/status.json`, `/status.txt`, `/servers.txt`.
+    /// One that ends while it responds is asked again.
     ///
     /// # Panics
     /// Where it is not served for [`crate::WAIT_MAX`].
@@ -192,7 +183,8 @@ impl Edge {
         })
     }
 
-    /// The sum of one counter of one program over all its processes, the dead included: `counter("parse", "requests")`.
+    /// Returns the sum of one counter of one program over all its processes, the ended ones
+    /// included: `counter("parse", "requests")`.
     #[must_use]
     pub fn counter(&self, program: &str, name: &str) -> u64 {
         let text = self.status_page("/status.txt");
@@ -201,13 +193,13 @@ impl Edge {
         words.filter(|(key, _)| *key == name).map(|(_, value)| value.parse::<u64>().unwrap()).fold(0, u64::wrapping_add)
     }
 
-    /// Its processes, as start has told fosse-status.
+    /// Returns its processes, as start has told fosse-status.
     #[must_use]
     pub fn processes(&self) -> Vec<Process> {
-        process::of_status(&self.status_page("/status.txt"))
+        process::of_status(&self.status_page("/status.txt"), self.pid())
     }
 
-    /// One process of a program; of the newest lane where there are several.
+    /// Returns one process of a program; of the newest lane where there are several.
     ///
     /// # Panics
     /// Where there is none for [`crate::WAIT_MAX`].
@@ -218,24 +210,50 @@ impl Edge {
         })
     }
 
+    /// Returns its processes as the kernel has them now, whether or not fosse-status lives: start
+    /// and its fork server aside.
+    #[must_use]
+    pub fn children(&self) -> Vec<Process> {
+        process::children(self.pid()).into_iter().filter(|process| process.program != "start").collect()
+    }
+
+    /// Returns its processes of one program as the kernel has them now.
+    #[must_use]
+    pub fn children_of(&self, program: &str) -> Vec<Process> {
+        self.children().into_iter().filter(|process| process.program == program).collect()
+    }
+
     /// Sends a signal to fosse-start.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
-        let _ = kill_process(pid, signal);
+        self.start().signal(signal);
     }
 
-    /// Replaces the configuration (for [`Edge::with_config`]), sends SIGHUP, and waits until the new one serves.
+    /// Replaces the configuration (for [`Edge::with_config`] and [`Edge::supervised`]), sends
+    /// SIGHUP, and waits until the new one serves.
     ///
     /// # Panics
-    /// Where it never does.
+    /// Where it is refused, or nothing is said of it.
     pub fn reload(&self, configuration: &str) {
-        let before = self.log().matches("event=serving").count();
-        write_configuration(&self.dir, self.address, configuration);
-        self.signal(Signal::HUP);
-        wait_for("the new configuration", || (self.log().matches("event=serving").count() > before).then_some(()));
+        assert!(self.try_reload(configuration), "the new configuration is refused");
     }
 
-    /// SIGTERM, then waits for the end: the exit code of fosse-start.
+    /// Does the same, and returns whether the new configuration serves or was refused.
+    ///
+    /// # Panics
+    /// Where nothing is said of it.
+    pub fn try_reload(&self, configuration: &str) -> bool {
+        let before = self.log().len();
+        write_configuration(self.dir.path(), self.address, self.uid_base, configuration);
+        self.signal(Signal::HUP);
+        wait_for("the end of a reload", || {
+            let log = self.log();
+            let new = log.get(before..).unwrap_or_default();
+            let serves = new.contains("event=serving");
+            (serves || new.contains("event=reload-failed")).then_some(serves)
+        })
+    }
+
+    /// Sends SIGTERM, and waits for the end: the exit code of fosse-start.
     ///
     /// # Panics
     /// Where it does not end.
@@ -243,18 +261,29 @@ impl Edge {
         self.signal(Signal::TERM);
         wait_for("the end of the edge", || self.child.try_wait().unwrap()).code()
     }
-}
 
-fn site(dir: &Dir, address: SocketAddr, backend: &str, flags: &[&str]) -> Vec<String> {
-    let (address, status) = (address.to_string(), dir.join("status.sock"));
-    let words = ["--listen", &address, "--backend", backend, "--status-socket", &status.to_string_lossy()];
-    words.iter().chain(flags).map(|word| (*word).to_owned()).collect()
-}
+    /// Ends it as a supervisor does.
+    ///
+    /// # Panics
+    /// Where it does not end, or not well, or leaves a process behind.
+    pub fn stop(mut self) {
+        let all = self.children();
+        assert_eq!(self.terminate(), Some(0), "the exit code of the edge");
+        wait_for_end(&all);
+    }
 
-fn write_configuration(dir: &Dir, address: SocketAddr, configuration: &str) {
-    let path = dir.path().to_string_lossy().into_owned();
-    let text = configuration.replace("{address}", &address.to_string()).replace("{dir}", &path);
-    fs::write(dir.join("fosse.toml"), format!("status_socket = \"{path}/status.sock\"\n{text}")).unwrap();
+    /// Kills start and waits until nothing of the edge lives; returns how long that took.
+    ///
+    /// # Panics
+    /// Where a process outlives it.
+    pub fn kill(&mut self) -> Duration {
+        let all = process::children(self.pid());
+        self.child.kill().unwrap();
+        let begun = Instant::now();
+        self.child.wait().unwrap();
+        wait_for_end(&all);
+        begun.elapsed()
+    }
 }
 
 impl Drop for Edge {
@@ -265,7 +294,32 @@ impl Drop for Edge {
             let _ = self.child.wait();
         }
         if std::thread::panicking() {
-            eprintln!("--- log of the edge\n{}---", self.log());
+            self.dir.keep();
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            let shown = &lines[lines.len().saturating_sub(SHOWN_LINES)..];
+            eprintln!("--- log of the edge, all of it in {}\n{}\n---", self.dir.path().display(), shown.join("\n"));
         }
     }
+}
+
+fn free_address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], free_port()))
+}
+
+/// Edges of one machine must not share UIDs: each test process and each edge in it takes others.
+fn uid_base() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    1_000_000 + (std::process::id() % 10_000) * 40_000 + NEXT.fetch_add(1, Ordering::Relaxed) * 5_000
+}
+
+fn write_configuration(dir: &Path, address: SocketAddr, uid_base: u32, configuration: &str) {
+    let path = dir.to_string_lossy();
+    let text = configuration.replace("{address}", &address.to_string()).replace("{dir}", &path);
+    let text = text.replace("{uid_base}", &uid_base.to_string());
+    fs::write(dir.join("fosse.toml"), format!("status_socket = \"{path}/status.sock\"\n{text}")).unwrap();
+}
+
+fn wait_for_end(all: &[Process]) {
+    wait_for("the end of every process of the edge", || all.iter().all(|p| !is_alive(p.pid)).then_some(()));
 }

@@ -1,4 +1,5 @@
-//! fosse-harness: a real edge for tests that look at it from outside, as clients, backends and administrators do.
+//! fosse-harness: a real edge for tests that look at it from outside, as clients, backends and
+//! administrators do.
 //!
 //! ```no_run
 //! let backend = fosse_harness::Backend::start();
@@ -7,9 +8,11 @@
 //! assert_eq!((response.status, response.text().contains("GET /hello")), (200, true));
 //! ```
 //!
-//! [`programs`] builds every program once for the whole test run. [`Edge`] is a running edge in a directory of its own, on
-//! a free port, killed when the value is dropped. [`Backend`] is an application on a unix socket that says what it got. [`Client`]
-//! speaks raw bytes. Everything that waits has a limit and panics with what is known when it is over.
+//! [`programs`] builds every program once for the whole test run. [`Edge`] is a running edge in a
+//! directory of its own, on a free port, killed when the value is dropped. [`Stage`] is one program
+//! by itself, with the test at its descriptors. [`Backend`] is an application on a unix socket that
+//! says what it got. [`Client`] speaks raw bytes; [`http`] reads them strictly. Everything that
+//! waits has a limit and panics with what is known when it is over.
 
 #![forbid(unsafe_code)]
 
@@ -17,20 +20,27 @@ mod backend;
 mod client;
 mod dir;
 mod edge;
+pub mod http;
+mod launch;
 mod login;
 mod process;
 mod programs;
+pub mod sockets;
+mod stage;
 
 pub use backend::Backend;
-pub use client::{Client, Response, get, read_response, request};
+pub use client::{Client, Response, get, request};
 pub use dir::Dir;
-pub use edge::{Edge, fosse, free_port, is_root};
-pub use process::{Process, is_alive};
+pub use edge::{Edge, fosse, is_root};
+pub use process::{Process, children, is_alive};
 pub use programs::programs;
+pub use sockets::free_port;
+pub use stage::Stage;
 
 use std::time::{Duration, Instant};
 
-/// The longest wait for anything: a test that needs more is stuck, however slow or busy the machine.
+/// The longest wait for anything: a test that needs more is stuck, however slow or busy the
+/// machine.
 pub const WAIT_MAX: Duration = Duration::from_secs(100);
 
 /// Looks every 10 ms until `look` gives something.

@@ -2,9 +2,9 @@
 
 /// Who has logged in over one connection. What the field Authorization says:
 ///
-/// - `NTLM one` begins a handshake, and is answered with 401 and `NTLM two`;
+/// - `NTLM one` begins a handshake, and gets 401 and `NTLM two`;
 /// - `NTLM three-NAME` ends it, and everything over this connection is NAME's from then on; without a handshake before it, it is refused;
-/// - `Negotiate NAME` logs in at once, and is answered with `Persistent-Auth: true`.
+/// - `Negotiate NAME` logs in at once, and gets `Persistent-Auth: true`.
 #[derive(Debug, Default)]
 pub(crate) struct Login {
     challenged: bool,
@@ -14,8 +14,8 @@ pub(crate) struct Login {
 const CHALLENGES: &str = "WWW-Authenticate: Negotiate\r\nWWW-Authenticate: NTLM, Basic realm=\"old, and not NTLM\"\r\n";
 
 impl Login {
-    /// Status and header lines for a request with this Authorization.
-    pub(crate) fn answer(&mut self, authorization: Option<&str>) -> (usize, String) {
+    /// Returns status and header lines for a request with this Authorization.
+    pub(crate) fn respond(&mut self, authorization: Option<&str>) -> (usize, String) {
         let begun = std::mem::take(&mut self.challenged);
         match authorization {
             Some("NTLM one") => {

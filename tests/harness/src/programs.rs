@@ -23,15 +23,16 @@ const PACKAGES: &[&str] = &[
     "fosse-canary",
 ];
 
-/// The directory of the programs: the one FOSSE_PROGRAMS names, else the one this test's own executable was built into, after
-/// every program was built there (same profile, same target directory).
+/// Returns the directory of the programs: the one FOSSE_PROGRAMS names, else the one this test's
+/// own executable was built into, after every program was built there (same profile, same target
+/// directory).
 ///
 /// # Panics
 /// Where they do not build.
 #[must_use]
 pub fn programs() -> &'static Path {
     static PLACE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    // A failure is kept too: a second try would fail as slowly.
+    // Failure is remembered too: a second try would fail as slowly.
     let place = PLACE.get_or_init(|| match std::env::var_os("FOSSE_PROGRAMS") {
         Some(directory) => Some(directory.into()),
         None => built(),
@@ -39,7 +40,8 @@ pub fn programs() -> &'static Path {
     place.as_deref().expect("the programs do not build")
 }
 
-/// A test's executable lies in TARGET/TRIPLE/PROFILE/deps, an example's in TARGET/TRIPLE/PROFILE/examples.
+/// A test's executable lies in TARGET/TRIPLE/PROFILE/deps, an example's in
+/// TARGET/TRIPLE/PROFILE/examples.
 fn built() -> Option<PathBuf> {
     let exe = std::env::current_exe().unwrap();
     let mut place = exe.parent().unwrap().to_path_buf();

@@ -62,7 +62,7 @@ fn who_makes_processes_has_what_that_needs_and_nothing_else() {
     let Some(edge) = edge(&backend) else { return };
     // KILL, SETGID, SETUID, SETPCAP; start has NET_BIND_SERVICE, CHOWN, DAC_OVERRIDE and FOWNER beside them.
     let (spawns, listens) = (0x1e0, 0x40b);
-    let start = Process { program: "start".into(), lane: None, pid: edge.pid() };
+    let start = edge.start();
     let mut makers: Vec<(Process, u64)> = vec![(start, spawns | listens)];
     makers.extend(edge.processes().into_iter().filter(is_zygote).map(|zygote| (zygote, spawns)));
     for (maker, expected) in makers {

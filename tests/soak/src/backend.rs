@@ -1,10 +1,11 @@
-//! The application behind the edge: one thread a connection, every answer made from the request line alone, every request
-//! held against it. What does not fit is kept as a finding: a backend sees what got past the edge.
+//! The application behind the edge: one thread a connection, every response made from the request
+//! line alone, every request held against it. What does not fit is kept as a finding: a backend
+//! sees what got past the edge.
 
 use std::{
     collections::HashSet,
     io::{ErrorKind, Write},
-    os::unix::{fs::PermissionsExt, net::UnixListener, net::UnixStream},
+    os::unix::net::UnixStream,
     path::Path,
     sync::{
         Arc, Mutex,
@@ -14,13 +15,17 @@ use std::{
     time::Duration,
 };
 
-use crate::{
+use fosse_harness::{
     http::{Failed, Framing, Head, Reader},
+    sockets,
+};
+
+use crate::{
     pattern::{self, Checker},
     request::{Request, Shape},
 };
 
-/// Answers above this are for slow readers.
+/// Responses above this are for slow readers.
 const LARGE_BYTES: u64 = 1024 * 1024;
 
 /// What all connections share.
@@ -53,23 +58,15 @@ pub struct Backend {
 }
 
 impl Backend {
-    /// Listens on a unix socket; `name` goes into each answer as X-Backend.
+    /// Listens on a unix socket; `name` goes into each response as X-Backend.
     #[must_use]
     pub fn listen(path: &Path, name: &'static str) -> Self {
-        let _ = std::fs::remove_file(path);
-        let listener = UnixListener::bind(path).unwrap();
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).unwrap();
         let seen = Arc::new(Seen::default());
         let backend = Self { seen: Arc::clone(&seen) };
-        let accept = move || {
-            for stream in listener.incoming() {
-                let (Ok(stream), seen) = (stream, Arc::clone(&seen)) else { continue };
-                seen.connections.fetch_add(1, Relaxed);
-                let serve = move || Connection { reader: Reader::new(stream), seen, name }.serve();
-                let _ = thread::Builder::new().stack_size(192 * 1024).spawn(serve);
-            }
-        };
-        thread::spawn(accept);
+        sockets::listen(path, move |stream| {
+            seen.connections.fetch_add(1, Relaxed);
+            Connection { reader: Reader::new(stream), seen: Arc::clone(&seen), name }.serve();
+        });
         backend
     }
 
@@ -110,7 +107,7 @@ impl Connection {
         }
     }
 
-    /// One request and its answer; false where the connection ends with it.
+    /// One request and its response; false where the connection ends with it.
     fn one(&mut self) -> Result<bool, Failed> {
         let head = self.reader.head()?;
         let request = judge(&head).map_err(Failed::Wrong)?;
@@ -130,11 +127,11 @@ impl Connection {
             return Err(Failed::Wrong(format!("the same body twice: {}", head.first)));
         }
         let ends = request.shape == Shape::Close || request.shape.is_broken();
-        Ok(self.answer(&request).is_ok() && !ends)
+        Ok(self.respond(&request).is_ok() && !ends)
     }
 
     #[expect(clippy::too_many_lines, reason = "one arm for each thing a backend can be told to do")]
-    fn answer(&mut self, request: &Request) -> std::io::Result<()> {
+    fn respond(&mut self, request: &Request) -> std::io::Result<()> {
         let Request { id, shape, size, .. } = *request;
         let to = &mut self.reader.source;
         let reason = if shape.status() == 200 { "OK" } else { "Other" };
@@ -195,7 +192,7 @@ impl Connection {
     }
 }
 
-/// Answers that are none.
+/// Responses that are none.
 fn garbage(id: u64) -> &'static [u8] {
     const ALL: [&[u8]; 8] = [
         b"<html>an answer of HTTP/0.9</html>",

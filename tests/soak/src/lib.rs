@@ -1,7 +1,8 @@
-//! fosse-soak: the programs as they are, locked down and running, under load, death and attack.
+//! fosse-soak: the programs as they are, locked down and running, under load, crashes and attack.
 //!
-//! Each scenario is a function that runs short (tests/, without a word about times) or long (the program `fosse-soak`, which
-//! measures). A scenario panics where a promise is broken and returns what it has measured.
+//! Each scenario is a function that runs short (tests/, without a word about times) or long (the
+//! program `fosse-soak`, which measures). A scenario panics where a promise is broken and returns
+//! what it has measured.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::missing_panics_doc, reason = "a scenario that finds something panics; that is what it is for")]
@@ -9,13 +10,11 @@
 pub mod backend;
 pub mod client;
 pub mod double;
-pub mod edge;
-pub mod http;
+pub mod inventory;
 pub mod load;
 pub mod pattern;
-pub mod process;
-pub mod programs;
 pub mod random;
 pub mod report;
 pub mod request;
 pub mod scenario;
+pub mod site;

@@ -12,8 +12,10 @@ use std::{
     time::Duration,
 };
 
+use fosse_harness::{WAIT_MAX, sockets::reset};
+
 use crate::{
-    client::{Client, Outcome, reset},
+    client::{Client, Outcome},
     random::Random,
     request::{Request, Shape},
 };
@@ -23,31 +25,32 @@ use crate::{
 pub struct Tally {
     /// Requests sent.
     pub sent: AtomicU64,
-    /// Right answers.
+    /// Right responses.
     pub right: AtomicU64,
-    /// Requests without a complete answer.
+    /// Requests without a complete response.
     pub cut: AtomicU64,
-    /// Requests nobody answered in time.
+    /// Requests without a response in time.
     pub silent: AtomicU64,
-    /// Requests pipelined behind an answer that ended the connection: nothing was promised for them.
+    /// Requests pipelined behind a response that ended the connection: nothing was promised for
+    /// them.
     pub behind: AtomicU64,
-    /// Requests to a broken backend, answered with 502 or a visible cut.
+    /// Requests to a broken backend, which got 502 or a visible cut.
     pub broken: AtomicU64,
-    /// Right answers lost to the reset of a broken one behind them, pipelined.
+    /// Right responses lost to the reset of a broken one behind them, pipelined.
     pub torn: AtomicU64,
     /// Requests the client gave up itself.
     pub aborted: AtomicU64,
     /// Connections.
     pub connections: AtomicU64,
-    /// Answers of the edge's own, by status.
+    /// Responses of the edge's own, by status.
     pub own: Mutex<BTreeMap<u16, u64>>,
     wrong: Mutex<Vec<String>>,
-    /// The first requests without a complete answer, with the batch they were part of.
+    /// The first requests without a complete response, with the batch they were part of.
     missed: Mutex<Vec<String>>,
 }
 
 impl Tally {
-    /// Keeps what a request without a complete answer was.
+    /// Keeps what a request without a complete response was.
     fn missed(&self, outcome: &Outcome, number: usize, batch: &[Request]) {
         let mut missed = self.missed.lock().unwrap();
         if !matches!(outcome, Outcome::Right) && missed.len() < 5 {
@@ -66,13 +69,13 @@ impl Tally {
         }
     }
 
-    /// Answers nobody should have got.
+    /// Responses nobody should have got.
     #[must_use]
     pub fn wrong(&self) -> Vec<String> {
         self.wrong.lock().unwrap().clone()
     }
 
-    /// Everything that is not a right answer, for runs in which nothing may fail.
+    /// Everything that is not a right response, for runs in which nothing may fail.
     #[must_use]
     pub fn failed(&self) -> Option<String> {
         let (cut, silent) = (self.cut.load(Relaxed), self.silent.load(Relaxed));
@@ -127,7 +130,7 @@ impl Default for Habits {
         Self {
             clients: 8,
             abort_percent: 15,
-            patience: crate::edge::LONG,
+            patience: WAIT_MAX,
             seed: 1,
             pause: Duration::ZERO,
             rude: false,
@@ -185,7 +188,8 @@ impl Load {
     }
 }
 
-/// Whether an answer behind this one is cut short: its reset throws away what the kernel has not sent of those before it.
+/// Whether a response behind this one is cut short: its reset throws away what the kernel has not
+/// sent of those before it.
 fn is_torn(behind: &[Request]) -> bool {
     behind.iter().any(|r| matches!(r.shape, Shape::Short | Shape::ShortChunks))
 }
@@ -259,14 +263,15 @@ impl Worker {
         batch
     }
 
-    /// Sends a batch in one write and reads all answers; false where the connection is over.
+    /// Sends a batch in one write and reads all responses; false where the connection is over.
     fn exchange(&mut self, client: &mut Client, batch: &[Request]) -> bool {
         let bytes: Vec<u8> = batch.iter().flat_map(Request::bytes).collect();
         self.tally.sent.fetch_add(batch.len() as u64, Relaxed);
-        // An edge that has said its last word may close before it has taken all: the answers tell.
+        // An edge that has said its last word may close before it has taken all: the responses
+        // tell.
         let _ = client.send(&bytes);
         for (number, request) in batch.iter().enumerate() {
-            let mut outcome = client.answer(request);
+            let mut outcome = client.response(request);
             if request.shape.is_broken() && matches!(outcome, Outcome::Cut | Outcome::Own(502)) {
                 self.tally.broken.fetch_add(1, Relaxed);
                 if outcome == Outcome::Own(502) && !client.ends {
@@ -291,13 +296,13 @@ impl Worker {
             }
         }
         if !client.is_quiet() {
-            self.tally.note(&Outcome::Wrong(format!("bytes behind the last answer: {:?}", batch.last())));
+            self.tally.note(&Outcome::Wrong(format!("bytes behind the last response: {:?}", batch.last())));
             return false;
         }
         true
     }
 
-    /// Goes away within the request, before the answer, or within it.
+    /// Goes away within the request, before the response, or within it.
     fn give_up(&mut self, mut client: Client, batch: &[Request]) {
         let bytes: Vec<u8> = batch.iter().flat_map(Request::bytes).collect();
         self.tally.sent.fetch_add(batch.len() as u64, Relaxed);

@@ -1,17 +1,17 @@
 //! fosse-soak: runs the scenarios at full length and prints what they measure.
 //!
-//! Scenarios run one after the other, all of them where none is named. A promise that is broken ends the program with
-//! words; a limit of time or memory that is missed is marked in the table, and the exit status is 1.
+//! Scenarios run one after the other, all of them where none is named. A promise that is broken
+//! ends the program with words; a limit of time or memory that is missed is marked in the table,
+//! and the exit status is 1.
 
 #![forbid(unsafe_code)]
 
 use std::{process::exit, time::Duration};
 
 use fosse_soak::{
-    process,
     random::Random,
     report::Report,
-    scenario::{Extent, deaths, integrity, reloads, slow, stopped},
+    scenario::{Extent, integrity, kills, reloads, slow, stopped},
 };
 
 const USAGE: &str =
@@ -22,11 +22,11 @@ type Scenario = fn(Extent) -> Report;
 const SCENARIOS: [(&str, Scenario); 14] = [
     ("integrity", integrity::run),
     ("broken", integrity::broken_backend),
-    ("judged", integrity::judged),
-    ("deaths", deaths::stages),
-    ("judged-deaths", deaths::judged_stages),
-    ("lanes", deaths::of_one_lane),
-    ("start", deaths::of_start),
+    ("inspected", integrity::inspected),
+    ("kills", kills::stages),
+    ("inspected-kills", kills::inspected_stages),
+    ("lanes", kills::of_one_lane),
+    ("start", kills::of_start),
     ("stopped", stopped::run),
     ("reloads", reloads::run),
     ("upgrades", reloads::upgrades),
@@ -47,9 +47,8 @@ fn leave_nothing_behind() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         usual(info);
-        let own = std::process::id() as i32;
-        for edge in process::children(own) {
-            let _ = process::signal(&edge, own, rustix::process::Signal::KILL);
+        for edge in fosse_harness::children(std::process::id()) {
+            edge.signal(rustix::process::Signal::KILL);
         }
     }));
 }

@@ -1,5 +1,6 @@
-//! Bodies in which every byte tells whose it is and where it belongs: lines of 32 bytes, `id in 16 hex | line number in 15 hex | LF`.
-//! A byte lost, doubled, moved or taken from another message does not pass [`Checker`].
+//! Bodies in which every byte tells whose it is and where it belongs: lines of 32 bytes, `id in 16
+//! hex | line number in 15 hex | LF`. A byte lost, doubled, moved or taken from another message
+//! does not pass [`Checker`].
 
 const LINE_BYTES: u64 = 32;
 

@@ -1,10 +1,11 @@
-//! What the load generator asks for and the backend answers: the request line says it all, so that neither needs to remember.
+//! What the load generator asks for and the backend responds to: the request line says it all, so
+//! that neither needs to remember.
 //!
 //! Target: `/SHAPE/SIZE/ID`, or `/take/SIZE/ID` with a body of SIZE bytes.
 
 use crate::random::Random;
 
-/// How the backend answers.
+/// How the backend responds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// Content-Length.
@@ -25,9 +26,9 @@ pub enum Shape {
     Short,
     /// Chunks, and the connection ends before the last.
     ShortChunks,
-    /// Bytes that are no answer.
+    /// Bytes that are no response.
     Garbage,
-    /// The connection ends without an answer.
+    /// The connection ends without a response.
     Gone,
     /// A head of every kind that must not be passed on: framing twice.
     Twice,
@@ -52,7 +53,7 @@ impl Shape {
     /// Shapes of a backend that is broken.
     pub const BROKEN: [Self; 5] = [Self::Short, Self::ShortChunks, Self::Garbage, Self::Gone, Self::Twice];
 
-    /// No client must ever get a whole answer of this shape.
+    /// No client must ever get a whole response of this shape.
     #[must_use]
     pub fn is_broken(self) -> bool {
         Self::BROKEN.contains(&self)
@@ -70,7 +71,7 @@ impl Shape {
         Self::NAMES.iter().find(|(_, n)| *n == name).map(|(shape, _)| *shape)
     }
 
-    /// The status of the answer.
+    /// The status of the response.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
@@ -86,9 +87,9 @@ impl Shape {
 pub struct Request {
     /// Its number; no other request of a run has it.
     pub id: u64,
-    /// How it is to be answered.
+    /// What response it is to get.
     pub shape: Shape,
-    /// Bytes of the answer's body, or of the request's for [`Shape::Take`].
+    /// Bytes of the response's body, or of the request's for [`Shape::Take`].
     pub size: u64,
     /// HEAD instead of GET.
     pub head: bool,
@@ -98,7 +99,8 @@ pub struct Request {
     pub chunked: bool,
 }
 
-/// Sizes around every limit on the way: nothing, a line, windows of 16 and 48 KiB, leases from 24 KiB on.
+/// Sizes around every limit on the way: nothing, a line, windows of 16 and 48 KiB, leases from 24
+/// KiB on.
 const SIZES: [u64; 12] = [0, 1, 31, 900, 1024, 16_383, 16_385, 24_575, 24_576, 24_577, 70_000, 300_000];
 
 impl Request {
@@ -128,7 +130,8 @@ impl Request {
         Self { shape: *random.pick(&Shape::BROKEN), size: any.size.max(2), head: false, old: random.percent(20), ..any }
     }
 
-    /// The site it goes to: `soak.test`, whose bodies are held and judged, or `plain.test`, whose bodies stream through.
+    /// The site it goes to: `soak.test`, whose bodies are buffered and inspected, or `plain.test`,
+    /// whose bodies stream through.
     #[must_use]
     pub const fn host(&self) -> &'static str {
         if self.id.is_multiple_of(2) { "soak.test" } else { "plain.test" }

@@ -1,8 +1,8 @@
-//! The whole edge under load and death, no times asserted.
+//! The whole edge under load and crashes, no times asserted.
 
 use std::sync::Mutex;
 
-use fosse_soak::scenario::{Extent, deaths, integrity, reloads, slow, stopped};
+use fosse_soak::scenario::{Extent, integrity, kills, reloads, slow, stopped};
 
 /// Edges of their own, but one machine: one after the other disturbs the least.
 static TURN: Mutex<()> = Mutex::new(());
@@ -19,13 +19,13 @@ macro_rules! holds {
 }
 
 holds! {
-    every_answer_is_the_right_one_under_pipelining_and_aborts => integrity::run;
+    every_response_is_the_right_one_under_pipelining_and_aborts => integrity::run;
     a_broken_backend_never_looks_whole => integrity::broken_backend;
-    no_answer_is_wrong_or_mixed_while_stages_die => deaths::stages;
-    no_judged_answer_is_wrong_or_mixed_whatever_the_backend_does => integrity::judged;
-    no_judged_answer_is_wrong_or_mixed_while_stages_die => deaths::judged_stages;
-    other_lanes_lose_nothing => deaths::of_one_lane;
-    nothing_outlives_start => deaths::of_start;
+    no_response_is_wrong_or_mixed_while_stages_are_killed => kills::stages;
+    no_inspected_response_is_wrong_or_mixed_whatever_the_backend_does => integrity::inspected;
+    no_inspected_response_is_wrong_or_mixed_while_stages_are_killed => kills::inspected_stages;
+    other_lanes_lose_nothing => kills::of_one_lane;
+    nothing_outlives_start => kills::of_start;
     a_stopped_stage_is_replaced => stopped::run;
     no_request_fails_over_reloads => reloads::run;
     no_request_fails_over_binary_upgrades => reloads::upgrades;

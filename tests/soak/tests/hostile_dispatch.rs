@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
+use fosse_harness::WAIT_MAX;
 use fosse_soak::{
     double::{
         hostile_dispatch::{Fate, Target, Victim, data, end, response},
         script::{frame, kind, stream},
     },
-    edge::LONG,
     random::Random,
 };
 use fosse_wire::{frame::FRAME_BYTES_MAX, request::BodyLength};
 
-/// What a client may have got of an answer: nothing, an answer of parse's own, or what was written for it.
+/// What a client may have got of a response: nothing, a response of parse's own, or what was written for it.
 fn harmless(name: &str, fate: &Fate, own: &str, others: &str) {
     let text = String::from_utf8_lossy(&fate.bytes);
     assert!(!text.contains(others), "{name}: got another client's bytes: {text}");
@@ -31,12 +31,12 @@ fn breaks_off(name: &str, attack: impl FnOnce(u32, u32) -> Vec<Vec<u8>>) {
     // Clients that leave let parse go at once.
     harmless(name, &a.fate(), "FOR-A", "FOR-B");
     harmless(name, &b.fate(), "FOR-B", "FOR-A");
-    assert!(target.breaks_off(LONG), "{name}: parse goes on");
+    assert!(target.breaks_off(WAIT_MAX), "{name}: parse goes on");
     target.end().unwrap_or_else(|why| panic!("{name}: {why}"));
 }
 
 #[test]
-fn a_good_answer_arrives() {
+fn a_good_response_arrives() {
     let mut target = Target::start();
     let (a, b) = (target.victim(false), target.victim(false));
     for (victim, text) in [(&b, "FOR-B"), (&a, "FOR-A")] {
@@ -52,7 +52,7 @@ fn a_good_answer_arrives() {
 }
 
 #[test]
-fn a_field_that_would_split_an_answer_ends_the_conversation() {
+fn a_field_that_would_split_a_response_ends_the_conversation() {
     let fields: [(&[u8], &[u8]); 12] = [
         (b"X-A", b"x\r\nX-Smuggled: 1"),
         (b"X-A", b"x\nX-Smuggled: 1"),
@@ -109,12 +109,12 @@ fn bodies_that_are_not_as_long_as_they_said_never_look_whole() {
     target.say(&data(a.stream, b"FOR-A"));
     target.say(&frame(a.stream, kind::RESET, &[1]));
     let fate = a.fate();
-    assert!(fate.reset, "a part of an answer ended like a whole one: {:?}", String::from_utf8_lossy(&fate.bytes));
+    assert!(fate.reset, "a part of a response ended like a whole one: {:?}", String::from_utf8_lossy(&fate.bytes));
     target.end().unwrap();
 }
 
 #[test]
-fn interim_answers_without_end_end_the_conversation() {
+fn interim_responses_without_end_end_the_conversation() {
     let hint = |stream: u32, fill: &[u8]| response(stream, |h| (h.status, h.interim) = (103, true), &[(b"X-A", fill)]);
     breaks_off("too many", |a, _| vec![hint(a, b"FOR-A").repeat(100)]);
     breaks_off("too large", |a, _| vec![hint(a, &b"FOR-A".repeat(2000)).repeat(2)]);

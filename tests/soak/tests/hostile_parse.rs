@@ -303,7 +303,7 @@ fn held_bodies_pay_for_themselves() {
 }
 
 #[test]
-fn verdicts_are_answers_and_never_requests() {
+fn verdicts_are_responses_and_never_requests() {
     let verdict = |v: Verdict<'_>| script().verdict(A, &v);
     let denied = Verdict { status: 403, message: b"no", ..Verdict::default() };
     nothing_reaches("denied", &verdict(denied));

@@ -8,14 +8,14 @@ use fosse_tidy::{File, files, none};
 /// Sleeps in the tests of each crate. A sleep is right between two looks of a wait that has an end, and where time has to pass for
 /// what is tested to happen at all; before an assertion it is a guess about the machine. The numbers only ever go down.
 const SLEEPS: &[(&str, usize, &str)] = &[
-    ("bins/accept", 6, "looks at counters, log, exit and channel; a second in which work is counted"),
-    ("bins/parse", 9, "looks at counters, exit and channel; clients that drip; a limit that must pass"),
+    ("bins/accept", 1, "a second in which work is counted"),
+    ("bins/parse", 6, "looks at a channel; clients that drip; a limit that must pass"),
     ("bins/static", 2, "looks for the socket; a file gets old enough for a strong tag"),
     ("bins/store", 1, "a record's time must pass"),
     ("bins/waf-filter", 2, "a backend that waits for the word of the test"),
     ("common/process/lockdown", 5, "looks at a child's state; what sleeps is the child"),
     ("tests/harness", 2, "looks of wait_for; a backend that is asked to be slow"),
-    ("tests/soak", 25, "looks at processes and logs; load over some time, whatever it brings about"),
+    ("tests/soak", 20, "looks at processes and logs; load over some time, whatever it brings about"),
     ("tests/tidy", 2, "a supervisor is given the time to try again, which it must not"),
 ];
 

@@ -5,32 +5,38 @@
 use std::fs::File;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fosse_fdpass::{Received, receive, send};
+use fosse_harness::Stage;
+use fosse_harness::sockets::{connect_from, pair, readable, send_when_free};
 use fosse_settings::{Accept, AcceptListener};
-use fosse_sys::{memfd, page::PageReader};
+use fosse_sys::memfd;
 use fosse_wire::channel::{self, Connection, Kind, MESSAGE_BYTES_MAX, Message};
-use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket, socketpair};
+use fosse_wire::start::{ToChild, ToStart};
+use rustix::net::SocketType;
 
 /// Longest wait for something that must happen: no machine is so slow or busy.
-pub const SOON: Duration = Duration::from_secs(60);
-
-static NUMBER: AtomicU32 = AtomicU32::new(0);
+pub const SOON: Duration = fosse_harness::WAIT_MAX;
 
 /// A running fosse-accept.
-pub struct Edge {
-    child: Child,
-    start: OwnedFd,
-    pub page: PageReader,
-    log: PathBuf,
+pub struct Edge(Stage);
+
+impl Deref for Edge {
+    type Target = Stage;
+    fn deref(&self) -> &Stage {
+        &self.0
+    }
+}
+
+impl DerefMut for Edge {
+    fn deref_mut(&mut self) -> &mut Stage {
+        &mut self.0
+    }
 }
 
 /// One lane's end of a channel, and accept's end as start keeps it.
@@ -38,10 +44,6 @@ pub struct Lane {
     pub number: u32,
     near: OwnedFd,
     far: OwnedFd,
-}
-
-pub fn pair() -> (OwnedFd, OwnedFd) {
-    socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap()
 }
 
 pub fn listener(settings: AcceptListener) -> Accept {
@@ -53,22 +55,12 @@ impl Edge {
         Edge::with_shell(settings, "")
     }
 
-    /// Shell words run first, to lower limits with. The shell puts the descriptors where they belong.
+    /// Shell words run first, to lower limits with.
     pub fn with_shell(settings: &Accept, first: &str) -> Edge {
-        let (near, far) = pair();
-        let blob = memfd::sealed("settings", &fosse_wire::blob::encode(settings).unwrap()).unwrap();
-        let page = memfd::page("page", fosse_counters::PAGE_BYTES).unwrap();
-        let reader = PageReader::map(&page).unwrap();
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let log = std::env::temp_dir().join(format!("fosse-accept-{}-{number}.log", std::process::id()));
-        let script = format!("exec 5<&0 7<&1 6<>/dev/fd/2 0</dev/null 1>/dev/null 2>\"$0\"; {first} exec \"$@\"");
-        let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(script).arg(&log).arg(env!("CARGO_BIN_EXE_fosse-accept"));
-        let child = command.stdin(blob).stdout(far).stderr(page).spawn().unwrap();
-        drop(command);
-        let edge = Edge { child, start: near, page: reader, log };
-        assert_eq!(edge.said(), ToStart::Ready, "{}", edge.log());
-        edge
+        let blob = fosse_wire::blob::encode(settings).unwrap();
+        let stage = Stage::spawn(Path::new(env!("CARGO_BIN_EXE_fosse-accept")), Some(&blob), Vec::new(), first);
+        assert_eq!(stage.said(), ToStart::Ready, "{}", stage.log());
+        Edge(stage)
     }
 
     /// Under strace, which writes to `trace`; `None` where there is no strace.
@@ -77,31 +69,8 @@ impl Edge {
         Some(Edge::with_shell(settings, &format!("set -- strace -o '{}' \"$@\";", trace.display())))
     }
 
-    pub fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     pub fn order(&self, order: ToChild, fd: Option<&dyn AsFd>) {
-        let fds: Vec<_> = fd.into_iter().map(|fd| fd.as_fd()).collect();
-        send(&self.start, &order.encode(), &fds).unwrap();
-    }
-
-    pub fn raw_order(&self, bytes: &[u8]) {
-        send(&self.start, bytes, &[]).unwrap();
-    }
-
-    /// What accept says to start next.
-    pub fn said(&self) -> ToStart {
-        let mut bytes = [0; MESSAGE_BYTES];
-        assert!(readable(&self.start, SOON), "accept is silent: {}", self.log());
-        match receive(&self.start, &mut bytes, &mut Vec::new()).unwrap() {
-            Received::Message(len) => ToStart::decode(&bytes[..len]).unwrap(),
-            other => panic!("{other:?}: {}", self.log()),
-        }
+        self.0.order(order, fd.map(|fd| fd.as_fd()));
     }
 
     pub fn listen(&self, number: u16, socket: &dyn AsFd) {
@@ -118,7 +87,7 @@ impl Edge {
 
     /// A lane of which accept does not know yet.
     pub fn lane_unheard(&self, number: u32) -> Lane {
-        let (near, far) = pair();
+        let (near, far) = pair(SocketType::SEQPACKET);
         Lane { number, near, far }
     }
 
@@ -145,34 +114,7 @@ impl Edge {
 
     /// Waits until what was ordered before is in force: a turn that was under way may not have seen it, the next has.
     pub fn settle(&self) {
-        let turns = self.count(fosse_counters::TURNS);
-        let begun = Instant::now();
-        while self.count(fosse_counters::TURNS) < turns + 2 {
-            assert!(begun.elapsed() < SOON, "no turns: {}", self.log());
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    pub fn count(&self, counter: usize) -> u64 {
-        self.page.get(counter)
-    }
-
-    /// Waits until the log has these words so many times.
-    pub fn until_logged(&self, words: &str, times: usize) {
-        let begun = Instant::now();
-        while self.log().matches(words).count() != times {
-            assert!(begun.elapsed() < SOON, "not {times} times '{words}': {}", self.log());
-            std::thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    /// Waits until a counter has a value.
-    pub fn until(&self, counter: usize, value: u64) {
-        let begun = Instant::now();
-        while self.count(counter) != value {
-            assert!(begun.elapsed() < SOON, "counter {counter} is {}: {}", self.count(counter), self.log());
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        self.wait_for_turns(2);
     }
 
     /// Turns and CPU time (in clock ticks of 10 ms) accept takes in a second, however late a busy machine wakes the test.
@@ -189,37 +131,8 @@ impl Edge {
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
-    pub fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    pub fn exit(&mut self) -> ExitStatus {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(begun.elapsed() < SOON, "accept does not end: {}", self.log());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    pub fn is_alive(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
-    }
-
-    /// start's socket, to let go of.
-    pub fn abandon(&mut self) {
-        self.start = pair().0;
-    }
-}
-
-impl Drop for Edge {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_file(&self.log);
+    pub fn kill(self) {
+        self.0.kill();
     }
 }
 
@@ -263,12 +176,8 @@ impl Lane {
     pub fn say(&self, kind: Kind, connections: &[Connection], fds: &[&OwnedFd]) {
         let mut bytes = Vec::new();
         channel::encode(&mut bytes, kind, connections);
-        let begun = Instant::now();
-        // What accept has not read yet may fill the channel.
-        while let Err(errno) = send(&self.near, &bytes, &fds.iter().map(|fd| fd.as_fd()).collect::<Vec<_>>()) {
-            assert!(errno == Errno::AGAIN && begun.elapsed() < SOON, "{errno}");
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        let fds: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
+        send_when_free(&self.near, &bytes, &fds);
     }
 
     pub fn say_raw(&self, bytes: &[u8]) {
@@ -280,18 +189,9 @@ impl Lane {
     }
 }
 
-pub fn readable(fd: &impl AsFd, wait: Duration) -> bool {
-    let wait = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
-    let mut fds = [PollFd::new(fd, PollFlags::IN)];
-    poll(&mut fds, Some(&wait)).unwrap() > 0
-}
-
 /// A client that comes from 127.0.0.`last`.
 pub fn client_from(last: u8, to: SocketAddr) -> TcpStream {
-    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-    bind(&socket, &SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0))).unwrap();
-    connect(&socket, &to).unwrap();
-    TcpStream::from(socket)
+    connect_from(last, to, SOON).unwrap()
 }
 
 pub fn client(to: SocketAddr) -> TcpStream {

@@ -5,42 +5,36 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::process::{Child, Command, ExitStatus};
-use std::sync::Mutex;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use fosse_fdpass::{Received, receive, send};
+use fosse_harness::Stage;
+pub use fosse_harness::sockets::readable;
+use fosse_harness::sockets::{pair, send_when_free};
 use fosse_settings::{Parse, ParseListener, ParseSite};
 use fosse_stage::{Input, Output};
-use fosse_sys::{memfd, page::PageReader};
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::frame::Hello;
 use fosse_wire::request::{BodyLength, Endpoint, RequestHead};
 use fosse_wire::response::{ResponseEnd, ResponseHead};
-use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
+use fosse_wire::start::{ToChild, ToStart};
 use fosse_wire::{Kind, StreamId, direct};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::SocketType;
 
 /// Longest wait for something that must happen: no machine is so slow or busy.
-pub const SOON: Duration = Duration::from_secs(60);
-
-/// Descriptors without close-on-exec live only while this is held: another test's child must not
-/// get them.
-static BIRTH: Mutex<()> = Mutex::new(());
+pub const SOON: Duration = fosse_harness::WAIT_MAX;
 
 /// A running fosse-parse with the test at all its other ends.
 pub struct Lane {
-    child: Child,
+    stage: Stage,
     pub forward: Option<Input>,
     pub back: Option<Output>,
     pub accept: OwnedFd,
     pub direct: OwnedFd,
-    start: OwnedFd,
     pub access: OwnedFd,
-    page: PageReader,
     connection: u64,
 }
 
@@ -78,66 +72,31 @@ pub fn settings() -> Parse {
     }
 }
 
-fn pair(kind: SocketType) -> (OwnedFd, OwnedFd) {
-    socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap()
-}
-
-fn spawn(fds: &[(u8, OwnedFd)]) -> Child {
-    let _guard = BIRTH.lock().unwrap();
-    let mut script = String::from("exec ");
-    let mut kept = Vec::new();
-    for (target, fd) in fds {
-        let high = rustix::io::fcntl_dupfd_cloexec(fd, 60).unwrap();
-        rustix::io::fcntl_setfd(&high, rustix::io::FdFlags::empty()).unwrap();
-        script += &format!("{target}<&{} ", high.as_raw_fd());
-        kept.push(high);
-    }
-    script += "; exec \"$0\" \"$@\"";
-    Command::new("/bin/bash").arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_fosse-parse")).spawn().unwrap()
-}
-
 impl Lane {
     pub fn new(settings: &Parse) -> Lane {
         let (forward, out) = pair(SocketType::STREAM);
         let (back, input) = pair(SocketType::STREAM);
         let (accept, accept_far) = pair(SocketType::SEQPACKET);
         let (direct, direct_far) = pair(SocketType::SEQPACKET);
-        let (start, start_far) = pair(SocketType::SEQPACKET);
         let (access, access_far) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
-        let blob = memfd::sealed("settings", &fosse_wire::blob::encode(settings).unwrap()).unwrap();
-        let page = memfd::page("page", fosse_counters::PAGE_BYTES).unwrap();
-        let reader = PageReader::map(&page).unwrap();
-        let child = spawn(&[
-            (0, input),
-            (1, out),
-            (5, blob),
-            (6, page),
-            (7, start_far),
-            (8, accept_far),
-            (9, direct_far),
-            (10, access_far),
-        ]);
+        let blob = fosse_wire::blob::encode(settings).unwrap();
+        let fds = vec![(0, input), (1, out), (8, accept_far), (9, direct_far), (10, access_far)];
+        let stage = Stage::spawn(Path::new(env!("CARGO_BIN_EXE_fosse-parse")), Some(&blob), fds, "");
         let mut back = Output::new(back, Hello::default());
         back.flush_waiting().unwrap();
         let forward = Some(Input::new(forward));
-        let lane =
-            Lane { child, forward, back: Some(back), accept, direct, start, access, page: reader, connection: 0 };
+        let lane = Lane { stage, forward, back: Some(back), accept, direct, access, connection: 0 };
         assert_eq!(lane.said(), ToStart::Ready);
         lane
     }
 
     pub fn order(&self, order: ToChild) {
-        send(&self.start, &order.encode(), &[]).unwrap();
+        self.stage.order(order, None);
     }
 
     /// What parse says to start next.
     pub fn said(&self) -> ToStart {
-        let mut bytes = [0; MESSAGE_BYTES];
-        assert!(readable(&self.start, SOON), "parse is silent");
-        match receive(&self.start, &mut bytes, &mut Vec::new()).unwrap() {
-            Received::Message(length) => ToStart::decode(&bytes[..length]).unwrap(),
-            other => panic!("{other:?}"),
-        }
+        self.stage.said()
     }
 
     /// A client whose connection has been passed to parse.
@@ -201,11 +160,7 @@ impl Lane {
     /// which it looks at time limits: one may have begun before, one may take a connection, the
     /// next what it says.
     pub fn settle(&self) {
-        let (turns, begun) = (self.page.get(fosse_counters::TURNS), Instant::now());
-        while self.page.get(fosse_counters::TURNS) < turns + 3 {
-            assert!(begun.elapsed() < SOON, "no turns");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.stage.wait_for_turns(3);
     }
 
     /// No frame but credit for responses has come, nor does one come of what parse was sent so far.
@@ -225,11 +180,7 @@ impl Lane {
 
     /// A message to parse, as soon as there is room for it.
     pub fn tell(&self, bytes: &[u8]) {
-        let begun = Instant::now();
-        while let Err(errno) = send(&self.accept, bytes, &[]) {
-            assert!(errno == Errno::AGAIN && begun.elapsed() < SOON, "{errno}");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        send_when_free(&self.accept, bytes, &[]);
     }
 
     /// Head and end of a request without a body.
@@ -313,27 +264,8 @@ impl Lane {
     }
 
     pub fn exit(&mut self) -> ExitStatus {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(begun.elapsed() < SOON, "parse does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.stage.exit()
     }
-}
-
-impl Drop for Lane {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-pub fn readable(fd: impl AsFd, wait: Duration) -> bool {
-    let timeout = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: i64::from(wait.subsec_nanos()) };
-    poll(&mut [PollFd::new(&fd, PollFlags::IN)], Some(&timeout)).unwrap() > 0
 }
 
 /// What `step` gives where it was done within `limit`. A machine that was too busy for that has

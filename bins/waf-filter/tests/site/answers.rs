@@ -1,12 +1,11 @@
 //! An application whose answers a test writes byte by byte.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::io::Write as _;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use fosse_harness::Dir;
+use fosse_harness::http::Reader;
+use fosse_harness::{Dir, sockets};
 
 /// The application. `answer` gets the head of each request and writes; the connection goes on while it says true.
 pub struct Answers {
@@ -18,13 +17,13 @@ impl Answers {
     pub fn start(answer: impl Fn(&str, &mut UnixStream) -> bool + Send + Sync + 'static) -> Self {
         let dir = Dir::new();
         let path = dir.join("app.sock");
-        let listener = UnixListener::bind(&path).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
-        let answer = Arc::new(answer);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let answer = answer.clone();
-                std::thread::spawn(move || serve(stream, &*answer));
+        sockets::listen(&path, move |stream| {
+            let mut reader = Reader::new(stream);
+            while let Ok((head, _)) = reader.request() {
+                if !answer(&head.text(), &mut reader.source) {
+                    let _ = reader.source.shutdown(std::net::Shutdown::Both);
+                    return;
+                }
             }
         });
         Self { path, _dir: dir }
@@ -37,27 +36,6 @@ impl Answers {
 
     pub fn address(&self) -> String {
         format!("unix:{}", self.path.display())
-    }
-}
-
-fn serve(mut stream: UnixStream, answer: &dyn Fn(&str, &mut UnixStream) -> bool) {
-    let mut from = BufReader::new(stream.try_clone().unwrap());
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if from.read_line(&mut head).unwrap_or(0) == 0 {
-                return;
-            }
-        }
-        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
-        let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
-        if from.read_exact(&mut body).is_err() {
-            return;
-        }
-        if !answer(&head, &mut stream) {
-            let _ = stream.shutdown(std::net::Shutdown::Both);
-            return;
-        }
     }
 }
 

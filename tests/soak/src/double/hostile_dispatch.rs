@@ -1,5 +1,5 @@
-//! A dispatch that an attacker has taken over, and the real parse in front of it: a client gets what was written for it or
-//! nothing, never another client's bytes.
+//! A dispatch that an attacker has taken over, and the real parse in front of it: a client gets
+//! what was written for it or nothing, never another client's bytes.
 
 use std::{
     io::{Read, Write},
@@ -9,6 +9,8 @@ use std::{
 };
 
 use fosse_fdpass::{Received, receive, send};
+use fosse_harness::sockets::{pair, readable};
+use fosse_harness::{Stage, WAIT_MAX};
 use fosse_settings::{Parse, ParseListener, ParseSite};
 use fosse_stage::Input;
 use fosse_wire::{
@@ -21,10 +23,9 @@ use fosse_wire::{
 use rustix::net::SocketType;
 
 use super::{
-    Stage, pair, readable,
+    run,
     script::{frame, hello, kind},
 };
-use crate::edge::LONG;
 
 fn settings() -> Parse {
     Parse {
@@ -52,7 +53,6 @@ pub struct Target {
     back: Option<OwnedFd>,
     accept: OwnedFd,
     _direct: OwnedFd,
-    _start: OwnedFd,
     connections: u64,
 }
 
@@ -81,20 +81,9 @@ impl Target {
         let (back, input) = pair(SocketType::STREAM);
         let (accept, accept_far) = pair(SocketType::SEQPACKET);
         let (direct, direct_far) = pair(SocketType::SEQPACKET);
-        let (start, start_far) = pair(SocketType::SEQPACKET);
-        let blob = fosse_sys::memfd::sealed("settings", &fosse_wire::blob::encode(&settings()).unwrap()).unwrap();
-        let page = fosse_sys::memfd::page("page", fosse_counters::PAGE_BYTES).unwrap();
-        let fds = vec![(0, input), (1, output), (5, blob), (6, page), (7, start_far), (8, accept_far), (9, direct_far)];
-        let stage = Stage::start("parse", fds);
-        let target = Self {
-            stage,
-            forward: Input::new(forward),
-            back: Some(back),
-            accept,
-            _direct: direct,
-            _start: start,
-            connections: 0,
-        };
+        let stage = run("parse", &settings(), vec![(0, input), (1, output), (8, accept_far), (9, direct_far)]);
+        let target =
+            Self { stage, forward: Input::new(forward), back: Some(back), accept, _direct: direct, connections: 0 };
         target.say(&hello());
         target
     }
@@ -141,7 +130,7 @@ impl Target {
                     return frame.stream.raw();
                 }
             }
-            assert!(begun.elapsed() < LONG && readable(&self.forward, LONG), "no request comes");
+            assert!(begun.elapsed() < WAIT_MAX && readable(&self.forward, WAIT_MAX), "no request comes");
             self.forward.read().unwrap();
         }
     }
@@ -150,7 +139,7 @@ impl Target {
     pub fn breaks_off(&mut self, patience: Duration) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < patience {
-            if self.stage.is_gone() {
+            if !self.stage.is_alive() {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(2));
@@ -166,7 +155,7 @@ impl Target {
         self.back = None;
         let (mut bytes, mut fds) = ([0; channel::MESSAGE_BYTES_MAX], Vec::new());
         while let Ok(Received::Message(_)) = receive(&self.accept, &mut bytes, &mut fds) {}
-        drop((self.forward, self.accept, self._direct, self._start, fds));
+        drop((self.forward, self.accept, self._direct, fds));
         self.stage.end().map(drop)
     }
 }
@@ -175,7 +164,7 @@ impl Victim {
     /// Everything it gets until its connection ends, or nothing more comes.
     #[must_use]
     pub fn fate(mut self) -> Fate {
-        self.socket.set_read_timeout(Some(LONG)).unwrap();
+        self.socket.set_read_timeout(Some(WAIT_MAX)).unwrap();
         let (mut bytes, mut some) = (Vec::new(), [0; 4096]);
         loop {
             match self.socket.read(&mut some) {

@@ -1,4 +1,5 @@
-//! A parse that an attacker has taken over, and the real dispatch behind it: nothing wrong may reach a backend.
+//! A parse that an attacker has taken over, and the real dispatch behind it: nothing wrong may
+//! reach a backend.
 
 use std::{
     os::fd::OwnedFd,
@@ -11,17 +12,19 @@ use std::{
 };
 
 use fosse_fdpass::{Received, receive, send};
+use fosse_harness::sockets::{pair, readable};
+use fosse_harness::{Stage, WAIT_MAX};
 use fosse_settings::{Backend, Dispatch, DispatchSite, Route, ServerName};
 use fosse_stage::Input;
 use fosse_wire::{
     Kind, StreamId,
-    connect::{Answer, Ask, Outcome},
+    connect::{ConnectRequest, Outcome, Reply},
 };
 use rustix::net::SocketType;
 
 use super::{
-    Stage, pair, readable,
     recorder::{Record, Recorder},
+    run,
     script::{Script, hello, stream},
 };
 
@@ -68,7 +71,6 @@ pub struct Target {
     forward: OwnedFd,
     back: Input,
     _direct: OwnedFd,
-    _start: OwnedFd,
     connect: Option<JoinHandle<Recorder>>,
     over: Arc<AtomicBool>,
     sentinels: u32,
@@ -83,23 +85,18 @@ impl Target {
     pub fn start(greeting: &[u8]) -> Self {
         let (forward, input) = pair(SocketType::STREAM);
         let (back, output) = pair(SocketType::STREAM);
-        let (start, start_far) = pair(SocketType::SEQPACKET);
         let (direct, direct_far) = pair(SocketType::SEQPACKET);
         let (connect, connect_far) = pair(SocketType::SEQPACKET);
-        let blob = fosse_sys::memfd::sealed("settings", &fosse_wire::blob::encode(&settings()).unwrap()).unwrap();
-        let page = fosse_sys::memfd::page("page", fosse_counters::PAGE_BYTES).unwrap();
-        let fds =
-            vec![(0, input), (1, output), (5, blob), (6, page), (7, start_far), (8, direct_far), (9, connect_far)];
-        let stage = Stage::start("dispatch", fds);
+        let fds = vec![(0, input), (1, output), (8, direct_far), (9, connect_far)];
+        let stage = run("dispatch", &settings(), fds);
         let over = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&over);
-        let connect = Some(thread::spawn(move || answer_asks(&connect, &stop)));
+        let connect = Some(thread::spawn(move || reply_to_requests(&connect, &stop)));
         let target = Self {
             stage,
             forward,
             back: Input::new(back),
             _direct: direct,
-            _start: start,
             connect,
             over,
             sentinels: 0,
@@ -121,15 +118,16 @@ impl Target {
         }
     }
 
-    /// It has answered everything said so far, or is gone: asked for by a request that must be answered.
+    /// It has responded to everything said so far, or is gone: asked for by a request that must get
+    /// a response.
     pub fn settle(&mut self) -> bool {
-        let answered = self.settle_within(crate::edge::LONG);
+        let responded = self.settle_within(WAIT_MAX);
         assert!(
-            answered || self.gone,
-            "dispatch neither answers nor dies; it was told {:?}",
+            responded || self.gone,
+            "dispatch neither responds nor ends; it was told {:?}",
             self.sent.lock().unwrap()
         );
-        answered
+        responded
     }
 
     /// The same, where it may still wait for the rest of a damaged frame.
@@ -143,7 +141,7 @@ impl Target {
             if self.next_until(StreamId::from_raw(id)) {
                 return true;
             }
-            if self.gone || self.stage.is_gone() {
+            if self.gone || !self.stage.is_alive() {
                 self.gone = true;
                 return false;
             }
@@ -177,7 +175,7 @@ impl Target {
     /// # Errors
     /// An end that is a finding in itself.
     pub fn end(mut self) -> Result<Record, String> {
-        drop((self.forward, self.back, self._direct, self._start));
+        drop((self.forward, self.back, self._direct));
         let ended = self.stage.end();
         self.over.store(true, Relaxed);
         let record = self.connect.take().unwrap().join().unwrap().end();
@@ -185,19 +183,19 @@ impl Target {
     }
 }
 
-/// Plays fosse-connect: every ask is answered with a connection to the recorder.
-fn answer_asks(connect: &OwnedFd, over: &AtomicBool) -> Recorder {
+/// Plays fosse-connect: the reply to every request is a connection to the recorder.
+fn reply_to_requests(connect: &OwnedFd, over: &AtomicBool) -> Recorder {
     let (mut recorder, mut bytes, mut fds) = (Recorder::default(), [0; 64], Vec::new());
     while !over.load(Relaxed) {
         if !readable(connect, Duration::from_millis(20)) {
             continue;
         }
         let Ok(Received::Message(length)) = receive(connect, &mut bytes, &mut fds) else { break };
-        let ask = Ask::decode(&bytes[..length]).unwrap();
-        assert_eq!(ask.server, 0, "dispatch asks for a server that is not in the table");
+        let request = ConnectRequest::decode(&bytes[..length]).unwrap();
+        assert_eq!(request.server, 0, "dispatch asks for a server that is not in the table");
         let (near, far) = pair(SocketType::STREAM);
-        let answer = Answer { tag: ask.tag, outcome: Outcome::Connected, errno: 0 };
-        if send(connect, &answer.encode(), &[std::os::fd::AsFd::as_fd(&far)]).is_err() {
+        let reply = Reply { tag: request.tag, outcome: Outcome::Connected, errno: 0 };
+        if send(connect, &reply.encode(), &[std::os::fd::AsFd::as_fd(&far)]).is_err() {
             break;
         }
         drop(far);
@@ -206,7 +204,8 @@ fn answer_asks(connect: &OwnedFd, over: &AtomicBool) -> Recorder {
     recorder
 }
 
-/// One attack on a fresh dispatch: findings, and how many whole requests got through besides the sentinel.
+/// One attack on a fresh dispatch: findings, and how many whole requests got through besides the
+/// sentinel.
 ///
 /// # Errors
 /// Words about what went wrong.

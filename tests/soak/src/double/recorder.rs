@@ -1,5 +1,5 @@
-//! The backend behind a dispatch under attack: reads strictly, answers kindly, and writes down everything that is not one clean
-//! request after the other.
+//! The backend behind a dispatch under attack: reads strictly, responds kindly, and writes down
+//! everything that is not one clean request after the other.
 
 use std::{
     io::Write,
@@ -8,7 +8,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use crate::http::{Failed, Framing, Head, Reader};
+use fosse_harness::http::{Failed, Framing, Head, Reader};
 
 /// What smuggled bytes would look like if they became a request or a field.
 pub const MARK: &str = "smuggled";
@@ -41,9 +41,9 @@ impl Recorder {
             while let Some(entry) = one(&mut reader, &record) {
                 let to_head = entry.0.starts_with("HEAD ");
                 record.lock().unwrap().whole.push(entry);
-                let answer = &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Answer: yes\r\n\r\nok"[..];
-                let answer = if to_head { &answer[..answer.len() - 2] } else { answer };
-                if reader.source.write_all(answer).is_err() {
+                let response = &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Answer: yes\r\n\r\nok"[..];
+                let response = if to_head { &response[..response.len() - 2] } else { response };
+                if reader.source.write_all(response).is_err() {
                     return;
                 }
             }

@@ -1,38 +1,45 @@
-//! Nobody dies: under pipelining, bodies and aborts at every point every answer is the right one, all of it.
+//! Nothing is killed: under pipelining, bodies and aborts at every point every response is the
+//! right one, all of it.
 
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
+use fosse_harness::Edge;
+
 use super::Extent;
 use crate::{
     backend::Backend,
-    edge::{Edge, Setup},
+    client::wait_served,
+    inventory::Inventory,
     load::{Habits, Load},
     report::Report,
+    site::Setup,
 };
 
-/// Load without a death; everything but what clients gave up themselves is answered right, and nothing is left open.
+/// Load without a kill; everything but what clients gave up themselves is served right, and nothing
+/// is left open.
 pub fn run(extent: Extent) -> Report {
     under(extent, false, Setup::default())
 }
 
-/// The same with a backend that is broken half of the time: its clients see 502 or a visible cut, the others their answers.
+/// The same with a backend that is broken half of the time: its clients see 502 or a visible cut,
+/// the others their responses.
 pub fn broken_backend(extent: Extent) -> Report {
     under(extent, true, Setup::default())
 }
 
-/// A broken backend, and the answers of half the requests are held and judged.
-pub fn judged(extent: Extent) -> Report {
-    under(extent, true, Setup { judged: true, ..Setup::default() })
+/// A broken backend, and the responses of half the requests are buffered and inspected.
+pub fn inspected(extent: Extent) -> Report {
+    under(extent, true, Setup { inspected: true, ..Setup::default() })
 }
 
 fn under(extent: Extent, rude: bool, setup: Setup) -> Report {
-    let edge = Edge::start(setup);
-    let backend = Backend::listen(&edge.directory().join("a.sock"), "a");
-    edge.wait_served();
-    let before = edge.steady();
+    let edge = setup.start();
+    let backend = Backend::listen(&edge.dir().join("a.sock"), "a");
+    wait_served(&edge);
+    let before = Inventory::steady(&edge);
     let habits = Habits { seed: extent.seed, rude, requests_max: extent.requests_max, ..Habits::default() };
     let load = Load::begin(edge.address(), habits);
     let begun = Instant::now();
@@ -42,9 +49,9 @@ fn under(extent: Extent, rude: bool, setup: Setup) -> Report {
     let tally = load.end();
     let took = begun.elapsed();
     println!("integrity: {} backend: {}", tally.line(), backend.line());
-    assert_eq!(tally.failed(), None, "{}", edge.tail());
+    assert_eq!(tally.failed(), None);
     assert_eq!(backend.findings(), Vec::<String>::new());
-    assert_eq!(edge.shames(), Vec::<String>::new());
+    assert_eq!(edge.alarms(), Vec::<String>::new());
     let after = rest(&edge, &before);
     let mut report = Report::default();
     report.row("load", tally.line());
@@ -58,9 +65,9 @@ fn under(extent: Extent, rude: bool, setup: Setup) -> Report {
 const POOLED: usize = 2 * 64;
 
 /// Waits until everything is as before, the pools of backends aside.
-pub fn rest(edge: &Edge, before: &crate::edge::Inventory) -> crate::edge::Inventory {
-    edge.settle(before, POOLED);
+pub fn rest(edge: &Edge, before: &Inventory) -> Inventory {
+    let _ = before.settle(edge, POOLED);
     // Pooled connections rest for 4 s at most.
     thread::sleep(Duration::from_secs(5));
-    edge.settle(before, 2)
+    before.settle(edge, 2)
 }

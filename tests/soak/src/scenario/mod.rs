@@ -1,7 +1,7 @@
 //! The scenarios, by what they show.
 
-pub mod deaths;
 pub mod integrity;
+pub mod kills;
 pub mod reloads;
 pub mod slow;
 pub mod stopped;

@@ -1,4 +1,5 @@
-//! Reloads under load, half of them changing routes, a tenth invalid: no request fails, idle clients stay connected.
+//! Reloads under load, half of them changing routes, a tenth invalid: no request fails, idle
+//! clients stay connected.
 
 use std::{
     thread,
@@ -7,29 +8,33 @@ use std::{
 
 use rustix::process::Signal;
 
+use fosse_harness::{Edge, WAIT_MAX, wait_for};
+
 use super::{Extent, integrity};
 use crate::{
     backend::Backend,
-    client::{Client, Outcome},
-    edge::{Edge, Setup},
+    client::{Client, Outcome, wait_served},
+    inventory::Inventory,
     load::{Habits, Load, next_id},
     report::Report,
     request::Request,
+    site::Setup,
 };
 
 /// Keep-alive clients that mostly rest.
 const IDLE_CLIENTS: usize = 100;
 
-/// Every request of these clients is answered right, over the one connection each of them has.
+/// Every request of these clients is served right, over the one connection each of them has.
 fn greet(idle: &mut [Client], when: &str, edge: &Edge) {
     for (number, client) in idle.iter_mut().enumerate() {
         let request = Request::small(next_id());
         assert!(client.send(&request.bytes()), "idle client {number} was cut off {when}");
-        let outcome = client.answer(&request);
-        assert_eq!(outcome, Outcome::Right, "idle client {number} {when}\n{}", edge.tail());
+        let outcome = client.response(&request);
+        assert_eq!(outcome, Outcome::Right, "idle client {number} {when}");
         if client.ends {
-            // It was answered while its lane drained, and told to come again: a new connection is in order.
-            *client = Client::connect(edge.address(), crate::edge::LONG).unwrap();
+            // It was served while its lane drained, and told to come again: a new connection is in
+            // order.
+            *client = Client::connect(edge.address(), WAIT_MAX).unwrap();
         }
     }
 }
@@ -37,19 +42,19 @@ fn greet(idle: &mut [Client], when: &str, edge: &Edge) {
 /// Fifty reloads (or the share asked for).
 #[expect(clippy::too_many_lines, reason = "what is reloaded, what goes on meanwhile and what it came to, in order")]
 pub fn run(extent: Extent) -> Report {
-    let mut edge = Edge::start(Setup::default());
-    let (a, b) = (edge.directory().join("a.sock"), edge.directory().join("b.sock"));
+    let mut setup = Setup::default();
+    let edge = setup.start();
+    let (a, b) = (edge.dir().join("a.sock"), edge.dir().join("b.sock"));
     let backends = [Backend::listen(&a, "a"), Backend::listen(&b, "b")];
-    edge.wait_served();
-    let before = edge.steady();
-    let connect = |_| Client::connect(edge.address(), crate::edge::LONG).unwrap();
+    wait_served(&edge);
+    let before = Inventory::steady(&edge);
+    let connect = |_| Client::connect(edge.address(), WAIT_MAX).unwrap();
     let mut idle: Vec<Client> = (0..IDLE_CLIENTS).map(connect).collect();
     greet(&mut idle, "before the first reload", &edge);
     let habits = Habits { seed: extent.seed, clients: 4, pause: Duration::from_millis(2), ..Habits::default() };
     let load = Load::begin(edge.address(), habits);
     let (mut times, mut ended) = (Vec::new(), 0usize);
     for number in 0..extent.of(50).max(10) {
-        let mut setup = edge.setup.clone();
         if number % 2 == 1 {
             let routes = number % 4 == 1;
             setup.site = if routes {
@@ -60,17 +65,17 @@ pub fn run(extent: Extent) -> Report {
         }
         let invalid = number % 10 == 4;
         let begun = Instant::now();
-        let taken = edge.reload(setup, invalid.then_some("lanes = \"many\"\n"));
-        assert_eq!(taken, !invalid, "reload {number}\n{}", edge.tail());
+        let new = if invalid { "lanes = \"many\"\n".to_owned() } else { setup.configuration() };
+        assert_eq!(edge.try_reload(&new), !invalid, "reload {number}");
         times.push(begun.elapsed());
         greet(&mut idle, &format!("after reload {number}"), &edge);
         ended += idle.iter().filter(|c| c.ends).count();
     }
     let tally = load.end();
     println!("reloads: {}", tally.line());
-    assert_eq!(tally.failed(), None, "{}", edge.tail());
+    assert_eq!(tally.failed(), None);
     backends.iter().for_each(|b| assert_eq!(b.findings(), Vec::<String>::new()));
-    assert_eq!(edge.shames(), Vec::<String>::new());
+    assert_eq!(edge.alarms(), Vec::<String>::new());
     drop(idle);
     let after = integrity::rest(&edge, &before);
     let mut report = Report::default();
@@ -84,26 +89,28 @@ pub fn run(extent: Extent) -> Report {
 
 /// Binary upgrades in place under load: the same process id, no failed request.
 pub fn upgrades(extent: Extent) -> Report {
-    let edge = Edge::start(Setup::default());
-    let backend = Backend::listen(&edge.directory().join("a.sock"), "a");
-    edge.wait_served();
-    let before = edge.steady();
-    let connect = |_| Client::connect(edge.address(), crate::edge::LONG).unwrap();
+    let edge = Setup::default().start();
+    let backend = Backend::listen(&edge.dir().join("a.sock"), "a");
+    wait_served(&edge);
+    let before = Inventory::steady(&edge);
+    let connect = |_| Client::connect(edge.address(), WAIT_MAX).unwrap();
     let mut idle: Vec<Client> = (0..IDLE_CLIENTS).map(connect).collect();
     let habits = Habits { seed: extent.seed, clients: 4, pause: Duration::from_millis(2), ..Habits::default() };
     let load = Load::begin(edge.address(), habits);
     let (mut times, count) = (Vec::new(), extent.of(5).max(2));
     for number in 0..count {
         let serving = edge.log().matches("event=serving").count();
-        edge.tell(Signal::USR2);
-        times.push(edge.wait("an upgrade", |e| e.log().matches("event=serving").count() > serving));
+        edge.signal(Signal::USR2);
+        let begun = Instant::now();
+        wait_for("an upgrade", || (edge.log().matches("event=serving").count() > serving).then_some(()));
+        times.push(begun.elapsed());
         greet(&mut idle, &format!("after upgrade {number}"), &edge);
     }
     let tally = load.end();
     println!("upgrades: {}", tally.line());
-    assert_eq!(tally.failed(), None, "{}", edge.tail());
+    assert_eq!(tally.failed(), None);
     assert_eq!(backend.findings(), Vec::<String>::new());
-    assert_eq!(edge.shames(), Vec::<String>::new());
+    assert_eq!(edge.alarms(), Vec::<String>::new());
     drop(idle);
     thread::sleep(Duration::from_millis(100));
     integrity::rest(&edge, &before);

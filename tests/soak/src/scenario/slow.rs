@@ -1,9 +1,11 @@
-//! A thousand slow readers, a thousand slow header senders, ten thousand idle connections: a well-behaved client is served
-//! meanwhile, and each of them costs little.
+//! A thousand slow readers, a thousand slow header senders, ten thousand idle connections: a
+//! well-behaved client is served meanwhile, and each of them costs little.
 
 use std::{
-    io::{Read, Write},
-    net::TcpStream,
+    collections::BTreeMap,
+    fs,
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -12,15 +14,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fosse_harness::{Edge, WAIT_MAX};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
+
 use super::{Extent, integrity};
 use crate::{
     backend::Backend,
-    client::{self, Outcome},
-    edge::{Edge, Inventory, Setup},
+    client::{self, Outcome, wait_served},
+    inventory::Inventory,
     load::next_id,
-    process,
     report::Report,
     request::{Request, Shape},
+    site::Setup,
 };
 
 /// What the edge promises a well-behaved client.
@@ -30,13 +35,27 @@ const RESIDENT_BYTES_MAX: u64 = 64 * 1024;
 /// What two lanes may keep when the slow ones are gone: tables that have grown, buffers at hand.
 const LEFT_BYTES_MAX: u64 = 12 * 1024 * 1024;
 /// What the slow readers ask for.
-const ANSWER_BYTES: u64 = 10 * 1024 * 1024;
+const RESPONSE_BYTES: u64 = 10 * 1024 * 1024;
 
-fn many(edge: &Edge, count: usize) -> Vec<TcpStream> {
-    (0..count).map(|_| client::connect_narrow(edge.address(), crate::edge::LONG).unwrap()).collect()
+/// A connection as over a slow network: small segments, hardly any room. Over loopback as it is the
+/// kernel would take more than a megabyte for each without asking anybody.
+fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
+    let fd = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    rustix::net::sockopt::set_socket_recv_buffer_size(&fd, 4096)?;
+    nix::sys::socket::setsockopt(&fd, nix::sys::socket::sockopt::TcpMaxSeg, &1400)?;
+    rustix::net::connect(&fd, &address)?;
+    let stream = TcpStream::from(fd);
+    stream.set_read_timeout(Some(WAIT_MAX))?;
+    stream.set_write_timeout(Some(WAIT_MAX))?;
+    Ok(stream)
 }
 
-/// A well-behaved client, over and over until it is told to stop: how long each of its requests took.
+fn many(edge: &Edge, count: usize) -> Vec<TcpStream> {
+    (0..count).map(|_| connect_narrow(edge.address()).unwrap()).collect()
+}
+
+/// A well-behaved client, over and over until it is told to stop: how long each of its requests
+/// took.
 struct Courteous {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Vec<Duration>>,
@@ -50,7 +69,7 @@ impl Courteous {
             let mut times = Vec::new();
             while !over.load(Relaxed) {
                 let begun = Instant::now();
-                let outcome = client::once(address, next_id(), crate::edge::LONG);
+                let outcome = client::once(address, next_id(), WAIT_MAX);
                 assert_eq!(outcome, Outcome::Right, "the well-behaved client");
                 times.push(begun.elapsed());
                 thread::sleep(Duration::from_millis(10));
@@ -67,7 +86,7 @@ impl Courteous {
 }
 
 fn costs(report: &mut Report, what: &str, edge: &Edge, before: &Inventory, count: usize) {
-    let now = edge.inventory();
+    let now = Inventory::of(edge);
     let each = |now: u64, before: u64| now.saturating_sub(before) / count as u64;
     let total = each(now.resident, before.resident);
     let grown = now
@@ -79,27 +98,28 @@ fn costs(report: &mut Report, what: &str, edge: &Edge, before: &Inventory, count
     report.promise(format!("resident bytes of one {what}"), value, total <= RESIDENT_BYTES_MAX);
 }
 
-/// An edge with two backends: one for small answers, and one for all others whose threads, as many as slow readers, come after
-/// everybody else where there are fewer cores than wanted. What is measured is the edge, and not who of us gets a core.
+/// An edge with two backends: one for small responses, and one for all others whose threads, as
+/// many as slow readers, come after everybody else where there are fewer cores than wanted. What is
+/// measured is the edge, and not who of us gets a core.
 fn begin(setup: Setup) -> (Edge, [Backend; 2]) {
     let site = "[[site.route]]\nprefix = \"/exact/1024\"\nbackend = \"b\"\n";
-    let edge = Edge::start(Setup { site: site.into(), ..setup });
-    let (large, small) = (edge.directory().join("a.sock"), edge.directory().join("b.sock"));
+    let edge = Setup { site: site.into(), ..setup }.start();
+    let (large, small) = (edge.dir().join("a.sock"), edge.dir().join("b.sock"));
     let patient = thread::spawn(move || {
         rustix::process::nice(10).unwrap();
         Backend::listen(&large, "a")
     });
     let backends = [patient.join().unwrap(), Backend::listen(&small, "b")];
-    edge.wait_served();
+    wait_served(&edge);
     (edge, backends)
 }
 
-/// Slow readers of a large answer, which dispatch writes under a lease.
+/// Slow readers of a large response, which dispatch writes under a lease.
 pub fn readers(extent: Extent) -> Report {
     slow_readers(extent, Shape::Exact, "slow reader")
 }
 
-/// Slow readers of an answer that goes round the ring (chunked: never leased).
+/// Slow readers of a response that goes round the ring (chunked: never leased).
 pub fn ring_readers(extent: Extent) -> Report {
     slow_readers(extent, Shape::Chunked, "slow reader of chunks")
 }
@@ -108,13 +128,13 @@ pub fn ring_readers(extent: Extent) -> Report {
 fn slow_readers(extent: Extent, shape: Shape, what: &str) -> Report {
     let (edge, backends) = begin(Setup::wide());
     let (mut report, count) = (Report::default(), extent.of(1000));
-    let before = edge.steady();
+    let before = Inventory::steady(&edge);
     let mut peaks = Vec::new();
     for _ in 0..2 {
         let courteous = Courteous::begin(&edge);
         let mut slow = many(&edge, count);
         for stream in &mut slow {
-            let request = Request { size: ANSWER_BYTES, shape, ..Request::small(next_id()) };
+            let request = Request { size: RESPONSE_BYTES, shape, ..Request::small(next_id()) };
             stream.write_all(&request.bytes()).unwrap();
             stream.set_nonblocking(true).unwrap();
         }
@@ -123,7 +143,7 @@ fn slow_readers(extent: Extent, shape: Shape, what: &str) -> Report {
             taken += slow.iter_mut().map(|stream| stream.read(&mut bytes).unwrap_or(0)).sum::<usize>();
             thread::sleep(Duration::from_millis(100));
         }
-        peaks.push(edge.inventory().resident);
+        peaks.push(Inventory::of(&edge).resident);
         costs(&mut report, what, &edge, &before, count);
         report.times(format!("a client beside {count} slow readers"), courteous.end(), SERVED_WITHIN);
         report.row("bytes the slow readers took", taken);
@@ -139,7 +159,7 @@ pub fn senders(extent: Extent) -> Report {
     let setup = Setup { top: "[timeouts]\nhead_seconds = 60\n".into(), ..Setup::wide() };
     let (edge, backends) = begin(setup);
     let (mut report, count) = (Report::default(), extent.of(1000));
-    let before = edge.steady();
+    let before = Inventory::steady(&edge);
     let courteous = Courteous::begin(&edge);
     let mut slow = many(&edge, count);
     let head = Request::small(next_id()).bytes();
@@ -161,14 +181,14 @@ pub fn senders(extent: Extent) -> Report {
 pub fn idle(extent: Extent) -> Report {
     let (edge, backends) = begin(Setup::wide());
     let (mut report, count) = (Report::default(), extent.of(10_000));
-    let before = edge.steady();
+    let before = Inventory::steady(&edge);
     let courteous = Courteous::begin(&edge);
     let mut clients = Vec::new();
     for _ in 0..count {
-        let mut client = client::Client::connect(edge.address(), crate::edge::LONG).unwrap();
+        let mut client = client::Client::connect(edge.address(), WAIT_MAX).unwrap();
         let request = Request::small(next_id());
         assert!(client.send(&request.bytes()));
-        assert_eq!(client.answer(&request), Outcome::Right);
+        assert_eq!(client.response(&request), Outcome::Right);
         // The reader's buffers are not what is measured here.
         clients.push(client.stream().try_clone().unwrap());
     }
@@ -190,22 +210,42 @@ fn finish(edge: &Edge, backends: &[Backend], before: &Inventory, report: &mut Re
     for backend in backends {
         assert_eq!(backend.findings(), Vec::<String>::new());
     }
-    assert_eq!(edge.shames(), Vec::<String>::new());
+    assert_eq!(edge.alarms(), Vec::<String>::new());
     integrity::rest(edge, before);
     // What a flood has left goes back within some seconds.
-    let (begun, mut after) = (Instant::now(), edge.inventory());
+    let (begun, mut after) = (Instant::now(), Inventory::of(edge));
     while after.resident > before.resident + LEFT_BYTES_MAX && begun.elapsed() < Duration::from_secs(15) {
         thread::sleep(Duration::from_millis(200));
-        after = edge.inventory();
+        after = Inventory::of(edge);
     }
     let left = after.resident.saturating_sub(before.resident);
     report.promise("resident bytes left", format!("{left} (limit {LEFT_BYTES_MAX})"), left <= LEFT_BYTES_MAX);
     report.row("resident bytes before, after", format!("{} {}", before.resident, after.resident));
-    let turns = edge.longest_turns().into_iter().map(|(program, us)| format!("{program}={us}"));
+    let turns = longest_turns(edge).into_iter().map(|(program, us)| format!("{program}={us}"));
     report.row("longest turns in us", turns.collect::<Vec<_>>().join(" "));
     let times = edge.children().into_iter().map(|child| {
-        let (ran, waited) = process::ran_and_waited(child.pid);
+        let (ran, waited) = ran_and_waited(child.pid);
         format!("{}={ran}+{waited}", child.program)
     });
     report.row("ms run + waited for a core", times.collect::<Vec<_>>().join(" "));
+}
+
+/// The longest turn of each program so far in microseconds.
+fn longest_turns(edge: &Edge) -> BTreeMap<String, u64> {
+    let mut longest = BTreeMap::new();
+    for line in edge.status_page("/status.txt").lines() {
+        let us = line.split(' ').find_map(|word| word.strip_prefix("turn_us_longest=")?.parse::<u64>().ok());
+        if let (Some(program), Some(us)) = (line.split(' ').next(), us) {
+            let entry: &mut u64 = longest.entry(program.to_owned()).or_default();
+            *entry = us.max(*entry);
+        }
+    }
+    longest
+}
+
+/// Milliseconds a process has run, and those it has waited for a core (proc(5), schedstat).
+fn ran_and_waited(pid: u32) -> (u64, u64) {
+    let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
+    let mut ms = text.split_ascii_whitespace().map(|ns| ns.parse::<u64>().unwrap_or(0) / 1_000_000);
+    (ms.next().unwrap_or(0), ms.next().unwrap_or(0))
 }

@@ -71,7 +71,7 @@ fn coding_fields(odd: u8, all: &mut Vec<Case>) {
     }
 }
 
-/// A coding field beside a length: the body by the length, and the body by chunks. One answer at the most.
+/// A coding field beside a length: the body by the length, and the body by chunks. One response at the most.
 fn hidden_behind(name: &str, field: &[u8], expected: &'static str, all: &mut Vec<Case>) {
     let by_length = [b"0\r\n\r\n", HIDDEN].concat();
     let length = format!("Content-Length: {}\r\n", by_length.len()).into_bytes();

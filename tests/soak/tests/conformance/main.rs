@@ -1,28 +1,26 @@
 //! Strict parsing, no request smuggling; one row a requirement.
 //!
 //! `FOSSE_TEST_URL=http://HOST[:PORT]` points the table at another server (nginx, HAProxy) instead of an edge of its own; only
-//! what the RFC asks for is held against that. Its backend should answer 200 to everything.
+//! what the RFC asks for is held against that. Its backend should respond 200 to everything.
 
-mod answers;
 mod made;
+mod responses;
 mod rows;
 mod uploads;
 
 use std::{
     io::Write,
     net::{SocketAddr, ToSocketAddrs},
-    os::unix::net::UnixListener,
     sync::{Arc, Mutex},
     thread,
     time::Duration,
 };
 
-use fosse_soak::{
-    client::connect,
-    double::recorder::Recorder,
-    edge::{Edge, Setup},
+use fosse_harness::{
     http::{Failed, Framing, Reader},
+    sockets::{self, connect},
 };
+use fosse_soak::{double::recorder::Recorder, site::Setup};
 use rows::ROWS;
 
 /// Where all that is expected has come, nothing further is waited for longer than this.
@@ -32,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The statuses that come back, in order; `close` where the connection ends without one, `open` where nothing happens. As long
 /// as they are not what is expected, more may come.
-fn answers(address: SocketAddr, bytes: &[u8], expected: &str) -> Vec<String> {
+fn responses(address: SocketAddr, bytes: &[u8], expected: &str) -> Vec<String> {
     let mut socket = connect(address, PATIENCE).unwrap();
     let _ = socket.write_all(bytes);
     let mut reader = Reader::new(socket);
@@ -66,7 +64,7 @@ struct Case {
     name: String,
     bytes: Vec<u8>,
     allowed: &'static str,
-    /// What fosse answers where that leaves a choice; empty where it is the same.
+    /// What fosse responds where that leaves a choice; empty where it is the same.
     chosen: &'static str,
 }
 
@@ -86,7 +84,7 @@ fn fits(came: &[String], allowed: &str) -> bool {
     })
 }
 
-/// Runs all rows, several at a time; those that were answered otherwise.
+/// Runs all rows, several at a time; those that got another response.
 fn run(address: SocketAddr, host: &str, expected: fn(&Case) -> &'static str) -> Vec<String> {
     let cases = cases();
     let count = cases.len();
@@ -97,7 +95,7 @@ fn run(address: SocketAddr, host: &str, expected: fn(&Case) -> &'static str) -> 
             loop {
                 let Some(case) = next.lock().unwrap().next() else { return };
                 let expected = expected(&case);
-                let came = answers(address, &addressed(&case.bytes, &host), expected);
+                let came = responses(address, &addressed(&case.bytes, &host), expected);
                 if !fits(&came, expected) {
                     wrong.lock().unwrap().push(format!("{}: {} and not {expected}", case.name, came.join("+")));
                 }
@@ -136,16 +134,14 @@ fn every_request_is_answered_as_the_rfc_says() {
         assert_eq!(wrong, Vec::<String>::new());
         return;
     }
-    let edge = Edge::start(Setup { lanes: 1, ..Setup::default() });
-    let listener = UnixListener::bind(edge.directory().join("a.sock")).unwrap();
-    rustix::fs::chmod(edge.directory().join("a.sock"), rustix::fs::Mode::from_raw_mode(0o666)).unwrap();
+    let edge = Setup { lanes: 1, ..Setup::default() }.start();
     let recorder = Arc::new(Mutex::new(Recorder::default()));
     let serving = Arc::clone(&recorder);
-    thread::spawn(move || listener.incoming().for_each(|c| serving.lock().unwrap().serve(c.unwrap().into())));
+    sockets::listen(&edge.dir().join("a.sock"), move |stream| serving.lock().unwrap().serve(stream.into()));
     let wrong =
         run(edge.address(), "a.example", |case| if case.chosen.is_empty() { case.allowed } else { case.chosen });
-    assert_eq!(wrong, Vec::<String>::new(), "{}", edge.tail());
-    assert_eq!(edge.shames(), Vec::<String>::new());
+    assert_eq!(wrong, Vec::<String>::new());
+    assert_eq!(edge.alarms(), Vec::<String>::new());
     edge.stop();
     let record = std::mem::take(&mut *recorder.lock().unwrap()).end();
     assert_eq!(record.findings, Vec::<String>::new());

@@ -4,16 +4,16 @@
 use std::{
     io::Write,
     net::{SocketAddr, TcpStream},
-    os::unix::net::{UnixListener, UnixStream},
+    os::unix::net::UnixStream,
     sync::{Arc, Condvar, Mutex},
-    thread,
 };
 
-use fosse_soak::{
-    client::{connect, reset},
-    edge::{Edge, Setup},
+use fosse_harness::{
+    Edge,
     http::{Framing, Reader},
+    sockets::{self, connect, reset},
 };
+use fosse_soak::site::Setup;
 
 use super::PATIENCE;
 
@@ -76,25 +76,18 @@ fn serve(stream: UnixStream, seen: &Seen) {
             None => "none".to_owned(),
         };
         seen.requests.lock().unwrap().whole.push(head.first.clone());
-        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{said}", said.len());
-        if reader.source.write_all(answer.as_bytes()).is_err() {
+        let response = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{said}", said.len());
+        if reader.source.write_all(response.as_bytes()).is_err() {
             return;
         }
     }
 }
 
 fn edge(backend: &str) -> (Edge, Arc<Seen>) {
-    let edge = Edge::start(Setup { lanes: 1, backend: backend.into(), ..Setup::default() });
-    let listener = UnixListener::bind(edge.directory().join("a.sock")).unwrap();
-    rustix::fs::chmod(edge.directory().join("a.sock"), rustix::fs::Mode::from_raw_mode(0o666)).unwrap();
+    let edge = Setup { lanes: 1, backend: backend.into(), ..Setup::default() }.start();
     let seen = Arc::new(Seen::default());
     let shared = Arc::clone(&seen);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let shared = Arc::clone(&shared);
-            thread::spawn(move || serve(stream.unwrap(), &shared));
-        }
-    });
+    sockets::listen(&edge.dir().join("a.sock"), move |stream| serve(stream, &shared));
     (edge, seen)
 }
 
@@ -111,8 +104,8 @@ fn request(host: &str, head: &str, chunks: &[usize]) -> Vec<u8> {
     out
 }
 
-/// The body of the next answer that is not interim.
-fn answer(reader: &mut Reader<TcpStream>) -> String {
+/// The body of the next response that is not interim.
+fn response(reader: &mut Reader<TcpStream>) -> String {
     loop {
         let head = reader.head().unwrap();
         if head.status() != 100 {
@@ -123,13 +116,13 @@ fn answer(reader: &mut Reader<TcpStream>) -> String {
     }
 }
 
-/// Sends a request, and behind it another one that shows that nothing of the first is left; the two answers.
+/// Sends a request, and behind it another one that shows that nothing of the first is left; the two responses.
 fn both(address: SocketAddr, first: &[u8], host: &str) -> (String, String) {
     let mut socket = connect(address, PATIENCE).unwrap();
     let next = format!("GET /next HTTP/1.1\r\nHost: {host}\r\n\r\n");
     socket.write_all(&[first, next.as_bytes()].concat()).unwrap();
     let mut reader = Reader::new(socket);
-    (answer(&mut reader), answer(&mut reader))
+    (response(&mut reader), response(&mut reader))
 }
 
 #[test]
@@ -149,8 +142,8 @@ fn a_body_that_is_whole_before_it_goes_on_has_a_length() {
                 (!fine).then(|| format!("{name}, {host} {backend}: {came:?} and not {}", want[way]))
             })
             .collect();
-        assert_eq!(wrong, Vec::<String>::new(), "{}", edge.tail());
-        assert_eq!(edge.shames(), Vec::<String>::new());
+        assert_eq!(wrong, Vec::<String>::new());
+        assert_eq!(edge.alarms(), Vec::<String>::new());
         edge.stop();
     }
 }
@@ -172,7 +165,7 @@ fn a_client_that_waits_for_the_backend_in_mid_body_reaches_it() {
     // Nothing more is sent before the backend has the request.
     heads(&seen, 1);
     socket.write_all(b"6\r\n world\r\n0\r\n\r\n").unwrap();
-    assert_eq!(answer(&mut Reader::new(socket)), "chunked 11");
+    assert_eq!(response(&mut Reader::new(socket)), "chunked 11");
     edge.stop();
 }
 

@@ -1,9 +1,9 @@
-//! What a backend may answer, and what becomes of it: what is no right answer is a 502 and never passed on, what breaks in its
-//! body never looks whole, and nothing that comes behind an answer is anybody else's.
+//! What a backend may respond, and what becomes of it: what is no right response is a 502 and never passed on, what breaks in its
+//! body never looks whole, and nothing that comes behind a response is anybody else's.
 
 use std::{
     io::{Read, Write},
-    os::unix::net::{UnixListener, UnixStream},
+    os::unix::net::UnixStream,
     sync::{
         Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -11,20 +11,20 @@ use std::{
     thread,
 };
 
-use fosse_soak::{
-    client::connect,
-    edge::{Edge, Setup},
+use fosse_harness::{
     http::{Failed, Framing, Reader},
+    sockets::{self, connect},
 };
+use fosse_soak::site::Setup;
 
 use super::{MORE, PATIENCE, fits};
 
-/// Name, method, bytes, whether the backend keeps the connection, and what the client sees: `status=body` of each answer, a
-/// status alone where the body does not matter, `cut` for an answer that visibly is not whole. Behind it comes a request whose
-/// answer is `ok`.
-type Answer = (&'static str, &'static str, &'static [u8], bool, &'static str);
+/// Name, method, bytes, whether the backend keeps the connection, and what the client sees: `status=body` of each response, a
+/// status alone where the body does not matter, `cut` for a response that visibly is not whole. Behind it comes a request whose
+/// response is `ok`.
+type Row = (&'static str, &'static str, &'static [u8], bool, &'static str);
 
-const ANSWERS: &[Answer] = &[
+const RESPONSES: &[Row] = &[
     // Right ones.
     ("a length", "GET", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", false, "200=hello+200=ok"),
     ("a length, connection kept", "GET", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", true, "200=hello+200=ok"),
@@ -120,7 +120,7 @@ const ANSWERS: &[Answer] = &[
     ("framing: chunks in 1.0", "GET", b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", false, "502+200=ok"),
     ("framing: no content with a length", "GET", b"HTTP/1.1 204 x\r\nContent-Length: 5\r\n\r\nhello", false, "502+200=ok"),
     ("framing: no content with chunks", "GET", b"HTTP/1.1 204 x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", false, "502+200=ok"),
-    // Bodies that are not as long as they said, and what comes behind an answer.
+    // Bodies that are not as long as they said, and what comes behind a response.
     ("shorter than its length", "GET", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", false, "200+cut|cut"),
     ("longer than its length", "GET", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled", true, "200=hello+200=ok"),
     ("chunks without their end", "GET", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", false, "200+cut|cut"),
@@ -149,7 +149,7 @@ const ANSWERS: &[Answer] = &[
     ("a head without its end", "GET", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", false, "502+200=ok"),
 ];
 
-/// Answers to `/N` as row N says, and to everything else `ok`.
+/// Responds to `/N` as row N says, and to everything else `ok`.
 fn serve(mut stream: UnixStream) {
     let mut input = Vec::new();
     let mut piece = [0; 4096];
@@ -158,7 +158,7 @@ fn serve(mut stream: UnixStream) {
             let head: Vec<u8> = input.drain(..end + 4).collect();
             let head = String::from_utf8_lossy(&head).into_owned();
             let number = head.split(' ').nth(1).and_then(|target| target.trim_start_matches('/').parse::<usize>().ok());
-            let row = number.and_then(|number| ANSWERS.get(number));
+            let row = number.and_then(|number| RESPONSES.get(number));
             let ok = &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"[..];
             let (bytes, stays) = row.map_or((ok, true), |row| (row.2, row.3));
             if stream.write_all(bytes).is_err() || !stays {
@@ -213,22 +213,16 @@ fn seen(address: std::net::SocketAddr, number: usize, method: &str) -> Vec<Strin
 }
 
 #[test]
-fn every_answer_of_a_backend_arrives_as_it_should_or_not_at_all() {
-    let edge = Edge::start(Setup { lanes: 1, ..Setup::default() });
-    let listener = UnixListener::bind(edge.directory().join("a.sock")).unwrap();
-    rustix::fs::chmod(edge.directory().join("a.sock"), rustix::fs::Mode::from_raw_mode(0o666)).unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || serve(stream));
-        }
-    });
+fn every_response_of_a_backend_arrives_as_it_should_or_not_at_all() {
+    let edge = Setup { lanes: 1, ..Setup::default() }.start();
+    sockets::listen(&edge.dir().join("a.sock"), serve);
     let (address, next, wrong) = (edge.address(), AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((name, method, _, _, expected)) = ANSWERS.get(number) else { return };
+                    let Some((name, method, _, _, expected)) = RESPONSES.get(number) else { return };
                     let came = seen(address, number, method);
                     if !fits(&came, expected) {
                         wrong.lock().unwrap().push(format!("{name}: {} and not {expected}", came.join("+")));
@@ -238,8 +232,8 @@ fn every_answer_of_a_backend_arrives_as_it_should_or_not_at_all() {
         }
     });
     let wrong = wrong.into_inner().unwrap();
-    println!("{} of {} answers as expected", ANSWERS.len() - wrong.len(), ANSWERS.len());
+    println!("{} of {} responses as expected", RESPONSES.len() - wrong.len(), RESPONSES.len());
     assert_eq!(wrong, Vec::<String>::new());
-    assert_eq!(edge.shames(), Vec::<String>::new());
+    assert_eq!(edge.alarms(), Vec::<String>::new());
     edge.stop();
 }
