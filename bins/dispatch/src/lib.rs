@@ -1,25 +1,23 @@
-//! fosse-dispatch: takes request frames, speaks HTTP/1.1 to backends over pooled connections, sends response frames back.
+//! fosse-dispatch: takes request frames, speaks HTTP/1.1 to backends over pooled connections, sends
+//! response frames back.
+//!
+//! Who owns what: [`upstream`] the servers and the connections to them, and knows requests by id
+//! only; [`exchange`] one request with its connection; `lane` joins the two; `frames` and `server`
+//! find the request or the connection that an event is about, once, and pass it on. Every handler
+//! takes the parts it changes, and [`context`] is what all of them share.
 
 #![forbid(unsafe_code)]
 
-pub mod answer;
-pub mod backend;
-pub mod buffering;
-pub mod connections;
-pub mod frames;
-pub mod health;
-pub mod lease;
-pub mod limits;
-pub mod link;
-pub mod overdue;
-mod pins;
+mod context;
+mod exchange;
+mod frames;
+mod lane;
+mod limits;
 pub mod policy;
-pub mod pool;
-pub mod replies;
-pub mod reply_heads;
-pub mod request;
-pub mod serve;
-pub mod stream;
+pub mod server;
 #[cfg(test)]
 #[path = "../tests/trial/mod.rs"]
 mod trial;
+mod upstream;
+
+pub(crate) const PROGRAM: &str = "fosse-dispatch";

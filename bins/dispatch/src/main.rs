@@ -6,7 +6,7 @@
 
 #![forbid(unsafe_code)]
 
-use fosse_dispatch::{policy::POLICY, serve};
+use fosse_dispatch::{policy::POLICY, server};
 use fosse_lockdown::{Mode, enter};
 
 const PROGRAM: &str = "fosse-dispatch";
@@ -16,7 +16,7 @@ fn main() {
     fosse_sys::panic::panic_hook(PROGRAM);
     let mode = Mode::from_environment();
     fosse_args::Args::of_process(PROGRAM, USAGE).end();
-    let inputs = serve::inputs();
+    let inputs = server::inputs();
     let locked = enter(&POLICY, mode);
-    serve::run(inputs, locked)
+    server::run(inputs, locked)
 }

@@ -1,4 +1,4 @@
-//! dispatch: bins/dispatch/src/frames.rs, backend.rs, replies.rs, lease.rs.
+//! dispatch: bins/dispatch/src/frames.rs, lane.rs and exchange/.
 
 use fosse_wire::{Kind, StreamId, order};
 

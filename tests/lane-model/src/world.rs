@@ -106,7 +106,7 @@ pub struct Rules {
     pub reads_while_blocked: bool,
     /// A filter that holds grants what it takes (bins/waf-filter/src/held.rs, `take`).
     pub filter_grants: bool,
-    /// dispatch does not grant again what a filter has granted (bins/dispatch/src/frames.rs, `body`: `prepaid`).
+    /// dispatch does not grant again what a filter has granted (bins/dispatch/src/exchange/request_body.rs, `data`: `prepaid`).
     pub held_is_prepaid: bool,
     /// parse ends a request whose answer came first with a RESET (bins/parse/src/conn.rs, `complete`: `cut_short`).
     pub cuts_short: bool,
@@ -114,7 +114,7 @@ pub struct Rules {
     pub echoes: bool,
     /// Each request of a slot has its own id (common/frame/wire/src/stream.rs, `next`).
     pub generations: bool,
-    /// dispatch grants once the backend has taken all (bins/dispatch/src/backend.rs, `grant`).
+    /// dispatch grants once the backend has taken all (bins/dispatch/src/exchange/send.rs, `grant`).
     pub dispatch_grants: bool,
     /// parse grants once the client has taken all (bins/parse/src/conn.rs, `grant`).
     pub parse_grants: bool,
@@ -127,7 +127,7 @@ pub struct Rules {
     /// A filter that took the end of an answer which its client will not see ends it (bins/waf-filter/src/back.rs,
     /// `client_left`).
     pub filter_ends_what_it_holds: bool,
-    /// dispatch answers a verdict also where the answer it is about has ended (bins/dispatch/src/frames.rs, `first` and
+    /// dispatch answers a verdict also where the answer it is about has ended (bins/dispatch/src/frames.rs, `take_first` and
     /// `late_verdict`).
     pub late_verdicts_are_answered: bool,
     /// A slot waits for the answer's end, also when its client is gone (bins/parse/src/conn.rs, `is_over`).
@@ -385,7 +385,7 @@ impl World {
     }
 
     /// Nobody can make a step. Whoever has peers that work must be done; the others are ended by their time limits
-    /// (bins/parse/src/clock.rs, bins/dispatch/src/backend.rs `overdue_streams`). True where all is over.
+    /// (bins/parse/src/clock.rs, bins/dispatch/src/exchange/timeouts.rs). True where all is over.
     ///
     /// # Errors
     /// A deadlock.

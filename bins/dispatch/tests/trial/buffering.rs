@@ -10,7 +10,7 @@ use fosse_wire::{
 };
 
 use super::{OK, Trial, backend, heard, id, post, say};
-use crate::{buffering::Buffering, stream::Wait};
+use crate::exchange::stream::{Buffering, Wait};
 
 fn chunked() -> RequestHead<'static> {
     RequestHead { body: BodyLength::Chunked, ..post() }
@@ -35,10 +35,10 @@ impl Trial {
 
     /// Lets the time limit of a stream pass, whatever the clock says.
     fn time_passes(&mut self, id: StreamId) {
-        let stream = self.dispatch.streams.get(id).unwrap();
+        let stream = self.server.streams.get(id).unwrap();
         assert_ne!(stream.deadline_ms, u64::MAX, "it waits without a limit");
         stream.deadline_ms = 0;
-        self.dispatch.overdue_streams();
+        self.server.end_overdue_streams();
         self.turn();
     }
 
@@ -74,7 +74,7 @@ fn a_chunked_body_that_ends_while_it_is_buffered_goes_on_with_its_length() {
         assert_eq!(body, parts.concat());
         assert!(head.contains(&format!("\r\nContent-Length: {}\r\n\r\n", body.len())), "{head}");
         assert!(!head.contains("Transfer-Encoding"), "{head}");
-        assert_eq!(trial.dispatch.buffered_bytes, 0);
+        assert_eq!(trial.server.lane.context.buffered_bytes, 0);
     }
 }
 
@@ -108,7 +108,7 @@ fn a_chunked_body_too_long_to_buffer_goes_on_chunked() {
     trial.end(id(0));
     trial.turn();
     assert_eq!(heard(&server), b"4\r\nmore\r\n0\r\n\r\n");
-    assert_eq!(trial.dispatch.buffered_bytes, 0);
+    assert_eq!(trial.server.lane.context.buffered_bytes, 0);
 }
 
 #[test]
@@ -116,8 +116,8 @@ fn a_chunked_body_that_pauses_goes_on_chunked_as_far_as_it_is() {
     let mut trial = Trial::new(backend());
     trial.send(id(0), &chunked());
     trial.data(id(0), b"first");
-    let begun = trial.dispatch.streams.get(id(0)).unwrap().deadline_ms;
-    assert!(begun <= trial.dispatch.turn.now_ms() + 1000);
+    let begun = trial.server.streams.get(id(0)).unwrap().deadline_ms;
+    assert!(begun <= trial.server.lane.context.now_ms() + 1000);
     trial.time_passes(id(0));
     let server = trial.connected();
     let (head, body) = request(&server);
@@ -137,14 +137,14 @@ fn every_byte_of_a_buffered_body_gives_the_client_its_time_anew() {
     let mut trial = Trial::new(backend());
     trial.send(id(0), &chunked());
     trial.turn();
-    let stream = trial.dispatch.streams.get(id(0)).unwrap();
+    let stream = trial.server.streams.get(id(0)).unwrap();
     assert_eq!((stream.wait, stream.buffering), (Wait::RequestBody, Buffering::Brief));
     stream.deadline_ms = 1;
     trial.to.outbox.data(id(0), Kind::RequestData, b"a");
-    trial.to.flush(&trial.turn, 1).unwrap();
-    trial.dispatch.frames(&mut trial.input, None).unwrap();
-    let now_ms = trial.dispatch.turn.now_ms();
-    assert_eq!(trial.dispatch.streams.get(id(0)).unwrap().deadline_ms, now_ms + 1000);
+    trial.to.flush(&trial.event_loop, 1).unwrap();
+    trial.server.on_frames(&mut trial.neighbours).unwrap();
+    let now_ms = trial.server.lane.context.now_ms();
+    assert_eq!(trial.server.streams.get(id(0)).unwrap().deadline_ms, now_ms + 1000);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_chunked_body_that_a_filter_held_whole_gets_its_length_however_long_it_is() 
     for _ in 0..3 {
         trial.data(id(0), &[b'x'; 30_000]);
     }
-    assert_eq!(trial.dispatch.buffered_bytes, 0, "held bytes are counted once");
+    assert_eq!(trial.server.lane.context.buffered_bytes, 0, "held bytes are counted once");
     trial.end(id(0));
     trial.turn();
     let (head, body) = request(&trial.connected());
@@ -210,11 +210,11 @@ fn a_client_that_dies_in_a_buffered_body_leaves_nothing_for_a_backend() {
         let mut trial = Trial::new(backend);
         trial.send(id(0), &chunked());
         trial.data(id(0), b"half of");
-        assert_eq!(trial.dispatch.buffered_bytes, 7);
+        assert_eq!(trial.server.lane.context.buffered_bytes, 7);
         trial.to.outbox.reset(id(0), ResetReason::Client);
         trial.turn();
         assert_eq!(trial.asked(), None);
-        assert_eq!((trial.dispatch.buffered_bytes, trial.dispatch.streams.len()), (0, 0));
+        assert_eq!((trial.server.lane.context.buffered_bytes, trial.server.streams.len()), (0, 0));
     }
 }
 
@@ -234,7 +234,7 @@ fn a_client_that_dies_after_a_pause_leaves_a_body_without_its_end() {
 #[test]
 fn a_buffered_body_is_sent_again_where_its_method_allows_that() {
     let mut trial = Trial::new(Backend { server_count: 2, ..backend() });
-    trial.dispatch.servers.push(crate::pool::Server::default());
+    trial.server.lane.upstream.servers.push(crate::upstream::pool::Server::default());
     trial.send(id(0), &RequestHead { method: b"PUT", ..chunked() });
     trial.data(id(0), b"abc");
     trial.end(id(0));
@@ -257,7 +257,7 @@ fn buffer_requests_waits_for_the_end_of_every_body() {
         trial.send(id(0), &head);
         trial.turn();
         assert_eq!(trial.upload(id(0), 150_000), 150_000, "all of it is granted");
-        assert_eq!(trial.dispatch.streams.get(id(0)).unwrap().deadline_ms, u64::MAX, "a pause is up to parse");
+        assert_eq!(trial.server.streams.get(id(0)).unwrap().deadline_ms, u64::MAX, "a pause is up to parse");
         assert_eq!(trial.asked(), None);
         trial.end(id(0));
         trial.turn();
@@ -270,7 +270,7 @@ fn buffer_requests_waits_for_the_end_of_every_body() {
         }
         trial.turn();
         assert!(body.len() == 150_000 && body.iter().all(|b| *b == b'x'));
-        assert_eq!(trial.dispatch.buffered_bytes, 0);
+        assert_eq!(trial.server.lane.context.buffered_bytes, 0);
     }
 }
 
@@ -296,7 +296,7 @@ fn a_body_longer_than_the_site_takes_is_refused_with_413() {
     assert_eq!(trial.statuses(id(0)), [413], "a length is known before the body");
     trial.upload(id(1), 200_001);
     assert_eq!((trial.statuses(id(1)), trial.asked()), (vec![413], None));
-    assert_eq!(trial.dispatch.buffered_bytes, 0);
+    assert_eq!(trial.server.lane.context.buffered_bytes, 0);
     let granted = trial.granted(id(1));
     trial.turn();
     assert_eq!(trial.granted(id(1)), granted, "it is granted nothing more");
@@ -316,11 +316,11 @@ fn memory_that_is_used_up_costs_the_source_that_uses_most_of_it() {
         trial.turn();
         assert_eq!(trial.upload(id(slot), length), length);
     }
-    assert_eq!(trial.dispatch.buffered_bytes, 290_000);
+    assert_eq!(trial.server.lane.context.buffered_bytes, 290_000);
     trial.data(id(2), &[b'x'; 10_000]);
-    assert_eq!(trial.dispatch.buffered_bytes, 300_000);
+    assert_eq!(trial.server.lane.context.buffered_bytes, 300_000);
     trial.data(id(2), b"y");
-    assert_eq!(trial.dispatch.buffered_bytes, 200_001);
+    assert_eq!(trial.server.lane.context.buffered_bytes, 200_001);
     trial.end(id(2));
     trial.turn();
     let refused: Vec<bool> = (0..3).map(|slot| trial.statuses(id(slot)) == [503]).collect();

@@ -2,13 +2,11 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_eventloop::Interest;
 use fosse_settings::{Backend, Health};
 use fosse_wire::{Kind, request::RequestHead};
 use rustix::net::{RecvFlags, Shutdown, SocketType, recv, shutdown};
 
 use super::{OK, Trial, backend, get, heard, id, pair, say};
-use crate::serve::Client;
 
 /// An upgraded connection: the client's end of its socket, and the backend's.
 pub(super) fn upgraded(trial: &mut Trial) -> (OwnedFd, OwnedFd) {
@@ -22,8 +20,7 @@ pub(super) fn upgraded(trial: &mut Trial) -> (OwnedFd, OwnedFd) {
     trial.turn();
     assert_eq!(trial.statuses(id(0)), [101]);
     let (client, theirs) = pair(SocketType::STREAM);
-    let lent = Client { fd: theirs, link: None, interest: Interest::empty() };
-    trial.dispatch.clients.insert(7, lent);
+    trial.server.lane.clients.insert(7, theirs, 0);
     trial.to.outbox.raw(id(0), Kind::Lease, b"early");
     trial.turn();
     trial.turn();
@@ -56,7 +53,7 @@ fn the_end_of_one_side_of_an_upgraded_connection_leaves_the_other_direction_open
         shutdown(second, Shutdown::Write).unwrap();
         trial.turn();
         assert!(trial.got.iter().any(|got| got.1 == Kind::ResponseEnd), "both have ended");
-        assert!(trial.dispatch.links.iter().next().is_none());
+        assert!(trial.server.lane.upstream.connections.iter().next().is_none());
     }
 }
 
@@ -66,17 +63,17 @@ fn half_an_upgraded_connection_costs_no_turns_and_ends_when_nothing_moves() {
     let (client, server) = upgraded(&mut trial);
     shutdown(&client, Shutdown::Write).unwrap();
     trial.turn();
-    let (begun, mut turns) = (trial.dispatch.turn.now_ms(), 0);
-    while trial.dispatch.turn.now_ms() < begun + 1200 {
+    let (begun, mut turns) = (trial.server.lane.context.now_ms(), 0);
+    while trial.server.lane.context.now_ms() < begun + 1200 {
         trial.turn();
         turns += 1;
     }
     assert!(turns < 20, "{turns} turns in which nothing happened");
     assert!(at_end(&server) && !trial.got.iter().any(|got| got.1 == Kind::ResponseEnd));
-    let stream = trial.dispatch.streams.get(id(0)).unwrap();
+    let stream = trial.server.streams.get(id(0)).unwrap();
     assert_ne!(stream.deadline_ms, u64::MAX);
     stream.deadline_ms = 0;
-    trial.dispatch.overdue_streams();
+    trial.server.end_overdue_streams();
     trial.turn();
     assert!(trial.got.iter().any(|got| got.1 == Kind::ResponseEnd));
 }
@@ -106,7 +103,7 @@ fn a_few_hints_before_an_answer_are_passed_on_and_more_of_them_end_it() {
 fn without_room_for_one_more_client_socket_a_large_answer_goes_round_the_ring() {
     for (max, lease) in [(1, true), (0, false)] {
         let mut trial = Trial::new(Backend { upgrades: vec!["other".into()], ..backend() });
-        trial.dispatch.clients_max = max;
+        trial.server.lane.clients.limit_to(max);
         trial.send(id(0), &RequestHead { upgrade: b"other", ..get() });
         trial.turn();
         let server = trial.connected();
@@ -128,8 +125,8 @@ fn a_health_check_keeps_to_the_limit_of_its_server() {
     trial.send(id(0), &get());
     trial.turn();
     let server = trial.connected();
-    trial.dispatch.servers[0].check_ms = 1;
-    trial.dispatch.health_checks();
+    trial.server.lane.upstream.servers[0].checks.due_ms = 1;
+    trial.server.lane.upstream.begin_checks(false, &trial.server.lane.context);
     assert_eq!(trial.asked(), None, "the one connection is in use");
     say(&server, OK);
     trial.turn();
@@ -138,5 +135,8 @@ fn a_health_check_keeps_to_the_limit_of_its_server() {
     assert!(heard(&checked).starts_with(b"GET / "));
     say(&checked, OK);
     trial.turn();
-    assert!(!trial.dispatch.servers[0].checking && trial.dispatch.servers[0].passes == 1);
+    assert!(
+        !trial.server.lane.upstream.servers[0].checks.under_way
+            && trial.server.lane.upstream.servers[0].checks.passes == 1
+    );
 }

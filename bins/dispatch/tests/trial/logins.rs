@@ -28,7 +28,7 @@ impl Trial {
     }
 
     fn pinned(&self) -> u64 {
-        self.dispatch.counters.get(count::PINNED)
+        self.server.lane.context.counters.get(count::PINNED)
     }
 
     fn head(&self, stream: StreamId) -> ResponseHead<'_> {
@@ -43,7 +43,7 @@ impl Trial {
         direct::encode(&mut message, connections);
         fosse_fdpass::send(&parse, &message, &[]).unwrap();
         // Its other end stays open, so that nothing else is heard of it.
-        self.dispatch.lent(&clients).unwrap();
+        self.server.on_client_sockets(&clients).unwrap();
         drop(parse);
     }
 }
@@ -82,7 +82,7 @@ fn a_connection_that_was_asked_or_given_a_login_serves_its_client_alone() {
         assert!(trial.head(id(2)).pinned, "it says so with each response");
         trial.ended(&[1]);
         assert!(closed(&server));
-        assert_eq!((trial.pinned(), trial.dispatch.pins.len()), (0, 0));
+        assert_eq!((trial.pinned(), trial.server.lane.upstream.pins.len()), (0, 0));
     }
 }
 
@@ -107,7 +107,7 @@ fn a_client_that_is_gone_leaves_no_login_whatever_is_heard_of_it_first() {
                 trial.ended(&[1]);
             }
             assert!(closed(&server), "end first: {end_first}, answered: {answered}");
-            assert_eq!((trial.pinned(), trial.dispatch.pins.len()), (0, 0));
+            assert_eq!((trial.pinned(), trial.server.lane.upstream.pins.len()), (0, 0));
         }
     }
 }
@@ -115,7 +115,7 @@ fn a_client_that_is_gone_leaves_no_login_whatever_is_heard_of_it_first() {
 #[test]
 fn a_response_with_a_login_that_a_filter_denies_leaves_none() {
     let mut trial = Trial::new(backend());
-    trial.dispatch.config.sites[0].inspect_responses = true;
+    trial.server.lane.settings.sites[0].inspect_responses = true;
     trial.send_with(id(0), &of(1), Some((b"Authorization", b"NTLM x")));
     trial.turn();
     let server = trial.connected();
@@ -186,7 +186,7 @@ fn a_login_at_rest_makes_room_for_who_waits() {
     assert!(closed(&server));
     let other = trial.connected();
     assert!(heard(&other).starts_with(b"GET "));
-    assert_eq!(trial.dispatch.counters.get(count::PINNED_EVICTED), 1);
+    assert_eq!(trial.server.lane.context.counters.get(count::PINNED_EVICTED), 1);
 }
 
 #[test]

@@ -3,19 +3,22 @@
 use std::os::fd::{AsFd, OwnedFd};
 
 use fosse_counters::Counters;
-use fosse_eventloop::{Interest, Turn};
+use fosse_eventloop::{EventLoop, Events, Interest};
 use fosse_settings::{Backend, DispatchSite, Route, ServerName};
 use fosse_stage::{Input, Output};
 use fosse_wire::{
     Kind, StreamId,
-    connect::{Answer, Ask, Outcome},
+    connect::{ConnectRequest, Outcome, Reply},
     fields,
     frame::Hello,
     request::{BodyLength, RequestHead},
 };
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
 
-use crate::serve::{Dispatch, token};
+use crate::{
+    context::{Context, token},
+    server::{Neighbours, Server},
+};
 
 mod buffering;
 mod ends;
@@ -30,12 +33,13 @@ fn pair(kind: SocketType) -> (OwnedFd, OwnedFd) {
 struct Got(StreamId, Kind, Vec<u8>);
 
 struct Trial {
-    dispatch: Dispatch,
-    input: Input,
+    server: Server,
+    neighbours: Neighbours,
     to: Output,
     from: Input,
     connect: OwnedFd,
-    turn: Turn,
+    event_loop: EventLoop,
+    events: Events,
     got: Vec<Got>,
 }
 
@@ -83,19 +87,29 @@ impl Trial {
     fn new(backend: Backend) -> Self {
         let ((to, input), (output, from)) = (pair(SocketType::STREAM), pair(SocketType::STREAM));
         let (ours, connect) = pair(SocketType::SEQPACKET);
-        let turn = Turn::new().unwrap().without_linger();
+        let event_loop = EventLoop::new().unwrap().without_linger();
         let (input, output) = (Input::new(input), Output::new(output, Hello::default()));
-        turn.add(&input, token::of(token::INPUT), Interest::IN).unwrap();
-        turn.add(&ours, token::of(token::CONNECT), Interest::IN).unwrap();
-        let dispatch = Dispatch::new(config(backend), turn, Counters::private(), output, ours);
+        event_loop.add(&input, token::of(token::INPUT), Interest::IN).unwrap();
+        event_loop.add(&ours, token::of(token::CONNECT), Interest::IN).unwrap();
+        let server = Server::new(config(backend), ours, Context::new(event_loop, Counters::private(), output));
+        let neighbours = Neighbours { input, start: None, clients: None };
         let to = Output::new(to, Hello::default());
-        Self { dispatch, input, to, from: Input::new(from), connect, turn: Turn::new().unwrap(), got: Vec::new() }
+        Self {
+            server,
+            neighbours,
+            to,
+            from: Input::new(from),
+            connect,
+            event_loop: EventLoop::new().unwrap(),
+            events: Events::new(),
+            got: Vec::new(),
+        }
     }
 
     /// One turn of dispatch, and what it told parse.
     fn turn(&mut self) {
-        self.to.flush(&self.turn, 1).unwrap();
-        self.dispatch.one_turn(&mut self.input, None, None).unwrap();
+        self.to.flush(&self.event_loop, 1).unwrap();
+        self.server.turn(&mut self.neighbours, &mut self.events).unwrap();
         while self.from.read().unwrap() {
             while let Some(frame) = self.from.next_frame().unwrap() {
                 self.got.push(Got(frame.stream, frame.kind, frame.body.to_vec()));
@@ -128,19 +142,19 @@ impl Trial {
         self.to.outbox.raw(stream, Kind::RequestEnd, &none);
     }
 
-    /// The tag of the one ask that has come, if any.
+    /// The tag of the one connect request that has come, if any.
     fn asked(&self) -> Option<u32> {
-        let mut bytes = [0; Ask::BYTES];
+        let mut bytes = [0; ConnectRequest::BYTES];
         let (count, _) = recv(&self.connect, &mut bytes[..], RecvFlags::DONTWAIT).ok()?;
-        Some(Ask::decode(&bytes[..count]).unwrap().tag)
+        Some(ConnectRequest::decode(&bytes[..count]).unwrap().tag)
     }
 
     /// Gives dispatch a connection; its other end.
     fn connected(&mut self) -> OwnedFd {
-        let tag = self.asked().expect("an ask");
+        let tag = self.asked().expect("a connect request");
         let (ours, theirs) = pair(SocketType::STREAM);
-        let answer = Answer { tag, outcome: Outcome::Connected, errno: 0 };
-        fosse_fdpass::send(&self.connect, &answer.encode(), &[theirs.as_fd()]).unwrap();
+        let reply = Reply { tag, outcome: Outcome::Connected, errno: 0 };
+        fosse_fdpass::send(&self.connect, &reply.encode(), &[theirs.as_fd()]).unwrap();
         drop(theirs);
         self.turn();
         ours
@@ -199,7 +213,7 @@ fn a_held_body_counts_as_held_only_until_the_backend_has_it() {
             trial.turn();
         }
         assert_eq!(trial.statuses(id), [200], "request {round}");
-        assert_eq!(trial.dispatch.held_bytes, 0);
+        assert_eq!(trial.server.lane.context.held_bytes, 0);
     }
 }
 
@@ -224,7 +238,7 @@ fn a_client_that_sent_its_body_without_waiting_for_100_is_granted_more() {
 fn a_request_of_which_a_byte_was_answered_is_not_sent_again() {
     for part in [&b"HTTP/1.1 200 OK\r\nConte"[..], b"HTTP/0.9 hello\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"] {
         let mut trial = Trial::new(Backend { server_count: 2, ..backend() });
-        trial.dispatch.servers.push(crate::pool::Server::default());
+        trial.server.lane.upstream.servers.push(crate::upstream::pool::Server::default());
         trial.send(id(0), &get());
         trial.turn();
         let server = trial.connected();
@@ -240,7 +254,7 @@ fn a_request_of_which_a_byte_was_answered_is_not_sent_again() {
 #[test]
 fn a_request_that_is_sent_again_has_one_proxy_header() {
     let mut trial = Trial::new(Backend { proxy_protocol: 1, server_count: 2, ..backend() });
-    trial.dispatch.servers.push(crate::pool::Server::default());
+    trial.server.lane.upstream.servers.push(crate::upstream::pool::Server::default());
     trial.send(id(0), &get());
     trial.turn();
     let server = trial.connected();
@@ -332,8 +346,8 @@ fn a_pooled_connection_that_ends_before_the_request_goes_out_costs_it_nothing() 
     // Bytes that belong to no answer, and the next request, in one turn: the frames are seen first.
     trial.send(id(1), &RequestHead { body: BodyLength::Exact(0), ..post() });
     trial.end(id(1));
-    trial.to.flush(&trial.turn, 1).unwrap();
-    trial.dispatch.frames(&mut trial.input, None).unwrap();
+    trial.to.flush(&trial.event_loop, 1).unwrap();
+    trial.server.on_frames(&mut trial.neighbours).unwrap();
     say(&server, OK);
     trial.turn();
     assert_eq!(trial.statuses(id(1)), [0; 0]);
@@ -368,7 +382,7 @@ fn a_request_too_long_to_keep_gets_its_answer_over_a_pooled_connection() {
 }
 
 #[test]
-fn asks_that_found_no_room_are_made_later() {
+fn connect_requests_that_found_no_room_are_made_later() {
     let mut trial = Trial::new(Backend { connections_max: 5000, queue_max: 5000, ..backend() });
     let count = 2000;
     for slot in 0..count {
@@ -378,8 +392,8 @@ fn asks_that_found_no_room_are_made_later() {
     let mut servers = Vec::new();
     while let Some(tag) = trial.asked() {
         let (ours, theirs) = pair(SocketType::STREAM);
-        let answer = Answer { tag, outcome: Outcome::Connected, errno: 0 };
-        fosse_fdpass::send(&trial.connect, &answer.encode(), &[theirs.as_fd()]).unwrap();
+        let reply = Reply { tag, outcome: Outcome::Connected, errno: 0 };
+        fosse_fdpass::send(&trial.connect, &reply.encode(), &[theirs.as_fd()]).unwrap();
         servers.push(ours);
         trial.turn();
         if servers.len() > 700 {

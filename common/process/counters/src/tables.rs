@@ -101,6 +101,7 @@ table!(
     counter PINNED_EVICTED = 15, "of those, closed before their time because the server had no room for another connection";
     gauge BUFFERED_BYTES = 16, "bytes of request bodies buffered";
     counter BUFFER_REFUSED = 17, "requests refused because their body may not be buffered";
+    counter STATE_ERRORS = 18, "times the program's own books disagreed: an error in it, please report it";
 );
 
 table!(

@@ -1,4 +1,5 @@
-//! The request as the backend gets it: written anew from the typed fields, the client's own fields behind them.
+//! The request as the backend gets it: written again from the typed fields, the client's own fields
+//! after them.
 
 use std::net::IpAddr;
 
@@ -16,8 +17,8 @@ const EXPECT: Name = Name::new("Expect");
 const CONNECTION: Name = Name::new("Connection");
 const UPGRADE: Name = Name::new("Upgrade");
 
-/// Fields that never pass: hop by hop (RFC 9110, section 7.6.1), framing, those written anew, and those clients use to
-/// lie about where they come from or what they ask for.
+/// Fields that never pass: hop by hop (RFC 9110, section 7.6.1), framing, those written here, and those
+/// clients use to lie about where they come from or what they ask for.
 static DROPPED: NameSet<21> = NameSet::new([
     "host",
     "connection",
@@ -49,13 +50,14 @@ fn is_dropped(name: &[u8]) -> bool {
     DROPPED.contains(name) || name.get(..FORWARDING.len()).is_some_and(|start| same_name(start, FORWARDING))
 }
 
-/// Fields that do not pass where answers are judged: what asks for coded answers, and for parts of one that say nothing each.
-/// A server may always answer as if neither were there (RFC 9110, sections 12.5.3 and 14.2).
+/// Returns whether a field does not pass where responses are evaluated: it asks for coded ones, or for
+/// parts of one that say nothing each. A server may always respond as if it were not there (RFC 9110,
+/// sections 12.5.3 and 14.2).
 fn hinders_inspection(name: &[u8]) -> bool {
     named(&[b"accept-encoding", b"range", b"if-range"], name)
 }
 
-/// Names the client's Connection fields declare hop by hop, where there are any besides the usual two.
+/// Returns the names that the client's Connection fields declare hop by hop, besides the usual two.
 fn declared<'a>(head: &RequestHead<'a>) -> Vec<&'a [u8]> {
     head.fields
         .all(b"connection")
@@ -70,7 +72,7 @@ fn named(names: &[&[u8]], name: &[u8]) -> bool {
 
 /// Why a head was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
+pub(crate) enum Refused {
     /// parse let something through that it must not, or is not parse any more.
     Unwritable(Unwritable),
     /// The site refuses names with an underscore.
@@ -83,11 +85,11 @@ impl From<Unwritable> for Refused {
     }
 }
 
-/// Writes the head into `out`. `upgrade` is the token to offer, `expect` whether the body waits for 100 Continue.
+/// Writes the head into `out`. `expect`: the body waits for 100 Continue.
 ///
 /// # Errors
 /// [`Refused`]; `out` is then as before.
-pub fn write(
+pub(crate) fn write(
     out: &mut Vec<u8>,
     head: &RequestHead<'_>,
     site: &DispatchSite,
@@ -129,9 +131,9 @@ pub fn write(
     Ok(())
 }
 
-/// The client's token goes on where the backend's configuration names it and there is no body.
-#[must_use]
-pub fn offers_upgrade(head: &RequestHead<'_>, backend: &Backend) -> bool {
+/// Returns whether the client's token goes on: where the backend's configuration names it and there is
+/// no body.
+pub(crate) fn offers_upgrade(head: &RequestHead<'_>, backend: &Backend) -> bool {
     head.body == BodyLength::None
         && !head.upgrade.is_empty()
         && backend.upgrades.iter().any(|u| u.as_bytes().eq_ignore_ascii_case(head.upgrade))
@@ -148,7 +150,8 @@ fn host(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritabl
     .map(drop)
 }
 
-/// X-Forwarded-For, -Proto, -Host and Forwarded (RFC 7239), from what parse decided and nothing the client wrote.
+/// Writes X-Forwarded-For, -Proto, -Host and Forwarded (RFC 7239), from what parse decided and nothing
+/// the client wrote.
 fn forwarded(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritable> {
     let proto: &[u8] = if head.secure { b"https" } else { b"http" };
     let client = head.client.ip();
@@ -174,7 +177,7 @@ fn forwarded(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwr
     .map(drop)
 }
 
-/// IPv4 by hand: formatting took a tenth of the time a request needs here.
+/// Writes an address; IPv4 by hand, as formatting took a tenth of the time a request needs here.
 fn write_address(text: &mut Vec<u8>, ip: IpAddr) {
     use std::io::Write as _;
     match ip {
@@ -256,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn where_answers_are_judged_they_are_asked_for_whole_and_plain() {
+    fn where_responses_are_evaluated_they_are_asked_for_whole_and_plain() {
         let list: [(&[u8], &[u8]); 4] =
             [(b"Accept-Encoding", b"gzip, br"), (b"Range", b"bytes=0-9"), (b"If-Range", b"\"x\""), (b"Keep", b"me")];
         let site = DispatchSite { inspect_responses: true, ..DispatchSite::default() };

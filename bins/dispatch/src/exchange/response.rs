@@ -1,6 +1,5 @@
-//! Answers on their way to parse: a backend's head with what helps an attacker left out, and answers of our own.
-
-use std::time::SystemTime;
+//! Responses on their way to parse: a backend's head with what helps an attacker left out, and local
+//! responses.
 
 use fosse_http1::{Field, Fields, NameSet, ResponseHead as BackendHead, members, other_challenges};
 use fosse_wire::{
@@ -11,9 +10,10 @@ use fosse_wire::{
     response::{BACKEND_NONE, ResponseEnd, ResponseHead},
 };
 
-use crate::pins;
+use crate::upstream::pins;
 
-/// Fields of a backend that never pass: hop by hop, framing, and those that tell what software runs behind us.
+/// Fields of a backend that never pass: hop by hop, framing, and those that tell what software runs
+/// there.
 static DROPPED: NameSet<22> = NameSet::new([
     "connection",
     "content-length",
@@ -39,20 +39,21 @@ static DROPPED: NameSet<22> = NameSet::new([
     "x-sourcefiles",
 ]);
 
-/// What of one backend's answer does not pass, besides what never does.
+/// What of one backend's response does not pass, besides what never does.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Removed<'a> {
+pub(crate) struct Removed<'a> {
     /// Fields the site removes.
-    pub fields: &'a [String],
-    /// Challenges that would log in a connection, and word of such logins: the client connection carries requests of many.
-    pub logins: bool,
+    pub(crate) fields: &'a [String],
+    /// Challenges that would log in a connection, and word of such logins: the client connection
+    /// carries requests of many.
+    pub(crate) logins: bool,
 }
 
 /// Writes a RESPONSE frame: `head` with the fields of the backend's that pass, and a Date where it sent none.
 ///
 /// # Errors
 /// [`WireError`] where the fields do not fit a frame.
-pub fn head(
+pub(crate) fn head(
     out: &mut Outbox,
     stream: StreamId,
     head: &ResponseHead<'_>,
@@ -64,16 +65,19 @@ pub fn head(
 }
 
 /// Writes 100 Continue: parse tells a client that waits for it to send its body.
-pub fn go_on(out: &mut Outbox, stream: StreamId) {
+pub(crate) fn go_on(out: &mut Outbox, stream: StreamId) {
     let interim = ResponseHead { status: 100, interim: true, backend: BACKEND_NONE, ..ResponseHead::default() };
+    // It has no fields: it always fits a frame.
     let _ = out.frame(stream, Kind::Response, |body| interim.encode(body));
 }
 
-/// Writes the frame of an interim answer, unless there have been too many of them; the counts go into `interims`.
+/// Writes the frame of an interim response, unless there have been too many of them; the counts go
+/// into `interims`.
 ///
 /// # Errors
-/// [`WireError::Credit`] where there have been, others where the fields do not fit a frame. Nothing is written then.
-pub fn interim(
+/// [`WireError::Credit`] where there have been, others where the fields do not fit a frame. Nothing is
+/// written then.
+pub(crate) fn interim(
     out: &mut Outbox,
     stream: StreamId,
     from: &BackendHead<'_>,
@@ -84,7 +88,7 @@ pub fn interim(
     out.frame(stream, Kind::Response, |body| {
         let at = body.len();
         put(body, &head, from, remove, "")?;
-        *interims = interims.and(body.len().saturating_sub(at))?;
+        *interims = interims.and(body.len() - at)?;
         Ok(())
     })
 }
@@ -119,7 +123,7 @@ fn put(
     Ok(())
 }
 
-/// What is left of a field with challenges that log a connection in, if anything is.
+/// Writes what is left of a field with challenges that log a connection in, if anything is.
 fn put_other_challenges(to: &mut FieldsWriter<'_>, field: &Field<'_>) -> Result<(), WireError> {
     if field.is("persistent-auth") {
         return Ok(());
@@ -133,7 +137,7 @@ fn named_by_connection<'a>(fields: &Fields<'a>) -> Vec<&'a [u8]> {
 }
 
 /// Writes RESPONSE_END.
-pub fn end(out: &mut Outbox, stream: StreamId, leased_bytes: u64, trailers: Option<Fields<'_>>) {
+pub(crate) fn end(out: &mut Outbox, stream: StreamId, leased_bytes: u64, trailers: Option<Fields<'_>>) {
     let result = out.frame(stream, Kind::ResponseEnd, |body| {
         body.extend_from_slice(&leased_bytes.to_le_bytes());
         let mut to = FieldsWriter::new(body);
@@ -144,87 +148,71 @@ pub fn end(out: &mut Outbox, stream: StreamId, leased_bytes: u64, trailers: Opti
         Ok(())
     });
     if result.is_err() {
-        // Trailers that do not fit are left out: they are optional by definition (RFC 9110, section 6.5.1).
+        // Trailers that do not fit are left out: they are optional by definition (RFC 9110, section
+        // 6.5.1). What is left always fits.
         let _ = out
             .frame(stream, Kind::ResponseEnd, |body| ResponseEnd { leased_bytes, ..Default::default() }.encode(body));
     }
 }
 
-/// An answer of our own.
+/// A response that no backend sent.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Own<'a> {
+pub(crate) struct LocalResponse<'a> {
     /// Status, 300 to 599.
-    pub status: u16,
+    pub(crate) status: u16,
     /// Number of the request, so that the client's complaint can be found in the log.
-    pub request: u64,
+    pub(crate) request: u64,
     /// A filter's denial.
-    pub denied: bool,
+    pub(crate) denied: bool,
     /// Its rule.
-    pub rule: u32,
+    pub(crate) rule: u32,
     /// Seconds for Retry-After, 0 for none.
-    pub retry_after: u32,
+    pub(crate) retry_after: u32,
     /// Location of a redirect, empty without.
-    pub location: &'a [u8],
+    pub(crate) location: &'a [u8],
     /// The connection ends with it.
-    pub close: bool,
+    pub(crate) close: bool,
     /// The request was HEAD.
-    pub to_head: bool,
+    pub(crate) to_head: bool,
     /// Index of the backend server that failed, or `BACKEND_NONE`.
-    pub backend: u32,
+    pub(crate) backend: u32,
 }
 
-/// Writes an answer of our own, all of it.
-pub fn own(out: &mut Outbox, stream: StreamId, own: &Own<'_>, date: &str) {
-    let reason = fosse_http1::reason(own.status);
+/// Writes a local response, all of it.
+pub(crate) fn local(out: &mut Outbox, stream: StreamId, response: &LocalResponse<'_>, date: &str) {
+    let reason = fosse_http1::reason(response.status);
     let page = format!(
         "<!doctype html>\n<title>{0} {reason}</title>\n<h1>{0} {reason}</h1>\n<p>Request {1:016x}</p>\n",
-        own.status, own.request
+        response.status, response.request
     );
     let head = ResponseHead {
-        status: own.status,
-        close: own.close,
-        denied: own.denied,
+        status: response.status,
+        close: response.close,
+        denied: response.denied,
         own: true,
-        rule: own.rule,
-        backend: own.backend,
+        rule: response.rule,
+        backend: response.backend,
         body: BodyLength::Exact(u64::try_from(page.len()).unwrap_or(0)),
         ..ResponseHead::default()
     };
+    // A location comes in a frame and fits one, with a few fields more: frames leave room for them.
     let _ = out.frame(stream, Kind::Response, |body| {
         head.encode_fixed(body);
         let mut to = FieldsWriter::new(body);
         to.push(b"Date", date.as_bytes())?;
         to.push(b"Content-Type", b"text/html; charset=utf-8")?;
         to.push(b"Cache-Control", b"no-store")?;
-        if own.retry_after > 0 {
-            to.push(b"Retry-After", own.retry_after.to_string().as_bytes())?;
+        if response.retry_after > 0 {
+            to.push(b"Retry-After", response.retry_after.to_string().as_bytes())?;
         }
-        if !own.location.is_empty() && fosse_http1::is_value(own.location) {
-            to.push(b"Location", own.location)?;
+        if !response.location.is_empty() && fosse_http1::is_value(response.location) {
+            to.push(b"Location", response.location)?;
         }
         to.finish();
         Ok(())
     });
-    if !own.to_head {
+    if !response.to_head {
         out.data(stream, Kind::ResponseData, page.as_bytes());
     }
     end(out, stream, 0, None);
-}
-
-/// The Date field's value, made once a second.
-#[derive(Debug, Default)]
-pub struct Date {
-    made_ms: Option<u64>,
-    text: String,
-}
-
-impl Date {
-    /// The value (RFC 9110, section 5.6.7) for the turn at `now_ms`.
-    pub fn at(&mut self, now_ms: u64) -> &str {
-        if self.made_ms.is_none_or(|made| now_ms.saturating_sub(made) >= 500) {
-            self.made_ms = Some(now_ms);
-            self.text = httpdate::fmt_http_date(SystemTime::now());
-        }
-        &self.text
-    }
 }

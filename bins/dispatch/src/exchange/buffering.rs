@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use fosse_counters::dispatch as count;
-use fosse_die::warning;
 use fosse_http1::{members, write_chunk, write_number};
 use fosse_settings::{Backend, DispatchSite};
 use fosse_wire::{
@@ -12,23 +11,12 @@ use fosse_wire::{
     request::{BodyLength, Endpoint, RequestHead},
 };
 
-use crate::{
-    limits,
+use super::{
+    Outcome,
     request::{self, Refused},
-    serve::{Dispatch, PROGRAM},
-    stream::{Body, Stream, Wait},
+    stream::{Body, Buffering, Stream, Wait},
 };
-
-/// How long the body of a request is buffered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Buffering {
-    /// Not at all: each part goes on as it comes.
-    No,
-    /// A chunked body, until it ends, is longer than [`limits::BUFFERED_BYTES_MAX`], or pauses.
-    Brief,
-    /// Until it ends: the backend has `buffer_requests`.
-    Whole,
-}
+use crate::{context::Context, limits};
 
 impl Buffering {
     /// Returns how the body that follows `head` is buffered.
@@ -105,66 +93,50 @@ impl Stream {
     }
 }
 
-impl Dispatch {
-    /// Begins to buffer the body of a stream whose head has been written.
-    pub(crate) fn begin_buffering(&mut self, id: StreamId) {
-        let now_ms = self.turn.now_ms();
-        let Some(stream) = self.streams.get(id) else { return };
-        stream.wait = Wait::RequestBody;
-        // A client that sends too slowly is up to parse. Only a pause is looked for here.
-        stream.deadline_ms = match stream.buffering {
-            Buffering::Brief => now_ms.saturating_add(limits::BUFFERED_PAUSE_MS_MAX),
-            Buffering::No | Buffering::Whole => u64::MAX,
-        };
-    }
+/// Begins to buffer the body of a stream whose head has been written.
+pub(crate) const fn begin(stream: &mut Stream, now_ms: u64) {
+    stream.wait = Wait::RequestBody;
+    // A client that sends too slowly is up to parse. Only a pause is looked for here.
+    stream.deadline_ms = match stream.buffering {
+        Buffering::Brief => now_ms.saturating_add(limits::BUFFERED_PAUSE_MS_MAX),
+        Buffering::No | Buffering::Whole => u64::MAX,
+    };
+}
 
-    /// Counts `bytes` that were just buffered (none that a filter has counted), and looks whether
-    /// they are too many for the stream or for the lane.
-    pub(crate) fn body_buffered(&mut self, id: StreamId, bytes: u32) {
-        let now_ms = self.turn.now_ms();
-        let Some(stream) = self.streams.get(id) else { return };
-        stream.buffered += u64::from(bytes);
-        self.buffered_bytes += u64::from(bytes);
-        match stream.buffering {
-            Buffering::No => {}
-            Buffering::Brief if stream.buffered > limits::BUFFERED_BYTES_MAX => self.end_buffering(id),
-            Buffering::Brief => stream.deadline_ms = now_ms.saturating_add(limits::BUFFERED_PAUSE_MS_MAX),
-            Buffering::Whole => {
-                let length = u64::try_from(stream.buffered_body()).unwrap_or(u64::MAX);
-                let site = usize::try_from(stream.site).ok().and_then(|n| self.config.sites.get(n));
-                if site.is_none_or(|site| length > site.body_bytes_max) {
-                    return self.refuse_buffered(id, 413);
-                }
+/// Counts `bytes` that were just buffered (none that a filter has counted), and looks whether they are
+/// too many for the stream.
+pub(crate) fn grown(stream: &mut Stream, bytes: u32, site: &DispatchSite, context: &mut Context) -> Outcome {
+    stream.buffered += u64::from(bytes);
+    context.buffered_bytes += u64::from(bytes);
+    match stream.buffering {
+        Buffering::No => {}
+        Buffering::Brief if stream.buffered > limits::BUFFERED_BYTES_MAX => return end(stream),
+        Buffering::Brief => stream.deadline_ms = context.now_ms().saturating_add(limits::BUFFERED_PAUSE_MS_MAX),
+        Buffering::Whole => {
+            let length = u64::try_from(stream.buffered_body()).unwrap_or(u64::MAX);
+            if length > site.body_bytes_max {
+                return refuse(stream, 413, context);
             }
         }
-        while self.buffered_bytes > self.config.lane_buffered_bytes_max {
-            let Some(largest) = self.streams.largest_of_heaviest_source() else { break };
-            warning(PROGRAM, format_args!("event=buffer-full bytes={}", self.buffered_bytes));
-            self.refuse_buffered(largest, 503);
-        }
-        if self.streams.get(id).is_some_and(|stream| !stream.answered) {
-            self.grant(id);
-        }
     }
+    Outcome::Continue
+}
 
-    /// Ends buffering: the request goes to a server.
-    pub(crate) fn end_buffering(&mut self, id: StreamId) {
-        let Some(stream) = self.streams.get(id) else { return };
-        stream.buffering = Buffering::No;
-        stream.write_framing();
-        self.assign(id);
-    }
+/// Ends buffering: the request goes to a server.
+pub(crate) fn end(stream: &mut Stream) -> Outcome {
+    stream.buffering = Buffering::No;
+    stream.write_framing();
+    Outcome::Connect
+}
 
-    /// Answers a request whose body may not be buffered further, and frees what it took.
-    fn refuse_buffered(&mut self, id: StreamId, status: u16) {
-        let Some(stream) = self.streams.get(id) else { return };
-        stream.buffering = Buffering::No;
-        stream.framing_at = None;
-        stream.out = Vec::new();
-        self.buffered_bytes -= std::mem::take(&mut stream.buffered);
-        self.counters.add(count::BUFFER_REFUSED, 1);
-        self.answer_own(id, status);
-    }
+/// Frees what a request took whose body may not be buffered further.
+pub(crate) fn refuse(stream: &mut Stream, status: u16, context: &mut Context) -> Outcome {
+    stream.buffering = Buffering::No;
+    stream.framing_at = None;
+    stream.out = Vec::new();
+    context.buffered_bytes -= std::mem::take(&mut stream.buffered);
+    context.counters.add(count::BUFFER_REFUSED, 1);
+    Outcome::Respond(status)
 }
 
 /// Sums up buffered bytes by source and finds the largest body of the source that has most of them:

@@ -1,0 +1,90 @@
+//! What every handler shares: the way to parse, the counters, the clock, and the lane's totals.
+
+use std::time::SystemTime;
+
+use fosse_counters::{Counters, dispatch as count};
+use fosse_die::warning;
+use fosse_eventloop::EventLoop;
+use fosse_stage::Output;
+use fosse_wire::StreamId;
+
+use crate::{PROGRAM, limits};
+
+/// Kinds of event tokens: the highest byte beside a key or nothing.
+pub(crate) mod token {
+    pub(crate) const INPUT: u8 = 1;
+    pub(crate) const OUTPUT: u8 = 2;
+    pub(crate) const START: u8 = 3;
+    pub(crate) const CLIENTS: u8 = 4;
+    pub(crate) const CONNECT: u8 = 5;
+    pub(crate) const CONNECTION: u8 = 6;
+    pub(crate) const CLIENT: u8 = 7;
+    pub(crate) use fosse_eventloop::slab::token as of;
+}
+
+/// What handlers share.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) event_loop: EventLoop,
+    pub(crate) counters: Counters,
+    /// Frames for parse.
+    pub(crate) output: Output,
+    /// Streams with bytes for their backend, sent at the end of the turn.
+    pub(crate) sends: Vec<StreamId>,
+    pub(crate) date: Date,
+    /// One buffer for all reads.
+    pub(crate) scratch: Vec<u8>,
+    /// What is left of [`limits::LEASE_TURN_ALL_BYTES_MAX`] in this turn.
+    pub(crate) lease_bytes_left: usize,
+    /// Bytes of bodies that filters held and that are not yet sent to a backend.
+    pub(crate) held_bytes: u64,
+    /// Bytes of bodies that were buffered here and are not yet sent to a backend.
+    pub(crate) buffered_bytes: u64,
+}
+
+impl Context {
+    pub(crate) fn new(event_loop: EventLoop, counters: Counters, output: Output) -> Self {
+        Self {
+            event_loop,
+            counters,
+            output,
+            sends: Vec::new(),
+            date: Date::default(),
+            scratch: vec![0; limits::READ_BYTES],
+            lease_bytes_left: limits::LEASE_TURN_ALL_BYTES_MAX,
+            held_bytes: 0,
+            buffered_bytes: 0,
+        }
+    }
+
+    /// Returns the time at the begin of this turn, in milliseconds.
+    pub(crate) const fn now_ms(&self) -> u64 {
+        self.event_loop.now_ms()
+    }
+
+    /// Counts and logs that our own books disagree. Whoever finds out leaves the event alone: one
+    /// exchange may come to its time limit, the others of the lane go on.
+    #[cold]
+    pub(crate) fn state_error(&self, what: &str) {
+        self.counters.add(count::STATE_ERRORS, 1);
+        warning(PROGRAM, format_args!("event=state-error what=\"{what}\""));
+    }
+}
+
+/// The Date field's value, made once a second.
+#[derive(Debug, Default)]
+pub(crate) struct Date {
+    made_ms: Option<u64>,
+    text: String,
+}
+
+impl Date {
+    /// Returns the value (RFC 9110, section 5.6.7) for the turn at `now_ms`.
+    pub(crate) fn at(&mut self, now_ms: u64) -> &str {
+        if self.made_ms.is_none_or(|made| now_ms.saturating_sub(made) >= 500) {
+            self.made_ms = Some(now_ms);
+            self.text = httpdate::fmt_http_date(SystemTime::now());
+        }
+        &self.text
+    }
+}

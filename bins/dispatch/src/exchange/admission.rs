@@ -1,0 +1,87 @@
+//! A request that has just come: whether it may go on, where to, and what its backend gets.
+
+use fosse_counters::dispatch as count;
+use fosse_die::{Odd, warning};
+use fosse_settings::Dispatch as Settings;
+use fosse_wire::request::{BodyLength, RequestHead};
+
+use super::{
+    Outcome, buffering,
+    clients::Clients,
+    request::{Refused, offers_upgrade},
+    response,
+    stream::{Buffering, Stream, Wait},
+};
+use crate::{PROGRAM, context::Context};
+
+/// Routes and writes a request.
+pub(crate) fn admit(
+    stream: &mut Stream,
+    head: &RequestHead<'_>,
+    settings: &Settings,
+    clients: &Clients,
+    context: &mut Context,
+) -> Outcome {
+    match route(stream, head, settings, clients, context) {
+        Ok(()) if stream.buffering == Buffering::No => Outcome::Connect,
+        Ok(()) => {
+            buffering::begin(stream, context.now_ms());
+            Outcome::Continue
+        }
+        Err(status) => Outcome::Respond(status),
+    }
+}
+
+/// Routes and writes a request, or returns the status of the response where it may not go on.
+fn route(
+    stream: &mut Stream,
+    head: &RequestHead<'_>,
+    settings: &Settings,
+    clients: &Clients,
+    context: &mut Context,
+) -> Result<(), u16> {
+    let site = settings.sites.get(stream.site).ok_or(421u16)?;
+    if !fosse_routing::owns(site, head.host) {
+        context.counters.add(count::PROTOCOL_REFUSED, 1);
+        warning(PROGRAM, format_args!("event=host-of-another-site host={} site={}", Odd(head.host), head.site));
+        return Err(421);
+    }
+    let number = fosse_routing::backend(site, head.target).ok_or(404u16)?;
+    let backend = settings.backends.get(number).ok_or(502u16)?;
+    if context.held_bytes > settings.held_bytes_max {
+        return Err(503);
+    }
+    let buffering = Buffering::of(head, backend);
+    if buffering == Buffering::Whole && matches!(head.body, BodyLength::Exact(n) if n > site.body_bytes_max) {
+        return Err(413);
+    }
+    stream.backend = number;
+    stream.inspected = site.inspect_responses;
+    stream.buffering = buffering;
+    let waits = head.expect_continue && head.held == 0 && !matches!(head.body, BodyLength::None | BodyLength::Exact(0));
+    let expect = waits && buffering == Buffering::No;
+    if expect {
+        stream.wait = Wait::Continue;
+    } else if waits {
+        // The server sees nothing before the body has ended: who waits for its word gets ours.
+        response::go_on(&mut context.output.outbox, stream.id);
+    }
+    // An upgraded connection is a lease: without room for one more the backend is not asked for it.
+    let upgrades = offers_upgrade(head, backend) && clients.has_room_for(head.connection);
+    if upgrades {
+        stream.upgrade = head.upgrade.to_vec();
+        stream.key = head.fields.all(b"sec-websocket-key").next().unwrap_or_default().to_vec();
+    }
+    let head = RequestHead { upgrade: if upgrades { head.upgrade } else { b"" }, ..*head };
+    stream.write_head(&head, site, backend, expect).map_err(|refused| unwritable(refused, head.connection, context))
+}
+
+/// Says why a head was not written, where that is no choice of the site. Returns the status of the
+/// response.
+fn unwritable(refused: Refused, connection: u64, context: &Context) -> u16 {
+    if let Refused::Unwritable(why) = refused {
+        context.counters.add(count::PROTOCOL_REFUSED, 1);
+        warning(PROGRAM, format_args!("event=unwritable-request connection={connection} why=\"{why}\""));
+    }
+    400
+}

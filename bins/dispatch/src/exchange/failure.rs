@@ -1,0 +1,68 @@
+//! Why a backend failed a request.
+
+use std::fmt;
+
+use fosse_http1::Refusal;
+
+/// Why a backend failed a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The kernel has lost the connection.
+    Reset,
+    /// The backend closed before the first byte of a response.
+    ClosedBeforeResponse,
+    /// The backend closed within the head.
+    ClosedInHead,
+    /// The backend closed within the body.
+    ClosedInBody,
+    /// The first byte of the response did not come in time.
+    NoResponse,
+    /// Nothing came in the middle of a response for too long.
+    Silent,
+    /// Not HTTP/1.x, or not as we take it.
+    Malformed(Refusal),
+    /// The head has no end within `head_bytes_max`.
+    HeadTooLong,
+    /// A 101 that was not asked for, or without the right key.
+    UnaskedUpgrade,
+    /// More interim responses than are passed on, or larger ones.
+    TooManyInterims,
+    /// The fields do not fit a frame.
+    HeadTooLargeForFrame,
+}
+
+impl Failure {
+    /// Returns whether the backend was too slow, rather than wrong.
+    pub(crate) const fn is_timeout(self) -> bool {
+        matches!(self, Self::NoResponse | Self::Silent)
+    }
+
+    /// Returns the status for the client.
+    pub(crate) const fn status(self) -> u16 {
+        if self.is_timeout() { 504 } else { 502 }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reset => "connection reset",
+            Self::ClosedBeforeResponse => "closed without a response",
+            Self::ClosedInHead => "closed within the head",
+            Self::ClosedInBody => "closed within the body",
+            Self::NoResponse => "no response in time",
+            Self::Silent => "silent in the middle of a response",
+            Self::Malformed(refusal) => refusal.words(),
+            Self::HeadTooLong => "response head too long",
+            Self::UnaskedUpgrade => "101 that was not asked for, or without the right key",
+            Self::TooManyInterims => "too many interim responses, or too large ones",
+            Self::HeadTooLargeForFrame => "response head does not fit a frame",
+        })
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Malformed(refusal)
+    }
+}

@@ -1,0 +1,54 @@
+//! One request and its response: what its handlers take, and what they leave to `lane`.
+//!
+//! A handler takes the stream, its backend connection and the [`Context`](crate::context::Context),
+//! changes those and nothing else, and returns an [`Outcome`].
+
+pub(crate) mod admission;
+pub(crate) mod buffering;
+pub(crate) mod clients;
+pub(crate) mod failure;
+pub(crate) mod lease;
+mod request;
+pub(crate) mod request_body;
+pub(crate) mod response;
+pub(crate) mod response_body;
+pub(crate) mod response_head;
+pub(crate) mod send;
+pub(crate) mod stream;
+pub(crate) mod timeouts;
+
+use fosse_settings::{Backend, DispatchSite};
+
+use self::failure::Failure;
+
+/// What is to be done with an exchange after a handler, by whoever has all connections.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing: it goes on, or is over.
+    Continue,
+    /// It needs a connection.
+    Connect,
+    /// It needs another connection: this one failed before a byte of the request went out.
+    Reconnect,
+    /// The backend failed it.
+    Failed(Failure),
+    /// A local response with that status is due.
+    Respond(u16),
+    /// The response is complete. `clean`: no byte follows it.
+    Complete {
+        /// No byte follows the response.
+        clean: bool,
+    },
+    /// The socket of the client is gone or broken.
+    ClientLost,
+}
+
+/// What the configuration says of an exchange that has a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms<'a> {
+    pub(crate) site: &'a DispatchSite,
+    pub(crate) backend: &'a Backend,
+    pub(crate) head_bytes_max: usize,
+    /// There is room for one more client socket: without, responses go through parse.
+    pub(crate) may_lease: bool,
+}

@@ -1,0 +1,85 @@
+//! Bodies of requests as parse sends them, counted against what was announced and granted.
+
+use fosse_settings::Dispatch as Settings;
+use fosse_wire::{Kind, WireError, fields::Fields};
+
+use super::{
+    Outcome, buffering, send,
+    stream::{Body, Buffering, Stream},
+};
+use crate::context::Context;
+
+/// Takes a part of a body.
+///
+/// # Errors
+/// [`WireError`] where it is more than was granted or announced.
+pub(crate) fn data(
+    stream: &mut Stream,
+    bytes: &[u8],
+    settings: &Settings,
+    context: &mut Context,
+) -> Result<Outcome, WireError> {
+    let length = u32::try_from(bytes.len()).map_err(|_| WireError::Credit)?;
+    stream.window = stream.window.checked_sub(length).ok_or(WireError::Credit)?;
+    let prepaid = length.min(stream.held);
+    stream.held -= prepaid;
+    stream.owed += length - prepaid;
+    if stream.response_ended {
+        return Ok(Outcome::Continue);
+    }
+    match &mut stream.body {
+        Body::Exact(left) => {
+            *left = left.checked_sub(u64::from(length)).ok_or(WireError::Field("body length"))?;
+            stream.out.extend_from_slice(bytes);
+        }
+        Body::Chunked if bytes.is_empty() => {}
+        Body::Chunked if stream.buffering != Buffering::No => stream.out.extend_from_slice(bytes),
+        Body::Chunked => fosse_http1::write_chunk(&mut stream.out, bytes),
+        Body::Done => return Err(WireError::Order(Kind::RequestData)),
+    }
+    Ok(match stream.buffering {
+        Buffering::No => {
+            send::queue(stream, context);
+            Outcome::Continue
+        }
+        Buffering::Brief | Buffering::Whole => {
+            buffering::grown(stream, length - prepaid, &settings.sites[stream.site], context)
+        }
+    })
+}
+
+/// Takes the end of a body.
+///
+/// # Errors
+/// [`WireError`] where less has come than was announced.
+pub(crate) fn end(stream: &mut Stream, trailers: Fields<'_>, context: &mut Context) -> Result<Outcome, WireError> {
+    if stream.response_ended {
+        return Ok(Outcome::Continue);
+    }
+    match stream.body {
+        Body::Exact(0) => {}
+        Body::Exact(_) | Body::Done => return Err(WireError::Field("body length")),
+        // A body with a length has no trailers, and a recipient may drop them (RFC 9110, section 6.5.1).
+        Body::Chunked if stream.buffering != Buffering::No => {}
+        Body::Chunked => last_chunk(&mut stream.out, trailers),
+    }
+    stream.body = Body::Done;
+    Ok(match stream.buffering {
+        Buffering::No => {
+            send::queue(stream, context);
+            Outcome::Continue
+        }
+        Buffering::Brief | Buffering::Whole => buffering::end(stream),
+    })
+}
+
+fn last_chunk(out: &mut Vec<u8>, trailers: Fields<'_>) {
+    out.extend_from_slice(b"0\r\n");
+    for (name, value) in trailers {
+        let fine = fosse_http1::is_token(name) && fosse_http1::is_value(value);
+        if fine && fosse_http1::trailer_allowed(name) {
+            [name, b": ", value, b"\r\n"].iter().for_each(|part| out.extend_from_slice(part));
+        }
+    }
+    out.extend_from_slice(b"\r\n");
+}

@@ -1,0 +1,265 @@
+//! Responses of backends on their way to parse: read, checked, and passed on within the credit parse
+//! has granted.
+
+use fosse_eventloop::Interest;
+use fosse_eventloop::slab::Key;
+use fosse_http1::Piece;
+use fosse_wire::Kind;
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, recv},
+};
+
+use super::{
+    Outcome, Terms,
+    failure::Failure,
+    response_head,
+    stream::{Lease, Stream},
+};
+use crate::{
+    context::Context,
+    limits,
+    upstream::{
+        connection::{At, Connection},
+        pins::Pins,
+    },
+};
+
+/// What to do with a connection after some of its bytes were used.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    /// More bytes are needed.
+    Read,
+    /// parse must grant credit, or the lease, first.
+    Hold,
+    /// The response is complete.
+    Done,
+    /// The backend broke HTTP.
+    Broken(Failure),
+}
+
+/// Returns whether something came over a connection out of the pool before a byte of the request went
+/// out: its end, or bytes that belong to no response. The request is not to blame, and whatever its
+/// method another connection may have it.
+pub(crate) const fn went_bad_in_pool(stream: &Stream, connection: &Connection) -> bool {
+    // Once bytes that were sent have been dropped, a count of 0 does not say that nothing was sent.
+    connection.used_before && !connection.heard && stream.out_whole && stream.out_sent == 0
+}
+
+/// Reads once and uses what came.
+pub(crate) fn read(
+    stream: &mut Stream,
+    key: Key,
+    connection: &mut Connection,
+    pins: &mut Pins,
+    terms: Terms<'_>,
+    context: &mut Context,
+) -> Outcome {
+    if !connection.input.is_empty() && !matches!(connection.at, At::Head) {
+        // What is here already waits for credit; reading on would only pile up more. The request may
+        // still go on.
+        connection.watch(key, connection.interest - Interest::IN, &context.event_loop);
+        return Outcome::Continue;
+    }
+    // What cannot go on at once waits in our memory: no more is read than that.
+    let room = match connection.at {
+        At::Head => limits::READ_HEAD_BYTES,
+        _ => usize::try_from(stream.credit).unwrap_or(usize::MAX).max(limits::READ_BODY_BYTES_MIN),
+    };
+    // The handlers below take the context, so the buffer is lent out of it.
+    let mut scratch = std::mem::take(&mut context.scratch);
+    let room = room.min(scratch.len());
+    let outcome = match recv(&connection.fd, &mut scratch[..room], RecvFlags::DONTWAIT) {
+        Ok((0, _)) => {
+            connection.ended = true;
+            backend_ended(stream, key, connection, context)
+        }
+        Ok((length, _)) => {
+            connection.heard = true;
+            take(stream, key, connection, pins, terms, &scratch[..length], context)
+        }
+        Err(Errno::AGAIN | Errno::INTR) => Outcome::Continue,
+        Err(_) => Outcome::Failed(Failure::Reset),
+    };
+    context.scratch = scratch;
+    outcome
+}
+
+/// Takes bytes that were just read.
+fn take(
+    stream: &mut Stream,
+    key: Key,
+    connection: &mut Connection,
+    pins: &mut Pins,
+    terms: Terms<'_>,
+    bytes: &[u8],
+    context: &mut Context,
+) -> Outcome {
+    if !connection.input.is_empty() {
+        connection.input.extend_from_slice(bytes);
+        return resume(stream, key, connection, pins, terms, context);
+    }
+    let (used, outcome) = use_bytes(stream, key, connection, pins, terms, bytes, context);
+    if outcome == Outcome::Continue {
+        connection.input.extend_from_slice(&bytes[used..]);
+    }
+    outcome
+}
+
+/// Uses bytes that were read before, now that something has changed (credit, lease, more of a head).
+pub(crate) fn resume(
+    stream: &mut Stream,
+    key: Key,
+    connection: &mut Connection,
+    pins: &mut Pins,
+    terms: Terms<'_>,
+    context: &mut Context,
+) -> Outcome {
+    if stream.lease == Lease::Held {
+        return Outcome::Continue;
+    }
+    let mut input = std::mem::take(&mut connection.input);
+    if !input.is_empty() {
+        let (used, outcome) = use_bytes(stream, key, connection, pins, terms, &input, context);
+        if outcome != Outcome::Continue {
+            return outcome;
+        }
+        input.drain(..used);
+    }
+    // What is used up gives its memory back: a slow reader's stream lives long.
+    if !input.is_empty() {
+        connection.input = input;
+    } else if connection.ended {
+        return backend_ended(stream, key, connection, context);
+    } else if !connection.interest.contains(Interest::IN) {
+        connection.watch(key, connection.interest | Interest::IN, &context.event_loop);
+    }
+    Outcome::Continue
+}
+
+/// Uses as much of `bytes` as can be used now. Returns how much that was.
+fn use_bytes(
+    stream: &mut Stream,
+    key: Key,
+    connection: &mut Connection,
+    pins: &mut Pins,
+    terms: Terms<'_>,
+    bytes: &[u8],
+    context: &mut Context,
+) -> (usize, Outcome) {
+    let mut used = 0;
+    let next = loop {
+        let rest = &bytes[used..];
+        let (taken, next) = if matches!(connection.at, At::Head) {
+            match response_head::head(stream, key, connection, pins, terms, rest, context) {
+                Ok((taken, true)) => (taken, None),
+                Ok((taken, false)) => (taken, Some(Next::Read)),
+                Err(why) => (0, Some(Next::Broken(why))),
+            }
+        } else if stream.lease != Lease::No {
+            break Next::Hold;
+        } else {
+            let (taken, data, next) = body_bytes(&mut connection.at, stream.credit, rest);
+            if !data.is_empty() {
+                stream.credit -= u64::try_from(data.len()).unwrap_or(u64::MAX);
+                context.output.outbox.data(stream.id, Kind::ResponseData, data);
+            }
+            (taken, next)
+        };
+        used += taken;
+        if let Some(next) = next {
+            break next;
+        }
+    };
+    stream.restart_silence_limit(terms.backend.idle_ms, context.now_ms());
+    let outcome = match next {
+        Next::Read | Next::Hold => Outcome::Continue,
+        Next::Broken(why) => Outcome::Failed(why),
+        Next::Done => Outcome::Complete { clean: used == bytes.len() },
+    };
+    (used, outcome)
+}
+
+/// The backend closed: right for a body that ends so, wrong in any other place.
+fn backend_ended(stream: &Stream, key: Key, connection: &mut Connection, context: &Context) -> Outcome {
+    let unused = !connection.input.is_empty();
+    match connection.at {
+        At::UntilClose if unused => Outcome::Continue,
+        At::UntilClose => Outcome::Complete { clean: true },
+        At::Head if unused => Outcome::Failed(Failure::ClosedInHead),
+        At::Head => Outcome::Failed(Failure::ClosedBeforeResponse),
+        _ if stream.lease == Lease::Wanted => {
+            // Bytes of a body that the client will be written, and the end will be seen again.
+            connection.watch(key, Interest::empty(), &context.event_loop);
+            Outcome::Continue
+        }
+        _ => Outcome::Failed(Failure::ClosedInBody),
+    }
+}
+
+/// Returns how many of `bytes` are used now, the body's bytes among them, no more than `credit`, and
+/// what to do then, if that is known.
+fn body_bytes<'a>(at: &mut At, credit: u64, bytes: &'a [u8]) -> (usize, &'a [u8], Option<Next>) {
+    let allowed = usize::try_from(credit).unwrap_or(usize::MAX).min(bytes.len());
+    let (now, _) = bytes.split_at(allowed);
+    match at {
+        At::Head | At::Tunnel => (0, &[], Some(Next::Hold)),
+        At::Exact(0) => (0, &[], Some(Next::Done)),
+        At::Exact(left) => {
+            let now = &now[..usize::try_from(*left).unwrap_or(usize::MAX).min(allowed)];
+            *left -= u64::try_from(now.len()).unwrap_or(u64::MAX);
+            (now.len(), now, data_next(*left == 0, now.len(), bytes.len()))
+        }
+        At::UntilClose => (now.len(), now, data_next(false, now.len(), bytes.len())),
+        At::Chunked(decoder) => match decoder.next_within(bytes, allowed) {
+            Ok((taken, Piece::Data(data))) => (taken, data, None),
+            Ok((taken, Piece::More)) if taken < bytes.len() => (taken, &[], Some(Next::Hold)),
+            Ok((taken, Piece::More)) => (taken, &[], Some(Next::Read)),
+            Ok((taken, Piece::End)) => (taken, &[], Some(Next::Done)),
+            Err(why) => (0, &[], Some(Next::Broken(why.into()))),
+        },
+    }
+}
+
+const fn data_next(done: bool, used: usize, had: usize) -> Option<Next> {
+    if done {
+        Some(Next::Done)
+    } else if used < had {
+        Some(Next::Hold)
+    } else {
+        Some(Next::Read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_http1::ChunkedDecoder;
+
+    #[test]
+    fn no_more_of_a_body_goes_on_than_parse_has_granted() {
+        let mut at = At::Exact(10);
+        assert_eq!(body_bytes(&mut at, 4, b"abcdef"), (4, &b"abcd"[..], Some(Next::Hold)));
+        assert_eq!(body_bytes(&mut at, 0, b"ef"), (0, &b""[..], Some(Next::Hold)));
+        assert_eq!(body_bytes(&mut at, 9, b"ef"), (2, &b"ef"[..], Some(Next::Read)));
+        assert_eq!(body_bytes(&mut at, 9, b"ghij"), (4, &b"ghij"[..], Some(Next::Done)));
+    }
+
+    #[test]
+    fn a_body_ends_where_its_framing_says_and_what_follows_is_not_used() {
+        let mut at = At::Exact(2);
+        assert_eq!(body_bytes(&mut at, 99, b"okHTTP/1.1 200"), (2, &b"ok"[..], Some(Next::Done)));
+        let mut at = At::Chunked(Box::new(ChunkedDecoder::new()));
+        let bytes = b"2\r\nok\r\n0\r\n\r\nHTTP";
+        let (taken, data, next) = body_bytes(&mut at, 99, bytes);
+        assert_eq!((data, next), (&b"ok"[..], None));
+        let (more, data, next) = body_bytes(&mut at, 99, &bytes[taken..]);
+        assert_eq!((data, next, taken + more), (&b""[..], Some(Next::Done), bytes.len() - 4));
+    }
+
+    #[test]
+    fn a_chunk_that_is_none_breaks_the_response() {
+        let mut at = At::Chunked(Box::new(ChunkedDecoder::new()));
+        assert!(matches!(body_bytes(&mut at, 99, b"zz\r\n"), (0, b"", Some(Next::Broken(Failure::Malformed(_))))));
+    }
+}

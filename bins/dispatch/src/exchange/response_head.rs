@@ -1,0 +1,159 @@
+//! Heads of responses: read out of what a backend sent, checked, and written again for parse.
+
+use fosse_eventloop::slab::Key;
+use fosse_http1::{ChunkedDecoder, HeadLimits, ResponseBody, ResponseHead, find_head_end};
+use fosse_settings::Backend;
+use fosse_wire::{
+    request::BodyLength,
+    response::{self as wire, BACKEND_NONE},
+};
+
+use super::{
+    Terms,
+    failure::Failure,
+    response::{self, Removed},
+    send,
+    stream::{Body, Lease, Stream, Wait},
+};
+use crate::{
+    context::Context,
+    limits,
+    upstream::{
+        connection::{At, Connection},
+        pins::{self, Pins},
+    },
+};
+
+/// Takes a head, interim or final. Returns the bytes it has, and whether it was whole.
+pub(crate) fn head(
+    stream: &mut Stream,
+    key: Key,
+    connection: &mut Connection,
+    pins: &mut Pins,
+    terms: Terms<'_>,
+    bytes: &[u8],
+    context: &mut Context,
+) -> Result<(usize, bool), Failure> {
+    let limits = HeadLimits { head_bytes: terms.head_bytes_max, ..HeadLimits::DEFAULT };
+    let Some(end) = find_head_end(bytes, connection.searched)? else {
+        // The last three bytes may be the beginning of what ends a head.
+        connection.searched = bytes.len().saturating_sub(3);
+        return if bytes.len() > limits.head_bytes { Err(Failure::HeadTooLong) } else { Ok((0, false)) };
+    };
+    connection.searched = 0;
+    let head = ResponseHead::parse(&bytes[..end], stream.to_head, &limits)?;
+    match head.status {
+        101 => switching(stream, connection, &head, context)?,
+        100..=199 => interim(stream, terms, &head, context)?,
+        _ => {
+            if pins::asks_for_login(&head.fields) {
+                pins.bind(key, connection, stream.pin(), &context.counters);
+            }
+            final_head(stream, connection, terms, &head, context)?;
+        }
+    }
+    Ok((end, true))
+}
+
+/// Passes on 100 where the client asked for it, 103 always, others never; all of them are counted.
+fn interim(
+    stream: &mut Stream,
+    terms: Terms<'_>,
+    head: &ResponseHead<'_>,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    if head.status == 103 {
+        let remove = removed(stream, terms);
+        let (out, counts) = (&mut context.output.outbox, &mut stream.interims);
+        return response::interim(out, stream.id, head, &remove, counts).map_err(|_| Failure::TooManyInterims);
+    }
+    stream.interims = stream.interims.and(0).map_err(|_| Failure::TooManyInterims)?;
+    if head.status == 100 && stream.wait == Wait::Continue {
+        ask_for_body(stream, terms.backend, context);
+    }
+    Ok(())
+}
+
+/// Lets the client send the body it holds back.
+pub(crate) fn ask_for_body(stream: &mut Stream, backend: &Backend, context: &mut Context) {
+    stream.wait = Wait::FirstByte;
+    stream.deadline_ms = context.now_ms().saturating_add(u64::from(backend.first_byte_ms));
+    response::go_on(&mut context.output.outbox, stream.id);
+    // A client that did not wait has used its window up by now: what was not granted then is granted.
+    send::queue(stream, context);
+}
+
+fn final_head(
+    stream: &mut Stream,
+    connection: &mut Connection,
+    terms: Terms<'_>,
+    head: &ResponseHead<'_>,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let (now_ms, now_us) = (context.now_ms(), context.event_loop.now_us());
+    connection.keep &= head.keep_alive;
+    let (at, body) = match head.body {
+        ResponseBody::None => (At::Exact(0), head.announced.map_or(BodyLength::None, BodyLength::Exact)),
+        ResponseBody::Exact(length) => (At::Exact(length), BodyLength::Exact(length)),
+        ResponseBody::Chunked => (At::Chunked(Box::new(ChunkedDecoder::new())), BodyLength::Chunked),
+        ResponseBody::UntilClose => (At::UntilClose, BodyLength::Chunked),
+    };
+    let large = matches!(at, At::Exact(length) if length >= limits::LEASE_BYTES_MIN);
+    connection.at = at;
+    let lease = large && terms.may_lease && stream.body == Body::Done && !stream.inspected;
+    stream.lease = if lease { Lease::Wanted } else { Lease::No };
+    stream.wait = Wait::Bytes;
+    let to_parse = wire::ResponseHead {
+        status: head.status,
+        lease,
+        pinned: connection.pin.is_some(),
+        body,
+        backend: u32::try_from(connection.server).unwrap_or(BACKEND_NONE),
+        backend_us: u32::try_from(now_us.saturating_sub(stream.since_us)).unwrap_or(u32::MAX),
+        retries: stream.retries,
+        ..Default::default()
+    };
+    let (remove, date) = (removed(stream, terms), context.date.at(now_ms));
+    let written = response::head(&mut context.output.outbox, stream.id, &to_parse, head, &remove, date);
+    written.map_err(|_| Failure::HeadTooLargeForFrame)?;
+    stream.head_sent = true;
+    Ok(())
+}
+
+/// Takes a 101: only what was offered, and for WebSocket only with the right key (RFC 6455, section
+/// 4.1).
+fn switching(
+    stream: &mut Stream,
+    connection: &mut Connection,
+    head: &ResponseHead<'_>,
+    context: &mut Context,
+) -> Result<(), Failure> {
+    let token = head.upgrade.unwrap_or_default();
+    let offered = !stream.upgrade.is_empty() && token.eq_ignore_ascii_case(&stream.upgrade);
+    let websocket = stream.upgrade.eq_ignore_ascii_case(b"websocket");
+    if !offered || websocket && !head.accepts_websocket(&stream.key) {
+        return Err(Failure::UnaskedUpgrade);
+    }
+    stream.lease = Lease::Wanted;
+    stream.wait = Wait::Bytes;
+    stream.deadline_ms = u64::MAX;
+    connection.at = At::Tunnel;
+    connection.keep = false;
+    let to_parse = wire::ResponseHead {
+        status: 101,
+        lease: true,
+        upgrade: true,
+        backend: u32::try_from(connection.server).unwrap_or(BACKEND_NONE),
+        ..Default::default()
+    };
+    let date = context.date.at(context.event_loop.now_ms());
+    let written = response::head(&mut context.output.outbox, stream.id, &to_parse, head, &Removed::default(), date);
+    written.map_err(|_| Failure::HeadTooLargeForFrame)?;
+    stream.head_sent = true;
+    Ok(())
+}
+
+/// Returns what a response to this stream loses.
+fn removed<'a>(stream: &Stream, terms: Terms<'a>) -> Removed<'a> {
+    Removed { fields: &terms.site.remove_response_fields, logins: !stream.single_client }
+}

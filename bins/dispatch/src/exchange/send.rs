@@ -1,0 +1,147 @@
+//! Requests on their way to a backend: the first bytes, the rest, and the credit that their going makes
+//! free.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use fosse_eventloop::Interest;
+use fosse_eventloop::slab::Key;
+use fosse_settings::Backend;
+use fosse_wire::{Kind, request::Endpoint};
+use rustix::{
+    io::Errno,
+    net::{SendFlags, send},
+};
+
+use super::stream::{Body, Buffering, Lease, Stream, Wait};
+use crate::{
+    context::Context,
+    limits,
+    upstream::{connection::Connection, pins::Pins},
+};
+
+/// Joins a stream and a connection.
+pub(crate) fn begin(
+    stream: &mut Stream,
+    key: Key,
+    connection: &mut Connection,
+    pins: &mut Pins,
+    backend: &Backend,
+    context: &mut Context,
+) {
+    let now_ms = context.now_ms();
+    stream.waits_for = None;
+    stream.connection = Some(key);
+    if stream.wait == Wait::Continue {
+        stream.deadline_ms = now_ms.saturating_add(limits::CONTINUE_MS);
+    } else {
+        stream.wait = Wait::FirstByte;
+        stream.deadline_ms = now_ms.saturating_add(u64::from(backend.first_byte_ms));
+    }
+    if backend.proxy_protocol > 0 && !connection.used_before {
+        // Sent again, it still has the one of the first time.
+        if !std::mem::replace(&mut stream.announced, true) {
+            proxy_header(&mut stream.out, backend.proxy_protocol, stream.client);
+        }
+        connection.keep = false;
+    }
+    if stream.logs_in {
+        pins.bind(key, connection, stream.pin(), &context.counters);
+    }
+    queue(stream, context);
+}
+
+/// Puts a stream into this turn's list of those with bytes for their backend.
+pub(crate) fn queue(stream: &mut Stream, context: &mut Context) {
+    if !stream.queued {
+        stream.queued = true;
+        context.sends.push(stream.id);
+    }
+}
+
+/// Writes once to the backend, and grants the credit that its success makes free.
+pub(crate) fn send_request(
+    stream: &mut Stream,
+    key: Key,
+    connection: &mut Connection,
+    backend: &Backend,
+    context: &mut Context,
+) {
+    let mut moved = false;
+    if !stream.unsent().is_empty() {
+        match send(&connection.fd, stream.unsent(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+            Ok(sent) => {
+                stream.out_sent += sent;
+                moved = true;
+            }
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            // The backend may have responded before it closed: what it says, or its end, comes as a read.
+            Err(_) => stream.out_sent = stream.out.len(),
+        }
+    }
+    let blocked = !stream.unsent().is_empty();
+    if !blocked {
+        if stream.held == 0 {
+            context.held_bytes -= u64::from(std::mem::take(&mut stream.held_counted));
+        }
+        context.buffered_bytes -= std::mem::take(&mut stream.buffered);
+    }
+    if stream.out_whole && stream.out.len() > limits::RETRY_BYTES_MAX {
+        stream.out_whole = false;
+    }
+    if !stream.out_whole && !blocked {
+        stream.out.clear();
+        stream.out_sent = 0;
+    }
+    let wanted = if blocked { connection.interest | Interest::OUT } else { connection.interest - Interest::OUT };
+    connection.watch(key, wanted, &context.event_loop);
+    restart_timeout(stream, backend, moved, blocked, context.now_ms());
+    if !blocked {
+        grant(stream, context);
+    }
+}
+
+/// Whose turn it is after a write: the client's, whose silence parse limits, or the backend's, to take
+/// more or to respond. A slow client must never look like a slow backend.
+fn restart_timeout(stream: &mut Stream, backend: &Backend, moved: bool, blocked: bool, now_ms: u64) {
+    match stream.wait {
+        Wait::Bytes if moved => stream.restart_silence_limit(backend.idle_ms, now_ms),
+        Wait::FirstByte if !blocked && stream.body != Body::Done => stream.deadline_ms = u64::MAX,
+        Wait::FirstByte if moved || stream.deadline_ms == u64::MAX => {
+            let wait = if blocked { backend.idle_ms } else { backend.first_byte_ms };
+            stream.deadline_ms = now_ms.saturating_add(u64::from(wait));
+        }
+        _ => {}
+    }
+}
+
+/// Gives parse back the room its bytes took, and more of it to bodies that are emptied as fast as they
+/// come.
+pub(crate) fn grant(stream: &mut Stream, context: &mut Context) {
+    let waits_for_100 = stream.wait == Wait::Continue;
+    if stream.owed == 0 || stream.lease == Lease::Held || waits_for_100 {
+        return;
+    }
+    // What is buffered has emptied nothing yet.
+    let emptied = stream.window == 0 && stream.buffering == Buffering::No;
+    let grown =
+        if emptied { stream.window_size.saturating_mul(2).min(limits::WINDOW_BYTES_MAX) } else { stream.window_size };
+    let bytes = stream.owed.saturating_add(grown.saturating_sub(stream.window_size));
+    stream.window_size = grown;
+    stream.window = stream.window.saturating_add(bytes);
+    stream.owed = 0;
+    context.output.outbox.credit(stream.id, Kind::RequestCredit, bytes);
+}
+
+/// Puts a PROXY header before the head: the client's address, and none for ours, which dispatch does not know.
+fn proxy_header(out: &mut Vec<u8>, version: u8, client: Endpoint) {
+    let ours =
+        |ip: IpAddr| if ip.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+    let addresses = client.ip().map(|ip| (SocketAddr::new(ip, client.port), SocketAddr::new(ours(ip), 0)));
+    let mut header = Vec::with_capacity(64);
+    if version == 1 {
+        fosse_proxyproto::encode_v1(&mut header, addresses);
+    } else {
+        fosse_proxyproto::encode_v2(&mut header, addresses);
+    }
+    out.splice(0..0, header);
+}

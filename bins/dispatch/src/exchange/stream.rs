@@ -1,0 +1,321 @@
+//! One request under way: what is known of it, what waits for the backend, what parse may still send and take.
+
+use fosse_eventloop::slab::Key;
+use fosse_wire::{
+    StreamId,
+    frame::WINDOW_BYTES_INITIAL,
+    order::{Forward, Interims},
+    request::{BodyLength, Endpoint, RequestHead},
+};
+
+use crate::{
+    limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX},
+    upstream::{connection::Pin, pins},
+};
+
+/// How long the body of a request is buffered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Buffering {
+    /// Not at all: each part goes on as it comes.
+    No,
+    /// A chunked body, until it ends, is longer than [`BUFFERED_BYTES_MAX`], or pauses.
+    ///
+    /// [`BUFFERED_BYTES_MAX`]: crate::limits::BUFFERED_BYTES_MAX
+    Brief,
+    /// Until it ends: the backend has `buffer_requests`.
+    Whole,
+}
+
+/// How far the body from parse has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// That many bytes are still to come.
+    Exact(u64),
+    /// Chunks until the end.
+    Chunked,
+    /// END has come.
+    Done,
+}
+
+/// Whether dispatch writes the response's body itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lease {
+    /// It goes through the ring.
+    No,
+    /// Asked for with the head.
+    Wanted,
+    /// Held, until RESPONSE_END.
+    Held,
+}
+
+/// What the stream waits for, with a time limit each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// The rest of a request body that is buffered.
+    RequestBody,
+    /// A connection to its backend.
+    Connection,
+    /// The backend's 100 Continue.
+    Continue,
+    /// The first byte of the response.
+    FirstByte,
+    /// The next bytes, of whichever direction.
+    Bytes,
+}
+
+/// A request under way.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    /// Its name on the ring.
+    pub(crate) id: StreamId,
+    /// How far the request's direction is.
+    pub(crate) forward: Forward,
+    /// RESPONSE_END or RESET has been sent: what still comes from parse is swallowed.
+    pub(crate) response_ended: bool,
+    /// Index of the site; that of an admitted request exists.
+    pub(crate) site: usize,
+    /// A filter evaluates the response: it may put a verdict in its place, and nothing is leased but
+    /// an upgrade.
+    pub(crate) inspected: bool,
+    /// accept's number of the client connection.
+    pub(crate) client_connection: u64,
+    /// All requests of the client connection are one client's.
+    pub(crate) single_client: bool,
+    /// It logs in the backend connection that it goes over.
+    pub(crate) logs_in: bool,
+    /// Number of the request.
+    pub(crate) request: u64,
+    /// The client, for a PROXY header.
+    pub(crate) client: Endpoint,
+    /// Index of the backend; that of an admitted request exists.
+    pub(crate) backend: usize,
+    /// The server that was chosen last.
+    pub(crate) server: Option<usize>,
+    /// Server in whose line for a connection it stands.
+    pub(crate) waits_for: Option<usize>,
+    /// Its backend connection.
+    pub(crate) connection: Option<Key>,
+    /// Bytes for the backend: head and body, buffered from the start while they may have to be sent again.
+    pub(crate) out: Vec<u8>,
+    /// How many of them are sent.
+    pub(crate) out_sent: usize,
+    /// Nothing was dropped from the front of `out`.
+    pub(crate) out_whole: bool,
+    /// The request's body.
+    pub(crate) body: Body,
+    /// Body bytes parse may send before it is granted more.
+    pub(crate) window: u32,
+    /// The window as it has grown.
+    pub(crate) window_size: u32,
+    /// Bytes still to come that a filter held and has granted again already.
+    pub(crate) held: u32,
+    /// What this stream adds to the lane's held bytes, until the backend has them.
+    pub(crate) held_counted: u32,
+    /// How long the request's body is buffered, before a server is chosen.
+    pub(crate) buffering: Buffering,
+    /// Where in `out` the framing of a buffered chunked body is to be written.
+    pub(crate) framing_at: Option<usize>,
+    /// What this stream adds to the lane's buffered bytes, until the backend has them.
+    pub(crate) buffered: u64,
+    /// Bytes taken from parse and not granted again.
+    pub(crate) owed: u32,
+    /// Response bytes parse will take.
+    pub(crate) credit: u64,
+    /// The method is HEAD.
+    pub(crate) to_head: bool,
+    /// The method is safe or idempotent.
+    pub(crate) repeatable: bool,
+    /// `out` begins with a PROXY header.
+    pub(crate) announced: bool,
+    /// Servers tried.
+    pub(crate) tries: u32,
+    /// Times it was sent again after bytes of it had gone out.
+    pub(crate) retries: u8,
+    /// The WebSocket key, for checking the response; empty without.
+    pub(crate) key: Vec<u8>,
+    /// The token offered for an upgrade; empty without.
+    pub(crate) upgrade: Vec<u8>,
+    /// Interim responses so far.
+    pub(crate) interims: Interims,
+    /// After a 101: the client has sent its end.
+    pub(crate) client_ended: bool,
+    /// The final head has gone to parse.
+    pub(crate) head_sent: bool,
+    /// Who writes the body.
+    pub(crate) lease: Lease,
+    /// Body bytes written under the lease.
+    pub(crate) leased_bytes: u64,
+    /// What it waits for.
+    pub(crate) wait: Wait,
+    /// Until when.
+    pub(crate) deadline_ms: u64,
+    /// When it came, on the clock in microseconds.
+    pub(crate) since_us: u64,
+    /// It is in the list of streams with bytes to send in this turn.
+    pub(crate) queued: bool,
+}
+
+impl Stream {
+    /// A stream whose head has just come.
+    #[expect(clippy::too_many_lines, reason = "one field a line")]
+    pub(crate) fn new(id: StreamId, head: &RequestHead<'_>, now_us: u64) -> Self {
+        Self {
+            id,
+            forward: Forward::Open,
+            response_ended: false,
+            site: usize::try_from(head.site).unwrap_or(usize::MAX),
+            inspected: false,
+            client_connection: head.connection,
+            single_client: head.single_client,
+            logs_in: pins::logs_in(head.fields),
+            request: head.request,
+            client: head.client,
+            backend: 0,
+            server: None,
+            waits_for: None,
+            connection: None,
+            out: Vec::new(),
+            out_sent: 0,
+            out_whole: true,
+            body: match head.body {
+                BodyLength::None => Body::Exact(0),
+                BodyLength::Exact(length) => Body::Exact(length),
+                BodyLength::Chunked => Body::Chunked,
+            },
+            window: WINDOW_BYTES_INITIAL.saturating_add(head.held),
+            window_size: WINDOW_BYTES_INITIAL,
+            held: head.held,
+            held_counted: head.held,
+            buffering: Buffering::No,
+            framing_at: None,
+            buffered: 0,
+            owed: 0,
+            credit: u64::from(WINDOW_BYTES_INITIAL),
+            to_head: head.method == b"HEAD",
+            repeatable: matches!(head.method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE"),
+            announced: false,
+            tries: 0,
+            retries: 0,
+            key: Vec::new(),
+            upgrade: Vec::new(),
+            interims: Interims::NONE,
+            client_ended: false,
+            head_sent: false,
+            lease: Lease::No,
+            leased_bytes: 0,
+            wait: Wait::Connection,
+            deadline_ms: u64::MAX,
+            since_us: now_us,
+            queued: false,
+        }
+    }
+
+    /// Returns whose a backend connection is that this stream logs in; nobody's where its client
+    /// connection carries requests of many.
+    pub(crate) fn pin(&self) -> Option<Pin> {
+        let pin = Pin { connection: self.client_connection, client: self.client.addr };
+        self.single_client.then_some(pin)
+    }
+
+    /// Returns the bytes for the backend that have not been sent.
+    pub(crate) fn unsent(&self) -> &[u8] {
+        &self.out[self.out_sent..]
+    }
+
+    /// Returns whether the whole request has gone out.
+    pub(crate) fn sent(&self) -> bool {
+        self.body == Body::Done && self.out_sent >= self.out.len()
+    }
+
+    /// Restarts the limit of silence within a response.
+    pub(crate) fn restart_silence_limit(&mut self, idle_ms: u32, now_ms: u64) {
+        if self.wait == Wait::Bytes {
+            // While parse grants nothing it is the client that is slow, and parse's own limit counts.
+            let client_is_slow = self.credit == 0 || self.lease == Lease::Wanted;
+            self.deadline_ms = if client_is_slow { u64::MAX } else { now_ms.saturating_add(u64::from(idle_ms)) };
+        }
+    }
+
+    /// Returns whether both directions are over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.response_ended && self.forward == Forward::Ended
+    }
+
+    /// Returns whether it may be sent to another server: nothing of a response was seen, all of the
+    /// request is at hand, and a second time does no harm.
+    pub(crate) fn may_repeat(&self) -> bool {
+        self.repeatable && self.out_whole && self.retries == 0 && !self.head_sent && self.key.is_empty()
+    }
+}
+
+/// All streams of the ring, by slot.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    slots: Vec<Option<Box<Stream>>>,
+    live: usize,
+    /// Ended streams, each with the memory of its output, for the next ones.
+    #[expect(clippy::vec_box, reason = "they go into the slots as they are")]
+    spare: Vec<Box<Stream>>,
+}
+
+impl Streams {
+    /// Returns the stream of that id, if it is live.
+    #[inline]
+    pub(crate) fn get(&mut self, id: StreamId) -> Option<&mut Stream> {
+        self.slots.get_mut(id.slot())?.as_deref_mut().filter(|s| s.id == id)
+    }
+
+    /// Puts a new stream into its slot; `None` where another lives there.
+    pub(crate) fn insert(&mut self, stream: Stream) -> Option<&mut Stream> {
+        let slot = stream.id.slot();
+        if slot >= self.slots.len() {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        let place = &mut self.slots[slot];
+        if place.is_some() {
+            return None;
+        }
+        self.live += 1;
+        Some(place.insert(match self.spare.pop() {
+            Some(mut used) => {
+                let out = std::mem::take(&mut used.out);
+                *used = Stream { out, ..stream };
+                used
+            }
+            None => Box::new(stream),
+        }))
+    }
+
+    /// Forgets a stream. Returns what it added to the lane's held and buffered bytes, where it lived.
+    pub(crate) fn remove(&mut self, id: StreamId) -> Option<(u32, u64)> {
+        let place = self.slots.get_mut(id.slot())?;
+        let mut stream = place.take_if(|s| s.id == id)?;
+        self.live -= 1;
+        let counted = (stream.held_counted, stream.buffered);
+        if self.spare.len() < SPARE_BUFFERS_MAX && stream.out.capacity() <= SPARE_BUFFER_BYTES_MAX {
+            stream.out.clear();
+            self.spare.push(stream);
+        }
+        Some(counted)
+    }
+
+    /// Returns the number of live streams.
+    pub(crate) const fn len(&self) -> usize {
+        self.live
+    }
+
+    /// Returns whether none lives.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Returns all of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Stream> + Clone {
+        self.slots.iter().flatten().map(|stream| &**stream)
+    }
+
+    /// Returns the ids of those whose time is over.
+    pub(crate) fn overdue(&self, now_ms: u64) -> Vec<StreamId> {
+        self.iter().filter(|s| s.deadline_ms <= now_ms && !s.response_ended).map(|s| s.id).collect()
+    }
+}

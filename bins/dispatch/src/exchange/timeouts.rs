@@ -1,0 +1,48 @@
+//! What it means that a stream has waited too long.
+
+use fosse_die::warning;
+use fosse_settings::Backend;
+
+use super::{
+    Outcome, buffering,
+    failure::Failure,
+    response_head,
+    stream::{Lease, Stream, Wait},
+};
+use crate::{PROGRAM, context::Context, upstream::connection::Connection};
+
+/// The time of a stream is over.
+pub(crate) fn expired(
+    stream: &mut Stream,
+    connection: Option<&Connection>,
+    backend: &Backend,
+    context: &mut Context,
+) -> Outcome {
+    match (stream.wait, connection) {
+        (Wait::Continue, Some(_)) => {
+            response_head::ask_for_body(stream, backend, context);
+            Outcome::Continue
+        }
+        (Wait::RequestBody, _) => buffering::end(stream),
+        (Wait::Connection | Wait::Continue, _) => {
+            warning(PROGRAM, format_args!("event=no-connection request={:016x}", stream.request));
+            Outcome::Respond(503)
+        }
+        (Wait::FirstByte, _) => Outcome::Failed(Failure::NoResponse),
+        (Wait::Bytes, None) => Outcome::Respond(504),
+        (Wait::Bytes, Some(connection)) => silent(stream, connection),
+    }
+}
+
+/// Nothing moved in a response for too long: an upgraded connection that nobody uses, a client that
+/// takes nothing of a leased one, or the backend.
+fn silent(stream: &Stream, connection: &Connection) -> Outcome {
+    let leased = stream.lease == Lease::Held;
+    if leased && connection.is_tunnel() {
+        Outcome::Complete { clean: false }
+    } else if leased && !connection.input.is_empty() {
+        Outcome::ClientLost
+    } else {
+        Outcome::Failed(Failure::Silent)
+    }
+}

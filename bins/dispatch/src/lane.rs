@@ -1,0 +1,362 @@
+//! Where exchanges and upstream meet: a stream gets its connection here, and loses it here.
+
+use fosse_counters::dispatch as count;
+use fosse_die::warning;
+use fosse_eventloop::Interest;
+use fosse_eventloop::slab::Key;
+use fosse_settings::Dispatch as Settings;
+use fosse_wire::{StreamId, frame::ResetReason, order::Forward, response::BACKEND_NONE};
+
+use crate::{
+    PROGRAM,
+    context::Context,
+    exchange::{
+        Outcome, Terms,
+        clients::Clients,
+        failure::Failure,
+        lease,
+        response::{self, LocalResponse},
+        response_body, send,
+        stream::{Lease, Stream, Streams, Wait},
+        timeouts,
+    },
+    limits,
+    upstream::{
+        Upstream,
+        connection::{At, Connection},
+        pins::Pins,
+        supply::{Event, Supply},
+    },
+};
+
+/// Everything but the streams.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) settings: Settings,
+    pub(crate) upstream: Upstream,
+    pub(crate) clients: Clients,
+    pub(crate) context: Context,
+}
+
+/// The connection of a stream, and what goes with it.
+struct Joined<'a> {
+    key: Key,
+    connection: &'a mut Connection,
+    pins: &'a mut Pins,
+    clients: &'a mut Clients,
+    terms: Terms<'a>,
+    context: &'a mut Context,
+}
+
+impl Lane {
+    /// Returns a stream's connection and what goes with it; `None` while it has none.
+    fn joined(&mut self, stream: &Stream) -> Option<Joined<'_>> {
+        let key = stream.connection?;
+        let Some(connection) = self.upstream.connections.get_mut(key) else {
+            self.context.state_error("connection of a stream is gone");
+            return None;
+        };
+        let terms = Terms {
+            site: &self.settings.sites[stream.site],
+            backend: &self.settings.backends[stream.backend],
+            head_bytes_max: usize::try_from(self.settings.head_bytes_max).unwrap_or(usize::MAX),
+            may_lease: self.clients.has_room_for(stream.client_connection),
+        };
+        let (pins, clients, context) = (&mut self.upstream.pins, &mut self.clients, &mut self.context);
+        Some(Joined { key, connection, pins, clients, terms, context })
+    }
+
+    /// A stream's backend connection has something to read, or room to write.
+    pub(crate) fn backend_ready(&mut self, stream: &mut Stream, event: fosse_eventloop::Event) -> Outcome {
+        let Some(Joined { key, connection, pins, clients, terms, context }) = self.joined(stream) else {
+            return Outcome::Continue;
+        };
+        if event.readable() && response_body::went_bad_in_pool(stream, connection) {
+            return Outcome::Reconnect;
+        }
+        if event.flags.intersects(Interest::OUT | Interest::HUP | Interest::ERR) {
+            send::queue(stream, context);
+        }
+        if event.readable() && !connection.interest.contains(Interest::IN) && !connection.is_tunnel() {
+            // Hang-up while nothing is wanted: seen again when the credit comes.
+            connection.watch(key, Interest::empty(), &context.event_loop);
+            Outcome::Continue
+        } else if stream.lease == Lease::Held {
+            match clients.get_mut(stream.client_connection) {
+                Some(client) => lease::pump(stream, key, connection, client, terms, context),
+                None => client_lost(connection),
+            }
+        } else if event.readable() {
+            response_body::read(stream, key, connection, pins, terms, context)
+        } else {
+            Outcome::Continue
+        }
+    }
+
+    /// The socket of a leased stream's client has room, or (upgraded) bytes.
+    pub(crate) fn client_ready(&mut self, stream: &mut Stream) -> Outcome {
+        let Some(Joined { key, connection, clients, terms, context, .. }) = self.joined(stream) else {
+            return Outcome::Continue;
+        };
+        match clients.get_mut(stream.client_connection) {
+            Some(client) => lease::pump(stream, key, connection, client, terms, context),
+            None => client_lost(connection),
+        }
+    }
+
+    /// parse has handed a client's socket over.
+    pub(crate) fn lease_begins(&mut self, stream: &mut Stream) -> Outcome {
+        let Some(Joined { key, connection, clients, terms, context, .. }) = self.joined(stream) else {
+            return Outcome::Continue;
+        };
+        match clients.get_mut(stream.client_connection) {
+            Some(client) => lease::begin(stream, key, connection, client, terms, context),
+            None => Outcome::ClientLost,
+        }
+    }
+
+    /// parse has granted more of a response.
+    pub(crate) fn credit_granted(&mut self, stream: &mut Stream) -> Outcome {
+        let Some(Joined { key, connection, pins, terms, context, .. }) = self.joined(stream) else {
+            return Outcome::Continue;
+        };
+        // It is the backend's turn again, and its time runs again.
+        stream.restart_silence_limit(terms.backend.idle_ms, context.now_ms());
+        response_body::resume(stream, key, connection, pins, terms, context)
+    }
+
+    /// Sends what this turn brought for a stream's backend.
+    pub(crate) fn send(&mut self, stream: &mut Stream) {
+        stream.queued = false;
+        if let Some(Joined { key, connection, terms, context, .. }) = self.joined(stream) {
+            send::send_request(stream, key, connection, terms.backend, context);
+        }
+    }
+
+    /// The time of a stream is over.
+    pub(crate) fn expire(&mut self, stream: &mut Stream) -> Option<Event> {
+        let connection = stream.connection.and_then(|key| self.upstream.connections.get(key));
+        let backend = &self.settings.backends[stream.backend];
+        let outcome = timeouts::expired(stream, connection, backend, &mut self.context);
+        self.settle(stream, outcome)
+    }
+
+    /// Returns the connection of a stream, to be looked at.
+    fn connection_of(&self, stream: &Stream) -> Option<&Connection> {
+        self.upstream.connections.get(stream.connection?)
+    }
+
+    /// Does what a handler has left to do. Returns news for another stream, which the end of this
+    /// one's exchange may bring.
+    pub(crate) fn settle(&mut self, stream: &mut Stream, outcome: Outcome) -> Option<Event> {
+        match outcome {
+            Outcome::Continue => {}
+            Outcome::Connect => self.connect(stream),
+            Outcome::Reconnect => self.reconnect(stream),
+            Outcome::Failed(why) => self.backend_failed(stream, why),
+            Outcome::Respond(status) => self.respond(stream, status),
+            Outcome::Complete { clean } => return self.complete(stream, clean),
+            Outcome::ClientLost => {
+                self.abandon(stream);
+                stream.response_ended = true;
+                self.context.output.outbox.reset(stream.id, ResetReason::Client);
+            }
+        }
+        None
+    }
+
+    /// Finds a connection for a stream: its client's own, an idle one, a new one, or a place in the
+    /// line for one.
+    fn connect(&mut self, stream: &mut Stream) {
+        let pinned =
+            stream.pin().and_then(|pin| self.upstream.take_pinned(stream.id, stream.backend, pin, &self.context));
+        stream.tries += 1;
+        if let Some(key) = pinned {
+            // The server is where the login is, whatever the balance says.
+            return self.begin(stream, key);
+        }
+        let (server, supply) = self.upstream.request(stream.id, stream.backend, stream.server, &self.context);
+        stream.server = server.or(stream.server);
+        match supply {
+            Supply::Ready(key) => self.begin(stream, key),
+            Supply::Full => self.respond(stream, 503),
+            Supply::NoServer => self.respond(stream, 502),
+            Supply::Waits(server) => {
+                stream.waits_for = Some(server);
+                if stream.wait != Wait::Continue {
+                    stream.wait = Wait::Connection;
+                }
+                let connect_ms = self.settings.backends[stream.backend].connect_ms;
+                stream.deadline_ms = self.context.now_ms().saturating_add(u64::from(connect_ms));
+            }
+        }
+    }
+
+    /// Joins a stream and the connection that upstream has given it.
+    fn begin(&mut self, stream: &mut Stream, key: Key) {
+        let Upstream { connections, pins, .. } = &mut self.upstream;
+        let Some(connection) = connections.get_mut(key) else {
+            return self.context.state_error("connection for a stream is gone");
+        };
+        stream.server = Some(connection.server);
+        let backend = &self.settings.backends[stream.backend];
+        send::begin(stream, key, connection, pins, backend, &mut self.context);
+    }
+
+    /// Takes a connection that cannot be used away and finds another: no byte of the request has gone
+    /// out.
+    fn reconnect(&mut self, stream: &mut Stream) {
+        self.abandon(stream);
+        stream.server = None;
+        stream.tries = 0;
+        self.connect(stream);
+    }
+
+    /// Takes news of upstream for a stream that waits in line.
+    pub(crate) fn supplied(&mut self, streams: &mut Streams, event: Event) {
+        match event {
+            Event::Ready(id, key) => match streams.get(id) {
+                Some(stream) => self.begin(stream, key),
+                None => {
+                    self.context.state_error("stream in line for a connection is gone");
+                    self.upstream.close(key, &self.context);
+                }
+            },
+            Event::Failed(id) => match streams.get(id) {
+                Some(stream) => {
+                    self.elsewhere(stream);
+                    let over = stream.is_over();
+                    self.follow(streams, id, over, None);
+                }
+                None => self.context.state_error("stream in line for a server is gone"),
+            },
+        }
+    }
+
+    /// The server a stream waited for cannot be reached. No byte of the request has gone out: another
+    /// server may have it, whatever its method.
+    fn elsewhere(&mut self, stream: &mut Stream) {
+        stream.waits_for = None;
+        if stream.tries < self.settings.backends[stream.backend].server_count {
+            self.connect(stream);
+        } else {
+            self.respond(stream, 502);
+        }
+    }
+
+    /// Takes a stream's connection away and closes it, as its state is not known any more, or takes
+    /// the stream out of the line for one.
+    pub(crate) fn abandon(&mut self, stream: &mut Stream) {
+        if let Some(server) = stream.waits_for.take() {
+            self.upstream.cancel(stream.id, server);
+        }
+        if let Some(key) = stream.connection.take() {
+            self.release_client(stream);
+            self.upstream.close(key, &self.context);
+        }
+    }
+
+    fn release_client(&mut self, stream: &Stream) {
+        if stream.lease == Lease::Held {
+            self.clients.release(stream.client_connection, &self.context.event_loop);
+        }
+    }
+
+    /// The backend failed a stream. It is sent again where that is safe, once; otherwise the client
+    /// learns of it.
+    fn backend_failed(&mut self, stream: &mut Stream, why: Failure) {
+        let connection = self.connection_of(stream);
+        let heard = connection.is_some_and(|c| c.heard);
+        let stale = connection.is_some_and(|c| c.used_before) && !heard;
+        let allowed = self.settings.backends[stream.backend].retry;
+        if let Some(at) = stream.server.filter(|_| !stale) {
+            let state = if self.upstream.failed(at, &self.context) { " state=down" } else { "" };
+            let (name, request) = (&self.upstream.servers[at].name, stream.request);
+            warning(
+                PROGRAM,
+                format_args!("event=backend-failed server={name} request={request:016x} why=\"{why}\"{state}"),
+            );
+        }
+        if !allowed || !stream.may_repeat() || heard || why.is_timeout() {
+            return self.respond(stream, why.status());
+        }
+        self.abandon(stream);
+        self.context.counters.add(count::RETRIES, 1);
+        stream.retries += 1;
+        stream.out_sent = 0;
+        stream.tries = 0;
+        if stale {
+            stream.server = None;
+        }
+        self.connect(stream);
+    }
+
+    /// A response is complete: END to parse, the connection back to its pool if nothing speaks against
+    /// it.
+    fn complete(&mut self, stream: &mut Stream, clean: bool) -> Option<Event> {
+        let Some(key) = stream.connection.take() else {
+            self.context.state_error("response without a connection");
+            return None;
+        };
+        self.release_client(stream);
+        let Some(connection) = self.upstream.connections.get_mut(key) else {
+            self.context.state_error("connection of a response is gone");
+            return None;
+        };
+        stream.response_ended = true;
+        let trailers = if let At::Chunked(decoder) = &connection.at { Some(decoder.trailers()) } else { None };
+        response::end(&mut self.context.output.outbox, stream.id, stream.leased_bytes, trailers);
+        self.upstream.servers[connection.server].worked();
+        if connection.keep && clean && !connection.ended && stream.sent() {
+            return self.upstream.release(key, &self.context);
+        }
+        self.upstream.close(key, &self.context);
+        None
+    }
+
+    /// Responds with a page of our own, or cuts the response short where its head has gone already.
+    fn respond(&mut self, stream: &mut Stream, status: u16) {
+        self.abandon(stream);
+        if stream.response_ended {
+            return;
+        }
+        stream.response_ended = true;
+        let outbox = &mut self.context.output.outbox;
+        if stream.head_sent {
+            outbox.reset(stream.id, ResetReason::Backend);
+        } else {
+            let local = LocalResponse {
+                status,
+                request: stream.request,
+                to_head: stream.to_head,
+                retry_after: if status == 503 { limits::RETRY_AFTER_SECONDS } else { 0 },
+                close: stream.forward == Forward::Open,
+                backend: stream.server.and_then(|n| u32::try_from(n).ok()).unwrap_or(BACKEND_NONE),
+                ..LocalResponse::default()
+            };
+            response::local(outbox, stream.id, &local, self.context.date.at(self.context.event_loop.now_ms()));
+        }
+        match status {
+            502 => self.context.counters.add(count::BAD_GATEWAY, 1),
+            503 => self.context.counters.add(count::UNAVAILABLE, 1),
+            504 => self.context.counters.add(count::GATEWAY_TIMEOUT, 1),
+            _ => {}
+        }
+    }
+
+    /// Forgets a stream that is over, and tells another one its news.
+    pub(crate) fn follow(&mut self, streams: &mut Streams, id: StreamId, over: bool, event: Option<Event>) {
+        if over && let Some((held, buffered)) = streams.remove(id) {
+            self.context.held_bytes -= u64::from(held);
+            self.context.buffered_bytes -= buffered;
+        }
+        if let Some(event) = event {
+            self.supplied(streams, event);
+        }
+    }
+}
+
+/// The client's socket is gone: parse has said that its connection is over.
+fn client_lost(connection: &Connection) -> Outcome {
+    if connection.is_tunnel() { Outcome::Complete { clean: false } } else { Outcome::ClientLost }
+}

@@ -1,0 +1,95 @@
+//! The conversation with connect: requests for connections, replies with or without one.
+
+use std::{
+    collections::HashMap,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+use fosse_fdpass::Received;
+use fosse_stage::Gone;
+use fosse_wire::connect::{ConnectRequest, Outcome, Reply as Message};
+
+/// What connect was asked for, and where it replies.
+#[derive(Debug)]
+pub(crate) struct Connect {
+    fd: OwnedFd,
+    /// Server of each connect request without a reply, by tag.
+    pending: HashMap<u32, usize>,
+    next_tag: u32,
+}
+
+/// A reply of connect for a server.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) server: usize,
+    pub(super) result: Result<OwnedFd, Failure>,
+}
+
+/// Why there is no connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    outcome: Outcome,
+    errno: u16,
+}
+
+impl Failure {
+    /// Returns what the kernel says, as far as connect tells: the number is another program's, so it
+    /// may be none of errno(3).
+    pub(super) fn cause(self) -> std::io::Error {
+        std::io::Error::from_raw_os_error(i32::from(self.errno))
+    }
+
+    /// Returns the word for the log.
+    pub(super) const fn word(self) -> &'static str {
+        match self.outcome {
+            Outcome::Connected => "connected",
+            Outcome::Refused => "refused",
+            Outcome::Timeout => "timeout",
+            Outcome::WrongPeer => "wrong-peer-uid",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
+impl Connect {
+    pub(super) fn new(fd: OwnedFd) -> Self {
+        Self { fd, pending: HashMap::new(), next_tag: 0 }
+    }
+
+    /// Sends a connect request; false where connect's queue is full. Hundreds are under way then:
+    /// the tick or the next reply is the time to try again.
+    pub(super) fn request(&mut self, server: usize) -> bool {
+        let Ok(number) = u32::try_from(server) else { return false };
+        let request = ConnectRequest { tag: self.next_tag, server: number };
+        if fosse_fdpass::send(&self.fd, &request.encode(), &[]).is_err() {
+            return false;
+        }
+        self.pending.insert(self.next_tag, server);
+        self.next_tag = self.next_tag.wrapping_add(1);
+        true
+    }
+
+    /// Receives the next reply, if one is there.
+    ///
+    /// # Errors
+    /// [`Gone`] where connect is, or says something that was not asked.
+    pub(super) fn next_reply(&mut self) -> Result<Option<Reply>, Gone> {
+        let (mut bytes, mut fds) = ([0; Message::BYTES], Vec::new());
+        match fosse_fdpass::receive(&self.fd, &mut bytes, &mut fds).map_err(Gone::Failed)? {
+            Received::Nothing => Ok(None),
+            Received::End => Err(Gone::End),
+            Received::Message(length) => {
+                let reply = Message::decode(&bytes[..length], fds.len())?;
+                let server = self.pending.remove(&reply.tag).ok_or(Gone::Cut)?;
+                let result = fds.pop().ok_or(Failure { outcome: reply.outcome, errno: reply.errno });
+                Ok(Some(Reply { server, result }))
+            }
+        }
+    }
+}
+
+impl AsFd for Connect {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

@@ -1,0 +1,162 @@
+//! One connection to a backend: what has been read from it and where in a response it stands.
+
+use std::os::fd::OwnedFd;
+
+use fosse_eventloop::slab::Key;
+use fosse_eventloop::{EventLoop, Interest};
+use fosse_http1::ChunkedDecoder;
+use fosse_wire::StreamId;
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, recv},
+};
+
+use crate::{context::token, limits};
+
+/// Where in the response the next byte stands.
+#[derive(Debug)]
+pub(crate) enum At {
+    /// In the head.
+    Head,
+    /// In a body with that many bytes to come.
+    Exact(u64),
+    /// In a chunked body.
+    Chunked(Box<ChunkedDecoder>),
+    /// In a body that ends with the connection.
+    UntilClose,
+    /// After a 101: bytes go both ways as they are.
+    Tunnel,
+}
+
+/// Who uses a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Nobody: it is idle in its server's pool, until the time given.
+    Idle(u64),
+    /// Nobody now: it waits for the client connection it is pinned to, until the time given.
+    Pinned(u64),
+    /// A request.
+    Stream(StreamId),
+    /// A health check, which ends at the time given.
+    Check(u64),
+}
+
+/// Whose a pinned backend connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pin {
+    /// accept's number of the client connection.
+    pub(crate) connection: u64,
+    /// The client's address when it was pinned. A proxy that is wrongly said to keep clients apart
+    /// must not hand a login on.
+    pub(crate) client: [u8; 16],
+}
+
+/// A connection to a backend.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) fd: OwnedFd,
+    /// Index of its server.
+    pub(crate) server: usize,
+    pub(crate) used: Use,
+    pub(crate) at: At,
+    /// Bytes read and not yet used.
+    pub(crate) input: Vec<u8>,
+    /// Bytes read at once under a lease.
+    pub(crate) lease_read: usize,
+    /// The search for the head's end goes on from here.
+    pub(crate) searched: usize,
+    /// The backend keeps the connection after this response.
+    pub(crate) keep: bool,
+    /// Bytes have come since the request under way was given to it.
+    pub(crate) heard: bool,
+    /// The backend has closed its side.
+    pub(crate) ended: bool,
+    /// It has carried a request before: a failure may only mean that the backend had closed it
+    /// meanwhile.
+    pub(crate) used_before: bool,
+    /// Whose login it has.
+    pub(crate) pin: Option<Pin>,
+    /// What its socket is watched for.
+    pub(crate) interest: Interest,
+}
+
+impl Connection {
+    /// A connection that has just been made.
+    pub(crate) const fn new(fd: OwnedFd, server: usize) -> Self {
+        Self {
+            fd,
+            server,
+            used: Use::Idle(u64::MAX),
+            at: At::Head,
+            input: Vec::new(),
+            lease_read: limits::LEASE_READ_BYTES_MIN * 2,
+            searched: 0,
+            keep: true,
+            heard: false,
+            ended: false,
+            used_before: false,
+            pin: None,
+            interest: Interest::IN,
+        }
+    }
+
+    /// Returns whether an event is out of date: neither bytes nor an end wait.
+    pub(crate) fn has_nothing_to_read(&self) -> bool {
+        recv(&self.fd, &mut [0; 1], RecvFlags::DONTWAIT | RecvFlags::PEEK) == Err(Errno::AGAIN)
+    }
+
+    /// Returns whether it carries an upgraded connection.
+    pub(crate) const fn is_tunnel(&self) -> bool {
+        matches!(self.at, At::Tunnel)
+    }
+
+    /// Makes it that stream's, for a response from the first byte on.
+    pub(crate) fn give_to(&mut self, id: StreamId) {
+        self.used = Use::Stream(id);
+        self.at = At::Head;
+        self.searched = 0;
+        self.heard = false;
+    }
+
+    /// Makes it nobody's after a response.
+    pub(crate) fn clear(&mut self) {
+        self.used = Use::Idle(u64::MAX);
+        self.used_before = true;
+        self.at = At::Head;
+        // A connection in a pool keeps no memory.
+        self.input = Vec::new();
+    }
+
+    /// Changes what it is watched for, where that is a change. Watched for nothing it leaves epoll,
+    /// which would report a hang-up again and again.
+    pub(crate) fn watch(&mut self, key: Key, wanted: Interest, event_loop: &EventLoop) {
+        let token = key.token(token::CONNECTION);
+        let changed = match (self.interest.is_empty(), wanted.is_empty()) {
+            _ if self.interest == wanted => return,
+            (true, false) => event_loop.add(&self.fd, token, wanted),
+            (false, true) => event_loop.remove(&self.fd),
+            _ => event_loop.modify(&self.fd, token, wanted),
+        };
+        if changed.is_ok() {
+            self.interest = wanted;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    #[test]
+    fn an_event_out_of_date_closes_no_idle_connection() {
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        let connection = Connection::new(ours, 0);
+        assert!(connection.has_nothing_to_read());
+        rustix::io::write(&theirs, b"x").unwrap();
+        assert!(!connection.has_nothing_to_read());
+        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        drop(theirs);
+        assert!(!Connection::new(ours, 0).has_nothing_to_read());
+    }
+}
