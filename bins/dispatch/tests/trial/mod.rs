@@ -23,6 +23,7 @@ use crate::{
 mod buffering;
 mod ends;
 mod logins;
+mod parts;
 
 fn pair(kind: SocketType) -> (OwnedFd, OwnedFd) {
     socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None).unwrap()
@@ -144,9 +145,7 @@ impl Trial {
 
     /// The tag of the one connect request that has come, if any.
     fn asked(&self) -> Option<u32> {
-        let mut bytes = [0; ConnectRequest::BYTES];
-        let (count, _) = recv(&self.connect, &mut bytes[..], RecvFlags::DONTWAIT).ok()?;
-        Some(ConnectRequest::decode(&bytes[..count]).unwrap().tag)
+        asked(&self.connect)
     }
 
     /// Gives dispatch a connection; its other end.
@@ -170,6 +169,13 @@ impl Trial {
         let of = |got: &&Got| got.0 == stream && got.1 == Kind::RequestCredit;
         self.got.iter().filter(of).map(|got| u32::from_le_bytes(got.2[..].try_into().unwrap())).sum()
     }
+}
+
+/// The tag of the one connect request that has come, if any.
+fn asked(connect: &OwnedFd) -> Option<u32> {
+    let mut bytes = [0; ConnectRequest::BYTES];
+    let (count, _) = recv(connect, &mut bytes[..], RecvFlags::DONTWAIT).ok()?;
+    Some(ConnectRequest::decode(&bytes[..count]).unwrap().tag)
 }
 
 fn heard(backend: &OwnedFd) -> Vec<u8> {

@@ -1,0 +1,132 @@
+//! The parts of dispatch alone: upstream without requests, an exchange without upstream, and what happens when their books disagree.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use fosse_counters::{Counters, dispatch as count};
+use fosse_eventloop::{EventLoop, slab::Slab};
+use fosse_settings::{Backend, DispatchSite};
+use fosse_stage::Output;
+use fosse_wire::{
+    connect::{Outcome as Connected, Reply},
+    frame::Hello,
+    request::BodyLength,
+};
+use rustix::net::SocketType;
+
+use super::{OK, Trial, asked, backend, config, get, heard, id, pair, post, say};
+use crate::{
+    context::{Context, token},
+    exchange::{Outcome, Terms, failure::Failure, response_body, send, stream::Stream},
+    upstream::{
+        Upstream,
+        connection::Connection,
+        pins::Pins,
+        supply::{Event, Supply},
+    },
+};
+
+fn context() -> Context {
+    let (output, _) = pair(SocketType::STREAM);
+    Context::new(EventLoop::new().unwrap(), Counters::private(), Output::new(output, Hello::default()))
+}
+
+/// Upstream of one server, and the end of connect.
+fn upstream(backend: Backend) -> (Upstream, OwnedFd) {
+    let (ours, connect) = pair(SocketType::SEQPACKET);
+    (Upstream::new(&config(backend), ours), connect)
+}
+
+/// Replies to the one connect request that has come; the server's end, where it connected.
+fn reply(connect: &OwnedFd, outcome: Connected) -> OwnedFd {
+    let tag = asked(connect).expect("a connect request");
+    let (ours, theirs) = pair(SocketType::STREAM);
+    let fds = if outcome == Connected::Connected { vec![theirs.as_fd()] } else { Vec::new() };
+    fosse_fdpass::send(connect, &Reply { tag, outcome, errno: 0 }.encode(), &fds).unwrap();
+    ours
+}
+
+#[test]
+fn connections_go_to_those_who_wait_in_the_order_they_came() {
+    let (context, (mut upstream, connect)) = (context(), upstream(Backend { connections_max: 1, ..backend() }));
+    for slot in 0..2 {
+        assert_eq!(upstream.request(id(slot), 0, None, &context), (Some(0), Supply::Waits(0)));
+    }
+    let _server = reply(&connect, Connected::Connected);
+    let Some(Event::Ready(first, key)) = upstream.next_event(&context).unwrap() else { panic!("no connection") };
+    assert_eq!(first, id(0));
+    assert_eq!(upstream.release(key, &context), Some(Event::Ready(id(1), key)));
+    assert_eq!(upstream.release(key, &context), None);
+    assert_eq!(upstream.request(id(2), 0, None, &context), (Some(0), Supply::Ready(key)));
+    assert_eq!((upstream.servers[0].busy, upstream.servers[0].open, upstream.servers[0].pending), (1, 1, 0));
+}
+
+#[test]
+fn a_stream_that_left_the_line_gets_no_connection() {
+    let (context, (mut upstream, connect)) = (context(), upstream(backend()));
+    upstream.request(id(0), 0, None, &context);
+    upstream.cancel(id(0), 0);
+    let _server = reply(&connect, Connected::Connected);
+    assert_eq!(upstream.next_event(&context).unwrap(), None);
+    assert_eq!(upstream.servers[0].idle.len(), 1, "it is in the pool");
+}
+
+#[test]
+fn a_server_that_cannot_be_reached_is_news_for_who_has_waited_longest() {
+    let (context, (mut upstream, connect)) = (context(), upstream(backend()));
+    upstream.request(id(0), 0, None, &context);
+    upstream.request(id(1), 0, None, &context);
+    // Not even an errno that is none ends the program.
+    reply(&connect, Connected::Failed);
+    assert_eq!(upstream.next_event(&context).unwrap(), Some(Event::Failed(id(0))));
+    assert_eq!(upstream.servers[0].fails, 1);
+}
+
+#[test]
+fn an_exchange_is_one_stream_one_connection_and_the_context() {
+    let (mut context, backend, site) = (context(), backend(), DispatchSite::default());
+    let terms = Terms { site: &site, backend: &backend, head_bytes_max: 16_384, may_lease: true };
+    for (response, outcome) in [
+        (OK, Outcome::Complete { clean: true }),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokmore", Outcome::Complete { clean: false }),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", Outcome::Continue),
+        (
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+            Outcome::Failed(Failure::UnaskedUpgrade),
+        ),
+    ] {
+        let (fd, server) = pair(SocketType::STREAM);
+        let mut connections = Slab::default();
+        let key = connections.insert(Connection::new(fd, 0)).unwrap();
+        let connection = connections.get_mut(key).unwrap();
+        context.event_loop.add(&connection.fd, key.token(token::CONNECTION), connection.interest).unwrap();
+        let mut stream = Stream::new(id(0), &get(), 0);
+        let mut pins = Pins::default();
+        stream.out.extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
+        send::begin(&mut stream, key, connection, &mut pins, &backend, &mut context);
+        send::send_request(&mut stream, key, connection, &backend, &mut context);
+        assert_eq!(heard(&server), b"GET / HTTP/1.1\r\n\r\n");
+        say(&server, response);
+        let read = response_body::read(&mut stream, key, connection, &mut pins, terms, &mut context);
+        assert_eq!(read, outcome, "{}", response.escape_ascii());
+    }
+}
+
+#[test]
+fn books_that_disagree_are_counted_and_cost_nobody_else_anything() {
+    let mut trial = Trial::new(backend());
+    trial.send(id(0), &post());
+    trial.turn();
+    // Nobody waits for what upstream believes that this stream waits for.
+    trial.server.streams.remove(id(0));
+    let server = trial.connected();
+    assert_eq!(trial.server.lane.context.counters.get(count::STATE_ERRORS), 1);
+    assert_eq!(rustix::io::read(&server, &mut [0; 1][..]), Ok(0), "the connection is closed");
+    trial.send(id(1), &fosse_wire::request::RequestHead { body: BodyLength::Exact(0), ..post() });
+    trial.end(id(1));
+    trial.turn();
+    let server = trial.connected();
+    assert!(heard(&server).starts_with(b"POST "));
+    say(&server, OK);
+    trial.turn();
+    assert_eq!(trial.statuses(id(1)), [200]);
+}
