@@ -13,13 +13,13 @@ use fosse_model::{
 use fosse_plan::Plan;
 
 use crate::output::print;
-use crate::{PROGRAM, start, words::Words};
+use crate::{PROGRAM, args::Args, start};
 
 /// Where a configuration is when nobody says where.
 pub(crate) const DEFAULT_FILE: &str = "/etc/fosse/fosse.toml";
 
 /// Runs the check.
-pub(crate) fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Args) -> i32 {
     let file = words.positional(0).unwrap_or(DEFAULT_FILE);
     let mut start = start::command(words);
     start.arg("--check");

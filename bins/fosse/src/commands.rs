@@ -62,7 +62,7 @@ pub(crate) struct Command {
     pub name: &'static str,
     /// One line.
     pub summary: &'static str,
-    /// Words behind it.
+    /// Args behind it.
     pub words: &'static [Positional],
     /// Flags behind it.
     pub flags: &'static [Flag],

@@ -6,9 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::words::Words;
+use crate::args::Args;
 
-/// Bytes of an answer: the largest edge has 4096 processes of less than 1 KiB each.
+/// Bytes of a response: the largest edge has 4096 processes of less than 1 KiB each.
 const ANSWER_BYTES_MAX: u64 = 8 << 20;
 /// The status program answers in a millisecond or is stuck.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
@@ -39,7 +39,7 @@ impl Edge {
     ///
     /// # Errors
     /// One line where there is no usual place.
-    pub(crate) fn of(words: &Words) -> Result<Self, String> {
+    pub(crate) fn of(words: &Args) -> Result<Self, String> {
         let asked = words.value("--status-socket").map(PathBuf::from);
         let path =
             asked.or_else(status_socket_place).ok_or("no XDG_RUNTIME_DIR; --status-socket PATH names the socket")?;

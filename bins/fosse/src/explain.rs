@@ -12,10 +12,10 @@ use fosse_settings::{Dispatch, DispatchSite, Parse, WafFilter, WafMode, WafSite}
 use fosse_wire::launch::Program;
 
 use crate::output::print;
-use crate::{PROGRAM, check, words::Words};
+use crate::{PROGRAM, args::Args, check};
 
 /// Explains one request.
-pub(crate) fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Args) -> i32 {
     let (host, path) = (words.positional(0).unwrap_or_default(), words.positional(1).unwrap_or_default());
     let Ok(host) = Host::parse(host.as_bytes()) else {
         usage(

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod args;
 mod audit;
 mod check;
 mod commands;
@@ -21,13 +22,12 @@ mod site;
 mod start;
 mod status;
 mod up;
-mod words;
 
 const PROGRAM: &str = "fosse";
 
 fn main() {
     fosse_sys::panic_hook(PROGRAM);
     let given: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let words = words::read(&given).unwrap_or_else(|why| fosse_die::usage(PROGRAM, &why));
+    let words = args::read(&given).unwrap_or_else(|why| fosse_die::usage(PROGRAM, &why));
     std::process::exit(run::run(&words));
 }

@@ -7,9 +7,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     PROGRAM,
+    args::Args,
     edge::{Edge, Row},
     output::print,
-    words::Words,
 };
 
 /// A configuration compiles in a second, lanes are born in another.
@@ -17,7 +17,7 @@ const WAIT_MAX: Duration = Duration::from_secs(15);
 const LOOK_EACH: Duration = Duration::from_millis(100);
 
 /// Runs the reload.
-pub(crate) fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Args) -> i32 {
     match reload(words) {
         Ok(line) => print(&line),
         Err(why) => {
@@ -27,7 +27,7 @@ pub(crate) fn run(words: &Words) -> i32 {
     }
 }
 
-fn reload(words: &Words) -> Result<String, String> {
+fn reload(words: &Args) -> Result<String, String> {
     let edge = Edge::of(words)?;
     let start = edge.start_pid()?;
     let before = newest_lane(&edge.rows()?);

@@ -1,11 +1,11 @@
 //! From the command to the function that does it.
 
+use crate::args::Args;
 use crate::output::print;
-use crate::words::Words;
 use crate::{PROGRAM, audit, check, commands, completions, explain, help, reload, rules, status, up};
 
 /// Runs a command and returns the exit status.
-pub(crate) fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Args) -> i32 {
     if words.has("--help") {
         return print(&help::of(words.command));
     }
@@ -22,7 +22,7 @@ pub(crate) fn run(words: &Words) -> i32 {
     }
 }
 
-fn helped(words: &Words) -> i32 {
+fn helped(words: &Args) -> i32 {
     if let Some(shell) = words.value("--completions") {
         return print(&completions::of(shell).unwrap_or_default());
     }

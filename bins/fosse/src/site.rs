@@ -16,7 +16,7 @@ pub(crate) struct Site {
     pub rules: Vec<String>,
     /// The file name in `--audit-log`
     pub audit_log: Option<String>,
-    /// `--inspect-responses`: never by itself, as held answers cost memory and leases.
+    /// `--inspect-responses`: never by itself, as held responses cost memory and leases.
     pub inspect_responses: bool,
     /// `--lanes`
     pub lanes: Option<u32>,

@@ -6,13 +6,13 @@ use std::process::Command;
 use fosse_die::{fatal, temporary};
 use rustix::io::{FdFlags, fcntl_setfd};
 
-use crate::{PROGRAM, programs, words::Words};
+use crate::{PROGRAM, args::Args, programs};
 
 /// The flags that fosse-start takes as they are.
 const HANDED_ON: &[&str] = &["--dir", "--log-dir", "--ready-fd", "--sandbox-strict", "--sandbox-trap", "--no-sandbox"];
 
 /// fosse-start with every flag of the command line that it takes itself.
-pub fn command(words: &Words) -> Command {
+pub fn command(words: &Args) -> Command {
     let directory = programs::directory(words.value("--programs")).unwrap_or_else(|why| fatal(PROGRAM, why));
     let mut start = Command::new(directory.join("fosse-start"));
     start.arg("--programs").arg(&directory);

@@ -8,9 +8,9 @@ use fosse_die::{EXIT_TEMPORARY, Word, say};
 
 use crate::{
     PROGRAM,
+    args::Args,
     edge::{Edge, Row},
     output::print,
-    words::Words,
 };
 
 /// Between two looks with `--watch`.
@@ -19,7 +19,7 @@ const WATCH_EACH: Duration = Duration::from_secs(1);
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
 /// Runs the command.
-pub(crate) fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Args) -> i32 {
     match shown(words) {
         Ok(status) => status,
         Err(why) => {
@@ -29,7 +29,7 @@ pub(crate) fn run(words: &Words) -> i32 {
     }
 }
 
-fn shown(words: &Words) -> Result<i32, String> {
+fn shown(words: &Args) -> Result<i32, String> {
     let edge = Edge::of(words)?;
     let mut before: Option<u64> = None;
     loop {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fosse_die::{fatal, temporary, usage, warning};
 use fosse_model::{Accounts, Report, compile};
 
-use crate::{PROGRAM, edge, rules::layout, site::Site, start, words::Words};
+use crate::{PROGRAM, args::Args, edge, rules::layout, site::Site, start};
 
 /// The flags that make a configuration, and so have no place beside one.
 const OF_A_SITE: &[&str] = &[
@@ -24,7 +24,7 @@ const OF_A_SITE: &[&str] = &[
 ];
 
 /// Runs the edge; returns only where it cannot.
-pub(crate) fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Args) -> i32 {
     refuse_what_is_not_there_yet(words);
     let mut start = start::command(words);
     // Open until exec is done.
@@ -53,14 +53,14 @@ pub(crate) fn run(words: &Words) -> i32 {
     temporary(PROGRAM, format_args!("unable to run {}: {error}", start.get_program().display()))
 }
 
-fn refuse_what_is_not_there_yet(words: &Words) {
+fn refuse_what_is_not_there_yet(words: &Args) {
     if words.has("--tls-cert") || words.has("--tls-key") {
         fatal(PROGRAM, "--tls-cert, --tls-key: TLS is not in this version; put fosse behind a proxy that has it");
     }
 }
 
 /// The flags as a configuration.
-fn configuration(words: &Words) -> String {
+fn configuration(words: &Args) -> String {
     let needed = |flag: &str| match words.value(flag) {
         Some(value) => value.to_owned(),
         None => usage(PROGRAM, "up needs --listen ADDR and --backend ADDR, or --config FILE; fosse help up shows more"),
@@ -117,13 +117,13 @@ fn status_socket(asked: Option<&str>) -> String {
 }
 
 /// The rules in the words of a configuration. Their files are looked for below their directories.
-fn rules(words: &Words) -> Vec<String> {
+fn rules(words: &Args) -> Vec<String> {
     let named = words.value("--rules").map(layout::of).transpose();
     named.unwrap_or_else(|why| fatal(PROGRAM, why)).unwrap_or_default().entries()
 }
 
 /// The directory and the name of the file behind `--audit-log`.
-fn audit_log(words: &Words) -> Option<(PathBuf, String)> {
+fn audit_log(words: &Args) -> Option<(PathBuf, String)> {
     let path = PathBuf::from(absolute(words.value("--audit-log")?));
     if words.has("--log-dir") {
         usage(PROGRAM, "--audit-log and --log-dir exclude each other: the log's path says its directory");

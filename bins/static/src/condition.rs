@@ -9,7 +9,7 @@ use crate::limits::TAGS_COUNT_MAX;
 
 /// What the conditions of a request come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Outcome {
     /// Go on.
     Proceed,
     /// 304: the client has it.
@@ -20,22 +20,22 @@ pub enum Answer {
 
 /// Judges the conditions in the order of section 13.2.2: a list of tags outweighs a date.
 #[must_use]
-pub fn judge(fields: &Fields<'_>, facts: &Facts) -> Answer {
+pub fn judge(fields: &Fields<'_>, facts: &Facts) -> Outcome {
     let lists = |name: &'static str| fields.iter().filter(move |field| field.is(name)).map(|field| field.value);
     let date = |name: &str| fields.first(name).and_then(parse_date);
     if fields.first("if-match").is_some() {
         if !lists("if-match").any(|list| names(list, facts, true)) {
-            return Answer::Failed;
+            return Outcome::Failed;
         }
     } else if date("if-unmodified-since").is_some_and(|date| facts.modified > date) {
-        return Answer::Failed;
+        return Outcome::Failed;
     }
     let has_it = if fields.first("if-none-match").is_some() {
         lists("if-none-match").any(|list| names(list, facts, false))
     } else {
         date("if-modified-since").is_some_and(|date| facts.modified <= date)
     };
-    if has_it { Answer::NotModified } else { Answer::Proceed }
+    if has_it { Outcome::NotModified } else { Outcome::Proceed }
 }
 
 /// Whether a Range of this request may be answered: If-Range is absent, or names exactly these bytes (section 13.1.5).
@@ -101,43 +101,43 @@ mod tests {
         look(&RequestHead::parse(head.as_bytes(), &HeadLimits::DEFAULT).unwrap().fields)
     }
 
-    fn judged(fields: &str, strong: bool) -> Answer {
+    fn judged(fields: &str, strong: bool) -> Outcome {
         with(fields, |fields| judge(fields, &facts(strong)))
     }
 
     #[test]
     fn a_client_that_has_it_is_told_so() {
         for list in ["\"a,b\"", "W/\"a,b\"", "\"x\", \"a,b\"", "*", "\"x\",,\t\"a,b\" , \"y\"", "\"x\"\"a,b\""] {
-            assert_eq!(judged(&format!("If-None-Match: {list}\r\n"), true), Answer::NotModified, "{list}");
+            assert_eq!(judged(&format!("If-None-Match: {list}\r\n"), true), Outcome::NotModified, "{list}");
         }
-        assert_eq!(judged("If-None-Match: \"x\"\r\nif-none-match: \"a,b\"\r\n", false), Answer::NotModified);
-        assert_eq!(judged(&format!("If-Modified-Since: {DATE}\r\n"), true), Answer::NotModified);
-        assert_eq!(judged(&format!("If-Modified-Since: {LATER}\r\n"), true), Answer::NotModified);
+        assert_eq!(judged("If-None-Match: \"x\"\r\nif-none-match: \"a,b\"\r\n", false), Outcome::NotModified);
+        assert_eq!(judged(&format!("If-Modified-Since: {DATE}\r\n"), true), Outcome::NotModified);
+        assert_eq!(judged(&format!("If-Modified-Since: {LATER}\r\n"), true), Outcome::NotModified);
     }
 
     #[test]
     fn a_client_that_has_another_gets_it() {
         for list in ["\"a\"", "a,b", "\"a,b", "", "w/\"a,b\"", "x, \"a,b\"", "'a,b'"] {
-            assert_eq!(judged(&format!("If-None-Match: {list}\r\n"), true), Answer::Proceed, "{list}");
+            assert_eq!(judged(&format!("If-None-Match: {list}\r\n"), true), Outcome::Proceed, "{list}");
         }
-        assert_eq!(judged(&format!("If-Modified-Since: {EARLIER}\r\n"), true), Answer::Proceed);
-        assert_eq!(judged("If-Modified-Since: yesterday\r\n", true), Answer::Proceed);
+        assert_eq!(judged(&format!("If-Modified-Since: {EARLIER}\r\n"), true), Outcome::Proceed);
+        assert_eq!(judged("If-Modified-Since: yesterday\r\n", true), Outcome::Proceed);
     }
 
     #[test]
     fn a_list_of_tags_outweighs_a_date() {
-        assert_eq!(judged(&format!("If-None-Match: \"x\"\r\nIf-Modified-Since: {LATER}\r\n"), true), Answer::Proceed);
-        assert_eq!(judged(&format!("If-Match: *\r\nIf-Unmodified-Since: {EARLIER}\r\n"), true), Answer::Proceed);
+        assert_eq!(judged(&format!("If-None-Match: \"x\"\r\nIf-Modified-Since: {LATER}\r\n"), true), Outcome::Proceed);
+        assert_eq!(judged(&format!("If-Match: *\r\nIf-Unmodified-Since: {EARLIER}\r\n"), true), Outcome::Proceed);
     }
 
     #[test]
     fn a_client_that_wants_another_is_refused() {
-        assert_eq!(judged("If-Match: \"x\"\r\n", true), Answer::Failed);
-        assert_eq!(judged("If-Match: W/\"a,b\"\r\n", true), Answer::Failed);
-        assert_eq!(judged("If-Match: \"a,b\"\r\n", false), Answer::Failed);
-        assert_eq!(judged("If-Match: \"a,b\"\r\n", true), Answer::Proceed);
-        assert_eq!(judged(&format!("If-Unmodified-Since: {EARLIER}\r\n"), true), Answer::Failed);
-        assert_eq!(judged(&format!("If-Unmodified-Since: {DATE}\r\n"), true), Answer::Proceed);
+        assert_eq!(judged("If-Match: \"x\"\r\n", true), Outcome::Failed);
+        assert_eq!(judged("If-Match: W/\"a,b\"\r\n", true), Outcome::Failed);
+        assert_eq!(judged("If-Match: \"a,b\"\r\n", false), Outcome::Failed);
+        assert_eq!(judged("If-Match: \"a,b\"\r\n", true), Outcome::Proceed);
+        assert_eq!(judged(&format!("If-Unmodified-Since: {EARLIER}\r\n"), true), Outcome::Failed);
+        assert_eq!(judged(&format!("If-Unmodified-Since: {DATE}\r\n"), true), Outcome::Proceed);
     }
 
     #[test]

@@ -8,11 +8,11 @@ use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 
-use crate::answer::{Site, Then};
 use crate::limits::{
     HEAD_MS_MAX, IDLE_MS_MAX, LINGER_BYTES_MAX, LINGER_MS_MAX, READ_BYTES_MAX, ROUNDS_TURN_MAX, WRITE_MS_MAX,
 };
 use crate::output::{Flushed, Output};
+use crate::response::{Site, Then};
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +37,10 @@ pub struct Conn {
     input: Vec<u8>,
     scanned: usize,
     lead_skipped: bool,
-    /// An answer that is the last one has been laid out.
+    /// A response that is the last one has been laid out.
     then: Then,
     output: Output,
-    /// Bytes thrown away since the last answer; `Some` from then on.
+    /// Bytes thrown away since the last response; `Some` from then on.
     lingering: Option<usize>,
     /// When the first byte of an unfinished head came.
     head_since_ms: Option<u64>,
@@ -64,7 +64,7 @@ impl Conn {
         }
     }
 
-    /// No answer is under way: it can be closed, when there are too many, without cutting one.
+    /// No response is under way: it can be closed, when there are too many, without cutting one.
     #[must_use]
     pub(crate) fn is_waiting(&self) -> bool {
         self.output.is_empty()
@@ -77,7 +77,7 @@ impl Conn {
         }
         let mut drained = false;
         for _ in 0..ROUNDS_TURN_MAX {
-            let more = self.answer(site, now_ms);
+            let more = self.respond(site, now_ms);
             match self.output.flush(&self.fd) {
                 Flushed::All => {}
                 Flushed::Some(took) => {
@@ -142,7 +142,7 @@ impl Conn {
     }
 
     /// Answers heads while there are whole ones and room for answers; true where the room was what ended first.
-    fn answer(&mut self, site: &mut Site, now_ms: u64) -> bool {
+    fn respond(&mut self, site: &mut Site, now_ms: u64) -> bool {
         while self.then == Then::Next {
             if self.output.is_full() {
                 return true;
@@ -152,7 +152,7 @@ impl Conn {
             }
             match find_head_end(&self.input, self.scanned) {
                 Ok(Some(end)) => {
-                    self.then = site.answer(self.input.get(..end).unwrap_or_default(), &mut self.output);
+                    self.then = site.respond(self.input.get(..end).unwrap_or_default(), &mut self.output);
                     self.input.drain(..end);
                     (self.scanned, self.lead_skipped, self.head_since_ms) = (0, false, None);
                 }
@@ -184,7 +184,7 @@ impl Conn {
         true
     }
 
-    /// The last answer is written: the client is told that nothing follows, and heard out for a while.
+    /// The last response is written: the client is told that nothing follows, and heard out for a while.
     fn last_words_said(&mut self, now_ms: u64) -> Wants {
         self.input = Vec::new();
         if shutdown(&self.fd, Shutdown::Write).is_err() {

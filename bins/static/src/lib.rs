@@ -2,8 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod answer;
-pub mod birth;
 pub mod condition;
 pub mod conn;
 pub mod file;
@@ -12,7 +10,9 @@ pub mod output;
 pub mod place;
 pub mod policy;
 pub mod range;
-pub mod serve;
+pub mod response;
+pub mod server;
+pub mod startup;
 pub mod types;
 
 /// The program's name, as in its messages.

@@ -18,11 +18,11 @@ pub(crate) const IDLE_MS_MAX: u64 = 75_000;
 /// Milliseconds from the first byte of a head to its last.
 pub(crate) const HEAD_MS_MAX: u64 = 10_000;
 
-/// Milliseconds without one byte taken by the reader of an answer.
+/// Milliseconds without one byte taken by the reader of a response.
 pub(crate) const WRITE_MS_MAX: u64 = 30_000;
 
-/// Milliseconds that what a client still sends is thrown away after the last answer, so that the kernel does not reset
-/// the connection and destroy that answer (RFC 9112, section 9.6).
+/// Milliseconds that what a client still sends is thrown away after the last response, so that the kernel does not reset
+/// the connection and destroy that response (RFC 9112, section 9.6).
 pub(crate) const LINGER_MS_MAX: u64 = 2_000;
 
 /// Bytes thrown away in that time.
@@ -34,7 +34,7 @@ pub const READ_BYTES_MAX: usize = 16 * 1024;
 /// Files up to this size are sent in one call with their head; from there on sendfile(2) saves the copy.
 pub(crate) const INLINE_BYTES_MAX: u64 = 32 * 1024;
 
-/// Bytes of answers laid out for one connection before they are written: a pipeline is answered in few writes.
+/// Bytes of responses laid out for one connection before they are written: a pipeline is answered in few writes.
 pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes sent on one connection before the others have their turn.

@@ -21,7 +21,7 @@ pub const POLICY: Policy = Policy {
         Row::seen(
             call::SHUTDOWN,
             Args::All(&[Cond::Is(1, SHUT_WR)]),
-            "the end of the last answer before the end of the connection",
+            "the end of the last response before the end of the connection",
         ),
     ],
     reach: &[],

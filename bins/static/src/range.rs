@@ -18,7 +18,7 @@ pub enum Wanted {
 }
 
 /// Reads the value of a Range field. A malformed field is ignored, as the RFC has it; so is one whose parts overlap so
-/// far that the answer would be longer than the file (section 14.2 warns of those).
+/// far that the response would be longer than the file (section 14.2 warns of those).
 #[must_use]
 pub fn wanted(value: &[u8], length: u64) -> Wanted {
     let Some(specs) = strip_unit(value) else { return Wanted::Whole };

@@ -11,7 +11,7 @@ use std::time::Duration;
 use fosse_die::{EXIT_TEMPORARY, Word, say};
 
 use crate::output::print;
-use crate::{PROGRAM, edge::Edge, words::Words};
+use crate::{PROGRAM, args::Args, edge::Edge};
 use judge::{Role, by_kind, differences, role, shared_uids};
 use kernel::{Kind, Seen};
 
@@ -25,7 +25,7 @@ const LOOK_EACH: Duration = Duration::from_millis(200);
 const EXIT_DIFFERS: i32 = 1;
 
 /// Runs the audit.
-pub(crate) fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Args) -> i32 {
     match audited(words) {
         Ok(status) => status,
         Err(why) => {
@@ -35,7 +35,7 @@ pub(crate) fn run(words: &Words) -> i32 {
     }
 }
 
-fn audited(words: &Words) -> Result<i32, String> {
+fn audited(words: &Args) -> Result<i32, String> {
     let start = match words.value("--pid") {
         Some(text) => text.parse().map_err(|_| format!("--pid: '{text}' is not a process id"))?,
         None => Edge::of(words)?.start_pid()?,

@@ -7,7 +7,7 @@ use fosse_seclang::{Arena, Outcome, Ruleset, Scratch};
 use super::source::{Source, given};
 use super::trial;
 use crate::output::print;
-use crate::{PROGRAM, words::Words};
+use crate::{PROGRAM, args::Args};
 
 /// Makes the request with a number.
 type Make = fn(u32) -> String;
@@ -22,7 +22,7 @@ const KINDS: &[(&str, Make, u32)] = &[
 ];
 
 /// Measures each kind and prints a line for it.
-pub(crate) fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Args) -> i32 {
     let rules = Source::of(&given(words.value("--rules"))).compile("");
     for (name, make, rounds) in KINDS {
         // Memory and caches as they are in a process that has worked.

@@ -9,7 +9,7 @@ use fosse_seclang::{Arena, Match, Outcome, Scratch, Transaction};
 use super::source::{Source, given, paranoia};
 use super::trial;
 use crate::output::print;
-use crate::{PROGRAM, words::Words};
+use crate::{PROGRAM, args::Args};
 
 /// Sums of these are the score: of the built-in rules, and of the Core Rule Set 4 and 3 for each paranoia level.
 const SCORES: &[&str] = &[
@@ -28,7 +28,7 @@ const SCORES: &[&str] = &[
 const SHOWN_BYTES_MAX: usize = 160;
 
 /// Explains; 1 where the request is denied.
-pub(crate) fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Args) -> i32 {
     let Some(path) = words.value("--request") else {
         usage(
             PROGRAM,

@@ -9,7 +9,7 @@ use fosse_seclang::Ruleset;
 use super::source::{Source, given};
 use super::{trial, url::Server};
 use crate::output::print;
-use crate::{PROGRAM, words::Words};
+use crate::{PROGRAM, args::Args};
 
 /// What the Core Rule Set's own tests set up: everything on, nothing denied.
 const SET_UP: &str = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/plain text/html text/xml application/json\n\
@@ -20,7 +20,7 @@ const SET_UP: &str = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/pla
     setvar:tx.max_num_args=255,setvar:tx.max_file_size=64100,setvar:tx.combined_file_sizes=65535\"";
 
 /// Runs the tests; 1 where one failed.
-pub(crate) fn run(words: &Words, path: &str) -> i32 {
+pub(crate) fn run(words: &Args, path: &str) -> i32 {
     let mut files = Vec::new();
     collect(Path::new(path), &mut files);
     let mut tests: Vec<Test> = files.iter().flat_map(|file| of_file(file)).collect();

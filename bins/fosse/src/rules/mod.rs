@@ -13,10 +13,10 @@ mod url;
 
 use fosse_die::usage;
 
-use crate::{PROGRAM, commands, words::Words};
+use crate::{PROGRAM, args::Args, commands};
 
 /// Runs one of them.
-pub(crate) fn run(words: &Words) -> i32 {
+pub(crate) fn run(words: &Args) -> i32 {
     let paths = words.rest(1);
     match (words.positional(0), paths) {
         // A word and a flag mean the same here: nobody must take the built-in rules for theirs.

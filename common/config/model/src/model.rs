@@ -50,7 +50,7 @@ section! {
         body_seconds: Seconds, Default("30"), 1..=3600;
         /// Between two requests of a connection.
         idle_seconds: Seconds, Default("60"), 1..=3600;
-        /// Without the client taking a byte of the answer.
+        /// Without the client taking a byte of the response.
         write_seconds: Seconds, Default("30"), 1..=3600;
     }
 }
@@ -75,7 +75,7 @@ section! {
         /// Memory of one lane for request bodies that are buffered before a server gets them (buffer_requests); beyond it the
         /// largest one of the client that takes most of it gets 503.
         lane_buffered_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
-        /// Head of a backend's answer; a longer one is answered with 502.
+        /// Head of a backend's response; a longer one is answered with 502.
         response_head_bytes_max: Bytes, Default("\"64 KiB\""), 1024..=65536;
         /// Log lines of one process in one second; further ones are counted, not written.
         log_second_lines_max: u32, Default("1000"), 10..=1000000;
@@ -269,7 +269,7 @@ section! {
         pool_idle_seconds: Seconds, Default("4"), 1..=3600;
         /// To connect.
         connect_seconds: Seconds, Default("2"), 1..=60;
-        /// From the end of the request to the first byte of the answer.
+        /// From the end of the request to the first byte of the response.
         first_byte_seconds: Seconds, Default("60"), 1..=3600;
         /// Without a byte either way during a request or an upgraded connection.
         idle_seconds: Seconds, Default("60"), 1..=86400;
@@ -292,7 +292,7 @@ section! {
 section! {
     /// How dead servers are noticed.
     Health "[backend.health]" {
-        /// Requested from every server at each interval; an answer below 400 is health.
+        /// Requested from every server at each interval; a response below 400 is health.
         path: Option<HealthPath>, Absent("no request is made; only real traffic is judged");
         /// Host named in that request.
         host: HostName, Default("\"localhost\"");

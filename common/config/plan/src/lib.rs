@@ -62,7 +62,7 @@ pub struct Plan {
     pub drain_ms: u32,
     /// Connections of one lane.
     pub lane_connections_max: u32,
-    /// Some site has its answers judged: waf-filter stands on the way back too.
+    /// Some site has its responses judged: waf-filter stands on the way back too.
     pub inspects_responses: bool,
     /// In the order of their index.
     pub listeners: Vec<Listener>,

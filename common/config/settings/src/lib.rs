@@ -216,7 +216,7 @@ pub struct DispatchSite {
     pub underscores: Underscores,
     /// Response fields left out besides the built-in list, lower case.
     pub remove_response_fields: Vec<String>,
-    /// A filter judges the answers: none is leased, and backends are asked for whole and plain
+    /// A filter judges the responses: none is leased, and backends are asked for whole and plain
     /// ones.
     pub inspect_responses: bool,
     /// Request body that is buffered whole, where the backend asks for that.
@@ -232,7 +232,7 @@ pub struct Route {
     pub backend: u32,
 }
 
-/// A group of servers that answer the same requests.
+/// A group of servers that response the same requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backend {
     /// For logs.
@@ -251,9 +251,9 @@ pub struct Backend {
     pub pool_max: u32,
     /// Longest wait for a connection.
     pub connect_ms: u32,
-    /// Longest wait for the first byte of an answer.
+    /// Longest wait for the first byte of a response.
     pub first_byte_ms: u32,
-    /// Longest silence within an answer or while a body is sent.
+    /// Longest silence within a response or while a body is sent.
     pub idle_ms: u32,
     /// Longest rest of a pooled connection.
     pub pool_ms: u32,

@@ -1,6 +1,6 @@
 //! accept and a lane: connection records beside client sockets, one SEQPACKET message a batch.
 //!
-//! Down (accept to lane): CONNECTIONS with one descriptor a record, LIST. Up: CLOSED, OPEN (the answer to LIST, ended
+//! Down (accept to lane): CONNECTIONS with one descriptor a record, LIST. Up: CLOSED, OPEN (the response to LIST, ended
 //! by an empty one), RETURN with one descriptor a record. A message is `u8 kind | records`; records have one size.
 
 use crate::{WireError, cursor::Cursor, request::Endpoint};

@@ -16,10 +16,10 @@ pub const FRAME_BYTES_MAX: usize = 160 * 1024;
 pub(crate) const DATA_BYTES_MAX: usize = 16 * 1024;
 /// Credit every stream starts with in each direction, without a word being said.
 pub const WINDOW_BYTES_INITIAL: u32 = 16 * 1024;
-/// Interim heads (103 Early Hints) of one answer. They are not counted as credit, and a backend that sends them without end
+/// Interim heads (103 Early Hints) of one response. They are not counted as credit, and a backend that sends them without end
 /// would fill parse's memory with them; real ones send one or two.
 pub(crate) const INTERIM_HEADS_MAX: u8 = 16;
-/// Bytes of the frames of all interim heads of one answer: as much as an answer's window, which they come on top of.
+/// Bytes of the frames of all interim heads of one response: as much as a response's window, which they come on top of.
 pub(crate) const INTERIM_BYTES_MAX: u16 = 16 * 1024;
 
 /// What a frame is. Numbers are the protocol; see fosse-frames(7).
@@ -170,7 +170,7 @@ pub enum ResetReason {
     Timeout = 2,
     /// A size limit or a memory budget was reached.
     Limit = 3,
-    /// The answer to a reset of the other direction.
+    /// The response to a reset of the other direction.
     Echo = 4,
     /// A filter denied the request after part of it had gone on.
     Denied = 5,

@@ -90,7 +90,7 @@ pub const LAUNCH_WORDS_BYTES_MAX: usize = 4096;
 /// program. Words are its command line behind the name, a NUL after each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Launch<'a> {
-    /// start's mark, given back in the answer.
+    /// start's mark, given back in the response.
     pub token: u32,
     /// UID of the new process.
     pub uid: u32,

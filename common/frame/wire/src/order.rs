@@ -13,7 +13,7 @@ pub enum Forward {
     Idle,
     /// A head has come, its end has not.
     Open,
-    /// END, RESET or VERDICT has come; credit and lease may still, and a verdict about the answer.
+    /// END, RESET or VERDICT has come; credit and lease may still, and a verdict about the response.
     Ended,
 }
 
@@ -28,7 +28,7 @@ impl Forward {
             (Self::Idle | Self::Open, Kind::Verdict) | (Self::Open, Kind::RequestEnd | Kind::Reset) => Self::Ended,
             (Self::Open, Kind::RequestData) => Self::Open,
             (Self::Open | Self::Ended, Kind::ResponseCredit | Kind::Lease) => self,
-            // A reset can cross the answer's end, whoever sent the request's end before. A verdict behind it is about the answer.
+            // A reset can cross the response's end, whoever sent the request's end before. A verdict behind it is about the response.
             (Self::Ended, Kind::Reset | Kind::Verdict) => Self::Ended,
             _ => return Err(WireError::Order(kind)),
         })
@@ -63,7 +63,7 @@ impl Return {
     }
 }
 
-/// The interim heads of one answer. They go without credit, so both ends count them: dispatch, which believes no backend,
+/// The interim heads of one response. They go without credit, so both ends count them: dispatch, which believes no backend,
 /// and parse, which believes no dispatch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Interims {

@@ -138,7 +138,7 @@ pub struct RequestHead<'a> {
     pub tls_cipher: u16,
     /// accept's number of the connection.
     pub connection: u64,
-    /// Unique for each request of an edge; in logs and in the answer to a denial.
+    /// Unique for each request of an edge; in logs and in the response to a denial.
     pub request: u64,
     /// Method token, case kept.
     pub method: &'a [u8],

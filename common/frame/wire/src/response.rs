@@ -45,7 +45,7 @@ pub struct ResponseHead<'a> {
     pub body: BodyLength,
     /// Index of the backend server that answered, or [`BACKEND_NONE`].
     pub backend: u32,
-    /// Microseconds from the request's arrival at dispatch to the first byte of the backend's answer.
+    /// Microseconds from the request's arrival at dispatch to the first byte of the backend's response.
     pub backend_us: u32,
     /// The rule that denied, 0 without.
     pub rule: u32,

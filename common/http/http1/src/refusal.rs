@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// One reason to refuse a message. Requests are answered with `status`; for a backend's answer every reason means 502.
+/// One reason to refuse a message. Requests are answered with `status`; for a backend's response every reason means 502.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -86,16 +86,16 @@ pub enum Refusal {
     BadChunkEnd,
     /// A trailer section over the limit.
     TrailersTooLong,
-    /// The status line of an answer is malformed.
+    /// The status line of a response is malformed.
     BadStatusLine,
-    /// A body or its framing in an answer that may have none.
+    /// A body or its framing in a response that may have none.
     BodyForbidden,
     /// 101 without Upgrade and Connection: upgrade.
     BadSwitch,
 }
 
 impl Refusal {
-    /// The status for the client whose request this is: one of 400, 414, 431, 501 and 505; 502 for an answer's own faults.
+    /// The status for the client whose request this is: one of 400, 414, 431, 501 and 505; 502 for a response's own faults.
     #[must_use]
     pub const fn status(self) -> u16 {
         self.facts().0

@@ -38,7 +38,7 @@ impl<'a> RequestHead<'a> {
     /// Checks and splits a head, which begins with the request line and ends with its empty line.
     ///
     /// # Errors
-    /// The first rule that is broken; `Refusal::status` is the answer.
+    /// The first rule that is broken; `Refusal::status` is the response.
     pub fn parse(head: &'a [u8], limits: &HeadLimits) -> Result<Self, Refusal> {
         if head.len() > limits.head_bytes {
             return Err(Refusal::HeadTooLong);
@@ -70,7 +70,7 @@ impl<'a> RequestHead<'a> {
         Ok(head)
     }
 
-    /// Whether the answer to this request has no body whatever its head says.
+    /// Whether the response to this request has no body whatever its head says.
     #[must_use]
     pub fn is_head(&self) -> bool {
         self.method == b"HEAD"

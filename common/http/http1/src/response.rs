@@ -7,7 +7,7 @@ use crate::limits::HeadLimits;
 use crate::refusal::Refusal;
 use crate::websocket;
 
-/// Where the body of an answer ends (RFC 9112, section 6.3).
+/// Where the body of a response ends (RFC 9112, section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResponseBody {
     /// None: HEAD, 1xx, 204, 304. Content-Length may still have announced what a GET would get.
@@ -20,7 +20,7 @@ pub enum ResponseBody {
     UntilClose,
 }
 
-/// An answer head that keeps every rule of this crate.
+/// A response head that keeps every rule of this crate.
 #[derive(Debug, Clone, Copy)]
 pub struct ResponseHead<'a> {
     /// The version.
@@ -44,11 +44,11 @@ pub struct ResponseHead<'a> {
 }
 
 impl<'a> ResponseHead<'a> {
-    /// Checks and splits an answer head, from status line to empty line. `to_head` says that the request was HEAD.
+    /// Checks and splits a response head, from status line to empty line. `to_head` says that the request was HEAD.
     /// The reason phrase may be missing together with its space; that is all that is forgiven.
     ///
     /// # Errors
-    /// The first rule that is broken. For an answer every refusal means 502.
+    /// The first rule that is broken. For a response every refusal means 502.
     pub fn parse(head: &'a [u8], to_head: bool, limits: &HeadLimits) -> Result<Self, Refusal> {
         if head.len() > limits.head_bytes {
             return Err(Refusal::HeadTooLong);

@@ -1,4 +1,4 @@
-//! The WebSocket handshake (RFC 6455, section 4): the client's key, the server's answer to it.
+//! The WebSocket handshake (RFC 6455, section 4): the client's key, the server's response to it.
 
 use sha1::{Digest, Sha1};
 
@@ -19,7 +19,7 @@ pub fn accept(key: &[u8]) -> [u8; 28] {
     use base64::Engine as _;
     let digest = Sha1::new().chain_update(key).chain_update(MAGIC).finalize();
     let mut text = [b'='; 28];
-    // 20 bytes are always 28 of base64, so nothing is left to report; a wrong text would match no answer.
+    // 20 bytes are always 28 of base64, so nothing is left to report; a wrong text would match no response.
     let _ = base64::engine::general_purpose::STANDARD.encode_slice(digest, &mut text);
     text
 }

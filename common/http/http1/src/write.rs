@@ -62,7 +62,7 @@ impl<'a> HeadWriter<'a> {
         Ok(writer)
     }
 
-    /// Begins an answer of HTTP/1.1 with a reason phrase, which may be empty.
+    /// Begins a response of HTTP/1.1 with a reason phrase, which may be empty.
     ///
     /// # Errors
     /// `Status`, `Value`.

@@ -40,13 +40,13 @@ impl fmt::Display for Failure {
 /// What happened in a stage.
 #[derive(Clone, Copy, Debug)]
 pub struct Happened<'h> {
-    /// The answer's status.
+    /// The response's status.
     pub status: u16,
     /// Rules that were logged.
     pub ids: &'h [u32],
     /// The log's lines.
     pub log: &'h [u8],
-    /// The answer's body, or all of it.
+    /// The response's body, or all of it.
     pub response: &'h [u8],
 }
 

@@ -2,7 +2,7 @@
 
 pub use fosse_collections::{Change, Collection, Field, Place, Record};
 
-/// The answer to a load.
+/// The response to a load.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Load {
     /// The record; an empty one for a key never seen.

@@ -16,7 +16,7 @@ use crate::accounts::Accounts;
 use crate::model::Edge;
 use crate::problem::Problems;
 
-/// How long what a denied client still sends is read and thrown away: long enough for the answer to arrive before the
+/// How long what a denied client still sends is read and thrown away: long enough for the response to arrive before the
 /// reset, short enough to cost nothing.
 const LINGER: Duration = Duration::from_secs(2);
 

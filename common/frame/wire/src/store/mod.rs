@@ -2,7 +2,7 @@
 //!
 //! A message is `u32 length | u8 kind | body`, little-endian, over a stream socket; `length` counts kind and body. Both sides
 //! greet first. A filter asks and changes as it likes; the store answers each LOAD with one RECORD, in the order they came.
-//! What a filter has changed before it asks is in the answer. Where no record at all is kept the store says so, and again when that
+//! What a filter has changed before it asks is in the response. Where no record at all is kept the store says so, and again when that
 //! changes: a filter that knows it need not ask.
 
 mod layout;
@@ -37,7 +37,7 @@ pub enum ToStore<'a> {
     Hello,
     /// Asks for a record: `u32 tag | place`.
     Load {
-        /// The filter's mark, given back in the answer.
+        /// The filter's mark, given back in the response.
         tag: u32,
         /// Which.
         place: Place<'a>,

@@ -115,7 +115,7 @@ impl<'a> Folder<'a, '_> {
     }
 
     /// Reads on until `count` tokens stand at the left edge. If the input or the window ends before that, everything is
-    /// settled and the answer is no.
+    /// settled and the response is no.
     fn fill(&mut self, count: usize) -> bool {
         while self.more && self.len < WINDOW_MAX && self.len.saturating_sub(self.left) < count {
             match self.tokenizer.next() {

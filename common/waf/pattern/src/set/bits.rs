@@ -1,4 +1,4 @@
-//! The answer of a pattern set.
+//! The response of a pattern set.
 
 /// One bit per pattern of a [`PatternSet`](crate::PatternSet). Reuse it between calls: it keeps its memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

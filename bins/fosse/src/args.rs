@@ -6,7 +6,7 @@ use crate::commands::{self, Command, Takes};
 
 /// A command with everything behind it, all of it known.
 #[derive(Clone, Debug)]
-pub(crate) struct Words {
+pub(crate) struct Args {
     /// The command.
     pub command: &'static Command,
     values: BTreeMap<&'static str, Vec<String>>,
@@ -17,14 +17,14 @@ pub(crate) struct Words {
 ///
 /// # Errors
 /// One line: what is wrong, and where to look.
-pub(crate) fn read(words: &[String]) -> Result<Words, String> {
+pub(crate) fn read(words: &[String]) -> Result<Args, String> {
     let name = match words.first().map(String::as_str) {
         None | Some("-h" | "--help") => "help",
         Some("-V" | "--version") => "version",
         Some(name) => name,
     };
     let command = commands::find(name).ok_or_else(|| format!("no command '{name}'; fosse help shows them"))?;
-    let mut read = Words { command, values: BTreeMap::new(), positional: Vec::new() };
+    let mut read = Args { command, values: BTreeMap::new(), positional: Vec::new() };
     // The command that was not written has nothing behind it.
     let mut rest = words.get(1..).unwrap_or_default().iter();
     while let Some(word) = rest.next() {
@@ -42,7 +42,7 @@ pub(crate) fn read(words: &[String]) -> Result<Words, String> {
     Ok(read)
 }
 
-impl Words {
+impl Args {
     fn flag<'a>(&mut self, word: &str, rest: &mut impl Iterator<Item = &'a String>) -> Result<(), String> {
         let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value.to_owned())));
         let wrong = |what: String| format!("{what}; fosse help {} shows what it takes", self.command.name);
@@ -113,7 +113,7 @@ impl Words {
 mod tests {
     use super::*;
 
-    fn of(line: &str) -> Result<Words, String> {
+    fn of(line: &str) -> Result<Args, String> {
         read(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
     }
 

@@ -1,4 +1,4 @@
-//! One request in, its answer laid out.
+//! One request in, its response laid out.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use fosse_http1::{HeadLimits, HeadWriter, Refusal, RequestHead, Unwritable, Version, reason};
 use httpdate::fmt_http_date;
 
-use crate::condition::{self, Answer};
+use crate::condition::{self, Outcome};
 use crate::file::{File, Found, open, whole_seconds};
 use crate::limits::{INLINE_BYTES_MAX, RETRY_AFTER_SECONDS};
 use crate::output::Output;
@@ -16,7 +16,7 @@ use crate::place::{Nowhere, Place};
 use crate::range::{Wanted, wanted};
 use crate::types::content_type;
 
-/// What follows an answer.
+/// What follows a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     /// The next request.
@@ -34,10 +34,10 @@ pub struct Site {
     now: SystemTime,
     date: String,
     random: RandomState,
-    answers: u64,
+    responses: u64,
 }
 
-/// What every answer to one request has in common.
+/// What every response to one request has in common.
 #[derive(Clone, Copy)]
 struct Common<'a> {
     then: Then,
@@ -51,7 +51,7 @@ impl Site {
     #[must_use]
     pub fn new(root: OwnedFd) -> Self {
         let now = SystemTime::UNIX_EPOCH;
-        Self { root, now, date: fmt_http_date(now), random: RandomState::new(), answers: 0 }
+        Self { root, now, date: fmt_http_date(now), random: RandomState::new(), responses: 0 }
     }
 
     /// Takes note of the time; once a turn.
@@ -63,12 +63,12 @@ impl Site {
     }
 
     /// Answers one head.
-    pub fn answer(&mut self, head: &[u8], out: &mut Output) -> Then {
+    pub fn respond(&mut self, head: &[u8], out: &mut Output) -> Then {
         let request = match RequestHead::parse(head, &HeadLimits::DEFAULT) {
             Ok(request) => request,
             Err(refusal) => return self.refuse(refusal, out),
         };
-        self.answers = self.answers.wrapping_add(1);
+        self.responses = self.responses.wrapping_add(1);
         let then = match (request.body.is_empty(), request.keep_alive) {
             (true, true) => Then::Next,
             (true, false) => Then::Close,
@@ -77,7 +77,7 @@ impl Site {
         };
         let old = request.version == Version::Http10;
         let common = Common { then, old, to_head: request.is_head(), date: &self.date };
-        self.respond(&request, common, out);
+        self.lay_out(&request, common, out);
         then
     }
 
@@ -94,7 +94,7 @@ impl Site {
         Common { then: Then::Linger, old: false, to_head: false, date: &self.date }.words(out, 408, &[]);
     }
 
-    fn respond(&self, request: &RequestHead<'_>, common: Common<'_>, out: &mut Output) {
+    fn lay_out(&self, request: &RequestHead<'_>, common: Common<'_>, out: &mut Output) {
         if request.method != b"GET" && request.method != b"HEAD" {
             return common.words(out, 405, &[("Allow", b"GET, HEAD")]);
         }
@@ -125,9 +125,9 @@ impl Site {
         let (etag, modified) = (facts.etag(), fmt_http_date(facts.modified));
         let validators: [(&str, &[u8]); 2] = [("ETag", etag.as_bytes()), ("Last-Modified", modified.as_bytes())];
         match condition::judge(&request.fields, facts) {
-            Answer::Proceed => {}
-            Answer::NotModified => return common.head(out, 304, None, &validators),
-            Answer::Failed => return common.words(out, 412, &[]),
+            Outcome::Proceed => {}
+            Outcome::NotModified => return common.head(out, 304, None, &validators),
+            Outcome::Failed => return common.words(out, 412, &[]),
         }
         let kind = content_type(&place.path);
         let [tag, date] = validators;
@@ -167,8 +167,11 @@ impl Site {
         out: &mut Output,
     ) {
         // Nobody who writes files can guess it, so no file holds it but by a chance of 1 in 2^128.
-        let boundary =
-            format!("{:016x}{:016x}", self.random.hash_one((self.answers, 1)), self.random.hash_one((self.answers, 2)));
+        let boundary = format!(
+            "{:016x}{:016x}",
+            self.random.hash_one((self.responses, 1)),
+            self.random.hash_one((self.responses, 2))
+        );
         let length = file.facts.length;
         let before = |at: usize, part: &Range<u64>| {
             let line = if at == 0 { "" } else { "\r\n" };
@@ -210,7 +213,7 @@ fn content_range(part: &Range<u64>, length: u64) -> String {
 }
 
 impl Common<'_> {
-    /// An answer that consists of its own reason.
+    /// A response that consists of its own reason.
     fn words(self, out: &mut Output, status: u16, fields: &[(&str, &[u8])]) {
         self.plain(out, status, &format!("{status} {}\n", phrase(status)), fields);
     }

@@ -11,10 +11,10 @@ use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
 
 use crate::PROGRAM;
-use crate::answer::Site;
-use crate::birth::Inputs;
 use crate::conn::{Conn, Wants};
 use crate::limits::{ACCEPTED_TURN_COUNT_MAX, CONNECTIONS_COUNT_MAX};
+use crate::response::Site;
+use crate::startup::Inputs;
 
 const TOKEN_LISTENER: u64 = 0;
 const KIND_CONN: u8 = 1;
