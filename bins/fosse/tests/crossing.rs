@@ -348,7 +348,9 @@ fn check_shows_every_mistake_with_its_line_and_a_caret() {
     assert!(text.contains(&format!("{path}:1:9: lanes must be")) && text.contains("^"), "{text}");
     assert!(text.contains(&format!("{path}:3:11: ")) && text.contains("problems in the configuration"), "{text}");
     std::fs::write(&file, TWO_SITES.replace("{address}", "127.0.0.1:1").replace("BACKEND", "unix:/a")).unwrap();
-    let checked = fosse(&["check", &path]);
+    // The check opens the access log that the configuration names, as start would.
+    let logs = file.parent().unwrap().to_string_lossy();
+    let checked = fosse(&["check", &path, "--log-dir", &logs]);
     assert!(checked.status.success() && checked.stdout.starts_with(path.as_bytes()));
     let explained = fosse(&["explain", "a.example", "/x", "--config", &path]);
     assert!(String::from_utf8(explained.stdout).unwrap().contains("backend   \"app\": unix:/a\n"));
