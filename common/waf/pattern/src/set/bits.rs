@@ -1,4 +1,4 @@
-//! The response of a pattern set.
+//! What a pattern set finds.
 
 /// One bit per pattern of a [`PatternSet`](crate::PatternSet). Reuse it between calls: it keeps its memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
