@@ -13,7 +13,7 @@ const HOME_MADE: &[(&str, &str, usize)] = &[
     ("court", "Evaluator", 0),
     ("passenger", "Pending", 0),
     ("farewell", "shutdown", 0),
-    ("neighbour", "peer", 64),
+    ("neighbour", "peer", 80),
     ("anew", "again", 17),
     ("so many", "a number", 25),
     ("told", "on_start_message", 83),
