@@ -89,6 +89,8 @@ fn rules() -> Rules {
 /// # Panics
 /// Where that does not hold.
 pub fn answers(data: &[u8]) {
+    // No budget ends an evaluation here, as a run must not hang on the clock: twenty KiB can take many seconds.
+    let data = &data[..data.len().min(6 << 10)];
     let counters = Rc::new(Counters::private());
     let mut talk = Talk {
         filter: Filter::new(Some(config()), rules(), |_, _| {}, None, Rc::clone(&counters)),
