@@ -16,10 +16,12 @@ CARGO = cargo
 PREFIX = /usr/local
 LIBEXEC = $(PREFIX)/libexec/fosse
 FUZZ_SECONDS = 600
+# Programs alone: what tests and fuzzing build besides is built where it is run.
+PROGRAMS = $(patsubst fosse-fosse,fosse,$(patsubst bins/%/,fosse-%,$(wildcard bins/*/)))
 MANUALS = $(wildcard man/*.[1-8])
 
 all:
-	$(CARGO) build --release --workspace --bins --locked
+	$(CARGO) build --release --locked --bins $(PROGRAMS:%=-p %)
 
 install:
 	tests/install.sh "$(DESTDIR)" "$(PREFIX)" "$(LIBEXEC)"
