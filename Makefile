@@ -8,7 +8,7 @@
 # make bench-waf      rules beside nginx with libmodsecurity, one table
 # make parity         the verdicts of both on the same requests, every difference explained; those of the built-in rules
 # make soak           hours under load, with kills, stops, reloads
-# make fuzz           the decoders under mutation, FUZZ_SECONDS each
+# make fuzz           the decoders under mutation, FUZZ_SECONDS each; then the search for the slowest request
 # No target asks for anything on standard input.
 
 SHELL = /bin/sh
@@ -62,6 +62,8 @@ soak: all
 	FOSSE_PROGRAMS="$$(tests/programs.sh release)" $(CARGO) run --release --locked -p fosse-soak -- $(SOAK_OPTIONS)
 
 fuzz:
-	$(CARGO) run --release --locked -p fosse-fuzz -- --seconds $(FUZZ_SECONDS)
+	tests/setup.sh g++ modsecurity-crs
+	fuzz/fuzz.sh --seconds $(FUZZ_SECONDS)
+	fuzz/slowest.sh --seconds $(FUZZ_SECONDS) /usr/share/modsecurity-crs
 
 .PHONY: all install demo demo-check check check-all check-kernels check-systemd bench bench-waf parity soak fuzz

@@ -30,6 +30,14 @@ dependencies() {
     fi
 }
 
+slowest() {
+    if [ -d /usr/share/modsecurity-crs/rules ]; then
+        fuzz/slowest.sh /usr/share/modsecurity-crs fuzz/slow/*
+    else
+        echo "skipped: no modsecurity-crs here"
+    fi
+}
+
 manuals() {
     if command -v mandoc > /dev/null; then
         mandoc -T lint -W warning man/*.[1-8]
@@ -48,7 +56,8 @@ FOSSE_PROGRAMS=$(tests/programs.sh tested)
 export FOSSE_PROGRAMS
 step "clippy" cargo clippy --profile tested --workspace --all-targets --locked -- -D warnings
 step "tests" cargo test --profile tested --workspace --locked --no-fail-fast
-step "decoders under mutation" "$FOSSE_PROGRAMS/fosse-fuzz" --seconds 20
+step "decoders under mutation" fuzz/fuzz.sh --runs 20000
+step "slowest requests" slowest
 step "reads before the lock, calls without a row" tests/lockdown/trace-edge.sh "$FOSSE_PROGRAMS"
 step "demo" tests/demo/demo.sh --check "$FOSSE_PROGRAMS"
 step "dependencies and licences" dependencies

@@ -5,6 +5,7 @@ set -eu
 
 # A package and the file that shows it is there.
 needed='gcc /usr/bin/gcc
+g++ /usr/bin/g++
 curl /usr/bin/curl
 strace /usr/bin/strace
 python3 /usr/bin/python3

@@ -16,31 +16,20 @@ pub struct Target {
     pub tokens: &'static [&'static [u8]],
 }
 
-/// Targets that break their promise, to show that the driver sees it. Not among all: they are run by name alone.
-pub const BROKEN: &[Target] = &[
-    Target { name: "broken.panics", run: panics, seeds: Vec::new, tokens: &[b"!?"] },
-    Target { name: "broken.dies", run: dies, seeds: Vec::new, tokens: &[b"!?"] },
-    Target { name: "broken.hangs", run: hangs, seeds: Vec::new, tokens: &[b"!?"] },
-];
+/// A fault that is found only by one who sees which branches each byte opens.
+pub const PLANTED: Target =
+    Target { name: "planted.fault", run: planted, seeds: || vec![b"....".to_vec()], tokens: &[] };
 
-fn has_mark(data: &[u8]) -> bool {
-    data.windows(2).any(|pair| pair == b"!?")
+fn planted(data: &[u8]) {
+    // One byte at a time, and the compiler kept from looking at all of them at once.
+    let is = |at: usize, byte: u8| std::hint::black_box(data).get(at) == Some(&byte);
+    assert!(!(is(0, b'p') && is(1, b'l') && is(2, b'a') && is(3, b'n') && is(4, b't')), "the planted fault");
 }
 
-fn panics(data: &[u8]) {
-    assert!(!has_mark(data), "the mark is there");
-}
-
-fn dies(data: &[u8]) {
-    if has_mark(data) {
-        std::process::abort();
-    }
-}
-
-fn hangs(data: &[u8]) {
-    while has_mark(data) {
-        std::hint::spin_loop();
-    }
+/// Finds a target by its name.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Target> {
+    ALL.iter().chain([&PLANTED]).find(|target| target.name == name)
 }
 
 macro_rules! targets {

@@ -35,7 +35,9 @@ fn nothing_is_left_to_do() {
 
 #[test]
 fn unsafe_lives_in_common_sys_alone() {
-    let elsewhere = rust().into_iter().filter(|file| !file.path.starts_with("common/process/sys/"));
+    // What a fuzzer's callbacks are called is for LLVM to say, and saying so is unsafe.
+    let with = ["common/process/sys/", "fuzz/steps/"];
+    let elsewhere = rust().into_iter().filter(|file| !with.iter().any(|place| file.path.starts_with(place)));
     let has = |file: &File| {
         let lines = file.text.lines().enumerate();
         let found = lines.filter(|(_, line)| {

@@ -1,6 +1,8 @@
-//! Every decoder is fuzzed, and nothing of that is in a product.
+//! Every decoder is fuzzed, and nothing of that is in a product or built with the programs.
 
-use fosse_tidy::{File, directories, files, libraries, none, read};
+use std::process::Command;
+
+use fosse_tidy::{File, directories, files, libraries, none, read, top};
 
 /// Crates that decode nothing themselves, and why.
 const WITHOUT_TARGET: [(&str, &str); 21] = [
@@ -58,4 +60,15 @@ fn no_product_has_code_for_a_fuzzer() {
         "products with fuzz code",
         &files().into_iter().filter(|f| is_product(f) && has(f)).map(|f| f.path).collect::<Vec<_>>(),
     );
+}
+
+#[test]
+fn make_builds_programs_alone() {
+    let out = Command::new("make").args(["--dry-run", "all"]).current_dir(top()).output().expect("make runs");
+    let line = String::from_utf8_lossy(&out.stdout).into_owned();
+    let named: Vec<&str> = line.split(" -p ").skip(1).map(str::trim).collect();
+    let programs =
+        directories("bins").into_iter().map(|name| if name == "fosse" { name } else { format!("fosse-{name}") });
+    assert_eq!(named, programs.collect::<Vec<_>>(), "{line}");
+    assert!(!line.contains("--workspace"), "{line}");
 }

@@ -5,8 +5,6 @@
 //! `_exit`) and the few helpers that stand directly on those.
 
 pub mod blob;
-#[cfg(feature = "coverage")]
-pub mod coverage;
 pub mod fd;
 pub mod memfd;
 pub mod memory;
@@ -17,8 +15,6 @@ pub mod place;
 pub mod probe;
 pub mod process;
 pub mod signal;
-#[cfg(feature = "steps")]
-pub mod steps;
 pub mod text;
 
 pub use panic::panic_hook;
