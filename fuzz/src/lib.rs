@@ -1,4 +1,5 @@
-//! fosse-fuzz: every fuzz target of the suite, and what its inputs begin with. libFuzzer drives them (fuzz.sh).
+//! fosse-fuzz: every fuzz target of the suite, and what its inputs begin with. libFuzzer drives
+//! them (fuzz.sh).
 
 #![forbid(unsafe_code)]
 

@@ -100,8 +100,8 @@ impl Admission {
         self.has_room(table).map(|()| trusted)
     }
 
-    /// Does the same for the peer of a unix socket, who is known by UID; `None` where the kernel does
-    /// not know it.
+    /// Does the same for the peer of a unix socket, who is known by UID; `None` where the kernel
+    /// does not know it.
     pub(crate) fn judge_unix(&self, listener: u16, uid: Option<u32>, table: &Connections) -> Result<bool, Refusal> {
         let settings = self.listener(listener).ok_or(Refusal::NoListener)?;
         if !settings.peer_uids.is_empty() && !uid.is_some_and(|uid| settings.peer_uids.contains(&uid)) {

@@ -1,5 +1,5 @@
-//! What lanes report: connections over, connections held, connections given back. A lane has no word
-//! on others' connections.
+//! What lanes report: connections over, connections held, connections given back. A lane has no
+//! word on others' connections.
 
 use std::os::fd::OwnedFd;
 
@@ -14,8 +14,8 @@ use crate::lane_channels::{Heard, Pending};
 use crate::limits::{READ_TURN_MAX, WAITING_COUNT_MAX};
 use crate::state::State;
 
-/// Reads what a lane has sent, as far as one turn goes; one that is `gone` to its end, as the kernel
-/// reports that for ever.
+/// Reads what a lane has sent, as far as one turn goes; one that is `gone` to its end, as the
+/// kernel reports that for ever.
 pub(crate) fn hear(state: &mut State, process: &Process, lane: u32, gone: bool) {
     for _ in 0..READ_TURN_MAX {
         // What comes back takes descriptors, so it stays with its lane while too many wait.

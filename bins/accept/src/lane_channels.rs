@@ -101,8 +101,8 @@ impl LaneChannels {
         self.channels.values().any(|channel| !channel.batch.is_empty())
     }
 
-    /// Sends the lane's batch. Returns the number that went, accept's copies of which are closed, and
-    /// those that could not, with the reason.
+    /// Sends the lane's batch. Returns the number that went, accept's copies of which are closed,
+    /// and those that could not, with the reason.
     pub(crate) fn flush(&mut self, lane: u32) -> (usize, Option<(Undelivered, Vec<Pending>)>) {
         let mut sent = 0_usize;
         let Some(channel) = self.channels.get_mut(&lane) else { return (sent, None) };

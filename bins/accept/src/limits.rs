@@ -1,21 +1,24 @@
 //! The bounds of fosse-accept, each with its reason.
 
-/// Connections accepted in one turn: what one message to a lane carries, and little enough (some 200 us) that lanes,
-/// start and the watchdog are never kept waiting.
+/// Connections accepted in one turn: what one message to a lane carries, and little enough (some
+/// 200 us) that lanes, start and the watchdog are never kept waiting.
 pub(crate) const ACCEPT_TURN_MAX: usize = fosse_wire::channel::BATCH_FDS_MAX;
 
-/// Messages read from one lane or from start in one turn, so that a chatty one cannot keep the others from their turn.
+/// Messages read from one lane or from start in one turn, so that a chatty one cannot keep the
+/// others from their turn.
 pub(crate) const READ_TURN_MAX: usize = 16;
 
-/// Send buffer of a lane's channel. The kernel doubles it; it then holds some 20 messages of one connection or 5 of 64:
-/// a burst fits, and a lane that has stopped is noticed before it has swallowed hundreds of clients.
+/// Send buffer of a lane's channel. The kernel doubles it; it then holds some 20 messages of one
+/// connection or 5 of 64: a burst fits, and a lane that has stopped is noticed before it has
+/// swallowed hundreds of clients.
 pub(crate) const CHANNEL_BUFFER_BYTES: usize = 8 * 1024;
 
-/// How long a new accept waits for old lanes to say what they hold before it takes the first connection; a lane that
-/// has stopped must not stop everything. Looked at once a tick.
+/// How long a new accept waits for old lanes to say what they hold before it takes the first
+/// connection; a lane that has stopped must not stop everything. Looked at once a tick.
 pub const LIST_WAIT_MS: u64 = 100;
 
-/// How long an accept that leaves looks for lanes for those it has taken in. New clients wait in the kernel meanwhile.
+/// How long an accept that leaves looks for lanes for those it has taken in. New clients wait in
+/// the kernel meanwhile.
 pub(crate) const LEAVE_MS: u64 = 500;
 
 /// Two deaths within this time make a penalty.
@@ -24,28 +27,31 @@ pub(crate) const DEATHS_WINDOW_MS: u64 = 60_000;
 /// How long a penalty lasts.
 pub(crate) const PENALTY_MS: u64 = 600_000;
 
-/// How long lists of an older generation stay after the first of a newer one has come: start sends a generation at once,
-/// and none of it may be missing while the rest arrives.
+/// How long lists of an older generation stay after the first of a newer one has come: start sends
+/// a generation at once, and none of it may be missing while the rest arrives.
 pub(crate) const LIST_OVERLAP_MS: u64 = 1000;
 
-/// Connections that no lane takes, at once. Reading from lanes stops at this number (a draining lane gives back all its
-/// idle ones), so that they wait where they are.
+/// Connections that no lane takes, at once. Reading from lanes stops at this number (a draining
+/// lane gives back all its idle ones), so that they wait where they are.
 pub(crate) const WAITING_COUNT_MAX: usize = 256;
 
-/// Sources remembered for deaths. start lets a program die ten times in ten seconds at most, so even a day of attacks
-/// from ever new addresses stays below what a window or a penalty can hold.
+/// Sources remembered for deaths. start lets a program die ten times in ten seconds at most, so
+/// even a day of attacks from ever new addresses stays below what a window or a penalty can hold.
 pub(crate) const DEATHS_COUNT_MAX: usize = 4096;
 
-/// Connections remembered after their end, since a death is reported after the lane has told or lost them. At 20,000
-/// connections a second it reaches back three seconds, and start reports within a tenth of one.
+/// Connections remembered after their end, since a death is reported after the lane has told or
+/// lost them. At 20,000 connections a second it reaches back three seconds, and start reports
+/// within a tenth of one.
 pub(crate) const ENDED_COUNT_MAX: usize = 65_536;
 
 /// Lanes at once: 3 generations of 64 cores, and some.
 pub(crate) const LANE_COUNT_MAX: usize = 256;
 
-/// Listeners of one generation; the record has 16 bits, the epoll set and a configuration far fewer.
+/// Listeners of one generation; the record has 16 bits, the epoll set and a configuration far
+/// fewer.
 pub(crate) const LISTENER_COUNT_MAX: usize = 256;
 
-/// Connections a lane may be ahead of the average before a source that belongs to it goes elsewhere: enough for what one
-/// browser opens, too few for one source to keep the other cores idle.
+/// Connections a lane may be ahead of the average before a source that belongs to it goes
+/// elsewhere: enough for what one browser opens, too few for one source to keep the other cores
+/// idle.
 pub(crate) const LANE_LEAD_MAX: u32 = 8;

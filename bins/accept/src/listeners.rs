@@ -1,4 +1,5 @@
-//! The listening sockets: taking one connection from one, and watching them only while somebody can take it.
+//! The listening sockets: taking one connection from one, and watching them only while somebody can
+//! take it.
 
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -35,7 +36,8 @@ pub(crate) struct Listener {
     /// It is an `AF_UNIX` socket.
     pub(crate) unix: bool,
     ready: bool,
-    /// Its queue has not been empty since its options were set, so it may hold sockets cloned before that.
+    /// Its queue has not been empty since its options were set, so it may hold sockets cloned
+    /// before that.
     stale: bool,
 }
 
@@ -54,8 +56,8 @@ pub(crate) enum Taken {
 
 impl Listeners {
     /// Adds a listener; the first of a new generation closes those of the old one (start keeps the
-    /// sockets that go on, so nothing in their queues is lost). Returns false for one that cannot be
-    /// used.
+    /// sockets that go on, so nothing in their queues is lost). Returns false for one that cannot
+    /// be used.
     pub(crate) fn add(&mut self, event_loop: &EventLoop, fd: OwnedFd, number: u16, generation: u32) -> bool {
         if generation > self.generation {
             self.close(event_loop);
@@ -115,7 +117,8 @@ impl Listeners {
         }
     }
 
-    /// Takes one connection of a listener and resets it: its client need not wait for what will not come.
+    /// Takes one connection of a listener and resets it: its client need not wait for what will not
+    /// come.
     pub(crate) fn refuse_one(&mut self, token: u64) {
         self.all.iter_mut().filter(|listener| listener.token == token).for_each(|listener| drop(listener.take()));
     }

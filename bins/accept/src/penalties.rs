@@ -51,8 +51,8 @@ impl Penalties {
         Some(wire::Mark { wide, source: bits, penalised, seconds: u32::try_from(ms / 1000).unwrap_or(u32::MAX) })
     }
 
-    /// Takes over what an earlier accept remembered. Nothing is believed that would last longer than
-    /// it could.
+    /// Takes over what an earlier accept remembered. Nothing is believed that would last longer
+    /// than it could.
     pub(crate) fn restore(&mut self, told: wire::Mark, now_ms: u64) {
         let ms = u64::from(told.seconds).saturating_mul(1000);
         let mark = if told.penalised {
@@ -71,7 +71,8 @@ impl Penalties {
         matches!(self.marks.get(&source), Some(Mark::Until(end)) if now_ms < *end)
     }
 
-    /// Forgets what is over; where that is not enough any single death goes before any penalty does.
+    /// Forgets what is over; where that is not enough any single death goes before any penalty
+    /// does.
     fn make_room(&mut self, now_ms: u64) {
         if self.marks.len() < DEATHS_COUNT_MAX {
             return;

@@ -10,8 +10,8 @@ const IPPROTO_TCP: u32 = 6;
 const TCP_NODELAY: u32 = 1;
 const F_DUPFD_CLOEXEC: u32 = 1030;
 
-/// Descriptors at once: all that wait, a batch each for 256 lanes, the lists and channels; connections themselves are only
-/// passed through.
+/// Descriptors at once: all that wait, a batch each for 256 lanes, the lists and channels;
+/// connections themselves are only passed through.
 const FDS_MAX: u64 = 20_000;
 
 /// The policy.

@@ -92,9 +92,9 @@ impl Server {
         enqueue(&mut self.state, Pending { connection, fd });
     }
 
-    /// There is no descriptor or no memory for a connection. If those just taken do not make room by
-    /// going on to their lanes, one is refused with the descriptor in reserve; the others wait in the
-    /// kernel's queue.
+    /// There is no descriptor or no memory for a connection. If those just taken do not make room
+    /// by going on to their lanes, one is refused with the descriptor in reserve; the others wait
+    /// in the kernel's queue.
     fn refuse_one(&mut self, process: &Process, listener: u64) {
         self.starved = true;
         process.counters.add(count::EXHAUSTED, 1);
@@ -116,7 +116,8 @@ impl Server {
         if event.writable() {
             self.state.lanes.block(lane, false);
         }
-        // What lanes say to one that leaves is for the next one, but for the news that they are gone.
+        // What lanes say to one that leaves is for the next one, but for the news that they are
+        // gone.
         let gone = event.flags.contains(Interest::HUP);
         if event.readable() && (gone || self.state.leaving_until_ms.is_none()) {
             from_lanes::hear(&mut self.state, process, lane, gone);

@@ -2,8 +2,8 @@
 
 use fosse_wire::request::Endpoint;
 
-/// The unit of limits and penalties: one IPv4 address or one IPv6 /64, because a /64 is what a single
-/// customer is given (RFC 6177) and it holds more addresses than a table can.
+/// The unit of limits and penalties: one IPv4 address or one IPv6 /64, because a /64 is what a
+/// single customer is given (RFC 6177) and it holds more addresses than a table can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Source(u128);
 

@@ -1,5 +1,5 @@
-//! What accept takes for a connection. Measured, never asserted: `cargo test --release -p fosse-accept --test costs --
-//! --ignored --nocapture`.
+//! What accept takes for a connection. Measured, never asserted:
+//! `cargo test --release -p fosse-accept --test costs -- --ignored --nocapture`.
 
 mod edge;
 

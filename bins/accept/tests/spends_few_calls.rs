@@ -1,4 +1,5 @@
-//! Nothing from outside is read before the lock, and a connection costs two system calls and its share of a batch.
+//! Nothing from outside is read before the lock, and a connection costs two system calls and its
+//! share of a batch.
 
 mod edge;
 

@@ -1,4 +1,5 @@
-//! Lanes that stop, fill, die or lie, a missing start, a want of descriptors: none costs more than it must.
+//! Lanes that stop, fill, die or lie, a missing start, a want of descriptors: none costs more than
+//! it must.
 
 mod edge;
 
@@ -139,7 +140,8 @@ fn out_of_descriptors_it_backs_off_and_goes_on() {
     let lane = edge.lane(1, 1000);
     let held = lane.take(40);
     assert!(edge.count(count::EXHAUSTED) > 0, "those that were taken make room for the others");
-    // Held back where no lane takes them, they use up the descriptors: one at a time is refused, without spinning.
+    // Held back where no lane takes them, they use up the descriptors: one at a time is refused,
+    // without spinning.
     edge.order(ToChild::LaneDrain { lane: 1 }, None);
     edge.settle();
     let back = edge.lane(2, 1);

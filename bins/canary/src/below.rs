@@ -1,13 +1,13 @@
-//! The launcher's filter against traces and policies: every row of it must occur, and it must let through what the programs
-//! below it may do.
+//! The launcher's filter against traces and policies: every row of it must occur, and it must let
+//! through what the programs below it may do.
 
 use fosse_lockdown::call;
 use fosse_lockdown::launcher::LAUNCHER;
 
 use crate::trace::{Line, unused_of};
 
-/// Calls in one process's log that were made below the launcher's filter: in start and its fork server those behind their own
-/// seccomp(2), in everybody else all of them.
+/// Calls in one process's log that were made below the launcher's filter: in start and its fork
+/// server those behind their own seccomp(2), in everybody else all of them.
 #[must_use]
 pub(crate) fn lines_below(log: &str) -> Vec<Line> {
     let all: Vec<Line> = log.lines().filter_map(Line::read).collect();
@@ -34,7 +34,8 @@ mod tests {
 
     use crate::programs::{self, Program};
 
-    /// Calls that a program's policy permits and the filter above it does not: they could never be made.
+    /// Calls that a program's policy permits and the filter above it does not: they could never be
+    /// made.
     fn out_of_reach(programs: &[Program]) -> Vec<String> {
         let rows = programs.iter().flat_map(|program| program.policy.syscalls.iter().map(move |row| (program, row)));
         let beyond = rows.filter(|(_, row)| !launcher::permits(row.call));

@@ -1,4 +1,5 @@
-//! The parts of fosse-canary: what is tried, on what, under which policies, and the table of what came of it.
+//! The parts of fosse-canary: what is tried, on what, under which policies, and the table of what
+//! came of it.
 
 #![forbid(unsafe_code)]
 

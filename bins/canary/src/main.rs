@@ -1,7 +1,7 @@
 //! fosse-canary: tries every forbidden action under each program's policy and prints what happened.
 //!
-//! Reads nothing. Every cell of the table is a process of its own that locks itself down as the program would, does the
-//! one thing, and ends. A cell says `killed`, an errno, or `ALLOWED`.
+//! Reads nothing. Every cell of the table is a process of its own that locks itself down as the
+//! program would, does the one thing, and ends. A cell says `killed`, an errno, or `ALLOWED`.
 
 #![forbid(unsafe_code)]
 

@@ -20,7 +20,8 @@ pub struct Matrix {
 }
 
 impl Matrix {
-    /// Runs every trial, after one that must succeed: where that fails, `killed` would mean nothing.
+    /// Runs every trial, after one that must succeed: where that fails, `killed` would mean
+    /// nothing.
     ///
     /// # Errors
     /// The first trial that could not be run at all.
@@ -39,8 +40,9 @@ impl Matrix {
         Ok(Matrix { programs: programs.to_vec(), rows })
     }
 
-    /// Every cell that says ALLOWED where no exception does, and every exception that is no longer one. Where this
-    /// kernel's Landlock lacks something (`degraded`) the exceptions for that may be used.
+    /// Every cell that says ALLOWED where no exception does, and every exception that is no longer
+    /// one. Where this kernel's Landlock lacks something (`degraded`) the exceptions for that may
+    /// be used.
     #[must_use]
     pub fn unexpected(&self, degraded: bool) -> Vec<String> {
         let mut found = Vec::new();
@@ -95,7 +97,8 @@ impl fmt::Display for Matrix {
     }
 }
 
-/// Every cell that is looser here than in a table printed before, and every row and column that table lacks.
+/// Every cell that is looser here than in a table printed before, and every row and column that
+/// table lacks.
 #[must_use]
 pub(crate) fn looser_than(matrix: &Matrix, golden: &str) -> Vec<String> {
     let mut lines = golden.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());

@@ -49,7 +49,8 @@ impl Exception {
 /// A program that may do nothing of its own: the ground all policies stand on.
 const BASE: Policy = Policy { program: "fosse-base", ..Policy::NOTHING };
 
-/// The programs that make programs. They have no policy but a list of what they gave up: see [`crate::trial::Walls::Launcher`].
+/// The programs that make programs. They have no policy but a list of what they gave up: see
+/// [`crate::trial::Walls::Launcher`].
 pub const LAUNCHER: Program =
     Program { policy: &Policy { program: "fosse-start", ..Policy::NOTHING }, exceptions: &[] };
 

@@ -1,4 +1,5 @@
-//! What the actions act on: made before any wall stands, so that an action that fails fails because of the walls.
+//! What the actions act on: made before any wall stands, so that an action that fails fails because
+//! of the walls.
 
 use std::cell::OnceCell;
 use std::ffi::CString;
@@ -44,8 +45,8 @@ pub struct Stage {
     _listeners: (TcpListener, UnixListener, UnixListener),
 }
 
-/// What a trial holds already: a program that cannot make a socket may still be handed one by a neighbour that
-/// was taken over, and so may executable files.
+/// What a trial holds already: a program that cannot make a socket may still be handed one by a
+/// neighbour that was taken over, and so may executable files.
 #[derive(Debug)]
 pub struct Hand {
     /// An unconnected TCP socket.

@@ -1,7 +1,8 @@
-//! What programs really called: reads the logs of `strace -ff -X raw -o DIR/trace ...` and holds them against the policies.
+//! What programs really called: reads the logs of `strace -ff -X raw -o DIR/trace ...` and holds
+//! them against the policies.
 //!
-//! Two questions. Did any program read a byte before its lock was on? And does every row of every policy that says `seen`
-//! occur? A row nobody needs is a door nobody watches.
+//! Two questions. Did any program read a byte before its lock was on? And does every row of every
+//! policy that says `seen` occur? A row nobody needs is a door nobody watches.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,8 +14,8 @@ use crate::programs::Program;
 /// A process's own name for itself has at most so many bytes (prctl(2), PR_SET_NAME).
 const NAME_BYTES_MAX: usize = 15;
 
-/// What a process that makes instances of a program calls itself. It reads what root has sealed, launches by start, and is never
-/// locked; its instances go the whole way.
+/// What a process that makes instances of a program calls itself. It reads what root has sealed,
+/// launches by start, and is never locked; its instances go the whole way.
 const ZYGOTE: &str = "fosse-zygote";
 
 /// Calls that bring bytes or descriptors in.
@@ -99,7 +100,8 @@ impl Line {
 /// What one process did: from its exec to its lock, and after.
 #[derive(Clone, Debug, Default)]
 pub struct Life {
-    /// The program it executed last, as `fosse-parse`; for the instance of a zygote what it calls itself.
+    /// The program it executed last, as `fosse-parse`; for the instance of a zygote what it calls
+    /// itself.
     pub program: String,
     zygote: bool,
     before: Vec<Line>,
@@ -140,7 +142,8 @@ impl Life {
         self.program == program || (self.program.len() == NAME_BYTES_MAX && program.starts_with(&self.program))
     }
 
-    /// Calls before the lock that brought something in from a descriptor this process had not opened itself.
+    /// Calls before the lock that brought something in from a descriptor this process had not
+    /// opened itself.
     #[must_use]
     pub(crate) fn early_reads(&self) -> Vec<String> {
         let mut own: Vec<u64> = Vec::new();
@@ -188,7 +191,8 @@ pub(crate) fn edge_logs(directory: &Path) -> std::io::Result<Vec<String>> {
     Ok(logs)
 }
 
-/// What is wrong: early reads, deaths by the sandbox, and rows that never occur. Programs no log knows are named too.
+/// What is wrong: early reads, deaths by the sandbox, and rows that never occur. Programs no log
+/// knows are named too.
 #[must_use]
 pub fn findings(lives: &[Life], programs: &[Program]) -> Vec<String> {
     let mut found = Vec::new();
@@ -227,8 +231,8 @@ pub(crate) fn unused_of(who: &str, rows: &[Row], lines: &[&Line]) -> Vec<String>
     missing.map(|row| format!("{who}: row never seen: {} {:?} ({})", row.call.name, row.args, row.reason)).collect()
 }
 
-/// `execve("/x/fosse-parse", [...` and `execveat(5, "", ["fosse-parse", ...`: the first string that is not empty (the path is
-/// printed whole, the words are cut).
+/// `execve("/x/fosse-parse", [...` and `execveat(5, "", ["fosse-parse", ...`: the first string that
+/// is not empty (the path is printed whole, the words are cut).
 fn executed(text: &str) -> String {
     let word = text.split('"').skip(1).step_by(2).find(|word| !word.is_empty()).unwrap_or_default();
     word.rsplit('/').next().unwrap_or_default().to_owned()

@@ -28,7 +28,8 @@ pub enum Walls {
     SeccompOnly,
     /// Only the UID: shows that the actions would work.
     None,
-    /// Root with the few capabilities of fosse-start behind what start gives up (but not in its empty namespaces).
+    /// Root with the few capabilities of fosse-start behind what start gives up (but not in its
+    /// empty namespaces).
     Launcher,
 }
 
@@ -89,7 +90,8 @@ impl fmt::Display for Outcome {
 /// Runs one action under one program's policy behind the given walls.
 ///
 /// # Errors
-/// Where the kernel refuses to fork or the lock cannot be put on: then the whole table would mean nothing.
+/// Where the kernel refuses to fork or the lock cannot be put on: then the whole table would mean
+/// nothing.
 pub fn run(program: &Program, action: &Action, stage: &Stage, walls: Walls) -> Result<Outcome, String> {
     match fork().map_err(|errno| format!("fork: {errno}"))? {
         Fork::Child => exit_now(child(program, action, stage, walls)),
@@ -102,8 +104,8 @@ pub fn run(program: &Program, action: &Action, stage: &Stage, walls: Walls) -> R
     }
 }
 
-/// Locks a child down and lets it say what this kernel lacks; whether that is anything. In strict mode the child may
-/// refuse instead, which ends this program with the same status.
+/// Locks a child down and lets it say what this kernel lacks; whether that is anything. In strict
+/// mode the child may refuse instead, which ends this program with the same status.
 ///
 /// # Errors
 /// Where the kernel refuses to fork.
@@ -160,7 +162,8 @@ fn build(program: &Program, walls: Walls) -> Result<(), Refusal> {
     }
 }
 
-/// What is left of root in fosse-start: other users' processes and their ends, low ports, socket files with an owner and a mode.
+/// What is left of root in fosse-start: other users' processes and their ends, low ports, socket
+/// files with an owner and a mode.
 fn launch() -> Result<(), Refusal> {
     let kept = CapabilitySet::SETUID
         | CapabilitySet::SETGID

@@ -1,11 +1,11 @@
-//! What each wall holds, against tables that may only get stricter. Needs root: as anybody else the trials would attack
-//! things that are not theirs anyway.
+//! What each wall holds, against tables that may only get stricter. Needs root: as anybody else the
+//! trials would attack things that are not theirs anyway.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// Actions that must work where no wall stands but the UID, on every kernel: otherwise `killed` in the other tables would
-/// show nothing.
+/// Actions that must work where no wall stands but the UID, on every kernel: otherwise `killed` in
+/// the other tables would show nothing.
 const WORK_WITHOUT_WALLS: &[&str] = &[
     "open_passwd",
     "create_file",

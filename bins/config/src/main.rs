@@ -1,8 +1,11 @@
-//! fosse-config: compiles fosse.toml on fd 0 into the plan for fosse-start, with a blob for every program, on fd 1.
+//! fosse-config: compiles fosse.toml on fd 0 into the plan for fosse-start, with a blob for every
+//! program, on fd 1.
 //!
-//! Nothing is written unless everything is right. What is wrong goes to fd 2, all of it at once, and the exit code is
-//! 100. User and group names are looked up in /etc/passwd and /etc/group, opened before the lock and read behind it; with
-//! `--accounts` in the files on fds 9 and 10 instead, for a start whose file system is empty.
+//! Nothing is written unless everything is right. What is wrong goes to fd 2, all of it at once,
+//! and the exit code is
+//! 100. User and group names are looked up in /etc/passwd and /etc/group, opened before the lock
+//!      and read behind it; with `--accounts` in the files on fds 9 and 10 instead, for a start
+//!      whose file system is empty.
 
 #![forbid(unsafe_code)]
 

@@ -19,7 +19,8 @@ const ACCOUNTS: &[Kind] = &[Kind::File, Kind::Memfd];
 const DESCRIPTORS: &[Expected] =
     &[Expected::required(0, STREAM, "the configuration"), Expected::required(1, STREAM, "the plan")];
 
-/// With `--accounts`. Not looked at without it: shells keep descriptors of their own at these numbers.
+/// With `--accounts`. Not looked at without it: shells keep descriptors of their own at these
+/// numbers.
 const WITH_ACCOUNTS: &[Expected] = &[
     Expected::required(0, STREAM, "the configuration"),
     Expected::required(1, STREAM, "the plan"),
@@ -57,7 +58,8 @@ impl Options {
     }
 }
 
-/// Returns the file handed over on `number`, else the one at `path`; without either, names are not known.
+/// Returns the file handed over on `number`, else the one at `path`; without either, names are not
+/// known.
 #[must_use]
 pub fn accounts(fds: &mut Descriptors, number: i32, path: &str) -> Sealed<Option<OwnedFd>> {
     Sealed::new(fds.optional(number).or_else(|| File::open(path).ok().map(OwnedFd::from)))

@@ -11,7 +11,8 @@ use crate::PROGRAM;
 /// First piece of an input: most configurations are shorter.
 const READ_BYTES: usize = 64 << 10;
 
-/// Returns the plan that a configuration compiles to, or ends the program with all that is wrong. `name` is the file's name in messages.
+/// Returns the plan that a configuration compiles to, or ends the program with all that is wrong.
+/// `name` is the file's name in messages.
 #[must_use]
 pub fn of(name: &str, configuration: OwnedFd, passwd: Option<OwnedFd>, group: Option<OwnedFd>) -> Vec<u8> {
     let text = read(configuration, CONFIGURATION_BYTES_MAX, "configuration");

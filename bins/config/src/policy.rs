@@ -1,4 +1,5 @@
-//! What fosse-config may do once it is locked: read, compute, write, end. Not one call beyond the base.
+//! What fosse-config may do once it is locked: read, compute, write, end. Not one call beyond the
+//! base.
 
 use fosse_lockdown::{Limit, Parent, Policy, Resource};
 

@@ -1,4 +1,5 @@
-//! fosse-config as a process: all or nothing on fd 1, every reason on fd 2, exit codes that a supervisor understands.
+//! fosse-config as a process: all or nothing on fd 1, every reason on fd 2, exit codes that a
+//! supervisor understands.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};

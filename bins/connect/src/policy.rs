@@ -1,4 +1,5 @@
-//! What fosse-connect may do after lock-down: make stream sockets of three families and connect them.
+//! What fosse-connect may do after lock-down: make stream sockets of three families and connect
+//! them.
 //!
 //! seccomp cannot see an address, so what limits it is the rest: it reads nothing but eight-byte
 //! requests from dispatch, the addresses come from a sealed table, and it holds nothing else worth

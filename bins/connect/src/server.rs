@@ -22,7 +22,8 @@ const TOKEN_REQUESTS: u8 = 1;
 const TOKEN_ATTEMPT: u8 = 2;
 const TOKEN_REPLIES: u8 = 3;
 
-/// Attempts under way at a time. dispatch's own limits are lower; one more is a sign that it is not itself any more.
+/// Attempts under way at a time. dispatch's own limits are lower; one more is a sign that it is not
+/// itself any more.
 const ATTEMPTS_MAX: usize = 65_536;
 /// A unix listener whose queue is full refuses at once; it is tried again this often.
 const BUSY_RETRY_MS: u64 = 5;

@@ -28,8 +28,8 @@ use crate::{
 /// [`WireError`] where it may not come, or not so: parse is not itself any more.
 pub(crate) fn take(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane) -> Result<(), WireError> {
     if frame.kind == Kind::RequestCredit {
-        // A filter that holds a body grants it; the credit may be for a stream that has not come here
-        // yet.
+        // A filter that holds a body grants it; the credit may be for a stream that has not come
+        // here yet.
         frame.credit()?;
         lane.context.output.outbox.forward(frame);
         return Ok(());
@@ -126,13 +126,13 @@ fn respond_denied(id: fosse_wire::StreamId, verdict: &Verdict<'_>, context: &mut
     response::local(&mut context.output.outbox, id, &local, date);
 }
 
-/// A filter changed its mind after part of the request had gone on, or it denies the response: that it
-/// holds, all or none of it is known here, and another comes in its place.
+/// A filter changed its mind after part of the request had gone on, or it denies the response: that
+/// it holds, all or none of it is known here, and another comes in its place.
 fn late_verdict(stream: &mut Stream, verdict: &Verdict<'_>, lane: &mut Lane) {
     lane.context.counters.add(count::VERDICTS, 1);
     lane.abandon(stream);
-    // The response that told parse of a login may be the one that is denied, and then it will not say
-    // when its client is gone. The page in its place ends the client connection anyway.
+    // The response that told parse of a login may be the one that is denied, and then it will not
+    // say when its client is gone. The page in its place ends the client connection anyway.
     lane.upstream.unpin_client(stream.client_connection, &lane.context);
     match (stream.response_ended, stream.head_sent) {
         _ if stream.inspected => respond_denied(stream.id, verdict, &mut lane.context),
@@ -152,7 +152,8 @@ fn client_gone(stream: &mut Stream, lane: &mut Lane) {
     }
 }
 
-/// While buffered bodies take more than they may, refuses the largest one of the source that has most.
+/// While buffered bodies take more than they may, refuses the largest one of the source that has
+/// most.
 fn relieve(streams: &mut Streams, lane: &mut Lane) {
     while lane.context.buffered_bytes > lane.settings.lane_buffered_bytes_max {
         // The rest may be of bodies that go on already and wait for their backends to take them.

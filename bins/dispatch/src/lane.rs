@@ -203,8 +203,8 @@ impl Lane {
         send::begin(stream, key, connection, pins, backend, &mut self.context);
     }
 
-    /// Takes a connection that cannot be used away and finds another: no byte of the request has gone
-    /// out.
+    /// Takes a connection that cannot be used away and finds another: no byte of the request has
+    /// gone out.
     fn reconnect(&mut self, stream: &mut Stream) {
         self.abandon(stream);
         stream.server = None;
@@ -233,8 +233,8 @@ impl Lane {
         }
     }
 
-    /// The server a stream waited for cannot be reached. No byte of the request has gone out: another
-    /// server may have it, whatever its method.
+    /// The server a stream waited for cannot be reached. No byte of the request has gone out:
+    /// another server may have it, whatever its method.
     fn elsewhere(&mut self, stream: &mut Stream) {
         stream.waits_for = None;
         if stream.tries < self.settings.backends[stream.backend].server_count {
@@ -291,8 +291,8 @@ impl Lane {
         self.connect(stream);
     }
 
-    /// A response is complete: END to parse, the connection back to its pool if nothing speaks against
-    /// it.
+    /// A response is complete: END to parse, the connection back to its pool if nothing speaks
+    /// against it.
     fn complete(&mut self, stream: &mut Stream, clean: bool) -> Option<Event> {
         let Some(key) = stream.connection.take() else {
             self.context.state_error("response without a connection");

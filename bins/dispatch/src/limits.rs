@@ -1,52 +1,58 @@
 //! Every limit of fosse-dispatch that the configuration does not set.
 
-/// Bytes of an response's body from which on dispatch writes it to the client itself. Below it the two frames of a lease
-/// cost more than carrying the bytes to parse.
+/// Bytes of an response's body from which on dispatch writes it to the client itself. Below it the
+/// two frames of a lease cost more than carrying the bytes to parse.
 pub(crate) const LEASE_BYTES_MIN: u64 = 24 * 1024;
 
-/// Bytes read from a backend in one call: a page-multiple larger than what a backend writes at once, one buffer for all.
+/// Bytes read from a backend in one call: a page-multiple larger than what a backend writes at
+/// once, one buffer for all.
 pub(crate) const READ_BYTES: usize = 128 * 1024;
 
-/// Bytes read at once while a response's head is awaited: a head and a body just too short for a lease fit, and more could
-/// not go on at once anyway.
+/// Bytes read at once while a response's head is awaited: a head and a body just too short for a
+/// lease fit, and more could not go on at once anyway.
 pub(crate) const READ_HEAD_BYTES: usize = 32 * 1024;
 
 /// The least that is read of a body, whatever the credit.
 pub(crate) const READ_BODY_BYTES_MIN: usize = 4 * 1024;
 
-/// Bytes read at once for a leased response: what the client does not take waits here, and slow readers must stay below
-/// 64 KiB with all that belongs to them. One that does not keep up gets the least, one that does twice as much each time.
+/// Bytes read at once for a leased response: what the client does not take waits here, and slow
+/// readers must stay below 64 KiB with all that belongs to them. One that does not keep up gets the
+/// least, one that does twice as much each time.
 pub(crate) const LEASE_READ_BYTES_MIN: usize = 16 * 1024;
 /// The most that is read at once for a leased response.
 pub(crate) const LEASE_READ_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes moved for one leased response or upgraded connection before others have their turn: with a thousand of them a
-/// turn still ends soon, and a wake-up for so many bytes costs nothing beside copying them.
+/// Bytes moved for one leased response or upgraded connection before others have their turn: with a
+/// thousand of them a turn still ends soon, and a wake-up for so many bytes costs nothing beside
+/// copying them.
 pub(crate) const LEASE_TURN_BYTES_MAX: usize = 128 * 1024;
 
-/// Bytes moved for all leased responses and upgraded connections in one turn. Beyond it each moves no more than
-/// [`LEASE_READ_BYTES_MIN`]: with 256 fast ones a turn took 11 ms, in which nobody else of the lane was served.
+/// Bytes moved for all leased responses and upgraded connections in one turn. Beyond it each moves
+/// no more than [`LEASE_READ_BYTES_MIN`]: with 256 fast ones a turn took 11 ms, in which nobody
+/// else of the lane was served.
 pub(crate) const LEASE_TURN_ALL_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Bytes of a request that are kept for sending it again. Above it a request is not repeated.
 pub(crate) const RETRY_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes of a chunked request body that are buffered, without `buffer_requests`, to learn its length:
-/// forms and calls of interfaces fit, and it is what one stream may cost anyway. A longer body goes on chunked.
+/// Bytes of a chunked request body that are buffered, without `buffer_requests`, to learn its
+/// length: forms and calls of interfaces fit, and it is what one stream may cost anyway. A longer
+/// body goes on chunked.
 pub(crate) const BUFFERED_BYTES_MAX: u64 = 64 * 1024;
 
-/// Milliseconds without a byte of a body that is so buffered, after which it goes on chunked: whoever
-/// pauses so long may be waiting for the server.
+/// Milliseconds without a byte of a body that is so buffered, after which it goes on chunked:
+/// whoever pauses so long may be waiting for the server.
 pub(crate) const BUFFERED_PAUSE_MS_MAX: u64 = 1000;
 
-/// The largest window a request body grows to. A backend that empties 16 KiB at a time is given more until here.
+/// The largest window a request body grows to. A backend that empties 16 KiB at a time is given
+/// more until here.
 pub(crate) const WINDOW_BYTES_MAX: u32 = 256 * 1024;
 
 /// Bytes one direction of an upgraded connection may wait in memory.
 pub(crate) const TUNNEL_BYTES_MAX: usize = 64 * 1024;
 
-/// Milliseconds a backend may take to respond to `Expect: 100-continue` before the body is asked for without it
-/// (RFC 9110, section 10.1.1: the wait must not be for ever).
+/// Milliseconds a backend may take to respond to `Expect: 100-continue` before the body is asked
+/// for without it (RFC 9110, section 10.1.1: the wait must not be for ever).
 pub(crate) const CONTINUE_MS: u64 = 1000;
 
 /// Client sockets held for leases. One for each connection of a lane at the most.
@@ -55,7 +61,8 @@ pub(crate) const CLIENTS_MAX: usize = 65_536;
 /// Seconds a client is told to wait when a backend is full or gone for now.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
 
-/// Ended streams kept, with their output buffers, for the next requests: as many as one turn is likely to need.
+/// Ended streams kept, with their output buffers, for the next requests: as many as one turn is
+/// likely to need.
 pub(crate) const SPARE_BUFFERS_MAX: usize = 64;
 
 /// The largest buffer kept so: heads fit, bodies do not.

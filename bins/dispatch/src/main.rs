@@ -1,8 +1,9 @@
 //! fosse-dispatch: speaks HTTP/1.1 to backends.
 //!
-//! Reads request frames on fd 0, writes response frames on fd 1, logs on fd 2. Client sockets for leases come on fd 8,
-//! backend sockets from fosse-connect on fd 9. It keeps pooled backend connections and the requests under way, and
-//! bounds what it holds by the credit it grants. It has neither socket nor connect.
+//! Reads request frames on fd 0, writes response frames on fd 1, logs on fd 2. Client sockets for
+//! leases come on fd 8, backend sockets from fosse-connect on fd 9. It keeps pooled backend
+//! connections and the requests under way, and bounds what it holds by the credit it grants. It has
+//! neither socket nor connect.
 
 #![forbid(unsafe_code)]
 

@@ -171,8 +171,9 @@ impl Server {
         Ok(())
     }
 
-    /// Takes every frame that has come. parse sends a client's socket before the LEASE that needs it,
-    /// so the sockets are fetched before the first of those, and only then: most turns bring none.
+    /// Takes every frame that has come. parse sends a client's socket before the LEASE that needs
+    /// it, so the sockets are fetched before the first of those, and only then: most turns bring
+    /// none.
     pub(crate) fn on_frames(&mut self, neighbours: &mut Neighbours) -> Result<(), Gone> {
         neighbours.input.read()?;
         let mut clients = neighbours.clients.as_ref();
@@ -210,8 +211,8 @@ impl Server {
 
     /// The client's socket has room, or (upgraded) bytes.
     fn on_client(&mut self, key: Key) {
-        // An earlier event of this turn may have ended the lease, and what is heard of it then is not
-        // for the next user of the connection.
+        // An earlier event of this turn may have ended the lease, and what is heard of it then is
+        // not for the next user of the connection.
         let Some(connection) = self.lane.upstream.connections.get(key) else { return };
         let Use::Stream(id) = connection.used else { return };
         let Some(stream) = self.streams.get(id) else {
@@ -309,7 +310,8 @@ impl Server {
 
     /// The lane is over: with nothing under way that is a clean end.
     fn finish(&self, gone: Gone) -> ! {
-        // A turn has several neighbours: one may be found gone with the frames of another just worked on.
+        // A turn has several neighbours: one may be found gone with the frames of another just
+        // worked on.
         if gone.is_departure() {
             self.lane.context.counters.set(fosse_counters::STREAM_CONNECTION, 0);
         }

@@ -1,5 +1,6 @@
-//! `fosse check`: everything wrong with a configuration, or what it serves. What is wrong is decided by fosse-start, which goes
-//! the way of a start up to where something would be served; what cannot be started cannot be right here.
+//! `fosse check`: everything wrong with a configuration, or what it serves. What is wrong is
+//! decided by fosse-start, which goes the way of a start up to where something would be served;
+//! what cannot be started cannot be right here.
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};

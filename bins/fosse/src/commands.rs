@@ -1,5 +1,6 @@
-//! The commands and their flags: one row each, from which the reader of the command line, the help and the completions of
-//! three shells are made, so that none of them can say something else than the others.
+//! The commands and their flags: one row each, from which the reader of the command line, the help
+//! and the completions of three shells are made, so that none of them can say something else than
+//! the others.
 
 /// What follows a flag or stands as a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

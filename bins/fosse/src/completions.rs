@@ -1,4 +1,5 @@
-//! Completions for bash, zsh and fish, made of the table of commands. The files in packaging/completions are these texts.
+//! Completions for bash, zsh and fish, made of the table of commands. The files in
+//! packaging/completions are these texts.
 
 use std::fmt::Write as _;
 

@@ -13,7 +13,8 @@ const ANSWER_BYTES_MAX: u64 = 8 << 20;
 /// The status program answers in a millisecond or is stuck.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Where the status socket is when nobody says where; `None` for an ordinary user without XDG_RUNTIME_DIR.
+/// Where the status socket is when nobody says where; `None` for an ordinary user without
+/// XDG_RUNTIME_DIR.
 #[must_use]
 pub(crate) fn status_socket_place() -> Option<PathBuf> {
     if rustix::process::geteuid().is_root() {
@@ -52,7 +53,8 @@ impl Edge {
         })
     }
 
-    /// Asks for a page: its text, of which only printable ASCII and line ends are left, whatever was answered.
+    /// Asks for a page: its text, of which only printable ASCII and line ends are left, whatever
+    /// was answered.
     ///
     /// # Errors
     /// One line.

@@ -1,5 +1,5 @@
-//! `fosse explain`: what becomes of a request, told from the same compiled blobs and by the same functions that parse and
-//! dispatch decide with.
+//! `fosse explain`: what becomes of a request, told from the same compiled blobs and by the same
+//! functions that parse and dispatch decide with.
 
 use std::fmt::Write as _;
 

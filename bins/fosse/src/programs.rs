@@ -8,8 +8,9 @@ const INSTALLED: &str = "/usr/libexec/fosse";
 /// The environment variable that names another directory.
 const VARIABLE: &str = "FOSSE_PROGRAMS";
 
-/// The directory: the one asked for, the one in the environment, the one this program lies in, `libexec/fosse` of the prefix it is
-/// installed below, the place of a package; the first of the latter three that holds fosse-start.
+/// The directory: the one asked for, the one in the environment, the one this program lies in,
+/// `libexec/fosse` of the prefix it is installed below, the place of a package; the first of the
+/// latter three that holds fosse-start.
 ///
 /// # Errors
 /// One line.

@@ -43,8 +43,8 @@ fn reload(words: &Args) -> Result<String, String> {
     Err("no new lanes came: what served goes on serving; the log says why".to_owned())
 }
 
-/// There are lanes newer than `before`, and all others are on their way out: start drains them once the new ones are given
-/// connections.
+/// There are lanes newer than `before`, and all others are on their way out: start drains them once
+/// the new ones are given connections.
 fn is_taken_over(rows: &[Row], before: Option<u32>) -> bool {
     let old = |row: &&Row| row.lane <= before;
     newest_lane(rows) > before && parses(rows).filter(old).all(|row| row.count("draining") != 0)

@@ -60,7 +60,8 @@ impl Site {
     }
 }
 
-/// What a shell user writes for an address: `localhost` for this machine, a path from here for a socket.
+/// What a shell user writes for an address: `localhost` for this machine, a path from here for a
+/// socket.
 #[must_use]
 pub(crate) fn address(written: &str) -> String {
     if let Some(port) = written.strip_prefix("localhost:") {

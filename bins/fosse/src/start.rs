@@ -1,4 +1,5 @@
-//! fosse-start as `fosse up` becomes it and `fosse check` asks it: one way to name it and to hand it a configuration.
+//! fosse-start as `fosse up` becomes it and `fosse check` asks it: one way to name it and to hand
+//! it a configuration.
 
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::process::Command;

@@ -103,7 +103,8 @@ fn lanes(rows: &[Row]) -> String {
     out
 }
 
-/// The servers of all lanes together, from lines `lane pid up|down failures connections requests name`.
+/// The servers of all lanes together, from lines
+/// `lane pid up|down failures connections requests name`.
 fn servers(lines: &str) -> String {
     let mut all: BTreeMap<&str, Server> = BTreeMap::new();
     for line in lines.lines() {

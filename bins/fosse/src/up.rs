@@ -94,7 +94,8 @@ fn refuse(report: &Report) -> ! {
     fatal(PROGRAM, "these flags make no configuration")
 }
 
-/// The path for fosse-status, or "off" where there is no place for it: an edge is worth having without it.
+/// The path for fosse-status, or "off" where there is no place for it: an edge is worth having
+/// without it.
 fn status_socket(asked: Option<&str>) -> String {
     if let Some(asked) = asked {
         return if asked == "off" { asked.to_owned() } else { absolute(asked) };

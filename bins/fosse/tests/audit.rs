@@ -88,7 +88,8 @@ fn a_stranger_below_start_is_found_out() {
     if !is_root() {
         return println!("skipped: needs root to look at other users' processes");
     }
-    // A shell that becomes fosse-start keeps its child: a process of the edge's family that is none of its programs.
+    // A shell that becomes fosse-start keeps its child: a process of the edge's family that is none
+    // of its programs.
     let backend = Backend::start();
     let dir = fosse_harness::Dir::new();
     let socket = dir.join("status.sock");

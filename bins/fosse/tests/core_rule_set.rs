@@ -1,4 +1,5 @@
-//! The Core Rule Set's own tests hold through the whole edge: real sockets, every program under its lock.
+//! The Core Rule Set's own tests hold through the whole edge: real sockets, every program under its
+//! lock.
 
 mod reflect;
 
@@ -6,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use fosse_harness::{Dir, Edge, fosse};
 
-/// Overrides at most; each is a request that RFC 9112 or RFC 9110 has parse refuse before a rule can see it.
+/// Overrides at most; each is a request that RFC 9112 or RFC 9110 has parse refuse before a rule
+/// can see it.
 const OVERRIDES_MAX: usize = 40;
 
 /// What is expected otherwise.
 const OVERRIDES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/core_rule_set.yaml");
 
-/// What the tests set up, between their setup file and the rules. The first rule logs the marks between tests.
+/// What the tests set up, between their setup file and the rules. The first rule logs the marks
+/// between tests.
 const SET_UP: &str = r#"
 SecRule REQUEST_HEADERS:X-CRS-Test "@rx ^.*$" "id:999999,phase:1,pass,t:none,log,msg:'X-CRS-Test %{MATCHED_VAR}',ctl:ruleRemoveById=1-999998"
 SecAction "id:900005,phase:1,nolog,pass,t:none,setvar:tx.blocking_paranoia_level=4,setvar:tx.detection_paranoia_level=4,\
@@ -29,7 +32,8 @@ fn corpus() -> Option<PathBuf> {
     found.then_some(path)
 }
 
-/// A directory as a host has it: the rules as they are published, and a file of its own beside them.
+/// A directory as a host has it: the rules as they are published, and a file of its own beside
+/// them.
 fn host(corpus: &Path) -> Dir {
     let own = Dir::new();
     std::fs::write(own.join("tests.conf"), SET_UP).unwrap();

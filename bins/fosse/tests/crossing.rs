@@ -160,7 +160,8 @@ fn status_shows_what_has_been_counted() {
     let name = backend.address();
     let name = &name[name.len().saturating_sub(48)..];
     wait_for("the server to be shown", || text_of(&edge).contains(&format!("  {name}\n")).then_some(()));
-    // A client that asks for nothing and one that sends too much do not keep others from being served.
+    // A client that asks for nothing and one that sends too much do not keep others from being
+    // served.
     let idle: Vec<Client> = (0..15).map(|_| Client::connect_unix(&edge.status_socket())).collect();
     let mut much = Client::connect_unix(&edge.status_socket());
     let _ = much.try_send(&[b'x'; 5000]);

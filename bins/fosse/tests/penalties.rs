@@ -40,7 +40,8 @@ fn page_of(edge: &Edge, process: &Process) -> File {
     File::options().write(true).open(path.expect("start's copy")).unwrap()
 }
 
-/// The `number`th connection of 127.0.0.9 in the access log. Lines of other clients come in between.
+/// The `number`th connection of 127.0.0.9 in the access log. Lines of other clients come in
+/// between.
 fn connection_of_source(edge: &Edge, number: usize) -> u64 {
     let path = edge.dir().join("access.log");
     let line = wait_for("the access log", || {
@@ -51,7 +52,8 @@ fn connection_of_source(edge: &Edge, number: usize) -> u64 {
     rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
 }
 
-/// Lets dispatch die as if by the bytes of that connection. It is stopped meanwhile, for it writes down itself what it works on.
+/// Lets dispatch die as if by the bytes of that connection. It is stopped meanwhile, for it writes
+/// down itself what it works on.
 fn dies_of(edge: &Edge, connection: u64) {
     let victim = edge.process("dispatch");
     let page = page_of(edge, &victim);

@@ -1,5 +1,5 @@
-//! Uploads of unknown length reach applications that read no chunked bodies: Django under gunicorn, wsgiref and uWSGI, and curl as
-//! the client. What is not installed is skipped and said to be.
+//! Uploads of unknown length reach applications that read no chunked bodies: Django under gunicorn,
+//! wsgiref and uWSGI, and curl as the client. What is not installed is skipped and said to be.
 
 use std::{
     net::TcpStream,
@@ -100,7 +100,8 @@ fn edge(port: u16, site: &str, backend: &str) -> Edge {
     )
 }
 
-/// Uploads a file of `length` bytes, of a length curl does not know or does not say; what the application says.
+/// Uploads a file of `length` bytes, of a length curl does not know or does not say; what the
+/// application says.
 fn upload(edge: &Edge, length: usize, words: &[&str]) -> String {
     std::fs::write(edge.dir().join("upload"), vec![b'a'; length]).unwrap();
     let out = Command::new("curl")
@@ -122,7 +123,8 @@ fn reaches(server: &str) {
         println!("skipped: {server} is not installed, or no Django");
         return;
     };
-    // curl says Expect with an upload of unknown length, which keeps a body from being buffered by default.
+    // curl says Expect with an upload of unknown length, which keeps a body from being buffered by
+    // default.
     let put = ["-T", "-", "-H", "Expect:"];
     let post = ["-H", "Transfer-Encoding: chunked", "-H", "Expect:", "--data-binary", "@-"];
     let expects = ["-T", "-"];

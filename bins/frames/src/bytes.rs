@@ -1,4 +1,5 @@
-//! Bytes in JSON: text where they are printable UTF-8, else `{"base64": "..."}`. Either form is read.
+//! Bytes in JSON: text where they are printable UTF-8, else `{"base64": "..."}`. Either form is
+//! read.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -40,7 +41,8 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
-/// The bytes as text if nothing in it would need an escape to be seen; line ends and tabs are taken for text.
+/// The bytes as text if nothing in it would need an escape to be seen; line ends and tabs are taken
+/// for text.
 fn printable(bytes: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(bytes).ok()?;
     text.chars().all(|one| !one.is_control() || matches!(one, '\t' | '\r' | '\n')).then_some(text)

@@ -15,8 +15,8 @@ use crate::line::{
     Response, ResponseEnd, Verdict, Version,
 };
 
-/// The line of a frame. Encoded it gives the frame's own bytes again: where the fields of its kind would not, or cannot be
-/// read, it is a raw one.
+/// The line of a frame. Encoded it gives the frame's own bytes again: where the fields of its kind
+/// would not, or cannot be read, it is a raw one.
 #[must_use]
 pub fn line(frame: &Frame<'_>) -> Line {
     let wrong = match fields_of(frame) {

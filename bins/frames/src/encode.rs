@@ -10,7 +10,8 @@ use crate::line::{Cause, Fields, Hello, Length, LengthWord, Line, Reason, Reques
 /// Appends the frame of a line.
 ///
 /// # Errors
-/// What the frame's own reader would say of it, a raw one apart: that may break every rule but the length.
+/// What the frame's own reader would say of it, a raw one apart: that may break every rule but the
+/// length.
 pub fn frame(out: &mut Outbox, line: &Line) -> Result<(), WireError> {
     let (stream, kind) = stream_and_kind(line)?;
     let body = body(line)?;

@@ -1,4 +1,5 @@
-//! fosse-frames: frames as text for people, as JSON lines for scripts, and back from JSON lines to the same bytes.
+//! fosse-frames: frames as text for people, as JSON lines for scripts, and back from JSON lines to
+//! the same bytes.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! The JSON form: one object a frame, named by `frame`; the fields are those of fosse-frames(7). What is left out has the
-//! value it has most often, so that people can write heads by hand.
+//! The JSON form: one object a frame, named by `frame`; the fields are those of fosse-frames(7).
+//! What is left out has the value it has most often, so that people can write heads by hand.
 
 use serde::{Deserialize, Serialize};
 
@@ -130,7 +130,8 @@ pub struct Request {
     pub fields: Fields,
 }
 
-/// An address and a port as one writes them, IPv4 where it is a mapped one; `[::]:0` where there is none.
+/// An address and a port as one writes them, IPv4 where it is a mapped one; `[::]:0` where there is
+/// none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Address(pub std::net::SocketAddr);

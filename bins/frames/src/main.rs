@@ -1,7 +1,8 @@
 //! fosse-frames: shows what travels between stages.
 //!
-//! Reads frames on fd 0 and writes one line or more for each on fd 1, for people or (`--json`) for scripts; with `--encode` it reads
-//! such JSON lines and writes frames. It keeps one frame or line at a time, and bounds its length.
+//! Reads frames on fd 0 and writes one line or more for each on fd 1, for people or (`--json`) for
+//! scripts; with `--encode` it reads such JSON lines and writes frames. It keeps one frame or line
+//! at a time, and bounds its length.
 
 #![forbid(unsafe_code)]
 

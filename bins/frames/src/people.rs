@@ -1,4 +1,5 @@
-//! The form for people: a line a frame, header fields below it, nothing in it that a terminal would obey.
+//! The form for people: a line a frame, header fields below it, nothing in it that a terminal would
+//! obey.
 
 use std::fmt::{self, Display, Write as _};
 

@@ -1,4 +1,5 @@
-//! What fosse-frames may do once it is locked: read fd 0, write fd 1. Every program may do that, so there is nothing to add.
+//! What fosse-frames may do once it is locked: read fd 0, write fd 1. Every program may do that, so
+//! there is nothing to add.
 
 use fosse_lockdown::{Limit, Parent, Policy, Resource};
 

@@ -12,7 +12,8 @@ use crate::line::Line;
 use crate::people::ForPeople;
 use crate::{PROGRAM, decode, encode as frames};
 
-/// Bytes of one line of `--encode`: the largest frame, every byte of it written as an escape of six.
+/// Bytes of one line of `--encode`: the largest frame, every byte of it written as an escape of
+/// six.
 const LINE_BYTES_MAX: usize = 1 << 20;
 /// Bytes of one read of lines.
 const READ_BYTES: usize = 64 * 1024;
@@ -73,7 +74,8 @@ fn write_line(out: &mut Vec<u8>, line: &Line, json: bool) {
 /// The JSON form, without the end of the line.
 #[must_use]
 pub fn as_json(line: &Line) -> String {
-    // Writing these structures to memory cannot fail; were it to, the missing line would be seen in the output.
+    // Writing these structures to memory cannot fail; were it to, the missing line would be seen in
+    // the output.
     serde_json::to_string(line).unwrap_or_default()
 }
 
@@ -116,7 +118,8 @@ fn one(outbox: &mut Outbox, line: &[u8]) -> Result<(), String> {
     frames::frame(outbox, &line).map_err(|error| format!("{error} (a \"raw\" frame may have any body)"))
 }
 
-/// What the reader of JSON says repeats names from the input, and must not bring line ends and escapes along.
+/// What the reader of JSON says repeats names from the input, and must not bring line ends and
+/// escapes along.
 fn one_line(text: &str) -> String {
     text.chars().map(|one| if one.is_control() { '?' } else { one }).collect()
 }

@@ -1,4 +1,5 @@
-//! What travels between stages can be seen and made in a shell; the two directions undo each other exactly.
+//! What travels between stages can be seen and made in a shell; the two directions undo each other
+//! exactly.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};

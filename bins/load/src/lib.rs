@@ -1,4 +1,5 @@
-//! fosse-load: rule files and address lists in one piece, found below fixed directories and nowhere else.
+//! fosse-load: rule files and address lists in one piece, found below fixed directories and nowhere
+//! else.
 
 #![forbid(unsafe_code)]
 

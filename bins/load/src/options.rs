@@ -52,7 +52,8 @@ impl Options {
         Self { directories, patterns, mode: asked.unwrap_or_else(Mode::from_environment) }
     }
 
-    /// Returns what must be open. fd 5 is not looked at where patterns are given: shells keep descriptors of their own.
+    /// Returns what must be open. fd 5 is not looked at where patterns are given: shells keep
+    /// descriptors of their own.
     #[must_use]
     pub fn descriptors(&self) -> Vec<Expected> {
         let mut table = vec![Expected::required(1, STREAM, "the bundle")];

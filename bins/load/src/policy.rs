@@ -1,5 +1,6 @@
-//! What fosse-load may do once it is locked: open, list and read below the directories it was given, and write one
-//! answer. seccomp cannot see paths: which files can be opened is what Landlock and RESOLVE_BENEATH decide.
+//! What fosse-load may do once it is locked: open, list and read below the directories it was
+//! given, and write one answer. seccomp cannot see paths: which files can be opened is what
+//! Landlock and RESOLVE_BENEATH decide.
 
 use fosse_lockdown::{Args, Limit, Parent, Policy, Resource, Row, call};
 

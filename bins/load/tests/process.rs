@@ -1,4 +1,5 @@
-//! fosse-load as a process: what it reads, what it refuses to, and that nothing is written by halves.
+//! fosse-load as a process: what it reads, what it refuses to, and that nothing is written by
+//! halves.
 
 use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};

@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 
-/// The longest line that is written; what a process writes beyond it is thrown away up to the line's
-/// end.
+/// The longest line that is written; what a process writes beyond it is thrown away up to the
+/// line's end.
 pub const LINE_BYTES_MAX: usize = 4096;
 
 /// An unfinished line of one pipe.
@@ -40,8 +40,8 @@ impl Partial {
     }
 }
 
-/// Appends `text` with everything but printable ASCII as `\xNN`, so that a line stays one line and a
-/// terminal stays a terminal. UTF-8 is not spared: what looks like a letter may not be one.
+/// Appends `text` with everything but printable ASCII as `\xNN`, so that a line stays one line and
+/// a terminal stays a terminal. UTF-8 is not spared: what looks like a letter may not be one.
 pub fn escape(out: &mut Vec<u8>, text: &[u8]) {
     for byte in text {
         match byte {

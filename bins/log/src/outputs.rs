@@ -12,8 +12,8 @@ use rustix::{
 
 use crate::line::escape;
 
-/// Bytes a pipe surely takes when poll(2) says it has room (pipe(7), PIPE_BUF), so that a write does
-/// not wait. A line with its prefix and escapes may be longer and is then written in pieces.
+/// Bytes a pipe surely takes when poll(2) says it has room (pipe(7), PIPE_BUF), so that a write
+/// does not wait. A line with its prefix and escapes may be longer and is then written in pieces.
 const PIPE_BUF: usize = 4096;
 
 /// An output for each [`Stream`], with the lines of this turn: one write each at its end.

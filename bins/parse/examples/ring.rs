@@ -1,5 +1,6 @@
-//! Plays accept and dispatch for a fosse-parse given on the command line, for measurements with any load generator: listens on 127.0.0.1 and
-//! answers every request with the same body. `ring PROGRAM PORT BODY_BYTES`
+//! Plays accept and dispatch for a fosse-parse given on the command line, for measurements with any
+//! load generator: listens on 127.0.0.1 and answers every request with the same body.
+//! `ring PROGRAM PORT BODY_BYTES`
 
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};

@@ -1,4 +1,5 @@
-//! What `fosse check` passes a start serves, and what a start refuses a check refuses, with the same words.
+//! What `fosse check` passes a start serves, and what a start refuses a check refuses, with the
+//! same words.
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt as _;
@@ -187,7 +188,8 @@ fn what_a_check_passes_a_start_serves_and_the_check_leaves_nothing_behind() {
     let directory = site.dir.path().to_string_lossy().into_owned();
     let edge = Edge::with_config(&configuration, &["--dir", &directory]);
     assert_eq!(get(edge.address(), "/?word=bezoar").status, 403);
-    // The configuration of an edge that runs: its ports and sockets are taken, and it does not notice.
+    // The configuration of an edge that runs: its ports and sockets are taken, and it does not
+    // notice.
     let file = edge.dir().join("fosse.toml").to_string_lossy().into_owned();
     let supervisor = UnixDatagram::bind(site.dir.join("notify.sock")).unwrap();
     supervisor.set_nonblocking(true).unwrap();

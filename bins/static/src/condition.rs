@@ -38,7 +38,8 @@ pub fn judge(fields: &Fields<'_>, facts: &Facts) -> Outcome {
     if has_it { Outcome::NotModified } else { Outcome::Proceed }
 }
 
-/// Whether a Range of this request may be answered: If-Range is absent, or names exactly these bytes (section 13.1.5).
+/// Whether a Range of this request may be answered: If-Range is absent, or names exactly these
+/// bytes (section 13.1.5).
 #[must_use]
 pub fn range_holds(fields: &Fields<'_>, facts: &Facts) -> bool {
     let mut values = fields.iter().filter(|field| field.is("if-range"));
@@ -50,7 +51,8 @@ pub fn range_holds(fields: &Fields<'_>, facts: &Facts) -> bool {
     }
 }
 
-/// Whether a list of entity tags is `*` or has the tag of these facts; in a strong comparison weak ones are nobody's.
+/// Whether a list of entity tags is `*` or has the tag of these facts; in a strong comparison weak
+/// ones are nobody's.
 fn names(list: &[u8], facts: &Facts, strongly: bool) -> bool {
     if trim(list) == b"*" {
         return true;
@@ -66,8 +68,8 @@ fn names(list: &[u8], facts: &Facts, strongly: bool) -> bool {
     false
 }
 
-/// The first entity tag of a list with its quotes (which may hold commas, and no quote), and what follows it; `None` at the end of
-/// the list and at anything that is no tag.
+/// The first entity tag of a list with its quotes (which may hold commas, and no quote), and what
+/// follows it; `None` at the end of the list and at anything that is no tag.
 fn next_tag(list: &[u8]) -> Option<(bool, &[u8], &[u8])> {
     let at = list.iter().position(|byte| !b" \t,".contains(byte))?;
     let rest = list.get(at..)?;

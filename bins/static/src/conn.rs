@@ -101,7 +101,8 @@ impl Conn {
             }
             match self.read() {
                 Ok(0) => return Wants::End,
-                // A short read has emptied the socket: what it brought is answered without asking for more.
+                // A short read has emptied the socket: what it brought is answered without asking
+                // for more.
                 Ok(count) => drained = count < READ_BYTES_MAX,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return self.wait(now_ms),
@@ -112,7 +113,8 @@ impl Conn {
         Wants::Write
     }
 
-    /// It has waited too long. A client within a head is told so; true where there is something left to do.
+    /// It has waited too long. A client within a head is told so; true where there is something
+    /// left to do.
     pub(crate) fn too_late(&mut self, site: &Site, now_ms: u64) -> bool {
         if self.head_since_ms.is_none() || !self.output.is_empty() || self.lingering.is_some() {
             return false;
@@ -141,7 +143,8 @@ impl Conn {
         Ok(self.input.len().saturating_sub(before))
     }
 
-    /// Answers heads while there are whole ones and room for answers; true where the room was what ended first.
+    /// Answers heads while there are whole ones and room for answers; true where the room was what
+    /// ended first.
     fn respond(&mut self, site: &mut Site, now_ms: u64) -> bool {
         while self.then == Then::Next {
             if self.output.is_full() {
@@ -184,7 +187,8 @@ impl Conn {
         true
     }
 
-    /// The last response is written: the client is told that nothing follows, and heard out for a while.
+    /// The last response is written: the client is told that nothing follows, and heard out for a
+    /// while.
     fn last_words_said(&mut self, now_ms: u64) -> Wants {
         self.input = Vec::new();
         if shutdown(&self.fd, Shutdown::Write).is_err() {

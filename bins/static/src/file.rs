@@ -1,4 +1,5 @@
-//! Files below the directory: opened so that no name leads out of it, with what a client may know of them.
+//! Files below the directory: opened so that no name leads out of it, with what a client may know
+//! of them.
 
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -13,8 +14,8 @@ use crate::limits::STRONG_NS_MIN;
 const SECONDS_MAX: i64 = 253_402_300_799;
 const NS_PER_SECOND: i128 = 1_000_000_000;
 
-/// Below the directory, no symbolic link in any part of the path, none of the kernel's own links, no other file system's
-/// tricks of the same kind (openat2(2)).
+/// Below the directory, no symbolic link in any part of the path, none of the kernel's own links,
+/// no other file system's tricks of the same kind (openat2(2)).
 const RESOLVE: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
 /// What a path names.
@@ -46,8 +47,9 @@ pub struct File {
 pub struct Facts {
     /// Bytes.
     pub length: u64,
-    /// The entity tag with its quotes, without `W/`: length, time of change of the bytes, time of change of anything.
-    /// The kernel alone sets the last one, so that no tool can give two contents one tag.
+    /// The entity tag with its quotes, without `W/`: length, time of change of the bytes, time of
+    /// change of anything. The kernel alone sets the last one, so that no tool can give two
+    /// contents one tag.
     pub tag: String,
     /// The file was left alone long enough for the tag to name these bytes and no others.
     pub strong: bool,
@@ -89,7 +91,8 @@ pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
     date(seconds)
 }
 
-/// Opens `path` below `root`. It never waits: a pipe is opened without its other end, and then refused.
+/// Opens `path` below `root`. It never waits: a pipe is opened without its other end, and then
+/// refused.
 #[must_use]
 pub fn open(root: &OwnedFd, path: &[u8], now: SystemTime) -> Found {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW;

@@ -2,7 +2,8 @@
 
 use fosse_http1::HEAD_BYTES_MAX;
 
-/// Connections at a time. Behind an edge some hundred are used; above it the one that has waited longest is closed.
+/// Connections at a time. Behind an edge some hundred are used; above it the one that has waited
+/// longest is closed.
 pub(crate) const CONNECTIONS_COUNT_MAX: usize = 4096;
 
 /// Descriptors: a socket and a file for each connection, and the few of the program itself.
@@ -11,8 +12,8 @@ pub(crate) const DESCRIPTORS_COUNT_MAX: u64 = 2 * 4096 + 64;
 /// Connections taken in one turn from one listener, so that those who are there have their turn.
 pub(crate) const ACCEPTED_TURN_COUNT_MAX: usize = 64;
 
-/// Milliseconds a connection may be idle: more than the pools of dispatch and of other proxies keep theirs (60 s), so
-/// that they close first and no request meets a closing connection.
+/// Milliseconds a connection may be idle: more than the pools of dispatch and of other proxies keep
+/// theirs (60 s), so that they close first and no request meets a closing connection.
 pub(crate) const IDLE_MS_MAX: u64 = 75_000;
 
 /// Milliseconds from the first byte of a head to its last.
@@ -21,8 +22,8 @@ pub(crate) const HEAD_MS_MAX: u64 = 10_000;
 /// Milliseconds without one byte taken by the reader of a response.
 pub(crate) const WRITE_MS_MAX: u64 = 30_000;
 
-/// Milliseconds that what a client still sends is thrown away after the last response, so that the kernel does not reset
-/// the connection and destroy that response (RFC 9112, section 9.6).
+/// Milliseconds that what a client still sends is thrown away after the last response, so that the
+/// kernel does not reset the connection and destroy that response (RFC 9112, section 9.6).
 pub(crate) const LINGER_MS_MAX: u64 = 2_000;
 
 /// Bytes thrown away in that time.
@@ -31,10 +32,12 @@ pub(crate) const LINGER_BYTES_MAX: usize = 1 << 20;
 /// Bytes of one read: a browser's head is below 4 KiB, and a full pipeline comes in few reads.
 pub const READ_BYTES_MAX: usize = 16 * 1024;
 
-/// Files up to this size are sent in one call with their head; from there on sendfile(2) saves the copy.
+/// Files up to this size are sent in one call with their head; from there on sendfile(2) saves the
+/// copy.
 pub(crate) const INLINE_BYTES_MAX: u64 = 32 * 1024;
 
-/// Bytes of responses laid out for one connection before they are written: a pipeline is answered in few writes.
+/// Bytes of responses laid out for one connection before they are written: a pipeline is answered
+/// in few writes.
 pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes sent on one connection before the others have their turn.
@@ -43,7 +46,8 @@ pub(crate) const SEND_TURN_BYTES_MAX: u64 = 1 << 20;
 /// Times one connection reads or writes before the others have their turn.
 pub(crate) const ROUNDS_TURN_MAX: usize = 16;
 
-/// Ranges of one request. Viewers of documents ask for a handful; a request with more gets the whole file.
+/// Ranges of one request. Viewers of documents ask for a handful; a request with more gets the
+/// whole file.
 pub(crate) const RANGES_COUNT_MAX: usize = 16;
 
 /// Members of one list of entity tags that are looked at.
@@ -52,8 +56,8 @@ pub(crate) const TAGS_COUNT_MAX: usize = 64;
 /// Seconds a client is told to wait when descriptors have run out.
 pub const RETRY_AFTER_SECONDS: u64 = 1;
 
-/// Nanoseconds since the last change from which on an entity tag is strong: two changes in one tick of the kernel's
-/// clock (10 ms at most) would have the same one (RFC 9110, section 8.8.1).
+/// Nanoseconds since the last change from which on an entity tag is strong: two changes in one tick
+/// of the kernel's clock (10 ms at most) would have the same one (RFC 9110, section 8.8.1).
 pub(crate) const STRONG_NS_MIN: i128 = 2_000_000_000;
 
 const _: () = assert!(READ_BYTES_MAX <= HEAD_BYTES_MAX);

@@ -1,8 +1,9 @@
 //! fosse-static: serves the files of one directory.
 //!
-//! Reads requests on connections of its own listeners, writes answers there, logs on fd 2. The directory and the
-//! listeners are opened before the lock; after it nothing outside of the directory can be opened, and nothing written.
-//! It keeps connections, each with one response under way, and bounds their number, their time and what they hold.
+//! Reads requests on connections of its own listeners, writes answers there, logs on fd 2. The
+//! directory and the listeners are opened before the lock; after it nothing outside of the
+//! directory can be opened, and nothing written. It keeps connections, each with one response under
+//! way, and bounds their number, their time and what they hold.
 
 #![forbid(unsafe_code)]
 

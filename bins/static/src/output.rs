@@ -22,9 +22,11 @@ enum Piece {
 pub enum Flushed {
     /// Everything is written.
     All,
-    /// The reader takes no more now, or has had its share of this turn; true where it took something.
+    /// The reader takes no more now, or has had its share of this turn; true where it took
+    /// something.
     Some(bool),
-    /// The reader is gone, or a file became shorter than what was promised of it: the connection cannot go on.
+    /// The reader is gone, or a file became shorter than what was promised of it: the connection
+    /// cannot go on.
     Broken,
 }
 
@@ -103,7 +105,8 @@ impl Output {
     }
 
     fn send(&self, fd: &OwnedFd, bytes: Vec<u8>, sent: usize) -> (Result<u64, Errno>, Option<Piece>) {
-        // With more to come the kernel fills its segments: a head does not travel alone before its file.
+        // With more to come the kernel fills its segments: a head does not travel alone before its
+        // file.
         let more = if self.is_empty() { SendFlags::empty() } else { SendFlags::MORE };
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL | more;
         match send(fd, bytes.get(sent..).unwrap_or_default(), flags) {

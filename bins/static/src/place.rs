@@ -1,4 +1,5 @@
-//! From a request's target to a path below the directory. What could mean another place to another program is no place.
+//! From a request's target to a path below the directory. What could mean another place to another
+//! program is no place.
 
 use fosse_http1::percent;
 
@@ -20,7 +21,8 @@ pub struct Place {
 pub enum Nowhere {
     /// It is malformed: a percent sign without two hexadecimal digits, or an encoded NUL. 400.
     Malformed,
-    /// It is well-formed and names nothing that is served: dotfiles, `..`, encoded slashes, empty segments. 404.
+    /// It is well-formed and names nothing that is served: dotfiles, `..`, encoded slashes, empty
+    /// segments. 404.
     Missing,
 }
 
@@ -40,7 +42,8 @@ impl Place {
         if served { Ok(Self { path }) } else { Err(Nowhere::Missing) }
     }
 
-    /// Where a client finds the place if it is a directory: `/path/`, encoded, never with two slashes in front.
+    /// Where a client finds the place if it is a directory: `/path/`, encoded, never with two
+    /// slashes in front.
     #[must_use]
     pub fn as_directory(&self) -> Vec<u8> {
         let mut out = vec![b'/'];

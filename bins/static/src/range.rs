@@ -9,7 +9,8 @@ use crate::limits::RANGES_COUNT_MAX;
 /// What a Range field comes to for a file of a given length.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// All of it: no range, a malformed one, another unit, too many, or more bytes than the file has.
+    /// All of it: no range, a malformed one, another unit, too many, or more bytes than the file
+    /// has.
     Whole,
     /// These bytes, in the order they were asked for; none is empty, and there is at least one.
     Parts(Vec<Range<u64>>),
@@ -17,8 +18,9 @@ pub enum Wanted {
     Nothing,
 }
 
-/// Reads the value of a Range field. A malformed field is ignored, as the RFC has it; so is one whose parts overlap so
-/// far that the response would be longer than the file (section 14.2 warns of those).
+/// Reads the value of a Range field. A malformed field is ignored, as the RFC has it; so is one
+/// whose parts overlap so far that the response would be longer than the file (section 14.2 warns
+/// of those).
 #[must_use]
 pub fn wanted(value: &[u8], length: u64) -> Wanted {
     let Some(specs) = strip_unit(value) else { return Wanted::Whole };

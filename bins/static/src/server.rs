@@ -58,7 +58,8 @@ impl Serve {
         Ok(())
     }
 
-    /// Takes up listening again; where descriptors ran out that is tried at every tick and after every turn with room.
+    /// Takes up listening again; where descriptors ran out that is tried at every tick and after
+    /// every turn with room.
     fn watch_listeners(&mut self) -> Result<(), Errno> {
         if !self.paused || self.conns.len() >= CONNECTIONS_COUNT_MAX {
             return Ok(());
@@ -98,7 +99,8 @@ impl Serve {
         Ok(())
     }
 
-    /// Most clients have sent their request by now, so a new connection is served before it is watched.
+    /// Most clients have sent their request by now, so a new connection is served before it is
+    /// watched.
     fn admit(&mut self, fd: OwnedFd) {
         let Some(key) = self.conns.insert(Conn::new(fd, self.turn.now_ms())) else { return };
         let watched = self.conns.get(key).map(|conn| self.turn.add(&conn.fd, key.token(KIND_CONN), Interest::IN));

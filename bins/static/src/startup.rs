@@ -103,7 +103,8 @@ impl Inputs {
     }
 }
 
-/// Opens everything, or ends the program with one line: 100 where the words are wrong, 111 where the kernel refuses.
+/// Opens everything, or ends the program with one line: 100 where the words are wrong, 111 where
+/// the kernel refuses.
 #[must_use]
 pub fn inputs(options: &Options) -> Inputs {
     let _ = inherit(PROGRAM, DESCRIPTORS);
@@ -148,8 +149,8 @@ fn tcp(address: SocketAddr) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
-/// A socket file nobody can connect to until it has its owner and mode. One that a process left behind is replaced, one that
-/// somebody listens on is not.
+/// A socket file nobody can connect to until it has its owner and mode. One that a process left
+/// behind is replaced, one that somebody listens on is not.
 fn unix(path: &str, options: &Options) -> Result<OwnedFd, Errno> {
     let address = SocketAddrUnix::new(path)?;
     let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, NEW, None)?;

@@ -1,4 +1,5 @@
-//! Content types by the end of a file's name. What is not in the table is bytes, and browsers are told not to guess.
+//! Content types by the end of a file's name. What is not in the table is bytes, and browsers are
+//! told not to guess.
 
 /// Sorted by extension, so that it can be searched; text is UTF-8, as files are today.
 const TYPES: &[(&str, &str)] = &[

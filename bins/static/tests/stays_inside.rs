@@ -1,4 +1,5 @@
-//! Nothing outside of the directory is ever served, whatever stands in it (what the program can do if it is asked for anything).
+//! Nothing outside of the directory is ever served, whatever stands in it (what the program can do
+//! if it is asked for anything).
 
 mod site;
 

@@ -54,8 +54,8 @@ impl Shown {
         self.page.get(LOG_DROPPED)
     }
 
-    /// Returns the microseconds of its longest turn, and the number of turns long enough for clients
-    /// to notice.
+    /// Returns the microseconds of its longest turn, and the number of turns long enough for
+    /// clients to notice.
     #[must_use]
     pub(crate) fn long_turns(&self) -> (u64, u64) {
         (self.page.get(TURN_US_LONGEST), self.page.get(TURNS_LONG))

@@ -1,5 +1,5 @@
-//! The request of a client: the first line of a GET. The rest of the head is read to its end and not
-//! looked at.
+//! The request of a client: the first line of a GET. The rest of the head is read to its end and
+//! not looked at.
 
 /// The pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! The four pages as text. Everything in them is a name of ours, a number, or a server's name, which
-//! is printable ASCII without spaces and quotes: there is nothing to escape.
+//! The four pages as text. Everything in them is a name of ours, a number, or a server's name,
+//! which is printable ASCII without spaces and quotes: there is nothing to escape.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -153,8 +153,8 @@ fn metrics(pages: &Pages) -> String {
     out
 }
 
-/// Servers are labels: their names come from the configuration and do not grow. A server is up where
-/// every lane that is not draining says so.
+/// Servers are labels: their names come from the configuration and do not grow. A server is up
+/// where every lane that is not draining says so.
 fn server_metrics(pages: &Pages) -> String {
     let mut all: BTreeMap<String, (bool, u64, u64)> = BTreeMap::new();
     for shown in pages.living().into_iter().filter(|shown| !shown.draining()) {

@@ -3,8 +3,8 @@
 //!
 //! Reads what start says on fd 7, and from each filter that start introduces which records it wants
 //! and what it changed; replies with records. It keeps them in memory alone, within a limit, each
-//! for its time. It waits for no filter: one that does not read its replies is not listened to until
-//! it does.
+//! for its time. It waits for no filter: one that does not read its replies is not listened to
+//! until it does.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! What rules remember of an address holds over lanes, reloads and lost filters, and ends when it is told to.
+//! What rules remember of an address holds over lanes, reloads and lost filters, and ends when it
+//! is told to.
 
 mod edge;
 
@@ -23,7 +24,8 @@ fn requests_of_an_address_are_counted_over_lanes_and_denied_beyond_their_number(
     assert_eq!(status(&edge, "/?is=55"), 418, "denied ones count as well");
     let counted = |name| edge.counter("store", name);
     wait_for("the counters", || ((counted("saves"), counted("records")) == (55, 1)).then_some(()));
-    // Before the first record is there a filter knows that there is none: the first request of each lane need not ask.
+    // Before the first record is there a filter knows that there is none: the first request of each
+    // lane need not ask.
     assert!((53..=55).contains(&counted("loads")), "{}", counted("loads"));
 }
 

@@ -40,7 +40,8 @@ impl Filter {
         self.stream.write_all(&bytes).unwrap();
     }
 
-    /// The next message but those that say whether anything is kept; `None` where the store has let go.
+    /// The next message but those that say whether anything is kept; `None` where the store has let
+    /// go.
     fn hears(&mut self) -> Option<FromStore> {
         loop {
             match self.hears_all() {

@@ -8,7 +8,8 @@ use edge::{another_store, answer, configuration, counting, edge, rules, status, 
 use fosse_harness::{Backend, Client, Edge, is_alive, is_root, wait_for};
 use rustix::process::Signal;
 
-/// Sends requests over several connections while `what` is done, and sees that every one is answered by the backend.
+/// Sends requests over several connections while `what` is done, and sees that every one is
+/// answered by the backend.
 fn under_load(edge: &Edge, what: impl FnOnce()) {
     let (over, answered) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {

@@ -1,5 +1,5 @@
-//! A site that names no rules has those that fosse brings along: attacks of every family are denied through the whole edge, in
-//! every place, and what people send passes.
+//! A site that names no rules has those that fosse brings along: attacks of every family are denied
+//! through the whole edge, in every place, and what people send passes.
 
 use fosse_harness::{Backend, Edge};
 

@@ -1,5 +1,5 @@
-//! What loading the Core Rule Set, holding it and losing a filter cost. Prints and asserts nothing; run it with
-//! `cargo test --release -p fosse-waf-filter --test costs -- --ignored --nocapture`.
+//! What loading the Core Rule Set, holding it and losing a filter cost. Prints and asserts nothing;
+//! run it with `cargo test --release -p fosse-waf-filter --test costs -- --ignored --nocapture`.
 
 mod site;
 

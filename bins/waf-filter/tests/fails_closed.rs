@@ -1,4 +1,5 @@
-//! No request gets around the rules: not while a filter dies, not by being slow, large or oddly encoded.
+//! No request gets around the rules: not while a filter dies, not by being slow, large or oddly
+//! encoded.
 
 mod site;
 
@@ -118,7 +119,8 @@ fn long_body() -> Vec<u8> {
     [b"a=".to_vec(), b"abc123xyz +%26 \\x41".repeat(40_000)].concat()
 }
 
-/// Tries with ever more slow rules, so that no machine is too fast for them and none has more than it needs.
+/// Tries with ever more slow rules, so that no machine is too fast for them and none has more than
+/// it needs.
 fn with_enough_rules(what: &str, mut tried: impl FnMut(&Dir) -> bool) {
     let enough = (3..14).map(|doublings| rules(&slow(1 << doublings))).any(|rules| tried(&rules));
     assert!(enough, "8192 rules are not enough: {what}");
@@ -162,8 +164,8 @@ fn a_slow_request_lets_others_go_first() {
         let edge = edge(&backend, rules, "rules_milliseconds_max = 10000");
         let mut slow = Client::connect(edge.address());
         slow.send(&request("POST /slow", &[FORM], &body));
-        // Everything of it is there, and it is being judged; the others are answered meanwhile. Rules that are too few for this
-        // machine are over before.
+        // Everything of it is there, and it is being judged; the others are answered meanwhile.
+        // Rules that are too few for this machine are over before.
         let length = u64::try_from(body.len()).unwrap();
         let judged = || backend.requests() > before;
         wait_for("the slow body", || {

@@ -1,4 +1,5 @@
-//! In a shell the filter has the rules that a site has which names none, or those a person names, and reads no other file.
+//! In a shell the filter has the rules that a site has which names none, or those a person names,
+//! and reads no other file.
 
 use std::process::{Command, Output};
 

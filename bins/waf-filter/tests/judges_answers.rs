@@ -1,5 +1,5 @@
-//! Where a site has its answers judged, none gets past the rules: what is denied never reaches the client, not even in
-//! part, and what passes arrives as the application sent it.
+//! Where a site has its answers judged, none gets past the rules: what is denied never reaches the
+//! client, not even in part, and what passes arrives as the application sent it.
 
 mod site;
 

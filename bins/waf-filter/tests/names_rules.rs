@@ -1,4 +1,5 @@
-//! Whoever reads the logs finds every rule that matched, in the event as in the audit line, however much there is to say.
+//! Whoever reads the logs finds every rule that matched, in the event as in the audit line, however
+//! much there is to say.
 
 mod site;
 

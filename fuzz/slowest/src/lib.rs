@@ -1,6 +1,8 @@
-//! fosse-slowest: what a request costs the rule engine for each of its bytes, and the most that any may cost.
+//! fosse-slowest: what a request costs the rule engine for each of its bytes, and the most that any
+//! may cost.
 //!
-//! Cost is counted in reads of memory, so that a busy machine changes nothing and the same request costs the same every time.
+//! Cost is counted in reads of memory, so that a busy machine changes nothing and the same request
+//! costs the same every time.
 
 #![forbid(unsafe_code)]
 
@@ -14,7 +16,8 @@ use fosse_steps::{LEVELS_COUNT, reached, taken};
 /// Bytes of a request: enough for a cost that grows faster than the request to show.
 const REQUEST_BYTES_MAX: usize = 16 * 1024;
 
-/// Bytes added to a request's length before its cost is divided by it: what every request costs counts little.
+/// Bytes added to a request's length before its cost is divided by it: what every request costs
+/// counts little.
 const BASE_BYTES: u64 = 2048;
 
 /// What requests are held against.
@@ -27,8 +30,8 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Compiles the Core Rule Set below $FOSSE_RULES as sites have it, with requests of every kind read; the bound is
-    /// $FOSSE_RATE_MAX.
+    /// Compiles the Core Rule Set below $FOSSE_RULES as sites have it, with requests of every kind
+    /// read; the bound is $FOSSE_RATE_MAX.
     ///
     /// # Panics
     /// Where one of them is none.
@@ -40,9 +43,9 @@ impl Bound {
         Self { rules: compiled(directory.as_ref()), rate_max, costliest: Cell::new(0) }
     }
 
-    /// Runs a request (target, header name, header value and body, with a NUL after each of the first three). One that costs
-    /// more than any before is run again with its body as it is and two and four times as long, so that what grows faster than
-    /// its length shows.
+    /// Runs a request (target, header name, header value and body, with a NUL after each of the
+    /// first three). One that costs more than any before is run again with its body as it is and
+    /// two and four times as long, so that what grows faster than its length shows.
     ///
     /// # Panics
     /// Where it costs too much.
@@ -96,7 +99,8 @@ impl Engine<'_> {
         })
     }
 
-    /// Runs a request through all phases, to their end whatever it does; the reads for each of its bytes.
+    /// Runs a request through all phases, to their end whatever it does; the reads for each of its
+    /// bytes.
     fn rate(&mut self, input: &[u8]) -> u64 {
         let before = taken();
         self.run(input);

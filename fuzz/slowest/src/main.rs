@@ -1,7 +1,9 @@
-//! fosse-slowest: libFuzzer led by what a request costs. It ends at a request that costs more than any may, and given files it
-//! says what they cost and ends with an error where one costs too much. slowest.sh builds and runs it.
+//! fosse-slowest: libFuzzer led by what a request costs. It ends at a request that costs more than
+//! any may, and given files it says what they cost and ends with an error where one costs too much.
+//! slowest.sh builds and runs it.
 //!
-//! FOSSE_RULES names an unpacked Core Rule Set, FOSSE_RATE_MAX the bound. A development tool: no lock-down.
+//! FOSSE_RULES names an unpacked Core Rule Set, FOSSE_RATE_MAX the bound. A development tool: no
+//! lock-down.
 #![forbid(unsafe_code)]
 #![no_main]
 

@@ -1,5 +1,6 @@
-//! fosse-seeds: writes what fuzzing starts from: `DIRECTORY/TARGET/N` for each seed and `DIRECTORY/TARGET.dict` with the
-//! tokens, as libFuzzer takes them. Prints the targets' names. A development tool: no lock-down.
+//! fosse-seeds: writes what fuzzing starts from: `DIRECTORY/TARGET/N` for each seed and
+//! `DIRECTORY/TARGET.dict` with the tokens, as libFuzzer takes them. Prints the targets' names. A
+//! development tool: no lock-down.
 
 #![forbid(unsafe_code)]
 

@@ -146,7 +146,8 @@ pub fn xmls() -> Vec<Vec<u8>> {
     ])
 }
 
-/// Compressed bodies: deflate blocks of all three types, in zlib and gzip; the first byte chooses coding and pieces.
+/// Compressed bodies: deflate blocks of all three types, in zlib and gzip; the first byte chooses
+/// coding and pieces.
 pub fn compressed() -> Vec<Vec<u8>> {
     let bodies: [&[u8]; 5] = [
         b"\x78\x9c\xcb\x48\xcd\xc9\xc9\x07\x00\x06\x2c\x02\x15",

@@ -219,7 +219,8 @@ pub fn transformed() -> Vec<Vec<u8>> {
     with_first(&choices, &escaped())
 }
 
-/// Conversations with the filter about answers, two bytes a step: one that passes, one denied, one long, one whose client leaves.
+/// Conversations with the filter about answers, two bytes a step: one that passes, one denied, one
+/// long, one whose client leaves.
 pub fn judged_answers() -> Vec<Vec<u8>> {
     let talks: [&[u8]; 4] = [
         &[0, 0, 8, 0, 16, 9, 28, 0, 56, 7],
@@ -230,8 +231,8 @@ pub fn judged_answers() -> Vec<Vec<u8>> {
     talks.into_iter().map(<[u8]>::to_vec).collect()
 }
 
-/// Conversations with the filter, two bytes a step (what and on which stream, with what): a request without a body, one held
-/// and passed, one denied in its body, one that goes away, one in line.
+/// Conversations with the filter, two bytes a step (what and on which stream, with what): a request
+/// without a body, one held and passed, one denied in its body, one that goes away, one in line.
 pub fn verdicts() -> Vec<Vec<u8>> {
     let talks: [&[u8]; 4] = [
         &[0, 0, 24, 0],

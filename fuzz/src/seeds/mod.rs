@@ -1,4 +1,5 @@
-//! What mutation starts from: small inputs that reach far, made by the suite's own writers where it has them.
+//! What mutation starts from: small inputs that reach far, made by the suite's own writers where it
+//! has them.
 
 pub mod bodies;
 pub mod edge;

@@ -15,8 +15,9 @@ struct Meter {
 
 impl Meter {
     fn new(data: &[u8]) -> Self {
-        // Text that becomes UTF-8 doubles at most, and that is what the factor then counts from; arguments of an
-        // XML-RPC call, leaves as arguments and places come on top of a document's text.
+        // Text that becomes UTF-8 doubles at most, and that is what the factor then counts from;
+        // arguments of an XML-RPC call, leaves as arguments and places come on top of a document's
+        // text.
         Self { bytes: 0, bound: 4 * (data.len() * 2 * OUTPUT_FACTOR_MAX + OUTPUT_SLACK_BYTES) }
     }
 

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use fosse_cidr::{Builder, List, Prefix, Verdict};
 
-/// The first byte splits the rest into an allow and a deny text; what compiles must open and judge as the prefixes do.
+/// The first byte splits the rest into an allow and a deny text; what compiles must open and judge
+/// as the prefixes do.
 pub fn lists(data: &[u8]) {
     let Some((cut, rest)) = data.split_first() else { return };
     let (allow, deny) = rest.split_at(usize::from(*cut).min(rest.len()));
@@ -43,7 +44,8 @@ pub fn image(data: &[u8]) {
     }
 }
 
-/// The judgement as one would make it by hand: of all entries that hold the address the longest, of equals the allowing.
+/// The judgement as one would make it by hand: of all entries that hold the address the longest, of
+/// equals the allowing.
 pub fn plainly(entries: &[(Verdict, Prefix)], address: IpAddr) -> Verdict {
     let holding = entries.iter().filter(|(_, prefix)| prefix.holds(address));
     let best = holding.max_by_key(|(verdict, prefix)| (prefix.bits(), *verdict == Verdict::Allowed));

@@ -6,7 +6,8 @@ use fosse_frames::line::Line;
 use fosse_frames::people::ForPeople;
 use fosse_frames::{decode, encode};
 
-/// Every frame comes back from its JSON line byte for byte, and its text for people is one a terminal can take.
+/// Every frame comes back from its JSON line byte for byte, and its text for people is one a
+/// terminal can take.
 ///
 /// # Panics
 /// On a broken promise.
@@ -26,7 +27,8 @@ pub fn frames(data: &[u8]) {
     }
 }
 
-/// Any text is a line or is refused, and what it encodes to is a frame that reads as that line again.
+/// Any text is a line or is refused, and what it encodes to is a frame that reads as that line
+/// again.
 ///
 /// # Panics
 /// On a broken promise.

@@ -1,4 +1,5 @@
-//! Entry points for a fuzzing driver: each drives a decoder with any bytes and asserts what must hold.
+//! Entry points for a fuzzing driver: each drives a decoder with any bytes and asserts what must
+//! hold.
 
 use fosse_http1::{ChunkedDecoder, HeadLimits, HeadWriter, Piece, RequestHead, ResponseHead, Version, find_head_end};
 

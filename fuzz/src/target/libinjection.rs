@@ -1,6 +1,7 @@
 //! Entry points for a fuzz driver: a panic is a finding.
 
-/// Both detectors on any bytes: they return, give the same answer twice, and a fingerprint is one to five ASCII bytes.
+/// Both detectors on any bytes: they return, give the same answer twice, and a fingerprint is one
+/// to five ASCII bytes.
 pub fn detect(data: &[u8]) {
     let verdict = fosse_libinjection::is_sqli(data);
     assert_eq!(verdict, fosse_libinjection::is_sqli(data));

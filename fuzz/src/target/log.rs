@@ -2,8 +2,8 @@
 
 use fosse_log::line::{LINE_BYTES_MAX, Partial, escape};
 
-/// The first byte says in what steps the rest comes: the lines are the same in any steps, none is beyond its limit, and none
-/// holds what a terminal would obey.
+/// The first byte says in what steps the rest comes: the lines are the same in any steps, none is
+/// beyond its limit, and none holds what a terminal would obey.
 pub fn lines(data: &[u8]) {
     let Some((step, bytes)) = data.split_first() else { return };
     let whole = cut(bytes, bytes.len().max(1));

@@ -1,5 +1,5 @@
-//! The targets: functions that take any bytes and panic where a promise is broken. A file for each crate whose decoders they drive;
-//! sweeps in a crate's own tests include its file.
+//! The targets: functions that take any bytes and panic where a promise is broken. A file for each
+//! crate whose decoders they drive; sweeps in a crate's own tests include its file.
 
 pub mod bodies;
 pub mod bundle;

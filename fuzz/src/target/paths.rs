@@ -2,8 +2,8 @@
 
 use fosse_paths::{glob_matches, normalise};
 
-/// Lines are a glob and a name: the name resolved is resolved, a name matches itself unless it holds a glob's signs, and the
-/// glob stays what it is where stars are doubled.
+/// Lines are a glob and a name: the name resolved is resolved, a name matches itself unless it
+/// holds a glob's signs, and the glob stays what it is where stars are doubled.
 pub fn globs(data: &[u8]) {
     let (glob, name) = data.split_at(data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len()));
     let name = String::from_utf8_lossy(name.get(1..).unwrap_or_default()).into_owned();

@@ -7,8 +7,8 @@ const STEPS: u64 = 20_000;
 
 /// The first byte says how many of the following bytes are a pattern; the rest is the value.
 ///
-/// Compiling ends in a pattern or an error; a match agrees with its captures; a pattern that matches is a candidate;
-/// and where both engines can run a pattern they agree.
+/// Compiling ends in a pattern or an error; a match agrees with its captures; a pattern that
+/// matches is a candidate; and where both engines can run a pattern they agree.
 pub fn pattern(data: &[u8]) {
     let Some((length, rest)) = data.split_first() else { return };
     let (pattern, value) = rest.split_at(usize::from(*length).min(rest.len()));
@@ -31,8 +31,8 @@ pub fn pattern(data: &[u8]) {
     }
 }
 
-/// Whether the pattern matches by the engine that backtracks: an empty look-ahead at its front, which always holds, leaves no
-/// other choice.
+/// Whether the pattern matches by the engine that backtracks: an empty look-ahead at its front,
+/// which always holds, leaves no other choice.
 fn by_backtracking(pattern: &[u8], value: &[u8], scratch: &mut Scratch) -> Option<bool> {
     // In a group: what begins with `{2}` is literal by itself and would repeat the look-ahead.
     let regex = Regex::new([b"(?=)(?:", pattern, b")"].concat()).ok()?;
@@ -40,7 +40,8 @@ fn by_backtracking(pattern: &[u8], value: &[u8], scratch: &mut Scratch) -> Optio
     regex.is_match(value, scratch).ok()
 }
 
-/// Lines up to an empty one are phrases; the rest is the value. Compared with looking for each phrase on its own.
+/// Lines up to an empty one are phrases; the rest is the value. Compared with looking for each
+/// phrase on its own.
 pub fn phrases(data: &[u8]) {
     let end = data.windows(2).position(|pair| pair == b"\n\n").unwrap_or(data.len());
     let (head, value) = data.split_at(end);

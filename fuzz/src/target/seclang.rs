@@ -21,8 +21,9 @@ pub fn rules(data: &[u8]) {
     }
 }
 
-/// Any bytes, cut at NUL into target, header name, header value and body, go through a rule set that uses every kind of
-/// thing; with and without its gates, in turns as short as can be, and with records that come late, the same rules match.
+/// Any bytes, cut at NUL into target, header name, header value and body, go through a rule set
+/// that uses every kind of thing; with and without its gates, in turns as short as can be, and with
+/// records that come late, the same rules match.
 pub fn transaction(data: &[u8]) {
     static RULES: OnceLock<Option<(Ruleset, Ruleset)>> = OnceLock::new();
     let compiled = RULES.get_or_init(|| Some((compiled(Ruleset::compile)?, compiled(Ruleset::compile_ungated)?)));

@@ -25,8 +25,8 @@ pub fn target(data: &[u8]) {
     assert_eq!(Place::of_target(&location).map(|place| place.path), Ok(expected), "it names what it was made from");
 }
 
-/// The first two bytes are the length of the file, the rest is a Range field: the parts lie in the file and are not
-/// more than it.
+/// The first two bytes are the length of the file, the rest is a Range field: the parts lie in the
+/// file and are not more than it.
 ///
 /// # Panics
 /// On a broken promise.

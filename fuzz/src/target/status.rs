@@ -2,7 +2,8 @@
 
 use fosse_status::request::{Progress, progress};
 
-/// Reads `data` as a request, cut everywhere: more bytes after a complete head change nothing of what it asks.
+/// Reads `data` as a request, cut everywhere: more bytes after a complete head change nothing of
+/// what it asks.
 pub fn request(data: &[u8]) {
     let whole = progress(data);
     let mut done = None;

@@ -7,7 +7,8 @@ use fosse_store::{filter::Filter, records::Records};
 /// Room for a few records only, so that they press each other out.
 const BYTES: usize = 4096;
 
-/// A filter's bytes, behind a byte that says in what steps they come. Time goes on between the steps.
+/// A filter's bytes, behind a byte that says in what steps they come. Time goes on between the
+/// steps.
 ///
 /// # Panics
 /// Where a promise is broken.
@@ -33,7 +34,8 @@ pub fn conversation(data: &[u8]) {
         filter.advance(pending);
         records.sweep(now);
     }
-    // Whatever came, the memory counted is that of the records that are there: when all have ended nothing is left.
+    // Whatever came, the memory counted is that of the records that are there: when all have ended
+    // nothing is left.
     while records.sweep(u64::MAX) > 0 {}
     assert_eq!((records.len(), records.bytes()), (0, 0), "a record without an end, or memory without a record");
 }

@@ -2,7 +2,8 @@
 
 use fosse_transform::{GROWTH_BYTES_MAX, GROWTH_FACTOR_MAX, Outcome, Transform};
 
-/// The first byte chooses the transformation, the rest is its input. Panics when an invariant does not hold.
+/// The first byte chooses the transformation, the rest is its input. Panics when an invariant does
+/// not hold.
 pub fn transform(data: &[u8]) {
     let Some((choice, input)) = data.split_first() else { return };
     if let Some((transform, _)) = Transform::ALL.get(usize::from(*choice) % Transform::ALL.len()) {

@@ -16,7 +16,8 @@ use fosse_waf_filter::{Filter, Outputs, Rules};
 
 /// Streams of the conversation.
 const STREAMS: usize = 6;
-/// Sites: rules or none, blocking or watching, bodies refused or judged in part, a small memory for all of them.
+/// Sites: rules or none, blocking or watching, bodies refused or judged in part, a small memory for
+/// all of them.
 const SITES: u8 = 8;
 const BODY_BYTES_MAX: u64 = 64;
 
@@ -68,8 +69,9 @@ fn rules() -> Rules {
     RULES.get_or_init(compiled).clone()
 }
 
-/// Every request is passed on whole, in order and once, or replaced by one verdict; no credit is granted for what is not
-/// there; at the end nothing is held, whatever the store said, or did not say.
+/// Every request is passed on whole, in order and once, or replaced by one verdict; no credit is
+/// granted for what is not there; at the end nothing is held, whatever the store said, or did not
+/// say.
 ///
 /// # Panics
 /// Where that does not hold.
@@ -203,7 +205,8 @@ impl Talk {
                     assert!(model.granted <= most, "credit for what came, and one byte ahead");
                     assert_ne!(model.out, Forward::Ended, "no credit behind the end");
                 }
-                // What dispatch takes no notice of: it crossed an end, or the stream is not there yet.
+                // What dispatch takes no notice of: it crossed an end, or the stream is not there
+                // yet.
                 Kind::Reset | Kind::ResponseCredit if model.out != Forward::Open => {}
                 kind => {
                     model.out = model.out.after(kind).expect("frames in their order");

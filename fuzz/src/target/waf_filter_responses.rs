@@ -1,4 +1,5 @@
-//! Entry point for a fuzzer: any lawful conversation about answers, with doubles of parse and of dispatch on both sides.
+//! Entry point for a fuzzer: any lawful conversation about answers, with doubles of parse and of
+//! dispatch on both sides.
 
 use std::{collections::VecDeque, rc::Rc, sync::OnceLock};
 
@@ -18,7 +19,8 @@ use fosse_waf_filter::{Filter, Outputs, Rules};
 
 /// Streams of the conversation.
 const STREAMS: usize = 4;
-/// Sites: blocking and refusing what is too long, blocking and judging that in part, watching, not judged.
+/// Sites: blocking and refusing what is too long, blocking and judging that in part, watching, not
+/// judged.
 const SITES: u8 = 4;
 /// Bytes of an answer that are judged.
 const LIMIT_BYTES: usize = 40_000;
@@ -33,7 +35,8 @@ struct Model {
     to_head: bool,
     /// What parse has sent.
     sent: Forward,
-    /// parse: where the answer stands, bytes it has room for, those it has not granted again, and the body.
+    /// parse: where the answer stands, bytes it has room for, those it has not granted again, and
+    /// the body.
     back: Return,
     room: u64,
     owed: u32,
@@ -83,13 +86,14 @@ fn rules() -> Rules {
     RULES.get_or_init(compiled).clone()
 }
 
-/// Every answer that is judged arrives whole and as it was sent, or nothing of it does; nobody sends more than the next has
-/// room for; every stream ends; at the end nothing is held.
+/// Every answer that is judged arrives whole and as it was sent, or nothing of it does; nobody
+/// sends more than the next has room for; every stream ends; at the end nothing is held.
 ///
 /// # Panics
 /// Where that does not hold.
 pub fn answers(data: &[u8]) {
-    // No budget ends an evaluation here, as a run must not hang on the clock: twenty KiB can take many seconds.
+    // No budget ends an evaluation here, as a run must not hang on the clock: twenty KiB can take
+    // many seconds.
     let data = &data[..data.len().min(6 << 10)];
     let counters = Rc::new(Counters::private());
     let mut talk = Talk {

@@ -1,4 +1,5 @@
-//! What every decoder here must hold for any bytes: no panic, and what decodes encodes to the same bytes again.
+//! What every decoder here must hold for any bytes: no panic, and what decodes encodes to the same
+//! bytes again.
 
 use fosse_wire::{Frame, Inbox, Kind, channel, connect, launch, request, response, start, store, verdict};
 
@@ -76,7 +77,8 @@ pub fn messages(data: &[u8]) {
     }
 }
 
-/// Both directions between filters and store: what decodes encodes to the same bytes, and no record is beyond its limits.
+/// Both directions between filters and store: what decodes encodes to the same bytes, and no record
+/// is beyond its limits.
 pub fn store(data: &[u8]) {
     let mut rest = data;
     while let Ok(Some((message, taken))) = store::split(rest) {

@@ -1,9 +1,10 @@
-//! fosse-steps: counts how often instrumented code reads memory (`-C llvm-args=-sanitizer-coverage-trace-loads`), and tells
-//! libFuzzer of a level that no input has reached before.
+//! fosse-steps: counts how often instrumented code reads memory
+//! (`-C llvm-args=-sanitizer-coverage-trace-loads`), and tells libFuzzer of a level that no input
+//! has reached before.
 //!
-//! Reads are what a busy machine does not change: the same input costs the same every time. The names are fixed by LLVM
-//! (SanitizerCoverage.cpp) and by libFuzzer (FuzzerExtraCounters.cpp), so this crate has the attributes that only `unsafe`
-//! allows; there is nothing else in it.
+//! Reads are what a busy machine does not change: the same input costs the same every time. The
+//! names are fixed by LLVM (SanitizerCoverage.cpp) and by libFuzzer (FuzzerExtraCounters.cpp), so
+//! this crate has the attributes that only `unsafe` allows; there is nothing else in it.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -12,15 +13,18 @@ pub const LEVELS_COUNT: usize = 512;
 
 static STEPS: AtomicU64 = AtomicU64::new(0);
 
-/// An input that sets a byte here which none has set before is kept, as one that reached new code is.
-// SAFETY: libFuzzer reads and clears the bytes between the section's ends as bytes, and so are these.
+/// An input that sets a byte here which none has set before is kept, as one that reached new code
+/// is.
+// SAFETY: libFuzzer reads and clears the bytes between the section's ends as bytes, and so are
+// these.
 #[unsafe(link_section = "__libfuzzer_extra_counters")]
 static LEVELS: [AtomicU8; LEVELS_COUNT] = [const { AtomicU8::new(0) }; LEVELS_COUNT];
 
 macro_rules! callbacks {
     ($($name:ident)*) => {$(
         /// Called before every read of this width.
-        // SAFETY: the name is reserved for this callback, and nothing else in the program defines it.
+        // SAFETY: the name is reserved for this callback, and nothing else in the program defines
+        // it.
         #[unsafe(no_mangle)]
         extern "C" fn $name(_address: *const u8) {
             // There is one thread: load and store do, and cost less than one locked instruction.

@@ -1,7 +1,7 @@
 //! Configurations in examples: whole ones, or some tables that need the others.
 
-/// A whole configuration that holds `part` word for word: where it has no listener, no site or not the backend it names,
-/// plain ones stand behind it.
+/// A whole configuration that holds `part` word for word: where it has no listener, no site or not
+/// the backend it names, plain ones stand behind it.
 #[must_use]
 pub fn completed(part: &str) -> String {
     let mut whole = part.to_owned();

@@ -116,7 +116,8 @@ fn of_mdoc(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// A `.Dl` line as it is shown: punctuation that stands alone at its end is joined to the word before (mdoc(7), delimiters).
+/// A `.Dl` line as it is shown: punctuation that stands alone at its end is joined to the word
+/// before (mdoc(7), delimiters).
 fn display_line(words: &str) -> String {
     match words.rsplit_once(' ') {
         Some((before, last)) if [".", ",", ":", ";", "?", "!", ")", "]"].contains(&last) => format!("{before}{last}"),

@@ -99,7 +99,8 @@ impl Stage {
         self.shell(user, &["bash", "-o", "pipefail", "-c", command])
     }
 
-    /// Runs a command that serves, `ready` until it succeeds, then `ask`, which must succeed at once.
+    /// Runs a command that serves, `ready` until it succeeds, then `ask`, which must succeed at
+    /// once.
     ///
     /// # Panics
     /// Where it cannot be run at all.
@@ -155,7 +156,8 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // All processes of the machine end with the first (pid_namespaces(7)), and with them its files.
+        // All processes of the machine end with the first (pid_namespaces(7)), and with them its
+        // files.
         let _ = self.unshare.kill();
         let _ = self.unshare.wait();
     }
@@ -165,7 +167,8 @@ fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A Core Rule Set, where this machine has one: `FOSSE_CORE_RULE_SET` names it, or Debian's package.
+/// A Core Rule Set, where this machine has one: `FOSSE_CORE_RULE_SET` names it, or Debian's
+/// package.
 #[must_use]
 pub fn core_rule_set() -> Option<PathBuf> {
     let named = std::env::var_os("FOSSE_CORE_RULE_SET").map(PathBuf::from);

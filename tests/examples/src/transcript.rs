@@ -11,8 +11,9 @@ pub struct Step {
     pub shown: Vec<String>,
 }
 
-/// The commands of an example. Where a line begins with a prompt (`$ `, or `# ` before a command of root's) the lines that
-/// belong to no command are output; without prompts every line is a command or the rest of one.
+/// The commands of an example. Where a line begins with a prompt (`$ `, or `# ` before a command of
+/// root's) the lines that belong to no command are output; without prompts every line is a command
+/// or the rest of one.
 #[must_use]
 pub fn steps(text: &str) -> Vec<Step> {
     let prompted = text.starts_with("$ ") || text.starts_with("# ");
@@ -42,8 +43,8 @@ fn goes_on(command: &str) -> bool {
     end.ends_with(['\\', '|']) || end.ends_with("&&") || command.matches('\'').count() % 2 == 1
 }
 
-/// Whether `output` is what is shown: line by line, where `...` in a line stands for any characters and a line of nothing
-/// else for any lines.
+/// Whether `output` is what is shown: line by line, where `...` in a line stands for any characters
+/// and a line of nothing else for any lines.
 #[must_use]
 pub fn fits(shown: &[String], output: &[&str]) -> bool {
     match shown.split_first() {

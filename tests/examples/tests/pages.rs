@@ -1,4 +1,5 @@
-//! Every example of the pages for people is run as it stands there, and gives what is shown beside it.
+//! Every example of the pages for people is run as it stands there, and gives what is shown beside
+//! it.
 
 use std::fs;
 use std::path::Path;

@@ -3,7 +3,8 @@
 /// Who has logged in over one connection. What the field Authorization says:
 ///
 /// - `NTLM one` begins a handshake, and gets 401 and `NTLM two`;
-/// - `NTLM three-NAME` ends it, and everything over this connection is NAME's from then on; without a handshake before it, it is refused;
+/// - `NTLM three-NAME` ends it, and everything over this connection is NAME's from then on; without
+///   a handshake before it, it is refused;
 /// - `Negotiate NAME` logs in at once, and gets `Persistent-Auth: true`.
 #[derive(Debug, Default)]
 pub(crate) struct Login {

@@ -24,7 +24,8 @@ pub struct Stream {
     forward: Forward,
     body_done: bool,
     out: u8,
-    /// Units a filter had granted before the head came, and how many of them the backend has not taken.
+    /// Units a filter had granted before the head came, and how many of them the backend has not
+    /// taken.
     prepaid: u8,
     window: u8,
     held: u8,

@@ -16,8 +16,8 @@ enum Course {
     Denied,
 }
 
-/// What happens to the frames that come back (answer.rs, `Back`). `credit` is what dispatch may still send, `end` the units of the
-/// whole answer once its end has come.
+/// What happens to the frames that come back (answer.rs, `Back`). `credit` is what dispatch may
+/// still send, `end` the units of the whole answer once its end has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 enum Back {
     #[default]
@@ -128,7 +128,8 @@ pub fn frame(
             to.outbox.push_back(*frame);
         }
         (Course::Hold { .. }, _) => {
-            // What is held was never sent on; dispatch learns of the stream by a verdict and answers it.
+            // What is held was never sent on; dispatch learns of the stream by a verdict and
+            // answers it.
             slot.course = Course::Pass;
             if rules.filter_tells_of_reset {
                 to.outbox.push_back(Frame::new(id, Kind::Verdict, serial));

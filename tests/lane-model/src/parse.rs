@@ -124,7 +124,8 @@ impl Slot {
         to.outbox.push_back(Frame::of(self.id, kind, self.serial, units));
     }
 
-    /// A slot is used again only when its last stream has ended in both directions; each use has its own generation.
+    /// A slot is used again only when its last stream has ended in both directions; each use has
+    /// its own generation.
     fn begin(&mut self, rules: &Rules, to: &mut Pipe) {
         let id = if rules.generations { self.id.next() } else { self.id };
         *self = Self {

@@ -25,7 +25,8 @@ fn mark(world: &World) -> u64 {
 /// Visits every state that can be reached; how many there are.
 ///
 /// # Errors
-/// The first broken promise. Also more than `states_max` states: the walk would not be all there is.
+/// The first broken promise. Also more than `states_max` states: the walk would not be all there
+/// is.
 pub fn everything(scripts: &[Script], rules: &Rules, states_max: usize) -> Result<usize, Found> {
     let mut seen = HashSet::new();
     let mut path: Vec<Step> = Vec::new();

@@ -102,19 +102,23 @@ pub struct Rules {
     pub window: u8,
     /// Frames one socket holds.
     pub socket: usize,
-    /// Every stage reads while its output is blocked (common/frame/stage: Input and Output know nothing of each other).
+    /// Every stage reads while its output is blocked (common/frame/stage: Input and Output know
+    /// nothing of each other).
     pub reads_while_blocked: bool,
     /// A filter that holds grants what it takes (bins/waf-filter/src/held.rs, `take`).
     pub filter_grants: bool,
-    /// dispatch does not grant again what a filter has granted (bins/dispatch/src/exchange/request_body.rs, `data`: `prepaid`).
+    /// dispatch does not grant again what a filter has granted
+    /// (bins/dispatch/src/exchange/request_body.rs, `data`: `prepaid`).
     pub held_is_prepaid: bool,
-    /// parse ends a request whose answer came first with a RESET (bins/parse/src/conn.rs, `complete`: `cut_short`).
+    /// parse ends a request whose answer came first with a RESET (bins/parse/src/conn.rs,
+    /// `complete`: `cut_short`).
     pub cuts_short: bool,
     /// dispatch answers a RESET with a RESET (bins/dispatch/src/frames.rs, `client_gone`).
     pub echoes: bool,
     /// Each request of a slot has its own id (common/frame/wire/src/stream.rs, `next`).
     pub generations: bool,
-    /// dispatch grants once the backend has taken all (bins/dispatch/src/exchange/send.rs, `grant`).
+    /// dispatch grants once the backend has taken all (bins/dispatch/src/exchange/send.rs,
+    /// `grant`).
     pub dispatch_grants: bool,
     /// parse grants once the client has taken all (bins/parse/src/conn.rs, `grant`).
     pub parse_grants: bool,
@@ -122,15 +126,17 @@ pub struct Rules {
     pub filter_tells_of_reset: bool,
     /// A filter that holds an answer grants what it takes (bins/waf-filter/src/answer.rs, `grant`).
     pub filter_grants_answers: bool,
-    /// A filter that lets go of an answer sends no more than parse has room for (bins/waf-filter/src/answer.rs, `pump`).
+    /// A filter that lets go of an answer sends no more than parse has room for
+    /// (bins/waf-filter/src/answer.rs, `pump`).
     pub filter_keeps_to_room: bool,
-    /// A filter that took the end of an answer which its client will not see ends it (bins/waf-filter/src/back.rs,
-    /// `client_left`).
+    /// A filter that took the end of an answer which its client will not see ends it
+    /// (bins/waf-filter/src/back.rs, `client_left`).
     pub filter_ends_what_it_holds: bool,
-    /// dispatch answers a verdict also where the answer it is about has ended (bins/dispatch/src/frames.rs, `take_first` and
-    /// `late_verdict`).
+    /// dispatch answers a verdict also where the answer it is about has ended
+    /// (bins/dispatch/src/frames.rs, `take_first` and `late_verdict`).
     pub late_verdicts_are_answered: bool,
-    /// A slot waits for the answer's end, also when its client is gone (bins/parse/src/conn.rs, `is_over`).
+    /// A slot waits for the answer's end, also when its client is gone (bins/parse/src/conn.rs,
+    /// `is_over`).
     pub slot_waits_for_ring: bool,
 }
 
@@ -376,7 +382,8 @@ impl World {
             }
             let back = if self.judged { 3 } else { 2 };
             let response = units(back, Kind::ResponseData) + usize::from(self.parse[slot].out);
-            // What the filter holds is bounded by the lane's budget; what is on its way there by the window.
+            // What the filter holds is bounded by the lane's budget; what is on its way there by
+            // the window.
             if response > window || units(2, Kind::ResponseData) > window {
                 return Err(format!("slot {slot}: {response} units of an answer in memory"));
             }
@@ -384,8 +391,9 @@ impl World {
         Ok(())
     }
 
-    /// Nobody can make a step. Whoever has peers that work must be done; the others are ended by their time limits
-    /// (bins/parse/src/clock.rs, bins/dispatch/src/exchange/timeouts.rs). True where all is over.
+    /// Nobody can make a step. Whoever has peers that work must be done; the others are ended by
+    /// their time limits (bins/parse/src/clock.rs, bins/dispatch/src/exchange/timeouts.rs). True
+    /// where all is over.
     ///
     /// # Errors
     /// A deadlock.

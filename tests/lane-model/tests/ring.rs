@@ -1,4 +1,5 @@
-//! The ring cannot deadlock, mix streams or hold more than it granted; and the walk finds each rule's absence.
+//! The ring cannot deadlock, mix streams or hold more than it granted; and the walk finds each
+//! rule's absence.
 
 use fosse_lane_model::{
     walk::{everything, somehow},
@@ -237,8 +238,8 @@ fn a_verdict_about_an_answer_that_is_over_and_that_nobody_answers_is_found() {
     assert!(finds(&rules, &[&[script]]).contains("for ever"));
 }
 
-/// As long as every stage keeps the rules, waiting for the ring is enough: frames of an old stream are all ahead of those
-/// of the next. Generations are for the stage that does not.
+/// As long as every stage keeps the rules, waiting for the ring is enough: frames of an old stream
+/// are all ahead of those of the next. Generations are for the stage that does not.
 #[test]
 fn generations_alone_keep_answers_apart_where_a_slot_is_freed_too_early() {
     let script = Script { early: true, aborts: 2, requests: 3, request: 1, ..Script::default() };

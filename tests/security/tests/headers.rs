@@ -1,5 +1,5 @@
-//! Fields that help an attacker go, those that could be made up are written anew, and a proxy in front is believed only
-//! where the configuration says so.
+//! Fields that help an attacker go, those that could be made up are written anew, and a proxy in
+//! front is believed only where the configuration says so.
 
 use fosse_harness::{Backend, Client, Edge, get, request};
 use fosse_security::Parrot;

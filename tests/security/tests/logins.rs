@@ -1,4 +1,5 @@
-//! A login that a server binds to its connection (NTLM, Negotiate: IIS, Exchange, express-ntlm) is for whoever logged in, and for nobody else.
+//! A login that a server binds to its connection (NTLM, Negotiate: IIS, Exchange, express-ntlm) is
+//! for whoever logged in, and for nobody else.
 
 use std::net::SocketAddr;
 
@@ -87,7 +88,8 @@ fn a_login_ends_with_either_connection_it_is_bound_to() {
     let edge = Edge::up(&backend.address(), &["--waf", "off", "--lanes", "1"]);
     let mut alice = Client::connect(edge.address());
     log_in(&mut alice, "alice");
-    // The server ends its connection with an answer, then without one: asked again over another, nobody is logged in.
+    // The server ends its connection with an answer, then without one: asked again over another,
+    // nobody is logged in.
     assert_eq!(user(&ask(&mut alice, "GET", "/close/login/", "")), Some("alice"));
     assert_eq!(ask(&mut alice, "GET", "/login/", "").status, 401);
     log_in(&mut alice, "alice");

@@ -60,7 +60,8 @@ fn every_process_has_a_user_of_its_own_and_nothing_else() {
 fn who_makes_processes_has_what_that_needs_and_nothing_else() {
     let backend = Backend::start();
     let Some(edge) = edge(&backend) else { return };
-    // KILL, SETGID, SETUID, SETPCAP; start has NET_BIND_SERVICE, CHOWN, DAC_OVERRIDE and FOWNER beside them.
+    // KILL, SETGID, SETUID, SETPCAP; start has NET_BIND_SERVICE, CHOWN, DAC_OVERRIDE and FOWNER
+    // beside them.
     let (spawns, listens) = (0x1e0, 0x40b);
     let start = edge.start();
     let mut makers: Vec<(Process, u64)> = vec![(start, spawns | listens)];
@@ -100,7 +101,8 @@ fn no_process_can_be_looked_into() {
     let backend = Backend::start();
     let Some(edge) = edge(&backend) else { return };
     for process in everybody(&edge) {
-        // What cannot be dumped belongs to root in /proc, so its own user cannot open its memory either.
+        // What cannot be dumped belongs to root in /proc, so its own user cannot open its memory
+        // either.
         let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(format!("/proc/{}/mem", process.pid)).unwrap());
         assert_eq!(owner, 0, "{process:?}");
         let limits = fs::read_to_string(format!("/proc/{}/limits", process.pid)).unwrap();

@@ -13,7 +13,8 @@ use fosse_soak::{
 };
 use fosse_wire::{frame::FRAME_BYTES_MAX, request::BodyLength};
 
-/// What a client may have got of a response: nothing, a response of parse's own, or what was written for it.
+/// What a client may have got of a response: nothing, a response of parse's own, or what was
+/// written for it.
 fn harmless(name: &str, fate: &Fate, own: &str, others: &str) {
     let text = String::from_utf8_lossy(&fate.bytes);
     assert!(!text.contains(others), "{name}: got another client's bytes: {text}");
@@ -23,7 +24,8 @@ fn harmless(name: &str, fate: &Fate, own: &str, others: &str) {
     assert!(!text.to_ascii_lowercase().contains("smuggled"), "{name}: {text}");
 }
 
-/// Two clients wait; `attack` says something about both. The conversation must end, and neither may be harmed.
+/// Two clients wait; `attack` says something about both. The conversation must end, and neither may
+/// be harmed.
 fn breaks_off(name: &str, attack: impl FnOnce(u32, u32) -> Vec<Vec<u8>>) {
     let mut target = Target::start();
     let (a, b) = (target.victim(false), target.victim(false));

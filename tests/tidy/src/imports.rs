@@ -1,4 +1,5 @@
-//! Which file of a crate imports which, read from the text: `crate::`, `super::` and paths that begin with a child module.
+//! Which file of a crate imports which, read from the text: `crate::`, `super::` and paths that
+//! begin with a child module.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +9,8 @@ use crate::source::code;
 /// The files of one crate's `src/`, and what each names of the others.
 #[derive(Debug, Default)]
 pub struct Imports {
-    /// Module path (empty for the root) to the names it re-exports, each with the module it comes from.
+    /// Module path (empty for the root) to the names it re-exports, each with the module it comes
+    /// from.
     reexports: BTreeMap<Vec<String>, BTreeMap<String, Vec<String>>>,
     modules: BTreeSet<Vec<String>>,
     /// Module path to the modules it imports.
@@ -100,7 +102,8 @@ impl Imports {
         targets.filter(|target| !module.starts_with(target)).collect()
     }
 
-    /// A path as it is written in `module`, from the crate's root; `None` for other crates' and local names.
+    /// A path as it is written in `module`, from the crate's root; `None` for other crates' and
+    /// local names.
     fn absolute(&self, module: &[String], path: &[String]) -> Option<Vec<String>> {
         let (first, rest) = path.split_first()?;
         let mut from = match first.as_str() {
@@ -138,7 +141,8 @@ impl Imports {
     }
 }
 
-/// `transaction/act.rs` is `[transaction, act]`, `transaction/mod.rs` is `[transaction]`, `lib.rs` and `main.rs` are the root.
+/// `transaction/act.rs` is `[transaction, act]`, `transaction/mod.rs` is `[transaction]`, `lib.rs`
+/// and `main.rs` are the root.
 fn module_of(path: &str) -> Option<Vec<String>> {
     let path = path.strip_suffix(".rs")?;
     let mut parts: Vec<String> = path.split('/').map(str::to_owned).collect();

@@ -71,7 +71,8 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(top().join(path)).unwrap_or_default()
 }
 
-/// The wings of common/: one folder each for code that trusts alike, with a README.md that says whom.
+/// The wings of common/: one folder each for code that trusts alike, with a README.md that says
+/// whom.
 pub const WINGS: [&str; 5] = ["config", "frame", "http", "process", "waf"];
 
 /// The crates of common/ as `WING/NAME`, sorted.

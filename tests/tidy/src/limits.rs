@@ -1,4 +1,5 @@
-//! The limits of the suite: every `const NAME_MAX` with its value and its reason, and the manual page they make.
+//! The limits of the suite: every `const NAME_MAX` with its value and its reason, and the manual
+//! page they make.
 
 use crate::File;
 

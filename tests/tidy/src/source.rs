@@ -1,7 +1,8 @@
 //! Rust source as text: strings, comments and code told apart as far as the rules need it.
 
-/// The code of a line: without its comment and without what stands in strings. A string over several lines is code from
-/// its second line on, which is good enough for words that must not occur at all.
+/// The code of a line: without its comment and without what stands in strings. A string over
+/// several lines is code from its second line on, which is good enough for words that must not
+/// occur at all.
 #[must_use]
 pub fn code(line: &str) -> String {
     let mut out = String::new();
@@ -27,7 +28,8 @@ pub fn words_after<'a>(text: &'a str, marker: &str, takes: impl Fn(char) -> bool
     text.split(marker).skip(1).map(ends).collect()
 }
 
-/// The events of a piece of source or of a manual: `event=WORD` and `event="TWO WORDS"`, in source with escaped quotes.
+/// The events of a piece of source or of a manual: `event=WORD` and `event="TWO WORDS"`, in source
+/// with escaped quotes.
 #[must_use]
 pub fn events(text: &str) -> Vec<String> {
     // mdoc doubles a quote within quotes.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use fosse_tidy::source::code;
 use fosse_tidy::{File, files, none};
 
-/// Sleeps in the tests of each crate. A sleep is right between two looks of a wait that has an end, and where time has to pass for
-/// what is tested to happen at all; before an assertion it is a guess about the machine. The numbers only ever go down.
+/// Sleeps in the tests of each crate. A sleep is right between two looks of a wait that has an end,
+/// and where time has to pass for what is tested to happen at all; before an assertion it is a
+/// guess about the machine. The numbers only ever go down.
 const SLEEPS: &[(&str, usize, &str)] = &[
     ("bins/accept", 1, "a second in which work is counted"),
     ("bins/parse", 6, "looks at a channel; clients that drip; a limit that must pass"),
@@ -27,7 +28,8 @@ fn crates(files: &[File]) -> Vec<String> {
     found
 }
 
-/// The part of a file that is a test's: all of those below a `tests` folder, the test module at the end of others.
+/// The part of a file that is a test's: all of those below a `tests` folder, the test module at the
+/// end of others.
 fn tests_of(file: &File) -> &str {
     let all = file.path.starts_with("tests/") || file.path.contains("/tests/");
     if all { &file.text } else { file.text.split_once("#[cfg(test)]").map_or("", |(_, tests)| tests) }

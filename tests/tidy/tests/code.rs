@@ -57,3 +57,47 @@ fn every_crate_but_common_sys_forbids_unsafe() {
         |file: &File| !file.path.starts_with("common/process/sys/") && !file.text.contains("#![forbid(unsafe_code)]");
     none("crates", &rust().into_iter().filter(|f| is_root(f) && open(f)).map(|f| f.path).collect::<Vec<_>>());
 }
+
+/// Columns of a comment, with what stands before it.
+const COMMENT_COLUMNS_MAX: usize = 100;
+
+#[test]
+fn comments_end_at_column_100() {
+    let long = |file: &File| {
+        let lines = file.text.lines().enumerate();
+        // A line of one word cannot be broken, nor can a row of a table.
+        let found = lines.filter(|(_, line)| {
+            let comment = line.trim_start();
+            let text = comment.trim_start_matches(['/', '!', ' ']);
+            comment.starts_with("//")
+                && text.contains(' ')
+                && !text.starts_with('|')
+                && line.chars().count() > COMMENT_COLUMNS_MAX
+        });
+        found.map(|(at, _)| format!("{}:{}", file.path, at + 1)).collect::<Vec<_>>()
+    };
+    none("long comments", &rust().iter().flat_map(long).collect::<Vec<_>>());
+}
+
+/// Doc comments of products that begin with a noun clause, where RFC 1574 has a verb in the third
+/// person or a noun.
+const NOUN_CLAUSES: usize = 701;
+
+#[test]
+fn doc_comments_begin_with_a_verb_or_a_noun() {
+    let conjunctions = ["What", "How", "Whether", "Where", "Who", "Why", "When", "Which"];
+    let mut found = Vec::new();
+    for file in rust().iter().filter(|file| file.is_source()) {
+        let mut before = "";
+        for (at, line) in file.text.lines().map(str::trim).enumerate() {
+            let first = line.strip_prefix("/// ").and_then(|text| text.split(' ').next());
+            if !before.starts_with("///") && first.is_some_and(|word| conjunctions.contains(&word)) {
+                found.push(format!("{}:{}", file.path, at + 1));
+            }
+            before = line;
+        }
+    }
+    if found.len() > NOUN_CLAUSES {
+        none("doc comments that begin with a noun clause", &found);
+    }
+}

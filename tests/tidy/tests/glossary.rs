@@ -1,8 +1,10 @@
-//! The field's words: home-made ones that are still in the products are counted, and only get fewer.
+//! The field's words: home-made ones that are still in the products are counted, and only get
+//! fewer.
 
 use fosse_tidy::{File, files, none};
 
-/// A home-made word, the field's word for it, and the number of lines of products and manual pages that still have it.
+/// A home-made word, the field's word for it, and the number of lines of products and manual pages
+/// that still have it.
 const HOME_MADE: &[(&str, &str, usize)] = &[
     ("answer", "response (HTTP), reply (connect, fork server)", 329),
     ("birth", "spawn", 1),

@@ -1,4 +1,5 @@
-//! What `make install` puts on a machine works there, and the service files are what their supervisors expect.
+//! What `make install` puts on a machine works there, and the service files are what their
+//! supervisors expect.
 
 use std::fs;
 use std::path::Path;

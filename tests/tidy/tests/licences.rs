@@ -1,5 +1,5 @@
-//! What is built into fosse: every crate from crates.io, under a licence that deny.toml allows. `cargo deny` says more where it is
-//! installed; this much is held everywhere.
+//! What is built into fosse: every crate from crates.io, under a licence that deny.toml allows.
+//! `cargo deny` says more where it is installed; this much is held everywhere.
 
 use std::process::Command;
 

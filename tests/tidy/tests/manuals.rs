@@ -1,10 +1,12 @@
-//! Every limit, every log word and every exit status is documented, and nothing is documented that is not there.
+//! Every limit, every log word and every exit status is documented, and nothing is documented that
+//! is not there.
 
 use fosse_tidy::limits::{BEGIN, END, all, mdoc};
 use fosse_tidy::source::events;
 use fosse_tidy::{directories, files, none, read, top};
 
-/// `FOSSE_WRITE_MANUAL=1 cargo test -p fosse-tidy` writes the list; without it the page is compared.
+/// `FOSSE_WRITE_MANUAL=1 cargo test -p fosse-tidy` writes the list; without it the page is
+/// compared.
 #[test]
 fn the_page_of_limits_lists_the_limits_of_the_code() {
     let path = "man/fosse-limits.7";

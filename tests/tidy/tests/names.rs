@@ -1,9 +1,11 @@
-//! One name everywhere. A program's directory, crate, first line, policy and manual page are found by its name.
+//! One name everywhere. A program's directory, crate, first line, policy and manual page are found
+//! by its name.
 
 use fosse_tidy::{WINGS, directories, files, libraries, none, read};
 
-/// fosse-start makes the other programs: what it gives up stands in common/process/lockdown/src/launcher.rs. fosse is an ordinary
-/// command, fosse-canary puts up every other program's walls.
+/// fosse-start makes the other programs: what it gives up stands in
+/// common/process/lockdown/src/launcher.rs. fosse is an ordinary command, fosse-canary puts up
+/// every other program's walls.
 const WITHOUT_POLICY: [&str; 3] = ["canary", "fosse", "start"];
 
 fn program(directory: &str) -> String {

@@ -1,4 +1,5 @@
-//! The shape of the tree: no circle of imports, no program inside another, files and mains of a size that can be read.
+//! The shape of the tree: no circle of imports, no program inside another, files and mains of a
+//! size that can be read.
 
 use fosse_tidy::exceptions::only;
 use fosse_tidy::imports::Imports;
@@ -38,7 +39,8 @@ fn no_program_links_another() {
         let dependency = |line: &str| line.split(['.', ' ']).next().unwrap_or_default().to_owned();
         found.extend(lines.map(dependency).filter(|d| names.contains(d)).map(|d| format!("{name} {d}")));
     }
-    // The canary puts up the walls of every other program: it takes their policies, and nothing else of them.
+    // The canary puts up the walls of every other program: it takes their policies, and nothing
+    // else of them.
     found.retain(|line| !line.starts_with("canary "));
     only("programs in programs", &[], &found);
 }
@@ -121,7 +123,8 @@ fn what_is_public_is_named_outside_of_its_crate() {
         // A program's main.rs stands outside of its library.
         let is_outside = |path: &String| !path.starts_with(&src) || path.ends_with("/src/main.rs");
         let outside: Vec<_> = said.iter().filter(|(path, _)| is_outside(path)).collect();
-        // A type that a public function takes or gives is seen outside though nobody has to name it.
+        // A type that a public function takes or gives is seen outside though nobody has to name
+        // it.
         let inside = files.iter().filter(|file| file.path.starts_with(&src));
         let signatures: Vec<_> = inside.map(|file| words(&public_signatures(file.without_tests()))).collect();
         let is_seen = |name: &str| name.starts_with(char::is_uppercase) && signatures.iter().any(|s| s.contains(name));

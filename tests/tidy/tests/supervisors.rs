@@ -1,4 +1,5 @@
-//! The service directories under the supervisors they are for: up, reload, end, and no restart where none would help.
+//! The service directories under the supervisors they are for: up, reload, end, and no restart
+//! where none would help.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -9,7 +10,8 @@ use std::process::{Child, Command, Stdio};
 use fosse_harness::{Backend, Client, Dir, free_port, is_root, programs, wait_for};
 use fosse_tidy::top;
 
-/// A supervised edge: a copy of a service directory in which every path leads to a directory of the test.
+/// A supervised edge: a copy of a service directory in which every path leads to a directory of the
+/// test.
 struct Service {
     dir: Dir,
     supervisor: Child,
@@ -32,7 +34,8 @@ impl Service {
         );
         fs::write(dir.join("fosse.toml"), configuration).unwrap();
         copy(&top().join("svc").join(kind).join("fosse"), &dir.join("service"), &path);
-        // The log service is another copy of the same thing; here the lines go where the test sees them.
+        // The log service is another copy of the same thing; here the lines go where the test sees
+        // them.
         fs::remove_dir_all(dir.join("service/log")).unwrap();
         let log = fs::File::create(dir.join("said")).unwrap();
         let supervisor = Command::new(supervisor)
@@ -98,7 +101,8 @@ fn copy(from: &Path, to: &PathBuf, dir: &str) {
     }
 }
 
-/// Up, reload, end; then a configuration that cannot work: `up` is tried once, and not again and again.
+/// Up, reload, end; then a configuration that cannot work: `up` is tried once, and not again and
+/// again.
 fn lives(kind: &str, supervisor: &str, reload: &[&str], down: &[&str], up: &[&str]) {
     let backend = Backend::start();
     let Some(service) = Service::start(kind, supervisor, &backend.address()) else { return };

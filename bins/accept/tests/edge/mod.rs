@@ -1,4 +1,5 @@
-//! start and lanes, played by the test: the real fosse-accept between them, locked down as it is in an edge.
+//! start and lanes, played by the test: the real fosse-accept between them, locked down as it is in
+//! an edge.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -112,12 +113,14 @@ impl Edge {
         self.settle();
     }
 
-    /// Waits until what was ordered before is in force: a turn that was under way may not have seen it, the next has.
+    /// Waits until what was ordered before is in force: a turn that was under way may not have seen
+    /// it, the next has.
     pub fn settle(&self) {
         self.wait_for_turns(2);
     }
 
-    /// Turns and CPU time (in clock ticks of 10 ms) accept takes in a second, however late a busy machine wakes the test.
+    /// Turns and CPU time (in clock ticks of 10 ms) accept takes in a second, however late a busy
+    /// machine wakes the test.
     pub fn effort(&self) -> (u64, u64) {
         let (turns, ticks, begun) = (self.count(fosse_counters::TURNS), self.cpu_ticks(), Instant::now());
         std::thread::sleep(Duration::from_secs(1));

@@ -51,8 +51,8 @@ const EMPTY_LINE: &[u8] = b"\r\n";
 const GRPC: &[u8] = b"application/grpc";
 
 impl Stream {
-    /// Writes the head for the backend. That of a chunked body that is buffered gets its framing later,
-    /// from [`Stream::write_framing`].
+    /// Writes the head for the backend. That of a chunked body that is buffered gets its framing
+    /// later, from [`Stream::write_framing`].
     pub(crate) fn write_head(
         &mut self,
         head: &RequestHead<'_>,
@@ -69,8 +69,9 @@ impl Stream {
         Ok(())
     }
 
-    /// Writes the framing that waited for the body: its length where all of it is here, else chunked.
-    /// Only END of parse makes a body [`Body::Done`], so one that was cut never gets a length.
+    /// Writes the framing that waited for the body: its length where all of it is here, else
+    /// chunked. Only END of parse makes a body [`Body::Done`], so one that was cut never gets a
+    /// length.
     fn write_framing(&mut self) {
         let Some(at) = self.framing_at.take() else { return };
         let body_at = at + EMPTY_LINE.len();
@@ -103,8 +104,8 @@ pub(crate) const fn begin(stream: &mut Stream, now_ms: u64) {
     };
 }
 
-/// Counts `bytes` that were just buffered (none that a filter has counted), and looks whether they are
-/// too many for the stream.
+/// Counts `bytes` that were just buffered (none that a filter has counted), and looks whether they
+/// are too many for the stream.
 pub(crate) fn grown(stream: &mut Stream, bytes: u32, site: &DispatchSite, context: &mut Context) -> Outcome {
     stream.buffered += u64::from(bytes);
     context.buffered_bytes += u64::from(bytes);

@@ -79,8 +79,8 @@ impl Clients {
         self.sockets.get_mut(&connection)
     }
 
-    /// Returns whether that connection's socket is here, or there is room for it. Without, responses
-    /// go through parse.
+    /// Returns whether that connection's socket is here, or there is room for it. Without,
+    /// responses go through parse.
     pub(crate) fn has_room_for(&self, connection: u64) -> bool {
         self.sockets.len() < self.max || self.sockets.contains_key(&connection)
     }

@@ -55,8 +55,8 @@ fn to_client(client: &Client, bytes: &[u8]) -> Option<usize> {
     }
 }
 
-/// Takes the LEASE that parse sends once it has written everything before the body: the client's socket
-/// is ours until RESPONSE_END. After a 101 it brings what the client has sent already.
+/// Takes the LEASE that parse sends once it has written everything before the body: the client's
+/// socket is ours until RESPONSE_END. After a 101 it brings what the client has sent already.
 ///
 /// # Errors
 /// [`WireError`] where no lease was asked for, or bytes come for a backend that waits for none.
@@ -118,7 +118,8 @@ pub(crate) fn pump(
         (down, up) => {
             let flag = |set: bool, interest: Interest| if set { interest } else { Interest::empty() };
             let from_backend = flag(!matches!(down, Moved::NoRoom | Moved::Ended), Interest::IN);
-            // After a 101 what the client sent, else the rest of a request that has its response early.
+            // After a 101 what the client sent, else the rest of a request that has its response
+            // early.
             let to_backend = flag(!stream.unsent().is_empty(), Interest::OUT);
             connection.watch(key, from_backend | to_backend, &context.event_loop);
             let to_client = flag(down == Moved::NoRoom, Interest::OUT);

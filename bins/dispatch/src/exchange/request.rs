@@ -17,8 +17,8 @@ const EXPECT: Name = Name::new("Expect");
 const CONNECTION: Name = Name::new("Connection");
 const UPGRADE: Name = Name::new("Upgrade");
 
-/// Fields that never pass: hop by hop (RFC 9110, section 7.6.1), framing, those written here, and those
-/// clients use to lie about where they come from or what they ask for.
+/// Fields that never pass: hop by hop (RFC 9110, section 7.6.1), framing, those written here, and
+/// those clients use to lie about where they come from or what they ask for.
 static DROPPED: NameSet<21> = NameSet::new([
     "host",
     "connection",
@@ -50,9 +50,9 @@ fn is_dropped(name: &[u8]) -> bool {
     DROPPED.contains(name) || name.get(..FORWARDING.len()).is_some_and(|start| same_name(start, FORWARDING))
 }
 
-/// Returns whether a field does not pass where responses are evaluated: it asks for coded ones, or for
-/// parts of one that say nothing each. A server may always respond as if it were not there (RFC 9110,
-/// sections 12.5.3 and 14.2).
+/// Returns whether a field does not pass where responses are evaluated: it asks for coded ones, or
+/// for parts of one that say nothing each. A server may always respond as if it were not there (RFC
+/// 9110, sections 12.5.3 and 14.2).
 fn hinders_inspection(name: &[u8]) -> bool {
     named(&[b"accept-encoding", b"range", b"if-range"], name)
 }
@@ -131,8 +131,8 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// Returns whether the client's token goes on: where the backend's configuration names it and there is
-/// no body.
+/// Returns whether the client's token goes on: where the backend's configuration names it and there
+/// is no body.
 pub(crate) fn offers_upgrade(head: &RequestHead<'_>, backend: &Backend) -> bool {
     head.body == BodyLength::None
         && !head.upgrade.is_empty()
@@ -150,8 +150,8 @@ fn host(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritabl
     .map(drop)
 }
 
-/// Writes X-Forwarded-For, -Proto, -Host and Forwarded (RFC 7239), from what parse decided and nothing
-/// the client wrote.
+/// Writes X-Forwarded-For, -Proto, -Host and Forwarded (RFC 7239), from what parse decided and
+/// nothing the client wrote.
 fn forwarded(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritable> {
     let proto: &[u8] = if head.secure { b"https" } else { b"http" };
     let client = head.client.ip();

@@ -59,7 +59,8 @@ pub(crate) fn end(stream: &mut Stream, trailers: Fields<'_>, context: &mut Conte
     match stream.body {
         Body::Exact(0) => {}
         Body::Exact(_) | Body::Done => return Err(WireError::Field("body length")),
-        // A body with a length has no trailers, and a recipient may drop them (RFC 9110, section 6.5.1).
+        // A body with a length has no trailers, and a recipient may drop them (RFC 9110, section
+        // 6.5.1).
         Body::Chunked if stream.buffering != Buffering::No => {}
         Body::Chunked => last_chunk(&mut stream.out, trailers),
     }

@@ -1,5 +1,5 @@
-//! Responses on their way to parse: a backend's head with what helps an attacker left out, and local
-//! responses.
+//! Responses on their way to parse: a backend's head with what helps an attacker left out, and
+//! local responses.
 
 use fosse_http1::{Field, Fields, NameSet, ResponseHead as BackendHead, members, other_challenges};
 use fosse_wire::{
@@ -49,7 +49,8 @@ pub(crate) struct Removed<'a> {
     pub(crate) logins: bool,
 }
 
-/// Writes a RESPONSE frame: `head` with the fields of the backend's that pass, and a Date where it sent none.
+/// Writes a RESPONSE frame: `head` with the fields of the backend's that pass, and a Date where it
+/// sent none.
 ///
 /// # Errors
 /// [`WireError`] where the fields do not fit a frame.
@@ -75,8 +76,8 @@ pub(crate) fn go_on(out: &mut Outbox, stream: StreamId) {
 /// into `interims`.
 ///
 /// # Errors
-/// [`WireError::Credit`] where there have been, others where the fields do not fit a frame. Nothing is
-/// written then.
+/// [`WireError::Credit`] where there have been, others where the fields do not fit a frame. Nothing
+/// is written then.
 pub(crate) fn interim(
     out: &mut Outbox,
     stream: StreamId,

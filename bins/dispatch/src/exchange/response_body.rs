@@ -1,5 +1,5 @@
-//! Responses of backends on their way to parse: read, checked, and passed on within the credit parse
-//! has granted.
+//! Responses of backends on their way to parse: read, checked, and passed on within the credit
+//! parse has granted.
 
 use fosse_eventloop::Interest;
 use fosse_eventloop::slab::Key;
@@ -38,9 +38,9 @@ enum Next {
     Broken(Failure),
 }
 
-/// Returns whether something came over a connection out of the pool before a byte of the request went
-/// out: its end, or bytes that belong to no response. The request is not to blame, and whatever its
-/// method another connection may have it.
+/// Returns whether something came over a connection out of the pool before a byte of the request
+/// went out: its end, or bytes that belong to no response. The request is not to blame, and
+/// whatever its method another connection may have it.
 pub(crate) const fn went_bad_in_pool(stream: &Stream, connection: &Connection) -> bool {
     // Once bytes that were sent have been dropped, a count of 0 does not say that nothing was sent.
     connection.used_before && !connection.heard && stream.out_whole && stream.out_sent == 0
@@ -56,8 +56,8 @@ pub(crate) fn read(
     context: &mut Context,
 ) -> Outcome {
     if !connection.input.is_empty() && !matches!(connection.at, At::Head) {
-        // What is here already waits for credit; reading on would only pile up more. The request may
-        // still go on.
+        // What is here already waits for credit; reading on would only pile up more. The request
+        // may still go on.
         connection.watch(key, connection.interest - Interest::IN, &context.event_loop);
         return Outcome::Continue;
     }
@@ -106,7 +106,8 @@ fn take(
     outcome
 }
 
-/// Uses bytes that were read before, now that something has changed (credit, lease, more of a head).
+/// Uses bytes that were read before, now that something has changed (credit, lease, more of a
+/// head).
 pub(crate) fn resume(
     stream: &mut Stream,
     key: Key,
@@ -197,8 +198,8 @@ fn backend_ended(stream: &Stream, key: Key, connection: &mut Connection, context
     }
 }
 
-/// Returns how many of `bytes` are used now, the body's bytes among them, no more than `credit`, and
-/// what to do then, if that is known.
+/// Returns how many of `bytes` are used now, the body's bytes among them, no more than `credit`,
+/// and what to do then, if that is known.
 fn body_bytes<'a>(at: &mut At, credit: u64, bytes: &'a [u8]) -> (usize, &'a [u8], Option<Next>) {
     let allowed = usize::try_from(credit).unwrap_or(usize::MAX).min(bytes.len());
     let (now, _) = bytes.split_at(allowed);

@@ -79,7 +79,8 @@ pub(crate) fn ask_for_body(stream: &mut Stream, backend: &Backend, context: &mut
     stream.wait = Wait::FirstByte;
     stream.deadline_ms = context.now_ms().saturating_add(u64::from(backend.first_byte_ms));
     response::go_on(&mut context.output.outbox, stream.id);
-    // A client that did not wait has used its window up by now: what was not granted then is granted.
+    // A client that did not wait has used its window up by now: what was not granted then is
+    // granted.
     send::queue(stream, context);
 }
 

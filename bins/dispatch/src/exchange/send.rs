@@ -1,5 +1,5 @@
-//! Requests on their way to a backend: the first bytes, the rest, and the credit that their going makes
-//! free.
+//! Requests on their way to a backend: the first bytes, the rest, and the credit that their going
+//! makes free.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -74,7 +74,8 @@ pub(crate) fn send_request(
                 moved = true;
             }
             Err(Errno::AGAIN | Errno::INTR) => {}
-            // The backend may have responded before it closed: what it says, or its end, comes as a read.
+            // The backend may have responded before it closed: what it says, or its end, comes as a
+            // read.
             Err(_) => stream.out_sent = stream.out.len(),
         }
     }
@@ -100,8 +101,8 @@ pub(crate) fn send_request(
     }
 }
 
-/// Whose turn it is after a write: the client's, whose silence parse limits, or the backend's, to take
-/// more or to respond. A slow client must never look like a slow backend.
+/// Whose turn it is after a write: the client's, whose silence parse limits, or the backend's, to
+/// take more or to respond. A slow client must never look like a slow backend.
 fn restart_timeout(stream: &mut Stream, backend: &Backend, moved: bool, blocked: bool, now_ms: u64) {
     match stream.wait {
         Wait::Bytes if moved => stream.restart_silence_limit(backend.idle_ms, now_ms),
@@ -114,8 +115,8 @@ fn restart_timeout(stream: &mut Stream, backend: &Backend, moved: bool, blocked:
     }
 }
 
-/// Gives parse back the room its bytes took, and more of it to bodies that are emptied as fast as they
-/// come.
+/// Gives parse back the room its bytes took, and more of it to bodies that are emptied as fast as
+/// they come.
 pub(crate) fn grant(stream: &mut Stream, context: &mut Context) {
     let waits_for_100 = stream.wait == Wait::Continue;
     if stream.owed == 0 || stream.lease == Lease::Held || waits_for_100 {
@@ -132,7 +133,8 @@ pub(crate) fn grant(stream: &mut Stream, context: &mut Context) {
     context.output.outbox.credit(stream.id, Kind::RequestCredit, bytes);
 }
 
-/// Puts a PROXY header before the head: the client's address, and none for ours, which dispatch does not know.
+/// Puts a PROXY header before the head: the client's address, and none for ours, which dispatch
+/// does not know.
 fn proxy_header(out: &mut Vec<u8>, version: u8, client: Endpoint) {
     let ours =
         |ip: IpAddr| if ip.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };

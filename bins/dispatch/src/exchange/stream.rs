@@ -1,4 +1,5 @@
-//! One request under way: what is known of it, what waits for the backend, what parse may still send and take.
+//! One request under way: what is known of it, what waits for the backend, what parse may still
+//! send and take.
 
 use fosse_eventloop::slab::Key;
 use fosse_wire::{
@@ -74,8 +75,8 @@ pub(crate) struct Stream {
     pub(crate) response_ended: bool,
     /// Index of the site; that of an admitted request exists.
     pub(crate) site: usize,
-    /// A filter evaluates the response: it may put a verdict in its place, and nothing is leased but
-    /// an upgrade.
+    /// A filter evaluates the response: it may put a verdict in its place, and nothing is leased
+    /// but an upgrade.
     pub(crate) inspected: bool,
     /// accept's number of the client connection.
     pub(crate) client_connection: u64,
@@ -95,7 +96,8 @@ pub(crate) struct Stream {
     pub(crate) waits_for: Option<usize>,
     /// Its backend connection.
     pub(crate) connection: Option<Key>,
-    /// Bytes for the backend: head and body, buffered from the start while they may have to be sent again.
+    /// Bytes for the backend: head and body, buffered from the start while they may have to be sent
+    /// again.
     pub(crate) out: Vec<u8>,
     /// How many of them are sent.
     pub(crate) out_sent: usize,
@@ -230,7 +232,8 @@ impl Stream {
     /// Restarts the limit of silence within a response.
     pub(crate) fn restart_silence_limit(&mut self, idle_ms: u32, now_ms: u64) {
         if self.wait == Wait::Bytes {
-            // While parse grants nothing it is the client that is slow, and parse's own limit counts.
+            // While parse grants nothing it is the client that is slow, and parse's own limit
+            // counts.
             let client_is_slow = self.credit == 0 || self.lease == Lease::Wanted;
             self.deadline_ms = if client_is_slow { u64::MAX } else { now_ms.saturating_add(u64::from(idle_ms)) };
         }
@@ -286,7 +289,8 @@ impl Streams {
         }))
     }
 
-    /// Forgets a stream. Returns what it added to the lane's held and buffered bytes, where it lived.
+    /// Forgets a stream. Returns what it added to the lane's held and buffered bytes, where it
+    /// lived.
     pub(crate) fn remove(&mut self, id: StreamId) -> Option<(u32, u64)> {
         let place = self.slots.get_mut(id.slot())?;
         let mut stream = place.take_if(|s| s.id == id)?;

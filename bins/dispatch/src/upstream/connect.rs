@@ -33,8 +33,8 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// Returns what the kernel says, as far as connect tells: the number is another program's, so it
-    /// may be none of errno(3).
+    /// Returns what the kernel says, as far as connect tells: the number is another program's, so
+    /// it may be none of errno(3).
     pub(super) fn cause(self) -> std::io::Error {
         std::io::Error::from_raw_os_error(i32::from(self.errno))
     }

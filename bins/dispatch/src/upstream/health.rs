@@ -1,5 +1,5 @@
-//! Active health checks: a GET on a connection of its own, now and then, to each server of a backend
-//! that has one.
+//! Active health checks: a GET on a connection of its own, now and then, to each server of a
+//! backend that has one.
 
 use fosse_http1::{HeadLimits, HeadWriter, ResponseHead, find_head_end};
 use fosse_settings::{Backend, Health};

@@ -222,8 +222,8 @@ impl Upstream {
             server.busy += 1;
             return Some(Event::Ready(id, key));
         }
-        // One used before may be closed on the other side by now, which would look like a failed check:
-        // it makes room.
+        // One used before may be closed on the other side by now, which would look like a failed
+        // check: it makes room.
         if server.checks.waits() && !connection.used_before {
             self.begin_check(key, context);
             return None;
@@ -294,9 +294,9 @@ impl Upstream {
         self.remove(key, context).is_some()
     }
 
-    /// A client connection is over, and with it what was pinned to it. A request of it that is still
-    /// under way loses its connection when the RESET that follows comes, and keeps none if it was
-    /// quicker.
+    /// A client connection is over, and with it what was pinned to it. A request of it that is
+    /// still under way loses its connection when the RESET that follows comes, and keeps none if it
+    /// was quicker.
     pub(crate) fn unpin_client(&mut self, client_connection: u64, context: &Context) {
         for key in self.pins.of(client_connection).to_vec() {
             match self.connections.get_mut(key) {
@@ -306,8 +306,8 @@ impl Upstream {
         }
     }
 
-    /// Twice a second: ends connections that have been idle and checks that have had no response for
-    /// too long, begins the checks that are due, and connects for who waits.
+    /// Twice a second: ends connections that have been idle and checks that have had no response
+    /// for too long, begins the checks that are due, and connects for who waits.
     pub(crate) fn tick(&mut self, draining: bool, context: &Context) {
         self.close_overdue(context);
         self.begin_checks(draining, context);
@@ -340,8 +340,8 @@ impl Upstream {
             if draining || !server.checks.begin_if_due(health, at, now_ms) {
                 continue;
             }
-            // It needs a connection within the server's limit like everybody: an idle one makes room.
-            // Where all are busy it waits for the first that is not.
+            // It needs a connection within the server's limit like everybody: an idle one makes
+            // room. Where all are busy it waits for the first that is not.
             if server.is_full(backend)
                 && let Some(oldest) = server.idle.first().copied()
             {

@@ -99,8 +99,8 @@ impl Server {
     }
 }
 
-/// Chooses a server of `backend`: among those up by its rule; where none is up, the one that is back
-/// first is tried. `not` is the one that has just failed.
+/// Chooses a server of `backend`: among those up by its rule; where none is up, the one that is
+/// back first is tried. `not` is the one that has just failed.
 pub(crate) fn choose(
     backend: &Backend,
     servers: &[Server],

@@ -310,7 +310,8 @@ fn memory_that_is_used_up_costs_the_source_that_uses_most_of_it() {
         RequestHead { client: Endpoint { addr, port: 1 }, ..chunked() }
     };
     let mut trial = Trial::new(whole());
-    // 300,000 bytes are there: 2 x 100,000 of one source, 90,000 of another, which adds what is too much.
+    // 300,000 bytes are there: 2 x 100,000 of one source, 90,000 of another, which adds what is too
+    // much.
     for (slot, client, length) in [(0, 1, 100_000), (1, 1, 100_000), (2, 2, 90_000)] {
         trial.send(id(slot), &from(client));
         trial.turn();

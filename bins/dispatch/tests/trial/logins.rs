@@ -1,4 +1,5 @@
-//! Backend connections with a login: whose they are, and when they end, whatever order the words of parse come in.
+//! Backend connections with a login: whose they are, and when they end, whatever order the words of
+//! parse come in.
 
 use std::os::fd::OwnedFd;
 

@@ -1,4 +1,5 @@
-//! dispatch in one piece with a ring, a connect and backends made of socketpairs: what it owes parse and a backend.
+//! dispatch in one piece with a ring, a connect and backends made of socketpairs: what it owes
+//! parse and a backend.
 
 use std::os::fd::{AsFd, OwnedFd};
 

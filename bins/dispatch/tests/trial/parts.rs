@@ -1,4 +1,5 @@
-//! The parts of dispatch alone: upstream without requests, an exchange without upstream, and what happens when their books disagree.
+//! The parts of dispatch alone: upstream without requests, an exchange without upstream, and what
+//! happens when their books disagree.
 
 use std::os::fd::{AsFd, OwnedFd};
 

@@ -77,7 +77,8 @@ impl Expected {
     }
 }
 
-/// The programs that stay. fosse-config and fosse-load come and go; their identity is looked at, their descriptors are not.
+/// The programs that stay. fosse-config and fosse-load come and go; their identity is looked at,
+/// their descriptors are not.
 pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-accept",
@@ -178,7 +179,8 @@ pub(crate) const ZYGOTE: Expected = Expected {
 /// The programs that come and go.
 pub(crate) const PASSING: &[&str] = &["fosse-config", "fosse-load"];
 
-/// CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE: listeners and making processes.
+/// CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE: listeners and
+/// making processes.
 pub(crate) const START_CAPABILITIES: u64 = 1 << 0 | 1 << 1 | 1 << 3 | FORK_SERVER_CAPABILITIES | 1 << 10;
 /// KILL, SETGID, SETUID, SETPCAP: making processes.
 pub(crate) const FORK_SERVER_CAPABILITIES: u64 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8;

@@ -38,8 +38,8 @@ pub(crate) fn role(seen: &Seen, start: &Seen) -> Role {
     PROGRAMS.iter().find(|expected| expected.name == seen.name).map_or(Role::Stranger, Role::Program)
 }
 
-/// Everything that differs in one process. `start` is the fosse-start it belongs to, as the measure of the host's namespaces
-/// and of whose edge it is.
+/// Everything that differs in one process. `start` is the fosse-start it belongs to, as the measure
+/// of the host's namespaces and of whose edge it is.
 #[must_use]
 pub(crate) fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
     let mut found = Vec::new();
@@ -100,8 +100,9 @@ fn walls(seen: &Seen, start: &Seen, privileged: bool, found: &mut Vec<String>) {
     capabilities(seen, 0, privileged, found);
 }
 
-/// seccomp and what it stands on. start and the fork server have one filter, and those that a supervisor or a container has put around
-/// them; everything they start inherits these, and a program adds its own.
+/// seccomp and what it stands on. start and the fork server have one filter, and those that a
+/// supervisor or a container has put around them; everything they start inherits these, and a
+/// program adds its own.
 fn filters(seen: &Seen, count: u32, found: &mut Vec<String>) {
     if seen.no_new_privs != 1 {
         found.push("no_new_privs is off".to_owned());

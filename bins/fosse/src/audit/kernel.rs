@@ -139,7 +139,8 @@ fn descriptors(pid: u32, sockets: &HashMap<u64, Kind>) -> Option<Vec<(u32, Kind)
     Some(all)
 }
 
-/// The protocol of a socket, as the kernel writes it on the socket itself (the attribute lsof(8) reads).
+/// The protocol of a socket, as the kernel writes it on the socket itself (the attribute lsof(8)
+/// reads).
 fn protocol(path: &Path) -> String {
     let mut bytes = [0; 32];
     let length = rustix::fs::getxattr(path, "system.sockprotoname", bytes.as_mut_slice()).unwrap_or(0);
@@ -192,7 +193,8 @@ pub(crate) fn sockets(pid: u32) -> HashMap<u64, Kind> {
     all
 }
 
-/// `Num: RefCount Protocol Flags Type St Inode Path`; Flags 00010000 is a listener (proc(5), net/unix).
+/// `Num: RefCount Protocol Flags Type St Inode Path`; Flags 00010000 is a listener (proc(5),
+/// net/unix).
 fn unix_line(line: &str) -> Option<(u64, Kind)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let (flags, kind, inode) = (*words.get(3)?, *words.get(4)?, words.get(6)?.parse().ok()?);
@@ -205,7 +207,8 @@ fn unix_line(line: &str) -> Option<(u64, Kind)> {
     Some((inode, kind))
 }
 
-/// `sl local remote st queues timer retransmits uid timeout inode`; state 0A is LISTEN (proc(5), net/tcp).
+/// `sl local remote st queues timer retransmits uid timeout inode`; state 0A is LISTEN (proc(5),
+/// net/tcp).
 fn tcp_line(line: &str) -> Option<(u64, Kind)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let kind = if *words.get(3)? == "0A" { Kind::TcpListener } else { Kind::Tcp };
@@ -216,7 +219,8 @@ fn parse_status(text: &str) -> Seen {
     let field =
         |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("").trim();
     let numbers = |name: &str| field(name).split_whitespace().filter_map(|n| n.parse().ok()).collect::<Vec<u32>>();
-    // A line that is missing must not look like a wall that stands: an unreadable capability set counts as full.
+    // A line that is missing must not look like a wall that stands: an unreadable capability set
+    // counts as full.
     let mask = |name: &str| u64::from_str_radix(field(name), 16).unwrap_or(u64::MAX);
     Seen {
         parent: field("PPid").parse().unwrap_or(0),

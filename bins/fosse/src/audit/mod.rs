@@ -15,8 +15,8 @@ use crate::{PROGRAM, args::Args, edge::Edge};
 use judge::{Role, by_kind, differences, role, shared_uids};
 use kernel::{Kind, Seen};
 
-/// Looks at a process that differs before it is believed: one that is just being born has not closed its door yet, a socket
-/// that was just passed on stands in two processes.
+/// Looks at a process that differs before it is believed: one that is just being born has not
+/// closed its door yet, a socket that was just passed on stands in two processes.
 const LOOKS: u32 = 5;
 /// Between two looks.
 const LOOK_EACH: Duration = Duration::from_millis(200);

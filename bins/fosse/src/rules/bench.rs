@@ -1,4 +1,5 @@
-//! `fosse rules bench`: what a request costs under the rules, by kind; every request has values of its own.
+//! `fosse rules bench`: what a request costs under the rules, by kind; every request has values of
+//! its own.
 
 use fosse_die::temporary;
 use fosse_ftw::{Parsed, parse};

@@ -1,4 +1,5 @@
-//! `fosse rules check`: everything that is wrong, or what the rules are made of and cost, and what of them does nothing.
+//! `fosse rules check`: everything that is wrong, or what the rules are made of and cost, and what
+//! of them does nothing.
 
 use std::fmt::Write as _;
 use std::time::Instant;

@@ -11,7 +11,8 @@ use super::trial;
 use crate::output::print;
 use crate::{PROGRAM, args::Args};
 
-/// Sums of these are the score: of the built-in rules, and of the Core Rule Set 4 and 3 for each paranoia level.
+/// Sums of these are the score: of the built-in rules, and of the Core Rule Set 4 and 3 for each
+/// paranoia level.
 const SCORES: &[&str] = &[
     "score",
     "inbound_anomaly_score_pl1",
@@ -135,7 +136,8 @@ fn verdict(outcome: &Outcome) -> String {
     }
 }
 
-/// Printable ASCII as it is, everything else as `\xHH`: nothing a request holds may speak to the terminal.
+/// Printable ASCII as it is, everything else as `\xHH`: nothing a request holds may speak to the
+/// terminal.
 fn plain(bytes: &[u8]) -> String {
     let one =
         |byte: &u8| if (b' '..=b'~').contains(byte) { char::from(*byte).to_string() } else { format!("\\x{byte:02x}") };

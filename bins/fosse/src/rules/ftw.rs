@@ -69,7 +69,8 @@ fn there(url: &str, log: Option<&str>, tests: &[Test], before: &[Option<Test>]) 
     counted(tests, before, |test, before| server.test(test, before).unwrap_or_else(|why| temporary(PROGRAM, why)))
 }
 
-/// Runs tests; a test that would hold without its override has failed, as the override says what is not so.
+/// Runs tests; a test that would hold without its override has failed, as the override says what is
+/// not so.
 fn counted(
     tests: &[Test],
     before: &[Option<Test>],

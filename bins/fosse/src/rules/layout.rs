@@ -1,4 +1,5 @@
-//! What a person means with a path of rules: a file, a pattern, a directory of files, or a whole Core Rule Set.
+//! What a person means with a path of rules: a file, a pattern, a directory of files, or a whole
+//! Core Rule Set.
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +11,15 @@ const DEBIAN_LOADER: &str = "owasp-crs.load";
 /// A file that every Core Rule Set has among its rules.
 const CRS_FILE: &str = "REQUEST-901-INITIALIZATION.conf";
 
-/// The settings that stand before a Core Rule Set; without any of these files those that fosse brings along do.
+/// The settings that stand before a Core Rule Set; without any of these files those that fosse
+/// brings along do.
 const SETTINGS: &[&str] = &["modsecurity.conf", "modsecurity.conf-recommended"];
 
 /// The setup of a Core Rule Set, as a host has it or as it is published.
 const SETUPS: &[&str] = &["crs-setup.conf", "crs-setup.conf.example"];
 
-/// Entry patterns in the words of `rules = [...]` in fosse.toml: absolute paths, and words for embedded files.
+/// Entry patterns in the words of `rules = [...]` in fosse.toml: absolute paths, and words for
+/// embedded files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
     /// What stands before the rules of a Core Rule Set; empty for all else.
@@ -71,7 +74,8 @@ fn as_loaded(loader: &[u8]) -> Layout {
     Layout { before: before.into_iter().flatten().collect(), rules: names.collect() }
 }
 
-/// Settings, setup, what the host has beside it, configuration of plugins; rules, with plugins before and after them.
+/// Settings, setup, what the host has beside it, configuration of plugins; rules, with plugins
+/// before and after them.
 fn core_rule_set(top: &Path, rules: &Path) -> Result<Layout, String> {
     let is_flat = top == rules;
     let own = confs(top, |name| !(SETTINGS.contains(&name) || SETUPS.contains(&name) || is_flat && is_of_crs(name)))?;

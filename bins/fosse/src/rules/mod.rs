@@ -1,4 +1,5 @@
-//! `fosse rules`: rules looked at, tried and measured in this process, by the engine that waf-filter runs.
+//! `fosse rules`: rules looked at, tried and measured in this process, by the engine that
+//! waf-filter runs.
 
 mod bench;
 mod check;

@@ -8,7 +8,8 @@ pub(crate) fn status(bytes: &[u8]) -> u16 {
     read(bytes, |response, _| response.code).unwrap_or(0)
 }
 
-/// Returns whether a response with a Content-Length or in chunks is all there; others end with the connection or the time.
+/// Returns whether a response with a Content-Length or in chunks is all there; others end with the
+/// connection or the time.
 pub(crate) fn is_whole(bytes: &[u8]) -> bool {
     read(bytes, |response, end| {
         let value = |name: &str| response.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
@@ -25,7 +26,8 @@ pub(crate) fn is_whole(bytes: &[u8]) -> bool {
     .unwrap_or(false)
 }
 
-/// Hands on what httparse takes out of a response that may be cut or wrong; where its head ends, if it does.
+/// Hands on what httparse takes out of a response that may be cut or wrong; where its head ends, if
+/// it does.
 fn read<T>(bytes: &[u8], what: impl FnOnce(&httparse::Response<'_, '_>, Option<usize>) -> Option<T>) -> Option<T> {
     let mut slots = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let mut response = httparse::Response::new(&mut slots);

@@ -24,8 +24,8 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Everything the paths name, in their order, with what it includes; the built-in rules where there is no path.
-    /// Ends the program where a file cannot be read.
+    /// Everything the paths name, in their order, with what it includes; the built-in rules where
+    /// there is no path. Ends the program where a file cannot be read.
     pub(crate) fn of(paths: &[String]) -> Self {
         let builtin = [fosse_builtin_rules::BUILTIN_NAME.to_owned()];
         let paths = if paths.is_empty() { &builtin } else { paths };
@@ -62,8 +62,8 @@ impl Source {
         !self.before.is_empty()
     }
 
-    /// Compiles, with SecLang of ours before the rules of a Core Rule Set (behind its setup) or before everything.
-    /// Ends the program with everything that is wrong.
+    /// Compiles, with SecLang of ours before the rules of a Core Rule Set (behind its setup) or
+    /// before everything. Ends the program with everything that is wrong.
     pub(crate) fn compile(mut self, ours: &str) -> Ruleset {
         let includes =
             |entries: &[String]| entries.iter().map(|entry| format!("Include \"{entry}\"\n")).collect::<String>();

@@ -1,4 +1,5 @@
-//! A server that tests are run against: bytes out, a response back, and what its log says between two marks.
+//! A server that tests are run against: bytes out, a response back, and what its log says between
+//! two marks.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -21,7 +22,8 @@ const MARK_TIMES_MAX: u32 = 6;
 const LOOK_MICROSECONDS: u64 = 200;
 /// More of a response is not looked at.
 const RESPONSE_BYTES_MAX: usize = 4 << 20;
-/// The header by which go-ftw marks its place in a log; a rule of the set-up writes its value there.
+/// The header by which go-ftw marks its place in a log; a rule of the set-up writes its value
+/// there.
 const MARK: &str = "X-CRS-Test";
 
 /// Where requests go.
@@ -110,7 +112,8 @@ impl Server {
     }
 }
 
-/// Sends a request and reads its response. The server may respond and close before it has read everything; what it said counts.
+/// Sends a request and reads its response. The server may respond and close before it has read
+/// everything; what it said counts.
 fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
     let _ = stream.write_all(bytes);
     let mut response = Vec::new();
@@ -124,7 +127,8 @@ fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
     response
 }
 
-/// What of an expectation shows in the response of a server that blocks: a rule that must match denies, others do not.
+/// What of an expectation shows in the response of a server that blocks: a rule that must match
+/// denies, others do not.
 fn by_response(expected: &Expectation) -> Expectation {
     let denied = (!expected.expect_ids.is_empty()).then_some(403);
     let response_contains = expected.response_contains.clone();

@@ -19,7 +19,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// Serves a fresh directory that `fill` puts files into; they look an hour old where `fill` says so by [`old`].
+    /// Serves a fresh directory that `fill` puts files into; they look an hour old where `fill`
+    /// says so by [`old`].
     pub fn new(fill: impl FnOnce(&Path)) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);

@@ -3,8 +3,8 @@
 
 use fosse_harness::{Backend, Client, Dir, Edge, Process, Response, wait_for};
 
-/// Counts the requests of each address, and denies those beyond `most` with 429. Who asks `/?is=N` learns by 418 whether it
-/// was the Nth.
+/// Counts the requests of each address, and denies those beyond `most` with 429. Who asks `/?is=N`
+/// learns by 418 whether it was the Nth.
 pub(crate) fn counting(most: u32) -> String {
     format!(
         "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{{REMOTE_ADDR}},setvar:ip.hits=+1,expirevar:ip.hits=3600\"\n\

@@ -78,7 +78,8 @@ impl Reporter {
         denial.filter(|_| action == Action::Denied).cloned()
     }
 
-    /// Reports that only the first `evaluated` bytes of a body were evaluated, and all of it passes.
+    /// Reports that only the first `evaluated` bytes of a body were evaluated, and all of it
+    /// passes.
     pub(crate) fn in_part(&self, request: u64, evaluated: usize) {
         self.count(count::PASSED_IN_PART);
         (self.log)(Word::Info, format_args!("event=passed-in-part request={request:016x} evaluated={evaluated}"));

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use fosse_harness::http::Reader;
 use fosse_harness::{Dir, sockets};
 
-/// The application. `answer` gets the head of each request and writes; the connection goes on while it says true.
+/// The application. `answer` gets the head of each request and writes; the connection goes on while
+/// it says true.
 pub struct Answers {
     path: PathBuf,
     _dir: Dir,

@@ -43,8 +43,8 @@ pub fn with_core_rule_set(from: &Path) -> Dir {
     dir
 }
 
-/// An edge of one lane with the rules of a directory: files `own*.conf`, then those in capitals. `site` are more lines of its
-/// one site.
+/// An edge of one lane with the rules of a directory: files `own*.conf`, then those in capitals.
+/// `site` are more lines of its one site.
 pub fn edge(backend: &Backend, rules: &Dir, site: &str) -> Edge {
     edge_before(&backend.address(), rules, site, "")
 }

@@ -1,4 +1,5 @@
-//! Rule sets and their files: `magic | u16 sets, each u32 entries, each u16 name | u32 files, each u16 name, u32 bytes`.
+//! Rule sets and their files:
+//! `magic | u16 sets, each u32 entries, each u16 name | u32 files, each u16 name, u32 bytes`.
 
 use std::collections::BTreeMap;
 
@@ -31,8 +32,8 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// The rule file a site begins with: it includes the entries of set `index`, with the site's exclusions before and
-    /// after them. `None` where there is no such set.
+    /// The rule file a site begins with: it includes the entries of set `index`, with the site's
+    /// exclusions before and after them. `None` where there is no such set.
     #[must_use]
     pub fn entry_text(&self, index: usize, exclusions: &str) -> Option<String> {
         let (before, after) = crate::split_exclusions(exclusions);
@@ -67,10 +68,12 @@ impl Bundle {
         if out.len() > crate::BYTES_MAX { Err(WireError::Field("bundle")) } else { Ok(out) }
     }
 
-    /// Reads a bundle, consuming exactly `bytes`. Every entry names a file of the bundle; names come in order.
+    /// Reads a bundle, consuming exactly `bytes`. Every entry names a file of the bundle; names
+    /// come in order.
     ///
     /// # Errors
-    /// Layout errors, [`WireError::Field`] for a number over its limit or an entry without its file.
+    /// Layout errors, [`WireError::Field`] for a number over its limit or an entry without its
+    /// file.
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         let mut c = Cursor::new(bytes);
         if c.array()? != MAGIC {

@@ -1,8 +1,9 @@
-//! fosse-bundle: what fosse-load found in the file system, as bytes: the rule sets with all their files, and one compiled
-//! address list per listener.
+//! fosse-bundle: what fosse-load found in the file system, as bytes: the rule sets with all their
+//! files, and one compiled address list per listener.
 //!
-//! fosse-load writes [`Parts`] on descriptor 1. start cuts them at their lengths, without looking inside, into sealed
-//! memfds: [`Part::Rules`] holds a [`Bundle`] for waf-filter, [`Part::Addresses`] an image of fosse-cidr for accept.
+//! fosse-load writes [`Parts`] on descriptor 1. start cuts them at their lengths, without looking
+//! inside, into sealed memfds: [`Part::Rules`] holds a [`Bundle`] for waf-filter,
+//! [`Part::Addresses`] an image of fosse-cidr for accept.
 
 #![forbid(unsafe_code)]
 
@@ -12,11 +13,12 @@ mod parts;
 pub use bundle::{Bundle, FILES_COUNT_MAX, NAME_BYTES_MAX, RuleSet, SETS_COUNT_MAX, is_plain_name};
 pub use parts::{PARTS_COUNT_MAX, Part, Parts};
 
-/// One bundle, or all parts together: CRS 4 takes 1.5 MB, and address lists of a million entries 32 MB each.
+/// One bundle, or all parts together: CRS 4 takes 1.5 MB, and address lists of a million entries 32
+/// MB each.
 pub const BYTES_MAX: usize = 512 << 20;
 
-/// Bytes of a bundle without a rule set: the mark and two counts. start, which does not look inside, tells by the length
-/// whether there are rules.
+/// Bytes of a bundle without a rule set: the mark and two counts. start, which does not look
+/// inside, tells by the length whether there are rules.
 pub const EMPTY_BYTES: usize = 16;
 
 /// Separates the entry patterns of one rule set where they travel as one text; no path holds it.
@@ -33,10 +35,12 @@ pub fn split_patterns(joined: &str) -> impl Iterator<Item = &str> {
     joined.split(PATTERN_SEPARATOR).filter(|pattern| !pattern.is_empty())
 }
 
-/// Between what stands before the rules and what stands after them. A comment, should somebody read it as rules.
+/// Between what stands before the rules and what stands after them. A comment, should somebody read
+/// it as rules.
 const AFTER_THE_RULES: &str = "# after the rules\n";
 
-/// A site's exclusions as one text: rules that come before a rule set, and directives that come after it.
+/// A site's exclusions as one text: rules that come before a rule set, and directives that come
+/// after it.
 #[must_use]
 pub fn join_exclusions(before: &str, after: &str) -> String {
     if before.is_empty() && after.is_empty() { String::new() } else { format!("{before}{AFTER_THE_RULES}{after}") }

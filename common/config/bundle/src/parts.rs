@@ -1,4 +1,5 @@
-//! What fosse-load writes: `magic | u32 count | count times: u8 kind, u16 listener, u32 length, bytes`.
+//! What fosse-load writes:
+//! `magic | u32 count | count times: u8 kind, u16 listener, u32 length, bytes`.
 
 use fosse_wire::WireError;
 use fosse_wire::cursor::{Cursor, put_long};
@@ -66,7 +67,8 @@ impl<'a> Parts<'a> {
     /// Cuts the output into its parts, consuming exactly `bytes`.
     ///
     /// # Errors
-    /// Layout errors, [`WireError::Field`] for too many parts, an unknown kind, or parts out of order.
+    /// Layout errors, [`WireError::Field`] for too many parts, an unknown kind, or parts out of
+    /// order.
     pub fn decode(bytes: &'a [u8]) -> Result<Self, WireError> {
         let mut c = Cursor::new(bytes);
         if c.array()? != MAGIC {

@@ -1,4 +1,5 @@
-//! fosse-gather: from names of rule files to their bytes with all that they name, below fixed directories and nowhere else.
+//! fosse-gather: from names of rule files to their bytes with all that they name, below fixed
+//! directories and nowhere else.
 
 #![forbid(unsafe_code)]
 

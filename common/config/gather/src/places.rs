@@ -1,5 +1,5 @@
-//! The directories files may be read from, and reading one: below it whatever the name says, a regular file, of an owner
-//! who is trusted, not too long.
+//! The directories files may be read from, and reading one: below it whatever the name says, a
+//! regular file, of an owner who is trusted, not too long.
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -89,7 +89,8 @@ impl Places {
     /// # Errors
     /// Why it is not read.
     pub fn read(&self, name: &str, bytes_max: usize) -> Result<Vec<u8>, Refused> {
-        // A pipe with nobody at its other end must not hold the program: it is opened without waiting and refused.
+        // A pipe with nobody at its other end must not hold the program: it is opened without
+        // waiting and refused.
         let file = self.open(name, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
         let stat = fstat(&file).map_err(Refused::Kernel)?;
         self.judge(&stat)?;
@@ -122,7 +123,8 @@ impl Places {
         })
     }
 
-    /// The directory a name belongs to, and the rest of the name: for absolute names the deepest that holds it.
+    /// The directory a name belongs to, and the rest of the name: for absolute names the deepest
+    /// that holds it.
     fn place<'n>(&self, name: &'n str) -> Option<(BorrowedFd<'_>, &'n str)> {
         if !name.starts_with('/') {
             return self.places.first().map(|place| (place.directory.as_fd(), name));

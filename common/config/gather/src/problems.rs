@@ -35,7 +35,8 @@ impl Problems {
             .skip(offset)
             .position(|byte| *byte == b'\n')
             .map_or(bytes.len(), |at| offset.saturating_add(at));
-        // The caret stays under its place: every byte is shown as one character, and a long line from a place shortly before.
+        // The caret stays under its place: every byte is shown as one character, and a long line
+        // from a place shortly before.
         let skipped = offset.saturating_sub(start).saturating_sub(LINE_CHARS_MAX.saturating_div(2));
         let shown = bytes.get(start.saturating_add(skipped)..end).unwrap_or_default();
         let source: String = shown.iter().take(LINE_CHARS_MAX).map(|byte| character(*byte)).collect();

@@ -1,5 +1,6 @@
-//! Which files a rule file names: Include and IncludeOptional, and the operators that read data. Lines, quotes and
-//! comments are as SecLang has them; what is not understood here is left for the compiler to refuse.
+//! Which files a rule file names: Include and IncludeOptional, and the operators that read data.
+//! Lines, quotes and comments are as SecLang has them; what is not understood here is left for the
+//! compiler to refuse.
 
 /// How a file is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +99,8 @@ impl LogicalLines<'_> {
     }
 }
 
-/// The words of a line; none of a comment. A quote that is not closed ends the line: the compiler says so.
+/// The words of a line; none of a comment. A quote that is not closed ends the line: the compiler
+/// says so.
 fn words(line: &[(u8, usize)]) -> Vec<Word> {
     let mut words = Vec::new();
     let mut rest = line.iter().copied().peekable();

@@ -1,4 +1,5 @@
-//! Rule sets with all their files: patterns expanded, includes and data followed until nothing new is named.
+//! Rule sets with all their files: patterns expanded, includes and data followed until nothing new
+//! is named.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +25,8 @@ struct Gathering<'p> {
     open: Vec<String>,
 }
 
-/// The bundle of the rule sets, each given as its joined entry patterns. What cannot be read is noted.
+/// The bundle of the rule sets, each given as its joined entry patterns. What cannot be read is
+/// noted.
 pub fn rules(sets: &[String], places: &Places, problems: &mut Problems) -> Bundle {
     let mut gathering =
         Gathering { places, files: BTreeMap::new(), bytes: 0, rules: BTreeSet::new(), open: Vec::new() };

@@ -1,4 +1,5 @@
-//! User and group names to numbers, from the text of passwd(5) and group(5) that somebody else has opened.
+//! User and group names to numbers, from the text of passwd(5) and group(5) that somebody else has
+//! opened.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +36,8 @@ impl Accounts {
     }
 }
 
-/// `name:password:number:...`, the same place in both files; the first line of a name counts (getpwnam(3)).
+/// `name:password:number:...`, the same place in both files; the first line of a name counts
+/// (getpwnam(3)).
 fn numbers(file: &[u8]) -> BTreeMap<String, u32> {
     let mut known = BTreeMap::new();
     for line in String::from_utf8_lossy(file).lines() {

@@ -1,4 +1,5 @@
-//! Where to listen and whom to connect to: socket addresses, paths of unix sockets, sockets by name.
+//! Where to listen and whom to connect to: socket addresses, paths of unix sockets, sockets by
+//! name.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -10,7 +11,8 @@ use crate::problem::Problems;
 use crate::section::{FromValue, quoted};
 use crate::value::text;
 
-/// Longest path of a unix socket: `sun_path` holds 108 bytes, one of them the closing NUL (unix(7)).
+/// Longest path of a unix socket: `sun_path` holds 108 bytes, one of them the closing NUL
+/// (unix(7)).
 pub const UNIX_PATH_BYTES_MAX: usize = 107;
 
 /// A place to listen on.

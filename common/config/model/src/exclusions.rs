@@ -1,15 +1,17 @@
-//! A site's exclusions as SecLang. Every text that goes in is of bytes that mean themselves there (see [`crate::names`]).
+//! A site's exclusions as SecLang. Every text that goes in is of bytes that mean themselves there
+//! (see [`crate::names`]).
 
 use std::fmt::Write;
 
 use crate::model::{Exclude, Site};
 use crate::names::{RuleRange, RuleTag};
 
-/// Numbers of the rules made here: a range no published rule set uses (99,000,000 and up is free for local use).
+/// Numbers of the rules made here: a range no published rule set uses (99,000,000 and up is free
+/// for local use).
 const RULE_NUMBER_FIRST: usize = 99_000_000;
 
-/// SecLang for all exclusions of a site. Those for a path are rules that look at each request, and stand before the
-/// others; the rest changes rules that have been read, and stands after them.
+/// SecLang for all exclusions of a site. Those for a path are rules that look at each request, and
+/// stand before the others; the rest changes rules that have been read, and stands after them.
 pub(crate) fn seclang(site: &Site) -> String {
     let (mut before, mut after) = (String::new(), String::new());
     for (index, exclude) in site.exclude.iter().enumerate() {

@@ -1,11 +1,13 @@
-//! fosse-model: fosse.toml, read into a model that cannot be wrong, or refused with every reason at once.
+//! fosse-model: fosse.toml, read into a model that cannot be wrong, or refused with every reason at
+//! once.
 //!
-//! [`read`] takes the bytes and gives an [`Edge`] or a [`Report`]; [`compile`] goes on to the plan. The tables and keys stand in [`model`], one
-//! row each: the row is the field, its reader, its limits and its line in fosse.toml(5).
+//! [`read`] takes the bytes and gives an [`Edge`] or a [`Report`]; [`compile`] goes on to the plan.
+//! The tables and keys stand in [`model`], one row each: the row is the field, its reader, its
+//! limits and its line in fosse.toml(5).
 //!
-//! The `toml` crate gives values with their places; the tables are read from those values by hand and not by serde,
-//! because serde ends at the first error and knows no place for a missing or an unsuitable value. A person who has made
-//! three mistakes is told of three.
+//! The `toml` crate gives values with their places; the tables are read from those values by hand
+//! and not by serde, because serde ends at the first error and knows no place for a missing or an
+//! unsuitable value. A person who has made three mistakes is told of three.
 //!
 //! Nothing here opens a file or looks up a name: user and group names stay names, files stay paths.
 
@@ -31,14 +33,15 @@ pub use accounts::{ACCOUNTS_BYTES_MAX, Accounts};
 pub use model::{Backend, Edge, Health, Limits, Listen, Route, Site, Timeouts};
 pub use problem::{Located, PROBLEMS_SHOWN_MAX, Problem, Problems, Report, Span};
 
-/// Longest configuration: some 10,000 sites of 400 bytes. The worst text of this length (one mistake a byte) takes 1 GiB
-/// and two seconds to refuse.
+/// Longest configuration: some 10,000 sites of 400 bytes. The worst text of this length (one
+/// mistake a byte) takes 1 GiB and two seconds to refuse.
 pub const CONFIGURATION_BYTES_MAX: usize = 4 << 20;
 
 /// Reads a configuration. `file` is the name shown in messages.
 ///
 /// # Errors
-/// Everything found wrong, in the order of the file. Mistakes of syntax are reported alone: what stands after them cannot be trusted.
+/// Everything found wrong, in the order of the file. Mistakes of syntax are reported alone: what
+/// stands after them cannot be trusted.
 pub fn read(file: &str, bytes: &[u8]) -> Result<Edge, Report> {
     if bytes.len() > CONFIGURATION_BYTES_MAX {
         return Err(Report::whole_file(
@@ -63,7 +66,8 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Edge, Report> {
     if problems.is_empty() { Ok(edge) } else { Err(problems.report(file, text)) }
 }
 
-/// Reads a configuration and compiles it to the plan with all blobs. `file` is the name shown in messages.
+/// Reads a configuration and compiles it to the plan with all blobs. `file` is the name shown in
+/// messages.
 ///
 /// # Errors
 /// As [`read`], and names of users and groups that `accounts` does not know.

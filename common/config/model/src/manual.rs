@@ -54,7 +54,8 @@ fn takes(key: &Key) -> String {
 /// Longest line of the page, as mandoc(1) wants it.
 const LINE_CHARS_MAX: usize = 78;
 
-/// Text for mdoc: every sentence on lines of its own, none that looks like a macro, backslashes that stand for themselves.
+/// Text for mdoc: every sentence on lines of its own, none that looks like a macro, backslashes
+/// that stand for themselves.
 fn escape(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace('\\', "\\e");
     let mut lines: Vec<String> = vec![String::new()];

@@ -18,15 +18,18 @@ section! {
         uid_base: u32, Default("70000"), 1000..=4294900000;
         /// How long streams and upgraded connections of an old generation may go on after a reload.
         drain_seconds_max: Seconds, Default("300"), 1..=86400;
-        /// File in the log directory for the access log, one JSON object per request. It holds client addresses.
+        /// File in the log directory for the access log, one JSON object per request. It holds
+        /// client addresses.
         access_log: Option<LogFile>, Absent("there is no access log");
-        /// File in the log directory for the audit log, one JSON object per request in which rules matched.
+        /// File in the log directory for the audit log, one JSON object per request in which rules
+        /// matched.
         audit_log: Option<LogFile>, Absent("there is no audit log");
         /// Unix socket where fosse status and Prometheus read counters.
         status_socket: StatusSocket, Default("\"/run/fosse/status.sock\"");
         /// Files of networks that every listener lets in and never penalises.
         allow: Vec<At<FilePath>>, Default("[]"), 0..=64;
-        /// Files of networks that every listener closes before a byte is read; the most specific entry decides.
+        /// Files of networks that every listener closes before a byte is read; the most specific
+        /// entry decides.
         deny: Vec<At<FilePath>>, Default("[]"), 0..=64;
         /// How long each step of a client's connection may take.
         timeouts: Timeouts, Default("{}");
@@ -46,7 +49,8 @@ section! {
     Timeouts "[timeouts]" {
         /// From the first byte of a request (or the accept) to the end of its head.
         head_seconds: Seconds, Default("10"), 1..=600;
-        /// For each 8 KiB of a request body, or what is left of it; not counted while nobody takes it.
+        /// For each 8 KiB of a request body, or what is left of it; not counted while nobody takes
+        /// it.
         body_seconds: Seconds, Default("30"), 1..=3600;
         /// Between two requests of a connection.
         idle_seconds: Seconds, Default("60"), 1..=3600;
@@ -70,10 +74,12 @@ section! {
         connection_requests_max: u32, Default("100000"), 1..=4000000000;
         /// Connections of one lane at a time; further ones wait in the kernel.
         lane_connections_max: u32, Default("16384"), 16..=1000000;
-        /// Memory of one lane for bodies held back for inspection, of requests and responses; beyond it requests get 503.
+        /// Memory of one lane for bodies held back for inspection, of requests and responses;
+        /// beyond it requests get 503.
         lane_held_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
-        /// Memory of one lane for request bodies that are buffered before a server gets them (buffer_requests); beyond it the
-        /// largest one of the client that takes most of it gets 503.
+        /// Memory of one lane for request bodies that are buffered before a server gets them
+        /// (buffer_requests); beyond it the largest one of the client that takes most of it gets
+        /// 503.
         lane_buffered_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
         /// Head of a backend's response; a longer one is answered with 502.
         response_head_bytes_max: Bytes, Default("\"64 KiB\""), 1024..=65536;
@@ -87,7 +93,8 @@ section! {
     Listen "[[listen]]" {
         /// Where: IP:PORT or unix:PATH. "[::]" is IPv6 alone.
         address: ListenAddress, Required;
-        /// Name under which a supervisor may hand this socket over, already listening (FileDescriptorName in a systemd socket unit).
+        /// Name under which a supervisor may hand this socket over, already listening
+        /// (FileDescriptorName in a systemd socket unit).
         name: Option<SocketName>, Absent("the socket is always opened by fosse");
         /// The explicit word that other machines may reach this socket.
         public: bool, Default("false");
@@ -99,17 +106,20 @@ section! {
         mode: Mode, Default("\"0660\"");
         /// Users whose processes may connect to the unix socket, beyond the permission bits.
         peer_uids: Option<Vec<At<Account>>>, Absent("every user the permission bits let in"), 1..=64;
-        /// Connections from trusted sources begin with a PROXY header, version 1 or 2; one without it is closed.
+        /// Connections from trusted sources begin with a PROXY header, version 1 or 2; one without
+        /// it is closed.
         proxy_protocol: bool, Default("false");
         /// Networks (or "unix") whose PROXY, X-Forwarded-For and X-Forwarded-Proto headers count.
         trusted: Vec<At<Source>>, Default("[]"), 0..=1024;
-        /// Trusted sources never send requests of two clients over one connection. Only then do they get logins that are bound to a connection (NTLM, Negotiate).
+        /// Trusted sources never send requests of two clients over one connection. Only then do
+        /// they get logins that are bound to a connection (NTLM, Negotiate).
         connection_per_client: bool, Default("false");
         /// Connections from one address (IPv6: one /64) at a time.
         address_connections_max: u32, Default("1024"), 1..=10000000;
         /// Files of networks that this listener lets in and never penalises.
         allow: Vec<At<FilePath>>, Default("[]"), 0..=64;
-        /// Files of networks that this listener closes before a byte is read; the most specific entry decides.
+        /// Files of networks that this listener closes before a byte is read; the most specific
+        /// entry decides.
         deny: Vec<At<FilePath>>, Default("[]"), 0..=64;
     }
 }
@@ -171,19 +181,21 @@ section! {
         route: Vec<At<Route>>, Default("[]"), 0..=1000;
         /// What the web application firewall does.
         waf: Waf, Default("\"block\"");
-        /// Rule files in SecLang, in this order, relative to the directory of the configuration. Two words stand for files
-        /// that fosse brings along: "builtin" for its own rules, "engine" for the settings that the Core Rule Set wants to
-        /// stand before it. An empty list leaves the protocol checks alone.
+        /// Rule files in SecLang, in this order, relative to the directory of the configuration.
+        /// Two words stand for files that fosse brings along: "builtin" for its own rules, "engine"
+        /// for the settings that the Core Rule Set wants to stand before it. An empty list leaves
+        /// the protocol checks alone.
         rules: Vec<At<FilePattern>>, Default("[\"builtin\"]"), 0..=64;
         /// Rules that do not apply to everything.
         exclude: Vec<At<Exclude>>, Default("[]"), 0..=1000;
-        /// CPU time the rules may take for one request, and once more for every 256 KiB of its body; beyond it the request is
-        /// denied.
+        /// CPU time the rules may take for one request, and once more for every 256 KiB of its
+        /// body; beyond it the request is denied.
         rules_milliseconds_max: u32, Default("50"), 1..=10000;
-        /// The rules see responses too: status, headers, and the body where a rule looks at it, SecResponseBodyAccess is not
-        /// switched off, and its type is one of SecResponseBodyMimeType. Such a body is held up to SecResponseBodyLimit until it is judged.
-        /// Applications are asked for uncompressed and whole responses then: Accept-Encoding becomes identity, and Range is
-        /// left out.
+        /// The rules see responses too: status, headers, and the body where a rule looks at it,
+        /// SecResponseBodyAccess is not switched off, and its type is one of
+        /// SecResponseBodyMimeType. Such a body is held up to SecResponseBodyLimit until it is
+        /// judged. Applications are asked for uncompressed and whole responses then:
+        /// Accept-Encoding becomes identity, and Range is left out.
         inspect_responses: bool, Default("false");
         /// Methods that are served; others get 405.
         methods: Vec<At<Method>>, Default("[\"GET\", \"HEAD\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\", \"OPTIONS\"]"), 1..=64;
@@ -203,7 +215,8 @@ section! {
 section! {
     /// A part of a site's paths; the longest prefix decides.
     Route "[[site.route]]" {
-        /// The path itself and everything below its next slash: "/api" covers /api and /api/x, not /apix.
+        /// The path itself and everything below its next slash: "/api" covers /api and /api/x, not
+        /// /apix.
         prefix: PathPrefix, Required;
         /// The backend that serves it.
         backend: Name, Required;
@@ -211,7 +224,8 @@ section! {
 }
 
 section! {
-    /// Rules, by number or by tag, that leave something alone: a part of the paths, an argument, or the whole site.
+    /// Rules, by number or by tag, that leave something alone: a part of the paths, an argument, or
+    /// the whole site.
     Exclude "[[site.exclude]]" {
         /// Numbers of the rules: "942100", or "942100-942190".
         rules: Vec<At<RuleRange>>, Default("[]"), 0..=100;
@@ -273,14 +287,18 @@ section! {
         first_byte_seconds: Seconds, Default("60"), 1..=3600;
         /// Without a byte either way during a request or an upgraded connection.
         idle_seconds: Seconds, Default("60"), 1..=86400;
-        /// A request without effect (GET, HEAD, OPTIONS, PUT, DELETE) goes to another connection once if the first one ends without a byte.
+        /// A request without effect (GET, HEAD, OPTIONS, PUT, DELETE) goes to another connection
+        /// once if the first one ends without a byte.
         retry: bool, Default("true");
-        /// Request bodies are received whole, up to the site's body_bytes_max, before a server is chosen, and go on with
-        /// Content-Length: for applications that read no chunked bodies (WSGI: Django, Flask), and for those that serve one request at
-        /// a time. Without it that is so only for a chunked body that ends within 64 KiB and without a pause of a second, and where the
-        /// request has no Expect or Upgrade and is no gRPC. Others go on as they come.
+        /// Request bodies are received whole, up to the site's body_bytes_max, before a server is
+        /// chosen, and go on with Content-Length: for applications that read no chunked bodies
+        /// (WSGI: Django, Flask), and for those that serve one request at a time. Without it that
+        /// is so only for a chunked body that ends within 64 KiB and without a pause of a second,
+        /// and where the request has no Expect or Upgrade and is no gRPC. Others go on as they
+        /// come.
         buffer_requests: bool, Default("false");
-        /// PROXY header at the beginning of each connection; such connections are not shared between clients.
+        /// PROXY header at the beginning of each connection; such connections are not shared
+        /// between clients.
         proxy_protocol: ProxyOut, Default("\"off\"");
         /// Protocols a connection may be upgraded to.
         upgrade: Vec<At<UpgradeToken>>, Default("[\"websocket\"]"), 0..=8;

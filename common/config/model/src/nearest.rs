@@ -1,10 +1,12 @@
 //! The known word nearest to a mistyped one.
 
-/// Longest word compared: a suggestion for anything longer would be noise, and the cost is quadratic.
+/// Longest word compared: a suggestion for anything longer would be noise, and the cost is
+/// quadratic.
 const WORD_BYTES_MAX: usize = 64;
 
-/// The candidate at the smallest edit distance (insert, delete, replace, swap of neighbours), if it is near enough to be
-/// what was meant: one slip per three letters, or a word that only lacks its end ("idle" for "idle_seconds").
+/// The candidate at the smallest edit distance (insert, delete, replace, swap of neighbours), if it
+/// is near enough to be what was meant: one slip per three letters, or a word that only lacks its
+/// end ("idle" for "idle_seconds").
 pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str, IntoIter: Clone>,

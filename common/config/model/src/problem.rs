@@ -48,7 +48,8 @@ impl Problems {
         self.found.is_empty()
     }
 
-    /// True when so much was noted that nobody needs another suggestion, which costs more than the problem itself.
+    /// True when so much was noted that nobody needs another suggestion, which costs more than the
+    /// problem itself.
     pub(crate) fn are_many(&self) -> bool {
         self.found.len() >= SUGGESTIONS_COUNT_MAX
     }
@@ -105,7 +106,8 @@ impl Located {
     }
 }
 
-/// The line around the marked part: its text, the width before the caret and the width of the caret.
+/// The line around the marked part: its text, the width before the caret and the width of the
+/// caret.
 fn excerpt(head: &str, marked: &str, tail: &str) -> (String, usize, usize) {
     let marked: String = escape(marked).chars().take(LINE_CHARS_MAX).collect();
     let room = LINE_CHARS_MAX.saturating_sub(marked.chars().count());
@@ -118,8 +120,8 @@ fn excerpt(head: &str, marked: &str, tail: &str) -> (String, usize, usize) {
     (format!("{head}{marked}{}", tail.trim_end()), head.chars().count(), width)
 }
 
-/// A tab counts as one space, other control characters are shown as escapes: the caret stays under its text and a
-/// configuration cannot write to the terminal of who checks it.
+/// A tab counts as one space, other control characters are shown as escapes: the caret stays under
+/// its text and a configuration cannot write to the terminal of who checks it.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.trim_end_matches('\r').chars() {

@@ -1,5 +1,6 @@
-//! One row per key: name, type, default, limits and sentence. The row makes the field, the reader, the check of its
-//! limits and the line in the manual page, so that none of them can say something else than the others.
+//! One row per key: name, type, default, limits and sentence. The row makes the field, the reader,
+//! the check of its limits and the line in the manual page, so that none of them can say something
+//! else than the others.
 
 use std::ops::Deref;
 
@@ -29,7 +30,8 @@ pub struct Key {
     pub takes: &'static str,
     /// What happens without it.
     pub presence: Presence,
-    /// Smallest and largest value: of a number in its own unit, of a text in bytes, of a list in entries.
+    /// Smallest and largest value: of a number in its own unit, of a text in bytes, of a list in
+    /// entries.
     pub limits: Option<(u64, u64)>,
     /// What the limits count; empty for plain numbers.
     pub unit: &'static str,
@@ -77,7 +79,8 @@ pub enum Origin {
     Written,
     /// It was not written.
     Default,
-    /// What was written (or should have been) is already reported as wrong: nobody should complain of it again.
+    /// What was written (or should have been) is already reported as wrong: nobody should complain
+    /// of it again.
     Broken,
 }
 

@@ -1,4 +1,5 @@
-//! The plain types of configuration values and how each is read: truth, numbers, sizes, times, texts, lists, words.
+//! The plain types of configuration values and how each is read: truth, numbers, sizes, times,
+//! texts, lists, words.
 
 use toml::Spanned;
 use toml::de::DeValue;

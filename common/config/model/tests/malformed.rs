@@ -11,8 +11,8 @@ name = "app"
 servers = ["unix:/run/app.sock"]
 "#;
 
-/// Each case: what follows a sound configuration of three tables (its last line is number 9, in [[backend]]), or with
-/// a first line "only" the whole file; and the lines of the report.
+/// Each case: what follows a sound configuration of three tables (its last line is number 9, in
+/// [[backend]]), or with a first line "only" the whole file; and the lines of the report.
 #[rustfmt::skip]
 const CASES: &[(&str, &[&str])] = &[
     (r#"lanes = 2"#, &[

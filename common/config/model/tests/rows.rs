@@ -84,7 +84,8 @@ fn a_table_without_keys_has_the_documented_defaults() {
     assert!(!problems.is_empty());
 }
 
-/// `FOSSE_WRITE_MANUAL=1 cargo test -p fosse-model` writes the part; without it the page is compared.
+/// `FOSSE_WRITE_MANUAL=1 cargo test -p fosse-model` writes the part; without it the page is
+/// compared.
 #[test]
 fn the_manual_page_holds_the_tables_as_they_are() {
     let page = fs::read_to_string(Path::new(MANUAL)).unwrap();

@@ -1,7 +1,9 @@
-//! fosse-plan: what fosse-start is told to run, in a layout fixed enough for a program that parses nothing else.
+//! fosse-plan: what fosse-start is told to run, in a layout fixed enough for a program that parses
+//! nothing else.
 //!
-//! `magic | version | numbers | listeners | log paths | blobs`, little-endian, consumed exactly. fosse-config writes it
-//! under lock-down; start checks every number against its own limits before it acts on it.
+//! `magic | version | numbers | listeners | log paths | blobs`, little-endian, consumed exactly.
+//! fosse-config writes it under lock-down; start checks every number against its own limits before
+//! it acts on it.
 
 #![forbid(unsafe_code)]
 

@@ -135,7 +135,8 @@ pub enum OverLimit {
 pub struct WafFilter {
     /// In the order of their index.
     pub sites: Vec<WafSite>,
-    /// Memory of one lane for buffered bodies and for requests whose responses are pending, in bytes.
+    /// Memory of one lane for buffered bodies and for requests whose responses are pending, in
+    /// bytes.
     pub lane_held_bytes_max: u64,
 }
 

@@ -9,7 +9,8 @@ use rustix::{
 
 use crate::Interest;
 
-/// Events taken in one turn. A batch above 64 gains nothing more; the rest comes with the next turn.
+/// Events taken in one turn. A batch above 64 gains nothing more; the rest comes with the next
+/// turn.
 const EVENTS_MAX: usize = 256;
 
 /// The readiness of one descriptor.

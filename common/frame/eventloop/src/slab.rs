@@ -1,7 +1,8 @@
 //! Places for things that an event may name. Each key is an index with a generation, so an event
 //! that was queued for the last user of a place never reaches the next.
 
-/// Names one thing: generation (24 bits) and index (32 bits), as they fit into an event token beside its kind.
+/// Names one thing: generation (24 bits) and index (32 bits), as they fit into an event token
+/// beside its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key(u64);
 
@@ -44,7 +45,8 @@ struct Place<T> {
     thing: Option<T>,
 }
 
-/// The places. Freed ones are used again, the last one freed first (its memory is still in the cache).
+/// The places. Freed ones are used again, the last one freed first (its memory is still in the
+/// cache).
 #[derive(Debug)]
 pub struct Slab<T> {
     places: Vec<Place<T>>,

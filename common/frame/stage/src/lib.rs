@@ -1,7 +1,9 @@
-//! fosse-stage: the two ends of a stage: frames in from one descriptor, frames out to another, one read and one write a turn.
+//! fosse-stage: the two ends of a stage: frames in from one descriptor, frames out to another, one
+//! read and one write a turn.
 //!
-//! Between processes the descriptors are stream sockets and nothing here ever waits. In a shell they may be pipes or
-//! files: those are read and written as they are, waiting, which is what a pipeline wants.
+//! Between processes the descriptors are stream sockets and nothing here ever waits. In a shell
+//! they may be pipes or files: those are read and written as they are, waiting, which is what a
+//! pipeline wants.
 
 #![forbid(unsafe_code)]
 
@@ -28,7 +30,8 @@ pub enum Gone {
 }
 
 impl Gone {
-    /// The neighbour went, rather than said what it may not: nothing that was being worked on did that.
+    /// The neighbour went, rather than said what it may not: nothing that was being worked on did
+    /// that.
     #[must_use]
     pub const fn is_departure(&self) -> bool {
         !matches!(self, Self::Broken(_))
@@ -73,7 +76,8 @@ impl Input {
         Self { fd, socket, inbox: Inbox::default(), hello: None }
     }
 
-    /// False for pipes and files: [`Input::read`] then waits, and the descriptor is not to be watched.
+    /// False for pipes and files: [`Input::read`] then waits, and the descriptor is not to be
+    /// watched.
     #[must_use]
     pub const fn never_waits(&self) -> bool {
         self.socket
@@ -155,7 +159,8 @@ impl Output {
         Self { fd, socket, outbox, armed: false }
     }
 
-    /// Writes what can be written, once (to a pipe or a file: everything, waiting). Where something is left the descriptor is watched (as `token`) until it is gone.
+    /// Writes what can be written, once (to a pipe or a file: everything, waiting). Where something
+    /// is left the descriptor is watched (as `token`) until it is gone.
     ///
     /// # Errors
     /// [`Gone`] where the neighbour is.

@@ -1,4 +1,5 @@
-//! Blobs: a program's configuration as bytes. The only file that knows the codec (bincode =2.0.1, standard configuration).
+//! Blobs: a program's configuration as bytes. The only file that knows the codec (bincode =2.0.1,
+//! standard configuration).
 
 use serde::{Serialize, de::DeserializeOwned};
 

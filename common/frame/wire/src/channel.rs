@@ -1,13 +1,15 @@
 //! accept and a lane: connection records beside client sockets, one SEQPACKET message a batch.
 //!
-//! Down (accept to lane): CONNECTIONS with one descriptor a record, LIST. Up: CLOSED, OPEN (the response to LIST, ended
-//! by an empty one), RETURN with one descriptor a record. A message is `u8 kind | records`; records have one size.
+//! Down (accept to lane): CONNECTIONS with one descriptor a record, LIST. Up: CLOSED, OPEN (the
+//! response to LIST, ended by an empty one), RETURN with one descriptor a record. A message is
+//! `u8 kind | records`; records have one size.
 
 use crate::{WireError, cursor::Cursor, request::Endpoint};
 
 /// Descriptors in one message. The kernel allows 253; a batch of 64 already makes the hop cheap.
 pub const BATCH_FDS_MAX: usize = 64;
-/// Bytes of the longest message: CLOSED and OPEN may carry more records than a batch has descriptors.
+/// Bytes of the longest message: CLOSED and OPEN may carry more records than a batch has
+/// descriptors.
 pub const MESSAGE_BYTES_MAX: usize = 1 + 256 * RECORD_BYTES;
 /// Bytes of one [`Connection`].
 pub const RECORD_BYTES: usize = 32;
@@ -31,14 +33,16 @@ pub enum Kind {
 const FLAG_TRUSTED: u8 = 1;
 const FLAG_UNIX: u8 = 2;
 
-/// One client connection as accept knows it: `u64 id | u16 listener | u8 flags | u8 0 | 16 address | u16 port | u16 0`.
+/// One client connection as accept knows it:
+/// `u64 id | u16 listener | u8 flags | u8 0 | 16 address | u16 port | u16 0`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Connection {
     /// Unique over the life of the edge.
     pub id: u64,
     /// Index of the listener it came by.
     pub listener: u16,
-    /// The source is in the listener's list of trusted proxies: PROXY header and forwarding fields count.
+    /// The source is in the listener's list of trusted proxies: PROXY header and forwarding fields
+    /// count.
     pub trusted: bool,
     /// It came over a unix socket.
     pub unix: bool,
@@ -78,7 +82,8 @@ pub struct Message {
     pub connections: Vec<Connection>,
 }
 
-/// Writes a message into `out`, which is cleared first. `connections` beyond what fits must go into a next message.
+/// Writes a message into `out`, which is cleared first. `connections` beyond what fits must go into
+/// a next message.
 pub fn encode(out: &mut Vec<u8>, kind: Kind, connections: &[Connection]) {
     debug_assert!(connections.len() * RECORD_BYTES < MESSAGE_BYTES_MAX);
     out.clear();

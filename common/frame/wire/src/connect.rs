@@ -82,7 +82,8 @@ impl Reply {
     /// Reads a reply that came with `fds` descriptors.
     ///
     /// # Errors
-    /// [`WireError::Field`] for an outcome outside the table or a descriptor that does not agree with it.
+    /// [`WireError::Field`] for an outcome outside the table or a descriptor that does not agree
+    /// with it.
     pub fn decode(bytes: &[u8], fds: usize) -> Result<Self, WireError> {
         let mut c = Cursor::new(bytes);
         let tag = c.u32()?;

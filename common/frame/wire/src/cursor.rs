@@ -1,4 +1,5 @@
-//! Exact reading of little-endian layouts: every getter can fail, and [`Cursor::end`] refuses what is left.
+//! Exact reading of little-endian layouts: every getter can fail, and [`Cursor::end`] refuses what
+//! is left.
 
 use crate::WireError;
 
@@ -91,8 +92,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The fixed part of a layout in the making. Its parts find their places when the program is built, and it is
-/// appended in one piece.
+/// The fixed part of a layout in the making. Its parts find their places when the program is built,
+/// and it is appended in one piece.
 #[derive(Debug)]
 pub(crate) struct Fixed<const N: usize> {
     bytes: [u8; N],
@@ -123,7 +124,8 @@ impl<const N: usize> Fixed<N> {
     }
 }
 
-/// Appends a u16 length and the bytes; what does not fit the length is an error of the caller's making and is refused.
+/// Appends a u16 length and the bytes; what does not fit the length is an error of the caller's
+/// making and is refused.
 ///
 /// # Errors
 /// [`WireError::Field`] with `name` where `bytes` is longer than a u16 can say.

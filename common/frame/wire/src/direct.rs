@@ -1,9 +1,11 @@
-//! parse to dispatch, beside the ring: client sockets for leases, over a SEQPACKET pair that only parse writes.
+//! parse to dispatch, beside the ring: client sockets for leases, over a SEQPACKET pair that only
+//! parse writes.
 //!
-//! A message is `u64 connection`, once or more. With as many descriptors as connections it lends their sockets; without
-//! any it says that these connections are over: the copies are to be closed, and the backend connections that are pinned to
-//! them. That is said of connections whose socket was lent or that a RESPONSE called pinned. The socket of a connection is lent once,
-//! before its first LEASE frame is sent, so dispatch finds it waiting when it reads that frame.
+//! A message is `u64 connection`, once or more. With as many descriptors as connections it lends
+//! their sockets; without any it says that these connections are over: the copies are to be closed,
+//! and the backend connections that are pinned to them. That is said of connections whose socket
+//! was lent or that a RESPONSE called pinned. The socket of a connection is lent once, before its
+//! first LEASE frame is sent, so dispatch finds it waiting when it reads that frame.
 
 use crate::{WireError, cursor::Cursor};
 
@@ -20,7 +22,8 @@ pub fn encode(out: &mut Vec<u8>, connections: &[u64]) {
 /// Reads the connections of a message that came with `fds` descriptors.
 ///
 /// # Errors
-/// [`WireError::Short`] for a cut one, [`WireError::Field`] where the number of descriptors is neither 0 nor theirs.
+/// [`WireError::Short`] for a cut one, [`WireError::Field`] where the number of descriptors is
+/// neither 0 nor theirs.
 pub fn decode(bytes: &[u8], fds: usize) -> Result<Vec<u64>, WireError> {
     let mut c = Cursor::new(bytes);
     let mut connections = Vec::with_capacity(bytes.len() / 8);

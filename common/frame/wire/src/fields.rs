@@ -1,5 +1,6 @@
-//! Header and trailer fields as both heads carry them: `u16 count`, then `u16 name length | u32 value length | name |
-//! value` each, in order, duplicates kept. Names and values are raw bytes: who serialises them checks them.
+//! Header and trailer fields as both heads carry them: `u16 count`, then
+//! `u16 name length | u32 value length | name | value` each, in order, duplicates kept. Names and
+//! values are raw bytes: who serialises them checks them.
 
 use crate::{
     WireError,

@@ -1,4 +1,5 @@
-//! The frame: `u32 length | u32 stream | u8 kind | body`, little-endian, length counting what follows it.
+//! The frame: `u32 length | u32 stream | u8 kind | body`, little-endian, length counting what
+//! follows it.
 
 use crate::{
     PROTOCOL, StreamId, WireError,
@@ -9,17 +10,19 @@ use crate::{
 pub const FRAME_HEADER_BYTES: usize = 9;
 /// What the length field counts besides the body: stream and kind.
 const COUNTED_HEADER_BYTES: usize = 5;
-/// The longest frame as its length field counts it. The largest body is a request head: 64 KiB of raw head, its
-/// lengths and typed fields beside it, with room to spare; nothing else comes near.
+/// The longest frame as its length field counts it. The largest body is a request head: 64 KiB of
+/// raw head, its lengths and typed fields beside it, with room to spare; nothing else comes near.
 pub const FRAME_BYTES_MAX: usize = 160 * 1024;
-/// The longest body data a stage puts into one frame: a page-multiple that keeps many streams fair on one ring.
+/// The longest body data a stage puts into one frame: a page-multiple that keeps many streams fair
+/// on one ring.
 pub(crate) const DATA_BYTES_MAX: usize = 16 * 1024;
 /// Credit every stream starts with in each direction, without a word being said.
 pub const WINDOW_BYTES_INITIAL: u32 = 16 * 1024;
-/// Interim heads (103 Early Hints) of one response. They are not counted as credit, and a backend that sends them without end
-/// would fill parse's memory with them; real ones send one or two.
+/// Interim heads (103 Early Hints) of one response. They are not counted as credit, and a backend
+/// that sends them without end would fill parse's memory with them; real ones send one or two.
 pub(crate) const INTERIM_HEADS_MAX: u8 = 16;
-/// Bytes of the frames of all interim heads of one response: as much as a response's window, which they come on top of.
+/// Bytes of the frames of all interim heads of one response: as much as a response's window, which
+/// they come on top of.
 pub(crate) const INTERIM_BYTES_MAX: u16 = 16 * 1024;
 
 /// What a frame is. Numbers are the protocol; see fosse-frames(7).
@@ -48,7 +51,8 @@ pub enum Kind {
     ResponseCredit = 9,
     /// A filter's answer in place of the request: [`crate::verdict::Verdict`].
     Verdict = 10,
-    /// parse hands the client's socket to dispatch until RESPONSE_END; body: client bytes already read (upgrades).
+    /// parse hands the client's socket to dispatch until RESPONSE_END; body: client bytes already
+    /// read (upgrades).
     Lease = 11,
 }
 
@@ -90,7 +94,8 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// Splits the first complete frame off `bytes`: the frame and how many bytes it took, or `None` while it is cut.
+    /// Splits the first complete frame off `bytes`: the frame and how many bytes it took, or `None`
+    /// while it is cut.
     ///
     /// # Errors
     /// [`WireError::Length`] and [`WireError::Kind`]; both end the conversation.
@@ -154,7 +159,8 @@ const HELLO_CREDIT_UNLIMITED: u16 = 1;
 /// What a stage says of itself before its first stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hello {
-    /// There is no way back (a shell pipeline): nobody will grant credit, nobody has to wait for it.
+    /// There is no way back (a shell pipeline): nobody will grant credit, nobody has to wait for
+    /// it.
     pub credit_unlimited: bool,
 }
 
@@ -199,22 +205,24 @@ fn header(counted: u32, stream: StreamId, kind: Kind) -> [u8; FRAME_HEADER_BYTES
     Fixed::new().put(counted.to_le_bytes()).put(stream.raw().to_le_bytes()).put([kind as u8]).bytes()
 }
 
-/// Frames waiting to be written to one neighbour in one coalesced write. It has no bound of its own: outstanding
-/// credit is the bound (every stage reads on while its output is blocked).
+/// Frames waiting to be written to one neighbour in one coalesced write. It has no bound of its
+/// own: outstanding credit is the bound (every stage reads on while its output is blocked).
 #[derive(Debug, Default)]
 pub struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
 }
 
-/// Capacity an empty outbox keeps; above it the memory goes back, so that one burst is not paid for for ever.
+/// Capacity an empty outbox keeps; above it the memory goes back, so that one burst is not paid for
+/// for ever.
 const OUTBOX_KEPT_BYTES: usize = 256 * 1024;
 
 impl Outbox {
     /// Appends a frame whose body `fill` writes.
     ///
     /// # Errors
-    /// What `fill` says, or [`WireError::Length`] for a body that does not fit; the outbox is then as before.
+    /// What `fill` says, or [`WireError::Length`] for a body that does not fit; the outbox is then
+    /// as before.
     #[inline]
     pub fn frame(
         &mut self,

@@ -7,7 +7,8 @@ const INBOX_BYTES: usize = FRAME_BYTES_MAX + 96 * 1024;
 /// The least room offered to a read: less would make reads small when the buffer is nearly used up.
 const SPARE_BYTES_MIN: usize = 64 * 1024;
 
-/// One fixed buffer per neighbour; what is unread moves to the front when the room behind it runs out.
+/// One fixed buffer per neighbour; what is unread moves to the front when the room behind it runs
+/// out.
 #[derive(Debug)]
 pub struct Inbox {
     buffer: Box<[u8]>,
@@ -50,7 +51,8 @@ impl Inbox {
         self.next_of(Frame::split)
     }
 
-    /// The next complete message of a conversation that cuts its bytes by `split`: the message, and how long it was.
+    /// The next complete message of a conversation that cuts its bytes by `split`: the message, and
+    /// how long it was.
     ///
     /// # Errors
     /// As `split`; the conversation is over.

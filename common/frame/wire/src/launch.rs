@@ -1,7 +1,8 @@
-//! start and the processes that make processes: one SEQPACKET message a launch, with all descriptors of the new process.
+//! start and the processes that make processes: one SEQPACKET message a launch, with all
+//! descriptors of the new process.
 //!
-//! The fork server executes a program by descriptor, a zygote goes on as an instance of itself; both reply
-//! [`crate::start::ToStart::Started`]. The new process is start's child (CLONE_PARENT).
+//! The fork server executes a program by descriptor, a zygote goes on as an instance of itself;
+//! both reply [`crate::start::ToStart::Started`]. The new process is start's child (CLONE_PARENT).
 
 use crate::{
     WireError,
@@ -85,9 +86,10 @@ pub const LAUNCH_FDS_MAX: usize = 24;
 /// Bytes of a process's command line: a dozen directories.
 pub const LAUNCH_WORDS_BYTES_MAX: usize = 4096;
 
-/// What the new process shall be: `u32 token | u32 uid | u32 gid | u32 cpu | u8 program | u8 mode | u8 count | count
-/// target numbers | words`; descriptor i becomes number `targets[i]`. For the fork server one more descriptor comes first: the
-/// program. Words are its command line behind the name, a NUL after each.
+/// A new process: `u32 token | u32 uid | u32 gid | u32 cpu | u8 program | u8 mode | u8 count`, then
+/// `count` target numbers and the words. Descriptor i becomes number `targets[i]`. For the fork
+/// server one more descriptor comes first: the program. Words are the command line after the name,
+/// a NUL after each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Launch<'a> {
     /// start's mark, given back in the response.

@@ -1,8 +1,9 @@
-//! fosse-wire: every conversation between fosse programs, as bytes: frames on the ring, records beside file descriptors,
-//! fixed messages with start, and the one place that knows bincode.
+//! fosse-wire: every conversation between fosse programs, as bytes: frames on the ring, records
+//! beside file descriptors, fixed messages with start, and the one place that knows bincode.
 //!
-//! Nothing here does I/O or owns a clock. Each conversation is a module; decoders consume exactly what they are given
-//! and refuse the rest. fosse-frames(7) describes the same layouts for people who write stages in other languages.
+//! Nothing here does I/O or owns a clock. Each conversation is a module; decoders consume exactly
+//! what they are given and refuse the rest. fosse-frames(7) describes the same layouts for people
+//! who write stages in other languages.
 
 #![forbid(unsafe_code)]
 
@@ -27,11 +28,12 @@ pub use frame::{Frame, Kind, Outbox};
 pub use inbox::Inbox;
 pub use stream::StreamId;
 
-/// The protocol number in HELLO. It changes when any layout on the ring changes: both ends of a ring are of one build
-/// generation, so there is nothing to negotiate.
+/// The protocol number in HELLO. It changes when any layout on the ring changes: both ends of a
+/// ring are of one build generation, so there is nothing to negotiate.
 pub const PROTOCOL: u16 = 2;
 
-/// Why bytes from a neighbour are refused. Every one of these ends the conversation (rule "exact consumption").
+/// Why bytes from a neighbour are refused. Every one of these ends the conversation (rule "exact
+/// consumption").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireError {
     /// The length field is below the fixed part or above [`frame::FRAME_BYTES_MAX`].

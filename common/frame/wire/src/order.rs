@@ -1,4 +1,5 @@
-//! What may follow what on one stream: one small table for each direction, kept by whoever receives.
+//! What may follow what on one stream: one small table for each direction, kept by whoever
+//! receives.
 
 use crate::{
     Kind, WireError,
@@ -13,7 +14,8 @@ pub enum Forward {
     Idle,
     /// A head has come, its end has not.
     Open,
-    /// END, RESET or VERDICT has come; credit and lease may still, and a verdict about the response.
+    /// END, RESET or VERDICT has come; credit and lease may still, and a verdict about the
+    /// response.
     Ended,
 }
 
@@ -28,7 +30,8 @@ impl Forward {
             (Self::Idle | Self::Open, Kind::Verdict) | (Self::Open, Kind::RequestEnd | Kind::Reset) => Self::Ended,
             (Self::Open, Kind::RequestData) => Self::Open,
             (Self::Open | Self::Ended, Kind::ResponseCredit | Kind::Lease) => self,
-            // A reset can cross the response's end, whoever sent the request's end before. A verdict behind it is about the response.
+            // A reset can cross the response's end, whoever sent the request's end before. A
+            // verdict behind it is about the response.
             (Self::Ended, Kind::Reset | Kind::Verdict) => Self::Ended,
             _ => return Err(WireError::Order(kind)),
         })
@@ -63,8 +66,8 @@ impl Return {
     }
 }
 
-/// The interim heads of one response. They go without credit, so both ends count them: dispatch, which believes no backend,
-/// and parse, which believes no dispatch.
+/// The interim heads of one response. They go without credit, so both ends count them: dispatch,
+/// which believes no backend, and parse, which believes no dispatch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Interims {
     count: u8,

@@ -1,4 +1,5 @@
-//! The request head, as it travels from parse to dispatch: a fixed part, then the bytes its lengths name, then fields.
+//! The request head, as it travels from parse to dispatch: a fixed part, then the bytes its lengths
+//! name, then fields.
 
 use crate::{
     WireError,
@@ -43,7 +44,8 @@ impl BodyLength {
     }
 }
 
-/// A socket address without its family: 16 bytes of IPv6, IPv4 mapped into it, all zero for a unix socket; and a port.
+/// A socket address without its family: 16 bytes of IPv6, IPv4 mapped into it, all zero for a unix
+/// socket; and a port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Endpoint {
     /// IPv6 or IPv4-mapped IPv6 address; all zero where the peer has none.
@@ -53,7 +55,8 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The address for people and for header fields: IPv4 where it is a mapped one; `None` for a unix socket.
+    /// The address for people and for header fields: IPv4 where it is a mapped one; `None` for a
+    /// unix socket.
     #[must_use]
     pub fn ip(&self) -> Option<std::net::IpAddr> {
         let v6 = std::net::Ipv6Addr::from(self.addr);
@@ -109,7 +112,8 @@ const FLAG_EXPECT_CONTINUE: u8 = 2;
 const FLAG_SINGLE_CLIENT: u8 = 4;
 const FLAGS_ALL: u8 = FLAG_SECURE | FLAG_EXPECT_CONTINUE | FLAG_SINGLE_CLIENT;
 
-/// What parse decided about a request, and the raw bytes rules want to see. All slices are borrowed from the frame.
+/// What parse decided about a request, and the raw bytes rules want to see. All slices are borrowed
+/// from the frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestHead<'a> {
     /// What the client spoke.
@@ -118,7 +122,8 @@ pub struct RequestHead<'a> {
     pub secure: bool,
     /// The client waits for 100 Continue before it sends its body.
     pub expect_continue: bool,
-    /// All requests of this connection are one client's, and dispatch hears of its end: a login may be bound to it.
+    /// All requests of this connection are one client's, and dispatch hears of its end: a login may
+    /// be bound to it.
     pub single_client: bool,
     /// How the body ends.
     pub body: BodyLength,
@@ -162,7 +167,8 @@ pub struct RequestHead<'a> {
 const FIXED_BYTES: usize = 79;
 
 impl<'a> RequestHead<'a> {
-    /// Appends everything but the fields, which the caller writes right behind ([`crate::fields::FieldsWriter`]).
+    /// Appends everything but the fields, which the caller writes right behind
+    /// ([`crate::fields::FieldsWriter`]).
     ///
     /// # Errors
     /// [`WireError::Field`] for a part longer than its length field.
@@ -251,7 +257,8 @@ impl<'a> RequestHead<'a> {
 /// Offset of the `held` field in an encoded head: version, flags, body kind and length before it.
 const HELD_AT: std::ops::Range<usize> = 11..15;
 
-/// Sets the `held` field of an encoded head in place: what a filter does when it releases a body it held.
+/// Sets the `held` field of an encoded head in place: what a filter does when it releases a body it
+/// held.
 ///
 /// # Errors
 /// [`WireError::Short`] where `head` is no encoded head.

@@ -27,7 +27,8 @@ pub const BACKEND_NONE: u32 = u32::MAX;
 pub struct ResponseHead<'a> {
     /// Three digits, 100 to 599.
     pub status: u16,
-    /// dispatch wants to write the body itself: parse answers with LEASE when everything before it is written.
+    /// dispatch wants to write the body itself: parse answers with LEASE when everything before it
+    /// is written.
     pub lease: bool,
     /// 1xx other than 101: another head follows.
     pub interim: bool,
@@ -37,15 +38,19 @@ pub struct ResponseHead<'a> {
     pub close: bool,
     /// A filter denied the request: parse stops reading the body, lingers, closes.
     pub denied: bool,
-    /// dispatch wrote it itself: an error or a denial, nothing of an application. A filter on the way back has nothing to judge.
+    /// dispatch wrote it itself: an error or a denial, nothing of an application. A filter on the
+    /// way back has nothing to judge.
     pub own: bool,
-    /// A backend connection belongs to this client's: parse reports its end to dispatch ([`crate::direct`]).
+    /// A backend connection belongs to this client's: parse reports its end to dispatch
+    /// ([`crate::direct`]).
     pub pinned: bool,
-    /// The body as the client is told of it; for answers to HEAD and for 304 the length is stated and no body follows.
+    /// The body as the client is told of it; for answers to HEAD and for 304 the length is stated
+    /// and no body follows.
     pub body: BodyLength,
     /// Index of the backend server that answered, or [`BACKEND_NONE`].
     pub backend: u32,
-    /// Microseconds from the request's arrival at dispatch to the first byte of the backend's response.
+    /// Microseconds from the request's arrival at dispatch to the first byte of the backend's
+    /// response.
     pub backend_us: u32,
     /// The rule that denied, 0 without.
     pub rule: u32,
@@ -56,7 +61,8 @@ pub struct ResponseHead<'a> {
 }
 
 impl<'a> ResponseHead<'a> {
-    /// Appends everything but the fields, which the caller writes right behind ([`crate::fields::FieldsWriter`]).
+    /// Appends everything but the fields, which the caller writes right behind
+    /// ([`crate::fields::FieldsWriter`]).
     pub fn encode_fixed(&self, out: &mut Vec<u8>) {
         let flags = [
             (self.lease, FLAG_LEASE),

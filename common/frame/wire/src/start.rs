@@ -1,4 +1,5 @@
-//! start and its children: messages of exactly 16 bytes, `u8 kind | u8 a | u16 b | u32 c | u64 d`, at most one descriptor.
+//! start and its children: messages of exactly 16 bytes, `u8 kind | u8 a | u16 b | u32 c | u64 d`,
+//! at most one descriptor.
 //!
 //! start parses nothing else that a child sends.
 
@@ -19,8 +20,8 @@ pub enum Stream {
     Audit = 2,
 }
 
-/// What accept remembers of a source that processes died for. start keeps these for the accept that comes next, and reads
-/// nothing into them.
+/// What accept remembers of a source that processes died for. start keeps these for the accept that
+/// comes next, and reads nothing into them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// The source is a /64 of IPv6, else one address of IPv4.
@@ -91,7 +92,8 @@ pub enum ToChild {
         /// accept's own number of the connection.
         connection: u64,
     },
-    /// accept: what earlier ones remembered comes along as a sealed memfd, one [`ToStart::Marked`] message behind the other.
+    /// accept: what earlier ones remembered comes along as a sealed memfd, one [`ToStart::Marked`]
+    /// message behind the other.
     Marks,
     /// log: the reading end of a process's pipe comes along.
     PipeAdd {
@@ -118,7 +120,8 @@ pub enum ToChild {
         /// Its process id.
         pid: u32,
     },
-    /// waf-filter: the way to fosse-store comes along, instead of the one before. store: the way to a filter does.
+    /// waf-filter: the way to fosse-store comes along, instead of the one before. store: the way to
+    /// a filter does.
     Records {
         /// The filter's lane.
         lane: u32,
@@ -143,7 +146,8 @@ pub enum ToStart {
     },
     /// accept: remember this for the next one.
     Marked(Mark),
-    /// A zygote, before READY: its rules keep records, so that its filters need the way to fosse-store.
+    /// A zygote, before READY: its rules keep records, so that its filters need the way to
+    /// fosse-store.
     KeepsRecords,
 }
 
@@ -227,7 +231,8 @@ impl ToChild {
     /// Reads a message that came with `fds` descriptors.
     ///
     /// # Errors
-    /// [`WireError::Kind`] for an unknown one, [`WireError::Field`] where the descriptor count is wrong.
+    /// [`WireError::Kind`] for an unknown one, [`WireError::Field`] where the descriptor count is
+    /// wrong.
     pub fn decode(bytes: &[u8], fds: usize) -> Result<Self, WireError> {
         let raw = Raw::decode(bytes)?;
         let message = match raw.kind {

@@ -1,4 +1,5 @@
-//! The verdict: what a filter puts in place of a request it denies. It travels on to dispatch, which answers.
+//! The verdict: what a filter puts in place of a request it denies. It travels on to dispatch,
+//! which answers.
 
 use crate::{
     WireError,

@@ -1,5 +1,6 @@
-//! Prints image size, time to make and to open an image, and ns a lookup, for lists of 1, 1,000 and 1,000,000 entries.
-//! Half the looked-up addresses are listed; all are looked up in random order, so the cache helps as little as it can.
+//! Prints image size, time to make and to open an image, and ns a lookup, for lists of 1, 1,000 and
+//! 1,000,000 entries. Half the looked-up addresses are listed; all are looked up in random order,
+//! so the cache helps as little as it can.
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,7 +9,8 @@ use std::time::Instant;
 use fosse_cidr::{Builder, List, Prefix, Verdict};
 
 const LOOKUPS: usize = 1 << 20;
-/// The lookups are timed in this many parts, of which the quarter-fastest counts: others use this machine too.
+/// The lookups are timed in this many parts, of which the quarter-fastest counts: others use this
+/// machine too.
 const RUNS: usize = 64;
 
 fn main() {

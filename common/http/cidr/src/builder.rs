@@ -44,7 +44,8 @@ impl Builder {
         text::each(text, |prefix| self.entry(verdict, prefix).map_err(|Full| Reason::Full))
     }
 
-    /// Adds one entry. `Verdict::Unlisted` cuts a hole: its addresses are as if no wider entry held them.
+    /// Adds one entry. `Verdict::Unlisted` cuts a hole: its addresses are as if no wider entry held
+    /// them.
     pub fn entry(&mut self, verdict: Verdict, prefix: Prefix) -> Result<(), Full> {
         let count = if verdict == Verdict::Allowed { &mut self.allowed } else { &mut self.denied };
         *count = count.checked_add(1).filter(|count| *count <= ENTRY_COUNT_MAX).ok_or(Full)?;

@@ -1,4 +1,5 @@
-//! The image and its lookup. All numbers are little-endian, nothing is aligned, the length is exact.
+//! The image and its lookup. All numbers are little-endian, nothing is aligned, the length is
+//! exact.
 //!
 //! | part | bytes |
 //! |---|---|
@@ -8,11 +9,11 @@
 //! | v6 search tree: upper 64 bits of range start, run | 12 a key, plus 8/15 |
 //! | fine keys: lower 64 bits of a range start inside one upper key, verdict | 9 a key |
 //!
-//! A run is 28 bits offset of this upper key's fine keys, 2 bits verdict below the first of them, 2 bits verdict above this
-//! upper key.
+//! A run is 28 bits offset of this upper key's fine keys, 2 bits verdict below the first of them, 2
+//! bits verdict above this upper key.
 //!
-//! [`List::open`] looks at all of it once (some 5 ms for a million entries), so a lookup cannot meet a flaw; were there
-//! one all the same, the lookup says denied and does not panic.
+//! [`List::open`] looks at all of it once (some 5 ms for a million entries), so a lookup cannot
+//! meet a flaw; were there one all the same, the lookup says denied and does not panic.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -243,7 +244,8 @@ impl<'a> Parts<'a> {
         Some((u64::from_le_bytes(*low), tags::verdict(*tag.first()?)))
     }
 
-    /// The last fine key of a run at or below `low`, by halving; runs are short outside of attacks on oneself.
+    /// The last fine key of a run at or below `low`, by halving; runs are short outside of attacks
+    /// on oneself.
     #[inline]
     fn last_fine(&self, start: usize, end: usize, low: u64) -> Option<Option<usize>> {
         let (mut from, mut to) = (start, end);

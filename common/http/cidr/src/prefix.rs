@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Bits before the IPv4 part of `::ffff:a.b.c.d` (RFC 4291 section 2.5.5.2).
 const MAPPED_BITS: u8 = 96;
 
-/// A network: an address whose bits past `bits` are zero. Never an IPv4-mapped IPv6 address: that is an IPv4 prefix.
+/// A network: an address whose bits past `bits` are zero. Never an IPv4-mapped IPv6 address: that
+/// is an IPv4 prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prefix {
     address: IpAddr,
@@ -45,7 +46,8 @@ impl Prefix {
         if exact { Ok(network) } else { Err(Flaw::HostBits(network)) }
     }
 
-    /// The network of the first `bits` bits of an address; more bits than the family has mean all of them.
+    /// The network of the first `bits` bits of an address; more bits than the family has mean all
+    /// of them.
     pub fn around(address: IpAddr, bits: u8) -> Self {
         match address {
             IpAddr::V4(v4) => Self::around_v4(v4, bits.min(32)),
@@ -109,7 +111,8 @@ fn width(address: &IpAddr) -> u8 {
     }
 }
 
-/// Digits only: the standard parser would take a plus sign, and a leading zero is another base elsewhere.
+/// Digits only: the standard parser would take a plus sign, and a leading zero is another base
+/// elsewhere.
 fn number(digits: &str) -> Option<u8> {
     let plain = digits == "0" || !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| digits.parse().ok()).flatten()

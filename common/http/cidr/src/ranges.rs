@@ -1,8 +1,10 @@
-//! From nested prefixes to disjoint ranges: a sorted row of boundaries, each with the tag that holds from there on.
+//! From nested prefixes to disjoint ranges: a sorted row of boundaries, each with the tag that
+//! holds from there on.
 
 use crate::Verdict;
 
-/// From `start` up to the next boundary `verdict` holds. Before the first boundary nothing is listed.
+/// From `start` up to the next boundary `verdict` holds. Before the first boundary nothing is
+/// listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Boundary {
     pub start: u128,
@@ -17,8 +19,9 @@ pub(crate) struct Span {
     pub verdict: Verdict,
 }
 
-/// At most two boundaries come from each span. Spans must be prefixes: two of them nest or are disjoint, so a stack of
-/// the open ones, widest at the bottom, knows at every point which is the most specific.
+/// At most two boundaries come from each span. Spans must be prefixes: two of them nest or are
+/// disjoint, so a stack of the open ones, widest at the bottom, knows at every point which is the
+/// most specific.
 pub(crate) fn flatten(mut spans: Vec<Span>, last_address: u128) -> Vec<Boundary> {
     // Of equal spans the allowing one must come last, on top of the stack.
     spans.sort_unstable_by_key(|span| (span.first, u128::MAX - span.last, span.verdict == Verdict::Allowed));
@@ -43,7 +46,8 @@ struct Row {
 }
 
 impl Row {
-    /// After the end of `inner` its parent holds again; after the last address there is nothing to say.
+    /// After the end of `inner` its parent holds again; after the last address there is nothing to
+    /// say.
     fn close(&mut self, inner: Span, open: &[Span]) {
         let after = open.last().map_or(Verdict::Unlisted, |outer| outer.verdict);
         if inner.last < self.last_address {

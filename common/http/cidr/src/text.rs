@@ -1,11 +1,12 @@
-//! The text form: one address or prefix a line, `#` opens a comment. Only the words are looked at as text, so a comment
-//! may be in any encoding.
+//! The text form: one address or prefix a line, `#` opens a comment. Only the words are looked at
+//! as text, so a comment may be in any encoding.
 
 use std::fmt;
 
 use crate::prefix::{Flaw, Prefix};
 
-/// Longest word quoted back in an error: the longest prefix there is, mapped form and length included, has 50 bytes.
+/// Longest word quoted back in an error: the longest prefix there is, mapped form and length
+/// included, has 50 bytes.
 const QUOTE_BYTES_MAX: usize = 60;
 
 /// Where and why a text is no address list.

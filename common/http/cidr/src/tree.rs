@@ -1,8 +1,9 @@
 //! A static search tree in flat bytes, little-endian.
 //!
-//! First come the sorted records, each a key with its payload behind it (so that finding one brings the other), then level
-//! after level the first key of each group of [`FANOUT`] of the level before, until a level fits one group. A search reads
-//! one group a level; of a million entries all levels but the lowest two stay in the cache.
+//! First come the sorted records, each a key with its payload behind it (so that finding one brings
+//! the other), then level after level the first key of each group of [`FANOUT`] of the level
+//! before, until a level fits one group. A search reads one group a level; of a million entries all
+//! levels but the lowest two stay in the cache.
 
 /// Keys to a group: one cache line of 32-bit keys, two of 64-bit ones.
 pub(crate) const FANOUT: usize = 16;
@@ -124,7 +125,8 @@ impl Shape {
     }
 }
 
-/// Without a branch a key: for the levels that are keys alone the compiler makes vector compares of it.
+/// Without a branch a key: for the levels that are keys alone the compiler makes vector compares of
+/// it.
 #[inline]
 fn at_or_below<K: Key>(group: &[u8], stride: usize, key: K) -> usize {
     let is = |bytes: &[u8]| usize::from(bytes.get(..K::BYTES).and_then(K::read).is_some_and(|own| own <= key));
@@ -135,7 +137,8 @@ fn at_or_below<K: Key>(group: &[u8], stride: usize, key: K) -> usize {
     }
 }
 
-/// Appends the bytes for records with sorted, distinct keys; `payload` writes what goes behind a key.
+/// Appends the bytes for records with sorted, distinct keys; `payload` writes what goes behind a
+/// key.
 pub(crate) fn write<K: Key, P>(out: &mut Vec<u8>, records: &[(K, P)], mut payload: impl FnMut(&P, &mut Vec<u8>)) {
     for (key, behind) in records {
         key.write(out);

@@ -1,4 +1,5 @@
-//! Address lists judge as the prefixes in them do, at any size, and a damaged image is refused or harmless.
+//! Address lists judge as the prefixes in them do, at any size, and a damaged image is refused or
+//! harmless.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

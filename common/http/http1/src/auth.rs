@@ -1,13 +1,16 @@
-//! HTTP authentication as far as a proxy needs it (RFC 9110, section 11): which schemes log a connection in, and challenges one by one.
+//! HTTP authentication as far as a proxy needs it (RFC 9110, section 11): which schemes log a
+//! connection in, and challenges one by one.
 
 use crate::class::{is_token_byte, trim};
 
-/// Schemes whose server takes later requests of the same connection for the same user's: NTLM ([MS-NTHT]), Negotiate (RFC 4559, section 6),
-/// and what wraps or replaces the two. All others carry their proof in every request.
+/// Schemes whose server takes later requests of the same connection for the same user's: NTLM
+/// ([MS-NTHT]), Negotiate (RFC 4559, section 6), and what wraps or replaces the two. All others
+/// carry their proof in every request.
 const CONNECTION_SCHEMES: [&str; 5] = ["ntlm", "negotiate", "kerberos", "nego2", "credssp"];
 
-/// Whether a value of Authorization, WWW-Authenticate or their proxy twins names a scheme that logs a connection in. Any token that reads so
-/// counts, wherever it stands: a server may be more lenient with these fields than the grammar is.
+/// Whether a value of Authorization, WWW-Authenticate or their proxy twins names a scheme that logs
+/// a connection in. Any token that reads so counts, wherever it stands: a server may be more
+/// lenient with these fields than the grammar is.
 #[must_use]
 pub fn names_connection_scheme(value: &[u8]) -> bool {
     value.split(|byte| !is_token_byte(*byte)).any(is_connection_scheme)
@@ -22,8 +25,9 @@ pub fn other_challenges(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     challenges(value).into_iter().filter(|challenge| !is_connection_scheme(scheme(challenge)))
 }
 
-/// A field's challenges. Commas stand both between challenges and within them: what stands behind one is a parameter of the challenge
-/// before it, if it is a token and an equals sign, else a challenge.
+/// A field's challenges. Commas stand both between challenges and within them: what stands behind
+/// one is a parameter of the challenge before it, if it is a token and an equals sign, else a
+/// challenge.
 fn challenges(value: &[u8]) -> Vec<&[u8]> {
     let mut challenges: Vec<&[u8]> = Vec::new();
     let mut begun = None;

@@ -1,4 +1,5 @@
-//! Chunked bodies (RFC 9112, section 7.1): a decoder that takes its input in any pieces, and the encoder's few bytes.
+//! Chunked bodies (RFC 9112, section 7.1): a decoder that takes its input in any pieces, and the
+//! encoder's few bytes.
 
 use crate::class::is_extension_byte;
 use crate::fields::Fields;
@@ -21,7 +22,8 @@ pub enum Piece<'a> {
     Data(&'a [u8]),
     /// All input is taken; give more.
     More,
-    /// The body has ended, its trailers are checked. What was not consumed belongs to the next message.
+    /// The body has ended, its trailers are checked. What was not consumed belongs to the next
+    /// message.
     End,
 }
 
@@ -64,8 +66,8 @@ impl ChunkedDecoder {
         Self { state: State::Size, size: 0, digits: 0, extension: 0, extensions: 0, body: 0, trailers: Vec::new() }
     }
 
-    /// Takes some of `input` and says what it found: bytes consumed, and the piece. Call again with what is left until
-    /// `More` or `End`. After an error or `End` call no more.
+    /// Takes some of `input` and says what it found: bytes consumed, and the piece. Call again with
+    /// what is left until `More` or `End`. After an error or `End` call no more.
     ///
     /// # Errors
     /// The first rule that is broken.
@@ -73,8 +75,8 @@ impl ChunkedDecoder {
         self.next_within(input, usize::MAX)
     }
 
-    /// As [`Self::next`], with at most `data_max` body bytes in the piece: `More` with input left means that body bytes
-    /// wait for a larger `data_max`.
+    /// As [`Self::next`], with at most `data_max` body bytes in the piece: `More` with input left
+    /// means that body bytes wait for a larger `data_max`.
     ///
     /// # Errors
     /// The first rule that is broken.
@@ -167,7 +169,8 @@ impl ChunkedDecoder {
         }
     }
 
-    /// Extensions are ignored, as RFC 9112, section 7.1.1, wants, but neither their bytes nor their amount is free.
+    /// Extensions are ignored, as RFC 9112, section 7.1.1, wants, but neither their bytes nor their
+    /// amount is free.
     fn in_extension(&mut self, byte: u8) -> Result<State, Refusal> {
         if byte == b'\r' {
             return Ok(State::SizeLineFeed);
@@ -185,7 +188,8 @@ impl ChunkedDecoder {
         if self.size == 0 { State::Trailers } else { State::Data }
     }
 
-    /// Gathers the trailer section up to its empty line, and checks it there. The usual section is the empty line alone.
+    /// Gathers the trailer section up to its empty line, and checks it there. The usual section is
+    /// the empty line alone.
     fn take_trailers<'a>(&mut self, rest: &'a [u8]) -> Result<&'a [u8], Refusal> {
         if self.trailers.is_empty()
             && let [b'\r', b'\n', after @ ..] = rest
@@ -235,8 +239,9 @@ fn taken(input: &[u8], rest: &[u8]) -> usize {
     input.len().saturating_sub(rest.len())
 }
 
-/// Whether a field may travel as a trailer: framing, routing, authentication and the like may not (RFC 9110, section 6.5.1).
-/// Those that may not are dropped, which that section allows; they are never merged into the head.
+/// Whether a field may travel as a trailer: framing, routing, authentication and the like may not
+/// (RFC 9110, section 6.5.1). Those that may not are dropped, which that section allows; they are
+/// never merged into the head.
 #[must_use]
 pub fn trailer_allowed(name: &[u8]) -> bool {
     static FORBIDDEN: NameSet<26> = NameSet::new([
@@ -273,7 +278,8 @@ pub fn trailer_allowed(name: &[u8]) -> bool {
     !forwarding && !name.contains(&b'_') && !FORBIDDEN.contains(name)
 }
 
-/// Appends the size line of a chunk; the data and CR LF follow. A chunk of length 0 would end the body: do not write one.
+/// Appends the size line of a chunk; the data and CR LF follow. A chunk of length 0 would end the
+/// body: do not write one.
 pub(crate) fn write_chunk_start(out: &mut Vec<u8>, length: usize) {
     let mut shift = usize::BITS.saturating_sub(length.leading_zeros()).div_ceil(4).max(1);
     while shift > 0 {

@@ -2,7 +2,8 @@
 
 /// Bytes of a token: method and field names (RFC 9110, section 5.6.2).
 const TOKEN: u8 = 1;
-/// Bytes taken in a request target: visible ASCII without `#` (RFC 9112, section 3.2; browsers send more than RFC 3986 has).
+/// Bytes taken in a request target: visible ASCII without `#` (RFC 9112, section 3.2; browsers send
+/// more than RFC 3986 has).
 const TARGET: u8 = 2;
 /// Letters, digits, hyphen and underscore: what a label of a host name is made of.
 const LABEL: u8 = 4;
@@ -68,7 +69,8 @@ pub(crate) fn token_len(bytes: &[u8]) -> usize {
     leading(bytes, TOKEN)
 }
 
-/// How many bytes from the first on may stand in a field value. In blocks, because they become vector code.
+/// How many bytes from the first on may stand in a field value. In blocks, because they become
+/// vector code.
 #[inline]
 pub(crate) fn value_len(bytes: &[u8]) -> usize {
     let (blocks, rest) = bytes.as_chunks::<16>();
@@ -118,10 +120,11 @@ pub(crate) fn is_extension_byte(byte: u8) -> bool {
     has(byte, EXTENSION)
 }
 
-/// Whether the bytes may be a field value: no control byte but the tab, no DEL (RFC 9110, section 5.5).
-/// Bytes from 0x80 up are opaque there, and pass.
+/// Whether the bytes may be a field value: no control byte but the tab, no DEL (RFC 9110, section
+/// 5.5). Bytes from 0x80 up are opaque there, and pass.
 pub fn is_value(bytes: &[u8]) -> bool {
-    // What is left behind the blocks is looked at once more with what is before it, or with fill where there is nothing.
+    // What is left behind the blocks is looked at once more with what is before it, or with fill
+    // where there is nothing.
     let last = bytes.last_chunk::<16>().copied().unwrap_or_else(|| {
         let mut short = [b' '; 16];
         short.get_mut(..bytes.len()).unwrap_or_default().copy_from_slice(bytes);

@@ -30,7 +30,8 @@ pub struct Fields<'a> {
     shapes: Shapes,
 }
 
-/// The shapes of the first lines, so that nobody has to look for their colons and ends again. Those of a browser are all among them.
+/// The shapes of the first lines, so that nobody has to look for their colons and ends again. Those
+/// of a browser are all among them.
 type Shapes = [Shape; 16];
 
 /// Where the parts of a line are, in bytes; `line` is 0 where that is not known.
@@ -66,7 +67,8 @@ impl Shape {
 }
 
 impl<'a> Fields<'a> {
-    /// Checks a block of field lines that ends in an empty line and nothing after it, and shows each line to `see`.
+    /// Checks a block of field lines that ends in an empty line and nothing after it, and shows
+    /// each line to `see`.
     pub(crate) fn check(
         block: &'a [u8],
         limits: &HeadLimits,
@@ -153,8 +155,9 @@ pub(crate) fn split_line(bytes: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     Ok((line, rest.split_first().map_or(rest, |(_, after)| after)))
 }
 
-/// Splits off a line that breaks no rule but perhaps one of its length, looking at each byte once: the field, how many bytes are
-/// between name and value, and what follows. Of any other line [`fault`] tells what is wrong with it.
+/// Splits off a line that breaks no rule but perhaps one of its length, looking at each byte once:
+/// the field, how many bytes are between name and value, and what follows. Of any other line
+/// [`fault`] tells what is wrong with it.
 #[inline]
 fn usual_line(bytes: &[u8]) -> Option<(Field<'_>, usize, &[u8])> {
     let (name, rest) = bytes.split_at_checked(token_len(bytes))?;

@@ -1,4 +1,5 @@
-//! The fields that decide where a message ends, gathered line by line for requests and answers alike.
+//! The fields that decide where a message ends, gathered line by line for requests and answers
+//! alike.
 
 use crate::class::{is_token, members};
 use crate::fields::Field;
@@ -18,7 +19,8 @@ impl Version {
     /// Reads `HTTP/1.0` and `HTTP/1.1`.
     ///
     /// # Errors
-    /// `VersionUnsupported` on other numbers, `BadVersion` on anything else. The name is case-sensitive.
+    /// `VersionUnsupported` on other numbers, `BadVersion` on anything else. The name is
+    /// case-sensitive.
     pub fn parse(text: &[u8]) -> Result<Self, Refusal> {
         match text {
             b"HTTP/1.1" => Ok(Self::Http11),
@@ -135,7 +137,8 @@ impl<'a> Framing<'a> {
     }
 }
 
-/// Equal but for case and for underscores in the place of hyphens: CGI and its heirs read the two as one name.
+/// Equal but for case and for underscores in the place of hyphens: CGI and its heirs read the two
+/// as one name.
 fn looks_like(name: &[u8], framing: &[u8]) -> bool {
     let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
     name.iter().zip(framing).all(|(sent, known)| fold(*sent) == *known)

@@ -1,4 +1,5 @@
-//! Hosts in their one canonical form: lower case, no trailing dot, addresses as RFC 5952 writes them, the port apart.
+//! Hosts in their one canonical form: lower case, no trailing dot, addresses as RFC 5952 writes
+//! them, the port apart.
 
 use core::fmt::{self, Write};
 use core::net::Ipv6Addr;
@@ -13,7 +14,8 @@ pub const HOST_BYTES_MAX: usize = 253;
 /// Longest label in bytes (RFC 1035, section 2.3.4).
 const LABEL_BYTES_MAX: usize = 63;
 
-/// A canonical host with the port that was written after it, if one was. It owns its bytes, so that nothing is allocated.
+/// A canonical host with the port that was written after it, if one was. It owns its bytes, so that
+/// nothing is allocated.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Host {
     name: [u8; HOST_BYTES_MAX],
@@ -22,8 +24,9 @@ pub struct Host {
 }
 
 impl Host {
-    /// Reads `host [ ":" port ]` (RFC 9110, section 7.2). Not taken: userinfo, percent signs, anything but ASCII letters, digits,
-    /// hyphens and underscores (international names come as A-labels), IPv4 in other than four decimal parts, empty ports.
+    /// Reads `host [ ":" port ]` (RFC 9110, section 7.2). Not taken: userinfo, percent signs,
+    /// anything but ASCII letters, digits, hyphens and underscores (international names come as
+    /// A-labels), IPv4 in other than four decimal parts, empty ports.
     ///
     /// # Errors
     /// `BadHost`.

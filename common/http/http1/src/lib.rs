@@ -1,13 +1,19 @@
-//! fosse-http1: HTTP/1.1 messages as bytes: heads checked, split and written, chunked bodies decoded and encoded.
+//! fosse-http1: HTTP/1.1 messages as bytes: heads checked, split and written, chunked bodies
+//! decoded and encoded.
 //!
-//! No I/O, no clock, no state beyond one message. Where RFC 9112 leaves a choice the safe one is taken, because the next program may
-//! take another: a message that two programs could read in two ways is refused. What is served and what is not:
+//! No I/O, no clock, no state beyond one message. Where RFC 9112 leaves a choice the safe one is
+//! taken, because the next program may take another: a message that two programs could read in two
+//! ways is refused. What is served and what is not:
 //!
-//! - lines end in CR LF; a bare LF or CR, a folded line, a space before a colon, a control byte, a NUL are refused;
+//! - lines end in CR LF; a bare LF or CR, a folded line, a space before a colon, a control byte, a
+//!   NUL are refused;
 //! - one Host, always, in HTTP/1.0 too; a target in absolute form must name the same host;
-//! - Content-Length once and in digits, or Transfer-Encoding once and `chunked`, never both, never the latter in HTTP/1.0;
-//! - names that differ from those two only in an underscore are refused, since CGI reads them as the same;
-//! - CONNECT, HTTP/0.9, HTTP/2 and its preface are refused; one empty line before a request line is skipped (`leading`).
+//! - Content-Length once and in digits, or Transfer-Encoding once and `chunked`, never both, never
+//!   the latter in HTTP/1.0;
+//! - names that differ from those two only in an underscore are refused, since CGI reads them as
+//!   the same;
+//! - CONNECT, HTTP/0.9, HTTP/2 and its preface are refused; one empty line before a request line is
+//!   skipped (`leading`).
 #![forbid(unsafe_code)]
 #![deny(unreachable_pub)]
 

@@ -1,12 +1,15 @@
 //! Limits of heads and bodies, each with its reason.
 
-/// Longest method: the longest registered one (UPDATEREDIRECTREF) has 17 bytes; longer ones are 501.
+/// Longest method: the longest registered one (UPDATEREDIRECTREF) has 17 bytes; longer ones are
+/// 501.
 pub const METHOD_BYTES_MAX: usize = 32;
 
-/// Longest request target: RFC 9112 asks for 8000 bytes at least; browsers and backends agree on about 8 KiB.
+/// Longest request target: RFC 9112 asks for 8000 bytes at least; browsers and backends agree on
+/// about 8 KiB.
 pub const TARGET_BYTES_MAX: usize = 8192;
 
-/// Longest single field line without its CR LF: cookies of one browser per site reach 4 KiB each, Kerberos tokens 8 KiB and more.
+/// Longest single field line without its CR LF: cookies of one browser per site reach 4 KiB each,
+/// Kerberos tokens 8 KiB and more.
 pub(crate) const FIELD_BYTES_MAX: usize = 16384;
 
 /// Most field lines of one head: browsers send 12 to 25.
@@ -15,13 +18,16 @@ pub const FIELDS_COUNT_MAX: usize = 128;
 /// Longest head with its empty line: also the most a slow sender can make us hold.
 pub const HEAD_BYTES_MAX: usize = 32768;
 
-/// Longest chunk extension of one chunk: nobody sends any, RFC 9112 asks to ignore them and to limit them.
+/// Longest chunk extension of one chunk: nobody sends any, RFC 9112 asks to ignore them and to
+/// limit them.
 pub(crate) const CHUNK_EXTENSION_BYTES_MAX: usize = 256;
 
-/// Chunk extension bytes of one message that no body byte pays for; beyond it extensions may not outweigh the body.
+/// Chunk extension bytes of one message that no body byte pays for; beyond it extensions may not
+/// outweigh the body.
 pub(crate) const CHUNK_EXTENSION_FREE_BYTES_MAX: u64 = 16384;
 
-/// Most hexadecimal digits of a chunk size: 15 reach 2^60, so sums of sizes cannot overflow 64 bits.
+/// Most hexadecimal digits of a chunk size: 15 reach 2^60, so sums of sizes cannot overflow 64
+/// bits.
 pub(crate) const CHUNK_SIZE_DIGITS_MAX: u8 = 15;
 
 /// Longest trailer section: gRPC's and checksums' trailers are some hundred bytes.

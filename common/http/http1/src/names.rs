@@ -1,4 +1,5 @@
-//! Field names that are known when the program is built: single ones, checked then, and sets of them, arranged then.
+//! Field names that are known when the program is built: single ones, checked then, and sets of
+//! them, arranged then.
 
 use crate::class::is_token_byte_const;
 
@@ -7,7 +8,8 @@ use crate::class::is_token_byte_const;
 pub struct Name(&'static str);
 
 impl Name {
-    /// The name, in the case it is written in. For constants: what is no token does not compile there.
+    /// The name, in the case it is written in. For constants: what is no token does not compile
+    /// there.
     ///
     /// # Panics
     /// Where the text is no token.
@@ -32,8 +34,8 @@ impl Name {
 /// Marks a slot without a name.
 const EMPTY: u8 = u8::MAX;
 
-/// A set of names, asked for each field of each head: one look into a table without collisions, and where that finds something
-/// one comparison.
+/// A set of names, asked for each field of each head: one look into a table without collisions, and
+/// where that finds something one comparison.
 #[derive(Debug)]
 pub struct NameSet<const N: usize> {
     names: [&'static str; N],
@@ -43,8 +45,8 @@ pub struct NameSet<const N: usize> {
 }
 
 impl<const N: usize> NameSet<N> {
-    /// The set of these names, in lower case and of two bytes at least. For constants: the search for a table without collisions
-    /// is done by the compiler.
+    /// The set of these names, in lower case and of two bytes at least. For constants: the search
+    /// for a table without collisions is done by the compiler.
     ///
     /// # Panics
     /// Where there is none.
@@ -87,8 +89,8 @@ const fn arranged<const N: usize>(names: &[&'static str; N], factor: u32) -> Opt
     Some(slots)
 }
 
-/// Of length and first, middle and last byte. The case bit is set, so that case does not count; that it is set elsewhere too
-/// only makes a few names meet that are then compared.
+/// Of length and first, middle and last byte. The case bit is set, so that case does not count;
+/// that it is set elsewhere too only makes a few names meet that are then compared.
 #[inline]
 const fn slot(name: &[u8], factor: u32) -> Option<u8> {
     let [length, ..] = name.len().to_le_bytes();
@@ -125,8 +127,8 @@ pub fn same_name(name: &[u8], known: &[u8]) -> bool {
         && words.iter().zip(known_words).all(|(word, known)| lower(*word) == u64::from_le_bytes(*known))
 }
 
-/// Eight bytes with the letters of ASCII in lower case, in arithmetic of which no sum carries into the next byte: what the compiler
-/// makes of eight single ones costs five times as much.
+/// Eight bytes with the letters of ASCII in lower case, in arithmetic of which no sum carries into
+/// the next byte: what the compiler makes of eight single ones costs five times as much.
 #[inline]
 const fn lower(word: [u8; 8]) -> u64 {
     let word = u64::from_le_bytes(word);

@@ -1,9 +1,10 @@
-//! Percent-encoding of paths (RFC 3986, section 2.1). Whoever decides by a path reads it with this: two programs that decode one path
-//! in two ways can be made to disagree about what it names.
+//! Percent-encoding of paths (RFC 3986, section 2.1). Whoever decides by a path reads it with this:
+//! two programs that decode one path in two ways can be made to disagree about what it names.
 
 use std::borrow::Cow;
 
-/// Returns `text` with each `%HH` decoded once. A percent sign without two hexadecimal digits after it, and `+`, stay as they are.
+/// Returns `text` with each `%HH` decoded once. A percent sign without two hexadecimal digits after
+/// it, and `+`, stay as they are.
 #[must_use]
 pub fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     let Some(first) = memchr::memchr(b'%', text) else { return Cow::Borrowed(text) };
@@ -18,8 +19,8 @@ pub fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// Whether some `%` in `path` is not followed by two hexadecimal digits. Programs differ in what they make of one: what was judged
-/// here may not be what a server opens.
+/// Whether some `%` in `path` is not followed by two hexadecimal digits. Programs differ in what
+/// they make of one: what was judged here may not be what a server opens.
 #[must_use]
 pub fn has_broken_escape(path: &[u8]) -> bool {
     memchr::memchr_iter(b'%', path).any(|at| escape(&path[at..]).is_none())

@@ -1,8 +1,10 @@
-//! Why a head or a body is refused: the status a client gets, an operator's words, and the rule that says so.
+//! Why a head or a body is refused: the status a client gets, an operator's words, and the rule
+//! that says so.
 
 use core::fmt;
 
-/// One reason to refuse a message. Requests are answered with `status`; for a backend's response every reason means 502.
+/// One reason to refuse a message. Requests are answered with `status`; for a backend's response
+/// every reason means 502.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -70,7 +72,8 @@ pub enum Refusal {
     EncodingInOldVersion,
     /// A name that some programs read as a framing field (`Content_Length`).
     FramingLookalike,
-    /// Content-Type twice, and not the same: the rules would read the body as one and an application as the other.
+    /// Content-Type twice, and not the same: the rules would read the body as one and an
+    /// application as the other.
     ContentTypeRepeated,
     /// Connection with a member that is no token.
     BadConnection,
@@ -95,7 +98,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The status for the client whose request this is: one of 400, 414, 431, 501 and 505; 502 for a response's own faults.
+    /// The status for the client whose request this is: one of 400, 414, 431, 501 and 505; 502 for
+    /// a response's own faults.
     #[must_use]
     pub const fn status(self) -> u16 {
         self.facts().0

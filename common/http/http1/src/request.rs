@@ -30,7 +30,8 @@ pub struct RequestHead<'a> {
     pub keep_alive: bool,
     /// Whether the client waits for 100 before it sends a body that is not empty.
     pub expect_continue: bool,
-    /// The one protocol the client would switch to (`websocket`), where it asked properly: HTTP/1.1, no body, one token.
+    /// The one protocol the client would switch to (`websocket`), where it asked properly:
+    /// HTTP/1.1, no body, one token.
     pub upgrade: Option<&'a [u8]>,
 }
 
@@ -77,8 +78,8 @@ impl<'a> RequestHead<'a> {
     }
 }
 
-/// Checks that a request that would switch to websocket is GET and has one key of the right form and version 13 (RFC 6455,
-/// section 4.2.1).
+/// Checks that a request that would switch to websocket is GET and has one key of the right form
+/// and version 13 (RFC 6455, section 4.2.1).
 fn check_websocket(head: &RequestHead<'_>) -> Result<(), Refusal> {
     if !head.upgrade.is_some_and(is_websocket) {
         return Ok(());
@@ -125,8 +126,9 @@ impl<'a> Facts<'a> {
         Ok(())
     }
 
-    /// Host is asked for in HTTP/1.0 as well: a site cannot be chosen without one. A target in absolute form must agree
-    /// with it; RFC 9112, section 3.2.2, would let the target win, and two programs could then see two hosts.
+    /// Host is asked for in HTTP/1.0 as well: a site cannot be chosen without one. A target in
+    /// absolute form must agree with it; RFC 9112, section 3.2.2, would let the target win, and two
+    /// programs could then see two hosts.
     fn host(&self, target: Option<Host>) -> Result<Host, Refusal> {
         let host = Host::parse(self.host.ok_or(Refusal::HostMissing)?)?;
         if target.is_some_and(|target| target != host) {

@@ -44,8 +44,9 @@ pub struct ResponseHead<'a> {
 }
 
 impl<'a> ResponseHead<'a> {
-    /// Checks and splits a response head, from status line to empty line. `to_head` says that the request was HEAD.
-    /// The reason phrase may be missing together with its space; that is all that is forgiven.
+    /// Checks and splits a response head, from status line to empty line. `to_head` says that the
+    /// request was HEAD. The reason phrase may be missing together with its space; that is all that
+    /// is forgiven.
     ///
     /// # Errors
     /// The first rule that is broken. For a response every refusal means 502.
@@ -76,7 +77,8 @@ impl<'a> ResponseHead<'a> {
     }
 }
 
-/// The body by status, request method and framing fields. 204 with Content-Length: 0 is wrong but harmless, and common.
+/// The body by status, request method and framing fields. 204 with Content-Length: 0 is wrong but
+/// harmless, and common.
 fn body_of(status: u16, to_head: bool, length: BodyLength) -> Result<ResponseBody, Refusal> {
     match (status, length) {
         (100..=199, BodyLength::None) | (204, BodyLength::None | BodyLength::Exact(0)) => Ok(ResponseBody::None),

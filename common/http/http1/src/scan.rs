@@ -1,15 +1,16 @@
-//! Finds where a head ends while its bytes arrive, at a cost linear in the bytes however they are cut.
+//! Finds where a head ends while its bytes arrive, at a cost linear in the bytes however they are
+//! cut.
 
 use crate::class::is_token_byte;
 use crate::refusal::Refusal;
 
-/// Looks for the empty line that ends a head. `from` is how many bytes an earlier call has already seen.
-/// Returns the length of the head with its empty line, or `None` while it is not there: then call again with `from`
-/// the length of `buf` now.
+/// Looks for the empty line that ends a head. `from` is how many bytes an earlier call has already
+/// seen. Returns the length of the head with its empty line, or `None` while it is not there: then
+/// call again with `from` the length of `buf` now.
 ///
 /// # Errors
-/// `NotHttp` on a first byte that begins no message and `BareLineFeed` as soon as the bytes are there, so that neither
-/// waits for a timeout.
+/// `NotHttp` on a first byte that begins no message and `BareLineFeed` as soon as the bytes are
+/// there, so that neither waits for a timeout.
 pub fn find_head_end(buf: &[u8], from: usize) -> Result<Option<usize>, Refusal> {
     if from == 0 && buf.first().is_some_and(|first| !is_token_byte(*first)) {
         return Err(Refusal::NotHttp);
@@ -49,8 +50,8 @@ pub fn leading(buf: &[u8]) -> Lead {
     }
 }
 
-/// The reason for refusing a head that has outgrown `HEAD_BYTES_MAX` unfinished: 414 while the first line is the long
-/// one, else 431.
+/// The reason for refusing a head that has outgrown `HEAD_BYTES_MAX` unfinished: 414 while the
+/// first line is the long one, else 431.
 #[must_use]
 pub fn unfinished_too_long(buf: &[u8]) -> Refusal {
     if memchr::memchr(b'\n', buf).is_none() { Refusal::TargetTooLong } else { Refusal::HeadTooLong }

@@ -14,8 +14,9 @@ pub struct Target<'a> {
 }
 
 impl<'a> Target<'a> {
-    /// Splits a target for a method. Origin form and absolute form (schemes http and https, no userinfo) for every method, asterisk
-    /// form for OPTIONS; authority form belongs to CONNECT, which is refused as a method.
+    /// Splits a target for a method. Origin form and absolute form (schemes http and https, no
+    /// userinfo) for every method, asterisk form for OPTIONS; authority form belongs to CONNECT,
+    /// which is refused as a method.
     ///
     /// # Errors
     /// `Connect`, `BadTarget`, `BadTargetForm`, `BadHost`.
@@ -41,7 +42,8 @@ impl<'a> Target<'a> {
         let path: &[u8] = match path {
             [] if method == b"OPTIONS" => b"*",
             [] => b"/",
-            // A query without a path would need a byte that is not there: nobody sends it, and guessing is not our job.
+            // A query without a path would need a byte that is not there: nobody sends it, and
+            // guessing is not our job.
             [b'?', ..] => return Err(Refusal::BadTargetForm),
             path => path,
         };

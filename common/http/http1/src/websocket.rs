@@ -19,7 +19,8 @@ pub fn accept(key: &[u8]) -> [u8; 28] {
     use base64::Engine as _;
     let digest = Sha1::new().chain_update(key).chain_update(MAGIC).finalize();
     let mut text = [b'='; 28];
-    // 20 bytes are always 28 of base64, so nothing is left to report; a wrong text would match no response.
+    // 20 bytes are always 28 of base64, so nothing is left to report; a wrong text would match no
+    // response.
     let _ = base64::engine::general_purpose::STANDARD.encode_slice(digest, &mut text);
     text
 }

@@ -1,4 +1,5 @@
-//! Heads written field by field. What is given is checked as if an attacker had sent it, since the stage before may be one.
+//! Heads written field by field. What is given is checked as if an attacker had sent it, since the
+//! stage before may be one.
 
 use core::fmt;
 use core::ops::Range;
@@ -35,7 +36,8 @@ impl fmt::Display for Unwritable {
 
 impl core::error::Error for Unwritable {}
 
-/// A head in the making at the end of a buffer. Dropped before `finish`, it takes back all it wrote.
+/// A head in the making at the end of a buffer. Dropped before `finish`, it takes back all it
+/// wrote.
 #[derive(Debug)]
 pub struct HeadWriter<'a> {
     out: &'a mut Vec<u8>,

@@ -1,4 +1,5 @@
-//! Every known way to make two programs disagree about where a request ends or whom it is for is refused.
+//! Every known way to make two programs disagree about where a request ends or whom it is for is
+//! refused.
 
 use fosse_http1::{BodyLength, HeadLimits, Refusal, RequestHead, find_head_end};
 

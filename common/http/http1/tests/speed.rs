@@ -1,4 +1,5 @@
-//! Measures the head of a browser's GET. Times are printed, never asserted: `cargo test --release -- --ignored --nocapture`.
+//! Measures the head of a browser's GET. Times are printed, never asserted:
+//! `cargo test --release -- --ignored --nocapture`.
 
 use std::hint::black_box;
 use std::time::Instant;

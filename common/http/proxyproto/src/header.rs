@@ -6,8 +6,8 @@ use core::net::SocketAddr;
 /// What a header said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header<'a> {
-    /// Source and destination, both of one family; `None` where the connection is the proxy's own (LOCAL), of unknown
-    /// kind, or over a unix socket: the socket's own addresses count then.
+    /// Source and destination, both of one family; `None` where the connection is the proxy's own
+    /// (LOCAL), of unknown kind, or over a unix socket: the socket's own addresses count then.
     pub addresses: Option<(SocketAddr, SocketAddr)>,
     /// The client reached the proxy over TLS (version 2, PP2_TYPE_SSL with PP2_CLIENT_SSL).
     pub secure: bool,

@@ -1,7 +1,9 @@
-//! fosse-proxyproto: the header with which a proxy in front tells whose connection it passes on, versions 1 and 2.
+//! fosse-proxyproto: the header with which a proxy in front tells whose connection it passes on,
+//! versions 1 and 2.
 //!
-//! Source: "The PROXY protocol, versions 1 & 2" by Willy Tarreau (proxy-protocol.txt of HAProxy). No I/O: bytes in, a
-//! header and its length out, or "more bytes", or a refusal. Whether a source may send one at all is the caller's decision.
+//! Source: "The PROXY protocol, versions 1 & 2" by Willy Tarreau (proxy-protocol.txt of HAProxy).
+//! No I/O: bytes in, a header and its length out, or "more bytes", or a refusal. Whether a source
+//! may send one at all is the caller's decision.
 #![forbid(unsafe_code)]
 #![deny(unreachable_pub)]
 

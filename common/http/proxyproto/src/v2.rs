@@ -4,7 +4,8 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::header::{Header, ProxyError, begins};
 
-/// The longest header taken, of the 65551 bytes that are possible: addresses and TLS facts need 600.
+/// The longest header taken, of the 65551 bytes that are possible: addresses and TLS facts need
+/// 600.
 pub const V2_BYTES_MAX: usize = 4096;
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";

@@ -1,11 +1,12 @@
-//! fosse-args: command lines as the programs of the suite read them: long options, `--name value` or `--name=value`,
-//! words in between, nothing left over.
+//! fosse-args: command lines as the programs of the suite read them: long options, `--name value`
+//! or `--name=value`, words in between, nothing left over.
 
 #![forbid(unsafe_code)]
 
 use std::{ffi::OsString, str::FromStr};
 
-/// The words behind the program's name, taken one by one; what is left at [`Args::end`] is an error.
+/// The words behind the program's name, taken one by one; what is left at [`Args::end`] is an
+/// error.
 #[derive(Clone, Debug)]
 pub struct Args {
     program: &'static str,

@@ -1,8 +1,9 @@
-//! fosse-counters: the page in which each process counts, and the tables that name what stands where.
+//! fosse-counters: the page in which each process counts, and the tables that name what stands
+//! where.
 //!
-//! A page is a shared memory file of [`PAGE_BYTES`] with one writer. Its first words are the same for every program:
-//! start watches [`TURNS`] and reads [`STREAM_CONNECTION`] of a process that died; fosse-status shows the rest by the
-//! program's table. Readers trust nothing in a page.
+//! A page is a shared memory file of [`PAGE_BYTES`] with one writer. Its first words are the same
+//! for every program: start watches [`TURNS`] and reads [`STREAM_CONNECTION`] of a process that
+//! died; fosse-status shows the rest by the program's table. Readers trust nothing in a page.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +21,8 @@ pub const PAGE_BYTES: u64 = 4096;
 /// Words of a page.
 const PAGE_WORDS: usize = 512;
 
-/// Bumped at least once a second by a process that lives: one that stands still for 3 s is replaced.
+/// Bumped at least once a second by a process that lives: one that stands still for 3 s is
+/// replaced.
 pub const TURNS: usize = 0;
 /// accept's number of the connection whose bytes are being worked on, 0 between.
 pub const STREAM_CONNECTION: usize = 1;
@@ -28,8 +30,9 @@ pub const STREAM_CONNECTION: usize = 1;
 pub const LOG_DROPPED: usize = 2;
 /// 1 once the process is draining.
 pub const DRAINING: usize = 3;
-/// Microseconds of the longest turn so far, from waking up to waiting again: on a core of its own the time for which it made
-/// everybody wait, else what others took of the core meanwhile is in it too.
+/// Microseconds of the longest turn so far, from waking up to waiting again: on a core of its own
+/// the time for which it made everybody wait, else what others took of the core meanwhile is in it
+/// too.
 pub const TURN_US_LONGEST: usize = 4;
 /// Turns long enough for clients to notice.
 pub const TURNS_LONG: usize = 5;

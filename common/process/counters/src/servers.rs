@@ -1,5 +1,5 @@
-//! Backend servers in dispatch's page, behind its counters: a place of 8 words each, so that whoever reads the page sees them
-//! without knowing the configuration this dispatch was born with.
+//! Backend servers in dispatch's page, behind its counters: a place of 8 words each, so that
+//! whoever reads the page sees them without knowing the configuration this dispatch was born with.
 
 use crate::Counters;
 
@@ -21,7 +21,8 @@ const UP: u64 = 2;
 /// One server as one lane sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Server {
-    /// As the configuration writes it, or its end; printable ASCII without spaces, whatever stood in the page.
+    /// As the configuration writes it, or its end; printable ASCII without spaces, whatever stood
+    /// in the page.
     pub name: String,
     /// It is given requests.
     pub up: bool,
@@ -47,7 +48,8 @@ impl Counters {
     }
 }
 
-/// Reads the servers of a page through `word`, which gives any word of it. The page may hold anything.
+/// Reads the servers of a page through `word`, which gives any word of it. The page may hold
+/// anything.
 pub fn servers(word: impl Fn(usize) -> u64) -> Vec<Server> {
     let mut all = Vec::new();
     for at in (0..SERVERS_SHOWN_MAX).filter_map(place) {

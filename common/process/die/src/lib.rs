@@ -1,8 +1,8 @@
 //! fosse-die: how a program speaks to people and how it ends.
 //!
-//! One event is one line on descriptor 2, `PROGRAM: WORD: TEXT`, without a time: the logger stamps it. A line that
-//! cannot be written at once is dropped and counted, never waited for. Exit codes are 0 done, 100 permanent (do not
-//! restart me), 111 temporary (restart me).
+//! One event is one line on descriptor 2, `PROGRAM: WORD: TEXT`, without a time: the logger stamps
+//! it. A line that cannot be written at once is dropped and counted, never waited for. Exit codes
+//! are 0 done, 100 permanent (do not restart me), 111 temporary (restart me).
 
 #![forbid(unsafe_code)]
 
@@ -16,7 +16,8 @@ pub const EXIT_PERMANENT: i32 = 100;
 /// Restart me: a neighbour died, the kernel was out of something.
 pub const EXIT_TEMPORARY: i32 = 111;
 
-/// The longest line; the rest is cut. A pipe write of at most this many bytes is atomic (pipe(7), PIPE_BUF).
+/// The longest line; the rest is cut. A pipe write of at most this many bytes is atomic (pipe(7),
+/// PIPE_BUF).
 pub const LINE_BYTES_MAX: usize = 4096;
 
 /// The word that says how much a line matters.
@@ -115,7 +116,8 @@ pub fn usage(program: &str, text: &str) -> ! {
     std::process::exit(EXIT_PERMANENT)
 }
 
-/// Outside bytes as they may stand in a line: printable ASCII but `"`, `\` and `=` and space as they are, others as `\xNN`.
+/// Outside bytes as they may stand in a line: printable ASCII but `"`, `\` and `=` and space as
+/// they are, others as `\xNN`.
 #[derive(Clone, Copy, Debug)]
 pub struct Odd<'a>(pub &'a [u8]);
 

@@ -1,7 +1,8 @@
-//! fosse-fdpass: messages with descriptors over SEQPACKET pairs (unix(7), SCM_RIGHTS), never waiting.
+//! fosse-fdpass: messages with descriptors over SEQPACKET pairs (unix(7), SCM_RIGHTS), never
+//! waiting.
 //!
-//! What is received is close-on-exec and complete, or refused: a message or a descriptor list that the kernel had to cut
-//! ends the conversation, and the descriptors that did come are closed.
+//! What is received is close-on-exec and complete, or refused: a message or a descriptor list that
+//! the kernel had to cut ends the conversation, and the descriptors that did come are closed.
 
 #![forbid(unsafe_code)]
 
@@ -25,7 +26,8 @@ pub const MESSAGE_FDS_MAX: usize = 64;
 /// Sends one message with its descriptors, or none of it.
 ///
 /// # Errors
-/// `AGAIN` where the queue is full, `PIPE` or `CONNRESET` where the other end is gone, `INVAL` for too many descriptors.
+/// `AGAIN` where the queue is full, `PIPE` or `CONNRESET` where the other end is gone, `INVAL` for
+/// too many descriptors.
 pub fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(), Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MESSAGE_FDS_MAX))];
     let mut control = SendAncillaryBuffer::new(&mut space);
@@ -50,7 +52,8 @@ pub enum Received {
 /// Receives one message into `bytes`, appending its descriptors to `fds`.
 ///
 /// # Errors
-/// `MSGSIZE` where message or descriptors were cut (nothing of it is kept), otherwise what recvmsg(2) says.
+/// `MSGSIZE` where message or descriptors were cut (nothing of it is kept), otherwise what
+/// recvmsg(2) says.
 pub fn receive(socket: impl AsFd, bytes: &mut [u8], fds: &mut Vec<OwnedFd>) -> Result<Received, Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MESSAGE_FDS_MAX))];
     let mut control = RecvAncillaryBuffer::new(&mut space);

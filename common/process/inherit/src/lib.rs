@@ -1,5 +1,6 @@
-//! fosse-inherit: the descriptors a program is born with. A table says which number is what; what is missing or of another
-//! type ends the program with one line, what is not in the table is closed.
+//! fosse-inherit: the descriptors a program is born with. A table says which number is what; what
+//! is missing or of another type ends the program with one line, what is not in the table is
+//! closed.
 //!
 //! Called first in main, before anything is opened and before the lock.
 
@@ -88,8 +89,9 @@ pub struct Descriptors {
     found: Vec<(RawFd, OwnedFd)>,
 }
 
-/// Takes over what the table names (descriptor 2 is looked at and left where it is, for last words) and closes everything else from 3 up. Ends the program with exit 100 and one line if
-/// something is missing or wrong.
+/// Takes over what the table names (descriptor 2 is looked at and left where it is, for last words)
+/// and closes everything else from 3 up. Ends the program with exit 100 and one line if something
+/// is missing or wrong.
 #[must_use]
 pub fn inherit(program: &'static str, table: &[Expected]) -> Descriptors {
     try_inherit(program, table).unwrap_or_else(|error| fosse_die::fatal(program, error))
@@ -125,7 +127,8 @@ fn check(row: &Expected, fd: BorrowedFd<'_>) -> Result<(), Stillborn> {
 }
 
 impl Descriptors {
-    /// A descriptor that the table names as required. Ends the program if it was taken before or is not in the table.
+    /// A descriptor that the table names as required. Ends the program if it was taken before or is
+    /// not in the table.
     pub fn required(&mut self, number: RawFd) -> OwnedFd {
         let program = self.program;
         self.optional(number).unwrap_or_else(|| fosse_die::fatal(program, format_args!("fd {number} was not given")))
@@ -143,7 +146,8 @@ impl Descriptors {
     }
 }
 
-/// The counter page on `number`, or private counters where there is none (in a shell). Ends the program if it is no page.
+/// The counter page on `number`, or private counters where there is none (in a shell). Ends the
+/// program if it is no page.
 pub fn counters(program: &str, fds: &mut Descriptors, number: RawFd) -> Counters {
     let Some(memory) = fds.optional(number) else { return Counters::private() };
     match Page::map(memory) {
@@ -176,7 +180,8 @@ pub struct Blob<T> {
 }
 
 impl<T: DeserializeOwned> Blob<T> {
-    /// Reads and decodes it. Ends the program (100) if it is not sealed, too long, or not exactly a `T`.
+    /// Reads and decodes it. Ends the program (100) if it is not sealed, too long, or not exactly a
+    /// `T`.
     #[must_use]
     pub fn read(self) -> T {
         let refuse =

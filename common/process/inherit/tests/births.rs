@@ -1,5 +1,5 @@
-//! Programs born with the right descriptors, with too few, with wrong ones and with too many. Each birth is an exec of
-//! this program, which then inherits as told by its first argument.
+//! Programs born with the right descriptors, with too few, with wrong ones and with too many. Each
+//! birth is an exec of this program, which then inherits as told by its first argument.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::{Command, Output};
@@ -47,7 +47,8 @@ fn born() {
 
 /// Runs this program with each descriptor on the number beside it.
 fn birth(given: &[(&OwnedFd, i32)], environment: &[(&str, &str)]) -> Output {
-    // The shell moves descriptors without any unsafe. What it moves them from stays open, out of the table's way.
+    // The shell moves descriptors without any unsafe. What it moves them from stays open, out of
+    // the table's way.
     let mut moves = String::from("exec \"$0\" born");
     let high: Vec<OwnedFd> = given.iter().map(|(fd, _)| fcntl_dupfd_cloexec(fd, 200).unwrap()).collect();
     for (fd, (_, number)) in high.iter().zip(given) {

@@ -1,4 +1,5 @@
-//! The calls every program may make (none opens, names or creates anything), and what no program may do with any.
+//! The calls every program may make (none opens, names or creates anything), and what no program
+//! may do with any.
 
 use crate::call::{self, Call};
 use crate::policy::{Args, Cond, Row};
@@ -11,8 +12,9 @@ const MSG_FASTOPEN: u32 = 0x2000_0000;
 const SIGBUS: u32 = 7;
 const SIGSEGV: u32 = 11;
 
-/// The calls every program may make after the lock is on: moving bytes on descriptors it was given, memory that is not
-/// executable, the clock, and dying in an orderly way. Measured with static glibc 2.36 and Rust 1.95.
+/// The calls every program may make after the lock is on: moving bytes on descriptors it was given,
+/// memory that is not executable, the clock, and dying in an orderly way. Measured with static
+/// glibc 2.36 and Rust 1.95.
 pub const BASE: &[Row] = &[
     Row::seen(call::READ, Args::Any, "every program reads what it was given"),
     Row::seen(call::WRITE, Args::Any, "every program logs on fd 2"),

@@ -1,5 +1,5 @@
-//! Names of system calls, so that a policy reads as words. A name that the architecture does not have has number -1 and
-//! its rows have no effect.
+//! Names of system calls, so that a policy reads as words. A name that the architecture does not
+//! have has number -1 and its rows have no effect.
 
 /// A system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

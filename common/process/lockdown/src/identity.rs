@@ -14,7 +14,8 @@ use crate::refusal::{Attempt, Refusal, Report};
 /// The UID and GID a program run by root in a shell drops to: nobody and nogroup everywhere.
 pub const NOBODY: u32 = 65_534;
 
-/// Root gains nothing by being root, UID changes keep no capabilities, and none of that can be undone.
+/// Root gains nothing by being root, UID changes keep no capabilities, and none of that can be
+/// undone.
 const SECURE_BITS: CapabilitiesSecureBits = CapabilitiesSecureBits::NO_ROOT
     .union(CapabilitiesSecureBits::NO_ROOT_LOCKED)
     .union(CapabilitiesSecureBits::NO_SETUID_FIXUP)
@@ -29,8 +30,9 @@ const NO_CAPABILITIES: CapabilitySets = CapabilitySets {
     inheritable: CapabilitySet::empty(),
 };
 
-/// Becomes `uid` and `gid` with no groups and no capability in any set, irrevocably, and verifies it. For a child
-/// between fork and exec, and for programs run by root. Needs SETUID, SETGID and SETPCAP.
+/// Becomes `uid` and `gid` with no groups and no capability in any set, irrevocably, and verifies
+/// it. For a child between fork and exec, and for programs run by root. Needs SETUID, SETGID and
+/// SETPCAP.
 pub fn become_user(uid: u32, gid: u32) -> Result<(), Refusal> {
     if uid == 0 || gid == 0 {
         return Err(Refusal::new("identity", "UID and GID 0 are not for dropping to"));
@@ -66,7 +68,8 @@ pub(crate) fn leave(report: &mut Report) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// No way back: three equal IDs that are not root's, no capability, and the kernel refuses to make it root again.
+/// No way back: three equal IDs that are not root's, no capability, and the kernel refuses to make
+/// it root again.
 fn verify() -> Result<(), Refusal> {
     let wrong = |what: &str| Err(Refusal::new("identity", what));
     let (user, group) = (getresuid().attempt("identity")?, getresgid().attempt("identity")?);
@@ -98,7 +101,8 @@ fn empty_bounding_set() -> Result<(), Refusal> {
     Ok(())
 }
 
-/// No groups, no capability (of those this kernel knows) that could come back, and no way to loosen that.
+/// No groups, no capability (of those this kernel knows) that could come back, and no way to loosen
+/// that.
 fn is_bare() -> Result<bool, Refusal> {
     capability_is_in_bounding_set(CapabilitySet::CHOWN).attempt("bounding set")?;
     let mut known = every_capability().map_while(|capability| {

@@ -1,4 +1,5 @@
-//! The second wall: Landlock, with everything handled that this kernel knows and next to nothing allowed.
+//! The second wall: Landlock, with everything handled that this kernel knows and next to nothing
+//! allowed.
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, RestrictionStatus, Ruleset, RulesetAttr,
@@ -12,8 +13,9 @@ use crate::refusal::Report;
 /// The newest version of Landlock whose every right has been thought about here (7.1, ResolveUnix).
 const KNOWN: ABI = ABI::V9;
 
-/// What each version brought that a missing version lacks, up to the one that counts as the full set. Later ones add
-/// audit flags (7), threads (8) and unix sockets by path (9), which only the one program that may connect could reach.
+/// What each version brought that a missing version lacks, up to the one that counts as the full
+/// set. Later ones add audit flags (7), threads (8) and unix sockets by path (9), which only the
+/// one program that may connect could reach.
 const BROUGHT: &[(ABI, &str)] = &[
     (ABI::V3, "truncating files (Linux 6.2)"),
     (ABI::V4, "TCP bind and connect (Linux 6.7)"),

@@ -1,10 +1,12 @@
-//! The filter of programs that make other programs: start, its fork server, zygotes. Everything they start inherits it beneath
-//! its own, much narrower filter, so it names what making processes needs, what locking down needs, and what the programs may do
-//! once they are locked. What it does not name ends the process.
+//! The filter of programs that make other programs: start, its fork server, zygotes. Everything
+//! they start inherits it beneath its own, much narrower filter, so it names what making processes
+//! needs, what locking down needs, and what the programs may do once they are locked. What it does
+//! not name ends the process.
 //!
-//! start's other walls are its capabilities (identity, ends, ownership; never SYS_ADMIN, PTRACE or NET_ADMIN) and that it
-//! reads no byte of a stranger. A filter stays for life: a later version that needs a call that is not here cannot run below a
-//! start that runs already, so before an upgrade in place the new one is asked whether it [`fits`].
+//! start's other walls are its capabilities (identity, ends, ownership; never SYS_ADMIN, PTRACE or
+//! NET_ADMIN) and that it reads no byte of a stranger. A filter stays for life: a later version
+//! that needs a call that is not here cannot run below a start that runs already, so before an
+//! upgrade in place the new one is asked whether it [`fits`].
 
 use crate::call::{self, Call};
 use crate::mode::Mode;
@@ -25,8 +27,8 @@ const SOCK_STREAM: u32 = 1;
 /// The greatest process id: what is above it stands for a group, or for everybody.
 const PID_MAX: u32 = 0x7fff_ffff;
 
-/// What a launcher and everything below it may do. Calls that are hot in a lane have no conditions here: their own policies
-/// have them, and without any the kernel answers from its bitmap.
+/// What a launcher and everything below it may do. Calls that are hot in a lane have no conditions
+/// here: their own policies have them, and without any the kernel answers from its bitmap.
 pub const LAUNCHER: &[Row] = &[
     // Memory.
     Row::seen(call::BRK, Args::Any, "malloc"),
@@ -149,8 +151,8 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::SECCOMP, Args::Any, "the first wall, each program's own above this one"),
 ];
 
-/// Gives up everything else, for this process and all it starts. clone3 is not there because its flags lie in memory, where no
-/// filter sees them; libc forks with clone.
+/// Gives up everything else, for this process and all it starts. clone3 is not there because its
+/// flags lie in memory, where no filter sees them; libc forks with clone.
 ///
 /// # Errors
 /// Where the kernel has no seccomp or no_new_privs; a launcher does not run without.
@@ -166,7 +168,8 @@ pub fn numbers() -> String {
     numbers.collect::<Vec<_>>().join(",")
 }
 
-/// Whether this version can run below a launcher of which [`numbers`] came; else a call that it would miss.
+/// Whether this version can run below a launcher of which [`numbers`] came; else a call that it
+/// would miss.
 ///
 /// # Errors
 /// The name of the first call that is not there.

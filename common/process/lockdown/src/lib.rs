@@ -1,10 +1,11 @@
-//! The lock on the door: `enter(&POLICY, mode)` takes away identity, privileges, files and system calls, in an order in
-//! which each step still can be taken, verifies what can be verified, and returns the token without which no outside
-//! byte can be opened.
+//! The lock on the door: `enter(&POLICY, mode)` takes away identity, privileges, files and system
+//! calls, in an order in which each step still can be taken, verifies what can be verified, and
+//! returns the token without which no outside byte can be opened.
 //!
-//! The order, and why: umask and limits first (they need nothing); capabilities and UID while there still is the right to
-//! drop them; dumpable and parent-death signal after the UID (a change of credentials resets both); no_new_privs before
-//! Landlock and seccomp, which need it; seccomp last, as it forbids everything before.
+//! The order, and why: umask and limits first (they need nothing); capabilities and UID while there
+//! still is the right to drop them; dumpable and parent-death signal after the UID (a change of
+//! credentials resets both); no_new_privs before Landlock and seccomp, which need it; seccomp last,
+//! as it forbids everything before.
 //!
 //! Descriptors are closed by `fosse_inherit` before this.
 
@@ -39,14 +40,15 @@ use refusal::Attempt;
 /// A directory or file opened before the lock that stays readable by path beneath it.
 pub(crate) type Grant<'a> = BorrowedFd<'a>;
 
-/// Locks this process down and prints one warning line for everything this kernel lacks. If a part is missing that may
-/// not be, prints one fatal line and exits: 100 where no restart can help, 111 otherwise.
+/// Locks this process down and prints one warning line for everything this kernel lacks. If a part
+/// is missing that may not be, prints one fatal line and exits: 100 where no restart can help, 111
+/// otherwise.
 pub fn enter(policy: &Policy, mode: Mode) -> Locked {
     enter_with(policy, mode, &[])
 }
 
-/// [`enter`] with directories that stay readable: for programs whose one job is to read below a directory given by
-/// descriptor at start.
+/// [`enter`] with directories that stay readable: for programs whose one job is to read below a
+/// directory given by descriptor at start.
 pub fn enter_with(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Locked {
     match try_enter(policy, mode, readable) {
         Ok((locked, report)) => {
@@ -57,8 +59,8 @@ pub fn enter_with(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Locked
     }
 }
 
-/// [`enter_with`] that leaves the words to the caller. After an error some steps have been taken and the process can
-/// only end.
+/// [`enter_with`] that leaves the words to the caller. After an error some steps have been taken
+/// and the process can only end.
 pub fn try_enter(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Result<(Locked, Report), Refusal> {
     let mut report = Report::default();
     if mode == Mode::Off {
@@ -105,8 +107,9 @@ pub fn seccomp_alone(policy: &Policy, mode: Mode) -> Result<(), Refusal> {
     seccomp::install(policy, mode)
 }
 
-/// rustix looks for the vDSO at its first question for the time, by prctl(PR_GET_AUXV) or (before Linux 6.4)
-/// /proc/self/auxv: now, because afterwards both end the process. Where it finds none it asks by system call.
+/// rustix looks for the vDSO at its first question for the time, by prctl(PR_GET_AUXV) or (before
+/// Linux 6.4) /proc/self/auxv: now, because afterwards both end the process. Where it finds none it
+/// asks by system call.
 fn warm_up() {
     let _ = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
 }

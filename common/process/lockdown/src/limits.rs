@@ -5,8 +5,9 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use crate::policy::Limit;
 use crate::refusal::{Attempt, Refusal};
 
-/// Limits of every program. Not among them: FSIZE (0 would kill a process whose stderr is a file at its first line) and
-/// NOFILE (which belongs to each policy; too low drops passed descriptors silently).
+/// Limits of every program. Not among them: FSIZE (0 would kill a process whose stderr is a file at
+/// its first line) and NOFILE (which belongs to each policy; too low drops passed descriptors
+/// silently).
 const COMMON: &[Limit] = &[
     Limit { resource: Resource::RLIMIT_CORE, max: 0, reason: "a core file holds other people's requests" },
     Limit { resource: Resource::RLIMIT_NPROC, max: 0, reason: "nobody forks after the lock" },

@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 
-/// The environment variable that says for all programs started from here what the options say for one.
+/// The environment variable that says for all programs started from here what the options say for
+/// one.
 pub(crate) const MODE_VARIABLE: &str = "FOSSE_SANDBOX";
 
 /// How strictly to lock down.
@@ -20,8 +21,8 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The mode named by FOSSE_SANDBOX (strict, trap, off), or the default. Anything else there is taken as strict: a
-    /// misspelt wish must not loosen.
+    /// The mode named by FOSSE_SANDBOX (strict, trap, off), or the default. Anything else there is
+    /// taken as strict: a misspelt wish must not loosen.
     pub fn from_environment() -> Mode {
         match std::env::var_os(MODE_VARIABLE) {
             None => Mode::Default,

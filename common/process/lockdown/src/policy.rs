@@ -44,13 +44,14 @@ impl Row {
         Row { call, args, why: Why::Seen, reason }
     }
 
-    /// A call that libc, the Rust runtime or the kernel makes in cases a suite meets by chance only; a test provokes it.
+    /// A call that libc, the Rust runtime or the kernel makes in cases a suite meets by chance
+    /// only; a test provokes it.
     pub const fn platform(call: Call, args: Args, reason: &'static str) -> Row {
         Row { call, args, why: Why::Platform, reason }
     }
 
-    /// A call that answers with `errno` instead of ending the process, because it is harmless to ask for and the one who
-    /// asks can live without it. Overrides every other row for the call.
+    /// A call that answers with `errno` instead of ending the process, because it is harmless to
+    /// ask for and the one who asks can live without it. Overrides every other row for the call.
     pub const fn refused(call: Call, errno: u16, reason: &'static str) -> Row {
         Row { call, args: Args::Refuse(errno), why: Why::Platform, reason }
     }
@@ -68,8 +69,8 @@ pub enum Why {
 /// Which arguments are permitted.
 #[derive(Clone, Copy, Debug)]
 pub enum Args {
-    /// Any (down to [`crate::FLOOR`]). The kernel remembers such calls in a bitmap and does not run the filter for them (Linux 5.11), so hot calls
-    /// belong here.
+    /// Any (down to [`crate::FLOOR`]). The kernel remembers such calls in a bitmap and does not run
+    /// the filter for them (Linux 5.11), so hot calls belong here.
     Any,
     /// Those for which all conditions hold. Several rows for one call permit either.
     All(&'static [Cond]),
@@ -82,7 +83,8 @@ impl Args {
     pub const SENDTO_PEER: Args = Args::All(&[Cond::IsLong(4, 0)]);
 }
 
-/// A condition on one argument, counted from 0. `int` arguments are compared in 32 bits, as the kernel sees no more.
+/// A condition on one argument, counted from 0. `int` arguments are compared in 32 bits, as the
+/// kernel sees no more.
 #[derive(Clone, Copy, Debug)]
 pub enum Cond {
     /// int argument `.0` equals `.1`.

@@ -18,7 +18,8 @@ impl Refusal {
         Refusal { step, why: why.into() }
     }
 
-    /// One fatal line on fd 2, then exit 100: what this kernel or this user cannot do now, a restart cannot either.
+    /// One fatal line on fd 2, then exit 100: what this kernel or this user cannot do now, a
+    /// restart cannot either.
     pub(crate) fn die(&self, program: &str) -> ! {
         fosse_die::fatal(program, self)
     }

@@ -15,8 +15,8 @@ use crate::refusal::Refusal;
 
 const STEP: &str = "seccomp";
 
-/// Where seccompiler's own code begins to compare numbers: after three instructions that kill on a foreign architecture
-/// (int 0x80 among them) and one that loads the number.
+/// Where seccompiler's own code begins to compare numbers: after three instructions that kill on a
+/// foreign architecture (int 0x80 among them) and one that loads the number.
 const PROLOGUE_INSTRUCTIONS: usize = 4;
 
 const BPF_LD_W_ABS: u16 = 0x20;
@@ -31,13 +31,14 @@ pub(crate) fn install(policy: &Policy, mode: Mode) -> Result<(), Refusal> {
         fosse_sys::signal::report_forbidden_calls(policy.program, crate::call::name_of)
             .map_err(|errno| Refusal::new(STEP, errno.to_string()))?;
     }
-    // The last moment: behind the filter nobody may, and what makes the filter is most of what is not needed again.
+    // The last moment: behind the filter nobody may, and what makes the filter is most of what is
+    // not needed again.
     fosse_sys::text::let_go();
     seccompiler::apply_filter(&program).map_err(|error| Refusal::new(STEP, error.to_string()))
 }
 
-/// Compiles a launcher's rows, which stand alone, and installs them. What applies is in the rows: floors under hot calls are
-/// those of the filters above this one.
+/// Compiles a launcher's rows, which stand alone, and installs them. What applies is in the rows:
+/// floors under hot calls are those of the filters above this one.
 pub(crate) fn install_launcher(rows: &[Row], mode: Mode) -> Result<(), Refusal> {
     let forbidden = if mode == Mode::Trap { SeccompAction::Trap } else { SeccompAction::KillProcess };
     let rules = permitted(rows.iter().filter(|row| row.call.number >= 0), &[])?;
@@ -55,7 +56,8 @@ fn compile(policy: &Policy, mode: Mode) -> Result<BpfProgram, Refusal> {
     Ok(program)
 }
 
-/// One entry a call. A call that is permitted with any arguments has an empty list, whatever other rows say.
+/// One entry a call. A call that is permitted with any arguments has an empty list, whatever other
+/// rows say.
 fn permitted<'a>(
     rows: impl Iterator<Item = &'a Row>,
     floors: &[Floor],
@@ -97,8 +99,9 @@ fn condition(cond: &Cond) -> Result<SeccompCondition, seccompiler::BackendError>
     SeccompCondition::new(index, len, operator, value)
 }
 
-/// Puts `if number == N return errno` right behind the prologue: seccompiler knows two outcomes, and a second filter
-/// would need seccomp(2) permitted. Its jumps are relative and lie behind this place, so they stay right.
+/// Puts `if number == N return errno` right behind the prologue: seccompiler knows two outcomes,
+/// and a second filter would need seccomp(2) permitted. Its jumps are relative and lie behind this
+/// place, so they stay right.
 fn refuse<'a>(program: &mut BpfProgram, rows: impl Iterator<Item = &'a Row>) -> Result<(), Refusal> {
     let loads_number = program.get(PROLOGUE_INSTRUCTIONS.saturating_sub(1));
     if loads_number.is_none_or(|load| load.code != BPF_LD_W_ABS || load.k != 0) {

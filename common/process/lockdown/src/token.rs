@@ -1,6 +1,7 @@
 //! Proof that the lock is on, and the wrapper that needs it.
 
-/// Proof that this process is locked down (or was told, loudly, not to be). Only `enter` makes one. Takes no space.
+/// Proof that this process is locked down (or was told, loudly, not to be). Only `enter` makes one.
+/// Takes no space.
 #[derive(Clone, Copy, Debug)]
 pub struct Locked(());
 

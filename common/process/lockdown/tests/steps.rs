@@ -1,5 +1,6 @@
-//! Every step of the lock: what it leaves behind, and what happens when the kernel refuses it or lies about it. Needs
-//! root. Each case runs in a process of its own, made by fork from a process with one thread (so not under libtest).
+//! Every step of the lock: what it leaves behind, and what happens when the kernel refuses it or
+//! lies about it. Needs root. Each case runs in a process of its own, made by fork from a process
+//! with one thread (so not under libtest).
 
 mod room;
 
@@ -180,7 +181,8 @@ fn refuses_to_run_without_seccomp() {
     }
 }
 
-/// Runs the lock where `call` (with this first argument) is answered by `action`, and returns the step that failed.
+/// Runs the lock where `call` (with this first argument) is answered by `action`, and returns the
+/// step that failed.
 fn failing_step(call: i64, first: Option<u64>, action: SeccompAction) -> String {
     nix::unistd::setgroups(&[nix::unistd::Gid::from_raw(7)]).unwrap();
     let ended = in_room(&[(call, first, action)], || match try_enter(&POLICY, Mode::Default, &[]) {
@@ -326,8 +328,8 @@ fn refuses_a_process_with_threads() {
 
 fn dies_with_its_parent_unless_told_otherwise() {
     for (parent, expected) in [(Parent::DieWith, ""), (Parent::Outlive, "alive")] {
-        // The child makes a grandchild and ends; the grandchild, if it lives on, says so a little later. Both hold the
-        // pipe that in_child reads to its end.
+        // The child makes a grandchild and ends; the grandchild, if it lives on, says so a little
+        // later. Both hold the pipe that in_child reads to its end.
         let ended = in_child(move || {
             let grandchild = Child::start_quiet(move || {
                 const ROWS: &[Row] = &[
@@ -392,7 +394,8 @@ fn a_fault_is_sigsegv_under_the_base() {
             room::pause()
         });
         child.status_file_when_paused();
-        // Sent again and again: Rust's handler takes itself away at the first, as it does for a fault, which then comes again.
+        // Sent again and again: Rust's handler takes itself away at the first, as it does for a
+        // fault, which then comes again.
         assert_eq!(child.wait_signalling(signal).signal, Some(signal.as_raw()));
     }
 }

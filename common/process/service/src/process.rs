@@ -50,7 +50,8 @@ pub struct Given {
 }
 
 impl Given {
-    /// Reads the configuration. Ends the program with exit status 100 where it is not exactly a `T`.
+    /// Reads the configuration. Ends the program with exit status 100 where it is not exactly a
+    /// `T`.
     pub fn settings<T: DeserializeOwned>(&mut self) -> T {
         fosse_inherit::blob(self.program, &mut self.descriptors, CONFIG_FD).open(self.locked).read()
     }

@@ -1,5 +1,5 @@
-//! A process that has just been made: descriptors onto their numbers, a core, a UID; then another program, or what the
-//! zygote is.
+//! A process that has just been made: descriptors onto their numbers, a core, a UID; then another
+//! program, or what the zygote is.
 
 use std::{
     ffi::CString,
@@ -26,28 +26,31 @@ impl Child {
         Self { program, message: message.to_vec(), fds }
     }
 
-    /// Returns the launch. Ends the process where that cannot be read; the maker has read it before.
+    /// Returns the launch. Ends the process where that cannot be read; the maker has read it
+    /// before.
     #[must_use]
     pub fn launch(&self) -> Launch<'_> {
         Launch::decode(&self.message).unwrap_or_else(|error| fosse_die::temporary(self.program, error))
     }
 
-    /// Becomes an instance of the zygote, with the descriptors and the identity of the launch; `fosse_inherit` then finds
-    /// what a program finds that was executed. Nothing may be owned any more of the descriptors that the zygote had: they are
-    /// closed by then or overwritten.
+    /// Becomes an instance of the zygote, with the descriptors and the identity of the launch;
+    /// `fosse_inherit` then finds what a program finds that was executed. Nothing may be owned any
+    /// more of the descriptors that the zygote had: they are closed by then or overwritten.
     #[must_use]
     pub fn specialize(self) -> Mode {
         let launch = self.launch();
         settle(self.program, &launch, &self.fds);
         let mode = mode_of_byte(launch.mode);
-        // Their numbers may be those of placed ones by now, and what is left over is closed by fosse_inherit.
+        // Their numbers may be those of placed ones by now, and what is left over is closed by
+        // fosse_inherit.
         self.fds.into_iter().for_each(std::mem::forget);
         fosse_sys::fd::forget_taken();
         mode
     }
 }
 
-/// Becomes the program. Returns only to exit: whatever fails is said on descriptor 2 and ends this process.
+/// Becomes the program. Returns only to exit: whatever fails is said on descriptor 2 and ends this
+/// process.
 pub fn execute(maker: &'static str, launch: &Launch<'_>, program: &OwnedFd, fds: &[OwnedFd]) -> ! {
     settle(maker, launch, fds);
     let name = format!("fosse-{}", launch.program.name());
@@ -69,7 +72,8 @@ const fn mode_word(mode: u8) -> &'static str {
     }
 }
 
-/// Signals, core, descriptors, identity: in that order, as the last takes the right to do the others.
+/// Signals, core, descriptors, identity: in that order, as the last takes the right to do the
+/// others.
 fn settle(maker: &'static str, launch: &Launch<'_>, fds: &[OwnedFd]) {
     let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
     if let Err(errno) = fosse_sys::signal::unblock_all() {

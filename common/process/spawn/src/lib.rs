@@ -1,8 +1,9 @@
 //! fosse-spawn: makes processes at start's command.
 //!
-//! start sends a launch over a SEQPACKET pair ([`send_launch`]); the fork server or a zygote serves it ([`serve`]): it clones, and
-//! the new process is start's child, not its own (CLONE_PARENT). A child of the fork server then executes a program
-//! ([`execute`]); a child of a zygote becomes an instance of what the zygote has loaded ([`Child::specialize`]).
+//! start sends a launch over a SEQPACKET pair ([`send_launch`]); the fork server or a zygote serves
+//! it ([`serve`]): it clones, and the new process is start's child, not its own (CLONE_PARENT). A
+//! child of the fork server then executes a program ([`execute`]); a child of a zygote becomes an
+//! instance of what the zygote has loaded ([`Child::specialize`]).
 
 #![forbid(unsafe_code)]
 
@@ -53,8 +54,8 @@ pub(crate) const fn mode_of_byte(byte: u8) -> Mode {
     }
 }
 
-/// Sends a launch to the fork server or a zygote. `fds` are the child's descriptors in the order of the launch's targets; for
-/// the fork server the program comes before them.
+/// Sends a launch to the fork server or a zygote. `fds` are the child's descriptors in the order of
+/// the launch's targets; for the fork server the program comes before them.
 ///
 /// # Errors
 /// What sendmsg(2) says; whoever serves launches always reads, so this means that it is gone.

@@ -16,9 +16,9 @@ use rustix::{
 
 use crate::{Child, LAUNCH_BYTES_MAX};
 
-/// Serves launches until start is gone or says that it is over. Returns in the new processes only. Before each wait `every`
-/// is called; a wait lasts `tick` at most, if there is one. `extra` descriptors of a launch come before those that have a
-/// target.
+/// Serves launches until start is gone or says that it is over. Returns in the new processes only.
+/// Before each wait `every` is called; a wait lasts `tick` at most, if there is one. `extra`
+/// descriptors of a launch come before those that have a target.
 pub fn serve(
     program: &'static str,
     channel: &OwnedFd,

@@ -34,8 +34,8 @@ impl fmt::Display for BlobError {
 
 impl std::error::Error for BlobError {}
 
-/// The bytes of a sealed memfd where they are, read-only: what is large and is looked into here and there costs no memory
-/// beside the memfd's own.
+/// The bytes of a sealed memfd where they are, read-only: what is large and is looked into here and
+/// there costs no memory beside the memfd's own.
 #[derive(Debug)]
 pub struct Mapped {
     /// Dangling where there are no bytes.
@@ -50,9 +50,10 @@ unsafe impl Sync for Mapped {}
 
 impl AsRef<[u8]> for Mapped {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: the mapping has `len` readable bytes and lives as long as self. The memfd is sealed against writing,
-        // which no kernel grants while anybody has it mapped writable, and against shrinking: the bytes neither change
-        // nor go away. Without bytes the pointer is dangling and aligned, as an empty slice may be.
+        // SAFETY: the mapping has `len` readable bytes and lives as long as self. The memfd is
+        // sealed against writing, which no kernel grants while anybody has it mapped writable, and
+        // against shrinking: the bytes neither change nor go away. Without bytes the pointer is
+        // dangling and aligned, as an empty slice may be.
         unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
     }
 }
@@ -60,7 +61,8 @@ impl AsRef<[u8]> for Mapped {
 impl Drop for Mapped {
     fn drop(&mut self) {
         if self.len > 0 {
-            // SAFETY: exactly the mapping that `map` made; the borrow of every slice of it has ended with self.
+            // SAFETY: exactly the mapping that `map` made; the borrow of every slice of it has
+            // ended with self.
             let _ = unsafe { munmap(self.start.as_ptr().cast::<c_void>(), self.len) };
         }
     }
@@ -72,8 +74,8 @@ pub fn map(fd: OwnedFd, bytes_max: usize) -> Result<Mapped, BlobError> {
     if len == 0 {
         return Ok(Mapped { start: NonNull::dangling(), len });
     }
-    // Private, as kernels before 6.13 refuse a shared mapping of what is sealed against writing; the pages are the memfd's
-    // own all the same, since nobody can write to them here either.
+    // Private, as kernels before 6.13 refuse a shared mapping of what is sealed against writing;
+    // the pages are the memfd's own all the same, since nobody can write to them here either.
     // SAFETY: a new mapping at a place of the kernel's choice touches no memory of this process.
     let start = unsafe { mmap(ptr::null_mut(), len, ProtFlags::READ, MapFlags::PRIVATE, &fd, 0) };
     let start = start.map_err(BlobError::Read)?;
@@ -91,8 +93,8 @@ fn sealed_len(fd: &OwnedFd, bytes_max: usize) -> Result<usize, BlobError> {
     len.ok_or(BlobError::TooLong(size, bytes_max))
 }
 
-/// All bytes of a sealed memfd of at most `bytes_max` bytes. The seals are checked first, so what is returned is what
-/// every other holder of the memfd sees, now and later.
+/// All bytes of a sealed memfd of at most `bytes_max` bytes. The seals are checked first, so what
+/// is returned is what every other holder of the memfd sees, now and later.
 pub fn read(fd: OwnedFd, bytes_max: usize) -> Result<Vec<u8>, BlobError> {
     let len = sealed_len(&fd, bytes_max)?;
     let mut bytes = vec![0; len];

@@ -1,4 +1,5 @@
-//! Descriptors that were there before `main`: taking them over by number, naming what they are, closing the rest.
+//! Descriptors that were there before `main`: taking them over by number, naming what they are,
+//! closing the rest.
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,8 +8,8 @@ use rustix::fs::{FileType, fcntl_get_seals, fstat};
 use rustix::io::{Errno, FdFlags, fcntl_getfd, fcntl_setfd};
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
-/// Highest descriptor number `take` knows, plus one. Numbers are assigned by hand in the descriptor tables and stay far
-/// below; start's listeners and `LISTEN_FDS` are the only long runs.
+/// Highest descriptor number `take` knows, plus one. Numbers are assigned by hand in the descriptor
+/// tables and stay far below; start's listeners and `LISTEN_FDS` are the only long runs.
 pub const INHERITED_FDS_MAX: RawFd = 1024;
 
 const WORDS: usize = 16;
@@ -47,15 +48,17 @@ pub enum Kind {
     Directory,
     /// Character device: a terminal, /dev/null.
     Device,
-    /// eventfd, epoll, signalfd or timerfd: these have no file type and fstat cannot tell them apart.
+    /// eventfd, epoll, signalfd or timerfd: these have no file type and fstat cannot tell them
+    /// apart.
     Anonymous,
     /// Block devices, symbolic links and whatever comes later.
     Other,
 }
 
-/// Takes ownership of an inherited descriptor; `None` if `number` is not open, is out of range, was taken before, or was
-/// opened by this process itself (everything this suite opens is close-on-exec, so a descriptor that lacks the flag
-/// came through exec). Afterwards it is close-on-exec too, standard descriptors apart.
+/// Takes ownership of an inherited descriptor; `None` if `number` is not open, is out of range, was
+/// taken before, or was opened by this process itself (everything this suite opens is
+/// close-on-exec, so a descriptor that lacks the flag came through exec). Afterwards it is
+/// close-on-exec too, standard descriptors apart.
 pub fn take(number: RawFd) -> Option<OwnedFd> {
     let (word, bit) = slot(number)?;
     let borrowed = inherited(number)?;
@@ -66,8 +69,8 @@ pub fn take(number: RawFd) -> Option<OwnedFd> {
     if number > 2 {
         fcntl_setfd(borrowed, FdFlags::CLOEXEC).ok()?;
     }
-    // SAFETY: the number is open (fcntl answered), did not come from this process (no close-on-exec flag), and the bit
-    // just won makes this the only OwnedFd ever made of it.
+    // SAFETY: the number is open (fcntl answered), did not come from this process (no close-on-exec
+    // flag), and the bit just won makes this the only OwnedFd ever made of it.
     Some(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
@@ -76,16 +79,17 @@ pub fn is_inherited(number: RawFd) -> bool {
     slot(number).is_some() && inherited(number).is_some()
 }
 
-/// Marks every inherited descriptor from 0 up to `INHERITED_FDS_MAX` as never taken. Only for the child of a fork that
-/// receives new descriptors on the old numbers and has dropped all those it took before.
+/// Marks every inherited descriptor from 0 up to `INHERITED_FDS_MAX` as never taken. Only for the
+/// child of a fork that receives new descriptors on the old numbers and has dropped all those it
+/// took before.
 pub fn forget_taken() {
     for word in &TAKEN {
         word.store(0, Ordering::Release);
     }
 }
 
-/// Closes every descriptor from 3 up that is neither in `keep` nor was handed out by [`take`]. To be called before the
-/// process opens anything of its own.
+/// Closes every descriptor from 3 up that is neither in `keep` nor was handed out by [`take`]. To
+/// be called before the process opens anything of its own.
 pub fn close_rest(keep: &[RawFd]) -> Result<(), Errno> {
     let mut first: u32 = 3;
     for number in 3..INHERITED_FDS_MAX {
@@ -151,8 +155,9 @@ fn inherited(number: RawFd) -> Option<BorrowedFd<'static>> {
     if number < 0 {
         return None;
     }
-    // SAFETY: the number is not -1, and the borrow is used for fcntl alone, which answers EBADF where it is not open;
-    // nobody can close an inherited number between the calls, as only `take` makes owners of them.
+    // SAFETY: the number is not -1, and the borrow is used for fcntl alone, which answers EBADF
+    // where it is not open; nobody can close an inherited number between the calls, as only `take`
+    // makes owners of them.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     let flags = fcntl_getfd(borrowed).ok()?;
     let own = number > 2 && flags.contains(FdFlags::CLOEXEC);
@@ -160,7 +165,8 @@ fn inherited(number: RawFd) -> Option<BorrowedFd<'static>> {
 }
 
 fn close_range(first: u32, last: u32) -> Result<(), Errno> {
-    // SAFETY: close_range reads no memory; the callers leave out every descriptor that has an owner in this process.
+    // SAFETY: close_range reads no memory; the callers leave out every descriptor that has an owner
+    // in this process.
     let answer = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) };
     if answer == 0 { Ok(()) } else { Err(crate::process::last_errno()) }
 }

@@ -11,11 +11,12 @@ use rustix::io::Errno;
 pub(crate) const BLOB_SEALS: SealFlags =
     SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::SEAL);
 
-/// The seals of a page: its length is fixed, so that a mapping of it can never fault; its bytes change.
+/// The seals of a page: its length is fixed, so that a mapping of it can never fault; its bytes
+/// change.
 pub(crate) const PAGE_SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
-/// A memfd named `name` (for /proc only) that holds `bytes` for ever: close-on-exec, positioned at its start, so that a program
-/// which expects a file or a pipe there reads it as one.
+/// A memfd named `name` (for /proc only) that holds `bytes` for ever: close-on-exec, positioned at
+/// its start, so that a program which expects a file or a pipe there reads it as one.
 pub fn sealed(name: &str, bytes: &[u8]) -> Result<OwnedFd, Errno> {
     let fd = create(name)?;
     let mut file = File::from(fd);
@@ -35,7 +36,8 @@ pub fn page(name: &str, len: u64) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
-/// MFD_NOEXEC_SEAL (Linux 6.3) also forbids ever making the file executable; older kernels refuse the flag.
+/// MFD_NOEXEC_SEAL (Linux 6.3) also forbids ever making the file executable; older kernels refuse
+/// the flag.
 fn create(name: &str) -> Result<OwnedFd, Errno> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     match memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {

@@ -1,12 +1,14 @@
-//! openat2(2) in the words of an administrator. It has no substitute: a walk of one's own races with renames.
+//! openat2(2) in the words of an administrator. It has no substitute: a walk of one's own races
+//! with renames.
 
 use std::fmt;
 
 use rustix::io::Errno;
 
-/// What a failed openat2(2) says. A system call filter around the program cannot look at its arguments, which lie in memory, so
-/// some forbid it altogether and answer ENOSYS (systemd's `RestrictSUIDSGID`, containers of before 2020) or EPERM: the bare
-/// words of those errors would send people to the file, which is as it should be.
+/// What a failed openat2(2) says. A system call filter around the program cannot look at its
+/// arguments, which lie in memory, so some forbid it altogether and answer ENOSYS (systemd's
+/// `RestrictSUIDSGID`, containers of before 2020) or EPERM: the bare words of those errors would
+/// send people to the file, which is as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Openat2Error(pub Errno);
 

@@ -9,33 +9,35 @@ use rustix::fs::{SealFlags, fcntl_get_seals, fstat};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-/// Largest page anybody maps: 1 MiB holds 131,072 counters; more is a mistake or an attack on the reader's memory.
+/// Largest page anybody maps: 1 MiB holds 131,072 counters; more is a mistake or an attack on the
+/// reader's memory.
 pub const PAGE_BYTES_MAX: usize = 1 << 20;
 
 const WORD_BYTES: usize = size_of::<AtomicU64>();
 
-/// The writer's side: a slice of counters that other processes read. Lives as long as the value, which is normally as
-/// long as the process.
+/// The writer's side: a slice of counters that other processes read. Lives as long as the value,
+/// which is normally as long as the process.
 #[derive(Debug)]
 pub struct Page(Mapping);
 
-/// A reader's side. Trusts nothing: the writer may put any value anywhere at any time, but the mapping cannot fault,
-/// because the memfd is sealed against shrinking.
+/// A reader's side. Trusts nothing: the writer may put any value anywhere at any time, but the
+/// mapping cannot fault, because the memfd is sealed against shrinking.
 #[derive(Debug)]
 pub struct PageReader(Mapping);
 
 impl Page {
-    /// Maps the whole memfd for reading and writing. `EINVAL` if it is not sealed against shrinking or its length is not
-    /// 8 bytes to [`PAGE_BYTES_MAX`].
+    /// Maps the whole memfd for reading and writing. `EINVAL` if it is not sealed against shrinking
+    /// or its length is not 8 bytes to [`PAGE_BYTES_MAX`].
     pub fn map(fd: impl AsFd) -> Result<Page, Errno> {
         Mapping::new(fd.as_fd(), ProtFlags::READ | ProtFlags::WRITE).map(Page)
     }
 
     /// All counters.
     pub fn words(&self) -> &[AtomicU64] {
-        // SAFETY: the mapping holds `words` aligned u64 (mmap aligns to a page), lives as long as self, is readable and
-        // writable, cannot shrink (sealed), and is only ever accessed by atomics in this process; AtomicU64 is valid
-        // for every bit pattern another process may store.
+        // SAFETY: the mapping holds `words` aligned u64 (mmap aligns to a page), lives as long as
+        // self, is readable and writable, cannot shrink (sealed), and is only ever accessed by
+        // atomics in this process; AtomicU64 is valid for every bit pattern another process may
+        // store.
         unsafe { std::slice::from_raw_parts(self.0.start.as_ptr(), self.0.words) }
     }
 }
@@ -61,8 +63,9 @@ impl PageReader {
         if index >= self.0.words {
             return 0;
         }
-        // SAFETY: index is inside the mapping, which is aligned, readable and lives as long as self; a relaxed load of
-        // 8 bytes is a plain load on x86_64 and aarch64 and so does not need the page to be writable.
+        // SAFETY: index is inside the mapping, which is aligned, readable and lives as long as
+        // self; a relaxed load of 8 bytes is a plain load on x86_64 and aarch64 and so does not
+        // need the page to be writable.
         unsafe { self.0.start.add(index).as_ref() }.load(Ordering::Relaxed)
     }
 }
@@ -73,8 +76,8 @@ struct Mapping {
     words: usize,
 }
 
-// SAFETY: the memory is shared between processes anyhow and only accessed through atomics; the pointer is not tied to
-// the thread that made it.
+// SAFETY: the memory is shared between processes anyhow and only accessed through atomics; the
+// pointer is not tied to the thread that made it.
 unsafe impl Send for Mapping {}
 // SAFETY: as above; no method of Mapping changes anything but through atomics.
 unsafe impl Sync for Mapping {}
@@ -98,8 +101,9 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         let bytes = self.words.saturating_mul(WORD_BYTES);
-        // SAFETY: start and length are those of a mapping this value made (munmap rounds up to the page as mmap did),
-        // and no reference into it outlives self. A failure would leave it mapped, which is harmless.
+        // SAFETY: start and length are those of a mapping this value made (munmap rounds up to the
+        // page as mmap did), and no reference into it outlives self. A failure would leave it
+        // mapped, which is harmless.
         let _ = unsafe { munmap(self.start.as_ptr().cast::<c_void>(), bytes) };
     }
 }

@@ -6,8 +6,9 @@ use std::panic::PanicHookInfo;
 /// Longest panic line: the log cuts at 4096 bytes, and 512 of them fit any stack that is left.
 const LINE_BYTES_MAX: usize = 512;
 
-/// Makes every panic print `PROGRAM: fatal: panic at FILE:LINE: MESSAGE` with a single write(2) and leave with 111 at
-/// once. The standard hook would look for a backtrace (openat, statx) and die by SIGSYS before it says anything.
+/// Makes every panic print `PROGRAM: fatal: panic at FILE:LINE: MESSAGE` with a single write(2) and
+/// leave with 111 at once. The standard hook would look for a backtrace (openat, statx) and die by
+/// SIGSYS before it says anything.
 pub fn panic_hook(program: &'static str) {
     std::panic::set_hook(Box::new(move |info| {
         last_line(format_args!("{program}: fatal: panic{}", Panic(info)));
@@ -15,7 +16,8 @@ pub fn panic_hook(program: &'static str) {
     }));
 }
 
-/// Writes one line to fd 2 without touching the heap; what does not fit is cut. Safe in a signal handler.
+/// Writes one line to fd 2 without touching the heap; what does not fit is cut. Safe in a signal
+/// handler.
 pub(crate) fn last_line(text: fmt::Arguments<'_>) {
     let mut line = Line { bytes: [0; LINE_BYTES_MAX], len: 0 };
     let _ = line.write_fmt(text);
@@ -23,7 +25,8 @@ pub(crate) fn last_line(text: fmt::Arguments<'_>) {
     let _ = rustix::io::write(rustix::stdio::stderr(), line.text());
 }
 
-/// A panic in words: ` at FILE:LINE: MESSAGE`, control characters escaped so that it stays one line.
+/// A panic in words: ` at FILE:LINE: MESSAGE`, control characters escaped so that it stays one
+/// line.
 struct Panic<'a>(&'a PanicHookInfo<'a>);
 
 impl fmt::Display for Panic<'_> {

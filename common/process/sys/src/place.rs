@@ -7,8 +7,9 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 /// Where descriptors wait before they get their numbers: above every number a program expects.
 const WAITING_FROM: RawFd = 512;
 
-/// Makes `fds[i]` appear as number `targets[i]`, inherited by exec. Only for a process that is about to exec: whatever had
-/// a target's number is closed, and an owner of it in this process would own something else from then on.
+/// Makes `fds[i]` appear as number `targets[i]`, inherited by exec. Only for a process that is
+/// about to exec: whatever had a target's number is closed, and an owner of it in this process
+/// would own something else from then on.
 ///
 /// # Errors
 /// What fcntl(2) or dup2(2) say; the process can then only end.
@@ -21,8 +22,8 @@ pub fn place(fds: &[BorrowedFd<'_>], targets: &[u8]) -> Result<(), Errno> {
 }
 
 fn put(fd: BorrowedFd<'_>, number: RawFd) -> Result<(), Errno> {
-    // SAFETY: dup2 reads no memory. That nothing in this process goes on using the old owner of the number is the
-    // contract of `place`: the process executes another program or ends.
+    // SAFETY: dup2 reads no memory. That nothing in this process goes on using the old owner of the
+    // number is the contract of `place`: the process executes another program or ends.
     let answer = unsafe { libc::dup2(fd.as_raw_fd(), number) };
     if answer == number { Ok(()) } else { Err(crate::process::last_errno()) }
 }

@@ -1,8 +1,9 @@
-//! System calls nobody in the suite makes: the canary tries them from inside the lock to see that they fail.
+//! System calls nobody in the suite makes: the canary tries them from inside the lock to see that
+//! they fail.
 //!
-//! Neither rustix nor nix offers them safely. They are safe here because each is a fixed call with fixed arguments:
-//! numbers, constant strings, or a zeroed buffer that the kernel may read and write. Meant for a forked child that ends
-//! right after.
+//! Neither rustix nor nix offers them safely. They are safe here because each is a fixed call with
+//! fixed arguments: numbers, constant strings, or a zeroed buffer that the kernel may read and
+//! write. Meant for a forked child that ends right after.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd};
@@ -27,7 +28,8 @@ enum Argument {
     Zeros,
 }
 
-/// Longest structure any probe hands to the kernel (`struct perf_event_attr`, `struct bpf_attr`), and then some.
+/// Longest structure any probe hands to the kernel (`struct perf_event_attr`, `struct bpf_attr`),
+/// and then some.
 const ZEROS_BYTES: usize = 512;
 
 const ZERO: Argument = Argument::Int(0);
@@ -96,7 +98,8 @@ probes! {
 /// getpid by the x32 table of x86_64: the same architecture word, another number.
 pub const X32: Probe = Probe { name: "x32_getpid", number: libc::SYS_getpid | 0x4000_0000, arguments: [ZERO; 6] };
 
-/// Makes the call. What it returns when it succeeds (a descriptor, an id) is left to the end of the process.
+/// Makes the call. What it returns when it succeeds (a descriptor, an id) is left to the end of the
+/// process.
 pub fn attempt(probe: &Probe) -> Result<(), Errno> {
     let mut zeros = [0_u8; ZEROS_BYTES];
     let start = zeros.as_mut_ptr();
@@ -105,8 +108,9 @@ pub fn attempt(probe: &Probe) -> Result<(), Errno> {
         Argument::Text(text) => text.as_ptr().expose_provenance(),
         Argument::Zeros => start.expose_provenance(),
     });
-    // SAFETY: the number and the shape of the arguments come from the table above and nowhere else; the only memory the
-    // kernel may write is `zeros`, larger than any structure named there and not read afterwards.
+    // SAFETY: the number and the shape of the arguments come from the table above and nowhere else;
+    // the only memory the kernel may write is `zeros`, larger than any structure named there and
+    // not read afterwards.
     let answer = unsafe { libc::syscall(probe.number, a, b, c, d, e, f) };
     if answer < 0 { Err(crate::process::last_errno()) } else { Ok(()) }
 }
@@ -121,13 +125,15 @@ pub fn map_executable() -> Result<(), Errno> {
 /// Asks for a file's first page as code.
 pub fn map_file_executable(file: impl AsFd) -> Result<(), Errno> {
     let prot = ProtFlags::READ | ProtFlags::EXEC;
-    // SAFETY: a new private mapping at an address of the kernel's choice overlaps nothing; nobody reads it.
+    // SAFETY: a new private mapping at an address of the kernel's choice overlaps nothing; nobody
+    // reads it.
     unsafe { mmap(std::ptr::null_mut(), 4096, prot, MapFlags::PRIVATE, file, 0) }.map(drop)
 }
 
 /// Asks to make writable memory executable.
 pub fn make_executable() -> Result<(), Errno> {
-    // SAFETY: as in map_executable; the mapping belongs to nobody else and stays to the end of the process.
+    // SAFETY: as in map_executable; the mapping belongs to nobody else and stays to the end of the
+    // process.
     unsafe {
         let prot = ProtFlags::READ | ProtFlags::WRITE;
         let start = mmap_anonymous(std::ptr::null_mut(), 4096, prot, MapFlags::PRIVATE)?;
@@ -141,7 +147,8 @@ pub fn attach_filter(socket: impl AsFd) -> Result<(), Errno> {
     let code: [u64; 1] = [u64::from_le_bytes([0x06, 0, 0, 0, 0xff, 0xff, 0xff, 0xff])];
     let program: [usize; 2] = [1, code.as_ptr().expose_provenance()];
     let (socket, size) = (socket.as_fd().as_raw_fd(), size_of_val(&program));
-    // SAFETY: the kernel reads `program` and the one instruction it points to, both of which outlive the call.
+    // SAFETY: the kernel reads `program` and the one instruction it points to, both of which
+    // outlive the call.
     let answer = unsafe { libc::syscall(libc::SYS_setsockopt, socket, 1, 26, program.as_ptr(), size) };
     if answer < 0 { Err(crate::process::last_errno()) } else { Ok(()) }
 }
@@ -158,7 +165,8 @@ pub fn trace(pid: Pid) -> Result<(), Errno> {
 pub fn clone3() -> Result<(), Errno> {
     // struct clone_args (clone(2)) of 64 bytes: the fifth word is the exit signal.
     let arguments: [u64; 8] = [0, 0, 0, 0, 17, 0, 0, 0];
-    // SAFETY: no CLONE_VM, so the child has a copy of this stack and only calls _exit; the structure outlives the call.
+    // SAFETY: no CLONE_VM, so the child has a copy of this stack and only calls _exit; the
+    // structure outlives the call.
     let answer = unsafe { libc::syscall(libc::SYS_clone3, arguments.as_ptr(), size_of_val(&arguments)) };
     match answer {
         0 => crate::process::exit_now(0),
@@ -171,7 +179,8 @@ pub fn clone3() -> Result<(), Errno> {
 #[cfg(target_arch = "x86_64")]
 pub fn call_by_interrupt() -> Result<(), Errno> {
     let answer: i32;
-    // SAFETY: getpid of the 32-bit table (20) touches no memory; the entry changes eax and clobbers r8 to r11.
+    // SAFETY: getpid of the 32-bit table (20) touches no memory; the entry changes eax and clobbers
+    // r8 to r11.
     unsafe {
         std::arch::asm!("int 0x80", inlateout("eax") 20_i32 => answer, out("r8") _, out("r9") _, out("r10") _, out("r11") _);
     }

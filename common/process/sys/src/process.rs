@@ -15,29 +15,34 @@ pub enum Fork {
     Child,
 }
 
-/// fork(2) by libc, which keeps its own locks usable in the child. With other threads running the child may find any
-/// other lock held for ever, so programs of the suite call this while they have one thread.
+/// fork(2) by libc, which keeps its own locks usable in the child. With other threads running the
+/// child may find any other lock held for ever, so programs of the suite call this while they have
+/// one thread.
 pub fn fork() -> Result<Fork, Errno> {
-    // SAFETY: libc's fork takes no pointers; memory in the child is a copy, and libc's allocator locks are reset by it.
+    // SAFETY: libc's fork takes no pointers; memory in the child is a copy, and libc's allocator
+    // locks are reset by it.
     let pid = unsafe { libc::fork() };
     side(libc::c_long::from(pid))
 }
 
-/// clone(2) with `CLONE_PARENT | SIGCHLD`: the new process is a sibling, a child of this process's parent, which reaps
-/// it. `EBUSY` if this process ever had a second thread: libc's locks are not prepared for this way of forking.
+/// clone(2) with `CLONE_PARENT | SIGCHLD`: the new process is a sibling, a child of this process's
+/// parent, which reaps it. `EBUSY` if this process ever had a second thread: libc's locks are not
+/// prepared for this way of forking.
 pub fn clone_parent() -> Result<Fork, Errno> {
     if !is_single_threaded() {
         return Err(Errno::BUSY);
     }
     let flags = libc::c_long::from(libc::CLONE_PARENT | libc::SIGCHLD);
-    // SAFETY: no CLONE_VM and a null stack, so the child runs on a copy of this stack as after fork; the other
-    // arguments are null and unused without their flags; with one thread no lock can be held by somebody else. (All
-    // trailing arguments are zero, so the differing order on x86_64 and aarch64 does not matter.)
+    // SAFETY: no CLONE_VM and a null stack, so the child runs on a copy of this stack as after
+    // fork; the other arguments are null and unused without their flags; with one thread no lock
+    // can be held by somebody else. (All trailing arguments are zero, so the differing order on
+    // x86_64 and aarch64 does not matter.)
     let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0_usize, 0_usize, 0_usize, 0_usize) };
     side(pid)
 }
 
-/// Replaces this process by the program behind `program` (an O_PATH descriptor is enough). Returns only on failure.
+/// Replaces this process by the program behind `program` (an O_PATH descriptor is enough). Returns
+/// only on failure.
 pub fn execveat(program: BorrowedFd<'_>, argv: &[CString], envp: &[CString]) -> Errno {
     let flags = nix::fcntl::AtFlags::AT_EMPTY_PATH;
     match nix::unistd::execveat(program, c"", argv, envp, flags) {
@@ -46,12 +51,14 @@ pub fn execveat(program: BorrowedFd<'_>, argv: &[CString], envp: &[CString]) -> 
     }
 }
 
-/// A descriptor for a process that is still a child of this one (close-on-exec, readable once it has ended).
+/// A descriptor for a process that is still a child of this one (close-on-exec, readable once it
+/// has ended).
 pub fn pidfd_open(pid: Pid) -> Result<std::os::fd::OwnedFd, Errno> {
     rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
 }
 
-/// The cores this process may run on (sched_getaffinity(2)), counted from 0; empty where the kernel does not say.
+/// The cores this process may run on (sched_getaffinity(2)), counted from 0; empty where the kernel
+/// does not say.
 pub fn cores() -> Vec<u32> {
     let Ok(set) = rustix::thread::sched_getaffinity(None) else { return Vec::new() };
     let is_in = |core: &u32| usize::try_from(*core).is_ok_and(|at| set.is_set(at));
@@ -86,8 +93,8 @@ pub fn is_single_threaded() -> bool {
     unsafe extern "C" {
         static __libc_single_threaded: libc::c_char;
     }
-    // SAFETY: glibc (2.32 and later) defines this byte; only glibc's thread functions write it, before a second thread
-    // can run.
+    // SAFETY: glibc (2.32 and later) defines this byte; only glibc's thread functions write it,
+    // before a second thread can run.
     let flag = unsafe { std::ptr::addr_of!(__libc_single_threaded).read_volatile() };
     flag != 0
 }

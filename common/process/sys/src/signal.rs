@@ -43,14 +43,16 @@ fn errno(errno: nix::errno::Errno) -> Errno {
     Errno::from_raw_os_error(errno as i32)
 }
 
-/// For development: a system call that a seccomp filter traps prints `PROGRAM: alert: sandbox violation: NAME (NUMBER)`
-/// and ends the process with 159 (128 + SIGSYS). `name_of` is called in a signal handler and must only look up.
+/// For development: a system call that a seccomp filter traps prints
+/// `PROGRAM: alert: sandbox violation: NAME (NUMBER)` and ends the process with 159 (128 + SIGSYS).
+/// `name_of` is called in a signal handler and must only look up.
 pub fn report_forbidden_calls(program: &'static str, name_of: fn(i64) -> &'static str) -> Result<(), Errno> {
     let _ = REPORTER.set((program, name_of));
     let handler = SigHandler::SigAction(on_forbidden_call);
     let action = SigAction::new(handler, SaFlags::SA_SIGINFO, SigSet::empty());
-    // SAFETY: the handler only reads a OnceLock that is already set, formats into its own stack and calls write(2) and
-    // _exit(2), all of which are async-signal-safe; it never returns to the interrupted code.
+    // SAFETY: the handler only reads a OnceLock that is already set, formats into its own stack and
+    // calls write(2) and _exit(2), all of which are async-signal-safe; it never returns to the
+    // interrupted code.
     unsafe { sigaction(Signal::SIGSYS, &action) }.map(drop).map_err(errno)
 }
 
@@ -60,8 +62,9 @@ type Reporter = (&'static str, fn(i64) -> &'static str);
 static REPORTER: OnceLock<Reporter> = OnceLock::new();
 
 extern "C" fn on_forbidden_call(_signal: i32, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
-    // SAFETY: the kernel passes a siginfo of 128 bytes; for SIGSYS it holds the call's number as an int at byte 24 (after
-    // three ints, padding and the address of the call; sigaction(2), same on x86_64 and aarch64).
+    // SAFETY: the kernel passes a siginfo of 128 bytes; for SIGSYS it holds the call's number as an
+    // int at byte 24 (after three ints, padding and the address of the call; sigaction(2), same on
+    // x86_64 and aarch64).
     let number = unsafe { info.cast::<u8>().add(24).cast::<i32>().read() };
     let (program, name_of) = REPORTER.get().copied().unwrap_or(("fosse", |_| "unknown"));
     let name = name_of(i64::from(number));

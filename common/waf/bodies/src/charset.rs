@@ -7,7 +7,8 @@ use std::borrow::Cow;
 pub enum Charset {
     /// UTF-8, or US-ASCII, which is part of it.
     Utf8,
-    /// ISO 8859-1: each byte is its code point. Windows-1252 is read as this; what differs is typographic.
+    /// ISO 8859-1: each byte is its code point. Windows-1252 is read as this; what differs is
+    /// typographic.
     Latin1,
     /// UTF-16, little-endian.
     Utf16Le,
@@ -16,8 +17,8 @@ pub enum Charset {
 }
 
 impl Charset {
-    /// Finds a character set by its name (RFC 2978), without regard to case. `utf-16` without an order is big-endian
-    /// (RFC 2781 section 4.3).
+    /// Finds a character set by its name (RFC 2978), without regard to case. `utf-16` without an
+    /// order is big-endian (RFC 2781 section 4.3).
     pub fn from_name(name: &[u8]) -> Option<Self> {
         const NAMES: &[(&[u8], Charset)] = &[
             (b"utf-8", Charset::Utf8),
@@ -45,8 +46,8 @@ impl Charset {
     }
 }
 
-/// `text` in UTF-8: borrowed if it is that already, at most twice as long otherwise. None if it is not valid text of
-/// its character set.
+/// `text` in UTF-8: borrowed if it is that already, at most twice as long otherwise. None if it is
+/// not valid text of its character set.
 pub(crate) fn to_utf8(text: &[u8], charset: Charset) -> Option<Cow<'_, [u8]>> {
     match charset {
         Charset::Utf8 => std::str::from_utf8(text).ok().map(|_| Cow::Borrowed(text)),

@@ -33,8 +33,8 @@ pub struct FormReport {
 
 /// Gives every argument of `input` as [`Item::Argument`], decoded.
 ///
-/// A piece without `=` is a name with an empty value; an empty piece between separators is an argument with an empty
-/// name; an empty piece at the end is none.
+/// A piece without `=` is a name with an empty value; an empty piece between separators is an
+/// argument with an empty name; an empty piece at the end is none.
 pub fn urlencoded(input: &[u8], options: &FormOptions, sink: Sink<'_>) -> FormReport {
     let mut report = FormReport::default();
     let mut budget = Budget::new(input.len(), options.arguments_count_max);
@@ -57,9 +57,9 @@ pub fn urlencoded(input: &[u8], options: &FormOptions, sink: Sink<'_>) -> FormRe
     report
 }
 
-/// Gives every cookie of a Cookie header as [`Item::Cookie`], as sent: `;` (or the separator of SecCookieV0Separator)
-/// between them, whitespace before a name skipped, cookies without a name skipped. Returns how many there were and
-/// whether `count_max` cut them off.
+/// Gives every cookie of a Cookie header as [`Item::Cookie`], as sent: `;` (or the separator of
+/// SecCookieV0Separator) between them, whitespace before a name skipped, cookies without a name
+/// skipped. Returns how many there were and whether `count_max` cut them off.
 pub fn cookies(header: &[u8], separator: u8, count_max: usize, sink: Sink<'_>) -> (usize, bool) {
     let mut count = 0usize;
     for piece in header.split(|byte| *byte == separator) {

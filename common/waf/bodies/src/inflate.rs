@@ -1,17 +1,20 @@
-//! Content-Encoding of requests: gzip and deflate taken apart piece by piece, with a limit on what comes out.
+//! Content-Encoding of requests: gzip and deflate taken apart piece by piece, with a limit on what
+//! comes out.
 //!
-//! Brotli and zstd are not decoded; a site that gets them answers 415, which no browser notices since none sends them.
+//! Brotli and zstd are not decoded; a site that gets them answers 415, which no browser notices
+//! since none sends them.
 
 use flate2::write::MultiGzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
 use std::fmt;
 use std::io::{self, Write};
 
-/// Bytes that come out for one that went in, at most. JSON and XML of people stay below 30; deflate itself could do
-/// 1032, which is what a bomb uses.
+/// Bytes that come out for one that went in, at most. JSON and XML of people stay below 30; deflate
+/// itself could do 1032, which is what a bomb uses.
 pub const RATIO_MAX: usize = 100;
 
-/// Bytes that may come out whatever the ratio, so that the short beginnings of good bodies are not judged.
+/// Bytes that may come out whatever the ratio, so that the short beginnings of good bodies are not
+/// judged.
 pub const RATIO_FREE_BYTES: usize = 64 * 1024;
 
 /// Bytes decoded at a time: small enough for the stack.
@@ -193,8 +196,9 @@ impl Inflate {
         }
     }
 
-    /// Chooses between zlib and bare deflate by the first two bytes (RFC 1950 section 2.2): a bare stream that looks
-    /// like the header would have to begin with a stored block of a length no encoder writes.
+    /// Chooses between zlib and bare deflate by the first two bytes (RFC 1950 section 2.2): a bare
+    /// stream that looks like the header would have to begin with a stored block of a length no
+    /// encoder writes.
     fn decide(&mut self, first: u8, second: u8) {
         let zlib = first & 0x0f == 8 && u16::from_be_bytes([first, second]).is_multiple_of(31);
         let failed = Decoder::Failed(InflateError::Broken);
@@ -204,7 +208,8 @@ impl Inflate {
     }
 }
 
-/// Deflate, zlib or bare. Not flate2's writer, which takes a stream that stops in the middle for a whole one.
+/// Deflate, zlib or bare. Not flate2's writer, which takes a stream that stops in the middle for a
+/// whole one.
 struct Deflate {
     inner: Decompress,
     bounded: Bounded,

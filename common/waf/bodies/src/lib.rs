@@ -1,17 +1,17 @@
 //! fosse-bodies: what rules see of a query, a cookie header or a body, as named values.
 //!
-//! Every parser takes the complete bytes and limits, gives [`Item`]s to a callback in the order they stand, and returns
-//! a report: what was wrong, and the flags SecLang has for it. A parser that meets an error stops there; what it gave
-//! before stays given, so that rules can still look at it. Names and flags follow ModSecurity 2.9 unless a type says
-//! otherwise.
+//! Every parser takes the complete bytes and limits, gives [`Item`]s to a callback in the order
+//! they stand, and returns a report: what was wrong, and the flags SecLang has for it. A parser
+//! that meets an error stops there; what it gave before stays given, so that rules can still look
+//! at it. Names and flags follow ModSecurity 2.9 unless a type says otherwise.
 //!
-//! Work and output are linear in the input: each parser reads its input a constant number of times, and the bytes it
-//! gives to the callback are at most [`OUTPUT_FACTOR_MAX`] times the input (as UTF-8) plus [`OUTPUT_SLACK_BYTES`]; the
-//! arguments made of XML elements, and places of an XML document that paths ask for, have accounts of the same size of
-//! their own.
+//! Work and output are linear in the input: each parser reads its input a constant number of times,
+//! and the bytes it gives to the callback are at most [`OUTPUT_FACTOR_MAX`] times the input (as
+//! UTF-8) plus [`OUTPUT_SLACK_BYTES`]; the arguments made of XML elements, and places of an XML
+//! document that paths ask for, have accounts of the same size of their own.
 //!
-//! Places in a body are at most `isize::MAX`, so adding the length of a token to one cannot overflow; that is why such
-//! sums are bare here.
+//! Places in a body are at most `isize::MAX`, so adding the length of a token to one cannot
+//! overflow; that is why such sums are bare here.
 #![forbid(unsafe_code)]
 
 pub mod charset;
@@ -42,8 +42,9 @@ pub enum Item<'a> {
         /// The value as sent.
         value: &'a [u8],
     },
-    /// A file in a multipart body. FILES:name is `filename`, FILES_NAMES has `name`, FILES_SIZES:name is the length of
-    /// `content`, and FILES_COMBINED_SIZE the sum of these lengths.
+    /// A file in a multipart body. FILES:name is `filename`, FILES_NAMES has `name`,
+    /// FILES_SIZES:name is the length of `content`, and FILES_COMBINED_SIZE the sum of these
+    /// lengths.
     File {
         /// The form field.
         name: &'a [u8],
@@ -52,7 +53,8 @@ pub enum Item<'a> {
         /// The file's bytes.
         content: &'a [u8],
     },
-    /// A header line of a multipart part, as sent but without its line end: MULTIPART_PART_HEADERS:part.
+    /// A header line of a multipart part, as sent but without its line end:
+    /// MULTIPART_PART_HEADERS:part.
     PartHeader {
         /// The name of the part's form field; empty if its headers could not be read.
         part: &'a [u8],
@@ -77,7 +79,8 @@ pub enum Item<'a> {
     },
     /// The document type declaration of an XML document, raw; its entities are never expanded.
     XmlDoctype(&'a [u8]),
-    /// What stands at one of the places asked for: all text in an element, an attribute's value, or one run of text.
+    /// What stands at one of the places asked for: all text in an element, an attribute's value, or
+    /// one run of text.
     XmlNode {
         /// Which of the paths.
         path: usize,

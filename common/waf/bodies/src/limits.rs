@@ -1,10 +1,11 @@
 //! Limits all parsers share, and the account that keeps output linear.
 
-/// Arguments taken from one source at most. ModSecurity's default for SecArgumentsLimit; forms of people have tens.
+/// Arguments taken from one source at most. ModSecurity's default for SecArgumentsLimit; forms of
+/// people have tens.
 pub(crate) const ARGUMENTS_COUNT_MAX: usize = 1000;
 
-/// Bytes given out for one byte read at most. Flattened JSON names repeat their prefix for every leaf; measured
-/// bodies stay below 3, and more than 8 is made to be expensive.
+/// Bytes given out for one byte read at most. Flattened JSON names repeat their prefix for every
+/// leaf; measured bodies stay below 3, and more than 8 is made to be expensive.
 pub const OUTPUT_FACTOR_MAX: usize = 8;
 
 /// Bytes given out on top of the factor, so that small deep bodies are not refused.

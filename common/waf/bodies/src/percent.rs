@@ -2,15 +2,16 @@
 
 use memchr::memchr2;
 
-/// Decodes `%HH` and `+` of `input`, into `scratch` only if there are any, and counts percent signs that start no
-/// valid pair in `invalid`; these stay as they are.
+/// Decodes `%HH` and `+` of `input`, into `scratch` only if there are any, and counts percent signs
+/// that start no valid pair in `invalid`; these stay as they are.
 pub(crate) fn decode<'a>(input: &'a [u8], scratch: &'a mut Vec<u8>, invalid: &mut usize) -> &'a [u8] {
     let Some(first) = memchr2(b'%', b'+', input) else { return input };
     let (plain, mut rest) = input.split_at_checked(first).unwrap_or((input, b""));
     scratch.clear();
     scratch.reserve(input.len());
     scratch.extend_from_slice(plain);
-    // Where there is one there are usually more, a few bytes apart: byte by byte is faster than searching.
+    // Where there is one there are usually more, a few bytes apart: byte by byte is faster than
+    // searching.
     while let Some((byte, after)) = rest.split_first() {
         rest = after;
         let byte = match (byte, after) {

@@ -1,5 +1,5 @@
-//! What must hold on damaged bodies: cut at every byte, every bit flipped, random strings of special bytes, and time
-//! that grows with the size and no faster.
+//! What must hold on damaged bodies: cut at every byte, every bit flipped, random strings of
+//! special bytes, and time that grows with the size and no faster.
 
 use std::time::{Duration, Instant};
 
@@ -80,8 +80,9 @@ fn invariants_hold_on_random_strings_of_special_bytes() {
     }
 }
 
-/// Pieces that, repeated, have made parsers quadratic. A mebibyte of each must stay far below what n squared would
-/// take (minutes); the allowance is for a slow machine and a build without optimisation.
+/// Pieces that, repeated, have made parsers quadratic. A mebibyte of each must stay far below what
+/// n squared would take (minutes); the allowance is for a slow machine and a build without
+/// optimisation.
 #[test]
 fn time_grows_no_faster_than_the_body() {
     let json = |data: &[u8]| target::json(data);

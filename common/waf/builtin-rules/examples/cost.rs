@@ -1,4 +1,5 @@
-//! What a request costs under the built-in rules: microseconds of CPU per transaction, values different each time.
+//! What a request costs under the built-in rules: microseconds of CPU per transaction, values
+//! different each time.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -1,7 +1,8 @@
-//! fosse-builtin-rules: the rule files that fosse brings along: rules for a site that names none, and the engine settings that the
-//! Core Rule Set expects to stand before it.
+//! fosse-builtin-rules: the rule files that fosse brings along: rules for a site that names none,
+//! and the engine settings that the Core Rule Set expects to stand before it.
 //!
-//! A configuration names them by a word in place of a path. They include nothing and name no data files.
+//! A configuration names them by a word in place of a path. They include nothing and name no data
+//! files.
 
 #![forbid(unsafe_code)]
 
@@ -11,7 +12,8 @@ pub const BUILTIN: &str = include_str!("../builtin.conf");
 /// What a configuration calls them.
 pub const BUILTIN_NAME: &str = "builtin";
 
-/// Settings and body checks for rule sets that bring none, in the place of ModSecurity's recommended configuration.
+/// Settings and body checks for rule sets that bring none, in the place of ModSecurity's
+/// recommended configuration.
 pub(crate) const ENGINE: &str = include_str!("../engine.conf");
 
 /// What a configuration calls those.

@@ -1,4 +1,5 @@
-//! The built-in rules against attacks of every family in every place, and against what honest people send.
+//! The built-in rules against attacks of every family in every place, and against what honest
+//! people send.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -167,7 +168,8 @@ fn attacks_of_every_family_are_denied_in_every_place() {
     assert!(missed.is_empty(), "not denied:\n{}", missed.join("\n"));
 }
 
-/// The places that applications read less often: paths, the names of arguments, and headers of all kinds.
+/// The places that applications read less often: paths, the names of arguments, and headers of all
+/// kinds.
 fn elsewhere(attack: &str) -> Vec<(&'static str, Request<'static>)> {
     vec![
         ("path", Request::get(format!("/files/{}", encode(attack)))),

@@ -1,7 +1,9 @@
-//! fosse-collections: the records of persistent collections (`initcol`, `setsid`, `setuid`, `setrsc`): what they hold, what
-//! changes them, and when they end. The rules' engine and fosse-store share it, so that a change means the same to both.
+//! fosse-collections: the records of persistent collections (`initcol`, `setsid`, `setuid`,
+//! `setrsc`): what they hold, what changes them, and when they end. The rules' engine and
+//! fosse-store share it, so that a change means the same to both.
 //!
-//! Nothing here does I/O or owns a clock: the time comes as seconds since 1970. The meanings are those of ModSecurity 2.
+//! Nothing here does I/O or owns a clock: the time comes as seconds since 1970. The meanings are
+//! those of ModSecurity 2.
 
 #![forbid(unsafe_code)]
 
@@ -9,7 +11,8 @@ mod record;
 
 pub use record::{Change, Field, Record};
 
-/// Bytes of the name of a record: a session's number, even one that carries a signed statement with it.
+/// Bytes of the name of a record: a session's number, even one that carries a signed statement with
+/// it.
 pub const KEY_BYTES_MAX: usize = 1024;
 
 /// Bytes of a SecWebAppId.
@@ -21,10 +24,12 @@ pub const NAME_BYTES_MAX: usize = 256;
 /// Bytes of a variable's value: counters, flags, a copied header.
 pub const VALUE_BYTES_MAX: usize = 1024;
 
-/// Variables of a record. The Core Rule Set has six; rules that make one for each of a client's words reach this soon.
+/// Variables of a record. The Core Rule Set has six; rules that make one for each of a client's
+/// words reach this soon.
 pub const FIELDS_MAX: usize = 64;
 
-/// Bytes of all names and values of a record: with the limit of records in all, this bounds what a client's words take.
+/// Bytes of all names and values of a record: with the limit of records in all, this bounds what a
+/// client's words take.
 pub const RECORD_BYTES_MAX: usize = 8 * 1024;
 
 /// Which persistent collection.
@@ -72,7 +77,8 @@ impl Collection {
         Self::ALL.into_iter().find(|collection| collection.name().eq_ignore_ascii_case(name))
     }
 
-    /// Whether each SecWebAppId has records of its own: sessions, users and resources are an application's, addresses are not.
+    /// Whether each SecWebAppId has records of its own: sessions, users and resources are an
+    /// application's, addresses are not.
     #[must_use]
     pub(crate) const fn is_of_application(self) -> bool {
         matches!(self, Collection::Session | Collection::User | Collection::Resource)

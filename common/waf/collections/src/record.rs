@@ -9,7 +9,8 @@ const BUILT_IN: [&[u8]; 6] =
 /// The variable that holds the seconds a record lives after its last change.
 const TIMEOUT: &[u8] = b"timeout";
 
-/// The longest a record lives after its last change, in seconds: 31 days. What is set longer would outlive any reason for it.
+/// The longest a record lives after its last change, in seconds: 31 days. What is set longer would
+/// outlive any reason for it.
 pub(crate) const TIMEOUT_SECONDS_MAX: u64 = 31 * 24 * 3600;
 
 /// One variable of a record.
@@ -23,8 +24,8 @@ pub struct Field {
     pub expires: Option<u64>,
 }
 
-/// One change to a variable, as it is sent to the keeper: increments stay increments, so that two requests at the same
-/// time both count.
+/// One change to a variable, as it is sent to the keeper: increments stay increments, so that two
+/// requests at the same time both count.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Change {
     /// The variable has this value.
@@ -35,7 +36,8 @@ pub enum Change {
     Unset,
     /// The variable ends at this time, in seconds since 1970.
     Expire(u64),
-    /// The variable, read as a number, has fallen by `amount` for each full `seconds` since the record's last change.
+    /// The variable, read as a number, has fallen by `amount` for each full `seconds` since the
+    /// record's last change.
     Deprecate {
         /// How much.
         amount: u32,
@@ -149,7 +151,8 @@ impl Record {
         self.updates = self.updates.saturating_add(1);
     }
 
-    /// Seconds it lives after its last change: TIMEOUT, where rules have set it, else SecCollectionTimeout.
+    /// Seconds it lives after its last change: TIMEOUT, where rules have set it, else
+    /// SecCollectionTimeout.
     #[must_use]
     pub fn timeout(&self, collection_timeout: u32, now: u64) -> u64 {
         let own = self.get(TIMEOUT, now).map(|text| u64::try_from(number(text)).unwrap_or(0));

@@ -1,5 +1,6 @@
-//! Runs the Core Rule Set's own regression tests: `crs4 CORPUS [RULE[-TEST]]`, where CORPUS holds rules/,
-//! crs-setup.conf.example and regression/tests/. Prints each failing test with its reason; the last line is the score.
+//! Runs the Core Rule Set's own regression tests: `crs4 CORPUS [RULE[-TEST]]`, where CORPUS holds
+//! rules/, crs-setup.conf.example and regression/tests/. Prints each failing test with its reason;
+//! the last line is the score.
 
 use fosse_ftw::{Runner, Score, read};
 use fosse_seclang::{Bundle, Now, Ruleset};

@@ -1,4 +1,5 @@
-//! The reflecting backend the Core Rule Set tests against: `POST /reflect` answers what its JSON body asks for.
+//! The reflecting backend the Core Rule Set tests against: `POST /reflect` answers what its JSON
+//! body asks for.
 
 use fosse_bodies::{Item, json};
 use fosse_transform::Transform;

@@ -92,7 +92,8 @@ pub fn read(text: &str) -> Result<Vec<Test>, String> {
     Ok(tests)
 }
 
-/// The documents of a YAML file. Scalars stay the text they are written as: `version: 1.1` is no number here.
+/// The documents of a YAML file. Scalars stay the text they are written as: `version: 1.1` is no
+/// number here.
 pub(crate) fn documents(text: &str) -> Result<Vec<Yaml<'_>>, String> {
     let mut loader = YamlLoader::<'_, Yaml<'_>>::default();
     loader.early_parse(false);

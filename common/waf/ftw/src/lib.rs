@@ -1,8 +1,9 @@
-//! Regression tests of rule sets, in the YAML format of go-ftw: read, turned into the request bytes go-ftw would send,
-//! run through the engine in this process, and judged.
+//! Regression tests of rule sets, in the YAML format of go-ftw: read, turned into the request bytes
+//! go-ftw would send, run through the engine in this process, and judged.
 //!
-//! No I/O: files are given as text, results come back as values. What a test needs of a server around the engine (a
-//! request parser that refuses what is no HTTP, a backend that reflects) is imitated as far as the tests look at it.
+//! No I/O: files are given as text, results come back as values. What a test needs of a server
+//! around the engine (a request parser that refuses what is no HTTP, a backend that reflects) is
+//! imitated as far as the tests look at it.
 #![forbid(unsafe_code)]
 
 mod backend;

@@ -15,8 +15,8 @@ pub fn rule_ids(log: &str) -> Vec<u32> {
     found
 }
 
-/// A log in the words of ModSecurity's error log, for which the patterns in tests are written. A line of JSON with `messages` becomes
-/// a line for each of them; other lines stay as they are.
+/// A log in the words of ModSecurity's error log, for which the patterns in tests are written. A
+/// line of JSON with `messages` becomes a line for each of them; other lines stay as they are.
 pub fn native(log: &str) -> Vec<u8> {
     let mut out = Vec::new();
     for line in log.lines() {

@@ -1,4 +1,5 @@
-//! What a server does otherwise than tests expect, and why: files in the format of go-ftw's overrides.
+//! What a server does otherwise than tests expect, and why: files in the format of go-ftw's
+//! overrides.
 
 use crate::file::{Expectation, Test, documents, get, list, number, output, text};
 
@@ -36,7 +37,8 @@ fn one(entry: &saphyr::Yaml<'_>) -> Result<Override, String> {
     }
 }
 
-/// Puts overrides in the place of what tests expect, and gives back what they expected: for each test, by its place, or nothing.
+/// Puts overrides in the place of what tests expect, and gives back what they expected: for each
+/// test, by its place, or nothing.
 ///
 /// # Errors
 /// An override of a test that is not there, for people.

@@ -42,8 +42,8 @@ pub fn build(input: &Input) -> Vec<u8> {
     bytes
 }
 
-/// Data with its templates written out: `{{ "TEXT" | repeat N }}` is the one kind that tests use. Anything else in braces is an
-/// attack, and stays.
+/// Data with its templates written out: `{{ "TEXT" | repeat N }}` is the one kind that tests use.
+/// Anything else in braces is an attack, and stays.
 fn expanded(data: &str) -> String {
     let mut out = String::new();
     let mut rest = data;
@@ -104,7 +104,8 @@ fn with_crlf(data: &[u8]) -> Vec<u8> {
     lines
 }
 
-/// Encodes names and values, unless decoding would change the data: then it is taken to be encoded already.
+/// Encodes names and values, unless decoding would change the data: then it is taken to be encoded
+/// already.
 fn encode_form(data: &[u8]) -> Vec<u8> {
     if data.iter().any(|byte| matches!(byte, b'%' | b'+')) {
         return data.to_vec();

@@ -17,7 +17,8 @@ pub struct Parsed {
     pub body: Vec<u8>,
     /// Whether a strict HTTP/1.1 parser answers 400 instead.
     pub refused: bool,
-    /// Whether it is no message at all, so that no rule sees it: a bare CR in the head (RFC 9112, section 2.2).
+    /// Whether it is no message at all, so that no rule sees it: a bare CR in the head (RFC 9112,
+    /// section 2.2).
     pub malformed: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The Core Rule Set as sites run it: blocking, paranoia level 1, threshold 5. Ordinary requests pass, classic attacks are
-//! denied wherever they stand.
+//! The Core Rule Set as sites run it: blocking, paranoia level 1, threshold 5. Ordinary requests
+//! pass, classic attacks are denied wherever they stand.
 
 use fosse_seclang::{Arena, Bundle, Environment, NoStore, Now, Outcome, Ruleset, Schedule, Scratch, Transaction};
 use std::path::Path;

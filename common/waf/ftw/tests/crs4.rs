@@ -1,4 +1,5 @@
-//! The Core Rule Set's own regression tests, in process: those in ../shared/corpora/crs4 beside the repository.
+//! The Core Rule Set's own regression tests, in process: those in ../shared/corpora/crs4 beside the
+//! repository.
 
 use fosse_ftw::{Runner, Test, read};
 use fosse_seclang::{Bundle, Diagnostic, Now, Ruleset};
@@ -6,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// Tests that do not hold, each with the reason.
 const EXPECTED_FAILURES: &[(&str, &str)] = &[
-    // The test wants two Content-Type headers to be one, as httpd makes them; here duplicates stay separate, and the rule
-    // that is written against them matches.
+    // The test wants two Content-Type headers to be one, as httpd makes them; here duplicates stay
+    // separate, and the rule that is written against them matches.
     ("920620-1", "rule 920620 matched"),
 ];
 

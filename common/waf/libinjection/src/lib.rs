@@ -1,16 +1,20 @@
 //! fosse-libinjection: does this one value look like SQL injection, or like script for a browser?
 //!
-//! Both detectors read one decoded value (a query argument, a cookie, a header) and answer without state. Their
-//! judgement is that of libinjection, Nick Galbreath's C library behind ModSecurity's `@detectSQLi` and `@detectXSS`, so
-//! that rule sets tuned to it keep their meaning. [`is_sqli`] reads the value as SQL in up to five contexts, folds the
-//! tokens to at most five, and looks the sequence of their kinds up among published fingerprints. [`is_xss`] reads
-//! it as HTML in up to five contexts and looks for tags, attributes and URLs that run script.
+//! Both detectors read one decoded value (a query argument, a cookie, a header) and answer without
+//! state. Their judgement is that of libinjection, Nick Galbreath's C library behind ModSecurity's
+//! `@detectSQLi` and `@detectXSS`, so that rule sets tuned to it keep their meaning. [`is_sqli`]
+//! reads the value as SQL in up to five contexts, folds the tokens to at most five, and looks the
+//! sequence of their kinds up among published fingerprints. [`is_xss`] reads it as HTML in up to
+//! five contexts and looks for tags, attributes and URLs that run script.
 //!
-//! The word and fingerprint tables in `data/` are libinjection's published data under its own licence (stated in the
-//! files); the code is fosse's. Known faults of the C library that are not repeated here:
+//! The word and fingerprint tables in `data/` are libinjection's published data under its own
+//! licence (stated in the files); the code is fosse's. Known faults of the C library that are not
+//! repeated here:
 //! - reading past the end of a value that ends in `&#` (here: the end);
-//! - byte 0xFF before an attribute, which the C library takes for the end of the input and so misses what follows;
-//! - recursion over `/////` inside a tag, and rescanning of `DIV.DIV.DIV...`: time is linear and the stack is flat.
+//! - byte 0xFF before an attribute, which the C library takes for the end of the input and so
+//!   misses what follows;
+//! - recursion over `/////` inside a tag, and rescanning of `DIV.DIV.DIV...`: time is linear and
+//!   the stack is flat.
 //!
 //! No allocation, no recursion, no panics, time linear in the length of the value.
 
@@ -32,7 +36,8 @@ pub use xss::is_xss;
 /// Bytes of the longest fingerprint.
 pub const FINGERPRINT_BYTES_MAX: usize = 8;
 
-/// The kinds of the tokens that gave an injection away, such as `s&1c`: at most [`FINGERPRINT_BYTES_MAX`] ASCII bytes.
+/// The kinds of the tokens that gave an injection away, such as `s&1c`: at most
+/// [`FINGERPRINT_BYTES_MAX`] ASCII bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
     bytes: [u8; FINGERPRINT_BYTES_MAX],

@@ -1,5 +1,6 @@
-//! The Core Rule Set's regression tests for its four libinjection rules, as far as one value at a time can show them: the
-//! rules' targets are cut from each request here, and url-decoded as the rules' transformations do.
+//! The Core Rule Set's regression tests for its four libinjection rules, as far as one value at a
+//! time can show them: the rules' targets are cut from each request here, and url-decoded as the
+//! rules' transformations do.
 
 use fosse_libinjection::{is_sqli, is_xss};
 use std::path::{Path, PathBuf};

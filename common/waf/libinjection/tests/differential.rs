@@ -1,8 +1,8 @@
 //! The verdicts are those of the C library, on everything published and on mutations of it.
 //!
-//! Needs a C compiler and the C library: the package libmodsecurity3, which carries it, or any file to link that is named
-//! in FOSSE_LIBINJECTION. FOSSE_LIBINJECTION_ROUNDS sets the number of mutations, FOSSE_LIBINJECTION_SEED
-//! (not 0) their choice.
+//! Needs a C compiler and the C library: the package libmodsecurity3, which carries it, or any file
+//! to link that is named in FOSSE_LIBINJECTION. FOSSE_LIBINJECTION_ROUNDS sets the number of
+//! mutations, FOSSE_LIBINJECTION_SEED (not 0) their choice.
 
 mod support;
 
@@ -20,7 +20,8 @@ const ROUNDS_DEFAULT: usize = 60_000;
 /// Values sent between two readings of answers, few enough that neither pipe fills up.
 const BATCH: usize = 500;
 
-/// The oracle, compiled once for all tests; none (with the reason printed) where that cannot be done.
+/// The oracle, compiled once for all tests; none (with the reason printed) where that cannot be
+/// done.
 fn oracle() -> Option<PathBuf> {
     static ORACLE: OnceLock<Option<PathBuf>> = OnceLock::new();
     ORACLE.get_or_init(compile_oracle).clone()

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 #[test]
 fn survives_published_values_cut_at_every_byte() {
-    // Every seventh value, so that a debug build is done in seconds; short ones, because long ones repeat themselves.
+    // Every seventh value, so that a debug build is done in seconds; short ones, because long ones
+    // repeat themselves.
     for value in support::values().iter().step_by(7).filter(|value| value.len() <= 200) {
         for cut in 0..value.len() {
             target::detect(&value[..cut]);
@@ -33,10 +34,12 @@ fn survives_published_cases_with_any_bit_flipped() {
     }
 }
 
-/// Long enough that a quadratic reading takes a minute, short enough that a linear one is done in no time.
+/// Long enough that a quadratic reading takes a minute, short enough that a linear one is done in
+/// no time.
 const LENGTH: usize = 1 << 18;
 
-/// The bound is no measurement: a quadratic detector needs minutes for these, a linear one less than a second.
+/// The bound is no measurement: a quadratic detector needs minutes for these, a linear one less
+/// than a second.
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn long_repetitions_take_linear_time() {

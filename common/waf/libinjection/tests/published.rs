@@ -1,4 +1,5 @@
-//! The verdicts libinjection publishes, and those the C library gives on its collections of attacks and of plain text.
+//! The verdicts libinjection publishes, and those the C library gives on its collections of attacks
+//! and of plain text.
 
 mod support;
 

@@ -1,4 +1,5 @@
-//! Fast enough not to be noticed: run with `cargo test --release -p fosse-libinjection --test speed -- --ignored --nocapture`.
+//! Fast enough not to be noticed: run with
+//! `cargo test --release -p fosse-libinjection --test speed -- --ignored --nocapture`.
 
 mod support;
 

@@ -1,9 +1,10 @@
-//! fosse-paths: names of rule files, resolved without touching a file system, and matched by globs. Whoever gathers files and whoever
-//! looks them up must agree on a name.
+//! fosse-paths: names of rule files, resolved without touching a file system, and matched by globs.
+//! Whoever gathers files and whoever looks them up must agree on a name.
 
 #![forbid(unsafe_code)]
 
-/// Returns the name without `.` and empty parts, and with `..` resolved as far as there is a part to drop.
+/// Returns the name without `.` and empty parts, and with `..` resolved as far as there is a part
+/// to drop.
 #[must_use]
 pub fn normalise(name: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
@@ -20,10 +21,12 @@ pub fn normalise(name: &str) -> String {
     format!("{rooted}{}", parts.join("/"))
 }
 
-/// Whether `name` matches as in a shell (glob(7)): `*` and `?` within a path part, `[a-z]` and `[!a-z]` for one byte.
+/// Whether `name` matches as in a shell (glob(7)): `*` and `?` within a path part, `[a-z]` and
+/// `[!a-z]` for one byte.
 #[must_use]
 pub fn glob_matches(pattern: &[u8], name: &[u8]) -> bool {
-    // Where to go back to: pattern after the last `*`, and the name byte that `*` is to swallow next.
+    // Where to go back to: pattern after the last `*`, and the name byte that `*` is to swallow
+    // next.
     let (mut pattern_rest, mut name_rest) = (pattern, name);
     let mut back: Option<(&[u8], &[u8])> = None;
     loop {

@@ -1,4 +1,5 @@
-//! What the candidate finder and the patterns behind it cost on ordinary values, beside running every pattern.
+//! What the candidate finder and the patterns behind it cost on ordinary values, beside running
+//! every pattern.
 
 #[path = "../tests/corpus/mod.rs"]
 mod corpus;

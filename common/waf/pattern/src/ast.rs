@@ -1,4 +1,5 @@
-//! A parsed pattern, with every flag already worked in: case folded into the byte sets, dot and dollar resolved.
+//! A parsed pattern, with every flag already worked in: case folded into the byte sets, dot and
+//! dollar resolved.
 
 use crate::byteset::ByteSet;
 

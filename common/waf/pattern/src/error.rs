@@ -25,8 +25,8 @@ impl fmt::Display for CompileError {
 
 impl std::error::Error for CompileError {}
 
-/// A backtracking pattern used up its steps on this value, so that neither "matches" nor "does not match" is known.
-/// Patterns without lookaround and back-references never return this.
+/// A backtracking pattern used up its steps on this value, so that neither "matches" nor "does not
+/// match" is known. Patterns without lookaround and back-references never return this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StepLimit;
 

@@ -1,14 +1,18 @@
-//! How the WAF's patterns are compiled and matched: bytes in, matches out. No I/O, no clock, no unsafe.
+//! How the WAF's patterns are compiled and matched: bytes in, matches out. No I/O, no clock, no
+//! unsafe.
 //!
-//! Three things, each built once and shared read-only (copy-on-write) by every process forked afterwards:
+//! Three things, each built once and shared read-only (copy-on-write) by every process forked
+//! afterwards:
 //!
-//! * [`Regex`]: one `@rx` pattern in PCRE syntax, matched in linear time wherever the pattern is regular.
+//! * [`Regex`]: one `@rx` pattern in PCRE syntax, matched in linear time wherever the pattern is
+//!   regular.
 //! * [`PhraseSet`]: the phrases of one `@pm` or `@pmFromFile`.
-//! * [`PatternSet`]: for many patterns at once, which of them *may* match a value. What it rules out cannot match,
-//!   so on ordinary values hardly any pattern runs.
+//! * [`PatternSet`]: for many patterns at once, which of them *may* match a value. What it rules
+//!   out cannot match, so on ordinary values hardly any pattern runs.
 //!
-//! Everything that changes while matching lives in a [`Scratch`], one per instance, and in the caller's
-//! [`CandidateBits`]. Memory for a pattern's lazy automaton is taken the first time that pattern runs, and is bounded.
+//! Everything that changes while matching lives in a [`Scratch`], one per instance, and in the
+//! caller's [`CandidateBits`]. Memory for a pattern's lazy automaton is taken the first time that
+//! pattern runs, and is bounded.
 //!
 //! ```
 //! use fosse_pattern::{CandidateBits, PatternSet, Regex, Scratch};

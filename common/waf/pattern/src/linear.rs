@@ -1,4 +1,5 @@
-//! The engine for regular patterns: a lazy automaton for "does it match", a simulation for captures. Linear time.
+//! The engine for regular patterns: a lazy automaton for "does it match", a simulation for
+//! captures. Linear time.
 
 use crate::byteset::ByteSet;
 use crate::captures::{Captures, GROUPS_MAX};
@@ -12,29 +13,33 @@ use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::{Input, MatchKind};
 use regex_syntax::hir::Hir;
 
-/// Heap bytes one pattern's automaton may have before it is compiled. The largest of the Core Rule Set takes 400 KiB;
-/// the limit is for counted repeats of counted repeats.
+/// Heap bytes one pattern's automaton may have before it is compiled. The largest of the Core Rule
+/// Set takes 400 KiB; the limit is for counted repeats of counted repeats.
 const AUTOMATON_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Bytes one pattern's lazily built states may take before they are dropped and built anew. Large enough that the
-/// states for usual values stay; an instance that has run all 320 patterns of a rule set stays bounded by
-/// [`CACHES_BYTES_MAX`](crate::scratch::CACHES_BYTES_MAX).
+/// Bytes one pattern's lazily built states may take before they are dropped and built anew. Large
+/// enough that the states for usual values stay; an instance that has run all 320 patterns of a
+/// rule set stays bounded by [`CACHES_BYTES_MAX`](crate::scratch::CACHES_BYTES_MAX).
 const CACHE_BYTES_MAX: usize = 512 * 1024;
 
-/// Bytes before the end of a match that are searched for its beginning and its groups. The simulation that finds them takes
-/// up to a microsecond a byte, so that a match at the end of a long value would cost seconds; of a match longer than this
-/// the groups are those of a shorter one that ends there too, or none.
+/// Bytes before the end of a match that are searched for its beginning and its groups. The
+/// simulation that finds them takes up to a microsecond a byte, so that a match at the end of a
+/// long value would cost seconds; of a match longer than this the groups are those of a shorter one
+/// that ends there too, or none.
 pub(crate) const CAPTURED_BYTES_MAX: usize = 4 * 1024;
 
-/// How often one search may have its states dropped and built anew, and bytes it must get on with for each state, before it is
-/// given up: a text made for a pattern can need a new state at every byte, at some microseconds each.
+/// How often one search may have its states dropped and built anew, and bytes it must get on with
+/// for each state, before it is given up: a text made for a pattern can need a new state at every
+/// byte, at some microseconds each.
 const CACHE_CLEARS_MAX: usize = 4;
 const BYTES_PER_STATE_MIN: usize = 8;
 
-/// Bytes of a value that the simulation decides where the automaton was given up; longer ones end at the step limit.
+/// Bytes of a value that the simulation decides where the automaton was given up; longer ones end
+/// at the step limit.
 const GIVEN_UP_BYTES_MAX: usize = 8 * 1024;
 
-/// Matches that may begin with bytes more common than this are searched for without skipping: it would stop too often.
+/// Matches that may begin with bytes more common than this are searched for without skipping: it
+/// would stop too often.
 const FIRST_BYTE_RATE_MAX: f32 = 0.06;
 
 #[derive(Debug)]
@@ -102,7 +107,8 @@ impl Linear {
         }
     }
 
-    /// The automaton finds the end first: what comes after it is not looked at again by the slower engines.
+    /// The automaton finds the end first: what comes after it is not looked at again by the slower
+    /// engines.
     pub(crate) fn captures(
         &self,
         id: usize,
@@ -118,7 +124,8 @@ impl Linear {
         // The simulation wants no more slots than the pattern has.
         let count = slots.len().min(self.dfa.get_nfa().group_info().slot_len());
         let slots = slots.get_mut(..count).unwrap_or_default();
-        // The leftmost match ends at `end`: if it is no longer than the window, it is the leftmost in the window too.
+        // The leftmost match ends at `end`: if it is no longer than the window, it is the leftmost
+        // in the window too.
         let from = from.max(end.saturating_sub(CAPTURED_BYTES_MAX));
         let input = Input::new(value).span(from..end);
         let found = if end.saturating_sub(from) <= self.backtracker.max_haystack_len() {

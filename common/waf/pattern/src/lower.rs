@@ -1,15 +1,17 @@
 //! What kind of engine a parsed pattern needs, and its form for the linear-time one.
 //!
-//! Possessive quantifiers and atomic groups are no regular construct, but mostly they are written for speed only and
-//! could as well be greedy. [`relax`] proves that where it can: a run of one byte set never has to give bytes back
-//! when nothing that may follow begins with a byte of that set (the continuation would fail there at once), nor does
-//! an atomic group with nothing after it (its first match is the match). Elsewhere the backtracker keeps the meaning.
+//! Possessive quantifiers and atomic groups are no regular construct, but mostly they are written
+//! for speed only and could as well be greedy. [`relax`] proves that where it can: a run of one
+//! byte set never has to give bytes back when nothing that may follow begins with a byte of that
+//! set (the continuation would fail there at once), nor does an atomic group with nothing after it
+//! (its first match is the match). Elsewhere the backtracker keeps the meaning.
 
 use crate::ast::{Greed, Look, Node};
 use crate::byteset::ByteSet;
 use regex_syntax::hir::{self, Hir};
 
-/// What may come after a node: the bytes the continuation may begin with, and whether there is no continuation.
+/// What may come after a node: the bytes the continuation may begin with, and whether there is no
+/// continuation.
 #[derive(Clone, Copy)]
 struct Follow {
     first: ByteSet,
@@ -41,7 +43,8 @@ fn relax_concat(nodes: Vec<Node>, outer: Follow) -> Node {
     let mut follow = outer;
     let mut relaxed: Vec<Node> = Vec::with_capacity(nodes.len());
     for node in nodes.into_iter().rev() {
-        // Before a byte of the run "the end" fails at once; another assertion may hold at one length of a run only.
+        // Before a byte of the run "the end" fails at once; another assertion may hold at one
+        // length of a run only.
         let (first, nullable) =
             if node == Node::Look(Look::End) { (ByteSet::EMPTY, false) } else { first(&node, ByteSet::ALL) };
         relaxed.push(relax_before(node, follow));
@@ -67,8 +70,8 @@ fn relax_repeat(node: Node, min: u32, max: Option<u32>, greed: Greed, follow: Fo
     Node::Repeat { node: Box::new(relax_before(node, inner)), min, max, greed }
 }
 
-/// The bytes a match of the node may begin with (never too few), and whether it may match the empty string there.
-/// An assertion counts as `assertion`.
+/// The bytes a match of the node may begin with (never too few), and whether it may match the empty
+/// string there. An assertion counts as `assertion`.
 pub(crate) fn first(node: &Node, assertion: ByteSet) -> (ByteSet, bool) {
     match node {
         Node::Empty => (ByteSet::EMPTY, true),

@@ -26,10 +26,12 @@ enum Engine {
 static NEXT_ID: AtomicUsize = AtomicUsize::new(0);
 
 impl Regex {
-    /// Compiles a pattern in PCRE syntax with the meaning ModSecurity 2 gives it: bytes, dot matches newline, `$` only
-    /// at the very end, case matters unless `(?i)`, `\x{HH}` is the byte HH.
+    /// Compiles a pattern in PCRE syntax with the meaning ModSecurity 2 gives it: bytes, dot
+    /// matches newline, `$` only at the very end, case matters unless `(?i)`, `\x{HH}` is the byte
+    /// HH.
     ///
-    /// Not supported, and an error: recursion, conditional and branch reset groups, verbs, callouts, `\p`, `\X`.
+    /// Not supported, and an error: recursion, conditional and branch reset groups, verbs,
+    /// callouts, `\p`, `\X`.
     pub fn new(pattern: impl AsRef<[u8]>) -> Result<Self, CompileError> {
         let pattern = pattern.as_ref();
         let parsed = parse::parse(pattern)?;
@@ -56,8 +58,8 @@ impl Regex {
         &self.requirement
     }
 
-    /// Whether every value is decided in time linear in its length. Others may end in [`StepLimit`]; these only where a long
-    /// text was made to need new states all the time.
+    /// Whether every value is decided in time linear in its length. Others may end in
+    /// [`StepLimit`]; these only where a long text was made to need new states all the time.
     pub fn is_linear(&self) -> bool {
         matches!(self.engine, Engine::Linear(_))
     }
@@ -78,15 +80,15 @@ impl Regex {
         }
     }
 
-    /// Whether the pattern matches, and if so where: fills `groups` (all `None` on no match; of a match of more than 4 KiB
-    /// those of the last 4 KiB). Costs several times
+    /// Whether the pattern matches, and if so where: fills `groups` (all `None` on no match; of a
+    /// match of more than 4 KiB those of the last 4 KiB). Costs several times
     /// [`is_match`](Self::is_match): ask only after a hit and only for rules that capture.
     pub fn captures(&self, value: &[u8], scratch: &mut Scratch, groups: &mut Captures) -> Result<bool, StepLimit> {
         self.captures_from(value, 0, scratch, groups)
     }
 
-    /// The same for the leftmost match that begins at byte `from` or later; what stands before it is still seen by `^`,
-    /// `\b` and their like.
+    /// The same for the leftmost match that begins at byte `from` or later; what stands before it
+    /// is still seen by `^`, `\b` and their like.
     pub fn captures_from(
         &self,
         value: &[u8],

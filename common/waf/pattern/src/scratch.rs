@@ -3,16 +3,16 @@
 use regex_automata::hybrid::dfa;
 use regex_automata::nfa::thompson::{backtrack, pikevm};
 
-/// Bytes all lazily built states of one instance may take together. Over it all are dropped: patterns that still run
-/// build theirs anew.
+/// Bytes all lazily built states of one instance may take together. Over it all are dropped:
+/// patterns that still run build theirs anew.
 pub(crate) const CACHES_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// Steps a backtracking pattern may take on one value unless [`Scratch::set_steps_max`] says otherwise: about 5 ms,
-/// what a transaction may take in one turn.
+/// Steps a backtracking pattern may take on one value unless [`Scratch::set_steps_max`] says
+/// otherwise: about 5 ms, what a transaction may take in one turn.
 pub const STEPS_COUNT_MAX: u64 = 1_000_000;
 
-/// Working memory for [`Regex`](crate::Regex) and [`PatternSet`](crate::PatternSet). Make one per process (it starts
-/// empty and takes memory as patterns run) and pass it to every call.
+/// Working memory for [`Regex`](crate::Regex) and [`PatternSet`](crate::PatternSet). Make one per
+/// process (it starts empty and takes memory as patterns run) and pass it to every call.
 #[derive(Debug)]
 pub struct Scratch {
     caches: Vec<Option<Box<dfa::Cache>>>,
@@ -44,7 +44,8 @@ impl Scratch {
         Self::default()
     }
 
-    /// How many steps a pattern with lookaround or back-references may take on one value before it is given up.
+    /// How many steps a pattern with lookaround or back-references may take on one value before it
+    /// is given up.
     pub fn set_steps_max(&mut self, steps: u64) {
         self.steps_max = steps;
     }
@@ -54,7 +55,8 @@ impl Scratch {
         self.cached_bytes
     }
 
-    /// Takes the cache of the pattern numbered `id` out, made anew where there is none; give it back with [`put`](Self::put).
+    /// Takes the cache of the pattern numbered `id` out, made anew where there is none; give it
+    /// back with [`put`](Self::put).
     pub(crate) fn take(&mut self, id: usize, dfa: &dfa::DFA) -> Box<dfa::Cache> {
         if self.cached_bytes > CACHES_BYTES_MAX {
             self.caches.clear();

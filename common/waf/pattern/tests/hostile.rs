@@ -179,7 +179,8 @@ fn captures_at_the_end_of_a_long_value_are_those_of_the_match() {
     assert_eq!(regex.captures(value.as_bytes(), &mut scratch, &mut groups), Ok(true));
     let end = value.len();
     assert_eq!(groups[..3], [Some(end - 9..end), Some(end - 9..end - 6), Some(end - 5..end)]);
-    // A match of the whole value still matches; its groups are those that a match in its last part has, or none.
+    // A match of the whole value still matches; its groups are those that a match in its last part
+    // has, or none.
     let regex = Regex::new(r"^(x).*(value)$").unwrap();
     assert_eq!(regex.captures(value.as_bytes(), &mut scratch, &mut groups), Ok(true));
     assert_eq!(groups[..2], [Some(end - 4096..end), None]);

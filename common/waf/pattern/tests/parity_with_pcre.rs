@@ -1,6 +1,8 @@
-//! The same matches and captures as PCRE2: on the Core Rule Set's patterns and on patterns made up at random.
+//! The same matches and captures as PCRE2: on the Core Rule Set's patterns and on patterns made up
+//! at random.
 //!
-//! The binding cannot set DOLLAR_ENDONLY, so no value here ends in a newline (there alone it makes a difference).
+//! The binding cannot set DOLLAR_ENDONLY, so no value here ends in a newline (there alone it makes
+//! a difference).
 
 mod corpus;
 
@@ -23,8 +25,9 @@ fn pcre_captures(regex: &pcre2::bytes::Regex, value: &[u8]) -> Option<(bool, Cap
     Some((found, groups))
 }
 
-/// How much must be the same. In a loop whose body may match nothing PCRE stops at the first empty round, where the
-/// automaton goes on to the next alternative: both match, but not equally far. No real pattern has such a loop.
+/// How much must be the same. In a loop whose body may match nothing PCRE stops at the first empty
+/// round, where the automaton goes on to the next alternative: both match, but not equally far. No
+/// real pattern has such a loop.
 enum Depth {
     Groups,
     Match,
@@ -66,7 +69,8 @@ fn core_rule_set_patterns_match_and_capture_as_in_pcre() {
     let mut compared = 0_usize;
     for (_, pattern) in &rules {
         let pattern = std::str::from_utf8(pattern).unwrap();
-        // PCRE2 refuses unknown escapes such as \i, which PCRE 8 and ModSecurity's rules take for the letter.
+        // PCRE2 refuses unknown escapes such as \i, which PCRE 8 and ModSecurity's rules take for
+        // the letter.
         let Ok(theirs) = pcre(pattern) else { continue };
         let ours = Regex::new(pattern).unwrap();
         compared += values.iter().filter(|value| compare(&theirs, &ours, value, &mut scratch, Depth::Groups)).count();
@@ -282,7 +286,8 @@ fn make(random: &mut corpus::Random, depth: usize, groups: &mut usize) -> String
             )
         }
         10 => {
-            // Only PCRE2 since 10.43 looks behind over a varying length, and it does so in its own way.
+            // Only PCRE2 since 10.43 looks behind over a varying length, and it does so in its own
+            // way.
             let kind = random.below(5);
             let inner = make(random, if kind < 3 { depth - 1 } else { 0 }, groups);
             format!("({}{inner})", ["?>", "?=", "?!", "?<!", "?<="][kind])

@@ -1,5 +1,5 @@
-//! Compiles rule files: `check ENTRY FILE...`. ENTRY is a file among them; says how many rules there are, how long it
-//! took, or what is wrong.
+//! Compiles rule files: `check ENTRY FILE...`. ENTRY is a file among them; says how many rules
+//! there are, how long it took, or what is wrong.
 
 use fosse_seclang::{Bundle, Ruleset};
 

@@ -1,6 +1,7 @@
-//! What a transaction costs: `seclang-bench CORPUS [PARANOIA [NAME [FACTOR]]]`, with the Core Rule Set of CORPUS in
-//! blocking mode and every request different from the one before. Prints microseconds per transaction, all five
-//! phases; with NAME `curve` what bodies of 1 KiB to 1 MiB cost, so that one sees how it grows.
+//! What a transaction costs: `seclang-bench CORPUS [PARANOIA [NAME [FACTOR]]]`, with the Core Rule
+//! Set of CORPUS in blocking mode and every request different from the one before. Prints
+//! microseconds per transaction, all five phases; with NAME `curve` what bodies of 1 KiB to 1 MiB
+//! cost, so that one sees how it grows.
 
 use fosse_seclang::{Arena, Bundle, Environment, NoStore, Now, Outcome, Ruleset, Schedule, Scratch, Transaction};
 use std::net::{IpAddr, Ipv4Addr};
@@ -253,7 +254,8 @@ fn big(n: u32) -> Request {
     json_of(n, 3_800)
 }
 
-/// One value that reminds of every family of attack, so that every pattern has to look at all of it.
+/// One value that reminds of every family of attack, so that every pattern has to look at all of
+/// it.
 fn hostile(n: u32) -> Request {
     let piece = format!(
         "{n} union all select 'x' from dual; <img src=x onerror=alert({n})> ../../etc/passwd ${{jndi:ldap://x/{n}}} `cat /tmp/{n}` <?php eval($x);?> "

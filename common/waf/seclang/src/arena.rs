@@ -1,4 +1,5 @@
-//! Where the bytes of a transaction live: one growing buffer, addressed by spans, beside the rule set's constants.
+//! Where the bytes of a transaction live: one growing buffer, addressed by spans, beside the rule
+//! set's constants.
 
 /// Bytes in an arena or among the constants: offset and length.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -7,8 +8,8 @@ pub(crate) struct Span {
     len: u32,
 }
 
-/// The bit of `start` that says the bytes are constants of the rule set. So either side holds 2 GiB at most; body
-/// limits keep a transaction far below.
+/// The bit of `start` that says the bytes are constants of the rule set. So either side holds 2 GiB
+/// at most; body limits keep a transaction far below.
 const CONSTANT: u32 = 1 << 31;
 
 impl Span {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use fosse_paths::{glob_matches, normalise};
 
-/// File names and their bytes. Names are paths with `/`; a name in a rule file is looked up as it is written, then
-/// relative to the file that names it.
+/// File names and their bytes. Names are paths with `/`; a name in a rule file is looked up as it
+/// is written, then relative to the file that names it.
 #[derive(Clone, Debug, Default)]
 pub struct Bundle {
     files: BTreeMap<String, Vec<u8>>,

@@ -42,7 +42,8 @@ fn cpf(digits: &[u32]) -> bool {
     digits.len() == 11 && !all_same && check(9) == digits.get(9).copied() && check(10) == digits.get(10).copied()
 }
 
-/// What no United States social security number is: area 000, 666 or 900 and above, group 00, serial 0000.
+/// What no United States social security number is: area 000, 666 or 900 and above, group 00,
+/// serial 0000.
 fn ssn(digits: &[u32]) -> bool {
     if digits.len() != 9 {
         return false;
@@ -52,7 +53,8 @@ fn ssn(digits: &[u32]) -> bool {
     area != 0 && area != 666 && area < 900 && number(&digits[3..5]) != 0 && number(&digits[5..]) != 0
 }
 
-/// An Austrian social insurance number: the fourth digit is the weighted sum of the others modulo 11.
+/// An Austrian social insurance number: the fourth digit is the weighted sum of the others modulo
+/// 11.
 fn svnr(digits: &[u32]) -> bool {
     const WEIGHTS: [u32; 10] = [3, 7, 9, 0, 5, 8, 4, 2, 1, 6];
     let sum: u32 = digits.iter().zip(WEIGHTS).map(|(digit, weight)| digit * weight).sum();

@@ -32,7 +32,8 @@ pub struct Diagnostic {
 }
 
 impl fmt::Display for Diagnostic {
-    /// `file:line:column: message`, then the line and a caret (long lines are cut to what is around the caret).
+    /// `file:line:column: message`, then the line and a caret (long lines are cut to what is around
+    /// the caret).
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = usize::try_from(self.location.column).unwrap_or(1).saturating_sub(1);
         let from = at.saturating_sub(EXCERPT_BYTES_BEFORE);

@@ -1,14 +1,17 @@
-//! Directives of ModSecurity that this engine has no use for: what each may say all the same, and the reason.
+//! Directives of ModSecurity that this engine has no use for: what each may say all the same, and
+//! the reason.
 //!
-//! None is passed over in silence. What no verdict depends on loads and is noted ([`Ruleset::notes`](crate::Ruleset::notes));
-//! what asks for something that is not there is an error that says what to do instead.
+//! None is passed over in silence. What no verdict depends on loads and is noted
+//! ([`Ruleset::notes`](crate::Ruleset::notes)); what asks for something that is not there is an
+//! error that says what to do instead.
 
 /// What becomes of such a directive.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Meaning {
     /// Loads, whatever it says, and is noted.
     Idle,
-    /// Loads if its last word is one of these, which ask for nothing or for what is so anyway; else it is refused.
+    /// Loads if its last word is one of these, which ask for nothing or for what is so anyway; else
+    /// it is refused.
     Only(&'static [&'static str]),
     /// Refused.
     Refused,

@@ -1,8 +1,9 @@
 //! Which rules of a phase can match at all: one pass over the values, before any rule runs.
 //!
-//! Most rules ask a pattern about values that do not change while the phase runs, and almost none of them match. For
-//! each such value and each transformation chain some rule wants of it, the candidate finder of fosse-pattern says which
-//! patterns may match; only their rules are evaluated, and only on those values.
+//! Most rules ask a pattern about values that do not change while the phase runs, and almost none
+//! of them match. For each such value and each transformation chain some rule wants of it, the
+//! candidate finder of fosse-pattern says which patterns may match; only their rules are evaluated,
+//! and only on those values.
 
 use crate::arena::Span;
 use crate::operator::{Operator, TextTest};
@@ -79,14 +80,15 @@ pub(crate) struct Plan {
     pub nodes: Box<[NodeId]>,
     /// For each class of bytes, the nodes whose chains act on it, one bit each.
     touched: [u64; 32],
-    /// For lengths of a stored value, the nodes that can make something of it that is long enough for one of their rules,
-    /// one bit each: for values of ASCII alone, and for others.
+    /// For lengths of a stored value, the nodes that can make something of it that is long enough
+    /// for one of their rules, one bit each: for values of ASCII alone, and for others.
     reachable: [Box<[u64; LENGTHS]>; 2],
     /// For lengths of what was made, the nodes some rule of which can match it.
     fitting: Box<[u64; LENGTHS]>,
     /// The rules gated by classes.
     pub classed: Box<[Classed]>,
-    /// Whether a probe is asked for entries of some names only, so that equal values are not equal to the gate.
+    /// Whether a probe is asked for entries of some names only, so that equal values are not equal
+    /// to the gate.
     pub named: bool,
     /// For each pattern of its set, where its users begin; one more for the end.
     starts: Box<[u32]>,
@@ -94,7 +96,8 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The nodes, one bit each, that may change a value with these classes of bytes; the others leave it as it is.
+    /// The nodes, one bit each, that may change a value with these classes of bytes; the others
+    /// leave it as it is.
     pub(crate) fn touched_by(&self, mut classes: u32) -> u64 {
         let mut touched = 0;
         while classes != 0 {
@@ -105,7 +108,8 @@ impl Plan {
         touched
     }
 
-    /// The nodes, one bit each, for which a value of these classes and this length is worth transforming.
+    /// The nodes, one bit each, for which a value of these classes and this length is worth
+    /// transforming.
     pub(crate) fn reachable_by(&self, classes: u32, len: usize) -> u64 {
         let [others, ascii] = &self.reachable;
         let table = if classes & (HIGH | NUL) == 0 { ascii } else { others };
@@ -173,8 +177,8 @@ impl Gate {
         Self { sets: Box::default(), plans: Box::default(), always }
     }
 
-    /// Builds the gate of a phase's rules, those in `skipped` left out: they run when they are reached after all.
-    /// `constant` gives the bytes of a constant text.
+    /// Builds the gate of a phase's rules, those in `skipped` left out: they run when they are
+    /// reached after all. `constant` gives the bytes of a constant text.
     #[expect(
         clippy::too_many_lines,
         reason = "one pass over the rules that fills tables which only make sense together"
@@ -242,8 +246,8 @@ fn patterns_of(wishes: &[Wish]) -> BTreeSet<usize> {
     wishes.iter().map(|wish| wish.pattern).filter(|pattern| *pattern != CLASSED).collect()
 }
 
-/// Sets of patterns such that each variable's are in one of them: a set of its own costs memory, one that holds much
-/// else costs time.
+/// Sets of patterns such that each variable's are in one of them: a set of its own costs memory,
+/// one that holds much else costs time.
 fn share(by_variable: &[&[Wish]]) -> Vec<BTreeSet<usize>> {
     let mut wanted: Vec<BTreeSet<usize>> = by_variable.iter().map(|wishes| patterns_of(wishes)).collect();
     wanted.sort_by_key(|patterns| std::cmp::Reverse(patterns.len()));

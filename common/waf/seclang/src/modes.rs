@@ -87,7 +87,8 @@ impl Audit {
 pub enum LimitAction {
     /// The request gets 413 (a response 500).
     Reject,
-    /// The first bytes, up to the limit, are looked at; the rest passes unseen, and the log says so.
+    /// The first bytes, up to the limit, are looked at; the rest passes unseen, and the log says
+    /// so.
     ProcessPartial,
 }
 

@@ -47,8 +47,8 @@ impl Default for Names {
 }
 
 impl Names {
-    /// The slot of a TX variable. Past 65,535 names all share the last one; a rule file of that size is refused
-    /// before (see `SLOTS_MAX`).
+    /// The slot of a TX variable. Past 65,535 names all share the last one; a rule file of that
+    /// size is refused before (see `SLOTS_MAX`).
     pub(crate) fn tx(&mut self, name: &[u8]) -> u16 {
         let lower = name.to_ascii_lowercase();
         if let Some(slot) = self.slots.get(lower.as_slice()) {

@@ -50,7 +50,8 @@ pub(crate) type Expansion = (Box<[u8]>, Arc<Regex>);
 #[derive(Clone, Debug)]
 pub(crate) enum Operator {
     Pattern(Arc<Regex>),
-    /// A pattern with macros, and what it is for each value the rules give them: none is compiled during a request.
+    /// A pattern with macros, and what it is for each value the rules give them: none is compiled
+    /// during a request.
     Macros(Template, Arc<[Expansion]>),
     Phrases(Arc<PhraseSet>),
     Text(TextTest, Template),
@@ -78,8 +79,9 @@ const REFUSED: &[(&str, &str)] = &[
     ("validateschema", "no schema is read; look at places in the document, as in XML:/a/b"),
 ];
 
-/// Operators that ask the outside world, with the reason why they never hold here. Rule sets in use name them behind
-/// TX variables that nobody sets without having the data; a rule that every request reaches is refused.
+/// Operators that ask the outside world, with the reason why they never hold here. Rule sets in use
+/// name them behind TX variables that nobody sets without having the data; a rule that every
+/// request reaches is refused.
 pub(crate) const ABSENT: &[(&str, &str)] =
     &[("geolookup", "no geographic data base is built in"), ("rbl", "there are no look-ups in the DNS")];
 

@@ -1,8 +1,10 @@
-//! Transformation chains as one tree: chains that begin alike share their first steps, and what they yield.
+//! Transformation chains as one tree: chains that begin alike share their first steps, and what
+//! they yield.
 
 use fosse_transform::Transform;
 
-/// A node of the tree: the value after all transformations from the root to here. 0 is the root, the value itself.
+/// A node of the tree: the value after all transformations from the root to here. 0 is the root,
+/// the value itself.
 pub(crate) type NodeId = u16;
 
 /// One step of a chain.
@@ -12,7 +14,8 @@ pub(crate) struct Node {
     pub transform: Transform,
     /// The classes of bytes the transformation itself acts on.
     pub own: u32,
-    /// The classes of bytes that the chain up to here acts on: a value with none of them comes out as it went in.
+    /// The classes of bytes that the chain up to here acts on: a value with none of them comes out
+    /// as it went in.
     pub acts_on: u32,
 }
 
@@ -66,8 +69,8 @@ impl Pipelines {
         path
     }
 
-    /// Bytes a value has at least, if what the chain makes of it has `made`. `ascii` says that it has neither bytes over
-    /// 127 nor NUL.
+    /// Bytes a value has at least, if what the chain makes of it has `made`. `ascii` says that it
+    /// has neither bytes over 127 nor NUL.
     pub(crate) fn least_before(&self, node: NodeId, made: usize, ascii: bool) -> usize {
         let steps = self.path(node).into_iter().skip(1).filter_map(|step| self.get(step)).enumerate();
         let steps: Vec<Transform> = steps
@@ -261,7 +264,8 @@ mod tests {
 
     #[test]
     fn a_transformation_changes_nothing_in_a_value_without_its_classes() {
-        // Values of up to 6 bytes drawn from the bytes outside the classes, some thousand per transformation.
+        // Values of up to 6 bytes drawn from the bytes outside the classes, some thousand per
+        // transformation.
         for (transform, name) in Transform::ALL {
             let acts_on = classes_acted_on(transform);
             let calm: Vec<u8> = (0..=255).filter(|byte| classes_of(&[*byte]) & acts_on & !ALWAYS == 0).collect();

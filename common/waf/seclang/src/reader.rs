@@ -1,8 +1,10 @@
-//! Lines to directives: continuation, comments and quotes, as the Apache configuration reader has them, since that is
-//! what rule files are written for. Every byte of an argument knows the line and column it came from.
+//! Lines to directives: continuation, comments and quotes, as the Apache configuration reader has
+//! them, since that is what rule files are written for. Every byte of an argument knows the line
+//! and column it came from.
 //!
-//! A line that ends in a backslash goes on in the next line, comments included. An argument is a bare word or stands in
-//! `"` or `'`; inside, a backslash before the quote or before a backslash is dropped, and stays before anything else.
+//! A line that ends in a backslash goes on in the next line, comments included. An argument is a
+//! bare word or stands in `"` or `'`; inside, a backslash before the quote or before a backslash is
+//! dropped, and stays before anything else.
 
 use crate::diagnostic::{Diagnostic, Location};
 use std::sync::Arc;
@@ -17,7 +19,8 @@ pub(crate) struct Argument {
 }
 
 impl Argument {
-    /// The argument as text; bytes that are not UTF-8 are replaced, which only messages and names can show.
+    /// The argument as text; bytes that are not UTF-8 are replaced, which only messages and names
+    /// can show.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }

@@ -10,7 +10,8 @@ use crate::target::Target;
 use crate::variable::Variable;
 use std::sync::Arc;
 
-/// One rule (or one link of a chain), in its phase's list. The links of a chain follow their starter.
+/// One rule (or one link of a chain), in its phase's list. The links of a chain follow their
+/// starter.
 #[derive(Clone, Debug)]
 pub(crate) struct Rule {
     pub id: u32,
@@ -32,15 +33,16 @@ pub(crate) struct Rule {
     pub next: u32,
     /// Where to go on after the whole chain matched, if not at `next`.
     pub jump: Option<u32>,
-    /// The persistent collections that the rule, or for a chain's first rule any of its links, looks at.
+    /// The persistent collections that the rule, or for a chain's first rule any of its links,
+    /// looks at.
     pub reads: CollectionSet,
     /// A test of numbers alone, where that is all the rule is.
     pub quick: Option<Quick>,
     pub facts: Arc<Facts>,
 }
 
-/// A comparison of a TX variable with a number: what the control flow of rule sets is made of. Where it fails, the rule
-/// does not match; where it holds, the rule is evaluated like any other.
+/// A comparison of a TX variable with a number: what the control flow of rule sets is made of.
+/// Where it fails, the rule does not match; where it holds, the rule is evaluated like any other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Quick {
     slot: u16,

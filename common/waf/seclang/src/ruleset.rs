@@ -137,8 +137,8 @@ impl Ruleset {
         self.phases.iter().all(|phase| phase.rules.is_empty())
     }
 
-    /// What loads and does not do what its name says, in the order of the files: directives that change nothing here,
-    /// operators that never hold.
+    /// What loads and does not do what its name says, in the order of the files: directives that
+    /// change nothing here, operators that never hold.
     pub fn notes(&self) -> &[Diagnostic] {
         &self.notes
     }

@@ -31,7 +31,8 @@ pub struct Settings {
     pub response_body_limit: u64,
     /// SecResponseBodyLimitAction.
     pub response_body_limit_action: LimitAction,
-    /// SecResponseBodyMimeType, in lower case: types whose bodies are looked at; `null` for answers that name none.
+    /// SecResponseBodyMimeType, in lower case: types whose bodies are looked at; `null` for answers
+    /// that name none.
     pub response_body_types: Vec<String>,
     /// The rules have named or cleared them: what they name next adds to it.
     pub(crate) response_body_types_named: bool,
@@ -58,8 +59,8 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// ModSecurity's defaults, but for SecRequestBodyAccess and SecRuleEngine, which a rule set that says nothing
-    /// surely wants.
+    /// ModSecurity's defaults, but for SecRequestBodyAccess and SecRuleEngine, which a rule set
+    /// that says nothing surely wants.
     fn default() -> Self {
         Self {
             mode: Mode::On,

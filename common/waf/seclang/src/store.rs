@@ -1,4 +1,5 @@
-//! Persistent collections (`initcol`, `setsid`, `setuid`): what the engine asks of whoever keeps them.
+//! Persistent collections (`initcol`, `setsid`, `setuid`): what the engine asks of whoever keeps
+//! them.
 
 pub use fosse_collections::{Change, Collection, Field, Place, Record};
 
@@ -7,15 +8,15 @@ pub use fosse_collections::{Change, Collection, Field, Place, Record};
 pub enum Load {
     /// The record; an empty one for a key never seen.
     Ready(Record),
-    /// It is on its way: the phase ends its turn with [`Outcome::Wait`](crate::Outcome::Wait), and goes on when it is called
-    /// again after [`Transaction::provide`](crate::Transaction::provide).
+    /// It is on its way: the phase ends its turn with [`Outcome::Wait`](crate::Outcome::Wait), and
+    /// goes on when it is called again after [`Transaction::provide`](crate::Transaction::provide).
     Later,
 }
 
 /// Who keeps the persistent collections.
 ///
-/// A record is asked for when a rule is about to look at it, together with all others that are open and that any rule looks
-/// at: rules that only write, or are jumped over, never wait.
+/// A record is asked for when a rule is about to look at it, together with all others that are open
+/// and that any rule looks at: rules that only write, or are jumped over, never wait.
 pub trait Store {
     /// Asks for a record.
     fn load(&mut self, place: Place<'_>) -> Load;

@@ -25,7 +25,8 @@ pub(crate) struct Target {
     pub count: bool,
     /// The slot, where the variable is TX and the selector a name.
     pub slot: Option<u16>,
-    /// The slots, where the variable is TX and the selector a pattern; filled in when all names are known.
+    /// The slots, where the variable is TX and the selector a pattern; filled in when all names are
+    /// known.
     pub slots: Arc<[u16]>,
 }
 

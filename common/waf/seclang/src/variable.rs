@@ -13,7 +13,8 @@ pub(crate) enum Shape {
 
 macro_rules! variables {
     ($( $variant:ident $name:literal $shape:ident, )*) => {
-        /// Every variable of ModSecurity 2 (and the few of version 3 that rule sets written for both use).
+        /// Every variable of ModSecurity 2 (and the few of version 3 that rule sets written for
+        /// both use).
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         pub(crate) enum Variable { $( #[doc = $name] $variant, )* }
 
@@ -149,7 +150,8 @@ const ALIASES: &[(&str, Variable)] = &[
 const SCRIPTS: &str = "no scripts run here; expected REQUEST_FILENAME or REQUEST_BASENAME";
 const PERFORMANCE: &str = "`fosse rules bench` measures";
 
-/// Variables of ModSecurity that are not there, with the reason; names that end in `*` stand for all that begin so.
+/// Variables of ModSecurity that are not there, with the reason; names that end in `*` stand for
+/// all that begin so.
 const REFUSED: &[(&str, &str)] = &[
     ("FILES_TMPNAMES", "no files are made; expected FILES_TMP_CONTENT, which has what is uploaded"),
     ("PATH_INFO", SCRIPTS),
@@ -193,7 +195,8 @@ impl Variable {
         Self::ALL.get(self.index()).is_some_and(|row| row.2 == Shape::Collection)
     }
 
-    /// The variables whose stored values this one shows: ARGS is the query's and the body's arguments.
+    /// The variables whose stored values this one shows: ARGS is the query's and the body's
+    /// arguments.
     pub(crate) fn stored_as(&self) -> &[Variable] {
         match self {
             Variable::Args => &[Variable::ArgsGet, Variable::ArgsPost],
@@ -202,7 +205,8 @@ impl Variable {
         }
     }
 
-    /// Whether its values stay as they are while the rules of one phase run, so that work on them can be shared.
+    /// Whether its values stay as they are while the rules of one phase run, so that work on them
+    /// can be shared.
     pub(crate) fn is_static(self) -> bool {
         !matches!(
             self,
@@ -229,8 +233,8 @@ impl Variable {
         )
     }
 
-    /// Whether a selector is compared with regard to case. Argument and file names are the application's own words;
-    /// header, cookie and TX names are not.
+    /// Whether a selector is compared with regard to case. Argument and file names are the
+    /// application's own words; header, cookie and TX names are not.
     pub(crate) fn selector_minds_case(self) -> bool {
         matches!(
             self,
@@ -249,8 +253,8 @@ impl Variable {
         )
     }
 
-    /// Whether nothing ever sets it here, though rule sets in use name it: without a geographic data base there is no
-    /// country.
+    /// Whether nothing ever sets it here, though rule sets in use name it: without a geographic
+    /// data base there is no country.
     pub(crate) fn is_absent(self) -> bool {
         self == Variable::Geo
     }

@@ -1,5 +1,5 @@
-//! Debian's Core Rule Set 3.3 opens two records on every request and looks at one. What is not looked at is not asked
-//! for; what is switched on works as its rules mean it.
+//! Debian's Core Rule Set 3.3 opens two records on every request and looks at one. What is not
+//! looked at is not asked for; what is switched on works as its rules mean it.
 
 use fosse_seclang::{
     Arena, Bundle, Change, Collection, Environment, Load, Now, Outcome, Place, Record, Ruleset, Schedule, Scratch,

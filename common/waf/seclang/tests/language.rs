@@ -1,5 +1,6 @@
-//! The language row by row: every directive, variable, operator and action of ModSecurity's reference manual does what
-//! the manual says, or is refused with what to do instead; nothing is passed over in silence.
+//! The language row by row: every directive, variable, operator and action of ModSecurity's
+//! reference manual does what the manual says, or is refused with what to do instead; nothing is
+//! passed over in silence.
 
 use fosse_seclang::{Arena, Bundle, Environment, NoStore, Now, Outcome, Ruleset, Schedule, Scratch, Transaction};
 

@@ -1,9 +1,11 @@
-//! What stands in the configuration ModSecurity recommends, and in front of the Core Rule Set of a distribution, loads.
+//! What stands in the configuration ModSecurity recommends, and in front of the Core Rule Set of a
+//! distribution, loads.
 
 use fosse_seclang::{Bundle, LimitAction, Ruleset};
 use std::path::Path;
 
-/// Every directive of modsecurity.conf-recommended (of versions 2.9 and 3.0), with the values it has there.
+/// Every directive of modsecurity.conf-recommended (of versions 2.9 and 3.0), with the values it
+/// has there.
 const RECOMMENDED: &str = r#"
 SecRuleEngine DetectionOnly
 SecRequestBodyAccess On

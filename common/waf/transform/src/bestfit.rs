@@ -1,7 +1,9 @@
-//! Code page 20127 (US-ASCII) best fit: which ASCII character Windows shows for a code point that ASCII has not.
+//! Code page 20127 (US-ASCII) best fit: which ASCII character Windows shows for a code point that
+//! ASCII has not.
 //!
-//! This is the map a ModSecurity installation names with `SecUnicodeMapFile unicode.mapping 20127`. Full-width forms
-//! (U+FF01 to U+FF5E) are not in the table: their fit is what the low byte rule gives anyway.
+//! This is the map a ModSecurity installation names with `SecUnicodeMapFile unicode.mapping 20127`.
+//! Full-width forms (U+FF01 to U+FF5E) are not in the table: their fit is what the low byte rule
+//! gives anyway.
 
 /// The table covers code points below this one; the few above are in [`best_fit`] itself.
 const LOW_CODES: usize = 0x340;

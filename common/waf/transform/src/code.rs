@@ -1,4 +1,5 @@
-//! base64Encode, base64Decode, base64DecodeExt, hexEncode, hexDecode, sqlHexDecode, length, md5 and sha1.
+//! base64Encode, base64Decode, base64DecodeExt, hexEncode, hexDecode, sqlHexDecode, length, md5 and
+//! sha1.
 
 use crate::edit::{Edit, at, hex_pair, unless_same};
 use crate::outcome::Outcome;
@@ -59,8 +60,8 @@ impl Sextets {
     }
 }
 
-/// Decodes up to the first byte outside the alphabet (padding is one) and drops the rest. A value that does not start
-/// with Base64 becomes empty.
+/// Decodes up to the first byte outside the alphabet (padding is one) and drops the rest. A value
+/// that does not start with Base64 becomes empty.
 pub(crate) fn base64_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let base = out.len();
     let mut sextets = Sextets::default();
@@ -70,8 +71,9 @@ pub(crate) fn base64_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     unless_same(input, out, base)
 }
 
-/// Decodes all letters of both alphabets (RFC 4648 sections 4 and 5) and skips every other byte, as PHP does. Padding
-/// after a single letter of a group, with more than padding behind it, makes the whole value empty.
+/// Decodes all letters of both alphabets (RFC 4648 sections 4 and 5) and skips every other byte, as
+/// PHP does. Padding after a single letter of a group, with more than padding behind it, makes the
+/// whole value empty.
 pub(crate) fn base64_decode_ext(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let base = out.len();
     let mut sextets = Sextets::default();
@@ -106,8 +108,8 @@ pub(crate) fn hex_encode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     Outcome::Written
 }
 
-/// Two bytes become one. They are not checked: what is no digit gives the value ModSecurity's arithmetic gives it. A
-/// byte left over is dropped.
+/// Two bytes become one. They are not checked: what is no digit gives the value ModSecurity's
+/// arithmetic gives it. A byte left over is dropped.
 pub(crate) fn hex_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let base = out.len();
     for pair in input.chunks_exact(2) {
@@ -122,7 +124,8 @@ fn loose_digit(byte: u8) -> u8 {
     if byte >= b'A' { (byte & 0xdf).wrapping_sub(b'A').wrapping_add(10) } else { byte.wrapping_sub(b'0') }
 }
 
-/// `0x` with at least one pair of digits becomes the bytes the pairs stand for. A digit left over stays.
+/// `0x` with at least one pair of digits becomes the bytes the pairs stand for. A digit left over
+/// stays.
 pub(crate) fn sql_hex_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;

@@ -42,14 +42,15 @@ fn next_mark(input: &[u8], mut from: usize) -> Option<(usize, Mark)> {
     }
 }
 
-/// Takes comments out: C and HTML ones to their end (either end ends either), `--` and `#` with all that follows. A
-/// comment without an end becomes one space.
+/// Takes comments out: C and HTML ones to their end (either end ends either), `--` and `#` with all
+/// that follows. A comment without an end becomes one space.
 pub(crate) fn remove_comments(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
     while let Some((here, mark)) = next_mark(input, pos) {
         match mark {
-            // A closing mark outside of a comment is text, but `-->` begins with the `--` that ends the line.
+            // A closing mark outside of a comment is text, but `-->` begins with the `--` that ends
+            // the line.
             Mark::Close(length) if at(input, here) == Some(b'*') => pos = here + length - 1,
             Mark::Close(_) | Mark::Line(_) => {
                 edit.remove(here, input.len());
@@ -102,8 +103,8 @@ pub(crate) fn replace_comments(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     edit.finish()
 }
 
-/// The place of two bytes that stand together, at or after `from`. Setting up a substring search for each would cost
-/// more than the comments it finds.
+/// The place of two bytes that stand together, at or after `from`. Setting up a substring search
+/// for each would cost more than the comments it finds.
 fn find_pair(input: &[u8], mut from: usize, [first, second]: [u8; 2]) -> Option<usize> {
     loop {
         let here = from + memchr(first, input.get(from..)?)?;

@@ -1,9 +1,10 @@
-//! The one way a transformation writes: it names what to replace, and what it does not name is copied or borrowed.
+//! The one way a transformation writes: it names what to replace, and what it does not name is
+//! copied or borrowed.
 
 use crate::outcome::Outcome;
 
-/// A copy of `input` under change. Until the first change nothing is written, so a value without anything to decode
-/// costs its scan alone.
+/// A copy of `input` under change. Until the first change nothing is written, so a value without
+/// anything to decode costs its scan alone.
 pub(crate) struct Edit<'i, 'o> {
     input: &'i [u8],
     out: &'o mut Vec<u8>,
@@ -59,16 +60,16 @@ impl<'i, 'o> Edit<'i, 'o> {
     }
 }
 
-/// Bytes looked at together by [`first_where`]: a vector register or two on every machine, and short enough that
-/// finding the exact place afterwards costs little.
+/// Bytes looked at together by [`first_where`]: a vector register or two on every machine, and
+/// short enough that finding the exact place afterwards costs little.
 const LOOK_BYTES: usize = 32;
 
-/// Bytes looked at one by one before that: where one byte is wanted the next one often is too, and a block for each
-/// would cost a hundred times what it finds.
+/// Bytes looked at one by one before that: where one byte is wanted the next one often is too, and
+/// a block for each would cost a hundred times what it finds.
 const NEAR_BYTES: usize = 6;
 
-/// The place of the first byte at or after `from` that `wanted` says yes to. The blocks have no early exit, which is
-/// what lets the compiler use vector instructions for any set of bytes.
+/// The place of the first byte at or after `from` that `wanted` says yes to. The blocks have no
+/// early exit, which is what lets the compiler use vector instructions for any set of bytes.
 #[inline]
 pub(crate) fn first_where(input: &[u8], from: usize, wanted: impl Fn(u8) -> bool + Copy) -> Option<usize> {
     let rest = input.get(from..)?;
@@ -143,16 +144,16 @@ pub(crate) fn hex_quad(input: &[u8], from: usize) -> Option<u16> {
     Some(u16::from_be_bytes([hex_pair(input, from)?, hex_pair(input, from.checked_add(2)?)?]))
 }
 
-/// The low byte of a code point, with full-width ASCII (U+FF01 to U+FF5E) folded to ASCII: what SecLang's decoders
-/// make of a code point that needs more than one byte.
+/// The low byte of a code point, with full-width ASCII (U+FF01 to U+FF5E) folded to ASCII: what
+/// SecLang's decoders make of a code point that needs more than one byte.
 #[inline]
 pub(crate) fn narrow(code: u16) -> u8 {
     let [high, low] = code.to_be_bytes();
     if high == 0xff && (0x01..=0x5e).contains(&low) { low + 0x20 } else { low }
 }
 
-/// One byte of an octal escape that starts at `from`, with the number of digits it took (0 if none). At most
-/// `digits_max` digits.
+/// One byte of an octal escape that starts at `from`, with the number of digits it took (0 if
+/// none). At most `digits_max` digits.
 #[inline]
 pub(crate) fn octal(input: &[u8], from: usize, digits_max: usize) -> (u16, usize) {
     let digits = input.get(from..).unwrap_or_default().iter().take(digits_max);

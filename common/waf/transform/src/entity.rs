@@ -9,8 +9,8 @@ const NAME_BYTES_MAX: usize = 16;
 
 /// The byte a named entity stands for; names are in lower case here and known in any.
 ///
-/// The first five are those ModSecurity always had; the others are the names of ASCII characters, which its later
-/// releases decode too because `javascript&colon;` passed.
+/// The first five are those ModSecurity always had; the others are the names of ASCII characters,
+/// which its later releases decode too because `javascript&colon;` passed.
 #[expect(clippy::too_many_lines, reason = "a table of names")]
 fn named(name: &[u8]) -> Option<u8> {
     let mut lower = [0u8; NAME_BYTES_MAX];
@@ -57,7 +57,8 @@ fn named(name: &[u8]) -> Option<u8> {
     })
 }
 
-/// Decimal and hexadecimal numbers (low byte) and the known names, each with or without its semicolon.
+/// Decimal and hexadecimal numbers (low byte) and the known names, each with or without its
+/// semicolon.
 pub(crate) fn html_entity_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
@@ -86,7 +87,8 @@ fn entity(rest: &[u8]) -> Option<(usize, u8)> {
     }
 }
 
-/// The low byte of a number as C's strtol reads it: one that is too large is the largest, whose low byte is 0xff.
+/// The low byte of a number as C's strtol reads it: one that is too large is the largest, whose low
+/// byte is 0xff.
 fn number(digits: &[u8], base: i64, value_of: impl Fn(u8) -> Option<u8>) -> Option<(usize, u8)> {
     let (mut count, mut value, mut over) = (0usize, 0i64, false);
     for digit in digits.iter().map_while(|byte| value_of(*byte)) {

@@ -12,7 +12,8 @@ struct Escape {
     byte: Option<u8>,
 }
 
-/// Walks the backslashes of `input`. `read` gets the bytes after a backslash; none leaves the backslash as it is.
+/// Walks the backslashes of `input`. `read` gets the bytes after a backslash; none leaves the
+/// backslash as it is.
 #[inline]
 fn backslashes(input: &[u8], out: &mut Vec<u8>, read: impl Fn(&[u8]) -> Option<Escape>) -> Outcome {
     let mut edit = Edit::new(input, out);
@@ -31,8 +32,8 @@ fn backslashes(input: &[u8], out: &mut Vec<u8>, read: impl Fn(&[u8]) -> Option<E
     edit.finish()
 }
 
-/// `\uHHHH` (low byte, full width folded), `\xHH`, `\OOO`, and the one-letter escapes; any other escaped byte is that
-/// byte.
+/// `\uHHHH` (low byte, full width folded), `\xHH`, `\OOO`, and the one-letter escapes; any other
+/// escaped byte is that byte.
 pub(crate) fn js_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     backslashes(input, out, |rest| {
         let first = at(rest, 0)?;
@@ -86,8 +87,9 @@ fn letter(byte: u8) -> Option<u8> {
     }
 }
 
-/// CSS 2: one to six hexadecimal digits (low byte; full width folded) and one whitespace after them; an escaped
-/// newline is nothing, any other escaped byte is itself, a backslash at the end is nothing.
+/// CSS 2: one to six hexadecimal digits (low byte; full width folded) and one whitespace after
+/// them; an escaped newline is nothing, any other escaped byte is itself, a backslash at the end is
+/// nothing.
 pub(crate) fn css_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     backslashes(input, out, |rest| {
         let Some(first) = at(rest, 0) else { return Some(Escape { taken: 1, byte: None }) };

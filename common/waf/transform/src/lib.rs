@@ -1,14 +1,16 @@
 //! fosse-transform: every transformation SecLang knows, bytes in and bytes out.
 //!
-//! The law is ModSecurity 2.9; where only version 3 has a name, version 3 is. A transformation never fails: what it
-//! cannot decode it leaves as it stood. Each reads its input a constant number of times and writes at most
-//! [`GROWTH_FACTOR_MAX`] bytes for one byte read (plus [`GROWTH_BYTES_MAX`]), so a chain of them stays linear.
+//! The law is ModSecurity 2.9; where only version 3 has a name, version 3 is. A transformation
+//! never fails: what it cannot decode it leaves as it stood. Each reads its input a constant number
+//! of times and writes at most [`GROWTH_FACTOR_MAX`] bytes for one byte read (plus
+//! [`GROWTH_BYTES_MAX`]), so a chain of them stays linear.
 //!
-//! The common case is a value with nothing to decode: one scan finds that out, and nothing is copied or allocated.
-//! On bytes chosen to be slow no transformation took more than 20 ms for a mebibyte.
+//! The common case is a value with nothing to decode: one scan finds that out, and nothing is
+//! copied or allocated. On bytes chosen to be slow no transformation took more than 20 ms for a
+//! mebibyte.
 //!
-//! Places in a value are at most `isize::MAX`, so adding the length of an escape to one cannot overflow; that is why
-//! such sums are bare here.
+//! Places in a value are at most `isize::MAX`, so adding the length of an escape to one cannot
+//! overflow; that is why such sums are bare here.
 #![forbid(unsafe_code)]
 #![deny(unreachable_pub)]
 
@@ -30,16 +32,17 @@ pub use outcome::Outcome;
 
 use std::borrow::Cow;
 
-/// Bytes written per byte read at most: utf8toUnicode makes seven of the two bytes of an overlong sequence, urlEncode
-/// three of one; four covers all.
+/// Bytes written per byte read at most: utf8toUnicode makes seven of the two bytes of an overlong
+/// sequence, urlEncode three of one; four covers all.
 pub const GROWTH_FACTOR_MAX: usize = 4;
 
-/// Bytes written on top of the factor at most: a sha1 digest of an empty value has 20 bytes, a length 20 digits.
+/// Bytes written on top of the factor at most: a sha1 digest of an empty value has 20 bytes, a
+/// length 20 digits.
 pub const GROWTH_BYTES_MAX: usize = 24;
 
 impl Transform {
-    /// Transforms `input`. A changed value is appended to `out` (an arena or scratch; what it held before stays), a
-    /// value that is the input or a part of it is only described.
+    /// Transforms `input`. A changed value is appended to `out` (an arena or scratch; what it held
+    /// before stays), a value that is the input or a part of it is only described.
     #[expect(clippy::too_many_lines, reason = "one arm for each transformation")]
     pub fn run(self, input: &[u8], out: &mut Vec<u8>) -> Outcome {
         match self {
@@ -86,8 +89,8 @@ impl Transform {
         }
     }
 
-    /// Transforms `input`; appends the value to `out` and returns true if it differs from the input, else leaves `out`
-    /// as it is and returns false.
+    /// Transforms `input`; appends the value to `out` and returns true if it differs from the
+    /// input, else leaves `out` as it is and returns false.
     pub fn apply_into(self, input: &[u8], out: &mut Vec<u8>) -> bool {
         match self.run(input, out) {
             Outcome::Same => false,
@@ -110,7 +113,8 @@ impl Transform {
     }
 }
 
-/// `byte` with its eighth bit set so that the number of its bits is even (`odd` 0) or odd (`odd` 1).
+/// `byte` with its eighth bit set so that the number of its bits is even (`odd` 0) or odd (`odd`
+/// 1).
 ///
 /// ModSecurity counts all eight bits of what it reads and then sets the eighth; so does this.
 fn parity(byte: u8, odd: u32) -> u8 {

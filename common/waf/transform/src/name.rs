@@ -2,10 +2,12 @@
 
 /// One transformation of a SecLang `t:` action.
 ///
-/// The order of the variants is the order of the manual; it has no meaning beyond being a stable key for caches.
+/// The order of the variants is the order of the manual; it has no meaning beyond being a stable
+/// key for caches.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Transform {
-    /// Does nothing to a value. In a `t:` list it also empties the list before it; that is the caller's to do.
+    /// Does nothing to a value. In a `t:` list it also empties the list before it; that is the
+    /// caller's to do.
     None,
     /// RFC 4648 Base64, up to the first byte that is not of the alphabet.
     Base64Decode,
@@ -120,8 +122,8 @@ impl Transform {
         (Transform::Utf8ToUnicode, "utf8toUnicode"),
     ];
 
-    /// Finds a transformation by its name, without regard to case; `normalisePath` and `normalisePathWin` are the
-    /// older spellings and are known too.
+    /// Finds a transformation by its name, without regard to case; `normalisePath` and
+    /// `normalisePathWin` are the older spellings and are known too.
     pub fn from_name(name: &str) -> Option<Self> {
         let name = match name.to_ascii_lowercase().as_str() {
             "normalisepath" => "normalizePath",

@@ -4,11 +4,11 @@ use crate::edit::{at, unless_same};
 use crate::outcome::Outcome;
 use memchr::{memchr, memchr_iter};
 
-/// Resolves `//`, `/./` and `/../`. A relative path keeps the `..` that lead out of it; an absolute one ends at the
-/// root. A slash at the end stays if there was one, and only then.
+/// Resolves `//`, `/./` and `/../`. A relative path keeps the `..` that lead out of it; an absolute
+/// one ends at the root. A slash at the end stays if there was one, and only then.
 ///
-/// It judges byte by byte as ModSecurity does, since what it makes of odd segments (`a..`, `...`) is visible to rules:
-/// a segment that ends in two dots goes like a `..` whose parent it is itself.
+/// It judges byte by byte as ModSecurity does, since what it makes of odd segments (`a..`, `...`)
+/// is visible to rules: a segment that ends in two dots goes like a `..` whose parent it is itself.
 pub(crate) fn normalize(input: &[u8], out: &mut Vec<u8>, windows: bool) -> Outcome {
     if input.is_empty() || (!windows || memchr(b'\\', input).is_none()) && is_plain(input) {
         return Outcome::Same;
@@ -131,7 +131,8 @@ impl<'i, 'o> Walk<'i, 'o> {
         true
     }
 
-    /// Copies the byte at `pos`; of several slashes the last alone, and none to the front of a relative path.
+    /// Copies the byte at `pos`; of several slashes the last alone, and none to the front of a
+    /// relative path.
     fn copy(&mut self, end: usize) {
         if self.byte(self.pos) == Some(b'/') {
             while self.pos < end && self.byte(self.pos + 1) == Some(b'/') {

@@ -17,8 +17,8 @@ pub(crate) fn trim(input: &[u8], left: bool, right: bool) -> Outcome {
 
 /// Each run of whitespace becomes one space.
 ///
-/// A space between words is the usual case and changes nothing, so two scans look for what would: another kind of
-/// whitespace, or two spaces together.
+/// A space between words is the usual case and changes nothing, so two scans look for what would:
+/// another kind of whitespace, or two spaces together.
 pub(crate) fn compress_whitespace(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let other = first_where(input, 0, |byte| is_space_or_nbsp(byte) & (byte != b' '));
     let before = other.and_then(|at| input.get(..at)).unwrap_or(input);
@@ -73,8 +73,8 @@ fn cmd_special(byte: u8) -> bool {
         | matches!(byte, b' ' | b',' | b';' | b'\t' | b'\r' | b'\n')
 }
 
-/// Command lines as a shell takes them: quotes, `\` and `^` go; runs of space, tab, newline, `,` and `;` are one
-/// space; none stands before `/` and `(`; letters are small.
+/// Command lines as a shell takes them: quotes, `\` and `^` go; runs of space, tab, newline, `,`
+/// and `;` are one space; none stands before `/` and `(`; letters are small.
 pub(crate) fn cmd_line(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let Some(first) = first_where(input, 0, cmd_special) else { return Outcome::Same };
     let base = out.len();

@@ -10,7 +10,8 @@ pub(crate) fn decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     percent(input, out, |_| None)
 }
 
-/// Also `%uHHHH` (and `%UHHHH`): the code point as code page 20127 (US-ASCII, best fit) has it, else its low byte.
+/// Also `%uHHHH` (and `%UHHHH`): the code point as code page 20127 (US-ASCII, best fit) has it,
+/// else its low byte.
 pub(crate) fn decode_uni(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     percent(input, out, best_fit_or_low_byte)
 }
@@ -19,8 +20,8 @@ fn best_fit_or_low_byte(code: u16) -> Option<u8> {
     Some(best_fit(code).unwrap_or_else(|| crate::edit::narrow(code)))
 }
 
-/// From the first `%` or `+` on byte by byte: in an encoded value they stand a few bytes apart, where a search for
-/// each is slower.
+/// From the first `%` or `+` on byte by byte: in an encoded value they stand a few bytes apart,
+/// where a search for each is slower.
 #[inline]
 fn percent(input: &[u8], out: &mut Vec<u8>, wide: impl Fn(u16) -> Option<u8>) -> Outcome {
     let Some((same, mut rest)) = memchr2(b'%', b'+', input).and_then(|first| input.split_at_checked(first)) else {

@@ -6,8 +6,9 @@ use crate::outcome::Outcome;
 
 /// Each UTF-8 sequence becomes `%uHHHH` (five or six digits above U+FFFF).
 ///
-/// Broken UTF-8 goes ModSecurity's way: a lead byte without its continuation is dropped, a stray continuation byte
-/// stays, an overlong form or a surrogate is written and its lead byte after it. NUL bytes are dropped.
+/// Broken UTF-8 goes ModSecurity's way: a lead byte without its continuation is dropped, a stray
+/// continuation byte stays, an overlong form or a surrogate is written and its lead byte after it.
+/// NUL bytes are dropped.
 pub(crate) fn to_unicode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
@@ -27,7 +28,8 @@ pub(crate) fn to_unicode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
                             None => edit.replace(here, pos, text(lead, code, length).bytes()),
                         }
                     }
-                    // F5 to F7 begin nothing: they stay, as they stand before what they would have begun.
+                    // F5 to F7 begin nothing: they stay, as they stand before what they would have
+                    // begun.
                     None if lead >= 0xf5 => {}
                     None => edit.remove(here, pos),
                 }
@@ -45,7 +47,8 @@ fn sequence_length(lead: u8) -> usize {
     }
 }
 
-/// The number in the sequence at `from`, if all its continuation bytes are there; not checked for more.
+/// The number in the sequence at `from`, if all its continuation bytes are there; not checked for
+/// more.
 fn decode(input: &[u8], from: usize, length: usize) -> Option<u32> {
     let (lead, rest) = input.get(from..from.checked_add(length)?)?.split_first()?;
     let mask = match length {
@@ -73,7 +76,8 @@ fn usual(code: u32, length: usize) -> Option<[u8; 6]> {
     Some([b'%', b'u', first, second, third, fourth])
 }
 
-/// What is written for one sequence: `%u`, the digits, and lead bytes before or after it for those that are not valid.
+/// What is written for one sequence: `%u`, the digits, and lead bytes before or after it for those
+/// that are not valid.
 #[derive(Default)]
 struct Text {
     bytes: [u8; 12],

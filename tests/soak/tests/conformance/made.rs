@@ -2,7 +2,8 @@
 
 use super::Case;
 
-/// What hides in the body of each. It would be answered if anybody took the body for something else.
+/// What hides in the body of each. It would be answered if anybody took the body for something
+/// else.
 const HIDDEN: &[u8] = b"GET /smuggled HTTP/1.1\r\nHost: a.example\r\n\r\n";
 
 /// Bytes that some parser somewhere has skipped, cut off, or taken for white space.
@@ -47,8 +48,8 @@ const CODINGS: [&str; 16] = [
     "chun\tked",
 ];
 
-/// The byte in all places around name and value. White space behind the colon and at the end is no part of a value, so that field
-/// is a right one, and only the length beside it is wrong.
+/// The byte in all places around name and value. White space behind the colon and at the end is no
+/// part of a value, so that field is a right one, and only the length beside it is wrong.
 fn coding_fields(odd: u8, all: &mut Vec<Case>) {
     let at = |parts: [&[u8]; 2]| [parts[0], &[odd], parts[1]].concat();
     for (place, field) in [
@@ -71,7 +72,8 @@ fn coding_fields(odd: u8, all: &mut Vec<Case>) {
     }
 }
 
-/// A coding field beside a length: the body by the length, and the body by chunks. One response at the most.
+/// A coding field beside a length: the body by the length, and the body by chunks. One response at
+/// the most.
 fn hidden_behind(name: &str, field: &[u8], expected: &'static str, all: &mut Vec<Case>) {
     let by_length = [b"0\r\n\r\n", HIDDEN].concat();
     let length = format!("Content-Length: {}\r\n", by_length.len()).into_bytes();

@@ -1,7 +1,8 @@
 //! Strict parsing, no request smuggling; one row a requirement.
 //!
-//! `FOSSE_TEST_URL=http://HOST[:PORT]` points the table at another server (nginx, HAProxy) instead of an edge of its own; only
-//! what the RFC asks for is held against that. Its backend should respond 200 to everything.
+//! `FOSSE_TEST_URL=http://HOST[:PORT]` points the table at another server (nginx, HAProxy) instead
+//! of an edge of its own; only what the RFC asks for is held against that. Its backend should
+//! respond 200 to everything.
 
 mod made;
 mod responses;
@@ -28,8 +29,8 @@ const MORE: Duration = Duration::from_millis(250);
 /// What is expected may take this long: no machine is so slow or busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The statuses that come back, in order; `close` where the connection ends without one, `open` where nothing happens. As long
-/// as they are not what is expected, more may come.
+/// The statuses that come back, in order; `close` where the connection ends without one, `open`
+/// where nothing happens. As long as they are not what is expected, more may come.
 fn responses(address: SocketAddr, bytes: &[u8], expected: &str) -> Vec<String> {
     let mut socket = connect(address, PATIENCE).unwrap();
     let _ = socket.write_all(bytes);

@@ -1,5 +1,6 @@
-//! What a backend may respond, and what becomes of it: what is no right response is a 502 and never passed on, what breaks in its
-//! body never looks whole, and nothing that comes behind a response is anybody else's.
+//! What a backend may respond, and what becomes of it: what is no right response is a 502 and never
+//! passed on, what breaks in its body never looks whole, and nothing that comes behind a response
+//! is anybody else's.
 
 use std::{
     io::{Read, Write},
@@ -19,9 +20,9 @@ use fosse_soak::site::Setup;
 
 use super::{MORE, PATIENCE, fits};
 
-/// Name, method, bytes, whether the backend keeps the connection, and what the client sees: `status=body` of each response, a
-/// status alone where the body does not matter, `cut` for a response that visibly is not whole. Behind it comes a request whose
-/// response is `ok`.
+/// Name, method, bytes, whether the backend keeps the connection, and what the client sees:
+/// `status=body` of each response, a status alone where the body does not matter, `cut` for a
+/// response that visibly is not whole. Behind it comes a request whose response is `ok`.
 type Row = (&'static str, &'static str, &'static [u8], bool, &'static str);
 
 const RESPONSES: &[Row] = &[

@@ -1,7 +1,8 @@
-//! The table: what is sent, what RFC 9112 (or 9110) allows as a response, and what fosse chooses where that leaves a choice.
+//! The table: what is sent, what RFC 9112 (or 9110) allows as a response, and what fosse chooses
+//! where that leaves a choice.
 //!
-//! A response is a status or a class (`2xx`), several in a row are joined by `+`, alternatives by `|`; `close` is an end without
-//! a response. The empty choice is the RFC's own.
+//! A response is a status or a class (`2xx`), several in a row are joined by `+`, alternatives by
+//! `|`; `close` is an end without a response. The empty choice is the RFC's own.
 
 /// Name, bytes, allowed, chosen.
 pub(crate) type Row = (&'static str, &'static [u8], &'static str, &'static str);

@@ -1,5 +1,5 @@
-//! How the framing of a request body reaches the backend: with its length wherever all of it was there before it went on, else
-//! chunked, and never with the length of a part.
+//! How the framing of a request body reaches the backend: with its length wherever all of it was
+//! there before it went on, else chunked, and never with the length of a part.
 
 use std::{
     io::Write,
@@ -17,8 +17,9 @@ use fosse_soak::site::Setup;
 
 use super::PATIENCE;
 
-/// Name, request line and fields, body lengths chunk by chunk, and what the backend sees where the body comes as it was sent,
-/// where a filter has held it, and where the backend has `buffer_requests`.
+/// Name, request line and fields, body lengths chunk by chunk, and what the backend sees where the
+/// body comes as it was sent, where a filter has held it, and where the backend has
+/// `buffer_requests`.
 type Upload = (&'static str, &'static str, &'static [usize], [&'static str; 3]);
 
 const UPLOADS: &[Upload] = &[
@@ -116,7 +117,8 @@ fn response(reader: &mut Reader<TcpStream>) -> String {
     }
 }
 
-/// Sends a request, and behind it another one that shows that nothing of the first is left; the two responses.
+/// Sends a request, and behind it another one that shows that nothing of the first is left; the two
+/// responses.
 fn both(address: SocketAddr, first: &[u8], host: &str) -> (String, String) {
     let mut socket = connect(address, PATIENCE).unwrap();
     let next = format!("GET /next HTTP/1.1\r\nHost: {host}\r\n\r\n");

@@ -99,7 +99,8 @@ fn trusted(listen: &Listen, address: &ListenAddress, problems: &mut Problems) {
     }
 }
 
-/// The other address as text, and whether it is the same one, if both cannot be listened on together.
+/// The other address as text, and whether it is the same one, if both cannot be listened on
+/// together.
 fn overlap(other: &Listen, listen: &Listen) -> Option<(String, bool)> {
     match (other.address.sound()?, listen.address.sound()?) {
         (ListenAddress::Tcp(one), ListenAddress::Tcp(two)) if one == two => Some((one.to_string(), true)),

@@ -11,7 +11,8 @@ use crate::model::{Backend, Balance, ProxyOut};
 use crate::problem::Problems;
 use crate::section::At;
 
-/// All servers of all backends in one table; dispatch has the names, connect the addresses, the indices agree.
+/// All servers of all backends in one table; dispatch has the names, connect the addresses, the
+/// indices agree.
 #[derive(Debug, Default)]
 pub(crate) struct Servers {
     /// As dispatch knows them.

@@ -1,5 +1,5 @@
-//! The model as a plan for fosse-start and one blob per program: names become indices, defaults numbers, times
-//! milliseconds. Nothing is decided after this.
+//! The model as a plan for fosse-start and one blob per program: names become indices, defaults
+//! numbers, times milliseconds. Nothing is decided after this.
 
 mod backends;
 mod listeners;
@@ -16,8 +16,8 @@ use crate::accounts::Accounts;
 use crate::model::Edge;
 use crate::problem::Problems;
 
-/// How long what a denied client still sends is read and thrown away: long enough for the response to arrive before the
-/// reset, short enough to cost nothing.
+/// How long what a denied client still sends is read and thrown away: long enough for the response
+/// to arrive before the reset, short enough to cost nothing.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Makes the plan; what cannot be compiled is noted.

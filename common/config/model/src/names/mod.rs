@@ -1,4 +1,5 @@
-//! The named things of a configuration: hosts, paths, methods, backends, headers, rules, accounts, modes.
+//! The named things of a configuration: hosts, paths, methods, backends, headers, rules, accounts,
+//! modes.
 
 mod accounts;
 mod hosts;

@@ -12,7 +12,8 @@ use crate::section::{FromValue, quoted};
 pub const FILE_PATH_BYTES_MAX: usize = 4095;
 /// Longest name of a file (NAME_MAX).
 pub const FILE_NAME_BYTES_MAX: usize = 255;
-/// Longest prefix of a route: longer ones than any sensible path's first parts only slow the lookup.
+/// Longest prefix of a route: longer ones than any sensible path's first parts only slow the
+/// lookup.
 pub const PREFIX_BYTES_MAX: usize = 1024;
 
 /// The beginning of a path: it covers the path itself and everything below the next slash.

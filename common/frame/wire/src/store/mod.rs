@@ -1,9 +1,10 @@
 //! waf-filter and store: records of persistent collections are asked for and changed.
 //!
-//! A message is `u32 length | u8 kind | body`, little-endian, over a stream socket; `length` counts kind and body. Both sides
-//! greet first. A filter asks and changes as it likes; the store answers each LOAD with one RECORD, in the order they came.
-//! What a filter has changed before it asks is in the response. Where no record at all is kept the store says so, and again when that
-//! changes: a filter that knows it need not ask.
+//! A message is `u32 length | u8 kind | body`, little-endian, over a stream socket; `length` counts
+//! kind and body. Both sides greet first. A filter asks and changes as it likes; the store answers
+//! each LOAD with one RECORD, in the order they came. What a filter has changed before it asks is
+//! in the response. Where no record at all is kept the store says so, and again when that changes:
+//! a filter that knows it need not ask.
 
 mod layout;
 
@@ -16,7 +17,8 @@ use layout::{put_change, put_place, put_record, take_change, take_place, take_re
 
 pub use layout::can_be_sent;
 
-/// The number of this conversation in HELLO. A start upgraded in place may bring a store together with filters of another build.
+/// The number of this conversation in HELLO. A start upgraded in place may bring a store together
+/// with filters of another build.
 pub const PROTOCOL: u16 = 2;
 
 /// Changes in one SAVE: an ordinary transaction makes a handful; more go into a next message.
@@ -69,7 +71,8 @@ pub enum FromStore {
     Kept {
         /// There is one.
         some: bool,
-        /// SAVEs of this filter that the store had heard by then, counted round: later ones may have made records.
+        /// SAVEs of this filter that the store had heard by then, counted round: later ones may
+        /// have made records.
         saves: u32,
     },
 }

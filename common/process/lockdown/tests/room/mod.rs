@@ -115,7 +115,8 @@ pub fn in_child(body: impl FnOnce() -> i32) -> Ended {
     Child::start(body).wait()
 }
 
-/// Runs `body` where the kernel answers the given calls (with that first argument) by the given actions.
+/// Runs `body` where the kernel answers the given calls (with that first argument) by the given
+/// actions.
 pub fn in_room(answers: &[(i64, Option<u64>, SeccompAction)], body: impl FnOnce() -> i32) -> Ended {
     in_child(|| {
         for (call, first, action) in answers {

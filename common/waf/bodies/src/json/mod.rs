@@ -1,9 +1,10 @@
 //! JSON bodies, flattened to arguments without building a document.
 //!
-//! The grammar is RFC 8259's exactly: no comments, no trailing commas, no text after the value, UTF-8 only (a byte
-//! order mark before the value is skipped). `null` has an empty value, `true`, `false` and numbers their text, strings
-//! are unescaped; a lone surrogate becomes `?` as in the parser ModSecurity uses. Empty objects and arrays give
-//! nothing. JSON-RPC needs nothing of its own: `method` and `params` are members like any others.
+//! The grammar is RFC 8259's exactly: no comments, no trailing commas, no text after the value,
+//! UTF-8 only (a byte order mark before the value is skipped). `null` has an empty value, `true`,
+//! `false` and numbers their text, strings are unescaped; a lone surrogate becomes `?` as in the
+//! parser ModSecurity uses. Empty objects and arrays give nothing. JSON-RPC needs nothing of its
+//! own: `method` and `params` are members like any others.
 
 mod names;
 mod scan;
@@ -16,8 +17,8 @@ use names::Names;
 use scan::Scan;
 use std::fmt;
 
-/// Containers inside each other at most. ModSecurity allows 10,000; nothing that people send is deeper than 32, and
-/// names grow with depth.
+/// Containers inside each other at most. ModSecurity allows 10,000; nothing that people send is
+/// deeper than 32, and names grow with depth.
 pub const DEPTH_COUNT_MAX: usize = 512;
 
 /// Bytes of one flattened name at most: what a rule or a log line can still hold.
@@ -28,7 +29,8 @@ pub const NAME_BYTES_MAX: usize = 16 * 1024;
 pub struct JsonOptions {
     /// How arguments are named.
     pub naming: Naming,
-    /// Containers inside each other at most (SecRequestBodyJsonDepthLimit). A top-level object does not count.
+    /// Containers inside each other at most (SecRequestBodyJsonDepthLimit). A top-level object does
+    /// not count.
     pub depth_count_max: usize,
     /// Arguments at most (SecArgumentsLimit).
     pub arguments_count_max: usize,
@@ -55,7 +57,8 @@ pub enum JsonError {
     TooDeep,
     /// More arguments than allowed.
     TooManyArguments,
-    /// A name longer than [`NAME_BYTES_MAX`], or names so long that together they multiply the body.
+    /// A name longer than [`NAME_BYTES_MAX`], or names so long that together they multiply the
+    /// body.
     NamesTooLong,
 }
 
@@ -118,8 +121,8 @@ impl Parser<'_, '_> {
         }
     }
 
-    /// Reads one member of the innermost container or its end. `first` says that the container was just opened;
-    /// returns whether another one was.
+    /// Reads one member of the innermost container or its end. `first` says that the container was
+    /// just opened; returns whether another one was.
     fn member(&mut self, first: bool) -> Result<bool, JsonError> {
         let object = self.names.in_object();
         let end = if object { b'}' } else { b']' };

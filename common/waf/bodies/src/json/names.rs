@@ -4,16 +4,17 @@ use super::{JsonError, NAME_BYTES_MAX};
 use std::io::Write;
 use std::ops::Range;
 
-/// How leaves are named. Both exist because exclusions in the wild are written for both; rules of the Core Rule Set
-/// accept either.
+/// How leaves are named. Both exist because exclusions in the wild are written for both; rules of
+/// the Core Rule Set accept either.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Naming {
-    /// ModSecurity 2: `a.b` for `{"a":{"b":1}}`, `a.a` for each element of `{"a":[1]}`, `array.array` for each of
-    /// `[1]`, an empty name for a bare value. (Where ModSecurity 2 loses its place after keys with dots in them, this
-    /// does not.)
+    /// ModSecurity 2: `a.b` for `{"a":{"b":1}}`, `a.a` for each element of `{"a":[1]}`,
+    /// `array.array` for each of `[1]`, an empty name for a bare value. (Where ModSecurity 2 loses
+    /// its place after keys with dots in them, this does not.)
     #[default]
     Version2,
-    /// ModSecurity 3 and Coraza: `json.a.b`, `json.a.array_0`, `json.array_0`, and `json` for a bare value.
+    /// ModSecurity 3 and Coraza: `json.a.b`, `json.a.array_0`, `json.array_0`, and `json` for a
+    /// bare value.
     Version3,
 }
 

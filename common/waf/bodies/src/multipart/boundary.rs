@@ -17,8 +17,8 @@ impl Boundary {
         &self.with_dashes
     }
 
-    /// Refuses a line that some backends would take for the boundary: quoted like the parameter, or with whitespace
-    /// before it.
+    /// Refuses a line that some backends would take for the boundary: quoted like the parameter, or
+    /// with whitespace before it.
     pub(crate) fn check_lookalike(&self, line: &[u8], quoted: bool) -> Result<(), MultipartError> {
         let boundary = self.with_dashes.get(2..).unwrap_or_default();
         let after = line.get(2..).unwrap_or_default();
@@ -33,8 +33,8 @@ impl Boundary {
     }
 }
 
-/// Finds the boundary as strictly as ModSecurity does: one `boundary` parameter in lower case, nothing but one
-/// semicolon before it and nothing after it.
+/// Finds the boundary as strictly as ModSecurity does: one `boundary` parameter in lower case,
+/// nothing but one semicolon before it and nothing after it.
 pub(crate) fn from_content_type(header: &[u8], report: &mut MultipartReport) -> Result<Boundary, MultipartError> {
     let refuse = |why| Err(MultipartError::ContentType(why));
     if header.len() > CONTENT_TYPE_BYTES_MAX {

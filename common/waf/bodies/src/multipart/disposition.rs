@@ -11,8 +11,8 @@ pub(crate) struct Names {
     pub filename: Option<Vec<u8>>,
 }
 
-/// Reads `form-data; name="..."; filename="..."`. Any other parameter is refused, since backends differ in what they
-/// make of it (`filename*` above all).
+/// Reads `form-data; name="..."; filename="..."`. Any other parameter is refused, since backends
+/// differ in what they make of it (`filename*` above all).
 pub(crate) fn parse(value: &[u8], report: &mut MultipartReport) -> Result<Names, MultipartError> {
     let mut names = Names::default();
     let Some(rest) = value.strip_prefix(b"form-data") else { return refuse("not form-data") };
@@ -21,7 +21,8 @@ pub(crate) fn parse(value: &[u8], report: &mut MultipartReport) -> Result<Names,
         rest = match rest.split_first() {
             Some((b';', after)) => skip_blank(after),
             _ => {
-                // Text after a closing quote: somebody's parser has seen the end of the value elsewhere.
+                // Text after a closing quote: somebody's parser has seen the end of the value
+                // elsewhere.
                 report.invalid_quoting |= names.name.is_some() || names.filename.is_some();
                 return refuse("semicolon missing");
             }
@@ -58,8 +59,8 @@ fn parameter<'h>(rest: &'h [u8], names: &mut Names, report: &mut MultipartReport
     Ok(rest)
 }
 
-/// Reads up to the closing quote. A backslash escapes the quote and itself; before anything else it is a backslash, as
-/// old browsers send it in paths.
+/// Reads up to the closing quote. A backslash escapes the quote and itself; before anything else it
+/// is a backslash, as old browsers send it in paths.
 fn quoted(rest: &[u8], quote: u8) -> Result<(Vec<u8>, &[u8]), MultipartError> {
     let mut value = Vec::new();
     let mut bytes = rest.iter().enumerate();

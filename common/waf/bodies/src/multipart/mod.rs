@@ -1,8 +1,9 @@
 //! multipart/form-data bodies, strictly.
 //!
-//! Whatever backends disagree about is either an error (parsing stops, REQBODY_ERROR and MULTIPART_STRICT_ERROR) or a
-//! flag of its own that MULTIPART_STRICT_ERROR sums up. A line ends in CR LF or LF. Part data is given as a slice of
-//! the body, without the line end before the boundary.
+//! Whatever backends disagree about is either an error (parsing stops, REQBODY_ERROR and
+//! MULTIPART_STRICT_ERROR) or a flag of its own that MULTIPART_STRICT_ERROR sums up. A line ends in
+//! CR LF or LF. Part data is given as a slice of the body, without the line end before the
+//! boundary.
 
 mod boundary;
 mod disposition;
@@ -17,7 +18,8 @@ use boundary::Boundary;
 use memchr::{memchr, memmem};
 use part::Part;
 
-/// Bytes of one part header line at most, folded or not: ModSecurity's line buffer, and far over any real one.
+/// Bytes of one part header line at most, folded or not: ModSecurity's line buffer, and far over
+/// any real one.
 pub const HEADER_LINE_BYTES_MAX: usize = 4096;
 
 /// Header lines of one part at most. Real parts have two or three.
@@ -35,8 +37,8 @@ pub(crate) const CONTENT_TYPE_BYTES_MAX: usize = 1024;
 /// How to read a multipart body.
 #[derive(Clone, Copy, Debug)]
 pub struct MultipartOptions {
-    /// Files at most (SecUploadFileLimit); one more sets MULTIPART_FILE_LIMIT_EXCEEDED, and files from there on are
-    /// not given.
+    /// Files at most (SecUploadFileLimit); one more sets MULTIPART_FILE_LIMIT_EXCEEDED, and files
+    /// from there on are not given.
     pub files_count_max: usize,
     /// Parts at most (SecArgumentsLimit); one more is an error.
     pub parts_count_max: usize,
@@ -48,8 +50,8 @@ impl Default for MultipartOptions {
     }
 }
 
-/// Gives the parts of `body` as [`Item::Argument`], [`Item::File`] and [`Item::PartHeader`]. `content_type` is the
-/// value of the request's Content-Type header.
+/// Gives the parts of `body` as [`Item::Argument`], [`Item::File`] and [`Item::PartHeader`].
+/// `content_type` is the value of the request's Content-Type header.
 pub fn parse(content_type: &[u8], body: &[u8], options: &MultipartOptions, sink: Sink<'_>) -> MultipartReport {
     let mut report = MultipartReport::default();
     report.error = match boundary::from_content_type(content_type, &mut report) {
@@ -187,8 +189,9 @@ impl<'b> Parser<'b, '_, '_> {
         Ok(())
     }
 
-    /// Reads data from `start`, where a line begins, to the next boundary line, and that line. Gives the data without
-    /// the line end before the boundary. Without a boundary it reads all there is.
+    /// Reads data from `start`, where a line begins, to the next boundary line, and that line.
+    /// Gives the data without the line end before the boundary. Without a boundary it reads all
+    /// there is.
     fn data(&mut self, start: usize) -> Result<(&'b [u8], Dashes), MultipartError> {
         let mut line_start = start;
         loop {
@@ -214,7 +217,8 @@ impl<'b> Parser<'b, '_, '_> {
         }
     }
 
-    /// Whether the boundary stands inside lines of `data`. Those at the beginning of a line are judged elsewhere.
+    /// Whether the boundary stands inside lines of `data`. Those at the beginning of a line are
+    /// judged elsewhere.
     fn look_inside(&mut self, data: &[u8]) {
         if memmem::find_iter(data, self.boundary.with_dashes())
             .any(|at| at.checked_sub(1).is_some_and(|before| data.get(before) != Some(&b'\n')))

@@ -31,8 +31,9 @@ pub(crate) struct Part<'b> {
 }
 
 impl<'b> Part<'b> {
-    /// Takes one line, which is not empty and has no line end any more. A name with bytes that no header name has
-    /// (RFC 5322 section 2.2) is an error, but the line is kept for rules to look at.
+    /// Takes one line, which is not empty and has no line end any more. A name with bytes that no
+    /// header name has (RFC 5322 section 2.2) is an error, but the line is kept for rules to look
+    /// at.
     pub(crate) fn header_line(&mut self, line: &'b [u8], report: &mut MultipartReport) -> Result<(), MultipartError> {
         let refuse = |why| Err(MultipartError::Header(why));
         if line.len() > HEADER_LINE_BYTES_MAX {

@@ -56,7 +56,8 @@ pub struct MultipartReport {
     pub crlf_line: bool,
     /// MULTIPART_MISSING_SEMICOLON: none between media type and boundary.
     pub missing_semicolon: bool,
-    /// MULTIPART_INVALID_QUOTING: single quotes in the role of quotes, or text after a closing quote.
+    /// MULTIPART_INVALID_QUOTING: single quotes in the role of quotes, or text after a closing
+    /// quote.
     pub invalid_quoting: bool,
     /// MULTIPART_INVALID_PART: a part without a name; it was skipped.
     pub invalid_part: bool,
@@ -64,8 +65,9 @@ pub struct MultipartReport {
     pub invalid_header_folding: bool,
     /// MULTIPART_FILE_LIMIT_EXCEEDED: more files than allowed.
     pub file_limit_exceeded: bool,
-    /// MULTIPART_UNMATCHED_BOUNDARY: 0 none; 2 lines that begin with `--` but are no boundary (PEM files, say); 1
-    /// where the boundary itself stands in the middle of a line, or necessary boundary lines are missing.
+    /// MULTIPART_UNMATCHED_BOUNDARY: 0 none; 2 lines that begin with `--` but are no boundary (PEM
+    /// files, say); 1 where the boundary itself stands in the middle of a line, or necessary
+    /// boundary lines are missing.
     pub unmatched_boundary: u8,
     /// Parts that were fields.
     pub fields: usize,

@@ -5,7 +5,8 @@ use crate::charset::{Charset, to_utf8};
 use memchr::{memchr, memmem};
 use std::borrow::Cow;
 
-/// The document in UTF-8: by its byte order mark, else by the header, else by its declaration (RFC 7303 section 3).
+/// The document in UTF-8: by its byte order mark, else by the header, else by its declaration (RFC
+/// 7303 section 3).
 pub(crate) fn decoded(input: &[u8], header: Option<Charset>) -> Result<Cow<'_, [u8]>, XmlError> {
     let (charset, body) = match Charset::from_mark(input) {
         Some((charset, length)) => (charset, input.get(length..).unwrap_or_default()),

@@ -1,4 +1,5 @@
-//! Elements without elements in them as arguments (SecParseXmlIntoArgs): `xml.a.b` for `<a><b>1</b></a>`.
+//! Elements without elements in them as arguments (SecParseXmlIntoArgs): `xml.a.b` for
+//! `<a><b>1</b></a>`.
 
 use super::XmlError;
 use crate::limits::Budget;

@@ -1,9 +1,9 @@
 //! XML bodies: text and attributes, without building a document.
 //!
-//! A small reader of well-formed XML 1.0. It resolves the five predefined entities and character references and no
-//! others: a document type declaration is passed over and given raw, its entities stay as they are written. Namespaces
-//! are looked at where a [path](XmlPath) asks for them. An XML-RPC call (root `methodCall`) gives its method and
-//! parameters as arguments too.
+//! A small reader of well-formed XML 1.0. It resolves the five predefined entities and character
+//! references and no others: a document type declaration is passed over and given raw, its entities
+//! stay as they are written. Namespaces are looked at where a [path](XmlPath) asks for them. An
+//! XML-RPC call (root `methodCall`) gives its method and parameters as arguments too.
 
 mod encoding;
 mod leaves;
@@ -36,7 +36,8 @@ pub struct XmlOptions<'p> {
     pub depth_count_max: usize,
     /// Arguments of an XML-RPC call at most (SecArgumentsLimit).
     pub arguments_count_max: usize,
-    /// The charset of the Content-Type header, if it has one that is known; it goes before the document's own.
+    /// The charset of the Content-Type header, if it has one that is known; it goes before the
+    /// document's own.
     pub charset: Option<Charset>,
     /// Places to give as [`Item::XmlNode`], at most [`STEPS_COUNT_MAX`] steps in all.
     pub paths: &'p [XmlPath],
@@ -71,7 +72,8 @@ pub enum XmlError {
     TooDeep,
     /// More attributes, namespaces or arguments than allowed.
     TooMany,
-    /// Names so long, or texts of elements inside each other so often, that together they multiply the body.
+    /// Names so long, or texts of elements inside each other so often, that together they multiply
+    /// the body.
     NamesTooLong,
 }
 
@@ -109,7 +111,8 @@ pub struct XmlReport {
     pub rpc: bool,
 }
 
-/// Gives the text and attributes of `input` as XML items, an XML-RPC call as [`Item::Argument`] too.
+/// Gives the text and attributes of `input` as XML items, an XML-RPC call as [`Item::Argument`]
+/// too.
 pub fn parse(input: &[u8], options: &XmlOptions<'_>, sink: Sink<'_>) -> XmlReport {
     let mut report = XmlReport::default();
     let text = match encoding::decoded(input, options.charset) {

@@ -1,9 +1,9 @@
 //! XPath as far as rules use it: places in a document, found while it is read.
 //!
-//! A path is absolute, and made of `/` (a child) and `//` (any descendant) before `name`, `prefix:name`, `*`,
-//! `prefix:*`, `*[local-name()='name']`, and in the last place also `@name`, `@*` or `text()`. That is what can be
-//! decided at a start tag, without a document in memory. A name without a prefix is a name without a namespace, as
-//! XPath 1.0 has it.
+//! A path is absolute, and made of `/` (a child) and `//` (any descendant) before `name`,
+//! `prefix:name`, `*`, `prefix:*`, `*[local-name()='name']`, and in the last place also `@name`,
+//! `@*` or `text()`. That is what can be decided at a start tag, without a document in memory. A
+//! name without a prefix is a name without a namespace, as XPath 1.0 has it.
 
 /// Steps of all paths together: their states are four words.
 pub const STEPS_COUNT_MAX: usize = 256;
@@ -67,8 +67,8 @@ pub(crate) struct Name<'n> {
 }
 
 impl XmlPath {
-    /// Reads a path. `namespaces` are the prefixes it may use; without them any prefix is taken, to check the form
-    /// alone. The error has the offset and what was expected.
+    /// Reads a path. `namespaces` are the prefixes it may use; without them any prefix is taken, to
+    /// check the form alone. The error has the offset and what was expected.
     pub fn parse(text: &[u8], namespaces: Option<&[Namespace]>) -> Result<Self, (usize, String)> {
         let mut steps: Vec<Step> = Vec::new();
         let mut at = 0;
@@ -272,7 +272,8 @@ impl<'p> Walk<'p> {
 /// The namespaces in scope.
 #[derive(Default)]
 pub(super) struct Scope<'t> {
-    /// How many elements were open where it was declared, the prefix (empty for the default), the namespace.
+    /// How many elements were open where it was declared, the prefix (empty for the default), the
+    /// namespace.
     declared: Vec<(usize, &'t [u8], Vec<u8>)>,
 }
 

@@ -1,5 +1,5 @@
-//! XML-RPC calls: `methodName` is the argument `methodName`, every scalar of the parameters an argument `params`, or
-//! `params.member` inside of a struct (the innermost member's name).
+//! XML-RPC calls: `methodName` is the argument `methodName`, every scalar of the parameters an
+//! argument `params`, or `params.member` inside of a struct (the innermost member's name).
 
 use super::XmlError;
 use crate::limits::Budget;

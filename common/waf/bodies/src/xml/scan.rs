@@ -66,7 +66,8 @@ impl<'t> Scan<'t> {
     /// Takes all to `end` and `end` itself; gives what stands before it.
     pub(crate) fn past(&mut self, end: &[u8]) -> Result<&'t [u8], XmlError> {
         let (rest, first) = (self.rest(), end.first().copied().unwrap_or_default());
-        // The ends are two or three bytes long: setting up a substring search costs more than this one.
+        // The ends are two or three bytes long: setting up a substring search costs more than this
+        // one.
         let is_end = |at: &usize| rest.get(*at..).is_some_and(|rest| rest.starts_with(end));
         let length = memchr_iter(first, rest).find(is_end).ok_or(XmlError::Premature)?;
         self.pos += length + end.len();
@@ -110,7 +111,8 @@ impl<'t> Scan<'t> {
         Ok(value.get(..end).unwrap_or_default())
     }
 
-    /// Takes a document type declaration: to the `>` outside of quotes, comments and the internal subset's brackets.
+    /// Takes a document type declaration: to the `>` outside of quotes, comments and the internal
+    /// subset's brackets.
     pub(crate) fn doctype(&mut self) -> Result<&'t [u8], XmlError> {
         let start = self.pos;
         let mut subset = false;
@@ -135,8 +137,9 @@ impl<'t> Scan<'t> {
         Ok(self.text.get(start..self.pos).unwrap_or_default())
     }
 
-    /// Resolves the references in `text`, which is part of the text, into `scratch` only if there are any. With a
-    /// document type declaration other entities may exist: they stay as written, without one they are an error.
+    /// Resolves the references in `text`, which is part of the text, into `scratch` only if there
+    /// are any. With a document type declaration other entities may exist: they stay as written,
+    /// without one they are an error.
     pub(crate) fn resolve<'a>(
         &self,
         text: &'t [u8],

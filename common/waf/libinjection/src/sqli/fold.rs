@@ -1,7 +1,9 @@
-//! Folding: tokens that cannot change the verdict are merged or dropped until at most five are left.
+//! Folding: tokens that cannot change the verdict are merged or dropped until at most five are
+//! left.
 //!
-//! A window of at most six tokens slides over the input. Rules look at the two tokens at its left edge, then at three;
-//! a rule that fires shortens the window and steps back, else the edge moves right.
+//! A window of at most six tokens slides over the input. Rules look at the two tokens at its left
+//! edge, then at three; a rule that fires shortens the window and steps back, else the edge moves
+//! right.
 
 use super::kind::Kind;
 use super::lexeme::Token;
@@ -97,7 +99,8 @@ impl<'a> Folder<'a, '_> {
         self.finish();
     }
 
-    /// A comment at the very end counts where there is room; the sixth token was only for looking ahead.
+    /// A comment at the very end counts where there is room; the sixth token was only for looking
+    /// ahead.
     fn finish(&mut self) {
         self.len = self.len.min(TOKENS_MAX);
         if self.len < TOKENS_MAX
@@ -114,8 +117,8 @@ impl<'a> Folder<'a, '_> {
         }
     }
 
-    /// Reads on until `count` tokens stand at the left edge. If the input or the window ends before that, everything is
-    /// settled and the response is no.
+    /// Reads on until `count` tokens stand at the left edge. If the input or the window ends before
+    /// that, everything is settled and the response is no.
     fn fill(&mut self, count: usize) -> bool {
         while self.more && self.len < WINDOW_MAX && self.len.saturating_sub(self.left) < count {
             match self.tokenizer.next() {
@@ -143,7 +146,8 @@ impl<'a> Folder<'a, '_> {
         };
     }
 
-    /// Five tokens of plain arithmetic are one value: start over with it (and with the sixth, if it was read).
+    /// Five tokens of plain arithmetic are one value: start over with it (and with the sixth, if it
+    /// was read).
     fn restart_if_harmless(&mut self) {
         let [a, b, c, d, e, sixth] = self.window;
         let harmless = matches!(

@@ -15,7 +15,8 @@ pub(super) fn verdict(reading: &Reading<'_>) -> Option<Fingerprint> {
 /// Whether a reading whose fingerprint is known as an attack looks like plain text all the same.
 fn is_harmless(reading: &Reading<'_>) -> bool {
     let fingerprint = reading.fingerprint.as_bytes();
-    // SQL Server keeps statements with this word out of its log, so attacks end in a comment that has it.
+    // SQL Server keeps statements with this word out of its log, so attacks end in a comment that
+    // has it.
     if fingerprint.len() > 1 && fingerprint.ends_with(b"c") && bytes::find_all(reading.input, b"sp_password").is_some()
     {
         return false;
@@ -42,8 +43,9 @@ fn is_harmless_pair(reading: &Reading<'_>, a: &Token<'_>, b: &Token<'_>) -> bool
     }
 }
 
-/// Is the number (of this many bytes, taken to start the value) a number on its own, not the start of something like
-/// `1234-ABCDEF--`? Bytes from 0x80 on count as white space, as they do where C's `char` is signed.
+/// Is the number (of this many bytes, taken to start the value) a number on its own, not the start
+/// of something like `1234-ABCDEF--`? Bytes from 0x80 on count as white space, as they do where C's
+/// `char` is signed.
 fn ends_as_number(input: &[u8], len: usize) -> bool {
     match bytes::from(input, len) {
         [] | [0..=b' ' | 0x80.., ..] => true,
@@ -53,7 +55,8 @@ fn ends_as_number(input: &[u8], len: usize) -> bool {
 
 fn is_harmless_triple(reading: &Reading<'_>, [a, b, c]: [&Token<'_>; 3]) -> bool {
     match reading.fingerprint.as_bytes() {
-        // `foo" + "bar` breaks out of a string and back into one; anything else of this form is prose.
+        // `foo" + "bar` breaks out of a string and back into one; anything else of this form is
+        // prose.
         b"sos" | b"s&s" => !(a.open == 0 && c.close == 0 && a.close == c.open),
         // "sexy and 17" is prose, "sexy and 17<18" is not.
         b"s&n" | b"n&1" | b"1&1" | b"1&v" | b"1&s" => reading.tokens_read == 3,

@@ -4,7 +4,8 @@ use super::kind::Kind;
 use super::lexeme::{Read, TEXT_BYTES_MAX, Token, is_white, one};
 use crate::bytes::{self, ByteSet};
 
-// NUL counts as a digit in every literal, as it does in libinjection: values without it are what rules feed in.
+// NUL counts as a digit in every literal, as it does in libinjection: values without it are what
+// rules feed in.
 const BINARY_DIGITS: ByteSet = ByteSet::of(b"01\0");
 const HEX_DIGITS: ByteSet = ByteSet::of(b"0123456789ABCDEFabcdef\0");
 const MONEY_DIGITS: ByteSet = ByteSet::of(b"0123456789.,\0");
@@ -14,8 +15,8 @@ fn string<'a>(text: &'a [u8], open: u8, close: u8) -> Token<'a> {
     Token { open, close, ..Token::new(Kind::STRING, text) }
 }
 
-/// A string whose text starts at `start` and ends at a `quote` that is neither doubled nor escaped, or at the end of
-/// the input. A `start` of 0 stands for a string that was opened before the input.
+/// A string whose text starts at `start` and ends at a `quote` that is neither doubled nor escaped,
+/// or at the end of the input. A `start` of 0 stands for a string that was opened before the input.
 pub(super) fn quoted(rest: &[u8], start: usize, quote: u8) -> Read<'_> {
     let open = if start == 0 { 0 } else { quote };
     let mut from = start;
@@ -81,7 +82,8 @@ fn oracle_string(rest: &[u8], start: usize) -> Option<Read<'_>> {
     })
 }
 
-/// Amounts (`$1,000.00`) and PostgreSQL's `$$...$$` and `$tag$...$tag$`; none for `$.`, which starts a word.
+/// Amounts (`$1,000.00`) and PostgreSQL's `$$...$$` and `$tag$...$tag$`; none for `$.`, which
+/// starts a word.
 pub(super) fn money(rest: &[u8]) -> Option<Read<'_>> {
     let after = bytes::from(rest, 1);
     match MONEY_DIGITS.span(after) {

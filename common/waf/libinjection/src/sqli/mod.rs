@@ -1,4 +1,5 @@
-//! SQL injection: read the value in every context it may land in, fold, and look the fingerprint up.
+//! SQL injection: read the value in every context it may land in, fold, and look the fingerprint
+//! up.
 
 mod fold;
 mod judge;
@@ -19,8 +20,9 @@ use token::{Context, Dialect};
 
 /// The fingerprint of a value that looks like SQL injection, none for one that does not.
 ///
-/// `input` is the decoded value, any bytes, any length. Readings are tried in libinjection's order (as it stands, inside
-/// single quotes, inside double quotes; standard SQL before MySQL) and the first that convicts gives the fingerprint.
+/// `input` is the decoded value, any bytes, any length. Readings are tried in libinjection's order
+/// (as it stands, inside single quotes, inside double quotes; standard SQL before MySQL) and the
+/// first that convicts gives the fingerprint.
 pub fn is_sqli(input: &[u8]) -> Option<Fingerprint> {
     if is_one_token(input) {
         return None;
@@ -30,8 +32,8 @@ pub fn is_sqli(input: &[u8]) -> Option<Fingerprint> {
         .or_else(|| convict_in_double_quotes(input))
 }
 
-/// Is the value certainly a single token, like most names and many values? No fingerprint has one token (but the one for
-/// evil comments), and without quotes there is no other reading.
+/// Is the value certainly a single token, like most names and many values? No fingerprint has one
+/// token (but the one for evil comments), and without quotes there is no other reading.
 fn is_one_token(input: &[u8]) -> bool {
     match input.first() {
         None => true,

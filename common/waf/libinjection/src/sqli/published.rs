@@ -1,4 +1,5 @@
-//! libinjection's own cases for the tokenizer and for folding (tests/data/tokens.txt and folding.txt).
+//! libinjection's own cases for the tokenizer and for folding (tests/data/tokens.txt and
+//! folding.txt).
 
 use super::fold;
 use super::kind::Kind;
@@ -12,7 +13,8 @@ fn push(line: &mut Vec<u8>, quote: u8) {
     }
 }
 
-/// A token as the cases write it: kind, space, text. Strings and variables are written with their quotes.
+/// A token as the cases write it: kind, space, text. Strings and variables are written with their
+/// quotes.
 fn show(token: &Token<'_>) -> Vec<u8> {
     let quoted = token.kind == Kind::STRING || token.kind == Kind::VARIABLE;
     let mut line = vec![token.kind.0, b' '];

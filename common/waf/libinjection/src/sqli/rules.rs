@@ -1,5 +1,5 @@
-//! The rules of folding. Their order and what each of them forgets are libinjection's: fingerprints were collected with
-//! exactly this folding.
+//! The rules of folding. Their order and what each of them forgets are libinjection's: fingerprints
+//! were collected with exactly this folding.
 
 use super::kind::Kind;
 use super::lexeme::Token;

@@ -1,7 +1,7 @@
 //! Tokens of SQL, read so that one pass fits the dialects an attacker may meet.
 //!
-//! Every rule looks at the rest of the input and says which token starts there and how many bytes it takes. Reading
-//! never fails: what is not SQL is an unknown token.
+//! Every rule looks at the rest of the input and says which token starts there and how many bytes
+//! it takes. Reading never fails: what is not SQL is an unknown token.
 
 use super::kind::Kind;
 use super::lexeme::{Read, Token, is_white, one};
@@ -28,8 +28,8 @@ pub(super) enum Dialect {
 pub(super) struct Tokenizer<'a> {
     input: &'a [u8],
     at: usize,
-    /// The end of the word last measured: `A.A.A` is one word until a part of it turns out to be a keyword, and must
-    /// not be measured again for each part.
+    /// The end of the word last measured: `A.A.A` is one word until a part of it turns out to be a
+    /// keyword, and must not be measured again for each part.
     word_end: usize,
     context: Context,
     dialect: Dialect,
@@ -98,7 +98,8 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// Everybody takes `--` before white space or the end for a comment; before anything else MySQL sees two minuses.
+    /// Everybody takes `--` before white space or the end for a comment; before anything else MySQL
+    /// sees two minuses.
     fn dash(&mut self, rest: &'a [u8]) -> Read<'a> {
         match (rest.get(1), rest.get(2)) {
             (Some(b'-'), None) => comment_to_line_end(rest),
@@ -111,7 +112,8 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// A word, cut before the first `.` or tick if what stands there is a keyword: `SELECT.1`, ``SELECT`a` ``.
+    /// A word, cut before the first `.` or tick if what stands there is a keyword: `SELECT.1`,
+    /// ``SELECT`a` ``.
     fn word(&mut self, rest: &'a [u8]) -> Read<'a> {
         if self.word_end <= self.at {
             self.word_end = self.at + WORD_END.span_outside(rest);
@@ -149,8 +151,8 @@ fn comment_to_line_end(rest: &[u8]) -> Read<'_> {
     }
 }
 
-/// A comment within `/*` and `*/`. One that is nested (PostgreSQL) or conditional (MySQL's `/*!`) cannot be read for
-/// every database at once and is evil.
+/// A comment within `/*` and `*/`. One that is nested (PostgreSQL) or conditional (MySQL's `/*!`)
+/// cannot be read for every database at once and is evil.
 fn slash(rest: &[u8]) -> Read<'_> {
     if !rest.starts_with(b"/*") {
         return one(Kind::OPERATOR, rest);

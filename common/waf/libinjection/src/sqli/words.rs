@@ -1,8 +1,8 @@
 //! The published tables: what a word is, and which fingerprints are injections.
 //!
-//! Both files are searched as they lie in the binary. The index over the words is computed by the compiler, so that
-//! a process starts with it and shares its pages with its siblings. The indices and casts in its const functions fail at
-//! compile time or never.
+//! Both files are searched as they lie in the binary. The index over the words is computed by the
+//! compiler, so that a process starts with it and shares its pages with its siblings. The indices
+//! and casts in its const functions fail at compile time or never.
 
 use super::kind::Kind;
 
@@ -11,7 +11,8 @@ const FINGERPRINTS: &[u8] = include_bytes!("../../data/fingerprints.txt");
 
 /// The longest word or phrase in the table: checked when it is indexed.
 const WORD_BYTES_MAX: usize = 29;
-/// Slots of the index, twice as many as words so that a probe is short; a power of two, so that a hash can be masked.
+/// Slots of the index, twice as many as words so that a probe is short; a power of two, so that a
+/// hash can be masked.
 const SLOTS: usize = 2048;
 const SLOT_MASK: u32 = SLOTS as u32 - 1;
 /// Where each word's record starts in `WORDS`; 0 (a comment) is an empty slot.

@@ -1,5 +1,5 @@
-//! Tags, attributes, URLs and comments that run script. The names are libinjection's published lists (BSD licence, stated
-//! in `data/words.txt`).
+//! Tags, attributes, URLs and comments that run script. The names are libinjection's published
+//! lists (BSD licence, stated in `data/words.txt`).
 
 use super::entity;
 
@@ -89,7 +89,8 @@ pub(super) fn attribute(name: &[u8]) -> Attribute {
     known.map_or(Attribute::Harmless, |(_, attribute)| *attribute)
 }
 
-/// Old browsers end a tag at a tick, read conditional comments, and take `<?import` and entities for code.
+/// Old browsers end a tag at a tick, read conditional comments, and take `<?import` and entities
+/// for code.
 pub(super) fn is_comment(text: &[u8]) -> bool {
     text.contains(&b'`')
         || (text.len() > 3 && (starts_with(text, b"[IF") || starts_with(text, b"XML")))

@@ -1,12 +1,13 @@
-//! Numeric character references (`&#106;`, `&#x6a`), as browsers read them: without regard for a missing semicolon.
+//! Numeric character references (`&#106;`, `&#x6a`), as browsers read them: without regard for a
+//! missing semicolon.
 
 use crate::bytes;
 
 /// The largest code that is decoded; a larger one is text. (Unicode's last code is 0x10FFFF.)
 const CODE_MAX: u32 = 0x0010_00ff;
 
-/// Does the decoded text start with `prefix` (in capitals), without regard to ASCII case? Leading white space and
-/// controls are skipped, NUL and line feed anywhere.
+/// Does the decoded text start with `prefix` (in capitals), without regard to ASCII case? Leading
+/// white space and controls are skipped, NUL and line feed anywhere.
 pub(super) fn starts_with(mut text: &[u8], prefix: &[u8]) -> bool {
     let mut expected = prefix.iter().copied().peekable();
     let mut leading = true;
@@ -19,7 +20,8 @@ pub(super) fn starts_with(mut text: &[u8], prefix: &[u8]) -> bool {
             continue;
         }
         leading = false;
-        // Only the low byte is compared, as in libinjection: an exotic code that ends like the letter convicts, too.
+        // Only the low byte is compared, as in libinjection: an exotic code that ends like the
+        // letter convicts, too.
         let code = if (97..=122).contains(&code) { code - 32 } else { code };
         if code & 0xff != u32::from(next) {
             return false;

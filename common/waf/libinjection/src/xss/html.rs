@@ -1,5 +1,6 @@
-//! HTML cut into the pieces a browser would see, after the tokenizer of the HTML standard (section 13.2.5) with the habits
-//! of old browsers added: NUL and vertical tab are white space, ticks quote, `<%` opens a comment.
+//! HTML cut into the pieces a browser would see, after the tokenizer of the HTML standard (section
+//! 13.2.5) with the habits of old browsers added: NUL and vertical tab are white space, ticks
+//! quote, `<%` opens a comment.
 //!
 //! States follow each other in a loop, so that `////` costs no stack.
 
@@ -55,7 +56,8 @@ pub(super) struct Pieces<'a> {
     input: &'a [u8],
     at: usize,
     state: State,
-    /// The tag being read began with `</`. As in libinjection, `</>` leaves this set for the next tag.
+    /// The tag being read began with `</`. As in libinjection, `</>` leaves this set for the next
+    /// tag.
     closing: bool,
 }
 
@@ -106,7 +108,8 @@ impl<'a> Pieces<'a> {
         Step::On
     }
 
-    /// A piece of the next `len` bytes, going on in `state` after `skip` more; without a `len` it is all the rest.
+    /// A piece of the next `len` bytes, going on in `state` after `skip` more; without a `len` it
+    /// is all the rest.
     fn found(&mut self, piece: Piece, len: Option<usize>, skip: usize, state: State) -> Step<'a> {
         let text = len.map_or(self.rest(), |len| bytes::upto(self.rest(), len));
         self.at = self.at + text.len() + skip;

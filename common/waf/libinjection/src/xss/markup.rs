@@ -1,9 +1,11 @@
-//! What is in angle brackets but no tag: comments, doctypes, CDATA. Each function is given the input after the opening.
+//! What is in angle brackets but no tag: comments, doctypes, CDATA. Each function is given the
+//! input after the opening.
 
 use super::piece::Piece;
 use crate::bytes;
 
-/// A piece to cut off: where it starts, its length (without one it is all the rest) and the bytes of its end mark.
+/// A piece to cut off: where it starts, its length (without one it is all the rest) and the bytes
+/// of its end mark.
 pub(super) struct Cut {
     pub(super) piece: Piece,
     pub(super) start: usize,

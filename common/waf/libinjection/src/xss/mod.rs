@@ -1,4 +1,5 @@
-//! Script for a browser: read the value as HTML in every context it may land in, and look for what runs script.
+//! Script for a browser: read the value as HTML in every context it may land in, and look for what
+//! runs script.
 
 mod danger;
 mod entity;
@@ -14,17 +15,18 @@ use piece::Piece;
 
 /// Does a value look like HTML that runs script?
 ///
-/// `input` is the decoded value, any bytes, any length. It is read as text, as the inside of a tag, and as the inside of a
-/// value in each kind of quotes.
+/// `input` is the decoded value, any bytes, any length. It is read as text, as the inside of a tag,
+/// and as the inside of a value in each kind of quotes.
 pub fn is_xss(input: &[u8]) -> bool {
     let has = |byte| input.contains(&byte);
-    // What convicts is a tag, a comment or a doctype, which need `<`, or the value of an attribute named in the input,
-    // which needs `=`.
+    // What convicts is a tag, a comment or a doctype, which need `<`, or the value of an attribute
+    // named in the input, which needs `=`.
     let opens = has(b'<');
     if !opens && !has(b'=') {
         return false;
     }
-    // Without a closing quote a quoted value is the whole input, and the value of an attribute that it does not name.
+    // Without a closing quote a quoted value is the whole input, and the value of an attribute that
+    // it does not name.
     let quoted = |quote| has(quote) && runs_script(input, Start::Quoted(quote));
     (opens && runs_script(input, Start::Text))
         || runs_script(input, Start::Tag)

@@ -8,7 +8,8 @@ pub(crate) fn data(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// One case of a packed file: the name, the input and the expectation, both without trailing white space.
+/// One case of a packed file: the name, the input and the expectation, both without trailing white
+/// space.
 pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) input: Vec<u8>,
@@ -43,7 +44,8 @@ pub(crate) fn cases(name: &str) -> Vec<Case> {
     cases
 }
 
-/// A line of verdicts.txt: fingerprint (or `-`), 0 or 1 for XSS, and the value with `\xNN` for odd bytes.
+/// A line of verdicts.txt: fingerprint (or `-`), 0 or 1 for XSS, and the value with `\xNN` for odd
+/// bytes.
 pub(crate) struct Verdict {
     pub(crate) fingerprint: String,
     pub(crate) xss: bool,

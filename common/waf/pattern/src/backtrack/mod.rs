@@ -1,4 +1,5 @@
-//! The engine for what is not regular: lookaround, back-references, atomic groups that matter. Bounded by steps.
+//! The engine for what is not regular: lookaround, back-references, atomic groups that matter.
+//! Bounded by steps.
 
 mod program;
 mod run;

@@ -134,8 +134,8 @@ impl Compiler<'_> {
         slot
     }
 
-    /// The start is kept aside until the group ends, so that a reference to a group inside itself sees its last
-    /// complete match.
+    /// The start is kept aside until the group ends, so that a reference to a group inside itself
+    /// sees its last complete match.
     fn group(&mut self, index: usize, node: &Node) -> Result<(), CompileError> {
         let opened = self.new_slot();
         self.push(Inst::Save(opened))?;

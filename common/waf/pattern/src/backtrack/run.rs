@@ -36,7 +36,8 @@ struct Run<'a> {
 }
 
 impl Backtracker {
-    /// Searches from every start at `from` and after in turn, as PCRE does; fills `groups` on a match.
+    /// Searches from every start at `from` and after in turn, as PCRE does; fills `groups` on a
+    /// match.
     pub(crate) fn search(
         &self,
         value: &[u8],
@@ -105,8 +106,8 @@ impl Run<'_> {
         }
     }
 
-    /// Matches from `pc` at `at` until an `Accept` (at `must_end`, if that is set); the position reached.
-    /// Afterwards frames above those there before are the untried ways of this match.
+    /// Matches from `pc` at `at` until an `Accept` (at `must_end`, if that is set); the position
+    /// reached. Afterwards frames above those there before are the untried ways of this match.
     fn from(&mut self, mut pc: usize, mut at: usize, must_end: Option<usize>) -> Result<Option<usize>, StepLimit> {
         let base = self.stack.frames.len();
         loop {

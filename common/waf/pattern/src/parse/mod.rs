@@ -1,5 +1,5 @@
-//! PCRE syntax to [`Node`]: groups, flags, alternatives and quantifiers (pcre2pattern(3); PCRE 8 where they differ,
-//! because rule files were written for it).
+//! PCRE syntax to [`Node`]: groups, flags, alternatives and quantifiers (pcre2pattern(3); PCRE 8
+//! where they differ, because rule files were written for it).
 //!
 //! The options are those ModSecurity 2 compiles `@rx` with: DOTALL and DOLLAR_ENDONLY, no UTF.
 
@@ -23,7 +23,8 @@ const REPEAT_COUNT_MAX: u32 = 65_535;
 /// Quantifiers on one thing, as in `a{2}{3}`: each nests like a group.
 const REPEATS_COUNT_MAX: usize = 4;
 
-/// A lookbehind may reach this far back: it is tried from every distance it may have. PCRE2's default.
+/// A lookbehind may reach this far back: it is tried from every distance it may have. PCRE2's
+/// default.
 const BEHIND_BYTES_MAX: usize = 255;
 
 /// A parsed pattern.
@@ -65,7 +66,8 @@ struct Parser<'a> {
     depth: usize,
     /// Groups opened so far.
     groups: usize,
-    /// Groups in the whole pattern, counted beforehand: whether `\10` is a reference or an octal depends on it.
+    /// Groups in the whole pattern, counted beforehand: whether `\10` is a reference or an octal
+    /// depends on it.
     groups_total: usize,
     names: Vec<(Vec<u8>, usize)>,
     references: Vec<(usize, usize)>,
@@ -118,7 +120,8 @@ impl<'a> Parser<'a> {
         CompileError::new(self.at, reason)
     }
 
-    /// `a|b|c` up to the closing parenthesis or the end. Flags set inside end with it, but reach over `|`.
+    /// `a|b|c` up to the closing parenthesis or the end. Flags set inside end with it, but reach
+    /// over `|`.
     fn alternatives(&mut self) -> Result<Node, CompileError> {
         self.depth += 1;
         if self.depth > NESTING_COUNT_MAX {
@@ -185,7 +188,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// One thing a quantifier may follow; `None` for what is no such thing (comments, flag settings).
+    /// One thing a quantifier may follow; `None` for what is no such thing (comments, flag
+    /// settings).
     fn atom(&mut self) -> Result<Option<Node>, CompileError> {
         let Some(byte) = self.next() else { return Ok(None) };
         Ok(Some(match byte {

@@ -60,7 +60,8 @@ impl Facts {
     }
 }
 
-/// `after` is what follows the node where the node stands at the beginning of a match, and `None` elsewhere.
+/// `after` is what follows the node where the node stands at the beginning of a match, and `None`
+/// elsewhere.
 fn facts(node: &Node, after: Option<&Positions>) -> Facts {
     match node {
         Node::Empty | Node::Look(_) | Node::Keep | Node::Around { .. } => Facts::empty(),
@@ -112,9 +113,11 @@ fn alternate(nodes: &[Node], after: Option<&Positions>) -> Facts {
 
 /// A sequence of nodes: literals grow over neighbours as long as every match is known exactly.
 struct Sequence {
-    /// What is known to stand directly before the next node, beginning somewhere after the last gap.
+    /// What is known to stand directly before the next node, beginning somewhere after the last
+    /// gap.
     running: Vec<Literal>,
-    /// What stands there instead, where something optional took a byte: nothing can be added to these.
+    /// What stands there instead, where something optional took a byte: nothing can be added to
+    /// these.
     closed: Vec<Literal>,
     terms: Vec<Term>,
     exact: bool,
@@ -200,8 +203,9 @@ impl Sequence {
         }
     }
 
-    /// Something that may be there or not. Rules against evasion have such things between all letters of a word: then
-    /// either the word goes on, or one of the few bytes the optional part begins with comes next.
+    /// Something that may be there or not. Rules against evasion have such things between all
+    /// letters of a word: then either the word goes on, or one of the few bytes the optional part
+    /// begins with comes next.
     fn optional(&mut self, node: &Node) {
         let (first, _) = crate::lower::first(node, ByteSet::EMPTY);
         let bytes: Vec<u8> = first.iter().filter(|byte| !byte.is_ascii_uppercase()).collect();
@@ -276,7 +280,8 @@ fn flatten<'a>(node: &'a Node, nodes: &mut Vec<&'a Node>) {
     }
 }
 
-/// At most two terms that hold whenever one of these does: one of the rarest things each asks for occurs.
+/// At most two terms that hold whenever one of these does: one of the rarest things each asks for
+/// occurs.
 fn merged(terms: Vec<Term>) -> Vec<Term> {
     let mut any: Vec<Literal> = Vec::new();
     let mut single = ByteSet::EMPTY;

@@ -4,13 +4,15 @@ use super::{Literal, Term, rate};
 use crate::byteset::ByteSet;
 use std::collections::BTreeSet;
 
-/// Longer literals are cut down to their rarest part of this many bytes: more would only enlarge the automaton.
+/// Longer literals are cut down to their rarest part of this many bytes: more would only enlarge
+/// the automaton.
 const LITERAL_BYTES_MAX: usize = 8;
 
 /// Sets up to this size are freed of literals that contain another one.
 const MINIMIZED_COUNT_MAX: usize = 512;
 
-/// The terms that say "one of these occurs": none shorter than two bytes as a literal, single bytes as a byte set.
+/// The terms that say "one of these occurs": none shorter than two bytes as a literal, single bytes
+/// as a byte set.
 pub(super) fn terms_of(literals: Vec<Literal>) -> Vec<Term> {
     if literals.is_empty() || literals.iter().any(Vec::is_empty) {
         return vec![Term::default()];

@@ -1,8 +1,8 @@
 //! What a value must contain for a pattern to match it.
 //!
-//! A requirement is a choice of [`Term`]s: some term must hold in full. A term is a list of clauses: "one of these
-//! literals occurs" and "a byte of this set occurs". Every step of the derivation only weakens, so a value without the
-//! requirement cannot match; one with it may.
+//! A requirement is a choice of [`Term`]s: some term must hold in full. A term is a list of
+//! clauses: "one of these literals occurs" and "a byte of this set occurs". Every step of the
+//! derivation only weakens, so a value without the requirement cannot match; one with it may.
 
 mod facts;
 mod literals;
@@ -25,17 +25,19 @@ const LITERAL_CLAUSES_COUNT_MAX: usize = 3;
 /// Byte clauses kept per term.
 const BYTE_CLAUSES_COUNT_MAX: usize = 6;
 
-/// A byte set that this share of bytes belongs to is in nearly every value: asking for it is wasted.
+/// A byte set that this share of bytes belongs to is in nearly every value: asking for it is
+/// wasted.
 const BYTE_RATE_MAX: f32 = 0.3;
 
 /// How often the first places of a term may be met before asking for them is wasted.
 const START_RATE_MAX: f32 = 0.03;
 
-/// Conditions necessary for a match, derived from a pattern. They may let a value pass that does not match; they
-/// never rule out one that does.
+/// Conditions necessary for a match, derived from a pattern. They may let a value pass that does
+/// not match; they never rule out one that does.
 #[derive(Debug, Clone)]
 pub struct Requirement {
-    /// One of these must hold; never empty (a pattern that cannot match has none, and is kept as "anything").
+    /// One of these must hold; never empty (a pattern that cannot match has none, and is kept as
+    /// "anything").
     pub(crate) terms: Vec<Term>,
     /// The value's first byte must be in this set.
     pub(crate) start: Option<ByteSet>,
@@ -59,13 +61,14 @@ pub(crate) struct Term {
 }
 
 impl Requirement {
-    /// No condition: always a candidate. For operators a [`PatternSet`](crate::PatternSet) cannot judge.
+    /// No condition: always a candidate. For operators a [`PatternSet`](crate::PatternSet) cannot
+    /// judge.
     pub fn anything() -> Self {
         Self { terms: vec![Term::default()], start: None, forbidden: ByteSet::EMPTY, least: 0, most: None }
     }
 
-    /// The value contains at least one of these, ASCII case aside (`@pm`, `@contains`, `@streq`, `@beginsWith` ...).
-    /// An empty literal is in every value.
+    /// The value contains at least one of these, ASCII case aside (`@pm`, `@contains`, `@streq`,
+    /// `@beginsWith` ...). An empty literal is in every value.
     pub fn any_of<'a>(literals: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let literals: Vec<Literal> = literals.into_iter().map(<[u8]>::to_ascii_lowercase).collect();
         let least = literals.iter().map(Vec::len).min().unwrap_or(0);
@@ -91,7 +94,8 @@ impl Requirement {
         self.least
     }
 
-    /// Whether nothing is asked of the value's bytes: such a pattern runs on every value of a fitting length.
+    /// Whether nothing is asked of the value's bytes: such a pattern runs on every value of a
+    /// fitting length.
     pub fn is_open(&self) -> bool {
         self.terms.iter().any(Term::asks_nothing) && self.start.is_none() && self.forbidden.is_empty()
     }

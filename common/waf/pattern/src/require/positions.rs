@@ -4,7 +4,8 @@ use super::rate;
 use crate::ast::Node;
 use crate::byteset::ByteSet;
 
-/// Places looked at: with four, words and runs are told apart well, and one table per place stays in the cache.
+/// Places looked at: with four, words and runs are told apart well, and one table per place stays
+/// in the cache.
 pub(crate) const PLACES: usize = 4;
 
 /// The bytes possible at each place, as long as the match reaches that far.

@@ -1,5 +1,5 @@
-//! How common bytes and literals are in ordinary values. Only an estimate: it decides which of several necessary
-//! conditions is asked, never whether one is right.
+//! How common bytes and literals are in ordinary values. Only an estimate: it decides which of
+//! several necessary conditions is asked, never whether one is right.
 
 use super::Literal;
 use crate::byteset::ByteSet;
@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 /// Letters of English text from common to rare; the rest of the alphabet follows from the position.
 const LETTERS: &[u8; 26] = b"etaoinsrhldcumfpgwybvkxjqz";
 
-/// The share of bytes of ordinary values (text, numbers, addresses, JSON) that are this byte, case aside.
+/// The share of bytes of ordinary values (text, numbers, addresses, JSON) that are this byte, case
+/// aside.
 const fn estimate(byte: u8) -> f32 {
     match byte {
         b' ' => 0.12,
@@ -49,7 +50,8 @@ pub(crate) fn bytes(set: &ByteSet) -> f32 {
     folded.iter().filter(|byte| !byte.is_ascii_uppercase()).map(byte).sum()
 }
 
-/// Letters follow each other in habitual ways: a word is more common than its letters alone would make it.
+/// Letters follow each other in habitual ways: a word is more common than its letters alone would
+/// make it.
 pub(super) fn literal(literal: &[u8]) -> f32 {
     let mut rate = 1.0_f32;
     let mut letters = 0_i32;

@@ -1,6 +1,7 @@
 //! What a pattern set finds.
 
-/// One bit per pattern of a [`PatternSet`](crate::PatternSet). Reuse it between calls: it keeps its memory.
+/// One bit per pattern of a [`PatternSet`](crate::PatternSet). Reuse it between calls: it keeps its
+/// memory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CandidateBits {
     words: Vec<u64>,

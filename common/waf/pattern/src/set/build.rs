@@ -53,7 +53,8 @@ pub(super) fn build(requirements: &[&Requirement]) -> Result<PatternSet, Compile
     Ok(set)
 }
 
-/// Where bits are short, terms without literals go first: nothing else keeps their patterns from running.
+/// Where bits are short, terms without literals go first: nothing else keeps their patterns from
+/// running.
 const OPEN_WEIGHT: usize = 1000;
 
 fn weight(term: &Term) -> usize {

@@ -18,8 +18,8 @@ pub(super) struct Gate {
     pub(super) most: usize,
 }
 
-/// All gates of a set, those asking the same as one. Each is listed under one bit it asks for, the rarest, and is
-/// looked at only when that bit was found: most values have few.
+/// All gates of a set, those asking the same as one. Each is listed under one bit it asks for, the
+/// rarest, and is looked at only when that bit was found: most values have few.
 #[derive(Debug, Default)]
 pub(super) struct Gates {
     by_start: Vec<Vec<Listed>>,

@@ -1,7 +1,7 @@
 //! Which of many patterns may match a value.
 //!
-//! Three looks at the value, each cheap: which byte sets occur in it (one table, one pass), which literals (one
-//! automaton, one pass), and then for each term met whether all of it holds.
+//! Three looks at the value, each cheap: which byte sets occur in it (one table, one pass), which
+//! literals (one automaton, one pass), and then for each term met whether all of it holds.
 
 mod bits;
 mod build;
@@ -15,10 +15,12 @@ pub(crate) use scan::Seen;
 
 use crate::{CompileError, Requirement, Scratch};
 
-/// The requirements of many patterns in one structure. Patterns are numbered from 0 in the order given.
+/// The requirements of many patterns in one structure. Patterns are numbered from 0 in the order
+/// given.
 ///
-/// A rule engine makes one per chain of transformations, over the patterns that run on its result, and one over all
-/// patterns: where every chain leaves a value unchanged (most values), one call answers for all of them.
+/// A rule engine makes one per chain of transformations, over the patterns that run on its result,
+/// and one over all patterns: where every chain leaves a value unchanged (most values), one call
+/// answers for all of them.
 #[derive(Debug)]
 pub struct PatternSet {
     patterns: usize,

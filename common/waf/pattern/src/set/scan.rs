@@ -7,10 +7,12 @@ use aho_corasick::automaton::Automaton;
 use aho_corasick::{Anchored, MatchKind, PatternID, dfa, nfa};
 use std::collections::BTreeMap;
 
-/// A table this large is worth its speed; beyond, it leaves the cache and the compact form is as fast.
+/// A table this large is worth its speed; beyond, it leaves the cache and the compact form is as
+/// fast.
 const TABLE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Bytes from the beginning of a literal for which the compact form has tables too: most of what is read goes no further.
+/// Bytes from the beginning of a literal for which the compact form has tables too: most of what is
+/// read goes no further.
 const DENSE_DEPTH: usize = 4;
 
 /// A literal's part in a term.
@@ -55,7 +57,8 @@ impl Literals {
             .prefilter(false)
             .build(&literals)
             .map_err(failed)?;
-        // At most one state per literal byte and the root; 64 classes of 4 bytes each. Most literals share beginnings.
+        // At most one state per literal byte and the root; 64 classes of 4 bytes each. Most
+        // literals share beginnings.
         let states = literals.iter().fold(1_usize, |all, literal| all + literal.len());
         let automaton = if states * (64 * 4) <= TABLE_BYTES_MAX {
             Form::Table(dfa::Builder::new().build_from_noncontiguous(&sparse).map_err(failed)?)
@@ -76,7 +79,8 @@ impl Literals {
         automaton + postings.sum::<usize>()
     }
 
-    /// Sets the patterns of the rows whose literals occur and whose gates admit the value; whether there were any.
+    /// Sets the patterns of the rows whose literals occur and whose gates admit the value; whether
+    /// there were any.
     pub(super) fn scan(
         &self,
         value: &[u8],
@@ -106,8 +110,8 @@ impl Literals {
     }
 }
 
-/// Calls for every occurrence of every literal. The literals are in lower case, so the value is folded as it is read:
-/// half the classes, half the table.
+/// Calls for every occurrence of every literal. The literals are in lower case, so the value is
+/// folded as it is read: half the classes, half the table.
 fn each_literal<A: Automaton>(automaton: &A, value: &[u8], found: &mut impl FnMut(PatternID)) {
     let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
     for byte in value {

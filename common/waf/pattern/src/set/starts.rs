@@ -1,9 +1,11 @@
-//! Whether the first few bytes of a match stand together somewhere in the value, for many patterns at once.
+//! Whether the first few bytes of a match stand together somewhere in the value, for many patterns
+//! at once.
 
 use super::{BITS_COUNT_MAX, Bits, WORDS, set_bit};
 use crate::require::{PLACES, Positions};
 
-/// Per byte, the beginnings that allow it at one place; the last entry is for "after the end of the value".
+/// Per byte, the beginnings that allow it at one place; the last entry is for "after the end of the
+/// value".
 type Table = [Bits; 257];
 
 const END: usize = 256;
@@ -36,8 +38,8 @@ impl Starts {
         Self { tables, pairs }
     }
 
-    /// The beginnings that stand somewhere in the value. Of a long value the first part tells which are common in it;
-    /// the rest is searched for the others alone.
+    /// The beginnings that stand somewhere in the value. Of a long value the first part tells which
+    /// are common in it; the rest is searched for the others alone.
     pub(super) fn find(&self, value: &[u8]) -> Bits {
         let mut found = [0; WORDS];
         if value.len() < LONG_BYTES_MIN {
@@ -82,14 +84,15 @@ impl Starts {
     }
 }
 
-/// From this length on a table made for the value pays: it costs about as much as some thousand bytes.
+/// From this length on a table made for the value pays: it costs about as much as some thousand
+/// bytes.
 const LONG_BYTES_MIN: usize = 32 * 1024;
 
 /// Bytes that tell which beginnings are common in a long value.
 const SAMPLE_BYTES: usize = 8 * 1024;
 
-/// For every two bytes, one bit: whether any of some beginnings allows them at its first two places. Most places of most
-/// values are ruled out by it.
+/// For every two bytes, one bit: whether any of some beginnings allows them at its first two
+/// places. Most places of most values are ruled out by it.
 #[derive(Debug)]
 struct Pairs {
     words: Box<[u64; PAIRS / 64]>,

@@ -87,8 +87,8 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// Values out of the regression tests: what follows `data:`, `uri:` and header names, as it stands, percent-decoded,
-/// and divided at `&` and `=`.
+/// Values out of the regression tests: what follows `data:`, `uri:` and header names, as it stands,
+/// percent-decoded, and divided at `&` and `=`.
 pub fn payloads(dir: &Path) -> Vec<Vec<u8>> {
     let mut found = std::collections::BTreeSet::new();
     for file in files(&dir.join("regression"), "yaml") {

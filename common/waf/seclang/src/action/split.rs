@@ -4,8 +4,8 @@ use super::act::Fault;
 use super::item::Item;
 use crate::reader::Argument;
 
-/// Cuts an action list at its commas. A value in single quotes may hold commas; a backslash before a single quote is
-/// dropped.
+/// Cuts an action list at its commas. A value in single quotes may hold commas; a backslash before
+/// a single quote is dropped.
 pub(super) fn split(text: &Argument) -> Result<Vec<Item>, Fault> {
     let mut items = Vec::new();
     let mut at = 0;

@@ -19,7 +19,8 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Gates {
     Built,
-    /// Every rule runs on every value: the same result, slower by far, and compiled in less time and memory.
+    /// Every rule runs on every value: the same result, slower by far, and compiled in less time
+    /// and memory.
     Open,
 }
 
@@ -34,7 +35,8 @@ pub(super) struct Parts {
     pub notes: Vec<Diagnostic>,
 }
 
-/// Puts a rule set together; an error where a rule that every request reaches asks for what is not there.
+/// Puts a rule set together; an error where a rule that every request reaches asks for what is not
+/// there.
 pub(super) fn assemble(parts: Parts, named: &[Variable], gates: Gates) -> Result<Ruleset, Vec<Diagnostic>> {
     let Parts { settings, phases, pipelines, names, picks, paths, notes } = parts;
     let (path_keys, paths): (Vec<Span>, Vec<XmlPath>) = paths.into_iter().unzip();

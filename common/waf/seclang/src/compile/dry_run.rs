@@ -1,9 +1,10 @@
 //! Which rules are left out in an ordinary request, so that the gates need not be made for them.
 //!
-//! Paranoia levels and the like are TX variables that the rules themselves set, and rules that look at nothing else jump
-//! over what is not wanted. An empty request run through the rules once, when they are compiled, tells which jumps are
-//! made. Only speed depends on it: a rule that is reached after all is evaluated on every value. It also tells which rules
-//! that ask for what is not there (a geographic data base, say) every request would come to.
+//! Paranoia levels and the like are TX variables that the rules themselves set, and rules that look
+//! at nothing else jump over what is not wanted. An empty request run through the rules once, when
+//! they are compiled, tells which jumps are made. Only speed depends on it: a rule that is reached
+//! after all is evaluated on every value. It also tells which rules that ask for what is not there
+//! (a geographic data base, say) every request would come to.
 
 use crate::modes::Mode;
 use crate::ruleset::Ruleset;

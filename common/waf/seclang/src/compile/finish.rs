@@ -56,8 +56,8 @@ impl Compiler<'_> {
         assemble(parts, &named, self.gates)
     }
 
-    /// Compiles the paths of `XML:` with the namespaces of their rules, each once. A key that other namespaces have
-    /// taken gets a number behind it.
+    /// Compiles the paths of `XML:` with the namespaces of their rules, each once. A key that other
+    /// namespaces have taken gets a number behind it.
     fn resolve_paths(&mut self) -> Vec<(Span, XmlPath)> {
         let mut paths: Vec<(Span, XmlPath)> = Vec::new();
         let (mut faults, mut steps) = (Vec::new(), 0usize);
@@ -164,7 +164,8 @@ impl Compiler<'_> {
     }
 
     fn phase(&mut self, phase: u8) -> Vec<Rule> {
-        // Where in the phase's list each draft would stand: a marker is where the rules after it begin.
+        // Where in the phase's list each draft would stand: a marker is where the rules after it
+        // begin.
         let mut places = Vec::with_capacity(self.drafts.len());
         let mut len: u32 = 0;
         for draft in &self.drafts {
@@ -256,7 +257,8 @@ impl Compiler<'_> {
     }
 }
 
-/// The texts a template can become, given the constants its variables are set to. More than `EXPANSIONS_MAX` are cut.
+/// The texts a template can become, given the constants its variables are set to. More than
+/// `EXPANSIONS_MAX` are cut.
 fn expansions(template: &Template, values: &HashMap<u16, Vec<Span>>, constants: &Constants) -> Vec<Vec<u8>> {
     let mut texts = vec![Vec::new()];
     for part in &template.parts {

@@ -1,5 +1,5 @@
-//! Rule files to a rule set: directives in order, with Include, SecDefaultAction and the directives that change rules
-//! already read.
+//! Rule files to a rule set: directives in order, with Include, SecDefaultAction and the directives
+//! that change rules already read.
 
 mod assemble;
 mod change;
@@ -49,13 +49,14 @@ struct DraftRule {
 }
 
 impl Ruleset {
-    /// Compiles the file `entry` of a bundle and all it includes. The errors are in the order of the files.
+    /// Compiles the file `entry` of a bundle and all it includes. The errors are in the order of
+    /// the files.
     pub fn compile(bundle: &Bundle, entry: &str) -> Result<Self, Vec<Diagnostic>> {
         Compiler::new(bundle, Gates::Built).run(entry)
     }
 
-    /// Compiles the same rules in less time and memory, for a check or for few transactions: every rule is evaluated on
-    /// every value, which takes many times as long and finds the same.
+    /// Compiles the same rules in less time and memory, for a check or for few transactions: every
+    /// rule is evaluated on every value, which takes many times as long and finds the same.
     pub fn compile_ungated(bundle: &Bundle, entry: &str) -> Result<Self, Vec<Diagnostic>> {
         Compiler::new(bundle, Gates::Open).run(entry)
     }
@@ -232,7 +233,8 @@ impl<'b> Compiler<'b> {
             (false, [targets, operator, rest @ ..]) if rest.len() <= 1 => {
                 let targets = target::parse(targets, &mut self.names);
                 let named = operator::parse(operator, &source.name, self.bundle, &mut self.names);
-                // A rule in error still takes part in its chain, so that the next rule is not blamed.
+                // A rule in error still takes part in its chain, so that the next rule is not
+                // blamed.
                 if let Err(fault) = targets.as_ref().map(|_| ()).and(named.as_ref().map(|_| ())) {
                     self.skip_faulty(source, rest.first(), at);
                     return Err(fault.clone());

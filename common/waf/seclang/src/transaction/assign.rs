@@ -62,8 +62,8 @@ fn change(collection: Collection, template: &Template, change: Change, variables
     variables.persistent.change(collection, name, change, variables.now.seconds);
 }
 
-/// Returns a TX variable after an assignment. Counters stop at zero, and at the largest number: what they count and how
-/// much a rule adds may be the client's.
+/// Returns a TX variable after an assignment. Counters stop at zero, and at the largest number:
+/// what they count and how much a rule adds may be the client's.
 fn assigned(before: TxValue, assignment: &Assignment, variables: &mut Variables<'_>) -> TxValue {
     let change = match assignment {
         Assignment::Set(value) => return TxValue::Text(expand(value, variables)),

@@ -1,4 +1,5 @@
-//! Which bodies are looked at, and how: the settings of the rule set, as `ctl` changes them for one transaction.
+//! Which bodies are looked at, and how: the settings of the rule set, as `ctl` changes them for one
+//! transaction.
 
 use crate::modes::XmlArguments;
 use crate::settings::Settings;

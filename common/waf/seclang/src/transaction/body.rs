@@ -134,7 +134,8 @@ impl Reader<'_, '_> {
         self.check_no_files(body.len() - report.files_combined_bytes);
     }
 
-    /// Notes a body without its files over SecRequestBodyNoFilesLimit as an error, on which the rules decide.
+    /// Notes a body without its files over SecRequestBodyNoFilesLimit as an error, on which the
+    /// rules decide.
     fn check_no_files(&mut self, bytes: usize) {
         let limit = self.variables.rules.settings.request_body_no_files_limit;
         if u64::try_from(bytes).unwrap_or(u64::MAX) > limit {

@@ -3,8 +3,8 @@
 use super::environment::Schedule;
 use super::outcome::Outcome;
 
-/// Work between two questions to the schedule, in units of about a nanosecond: short beside a turn of 5 ms, long beside
-/// the question itself.
+/// Work between two questions to the schedule, in units of about a nanosecond: short beside a turn
+/// of 5 ms, long beside the question itself.
 const COST_PER_QUESTION: usize = 20_000;
 
 /// Counts work, in units of about a nanosecond.
@@ -19,7 +19,8 @@ impl Budget {
         self.cost += cost;
     }
 
-    /// Adds work and asks the schedule, if enough was done since; returns why the phase has to stop here.
+    /// Adds work and asks the schedule, if enough was done since; returns why the phase has to stop
+    /// here.
     pub(super) fn pause(&mut self, cost: usize, schedule: &mut dyn FnMut() -> Schedule) -> Option<Outcome> {
         self.cost += cost;
         if self.cost < COST_PER_QUESTION {

@@ -9,8 +9,8 @@ pub struct Now {
     pub elapsed_micros: u64,
 }
 
-/// A date and time of day in UTC. TIME_* of ModSecurity are local time; servers that care run in UTC, and no time zone
-/// data is read here.
+/// A date and time of day in UTC. TIME_* of ModSecurity are local time; servers that care run in
+/// UTC, and no time zone data is read here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Calendar {
     pub year: u64,
@@ -25,8 +25,8 @@ pub(super) struct Calendar {
 impl Calendar {
     pub(super) fn new(seconds: u64) -> Self {
         let (days, rest) = (seconds / 86_400, seconds % 86_400);
-        // Howard Hinnant's civil_from_days, for days since 1970 (chrono-compatible low-level date algorithms). A clock
-        // of 64 bits divided by a day's seconds leaves room for every sum.
+        // Howard Hinnant's civil_from_days, for days since 1970 (chrono-compatible low-level date
+        // algorithms). A clock of 64 bits divided by a day's seconds leaves room for every sum.
         let shifted = days + 719_468;
         let (era, of_era) = (shifted / 146_097, shifted % 146_097);
         let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

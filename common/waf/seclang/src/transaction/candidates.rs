@@ -1,4 +1,5 @@
-//! The rules of a phase that may match, and on which values: what the gate finds out before any rule runs.
+//! The rules of a phase that may match, and on which values: what the gate finds out before any
+//! rule runs.
 
 use super::values::Entry;
 use super::variables::Variables;
@@ -37,7 +38,8 @@ struct Seen {
     open: bool,
 }
 
-/// Values of one variable from which on it is worth looking for equal ones: lists of records repeat names and words.
+/// Values of one variable from which on it is worth looking for equal ones: lists of records repeat
+/// names and words.
 const REPEATS_WORTH: usize = 16;
 
 /// Values remembered, a power of two; others are looked at again.
@@ -105,7 +107,8 @@ impl Candidates {
         self.active.insert(rule);
     }
 
-    /// Gives a value the hits of an equal one before it, if there is one; else remembers where its own will begin.
+    /// Gives a value the hits of an equal one before it, if there is one; else remembers where its
+    /// own will begin.
     pub(super) fn repeat(&mut self, variable: Variable, entry: usize, variables: &Variables<'_>) -> bool {
         let shelf = variables.values.shelf(variable);
         if shelf.len() < REPEATS_WORTH {
@@ -117,8 +120,8 @@ impl Candidates {
             self.seen.clear();
             self.seen.resize(shelf.len().next_power_of_two().clamp(64, SEEN_MAX), Seen::default());
         }
-        // The value before this one is through: what hits it had are known now. After the end of another variable's
-        // values its slot may be gone.
+        // The value before this one is through: what hits it had are known now. After the end of
+        // another variable's values its slot may be gone.
         if let Some(before) = self.seen.get_mut(self.last_seen).filter(|before| before.open) {
             (before.end, before.open) = (first, false);
         }

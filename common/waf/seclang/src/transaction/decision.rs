@@ -72,7 +72,8 @@ impl Decision {
         self.mode == Mode::Off || self.allowed == Some(Allow::Transaction)
     }
 
-    /// Takes the decision of a rule that matched in `phase`; `location` expands the target of a redirect.
+    /// Takes the decision of a rule that matched in `phase`; `location` expands the target of a
+    /// redirect.
     pub(super) fn disrupt(&mut self, phase: u8, rule: u32, facts: &Facts, location: impl FnOnce() -> Vec<u8>) {
         if self.mode != Mode::On || phase == 5 {
             return;
@@ -94,7 +95,8 @@ impl Decision {
         self.relevant |= facts.audit_log;
     }
 
-    /// Whether the audit log is to have the transaction; `relevant_status` tells whether its status is one to log.
+    /// Whether the audit log is to have the transaction; `relevant_status` tells whether its status
+    /// is one to log.
     pub(super) fn is_audited(&self, relevant_status: impl FnOnce() -> bool) -> bool {
         match self.audit {
             Audit::On => true,
@@ -103,7 +105,8 @@ impl Decision {
         }
     }
 
-    /// Returns the parts of the audit log: what SecAuditLogParts says, and `ctl:auditLogParts` after it.
+    /// Returns the parts of the audit log: what SecAuditLogParts says, and `ctl:auditLogParts`
+    /// after it.
     pub(super) fn audit_parts<'d>(&'d self, settings: &'d Settings) -> &'d str {
         self.audit_parts.as_deref().unwrap_or(&settings.audit_parts)
     }

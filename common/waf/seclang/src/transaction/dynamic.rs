@@ -7,7 +7,8 @@ use crate::rule::Rule;
 use crate::store::Collection;
 use crate::variable::Variable;
 
-/// The name of the TX variable that says a pattern was given up; modsecurity.conf-recommended denies on it.
+/// The name of the TX variable that says a pattern was given up; modsecurity.conf-recommended
+/// denies on it.
 pub(super) const LIMITS_EXCEEDED: &[u8] = b"msc_pcre_limits_exceeded";
 
 /// The name of the TX variable that says a pattern's macro had a value no rule gives it.
@@ -45,8 +46,8 @@ pub(super) fn fields(variable: Variable, variables: &Variables<'_>) -> Vec<(Vec<
     }
 }
 
-/// Returns the fields of RULE. Message and data are as written: what their macros stand for is not known before the rule
-/// has matched.
+/// Returns the fields of RULE. Message and data are as written: what their macros stand for is not
+/// known before the rule has matched.
 fn rule_fields(rule: &Rule) -> Vec<(Vec<u8>, Vec<u8>)> {
     let facts = &rule.facts;
     let text = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());

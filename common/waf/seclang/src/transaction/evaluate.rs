@@ -21,10 +21,11 @@ use crate::ruleset::Phase;
 /// What it costs to look at one rule, in nanoseconds or so.
 const COST_PER_RULE: usize = 100;
 
-/// The parts of a transaction that rules read and change, for as long as a phase runs without a pause.
+/// The parts of a transaction that rules read and change, for as long as a phase runs without a
+/// pause.
 ///
-/// What a rule looks at and whether it matches is found out elsewhere, by functions that are given less; here is the
-/// order of things, and what a match has for consequences.
+/// What a rule looks at and whether it matches is found out elsewhere, by functions that are given
+/// less; here is the order of things, and what a match has for consequences.
 pub(super) struct Evaluation<'e, 'r> {
     pub phase: &'r Phase,
     pub variables: &'e mut Variables<'r>,
@@ -57,10 +58,11 @@ impl<'r> Evaluation<'_, 'r> {
         None
     }
 
-    /// Returns [`Outcome::Wait`] if the rule or a later link of its chain looks at a record that is not here yet.
+    /// Returns [`Outcome::Wait`] if the rule or a later link of its chain looks at a record that is
+    /// not here yet.
     fn awaits(&mut self, rule: &Rule, env: &mut Environment<'_>) -> Option<Outcome> {
-        // The quick test comes last but before the store is asked: most rules read no record, and of those that do most
-        // are jumped over.
+        // The quick test comes last but before the store is asked: most rules read no record, and
+        // of those that do most are jumped over.
         if rule.reads.is_empty() || !self.variables.persistent.is_missing(rule.reads) || !self.variables.may_hold(rule)
         {
             return None;
@@ -70,7 +72,8 @@ impl<'r> Evaluation<'_, 'r> {
         self.variables.persistent.load(rule.reads, rules.reads, place, env.store)
     }
 
-    /// Runs the rule at `start` and, as long as they match, the rules chained to it; returns where to go on.
+    /// Runs the rule at `start` and, as long as they match, the rules chained to it; returns where
+    /// to go on.
     fn chain(&mut self, start: usize, env: &mut Environment<'_>) -> usize {
         self.variables.matched.clear();
         self.variables.rule = Some(&self.phase.rules[start]);

@@ -75,7 +75,8 @@ fn fill_line(line: &Line, reading: &mut Reading, variables: &mut Variables<'_>) 
         Some(at) => (&relative[..at], &relative[at + 1..]),
         None => (relative, [].as_slice()),
     };
-    // Decoded once, `+` left as it is: what the server that ModSecurity 2 runs in hands to its rules as the file name.
+    // Decoded once, `+` left as it is: what the server that ModSecurity 2 runs in hands to its
+    // rules as the file name.
     let path = percent::decode(path);
     let base = path.iter().rposition(|byte| matches!(byte, b'/' | b'\\')).map_or(0, |at| at + 1);
     for (variable, text) in [

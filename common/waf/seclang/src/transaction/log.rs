@@ -34,7 +34,8 @@ impl Log {
 
     /// Returns what the noted scores add up to now.
     pub(super) fn score(&self, variables: &Variables<'_>) -> i64 {
-        // Scores are the rules' own arithmetic on the client's input: like TX variables they stop at the ends.
+        // Scores are the rules' own arithmetic on the client's input: like TX variables they stop
+        // at the ends.
         self.scores.iter().map(|name| variables.tx_number_named(name)).fold(0, i64::saturating_add)
     }
 }

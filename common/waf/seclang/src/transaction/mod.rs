@@ -1,12 +1,13 @@
 //! One request and its response, as the rules see them.
 //!
-//! The caller gives facts in the order they come and runs each phase when its facts are complete. A phase runs until it
-//! ends, or until the caller's [`Environment::schedule`] says that others are waiting; then it is called again and goes on
-//! where it was.
+//! The caller gives facts in the order they come and runs each phase when its facts are complete. A
+//! phase runs until it ends, or until the caller's [`Environment::schedule`] says that others are
+//! waiting; then it is called again and goes on where it was.
 //!
-//! Each part owns one thing: [`Request`] and [`Response`] what came, [`Variables`] what rules read and write, [`Bodies`] the
-//! settings that `ctl` changes, [`Run`] where the phases stand, [`Decision`] what was decided, [`Log`] what is reported.
-//! Only [`Transaction`] has them all; it lends each function those it works on.
+//! Each part owns one thing: [`Request`] and [`Response`] what came, [`Variables`] what rules read
+//! and write, [`Bodies`] the settings that `ctl` changes, [`Run`] where the phases stand,
+//! [`Decision`] what was decided, [`Log`] what is reported. Only [`Transaction`] has them all; it
+//! lends each function those it works on.
 
 mod assign;
 mod bodies;
@@ -73,12 +74,13 @@ pub struct Arena {
     response_body: Vec<u8>,
 }
 
-/// Bytes of values a pooled arena may have grown to: ordinary requests stay far below, and a pool of arenas that each held
-/// a large body once would keep all that memory.
+/// Bytes of values a pooled arena may have grown to: ordinary requests stay far below, and a pool
+/// of arenas that each held a large body once would keep all that memory.
 const ARENA_BYTES_KEPT_MAX: usize = 256 * 1024;
 
-/// Bytes of a transaction beside its texts, about: itself, and its many small tables. 500 browser-like requests that waited
-/// for their responses under the Core Rule Set 4 took 35 KB each, texts included.
+/// Bytes of a transaction beside its texts, about: itself, and its many small tables. 500
+/// browser-like requests that waited for their responses under the Core Rule Set 4 took 35 KB each,
+/// texts included.
 const TRANSACTION_BYTES: usize = 32 * 1024;
 
 /// A request on its way through the rules.
@@ -126,7 +128,8 @@ impl<'r> Transaction<'r> {
         self.variables.values.bytes.len() + self.request.body.len() + self.response.body.len()
     }
 
-    /// Returns the bytes it holds, about: what a request that waits for its response costs in memory.
+    /// Returns the bytes it holds, about: what a request that waits for its response costs in
+    /// memory.
     pub fn bytes(&self) -> usize {
         let records = self.log.records.len() * size_of::<RecordData>();
         let hits = self.run.candidates.hits() * size_of::<candidates::Hit>();
@@ -214,8 +217,8 @@ impl<'r> Transaction<'r> {
         self.response.is_cut = true;
     }
 
-    /// Whether phase 4 wants the response's body; ask when phase 3 is over, whose rules may decide it. A body that no rule
-    /// looks at is not wanted, whatever its length.
+    /// Whether phase 4 wants the response's body; ask when phase 3 is over, whose rules may decide
+    /// it. A body that no rule looks at is not wanted, whatever its length.
     pub fn wants_response_body(&self) -> bool {
         self.bodies.response_access
             && self.response.type_listed
@@ -254,8 +257,8 @@ impl<'r> Transaction<'r> {
         self.run(4, env)
     }
 
-    /// Runs phase 5, when the response is on its way, and gives the changes of persistent records to their keeper. Its
-    /// outcome denies nothing any more.
+    /// Runs phase 5, when the response is on its way, and gives the changes of persistent records
+    /// to their keeper. Its outcome denies nothing any more.
     pub fn phase5(&mut self, env: &mut Environment<'_>) -> Outcome {
         let outcome = self.run(5, env);
         if outcome == Outcome::Continue {
@@ -355,7 +358,8 @@ impl<'r> Transaction<'r> {
         self.decision.mode
     }
 
-    /// Returns what matched so far, in order. Rules with `nolog` are in it only after [`explain`](Self::explain).
+    /// Returns what matched so far, in order. Rules with `nolog` are in it only after
+    /// [`explain`](Self::explain).
     pub fn matches(&self) -> impl Iterator<Item = Match<'_>> {
         self.log.records.iter().map(|record| Match::new(&self.variables, record))
     }
@@ -369,8 +373,8 @@ impl<'r> Transaction<'r> {
         })
     }
 
-    /// Returns the parts of the audit log for this transaction: what SecAuditLogParts says, and `ctl:auditLogParts` after
-    /// it.
+    /// Returns the parts of the audit log for this transaction: what SecAuditLogParts says, and
+    /// `ctl:auditLogParts` after it.
     pub fn audit_parts(&self) -> &str {
         self.decision.audit_parts(&self.variables.rules.settings)
     }

@@ -28,8 +28,8 @@ pub enum Outcome {
     },
     /// The schedule asked to yield; call the same phase again.
     Yield,
-    /// A persistent record is on its way (see [`Transaction::wanted`](crate::Transaction::wanted)); call the same phase
-    /// again when it is provided.
+    /// A persistent record is on its way (see [`Transaction::wanted`](crate::Transaction::wanted));
+    /// call the same phase again when it is provided.
     Wait,
     /// The transaction used up its budget.
     BudgetExceeded,
@@ -40,7 +40,8 @@ pub enum Outcome {
 pub enum Taken {
     /// It is buffered for the rules.
     All,
-    /// The limit is reached: what is over it passes unseen, as the site says (SecRequestBodyLimitAction ProcessPartial).
+    /// The limit is reached: what is over it passes unseen, as the site says
+    /// (SecRequestBodyLimitAction ProcessPartial).
     Part,
     /// The limit is reached and the body is to be refused: 413 for a request.
     Refused,

@@ -1,5 +1,5 @@
-//! Records of persistent collections: opened by rules, asked for when a rule is about to look at one, changed, and saved
-//! at the end.
+//! Records of persistent collections: opened by rules, asked for when a rule is about to look at
+//! one, changed, and saved at the end.
 
 use super::outcome::Outcome;
 use crate::collection_set::CollectionSet;
@@ -35,8 +35,8 @@ pub(super) struct Persistent {
 }
 
 impl Persistent {
-    /// Opens a persistent record, once per transaction and collection. An empty key names no record: clients without a
-    /// session must not share one with all others that have none.
+    /// Opens a persistent record, once per transaction and collection. An empty key names no
+    /// record: clients without a session must not share one with all others that have none.
     pub(super) fn open(&mut self, collection: Collection, key: Vec<u8>) {
         let slot = &mut self.opened[collection.index()];
         if slot.is_none() && !key.is_empty() {
@@ -44,8 +44,8 @@ impl Persistent {
         }
     }
 
-    /// Asks for the records in `wanted` that are open, if one of `read` is and was not asked for: one wait serves all.
-    /// Returns [`Outcome::Wait`] while one of `read` is not here.
+    /// Asks for the records in `wanted` that are open, if one of `read` is and was not asked for:
+    /// one wait serves all. Returns [`Outcome::Wait`] while one of `read` is not here.
     pub(super) fn load(
         &mut self,
         read: CollectionSet,

@@ -36,7 +36,8 @@ impl Reach {
         }
     }
 
-    /// Notes the rules from `from` to `to` of a phase as left out, if the jump depends on TX variables alone.
+    /// Notes the rules from `from` to `to` of a phase as left out, if the jump depends on TX
+    /// variables alone.
     pub(crate) fn note_jump(&mut self, phase: u8, rule: &Rule, from: usize, to: usize) {
         let steady = rule
             .wanted

@@ -56,8 +56,8 @@ impl<'t> Match<'t> {
         self.record.phase
     }
 
-    /// Returns what the variables of [`Transaction::note_scores`](crate::Transaction::note_scores) added up to when the rule
-    /// had done its work.
+    /// Returns what the variables of [`Transaction::note_scores`](crate::Transaction::note_scores)
+    /// added up to when the rule had done its work.
     pub fn score(&self) -> i64 {
         self.record.score
     }
@@ -127,8 +127,9 @@ impl<'t> Match<'t> {
         self.facts().is_some_and(|facts| facts.audit_log)
     }
 
-    /// Returns one line in the manner of ModSecurity's error log, so that tools written for it can read it: what matched, then
-    /// `[id "..."]` and its kin. Bytes that are not printable are escaped.
+    /// Returns one line in the manner of ModSecurity's error log, so that tools written for it can
+    /// read it: what matched, then `[id "..."]` and its kin. Bytes that are not printable are
+    /// escaped.
     pub fn log_line(&self) -> Vec<u8> {
         let mut line = Vec::new();
         let (operator, argument) = self.operator();
@@ -170,7 +171,8 @@ fn field(line: &mut Vec<u8>, name: &str, text: &[u8]) {
     line.extend_from_slice(b"\"]");
 }
 
-/// Writes printable ASCII as it is, quotes and backslashes after a backslash, other bytes as `\xHH`.
+/// Writes printable ASCII as it is, quotes and backslashes after a backslash, other bytes as
+/// `\xHH`.
 fn escaped(text: &[u8], line: &mut Vec<u8>) {
     for byte in text {
         match byte {

@@ -29,7 +29,8 @@ pub(super) struct Reading {
     pub error: Option<String>,
 }
 
-/// The request of a transaction. Its header fields are among the variables from the start: nothing else reads them.
+/// The request of a transaction. Its header fields are among the variables from the start: nothing
+/// else reads them.
 #[derive(Debug, Default)]
 pub(super) struct Request {
     pub line: Line,
@@ -58,7 +59,8 @@ impl Request {
         }
     }
 
-    /// Takes a piece of the body, up to the limit; `refuses` tells whether a longer body is to be refused.
+    /// Takes a piece of the body, up to the limit; `refuses` tells whether a longer body is to be
+    /// refused.
     pub(super) fn take(&mut self, piece: &[u8], bodies: &Bodies, refuses: bool) -> Taken {
         if !bodies.request_access {
             return Taken::All;

@@ -24,7 +24,8 @@ impl Response {
         Self { body, ..Self::default() }
     }
 
-    /// Takes a piece of the body, up to a limit of bytes; `refuses` tells whether a longer body is to be refused.
+    /// Takes a piece of the body, up to a limit of bytes; `refuses` tells whether a longer body is
+    /// to be refused.
     pub(super) fn take(&mut self, piece: &[u8], limit: usize, refuses: bool) -> Taken {
         if append(&mut self.body, piece, limit) {
             return Taken::All;

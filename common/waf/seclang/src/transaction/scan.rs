@@ -14,7 +14,8 @@ use crate::ruleset::Phase;
 /// What it costs to look at one value or one form of it, its bytes aside, in nanoseconds or so.
 const COST_PER_VALUE: usize = 50;
 
-/// Bytes of a value from which on others may have their turn between two looks at it: each takes half a millisecond.
+/// Bytes of a value from which on others may have their turn between two looks at it: each takes
+/// half a millisecond.
 const LONG_BYTES: usize = 8 * 1024;
 
 /// Where the gate goes on.
@@ -38,7 +39,8 @@ pub(super) struct Scan<'s, 'r> {
 }
 
 impl Scan<'_, '_> {
-    /// Looks at all values from a position on; returns why and where it stopped, if it was not through.
+    /// Looks at all values from a position on; returns why and where it stopped, if it was not
+    /// through.
     pub(super) fn run(&mut self, mut at: Position, env: &mut Environment<'_>) -> Result<(), (Outcome, Position)> {
         while let Some(plan) = self.phase.gate.plans.get(at.plan) {
             while at.entry < self.variables.values.shelf(plan.variable).len() {
@@ -62,7 +64,8 @@ impl Scan<'_, '_> {
         Ok(())
     }
 
-    /// Looks at one value, its first `scanned` forms left out; returns what it cost. Only a long value stops on the way.
+    /// Looks at one value, its first `scanned` forms left out; returns what it cost. Only a long
+    /// value stops on the way.
     fn value(
         &mut self,
         plan: &Plan,
@@ -81,8 +84,8 @@ impl Scan<'_, '_> {
         done
     }
 
-    /// Makes every form of a value that some rule wants to see, equal ones once. What was made before is still there when
-    /// this is called again.
+    /// Makes every form of a value that some rule wants to see, equal ones once. What was made
+    /// before is still there when this is called again.
     fn forms(
         &mut self,
         plan: &Plan,
@@ -170,7 +173,8 @@ impl Scan<'_, '_> {
         Ok(cost)
     }
 
-    /// Whether the rule's target picks the value named `key`: asked before a probe, which costs more.
+    /// Whether the rule's target picks the value named `key`: asked before a probe, which costs
+    /// more.
     fn is_wanted(&self, user: &User, plan: &Plan, key: Span, env: &mut Environment<'_>) -> bool {
         let target = &self.phase.rules[widen(user.rule)].wanted[usize::from(user.target)];
         select::selects(&target.selector, plan.variable, key, self.variables, &mut env.scratch.patterns)

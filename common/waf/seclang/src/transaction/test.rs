@@ -18,8 +18,9 @@ use std::net::IpAddr;
 const COST_PER_PATTERN: usize = 100;
 const COST_PER_PATTERN_BYTE: usize = 2;
 
-/// Bytes that the pattern of a `@verify...` operator may pass over on one value before it is given up, the same ones
-/// again and again included: a text of digits alone has a candidate at every byte.
+/// Bytes that the pattern of a `@verify...` operator may pass over on one value before it is given
+/// up, the same ones again and again included: a text of digits alone has a candidate at every
+/// byte.
 const DIGITS_WORK_MAX: usize = 1 << 20;
 
 /// What one candidate costs besides its bytes, in bytes.

@@ -1,4 +1,5 @@
-//! What a transaction remembers: the values of its variables, and what transformations made of them.
+//! What a transaction remembers: the values of its variables, and what transformations made of
+//! them.
 
 use crate::arena::{Bytes, Span};
 use crate::pipeline::{NodeId, classes_of};
@@ -67,7 +68,8 @@ pub(crate) struct Values {
     named_places: HashMap<Box<[u8]>, usize>,
     /// Where transformations write.
     out: Vec<u8>,
-    /// What transformations made of the value at hand: chains that differ before may be alike from there on.
+    /// What transformations made of the value at hand: chains that differ before may be alike from
+    /// there on.
     steps: Vec<(Span, Transform, Made)>,
 }
 
@@ -148,7 +150,8 @@ impl Values {
         self.add_single(rules, variable, text);
     }
 
-    /// A number as text. The small ones every score is made of are written once per transaction at most.
+    /// A number as text. The small ones every score is made of are written once per transaction at
+    /// most.
     pub(super) fn push_number(&mut self, number: i64) -> Span {
         let start = self.bytes.len();
         if number < 0 {

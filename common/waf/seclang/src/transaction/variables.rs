@@ -162,8 +162,8 @@ impl<'r> Variables<'r> {
         self.last_matched
     }
 
-    /// Lowers HIGHEST_SEVERITY to the severity of a rule that matched. 0, the most severe, does not count, as in
-    /// ModSecurity.
+    /// Lowers HIGHEST_SEVERITY to the severity of a rule that matched. 0, the most severe, does not
+    /// count, as in ModSecurity.
     pub(super) fn note_severity(&mut self, severity: u8) {
         if severity > 0 && severity < self.highest_severity {
             self.highest_severity = severity;
