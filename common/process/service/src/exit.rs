@@ -13,6 +13,9 @@ pub enum ExitReason {
     /// The program lost something that a new process will have again. One line says what; exit
     /// status 111.
     Failed(String),
+    /// The same, of which [`Service::finish`](crate::Service::finish) has written its own line.
+    /// Exit status 111.
+    Reported,
 }
 
 impl ExitReason {

@@ -43,14 +43,17 @@
 //!
 //! ```no_run
 //! # use std::os::fd::OwnedFd;
+//! # use fosse_lockdown::Sealed;
 //! # use fosse_service::{ExitReason, Given, Process, Service, Spec, Startup};
 //! # type New<S> = fn(&Process, Given, OwnedFd, Vec<String>) -> Result<S, ExitReason>;
 //! # fn program<S: Service>(spec: &'static Spec, new: New<S>) {
 //! let mut startup = Startup::of_process(spec);
 //! let rules = startup.args.values("--rules"); // options of its own
 //! let mut inherited = startup.inherit();
-//! let input = inherited.descriptors.required(0); // what has to be looked at before the lock
+//! // What has to be looked at before the lock; sealed, it is read only after it.
+//! let input = Sealed::new(inherited.descriptors.required(0));
 //! let (process, given) = inherited.lock();
+//! let input = given.open(input);
 //! process.serve(|process| new(process, given, input, rules))
 //! # }
 //! ```

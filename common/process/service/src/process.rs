@@ -1,11 +1,12 @@
 //! The locked process: what it has for its whole life, and what it was given for once.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::rc::Rc;
 
 use fosse_counters::{Counters, LOG_DROPPED};
 use fosse_eventloop::EventLoop;
 use fosse_inherit::Descriptors;
-use fosse_lockdown::Locked;
+use fosse_lockdown::{Locked, Sealed};
 use fosse_wire::start::ToStart;
 use serde::de::DeserializeOwned;
 
@@ -16,8 +17,8 @@ use crate::{CONFIG_FD, start::Start};
 pub struct Process {
     /// The event loop: descriptors are watched there, and the time is there.
     pub event_loop: EventLoop,
-    /// The counter page.
-    pub counters: Counters,
+    /// The counter page. What lives as long as the process may have a share of it.
+    pub counters: Rc<Counters>,
     pub(crate) program: &'static str,
     pub(crate) start: Start,
 }
@@ -61,6 +62,11 @@ impl Given {
     pub fn settings_or_default<T: DeserializeOwned + Default>(&mut self) -> T {
         let blob = fosse_inherit::optional_blob(self.program, &mut self.descriptors, CONFIG_FD);
         blob.map(|blob| blob.open(self.locked).read()).unwrap_or_default()
+    }
+
+    /// Opens what was sealed before the lock.
+    pub fn open<T>(&self, sealed: Sealed<T>) -> T {
+        sealed.open(self.locked)
     }
 
     /// Takes a descriptor that the table names as required.

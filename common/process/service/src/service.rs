@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use fosse_counters::TURNS;
+use fosse_die::EXIT_TEMPORARY;
 use fosse_eventloop::{Event, Events, Interest};
 use fosse_wire::start::ToStart;
 
@@ -14,11 +15,15 @@ const START: u64 = u64::MAX;
 /// Orders followed in one turn, so that a burst of them does not keep the neighbours waiting.
 const ORDERS_TURN_MAX: usize = 16;
 
-/// The job of a program. A turn is: wait, [`on_start_message`](Service::on_start_message) for what
-/// start says, [`on_event`](Service::on_event) for everything else that is ready,
-/// [`on_tick`](Service::on_tick) about twice a second, [`end_turn`](Service::end_turn). Whichever
-/// returns an [`ExitReason`] ends the process.
+/// The job of a program. A turn is: wait, [`begin_turn`](Service::begin_turn),
+/// [`on_start_message`](Service::on_start_message) for what start says,
+/// [`on_event`](Service::on_event) for everything else that is ready, [`on_tick`](Service::on_tick)
+/// about twice a second, [`end_turn`](Service::end_turn). Whichever returns an [`ExitReason`] ends
+/// the process, after [`finish`](Service::finish).
 pub trait Service {
+    /// A turn begins: what is ready and the time are known, and nothing is worked on yet.
+    fn begin_turn(&mut self, _process: &Process) {}
+
     /// Returns how many milliseconds the next turn may be waited for, where there is work that no
     /// descriptor announces.
     fn wait_ms_max(&self, _process: &Process) -> Option<u64> {
@@ -52,12 +57,18 @@ pub trait Service {
     fn end_turn(&mut self, _process: &Process) -> Result<(), ExitReason> {
         Ok(())
     }
+
+    /// The loop has ended. Does what is owed to those that are still there, in a bounded time, and
+    /// returns the reason that the process ends with. start is not watched any more.
+    fn finish(&mut self, _process: &mut Process, reason: ExitReason) -> ExitReason {
+        reason
+    }
 }
 
 impl Process {
     /// Makes the service, tells start that it is ready, and serves to the end of the process.
     pub fn serve<S: Service>(mut self, new: impl FnOnce(&Self) -> Result<S, ExitReason>) -> ! {
-        let Err(reason) = self.serve_to_end(new);
+        let reason = self.serve_to_end(new);
         self.exit(reason)
     }
 
@@ -66,22 +77,33 @@ impl Process {
             ExitReason::Done => {}
             ExitReason::Drained => self.tell_start(ToStart::Drained),
             ExitReason::Failed(why) => fosse_die::temporary(self.program, why),
+            ExitReason::Reported => std::process::exit(EXIT_TEMPORARY),
         }
         std::process::exit(0)
     }
 
-    fn serve_to_end<S: Service>(
-        &mut self,
-        new: impl FnOnce(&Self) -> Result<S, ExitReason>,
-    ) -> Result<Infallible, ExitReason> {
-        let mut service = new(self)?;
+    fn serve_to_end<S: Service>(&mut self, new: impl FnOnce(&Self) -> Result<S, ExitReason>) -> ExitReason {
+        let mut service = match new(self) {
+            Ok(service) => service,
+            Err(reason) => return reason,
+        };
+        let Err(reason) = self.run(&mut service);
+        if let Some(start) = &self.start.0 {
+            // A start that is gone is always ready and would keep `finish` awake. That it was not
+            // watched yet does no harm.
+            let _ = self.event_loop.remove(start);
+        }
+        service.finish(self, reason)
+    }
+
+    fn run(&mut self, service: &mut impl Service) -> Result<Infallible, ExitReason> {
         if let Some(start) = &self.start.0 {
             self.event_loop.add(start, START, Interest::IN)?;
         }
         self.tell_start(ToStart::Ready);
         let mut events = Events::new();
         loop {
-            self.turn(&mut service, &mut events)?;
+            self.turn(service, &mut events)?;
         }
     }
 
@@ -89,6 +111,7 @@ impl Process {
         let wait_ms_max = service.wait_ms_max(self);
         self.event_loop.poll_once(events, wait_ms_max)?;
         self.counters.add(TURNS, 1);
+        service.begin_turn(self);
         // start's word counts before anybody else's: a list that refuses an address has arrived
         // before the connection does that it refuses.
         if events.iter().any(|event| event.token == START) {
@@ -133,11 +156,17 @@ mod tests {
     struct Notes {
         said: Vec<String>,
         neighbour: Option<OwnedFd>,
+        /// The reason in place of every other one.
+        last: Option<ExitReason>,
     }
 
     impl Service for Notes {
         fn wait_ms_max(&self, _: &Process) -> Option<u64> {
             Some(0)
+        }
+
+        fn begin_turn(&mut self, process: &Process) {
+            self.said.push(format!("turn {}", process.counters.get(TURNS)));
         }
 
         fn on_event(&mut self, _: &Process, event: Event) -> Result<(), ExitReason> {
@@ -154,6 +183,13 @@ mod tests {
             }
             Ok(())
         }
+
+        fn finish(&mut self, process: &mut Process, reason: ExitReason) -> ExitReason {
+            let mut events = Events::new();
+            process.event_loop.poll_once(&mut events, Some(0)).unwrap();
+            assert_eq!(events.iter().count(), 0, "start is watched still");
+            self.last.take().unwrap_or(reason)
+        }
     }
 
     fn pair() -> (OwnedFd, OwnedFd) {
@@ -164,7 +200,8 @@ mod tests {
     fn process() -> (Process, OwnedFd) {
         let (start, ours) = pair();
         let event_loop = EventLoop::new().unwrap().without_linger();
-        let process = Process { event_loop, counters: Counters::private(), program: "test", start: Start(Some(ours)) };
+        let process =
+            Process { event_loop, counters: Counters::private().into(), program: "test", start: Start(Some(ours)) };
         (process, start)
     }
 
@@ -181,7 +218,7 @@ mod tests {
             assert!(matches!(receive(&start, &mut bytes, &mut fds), Ok(Received::Nothing)), "ready before it is made");
             Ok(Notes::default())
         };
-        assert_eq!(process.serve_to_end(new), Err(ExitReason::Drained));
+        assert_eq!(process.serve_to_end(new), ExitReason::Drained);
         assert!(matches!(receive(&start, &mut bytes, &mut fds), Ok(Received::Message(MESSAGE_BYTES))));
         assert_eq!(ToStart::decode(&bytes), Ok(ToStart::Ready));
     }
@@ -190,8 +227,16 @@ mod tests {
     fn a_service_that_cannot_be_made_is_never_ready() {
         let (mut process, start) = process();
         let failed = process.serve_to_end(|_| Err::<Notes, _>(ExitReason::Done));
-        assert_eq!(failed, Err(ExitReason::Done));
+        assert_eq!(failed, ExitReason::Done);
         assert!(matches!(receive(&start, &mut [0; MESSAGE_BYTES], &mut Vec::new()), Ok(Received::Nothing)));
+    }
+
+    #[test]
+    fn a_service_has_the_last_word_and_start_that_is_gone_does_not_keep_it_awake() {
+        let (mut process, start) = process();
+        drop(start);
+        let new = |_: &Process| Ok(Notes { last: Some(ExitReason::Reported), ..Notes::default() });
+        assert_eq!(process.serve_to_end(new), ExitReason::Reported);
     }
 
     fn turn(process: &mut Process, notes: &mut Notes) -> Result<(), ExitReason> {
@@ -215,8 +260,7 @@ mod tests {
         order(&start, ToChild::LaneDrain { lane: 3 });
         send(&start, &ToChild::Marks.encode(), &[std::os::fd::AsFd::as_fd(&theirs)]).unwrap();
         turn(&mut process, &mut notes).unwrap();
-        assert_eq!(notes.said, ["LaneDrain { lane: 3 }", "Marks and a descriptor", "event 7"]);
-        assert_eq!(process.counters.get(TURNS), 1);
+        assert_eq!(notes.said, ["turn 1", "LaneDrain { lane: 3 }", "Marks and a descriptor", "event 7"]);
     }
 
     #[test]
@@ -229,7 +273,7 @@ mod tests {
         }
         for turns in 1..=2 {
             turn(&mut process, &mut notes).unwrap();
-            assert_eq!(notes.said.len(), turns * ORDERS_TURN_MAX);
+            assert_eq!(notes.said.len(), turns * (1 + ORDERS_TURN_MAX));
         }
     }
 
@@ -252,7 +296,7 @@ mod tests {
         drop(start);
         let mut notes = Notes::default();
         assert_eq!(turn(&mut process, &mut notes), Err(ExitReason::Failed("start is gone".to_owned())));
-        assert_eq!(notes.said, ["PageDrop { pid: 9 }"]);
+        assert_eq!(notes.said, ["turn 1", "PageDrop { pid: 9 }"]);
     }
 
     #[test]

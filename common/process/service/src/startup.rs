@@ -1,5 +1,7 @@
 //! From the command line to the lock.
 
+use std::rc::Rc;
+
 use fosse_args::Args;
 use fosse_counters::Counters;
 use fosse_die::temporary;
@@ -52,7 +54,7 @@ impl Startup {
         let event_loop =
             EventLoop::new().unwrap_or_else(|errno| temporary(program, format_args!("unable to make epoll: {errno}")));
         Inherited {
-            counters: fosse_inherit::counters(program, &mut descriptors, COUNTERS_FD),
+            counters: Rc::new(fosse_inherit::counters(program, &mut descriptors, COUNTERS_FD)),
             event_loop: if self.spec.lingers { event_loop } else { event_loop.without_linger() },
             descriptors,
             spec: self.spec,
@@ -69,7 +71,7 @@ pub struct Inherited {
     spec: &'static Spec,
     mode: Mode,
     event_loop: EventLoop,
-    counters: Counters,
+    counters: Rc<Counters>,
 }
 
 impl Inherited {
