@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+mod activation;
 mod check;
 mod children;
 mod compile;

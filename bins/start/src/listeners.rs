@@ -22,7 +22,7 @@ use rustix::{
     },
 };
 
-use crate::{PROGRAM, limits::BACKLOG};
+use crate::{PROGRAM, activation::NamedSocket, limits::BACKLOG};
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -37,8 +37,8 @@ pub(crate) struct Open {
 pub(crate) struct Listeners {
     /// Those of the current generation, in the order of its plan.
     pub open: Vec<Open>,
-    /// What a supervisor handed over: name and socket.
-    pub handed: Vec<(Vec<u8>, OwnedFd)>,
+    /// Those of a supervisor.
+    pub handed: Vec<NamedSocket>,
     /// The one of status.
     pub status: Option<Open>,
 }
@@ -75,31 +75,12 @@ pub(crate) fn status_place(plan: &Plan) -> Place {
     Place::Unix { path: plan.status_socket.clone(), owner: u32::MAX, group: u32::MAX, mode: 0o660 }
 }
 
-/// Takes the sockets a supervisor handed over (sd_listen_fds(3)): name and socket.
-pub(crate) fn handed_over() -> Vec<(Vec<u8>, OwnedFd)> {
-    let own_pid = std::env::var("LISTEN_PID").ok().and_then(|v| v.parse::<u32>().ok()) == Some(std::process::id());
-    let count = std::env::var("LISTEN_FDS").ok().and_then(|v| v.parse::<i32>().ok()).unwrap_or(0);
-    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
-    let mut names = names.split(':').map(|n| n.as_bytes().to_vec());
-    if !own_pid {
-        return Vec::new();
-    }
-    (0..count)
-        .filter_map(|n| Some((names.next().unwrap_or_default(), fosse_sys::fd::take(n.checked_add(3)?)?)))
-        .collect()
-}
-
 /// Opens the socket for a listener: the supervisor's of that name, the one already open at that
 /// place, or a new one.
 ///
 /// # Errors
 /// What was tried, where, and why it failed.
-pub(crate) fn open(
-    listener: &Listener,
-    handed: &[(Vec<u8>, OwnedFd)],
-    before: &[Open],
-    public: bool,
-) -> Result<Open, String> {
+pub(crate) fn open(listener: &Listener, handed: &[NamedSocket], before: &[Open], public: bool) -> Result<Open, String> {
     let wrong = |what: &str, errno: Errno| not_opened(what, &listener.place, errno);
     let kept = before.iter().find(|open| open.place == listener.place).map(|open| &open.fd);
     let given = handed.iter().find(|(name, _)| !listener.name.is_empty() && *name == listener.name).map(|(_, fd)| fd);

@@ -1,15 +1,36 @@
-//! Word to the supervisor: systemd's notification socket (sd_notify(3)) and the newline on a
+//! Reports to the supervisor: systemd's notification socket (sd_notify(3)), and the newline on a
 //! numbered descriptor that s6 waits for.
+//!
+//! The crate sd-notify reads LISTEN_FDS ([`crate::activation`]) and WATCHDOG_USEC, and writes the
+//! states. What it does not do for start is done here:
+//!
+//! - It sends each state over a new socket, and waits where the supervisor does not read. start
+//!   would hang with it, and would need socket(2) and connect(2) for as long as it lives. Here one
+//!   socket is connected at the beginning, and nothing waits.
+//! - It takes NOTIFY_SOCKET for a path. An abstract address (`@name`), as containers have it, is
+//!   understood here.
+//! - It removes variables by `std::env::remove_var`, which is unsafe. start removes none: a child
+//!   gets an environment that `fosse_spawn` makes from nothing, a successor one without LISTEN_*.
+//! - It holds the names of LISTEN_FDNAMES against no descriptors where LISTEN_PID is another
+//!   process, and calls that an error. start leaves variables for another process alone.
 
 use std::{
+    ffi::OsStr,
     fs::File,
     io::Write,
     os::{fd::OwnedFd, unix::ffi::OsStrExt},
 };
 
-use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, send, socket_with};
+use fosse_die::{alert, warning};
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, send, socket_with},
+};
+use sd_notify::NotifyState;
 
-/// Who is told.
+use crate::PROGRAM;
+
+/// Where states are reported.
 #[derive(Debug, Default)]
 pub(crate) struct Notify {
     socket: Option<OwnedFd>,
@@ -18,55 +39,71 @@ pub(crate) struct Notify {
 }
 
 impl Notify {
-    /// Connects to NOTIFY_SOCKET, where there is one, and takes over the `--ready-fd`.
-    pub(crate) fn open(ready_fd: Option<i32>) -> Self {
-        let socket = std::env::var_os("NOTIFY_SOCKET").and_then(|path| {
-            let bytes = path.as_bytes();
-            let address = match bytes.strip_prefix(b"@") {
-                Some(name) => SocketAddrUnix::new_abstract_name(name).ok()?,
-                None => SocketAddrUnix::new(bytes).ok()?,
-            };
-            let fd = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None).ok()?;
-            connect(&fd, &address).ok()?;
-            Some(fd)
+    /// Connects to NOTIFY_SOCKET, where there is one. `ready` is the descriptor of `--ready-fd`.
+    pub(crate) fn open(ready: Option<OwnedFd>) -> Self {
+        let socket = std::env::var_os("NOTIFY_SOCKET").and_then(|address| {
+            let fd = connected(&address);
+            fd.inspect_err(|errno| warning(PROGRAM, format_args!("unable to reach NOTIFY_SOCKET: {errno}"))).ok()
         });
-        let watchdog = socket.is_some() && std::env::var_os("WATCHDOG_USEC").is_some();
-        Self { socket, ready: ready_fd.and_then(fosse_sys::fd::take), watchdog }
+        let watchdog = socket.is_some() && sd_notify::watchdog_enabled().is_some();
+        Self { socket, ready, watchdog }
     }
 
-    fn tell(&self, text: &str) {
-        if let Some(socket) = &self.socket {
-            let _ = send(socket, text.as_bytes(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
-        }
-    }
-
-    /// Everything serves.
+    /// Reports that everything serves.
     pub(crate) fn ready(&mut self) {
-        self.tell("READY=1\nSTATUS=serving\n");
-        if let Some(fd) = self.ready.take() {
-            let _ = File::from(fd).write_all(b"\n");
+        self.report(&[NotifyState::Ready, NotifyState::Status("serving")]);
+        if let Some(fd) = self.ready.take()
+            && let Err(error) = File::from(fd).write_all(b"\n")
+        {
+            alert(PROGRAM, format_args!("event=not-reported to=ready-fd error=\"{error}\""));
         }
     }
 
-    /// A new generation is being made.
+    /// Reports that a new generation is being made.
     pub(crate) fn reloading(&self) {
-        self.tell(&format!("RELOADING=1\nMONOTONIC_USEC={}\n", fosse_eventloop::clock_us()));
+        let now_us = i128::from(fosse_eventloop::clock_us());
+        self.report(&[NotifyState::Reloading, NotifyState::MonotonicUsec(now_us)]);
     }
 
-    /// The end has begun.
+    /// Reports that the end has begun.
     pub(crate) fn stopping(&self) {
-        self.tell("STOPPING=1\n");
+        self.report(&[NotifyState::Stopping]);
     }
 
-    /// Something people should see in the unit's status.
+    /// Reports something that people should see in the unit's status.
     pub(crate) fn status(&self, text: &str) {
-        self.tell(&format!("STATUS={}\n", text.replace('\n', " ")));
+        // A newline would begin another state.
+        self.report(&[NotifyState::Status(&text.replace('\n', " "))]);
     }
 
-    /// A sign of life.
+    /// Reports a sign of life, where the supervisor waits for one.
     pub(crate) fn alive(&self) {
         if self.watchdog {
-            self.tell("WATCHDOG=1\n");
+            // One that is lost is followed by the next, half a second later.
+            let _ = self.send(&[NotifyState::Watchdog]);
         }
     }
+
+    fn report(&self, states: &[NotifyState<'_>]) {
+        if let Err(errno) = self.send(states) {
+            alert(PROGRAM, format_args!("event=not-reported to=NOTIFY_SOCKET error=\"{errno}\""));
+        }
+    }
+
+    fn send(&self, states: &[NotifyState<'_>]) -> Result<(), Errno> {
+        let Some(socket) = &self.socket else { return Ok(()) };
+        let text: String = states.iter().map(|state| format!("{state}\n")).collect();
+        send(socket, text.as_bytes(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL).map(drop)
+    }
+}
+
+fn connected(address: &OsStr) -> Result<OwnedFd, Errno> {
+    let bytes = address.as_bytes();
+    let address = match bytes.strip_prefix(b"@") {
+        Some(name) => SocketAddrUnix::new_abstract_name(name)?,
+        None => SocketAddrUnix::new(bytes)?,
+    };
+    let fd = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    connect(&fd, &address)?;
+    Ok(fd)
 }

@@ -14,7 +14,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{PROGRAM, USAGE, logs};
+use crate::{PROGRAM, USAGE, logs, successor_state::is_successor};
 
 /// Where the configuration comes from.
 #[derive(Debug)]
@@ -48,8 +48,8 @@ pub(crate) struct Options {
     log_dir: Option<OwnedFd>,
     /// Looks whether the configuration can serve, and serves nothing.
     pub check: bool,
-    /// Number of the descriptor that gets a newline when all is ready.
-    pub ready_fd: Option<i32>,
+    /// Descriptor that gets a newline when all is ready.
+    pub ready_fd: Option<OwnedFd>,
     /// How strictly everybody locks down.
     pub mode: Mode,
 }
@@ -68,18 +68,17 @@ impl Options {
         let programs = args.value("--programs").map_or_else(beside_us, PathBuf::from);
         let log_dir = args.value("--log-dir").map(PathBuf::from);
         let directories = args.values("--dir");
-        let ready_fd = args.parsed("--ready-fd", "a descriptor's number");
+        let ready_fd = args.parsed::<i32>("--ready-fd", "a descriptor's number");
         let modes = [Mode::Strict, Mode::Trap, Mode::Off];
         let asked = modes.into_iter().find(|mode| mode.option().is_some_and(|option| args.flag(option)));
         let configuration = match (file, number) {
             (Some(path), None) => Configuration::File(path),
-            (None, Some(number)) => Configuration::Descriptor(
-                fosse_sys::fd::take(number)
-                    .unwrap_or_else(|| args.refuse(format_args!("--config-fd: {number} is not open"))),
-            ),
+            (None, Some(number)) => Configuration::Descriptor(given(&args, "--config-fd", number)),
             (None, None) => Configuration::File("/etc/fosse/fosse.toml".into()),
             (Some(_), Some(_)) => args.refuse("--config and --config-fd exclude each other"),
         };
+        // A successor's predecessor has reported; anything may have the number since.
+        let ready_fd = ready_fd.filter(|_| !is_successor()).map(|number| given(&args, "--ready-fd", number));
         args.end();
         let beside = if directories.is_empty() { configuration.directory() } else { None };
         let directories =
@@ -140,6 +139,10 @@ fn fits_and_exit(numbers: &str) -> ! {
         Ok(()) => std::process::exit(0),
         Err(call) => fatal(PROGRAM, format_args!("needs {call}(2), which the start that runs has given up")),
     }
+}
+
+fn given(args: &Args, option: &str, number: i32) -> OwnedFd {
+    fosse_sys::fd::take(number).unwrap_or_else(|| args.refuse(format_args!("{option}: {number} is not open")))
 }
 
 fn beside_us() -> PathBuf {

@@ -13,12 +13,14 @@ use rustix::{
 };
 
 use crate::{
-    PROGRAM, check,
+    PROGRAM,
+    activation::{self, NamedSocket},
+    check,
     children::Children,
     fork_server::ForkServer,
     kernel_log::KernelLog,
     launcher::Launcher,
-    listeners::{Listeners, handed_over},
+    listeners::Listeners,
     namespaces,
     notify::Notify,
     options::Options,
@@ -39,18 +41,13 @@ pub fn run() -> ! {
 
 /// Makes the supervisor. The order of the steps is the point: each takes away what the next no
 /// longer needs.
-fn supervisor(options: Options) -> Result<Supervisor, Errno> {
-    let handed = handed_over();
-    // A successor's predecessor has told who waited; under that number there may be anything by
-    // now. Whoever waits for an edge is told nothing by a check, though it may hear of one (a check
-    // before a start or a reload).
-    let notify = match options.check {
-        true => Notify::default(),
-        false => Notify::open(if is_successor() { None } else { options.ready_fd }),
-    };
-    if !is_successor() {
-        close_strays();
-    }
+fn supervisor(mut options: Options) -> Result<Supervisor, Errno> {
+    // A check reports to no supervisor: one that waits for an edge may have it run before a start.
+    let ready = options.ready_fd.take();
+    let notify = if options.check { Notify::default() } else { Notify::open(ready) };
+    // A successor finds the sockets in its predecessor's table, and nothing else that is open: the
+    // predecessor lets through what the table names.
+    let handed = if is_successor() { Vec::new() } else { sockets_of_supervisor() };
     more_descriptors();
     let mut programs = Programs::default();
     programs.refresh(&options)?;
@@ -100,11 +97,8 @@ fn launcher(options: &Options, programs: Programs) -> Result<Launcher, Errno> {
     Ok(Launcher { privileged, mode, fork_server, programs, null })
 }
 
-/// Closes what whoever started us has left open and nobody has named: under its number a child
-/// would take it for its own. A successor has nothing like that: its predecessor let through what
-/// the table names.
-fn close_strays() {
-    (3..fosse_sys::fd::INHERITED_FDS_MAX).for_each(|number| drop(fosse_sys::fd::take(number)));
+fn sockets_of_supervisor() -> Vec<NamedSocket> {
+    activation::take_sockets().unwrap_or_else(|why| fatal(PROGRAM, format_args!("sockets of the supervisor: {why}")))
 }
 
 /// As many descriptors as the hard limit allows: lanes hold a client and a backend socket for each
