@@ -2,11 +2,11 @@
 
 use std::fmt;
 
+use fosse_lockdown::capabilities::{self, Capability};
 use fosse_lockdown::{Mode, Policy, Refusal, identity, landlock_alone, launcher, seccomp_alone, try_enter};
 use fosse_sys::process::{Fork, exit_now, fork};
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, waitpid};
-use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use crate::action::Action;
 use crate::programs::Program;
@@ -165,17 +165,18 @@ fn build(program: &Program, walls: Walls) -> Result<(), Refusal> {
 /// What is left of root in fosse-start: other users' processes and their ends, low ports, socket
 /// files with an owner and a mode.
 fn launch() -> Result<(), Refusal> {
-    let kept = CapabilitySet::SETUID
-        | CapabilitySet::SETGID
-        | CapabilitySet::SETPCAP
-        | CapabilitySet::KILL
-        | CapabilitySet::NET_BIND_SERVICE
-        | CapabilitySet::CHOWN
-        | CapabilitySet::FOWNER
-        | CapabilitySet::DAC_OVERRIDE;
-    // An ordinary user has none to begin with.
-    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
-    let _ = set_capabilities(None, sets);
+    if rustix::process::geteuid().is_root() {
+        capabilities::keep(&[
+            Capability::CAP_SETUID,
+            Capability::CAP_SETGID,
+            Capability::CAP_SETPCAP,
+            Capability::CAP_KILL,
+            Capability::CAP_NET_BIND_SERVICE,
+            Capability::CAP_CHOWN,
+            Capability::CAP_FOWNER,
+            Capability::CAP_DAC_OVERRIDE,
+        ])?;
+    }
     launcher::lock_launcher(Mode::Default)
 }
 

@@ -68,7 +68,7 @@ fn run(channel: &OwnedFd, privileged: bool, mode: Mode) -> ! {
         if let Err(errno) = namespaces::empty() {
             warning(PROGRAM, format_args!("namespaces are not available on this system ({errno}): without them"));
         }
-        namespaces::keep_spawn_capabilities();
+        namespaces::keep_spawn_capabilities().unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     }
     if mode != Mode::Off {
         lock_launcher(mode).unwrap_or_else(|refusal| fatal(PROGRAM, refusal));

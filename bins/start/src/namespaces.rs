@@ -1,24 +1,34 @@
 //! Empty namespaces for everything that needs nothing of the host, and few capabilities for those
 //! who make processes.
 
+use fosse_lockdown::{
+    Refusal,
+    capabilities::{Capability, keep},
+};
 use rustix::{
     fs::Mode,
     io::Errno,
     mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, mount_remount, unmount},
     process::{chdir, pivot_root},
-    thread::{CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set, set_capabilities},
 };
 
-/// What making a process needs: another UID and GID, an empty bounding set, and the right to end
-/// it.
-const SPAWN: CapabilitySet =
-    CapabilitySet::SETUID.union(CapabilitySet::SETGID).union(CapabilitySet::SETPCAP).union(CapabilitySet::KILL);
+/// The capabilities that making a process needs: another UID and GID, an empty bounding set, and
+/// the right to end it.
+const SPAWN: &[Capability] =
+    &[Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_SETPCAP, Capability::CAP_KILL];
 
-/// What start itself needs beyond that: low ports, and socket files with an owner and a mode.
-const LISTEN: CapabilitySet = CapabilitySet::NET_BIND_SERVICE
-    .union(CapabilitySet::CHOWN)
-    .union(CapabilitySet::FOWNER)
-    .union(CapabilitySet::DAC_OVERRIDE);
+/// The capabilities of start: to make processes, to bind low ports, and to make socket files with
+/// an owner and a mode.
+const START: &[Capability] = &[
+    Capability::CAP_SETUID,
+    Capability::CAP_SETGID,
+    Capability::CAP_SETPCAP,
+    Capability::CAP_KILL,
+    Capability::CAP_NET_BIND_SERVICE,
+    Capability::CAP_CHOWN,
+    Capability::CAP_FOWNER,
+    Capability::CAP_DAC_OVERRIDE,
+];
 
 /// Leaves the host's network, IPC and files: an empty, read-only root is all that is left to see.
 ///
@@ -38,27 +48,19 @@ pub(crate) fn empty() -> Result<(), Errno> {
     Ok(())
 }
 
-/// Keeps what making processes needs and nothing else: for the fork server.
-pub(crate) fn keep_spawn_capabilities() {
-    keep(SPAWN);
+/// Gives up every capability but those of the fork server.
+///
+/// # Errors
+/// The step that the kernel refuses.
+pub(crate) fn keep_spawn_capabilities() -> Result<(), Refusal> {
+    keep(SPAWN)
 }
 
-/// Keeps what making processes and listening need and nothing else: for start once the fork server
-/// lives. SYS_ADMIN is gone.
-pub(crate) fn keep_start_capabilities() {
-    keep(SPAWN | LISTEN);
-}
-
-fn keep(kept: CapabilitySet) {
-    let Ok(now) = capabilities(None) else { return };
-    for bit in (0..u64::BITS).filter_map(|bit| 1u64.checked_shl(bit)).map(CapabilitySet::from_bits_retain) {
-        if !kept.contains(bit) && remove_capability_from_bounding_set(bit) == Err(Errno::INVAL) {
-            break;
-        }
-    }
-    let kept = now.permitted & kept;
-    let _ = set_capabilities(
-        None,
-        CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() },
-    );
+/// Gives up every capability but those of start, SYS_ADMIN among them: once the fork server has its
+/// namespaces.
+///
+/// # Errors
+/// The step that the kernel refuses.
+pub(crate) fn keep_start_capabilities() -> Result<(), Refusal> {
+    keep(START)
 }

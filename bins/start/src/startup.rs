@@ -85,7 +85,7 @@ fn launcher(options: &Options, programs: Programs) -> Result<Launcher, Errno> {
     // gone by then.
     let fork_server = if is_successor() { ForkServer::none()? } else { ForkServer::open(privileged, mode)? };
     if privileged {
-        namespaces::keep_start_capabilities();
+        namespaces::keep_start_capabilities().unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     } else {
         check::tell_ordinary_user(options.check);
     }

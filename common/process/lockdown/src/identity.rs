@@ -1,14 +1,10 @@
 //! Who the process is: nobody, with nothing, for good.
 
 use nix::unistd::{Gid, Uid, getresgid, getresuid, setgroups, setresgid, setresuid};
-use rustix::io::Errno;
 use rustix::process::getgroups;
-use rustix::thread::{
-    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, capabilities, capabilities_secure_bits,
-    capability_is_in_ambient_set, capability_is_in_bounding_set, clear_ambient_capability_set,
-    remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits,
-};
+use rustix::thread::{CapabilitiesSecureBits, capabilities_secure_bits, set_capabilities_secure_bits};
 
+use crate::capabilities;
 use crate::refusal::{Attempt, Refusal, Report};
 
 /// The UID and GID a program run by root in a shell drops to: nobody and nogroup everywhere.
@@ -24,12 +20,6 @@ const SECURE_BITS: CapabilitiesSecureBits = CapabilitiesSecureBits::NO_ROOT
     .union(CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE)
     .union(CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED);
 
-const NO_CAPABILITIES: CapabilitySets = CapabilitySets {
-    effective: CapabilitySet::empty(),
-    permitted: CapabilitySet::empty(),
-    inheritable: CapabilitySet::empty(),
-};
-
 /// Becomes `uid` and `gid` with no groups and no capability in any set, irrevocably, and verifies
 /// it. For a child between fork and exec, and for programs run by root. Needs SETUID, SETGID and
 /// SETPCAP.
@@ -38,13 +28,13 @@ pub fn become_user(uid: u32, gid: u32) -> Result<(), Refusal> {
         return Err(Refusal::new("identity", "UID and GID 0 are not for dropping to"));
     }
     set_capabilities_secure_bits(SECURE_BITS).attempt("securebits")?;
-    empty_bounding_set()?;
-    clear_ambient_capability_set().attempt("ambient set")?;
+    capabilities::drop_bounding_except(&[])?;
+    capabilities::clear_ambient()?;
     setgroups(&[]).attempt("setgroups")?;
     let (user, group) = (Uid::from_raw(uid), Gid::from_raw(gid));
     setresgid(group, group, group).attempt("setresgid")?;
     setresuid(user, user, user).attempt("setresuid")?;
-    set_capabilities(None, NO_CAPABILITIES).attempt("capset")?;
+    capabilities::set(&[])?;
     verify()?;
     let now = getresuid().attempt("identity")?;
     if now.real != user || getresgid().attempt("identity")?.real != group || !is_bare()? {
@@ -59,8 +49,8 @@ pub(crate) fn leave(report: &mut Report) -> Result<(), Refusal> {
         return become_user(NOBODY, NOBODY);
     }
     // An ordinary user who was given capabilities (by file or ambient) keeps none of them.
-    clear_ambient_capability_set().attempt("ambient set")?;
-    set_capabilities(None, NO_CAPABILITIES).attempt("capset")?;
+    capabilities::clear_ambient()?;
+    capabilities::set(&[])?;
     verify()?;
     if !is_bare()? {
         report.lacks("identity: started by an ordinary user, whose groups and capability bounding set stay");
@@ -79,7 +69,7 @@ fn verify() -> Result<(), Refusal> {
     if group.real != group.effective || group.real != group.saved || group.real == Gid::from_raw(0) {
         return wrong("the three GIDs differ or are root's");
     }
-    if capabilities(None).attempt("capget")? != NO_CAPABILITIES {
+    if capabilities::exceeds(&[])? {
         return wrong("capabilities are left");
     }
     let root = Uid::from_raw(0);
@@ -89,31 +79,9 @@ fn verify() -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Drops one capability after the other until the kernel knows no more (EINVAL).
-fn empty_bounding_set() -> Result<(), Refusal> {
-    for capability in every_capability() {
-        match remove_capability_from_bounding_set(capability) {
-            Ok(()) => {}
-            Err(Errno::INVAL) => return Ok(()),
-            Err(errno) => return Err(errno).attempt("bounding set"),
-        }
-    }
-    Ok(())
-}
-
-/// No groups, no capability (of those this kernel knows) that could come back, and no way to loosen
+/// Returns whether there are no groups, no capability that could come back, and no way to loosen
 /// that.
 fn is_bare() -> Result<bool, Refusal> {
-    capability_is_in_bounding_set(CapabilitySet::CHOWN).attempt("bounding set")?;
-    let mut known = every_capability().map_while(|capability| {
-        let bounding = capability_is_in_bounding_set(capability).ok()?;
-        Some(bounding || capability_is_in_ambient_set(capability).ok()?)
-    });
-    let reachable = known.any(|one| one);
     let bits = capabilities_secure_bits().attempt("securebits")?;
-    Ok(!reachable && bits.contains(SECURE_BITS) && getgroups().attempt("getgroups")?.is_empty())
-}
-
-fn every_capability() -> impl Iterator<Item = CapabilitySet> {
-    (0..u64::BITS).filter_map(|bit| 1_u64.checked_shl(bit)).map(CapabilitySet::from_bits_retain)
+    Ok(!capabilities::can_return(&[])? && bits.contains(SECURE_BITS) && getgroups().attempt("getgroups")?.is_empty())
 }

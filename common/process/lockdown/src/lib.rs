@@ -13,6 +13,7 @@
 
 mod base;
 pub mod call;
+pub mod capabilities;
 pub mod identity;
 mod landlocked;
 pub mod launcher;

@@ -6,6 +6,7 @@ mod room;
 
 use std::time::Duration;
 
+use fosse_lockdown::capabilities::{self, Capability};
 use fosse_lockdown::{Args, Cond, Mode, Parent, Policy, Reach, Row, call, enter, try_enter};
 use room::{Child, in_child, in_room};
 use rustix::process::Signal;
@@ -45,6 +46,8 @@ const CASES: &[(&str, fn())] = &[
     ("an_ordinary_user_is_told_what_stays", an_ordinary_user_is_told_what_stays),
     ("strict_refuses_an_ordinary_user", strict_refuses_an_ordinary_user),
     ("root_without_capabilities_is_refused", root_without_capabilities_is_refused),
+    ("a_launcher_keeps_the_capabilities_it_names", a_launcher_keeps_the_capabilities_it_names),
+    ("a_launcher_notices_a_kernel_that_drops_nothing", a_launcher_notices_a_kernel_that_drops_nothing),
     ("no_sandbox_says_so", no_sandbox_says_so),
     ("refuses_a_process_with_threads", refuses_a_process_with_threads),
     ("dies_with_its_parent_unless_told_otherwise", dies_with_its_parent_unless_told_otherwise),
@@ -301,6 +304,35 @@ fn root_without_capabilities_is_refused() {
     });
     assert_eq!(ended.code, Some(100));
     assert!(ended.text.contains("unable to lock down: securebits: "), "{}", ended.text);
+}
+
+const KEPT: &[Capability] = &[Capability::CAP_KILL, Capability::CAP_SETPCAP];
+
+fn a_launcher_keeps_the_capabilities_it_names() {
+    let child = Child::start(|| {
+        capabilities::keep(KEPT).unwrap();
+        room::pause()
+    });
+    let status = child.status_file_when_paused();
+    let kept = format!("{:016x}", (1 << 5) | (1 << 8));
+    for (set, bits) in [("CapInh", "0"), ("CapPrm", &*kept), ("CapEff", &*kept), ("CapBnd", &*kept), ("CapAmb", "0")] {
+        let line = format!("{set}:\t{bits:0>16}");
+        assert!(status.lines().any(|found| found == line), "{line:?} is not in\n{status}");
+    }
+    child.kill();
+}
+
+fn a_launcher_notices_a_kernel_that_drops_nothing() {
+    for (call, first) in [(libc::SYS_capset, None), (libc::SYS_prctl, Some(PR_CAPBSET_DROP))] {
+        let ended = in_room(&[(call, first, SeccompAction::Errno(0))], || match capabilities::keep(KEPT) {
+            Ok(()) => 0,
+            Err(refusal) => {
+                eprint!("{refusal}");
+                100
+            }
+        });
+        assert_eq!(ended.text, "unable to lock down: capabilities: the kernel did not drop them", "call {call}");
+    }
 }
 
 fn no_sandbox_says_so() {
