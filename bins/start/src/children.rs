@@ -99,8 +99,11 @@ impl Children {
         if let Some(used) = self.slots.get_mut(slot) {
             *used = true;
         }
-        if let Some(process) = self.slab.get(key) {
-            event_loop.add(&process.control, key.token(token::CONTROL), Interest::IN)?;
+        if let Some(process) = self.slab.get(key)
+            && let Err(errno) = event_loop.add(&process.control, key.token(token::CONTROL), Interest::IN)
+        {
+            self.remove(key, event_loop);
+            return Err(errno);
         }
         Ok(key)
     }
@@ -153,8 +156,11 @@ impl Children {
 
     /// Notes the process ID of a child that exists now.
     pub(crate) fn has_pid(&mut self, key: Key, pid: Pid) {
-        if let Some(process) = self.get_mut(key) {
-            process.pid = Some(pid);
+        let Some(process) = self.get_mut(key) else { return };
+        process.pid = Some(pid);
+        if process.killed {
+            // It was to be killed when there was nothing yet that a signal could reach.
+            self.kill(key);
         }
     }
 
@@ -175,12 +181,10 @@ impl Children {
         let control = &self.get(key)?.control;
         let why = match fosse_fdpass::receive(control, &mut bytes, &mut fds) {
             Ok(Received::Nothing) => return None,
-            Ok(Received::Message(count)) if fds.is_empty() => {
-                match ToStart::decode(bytes.get(..count).unwrap_or_default()) {
-                    Ok(message) => return Some(message),
-                    Err(_) => "message it must not send",
-                }
-            }
+            Ok(Received::Message(count)) if fds.is_empty() => match ToStart::decode(&bytes[..count]) {
+                Ok(message) => return Some(message),
+                Err(_) => "message it must not send",
+            },
             Ok(Received::Message(_)) => "descriptor it must not send",
             Ok(Received::End) | Err(_) => {
                 // Its exit says more: that comes with SIGCHLD.
@@ -237,8 +241,7 @@ impl Children {
                 process.turns = turns;
                 process.moved_ms = now_ms;
             }
-            let limit_ms = if process.ready { limits::STILL_MS_MAX } else { limits::READY_MS_MAX };
-            if now_ms.saturating_sub(process.moved_ms) < limit_ms {
+            if now_ms.saturating_sub(process.moved_ms) < still_ms_max(process) {
                 continue;
             }
             process.moved_ms = now_ms;
@@ -263,5 +266,14 @@ impl Children {
     pub(crate) fn not_started(&mut self, program: Program, errno: Errno, now_ms: u64) {
         alert(PROGRAM, format_args!("event=not-started program={} error=\"{errno}\"", program.name()));
         (0..=limits::CRASHES_FREE).for_each(|_| self.crashed(program, now_ms));
+    }
+}
+
+/// Returns the time that a process may take to the next sign of life, in milliseconds.
+const fn still_ms_max(process: &Process) -> u64 {
+    match (process.ready, process.zygote) {
+        (true, _) => limits::STILL_MS_MAX,
+        (false, true) => limits::ZYGOTE_READY_MS_MAX,
+        (false, false) => limits::READY_MS_MAX,
     }
 }

@@ -15,6 +15,10 @@ pub(crate) const FITS_MS_MAX: u64 = 1_000;
 /// Time a process may take from its start to READY.
 pub(crate) const READY_MS_MAX: u64 = 20_000;
 
+/// The same for a zygote, which compiles all rules first: a second for the Core Rule Set, and more
+/// where the core is slow or shared.
+pub(crate) const ZYGOTE_READY_MS_MAX: u64 = 120_000;
+
 /// A process whose turn counter stands still this long hangs: counters move every half second.
 pub(crate) const STILL_MS_MAX: u64 = 3_000;
 

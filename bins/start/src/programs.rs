@@ -1,6 +1,9 @@
 //! The programs' files, opened once for each generation: a respawn never mixes versions.
 
-use std::{collections::HashMap, os::fd::OwnedFd};
+use std::{
+    collections::HashMap,
+    os::fd::{BorrowedFd, OwnedFd},
+};
 
 use fosse_wire::launch::Program;
 use rustix::{
@@ -8,22 +11,20 @@ use rustix::{
     io::Errno,
 };
 
-use crate::options::Options;
-
 /// O_PATH descriptors of the programs.
 #[derive(Debug, Default)]
 pub(crate) struct Programs(HashMap<Program, OwnedFd>);
 
 impl Programs {
-    /// Opens all programs that are there, below the directory of the command line.
+    /// Opens all programs that are there in a directory.
     ///
     /// # Errors
     /// What open(2) says of the directory, or of fosse-config, without which nothing goes.
-    pub(crate) fn refresh(&mut self, options: &Options) -> Result<(), Errno> {
+    pub(crate) fn refresh(&mut self, directory: BorrowedFd<'_>) -> Result<(), Errno> {
         let mut fresh = HashMap::new();
         for program in Program::ALL {
             let name = format!("fosse-{}", program.name());
-            if let Ok(fd) = openat(&options.programs, name.as_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+            if let Ok(fd) = openat(directory, name.as_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
                 fresh.insert(program, fd);
             }
         }

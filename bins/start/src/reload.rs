@@ -2,6 +2,8 @@
 //! new accept, drain the old one. The first start is a reload from nothing. Whatever fails before
 //! the new lanes are ready changes nothing.
 
+use std::os::fd::AsFd as _;
+
 use fosse_die::info;
 use fosse_eventloop::slab::Key;
 use fosse_plan::Plan;
@@ -26,7 +28,7 @@ use crate::{
 pub(crate) fn begin(reload: &mut Reload, state: &mut State, options: &Options) -> Result<(), String> {
     let configuration = compile::open_configuration(reload, options)?;
     let not_run = |errno| format!("unable to run fosse-config: {errno}");
-    state.launcher.programs.refresh(options).map_err(not_run)?;
+    state.launcher.programs.refresh(options.programs.as_fd()).map_err(not_run)?;
     state.renew_store();
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
     compile::run_config(reload, &mut state.children, cx, options, configuration).map_err(not_run)

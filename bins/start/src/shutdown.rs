@@ -1,11 +1,13 @@
 //! The end of an edge: nothing new, what is under way finishes, then start exits.
 
 use fosse_die::{info, warning};
+use fosse_eventloop::slab::Key;
+use fosse_wire::launch::Program;
 
-use crate::{PROGRAM, state::State};
+use crate::{PROGRAM, children::Children, state::State};
 
-/// Asks accept to go, which all others follow. Returns until when they may finish, in milliseconds
-/// of the monotonic clock.
+/// Asks accept to go, which all others follow. Returns the end of their time, in milliseconds of
+/// the monotonic clock.
 pub(crate) fn begin(state: &mut State) -> u64 {
     info(PROGRAM, "event=ending");
     match state.services.accept {
@@ -15,7 +17,8 @@ pub(crate) fn begin(state: &mut State) -> u64 {
     state.event_loop.now_ms().saturating_add(u64::from(state.generation.plan.drain_ms))
 }
 
-/// accept is gone: what its channels hold is final, and idle connections have nowhere to go.
+/// Drains all lanes once accept is gone: what its channels hold is final, and idle connections have
+/// nowhere to go.
 pub(crate) fn accept_exited(state: &mut State) {
     state.lanes.iter_mut().for_each(|lane| lane.accept_end = None);
     let all = state.lanes.processes(|_| true).into_iter().chain(state.generation.zygote);
@@ -33,16 +36,30 @@ pub(crate) fn kill_overdue(state: &mut State, ending: Option<u64>) {
     }
 }
 
-/// Exits once accept, all lanes and, last, the logger are gone.
+/// Exits once every process is gone: accept and the lanes first, then what served them, last the
+/// logger, which reads every pipe to its end.
 pub(crate) fn exit_if_done(state: &mut State) {
     if state.services.accept.is_some() || !state.lanes.is_empty() {
         return;
     }
+    let served = state.children.keys(|process| process.program != Program::Log);
+    if !served.is_empty() {
+        return served.into_iter().for_each(|key| dismiss(&mut state.children, key));
+    }
     if let Some(log) = state.services.log {
-        // It reads every pipe to its end first.
         return state.children.leave(log);
     }
     state.listeners.remove_all_files();
     info(PROGRAM, "event=ended");
     std::process::exit(0)
+}
+
+/// Has a process go that nothing needs any more. One that is not ready (a zygote that compiles, a
+/// one-shot) has nothing to finish, and may read its orders only later.
+fn dismiss(children: &mut Children, key: Key) {
+    if children.is_ready(key) {
+        children.leave(key);
+    } else {
+        children.kill(key);
+    }
 }

@@ -84,7 +84,8 @@ fn give_standard_fds(process: &mut Process, cx: SpawnContext<'_>, options: &mut 
     Ok(())
 }
 
-/// Has a process made: by the zygote, by the fork server, or by start itself.
+/// Has a process made: by the zygote, by the fork server, or by start itself. Where that fails
+/// nothing is left of it.
 fn launch(
     children: &mut Children,
     cx: SpawnContext<'_>,
@@ -109,19 +110,48 @@ fn launch(
     let zygote = cx.generation.zygote.filter(|_| program == Program::WafFilter && lane.is_some());
     let executable = cx.launcher.programs.get(program)?;
     let key = children.insert(process, cx.event_loop)?;
-    if needs_host(program) {
-        match fosse_sys::process::fork()? {
-            Fork::Child => fosse_spawn::execute(PROGRAM, &launch, executable, &fds),
-            Fork::Parent(pid) => children.has_pid(key, pid),
-        }
-        return Ok(key);
+    let made = if needs_host(program) {
+        fork(children, key, &launch, executable, &fds)
+    } else {
+        ask(children, cx.launcher, (key, zygote), &launch, executable, &fds)
+    };
+    if made.is_err() {
+        // There is no process whose exit would take the entry and its slot away.
+        children.remove(key, cx.event_loop);
     }
+    made.map(|()| key)
+}
+
+/// Forks a child of start itself.
+fn fork(
+    children: &mut Children,
+    key: Key,
+    launch: &Launch<'_>,
+    executable: &OwnedFd,
+    fds: &[OwnedFd],
+) -> Result<(), Errno> {
+    match fosse_sys::process::fork()? {
+        Fork::Child => fosse_spawn::execute(PROGRAM, launch, executable, fds),
+        Fork::Parent(pid) => children.has_pid(key, pid),
+    }
+    Ok(())
+}
+
+/// Sends a launch for a child to the zygote, where one makes it, or to the fork server.
+fn ask(
+    children: &mut Children,
+    launcher: &Launcher,
+    (key, zygote): (Key, Option<Key>),
+    launch: &Launch<'_>,
+    executable: &OwnedFd,
+    fds: &[OwnedFd],
+) -> Result<(), Errno> {
     match zygote.and_then(|zygote| children.get(zygote)) {
-        Some(zygote) => fosse_spawn::send_launch(&zygote.control, &launch, &fds.iter().collect::<Vec<_>>())?,
-        None => ask_fork_server(cx.launcher, &launch, executable, &fds)?,
+        Some(zygote) => fosse_spawn::send_launch(&zygote.control, launch, &fds.iter().collect::<Vec<_>>())?,
+        None => ask_fork_server(launcher, launch, executable, fds)?,
     }
     children.launch_sent(key, zygote);
-    Ok(key)
+    Ok(())
 }
 
 fn ask_fork_server(
@@ -171,3 +201,80 @@ fn read_only(page: &OwnedFd) -> Result<OwnedFd, Errno> {
 }
 
 const _: () = assert!(limits::SLOTS_MAX < u32::MAX as usize);
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::path::PathBuf;
+
+    use fosse_eventloop::EventLoop;
+    use rustix::process::{Pid, Signal};
+
+    use super::*;
+    use crate::{fork_server::ForkServer, generation::Generation, programs::Programs};
+
+    /// A directory in which every program is there and none can be executed.
+    struct Empty(PathBuf);
+
+    impl Empty {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("fosse-start-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            for program in Program::ALL {
+                std::fs::write(path.join(format!("fosse-{}", program.name())), "").unwrap();
+            }
+            Self(path)
+        }
+    }
+
+    impl Drop for Empty {
+        fn drop(&mut self) {
+            std::fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    /// A launcher whose fork server is `channel`.
+    fn launcher(programs: &Empty, channel: OwnedFd) -> Launcher {
+        let mut opened = Programs::default();
+        opened.refresh(std::fs::File::open(&programs.0).unwrap().as_fd()).unwrap();
+        Launcher {
+            privileged: false,
+            mode: fosse_lockdown::Mode::Off,
+            fork_server: ForkServer { pid: rustix::process::getpid(), channel },
+            programs: opened,
+            null: std::fs::File::open("/dev/null").unwrap().into(),
+        }
+    }
+
+    #[test]
+    fn a_launch_that_cannot_be_sent_leaves_no_entry_and_no_slot() {
+        let (channel, fork_server) = pair(SocketType::SEQPACKET).unwrap();
+        drop(fork_server);
+        let programs = Empty::new("gone");
+        let (launcher, event_loop) = (launcher(&programs, channel), EventLoop::new().unwrap());
+        let generation = Generation::none();
+        let cx = SpawnContext::new(&launcher, &event_loop, &generation);
+        let mut children = Children::new(vec![false]);
+        for _ in 0..3 {
+            assert_eq!(spawn(&mut children, cx, Program::Parse, SpawnOptions::default()), Err(Errno::PIPE));
+            assert_eq!((children.iter().count(), children.free_slot(), children.awaits_reply()), (0, Ok(0), false));
+        }
+    }
+
+    #[test]
+    fn a_child_that_is_killed_before_it_has_a_process_id_is_killed_when_it_has_one() {
+        let (channel, _fork_server) = pair(SocketType::SEQPACKET).unwrap();
+        let programs = Empty::new("late");
+        let (launcher, event_loop) = (launcher(&programs, channel), EventLoop::new().unwrap());
+        let generation = Generation::none();
+        let cx = SpawnContext::new(&launcher, &event_loop, &generation);
+        let mut children = Children::new(vec![false]);
+        let key = spawn(&mut children, cx, Program::Parse, SpawnOptions::default()).unwrap();
+        children.kill(key);
+        let mut sleeper = std::process::Command::new("sleep").arg("10").spawn().unwrap();
+        children.has_pid(key, Pid::from_child(&sleeper));
+        let status = sleeper.wait().unwrap();
+        assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{status}");
+    }
+}

@@ -1,6 +1,6 @@
 //! From the command line to the loop.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use fosse_die::{fatal, info, temporary};
 use fosse_eventloop::EventLoop;
@@ -50,7 +50,7 @@ fn supervisor(mut options: Options) -> Result<Supervisor, Errno> {
     let handed = if is_successor() { Vec::new() } else { sockets_of_supervisor() };
     more_descriptors();
     let mut programs = Programs::default();
-    programs.refresh(&options)?;
+    programs.refresh(options.programs.as_fd())?;
     let signals = Signals::block(&[
         Signal::SIGCHLD,
         Signal::SIGHUP,

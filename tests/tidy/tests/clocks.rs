@@ -17,7 +17,6 @@ const SLEEPS: &[(&str, usize, &str)] = &[
     ("common/process/lockdown", 5, "looks at a child's state; what sleeps is the child"),
     ("tests/harness", 2, "looks of wait_for; a backend that is asked to be slow"),
     ("tests/soak", 20, "looks at processes and logs; load over some time, whatever it brings about"),
-    ("tests/tidy", 2, "a supervisor is given the time to try again, which it must not"),
 ];
 
 fn crates(files: &[File]) -> Vec<String> {
