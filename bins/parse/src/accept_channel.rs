@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use fosse_eventloop::Turn;
+use fosse_eventloop::EventLoop;
 use fosse_fdpass::Received;
 use fosse_wire::channel::{self, Connection};
 use rustix::io::Errno;
@@ -46,7 +46,7 @@ impl AcceptChannel {
     /// # Errors
     /// A message was cut, as no descriptor was free. Nobody knows of the connections that were in
     /// it: only a new lane puts accept's counts right.
-    pub(crate) fn receive(&mut self, buffer: &mut [u8], event_loop: &Turn) -> Result<Option<FromAccept>, Errno> {
+    pub(crate) fn receive(&mut self, buffer: &mut [u8], event_loop: &EventLoop) -> Result<Option<FromAccept>, Errno> {
         let Some(fd) = &self.fd else { return Ok(None) };
         let buffer = &mut buffer[..channel::MESSAGE_BYTES_MAX];
         let mut fds: Vec<OwnedFd> = Vec::new();
@@ -69,7 +69,7 @@ impl AcceptChannel {
         }
     }
 
-    fn lose(&mut self, event_loop: &Turn) {
+    fn lose(&mut self, event_loop: &EventLoop) {
         if let Some(fd) = self.fd.take() {
             // Nothing is watched that is closed; where this fails it was not watched.
             let _ = event_loop.remove(&fd);
@@ -94,7 +94,7 @@ impl AcceptChannel {
     }
 
     /// Sends what accept has not been sent yet. What it cannot take now it gets in a later turn.
-    pub(crate) fn send(&mut self, event_loop: &Turn) {
+    pub(crate) fn send(&mut self, event_loop: &EventLoop) {
         // The end of a connection comes after the message that it is there.
         let sent = self.send_open().and_then(|()| self.send_closed());
         if sent.is_err_and(|errno| errno != Errno::AGAIN) {
@@ -175,7 +175,7 @@ mod tests {
         let (mut channel, theirs) = pair();
         channel.list(vec![record(1)]);
         channel.note_closed(record(1));
-        channel.send(&Turn::new().unwrap());
+        channel.send(&EventLoop::new().unwrap());
         let kinds: Vec<_> = core::iter::from_fn(|| next(&theirs)).map(|m| (m.kind, m.connections.len())).collect();
         assert_eq!(kinds, [(channel::Kind::Open, 1), (channel::Kind::Open, 0), (channel::Kind::Closed, 1)]);
         assert!(channel.has_sent_all());
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn an_accept_that_is_gone_or_breaks_the_protocol_is_lost_and_nothing_waits_for_it() {
-        let event_loop = Turn::new().unwrap();
+        let event_loop = EventLoop::new().unwrap();
         let (mut channel, theirs) = pair();
         fosse_fdpass::send(&theirs, b"nonsense", &[]).unwrap();
         channel.note_closed(record(1));

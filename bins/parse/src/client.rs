@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use fosse_counters::parse as count;
-use fosse_eventloop::Turn;
+use fosse_eventloop::EventLoop;
 use fosse_wire::frame::ResetReason;
 use fosse_wire::{Kind, Outbox};
 
@@ -49,7 +49,7 @@ impl Client {
     /// Writes what waits for the client and does what follows from it, until nothing more does.
     pub(crate) fn flush(
         &mut self,
-        event_loop: &Turn,
+        event_loop: &EventLoop,
         peers: &mut Peers,
         context: &mut Context,
         out: &mut Outbox,
@@ -92,7 +92,7 @@ impl Client {
     }
 
     /// Closes the connection in the normal way: what was written arrives.
-    pub(crate) fn close(&mut self, event_loop: &Turn, peers: &mut Peers, context: &mut Context, out: &mut Outbox) {
+    pub(crate) fn close(&mut self, event_loop: &EventLoop, peers: &mut Peers, context: &mut Context, out: &mut Outbox) {
         if let Some(socket) = &self.socket {
             socket.end_without_reset(&self.conn);
         }
@@ -101,7 +101,13 @@ impl Client {
     }
 
     /// Closes the connection at once, without waiting for the ring: draining has taken too long.
-    pub(crate) fn cut_off(&mut self, event_loop: &Turn, peers: &mut Peers, context: &mut Context, out: &mut Outbox) {
+    pub(crate) fn cut_off(
+        &mut self,
+        event_loop: &EventLoop,
+        peers: &mut Peers,
+        context: &mut Context,
+        out: &mut Outbox,
+    ) {
         self.conn.abort(ResetReason::Timeout, context, out);
         self.conn.exchange.open = false;
         self.release(event_loop, peers);
@@ -109,7 +115,7 @@ impl Client {
 
     /// Closes the socket of a client that is gone (by a reset, unless the end was a normal one),
     /// and tells those who have something of it.
-    fn release(&mut self, event_loop: &Turn, peers: &mut Peers) {
+    fn release(&mut self, event_loop: &EventLoop, peers: &mut Peers) {
         // That a backend connection is pinned to it may come to light only after it is gone.
         let mut known_to_dispatch = core::mem::take(&mut self.conn.pinned);
         if let Some(mut socket) = self.socket.take() {
@@ -134,7 +140,7 @@ impl Client {
 fn lend(
     conn: &mut Conn,
     socket: &mut Socket,
-    event_loop: &Turn,
+    event_loop: &EventLoop,
     channel: &mut LeaseChannel,
     context: &mut Context,
     out: &mut Outbox,

@@ -1,6 +1,7 @@
 //! What all connections of this process share.
 
 use core::time::Duration;
+use std::rc::Rc;
 
 use fosse_counters::{Counters, parse as count};
 
@@ -16,7 +17,7 @@ pub struct Context {
     /// Settings of this generation.
     pub(crate) settings: Settings,
     /// The counter page.
-    pub(crate) counters: Counters,
+    pub(crate) counters: Rc<Counters>,
     /// The access log.
     pub(crate) access: AccessLog,
     /// Buffers to borrow.
@@ -36,10 +37,10 @@ impl Context {
     /// Makes the context of a process that has no access log, before its first turn. Request
     /// numbers begin at `request_first`, which is random, so that no two processes share any.
     #[must_use]
-    pub fn new(settings: Settings, counters: Counters, request_first: u64) -> Self {
+    pub fn new(settings: Settings, counters: impl Into<Rc<Counters>>, request_first: u64) -> Self {
         Self {
             settings,
-            counters,
+            counters: counters.into(),
             access: AccessLog::default(),
             buffers: SpareBuffers::default(),
             drain: Drain::default(),

@@ -18,12 +18,12 @@ mod origin;
 mod outbound;
 mod peers;
 pub mod policy;
-mod server;
+pub mod server;
 pub mod settings;
 mod shutdown;
 mod socket;
 pub mod startup;
-mod stdin;
+pub mod stdin;
 mod table;
 mod timeouts;
 

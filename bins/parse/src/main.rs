@@ -7,25 +7,27 @@
 
 #![forbid(unsafe_code)]
 
-use fosse_lockdown::enter;
-use fosse_parse::{PROGRAM, limits::MAPPED_BLOCK_BYTES_MIN, policy::POLICY, startup};
+use fosse_parse::{limits::MAPPED_BLOCK_BYTES_MIN, policy::POLICY, server::Server, startup, stdin};
+use fosse_service::{Spec, Startup};
 
-const USAGE: &str = "fosse-parse [--stdin] (without --stdin started by fosse-start)";
+const SPEC: Spec = Spec {
+    usage: "fosse-parse [--stdin] (without --stdin started by fosse-start)",
+    policy: &POLICY,
+    descriptors: startup::LANE,
+    lingers: true,
+};
 
 fn main() {
-    fosse_sys::panic::panic_hook(PROGRAM);
-    let mut args = fosse_args::Args::of_process(PROGRAM, USAGE);
-    let shell = args.flag("--stdin");
-    let mode = startup::mode(&mut args);
-    args.end();
-    if shell {
-        let inputs = startup::shell();
-        let locked = enter(&POLICY, mode);
-        startup::pipeline(inputs.open(locked))
-    } else {
-        fosse_sys::memory::map_blocks_from(MAPPED_BLOCK_BYTES_MIN);
-        let inputs = startup::lane();
-        let locked = enter(&POLICY, mode);
-        startup::serve(inputs, locked)
+    let mut startup = Startup::of_process(&SPEC);
+    if startup.args.flag("--stdin") {
+        let mut inherited = startup.with_descriptors(startup::SHELL).inherit();
+        let ends = startup::shell(&mut inherited.descriptors);
+        let (_, given) = inherited.lock();
+        stdin::serve(given.open(ends))
     }
+    fosse_sys::memory::map_blocks_from(MAPPED_BLOCK_BYTES_MIN);
+    let mut inherited = startup.inherit();
+    let lane = startup::lane(&mut inherited.descriptors);
+    let (process, given) = inherited.lock();
+    process.serve(|process| Server::new(process, given, lane))
 }

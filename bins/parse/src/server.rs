@@ -1,46 +1,40 @@
-//! The loop: what is ready is read, worked on, and written once to each neighbour and client.
+//! The turns of fosse-parse: what is ready is read, worked on, and written once to each neighbour
+//! and client.
 
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 
 use fosse_counters as count;
-use fosse_eventloop::{Happened, Interest, Turn};
+use fosse_eventloop::{Event, EventLoop, Events, Interest};
+use fosse_lockdown::Sealed;
+use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_stage::{Gone, Input, Output};
 use fosse_sys::memory::Ebb;
 use fosse_wire::channel::Connection;
-use fosse_wire::start::{ToChild, ToStart};
 use fosse_wire::{Kind, WireError};
-use rustix::io::Errno;
 use rustix::net::sockopt::set_socket_linger;
 
-use crate::accept_channel::FromAccept;
+use crate::accept_channel::{AcceptChannel, FromAccept};
+use crate::access::AccessLog;
 use crate::context::Context;
+use crate::lease_channel::LeaseChannel;
 use crate::limits::{LAST_WORDS_MS_MAX, READ_BYTES_MAX};
 use crate::peers::Peers;
+use crate::settings::Settings;
+use crate::startup::Lane;
 use crate::table::{Table, Visited};
-use crate::{shutdown, timeouts};
+use crate::{PROGRAM, shutdown, timeouts};
 
 /// Marks the event tokens of all that is no client; clients' tokens have this bit clear.
 const OTHER: u64 = 1 << 63;
 const RING_IN: u64 = OTHER | 1;
 const RING_OUT: u64 = OTHER | 2;
 const ACCEPT: u64 = OTHER | 3;
-const START: u64 = OTHER | 4;
 
-/// Why the loop ended.
+/// The lane's first stage with everything it works on. Handlers of other files take the parts they
+/// need.
 #[derive(Debug)]
-pub(crate) enum ExitReason {
-    /// Drained: nothing is left.
-    Drained,
-    /// The ring is dead; clients get their last words.
-    Ring(Gone),
-    /// start is gone, or the kernel refuses something basic.
-    Failed(&'static str, Errno),
-}
-
-/// The loop with everything it works on. Handlers of other files take the parts they need.
-#[derive(Debug)]
-pub(crate) struct Server {
-    event_loop: Turn,
+pub struct Server {
     input: Input,
     output: Output,
     clients: Table,
@@ -50,68 +44,30 @@ pub(crate) struct Server {
     buffer: Box<[u8]>,
     /// Memory that a flood has left.
     heap: Ebb,
+    /// The reason to end after this turn.
+    ending: Option<ExitReason>,
 }
 
 impl Server {
-    /// Watches the descriptors.
+    /// Reads the settings and watches the descriptors.
     ///
     /// # Errors
-    /// What epoll_ctl(2) says.
-    pub(crate) fn new(
-        event_loop: Turn,
-        (input, output): (Input, Output),
-        peers: Peers,
-        mut context: Context,
-    ) -> Result<Self, Errno> {
-        event_loop.add(&input, RING_IN, Interest::IN)?;
-        for (fd, token) in [(peers.accept.fd(), ACCEPT), (peers.start.fd(), START)] {
-            if let Some(fd) = fd {
-                event_loop.add(fd, token, Interest::IN)?;
-            }
-        }
+    /// Those of epoll_ctl(2).
+    pub fn new(process: &Process, mut given: Given, lane: Sealed<Lane>) -> Result<Self, ExitReason> {
+        let Lane { input, output, access, request_first } = given.open(lane);
+        let settings = Settings::new(given.settings());
+        let access = access.filter(|_| settings.blob.access_log);
+        let accept = given.required(8);
+        process.event_loop.add(&input, RING_IN, Interest::IN)?;
+        process.event_loop.add(&accept, ACCEPT, Interest::IN)?;
+        let peers = Peers { accept: AcceptChannel::new(Some(accept)), lease: LeaseChannel::new(given.optional(9)) };
+        let mut context = Context::new(settings, Rc::clone(&process.counters), request_first);
+        context.access = AccessLog::new(access);
         context.reports_ends = peers.lease.is_there();
-        context.now_ms = event_loop.now_ms();
+        context.now_ms = process.event_loop.now_ms();
         let buffer = vec![0; READ_BYTES_MAX].into_boxed_slice();
-        Ok(Self { event_loop, input, output, clients: Table::default(), peers, context, buffer, heap: Ebb::default() })
-    }
-
-    /// Serves until there is a reason to stop.
-    pub(crate) fn run(&mut self) -> ExitReason {
-        loop {
-            if let Err(reason) = self.turn() {
-                return reason;
-            }
-        }
-    }
-
-    /// Sends start a message.
-    pub(crate) fn tell_start(&self, message: ToStart) {
-        self.peers.start.send(message);
-    }
-
-    fn turn(&mut self) -> Result<(), ExitReason> {
-        self.event_loop.wait().map_err(|errno| ExitReason::Failed("epoll", errno))?;
-        self.context.now_ms = self.event_loop.now_ms();
-        let mut failed = Ok(());
-        let mut at = 0;
-        while let Some(event) = self.event_loop.happened(at) {
-            at += 1;
-            match event.token {
-                RING_IN => self.on_frames().map_err(ExitReason::Ring)?,
-                RING_OUT => {}
-                // What came before is still written: a client must not lose what is whole.
-                ACCEPT => failed = failed.and(self.on_connections()),
-                START => failed = failed.and(self.on_start_messages()),
-                _ => self.on_client(event),
-            }
-        }
-        if self.event_loop.ticked() {
-            self.tick();
-        }
-        self.settle();
-        self.output.flush(&self.event_loop, RING_OUT).map_err(ExitReason::Ring)?;
-        failed?;
-        if self.is_drained() { Err(ExitReason::Drained) } else { Ok(()) }
+        let (clients, heap) = (Table::default(), Ebb::default());
+        Ok(Self { input, output, clients, peers, context, buffer, heap, ending: None })
     }
 
     /// Response frames, each to its connection.
@@ -132,16 +88,16 @@ impl Server {
         end.map(drop)
     }
 
-    fn on_client(&mut self, event: Happened) {
+    fn on_client(&mut self, event: Event) {
         // Without one it is an event from before its socket was closed.
         if let Some((conn, socket)) = self.clients.queued_by_token(event.token) {
             socket.on_event(event, conn, &mut self.buffer, &mut self.context, &mut self.output.outbox);
         }
     }
 
-    fn on_connections(&mut self) -> Result<(), ExitReason> {
-        let failed = |errno| ExitReason::Failed("unable to take connections", errno);
-        while let Some(message) = self.peers.accept.receive(&mut self.buffer, &self.event_loop).map_err(failed)? {
+    fn on_connections(&mut self, event_loop: &EventLoop) -> Result<(), ExitReason> {
+        let failed = |errno| ExitReason::Failed(format!("unable to take connections: {errno}"));
+        while let Some(message) = self.peers.accept.receive(&mut self.buffer, event_loop).map_err(failed)? {
             match message {
                 FromAccept::Connections(new) => new.into_iter().for_each(|(record, fd)| self.on_connection(record, fd)),
                 FromAccept::List => self.peers.accept.list(self.clients.records()),
@@ -164,41 +120,15 @@ impl Server {
         }
     }
 
-    fn on_start_messages(&mut self) -> Result<(), ExitReason> {
-        let gone = |errno| ExitReason::Failed("start is gone", errno);
-        while let Some(message) = self.peers.start.receive().map_err(gone)? {
-            if message == ToChild::Drain {
-                let context = &mut self.context;
-                context.counters.set(count::DRAINING, 1);
-                context.drain.begin(context.after(context.settings.blob.drain_seconds_max));
-            }
-        }
-        Ok(())
-    }
-
-    /// Once every TICK_MS: signs of life and time limits.
-    fn tick(&mut self) {
-        let Self { event_loop, output, clients, peers, context, heap, .. } = self;
-        context.counters.add(count::TURNS, 1);
-        context.counters.set(count::LOG_DROPPED, fosse_die::dropped());
-        context.counters.set_turns(event_loop.long_turns());
-        context.counters.set(count::parse::CONNECTIONS, u64::try_from(clients.len()).unwrap_or(0));
-        clients.visit(|client| timeouts::check(client, event_loop, peers, context, &mut output.outbox));
-        if heap.look() {
-            context.buffers.clear();
-            fosse_sys::memory::trim();
-        }
-        if context.drain.is_overdue(context.now_ms) {
-            clients.visit(|client| {
-                client.cut_off(event_loop, peers, context, &mut output.outbox);
-                Visited::Done
-            });
-        }
+    fn drain(&mut self) {
+        let context = &mut self.context;
+        context.counters.set(count::DRAINING, 1);
+        context.drain.begin(context.after(context.settings.blob.drain_seconds_max));
     }
 
     /// Everything that is written at the end of a turn.
-    fn settle(&mut self) {
-        let Self { event_loop, output, clients, peers, context, .. } = self;
+    fn settle(&mut self, event_loop: &EventLoop) {
+        let Self { output, clients, peers, context, .. } = self;
         let out = &mut output.outbox;
         clients.flush(|client| client.flush(event_loop, peers, context, out));
         if context.drain.has_begun() {
@@ -211,20 +141,19 @@ impl Server {
         context.counters.add(count::parse::ACCESS_DROPPED, dropped);
     }
 
-    fn is_drained(&self) -> bool {
+    fn is_drained(&self, event_loop: &EventLoop) -> bool {
         let drain = &self.context.drain;
         let sent = self.peers.accept.has_sent_all() || drain.is_overdue(self.context.now_ms);
         // One tick more than the drain itself takes: accept may have passed a connection before it
         // heard of the drain.
-        drain.has_begun() && self.clients.is_empty() && self.event_loop.ticked() && sent
+        drain.has_begun() && self.clients.is_empty() && event_loop.ticked() && sent
     }
 
     /// Says the last words to all clients, for half a second at most: the ring is dead, or nothing
     /// goes on for another reason.
-    pub(crate) fn shut_down(&mut self, why: impl core::fmt::Display) {
-        fosse_die::say(crate::PROGRAM, fosse_die::Word::Alert, format_args!("unable to go on: {why}"));
+    fn shut_down(&mut self, event_loop: &mut EventLoop) {
         // A closed ring is always ready and would keep this loop awake.
-        let _ = self.event_loop.remove(&self.input);
+        let _ = event_loop.remove(&self.input);
         self.context.drain.begin(u64::MAX);
         let Self { clients, context, output, .. } = self;
         clients.visit(|client| {
@@ -232,23 +161,93 @@ impl Server {
             Visited::Flush
         });
         let end_ms = fosse_eventloop::clock_ms().saturating_add(LAST_WORDS_MS_MAX);
-        self.settle();
+        let mut events = Events::new();
+        self.settle(event_loop);
         while !self.clients.is_empty() && self.context.now_ms < end_ms {
-            if self.event_loop.wait().is_err() {
+            if event_loop.poll_once(&mut events, None).is_err() {
                 return;
             }
-            self.context.now_ms = self.event_loop.now_ms();
-            let mut at = 0;
-            while let Some(event) = self.event_loop.happened(at) {
-                at += 1;
+            self.context.now_ms = event_loop.now_ms();
+            for event in &events {
                 self.on_client(event);
             }
-            self.settle();
+            self.settle(event_loop);
         }
         // Those that accept could not take.
-        let Self { event_loop, output, clients, peers, context, .. } = self;
+        let Self { output, clients, peers, context, .. } = self;
         shutdown::close_idle(clients, event_loop, peers, context, &mut output.outbox);
     }
+}
+
+impl Service for Server {
+    fn begin_turn(&mut self, process: &Process) {
+        self.context.now_ms = process.event_loop.now_ms();
+    }
+
+    fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
+        match event.token {
+            RING_IN => self.on_frames().map_err(ring)?,
+            RING_OUT => {}
+            ACCEPT => {
+                if let Err(reason) = self.on_connections(&process.event_loop) {
+                    // What came before is still written: a client must not lose what is whole.
+                    self.ending.get_or_insert(reason);
+                }
+            }
+            _ => self.on_client(event),
+        }
+        Ok(())
+    }
+
+    fn on_start_message(&mut self, _: &Process, order: Order) -> Result<(), ExitReason> {
+        match order {
+            Order::Drain => self.drain(),
+            // Whatever else came in this turn is written as well.
+            Order::End => self.ending = Some(ExitReason::Failed("start is gone".to_owned())),
+            Order::Tell(_) | Order::Give(..) => return Err(ExitReason::broken_protocol("start")),
+        }
+        Ok(())
+    }
+
+    fn on_tick(&mut self, process: &Process) -> Result<(), ExitReason> {
+        let Self { output, clients, peers, context, heap, .. } = self;
+        let (event_loop, out) = (&process.event_loop, &mut output.outbox);
+        context.counters.set(count::parse::CONNECTIONS, u64::try_from(clients.len()).unwrap_or(0));
+        clients.visit(|client| timeouts::check(client, event_loop, peers, context, out));
+        if heap.look() {
+            context.buffers.clear();
+            fosse_sys::memory::trim();
+        }
+        if context.drain.is_overdue(context.now_ms) {
+            clients.visit(|client| {
+                client.cut_off(event_loop, peers, context, out);
+                Visited::Done
+            });
+        }
+        Ok(())
+    }
+
+    fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
+        self.settle(&process.event_loop);
+        self.output.flush(&process.event_loop, RING_OUT).map_err(ring)?;
+        match self.ending.take() {
+            Some(reason) => Err(reason),
+            None if self.is_drained(&process.event_loop) => Err(ExitReason::Drained),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(&mut self, process: &mut Process, reason: ExitReason) -> ExitReason {
+        let ExitReason::Failed(why) = reason else { return reason };
+        fosse_die::alert(PROGRAM, format_args!("unable to go on: {why}"));
+        self.shut_down(&mut process.event_loop);
+        ExitReason::Reported
+    }
+}
+
+/// The ring is dead; clients get their last words.
+fn ring(gone: Gone) -> ExitReason {
+    ExitReason::Failed(format!("ring: {gone}"))
 }
 
 /// Accepts what may come for a slot that nobody uses: frames that crossed the end of their stream.

@@ -2,7 +2,7 @@
 //! those that have seen nothing get 503, and those that have seen a part get a reset. No request is
 //! sent again.
 
-use fosse_eventloop::Turn;
+use fosse_eventloop::EventLoop;
 use fosse_wire::Outbox;
 use fosse_wire::channel::{BATCH_FDS_MAX, Connection};
 use fosse_wire::frame::ResetReason;
@@ -34,7 +34,7 @@ pub(crate) fn end_exchange(conn: &mut Conn, context: &mut Context, out: &mut Out
 /// Gives idle connections back to accept, which finds them another lane; without accept they end.
 pub(crate) fn return_idle(
     clients: &mut Table,
-    event_loop: &Turn,
+    event_loop: &EventLoop,
     peers: &mut Peers,
     context: &mut Context,
     out: &mut Outbox,
@@ -52,7 +52,7 @@ pub(crate) fn return_idle(
 /// Closes idle connections in the normal way: between requests an end is no failure.
 pub(crate) fn close_idle(
     clients: &mut Table,
-    event_loop: &Turn,
+    event_loop: &EventLoop,
     peers: &mut Peers,
     context: &mut Context,
     out: &mut Outbox,
@@ -66,7 +66,7 @@ pub(crate) fn close_idle(
 }
 
 /// Gives one batch back; false where accept cannot take it now.
-fn return_batch(slots: &[u32], clients: &mut Table, event_loop: &Turn, peers: &mut Peers) -> bool {
+fn return_batch(slots: &[u32], clients: &mut Table, event_loop: &EventLoop, peers: &mut Peers) -> bool {
     let mut idle: Vec<(u32, Connection, Socket)> = Vec::new();
     for slot in slots {
         if let Some(client) = clients.get_mut(*slot)

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use fosse_counters as count;
-use fosse_eventloop::{Happened, Interest, Turn};
+use fosse_eventloop::{Event, EventLoop, Interest};
 use fosse_wire::Outbox;
 use fosse_wire::frame::ResetReason;
 use rustix::io::Errno;
@@ -42,7 +42,7 @@ impl Socket {
     /// nobody wants now must not wake us again.
     pub(crate) fn on_event(
         &mut self,
-        event: Happened,
+        event: Event,
         conn: &mut Conn,
         buffer: &mut [u8],
         context: &mut Context,
@@ -106,7 +106,7 @@ impl Socket {
     ///
     /// # Errors
     /// What epoll_ctl(2) says.
-    pub(crate) fn watch(&mut self, conn: &Conn, event_loop: &Turn) -> Result<(), Errno> {
+    pub(crate) fn watch(&mut self, conn: &Conn, event_loop: &EventLoop) -> Result<(), Errno> {
         if conn.wants_input() {
             self.unwanted = false;
         }
@@ -132,7 +132,7 @@ impl Socket {
 
     /// Watches for a client that goes away. A connection whose first request came with it is
     /// unknown to epoll while the response is awaited, and one that comes soon needs no watching.
-    pub(crate) fn watch_for_hang_up(&mut self, event_loop: &Turn) {
+    pub(crate) fn watch_for_hang_up(&mut self, event_loop: &EventLoop) {
         if !self.registered {
             self.registered = event_loop.add(&self.fd, self.token, Interest::empty()).is_ok();
         }
@@ -140,7 +140,7 @@ impl Socket {
 
     /// Takes the socket off epoll: needed wherever a copy of it lives on in another process, since
     /// epoll watches until the last one is closed.
-    pub(crate) fn unwatch(&mut self, event_loop: &Turn) {
+    pub(crate) fn unwatch(&mut self, event_loop: &EventLoop) {
         if self.registered {
             // That it was not there does no harm.
             let _ = event_loop.remove(&self.fd);

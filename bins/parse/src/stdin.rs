@@ -1,11 +1,16 @@
 //! `--stdin`: raw requests on fd 0, one after the other; frames on fd 1. For shell pipelines and
 //! tests: no response comes, and no credit.
 
+use std::fs::File;
+use std::os::fd::OwnedFd;
+
 use fosse_counters::Counters;
+use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, Word, say, temporary};
 use fosse_stage::{Gone, Output};
 use fosse_wire::StreamId;
 use fosse_wire::channel::Connection;
 
+use crate::PROGRAM;
 use crate::conn::{Conn, Phase};
 use crate::context::Context;
 use crate::limits::READ_BYTES_MAX;
@@ -13,7 +18,7 @@ use crate::settings::Settings;
 
 /// Why a pipeline did not end well.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Trouble {
+enum Trouble {
     /// What came was no request; the local response that a client would have got.
     Refused(String),
     /// Input ended within a request.
@@ -35,11 +40,24 @@ impl core::fmt::Display for Trouble {
     }
 }
 
+/// Runs a pipeline to its end. A reader that has gone away is not worth a message.
+pub fn serve((input, mut output): (OwnedFd, Output)) -> ! {
+    match run(Settings::plain(), File::from(input), &mut output) {
+        Ok(()) => std::process::exit(0),
+        Err(Trouble::Reader(Gone::End)) => std::process::exit(EXIT_TEMPORARY),
+        Err(trouble @ Trouble::Refused(_)) => {
+            say(PROGRAM, Word::Warning, trouble);
+            std::process::exit(EXIT_PERMANENT)
+        }
+        Err(trouble) => temporary(PROGRAM, trouble),
+    }
+}
+
 /// Turns everything on `input` into frames. Each request has a stream of its own on slot 0.
 ///
 /// # Errors
 /// [`Trouble`]; all requests before it are on their way.
-pub(crate) fn run(settings: Settings, mut input: impl std::io::Read, output: &mut Output) -> Result<(), Trouble> {
+fn run(settings: Settings, mut input: impl std::io::Read, output: &mut Output) -> Result<(), Trouble> {
     let mut context = Context::new(settings, Counters::private(), 0);
     context.credit_unlimited = true;
     let stream = StreamId::first(0).unwrap_or(StreamId::CONTROL);

@@ -1,7 +1,7 @@
 //! Time limits: each connection is checked once a tick.
 
 use fosse_counters::parse as count;
-use fosse_eventloop::Turn;
+use fosse_eventloop::EventLoop;
 use fosse_wire::Outbox;
 use fosse_wire::frame::ResetReason;
 
@@ -25,7 +25,7 @@ enum Due {
 /// Does what is due where a client has taken too long.
 pub(crate) fn check(
     client: &mut Client,
-    event_loop: &Turn,
+    event_loop: &EventLoop,
     peers: &mut Peers,
     context: &mut Context,
     out: &mut Outbox,

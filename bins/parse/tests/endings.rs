@@ -54,6 +54,27 @@ fn a_dead_ring_costs_503_or_a_reset_and_idle_connections_go_on() {
     }
 }
 
+/// A way for start to end the conversation.
+type Departure = fn(&mut Lane);
+
+#[test]
+fn a_start_that_goes_or_breaks_the_protocol_costs_what_a_dead_ring_does() {
+    let ways: [(&str, Departure); 2] = [
+        ("start is gone", Lane::abandon),
+        ("start broke the protocol", |lane| lane.order(ToChild::PageDrop { pid: 1 })),
+    ];
+    for (why, end) in ways {
+        let mut lane = Lane::new(&settings());
+        let client = lane.client();
+        say(&client, GET);
+        let _ = lane.request();
+        end(&mut lane);
+        assert!(rest(&client).starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{why}");
+        assert_eq!(lane.exit().code(), Some(111), "{why}");
+        assert!(lane.log().ends_with(&format!("alert: unable to go on: {why}\n")), "{}", lane.log());
+    }
+}
+
 /// Something dispatch must never do on a stream.
 type Lie<'a> = &'a dyn Fn(&mut Lane, StreamId);
 

@@ -94,6 +94,16 @@ impl Lane {
         self.stage.order(order, None);
     }
 
+    /// start goes.
+    pub fn abandon(&mut self) {
+        self.stage.abandon();
+    }
+
+    /// Everything parse has logged.
+    pub fn log(&self) -> String {
+        self.stage.log()
+    }
+
     /// What parse says to start next.
     pub fn said(&self) -> ToStart {
         self.stage.said()
@@ -156,9 +166,9 @@ impl Lane {
         }
     }
 
-    /// Waits until parse has done what comes of everything it was sent before. It counts a turn in
-    /// which it looks at time limits: one may have begun before, one may take a connection, the
-    /// next what it says.
+    /// Waits until parse has done what comes of everything it was sent before. It counts a turn as
+    /// it begins: one may have begun before, one takes a connection, the next what it says, and is
+    /// over once another has begun.
     pub fn settle(&self) {
         self.stage.wait_for_turns(3);
     }

@@ -30,6 +30,7 @@ pub struct Startup {
     /// The other words of the command line.
     pub args: Args,
     spec: &'static Spec,
+    descriptors: &'static [Expected],
     mode: Mode,
 }
 
@@ -41,7 +42,14 @@ impl Startup {
         fosse_sys::panic::panic_hook(spec.policy.program);
         let mut args = Args::of_process(spec.policy.program, spec.usage);
         let mode = mode(&mut args);
-        Self { args, spec, mode }
+        Self { args, spec, descriptors: spec.descriptors, mode }
+    }
+
+    /// Inherits these descriptors in place of those of the [`Spec`]: for the second job of a
+    /// program, in a shell.
+    #[must_use]
+    pub fn with_descriptors(self, descriptors: &'static [Expected]) -> Self {
+        Self { descriptors, ..self }
     }
 
     /// Takes over the descriptors of the table and makes what the lock forbids to make. Ends the
@@ -50,7 +58,7 @@ impl Startup {
     pub fn inherit(self) -> Inherited {
         self.args.end();
         let program = self.spec.policy.program;
-        let mut descriptors = inherit(program, self.spec.descriptors);
+        let mut descriptors = inherit(program, self.descriptors);
         let event_loop =
             EventLoop::new().unwrap_or_else(|errno| temporary(program, format_args!("unable to make epoll: {errno}")));
         Inherited {
