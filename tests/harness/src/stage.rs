@@ -50,14 +50,18 @@ impl Stage {
         let dir = Dir::new();
         let log = File::create(dir.join("log")).unwrap();
         let guard = SPAWNING.lock().unwrap();
-        let (mut script, mut inherited) = (String::from("exec"), Vec::new());
+        // bash saves a descriptor that it closes at the lowest free number from 10 on, and puts a
+        // number from 10 on that was such a copy back when `exec` is done: a descriptor that was
+        // placed there would be lost. So all are placed before the first is closed.
+        let (mut place, mut close, mut inherited) = (String::from("exec"), String::from("exec"), Vec::new());
         for (number, fd) in &fds {
             let high = rustix::io::fcntl_dupfd_cloexec(fd, FD_FIRST).unwrap();
             rustix::io::fcntl_setfd(&high, rustix::io::FdFlags::empty()).unwrap();
-            script += &format!(" {number}<&{0} {0}<&-", high.as_raw_fd());
+            place += &format!(" {number}<&{}", high.as_raw_fd());
+            close += &format!(" {}<&-", high.as_raw_fd());
             inherited.push(high);
         }
-        script += &format!("; {shell} exec \"$@\"");
+        let script = format!("{place}; {close}; {shell} exec \"$@\"");
         let mut command = Command::new("/bin/bash");
         command.args(["-c", &script, "bash"]).arg(program);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
@@ -201,5 +205,28 @@ impl Drop for Stage {
         if std::thread::panicking() {
             eprintln!("--- log of the program\n{}---", self.log());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::pipe::{PipeFlags, pipe_with};
+
+    #[test]
+    fn every_descriptor_is_where_it_belongs_and_nowhere_else() {
+        let (read, write) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let numbers = [0, 1, 4, 8, 9, 10, 11, 12, 13, 14, 15, 20];
+        let fds = numbers.map(|number| (number, write.try_clone().unwrap())).into();
+        // What the shell says of itself before it becomes the program.
+        let shell = "for fd in /proc/self/fd/*; do [ $fd -ef /proc/self/fd/20 ] && echo ${fd##*/} >&20; done; ";
+        let stage = Stage::spawn(Path::new("/bin/true"), None, fds, shell);
+        assert_eq!(stage.end().map(|status| status.code()), Ok(Some(0)));
+        drop(write);
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut File::from(read), &mut said).unwrap();
+        let mut found: Vec<u8> = said.lines().map(|line| line.parse().unwrap()).collect();
+        found.sort_unstable();
+        assert_eq!(found, numbers);
     }
 }

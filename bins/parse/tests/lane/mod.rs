@@ -270,6 +270,7 @@ impl Lane {
         assert!(readable(&self.access, SOON), "nothing is logged");
         let mut bytes = [0; 4096];
         let length = rustix::io::read(&self.access, &mut bytes).unwrap();
+        assert_ne!(length, 0, "parse has no access log: {}", self.log());
         String::from_utf8(bytes[..length].to_vec()).unwrap()
     }
 
