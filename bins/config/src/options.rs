@@ -34,7 +34,7 @@ pub struct Options {
     /// The configuration's name in messages.
     pub name: String,
     accounts: bool,
-    /// How strictly to lock down.
+    /// Strictness of the lock-down.
     pub mode: Mode,
 }
 

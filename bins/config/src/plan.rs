@@ -23,17 +23,16 @@ pub fn of(name: &str, configuration: OwnedFd, passwd: Option<OwnedFd>, group: Op
     plan.encode().unwrap_or_else(|error| fosse_die::fatal(PROGRAM, format_args!("plan: {error}")))
 }
 
-/// Everything up to the end; one byte over the limit is read, so that the reader of it can say so.
+/// Reads to the end, or one byte over the limit, by which fosse-model knows that it is too long.
 fn read(fd: OwnedFd, bytes_max: usize, what: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(READ_BYTES);
-    let most = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-    if let Err(error) = File::from(fd).take(most).read_to_end(&mut bytes) {
+    if let Err(error) = File::from(fd).take(bytes_max as u64 + 1).read_to_end(&mut bytes) {
         fosse_die::temporary(PROGRAM, format_args!("unable to read the {what}: {error}"));
     }
     bytes
 }
 
-/// All that is wrong, then the one line that says what follows from it.
+/// Ends the program with all problems, and one line that says what follows from them.
 fn refuse(report: &Report) -> ! {
     // A reader of messages that is gone changes nothing: the exit code says it too.
     let _ = std::io::stderr().write_all(report.to_string().as_bytes());

@@ -18,13 +18,13 @@ use rustix::{
 /// An attempt under way.
 #[derive(Debug)]
 pub(crate) struct Attempt {
-    /// dispatch's mark of the request.
+    /// Tag of dispatch's connect request, which the reply repeats.
     pub(crate) tag: u32,
     /// Index into the table of backends.
     pub(crate) server: usize,
     /// The socket.
     pub(crate) fd: OwnedFd,
-    /// When to give up, on the clock of the loop.
+    /// Time to give up, on the event loop's clock.
     pub(crate) deadline_ms: u64,
 }
 
@@ -65,7 +65,7 @@ impl Attempt {
     /// [`Outcome::WrongPeer`] where a process of another UID listens than the configuration names.
     pub(crate) fn check_peer(&self, server: &Server) -> Result<(), Outcome> {
         match server.address {
-            // Without it a connection is only slower.
+            // A failure is no reason to refuse: without TCP_NODELAY a connection is only slower.
             Address::Tcp(..) => drop(set_tcp_nodelay(&self.fd, true)),
             Address::Unix(_) if server.peer_uids.is_empty() => {}
             Address::Unix(_) => {
@@ -79,7 +79,7 @@ impl Attempt {
     }
 }
 
-/// Returns what dispatch is told of a failure.
+/// Returns the outcome that the reply to dispatch has for an error.
 pub(crate) const fn outcome(errno: Errno) -> Outcome {
     match errno {
         Errno::CONNREFUSED | Errno::NOENT => Outcome::Refused,

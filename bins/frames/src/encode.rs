@@ -10,14 +10,14 @@ use crate::line::{Cause, Fields, Hello, Length, LengthWord, Line, Reason, Reques
 /// Appends the frame of a line.
 ///
 /// # Errors
-/// What the frame's own reader would say of it, a raw one apart: that may break every rule but the
-/// length.
+/// Those of the frame's own reader. A raw frame may break every rule but the length.
 pub fn frame(out: &mut Outbox, line: &Line) -> Result<(), WireError> {
     let (stream, kind) = stream_and_kind(line)?;
     let body = body(line)?;
-    let counted = u32::try_from(body.len().saturating_add(FRAME_HEADER_BYTES)).unwrap_or(u32::MAX).saturating_sub(4);
-    if usize::try_from(counted).map_or(true, |counted| counted > FRAME_BYTES_MAX) {
-        return Err(WireError::Length(counted));
+    // The length field does not count itself.
+    let counted = body.len() + FRAME_HEADER_BYTES - 4;
+    if counted > FRAME_BYTES_MAX {
+        return Err(WireError::Length(u32::try_from(counted).unwrap_or(u32::MAX)));
     }
     if !matches!(line, Line::Raw(_)) {
         check(&Frame { stream, kind, body: &body })?;
@@ -26,10 +26,10 @@ pub fn frame(out: &mut Outbox, line: &Line) -> Result<(), WireError> {
     Ok(())
 }
 
-/// The body of the frame alone.
+/// Returns the body of the frame.
 ///
 /// # Errors
-/// For parts longer than their lengths can say.
+/// Parts longer than their length fields can say.
 pub fn body(line: &Line) -> Result<Vec<u8>, WireError> {
     let mut out = Vec::new();
     match line {
@@ -71,7 +71,7 @@ fn stream_and_kind(line: &Line) -> Result<(StreamId, Kind), WireError> {
     Ok((StreamId::from_raw(stream), kind))
 }
 
-/// Reads the frame as a neighbour would.
+/// Decodes the frame as its receiver does.
 fn check(frame: &Frame<'_>) -> Result<(), WireError> {
     match frame.kind {
         Kind::Hello => frame.hello().map(drop),

@@ -56,13 +56,13 @@ impl Default for Hello {
     }
 }
 
-/// How a body ends: `"none"`, `"chunked"`, or a number of bytes.
+/// The length of a body: `"none"`, `"chunked"`, or a number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Length {
-    /// So many bytes.
+    /// A number of bytes.
     Exact(u64),
-    /// In a word.
+    /// A word.
     Word(LengthWord),
 }
 
@@ -178,7 +178,7 @@ pub struct Response {
     pub own: bool,
     pub pinned: bool,
     pub body: Length,
-    /// Absent where no server answered.
+    /// Absent where the response is of no server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backend: Option<u32>,
     pub backend_us: u32,
@@ -206,7 +206,7 @@ pub struct Reset {
     pub reason: Reason,
 }
 
-/// Why a stream was reset.
+/// Reason of a RESET.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "as in fosse_wire::frame::ResetReason")]
@@ -244,7 +244,7 @@ pub struct Verdict {
     pub message: Bytes,
 }
 
-/// Why a filter denied.
+/// Reason of a denial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "as in fosse_wire::verdict::Cause")]
@@ -270,7 +270,7 @@ pub struct Raw {
     /// The body.
     #[serde(default)]
     pub body: Bytes,
-    /// What is wrong with it; for the reader, and not read.
+    /// Error of the frame's own reader; written for people, and ignored when encoding.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub wrong: String,
 }

@@ -179,12 +179,12 @@ impl Display for Text<'_> {
     }
 }
 
-/// The begin of a body, in quotes.
+/// The beginning of a body, in quotes.
 struct Shown<'a>(&'a [u8]);
 
 impl Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.0.get(..SHOWN_BYTES_MAX).unwrap_or(self.0);
+        let shown = &self.0[..self.0.len().min(SHOWN_BYTES_MAX)];
         f.write_char('"')?;
         escaped(f, shown)?;
         f.write_str(if shown.len() < self.0.len() { "\"..." } else { "\"" })

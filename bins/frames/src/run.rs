@@ -38,7 +38,7 @@ pub fn inputs() -> Sealed<Ends> {
     Sealed::new(Ends { input: fds.required(0), output: fds.required(1) })
 }
 
-/// Frames in, lines out.
+/// Prints a line for each frame of the input.
 pub fn show(ends: Ends, json: bool) -> ! {
     let mut inbox = Inbox::default();
     loop {
@@ -71,7 +71,7 @@ fn write_line(out: &mut Vec<u8>, line: &Line, json: bool) {
     }
 }
 
-/// The JSON form, without the end of the line.
+/// Returns the JSON form, without the end of the line.
 #[must_use]
 pub fn as_json(line: &Line) -> String {
     // Writing these structures to memory cannot fail; were it to, the missing line would be seen in
@@ -79,30 +79,29 @@ pub fn as_json(line: &Line) -> String {
     serde_json::to_string(line).unwrap_or_default()
 }
 
-/// Lines in, frames out. Empty lines are passed over.
+/// Writes the frame of each line of the input. Empty lines are skipped.
 pub fn encode(ends: Ends) -> ! {
-    let (mut held, mut number, mut outbox) = (Vec::new(), 0_u64, Outbox::default());
+    let (mut buffered, mut number, mut outbox) = (Vec::new(), 0_u64, Outbox::default());
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let count = read(&ends.input, &mut buffer);
-        held.extend_from_slice(buffer.get(..count).unwrap_or_default());
-        if count == 0 && !held.is_empty() {
-            held.push(b'\n');
+        buffered.extend_from_slice(&buffer[..count]);
+        if count == 0 && !buffered.is_empty() {
+            buffered.push(b'\n');
         }
-        let whole = held.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
-        let result =
-            held.get(..whole).unwrap_or_default().split_inclusive(|byte| *byte == b'\n').try_for_each(|line| {
-                number = number.saturating_add(1);
-                one(&mut outbox, line)
-            });
+        let whole = buffered.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let result = buffered[..whole].split_inclusive(|byte| *byte == b'\n').try_for_each(|line| {
+            number += 1;
+            one(&mut outbox, line)
+        });
         write(&ends.output, outbox.pending());
         outbox = Outbox::default();
         if let Err(wrong) = result {
             fatal(PROGRAM, format_args!("line {number}: {wrong}"));
         }
-        held.drain(..whole);
-        if held.len() > LINE_BYTES_MAX {
-            fatal(PROGRAM, format_args!("line {}: longer than any frame's", number.saturating_add(1)));
+        buffered.drain(..whole);
+        if buffered.len() > LINE_BYTES_MAX {
+            fatal(PROGRAM, format_args!("line {}: longer than any frame's", number + 1));
         }
         if count == 0 {
             std::process::exit(0);
@@ -118,8 +117,8 @@ fn one(outbox: &mut Outbox, line: &[u8]) -> Result<(), String> {
     frames::frame(outbox, &line).map_err(|error| format!("{error} (a \"raw\" frame may have any body)"))
 }
 
-/// What the reader of JSON says repeats names from the input, and must not bring line ends and
-/// escapes along.
+/// Replaces control characters: an error of the JSON reader repeats names from the input, which
+/// must not bring line ends and escapes to a terminal.
 fn one_line(text: &str) -> String {
     text.chars().map(|one| if one.is_control() { '?' } else { one }).collect()
 }
@@ -137,7 +136,7 @@ fn read(fd: &OwnedFd, room: &mut [u8]) -> usize {
 fn write(fd: &OwnedFd, mut bytes: &[u8]) {
     while !bytes.is_empty() {
         match rustix::io::write(fd, bytes) {
-            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Ok(count) => bytes = &bytes[count..],
             Err(Errno::INTR) => {}
             // The reader has seen enough.
             Err(Errno::PIPE) => std::process::exit(0),

@@ -1,5 +1,5 @@
-//! fosse-log: writes the lines of all programs, told apart by the pipe they come by, never by what
-//! they say.
+//! fosse-log: writes the lines of all programs, distinguished by the pipe they come by, never by
+//! what they say.
 
 #![forbid(unsafe_code)]
 

@@ -77,7 +77,7 @@ impl Rate {
             self.second = second;
             self.used = 0;
         }
-        self.used = self.used.saturating_add(1);
+        self.used += 1;
         let allowed = self.max == 0 || self.used <= self.max;
         if !allowed {
             self.dropped += 1;

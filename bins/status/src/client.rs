@@ -23,7 +23,7 @@ pub(crate) struct Client {
     pub(crate) deadline_ms: u64,
 }
 
-/// What a read of a request leads to.
+/// The outcome of a read.
 #[derive(Debug)]
 pub(crate) enum Heard {
     /// The request is not complete.

@@ -103,12 +103,13 @@ impl Server {
                 Heard::Gone => return self.end_client(process, key),
                 Heard::Refused(status) => response::refusal(status),
                 Heard::Request(target, body) => {
-                    let age_s = process.event_loop.now_ms().saturating_sub(self.started_ms) / 1000;
+                    let age_s = (process.event_loop.now_ms() - self.started_ms) / 1000;
                     response::page(target, &self.pages, age_s, body)
                 }
             };
             process.counters.add(count::REQUESTS, 1);
             client.respond(response);
+            // A client that is never written to again ends with its deadline.
             let _ = process.event_loop.modify(&client.fd, key.token(TOKEN_CLIENT), Interest::OUT);
         }
         if client.write() {

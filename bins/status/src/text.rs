@@ -161,8 +161,9 @@ fn server_metrics(pages: &Pages) -> String {
         for server in shown.servers() {
             let (up, open, busy) = all.entry(server.name).or_insert((true, 0, 0));
             *up &= server.up;
-            *open = open.saturating_add(u64::from(server.open));
-            *busy = busy.saturating_add(u64::from(server.busy));
+            // Numbers of 32 bits, one a lane: the sums of 64 bits have room for all.
+            *open += u64::from(server.open);
+            *busy += u64::from(server.busy);
         }
     }
     let mut out = String::new();

@@ -19,22 +19,22 @@ pub struct Filter {
     out: Vec<u8>,
     sent: usize,
     saves: u32,
-    /// Whether there are records, as it was last told.
-    told: Option<bool>,
+    /// The last KEPT it was sent: there are records, or there are none; `None` before the first.
+    announced: Option<bool>,
 }
 
 impl Filter {
-    /// Makes a filter that has said nothing yet; the store's HELLO waits for it.
+    /// Makes a filter that has sent nothing yet; the store's HELLO is queued for it.
     ///
     /// # Errors
     /// None is expected: a HELLO always fits.
     pub fn new() -> Result<Self, WireError> {
         let mut out = Vec::new();
         FromStore::Hello.encode(&mut out)?;
-        Ok(Self { inbox: Inbox::default(), heard: Heard::Nothing, out, sent: 0, saves: 0, told: None })
+        Ok(Self { inbox: Inbox::default(), heard: Heard::Nothing, out, sent: 0, saves: 0, announced: None })
     }
 
-    /// Does what the filter has said, as far as replies may wait for it.
+    /// Works on the messages that were read, until the queue of replies is full.
     ///
     /// # Errors
     /// [`WireError`]: it broke the protocol.
@@ -54,6 +54,7 @@ impl Filter {
                 }
                 ToStore::Save { place, timeout, changes } => {
                     let saved = records.save(&place, &changes, timeout, now);
+                    // KEPT repeats it, and the filter compares for equality alone: it may wrap.
                     self.saves = self.saves.wrapping_add(1);
                     counters.add(count::SAVES, 1);
                     counters.add(count::NOT_TAKEN, saved.not_taken);
@@ -64,31 +65,31 @@ impl Filter {
         Ok(())
     }
 
-    /// Tells it whether there are records, where it does not know that and there is room.
+    /// Announces whether there are records, if that is news to the filter and there is room.
     ///
     /// # Errors
     /// None is expected: so short a message always fits.
-    pub fn tell(&mut self, some: bool) -> Result<(), WireError> {
-        if self.told == Some(some) || self.is_full() {
+    pub fn announce(&mut self, some: bool) -> Result<(), WireError> {
+        if self.announced == Some(some) || self.is_full() {
             return Ok(());
         }
-        self.told = Some(some);
+        self.announced = Some(some);
         FromStore::Kept { some, saves: self.saves }.encode(&mut self.out)
     }
 
-    /// Returns whether so many replies wait for it that it is not listened to.
+    /// Returns whether its queue of replies is full, so that it is not read from.
     #[must_use]
     pub const fn is_full(&self) -> bool {
         self.out.len() - self.sent >= REPLIES_BYTES_MAX
     }
 
-    /// Returns the bytes that wait for it.
+    /// Returns the bytes that are queued for it.
     #[must_use]
     pub fn pending(&self) -> &[u8] {
         &self.out[self.sent..]
     }
 
-    /// Removes bytes that have been written from those that wait.
+    /// Removes bytes that have been written from the queue.
     pub fn advance(&mut self, count: usize) {
         self.sent += count;
         if self.pending().is_empty() {
@@ -104,7 +105,7 @@ mod tests {
     use super::*;
     use fosse_collections::{Change, Collection, Place};
 
-    fn told(filter: &mut Filter, records: &mut Records, messages: &[ToStore<'_>]) -> Result<(), WireError> {
+    fn receive(filter: &mut Filter, records: &mut Records, messages: &[ToStore<'_>]) -> Result<(), WireError> {
         let mut bytes = Vec::new();
         messages.iter().for_each(|message| message.encode(&mut bytes).unwrap());
         for part in bytes.chunks(1000) {
@@ -135,7 +136,7 @@ mod tests {
         let (mut filter, mut records) = (Filter::new().unwrap(), Records::new(1 << 20));
         let load = |tag| ToStore::Load { tag, place: PLACE };
         let save = ToStore::Save { place: PLACE, timeout: 60, changes: vec![(b"x", Change::Add(1))] };
-        told(&mut filter, &mut records, &[ToStore::Hello, load(7), save, load(3)]).unwrap();
+        receive(&mut filter, &mut records, &[ToStore::Hello, load(7), save, load(3)]).unwrap();
         let said = replies(&mut filter);
         assert_eq!(said.first(), Some(&FromStore::Hello));
         let seen = said.iter().skip(1).map(|one| match one {
@@ -149,11 +150,11 @@ mod tests {
     #[test]
     fn it_hears_once_whether_anything_is_kept_and_how_many_of_its_saves_that_counts() {
         let (mut filter, mut records) = (Filter::new().unwrap(), Records::new(1 << 20));
-        filter.tell(false).unwrap();
-        filter.tell(false).unwrap();
+        filter.announce(false).unwrap();
+        filter.announce(false).unwrap();
         let save = ToStore::Save { place: PLACE, timeout: 60, changes: vec![(b"x", Change::Add(1))] };
-        told(&mut filter, &mut records, &[ToStore::Hello, save.clone(), save]).unwrap();
-        filter.tell(!records.is_empty()).unwrap();
+        receive(&mut filter, &mut records, &[ToStore::Hello, save.clone(), save]).unwrap();
+        filter.announce(!records.is_empty()).unwrap();
         let kept = |some, saves| FromStore::Kept { some, saves };
         assert_eq!(replies(&mut filter), [FromStore::Hello, kept(false, 0), kept(true, 2)]);
     }
@@ -162,8 +163,8 @@ mod tests {
     fn one_that_does_not_greet_or_greets_twice_has_broken_the_protocol() {
         let mut records = Records::new(1 << 20);
         let load = ToStore::Load { tag: 1, place: PLACE };
-        assert!(told(&mut Filter::new().unwrap(), &mut records, &[load]).is_err());
-        assert!(told(&mut Filter::new().unwrap(), &mut records, &[ToStore::Hello, ToStore::Hello]).is_err());
+        assert!(receive(&mut Filter::new().unwrap(), &mut records, &[load]).is_err());
+        assert!(receive(&mut Filter::new().unwrap(), &mut records, &[ToStore::Hello, ToStore::Hello]).is_err());
     }
 
     #[test]
@@ -174,7 +175,7 @@ mod tests {
         records.save(&PLACE, &changes, 60, 1);
         let mut messages = vec![ToStore::Hello];
         messages.extend((0..1000).map(|tag| ToStore::Load { tag, place: PLACE }));
-        told(&mut filter, &mut records, &messages).unwrap();
+        receive(&mut filter, &mut records, &messages).unwrap();
         assert!(filter.is_full() && filter.pending().len() < REPLIES_BYTES_MAX + 10_000);
         let mut seen = 0;
         while seen < 1000 {

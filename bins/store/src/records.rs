@@ -74,7 +74,7 @@ impl Records {
         saved
     }
 
-    /// Drops records whose time is over, as many as one turn may; returns their number.
+    /// Drops expired records, at most [`SWEEP_COUNT_MAX`]; returns their number.
     pub fn sweep(&mut self, now: u64) -> usize {
         let mut dropped = 0;
         while dropped < SWEEP_COUNT_MAX {
@@ -108,6 +108,8 @@ impl Records {
         let fields = record.fields.len() * FIELD_OVERHEAD_BYTES;
         let bytes = RECORD_OVERHEAD_BYTES + name.len() + record.bytes() + fields;
         let serial = self.next_serial;
+        // It orders those of one second alone: a wrap after 2^64 saves misplaces nothing that
+        // lives.
         self.next_serial = serial.wrapping_add(1);
         self.bytes += bytes;
         self.ends.insert((ends, serial), Rc::clone(&name));
@@ -121,7 +123,7 @@ impl Records {
         Some(entry)
     }
 
-    /// Makes room: those that would end first go first. Returns their number.
+    /// Evicts the records that would end first, until the rest fits; returns their number.
     fn evict(&mut self) -> u64 {
         let mut evicted = 0u64;
         while self.bytes > self.bytes_max {

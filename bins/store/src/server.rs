@@ -27,14 +27,14 @@ const TOKEN_FILTER: u8 = 1;
 
 /// A filter and its socket.
 #[derive(Debug)]
-struct Neighbour {
+struct Peer {
     fd: OwnedFd,
     lane: u32,
     filter: Filter,
     watched: Interest,
 }
 
-/// Why the conversation with a filter ends.
+/// The reason a conversation with a filter ends.
 #[derive(Debug)]
 enum Disconnect {
     /// Its lane is over.
@@ -49,8 +49,8 @@ impl From<Errno> for Disconnect {
     }
 }
 
-impl Neighbour {
-    /// Reads what the filter says, once and only while it reads its replies.
+impl Peer {
+    /// Reads once, unless the filter does not read its replies.
     fn read(&mut self) -> Result<(), Disconnect> {
         if self.filter.is_full() {
             return Ok(());
@@ -64,7 +64,7 @@ impl Neighbour {
         Ok(())
     }
 
-    /// Writes what waits for the filter, once.
+    /// Writes what is queued for the filter, once.
     fn write(&mut self) -> Result<(), Disconnect> {
         if self.filter.pending().is_empty() {
             return Ok(());
@@ -78,7 +78,8 @@ impl Neighbour {
         Ok(())
     }
 
-    /// Watches the socket for room while something waits, for bytes unless too much does.
+    /// Watches the socket for room while replies are queued, and for bytes unless the queue is
+    /// full.
     fn watch(&mut self, event_loop: &EventLoop, key: Key, stopped: bool) -> Result<(), Disconnect> {
         let mut wanted = Interest::empty();
         wanted.set(Interest::OUT, stopped || !self.filter.pending().is_empty());
@@ -95,15 +96,15 @@ impl Neighbour {
 #[derive(Debug)]
 pub struct Server {
     records: Records,
-    filters: Slab<Neighbour>,
-    /// When the log last said that memory is used up, and the evictions up to then.
+    filters: Slab<Peer>,
+    /// Time of the last log line that memory is used up, and the evictions up to then.
     full_said_ms: Option<u64>,
     evicted: u64,
     /// There was a record at the end of the last turn.
     some: bool,
 }
 
-/// Seconds since 1970: what rules and their expirevar count in.
+/// Returns seconds since 1970, the unit of rules' expirevar.
 fn now_seconds() -> u64 {
     u64::try_from(clock_gettime(ClockId::Realtime).tv_sec).unwrap_or(0)
 }
@@ -130,11 +131,11 @@ impl Server {
             warning(PROGRAM, format_args!("event=too-many-filters lane={lane}"));
             return Ok(());
         }
-        // Watched for room too: so the greeting goes out.
+        // Watched for room too: the HELLO is queued already, and no event but that would send it.
         let watched = Interest::IN | Interest::OUT;
-        let Some(key) = self.filters.insert(Neighbour { fd, lane, filter, watched }) else { return Ok(()) };
-        if let Some(neighbour) = self.filters.get(key) {
-            process.event_loop.add(&neighbour.fd, key.token(TOKEN_FILTER), watched)?;
+        let Some(key) = self.filters.insert(Peer { fd, lane, filter, watched }) else { return Ok(()) };
+        if let Some(peer) = self.filters.get(key) {
+            process.event_loop.add(&peer.fd, key.token(TOKEN_FILTER), watched)?;
         }
         self.count_filters(process);
         Ok(())
@@ -146,30 +147,31 @@ impl Server {
         }
     }
 
-    /// Does what a filter says, and replies: one read and one write a turn, so that no filter waits
-    /// long for another.
+    /// Works on a filter's messages: one read and one write a turn, so that no filter waits long
+    /// for another.
     fn serve(&mut self, process: &Process, key: Key, readable: bool) -> Result<(), Disconnect> {
-        let Some(neighbour) = self.filters.get_mut(key) else { return Ok(()) };
+        let Some(peer) = self.filters.get_mut(key) else { return Ok(()) };
         if readable {
-            neighbour.read()?;
+            peer.read()?;
         }
-        let filter = &mut neighbour.filter;
+        let filter = &mut peer.filter;
         filter
             .work(&mut self.records, now_seconds(), &process.counters)
-            .and_then(|()| filter.tell(!self.records.is_empty()))
+            .and_then(|()| filter.announce(!self.records.is_empty()))
             .map_err(|error| Disconnect::Broken(error.to_string()))?;
-        // It may have said more than was replied to; nothing else would bring that up.
+        // The inbox may hold more messages. They came with bytes that are read already, so that no
+        // event for reading will bring them up: an event for room does, once there is some.
         let stopped = filter.is_full();
-        neighbour.write()?;
-        neighbour.watch(&process.event_loop, key, stopped)
+        peer.write()?;
+        peer.watch(&process.event_loop, key, stopped)
     }
 
     fn disconnect(&mut self, process: &Process, key: Key, reason: Disconnect) {
-        let Some(neighbour) = self.filters.remove(key) else { return };
-        let _ = process.event_loop.remove(&neighbour.fd);
+        let Some(peer) = self.filters.remove(key) else { return };
+        let _ = process.event_loop.remove(&peer.fd);
         if let Disconnect::Broken(why) = reason {
             process.counters.add(count::BROKEN, 1);
-            warning(PROGRAM, format_args!("event=filter-broke lane={} why=\"{why}\"", neighbour.lane));
+            warning(PROGRAM, format_args!("event=filter-broke lane={} why=\"{why}\"", peer.lane));
         }
         self.count_filters(process);
     }
@@ -186,7 +188,7 @@ impl Server {
         counters.set(count::BYTES, u64::try_from(self.records.bytes()).unwrap_or(u64::MAX));
     }
 
-    /// Says that memory is used up, once in a while.
+    /// Logs that memory is used up, at most once in [`FULL_LINE_MS_MIN`].
     fn warn_if_full(&mut self, process: &Process) {
         let (evicted, now_ms) = (process.counters.get(count::EVICTED), process.event_loop.now_ms());
         let quiet = self.full_said_ms.is_none_or(|said| now_ms.saturating_sub(said) >= FULL_LINE_MS_MIN);
@@ -221,7 +223,7 @@ impl Service for Server {
         Ok(())
     }
 
-    /// Tells all filters when the first record has come, or the last has gone.
+    /// Announces to all filters that the first record has come, or the last has gone.
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
         let some = !self.records.is_empty();
         if std::mem::replace(&mut self.some, some) != some {

@@ -114,11 +114,12 @@ fn count(c: &mut Cursor<'_>, most: usize) -> Result<usize, WireError> {
     usize::try_from(c.u32()?).ok().filter(|count| *count <= most).ok_or(WireError::Field("count"))
 }
 
-/// Whether a name stands for itself in an Include: no pattern, no quote, nothing odd.
+/// Returns whether a name means itself in an Include: it holds no pattern, quote, backslash or
+/// control character.
 #[must_use]
 pub fn is_plain_name(name: &str) -> bool {
-    let odd = |one: char| one.is_control() || matches!(one, '*' | '?' | '[' | '"' | '\'' | '\\');
-    (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.contains(odd)
+    let special = |one: char| one.is_control() || matches!(one, '*' | '?' | '[' | '"' | '\'' | '\\');
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && !name.contains(special)
 }
 
 fn put_name(out: &mut Vec<u8>, name: &str) -> Result<(), WireError> {

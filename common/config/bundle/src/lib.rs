@@ -17,36 +17,35 @@ pub use parts::{PARTS_COUNT_MAX, Part, Parts};
 /// MB each.
 pub const BYTES_MAX: usize = 512 << 20;
 
-/// Bytes of a bundle without a rule set: the mark and two counts. start, which does not look
-/// inside, tells by the length whether there are rules.
+/// Bytes of a bundle without a rule set: the magic number and two counts. start, which does not
+/// look inside, tells by the length whether there are rules.
 pub const EMPTY_BYTES: usize = 16;
 
 /// Separates the entry patterns of one rule set where they travel as one text; no path holds it.
 const PATTERN_SEPARATOR: char = '\n';
 
-/// The entry patterns of a rule set as one text.
+/// Returns the entry patterns of a rule set as one text.
 #[must_use]
 pub fn join_patterns<'a>(patterns: impl IntoIterator<Item = &'a str>) -> String {
     patterns.into_iter().collect::<Vec<_>>().join(&PATTERN_SEPARATOR.to_string())
 }
 
-/// The entry patterns of a rule set that [`join_patterns`] made.
+/// Returns the entry patterns of a text that [`join_patterns`] made.
 pub fn split_patterns(joined: &str) -> impl Iterator<Item = &str> {
     joined.split(PATTERN_SEPARATOR).filter(|pattern| !pattern.is_empty())
 }
 
-/// Between what stands before the rules and what stands after them. A comment, should somebody read
-/// it as rules.
+/// Separates the text before the rules from the text after them. As rules it is a comment.
 const AFTER_THE_RULES: &str = "# after the rules\n";
 
-/// A site's exclusions as one text: rules that come before a rule set, and directives that come
-/// after it.
+/// Returns a site's exclusions as one text: rules that come before a rule set, and directives that
+/// come after it.
 #[must_use]
 pub fn join_exclusions(before: &str, after: &str) -> String {
     if before.is_empty() && after.is_empty() { String::new() } else { format!("{before}{AFTER_THE_RULES}{after}") }
 }
 
-/// The two parts of a text that [`join_exclusions`] made.
+/// Returns the two parts of a text that [`join_exclusions`] made.
 #[must_use]
 pub(crate) fn split_exclusions(joined: &str) -> (&str, &str) {
     joined.split_once(AFTER_THE_RULES).unwrap_or((joined, ""))

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 /// Entries of a directory that are looked at for one pattern.
 const ENTRIES_COUNT_MAX: usize = 100_000;
 
-/// Others may write: whoever is on the machine could change the rules.
+/// Permission of others to write, with which any user of the machine could change the rules.
 const OTHERS_WRITE: u32 = 0o002;
 
 /// One directory, opened before the lock.
@@ -30,7 +30,7 @@ pub struct Places {
     owner: u32,
 }
 
-/// Why a file is not read.
+/// The reason a file is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// The name is absolute and below none of the directories, or leads out of its own.
@@ -41,9 +41,9 @@ pub enum Refused {
     Directory,
     /// A device, a pipe, a socket.
     NotAFile,
-    /// It belongs to this UID, which is neither root nor who runs the program.
+    /// It belongs to this UID, which is neither root nor the user who runs the program.
     Owner(u32),
-    /// Everybody may write to it.
+    /// Others may write to it (o+w).
     Writable,
     /// Its name holds a character that means something else where rules name files.
     Name,
@@ -73,34 +73,34 @@ impl fmt::Display for Refused {
 }
 
 impl Places {
-    /// `owner` may own files beside root: the user who runs the program.
+    /// Takes the directories. `owner` may own files beside root: the user who runs the program.
     #[must_use]
     pub fn new(places: Vec<Place>, owner: u32) -> Self {
         Self { places, owner }
     }
 
-    /// The directories as Landlock is told.
+    /// Returns the directories, for Landlock's grants.
     pub fn grants(&self) -> Vec<BorrowedFd<'_>> {
         self.places.iter().map(|place| place.directory.as_fd()).collect()
     }
 
-    /// The bytes of a file, at most `bytes_max`.
+    /// Reads a file of at most `bytes_max` bytes.
     ///
     /// # Errors
-    /// Why it is not read.
+    /// The reason it is not read.
     pub fn read(&self, name: &str, bytes_max: usize) -> Result<Vec<u8>, Refused> {
-        // A pipe with nobody at its other end must not hold the program: it is opened without
-        // waiting and refused.
+        // open(2) of a FIFO waits for a writer: without waiting it is opened, and refused by its
+        // type.
         let file = self.open(name, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
         let stat = fstat(&file).map_err(Refused::Kernel)?;
         self.judge(&stat)?;
         read_all(&file, bytes_max)
     }
 
-    /// Names of the entries of a directory, in order.
+    /// Returns the names of the entries of a directory, in order.
     ///
     /// # Errors
-    /// Why it is not read.
+    /// The reason it is not read.
     pub fn list(&self, name: &str) -> Result<Vec<String>, Refused> {
         let directory = self.open(if name.is_empty() { "." } else { name }, OFlags::RDONLY | OFlags::DIRECTORY)?;
         let mut names = Vec::new();
@@ -169,7 +169,7 @@ fn read_all(file: &OwnedFd, bytes_max: usize) -> Result<Vec<u8>, Refused> {
             Err(Errno::INTR) => continue,
             Err(errno) => return Err(Refused::Kernel(errno)),
         };
-        bytes.extend_from_slice(piece.get(..len).unwrap_or_default());
+        bytes.extend_from_slice(&piece[..len]);
         if bytes.len() > bytes_max {
             return Err(Refused::Long(bytes_max));
         }

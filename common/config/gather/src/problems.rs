@@ -1,4 +1,4 @@
-//! What is wrong with the files, as people are told: all of it, up to a screenful.
+//! Problems of the files, for people: all of them, up to a screenful.
 
 use std::fmt;
 
@@ -18,29 +18,26 @@ pub struct Problems {
 impl Problems {
     /// Notes a line that says where and what.
     pub fn note(&mut self, line: impl fmt::Display) {
-        self.total = self.total.saturating_add(1);
+        self.total += 1;
         if self.lines.len() < PROBLEMS_SHOWN_MAX {
             self.lines.push(plain(&line.to_string()));
         }
     }
 
-    /// Notes what is wrong at an offset of a file, with the line and a caret.
+    /// Notes a problem at an offset of a file, with the line and a caret.
     pub fn note_at(&mut self, file: &str, bytes: &[u8], offset: usize, what: impl fmt::Display) {
-        let before = bytes.get(..offset).unwrap_or(bytes);
-        let line = before.iter().filter(|byte| **byte == b'\n').count().saturating_add(1);
-        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
-        let column = offset.saturating_sub(start).saturating_add(1);
-        let end = bytes
-            .iter()
-            .skip(offset)
-            .position(|byte| *byte == b'\n')
-            .map_or(bytes.len(), |at| offset.saturating_add(at));
+        let offset = offset.min(bytes.len());
+        let (before, after) = bytes.split_at(offset);
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let column = offset - start + 1;
+        let end = after.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| offset + at);
         // The caret stays under its place: every byte is shown as one character, and a long line
         // from a place shortly before.
-        let skipped = offset.saturating_sub(start).saturating_sub(LINE_CHARS_MAX.saturating_div(2));
-        let shown = bytes.get(start.saturating_add(skipped)..end).unwrap_or_default();
+        let skipped = (offset - start).saturating_sub(LINE_CHARS_MAX / 2);
+        let shown = &bytes[start + skipped..end];
         let source: String = shown.iter().take(LINE_CHARS_MAX).map(|byte| character(*byte)).collect();
-        let caret = offset.saturating_sub(start).saturating_sub(skipped);
+        let caret = offset - start - skipped;
         let gutter = line.to_string().len();
         self.note(format_args!("{file}:{line}:{column}: {what}"));
         if let Some(last) = self.lines.last_mut()
@@ -50,18 +47,18 @@ impl Problems {
         }
     }
 
-    /// What was noted, each with the line of its file; no more than [`PROBLEMS_SHOWN_MAX`].
+    /// Returns the problems, each with the line of its file; no more than [`PROBLEMS_SHOWN_MAX`].
     #[must_use]
     pub fn into_lines(self) -> Vec<String> {
         self.lines
     }
 
-    /// True when nothing was noted.
+    /// Returns whether nothing was noted.
     pub fn is_empty(&self) -> bool {
         self.total == 0
     }
 
-    /// How many were noted.
+    /// Returns the number of problems, shown or not.
     pub fn total(&self) -> usize {
         self.total
     }
@@ -71,7 +68,7 @@ fn character(byte: u8) -> char {
     if byte.is_ascii_graphic() { char::from(byte) } else { ' ' }
 }
 
-/// File names come from outside: nothing in them reaches the terminal.
+/// Replaces control characters: file names come from outside, and must not command a terminal.
 fn plain(line: &str) -> String {
     line.chars().map(|one| if one.is_control() { '?' } else { one }).collect()
 }
@@ -81,7 +78,7 @@ impl fmt::Display for Problems {
         for line in &self.lines {
             writeln!(out, "{line}")?;
         }
-        match self.total.saturating_sub(self.lines.len()) {
+        match self.total - self.lines.len() {
             0 => Ok(()),
             more => writeln!(out, "and {more} more"),
         }

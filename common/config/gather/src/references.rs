@@ -2,7 +2,7 @@
 //! Lines, quotes and comments are as SecLang has them; what is not understood here is left for the
 //! compiler to refuse.
 
-/// How a file is named.
+/// The directive or operator that names a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Rules that must be there; the name may be a pattern.
@@ -16,11 +16,11 @@ pub enum Kind {
 /// A file that a rule file names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
-    /// How.
+    /// What names it.
     pub kind: Kind,
     /// As written.
     pub name: String,
-    /// Where, in bytes from the beginning of the file.
+    /// Offset in the file, in bytes.
     pub offset: usize,
 }
 
@@ -33,7 +33,7 @@ struct Word {
     offset: usize,
 }
 
-/// Every file that `bytes` names, in order.
+/// Returns every file that `bytes` names, in order.
 #[must_use]
 pub fn references(bytes: &[u8]) -> Vec<Reference> {
     let mut found = Vec::new();
@@ -77,21 +77,22 @@ struct LogicalLines<'b> {
 }
 
 impl LogicalLines<'_> {
-    /// The next line as bytes, each with its offset.
+    /// Returns the next line as bytes, each with its offset.
     fn next_line(&mut self) -> Option<Vec<(u8, usize)>> {
         if self.at >= self.bytes.len() {
             return None;
         }
         let mut line = Vec::new();
         loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let rest = &self.bytes[self.at..];
             let len = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
-            let physical = rest.get(..len).unwrap_or_default();
+            let physical = &rest[..len];
             let physical = physical.strip_suffix(b"\r").unwrap_or(physical);
             let continued = physical.strip_suffix(b"\\");
             let start = self.at;
             line.extend(continued.unwrap_or(physical).iter().zip(start..).map(|(byte, offset)| (*byte, offset)));
-            self.at = start.saturating_add(len).saturating_add(1);
+            // One beyond the end, where the last line has no line end.
+            self.at = start + len + 1;
             if continued.is_none() || self.at >= self.bytes.len() {
                 return Some(line);
             }
@@ -99,8 +100,8 @@ impl LogicalLines<'_> {
     }
 }
 
-/// The words of a line; none of a comment. A quote that is not closed ends the line: the compiler
-/// says so.
+/// Returns the words of a line; none of a comment. A quote that is not closed ends with the line:
+/// the compiler refuses it.
 fn words(line: &[(u8, usize)]) -> Vec<Word> {
     let mut words = Vec::new();
     let mut rest = line.iter().copied().peekable();
@@ -115,7 +116,7 @@ fn words(line: &[(u8, usize)]) -> Vec<Word> {
         while let Some((byte, _)) = rest.next() {
             let escaped = |next: &(u8, usize)| next.0 == b'\\' || Some(next.0) == quote;
             match (byte, quote) {
-                (byte, Some(mark)) if byte == mark => break,
+                (byte, Some(quote)) if byte == quote => break,
                 (b'\\', Some(_)) => bytes.push(rest.next_if(escaped).map_or(byte, |(next, _)| next)),
                 (byte, None) if byte.is_ascii_whitespace() => break,
                 (byte, _) => bytes.push(byte),

@@ -15,7 +15,7 @@ const FILE_BYTES_MAX: usize = 16 << 20;
 /// All files together.
 const RULES_BYTES_MAX: usize = 256 << 20;
 
-/// What is known while files are followed.
+/// The files found so far, and those to follow.
 struct Gathering<'p> {
     places: &'p Places,
     files: BTreeMap<String, Vec<u8>>,
@@ -25,8 +25,8 @@ struct Gathering<'p> {
     open: Vec<String>,
 }
 
-/// The bundle of the rule sets, each given as its joined entry patterns. What cannot be read is
-/// noted.
+/// Returns the bundle of the rule sets, each given as its joined entry patterns. Files that cannot
+/// be read are noted.
 pub fn rules(sets: &[String], places: &Places, problems: &mut Problems) -> Bundle {
     let mut gathering =
         Gathering { places, files: BTreeMap::new(), bytes: 0, rules: BTreeSet::new(), open: Vec::new() };
@@ -58,10 +58,10 @@ pub fn rules(sets: &[String], places: &Places, problems: &mut Problems) -> Bundl
 }
 
 impl Gathering<'_> {
-    /// Looks at every rule file once, also at those it brings.
+    /// Reads the references of every rule file once, those of the files it brings too.
     fn follow(&mut self, problems: &mut Problems) {
         while let Some(name) = self.open.pop() {
-            let bytes = self.files.get(&name).cloned().unwrap_or_default();
+            let bytes = self.files[&name].clone();
             for reference in references(&bytes) {
                 if let Err(what) = self.take(&name, &reference) {
                     problems.note_at(&name, &bytes, reference.offset, what);
@@ -70,7 +70,7 @@ impl Gathering<'_> {
         }
     }
 
-    /// The files of one reference; beside the file that names it comes before the first directory.
+    /// Takes the files of one reference, beside the file that names it before the first directory.
     fn take(&mut self, from: &str, reference: &Reference) -> Result<(), String> {
         let mut last = None;
         for candidate in candidates(from, &reference.name) {
@@ -90,7 +90,7 @@ impl Gathering<'_> {
         }
     }
 
-    /// Whether there was one.
+    /// Takes the files of a name; returns whether there was one.
     fn take_as(&mut self, name: &str, kind: Kind) -> Result<bool, Refused> {
         if kind == Kind::Data {
             return self.file(name).map(|()| true);
@@ -102,7 +102,7 @@ impl Gathering<'_> {
         Ok(!names.is_empty())
     }
 
-    /// Names of files that a pattern stands for, in order; a plain name is itself.
+    /// Returns the names of the files that a pattern matches, in order; a plain name is itself.
     fn expand(&self, pattern: &str) -> Result<Vec<String>, Refused> {
         let (directory, last) = pattern.rsplit_once('/').map_or(("", pattern), |(directory, last)| (directory, last));
         if !last.contains(['*', '?', '[']) {
@@ -118,7 +118,7 @@ impl Gathering<'_> {
         Ok(listed.iter().filter(fits).map(|name| format!("{prefix}{name}")).collect())
     }
 
-    /// A file this program brings along; it names no others.
+    /// Takes a file that is part of this program; it names no others.
     fn embedded(&mut self, word: &str, text: &str) {
         self.files.insert(word.to_owned(), text.as_bytes().to_vec());
         self.rules.insert(word.to_owned());
@@ -142,15 +142,16 @@ impl Gathering<'_> {
         if self.files.len() >= FILES_COUNT_MAX {
             return Err(Refused::Long(FILES_COUNT_MAX));
         }
-        let left = RULES_BYTES_MAX.saturating_sub(self.bytes);
+        // Each file is read with what is left as its limit, so the sum stays within.
+        let left = RULES_BYTES_MAX - self.bytes;
         let bytes = self.places.read(name, FILE_BYTES_MAX.min(left))?;
-        self.bytes = self.bytes.saturating_add(bytes.len());
+        self.bytes += bytes.len();
         self.files.insert(name.to_owned(), bytes);
         Ok(())
     }
 }
 
-/// Where a name written in `from` may be: beside it, or in the first directory.
+/// Returns the places of a name written in `from`, in order: beside it, then the first directory.
 fn candidates(from: &str, name: &str) -> Vec<String> {
     let plain = normalise(name);
     match from.rsplit_once('/') {

@@ -1,5 +1,4 @@
-//! User and group names to numbers, from the text of passwd(5) and group(5) that somebody else has
-//! opened.
+//! User and group names to numbers, from the text of passwd(5) and group(5).
 
 use std::collections::BTreeMap;
 
@@ -19,18 +18,18 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// From the two files; lines that are not of their form name nobody.
+    /// Reads the two files; lines that are not of their form are skipped.
     #[must_use]
     pub fn from_files(passwd: &[u8], group: &[u8]) -> Self {
         Self { users: numbers(passwd), groups: numbers(group) }
     }
 
-    /// The UID of `account`, or the problem noted.
+    /// Returns the UID of `account`, or notes the problem.
     pub(crate) fn uid(&self, account: &At<Account>, problems: &mut Problems) -> u32 {
         number(&self.users, "user", account, problems)
     }
 
-    /// The GID of `account`, or the problem noted.
+    /// Returns the GID of `account`, or notes the problem.
     pub(crate) fn gid(&self, account: &At<Account>, problems: &mut Problems) -> u32 {
         number(&self.groups, "group", account, problems)
     }
@@ -62,5 +61,6 @@ fn number(known: &BTreeMap<String, u32>, kind: &str, account: &At<Account>, prob
         None => format!("make it, or write the number of a {kind}"),
     };
     problems.note_with_cure(&account.span, format!("there is no {kind} \"{name}\""), cure);
+    // With a problem noted no plan is made.
     u32::MAX
 }

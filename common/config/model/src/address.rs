@@ -33,12 +33,12 @@ pub enum ServerAddress {
     Unix(String),
 }
 
-/// True for an address that only this machine can reach.
+/// Returns whether only this machine can reach an address.
 pub fn is_loopback(address: &SocketAddr) -> bool {
     address.ip().is_loopback()
 }
 
-/// What is wrong with a text, and the one step that mends it.
+/// A problem of a text, and the one step that mends it.
 type Wrong = (String, String);
 
 impl FromValue for ListenAddress {

@@ -10,13 +10,15 @@ use crate::names::{RuleRange, RuleTag};
 /// for local use).
 const RULE_NUMBER_FIRST: usize = 99_000_000;
 
-/// SecLang for all exclusions of a site. Those for a path are rules that look at each request, and
-/// stand before the others; the rest changes rules that have been read, and stands after them.
+/// Returns SecLang for all exclusions of a site. Those for a path are rules that look at each
+/// request, and come before the others; the rest changes rules that have been read, and comes after
+/// them.
 pub(crate) fn seclang(site: &Site) -> String {
     let (mut before, mut after) = (String::new(), String::new());
+    // An index is far below what is left of the range: the key takes 1000 entries.
     for (index, exclude) in site.exclude.iter().enumerate() {
         match &exclude.path.value {
-            Some(prefix) => for_path(&mut before, RULE_NUMBER_FIRST.saturating_add(index), bare(&prefix.0), exclude),
+            Some(prefix) => for_path(&mut before, RULE_NUMBER_FIRST + index, bare(&prefix.0), exclude),
             None => everywhere(&mut after, exclude),
         }
     }
@@ -63,7 +65,7 @@ fn for_path(out: &mut String, number: usize, prefix: &str, exclude: &Exclude) {
     let _ = writeln!(out, "SecRule REQUEST_FILENAME \"@rx {pattern}\" \"id:{number},phase:1,pass,nolog{controls}\"");
 }
 
-/// The tag and no longer one, as the pattern that SecLang takes.
+/// Returns a pattern that matches the tag, and none that it is a part of.
 fn whole(tag: &RuleTag) -> String {
     format!("^{}$", regex_escape(&tag.0))
 }

@@ -2,12 +2,12 @@
 //! once.
 //!
 //! [`read`] takes the bytes and gives an [`Edge`] or a [`Report`]; [`compile`] goes on to the plan.
-//! The tables and keys stand in [`model`], one row each: the row is the field, its reader, its
+//! The tables and keys are rows of [`model`]: the row is the field, its reader, its
 //! limits and its line in fosse.toml(5).
 //!
 //! The `toml` crate gives values with their places; the tables are read from those values by hand
 //! and not by serde, because serde ends at the first error and knows no place for a missing or an
-//! unsuitable value. A person who has made three mistakes is told of three.
+//! unsuitable value. A person who has made three mistakes sees three.
 //!
 //! Nothing here opens a file or looks up a name: user and group names stay names, files stay paths.
 
@@ -40,8 +40,8 @@ pub const CONFIGURATION_BYTES_MAX: usize = 4 << 20;
 /// Reads a configuration. `file` is the name shown in messages.
 ///
 /// # Errors
-/// Everything found wrong, in the order of the file. Mistakes of syntax are reported alone: what
-/// stands after them cannot be trusted.
+/// All problems, in the order of the file. Mistakes of syntax are reported alone: what comes after
+/// them cannot be trusted.
 pub fn read(file: &str, bytes: &[u8]) -> Result<Edge, Report> {
     if bytes.len() > CONFIGURATION_BYTES_MAX {
         return Err(Report::whole_file(

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::model::SECTIONS;
 use crate::section::{Key, Presence};
 
-/// The tables and keys, ready to stand in the manual page.
+/// Returns the tables and keys as the manual page has them.
 pub fn mdoc() -> String {
     let mut out = String::new();
     for section in SECTIONS {
@@ -45,7 +45,7 @@ fn row(out: &mut String, key: &Key) {
     }
 }
 
-/// A list whose type only tells of its entries says so.
+/// Returns the values a key takes; says so where it is a list whose type describes its entries.
 fn takes(key: &Key) -> String {
     let says = key.takes.starts_with("a list") || key.takes.starts_with("a table");
     if key.unit == "entries" && !says { format!("a list; each entry is {}", key.takes) } else { key.takes.to_owned() }
@@ -54,14 +54,14 @@ fn takes(key: &Key) -> String {
 /// Longest line of the page, as mandoc(1) wants it.
 const LINE_CHARS_MAX: usize = 78;
 
-/// Text for mdoc: every sentence on lines of its own, none that looks like a macro, backslashes
-/// that stand for themselves.
+/// Returns text for mdoc: every sentence on lines of its own, no line that looks like a macro,
+/// backslashes escaped.
 fn escape(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ").replace('\\', "\\e");
     let mut lines: Vec<String> = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last().map(String::as_str).unwrap_or_default();
-        let full = line.chars().count().saturating_add(word.chars().count()) >= LINE_CHARS_MAX;
+        let full = line.chars().count() + word.chars().count() >= LINE_CHARS_MAX;
         if full || line.ends_with('.') {
             lines.push(String::new());
         }

@@ -16,7 +16,7 @@ section! {
         lanes: Option<u32>, Absent("one per core"), 1..=64;
         /// First UID of the edge's processes; each live process has its own, counted up from here.
         uid_base: u32, Default("70000"), 1000..=4294900000;
-        /// How long streams and upgraded connections of an old generation may go on after a reload.
+        /// Longest time of streams and upgraded connections of an old generation after a reload.
         drain_seconds_max: Seconds, Default("300"), 1..=86400;
         /// File in the log directory for the access log, one JSON object per request. It holds
         /// client addresses.
@@ -31,9 +31,9 @@ section! {
         /// Files of networks that every listener closes before a byte is read; the most specific
         /// entry decides.
         deny: Vec<At<FilePath>>, Default("[]"), 0..=64;
-        /// How long each step of a client's connection may take.
+        /// Longest time of each step of a client's connection.
         timeouts: Timeouts, Default("{}");
-        /// What one client, one request and one lane may take.
+        /// Largest share of one client, one request and one lane.
         limits: Limits, Default("{}");
         /// Sockets to accept clients on.
         listen: Vec<At<Listen>>, Required, 1..=64;
@@ -45,12 +45,12 @@ section! {
 }
 
 section! {
-    /// How long each step of a client's connection may take.
+    /// Longest time of each step of a client's connection.
     Timeouts "[timeouts]" {
         /// From the first byte of a request (or the accept) to the end of its head.
         head_seconds: Seconds, Default("10"), 1..=600;
-        /// For each 8 KiB of a request body, or what is left of it; not counted while nobody takes
-        /// it.
+        /// For each 8 KiB of a request body, or what is left of it; not counted while neither a
+        /// filter nor a server takes it.
         body_seconds: Seconds, Default("30"), 1..=3600;
         /// Between two requests of a connection.
         idle_seconds: Seconds, Default("60"), 1..=3600;
@@ -60,28 +60,28 @@ section! {
 }
 
 section! {
-    /// What one client, one request and one lane may take.
+    /// Largest share of one client, one request and one lane.
     Limits "[limits]" {
         /// Connections at a time, of all listeners and lanes together.
         connections_max: u32, Default("65536"), 1..=10000000;
-        /// Request line and headers together; more is answered with 431.
+        /// Request line and headers together; more gets 431.
         head_bytes_max: Bytes, Default("\"32 KiB\""), 1024..=32768;
-        /// The target of a request; more is answered with 414.
+        /// The target of a request; more gets 414.
         target_bytes_max: Bytes, Default("\"8 KiB\""), 256..=8192;
-        /// Headers of a request; more is answered with 431.
+        /// Headers of a request; more gets 431.
         header_count_max: u32, Default("100"), 8..=128;
         /// Requests of one connection, after which it is closed in the normal way.
         connection_requests_max: u32, Default("100000"), 1..=4000000000;
         /// Connections of one lane at a time; further ones wait in the kernel.
         lane_connections_max: u32, Default("16384"), 16..=1000000;
-        /// Memory of one lane for bodies held back for inspection, of requests and responses;
-        /// beyond it requests get 503.
+        /// Memory of one lane for bodies buffered for inspection, of requests and responses; beyond
+        /// it requests get 503.
         lane_held_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
         /// Memory of one lane for request bodies that are buffered before a server gets them
         /// (buffer_requests); beyond it the largest one of the client that takes most of it gets
         /// 503.
         lane_buffered_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
-        /// Head of a backend's response; a longer one is answered with 502.
+        /// Head of a backend's response; for a longer one the client gets 502.
         response_head_bytes_max: Bytes, Default("\"64 KiB\""), 1024..=65536;
         /// Log lines of one process in one second; further ones are counted, not written.
         log_second_lines_max: u32, Default("1000"), 10..=1000000;
@@ -91,7 +91,7 @@ section! {
 section! {
     /// A socket to accept clients on.
     Listen "[[listen]]" {
-        /// Where: IP:PORT or unix:PATH. "[::]" is IPv6 alone.
+        /// IP:PORT or unix:PATH. "[::]" is IPv6 alone.
         address: ListenAddress, Required;
         /// Name under which a supervisor may hand this socket over, already listening
         /// (FileDescriptorName in a systemd socket unit).
@@ -125,33 +125,33 @@ section! {
 }
 
 words! {
-    /// What the web application firewall does for a site.
+    /// Mode of the web application firewall for a site.
     Waf {
         /// Nothing.
         Off = "off",
-        /// Judges and logs.
+        /// Evaluates and logs.
         Detect = "detect",
-        /// Judges, logs and denies.
+        /// Evaluates, logs and denies.
         Block = "block",
     } "\"off\", \"detect\" or \"block\""
 }
 
 words! {
-    /// What becomes of request headers with an underscore in their name.
+    /// Treatment of request headers with an underscore in their name.
     Underscores {
         /// They are left out.
         Drop = "drop",
         /// They are passed on.
         Pass = "pass",
-        /// The request is answered with 400.
+        /// The request gets 400.
         Refuse = "refuse",
     } "\"drop\", \"pass\" or \"refuse\""
 }
 
 words! {
-    /// What becomes of a body over the limit.
+    /// Treatment of a body over the limit.
     OverLimit {
-        /// The request is answered with 413.
+        /// The request gets 413.
         Reject = "reject",
         /// The first part is inspected, all of it passes, and the log says so.
         PassInPart = "pass-in-part",
@@ -159,7 +159,7 @@ words! {
 }
 
 words! {
-    /// Which bytes the decoded path and query may hold.
+    /// Bytes that the decoded path and query may hold.
     Utf8 {
         /// Any.
         Any = "any",
@@ -171,7 +171,7 @@ words! {
 section! {
     /// Host names and what is done for their requests.
     Site "[[site]]" {
-        /// Names of the site; a leading "*." stands for one or more labels.
+        /// Names of the site; a leading "*." matches one or more labels.
         hosts: Vec<At<HostPattern>>, Default("[]"), 0..=1000;
         /// Takes the requests for hosts that no site names.
         default: bool, Default("false");
@@ -179,11 +179,11 @@ section! {
         backend: Option<Name>, Absent("paths that no route names get 404");
         /// Paths that go elsewhere.
         route: Vec<At<Route>>, Default("[]"), 0..=1000;
-        /// What the web application firewall does.
+        /// Mode of the web application firewall.
         waf: Waf, Default("\"block\"");
         /// Rule files in SecLang, in this order, relative to the directory of the configuration.
-        /// Two words stand for files that fosse brings along: "builtin" for its own rules, "engine"
-        /// for the settings that the Core Rule Set wants to stand before it. An empty list leaves
+        /// Two words mean files that fosse brings along: "builtin" its own rules, "engine" the
+        /// settings that the Core Rule Set wants before it. An empty list leaves
         /// the protocol checks alone.
         rules: Vec<At<FilePattern>>, Default("[\"builtin\"]"), 0..=64;
         /// Rules that do not apply to everything.
@@ -193,21 +193,21 @@ section! {
         rules_milliseconds_max: u32, Default("50"), 1..=10000;
         /// The rules see responses too: status, headers, and the body where a rule looks at it,
         /// SecResponseBodyAccess is not switched off, and its type is one of
-        /// SecResponseBodyMimeType. Such a body is held up to SecResponseBodyLimit until it is
-        /// judged. Applications are asked for uncompressed and whole responses then:
+        /// SecResponseBodyMimeType. Such a body is buffered up to SecResponseBodyLimit until it is
+        /// evaluated. Applications are asked for uncompressed and whole responses then:
         /// Accept-Encoding becomes identity, and Range is left out.
         inspect_responses: bool, Default("false");
         /// Methods that are served; others get 405.
         methods: Vec<At<Method>>, Default("[\"GET\", \"HEAD\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\", \"OPTIONS\"]"), 1..=64;
-        /// What becomes of request headers with an underscore in their name.
+        /// Treatment of request headers with an underscore in their name.
         underscores: Underscores, Default("\"drop\"");
         /// Response headers that are left out, besides Server, X-Powered-By and the like.
         remove_response_headers: Vec<At<FieldName>>, Default("[]"), 0..=64;
-        /// Which bytes the decoded path and query may hold.
+        /// Bytes that the decoded path and query may hold.
         utf8: Utf8, Default("\"any\"");
         /// Request body that is taken (and inspected, where the firewall is not off).
         body_bytes_max: Bytes, Default("\"1 MiB\""), 0..=17179869184;
-        /// What becomes of a longer body.
+        /// Treatment of a longer body.
         body_over_limit: OverLimit, Default("\"reject\"");
     }
 }
@@ -239,7 +239,7 @@ section! {
 }
 
 words! {
-    /// How requests are spread over the servers of a backend.
+    /// Choice of the server for a request.
     Balance {
         /// In turn.
         RoundRobin = "round-robin",
@@ -271,15 +271,15 @@ section! {
         remote: bool, Default("false");
         /// The user who must hold the other end of a unix socket.
         peer_uid: Option<Account>, Absent("any user");
-        /// How requests are spread over the servers.
+        /// Choice of the server for a request.
         balance: Balance, Default("\"round-robin\"");
         /// Connections from one lane to one server at a time.
         connections_max: u32, Default("256"), 1..=1000000;
-        /// Requests of one lane that may wait for a connection; one more is answered with 503.
+        /// Requests of one lane that may wait for a connection; one more gets 503.
         queue_requests_max: u32, Default("256"), 0..=1000000;
-        /// Unused connections that one lane keeps to one server.
+        /// Idle connections that one lane keeps to one server.
         pool_connections_max: u32, Default("64"), 0..=10000;
-        /// How long an unused connection is kept; shorter than the application keeps it.
+        /// Longest time that an idle connection is kept; shorter than the application keeps it.
         pool_idle_seconds: Seconds, Default("4"), 1..=3600;
         /// To connect.
         connect_seconds: Seconds, Default("2"), 1..=60;
@@ -302,25 +302,25 @@ section! {
         proxy_protocol: ProxyOut, Default("\"off\"");
         /// Protocols a connection may be upgraded to.
         upgrade: Vec<At<UpgradeToken>>, Default("[\"websocket\"]"), 0..=8;
-        /// How dead servers are noticed.
+        /// Detection of dead servers.
         health: Health, Default("{}");
     }
 }
 
 section! {
-    /// How dead servers are noticed.
+    /// Detection of dead servers.
     Health "[backend.health]" {
         /// Requested from every server at each interval; a response below 400 is health.
-        path: Option<HealthPath>, Absent("no request is made; only real traffic is judged");
+        path: Option<HealthPath>, Absent("no request is made; only real traffic counts");
         /// Host named in that request.
         host: HostName, Default("\"localhost\"");
         /// Between two checks; also the longest wait for one.
         interval_seconds: Seconds, Default("5"), 1..=3600;
         /// Good checks in a row after which a server serves again.
         passes_min: u32, Default("2"), 1..=100;
-        /// Failures in a row (of checks or real requests) after which a server rests.
+        /// Failures in a row (of checks or real requests) after which a server gets no requests.
         failures_max: u32, Default("3"), 1..=100;
-        /// How long it rests before it is tried again.
+        /// Time without requests before it is tried again.
         rest_seconds: Seconds, Default("10"), 1..=3600;
     }
 }

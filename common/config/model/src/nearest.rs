@@ -4,9 +4,9 @@
 /// quadratic.
 const WORD_BYTES_MAX: usize = 64;
 
-/// The candidate at the smallest edit distance (insert, delete, replace, swap of neighbours), if it
-/// is near enough to be what was meant: one slip per three letters, or a word that only lacks its
-/// end ("idle" for "idle_seconds").
+/// Returns the candidate at the smallest edit distance (insert, delete, replace, swap of adjacent
+/// letters), if it is near enough to be meant: one slip per three letters, or a word that only
+/// lacks its end ("idle" for "idle_seconds").
 pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str, IntoIter: Clone>,
@@ -26,26 +26,23 @@ pub(crate) fn nearest<'a>(
         .or_else(|| candidates.find(|candidate| word.len() >= 4 && candidate.starts_with(word)))
 }
 
+/// Returns the edit distance with swaps (optimal string alignment), from three rows of its table.
 fn distance(left: &[u8], right: &[u8]) -> usize {
     let mut before: Vec<usize> = Vec::new();
     let mut row: Vec<usize> = (0..=right.len()).collect();
     for (i, a) in left.iter().enumerate() {
-        let mut next = vec![i.saturating_add(1)];
+        let mut next = vec![i + 1];
         for (j, b) in right.iter().enumerate() {
-            let at = |cells: &[usize], k: usize| cells.get(k).copied().unwrap_or(usize::MAX / 2);
-            let replaced = at(&row, j).saturating_add(usize::from(!a.eq_ignore_ascii_case(b)));
-            let mut best =
-                replaced.min(at(&row, j.saturating_add(1)).saturating_add(1)).min(at(&next, j).saturating_add(1));
-            let swapped =
-                i > 0 && j > 0 && left.get(i.wrapping_sub(1)) == Some(b) && right.get(j.wrapping_sub(1)) == Some(a);
-            if swapped {
-                best = best.min(at(&before, j.wrapping_sub(1)).saturating_add(1));
+            let replaced = row[j] + usize::from(!a.eq_ignore_ascii_case(b));
+            let mut best = replaced.min(row[j + 1] + 1).min(next[j] + 1);
+            if i > 0 && j > 0 && left[i - 1] == *b && right[j - 1] == *a {
+                best = best.min(before[j - 1] + 1);
             }
             next.push(best);
         }
         before = std::mem::replace(&mut row, next);
     }
-    row.last().copied().unwrap_or(usize::MAX)
+    row[right.len()]
 }
 
 #[cfg(test)]

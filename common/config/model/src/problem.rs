@@ -15,12 +15,12 @@ const SUGGESTIONS_COUNT_MAX: usize = 1000;
 /// Characters of a source line shown with its caret; a longer line is cut around the caret.
 const LINE_CHARS_MAX: usize = 100;
 
-/// One thing wrong at one place.
+/// A problem at one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it is.
+    /// Its place.
     pub span: Span,
-    /// What is wrong, without the place.
+    /// Description, without the place.
     pub what: String,
     /// One step that mends it; empty where there is no such step.
     pub cure: String,
@@ -43,18 +43,19 @@ impl Problems {
         self.found.push(Problem { span: span.clone(), what: what.into(), cure: cure.into() });
     }
 
-    /// True when nothing was noted.
+    /// Returns whether nothing was noted.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
-    /// True when so much was noted that nobody needs another suggestion, which costs more than the
-    /// problem itself.
+    /// Returns whether so many problems are noted that another suggestion, which costs more than
+    /// the problem itself, would help nobody.
     pub(crate) fn are_many(&self) -> bool {
         self.found.len() >= SUGGESTIONS_COUNT_MAX
     }
 
-    /// The report over `text`, in the order of the file; `file` is the name shown to people.
+    /// Returns the report over `text`, in the order of the file; `file` is the name shown to
+    /// people.
     pub fn report(mut self, file: &str, text: &str) -> Report {
         self.found.sort_by(|a, b| (a.span.start, &a.what).cmp(&(b.span.start, &b.what)));
         self.found.dedup();
@@ -71,11 +72,11 @@ pub struct Located {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// What is wrong.
+    /// Description.
     pub what: String,
     /// The one step that mends it, or empty.
     pub cure: String,
-    /// The source line, odd characters escaped and long ones cut.
+    /// The source line, control characters escaped, cut where it is long.
     source: String,
     /// Width printed before the caret, and of the caret.
     indent: usize,
@@ -84,19 +85,19 @@ pub struct Located {
 
 impl Located {
     fn new(problem: &Problem, text: &str) -> Self {
-        let start = floor_char(text, problem.span.start);
-        let end = floor_char(text, problem.span.end).max(start);
-        let before = text.get(..start).unwrap_or_default();
-        let line_start = before.rfind('\n').map_or(0, |at| at.saturating_add(1));
-        let line_end =
-            text.get(start..).and_then(|rest| rest.find('\n')).map_or(text.len(), |at| start.saturating_add(at));
-        let head = text.get(line_start..start).unwrap_or_default();
-        let marked = text.get(start..end.min(line_end)).unwrap_or_default();
-        let tail = text.get(end.min(line_end)..line_end).unwrap_or_default();
-        let (source, indent, width) = excerpt(head, marked, tail);
+        // The toml crate does not promise that its spans lie between characters.
+        let start = text.floor_char_boundary(problem.span.start);
+        let end = text.floor_char_boundary(problem.span.end).max(start);
+        let (before, after) = text.split_at(start);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line_end = after.find('\n').map_or(text.len(), |at| start + at);
+        // What is marked ends with its first line.
+        let end = end.min(line_end);
+        let head = &text[line_start..start];
+        let (source, indent, width) = excerpt(head, &text[start..end], &text[end..line_end]);
         Self {
-            line: before.matches('\n').count().saturating_add(1),
-            column: head.chars().count().saturating_add(1),
+            line: before.matches('\n').count() + 1,
+            column: head.chars().count() + 1,
             what: problem.what.clone(),
             cure: problem.cure.clone(),
             source,
@@ -106,22 +107,23 @@ impl Located {
     }
 }
 
-/// The line around the marked part: its text, the width before the caret and the width of the
-/// caret.
-fn excerpt(head: &str, marked: &str, tail: &str) -> (String, usize, usize) {
-    let marked: String = escape(marked).chars().take(LINE_CHARS_MAX).collect();
-    let room = LINE_CHARS_MAX.saturating_sub(marked.chars().count());
+/// Returns the line around the underlined part: its text, the width before the caret and the width
+/// of the caret.
+fn excerpt(head: &str, underlined: &str, tail: &str) -> (String, usize, usize) {
+    let underlined: String = escape(underlined).chars().take(LINE_CHARS_MAX).collect();
+    let room = LINE_CHARS_MAX - underlined.chars().count();
     let head = escape(head);
+    // A head that is longer than its room loses its beginning; a shorter one loses nothing.
     let skipped = head.chars().count().saturating_sub(room);
     let head: String = head.chars().skip(skipped).collect();
-    let left = room.saturating_sub(head.chars().count());
+    let left = room - head.chars().count();
     let tail: String = escape(tail).chars().take(left).collect();
-    let width = marked.chars().count().max(1);
-    (format!("{head}{marked}{}", tail.trim_end()), head.chars().count(), width)
+    let width = underlined.chars().count().max(1);
+    (format!("{head}{underlined}{}", tail.trim_end()), head.chars().count(), width)
 }
 
-/// A tab counts as one space, other control characters are shown as escapes: the caret stays under
-/// its text and a configuration cannot write to the terminal of who checks it.
+/// Replaces a tab by one space and other control characters by escapes: the caret stays under its
+/// text, and a configuration cannot command the terminal of who checks it.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.trim_end_matches('\r').chars() {
@@ -134,15 +136,7 @@ fn escape(text: &str) -> String {
     out
 }
 
-fn floor_char(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at = at.saturating_sub(1);
-    }
-    at
-}
-
-/// Everything found wrong with one file; `Display` gives the lines for a person.
+/// All problems of one file; `Display` gives the lines for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     file: String,
@@ -151,24 +145,24 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report of one problem that concerns the file as a whole.
+    /// Returns a report of one problem that concerns the file as a whole.
     pub(crate) fn whole_file(file: &str, what: &str) -> Self {
         let mut problems = Problems::default();
         problems.note(&(0..0), what);
         problems.report(file, "")
     }
 
-    /// The problems, in the order of the file, at most [`PROBLEMS_SHOWN_MAX`].
+    /// Returns the problems, in the order of the file, at most [`PROBLEMS_SHOWN_MAX`].
     pub fn problems(&self) -> &[Located] {
         &self.shown
     }
 
-    /// How many were found, shown or not.
+    /// Returns the number of problems, shown or not.
     pub fn total(&self) -> usize {
         self.total
     }
 
-    /// One line per problem: `file:line:column: what; cure`.
+    /// Returns one line per problem: `file:line:column: what; cure`.
     pub fn lines(&self) -> impl Iterator<Item = String> {
         self.shown.iter().map(|one| {
             let cure = if one.cure.is_empty() { String::new() } else { format!("; {}", one.cure) };
@@ -186,7 +180,7 @@ impl fmt::Display for Report {
             writeln!(out, " {number} | {}", one.source)?;
             writeln!(out, " {:gutter$} | {:indent$}{}", "", "", "^".repeat(one.width), indent = one.indent)?;
         }
-        match self.total.saturating_sub(self.shown.len()) {
+        match self.total - self.shown.len() {
             0 => Ok(()),
             1 => writeln!(out, "{}: and 1 more problem", self.file),
             more => writeln!(out, "{}: and {more} more problems", self.file),

@@ -1,6 +1,6 @@
 //! One row per key: name, type, default, limits and sentence. The row makes the field, the reader,
-//! the check of its limits and the line in the manual page, so that none of them can say something
-//! else than the others.
+//! the check of its limits and the line in the manual page, so that none of them can contradict the
+//! others.
 
 use std::ops::Deref;
 
@@ -10,7 +10,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use crate::nearest::nearest;
 use crate::problem::{Problems, Span};
 
-/// What happens when a key is not written.
+/// The meaning of a key that is not written.
 #[derive(Clone, Copy, Debug)]
 pub enum Presence {
     /// It must be written.
@@ -26,16 +26,16 @@ pub enum Presence {
 pub struct Key {
     /// Its name as written in the file.
     pub name: &'static str,
-    /// What it takes, in words.
+    /// The values it takes, in words.
     pub takes: &'static str,
-    /// What happens without it.
+    /// Its meaning where it is not written.
     pub presence: Presence,
     /// Smallest and largest value: of a number in its own unit, of a text in bytes, of a list in
     /// entries.
     pub limits: Option<(u64, u64)>,
-    /// What the limits count; empty for plain numbers.
+    /// Unit of the limits; empty for plain numbers.
     pub unit: &'static str,
-    /// What it is for.
+    /// Its purpose, in whole sentences.
     pub doc: &'static str,
 }
 
@@ -44,16 +44,16 @@ pub struct Key {
 pub struct SectionDoc {
     /// As a person writes it, for example `[[listen]]`.
     pub title: &'static str,
-    /// What it is for.
+    /// Its purpose, in whole sentences.
     pub doc: &'static str,
     /// Its keys, in the order of the manual page.
     pub keys: &'static [Key],
-    /// Every table of the file, where a key may have been meant to stand.
+    /// Every table of the file, any of which a misplaced key may have been meant for.
     pub all: fn() -> &'static [SectionDoc],
 }
 
 impl SectionDoc {
-    /// The row of a key. The macro that asks has written the row from the same name.
+    /// Returns the row of a key. The macro that calls this has made the row from the same name.
     pub fn key(&self, name: &str) -> &'static Key {
         self.keys.iter().find(|key| key.name == name).unwrap_or(&NO_KEY)
     }
@@ -61,36 +61,35 @@ impl SectionDoc {
 
 static NO_KEY: Key = Key { name: "", takes: "", presence: Presence::Required, limits: None, unit: "", doc: "" };
 
-/// A value together with where it was written.
+/// A value and its place in the file.
 #[derive(Clone, Debug)]
 pub struct At<T> {
     /// The value.
     pub value: T,
-    /// Where it stands, or for a default the table it belongs to.
+    /// Its place, or for a default that of the table it belongs to.
     pub span: Span,
-    /// Where it comes from.
+    /// Its origin.
     pub origin: Origin,
 }
 
-/// Where a value comes from.
+/// The origin of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// It was written.
     Written,
     /// It was not written.
     Default,
-    /// What was written (or should have been) is already reported as wrong: nobody should complain
-    /// of it again.
+    /// A problem with it is noted already, so that no further check reports it again.
     Broken,
 }
 
 impl<T> At<T> {
-    /// The value if it was written and is sound.
+    /// Returns the value if it was written and is sound.
     pub fn written(&self) -> Option<&T> {
         (self.origin == Origin::Written).then_some(&self.value)
     }
 
-    /// The value if nothing is known to be wrong with it.
+    /// Returns the value unless a problem with it is noted.
     pub fn sound(&self) -> Option<&T> {
         (self.origin != Origin::Broken).then_some(&self.value)
     }
@@ -105,24 +104,24 @@ impl<T> Deref for At<T> {
 
 /// A type that a TOML value can be read into.
 pub(crate) trait FromValue: Sized {
-    /// What it takes, in words: "a whole number", "true or false".
+    /// The values it takes, in words: "a whole number", "true or false".
     const TAKES: &'static str;
 
-    /// What limits count: "bytes", "seconds", "entries"; empty for plain numbers.
+    /// Unit of limits: "bytes", "seconds", "entries"; empty for plain numbers.
     const UNIT: &'static str = "";
 
-    /// The value, or `None` with the problem noted. `key` is the name for messages.
+    /// Reads the value, or notes the problem. `key` is the name for messages.
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self>;
 
-    /// Stands in where the value is missing or wrong; never compiled.
+    /// Returns the value used where it is missing or wrong; never compiled.
     fn placeholder() -> Self;
 
-    /// The magnitude that limits apply to.
+    /// Returns the magnitude that limits apply to.
     fn magnitude(&self) -> u64 {
         0
     }
 
-    /// True for a type that has a value of its own for "not written".
+    /// Returns the value of "not written", for types that have one.
     fn absent() -> Option<Self> {
         None
     }
@@ -137,8 +136,8 @@ pub(crate) struct TableReader<'a, 'i> {
 }
 
 impl<'a, 'i> TableReader<'a, 'i> {
-    /// Starts on `table`; every key that is not in `keys` is reported.
-    pub fn new(doc: &SectionDoc, span: Span, table: &'a DeTable<'i>, problems: &'a mut Problems) -> Self {
+    /// Begins to read `table`; every key that `doc` does not have is noted.
+    pub(crate) fn new(doc: &SectionDoc, span: Span, table: &'a DeTable<'i>, problems: &'a mut Problems) -> Self {
         for name in table.keys() {
             if !doc.keys.iter().any(|key| key.name == name.get_ref().as_ref()) {
                 unknown_key(doc, name, problems);
@@ -147,13 +146,13 @@ impl<'a, 'i> TableReader<'a, 'i> {
         Self { title: doc.title, span, table, problems }
     }
 
-    /// Where the table begins.
-    pub fn span(&self) -> Span {
+    /// Returns the place of the table's beginning.
+    pub(crate) fn span(&self) -> Span {
         self.span.clone()
     }
 
-    /// The value of `key`, its default, or a placeholder with the problem noted.
-    pub fn take<T: FromValue>(&mut self, key: &Key) -> At<T> {
+    /// Returns the value of `key`, its default, or a placeholder with the problem noted.
+    pub(crate) fn take<T: FromValue>(&mut self, key: &Key) -> At<T> {
         let Some(value) = self.table.get(key.name) else { return self.not_written(key) };
         let span = value.span();
         match T::read(key.name, value, self.problems) {
@@ -188,9 +187,10 @@ impl<'a, 'i> TableReader<'a, 'i> {
 
     fn within<T: FromValue>(&mut self, key: &Key, value: &T, span: &Span) -> bool {
         let Some((low, high)) = key.limits else { return true };
-        let scale = u64::from(key.unit == "seconds").saturating_mul(999).saturating_add(1);
-        let magnitude = value.magnitude();
-        if (low.saturating_mul(scale)..=high.saturating_mul(scale)).contains(&magnitude) {
+        // Times are written in seconds and read in milliseconds.
+        let scale = if key.unit == "seconds" { 1000 } else { 1 };
+        let bounds = low.checked_mul(scale).zip(high.checked_mul(scale));
+        if bounds.is_some_and(|(low, high)| (low..=high).contains(&value.magnitude())) {
             return true;
         }
         let what = match key.unit {
@@ -203,7 +203,7 @@ impl<'a, 'i> TableReader<'a, 'i> {
     }
 }
 
-/// The documented default goes through the same reader as a written value.
+/// Reads the documented default as a written value is read.
 fn default_value<T: FromValue>(key: &Key, text: &str) -> Option<T> {
     let value = DeValue::parse(text).ok()?;
     T::read(key.name, &value, &mut Problems::default())
@@ -227,7 +227,7 @@ fn unknown_key(doc: &SectionDoc, name: &Spanned<DeString<'_>>, problems: &mut Pr
     problems.note_with_cure(&name.span(), what, cure);
 }
 
-/// "a string", "an integer" ... as the reader of a message would say it.
+/// Returns the kind of a value with its article, for messages: "a string", "a number".
 pub(crate) fn article(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
@@ -240,7 +240,7 @@ pub(crate) fn article(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// A word as shown in a message: quoted, escaped and cut.
+/// Returns a word for a message: quoted, escaped and cut.
 pub fn quoted(word: &str) -> String {
     const SHOWN_CHARS_MAX: usize = 60;
     let short: String = word.chars().take(SHOWN_CHARS_MAX).collect();
@@ -256,13 +256,13 @@ macro_rules! section {
         $(#[doc = $about])+
         #[derive(Clone, Debug)]
         pub struct $name {
-            /// Where the table begins.
+            /// Place of the table's beginning.
             pub span: $crate::problem::Span,
             $( $(#[doc = $doc])+ pub $field: $crate::section::At<$type>, )+
         }
 
         impl $name {
-            /// How the table is written, and its keys.
+            /// The table's title and its keys.
             pub(crate) const DOC: $crate::section::SectionDoc = $crate::section::SectionDoc {
                 title: $title,
                 doc: concat!($($about, "\n"),+),
@@ -277,7 +277,7 @@ macro_rules! section {
                 all: sections,
             };
 
-            /// Reads the table; what is wrong is noted and stands as a placeholder.
+            /// Reads the table; a value that is wrong is noted and becomes a placeholder.
             pub fn read_table(span: $crate::problem::Span, table: &toml::de::DeTable<'_>, problems: &mut $crate::problem::Problems) -> Self {
                 let mut reader = $crate::section::TableReader::new(&Self::DOC, span, table, problems);
                 Self {

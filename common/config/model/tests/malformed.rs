@@ -260,7 +260,7 @@ backend = "app""#, &[
     (r#"[[site]]
 hosts = ["EXAMPLE.net.", "example.net"]
 backend = "app""#, &[
-        "fosse.toml:11:26: host example.net stands here twice; remove one",
+        "fosse.toml:11:26: host example.net is named twice here; remove one",
     ]),
     (r#"[[site]]
 backend = "app""#, &[
@@ -450,7 +450,7 @@ servers = ["10.0.0.1:80", "0.0.0.0:80", "localhost:3000", "unix:/run/a.sock", "u
         "fosse.toml:12:12: 10.0.0.1:80 is not on this machine's loopback: requests would cross the network in the clear; if that is meant, add remote = true",
         "fosse.toml:12:27: servers: 0.0.0.0:80 is not the address of a server",
         "fosse.toml:12:41: servers: \"localhost:3000\" is not an address; names are not looked up; write \"127.0.0.1:3000\"",
-        "fosse.toml:12:79: this server stands here twice; remove one",
+        "fosse.toml:12:79: this server is named twice here; remove one",
         "fosse.toml:12:99: servers: \"http://127.0.0.1:80\" is not an address; leave out the scheme",
     ]),
     (r#"[[backend]]

@@ -1,4 +1,4 @@
-//! fosse-plan: what fosse-start is told to run, in a layout fixed enough for a program that parses
+//! fosse-plan: the configuration of fosse-start, in a layout fixed enough for a program that parses
 //! nothing else.
 //!
 //! `magic | version | numbers | listeners | log paths | blobs`, little-endian, consumed exactly.
@@ -14,14 +14,14 @@ use fosse_wire::{
 };
 
 const MAGIC: [u8; 8] = *b"fossepl2";
-/// Lanes of one generation. One a core is the rule; nobody has more cores to give to an edge.
+/// Lanes of one generation. One a core is the rule, and no edge is given more cores.
 pub const LANES_MAX: u32 = 64;
 /// Listeners of one edge.
 pub const LISTENERS_MAX: usize = 64;
 /// Bytes of a unix socket's path (unix(7), sun_path with its final NUL).
 pub const PATH_BYTES_MAX: usize = 107;
 
-/// Where a listener listens.
+/// Address of a listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// IPv6 or IPv4-mapped address, and port.
@@ -49,22 +49,22 @@ pub enum Place {
 pub struct Listener {
     /// Name a supervisor may hand the socket over by (LISTEN_FDNAMES).
     pub name: Vec<u8>,
-    /// Where.
+    /// Its address.
     pub place: Place,
 }
 
-/// Everything start is told.
+/// The configuration of start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Lanes of a generation, 0 for one a core.
     pub lanes: u32,
     /// First UID of the processes; slot n runs as `uid_base + n`.
     pub uid_base: u32,
-    /// Longest time a drained generation lives on.
+    /// Longest time of a generation after the drain began, in milliseconds.
     pub drain_ms: u32,
     /// Connections of one lane.
     pub lane_connections_max: u32,
-    /// Some site has its responses judged: waf-filter stands on the way back too.
+    /// Some site has its responses inspected: waf-filter is a stage of the response path too.
     pub inspects_responses: bool,
     /// In the order of their index.
     pub listeners: Vec<Listener>,
@@ -79,7 +79,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The bytes fosse-config writes.
+    /// Returns the bytes that fosse-config writes.
     ///
     /// # Errors
     /// [`WireError::Field`] for a part longer than its length field.
@@ -142,7 +142,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The blob of a program; empty where it has none.
+    /// Returns the blob of a program; empty where it has none.
     #[must_use]
     pub fn blob(&self, program: Program) -> &[u8] {
         self.blobs.iter().find(|(p, _)| *p == program).map_or(&[], |(_, blob)| blob)

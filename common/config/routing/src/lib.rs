@@ -12,7 +12,7 @@ use fosse_settings::DispatchSite;
 
 pub use sites::Sites;
 
-/// Whether `host`, as parse found it, belongs to the site parse named.
+/// Returns whether `host`, as parse found it, belongs to the site that parse named.
 #[must_use]
 pub fn owns(site: &DispatchSite, host: &[u8]) -> bool {
     site.default || site.hosts.iter().any(|h| matches(h.as_bytes(), host))
@@ -25,8 +25,8 @@ fn matches(pattern: &[u8], host: &[u8]) -> bool {
     }
 }
 
-/// The backend of the longest prefix that matches the target's path; routes are sorted so. The path
-/// is compared as the application will understand it: `/%61pi/../admin` is `/admin`.
+/// Returns the backend of the longest prefix that matches the target's path; routes are sorted so.
+/// The path is compared as the application will understand it: `/%61pi/../admin` is `/admin`.
 #[must_use]
 pub fn backend(site: &DispatchSite, target: &[u8]) -> Option<usize> {
     let raw = target.split(|b| *b == b'?').next().unwrap_or_default();
@@ -36,8 +36,8 @@ pub fn backend(site: &DispatchSite, target: &[u8]) -> Option<usize> {
     usize::try_from(route.backend).ok()
 }
 
-/// The path with escapes decoded, then empty and dot segments resolved (RFC 3986, sections 6.2.2
-/// and 5.2.4).
+/// Returns the path with escapes decoded, then empty and dot segments resolved (RFC 3986, sections
+/// 6.2.2 and 5.2.4).
 fn normalised(raw: &[u8]) -> Vec<u8> {
     let mut segments: Vec<&[u8]> = Vec::new();
     let decoded = percent::decode(raw);

@@ -1,9 +1,9 @@
 //! fosse-settings: the configuration of each program, as fosse-config compiles it and as the
-//! program gets it at birth.
+//! program gets it when it is started.
 //!
 //! A blob is complete and right: names are indices, sizes are bytes, times are durations (or
-//! milliseconds, where the name says so), defaults are filled in. Nobody who reads one decides
-//! anything again. A field that is a key of fosse.toml has the key's name.
+//! milliseconds, where the name says so), defaults are filled in. A program that reads one decides
+//! nothing again. A field that is a key of fosse.toml has the key's name.
 
 #![forbid(unsafe_code)]
 
@@ -14,17 +14,18 @@ use serde::{Deserialize, Serialize};
 /// A network: 16 bytes of address (IPv4 mapped into IPv6) and the bits that count, 0 to 128.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Net {
-    /// Address; bits behind the prefix are zero.
+    /// Address; bits after the prefix are zero.
     pub addr: [u8; 16],
     /// Prefix length in bits of the 128.
     pub prefix: u8,
 }
 
 impl Net {
-    /// Whether `addr` lies in this network.
+    /// Returns whether `addr` lies in this network.
     #[must_use]
     pub fn contains(&self, addr: &[u8; 16]) -> bool {
-        let mask = u128::MAX.checked_shl(128u32.saturating_sub(u32::from(self.prefix))).unwrap_or(0);
+        // A shift by all 128 bits overflows; a prefix of 0 takes every address.
+        let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
         (u128::from_be_bytes(self.addr) ^ u128::from_be_bytes(*addr)) & mask == 0
     }
 }
@@ -58,7 +59,7 @@ pub struct Parse {
     pub listeners: Vec<ParseListener>,
     /// In the order of their index.
     pub sites: Vec<ParseSite>,
-    /// The site for hosts that none names; without one they are answered 421.
+    /// The site for hosts that none names; without one they get 421.
     pub default_site: Option<u32>,
     /// Longest time from the first byte of a request to the end of its head.
     pub head_seconds: Duration,
@@ -95,7 +96,7 @@ pub struct ParseListener {
     pub connection_per_client: bool,
     /// Trusted proxies, for walking X-Forwarded-For from the right.
     pub trusted: Vec<Net>,
-    /// What a site's rules are told as server port.
+    /// SERVER_PORT of rules.
     pub port: u16,
 }
 
@@ -104,14 +105,14 @@ pub struct ParseListener {
 pub struct ParseSite {
     /// Canonical host names; `*.example.org` stands for every name below example.org.
     pub hosts: Vec<String>,
-    /// For logs.
+    /// Name in logs.
     pub name: String,
 }
 
-/// What the firewall does with what it finds.
+/// Treatment of what rules find.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WafMode {
-    /// Nothing is looked at but the framing.
+    /// Rules are not evaluated.
     Off,
     /// Found, logged, passed.
     Detect,
@@ -120,13 +121,13 @@ pub enum WafMode {
     Block,
 }
 
-/// What happens to a body over the site's limit.
+/// Treatment of a body over the site's limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OverLimit {
     /// 413.
     #[default]
     Reject,
-    /// The part within the limit is judged, all is passed on, and the log says so.
+    /// The part within the limit is evaluated, all is passed on, and the log says so.
     PassInPart,
 }
 
@@ -173,7 +174,7 @@ pub enum Balance {
     LeastConnections,
 }
 
-/// What becomes of header fields with an underscore in their name.
+/// Treatment of header fields with an underscore in their name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Underscores {
     /// Left out.
@@ -181,7 +182,7 @@ pub enum Underscores {
     Drop,
     /// Passed on.
     Pass,
-    /// The request is answered 400.
+    /// The request is refused with 400.
     Refuse,
 }
 
@@ -288,7 +289,7 @@ pub struct Health {
     pub passes_min: u32,
 }
 
-/// What logs call a server.
+/// A server's name in logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerName {
     /// As in the configuration.
@@ -304,7 +305,7 @@ pub struct Connect {
     pub servers: Vec<Server>,
 }
 
-/// Where a server is.
+/// Address of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Address {
     /// Path of a unix socket.
@@ -316,9 +317,9 @@ pub enum Address {
 /// One server as connect sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
-    /// Where it is.
+    /// Its address.
     pub address: Address,
-    /// UIDs that may stand behind a unix socket; empty for all.
+    /// UIDs that may listen on a unix socket; empty for all.
     pub peer_uids: Vec<u32>,
     /// Longest time for a connect.
     pub connect_ms: u32,

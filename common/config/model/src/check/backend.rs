@@ -37,9 +37,9 @@ fn servers(backend: &Backend, problems: &mut Problems) {
                 format!("{tcp} is not on this machine's loopback: requests would cross the network in the clear");
             problems.note_with_cure(&server.span, what, "if that is meant, add remote = true");
         }
-        let earlier = servers.get(..index).unwrap_or_default();
+        let earlier = &servers[..index];
         if earlier.iter().any(|other| other.sound() == Some(address)) {
-            problems.note_with_cure(&server.span, "this server stands here twice", "remove one");
+            problems.note_with_cure(&server.span, "this server is named twice here", "remove one");
         }
     }
 }

@@ -5,7 +5,8 @@ use crate::names::Name;
 use crate::problem::Problems;
 use crate::section::At;
 
-/// A target must fit the head, and a held body the memory for held bodies.
+/// Notes a target that is longer than a head, a body that is more than the memory for such bodies,
+/// and more connections of one address than of all.
 pub(crate) fn limits(edge: &Edge, problems: &mut Problems) {
     let Some(limits) = edge.limits.sound() else { return };
     if let (Some(target), Some(head)) = (limits.target_bytes_max.written(), limits.head_bytes_max.sound())
@@ -38,7 +39,8 @@ pub(crate) fn limits(edge: &Edge, problems: &mut Problems) {
     }
 }
 
-/// A body that a backend wants whole has an end, and a lane has memory for one.
+/// Notes a body without an end, or one that a lane has no memory for, where a backend wants it
+/// whole.
 fn buffered_bodies(site: &Site, backends: &[At<Backend>], lane_bytes: u64, problems: &mut Problems) {
     let routed = site.route.iter().map(|route| &route.backend.value);
     let mut names = site.backend.value.iter().chain(routed);

@@ -7,11 +7,11 @@ use crate::model::Listen;
 use crate::problem::{Problems, Span};
 use crate::section::At;
 
-/// Notes what is wrong with each listener and between them.
+/// Notes the problems of each listener and between them.
 pub(crate) fn listeners(listeners: &[At<Listen>], problems: &mut Problems) {
     for (index, listen) in listeners.iter().enumerate() {
         one(listen, problems);
-        let earlier = listeners.get(..index).unwrap_or_default();
+        let earlier = &listeners[..index];
         if let Some(Some(name)) = listen.name.written()
             && earlier.iter().any(|other| other.name.written() == Some(&Some(name.clone())))
         {

@@ -1,4 +1,4 @@
-//! What no single value can tell: whether the tables fit together.
+//! Checks of several values: whether the tables fit together.
 
 mod backend;
 mod limits;
@@ -8,7 +8,7 @@ mod site;
 use crate::model::Edge;
 use crate::problem::Problems;
 
-/// Notes everything that does not fit.
+/// Notes everything that does not fit together.
 pub(crate) fn edge(edge: &Edge, problems: &mut Problems) {
     limits::limits(edge, problems);
     listen::listeners(&edge.listen, problems);

@@ -8,7 +8,7 @@ use crate::nearest::nearest;
 use crate::problem::{Problems, Span};
 use crate::section::At;
 
-/// Notes what is wrong with each site and between them.
+/// Notes the problems of each site and between them.
 pub(crate) fn sites(sites: &[At<Site>], backends: &At<Vec<At<Backend>>>, problems: &mut Problems) {
     hosts(sites, problems);
     defaults(sites, problems);
@@ -36,7 +36,7 @@ fn hosts(sites: &[At<Site>], problems: &mut Problems) {
                 Some(earlier) if earlier == index => {
                     problems.note_with_cure(
                         &host.span,
-                        format!("host {} stands here twice", pattern.written()),
+                        format!("host {} is named twice here", pattern.written()),
                         "remove one",
                     );
                 }
@@ -76,7 +76,7 @@ fn routes(site: &Site, problems: &mut Problems) {
                 "remove backend or this route",
             );
         }
-        let earlier = routes.get(..index).unwrap_or_default();
+        let earlier = &routes[..index];
         if earlier.iter().filter_map(|other| other.prefix.sound()).any(|other| bare_prefix(&other.0) == bare) {
             problems.note_with_cure(&route.prefix.span, format!("prefix {bare} has a route already"), "remove one");
         }
@@ -98,7 +98,7 @@ fn over_limit(site: &Site, problems: &mut Problems) {
     }
 }
 
-/// Somebody who wants responses judged must have something that judges them.
+/// Notes responses to be inspected where no rules inspect them.
 fn responses(site: &Site, problems: &mut Problems) {
     if site.inspect_responses.written() != Some(&true) {
         return;

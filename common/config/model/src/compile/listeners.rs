@@ -13,10 +13,10 @@ use crate::names::{Account, FilePath};
 use crate::problem::Problems;
 use crate::section::At;
 
-/// What the rules are told as port where there is none.
+/// SERVER_PORT of rules where there is none.
 const UNIX_PORT: u16 = 80;
 
-/// The listeners start opens.
+/// Returns the listeners that start opens.
 pub(crate) fn plan(listeners: &[At<Listen>], accounts: &Accounts, problems: &mut Problems) -> Vec<Listener> {
     let mut plan = Vec::new();
     for listen in listeners {
@@ -45,7 +45,7 @@ fn owner(account: &At<Option<Account>>, number: impl FnOnce(&At<Account>) -> u32
     }
 }
 
-/// What accept is told.
+/// Returns the settings of accept.
 pub(crate) fn accept(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> blobs::Accept {
     let mut listeners = Vec::new();
     for listen in edge.listen.iter() {
@@ -60,7 +60,7 @@ pub(crate) fn accept(edge: &Edge, accounts: &Accounts, problems: &mut Problems) 
     blobs::Accept { connections_max: edge.limits.connections_max.value, listeners }
 }
 
-/// What parse is told of one listener.
+/// Returns the settings of parse for one listener.
 pub(crate) fn parse(listen: &Listen) -> blobs::ParseListener {
     let port = match &listen.address.value {
         ListenAddress::Tcp(address) => address.port(),
@@ -74,11 +74,11 @@ pub(crate) fn parse(listen: &Listen) -> blobs::ParseListener {
     }
 }
 
-/// The address lists load compiles.
+/// Returns the address lists that load compiles.
 pub(crate) fn lists(edge: &Edge) -> Vec<blobs::LoadList> {
     let mut lists = Vec::new();
-    for (index, listen) in edge.listen.iter().enumerate() {
-        let listener = u16::try_from(index).unwrap_or(u16::MAX);
+    // u16::MAX means all listeners; there are 64 at most.
+    for (listener, listen) in (0..u16::MAX).zip(edge.listen.iter()) {
         lists.extend(both(listener, &listen.allow, &listen.deny));
     }
     lists.extend(both(u16::MAX, &edge.allow, &edge.deny));
@@ -100,12 +100,12 @@ fn networks(listen: &Listen) -> Vec<blobs::Net> {
 
 fn net(prefix: &Prefix) -> blobs::Net {
     match prefix.address() {
-        IpAddr::V4(v4) => blobs::Net { addr: v4.to_ipv6_mapped().octets(), prefix: prefix.bits().saturating_add(96) },
+        IpAddr::V4(v4) => blobs::Net { addr: v4.to_ipv6_mapped().octets(), prefix: 96 + prefix.bits() },
         IpAddr::V6(v6) => blobs::Net { addr: v6.octets(), prefix: prefix.bits() },
     }
 }
 
-/// Address with IPv4 mapped into IPv6, and port.
+/// Returns the address, IPv4 mapped into IPv6, and the port.
 pub(crate) fn mapped(address: &SocketAddr) -> ([u8; 16], u16) {
     let ip = match address.ip() {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),

@@ -16,11 +16,11 @@ use crate::accounts::Accounts;
 use crate::model::Edge;
 use crate::problem::Problems;
 
-/// How long what a denied client still sends is read and thrown away: long enough for the response
+/// Time for which bytes of a denied client are read and thrown away: long enough for the response
 /// to arrive before the reset, short enough to cost nothing.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Makes the plan; what cannot be compiled is noted.
+/// Makes the plan; notes what cannot be compiled.
 pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> Plan {
     let mut plan = Plan {
         lanes: edge.lanes.unwrap_or(0),
@@ -55,7 +55,7 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
 }
 
 fn too_large(program: Program, error: &BlobError, problems: &mut Problems) {
-    let what = format!("what fosse-{} is told would be longer than {BLOB_BYTES_MAX} bytes: {error}", program.name());
+    let what = format!("the settings of fosse-{} would be longer than {BLOB_BYTES_MAX} bytes: {error}", program.name());
     problems.note(&(0..0), what);
 }
 

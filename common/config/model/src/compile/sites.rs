@@ -17,7 +17,7 @@ pub(crate) struct RuleSets {
 }
 
 impl RuleSets {
-    /// In the order of the sites.
+    /// Collects the sets in the order of the sites.
     pub(crate) fn of(sites: &[At<Site>]) -> Self {
         let mut sets = Self::default();
         for site in sites.iter().filter(|site| site.waf.value != Waf::Off) {
@@ -40,19 +40,19 @@ fn patterns(site: &Site) -> String {
     fosse_bundle::join_patterns(site.rules.iter().map(|pattern| pattern.0.as_str()))
 }
 
-/// Canonical hosts as parse compares them.
+/// Returns the canonical hosts as parse compares them.
 fn hosts(site: &Site) -> Vec<String> {
     site.hosts.iter().map(|host| host.value.written()).collect()
 }
 
-/// What parse is told of one site.
+/// Returns the settings of parse for one site.
 pub(crate) fn parse(site: &Site) -> blobs::ParseSite {
     let hosts = hosts(site);
     let name = hosts.first().cloned().unwrap_or_else(|| "default".to_owned());
     blobs::ParseSite { hosts, name }
 }
 
-/// What waf-filter is told.
+/// Returns the settings of waf-filter.
 pub(crate) fn waf_filter(edge: &Edge, rules: &RuleSets) -> blobs::WafFilter {
     let sites = edge.site.iter().map(|site| waf_site(site, rules)).collect();
     blobs::WafFilter { sites, lane_held_bytes_max: edge.limits.lane_held_bytes_max.0 }
@@ -81,12 +81,13 @@ fn waf_site(site: &Site, rules: &RuleSets) -> blobs::WafSite {
     }
 }
 
-/// Whether a site's answers are judged.
+/// Returns whether rules inspect a site's responses.
 pub(crate) fn inspects(site: &Site) -> bool {
     site.inspect_responses.value && site.waf.value != Waf::Off && !site.rules.is_empty()
 }
 
-/// What dispatch is told of one site: the longest prefix first, the site's own backend as the last.
+/// Returns the settings of dispatch for one site: the longest prefix first, the site's own backend
+/// last.
 pub(crate) fn dispatch(site: &Site, backends: &[At<Backend>]) -> blobs::DispatchSite {
     let own = site.backend.as_ref().map(|name| blobs::Route { prefix: "/".to_owned(), backend: index(name, backends) });
     let routed = site.route.iter().map(|route| blobs::Route {
@@ -112,7 +113,7 @@ pub(crate) fn dispatch(site: &Site, backends: &[At<Backend>]) -> blobs::Dispatch
     }
 }
 
-/// "/api/" covers what "/api" covers; only "/" keeps its slash.
+/// Removes the slash at the end: "/api/" covers what "/api" covers. Only "/" keeps it.
 fn bare(prefix: &str) -> &str {
     match prefix.strip_suffix('/') {
         Some("") | None => prefix,

@@ -27,7 +27,7 @@ impl FromValue for Account {
         if let DeValue::Integer(_) = value.get_ref() {
             return u32::read(key, value, problems).and_then(|id| {
                 if id == u32::MAX {
-                    problems.note(&value.span(), format!("{key}: {id} stands for no account"));
+                    problems.note(&value.span(), format!("{key}: {id} is the number of no account"));
                 }
                 (id != u32::MAX).then_some(Self::Id(id))
             });

@@ -23,7 +23,7 @@ pub use tokens::{
     UpgradeToken,
 };
 
-/// What is wrong with a text, and the one step that mends it.
+/// A problem of a text, and the one step that mends it.
 type Wrong = (String, String);
 
 fn checked<T>(

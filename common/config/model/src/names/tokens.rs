@@ -9,7 +9,7 @@ use crate::section::{FromValue, quoted};
 
 /// Longest method: parse takes no longer ones.
 pub const METHOD_BYTES_MAX: usize = 32;
-/// Longest name of a backend: it stands in counters and log lines.
+/// Longest name of a backend, which counters and log lines repeat.
 pub const NAME_BYTES_MAX: usize = 32;
 
 /// A request method that a site allows.
@@ -64,7 +64,7 @@ impl FromValue for Name {
     }
 }
 
-/// A token of an Upgrade header that a backend may answer to.
+/// A token of an Upgrade header that a backend may switch to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpgradeToken(pub String);
 
