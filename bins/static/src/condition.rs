@@ -1,4 +1,4 @@
-//! Conditional requests (RFC 9110, section 13): whether a client already has what it asks for.
+//! Conditional requests (RFC 9110, section 13).
 
 use std::time::SystemTime;
 
@@ -7,7 +7,7 @@ use fosse_http1::{Fields, trim};
 use crate::file::Facts;
 use crate::limits::TAGS_COUNT_MAX;
 
-/// What the conditions of a request come to.
+/// The outcome of the conditions of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Go on.
@@ -18,9 +18,9 @@ pub enum Outcome {
     Failed,
 }
 
-/// Judges the conditions in the order of section 13.2.2: a list of tags outweighs a date.
+/// Evaluates the conditions in the order of section 13.2.2: a list of tags outweighs a date.
 #[must_use]
-pub fn judge(fields: &Fields<'_>, facts: &Facts) -> Outcome {
+pub fn evaluate(fields: &Fields<'_>, facts: &Facts) -> Outcome {
     let lists = |name: &'static str| fields.iter().filter(move |field| field.is(name)).map(|field| field.value);
     let date = |name: &str| fields.first(name).and_then(parse_date);
     if fields.first("if-match").is_some() {
@@ -38,8 +38,8 @@ pub fn judge(fields: &Fields<'_>, facts: &Facts) -> Outcome {
     if has_it { Outcome::NotModified } else { Outcome::Proceed }
 }
 
-/// Whether a Range of this request may be answered: If-Range is absent, or names exactly these
-/// bytes (section 13.1.5).
+/// Returns whether the Range field of this request counts: If-Range is absent, or names exactly
+/// these bytes (section 13.1.5).
 #[must_use]
 pub fn range_holds(fields: &Fields<'_>, facts: &Facts) -> bool {
     let mut values = fields.iter().filter(|field| field.is("if-range"));
@@ -51,8 +51,8 @@ pub fn range_holds(fields: &Fields<'_>, facts: &Facts) -> bool {
     }
 }
 
-/// Whether a list of entity tags is `*` or has the tag of these facts; in a strong comparison weak
-/// ones are nobody's.
+/// Returns whether a list of entity tags is `*` or has the tag of these facts. In a strong
+/// comparison a weak tag matches none (section 8.8.3.2).
 fn names(list: &[u8], facts: &Facts, strongly: bool) -> bool {
     if trim(list) == b"*" {
         return true;
@@ -68,14 +68,13 @@ fn names(list: &[u8], facts: &Facts, strongly: bool) -> bool {
     false
 }
 
-/// The first entity tag of a list with its quotes (which may hold commas, and no quote), and what
-/// follows it; `None` at the end of the list and at anything that is no tag.
+/// Splits the first entity tag off a list, with its quotes (which may hold commas, and no quote);
+/// `None` at the end of the list and at anything that is no tag.
 fn next_tag(list: &[u8]) -> Option<(bool, &[u8], &[u8])> {
     let at = list.iter().position(|byte| !b" \t,".contains(byte))?;
-    let rest = list.get(at..)?;
-    let (weak, rest) = rest.strip_prefix(b"W/").map_or((false, rest), |rest| (true, rest));
-    let end = rest.strip_prefix(b"\"")?.iter().position(|byte| *byte == b'"')?.checked_add(2)?;
-    let (tag, rest) = rest.split_at_checked(end)?;
+    let (weak, rest) = list[at..].strip_prefix(b"W/").map_or((false, &list[at..]), |rest| (true, rest));
+    let end = rest.strip_prefix(b"\"")?.iter().position(|byte| *byte == b'"')? + 2;
+    let (tag, rest) = rest.split_at(end);
     Some((weak, tag, rest))
 }
 
@@ -104,11 +103,11 @@ mod tests {
     }
 
     fn judged(fields: &str, strong: bool) -> Outcome {
-        with(fields, |fields| judge(fields, &facts(strong)))
+        with(fields, |fields| evaluate(fields, &facts(strong)))
     }
 
     #[test]
-    fn a_client_that_has_it_is_told_so() {
+    fn a_client_that_has_it_gets_304() {
         for list in ["\"a,b\"", "W/\"a,b\"", "\"x\", \"a,b\"", "*", "\"x\",,\t\"a,b\" , \"y\"", "\"x\"\"a,b\""] {
             assert_eq!(judged(&format!("If-None-Match: {list}\r\n"), true), Outcome::NotModified, "{list}");
         }

@@ -1,4 +1,4 @@
-//! One connection: heads taken off its bytes, answers written, its end.
+//! One connection: heads taken off its bytes, responses written, its end.
 
 use std::os::fd::OwnedFd;
 
@@ -14,14 +14,14 @@ use crate::limits::{
 use crate::output::{Flushed, Output};
 use crate::response::{Site, Then};
 
-/// What a connection waits for.
+/// The next event that a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wants {
     /// Bytes.
     Read,
     /// Room, or its next share of the program's time.
     Write,
-    /// Nothing: it is over.
+    /// None: it is over.
     End,
 }
 
@@ -30,24 +30,24 @@ pub enum Wants {
 pub struct Conn {
     /// Its socket.
     pub fd: OwnedFd,
-    /// What it is watched for.
+    /// The events it is watched for.
     pub interest: Interest,
-    /// When it has waited too long, on the clock of the event loop.
+    /// Time by which it has waited too long, on the event loop's clock.
     pub deadline_ms: u64,
     input: Vec<u8>,
     scanned: usize,
     lead_skipped: bool,
-    /// A response that is the last one has been laid out.
+    /// The continuation after the responses so far.
     then: Then,
     output: Output,
     /// Bytes thrown away since the last response; `Some` from then on.
     lingering: Option<usize>,
-    /// When the first byte of an unfinished head came.
+    /// Time of the first byte of an unfinished head.
     head_since_ms: Option<u64>,
 }
 
 impl Conn {
-    /// A new one.
+    /// Begins a connection; the client's first byte has the time of an idle one.
     #[must_use]
     pub fn new(fd: OwnedFd, now_ms: u64) -> Self {
         Self {
@@ -64,13 +64,13 @@ impl Conn {
         }
     }
 
-    /// No response is under way: it can be closed, when there are too many, without cutting one.
+    /// Returns whether no response is under way, so that it can be closed without cutting one.
     #[must_use]
-    pub(crate) fn is_waiting(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.output.is_empty()
     }
 
-    /// Does what can be done now.
+    /// Reads, responds and writes as far as that is possible now.
     pub fn work(&mut self, site: &mut Site, now_ms: u64) -> Wants {
         if self.lingering.is_some() {
             return self.linger();
@@ -91,7 +91,7 @@ impl Conn {
             match self.then {
                 Then::Next => {}
                 Then::Close if self.input.is_empty() => return Wants::End,
-                Then::Close | Then::Linger => return self.last_words_said(now_ms),
+                Then::Close | Then::Linger => return self.begin_lingering(now_ms),
             }
             if more {
                 continue;
@@ -101,8 +101,7 @@ impl Conn {
             }
             match self.read() {
                 Ok(0) => return Wants::End,
-                // A short read has emptied the socket: what it brought is answered without asking
-                // for more.
+                // A short read has emptied the socket: a further one would only say so.
                 Ok(count) => drained = count < READ_BYTES_MAX,
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return self.wait(now_ms),
@@ -113,15 +112,15 @@ impl Conn {
         Wants::Write
     }
 
-    /// It has waited too long. A client within a head is told so; true where there is something
-    /// left to do.
-    pub(crate) fn too_late(&mut self, site: &Site, now_ms: u64) -> bool {
+    /// Ends a connection that has waited too long, with 408 where a head is unfinished (RFC 9110,
+    /// section 15.5.9). Returns whether it goes on to linger.
+    pub(crate) fn time_out(&mut self, site: &Site, now_ms: u64) -> bool {
         if self.head_since_ms.is_none() || !self.output.is_empty() || self.lingering.is_some() {
             return false;
         }
-        site.too_late(&mut self.output);
+        site.time_out(&mut self.output);
         self.then = Then::Linger;
-        self.output.flush(&self.fd) == Flushed::All && self.last_words_said(now_ms) == Wants::Read
+        self.output.flush(&self.fd) == Flushed::All && self.begin_lingering(now_ms) == Wants::Read
     }
 
     fn wait(&mut self, now_ms: u64) -> Wants {
@@ -140,11 +139,11 @@ impl Conn {
         self.input.reserve(READ_BYTES_MAX);
         let before = self.input.len();
         recv(&self.fd, spare_capacity(&mut self.input), RecvFlags::DONTWAIT)?;
-        Ok(self.input.len().saturating_sub(before))
+        Ok(self.input.len() - before)
     }
 
-    /// Answers heads while there are whole ones and room for answers; true where the room was what
-    /// ended first.
+    /// Responds to whole heads while there is room for responses. Returns true where the room was
+    /// used up first.
     fn respond(&mut self, site: &mut Site, now_ms: u64) -> bool {
         while self.then == Then::Next {
             if self.output.is_full() {
@@ -155,7 +154,7 @@ impl Conn {
             }
             match find_head_end(&self.input, self.scanned) {
                 Ok(Some(end)) => {
-                    self.then = site.respond(self.input.get(..end).unwrap_or_default(), &mut self.output);
+                    self.then = site.respond(&self.input[..end], &mut self.output);
                     self.input.drain(..end);
                     (self.scanned, self.lead_skipped, self.head_since_ms) = (0, false, None);
                 }
@@ -173,7 +172,8 @@ impl Conn {
         false
     }
 
-    /// One empty line before a head is skipped, once; false while the first byte may begin one.
+    /// Skips one empty line before a head (RFC 9112, section 2.2); returns false while the first
+    /// byte may begin one.
     fn skip_empty_line(&mut self) -> bool {
         match leading(&self.input) {
             _ if self.lead_skipped => {}
@@ -187,9 +187,9 @@ impl Conn {
         true
     }
 
-    /// The last response is written: the client is told that nothing follows, and heard out for a
-    /// while.
-    fn last_words_said(&mut self, now_ms: u64) -> Wants {
+    /// Closes our direction after the last response, and reads on for a while: closing with bytes
+    /// unread would reset the connection, and the response with it (RFC 9112, section 9.6).
+    fn begin_lingering(&mut self, now_ms: u64) -> Wants {
         self.input = Vec::new();
         if shutdown(&self.fd, Shutdown::Write).is_err() {
             return Wants::End;
@@ -205,7 +205,7 @@ impl Conn {
             match self.read() {
                 Ok(0) => return Wants::End,
                 Ok(count) => {
-                    let thrown = self.lingering.unwrap_or(0).saturating_add(count);
+                    let thrown = self.lingering.unwrap_or(0) + count;
                     self.lingering = Some(thrown);
                     if thrown > LINGER_BYTES_MAX {
                         return Wants::End;

@@ -18,7 +18,7 @@ const NS_PER_SECOND: i128 = 1_000_000_000;
 /// no other file system's tricks of the same kind (openat2(2)).
 const RESOLVE: ResolveFlags = ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS);
 
-/// What a path names.
+/// The outcome of opening a path.
 #[derive(Debug)]
 pub enum Found {
     /// A regular file.
@@ -36,13 +36,13 @@ pub enum Found {
 /// An open regular file.
 #[derive(Clone, Debug)]
 pub struct File {
-    /// To be read with explicit offsets; answers in parts share it.
+    /// Descriptor, read with explicit offsets; the parts of a multipart response share it.
     pub fd: Rc<OwnedFd>,
-    /// What a client may know.
+    /// Its metadata.
     pub facts: Facts,
 }
 
-/// What a client may know of a file.
+/// The metadata of a file that responses repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// Bytes.
@@ -51,14 +51,14 @@ pub struct Facts {
     /// change of anything. The kernel alone sets the last one, so that no tool can give two
     /// contents one tag.
     pub tag: String,
-    /// The file was left alone long enough for the tag to name these bytes and no others.
+    /// The last change is long enough ago for the tag to name these bytes and no others.
     pub strong: bool,
     /// Last-Modified, in whole seconds; never in the future (RFC 9110, section 8.8.2.1).
     pub modified: SystemTime,
 }
 
 impl Facts {
-    /// The ETag field.
+    /// Returns the value of the ETag field.
     #[must_use]
     pub(crate) fn etag(&self) -> String {
         if self.strong { self.tag.clone() } else { format!("W/{}", self.tag) }
@@ -69,22 +69,23 @@ impl Facts {
         let changed_ns = nanoseconds(stat.st_ctime, stat.st_ctime_nsec);
         let now_ns = now.duration_since(UNIX_EPOCH).map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(0));
         let tag = format!("\"{length:x}-{modified_ns:x}-{changed_ns:x}\"");
-        let strong = now_ns.saturating_sub(changed_ns.max(modified_ns)) >= STRONG_NS_MIN;
+        let strong = now_ns - changed_ns.max(modified_ns) >= STRONG_NS_MIN;
         Self { length, tag, strong, modified: date(stat.st_mtime).min(whole_seconds(now)) }
     }
 }
 
 fn nanoseconds(seconds: i64, rest: impl TryInto<i128>) -> i128 {
-    i128::from(seconds).saturating_mul(NS_PER_SECOND).saturating_add(rest.try_into().unwrap_or(0))
+    // Both are 64 bits wide at most: 128 have room for any time.
+    i128::from(seconds) * NS_PER_SECOND + rest.try_into().unwrap_or(0)
 }
 
-/// A time HTTP has a date for.
+/// Returns the nearest time that HTTP has a date for.
 fn date(seconds: i64) -> SystemTime {
     let since = Duration::from_secs(u64::try_from(seconds.clamp(0, SECONDS_MAX)).unwrap_or(0));
     UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH)
 }
 
-/// The time without its fraction, as dates in HTTP have none.
+/// Returns the time without its fraction, which dates in HTTP do not have.
 #[must_use]
 pub(crate) fn whole_seconds(time: SystemTime) -> SystemTime {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(0));

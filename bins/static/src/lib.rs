@@ -7,7 +7,7 @@ pub mod conn;
 pub mod file;
 pub mod limits;
 pub mod output;
-pub mod place;
+pub mod path;
 pub mod policy;
 pub mod range;
 pub mod response;
@@ -15,5 +15,5 @@ pub mod server;
 pub mod startup;
 pub mod types;
 
-/// The program's name, as in its messages.
-pub const PROGRAM: &str = "fosse-static";
+/// The name in messages.
+pub(crate) const PROGRAM: &str = "fosse-static";

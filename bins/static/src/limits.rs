@@ -9,7 +9,7 @@ pub(crate) const CONNECTIONS_COUNT_MAX: usize = 4096;
 /// Descriptors: a socket and a file for each connection, and the few of the program itself.
 pub(crate) const DESCRIPTORS_COUNT_MAX: u64 = 2 * 4096 + 64;
 
-/// Connections taken in one turn from one listener, so that those who are there have their turn.
+/// Connections accepted in one turn from one listener, so that the others have their turn.
 pub(crate) const ACCEPTED_TURN_COUNT_MAX: usize = 64;
 
 /// Milliseconds a connection may be idle: more than the pools of dispatch and of other proxies keep
@@ -19,11 +19,11 @@ pub(crate) const IDLE_MS_MAX: u64 = 75_000;
 /// Milliseconds from the first byte of a head to its last.
 pub(crate) const HEAD_MS_MAX: u64 = 10_000;
 
-/// Milliseconds without one byte taken by the reader of a response.
+/// Milliseconds in which a client may take no byte of its response.
 pub(crate) const WRITE_MS_MAX: u64 = 30_000;
 
-/// Milliseconds that what a client still sends is thrown away after the last response, so that the
-/// kernel does not reset the connection and destroy that response (RFC 9112, section 9.6).
+/// Milliseconds after the last response in which bytes of the client are read and thrown away, so
+/// that the kernel does not reset the connection and destroy that response (RFC 9112, section 9.6).
 pub(crate) const LINGER_MS_MAX: u64 = 2_000;
 
 /// Bytes thrown away in that time.
@@ -36,8 +36,8 @@ pub const READ_BYTES_MAX: usize = 16 * 1024;
 /// copy.
 pub(crate) const INLINE_BYTES_MAX: u64 = 32 * 1024;
 
-/// Bytes of responses laid out for one connection before they are written: a pipeline is answered
-/// in few writes.
+/// Bytes of responses buffered for one connection before they are written: the responses to a
+/// pipeline go out in few writes.
 pub const OUTPUT_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes sent on one connection before the others have their turn.
@@ -50,13 +50,13 @@ pub(crate) const ROUNDS_TURN_MAX: usize = 16;
 /// whole file.
 pub(crate) const RANGES_COUNT_MAX: usize = 16;
 
-/// Members of one list of entity tags that are looked at.
+/// Members of one list of entity tags that are compared.
 pub(crate) const TAGS_COUNT_MAX: usize = 64;
 
-/// Seconds a client is told to wait when descriptors have run out.
+/// Seconds of Retry-After when descriptors have run out.
 pub const RETRY_AFTER_SECONDS: u64 = 1;
 
-/// Nanoseconds since the last change from which on an entity tag is strong: two changes in one tick
+/// Least age of the last change, in nanoseconds, for a strong entity tag: two changes in one tick
 /// of the kernel's clock (10 ms at most) would have the same one (RFC 9110, section 8.8.1).
 pub(crate) const STRONG_NS_MIN: i128 = 2_000_000_000;
 

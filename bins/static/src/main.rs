@@ -1,22 +1,33 @@
 //! fosse-static: serves the files of one directory.
 //!
-//! Reads requests on connections of its own listeners, writes answers there, logs on fd 2. The
+//! Reads requests on connections of its own listeners, writes responses there, logs on fd 2. The
 //! directory and the listeners are opened before the lock; after it nothing outside of the
 //! directory can be opened, and nothing written. It keeps connections, each with one response under
-//! way, and bounds their number, their time and what they hold.
+//! way, and bounds their number, their time and their memory.
 
 #![forbid(unsafe_code)]
 
-use fosse_lockdown::enter_with;
-use fosse_static::{PROGRAM, policy::POLICY, server, startup};
+use std::os::fd::AsFd;
+
+use fosse_inherit::{Expected, LINES};
+use fosse_service::{Spec, Startup};
+use fosse_static::{
+    policy::POLICY,
+    server::Server,
+    startup::{Options, inputs},
+};
 
 const USAGE: &str = "fosse-static --listen unix:PATH|ADDR:PORT... [--mode 0660] [--owner UID:GID] \
     [--sandbox-strict | --sandbox-trap | --no-sandbox] DIR";
 
+const SPEC: Spec =
+    Spec { usage: USAGE, policy: &POLICY, descriptors: &[Expected::required(2, LINES, "log")], lingers: false };
+
 fn main() {
-    fosse_sys::panic::panic_hook(PROGRAM);
-    let options = startup::Options::of_process(USAGE);
-    let inputs = startup::inputs(&options);
-    let locked = enter_with(&POLICY, options.mode, &[inputs.grant()]);
-    server::run(inputs, locked)
+    let mut startup = Startup::of_process(&SPEC);
+    let options = Options::take(&mut startup.args);
+    let inherited = startup.inherit();
+    let inputs = inputs(&options);
+    let (process, _) = inherited.lock_with(&[inputs.root.as_fd()]);
+    process.serve(|process| Server::new(process, inputs))
 }

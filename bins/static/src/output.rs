@@ -1,4 +1,4 @@
-//! What one connection still has to be sent: bytes and parts of files, in order.
+//! The output of one connection: bytes and parts of files, in order.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -13,20 +13,22 @@ use crate::limits::{OUTPUT_BYTES_MAX, SEND_TURN_BYTES_MAX};
 
 #[derive(Debug)]
 enum Piece {
+    /// Bytes, and the number of them that is sent.
     Bytes(Vec<u8>, usize),
+    /// A part of a file that is not empty.
     Part(Rc<OwnedFd>, Range<u64>),
 }
 
-/// How a flush ended.
+/// The outcome of a flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flushed {
     /// Everything is written.
     All,
-    /// The reader takes no more now, or has had its share of this turn; true where it took
+    /// The client takes no more now, or has had its share of this turn; true where it took
     /// something.
     Some(bool),
-    /// The reader is gone, or a file became shorter than what was promised of it: the connection
-    /// cannot go on.
+    /// The client is gone, or a file became shorter than its Content-Length: the connection cannot
+    /// go on.
     Broken,
 }
 
@@ -53,13 +55,13 @@ impl Output {
         self.pieces.push_back(Piece::Part(Rc::clone(file), range));
     }
 
-    /// Nothing is left.
+    /// Returns whether everything is written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
-    /// No further answer shall be laid out before this is written.
+    /// Returns whether this has to be written before another response is added.
     #[must_use]
     pub fn is_full(&self) -> bool {
         match (self.pieces.front(), self.pieces.len()) {
@@ -79,6 +81,7 @@ impl Output {
                 Ok(0) => return Flushed::Broken,
                 Ok(count) => {
                     took = true;
+                    // Bytes are sent whole, and may exceed what is left of the share.
                     left = left.saturating_sub(count);
                 }
                 Err(Errno::INTR) => {}
@@ -92,7 +95,7 @@ impl Output {
         Flushed::All
     }
 
-    /// One call for one piece; what is left of it goes back to the front.
+    /// Makes one call for one piece; puts back what is left of it.
     fn one(&mut self, fd: &OwnedFd, piece: Piece, left: u64) -> Result<u64, Errno> {
         let (result, rest) = match piece {
             Piece::Bytes(bytes, sent) => self.send(fd, bytes, sent),
@@ -109,9 +112,9 @@ impl Output {
         // file.
         let more = if self.is_empty() { SendFlags::empty() } else { SendFlags::MORE };
         let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL | more;
-        match send(fd, bytes.get(sent..).unwrap_or_default(), flags) {
+        match send(fd, &bytes[sent..], flags) {
             Ok(count) => {
-                let sent = sent.saturating_add(count);
+                let sent = sent + count;
                 let rest = (sent < bytes.len()).then_some(Piece::Bytes(bytes, sent));
                 (Ok(u64::try_from(count).unwrap_or(u64::MAX)), rest)
             }
@@ -121,7 +124,7 @@ impl Output {
 }
 
 fn send_part(fd: &OwnedFd, file: Rc<OwnedFd>, range: Range<u64>, left: u64) -> (Result<u64, Errno>, Option<Piece>) {
-    let wanted = range.end.saturating_sub(range.start).min(left);
+    let wanted = (range.end - range.start).min(left);
     let mut at = range.start;
     let result = sendfile(fd, &*file, Some(&mut at), usize::try_from(wanted).unwrap_or(usize::MAX));
     let rest = (at < range.end).then_some(Piece::Part(file, at..range.end));

@@ -1,6 +1,6 @@
 //! What fosse-static may do once it is locked: accept, open below its directory, send. No socket
-//! can be made, bound, connected or told to listen; which files openat2 reaches is what Landlock
-//! and RESOLVE_BENEATH decide.
+//! can be made, bound, connected or listened on; Landlock and RESOLVE_BENEATH decide which files
+//! openat2 reaches.
 
 use fosse_lockdown::{Args, Cond, Limit, Parent, Policy, Resource, Row, call};
 

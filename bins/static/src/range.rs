@@ -1,4 +1,4 @@
-//! Range: which bytes of a file a request asks for (RFC 9110, section 14).
+//! The Range field: the bytes of a file that a request asks for (RFC 9110, section 14).
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use fosse_http1::members;
 
 use crate::limits::RANGES_COUNT_MAX;
 
-/// What a Range field comes to for a file of a given length.
+/// The parts of a file of a given length that a Range field asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// All of it: no range, a malformed one, another unit, too many, or more bytes than the file
@@ -14,7 +14,7 @@ pub enum Wanted {
     Whole,
     /// These bytes, in the order they were asked for; none is empty, and there is at least one.
     Parts(Vec<Range<u64>>),
-    /// Nothing that is there. 416.
+    /// Nothing that the file has. 416.
     Nothing,
 }
 
@@ -24,16 +24,18 @@ pub enum Wanted {
 #[must_use]
 pub fn wanted(value: &[u8], length: u64) -> Wanted {
     let Some(specs) = strip_unit(value) else { return Wanted::Whole };
-    let (mut parts, mut count, mut sum) = (Vec::new(), 0_usize, 0_u64);
+    // `left` is how much longer the response may become.
+    let (mut parts, mut count, mut left) = (Vec::new(), 0_usize, length);
     for spec in members(specs) {
-        count = count.saturating_add(1);
+        count += 1;
+        if count > RANGES_COUNT_MAX {
+            return Wanted::Whole;
+        }
         let Some((first, last)) = bounds(spec) else { return Wanted::Whole };
         if let Some(part) = resolve(first, last, length) {
-            sum = sum.saturating_add(part.end.saturating_sub(part.start));
+            let Some(rest) = left.checked_sub(part.end - part.start) else { return Wanted::Whole };
+            left = rest;
             parts.push(part);
-        }
-        if count > RANGES_COUNT_MAX || sum > length {
-            return Wanted::Whole;
         }
     }
     match (count, parts.is_empty()) {
@@ -43,13 +45,13 @@ pub fn wanted(value: &[u8], length: u64) -> Wanted {
     }
 }
 
-/// What follows `bytes=`; range units are compared without case.
+/// Returns the text after `bytes=`; range units are compared without case.
 fn strip_unit(value: &[u8]) -> Option<&[u8]> {
     let (unit, specs) = value.split_at_checked(6)?;
     unit.eq_ignore_ascii_case(b"bytes=").then_some(specs)
 }
 
-/// `first-last`, `first-` or `-suffix`, as numbers; first above last is malformed.
+/// Reads `first-last`, `first-` or `-suffix`; first above last is malformed.
 fn bounds(spec: &[u8]) -> Option<(Option<u64>, Option<u64>)> {
     let dash = spec.iter().position(|byte| *byte == b'-')?;
     let (first, rest) = spec.split_at_checked(dash)?;
@@ -61,7 +63,8 @@ fn bounds(spec: &[u8]) -> Option<(Option<u64>, Option<u64>)> {
     }
 }
 
-/// Digits or nothing. A number beyond 64 bits is beyond every file, whichever it is.
+/// Reads digits or nothing. A number of more than 64 bits becomes the largest one: either is beyond
+/// every file.
 fn number(digits: &[u8]) -> Option<Option<u64>> {
     if digits.is_empty() {
         return Some(None);
@@ -73,11 +76,12 @@ fn number(digits: &[u8]) -> Option<Option<u64>> {
     Some(Some(value))
 }
 
-/// The bytes that are there; `None` where there are none.
+/// Returns the bytes that the file has of a range; `None` where it has none.
 fn resolve(first: Option<u64>, last: Option<u64>, length: u64) -> Option<Range<u64>> {
     let part = match (first, last) {
-        (Some(first), last) => first..last.map_or(length, |last| last.saturating_add(1)).min(length),
-        (None, suffix) => length.saturating_sub(suffix.unwrap_or(0))..length,
+        (Some(first), Some(last)) if last < length => first..last + 1,
+        (Some(first), _) => first..length,
+        (None, suffix) => length - suffix.unwrap_or(0).min(length)..length,
     };
     (part.start < part.end).then_some(part)
 }
@@ -137,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_never_longer_than_the_file() {
+    fn a_response_is_never_longer_than_the_file() {
         assert_eq!(of("bytes=0-,0-"), Wanted::Whole);
         assert_eq!(of("bytes=0-59,40-99"), Wanted::Whole);
         let many = vec!["0-0"; RANGES_COUNT_MAX + 1].join(",");

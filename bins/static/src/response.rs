@@ -1,4 +1,4 @@
-//! One request in, its response laid out.
+//! The response to a request.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
@@ -12,22 +12,22 @@ use crate::condition::{self, Outcome};
 use crate::file::{File, Found, open, whole_seconds};
 use crate::limits::{INLINE_BYTES_MAX, RETRY_AFTER_SECONDS};
 use crate::output::Output;
-use crate::place::{Nowhere, Place};
+use crate::path::{NotServed, ServedPath};
 use crate::range::{Wanted, wanted};
 use crate::types::content_type;
 
-/// What follows a response.
+/// The continuation of a connection after a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     /// The next request.
     Next,
     /// The end of the connection; nothing more can come from a client that keeps the rules.
     Close,
-    /// The end, after what the client still sends is thrown away.
+    /// The end, after further bytes of the client are read and thrown away.
     Linger,
 }
 
-/// The directory and what answers need beside it.
+/// The directory, and the state that responses need beside it.
 #[derive(Debug)]
 pub struct Site {
     root: OwnedFd,
@@ -37,7 +37,7 @@ pub struct Site {
     responses: u64,
 }
 
-/// What every response to one request has in common.
+/// The properties that every response to one request has.
 #[derive(Clone, Copy)]
 struct Common<'a> {
     then: Then,
@@ -47,14 +47,14 @@ struct Common<'a> {
 }
 
 impl Site {
-    /// Over an open directory.
+    /// Serves an open directory.
     #[must_use]
     pub fn new(root: OwnedFd) -> Self {
         let now = SystemTime::UNIX_EPOCH;
         Self { root, now, date: fmt_http_date(now), random: RandomState::new(), responses: 0 }
     }
 
-    /// Takes note of the time; once a turn.
+    /// Sets the time; once a turn.
     pub fn at(&mut self, now: SystemTime) {
         if whole_seconds(now) != whole_seconds(self.now) {
             self.date = fmt_http_date(whole_seconds(now));
@@ -62,7 +62,7 @@ impl Site {
         self.now = now;
     }
 
-    /// Answers one head.
+    /// Appends the response to a head.
     pub fn respond(&mut self, head: &[u8], out: &mut Output) -> Then {
         let request = match RequestHead::parse(head, &HeadLimits::DEFAULT) {
             Ok(request) => request,
@@ -72,7 +72,8 @@ impl Site {
         let then = match (request.body.is_empty(), request.keep_alive) {
             (true, true) => Then::Next,
             (true, false) => Then::Close,
-            // Nothing here reads bodies: it is thrown away with the connection.
+            // No request of this program has a use for a body: it is thrown away with the
+            // connection.
             (false, _) => Then::Linger,
         };
         let old = request.version == Version::Http10;
@@ -81,7 +82,7 @@ impl Site {
         then
     }
 
-    /// Answers what is no request.
+    /// Appends the response to bytes that are no request.
     pub fn refuse(&self, refusal: Refusal, out: &mut Output) -> Then {
         let common = Common { then: Then::Linger, old: false, to_head: false, date: &self.date };
         let words = format!("{}: {}\n", reason(refusal.status()), refusal.words());
@@ -89,8 +90,8 @@ impl Site {
         Then::Linger
     }
 
-    /// Answers a head that did not come in time.
-    pub(crate) fn too_late(&self, out: &mut Output) {
+    /// Appends the response to a head that did not come in time.
+    pub(crate) fn time_out(&self, out: &mut Output) {
         Common { then: Then::Linger, old: false, to_head: false, date: &self.date }.words(out, 408, &[]);
     }
 
@@ -98,17 +99,17 @@ impl Site {
         if request.method != b"GET" && request.method != b"HEAD" {
             return common.words(out, 405, &[("Allow", b"GET, HEAD")]);
         }
-        let place = match Place::of_target(request.target) {
-            Ok(place) => place,
-            Err(Nowhere::Malformed) => return common.words(out, 400, &[]),
-            Err(Nowhere::Missing) => return common.words(out, 404, &[]),
+        let path = match ServedPath::of_target(request.target) {
+            Ok(path) => path,
+            Err(NotServed::Malformed) => return common.words(out, 400, &[]),
+            Err(NotServed::Missing) => return common.words(out, 404, &[]),
         };
-        match open(&self.root, &place.path, self.now) {
-            Found::File(file) => self.file(request, &place, &file, common, out),
+        match open(&self.root, &path.path, self.now) {
+            Found::File(file) => self.file(request, &path, &file, common, out),
             Found::Directory => {
                 let query = request.target.iter().position(|byte| *byte == b'?');
-                let mut location = place.as_directory();
-                location.extend_from_slice(query.and_then(|at| request.target.get(at..)).unwrap_or_default());
+                let mut location = path.as_directory();
+                location.extend_from_slice(query.map_or(b"", |at| &request.target[at..]));
                 common.words(out, 301, &[("Location", &location)]);
             }
             Found::Nothing => common.words(out, 404, &[]),
@@ -120,16 +121,16 @@ impl Site {
         }
     }
 
-    fn file(&self, request: &RequestHead<'_>, place: &Place, file: &File, common: Common<'_>, out: &mut Output) {
+    fn file(&self, request: &RequestHead<'_>, path: &ServedPath, file: &File, common: Common<'_>, out: &mut Output) {
         let facts = &file.facts;
         let (etag, modified) = (facts.etag(), fmt_http_date(facts.modified));
         let validators: [(&str, &[u8]); 2] = [("ETag", etag.as_bytes()), ("Last-Modified", modified.as_bytes())];
-        match condition::judge(&request.fields, facts) {
+        match condition::evaluate(&request.fields, facts) {
             Outcome::Proceed => {}
             Outcome::NotModified => return common.head(out, 304, None, &validators),
             Outcome::Failed => return common.words(out, 412, &[]),
         }
-        let kind = content_type(&place.path);
+        let kind = content_type(&path.path);
         let [tag, date] = validators;
         let fields = [tag, date, ("Accept-Ranges", &b"bytes"[..]), ("X-Content-Type-Options", b"nosniff")];
         match ranges(request, file) {
@@ -143,7 +144,7 @@ impl Site {
                     let range = content_range(one, facts.length);
                     let [a, b, c, d] = fields;
                     let kind = ("Content-Type", kind.as_bytes());
-                    let length = one.end.saturating_sub(one.start);
+                    let length = one.end - one.start;
                     common.head(out, 206, Some(length), &[a, b, c, d, kind, ("Content-Range", range.as_bytes())]);
                     common.body(out, file, one.clone());
                 }
@@ -156,7 +157,7 @@ impl Site {
         }
     }
 
-    /// multipart/byteranges (RFC 9110, section 14.6).
+    /// Appends a response in several parts (multipart/byteranges, RFC 9110, section 14.6).
     fn parts(
         &self,
         parts: &[Range<u64>],
@@ -166,7 +167,8 @@ impl Site {
         common: Common<'_>,
         out: &mut Output,
     ) {
-        // Nobody who writes files can guess it, so no file holds it but by a chance of 1 in 2^128.
+        // Keyed by this process, so that a file whose author knows the scheme does not hold it but
+        // by a chance of 1 in 2^128.
         let boundary = format!(
             "{:016x}{:016x}",
             self.random.hash_one((self.responses, 1)),
@@ -181,8 +183,9 @@ impl Site {
         let heads: Vec<String> = parts.iter().enumerate().map(|(at, part)| before(at, part)).collect();
         let end = format!("\r\n--{boundary}--\r\n");
         let sizes = heads.iter().chain([&end]).map(|text| u64::try_from(text.len()).unwrap_or(u64::MAX));
-        let sizes = sizes.chain(parts.iter().map(|part| part.end.saturating_sub(part.start)));
-        let total = sizes.fold(0_u64, u64::saturating_add);
+        let sizes = sizes.chain(parts.iter().map(|part| part.end - part.start));
+        // The parts are no more than the file, whose length is an i64, and their heads are few.
+        let total = sizes.sum();
         let [a, b, c, d] = fields;
         let multipart = format!("multipart/byteranges; boundary={boundary}");
         common.head(out, 206, Some(total), &[a, b, c, d, ("Content-Type", multipart.as_bytes())]);
@@ -197,7 +200,7 @@ impl Site {
     }
 }
 
-/// What the Range field comes to. It means something for GET alone, and once.
+/// Returns the parts that the Range field asks for. It counts for GET alone, and once.
 fn ranges(request: &RequestHead<'_>, file: &File) -> Wanted {
     let mut values = request.fields.iter().filter(|field| field.is("range"));
     match (values.next(), values.next()) {
@@ -209,11 +212,11 @@ fn ranges(request: &RequestHead<'_>, file: &File) -> Wanted {
 }
 
 fn content_range(part: &Range<u64>, length: u64) -> String {
-    format!("bytes {}-{}/{length}", part.start, part.end.saturating_sub(1))
+    format!("bytes {}-{}/{length}", part.start, part.end - 1)
 }
 
 impl Common<'_> {
-    /// A response that consists of its own reason.
+    /// Appends a response whose body is its status.
     fn words(self, out: &mut Output, status: u16, fields: &[(&str, &[u8])]) {
         self.plain(out, status, &format!("{status} {}\n", phrase(status)), fields);
     }
@@ -256,9 +259,10 @@ impl Common<'_> {
         Ok(())
     }
 
-    /// A part of the file: copied behind the head where that is cheaper than a call of its own.
+    /// Appends a part of the file: copied after the head where that is cheaper than a call of its
+    /// own.
     fn body(self, out: &mut Output, file: &File, range: Range<u64>) {
-        let length = range.end.saturating_sub(range.start);
+        let length = range.end - range.start;
         if self.to_head || length == 0 {
             return;
         }
@@ -268,13 +272,13 @@ impl Common<'_> {
     }
 }
 
-/// Appends the bytes, or (where the file has become shorter, or cannot be read) nothing.
+/// Appends the bytes of a range of [`INLINE_BYTES_MAX`] at most, or nothing where the file has
+/// become shorter or cannot be read.
 fn read_whole(bytes: &mut Vec<u8>, fd: &OwnedFd, range: &Range<u64>) -> bool {
     let before = bytes.len();
-    let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(0);
-    bytes.resize(before.saturating_add(length), 0);
-    let room = bytes.get_mut(before..).unwrap_or_default();
-    let whole = rustix::io::pread(fd, room, range.start) == Ok(length);
+    let length = usize::try_from(range.end - range.start).unwrap_or(0);
+    bytes.resize(before + length, 0);
+    let whole = rustix::io::pread(fd, &mut bytes[before..], range.start) == Ok(length);
     if !whole {
         bytes.truncate(before);
     }

@@ -1,14 +1,11 @@
 //! Before the lock: the command line, the directory, the listeners.
 
 use std::net::SocketAddr;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt as _;
 use std::{fs, path::Path};
 
 use fosse_args::Args;
-use fosse_eventloop::Turn;
-use fosse_inherit::{Expected, LINES, inherit};
-use fosse_lockdown::Mode;
 use fosse_sys::openat2::Openat2Error;
 use rustix::fs::{CWD, Gid, Mode as FileMode, OFlags, ResolveFlags, Uid, chmod, chown, openat, openat2};
 use rustix::io::Errno;
@@ -20,9 +17,7 @@ use crate::PROGRAM;
 /// Connections the kernel holds until they are accepted; it cuts this to net.core.somaxconn.
 const BACKLOG: i32 = 4096;
 
-const DESCRIPTORS: &[Expected] = &[Expected::required(2, LINES, "log")];
-
-/// Where to listen.
+/// An address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
     /// A socket file.
@@ -34,24 +29,22 @@ pub enum Listen {
 /// The command line.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where to listen; one place at least.
+    /// Addresses to listen on; one at least.
     pub listen: Vec<Listen>,
     /// Mode of socket files.
     pub socket_mode: u32,
-    /// Owner of socket files; `None` leaves them to who starts the program.
+    /// Owner of socket files (UID, GID); `None` leaves them to the user who starts the program.
     pub owner: Option<(u32, u32)>,
     /// The directory.
     pub directory: String,
-    /// How strictly to lock down.
-    pub mode: Mode,
 }
 
 impl Options {
-    /// Reads the command line of this process; ends it (100) with the usage where that is wrong.
+    /// Takes the program's words from the command line. Ends the program with exit status 100 where
+    /// one is wrong or missing.
     #[must_use]
-    pub fn of_process(usage: &'static str) -> Self {
-        let mut args = Args::of_process(PROGRAM, usage);
-        let listen: Vec<Listen> = args.values("--listen").iter().map(|text| place(text, &args)).collect();
+    pub fn take(args: &mut Args) -> Self {
+        let listen: Vec<Listen> = args.values("--listen").iter().map(|text| address(text, args)).collect();
         let socket_mode = args.value("--mode").map_or(0o660, |text| {
             let mode = u32::from_str_radix(&text, 8).ok().filter(|mode| *mode <= 0o777);
             mode.unwrap_or_else(|| args.refuse(format_args!("--mode: '{text}' is not an octal mode like 0660")))
@@ -60,18 +53,15 @@ impl Options {
             let ids = text.split_once(':').and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
             ids.unwrap_or_else(|| args.refuse(format_args!("--owner: '{text}' is not UID:GID in numbers")))
         });
-        let modes = [Mode::Strict, Mode::Trap, Mode::Off];
-        let asked = modes.into_iter().find(|mode| mode.option().is_some_and(|option| args.flag(option)));
         let Some(directory) = args.word() else { args.refuse("no directory given") };
-        args.end();
         if listen.is_empty() {
             args.refuse("no --listen given");
         }
-        Self { listen, socket_mode, owner, directory, mode: asked.unwrap_or_else(Mode::from_environment) }
+        Self { listen, socket_mode, owner, directory }
     }
 }
 
-fn place(text: &str, args: &Args) -> Listen {
+fn address(text: &str, args: &Args) -> Listen {
     if let Some(path) = text.strip_prefix("unix:") {
         return Listen::Unix(path.to_owned());
     }
@@ -84,49 +74,35 @@ fn place(text: &str, args: &Args) -> Listen {
     }
 }
 
-/// What the program works with, opened before the lock.
+/// The descriptors that are opened before the lock.
 #[derive(Debug)]
 pub struct Inputs {
     /// The directory that is served.
     pub root: OwnedFd,
     /// Its listening sockets.
     pub listeners: Vec<OwnedFd>,
-    /// Its event loop.
-    pub turn: Turn,
 }
 
-impl Inputs {
-    /// What Landlock leaves readable.
-    #[must_use]
-    pub fn grant(&self) -> BorrowedFd<'_> {
-        self.root.as_fd()
-    }
-}
-
-/// Opens everything, or ends the program with one line: 100 where the words are wrong, 111 where
-/// the kernel refuses.
+/// Opens the directory and the listeners. Ends the program with exit status 100 where the directory
+/// cannot be served, 111 where an address cannot be listened on.
 #[must_use]
 pub fn inputs(options: &Options) -> Inputs {
-    let _ = inherit(PROGRAM, DESCRIPTORS);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, &options.directory, flags, FileMode::empty()).unwrap_or_else(|errno| {
         fosse_die::fatal(PROGRAM, format_args!("unable to open the directory {}: {errno}", options.directory))
     });
-    // Every request would be answered 404 where the call itself is forbidden.
+    // Where the call itself is forbidden (an outer seccomp filter), every request would get 404.
     if let Err(errno) = openat2(&root, ".", OFlags::PATH | OFlags::CLOEXEC, FileMode::empty(), ResolveFlags::BENEATH) {
         fosse_die::fatal(
             PROGRAM,
             format_args!("unable to open below the directory {}: {}", options.directory, Openat2Error(errno)),
         );
     }
-    let listeners = options.listen.iter().map(|place| open(place, options)).collect();
-    let turn = Turn::new()
-        .unwrap_or_else(|errno| fosse_die::temporary(PROGRAM, format_args!("unable to make epoll: {errno}")));
-    Inputs { root, listeners, turn: turn.without_linger() }
+    Inputs { root, listeners: options.listen.iter().map(|listen| open(listen, options)).collect() }
 }
 
-fn open(place: &Listen, options: &Options) -> OwnedFd {
-    let (opened, name) = match place {
+fn open(listen: &Listen, options: &Options) -> OwnedFd {
+    let (opened, name) = match listen {
         Listen::Unix(path) => (unix(path, options), format!("unix:{path}")),
         Listen::Tcp(address) => (tcp(*address), address.to_string()),
     };
@@ -135,7 +111,8 @@ fn open(place: &Listen, options: &Options) -> OwnedFd {
 
 const NEW: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 
-/// Options set here pass on to every accepted socket, so that none has to be set after the lock.
+/// Opens a TCP listener. Accepted sockets inherit its options, so that none has to be set after the
+/// lock.
 fn tcp(address: SocketAddr) -> Result<OwnedFd, Errno> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let fd = socket_with(family, SocketType::STREAM, NEW, None)?;
@@ -149,8 +126,8 @@ fn tcp(address: SocketAddr) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
-/// A socket file nobody can connect to until it has its owner and mode. One that a process left
-/// behind is replaced, one that somebody listens on is not.
+/// Makes a socket file that cannot be connected to until it has its owner and mode. A file that a
+/// dead process left is replaced, one that a process listens on is not.
 fn unix(path: &str, options: &Options) -> Result<OwnedFd, Errno> {
     let address = SocketAddrUnix::new(path)?;
     let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, NEW, None)?;

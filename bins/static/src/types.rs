@@ -1,5 +1,5 @@
-//! Content types by the end of a file's name. What is not in the table is bytes, and browsers are
-//! told not to guess.
+//! Content types by the end of a file's name. A file that is not in the table is bytes, and
+//! X-Content-Type-Options keeps browsers from guessing.
 
 /// Sorted by extension, so that it can be searched; text is UTF-8, as files are today.
 const TYPES: &[(&str, &str)] = &[
@@ -50,15 +50,15 @@ const TYPES: &[(&str, &str)] = &[
     ("zst", "application/zstd"),
 ];
 
-/// What is in no row.
+/// Content type of a file that is not in the table.
 const BYTES: &str = "application/octet-stream";
 
-/// The content type of a file with this path.
+/// Returns the content type of a file with this path.
 #[must_use]
 pub fn content_type(path: &[u8]) -> &'static str {
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
     let Some(dot) = name.iter().rposition(|byte| *byte == b'.') else { return BYTES };
-    let end = name.get(dot.saturating_add(1)..).unwrap_or_default().to_ascii_lowercase();
+    let end = name[dot + 1..].to_ascii_lowercase();
     let found = TYPES.binary_search_by(|(extension, _)| extension.as_bytes().cmp(end.as_slice()));
     found.ok().and_then(|at| TYPES.get(at)).map_or(BYTES, |(_, content_type)| content_type)
 }

@@ -15,12 +15,12 @@ fn sample() -> Site {
 
 const GET: &[u8] = b"GET /a.txt HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// Reads answers to `GET` off a stream, and says how many.
-fn count_answers(stream: &mut impl Read, expected: usize) {
+/// Reads responses to `GET` off a stream, and says how many.
+fn count_responses(stream: &mut impl Read, expected: usize) {
     let (mut all, mut buffer, mut seen) = (Vec::new(), vec![0; 1 << 16], 0);
     while seen < expected {
         let count = stream.read(&mut buffer).unwrap();
-        assert_ne!(count, 0, "closed after {seen} answers");
+        assert_ne!(count, 0, "closed after {seen} responses");
         all.extend_from_slice(&buffer[..count]);
         while let Some(at) = all.windows(4).position(|four| four == b"\r\n\r\n") {
             if all.len() < at + 14 {
@@ -41,13 +41,13 @@ fn one_connection_carries_ten_thousand_requests() {
     let mut stream = site.connect();
     for _ in 0..10_000 {
         stream.write_all(GET).unwrap();
-        count_answers(&mut stream, 1);
+        count_responses(&mut stream, 1);
     }
     site.ends_well();
 }
 
 #[test]
-fn a_pipeline_is_answered_in_order_however_it_is_cut() {
+fn responses_to_a_pipeline_come_in_order_however_it_is_cut() {
     let site = sample();
     let mut stream = site.connect();
     let mut writer = stream.try_clone().unwrap();
@@ -57,16 +57,16 @@ fn a_pipeline_is_answered_in_order_however_it_is_cut() {
             writer.write_all(part).unwrap();
         }
     });
-    count_answers(&mut stream, 5000);
+    count_responses(&mut stream, 5000);
     written.join().unwrap();
     let mut stream = site.connect();
     for byte in GET.repeat(3) {
         stream.write_all(&[byte]).unwrap();
     }
-    count_answers(&mut stream, 3);
+    count_responses(&mut stream, 3);
     stream.write_all(b"\r\n").unwrap();
     stream.write_all(GET).unwrap();
-    count_answers(&mut stream, 1);
+    count_responses(&mut stream, 1);
     site.ends_well();
 }
 

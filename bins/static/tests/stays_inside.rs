@@ -1,4 +1,4 @@
-//! Nothing outside of the directory is ever served, whatever stands in it (what the program can do
+//! Nothing outside of the directory is ever served, whatever is in it (what the program can do
 //! if it is asked for anything).
 
 mod site;

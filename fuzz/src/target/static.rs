@@ -3,9 +3,9 @@
 use fosse_http1::{HeadLimits, RequestHead};
 use std::time::{Duration, UNIX_EPOCH};
 
-use fosse_static::condition::{judge, range_holds};
+use fosse_static::condition::{evaluate, range_holds};
 use fosse_static::file::Facts;
-use fosse_static::place::Place;
+use fosse_static::path::ServedPath;
 use fosse_static::range::{Wanted, wanted};
 
 /// A target leads nowhere but down, and its redirect stays on the host.
@@ -13,16 +13,20 @@ use fosse_static::range::{Wanted, wanted};
 /// # Panics
 /// On a broken promise.
 pub fn target(data: &[u8]) {
-    let Ok(place) = Place::of_target(data) else { return };
-    assert!(!place.path.contains(&0) && !place.path.starts_with(b"/"));
-    let mut segments = place.path.split(|byte| *byte == b'/').enumerate();
+    let Ok(served) = ServedPath::of_target(data) else { return };
+    assert!(!served.path.contains(&0) && !served.path.starts_with(b"/"));
+    let mut segments = served.path.split(|byte| *byte == b'/').enumerate();
     assert!(segments.all(|(at, s)| !s.is_empty() && (!s.starts_with(b".") || (at == 0 && s == b".well-known"))));
-    let location = place.as_directory();
+    let location = served.as_directory();
     assert!(location.iter().all(|byte| byte.is_ascii_graphic() && !b"\\?#".contains(byte)));
     assert!(location.starts_with(b"/") && !location.starts_with(b"//"));
-    let mut expected = place.path.clone();
+    let mut expected = served.path.clone();
     expected.extend_from_slice(b"/index.html");
-    assert_eq!(Place::of_target(&location).map(|place| place.path), Ok(expected), "it names what it was made from");
+    assert_eq!(
+        ServedPath::of_target(&location).map(|served| served.path),
+        Ok(expected),
+        "it names what it was made from"
+    );
 }
 
 /// The first two bytes are the length of the file, the rest is a Range field: the parts lie in the
@@ -40,7 +44,7 @@ pub fn range(data: &[u8]) {
     }
 }
 
-/// Conditions of any head are judged without a panic.
+/// Conditions of any head are evaluated without a panic.
 ///
 /// # Panics
 /// On a broken promise.
@@ -52,6 +56,6 @@ pub fn conditions(data: &[u8]) {
     let modified = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     for strong in [true, false] {
         let facts = Facts { length: 5, tag: "\"5-a-b\"".into(), strong, modified };
-        let _ = (judge(&request.fields, &facts), range_holds(&request.fields, &facts));
+        let _ = (evaluate(&request.fields, &facts), range_holds(&request.fields, &facts));
     }
 }

@@ -87,8 +87,8 @@ impl Site {
         self.child.kill().unwrap();
         let mut said = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        let odd: Vec<&str> = said.lines().filter(|line| !line.contains(": warning: ")).collect();
-        assert!(odd.is_empty(), "{odd:?}");
+        let unexpected: Vec<&str> = said.lines().filter(|line| !line.contains(": warning: ")).collect();
+        assert!(unexpected.is_empty(), "{unexpected:?}");
     }
 }
 
@@ -109,7 +109,7 @@ pub struct Reply {
 
 impl Reply {
     pub fn of(bytes: &[u8]) -> Self {
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an answer has a head") + 4;
+        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a response has a head") + 4;
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         Self { status, head, body: bytes[end..].to_vec() }
@@ -135,7 +135,7 @@ pub fn write(root: &Path, name: &str, bytes: impl AsRef<[u8]>) {
     std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
 }
 
-/// Bytes in which every place differs from its neighbours.
+/// Bytes each of which differs from the next.
 pub fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }

@@ -1,13 +1,13 @@
 //! From the command line to the lock.
 
-use std::rc::Rc;
+use std::{os::fd::BorrowedFd, rc::Rc};
 
 use fosse_args::Args;
 use fosse_counters::Counters;
 use fosse_die::temporary;
 use fosse_eventloop::EventLoop;
 use fosse_inherit::{Descriptors, Expected, inherit};
-use fosse_lockdown::{Mode, Policy, enter};
+use fosse_lockdown::{Mode, Policy, enter_with};
 
 use crate::{COUNTERS_FD, Given, Process, START_FD, start::Start};
 
@@ -86,9 +86,16 @@ impl Inherited {
     /// Locks the process down. Ends the program where the sandbox is not as strict as it has to be.
     #[must_use]
     pub fn lock(self) -> (Process, Given) {
+        self.lock_with(&[])
+    }
+
+    /// Locks the process down as [`lock`](Self::lock) does, but for reading below these
+    /// directories.
+    #[must_use]
+    pub fn lock_with(self, readable: &[BorrowedFd<'_>]) -> (Process, Given) {
         let Self { mut descriptors, spec, mode, event_loop, counters } = self;
         let program = spec.policy.program;
-        let locked = enter(spec.policy, mode);
+        let locked = enter_with(spec.policy, mode, readable);
         let start = Start(descriptors.optional(START_FD));
         (Process { event_loop, counters, program, start }, Given { program, descriptors, locked })
     }

@@ -1,9 +1,9 @@
-//! From a request's target to a path below the directory. What could mean another place to another
-//! program is no place.
+//! From a request's target to a path below the directory. A target that another program could read
+//! as another path is not served.
 
 use fosse_http1::percent;
 
-/// What precedes `index.html` in a directory's name.
+/// File that a directory's path names.
 const INDEX: &[u8] = b"index.html";
 
 /// The one name with a leading dot that is meant to be public (RFC 8615).
@@ -11,14 +11,14 @@ const WELL_KNOWN: &[u8] = b".well-known";
 
 /// A path below the directory, without a leading slash, and without `.` and `..`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ServedPath {
     /// The path, percent-decoded; of a directory its index.
     pub path: Vec<u8>,
 }
 
-/// Why a target names no place.
+/// The reason a target names nothing that is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nowhere {
+pub enum NotServed {
     /// It is malformed: a percent sign without two hexadecimal digits, or an encoded NUL. 400.
     Malformed,
     /// It is well-formed and names nothing that is served: dotfiles, `..`, encoded slashes, empty
@@ -26,24 +26,24 @@ pub enum Nowhere {
     Missing,
 }
 
-impl Place {
+impl ServedPath {
     /// Reads the path of a target; its query is left out.
     ///
     /// # Errors
-    /// [`Nowhere`].
-    pub fn of_target(target: &[u8]) -> Result<Self, Nowhere> {
+    /// [`NotServed`].
+    pub fn of_target(target: &[u8]) -> Result<Self, NotServed> {
         let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
-        let mut path = decode(path.strip_prefix(b"/").ok_or(Nowhere::Missing)?)?;
+        let mut path = decode(path.strip_prefix(b"/").ok_or(NotServed::Missing)?)?;
         if path.is_empty() || path.ends_with(b"/") {
             path.extend_from_slice(INDEX);
         }
         let mut segments = path.split(|byte| *byte == b'/').enumerate();
         let served = segments.all(|(at, segment)| is_served(segment) || (at == 0 && segment == WELL_KNOWN));
-        if served { Ok(Self { path }) } else { Err(Nowhere::Missing) }
+        if served { Ok(Self { path }) } else { Err(NotServed::Missing) }
     }
 
-    /// Where a client finds the place if it is a directory: `/path/`, encoded, never with two
-    /// slashes in front.
+    /// Returns the target of the same path as a directory: `/path/`, encoded, never with two
+    /// slashes at the beginning.
     #[must_use]
     pub fn as_directory(&self) -> Vec<u8> {
         let mut out = vec![b'/'];
@@ -64,22 +64,22 @@ fn is_served(segment: &[u8]) -> bool {
 }
 
 /// Percent-decodes once.
-fn decode(path: &[u8]) -> Result<Vec<u8>, Nowhere> {
+fn decode(path: &[u8]) -> Result<Vec<u8>, NotServed> {
     let decoded = percent::decode(path);
     if percent::has_broken_escape(path) || decoded.contains(&0) {
-        return Err(Nowhere::Malformed);
+        return Err(NotServed::Malformed);
     }
     let slashes = |path: &[u8]| path.iter().filter(|byte| **byte == b'/').count();
     // One that was encoded was meant as part of a name, and no file's name has one.
-    if slashes(&decoded) == slashes(path) { Ok(decoded.into_owned()) } else { Err(Nowhere::Missing) }
+    if slashes(&decoded) == slashes(path) { Ok(decoded.into_owned()) } else { Err(NotServed::Missing) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn path(target: &str) -> Result<String, Nowhere> {
-        Place::of_target(target.as_bytes()).map(|place| String::from_utf8(place.path).unwrap())
+    fn path(target: &str) -> Result<String, NotServed> {
+        ServedPath::of_target(target.as_bytes()).map(|place| String::from_utf8(place.path).unwrap())
     }
 
     #[test]
@@ -115,14 +115,14 @@ mod tests {
             "/.well-known2",
             "*",
         ] {
-            assert_eq!(path(target), Err(Nowhere::Missing), "{target}");
+            assert_eq!(path(target), Err(NotServed::Missing), "{target}");
         }
     }
 
     #[test]
     fn refuses_what_does_not_decode() {
         for target in ["/%", "/%2", "/%zz", "/a%00b", "/%u0041", "/%+1", "/%-1"] {
-            assert_eq!(path(target), Err(Nowhere::Malformed), "{target}");
+            assert_eq!(path(target), Err(NotServed::Malformed), "{target}");
         }
     }
 
@@ -133,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_redirect_never_leaves_the_host() {
-        let location = |target: &str| String::from_utf8(Place::of_target(target.as_bytes()).unwrap().as_directory());
+        let location =
+            |target: &str| String::from_utf8(ServedPath::of_target(target.as_bytes()).unwrap().as_directory());
         assert_eq!(location("/a b/ü").unwrap(), "/a%20b/%C3%BC/");
         assert_eq!(location("/%5Cevil.example").unwrap(), "/%5Cevil.example/");
         assert_eq!(location("/%0d%0aSet-Cookie:x").unwrap(), "/%0D%0ASet-Cookie%3Ax/");
