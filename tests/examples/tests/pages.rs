@@ -22,12 +22,6 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("man/fosse-frames.7", "09 00 00 00", "bytes"),
     ("man/fosse-log.5", "parse.0[4711] fosse-parse: ", "the shape of a line"),
     ("man/fosse.toml.5", "fosse.toml:14:11: there is no backend", "a message; the tests of fosse-config-model have it"),
-    (
-        "man/fosse.toml.5",
-        "[[listen]]\naddress = \"unix:/run/fosse/edge.sock\"",
-        "fosse-start finds no account by its name",
-    ),
-    ("man/fosse.toml.5", "[[backend]]\nname = \"app\"\nservers = [\"unix:/run/app/1.sock", "the same"),
     ("man/fosse.1", "fosse up --listen 127.0.0.1:8080 --backend 127.0.0.1:8000 --waf detect", "see the next line"),
     (
         "man/fosse.1",
