@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::commands::{self, Command, Takes};
 
-/// A command with everything behind it, all of it known.
+/// A command with its flags and words, all of them known.
 #[derive(Clone, Debug)]
 pub(crate) struct Args {
     /// The command.
@@ -13,10 +13,10 @@ pub(crate) struct Args {
     positional: Vec<String>,
 }
 
-/// Reads the words behind the program's name.
+/// Reads the words after the program's name.
 ///
 /// # Errors
-/// One line: what is wrong, and where to look.
+/// One line: the problem, and the command that shows more.
 pub(crate) fn read(words: &[String]) -> Result<Args, String> {
     let name = match words.first().map(String::as_str) {
         None | Some("-h" | "--help") => "help",
@@ -25,8 +25,7 @@ pub(crate) fn read(words: &[String]) -> Result<Args, String> {
     };
     let command = commands::find(name).ok_or_else(|| format!("no command '{name}'; fosse help shows them"))?;
     let mut read = Args { command, values: BTreeMap::new(), positional: Vec::new() };
-    // The command that was not written has nothing behind it.
-    let mut rest = words.get(1..).unwrap_or_default().iter();
+    let mut rest = words.iter().skip(1);
     while let Some(word) = rest.next() {
         if word == "-h" {
             read.values.insert("--help", vec![String::new()]);
@@ -78,31 +77,31 @@ impl Args {
         }
     }
 
-    /// Whether a flag is there.
+    /// Returns whether a flag is given.
     #[must_use]
     pub(crate) fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
     }
 
-    /// What follows a flag.
+    /// Returns the value of a flag.
     #[must_use]
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.values(name).first().map(String::as_str)
     }
 
-    /// What follows a flag each time it is given.
+    /// Returns the values of a flag, in order.
     #[must_use]
     pub(crate) fn values(&self, name: &str) -> &[String] {
         self.values.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// A word that is not a flag.
+    /// Returns a word that is not a flag, by its number from 0.
     #[must_use]
     pub(crate) fn positional(&self, at: usize) -> Option<&str> {
         self.positional.get(at).map(String::as_str)
     }
 
-    /// The words from there on that are not flags.
+    /// Returns the words that are not flags, from a number on.
     #[must_use]
     pub(crate) fn rest(&self, at: usize) -> &[String] {
         self.positional.get(at..).unwrap_or_default()

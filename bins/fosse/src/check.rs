@@ -1,6 +1,5 @@
-//! `fosse check`: everything wrong with a configuration, or what it serves. What is wrong is
-//! decided by fosse-start, which goes the way of a start up to where something would be served;
-//! what cannot be started cannot be right here.
+//! `fosse check`: all problems of a configuration, or a summary of it. fosse-start finds the
+//! problems: it does what a start does, up to where something would be served, so that both agree.
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
@@ -16,7 +15,7 @@ use fosse_plan::Plan;
 use crate::output::print;
 use crate::{PROGRAM, args::Args, start};
 
-/// Where a configuration is when nobody says where.
+/// The default configuration.
 pub(crate) const DEFAULT_FILE: &str = "/etc/fosse/fosse.toml";
 
 /// Runs the check.
@@ -25,21 +24,21 @@ pub(crate) fn run(words: &Args) -> i32 {
     let mut start = start::command(words);
     start.arg("--check");
     if std::fs::metadata(file).is_ok_and(|facts| !facts.is_file()) || file == "-" {
-        // A pipe can be read once, and fosse-start takes over no descriptor that it is not told of.
+        // A pipe can be read once, and fosse-start inherits no descriptor that no option names.
         let (name, bytes) = load(file);
         let handed = start::sealed(&bytes);
         start.arg("--config-fd").arg(start::number(&handed));
         if words.values("--dir").is_empty() {
             start.args(["--dir", "."]);
         }
-        return judged(&mut start, || (name, bytes));
+        return report(&mut start, || (name, bytes));
     }
     start.arg("--config").arg(file);
-    judged(&mut start, || load(file))
+    report(&mut start, || load(file))
 }
 
-/// What fosse-start says; where that is nothing, what the configuration serves.
-fn judged(start: &mut Command, configuration: impl FnOnce() -> (String, Vec<u8>)) -> i32 {
+/// Runs fosse-start, which reports problems itself; where it finds none, prints the summary.
+fn report(start: &mut Command, configuration: impl FnOnce() -> (String, Vec<u8>)) -> i32 {
     let status = start.status().unwrap_or_else(|error| {
         temporary(PROGRAM, format_args!("unable to run {}: {error}", start.get_program().display()))
     });
@@ -55,7 +54,8 @@ fn judged(start: &mut Command, configuration: impl FnOnce() -> (String, Vec<u8>)
     }
 }
 
-/// A configuration's name for messages, and its bytes. Ends the program where it cannot be read.
+/// Returns a configuration's name for messages and its bytes. Ends the program where it cannot be
+/// read.
 pub(crate) fn load(file: &str) -> (String, Vec<u8>) {
     if file == "-" {
         return (
@@ -69,20 +69,19 @@ pub(crate) fn load(file: &str) -> (String, Vec<u8>) {
     }
 }
 
-/// One byte over the limit is read, so that the reader of it can say so.
+/// Reads to the end, or one byte over the limit, by which fosse-model knows that it is too long.
 fn bounded(from: impl std::io::Read, bytes_max: usize, name: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let most = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-    match from.take(most).read_to_end(&mut bytes) {
+    match from.take(bytes_max as u64 + 1).read_to_end(&mut bytes) {
         Ok(_) => bytes,
         Err(error) => fatal(PROGRAM, format_args!("unable to read {name}: {error}")),
     }
 }
 
-/// A configuration as a model and as a plan.
+/// Returns a configuration as a model and as a plan.
 ///
 /// # Errors
-/// Everything found wrong.
+/// All its problems.
 pub(crate) fn compiled(name: &str, bytes: &[u8]) -> Result<(Edge, Plan), Report> {
     let file = |path: &str| std::fs::File::open(path).map(|f| bounded(f, ACCOUNTS_BYTES_MAX, path)).unwrap_or_default();
     let accounts = Accounts::from_files(&file("/etc/passwd"), &file("/etc/group"));
@@ -90,7 +89,7 @@ pub(crate) fn compiled(name: &str, bytes: &[u8]) -> Result<(Edge, Plan), Report>
     read(name, bytes).map(|edge| (edge, plan))
 }
 
-/// All that is wrong, then how many; gives the exit status.
+/// Prints all problems and their number; returns the exit status.
 pub(crate) fn refuse(report: &Report) -> i32 {
     let _ = std::io::stderr().write_all(report.to_string().as_bytes());
     let count = if report.total() == 1 { "1 problem".to_owned() } else { format!("{} problems", report.total()) };
@@ -98,7 +97,7 @@ pub(crate) fn refuse(report: &Report) -> i32 {
     EXIT_PERMANENT
 }
 
-/// What a sound configuration serves.
+/// Returns the summary of a sound configuration.
 fn summary(name: &str, edge: &Edge) -> String {
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let mut out = format!(

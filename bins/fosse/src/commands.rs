@@ -1,13 +1,12 @@
 //! The commands and their flags: one row each, from which the reader of the command line, the help
-//! and the completions of three shells are made, so that none of them can say something else than
-//! the others.
+//! and the completions of three shells are made, so that none of them can contradict the others.
 
-/// What follows a flag or stands as a word.
+/// The value of a flag, or a word that is not a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Takes {
     /// Nothing: the flag is there or not.
     Nothing,
-    /// Any text; the name stands in the help.
+    /// Any text; the help shows the name.
     Text(&'static str),
     /// A path.
     Path(&'static str),
@@ -16,7 +15,7 @@ pub(crate) enum Takes {
 }
 
 impl Takes {
-    /// How the help writes it.
+    /// Returns its form in the help.
     #[must_use]
     pub(crate) fn shown(self) -> String {
         match self {
@@ -26,9 +25,9 @@ impl Takes {
         }
     }
 
-    /// Whether it may stand there several times: its name ends with three dots.
+    /// Returns whether it may be given several times: its name ends with three dots.
     #[must_use]
-    pub const fn repeats(self) -> bool {
+    pub(crate) const fn repeats(self) -> bool {
         match self {
             Self::Text(name) | Self::Path(name) => matches!(name.as_bytes(), [.., b'.', b'.', b'.']),
             Self::Nothing | Self::Word(_) => false,
@@ -41,7 +40,7 @@ impl Takes {
 pub(crate) struct Flag {
     /// With its dashes.
     pub name: &'static str,
-    /// What follows it.
+    /// Its value.
     pub takes: Takes,
     /// One line.
     pub help: &'static str,
@@ -50,9 +49,9 @@ pub(crate) struct Flag {
 /// One word that is not a flag.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Positional {
-    /// What it is.
+    /// Its value.
     pub takes: Takes,
-    /// Whether the command can do without.
+    /// The command cannot do without.
     pub needed: bool,
 }
 
@@ -63,29 +62,29 @@ pub(crate) struct Command {
     pub name: &'static str,
     /// One line.
     pub summary: &'static str,
-    /// Args behind it.
+    /// Words after it.
     pub words: &'static [Positional],
-    /// Flags behind it.
+    /// Its flags.
     pub flags: &'static [Flag],
-    /// What a person should know besides; whole lines.
+    /// Further help; whole lines.
     pub about: &'static str,
 }
 
 impl Command {
-    /// Its flag of that name.
+    /// Returns its flag of that name.
     #[must_use]
     pub(crate) fn flag(&self, name: &str) -> Option<&'static Flag> {
         self.flags.iter().find(|flag| flag.name == name)
     }
 }
 
-/// The command of that name.
+/// Returns the command of that name.
 #[must_use]
 pub(crate) fn find(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
 }
 
-/// What `fosse rules` can do.
+/// The actions of `fosse rules`.
 pub(crate) const RULES_ACTIONS: &[&str] = &["check", "explain", "test", "bench", "from"];
 
 const CONFIG: Flag =
@@ -143,7 +142,7 @@ pub(crate) const COMMANDS: &[Command] = &[
             Flag {
                 name: "--waf",
                 takes: Takes::Word(&["off", "detect", "block"]),
-                help: "what the firewall does [block]",
+                help: "mode of the firewall [block]",
             },
             Flag {
                 name: "--rules",
@@ -158,7 +157,7 @@ pub(crate) const COMMANDS: &[Command] = &[
             Flag {
                 name: "--inspect-responses",
                 takes: Takes::Nothing,
-                help: "the rules see answers too: bodies are held until they are judged",
+                help: "the rules see responses too: bodies are buffered until they are evaluated",
             },
             Flag { name: "--tls-cert", takes: Takes::Path("FILE"), help: "certificate chain (not in this version)" },
             Flag { name: "--tls-key", takes: Takes::Path("FILE"), help: "its private key (not in this version)" },
@@ -216,7 +215,7 @@ pub(crate) const COMMANDS: &[Command] = &[
             Flag {
                 name: "--pid",
                 takes: Takes::Text("PID"),
-                help: "the fosse-start to audit [the one behind the status socket]",
+                help: "the fosse-start to audit [that of the status socket]",
             },
             STATUS_SOCKET,
             HELP,
@@ -241,7 +240,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         words: &[],
         flags: &[STATUS_SOCKET, HELP],
         about: "Sends SIGHUP to the running fosse-start and waits for its new lanes. A configuration with a mistake\n\
-                changes nothing; what is wrong with it stands in the log.\n",
+                changes nothing; the log says what is wrong with it.\n",
     },
     Command {
         name: "rules",
@@ -297,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_stands_once_and_every_help_is_one_line() {
+    fn every_name_is_there_once_and_every_help_is_one_line() {
         for (at, command) in COMMANDS.iter().enumerate() {
             assert!(COMMANDS[..at].iter().all(|other| other.name != command.name), "{}", command.name);
             for (at, flag) in command.flags.iter().enumerate() {

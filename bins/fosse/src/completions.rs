@@ -109,12 +109,7 @@ fn zsh() -> String {
                 _ => " ".to_owned(),
             };
             let needed = if word.needed { "" } else { ":" };
-            let _ = write!(
-                out,
-                " \\\n            '{}:{needed}{}:{action}'",
-                at.saturating_add(1),
-                zsh_text(&word.takes.shown())
-            );
+            let _ = write!(out, " \\\n            '{}:{needed}{}:{action}'", at + 1, zsh_text(&word.takes.shown()));
         }
         out.push_str(" ;;\n");
     }
@@ -163,7 +158,7 @@ mod tests {
         for (shell, file) in [("bash", "bash/fosse"), ("zsh", "zsh/_fosse"), ("fish", "fish/fosse.fish")] {
             let path = format!("{}/../../packaging/completions/{file}", env!("CARGO_MANIFEST_DIR"));
             let packaged = std::fs::read_to_string(&path).unwrap_or_default();
-            assert!(packaged == of(shell).unwrap(), "make {path} anew: fosse help --completions {shell} > {path}");
+            assert!(packaged == of(shell).unwrap(), "make {path} again: fosse help --completions {shell} > {path}");
         }
     }
 

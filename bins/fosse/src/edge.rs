@@ -1,4 +1,4 @@
-//! A running edge as it is seen from outside: its status socket, and who stands behind it.
+//! A running edge seen from outside: its status socket, and the process that listens there.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -9,71 +9,72 @@ use std::time::Duration;
 use crate::args::Args;
 
 /// Bytes of a response: the largest edge has 4096 processes of less than 1 KiB each.
-const ANSWER_BYTES_MAX: u64 = 8 << 20;
-/// The status program answers in a millisecond or is stuck.
-const ANSWER_TIME_MAX: Duration = Duration::from_secs(5);
+const RESPONSE_BYTES_MAX: u64 = 8 << 20;
+/// Longest wait: the status program responds in a millisecond or is stuck.
+const RESPONSE_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Where the status socket is when nobody says where; `None` for an ordinary user without
+/// Returns the default path of the status socket; `None` for an ordinary user without
 /// XDG_RUNTIME_DIR.
 #[must_use]
-pub(crate) fn status_socket_place() -> Option<PathBuf> {
+pub(crate) fn status_socket_path() -> Option<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Some("/run/fosse/status.sock".into());
     }
     std::env::var_os("XDG_RUNTIME_DIR").map(|directory| PathBuf::from(directory).join("fosse-status.sock"))
 }
 
-/// Whether somebody listens there.
+/// Returns whether a process listens there.
 #[must_use]
 pub(crate) fn is_served(path: &Path) -> bool {
     UnixStream::connect(path).is_ok()
 }
 
-/// The edge behind a status socket.
+/// The edge of a status socket.
 #[derive(Debug)]
 pub(crate) struct Edge {
     path: PathBuf,
 }
 
 impl Edge {
-    /// The one the command line names, or the one at the usual place.
+    /// Takes the socket that the command line names, or the default one.
     ///
     /// # Errors
-    /// One line where there is no usual place.
+    /// One line where there is no default.
     pub(crate) fn of(words: &Args) -> Result<Self, String> {
         let asked = words.value("--status-socket").map(PathBuf::from);
         let path =
-            asked.or_else(status_socket_place).ok_or("no XDG_RUNTIME_DIR; --status-socket PATH names the socket")?;
+            asked.or_else(status_socket_path).ok_or("no XDG_RUNTIME_DIR; --status-socket PATH names the socket")?;
         Ok(Self { path })
     }
 
     fn connect(&self) -> Result<UnixStream, String> {
         UnixStream::connect(&self.path).map_err(|error| {
-            format!("no edge answers at {} ({error}); --status-socket PATH names another", self.path.display())
+            format!("no edge responds at {} ({error}); --status-socket PATH names another", self.path.display())
         })
     }
 
-    /// Asks for a page: its text, of which only printable ASCII and line ends are left, whatever
-    /// was answered.
+    /// Returns the text of a page. Bytes other than printable ASCII and line ends are replaced,
+    /// whatever the response was.
     ///
     /// # Errors
     /// One line.
     pub(crate) fn page(&self, target: &str) -> Result<String, String> {
         let mut stream = self.connect()?;
         let wrong = |error: std::io::Error| format!("{}: {error}", self.path.display());
-        stream.set_read_timeout(Some(ANSWER_TIME_MAX)).map_err(wrong)?;
-        stream.set_write_timeout(Some(ANSWER_TIME_MAX)).map_err(wrong)?;
+        stream.set_read_timeout(Some(RESPONSE_TIME_MAX)).map_err(wrong)?;
+        stream.set_write_timeout(Some(RESPONSE_TIME_MAX)).map_err(wrong)?;
         stream.write_all(format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes()).map_err(wrong)?;
         let mut bytes = Vec::new();
-        stream.take(ANSWER_BYTES_MAX).read_to_end(&mut bytes).map_err(wrong)?;
+        stream.take(RESPONSE_BYTES_MAX).read_to_end(&mut bytes).map_err(wrong)?;
         let text: String = bytes.iter().map(|b| printable(*b)).collect();
         match text.split_once("?\n?\n") {
             Some((head, body)) if head.starts_with("HTTP/1.0 200 ") => Ok(body.to_owned()),
-            _ => Err(format!("{}: not an answer of fosse-status", self.path.display())),
+            _ => Err(format!("{}: not a response of fosse-status", self.path.display())),
         }
     }
 
-    /// The process id of the fosse-start that listens on the socket, as the kernel knows it.
+    /// Returns the process id of the fosse-start that listens on the socket, as the kernel knows
+    /// it.
     ///
     /// # Errors
     /// One line.
@@ -83,7 +84,7 @@ impl Edge {
         Ok(peer.pid.as_raw_nonzero().get().unsigned_abs())
     }
 
-    /// All processes, as lines of `/status.txt` say.
+    /// Returns all processes, from the lines of `/status.txt`.
     ///
     /// # Errors
     /// One line.
@@ -108,7 +109,7 @@ pub(crate) struct Row {
     pub lane: Option<u32>,
     /// Its process id; `None` for the dead.
     pub pid: Option<u32>,
-    /// What it counts.
+    /// Its counters, by name.
     pub counts: BTreeMap<String, u64>,
 }
 
@@ -123,7 +124,7 @@ impl Row {
         Some(Self { program: program.to_owned(), lane: lane.parse().ok(), pid, counts: counts.collect() })
     }
 
-    /// One of its counts; 0 for what it does not count.
+    /// Returns one of its counters; 0 for one it does not have.
     #[must_use]
     pub(crate) fn count(&self, name: &str) -> u64 {
         self.counts.get(name).copied().unwrap_or(0)

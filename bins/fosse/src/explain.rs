@@ -1,4 +1,4 @@
-//! `fosse explain`: what becomes of a request, told from the same compiled blobs and by the same
+//! `fosse explain`: the way of a request, found in the same compiled blobs and by the same
 //! functions that parse and dispatch decide with.
 
 use std::fmt::Write as _;
@@ -18,10 +18,7 @@ use crate::{PROGRAM, args::Args, check};
 pub(crate) fn run(words: &Args) -> i32 {
     let (host, path) = (words.positional(0).unwrap_or_default(), words.positional(1).unwrap_or_default());
     let Ok(host) = Host::parse(host.as_bytes()) else {
-        usage(
-            PROGRAM,
-            &format!("explain: '{}' is not a host: it is answered with 400", fosse_die::Odd(host.as_bytes())),
-        )
+        usage(PROGRAM, &format!("explain: '{}' is not a host: it gets 400", fosse_die::Odd(host.as_bytes())))
     };
     let Ok(Target { path, host: None }) = Target::parse(b"GET", path.as_bytes()) else {
         usage(PROGRAM, &format!("explain: '{}' is not a path: write /PATH", fosse_die::Odd(path.as_bytes())))
@@ -42,13 +39,13 @@ fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
     let parse = blob::<Parse>(plan, Program::Parse);
     let mut out = format!("request   http://{host}{}\n", String::from_utf8_lossy(path));
     let Some(number) = Sites::new(&parse).of_host(host.as_bytes()).and_then(|n| usize::try_from(n).ok()) else {
-        out.push_str("answer    421: no site names this host, and none is the default\n");
+        out.push_str("response  421: no site names this host, and none is the default\n");
         return out;
     };
     let site = parse.sites.get(number);
     let hosts = site.map(|site| site.hosts.as_slice()).unwrap_or_default();
     let label = site.map_or("", |site| site.name.as_str());
-    let ordinal = number.saturating_add(1);
+    let ordinal = number + 1;
     let _ = writeln!(out, "site      \"{label}\" (number {ordinal}): {}", why_site(hosts, host));
     if let Some(site) = blob::<WafFilter>(plan, Program::WafFilter).sites.get(number) {
         let rules = edge.site.get(number).map(|s| s.rules.iter().map(|r| r.0.clone()).collect::<Vec<_>>());
@@ -64,7 +61,7 @@ fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
     out
 }
 
-/// Who can log in where a login is bound to a connection.
+/// Returns which clients can log in where a login is bound to a connection.
 fn logins(edge: &Edge, backend: &fosse_settings::Backend) -> String {
     if backend.proxy_protocol > 0 {
         return "not over several requests, since proxy_protocol closes the connection after each".to_owned();
@@ -100,21 +97,25 @@ fn why_site(hosts: &[String], host: &str) -> String {
 
 fn filter(site: &WafSite, rules: &[String]) -> String {
     let does = match site.waf {
-        WafMode::Off => return "off: nothing is looked at".to_owned(),
+        WafMode::Off => return "off: nothing is evaluated".to_owned(),
         WafMode::Detect => "logs what it finds and lets it pass",
         WafMode::Block => "denies what it finds",
     };
     let rules = if rules.is_empty() { "the protocol checks alone".to_owned() } else { rules.join(", ") };
-    let answers = if site.inspect_responses { "; answers too" } else { "" };
-    format!("{does}; {rules}{answers}; methods {}; bodies up to {} bytes", site.methods.join(" "), site.body_bytes_max)
+    let responses = if site.inspect_responses { "; responses too" } else { "" };
+    format!(
+        "{does}; {rules}{responses}; methods {}; bodies up to {} bytes",
+        site.methods.join(" "),
+        site.body_bytes_max
+    )
 }
 
 fn backend(dispatch: &Dispatch, site: &DispatchSite, path: &[u8]) -> String {
     let chosen = fosse_routing::backend(site, path);
     let Some(backend) = chosen.and_then(|number| dispatch.backends.get(number)) else {
-        return "answer    404: no route of the site covers this path, and it has no backend of its own\n".to_owned();
+        return "response  404: no route of the site covers this path, and it has no backend of its own\n".to_owned();
     };
-    // Routes stand longest first; the one that decided is the first that, alone, decides so.
+    // Routes are sorted longest first; the one that decided is the first that, alone, decides so.
     let alone = |r: &fosse_settings::Route| DispatchSite { routes: vec![r.clone()], ..DispatchSite::default() };
     let decided = site.routes.iter().find(|r| fosse_routing::backend(&alone(r), path).is_some());
     let prefix = decided.map_or("/", |r| r.prefix.as_str());
@@ -171,7 +172,7 @@ mod tests {
         let text = explain("a.example", "/api/x?q");
         assert!(text.contains("site      \"a.example\" (number 1): the host is one of its names\n"), "{text}");
         assert!(text.contains("logins    NTLM and Negotiate: each client over its own connection\n"), "{text}");
-        assert!(text.contains("waf-filter: logs what it finds and lets it pass; builtin; answers too"), "{text}");
+        assert!(text.contains("waf-filter: logs what it finds and lets it pass; builtin; responses too"), "{text}");
         assert!(text.contains("route     /api: the longest prefix that covers the path\n"), "{text}");
         assert!(text.contains("backend   \"api\": 127.0.0.1:1\n"), "{text}");
         assert!(text.contains("bodies    buffered whole up to 1048576 bytes"), "{text}");
@@ -182,9 +183,9 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_answered_where_nothing_takes_the_request() {
+    fn says_the_status_where_nothing_takes_the_request() {
         assert!(explain("c.example", "/").contains("421"));
         let text = explain("b.example", "/other");
-        assert!(text.contains("404") && text.contains("off: nothing is looked at"), "{text}");
+        assert!(text.contains("404") && text.contains("off: nothing is evaluated"), "{text}");
     }
 }

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use crate::commands::{COMMANDS, Command};
 
-/// Widest flag that its help stands beside; wider ones get a line of their own.
+/// Widest flag with its help on the same line; wider ones get a line of their own.
 const COLUMN: usize = 26;
 
-/// Help for fosse as a whole.
+/// Returns help for fosse as a whole.
 #[must_use]
 pub(crate) fn overview() -> String {
     let mut out = String::from("fosse: the ditch in front of a web application\n\nusage: fosse COMMAND [OPTIONS]\n\n");
@@ -18,7 +18,7 @@ pub(crate) fn overview() -> String {
     out
 }
 
-/// Help for one command.
+/// Returns help for one command.
 #[must_use]
 pub(crate) fn of(command: &Command) -> String {
     let mut out = format!("fosse {}: {}\n\nusage: fosse {}", command.name, command.summary, command.name);
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_command_and_every_flag_stands_in_the_help() {
+    fn every_command_and_every_flag_is_in_the_help() {
         for command in COMMANDS {
             assert!(overview().contains(command.summary));
             assert!(command.flags.iter().all(|flag| of(command).contains(flag.help)));

@@ -1,16 +1,16 @@
-//! Where the programs of the edge are.
+//! The directory of the edge's programs.
 
 use std::path::{Path, PathBuf};
 
-/// Where a package puts them.
+/// The directory that packages use.
 const INSTALLED: &str = "/usr/libexec/fosse";
 
 /// The environment variable that names another directory.
 const VARIABLE: &str = "FOSSE_PROGRAMS";
 
-/// The directory: the one asked for, the one in the environment, the one this program lies in,
-/// `libexec/fosse` of the prefix it is installed below, the place of a package; the first of the
-/// latter three that holds fosse-start.
+/// Returns the directory: the one asked for, else that of the environment, else the first that
+/// holds fosse-start of the one this program lies in, `libexec/fosse` of the prefix it is installed
+/// below, and [`INSTALLED`].
 ///
 /// # Errors
 /// One line.

@@ -12,7 +12,7 @@ use crate::{
     output::print,
 };
 
-/// A configuration compiles in a second, lanes are born in another.
+/// Longest wait: a configuration compiles in a second, lanes are spawned in another.
 const WAIT_MAX: Duration = Duration::from_secs(15);
 const LOOK_EACH: Duration = Duration::from_millis(100);
 
@@ -31,7 +31,7 @@ fn reload(words: &Args) -> Result<String, String> {
     let edge = Edge::of(words)?;
     let start = edge.start_pid()?;
     let before = newest_lane(&edge.rows()?);
-    let pid = i32::try_from(start).ok().and_then(Pid::from_raw).ok_or("no process id behind the socket")?;
+    let pid = i32::try_from(start).ok().and_then(Pid::from_raw).ok_or("no process id for the socket")?;
     kill_process(pid, Signal::HUP).map_err(|errno| format!("unable to signal fosse-start (PID {start}): {errno}"))?;
     let begun = Instant::now();
     while begun.elapsed() < WAIT_MAX {
@@ -43,14 +43,14 @@ fn reload(words: &Args) -> Result<String, String> {
     Err("no new lanes came: what served goes on serving; the log says why".to_owned())
 }
 
-/// There are lanes newer than `before`, and all others are on their way out: start drains them once
-/// the new ones are given connections.
+/// Returns whether there are lanes newer than `before`, and all others drain: start drains them
+/// once the new ones get connections.
 fn is_taken_over(rows: &[Row], before: Option<u32>) -> bool {
     let old = |row: &&Row| row.lane <= before;
     newest_lane(rows) > before && parses(rows).filter(old).all(|row| row.count("draining") != 0)
 }
 
-/// Numbers of lanes only grow.
+/// Returns the highest number of a lane: numbers only grow.
 fn newest_lane(rows: &[Row]) -> Option<u32> {
     parses(rows).filter_map(|row| row.lane).max()
 }

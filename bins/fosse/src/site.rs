@@ -1,9 +1,9 @@
-//! One site for all hosts as the text of a configuration: what `fosse up` makes of its flags.
+//! The flags of `fosse up` as the text of a configuration: one site for all hosts.
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 
-/// What the flags say, not checked: that is the configuration's business.
+/// The values of the flags, not checked: that is the configuration's business.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Site {
     /// `--listen`
@@ -16,7 +16,7 @@ pub(crate) struct Site {
     pub rules: Vec<String>,
     /// The file name in `--audit-log`
     pub audit_log: Option<String>,
-    /// `--inspect-responses`: never by itself, as held responses cost memory and leases.
+    /// `--inspect-responses`: off by default, as buffered responses cost memory and leases.
     pub inspect_responses: bool,
     /// `--lanes`
     pub lanes: Option<u32>,
@@ -25,7 +25,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// The configuration. Somebody who types an address has given the explicit word for it.
+    /// Returns the configuration. An address on the command line is the explicit word for itself.
     #[must_use]
     pub(crate) fn configuration(&self) -> String {
         let (listen, backend) = (address(&self.listen), address(&self.backend));
@@ -60,8 +60,8 @@ impl Site {
     }
 }
 
-/// What a shell user writes for an address: `localhost` for this machine, a path from here for a
-/// socket.
+/// Returns the address as a configuration has it. In a shell `localhost` and relative paths are
+/// common.
 #[must_use]
 pub(crate) fn address(written: &str) -> String {
     if let Some(port) = written.strip_prefix("localhost:") {
@@ -76,12 +76,12 @@ pub(crate) fn address(written: &str) -> String {
     }
 }
 
-/// A TCP address that other machines share.
+/// Returns whether a TCP address is not of this machine's loopback.
 fn is_elsewhere(address: &str) -> bool {
     address.parse::<SocketAddr>().is_ok_and(|a| !IpAddr::is_loopback(&a.ip()))
 }
 
-/// A TOML string.
+/// Returns a TOML string.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! `fosse status`: what the programs of an edge count, for people.
+//! `fosse status`: the counters of an edge, for people.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -13,9 +13,9 @@ use crate::{
     output::print,
 };
 
-/// Between two looks with `--watch`.
+/// Time between two looks with `--watch`.
 const WATCH_EACH: Duration = Duration::from_secs(1);
-/// Top left, and everything below it gone: what every terminal since the VT100 does.
+/// Moves to the top left and erases everything below (ECMA-48: CUP, ED).
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
 /// Runs the command.
@@ -45,6 +45,8 @@ fn shown(words: &Args) -> Result<i32, String> {
 fn table(edge: &Edge, before: &mut Option<u64>) -> Result<String, String> {
     let (rows, start) = (edge.rows()?, edge.start_pid()?);
     let requests = sum(&rows, "parse", "requests");
+    // A rate. The sum may shrink: a process that has ended may be counted neither as living nor as
+    // dead in one look.
     let rate = before.replace(requests).map(|before| requests.saturating_sub(before));
     let rate = rate.map(|rate| format!(", {rate} requests/s")).unwrap_or_default();
     let mut out = format!("fosse-start {start}: {} processes, {requests} requests{rate}\n", living(&rows).count());
@@ -58,7 +60,7 @@ fn living(rows: &[Row]) -> impl Iterator<Item = &Row> {
     rows.iter().filter(|row| row.pid.is_some())
 }
 
-/// Sum over the living and the dead.
+/// Returns the sum over the living and the dead.
 fn sum(rows: &[Row], program: &str, name: &str) -> u64 {
     rows.iter().filter(|row| row.program == program).map(|row| row.count(name)).fold(0, u64::wrapping_add)
 }
@@ -103,25 +105,26 @@ fn lanes(rows: &[Row]) -> String {
     out
 }
 
-/// The servers of all lanes together, from lines
+/// Returns the servers of all lanes together, from lines
 /// `lane pid up|down failures connections requests name`.
 fn servers(lines: &str) -> String {
     let mut all: BTreeMap<&str, Server> = BTreeMap::new();
     for line in lines.lines() {
         let mut words = line.splitn(7, ' ').skip(2);
-        let number = |text: Option<&str>| text.and_then(|t| t.parse::<u64>().ok()).unwrap_or(0);
+        // Numbers of 32 bits, so that no sum of lines overflows.
+        let number = |text: Option<&str>| text.and_then(|t| t.parse::<u32>().ok()).map_or(0, u64::from);
         let up = words.next() == Some("up");
         let (_, open, busy) = (words.next(), number(words.next()), number(words.next()));
         let Some(name) = words.next() else { continue };
         let server = all.entry(name).or_default();
-        server.lanes = server.lanes.saturating_add(1);
-        server.up = server.up.saturating_add(u64::from(up));
-        server.open = server.open.saturating_add(open);
-        server.busy = server.busy.saturating_add(busy);
+        server.lanes += 1;
+        server.up += u64::from(up);
+        server.open += open;
+        server.busy += busy;
     }
     let mut out = format!("\n{:16} {:>11} {:>9}  SERVER\n", "STATE", "CONNECTIONS", "REQUESTS");
     for (name, s) in all {
-        let state = match s.lanes.saturating_sub(s.up) {
+        let state = match s.lanes - s.up {
             0 => "up".to_owned(),
             down => format!("down in {down} of {}", s.lanes),
         };
@@ -130,7 +133,7 @@ fn servers(lines: &str) -> String {
     out
 }
 
-/// A server as all lanes together see it.
+/// The sums of a server over all lanes.
 #[derive(Debug, Default)]
 struct Server {
     lanes: u64,
@@ -139,7 +142,7 @@ struct Server {
     busy: u64,
 }
 
-/// Every counter that has counted anything, by program, over all lanes and those that are gone.
+/// Returns every counter that is not 0, by program, over all lanes and those that are gone.
 fn counters(rows: &[Row]) -> String {
     let mut sums: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for row in rows {

@@ -9,7 +9,7 @@ use fosse_model::{Accounts, Report, compile};
 
 use crate::{PROGRAM, args::Args, edge, rules::layout, site::Site, start};
 
-/// The flags that make a configuration, and so have no place beside one.
+/// The flags that make a configuration, and so exclude one.
 const OF_A_SITE: &[&str] = &[
     "--listen",
     "--backend",
@@ -59,7 +59,7 @@ fn refuse_what_is_not_there_yet(words: &Args) {
     }
 }
 
-/// The flags as a configuration.
+/// Returns the flags as a configuration.
 fn configuration(words: &Args) -> String {
     let needed = |flag: &str| match words.value(flag) {
         Some(value) => value.to_owned(),
@@ -85,7 +85,7 @@ fn configuration(words: &Args) -> String {
     text
 }
 
-/// What is wrong in the words of the flags: the made-up file and its lines would only confuse.
+/// Ends the program with the problems, without file and line: the file is made from the flags.
 fn refuse(report: &Report) -> ! {
     for problem in report.problems() {
         let cure = if problem.cure.is_empty() { String::new() } else { format!("; {}", problem.cure) };
@@ -94,8 +94,8 @@ fn refuse(report: &Report) -> ! {
     fatal(PROGRAM, "these flags make no configuration")
 }
 
-/// The path for fosse-status, or "off" where there is no place for it: an edge is worth having
-/// without it.
+/// Returns the path for fosse-status, or "off" where there is no place for it: an edge is worth
+/// having without it.
 fn status_socket(asked: Option<&str>) -> String {
     if let Some(asked) = asked {
         return if asked == "off" { asked.to_owned() } else { absolute(asked) };
@@ -107,7 +107,7 @@ fn status_socket(asked: Option<&str>) -> String {
         );
         "off".to_owned()
     };
-    let Some(path) = edge::status_socket_place() else { return without("no XDG_RUNTIME_DIR") };
+    let Some(path) = edge::status_socket_path() else { return without("no XDG_RUNTIME_DIR") };
     if edge::is_served(&path) {
         return without(&format!("another edge serves {}", path.display()));
     }
@@ -117,13 +117,13 @@ fn status_socket(asked: Option<&str>) -> String {
     }
 }
 
-/// The rules in the words of a configuration. Their files are looked for below their directories.
+/// Returns the rules in the words of a configuration.
 fn rules(words: &Args) -> Vec<String> {
     let named = words.value("--rules").map(layout::of).transpose();
     named.unwrap_or_else(|why| fatal(PROGRAM, why)).unwrap_or_default().entries()
 }
 
-/// The directory and the name of the file behind `--audit-log`.
+/// Returns the directory and the name of the file of `--audit-log`.
 fn audit_log(words: &Args) -> Option<(PathBuf, String)> {
     let path = PathBuf::from(absolute(words.value("--audit-log")?));
     if words.has("--log-dir") {

@@ -14,8 +14,8 @@ const OVERRIDES_MAX: usize = 40;
 /// What is expected otherwise.
 const OVERRIDES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/core_rule_set.yaml");
 
-/// What the tests set up, between their setup file and the rules. The first rule logs the marks
-/// between tests.
+/// The settings of the tests, between their setup file and the rules. The first rule logs the
+/// markers between tests.
 const SET_UP: &str = r#"
 SecRule REQUEST_HEADERS:X-CRS-Test "@rx ^.*$" "id:999999,phase:1,pass,t:none,log,msg:'X-CRS-Test %{MATCHED_VAR}',ctl:ruleRemoveById=1-999998"
 SecAction "id:900005,phase:1,nolog,pass,t:none,setvar:tx.blocking_paranoia_level=4,setvar:tx.detection_paranoia_level=4,\

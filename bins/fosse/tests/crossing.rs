@@ -61,7 +61,7 @@ fn bodies_of_all_sizes_go_both_ways_on_one_connection() {
 }
 
 #[test]
-fn pipelined_requests_are_answered_in_their_order() {
+fn responses_to_pipelined_requests_come_in_their_order() {
     let backend = Backend::start();
     let edge = Edge::up(&backend.address(), &["--lanes", "2"]);
     let mut client = Client::connect(edge.address());
@@ -91,7 +91,7 @@ fn a_websocket_goes_both_ways_and_lives_on_through_a_reload() {
 }
 
 #[test]
-fn a_client_that_half_closes_an_upgraded_connection_still_gets_its_answer() {
+fn a_client_that_half_closes_an_upgraded_connection_still_gets_its_response() {
     let backend = Backend::start();
     let edge = Edge::up(&backend.address(), &["--lanes", "1"]);
     let mut client = Client::connect(edge.address());
@@ -253,7 +253,7 @@ fn every_program_that_is_killed_is_replaced() {
             let alive = fosse(&["status", "--status-socket", &edge.status_socket().to_string_lossy()]).status.success();
             (alive && edge.process(program).pid != before.pid).then_some(())
         });
-        wait_for("an answer", || {
+        wait_for("a response", || {
             let mut client = Client::connect(edge.address());
             client.try_send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").ok()?;
             client.try_response(false).filter(|response| response.status == 200)

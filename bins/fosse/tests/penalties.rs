@@ -23,11 +23,11 @@ fn ask_from(last: u8, address: SocketAddr) -> String {
     let mut stream = TcpStream::from(fd);
     stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
     let _ = stream.write_all(ASK);
-    let mut answer = Vec::new();
-    if let Err(error) = stream.read_to_end(&mut answer) {
+    let mut response = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut response) {
         assert_eq!(error.kind(), ErrorKind::ConnectionReset, "neither served nor refused");
     }
-    String::from_utf8_lossy(&answer).into_owned()
+    String::from_utf8_lossy(&response).into_owned()
 }
 
 /// The counter page of a process, which start holds too.
@@ -65,7 +65,7 @@ fn dies_of(edge: &Edge, connection: u64) {
     victim.signal(Signal::CONT);
     wait_for("its end", || (!is_alive(victim.pid)).then_some(()));
     wait_for("a new lane", || (edge.process("dispatch").pid != victim.pid).then_some(()));
-    wait_for("an answer", || (get(edge.address(), "/").status == 200).then_some(()));
+    wait_for("a response", || (get(edge.address(), "/").status == 200).then_some(()));
 }
 
 #[test]

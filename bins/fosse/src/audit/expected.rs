@@ -1,11 +1,11 @@
-//! What each process of an edge may be: identities, walls and descriptors, as data.
+//! The expected processes of an edge, as data: identities, namespaces and descriptors.
 
 use super::kernel::Kind;
 
-/// How many descriptors of a kind.
+/// A limit of descriptors of a kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Most {
-    /// At most so many.
+    /// At most this number.
     Of(usize),
     /// As many as there are clients, servers or lanes.
     Any,
@@ -14,11 +14,11 @@ pub(crate) enum Most {
 /// A kind of descriptor a program may hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holds {
-    /// Of this kind.
+    /// The kind.
     pub kind: Kind,
-    /// So many.
+    /// The limit.
     pub most: Most,
-    /// What for.
+    /// Their purpose.
     pub reason: &'static str,
 }
 
@@ -30,7 +30,7 @@ const fn any(kind: Kind, reason: &'static str) -> Holds {
     Holds { kind, most: Most::Any, reason }
 }
 
-/// What every process has.
+/// Descriptors of every process.
 const EVERY: [Holds; 4] = [
     holds(Kind::Null, 2, "0 and 1 where the program does not use them"),
     holds(Kind::Epoll, 1, "its loop"),
@@ -38,12 +38,12 @@ const EVERY: [Holds; 4] = [
     holds(Kind::UnixSeqpacket, 1, "start"),
 ];
 
-/// Which of the host's namespaces a process may be in.
+/// The namespaces of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// In none: network, files and IPC of its own.
+    /// Network, files and IPC of its own.
     Namespaces,
-    /// In all.
+    /// Those of the host.
     Host,
 }
 
@@ -52,24 +52,24 @@ pub(crate) enum Place {
 pub(crate) struct Expected {
     /// The name of its executable.
     pub name: &'static str,
-    /// Where it lives.
+    /// Its namespaces.
     pub place: Place,
-    /// What it holds beyond what every process does.
+    /// Its descriptors, beside those of every process.
     pub holds: &'static [Holds],
 }
 
 impl Expected {
-    /// How many descriptors of a kind it may hold.
+    /// Returns the limit of descriptors of a kind.
     #[must_use]
     pub(crate) fn most(&self, kind: Kind) -> Most {
         let rows = EVERY.iter().chain(self.holds).filter(|row| row.kind == kind);
         rows.fold(Most::Of(0), |sum, row| match (sum, row.most) {
-            (Most::Of(a), Most::Of(b)) => Most::Of(a.saturating_add(b)),
+            (Most::Of(a), Most::Of(b)) => Most::Of(a + b),
             _ => Most::Any,
         })
     }
 
-    /// What it holds descriptors of a kind for.
+    /// Returns the purpose of its descriptors of a kind.
     #[must_use]
     pub(crate) fn reasons(&self, kind: Kind) -> String {
         let rows = EVERY.iter().chain(self.holds).filter(|row| row.kind == kind);
@@ -77,7 +77,7 @@ impl Expected {
     }
 }
 
-/// The programs that stay. fosse-config and fosse-load come and go; their identity is looked at,
+/// The programs that stay. fosse-config and fosse-load come and go; their identity is checked,
 /// their descriptors are not.
 pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
@@ -162,7 +162,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     },
 ];
 
-/// The filter that has compiled the rules and makes the others. Its last words go where start's go.
+/// The filter that has compiled the rules and forks the others. It logs a crash where start logs.
 pub(crate) const ZYGOTE: Expected = Expected {
     name: "fosse-waf-filter",
     place: Place::Namespaces,

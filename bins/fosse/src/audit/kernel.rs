@@ -1,14 +1,14 @@
-//! A process as the kernel shows it in /proc: what it says of itself is not asked.
+//! A process as the kernel shows it in /proc, not as it describes itself.
 
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// Namespaces that are looked at.
+/// Namespaces that are compared.
 pub(crate) const NAMESPACES: [&str; 3] = ["net", "mnt", "ipc"];
 
-/// What a descriptor refers to.
+/// The kind of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
     /// Unix stream socket, connected.
@@ -40,7 +40,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// As people read it.
+    /// Returns its name for people.
     #[must_use]
     pub(crate) const fn word(self) -> &'static str {
         match self {
@@ -139,12 +139,11 @@ fn descriptors(pid: u32, sockets: &HashMap<u64, Kind>) -> Option<Vec<(u32, Kind)
     Some(all)
 }
 
-/// The protocol of a socket, as the kernel writes it on the socket itself (the attribute lsof(8)
-/// reads).
+/// Returns the protocol of a socket, from the extended attribute that lsof(8) reads too.
 fn protocol(path: &Path) -> String {
     let mut bytes = [0; 32];
     let length = rustix::fs::getxattr(path, "system.sockprotoname", bytes.as_mut_slice()).unwrap_or(0);
-    let name = bytes.get(..length).unwrap_or_default();
+    let name = &bytes[..length];
     String::from_utf8_lossy(name).trim_end_matches('\0').to_owned()
 }
 
@@ -157,7 +156,7 @@ fn kind(
     if let Some(rest) = target.strip_prefix("socket:[") {
         let inode = rest.trim_end_matches(']').parse().unwrap_or(0);
         return sockets.get(&inode).copied().unwrap_or_else(|| match protocol().as_str() {
-            // A TCP socket that is closed by both sides stands in no table any more.
+            // A TCP socket that is closed by both sides is in no table any more.
             "TCP" | "TCPv6" => Kind::Tcp,
             // One that came after the tables were read; a busy edge always has some.
             "UNIX-STREAM" => Kind::UnixStream,
@@ -176,7 +175,7 @@ fn kind(
     }
 }
 
-/// All sockets of the network that `pid` is in, by inode.
+/// Returns all sockets of the network namespace of `pid`, by inode.
 #[must_use]
 pub(crate) fn sockets(pid: u32) -> HashMap<u64, Kind> {
     let table = |name: &str| fs::read_to_string(format!("/proc/{pid}/net/{name}")).unwrap_or_default();
@@ -219,7 +218,7 @@ fn parse_status(text: &str) -> Seen {
     let field =
         |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap_or("").trim();
     let numbers = |name: &str| field(name).split_whitespace().filter_map(|n| n.parse().ok()).collect::<Vec<u32>>();
-    // A line that is missing must not look like a wall that stands: an unreadable capability set
+    // A line that is missing must not look like a layer that holds: an unreadable capability set
     // counts as full.
     let mask = |name: &str| u64::from_str_radix(field(name), 16).unwrap_or(u64::MAX);
     Seen {
@@ -236,7 +235,7 @@ fn parse_status(text: &str) -> Seen {
     }
 }
 
-/// Every process below `start`, itself first.
+/// Returns every process below `start`, itself first.
 #[must_use]
 pub(crate) fn family(start: u32) -> Vec<u32> {
     let ids = || fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -248,7 +247,7 @@ pub(crate) fn family(start: u32) -> Vec<u32> {
     let mut at = 0;
     while let Some(one) = found.get(at).copied() {
         found.extend(parents.iter().filter(|(_, parent)| *parent == one).map(|(pid, _)| *pid));
-        at = at.saturating_add(1);
+        at += 1;
     }
     found
 }
@@ -258,7 +257,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_without_its_lines_looks_like_no_wall_at_all() {
+    fn a_status_without_its_lines_looks_like_no_layer_at_all() {
         let seen = parse_status("Name:\tx\n");
         assert_eq!((seen.seccomp, seen.no_new_privs, seen.capabilities), (0, 0, [u64::MAX; 5]));
         let seen = parse_status(
@@ -269,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn sockets_are_told_apart_by_the_kernels_tables() {
+    fn sockets_are_distinguished_by_the_kernels_tables() {
         let unix = "0000000000000000: 00000003 00000000 00000000 0005 03 4242";
         assert_eq!(unix_line(unix), Some((4242, Kind::UnixSeqpacket)));
         let unix = "0000000000000000: 00000002 00000000 00010000 0001 01 4243 /run/x";
@@ -279,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_stands_in_no_table_is_what_it_says_on_it() {
+    fn a_socket_in_no_table_is_of_the_protocol_that_its_attribute_names() {
         use rustix::net::{AddressFamily, SocketType, socket};
         let of = |family| {
             let fd = socket(family, SocketType::STREAM, None).unwrap();

@@ -1,7 +1,7 @@
 //! `fosse audit`: every process of a running edge as the kernel shows it, against what it may be.
 
+mod compare;
 mod expected;
-mod judge;
 mod kernel;
 
 use std::collections::BTreeMap;
@@ -12,13 +12,13 @@ use fosse_die::{EXIT_TEMPORARY, Word, say};
 
 use crate::output::print;
 use crate::{PROGRAM, args::Args, edge::Edge};
-use judge::{Role, by_kind, differences, role, shared_uids};
+use compare::{Role, by_kind, differences, role, shared_uids};
 use kernel::{Kind, Seen};
 
-/// Looks at a process that differs before it is believed: one that is just being born has not
-/// closed its door yet, a socket that was just passed on stands in two processes.
+/// Looks at a process before a difference counts: one that was just spawned is not locked down yet,
+/// and a socket that was just passed is in two processes.
 const LOOKS: u32 = 5;
-/// Between two looks.
+/// Time between two looks.
 const LOOK_EACH: Duration = Duration::from_millis(200);
 
 /// A finding is exit status 1.
@@ -48,7 +48,7 @@ fn audited(words: &Args) -> Result<i32, String> {
         }
         std::thread::sleep(LOOK_EACH);
     }
-    // Lanes as fosse-status names them, for the reader alone: nothing is judged by them.
+    // Lanes as fosse-status names them, for the reader alone: nothing is compared with them.
     let rows = Edge::of(words).and_then(|edge| edge.rows()).unwrap_or_default();
     let lanes = rows.iter().filter_map(|row| Some((row.pid?, row.lane?))).collect();
     print(&found.table(&lanes));
@@ -63,11 +63,11 @@ fn look_at(start: u32) -> Result<Findings, String> {
     }
     let all: Vec<Seen> = kernel::family(start).into_iter().filter_map(|pid| kernel::look(pid, &sockets)).collect();
     let shared = shared_uids(&all, &seen);
-    let judged = all.into_iter().map(|one| (differences(&one, &seen), one)).map(|(differs, one)| (one, differs));
-    Ok(Findings { start: Some(seen.clone()), processes: judged.collect(), shared })
+    let compared = all.into_iter().map(|one| (differences(&one, &seen), one)).map(|(differs, one)| (one, differs));
+    Ok(Findings { start: Some(seen.clone()), processes: compared.collect(), shared })
 }
 
-/// What was found.
+/// The findings.
 #[derive(Debug, Default)]
 struct Findings {
     start: Option<Seen>,
@@ -93,22 +93,22 @@ impl Findings {
         );
         let Some(start) = &self.start else { return out };
         for (one, differs) in &self.processes {
-            let mark = if differs.is_empty() { "" } else { "  <-- differs" };
-            let _ = writeln!(out, "{}{mark}", line(one, start, lanes));
+            let note = if differs.is_empty() { "" } else { "  <-- differs" };
+            let _ = writeln!(out, "{}{note}", line(one, start, lanes));
         }
         let mut differences = 0_usize;
         for (one, differs) in &self.processes {
             for difference in differs {
-                differences = differences.saturating_add(1);
+                differences += 1;
                 let _ = writeln!(out, "difference: {} {}: {difference}", label(one, start, lanes), one.pid);
             }
         }
         for shared in &self.shared {
-            differences = differences.saturating_add(1);
+            differences += 1;
             let _ = writeln!(out, "difference: {shared}");
         }
         if self.lacks_programs() {
-            differences = differences.saturating_add(1);
+            differences += 1;
             out.push_str("difference: no program of an edge runs\n");
         }
         if start.uids.first() != Some(&0) {

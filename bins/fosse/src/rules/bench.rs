@@ -1,12 +1,12 @@
-//! `fosse rules bench`: what a request costs under the rules, by kind; every request has values of
-//! its own.
+//! `fosse rules bench`: CPU time of requests of several kinds under the rules; every request has
+//! values of its own.
 
 use fosse_die::temporary;
 use fosse_ftw::{Parsed, parse};
 use fosse_seclang::{Arena, Outcome, Ruleset, Scratch};
 
+use super::evaluate::{begin, evaluate};
 use super::source::{Source, given};
-use super::trial;
 use crate::output::print;
 use crate::{PROGRAM, args::Args};
 
@@ -35,19 +35,19 @@ pub(crate) fn run(words: &Args) -> i32 {
 }
 
 fn measured(rules: &Ruleset, make: Make, from: u32, rounds: u32) -> (f64, usize) {
-    let requests: Vec<Parsed> = (0..rounds).map(|n| parse(make(from.saturating_add(n)).as_bytes())).collect();
+    let requests: Vec<Parsed> = (0..rounds).map(|n| parse(make(from + n).as_bytes())).collect();
     let (mut scratch, mut arena, mut denied) = (Scratch::default(), Arena::default(), 0_usize);
     let begun = cpu_nanoseconds();
     for request in &requests {
-        let mut transaction = trial::begin(rules, std::mem::take(&mut arena));
-        let outcome = trial::judge(&mut transaction, request, &mut scratch);
-        denied = denied.saturating_add(usize::from(outcome != Outcome::Continue));
+        let mut transaction = begin(rules, std::mem::take(&mut arena));
+        let outcome = evaluate(&mut transaction, request, &mut scratch);
+        denied += usize::from(outcome != Outcome::Continue);
         arena = transaction.finish();
     }
     ((cpu_nanoseconds() - begun) / 1e3 / f64::from(rounds), denied)
 }
 
-/// Nanoseconds this thread was on a CPU.
+/// Returns the nanoseconds that this thread was on a CPU.
 fn cpu_nanoseconds() -> f64 {
     let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let first = text.split_whitespace().next().and_then(|word| word.parse().ok());
@@ -58,9 +58,9 @@ fn tiny(n: u32) -> String {
     format!("GET /health/{n} HTTP/1.1\r\nHost: example.com\r\nUser-Agent: probe/{n}\r\nAccept: */*\r\n\r\n")
 }
 
-/// What a browser sends with every request.
+/// Returns the fields that a browser sends with every request.
 fn fields(n: u32) -> String {
-    let version = n.wrapping_rem(90).saturating_add(40);
+    let version = n % 90 + 40;
     format!(
         "Host: www.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101 Firefox/{version}.0\r\n\
          Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8\r\n\
@@ -72,7 +72,7 @@ fn fields(n: u32) -> String {
 }
 
 fn browser(n: u32) -> String {
-    let page = n.wrapping_rem(20);
+    let page = n % 20;
     format!(
         "GET /search/results.html?q=garden+furniture+{n}&category=outdoor&page={page}&sort=price-asc&ref=home{n} HTTP/1.1\r\n{}\r\n",
         fields(n)
@@ -99,8 +99,8 @@ fn json(n: u32, records: u32) -> String {
             "{{\"id\":{},\"name\":\"Item number {at}-{n}\",\"price\":{}.99,\"tags\":[\"home\",\"garden{at}\"],\"stock\":{at},\
              \"active\":true,\"sku\":\"SKU-{n}-{at}\",\"note\":\"Delivered within three working days by our own vans, with a call before\",\
              \"color\":\"dark green\",\"weight\":{at}.7}}",
-            n.wrapping_add(at),
-            at.wrapping_rem(90)
+            n + at,
+            at % 90
         )
     };
     let body = format!("[{}]", (0..records).map(record).collect::<Vec<_>>().join(","));

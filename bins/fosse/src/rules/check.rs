@@ -1,5 +1,5 @@
-//! `fosse rules check`: everything that is wrong, or what the rules are made of and cost, and what
-//! of them does nothing.
+//! `fosse rules check`: all problems of rules; or their parts and their cost, and the parts of them
+//! that do nothing.
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -7,13 +7,14 @@ use std::time::Instant;
 use super::source::Source;
 use crate::output::print;
 
-/// Checks; returns only where all is right.
+/// Checks the rules; ends the program where they are wrong.
 pub(crate) fn run(paths: &[String]) -> i32 {
     let source = Source::of(paths);
     let (files, before, begun) = (source.files, resident_kib(), Instant::now());
     let rules = source.compile("");
     let took = begun.elapsed();
     fosse_sys::memory::trim();
+    // Less than before, where compiling gave more back than it took, is none.
     let memory = resident_kib().saturating_sub(before);
     let shape = rules.shape();
     let mut out = String::new();
@@ -34,7 +35,7 @@ pub(crate) fn run(paths: &[String]) -> i32 {
     print(&out)
 }
 
-/// Resident memory of this process.
+/// Returns the resident memory of this process, in KiB.
 fn resident_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

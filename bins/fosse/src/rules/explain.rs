@@ -6,8 +6,8 @@ use fosse_die::{fatal, usage};
 use fosse_ftw::{Parsed, parse};
 use fosse_seclang::{Arena, Match, Outcome, Scratch, Transaction};
 
+use super::evaluate::{begin, evaluate};
 use super::source::{Source, given, paranoia};
-use super::trial;
 use crate::output::print;
 use crate::{PROGRAM, args::Args};
 
@@ -28,7 +28,7 @@ const SCORES: &[&str] = &[
 /// Bytes of a value or of an operator's argument that are shown.
 const SHOWN_BYTES_MAX: usize = 160;
 
-/// Explains; 1 where the request is denied.
+/// Explains a request; returns 1 where it is denied.
 pub(crate) fn run(words: &Args) -> i32 {
     let Some(path) = words.value("--request") else {
         usage(
@@ -42,11 +42,11 @@ pub(crate) fn run(words: &Args) -> i32 {
     });
     let request = read(path);
     let rules = Source::of(&given(words.value("--rules"))).compile(&level.map(paranoia).unwrap_or_default());
-    let mut transaction = trial::begin(&rules, Arena::default());
+    let mut transaction = begin(&rules, Arena::default());
     transaction.explain();
     transaction.note_scores(SCORES.iter().copied());
-    let outcome = trial::judge(&mut transaction, &request, &mut Scratch::default());
-    print(&told(&transaction, &request, &outcome));
+    let outcome = evaluate(&mut transaction, &request, &mut Scratch::default());
+    print(&report(&transaction, &request, &outcome));
     i32::from(outcome != Outcome::Continue)
 }
 
@@ -61,11 +61,10 @@ fn read(path: &str) -> Parsed {
     let mut request = parse(&bytes);
     let said = |name: &[u8]| request.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
     if !said(b"content-length") && !said(b"transfer-encoding") {
-        // Somebody who writes a body means it; a client would have counted it.
+        // A body in the file is meant as one; a client would have counted it.
         let ends: [&[u8]; 2] = [b"\r\n\r\n", b"\n\n"];
-        let after =
-            |end: &[u8]| bytes.windows(end.len()).position(|at| at == end).map(|at| at.saturating_add(end.len()));
-        let body = ends.iter().filter_map(|end| after(end)).min().and_then(|at| bytes.get(at..)).unwrap_or_default();
+        let after = |end: &[u8]| bytes.windows(end.len()).position(|at| at == end).map(|at| at + end.len());
+        let body = ends.iter().filter_map(|end| after(end)).min().map_or(&b""[..], |at| &bytes[at..]);
         if !body.is_empty() {
             request.body = body.to_vec();
             request.headers.push((b"Content-Length".to_vec(), body.len().to_string().into_bytes()));
@@ -74,7 +73,7 @@ fn read(path: &str) -> Parsed {
     request
 }
 
-fn told(transaction: &Transaction<'_>, request: &Parsed, outcome: &Outcome) -> String {
+fn report(transaction: &Transaction<'_>, request: &Parsed, outcome: &Outcome) -> String {
     let mut out = String::new();
     let (fields, body) = (request.headers.len(), request.body.len());
     let _ = writeln!(out, "request   {}: {fields} headers, {body} bytes of body", plain(&request.line));
@@ -136,8 +135,7 @@ fn verdict(outcome: &Outcome) -> String {
     }
 }
 
-/// Printable ASCII as it is, everything else as `\xHH`: nothing a request holds may speak to the
-/// terminal.
+/// Escapes everything but printable ASCII as `\xHH`: no byte of a request may command the terminal.
 fn plain(bytes: &[u8]) -> String {
     let one =
         |byte: &u8| if (b' '..=b'~').contains(byte) { char::from(*byte).to_string() } else { format!("\\x{byte:02x}") };
@@ -149,14 +147,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attack_is_told_rule_by_rule_with_the_score_so_far() {
+    fn an_attack_is_explained_rule_by_rule_with_the_score_so_far() {
         let rules = Source::of(&[]).compile("");
         let request = parse(b"GET /?q=1%27+union+select+password+from+users--+-%1b[1m HTTP/1.1\r\nHost: a\r\n\r\n");
-        let mut transaction = trial::begin(&rules, Arena::default());
+        let mut transaction = begin(&rules, Arena::default());
         transaction.explain();
         transaction.note_scores(SCORES.iter().copied());
-        let outcome = trial::judge(&mut transaction, &request, &mut Scratch::default());
-        let text = told(&transaction, &request, &outcome);
+        let outcome = evaluate(&mut transaction, &request, &mut Scratch::default());
+        let text = report(&transaction, &request, &outcome);
         for part in [
             "rule      1040 in phase 2, builtin:",
             "on      ARGS:q",

@@ -7,11 +7,11 @@ use fosse_ftw::{Failure, Runner, Score, Test, apply, read, read_overrides};
 use fosse_seclang::Ruleset;
 
 use super::source::{Source, given};
-use super::{trial, url::Server};
+use super::{evaluate::now, url::Server};
 use crate::output::print;
 use crate::{PROGRAM, args::Args};
 
-/// What the Core Rule Set's own tests set up: everything on, nothing denied.
+/// The settings that the Core Rule Set's own tests want: everything on, nothing denied.
 const SET_UP: &str = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/plain text/html text/xml application/json\n\
     SecResponseBodyLimitAction ProcessPartial\nSecRequestBodyNoFilesLimit 131072\n\
     SecAction \"id:99000001,phase:1,nolog,pass,t:none,ctl:ruleEngine=DetectionOnly,setvar:tx.blocking_paranoia_level=4,\
@@ -19,7 +19,7 @@ const SET_UP: &str = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/pla
     setvar:tx.crs_validate_utf8_encoding=1,setvar:tx.arg_name_length=100,setvar:tx.arg_length=400,setvar:tx.total_arg_length=6400,\
     setvar:tx.max_num_args=255,setvar:tx.max_file_size=64100,setvar:tx.combined_file_sizes=65535\"";
 
-/// Runs the tests; 1 where one failed.
+/// Runs the tests; returns 1 where one failed.
 pub(crate) fn run(words: &Args, path: &str) -> i32 {
     let mut files = Vec::new();
     collect(Path::new(path), &mut files);
@@ -33,8 +33,9 @@ pub(crate) fn run(words: &Args, path: &str) -> i32 {
         None if rules.is_none() => usage(PROGRAM, "rules test needs --rules PATH, or --url URL"),
         None => here(&rules_of(rules), &tests, &before),
         Some(url) => {
-            // The server has them; a mistake in them is better known before its tests fail.
-            let _ = rules.map(|rules| rules_of(Some(rules)));
+            // The server has them; compiled here they end the program where they are wrong, before
+            // all tests fail for that.
+            drop(rules.map(|rules| rules_of(Some(rules))));
             there(url, words.value("--log"), &tests, &before)
         }
     };
@@ -48,7 +49,7 @@ fn rules_of(path: Option<&str>) -> Ruleset {
     source.compile(ours)
 }
 
-/// What tests expected before `path` said otherwise.
+/// Applies the overrides of a file; returns each test that one changed as it was before.
 fn overridden(path: Option<&str>, tests: &mut [Test]) -> Vec<Option<Test>> {
     let Some(path) = path else { return vec![None; tests.len()] };
     let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
@@ -57,7 +58,7 @@ fn overridden(path: Option<&str>, tests: &mut [Test]) -> Vec<Option<Test>> {
 }
 
 fn here(rules: &Ruleset, tests: &[Test], before: &[Option<Test>]) -> Score {
-    let mut runner = Runner::new(rules, trial::now());
+    let mut runner = Runner::new(rules, now());
     counted(tests, before, |test, before| {
         let then = before.map(|before| runner.test(before).failures).unwrap_or_default();
         (runner.test(test).failures, then)
@@ -69,8 +70,7 @@ fn there(url: &str, log: Option<&str>, tests: &[Test], before: &[Option<Test>]) 
     counted(tests, before, |test, before| server.test(test, before).unwrap_or_else(|why| temporary(PROGRAM, why)))
 }
 
-/// Runs tests; a test that would hold without its override has failed, as the override says what is
-/// not so.
+/// Runs tests. A test that would hold without its override has failed: the override is not needed.
 fn counted(
     tests: &[Test],
     before: &[Option<Test>],
@@ -81,10 +81,10 @@ fn counted(
         let (failures, without) = run(test, before.as_ref());
         let idle = before.is_some() && without.is_empty();
         if failures.is_empty() && !idle {
-            score.passed = score.passed.saturating_add(1);
+            score.passed += 1;
             continue;
         }
-        score.failed = score.failed.saturating_add(1);
+        score.failed += 1;
         let mut reasons: Vec<String> = failures.iter().map(ToString::to_string).collect();
         reasons.extend(idle.then(|| "it holds without its override".to_owned()));
         print(&format!("{}-{}: {}\n", test.rule, test.number, reasons.join("; ")));
@@ -97,7 +97,7 @@ fn of_file(path: &Path) -> Vec<Test> {
     text.and_then(|text| read(&text)).unwrap_or_else(|why| fatal(PROGRAM, format_args!("{}: {why}", path.display())))
 }
 
-/// The test files of a directory and those below it, in order.
+/// Collects the test files of a directory and those below it, in order.
 fn collect(path: &Path, found: &mut Vec<PathBuf>) {
     if !path.is_dir() {
         return found.push(path.to_path_buf());

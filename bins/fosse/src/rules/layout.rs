@@ -1,5 +1,5 @@
-//! What a person means with a path of rules: a file, a pattern, a directory of files, or a whole
-//! Core Rule Set.
+//! From a path of rules to its files: a file, a pattern, a directory of files, or a whole Core Rule
+//! Set.
 
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,8 @@ const DEBIAN_LOADER: &str = "owasp-crs.load";
 /// A file that every Core Rule Set has among its rules.
 const CRS_FILE: &str = "REQUEST-901-INITIALIZATION.conf";
 
-/// The settings that stand before a Core Rule Set; without any of these files those that fosse
-/// brings along do.
+/// Settings that come before a Core Rule Set; without any of these files those that fosse brings
+/// along do.
 const SETTINGS: &[&str] = &["modsecurity.conf", "modsecurity.conf-recommended"];
 
 /// The setup of a Core Rule Set, as a host has it or as it is published.
@@ -22,21 +22,21 @@ const SETUPS: &[&str] = &["crs-setup.conf", "crs-setup.conf.example"];
 /// embedded files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Layout {
-    /// What stands before the rules of a Core Rule Set; empty for all else.
+    /// Settings and setup before the rules of a Core Rule Set; empty for all else.
     pub before: Vec<String>,
     /// The rules.
     pub rules: Vec<String>,
 }
 
 impl Layout {
-    /// All of it, in order.
+    /// Returns all entries, in order.
     #[must_use]
     pub(crate) fn entries(self) -> Vec<String> {
         self.before.into_iter().chain(self.rules).collect()
     }
 }
 
-/// What a path stands for.
+/// Returns the entries of a path.
 ///
 /// # Errors
 /// One line for people.
@@ -67,15 +67,15 @@ pub(crate) fn of(path: &str) -> Result<Layout, String> {
     plain(shown(&absolute.join("*.conf")))
 }
 
-/// The files that Debian's loader names, as far as they are there: the first is the setup.
+/// Returns the files that Debian's loader names, as far as they exist: the first is the setup.
 fn as_loaded(loader: &[u8]) -> Layout {
-    let mut names = references(loader).into_iter().map(|one| one.name).filter(|name| is_there(name));
+    let mut names = references(loader).into_iter().map(|one| one.name).filter(|name| exists(name));
     let before = [Some(fosse_builtin_rules::ENGINE_NAME.to_owned()), names.next()];
     Layout { before: before.into_iter().flatten().collect(), rules: names.collect() }
 }
 
-/// Settings, setup, what the host has beside it, configuration of plugins; rules, with plugins
-/// before and after them.
+/// Returns settings, setup, the host's own files beside it and configuration of plugins; then
+/// rules, with plugins before and after them.
 fn core_rule_set(top: &Path, rules: &Path) -> Result<Layout, String> {
     let is_flat = top == rules;
     let own = confs(top, |name| !(SETTINGS.contains(&name) || SETUPS.contains(&name) || is_flat && is_of_crs(name)))?;
@@ -95,18 +95,18 @@ fn core_rule_set(top: &Path, rules: &Path) -> Result<Layout, String> {
     Ok(Layout { before, rules })
 }
 
-/// Whether a file is one of the set's own, by its name: REQUEST-901-INITIALIZATION.conf.
+/// Returns whether a file belongs to the set, by its name: REQUEST-901-INITIALIZATION.conf.
 fn is_of_crs(name: &str) -> bool {
     name.starts_with("REQUEST-") || name.starts_with("RESPONSE-")
 }
 
-/// Whether a file of a host includes the rules.
+/// Returns whether a file of a host includes the rules.
 fn includes_rules(path: &Path) -> bool {
     let named = std::fs::read(path).map(|bytes| references(&bytes)).unwrap_or_default();
     named.iter().any(|one| one.kind != Kind::Data && (one.name.contains("rules/") || one.name.contains("REQUEST-9")))
 }
 
-/// The files `*.conf` of a directory whose names are wanted, in order.
+/// Returns the files `*.conf` of a directory whose names are wanted, in order.
 fn confs(directory: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, String> {
     let entries = std::fs::read_dir(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     let is_wanted = |path: &PathBuf| {
@@ -118,7 +118,7 @@ fn confs(directory: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>
     Ok(found)
 }
 
-/// The directories the entries lie in, each once: what fosse-load must be allowed to read.
+/// Returns the directories of the entries, each once: fosse-load must be allowed to read them.
 #[must_use]
 pub(crate) fn directories(entries: &[String]) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
@@ -133,8 +133,8 @@ pub(crate) fn directories(entries: &[String]) -> Vec<PathBuf> {
     found.iter().filter(|path| !inside(path)).cloned().collect()
 }
 
-/// Whether a name, perhaps a pattern, stands for something.
-fn is_there(name: &str) -> bool {
+/// Returns whether a name, or the directory of a pattern, exists.
+fn exists(name: &str) -> bool {
     let path = Path::new(name);
     if name.contains(['*', '?']) { path.parent().is_some_and(Path::is_dir) } else { path.is_file() }
 }
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_host_has_beside_the_rules_stands_before_them() {
+    fn what_a_host_has_beside_the_rules_comes_before_them() {
         let files = [
             "rules/REQUEST-901-INITIALIZATION.conf",
             "crs-setup.conf",
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn words_and_files_stand_for_themselves() {
+    fn words_and_files_are_their_own_entries() {
         assert_eq!(of("builtin").unwrap().entries(), ["builtin"]);
         assert_eq!(of("/etc/a/*.conf").unwrap().entries(), ["/etc/a/*.conf"]);
         assert!(of("/proc/self/fd").unwrap_err().contains("neither"));

@@ -1,6 +1,6 @@
 //! A response as far as a test of rules looks at it.
 
-/// A server that sends more fields than this is told apart by its status alone.
+/// Fields of a response that are parsed; one with more has no status.
 const FIELDS_MAX: usize = 256;
 
 /// Returns the status; 0 where there is no response.
@@ -26,8 +26,8 @@ pub(crate) fn is_whole(bytes: &[u8]) -> bool {
     .unwrap_or(false)
 }
 
-/// Hands on what httparse takes out of a response that may be cut or wrong; where its head ends, if
-/// it does.
+/// Calls `what` with the response that httparse reads, which may be cut or wrong, and with the end
+/// of its head, if it has one.
 fn read<T>(bytes: &[u8], what: impl FnOnce(&httparse::Response<'_, '_>, Option<usize>) -> Option<T>) -> Option<T> {
     let mut slots = [httparse::EMPTY_HEADER; FIELDS_MAX];
     let mut response = httparse::Response::new(&mut slots);

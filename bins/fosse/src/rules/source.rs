@@ -57,12 +57,12 @@ impl Source {
         Self { bundle, before, entries, files }
     }
 
-    /// Whether it is a Core Rule Set.
+    /// Returns whether it is a Core Rule Set.
     pub(crate) const fn is_core_rule_set(&self) -> bool {
         !self.before.is_empty()
     }
 
-    /// Compiles, with SecLang of ours before the rules of a Core Rule Set (behind its setup) or
+    /// Compiles, with SecLang of ours before the rules of a Core Rule Set (after its setup) or
     /// before everything. Ends the program with everything that is wrong.
     pub(crate) fn compile(mut self, ours: &str) -> Ruleset {
         let includes =
@@ -80,12 +80,12 @@ impl Source {
     }
 }
 
-/// The paths behind `--rules`.
+/// Returns the paths of `--rules`.
 pub(crate) fn given(path: Option<&str>) -> Vec<String> {
     path.map(str::to_owned).into_iter().collect()
 }
 
-/// SecLang that sets the paranoia level, in the words of the Core Rule Set 3 and 4.
+/// Returns SecLang that sets the paranoia level, in the words of the Core Rule Set 3 and 4.
 pub(crate) fn paranoia(level: u8) -> String {
     format!(
         "SecAction \"id:99000001,phase:1,pass,nolog,t:none,setvar:tx.paranoia_level={level},setvar:tx.executing_paranoia_level={level},\

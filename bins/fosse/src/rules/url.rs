@@ -1,5 +1,5 @@
-//! A server that tests are run against: bytes out, a response back, and what its log says between
-//! two marks.
+//! A server that tests are run against: bytes out, a response back, and the lines of its log
+//! between two markers.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -12,21 +12,20 @@ use fosse_ftw::{Expectation, Failure, Happened, Stage, Test, build, check, nativ
 use super::response::{is_whole, status};
 use crate::PROGRAM;
 
-/// A server that says nothing for so long has said all.
+/// Seconds after which a silent server has sent its whole response.
 const RESPONSE_SECONDS_MAX: u64 = 5;
-/// A mark that is not in the log by then was lost on its way, and is sent again.
-const MARK_MILLISECONDS_MAX: u64 = 500;
-/// So often; then it will never come.
-const MARK_TIMES_MAX: u32 = 6;
-/// Between two looks at the log.
+/// Milliseconds after which a marker that is not in the log is sent again.
+const MARKER_MILLISECONDS_MAX: u64 = 500;
+/// Times that a marker is sent.
+const MARKER_TIMES_MAX: u32 = 6;
+/// Microseconds between two reads of the log.
 const LOOK_MICROSECONDS: u64 = 200;
-/// More of a response is not looked at.
+/// Bytes of a response that are read.
 const RESPONSE_BYTES_MAX: usize = 4 << 20;
-/// The header by which go-ftw marks its place in a log; a rule of the set-up writes its value
-/// there.
-const MARK: &str = "X-CRS-Test";
+/// Header whose value a rule of the server writes to its log, as go-ftw has it.
+const MARKER_HEADER: &str = "X-CRS-Test";
 
-/// Where requests go.
+/// The server that requests go to.
 pub(crate) struct Server {
     address: SocketAddr,
     host: String,
@@ -34,10 +33,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// `http://HOST[:PORT][/]`, and a log file if there is one.
+    /// Takes `http://HOST[:PORT][/]`, and a log file if there is one.
     ///
     /// # Errors
-    /// What keeps it from being asked.
+    /// One line where the server or its log cannot be reached.
     pub(crate) fn of(url: &str, log: Option<&str>) -> Result<Self, String> {
         let Some(host) = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/')) else {
             usage(PROGRAM, &format!("--url: '{url}' is not http://HOST:PORT"))
@@ -47,21 +46,21 @@ impl Server {
         let found = address.to_socket_addrs().map_err(|error| format!("{address}: {error}"))?.next();
         let address = found.unwrap_or_else(|| fatal(PROGRAM, format_args!("{address}: no such host")));
         let mut server = Self { address, host: host.to_owned(), log: log.map(Log::open).transpose()? };
-        server.mark()?;
+        server.mark_log()?;
         Ok(server)
     }
 
-    /// Runs a test. What failed, of what it expects and of what it expected `before` an override.
+    /// Runs a test. Returns its failures, and those it would have had `before` an override.
     ///
     /// # Errors
-    /// What keeps the server from being asked.
+    /// One line where the server or its log cannot be reached.
     pub(crate) fn test(&mut self, test: &Test, before: Option<&Test>) -> Result<(Vec<Failure>, Vec<Failure>), String> {
         let (mut now, mut then) = (Vec::new(), Vec::new());
         for (at, stage) in test.stages.iter().enumerate() {
             let (response, log) = self.stage(stage)?;
-            now.extend(self.judged(&stage.output, &response, &log));
+            now.extend(self.failures(&stage.output, &response, &log));
             if let Some(stage) = before.and_then(|test| test.stages.get(at)) {
-                then.extend(self.judged(&stage.output, &response, &log));
+                then.extend(self.failures(&stage.output, &response, &log));
             }
         }
         Ok((now, then))
@@ -69,10 +68,10 @@ impl Server {
 
     fn stage(&mut self, stage: &Stage) -> Result<(Vec<u8>, String), String> {
         let response = exchange(&mut self.connect()?, &build(&stage.input));
-        Ok((response, self.mark()?))
+        Ok((response, self.mark_log()?))
     }
 
-    fn judged(&self, expected: &Expectation, response: &[u8], log: &str) -> Vec<Failure> {
+    fn failures(&self, expected: &Expectation, response: &[u8], log: &str) -> Vec<Failure> {
         let status = status(response);
         // A server that ends the connection has refused it as much as one that says 400.
         if expected.expect_error && status == 0 {
@@ -93,33 +92,34 @@ impl Server {
         Ok(stream)
     }
 
-    /// Leaves a mark in the log, and returns what came before it since the last one.
-    fn mark(&mut self) -> Result<String, String> {
+    /// Has a marker written to the log; returns the lines between the last one and this.
+    fn mark_log(&mut self) -> Result<String, String> {
         let Some(mut log) = self.log.take() else { return Ok(String::new()) };
-        for _ in 0..MARK_TIMES_MAX {
-            let mark = log.next_mark();
+        for _ in 0..MARKER_TIMES_MAX {
+            let marker = log.next_marker();
             let host = &self.host;
             let request = format!(
-                "GET /status/200 HTTP/1.1\r\nHost: {host}\r\nUser-Agent: fosse\r\nAccept: */*\r\n{MARK}: {mark}\r\nConnection: close\r\n\r\n"
+                "GET /status/200 HTTP/1.1\r\nHost: {host}\r\nUser-Agent: fosse\r\nAccept: */*\r\n{MARKER_HEADER}: {marker}\r\nConnection: close\r\n\r\n"
             );
             exchange(&mut self.connect()?, request.as_bytes());
-            if let Some(text) = log.until(&mark)? {
+            if let Some(text) = log.until(&marker)? {
                 self.log = Some(log);
                 return Ok(text);
             }
         }
-        Err(format!("{}: no mark comes into it; a rule of the server must log the header {MARK}", log.path))
+        Err(format!("{}: no marker comes into it; a rule of the server must log the header {MARKER_HEADER}", log.path))
     }
 }
 
-/// Sends a request and reads its response. The server may respond and close before it has read
-/// everything; what it said counts.
+/// Sends a request and reads its response.
 fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
+    // A server may respond and close before it has read everything: its response counts, not that
+    // writing failed.
     let _ = stream.write_all(bytes);
     let mut response = Vec::new();
     let mut part = [0; 16384];
     while let Ok(count @ 1..) = stream.read(&mut part) {
-        response.extend_from_slice(part.get(..count).unwrap_or_default());
+        response.extend_from_slice(&part[..count]);
         if is_whole(&response) || response.len() > RESPONSE_BYTES_MAX {
             break;
         }
@@ -127,8 +127,8 @@ fn exchange(stream: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
     response
 }
 
-/// What of an expectation shows in the response of a server that blocks: a rule that must match
-/// denies, others do not.
+/// Returns the part of an expectation that the response of a server that blocks shows: a rule that
+/// must match denies, others do not.
 fn by_response(expected: &Expectation) -> Expectation {
     let denied = (!expected.expect_ids.is_empty()).then_some(403);
     let response_contains = expected.response_contains.clone();
@@ -139,31 +139,31 @@ fn by_response(expected: &Expectation) -> Expectation {
 struct Log {
     path: String,
     file: File,
-    /// What was read and is not behind the last mark.
+    /// Bytes that were read after the last marker.
     text: Vec<u8>,
-    marks: u32,
+    markers: u32,
 }
 
 impl Log {
-    /// From its present end on.
+    /// Reads the log from its present end on.
     fn open(path: &str) -> Result<Self, String> {
         let wrong = |error: std::io::Error| format!("{path}: {error}");
         let mut file = File::open(path).map_err(wrong)?;
         file.seek(SeekFrom::End(0)).map_err(wrong)?;
-        Ok(Self { path: path.to_owned(), file, text: Vec::new(), marks: 0 })
+        Ok(Self { path: path.to_owned(), file, text: Vec::new(), markers: 0 })
     }
 
-    fn next_mark(&mut self) -> String {
-        self.marks = self.marks.wrapping_add(1);
-        format!("fosse-{}-{}-", std::process::id(), self.marks)
+    fn next_marker(&mut self) -> String {
+        self.markers += 1;
+        format!("fosse-{}-{}-", std::process::id(), self.markers)
     }
 
-    /// The text before the line with this mark; nothing if it does not come in time.
-    fn until(&mut self, mark: &str) -> Result<Option<String>, String> {
+    /// Returns the text before the line with this marker; `None` if it does not come in time.
+    fn until(&mut self, marker: &str) -> Result<Option<String>, String> {
         let begun = Instant::now();
-        while begun.elapsed() < Duration::from_millis(MARK_MILLISECONDS_MAX) {
+        while begun.elapsed() < Duration::from_millis(MARKER_MILLISECONDS_MAX) {
             self.file.read_to_end(&mut self.text).map_err(|error| format!("{}: {error}", self.path))?;
-            if let Some(before) = self.before(mark.as_bytes()) {
+            if let Some(before) = self.before(marker.as_bytes()) {
                 return Ok(Some(before));
             }
             std::thread::sleep(Duration::from_micros(LOOK_MICROSECONDS));
@@ -171,12 +171,12 @@ impl Log {
         Ok(None)
     }
 
-    fn before(&mut self, mark: &[u8]) -> Option<String> {
-        let at = self.text.windows(mark.len()).position(|part| part == mark)?;
-        let end = self.text.iter().skip(at).position(|byte| *byte == b'\n')?.saturating_add(at).saturating_add(1);
+    fn before(&mut self, marker: &[u8]) -> Option<String> {
+        let at = self.text.windows(marker.len()).position(|part| part == marker)?;
+        let end = at + self.text[at..].iter().position(|byte| *byte == b'\n')? + 1;
         let lines: Vec<u8> = self.text.drain(..end).collect();
-        let line = lines.get(..at)?.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at.saturating_add(1));
-        Some(String::from_utf8_lossy(lines.get(..line)?).into_owned())
+        let line = lines[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        Some(String::from_utf8_lossy(&lines[..line]).into_owned())
     }
 }
 
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_log_is_cut_at_its_marks() {
+    fn the_log_is_cut_at_its_markers() {
         let dir = fosse_harness::Dir::new();
         let path = dir.join("log");
         std::fs::write(&path, "old\n").unwrap();

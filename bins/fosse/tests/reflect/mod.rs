@@ -1,5 +1,5 @@
-//! The backend that the Core Rule Set's tests want: it answers what a request asks for. Requests
-//! are bytes here, as tests send what is no UTF-8.
+//! The backend that the Core Rule Set's tests want: it sends the response that a request asks for.
+//! Requests are bytes here, as tests send what is no UTF-8.
 
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;

@@ -1,26 +1,27 @@
-//! What is seen against what is expected: every difference as one line.
+//! Compares processes with what is expected of them: every difference is one line.
 
 use super::expected::{Expected, FORK_SERVER_CAPABILITIES, Most, PASSING, PROGRAMS, Place, START_CAPABILITIES, ZYGOTE};
 use super::kernel::{Kind, NAMESPACES, Seen};
 
-/// What a process is taken for, by where it stands and which file it was executed from.
+/// The role of a process, by its parent and the file it was executed from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Role {
     /// fosse-start itself.
     Start,
     /// The fork server, which makes the others: fosse-start's file, start's child.
     ForkServer,
-    /// A filter that makes filters: without an end of the ring nothing from outside comes to it.
+    /// A filter that forks filters: it holds no end of the lane's pipeline, so that nothing from
+    /// outside comes to it.
     Zygote,
     /// A program that stays.
     Program(&'static Expected),
     /// A program that comes and goes.
     Passing,
-    /// Nothing that belongs to an edge.
+    /// None that belongs to an edge.
     Stranger,
 }
 
-/// The role of a process in the edge of `start`.
+/// Returns the role of a process in the edge of `start`.
 #[must_use]
 pub(crate) fn role(seen: &Seen, start: &Seen) -> Role {
     if seen.pid == start.pid {
@@ -29,7 +30,7 @@ pub(crate) fn role(seen: &Seen, start: &Seen) -> Role {
     if seen.name == start.name && seen.parent == start.pid {
         return Role::ForkServer;
     }
-    if seen.name == ZYGOTE.name && seen.parent == start.pid && !holds_ring(seen) {
+    if seen.name == ZYGOTE.name && seen.parent == start.pid && !holds_pipeline(seen) {
         return Role::Zygote;
     }
     if PASSING.contains(&seen.name.as_str()) {
@@ -38,8 +39,8 @@ pub(crate) fn role(seen: &Seen, start: &Seen) -> Role {
     PROGRAMS.iter().find(|expected| expected.name == seen.name).map_or(Role::Stranger, Role::Program)
 }
 
-/// Everything that differs in one process. `start` is the fosse-start it belongs to, as the measure
-/// of the host's namespaces and of whose edge it is.
+/// Returns the differences of one process. `start` is the fosse-start it belongs to, in the host's
+/// namespaces and with the edge's user.
 #[must_use]
 pub(crate) fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
     let mut found = Vec::new();
@@ -61,23 +62,24 @@ pub(crate) fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
             descriptors(seen, &ZYGOTE, &mut found);
         }
         Role::Program(expected) => {
-            walls(seen, start, privileged, &mut found);
+            layers(seen, start, privileged, &mut found);
             namespaces(seen, start, if privileged { expected.place } else { Place::Host }, &mut found);
             descriptors(seen, expected, &mut found);
         }
-        Role::Passing => walls(seen, start, privileged, &mut found),
+        Role::Passing => layers(seen, start, privileged, &mut found),
         Role::Stranger => found.push(format!("no program of an edge: {}", seen.name)),
     }
     found
 }
 
-/// An end of the ring; a stream as descriptor 2 is the journal that start writes to.
-fn holds_ring(seen: &Seen) -> bool {
+/// Returns whether a process holds an end of a lane's pipeline; a stream as descriptor 2 is the
+/// journal that start writes to.
+fn holds_pipeline(seen: &Seen) -> bool {
     let is_end = |(number, kind): &(u32, Kind)| *kind == Kind::UnixStream && *number != 2;
     seen.fds.as_ref().is_none_or(|fds| fds.iter().any(is_end))
 }
 
-fn walls(seen: &Seen, start: &Seen, privileged: bool, found: &mut Vec<String>) {
+fn layers(seen: &Seen, start: &Seen, privileged: bool, found: &mut Vec<String>) {
     let mut expect = |holds: bool, what: String| {
         if !holds {
             found.push(what);
@@ -96,13 +98,13 @@ fn walls(seen: &Seen, start: &Seen, privileged: bool, found: &mut Vec<String>) {
     expect(!seen.dumpable, "memory is open to ptrace and core dumps (dumpable)".to_owned());
     expect(seen.threads == 1, format!("{} threads, not 1", seen.threads));
     expect(seen.parent == start.pid, format!("its parent is {}, not fosse-start", seen.parent));
-    filters(seen, start.filters.saturating_add(1), found);
+    filters(seen, start.filters + 1, found);
     capabilities(seen, 0, privileged, found);
 }
 
-/// seccomp and what it stands on. start and the fork server have one filter, and those that a
-/// supervisor or a container has put around them; everything they start inherits these, and a
-/// program adds its own.
+/// Compares seccomp, and no_new_privs, which it needs. start and the fork server have one filter,
+/// and those of a supervisor or a container; everything they start inherits these, and a program
+/// adds its own.
 fn filters(seen: &Seen, count: u32, found: &mut Vec<String>) {
     if seen.no_new_privs != 1 {
         found.push("no_new_privs is off".to_owned());
@@ -114,12 +116,13 @@ fn filters(seen: &Seen, count: u32, found: &mut Vec<String>) {
     }
 }
 
-/// No set may hold more than `most`. An ordinary user's bounding set is not theirs to empty.
+/// Compares the capability sets: none may hold more than `most`. An ordinary user cannot empty the
+/// bounding set.
 fn capabilities(seen: &Seen, most: u64, privileged: bool, found: &mut Vec<String>) {
     let names = ["inheritable", "permitted", "effective", "bounding", "ambient"];
     for (name, set) in names.into_iter().zip(seen.capabilities) {
-        let judged = privileged || name != "bounding";
-        if judged && set & !most != 0 {
+        let counts = privileged || name != "bounding";
+        if counts && set & !most != 0 {
             found.push(format!("capabilities: {name} {:#x} beyond what it may have", set & !most));
         }
     }
@@ -153,7 +156,7 @@ fn descriptors(seen: &Seen, expected: &Expected, found: &mut Vec<String>) {
     }
 }
 
-/// Descriptors by kind, in the order of the kinds.
+/// Returns descriptors by kind, in the order of the kinds.
 #[must_use]
 pub(crate) fn by_kind(fds: &[(u32, Kind)]) -> std::collections::BTreeMap<Kind, Vec<u32>> {
     let mut all: std::collections::BTreeMap<Kind, Vec<u32>> = std::collections::BTreeMap::new();
@@ -163,7 +166,7 @@ pub(crate) fn by_kind(fds: &[(u32, Kind)]) -> std::collections::BTreeMap<Kind, V
     all
 }
 
-/// No two processes of an edge of root share a UID.
+/// Returns the processes that share a UID, which in an edge of root none may.
 #[must_use]
 pub(crate) fn shared_uids(all: &[Seen], start: &Seen) -> Vec<String> {
     if start.uids.first() != Some(&0) {
