@@ -35,7 +35,7 @@ impl Meter {
 }
 
 /// Queries and urlencoded bodies.
-pub fn form(data: &[u8]) {
+pub(crate) fn form(data: &[u8]) {
     let mut meter = Meter::new(data);
     let mut count = 0;
     let report = urlencoded(data, &FormOptions::default(), &mut |item| {
@@ -47,7 +47,7 @@ pub fn form(data: &[u8]) {
 }
 
 /// JSON bodies, in both namings, which must agree on everything but names.
-pub fn json(data: &[u8]) {
+pub(crate) fn json(data: &[u8]) {
     let mut reports = Vec::new();
     for naming in [Naming::Version2, Naming::Version3] {
         let mut meter = Meter::new(data);
@@ -69,7 +69,7 @@ pub fn json(data: &[u8]) {
 }
 
 /// Multipart bodies; the first line is the Content-Type.
-pub fn multipart(data: &[u8]) {
+pub(crate) fn multipart(data: &[u8]) {
     let (content_type, body) = match data.iter().position(|byte| *byte == b'\n') {
         Some(end) => (data.get(..end).unwrap_or_default(), data.get(end + 1..).unwrap_or_default()),
         None => (&b"multipart/form-data; boundary=b"[..], data),
@@ -92,7 +92,7 @@ pub fn multipart(data: &[u8]) {
 }
 
 /// XML bodies.
-pub fn xml(data: &[u8]) {
+pub(crate) fn xml(data: &[u8]) {
     let paths = ["/*", "//@*", "//a//b", "//*[local-name()='a']/@b", "//text()"];
     let paths: Vec<XmlPath> = paths.iter().filter_map(|path| XmlPath::parse(path.as_bytes(), None).ok()).collect();
     let options = XmlOptions { paths: &paths, leaves_as_arguments: true, ..XmlOptions::default() };
@@ -113,7 +113,7 @@ pub fn xml(data: &[u8]) {
 }
 
 /// Content codings: the first byte chooses the coding and the size of the pieces.
-pub fn inflate(data: &[u8]) {
+pub(crate) fn inflate(data: &[u8]) {
     let Some((choice, body)) = data.split_first() else { return };
     let encoding = if choice & 1 == 0 { Encoding::Gzip } else { Encoding::Deflate };
     let limits = InflateLimits { output_bytes_max: 1 << 20, ratio_max: 50 };

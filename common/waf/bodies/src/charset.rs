@@ -35,7 +35,8 @@ impl Charset {
         NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, charset)| *charset)
     }
 
-    /// What the byte order mark at the beginning says, and its length.
+    /// Returns the character set that a byte order mark at the beginning names, and the mark's
+    /// length.
     pub(crate) fn from_mark(text: &[u8]) -> Option<(Self, usize)> {
         match text {
             [0xef, 0xbb, 0xbf, ..] => Some((Self::Utf8, 3)),

@@ -5,10 +5,10 @@ use crate::percent::decode;
 use crate::{Item, Sink};
 use memchr::memchr;
 
-/// How to read a form.
+/// Options for reading a form.
 #[derive(Clone, Copy, Debug)]
 pub struct FormOptions {
-    /// What stands between arguments (SecArgumentSeparator).
+    /// The byte between arguments (SecArgumentSeparator).
     pub separator: u8,
     /// Arguments taken at most; those after it are not given.
     pub arguments_count_max: usize,
@@ -20,7 +20,7 @@ impl Default for FormOptions {
     }
 }
 
-/// What was found in a form.
+/// The result of reading a form.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct FormReport {
     /// Arguments given.
@@ -76,10 +76,10 @@ pub fn cookies(header: &[u8], separator: u8, count_max: usize, sink: Sink<'_>) -
     (count, false)
 }
 
-/// What stands before the first `at`, and what after it if there is one.
+/// Splits at the first `at`; `None` if there is none.
 fn cut(input: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
-    match memchr(at, input).and_then(|place| input.split_at_checked(place)) {
-        Some((before, after)) => (before, after.get(1..)),
+    match memchr(at, input) {
+        Some(place) => (&input[..place], Some(&input[place + 1..])),
         None => (input, None),
     }
 }

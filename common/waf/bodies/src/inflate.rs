@@ -1,16 +1,16 @@
-//! Content-Encoding of requests: gzip and deflate taken apart piece by piece, with a limit on what
+//! Content-Encoding of requests: decodes gzip and deflate piece by piece, with a limit on what
 //! comes out.
 //!
-//! Brotli and zstd are not decoded; a site that gets them answers 415, which no browser notices
-//! since none sends them.
+//! Brotli and zstd are not decoded: a site that gets them responds with 415, which no browser
+//! notices since none sends them.
 
 use flate2::write::MultiGzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
 use std::fmt;
 use std::io::{self, Write};
 
-/// Bytes that come out for one that went in, at most. JSON and XML of people stay below 30; deflate
-/// itself could do 1032, which is what a bomb uses.
+/// Decoded bytes per encoded byte, at most. JSON and XML of people stay below 30; deflate itself
+/// could do 1032, which is what a bomb uses.
 pub const RATIO_MAX: usize = 100;
 
 /// Bytes that may come out whatever the ratio, so that the short beginnings of good bodies are not
@@ -29,14 +29,14 @@ pub enum Encoding {
     Deflate,
 }
 
-/// What a Content-Encoding header asks for.
+/// The coding that a Content-Encoding header asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Requested {
     /// No coding: no header, an empty one, or `identity`.
     Identity,
     /// One coding that can be decoded.
     Decode(Encoding),
-    /// Anything else, several codings included: answer 415.
+    /// Anything else, several codings included: respond with 415.
     Unsupported,
 }
 
@@ -64,14 +64,14 @@ pub struct InflateLimits {
     pub ratio_max: usize,
 }
 
-/// Why a body was not decoded.
+/// The reason a body was not decoded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum InflateError {
-    /// More comes out than the body limit: answer 413.
+    /// More comes out than the body limit: respond with 413.
     TooLong,
-    /// More comes out than the ratio allows: answer 413.
+    /// More comes out than the ratio allows: respond with 413.
     TooDense,
-    /// It is not what its Content-Encoding says, or it ends too early: answer 400.
+    /// It is not what its Content-Encoding says, or it ends too early: respond with 400.
     Broken,
 }
 
@@ -85,7 +85,7 @@ impl fmt::Display for InflateError {
     }
 }
 
-/// What was decoded and not yet taken, and how much more there may be.
+/// The bytes decoded and not yet taken, with the limits on them.
 struct Bounded {
     pending: Vec<u8>,
     input_bytes: usize,
@@ -96,7 +96,8 @@ struct Bounded {
 
 impl Write for Bounded {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        self.output_bytes = self.output_bytes.saturating_add(piece.len());
+        self.output_bytes += piece.len();
+        // Saturates: a ratio that allows more than memory has is none.
         let ratio_bytes = self.input_bytes.saturating_mul(self.limits.ratio_max).max(RATIO_FREE_BYTES);
         if self.output_bytes > self.limits.output_bytes_max {
             self.failed = Some(InflateError::TooLong);
@@ -130,7 +131,7 @@ pub struct Inflate {
 }
 
 impl Inflate {
-    /// A decoder for a body in `encoding`.
+    /// Creates a decoder for a body in `encoding`.
     pub fn new(encoding: Encoding, limits: InflateLimits) -> Self {
         let bounded = Bounded { pending: Vec::new(), input_bytes: 0, output_bytes: 0, limits, failed: None };
         Self {
@@ -218,7 +219,7 @@ struct Deflate {
 
 impl Deflate {
     fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), InflateError> {
-        self.bounded.input_bytes = self.bounded.input_bytes.saturating_add(piece.len());
+        self.bounded.input_bytes += piece.len();
         let written = self.write(piece);
         drain(&mut self.bounded, written, out)
     }
@@ -231,12 +232,12 @@ impl Deflate {
             }
             let (taken_before, given_before) = (self.inner.total_in(), self.inner.total_out());
             let status = self.inner.decompress(piece, &mut buffer, FlushDecompress::None)?;
-            let moved = |before: u64, now: u64| usize::try_from(now.saturating_sub(before)).unwrap_or(0);
-            let taken = moved(taken_before, self.inner.total_in());
-            let given = moved(given_before, self.inner.total_out());
+            let moved = |before: u64, now: u64| usize::try_from(now - before).map_err(io::Error::other);
+            let taken = moved(taken_before, self.inner.total_in())?;
+            let given = moved(given_before, self.inner.total_out())?;
             self.ended = status == Status::StreamEnd;
-            self.bounded.write_all(buffer.get(..given).unwrap_or_default())?;
-            piece = piece.get(taken..).unwrap_or_default();
+            self.bounded.write_all(&buffer[..given])?;
+            piece = &piece[taken..];
             // A full buffer may mean that more waits inside.
             if !self.ended && given < BUFFER_BYTES && (piece.is_empty() || taken == 0) {
                 return if piece.is_empty() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) };
@@ -247,7 +248,7 @@ impl Deflate {
 
 fn push_gzip(decoder: &mut MultiGzDecoder<Bounded>, piece: &[u8], out: &mut Vec<u8>) -> Result<(), InflateError> {
     let bounded = decoder.get_mut();
-    bounded.input_bytes = bounded.input_bytes.saturating_add(piece.len());
+    bounded.input_bytes += piece.len();
     let written = decoder.write_all(piece).and_then(|()| decoder.flush());
     drain(decoder.get_mut(), written, out)
 }

@@ -1,9 +1,9 @@
-//! fosse-bodies: what rules see of a query, a cookie header or a body, as named values.
+//! fosse-bodies: reads a query, a cookie header or a body into the named values that rules see.
 //!
-//! Every parser takes the complete bytes and limits, gives [`Item`]s to a callback in the order
-//! they stand, and returns a report: what was wrong, and the flags SecLang has for it. A parser
-//! that meets an error stops there; what it gave before stays given, so that rules can still look
-//! at it. Names and flags follow ModSecurity 2.9 unless a type says otherwise.
+//! Every parser takes the complete bytes and limits, gives [`Item`]s to a callback in the order of
+//! the input, and returns a report: the error, and the flags SecLang has for it. A parser that
+//! meets an error stops there; what it gave before remains valid, so that rules can still look at
+//! it. Names and flags follow ModSecurity 2.9 unless a type says otherwise.
 //!
 //! Work and output are linear in the input: each parser reads its input a constant number of times,
 //! and the bytes it gives to the callback are at most [`OUTPUT_FACTOR_MAX`] times the input (as
@@ -63,7 +63,7 @@ pub enum Item<'a> {
     },
     /// A text or CDATA node of an XML document, references resolved.
     XmlText {
-        /// The element it stands in, as written.
+        /// The element around it, as written.
         element: &'a [u8],
         /// The text.
         text: &'a [u8],
@@ -79,10 +79,10 @@ pub enum Item<'a> {
     },
     /// The document type declaration of an XML document, raw; its entities are never expanded.
     XmlDoctype(&'a [u8]),
-    /// What stands at one of the places asked for: all text in an element, an attribute's value, or
+    /// The text at one of the places asked for: all text in an element, an attribute's value, or
     /// one run of text.
     XmlNode {
-        /// Which of the paths.
+        /// The index of the path.
         path: usize,
         /// The text, references resolved.
         value: &'a [u8],
@@ -91,5 +91,5 @@ pub enum Item<'a> {
     XmlContent(&'a [u8]),
 }
 
-/// Where items go.
+/// The callback that receives items.
 pub type Sink<'s> = &'s mut dyn FnMut(Item<'_>);

@@ -1,17 +1,17 @@
-//! Limits all parsers share, and the account that keeps output linear.
+//! Limits that all parsers share, and the budget that keeps output linear.
 
 /// Arguments taken from one source at most. ModSecurity's default for SecArgumentsLimit; forms of
 /// people have tens.
 pub(crate) const ARGUMENTS_COUNT_MAX: usize = 1000;
 
-/// Bytes given out for one byte read at most. Flattened JSON names repeat their prefix for every
-/// leaf; measured bodies stay below 3, and more than 8 is made to be expensive.
+/// Bytes given to the callback per byte read, at most. Flattened JSON names repeat their prefix for
+/// every leaf; measured bodies stay below 3, and more than 8 is made to be expensive.
 pub const OUTPUT_FACTOR_MAX: usize = 8;
 
-/// Bytes given out on top of the factor, so that small deep bodies are not refused.
+/// Bytes given to the callback on top of the factor, so that small deep bodies are not refused.
 pub const OUTPUT_SLACK_BYTES: usize = 16 * 1024;
 
-/// How much a parser may still give out.
+/// The output a parser may still give.
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes: usize,
@@ -20,10 +20,11 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) fn new(input_len: usize, count: usize) -> Self {
+        // Saturates: a budget at the top is one that cannot run out.
         Self { bytes: input_len.saturating_mul(OUTPUT_FACTOR_MAX).saturating_add(OUTPUT_SLACK_BYTES), count }
     }
 
-    /// Takes one item of `bytes`. False if that is more than is left.
+    /// Takes one item of `bytes` from the budget.
     pub(crate) fn take(&mut self, bytes: usize) -> Result<(), Spent> {
         self.count = self.count.checked_sub(1).ok_or(Spent::Count)?;
         self.bytes = self.bytes.checked_sub(bytes).ok_or(Spent::Bytes)?;
@@ -31,7 +32,7 @@ impl Budget {
     }
 }
 
-/// What a budget ran out of.
+/// The part of a budget that ran out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Spent {
     Count,

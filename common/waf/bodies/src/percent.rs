@@ -6,7 +6,7 @@ use memchr::memchr2;
 /// that start no valid pair in `invalid`; these stay as they are.
 pub(crate) fn decode<'a>(input: &'a [u8], scratch: &'a mut Vec<u8>, invalid: &mut usize) -> &'a [u8] {
     let Some(first) = memchr2(b'%', b'+', input) else { return input };
-    let (plain, mut rest) = input.split_at_checked(first).unwrap_or((input, b""));
+    let (plain, mut rest) = input.split_at(first);
     scratch.clear();
     scratch.reserve(input.len());
     scratch.extend_from_slice(plain);

@@ -246,7 +246,7 @@ fn one_path_in_two_namespaces_is_two_places() {
     assert_eq!(transaction.matches().map(|found| found.id()).collect::<Vec<_>>(), [9, 2]);
     assert!(
         refusal("SecRule XML:/s:a \"@rx .\" \"id:1,phase:2\"")
-            .contains("the prefix s stands for nothing; expected an action like xmlns:s=")
+            .contains("the prefix s has no namespace; expected an action like xmlns:s=")
     );
 }
 

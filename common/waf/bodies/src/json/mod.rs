@@ -24,10 +24,10 @@ pub const DEPTH_COUNT_MAX: usize = 512;
 /// Bytes of one flattened name at most: what a rule or a log line can still hold.
 pub const NAME_BYTES_MAX: usize = 16 * 1024;
 
-/// How to read a JSON body.
+/// Options for reading a JSON body.
 #[derive(Clone, Copy, Debug)]
 pub struct JsonOptions {
-    /// How arguments are named.
+    /// The naming of arguments.
     pub naming: Naming,
     /// Containers inside each other at most (SecRequestBodyJsonDepthLimit). A top-level object does
     /// not count.
@@ -42,7 +42,7 @@ impl Default for JsonOptions {
     }
 }
 
-/// Why a JSON body was not read to its end; its text is for REQBODY_ERROR_MSG.
+/// The reason a JSON body was not read to its end; its text is for REQBODY_ERROR_MSG.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum JsonError {
     /// The body ended inside the value, or is empty.
@@ -51,7 +51,7 @@ pub enum JsonError {
     Unexpected(usize),
     /// A string that is not UTF-8 (offset of its first byte).
     NotUtf8(usize),
-    /// Something stands after the value (offset).
+    /// Text after the value (offset in bytes).
     TrailingGarbage(usize),
     /// More containers inside each other than allowed.
     TooDeep,
@@ -76,12 +76,12 @@ impl fmt::Display for JsonError {
     }
 }
 
-/// What came of a JSON body.
+/// The result of reading a JSON body.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct JsonReport {
     /// Arguments given.
     pub arguments: usize,
-    /// Why it stopped early (REQBODY_ERROR).
+    /// The reason it stopped early (REQBODY_ERROR).
     pub error: Option<JsonError>,
 }
 
@@ -182,7 +182,7 @@ impl Parser<'_, '_> {
 }
 
 fn give(budget: &mut Budget, name: &[u8], value: &[u8], sink: &mut dyn FnMut(Item<'_>)) -> Result<(), JsonError> {
-    budget.take(name.len().saturating_add(value.len())).map_err(|spent| match spent {
+    budget.take(name.len() + value.len()).map_err(|spent| match spent {
         Spent::Count => JsonError::TooManyArguments,
         Spent::Bytes => JsonError::NamesTooLong,
     })?;

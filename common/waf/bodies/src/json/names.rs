@@ -1,10 +1,10 @@
-//! The name of the leaf the parser stands at.
+//! Flattened names of JSON leaves.
 
 use super::{JsonError, NAME_BYTES_MAX};
 use std::io::Write;
 use std::ops::Range;
 
-/// How leaves are named. Both exist because exclusions in the wild are written for both; rules of
+/// The naming of leaves. Both exist because exclusions in the wild are written for both; rules of
 /// the Core Rule Set accept either.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Naming {
@@ -38,7 +38,7 @@ pub(crate) struct Names {
     naming: Naming,
     name: Vec<u8>,
     levels: Vec<Level>,
-    /// Where the last part of the current name begins.
+    /// Start of the last part of the current name.
     last: usize,
     /// Length to return to after the current leaf.
     outside: usize,
@@ -65,16 +65,16 @@ impl Names {
         self.levels.len()
     }
 
-    /// Depth as ModSecurity 2 counts it: a top-level object is not a level.
+    /// Returns the depth as ModSecurity 2 counts it: a top-level object is not a level.
     pub(crate) fn depth_counted(&self) -> usize {
-        self.levels.len().saturating_sub(usize::from(self.top_object))
+        self.levels.len() - usize::from(self.top_object)
     }
 
     pub(crate) fn in_object(&self) -> bool {
         self.levels.last().is_some_and(|level| level.object)
     }
 
-    /// The current place is a container.
+    /// Enters a container at the current place.
     pub(crate) fn open(&mut self, object: bool) {
         let top = self.levels.is_empty();
         let mut prefix = true;
@@ -92,14 +92,14 @@ impl Names {
         self.levels.push(Level { object, elements: 0, outside: self.outside, own, inside, prefix });
     }
 
-    /// The innermost container ends.
+    /// Leaves the innermost container.
     pub(crate) fn close(&mut self) {
         if let Some(level) = self.levels.pop() {
             self.name.truncate(level.outside);
         }
     }
 
-    /// The leaf is done with.
+    /// Drops the leaf's part of the name.
     pub(crate) fn leaf(&mut self) {
         self.name.truncate(self.outside);
     }

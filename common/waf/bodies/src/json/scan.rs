@@ -3,7 +3,7 @@
 use super::JsonError;
 use crate::percent::hex;
 
-/// Where the parser stands in the text, and the buffer of the last string that had escapes.
+/// A position in the text, and the buffer of the last string that had escapes.
 pub(crate) struct Scan<'b> {
     input: &'b [u8],
     pos: usize,
@@ -20,7 +20,7 @@ impl<'b> Scan<'b> {
         self.pos
     }
 
-    /// The next byte that is not whitespace, without taking it.
+    /// Returns the next byte that is not whitespace, without taking it.
     pub(crate) fn next_token(&mut self) -> Option<u8> {
         loop {
             let byte = *self.input.get(self.pos)?;
@@ -49,12 +49,12 @@ impl<'b> Scan<'b> {
     /// Reads a string after its opening quote; takes the closing one.
     pub(crate) fn string(&mut self) -> Result<&[u8], JsonError> {
         let start = self.pos;
-        let rest = self.input.get(start..).unwrap_or_default();
+        let rest = &self.input[start..];
         let mut ascii = true;
         for (length, byte) in rest.iter().enumerate() {
             match byte {
                 b'"' => {
-                    let text = rest.get(..length).unwrap_or_default();
+                    let text = &rest[..length];
                     self.pos = start + length + 1;
                     return if ascii || std::str::from_utf8(text).is_ok() {
                         Ok(text)
@@ -71,17 +71,17 @@ impl<'b> Scan<'b> {
         Err(JsonError::Premature)
     }
 
-    /// Goes on with a string from its first backslash, unescaping to the scratch buffer.
+    /// Reads the rest of a string from its first backslash, unescaping to the scratch buffer.
     fn escaped_string(&mut self, start: usize, plain: usize) -> Result<&[u8], JsonError> {
         self.scratch.clear();
-        self.scratch.extend_from_slice(self.input.get(start..start + plain).unwrap_or_default());
+        self.scratch.extend_from_slice(&self.input[start..start + plain]);
         self.pos = start + plain;
         loop {
             let byte = self.take()?;
             match byte {
                 b'"' => break,
                 b'\\' => self.escape()?,
-                ..0x20 => return Err(JsonError::Unexpected(self.pos.saturating_sub(1))),
+                ..0x20 => return Err(JsonError::Unexpected(self.pos - 1)),
                 _ => self.scratch.push(byte),
             }
         }
@@ -106,15 +106,16 @@ impl<'b> Scan<'b> {
             b'r' => b'\r',
             b't' => b'\t',
             b'u' => return self.unicode(),
-            _ => return Err(JsonError::Unexpected(self.pos.saturating_sub(1))),
+            _ => return Err(JsonError::Unexpected(self.pos - 1)),
         };
         self.scratch.push(byte);
         Ok(())
     }
 
-    /// `\uHHHH`, and the second half of a surrogate pair if it follows.
+    /// Reads `\uHHHH`, and the second half of a surrogate pair if it follows.
     fn unicode(&mut self) -> Result<(), JsonError> {
         let mut code = u32::from(self.quad()?);
+        // Half a pair alone is no character: it becomes `?` below, and what follows is read again.
         if (0xd800..0xdc00).contains(&code) && self.input.get(self.pos..self.pos + 2) == Some(b"\\u") {
             let back = self.pos;
             self.pos += 2;
@@ -133,7 +134,7 @@ impl<'b> Scan<'b> {
 
     fn quad(&mut self) -> Result<u16, JsonError> {
         (0..4).try_fold(0u16, |value, _| {
-            let digit = hex(self.take()?).ok_or(JsonError::Unexpected(self.pos.saturating_sub(1)))?;
+            let digit = hex(self.take()?).ok_or(JsonError::Unexpected(self.pos - 1))?;
             Ok(value << 4 | u16::from(digit))
         })
     }
@@ -141,19 +142,20 @@ impl<'b> Scan<'b> {
     /// Reads `null`, `true`, `false` or a number: its text, which for `null` is empty.
     pub(crate) fn literal(&mut self) -> Result<&'b [u8], JsonError> {
         let input = self.input;
-        let rest = input.get(self.pos..).unwrap_or_default();
+        let rest = &input[self.pos..];
         for word in [&b"null"[..], b"true", b"false"] {
             if rest.starts_with(word) {
                 self.pos += word.len();
                 return Ok(if word == b"null" { b"" } else { word });
             }
+            // The body ends within the word.
             if word.starts_with(rest) {
                 return Err(JsonError::Premature);
             }
         }
         let start = self.pos;
         self.number()?;
-        Ok(input.get(start..self.pos).unwrap_or_default())
+        Ok(&input[start..self.pos])
     }
 
     fn number(&mut self) -> Result<(), JsonError> {
@@ -179,9 +181,9 @@ impl<'b> Scan<'b> {
         Ok(())
     }
 
-    /// At least one digit.
+    /// Takes one digit or more.
     fn digits(&mut self) -> Result<(), JsonError> {
-        let rest = self.input.get(self.pos..).unwrap_or_default();
+        let rest = &self.input[self.pos..];
         let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
         self.pos += count;
         match (count, rest.is_empty()) {

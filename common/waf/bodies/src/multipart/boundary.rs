@@ -20,8 +20,8 @@ impl Boundary {
     /// Refuses a line that some backends would take for the boundary: quoted like the parameter, or
     /// with whitespace before it.
     pub(crate) fn check_lookalike(&self, line: &[u8], quoted: bool) -> Result<(), MultipartError> {
-        let boundary = self.with_dashes.get(2..).unwrap_or_default();
-        let after = line.get(2..).unwrap_or_default();
+        let boundary = &self.with_dashes[2..];
+        let after = &line[2..];
         if quoted && after.strip_prefix(b"\"").is_some_and(|after| after.starts_with(boundary)) {
             return Err(MultipartError::Boundary("quotes"));
         }
@@ -57,7 +57,7 @@ pub(crate) fn from_content_type(header: &[u8], report: &mut MultipartReport) -> 
         (Some(b';'), None) => {}
         _ => return refuse("malformed"),
     }
-    let value = value(after.get(PARAMETER.len()..).unwrap_or_default(), report)?;
+    let value = value(&after[PARAMETER.len()..], report)?;
     if parameters(value) > 0 {
         return refuse("content");
     }
@@ -75,7 +75,7 @@ fn value<'h>(after: &'h [u8], report: &mut MultipartReport) -> Result<&'h [u8], 
     let refuse = |why| Err(MultipartError::ContentType(why));
     let Some(equals) = memchr::memchr(b'=', after) else { return refuse("malformed") };
     let (between, value) = after.split_at(equals);
-    let value = value.get(1..).unwrap_or_default();
+    let value = &value[1..];
     if !between.iter().all(u8::is_ascii_whitespace) {
         return refuse("parameter name");
     }
@@ -90,12 +90,10 @@ fn value<'h>(after: &'h [u8], report: &mut MultipartReport) -> Result<&'h [u8], 
     }
 }
 
-/// How often `boundary` with an `=` somewhere after it occurs, in any case.
+/// Counts how often `boundary` occurs, in any case, with an `=` somewhere after it.
 fn parameters(text: &[u8]) -> usize {
     let lower = text.to_ascii_lowercase();
-    memmem::find_iter(&lower, PARAMETER)
-        .filter(|at| lower.get(at + PARAMETER.len()..).is_some_and(|after| after.contains(&b'=')))
-        .count()
+    memmem::find_iter(&lower, PARAMETER).filter(|at| lower[at + PARAMETER.len()..].contains(&b'=')).count()
 }
 
 /// RFC 2046 section 5.1.1, bchars.

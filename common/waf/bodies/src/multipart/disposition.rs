@@ -21,7 +21,7 @@ pub(crate) fn parse(value: &[u8], report: &mut MultipartReport) -> Result<Names,
         rest = match rest.split_first() {
             Some((b';', after)) => skip_blank(after),
             _ => {
-                // Text after a closing quote: somebody's parser has seen the end of the value
+                // Text after a closing quote: another parser may have seen the end of the value
                 // elsewhere.
                 report.invalid_quoting |= names.name.is_some() || names.filename.is_some();
                 return refuse("semicolon missing");
@@ -67,7 +67,7 @@ fn quoted(rest: &[u8], quote: u8) -> Result<(Vec<u8>, &[u8]), MultipartError> {
     while let Some((at, byte)) = bytes.next() {
         let next = rest.get(at + 1);
         match (*byte, next) {
-            (byte, _) if byte == quote => return Ok((value, rest.get(at + 1..).unwrap_or_default())),
+            (byte, _) if byte == quote => return Ok((value, &rest[at + 1..])),
             (b'\\', Some(escaped)) if *escaped == quote || *escaped == b'\\' => {
                 value.push(*escaped);
                 bytes.next();
@@ -87,7 +87,7 @@ fn token(rest: &[u8]) -> (Vec<u8>, &[u8]) {
 
 fn skip_blank(text: &[u8]) -> &[u8] {
     let blank = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    text.get(blank..).unwrap_or_default()
+    &text[blank..]
 }
 
 fn refuse<T>(why: &'static str) -> Result<T, MultipartError> {

@@ -34,7 +34,7 @@ pub const FILES_COUNT_MAX: usize = 100;
 /// Bytes of a Content-Type header at most, as in ModSecurity.
 pub(crate) const CONTENT_TYPE_BYTES_MAX: usize = 1024;
 
-/// How to read a multipart body.
+/// Options for reading a multipart body.
 #[derive(Clone, Copy, Debug)]
 pub struct MultipartOptions {
     /// Files at most (SecUploadFileLimit); one more sets MULTIPART_FILE_LIMIT_EXCEEDED, and files
@@ -84,7 +84,7 @@ struct Parser<'b, 'r, 's> {
     sink: Sink<'s>,
 }
 
-/// What a line that begins with `--` is.
+/// The kind of a line that begins with `--`.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Dashes {
     /// The boundary before a part.
@@ -168,9 +168,9 @@ impl<'b> Parser<'b, '_, '_> {
             self.report.invalid_part = true;
             return Ok(());
         };
-        let lines: usize = part.lines().map(|line| line.len().saturating_add(name.len())).sum();
-        let once = name.len().saturating_add(names.filename.as_ref().map_or(0, Vec::len)).saturating_add(data.len());
-        self.budget.take(lines.saturating_add(once)).map_err(|_| MultipartError::Header("names too long"))?;
+        let lines: usize = part.lines().map(|line| line.len() + name.len()).sum();
+        let once = name.len() + names.filename.as_ref().map_or(0, Vec::len) + data.len();
+        self.budget.take(lines + once).map_err(|_| MultipartError::Header("names too long"))?;
         for line in part.lines() {
             (self.sink)(Item::PartHeader { part: &name, line });
         }
@@ -182,34 +182,34 @@ impl<'b> Parser<'b, '_, '_> {
             Some(_) if self.report.files >= self.options.files_count_max => self.report.file_limit_exceeded = true,
             Some(filename) => {
                 self.report.files += 1;
-                self.report.files_combined_bytes = self.report.files_combined_bytes.saturating_add(data.len());
+                self.report.files_combined_bytes += data.len();
                 (self.sink)(Item::File { name: &name, filename: &filename, content: data });
             }
         }
         Ok(())
     }
 
-    /// Reads data from `start`, where a line begins, to the next boundary line, and that line.
-    /// Gives the data without the line end before the boundary. Without a boundary it reads all
-    /// there is.
+    /// Reads data from `start`, the beginning of a line, up to and including the next boundary
+    /// line. Returns the data without the line end before the boundary; without a boundary it is
+    /// all the rest.
     fn data(&mut self, start: usize) -> Result<(&'b [u8], Dashes), MultipartError> {
         let mut line_start = start;
         loop {
-            let rest = self.body.get(line_start..).unwrap_or_default();
+            let rest = &self.body[line_start..];
             if rest.starts_with(b"--") {
                 self.pos = line_start;
                 let line = self.line().unwrap_or_default();
                 let dashes = self.dashes(line)?;
                 if dashes != Dashes::No {
                     self.note_line_end(line);
-                    let data = self.body.get(start..line_start).unwrap_or_default();
+                    let data = &self.body[start..line_start];
                     self.look_inside(data);
                     return Ok((without_line_end(data), dashes));
                 }
             }
             let Some(next) = self.dash_line.find(rest) else {
                 self.pos = self.body.len();
-                let data = self.body.get(start..).unwrap_or_default();
+                let data = &self.body[start..];
                 self.look_inside(data);
                 return Ok((data, Dashes::No));
             };
@@ -217,8 +217,8 @@ impl<'b> Parser<'b, '_, '_> {
         }
     }
 
-    /// Whether the boundary stands inside lines of `data`. Those at the beginning of a line are
-    /// judged elsewhere.
+    /// Notes a boundary inside lines of `data`. Those at the beginning of a line were judged
+    /// before.
     fn look_inside(&mut self, data: &[u8]) {
         if memmem::find_iter(data, self.boundary.with_dashes())
             .any(|at| at.checked_sub(1).is_some_and(|before| data.get(before) != Some(&b'\n')))
@@ -227,12 +227,15 @@ impl<'b> Parser<'b, '_, '_> {
         }
     }
 
-    /// The next line with its end; the last one may have none.
+    /// Takes the next line with its end; the last one may have none.
     fn line(&mut self) -> Option<&'b [u8]> {
-        let rest = self.body.get(self.pos..).filter(|rest| !rest.is_empty())?;
+        let rest = &self.body[self.pos..];
+        if rest.is_empty() {
+            return None;
+        }
         let length = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
         self.pos += length;
-        rest.get(..length)
+        Some(&rest[..length])
     }
 
     fn dashes(&mut self, line: &[u8]) -> Result<Dashes, MultipartError> {
@@ -242,6 +245,7 @@ impl<'b> Parser<'b, '_, '_> {
         }
         let Some(after) = line.strip_prefix(self.boundary.with_dashes()) else {
             self.boundary.check_lookalike(line, self.report.boundary_quoted)?;
+            // 1 says more than 2, and is never taken back.
             if self.report.unmatched_boundary == 0 {
                 self.report.unmatched_boundary = 2;
             }

@@ -13,14 +13,13 @@ struct Header<'b> {
 
 impl Header<'_> {
     fn name(&self) -> &[u8] {
-        self.line.get(..self.name_len).unwrap_or_default()
+        &self.line[..self.name_len]
     }
 
     fn value(&self) -> &[u8] {
-        let value = self.line.get(self.name_len..).unwrap_or_default();
-        let value = value.strip_prefix(b":").unwrap_or_default();
+        let value = &self.line[self.name_len + 1..];
         let blank = value.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        value.get(blank..).unwrap_or_default()
+        &value[blank..]
     }
 }
 
@@ -46,7 +45,7 @@ impl<'b> Part<'b> {
             return self.fold(line, report);
         }
         let Some(name_len) = memchr(b':', line) else { return refuse("colon missing") };
-        let name = line.get(..name_len).unwrap_or_default();
+        let name = &line[..name_len];
         if name.is_empty() {
             return refuse("name missing");
         }
@@ -69,7 +68,7 @@ impl<'b> Part<'b> {
         }
         let Some(header) = self.headers.last_mut() else { return Err(MultipartError::Header("folding error")) };
         let blank = line.iter().take_while(|byte| is_space(**byte)).count();
-        let more = line.get(blank..).unwrap_or_default();
+        let more = &line[blank..];
         if header.line.len() + more.len() >= HEADER_LINE_BYTES_MAX {
             return Err(MultipartError::Header("line too long"));
         }

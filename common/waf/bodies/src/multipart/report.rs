@@ -1,8 +1,8 @@
-//! What was wrong with a multipart body: its error and its flags.
+//! The error and the flags of a multipart body.
 
 use std::fmt;
 
-/// Why a multipart body was not read to its end; its text is for REQBODY_ERROR_MSG.
+/// The reason a multipart body was not read to its end; its text is for REQBODY_ERROR_MSG.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum MultipartError {
     /// The Content-Type header is too long, not multipart/form-data, or has no acceptable boundary.
@@ -38,15 +38,15 @@ impl fmt::Display for MultipartError {
 /// The MULTIPART_* flags of one body.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct MultipartReport {
-    /// Why it stopped early (REQBODY_ERROR, and part of MULTIPART_STRICT_ERROR).
+    /// The reason it stopped early (REQBODY_ERROR, and part of MULTIPART_STRICT_ERROR).
     pub error: Option<MultipartError>,
     /// MULTIPART_BOUNDARY_QUOTED: the Content-Type has the boundary in quotes.
     pub boundary_quoted: bool,
     /// MULTIPART_BOUNDARY_WHITESPACE: whitespace around the `=` of the boundary.
     pub boundary_whitespace: bool,
-    /// MULTIPART_DATA_BEFORE: something stands before the first boundary.
+    /// MULTIPART_DATA_BEFORE: data before the first boundary.
     pub data_before: bool,
-    /// MULTIPART_DATA_AFTER: something stands after the final boundary.
+    /// MULTIPART_DATA_AFTER: data after the final boundary.
     pub data_after: bool,
     /// MULTIPART_HEADER_FOLDING: a part header goes on in the next line.
     pub header_folding: bool,
@@ -66,8 +66,8 @@ pub struct MultipartReport {
     /// MULTIPART_FILE_LIMIT_EXCEEDED: more files than allowed.
     pub file_limit_exceeded: bool,
     /// MULTIPART_UNMATCHED_BOUNDARY: 0 none; 2 lines that begin with `--` but are no boundary (PEM
-    /// files, say); 1 where the boundary itself stands in the middle of a line, or necessary
-    /// boundary lines are missing.
+    /// files, say); 1 the boundary itself in the middle of a line, or necessary boundary lines
+    /// missing.
     pub unmatched_boundary: u8,
     /// Parts that were fields.
     pub fields: usize,
@@ -78,12 +78,13 @@ pub struct MultipartReport {
 }
 
 impl MultipartReport {
-    /// MULTIPART_CRLF_LF_LINES: both line ends occur.
+    /// Returns MULTIPART_CRLF_LF_LINES: both line ends occur.
     pub fn crlf_lf_lines(&self) -> bool {
         self.crlf_line && self.lf_line
     }
 
-    /// MULTIPART_STRICT_ERROR: any of the errors and flags that the manual sums up under it.
+    /// Returns MULTIPART_STRICT_ERROR: any of the errors and flags that the manual sums up under
+    /// it.
     pub fn strict_error(&self) -> bool {
         self.error.is_some()
             || self.boundary_quoted

@@ -1,15 +1,15 @@
-//! Which character set a document is in.
+//! The character set of a document.
 
 use super::XmlError;
 use crate::charset::{Charset, to_utf8};
 use memchr::{memchr, memmem};
 use std::borrow::Cow;
 
-/// The document in UTF-8: by its byte order mark, else by the header, else by its declaration (RFC
-/// 7303 section 3).
+/// Returns the document in UTF-8, decoded by its byte order mark, else by the header, else by its
+/// declaration (RFC 7303 section 3).
 pub(crate) fn decoded(input: &[u8], header: Option<Charset>) -> Result<Cow<'_, [u8]>, XmlError> {
     let (charset, body) = match Charset::from_mark(input) {
-        Some((charset, length)) => (charset, input.get(length..).unwrap_or_default()),
+        Some((charset, length)) => (charset, &input[length..]),
         None => match (input, header) {
             ([b'<', 0, ..], _) => (Charset::Utf16Le, input),
             ([0, b'<', ..], _) => (Charset::Utf16Be, input),
@@ -25,16 +25,16 @@ pub(crate) fn decoded(input: &[u8], header: Option<Charset>) -> Result<Cow<'_, [
     Ok(text)
 }
 
-/// The character set an XML declaration names.
+/// Returns the character set that an XML declaration names.
 fn declared(input: &[u8]) -> Result<Charset, XmlError> {
     let Some(declaration) = input.strip_prefix(b"<?xml").and_then(|rest| rest.get(..memmem::find(rest, b"?>")?)) else {
         return Ok(Charset::Utf8);
     };
     let Some(at) = memmem::find(declaration, b"encoding") else { return Ok(Charset::Utf8) };
-    let value = declaration.get(at + b"encoding".len()..).unwrap_or_default().trim_ascii_start();
+    let value = declaration[at + b"encoding".len()..].trim_ascii_start();
     let value = value.strip_prefix(b"=").unwrap_or_default().trim_ascii_start();
     let Some((quote @ (b'"' | b'\''), value)) = value.split_first() else { return Err(XmlError::UnsupportedCharset) };
-    let name = memchr(*quote, value).and_then(|end| value.get(..end)).unwrap_or_default();
+    let name = memchr(*quote, value).map(|end| &value[..end]).unwrap_or_default();
     match Charset::from_name(name) {
         // Text that can be read this far in single bytes is not UTF-16, whatever it says.
         Some(Charset::Utf16Le | Charset::Utf16Be) | None => Err(XmlError::UnsupportedCharset),

@@ -54,7 +54,7 @@ impl Leaves {
             return Ok(());
         }
         if std::mem::take(&mut self.is_leaf) {
-            self.budget.take(self.name.len().saturating_add(self.text.len()))?;
+            self.budget.take(self.name.len() + self.text.len())?;
             sink(Item::Argument { name: &self.name, value: &self.text });
         }
         let outside = self.outside.pop().unwrap_or_default();

@@ -11,7 +11,7 @@ pub const STEPS_COUNT_MAX: usize = 256;
 /// Namespaces in scope at once; documents have a handful, and each name is looked up among them.
 pub const NAMESPACES_COUNT_MAX: usize = 64;
 
-/// A prefix and the namespace it stands for.
+/// A prefix and its namespace.
 pub type Namespace = (Vec<u8>, Vec<u8>);
 
 /// A path, compiled.
@@ -22,7 +22,7 @@ pub struct XmlPath {
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Step {
-    /// Whether elements may lie between this step and the one before it (`//`).
+    /// Allows elements between this step and the one before it (`//`).
     anywhere: bool,
     kind: Kind,
     test: Test,
@@ -76,14 +76,14 @@ impl XmlPath {
             if steps.last().is_some_and(|step| step.kind != Kind::Element) {
                 return Err((at, "nothing may follow an attribute or text()".to_owned()));
             }
-            let rest = text.get(at..).unwrap_or_default();
+            let rest = &text[at..];
             let slashes = rest.iter().take_while(|byte| **byte == b'/').count();
             if !matches!(slashes, 1 | 2) {
                 return Err((at, EXPECTED.to_owned()));
             }
             at += slashes;
-            let rest = text.get(at..).unwrap_or_default();
-            let step = rest.get(..step_len(rest)).unwrap_or_default();
+            let rest = &text[at..];
+            let step = &rest[..step_len(rest)];
             let (kind, test) = step_of(step, namespaces).map_err(|why| (at, why))?;
             steps.push(Step { anywhere: slashes == 2, kind, test });
             at += step.len();
@@ -95,17 +95,17 @@ impl XmlPath {
         }
     }
 
-    /// How many steps it has.
+    /// Returns the number of steps.
     pub fn steps(&self) -> usize {
         self.steps.len()
     }
 }
 
-/// What a path looks like.
+/// The text of errors, with examples of paths.
 const EXPECTED: &str =
     "this XPath is not understood; expected steps like /a/b, //b, //*[local-name()='b'], //@c or //b/text()";
 
-/// A step ends at the next slash outside of brackets.
+/// Returns the length of the first step, which ends at the next slash outside of brackets.
 fn step_len(rest: &[u8]) -> usize {
     let mut inside = false;
     let end = rest.iter().position(|byte| {
@@ -144,7 +144,7 @@ fn test_of(name: &[u8], namespaces: Option<&[Namespace]>) -> Result<Test, String
     let Some(colon) = name.iter().position(|byte| *byte == b':') else {
         return if is_name(name) { Ok(Test::Name(Vec::new(), name.to_vec())) } else { Err(EXPECTED.to_owned()) };
     };
-    let (prefix, local) = (name.get(..colon).unwrap_or_default(), name.get(colon + 1..).unwrap_or_default());
+    let (prefix, local) = (&name[..colon], &name[colon + 1..]);
     if !is_name(prefix) || !(local == b"*" || is_name(local)) {
         return Err(EXPECTED.to_owned());
     }
@@ -152,9 +152,7 @@ fn test_of(name: &[u8], namespaces: Option<&[Namespace]>) -> Result<Test, String
         |namespaces: &[Namespace]| namespaces.iter().find(|(known, _)| known == prefix).map(|(_, uri)| uri.clone());
     let Some(namespace) = namespaces.map_or(Some(Vec::new()), known) else {
         let prefix = String::from_utf8_lossy(prefix);
-        return Err(format!(
-            "the prefix {prefix} stands for nothing; expected an action like xmlns:{prefix}=http://..."
-        ));
+        return Err(format!("the prefix {prefix} has no namespace; expected an action like xmlns:{prefix}=http://..."));
     };
     Ok(if local == b"*" { Test::In(namespace) } else { Test::Name(namespace, local.to_vec()) })
 }
@@ -180,6 +178,7 @@ fn bits(words: Waiting) -> impl Iterator<Item = usize> {
 }
 
 fn insert(waiting: &mut Waiting, bit: usize) {
+    // The path that was cut off at the last bit goes on beyond it.
     if let Some(word) = waiting.get_mut(bit / 64) {
         *word |= 1 << (bit % 64);
     }
@@ -199,7 +198,7 @@ impl<'p> Walk<'p> {
     /// Paths beyond [`STEPS_COUNT_MAX`] steps in all find nothing; callers refuse them before.
     pub(crate) fn new(paths: &'p [XmlPath]) -> Self {
         let of_path = |(number, path): (usize, &'p XmlPath)| {
-            let last = path.steps.len().saturating_sub(1);
+            let last = path.steps.len() - 1;
             path.steps.iter().enumerate().map(move |(at, step)| (step, number, at == last))
         };
         let steps: Vec<_> = paths.iter().enumerate().flat_map(of_path).take(STEPS_COUNT_MAX).collect();
@@ -218,12 +217,12 @@ impl<'p> Walk<'p> {
         self.steps.is_empty()
     }
 
-    /// Whether an element is open.
+    /// Returns whether an element is open.
     pub(crate) fn is_inside(&self) -> bool {
         !self.found.is_empty()
     }
 
-    /// Goes into an element whose text begins at `start`.
+    /// Enters an element whose text begins at `start`.
     pub(crate) fn enter(&mut self, name: Name<'_>, start: usize) {
         let above = self.levels.last().copied().unwrap_or_default();
         let (mut waiting, mut ends) = (Waiting::default(), Vec::new());
@@ -244,18 +243,18 @@ impl<'p> Walk<'p> {
         self.found.push((start, ends));
     }
 
-    /// Leaves the innermost element: where its text begins, and the paths that end at it.
+    /// Leaves the innermost element; returns the start of its text and the paths that end at it.
     pub(crate) fn leave(&mut self) -> (usize, Vec<usize>) {
         self.levels.pop();
         self.found.pop().unwrap_or_default()
     }
 
-    /// The paths that end at an attribute of the innermost element.
+    /// Iterates over the paths that end at an attribute of the innermost element.
     pub(crate) fn attribute(&self, name: Name<'_>) -> impl Iterator<Item = usize> {
         self.ends(Kind::Attribute, move |test| test.holds(name))
     }
 
-    /// The paths that end at text in the innermost element.
+    /// Iterates over the paths that end at text in the innermost element.
     pub(crate) fn text(&self) -> impl Iterator<Item = usize> {
         self.ends(Kind::Text, |_| true)
     }
@@ -272,13 +271,13 @@ impl<'p> Walk<'p> {
 /// The namespaces in scope.
 #[derive(Default)]
 pub(super) struct Scope<'t> {
-    /// How many elements were open where it was declared, the prefix (empty for the default), the
-    /// namespace.
+    /// For each declaration, the elements open around it, the prefix (empty for the default) and
+    /// the namespace.
     declared: Vec<(usize, &'t [u8], Vec<u8>)>,
 }
 
 impl<'t> Scope<'t> {
-    /// Takes a declaration on the element at `depth`; false if there are too many.
+    /// Adds a declaration on the element at `depth`; returns false if there are too many.
     pub(crate) fn declare(&mut self, depth: usize, prefix: &'t [u8], namespace: &[u8]) -> bool {
         self.declared.push((depth, prefix, namespace.to_vec()));
         self.declared.len() <= NAMESPACES_COUNT_MAX
@@ -291,7 +290,7 @@ impl<'t> Scope<'t> {
         }
     }
 
-    /// A name with its prefix resolved. One that nothing declares belongs to the name itself.
+    /// Resolves the prefix of a name. One that nothing declares belongs to the name itself.
     pub(crate) fn resolve<'n>(&'n self, name: &'n [u8], attribute: bool) -> Name<'n> {
         let of = |prefix: &[u8]| {
             self.declared.iter().rev().find(|(_, known, _)| *known == prefix).map(|(.., uri)| uri.as_slice())
@@ -299,8 +298,8 @@ impl<'t> Scope<'t> {
         match name.iter().position(|byte| *byte == b':') {
             None if attribute => Name { namespace: b"", local: name },
             None => Name { namespace: of(b"").unwrap_or_default(), local: name },
-            Some(colon) => match of(name.get(..colon).unwrap_or_default()) {
-                Some(namespace) => Name { namespace, local: name.get(colon + 1..).unwrap_or_default() },
+            Some(colon) => match of(&name[..colon]) {
+                Some(namespace) => Name { namespace, local: &name[colon + 1..] },
                 None => Name { namespace: b"", local: name },
             },
         }

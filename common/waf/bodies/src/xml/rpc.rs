@@ -5,7 +5,7 @@ use super::XmlError;
 use crate::limits::Budget;
 use crate::{Item, Sink};
 
-/// What is known of a call so far.
+/// The state of a call.
 pub(crate) struct Rpc {
     call: bool,
     /// Text since the last tag, of the element that is a leaf so far.
@@ -73,7 +73,7 @@ impl Rpc {
     }
 
     fn give(&mut self, name: &[u8], sink: Sink<'_>) -> Result<(), XmlError> {
-        self.budget.take(name.len().saturating_add(self.leaf.len()))?;
+        self.budget.take(name.len() + self.leaf.len())?;
         sink(Item::Argument { name, value: &self.leaf });
         Ok(())
     }

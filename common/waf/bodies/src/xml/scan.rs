@@ -5,13 +5,13 @@ use crate::percent::hex;
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 use std::ops::Range;
 
-/// Where the reader stands.
+/// A position in the text.
 pub(crate) struct Scan<'t> {
     text: &'t [u8],
     pos: usize,
 }
 
-/// What XML calls whitespace.
+/// Returns whether XML counts the byte as whitespace (XML 1.0, production 3).
 pub(crate) fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
@@ -30,23 +30,23 @@ impl<'t> Scan<'t> {
     }
 
     fn rest(&self) -> &'t [u8] {
-        self.text.get(self.pos..).unwrap_or_default()
+        &self.text[self.pos..]
     }
 
     pub(crate) fn bytes(&self, place: &Range<usize>) -> &'t [u8] {
-        self.text.get(place.clone()).unwrap_or_default()
+        &self.text[place.clone()]
     }
 
     pub(crate) fn starts_with(&self, wanted: &[u8]) -> bool {
         self.rest().starts_with(wanted)
     }
 
-    /// The byte after the `<` that stands here.
+    /// Returns the byte after the `<` at this position.
     pub(crate) fn kind(&self) -> Option<u8> {
         self.rest().get(1).copied()
     }
 
-    /// Takes `wanted` if it stands here.
+    /// Takes `wanted` if it comes next.
     pub(crate) fn take(&mut self, wanted: &[u8]) -> bool {
         let here = self.starts_with(wanted);
         if here {
@@ -60,28 +60,28 @@ impl<'t> Scan<'t> {
         let rest = self.rest();
         let length = memchr(b'<', rest).unwrap_or(rest.len());
         self.pos += length;
-        rest.get(..length).unwrap_or_default()
+        &rest[..length]
     }
 
-    /// Takes all to `end` and `end` itself; gives what stands before it.
+    /// Takes all to `end` and `end` itself; returns what precedes it.
     pub(crate) fn past(&mut self, end: &[u8]) -> Result<&'t [u8], XmlError> {
         let (rest, first) = (self.rest(), end.first().copied().unwrap_or_default());
         // The ends are two or three bytes long: setting up a substring search costs more than this
         // one.
-        let is_end = |at: &usize| rest.get(*at..).is_some_and(|rest| rest.starts_with(end));
+        let is_end = |at: &usize| rest[*at..].starts_with(end);
         let length = memchr_iter(first, rest).find(is_end).ok_or(XmlError::Premature)?;
         self.pos += length + end.len();
-        Ok(rest.get(..length).unwrap_or_default())
+        Ok(&rest[..length])
     }
 
-    /// Takes whitespace; whether there was any.
+    /// Takes whitespace; returns whether there was any.
     pub(crate) fn blank(&mut self) -> bool {
         let count = self.rest().iter().take_while(|byte| is_blank(**byte)).count();
         self.pos += count;
         count > 0
     }
 
-    /// Takes a name. Letters beyond ASCII are not told from signs beyond ASCII.
+    /// Takes a name. Every byte beyond ASCII counts as a letter.
     pub(crate) fn name(&mut self) -> Result<Range<usize>, XmlError> {
         let is_start = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b':') || byte >= 0x80;
         let is_more = |byte: u8| is_start(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
@@ -94,7 +94,7 @@ impl<'t> Scan<'t> {
         Ok(start..self.pos)
     }
 
-    /// Takes `= "value"`; gives the value unresolved.
+    /// Takes `= "value"`; returns the value unresolved.
     pub(crate) fn attribute_value(&mut self) -> Result<&'t [u8], XmlError> {
         self.blank();
         if !self.take(b"=") {
@@ -108,7 +108,7 @@ impl<'t> Scan<'t> {
         if !self.take(&[*quote]) {
             return Err(self.error());
         }
-        Ok(value.get(..end).unwrap_or_default())
+        Ok(&value[..end])
     }
 
     /// Takes a document type declaration: to the `>` outside of quotes, comments and the internal
@@ -134,7 +134,7 @@ impl<'t> Scan<'t> {
                 _ => {}
             }
         }
-        Ok(self.text.get(start..self.pos).unwrap_or_default())
+        Ok(&self.text[start..self.pos])
     }
 
     /// Resolves the references in `text`, which is part of the text, into `scratch` only if there
@@ -154,11 +154,11 @@ impl<'t> Scan<'t> {
         scratch.reserve(text.len());
         let mut rest = text;
         loop {
-            let (before, after) = rest.split_at_checked(at).unwrap_or((rest, b""));
+            let (before, after) = rest.split_at(at);
             scratch.extend_from_slice(before);
-            let end = memchr3(b';', b'&', b'<', after.get(1..).unwrap_or_default()).ok_or_else(|| self.error())?;
-            let name = after.get(1..end + 1).unwrap_or_default();
-            if after.get(end + 1) != Some(&b';') {
+            let end = memchr3(b';', b'&', b'<', &after[1..]).ok_or_else(|| self.error())?;
+            let name = &after[1..end + 1];
+            if after[end + 1] != b';' {
                 return Err(self.error());
             }
             match reference(name) {
@@ -167,11 +167,11 @@ impl<'t> Scan<'t> {
                     scratch.extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());
                 }
                 None if doctype && !name.starts_with(b"#") => {
-                    scratch.extend_from_slice(after.get(..end + 2).unwrap_or_default());
+                    scratch.extend_from_slice(&after[..end + 2]);
                 }
                 None => return Err(self.error()),
             }
-            rest = after.get(end + 2..).unwrap_or_default();
+            rest = &after[end + 2..];
             match memchr(b'&', rest) {
                 Some(next) => at = next,
                 None => break,
@@ -182,7 +182,7 @@ impl<'t> Scan<'t> {
     }
 }
 
-/// The character a reference without its `&` and `;` stands for.
+/// Returns the character of a reference, given without its `&` and `;`.
 fn reference(name: &[u8]) -> Option<char> {
     let character = match name {
         b"lt" => '<',
