@@ -2,7 +2,7 @@
 
 /// Both detectors on any bytes: they return, give the same answer twice, and a fingerprint is one
 /// to five ASCII bytes.
-pub fn detect(data: &[u8]) {
+pub(crate) fn detect(data: &[u8]) {
     let verdict = fosse_libinjection::is_sqli(data);
     assert_eq!(verdict, fosse_libinjection::is_sqli(data));
     if let Some(fingerprint) = verdict {

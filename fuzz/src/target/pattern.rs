@@ -9,7 +9,7 @@ const STEPS: u64 = 20_000;
 ///
 /// Compiling ends in a pattern or an error; a match agrees with its captures; a pattern that
 /// matches is a candidate; and where both engines can run a pattern they agree.
-pub fn pattern(data: &[u8]) {
+pub(crate) fn pattern(data: &[u8]) {
     let Some((length, rest)) = data.split_first() else { return };
     let (pattern, value) = rest.split_at(usize::from(*length).min(rest.len()));
     let Ok(regex) = Regex::new(pattern) else { return };
@@ -42,7 +42,7 @@ fn by_backtracking(pattern: &[u8], value: &[u8], scratch: &mut Scratch) -> Optio
 
 /// Lines up to an empty one are phrases; the rest is the value. Compared with looking for each
 /// phrase on its own.
-pub fn phrases(data: &[u8]) {
+pub(crate) fn phrases(data: &[u8]) {
     let end = data.windows(2).position(|pair| pair == b"\n\n").unwrap_or(data.len());
     let (head, value) = data.split_at(end);
     let phrases: Vec<&[u8]> = head.split(|byte| *byte == b'\n').filter(|phrase| !phrase.is_empty()).take(64).collect();

@@ -4,7 +4,7 @@ use fosse_transform::{GROWTH_BYTES_MAX, GROWTH_FACTOR_MAX, Outcome, Transform};
 
 /// The first byte chooses the transformation, the rest is its input. Panics when an invariant does
 /// not hold.
-pub fn transform(data: &[u8]) {
+pub(crate) fn transform(data: &[u8]) {
     let Some((choice, input)) = data.split_first() else { return };
     if let Some((transform, _)) = Transform::ALL.get(usize::from(*choice) % Transform::ALL.len()) {
         check(*transform, input);
@@ -12,7 +12,7 @@ pub fn transform(data: &[u8]) {
 }
 
 /// Every transformation on one input.
-pub fn transform_all(data: &[u8]) {
+pub(crate) fn transform_all(data: &[u8]) {
     for (transform, _) in Transform::ALL {
         check(transform, data);
     }

@@ -9,17 +9,17 @@
 /// The rules, as fosse-load bundles them under [`BUILTIN_NAME`].
 pub const BUILTIN: &str = include_str!("../builtin.conf");
 
-/// What a configuration calls them.
+/// The name of the built-in rules in a configuration.
 pub const BUILTIN_NAME: &str = "builtin";
 
 /// Settings and body checks for rule sets that bring none, in the place of ModSecurity's
 /// recommended configuration.
 pub(crate) const ENGINE: &str = include_str!("../engine.conf");
 
-/// What a configuration calls those.
+/// The name of the engine's settings in a configuration.
 pub const ENGINE_NAME: &str = "engine";
 
-/// The file a word stands for; `None` where it is a path.
+/// Returns the file that a word names; `None` where it is a path.
 #[must_use]
 pub fn embedded(word: &str) -> Option<&'static str> {
     match word {

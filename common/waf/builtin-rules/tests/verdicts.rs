@@ -202,7 +202,7 @@ fn attacks_are_denied_where_few_look_for_them() {
     let mut missed = Vec::new();
     for attack in attacks {
         for (place, request) in elsewhere(attack) {
-            // A path ends at its question mark, and dot segments never come so far.
+            // A path ends at its question mark, and dot segments never come that far.
             if !judge(&rules, &request).0 {
                 missed.push(format!("{place}: {attack}"));
             }
@@ -331,7 +331,7 @@ fn honest_requests_pass() {
     assert!(wrong.is_empty(), "denied:\n{}", wrong.join("\n"));
 }
 
-/// Whether an answer of this type is denied.
+/// Returns whether a response of this type is denied.
 fn keeps_inside(rules: &Ruleset, kind: &str, body: &str) -> bool {
     let mut scratch = Scratch::default();
     let mut transaction = Transaction::new(rules, Arena::default(), Now::default());
@@ -349,7 +349,7 @@ fn keeps_inside(rules: &Ruleset, kind: &str, body: &str) -> bool {
 }
 
 #[test]
-fn what_answers_must_not_tell_stays_inside() {
+fn what_responses_must_not_tell_stays_inside() {
     let rules = rules();
     for leak in [
         "<b>You have an error in your SQL syntax; check the manual that corresponds to your MariaDB server",

@@ -32,7 +32,7 @@ pub const FIELDS_MAX: usize = 64;
 /// client's words take.
 pub const RECORD_BYTES_MAX: usize = 8 * 1024;
 
-/// Which persistent collection.
+/// A persistent collection.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[repr(u8)]
 pub enum Collection {
@@ -77,8 +77,8 @@ impl Collection {
         Self::ALL.into_iter().find(|collection| collection.name().eq_ignore_ascii_case(name))
     }
 
-    /// Whether each SecWebAppId has records of its own: sessions, users and resources are an
-    /// application's, addresses are not.
+    /// Returns whether each SecWebAppId has records of its own: sessions, users and resources are
+    /// an application's, addresses are not.
     #[must_use]
     pub(crate) const fn is_of_application(self) -> bool {
         matches!(self, Collection::Session | Collection::User | Collection::Resource)
@@ -88,7 +88,7 @@ impl Collection {
 /// Names one record.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Place<'a> {
-    /// Which collection.
+    /// The collection.
     pub collection: Collection,
     /// SecWebAppId; empty for collections that all applications share.
     pub application: &'a [u8],
@@ -97,13 +97,13 @@ pub struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// The place of a record, for rules of this SecWebAppId.
+    /// Creates the address of a record, for rules of this SecWebAppId.
     #[must_use]
     pub const fn new(collection: Collection, application: &'a [u8], key: &'a [u8]) -> Self {
         Self { collection, application: if collection.is_of_application() { application } else { b"" }, key }
     }
 
-    /// Whether its names are within their limits. An empty key names nobody.
+    /// Returns whether its names are within their limits. An empty key names no record.
     #[must_use]
     pub const fn fits(&self) -> bool {
         let (application, key) = (self.application.len(), self.key.len());
@@ -111,7 +111,8 @@ impl<'a> Place<'a> {
     }
 }
 
-/// The number a text is, as atoi(3) reads it: spaces, a sign, digits; 0 without.
+/// Returns the number at the start of a text, as atoi(3) reads it: spaces, a sign, digits; 0
+/// without.
 #[must_use]
 pub fn number(text: &[u8]) -> i64 {
     let text = text.trim_ascii_start();
@@ -121,9 +122,9 @@ pub fn number(text: &[u8]) -> i64 {
         _ => (false, text),
     };
     let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
-    let value = digits
-        .fold(0i64, |value, digit| value.saturating_mul(10).saturating_add(i64::from(digit.saturating_sub(b'0'))));
-    if negative { value.saturating_neg() } else { value }
+    // Saturates: clients write such numbers, and strtol(3), which atoi is, stops at the top too.
+    let value = digits.fold(0i64, |value, digit| value.saturating_mul(10).saturating_add(i64::from(digit - b'0')));
+    if negative { -value } else { value }
 }
 
 #[cfg(test)]

@@ -2,15 +2,16 @@
 
 use crate::{FIELDS_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX, VALUE_BYTES_MAX, number};
 
-/// What a record says of itself and no rule can set. TIMEOUT is one more, which rules may set.
+/// Names of the variables that a record computes itself and no rule can set. TIMEOUT is one more,
+/// which rules may set.
 const BUILT_IN: [&[u8]; 6] =
     [b"create_time", b"is_new", b"key", b"last_update_time", b"update_counter", b"update_rate"];
 
 /// The variable that holds the seconds a record lives after its last change.
 const TIMEOUT: &[u8] = b"timeout";
 
-/// The longest a record lives after its last change, in seconds: 31 days. What is set longer would
-/// outlive any reason for it.
+/// Seconds that a record lives after its last change, at most: 31 days. More would outlive any
+/// reason for it.
 pub(crate) const TIMEOUT_SECONDS_MAX: u64 = 31 * 24 * 3600;
 
 /// One variable of a record.
@@ -20,11 +21,11 @@ pub struct Field {
     pub name: Vec<u8>,
     /// Its value.
     pub value: Vec<u8>,
-    /// When it ends, in seconds since 1970; `None` as long as the record lives.
+    /// Expiry, in seconds since 1970; `None` as long as the record lives.
     pub expires: Option<u64>,
 }
 
-/// One change to a variable, as it is sent to the keeper: increments stay increments, so that two
+/// One change to a variable, as it is sent to the store: increments stay increments, so that two
 /// requests at the same time both count.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Change {
@@ -32,16 +33,16 @@ pub enum Change {
     Set(Vec<u8>),
     /// The variable, read as a number, grows by this (never below zero).
     Add(i64),
-    /// The variable is gone.
+    /// The variable is removed.
     Unset,
-    /// The variable ends at this time, in seconds since 1970.
+    /// The variable expires at this time, in seconds since 1970.
     Expire(u64),
     /// The variable, read as a number, has fallen by `amount` for each full `seconds` since the
     /// record's last change.
     Deprecate {
-        /// How much.
+        /// Subtracted per interval.
         amount: u32,
-        /// In how many seconds.
+        /// Length of an interval, in seconds.
         seconds: u32,
     },
 }
@@ -51,50 +52,51 @@ pub enum Change {
 pub struct Record {
     /// The variables, no two of one name.
     pub fields: Vec<Field>,
-    /// When it was first kept, in seconds since 1970.
+    /// First stored, in seconds since 1970.
     pub created: u64,
-    /// When it was last changed.
+    /// Last changed, in seconds since 1970.
     pub updated: u64,
-    /// How often it was changed; 0 for one that was never kept.
+    /// Number of changes; 0 for a record that was never stored.
     pub updates: u64,
 }
 
 impl Record {
-    /// Whether rules may set a variable of this name.
+    /// Returns whether rules may set a variable of this name.
     #[must_use]
     pub fn may_be_set(name: &[u8]) -> bool {
         !BUILT_IN.iter().any(|built_in| built_in.eq_ignore_ascii_case(name))
     }
 
-    /// A variable that has not ended.
+    /// Returns the value of a variable that has not expired.
     #[must_use]
     pub fn get(&self, name: &[u8], now: u64) -> Option<&[u8]> {
         let alive = self.fields.iter().find(|field| field.name == name && field.is_alive(now));
         alive.map(|field| field.value.as_slice())
     }
 
-    /// Bytes of all names and values.
+    /// Returns the bytes of all names and values.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.fields.iter().map(Field::bytes).fold(0, usize::saturating_add)
+        self.fields.iter().map(Field::bytes).sum()
     }
 
-    /// Drops the variables that have ended.
+    /// Drops the variables that have expired.
     pub fn prune(&mut self, now: u64) {
         self.fields.retain(|field| field.is_alive(now));
     }
 
-    /// Makes a change; false where it is not taken, because a limit or the name forbids it.
+    /// Makes a change; returns false if a limit or the name forbids it.
     pub fn apply(&mut self, name: &[u8], change: &Change, now: u64) -> bool {
         if !Self::may_be_set(name) || name.is_empty() || name.len() > NAME_BYTES_MAX {
             return false;
         }
         self.prune(now);
         let known = self.fields.iter().position(|field| field.name == name);
-        let before = known.and_then(|at| self.fields.get(at)).map(|field| number(&field.value));
+        let before = known.map(|at| number(&self.fields[at].value));
         match change {
             Change::Set(value) => self.set(known, name, value.clone()),
             Change::Add(amount) => {
+                // Saturates: clients drive such counters, and the top is as good as beyond it.
                 let sum = before.unwrap_or(0).saturating_add(*amount).max(0);
                 self.set(known, name, sum.to_string().into_bytes())
             }
@@ -103,8 +105,9 @@ impl Record {
                 true
             }
             Change::Expire(at) => {
-                let field = known.and_then(|place| self.fields.get_mut(place));
-                field.into_iter().for_each(|field| field.expires = Some(*at));
+                if let Some(known) = known {
+                    self.fields[known].expires = Some(*at);
+                }
                 true
             }
             Change::Deprecate { amount, seconds } => {
@@ -122,15 +125,15 @@ impl Record {
         }
     }
 
-    /// Gives a variable a value, within the limits. When it ends stays as it was.
+    /// Sets a variable, within the limits. Its expiry is unchanged.
     fn set(&mut self, known: Option<usize>, name: &[u8], value: Vec<u8>) -> bool {
-        let others = self.bytes().saturating_sub(known.and_then(|at| self.fields.get(at)).map_or(0, Field::bytes));
-        let after = others.saturating_add(name.len()).saturating_add(value.len());
+        let others = self.bytes() - known.map_or(0, |at| self.fields[at].bytes());
+        let after = others + name.len() + value.len();
         if value.len() > VALUE_BYTES_MAX || after > RECORD_BYTES_MAX {
             return false;
         }
-        if let Some(field) = known.and_then(|at| self.fields.get_mut(at)) {
-            field.value = value;
+        if let Some(known) = known {
+            self.fields[known].value = value;
             return true;
         }
         let room = self.fields.len() < FIELDS_MAX;
@@ -142,7 +145,7 @@ impl Record {
         room
     }
 
-    /// Notes that it was changed and is kept.
+    /// Notes that it was changed and is stored.
     pub fn kept(&mut self, now: u64) {
         if self.updates == 0 {
             self.created = now;
@@ -151,7 +154,7 @@ impl Record {
         self.updates = self.updates.saturating_add(1);
     }
 
-    /// Seconds it lives after its last change: TIMEOUT, where rules have set it, else
+    /// Returns the seconds it lives after its last change: TIMEOUT, where rules have set it, else
     /// SecCollectionTimeout.
     #[must_use]
     pub fn timeout(&self, collection_timeout: u32, now: u64) -> u64 {
@@ -159,7 +162,8 @@ impl Record {
         own.unwrap_or(u64::from(collection_timeout)).min(TIMEOUT_SECONDS_MAX)
     }
 
-    /// All that rules see of it: its variables that have not ended, then what it says of itself.
+    /// Returns all that rules see of it: its variables that have not expired, then those it
+    /// computes itself.
     #[must_use]
     pub fn shown(&self, key: &[u8], collection_timeout: u32, now: u64) -> Vec<(Vec<u8>, Vec<u8>)> {
         let alive = self.fields.iter().filter(|field| field.is_alive(now));
@@ -180,7 +184,7 @@ impl Record {
         all
     }
 
-    /// Changes a minute since it was first kept.
+    /// Returns the changes per minute since it was first stored.
     fn update_rate(&self, now: u64) -> u64 {
         let age = now.saturating_sub(self.created);
         self.updates.saturating_mul(60).checked_div(age).unwrap_or(self.updates)
@@ -193,7 +197,7 @@ impl Field {
     }
 
     fn bytes(&self) -> usize {
-        self.name.len().saturating_add(self.value.len())
+        self.name.len() + self.value.len()
     }
 }
 
@@ -223,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_ends_at_its_time_and_begins_anew() {
+    fn a_variable_ends_at_its_time_and_begins_again() {
         let mut record = Record::default();
         record.apply(b"x", &Change::Add(7), 100);
         record.apply(b"x", &Change::Expire(160), 100);

@@ -1,5 +1,5 @@
-//! The reflecting backend the Core Rule Set tests against: `POST /reflect` answers what its JSON
-//! body asks for.
+//! The reflecting backend the Core Rule Set tests against: `POST /reflect` sends what its JSON body
+//! asks for.
 
 use fosse_bodies::{Item, json};
 use fosse_transform::Transform;
@@ -15,7 +15,7 @@ pub struct Reply {
     pub body: Vec<u8>,
 }
 
-/// What the backend answers.
+/// Returns the backend's response.
 pub fn reflect(method: &[u8], uri: &[u8], body: &[u8]) -> Reply {
     let path = uri.split(|byte| *byte == b'?').next().unwrap_or_default();
     let mut reply = Reply { status: 200, headers: Vec::new(), body: Vec::new() };
@@ -42,7 +42,7 @@ fn fill(reply: &mut Reply, body: &[u8]) {
             b"body" => plain = value.to_vec(),
             b"encodedbody" => encoded = value.to_vec(),
             lower if lower.starts_with(b"headers.") => {
-                reply.headers.push((name.get(8..).unwrap_or_default().to_vec(), value.to_vec()));
+                reply.headers.push((name[8..].to_vec(), value.to_vec()));
             }
             _ => {}
         }
@@ -55,7 +55,8 @@ fn fill(reply: &mut Reply, body: &[u8]) {
     reply.body = if plain.is_empty() { Transform::Base64Decode.apply(&encoded).into_owned() } else { plain };
 }
 
-/// The media type a Go server gives a body that names none, for the kinds of bodies tests have.
+/// Returns the media type a Go server gives a body that names none, for the kinds of bodies tests
+/// have.
 fn sniffed(body: &[u8]) -> &'static [u8] {
     const HTML: [&[u8]; 17] = [
         b"<!doctype html",

@@ -1,4 +1,4 @@
-//! Whether what happened is what a test expects.
+//! Compares the result of a stage with what the test expects.
 
 use crate::file::Expectation;
 use fosse_pattern::{Regex, Scratch};
@@ -37,7 +37,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What happened in a stage.
+/// The result of a stage.
 #[derive(Clone, Copy, Debug)]
 pub struct Happened<'h> {
     /// The response's status.

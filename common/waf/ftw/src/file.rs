@@ -10,7 +10,7 @@ pub struct Test {
     pub rule: u32,
     /// Its number within that rule's tests.
     pub number: u32,
-    /// What it says of itself.
+    /// Its own description.
     pub description: String,
     /// Its requests, in order.
     pub stages: Vec<Stage>,
@@ -21,7 +21,7 @@ pub struct Test {
 pub struct Stage {
     /// The request.
     pub input: Input,
-    /// What is expected.
+    /// The expected result.
     pub output: Expectation,
 }
 
@@ -42,7 +42,7 @@ pub struct Input {
     pub encoded_data: Option<String>,
     /// The whole request in Base64, instead of all else.
     pub encoded_request: Option<String>,
-    /// Whether Connection, Content-Type and Content-Length are added where they are missing.
+    /// Adds Connection, Content-Type and Content-Length where they are missing.
     pub complete_headers: bool,
 }
 
@@ -61,7 +61,7 @@ impl Default for Input {
     }
 }
 
-/// What a stage expects; all of it must hold.
+/// The expected result of a stage; all of it must hold.
 #[derive(Clone, Debug, Default)]
 pub struct Expectation {
     /// The response's status.
@@ -76,7 +76,7 @@ pub struct Expectation {
     pub expect_ids: Vec<u32>,
     /// Rules that are not in the log.
     pub no_expect_ids: Vec<u32>,
-    /// The server answers with an error of the connection, not with a response.
+    /// The connection ends in an error instead of a response.
     pub expect_error: bool,
 }
 
@@ -130,7 +130,7 @@ fn input(entry: &Yaml<'_>) -> Input {
     }
 }
 
-/// A map of headers is sent in the order of their names, a list as it stands.
+/// Headers: a map is sent in the order of their names, a list in its own order.
 fn headers(entry: &Yaml<'_>) -> Vec<(String, String)> {
     let ordered = list(get(entry, "ordered_headers"));
     if !ordered.is_empty() {

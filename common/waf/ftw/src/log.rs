@@ -1,22 +1,23 @@
-//! What a server's log says of a request, in whatever form it says it.
+//! A server's log of a request, in any of its forms.
 
 use fosse_bodies::{Item, json};
 
-/// Rules named in a log: `[id "942100"]`, or `"id":942100` in JSON.
+/// Returns the rules named in a log: `[id "942100"]`, or `"id":942100` in JSON.
 pub fn rule_ids(log: &str) -> Vec<u32> {
     let mut found = Vec::new();
     for key in ["[id \"", "\"id\":"] {
         for rest in log.split(key).skip(1) {
             let rest = rest.trim_start_matches([' ', '"']);
             let digits = rest.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
-            found.extend(rest.get(..digits).unwrap_or_default().parse::<u32>());
+            found.extend(rest[..digits].parse::<u32>());
         }
     }
     found
 }
 
-/// A log in the words of ModSecurity's error log, for which the patterns in tests are written. A
-/// line of JSON with `messages` becomes a line for each of them; other lines stay as they are.
+/// Translates a log to the form of ModSecurity's error log, for which the patterns in tests are
+/// written. A line of JSON with `messages` becomes a line for each of them; other lines are
+/// unchanged.
 pub fn native(log: &str) -> Vec<u8> {
     let mut out = Vec::new();
     for line in log.lines() {
@@ -28,7 +29,7 @@ pub fn native(log: &str) -> Vec<u8> {
     out
 }
 
-/// What each message says; nothing where the line is no JSON with messages.
+/// Appends each message of a line; `None` if the line is no JSON with messages.
 fn messages(line: &str, out: &mut Vec<u8>) -> Option<()> {
     let options = json::JsonOptions { naming: json::Naming::Version3, ..json::JsonOptions::default() };
     let (mut last, mut any) = (Vec::new(), false);

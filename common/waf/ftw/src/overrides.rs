@@ -1,5 +1,5 @@
-//! What a server does otherwise than tests expect, and why: files in the format of go-ftw's
-//! overrides.
+//! Overrides: the results in which a server rightly differs from what tests expect, in files of
+//! go-ftw's format.
 
 use crate::file::{Expectation, Test, documents, get, list, number, output, text};
 
@@ -10,9 +10,9 @@ pub struct Override {
     pub rule: u32,
     /// The tests.
     pub numbers: Vec<u32>,
-    /// Why the server is right.
+    /// The reason the server is right.
     pub reason: String,
-    /// What is expected instead, of every stage.
+    /// The result expected of every stage instead.
     pub output: Expectation,
 }
 

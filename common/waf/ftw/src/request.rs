@@ -104,8 +104,7 @@ fn with_crlf(data: &[u8]) -> Vec<u8> {
     lines
 }
 
-/// Encodes names and values, unless decoding would change the data: then it is taken to be encoded
-/// already.
+/// Encodes names and values, unless decoding would change the data: then it is already encoded.
 fn encode_form(data: &[u8]) -> Vec<u8> {
     if data.iter().any(|byte| matches!(byte, b'%' | b'+')) {
         return data.to_vec();
@@ -113,7 +112,7 @@ fn encode_form(data: &[u8]) -> Vec<u8> {
     let mut encoded = Vec::new();
     let pieces: Vec<&[u8]> = data.split(|byte| *byte == b'&').collect();
     // A separator at the very end is dropped with the empty piece after it.
-    let count = pieces.len().saturating_sub(usize::from(pieces.last().is_some_and(|last| last.is_empty())));
+    let count = pieces.len() - usize::from(pieces.last().is_some_and(|last| last.is_empty()));
     for (at, piece) in pieces.into_iter().take(count).enumerate() {
         if at > 0 {
             encoded.push(b'&');

@@ -7,7 +7,7 @@ use crate::wire::{Parsed, parse};
 use fosse_seclang::{Arena, Environment, NoStore, Now, Outcome, Ruleset, Schedule, Scratch, Transaction};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// How many tests passed and failed.
+/// The number of tests that passed and failed.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Score {
     /// Tests of which all held.
@@ -25,7 +25,7 @@ impl std::fmt::Display for Score {
 /// The result of one test.
 #[derive(Clone, Debug)]
 pub struct TestResult {
-    /// What did not hold; empty if the test passed.
+    /// The expectations that did not hold; empty if the test passed.
     pub failures: Vec<Failure>,
     /// The log of its last stage.
     pub log: Vec<u8>,
@@ -42,7 +42,7 @@ pub struct Runner<'r> {
 /// Clients of the tests are on this host.
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// What the engine said about a request and its response.
+/// The engine's results for a request and its response.
 #[derive(Clone, Debug, Default)]
 struct Observed {
     status: u16,
@@ -89,7 +89,7 @@ impl<'r> Runner<'r> {
             observed.status = status;
         }
         transaction.phase5(&mut env);
-        // A server that takes no such request answers so, whatever the rules say of it.
+        // A server that takes no such request responds so, whatever the rules say of it.
         if request.refused {
             observed.status = 400;
         }

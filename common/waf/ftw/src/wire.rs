@@ -1,4 +1,4 @@
-//! Request bytes taken apart leniently: what reaches the engine is what was sent, however odd.
+//! A lenient parser of requests: the engine sees what was sent, however malformed.
 
 /// A request in parts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -15,14 +15,14 @@ pub struct Parsed {
     pub headers: Vec<(Vec<u8>, Vec<u8>)>,
     /// The body, taken out of its chunks.
     pub body: Vec<u8>,
-    /// Whether a strict HTTP/1.1 parser answers 400 instead.
+    /// A strict HTTP/1.1 parser responds with 400 instead.
     pub refused: bool,
-    /// Whether it is no message at all, so that no rule sees it: a bare CR in the head (RFC 9112,
-    /// section 2.2).
+    /// It is no message at all, so that no rule sees it: a bare CR in the head (RFC 9112, section
+    /// 2.2).
     pub malformed: bool,
 }
 
-/// Takes a request apart.
+/// Parses a request.
 pub fn parse(bytes: &[u8]) -> Parsed {
     let mut parsed = Parsed::default();
     let (line, mut rest) = next_line(bytes);
@@ -34,9 +34,10 @@ pub fn parse(bytes: &[u8]) -> Parsed {
         if line.is_empty() {
             break;
         }
-        let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
-        let name = line.get(..colon).unwrap_or_default();
-        let value = line.get(colon.saturating_add(1)..).unwrap_or_default();
+        let (name, value) = match line.iter().position(|byte| *byte == b':') {
+            Some(colon) => (&line[..colon], &line[colon + 1..]),
+            None => (line, [].as_slice()),
+        };
         parsed.headers.push((name.to_vec(), value.trim_ascii().to_vec()));
     }
     parsed.body = body(&parsed.headers, rest);
@@ -50,21 +51,23 @@ pub fn parse(bytes: &[u8]) -> Parsed {
 }
 
 fn next_line(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let end = bytes.iter().position(|byte| *byte == b'\n');
-    let line = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
-    let rest = end.and_then(|end| bytes.get(end.saturating_add(1)..)).unwrap_or_default();
+    let (line, rest) = match bytes.iter().position(|byte| *byte == b'\n') {
+        Some(end) => (&bytes[..end], &bytes[end + 1..]),
+        None => (bytes, [].as_slice()),
+    };
     (line.strip_suffix(b"\r").unwrap_or(line), rest)
 }
 
-/// Method, target, protocol: at the first and the last blank, leading blanks aside.
+/// Splits the request line into method, target and protocol, at the first and the last blank,
+/// leading blanks aside.
 fn split_line(parsed: &mut Parsed) {
     let line = parsed.line.trim_ascii_start();
     let blank = |byte: &u8| byte.is_ascii_whitespace();
     let end = line.iter().position(blank).unwrap_or(line.len());
-    let (method, rest) = (line.get(..end).unwrap_or_default(), line.get(end..).unwrap_or_default().trim_ascii_start());
+    let (method, rest) = (&line[..end], line[end..].trim_ascii_start());
     let last = rest.iter().rposition(blank);
     let (uri, version) = match last {
-        Some(last) => (rest.get(..last).unwrap_or_default(), rest.get(last.saturating_add(1)..).unwrap_or_default()),
+        Some(last) => (&rest[..last], &rest[last + 1..]),
         None => (rest, [].as_slice()),
     };
     let version = if version.is_empty() { b"HTTP/0.9".as_slice() } else { version };
@@ -80,14 +83,15 @@ fn is_chunked(headers: &[(Vec<u8>, Vec<u8>)]) -> bool {
     header(headers, b"transfer-encoding").any(|value| value.eq_ignore_ascii_case(b"chunked"))
 }
 
-/// A request without Content-Length and without chunks has no body (RFC 9112, section 6.3).
+/// Returns the body; a request without Content-Length and without chunks has none (RFC 9112,
+/// section 6.3).
 fn body(headers: &[(Vec<u8>, Vec<u8>)], rest: &[u8]) -> Vec<u8> {
     if is_chunked(headers) {
         return dechunk(rest);
     }
     let length =
         header(headers, b"content-length").next().and_then(|value| std::str::from_utf8(value).ok()?.parse().ok());
-    rest.get(..rest.len().min(length.unwrap_or(0))).unwrap_or_default().to_vec()
+    rest[..rest.len().min(length.unwrap_or(0))].to_vec()
 }
 
 fn dechunk(mut rest: &[u8]) -> Vec<u8> {
@@ -99,12 +103,14 @@ fn dechunk(mut rest: &[u8]) -> Vec<u8> {
         if size == 0 {
             return body;
         }
-        body.extend_from_slice(after.get(..size.min(after.len())).unwrap_or_default());
-        rest = next_line(after.get(size..).unwrap_or_default()).1;
+        let (chunk, after) = after.split_at(size.min(after.len()));
+        body.extend_from_slice(chunk);
+        rest = next_line(after).1;
     }
 }
 
-/// What any HTTP/1.1 server answers with 400 before rules are asked (RFC 9112, sections 3 and 5).
+/// Returns whether any HTTP/1.1 server responds with 400 before rules run (RFC 9112, sections 3 and
+/// 5).
 fn is_refused(parsed: &Parsed) -> bool {
     let token = |text: &[u8]| {
         !text.is_empty() && text.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte))

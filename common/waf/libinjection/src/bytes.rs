@@ -15,43 +15,43 @@ impl ByteSet {
     }
 
     pub(crate) fn has(&self, byte: u8) -> bool {
-        self.0.get(usize::from(byte)).copied().unwrap_or(false)
+        self.0[usize::from(byte)]
     }
 
-    /// Bytes at the start of `text` that are in the set.
+    /// Counts the bytes at the start of `text` that are in the set.
     pub(crate) fn span(&self, text: &[u8]) -> usize {
         text.iter().position(|&byte| !self.has(byte)).unwrap_or(text.len())
     }
 
-    /// Bytes at the start of `text` that are not in the set.
+    /// Counts the bytes at the start of `text` that are not in the set.
     pub(crate) fn span_outside(&self, text: &[u8]) -> usize {
         text.iter().position(|&byte| self.has(byte)).unwrap_or(text.len())
     }
 }
 
-/// `text` from `start` on; empty past the end.
+/// Returns `text` from `start` on; empty past the end.
 pub(crate) fn from(text: &[u8], start: usize) -> &[u8] {
     text.get(start..).unwrap_or_default()
 }
 
-/// The first `len` bytes of `text`, or all of it.
+/// Returns the first `len` bytes of `text`, or all of it.
 pub(crate) fn upto(text: &[u8], len: usize) -> &[u8] {
     text.get(..len).unwrap_or(text)
 }
 
-/// Where `byte` first is at or after `start`.
+/// Finds the first `byte` at or after `start`.
 pub(crate) fn find(text: &[u8], start: usize, byte: u8) -> Option<usize> {
     let offset = from(text, start).iter().position(|&candidate| candidate == byte)?;
-    start.checked_add(offset)
+    Some(start + offset)
 }
 
-/// Where the two bytes `pair` first are at or after `start`.
+/// Finds the first `pair` of bytes at or after `start`.
 pub(crate) fn find_pair(text: &[u8], start: usize, pair: [u8; 2]) -> Option<usize> {
     let offset = from(text, start).windows(2).position(|window| window == pair)?;
-    start.checked_add(offset)
+    Some(start + offset)
 }
 
-/// Where `needle` (not empty) first is in `text`.
+/// Finds the first `needle`, which is not empty, in `text`.
 pub(crate) fn find_all(text: &[u8], needle: &[u8]) -> Option<usize> {
     text.windows(needle.len().max(1)).position(|window| window == needle)
 }

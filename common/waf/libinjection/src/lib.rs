@@ -1,7 +1,7 @@
-//! fosse-libinjection: does this one value look like SQL injection, or like script for a browser?
+//! fosse-libinjection: detects SQL injection, and script for a browser, in one value.
 //!
-//! Both detectors read one decoded value (a query argument, a cookie, a header) and answer without
-//! state. Their judgement is that of libinjection, Nick Galbreath's C library behind ModSecurity's
+//! Both detectors read one decoded value (a query argument, a cookie, a header) and have no state.
+//! Their judgement is that of libinjection, Nick Galbreath's C library behind ModSecurity's
 //! `@detectSQLi` and `@detectXSS`, so that rule sets tuned to it keep their meaning. [`is_sqli`]
 //! reads the value as SQL in up to five contexts, folds the tokens to at most five, and looks the
 //! sequence of their kinds up among published fingerprints. [`is_xss`] reads it as HTML in up to
@@ -36,8 +36,8 @@ pub use xss::is_xss;
 /// Bytes of the longest fingerprint.
 pub const FINGERPRINT_BYTES_MAX: usize = 8;
 
-/// The kinds of the tokens that gave an injection away, such as `s&1c`: at most
-/// [`FINGERPRINT_BYTES_MAX`] ASCII bytes.
+/// The kinds of the tokens of an injection, such as `s&1c`: at most [`FINGERPRINT_BYTES_MAX`] ASCII
+/// bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint {
     bytes: [u8; FINGERPRINT_BYTES_MAX],
@@ -55,13 +55,13 @@ impl Fingerprint {
         fingerprint
     }
 
-    /// The fingerprint as text, for logs and for rules that capture it.
+    /// Returns the fingerprint as text, for logs and for rules that capture it.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(self.as_bytes()).unwrap_or_default()
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
+        &self.bytes[..usize::from(self.len)]
     }
 }
 

@@ -17,7 +17,7 @@ const LIBRARIES: [&str; 3] = [
     "/usr/lib64/libmodsecurity.so.3",
 ];
 const ROUNDS_DEFAULT: usize = 60_000;
-/// Values sent between two readings of answers, few enough that neither pipe fills up.
+/// Values sent between two readings of verdicts, few enough that neither pipe fills up.
 const BATCH: usize = 500;
 
 /// The oracle, compiled once for all tests; none (with the reason printed) where that cannot be
@@ -58,12 +58,12 @@ fn compile_oracle() -> Option<PathBuf> {
 }
 
 /// What the C library says, in the order of the values.
-fn answers(program: &Path, values: &[Vec<u8>]) -> Vec<String> {
+fn verdicts(program: &Path, values: &[Vec<u8>]) -> Vec<String> {
     let mut child =
         Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the oracle starts");
     let mut input = child.stdin.take().expect("a pipe");
     let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
-    let mut answers = Vec::new();
+    let mut verdicts = Vec::new();
     std::thread::scope(|scope| {
         scope.spawn(move || {
             for batch in values.chunks(BATCH) {
@@ -77,26 +77,26 @@ fn answers(program: &Path, values: &[Vec<u8>]) -> Vec<String> {
         });
         let mut line = String::new();
         while output.read_line(&mut line).expect("the oracle writes") > 0 {
-            answers.push(line.trim_end().to_string());
+            verdicts.push(line.trim_end().to_string());
             line.clear();
         }
     });
     assert!(child.wait().expect("the oracle ends").success());
-    assert_eq!(answers.len(), values.len());
-    answers
+    assert_eq!(verdicts.len(), values.len());
+    verdicts
 }
 
 /// Compares, with the one difference that is meant: the C library stops reading HTML at byte 0xFF.
 fn compare(program: &Path, values: &[Vec<u8>]) {
     let mut wrong = Vec::new();
-    for (value, answer) in values.iter().zip(answers(program, values)) {
-        let (fingerprint, xss) = answer.split_once(' ').expect("two answers");
+    for (value, verdict) in values.iter().zip(verdicts(program, values)) {
+        let (fingerprint, xss) = verdict.split_once(' ').expect("two verdicts");
         let sqli = fosse_libinjection::is_sqli(value);
         let ours = sqli.as_ref().map_or("-", |fingerprint| fingerprint.as_str());
         let stricter = fosse_libinjection::is_xss(value) && value.contains(&0xff);
         if ours != fingerprint || !(stricter || fosse_libinjection::is_xss(value) == (xss == "1")) {
             wrong.push(format!(
-                "{} C: {answer} ours: {ours} {}",
+                "{} C: {verdict} ours: {ours} {}",
                 value.escape_ascii(),
                 fosse_libinjection::is_xss(value)
             ));

@@ -1,4 +1,4 @@
-//! Any bytes are answered, and in time linear in their length.
+//! Any bytes get a verdict, in time linear in their length.
 
 mod support;
 #[path = "../../../../fuzz/src/target/libinjection.rs"]

@@ -21,8 +21,8 @@ pub fn normalise(name: &str) -> String {
     format!("{rooted}{}", parts.join("/"))
 }
 
-/// Whether `name` matches as in a shell (glob(7)): `*` and `?` within a path part, `[a-z]` and
-/// `[!a-z]` for one byte.
+/// Returns whether `name` matches as in a shell (glob(7)): `*` and `?` within a path part, `[a-z]`
+/// and `[!a-z]` for one byte.
 #[must_use]
 pub fn glob_matches(pattern: &[u8], name: &[u8]) -> bool {
     // Where to go back to: pattern after the last `*`, and the name byte that `*` is to swallow
@@ -66,7 +66,7 @@ pub fn glob_matches(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// Whether `byte` is of the class that begins after `[`, and what follows the class.
+/// Returns whether `byte` is of the class that begins after `[`, and what follows the class.
 fn class_matches(class: &[u8], byte: u8) -> Option<(bool, &[u8])> {
     let (negated, mut rest) = match class.split_first() {
         Some((b'!' | b'^', rest)) => (true, rest),

@@ -8,7 +8,8 @@ use memchr::memchr;
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 fn letter(bits: u32) -> u8 {
-    usize::try_from(bits & 63).ok().and_then(|place| ALPHABET.get(place)).copied().unwrap_or(b'=')
+    let [.., low] = bits.to_be_bytes();
+    ALPHABET[usize::from(low & 63)]
 }
 
 /// RFC 4648 section 4, with padding.
@@ -108,7 +109,7 @@ pub(crate) fn hex_encode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     Outcome::Written
 }
 
-/// Two bytes become one. They are not checked: what is no digit gives the value ModSecurity's
+/// Decodes two bytes to one. They are not checked: what is no digit gives the value ModSecurity's
 /// arithmetic gives it. A byte left over is dropped.
 pub(crate) fn hex_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let base = out.len();
@@ -124,12 +125,11 @@ fn loose_digit(byte: u8) -> u8 {
     if byte >= b'A' { (byte & 0xdf).wrapping_sub(b'A').wrapping_add(10) } else { byte.wrapping_sub(b'0') }
 }
 
-/// `0x` with at least one pair of digits becomes the bytes the pairs stand for. A digit left over
-/// stays.
+/// Decodes `0x` and at least one pair of digits to the bytes of the pairs. A digit left over stays.
 pub(crate) fn sql_hex_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
-    while let Some(found) = memchr(b'0', input.get(pos..).unwrap_or_default()) {
+    while let Some(found) = memchr(b'0', &input[pos..]) {
         let here = pos + found;
         pos = here + 1;
         if !matches!(at(input, pos), Some(b'x' | b'X')) || hex_pair(input, here + 2).is_none() {
@@ -145,14 +145,14 @@ pub(crate) fn sql_hex_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     edit.finish()
 }
 
-/// The length in bytes, in decimal.
+/// Writes the length in bytes, in decimal.
 pub(crate) fn length(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let base = out.len();
     out.extend_from_slice(input.len().to_string().as_bytes());
     unless_same(input, out, base)
 }
 
-/// A digest of the hash `H`, raw.
+/// Writes a digest of the hash `H`, raw.
 pub(crate) fn digest<H: sha1::Digest>(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let base = out.len();
     out.extend_from_slice(&H::digest(input));

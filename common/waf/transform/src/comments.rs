@@ -4,9 +4,9 @@ use crate::edit::{Edit, at, first_where};
 use crate::outcome::Outcome;
 use memchr::memchr;
 
-/// What opens or closes a comment at `from`, and its length.
+/// A delimiter of a comment, with its length.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Mark {
+enum Delimiter {
     /// `/*` or `<!--`
     Open(usize),
     /// `*/` or `-->`
@@ -15,48 +15,48 @@ enum Mark {
     Line(usize),
 }
 
-fn mark(input: &[u8], from: usize) -> Option<Mark> {
+fn delimiter(input: &[u8], from: usize) -> Option<Delimiter> {
     match input.get(from..)? {
-        [b'/', b'*', ..] => Some(Mark::Open(2)),
-        [b'<', b'!', b'-', b'-', ..] => Some(Mark::Open(4)),
-        [b'*', b'/', ..] => Some(Mark::Close(2)),
-        [b'-', b'-', b'>', ..] => Some(Mark::Close(3)),
-        [b'-', b'-', ..] => Some(Mark::Line(2)),
-        [b'#', ..] => Some(Mark::Line(1)),
+        [b'/', b'*', ..] => Some(Delimiter::Open(2)),
+        [b'<', b'!', b'-', b'-', ..] => Some(Delimiter::Open(4)),
+        [b'*', b'/', ..] => Some(Delimiter::Close(2)),
+        [b'-', b'-', b'>', ..] => Some(Delimiter::Close(3)),
+        [b'-', b'-', ..] => Some(Delimiter::Line(2)),
+        [b'#', ..] => Some(Delimiter::Line(1)),
         _ => None,
     }
 }
 
-fn may_mark(byte: u8) -> bool {
+fn may_delimit(byte: u8) -> bool {
     (byte == b'/') | (byte == b'<') | (byte == b'*') | (byte == b'-') | (byte == b'#')
 }
 
-/// The next mark at or after `from`.
-fn next_mark(input: &[u8], mut from: usize) -> Option<(usize, Mark)> {
+/// Finds the next delimiter at or after `from`.
+fn next_delimiter(input: &[u8], mut from: usize) -> Option<(usize, Delimiter)> {
     loop {
-        let here = first_where(input, from, may_mark)?;
-        if let Some(mark) = mark(input, here) {
-            return Some((here, mark));
+        let here = first_where(input, from, may_delimit)?;
+        if let Some(delimiter) = delimiter(input, here) {
+            return Some((here, delimiter));
         }
         from = here + 1;
     }
 }
 
-/// Takes comments out: C and HTML ones to their end (either end ends either), `--` and `#` with all
+/// Removes comments: C and HTML ones to their end (either end ends either), `--` and `#` with all
 /// that follows. A comment without an end becomes one space.
 pub(crate) fn remove_comments(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
-    while let Some((here, mark)) = next_mark(input, pos) {
-        match mark {
-            // A closing mark outside of a comment is text, but `-->` begins with the `--` that ends
-            // the line.
-            Mark::Close(length) if at(input, here) == Some(b'*') => pos = here + length - 1,
-            Mark::Close(_) | Mark::Line(_) => {
+    while let Some((here, delimiter)) = next_delimiter(input, pos) {
+        match delimiter {
+            // A closing delimiter outside of a comment is text, but `-->` begins with the `--` that
+            // ends the line.
+            Delimiter::Close(length) if at(input, here) == Some(b'*') => pos = here + length - 1,
+            Delimiter::Close(_) | Delimiter::Line(_) => {
                 edit.remove(here, input.len());
                 break;
             }
-            Mark::Open(length) => match comment_end(input, here + length) {
+            Delimiter::Open(length) => match comment_end(input, here + length) {
                 Some(end) => {
                     edit.remove(here, end);
                     pos = end;
@@ -74,25 +74,27 @@ pub(crate) fn remove_comments(input: &[u8], out: &mut Vec<u8>) -> Outcome {
 fn comment_end(input: &[u8], mut from: usize) -> Option<usize> {
     loop {
         let here = first_where(input, from, |byte| (byte == b'*') | (byte == b'-'))?;
-        if let Some(Mark::Close(length)) = mark(input, here) {
+        if let Some(Delimiter::Close(length)) = delimiter(input, here) {
             return Some(here + length);
         }
         from = here + 1;
     }
 }
 
-/// Takes out the marks themselves and leaves what they enclose.
+/// Removes the delimiters themselves and leaves what they enclose.
 pub(crate) fn remove_comments_char(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
-    while let Some((here, Mark::Open(length) | Mark::Close(length) | Mark::Line(length))) = next_mark(input, pos) {
+    while let Some((here, Delimiter::Open(length) | Delimiter::Close(length) | Delimiter::Line(length))) =
+        next_delimiter(input, pos)
+    {
         pos = here + length;
         edit.remove(here, pos);
     }
     edit.finish()
 }
 
-/// Each C comment becomes one space, one without an end too.
+/// Replaces each C comment with one space, one without an end too.
 pub(crate) fn replace_comments(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
@@ -103,8 +105,8 @@ pub(crate) fn replace_comments(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     edit.finish()
 }
 
-/// The place of two bytes that stand together, at or after `from`. Setting up a substring search
-/// for each would cost more than the comments it finds.
+/// Finds two bytes next to each other at or after `from`. Setting up a substring search for each
+/// would cost more than the comments it finds.
 fn find_pair(input: &[u8], mut from: usize, [first, second]: [u8; 2]) -> Option<usize> {
     loop {
         let here = from + memchr(first, input.get(from..)?)?;

@@ -1,5 +1,5 @@
-//! The one way a transformation writes: it names what to replace, and what it does not name is
-//! copied or borrowed.
+//! The one way a transformation writes: it names what to replace, and the rest is copied or
+//! borrowed.
 
 use crate::outcome::Outcome;
 
@@ -47,7 +47,7 @@ impl<'i, 'o> Edit<'i, 'o> {
             // One growth for the whole value: nearly every decoder shrinks it.
             self.out.reserve(self.input.len());
         }
-        self.out.extend_from_slice(self.input.get(self.copied..from).unwrap_or_default());
+        self.out.extend_from_slice(&self.input[self.copied..from]);
     }
 
     /// Copies the rest, if anything was changed.
@@ -55,7 +55,7 @@ impl<'i, 'o> Edit<'i, 'o> {
         if !self.edited {
             return Outcome::Same;
         }
-        self.out.extend_from_slice(self.input.get(self.copied..).unwrap_or_default());
+        self.out.extend_from_slice(&self.input[self.copied..]);
         Outcome::Written
     }
 }
@@ -68,8 +68,9 @@ const LOOK_BYTES: usize = 32;
 /// a block for each would cost a hundred times what it finds.
 const NEAR_BYTES: usize = 6;
 
-/// The place of the first byte at or after `from` that `wanted` says yes to. The blocks have no
-/// early exit, which is what lets the compiler use vector instructions for any set of bytes.
+/// Returns the position of the first byte at or after `from` for which `wanted` holds. The blocks
+/// have no early exit, which is what lets the compiler use vector instructions for any set of
+/// bytes.
 #[inline]
 pub(crate) fn first_where(input: &[u8], from: usize, wanted: impl Fn(u8) -> bool + Copy) -> Option<usize> {
     let rest = input.get(from..)?;
@@ -87,7 +88,7 @@ pub(crate) fn first_where(input: &[u8], from: usize, wanted: impl Fn(u8) -> bool
     None
 }
 
-/// Maps every byte through `map`, from the first one that `changes` says yes to.
+/// Maps every byte through `map`, from the first one for which `changes` holds.
 #[inline]
 pub(crate) fn map_bytes(
     input: &[u8],
@@ -112,13 +113,13 @@ pub(crate) fn unless_same(input: &[u8], out: &mut Vec<u8>, base: usize) -> Outco
     Outcome::Written
 }
 
-/// The byte at `at`, if there is one.
+/// Returns the byte at `at`, if there is one.
 #[inline]
 pub(crate) fn at(input: &[u8], at: usize) -> Option<u8> {
     input.get(at).copied()
 }
 
-/// The value of a hexadecimal digit.
+/// Returns the value of a hexadecimal digit.
 #[inline]
 pub(crate) fn hex_digit(byte: u8) -> Option<u8> {
     match byte {
@@ -129,46 +130,47 @@ pub(crate) fn hex_digit(byte: u8) -> Option<u8> {
     }
 }
 
-/// The byte two hexadecimal digits at `from` stand for.
+/// Returns the byte written as two hexadecimal digits at `from`.
 #[inline]
 pub(crate) fn hex_pair(input: &[u8], from: usize) -> Option<u8> {
-    match input.get(from..from.checked_add(2)?)? {
+    match input.get(from..from + 2)? {
         [high, low] => Some(hex_digit(*high)? << 4 | hex_digit(*low)?),
         _ => None,
     }
 }
 
-/// The number four hexadecimal digits at `from` stand for.
+/// Returns the number written as four hexadecimal digits at `from`.
 #[inline]
 pub(crate) fn hex_quad(input: &[u8], from: usize) -> Option<u16> {
-    Some(u16::from_be_bytes([hex_pair(input, from)?, hex_pair(input, from.checked_add(2)?)?]))
+    Some(u16::from_be_bytes([hex_pair(input, from)?, hex_pair(input, from + 2)?]))
 }
 
-/// The low byte of a code point, with full-width ASCII (U+FF01 to U+FF5E) folded to ASCII: what
-/// SecLang's decoders make of a code point that needs more than one byte.
+/// Returns the low byte of a code point, with full-width ASCII (U+FF01 to U+FF5E) folded to ASCII:
+/// what SecLang's decoders make of a code point that needs more than one byte.
 #[inline]
 pub(crate) fn narrow(code: u16) -> u8 {
     let [high, low] = code.to_be_bytes();
     if high == 0xff && (0x01..=0x5e).contains(&low) { low + 0x20 } else { low }
 }
 
-/// One byte of an octal escape that starts at `from`, with the number of digits it took (0 if
-/// none). At most `digits_max` digits.
+/// Reads an octal escape of at most `digits_max` digits at `from`; returns its value and the number
+/// of digits it took (0 if none).
 #[inline]
 pub(crate) fn octal(input: &[u8], from: usize, digits_max: usize) -> (u16, usize) {
-    let digits = input.get(from..).unwrap_or_default().iter().take(digits_max);
+    let digits = input[from..].iter().take(digits_max);
     digits
         .take_while(|byte| matches!(byte, b'0'..=b'7'))
         .fold((0, 0), |(value, count), digit| (value * 8 + u16::from(digit - b'0'), count + 1))
 }
 
-/// What the C locale calls whitespace.
+/// Returns whether the C locale counts the byte as whitespace.
 #[inline]
 pub(crate) fn is_space(byte: u8) -> bool {
     byte == b' ' || byte.wrapping_sub(b'\t') < 5
 }
 
-/// Whitespace, and the no-break space of ISO 8859-1 as SecLang counts it.
+/// Returns whether the byte is whitespace or the no-break space of ISO 8859-1, as SecLang counts
+/// it.
 #[inline]
 pub(crate) fn is_space_or_nbsp(byte: u8) -> bool {
     is_space(byte) | (byte == 0xa0)

@@ -7,7 +7,7 @@ use memchr::memchr;
 /// Letters of the longest known name.
 const NAME_BYTES_MAX: usize = 16;
 
-/// The byte a named entity stands for; names are in lower case here and known in any.
+/// Returns the byte of a named entity; names are compared without regard to case.
 ///
 /// The first five are those ModSecurity always had; the others are the names of ASCII characters,
 /// which its later releases decode too because `javascript&colon;` passed.
@@ -57,15 +57,15 @@ fn named(name: &[u8]) -> Option<u8> {
     })
 }
 
-/// Decimal and hexadecimal numbers (low byte) and the known names, each with or without its
+/// Decodes decimal and hexadecimal numbers (low byte) and the known names, each with or without its
 /// semicolon.
 pub(crate) fn html_entity_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
-    while let Some(found) = memchr(b'&', input.get(pos..).unwrap_or_default()) {
+    while let Some(found) = memchr(b'&', &input[pos..]) {
         let here = pos + found;
         pos = here + 1;
-        if let Some((length, byte)) = entity(input.get(pos..).unwrap_or_default()) {
+        if let Some((length, byte)) = entity(&input[pos..]) {
             let semicolon = usize::from(at(input, pos + length) == Some(b';'));
             pos += length + semicolon;
             edit.replace_byte(here, pos, byte);
@@ -74,7 +74,7 @@ pub(crate) fn html_entity_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     edit.finish()
 }
 
-/// Reads an entity after its ampersand: its length without the semicolon, and its byte.
+/// Reads an entity after its ampersand; returns its length without the semicolon, and its byte.
 fn entity(rest: &[u8]) -> Option<(usize, u8)> {
     match rest {
         [b'#', b'x' | b'X', digits @ ..] => number(digits, 16, hex_digit).map(|(count, byte)| (count + 2, byte)),
@@ -87,8 +87,8 @@ fn entity(rest: &[u8]) -> Option<(usize, u8)> {
     }
 }
 
-/// The low byte of a number as C's strtol reads it: one that is too large is the largest, whose low
-/// byte is 0xff.
+/// Returns the length of a number and its low byte, as C's strtol(3) reads it: one that is too
+/// large is the largest, whose low byte is 0xff.
 fn number(digits: &[u8], base: i64, value_of: impl Fn(u8) -> Option<u8>) -> Option<(usize, u8)> {
     let (mut count, mut value, mut over) = (0usize, 0i64, false);
     for digit in digits.iter().map_while(|byte| value_of(*byte)) {

@@ -4,24 +4,24 @@ use crate::edit::{Edit, at, hex_digit, hex_pair, hex_quad, is_space, narrow, oct
 use crate::outcome::Outcome;
 use memchr::memchr;
 
-/// What one escape becomes.
+/// The result of reading one escape.
 struct Escape {
     /// Bytes of the input it takes, backslash included; at least 1.
     taken: usize,
-    /// The byte it stands for; none for an escape that stands for nothing.
+    /// Its byte; `None` if the escape is only removed.
     byte: Option<u8>,
 }
 
-/// Walks the backslashes of `input`. `read` gets the bytes after a backslash; none leaves the
+/// Replaces the escapes of `input`. `read` gets the bytes after a backslash; `None` leaves the
 /// backslash as it is.
 #[inline]
 fn backslashes(input: &[u8], out: &mut Vec<u8>, read: impl Fn(&[u8]) -> Option<Escape>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;
-    while let Some(found) = memchr(b'\\', input.get(pos..).unwrap_or_default()) {
+    while let Some(found) = memchr(b'\\', &input[pos..]) {
         let here = pos + found;
         pos = here + 1;
-        if let Some(Escape { taken, byte }) = read(input.get(pos..).unwrap_or_default()) {
+        if let Some(Escape { taken, byte }) = read(&input[pos..]) {
             pos = here + taken;
             match byte {
                 Some(byte) => edit.replace_byte(here, pos, byte),

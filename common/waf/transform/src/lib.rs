@@ -95,7 +95,7 @@ impl Transform {
         match self.run(input, out) {
             Outcome::Same => false,
             Outcome::Part(range) => {
-                out.extend_from_slice(input.get(range).unwrap_or_default());
+                out.extend_from_slice(&input[range]);
                 true
             }
             Outcome::Written => true,
@@ -107,14 +107,14 @@ impl Transform {
         let mut out = Vec::new();
         match self.run(input, &mut out) {
             Outcome::Same => Cow::Borrowed(input),
-            Outcome::Part(range) => Cow::Borrowed(input.get(range).unwrap_or_default()),
+            Outcome::Part(range) => Cow::Borrowed(&input[range]),
             Outcome::Written => Cow::Owned(out),
         }
     }
 }
 
-/// `byte` with its eighth bit set so that the number of its bits is even (`odd` 0) or odd (`odd`
-/// 1).
+/// Returns `byte` with its eighth bit set so that the number of its bits is even (`odd` 0) or odd
+/// (`odd` 1).
 ///
 /// ModSecurity counts all eight bits of what it reads and then sets the eighth; so does this.
 fn parity(byte: u8, odd: u32) -> u8 {

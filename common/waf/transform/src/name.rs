@@ -15,7 +15,7 @@ pub enum Transform {
     Base64DecodeExt,
     /// RFC 4648 Base64 with padding.
     Base64Encode,
-    /// What shells ignore is taken out of command lines.
+    /// Removes what shells ignore in command lines.
     CmdLine,
     /// Runs of whitespace (with 0xA0) become one space.
     CompressWhitespace,

@@ -1,8 +1,8 @@
-//! What a transformation did to its input.
+//! The result of a transformation.
 
 use std::ops::Range;
 
-/// What a transformation did to its input.
+/// The result of a transformation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
     /// The value is the input, byte for byte; nothing was written.

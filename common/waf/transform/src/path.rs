@@ -7,8 +7,9 @@ use memchr::{memchr, memchr_iter};
 /// Resolves `//`, `/./` and `/../`. A relative path keeps the `..` that lead out of it; an absolute
 /// one ends at the root. A slash at the end stays if there was one, and only then.
 ///
-/// It judges byte by byte as ModSecurity does, since what it makes of odd segments (`a..`, `...`)
-/// is visible to rules: a segment that ends in two dots goes like a `..` whose parent it is itself.
+/// It judges byte by byte as ModSecurity does, since what that makes of unusual segments (`a..`,
+/// `...`) is visible to rules: a segment that ends in two dots goes like a `..` whose parent it is
+/// itself.
 pub(crate) fn normalize(input: &[u8], out: &mut Vec<u8>, windows: bool) -> Outcome {
     if input.is_empty() || (!windows || memchr(b'\\', input).is_none()) && is_plain(input) {
         return Outcome::Same;
@@ -18,7 +19,7 @@ pub(crate) fn normalize(input: &[u8], out: &mut Vec<u8>, windows: bool) -> Outco
     unless_same(input, out, base)
 }
 
-/// Whether nothing can change: no empty segment, and no segment that ends in a dot.
+/// Returns whether nothing can change: no empty segment, and no segment that ends in a dot.
 fn is_plain(input: &[u8]) -> bool {
     input.last() != Some(&b'.')
         && memchr_iter(b'/', input)
@@ -53,7 +54,7 @@ impl<'i, 'o> Walk<'i, 'o> {
         }
     }
 
-    /// Bytes of the normal form so far.
+    /// Returns the length of the normal form so far.
     fn made(&self) -> usize {
         self.out.len() - self.base
     }
@@ -63,7 +64,7 @@ impl<'i, 'o> Walk<'i, 'o> {
     }
 
     fn run(mut self) {
-        let end = self.input.len().saturating_sub(1);
+        let end = self.input.len() - 1;
         let trailing = self.byte(end) == Some(b'/');
         while self.pos <= end {
             let last = self.pos == end;
@@ -80,7 +81,7 @@ impl<'i, 'o> Walk<'i, 'o> {
         }
     }
 
-    /// Judges the segment whose last byte is at `pos`. True if that byte is swallowed.
+    /// Judges the segment whose last byte is at `pos`; returns whether that byte is swallowed.
     fn end_of_segment(&mut self, last: bool) -> bool {
         match self.byte(self.pos) {
             Some(b'.') => self.dot(last),
@@ -116,7 +117,8 @@ impl<'i, 'o> Walk<'i, 'o> {
             self.hit_root = true;
             return false;
         }
-        // Off with the dot, and with all back to the slash before it.
+        // Off with the dot, and with all back to the slash before it. Of an absolute `/..` only two
+        // bytes were made: that is the root.
         let mut keep = self.made().saturating_sub(3);
         while keep > 0 && self.out.get(self.base + keep) != Some(&b'/') {
             keep -= 1;

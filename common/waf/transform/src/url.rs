@@ -24,9 +24,8 @@ fn best_fit_or_low_byte(code: u16) -> Option<u8> {
 /// where a search for each is slower.
 #[inline]
 fn percent(input: &[u8], out: &mut Vec<u8>, wide: impl Fn(u16) -> Option<u8>) -> Outcome {
-    let Some((same, mut rest)) = memchr2(b'%', b'+', input).and_then(|first| input.split_at_checked(first)) else {
-        return Outcome::Same;
-    };
+    let Some(first) = memchr2(b'%', b'+', input) else { return Outcome::Same };
+    let (same, mut rest) = input.split_at(first);
     let base = out.len();
     out.reserve(input.len());
     out.extend_from_slice(same);
@@ -39,7 +38,7 @@ fn percent(input: &[u8], out: &mut Vec<u8>, wide: impl Fn(u16) -> Option<u8>) ->
         };
         changed |= length > 1 || *byte == b'+';
         out.push(value);
-        rest = if length > 1 { rest.get(length..).unwrap_or_default() } else { after };
+        rest = if length > 1 { &rest[length..] } else { after };
     }
     if !changed {
         out.truncate(base);
@@ -48,7 +47,7 @@ fn percent(input: &[u8], out: &mut Vec<u8>, wide: impl Fn(u16) -> Option<u8>) ->
     Outcome::Written
 }
 
-/// The length of the escape that `rest` begins with, and its byte.
+/// Returns the length of the escape that `rest` begins with, and its byte.
 #[inline]
 fn escape(rest: &[u8], wide: impl Fn(u16) -> Option<u8>) -> Option<(usize, u8)> {
     match hex_pair(rest, 1) {
@@ -58,7 +57,7 @@ fn escape(rest: &[u8], wide: impl Fn(u16) -> Option<u8>) -> Option<(usize, u8)> 
     }
 }
 
-/// Letters, digits and `*` stay, a space becomes `+`, all else `%hh`.
+/// Encodes: letters, digits and `*` stay, a space becomes `+`, all else `%hh`.
 pub(crate) fn encode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     let mut edit = Edit::new(input, out);
     let mut pos = 0usize;

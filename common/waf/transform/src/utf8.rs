@@ -61,7 +61,7 @@ fn decode(input: &[u8], from: usize, length: usize) -> Option<u32> {
     })
 }
 
-/// What is written for a valid sequence up to U+FFFF, which is nearly all there are.
+/// Returns the text for a valid sequence up to U+FFFF, which is nearly all there are.
 fn usual(code: u32, length: usize) -> Option<[u8; 6]> {
     let code = u16::try_from(code).ok()?;
     let smallest = match length {
@@ -76,8 +76,8 @@ fn usual(code: u32, length: usize) -> Option<[u8; 6]> {
     Some([b'%', b'u', first, second, third, fourth])
 }
 
-/// What is written for one sequence: `%u`, the digits, and lead bytes before or after it for those
-/// that are not valid.
+/// The text for one sequence: `%u`, the digits, and lead bytes before or after it for those that
+/// are not valid.
 #[derive(Default)]
 struct Text {
     bytes: [u8; 12],
@@ -86,14 +86,12 @@ struct Text {
 
 impl Text {
     fn push(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(self.length) {
-            *place = byte;
-            self.length += 1;
-        }
+        self.bytes[self.length] = byte;
+        self.length += 1;
     }
 
     fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+        &self.bytes[..self.length]
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::kind::Kind;
 use super::lexeme::Token;
-use super::rules::{self, Place, Step};
+use super::rules::{self, Restart, Step};
 use super::token::Tokenizer;
 
 /// Tokens of a fingerprint.
@@ -25,7 +25,7 @@ pub(super) struct Folded<'a> {
 
 impl<'a> Folded<'a> {
     pub(super) fn tokens(&self) -> &[Token<'a>] {
-        self.window.get(..self.len).unwrap_or_default()
+        &self.window[..self.len]
     }
 
     pub(super) fn last_mut(&mut self) -> Option<&mut Token<'a>> {
@@ -57,7 +57,7 @@ pub(super) fn fold<'a>(tokenizer: &mut Tokenizer<'a>) -> Folded<'a> {
 }
 
 impl<'a> Folder<'a, '_> {
-    /// Comments, opening parentheses, casts and signs at the start say nothing.
+    /// Skips comments, opening parentheses, casts and signs at the start, which say nothing.
     fn skip_opening(&mut self) {
         while let Some(token) = self.tokenizer.next() {
             if !(token.kind.is_in(b"c(t") || token.is_unary_operator()) {
@@ -99,7 +99,7 @@ impl<'a> Folder<'a, '_> {
         self.finish();
     }
 
-    /// A comment at the very end counts where there is room; the sixth token was only for looking
+    /// Appends a comment at the very end where there is room; the sixth token was only for looking
     /// ahead.
     fn finish(&mut self) {
         self.len = self.len.min(TOKENS_MAX);
@@ -111,16 +111,14 @@ impl<'a> Folder<'a, '_> {
     }
 
     fn push(&mut self, token: Token<'a>) {
-        if let Some(place) = self.window.get_mut(self.len) {
-            *place = token;
-            self.len += 1;
-        }
+        self.window[self.len] = token;
+        self.len += 1;
     }
 
-    /// Reads on until `count` tokens stand at the left edge. If the input or the window ends before
-    /// that, everything is settled and the response is no.
+    /// Reads on until `count` tokens are at the left edge; returns whether they are. If the input
+    /// or the window ends before that, everything is settled.
     fn fill(&mut self, count: usize) -> bool {
-        while self.more && self.len < WINDOW_MAX && self.len.saturating_sub(self.left) < count {
+        while self.more && self.len < WINDOW_MAX && self.len - self.left < count {
             match self.tokenizer.next() {
                 None => self.more = false,
                 Some(token) if token.kind == Kind::COMMENT => self.comment = Some(token),
@@ -130,24 +128,25 @@ impl<'a> Folder<'a, '_> {
                 }
             }
         }
-        let full = self.len.saturating_sub(self.left) >= count;
+        let full = self.len - self.left >= count;
         if !full {
             self.left = self.len;
         }
         full
     }
 
-    fn again(&mut self, count: usize, place: Place) {
-        self.len = self.len.saturating_sub(count);
+    fn again(&mut self, count: usize, place: Restart) {
+        self.len -= count;
         self.left = match place {
-            Place::Here => self.left,
-            Place::OneBack => self.left.saturating_sub(1),
-            Place::Start => 0,
+            Restart::Here => self.left,
+            // At the left edge of the input there is nothing to go back to.
+            Restart::OneBack => self.left.saturating_sub(1),
+            Restart::Start => 0,
         };
     }
 
-    /// Five tokens of plain arithmetic are one value: start over with it (and with the sixth, if it
-    /// was read).
+    /// Starts over where five tokens are plain arithmetic: they are one value, which is kept with
+    /// the sixth token, if that was read.
     fn restart_if_harmless(&mut self) {
         let [a, b, c, d, e, sixth] = self.window;
         let harmless = matches!(

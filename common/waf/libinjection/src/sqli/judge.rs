@@ -12,7 +12,7 @@ pub(super) fn verdict(reading: &Reading<'_>) -> Option<Fingerprint> {
     (known && !is_harmless(reading)).then_some(reading.fingerprint)
 }
 
-/// Whether a reading whose fingerprint is known as an attack looks like plain text all the same.
+/// Returns whether a reading looks like plain text although its fingerprint is known as an attack.
 fn is_harmless(reading: &Reading<'_>) -> bool {
     let fingerprint = reading.fingerprint.as_bytes();
     // SQL Server keeps statements with this word out of its log, so attacks end in a comment that

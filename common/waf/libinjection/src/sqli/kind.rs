@@ -1,6 +1,6 @@
 //! The kinds of tokens, and the letters fingerprints are made of.
 
-/// What a token is: the letter that stands for it in a fingerprint.
+/// The kind of a token: its letter in a fingerprint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Kind(pub(super) u8);
 

@@ -16,7 +16,7 @@ fn string<'a>(text: &'a [u8], open: u8, close: u8) -> Token<'a> {
 }
 
 /// A string whose text starts at `start` and ends at a `quote` that is neither doubled nor escaped,
-/// or at the end of the input. A `start` of 0 stands for a string that was opened before the input.
+/// or at the end of the input. A `start` of 0 means a string that was opened before the input.
 pub(super) fn quoted(rest: &[u8], start: usize, quote: u8) -> Read<'_> {
     let open = if start == 0 { 0 } else { quote };
     let mut from = start;

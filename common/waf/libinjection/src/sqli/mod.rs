@@ -21,7 +21,7 @@ use token::{Context, Dialect};
 /// The fingerprint of a value that looks like SQL injection, none for one that does not.
 ///
 /// `input` is the decoded value, any bytes, any length. Readings are tried in libinjection's order
-/// (as it stands, inside single quotes, inside double quotes; standard SQL before MySQL) and the
+/// (as it is, inside single quotes, inside double quotes; standard SQL before MySQL) and the
 /// first that convicts gives the fingerprint.
 pub fn is_sqli(input: &[u8]) -> Option<Fingerprint> {
     if is_one_token(input) {

@@ -5,10 +5,10 @@ use super::kind::Kind;
 use super::lexeme::Token;
 use super::words;
 
-/// What a rule makes of the window.
+/// The effect of a rule on the window.
 pub(super) enum Step {
-    /// Forget this many tokens at the right end and look again from the place.
-    Again(usize, Place),
+    /// Drops this many tokens at the right end and looks again from the position.
+    Again(usize, Restart),
     /// No rule fired.
     On,
     /// Fired, but the next rules shall look, too, from the start.
@@ -17,8 +17,8 @@ pub(super) enum Step {
     Stop,
 }
 
-/// Where to look again.
-pub(super) enum Place {
+/// The position to look again from.
+pub(super) enum Restart {
     Here,
     OneBack,
     Start,
@@ -39,29 +39,29 @@ const NAMES_OF_FUNCTIONS: [&[u8]; 11] = [
     b"LOCALTIMESTAMP",
 ];
 
-/// The rules for two tokens, in order.
+/// Applies the rules for two tokens, in order.
 #[expect(clippy::too_many_lines, reason = "the order of the rules is their meaning")]
 pub(super) fn pair<'a>(a: &mut Token<'a>, b: &mut Token<'a>) -> Step {
     if (a.kind.0 == b's' && b.kind.0 == b's') || (a.kind.0 == b';' && b.kind.0 == b';') {
-        return Step::Again(1, Place::Here);
+        return Step::Again(1, Restart::Here);
     }
     if a.kind.is_in(b"o&") && (b.is_unary_operator() || b.kind == Kind::SQL_TYPE) {
-        return Step::Again(1, Place::Start);
+        return Step::Again(1, Restart::Start);
     }
     if (a.kind.0 == b'(' && b.is_unary_operator()) || merge(a, b) {
-        return Step::Again(1, Place::OneBack);
+        return Step::Again(1, Restart::OneBack);
     }
     if a.kind.0 == b';' && b.kind == Kind::FUNCTION && b.starts_with_word(b"IF") {
         b.kind = Kind::TSQL;
-        return Step::Again(0, Place::Here);
+        return Step::Again(0, Restart::Here);
     }
     if a.kind.is_in(b"nv") && b.kind.0 == b'(' && NAMES_OF_FUNCTIONS.iter().any(|name| a.is_word(name)) {
         a.kind = Kind::FUNCTION;
-        return Step::Again(0, Place::Here);
+        return Step::Again(0, Restart::Here);
     }
     if a.kind == Kind::KEYWORD && (a.is_word(b"IN") || a.is_word(b"NOT IN")) {
         a.kind = if b.kind.0 == b'(' { Kind::OPERATOR } else { Kind::BAREWORD };
-        return Step::Again(0, Place::Here);
+        return Step::Again(0, Restart::Here);
     }
     match (a.kind.0, b.kind.0) {
         (b'o', _) if a.is_word(b"LIKE") || a.is_word(b"NOT LIKE") => {
@@ -83,29 +83,29 @@ pub(super) fn pair<'a>(a: &mut Token<'a>, b: &mut Token<'a>) -> Step {
         (b'\\', _) if b.is_arithmetic_operator() => {
             // Transact-SQL reads `\%1` as `0 % 1`.
             a.kind = Kind::NUMBER;
-            Step::Again(0, Place::Start)
+            Step::Again(0, Restart::Start)
         }
         (b'\\', _) => replace(a, b),
-        (b'(', b'(') | (b')', b')') => Step::Again(1, Place::Start),
+        (b'(', b'(') | (b')', b')') => Step::Again(1, Restart::Start),
         (b'{', b'n') if b.text.is_empty() => {
-            // MySQL accepts {``.``.id}, nobody writes it.
+            // MySQL accepts {``.``.id}, nobody writes that.
             b.kind = Kind::EVIL;
             Step::Stop
         }
         // ODBC's {name expression} is the expression.
-        (b'{', b'n') => Step::Again(2, Place::Start),
-        (_, b'}') => Step::Again(1, Place::Start),
+        (b'{', b'n') => Step::Again(2, Restart::Start),
+        (_, b'}') => Step::Again(1, Restart::Start),
         _ => Step::On,
     }
 }
 
-/// The second token takes the place of the first.
+/// Puts the second token in the place of the first.
 fn replace<'a>(a: &mut Token<'a>, b: &Token<'a>) -> Step {
     *a = *b;
-    Step::Again(1, Place::Start)
+    Step::Again(1, Restart::Start)
 }
 
-/// Words that make a known phrase become one token: `UNION` `ALL`.
+/// Merges two words of a known phrase into one token: `UNION` `ALL`.
 fn merge<'a>(a: &mut Token<'a>, b: &Token<'a>) -> bool {
     if !a.kind.is_in(b"knoUfETt") || !b.kind.is_in(b"knoUfETt&") {
         return false;
@@ -118,7 +118,7 @@ fn merge<'a>(a: &mut Token<'a>, b: &Token<'a>) -> bool {
     true
 }
 
-/// The rules for three tokens, in order.
+/// Applies the rules for three tokens, in order.
 pub(super) fn triple<'a>(a: &mut Token<'a>, b: &mut Token<'a>, c: &mut Token<'a>) -> Step {
     let settled = match (a.kind.0, b.kind.0, c.kind.0) {
         (b'1', b'o', b'1') | (b'&', _, b'&') => true,
@@ -129,16 +129,16 @@ pub(super) fn triple<'a>(a: &mut Token<'a>, b: &mut Token<'a>, c: &mut Token<'a>
         _ => false,
     };
     if settled {
-        return Step::Again(2, Place::Start);
+        return Step::Again(2, Restart::Start);
     }
     let sign = b.is_unary_operator();
     match (a.kind.0, b.kind.0, c.kind.0) {
         (b'E' | b'B' | b',', _, b'(') | (b'k' | b'E' | b'B', _, b'1' | b'n' | b'v' | b's' | b'f') if sign => {
             replace(b, c)
         }
-        (b',', _, b'1' | b'n' | b'v' | b's') if sign => Step::Again(3, Place::Start),
+        (b',', _, b'1' | b'n' | b'v' | b's') if sign => Step::Again(3, Restart::Start),
         (b',', _, b'f') if sign => replace(b, c),
-        (b'n', b'.', b'n') => Step::Again(2, Place::Start),
+        (b'n', b'.', b'n') => Step::Again(2, Restart::Start),
         (b'E', b'.', b'n') => replace(b, c),
         (b'f', b'(', next) => {
             if next != b')' && a.is_word(b"USER") {

@@ -8,7 +8,7 @@ use super::lexeme::{Read, Token, is_white, one};
 use super::{literal, words};
 use crate::bytes::{self, ByteSet};
 
-/// Where the value is taken to stand inside a statement.
+/// The place inside a statement that the value is read at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Context {
     /// Outside quotes.
@@ -112,7 +112,7 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// A word, cut before the first `.` or tick if what stands there is a keyword: `SELECT.1`,
+    /// A word, cut before the first `.` or tick if what precedes it is a keyword: `SELECT.1`,
     /// ``SELECT`a` ``.
     fn word(&mut self, rest: &'a [u8]) -> Read<'a> {
         if self.word_end <= self.at {

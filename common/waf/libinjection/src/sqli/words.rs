@@ -15,7 +15,7 @@ const WORD_BYTES_MAX: usize = 29;
 /// hash can be masked.
 const SLOTS: usize = 2048;
 const SLOT_MASK: u32 = SLOTS as u32 - 1;
-/// Where each word's record starts in `WORDS`; 0 (a comment) is an empty slot.
+/// Start of each word's record in `WORDS`; 0 (a comment) is an empty slot.
 static INDEX: [u16; SLOTS] = index();
 
 const RECORD_BYTES: usize = 6;

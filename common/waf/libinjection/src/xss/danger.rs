@@ -3,7 +3,7 @@
 
 use super::entity;
 
-/// What the value of an attribute may do.
+/// The danger of an attribute's value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Attribute {
     Harmless,
@@ -89,8 +89,8 @@ pub(super) fn attribute(name: &[u8]) -> Attribute {
     known.map_or(Attribute::Harmless, |(_, attribute)| *attribute)
 }
 
-/// Old browsers end a tag at a tick, read conditional comments, and take `<?import` and entities
-/// for code.
+/// Returns whether a comment runs script: old browsers end a tag at a tick, read conditional
+/// comments, and take `<?import` and entities for code.
 pub(super) fn is_comment(text: &[u8]) -> bool {
     text.contains(&b'`')
         || (text.len() > 3 && (starts_with(text, b"[IF") || starts_with(text, b"XML")))
@@ -98,10 +98,11 @@ pub(super) fn is_comment(text: &[u8]) -> bool {
         || starts_with(text, b"ENTITY")
 }
 
-/// Browsers skip anything that is not printable ASCII before the scheme.
+/// Returns whether a value is a URL that runs script. Browsers skip anything that is not printable
+/// ASCII before the scheme.
 pub(super) fn is_url(value: &[u8]) -> bool {
     let start = value.iter().position(|byte| matches!(byte, 33..=126)).unwrap_or(value.len());
-    let url = value.get(start..).unwrap_or_default();
+    let url = &value[start..];
     URLS.iter().any(|scheme| entity::starts_with(url, scheme))
 }
 
@@ -109,7 +110,7 @@ fn starts_with(text: &[u8], start: &[u8]) -> bool {
     text.get(..start.len()).is_some_and(|text| text.eq_ignore_ascii_case(start))
 }
 
-/// Is this the name, without regard to ASCII case and to NULs, which old browsers ignore?
+/// Compares a name without regard to ASCII case and to NULs, which old browsers ignore.
 fn is_name(text: &[u8], name: &[u8]) -> bool {
     text.iter().filter(|&&byte| byte != 0).map(u8::to_ascii_uppercase).eq(name.iter().copied())
 }

@@ -31,7 +31,8 @@ pub(super) fn starts_with(mut text: &[u8], prefix: &[u8]) -> bool {
     true
 }
 
-/// The first character and the bytes it takes; what is no numeric reference stands for itself.
+/// Returns the first character and the bytes it takes; a byte that begins no numeric reference is
+/// that character.
 fn first_character(text: &[u8]) -> Option<(u32, usize)> {
     let literal = (u32::from(*text.first()?), 1);
     let reference = match text {

@@ -8,7 +8,7 @@ use super::markup::{self, Cut};
 use super::piece::Piece;
 use crate::bytes::{self, ByteSet};
 
-/// Where the value is taken to stand in a page.
+/// The place in a page that the value is read at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Start {
     /// Between tags.
@@ -44,7 +44,7 @@ enum State {
 /// One piece of the input.
 type Found<'a> = (Piece, &'a [u8]);
 
-/// What a state does: finds a piece, hands over to the next state, or is at the end.
+/// The result of a state: a piece, the next state, or the end.
 enum Step<'a> {
     Found(Found<'a>),
     On,

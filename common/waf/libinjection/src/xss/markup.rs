@@ -1,11 +1,11 @@
-//! What is in angle brackets but no tag: comments, doctypes, CDATA. Each function is given the
+//! Markup in angle brackets that is no tag: comments, doctypes, CDATA. Each function is given the
 //! input after the opening.
 
 use super::piece::Piece;
 use crate::bytes;
 
 /// A piece to cut off: where it starts, its length (without one it is all the rest) and the bytes
-/// of its end mark.
+/// of its end.
 pub(super) struct Cut {
     pub(super) piece: Piece,
     pub(super) start: usize,

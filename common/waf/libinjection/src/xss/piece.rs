@@ -1,6 +1,6 @@
 //! The kinds of pieces HTML is cut into.
 
-/// What a piece is.
+/// The kind of a piece.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Piece {
     /// Text between tags.
