@@ -1,5 +1,5 @@
-//! Where the bytes of a transaction live: one growing buffer, addressed by spans, beside the rule
-//! set's constants.
+//! The bytes of a transaction: one growing buffer, addressed by spans, beside the rule set's
+//! constants.
 
 /// Bytes in an arena or among the constants: offset and length.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -14,7 +14,7 @@ const CONSTANT: u32 = 1 << 31;
 
 impl Span {
     pub(crate) const EMPTY: Span = Span { start: 0, len: 0 };
-    /// No bytes at all: what a cache holds before it is filled.
+    /// No bytes at all: the value of a cache before it is filled. Never read.
     pub(crate) const UNSET: Span = Span { start: u32::MAX, len: u32::MAX };
 
     pub(crate) fn len(self) -> usize {
@@ -25,13 +25,13 @@ impl Span {
         self == Self::UNSET
     }
 
-    /// The bytes of a span of the constants.
+    /// Returns the bytes of a span of the constants.
     pub(crate) fn constant(self, constants: &[u8]) -> &[u8] {
         let start = widen(self.start & !CONSTANT);
-        constants.get(start..start + self.len()).unwrap_or_default()
+        &constants[start..start + self.len()]
     }
 
-    /// The part of this span from `from` (inclusive) to `to` (exclusive), cut at its end.
+    /// Returns the part of this span from `from` (inclusive) to `to` (exclusive), cut at its end.
     pub(crate) fn part(self, from: usize, to: usize) -> Span {
         let from = narrow(from).min(self.len);
         let to = narrow(to).clamp(from, self.len);
@@ -39,12 +39,12 @@ impl Span {
     }
 }
 
-/// A `u32` as an index.
+/// Converts a `u32` to an index.
 pub(crate) fn widen(value: u32) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }
 
-/// An index as a `u32`, at most its largest value.
+/// Converts an index to a `u32`, at most its largest value.
 pub(crate) fn narrow(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
@@ -71,7 +71,7 @@ impl Constants {
         span.constant(&self.bytes)
     }
 
-    /// The bytes alone, once nothing more is added.
+    /// Returns the bytes alone, once nothing more is added.
     pub(crate) fn into_bytes(self) -> Box<[u8]> {
         self.bytes.into_boxed_slice()
     }
@@ -88,7 +88,7 @@ impl Bytes {
         self.bytes.clear();
     }
 
-    /// Bytes held.
+    /// Returns the number of bytes.
     pub(crate) fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -102,17 +102,19 @@ impl Bytes {
         Span { start, len: narrow(text.len()) }
     }
 
-    /// The span of what was written after `start` (a former [`len`](Self::len)).
+    /// Returns the span of what was written after `start` (a former [`len`](Self::len)).
     pub(crate) fn since(&self, start: usize) -> Span {
-        Span { start: narrow(start), len: narrow(self.bytes.len() - start) }
+        // As in `push`: past 2 GiB an offset would be taken for a constant's.
+        let (start, len) = (narrow(start), narrow(self.bytes.len() - start));
+        if start >= CONSTANT { Span::EMPTY } else { Span { start, len } }
     }
 
-    /// The buffer, to write at its end.
+    /// Returns the buffer, to write at its end.
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// The bytes of a span; `constants` are the rule set's.
+    /// Returns the bytes of a span; `constants` are the rule set's.
     pub(crate) fn get<'a>(&'a self, constants: &'a [u8], span: Span) -> &'a [u8] {
         let (from, start) = if span.start & CONSTANT != 0 {
             (constants, span.start & !CONSTANT)
@@ -120,6 +122,6 @@ impl Bytes {
             (self.bytes.as_slice(), span.start)
         };
         let start = widen(start);
-        from.get(start..start + span.len()).unwrap_or_default()
+        &from[start..start + span.len()]
     }
 }

@@ -51,7 +51,7 @@ impl Bundle {
     }
 }
 
-/// The name `name` has for a file that stands next to `from`.
+/// Returns the path of `name` in the directory of `from`.
 fn beside(from: &str, name: &str) -> String {
     match from.rfind('/').and_then(|end| from.get(..end)) {
         Some(directory) if !name.starts_with('/') => normalise(&format!("{directory}/{name}")),

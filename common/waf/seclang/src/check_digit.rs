@@ -1,4 +1,4 @@
-//! Numbers that can be told from others by their check digits.
+//! Numbers with check digits, which few other numbers have.
 
 /// Numbers with a check digit, found by a pattern.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -10,7 +10,7 @@ pub(crate) enum CheckDigit {
 }
 
 impl CheckDigit {
-    /// Whether the digits of a text are such a number.
+    /// Returns whether the digits of a text are such a number.
     pub(crate) fn holds(self, text: &[u8]) -> bool {
         let digits: Vec<u32> =
             text.iter().filter(|byte| byte.is_ascii_digit()).map(|byte| u32::from(*byte - b'0')).collect();
@@ -23,7 +23,7 @@ impl CheckDigit {
     }
 }
 
-/// ISO/IEC 7812-1, annex B.
+/// Checks a card number (ISO/IEC 7812-1, annex B).
 fn luhn(digits: &[u32]) -> bool {
     let doubled = |digit: u32| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
     let sum: u32 =
@@ -31,7 +31,8 @@ fn luhn(digits: &[u32]) -> bool {
     !digits.is_empty() && sum.is_multiple_of(10)
 }
 
-/// The two check digits of a Brazilian CPF number: weights fall to 2, the sum is taken modulo 11.
+/// Checks the two check digits of a Brazilian CPF number: weights fall to 2, the sum is taken
+/// modulo 11.
 fn cpf(digits: &[u32]) -> bool {
     let check = |count: usize| -> Option<u32> {
         let weights = (2..=u32::try_from(count).ok()? + 1).rev();
@@ -42,8 +43,8 @@ fn cpf(digits: &[u32]) -> bool {
     digits.len() == 11 && !all_same && check(9) == digits.get(9).copied() && check(10) == digits.get(10).copied()
 }
 
-/// What no United States social security number is: area 000, 666 or 900 and above, group 00,
-/// serial 0000.
+/// Checks a United States social security number: none has area 000, 666 or 900 and above, group 00
+/// or serial 0000.
 fn ssn(digits: &[u32]) -> bool {
     if digits.len() != 9 {
         return false;
@@ -53,8 +54,8 @@ fn ssn(digits: &[u32]) -> bool {
     area != 0 && area != 666 && area < 900 && number(&digits[3..5]) != 0 && number(&digits[5..]) != 0
 }
 
-/// An Austrian social insurance number: the fourth digit is the weighted sum of the others modulo
-/// 11.
+/// Checks an Austrian social insurance number: the fourth digit is the weighted sum of the others
+/// modulo 11.
 fn svnr(digits: &[u32]) -> bool {
     const WEIGHTS: [u32; 10] = [3, 7, 9, 0, 5, 8, 4, 2, 1, 6];
     let sum: u32 = digits.iter().zip(WEIGHTS).map(|(digit, weight)| digit * weight).sum();

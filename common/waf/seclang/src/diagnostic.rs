@@ -1,4 +1,4 @@
-//! What is wrong with a rule file, and where.
+//! Errors in rule files, with their location.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,19 +23,20 @@ impl fmt::Display for Location {
 /// One error in a rule file: where, what is there and what was expected.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Diagnostic {
-    /// Where it is.
+    /// Its location.
     pub location: Location,
-    /// What is wrong, and what was expected.
+    /// The error, and what was expected.
     pub message: String,
     /// The line it is on, without its end.
     pub excerpt: String,
 }
 
 impl fmt::Display for Diagnostic {
-    /// `file:line:column: message`, then the line and a caret (long lines are cut to what is around
-    /// the caret).
+    /// Writes `file:line:column: message`, then the line and a caret (long lines are cut to what is
+    /// around the caret).
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = usize::try_from(self.location.column).unwrap_or(1).saturating_sub(1);
+        // Saturates: who makes a location of another program's may count from 0.
+        let at = crate::arena::widen(self.location.column).saturating_sub(1);
         let from = at.saturating_sub(EXCERPT_BYTES_BEFORE);
         let shown: String = self
             .excerpt

@@ -1,11 +1,11 @@
-//! Directives of ModSecurity that this engine has no use for: what each may say all the same, and
-//! the reason.
+//! Directives of ModSecurity that this engine has no use for: the arguments each may have all the
+//! same, and the reason.
 //!
 //! None is passed over in silence. What no verdict depends on loads and is noted
 //! ([`Ruleset::notes`](crate::Ruleset::notes)); what asks for something that is not there is an
 //! error that says what to do instead.
 
-/// What becomes of such a directive.
+/// The treatment of such a directive.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Meaning {
     /// Loads, whatever it says, and is noted.
@@ -42,7 +42,7 @@ const PDF: &str = "PDF files are not protected, current readers need no such thi
 const UNICODE: &str = "only the mapping of code page 20127 (US-ASCII) is built in";
 const LINEAR: &str = "patterns run in linear time, and those that cannot have a step limit of their own";
 
-/// Every one of them.
+/// All such directives.
 pub(crate) const KNOWN: &[Known] = known! {
     "SecAuditLog" Idle, LOGS;
     "SecAuditLog2" Idle, LOGS;
@@ -103,13 +103,13 @@ pub(crate) const KNOWN: &[Known] = known! {
     "SecXmlExternalEntity" OFF, "entities are never expanded; take the line out";
 };
 
-/// The row of a directive.
+/// Finds a directive by name, without regard to case.
 pub(crate) fn find(name: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.name.eq_ignore_ascii_case(name))
 }
 
 impl Known {
-    /// Judges the directive by its last word: what to note, or why it is refused.
+    /// Judges the directive by its last word; returns a note, or the reason it is refused.
     pub(crate) fn judge(&self, last: &str) -> Result<String, String> {
         let Known { name, reason, .. } = self;
         let refused = |expected: &str| Err(format!("{name} {last} is not available: {reason}{expected}"));

@@ -2,7 +2,7 @@
 //! bytes in, decisions out. No I/O, no clock, no unsafe.
 //!
 //! A [`Bundle`] holds rule files and the data files they name; [`Ruleset::compile`] turns it into
-//! rules that any number of transactions share. A [`Transaction`] is told what came, in the order
+//! rules that any number of transactions share. A [`Transaction`] is given what came, in the order
 //! it came, and runs the five phases. The law is ModSecurity 2; where it and version 3 differ,
 //! version 2 is followed.
 #![forbid(unsafe_code)]

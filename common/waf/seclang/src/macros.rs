@@ -5,7 +5,7 @@ use crate::names::Names;
 use crate::reader::Argument;
 use crate::variable::Variable;
 
-/// What a macro names.
+/// The variable that a macro names.
 #[derive(Clone, Debug)]
 pub(crate) enum Reference {
     /// A TX variable whose name is written in the rules.
@@ -28,7 +28,7 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// The text itself, if no macro is in it.
+    /// Returns the text itself, if no macro is in it.
     pub(crate) fn constant(&self) -> Option<Span> {
         match &*self.parts {
             [] => Some(Span::EMPTY),
@@ -37,12 +37,12 @@ impl Template {
         }
     }
 
-    /// A text without macros.
+    /// Creates a template of a text without macros.
     pub(crate) fn text(text: &[u8], names: &mut Names) -> Self {
         Self { parts: Box::new([Part::Text(names.constants.intern(text))]) }
     }
 
-    /// Reads a text; an error names the byte of the argument it is at and what was expected.
+    /// Parses a text. An error has the offset of the byte in question and what was expected.
     pub(crate) fn parse(text: &Argument, names: &mut Names) -> Result<Self, (u32, String)> {
         let mut parts = Vec::new();
         let (mut plain, mut at) = (0, 0);
@@ -52,7 +52,7 @@ impl Template {
                 continue;
             };
             if plain < at {
-                parts.push(Part::Text(names.constants.intern(text.bytes.get(plain..at).unwrap_or_default())));
+                parts.push(Part::Text(names.constants.intern(&text.bytes[plain..at])));
             }
             let reference = Reference::parse(inner, names).map_err(|message| (text.offset(at), message))?;
             parts.push(Part::Reference(reference));
@@ -66,12 +66,12 @@ impl Template {
     }
 }
 
-/// Whether a text has a macro in it.
+/// Returns whether a text has a macro in it.
 pub(crate) fn has_macro(text: &[u8]) -> bool {
     (0..text.len()).any(|at| text.get(at..).is_some_and(|rest| macro_at(rest).is_some()))
 }
 
-/// What stands between `%{` and `}` at the start of `text`, if that looks like a variable.
+/// Returns the text between `%{` and `}` at the start of `text`, if that looks like a variable.
 fn macro_at(text: &[u8]) -> Option<&[u8]> {
     let inner = text.strip_prefix(b"%{")?;
     let end = inner.iter().position(|byte| *byte == b'}')?;
@@ -82,7 +82,7 @@ fn macro_at(text: &[u8]) -> Option<&[u8]> {
 impl Reference {
     fn parse(inner: &[u8], names: &mut Names) -> Result<Self, String> {
         let end = inner.iter().position(|byte| matches!(byte, b'.' | b':')).unwrap_or(inner.len());
-        let name = String::from_utf8_lossy(inner.get(..end).unwrap_or_default()).into_owned();
+        let name = String::from_utf8_lossy(&inner[..end]).into_owned();
         let key = inner.get(end + 1..);
         let variable = Variable::named(&name)
             .map_err(|why| format!("{why} in a macro; expected one as in %{{TX.name}} or %{{REMOTE_ADDR}}"))?;

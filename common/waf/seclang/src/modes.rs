@@ -1,6 +1,6 @@
-//! What directives and `ctl` choose from, each a word.
+//! The choices of directives and `ctl`, each a word.
 
-/// How rules are applied.
+/// The application of rules (SecRuleEngine).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mode {
     /// Rules run and deny.
@@ -23,7 +23,7 @@ impl Mode {
     }
 }
 
-/// Which parser reads the request body.
+/// The parser of a request body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Processor {
     /// application/x-www-form-urlencoded.
@@ -59,14 +59,14 @@ impl Processor {
     }
 }
 
-/// What the audit log is told.
+/// The transactions that the audit log has (SecAuditEngine).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Audit {
     /// Every transaction is logged.
     On,
     /// None is.
     Off,
-    /// Those a rule marked, or whose status is one to log.
+    /// Those that a rule with `auditlog` matched, or whose status is one to log.
     RelevantOnly,
 }
 
@@ -82,7 +82,7 @@ impl Audit {
     }
 }
 
-/// What happens to a body over its limit.
+/// The treatment of a body over its limit.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LimitAction {
     /// The request gets 413 (a response 500).
@@ -103,7 +103,7 @@ impl LimitAction {
     }
 }
 
-/// Whether elements of XML bodies become arguments (SecParseXmlIntoArgs).
+/// Elements of XML bodies as arguments (SecParseXmlIntoArgs).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum XmlArguments {
     /// They do not.
@@ -126,7 +126,7 @@ impl XmlArguments {
     }
 }
 
-/// What is masked in logs.
+/// Values that are masked in logs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Sanitise {
     /// Arguments of this name.

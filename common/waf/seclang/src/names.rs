@@ -1,4 +1,4 @@
-//! What the rules name, each once: constant texts and the slots of TX variables.
+//! The names in rules, each once: constant texts and the slots of TX variables.
 
 use crate::arena::{Constants, Span};
 use crate::pick::Pick;
@@ -13,11 +13,12 @@ pub(crate) struct Names {
     pub constants: Constants,
     slots: HashMap<Box<[u8]>, u16>,
     by_slot: Vec<Span>,
-    /// What `ctl` actions pick among the rules, resolved when all rules are known.
+    /// The picks of `ctl` actions, resolved when all rules are known.
     pub picks: Vec<Pick>,
     /// The variables macros name.
     pub variables: Vec<crate::variable::Variable>,
-    /// What loads and does not do what its name says, with its offset in the file.
+    /// Directives and operators that load and do not do what their name says, with their offset in
+    /// the file.
     pub notes: Vec<(u32, String)>,
 }
 
@@ -47,8 +48,8 @@ impl Default for Names {
 }
 
 impl Names {
-    /// The slot of a TX variable. Past 65,535 names all share the last one; a rule file of that
-    /// size is refused before (see `SLOTS_MAX`).
+    /// Returns the slot of a TX variable. Past 65,535 names all share the last one; a rule file of
+    /// that size is refused before (see `SLOTS_MAX`).
     pub(crate) fn tx(&mut self, name: &[u8]) -> u16 {
         let lower = name.to_ascii_lowercase();
         if let Some(slot) = self.slots.get(lower.as_slice()) {
@@ -60,23 +61,23 @@ impl Names {
         slot
     }
 
-    /// The number of a pick.
+    /// Adds a pick; returns its number.
     pub(crate) fn pick(&mut self, pick: Pick) -> usize {
         self.picks.push(pick);
         self.picks.len() - 1
     }
 
-    /// The TX variables: slot and name.
+    /// Iterates over the TX variables: slot and name.
     pub(crate) fn tx_names(&self) -> impl Iterator<Item = (u16, &[u8])> {
         (0..).zip(self.by_slot.iter().map(|span| self.constants.get(*span)))
     }
 
-    /// How many slots there are.
+    /// Returns the number of slots.
     pub(crate) fn slots(&self) -> usize {
         self.by_slot.len()
     }
 
-    /// The tables as the engine uses them.
+    /// Returns the tables as the engine uses them.
     pub(crate) fn finish(self) -> Finished {
         Finished { constants: self.constants.into_bytes(), slots: self.slots, slot_names: self.by_slot.into() }
     }

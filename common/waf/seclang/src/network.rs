@@ -29,7 +29,8 @@ impl Network {
         Ok(Self { address: number(address) & mask, mask, v6: address.is_ipv6() })
     }
 
-    /// Whether the address is within the prefix. An IPv4 address written as IPv6 counts as IPv4.
+    /// Returns whether the address is within the prefix. An IPv4 address written as IPv6 counts as
+    /// IPv4.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         address.is_ipv6() == self.v6 && number(address) & self.mask == self.address

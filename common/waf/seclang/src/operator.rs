@@ -9,7 +9,7 @@ use crate::reader::Argument;
 use fosse_pattern::{PhraseSet, Regex};
 use std::sync::Arc;
 
-/// How two texts are compared.
+/// A comparison of two texts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum TextTest {
     Equal,
@@ -21,7 +21,7 @@ pub(crate) enum TextTest {
     Within,
 }
 
-/// How two numbers are compared.
+/// A comparison of two numbers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Order {
     Equal,
@@ -68,7 +68,7 @@ pub(crate) enum Operator {
     Never,
 }
 
-/// Operators that need what this engine does not have, with the reason a rule file is told.
+/// Operators that need what this engine does not have, with the reason for messages.
 const REFUSED: &[(&str, &str)] = &[
     ("fuzzyhash", "fuzzy hashes are not built in; take the rule out"),
     ("gsblookup", "the Safe Browsing data is not built in; take the rule out"),
@@ -85,7 +85,7 @@ const REFUSED: &[(&str, &str)] = &[
 pub(crate) const ABSENT: &[(&str, &str)] =
     &[("geolookup", "no geographic data base is built in"), ("rbl", "there are no look-ups in the DNS")];
 
-/// Why an operator never holds, if it is one of [`ABSENT`].
+/// Returns the reason an operator never holds, if it is one of [`ABSENT`].
 pub(crate) fn absent(name: &str) -> Option<&'static str> {
     ABSENT.iter().find(|(absent, _)| absent.eq_ignore_ascii_case(name)).map(|(_, reason)| *reason)
 }
@@ -113,9 +113,9 @@ pub(crate) fn parse(text: &Argument, from: &str, bundle: &Bundle, names: &mut Na
     }
     let (name, start) = match text.bytes.get(at) {
         Some(b'@') => {
-            let rest = text.bytes.get(at + 1..).unwrap_or_default();
+            let rest = &text.bytes[at + 1..];
             let len = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
-            let name = String::from_utf8_lossy(rest.get(..len).unwrap_or_default()).into_owned();
+            let name = String::from_utf8_lossy(&rest[..len]).into_owned();
             (name, skip_space(&text.bytes, at + 1 + len))
         }
         _ => ("rx".to_owned(), at),
@@ -126,8 +126,7 @@ pub(crate) fn parse(text: &Argument, from: &str, bundle: &Bundle, names: &mut Na
 }
 
 fn skip_space(bytes: &[u8], at: usize) -> usize {
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+    at + bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }
 
 #[expect(clippy::too_many_lines, reason = "one arm for each operator")]
@@ -195,7 +194,7 @@ fn refusal(name: &str, lower: &str) -> String {
     }
 }
 
-/// Why a pattern may not hold just any macro.
+/// The error for a macro that a pattern may not have.
 const MACRO_IN_PATTERN: &str = "a macro in @rx may only name a TX variable that rules set to constant texts, since no pattern \
      is compiled during a request; expected %{tx.name}, or @streq, @contains or @within";
 
@@ -214,7 +213,8 @@ fn phrases(argument: &Argument, phrases: &[Vec<u8>]) -> Result<Operator, Fault> 
         .map_err(|error| (argument.offset(0), format!("in these phrases: {}", error.reason)))
 }
 
-/// The phrases of `@pm`: words, in which `|41 42|` stands for bytes in hexadecimal.
+/// Returns the phrases of `@pm`: words, in which `|41 42|` is the bytes of those hexadecimal
+/// numbers.
 fn pm_phrases(argument: &[u8]) -> Vec<Vec<u8>> {
     let mut phrases = vec![Vec::new()];
     let mut rest = argument;
@@ -289,7 +289,7 @@ fn byte_range(argument: &Argument) -> Result<Operator, Fault> {
         match (low.trim().parse::<u8>(), high.trim().parse::<u8>()) {
             (Ok(low), Ok(high)) if low <= high => {
                 let range = usize::from(low)..=usize::from(high);
-                allowed.get_mut(range).into_iter().flatten().for_each(|slot| *slot = true);
+                allowed[range].fill(true);
             }
             _ => {
                 let message =

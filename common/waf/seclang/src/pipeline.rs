@@ -135,7 +135,7 @@ fn classes_acted_on(transform: Transform) -> u32 {
     }
 }
 
-/// How long what a transformation makes can be.
+/// A bound on the length of a transformation's output.
 enum Growth {
     Any,
     /// Not longer than what it was made of.
@@ -192,8 +192,7 @@ const fn classes() -> [u32; 256] {
 
 /// The classes of bytes a value has.
 pub(crate) fn classes_of(value: &[u8]) -> u32 {
-    let class = |byte: &u8| CLASSES.get(usize::from(*byte)).copied().unwrap_or(ALWAYS);
-    value.iter().fold(ALWAYS, |all, byte| all | class(byte))
+    value.iter().fold(ALWAYS, |all, byte| all | CLASSES[usize::from(*byte)])
 }
 
 #[cfg(test)]

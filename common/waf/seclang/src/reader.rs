@@ -3,8 +3,8 @@
 //! and column it came from.
 //!
 //! A line that ends in a backslash goes on in the next line, comments included. An argument is a
-//! bare word or stands in `"` or `'`; inside, a backslash before the quote or before a backslash is
-//! dropped, and stays before anything else.
+//! bare word or is enclosed in `"` or `'`; inside, a backslash before the quote or before a
+//! backslash is dropped, and stays before anything else.
 
 use crate::diagnostic::{Diagnostic, Location};
 use std::sync::Arc;
@@ -19,21 +19,21 @@ pub(crate) struct Argument {
 }
 
 impl Argument {
-    /// The argument as text; bytes that are not UTF-8 are replaced, which only messages and names
-    /// can show.
+    /// Returns the argument as text; bytes that are not UTF-8 are replaced, which only messages and
+    /// names can show.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
-    /// The offset in the file of byte `index`.
+    /// Returns the offset in the file of byte `index`, or of the end.
     pub(crate) fn offset(&self, index: usize) -> u32 {
         self.offsets.get(index).or(self.offsets.last()).copied().unwrap_or_default()
     }
 
-    /// A part of this argument, as an argument of its own.
+    /// Returns a part of this argument, as an argument of its own.
     pub(crate) fn part(&self, range: std::ops::Range<usize>) -> Self {
-        let bytes = self.bytes.get(range.clone()).unwrap_or_default().to_vec();
-        let offsets = self.offsets.get(range.start..=range.end).unwrap_or_default().to_vec();
+        let bytes = self.bytes[range.clone()].to_vec();
+        let offsets = self.offsets[range.start..=range.end].to_vec();
         Self { bytes, offsets }
     }
 
@@ -70,26 +70,26 @@ impl<'b> Source<'b> {
         Self { name: Arc::from(name), bytes, lines: std::iter::once(0).chain(starts).collect() }
     }
 
-    /// The line and column of an offset.
+    /// Returns the line and column of an offset.
     pub(crate) fn location(&self, offset: u32) -> Location {
         let line = self.lines.partition_point(|start| *start <= offset).max(1);
-        let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or_default();
+        let start = self.lines[line - 1];
         Location {
             file: Arc::clone(&self.name),
             line: u32::try_from(line).unwrap_or(u32::MAX),
-            column: offset.saturating_sub(start) + 1,
+            column: offset - start + 1,
         }
     }
 
-    /// An error at an offset.
+    /// Creates an error at an offset.
     pub(crate) fn error(&self, offset: u32, message: impl Into<String>) -> Diagnostic {
         let location = self.location(offset);
-        let line = usize::try_from(location.line).unwrap_or(1).saturating_sub(1);
+        let line = crate::arena::widen(location.line) - 1;
         let excerpt = self.bytes.split(|byte| *byte == b'\n').nth(line).unwrap_or_default();
         Diagnostic { location, message: message.into(), excerpt: String::from_utf8_lossy(excerpt).into_owned() }
     }
 
-    /// Every directive of the file, or what is wrong with its line.
+    /// Iterates over the directives of the file, with an error for each line that is none.
     pub(crate) fn directives(&self) -> impl Iterator<Item = Result<Directive, Diagnostic>> + use<'_, 'b> {
         let mut lines = Lines { bytes: self.bytes, at: 0 };
         std::iter::from_fn(move || {
@@ -134,23 +134,24 @@ struct Lines<'b> {
 }
 
 impl Lines<'_> {
-    /// The bytes of the next logical line with their offsets; `None` at the end of the file.
+    /// Returns the bytes of the next logical line with their offsets; `None` at the end of the
+    /// file.
     fn next_logical(&mut self) -> Option<Vec<(u8, u32)>> {
         let mut logical = Vec::new();
         if self.at >= self.bytes.len() {
             return None;
         }
         loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let rest = &self.bytes[self.at..];
             let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
-            let line = rest.get(..end).unwrap_or_default();
+            let line = &rest[..end];
             let start = self.at;
             self.at = self.at + end + 1;
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let continued = line.ends_with(b"\\") && self.at < self.bytes.len();
-            let line = if line.ends_with(b"\\") { line.get(..line.len() - 1) } else { Some(line) };
+            let line = line.strip_suffix(b"\\").unwrap_or(line);
             let offsets = (start..).map(|offset| u32::try_from(offset).unwrap_or(u32::MAX));
-            logical.extend(line.unwrap_or_default().iter().copied().zip(offsets));
+            logical.extend(line.iter().copied().zip(offsets));
             if !continued {
                 return Some(logical);
             }
@@ -164,7 +165,8 @@ struct Words<'l> {
 }
 
 impl Words<'_> {
-    /// The next word, or the offset of a quote that is not closed; `None` at the end of the line.
+    /// Returns the next word, or the offset of a quote that is not closed; `None` at the end of the
+    /// line.
     fn next_word(&mut self) -> Option<Result<Argument, u32>> {
         while let Some(((b' ' | b'\t' | b'\r' | 0x0b | 0x0c, _), rest)) = self.rest.split_first() {
             self.rest = rest;

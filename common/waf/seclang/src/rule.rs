@@ -25,13 +25,13 @@ pub(crate) struct Rule {
     pub multi: Box<[NodeId]>,
     pub capture: bool,
     pub acts: Box<[Act]>,
-    /// Whether another link follows.
+    /// Another link of the chain follows.
     pub chained: bool,
-    /// Where the chain's first rule is in the phase's list.
+    /// Index of the chain's first rule in the phase's list.
     pub starter: u32,
-    /// Where to go on after the whole chain, matched or not.
+    /// Index of the rule after the whole chain, matched or not.
     pub next: u32,
-    /// Where to go on after the whole chain matched, if not at `next`.
+    /// Index of the rule after the whole chain if that matched, in place of `next`.
     pub jump: Option<u32>,
     /// The persistent collections that the rule, or for a chain's first rule any of its links,
     /// looks at.
@@ -76,7 +76,7 @@ impl Quick {
         (node == 0).then_some(Quick { slot: *slot, count: *count, order: *order, negated, right })
     }
 
-    /// Whether the rule matches; `value` gives a slot's number, `None` where it is not set.
+    /// Returns whether the rule matches; `value` gives a slot's number, `None` where it is not set.
     pub(crate) fn holds(&self, value: impl Fn(u16) -> Option<i64>) -> bool {
         let left = value(self.slot);
         let left = if self.count { Some(i64::from(left.is_some())) } else { left };
@@ -88,7 +88,7 @@ impl Quick {
     }
 }
 
-/// What the first rule of a chain says for all of it.
+/// The properties that the first rule of a chain has for all of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub disruption: Disruption,
@@ -120,9 +120,7 @@ impl RuleBits {
     }
 
     pub(crate) fn insert(&mut self, at: usize) {
-        if let Some(word) = self.words.get_mut(at / 64) {
-            *word |= 1 << (at % 64);
-        }
+        self.words[at / 64] |= 1 << (at % 64);
     }
 
     pub(crate) fn contains(&self, at: usize) -> bool {

@@ -1,4 +1,4 @@
-//! A compiled rule set: what every transaction shares.
+//! A compiled rule set, shared by all transactions.
 
 use crate::action::{Act, Control, Write};
 use crate::arena::Span;
@@ -21,9 +21,9 @@ pub(crate) struct Phase {
     pub gate: Gate,
 }
 
-/// Where in a value's row of results each chain has its place.
+/// The column, in a value's row of results, of each chain.
 #[derive(Clone, Debug)]
-pub(crate) struct Columns {
+pub(crate) struct ChainColumns {
     /// For each variable, for each node, its column; `NONE` where no rule wants it.
     places: Vec<Box<[u8]>>,
     widths: [usize; VARIABLES],
@@ -31,19 +31,18 @@ pub(crate) struct Columns {
 
 const NONE: u8 = u8::MAX;
 
-impl Columns {
-    /// Finds what chains the rules want of each variable.
+impl ChainColumns {
+    /// Creates the columns for the chains that rules ask of each variable.
     pub(crate) fn new<'r>(rules: impl Iterator<Item = &'r Rule>, pipelines: &Pipelines) -> Self {
         let mut places = vec![vec![NONE; pipelines.len()]; VARIABLES];
         let mut widths: [usize; VARIABLES] = [0; VARIABLES];
         for rule in rules {
             for variable in rule.wanted.iter().flat_map(|target| target.variable.stored_as()) {
                 for node in pipelines.path(rule.node).into_iter().skip(1) {
-                    let (Some(row), Some(width)) = (places.get_mut(variable.index()), widths.get_mut(variable.index()))
-                    else {
-                        continue;
-                    };
-                    if let Some(place) = row.get_mut(usize::from(node)).filter(|place| **place == NONE) {
+                    let place = &mut places[variable.index()][usize::from(node)];
+                    if *place == NONE {
+                        // Chains beyond 255 of one variable have no column: they are run each time.
+                        let width = &mut widths[variable.index()];
                         *place = u8::try_from(*width).unwrap_or(NONE);
                         *width += usize::from(*place != NONE);
                     }
@@ -54,16 +53,16 @@ impl Columns {
     }
 
     pub(crate) fn width(&self, variable: Variable) -> usize {
-        self.widths.get(variable.index()).copied().unwrap_or_default()
+        self.widths[variable.index()]
     }
 
     pub(crate) fn place(&self, variable: Variable, node: NodeId) -> Option<usize> {
-        let place = self.places.get(variable.index())?.get(usize::from(node))?;
-        (*place != NONE).then_some(usize::from(*place))
+        let place = self.places[variable.index()][usize::from(node)];
+        (place != NONE).then_some(usize::from(place))
     }
 }
 
-/// What a rule set is made of.
+/// The makeup of a rule set.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Shape {
     /// Rules of phases 1 to 5; a chain counts as one.
@@ -82,7 +81,7 @@ pub struct Ruleset {
     pub(crate) settings: Settings,
     pub(crate) phases: [Phase; 5],
     pub(crate) pipelines: Pipelines,
-    pub(crate) columns: Columns,
+    pub(crate) columns: ChainColumns,
     pub(crate) constants: Box<[u8]>,
     pub(crate) slots: HashMap<Box<[u8]>, u16>,
     pub(crate) slot_names: Box<[Span]>,
@@ -91,19 +90,19 @@ pub struct Ruleset {
     pub(crate) path_keys: Box<[Span]>,
     pub(crate) paths: Box<[XmlPath]>,
     pub(crate) notes: Vec<Diagnostic>,
-    /// Which variables any rule looks at or any macro names: the others are not filled in.
+    /// The variables that any rule looks at or any macro names: the others are not filled in.
     pub(crate) used: [bool; VARIABLES],
     /// The persistent collections any rule looks at.
     pub(crate) reads: CollectionSet,
 }
 
 impl Ruleset {
-    /// What the directives that are not rules say.
+    /// Returns the settings of the directives that are not rules.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// How many rules there are; a chain counts as one.
+    /// Returns the number of rules; a chain counts as one.
     pub fn len(&self) -> usize {
         let starters = |phase: &Phase| {
             phase.rules.iter().enumerate().filter(|(at, rule)| rule.starter == crate::arena::narrow(*at)).count()
@@ -111,7 +110,7 @@ impl Ruleset {
         self.phases.iter().map(starters).sum()
     }
 
-    /// What the set is made of, for reports.
+    /// Returns the makeup of the set, for reports.
     pub fn shape(&self) -> Shape {
         let all = || self.phases.iter().flat_map(|phase| phase.rules.iter());
         let starters = |phase: &Phase| {
@@ -119,35 +118,36 @@ impl Ruleset {
         };
         let patterns = all().filter(|rule| matches!(rule.operator, Operator::Pattern(_) | Operator::Phrases(_)));
         Shape {
-            rules: std::array::from_fn(|at| self.phases.get(at).map_or(0, starters)),
+            rules: std::array::from_fn(|at| starters(&self.phases[at])),
             targets: all().map(|rule| rule.wanted.len()).sum(),
             chains: self.pipelines.len(),
             patterns: patterns.count(),
         }
     }
 
-    /// Whether any rule opens a record of a persistent collection.
+    /// Returns whether any rule opens a record of a persistent collection.
     pub fn keeps_records(&self) -> bool {
         let mut acts = self.phases.iter().flat_map(|phase| phase.rules.iter()).flat_map(|rule| rule.acts.iter());
         acts.any(|act| matches!(act, Act::Write(Write::Open(..))))
     }
 
-    /// Whether there are no rules.
+    /// Returns whether there are no rules.
     pub fn is_empty(&self) -> bool {
         self.phases.iter().all(|phase| phase.rules.is_empty())
     }
 
-    /// What loads and does not do what its name says, in the order of the files: directives that
-    /// change nothing here, operators that never hold.
+    /// Returns notes, in the order of the files, on what loads and does not do what its name says:
+    /// directives that change nothing here, operators that never hold.
     pub fn notes(&self) -> &[Diagnostic] {
         &self.notes
     }
 
     pub(crate) fn uses(&self, variable: Variable) -> bool {
-        self.used.get(variable.index()).copied().unwrap_or(true)
+        self.used[variable.index()]
     }
 
-    /// The target a `ctl:ruleRemoveTarget*` names, by the place of the action in its rule.
+    /// Returns the target that a `ctl:ruleRemoveTarget*` names, by the index of the action in its
+    /// rule.
     pub(crate) fn removed_target(&self, phase: u8, rule: u32, act: u32) -> Option<(usize, &Target)> {
         let rule = self.phases[usize::from(phase) - 1].rules.get(crate::arena::widen(rule))?;
         match rule.acts.get(crate::arena::widen(act))? {

@@ -1,4 +1,4 @@
-//! What the directives that are not rules set.
+//! The settings of the directives that are not rules.
 
 use crate::action::{audit_parts, on_off};
 use crate::modes::{Audit, LimitAction, Mode, XmlArguments};
@@ -31,8 +31,8 @@ pub struct Settings {
     pub response_body_limit: u64,
     /// SecResponseBodyLimitAction.
     pub response_body_limit_action: LimitAction,
-    /// SecResponseBodyMimeType, in lower case: types whose bodies are looked at; `null` for answers
-    /// that name none.
+    /// SecResponseBodyMimeType, in lower case: types whose bodies are looked at; `null` for
+    /// responses that name none.
     pub response_body_types: Vec<String>,
     /// The rules have named or cleared them: what they name next adds to it.
     pub(crate) response_body_types_named: bool,
@@ -40,7 +40,7 @@ pub struct Settings {
     pub argument_separator: u8,
     /// SecCookieFormat: true for version 1 (quoted values).
     pub cookies_version_1: bool,
-    /// SecCookieV0Separator: what stands between cookies.
+    /// SecCookieV0Separator: the byte between cookies.
     pub cookie_separator: u8,
     /// SecParseXmlIntoArgs.
     pub xml_arguments: XmlArguments,

@@ -13,7 +13,7 @@ pub enum Load {
     Later,
 }
 
-/// Who keeps the persistent collections.
+/// The store of the persistent collections.
 ///
 /// A record is asked for when a rule is about to look at it, together with all others that are open
 /// and that any rule looks at: rules that only write, or are jumped over, never wait.

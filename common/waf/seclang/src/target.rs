@@ -1,4 +1,4 @@
-//! What a rule looks at: `ARGS|!ARGS:password|&TX:x|REQUEST_HEADERS:/^X-/`.
+//! The targets of a rule: `ARGS|!ARGS:password|&TX:x|REQUEST_HEADERS:/^X-/`.
 
 use crate::arena::Span;
 use crate::names::Names;
@@ -8,7 +8,7 @@ use fosse_bodies::xml::XmlPath;
 use fosse_pattern::Regex;
 use std::sync::Arc;
 
-/// Which entries of a collection.
+/// A choice of entries of a collection.
 #[derive(Clone, Debug)]
 pub(crate) enum Selector {
     All,
@@ -61,21 +61,22 @@ pub(crate) fn parse(text: &Argument, names: &mut Names) -> Result<Targets, Fault
 }
 
 fn trimmed(text: &Argument, start: usize, end: usize) -> Argument {
-    let bytes = text.bytes.get(start..end).unwrap_or_default();
+    let bytes = &text.bytes[start..end];
     let lead = bytes.len() - bytes.trim_ascii_start().len();
     let tail = bytes.len() - bytes.trim_ascii_end().len();
     let start = (start + lead).min(end);
     text.part(start..(end - tail).max(start))
 }
 
-/// Where the item that starts at `start` ends: at `|` or `,` outside quotes and outside `/.../`.
+/// Returns the end of the item that starts at `start`: at `|` or `,` outside quotes and outside
+/// `/.../`.
 fn item_end(bytes: &[u8], start: usize) -> usize {
-    let rest = bytes.get(start..).unwrap_or_default();
+    let rest = &bytes[start..];
     let plain = rest.iter().position(|byte| matches!(byte, b'|' | b',')).unwrap_or(rest.len());
     let Some(colon) = rest.iter().position(|byte| *byte == b':').filter(|colon| *colon < plain) else {
         return start + plain;
     };
-    let name = rest.get(..colon).unwrap_or_default().trim_ascii_end();
+    let name = rest[..colon].trim_ascii_end();
     let selector = colon + 1;
     let closing = match rest.get(selector) {
         Some(b'\'') => b'\'',
@@ -120,7 +121,7 @@ fn parse_item(item: &Argument, names: &mut Names) -> Result<(bool, Target), Faul
     Ok((negated, Target { count, ..target }))
 }
 
-/// `XML:path`. Paths are resolved when the rule's `xmlns` actions are known.
+/// Parses `XML:path`. Paths are resolved when the rule's `xmlns` actions are known.
 fn xml(selector: &Argument, names: &mut Names) -> Result<Target, Fault> {
     let path = match selector.bytes.as_slice() {
         [b'\'', .., b'\''] => selector.part(1..selector.bytes.len() - 1),
@@ -129,7 +130,7 @@ fn xml(selector: &Argument, names: &mut Names) -> Result<Target, Fault> {
     let (variable, selector) = match path.bytes.as_slice() {
         b"/*" => (Variable::XmlText, Selector::All),
         b"//@*" => (Variable::XmlAttributes, Selector::All),
-        // Not an XPath: what stands before the root element, where entities are declared.
+        // Not an XPath: what precedes the root element, where entities are declared.
         b"doctype" => (Variable::XmlDoctype, Selector::All),
         b"" => (Variable::Xml, Selector::All),
         bytes => {

@@ -2,7 +2,7 @@
 
 use crate::store::Collection;
 
-/// What a variable's values look like.
+/// The shape of a variable's values.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Shape {
     /// One value, or none.
@@ -137,7 +137,7 @@ variables! {
     XmlNodes "XML" Collection,
 }
 
-/// How many variables there are: the length of tables indexed by one.
+/// Number of variables: the length of tables indexed by one.
 pub(crate) const VARIABLES: usize = Variable::ALL.len();
 
 /// Variables that name another: `REMOTE_*` of version 3 and spellings of earlier versions.
@@ -188,11 +188,11 @@ impl Variable {
 
     /// The name as rules write it.
     pub(crate) fn name(self) -> &'static str {
-        Self::ALL.get(self.index()).map_or("", |row| row.1)
+        Self::ALL[self.index()].1
     }
 
     pub(crate) fn is_collection(self) -> bool {
-        Self::ALL.get(self.index()).is_some_and(|row| row.2 == Shape::Collection)
+        Self::ALL[self.index()].2 == Shape::Collection
     }
 
     /// The variables whose stored values this one shows: ARGS is the query's and the body's
@@ -205,8 +205,8 @@ impl Variable {
         }
     }
 
-    /// Whether its values stay as they are while the rules of one phase run, so that work on them
-    /// can be shared.
+    /// Returns whether its values stay as they are while the rules of one phase run, so that work
+    /// on them can be shared.
     pub(crate) fn is_static(self) -> bool {
         !matches!(
             self,
@@ -233,7 +233,7 @@ impl Variable {
         )
     }
 
-    /// Whether a selector is compared with regard to case. Argument and file names are the
+    /// Returns whether a selector is compared with regard to case. Argument and file names are the
     /// application's own words; header, cookie and TX names are not.
     pub(crate) fn selector_minds_case(self) -> bool {
         matches!(
@@ -253,8 +253,8 @@ impl Variable {
         )
     }
 
-    /// Whether nothing ever sets it here, though rule sets in use name it: without a geographic
-    /// data base there is no country.
+    /// Returns whether nothing ever sets it here, though rule sets in use name it: without a
+    /// geographic data base there is no country.
     pub(crate) fn is_absent(self) -> bool {
         self == Variable::Geo
     }

@@ -33,7 +33,7 @@ fn core_rule_set(more: &str) -> Option<Ruleset> {
     Some(Ruleset::compile(&bundle, "main.conf").unwrap_or_else(|errors| panic!("{}", errors[0])))
 }
 
-/// Keeps records as fosse-store does, answers late, and counts questions.
+/// Keeps records as fosse-store does, replies late, and counts requests.
 #[derive(Default)]
 struct Keeper {
     records: HashMap<(Collection, Vec<u8>), Record>,

@@ -66,8 +66,9 @@ fn run_with(rules: &Ruleset, uri: &str, headers: &[(&str, &str)], body: &str, st
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
-/// What a phase 4 rule says of an answer of this type.
-fn answered(rules: &str, kind: &str, body: &[u8]) -> (bool, Taken, Outcome) {
+/// Runs phase 4 on a response of this type; returns whether the body is wanted, how it was taken,
+/// and the outcome.
+fn responded(rules: &str, kind: &str, body: &[u8]) -> (bool, Taken, Outcome) {
     let rules = compile(rules);
     let (mut scratch, mut schedule, mut store) = (Scratch::default(), || Schedule::Go, NoStore);
     let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
@@ -86,7 +87,7 @@ fn answered(rules: &str, kind: &str, body: &[u8]) -> (bool, Taken, Outcome) {
 }
 
 #[test]
-fn bodies_of_answers_are_looked_at_by_type() {
+fn bodies_of_responses_are_looked_at_by_type() {
     let rules = |types: &str| {
         format!(
             "SecResponseBodyAccess On\n{types}\nSecRule RESPONSE_BODY \"@contains x\" \"id:1,phase:4,deny,status:500\""
@@ -105,7 +106,7 @@ fn bodies_of_answers_are_looked_at_by_type() {
         ("SecResponseBodyMimeTypesClear\nSecResponseBodyMimeType null", "", true),
     ] {
         let outcome = if wanted { Outcome::Deny { status: 500, rule: 1 } } else { Outcome::Continue };
-        assert_eq!(answered(&rules(types), kind, b"x"), (wanted, Taken::All, outcome), "{types} {kind}");
+        assert_eq!(responded(&rules(types), kind, b"x"), (wanted, Taken::All, outcome), "{types} {kind}");
     }
 }
 
@@ -117,13 +118,13 @@ fn phase_3_decides_whether_the_body_is_looked_at() {
              SecRule RESPONSE_BODY \"@contains x\" \"id:1,phase:4,deny\""
         )
     };
-    assert!(answered(&text("Off", "responseBodyAccess=On"), "text/html", b"x").0);
-    assert!(!answered(&text("On", "responseBodyAccess=Off"), "text/html", b"x").0);
-    assert!(!answered(&text("On", "ruleEngine=Off"), "text/html", b"x").0);
+    assert!(responded(&text("Off", "responseBodyAccess=On"), "text/html", b"x").0);
+    assert!(!responded(&text("On", "responseBodyAccess=Off"), "text/html", b"x").0);
+    assert!(!responded(&text("On", "ruleEngine=Off"), "text/html", b"x").0);
 }
 
 #[test]
-fn a_long_answer_is_refused_or_looked_at_in_part() {
+fn a_long_response_is_refused_or_looked_at_in_part() {
     let text = |action: &str| {
         format!(
             "SecResponseBodyAccess On\nSecResponseBodyLimit 4\nSecResponseBodyLimitAction {action}\n\
@@ -131,15 +132,15 @@ fn a_long_answer_is_refused_or_looked_at_in_part() {
              SecRule OUTBOUND_DATA_ERROR \"@eq 1\""
         )
     };
-    assert_eq!(answered(&text("Reject"), "text/html", b"abcde").1, Taken::Refused);
-    let seen = answered(&text("ProcessPartial"), "text/html", b"abcde");
+    assert_eq!(responded(&text("Reject"), "text/html", b"abcde").1, Taken::Refused);
+    let seen = responded(&text("ProcessPartial"), "text/html", b"abcde");
     assert_eq!((seen.1, seen.2), (Taken::Part, Outcome::Deny { status: 500, rule: 1 }));
-    assert_eq!(answered(&text("ProcessPartial"), "text/html", b"abcd").2, Outcome::Continue);
+    assert_eq!(responded(&text("ProcessPartial"), "text/html", b"abcd").2, Outcome::Continue);
 }
 
 #[test]
-fn type_and_length_of_an_answer_are_there_whether_it_names_them_or_not() {
-    let deny = |rule: &str| answered(&format!("SecRule {rule} \"id:1,phase:4,deny\""), "Text/HTML; charset=x", b"").2;
+fn type_and_length_of_a_response_are_there_whether_it_names_them_or_not() {
+    let deny = |rule: &str| responded(&format!("SecRule {rule} \"id:1,phase:4,deny\""), "Text/HTML; charset=x", b"").2;
     for rule in [
         "RESPONSE_CONTENT_TYPE \"@streq text/html\"",
         "RESPONSE_CONTENT_LENGTH \"@streq 0\"",
@@ -390,7 +391,7 @@ fn an_equal_value_under_another_name_hides_nothing() {
     }
 }
 
-/// A keeper whose answers are late: what it was asked for, and what it was given.
+/// A store whose replies are late: the requests it got, and the changes.
 #[derive(Default)]
 struct Late {
     asked: Vec<Named>,

@@ -1,4 +1,4 @@
-//! What stands in the configuration ModSecurity recommends, and in front of the Core Rule Set of a
+//! The settings of the configuration ModSecurity recommends, and in front of the Core Rule Set of a
 //! distribution, loads.
 
 use fosse_seclang::{Bundle, LimitAction, Ruleset};

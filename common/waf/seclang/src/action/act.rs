@@ -1,15 +1,15 @@
-//! What a rule does when it matches.
+//! The actions of a rule that matches.
 
 use crate::macros::Template;
 use crate::modes::{Audit, Mode, Processor, Sanitise, XmlArguments};
 use crate::store::Collection;
 use crate::target::Target;
 
-/// What a rule does to the transaction when it matches.
+/// The effect of a match on the transaction.
 #[derive(Clone, Debug)]
 pub(crate) enum Disruption {
     Pass,
-    /// Whatever SecDefaultAction says.
+    /// As SecDefaultAction says.
     Block,
     Deny,
     Drop,
@@ -17,18 +17,18 @@ pub(crate) enum Disruption {
     Allow(Allow),
 }
 
-/// How far an `allow` goes.
+/// The reach of an `allow`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Allow {
-    /// No more rules but those of phase 5.
+    /// Ends all phases but 5.
     Transaction,
-    /// No more rules of this phase.
+    /// Ends this phase.
     Phase,
-    /// No more rules before the response.
+    /// Ends the phases before the response.
     Request,
 }
 
-/// What a `setvar` does to its variable.
+/// The effect of a `setvar` on its variable.
 #[derive(Clone, Debug)]
 pub(crate) enum Assignment {
     Set(Template),
@@ -37,9 +37,9 @@ pub(crate) enum Assignment {
     Unset,
 }
 
-/// Where a `setvar` writes.
+/// The variable that a `setvar` writes.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum SetvarTarget {
     Tx(u16),
     TxNamed(Template),
     Persistent(Collection, Template),
@@ -65,7 +65,7 @@ pub(crate) enum Control {
     RemoveTarget(usize, Target),
 }
 
-/// What becomes of the parts of the audit log.
+/// The effect of letters on the parts of the audit log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Parts {
     Added,
@@ -76,14 +76,14 @@ pub(crate) enum Parts {
 /// Something a rule writes to variables.
 #[derive(Clone, Debug)]
 pub(crate) enum Write {
-    Set(Place, Assignment),
+    Set(SetvarTarget, Assignment),
     Expire(Collection, Template, Template),
     Deprecate(Collection, Template, u32, u32),
     Open(Collection, Template),
     Env(Template, Option<Template>),
 }
 
-/// Something a rule does besides.
+/// An action beside the disruptive one.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     Write(Write),

@@ -1,6 +1,6 @@
 //! One action of a list, with its value understood.
 
-use super::act::{Act, Allow, Assignment, Control, Fault, Parts, Place, SEVERITIES, Write};
+use super::act::{Act, Allow, Assignment, Control, Fault, Parts, SEVERITIES, SetvarTarget, Write};
 use super::words::{audit_parts, on_off, regex};
 use crate::macros::Template;
 use crate::modes::{Audit, Mode, Processor, Sanitise, XmlArguments};
@@ -12,7 +12,7 @@ use crate::target;
 use fosse_bodies::xml::Namespace;
 use fosse_transform::Transform;
 
-/// Notes to people, and what they may hold.
+/// Notes to people: numbers from 1 to 9.
 const REMARKS: &[&str] = &["maturity", "accuracy"];
 
 /// Actions that are refused, with the reason.
@@ -156,7 +156,7 @@ impl Item {
         Ok(Act::Write(Write::Set(self.place(&name, names)?, assignment)))
     }
 
-    fn place(&self, name: &Argument, names: &mut Names) -> Result<Place, Fault> {
+    fn place(&self, name: &Argument, names: &mut Names) -> Result<SetvarTarget, Fault> {
         let dot = name.bytes.iter().position(|byte| matches!(byte, b'.' | b':')).unwrap_or(name.bytes.len());
         let collection = name.part(0..dot).text();
         let key = name.part((dot + 1).min(name.bytes.len())..name.bytes.len());
@@ -166,15 +166,15 @@ impl Item {
         if collection.eq_ignore_ascii_case("tx") {
             let template = Template::parse(&key, names)?;
             return Ok(match template.constant() {
-                Some(_) => Place::Tx(names.tx(&key.bytes)),
-                None => Place::TxNamed(template),
+                Some(_) => SetvarTarget::Tx(names.tx(&key.bytes)),
+                None => SetvarTarget::TxNamed(template),
             });
         }
         match Collection::from_name(&collection) {
             Some(_) if !Record::may_be_set(&key.bytes) => {
                 Err((key.offset(0), format!("{collection} says `{}` of itself; expected another name", key.text())))
             }
-            Some(collection) => Ok(Place::Persistent(collection, Template::parse(&key, names)?)),
+            Some(collection) => Ok(SetvarTarget::Persistent(collection, Template::parse(&key, names)?)),
             None => {
                 let message =
                     format!("`{collection}` holds no variables; expected tx, ip, global, session, user or resource");
@@ -185,7 +185,7 @@ impl Item {
 
     fn persistent(&self, name: &Argument, names: &mut Names) -> Result<(Collection, Template), Fault> {
         match self.place(name, names)? {
-            Place::Persistent(collection, key) => Ok((collection, key)),
+            SetvarTarget::Persistent(collection, key) => Ok((collection, key)),
             _ => self.fault("a variable of ip, global, session, user or resource"),
         }
     }

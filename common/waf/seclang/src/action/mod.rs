@@ -5,7 +5,7 @@ mod item;
 mod split;
 mod words;
 
-pub(crate) use act::{Act, Allow, Assignment, Control, Disruption, Parts, Place, SEVERITIES, Write};
+pub(crate) use act::{Act, Allow, Assignment, Control, Disruption, Parts, SEVERITIES, SetvarTarget, Write};
 pub(crate) use words::{audit_parts, on_off, regex};
 
 use crate::collection_set::CollectionSet;
@@ -121,7 +121,7 @@ mod tests {
         );
         assert_eq!(actions.message.unwrap().1, "it's, so");
         assert_eq!(actions.transforms, [Transform::None, Transform::UrlDecodeUni]);
-        assert!(matches!(actions.acts.first(), Some(Act::Write(Write::Set(Place::Tx(_), Assignment::Add(_))))));
+        assert!(matches!(actions.acts.first(), Some(Act::Write(Write::Set(SetvarTarget::Tx(_), Assignment::Add(_))))));
         assert!(actions.capture && matches!(actions.disruption, Some(Disruption::Deny)));
     }
 

@@ -23,7 +23,7 @@ pub(super) fn split(text: &Argument) -> Result<Vec<Item>, Fault> {
 
 fn next_item(text: &Argument, start: usize) -> Result<(Item, usize), Fault> {
     let bytes = &text.bytes;
-    let rest = bytes.get(start..).unwrap_or_default();
+    let rest = &bytes[start..];
     let len = rest.iter().position(|byte| matches!(byte, b',' | b':')).unwrap_or(rest.len());
     let colon = start + len;
     let name = text.part(start..colon).text().trim().to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! The lists of rules and the tables beside them, put together to a rule set.
+//! Assembles the lists of rules, and the tables beside them, to a rule set.
 
 use super::dry_run::dry_run;
 use crate::arena::Span;
@@ -8,14 +8,14 @@ use crate::gate::Gate;
 use crate::names::Finished;
 use crate::pipeline::Pipelines;
 use crate::rule::{Facts, Rule, RuleBits};
-use crate::ruleset::{Columns, Phase, Ruleset};
+use crate::ruleset::{ChainColumns, Phase, Ruleset};
 use crate::settings::Settings;
 use crate::transaction::Reach;
 use crate::variable::{VARIABLES, Variable};
 use fosse_bodies::xml::XmlPath;
 use std::sync::Arc;
 
-/// Whether the tables are built that keep most rules from running.
+/// The tables that keep most rules from running, built or not.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Gates {
     Built,
@@ -24,7 +24,7 @@ pub(crate) enum Gates {
     Open,
 }
 
-/// What the compiler makes, before it is put together.
+/// The output of the compiler, before it is assembled.
 pub(super) struct Parts {
     pub settings: Settings,
     pub phases: [Vec<Rule>; 5],
@@ -35,18 +35,18 @@ pub(super) struct Parts {
     pub notes: Vec<Diagnostic>,
 }
 
-/// Puts a rule set together; an error where a rule that every request reaches asks for what is not
+/// Assembles a rule set. It is an error if a rule that every request reaches asks for what is not
 /// there.
 pub(super) fn assemble(parts: Parts, named: &[Variable], gates: Gates) -> Result<Ruleset, Vec<Diagnostic>> {
     let Parts { settings, phases, pipelines, names, picks, paths, notes } = parts;
     let (path_keys, paths): (Vec<Span>, Vec<XmlPath>) = paths.into_iter().unzip();
     let Finished { constants, slots, slot_names } = names;
-    let columns = Columns::new(phases.iter().flatten(), &pipelines);
+    let columns = ChainColumns::new(phases.iter().flatten(), &pipelines);
     let mut used = [false; VARIABLES];
     let looked_at =
         phases.iter().flatten().flat_map(|rule| rule.wanted.iter()).flat_map(|target| target.variable.stored_as());
     for variable in looked_at.chain(named) {
-        used.get_mut(variable.index()).into_iter().for_each(|used| *used = true);
+        used[variable.index()] = true;
     }
     let reads = phases.iter().flatten().fold(CollectionSet::default(), |all, rule| all.with(rule.reads));
     let phases = phases.map(|rules| Phase { gate: Gate::open(&rules), rules: rules.into() });

@@ -1,4 +1,4 @@
-//! SecRuleRemove* and SecRuleUpdate*: what they do to the rules read so far.
+//! SecRuleRemove* and SecRuleUpdate*: changes to the rules read so far.
 
 use super::{Compiler, Draft, DraftRule, Fault};
 use crate::action::{Actions, regex};
@@ -45,7 +45,7 @@ impl Compiler<'_> {
                 Draft::Rule(rule) => rule.starter,
                 _ => continue,
             };
-            if gone.get(starter).copied().unwrap_or(false) {
+            if gone[starter] {
                 *draft = Draft::Removed;
             }
         }
@@ -83,7 +83,7 @@ impl Compiler<'_> {
                 change_actions(rule, update);
                 Ok(())
             }
-            _ => Err((word.offset(0), format!("no rule {text} stands before this line"))),
+            _ => Err((word.offset(0), format!("no rule {text} before this line"))),
         }
     }
 }
@@ -98,7 +98,7 @@ const KNOWN: [&str; 7] = [
     "secruleupdateactionbyid",
 ];
 
-/// Whether a draft is a chain's first rule and of those picked.
+/// Returns whether a draft is a chain's first rule and of those picked.
 pub(super) fn picked(draft: &Draft, pick: &Pick) -> bool {
     let Draft::Rule(rule) = draft else { return false };
     let Some(id) = rule.actions.id else { return false };
@@ -133,7 +133,7 @@ fn same(left: &Target, right: &Target) -> bool {
     left.variable == right.variable && left.count == right.count && selectors
 }
 
-/// Lays `update` over a rule's actions: what it says once replaces, lists grow.
+/// Merges `update` into a rule's actions: single values are replaced, lists grow.
 fn change_actions(rule: &mut DraftRule, update: Actions) {
     let actions = &mut rule.actions;
     actions.disruption = update.disruption.or(actions.disruption.take());

@@ -1,4 +1,5 @@
-//! Which rules are left out in an ordinary request, so that the gates need not be made for them.
+//! A dry run: finds the rules that an ordinary request skips, so that the gates need not be made
+//! for them.
 //!
 //! Paranoia levels and the like are TX variables that the rules themselves set, and rules that look
 //! at nothing else jump over what is not wanted. An empty request run through the rules once, when

@@ -2,7 +2,7 @@
 
 use super::assemble::{Parts, assemble};
 use super::{Compiler, Draft, DraftRule};
-use crate::action::{Act, Actions, Assignment, Disruption, Place, Write};
+use crate::action::{Act, Actions, Assignment, Disruption, SetvarTarget, Write};
 use crate::arena::{Constants, Span, narrow};
 use crate::collection_set::CollectionSet;
 use crate::diagnostic::Diagnostic;
@@ -117,7 +117,7 @@ impl Compiler<'_> {
         for draft in &self.drafts {
             let Draft::Rule(rule) = draft else { continue };
             for act in &rule.actions.acts {
-                if let Act::Write(Write::Set(Place::Tx(slot), Assignment::Set(template))) = act {
+                if let Act::Write(Write::Set(SetvarTarget::Tx(slot), Assignment::Set(template))) = act {
                     values.entry(*slot).or_default().extend(template.constant());
                 }
             }
@@ -154,7 +154,7 @@ impl Compiler<'_> {
             })
             .collect();
         std::array::from_fn(|index| {
-            let rules = phases.get(index).map(Vec::as_slice).unwrap_or_default();
+            let rules = phases[index].as_slice();
             let mut bits = RuleBits::default();
             bits.reset(rules.len());
             let starters = rules.iter().enumerate().filter(|(at, rule)| rule.starter == narrow(*at));
@@ -195,7 +195,7 @@ impl Compiler<'_> {
         let transforms: Vec<Transform> =
             draft.defaults.transforms.iter().chain(&draft.actions.transforms).copied().collect();
         let last_none = transforms.iter().rposition(|transform| *transform == Transform::None);
-        let transforms = transforms.get(last_none.map_or(0, |none| none + 1)..).unwrap_or_default();
+        let transforms = &transforms[last_none.map_or(0, |none| none + 1)..];
         let node = self.pipelines.chain(transforms);
         let multi = if draft.actions.multi_match { self.pipelines.path(node).into() } else { Box::default() };
         let jump = match &draft.actions.skip_after {
@@ -220,7 +220,7 @@ impl Compiler<'_> {
             capture: draft.actions.capture || draft.defaults.capture,
             acts: draft.defaults.acts.iter().chain(&draft.actions.acts).cloned().collect(),
             chained: draft.actions.chain,
-            starter: places.get(draft.starter).copied().unwrap_or_default(),
+            starter: places[draft.starter],
             reads: reads(draft),
             next: 0,
             jump,
@@ -251,7 +251,7 @@ impl Compiler<'_> {
         let skips: Vec<u32> = drafts.collect();
         let next: Vec<u32> = rules.iter().map(|rule| rule.next).collect();
         for (rule, skip) in rules.iter_mut().zip(skips).filter(|(_, skip)| *skip > 0) {
-            let over = |place: u32| next.get(crate::arena::widen(place)).copied().unwrap_or(place);
+            let over = |place: u32| next.get(crate::arena::widen(place)).map_or(place, |next| *next);
             rule.jump = rule.jump.or(Some((0..skip).fold(rule.next, |place, _| over(place))));
         }
     }

@@ -41,10 +41,10 @@ struct DraftRule {
     targets: Targets,
     named: Named,
     actions: Actions,
-    /// What SecDefaultAction said for its phase when the rule was read.
+    /// The SecDefaultAction of its phase when the rule was read.
     defaults: Actions,
     phase: u8,
-    /// The chain's first rule; itself for a rule that stands alone.
+    /// The chain's first rule; itself for a rule without a chain.
     starter: usize,
 }
 
@@ -74,7 +74,7 @@ struct Compiler<'b> {
     /// The chain that waits for its next link.
     open_chain: Option<(usize, Location)>,
     diagnostics: Vec<Diagnostic>,
-    /// What loads and does not do what its name says.
+    /// Directives and operators that load and do not do what their name says.
     notes: Vec<Diagnostic>,
 }
 
@@ -219,9 +219,7 @@ impl<'b> Compiler<'b> {
             }
             _ => {}
         }
-        if let Some(place) = self.defaults.get_mut(usize::from(phase) - 1) {
-            *place = actions;
-        }
+        self.defaults[usize::from(phase) - 1] = actions;
         Ok(())
     }
 
@@ -287,7 +285,7 @@ impl<'b> Compiler<'b> {
         } else {
             self.claim_id(&actions, at, &location)?;
         }
-        let defaults = self.defaults.get(usize::from(phase) - 1).cloned().unwrap_or_default();
+        let defaults = self.defaults[usize::from(phase) - 1].clone();
         self.drafts.push(Draft::Rule(Box::new(DraftRule {
             location,
             targets,
@@ -315,7 +313,7 @@ fn always() -> Named {
     Named { operator: Operator::Always, negated: false, name: "unconditionalMatch".to_owned(), argument: String::new() }
 }
 
-/// What only the first rule of a chain may say.
+/// Refuses actions that only the first rule of a chain may have.
 fn refuse_in_chain(actions: &Actions, at: u32) -> Result<(), Fault> {
     let what = if actions.id.is_some() {
         "id"
@@ -340,5 +338,5 @@ fn refuse_in_chain(actions: &Actions, at: u32) -> Result<(), Fault> {
     } else {
         return Ok(());
     };
-    Err((at, format!("{what} stands in a later rule of a chain; expected it in the chain's first rule")))
+    Err((at, format!("{what} is in a later rule of a chain; expected it in the chain's first rule")))
 }

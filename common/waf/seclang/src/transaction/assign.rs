@@ -1,25 +1,25 @@
-//! What the actions of a rule that matched write to variables.
+//! The writes to variables of a rule that matched.
 
 use super::expand::{expand, expanded, expanded_number};
 use super::values::TxValue;
 use super::variables::Variables;
-use crate::action::{Assignment, Place, Write};
+use crate::action::{Assignment, SetvarTarget, Write};
 use crate::macros::Template;
 use crate::store::{Change, Collection};
 
-/// Writes what an action says.
+/// Applies an action that writes.
 pub(super) fn apply(write: &Write, variables: &mut Variables<'_>) {
     match write {
-        Write::Set(Place::Tx(slot), assignment) => {
+        Write::Set(SetvarTarget::Tx(slot), assignment) => {
             let after = assigned(variables.values.tx_slot(*slot), assignment, variables);
             variables.values.set_tx_slot(*slot, after);
         }
-        Write::Set(Place::TxNamed(template), assignment) => {
+        Write::Set(SetvarTarget::TxNamed(template), assignment) => {
             let name = expanded(template, variables).to_ascii_lowercase();
             let after = assigned(variables.tx_named(&name), assignment, variables);
             variables.set_tx_named(&name, after);
         }
-        Write::Set(Place::Persistent(collection, template), assignment) => {
+        Write::Set(SetvarTarget::Persistent(collection, template), assignment) => {
             let change = change_of(assignment, variables);
             self::change(*collection, template, change, variables);
         }

@@ -1,5 +1,4 @@
-//! Which bodies are looked at, and how: the settings of the rule set, as `ctl` changes them for one
-//! transaction.
+//! The settings for bodies: the rule set's, as `ctl` changes them for one transaction.
 
 use crate::modes::XmlArguments;
 use crate::settings::Settings;
@@ -10,7 +9,7 @@ pub(super) struct Bodies {
     pub request_access: bool,
     /// Bytes.
     pub request_limit: u64,
-    /// Whether REQUEST_BODY is there for bodies that no parser reads.
+    /// REQUEST_BODY has bodies that no parser reads too.
     pub force: bool,
     pub xml_arguments: XmlArguments,
     pub response_access: bool,

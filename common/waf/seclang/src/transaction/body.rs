@@ -4,7 +4,7 @@ use super::bodies::Bodies;
 use super::head::form_options;
 use super::request::{Line, Reading, Request};
 use super::variables::Variables;
-use crate::arena::{Span, widen};
+use crate::arena::widen;
 use crate::modes::{Processor, XmlArguments};
 use crate::variable::Variable;
 use fosse_bodies::form::{self, FormReport};
@@ -21,6 +21,8 @@ pub(super) fn fill(request: &mut Request, bodies: &Bodies, variables: &mut Varia
     if !request.body.is_empty() && bodies.request_access {
         let mut reader = Reader { variables, reading: &mut reading, xml_arguments: bodies.xml_arguments };
         match reader.variables.processor {
+            // REQUEST_BODY has forms alone, as in ModSecurity 2, unless
+            // `ctl:forceRequestBodyVariable` asks for more; STREAM_INPUT_BODY has every body.
             Some(Processor::Urlencoded) => reader.urlencoded(&request.body),
             Some(Processor::Multipart) => reader.multipart(&request.content_type, &request.body),
             Some(Processor::Json) => reader.json(&request.body),
@@ -52,7 +54,7 @@ fn fill_report(reading: &Reading, variables: &mut Variables<'_>) {
 fn fill_full_request(line: &Line, body: &[u8], variables: &mut Variables<'_>) {
     let mut full = line.raw.clone();
     full.extend_from_slice(b"\n");
-    for entry in variables.values.shelf(Variable::RequestHeaders) {
+    for entry in variables.values.column(Variable::RequestHeaders) {
         full.extend_from_slice(variables.text(entry.key));
         full.extend_from_slice(b": ");
         full.extend_from_slice(variables.text(entry.value));
@@ -172,7 +174,7 @@ fn add_item(item: Item<'_>, tree: bool, variables: &mut Variables<'_>) {
         Item::XmlAttribute { value, .. } if tree => variables.add_single(Variable::XmlAttributes, value),
         Item::XmlNode { path, value } => {
             // Not asked whether any rule uses it: without one there are no paths to find.
-            let key = variables.rules.path_keys.get(path).copied().unwrap_or(Span::EMPTY);
+            let key = variables.rules.path_keys[path];
             let value = variables.values.bytes.push(value);
             variables.values.add(variables.rules, Variable::XmlNodes, key, value);
         }

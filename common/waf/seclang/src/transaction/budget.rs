@@ -14,7 +14,7 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    /// Adds work; nobody is asked before the next [`pause`](Self::pause).
+    /// Adds work; the schedule is not asked before the next [`pause`](Self::pause).
     pub(super) fn spend(&mut self, cost: usize) {
         self.cost += cost;
     }

@@ -15,7 +15,7 @@ use crate::variable::Variable;
 pub(super) struct Hit {
     pub variable: Variable,
     pub entry: u32,
-    /// Which of the rule's targets it is.
+    /// Index of the target among the rule's.
     pub target: u16,
     /// The chain of transformations the rule sees it through.
     pub node: NodeId,
@@ -34,7 +34,7 @@ struct Seen {
     entry: u32,
     start: u32,
     end: u32,
-    /// Whether hits are still being added.
+    /// Hits are still being added.
     open: bool,
 }
 
@@ -110,15 +110,15 @@ impl Candidates {
     /// Gives a value the hits of an equal one before it, if there is one; else remembers where its
     /// own will begin.
     pub(super) fn repeat(&mut self, variable: Variable, entry: usize, variables: &Variables<'_>) -> bool {
-        let shelf = variables.values.shelf(variable);
-        if shelf.len() < REPEATS_WORTH {
+        let column = variables.values.column(variable);
+        if column.len() < REPEATS_WORTH {
             return false;
         }
-        let text = variables.text(shelf[entry].value);
+        let text = variables.text(column[entry].value);
         let first = narrow(self.hits.len());
         if entry == 0 {
             self.seen.clear();
-            self.seen.resize(shelf.len().next_power_of_two().clamp(64, SEEN_MAX), Seen::default());
+            self.seen.resize(column.len().next_power_of_two().clamp(64, SEEN_MAX), Seen::default());
         }
         // The value before this one is through: what hits it had are known now. After the end of
         // another variable's values its slot may be gone.
@@ -127,7 +127,7 @@ impl Candidates {
         }
         let slot = quick_hash(text) & (self.seen.len() - 1);
         let seen = self.seen[slot];
-        if !self.is_equal(&seen, variable, shelf, text, variables) {
+        if !self.is_equal(&seen, variable, column, text, variables) {
             self.last_seen = slot;
             self.seen[slot] =
                 Seen { variable: Some(variable), entry: narrow(entry), start: first, end: first, open: true };
@@ -144,12 +144,12 @@ impl Candidates {
         &self,
         seen: &Seen,
         variable: Variable,
-        shelf: &[Entry],
+        column: &[Entry],
         text: &[u8],
         variables: &Variables<'_>,
     ) -> bool {
         seen.variable == Some(variable)
-            && shelf.get(widen(seen.entry)).is_some_and(|known| variables.text(known.value) == text)
+            && column.get(widen(seen.entry)).is_some_and(|known| variables.text(known.value) == text)
     }
 
     /// Returns the hits of a rule in the order of its targets and their values.

@@ -1,4 +1,4 @@
-//! What the rules decided of a transaction.
+//! The rules' decision on a transaction.
 
 use super::outcome::Outcome;
 use crate::action::{Allow, Disruption, Parts};
@@ -6,14 +6,14 @@ use crate::modes::{Audit, Mode};
 use crate::rule::Facts;
 use crate::settings::Settings;
 
-/// The verdict, how far rules still run, and what the audit log is told.
+/// The verdict, the rules that still run, and the settings of the audit log.
 #[derive(Debug)]
 pub(super) struct Decision {
     pub mode: Mode,
     pub audit: Audit,
     /// The parts of the audit log, once a `ctl` changed them.
     audit_parts: Option<String>,
-    /// Whether a rule with `auditlog` matched.
+    /// A rule with `auditlog` matched.
     relevant: bool,
     allowed: Option<Allow>,
     verdict: Option<Outcome>,
@@ -39,7 +39,7 @@ impl Decision {
         }
     }
 
-    /// Whether a phase runs no rule at all.
+    /// Returns whether a phase runs no rule at all.
     pub(super) fn skips(&self, phase: u8) -> bool {
         let allowed = match self.allowed {
             Some(Allow::Transaction) => phase < 5,
@@ -49,12 +49,12 @@ impl Decision {
         allowed || self.is_final(phase)
     }
 
-    /// Whether there is a verdict that ends the phase.
+    /// Returns whether there is a verdict that ends the phase.
     pub(super) fn is_final(&self, phase: u8) -> bool {
         self.verdict.is_some() && phase < 5
     }
 
-    /// Whether the phase runs no further rule.
+    /// Returns whether the phase runs no further rule.
     pub(super) fn ends(&self, phase: u8) -> bool {
         let allowed = self.allowed.is_some_and(|allowed| allowed != Allow::Request || phase < 3);
         self.mode == Mode::Off || self.is_final(phase) || (allowed && phase < 5)
@@ -67,7 +67,7 @@ impl Decision {
         }
     }
 
-    /// Whether no later rule may look at the response's body.
+    /// Returns whether no later rule may look at the response's body.
     pub(super) fn passes_response(&self) -> bool {
         self.mode == Mode::Off || self.allowed == Some(Allow::Transaction)
     }
@@ -84,6 +84,7 @@ impl Decision {
             Disruption::Deny => self.verdict = Some(Outcome::Deny { status: facts.status, rule }),
             Disruption::Drop => self.verdict = Some(Outcome::Drop { rule }),
             Disruption::Redirect(_) => {
+                // ModSecurity redirects with these four alone, and with 302 for any other status.
                 let status = if matches!(facts.status, 301 | 302 | 303 | 307) { facts.status } else { 302 };
                 self.verdict = Some(Outcome::Redirect { status, location: location(), rule });
             }
@@ -95,7 +96,7 @@ impl Decision {
         self.relevant |= facts.audit_log;
     }
 
-    /// Whether the audit log is to have the transaction; `relevant_status` tells whether its status
+    /// Returns whether the audit log has the transaction; `relevant_status` says whether its status
     /// is one to log.
     pub(super) fn is_audited(&self, relevant_status: impl FnOnce() -> bool) -> bool {
         match self.audit {

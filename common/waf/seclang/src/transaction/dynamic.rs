@@ -46,7 +46,7 @@ pub(super) fn fields(variable: Variable, variables: &Variables<'_>) -> Vec<(Vec<
     }
 }
 
-/// Returns the fields of RULE. Message and data are as written: what their macros stand for is not
+/// Returns the fields of RULE. Message and data are as written: the values of their macros are not
 /// known before the rule has matched.
 fn rule_fields(rule: &Rule) -> Vec<(Vec<u8>, Vec<u8>)> {
     let facts = &rule.facts;

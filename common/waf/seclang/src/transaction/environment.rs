@@ -1,10 +1,10 @@
-//! What a phase is run with.
+//! The surroundings of a phase: scratch memory, schedule and store.
 
 use super::values::Made;
 use crate::store::Store;
 use fosse_pattern::{CandidateBits, Captures};
 
-/// Whether a transaction may go on.
+/// Permission for a transaction to go on.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Schedule {
     /// Go on.
@@ -24,12 +24,12 @@ pub struct Scratch {
     pub(super) distinct: Vec<(Made, u64)>,
 }
 
-/// What the caller lends a phase while it runs.
+/// The values that the caller lends a phase while it runs.
 pub struct Environment<'e> {
     /// The process's working memory.
     pub scratch: &'e mut Scratch,
     /// Asked every few microseconds of work.
     pub schedule: &'e mut dyn FnMut() -> Schedule,
-    /// The keeper of persistent collections.
+    /// The store of persistent collections.
     pub store: &'e mut dyn Store,
 }

@@ -18,14 +18,14 @@ use crate::arena::{Span, narrow, widen};
 use crate::rule::{Facts, Rule};
 use crate::ruleset::Phase;
 
-/// What it costs to look at one rule, in nanoseconds or so.
+/// Cost of looking at one rule, in nanoseconds or so.
 const COST_PER_RULE: usize = 100;
 
 /// The parts of a transaction that rules read and change, for as long as a phase runs without a
 /// pause.
 ///
-/// What a rule looks at and whether it matches is found out elsewhere, by functions that are given
-/// less; here is the order of things, and what a match has for consequences.
+/// Other modules, which are given less, find a rule's values and whether it matches; this one has
+/// the order of rules and the consequences of a match.
 pub(super) struct Evaluation<'e, 'r> {
     pub phase: &'r Phase,
     pub variables: &'e mut Variables<'r>,
@@ -170,7 +170,7 @@ impl<'r> Evaluation<'_, 'r> {
         matched
     }
 
-    /// Whether the rule, or a `ctl` before it, takes a value out.
+    /// Returns whether the rule, or a `ctl` before it, excludes a value.
     fn is_excluded(&self, (at, rule): (usize, &Rule), name: VarName, env: &mut Environment<'_>) -> bool {
         let patterns = &mut env.scratch.patterns;
         rule.excluded.iter().any(|excluded| select::excludes(excluded, name, self.variables, patterns))
@@ -195,6 +195,8 @@ impl<'r> Evaluation<'_, 'r> {
         if let Some(severity) = facts.severity.filter(|_| !rule.chained) {
             self.variables.note_severity(severity);
         }
+        // As in ModSecurity, each link of a chain acts as soon as it matches, whether or not the
+        // later ones do; only logging and disruption wait for the last.
         for (place, act) in rule.acts.iter().enumerate() {
             match act {
                 Act::Write(write) => assign::apply(write, self.variables),

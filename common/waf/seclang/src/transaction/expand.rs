@@ -32,7 +32,7 @@ pub(super) fn expanded(template: &Template, variables: &mut Variables<'_>) -> Ve
     variables.text(span).to_vec()
 }
 
-/// Returns the number a text with macros stands for.
+/// Returns the value of a text with macros as a number.
 pub(super) fn expanded_number(template: &Template, variables: &mut Variables<'_>) -> i64 {
     // By far the most frequent case, and the only one that needs no text.
     if let [Part::Reference(Reference::Tx(slot))] = &*template.parts {
@@ -64,7 +64,7 @@ fn append_variable(variable: Variable, key: Option<Span>, variables: &Variables<
             Some(wanted) => wanted.eq_ignore_ascii_case(key),
             None => true,
         };
-        let mut entries = variable.stored_as().iter().flat_map(|variable| variables.values.shelf(*variable));
+        let mut entries = variable.stored_as().iter().flat_map(|variable| variables.values.column(*variable));
         if let Some(entry) = entries.find(|entry| picks(variables.text(entry.key))) {
             text.extend_from_slice(variables.text(entry.value));
         }

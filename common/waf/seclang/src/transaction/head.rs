@@ -28,6 +28,7 @@ pub(super) fn fill(request: &mut Request, variables: &mut Variables<'_>) {
 fn fill_connection(request: &Request, variables: &mut Variables<'_>) {
     let address = |end: Option<(IpAddr, u16)>| end.map(|(address, _)| address.to_canonical().to_string());
     if let Some(client) = address(request.client) {
+        // No name is looked up: REMOTE_HOST is the address, as under `HostnameLookups Off`.
         for variable in [Variable::RemoteAddr, Variable::RemoteHost, Variable::UseragentIp] {
             variables.add_single(variable, client.as_bytes());
         }
@@ -121,7 +122,7 @@ pub(super) fn form_options(settings: &Settings) -> FormOptions {
 
 fn fill_headers(variables: &mut Variables<'_>) {
     let mut at = 0;
-    while let Some(entry) = variables.values.shelf(Variable::RequestHeaders).get(at).copied() {
+    while let Some(entry) = variables.values.column(Variable::RequestHeaders).get(at).copied() {
         at += 1;
         let name = variables.text(entry.key);
         if name.eq_ignore_ascii_case(b"cookie") {

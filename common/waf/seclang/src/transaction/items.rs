@@ -42,7 +42,7 @@ pub(super) fn from_hits(
     items.clear();
     for hit in candidates.of(at) {
         let target = &rule.wanted[usize::from(hit.target)];
-        let key = variables.values.shelf(hit.variable)[widen(hit.entry)].key;
+        let key = variables.values.column(hit.variable)[widen(hit.entry)].key;
         if selects(&target.selector, target.variable, key, variables, patterns) {
             items.push(Item::Hit {
                 variable: hit.variable,
@@ -106,7 +106,7 @@ fn add_stored(
     items: &mut Vec<Item>,
 ) {
     for variable in target.variable.stored_as() {
-        for (at, entry) in variables.values.shelf(*variable).iter().enumerate() {
+        for (at, entry) in variables.values.column(*variable).iter().enumerate() {
             if selects(&target.selector, target.variable, entry.key, variables, patterns) {
                 let name = name_of(target, entry.key);
                 items.push(Item::Stored { variable: *variable, entry: narrow(at), name });
@@ -144,7 +144,7 @@ fn add_tx(
 fn add_slot(target: &Target, slot: u16, variables: &mut Variables<'_>, items: &mut Vec<Item>) {
     let value = variables.values.tx_slot(slot);
     if let Some(value) = variables.values.tx_text(value) {
-        let key = variables.rules.slot_names.get(usize::from(slot)).copied().unwrap_or_default();
+        let key = variables.rules.slot_names[usize::from(slot)];
         items.push(Item::Loose { name: name_of(target, key), value });
     }
 }

@@ -1,4 +1,4 @@
-//! What is kept of a transaction for logs.
+//! The matches of a transaction, kept for logs.
 
 use super::record::RecordData;
 use super::variables::Variables;
@@ -16,7 +16,7 @@ pub(super) struct Log {
     pub explaining: bool,
     /// TX variables whose sum each match is noted with, for reports.
     pub scores: Vec<Vec<u8>>,
-    /// What is masked, with the names of arguments and headers.
+    /// Values that are masked, with the names of arguments and headers.
     pub masked: Vec<(Sanitise, Vec<u8>)>,
 }
 
@@ -27,7 +27,7 @@ impl Log {
         Self { records, explaining: false, scores: Vec::new(), masked: Vec::new() }
     }
 
-    /// Whether a match of a rule with these facts is kept.
+    /// Returns whether a match of a rule with these facts is kept.
     pub(super) fn wants(&self, facts: &Facts) -> bool {
         (facts.log || facts.audit_log || self.explaining) && self.records.len() < RECORDS_MAX
     }

@@ -5,9 +5,9 @@
 //! waiting; then it is called again and goes on where it was.
 //!
 //! Each part owns one thing: [`Request`] and [`Response`] what came, [`Variables`] what rules read
-//! and write, [`Bodies`] the settings that `ctl` changes, [`Run`] where the phases stand,
-//! [`Decision`] what was decided, [`Log`] what is reported. Only [`Transaction`] has them all; it
-//! lends each function those it works on.
+//! and write, [`Bodies`] the settings that `ctl` changes, [`Run`] the progress of the phases,
+//! [`Decision`] the verdict, [`Log`] the report. Only [`Transaction`] has them all; it lends each
+//! function those it works on.
 
 mod assign;
 mod bodies;
@@ -217,8 +217,8 @@ impl<'r> Transaction<'r> {
         self.response.is_cut = true;
     }
 
-    /// Whether phase 4 wants the response's body; ask when phase 3 is over, whose rules may decide
-    /// it. A body that no rule looks at is not wanted, whatever its length.
+    /// Returns whether phase 4 wants the response's body; call it when phase 3 is over, whose rules
+    /// may decide it. A body that no rule looks at is not wanted, whatever its length.
     pub fn wants_response_body(&self) -> bool {
         self.bodies.response_access
             && self.response.type_listed
@@ -231,7 +231,7 @@ impl<'r> Transaction<'r> {
         self.bodies.response_limit()
     }
 
-    /// Whether a longer response body is refused; otherwise its first part is looked at.
+    /// Returns whether a longer response body is refused; otherwise its first part is looked at.
     pub fn refuses_long_response(&self) -> bool {
         let action = self.variables.rules.settings.response_body_limit_action;
         action == LimitAction::Reject && self.decision.mode == Mode::On
@@ -257,8 +257,8 @@ impl<'r> Transaction<'r> {
         self.run(4, env)
     }
 
-    /// Runs phase 5, when the response is on its way, and gives the changes of persistent records
-    /// to their keeper. Its outcome denies nothing any more.
+    /// Runs phase 5, when the response is sent, and gives the changes of persistent records to the
+    /// store. Its outcome denies nothing any more.
     pub fn phase5(&mut self, env: &mut Environment<'_>) -> Outcome {
         let outcome = self.run(5, env);
         if outcome == Outcome::Continue {
@@ -364,7 +364,7 @@ impl<'r> Transaction<'r> {
         self.log.records.iter().map(|record| Match::new(&self.variables, record))
     }
 
-    /// Whether the audit log is to have this transaction, given the status the client got.
+    /// Returns whether the audit log has this transaction, given the status the client got.
     pub fn audit_wanted(&self, status: u16, scratch: &mut Scratch) -> bool {
         let pattern = self.variables.rules.settings.audit_relevant_status.as_ref();
         self.decision.is_audited(|| {

@@ -1,6 +1,6 @@
-//! What running a phase ends with.
+//! The results of running a phase.
 
-/// What the rules decided, so far or for good.
+/// The rules' decision, so far or final.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
     /// The phase is over and no rule objects.
@@ -35,7 +35,7 @@ pub enum Outcome {
     BudgetExceeded,
 }
 
-/// What became of a piece of a body.
+/// The result of giving a piece of a body.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Taken {
     /// It is buffered for the rules.

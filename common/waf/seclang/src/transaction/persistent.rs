@@ -17,12 +17,12 @@ struct Opened {
     changes: Vec<(Vec<u8>, Change)>,
 }
 
-/// What is known of an open record.
+/// The state of an open record.
 #[derive(Debug)]
 enum Content {
     /// No rule looked at it yet.
     Unasked,
-    /// Its keeper has been asked.
+    /// The store has been asked.
     Awaited,
     /// It is here, with the changes of this transaction.
     Here(Record),
@@ -66,7 +66,7 @@ impl Persistent {
         self.any(read, |content| matches!(content, Content::Awaited)).then_some(Outcome::Wait)
     }
 
-    /// Whether one of these records is open and not here yet.
+    /// Returns whether one of these records is open and not here yet.
     pub(super) fn is_missing(&self, collections: CollectionSet) -> bool {
         self.any(collections, |content| !matches!(content, Content::Here(_)))
     }
@@ -87,6 +87,7 @@ impl Persistent {
     /// Changes a field of an open record.
     pub(super) fn change(&mut self, collection: Collection, name: Vec<u8>, change: Change, now: u64) {
         let Some(opened) = self.opened[collection.index()].as_mut() else { return };
+        // Beyond, changes are dropped: a rule that counts each argument must not fill memory.
         if opened.changes.len() < CHANGES_MAX {
             if let Content::Here(record) = &mut opened.content {
                 record.apply(&name, &change, now);
@@ -95,7 +96,7 @@ impl Persistent {
         }
     }
 
-    /// Gives all changes to the keeper.
+    /// Gives all changes to the store.
     pub(super) fn save(&mut self, settings: &Settings, store: &mut dyn Store) {
         for (collection, opened) in Collection::ALL.into_iter().zip(&mut self.opened) {
             if let Some(opened) = opened.as_mut().filter(|opened| !opened.changes.is_empty()) {

@@ -1,4 +1,4 @@
-//! Which rules a dry run reaches.
+//! The rules that a dry run reaches.
 
 use crate::operator;
 use crate::rule::{Facts, Rule, RuleBits};
@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// TX:0 to TX:9 are what patterns captured, so jumps over them depend on the request.
 const SLOT_MIN: u16 = crate::names::CAPTURES;
 
-/// What a dry run tells.
+/// The result of a dry run.
 #[derive(Debug)]
 pub(crate) struct Reach {
     /// For each phase, the rules that jumps over TX variables leave out.

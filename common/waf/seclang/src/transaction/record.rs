@@ -1,4 +1,4 @@
-//! What matched, for logs, the audit log and `explain`.
+//! Matches, for logs, the audit log and `explain`.
 
 use super::variables::{VarName, Variables};
 use crate::action::SEVERITIES;
@@ -11,7 +11,7 @@ use std::io::Write;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RecordData {
     pub phase: u8,
-    /// What the noted scores added up to when it had matched.
+    /// The sum of the noted scores when it had matched.
     pub score: i64,
     /// The chain's first rule, in the phase's list.
     pub rule: u32,
@@ -117,12 +117,12 @@ impl<'t> Match<'t> {
         self.facts().and_then(|facts| facts.version.as_deref())
     }
 
-    /// Whether the rule says `log`.
+    /// Returns whether the rule has `log`.
     pub fn is_logged(&self) -> bool {
         self.facts().is_some_and(|facts| facts.log)
     }
 
-    /// Whether the rule says `auditlog`.
+    /// Returns whether the rule has `auditlog`.
     pub fn is_audited(&self) -> bool {
         self.facts().is_some_and(|facts| facts.audit_log)
     }

@@ -5,7 +5,7 @@ use super::variables::{VarName, Variables};
 use crate::rule::RuleBits;
 use crate::ruleset::Ruleset;
 
-/// What `ctl:ruleRemove*` took out.
+/// The rules and targets that `ctl:ruleRemove*` removed.
 #[derive(Debug, Default)]
 pub(super) struct Removals {
     /// For each phase, the rules that no longer run.
@@ -23,7 +23,7 @@ impl Removals {
         self.targets.clear();
     }
 
-    /// Whether no target is taken out.
+    /// Returns whether no target is removed.
     pub(super) fn has_no_targets(&self) -> bool {
         self.targets.is_empty()
     }
@@ -47,7 +47,7 @@ impl Removals {
         }
     }
 
-    /// Whether the rule at `at` of a phase no longer looks at a value.
+    /// Returns whether the rule at `at` of a phase no longer looks at a value.
     pub(super) fn take_out(
         &self,
         (phase, at): (u8, usize),

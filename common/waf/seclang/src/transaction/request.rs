@@ -18,14 +18,14 @@ pub(super) struct Line {
     pub version: Vec<u8>,
 }
 
-/// What reading query and body found out beside values.
+/// The results of reading query and body, beside values.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     /// Bytes of all arguments, names and values.
     pub combined_size: usize,
-    /// Whether an argument had an invalid escape.
+    /// An argument had an invalid escape.
     pub urlencoded_error: bool,
-    /// Why the body could not be read, as REQBODY_ERROR_MSG has it.
+    /// The reason the body could not be read, for REQBODY_ERROR_MSG.
     pub error: Option<String>,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Request {
     /// UNIQUE_ID.
     pub unique_id: Vec<u8>,
     pub body: Vec<u8>,
-    /// Whether more of the body came than the limit takes.
+    /// More of the body came than the limit takes.
     pub is_cut: bool,
     pub reading: Reading,
 }
@@ -94,10 +94,10 @@ impl Request {
 
     /// Returns the character set that the Content-Type names.
     pub(super) fn charset(&self) -> Option<Charset> {
-        const MARK: &[u8] = b"charset=";
+        const CHARSET: &[u8] = b"charset=";
         let lower = self.content_type.to_ascii_lowercase();
-        let at = lower.windows(MARK.len()).position(|part| part == MARK)?;
-        let name = &lower[at + MARK.len()..];
+        let at = lower.windows(CHARSET.len()).position(|part| part == CHARSET)?;
+        let name = &lower[at + CHARSET.len()..];
         let end = name.iter().position(|byte| matches!(byte, b';' | b' ')).unwrap_or(name.len());
         let name = name[..end].trim_ascii();
         Charset::from_name(name.strip_prefix(b"\"").and_then(|name| name.strip_suffix(b"\"")).unwrap_or(name))

@@ -11,9 +11,9 @@ pub(super) struct Response {
     pub status: u16,
     pub protocol: Vec<u8>,
     pub body: Vec<u8>,
-    /// Whether more of the body came, or is to come, than the limit takes.
+    /// More of the body came, or is to come, than the limit takes.
     pub is_cut: bool,
-    /// Whether its type is one whose bodies are looked at.
+    /// Its type is one whose bodies are looked at.
     pub type_listed: bool,
 }
 
@@ -63,7 +63,7 @@ impl Response {
 
 /// Returns the value of the first response header field of a name, in lower case.
 fn header(wanted: &[u8], variables: &Variables<'_>) -> Option<Vec<u8>> {
-    let mut entries = variables.values.shelf(Variable::ResponseHeaders).iter();
+    let mut entries = variables.values.column(Variable::ResponseHeaders).iter();
     let found = entries.find(|entry| variables.text(entry.key).eq_ignore_ascii_case(wanted));
     found.map(|entry| variables.text(entry.value).to_vec())
 }

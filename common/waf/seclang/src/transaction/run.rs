@@ -1,4 +1,4 @@
-//! Where a transaction stands in its phases.
+//! The progress of a transaction through its phases.
 
 use super::budget::Budget;
 use super::candidates::Candidates;
@@ -8,7 +8,7 @@ use super::removals::Removals;
 use super::scan::Position;
 use crate::ruleset::Ruleset;
 
-/// Where a phase stands.
+/// The progress of a phase.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Stage {
     /// Its variables are there.

@@ -11,23 +11,23 @@ use crate::arena::{Span, widen};
 use crate::gate::{Fired, Plan, Probe, User};
 use crate::ruleset::Phase;
 
-/// What it costs to look at one value or one form of it, its bytes aside, in nanoseconds or so.
+/// Cost of looking at one value or one form of it, its bytes aside, in nanoseconds or so.
 const COST_PER_VALUE: usize = 50;
 
 /// Bytes of a value from which on others may have their turn between two looks at it: each takes
 /// half a millisecond.
 const LONG_BYTES: usize = 8 * 1024;
 
-/// Where the gate goes on.
+/// The position at which the gate goes on.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Position {
     plan: usize,
     entry: usize,
-    /// Where a value is under way, how many of its forms are looked at.
+    /// Of the value under way, the number of forms looked at.
     scanned: Option<usize>,
 }
 
-/// Why the gate stopped, and how many forms of the value are looked at.
+/// The reason the gate stopped, and the number of forms of the value looked at.
 type Stopped = (Outcome, usize);
 
 /// The values of a phase on their way through the gate.
@@ -43,7 +43,7 @@ impl Scan<'_, '_> {
     /// through.
     pub(super) fn run(&mut self, mut at: Position, env: &mut Environment<'_>) -> Result<(), (Outcome, Position)> {
         while let Some(plan) = self.phase.gate.plans.get(at.plan) {
-            while at.entry < self.variables.values.shelf(plan.variable).len() {
+            while at.entry < self.variables.values.column(plan.variable).len() {
                 let under_way = at.scanned.take();
                 let repeated = under_way.is_none()
                     && !plan.named
@@ -73,7 +73,7 @@ impl Scan<'_, '_> {
         scanned: usize,
         env: &mut Environment<'_>,
     ) -> Result<usize, Stopped> {
-        let stored = self.variables.values.shelf(plan.variable)[entry];
+        let stored = self.variables.values.column(plan.variable)[entry];
         // Taken out, so that the forms can be read while the rest of the scratch is written to.
         let mut distinct = std::mem::take(&mut env.scratch.distinct);
         let done = match self.forms(plan, entry, stored, &mut distinct, env) {
@@ -173,8 +173,8 @@ impl Scan<'_, '_> {
         Ok(cost)
     }
 
-    /// Whether the rule's target picks the value named `key`: asked before a probe, which costs
-    /// more.
+    /// Returns whether the rule's target picks the value named `key`: asked before a probe, which
+    /// costs more.
     fn is_wanted(&self, user: &User, plan: &Plan, key: Span, env: &mut Environment<'_>) -> bool {
         let target = &self.phase.rules[widen(user.rule)].wanted[usize::from(user.target)];
         select::selects(&target.selector, plan.variable, key, self.variables, &mut env.scratch.patterns)

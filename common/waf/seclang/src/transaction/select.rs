@@ -1,11 +1,12 @@
-//! Which values of a variable a target names.
+//! The values of a variable that a target names.
 
 use super::variables::{VarName, Variables};
 use crate::arena::Span;
 use crate::target::{Selector, Target};
 use crate::variable::Variable;
 
-/// Whether a selector picks the entry named `key`. A pattern that is given up picks nothing.
+/// Returns whether a selector picks the entry named `key`. A pattern that is given up picks
+/// nothing.
 pub(super) fn selects(
     selector: &Selector,
     variable: Variable,
@@ -26,7 +27,7 @@ pub(super) fn selects(
     }
 }
 
-/// Whether a target that is taken out is the value named `name`.
+/// Returns whether an excluded target is the value named `name`.
 pub(super) fn excludes(
     excluded: &Target,
     name: VarName,

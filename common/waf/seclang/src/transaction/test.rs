@@ -14,7 +14,7 @@ use fosse_collections::number;
 use fosse_pattern::{Captures, Regex};
 use std::net::IpAddr;
 
-/// What a pattern costs beside its bytes, and each byte, in nanoseconds or so.
+/// Cost of a pattern beside its bytes, and of each byte, in nanoseconds or so.
 const COST_PER_PATTERN: usize = 100;
 const COST_PER_PATTERN_BYTE: usize = 2;
 
@@ -23,13 +23,13 @@ const COST_PER_PATTERN_BYTE: usize = 2;
 /// byte.
 const DIGITS_WORK_MAX: usize = 1 << 20;
 
-/// What one candidate costs besides its bytes, in bytes.
+/// Cost of one number tried besides its bytes, in bytes.
 const DIGITS_WORK_PER_TRY: usize = 64;
 
-/// What it costs for a byte of that work, in nanoseconds or so.
+/// Cost of a byte of that work, in nanoseconds or so.
 const COST_PER_DIGITS_BYTE: usize = 4;
 
-/// Whether a rule's operator holds for a value; `None` where that could not be found out.
+/// Returns whether a rule's operator holds for a value; `None` where that could not be found out.
 #[expect(clippy::too_many_lines, reason = "one arm an operator")]
 pub(super) fn test(
     rule: &Rule,
@@ -129,6 +129,8 @@ fn test_pattern(
 
 /// Sets TX:0 to TX:9 from the groups of a match.
 fn capture_groups(value: Span, groups: &Captures, variables: &mut Variables<'_>) {
+    // PCRE counts the groups up to the last one that took part: those before it are empty, those
+    // after it are not set. Rules tell one from the other by `&TX:n`.
     let last = groups.iter().rposition(Option::is_some);
     for (slot, (at, group)) in (0u16..).zip(groups.iter().enumerate()) {
         let captured = match group {
@@ -171,6 +173,7 @@ fn test_digits(
             }
             return Some(true);
         }
+        // Not at the end of the match: the number may begin within it.
         from = range.start + 1;
     }
     Some(false)
@@ -202,7 +205,7 @@ fn contains_word(text: &[u8], word: &[u8]) -> bool {
     })
 }
 
-/// Whether a `%` is not followed by two hexadecimal digits.
+/// Returns whether a `%` is not followed by two hexadecimal digits.
 fn has_invalid_encoding(text: &[u8]) -> bool {
     memchr::memchr_iter(b'%', text).any(|at| {
         let digit = |offset: usize| text.get(at + offset).is_some_and(u8::is_ascii_hexdigit);

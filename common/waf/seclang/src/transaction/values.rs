@@ -1,5 +1,4 @@
-//! What a transaction remembers: the values of its variables, and what transformations made of
-//! them.
+//! The values of a transaction's variables, and the results of transformations.
 
 use crate::arena::{Bytes, Span};
 use crate::pipeline::{NodeId, classes_of};
@@ -17,17 +16,17 @@ pub(crate) struct Entry {
     pub value: Span,
     /// The classes of bytes in it.
     pub classes: u32,
-    /// Where its row of results begins, once it has one.
+    /// Start of its row of results, once it has one.
     row: u32,
 }
 
-/// Steps remembered of one value: looked through one by one.
+/// Steps remembered of one value: they are searched one by one.
 const STEPS_MAX: usize = 32;
 
 /// No row yet.
 const NO_ROW: u32 = u32::MAX;
 
-/// What a chain made of a value.
+/// The result of a chain on a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Made {
     pub text: Span,
@@ -39,11 +38,11 @@ impl Made {
     const UNSET: Made = Made { text: Span::UNSET, classes: 0 };
 }
 
-/// The values of one variable.
+/// The values of one variable, with a row of results for each that chains change.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Shelf {
+pub(crate) struct ValueColumn {
     pub entries: Vec<Entry>,
-    /// For the entries that chains changed, a row each of what they made of it.
+    /// For the entries that chains change, a row each of their results.
     rows: Vec<Made>,
 }
 
@@ -60,16 +59,16 @@ pub(crate) enum TxValue {
 #[derive(Clone, Debug)]
 pub(crate) struct Values {
     pub bytes: Bytes,
-    pub shelves: Vec<Shelf>,
+    pub columns: Vec<ValueColumn>,
     /// TX variables the rules name.
     pub tx: Vec<TxValue>,
     /// TX variables whose names came about during the transaction.
     pub named: Vec<(Span, TxValue)>,
     named_places: HashMap<Box<[u8]>, usize>,
-    /// Where transformations write.
+    /// The buffer that transformations write to.
     out: Vec<u8>,
-    /// What transformations made of the value at hand: chains that differ before may be alike from
-    /// there on.
+    /// Results of transformations on the current value: chains that differ at first may be alike
+    /// from there on.
     steps: Vec<(Span, Transform, Made)>,
 }
 
@@ -77,7 +76,7 @@ impl Default for Values {
     fn default() -> Self {
         Self {
             bytes: Bytes::default(),
-            shelves: vec![Shelf::default(); VARIABLES],
+            columns: vec![ValueColumn::default(); VARIABLES],
             tx: Vec::new(),
             named: Vec::new(),
             named_places: HashMap::new(),
@@ -88,13 +87,13 @@ impl Default for Values {
 }
 
 impl Values {
-    /// Forgets everything but the memory.
+    /// Drops everything but the memory.
     pub(super) fn reset(&mut self, rules: &Ruleset) {
         self.bytes.clear();
         self.steps.clear();
-        for shelf in &mut self.shelves {
-            shelf.entries.clear();
-            shelf.rows.clear();
+        for column in &mut self.columns {
+            column.entries.clear();
+            column.rows.clear();
         }
         self.tx.clear();
         self.tx.resize(rules.slot_names.len(), TxValue::Unset);
@@ -108,16 +107,14 @@ impl Values {
         self.bytes.get(&rules.constants, span)
     }
 
-    pub(super) fn shelf(&self, variable: Variable) -> &[Entry] {
-        self.shelves.get(variable.index()).map(|shelf| shelf.entries.as_slice()).unwrap_or_default()
+    pub(super) fn column(&self, variable: Variable) -> &[Entry] {
+        &self.columns[variable.index()].entries
     }
 
     /// Adds a value.
     pub(super) fn add(&mut self, rules: &Ruleset, variable: Variable, key: Span, value: Span) {
         let classes = classes_of(self.bytes.get(&rules.constants, value));
-        if let Some(shelf) = self.shelves.get_mut(variable.index()) {
-            shelf.entries.push(Entry { key, value, classes, row: NO_ROW });
-        }
+        self.columns[variable.index()].entries.push(Entry { key, value, classes, row: NO_ROW });
     }
 
     /// Adds the one value of a variable, if any rule uses it.
@@ -136,22 +133,20 @@ impl Values {
         }
     }
 
-    /// How many values there are.
+    /// Returns the number of values.
     pub(super) fn count(&self) -> usize {
-        self.shelves.iter().map(|shelf| shelf.entries.len()).fold(self.tx.len(), usize::saturating_add)
+        self.tx.len() + self.columns.iter().map(|column| column.entries.len()).sum::<usize>()
     }
 
     /// Replaces the one value of a variable.
     pub(super) fn set_single(&mut self, rules: &Ruleset, variable: Variable, text: &[u8]) {
-        if let Some(shelf) = self.shelves.get_mut(variable.index()) {
-            shelf.entries.clear();
-            shelf.rows.clear();
-        }
+        let column = &mut self.columns[variable.index()];
+        column.entries.clear();
+        column.rows.clear();
         self.add_single(rules, variable, text);
     }
 
-    /// A number as text. The small ones every score is made of are written once per transaction at
-    /// most.
+    /// Writes a number as text.
     pub(super) fn push_number(&mut self, number: i64) -> Span {
         let start = self.bytes.len();
         if number < 0 {
@@ -161,60 +156,54 @@ impl Values {
         let first = self.bytes.len();
         loop {
             let digit = u8::try_from(rest % 10).unwrap_or_default();
-            self.bytes.tail().push(b'0'.saturating_add(digit));
+            self.bytes.tail().push(b'0' + digit);
             rest /= 10;
             if rest == 0 {
                 break;
             }
         }
-        if let Some(digits) = self.bytes.tail().get_mut(first..) {
-            digits.reverse();
-        }
+        self.bytes.tail()[first..].reverse();
         self.bytes.since(start)
     }
 
-    /// What the chain `node` makes of a stored value; made once.
+    /// Returns the result of the chain `node` on a stored value; it is computed once.
     pub(super) fn transformed(&mut self, rules: &Ruleset, variable: Variable, at: usize, node: NodeId) -> Span {
         self.made(rules, variable, at, node).text
     }
 
-    /// The same with the classes of its bytes.
+    /// Returns the result with the classes of its bytes.
     pub(super) fn made(&mut self, rules: &Ruleset, variable: Variable, at: usize, node: NodeId) -> Made {
-        let Some(entry) = self.shelf(variable).get(at).copied() else {
-            return Made { text: Span::EMPTY, classes: u32::MAX };
-        };
+        let entry = self.column(variable)[at];
         let Some(step) = rules.pipelines.get(node).filter(|step| step.acts_on & entry.classes != 0) else {
             return Made { text: entry.value, classes: entry.classes };
         };
         let Some(place) = rules.columns.place(variable, node) else {
             return Made { text: self.transform(rules, entry.value, node), classes: u32::MAX };
         };
-        let known = self.row(rules, variable, at).and_then(|row| row.get(place)).copied();
-        if let Some(known) = known.filter(|known| !known.text.is_unset()) {
+        let known = self.row(rules, variable, at)[place];
+        if !known.text.is_unset() {
             return known;
         }
         let before = self.made(rules, variable, at, step.parent);
         let after = if step.own & before.classes == 0 { before } else { self.step(rules, before, step.transform) };
-        if let Some(slot) = self.row(rules, variable, at).and_then(|row| row.get_mut(place)) {
-            *slot = after;
-        }
+        self.row(rules, variable, at)[place] = after;
         after
     }
 
-    /// The row of a value, made when it is first asked for.
-    fn row(&mut self, rules: &Ruleset, variable: Variable, at: usize) -> Option<&mut [Made]> {
+    /// Returns the row of a value, created when it is first asked for.
+    fn row(&mut self, rules: &Ruleset, variable: Variable, at: usize) -> &mut [Made] {
         let width = rules.columns.width(variable);
-        let shelf = self.shelves.get_mut(variable.index())?;
-        let entry = shelf.entries.get_mut(at)?;
+        let column = &mut self.columns[variable.index()];
+        let entry = &mut column.entries[at];
         if entry.row == NO_ROW {
-            entry.row = crate::arena::narrow(shelf.rows.len());
-            shelf.rows.resize(shelf.rows.len().saturating_add(width), Made::UNSET);
+            entry.row = crate::arena::narrow(column.rows.len());
+            column.rows.resize(column.rows.len() + width, Made::UNSET);
         }
         let start = crate::arena::widen(entry.row);
-        shelf.rows.get_mut(start..start.saturating_add(width))
+        &mut column.rows[start..start + width]
     }
 
-    /// What the chain `node` makes of any text.
+    /// Returns the result of the chain `node` on any text.
     pub(super) fn transform(&mut self, rules: &Ruleset, text: Span, node: NodeId) -> Span {
         match rules.pipelines.get(node) {
             Some(step) if node != 0 => {
@@ -225,7 +214,7 @@ impl Values {
         }
     }
 
-    /// Forgets the steps of the value before.
+    /// Drops the steps of the value before.
     pub(super) fn next_value(&mut self) {
         self.steps.clear();
     }
@@ -247,12 +236,12 @@ impl Values {
         made
     }
 
-    /// The value of a TX slot.
+    /// Returns the value of a TX slot.
     pub(super) fn tx_slot(&self, slot: u16) -> TxValue {
-        self.tx.get(usize::from(slot)).copied().unwrap_or_default()
+        self.tx[usize::from(slot)]
     }
 
-    /// The value of a TX slot as a number; `None` if it is not set.
+    /// Returns the value of a TX slot as a number; `None` if it is not set.
     pub(super) fn tx_slot_number(&self, rules: &Ruleset, slot: u16) -> Option<i64> {
         match self.tx_slot(slot) {
             TxValue::Unset => None,
@@ -261,19 +250,14 @@ impl Values {
     }
 
     pub(super) fn set_tx_slot(&mut self, slot: u16, value: TxValue) {
-        if let Some(place) = self.tx.get_mut(usize::from(slot)) {
-            *place = value;
-        }
+        self.tx[usize::from(slot)] = value;
     }
 
     /// Finds a TX variable by a name that came about during the transaction, in lower case.
     pub(super) fn tx_named(&self, rules: &Ruleset, name: &[u8]) -> TxValue {
         match rules.slots.get(name) {
             Some(slot) => self.tx_slot(*slot),
-            None => {
-                let place = self.named_places.get(name).copied();
-                place.and_then(|place| self.named.get(place)).map_or(TxValue::Unset, |(_, value)| *value)
-            }
+            None => self.named_places.get(name).map_or(TxValue::Unset, |place| self.named[*place].1),
         }
     }
 
@@ -281,9 +265,8 @@ impl Values {
         if let Some(slot) = rules.slots.get(name) {
             return self.set_tx_slot(*slot, value);
         }
-        let place = self.named_places.get(name).copied();
-        match place.and_then(|place| self.named.get_mut(place)) {
-            Some((_, known)) => *known = value,
+        match self.named_places.get(name) {
+            Some(place) => self.named[*place].1 = value,
             None => {
                 let span = self.bytes.push(name);
                 self.named_places.insert(name.into(), self.named.len());
@@ -292,7 +275,7 @@ impl Values {
         }
     }
 
-    /// A TX value as text; `None` if it is not set.
+    /// Returns a TX value as text; `None` if it is not set.
     pub(super) fn tx_text(&mut self, value: TxValue) -> Option<Span> {
         match value {
             TxValue::Unset => None,
@@ -301,7 +284,7 @@ impl Values {
         }
     }
 
-    /// A TX value as a number, as C's `atoi` reads it.
+    /// Returns a TX value as a number, as C's `atoi` reads it.
     pub(super) fn tx_number(&self, rules: &Ruleset, value: TxValue) -> i64 {
         match value {
             TxValue::Unset => 0,

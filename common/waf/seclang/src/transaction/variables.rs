@@ -19,7 +19,7 @@ pub(crate) struct VarName {
 }
 
 impl VarName {
-    /// What MATCHED_VAR is before anything matched, and where no variable is looked at.
+    /// The MATCHED_VAR before anything matched, and where no variable is looked at.
     pub(super) const NOTHING: Self = Self { variable: Variable::MatchedVar, key: None, count: false };
 }
 
@@ -33,7 +33,7 @@ const SEVERITY_NONE: u8 = 255;
 #[derive(Debug)]
 pub(super) struct Variables<'r> {
     pub rules: &'r Ruleset,
-    /// What stays for the transaction once it is known, and TX.
+    /// The values that stay for the transaction once they are known, and TX.
     pub values: Values,
     /// MATCHED_VARS: what the chain that is evaluated matched.
     pub matched: Vec<Matched>,
@@ -146,7 +146,7 @@ impl<'r> Variables<'r> {
         self.values.set_tx_named(self.rules, name, value);
     }
 
-    /// Whether a rule's quick test, if it has one, holds.
+    /// Returns whether a rule's quick test, if it has one, holds.
     pub(super) fn may_hold(&self, rule: &Rule) -> bool {
         rule.quick.is_none_or(|quick| quick.holds(|slot| self.values.tx_slot_number(self.rules, slot)))
     }
@@ -212,9 +212,9 @@ mod tests {
         let mut variables = Variables::new(&rules, Values::default(), Vec::new(), Now::default());
         variables.add_named((Variable::ArgsGet, Variable::ArgsGetNames), b"q", b"1");
         variables.add_single(Variable::RequestLine, b"GET / HTTP/1.1");
-        assert_eq!(variables.values.shelf(Variable::ArgsGet).len(), 1);
-        assert!(variables.values.shelf(Variable::ArgsGetNames).is_empty());
-        assert!(variables.values.shelf(Variable::RequestLine).is_empty());
+        assert_eq!(variables.values.column(Variable::ArgsGet).len(), 1);
+        assert!(variables.values.column(Variable::ArgsGetNames).is_empty());
+        assert!(variables.values.column(Variable::RequestLine).is_empty());
     }
 
     #[test]
