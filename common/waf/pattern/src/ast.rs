@@ -29,7 +29,7 @@ pub(crate) enum Node {
         negate: bool,
         node: Box<Node>,
     },
-    /// What group N matched last; fails while it has matched nothing.
+    /// Matches what group N matched last; fails while it has matched nothing.
     Backref {
         group: usize,
         caseless: bool,

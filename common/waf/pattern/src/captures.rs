@@ -1,4 +1,4 @@
-//! Where a match and its groups are.
+//! The positions of a match and of its groups.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! What can go wrong: a pattern that cannot be compiled, and a match that cost too much.
+//! Errors: a pattern that cannot be compiled, and a match that cost too much.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use std::fmt;
 pub struct CompileError {
     /// Byte offset into the pattern; 0 where the pattern as a whole is at fault.
     pub offset: usize,
-    /// What is wrong, for people.
+    /// The cause, as text for a person.
     pub reason: String,
 }
 

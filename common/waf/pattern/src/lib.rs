@@ -1,5 +1,5 @@
-//! How the WAF's patterns are compiled and matched: bytes in, matches out. No I/O, no clock, no
-//! unsafe.
+//! fosse-pattern: compiles and matches the WAF's patterns. Bytes in, matches out; no I/O, no clock,
+//! no unsafe.
 //!
 //! Three things, each built once and shared read-only (copy-on-write) by every process forked
 //! afterwards:
@@ -42,6 +42,7 @@ mod regex;
 mod require;
 mod scratch;
 mod set;
+mod stack;
 
 pub use captures::{Captures, GROUPS_MAX};
 pub use error::{CompileError, StepLimit};

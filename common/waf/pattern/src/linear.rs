@@ -17,9 +17,9 @@ use regex_syntax::hir::Hir;
 /// Set takes 400 KiB; the limit is for counted repeats of counted repeats.
 const AUTOMATON_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Bytes one pattern's lazily built states may take before they are dropped and built anew. Large
-/// enough that the states for usual values stay; an instance that has run all 320 patterns of a
-/// rule set stays bounded by [`CACHES_BYTES_MAX`](crate::scratch::CACHES_BYTES_MAX).
+/// Bytes that one pattern's lazily built states may take before they are dropped and built again.
+/// Large enough that the states for usual values stay; an instance that has run all 320 patterns of
+/// a rule set stays bounded by [`CACHES_BYTES_MAX`](crate::scratch::CACHES_BYTES_MAX).
 const CACHE_BYTES_MAX: usize = 512 * 1024;
 
 /// Bytes before the end of a match that are searched for its beginning and its groups. The
@@ -28,8 +28,8 @@ const CACHE_BYTES_MAX: usize = 512 * 1024;
 /// that ends there too, or none.
 pub(crate) const CAPTURED_BYTES_MAX: usize = 4 * 1024;
 
-/// How often one search may have its states dropped and built anew, and bytes it must get on with
-/// for each state, before it is given up: a text made for a pattern can need a new state at every
+/// Times that one search may clear its cache of states, and bytes it must advance per state since
+/// the last time, before it is given up. A text made for a pattern can need a new state at every
 /// byte, at some microseconds each.
 const CACHE_CLEARS_MAX: usize = 4;
 const BYTES_PER_STATE_MIN: usize = 8;
@@ -49,7 +49,7 @@ pub(crate) struct Linear {
     backtracker: BoundedBacktracker,
 }
 
-/// Where it pays, what skips to the next place a match may begin at while none is under way.
+/// Returns a prefilter that skips to where a match may begin, if using one pays.
 fn prefilter(hir: &Hir, first: Option<ByteSet>) -> Option<Prefilter> {
     let first = first.filter(|set| byte_rate(set) < FIRST_BYTE_RATE_MAX)?;
     let literals = Prefilter::from_hir_prefix(MatchKind::LeftmostFirst, hir).filter(Prefilter::is_fast);
@@ -88,7 +88,7 @@ impl Linear {
         self.search(id, &Input::new(value).earliest(true), scratch).map(|found| found.is_some())
     }
 
-    /// Where the leftmost match ends, or where the earliest does if the input asks for that.
+    /// Returns the end of the leftmost match, or of the earliest if `input` asks for that.
     fn search(&self, id: usize, input: &Input<'_>, scratch: &mut Scratch) -> Result<Option<usize>, StepLimit> {
         let mut cache = scratch.take(id, &self.dfa);
         let found = self.dfa.try_search_fwd(&mut cache, input);
@@ -107,8 +107,8 @@ impl Linear {
         }
     }
 
-    /// The automaton finds the end first: what comes after it is not looked at again by the slower
-    /// engines.
+    /// Finds the groups of the leftmost match. The automaton finds its end first, so that the
+    /// slower engines never look at what comes after it.
     pub(crate) fn captures(
         &self,
         id: usize,
@@ -123,12 +123,12 @@ impl Linear {
         let mut slots: [Option<NonMaxUsize>; GROUPS_MAX * 2] = [None; GROUPS_MAX * 2];
         // The simulation wants no more slots than the pattern has.
         let count = slots.len().min(self.dfa.get_nfa().group_info().slot_len());
-        let slots = slots.get_mut(..count).unwrap_or_default();
+        let slots = &mut slots[..count];
         // The leftmost match ends at `end`: if it is no longer than the window, it is the leftmost
         // in the window too.
         let from = from.max(end.saturating_sub(CAPTURED_BYTES_MAX));
         let input = Input::new(value).span(from..end);
-        let found = if end.saturating_sub(from) <= self.backtracker.max_haystack_len() {
+        let found = if end - from <= self.backtracker.max_haystack_len() {
             let cache = scratch.backtracker(&self.backtracker);
             self.backtracker.try_search_slots(cache, &input, slots).ok().flatten()
         } else {
@@ -148,8 +148,8 @@ impl Linear {
         Ok(true)
     }
 
-    /// Heap bytes of the compiled form.
+    /// Returns the heap bytes of the compiled form.
     pub(crate) fn memory_usage(&self) -> usize {
-        self.dfa.get_nfa().memory_usage().saturating_add(self.dfa.memory_usage())
+        self.dfa.get_nfa().memory_usage() + self.dfa.memory_usage()
     }
 }

@@ -1,4 +1,4 @@
-//! What kind of engine a parsed pattern needs, and its form for the linear-time one.
+//! Chooses the engine that a parsed pattern needs, and translates it for the linear-time one.
 //!
 //! Possessive quantifiers and atomic groups are no regular construct, but mostly they are written
 //! for speed only and could as well be greedy. [`relax`] proves that where it can: a run of one
@@ -10,8 +10,7 @@ use crate::ast::{Greed, Look, Node};
 use crate::byteset::ByteSet;
 use regex_syntax::hir::{self, Hir};
 
-/// What may come after a node: the bytes the continuation may begin with, and whether there is no
-/// continuation.
+/// The continuation of a node: the bytes it may begin with, and whether there is none.
 #[derive(Clone, Copy)]
 struct Follow {
     first: ByteSet,
@@ -70,8 +69,8 @@ fn relax_repeat(node: Node, min: u32, max: Option<u32>, greed: Greed, follow: Fo
     Node::Repeat { node: Box::new(relax_before(node, inner)), min, max, greed }
 }
 
-/// The bytes a match of the node may begin with (never too few), and whether it may match the empty
-/// string there. An assertion counts as `assertion`.
+/// Returns the bytes a match of the node may begin with (never too few), and whether it may match
+/// the empty string there. An assertion counts as `assertion`.
 pub(crate) fn first(node: &Node, assertion: ByteSet) -> (ByteSet, bool) {
     match node {
         Node::Empty => (ByteSet::EMPTY, true),
@@ -101,7 +100,7 @@ pub(crate) fn first(node: &Node, assertion: ByteSet) -> (ByteSet, bool) {
     }
 }
 
-/// The fewest and the most bytes a match of the node takes; `None`: no upper bound.
+/// Returns the fewest and the most bytes a match of the node takes; `None`: no upper bound.
 pub(crate) fn lengths(node: &Node) -> (usize, Option<usize>) {
     match node {
         Node::Empty | Node::Look(_) | Node::Around { .. } | Node::Keep => (0, Some(0)),
@@ -116,6 +115,7 @@ pub(crate) fn lengths(node: &Node) -> (usize, Option<usize>) {
                 (Some(most), Some(max)) => most.checked_mul(times(*max)),
                 _ => None,
             };
+            // Saturates: repeats of repeats multiply, and more bytes than memory has are no match.
             (least.saturating_mul(times(*min)), most)
         }
         Node::Alternate(nodes) => nodes
@@ -129,7 +129,7 @@ pub(crate) fn lengths(node: &Node) -> (usize, Option<usize>) {
     }
 }
 
-/// The node for the linear-time engine; `None` where it is not regular.
+/// Translates the node for the linear-time engine; `None` if it is not regular.
 pub(crate) fn to_hir(node: &Node) -> Option<Hir> {
     Some(match node {
         Node::Empty => Hir::empty(),

@@ -1,4 +1,4 @@
-//! Many fixed phrases at once, as `@pm` and `@pmFromFile` ask for them.
+//! Sets of fixed phrases, searched for at once, as `@pm` and `@pmFromFile` ask for.
 
 use crate::{CompileError, Requirement};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
@@ -17,7 +17,7 @@ pub struct PhraseMatch {
     pub start: usize,
     /// Byte offset after the last byte.
     pub end: usize,
-    /// Which phrase, counted from 0 in the order given to [`PhraseSet::new`].
+    /// The phrase's index, from 0, in the order given to [`PhraseSet::new`].
     pub index: usize,
 }
 
@@ -38,13 +38,14 @@ impl PhraseSet {
         Ok(Self { automaton, requirement })
     }
 
-    /// The phrase whose end comes first in the value; of several ending there, the longest.
+    /// Finds the phrase that ends first in the value; of several that end there, the longest.
     pub fn find(&self, value: &[u8]) -> Option<PhraseMatch> {
         let found = self.automaton.find(value)?;
         Some(PhraseMatch { start: found.start(), end: found.end(), index: found.pattern().as_usize() })
     }
 
-    /// What a value must have for any phrase to be in it; for a [`PatternSet`](crate::PatternSet).
+    /// Returns the conditions a value must meet to contain any phrase, for a
+    /// [`PatternSet`](crate::PatternSet).
     pub fn requirement(&self) -> &Requirement {
         &self.requirement
     }

@@ -48,23 +48,23 @@ impl Regex {
         Ok(Self { pattern: pattern.into(), id, engine, requirement })
     }
 
-    /// The pattern as it was written.
+    /// Returns the pattern as it was written.
     pub fn pattern(&self) -> &[u8] {
         &self.pattern
     }
 
-    /// What a value must have for this pattern to match; for a [`PatternSet`](crate::PatternSet).
+    /// Returns the conditions a value must meet to match, for a [`PatternSet`](crate::PatternSet).
     pub fn requirement(&self) -> &Requirement {
         &self.requirement
     }
 
-    /// Whether every value is decided in time linear in its length. Others may end in
-    /// [`StepLimit`]; these only where a long text was made to need new states all the time.
+    /// Returns whether matching takes time linear in the value's length. Other patterns may end in
+    /// [`StepLimit`] on any value; these only on a long one made to need new states all the time.
     pub fn is_linear(&self) -> bool {
         matches!(self.engine, Engine::Linear(_))
     }
 
-    /// Heap bytes of the compiled form, roughly.
+    /// Returns the approximate heap bytes of the compiled form.
     pub fn memory_usage(&self) -> usize {
         match &self.engine {
             Engine::Linear(linear) => linear.memory_usage(),
@@ -72,7 +72,7 @@ impl Regex {
         }
     }
 
-    /// Whether the pattern matches anywhere in the value.
+    /// Returns whether the pattern matches anywhere in the value.
     pub fn is_match(&self, value: &[u8], scratch: &mut Scratch) -> Result<bool, StepLimit> {
         match &self.engine {
             Engine::Linear(linear) => linear.is_match(self.id, value, scratch),
@@ -80,15 +80,15 @@ impl Regex {
         }
     }
 
-    /// Whether the pattern matches, and if so where: fills `groups` (all `None` on no match; of a
-    /// match of more than 4 KiB those of the last 4 KiB). Costs several times
-    /// [`is_match`](Self::is_match): ask only after a hit and only for rules that capture.
+    /// Returns whether the pattern matches, and fills `groups`: all `None` on no match; of a match
+    /// longer than 4 KiB the groups in its last 4 KiB. It costs several times as much as
+    /// [`is_match`](Self::is_match): call it only after a hit, and only for rules that capture.
     pub fn captures(&self, value: &[u8], scratch: &mut Scratch, groups: &mut Captures) -> Result<bool, StepLimit> {
         self.captures_from(value, 0, scratch, groups)
     }
 
-    /// The same for the leftmost match that begins at byte `from` or later; what stands before it
-    /// is still seen by `^`, `\b` and their like.
+    /// Like [`captures`](Self::captures) for the leftmost match that begins at byte `from` or
+    /// later; `^`, `\b` and other assertions still see the bytes before it.
     pub fn captures_from(
         &self,
         value: &[u8],

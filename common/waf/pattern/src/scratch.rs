@@ -1,10 +1,11 @@
 //! The memory that matching writes to: one per instance, never shared.
 
+use crate::stack::Stack;
 use regex_automata::hybrid::dfa;
 use regex_automata::nfa::thompson::{backtrack, pikevm};
 
-/// Bytes all lazily built states of one instance may take together. Over it all are dropped:
-/// patterns that still run build theirs anew.
+/// Bytes that all lazily built states of one instance may take together. Over it all are dropped,
+/// and patterns that still run build theirs again.
 pub(crate) const CACHES_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Steps a backtracking pattern may take on one value unless [`Scratch::set_steps_max`] says
@@ -19,7 +20,7 @@ pub struct Scratch {
     cached_bytes: usize,
     pikevm: Option<Box<pikevm::Cache>>,
     backtracker: Option<Box<backtrack::Cache>>,
-    pub(crate) stack: crate::backtrack::Stack,
+    pub(crate) stack: Stack,
     pub(crate) seen: crate::set::Seen,
     pub(crate) steps_max: u64,
 }
@@ -39,45 +40,47 @@ impl Default for Scratch {
 }
 
 impl Scratch {
-    /// An empty scratch: no memory taken yet.
+    /// Creates an empty scratch, which has taken no memory yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many steps a pattern with lookaround or back-references may take on one value before it
-    /// is given up.
+    /// Sets the steps that a pattern with lookaround or back-references may take on one value
+    /// before it is given up.
     pub fn set_steps_max(&mut self, steps: u64) {
         self.steps_max = steps;
     }
 
-    /// Bytes the lazily built automata take now.
+    /// Returns the bytes that the lazily built automata take now.
     pub fn cached_bytes(&self) -> usize {
         self.cached_bytes
     }
 
-    /// Takes the cache of the pattern numbered `id` out, made anew where there is none; give it
-    /// back with [`put`](Self::put).
+    /// Takes the cache of the pattern numbered `id` out, or creates it; [`put`](Self::put) gives it
+    /// back.
     pub(crate) fn take(&mut self, id: usize, dfa: &dfa::DFA) -> Box<dfa::Cache> {
         if self.cached_bytes > CACHES_BYTES_MAX {
             self.caches.clear();
             self.cached_bytes = 0;
         }
-        let cache = self.caches.get_mut(id).and_then(Option::take).unwrap_or_else(|| Box::new(dfa.create_cache()));
-        self.cached_bytes = self.cached_bytes.saturating_sub(cache.memory_usage());
-        cache
+        match self.caches.get_mut(id).and_then(Option::take) {
+            Some(cache) => {
+                self.cached_bytes -= cache.memory_usage();
+                cache
+            }
+            None => Box::new(dfa.create_cache()),
+        }
     }
 
     pub(crate) fn put(&mut self, id: usize, cache: Box<dfa::Cache>) {
-        self.cached_bytes = self.cached_bytes.saturating_add(cache.memory_usage());
+        self.cached_bytes += cache.memory_usage();
         if self.caches.len() <= id {
-            self.caches.resize_with(id.saturating_add(1), || None);
+            self.caches.resize_with(id + 1, || None);
         }
-        if let Some(slot) = self.caches.get_mut(id) {
-            *slot = Some(cache);
-        }
+        self.caches[id] = Some(cache);
     }
 
-    /// The one cache for captures, made to fit this pattern.
+    /// Returns the one cache for captures, reset to fit this pattern.
     pub(crate) fn pikevm(&mut self, vm: &pikevm::PikeVM) -> &mut pikevm::Cache {
         let cache = self.pikevm.get_or_insert_with(|| Box::new(vm.create_cache()));
         cache.reset(vm);
@@ -88,5 +91,24 @@ impl Scratch {
         let cache = self.backtracker.get_or_insert_with(|| Box::new(vm.create_cache()));
         cache.reset(vm);
         cache
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_the_bytes_of_every_cache_once() {
+        let automata = ["a+b", "c[de]*f"].map(|pattern| dfa::DFA::new(pattern).unwrap());
+        let mut scratch = Scratch::new();
+        for _ in 0..2 {
+            for (id, automaton) in automata.iter().enumerate() {
+                let cache = scratch.take(id, automaton);
+                scratch.put(id, cache);
+            }
+            let held: usize = scratch.caches.iter().flatten().map(|cache| cache.memory_usage()).sum();
+            assert_eq!(scratch.cached_bytes(), held);
+        }
     }
 }

@@ -181,7 +181,7 @@ fn chosen_patterns_match_as_in_pcre() {
         r"(?=(a+))a*b\1",
     ];
     let values: Vec<Vec<u8>> = texts(b"ab", 5).chain(texts(b"aAbBcd", 3)).chain(texts(b"a\nb\r]-", 4)).collect();
-    let odd = [
+    let unusual = [
         &b"\xe9"[..],
         b"\x00",
         b"\x04",
@@ -210,7 +210,7 @@ fn chosen_patterns_match_as_in_pcre() {
     for pattern in patterns {
         let theirs = pcre(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
         let ours = Regex::new(pattern).unwrap_or_else(|error| panic!("{pattern}: {error}"));
-        for value in values.iter().map(Vec::as_slice).chain(odd).filter(|value| !value.ends_with(b"\n")) {
+        for value in values.iter().map(Vec::as_slice).chain(unusual).filter(|value| !value.ends_with(b"\n")) {
             if pattern == "a{,2}" {
                 // {,n} is a quantifier since PCRE2 10.43 and ordinary text before.
                 assert_eq!(ours.is_match(value, &mut scratch), Ok(value == b"a{,2}"));

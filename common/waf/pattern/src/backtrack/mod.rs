@@ -1,8 +1,7 @@
-//! The engine for what is not regular: lookaround, back-references, atomic groups that matter.
-//! Bounded by steps.
+//! The backtracking engine, for what is not regular: lookaround, back-references, atomic groups
+//! that matter. Bounded by steps.
 
 mod program;
 mod run;
 
 pub(crate) use program::Backtracker;
-pub(crate) use run::Stack;

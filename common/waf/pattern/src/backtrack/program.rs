@@ -40,7 +40,7 @@ pub(super) enum Inst {
         group: usize,
         caseless: bool,
     },
-    /// The part after it up to `next` is matched once and for all.
+    /// Matches the part after it up to `next` once and for all.
     Atomic {
         next: usize,
     },
@@ -68,8 +68,8 @@ pub(crate) struct Backtracker {
 
 impl Backtracker {
     pub(crate) fn new(node: &Node, groups: usize) -> Result<Self, CompileError> {
-        let groups = groups.saturating_add(1);
-        let mut slots = groups.saturating_mul(2);
+        let groups = groups + 1;
+        let mut slots = groups * 2;
         let mut compiler = Compiler { program: Vec::new(), slots: &mut slots };
         compiler.push(Inst::Save(0))?;
         compiler.node(node)?;
@@ -81,7 +81,7 @@ impl Backtracker {
     }
 
     pub(crate) fn memory_usage(&self) -> usize {
-        self.program.capacity().saturating_mul(size_of::<Inst>())
+        self.program.capacity() * size_of::<Inst>()
     }
 }
 
@@ -96,7 +96,7 @@ impl Compiler<'_> {
             return Err(CompileError::new(0, format!("the pattern takes more than {PROGRAM_COUNT_MAX} instructions")));
         }
         self.program.push(inst);
-        Ok(self.program.len().saturating_sub(1))
+        Ok(self.program.len() - 1)
     }
 
     fn here(&self) -> usize {
@@ -104,9 +104,7 @@ impl Compiler<'_> {
     }
 
     fn set(&mut self, at: usize, inst: Inst) {
-        if let Some(slot) = self.program.get_mut(at) {
-            *slot = inst;
-        }
+        self.program[at] = inst;
     }
 
     fn node(&mut self, node: &Node) -> Result<(), CompileError> {
@@ -130,12 +128,12 @@ impl Compiler<'_> {
 
     fn new_slot(&mut self) -> usize {
         let slot = *self.slots;
-        *self.slots = slot.saturating_add(1);
+        *self.slots = slot + 1;
         slot
     }
 
-    /// The start is kept aside until the group ends, so that a reference to a group inside itself
-    /// sees its last complete match.
+    /// Compiles a capturing group. Its start is saved apart until it ends, so that a reference to a
+    /// group inside itself sees its last complete match.
     fn group(&mut self, index: usize, node: &Node) -> Result<(), CompileError> {
         let opened = self.new_slot();
         self.push(Inst::Save(opened))?;
@@ -146,13 +144,13 @@ impl Compiler<'_> {
     fn alternate(&mut self, nodes: &[Node]) -> Result<(), CompileError> {
         let mut exits = Vec::new();
         for (index, node) in nodes.iter().enumerate() {
-            if index.saturating_add(1) == nodes.len() {
+            if index + 1 == nodes.len() {
                 self.node(node)?;
             } else {
                 let split = self.push(Inst::Accept)?;
                 self.node(node)?;
                 exits.push(self.push(Inst::Accept)?);
-                self.set(split, Inst::Split { first: split.saturating_add(1), second: self.here() });
+                self.set(split, Inst::Split { first: split + 1, second: self.here() });
             }
         }
         let end = self.here();
@@ -190,7 +188,7 @@ impl Compiler<'_> {
         (0..min).try_for_each(|_| self.node(node))?;
         match max {
             None => self.star(node, greed),
-            Some(max) => self.optional(node, max.saturating_sub(min), greed),
+            Some(max) => self.optional(node, max - min, greed),
         }
     }
 
@@ -208,11 +206,11 @@ impl Compiler<'_> {
         self.push(Inst::Jump(split))?;
         let exit = self.here();
         self.set(leave, Inst::LeaveIfAt { slot, exit });
-        self.split(split, split.saturating_add(1), exit, greed);
+        self.split(split, split + 1, exit, greed);
         Ok(())
     }
 
-    /// Up to `count` times, each time only after the time before.
+    /// Compiles a node repeated up to `count` times, each time only after the time before.
     fn optional(&mut self, node: &Node, count: u32, greed: Greed) -> Result<(), CompileError> {
         let mut splits = Vec::new();
         for _ in 0..count {
@@ -220,7 +218,7 @@ impl Compiler<'_> {
             self.node(node)?;
         }
         let exit = self.here();
-        splits.into_iter().for_each(|split| self.split(split, split.saturating_add(1), exit, greed));
+        splits.into_iter().for_each(|split| self.split(split, split + 1, exit, greed));
         Ok(())
     }
 }

@@ -4,29 +4,11 @@ use super::program::{Backtracker, Inst};
 use crate::ast::{Greed, Look};
 use crate::byteset::{self, ByteSet};
 use crate::captures::Captures;
+use crate::stack::{Frame, Stack};
 use crate::{Scratch, StepLimit};
 
-/// Frames of untried ways. More than a pattern that terminates in its steps needs; 4 MiB.
+/// Untried alternatives at a time. More than a pattern that ends within its steps needs; 4 MiB.
 const FRAMES_COUNT_MAX: usize = 128 * 1024;
-
-/// Reused between values.
-#[derive(Debug, Default)]
-pub(crate) struct Stack {
-    frames: Vec<Frame>,
-    slots: Vec<Option<usize>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Frame {
-    /// Go on here.
-    Resume { pc: usize, at: usize },
-    /// Undo a save.
-    Restore { slot: usize, old: Option<usize> },
-    /// A greedy run may end anywhere from `least` to `at`, furthest first.
-    Shorter { pc: usize, least: usize, at: usize },
-    /// A lazy run may take one more byte, up to `most`.
-    Longer { pc: usize, at: usize, most: usize },
-}
 
 struct Run<'a> {
     program: &'a [Inst],
@@ -45,6 +27,7 @@ impl Backtracker {
         scratch: &mut Scratch,
         groups: &mut Captures,
     ) -> Result<bool, StepLimit> {
+        // One budget for all starts: with one each, a long value would multiply it by its length.
         let steps_left = scratch.steps_max;
         let mut run = Run { program: &self.program, value, stack: &mut scratch.stack, steps_left };
         for start in from..=value.len() {
@@ -67,6 +50,7 @@ impl Backtracker {
 impl Run<'_> {
     fn fill(&self, count: usize, groups: &mut Captures) {
         for (group, pair) in groups.iter_mut().zip(self.stack.slots.chunks_exact(2).take(count)) {
+            // `\K` in a lookahead may set the start after the end.
             if let [Some(start), Some(end)] = pair
                 && start <= end
             {
@@ -90,7 +74,7 @@ impl Run<'_> {
     }
 
     fn slot(&self, slot: usize) -> Option<usize> {
-        self.stack.slots.get(slot).copied().flatten()
+        self.stack.slots[slot]
     }
 
     fn save(&mut self, slot: usize, at: usize) -> Result<(), StepLimit> {
@@ -101,13 +85,12 @@ impl Run<'_> {
     }
 
     fn restore(&mut self, slot: usize, value: Option<usize>) {
-        if let Some(place) = self.stack.slots.get_mut(slot) {
-            *place = value;
-        }
+        self.stack.slots[slot] = value;
     }
 
-    /// Matches from `pc` at `at` until an `Accept` (at `must_end`, if that is set); the position
-    /// reached. Afterwards frames above those there before are the untried ways of this match.
+    /// Matches from `pc` at `at` until an `Accept` (at `must_end`, if that is set), and returns the
+    /// position reached. Afterwards the frames above those there before are the untried
+    /// alternatives of this match.
     fn from(&mut self, mut pc: usize, mut at: usize, must_end: Option<usize>) -> Result<Option<usize>, StepLimit> {
         let base = self.stack.frames.len();
         loop {
@@ -126,14 +109,11 @@ impl Run<'_> {
         }
     }
 
-    /// One instruction: where to go on, `None` if it does not match.
-    #[expect(clippy::too_many_lines, reason = "one arm for each instruction")]
+    /// Runs one instruction; returns where to go on, `None` if it does not match.
     fn step(&mut self, inst: &Inst, pc: usize, at: usize) -> Result<Option<(usize, usize)>, StepLimit> {
-        let after = pc.saturating_add(1);
+        let after = pc + 1;
         Ok(match inst {
-            Inst::Byte(set) => {
-                self.value.get(at).filter(|byte| set.contains(**byte)).map(|_| (after, at.saturating_add(1)))
-            }
+            Inst::Byte(set) => self.value.get(at).filter(|byte| set.contains(**byte)).map(|_| (after, at + 1)),
             Inst::Run { set, min, max, greed } => self.run_of(set, *min, *max, *greed, (after, at))?,
             Inst::Split { first, second } => {
                 self.push(Frame::Resume { pc: *second, at })?;
@@ -145,14 +125,15 @@ impl Run<'_> {
                 Some((after, at))
             }
             Inst::Close { group, opened } => {
-                let start = group.saturating_mul(2);
+                let start = group * 2;
                 self.save(start, self.slot(*opened).unwrap_or(at))?;
-                self.save(start.saturating_add(1), at)?;
+                self.save(start + 1, at)?;
                 Some((after, at))
             }
             Inst::LeaveIfAt { slot, exit } => Some((if self.slot(*slot) == Some(at) { *exit } else { after }, at)),
             Inst::Look(look) => self.look(*look, at).then_some((after, at)),
             Inst::Backref { group, caseless } => self.backref(*group, *caseless, at)?.map(|end| (after, end)),
+            // Groups nest 250 deep at most, and so do these calls.
             Inst::Atomic { next } => {
                 let base = self.stack.frames.len();
                 let end = self.from(after, at, None)?;
@@ -162,6 +143,7 @@ impl Run<'_> {
             Inst::Around { ahead, negate, least, most, next } => {
                 let base = self.stack.frames.len();
                 let found = self.around(after, at, *ahead, *least, *most)?;
+                // A negative assertion leaves no captures, even where its part matched.
                 if *negate {
                     self.undo(base);
                 } else {
@@ -173,7 +155,7 @@ impl Run<'_> {
         })
     }
 
-    /// Takes the newest untried way above `base`.
+    /// Takes the newest untried alternative above `base`.
     fn backtrack(&mut self, base: usize) -> Option<(usize, usize)> {
         while self.stack.frames.len() > base {
             match self.stack.frames.pop()? {
@@ -181,13 +163,13 @@ impl Run<'_> {
                 Frame::Restore { slot, old } => self.restore(slot, old),
                 Frame::Shorter { pc, least, at } => {
                     if at > least {
-                        self.stack.frames.push(Frame::Shorter { pc, least, at: at.saturating_sub(1) });
+                        self.stack.frames.push(Frame::Shorter { pc, least, at: at - 1 });
                     }
                     return Some((pc, at));
                 }
                 Frame::Longer { pc, at, most } => {
                     if at < most {
-                        self.stack.frames.push(Frame::Longer { pc, at: at.saturating_add(1), most });
+                        self.stack.frames.push(Frame::Longer { pc, at: at + 1, most });
                     }
                     return Some((pc, at));
                 }
@@ -196,16 +178,16 @@ impl Run<'_> {
         None
     }
 
-    /// Drops the untried ways above `base`, but keeps what undoes captures.
+    /// Drops the untried alternatives above `base`, but keeps what undoes captures.
     fn forget(&mut self, base: usize) {
         let mut index = 0_usize;
         self.stack.frames.retain(|frame| {
-            index = index.saturating_add(1);
+            index += 1;
             index <= base || matches!(frame, Frame::Restore { .. })
         });
     }
 
-    /// Drops the untried ways above `base` and undoes their captures.
+    /// Drops the untried alternatives above `base` and undoes their captures.
     fn undo(&mut self, base: usize) {
         while self.stack.frames.len() > base {
             if let Some(Frame::Restore { slot, old }) = self.stack.frames.pop() {
@@ -222,19 +204,19 @@ impl Run<'_> {
         greed: Greed,
         (pc, at): (usize, usize),
     ) -> Result<Option<(usize, usize)>, StepLimit> {
-        let rest = self.value.get(at..).unwrap_or_default();
+        let rest = &self.value[at..];
         let length = rest.iter().take(max).take_while(|byte| set.contains(**byte)).count();
         self.spend(length / 8)?;
         if length < min {
             return Ok(None);
         }
-        let (least, most) = (at.saturating_add(min), at.saturating_add(length));
+        let (least, most) = (at + min, at + length);
         let end = if greed == Greed::Lazy { least } else { most };
         if least < most {
             match greed {
                 Greed::Possessive => {}
-                Greed::Greedy => self.push(Frame::Shorter { pc, least, at: most.saturating_sub(1) })?,
-                Greed::Lazy => self.push(Frame::Longer { pc, at: least.saturating_add(1), most })?,
+                Greed::Greedy => self.push(Frame::Shorter { pc, least, at: most - 1 })?,
+                Greed::Lazy => self.push(Frame::Longer { pc, at: least + 1, most })?,
             }
         }
         Ok(Some((pc, end)))
@@ -245,7 +227,7 @@ impl Run<'_> {
             return Ok(self.from(pc, at, None)?.is_some());
         }
         for back in least..=most.min(at) {
-            if self.from(pc, at.saturating_sub(back), Some(at))?.is_some() {
+            if self.from(pc, at - back, Some(at))?.is_some() {
                 return Ok(true);
             }
         }
@@ -253,10 +235,12 @@ impl Run<'_> {
     }
 
     fn backref(&mut self, group: usize, caseless: bool, at: usize) -> Result<Option<usize>, StepLimit> {
-        let start = group.saturating_mul(2);
-        let (Some(from), Some(to)) = (self.slot(start), self.slot(start.saturating_add(1))) else { return Ok(None) };
+        let start = group * 2;
+        // A group that has matched nothing yet makes the reference fail, as in PCRE; in JavaScript
+        // it would match the empty string.
+        let (Some(from), Some(to)) = (self.slot(start), self.slot(start + 1)) else { return Ok(None) };
         let Some(text) = self.value.get(from..to) else { return Ok(None) };
-        let end = at.saturating_add(text.len());
+        let end = at + text.len();
         let Some(here) = self.value.get(at..end) else { return Ok(None) };
         self.spend(text.len() / 8)?;
         let same = if caseless { here.eq_ignore_ascii_case(text) } else { here == text };

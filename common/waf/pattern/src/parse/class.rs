@@ -1,4 +1,4 @@
-//! `[...]`.
+//! Classes: `[...]`.
 
 use super::Parser;
 use crate::CompileError;
@@ -13,9 +13,9 @@ enum Member {
 }
 
 impl Parser<'_> {
-    /// After the opening bracket. A `]` that comes first is an ordinary byte.
+    /// Reads a class after its opening bracket. A `]` that comes first is an ordinary byte.
     pub(super) fn class(&mut self) -> Result<ByteSet, CompileError> {
-        let start = self.at.saturating_sub(1);
+        let start = self.at - 1;
         let negate = self.eat(b"^");
         let (mut set, mut first, mut quoting) = (ByteSet::EMPTY, true, false);
         loop {
@@ -36,7 +36,8 @@ impl Parser<'_> {
         Ok(if negate { set.complement() } else { set })
     }
 
-    /// `from`, or `from-to`. A hyphen before `]` or before a set is an ordinary byte.
+    /// Reads the rest of `from` or `from-to`. A hyphen before `]` or before a set is an ordinary
+    /// byte.
     fn range(&mut self, from: u8, quoting: &mut bool) -> Result<ByteSet, CompileError> {
         let plain = ByteSet::of(&[from]);
         if *quoting || self.peek() != Some(b'-') || matches!(self.rest().get(1), None | Some(b']')) {
@@ -71,8 +72,8 @@ impl Parser<'_> {
     }
 
     fn posix(&mut self, length: usize) -> Result<ByteSet, CompileError> {
-        let whole = self.rest().get(..length).unwrap_or_default();
-        let name = whole.get(2..length.saturating_sub(2)).unwrap_or_default();
+        let whole = &self.rest()[..length];
+        let name = &whole[2..length - 2];
         let (name, negate) = name.strip_prefix(b"^").map_or((name, false), |name| (name, true));
         let set =
             byteset::posix(name).ok_or_else(|| self.error(format!("unknown class name {}", whole.escape_ascii())))?;
@@ -98,7 +99,7 @@ impl Parser<'_> {
     }
 }
 
-/// The length of `[:name:]` where the text begins with one.
+/// Returns the length of the `[:name:]` that the text begins with.
 pub(super) fn posix_length(text: &[u8]) -> Option<usize> {
     let inner = text.strip_prefix(b"[:")?;
     let length = inner.iter().position(|byte| !(byte.is_ascii_alphabetic() || *byte == b'^'))?;

@@ -1,4 +1,4 @@
-//! What follows a backslash.
+//! Escapes: `\` and what follows it.
 
 use super::Parser;
 use crate::CompileError;
@@ -19,7 +19,7 @@ pub(super) fn set(byte: u8) -> Option<ByteSet> {
 }
 
 impl Parser<'_> {
-    /// Outside a class, after the backslash.
+    /// Reads an escape outside a class, after its backslash.
     pub(super) fn escape(&mut self) -> Result<Option<Node>, CompileError> {
         let Some(byte) = self.next() else { return Err(self.error("\\ at the end of the pattern")) };
         if let Some(set) = set(byte) {
@@ -58,7 +58,7 @@ impl Parser<'_> {
         }))
     }
 
-    /// Escapes for one byte. An unknown letter stands for itself, as in PCRE 8.
+    /// Reads an escape for one byte. An unknown letter is itself, as in PCRE 8.
     pub(super) fn byte_escape(&mut self, byte: u8) -> Result<u8, CompileError> {
         Ok(match byte {
             b'a' => 7,
@@ -87,7 +87,7 @@ impl Parser<'_> {
             return self.value(digits, 16);
         }
         let length = self.rest().iter().take(2).take_while(|byte| byte.is_ascii_hexdigit()).count();
-        let digits = self.rest().get(..length).unwrap_or_default();
+        let digits = &self.rest()[..length];
         self.skip(length);
         if digits.is_empty() { Ok(0) } else { self.value(digits, 16) }
     }
@@ -99,19 +99,20 @@ impl Parser<'_> {
 
     /// Up to `limit` octal digits, the first of which was consumed already.
     pub(super) fn octal(&mut self, first: u8, limit: usize) -> Result<u8, CompileError> {
-        let more = self.rest().iter().take(limit.saturating_sub(1)).take_while(|byte| matches!(byte, b'0'..=b'7'));
+        let more = self.rest().iter().take(limit - 1).take_while(|byte| matches!(byte, b'0'..=b'7'));
         let mut digits = vec![first];
         digits.extend(more);
-        self.skip(digits.len().saturating_sub(1));
+        self.skip(digits.len() - 1);
         self.value(&digits, 8)
     }
 
-    /// `\N`: a back-reference where N < 10 or so many groups exist; else octal; else a plain digit.
+    /// `\N`: a back-reference if N < 10 or the pattern has that many groups; else octal; else a
+    /// digit.
     fn number(&mut self, first: u8) -> Result<Node, CompileError> {
         let start = self.at;
         let length = self.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
         let mut digits = vec![first];
-        digits.extend(self.rest().get(..length).unwrap_or_default());
+        digits.extend(&self.rest()[..length]);
         let number = std::str::from_utf8(&digits).unwrap_or_default().parse::<usize>().unwrap_or(usize::MAX);
         if number < 10 || number <= self.groups_total {
             self.skip(length);
@@ -129,16 +130,14 @@ impl Parser<'_> {
         } else {
             let sign = usize::from(self.rest().starts_with(b"-"));
             let digits = self.rest().iter().skip(sign).take_while(|byte| byte.is_ascii_digit()).count();
-            let text = self.rest().get(..digits + sign).unwrap_or_default();
+            let text = &self.rest()[..digits + sign];
             self.skip(text.len());
             text
         };
         let number = std::str::from_utf8(text).ok().and_then(|text| text.parse::<i64>().ok());
         match number.map(|number| (number > 0, usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX))) {
             Some((true, group)) => Ok(self.reference(group)),
-            Some((false, back @ 1..)) if back <= self.groups => {
-                Ok(self.reference(self.groups.saturating_sub(back) + 1))
-            }
+            Some((false, back @ 1..)) if back <= self.groups => Ok(self.reference(self.groups - back + 1)),
             Some(_) => Err(self.error("reference to a group that does not exist")),
             None => self.reference_by_name(text),
         }

@@ -1,4 +1,4 @@
-//! What follows an opening parenthesis.
+//! Groups: `(` and what follows it.
 
 use super::Parser;
 use crate::CompileError;
@@ -6,7 +6,7 @@ use crate::ast::Node;
 
 impl Parser<'_> {
     pub(super) fn group(&mut self) -> Result<Option<Node>, CompileError> {
-        let start = self.at.saturating_sub(1);
+        let start = self.at - 1;
         if self.rest().starts_with(b"*") {
             return Err(self.error("verbs such as (*ACCEPT) are not supported"));
         }
@@ -117,7 +117,7 @@ impl Parser<'_> {
 pub(super) fn survey(pattern: &[u8]) -> (usize, Vec<(Vec<u8>, usize)>) {
     let (mut count, mut names, mut at) = (0_usize, Vec::new(), 0_usize);
     while let Some(byte) = pattern.get(at) {
-        let rest = pattern.get(at..).unwrap_or_default();
+        let rest = &pattern[at..];
         let step = match byte {
             b'\\' if rest.starts_with(b"\\Q") => find(rest, b"\\E").unwrap_or(rest.len()),
             b'\\' => 2,
@@ -153,14 +153,14 @@ fn name_of(rest: &[u8]) -> Option<&[u8]> {
     rest.get(opening..)?.split(|byte| *byte == end).next()
 }
 
-/// How many bytes `[...]` takes, its brackets included.
+/// Returns the length of the class that `rest` begins with, its brackets included.
 fn class_length(rest: &[u8]) -> usize {
     let mut at = if rest.starts_with(b"[^") { 2_usize } else { 1 };
     if rest.get(at) == Some(&b']') {
         at += 1;
     }
     while let Some(byte) = rest.get(at) {
-        let tail = rest.get(at..).unwrap_or_default();
+        let tail = &rest[at..];
         at += match byte {
             b']' => return at + 1,
             b'\\' if tail.starts_with(b"\\Q") => find(tail, b"\\E").unwrap_or(tail.len()).max(2),

@@ -1,5 +1,5 @@
-//! PCRE syntax to [`Node`]: groups, flags, alternatives and quantifiers (pcre2pattern(3); PCRE 8
-//! where they differ, because rule files were written for it).
+//! Parses PCRE syntax to [`Node`]: groups, flags, alternatives and quantifiers (pcre2pattern(3);
+//! PCRE 8 where they differ, because rule files were written for it).
 //!
 //! The options are those ModSecurity 2 compiles `@rx` with: DOTALL and DOLLAR_ENDONLY, no UTF.
 
@@ -87,7 +87,7 @@ impl<'a> Parser<'a> {
     }
 
     fn rest(&self) -> &'a [u8] {
-        self.pattern.get(self.at..).unwrap_or_default()
+        &self.pattern[self.at..]
     }
 
     fn skip(&mut self, count: usize) {
@@ -108,20 +108,20 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// The bytes up to `end`, which is consumed as well.
+    /// Takes the bytes up to `end`, and `end` itself.
     fn until(&mut self, end: u8, what: &str) -> Result<&'a [u8], CompileError> {
         let rest = self.rest();
         let length = rest.iter().position(|byte| *byte == end).ok_or_else(|| self.error(what))?;
         self.skip(length + 1);
-        Ok(rest.get(..length).unwrap_or_default())
+        Ok(&rest[..length])
     }
 
     fn error(&self, reason: impl Into<String>) -> CompileError {
         CompileError::new(self.at, reason)
     }
 
-    /// `a|b|c` up to the closing parenthesis or the end. Flags set inside end with it, but reach
-    /// over `|`.
+    /// Reads `a|b|c` up to the closing parenthesis or the end. Flags set inside end with it, but
+    /// reach over `|`.
     fn alternatives(&mut self) -> Result<Node, CompileError> {
         self.depth += 1;
         if self.depth > NESTING_COUNT_MAX {
@@ -133,7 +133,7 @@ impl<'a> Parser<'a> {
             branches.push(self.sequence()?);
         }
         self.flags = outer;
-        self.depth = self.depth.saturating_sub(1);
+        self.depth -= 1;
         Ok(Node::alternate(branches))
     }
 
@@ -156,7 +156,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// One byte of `\Q...\E`; a quantifier after `\E` applies to the last byte, as in PCRE.
+    /// Reads one byte of `\Q...\E`; a quantifier after `\E` applies to the last byte, as in PCRE.
     fn quoted(&mut self, nodes: &mut Vec<Node>) -> Result<(), CompileError> {
         if self.eat(b"\\E") || self.peek().is_none() {
             self.quoting = false;
@@ -174,7 +174,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// White space and comments under `(?x)`.
+    /// Skips white space and comments under `(?x)`.
     fn skip_extended(&mut self) {
         while self.flags.extended && !self.quoting {
             match self.peek() {
@@ -188,8 +188,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// One thing a quantifier may follow; `None` for what is no such thing (comments, flag
-    /// settings).
+    /// Reads one thing that a quantifier may follow; `None` for what is no such thing (comments,
+    /// flag settings).
     fn atom(&mut self) -> Result<Option<Node>, CompileError> {
         let Some(byte) = self.next() else { return Ok(None) };
         Ok(Some(match byte {
@@ -203,7 +203,7 @@ impl<'a> Parser<'a> {
             b'$' if self.flags.multiline => Node::Look(Look::LineEnd),
             b'$' => Node::Look(Look::End),
             b'*' | b'+' | b'?' => {
-                self.at = self.at.saturating_sub(1);
+                self.at -= 1;
                 return Err(self.error("nothing to repeat before the quantifier"));
             }
             other => self.literal(other),
@@ -250,11 +250,11 @@ impl<'a> Parser<'a> {
         Ok(Some(counts))
     }
 
-    /// `{n}`, `{n,}`, `{n,m}`; any other brace is an ordinary byte.
+    /// Reads `{n}`, `{n,}` or `{n,m}`; any other brace is an ordinary byte.
     fn braces(&mut self) -> Result<Option<(u32, Option<u32>)>, CompileError> {
-        let rest = self.rest().get(1..).unwrap_or_default();
+        let rest = &self.rest()[1..];
         let Some(length) = rest.iter().position(|byte| *byte == b'}') else { return Ok(None) };
-        let inner = rest.get(..length).unwrap_or_default();
+        let inner = &rest[..length];
         let mut parts = inner.splitn(2, |byte| *byte == b',');
         let (first, second) = (parts.next().unwrap_or_default(), parts.next());
         let digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);

@@ -22,7 +22,7 @@ const OPTIONAL_BYTES_COUNT_MAX: usize = 12;
 /// Literals that optional parts may add.
 const CLOSED_COUNT_MAX: usize = 256;
 
-/// What is known of a node.
+/// The strings or conditions derived from a node.
 enum Facts {
     /// Its matches are these strings (case aside) and no others.
     Exact(Vec<Literal>),
@@ -37,7 +37,7 @@ pub(super) fn terms(node: &Node) -> Vec<Term> {
 }
 
 impl Term {
-    /// With the whole's beginning where no more exact one is known.
+    /// Returns the term with the whole's beginning, unless it has a more exact one.
     fn starting(self, start: Positions) -> Self {
         Self { start: self.start.or(Some(start)), ..self }
     }
@@ -60,7 +60,7 @@ impl Facts {
     }
 }
 
-/// `after` is what follows the node where the node stands at the beginning of a match, and `None`
+/// Derives the facts of a node. `after` is what follows the node if it begins a match, and `None`
 /// elsewhere.
 fn facts(node: &Node, after: Option<&Positions>) -> Facts {
     match node {
@@ -90,7 +90,7 @@ fn alternate(nodes: &[Node], after: Option<&Positions>) -> Facts {
     for node in nodes {
         let start = after.map(|after| Positions::of(node).then(after));
         match facts(node, after) {
-            Facts::Exact(more) if strings.len().saturating_add(more.len()) <= EXACT_COUNT_MAX => {
+            Facts::Exact(more) if strings.len() + more.len() <= EXACT_COUNT_MAX => {
                 strings.extend(more);
                 words = words.map_or(start, |words| start.map(|start| words.or(start)));
             }
@@ -111,13 +111,14 @@ fn alternate(nodes: &[Node], after: Option<&Positions>) -> Facts {
     Facts::Terms(if terms.len() > TERMS_COUNT_MAX { merged(terms) } else { super::pruned(terms) })
 }
 
-/// A sequence of nodes: literals grow over neighbours as long as every match is known exactly.
+/// The facts of a sequence of nodes: literals grow from node to node as long as every match is
+/// known exactly.
 struct Sequence {
-    /// What is known to stand directly before the next node, beginning somewhere after the last
-    /// gap.
+    /// The strings, one of which ends directly before the next node; they begin somewhere after the
+    /// last gap.
     running: Vec<Literal>,
-    /// What stands there instead, where something optional took a byte: nothing can be added to
-    /// these.
+    /// Strings that may take the place of `running`, where something optional took a byte. Nothing
+    /// can be appended to them.
     closed: Vec<Literal>,
     terms: Vec<Term>,
     exact: bool,
@@ -161,9 +162,9 @@ impl Sequence {
     }
 
     fn strings(&mut self, strings: Vec<Literal>) {
-        let count = self.running.len().saturating_mul(strings.len());
+        let count = self.running.len() * strings.len();
         let longest = |set: &[Literal]| set.iter().map(Vec::len).max().unwrap_or(0);
-        let length = longest(&self.running).saturating_add(longest(&strings));
+        let length = longest(&self.running) + longest(&strings);
         let one_sided = self.running.len() == 1 || strings.len() == 1;
         if !one_sided && count > PRODUCT_COUNT_MAX || length > EXACT_LENGTH_MAX {
             self.gap();
@@ -192,7 +193,7 @@ impl Sequence {
                 (0..min.min(8)).for_each(|_| self.strings(strings.clone()));
                 if max != Some(min) || min > 8 {
                     self.gap();
-                    // The last round stands directly before what follows.
+                    // The last round comes directly before what follows.
                     self.running = strings;
                 }
             }
@@ -203,13 +204,13 @@ impl Sequence {
         }
     }
 
-    /// Something that may be there or not. Rules against evasion have such things between all
-    /// letters of a word: then either the word goes on, or one of the few bytes the optional part
-    /// begins with comes next.
+    /// Adds an optional node. Rules against evasion have such nodes between all letters of a word:
+    /// then either the word goes on, or one of the few bytes the optional part begins with comes
+    /// next.
     fn optional(&mut self, node: &Node) {
         let (first, _) = crate::lower::first(node, ByteSet::EMPTY);
         let bytes: Vec<u8> = first.iter().filter(|byte| !byte.is_ascii_uppercase()).collect();
-        let count = self.running.len().saturating_mul(bytes.len()).saturating_add(self.closed.len());
+        let count = self.running.len() * bytes.len() + self.closed.len();
         let begun = !self.running.iter().any(Vec::is_empty);
         if !begun || bytes.len() > OPTIONAL_BYTES_COUNT_MAX || count > CLOSED_COUNT_MAX || caseful(&first) {
             self.gap();
@@ -221,7 +222,8 @@ impl Sequence {
         }
     }
 
-    /// What stands before is no longer known: what was gathered becomes a condition.
+    /// Turns the strings gathered so far into a condition: what precedes the next node is no longer
+    /// known.
     fn gap(&mut self) {
         self.exact = false;
         let mut strings = std::mem::replace(&mut self.running, vec![Vec::new()]);
@@ -229,19 +231,19 @@ impl Sequence {
         self.also(literals::terms_of(strings));
     }
 
-    /// Both the terms so far and these.
+    /// Requires these terms beside those so far.
     fn also(&mut self, mut more: Vec<Term>) {
         if more.iter().any(Term::asks_nothing) {
             return;
         }
-        if self.terms.len().saturating_mul(more.len()) > TERMS_COUNT_MAX {
+        if self.terms.len() * more.len() > TERMS_COUNT_MAX {
             if more.len() >= self.terms.len() {
                 more = merged(more);
             } else {
                 self.terms = merged(std::mem::take(&mut self.terms));
             }
         }
-        if self.terms.len().saturating_mul(more.len()) > TERMS_COUNT_MAX {
+        if self.terms.len() * more.len() > TERMS_COUNT_MAX {
             return;
         }
         let mut product = Vec::new();
@@ -266,12 +268,12 @@ impl Sequence {
     }
 }
 
-/// Whether a letter is in the set in one case only.
+/// Returns whether a letter is in the set in one case only.
 fn caseful(set: &ByteSet) -> bool {
     *set != set.fold_case()
 }
 
-/// The nodes of nested sequences, in order.
+/// Appends the nodes of nested sequences, in order.
 fn flatten<'a>(node: &'a Node, nodes: &mut Vec<&'a Node>) {
     match node {
         Node::Concat(inner) => inner.iter().for_each(|node| flatten(node, nodes)),
@@ -280,8 +282,8 @@ fn flatten<'a>(node: &'a Node, nodes: &mut Vec<&'a Node>) {
     }
 }
 
-/// At most two terms that hold whenever one of these does: one of the rarest things each asks for
-/// occurs.
+/// Merges terms into at most two that hold whenever one of these does: one of the rarest things
+/// each asks for occurs.
 fn merged(terms: Vec<Term>) -> Vec<Term> {
     let mut any: Vec<Literal> = Vec::new();
     let mut single = ByteSet::EMPTY;

@@ -11,8 +11,8 @@ const LITERAL_BYTES_MAX: usize = 8;
 /// Sets up to this size are freed of literals that contain another one.
 const MINIMIZED_COUNT_MAX: usize = 512;
 
-/// The terms that say "one of these occurs": none shorter than two bytes as a literal, single bytes
-/// as a byte set.
+/// Returns the terms that say "one of these occurs": literals of two bytes or more, and single
+/// bytes as a byte set.
 pub(super) fn terms_of(literals: Vec<Literal>) -> Vec<Term> {
     if literals.is_empty() || literals.iter().any(Vec::is_empty) {
         return vec![Term::default()];
@@ -44,7 +44,7 @@ fn rarest_part(literal: &[u8]) -> &[u8] {
     parts.min_by(|left, right| rate::literal(left).total_cmp(&rate::literal(right))).unwrap_or(literal)
 }
 
-/// Without the literals that contain another: where they occur, the other does.
+/// Drops the literals that contain another one: where they occur, the other does.
 fn minimized(literals: Vec<Literal>) -> Vec<Literal> {
     if literals.len() > MINIMIZED_COUNT_MAX {
         return literals;

@@ -1,4 +1,4 @@
-//! What a value must contain for a pattern to match it.
+//! Requirements: conditions that a value must meet for a pattern to match it.
 //!
 //! A requirement is a choice of [`Term`]s: some term must hold in full. A term is a list of
 //! clauses: "one of these literals occurs" and "a byte of this set occurs". Every step of the
@@ -29,7 +29,7 @@ const BYTE_CLAUSES_COUNT_MAX: usize = 6;
 /// wasted.
 const BYTE_RATE_MAX: f32 = 0.3;
 
-/// How often the first places of a term may be met before asking for them is wasted.
+/// The share of places above which asking for the first bytes of a term is wasted.
 const START_RATE_MAX: f32 = 0.03;
 
 /// Conditions necessary for a match, derived from a pattern. They may let a value pass that does
@@ -61,14 +61,14 @@ pub(crate) struct Term {
 }
 
 impl Requirement {
-    /// No condition: always a candidate. For operators a [`PatternSet`](crate::PatternSet) cannot
-    /// judge.
+    /// Creates the requirement that every value meets, for operators that a
+    /// [`PatternSet`](crate::PatternSet) cannot judge.
     pub fn anything() -> Self {
         Self { terms: vec![Term::default()], start: None, forbidden: ByteSet::EMPTY, least: 0, most: None }
     }
 
-    /// The value contains at least one of these, ASCII case aside (`@pm`, `@contains`, `@streq`,
-    /// `@beginsWith` ...). An empty literal is in every value.
+    /// Creates the requirement that the value contains one of these, ASCII case aside (`@pm`,
+    /// `@contains`, `@streq`, `@beginsWith` and others). Every value contains an empty literal.
     pub fn any_of<'a>(literals: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let literals: Vec<Literal> = literals.into_iter().map(<[u8]>::to_ascii_lowercase).collect();
         let least = literals.iter().map(Vec::len).min().unwrap_or(0);
@@ -89,19 +89,19 @@ impl Requirement {
         }
     }
 
-    /// Bytes the value has at least.
+    /// Returns the least length of a value, in bytes.
     pub fn least(&self) -> usize {
         self.least
     }
 
-    /// Whether nothing is asked of the value's bytes: such a pattern runs on every value of a
-    /// fitting length.
+    /// Returns whether nothing is asked of the value's bytes: such a pattern runs on every value of
+    /// a fitting length.
     pub fn is_open(&self) -> bool {
         self.terms.iter().any(Term::asks_nothing) && self.start.is_none() && self.forbidden.is_empty()
     }
 }
 
-/// Whether every match begins with this assertion (`Start`), or ends with it (`End`).
+/// Returns whether every match begins with this assertion (`Start`), or ends with it (`End`).
 fn anchored(node: &Node, look: Look) -> bool {
     match node {
         Node::Look(found) => *found == look,
@@ -113,7 +113,7 @@ fn anchored(node: &Node, look: Look) -> bool {
     }
 }
 
-/// Every byte a match may consist of. A back-reference repeats what a group matched.
+/// Returns every byte a match may consist of. A back-reference repeats what a group matched.
 fn alphabet(node: &Node) -> ByteSet {
     match node {
         Node::Bytes(set) => *set,
@@ -124,7 +124,7 @@ fn alphabet(node: &Node) -> ByteSet {
     }
 }
 
-/// Only the clauses worth asking, and "anything" where a term asks nothing.
+/// Keeps the clauses worth asking; returns "anything" where a term asks nothing.
 fn pruned(terms: Vec<Term>) -> Vec<Term> {
     let mut kept: Vec<Term> = Vec::with_capacity(terms.len());
     for term in terms.into_iter().map(Term::pruned) {
@@ -163,7 +163,7 @@ impl Term {
     }
 }
 
-/// Whether each of the literals, in any case, has a byte of the set.
+/// Returns whether each of the literals, in any case, has a byte of the set.
 fn implies(literals: &[Literal], set: &ByteSet) -> bool {
     let both = |byte: &u8| set.contains(*byte) && set.contains(byte.to_ascii_uppercase());
     literals.iter().all(|literal| literal.iter().any(both))

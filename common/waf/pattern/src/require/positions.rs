@@ -1,11 +1,11 @@
-//! Which bytes may stand at the first few places of a match.
+//! The bytes possible at the first few places of a match.
 
 use super::rate;
 use crate::ast::Node;
 use crate::byteset::ByteSet;
 
-/// Places looked at: with four, words and runs are told apart well, and one table per place stays
-/// in the cache.
+/// Places looked at: four tell words and runs apart well, and one table per place stays in the
+/// cache.
 pub(crate) const PLACES: usize = 4;
 
 /// The bytes possible at each place, as long as the match reaches that far.
@@ -65,7 +65,7 @@ impl Positions {
         Self { sets, least: self.least.min(other.least), most: self.most.max(other.most) }
     }
 
-    /// This, and then `next`.
+    /// Returns the positions of this followed by `next`.
     pub(crate) fn then(&self, next: &Self) -> Self {
         let mut sets = self.sets;
         for length in self.least..=self.most.min(PLACES) {
@@ -73,11 +73,12 @@ impl Positions {
                 *place = place.union(more);
             }
         }
+        // Saturates: only whether the places looked at are reached counts.
         let least = self.least.saturating_add(next.least);
         Self { sets, least, most: self.most.saturating_add(next.most) }
     }
 
-    /// The share of places in ordinary values where all of it holds.
+    /// Returns the share of places in ordinary values where all of it holds.
     pub(crate) fn rate(&self) -> f32 {
         self.sets.iter().take(self.least).map(|set| rate::bytes(set).min(1.0)).product()
     }

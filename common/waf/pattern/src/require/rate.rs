@@ -1,5 +1,5 @@
-//! How common bytes and literals are in ordinary values. Only an estimate: it decides which of
-//! several necessary conditions is asked, never whether one is right.
+//! Estimates of how common bytes and literals are in ordinary values. They decide which of several
+//! necessary conditions is asked, never whether one is right.
 
 use super::Literal;
 use crate::byteset::ByteSet;
@@ -36,7 +36,7 @@ static RATES: LazyLock<[f32; 256]> = LazyLock::new(|| {
 });
 
 fn byte(byte: u8) -> f32 {
-    RATES.get(usize::from(byte)).copied().unwrap_or_default()
+    RATES[usize::from(byte)]
 }
 
 const LETTER_RATES: [f32; 26] = [
@@ -44,25 +44,25 @@ const LETTER_RATES: [f32; 26] = [
     0.015, 0.014, 0.012, 0.008, 0.007, 0.002, 0.002, 0.001, 0.001,
 ];
 
-/// The same for any byte of a set.
+/// Returns the estimate for any byte of a set.
 pub(crate) fn bytes(set: &ByteSet) -> f32 {
     let folded = set.fold_case();
     folded.iter().filter(|byte| !byte.is_ascii_uppercase()).map(byte).sum()
 }
 
-/// Letters follow each other in habitual ways: a word is more common than its letters alone would
-/// make it.
+/// Returns the estimate for a literal. Letters follow each other in habitual ways: a word is more
+/// common than its letters alone would make it.
 pub(super) fn literal(literal: &[u8]) -> f32 {
     let mut rate = 1.0_f32;
     let mut letters = 0_i32;
     for &found in literal {
         rate *= byte(found);
-        letters = letters.saturating_add(i32::from(found.is_ascii_lowercase()));
+        letters += i32::from(found.is_ascii_lowercase());
     }
-    rate * 2.2_f32.powi(letters.saturating_sub(1).max(0))
+    rate * 2.2_f32.powi((letters - 1).max(0))
 }
 
-/// How often one of several literals is met.
+/// Returns the estimate for any of several literals.
 pub(super) fn literals(literals: &[Literal]) -> f32 {
     literals.iter().map(|one| literal(one)).sum()
 }

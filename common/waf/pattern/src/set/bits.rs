@@ -1,4 +1,4 @@
-//! What a pattern set finds.
+//! The result of a pattern set.
 
 /// One bit per pattern of a [`PatternSet`](crate::PatternSet). Reuse it between calls: it keeps its
 /// memory.
@@ -8,12 +8,12 @@ pub struct CandidateBits {
 }
 
 impl CandidateBits {
-    /// Whether pattern `index` may match.
+    /// Returns whether pattern `index` may match.
     pub fn contains(&self, index: usize) -> bool {
         self.words.get(index / 64).is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
-    /// The patterns that may match, ascending.
+    /// Iterates over the patterns that may match, ascending.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.words.iter().enumerate().flat_map(|(place, word)| {
             let mut left = *word;
@@ -25,7 +25,7 @@ impl CandidateBits {
         })
     }
 
-    /// Whether no pattern may match.
+    /// Returns whether no pattern may match.
     pub fn is_empty(&self) -> bool {
         self.words.iter().all(|word| *word == 0)
     }
@@ -37,8 +37,6 @@ impl CandidateBits {
 
     pub(crate) fn insert(&mut self, pattern: u32) {
         let place = usize::try_from(pattern / 64).unwrap_or(usize::MAX);
-        if let Some(word) = self.words.get_mut(place) {
-            *word |= 1 << (pattern % 64);
-        }
+        self.words[place] |= 1 << (pattern % 64);
     }
 }

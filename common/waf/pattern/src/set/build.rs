@@ -1,4 +1,4 @@
-//! Requirements to tables.
+//! Builds the tables of a set from requirements.
 
 use super::gates::{Gate, Gates};
 use super::numbers::Numbers;
@@ -35,13 +35,9 @@ pub(super) fn build(requirements: &[&Requirement]) -> Result<PatternSet, Compile
                 gates.entry(gate).or_default().push(pattern);
                 continue;
             }
-            let row = u32::try_from(set.rows.len()).unwrap_or(u32::MAX);
-            let clauses = (0..8).zip(&term.literals).fold(0_u8, |all, (bit, _)| all | (1 << bit));
-            for (bit, literals) in (0..8).zip(&term.literals) {
-                for literal in literals {
-                    postings.entry(literal).or_default().push(Posting { row, clause: 1 << bit, clauses });
-                }
-            }
+            let row =
+                u32::try_from(set.rows.len()).map_err(|_| CompileError::new(0, "more than 4,294,967,295 terms"))?;
+            post(term, row, &mut postings);
             set.rows.push(Row { gate, pattern });
         }
     }
@@ -53,15 +49,25 @@ pub(super) fn build(requirements: &[&Requirement]) -> Result<PatternSet, Compile
     Ok(set)
 }
 
-/// Where bits are short, terms without literals go first: nothing else keeps their patterns from
-/// running.
+/// Lists a row under each of its term's literals.
+fn post<'t>(term: &'t Term, row: u32, postings: &mut BTreeMap<&'t Literal, Vec<Posting>>) {
+    let clauses = (0..8).zip(&term.literals).fold(0_u8, |all, (bit, _)| all | (1 << bit));
+    for (bit, literals) in (0..8).zip(&term.literals) {
+        for literal in literals {
+            postings.entry(literal).or_default().push(Posting { row, clause: 1 << bit, clauses });
+        }
+    }
+}
+
+/// Weight of a term without literals: where bits are short it goes first, since nothing else keeps
+/// its pattern from running.
 const OPEN_WEIGHT: usize = 1000;
 
 fn weight(term: &Term) -> usize {
     if term.literals.is_empty() { OPEN_WEIGHT } else { 1 }
 }
 
-/// The beginnings worth a bit: of terms without literals first, then the rarest.
+/// Returns the beginnings worth a bit: of terms without literals first, then the rarest.
 fn beginnings(requirements: &[&Requirement]) -> Vec<Positions> {
     let mut counts: HashMap<Positions, usize> = HashMap::new();
     for term in requirements.iter().flat_map(|requirement| &requirement.terms) {

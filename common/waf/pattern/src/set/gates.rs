@@ -4,7 +4,7 @@ use super::numbers::Numbers;
 use super::{BITS_COUNT_MAX, Bits, CandidateBits, Sight};
 use crate::require::byte_rate;
 
-/// What can be checked without looking for literals.
+/// The conditions that can be checked without looking for literals.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Gate {
     /// Byte sets that must occur, and that must not.
@@ -53,7 +53,7 @@ fn common(absent: &Bits, found: &Bits) -> u64 {
     absent.iter().zip(found).fold(0, |all, (absent, found)| all | (absent & found))
 }
 
-/// The numbers of the bits set, ascending.
+/// Iterates over the numbers of the bits that are set, ascending.
 fn numbers(bits: &Bits) -> impl Iterator<Item = usize> + '_ {
     (0_usize..).zip(bits).flat_map(|(place, word)| {
         let mut left = *word;
@@ -80,7 +80,7 @@ impl Gates {
         all
     }
 
-    /// Sets the patterns whose gates admit the value; whether there were any.
+    /// Sets the patterns whose gates admit the value; returns whether there were any.
     pub(super) fn open(&self, sight: &Sight, bits: &mut CandidateBits) -> bool {
         let by_start = numbers(&sight.starts).filter_map(|number| self.by_start.get(number));
         let by_byte_set = numbers(&sight.present).filter_map(|number| self.by_byte_set.get(number));

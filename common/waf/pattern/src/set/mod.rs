@@ -1,7 +1,8 @@
-//! Which of many patterns may match a value.
+//! Sets of patterns: finds which of many may match a value.
 //!
-//! Three looks at the value, each cheap: which byte sets occur in it (one table, one pass), which
-//! literals (one automaton, one pass), and then for each term met whether all of it holds.
+//! It looks at the value three times, each cheap: for the byte sets that occur (one table, one
+//! pass), for the literals (one automaton, one pass), and then, for each term met, for the rest of
+//! it.
 
 mod bits;
 mod build;
@@ -20,7 +21,7 @@ use crate::{CompileError, Requirement, Scratch};
 ///
 /// A rule engine makes one per chain of transformations, over the patterns that run on its result,
 /// and one over all patterns: where every chain leaves a value unchanged (most values), one call
-/// answers for all of them.
+/// serves them all.
 #[derive(Debug)]
 pub struct PatternSet {
     patterns: usize,
@@ -43,14 +44,12 @@ const LONG_BYTES_MIN: usize = 160;
 /// One bit per byte set, or per beginning.
 type Bits = [u64; WORDS];
 
-/// How many of either fit.
+/// Byte sets, or beginnings, that fit.
 const BITS_COUNT_MAX: usize = WORDS * 64;
 
 /// Sets bit `number`.
 fn set_bit(bits: &mut Bits, number: usize) {
-    if let Some(word) = bits.get_mut(number / 64) {
-        *word |= 1 << (number % 64);
-    }
+    bits[number / 64] |= 1 << (number % 64);
 }
 
 /// One term with literals.
@@ -60,7 +59,7 @@ struct Row {
     pattern: u32,
 }
 
-/// What one pass over the value tells.
+/// The result of one pass over a value.
 struct Sight {
     present: Bits,
     first: Bits,
@@ -74,25 +73,25 @@ impl PatternSet {
         build::build(&requirements.into_iter().collect::<Vec<_>>())
     }
 
-    /// How many patterns the set has.
+    /// Returns the number of patterns.
     pub fn len(&self) -> usize {
         self.patterns
     }
 
-    /// Whether the set has no pattern.
+    /// Returns whether the set has no pattern.
     pub fn is_empty(&self) -> bool {
         self.patterns == 0
     }
 
-    /// Heap bytes, roughly.
+    /// Returns the approximate heap bytes.
     pub fn memory_usage(&self) -> usize {
         let literals = self.literals.as_ref().map_or(0, scan::Literals::memory_usage);
         let rows = self.rows.len() * size_of::<Row>();
         literals + rows + self.gates.memory_usage() + 12_288 + if self.starts.is_some() { 32_864 } else { 0 }
     }
 
-    /// Sets in `bits` (cleared first) every pattern that may match `value`; whether there is any.
-    /// A pattern whose bit is not set does not match.
+    /// Sets in `bits`, cleared first, every pattern that may match `value`; returns whether there
+    /// is any. A pattern whose bit is not set does not match.
     pub fn candidates(&self, value: &[u8], scratch: &mut Scratch, bits: &mut CandidateBits) -> bool {
         bits.clear(self.patterns);
         let sight = self.sight(value);
@@ -103,11 +102,12 @@ impl PatternSet {
         }
     }
 
-    /// The byte sets that occur. A long value is first asked which bytes it has, a store for each.
+    /// Returns the byte sets that occur. A long value is first asked which bytes it has, a store
+    /// for each.
     fn present(&self, value: &[u8]) -> Bits {
         let mut present = Bits::default();
         let mut meet = |byte: u8| {
-            let sets = self.memberships.get(usize::from(byte)).copied().unwrap_or_default();
+            let sets = self.memberships[usize::from(byte)];
             present.iter_mut().zip(sets).for_each(|(all, more)| *all |= more);
         };
         if value.len() < LONG_BYTES_MIN {
@@ -116,18 +116,15 @@ impl PatternSet {
         }
         let mut there = [false; 256];
         for byte in value {
-            if let Some(there) = there.get_mut(usize::from(*byte)) {
-                *there = true;
-            }
+            there[usize::from(*byte)] = true;
         }
         (0..=u8::MAX).zip(there).filter(|(_, there)| *there).for_each(|(byte, _)| meet(byte));
         present
     }
 
     fn sight(&self, value: &[u8]) -> Sight {
-        let bits = |table: &[Bits; 256], byte: u8| table.get(usize::from(byte)).copied().unwrap_or_default();
         let present = self.present(value);
-        let first = value.first().map(|byte| bits(&self.firsts, *byte)).unwrap_or_default();
+        let first = value.first().map(|byte| self.firsts[usize::from(*byte)]).unwrap_or_default();
         let starts = self.starts.as_ref().map(|starts| starts.find(value)).unwrap_or_default();
         Sight { present, first, starts, length: value.len() }
     }

@@ -38,7 +38,7 @@ enum Form {
     Compact(nfa::contiguous::NFA),
 }
 
-/// What the search of one value has seen so far. All zero between calls.
+/// The literals and clauses that the search of one value has met. All zero between calls.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     literals: Vec<u64>,
@@ -79,8 +79,8 @@ impl Literals {
         automaton + postings.sum::<usize>()
     }
 
-    /// Sets the patterns of the rows whose literals occur and whose gates admit the value; whether
-    /// there were any.
+    /// Sets the patterns of the rows whose literals occur and whose gates admit the value; returns
+    /// whether there were any.
     pub(super) fn scan(
         &self,
         value: &[u8],
@@ -96,7 +96,7 @@ impl Literals {
         let mut any = false;
         let mut found = |literal: PatternID| {
             if seen.is_new(literal.as_usize()) {
-                for posting in self.postings.get(literal.as_usize()).map(AsRef::as_ref).unwrap_or_default() {
+                for posting in &self.postings[literal.as_usize()] {
                     any |= seen.meet(*posting, rows, sight, bits);
                 }
             }
@@ -137,7 +137,7 @@ impl Seen {
 
     fn is_new(&mut self, literal: usize) -> bool {
         let bit = 1_u64 << (literal % 64);
-        let Some(word) = self.literals.get_mut(literal / 64) else { return false };
+        let word = &mut self.literals[literal / 64];
         if *word == 0 {
             self.touched_literals.push(literal / 64);
         }
@@ -146,10 +146,10 @@ impl Seen {
         new
     }
 
-    /// Notes one clause of a row; whether the row holds now.
+    /// Notes one clause of a row; returns whether the row holds now.
     fn meet(&mut self, posting: Posting, rows: &[Row], sight: &Sight, bits: &mut CandidateBits) -> bool {
         let place = usize::try_from(posting.row).unwrap_or(usize::MAX);
-        let Some(met) = self.clauses.get_mut(place) else { return false };
+        let met = &mut self.clauses[place];
         let before = *met;
         if before == posting.clauses {
             return false;
@@ -161,20 +161,20 @@ impl Seen {
         if *met != posting.clauses {
             return false;
         }
-        let row = rows.get(place).filter(|row| row.gate.admits(sight));
-        row.inspect(|row| bits.insert(row.pattern)).is_some()
+        let row = &rows[place];
+        let admitted = row.gate.admits(sight);
+        if admitted {
+            bits.insert(row.pattern);
+        }
+        admitted
     }
 
     fn clear(&mut self) {
         for place in self.touched_literals.drain(..) {
-            if let Some(word) = self.literals.get_mut(place) {
-                *word = 0;
-            }
+            self.literals[place] = 0;
         }
         for place in self.touched_rows.drain(..) {
-            if let Some(met) = self.clauses.get_mut(place) {
-                *met = 0;
-            }
+            self.clauses[place] = 0;
         }
     }
 }

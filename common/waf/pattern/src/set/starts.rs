@@ -1,5 +1,5 @@
-//! Whether the first few bytes of a match stand together somewhere in the value, for many patterns
-//! at once.
+//! Finds, for many patterns at once, whether the first few bytes of a match occur together
+//! somewhere in the value.
 
 use super::{BITS_COUNT_MAX, Bits, WORDS, set_bit};
 use crate::require::{PLACES, Positions};
@@ -16,7 +16,7 @@ pub(super) struct Starts {
     pairs: Pairs,
 }
 
-/// How many two bytes there are.
+/// Pairs of bytes.
 const PAIRS: usize = 256 * 256;
 
 impl Starts {
@@ -38,7 +38,7 @@ impl Starts {
         Self { tables, pairs }
     }
 
-    /// The beginnings that stand somewhere in the value. Of a long value the first part tells which
+    /// Returns the beginnings that occur in the value. The first part of a long value tells which
     /// are common in it; the rest is searched for the others alone.
     pub(super) fn find(&self, value: &[u8]) -> Bits {
         let mut found = [0; WORDS];
@@ -46,23 +46,23 @@ impl Starts {
             self.find_inside(value, &self.pairs, &mut found);
         } else {
             let overlap = PLACES - 1;
-            self.find_inside(value.get(..SAMPLE_BYTES + overlap).unwrap_or(value), &self.pairs, &mut found);
+            self.find_inside(&value[..SAMPLE_BYTES + overlap], &self.pairs, &mut found);
             let pairs = Pairs::new(&self.tables, &found.map(|found| !found));
-            self.find_inside(value.get(SAMPLE_BYTES..).unwrap_or_default(), &pairs, &mut found);
+            self.find_inside(&value[SAMPLE_BYTES..], &pairs, &mut found);
         }
         self.find_at_end(value, &mut found);
         found
     }
 
-    /// Those with all their places inside the value.
+    /// Adds those with all their places inside the value.
     fn find_inside(&self, value: &[u8], pairs: &Pairs, found: &mut Bits) {
         let [first, second, third, fourth] = self.tables.as_ref();
         for window in value.windows(PLACES) {
             if let [a, b, c, d] = window
                 && pairs.allows(*a, *b)
             {
-                let (a, b) = (row(first, usize::from(*a)), row(second, usize::from(*b)));
-                let (c, d) = (row(third, usize::from(*c)), row(fourth, usize::from(*d)));
+                let (a, b) = (&first[usize::from(*a)], &second[usize::from(*b)]);
+                let (c, d) = (&third[usize::from(*c)], &fourth[usize::from(*d)]);
                 for ((((all, a), b), c), d) in found.iter_mut().zip(a).zip(b).zip(c).zip(d) {
                     *all |= a & b & c & d;
                 }
@@ -70,13 +70,13 @@ impl Starts {
         }
     }
 
-    /// Those at the last three places, where the value ends within the window.
+    /// Adds those at the last three places, where the value ends within the window.
     fn find_at_end(&self, value: &[u8], found: &mut Bits) {
         let [first, second, third, fourth] = self.tables.as_ref();
         for start in value.len().saturating_sub(PLACES - 1)..value.len() {
             let byte = |place: usize| value.get(start + place).map_or(END, |byte| usize::from(*byte));
-            let (a, b) = (row(first, byte(0)), row(second, byte(1)));
-            let (c, d) = (row(third, byte(2)), row(fourth, byte(3)));
+            let (a, b) = (&first[byte(0)], &second[byte(1)]);
+            let (c, d) = (&third[byte(2)], &fourth[byte(3)]);
             for ((((all, a), b), c), d) in found.iter_mut().zip(a).zip(b).zip(c).zip(d) {
                 *all |= a & b & c & d;
             }
@@ -88,18 +88,18 @@ impl Starts {
 /// bytes.
 const LONG_BYTES_MIN: usize = 32 * 1024;
 
-/// Bytes that tell which beginnings are common in a long value.
+/// Bytes sampled to find the beginnings that are common in a long value.
 const SAMPLE_BYTES: usize = 8 * 1024;
 
-/// For every two bytes, one bit: whether any of some beginnings allows them at its first two
-/// places. Most places of most values are ruled out by it.
+/// For every two bytes, one bit: any of some beginnings allows them at its first two places. Most
+/// places of most values are ruled out by it.
 #[derive(Debug)]
 struct Pairs {
     words: Box<[u64; PAIRS / 64]>,
 }
 
 impl Pairs {
-    /// Those of the beginnings in `wanted`.
+    /// Creates the table for the beginnings in `wanted`.
     fn new(tables: &[Table; PLACES], wanted: &Bits) -> Self {
         let mut words = Box::new([0; PAIRS / 64]);
         let [first, second, ..] = tables;
@@ -111,9 +111,7 @@ impl Pairs {
             }
             for (b, row) in second.iter().take(256).enumerate() {
                 let any = wanted_here.iter().zip(row).fold(0, |any, (a, b)| any | (a & b)) != 0;
-                if let Some(word) = words.get_mut(b / 64) {
-                    *word |= u64::from(any) << (b % 64);
-                }
+                words[b / 64] |= u64::from(any) << (b % 64);
             }
         }
         Self { words }
@@ -121,10 +119,6 @@ impl Pairs {
 
     fn allows(&self, a: u8, b: u8) -> bool {
         let pair = usize::from(a) << 8 | usize::from(b);
-        self.words.get(pair / 64).is_some_and(|word| word >> (pair % 64) & 1 == 1)
+        self.words[pair / 64] >> (pair % 64) & 1 == 1
     }
-}
-
-fn row(table: &Table, byte: usize) -> &Bits {
-    table.get(byte).unwrap_or(&[0; WORDS])
 }

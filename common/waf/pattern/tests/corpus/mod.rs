@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The unpacked Core Rule Set 4, beside the repository.
-pub fn crs4() -> Option<PathBuf> {
+pub(crate) fn crs4() -> Option<PathBuf> {
     present(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../shared/corpora/crs4"))
 }
 
 /// The distribution's Core Rule Set 3: where its package installs it, or where FOSSE_CRS3 says.
-pub fn crs3() -> Option<PathBuf> {
+pub(crate) fn crs3() -> Option<PathBuf> {
     let path = std::env::var_os("FOSSE_CRS3").map_or("/usr/share/modsecurity-crs".into(), PathBuf::from);
     present(path)
 }
@@ -24,10 +24,10 @@ fn present(path: PathBuf) -> Option<PathBuf> {
 }
 
 /// One pattern: the id of its rule (`-` for a chained one) and its text.
-pub type Rule = (String, Vec<u8>);
+pub(crate) type Rule = (String, Vec<u8>);
 
 /// Every `@rx` pattern of the rule files in `dir/rules`.
-pub fn patterns(dir: &Path) -> Vec<Rule> {
+pub(crate) fn patterns(dir: &Path) -> Vec<Rule> {
     let mut found = Vec::new();
     for file in files(&dir.join("rules"), "conf") {
         let text = String::from_utf8_lossy(&fs::read(file).unwrap()).replace("\\\n", " ");
@@ -89,7 +89,7 @@ fn words(line: &str) -> Vec<String> {
 
 /// Values out of the regression tests: what follows `data:`, `uri:` and header names, as it stands,
 /// percent-decoded, and divided at `&` and `=`.
-pub fn payloads(dir: &Path) -> Vec<Vec<u8>> {
+pub(crate) fn payloads(dir: &Path) -> Vec<Vec<u8>> {
     let mut found = std::collections::BTreeSet::new();
     for file in files(&dir.join("regression"), "yaml") {
         for line in String::from_utf8_lossy(&fs::read(file).unwrap()).lines() {
@@ -107,7 +107,7 @@ pub fn payloads(dir: &Path) -> Vec<Vec<u8>> {
     found.into_iter().filter(|value| !value.is_empty()).collect()
 }
 
-pub fn percent_decoded(value: &[u8]) -> Vec<u8> {
+pub(crate) fn percent_decoded(value: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::new();
     let mut at = 0;
     while at < value.len() {
@@ -126,22 +126,22 @@ pub fn percent_decoded(value: &[u8]) -> Vec<u8> {
 }
 
 /// A small generator for repeatable tests (xorshift64*).
-pub struct Random(pub u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
-    pub fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         (self.next() >> 11) as usize % limit.max(1)
     }
 
     /// A few bytes changed, inserted, removed, doubled, or spliced from another value.
-    pub fn mutated(&mut self, values: &[Vec<u8>]) -> Vec<u8> {
+    pub(crate) fn mutated(&mut self, values: &[Vec<u8>]) -> Vec<u8> {
         let mut value = values[self.below(values.len())].clone();
         for _ in 0..=self.below(4) {
             let at = self.below(value.len() + 1);
