@@ -8,9 +8,9 @@ use crate::class::{is_token_byte, trim};
 /// carry their proof in every request.
 const CONNECTION_SCHEMES: [&str; 5] = ["ntlm", "negotiate", "kerberos", "nego2", "credssp"];
 
-/// Whether a value of Authorization, WWW-Authenticate or their proxy twins names a scheme that logs
-/// a connection in. Any token that reads so counts, wherever it stands: a server may be more
-/// lenient with these fields than the grammar is.
+/// Returns whether a value of Authorization, WWW-Authenticate, Proxy-Authorization or
+/// Proxy-Authenticate names a scheme that logs a connection in. Any token that reads so counts,
+/// wherever it is: a server may be more lenient with these fields than the grammar is.
 #[must_use]
 pub fn names_connection_scheme(value: &[u8]) -> bool {
     value.split(|byte| !is_token_byte(*byte)).any(is_connection_scheme)
@@ -20,24 +20,24 @@ fn is_connection_scheme(token: &[u8]) -> bool {
     CONNECTION_SCHEMES.iter().any(|scheme| scheme.as_bytes().eq_ignore_ascii_case(token))
 }
 
-/// The challenges of one WWW-Authenticate value that do not log a connection in, in their order.
+/// Iterates over the challenges of one WWW-Authenticate value that do not log a connection in.
 pub fn other_challenges(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     challenges(value).into_iter().filter(|challenge| !is_connection_scheme(scheme(challenge)))
 }
 
-/// A field's challenges. Commas stand both between challenges and within them: what stands behind
-/// one is a parameter of the challenge before it, if it is a token and an equals sign, else a
-/// challenge.
+/// Splits a field into its challenges. Commas are both between challenges and within them (RFC
+/// 9110, section 11.6.1): after one comes a parameter of the challenge before it, if it is a token
+/// and an equals sign, else a challenge.
 fn challenges(value: &[u8]) -> Vec<&[u8]> {
     let mut challenges: Vec<&[u8]> = Vec::new();
     let mut begun = None;
     for element in elements(value) {
         let start = element.start;
-        let text = value.get(element.clone()).unwrap_or_default();
+        let text = &value[element.clone()];
         match begun {
             Some(first) if trim(text).is_empty() || is_parameter(text) => {
                 challenges.pop();
-                challenges.push(trim(value.get(first..element.end).unwrap_or_default()));
+                challenges.push(trim(&value[first..element.end]));
             }
             None if trim(text).is_empty() => {}
             _ => {
@@ -49,7 +49,7 @@ fn challenges(value: &[u8]) -> Vec<&[u8]> {
     challenges
 }
 
-/// Ranges between commas that stand in no quoted string.
+/// Returns the ranges between commas that are in no quoted string (RFC 9110, section 5.6.4).
 fn elements(value: &[u8]) -> Vec<core::ops::Range<usize>> {
     let (mut elements, mut start) = (Vec::new(), 0);
     let (mut quoted, mut escaped) = (false, false);
@@ -60,7 +60,7 @@ fn elements(value: &[u8]) -> Vec<core::ops::Range<usize>> {
             b'"' => quoted = !quoted,
             b',' if !quoted => {
                 elements.push(start..at);
-                start = at.saturating_add(1);
+                start = at + 1;
             }
             _ => {}
         }
@@ -71,13 +71,13 @@ fn elements(value: &[u8]) -> Vec<core::ops::Range<usize>> {
 
 fn scheme(challenge: &[u8]) -> &[u8] {
     let end = challenge.iter().position(|byte| !is_token_byte(*byte)).unwrap_or(challenge.len());
-    challenge.get(..end).unwrap_or_default()
+    &challenge[..end]
 }
 
 fn is_parameter(element: &[u8]) -> bool {
     let element = trim(element);
     let name = scheme(element);
-    !name.is_empty() && element.get(name.len()..).is_some_and(|rest| trim(rest).starts_with(b"="))
+    !name.is_empty() && trim(&element[name.len()..]).starts_with(b"=")
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::scan::find_head_end;
 /// The last chunk without trailers.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
-/// What one step of the decoder found.
+/// The result of one step of the decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// Body bytes, never empty.
@@ -27,7 +27,7 @@ pub enum Piece<'a> {
     End,
 }
 
-/// Where the decoder stands.
+/// The part of the body that the next byte belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Size,
@@ -60,13 +60,13 @@ impl Default for ChunkedDecoder {
 }
 
 impl ChunkedDecoder {
-    /// A decoder at the first size line.
+    /// Makes a decoder at the first size line.
     #[must_use]
     pub const fn new() -> Self {
         Self { state: State::Size, size: 0, digits: 0, extension: 0, extensions: 0, body: 0, trailers: Vec::new() }
     }
 
-    /// Takes some of `input` and says what it found: bytes consumed, and the piece. Call again with
+    /// Takes some of `input`. Returns the number of bytes consumed, and the piece. Call again with
     /// what is left until `More` or `End`. After an error or `End` call no more.
     ///
     /// # Errors
@@ -75,8 +75,8 @@ impl ChunkedDecoder {
         self.next_within(input, usize::MAX)
     }
 
-    /// As [`Self::next`], with at most `data_max` body bytes in the piece: `More` with input left
-    /// means that body bytes wait for a larger `data_max`.
+    /// Does as [`Self::next`], with at most `data_max` body bytes in the piece: `More` with input
+    /// left means that body bytes wait for a larger `data_max`.
     ///
     /// # Errors
     /// The first rule that is broken.
@@ -92,9 +92,8 @@ impl ChunkedDecoder {
             match self.state {
                 State::Data if data_max == 0 => return Ok((taken(input, rest), Piece::More)),
                 State::Data => {
-                    let data = self.take_data(rest.get(..data_max.min(rest.len())).unwrap_or_default());
-                    let used = taken(input, rest).saturating_add(data.len());
-                    return Ok((used, Piece::Data(data)));
+                    let data = self.take_data(&rest[..data_max.min(rest.len())]);
+                    return Ok((taken(input, rest) + data.len(), Piece::Data(data)));
                 }
                 State::Trailers => rest = self.take_trailers(rest)?,
                 _ => rest = self.take_byte(rest)?,
@@ -102,19 +101,19 @@ impl ChunkedDecoder {
         }
     }
 
-    /// Whether the body has ended.
+    /// Returns whether the body has ended.
     #[must_use]
     pub fn is_end(&self) -> bool {
         self.state == State::End
     }
 
-    /// The bytes of body seen so far.
+    /// Returns the number of body bytes seen so far.
     #[must_use]
     pub fn body_bytes(&self) -> u64 {
         self.body
     }
 
-    /// The checked trailer fields, once the end was reached; none before.
+    /// Returns the checked trailer fields, once the end was reached; none before.
     #[must_use]
     pub fn trailers(&self) -> Fields<'_> {
         if self.state != State::End {
@@ -123,20 +122,21 @@ impl ChunkedDecoder {
         Fields::check(&self.trailers, &TRAILER_LIMITS, |_| Ok(())).unwrap_or_default()
     }
 
-    /// As much of the current chunk as is there.
+    /// Takes as much of the current chunk as is there.
     fn take_data<'a>(&mut self, rest: &'a [u8]) -> &'a [u8] {
         let here = usize::try_from(self.size).unwrap_or(usize::MAX).min(rest.len());
-        let data = rest.get(..here).unwrap_or_default();
+        let data = &rest[..here];
         let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
-        self.size = self.size.saturating_sub(length);
-        self.body = self.body.saturating_add(length);
+        self.size -= length;
+        // Bytes that were received, not announced: no client sends 2^64 of them.
+        self.body += length;
         if self.size == 0 {
             self.state = State::DataReturn;
         }
         data
     }
 
-    /// One byte of what is not data.
+    /// Takes one byte of what is not data.
     fn take_byte<'a>(&mut self, rest: &'a [u8]) -> Result<&'a [u8], Refusal> {
         let Some((byte, after)) = rest.split_first() else { return Ok(rest) };
         self.state = match self.state {
@@ -156,7 +156,7 @@ impl ChunkedDecoder {
             if self.digits >= CHUNK_SIZE_DIGITS_MAX {
                 return Err(Refusal::BadChunkSize);
             }
-            self.digits = self.digits.saturating_add(1);
+            self.digits += 1;
             self.size = (self.size << 4) | u64::from(digit);
             return Ok(State::Size);
         }
@@ -169,16 +169,16 @@ impl ChunkedDecoder {
         }
     }
 
-    /// Extensions are ignored, as RFC 9112, section 7.1.1, wants, but neither their bytes nor their
-    /// amount is free.
+    /// Ignores extensions, as RFC 9112, section 7.1.1, wants; but their bytes and their amount are
+    /// limited.
     fn in_extension(&mut self, byte: u8) -> Result<State, Refusal> {
         if byte == b'\r' {
             return Ok(State::SizeLineFeed);
         }
-        self.extension = self.extension.saturating_add(1);
-        self.extensions = self.extensions.saturating_add(1);
-        let long = self.extension > CHUNK_EXTENSION_BYTES_MAX
-            || self.extensions > self.body.saturating_add(CHUNK_EXTENSION_FREE_BYTES_MAX);
+        self.extension += 1;
+        self.extensions += 1;
+        let long =
+            self.extension > CHUNK_EXTENSION_BYTES_MAX || self.extensions > self.body + CHUNK_EXTENSION_FREE_BYTES_MAX;
         if long || !is_extension_byte(byte) { Err(Refusal::BadChunkExtension) } else { Ok(State::Extension) }
     }
 
@@ -199,19 +199,19 @@ impl ChunkedDecoder {
             return Ok(after);
         }
         let seen = self.trailers.len();
-        let room = TRAILER_BYTES_MAX.saturating_sub(seen);
-        let take = rest.get(..room.min(rest.len())).unwrap_or_default();
+        let take = &rest[..rest.len().min(TRAILER_BYTES_MAX - seen)];
         if take.is_empty() {
             return Err(Refusal::TrailersTooLong);
         }
         self.trailers.extend_from_slice(take);
         let Some(end) = section_end(&self.trailers, seen)? else {
-            return Ok(rest.get(take.len()..).unwrap_or_default());
+            return Ok(&rest[take.len()..]);
         };
         self.trailers.truncate(end);
         Fields::check(&self.trailers, &TRAILER_LIMITS, |_| Ok(()))?;
         self.state = State::End;
-        Ok(rest.get(end.saturating_sub(seen)..).unwrap_or_default())
+        // The section did not end within what was seen before, so its end is in `rest`.
+        Ok(&rest[end - seen..])
     }
 }
 
@@ -223,12 +223,12 @@ const TRAILER_LIMITS: HeadLimits = HeadLimits {
     head_bytes: TRAILER_BYTES_MAX,
 };
 
-/// The length of a trailer section with its empty line, which may be all there is.
+/// Returns the length of a trailer section with its empty line, which may be all there is.
 fn section_end(section: &[u8], from: usize) -> Result<Option<usize>, Refusal> {
     match section {
         [b'\r'] => Ok(None),
         [b'\r', b'\n', ..] => Ok(Some(2)),
-        // Said here, since the search that goes on behind a lone CR does not look at it again.
+        // Here, since the search that goes on after a lone CR does not look at it again.
         [b'\r', ..] => Err(Refusal::BadFieldName),
         _ => find_head_end(section, from)
             .map_err(|why| if why == Refusal::NotHttp { Refusal::BadFieldName } else { why }),
@@ -236,12 +236,12 @@ fn section_end(section: &[u8], from: usize) -> Result<Option<usize>, Refusal> {
 }
 
 fn taken(input: &[u8], rest: &[u8]) -> usize {
-    input.len().saturating_sub(rest.len())
+    input.len() - rest.len()
 }
 
-/// Whether a field may travel as a trailer: framing, routing, authentication and the like may not
-/// (RFC 9110, section 6.5.1). Those that may not are dropped, which that section allows; they are
-/// never merged into the head.
+/// Returns whether a field may travel as a trailer: framing, routing, authentication and the like
+/// may not (RFC 9110, section 6.5.1). Those that may not are dropped, which that section allows;
+/// they are never merged into the head.
 #[must_use]
 pub fn trailer_allowed(name: &[u8]) -> bool {
     static FORBIDDEN: NameSet<26> = NameSet::new([
@@ -281,11 +281,9 @@ pub fn trailer_allowed(name: &[u8]) -> bool {
 /// Appends the size line of a chunk; the data and CR LF follow. A chunk of length 0 would end the
 /// body: do not write one.
 pub(crate) fn write_chunk_start(out: &mut Vec<u8>, length: usize) {
-    let mut shift = usize::BITS.saturating_sub(length.leading_zeros()).div_ceil(4).max(1);
-    while shift > 0 {
-        shift = shift.saturating_sub(1);
-        let digit = (length >> shift.saturating_mul(4)) & 0xf;
-        out.push(b"0123456789abcdef".get(digit).copied().unwrap_or(b'0'));
+    let digits = (usize::BITS - length.leading_zeros()).div_ceil(4).max(1);
+    for place in (0..digits).rev() {
+        out.push(b"0123456789abcdef"[(length >> (place * 4)) & 0xf]);
     }
     out.extend_from_slice(b"\r\n");
 }

@@ -38,7 +38,7 @@ const fn is_token_mark(byte: u8) -> bool {
 
 #[inline]
 fn classes(byte: u8) -> u8 {
-    CLASS.get(usize::from(byte)).copied().unwrap_or(0)
+    CLASS[usize::from(byte)]
 }
 
 fn has(byte: u8, class: u8) -> bool {
@@ -49,41 +49,41 @@ fn all(bytes: &[u8], class: u8) -> bool {
     !bytes.is_empty() && leading(bytes, class) == bytes.len()
 }
 
-/// How many bytes from the first on are of the class: four at a time, since names are short.
+/// Counts the bytes from the first on that are of the class: four at a time, since names are short.
 #[inline]
 fn leading(bytes: &[u8], class: u8) -> usize {
     let (fours, _) = bytes.as_chunks::<4>();
     let whole = |four: &[u8; 4]| four.iter().fold(class, |common, byte| common & classes(*byte)) != 0;
-    let start = fours.iter().position(|four| !whole(four)).unwrap_or(fours.len()).saturating_mul(4);
-    let rest = bytes.get(start..).unwrap_or_default();
-    start.saturating_add(rest.iter().position(|byte| !has(*byte, class)).unwrap_or(rest.len()))
+    let start = fours.iter().position(|four| !whole(four)).unwrap_or(fours.len()) * 4;
+    let rest = &bytes[start..];
+    start + rest.iter().position(|byte| !has(*byte, class)).unwrap_or(rest.len())
 }
 
 pub(crate) const fn is_token_byte_const(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || is_token_mark(byte)
 }
 
-/// How many bytes from the first on may stand in a token.
+/// Counts the bytes from the first on that a token may have.
 #[inline]
 pub(crate) fn token_len(bytes: &[u8]) -> usize {
     leading(bytes, TOKEN)
 }
 
-/// How many bytes from the first on may stand in a field value. In blocks, because they become
+/// Counts the bytes from the first on that a field value may have. In blocks, because they become
 /// vector code.
 #[inline]
 pub(crate) fn value_len(bytes: &[u8]) -> usize {
     let (blocks, rest) = bytes.as_chunks::<16>();
     let Some(number) = blocks.iter().position(has_bad) else {
-        let before = bytes.len().saturating_sub(rest.len());
-        return before.saturating_add(rest.iter().position(|byte| is_bad(*byte)).unwrap_or(rest.len()));
+        return blocks.len() * 16 + rest.iter().position(|byte| is_bad(*byte)).unwrap_or(rest.len());
     };
-    let mut block = blocks.get(number).copied().unwrap_or_default();
+    let mut block = blocks[number];
+    // All bytes at once again, and then the zero bits before the first bad one.
     for byte in &mut block {
         *byte = if is_bad(*byte) { 0xff } else { 0 };
     }
     let bits = u128::from_le_bytes(block).trailing_zeros();
-    number.saturating_mul(16).saturating_add(usize::try_from(bits / 8).unwrap_or(0))
+    number * 16 + usize::try_from(bits / 8).unwrap_or(0)
 }
 
 #[inline]
@@ -91,23 +91,24 @@ fn has_bad(block: &[u8; 16]) -> bool {
     block.iter().fold(false, |found, byte| found | is_bad(*byte))
 }
 
-/// What a value may not have: control bytes but the tab, and DEL.
+/// Returns whether no value may have the byte: control bytes but the tab, and DEL.
 #[inline]
 const fn is_bad(byte: u8) -> bool {
     (byte < 0x20 && byte != b'\t') | (byte == 0x7f)
 }
 
-/// Whether the bytes are a token (RFC 9110, section 5.6.2), which is never empty.
+/// Returns whether the bytes are a token (RFC 9110, section 5.6.2), which is never empty.
 pub fn is_token(bytes: &[u8]) -> bool {
     all(bytes, TOKEN)
 }
 
-/// Whether one byte may stand in a token.
+/// Returns whether a token may have the byte.
 pub(crate) fn is_token_byte(byte: u8) -> bool {
     has(byte, TOKEN)
 }
 
-/// Whether the bytes may be a request target: one or more visible ASCII bytes, none of them `#`.
+/// Returns whether the bytes may be a request target: one or more visible ASCII bytes, none of them
+/// `#` (RFC 9112, section 3.2).
 pub fn is_target(bytes: &[u8]) -> bool {
     all(bytes, TARGET)
 }
@@ -120,20 +121,20 @@ pub(crate) fn is_extension_byte(byte: u8) -> bool {
     has(byte, EXTENSION)
 }
 
-/// Whether the bytes may be a field value: no control byte but the tab, no DEL (RFC 9110, section
-/// 5.5). Bytes from 0x80 up are opaque there, and pass.
+/// Returns whether the bytes may be a field value: no control byte but the tab, no DEL (RFC 9110,
+/// section 5.5). Bytes from 0x80 up are opaque there, and pass.
 pub fn is_value(bytes: &[u8]) -> bool {
-    // What is left behind the blocks is looked at once more with what is before it, or with fill
-    // where there is nothing.
+    // The bytes after the last block are looked at as the last 16, some of them twice, or with fill
+    // where there are no 16.
     let last = bytes.last_chunk::<16>().copied().unwrap_or_else(|| {
         let mut short = [b' '; 16];
-        short.get_mut(..bytes.len()).unwrap_or_default().copy_from_slice(bytes);
+        short[..bytes.len()].copy_from_slice(bytes);
         short
     });
     !bytes.as_chunks::<16>().0.iter().any(has_bad) && !has_bad(&last)
 }
 
-/// The bytes without spaces and tabs at either end (OWS of RFC 9110, section 5.6.3).
+/// Returns the bytes without spaces and tabs at either end (OWS of RFC 9110, section 5.6.3).
 pub fn trim(bytes: &[u8]) -> &[u8] {
     trim_end(trim_start(bytes))
 }
@@ -152,7 +153,8 @@ pub(crate) fn trim_end(mut bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// The members of a comma-separated list, trimmed, empty ones left out (RFC 9110, section 5.6.1).
+/// Iterates over the members of a comma-separated list, trimmed, without empty ones (RFC 9110,
+/// section 5.6.1).
 pub fn members(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(trim).filter(|member| !member.is_empty())
 }

@@ -15,7 +15,7 @@ pub struct Field<'a> {
 }
 
 impl Field<'_> {
-    /// Whether the name is `name`, which is given in lower case.
+    /// Returns whether the name is `name`, which is given in lower case.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
         same_name(self.name, name.as_bytes())
@@ -30,22 +30,22 @@ pub struct Fields<'a> {
     shapes: Shapes,
 }
 
-/// The shapes of the first lines, so that nobody has to look for their colons and ends again. Those
-/// of a browser are all among them.
+/// The shapes of the first lines, whose colons and ends need not be searched again. A browser's
+/// request has no more.
 type Shapes = [Shape; 16];
 
-/// Where the parts of a line are, in bytes; `line` is 0 where that is not known.
+/// The lengths of the parts of a line, in bytes; `line` is 0 where they are not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Shape {
     line: u16,
     name: u8,
-    /// The colon and the spaces behind it.
+    /// The colon and the spaces after it.
     between: u8,
     value: u16,
 }
 
 impl Shape {
-    /// Of a line of that length, if it is not too long for one.
+    /// Makes the shape of a line of that length; `None` where a part is too long for one.
     #[inline]
     fn of(field: &Field<'_>, between: usize, line: usize) -> Option<Self> {
         Some(Self {
@@ -56,13 +56,12 @@ impl Shape {
         })
     }
 
-    /// The line of this shape, and what follows it.
+    /// Cuts the line of this shape off. Returns it with what follows it.
     #[inline]
-    fn cut(self, bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
-        let (line, rest) = bytes.split_at_checked(usize::from(self.line))?;
-        let (name, line) = line.split_at_checked(usize::from(self.name))?;
-        let value = line.get(usize::from(self.between)..)?.get(..usize::from(self.value))?;
-        Some((Field { name, value }, rest))
+    fn cut(self, bytes: &[u8]) -> (Field<'_>, &[u8]) {
+        let (line, rest) = bytes.split_at(usize::from(self.line));
+        let (name, line) = line.split_at(usize::from(self.name));
+        (Field { name, value: &line[usize::from(self.between)..][..usize::from(self.value)] }, rest)
     }
 }
 
@@ -79,13 +78,14 @@ impl<'a> Fields<'a> {
         let mut shapes = Shapes::default();
         let mut places = shapes.iter_mut();
         while rest != b"\r\n" {
-            count = count.saturating_add(1);
+            count += 1;
             let Some((field, between, after)) = usual_line(rest) else { return Err(fault(rest, count, limits)) };
             if count > limits.fields {
                 return Err(Refusal::TooManyFields);
             }
-            let line = rest.len().saturating_sub(after.len());
-            if line.saturating_sub(2) > limits.field_bytes {
+            let line = rest.len() - after.len();
+            // A usual line has a CR LF, which the limit does not count.
+            if line - 2 > limits.field_bytes {
                 return Err(Refusal::FieldTooLong);
             }
             if let Some(place) = places.next() {
@@ -94,23 +94,23 @@ impl<'a> Fields<'a> {
             see(field)?;
             rest = after;
         }
-        let lines = block.get(..block.len().saturating_sub(2)).unwrap_or_default();
-        Ok(Self { lines, shapes })
+        // The loop ends at the empty line alone.
+        Ok(Self { lines: &block[..block.len() - 2], shapes })
     }
 
-    /// The lines as they came, each with its CR LF.
+    /// Returns the lines as they came, each with its CR LF.
     #[must_use]
     pub fn raw(&self) -> &'a [u8] {
         self.lines
     }
 
-    /// The fields in order.
+    /// Iterates over the fields in order.
     #[must_use]
     pub fn iter(&self) -> FieldsIter<'a> {
         FieldsIter { rest: self.lines, shapes: self.shapes.into_iter() }
     }
 
-    /// The first value under a name given in lower case.
+    /// Returns the first value under a name given in lower case.
     #[must_use]
     pub fn first(&self, name: &str) -> Option<&'a [u8]> {
         self.iter().find(|field| field.is(name)).map(|field| field.value)
@@ -139,7 +139,7 @@ impl<'a> Iterator for FieldsIter<'a> {
     fn next(&mut self) -> Option<Field<'a>> {
         let known = self.shapes.next().filter(|shape| shape.line > 0);
         let (field, rest) = match known {
-            Some(shape) => shape.cut(self.rest)?,
+            Some(shape) => shape.cut(self.rest),
             None => usual_line(self.rest).map(|(field, _, rest)| (field, rest))?,
         };
         self.rest = rest;
@@ -147,7 +147,7 @@ impl<'a> Iterator for FieldsIter<'a> {
     }
 }
 
-/// The first line without its CR LF, and what follows it.
+/// Splits off the first line, without its CR LF, from what follows it.
 pub(crate) fn split_line(bytes: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     let end = memchr::memchr(b'\n', bytes).ok_or(Refusal::HeadCutWrong)?;
     let (line, rest) = bytes.split_at_checked(end).ok_or(Refusal::HeadCutWrong)?;
@@ -155,9 +155,9 @@ pub(crate) fn split_line(bytes: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     Ok((line, rest.split_first().map_or(rest, |(_, after)| after)))
 }
 
-/// Splits off a line that breaks no rule but perhaps one of its length, looking at each byte once:
-/// the field, how many bytes are between name and value, and what follows. Of any other line
-/// [`fault`] tells what is wrong with it.
+/// Splits off a line that breaks no rule but perhaps one of its length, looking at each byte once.
+/// Returns the field, the number of bytes between name and value, and what follows. Of any other
+/// line [`fault`] says what is wrong with it.
 #[inline]
 fn usual_line(bytes: &[u8]) -> Option<(Field<'_>, usize, &[u8])> {
     let (name, rest) = bytes.split_at_checked(token_len(bytes))?;
@@ -167,11 +167,11 @@ fn usual_line(bytes: &[u8]) -> Option<(Field<'_>, usize, &[u8])> {
     let (tail, end) = rest.split_at_checked(value_len(rest))?;
     let after = end.strip_prefix(b"\r\n")?;
     let begun = trim_start(tail.strip_prefix(b":")?);
-    let between = tail.len().saturating_sub(begun.len());
+    let between = tail.len() - begun.len();
     Some((Field { name, value: trim_end(begun) }, between, after))
 }
 
-/// The first rule that the line broke which is no usual one.
+/// Returns the first rule that a line broke which is no usual one.
 #[cold]
 fn fault(block: &[u8], count: usize, limits: &HeadLimits) -> Refusal {
     let line = match split_line(block) {

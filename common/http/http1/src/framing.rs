@@ -1,5 +1,5 @@
-//! The fields that decide where a message ends, gathered line by line for requests and answers
-//! alike.
+//! The fields that decide where a message ends, gathered line by line for requests and
+//! responses alike.
 
 use crate::class::{is_token, members};
 use crate::fields::Field;
@@ -31,26 +31,26 @@ impl Version {
     }
 }
 
-/// How long a body is.
+/// The length of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyLength {
     /// There is none: no Content-Length, no Transfer-Encoding.
     None,
-    /// Exactly so many bytes; 0 means that Content-Length: 0 was sent.
+    /// This number of bytes; 0 means that Content-Length: 0 was sent.
     Exact(u64),
     /// Chunked.
     Chunked,
 }
 
 impl BodyLength {
-    /// Whether no body byte follows the head.
+    /// Returns whether no body byte follows the head.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         matches!(self, Self::None | Self::Exact(0))
     }
 }
 
-/// What the framing and connection fields of one head said.
+/// The contents of the framing and connection fields of one head.
 #[derive(Debug, Default)]
 pub(crate) struct Framing<'a> {
     length: Option<u64>,
@@ -64,7 +64,7 @@ pub(crate) struct Framing<'a> {
 }
 
 impl<'a> Framing<'a> {
-    /// Takes one field; returns whether it was one of these.
+    /// Takes one field. Returns whether it was one of these.
     pub(crate) fn see(&mut self, field: Field<'a>) -> Result<bool, Refusal> {
         match field.name.len() {
             7 if field.is("upgrade") => self.see_upgrade(field.value),
@@ -78,9 +78,11 @@ impl<'a> Framing<'a> {
         Ok(true)
     }
 
-    /// The body length of a message of this version.
+    /// Returns the body length of a message of this version.
     pub(crate) fn length(&self, version: Version) -> Result<BodyLength, Refusal> {
         match (self.chunked, self.length) {
+            // RFC 9112, section 6.3, lets the encoding override the length: a reader that does it
+            // the other way round would see another message.
             (true, Some(_)) => Err(Refusal::LengthAndEncoding),
             (true, None) if version == Version::Http10 => Err(Refusal::EncodingInOldVersion),
             (true, None) => Ok(BodyLength::Chunked),
@@ -89,18 +91,20 @@ impl<'a> Framing<'a> {
         }
     }
 
-    /// Whether the connection may serve another request after this message (RFC 9112, section 9.3).
+    /// Returns whether the connection may serve another request after this message (RFC 9112,
+    /// section 9.3).
     pub(crate) fn persists(&self, version: Version) -> bool {
         !self.close && (version == Version::Http11 || self.keep_alive)
     }
 
-    /// The one protocol the sender would switch to, if it asked properly.
+    /// Returns the one protocol the sender would switch to, if it asked properly (RFC 9110, section
+    /// 7.8).
     pub(crate) fn wanted_protocol(&self) -> Option<&'a [u8]> {
         self.upgrade.filter(|protocol| self.switch && self.upgrades == 1 && is_token(protocol))
     }
 
     fn see_upgrade(&mut self, value: &'a [u8]) {
-        self.upgrades = self.upgrades.saturating_add(1);
+        self.upgrades += 1;
         self.upgrade = Some(value);
     }
 
@@ -137,14 +141,14 @@ impl<'a> Framing<'a> {
     }
 }
 
-/// Equal but for case and for underscores in the place of hyphens: CGI and its heirs read the two
-/// as one name.
+/// Returns whether a name is equal but for case and for underscores in the place of hyphens: CGI
+/// (RFC 3875, section 4.1.18) and its heirs read the two as one name.
 fn looks_like(name: &[u8], framing: &[u8]) -> bool {
     let fold = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
     name.iter().zip(framing).all(|(sent, known)| fold(*sent) == *known)
 }
 
-/// One to nineteen digits, nothing else (RFC 9110, section 8.6).
+/// Reads one to nineteen digits, nothing else (RFC 9110, section 8.6): more could not be a `u64`.
 fn parse_length(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 19 {
         return None;

@@ -39,19 +39,19 @@ impl Host {
         Ok(host)
     }
 
-    /// The canonical name without the port; IPv6 with its brackets.
+    /// Returns the canonical name without the port; IPv6 with its brackets.
     #[must_use]
     pub fn name(&self) -> &[u8] {
-        self.name.get(..usize::from(self.len)).unwrap_or_default()
+        &self.name[..usize::from(self.len)]
     }
 
-    /// The name as text; it is ASCII always.
+    /// Returns the name as text; it is ASCII always.
     #[must_use]
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(self.name()).unwrap_or_default()
     }
 
-    /// The port that was written, if one was.
+    /// Returns the port that was written, if one was.
     #[must_use]
     pub const fn port(&self) -> Option<u16> {
         self.port
@@ -63,6 +63,8 @@ impl Host {
             return None;
         }
         self.append(text)?;
+        // A last label that is a number makes it an address to the WHATWG URL standard (ends in a
+        // number) and to inet_aton(3), which read 127.1 and 0x7f.1 as 127.0.0.1.
         let last = self.name().rsplit(|byte| *byte == b'.').next()?;
         let address = last.iter().all(u8::is_ascii_digit) || last.starts_with(b"0x");
         if address && !is_ipv4(self.name()) { None } else { Some(()) }
@@ -104,7 +106,7 @@ impl fmt::Debug for Host {
     }
 }
 
-/// Four decimal parts without leading zeros.
+/// Returns whether the text is four decimal parts without leading zeros.
 fn is_ipv4(text: &[u8]) -> bool {
     let octet = |part: &[u8]| {
         matches!(
@@ -120,7 +122,7 @@ fn is_ipv4(text: &[u8]) -> bool {
     parts.by_ref().take(4).filter(|part| octet(part)).count() == 4 && parts.next().is_none()
 }
 
-/// A label: 1 to 63 letters, digits, underscores and inner hyphens.
+/// Returns whether a label is 1 to 63 letters, digits, underscores and inner hyphens.
 fn label_holds(label: &[u8]) -> bool {
     label.len() <= LABEL_BYTES_MAX && is_label(label) && !label.starts_with(b"-") && !label.ends_with(b"-")
 }
@@ -137,7 +139,7 @@ fn split_port(text: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     Some((name, port.get(1..)))
 }
 
-/// A port from 1 to 65535 without leading zeros.
+/// Reads a port from 1 to 65535 without leading zeros.
 fn parse_port(digits: &[u8]) -> Result<u16, Refusal> {
     if digits.first() == Some(&b'0') || !digits.iter().all(u8::is_ascii_digit) {
         return Err(Refusal::BadHost);

@@ -18,8 +18,8 @@ pub const FIELDS_COUNT_MAX: usize = 128;
 /// Longest head with its empty line: also the most a slow sender can make us hold.
 pub const HEAD_BYTES_MAX: usize = 32768;
 
-/// Longest chunk extension of one chunk: nobody sends any, RFC 9112 asks to ignore them and to
-/// limit them.
+/// Longest chunk extension of one chunk: no known client sends any, and RFC 9112, section 7.1.1,
+/// asks to ignore them and to limit them.
 pub(crate) const CHUNK_EXTENSION_BYTES_MAX: usize = 256;
 
 /// Chunk extension bytes of one message that no body byte pays for; beyond it extensions may not

@@ -8,11 +8,11 @@ use crate::class::is_token_byte_const;
 pub struct Name(&'static str);
 
 impl Name {
-    /// The name, in the case it is written in. For constants: what is no token does not compile
-    /// there.
+    /// Makes a name, in the case it is written in. For constants: text that is no token does not
+    /// compile there.
     ///
     /// # Panics
-    /// Where the text is no token.
+    /// If the text is no token.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
         let mut rest = text.as_bytes();
@@ -24,7 +24,7 @@ impl Name {
         Self(text)
     }
 
-    /// Its bytes.
+    /// Returns its bytes.
     #[must_use]
     pub const fn as_bytes(self) -> &'static [u8] {
         self.0.as_bytes()
@@ -39,17 +39,17 @@ const EMPTY: u8 = u8::MAX;
 #[derive(Debug)]
 pub struct NameSet<const N: usize> {
     names: [&'static str; N],
-    /// Index of the name that may stand there.
+    /// Index of the name that belongs there, or [`EMPTY`].
     slots: [u8; 256],
     factor: u32,
 }
 
 impl<const N: usize> NameSet<N> {
-    /// The set of these names, in lower case and of two bytes at least. For constants: the search
-    /// for a table without collisions is done by the compiler.
+    /// Makes the set of these names, in lower case and of two bytes at least. For constants: the
+    /// search for a table without collisions is done by the compiler.
     ///
     /// # Panics
-    /// Where there is none.
+    /// If there is none.
     #[must_use]
     pub const fn new(names: [&'static str; N]) -> Self {
         assert!(N < EMPTY as usize);
@@ -65,13 +65,15 @@ impl<const N: usize> NameSet<N> {
         panic!("two names of the set look the same to it");
     }
 
-    /// Whether a name, in whatever case, is one of them.
+    /// Returns whether a name, in whatever case, is one of them.
     #[must_use]
     #[inline]
     pub fn contains(&self, name: &[u8]) -> bool {
         let Some(slot) = slot(name, self.factor) else { return false };
-        let index = self.slots.get(usize::from(slot)).copied().unwrap_or(EMPTY);
-        self.names.get(usize::from(index)).is_some_and(|known| same_name(name, known.as_bytes()))
+        // EMPTY is beyond the last name, so an empty slot has none.
+        self.names
+            .get(usize::from(self.slots[usize::from(slot)]))
+            .is_some_and(|known| same_name(name, known.as_bytes()))
     }
 }
 
@@ -89,8 +91,9 @@ const fn arranged<const N: usize>(names: &[&'static str; N], factor: u32) -> Opt
     Some(slots)
 }
 
-/// Of length and first, middle and last byte. The case bit is set, so that case does not count;
-/// that it is set elsewhere too only makes a few names meet that are then compared.
+/// Returns the slot of a name: a hash of length and first, middle and last byte. The case bit is
+/// set, so that case does not count; set in other bytes than letters it only makes a few names meet
+/// that are then compared.
 #[inline]
 const fn slot(name: &[u8], factor: u32) -> Option<u8> {
     let [length, ..] = name.len().to_le_bytes();
@@ -111,7 +114,7 @@ const fn mixed([first, middle, last, length]: [u8; 4], factor: u32) -> u8 {
     high
 }
 
-/// Whether a name is `known`, which is in lower case, but for case; eight bytes at a time.
+/// Returns whether a name is `known`, which is in lower case, but for case; eight bytes at a time.
 #[must_use]
 #[inline]
 pub fn same_name(name: &[u8], known: &[u8]) -> bool {
@@ -127,8 +130,8 @@ pub fn same_name(name: &[u8], known: &[u8]) -> bool {
         && words.iter().zip(known_words).all(|(word, known)| lower(*word) == u64::from_le_bytes(*known))
 }
 
-/// Eight bytes with the letters of ASCII in lower case, in arithmetic of which no sum carries into
-/// the next byte: what the compiler makes of eight single ones costs five times as much.
+/// Returns eight bytes with the letters of ASCII in lower case, in arithmetic of which no sum
+/// carries into the next byte: eight single comparisons cost five times as much.
 #[inline]
 const fn lower(word: [u8; 8]) -> u64 {
     let word = u64::from_le_bytes(word);

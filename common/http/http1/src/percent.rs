@@ -19,14 +19,14 @@ pub fn decode(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// Whether some `%` in `path` is not followed by two hexadecimal digits. Programs differ in what
-/// they make of one: what was judged here may not be what a server opens.
+/// Returns whether some `%` in `path` is not followed by two hexadecimal digits. Programs differ in
+/// what they make of one: what was judged here may not be what a server opens.
 #[must_use]
 pub fn has_broken_escape(path: &[u8]) -> bool {
     memchr::memchr_iter(b'%', path).any(|at| escape(&path[at..]).is_none())
 }
 
-/// The byte that the escape at the beginning of `text` stands for, and what follows it.
+/// Returns the byte that the escape at the beginning of `text` encodes, and what follows it.
 fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
     let [b'%', high, low, after @ ..] = text else { return None };
     Some((hex_digit(*high)? << 4 | hex_digit(*low)?, after))

@@ -24,11 +24,11 @@ pub struct RequestHead<'a> {
     pub fields: Fields<'a>,
     /// The canonical host, from the target in absolute form and from Host, which agree.
     pub host: Host,
-    /// How long the body is.
+    /// The length of the body.
     pub body: BodyLength,
-    /// Whether the client would use the connection again.
+    /// The client would use the connection again.
     pub keep_alive: bool,
-    /// Whether the client waits for 100 before it sends a body that is not empty.
+    /// The client waits for 100 before it sends a body that is not empty.
     pub expect_continue: bool,
     /// The one protocol the client would switch to (`websocket`), where it asked properly:
     /// HTTP/1.1, no body, one token.
@@ -71,7 +71,8 @@ impl<'a> RequestHead<'a> {
         Ok(head)
     }
 
-    /// Whether the response to this request has no body whatever its head says.
+    /// Returns whether the response to this request has no body whatever its head says (RFC 9112,
+    /// section 6.3).
     #[must_use]
     pub fn is_head(&self) -> bool {
         self.method == b"HEAD"
@@ -91,7 +92,7 @@ fn check_websocket(head: &RequestHead<'_>) -> Result<(), Refusal> {
     if head.method == b"GET" && key_holds && version_holds { Ok(()) } else { Err(Refusal::BadWebSocket) }
 }
 
-/// What is gathered from the field lines.
+/// The facts that are gathered from the field lines.
 #[derive(Default)]
 struct Facts<'a> {
     framing: Framing<'a>,
@@ -138,7 +139,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Method, target and version between single spaces (RFC 9112, section 3).
+/// Splits method, target and version at single spaces (RFC 9112, section 3).
 fn split_request_line<'a>(line: &'a [u8], limits: &HeadLimits) -> Result<(&'a [u8], &'a [u8], Version), Refusal> {
     let (method, rest) = split_space(line).ok_or(Refusal::BadRequestLine)?;
     if !is_token(method) {

@@ -1,4 +1,4 @@
-//! Answer heads of a backend, which is believed no more than a client.
+//! Response heads of a backend, which is believed no more than a client.
 
 use crate::class::is_value;
 use crate::fields::{Fields, split_line};
@@ -7,14 +7,14 @@ use crate::limits::HeadLimits;
 use crate::refusal::Refusal;
 use crate::websocket;
 
-/// Where the body of a response ends (RFC 9112, section 6.3).
+/// The end of the body of a response (RFC 9112, section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResponseBody {
     /// None: HEAD, 1xx, 204, 304. Content-Length may still have announced what a GET would get.
     None,
-    /// Exactly so many bytes.
+    /// After this number of bytes.
     Exact(u64),
-    /// Chunked.
+    /// After the last chunk and its trailers.
     Chunked,
     /// Until the backend closes.
     UntilClose,
@@ -31,13 +31,14 @@ pub struct ResponseHead<'a> {
     pub reason: &'a [u8],
     /// All field lines in order.
     pub fields: Fields<'a>,
-    /// Where the body ends.
+    /// The end of the body.
     pub body: ResponseBody,
-    /// The Content-Length that was sent, for answers to HEAD and 304, where it is no framing.
+    /// The Content-Length that was sent, for responses to HEAD and 304, where it is no framing (RFC
+    /// 9110, section 8.6).
     pub announced: Option<u64>,
-    /// Whether the backend would take another request on this connection.
+    /// The backend would take another request on this connection.
     pub keep_alive: bool,
-    /// Whether Connection names fields that are for this connection alone.
+    /// Connection names fields that are for this connection alone (RFC 9110, section 7.6.1).
     pub names_fields: bool,
     /// The protocol a 101 switches to; always there with 101, never without.
     pub upgrade: Option<&'a [u8]>,
@@ -67,7 +68,7 @@ impl<'a> ResponseHead<'a> {
         Ok(Self { version, status, reason, fields, body, announced, keep_alive, names_fields, upgrade })
     }
 
-    /// Whether this is a 101 that accepts a WebSocket handshake made with `key`.
+    /// Returns whether this is a 101 that accepts a WebSocket handshake made with `key`.
     #[must_use]
     pub fn accepts_websocket(&self, key: &[u8]) -> bool {
         let mut accepts = self.fields.iter().filter(|field| field.is("sec-websocket-accept"));
@@ -77,8 +78,8 @@ impl<'a> ResponseHead<'a> {
     }
 }
 
-/// The body by status, request method and framing fields. 204 with Content-Length: 0 is wrong but
-/// harmless, and common.
+/// Returns the body by status, request method and framing fields. 204 with Content-Length: 0 is
+/// wrong (RFC 9110, section 8.6) but harmless, and common.
 fn body_of(status: u16, to_head: bool, length: BodyLength) -> Result<ResponseBody, Refusal> {
     match (status, length) {
         (100..=199, BodyLength::None) | (204, BodyLength::None | BodyLength::Exact(0)) => Ok(ResponseBody::None),
@@ -91,7 +92,7 @@ fn body_of(status: u16, to_head: bool, length: BodyLength) -> Result<ResponseBod
     }
 }
 
-/// `HTTP/1.x SP 3DIGIT [ SP reason ]` (RFC 9112, section 4).
+/// Splits `HTTP/1.x SP 3DIGIT [ SP reason ]` (RFC 9112, section 4).
 fn split_status_line(line: &[u8]) -> Result<(Version, u16, &[u8]), Refusal> {
     let (version, rest) = line.split_at_checked(8).ok_or(Refusal::BadStatusLine)?;
     let version = Version::parse(version).map_err(|_| Refusal::BadStatusLine)?;

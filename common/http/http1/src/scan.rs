@@ -4,21 +4,24 @@
 use crate::class::is_token_byte;
 use crate::refusal::Refusal;
 
-/// Looks for the empty line that ends a head. `from` is how many bytes an earlier call has already
-/// seen. Returns the length of the head with its empty line, or `None` while it is not there: then
-/// call again with `from` the length of `buf` now.
+/// Looks for the empty line that ends a head. `from` is the number of bytes that an earlier call
+/// has seen. Returns the length of the head with its empty line, or `None` while it is not there:
+/// then call again with `from` the length of `buf` now.
 ///
 /// # Errors
 /// `NotHttp` on a first byte that begins no message and `BareLineFeed` as soon as the bytes are
 /// there, so that neither waits for a timeout.
+///
+/// # Panics
+/// If `buf` is shorter than `from`.
 pub fn find_head_end(buf: &[u8], from: usize) -> Result<Option<usize>, Refusal> {
     if from == 0 && buf.first().is_some_and(|first| !is_token_byte(*first)) {
         return Err(Refusal::NotHttp);
     }
-    let fresh = buf.get(from..).unwrap_or_default();
-    for at in memchr::memchr_iter(b'\n', fresh) {
-        let end = from.saturating_add(at).saturating_add(1);
-        let line = buf.get(..end).unwrap_or_default();
+    for at in memchr::memchr_iter(b'\n', &buf[from..]) {
+        let end = from + at + 1;
+        // From the first byte on: the CR may have come with an earlier call.
+        let line = &buf[..end];
         if !line.ends_with(b"\r\n") {
             return Err(Refusal::BareLineFeed);
         }
@@ -29,12 +32,12 @@ pub fn find_head_end(buf: &[u8], from: usize) -> Result<Option<usize>, Refusal> 
     Ok(None)
 }
 
-/// What precedes a request line on a connection.
+/// The beginning of a request on a connection, before its request line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lead {
     /// Nothing to skip.
     Nothing,
-    /// One empty line of two bytes, which a server should skip once (RFC 9112, section 2.2).
+    /// One empty line of two bytes, which a server should skip (RFC 9112, section 2.2).
     EmptyLine,
     /// A lone CR so far: wait for the next byte.
     Undecided,
@@ -50,8 +53,8 @@ pub fn leading(buf: &[u8]) -> Lead {
     }
 }
 
-/// The reason for refusing a head that has outgrown `HEAD_BYTES_MAX` unfinished: 414 while the
-/// first line is the long one, else 431.
+/// Returns the reason for refusing a head that has outgrown `HEAD_BYTES_MAX` unfinished: 414 while
+/// the first line is the long one, else 431.
 #[must_use]
 pub fn unfinished_too_long(buf: &[u8]) -> Refusal {
     if memchr::memchr(b'\n', buf).is_none() { Refusal::TargetTooLong } else { Refusal::HeadTooLong }

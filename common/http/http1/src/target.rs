@@ -4,7 +4,7 @@ use crate::class::is_target;
 use crate::host::Host;
 use crate::refusal::Refusal;
 
-/// What a request asks for.
+/// The target of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target<'a> {
     /// Path and query, beginning with `/`; or `*` for OPTIONS about the whole server.
@@ -42,8 +42,8 @@ impl<'a> Target<'a> {
         let path: &[u8] = match path {
             [] if method == b"OPTIONS" => b"*",
             [] => b"/",
-            // A query without a path would need a byte that is not there: nobody sends it, and
-            // guessing is not our job.
+            // A query without a path: the empty path would have to be sent on as `/` (RFC 9110,
+            // section 4.2.3), which programs do or do not.
             [b'?', ..] => return Err(Refusal::BadTargetForm),
             path => path,
         };
@@ -51,7 +51,8 @@ impl<'a> Target<'a> {
     }
 }
 
-/// What follows `http://` or `https://`; the scheme is in either case, as RFC 3986 has it.
+/// Returns the rest after `http://` or `https://`; the scheme is in either case (RFC 3986, section
+/// 3.1).
 fn after_scheme(target: &[u8]) -> Option<&[u8]> {
     [b"http://".as_slice(), b"https://"].into_iter().find_map(|scheme| {
         let (start, rest) = target.split_at_checked(scheme.len())?;

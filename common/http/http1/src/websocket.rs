@@ -2,10 +2,10 @@
 
 use sha1::{Digest, Sha1};
 
-/// What every server appends to the key (RFC 6455, section 1.3).
+/// The text that every server appends to the key (RFC 6455, section 1.3).
 const MAGIC: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// Whether the bytes are 16 bytes in base64, the only form of Sec-WebSocket-Key.
+/// Returns whether the bytes are 16 bytes in base64, the only form of Sec-WebSocket-Key.
 #[must_use]
 pub(crate) fn is_key(key: &[u8]) -> bool {
     use base64::Engine as _;
@@ -13,7 +13,8 @@ pub(crate) fn is_key(key: &[u8]) -> bool {
     key.len() == 24 && base64::engine::general_purpose::STANDARD.decode_slice(key, &mut nonce) == Ok(16)
 }
 
-/// The Sec-WebSocket-Accept that belongs to a key: 28 bytes of base64 (RFC 6455, section 4.2.2).
+/// Returns the Sec-WebSocket-Accept that belongs to a key: 28 bytes of base64 (RFC 6455, section
+/// 4.2.2).
 #[must_use]
 pub fn accept(key: &[u8]) -> [u8; 28] {
     use base64::Engine as _;
@@ -25,7 +26,7 @@ pub fn accept(key: &[u8]) -> [u8; 28] {
     text
 }
 
-/// Whether a protocol token is `websocket`, in any case.
+/// Returns whether a protocol token is `websocket`, in any case.
 #[must_use]
 pub(crate) fn is_websocket(protocol: &[u8]) -> bool {
     protocol.eq_ignore_ascii_case(b"websocket")

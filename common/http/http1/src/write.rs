@@ -7,7 +7,7 @@ use core::ops::Range;
 use crate::class::{is_target, is_token, is_value, trim};
 use crate::names::Name;
 
-/// Why a head was not written.
+/// The reason that a head was not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unwritable {
     /// The method is not a token.
@@ -18,7 +18,8 @@ pub enum Unwritable {
     Status,
     /// A name is not a token.
     Name,
-    /// A value has CR, LF, NUL or another control byte, or spaces at its ends.
+    /// A value has CR, LF, NUL or another control byte, or spaces at its ends (RFC 9110, section
+    /// 5.5).
     Value,
 }
 
@@ -92,7 +93,7 @@ impl<'a> HeadWriter<'a> {
         if !is_token(name) {
             return Err(Unwritable::Name);
         }
-        if !stands_alone(value) {
+        if !is_writable(value) {
             return Err(Unwritable::Value);
         }
         for part in [name, b": ", value, b"\r\n"] {
@@ -109,7 +110,8 @@ impl<'a> HeadWriter<'a> {
         self.own_by(name, |out| out.extend_from_slice(value)).map(drop)
     }
 
-    /// Adds a field of our own whose value `fill` appends; where in the buffer the value is.
+    /// Adds a field of our own whose value `fill` appends. Returns the range of the value in the
+    /// buffer.
     ///
     /// # Errors
     /// `Value`.
@@ -118,7 +120,7 @@ impl<'a> HeadWriter<'a> {
         self.out.extend_from_slice(b": ");
         let start = self.out.len();
         fill(self.out);
-        if !self.out.get(start..).is_some_and(stands_alone) {
+        if !is_writable(&self.out[start..]) {
             return Err(Unwritable::Value);
         }
         let end = self.out.len();
@@ -145,8 +147,8 @@ impl<'a> HeadWriter<'a> {
     }
 }
 
-/// A value as it must be to be written: no control bytes, no space at its ends.
-fn stands_alone(value: &[u8]) -> bool {
+/// Returns whether a value may be written: no control bytes, no space at its ends.
+fn is_writable(value: &[u8]) -> bool {
     is_value(value) && trim(value).len() == value.len()
 }
 
@@ -166,15 +168,15 @@ pub fn write_number(out: &mut Vec<u8>, number: u64) {
     for slot in digits.iter_mut().rev() {
         *slot = u8::try_from(rest % 10).unwrap_or(0) | b'0';
         rest /= 10;
-        at = at.saturating_sub(1);
+        at -= 1;
         if rest == 0 {
             break;
         }
     }
-    out.extend_from_slice(digits.get(at..).unwrap_or_default());
+    out.extend_from_slice(&digits[at..]);
 }
 
-/// The standard reason phrase of a status (RFC 9110, section 15), or nothing.
+/// Returns the standard reason phrase of a status (RFC 9110, section 15), or nothing.
 #[must_use]
 pub const fn reason(status: u16) -> &'static str {
     match status {

@@ -1,6 +1,7 @@
 //! Nothing panics and nothing that is taken changes its meaning, whatever bit or byte is off.
 
 #[path = "../../../../fuzz/src/target/http1.rs"]
+#[expect(unreachable_pub, reason = "fuzz/ calls them")]
 mod target;
 
 const CORPUS: [&[u8]; 5] = [

@@ -1,4 +1,4 @@
-//! Answers of a backend: strict in, strict out, never HTTP/0.9.
+//! Responses of a backend: strict in, strict out, never HTTP/0.9.
 
 use fosse_http1::{HeadLimits, HeadWriter, Refusal, ResponseBody, ResponseHead, Unwritable, write_number};
 
@@ -7,7 +7,7 @@ fn parse(head: &str, to_head: bool) -> Result<ResponseHead<'_>, Refusal> {
 }
 
 #[test]
-fn finds_where_each_answer_ends() {
+fn every_response_ends_where_its_head_says() {
     for (head, to_head, body, keep_alive) in [
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", false, ResponseBody::Exact(5), true),
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true, ResponseBody::None, true),
@@ -29,7 +29,7 @@ fn finds_where_each_answer_ends() {
 }
 
 #[test]
-fn refuses_every_malformed_answer() {
+fn every_malformed_response_is_refused() {
     for head in [
         "",
         "\r\n\r\n",
@@ -74,9 +74,9 @@ fn refuses_every_malformed_answer() {
 #[test]
 fn a_switch_needs_the_accept_of_its_own_key() {
     let head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-    let answer = parse(head, false).unwrap();
-    assert!(answer.accepts_websocket(b"dGhlIHNhbXBsZSBub25jZQ=="));
-    assert!(!answer.accepts_websocket(b"AGhlIHNhbXBsZSBub25jZQ=="));
+    let response = parse(head, false).unwrap();
+    assert!(response.accepts_websocket(b"dGhlIHNhbXBsZSBub25jZQ=="));
+    assert!(!response.accepts_websocket(b"AGhlIHNhbXBsZSBub25jZQ=="));
 }
 
 #[test]
