@@ -30,7 +30,10 @@ impl fmt::Display for Full {
 
 impl std::error::Error for Full {}
 
-/// One image of an allow text and a deny text; either may be empty.
+/// Returns one image of an allow text and a deny text; either may be empty.
+///
+/// # Errors
+/// The first error of either text, and which one it is in.
 pub fn compile(allow: &[u8], deny: &[u8]) -> Result<Vec<u8>, (Verdict, TextError)> {
     let mut builder = Builder::default();
     builder.text(Verdict::Allowed, allow).map_err(|error| (Verdict::Allowed, error))?;
@@ -39,13 +42,19 @@ pub fn compile(allow: &[u8], deny: &[u8]) -> Result<Vec<u8>, (Verdict, TextError
 }
 
 impl Builder {
-    /// Adds every entry of a text; at the first error the builder is to be thrown away.
+    /// Adds every entry of a text.
+    ///
+    /// # Errors
+    /// The first entry that cannot be added; the builder is to be thrown away then.
     pub fn text(&mut self, verdict: Verdict, text: &[u8]) -> Result<(), TextError> {
         text::each(text, |prefix| self.entry(verdict, prefix).map_err(|Full| Reason::Full))
     }
 
     /// Adds one entry. `Verdict::Unlisted` cuts a hole: its addresses are as if no wider entry held
     /// them.
+    ///
+    /// # Errors
+    /// [`Full`].
     pub fn entry(&mut self, verdict: Verdict, prefix: Prefix) -> Result<(), Full> {
         let count = if verdict == Verdict::Allowed { &mut self.allowed } else { &mut self.denied };
         *count = count.checked_add(1).filter(|count| *count <= ENTRY_COUNT_MAX).ok_or(Full)?;
@@ -65,17 +74,17 @@ impl Builder {
         Ok(())
     }
 
-    /// Entries so far.
+    /// Returns the number of entries so far.
     pub fn len(&self) -> usize {
-        self.allowed.saturating_add(self.denied)
+        self.allowed + self.denied
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The image, in bytes that [`crate::List::open`] takes.
+    /// Returns the image, in bytes that [`crate::List::open`] takes.
     pub fn image(self) -> Vec<u8> {
         let entries = self.len();
         let v4 = flatten(self.v4, u128::from(u32::MAX));
@@ -132,7 +141,8 @@ impl Wide {
     }
 }
 
-/// Boundaries are at most two an entry, entries at most two million: far inside 28 bits.
+/// Returns a count as the image has it. Boundaries are at most two an entry, entries at most two
+/// million: far inside 28 bits.
 fn count32(count: usize) -> u32 {
     const { assert!(ENTRY_COUNT_MAX * 4 < 1 << split::OFFSET_BITS) };
     u32::try_from(count).unwrap_or(u32::MAX)

@@ -24,9 +24,9 @@ use crate::{Verdict, tags};
 pub(crate) const MAGIC: [u8; 8] = *b"fossecid";
 /// Magic and four counts.
 const HEADER_BYTES: usize = 24;
-/// Behind a v4 key.
+/// After a v4 key.
 const VERDICT_BYTES: usize = 1;
-/// Behind a v6 key.
+/// After a v6 key.
 const RUN_BYTES: usize = 4;
 /// A fine key and its verdict.
 const FINE_BYTES: usize = 9;
@@ -51,29 +51,33 @@ pub struct List<B> {
 }
 
 impl<B: AsRef<[u8]>> List<B> {
-    /// Checks every part, in time proportional to the image.
+    /// Opens an image. Checks every part, in time proportional to the image.
+    ///
+    /// # Errors
+    /// [`BadImage`].
     pub fn open(bytes: B) -> Result<Self, BadImage> {
         let layout = Layout::read(bytes.as_ref()).ok_or(BadImage)?;
         let list = Self { bytes, layout };
         if list.parts().is_some_and(|parts| parts.sound(&list.layout)) { Ok(list) } else { Err(BadImage) }
     }
 
-    /// What the most specific entry says.
+    /// Returns the verdict of the most specific entry.
     #[inline]
     pub fn judge(&self, address: IpAddr) -> Verdict {
         let found = match address.to_canonical() {
             IpAddr::V4(v4) => self.judge_v4(v4),
             IpAddr::V6(v6) => self.judge_v6(v6),
         };
+        // No image that `open` has taken leads here: a fault of ours lets nobody in.
         found.unwrap_or(Verdict::Denied)
     }
 
-    /// Entries it was made of.
+    /// Returns the number of entries it was made of.
     pub fn len(&self) -> usize {
         self.layout.entries
     }
 
-    /// Whether it was made of none.
+    /// Returns whether it was made of none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -123,23 +127,23 @@ pub(crate) mod split {
     #[derive(Clone, Copy)]
     pub(crate) struct Run(pub u32);
 
-    /// Packs a run; the offset must fit its bits.
+    /// Packs a run. The offset must fit its bits.
     pub(crate) fn join(offset: u32, first: Verdict, after: Verdict) -> u32 {
         offset | u32::from(tags::number(first)) << OFFSET_BITS | u32::from(tags::number(after)) << (OFFSET_BITS + 2)
     }
 
     impl Run {
-        /// Where its fine keys begin.
+        /// Returns the number of its first fine key.
         pub(crate) fn offset(self) -> usize {
             usize::try_from(self.0 & ((1 << OFFSET_BITS) - 1)).unwrap_or(usize::MAX)
         }
 
-        /// Verdict for this key below its first fine key.
+        /// Returns the verdict for this key below its first fine key.
         pub(crate) fn first(self) -> Option<Verdict> {
             tag(self.0 >> OFFSET_BITS)
         }
 
-        /// Verdict above this key, up to the next one.
+        /// Returns the verdict above this key, up to the next one.
         pub(crate) fn after(self) -> Option<Verdict> {
             tag(self.0 >> (OFFSET_BITS + 2))
         }
@@ -150,7 +154,7 @@ pub(crate) mod split {
     }
 }
 
-/// What the header says.
+/// The contents of the header.
 #[derive(Clone, Debug)]
 struct Layout {
     entries: usize,
@@ -177,7 +181,7 @@ impl Layout {
     }
 }
 
-/// The image cut at the layout's seams.
+/// The image, cut into its parts.
 struct Parts<'a> {
     v4: &'a [u8],
     v6: &'a [u8],
@@ -205,7 +209,8 @@ impl<'a> Parts<'a> {
             && self.runs_sound(layout)
     }
 
-    /// Runs follow each other without gap, and the fine keys of each rise from above zero.
+    /// Returns whether runs follow each other without a gap, and the fine keys of each rise from
+    /// above zero.
     fn runs_sound(&self, layout: &Layout) -> bool {
         let low = |at: usize| self.fine(at).map(|(low, _)| low);
         let run_sound = |at: usize| {
@@ -216,27 +221,27 @@ impl<'a> Parts<'a> {
                 && start <= end
                 && end <= layout.fine
                 && (start == end || low(start) > Some(0))
-                && (start.saturating_add(1)..end).all(|at| low(at) > low(at.saturating_sub(1)))
+                && (start + 1..end).all(|at| low(at) > low(at - 1))
         };
         let begin = self.upper(layout, 0).map_or(layout.fine, |(_, run)| run.offset());
         begin == 0 && (0..layout.v6_keys).all(run_sound)
     }
 
-    /// Upper key number `at`, with its run.
+    /// Returns upper key number `at`, with its run.
     #[inline]
     fn upper(&self, layout: &Layout, at: usize) -> Option<(u64, split::Run)> {
         let (key, run) = layout.v6.record(self.v6, at)?.split_first_chunk()?;
         Some((u64::from_le_bytes(*key), split::Run(u32::from_le_bytes(run.try_into().ok()?))))
     }
 
-    /// Where the run of upper key number `at` ends: where the next begins.
+    /// Returns the end of the run of upper key number `at`, which is the beginning of the next.
     #[inline]
     fn run_end(&self, layout: &Layout, at: usize) -> usize {
         let next = at.checked_add(1).and_then(|next| self.upper(layout, next));
         next.map_or(layout.fine, |(_, run)| run.offset())
     }
 
-    /// Fine key number `at`, with its verdict if that is one.
+    /// Returns fine key number `at`, with its verdict if that is one.
     #[inline]
     fn fine(&self, at: usize) -> Option<(u64, Option<Verdict>)> {
         let start = at.checked_mul(FINE_BYTES)?;
@@ -244,8 +249,8 @@ impl<'a> Parts<'a> {
         Some((u64::from_le_bytes(*low), tags::verdict(*tag.first()?)))
     }
 
-    /// The last fine key of a run at or below `low`, by halving; runs are short outside of attacks
-    /// on oneself.
+    /// Finds the last fine key of a run at or below `low`, by halving: runs are short, unless
+    /// whoever writes the list makes them long.
     #[inline]
     fn last_fine(&self, start: usize, end: usize, low: u64) -> Option<Option<usize>> {
         let (mut from, mut to) = (start, end);

@@ -33,7 +33,7 @@ pub const ENTRY_COUNT_MAX: usize = 1_000_000;
 /// fine one: 34 bytes, for a million allowed and a million denied ones.
 pub const IMAGE_BYTES_MAX: usize = 72 * 1024 * 1024;
 
-/// What a list says of an address.
+/// The verdict of a list on an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
     /// No entry covers it.

@@ -14,7 +14,8 @@ pub struct Prefix {
     bits: u8,
 }
 
-/// Why a word is not a prefix. `Display` says it to a person, with the cure where there is one.
+/// The reason that a word is not a prefix. `Display` says it to a person, with the cure where there
+/// is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
     /// The part before the slash is no IPv4 or IPv6 address.
@@ -29,7 +30,10 @@ pub enum Flaw {
 }
 
 impl Prefix {
-    /// Takes `ADDRESS` or `ADDRESS/BITS`. RFC 4632 section 3.1, RFC 4291 section 2.3.
+    /// Parses `ADDRESS` or `ADDRESS/BITS` (RFC 4632, section 3.1; RFC 4291, section 2.3).
+    ///
+    /// # Errors
+    /// [`Flaw`].
     pub fn parse(word: &str) -> Result<Self, Flaw> {
         let (address, bits) = match word.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),
@@ -42,12 +46,13 @@ impl Prefix {
             None => most,
         };
         let network = Self::around(address, bits);
+        // `::ffff:10.0.0.0/104` is written in one family and kept in the other.
         let exact = network.address == address || network.bits != bits && network.address == address.to_canonical();
         if exact { Ok(network) } else { Err(Flaw::HostBits(network)) }
     }
 
-    /// The network of the first `bits` bits of an address; more bits than the family has mean all
-    /// of them.
+    /// Returns the network of the first `bits` bits of an address; more bits than the family has
+    /// mean all of them.
     pub fn around(address: IpAddr, bits: u8) -> Self {
         match address {
             IpAddr::V4(v4) => Self::around_v4(v4, bits.min(32)),
@@ -55,6 +60,7 @@ impl Prefix {
                 (Some(v4), Some(bits)) => Self::around_v4(v4, bits),
                 _ => {
                     let bits = bits.min(128);
+                    // A shift by all bits is an overflow to Rust: no bit is kept then.
                     let kept = u128::MAX.checked_shl(u32::from(128 - bits)).unwrap_or(0);
                     Self { address: Ipv6Addr::from_bits(v6.to_bits() & kept).into(), bits }
                 }
@@ -67,17 +73,17 @@ impl Prefix {
         Self { address: Ipv4Addr::from_bits(address.to_bits() & kept).into(), bits }
     }
 
-    /// The first address of the network.
+    /// Returns the first address of the network.
     pub fn address(&self) -> IpAddr {
         self.address
     }
 
-    /// Prefix length, 0..=32 or 0..=128.
+    /// Returns the prefix length in bits, 0..=32 or 0..=128.
     pub fn bits(&self) -> u8 {
         self.bits
     }
 
-    /// Whether the network holds this address; an IPv4-mapped one is looked at as IPv4.
+    /// Returns whether the network holds this address; an IPv4-mapped one is looked at as IPv4.
     pub fn holds(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(_), canonical @ IpAddr::V4(_)) | (IpAddr::V6(_), canonical @ IpAddr::V6(_)) => {
@@ -111,8 +117,8 @@ fn width(address: &IpAddr) -> u8 {
     }
 }
 
-/// Digits only: the standard parser would take a plus sign, and a leading zero is another base
-/// elsewhere.
+/// Parses digits alone: the standard parser would take a plus sign, and a leading zero is another
+/// base elsewhere.
 fn number(digits: &str) -> Option<u8> {
     let plain = digits == "0" || !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| digits.parse().ok()).flatten()

@@ -19,9 +19,9 @@ pub(crate) struct Span {
     pub verdict: Verdict,
 }
 
-/// At most two boundaries come from each span. Spans must be prefixes: two of them nest or are
-/// disjoint, so a stack of the open ones, widest at the bottom, knows at every point which is the
-/// most specific.
+/// Flattens spans into boundaries, at most two for each span. Spans must be prefixes: two of them
+/// nest or are disjoint, so a stack of the open ones, widest at the bottom, has at every point the
+/// most specific one on top.
 pub(crate) fn flatten(mut spans: Vec<Span>, last_address: u128) -> Vec<Boundary> {
     // Of equal spans the allowing one must come last, on top of the stack.
     spans.sort_unstable_by_key(|span| (span.first, u128::MAX - span.last, span.verdict == Verdict::Allowed));
@@ -46,22 +46,22 @@ struct Row {
 }
 
 impl Row {
-    /// After the end of `inner` its parent holds again; after the last address there is nothing to
-    /// say.
+    /// Closes `inner`: after its end the span around it holds again; after the last address there
+    /// is none to say anything of.
     fn close(&mut self, inner: Span, open: &[Span]) {
         let after = open.last().map_or(Verdict::Unlisted, |outer| outer.verdict);
         if inner.last < self.last_address {
-            self.push(inner.last.saturating_add(1), after);
+            self.push(inner.last + 1, after);
         }
     }
 
-    /// A second word on the same address replaces the first.
+    /// Adds a boundary. A second one at the same address replaces the first.
     fn push(&mut self, start: u128, verdict: Verdict) {
         self.boundaries.pop_if(|boundary| boundary.start == start);
         self.boundaries.push(Boundary { start, verdict });
     }
 
-    /// A boundary that changes nothing is dropped.
+    /// Drops the boundaries that change nothing.
     fn merge(mut self) -> Vec<Boundary> {
         let mut before = Verdict::Unlisted;
         self.boundaries.retain(|boundary| std::mem::replace(&mut before, boundary.verdict) != boundary.verdict);

@@ -2,7 +2,7 @@
 
 use crate::Verdict;
 
-/// 0, 1 or 2.
+/// Returns a verdict as 0, 1 or 2.
 pub(crate) fn number(verdict: Verdict) -> u8 {
     match verdict {
         Verdict::Unlisted => 0,
@@ -11,7 +11,7 @@ pub(crate) fn number(verdict: Verdict) -> u8 {
     }
 }
 
-/// The other way.
+/// Returns the verdict of a number; `None` for 3 and more.
 #[inline]
 pub(crate) fn verdict(number: u8) -> Option<Verdict> {
     match number {

@@ -9,20 +9,20 @@ use crate::prefix::{Flaw, Prefix};
 /// included, has 50 bytes.
 const QUOTE_BYTES_MAX: usize = 60;
 
-/// Where and why a text is no address list.
+/// The place in a text that is no address list, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextError {
-    /// Counted from 1.
+    /// Number of the line, from 1.
     pub line: usize,
-    /// Byte in the line, counted from 1.
+    /// Number of the byte in the line, from 1.
     pub column: usize,
-    /// The offending word, odd bytes escaped, cut at 60 bytes.
+    /// The offending word, cut at 60 bytes, with all but printable ASCII escaped.
     pub word: String,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// What is wrong with a word of a list.
+/// The reason to refuse a word of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// It is no prefix.
@@ -61,15 +61,10 @@ pub(crate) fn each(text: &[u8], mut take: impl FnMut(Prefix) -> Result<(), Reaso
         for word in entry.split(|byte| byte.is_ascii_whitespace()) {
             if !word.is_empty() {
                 let taken = if found { Err(Reason::Extra) } else { parse(word).and_then(&mut take) };
-                taken.map_err(|reason| TextError {
-                    line: number.saturating_add(1),
-                    column,
-                    word: quote(word),
-                    reason,
-                })?;
+                taken.map_err(|reason| TextError { line: number + 1, column, word: quote(word), reason })?;
                 found = true;
             }
-            column = column.saturating_add(word.len()).saturating_add(1);
+            column += word.len() + 1;
         }
     }
     Ok(())

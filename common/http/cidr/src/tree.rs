@@ -1,6 +1,6 @@
 //! A static search tree in flat bytes, little-endian.
 //!
-//! First come the sorted records, each a key with its payload behind it (so that finding one brings
+//! First come the sorted records, each a key with its payload after it (so that finding one brings
 //! the other), then level after level the first key of each group of [`FANOUT`] of the level
 //! before, until a level fits one group. A search reads one group a level; of a million entries all
 //! levels but the lowest two stay in the cache.
@@ -38,7 +38,7 @@ impl Key for u64 {
 /// Levels of the largest tree: 16^8 keys are more than a `u32` counts.
 const LEVEL_COUNT_MAX: usize = 8;
 
-/// Where each level lies. Worked out from the number of records alone, once, at open.
+/// The place of each level. It follows from the number of records alone, once, at open.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     levels: [Level; LEVEL_COUNT_MAX],
@@ -57,7 +57,7 @@ struct Level {
 }
 
 impl Level {
-    /// The group that begins at key number `from`, to its last full stride.
+    /// Returns the group that begins at key number `from`, to its last full stride.
     #[inline]
     fn group<'a>(&self, row: &'a [u8], from: usize) -> Option<&'a [u8]> {
         let len = self.keys.checked_sub(from)?.min(FANOUT).checked_mul(self.stride)?;
@@ -70,7 +70,7 @@ impl Level {
 }
 
 impl Shape {
-    /// For so many records with `payload` bytes each.
+    /// Makes the shape of a tree of `count` records with `payload` bytes each.
     pub(crate) fn new<K: Key>(count: u32, payload: usize) -> Option<Self> {
         let mut shape = Self { levels: [Level::default(); LEVEL_COUNT_MAX], height: 0, bytes: 0 };
         let mut keys = usize::try_from(count).ok()?;
@@ -88,7 +88,7 @@ impl Shape {
         None
     }
 
-    /// How many of the records have a key at or below `key`.
+    /// Returns the number of records that have a key at or below `key`.
     #[inline]
     pub(crate) fn rank<K: Key>(&self, row: &[u8], key: K) -> Option<usize> {
         let mut group = 0_usize;
@@ -105,14 +105,15 @@ impl Shape {
         Some(rank)
     }
 
-    /// Record number `at`: its key, then its payload.
+    /// Returns record number `at`: its key, then its payload.
     #[inline]
     pub(crate) fn record<'a>(&self, row: &'a [u8], at: usize) -> Option<&'a [u8]> {
         let records = self.levels.first().filter(|records| at < records.keys)?;
         row.get(at.checked_mul(records.stride)?..)?.get(..records.stride)
     }
 
-    /// Whether the keys of the row are sorted, distinct and repeated in the levels as they must be.
+    /// Returns whether the keys of the row are sorted, distinct and repeated in the levels as they
+    /// must be.
     pub(crate) fn sound<K: Key>(&self, row: &[u8]) -> bool {
         let Some(levels) = self.levels.get(..self.height) else { return false };
         let key = |level: &Level, at: usize| level.key::<K>(row, at);
@@ -125,8 +126,8 @@ impl Shape {
     }
 }
 
-/// Without a branch a key: for the levels that are keys alone the compiler makes vector compares of
-/// it.
+/// Counts the keys at or below `key`. Without a branch for each: for the levels that are keys alone
+/// the compiler makes vector compares of it.
 #[inline]
 fn at_or_below<K: Key>(group: &[u8], stride: usize, key: K) -> usize {
     let is = |bytes: &[u8]| usize::from(bytes.get(..K::BYTES).and_then(K::read).is_some_and(|own| own <= key));
@@ -137,12 +138,12 @@ fn at_or_below<K: Key>(group: &[u8], stride: usize, key: K) -> usize {
     }
 }
 
-/// Appends the bytes for records with sorted, distinct keys; `payload` writes what goes behind a
+/// Appends the bytes for records with sorted, distinct keys; `payload` writes what comes after a
 /// key.
 pub(crate) fn write<K: Key, P>(out: &mut Vec<u8>, records: &[(K, P)], mut payload: impl FnMut(&P, &mut Vec<u8>)) {
-    for (key, behind) in records {
+    for (key, value) in records {
         key.write(out);
-        payload(behind, out);
+        payload(value, out);
     }
     let mut keys: Vec<K> = records.iter().map(|(key, _)| *key).collect();
     while keys.len() > FANOUT {

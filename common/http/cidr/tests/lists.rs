@@ -8,6 +8,7 @@ use fosse_cidr::{BadImage, Builder, ENTRY_COUNT_MAX, Full, IMAGE_BYTES_MAX, List
 use target::{edges, plainly};
 
 #[path = "../../../../fuzz/src/target/cidr.rs"]
+#[expect(unreachable_pub, reason = "fuzz/ calls them")]
 mod target;
 
 fn judged(allow: &str, deny: &str, address: &str) -> Verdict {

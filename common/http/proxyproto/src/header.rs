@@ -1,9 +1,9 @@
-//! The header of either version, and why one is refused.
+//! The header of either version, and the reasons to refuse one.
 
 use core::fmt;
 use core::net::SocketAddr;
 
-/// What a header said.
+/// The contents of a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header<'a> {
     /// Source and destination, both of one family; `None` where the connection is the proxy's own
@@ -15,20 +15,20 @@ pub struct Header<'a> {
     pub authority: &'a [u8],
 }
 
-/// Why a header is refused.
+/// The reason to refuse a header. Sections are those of proxy-protocol.txt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProxyError {
     /// The first bytes are of neither version.
     NoHeader,
-    /// A line of version 1 without CR LF within its 107 bytes, or with a bare LF.
+    /// A line of version 1 without CR LF within its 107 bytes, or with a bare LF (section 2.1).
     BadLine,
-    /// Version 1 with a family, an address or a port that is none.
+    /// Version 1 with a family, an address or a port that is none (section 2.1).
     BadAddress,
-    /// Version 2 with a version, command, family or protocol that is none.
+    /// Version 2 with a version, command, family or protocol that is none (section 2.2).
     BadCommand,
-    /// Version 2 with a length that does not fit its family, or is over the limit.
+    /// Version 2 with a length that does not fit its family, or is over the limit (section 2.2).
     BadLength,
-    /// Version 2 with an extension that is cut.
+    /// Version 2 with an extension (TLV) that is cut (section 2.2).
     BadExtension,
 }
 
@@ -47,7 +47,10 @@ impl fmt::Display for ProxyError {
 
 impl core::error::Error for ProxyError {}
 
-/// Whether `bytes` begin with `start`, or could once more bytes come; an error where they cannot.
+/// Returns whether `bytes` begin with `start`; false while they are cut within it.
+///
+/// # Errors
+/// `NoHeader` where they do not.
 pub(crate) fn begins(bytes: &[u8], start: &[u8]) -> Result<bool, ProxyError> {
     let same = bytes.iter().zip(start).all(|(have, want)| have == want);
     if same { Ok(bytes.len() >= start.len()) } else { Err(ProxyError::NoHeader) }

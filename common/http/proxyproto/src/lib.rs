@@ -17,10 +17,11 @@ pub use header::{Header, ProxyError};
 pub use v1::V1_BYTES_MAX;
 pub use v2::V2_BYTES_MAX;
 
-/// The header at the begin of `bytes` and its length, or `None` while it is cut.
+/// Decodes the header at the beginning of `bytes`. Returns it and its length in bytes, or `None`
+/// while it is cut.
 ///
 /// # Errors
-/// As soon as the bytes cannot become a header of either version.
+/// [`ProxyError`], as soon as the bytes cannot become a header of either version.
 pub fn decode(bytes: &[u8]) -> Result<Option<(Header<'_>, usize)>, ProxyError> {
     match bytes.first() {
         None => Ok(None),

@@ -13,11 +13,11 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Header<'_>, usize)>, ProxyE
     if !begins(bytes, b"PROXY ")? {
         return Ok(None);
     }
-    let window = bytes.get(..V1_BYTES_MAX).unwrap_or(bytes);
+    let window = &bytes[..bytes.len().min(V1_BYTES_MAX)];
     let Some(end) = window.iter().position(|byte| *byte == b'\n') else {
         return if window.len() < V1_BYTES_MAX { Ok(None) } else { Err(ProxyError::BadLine) };
     };
-    let line = window.get(..end).and_then(|line| line.strip_suffix(b"\r")).ok_or(ProxyError::BadLine)?;
+    let line = window[..end].strip_suffix(b"\r").ok_or(ProxyError::BadLine)?;
     let text = core::str::from_utf8(line).map_err(|_| ProxyError::BadLine)?;
     if text.contains('\r') || text.contains('\0') {
         return Err(ProxyError::BadLine);
@@ -26,8 +26,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Header<'_>, usize)>, ProxyE
     Ok(Some((Header { addresses, secure: false, authority: b"" }, end + 1)))
 }
 
-/// `TCP4 source destination port port`, the same with TCP6, or `UNKNOWN` and whatever follows it.
+/// Parses `TCP4 source destination port port`, the same with TCP6, or `UNKNOWN` and whatever
+/// follows it.
 fn parse(text: &str) -> Result<Option<(SocketAddr, SocketAddr)>, ProxyError> {
+    // The receiver has to ignore what follows UNKNOWN, up to the CR LF (section 2.1).
     if text == "UNKNOWN" || text.starts_with("UNKNOWN ") {
         return Ok(None);
     }
@@ -53,7 +55,7 @@ fn address(text: &str, v4: bool) -> Result<IpAddr, ProxyError> {
     if address.is_ipv4() == v4 { Ok(address) } else { Err(ProxyError::BadAddress) }
 }
 
-/// 0 to 65535 in digits, without leading zeros.
+/// Parses 0 to 65535 in digits, without leading zeros.
 fn port(text: &str) -> Result<u16, ProxyError> {
     let plain = text == "0" || !text.starts_with('0');
     if !plain || !text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -4,8 +4,8 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::header::{Header, ProxyError, begins};
 
-/// The longest header taken, of the 65551 bytes that are possible: addresses and TLS facts need
-/// 600.
+/// The longest header taken, of the 65551 bytes that are possible: addresses and TLS facts take
+/// some 600.
 pub const V2_BYTES_MAX: usize = 4096;
 
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
@@ -37,6 +37,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Header<'_>, usize)>, ProxyE
     let Some(body) = rest.get(..length) else { return Ok(None) };
     let (addresses, extensions) = body.split_at_checked(addresses_len).ok_or(ProxyError::BadLength)?;
     let mut header = Header { addresses: None, secure: false, authority: b"" };
+    // Of LOCAL, a health check of the proxy itself, everything is to be ignored (section 2.2).
     if *command == PROXY {
         header.addresses = pair(*family, addresses);
         take_extensions(extensions, &mut header)?;
@@ -44,7 +45,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Option<(Header<'_>, usize)>, ProxyE
     Ok(Some((header, whole)))
 }
 
-/// How many bytes of addresses the family has. LOCAL may have any: they are skipped with the rest.
+/// Returns the number of bytes of addresses that the family has. LOCAL may have any: they are
+/// skipped with the rest.
 fn address_bytes(command: u8, family: u8) -> Result<usize, ProxyError> {
     match (command, family) {
         (LOCAL, _) | (PROXY, 0x00) => Ok(0),
@@ -55,7 +57,7 @@ fn address_bytes(command: u8, family: u8) -> Result<usize, ProxyError> {
     }
 }
 
-/// Source and destination of a TCP connection.
+/// Returns source and destination of a TCP connection; `None` for every other kind.
 fn pair(family: u8, bytes: &[u8]) -> Option<(SocketAddr, SocketAddr)> {
     let (ips, ports) = bytes.split_at_checked(bytes.len().checked_sub(4)?)?;
     let (source, destination) = ips.split_at_checked(ips.len() / 2)?;

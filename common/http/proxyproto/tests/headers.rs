@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use fosse_proxyproto::{ProxyError, decode, encode_v1, encode_v2};
 
 #[path = "../../../../fuzz/src/target/proxyproto.rs"]
+#[expect(unreachable_pub, reason = "fuzz/ calls them")]
 mod target;
 
 fn pair(source: &str, destination: &str) -> Option<(SocketAddr, SocketAddr)> {
