@@ -1,4 +1,4 @@
-//! Who may come in, decided by the socket's peer alone, before any byte is read.
+//! The decision who may come in, by the socket's peer alone, before any byte is read.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -16,7 +16,7 @@ use crate::limits::LIST_OVERLAP_MS;
 use crate::penalties::Penalties;
 use crate::source::Source;
 
-/// The listener number that stands for all of them.
+/// The listener number of the lists for all listeners.
 const ALL: u16 = u16::MAX;
 
 /// The reason of a refusal.
@@ -77,6 +77,9 @@ impl Admission {
     }
 
     /// Returns whether an admitted address is a trusted proxy's.
+    ///
+    /// # Errors
+    /// The reason to refuse it.
     pub(crate) fn judge(
         &self,
         listener: u16,
@@ -90,6 +93,7 @@ impl Admission {
         if verdict == Verdict::Denied {
             return Err(Refusal::Denied);
         }
+        // A trusted proxy has no limit by address: its one address is that of all its clients.
         let source = Source::of(peer).filter(|_| !trusted);
         if source.is_some_and(|source| verdict != Verdict::Allowed && self.penalties.holds(source, now_ms)) {
             return Err(Refusal::Penalised);
@@ -118,14 +122,14 @@ impl Admission {
         Some(Connection { trusted, ..reported })
     }
 
-    /// Notes that a process died while it worked on this connection; returns what is remembered of
-    /// its source from now on, which may be a penalty. Those who are trusted or allow-listed never
-    /// get one, since one address stands for many people there.
+    /// Notes that a process crashed while it worked on this connection. Returns what is remembered
+    /// of its source from now on, which may be a penalty. Those who are trusted or allow-listed
+    /// never get one, since there one address is that of many people.
     pub(crate) fn penalise(&mut self, connection: &Connection, now_ms: u64) -> Option<Mark> {
         let vouched = connection.trusted || self.verdict(connection.listener, &connection.peer) == Verdict::Allowed;
         let source = Source::of(&connection.peer).filter(|_| !vouched)?;
-        self.penalties.died(source, now_ms);
-        self.penalties.mark(source)
+        self.penalties.crashed(source, now_ms);
+        self.penalties.strike(source)
     }
 
     /// Takes over what an earlier accept remembered of a source.
@@ -159,7 +163,8 @@ impl Admission {
         }
     }
 
-    /// The listener's own list decides, the one for all listeners where it says nothing.
+    /// Returns the verdict of the listener's own list; where that says nothing, of the one for all
+    /// listeners.
     fn verdict(&self, listener: u16, peer: &Endpoint) -> Verdict {
         let judge = |number: &u16| {
             let build = self.lists.get(number);

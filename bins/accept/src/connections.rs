@@ -1,4 +1,4 @@
-//! The table of open connections: who holds which, how many each source has, and who had those that
+//! The table of open connections: the lane of each, the number that each source has, and those that
 //! just ended.
 
 use std::collections::{HashMap, VecDeque};
@@ -9,7 +9,7 @@ use crate::limits::ENDED_COUNT_MAX;
 use crate::source::Source;
 
 /// Holder of connections that no lane has yet; start numbers lanes from zero.
-pub(crate) const NOBODY: u32 = u32::MAX;
+pub(crate) const NO_LANE: u32 = u32::MAX;
 
 /// Every connection given to a lane, from then until the lane says it is closed.
 #[derive(Debug, Default)]

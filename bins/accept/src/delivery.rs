@@ -4,7 +4,7 @@ use fosse_counters::accept as count;
 use fosse_service::Process;
 use fosse_wire::channel::Connection;
 
-use crate::connections::NOBODY;
+use crate::connections::NO_LANE;
 use crate::lane_channels::{Pending, Undelivered};
 use crate::source::Source;
 use crate::state::State;
@@ -48,7 +48,7 @@ pub(crate) fn deliver(state: &mut State, process: &Process) -> usize {
 
 fn take_back(state: &mut State, process: &Process, lane: u32, why: Undelivered, rest: Vec<Pending>) {
     for pending in rest {
-        state.connections.give(pending.connection.id, NOBODY);
+        state.connections.give(pending.connection.id, NO_LANE);
         state.lanes.closed(lane);
         state.waiting.push_back(pending);
     }

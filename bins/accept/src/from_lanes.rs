@@ -1,5 +1,5 @@
-//! What lanes report: connections over, connections held, connections given back. A lane has no
-//! word on others' connections.
+//! The reports of lanes: connections over, connections held, connections given back. What a lane
+//! says of others' connections is ignored.
 
 use std::os::fd::OwnedFd;
 
@@ -9,7 +9,7 @@ use fosse_wire::channel::{Connection, Kind, Message};
 use fosse_wire::request::Endpoint;
 use rustix::net::{AddressFamily, SocketType, getpeername, sockopt};
 
-use crate::connections::NOBODY;
+use crate::connections::NO_LANE;
 use crate::lane_channels::{Heard, Pending};
 use crate::limits::{READ_TURN_MAX, WAITING_COUNT_MAX};
 use crate::state::State;
@@ -48,8 +48,8 @@ fn close(state: &mut State, id: u64, lane: u32) {
     }
 }
 
-/// Adds a connection from before this process's time. No more than the lane may hold, and no trust
-/// on its word.
+/// Adds a connection from before this process's time: no more than the lane may hold, and trusted
+/// only where this process's own settings say so.
 fn learn(state: &mut State, reported: Connection, lane: u32) {
     if !state.listing.contains(lane) || !state.lanes.has_room(lane) {
         return;
@@ -68,7 +68,7 @@ fn take_back(state: &mut State, process: &Process, record: &Connection, fd: Owne
     if !is_same(&fd, &connection) {
         return close(state, connection.id, lane);
     }
-    state.connections.give(connection.id, NOBODY);
+    state.connections.give(connection.id, NO_LANE);
     state.lanes.closed(lane);
     process.counters.add(count::RETURNED, 1);
     state.waiting.push_back(Pending { connection, fd });

@@ -7,7 +7,7 @@ use fosse_service::{ExitReason, Order, Process};
 use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
 
 use crate::PROGRAM;
-use crate::limits::{DEATHS_COUNT_MAX, LEAVE_MS};
+use crate::limits::{CRASHES_COUNT_MAX, LEAVE_MS};
 use crate::state::State;
 
 /// Follows an order; [`ToChild`] says what each means.
@@ -30,8 +30,8 @@ pub(crate) fn follow(state: &mut State, process: &Process, order: Order) -> Resu
     Ok(())
 }
 
-/// Takes nobody in any more. Lanes and listening sockets live on in start, which gives them to the
-/// next accept.
+/// Takes no connection any more. Lanes and listening sockets live on in start, which gives them to
+/// the next accept.
 fn drain(state: &mut State, process: &Process) {
     state.leaving_until_ms = Some(process.event_loop.now_ms().saturating_add(LEAVE_MS));
     process.counters.set(fosse_counters::DRAINING, 1);
@@ -67,7 +67,7 @@ fn listen(state: &mut State, process: &Process, listener: u16, generation: u32, 
     }
 }
 
-/// A list that cannot be read changes nothing: the old one stays in force.
+/// Replaces a list. One that cannot be read changes nothing: the old one stays in force.
 fn replace_list(state: &mut State, process: &Process, listener: u16, generation: u32, fd: OwnedFd) {
     let now_ms = process.event_loop.now_ms();
     let image = fosse_sys::blob::map(fd, fosse_cidr::IMAGE_BYTES_MAX).map_err(|error| error.to_string());
@@ -85,13 +85,13 @@ fn penalise(state: &mut State, process: &Process, id: u64) {
     // start keeps it for the accept that comes after this one.
     process.tell_start(ToStart::Marked(mark));
     if mark.penalised {
-        fosse_die::warning(PROGRAM, format_args!("connection={id} second death from its source, penalised"));
+        fosse_die::warning(PROGRAM, format_args!("connection={id} second crash from its source, penalised"));
     }
 }
 
 /// Takes over what earlier accepts remembered of sources.
 fn restore_marks(state: &mut State, process: &Process, fd: OwnedFd) {
-    let bytes = match fosse_sys::blob::read(fd, DEATHS_COUNT_MAX * MESSAGE_BYTES) {
+    let bytes = match fosse_sys::blob::read(fd, CRASHES_COUNT_MAX * MESSAGE_BYTES) {
         Ok(bytes) => bytes,
         Err(error) => return fosse_die::alert(PROGRAM, format_args!("marks: {error}")),
     };

@@ -23,7 +23,7 @@ pub(crate) struct Pending {
     pub(crate) fd: OwnedFd,
 }
 
-/// Why a batch did not go out.
+/// The reason that a batch did not go out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Undelivered {
     /// The lane has not read what it was sent before.
@@ -34,7 +34,7 @@ pub(crate) enum Undelivered {
     Gone,
 }
 
-/// What a read from a lane brings.
+/// The result of a read from a lane.
 #[derive(Debug)]
 pub(crate) enum Heard {
     /// A message, with its descriptors.

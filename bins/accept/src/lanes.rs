@@ -11,7 +11,7 @@ use crate::source::Source;
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
     lanes: BTreeMap<u32, Lane>,
-    /// Keyed at random, so that nobody can choose addresses that meet in one lane.
+    /// Keyed at random, so that no attacker can choose addresses that meet in one lane.
     key: RandomState,
 }
 
@@ -83,10 +83,10 @@ impl Lanes {
 
     /// Returns the lane for a source, the same one as long as it takes any and is not fuller than
     /// the others: the highest of keyed hashes of source and lane (rendezvous hashing), so that a
-    /// lane that comes or goes moves only its own share. A source with so many connections that its
-    /// lane stands out (a load generator, a proxy nobody has named) spreads over all lanes: one
+    /// lane that comes or goes moves only its own share. A source that puts its lane ahead of the
+    /// others (a load generator, a proxy that is not configured as one) spreads over all lanes: one
     /// core for it would leave the others idle. Without a source (unix sockets, trusted proxies,
-    /// where one address stands for many clients) it is the lane with the fewest connections.
+    /// where one address is that of many clients) it is the lane with the fewest connections.
     pub(crate) fn choose(&self, source: Option<Source>) -> Option<u32> {
         let takers = || self.lanes.iter().filter(|(_, lane)| lane.takes());
         let (count, open) = takers().fold((0u32, 0u32), |(count, open), (_, lane)| (count + 1, open + lane.open));

@@ -13,33 +13,33 @@ pub(crate) const READ_TURN_MAX: usize = 16;
 /// swallowed hundreds of clients.
 pub(crate) const CHANNEL_BUFFER_BYTES: usize = 8 * 1024;
 
-/// How long a new accept waits for old lanes to say what they hold before it takes the first
-/// connection; a lane that has stopped must not stop everything. Looked at once a tick.
+/// Milliseconds that a new accept waits for old lanes to say what they hold before it takes the
+/// first connection; a lane that has stopped must not stop everything. Looked at once a tick.
 pub const LIST_WAIT_MS: u64 = 100;
 
-/// How long an accept that leaves looks for lanes for those it has taken in. New clients wait in
-/// the kernel meanwhile.
+/// Milliseconds that an accept that leaves looks for lanes for those it has taken in. New clients
+/// wait in the kernel meanwhile.
 pub(crate) const LEAVE_MS: u64 = 500;
 
-/// Two deaths within this time make a penalty.
-pub(crate) const DEATHS_WINDOW_MS: u64 = 60_000;
+/// Two crashes within this number of milliseconds make a penalty.
+pub(crate) const CRASHES_WINDOW_MS: u64 = 60_000;
 
-/// How long a penalty lasts.
+/// Milliseconds of a penalty.
 pub(crate) const PENALTY_MS: u64 = 600_000;
 
-/// How long lists of an older generation stay after the first of a newer one has come: start sends
-/// a generation at once, and none of it may be missing while the rest arrives.
+/// Milliseconds that lists of an older generation stay after the first of a newer one has come:
+/// start sends a generation at once, and none of it may be missing while the rest arrives.
 pub(crate) const LIST_OVERLAP_MS: u64 = 1000;
 
 /// Connections that no lane takes, at once. Reading from lanes stops at this number (a draining
 /// lane gives back all its idle ones), so that they wait where they are.
 pub(crate) const WAITING_COUNT_MAX: usize = 256;
 
-/// Sources remembered for deaths. start lets a program die ten times in ten seconds at most, so
+/// Sources remembered for crashes. start lets a program die ten times in ten seconds at most, so
 /// even a day of attacks from ever new addresses stays below what a window or a penalty can hold.
-pub(crate) const DEATHS_COUNT_MAX: usize = 4096;
+pub(crate) const CRASHES_COUNT_MAX: usize = 4096;
 
-/// Connections remembered after their end, since a death is reported after the lane has told or
+/// Connections remembered after their end, since a crash is reported after the lane has closed or
 /// lost them. At 20,000 connections a second it reaches back three seconds, and start reports
 /// within a tenth of one.
 pub(crate) const ENDED_COUNT_MAX: usize = 65_536;

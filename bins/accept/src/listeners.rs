@@ -1,4 +1,4 @@
-//! The listening sockets: taking one connection from one, and watching them only while somebody can
+//! The listening sockets: taking one connection from one, and watching them only while a lane can
 //! take it.
 
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ pub(crate) struct Listeners {
     next_token: u64,
     generation: u32,
     watched: bool,
-    /// Whose turn it is to be asked first.
+    /// Index of the one to be asked first.
     first: usize,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Listener {
     stale: bool,
 }
 
-/// What a listener has.
+/// The outcome of accept4(2) on a listener.
 #[derive(Debug)]
 pub(crate) enum Taken {
     /// A connection and its peer; the UID of a unix socket's peer where it is known.
@@ -80,8 +80,9 @@ impl Listeners {
 
     /// Closes all.
     pub(crate) fn close(&mut self, event_loop: &EventLoop) {
-        // A copy lives on in start, and the kernel would go on reporting it.
+        // A copy lives on in start, and epoll(7) reports a socket until its last copy is closed.
         for listener in self.all.drain(..) {
+            // Where this fails it was not watched.
             let _ = event_loop.remove(&listener.fd);
         }
     }
@@ -112,6 +113,8 @@ impl Listeners {
         self.watched = wanted;
         let interest = if wanted { Interest::IN } else { Interest::empty() };
         for listener in &mut self.all {
+            // It fails for lack of kernel memory alone; a listener that is still watched is then
+            // only asked in vain.
             let _ = event_loop.modify(&listener.fd, listener.token, interest);
             listener.ready = false;
         }
@@ -123,10 +126,11 @@ impl Listeners {
         self.all.iter_mut().filter(|listener| listener.token == token).for_each(|listener| drop(listener.take()));
     }
 
-    /// Gives up on a broken one; returns its number.
+    /// Gives up a broken one. Returns its number.
     pub(crate) fn drop_broken(&mut self, event_loop: &EventLoop, token: u64) -> Option<u16> {
         let at = self.all.iter().position(|listener| listener.token == token)?;
         let listener = self.all.swap_remove(at);
+        // Where this fails it was not watched.
         let _ = event_loop.remove(&listener.fd);
         Some(listener.number)
     }

@@ -11,7 +11,7 @@ use rustix::io::fcntl_dupfd_cloexec;
 use rustix::net::sockopt;
 
 use crate::PROGRAM;
-use crate::connections::NOBODY;
+use crate::connections::NO_LANE;
 use crate::delivery::{deliver, enqueue};
 use crate::lane_channels::{self, Pending};
 use crate::limits::{ACCEPT_TURN_MAX, WAITING_COUNT_MAX};
@@ -88,7 +88,7 @@ impl Server {
         let connection = Connection { id: self.next_id, listener, trusted, unix, peer };
         self.next_id += 1;
         process.counters.add(count::CONNECTIONS, 1);
-        connections.add(connection, NOBODY);
+        connections.add(connection, NO_LANE);
         enqueue(&mut self.state, Pending { connection, fd });
     }
 
@@ -155,7 +155,7 @@ impl Server {
 impl Service for Server {
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         match event.token.checked_sub(lane_channels::FIRST_TOKEN) {
-            Some(lane) => self.on_lane(process, u32::try_from(lane).unwrap_or(NOBODY), event),
+            Some(lane) => self.on_lane(process, u32::try_from(lane).unwrap_or(NO_LANE), event),
             None if event.flags.contains(Interest::HUP) => self.drop_listener(process, event.token, "shut down"),
             None => self.state.listeners.on_event(event.token),
         }

@@ -11,7 +11,8 @@ pub(crate) struct Source(u128);
 const MAPPED: u128 = 0xffff;
 
 impl Source {
-    /// Returns the source of a peer; `None` for a unix socket, whose peers are told apart by UID.
+    /// Returns the source of a peer; `None` for a unix socket, whose peers are distinguished by
+    /// UID.
     pub(crate) fn of(peer: &Endpoint) -> Option<Self> {
         let bits = u128::from_be_bytes(peer.addr);
         match bits {
@@ -21,14 +22,14 @@ impl Source {
         }
     }
 
-    /// Returns the parts that name it in a mark: whether it is a /64, and its bits.
+    /// Returns the parts that name it to the next accept: whether it is a /64, and its bits.
     pub(crate) fn parts(self) -> (bool, u64) {
         let (upper, lower) = (self.0 >> 64, self.0 & u128::from(u32::MAX));
         let wide = self.0 >> 32 != MAPPED;
         (wide, u64::try_from(if wide { upper } else { lower }).unwrap_or(0))
     }
 
-    /// Returns the source that a mark names.
+    /// Returns the source of such parts.
     pub(crate) fn of_parts(wide: bool, bits: u64) -> Self {
         let bits = u128::from(bits);
         Self(if wide { bits << 64 } else { MAPPED << 32 | bits & u128::from(u32::MAX) })

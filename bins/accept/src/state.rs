@@ -1,4 +1,4 @@
-//! What fosse-accept knows: who may come in, who is there, and who holds them.
+//! The state of fosse-accept: the admission, the connections, and the lanes that hold them.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -7,7 +7,7 @@ use fosse_settings::Accept;
 
 use crate::PROGRAM;
 use crate::admission::Admission;
-use crate::connections::{Connections, NOBODY};
+use crate::connections::{Connections, NO_LANE};
 use crate::lane_channels::{LaneChannels, Pending};
 use crate::lanes::Lanes;
 use crate::limits::LIST_WAIT_MS;
@@ -48,7 +48,7 @@ impl State {
     /// Forgets a lane and all it held; what it was still to get goes to others.
     pub(crate) fn lose_lane(&mut self, event_loop: &EventLoop, lane: u32, why: &str) {
         for pending in self.channels.remove(event_loop, lane) {
-            self.connections.give(pending.connection.id, NOBODY);
+            self.connections.give(pending.connection.id, NO_LANE);
             self.waiting.push_back(pending);
         }
         self.lanes.remove(lane);

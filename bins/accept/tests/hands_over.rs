@@ -70,7 +70,7 @@ fn more_returns_than_can_wait_are_read_as_lanes_have_room() {
 }
 
 #[test]
-fn after_its_own_death_a_new_accept_learns_what_the_lanes_hold() {
+fn after_a_crash_a_new_accept_learns_what_the_lanes_hold() {
     let settings = listener(AcceptListener { per_address_max: 2, ..AcceptListener::default() });
     let edge = Edge::new(&settings);
     let address = edge.listen_v4(0);
@@ -85,10 +85,10 @@ fn after_its_own_death_a_new_accept_learns_what_the_lanes_hold() {
     let (list, _) = lane.next(edge::SOON).unwrap();
     assert_eq!(list.kind, Kind::List);
     let early = client_from(4, address);
-    // Where the machine keeps us from answering for that long, accept is right not to wait for it.
+    // Where the machine keeps us from replying for that long, accept is right not to wait for it.
     let soon = lane.next(LIST_WAIT / 2);
     let waited = soon.is_none() || begun.elapsed() >= LIST_WAIT;
-    assert!(waited, "nobody is taken before the lane has answered");
+    assert!(waited, "a connection is taken before the lane has replied");
     lane.close(&Connection { id: 1, ..Connection::default() });
     lane.say(Kind::Open, &[Connection { trusted: true, ..held[0].0 }, held[1].0], &[]);
     let absurd: Vec<Connection> = (1..200).map(|id| Connection { id, ..held[0].0 }).collect();
@@ -110,7 +110,7 @@ fn after_its_own_death_a_new_accept_learns_what_the_lanes_hold() {
 }
 
 #[test]
-fn a_stopped_lane_does_not_keep_a_new_accept_waiting_and_is_counted_when_it_answers() {
+fn a_stopped_lane_does_not_keep_a_new_accept_waiting_and_is_counted_when_it_replies() {
     let edge = Edge::new(&listener(AcceptListener { per_address_max: 1, ..AcceptListener::default() }));
     let stopped = edge.lane_unheard(1);
     edge.adopt(&stopped, 1, true);

@@ -97,7 +97,7 @@ fn a_source_keeps_its_lane_and_a_trusted_proxy_is_spread() {
     let edge = Edge::new(&listener(AcceptListener { trusted: vec![proxies], ..AcceptListener::default() }));
     let address = edge.listen_v4(0);
     let lanes = [edge.lane(1, 100), edge.lane(2, 100)];
-    // Few enough not to be spread as a source that stands out is.
+    // Few enough not to be spread as a source that is ahead of the others is.
     let clients: Vec<_> = (0..10).map(|_| client_from(9, address)).collect();
     edge.wait_for_count(count::LIVE, 10);
     let held: Vec<usize> = lanes.iter().map(|lane| lane.arrived(&edge)).collect();

@@ -47,7 +47,7 @@ fn a_new_list_is_in_force_at_once_and_a_bad_one_changes_nothing() {
 #[test]
 fn a_million_entries_are_taken_while_connections_go_on() {
     let edge = Edge::new(&listener(AcceptListener::default()));
-    // Every second address: neighbours would become one range.
+    // Every second address: adjacent ones would become one range.
     let every_second = (0..2_000_000_u32).step_by(2);
     let deny: String = every_second.map(|n| format!("10.{}.{}.{}\n", n >> 16, n >> 8 & 255, n & 255)).collect();
     edge.lists(1, "", &(deny[..deny.len() - 1].rsplit_once('\n').unwrap().0.to_owned() + "\n127.0.0.9\n"));
@@ -112,13 +112,13 @@ fn a_penalty_outlives_the_accept_that_gave_it() {
     edge.adopt(&lane, 100, true);
     assert_eq!(lane.next(edge::SOON).unwrap().0.kind, Kind::List);
     lane.say(Kind::Open, &[], &[]);
-    let told: Vec<u8> = marks[1..].iter().flat_map(|mark| ToStart::Marked(*mark).encode()).collect();
-    edge.order(ToChild::Marks, Some(&fosse_sys::memfd::sealed("marks", &told).unwrap()));
+    let remembered: Vec<u8> = marks[1..].iter().flat_map(|mark| ToStart::Marked(*mark).encode()).collect();
+    edge.order(ToChild::Marks, Some(&fosse_sys::memfd::sealed("marks", &remembered).unwrap()));
     let address = edge.listen_v4(0);
     assert_eq!(fate(&mut client_from(3, address)), "reset");
     edge.wait_for_count(count::PENALISED, 1);
     dies_of(&edge, &lane, 4, address);
-    assert!(matches!(edge.said(), ToStart::Marked(mark) if mark.penalised), "one death before, one now");
+    assert!(matches!(edge.said(), ToStart::Marked(mark) if mark.penalised), "one crash before, one now");
 }
 
 fn dies_of(edge: &Edge, lane: &Lane, last: u8, address: std::net::SocketAddr) {
@@ -131,7 +131,7 @@ fn dies_of(edge: &Edge, lane: &Lane, last: u8, address: std::net::SocketAddr) {
 }
 
 #[test]
-fn a_source_of_two_deaths_is_refused_but_not_one_that_is_trusted_or_allow_listed() {
+fn a_source_of_two_crashes_is_refused_but_not_one_that_is_trusted_or_allow_listed() {
     let proxy = Net { addr: "::ffff:127.0.0.50".parse::<Ipv6Addr>().unwrap().octets(), prefix: 128 };
     let edge = Edge::new(&listener(AcceptListener { trusted: vec![proxy], ..AcceptListener::default() }));
     edge.lists(1, "127.0.0.60", "");

@@ -22,10 +22,10 @@ use fosse_wire::start::{ToChild, ToStart};
 use rustix::net::SocketType;
 
 /// Longest wait for something that must happen: no machine is so slow or busy.
-pub const SOON: Duration = fosse_harness::WAIT_MAX;
+pub(crate) const SOON: Duration = fosse_harness::WAIT_MAX;
 
 /// A running fosse-accept.
-pub struct Edge(Stage);
+pub(crate) struct Edge(Stage);
 
 impl Deref for Edge {
     type Target = Stage;
@@ -41,23 +41,23 @@ impl DerefMut for Edge {
 }
 
 /// One lane's end of a channel, and accept's end as start keeps it.
-pub struct Lane {
-    pub number: u32,
+pub(crate) struct Lane {
+    pub(crate) number: u32,
     near: OwnedFd,
     far: OwnedFd,
 }
 
-pub fn listener(settings: AcceptListener) -> Accept {
+pub(crate) fn listener(settings: AcceptListener) -> Accept {
     Accept { connections_max: 1000, listeners: vec![settings] }
 }
 
 impl Edge {
-    pub fn new(settings: &Accept) -> Edge {
+    pub(crate) fn new(settings: &Accept) -> Edge {
         Edge::with_shell(settings, "")
     }
 
     /// Shell words run first, to lower limits with.
-    pub fn with_shell(settings: &Accept, first: &str) -> Edge {
+    pub(crate) fn with_shell(settings: &Accept, first: &str) -> Edge {
         let blob = fosse_wire::blob::encode(settings).unwrap();
         let stage = Stage::spawn(Path::new(env!("CARGO_BIN_EXE_fosse-accept")), Some(&blob), Vec::new(), first);
         assert_eq!(stage.said(), ToStart::Ready, "{}", stage.log());
@@ -65,21 +65,21 @@ impl Edge {
     }
 
     /// Under strace, which writes to `trace`; `None` where there is no strace.
-    pub fn traced(settings: &Accept, trace: &Path) -> Option<Edge> {
+    pub(crate) fn traced(settings: &Accept, trace: &Path) -> Option<Edge> {
         Command::new("strace").arg("-V").stdout(Stdio::null()).status().ok()?;
         Some(Edge::with_shell(settings, &format!("set -- strace -o '{}' \"$@\";", trace.display())))
     }
 
-    pub fn order(&self, order: ToChild, fd: Option<&dyn AsFd>) {
+    pub(crate) fn order(&self, order: ToChild, fd: Option<&dyn AsFd>) {
         self.0.order(order, fd.map(|fd| fd.as_fd()));
     }
 
-    pub fn listen(&self, number: u16, socket: &dyn AsFd) {
+    pub(crate) fn listen(&self, number: u16, socket: &dyn AsFd) {
         self.order(ToChild::Listen { listener: number, generation: 1 }, Some(socket));
     }
 
     /// A listener on 127.0.0.1 that accept has too.
-    pub fn listen_v4(&self, number: u16) -> SocketAddr {
+    pub(crate) fn listen_v4(&self, number: u16) -> SocketAddr {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         socket.set_nonblocking(true).unwrap();
         self.listen(number, &socket);
@@ -87,27 +87,27 @@ impl Edge {
     }
 
     /// A lane of which accept does not know yet.
-    pub fn lane_unheard(&self, number: u32) -> Lane {
+    pub(crate) fn lane_unheard(&self, number: u32) -> Lane {
         let (near, far) = pair(SocketType::SEQPACKET);
         Lane { number, near, far }
     }
 
-    pub fn lane(&self, number: u32, connections_max: u32) -> Lane {
+    pub(crate) fn lane(&self, number: u32, connections_max: u32) -> Lane {
         let lane = self.lane_unheard(number);
         self.adopt(&lane, connections_max, false);
         lane
     }
 
-    pub fn adopt(&self, lane: &Lane, connections_max: u32, known: bool) {
+    pub(crate) fn adopt(&self, lane: &Lane, connections_max: u32, known: bool) {
         self.order(ToChild::LaneAdd { lane: lane.number, connections_max, known }, Some(&lane.far));
     }
 
-    pub fn lists(&self, generation: u32, allow: &str, deny: &str) {
+    pub(crate) fn lists(&self, generation: u32, allow: &str, deny: &str) {
         let image = fosse_cidr::compile(allow.as_bytes(), deny.as_bytes()).unwrap();
         self.image(generation, &image);
     }
 
-    pub fn image(&self, generation: u32, image: &[u8]) {
+    pub(crate) fn image(&self, generation: u32, image: &[u8]) {
         let image = memfd::sealed("addresses", image).unwrap();
         self.order(ToChild::Addresses { listener: u16::MAX, generation }, Some(&image));
         self.settle();
@@ -115,33 +115,33 @@ impl Edge {
 
     /// Waits until what was ordered before is in force: a turn that was under way may not have seen
     /// it, the next has.
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         self.wait_for_turns(2);
     }
 
     /// Turns and CPU time (in clock ticks of 10 ms) accept takes in a second, however late a busy
     /// machine wakes the test.
-    pub fn effort(&self) -> (u64, u64) {
+    pub(crate) fn effort(&self) -> (u64, u64) {
         let (turns, ticks, begun) = (self.count(fosse_counters::TURNS), self.cpu_ticks(), Instant::now());
         std::thread::sleep(Duration::from_secs(1));
         let a_second = |count: u64| (count as f64 / begun.elapsed().as_secs_f64()).ceil() as u64;
         (a_second(self.count(fosse_counters::TURNS) - turns), a_second(self.cpu_ticks() - ticks))
     }
 
-    pub fn cpu_ticks(&self) -> u64 {
+    pub(crate) fn cpu_ticks(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
-    pub fn kill(self) {
+    pub(crate) fn kill(self) {
         self.0.kill();
     }
 }
 
 impl Lane {
-    /// The next message, or none in this time.
-    pub fn next(&self, wait: Duration) -> Option<(Message, Vec<OwnedFd>)> {
+    /// Returns the next message, or none in this time.
+    pub(crate) fn next(&self, wait: Duration) -> Option<(Message, Vec<OwnedFd>)> {
         if !readable(&self.near, wait) {
             return None;
         }
@@ -152,8 +152,8 @@ impl Lane {
         }
     }
 
-    /// So many connections, in as many messages as they come in.
-    pub fn take(&self, count: usize) -> Vec<(Connection, OwnedFd)> {
+    /// Takes this number of connections, in as many messages as they come in.
+    pub(crate) fn take(&self, count: usize) -> Vec<(Connection, OwnedFd)> {
         let mut taken = Vec::new();
         while taken.len() < count {
             let (message, fds) = self.next(SOON).expect("connections arrive");
@@ -164,51 +164,52 @@ impl Lane {
         taken
     }
 
-    /// Nothing has come, nor does anything come of what accept has been told or sent so far.
-    pub fn is_quiet(&self, edge: &Edge) -> bool {
+    /// Returns whether nothing has come, nor comes of what accept was sent so far.
+    pub(crate) fn is_quiet(&self, edge: &Edge) -> bool {
         edge.settle();
         self.next(Duration::ZERO).is_none()
     }
 
-    /// How many connections have come, with what comes of those that accept was sent so far.
-    pub fn arrived(&self, edge: &Edge) -> usize {
+    /// Returns the number of connections that have come, with those that come of what accept was
+    /// sent so far.
+    pub(crate) fn arrived(&self, edge: &Edge) -> usize {
         edge.settle();
         std::iter::from_fn(|| self.next(Duration::ZERO)).map(|(_, fds)| fds.len()).sum()
     }
 
-    pub fn say(&self, kind: Kind, connections: &[Connection], fds: &[&OwnedFd]) {
+    pub(crate) fn say(&self, kind: Kind, connections: &[Connection], fds: &[&OwnedFd]) {
         let mut bytes = Vec::new();
         channel::encode(&mut bytes, kind, connections);
         let fds: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
         send_when_free(&self.near, &bytes, &fds);
     }
 
-    pub fn say_raw(&self, bytes: &[u8]) {
+    pub(crate) fn say_raw(&self, bytes: &[u8]) {
         send(&self.near, bytes, &[]).unwrap();
     }
 
-    pub fn close(&self, connection: &Connection) {
+    pub(crate) fn close(&self, connection: &Connection) {
         self.say(Kind::Closed, &[*connection], &[]);
     }
 }
 
 /// A client that comes from 127.0.0.`last`.
-pub fn client_from(last: u8, to: SocketAddr) -> TcpStream {
+pub(crate) fn client_from(last: u8, to: SocketAddr) -> TcpStream {
     connect_from(last, to, SOON).unwrap()
 }
 
-pub fn client(to: SocketAddr) -> TcpStream {
+pub(crate) fn client(to: SocketAddr) -> TcpStream {
     TcpStream::connect(to).unwrap()
 }
 
-/// How the other side ends the connection: "reset", "end", or "open" if it does not.
-pub fn fate(stream: &mut TcpStream) -> &'static str {
+/// Returns how the other side ends the connection: "reset", "end", or "open" if it does not.
+pub(crate) fn fate(stream: &mut TcpStream) -> &'static str {
     stream.set_read_timeout(Some(SOON)).unwrap();
     fate_now(stream)
 }
 
-/// How the other side has ended the connection so far.
-pub fn fate_so_far(stream: &mut TcpStream) -> &'static str {
+/// Returns how the other side has ended the connection so far.
+pub(crate) fn fate_so_far(stream: &mut TcpStream) -> &'static str {
     stream.set_nonblocking(true).unwrap();
     fate_now(stream)
 }
@@ -223,6 +224,6 @@ fn fate_now(stream: &mut TcpStream) -> &'static str {
 }
 
 /// A socket as a file, to read and write on.
-pub fn file(fd: OwnedFd) -> File {
+pub(crate) fn file(fd: OwnedFd) -> File {
     File::from(fd)
 }
