@@ -15,7 +15,7 @@ use std::time::Duration;
 use fosse_fdpass::send;
 use fosse_settings as blobs;
 use fosse_wire::channel::{self, Connection};
-use fosse_wire::connect::{Answer, Ask, Outcome};
+use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
 use fosse_wire::request::Endpoint;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
 
@@ -31,7 +31,7 @@ const BROWSER: &[u8] =
     Cookie: sid=b5f3c0a1d2e34f56; theme=dark; consent=1; cart=17-3,42-1; _ga=GA1.1.123456789.1712345678\r\n\
     Sec-Fetch-Dest: document\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Site: same-origin\r\n\
     Upgrade-Insecure-Requests: 1\r\nPriority: u=0, i\r\n\r\n";
-const ANSWER_HEAD: &str = "HTTP/1.1 200 OK\r\nServer: nginx/1.26.3\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
+const RESPONSE_HEAD: &str = "HTTP/1.1 200 OK\r\nServer: nginx/1.26.3\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\
     Content-Type: application/octet-stream\r\nContent-Length: 1024\r\nConnection: keep-alive\r\n\r\n";
 
 fn pair(kind: SocketType) -> (OwnedFd, OwnedFd) {
@@ -130,14 +130,14 @@ fn lane(directory: &str, tool: &[String]) -> (Vec<Child>, OwnedFd, OwnedFd) {
     (children, accept, connect)
 }
 
-/// A connection for every ask.
+/// Replies to every connect request with a connection.
 fn connections(connect: &OwnedFd, backends: &mut Vec<UnixStream>) {
-    let mut bytes = [0; Ask::BYTES];
-    while let Ok((Ask::BYTES, _)) = recv(connect, &mut bytes, RecvFlags::DONTWAIT) {
-        let tag = Ask::decode(&bytes).unwrap().tag;
+    let mut bytes = [0; ConnectRequest::BYTES];
+    while let Ok((ConnectRequest::BYTES, _)) = recv(connect, &mut bytes, RecvFlags::DONTWAIT) {
+        let tag = ConnectRequest::decode(&bytes).unwrap().tag;
         let (ours, theirs) = UnixStream::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
-        send(connect, &Answer { tag, outcome: Outcome::Connected, errno: 0 }.encode(), &[theirs.as_fd()]).unwrap();
+        send(connect, &Reply { tag, outcome: Outcome::Connected, errno: 0 }.encode(), &[theirs.as_fd()]).unwrap();
         backends.push(ours);
     }
 }
@@ -149,7 +149,7 @@ fn main() {
         panic!("lane DIRECTORY ROUNDS plain|browser [TOOL ...]")
     };
     let request = if kind == "browser" { BROWSER } else { PLAIN };
-    let answer = [ANSWER_HEAD.as_bytes(), &[b'x'; 1024]].concat();
+    let response = [RESPONSE_HEAD.as_bytes(), &[b'x'; 1024]].concat();
     let (mut children, accept, connect) = lane(directory, tool);
     let mut clients = Vec::new();
     let mut message = Vec::new();
@@ -166,20 +166,20 @@ fn main() {
     let mut bytes = vec![0; 65_536];
     for _ in 0..rounds.parse::<usize>().unwrap() {
         clients.iter_mut().for_each(|client| client.write_all(request).unwrap());
-        // All requests are at the backend before the first is answered.
-        let mut asked = Vec::new();
-        while asked.len() < CLIENTS {
+        // All requests are at the backend before the first has its response.
+        let mut requested = Vec::new();
+        while requested.len() < CLIENTS {
             connections(&connect, &mut backends);
             for (at, backend) in backends.iter_mut().enumerate() {
                 if let Ok(count @ 1..) = backend.read(&mut bytes) {
                     assert!(bytes[..count].ends_with(b"\r\n\r\n"));
-                    asked.push(at);
+                    requested.push(at);
                 }
             }
             std::thread::sleep(Duration::from_micros(200));
         }
-        for at in asked {
-            backends[at].write_all(&answer).unwrap();
+        for at in requested {
+            backends[at].write_all(&response).unwrap();
         }
         for client in &mut clients {
             let mut came = 0;

@@ -1,5 +1,5 @@
 //! Plays accept and dispatch for a fosse-parse given on the command line, for measurements with any
-//! load generator: listens on 127.0.0.1 and answers every request with the same body.
+//! load generator: listens on 127.0.0.1 and responds to every request with the same body.
 //! `ring PROGRAM PORT BODY_BYTES`
 
 use std::net::TcpListener;
@@ -34,7 +34,7 @@ fn spawn(program: &str, fds: &[(u8, OwnedFd)]) -> std::process::Child {
     Command::new("/bin/bash").arg("-c").arg(script).arg(program).spawn().unwrap()
 }
 
-fn answer(out: &mut Outbox, stream: StreamId, body: &[u8]) {
+fn respond(out: &mut Outbox, stream: StreamId, body: &[u8]) {
     let length = BodyLength::Exact(body.len() as u64);
     let head = ResponseHead { status: 200, body: length, ..Default::default() };
     out.frame(stream, Kind::Response, |bytes| {
@@ -94,7 +94,7 @@ fn main() {
                     }
                     while let Some(frame) = input.next_frame().unwrap() {
                         if frame.kind == Kind::RequestEnd {
-                            answer(&mut output.outbox, frame.stream, &body);
+                            respond(&mut output.outbox, frame.stream, &body);
                         }
                     }
                 }

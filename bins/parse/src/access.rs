@@ -21,7 +21,7 @@ pub(crate) struct AccessLog {
     dropped: u64,
 }
 
-/// How an exchange ended, as the log has it.
+/// The end of an exchange, as the log has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// The whole response was handed to the kernel or to dispatch.
@@ -45,7 +45,7 @@ impl End {
     }
 }
 
-/// What a line begins with.
+/// The beginning of a line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Who<'a> {
     /// Number of the request, 0 for what never became one.
@@ -118,7 +118,7 @@ impl AccessLog {
         while written < self.lines.len() {
             match rustix::io::write(pipe, whole_lines(&self.lines[written..])) {
                 Ok(count) => written += count,
-                // It is full, or nobody reads: lines are dropped once too many wait.
+                // It is full, or has no reader: lines are dropped once too many wait.
                 Err(_) => break,
             }
         }

@@ -117,8 +117,8 @@ impl Conn {
     }
 
     /// Returns whether another lane can take the connection on: nothing is buffered, owed or begun.
-    /// One that began with a PROXY header cannot move, since nobody sends that twice, and one with
-    /// a login would lose it.
+    /// One that began with a PROXY header cannot move, since the proxy does not send that twice,
+    /// and one with a login would lose it.
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self.phase, Phase::Head | Phase::Proxy)
             && self.input.is_empty()
@@ -214,8 +214,8 @@ impl Conn {
         context.buffers.give_back(&mut self.output);
     }
 
-    /// Resets the stream of the exchange, as nobody waits for it any more. That is done after the
-    /// end of the request as well: the response can stop.
+    /// Resets the stream of the exchange, for which no client waits any more. That is done after
+    /// the end of the request as well: the response can stop.
     pub(crate) fn leave_exchange(&mut self, reason: ResetReason, out: &mut Outbox) {
         if self.exchange.open && !self.exchange.discard {
             out.reset(self.stream, reason);

@@ -26,7 +26,7 @@ pub struct Context {
     pub(crate) drain: Drain,
     /// Milliseconds on the monotonic clock at the beginning of this turn.
     pub(crate) now_ms: u64,
-    /// Credit of request bodies is not counted: nobody could grant any.
+    /// Credit of request bodies is not counted: in a shell nothing grants any.
     pub credit_unlimited: bool,
     /// fosse-dispatch hears of the end of connections.
     pub(crate) reports_ends: bool,

@@ -1,6 +1,6 @@
 //! The drain of this process.
 
-/// Whether the process drains, and until when.
+/// The drain, with its deadline once it has begun.
 #[derive(Debug, Default)]
 pub(crate) struct Drain {
     deadline_ms: Option<u64>,

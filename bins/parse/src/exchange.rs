@@ -8,18 +8,18 @@ use fosse_wire::response::{BACKEND_NONE, ResponseHead};
 /// The rest of a request body.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// This many bytes.
+    /// This number of bytes.
     Exact(u64),
     /// Chunks.
     Chunked(ChunkedDecoder),
 }
 
-/// How the body of the response is written.
+/// The framing in which the body of the response is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// Not at all.
     None,
-    /// As it is; this many bytes are still to come.
+    /// As it is; this number of bytes is still to come.
     Exact(u64),
     /// In chunks.
     Chunked,
@@ -27,16 +27,16 @@ pub(crate) enum Framing {
     UntilClose,
 }
 
-/// Whether a client waits for 100 Continue.
+/// The wait of a client for 100 Continue (RFC 9110, section 10.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expect {
-    /// It does not.
+    /// It does not wait.
     No,
-    /// It does.
+    /// It waits before it sends its body.
     Pending,
 }
 
-/// Who writes to the client.
+/// The process that writes to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lease {
     /// This process.
@@ -65,11 +65,11 @@ pub struct Exchange {
     pub(crate) body: Body,
     /// Body bytes that may be sent into the ring.
     pub(crate) request_credit: u32,
-    /// Whether the client waits for 100 Continue.
+    /// The client's wait for 100 Continue.
     pub(crate) expect: Expect,
     /// The final head was written for the client.
     pub(crate) response_begun: bool,
-    /// How the body of the response is written.
+    /// The framing of the response body.
     pub(crate) framing: Framing,
     /// The connection ends after this response.
     pub(crate) close: bool,
@@ -81,7 +81,7 @@ pub struct Exchange {
     pub(crate) http10: bool,
     /// Index of the upgrade token that was offered.
     pub(crate) upgrade: Option<usize>,
-    /// Who writes to the client.
+    /// The process that writes to the client.
     pub(crate) lease: Lease,
     /// Bytes of the response that may be on their way at a time: `response_credit` and `owed`.
     pub(crate) window: u32,

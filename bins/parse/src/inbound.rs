@@ -48,7 +48,7 @@ impl Conn {
         }
     }
 
-    /// Goes on with buffered bytes after something has changed.
+    /// Goes on with buffered bytes after the phase, the credit or the output has changed.
     pub fn resume(&mut self, context: &mut Context, out: &mut Outbox) {
         if self.input.is_empty() {
             return;

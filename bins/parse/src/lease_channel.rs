@@ -26,7 +26,7 @@ impl LeaseChannel {
     /// Sends a copy of the socket of connection `id`.
     ///
     /// # Errors
-    /// What sendmsg(2) says: dispatch cannot take it now, or is gone, which shows at the ring.
+    /// Those of sendmsg(2): dispatch cannot take it now, or is gone, which shows at the ring.
     pub(crate) fn lend(&self, id: u64, socket: BorrowedFd<'_>) -> Result<(), Errno> {
         let Some(fd) = &self.fd else { return Err(Errno::NOTCONN) };
         let mut message = Vec::new();

@@ -122,7 +122,7 @@ impl Conn {
     }
 
     /// Decides whether the connection ends after this response: if either side says so, and if the
-    /// request is not whole, since what follows could not be told from its body.
+    /// request is not whole, since its body and what follows could not be distinguished.
     fn decide_close(&mut self, head: &ResponseHead<'_>, context: &Context) {
         let requests_max = u64::from(context.settings.blob.connection_requests_max);
         let last = requests_max > 0 && self.requests >= requests_max;

@@ -14,7 +14,7 @@ pub const POLICY: Policy = Policy {
     syscalls: &[
         Row::seen(call::EPOLL_CTL, Args::Any, "clients come and go"),
         Row::seen(call::EPOLL_PWAIT, Args::Any, "a turn waits for the next event"),
-        Row::seen(call::SCHED_YIELD, Args::Any, "lingering gives the core to a neighbour of the lane"),
+        Row::seen(call::SCHED_YIELD, Args::Any, "lingering gives the core to the next stage of the lane"),
         Row::seen(call::RECVFROM, Args::Any, "bytes of clients and frames of the ring"),
         Row::seen(
             call::SENDTO,

@@ -1,5 +1,5 @@
-//! The turns of fosse-parse: what is ready is read, worked on, and written once to each neighbour
-//! and client.
+//! The turns of fosse-parse: what is ready is read, worked on, and written once to each peer and
+//! client.
 
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -107,8 +107,9 @@ impl Server {
     }
 
     fn on_connection(&mut self, record: Connection, fd: OwnedFd) {
-        // Until its normal end a connection ends in a reset, whatever kills this process: a part of
-        // a response never looks whole.
+        // close(2) of such a socket sends RST (socket(7), SO_LINGER). So until its normal end a
+        // connection ends in a reset, whatever kills this process: a part of a response never looks
+        // whole.
         let resets = record.unix || set_socket_linger(&fd, Some(core::time::Duration::ZERO)).is_ok();
         let added = if resets { self.clients.insert(record, fd, &self.context) } else { None };
         match added {
@@ -250,7 +251,7 @@ fn ring(gone: Gone) -> ExitReason {
     ExitReason::Failed(format!("ring: {gone}"))
 }
 
-/// Accepts what may come for a slot that nobody uses: frames that crossed the end of their stream.
+/// Accepts what may come for a free slot: frames that crossed the end of their stream.
 const fn late(kind: Kind) -> Result<(), WireError> {
     match kind {
         Kind::RequestCredit | Kind::Reset => Ok(()),

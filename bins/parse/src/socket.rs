@@ -39,7 +39,7 @@ impl Socket {
     }
 
     /// Acts on an event. A flush has to bring what is watched for up to date afterwards: bytes that
-    /// nobody wants now must not wake us again.
+    /// are not wanted now must not wake us again.
     pub(crate) fn on_event(
         &mut self,
         event: Event,
@@ -105,7 +105,7 @@ impl Socket {
     /// Watches for what the connection wants now, where that has changed.
     ///
     /// # Errors
-    /// What epoll_ctl(2) says.
+    /// Those of epoll_ctl(2).
     pub(crate) fn watch(&mut self, conn: &Conn, event_loop: &EventLoop) -> Result<(), Errno> {
         if conn.wants_input() {
             self.unwanted = false;

@@ -33,7 +33,7 @@ pub struct Lane {
     pub(crate) input: Input,
     pub(crate) output: Output,
     pub(crate) access: Option<OwnedFd>,
-    /// Where request numbers begin.
+    /// The number before that of the first request.
     pub(crate) request_first: u64,
 }
 

@@ -16,14 +16,14 @@ use crate::context::Context;
 use crate::limits::READ_BYTES_MAX;
 use crate::settings::Settings;
 
-/// Why a pipeline did not end well.
+/// The reason that a pipeline did not end well.
 #[derive(Debug, PartialEq, Eq)]
 enum Trouble {
-    /// What came was no request; the local response that a client would have got.
+    /// The input was no request; holds the local response that a client would have got.
     Refused(String),
     /// Input ended within a request.
     Cut,
-    /// The reader of the frames is gone.
+    /// The reader of the frames went.
     Reader(Gone),
     /// fd 0 cannot be read.
     Input(std::io::ErrorKind),

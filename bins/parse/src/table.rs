@@ -31,7 +31,7 @@ pub(crate) struct Table {
     lease_blocked: Vec<u32>,
 }
 
-/// What follows from a visit to a client.
+/// The consequence of a visit to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Visited {
     /// Nothing, or its end.
@@ -76,7 +76,7 @@ impl Table {
         self.slots.get_mut(usize::try_from(index).ok()?)?.client.as_deref_mut()
     }
 
-    /// Returns the client of a slot and queues it. `None` where nobody uses the slot.
+    /// Returns the client of a slot and queues it. `None` where the slot is free.
     pub(crate) fn queued(&mut self, index: u32) -> Option<&mut Client> {
         let client = self.slots.get_mut(usize::try_from(index).ok()?)?.client.as_deref_mut()?;
         enqueue(&mut self.queue, client, index);

@@ -12,7 +12,7 @@ use crate::limits::EXPECT_MS_MAX;
 use crate::peers::Peers;
 use crate::table::Visited;
 
-/// What is due now.
+/// The action that is due now.
 #[derive(Debug, PartialEq, Eq)]
 enum Due {
     Nothing,
@@ -68,7 +68,7 @@ fn due(conn: &Conn, now_ms: u64) -> Due {
     if conn.waits_for_continue() && now_ms >= exchange.begun_ms.saturating_add(EXPECT_MS_MAX) {
         return Due::Continue;
     }
-    // A client is not to blame while nobody takes its bytes.
+    // The time limits are the client's: it is not to blame while the ring takes no bytes.
     let held_up = conn.phase == Phase::Body && !conn.wants_input();
     if now_ms < conn.deadline_ms || held_up {
         return Due::Nothing;

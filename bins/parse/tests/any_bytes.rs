@@ -1,6 +1,7 @@
-//! Both directions of a connection with bytes that nobody would send.
+//! Both directions of a connection with bytes that no client or backend sends.
 
 #[path = "../../../fuzz/src/target/parse.rs"]
+#[expect(unreachable_pub, reason = "fuzz/ calls them")]
 mod target;
 
 const REQUESTS: [&[u8]; 4] = [

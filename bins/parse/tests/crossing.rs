@@ -125,7 +125,7 @@ fn responses_without_a_body_have_none() {
 }
 
 #[test]
-fn the_page_of_a_denial_is_dropped_behind_a_head() {
+fn the_page_of_a_denial_is_dropped_after_a_response_to_head() {
     let mut lane = Lane::new(&settings());
     let (denied, other) = (lane.client(), lane.client());
     say(&denied, "HEAD / HTTP/1.1\r\nHost: a.example\r\n\r\n");
@@ -158,7 +158,7 @@ fn old_clients_get_no_chunks_and_keep_alive_only_if_they_ask() {
 }
 
 #[test]
-fn who_waits_for_100_gets_it_when_somebody_wants_the_body() {
+fn a_client_that_waits_for_100_gets_it_when_the_body_is_wanted() {
     let mut lane = Lane::new(&settings());
     let client = lane.client();
     for by_credit in [true, false] {
@@ -281,7 +281,7 @@ fn a_client_that_leaves_resets_its_stream_and_the_slot_waits_for_the_ring() {
     assert_eq!(lane.frame().body, b"abc");
     drop(client);
     assert_eq!(lane.frame().kind, Kind::Reset);
-    assert_eq!(lane.told_accept().0.kind, fosse_wire::channel::Kind::Closed);
+    assert_eq!(lane.next_to_accept().0.kind, fosse_wire::channel::Kind::Closed);
     let other = lane.client();
     say(&other, GET);
     let second = lane.request();
@@ -356,7 +356,7 @@ fn a_lease_lets_dispatch_write_and_comes_back() {
         let lease = lane.frame();
         assert_eq!((lease.kind, lease.stream, lease.body.len()), (Kind::Lease, request.stream, 0));
         if round == 0 {
-            let (connections, mut fds) = lane.told_dispatch();
+            let (connections, mut fds) = lane.next_to_dispatch();
             assert_eq!((connections, fds.len()), (vec![1], 1));
             socket = fds.pop();
         }
@@ -366,7 +366,7 @@ fn a_lease_lets_dispatch_write_and_comes_back() {
         expect(&client, "hello");
     }
     drop(client);
-    assert_eq!(lane.told_dispatch().0, [1]);
+    assert_eq!(lane.next_to_dispatch().0, [1]);
 }
 
 #[test]
@@ -387,7 +387,7 @@ fn an_upgrade_hands_the_connection_over_with_what_was_read() {
         &client,
         "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     );
-    let (_, fds) = lane.told_dispatch();
+    let (_, fds) = lane.next_to_dispatch();
     say(&client, "later");
     lane.settle();
     assert!(readable(&fds[0], lane::SOON));

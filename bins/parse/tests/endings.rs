@@ -1,4 +1,4 @@
-//! Time limits, drains and deaths.
+//! Time limits, drains and crashes.
 
 mod lane;
 
@@ -42,7 +42,7 @@ fn a_dead_ring_costs_503_or_a_reset_and_idle_connections_go_on() {
         assert!(rest(&half).starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
         assert_eq!(until_reset(&streaming), b"");
         let returned = loop {
-            let (message, fds) = lane.told_accept();
+            let (message, fds) = lane.next_to_accept();
             if message.kind == channel::Kind::Return {
                 assert_eq!((message.connections.len(), message.connections[0].id), (1, 1));
                 break fds;
@@ -136,14 +136,14 @@ fn a_drain_finishes_what_is_under_way_and_hands_back_the_rest() {
     say(&busy, GET);
     let request = lane.request();
     lane.order(ToChild::Drain);
-    let (message, _fds) = lane.told_accept();
+    let (message, _fds) = lane.next_to_accept();
     assert_eq!((message.kind, message.connections[0].id), (channel::Kind::Return, 1));
     lane.respond(request.stream, b"hello");
     assert_eq!(rest(&busy), "HTTP/1.1 200 OK\r\nX-Is: x\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
     drop(busy);
     // One that accept passed on before it heard of the drain.
     let _late = lane.client();
-    assert!(lane.told_accept().0.kind != channel::Kind::List);
+    assert!(lane.next_to_accept().0.kind != channel::Kind::List);
     assert_eq!(lane.said(), ToStart::Drained);
     assert_eq!(lane.exit().code(), Some(0));
 }
@@ -160,38 +160,38 @@ fn a_drain_that_takes_too_long_is_cut_off() {
 }
 
 #[test]
-fn an_accept_started_anew_learns_what_is_held() {
+fn an_accept_that_is_restarted_learns_which_connections_are_open() {
     let mut lane = Lane::new(&settings());
     let _clients = [lane.client(), lane.client()];
     let mut bytes = Vec::new();
     channel::encode(&mut bytes, channel::Kind::List, &[]);
     lane.tell(&bytes);
-    let (open, _) = lane.told_accept();
+    let (open, _) = lane.next_to_accept();
     assert_eq!((open.kind, open.connections.len()), (channel::Kind::Open, 2));
-    let (end, _) = lane.told_accept();
+    let (end, _) = lane.next_to_accept();
     assert_eq!((end.kind, end.connections.len()), (channel::Kind::Open, 0));
 }
 
 #[test]
-fn an_accept_that_reads_late_still_learns_all_that_is_held() {
+fn an_accept_that_reads_late_still_learns_of_all_that_are_open() {
     let mut lane = Lane::new(&settings());
     let _clients = [lane.client(), lane.client()];
     let mut bytes = Vec::new();
     channel::encode(&mut bytes, channel::Kind::List, &[]);
-    // Each question has two answers, which nobody reads, until there is no room for another. One is
-    // asked when all of the one before is answered: two that parse reads at once are one to it.
+    // Each LIST has two replies, which nothing reads, until there is no room for another. One is
+    // sent when all of the one before is replied to: two that parse reads at once are one to it.
     let queued = || rustix::io::ioctl_fionread(&lane.accept).unwrap();
     lane.tell(&bytes);
     lane.settle();
-    let (mut asked, answers) = (1, queued());
-    while queued() == asked * answers {
+    let (mut lists, replies) = (1, queued());
+    while queued() == lists * replies {
         let begun = Instant::now();
         lane.tell(&bytes);
-        asked += 1;
-        while queued() < asked * answers && begun.elapsed() < Duration::from_millis(100) {
+        lists += 1;
+        while queued() < lists * replies && begun.elapsed() < Duration::from_millis(100) {
             std::thread::sleep(Duration::from_millis(1));
         }
-        if queued() < asked * answers {
+        if queued() < lists * replies {
             lane.settle();
         }
     }
@@ -200,15 +200,15 @@ fn an_accept_that_reads_late_still_learns_all_that_is_held() {
         lane.settle();
         readable(&lane.accept, Duration::ZERO)
     } {
-        last = Some(lane.told_accept().0.connections.len());
+        last = Some(lane.next_to_accept().0.connections.len());
         heard += 1;
     }
-    // The last question is answered as well, to the end.
-    assert!(heard > 2 * (asked - 1) && last == Some(0), "{heard} answers to {asked} questions, the last {last:?}");
+    // The last LIST is replied to as well, to the end.
+    assert!(heard > 2 * (lists - 1) && last == Some(0), "{heard} replies to {lists} lists, the last {last:?}");
 }
 
 #[test]
-fn whoever_dawdles_is_told_and_closed() {
+fn a_client_that_is_too_slow_gets_408_or_a_close() {
     let quick = fosse_settings::Parse {
         head_seconds: Duration::from_millis(500),
         body_seconds: Duration::from_millis(500),
@@ -254,7 +254,7 @@ fn drip(client: &std::net::TcpStream, text: &str) -> String {
 }
 
 #[test]
-fn whoever_drips_is_told_and_closed() {
+fn a_client_that_drips_gets_408_or_a_close() {
     let quick = fosse_settings::Parse {
         head_seconds: Duration::from_millis(500),
         body_seconds: Duration::from_millis(500),
@@ -326,8 +326,8 @@ fn a_client_that_pipelines_and_reads_nothing_is_cut_off() {
             // Until accept hears of the end, with nothing of it in the ring any more.
             assert!(begun.elapsed() < lane::SOON, "it goes on reading nothing");
             if readable(&lane.accept, Duration::ZERO) {
-                let told = lane.told_accept().0;
-                assert_eq!((told.kind, told.connections.len()), (fosse_wire::channel::Kind::Closed, 1));
+                let message = lane.next_to_accept().0;
+                assert_eq!((message.kind, message.connections.len()), (fosse_wire::channel::Kind::Closed, 1));
                 assert!(lane.is_quiet(), "no further request");
                 break;
             }
@@ -408,7 +408,7 @@ fn dispatch_hears_of_the_end_of_a_connection_that_has_a_login() {
             expect(&client, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
             drop(client);
         }
-        let (ended, fds) = lane.told_dispatch();
+        let (ended, fds) = lane.next_to_dispatch();
         assert_eq!((ended, fds.len()), (vec![connection], 0));
     }
     assert!(!readable(&lane.direct, Duration::from_millis(100)), "it is said once");

@@ -45,7 +45,7 @@ fn body_of(target: &str) -> String {
     target.repeat(1 + target.len() * target.bytes().map(usize::from).sum::<usize>() % 97)
 }
 
-/// Answers in any order, in any framing, in any pieces.
+/// Responds in any order, in any framing, in any pieces.
 fn dispatch(mut input: Input, mut output: Output) {
     let mut dice = Dice(77);
     let mut open: HashMap<StreamId, (String, bool)> = HashMap::new();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use fosse_fdpass::{Received, receive, send};
 use fosse_harness::Stage;
-pub use fosse_harness::sockets::readable;
+pub(crate) use fosse_harness::sockets::readable;
 use fosse_harness::sockets::{pair, send_when_free};
 use fosse_settings::{Parse, ParseListener, ParseSite};
 use fosse_stage::{Input, Output};
@@ -25,35 +25,35 @@ use fosse_wire::{Kind, StreamId, direct};
 use rustix::net::SocketType;
 
 /// Longest wait for something that must happen: no machine is so slow or busy.
-pub const SOON: Duration = fosse_harness::WAIT_MAX;
+pub(crate) const SOON: Duration = fosse_harness::WAIT_MAX;
 
 /// A running fosse-parse with the test at all its other ends.
-pub struct Lane {
+pub(crate) struct Lane {
     stage: Stage,
-    pub forward: Option<Input>,
-    pub back: Option<Output>,
-    pub accept: OwnedFd,
-    pub direct: OwnedFd,
-    pub access: OwnedFd,
+    pub(crate) forward: Option<Input>,
+    pub(crate) back: Option<Output>,
+    pub(crate) accept: OwnedFd,
+    pub(crate) direct: OwnedFd,
+    pub(crate) access: OwnedFd,
     connection: u64,
 }
 
 /// A frame as the test keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kept {
-    pub stream: StreamId,
-    pub kind: Kind,
-    pub body: Vec<u8>,
+pub(crate) struct Kept {
+    pub(crate) stream: StreamId,
+    pub(crate) kind: Kind,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Kept {
-    pub fn head(&self) -> RequestHead<'_> {
+    pub(crate) fn head(&self) -> RequestHead<'_> {
         assert_eq!(self.kind, Kind::Request, "{self:?}");
         RequestHead::decode(&self.body).unwrap()
     }
 }
 
-pub fn settings() -> Parse {
+pub(crate) fn settings() -> Parse {
     Parse {
         listeners: vec![ParseListener::default(), ParseListener { proxy_protocol: true, ..ParseListener::default() }],
         sites: vec![ParseSite { hosts: vec!["a.example".into()], name: "a".into() }],
@@ -73,7 +73,7 @@ pub fn settings() -> Parse {
 }
 
 impl Lane {
-    pub fn new(settings: &Parse) -> Lane {
+    pub(crate) fn new(settings: &Parse) -> Lane {
         let (forward, out) = pair(SocketType::STREAM);
         let (back, input) = pair(SocketType::STREAM);
         let (accept, accept_far) = pair(SocketType::SEQPACKET);
@@ -90,42 +90,42 @@ impl Lane {
         lane
     }
 
-    pub fn order(&self, order: ToChild) {
+    pub(crate) fn order(&self, order: ToChild) {
         self.stage.order(order, None);
     }
 
     /// start goes.
-    pub fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self) {
         self.stage.abandon();
     }
 
     /// Everything parse has logged.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.stage.log()
     }
 
     /// What parse says to start next.
-    pub fn said(&self) -> ToStart {
+    pub(crate) fn said(&self) -> ToStart {
         self.stage.said()
     }
 
     /// A client whose connection has been passed to parse.
-    pub fn client(&mut self) -> TcpStream {
+    pub(crate) fn client(&mut self) -> TcpStream {
         self.client_as(Connection { peer: Endpoint::from_socket("192.0.2.7:7".parse().unwrap()), ..Default::default() })
     }
 
     /// The same, where the client has said this before parse has its connection: no time limit is
     /// over before.
-    pub fn client_saying(&mut self, text: &str) -> TcpStream {
+    pub(crate) fn client_saying(&mut self, text: &str) -> TcpStream {
         let record = Connection { peer: Endpoint::from_socket("192.0.2.7:7".parse().unwrap()), ..Default::default() };
         self.client_as_saying(record, text)
     }
 
-    pub fn client_as(&mut self, record: Connection) -> TcpStream {
+    pub(crate) fn client_as(&mut self, record: Connection) -> TcpStream {
         self.client_as_saying(record, "")
     }
 
-    pub fn client_as_saying(&mut self, record: Connection, text: &str) -> TcpStream {
+    pub(crate) fn client_as_saying(&mut self, record: Connection, text: &str) -> TcpStream {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (served, _) = listener.accept().unwrap();
@@ -137,7 +137,7 @@ impl Lane {
         client
     }
 
-    pub fn pass(&mut self, record: Connection, fd: std::os::fd::BorrowedFd<'_>) {
+    pub(crate) fn pass(&mut self, record: Connection, fd: std::os::fd::BorrowedFd<'_>) {
         self.connection += 1;
         let mut bytes = Vec::new();
         channel::encode(&mut bytes, channel::Kind::Connections, &[Connection { id: self.connection, ..record }]);
@@ -145,11 +145,11 @@ impl Lane {
     }
 
     /// The next frame of the ring, without credit for responses.
-    pub fn frame(&mut self) -> Kept {
+    pub(crate) fn frame(&mut self) -> Kept {
         self.frame_within(SOON).expect("no frame came")
     }
 
-    pub fn frame_within(&mut self, wait: Duration) -> Option<Kept> {
+    pub(crate) fn frame_within(&mut self, wait: Duration) -> Option<Kept> {
         let forward = self.forward.as_mut().unwrap();
         let begun = Instant::now();
         loop {
@@ -169,12 +169,12 @@ impl Lane {
     /// Waits until parse has done what comes of everything it was sent before. It counts a turn as
     /// it begins: one may have begun before, one takes a connection, the next what it says, and is
     /// over once another has begun.
-    pub fn settle(&self) {
+    pub(crate) fn settle(&self) {
         self.stage.wait_for_turns(3);
     }
 
     /// No frame but credit for responses has come, nor does one come of what parse was sent so far.
-    pub fn is_quiet(&mut self) -> bool {
+    pub(crate) fn is_quiet(&mut self) -> bool {
         self.settle();
         let forward = self.forward.as_mut().unwrap();
         while readable(&*forward, Duration::ZERO) {
@@ -189,12 +189,12 @@ impl Lane {
     }
 
     /// A message to parse, as soon as there is room for it.
-    pub fn tell(&self, bytes: &[u8]) {
+    pub(crate) fn tell(&self, bytes: &[u8]) {
         send_when_free(&self.accept, bytes, &[]);
     }
 
     /// Head and end of a request without a body.
-    pub fn request(&mut self) -> Kept {
+    pub(crate) fn request(&mut self) -> Kept {
         let head = self.frame();
         assert_eq!(head.kind, Kind::Request, "{head:?}");
         let end = self.frame();
@@ -202,11 +202,11 @@ impl Lane {
         head
     }
 
-    pub fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         self.back.as_mut().unwrap().flush_waiting().unwrap();
     }
 
-    pub fn head(&mut self, stream: StreamId, head: &ResponseHead<'_>, fields: &[(&str, &str)]) {
+    pub(crate) fn head(&mut self, stream: StreamId, head: &ResponseHead<'_>, fields: &[(&str, &str)]) {
         let out = &mut self.back.as_mut().unwrap().outbox;
         out.frame(stream, Kind::Response, |body| {
             head.encode_fixed(body);
@@ -216,12 +216,12 @@ impl Lane {
         self.flush();
     }
 
-    pub fn data(&mut self, stream: StreamId, data: &[u8]) {
+    pub(crate) fn data(&mut self, stream: StreamId, data: &[u8]) {
         self.back.as_mut().unwrap().outbox.data(stream, Kind::ResponseData, data);
         self.flush();
     }
 
-    pub fn end(&mut self, stream: StreamId, leased_bytes: u64) {
+    pub(crate) fn end(&mut self, stream: StreamId, leased_bytes: u64) {
         let out = &mut self.back.as_mut().unwrap().outbox;
         let end = ResponseEnd { leased_bytes, ..Default::default() };
         out.frame(stream, Kind::ResponseEnd, |body| end.encode(body)).unwrap();
@@ -229,13 +229,13 @@ impl Lane {
     }
 
     /// A frame of any form, straight into the ring.
-    pub fn raw(&mut self, stream: StreamId, kind: Kind, body: &[u8]) {
+    pub(crate) fn raw(&mut self, stream: StreamId, kind: Kind, body: &[u8]) {
         self.back.as_mut().unwrap().outbox.raw(stream, kind, body);
         self.flush();
     }
 
     /// Sends a whole response.
-    pub fn respond(&mut self, stream: StreamId, body: &[u8]) {
+    pub(crate) fn respond(&mut self, stream: StreamId, body: &[u8]) {
         let length = BodyLength::Exact(body.len() as u64);
         self.head(stream, &ResponseHead { status: 200, body: length, ..Default::default() }, &[("X-Is", "x")]);
         if !body.is_empty() {
@@ -245,7 +245,7 @@ impl Lane {
     }
 
     /// The next message of parse to accept, with its descriptors.
-    pub fn told_accept(&self) -> (channel::Message, Vec<OwnedFd>) {
+    pub(crate) fn next_to_accept(&self) -> (channel::Message, Vec<OwnedFd>) {
         let mut bytes = [0; channel::MESSAGE_BYTES_MAX];
         let mut fds = Vec::new();
         assert!(readable(&self.accept, SOON), "accept hears nothing");
@@ -256,7 +256,7 @@ impl Lane {
     }
 
     /// The next message to dispatch beside the ring.
-    pub fn told_dispatch(&self) -> (Vec<u64>, Vec<OwnedFd>) {
+    pub(crate) fn next_to_dispatch(&self) -> (Vec<u64>, Vec<OwnedFd>) {
         let mut bytes = [0; 1024];
         let mut fds = Vec::new();
         assert!(readable(&self.direct, SOON), "dispatch hears nothing");
@@ -266,7 +266,7 @@ impl Lane {
         }
     }
 
-    pub fn logged(&self) -> String {
+    pub(crate) fn logged(&self) -> String {
         assert!(readable(&self.access, SOON), "nothing is logged");
         let mut bytes = [0; 4096];
         let length = rustix::io::read(&self.access, &mut bytes).unwrap();
@@ -274,14 +274,14 @@ impl Lane {
         String::from_utf8(bytes[..length].to_vec()).unwrap()
     }
 
-    pub fn exit(&mut self) -> ExitStatus {
+    pub(crate) fn exit(&mut self) -> ExitStatus {
         self.stage.exit()
     }
 }
 
 /// What `step` gives where it was done within `limit`. A machine that was too busy for that has
 /// shown nothing, and is asked again.
-pub fn in_time<T>(limit: Duration, mut step: impl FnMut() -> T) -> T {
+pub(crate) fn in_time<T>(limit: Duration, mut step: impl FnMut() -> T) -> T {
     let once = || {
         let begun = Instant::now();
         let done = step();
@@ -291,12 +291,12 @@ pub fn in_time<T>(limit: Duration, mut step: impl FnMut() -> T) -> T {
 }
 
 /// Sends all of it.
-pub fn say(mut client: &TcpStream, text: &str) {
+pub(crate) fn say(mut client: &TcpStream, text: &str) {
     client.write_all(text.as_bytes()).unwrap();
 }
 
 /// Reads exactly what must come.
-pub fn expect(mut client: &TcpStream, text: &str) {
+pub(crate) fn expect(mut client: &TcpStream, text: &str) {
     let mut bytes = vec![0; text.len()];
     let mut at = 0;
     while at < bytes.len() {
@@ -309,14 +309,14 @@ pub fn expect(mut client: &TcpStream, text: &str) {
 }
 
 /// Everything up to a clean end.
-pub fn rest(mut client: &TcpStream) -> String {
+pub(crate) fn rest(mut client: &TcpStream) -> String {
     let mut text = String::new();
     client.read_to_string(&mut text).unwrap();
     text
 }
 
 /// Everything up to a reset.
-pub fn until_reset(mut client: &TcpStream) -> Vec<u8> {
+pub(crate) fn until_reset(mut client: &TcpStream) -> Vec<u8> {
     let mut bytes = vec![0; 1 << 20];
     let mut all = Vec::new();
     loop {
@@ -329,5 +329,5 @@ pub fn until_reset(mut client: &TcpStream) -> Vec<u8> {
     }
 }
 
-pub const GET: &str = "GET /x?y HTTP/1.1\r\nHost: A.Example\r\n\r\n";
-pub const HELLO: &str = "HTTP/1.1 200 OK\r\nX-Is: x\r\nContent-Length: 5\r\n\r\nhello";
+pub(crate) const GET: &str = "GET /x?y HTTP/1.1\r\nHost: A.Example\r\n\r\n";
+pub(crate) const HELLO: &str = "HTTP/1.1 200 OK\r\nX-Is: x\r\nContent-Length: 5\r\n\r\nhello";
