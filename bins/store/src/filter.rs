@@ -103,7 +103,7 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fosse_collections::{Change, Collection, Place};
+    use fosse_collections::{Change, Collection, RecordAddress};
 
     fn receive(filter: &mut Filter, records: &mut Records, messages: &[ToStore<'_>]) -> Result<(), WireError> {
         let mut bytes = Vec::new();
@@ -129,7 +129,7 @@ mod tests {
         all
     }
 
-    const PLACE: Place<'static> = Place { collection: Collection::Ip, application: b"", key: b"k" };
+    const PLACE: RecordAddress<'static> = RecordAddress { collection: Collection::Ip, application: b"", key: b"k" };
 
     #[test]
     fn replies_come_in_order_with_what_was_changed_before() {

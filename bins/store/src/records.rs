@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use fosse_collections::{Change, Place, Record};
+use fosse_collections::{Change, Record, RecordAddress};
 
 use crate::limits::{FIELD_OVERHEAD_BYTES, RECORD_OVERHEAD_BYTES, SWEEP_COUNT_MAX};
 
@@ -47,7 +47,7 @@ impl Records {
     }
 
     /// Returns the record at a place; `None` where there is none or it has ended.
-    pub fn load(&mut self, place: &Place<'_>, now: u64) -> Option<&Record> {
+    pub fn load(&mut self, place: &RecordAddress<'_>, now: u64) -> Option<&Record> {
         let entry = self.by_name.get_mut(name(place).as_slice()).filter(|entry| entry.ends > now)?;
         entry.record.prune(now);
         Some(&entry.record)
@@ -55,7 +55,7 @@ impl Records {
 
     /// Makes changes to a record, which lives from now on for its own TIMEOUT or for `timeout`
     /// seconds.
-    pub fn save(&mut self, place: &Place<'_>, changes: &[(&[u8], Change)], timeout: u32, now: u64) -> Saved {
+    pub fn save(&mut self, place: &RecordAddress<'_>, changes: &[(&[u8], Change)], timeout: u32, now: u64) -> Saved {
         let name: Rc<[u8]> = name(place).into();
         let mut record = match self.take(&name) {
             Some(entry) if entry.ends > now => entry.record,
@@ -138,7 +138,7 @@ impl Records {
 
 /// Returns a place as one name: the collection's number, the application with its length before it,
 /// the key.
-fn name(place: &Place<'_>) -> Vec<u8> {
+fn name(place: &RecordAddress<'_>) -> Vec<u8> {
     let length = u8::try_from(place.application.len()).unwrap_or(u8::MAX);
     [&[place.collection as u8, length][..], place.application, place.key].concat()
 }
@@ -157,8 +157,8 @@ mod tests {
 
     const ENOUGH: usize = 1 << 20;
 
-    fn of(key: &str) -> Place<'_> {
-        Place::new(Collection::Ip, b"", key.as_bytes())
+    fn of(key: &str) -> RecordAddress<'_> {
+        RecordAddress::new(Collection::Ip, b"", key.as_bytes())
     }
 
     fn add(records: &mut Records, key: &str, timeout: u32, now: u64) -> Saved {
@@ -222,10 +222,10 @@ mod tests {
     fn collections_and_applications_are_kept_apart() {
         let mut records = Records::new(ENOUGH);
         let places = [
-            Place::new(Collection::Session, b"a", b"bc"),
-            Place::new(Collection::Session, b"ab", b"c"),
-            Place::new(Collection::User, b"a", b"bc"),
-            Place::new(Collection::Ip, b"a", b"bc"),
+            RecordAddress::new(Collection::Session, b"a", b"bc"),
+            RecordAddress::new(Collection::Session, b"ab", b"c"),
+            RecordAddress::new(Collection::User, b"a", b"bc"),
+            RecordAddress::new(Collection::Ip, b"a", b"bc"),
         ];
         for place in &places {
             records.save(place, &[(b"x", Change::Add(1))], 60, 1);

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use fosse_collections::{Change, Collection, Place, Record, VALUE_BYTES_MAX};
+use fosse_collections::{Change, Collection, Record, RecordAddress, VALUE_BYTES_MAX};
 use fosse_counters::store as count;
 use fosse_harness::{Stage, WAIT_MAX, wait_for};
 use fosse_store::limits::{FILTERS_COUNT_MAX, RECORDS_BYTES_MAX};
@@ -70,7 +70,7 @@ impl Filter {
 
     /// Greets, changes a record, asks for it: whether that works as it should.
     fn is_served(&mut self, key: &str) -> bool {
-        let place = Place::new(Collection::Ip, b"", key.as_bytes());
+        let place = RecordAddress::new(Collection::Ip, b"", key.as_bytes());
         let save = ToStore::Save { place, timeout: 60, changes: vec![(b"x", Change::Add(1))] };
         self.says(&[ToStore::Hello, save, ToStore::Load { tag: 5, place }]);
         self.hears() == Some(FromStore::Hello)
@@ -83,7 +83,7 @@ fn a_filter_that_breaks_the_protocol_is_let_go_and_the_others_are_served() {
     let store = store();
     let mut good = filter(&store, 0);
     assert!(good.is_served("before"));
-    let place = Place::new(Collection::Ip, b"", b"k");
+    let place = RecordAddress::new(Collection::Ip, b"", b"k");
     let mut early = Vec::new();
     ToStore::Load { tag: 1, place }.encode(&mut early).unwrap();
     let mut hello = Vec::new();
@@ -102,7 +102,7 @@ fn a_filter_that_breaks_the_protocol_is_let_go_and_the_others_are_served() {
         wait_for("the count", || (store.count(count::BROKEN) == number as u64 + 1).then_some(()));
     }
     store.wait_for_log("event=filter-broke lane=1");
-    let place = Place::new(Collection::Ip, b"", b"before");
+    let place = RecordAddress::new(Collection::Ip, b"", b"before");
     good.says(&[ToStore::Load { tag: 7, place }]);
     assert!(matches!(good.hears(), Some(FromStore::Record { tag: 7, record: Record { updates: 1, .. } })));
     // One that is gone in the middle of a message has broken nothing.
@@ -122,7 +122,7 @@ fn all_filters_hear_of_the_first_record_and_of_the_last() {
         filter.says(&[ToStore::Hello]);
         assert_eq!((filter.hears_all(), filter.hears_all()), (Some(FromStore::Hello), kept(false, 0)));
     }
-    let place = Place::new(Collection::Ip, b"", b"k");
+    let place = RecordAddress::new(Collection::Ip, b"", b"k");
     one.says(&[ToStore::Save { place, timeout: 1, changes: vec![(b"x", Change::Add(1))] }]);
     assert_eq!((one.hears_all(), other.hears_all()), (kept(true, 1), kept(true, 0)));
     // Its time is over a second later.
@@ -133,7 +133,7 @@ fn all_filters_hear_of_the_first_record_and_of_the_last() {
 fn a_filter_that_does_not_read_holds_up_nobody() {
     let store = store();
     let mut deaf = filter(&store, 0);
-    let place = Place::new(Collection::Ip, b"", b"large");
+    let place = RecordAddress::new(Collection::Ip, b"", b"large");
     let value = Change::Set(vec![b'v'; VALUE_BYTES_MAX]);
     let changes = [&b"a"[..], b"b", b"c", b"d", b"e"].map(|name| (name, value.clone())).to_vec();
     deaf.says(&[ToStore::Hello, ToStore::Save { place, timeout: 60, changes }]);
@@ -182,11 +182,11 @@ fn memory_that_is_used_up_costs_the_oldest_records_and_is_said_once() {
     let more = RECORDS_BYTES_MAX / VALUE_BYTES_MAX / 7 + 100;
     for number in 0..more {
         let key = number.to_string();
-        let place = Place::new(Collection::Session, b"app", key.as_bytes());
+        let place = RecordAddress::new(Collection::Session, b"app", key.as_bytes());
         filter.says(&[ToStore::Save { place, timeout: 600, changes: changes.clone() }]);
     }
     let mut of = |key: String| {
-        let place = Place::new(Collection::Session, b"app", key.as_bytes());
+        let place = RecordAddress::new(Collection::Session, b"app", key.as_bytes());
         filter.says(&[ToStore::Load { tag: 1, place }]);
         matches!(filter.hears(), Some(FromStore::Record { record, .. }) if record.updates == 1)
     };

@@ -1,6 +1,6 @@
 //! The memory the records are counted with is no less than what they take.
 
-use fosse_collections::{Change, Collection, Place};
+use fosse_collections::{Change, Collection, RecordAddress};
 use fosse_store::records::Records;
 
 fn resident_bytes() -> usize {
@@ -16,7 +16,7 @@ fn small_records_take_no_more_memory_than_they_are_counted_with() {
     // More than there is room for: what is dropped and used again counts as well.
     for number in 0..80_000 {
         let key = format!("2001:db8::{number:08x}");
-        let place = Place::new(Collection::Ip, b"", key.as_bytes());
+        let place = RecordAddress::new(Collection::Ip, b"", key.as_bytes());
         records.save(&place, &[(b"hits", Change::Add(1))], 3600, 1);
     }
     let taken = resident_bytes() - before;

@@ -1,6 +1,6 @@
 //! Frames and messages, made by their own writers.
 
-use fosse_collections::{Change, Collection, Field, Place, Record};
+use fosse_collections::{Change, Collection, Field, Record, RecordAddress};
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::connect::{Answer, Ask, Outcome};
 use fosse_wire::frame::{Hello, ResetReason};
@@ -205,7 +205,10 @@ pub fn filters() -> Vec<Vec<u8>> {
 }
 
 fn said_to_store() -> Vec<u8> {
-    let places = [Place::new(Collection::Ip, b"", b"192.0.2.1"), Place::new(Collection::Session, b"shop", b"abc")];
+    let places = [
+        RecordAddress::new(Collection::Ip, b"", b"192.0.2.1"),
+        RecordAddress::new(Collection::Session, b"shop", b"abc"),
+    ];
     let changes = vec![
         (&b"hits"[..], Change::Add(1)),
         (b"timeout", Change::Set(b"60".to_vec())),

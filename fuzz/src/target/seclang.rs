@@ -1,8 +1,8 @@
 //! Entry points for a fuzzer: each takes any bytes, and panics on what must not be.
 
 use fosse_seclang::{
-    Arena, Bundle, Change, Diagnostic, Environment, Field, Load, Now, Outcome, Place, Record, Ruleset, Schedule,
-    Scratch, Store, Transaction,
+    Arena, Bundle, Change, Diagnostic, Environment, Field, Load, Now, Outcome, Record, RecordAddress, Ruleset,
+    Schedule, Scratch, Store, Transaction,
 };
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::OnceLock;
@@ -50,14 +50,14 @@ fn record() -> Record {
 }
 
 impl Store for Keeper {
-    fn load(&mut self, _place: Place<'_>) -> Load {
+    fn load(&mut self, _place: RecordAddress<'_>) -> Load {
         match self {
             Keeper::AtOnce => Load::Ready(record()),
             Keeper::Late => Load::Later,
         }
     }
 
-    fn save(&mut self, _place: Place<'_>, _changes: &[(Vec<u8>, Change)], _timeout_seconds: u32) {}
+    fn save(&mut self, _place: RecordAddress<'_>, _changes: &[(Vec<u8>, Change)], _timeout_seconds: u32) {}
 }
 
 type Compile = fn(&Bundle, &str) -> Result<Ruleset, Vec<Diagnostic>>;

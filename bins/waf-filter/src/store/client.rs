@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 
 use fosse_die::Word;
 use fosse_eventloop::Turn;
-use fosse_seclang::{Change, Load, Place, Record, Store};
+use fosse_seclang::{Change, Load, Record, RecordAddress, Store};
 use fosse_wire::{
     StreamId,
     store::{CHANGES_MAX, ToStore, can_be_sent},
@@ -122,7 +122,7 @@ impl StoreClient {
 }
 
 impl Store for StoreClient {
-    fn load(&mut self, place: Place<'_>) -> Load {
+    fn load(&mut self, place: RecordAddress<'_>) -> Load {
         if self.connection.as_ref().is_some_and(|connection| connection.is_empty()) {
             return Load::Ready(Record::default());
         }
@@ -134,7 +134,7 @@ impl Store for StoreClient {
         Load::Ready(Record::default())
     }
 
-    fn save(&mut self, place: Place<'_>, changes: &[(Vec<u8>, Change)], timeout_seconds: u32) {
+    fn save(&mut self, place: RecordAddress<'_>, changes: &[(Vec<u8>, Change)], timeout_seconds: u32) {
         let sendable = changes.iter().filter(|(name, change)| can_be_sent(name, change));
         let sendable: Vec<(&[u8], Change)> = sendable.map(|(name, change)| (name.as_slice(), change.clone())).collect();
         let mut sent = 0;
@@ -179,7 +179,7 @@ mod tests {
 
         fn load(&mut self, stream: u32, key: &[u8]) -> Load {
             self.client.set_stream(StreamId::from_raw(stream));
-            self.client.load(Place::new(Collection::Ip, b"", key))
+            self.client.load(RecordAddress::new(Collection::Ip, b"", key))
         }
 
         fn says(&self, messages: &[FromStore]) {
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(room.load(1, b"a"), Load::Ready(Record::default()));
         assert_eq!(room.client.take_losses(), Losses::default(), "that is what the store would have said");
         // What has been sent meanwhile is not in what was said before it came.
-        room.client.save(Place::new(Collection::Ip, b"", b"a"), &[(b"x".to_vec(), Change::Add(1))], 60);
+        room.client.save(RecordAddress::new(Collection::Ip, b"", b"a"), &[(b"x".to_vec(), Change::Add(1))], 60);
         room.says(&[kept(false, 0)]);
         assert!(room.provided().is_empty() && room.load(1, b"a") == Load::Later);
         room.says(&[kept(false, 1)]);
@@ -283,7 +283,7 @@ mod tests {
     fn what_cannot_be_sent_is_counted() {
         let mut room = Room::new();
         assert_eq!(room.load(1, &[b'k'; KEY_BYTES_MAX + 1]), Load::Ready(Record::default()));
-        let place = Place::new(Collection::Ip, b"", b"a");
+        let place = RecordAddress::new(Collection::Ip, b"", b"a");
         let one = (b"x".to_vec(), Change::Add(1));
         room.client.save(place, &[one.clone(), (b"y".to_vec(), Change::Set(vec![0; 5000]))], 60);
         assert_eq!(room.client.take_losses(), Losses { missed: 1, lost: 1 });

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, os::fd::OwnedFd};
 
 use fosse_eventloop::{Interest, Turn, clock_ms};
-use fosse_seclang::{Collection, Place, Record};
+use fosse_seclang::{Collection, Record, RecordAddress};
 use fosse_wire::{
     Inbox, StreamId,
     store::{FromStore, Heard, ToStore, split},
@@ -102,7 +102,7 @@ impl Connection {
 
     /// Sends a LOAD for a stream, which waits from now on; false where there is no room for it or
     /// it cannot be encoded.
-    pub(crate) fn load(&mut self, place: Place<'_>, stream: StreamId) -> bool {
+    pub(crate) fn load(&mut self, place: RecordAddress<'_>, stream: StreamId) -> bool {
         let tag = self.next_tag;
         let is_sent = self.outgoing.push(&ToStore::Load { tag, place });
         if is_sent {

@@ -53,7 +53,7 @@ impl Collection {
     pub const ALL: [Collection; 5] =
         [Collection::Ip, Collection::Global, Collection::Session, Collection::User, Collection::Resource];
 
-    /// The collection's name as `initcol` writes it.
+    /// Returns the collection's name as `initcol` writes it.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -87,7 +87,7 @@ impl Collection {
 
 /// Names one record.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Place<'a> {
+pub struct RecordAddress<'a> {
     /// The collection.
     pub collection: Collection,
     /// SecWebAppId; empty for collections that all applications share.
@@ -96,7 +96,7 @@ pub struct Place<'a> {
     pub key: &'a [u8],
 }
 
-impl<'a> Place<'a> {
+impl<'a> RecordAddress<'a> {
     /// Creates the address of a record, for rules of this SecWebAppId.
     #[must_use]
     pub const fn new(collection: Collection, application: &'a [u8], key: &'a [u8]) -> Self {
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn sessions_are_an_applications_own_and_addresses_are_not() {
-        let place = |collection, application| Place::new(collection, application, b"k");
+        let place = |collection, application| RecordAddress::new(collection, application, b"k");
         assert_ne!(place(Collection::Session, b"a"), place(Collection::Session, b"b"));
         assert_eq!(place(Collection::Ip, b"a"), place(Collection::Ip, b"b"));
     }
@@ -150,9 +150,12 @@ mod tests {
     #[test]
     fn a_key_that_is_empty_or_over_its_limit_names_no_record() {
         for (length, fits) in [(0, false), (1, true), (KEY_BYTES_MAX, true), (KEY_BYTES_MAX + 1, false)] {
-            assert_eq!(Place::new(Collection::Ip, b"", &vec![b'k'; length]).fits(), fits, "{length}");
+            assert_eq!(RecordAddress::new(Collection::Ip, b"", &vec![b'k'; length]).fits(), fits, "{length}");
         }
         let long = vec![b'a'; APPLICATION_BYTES_MAX + 1];
-        assert!(!Place::new(Collection::User, &long, b"k").fits() && Place::new(Collection::Ip, &long, b"k").fits());
+        assert!(
+            !RecordAddress::new(Collection::User, &long, b"k").fits()
+                && RecordAddress::new(Collection::Ip, &long, b"k").fits()
+        );
     }
 }

@@ -38,5 +38,5 @@ pub use diagnostic::{Diagnostic, Location};
 pub use modes::{Audit, LimitAction, Mode, Processor, Sanitise, XmlArguments};
 pub use ruleset::{Ruleset, Shape};
 pub use settings::Settings;
-pub use store::{Change, Collection, Field, Load, NoStore, Place, Record, Store};
+pub use store::{Change, Collection, Field, Load, NoStore, Record, RecordAddress, Store};
 pub use transaction::{Arena, Environment, Match, Now, Outcome, Schedule, Scratch, Taken, Transaction};

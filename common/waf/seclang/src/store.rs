@@ -1,7 +1,7 @@
 //! Persistent collections (`initcol`, `setsid`, `setuid`): what the engine asks of whoever keeps
 //! them.
 
-pub use fosse_collections::{Change, Collection, Field, Place, Record};
+pub use fosse_collections::{Change, Collection, Field, Record, RecordAddress};
 
 /// The response to a load.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -19,10 +19,10 @@ pub enum Load {
 /// and that any rule looks at: rules that only write, or are jumped over, never wait.
 pub trait Store {
     /// Asks for a record.
-    fn load(&mut self, place: Place<'_>) -> Load;
+    fn load(&mut self, place: RecordAddress<'_>) -> Load;
 
     /// Takes the changes a transaction made to a record, in order, when its phase 5 is over.
-    fn save(&mut self, place: Place<'_>, changes: &[(Vec<u8>, Change)], timeout_seconds: u32);
+    fn save(&mut self, place: RecordAddress<'_>, changes: &[(Vec<u8>, Change)], timeout_seconds: u32);
 }
 
 /// Keeps nothing: every record is new, for rule sets without persistent collections and for tests.
@@ -30,9 +30,9 @@ pub trait Store {
 pub struct NoStore;
 
 impl Store for NoStore {
-    fn load(&mut self, _place: Place<'_>) -> Load {
+    fn load(&mut self, _place: RecordAddress<'_>) -> Load {
         Load::Ready(Record::default())
     }
 
-    fn save(&mut self, _place: Place<'_>, _changes: &[(Vec<u8>, Change)], _timeout_seconds: u32) {}
+    fn save(&mut self, _place: RecordAddress<'_>, _changes: &[(Vec<u8>, Change)], _timeout_seconds: u32) {}
 }

@@ -2,8 +2,8 @@
 //! looked at is not asked for; what is switched on works as its rules mean it.
 
 use fosse_seclang::{
-    Arena, Bundle, Change, Collection, Environment, Load, Now, Outcome, Place, Record, Ruleset, Schedule, Scratch,
-    Store, Transaction,
+    Arena, Bundle, Change, Collection, Environment, Load, Now, Outcome, Record, RecordAddress, Ruleset, Schedule,
+    Scratch, Store, Transaction,
 };
 use std::collections::HashMap;
 use std::path::Path;
@@ -43,12 +43,12 @@ struct Keeper {
 }
 
 impl Store for Keeper {
-    fn load(&mut self, place: Place<'_>) -> Load {
+    fn load(&mut self, place: RecordAddress<'_>) -> Load {
         self.asked.push(place.collection);
         Load::Later
     }
 
-    fn save(&mut self, place: Place<'_>, changes: &[(Vec<u8>, Change)], _timeout_seconds: u32) {
+    fn save(&mut self, place: RecordAddress<'_>, changes: &[(Vec<u8>, Change)], _timeout_seconds: u32) {
         let record = self.records.entry((place.collection, place.key.to_vec())).or_default();
         changes.iter().for_each(|(name, change)| assert!(record.apply(name, change, self.now)));
         record.kept(self.now);

@@ -1,7 +1,7 @@
 //! What rules do, one promise per test.
 
 use fosse_seclang::{
-    Arena, Bundle, Change, Collection, Environment, Field, Load, NoStore, Now, Outcome, Place, Record, Ruleset,
+    Arena, Bundle, Change, Collection, Environment, Field, Load, NoStore, Now, Outcome, Record, RecordAddress, Ruleset,
     Schedule, Scratch, Store, Taken, Transaction,
 };
 use std::net::IpAddr;
@@ -404,18 +404,18 @@ type Changes = Vec<(Vec<u8>, Change)>;
 /// A record's place, in words: collection, SecWebAppId, key.
 type Named = (Collection, String, String);
 
-fn named(place: Place<'_>) -> Named {
+fn named(place: RecordAddress<'_>) -> Named {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (place.collection, text(place.application), text(place.key))
 }
 
 impl Store for Late {
-    fn load(&mut self, place: Place<'_>) -> Load {
+    fn load(&mut self, place: RecordAddress<'_>) -> Load {
         self.asked.push(named(place));
         Load::Later
     }
 
-    fn save(&mut self, place: Place<'_>, changes: &[(Vec<u8>, Change)], timeout_seconds: u32) {
+    fn save(&mut self, place: RecordAddress<'_>, changes: &[(Vec<u8>, Change)], timeout_seconds: u32) {
         self.saved.push((named(place), changes.to_vec(), timeout_seconds));
     }
 }
@@ -441,7 +441,7 @@ fn persistent_records_are_waited_for_changed_and_saved() {
     let mut transaction = of_address(&rules);
     assert_eq!(transaction.phase1(&mut env), Outcome::Wait);
     assert_eq!(transaction.phase1(&mut env), Outcome::Wait, "asked again too early");
-    let place = Place::new(Collection::Ip, b"default", b"192.0.2.7");
+    let place = RecordAddress::new(Collection::Ip, b"default", b"192.0.2.7");
     assert_eq!(transaction.wanted().collect::<Vec<_>>(), [place]);
     let hits = Field { name: b"hits".to_vec(), value: b"2".to_vec(), expires: None };
     let gone = Field { name: b"blocked".to_vec(), value: b"1".to_vec(), expires: Some(99) };
@@ -474,9 +474,9 @@ fn a_record_is_asked_for_by_the_rule_that_looks_at_it_and_the_others_come_along(
     assert_eq!(transaction.phase1(&mut env), Outcome::Continue, "no rule looks at one");
     assert_eq!(transaction.phase2(&mut env), Outcome::Wait);
     let all = [
-        Place::new(Collection::Ip, b"", b"192.0.2.7"),
-        Place::new(Collection::Global, b"", b"all"),
-        Place::new(Collection::Session, b"shop", b"abc"),
+        RecordAddress::new(Collection::Ip, b"", b"192.0.2.7"),
+        RecordAddress::new(Collection::Global, b"", b"all"),
+        RecordAddress::new(Collection::Session, b"shop", b"abc"),
     ];
     assert_eq!(transaction.wanted().collect::<Vec<_>>(), all);
     transaction.provide(Collection::Ip, Record::default());

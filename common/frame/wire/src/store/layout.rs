@@ -1,8 +1,8 @@
 //! The pieces messages with the store are made of: places, changes, records.
 
 use fosse_collections::{
-    APPLICATION_BYTES_MAX, Change, Collection, FIELDS_MAX, Field, KEY_BYTES_MAX, NAME_BYTES_MAX, Place,
-    RECORD_BYTES_MAX, Record, VALUE_BYTES_MAX,
+    APPLICATION_BYTES_MAX, Change, Collection, FIELDS_MAX, Field, KEY_BYTES_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX,
+    Record, RecordAddress, VALUE_BYTES_MAX,
 };
 
 use crate::{
@@ -17,7 +17,7 @@ const EXPIRE: u8 = 3;
 const DEPRECATE: u8 = 4;
 
 /// `u8 collection | short application | short key`.
-pub(super) fn put_place(out: &mut Vec<u8>, place: &Place<'_>) -> Result<(), WireError> {
+pub(super) fn put_address(out: &mut Vec<u8>, place: &RecordAddress<'_>) -> Result<(), WireError> {
     if !place.fits() {
         return Err(WireError::Field("place"));
     }
@@ -26,11 +26,11 @@ pub(super) fn put_place(out: &mut Vec<u8>, place: &Place<'_>) -> Result<(), Wire
     put_short(out, place.key, "key")
 }
 
-pub(super) fn take_place<'a>(c: &mut Cursor<'a>) -> Result<Place<'a>, WireError> {
+pub(super) fn take_address<'a>(c: &mut Cursor<'a>) -> Result<RecordAddress<'a>, WireError> {
     let number = usize::from(c.u8()?);
     let collection = Collection::ALL.get(number).copied().ok_or(WireError::Field("collection"))?;
     let (application, key) = (bounded(c, APPLICATION_BYTES_MAX, "application")?, bounded(c, KEY_BYTES_MAX, "key")?);
-    let place = Place::new(collection, application, key);
+    let place = RecordAddress::new(collection, application, key);
     // What all applications share has no application.
     if place.application == application && place.fits() { Ok(place) } else { Err(WireError::Field("place")) }
 }

@@ -9,11 +9,11 @@
 mod layout;
 
 use fosse_collections::{
-    Change, FIELDS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, Place, RECORD_BYTES_MAX, Record, VALUE_BYTES_MAX,
+    Change, FIELDS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX, Record, RecordAddress, VALUE_BYTES_MAX,
 };
 
 use crate::{WireError, cursor::Cursor};
-use layout::{put_change, put_place, put_record, take_change, take_place, take_record};
+use layout::{put_address, put_change, put_record, take_address, take_change, take_record};
 
 pub use layout::can_be_sent;
 
@@ -42,12 +42,12 @@ pub enum ToStore<'a> {
         /// The filter's mark, given back in the response.
         tag: u32,
         /// Which.
-        place: Place<'a>,
+        place: RecordAddress<'a>,
     },
     /// Changes a record: `place | u32 timeout | u16 count | changes`.
     Save {
         /// Which.
-        place: Place<'a>,
+        place: RecordAddress<'a>,
         /// SecCollectionTimeout of the rules that change it, in seconds.
         timeout: u32,
         /// Name and change, in order.
@@ -169,10 +169,10 @@ impl<'a> ToStore<'a> {
             Self::Hello => put(out, HELLO, put_hello),
             Self::Load { tag, place } => put(out, LOAD, |out| {
                 out.extend_from_slice(&tag.to_le_bytes());
-                put_place(out, place)
+                put_address(out, place)
             }),
             Self::Save { place, timeout, changes } => put(out, SAVE, |out| {
-                put_place(out, place)?;
+                put_address(out, place)?;
                 out.extend_from_slice(&timeout.to_le_bytes());
                 let count = u16::try_from(changes.len()).ok().filter(|_| changes.len() <= CHANGES_MAX);
                 out.extend_from_slice(&count.ok_or(WireError::Field("changes"))?.to_le_bytes());
@@ -192,9 +192,9 @@ impl<'a> ToStore<'a> {
                 take_hello(&mut c)?;
                 Self::Hello
             }
-            LOAD => Self::Load { tag: c.u32()?, place: take_place(&mut c)? },
+            LOAD => Self::Load { tag: c.u32()?, place: take_address(&mut c)? },
             SAVE => {
-                let (place, timeout, count) = (take_place(&mut c)?, c.u32()?, usize::from(c.u16()?));
+                let (place, timeout, count) = (take_address(&mut c)?, c.u32()?, usize::from(c.u16()?));
                 if count > CHANGES_MAX {
                     return Err(WireError::Field("changes"));
                 }
@@ -272,7 +272,7 @@ mod tests {
             (b"hits", Change::Expire(u64::MAX)),
             (b"hits", Change::Deprecate { amount: 6, seconds: 7 }),
         ];
-        ToStore::Save { place: Place::new(Collection::User, b"shop", b"ann"), timeout: 3600, changes }
+        ToStore::Save { place: RecordAddress::new(Collection::User, b"shop", b"ann"), timeout: 3600, changes }
     }
 
     fn record() -> FromStore {
@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn every_message_comes_back_and_a_cut_one_does_not() {
-        let load = ToStore::Load { tag: 9, place: Place::new(Collection::Ip, b"shop", b"192.0.2.1") };
+        let load = ToStore::Load { tag: 9, place: RecordAddress::new(Collection::Ip, b"shop", b"192.0.2.1") };
         for message in [ToStore::Hello, load, saves()] {
             let mut out = Vec::new();
             message.encode(&mut out).unwrap();
@@ -309,8 +309,8 @@ mod tests {
     fn what_is_beyond_a_limit_is_neither_sent_nor_taken() {
         let mut out = Vec::new();
         let long = vec![b'k'; KEY_BYTES_MAX + 1];
-        let place = Place::new(Collection::Ip, b"", b"k");
-        assert!(ToStore::Load { tag: 1, place: Place { key: &long, ..place } }.encode(&mut out).is_err());
+        let place = RecordAddress::new(Collection::Ip, b"", b"k");
+        assert!(ToStore::Load { tag: 1, place: RecordAddress { key: &long, ..place } }.encode(&mut out).is_err());
         let changes = vec![(&b"x"[..], Change::Add(1)); CHANGES_MAX + 1];
         assert!(ToStore::Save { place, timeout: 1, changes }.encode(&mut out).is_err());
         assert!(out.is_empty(), "nothing of it stays");
@@ -327,7 +327,7 @@ mod tests {
         }
         // An address of one application: addresses are everybody's.
         let mut out = Vec::new();
-        ToStore::Load { tag: 1, place: Place { application: b"shop", ..place } }.encode(&mut out).unwrap();
+        ToStore::Load { tag: 1, place: RecordAddress { application: b"shop", ..place } }.encode(&mut out).unwrap();
         assert_eq!(ToStore::decode(whole(&out)), Err(WireError::Field("place")));
     }
 
@@ -336,7 +336,7 @@ mod tests {
         let (name, value) = ([b'n'; NAME_BYTES_MAX], vec![b'v'; VALUE_BYTES_MAX]);
         let key = [b'k'; KEY_BYTES_MAX];
         let application = [b'a'; APPLICATION_BYTES_MAX];
-        let place = Place::new(Collection::Session, &application, &key);
+        let place = RecordAddress::new(Collection::Session, &application, &key);
         let changes = vec![(&name[..], Change::Set(value)); CHANGES_MAX];
         let mut out = Vec::new();
         let save = ToStore::Save { place, timeout: 1, changes };

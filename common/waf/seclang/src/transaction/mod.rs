@@ -45,7 +45,7 @@ pub use record::Match;
 
 use crate::modes::{LimitAction, Mode, Sanitise};
 use crate::ruleset::Ruleset;
-use crate::store::{Collection, Place, Record};
+use crate::store::{Collection, Record, RecordAddress};
 use crate::variable::Variable;
 use bodies::Bodies;
 use candidates::Candidates;
@@ -344,7 +344,7 @@ impl<'r> Transaction<'r> {
     }
 
     /// Returns the records that phases wait for.
-    pub fn wanted(&self) -> impl Iterator<Item = Place<'_>> {
+    pub fn wanted(&self) -> impl Iterator<Item = RecordAddress<'_>> {
         self.variables.persistent.awaited(self.variables.rules.settings.web_app_id.as_bytes())
     }
 

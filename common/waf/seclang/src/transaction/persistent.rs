@@ -4,7 +4,7 @@
 use super::outcome::Outcome;
 use crate::collection_set::CollectionSet;
 use crate::settings::Settings;
-use crate::store::{Change, Collection, Load, Place, Record, Store};
+use crate::store::{Change, Collection, Load, Record, RecordAddress, Store};
 
 /// Changes to one persistent record in one transaction.
 const CHANGES_MAX: usize = 1_000;
@@ -57,7 +57,7 @@ impl Persistent {
             for collection in wanted.iter() {
                 let opened = self.opened[collection.index()].as_mut();
                 let Some(opened) = opened.filter(|opened| matches!(opened.content, Content::Unasked)) else { continue };
-                match store.load(Place::new(collection, application, &opened.key)) {
+                match store.load(RecordAddress::new(collection, application, &opened.key)) {
                     Load::Ready(record) => opened.fill(record, now),
                     Load::Later => opened.content = Content::Awaited,
                 }
@@ -100,7 +100,7 @@ impl Persistent {
     pub(super) fn save(&mut self, settings: &Settings, store: &mut dyn Store) {
         for (collection, opened) in Collection::ALL.into_iter().zip(&mut self.opened) {
             if let Some(opened) = opened.as_mut().filter(|opened| !opened.changes.is_empty()) {
-                let place = Place::new(collection, settings.web_app_id.as_bytes(), &opened.key);
+                let place = RecordAddress::new(collection, settings.web_app_id.as_bytes(), &opened.key);
                 store.save(place, &opened.changes, settings.collection_timeout_seconds);
                 opened.changes.clear();
             }
@@ -108,10 +108,10 @@ impl Persistent {
     }
 
     /// Returns the records that are asked for and not here.
-    pub(super) fn awaited<'p>(&'p self, application: &'p [u8]) -> impl Iterator<Item = Place<'p>> {
+    pub(super) fn awaited<'p>(&'p self, application: &'p [u8]) -> impl Iterator<Item = RecordAddress<'p>> {
         Collection::ALL.into_iter().zip(&self.opened).filter_map(move |(collection, opened)| {
             let awaited = opened.as_ref().filter(|opened| matches!(opened.content, Content::Awaited));
-            awaited.map(|opened| Place::new(collection, application, &opened.key))
+            awaited.map(|opened| RecordAddress::new(collection, application, &opened.key))
         })
     }
 
@@ -148,12 +148,12 @@ mod tests {
     struct Slow(usize);
 
     impl Store for Slow {
-        fn load(&mut self, _place: Place<'_>) -> Load {
+        fn load(&mut self, _place: RecordAddress<'_>) -> Load {
             self.0 += 1;
             Load::Later
         }
 
-        fn save(&mut self, _place: Place<'_>, _changes: &[(Vec<u8>, Change)], _timeout_seconds: u32) {}
+        fn save(&mut self, _place: RecordAddress<'_>, _changes: &[(Vec<u8>, Change)], _timeout_seconds: u32) {}
     }
 
     fn set(collections: &[Collection]) -> CollectionSet {
