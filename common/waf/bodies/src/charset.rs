@@ -47,8 +47,8 @@ impl Charset {
     }
 }
 
-/// `text` in UTF-8: borrowed if it is that already, at most twice as long otherwise. None if it is
-/// not valid text of its character set.
+/// Converts `text` to UTF-8: borrowed if it is that already, at most twice as long otherwise;
+/// `None` if it is not valid text of its character set.
 pub(crate) fn to_utf8(text: &[u8], charset: Charset) -> Option<Cow<'_, [u8]>> {
     match charset {
         Charset::Utf8 => std::str::from_utf8(text).ok().map(|_| Cow::Borrowed(text)),

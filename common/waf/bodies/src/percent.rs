@@ -37,7 +37,7 @@ pub(crate) fn decode<'a>(input: &'a [u8], scratch: &'a mut Vec<u8>, invalid: &mu
     scratch
 }
 
-/// The value of a hexadecimal digit.
+/// Returns the value of a hexadecimal digit.
 pub(crate) fn hex(byte: u8) -> Option<u8> {
     match byte {
         b'0'..=b'9' => Some(byte - b'0'),

@@ -218,7 +218,7 @@ fn other_documents_have_no_arguments() {
     assert!(!run("<call><methodName>x</methodName></call>").1.rpc);
 }
 
-/// What one path finds, and the error if there is one.
+/// Returns what one path finds, and the error if there is one.
 fn nodes(path: &str, input: &str) -> (Vec<String>, Option<XmlError>) {
     let namespaces = [(b"s".to_vec(), b"urn:soap".to_vec())];
     let paths = [XmlPath::parse(path.as_bytes(), Some(&namespaces)).unwrap()];

@@ -44,7 +44,7 @@ impl Request<'_> {
     }
 }
 
-/// Whether the request is denied, and which rules matched.
+/// Returns whether the request is denied, and the rules that matched.
 fn judge(rules: &Ruleset, request: &Request<'_>) -> (bool, Vec<String>) {
     let mut scratch = Scratch::default();
     let mut transaction = Transaction::new(rules, Arena::default(), Now { seconds: 1_700_000_000, elapsed_micros: 0 });

@@ -50,7 +50,7 @@ pub struct Happened<'h> {
     pub response: &'h [u8],
 }
 
-/// Everything that is not as expected.
+/// Returns everything that is not as expected.
 pub fn check(expected: &Expectation, happened: &Happened<'_>) -> Vec<Failure> {
     let mut failures = Vec::new();
     if let Some(status) = expected.status.filter(|status| *status != happened.status) {

@@ -92,8 +92,8 @@ pub fn read(text: &str) -> Result<Vec<Test>, String> {
     Ok(tests)
 }
 
-/// The documents of a YAML file. Scalars stay the text they are written as: `version: 1.1` is no
-/// number here.
+/// Returns the documents of a YAML file. Scalars remain the text they are written as: `version:
+/// 1.1` is no number here.
 pub(crate) fn documents(text: &str) -> Result<Vec<Yaml<'_>>, String> {
     let mut loader = YamlLoader::<'_, Yaml<'_>>::default();
     loader.early_parse(false);
@@ -130,7 +130,8 @@ fn input(entry: &Yaml<'_>) -> Input {
     }
 }
 
-/// Headers: a map is sent in the order of their names, a list in its own order.
+/// Returns the headers: those of a map in the order of their names, those of a list in its own
+/// order.
 fn headers(entry: &Yaml<'_>) -> Vec<(String, String)> {
     let ordered = list(get(entry, "ordered_headers"));
     if !ordered.is_empty() {

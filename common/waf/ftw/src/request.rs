@@ -8,7 +8,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// Times a template may repeat its text: a test file is not trusted with all memory.
 const REPEAT_MAX: usize = 1 << 20;
 
-/// The request's bytes.
+/// Returns the request's bytes.
 pub fn build(input: &Input) -> Vec<u8> {
     if let Some(encoded) = &input.encoded_request {
         return base64(encoded);
@@ -42,7 +42,7 @@ pub fn build(input: &Input) -> Vec<u8> {
     bytes
 }
 
-/// Data with its templates written out: `{{ "TEXT" | repeat N }}` is the one kind that tests use.
+/// Expands the templates in data: `{{ "TEXT" | repeat N }}` is the one kind that tests use.
 /// Anything else in braces is an attack, and stays.
 fn expanded(data: &str) -> String {
     let mut out = String::new();

@@ -52,7 +52,7 @@ struct Observed {
 }
 
 impl<'r> Runner<'r> {
-    /// A runner for a rule set; `now` is the time its rules see.
+    /// Creates a runner for a rule set; `now` is the time its rules see.
     pub fn new(rules: &'r Ruleset, now: Now) -> Self {
         Self { rules, scratch: Scratch::default(), arena: None, now }
     }

@@ -57,7 +57,7 @@ fn compile_oracle() -> Option<PathBuf> {
     }
 }
 
-/// What the C library says, in the order of the values.
+/// Returns the C library's verdicts, in the order of the values.
 fn verdicts(program: &Path, values: &[Vec<u8>]) -> Vec<String> {
     let mut child =
         Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the oracle starts");

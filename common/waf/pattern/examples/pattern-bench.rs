@@ -125,7 +125,7 @@ impl Bench {
         );
     }
 
-    /// What each candidate costs on this value, dearest first, and why it is one.
+    /// Prints the cost of each candidate on this value, dearest first, and the reason it is one.
     fn print_candidates(&mut self, value: &str) {
         println!("  {value:.40}");
         let mut costs = Vec::new();

@@ -67,7 +67,7 @@ impl ByteSet {
         })
     }
 
-    /// With the other ASCII case of every letter in it.
+    /// Returns the set with the other ASCII case of every letter in it.
     pub(crate) fn fold_case(self) -> Self {
         // In ASCII the cases are 32 apart: shift the letters over.
         let upper = (self.low >> 32) & UPPER;
@@ -104,7 +104,7 @@ pub(crate) fn vertical_space() -> ByteSet {
     ByteSet::range(10, 13).union(ByteSet::of(&[0x85]))
 }
 
-/// The names of `[[:name:]]`, with PCRE's meaning in the C locale.
+/// Returns the set of `[[:name:]]`, with PCRE's meaning in the C locale.
 pub(crate) fn posix(name: &[u8]) -> Option<ByteSet> {
     Some(match name {
         b"alpha" => letters(),

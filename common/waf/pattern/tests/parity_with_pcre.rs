@@ -25,9 +25,7 @@ fn pcre_captures(regex: &pcre2::bytes::Regex, value: &[u8]) -> Option<(bool, Cap
     Some((found, groups))
 }
 
-/// How much must be the same. In a loop whose body may match nothing PCRE stops at the first empty
-/// round, where the automaton goes on to the next alternative: both match, but not equally far. No
-/// real pattern has such a loop.
+/// The extent to which results must be the same.
 enum Depth {
     Groups,
     Match,

@@ -185,7 +185,7 @@ fn json(n: u32) -> Request {
     json_of(n, 40)
 }
 
-/// What people write, as a form sends it: one long field.
+/// Text as people write it, in one long field of a form.
 fn text(n: u32, bytes: usize) -> Request {
     let mut body = "title=Notes&text=".to_owned();
     for at in 0.. {
@@ -219,7 +219,7 @@ fn with_form(n: u32, body: String) -> Request {
     Request { body, ..request }
 }
 
-/// What bodies of growing size cost, in microseconds and per KiB.
+/// Prints the cost of bodies of growing size, in microseconds and per KiB.
 fn curve(rules: &Ruleset) {
     type Sized = fn(u32, usize) -> Request;
     let kinds: [(&str, Sized); 3] =

@@ -12,7 +12,7 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// An empty bundle.
+    /// Creates an empty bundle.
     pub fn new() -> Self {
         Self::default()
     }
@@ -22,17 +22,17 @@ impl Bundle {
         self.files.insert(normalise(name), bytes.into());
     }
 
-    /// The bytes of a file.
+    /// Returns the bytes of a file.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
         self.files.get(&normalise(name)).map(Vec::as_slice)
     }
 
-    /// The names in the bundle, in order.
+    /// Iterates over the names in the bundle, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
     }
 
-    /// The file `name` as written in `from`, with the name it is stored under.
+    /// Finds the file `name` as written in `from`, with the name it is stored under.
     pub(crate) fn resolve(&self, from: &str, name: &str) -> Option<(&str, &[u8])> {
         let candidates = [normalise(name), beside(from, name)];
         candidates.iter().find_map(|candidate| {
@@ -40,7 +40,8 @@ impl Bundle {
         })
     }
 
-    /// Every file whose name matches the glob `pattern` as written in `from`, in order of name.
+    /// Finds every file whose name matches the glob `pattern` as written in `from`, in order of
+    /// name.
     pub(crate) fn matching(&self, from: &str, pattern: &str) -> Vec<&str> {
         let (plain, relative) = (normalise(pattern), beside(from, pattern));
         let found = |glob: &str| -> Vec<&str> {

@@ -247,13 +247,13 @@ fn hexadecimal(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     bytes.filter(|bytes| !bytes.is_empty()).map(|bytes| (bytes, rest))
 }
 
-/// The lines of a data file: trimmed, without comments and empty ones.
+/// Returns the lines of a data file: trimmed, without comments and empty ones.
 fn lines(data: &[u8]) -> Vec<Vec<u8>> {
     let trimmed = data.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     trimmed.filter(|line| !line.is_empty() && !line.starts_with(b"#")).map(<[u8]>::to_vec).collect()
 }
 
-/// The data files an argument names, one after the other.
+/// Returns the data files that an argument names, one after the other.
 fn file_data(argument: &Argument, from: &str, bundle: &Bundle) -> Result<Vec<u8>, Fault> {
     let mut data = Vec::new();
     for name in argument.text().split_whitespace() {

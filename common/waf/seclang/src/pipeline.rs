@@ -32,7 +32,7 @@ impl Default for Pipelines {
 }
 
 impl Pipelines {
-    /// The node of a chain, added if it is new.
+    /// Returns the node of a chain, added if it is new.
     pub(crate) fn chain(&mut self, transforms: &[Transform]) -> NodeId {
         transforms.iter().fold(0, |parent, transform| self.step(parent, *transform))
     }
@@ -59,7 +59,8 @@ impl Pipelines {
         self.nodes.len()
     }
 
-    /// The nodes from the root (inclusive) to `node`, in order: the values `multiMatch` looks at.
+    /// Returns the nodes from the root (inclusive) to `node`, in order: the values `multiMatch`
+    /// looks at.
     pub(crate) fn path(&self, node: NodeId) -> Vec<NodeId> {
         let mut path = vec![node];
         while let Some(last) = path.last().copied().filter(|last| *last != 0) {
@@ -84,7 +85,7 @@ impl Pipelines {
         })
     }
 
-    /// The names of the transformations up to `node`.
+    /// Returns the names of the transformations up to `node`.
     pub(crate) fn names(&self, node: NodeId) -> Vec<&'static str> {
         let steps = self.path(node).into_iter().skip(1);
         steps.filter_map(|step| self.get(step).map(|node| node.transform.name())).collect()
@@ -113,7 +114,7 @@ const OTHER: u32 = 1 << 15;
 /// Any value at all, the empty one too.
 pub(crate) const ALWAYS: u32 = 1 << 31;
 
-/// The classes of bytes without which a transformation changes nothing.
+/// Returns the classes of bytes without which a transformation changes nothing.
 fn classes_acted_on(transform: Transform) -> u32 {
     match transform {
         Transform::None => 0,
@@ -190,7 +191,7 @@ const fn classes() -> [u32; 256] {
     table
 }
 
-/// The classes of bytes a value has.
+/// Returns the classes of bytes a value has.
 pub(crate) fn classes_of(value: &[u8]) -> u32 {
     value.iter().fold(ALWAYS, |all, byte| all | CLASSES[usize::from(*byte)])
 }

@@ -59,7 +59,8 @@ enum Right {
 }
 
 impl Quick {
-    /// The quick test of a rule, if there is one; `constant` gives the number a constant text is.
+    /// Creates the quick test of a rule, if it has one; `constant` gives the number a constant text
+    /// is.
     pub(crate) fn new(
         targets: &[Target],
         node: NodeId,
@@ -143,7 +144,7 @@ impl RuleBits {
         self.words.clone_from(&other.words);
     }
 
-    /// The first member at `from` or after.
+    /// Returns the first member at `from` or after.
     pub(crate) fn next(&self, from: usize) -> Option<usize> {
         let first = from / 64;
         let mut word = self.words.get(first).copied()? & (u64::MAX << (from % 64));

@@ -59,8 +59,8 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// ModSecurity's defaults, but for SecRequestBodyAccess and SecRuleEngine, which a rule set
-    /// that says nothing surely wants.
+    /// Returns ModSecurity's defaults, but for SecRequestBodyAccess and SecRuleEngine, which a rule
+    /// set that does not set them surely wants.
     fn default() -> Self {
         Self {
             mode: Mode::On,
@@ -141,7 +141,8 @@ impl Settings {
         })
     }
 
-    /// The first directive takes the place of the defaults, each further one adds to it.
+    /// Applies SecResponseBodyMimeType: the first directive replaces the defaults, each further one
+    /// adds to them.
     fn response_body_types(&mut self, directive: &Directive) {
         if !std::mem::replace(&mut self.response_body_types_named, true) {
             self.response_body_types.clear();

@@ -162,7 +162,7 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 impl Variable {
-    /// The variable's number, below [`VARIABLES`].
+    /// Returns the variable's number, below [`VARIABLES`].
     pub(crate) fn index(self) -> usize {
         self as usize
     }
@@ -186,7 +186,7 @@ impl Variable {
         }
     }
 
-    /// The name as rules write it.
+    /// Returns the name as rules write it.
     pub(crate) fn name(self) -> &'static str {
         Self::ALL[self.index()].1
     }
@@ -195,7 +195,7 @@ impl Variable {
         Self::ALL[self.index()].2 == Shape::Collection
     }
 
-    /// The variables whose stored values this one shows: ARGS is the query's and the body's
+    /// Returns the variables whose stored values this one shows: ARGS is the query's and the body's
     /// arguments.
     pub(crate) fn stored_as(&self) -> &[Variable] {
         match self {
@@ -259,7 +259,7 @@ impl Variable {
         self == Variable::Geo
     }
 
-    /// The persistent collection this variable shows, if it is one.
+    /// Returns the persistent collection that this variable shows, if it is one.
     pub(crate) fn persistent(self) -> Option<Collection> {
         Some(match self {
             Variable::Ip => Collection::Ip,

@@ -90,7 +90,7 @@ fn transact<'r>(rules: &'r Ruleset, request: &Request<'_>) -> (Outcome, Transact
     (outcome, transaction)
 }
 
-/// What a rule over `targets` sees: `NAME=value` for each value, in order.
+/// Returns the values a rule over `targets` sees: `NAME=value` for each, in order.
 fn values(setup: &str, targets: &str, phase: u8, request: &Request<'_>) -> Vec<String> {
     let rules = compile(&format!(
         "SecResponseBodyAccess On\n{setup}\nSecRule REQUEST_HEADERS:Content-Type xml \"id:9001,phase:1,pass,nolog,ctl:requestBodyProcessor=XML\"\n\

@@ -95,7 +95,7 @@ const fn spread(rows: &[(u8, &[u16])]) -> [u8; LOW_CODES] {
     table
 }
 
-/// The ASCII character that fits `code` best, if the code page names one.
+/// Returns the ASCII character that fits `code` best, if the code page names one.
 pub(crate) fn best_fit(code: u16) -> Option<u8> {
     match code {
         0x2000..=0x2006 => Some(b' '),

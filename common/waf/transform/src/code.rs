@@ -12,7 +12,7 @@ fn letter(bits: u32) -> u8 {
     ALPHABET[usize::from(low & 63)]
 }
 
-/// RFC 4648 section 4, with padding.
+/// Encodes base64 with padding (RFC 4648 section 4).
 pub(crate) fn base64_encode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     if input.is_empty() {
         return Outcome::Same;
@@ -94,13 +94,13 @@ pub(crate) fn base64_decode_ext(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     unless_same(input, out, base)
 }
 
-/// The two lower-case hexadecimal digits of a byte.
+/// Returns the two lower-case hexadecimal digits of a byte.
 pub(crate) fn hex_lower(byte: u8) -> [u8; 2] {
     let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' - 10 + half };
     [digit(byte >> 4), digit(byte & 15)]
 }
 
-/// Two digits for each byte.
+/// Encodes each byte as two digits.
 pub(crate) fn hex_encode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     if input.is_empty() {
         return Outcome::Same;

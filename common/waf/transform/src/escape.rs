@@ -32,8 +32,8 @@ fn backslashes(input: &[u8], out: &mut Vec<u8>, read: impl Fn(&[u8]) -> Option<E
     edit.finish()
 }
 
-/// `\uHHHH` (low byte, full width folded), `\xHH`, `\OOO`, and the one-letter escapes; any other
-/// escaped byte is that byte.
+/// Decodes `\uHHHH` (low byte, full width folded), `\xHH`, `\OOO`, and the one-letter escapes; any
+/// other escaped byte is that byte.
 pub(crate) fn js_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     backslashes(input, out, |rest| {
         let first = at(rest, 0)?;
@@ -56,7 +56,7 @@ pub(crate) fn js_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     })
 }
 
-/// The ANSI C escapes. An unknown escape loses its backslash.
+/// Decodes the ANSI C escapes. An unknown escape loses its backslash.
 pub(crate) fn escape_seq_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     backslashes(input, out, |rest| {
         let first = at(rest, 0)?;
@@ -87,9 +87,9 @@ fn letter(byte: u8) -> Option<u8> {
     }
 }
 
-/// CSS 2: one to six hexadecimal digits (low byte; full width folded) and one whitespace after
-/// them; an escaped newline is nothing, any other escaped byte is itself, a backslash at the end is
-/// nothing.
+/// Decodes CSS 2 escapes: one to six hexadecimal digits (low byte; full width folded) and one
+/// whitespace after them; an escaped newline is nothing, any other escaped byte is itself, a
+/// backslash at the end is nothing.
 pub(crate) fn css_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     backslashes(input, out, |rest| {
         let Some(first) = at(rest, 0) else { return Some(Escape { taken: 1, byte: None }) };
@@ -107,7 +107,8 @@ pub(crate) fn css_decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     })
 }
 
-/// Full-width forms are folded however many zeros stand before them, and only they.
+/// Returns the byte of a code point. Full-width forms alone are folded, with any number of leading
+/// zeros.
 fn css_byte(code: u32) -> u8 {
     let [_, _, _, low] = code.to_be_bytes();
     u16::try_from(code).map_or(low, narrow)

@@ -133,7 +133,7 @@ impl Transform {
         Self::ALL.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)).map(|(transform, _)| *transform)
     }
 
-    /// The canonical name, as the manual writes it.
+    /// Returns the canonical name, as the manual writes it.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(known, _)| *known == self).map_or("none", |(_, name)| name)
     }

@@ -5,13 +5,13 @@ use crate::edit::{Edit, at, first_where, hex_pair, hex_quad};
 use crate::outcome::Outcome;
 use memchr::memchr2;
 
-/// `%HH` becomes a byte, `+` a space; a percent sign that starts no valid pair stays.
+/// Decodes `%HH` to a byte and `+` to a space; a percent sign that starts no valid pair stays.
 pub(crate) fn decode(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     percent(input, out, |_| None)
 }
 
-/// Also `%uHHHH` (and `%UHHHH`): the code point as code page 20127 (US-ASCII, best fit) has it,
-/// else its low byte.
+/// Decodes also `%uHHHH` (and `%UHHHH`): the code point as code page 20127 (US-ASCII, best fit) has
+/// it, else its low byte.
 pub(crate) fn decode_uni(input: &[u8], out: &mut Vec<u8>) -> Outcome {
     percent(input, out, best_fit_or_low_byte)
 }
@@ -20,8 +20,8 @@ fn best_fit_or_low_byte(code: u16) -> Option<u8> {
     Some(best_fit(code).unwrap_or_else(|| crate::edit::narrow(code)))
 }
 
-/// From the first `%` or `+` on byte by byte: in an encoded value they stand a few bytes apart,
-/// where a search for each is slower.
+/// Decodes byte by byte from the first `%` or `+` on: in an encoded value they are a few bytes
+/// apart, where a search for each is slower.
 #[inline]
 fn percent(input: &[u8], out: &mut Vec<u8>, wide: impl Fn(u16) -> Option<u8>) -> Outcome {
     let Some(first) = memchr2(b'%', b'+', input) else { return Outcome::Same };

@@ -4,7 +4,7 @@ use crate::code::hex_lower;
 use crate::edit::{Edit, at, first_where};
 use crate::outcome::Outcome;
 
-/// Each UTF-8 sequence becomes `%uHHHH` (five or six digits above U+FFFF).
+/// Replaces each UTF-8 sequence with `%uHHHH` (five or six digits above U+FFFF).
 ///
 /// Broken UTF-8 goes ModSecurity's way: a lead byte without its continuation is dropped, a stray
 /// continuation byte stays, an overlong form or a surrogate is written and its lead byte after it.
@@ -47,8 +47,8 @@ fn sequence_length(lead: u8) -> usize {
     }
 }
 
-/// The number in the sequence at `from`, if all its continuation bytes are there; not checked for
-/// more.
+/// Returns the number in the sequence at `from`, if all its continuation bytes are there; not
+/// checked for more.
 fn decode(input: &[u8], from: usize, length: usize) -> Option<u32> {
     let (lead, rest) = input.get(from..from.checked_add(length)?)?.split_first()?;
     let mask = match length {

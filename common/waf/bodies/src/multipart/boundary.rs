@@ -12,7 +12,7 @@ pub(crate) struct Boundary {
 }
 
 impl Boundary {
-    /// `--` and the boundary.
+    /// Returns `--` and the boundary.
     pub(crate) fn with_dashes(&self) -> &[u8] {
         &self.with_dashes
     }
@@ -96,7 +96,7 @@ fn parameters(text: &[u8]) -> usize {
     memmem::find_iter(&lower, PARAMETER).filter(|at| lower[at + PARAMETER.len()..].contains(&b'=')).count()
 }
 
-/// RFC 2046 section 5.1.1, bchars.
+/// Returns whether a boundary may have the byte (RFC 2046 section 5.1.1, bchars).
 fn is_boundary_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b" '()+_,-./:=?".contains(&byte)
 }

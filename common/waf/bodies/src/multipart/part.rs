@@ -30,9 +30,8 @@ pub(crate) struct Part<'b> {
 }
 
 impl<'b> Part<'b> {
-    /// Takes one line, which is not empty and has no line end any more. A name with bytes that no
-    /// header name has (RFC 5322 section 2.2) is an error, but the line is kept for rules to look
-    /// at.
+    /// Adds a line, which is not empty and has no line end. A name with bytes that no header name
+    /// has (RFC 5322 section 2.2) is an error, but the line is kept for rules to look at.
     pub(crate) fn header_line(&mut self, line: &'b [u8], report: &mut MultipartReport) -> Result<(), MultipartError> {
         let refuse = |why| Err(MultipartError::Header(why));
         if line.len() > HEADER_LINE_BYTES_MAX {
@@ -78,7 +77,7 @@ impl<'b> Part<'b> {
         Ok(())
     }
 
-    /// The lines, in order.
+    /// Iterates over the lines, in order.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &[u8]> {
         self.headers.iter().map(|header| header.line.as_ref())
     }

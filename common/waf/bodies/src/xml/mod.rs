@@ -282,7 +282,7 @@ impl<'t> Parser<'t, '_, '_> {
         Ok(())
     }
 
-    /// After an error, gives the elements that are open as far as they were read.
+    /// Gives, after an error, the elements that are open as far as they were read.
     fn give_open_nodes(&mut self) {
         while self.walk.is_inside() && self.leave_node().is_ok() {}
     }

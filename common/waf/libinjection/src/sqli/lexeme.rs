@@ -18,7 +18,7 @@ pub(super) struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// A token without quotes.
+    /// Creates a token without quotes.
     pub(super) fn new(kind: Kind, text: &'a [u8]) -> Self {
         Token { kind, text: bytes::upto(text, TEXT_BYTES_MAX), open: 0, close: 0 }
     }
@@ -33,7 +33,7 @@ impl<'a> Token<'a> {
         self.text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
     }
 
-    /// The first byte of the text, 0 if there is none.
+    /// Returns the first byte of the text, 0 if there is none.
     pub(super) fn first(&self) -> u8 {
         self.text.first().copied().unwrap_or(0)
     }
@@ -52,7 +52,8 @@ pub(super) type Read<'a> = (Token<'a>, usize);
 
 const WHITE: ByteSet = ByteSet::of(b" \t\n\x0b\x0c\r\xa0\0");
 
-/// White space where it decides what the bytes before it are: MySQL and Oracle add 0xA0 and NUL.
+/// Returns whether the byte is white space where that decides what the bytes before it are: MySQL
+/// and Oracle add 0xA0 and NUL.
 pub(super) fn is_white(byte: u8) -> bool {
     WHITE.has(byte)
 }

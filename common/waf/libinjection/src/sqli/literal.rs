@@ -15,8 +15,9 @@ fn string<'a>(text: &'a [u8], open: u8, close: u8) -> Token<'a> {
     Token { open, close, ..Token::new(Kind::STRING, text) }
 }
 
-/// A string whose text starts at `start` and ends at a `quote` that is neither doubled nor escaped,
-/// or at the end of the input. A `start` of 0 means a string that was opened before the input.
+/// Reads a string whose text starts at `start` and ends at a `quote` that is neither doubled nor
+/// escaped, or at the end of the input. A `start` of 0 means a string that was opened before the
+/// input.
 pub(super) fn quoted(rest: &[u8], start: usize, quote: u8) -> Read<'_> {
     let open = if start == 0 { 0 } else { quote };
     let mut from = start;
@@ -50,21 +51,21 @@ pub(super) fn prefixed(first: u8, rest: &[u8]) -> Option<Read<'_>> {
     }
 }
 
-/// `b'0101'` and `x'1F'`.
+/// Reads `b'0101'` or `x'1F'`.
 fn digits_in_quotes<'a>(rest: &'a [u8], digits: &ByteSet) -> Option<Read<'a>> {
     let end = digits.span(bytes::from(rest, 2)) + 2;
     let len = end + 1;
     (rest.get(end) == Some(&b'\'')).then(|| (Token::new(Kind::NUMBER, bytes::upto(rest, len)), len))
 }
 
-/// `U&'...'`.
+/// Reads `U&'...'`.
 fn unicode_string(rest: &[u8]) -> Read<'_> {
     let (token, len) = quoted(bytes::from(rest, 2), 1, b'\'');
     let close = if token.close == 0 { 0 } else { b'u' };
     (Token { open: b'u', close, ..token }, len + 2)
 }
 
-/// Oracle's `q'[...]'` at `start`, with any delimiter above space and below 0x80.
+/// Reads Oracle's `q'[...]'` at `start`, with any delimiter above space and below 0x80.
 fn oracle_string(rest: &[u8], start: usize) -> Option<Read<'_>> {
     let [b'q' | b'Q', b'\'', delimiter @ 33..=127, text @ ..] = bytes::from(rest, start) else {
         return None;
@@ -111,7 +112,7 @@ fn dollar_string(rest: &[u8]) -> Option<Read<'_>> {
     })
 }
 
-/// Whole, decimal, hexadecimal and binary numbers, and a dot alone.
+/// Reads whole, decimal, hexadecimal and binary numbers, and a dot alone.
 pub(super) fn number(rest: &[u8]) -> Read<'_> {
     match rest {
         [b'0', b'x' | b'X', ..] => radix_number(rest, &HEX_DIGITS),

@@ -18,7 +18,7 @@ use judge::verdict;
 use reading::Reading;
 use token::{Context, Dialect};
 
-/// The fingerprint of a value that looks like SQL injection, none for one that does not.
+/// Returns the fingerprint of a value that looks like SQL injection; `None` for one that does not.
 ///
 /// `input` is the decoded value, any bytes, any length. Readings are tried in libinjection's order
 /// (as it is, inside single quotes, inside double quotes; standard SQL before MySQL) and the

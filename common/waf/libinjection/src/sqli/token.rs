@@ -47,7 +47,7 @@ impl<'a> Tokenizer<'a> {
         Tokenizer { input, at: 0, word_end: 0, context, dialect, count: 0, dialect_matters: false }
     }
 
-    /// The next token, none at the end of the input.
+    /// Returns the next token; `None` at the end of the input.
     pub(super) fn next(&mut self) -> Option<Token<'a>> {
         if self.at == 0 && self.input.is_empty() {
             return None;
@@ -98,8 +98,8 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// Everybody takes `--` before white space or the end for a comment; before anything else MySQL
-    /// sees two minuses.
+    /// Reads `-`. Every database takes `--` before white space or the end for a comment; before
+    /// anything else MySQL sees two minuses.
     fn dash(&mut self, rest: &'a [u8]) -> Read<'a> {
         match (rest.get(1), rest.get(2)) {
             (Some(b'-'), None) => comment_to_line_end(rest),
@@ -112,7 +112,7 @@ impl<'a> Tokenizer<'a> {
         }
     }
 
-    /// A word, cut before the first `.` or tick if what precedes it is a keyword: `SELECT.1`,
+    /// Reads a word, cut before the first `.` or tick if what precedes it is a keyword: `SELECT.1`,
     /// ``SELECT`a` ``.
     fn word(&mut self, rest: &'a [u8]) -> Read<'a> {
         if self.word_end <= self.at {
@@ -151,8 +151,8 @@ fn comment_to_line_end(rest: &[u8]) -> Read<'_> {
     }
 }
 
-/// A comment within `/*` and `*/`. One that is nested (PostgreSQL) or conditional (MySQL's `/*!`)
-/// cannot be read for every database at once and is evil.
+/// Reads a comment within `/*` and `*/`. One that is nested (PostgreSQL) or conditional (MySQL's
+/// `/*!`) cannot be read for every database at once and is evil.
 fn slash(rest: &[u8]) -> Read<'_> {
     if !rest.starts_with(b"/*") {
         return one(Kind::OPERATOR, rest);
@@ -165,25 +165,25 @@ fn slash(rest: &[u8]) -> Read<'_> {
     (Token::new(kind, bytes::upto(rest, len)), len)
 }
 
-/// `\N` is MySQL's NULL.
+/// Reads `\`: `\N` is MySQL's NULL.
 fn backslash(rest: &[u8]) -> Read<'_> {
     if rest.starts_with(b"\\N") { (Token::new(Kind::NUMBER, b"\\N"), 2) } else { one(Kind::BACKSLASH, rest) }
 }
 
-/// A name in Transact-SQL's brackets; the brackets are kept.
+/// Reads a name in Transact-SQL's brackets; the brackets are kept.
 fn bracket(rest: &[u8]) -> Read<'_> {
     let len = bytes::find(rest, 0, b']').map_or(rest.len(), |end| end + 1);
     (Token::new(Kind::BAREWORD, bytes::upto(rest, len)), len)
 }
 
-/// A name in MySQL's ticks: a bare word, whatever it is, unless it is a function.
+/// Reads a name in MySQL's ticks: a bare word, whatever it is, unless it is a function.
 fn tick(rest: &[u8]) -> Read<'_> {
     let (token, len) = literal::quoted(rest, 1, b'`');
     let function = words::word(token.text).is_some_and(|word| word.kind == Kind::FUNCTION);
     (Token { kind: if function { Kind::FUNCTION } else { Kind::BAREWORD }, ..token }, len)
 }
 
-/// `@name`, `@@name`, and either with the name in quotes or ticks.
+/// Reads `@name`, `@@name`, and either with the name in quotes or ticks.
 fn variable(rest: &[u8]) -> Read<'_> {
     let signs = if rest.get(1) == Some(&b'@') { 2 } else { 1 };
     let name = bytes::from(rest, signs);

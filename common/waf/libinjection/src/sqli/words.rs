@@ -106,7 +106,7 @@ fn lookup(parts: [&[u8]; 3]) -> Option<Word> {
     }
 }
 
-/// The table from a record's start on; none for an empty slot.
+/// Returns the table from a record's start on; `None` for an empty slot.
 fn record(start: u16) -> Option<&'static [u8]> {
     if start == 0 { None } else { WORDS.get(usize::from(start)..) }
 }

@@ -43,7 +43,8 @@ fn first_character(text: &[u8]) -> Option<(u32, usize)> {
     Some(reference.unwrap_or(literal))
 }
 
-/// The number at `start` and the end of the reference; none without digits or beyond [`CODE_MAX`].
+/// Returns the number at `start` and the end of the reference; `None` without digits or beyond
+/// [`CODE_MAX`].
 fn number(text: &[u8], start: usize, radix: u32) -> Option<(u32, usize)> {
     let mut code: u32 = 0;
     let mut len = start;

@@ -108,8 +108,8 @@ impl<'a> Pieces<'a> {
         Step::On
     }
 
-    /// A piece of the next `len` bytes, going on in `state` after `skip` more; without a `len` it
-    /// is all the rest.
+    /// Returns a piece of the next `len` bytes, going on in `state` after `skip` more; without a
+    /// `len` it is all the rest.
     fn found(&mut self, piece: Piece, len: Option<usize>, skip: usize, state: State) -> Step<'a> {
         let text = len.map_or(self.rest(), |len| bytes::upto(self.rest(), len));
         self.at = self.at + text.len() + skip;
@@ -263,7 +263,7 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// After `<!`.
+    /// Reads markup after `<!`.
     fn markup(&mut self) -> Step<'a> {
         let cut = markup::declaration(self.rest());
         self.cut(&cut)

@@ -13,7 +13,7 @@ pub(super) struct Cut {
     pub(super) skip: usize,
 }
 
-/// After `<!`.
+/// Reads markup after `<!`.
 pub(super) fn declaration(rest: &[u8]) -> Cut {
     if rest.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"DOCTYPE")) {
         return Cut { piece: Piece::Doctype, ..bogus_comment(rest) };
@@ -32,12 +32,12 @@ pub(super) fn bogus_comment(rest: &[u8]) -> Cut {
     Cut { piece: Piece::Comment, start: 0, len: bytes::find(rest, 0, b'>'), skip: 1 }
 }
 
-/// After `<%`, which old browsers take for a comment up to `%>`.
+/// Reads what follows `<%`, which old browsers take for a comment up to `%>`.
 pub(super) fn percent_comment(rest: &[u8]) -> Cut {
     Cut { piece: Piece::Comment, start: 0, len: bytes::find_pair(rest, 0, *b"%>"), skip: 2 }
 }
 
-/// After `<!--`: ends at `-->` or `-!>`, with NULs allowed after the first dash.
+/// Reads a comment after `<!--`: it ends at `-->` or `-!>`, with NULs allowed after the first dash.
 fn comment(text: &[u8]) -> Cut {
     let cut = |len, skip| Cut { piece: Piece::Comment, start: 2, len, skip };
     let mut from = 0;

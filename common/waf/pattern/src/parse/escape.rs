@@ -5,7 +5,8 @@ use crate::CompileError;
 use crate::ast::{Look, Node};
 use crate::byteset::{self, ByteSet};
 
-/// The sets that mean the same inside and outside a class. None of them changes with case.
+/// Returns the set of an escape that means the same inside and outside a class. None of them
+/// changes with case.
 pub(super) fn set(byte: u8) -> Option<ByteSet> {
     let set = match byte.to_ascii_lowercase() {
         b'd' => byteset::digits(),
@@ -80,7 +81,8 @@ impl Parser<'_> {
         })
     }
 
-    /// `\xHH` with up to two digits (none is a zero byte), `\x{HH}`: always the byte of that value.
+    /// Reads `\xHH` with up to two digits (none is a zero byte) or `\x{HH}`: always the byte of
+    /// that value.
     fn hexadecimal(&mut self) -> Result<u8, CompileError> {
         if self.eat(b"{") {
             let digits = self.until(b'}', "\\x{ without its }")?;
@@ -97,7 +99,7 @@ impl Parser<'_> {
         u8::from_str_radix(text, radix).map_err(|_| self.error("not the number of a byte (0 to 255)"))
     }
 
-    /// Up to `limit` octal digits, the first of which was consumed already.
+    /// Reads up to `limit` octal digits, the first of which was consumed already.
     pub(super) fn octal(&mut self, first: u8, limit: usize) -> Result<u8, CompileError> {
         let more = self.rest().iter().take(limit - 1).take_while(|byte| matches!(byte, b'0'..=b'7'));
         let mut digits = vec![first];

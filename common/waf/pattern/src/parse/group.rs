@@ -67,7 +67,8 @@ impl Parser<'_> {
         Ok(Node::Around { ahead, negate, node })
     }
 
-    /// `(?flags)` changes the rest of the enclosing group, `(?flags:...)` only its own content.
+    /// Reads `(?flags)`, which changes the rest of the enclosing group, or `(?flags:...)`, which
+    /// changes its own content only.
     fn flags_group(&mut self, start: usize) -> Result<Option<Node>, CompileError> {
         let outer = self.flags;
         let mut on = true;

@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 /// Letters of English text from common to rare; the rest of the alphabet follows from the position.
 const LETTERS: &[u8; 26] = b"etaoinsrhldcumfpgwybvkxjqz";
 
-/// The share of bytes of ordinary values (text, numbers, addresses, JSON) that are this byte, case
-/// aside.
+/// Returns the share of bytes of ordinary values (text, numbers, addresses, JSON) that are this
+/// byte, case aside.
 const fn estimate(byte: u8) -> f32 {
     match byte {
         b' ' => 0.12,

@@ -22,7 +22,7 @@ impl Numbers {
         Self { sets: sets.into_iter().map(|(_, set)| set).collect() }
     }
 
-    /// The bits of these sets. A set without a bit asks for nothing.
+    /// Returns the bits of these sets. A set without a bit asks for nothing.
     pub(super) fn bits(&self, asked: &[ByteSet]) -> Bits {
         let mut bits = Bits::default();
         for (number, _) in self.sets.iter().enumerate().filter(|(_, set)| asked.contains(set)) {

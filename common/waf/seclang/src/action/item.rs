@@ -216,7 +216,7 @@ impl Item {
         }
     }
 
-    /// `setenv:name=value`, `setenv:name` for 1, `setenv:!name` to unset it.
+    /// Parses `setenv:name=value`, `setenv:name` for 1, or `setenv:!name` to unset it.
     fn setenv(&self, names: &mut Names) -> Result<Act, Fault> {
         let (name, value) = self.assignment();
         let (unset, name) = match name.bytes.first() {
@@ -231,7 +231,7 @@ impl Item {
         Ok(Act::Write(Write::Env(Template::parse(&name, names)?, value)))
     }
 
-    /// `xmlns:prefix=namespace`.
+    /// Parses `xmlns:prefix=namespace`.
     pub(super) fn namespace(&self) -> Result<Namespace, Fault> {
         match self.assignment() {
             (prefix, Some(namespace)) if !prefix.bytes.is_empty() && !namespace.bytes.is_empty() => {
@@ -287,7 +287,7 @@ impl Item {
         Ok(vec![control])
     }
 
-    /// `+E`, `-E` or `ABZ`.
+    /// Parses `+E`, `-E` or `ABZ`.
     fn parts(&self, text: &str) -> Result<Control, Fault> {
         let (how, letters) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
             (Some(letters), _) => (Parts::Added, letters),
@@ -309,7 +309,7 @@ impl Item {
     }
 }
 
-/// `rules;targets`: one control for each target.
+/// Parses `rules;targets` to one control for each target.
 fn remove_targets(
     value: &Argument,
     names: &mut Names,

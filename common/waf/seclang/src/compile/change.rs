@@ -67,7 +67,7 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// `SecRuleUpdateActionById 1001[:offset] "actions"`.
+    /// Applies `SecRuleUpdateActionById 1001[:offset] "actions"`.
     fn update_actions(&mut self, word: &Argument, list: &Argument) -> Result<(), Fault> {
         let text = word.text();
         let (id, link) = text.split_once(':').unwrap_or((&text, "0"));

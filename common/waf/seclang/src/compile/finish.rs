@@ -142,7 +142,7 @@ impl Compiler<'_> {
         faults.into_iter().for_each(|fault| self.complain(fault));
     }
 
-    /// For each phase, the rules of a pick.
+    /// Returns, for each phase, the rules of a pick.
     fn resolve_pick(&self, pick: &crate::pick::Pick, phases: &[Vec<Rule>; 5]) -> [RuleBits; 5] {
         let ids: std::collections::HashSet<u32> = self
             .drafts
@@ -228,7 +228,7 @@ impl Compiler<'_> {
         }
     }
 
-    /// The place after the marker (or the rule of that id) that follows the draft `at`.
+    /// Finds the index after the marker (or the rule of that id) that follows the draft `at`.
     fn marker(&self, label: &str, at: usize, drafts: &[Draft], places: &[u32]) -> Option<u32> {
         let after = drafts.iter().enumerate().skip(at + 1);
         let found = after.into_iter().find_map(|(place, draft)| match draft {
@@ -242,7 +242,7 @@ impl Compiler<'_> {
         places.get(found).copied().or(places.last().map(|last| last + 1))
     }
 
-    /// `skip:N` goes over N rules, chains counted as one.
+    /// Resolves `skip:N`, which goes over N rules, chains counted as one.
     fn resolve_skips(&self, rules: &mut [Rule], phase: u8) {
         let drafts = self.drafts.iter().filter_map(|draft| match draft {
             Draft::Rule(rule) if rule.phase == phase => Some(rule.actions.skip),
@@ -257,7 +257,7 @@ impl Compiler<'_> {
     }
 }
 
-/// The texts a template can become, given the constants its variables are set to. More than
+/// Returns the texts a template can become, given the constants its variables are set to. More than
 /// `EXPANSIONS_MAX` are cut.
 fn expansions(template: &Template, values: &HashMap<u16, Vec<Span>>, constants: &Constants) -> Vec<Vec<u8>> {
     let mut texts = vec![Vec::new()];
@@ -293,7 +293,7 @@ fn close_chains(rules: &mut [Rule]) {
     }
 }
 
-/// The persistent collections a rule's targets and macros name.
+/// Returns the persistent collections that a rule's targets and macros name.
 fn reads(draft: &DraftRule) -> CollectionSet {
     let targets: CollectionSet = draft.targets.wanted.iter().map(|target| &target.variable).collect();
     targets.with(draft.actions.reads).with(draft.defaults.reads)

@@ -40,7 +40,7 @@ impl Fired {
 
 #[cfg(test)]
 mod tests {
-    /// A few thousand values out of bytes that bring detectors to say yes, if anything does.
+    /// Generates a few thousand values of pieces that bring detectors to say yes, if anything does.
     fn values(alphabet: &[&str]) -> impl Iterator<Item = String> {
         let mut seed: u64 = 11;
         let mut draw = move || {

@@ -168,7 +168,7 @@ impl Candidates {
     }
 }
 
-/// A number that equal texts share and other texts mostly do not. Only speed depends on it.
+/// Hashes a text. Only speed depends on its quality.
 fn quick_hash(text: &[u8]) -> usize {
     let mut hash = u64::try_from(text.len()).unwrap_or_default();
     for word in text.chunks(8) {

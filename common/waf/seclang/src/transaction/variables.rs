@@ -190,7 +190,7 @@ impl<'r> Variables<'r> {
     }
 }
 
-/// A truth value as rules read it.
+/// Returns a truth value as rules read it.
 pub(super) fn flag(set: bool) -> &'static [u8] {
     if set { b"1" } else { b"0" }
 }
