@@ -23,7 +23,8 @@ pub(crate) struct Span {
 /// nest or are disjoint, so a stack of the open ones, widest at the bottom, has at every point the
 /// most specific one on top.
 pub(crate) fn flatten(mut spans: Vec<Span>, last_address: u128) -> Vec<Boundary> {
-    // Of equal spans the allowing one must come last, on top of the stack.
+    // Of spans with the same first address the widest comes first, and of equal ones the allowing
+    // one last, on top of the stack.
     spans.sort_unstable_by_key(|span| (span.first, u128::MAX - span.last, span.verdict == Verdict::Allowed));
     let mut row = Row { boundaries: Vec::new(), last_address };
     let mut open: Vec<Span> = Vec::new();

@@ -52,6 +52,8 @@ impl<'a> RequestHead<'a> {
         let host = facts.host(target.host)?;
         let body = facts.framing.length(version)?;
         let modern = version == Version::Http11;
+        // In HTTP/1.0 the expectation is to be ignored, and without a body there is nothing to wait
+        // for (RFC 9110, section 10.1.1).
         let expect_continue = facts.expect && modern && !body.is_empty();
         let upgrade = facts.framing.wanted_protocol().filter(|_| modern && body.is_empty());
         let keep_alive = facts.framing.persists(version);
