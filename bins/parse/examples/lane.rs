@@ -5,6 +5,11 @@
 //! `lane DIRECTORY ROUNDS plain|browser [TOOL ...]`; with `valgrind --tool=callgrind` as the tool
 //! (and FOSSE_SANDBOX=off, as valgrind cannot live in the sandbox), (Ir of 2n rounds - Ir of n
 //! rounds) / 64 n are the instructions of one request.
+//!
+//! Under a tool prctl(PR_GET_AUXV) is refused. rustix reads the auxiliary vector by it, and
+//! valgrind hands it on to the kernel, whose vector names a vDSO that is not mapped for the
+//! program: it would end with SIGSEGV at the first clock_gettime(2). Refused, rustix reads
+//! /proc/self/auxv, which valgrind makes up for the program.
 
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -18,8 +23,13 @@ use fosse_wire::channel::{self, Connection};
 use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
 use fosse_wire::request::Endpoint;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
 
 const CLIENTS: usize = 64;
+/// "AUXV" (linux/prctl.h).
+const PR_GET_AUXV: u64 = 0x4155_5856;
 const ADDRESS: &str = "127.0.0.1:40000";
 const PLAIN: &[u8] = b"GET /1k HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
 const BROWSER: &[u8] =
@@ -142,6 +152,18 @@ fn connections(connect: &OwnedFd, backends: &mut Vec<UnixStream>) {
     }
 }
 
+/// Refuses prctl(PR_GET_AUXV) to this process and those that it spawns.
+fn refuse_auxv() {
+    let is_auxv = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, PR_GET_AUXV);
+    let rule = SeccompRule::new(vec![is_auxv.unwrap()]).unwrap();
+    let refusal = SeccompAction::Errno(libc::EINVAL as u32);
+    let architecture = std::env::consts::ARCH.try_into().unwrap();
+    let rules = [(libc::SYS_prctl, vec![rule])].into();
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, refusal, architecture).unwrap();
+    let program: BpfProgram = filter.try_into().unwrap();
+    seccompiler::apply_filter(&program).unwrap();
+}
+
 #[expect(clippy::too_many_lines, reason = "a lane put together, driven and read off, in order")]
 fn main() {
     let words: Vec<String> = std::env::args().collect();
@@ -150,6 +172,9 @@ fn main() {
     };
     let request = if kind == "browser" { BROWSER } else { PLAIN };
     let response = [RESPONSE_HEAD.as_bytes(), &[b'x'; 1024]].concat();
+    if !tool.is_empty() {
+        refuse_auxv();
+    }
     let (mut children, accept, connect) = lane(directory, tool);
     let mut clients = Vec::new();
     let mut message = Vec::new();
