@@ -66,7 +66,7 @@ impl Client {
                 self.release(event_loop, peers);
                 return Flushed::Done;
             }
-            if !conn.all_sent() {
+            if !conn.output.is_empty() {
                 break;
             }
             if conn.exchange.lease == Lease::Wanted {

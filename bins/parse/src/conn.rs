@@ -3,15 +3,15 @@
 
 use fosse_counters::parse as count;
 use fosse_wire::channel::Connection;
-use fosse_wire::frame::{ResetReason, WINDOW_BYTES_INITIAL};
+use fosse_wire::frame::ResetReason;
 use fosse_wire::{Kind, Outbox, StreamId};
 
 use crate::access::{End, Who};
 use crate::context::Context;
 use crate::error_response;
 use crate::exchange::{Exchange, Framing, Lease};
-use crate::limits::{GRANT_BYTES_MIN, OUTPUT_UNUSED_BYTES, WINDOW_BYTES_MAX};
 use crate::origin::Origin;
+use crate::output::ClientOutput;
 
 /// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,15 @@ pub(crate) enum Ending {
     Linger,
 }
 
+/// The search for the end of a head, while its bytes come.
+#[derive(Debug, Default)]
+pub(crate) struct HeadSearch {
+    /// Number of bytes that were searched.
+    pub(crate) bytes: usize,
+    /// The one empty line before a request (RFC 9112, section 2.2) was skipped.
+    pub(crate) line_skipped: bool,
+}
+
 /// One connection. It takes about half a KiB; buffers are borrowed while there is something in
 /// them.
 #[derive(Debug)]
@@ -62,20 +71,14 @@ pub struct Conn {
     pub(crate) ending: Ending,
     /// Bytes that were read and not yet parsed.
     pub(crate) input: Vec<u8>,
-    /// Number of bytes of `input` that were searched for the end of a head.
-    pub(crate) scanned: usize,
-    /// The one empty line before a request was skipped.
-    pub(crate) line_skipped: bool,
+    /// The search in `input` for the end of a head.
+    pub(crate) search: HeadSearch,
     /// Bytes for the client.
-    pub output: Vec<u8>,
-    /// Number of bytes of `output` that were written.
-    pub(crate) sent: usize,
+    pub output: ClientOutput,
     /// Deadline of the phase; `u64::MAX` for none.
     pub(crate) deadline_ms: u64,
     /// Bytes of the body since `deadline_ms` was set.
     pub(crate) progress: usize,
-    /// Deadline by which the client must have taken something; `u64::MAX` for none.
-    pub(crate) write_deadline_ms: u64,
     /// Number of requests so far.
     pub(crate) requests: u64,
     /// The exchange under way, or the last one.
@@ -102,13 +105,10 @@ impl Conn {
             phase,
             ending: Ending::Linger,
             input: Vec::new(),
-            scanned: 0,
-            line_skipped: false,
-            output: Vec::new(),
-            sent: 0,
+            search: HeadSearch::default(),
+            output: ClientOutput::default(),
             deadline_ms: context.after(context.settings.blob.head_seconds),
             progress: 0,
-            write_deadline_ms: u64::MAX,
             requests: 0,
             exchange: Exchange::none(),
             pinned: false,
@@ -122,7 +122,7 @@ impl Conn {
     pub(crate) fn is_idle(&self) -> bool {
         matches!(self.phase, Phase::Head | Phase::Proxy)
             && self.input.is_empty()
-            && self.all_sent()
+            && self.output.is_empty()
             && !self.proxied
             && !self.pinned
     }
@@ -135,15 +135,10 @@ impl Conn {
         context.reports_ends && (!self.record.trusted || listener.is_some_and(|l| l.connection_per_client))
     }
 
-    /// Returns whether everything for the client is written.
-    pub(crate) fn all_sent(&self) -> bool {
-        self.sent == self.output.len()
-    }
-
     /// Returns whether bytes of the client would be taken now.
     pub(crate) fn wants_input(&self) -> bool {
         match self.phase {
-            Phase::Proxy | Phase::Head => self.all_sent(),
+            Phase::Proxy | Phase::Head => self.output.is_empty(),
             Phase::Body => self.exchange.request_credit > 0 && self.input.is_empty(),
             Phase::Linger => true,
             Phase::Response | Phase::Closing | Phase::Upgraded | Phase::Gone => false,
@@ -156,33 +151,10 @@ impl Conn {
         self.progress = 0;
     }
 
-    /// Makes room for `bytes` more to be written.
-    pub(crate) fn make_room(&mut self, bytes: usize) {
-        if self.output.capacity() - self.output.len() < bytes {
-            // Hardly more than that, as a slow reader has its whole window here all the time. But
-            // by half of what is there, so that many small pieces are not copied for each of them.
-            self.output.reserve_exact(bytes.max(self.output.len() / 2));
-        }
-    }
-
-    /// Frees what a client that takes no more for now does not need: what it has taken, and unused
-    /// room.
-    pub(crate) fn blocked(&mut self) {
-        let left = self.output.len() - self.sent;
-        if self.output.capacity() > left + OUTPUT_UNUSED_BYTES {
-            self.output.drain(..self.sent);
-            self.sent = 0;
-            self.output.shrink_to_fit();
-        }
-    }
-
     /// Gives the memory back once everything is written, and grants credit for more of the
     /// response.
     pub fn all_written(&mut self, blocked: bool, context: &mut Context, out: &mut Outbox) {
-        self.output.clear();
-        self.sent = 0;
-        self.write_deadline_ms = u64::MAX;
-        context.buffers.give_back(&mut self.output);
+        self.output.clear(&mut context.buffers);
         if self.phase == Phase::Head && self.input.is_empty() && self.requests > 0 {
             self.deadline_ms = context.after(context.settings.blob.idle_seconds);
         }
@@ -206,12 +178,9 @@ impl Conn {
         context.access.end(&mut self.log, &self.exchange, end);
         self.phase = Phase::Gone;
         self.deadline_ms = u64::MAX;
-        self.write_deadline_ms = u64::MAX;
         self.input.clear();
-        self.output.clear();
-        self.sent = 0;
         context.buffers.give_back(&mut self.input);
-        context.buffers.give_back(&mut self.output);
+        self.output.clear(&mut context.buffers);
     }
 
     /// Resets the stream of the exchange, for which no client waits any more. That is done after
@@ -242,8 +211,8 @@ impl Conn {
             self.exchange.status = status;
             context.access.end(&mut self.log, &self.exchange, End::Complete);
         }
-        context.buffers.lend(&mut self.output);
-        error_response::write(&mut self.output, status, why, self.exchange.is_head);
+        context.buffers.lend(&mut self.output.bytes);
+        error_response::write(&mut self.output.bytes, status, why, self.exchange.is_head);
         self.close_after(Ending::Linger, context);
     }
 
@@ -274,27 +243,19 @@ impl Conn {
             self.close_after(if clean { Ending::Clean } else { Ending::Linger }, context);
         } else {
             self.phase = Phase::Head;
-            self.scanned = 0;
-            self.line_skipped = false;
+            self.search = HeadSearch::default();
             self.deadline_ms = context.after(context.settings.blob.idle_seconds);
         }
     }
 
-    /// Grants credit for the bytes of the response that are written, once it is worth a frame. The
-    /// window grows for a reader that takes all at once, and falls back for one that was `blocked`.
+    /// Grants credit for the bytes of the response that are written, once it is worth a frame.
+    /// `blocked` says that the client was slow to take them.
     pub(crate) fn grant(&mut self, blocked: bool, out: &mut Outbox) {
         let exchange = &mut self.exchange;
         let streaming = exchange.open && !exchange.discard && exchange.lease == Lease::No && exchange.response_begun;
-        if !streaming || exchange.owed < GRANT_BYTES_MIN || exchange.framing == Framing::Exact(0) {
-            return;
+        // Of a body that has come to its end nothing more is awaited.
+        if streaming && exchange.framing != Framing::Exact(0) {
+            out.credit(self.stream, Kind::ResponseCredit, exchange.response_credit.grant(blocked));
         }
-        let target = if blocked { WINDOW_BYTES_INITIAL } else { (exchange.window * 2).min(WINDOW_BYTES_MAX) };
-        // A window can only shrink by what is not granted again.
-        let window = target.max(exchange.window - exchange.owed);
-        let grant = exchange.owed + window - exchange.window;
-        exchange.window = window;
-        exchange.owed = 0;
-        exchange.response_credit += grant;
-        out.credit(self.stream, Kind::ResponseCredit, grant);
     }
 }

@@ -5,6 +5,8 @@ use fosse_wire::frame::WINDOW_BYTES_INITIAL;
 use fosse_wire::order::{Interims, Return};
 use fosse_wire::response::{BACKEND_NONE, ResponseHead};
 
+use crate::credit::ResponseCredit;
+
 /// The rest of a request body.
 #[derive(Debug)]
 pub(crate) enum Body {
@@ -83,12 +85,8 @@ pub struct Exchange {
     pub(crate) upgrade: Option<usize>,
     /// The process that writes to the client.
     pub(crate) lease: Lease,
-    /// Bytes of the response that may be on their way at a time: `response_credit` and `owed`.
-    pub(crate) window: u32,
-    /// Bytes of the response that may still come.
-    pub(crate) response_credit: u32,
-    /// Bytes of the response that came and were not granted again.
-    pub(crate) owed: u32,
+    /// Body bytes of the response that may come from the ring.
+    pub(crate) response_credit: ResponseCredit,
     /// Beginning of the request in milliseconds.
     pub(crate) begun_ms: u64,
     /// Beginning of the request in microseconds; for the access log alone.
@@ -131,9 +129,7 @@ impl Exchange {
             http10: false,
             upgrade: None,
             lease: Lease::No,
-            window: WINDOW_BYTES_INITIAL,
-            response_credit: WINDOW_BYTES_INITIAL,
-            owed: 0,
+            response_credit: ResponseCredit::new(),
             begun_ms: 0,
             begun_us: 0,
             status: 0,

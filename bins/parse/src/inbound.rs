@@ -7,7 +7,7 @@ use fosse_wire::fields::FieldsWriter;
 use fosse_wire::{Kind, Outbox, WireError};
 
 use crate::access::Who;
-use crate::conn::{Conn, Phase};
+use crate::conn::{Conn, HeadSearch, Phase};
 use crate::context::Context;
 use crate::exchange::{Body, Exchange, Expect};
 use crate::limits::BODY_PROGRESS_BYTES_MIN;
@@ -87,7 +87,7 @@ impl Conn {
             let step = match self.phase {
                 _ if rest.is_empty() => Step::Wait,
                 Phase::Proxy => self.take_proxy(rest, context),
-                Phase::Head if self.all_sent() => self.take_head(rest, context, out),
+                Phase::Head if self.output.is_empty() => self.take_head(rest, context, out),
                 Phase::Body => self.take_body(rest, context, out),
                 Phase::Linger => Step::Took(rest.len()),
                 _ => Step::Wait,
@@ -117,10 +117,10 @@ impl Conn {
     }
 
     fn take_head(&mut self, bytes: &[u8], context: &mut Context, out: &mut Outbox) -> Step {
-        if self.scanned == 0 && !self.line_skipped {
+        if self.search.bytes == 0 && !self.search.line_skipped {
             match leading(bytes) {
                 Lead::EmptyLine => {
-                    self.line_skipped = true;
+                    self.search.line_skipped = true;
                     return Step::Took(2);
                 }
                 Lead::Undecided => return Step::Wait,
@@ -128,11 +128,11 @@ impl Conn {
             }
         }
         let limit = context.settings.head.head_bytes;
-        match find_head_end(bytes, self.scanned) {
+        match find_head_end(bytes, self.search.bytes) {
             Ok(Some(end)) => self.take_whole_head(&bytes[..end], context, out),
             Ok(None) if bytes.len() >= limit => unfinished_too_long(bytes).into(),
             Ok(None) => {
-                self.scanned = bytes.len();
+                self.search.bytes = bytes.len();
                 Step::Wait
             }
             Err(why) => why.into(),
@@ -140,8 +140,7 @@ impl Conn {
     }
 
     fn take_whole_head(&mut self, bytes: &[u8], context: &mut Context, out: &mut Outbox) -> Step {
-        self.scanned = 0;
-        self.line_skipped = false;
+        self.search = HeadSearch::default();
         let head = match RequestHead::parse(bytes, &context.settings.head) {
             Ok(head) => head,
             Err(why) => return why.into(),

@@ -74,7 +74,7 @@ impl Conn {
 
     #[inline]
     fn on_head(&mut self, head: &ResponseHead<'_>, context: &mut Context, out: &mut Outbox) -> Result<(), WireError> {
-        context.buffers.lend(&mut self.output);
+        context.buffers.lend(&mut self.output.bytes);
         if head.interim {
             return self.on_interim(head);
         }
@@ -101,7 +101,8 @@ impl Conn {
             self.send_continue();
         } else if !self.exchange.http10 {
             let phrase = reason(head.status).as_bytes();
-            let mut writer = HeadWriter::response(&mut self.output, head.status, phrase).map_err(|_| UNWRITABLE)?;
+            let mut writer =
+                HeadWriter::response(&mut self.output.bytes, head.status, phrase).map_err(|_| UNWRITABLE)?;
             put_fields(&mut writer, head.fields)?;
             writer.finish();
         }
@@ -117,7 +118,7 @@ impl Conn {
     pub(crate) fn send_continue(&mut self) {
         if self.waits_for_continue() {
             self.exchange.expect = Expect::No;
-            self.output.extend_from_slice(CONTINUE);
+            self.output.bytes.extend_from_slice(CONTINUE);
         }
     }
 
@@ -138,7 +139,7 @@ impl Conn {
     fn write_head(&mut self, head: &ResponseHead<'_>, context: &Context) -> Result<(), WireError> {
         let phrase = reason(head.status).as_bytes();
         let framing = framing_of(head, self.exchange.is_head, self.exchange.http10);
-        let mut writer = HeadWriter::response(&mut self.output, head.status, phrase).map_err(|_| UNWRITABLE)?;
+        let mut writer = HeadWriter::response(&mut self.output.bytes, head.status, phrase).map_err(|_| UNWRITABLE)?;
         put_fields(&mut writer, head.fields)?;
         if head.upgrade {
             let offered = context.settings.upgrade_token(self.exchange.upgrade);
@@ -166,24 +167,23 @@ impl Conn {
         if exchange.lease != Lease::No {
             return Err(WireError::Order(Kind::ResponseData));
         }
-        exchange.response_credit = exchange.response_credit.checked_sub(length).ok_or(WireError::Credit)?;
-        exchange.owed += length;
+        exchange.response_credit.spend(length)?;
         // A verdict does not say what the method was: after HEAD the page of a denial has nowhere
         // to go.
         if exchange.framing == Framing::None && exchange.denied {
             return Ok(());
         }
         exchange.bytes_out += u64::from(length);
-        context.buffers.lend(&mut self.output);
-        self.make_room(data.len() + CHUNK_FRAMING_BYTES);
+        context.buffers.lend(&mut self.output.bytes);
+        self.output.make_room(data.len() + CHUNK_FRAMING_BYTES);
         let exchange = &mut self.exchange;
         match &mut exchange.framing {
             Framing::Exact(left) => {
                 *left = left.checked_sub(u64::from(length)).ok_or(WireError::Field("response length"))?;
-                self.output.extend_from_slice(data);
+                self.output.bytes.extend_from_slice(data);
             }
-            Framing::Chunked => write_chunk(&mut self.output, data),
-            Framing::UntilClose => self.output.extend_from_slice(data),
+            Framing::Chunked => write_chunk(&mut self.output.bytes, data),
+            Framing::UntilClose => self.output.bytes.extend_from_slice(data),
             Framing::None => return Err(WireError::Field("response length")),
         }
         Ok(())
@@ -209,19 +209,19 @@ impl Conn {
 
     fn write_last_chunk(&mut self, trailers: Fields<'_>) -> Result<(), WireError> {
         if trailers.is_empty() {
-            self.output.extend_from_slice(LAST_CHUNK);
+            self.output.bytes.extend_from_slice(LAST_CHUNK);
             return Ok(());
         }
-        self.output.extend_from_slice(b"0\r\n");
+        self.output.bytes.extend_from_slice(b"0\r\n");
         for (name, value) in trailers.into_iter().filter(|(name, _)| trailer_allowed(name)) {
             if !fosse_http1::is_token(name) || !fosse_http1::is_value(value) {
                 return Err(UNWRITABLE);
             }
             for part in [name, b": ", value, b"\r\n"] {
-                self.output.extend_from_slice(part);
+                self.output.bytes.extend_from_slice(part);
             }
         }
-        self.output.extend_from_slice(b"\r\n");
+        self.output.bytes.extend_from_slice(b"\r\n");
         Ok(())
     }
 
@@ -255,7 +255,7 @@ impl Conn {
                 self.restart_body_timeout(context);
             }
             if self.waits_for_continue() {
-                context.buffers.lend(&mut self.output);
+                context.buffers.lend(&mut self.output.bytes);
                 self.send_continue();
             }
         }

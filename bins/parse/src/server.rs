@@ -73,6 +73,7 @@ impl Server {
     /// Response frames, each to its connection.
     fn on_frames(&mut self) -> Result<(), Gone> {
         let Self { input, output, clients, context, .. } = self;
+        // An end is looked at after the frames before it: a response that came whole is written.
         let end = input.read();
         while let Some(frame) = input.next_frame()? {
             let client = u32::try_from(frame.stream.slot()).ok().and_then(|slot| clients.queued(slot));
@@ -155,6 +156,7 @@ impl Server {
     fn shut_down(&mut self, event_loop: &mut EventLoop) {
         // A closed ring is always ready and would keep this loop awake.
         let _ = event_loop.remove(&self.input);
+        // Responses end their connections now, and idle ones go back to accept.
         self.context.drain.begin(u64::MAX);
         let Self { clients, context, output, .. } = self;
         clients.visit(|client| {

@@ -115,10 +115,10 @@ mod tests {
         for said in [request, &request[..9]] {
             let (conn, _) = after(said, false);
             assert_eq!(conn.phase, Phase::Closing, "{said:?}");
-            assert!(conn.output.starts_with(b"HTTP/1.1 503 "), "{said:?}");
+            assert!(conn.output.bytes.starts_with(b"HTTP/1.1 503 "), "{said:?}");
         }
         let (conn, _) = after(request, true);
-        assert_eq!((conn.phase, conn.output.len()), (Phase::Gone, 0));
+        assert!(conn.phase == Phase::Gone && conn.output.is_empty());
         let (conn, _) = after("", false);
         assert!(conn.is_idle());
     }

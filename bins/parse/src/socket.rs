@@ -64,6 +64,8 @@ impl Socket {
     pub(crate) fn read(&self, conn: &mut Conn, buffer: &mut [u8], context: &mut Context, out: &mut Outbox) {
         let room = &mut buffer[..read_size(conn)];
         context.counters.set(count::STREAM_CONNECTION, conn.record.id);
+        // O_NONBLOCK would be a flag of the other copies of this socket as well: accept's,
+        // dispatch's.
         match recv(&self.fd, &mut *room, RecvFlags::DONTWAIT) {
             Ok((0, _)) => end_of_input(conn, context, out),
             Ok((length, _)) => {
@@ -78,27 +80,25 @@ impl Socket {
 
     /// Writes once what waits for the client.
     pub(crate) fn write(&self, conn: &mut Conn, context: &mut Context, out: &mut Outbox) {
-        let pending = &conn.output[conn.sent..];
+        let pending = conn.output.pending();
         if pending.is_empty() {
             return;
         }
         match send(&self.fd, pending, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
             Ok(written) => {
-                conn.sent += written;
+                conn.output.advance(written);
                 context.counters.add(count::parse::BYTES_OUT, u64::try_from(written).unwrap_or(0));
-                conn.write_deadline_ms = context.after(context.settings.blob.write_seconds);
+                conn.output.deadline_ms = Some(context.after(context.settings.blob.write_seconds));
             }
             Err(Errno::AGAIN | Errno::INTR) => {
-                if conn.write_deadline_ms == u64::MAX {
-                    conn.write_deadline_ms = context.after(context.settings.blob.write_seconds);
-                }
+                conn.output.deadline_ms.get_or_insert_with(|| context.after(context.settings.blob.write_seconds));
             }
             Err(_) => return conn.abort(ResetReason::Client, context, out),
         }
-        if conn.all_sent() {
+        if conn.output.is_empty() {
             conn.all_written(self.armed.contains(Interest::OUT), context, out);
         } else {
-            conn.blocked();
+            conn.output.shrink();
         }
     }
 
@@ -114,7 +114,7 @@ impl Socket {
         // system calls, until bytes come after all.
         let stays = self.armed.contains(Interest::IN) && !self.unwanted;
         let mut wanted = if conn.wants_input() || stays { Interest::IN } else { Interest::empty() };
-        if !conn.all_sent() {
+        if !conn.output.is_empty() {
             wanted |= Interest::OUT;
         }
         if wanted == self.armed {

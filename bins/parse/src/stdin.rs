@@ -11,7 +11,7 @@ use fosse_wire::StreamId;
 use fosse_wire::channel::Connection;
 
 use crate::PROGRAM;
-use crate::conn::{Conn, Phase};
+use crate::conn::{Conn, HeadSearch, Phase};
 use crate::context::Context;
 use crate::limits::READ_BYTES_MAX;
 use crate::settings::Settings;
@@ -76,7 +76,7 @@ fn run(settings: Settings, mut input: impl std::io::Read, output: &mut Output) -
         }
         output.flush_waiting().map_err(Trouble::Reader)?;
         if conn.phase == Phase::Closing {
-            return Err(Trouble::Refused(first_line(&conn.output)));
+            return Err(Trouble::Refused(first_line(&conn.output.bytes)));
         }
         if length == 0 {
             let whole = conn.phase == Phase::Head && conn.input.is_empty();
@@ -89,8 +89,7 @@ fn run(settings: Settings, mut input: impl std::io::Read, output: &mut Output) -
 fn next(conn: &mut Conn) {
     conn.exchange.open = false;
     conn.phase = Phase::Head;
-    conn.scanned = 0;
-    conn.line_skipped = false;
+    conn.search = HeadSearch::default();
 }
 
 /// Returns status line and text of a local response.

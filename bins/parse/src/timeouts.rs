@@ -41,7 +41,7 @@ pub(crate) fn check(
             return Visited::Done;
         }
         Due::Continue => {
-            context.buffers.lend(&mut conn.output);
+            context.buffers.lend(&mut conn.output.bytes);
             conn.send_continue();
         }
         Due::Close => {
@@ -61,8 +61,9 @@ pub(crate) fn check(
 }
 
 fn due(conn: &Conn, now_ms: u64) -> Due {
-    if !conn.all_sent() {
-        return if now_ms >= conn.write_deadline_ms { Due::Abort } else { Due::Nothing };
+    if !conn.output.is_empty() {
+        let too_slow = conn.output.deadline_ms.is_some_and(|deadline_ms| now_ms >= deadline_ms);
+        return if too_slow { Due::Abort } else { Due::Nothing };
     }
     let exchange = &conn.exchange;
     if conn.waits_for_continue() && now_ms >= exchange.begun_ms.saturating_add(EXPECT_MS_MAX) {

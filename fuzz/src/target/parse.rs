@@ -94,7 +94,7 @@ pub fn outbound(data: &[u8]) {
         if conn.on_frame(&frame, &mut context, &mut out).is_err() {
             return;
         }
-        seen.extend_from_slice(&conn.output);
+        seen.extend_from_slice(&conn.output.bytes);
         conn.all_written(false, &mut context, &mut out);
         if conn.phase == Phase::Head {
             assert!(is_whole(&seen, to_head), "{}", String::from_utf8_lossy(&seen));

@@ -1,0 +1,86 @@
+//! The bytes for one client that its socket has not taken yet.
+
+use crate::buffers::SpareBuffers;
+use crate::limits::OUTPUT_UNUSED_BYTES;
+
+/// Bytes of responses, in order. The memory is borrowed while there are any.
+#[derive(Debug, Default)]
+pub struct ClientOutput {
+    /// All bytes since the last time that everything was written: responses are appended here.
+    pub bytes: Vec<u8>,
+    /// Number of them that were written.
+    written: usize,
+    /// Time by which the client must have taken some, in milliseconds; `None` where none wait.
+    pub(crate) deadline_ms: Option<u64>,
+}
+
+impl ClientOutput {
+    /// Returns the bytes that are to be written.
+    pub(crate) fn pending(&self) -> &[u8] {
+        &self.bytes[self.written..]
+    }
+
+    /// Returns whether everything is written.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.written == self.bytes.len()
+    }
+
+    /// Notes that the socket took the first of the pending bytes.
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.written += count;
+    }
+
+    /// Makes room for `count` more bytes.
+    pub(crate) fn make_room(&mut self, count: usize) {
+        if self.bytes.capacity() - self.bytes.len() < count {
+            // Hardly more than that, as a slow reader has its whole window here all the time. But
+            // by half of what is there, so that many small pieces are not copied for each of them.
+            self.bytes.reserve_exact(count.max(self.bytes.len() / 2));
+        }
+    }
+
+    /// Frees what a client that takes no more for now does not need: what it has taken, and unused
+    /// room.
+    pub(crate) fn shrink(&mut self) {
+        if self.bytes.capacity() > self.pending().len() + OUTPUT_UNUSED_BYTES {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+            self.bytes.shrink_to_fit();
+        }
+    }
+
+    /// Drops all bytes and gives the memory back.
+    pub(crate) fn clear(&mut self, spare: &mut SpareBuffers) {
+        self.bytes.clear();
+        self.written = 0;
+        self.deadline_ms = None;
+        spare.give_back(&mut self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_takes_nothing_more_has_no_more_memory_than_it_needs() {
+        let mut output = ClientOutput::default();
+        output.bytes.extend_from_slice(&[b'x'; 3 * OUTPUT_UNUSED_BYTES]);
+        output.advance(2 * OUTPUT_UNUSED_BYTES);
+        assert_eq!(output.pending().len(), OUTPUT_UNUSED_BYTES);
+        output.shrink();
+        assert_eq!(output.pending(), [b'x'; OUTPUT_UNUSED_BYTES]);
+        assert!(output.bytes.capacity() < 2 * OUTPUT_UNUSED_BYTES);
+        output.advance(OUTPUT_UNUSED_BYTES);
+        assert!(output.is_empty());
+    }
+
+    #[test]
+    fn what_is_cleared_has_neither_bytes_nor_a_deadline() {
+        let mut output = ClientOutput::default();
+        output.bytes.extend_from_slice(b"never taken");
+        output.deadline_ms = Some(1);
+        output.clear(&mut SpareBuffers::default());
+        assert!(output.is_empty() && output.deadline_ms.is_none() && output.bytes.capacity() == 0);
+    }
+}
