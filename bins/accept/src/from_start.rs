@@ -1,5 +1,5 @@
-//! The orders of start. It sends address lists before listeners, so that nobody is let in who
-//! should not be.
+//! The orders of start. It sends address lists before listeners, so that no client is let in that
+//! an address list denies.
 
 use std::os::fd::OwnedFd;
 

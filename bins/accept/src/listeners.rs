@@ -113,8 +113,8 @@ impl Listeners {
         self.watched = wanted;
         let interest = if wanted { Interest::IN } else { Interest::empty() };
         for listener in &mut self.all {
-            // It fails for lack of kernel memory alone; a listener that is still watched is then
-            // only asked in vain.
+            // epoll_ctl(2) fails to change what it has for lack of memory alone. A listener that is
+            // watched in vain costs turns, and no connection.
             let _ = event_loop.modify(&listener.fd, listener.token, interest);
             listener.ready = false;
         }

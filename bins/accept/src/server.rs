@@ -27,7 +27,7 @@ pub struct Server {
     /// There was no descriptor or memory for a connection: none is taken before some have gone on,
     /// or the next tick.
     starved: bool,
-    /// One descriptor in reserve, to be able to refuse somebody when there is no other.
+    /// One descriptor in reserve, to be able to refuse a client when there is no other.
     reserve: Option<OwnedFd>,
 }
 
@@ -138,14 +138,15 @@ impl Server {
         }
     }
 
-    /// Ends once everybody who was taken in is with a lane. Who finds none in time has sent nothing
-    /// that was read, so the connection ends with a FIN and not with a reset.
+    /// Ends the process once every client that was taken in is with a lane. From one that finds
+    /// none in time nothing was read, so its connection ends with a FIN and not with a reset.
     fn leave(&mut self, process: &Process) -> Result<(), ExitReason> {
         let State { waiting, channels, leaving_until_ms: Some(until_ms), .. } = &mut self.state else { return Ok(()) };
         if !waiting.is_empty() && process.event_loop.now_ms() < *until_ms && !channels.is_empty() {
             return Ok(());
         }
         for pending in waiting.drain(..) {
+            // Where this fails the client sees a reset, and connects again as well.
             let _ = sockopt::set_socket_linger(&pending.fd, None);
         }
         Err(ExitReason::Drained)

@@ -127,7 +127,7 @@ fn a_stopped_lane_does_not_keep_a_new_accept_waiting_and_is_counted_when_it_repl
 }
 
 #[test]
-fn one_that_leaves_hands_over_lanes_and_queues_to_the_next_and_nobody_notices() {
+fn one_that_leaves_hands_over_lanes_and_queues_to_the_next_and_no_client_notices() {
     let settings = listener(AcceptListener::default());
     let mut old = Edge::new(&settings);
     let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -121,5 +121,5 @@ fn a_new_generation_of_listeners_closes_the_old_one() {
     edge.order(fosse_wire::start::ToChild::Listen { listener: 0, generation: 2 }, Some(&socket));
     let _second = client(socket.local_addr().unwrap());
     lane.take(1);
-    assert!(std::net::TcpStream::connect(old).is_err(), "nobody holds the old socket");
+    assert!(std::net::TcpStream::connect(old).is_err(), "the old socket is closed");
 }

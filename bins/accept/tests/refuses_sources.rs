@@ -147,6 +147,6 @@ fn a_source_of_two_crashes_is_refused_but_not_one_that_is_trusted_or_allow_liste
     let _others: Vec<_> = [4, 50, 60].map(|last| client_from(last, address)).into();
     lane.take(3);
     edge.order(ToChild::Penalise { connection: 12345 }, None);
-    let _unknown_numbers_harm_nobody = client(address);
+    let _unknown_numbers_do_no_harm = client(address);
     lane.take(1);
 }

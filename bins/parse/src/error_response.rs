@@ -3,7 +3,7 @@
 use fosse_http1::{HeadWriter, Unwritable, reason};
 
 /// Appends a whole response that ends its connection, without the body where the request was HEAD.
-/// The text is for whoever debugs a client and holds nothing of the request.
+/// The text is for people who debug a client and holds nothing of the request.
 pub(crate) fn write(out: &mut Vec<u8>, status: u16, why: &str, to_head: bool) {
     let length = u64::try_from(why.len() + 1).unwrap_or(0);
     // Names and values are constants of this file, so nothing can be unwritable.

@@ -22,7 +22,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Returns the peer, where no PROXY header names somebody else.
+    /// Returns the origin of a connection on which no PROXY header names another client: its peer.
     pub(crate) const fn of_peer(record: &Connection) -> Self {
         Self { client: record.peer, secure: false, trusted: record.trusted }
     }
@@ -38,7 +38,7 @@ impl Origin {
 
     /// Returns the client of one request and whether it came over TLS, from the fields that trusted
     /// proxies wrote: the rightmost address that is no trusted proxy. A malformed entry ends the
-    /// walk, since nobody can say who wrote what is left of it.
+    /// walk: it is not known who wrote the entries to the left of it.
     pub(crate) fn resolve(&self, fields: &Fields<'_>, listener: u16, settings: &Settings) -> (Endpoint, bool) {
         if !self.trusted {
             return (self.client, self.secure);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn believes_nobody_who_is_not_trusted() {
+    fn fields_of_a_peer_that_is_not_trusted_do_not_count() {
         let lines = "X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n";
         assert_eq!(resolve(false, lines), ("10.0.0.1".into(), false));
         assert_eq!(resolve(true, lines), ("192.0.2.1".into(), true));

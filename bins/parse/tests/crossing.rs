@@ -12,7 +12,8 @@ use fosse_wire::request::{BodyLength, Version};
 use fosse_wire::response::{ResponseEnd, ResponseHead};
 use lane::{GET, HELLO, Lane, expect, in_time, readable, rest, say, settings, until_reset};
 
-/// After this time parse tells a client that waits for 100 to go on, if nobody has decided.
+/// After this time parse sends 100 Continue to a client that waits for it, whether the body is
+/// wanted or not.
 const EXPECT: Duration = Duration::from_millis(EXPECT_MS_MAX);
 
 const EXPECTING: &str = "POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
@@ -286,7 +287,7 @@ fn a_client_that_leaves_resets_its_stream_and_the_slot_waits_for_the_ring() {
     say(&other, GET);
     let second = lane.request();
     assert_ne!(second.stream.slot(), request.stream.slot());
-    // What was already on its way for the client that left reaches nobody.
+    // What was already on its way for the client that left reaches no client.
     lane.respond(request.stream, b"wrong");
     lane.respond(second.stream, b"hello");
     expect(&other, HELLO);
@@ -426,7 +427,7 @@ fn proxy_headers_and_forwarding_fields_count_for_trusted_sources_only() {
     assert!(rest(&client).starts_with("HTTP/1.1 400 Bad Request\r\n"), "a trusted proxy must send its header");
     let client = lane.client_as(fosse_wire::channel::Connection { trusted: false, ..record });
     say(&client, "PROXY TCP4 10.1.1.1 10.2.2.2 1 2\r\n\r\n");
-    assert!(rest(&client).starts_with("HTTP/1.1 400 Bad Request\r\n"), "nobody else may");
+    assert!(rest(&client).starts_with("HTTP/1.1 400 Bad Request\r\n"), "no other client may");
 }
 
 #[test]

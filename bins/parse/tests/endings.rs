@@ -107,7 +107,7 @@ fn every_lie_of_the_ring_ends_the_conversation() {
             lane.head(stream, &chunked, &[]);
         }),
         ("data before the head", &|lane, stream| lane.data(stream, b"x")),
-        ("an upgrade nobody asked for", &|lane, stream| {
+        ("an upgrade that was not asked for", &|lane, stream| {
             lane.head(stream, &ResponseHead { status: 101, upgrade: true, lease: true, ..Default::default() }, &[]);
         }),
     ];

@@ -162,7 +162,7 @@ fn check(stream: &mut TcpStream, targets: &[String]) {
         assert_eq!(String::from_utf8_lossy(&body), body_of(target));
         WHOLE.fetch_add(1, Ordering::Relaxed);
     }
-    assert!(got.is_empty(), "bytes nobody asked for");
+    assert!(got.is_empty(), "bytes that were not requested");
 }
 
 /// One response; `None` where the connection was reset.

@@ -68,7 +68,7 @@ impl<B: AsRef<[u8]>> List<B> {
             IpAddr::V4(v4) => self.judge_v4(v4),
             IpAddr::V6(v6) => self.judge_v6(v6),
         };
-        // No image that `open` has taken leads here: a fault of ours lets nobody in.
+        // No image that `open` has taken leads here: a fault of ours denies.
         found.unwrap_or(Verdict::Denied)
     }
 
@@ -250,7 +250,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Finds the last fine key of a run at or below `low`, by halving: runs are short, unless
-    /// whoever writes the list makes them long.
+    /// a list is written to make them long.
     #[inline]
     fn last_fine(&self, start: usize, end: usize, low: u64) -> Option<Option<usize>> {
         let (mut from, mut to) = (start, end);

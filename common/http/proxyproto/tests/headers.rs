@@ -1,4 +1,4 @@
-//! PROXY headers as trusted proxies send them, and as nobody may.
+//! PROXY headers as trusted proxies send them, and malformed ones.
 
 use std::net::SocketAddr;
 
