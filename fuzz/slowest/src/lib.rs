@@ -20,7 +20,7 @@ const REQUEST_BYTES_MAX: usize = 16 * 1024;
 /// counts little.
 const BASE_BYTES: u64 = 2048;
 
-/// What requests are held against.
+/// The bound that requests are held against.
 #[derive(Debug)]
 pub struct Bound {
     rules: Ruleset,
@@ -34,7 +34,7 @@ impl Bound {
     /// read; the bound is $FOSSE_RATE_MAX.
     ///
     /// # Panics
-    /// Where one of them is none.
+    /// If one of the two variables is missing or is none of these.
     #[must_use]
     pub fn of_environment() -> Self {
         let directory = std::env::var_os("FOSSE_RULES").expect("FOSSE_RULES names an unpacked Core Rule Set");
@@ -48,9 +48,9 @@ impl Bound {
     /// two and four times as long, so that what grows faster than its length shows.
     ///
     /// # Panics
-    /// Where it costs too much.
+    /// If it costs too much.
     pub fn request(&self, data: &[u8]) {
-        let input = data.get(..REQUEST_BYTES_MAX).unwrap_or(data);
+        let input = &data[..data.len().min(REQUEST_BYTES_MAX)];
         let mut engine = Engine { rules: &self.rules, scratch: Scratch::default() };
         let rate = engine.rate(input);
         reached(usize::try_from(rate * LEVELS_COUNT as u64 / (2 * self.rate_max)).unwrap_or(usize::MAX));
@@ -80,14 +80,15 @@ fn compiled(directory: &Path) -> Ruleset {
     Ruleset::compile(&bundle, "main.conf").unwrap_or_else(|errors| panic!("{}", errors.first().expect("an error")))
 }
 
-/// What runs requests.
+/// The engine that runs requests.
 struct Engine<'r> {
     rules: &'r Ruleset,
     scratch: Scratch,
 }
 
 impl Engine<'_> {
-    /// Caches warm up: what counts is what a request costs the second time.
+    /// Returns the rates of a request with its body once, twice and four times. Each is run twice:
+    /// caches warm up, and what counts is the cost of the second time.
     fn growth(&mut self, input: &[u8]) -> [u64; 3] {
         let head =
             input.iter().enumerate().filter(|(_, byte)| **byte == 0).nth(2).map_or(input.len(), |(at, _)| at + 1);
@@ -99,8 +100,8 @@ impl Engine<'_> {
         })
     }
 
-    /// Runs a request through all phases, to their end whatever it does; the reads for each of its
-    /// bytes.
+    /// Runs a request through all phases, to their end whatever it does; returns the reads for each
+    /// of its bytes.
     fn rate(&mut self, input: &[u8]) -> u64 {
         let before = taken();
         self.run(input);

@@ -71,7 +71,7 @@ pub(crate) fn json(data: &[u8]) {
 /// Multipart bodies; the first line is the Content-Type.
 pub(crate) fn multipart(data: &[u8]) {
     let (content_type, body) = match data.iter().position(|byte| *byte == b'\n') {
-        Some(end) => (data.get(..end).unwrap_or_default(), data.get(end + 1..).unwrap_or_default()),
+        Some(end) => (&data[..end], &data[end + 1..]),
         None => (&b"multipart/form-data; boundary=b"[..], data),
     };
     let mut meter = Meter::new(data);

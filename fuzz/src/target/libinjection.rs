@@ -1,6 +1,6 @@
 //! Entry points for a fuzz driver: a panic is a finding.
 
-/// Both detectors on any bytes: they return, give the same answer twice, and a fingerprint is one
+/// Both detectors on any bytes: they return, give the same verdict twice, and a fingerprint is one
 /// to five ASCII bytes.
 pub(crate) fn detect(data: &[u8]) {
     let verdict = fosse_libinjection::is_sqli(data);

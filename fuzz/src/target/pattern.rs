@@ -20,6 +20,13 @@ pub(crate) fn pattern(data: &[u8]) {
     assert_eq!(regex.captures(value, &mut scratch, &mut groups), Ok(matched), "captures disagree");
     assert_eq!(groups.iter().any(Option::is_some), matched, "a match has a group 0, and only a match");
     assert!(groups.iter().flatten().all(|group| value.get(group.clone()).is_some()), "a group outside the value");
+    let from = value.len() / 2;
+    if regex.captures_from(value, from, &mut scratch, &mut groups) == Ok(true) {
+        assert!(matched, "a match later on is a match");
+        // `\K` within a lookbehind may report a match from before its beginning.
+        let starts_before = |whole: &std::ops::Range<usize>| whole.start < from;
+        assert!(!regex.is_linear() || !groups[0].as_ref().is_some_and(starts_before), "a match before `from`");
+    }
     if let Ok(set) = PatternSet::new([regex.requirement()]) {
         let mut bits = CandidateBits::default();
         let any = set.candidates(value, &mut scratch, &mut bits);
@@ -31,8 +38,8 @@ pub(crate) fn pattern(data: &[u8]) {
     }
 }
 
-/// Whether the pattern matches by the engine that backtracks: an empty look-ahead at its front,
-/// which always holds, leaves no other choice.
+/// Returns whether the pattern matches by the engine that backtracks: an empty look-ahead at its
+/// front, which always holds, leaves no other choice.
 fn by_backtracking(pattern: &[u8], value: &[u8], scratch: &mut Scratch) -> Option<bool> {
     // In a group: what begins with `{2}` is literal by itself and would repeat the look-ahead.
     let regex = Regex::new([b"(?=)(?:", pattern, b")"].concat()).ok()?;
@@ -52,8 +59,8 @@ pub(crate) fn phrases(data: &[u8]) {
     let expected = phrases.iter().filter_map(|phrase| end_of(&lower, &phrase.to_ascii_lowercase())).min();
     assert_eq!(found.map(|found| found.end), expected, "the first end");
     if let Some(found) = found {
-        let text = value.get(found.start..found.end).unwrap_or_default();
-        let phrase = phrases.get(found.index).copied().unwrap_or_default();
+        let text = &value[found.start..found.end];
+        let phrase = phrases[found.index];
         assert!(text.eq_ignore_ascii_case(phrase), "the phrase named is the one there");
     }
     let mut bits = CandidateBits::default();

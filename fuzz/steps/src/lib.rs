@@ -8,7 +8,7 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-/// Levels that can be told apart.
+/// Levels that are counted apart.
 pub const LEVELS_COUNT: usize = 512;
 
 static STEPS: AtomicU64 = AtomicU64::new(0);

@@ -690,3 +690,23 @@ fn remote_procedure_calls_give_their_method_and_parameters_as_arguments() {
         "ARGS:methodName=user.add ARGS:params=evil ARGS:params.age=7"
     );
 }
+
+#[test]
+fn more_steps_of_transformations_than_fit_are_refused() {
+    let names: Vec<&str> =
+        "lowercase uppercase urlDecode urlDecodeUni htmlEntityDecode jsDecode cssDecode removeNulls \
+                            replaceNulls removeWhitespace compressWhitespace trim trimLeft trimRight length md5 sha1 \
+                            base64Encode base64Decode hexEncode hexDecode cmdLine normalizePath normalizePathWin \
+                            removeComments replaceComments sqlHexDecode escapeSeqDecode urlEncode utf8toUnicode"
+            .split_whitespace()
+            .collect();
+    // The first two tell 900 chains apart, so that the steps after them are each chain's own.
+    let beginnings = names.iter().flat_map(|first| names.iter().map(move |second| format!("t:{first},t:{second}")));
+    let rules: String = (1..)
+        .zip(beginnings)
+        .map(|(id, beginning)| {
+            format!("SecRule ARGS \"@streq x\" \"id:{id},pass,{beginning}{}\"\n", ",t:trim".repeat(12))
+        })
+        .collect();
+    assert!(refusal(&rules).contains("more than 10000 steps of transformations"));
+}

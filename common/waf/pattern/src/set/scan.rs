@@ -135,6 +135,7 @@ impl Seen {
         }
     }
 
+    #[inline]
     fn is_new(&mut self, literal: usize) -> bool {
         let bit = 1_u64 << (literal % 64);
         let word = &mut self.literals[literal / 64];
@@ -147,6 +148,7 @@ impl Seen {
     }
 
     /// Notes one clause of a row; returns whether the row holds now.
+    #[inline]
     fn meet(&mut self, posting: Posting, rows: &[Row], sight: &Sight, bits: &mut CandidateBits) -> bool {
         let place = usize::try_from(posting.row).unwrap_or(usize::MAX);
         let met = &mut self.clauses[place];

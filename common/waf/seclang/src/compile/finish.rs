@@ -21,6 +21,10 @@ use std::sync::Arc;
 /// Slots of TX variables: their numbers are 16 bits wide, and no rule set names that many.
 const SLOTS_MAX: usize = 60_000;
 
+/// Steps of all chains of transformations, those of equal beginnings once. Their numbers are 16
+/// bits wide; the Core Rule Set has about a hundred.
+const CHAIN_STEPS_MAX: usize = 10_000;
+
 /// Status where a rule names none.
 const STATUS_DEFAULT: u16 = 403;
 
@@ -35,10 +39,16 @@ impl Compiler<'_> {
         });
         let picks = std::mem::take(&mut self.names.picks);
         let picks = picks.iter().map(|pick| self.resolve_pick(pick, &phases)).collect();
-        if self.names.slots() > SLOTS_MAX {
-            let location = crate::diagnostic::Location { file: "".into(), line: 1, column: 1 };
-            let message = format!("more than {SLOTS_MAX} TX variables are named");
-            self.complain(Diagnostic { location, message, excerpt: String::new() });
+        // Numbers beyond these limits were cut to fit their types: nothing may run with them.
+        let (slots, steps) = (self.names.slots(), self.pipelines.len());
+        for (count, limit, what) in
+            [(slots, SLOTS_MAX, "TX variables"), (steps, CHAIN_STEPS_MAX, "steps of transformations")]
+        {
+            if count > limit {
+                let location = crate::diagnostic::Location { file: "".into(), line: 1, column: 1 };
+                let message = format!("more than {limit} {what} are named");
+                self.complain(Diagnostic { location, message, excerpt: String::new() });
+            }
         }
         if !self.diagnostics.is_empty() {
             return Err(self.diagnostics);
@@ -57,7 +67,7 @@ impl Compiler<'_> {
     }
 
     /// Compiles the paths of `XML:` with the namespaces of their rules, each once. A key that other
-    /// namespaces have taken gets a number behind it.
+    /// namespaces have taken gets a number after it.
     fn resolve_paths(&mut self) -> Vec<(Span, XmlPath)> {
         let mut paths: Vec<(Span, XmlPath)> = Vec::new();
         let (mut faults, mut steps) = (Vec::new(), 0usize);

@@ -139,6 +139,10 @@ enum Condition {
 
 /// Returns the condition of a rule; `None` if the rule has to run.
 fn condition<'c>(rule: &Rule, constant: &impl Fn(Span) -> &'c [u8]) -> Option<Condition> {
+    // Targets are numbered in 16 bits here.
+    if rule.wanted.len() > usize::from(u16::MAX) {
+        return None;
+    }
     if rule.negated || rule.wanted.iter().any(|target| target.count || !target.variable.is_static()) {
         return None;
     }

@@ -107,8 +107,7 @@ impl<'t> Match<'t> {
         self.facts().map_or(("", 0), |facts| (&facts.file, facts.line))
     }
 
-    /// Returns `rev`.
-    pub fn revision(&self) -> Option<&'t str> {
+    fn revision(&self) -> Option<&'t str> {
         self.facts().and_then(|facts| facts.revision.as_deref())
     }
 

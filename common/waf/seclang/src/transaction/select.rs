@@ -7,6 +7,7 @@ use crate::variable::Variable;
 
 /// Returns whether a selector picks the entry named `key`. A pattern that is given up picks
 /// nothing.
+#[inline]
 pub(super) fn selects(
     selector: &Selector,
     variable: Variable,

@@ -191,6 +191,7 @@ impl Values {
     }
 
     /// Returns the row of a value, created when it is first asked for.
+    #[inline]
     fn row(&mut self, rules: &Ruleset, variable: Variable, at: usize) -> &mut [Made] {
         let width = rules.columns.width(variable);
         let column = &mut self.columns[variable.index()];
@@ -237,11 +238,13 @@ impl Values {
     }
 
     /// Returns the value of a TX slot.
+    #[inline]
     pub(super) fn tx_slot(&self, slot: u16) -> TxValue {
         self.tx[usize::from(slot)]
     }
 
     /// Returns the value of a TX slot as a number; `None` if it is not set.
+    #[inline]
     pub(super) fn tx_slot_number(&self, rules: &Ruleset, slot: u16) -> Option<i64> {
         match self.tx_slot(slot) {
             TxValue::Unset => None,

@@ -147,6 +147,7 @@ impl<'r> Variables<'r> {
     }
 
     /// Returns whether a rule's quick test, if it has one, holds.
+    #[inline]
     pub(super) fn may_hold(&self, rule: &Rule) -> bool {
         rule.quick.is_none_or(|quick| quick.holds(|slot| self.values.tx_slot_number(self.rules, slot)))
     }
