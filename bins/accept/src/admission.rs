@@ -9,7 +9,7 @@ use fosse_settings::{Accept, AcceptListener};
 use fosse_sys::blob::Mapped;
 use fosse_wire::channel::Connection;
 use fosse_wire::request::Endpoint;
-use fosse_wire::start::Mark;
+use fosse_wire::start::Strike;
 
 use crate::connections::Connections;
 use crate::limits::LIST_OVERLAP_MS;
@@ -125,7 +125,7 @@ impl Admission {
     /// Notes that a process crashed while it worked on this connection. Returns what is remembered
     /// of its source from now on, which may be a penalty. Those who are trusted or allow-listed
     /// never get one, since there one address is that of many people.
-    pub(crate) fn penalise(&mut self, connection: &Connection, now_ms: u64) -> Option<Mark> {
+    pub(crate) fn penalise(&mut self, connection: &Connection, now_ms: u64) -> Option<Strike> {
         let vouched = connection.trusted || self.verdict(connection.listener, &connection.peer) == Verdict::Allowed;
         let source = Source::of(&connection.peer).filter(|_| !vouched)?;
         self.penalties.crashed(source, now_ms);
@@ -133,8 +133,8 @@ impl Admission {
     }
 
     /// Takes over what an earlier accept remembered of a source.
-    pub(crate) fn restore(&mut self, mark: Mark, now_ms: u64) {
-        self.penalties.restore(mark, now_ms);
+    pub(crate) fn restore(&mut self, strike: Strike, now_ms: u64) {
+        self.penalties.restore(strike, now_ms);
     }
 
     /// Replaces a list, unless the one there is is of a newer generation.

@@ -24,7 +24,7 @@ pub(crate) fn follow(state: &mut State, process: &Process, order: Order) -> Resu
         Order::Give(ToChild::Addresses { listener, generation }, fd) => {
             replace_list(state, process, listener, generation, fd);
         }
-        Order::Give(ToChild::Marks, fd) => restore_marks(state, process, fd),
+        Order::Give(ToChild::Strikes, fd) => restore_strikes(state, process, fd),
         Order::Tell(_) | Order::Give(..) => return Err(ExitReason::broken_protocol("start")),
     }
     Ok(())
@@ -81,23 +81,23 @@ fn replace_list(state: &mut State, process: &Process, listener: u16, generation:
 
 fn penalise(state: &mut State, process: &Process, id: u64) {
     let Some(connection) = state.connections.find(id) else { return };
-    let Some(mark) = state.admission.penalise(&connection, process.event_loop.now_ms()) else { return };
+    let Some(strike) = state.admission.penalise(&connection, process.event_loop.now_ms()) else { return };
     // start keeps it for the accept that comes after this one.
-    process.tell_start(ToStart::Marked(mark));
-    if mark.penalised {
+    process.tell_start(ToStart::Strike(strike));
+    if strike.penalised {
         fosse_die::warning(PROGRAM, format_args!("connection={id} second crash from its source, penalised"));
     }
 }
 
 /// Takes over what earlier accepts remembered of sources.
-fn restore_marks(state: &mut State, process: &Process, fd: OwnedFd) {
+fn restore_strikes(state: &mut State, process: &Process, fd: OwnedFd) {
     let bytes = match fosse_sys::blob::read(fd, CRASHES_COUNT_MAX * MESSAGE_BYTES) {
         Ok(bytes) => bytes,
-        Err(error) => return fosse_die::alert(PROGRAM, format_args!("marks: {error}")),
+        Err(error) => return fosse_die::alert(PROGRAM, format_args!("strikes: {error}")),
     };
     for message in bytes.chunks(MESSAGE_BYTES) {
-        if let Ok(ToStart::Marked(mark)) = ToStart::decode(message) {
-            state.admission.restore(mark, process.event_loop.now_ms());
+        if let Ok(ToStart::Strike(strike)) = ToStart::decode(message) {
+            state.admission.restore(strike, process.event_loop.now_ms());
         }
     }
 }

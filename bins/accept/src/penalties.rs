@@ -42,18 +42,18 @@ impl Penalties {
     }
 
     /// Returns what is remembered of a source, as the next accept is sent it.
-    pub(crate) fn strike(&self, source: Source) -> Option<wire::Mark> {
+    pub(crate) fn strike(&self, source: Source) -> Option<wire::Strike> {
         let (wide, bits) = source.parts();
         let (penalised, ms) = match *self.strikes.get(&source)? {
             Strike::Once(at) => (false, at),
             Strike::Until(end) => (true, end),
         };
-        Some(wire::Mark { wide, source: bits, penalised, seconds: u32::try_from(ms / 1000).unwrap_or(u32::MAX) })
+        Some(wire::Strike { wide, source: bits, penalised, seconds: u32::try_from(ms / 1000).unwrap_or(u32::MAX) })
     }
 
     /// Takes over what an earlier accept remembered. Nothing is believed that would last longer
     /// than it could.
-    pub(crate) fn restore(&mut self, remembered: wire::Mark, now_ms: u64) {
+    pub(crate) fn restore(&mut self, remembered: wire::Strike, now_ms: u64) {
         let ms = u64::from(remembered.seconds) * 1000;
         let strike = if remembered.penalised {
             Strike::Until(ms.min(now_ms.saturating_add(PENALTY_MS)))
@@ -135,7 +135,7 @@ mod tests {
         assert!(!next.holds(source(2), start + 600_000));
         assert!(next.crashed(source(1), start + 30_000), "the crash before counts");
         let mut third = Penalties::default();
-        let forever = wire::Mark { seconds: u32::MAX, ..penalties.strike(source(2)).unwrap() };
+        let forever = wire::Strike { seconds: u32::MAX, ..penalties.strike(source(2)).unwrap() };
         third.restore(forever, start);
         assert!(third.holds(source(2), start) && !third.holds(source(2), start + 600_000));
         third.restore(penalties.strike(source(1)).unwrap(), start + 61_001);

@@ -100,25 +100,25 @@ fn a_penalty_outlives_the_accept_that_gave_it() {
     let edge = Edge::new(&listener(AcceptListener::default()));
     let address = edge.listen_v4(0);
     let lane = edge.lane(1, 100);
-    let mut marks = Vec::new();
+    let mut strikes = Vec::new();
     for last in [3, 3, 4] {
         dies_of(&edge, &lane, last, address);
-        let ToStart::Marked(mark) = edge.said() else { panic!("no mark") };
-        marks.push(mark);
+        let ToStart::Strike(strike) = edge.said() else { panic!("no strike") };
+        strikes.push(strike);
     }
-    assert_eq!(marks.iter().map(|mark| mark.penalised).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(strikes.iter().map(|strike| strike.penalised).collect::<Vec<_>>(), [false, true, false]);
     edge.kill();
     let edge = Edge::new(&listener(AcceptListener::default()));
     edge.adopt(&lane, 100, true);
     assert_eq!(lane.next(edge::SOON).unwrap().0.kind, Kind::List);
     lane.say(Kind::Open, &[], &[]);
-    let remembered: Vec<u8> = marks[1..].iter().flat_map(|mark| ToStart::Marked(*mark).encode()).collect();
-    edge.order(ToChild::Marks, Some(&fosse_sys::memfd::sealed("marks", &remembered).unwrap()));
+    let remembered: Vec<u8> = strikes[1..].iter().flat_map(|strike| ToStart::Strike(*strike).encode()).collect();
+    edge.order(ToChild::Strikes, Some(&fosse_sys::memfd::sealed("strikes", &remembered).unwrap()));
     let address = edge.listen_v4(0);
     assert_eq!(fate(&mut client_from(3, address)), "reset");
     edge.wait_for_count(count::PENALISED, 1);
     dies_of(&edge, &lane, 4, address);
-    assert!(matches!(edge.said(), ToStart::Marked(mark) if mark.penalised), "one crash before, one now");
+    assert!(matches!(edge.said(), ToStart::Strike(strike) if strike.penalised), "one crash before, one now");
 }
 
 fn dies_of(edge: &Edge, lane: &Lane, last: u8, address: std::net::SocketAddr) {

@@ -51,7 +51,7 @@ fn give_penalties(children: &Children, accept: Key, penalties: &Penalties) {
         return;
     }
     match fosse_sys::memfd::sealed("strikes", &penalties.encode()) {
-        Ok(fd) => children.tell(accept, ToChild::Marks, Some(&fd)),
+        Ok(fd) => children.tell(accept, ToChild::Strikes, Some(&fd)),
         Err(errno) => alert(PROGRAM, format_args!("event=penalties-lost error=\"{errno}\"")),
     }
 }

@@ -4,18 +4,18 @@
 
 use std::collections::HashMap;
 
-use fosse_wire::start::{Mark, ToStart};
+use fosse_wire::start::{Strike, ToStart};
 
 use crate::limits::STRIKES_COUNT_MAX;
 
 /// Strikes, by source.
 #[derive(Debug, Default)]
-pub(crate) struct Penalties(HashMap<(bool, u64), Mark>);
+pub(crate) struct Penalties(HashMap<(bool, u64), Strike>);
 
 impl Penalties {
     /// Keeps a strike, in place of what was known of its source before.
-    pub(crate) fn keep(&mut self, strike: Mark) {
-        let name = |strike: &Mark| (strike.wide, strike.source);
+    pub(crate) fn keep(&mut self, strike: Strike) {
+        let name = |strike: &Strike| (strike.wide, strike.source);
         if self.0.len() >= STRIKES_COUNT_MAX && !self.0.contains_key(&name(&strike)) {
             let first = self.0.values().min_by_key(|strike| (strike.penalised, strike.seconds)).map(name);
             if let Some(first) = first {
@@ -26,13 +26,13 @@ impl Penalties {
     }
 
     /// Returns all strikes.
-    pub(crate) fn all(&self) -> impl Iterator<Item = Mark> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = Strike> {
         self.0.values().copied()
     }
 
     /// Encodes them as accept takes them over.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        self.all().flat_map(|strike| ToStart::Marked(strike).encode()).collect()
+        self.all().flat_map(|strike| ToStart::Strike(strike).encode()).collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn keeps_a_bounded_number_of_sources_and_penalties_longest() {
-        let strike = |source, penalised| Mark { wide: true, source, penalised, seconds: 5 };
+        let strike = |source, penalised| Strike { wide: true, source, penalised, seconds: 5 };
         let mut penalties = Penalties::default();
         penalties.keep(strike(1, false));
         penalties.keep(strike(1, true));

@@ -22,7 +22,7 @@ use fosse_wire::{
     WireError,
     cursor::{Cursor, put_long, put_short},
     launch::Program,
-    start::{MESSAGE_BYTES, Mark, Stream, ToStart},
+    start::{MESSAGE_BYTES, Stream, Strike, ToStart},
 };
 
 /// The environment variable that names the descriptor of the table.
@@ -89,7 +89,7 @@ pub(crate) fn encode<'e>(
     w.number(number_of(fork_server.pid));
     w.fd(&fork_server.channel);
     w.list(penalties.all(), |w, strike| {
-        w.out.extend_from_slice(&ToStart::Marked(strike).encode());
+        w.out.extend_from_slice(&ToStart::Strike(strike).encode());
         Ok(())
     })?;
     w.list(lanes.iter(), Writer::lane)?;
@@ -226,9 +226,9 @@ impl Reader<'_> {
         Ok(Listeners { open, handed, status })
     }
 
-    fn strike(&mut self) -> Result<Mark, WireError> {
+    fn strike(&mut self) -> Result<Strike, WireError> {
         match ToStart::decode(&self.0.array::<MESSAGE_BYTES>()?)? {
-            ToStart::Marked(strike) => Ok(strike),
+            ToStart::Strike(strike) => Ok(strike),
             _ => Err(WireError::Field("strike")),
         }
     }

@@ -143,7 +143,7 @@ impl Supervisor {
                 self.on_ready(key);
             }
             ToStart::Drained => {}
-            ToStart::Marked(strike) if process.program == Program::Accept => self.state.penalties.keep(strike),
+            ToStart::Strike(strike) if process.program == Program::Accept => self.state.penalties.keep(strike),
             ToStart::KeepsRecords if process.zygote && !process.ready => self.on_keeps_records(key),
             ToStart::Started { token, pid, errno } if process.zygote => self.on_reply(token, pid, errno),
             _ => return false,

@@ -20,10 +20,10 @@ pub enum Stream {
     Audit = 2,
 }
 
-/// What accept remembers of a source that processes died for. start keeps these for the accept that
-/// comes next, and reads nothing into them.
+/// A note of accept that processes died while they worked for a source. start keeps these for the
+/// accept that comes next, and reads nothing into them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct Strike {
     /// The source is a /64 of IPv6, else one address of IPv4.
     pub wide: bool,
     /// The upper 64 bits of the one, the 32 bits of the other.
@@ -34,7 +34,7 @@ pub struct Mark {
     pub seconds: u32,
 }
 
-impl Mark {
+impl Strike {
     const KIND: u8 = 67;
     const WIDE: u8 = 1;
     const PENALISED: u8 = 2;
@@ -48,7 +48,7 @@ impl Mark {
     const fn of_raw(raw: Raw) -> Result<Self, WireError> {
         let (wide, penalised) = (raw.a & Self::WIDE != 0, raw.a & Self::PENALISED != 0);
         if raw.a > Self::WIDE | Self::PENALISED || raw.b != 0 || !wide && raw.d > u32::MAX as u64 {
-            return Err(WireError::Field("mark"));
+            return Err(WireError::Field("strike"));
         }
         Ok(Self { wide, penalised, seconds: raw.c, source: raw.d })
     }
@@ -92,9 +92,9 @@ pub enum ToChild {
         /// accept's own number of the connection.
         connection: u64,
     },
-    /// accept: what earlier ones remembered comes along as a sealed memfd, one [`ToStart::Marked`]
-    /// message behind the other.
-    Marks,
+    /// accept: the strikes of earlier ones come along as a sealed memfd, one [`ToStart::Strike`]
+    /// message after the other.
+    Strikes,
     /// log: the reading end of a process's pipe comes along.
     PipeAdd {
         /// Which of its pipes.
@@ -144,8 +144,8 @@ pub enum ToStart {
         /// errno of the failure, 0 without.
         errno: u16,
     },
-    /// accept: remember this for the next one.
-    Marked(Mark),
+    /// accept: to be kept for the next one.
+    Strike(Strike),
     /// A zygote, before READY: its rules keep records, so that its filters need the way to
     /// fosse-store.
     KeepsRecords,
@@ -198,7 +198,7 @@ impl ToChild {
             Self::LaneAdd { .. }
                 | Self::Listen { .. }
                 | Self::Addresses { .. }
-                | Self::Marks
+                | Self::Strikes
                 | Self::PipeAdd { .. }
                 | Self::PageAdd { .. }
                 | Self::Records { .. }
@@ -222,7 +222,7 @@ impl ToChild {
             }
             Self::PageAdd { program, lane, pid } => Raw { kind: 8, a: program, b: 0, c: lane, d: u64::from(pid) },
             Self::PageDrop { pid } => Raw { kind: 9, d: u64::from(pid), ..Raw::default() },
-            Self::Marks => Raw { kind: 10, ..Raw::default() },
+            Self::Strikes => Raw { kind: 10, ..Raw::default() },
             Self::Records { lane } => Raw { kind: 11, c: lane, ..Raw::default() },
         }
         .encode()
@@ -255,7 +255,7 @@ impl ToChild {
             },
             8 => Self::PageAdd { program: raw.a, lane: raw.c, pid: narrow(raw.d)? },
             9 => Self::PageDrop { pid: narrow(raw.d)? },
-            10 => Self::Marks,
+            10 => Self::Strikes,
             11 => Self::Records { lane: raw.c },
             kind => return Err(WireError::Kind(kind)),
         };
@@ -271,7 +271,7 @@ impl ToStart {
             Self::Ready => Raw { kind: 64, ..Raw::default() },
             Self::Drained => Raw { kind: 65, ..Raw::default() },
             Self::Started { token, pid, errno } => Raw { kind: 66, a: 0, b: errno, c: token, d: u64::from(pid) },
-            Self::Marked(mark) => mark.raw(),
+            Self::Strike(strike) => strike.raw(),
             Self::KeepsRecords => Raw { kind: 68, ..Raw::default() },
         }
         .encode()
@@ -287,7 +287,7 @@ impl ToStart {
             64 => Ok(Self::Ready),
             65 => Ok(Self::Drained),
             66 => Ok(Self::Started { token: raw.c, pid: narrow(raw.d)?, errno: raw.b }),
-            Mark::KIND => Mark::of_raw(raw).map(Self::Marked),
+            Strike::KIND => Strike::of_raw(raw).map(Self::Strike),
             68 => Ok(Self::KeepsRecords),
             kind => Err(WireError::Kind(kind)),
         }
@@ -307,7 +307,7 @@ mod tests {
             ToChild::Listen { listener: 2, generation: 8 },
             ToChild::Addresses { listener: u16::MAX, generation: 8 },
             ToChild::Penalise { connection: u64::MAX },
-            ToChild::Marks,
+            ToChild::Strikes,
             ToChild::PipeAdd { stream: Stream::Audit, program: 3, lane: u32::MAX, pid: 77 },
             ToChild::PageAdd { program: 3, lane: 1, pid: 77 },
             ToChild::PageDrop { pid: 77 },
@@ -319,19 +319,19 @@ mod tests {
             assert!(ToChild::decode(&message.encode(), 1 - fds).is_err());
             assert!(ToChild::decode(&message.encode()[..15], fds).is_err());
         }
-        let narrow = Mark { wide: false, source: 0xc000_0201, penalised: false, seconds: 7 };
-        let wide = Mark { wide: true, source: u64::MAX, penalised: true, seconds: u32::MAX };
+        let narrow = Strike { wide: false, source: 0xc000_0201, penalised: false, seconds: 7 };
+        let wide = Strike { wide: true, source: u64::MAX, penalised: true, seconds: u32::MAX };
         for message in [
             ToStart::Ready,
             ToStart::Drained,
             ToStart::Started { token: 1, pid: 2, errno: 3 },
-            ToStart::Marked(narrow),
-            ToStart::Marked(wide),
+            ToStart::Strike(narrow),
+            ToStart::Strike(wide),
             ToStart::KeepsRecords,
         ] {
             assert_eq!(ToStart::decode(&message.encode()), Ok(message));
         }
-        let no_address = Mark { source: 1 << 32, ..narrow };
-        assert_eq!(ToStart::decode(&ToStart::Marked(no_address).encode()), Err(WireError::Field("mark")));
+        let no_address = Strike { source: 1 << 32, ..narrow };
+        assert_eq!(ToStart::decode(&ToStart::Strike(no_address).encode()), Err(WireError::Field("strike")));
     }
 }

@@ -258,9 +258,9 @@ mod tests {
         watch_start(&process);
         send(&theirs, b"x", &[]).unwrap();
         order(&start, ToChild::LaneDrain { lane: 3 });
-        send(&start, &ToChild::Marks.encode(), &[std::os::fd::AsFd::as_fd(&theirs)]).unwrap();
+        send(&start, &ToChild::Strikes.encode(), &[std::os::fd::AsFd::as_fd(&theirs)]).unwrap();
         turn(&mut process, &mut notes).unwrap();
-        assert_eq!(notes.said, ["turn 1", "LaneDrain { lane: 3 }", "Marks and a descriptor", "event 7"]);
+        assert_eq!(notes.said, ["turn 1", "LaneDrain { lane: 3 }", "Strikes and a descriptor", "event 7"]);
     }
 
     #[test]
@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn what_start_cannot_have_said_ends_the_process() {
-        for bytes in [&[0u8; MESSAGE_BYTES][..], b"short", &ToChild::Marks.encode()] {
+        for bytes in [&[0u8; MESSAGE_BYTES][..], b"short", &ToChild::Strikes.encode()] {
             let (mut process, start) = process();
             watch_start(&process);
             send(&start, bytes, &[]).unwrap();
