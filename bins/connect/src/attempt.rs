@@ -37,7 +37,8 @@ impl Attempt {
             Address::Tcp(..) => AddressFamily::INET6,
         };
         let fd = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
-        Ok(Self { tag, server: number, fd, deadline_ms: now_ms.saturating_add(u64::from(server.connect_ms)) })
+        let connect_ms = u64::try_from(server.connect_seconds.as_millis()).unwrap_or(u64::MAX);
+        Ok(Self { tag, server: number, fd, deadline_ms: now_ms.saturating_add(connect_ms) })
     }
 
     /// Calls connect(2).

@@ -1,6 +1,6 @@
 //! What every handler shares: the way to parse, the counters, the clock, and the lane's totals.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use fosse_counters::{Counters, dispatch as count};
 use fosse_die::warning;
@@ -62,6 +62,11 @@ impl Context {
         self.event_loop.now_ms()
     }
 
+    /// Returns the deadline of something that may take this long from now on, in milliseconds.
+    pub(crate) fn after(&self, time: Duration) -> u64 {
+        after(self.now_ms(), time)
+    }
+
     /// Counts and logs that our own books disagree. Whoever finds out leaves the event alone: one
     /// exchange may come to its time limit, the others of the lane go on.
     #[cold]
@@ -69,6 +74,13 @@ impl Context {
         self.counters.add(count::STATE_ERRORS, 1);
         warning(PROGRAM, format_args!("event=state-error what=\"{what}\""));
     }
+}
+
+/// Returns `now_ms` and the time after it, in milliseconds.
+pub(crate) const fn after(now_ms: u64, time: Duration) -> u64 {
+    // as_millis counts in 128 bits, which is several times the work: this is done a few times a
+    // request.
+    now_ms.saturating_add(time.as_secs().saturating_mul(1000)).saturating_add(time.subsec_millis() as u64)
 }
 
 /// The Date field's value, made once a second.

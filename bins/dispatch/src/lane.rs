@@ -59,7 +59,7 @@ impl Lane {
         let terms = Terms {
             site: &self.settings.sites[stream.site],
             backend: &self.settings.backends[stream.backend],
-            head_bytes_max: usize::try_from(self.settings.head_bytes_max).unwrap_or(usize::MAX),
+            head_bytes_max: usize::try_from(self.settings.response_head_bytes_max).unwrap_or(usize::MAX),
             may_lease: self.clients.has_room_for(stream.client_connection),
         };
         let (pins, clients, context) = (&mut self.upstream.pins, &mut self.clients, &mut self.context);
@@ -121,7 +121,7 @@ impl Lane {
             return Outcome::Continue;
         };
         // It is the backend's turn again, and its time runs again.
-        stream.restart_silence_limit(terms.backend.idle_ms, context.now_ms());
+        stream.restart_silence_limit(terms.backend.idle_seconds, context.now_ms());
         response_body::resume(stream, key, connection, pins, terms, context)
     }
 
@@ -186,8 +186,8 @@ impl Lane {
                 if stream.wait != Wait::Continue {
                     stream.wait = Wait::Connection;
                 }
-                let connect_ms = self.settings.backends[stream.backend].connect_ms;
-                stream.deadline_ms = self.context.now_ms().saturating_add(u64::from(connect_ms));
+                let connect_seconds = self.settings.backends[stream.backend].connect_seconds;
+                stream.deadline_ms = self.context.after(connect_seconds);
             }
         }
     }

@@ -16,8 +16,7 @@ mod limits;
 pub mod policy;
 pub mod server;
 #[cfg(test)]
-#[path = "../tests/trial/mod.rs"]
-mod trial;
+mod tests;
 mod upstream;
 
 pub(crate) const PROGRAM: &str = "fosse-dispatch";

@@ -87,14 +87,14 @@ fn dispatch_settings() -> blobs::Dispatch {
         name: "app".into(),
         server_count: 1,
         connections_max: 256,
-        queue_max: 20_000,
-        pool_max: 256,
-        connect_ms: 600_000,
-        first_byte_ms: 600_000,
-        idle_ms: 600_000,
-        pool_ms: 600_000,
-        fails_max: 3,
-        down_ms: 1000,
+        queue_requests_max: 20_000,
+        pool_connections_max: 256,
+        connect_seconds: Duration::from_secs(600),
+        first_byte_seconds: Duration::from_secs(600),
+        idle_seconds: Duration::from_secs(600),
+        pool_idle_seconds: Duration::from_secs(600),
+        failures_max: 3,
+        rest_seconds: Duration::from_secs(1),
         retry: true,
         ..Default::default()
     };
@@ -103,10 +103,9 @@ fn dispatch_settings() -> blobs::Dispatch {
         sites: vec![blobs::DispatchSite { default: true, routes: vec![route], ..Default::default() }],
         backends: vec![backend],
         servers: vec![blobs::ServerName { name: "app".into(), backend: 0 }],
-        held_bytes_max: 1 << 20,
+        lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
-        head_bytes_max: 32_768,
-        ..Default::default()
+        response_head_bytes_max: 32_768,
     }
 }
 

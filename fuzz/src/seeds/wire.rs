@@ -2,7 +2,7 @@
 
 use fosse_collections::{Change, Collection, Field, Record, RecordAddress};
 use fosse_wire::channel::{self, Connection};
-use fosse_wire::connect::{Answer, Ask, Outcome};
+use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
 use fosse_wire::frame::{Hello, ResetReason};
 use fosse_wire::launch::{Launch, Program};
 use fosse_wire::request::{BodyLength, RequestHead};
@@ -168,8 +168,8 @@ pub fn messages() -> Vec<Vec<u8>> {
         channel::encode(&mut bytes, kind, records);
         all.push(bytes);
     }
-    all.push(Ask { tag: 1, server: 2 }.encode());
-    all.push(Answer { tag: 1, outcome: Outcome::Connected, errno: 0 }.encode());
+    all.push(ConnectRequest { tag: 1, server: 2 }.encode());
+    all.push(Reply { tag: 1, outcome: Outcome::Connected, errno: 0 }.encode());
     all.push(ToChild::Drain.encode().to_vec());
     all.push(ToStart::Ready.encode().to_vec());
     let launch = Launch {

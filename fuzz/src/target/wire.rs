@@ -60,11 +60,11 @@ pub fn messages(data: &[u8]) {
         channel::encode(&mut again, message.kind, &message.connections);
         assert_eq!(again, bytes);
     }
-    if let Ok(ask) = connect::Ask::decode(bytes) {
-        assert_eq!(ask.encode(), bytes);
+    if let Ok(request) = connect::ConnectRequest::decode(bytes) {
+        assert_eq!(request.encode(), bytes);
     }
-    if let Ok(answer) = connect::Answer::decode(bytes, fds) {
-        assert_eq!(answer.encode(), bytes);
+    if let Ok(reply) = connect::Reply::decode(bytes, fds) {
+        assert_eq!(reply.encode(), bytes);
     }
     if let Ok(message) = start::ToChild::decode(bytes, fds) {
         assert_eq!(start::ToChild::decode(&message.encode(), fds), Ok(message));

@@ -48,7 +48,7 @@ fn route(
     }
     let number = fosse_routing::backend(site, head.target).ok_or(404u16)?;
     let backend = settings.backends.get(number).ok_or(502u16)?;
-    if context.held_bytes > settings.held_bytes_max {
+    if context.held_bytes > settings.lane_held_bytes_max {
         return Err(503);
     }
     let buffering = Buffering::of(head, backend);

@@ -104,7 +104,7 @@ pub(crate) fn pump(
     } else {
         Moved::NothingToRead
     };
-    stream.restart_silence_limit(terms.backend.idle_ms, context.now_ms());
+    stream.restart_silence_limit(terms.backend.idle_seconds, context.now_ms());
     match (down, up) {
         (Moved::Complete, _) => Outcome::Complete { clean: connection.input.is_empty() },
         // One side's end closes its own direction; the connection is over when both have ended, or

@@ -136,7 +136,7 @@ pub(crate) fn write(
 pub(crate) fn offers_upgrade(head: &RequestHead<'_>, backend: &Backend) -> bool {
     head.body == BodyLength::None
         && !head.upgrade.is_empty()
-        && backend.upgrades.iter().any(|u| u.as_bytes().eq_ignore_ascii_case(head.upgrade))
+        && backend.upgrade.iter().any(|u| u.as_bytes().eq_ignore_ascii_case(head.upgrade))
 }
 
 fn host(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritable> {

@@ -77,7 +77,7 @@ fn interim(
 /// Lets the client send the body it holds back.
 pub(crate) fn ask_for_body(stream: &mut Stream, backend: &Backend, context: &mut Context) {
     stream.wait = Wait::FirstByte;
-    stream.deadline_ms = context.now_ms().saturating_add(u64::from(backend.first_byte_ms));
+    stream.deadline_ms = context.after(backend.first_byte_seconds);
     response::go_on(&mut context.output.outbox, stream.id);
     // A client that did not wait has used its window up by now: what was not granted then is
     // granted.
@@ -156,5 +156,5 @@ fn switching(
 
 /// Returns what a response to this stream loses.
 fn removed<'a>(stream: &Stream, terms: Terms<'a>) -> Removed<'a> {
-    Removed { fields: &terms.site.remove_response_fields, logins: !stream.single_client }
+    Removed { fields: &terms.site.remove_response_headers, logins: !stream.single_client }
 }

@@ -14,7 +14,7 @@ use rustix::{
 
 use super::stream::{Body, Buffering, Lease, Stream, Wait};
 use crate::{
-    context::Context,
+    context::{Context, after},
     limits,
     upstream::{connection::Connection, pins::Pins},
 };
@@ -35,7 +35,7 @@ pub(crate) fn begin(
         stream.deadline_ms = now_ms.saturating_add(limits::CONTINUE_MS);
     } else {
         stream.wait = Wait::FirstByte;
-        stream.deadline_ms = now_ms.saturating_add(u64::from(backend.first_byte_ms));
+        stream.deadline_ms = context.after(backend.first_byte_seconds);
     }
     if backend.proxy_protocol > 0 && !connection.used_before {
         // Sent again, it still has the one of the first time.
@@ -105,11 +105,11 @@ pub(crate) fn send_request(
 /// take more or to respond. A slow client must never look like a slow backend.
 fn restart_timeout(stream: &mut Stream, backend: &Backend, moved: bool, blocked: bool, now_ms: u64) {
     match stream.wait {
-        Wait::Bytes if moved => stream.restart_silence_limit(backend.idle_ms, now_ms),
+        Wait::Bytes if moved => stream.restart_silence_limit(backend.idle_seconds, now_ms),
         Wait::FirstByte if !blocked && stream.body != Body::Done => stream.deadline_ms = u64::MAX,
         Wait::FirstByte if moved || stream.deadline_ms == u64::MAX => {
-            let wait = if blocked { backend.idle_ms } else { backend.first_byte_ms };
-            stream.deadline_ms = now_ms.saturating_add(u64::from(wait));
+            let wait = if blocked { backend.idle_seconds } else { backend.first_byte_seconds };
+            stream.deadline_ms = after(now_ms, wait);
         }
         _ => {}
     }

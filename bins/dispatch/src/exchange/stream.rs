@@ -1,6 +1,8 @@
 //! One request under way: what is known of it, what waits for the backend, what parse may still
 //! send and take.
 
+use std::time::Duration;
+
 use fosse_eventloop::slab::Key;
 use fosse_wire::{
     StreamId,
@@ -10,6 +12,7 @@ use fosse_wire::{
 };
 
 use crate::{
+    context::after,
     limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX},
     upstream::{connection::Pin, pins},
 };
@@ -230,12 +233,12 @@ impl Stream {
     }
 
     /// Restarts the limit of silence within a response.
-    pub(crate) fn restart_silence_limit(&mut self, idle_ms: u32, now_ms: u64) {
+    pub(crate) fn restart_silence_limit(&mut self, idle_seconds: Duration, now_ms: u64) {
         if self.wait == Wait::Bytes {
             // While parse grants nothing it is the client that is slow, and parse's own limit
             // counts.
             let client_is_slow = self.credit == 0 || self.lease == Lease::Wanted;
-            self.deadline_ms = if client_is_slow { u64::MAX } else { now_ms.saturating_add(u64::from(idle_ms)) };
+            self.deadline_ms = if client_is_slow { u64::MAX } else { after(now_ms, idle_seconds) };
         }
     }
 

@@ -9,6 +9,7 @@ use rustix::{
 };
 
 use super::connection::{Connection, Use};
+use crate::context::after;
 
 /// The active checks of one server.
 #[derive(Debug, Default)]
@@ -36,8 +37,9 @@ impl Checks {
         }
         if self.due_ms == 0 {
             // The first checks of all servers and lanes are spread over one interval.
-            let share = u64::try_from(server).unwrap_or(0).wrapping_mul(97) % u64::from(health.interval_ms.max(1));
-            self.due_ms = now_ms.saturating_add(share).max(1);
+            let interval_ms = after(0, health.interval_seconds).max(1);
+            let share_ms = u64::try_from(server).unwrap_or(0).wrapping_mul(97) % interval_ms;
+            self.due_ms = now_ms.saturating_add(share_ms).max(1);
             return false;
         }
         self.under_way = true;
@@ -54,9 +56,9 @@ pub(super) fn send_check(
     backend: &Backend,
     now_ms: u64,
 ) -> bool {
-    let limit_ms = backend.first_byte_ms.min(health.interval_ms);
-    connection.used = Use::Check(now_ms.saturating_add(u64::from(limit_ms)));
-    checks.due_ms = now_ms.saturating_add(u64::from(health.interval_ms));
+    let wait = backend.first_byte_seconds.min(health.interval_seconds);
+    connection.used = Use::Check(after(now_ms, wait));
+    checks.due_ms = after(now_ms, health.interval_seconds);
     let mut out = Vec::new();
     let written = HeadWriter::request(&mut out, b"GET", health.path.as_bytes()).and_then(|mut to| {
         to.field(b"Host", health.host.as_bytes())?;

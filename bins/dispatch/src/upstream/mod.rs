@@ -109,7 +109,7 @@ impl Upstream {
             context.counters.add(count::REUSED, 1);
             return (chosen, Supply::Ready(key));
         }
-        if server.waiting.len() >= usize::try_from(settings.queue_max.max(1)).unwrap_or(usize::MAX) {
+        if server.waiting.len() >= usize::try_from(settings.queue_requests_max.max(1)).unwrap_or(usize::MAX) {
             warning(PROGRAM, format_args!("event=backend-full backend={}", settings.name));
             return (chosen, Supply::Full);
         }
@@ -211,7 +211,7 @@ impl Upstream {
         let server = &mut self.servers[at];
         let backend = &self.backends[server.backend];
         if connection.pin.is_some() {
-            connection.used = Use::Pinned(context.now_ms().saturating_add(u64::from(backend.idle_ms)));
+            connection.used = Use::Pinned(context.after(backend.idle_seconds));
             server.pinned_idle += 1;
             // Others may wait for room that its closing would make.
             self.connect_if_wanted(at, context);
@@ -229,11 +229,11 @@ impl Upstream {
             return None;
         }
         let makes_room = server.checks.waits() && server.pending == 0;
-        if makes_room || server.idle.len() >= usize::try_from(backend.pool_max).unwrap_or(usize::MAX) {
+        if makes_room || server.idle.len() >= usize::try_from(backend.pool_connections_max).unwrap_or(usize::MAX) {
             self.close(key, context);
             return None;
         }
-        connection.used = Use::Idle(context.now_ms().saturating_add(u64::from(backend.pool_ms)));
+        connection.used = Use::Idle(context.after(backend.pool_idle_seconds));
         server.idle.push(key);
         context.counters.add(count::BACKEND_IDLE, 1);
         None

@@ -8,6 +8,7 @@ use fosse_settings::{Backend, Balance, Health};
 use fosse_wire::StreamId;
 
 use super::health::Checks;
+use crate::context::after;
 
 /// One server as this lane sees it.
 #[derive(Debug, Default)]
@@ -46,9 +47,9 @@ impl Server {
         // Failures in a row have no bound but time: nobody is helped by an end of the lane here.
         self.fails = self.fails.saturating_add(1);
         self.checks.passes = 0;
-        let out = self.fails >= backend.fails_max.max(1) && self.down_until_ms <= now_ms;
+        let out = self.fails >= backend.failures_max.max(1) && self.down_until_ms <= now_ms;
         if out {
-            self.down_until_ms = now_ms.saturating_add(u64::from(backend.down_ms));
+            self.down_until_ms = after(now_ms, backend.rest_seconds);
         }
         out
     }
@@ -63,7 +64,7 @@ impl Server {
     pub(super) fn check_ended(&mut self, health: &Health, backend: &Backend, good: bool, now_ms: u64) -> bool {
         self.checks.under_way = false;
         if self.checks.due_ms == u64::MAX {
-            self.checks.due_ms = now_ms.saturating_add(u64::from(health.interval_ms));
+            self.checks.due_ms = after(now_ms, health.interval_seconds);
         }
         let was = self.checks.unhealthy;
         if good {
@@ -74,7 +75,7 @@ impl Server {
             }
         } else {
             self.failed(backend, now_ms);
-            self.checks.unhealthy |= self.fails >= backend.fails_max.max(1);
+            self.checks.unhealthy |= self.fails >= backend.failures_max.max(1);
         }
         was != self.checks.unhealthy
     }
@@ -125,10 +126,19 @@ pub(crate) fn choose(
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn backend(balance: Balance) -> Backend {
-        Backend { server_first: 1, server_count: 3, balance, fails_max: 2, down_ms: 1000, ..Backend::default() }
+        Backend {
+            server_first: 1,
+            server_count: 3,
+            balance,
+            failures_max: 2,
+            rest_seconds: Duration::from_secs(1),
+            ..Backend::default()
+        }
     }
 
     fn servers() -> Vec<Server> {

@@ -1,6 +1,7 @@
 //! A configuration becomes a plan in which names are numbers and every default is filled in.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use fosse_model::Accounts;
 use fosse_plan::{Place, Plan};
@@ -57,19 +58,29 @@ fn names_become_indices_and_routes_come_longest_first() {
     assert_eq!(routes, [("/static/pictures", 2), ("/static", 1), ("/", 0)]);
     assert!(dispatch.sites[1].default && dispatch.sites[1].hosts.is_empty());
     let app = &dispatch.backends[0];
-    assert_eq!((app.server_first, app.server_count, app.fails_max, app.down_ms), (0, 2, 5, 10_000));
     assert_eq!(
-        app.health.as_ref().map(|check| (check.path.as_str(), check.interval_ms)),
-        Some(("/health?deep=1", 2500))
+        (app.server_first, app.server_count, app.failures_max, app.rest_seconds),
+        (0, 2, 5, Duration::from_secs(10))
     );
     assert_eq!(
-        (dispatch.backends[1].server_first, dispatch.backends[1].proxy_protocol, dispatch.backends[1].pool_max),
+        app.health.as_ref().map(|check| (check.path.as_str(), check.interval_seconds)),
+        Some(("/health?deep=1", Duration::from_millis(2500)))
+    );
+    assert_eq!(
+        (
+            dispatch.backends[1].server_first,
+            dispatch.backends[1].proxy_protocol,
+            dispatch.backends[1].pool_connections_max
+        ),
         (2, 2, 0)
     );
     let connect: blobs::Connect = decode(plan(FULL).blob(Program::Connect)).unwrap();
     assert_eq!(connect.servers.len(), dispatch.servers.len());
     assert_eq!(connect.servers[0].address, blobs::Address::Unix("/run/app/1.sock".into()));
-    assert_eq!((connect.servers[0].peer_uids.as_slice(), connect.servers[0].connect_ms), ([1001].as_slice(), 1500));
+    assert_eq!(
+        (connect.servers[0].peer_uids.as_slice(), connect.servers[0].connect_seconds),
+        ([1001].as_slice(), Duration::from_millis(1500))
+    );
 }
 
 #[test]

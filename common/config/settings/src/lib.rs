@@ -195,14 +195,12 @@ pub struct Dispatch {
     pub backends: Vec<Backend>,
     /// All servers of all backends, in the order of connect's table.
     pub servers: Vec<ServerName>,
-    /// Memory for request bodies that filters held, of one lane, in bytes.
-    pub held_bytes_max: u64,
-    /// Memory for request bodies that dispatch buffers, of one lane, in bytes.
+    /// Memory of one lane for request bodies that filters held, in bytes.
+    pub lane_held_bytes_max: u64,
+    /// Memory of one lane for request bodies that dispatch buffers, in bytes.
     pub lane_buffered_bytes_max: u64,
-    /// Longest time for requests under way once draining begins.
-    pub drain_ms: u32,
     /// Bytes of a backend's response head.
-    pub head_bytes_max: u32,
+    pub response_head_bytes_max: u32,
 }
 
 /// One site as dispatch sees it.
@@ -217,7 +215,7 @@ pub struct DispatchSite {
     /// Header names with underscores.
     pub underscores: Underscores,
     /// Response fields left out besides the built-in list, lower case.
-    pub remove_response_fields: Vec<String>,
+    pub remove_response_headers: Vec<String>,
     /// A filter judges the responses: none is leased, and backends are asked for whole and plain
     /// ones.
     pub inspect_responses: bool,
@@ -245,31 +243,31 @@ pub struct Backend {
     pub server_count: u32,
     /// How one is chosen.
     pub balance: Balance,
-    /// Connections to one server at a time, of one lane.
+    /// Connections of one lane to one server at a time.
     pub connections_max: u32,
-    /// Requests waiting for a connection, of one lane; one more is answered 503.
-    pub queue_max: u32,
-    /// Idle connections kept for one server, of one lane.
-    pub pool_max: u32,
+    /// Requests of one lane that wait for a connection; one more gets 503.
+    pub queue_requests_max: u32,
+    /// Idle connections that one lane keeps to one server.
+    pub pool_connections_max: u32,
     /// Longest wait for a connection.
-    pub connect_ms: u32,
+    pub connect_seconds: Duration,
     /// Longest wait for the first byte of a response.
-    pub first_byte_ms: u32,
+    pub first_byte_seconds: Duration,
     /// Longest silence within a response or while a body is sent.
-    pub idle_ms: u32,
-    /// Longest rest of a pooled connection.
-    pub pool_ms: u32,
+    pub idle_seconds: Duration,
+    /// Longest time that a pooled connection is idle.
+    pub pool_idle_seconds: Duration,
     /// Active checks; `None` for passive ones alone.
     pub health: Option<Health>,
     /// Failures in a row that take a server out.
-    pub fails_max: u32,
-    /// How long it stays out before it is tried again.
-    pub down_ms: u32,
+    pub failures_max: u32,
+    /// Time for which it stays out before it is tried again.
+    pub rest_seconds: Duration,
     /// PROXY protocol version sent first on each connection: 0 for none, 1 or 2. Such connections
     /// are not pooled.
     pub proxy_protocol: u8,
     /// Upgrade tokens allowed, lower case.
-    pub upgrades: Vec<String>,
+    pub upgrade: Vec<String>,
     /// Safe and idempotent requests may be sent again once.
     pub retry: bool,
     /// Request bodies are buffered whole before a server is chosen.
@@ -284,7 +282,7 @@ pub struct Health {
     /// Host of the GET.
     pub host: String,
     /// Time between checks.
-    pub interval_ms: u32,
+    pub interval_seconds: Duration,
     /// Good checks in a row that bring a server back.
     pub passes_min: u32,
 }
@@ -322,7 +320,7 @@ pub struct Server {
     /// UIDs that may listen on a unix socket; empty for all.
     pub peer_uids: Vec<u32>,
     /// Longest time for a connect.
-    pub connect_ms: u32,
+    pub connect_seconds: Duration,
 }
 
 /// fosse-load

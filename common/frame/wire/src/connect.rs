@@ -33,11 +33,6 @@ impl ConnectRequest {
     }
 }
 
-/// A [`ConnectRequest`] by its earlier name.
-pub type Ask = ConnectRequest;
-/// A [`Reply`] by its earlier name.
-pub type Answer = Reply;
-
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]

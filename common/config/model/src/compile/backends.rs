@@ -51,8 +51,8 @@ impl Servers {
                 }
             };
             self.names.push(blobs::ServerName { name, backend: number });
-            let connect_ms = backend.connect_seconds.milliseconds;
-            self.connect.servers.push(blobs::Server { address, peer_uids: peer_uids.clone(), connect_ms });
+            let connect_seconds = backend.connect_seconds.duration();
+            self.connect.servers.push(blobs::Server { address, peer_uids: peer_uids.clone(), connect_seconds });
         }
         self.backends.push(compiled(backend, first, count(&self.names).saturating_sub(first)));
     }
@@ -76,7 +76,7 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
     let check = health.path.as_ref().map(|path| blobs::Health {
         path: path.0.clone(),
         host: health.host.0.clone(),
-        interval_ms: health.interval_seconds.milliseconds,
+        interval_seconds: health.interval_seconds.duration(),
         passes_min: health.passes_min.value,
     });
     blobs::Backend {
@@ -85,18 +85,22 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         server_count,
         balance,
         connections_max: backend.connections_max.value,
-        queue_max: backend.queue_requests_max.value,
+        queue_requests_max: backend.queue_requests_max.value,
         // A connection that began with one client's address must not serve another.
-        pool_max: if proxy_protocol == 0 { backend.pool_connections_max.min(backend.connections_max.value) } else { 0 },
-        connect_ms: backend.connect_seconds.milliseconds,
-        first_byte_ms: backend.first_byte_seconds.milliseconds,
-        idle_ms: backend.idle_seconds.milliseconds,
-        pool_ms: backend.pool_idle_seconds.milliseconds,
+        pool_connections_max: if proxy_protocol == 0 {
+            backend.pool_connections_max.min(backend.connections_max.value)
+        } else {
+            0
+        },
+        connect_seconds: backend.connect_seconds.duration(),
+        first_byte_seconds: backend.first_byte_seconds.duration(),
+        idle_seconds: backend.idle_seconds.duration(),
+        pool_idle_seconds: backend.pool_idle_seconds.duration(),
         health: check,
-        fails_max: health.failures_max.value,
-        down_ms: health.rest_seconds.milliseconds,
+        failures_max: health.failures_max.value,
+        rest_seconds: health.rest_seconds.duration(),
         proxy_protocol,
-        upgrades: backend.upgrade.iter().map(|token| token.0.clone()).collect(),
+        upgrade: backend.upgrade.iter().map(|token| token.0.clone()).collect(),
         retry: backend.retry.value,
         buffer_requests: backend.buffer_requests.value,
     }

@@ -85,10 +85,9 @@ fn dispatch(edge: &Edge, servers: &backends::Servers) -> blobs::Dispatch {
         sites: edge.site.iter().map(|site| sites::dispatch(site, &edge.backend)).collect(),
         backends: servers.backends.clone(),
         servers: servers.names.clone(),
-        held_bytes_max: edge.limits.lane_held_bytes_max.0,
+        lane_held_bytes_max: edge.limits.lane_held_bytes_max.0,
         lane_buffered_bytes_max: edge.limits.lane_buffered_bytes_max.0,
-        drain_ms: edge.drain_seconds_max.milliseconds,
-        head_bytes_max: narrow(edge.limits.response_head_bytes_max.0),
+        response_head_bytes_max: narrow(edge.limits.response_head_bytes_max.0),
     }
 }
 

@@ -101,13 +101,13 @@ pub(crate) fn dispatch(site: &Site, backends: &[At<Backend>]) -> blobs::Dispatch
         Underscores::Pass => blobs::Underscores::Pass,
         Underscores::Refuse => blobs::Underscores::Refuse,
     };
-    let remove_response_fields = site.remove_response_headers.iter().map(|name| name.0.to_ascii_lowercase()).collect();
+    let remove_response_headers = site.remove_response_headers.iter().map(|name| name.0.to_ascii_lowercase()).collect();
     blobs::DispatchSite {
         hosts: hosts(site),
         default: site.default.value,
         routes,
         underscores,
-        remove_response_fields,
+        remove_response_headers,
         inspect_responses: inspects(site),
         body_bytes_max: site.body_bytes_max.0,
     }

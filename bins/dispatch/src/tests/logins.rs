@@ -13,7 +13,7 @@ use fosse_wire::{
 };
 use rustix::net::{Shutdown, SocketType, shutdown};
 
-use super::{OK, Trial, backend, ends::upgraded, get, heard, id, pair, say};
+use super::{Fixture, OK, backend, ends::upgraded, get, heard, id, pair, say};
 
 const ASKS: &[u8] = b"HTTP/1.1 401 No\r\nContent-Length: 0\r\nWWW-Authenticate: NTLM\r\n\r\n";
 
@@ -22,7 +22,7 @@ fn of(connection: u64) -> RequestHead<'static> {
     RequestHead { connection, client, single_client: true, ..get() }
 }
 
-impl Trial {
+impl Fixture {
     fn log_in(&mut self, stream: StreamId, head: &RequestHead<'_>) {
         self.send_with(stream, head, Some((b"Authorization", b"Negotiate x")));
         self.turn();
@@ -57,33 +57,33 @@ fn closed(backend: &OwnedFd) -> bool {
 #[test]
 fn a_connection_that_was_asked_or_given_a_login_serves_its_client_alone() {
     for asked in [true, false] {
-        let mut trial = Trial::new(backend());
+        let mut fixture = Fixture::new(backend());
         if asked {
-            trial.send(id(0), &of(1));
-            trial.turn();
+            fixture.send(id(0), &of(1));
+            fixture.turn();
         } else {
-            trial.log_in(id(0), &of(1));
+            fixture.log_in(id(0), &of(1));
         }
-        let server = trial.connected();
+        let server = fixture.connected();
         say(&server, if asked { ASKS } else { OK });
-        trial.turn();
-        assert!(trial.head(id(0)).pinned);
-        assert_eq!(trial.pinned(), 1);
+        fixture.turn();
+        assert!(fixture.head(id(0)).pinned);
+        assert_eq!(fixture.pinned(), 1);
         heard(&server);
-        trial.send(id(1), &of(2));
-        trial.turn();
-        let other = trial.connected();
+        fixture.send(id(1), &of(2));
+        fixture.turn();
+        let other = fixture.connected();
         assert!(heard(&server).is_empty() && heard(&other).starts_with(b"GET "));
-        trial.send(id(2), &of(1));
-        trial.turn();
+        fixture.send(id(2), &of(1));
+        fixture.turn();
         assert!(heard(&server).starts_with(b"GET "));
-        assert_eq!(trial.asked(), None);
+        assert_eq!(fixture.asked(), None);
         say(&server, OK);
-        trial.turn();
-        assert!(trial.head(id(2)).pinned, "it says so with each response");
-        trial.ended(&[1]);
+        fixture.turn();
+        assert!(fixture.head(id(2)).pinned, "it says so with each response");
+        fixture.ended(&[1]);
         assert!(closed(&server));
-        assert_eq!((trial.pinned(), trial.server.lane.upstream.pins.len()), (0, 0));
+        assert_eq!((fixture.pinned(), fixture.server.lane.upstream.pins.len()), (0, 0));
     }
 }
 
@@ -91,38 +91,38 @@ fn a_connection_that_was_asked_or_given_a_login_serves_its_client_alone() {
 fn a_client_that_is_gone_leaves_no_login_whatever_is_heard_of_it_first() {
     for end_first in [true, false] {
         for answered in [true, false] {
-            let mut trial = Trial::new(backend());
-            trial.log_in(id(0), &of(1));
-            let server = trial.connected();
+            let mut fixture = Fixture::new(backend());
+            fixture.log_in(id(0), &of(1));
+            let server = fixture.connected();
             if end_first {
-                trial.ended(&[1]);
+                fixture.ended(&[1]);
             }
             if answered {
                 say(&server, OK);
-                trial.turn();
+                fixture.turn();
             } else {
-                trial.to.outbox.reset(id(0), ResetReason::Client);
-                trial.turn();
+                fixture.to.outbox.reset(id(0), ResetReason::Client);
+                fixture.turn();
             }
             if !end_first {
-                trial.ended(&[1]);
+                fixture.ended(&[1]);
             }
             assert!(closed(&server), "end first: {end_first}, answered: {answered}");
-            assert_eq!((trial.pinned(), trial.server.lane.upstream.pins.len()), (0, 0));
+            assert_eq!((fixture.pinned(), fixture.server.lane.upstream.pins.len()), (0, 0));
         }
     }
 }
 
 #[test]
 fn a_response_with_a_login_that_a_filter_denies_leaves_none() {
-    let mut trial = Trial::new(backend());
-    trial.server.lane.settings.sites[0].inspect_responses = true;
-    trial.send_with(id(0), &of(1), Some((b"Authorization", b"NTLM x")));
-    trial.turn();
-    let server = trial.connected();
+    let mut fixture = Fixture::new(backend());
+    fixture.server.lane.settings.sites[0].inspect_responses = true;
+    fixture.send_with(id(0), &of(1), Some((b"Authorization", b"NTLM x")));
+    fixture.turn();
+    let server = fixture.connected();
     say(&server, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok");
-    trial.turn();
-    assert_eq!(trial.pinned(), 1);
+    fixture.turn();
+    assert_eq!(fixture.pinned(), 1);
     let verdict = Verdict {
         status: 403,
         cause: Cause::Rule,
@@ -133,88 +133,88 @@ fn a_response_with_a_login_that_a_filter_denies_leaves_none() {
         location: b"",
         message: b"",
     };
-    trial.to.outbox.frame(id(0), Kind::Verdict, |body| verdict.encode(body)).unwrap();
-    trial.turn();
+    fixture.to.outbox.frame(id(0), Kind::Verdict, |body| verdict.encode(body)).unwrap();
+    fixture.turn();
     assert!(closed(&server));
-    assert_eq!(trial.pinned(), 0);
+    assert_eq!(fixture.pinned(), 0);
 }
 
 #[test]
 fn a_login_is_not_for_another_address_of_the_same_connection() {
-    let mut trial = Trial::new(backend());
-    trial.log_in(id(0), &of(1));
-    let server = trial.connected();
+    let mut fixture = Fixture::new(backend());
+    fixture.log_in(id(0), &of(1));
+    let server = fixture.connected();
     say(&server, OK);
-    trial.turn();
+    fixture.turn();
     let elsewhere = Endpoint::from_socket("192.0.2.2:1".parse().unwrap());
-    trial.send(id(1), &RequestHead { client: elsewhere, ..of(1) });
-    trial.turn();
+    fixture.send(id(1), &RequestHead { client: elsewhere, ..of(1) });
+    fixture.turn();
     assert!(closed(&server));
-    assert!(heard(&trial.connected()).starts_with(b"GET "));
+    assert!(heard(&fixture.connected()).starts_with(b"GET "));
 }
 
 #[test]
 fn a_connection_of_many_clients_gets_no_login_that_lasts() {
-    let mut trial = Trial::new(backend());
+    let mut fixture = Fixture::new(backend());
     for (stream, response) in [(id(0), OK), (id(1), ASKS)] {
         let many = RequestHead { single_client: false, ..of(1) };
         if response == OK {
-            trial.log_in(stream, &many)
+            fixture.log_in(stream, &many)
         } else {
-            trial.send(stream, &many)
+            fixture.send(stream, &many)
         }
-        trial.turn();
-        let server = trial.connected();
+        fixture.turn();
+        let server = fixture.connected();
         say(&server, response);
-        trial.turn();
+        fixture.turn();
         assert!(closed(&server));
-        let head = trial.head(stream);
+        let head = fixture.head(stream);
         assert!(!head.pinned && head.fields.all(b"www-authenticate").next().is_none());
-        assert_eq!(trial.pinned(), 0);
+        assert_eq!(fixture.pinned(), 0);
     }
 }
 
 #[test]
 fn a_login_at_rest_makes_room_for_who_waits() {
-    let mut trial = Trial::new(fosse_settings::Backend { connections_max: 1, ..backend() });
-    trial.log_in(id(0), &of(1));
-    let server = trial.connected();
-    trial.send(id(1), &of(2));
-    trial.turn();
-    assert_eq!(trial.asked(), None, "there is no room yet");
+    let mut fixture = Fixture::new(fosse_settings::Backend { connections_max: 1, ..backend() });
+    fixture.log_in(id(0), &of(1));
+    let server = fixture.connected();
+    fixture.send(id(1), &of(2));
+    fixture.turn();
+    assert_eq!(fixture.asked(), None, "there is no room yet");
     say(&server, OK);
-    trial.turn();
+    fixture.turn();
     assert!(closed(&server));
-    let other = trial.connected();
+    let other = fixture.connected();
     assert!(heard(&other).starts_with(b"GET "));
-    assert_eq!(trial.server.lane.context.counters.get(count::PINNED_EVICTED), 1);
+    assert_eq!(fixture.server.lane.context.counters.get(count::PINNED_EVICTED), 1);
 }
 
 #[test]
 fn a_connection_that_announced_a_client_is_not_used_again() {
-    let mut trial = Trial::new(fosse_settings::Backend { proxy_protocol: 2, ..backend() });
+    let mut fixture = Fixture::new(fosse_settings::Backend { proxy_protocol: 2, ..backend() });
     for slot in 0..3 {
-        trial.send(id(slot), &of(1));
-        trial.turn();
-        let server = trial.connected();
+        fixture.send(id(slot), &of(1));
+        fixture.turn();
+        let server = fixture.connected();
         say(&server, OK);
-        trial.turn();
-        assert_eq!(trial.statuses(id(slot)), [200]);
+        fixture.turn();
+        assert_eq!(fixture.statuses(id(slot)), [200]);
         assert!(closed(&server));
     }
 }
 
 #[test]
 fn an_upgraded_connection_is_never_used_again() {
-    let mut trial = Trial::new(backend());
-    let (client, server) = upgraded(&mut trial);
+    let mut fixture = Fixture::new(backend());
+    let (client, server) = upgraded(&mut fixture);
     shutdown(&client, Shutdown::Write).unwrap();
     shutdown(&server, Shutdown::Write).unwrap();
-    trial.turn();
-    trial.turn();
-    assert!(trial.got.iter().any(|got| got.1 == Kind::ResponseEnd));
+    fixture.turn();
+    fixture.turn();
+    assert!(fixture.got.iter().any(|got| got.1 == Kind::ResponseEnd));
     assert!(closed(&server));
-    trial.send(id(1), &of(2));
-    trial.turn();
-    assert!(heard(&trial.connected()).starts_with(b"GET "));
+    fixture.send(id(1), &of(2));
+    fixture.turn();
+    assert!(heard(&fixture.connected()).starts_with(b"GET "));
 }

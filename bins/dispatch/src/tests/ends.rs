@@ -1,29 +1,29 @@
 //! Upgraded connections, interim answers, and what happens at limits.
 
-use std::os::fd::OwnedFd;
+use std::{os::fd::OwnedFd, time::Duration};
 
 use fosse_settings::{Backend, Health};
 use fosse_wire::{Kind, request::RequestHead};
 use rustix::net::{RecvFlags, Shutdown, SocketType, recv, shutdown};
 
-use super::{OK, Trial, backend, get, heard, id, pair, say};
+use super::{Fixture, OK, backend, get, heard, id, pair, say};
 
 /// An upgraded connection: the client's end of its socket, and the backend's.
-pub(super) fn upgraded(trial: &mut Trial) -> (OwnedFd, OwnedFd) {
-    let token = Backend { upgrades: vec!["other".into()], ..backend() };
-    *trial = Trial::new(token);
-    trial.send(id(0), &RequestHead { upgrade: b"other", ..get() });
-    trial.turn();
-    let server = trial.connected();
+pub(super) fn upgraded(fixture: &mut Fixture) -> (OwnedFd, OwnedFd) {
+    let token = Backend { upgrade: vec!["other".into()], ..backend() };
+    *fixture = Fixture::new(token);
+    fixture.send(id(0), &RequestHead { upgrade: b"other", ..get() });
+    fixture.turn();
+    let server = fixture.connected();
     assert!(!heard(&server).is_empty());
     say(&server, b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\nhello");
-    trial.turn();
-    assert_eq!(trial.statuses(id(0)), [101]);
+    fixture.turn();
+    assert_eq!(fixture.statuses(id(0)), [101]);
     let (client, theirs) = pair(SocketType::STREAM);
-    trial.server.lane.clients.insert(7, theirs, 0);
-    trial.to.outbox.raw(id(0), Kind::Lease, b"early");
-    trial.turn();
-    trial.turn();
+    fixture.server.lane.clients.insert(7, theirs, 0);
+    fixture.to.outbox.raw(id(0), Kind::Lease, b"early");
+    fixture.turn();
+    fixture.turn();
     assert_eq!((heard(&client), heard(&server)), (b"hello".to_vec(), b"early".to_vec()));
     (client, server)
 }
@@ -35,47 +35,47 @@ fn at_end(fd: &OwnedFd) -> bool {
 #[test]
 fn the_end_of_one_side_of_an_upgraded_connection_leaves_the_other_direction_open() {
     for client_first in [true, false] {
-        let mut trial = Trial::new(backend());
-        let (client, server) = upgraded(&mut trial);
+        let mut fixture = Fixture::new(backend());
+        let (client, server) = upgraded(&mut fixture);
         let (first, second) = if client_first { (&client, &server) } else { (&server, &client) };
         say(first, b"last words");
         shutdown(first, Shutdown::Write).unwrap();
-        trial.turn();
-        trial.turn();
+        fixture.turn();
+        fixture.turn();
         assert_eq!(heard(second), b"last words");
         assert!(at_end(second), "the end is passed on");
         for part in [&b"an"[..], b"swer"] {
             say(second, part);
-            trial.turn();
+            fixture.turn();
             assert_eq!(heard(first), part, "client first: {client_first}");
         }
-        assert!(!trial.got.iter().any(|got| got.1 == Kind::ResponseEnd));
+        assert!(!fixture.got.iter().any(|got| got.1 == Kind::ResponseEnd));
         shutdown(second, Shutdown::Write).unwrap();
-        trial.turn();
-        assert!(trial.got.iter().any(|got| got.1 == Kind::ResponseEnd), "both have ended");
-        assert!(trial.server.lane.upstream.connections.iter().next().is_none());
+        fixture.turn();
+        assert!(fixture.got.iter().any(|got| got.1 == Kind::ResponseEnd), "both have ended");
+        assert!(fixture.server.lane.upstream.connections.iter().next().is_none());
     }
 }
 
 #[test]
 fn half_an_upgraded_connection_costs_no_turns_and_ends_when_nothing_moves() {
-    let mut trial = Trial::new(backend());
-    let (client, server) = upgraded(&mut trial);
+    let mut fixture = Fixture::new(backend());
+    let (client, server) = upgraded(&mut fixture);
     shutdown(&client, Shutdown::Write).unwrap();
-    trial.turn();
-    let (begun, mut turns) = (trial.server.lane.context.now_ms(), 0);
-    while trial.server.lane.context.now_ms() < begun + 1200 {
-        trial.turn();
+    fixture.turn();
+    let (begun, mut turns) = (fixture.server.lane.context.now_ms(), 0);
+    while fixture.server.lane.context.now_ms() < begun + 1200 {
+        fixture.turn();
         turns += 1;
     }
     assert!(turns < 20, "{turns} turns in which nothing happened");
-    assert!(at_end(&server) && !trial.got.iter().any(|got| got.1 == Kind::ResponseEnd));
-    let stream = trial.server.streams.get(id(0)).unwrap();
+    assert!(at_end(&server) && !fixture.got.iter().any(|got| got.1 == Kind::ResponseEnd));
+    let stream = fixture.server.streams.get(id(0)).unwrap();
     assert_ne!(stream.deadline_ms, u64::MAX);
     stream.deadline_ms = 0;
-    trial.server.end_overdue_streams();
-    trial.turn();
-    assert!(trial.got.iter().any(|got| got.1 == Kind::ResponseEnd));
+    fixture.server.end_overdue_streams();
+    fixture.turn();
+    assert!(fixture.got.iter().any(|got| got.1 == Kind::ResponseEnd));
 }
 
 #[test]
@@ -89,54 +89,55 @@ fn a_few_hints_before_an_answer_are_passed_on_and_more_of_them_end_it() {
         ([&waits.repeat(17)[..], OK].concat(), vec![502]),
         ([&large.repeat(2)[..], OK].concat(), vec![103, 502]),
     ] {
-        let mut trial = Trial::new(backend());
-        trial.send(id(0), &get());
-        trial.turn();
-        let server = trial.connected();
+        let mut fixture = Fixture::new(backend());
+        fixture.send(id(0), &get());
+        fixture.turn();
+        let server = fixture.connected();
         say(&server, &answer);
-        trial.turn();
-        assert_eq!(trial.statuses(id(0)), statuses);
+        fixture.turn();
+        assert_eq!(fixture.statuses(id(0)), statuses);
     }
 }
 
 #[test]
 fn without_room_for_one_more_client_socket_a_large_answer_goes_round_the_ring() {
     for (max, lease) in [(1, true), (0, false)] {
-        let mut trial = Trial::new(Backend { upgrades: vec!["other".into()], ..backend() });
-        trial.server.lane.clients.limit_to(max);
-        trial.send(id(0), &RequestHead { upgrade: b"other", ..get() });
-        trial.turn();
-        let server = trial.connected();
+        let mut fixture = Fixture::new(Backend { upgrade: vec!["other".into()], ..backend() });
+        fixture.server.lane.clients.limit_to(max);
+        fixture.send(id(0), &RequestHead { upgrade: b"other", ..get() });
+        fixture.turn();
+        let server = fixture.connected();
         let asked = String::from_utf8(heard(&server)).unwrap();
         assert_eq!(asked.contains("Upgrade: other"), lease, "{asked}");
         say(&server, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
         say(&server, &[b'y'; 60_000]);
-        trial.turn();
-        let head = trial.got.iter().find(|got| got.1 == Kind::Response).unwrap();
+        fixture.turn();
+        let head = fixture.got.iter().find(|got| got.1 == Kind::Response).unwrap();
         assert_eq!(fosse_wire::response::ResponseHead::decode(&head.2).unwrap().lease, lease);
-        assert_eq!(trial.got.iter().any(|got| got.1 == Kind::ResponseData), !lease);
+        assert_eq!(fixture.got.iter().any(|got| got.1 == Kind::ResponseData), !lease);
     }
 }
 
 #[test]
 fn a_health_check_keeps_to_the_limit_of_its_server() {
-    let health = Health { path: "/".into(), host: "a".into(), interval_ms: 60_000, passes_min: 1 };
-    let mut trial = Trial::new(Backend { connections_max: 1, health: Some(health), ..backend() });
-    trial.send(id(0), &get());
-    trial.turn();
-    let server = trial.connected();
-    trial.server.lane.upstream.servers[0].checks.due_ms = 1;
-    trial.server.lane.upstream.begin_checks(false, &trial.server.lane.context);
-    assert_eq!(trial.asked(), None, "the one connection is in use");
+    let health =
+        Health { path: "/".into(), host: "a".into(), interval_seconds: Duration::from_secs(60), passes_min: 1 };
+    let mut fixture = Fixture::new(Backend { connections_max: 1, health: Some(health), ..backend() });
+    fixture.send(id(0), &get());
+    fixture.turn();
+    let server = fixture.connected();
+    fixture.server.lane.upstream.servers[0].checks.due_ms = 1;
+    fixture.server.lane.upstream.begin_checks(false, &fixture.server.lane.context);
+    assert_eq!(fixture.asked(), None, "the one connection is in use");
     say(&server, OK);
-    trial.turn();
+    fixture.turn();
     assert!(heard(&server).ends_with(b"\r\n\r\n") && at_end(&server), "it makes room");
-    let checked = trial.connected();
+    let checked = fixture.connected();
     assert!(heard(&checked).starts_with(b"GET / "));
     say(&checked, OK);
-    trial.turn();
+    fixture.turn();
     assert!(
-        !trial.server.lane.upstream.servers[0].checks.under_way
-            && trial.server.lane.upstream.servers[0].checks.passes == 1
+        !fixture.server.lane.upstream.servers[0].checks.under_way
+            && fixture.server.lane.upstream.servers[0].checks.passes == 1
     );
 }

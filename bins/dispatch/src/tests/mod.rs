@@ -1,7 +1,10 @@
 //! dispatch in one piece with a ring, a connect and backends made of socketpairs: what it owes
 //! parse and a backend.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    time::Duration,
+};
 
 use fosse_counters::Counters;
 use fosse_eventloop::{EventLoop, Events, Interest};
@@ -34,7 +37,7 @@ fn pair(kind: SocketType) -> (OwnedFd, OwnedFd) {
 #[derive(Debug, PartialEq, Eq)]
 struct Got(StreamId, Kind, Vec<u8>);
 
-struct Trial {
+struct Fixture {
     server: Server,
     neighbours: Neighbours,
     to: Output,
@@ -50,14 +53,14 @@ fn backend() -> Backend {
         name: "b".into(),
         server_count: 1,
         connections_max: 4,
-        queue_max: 4,
-        pool_max: 4,
-        connect_ms: 60_000,
-        first_byte_ms: 60_000,
-        idle_ms: 60_000,
-        pool_ms: 60_000,
-        fails_max: 3,
-        down_ms: 1000,
+        queue_requests_max: 4,
+        pool_connections_max: 4,
+        connect_seconds: Duration::from_secs(60),
+        first_byte_seconds: Duration::from_secs(60),
+        idle_seconds: Duration::from_secs(60),
+        pool_idle_seconds: Duration::from_secs(60),
+        failures_max: 3,
+        rest_seconds: Duration::from_secs(1),
         retry: true,
         ..Backend::default()
     }
@@ -74,10 +77,9 @@ fn config(backend: Backend) -> fosse_settings::Dispatch {
         }],
         backends: vec![backend],
         servers: vec![ServerName { name: "s".into(), backend: 0 }],
-        held_bytes_max: 100_000,
+        lane_held_bytes_max: 100_000,
         lane_buffered_bytes_max: 300_000,
-        head_bytes_max: 16_384,
-        ..fosse_settings::Dispatch::default()
+        response_head_bytes_max: 16_384,
     }
 }
 
@@ -85,7 +87,7 @@ fn id(slot: u32) -> StreamId {
     StreamId::first(slot).unwrap()
 }
 
-impl Trial {
+impl Fixture {
     fn new(backend: Backend) -> Self {
         let ((to, input), (output, from)) = (pair(SocketType::STREAM), pair(SocketType::STREAM));
         let (ours, connect) = pair(SocketType::SEQPACKET);
@@ -204,116 +206,116 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 #[test]
 fn a_held_body_counts_as_held_only_until_the_backend_has_it() {
-    let mut trial = Trial::new(backend());
+    let mut fixture = Fixture::new(backend());
     let mut server = None;
     for round in 0..3 {
         let id = id(round);
-        trial.send(id, &RequestHead { held: 60_000, body: BodyLength::Exact(60_000), ..post() });
-        trial.to.outbox.data(id, Kind::RequestData, &[b'x'; 60_000]);
-        trial.end(id);
-        trial.turn();
-        let server = server.get_or_insert_with(|| trial.connected());
-        while trial.statuses(id).is_empty() {
+        fixture.send(id, &RequestHead { held: 60_000, body: BodyLength::Exact(60_000), ..post() });
+        fixture.to.outbox.data(id, Kind::RequestData, &[b'x'; 60_000]);
+        fixture.end(id);
+        fixture.turn();
+        let server = server.get_or_insert_with(|| fixture.connected());
+        while fixture.statuses(id).is_empty() {
             if heard(server).ends_with(b"xx") {
                 say(server, OK);
             }
-            trial.turn();
+            fixture.turn();
         }
-        assert_eq!(trial.statuses(id), [200], "request {round}");
-        assert_eq!(trial.server.lane.context.held_bytes, 0);
+        assert_eq!(fixture.statuses(id), [200], "request {round}");
+        assert_eq!(fixture.server.lane.context.held_bytes, 0);
     }
 }
 
 #[test]
 fn a_client_that_sent_its_body_without_waiting_for_100_is_granted_more() {
-    let mut trial = Trial::new(backend());
-    trial.send(id(0), &RequestHead { expect_continue: true, body: BodyLength::Exact(20_000), ..post() });
-    trial.to.outbox.data(id(0), Kind::RequestData, &[b'x'; 16_384]);
-    trial.turn();
-    let server = trial.connected();
+    let mut fixture = Fixture::new(backend());
+    fixture.send(id(0), &RequestHead { expect_continue: true, body: BodyLength::Exact(20_000), ..post() });
+    fixture.to.outbox.data(id(0), Kind::RequestData, &[b'x'; 16_384]);
+    fixture.turn();
+    let server = fixture.connected();
     assert!(heard(&server).ends_with(b"xx"));
-    assert_eq!(trial.granted(id(0)), 0);
+    assert_eq!(fixture.granted(id(0)), 0);
     for _ in 0..6 {
         // The backend never says 100; dispatch gives up waiting for it.
-        trial.turn();
+        fixture.turn();
     }
-    assert_eq!(trial.statuses(id(0)), [100]);
-    assert!(trial.granted(id(0)) >= 16_384, "{}", trial.granted(id(0)));
+    assert_eq!(fixture.statuses(id(0)), [100]);
+    assert!(fixture.granted(id(0)) >= 16_384, "{}", fixture.granted(id(0)));
 }
 
 #[test]
 fn a_request_of_which_a_byte_was_answered_is_not_sent_again() {
     for part in [&b"HTTP/1.1 200 OK\r\nConte"[..], b"HTTP/0.9 hello\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"] {
-        let mut trial = Trial::new(Backend { server_count: 2, ..backend() });
-        trial.server.lane.upstream.servers.push(crate::upstream::pool::Server::default());
-        trial.send(id(0), &get());
-        trial.turn();
-        let server = trial.connected();
+        let mut fixture = Fixture::new(Backend { server_count: 2, ..backend() });
+        fixture.server.lane.upstream.servers.push(crate::upstream::pool::Server::default());
+        fixture.send(id(0), &get());
+        fixture.turn();
+        let server = fixture.connected();
         say(&server, part);
-        trial.turn();
+        fixture.turn();
         drop(server);
-        trial.turn();
-        assert_eq!(trial.asked(), None, "sent again after {}", part.escape_ascii());
-        assert_eq!(trial.statuses(id(0)).last(), Some(&502));
+        fixture.turn();
+        assert_eq!(fixture.asked(), None, "sent again after {}", part.escape_ascii());
+        assert_eq!(fixture.statuses(id(0)).last(), Some(&502));
     }
 }
 
 #[test]
 fn a_request_that_is_sent_again_has_one_proxy_header() {
-    let mut trial = Trial::new(Backend { proxy_protocol: 1, server_count: 2, ..backend() });
-    trial.server.lane.upstream.servers.push(crate::upstream::pool::Server::default());
-    trial.send(id(0), &get());
-    trial.turn();
-    let server = trial.connected();
+    let mut fixture = Fixture::new(Backend { proxy_protocol: 1, server_count: 2, ..backend() });
+    fixture.server.lane.upstream.servers.push(crate::upstream::pool::Server::default());
+    fixture.send(id(0), &get());
+    fixture.turn();
+    let server = fixture.connected();
     assert!(heard(&server).starts_with(b"PROXY "));
     drop(server);
-    trial.turn();
-    let again = heard(&trial.connected());
+    fixture.turn();
+    let again = heard(&fixture.connected());
     assert!(again.starts_with(b"PROXY "));
     assert!(!again[6..].starts_with(b"PROXY ") && !again.windows(7).any(|w| w == b"\nPROXY "));
 }
 
 #[test]
 fn places_of_requests_that_ended_in_the_queue_are_free() {
-    let mut trial = Trial::new(Backend { connections_max: 1, queue_max: 2, ..backend() });
-    trial.send(id(0), &get());
-    trial.turn();
-    let _server = trial.connected();
+    let mut fixture = Fixture::new(Backend { connections_max: 1, queue_requests_max: 2, ..backend() });
+    fixture.send(id(0), &get());
+    fixture.turn();
+    let _server = fixture.connected();
     for slot in 1..9 {
-        trial.send(id(slot), &get());
-        trial.turn();
-        assert_eq!(trial.statuses(id(slot)), [0; 0], "request {slot} was refused though nobody waits");
-        trial.to.outbox.reset(id(slot), fosse_wire::frame::ResetReason::Client);
-        trial.turn();
+        fixture.send(id(slot), &get());
+        fixture.turn();
+        assert_eq!(fixture.statuses(id(slot)), [0; 0], "request {slot} was refused though nobody waits");
+        fixture.to.outbox.reset(id(slot), fosse_wire::frame::ResetReason::Client);
+        fixture.turn();
     }
 }
 
 #[test]
 fn the_rest_of_a_request_goes_on_while_its_answer_waits_for_credit() {
-    let mut trial = Trial::new(backend());
+    let mut fixture = Fixture::new(backend());
     let total = 8_000_000;
-    trial.send(id(0), &RequestHead { body: BodyLength::Exact(total), ..post() });
-    trial.turn();
-    let server = trial.connected();
+    fixture.send(id(0), &RequestHead { body: BodyLength::Exact(total), ..post() });
+    fixture.turn();
+    let server = fixture.connected();
     let (mut sent, mut credit, mut taken) = (0u64, 16_384u64, heard(&server).len());
     // Until the backend's socket is full.
     while credit > 0 {
         let now = credit.min(total - sent);
-        trial.to.outbox.data(id(0), Kind::RequestData, &vec![b'x'; usize::try_from(now).unwrap()]);
+        fixture.to.outbox.data(id(0), Kind::RequestData, &vec![b'x'; usize::try_from(now).unwrap()]);
         sent += now;
-        trial.turn();
-        credit = 16_384 + u64::from(trial.granted(id(0))) - sent;
+        fixture.turn();
+        credit = 16_384 + u64::from(fixture.granted(id(0))) - sent;
     }
     // It answers more than parse takes, and then reads on.
     say(&server, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
     for _ in 0..3 {
         say(&server, &[b'y'; 10_000]);
-        trial.turn();
-        trial.turn();
+        fixture.turn();
+        fixture.turn();
     }
     for _ in 0..100 {
         taken += heard(&server).len();
-        trial.turn();
+        fixture.turn();
         if u64::try_from(taken).unwrap() > sent {
             break;
         }
@@ -324,85 +326,85 @@ fn the_rest_of_a_request_goes_on_while_its_answer_waits_for_credit() {
 
 #[test]
 fn a_client_slow_with_its_body_is_not_a_backend_slow_with_its_answer() {
-    let mut trial = Trial::new(Backend { first_byte_ms: 700, ..backend() });
-    trial.send(id(0), &RequestHead { body: BodyLength::Exact(3), ..post() });
-    trial.turn();
-    let server = trial.connected();
+    let mut fixture = Fixture::new(Backend { first_byte_seconds: Duration::from_millis(700), ..backend() });
+    fixture.send(id(0), &RequestHead { body: BodyLength::Exact(3), ..post() });
+    fixture.turn();
+    let server = fixture.connected();
     for _ in 0..4 {
-        trial.turn();
+        fixture.turn();
     }
-    assert_eq!(trial.statuses(id(0)), [0; 0]);
-    trial.to.outbox.data(id(0), Kind::RequestData, b"abc");
-    trial.end(id(0));
-    trial.turn();
+    assert_eq!(fixture.statuses(id(0)), [0; 0]);
+    fixture.to.outbox.data(id(0), Kind::RequestData, b"abc");
+    fixture.end(id(0));
+    fixture.turn();
     assert!(heard(&server).ends_with(b"abc"));
     for _ in 0..4 {
-        trial.turn();
+        fixture.turn();
     }
-    assert_eq!(trial.statuses(id(0)), [504]);
+    assert_eq!(fixture.statuses(id(0)), [504]);
 }
 
 #[test]
 fn a_pooled_connection_that_ends_before_the_request_goes_out_costs_it_nothing() {
-    let mut trial = Trial::new(backend());
-    trial.send(id(0), &get());
-    trial.turn();
-    let server = trial.connected();
+    let mut fixture = Fixture::new(backend());
+    fixture.send(id(0), &get());
+    fixture.turn();
+    let server = fixture.connected();
     say(&server, OK);
-    trial.turn();
+    fixture.turn();
     // Bytes that belong to no answer, and the next request, in one turn: the frames are seen first.
-    trial.send(id(1), &RequestHead { body: BodyLength::Exact(0), ..post() });
-    trial.end(id(1));
-    trial.to.flush(&trial.event_loop, 1).unwrap();
-    trial.server.on_frames(&mut trial.neighbours).unwrap();
+    fixture.send(id(1), &RequestHead { body: BodyLength::Exact(0), ..post() });
+    fixture.end(id(1));
+    fixture.to.flush(&fixture.event_loop, 1).unwrap();
+    fixture.server.on_frames(&mut fixture.neighbours).unwrap();
     say(&server, OK);
-    trial.turn();
-    assert_eq!(trial.statuses(id(1)), [0; 0]);
-    let other = trial.connected();
+    fixture.turn();
+    assert_eq!(fixture.statuses(id(1)), [0; 0]);
+    let other = fixture.connected();
     assert!(heard(&other).starts_with(b"POST ") && heard(&server).windows(5).all(|w| w != b"POST "));
     say(&other, OK);
-    trial.turn();
-    assert_eq!(trial.statuses(id(1)), [200]);
+    fixture.turn();
+    assert_eq!(fixture.statuses(id(1)), [200]);
 }
 
 #[test]
 fn a_request_too_long_to_keep_gets_its_answer_over_a_pooled_connection() {
-    let mut trial = Trial::new(backend());
+    let mut fixture = Fixture::new(backend());
     let mut server = None;
     for round in 0..2 {
         let id = id(round);
-        trial.send(id, &RequestHead { held: 100_000, body: BodyLength::Exact(100_000), ..post() });
-        trial.to.outbox.data(id, Kind::RequestData, &[b'x'; 100_000]);
-        trial.end(id);
-        trial.turn();
-        let server = server.get_or_insert_with(|| trial.connected());
+        fixture.send(id, &RequestHead { held: 100_000, body: BodyLength::Exact(100_000), ..post() });
+        fixture.to.outbox.data(id, Kind::RequestData, &[b'x'; 100_000]);
+        fixture.end(id);
+        fixture.turn();
+        let server = server.get_or_insert_with(|| fixture.connected());
         let mut came = 0;
         while came < 100_000 {
             came += heard(server).iter().filter(|byte| **byte == b'x').count();
-            trial.turn();
+            fixture.turn();
         }
         say(server, OK);
-        trial.turn();
-        assert_eq!(trial.statuses(id), [200], "request {round}");
-        assert_eq!(trial.asked(), None, "another connection for request {round}");
+        fixture.turn();
+        assert_eq!(fixture.statuses(id), [200], "request {round}");
+        assert_eq!(fixture.asked(), None, "another connection for request {round}");
     }
 }
 
 #[test]
 fn connect_requests_that_found_no_room_are_made_later() {
-    let mut trial = Trial::new(Backend { connections_max: 5000, queue_max: 5000, ..backend() });
+    let mut fixture = Fixture::new(Backend { connections_max: 5000, queue_requests_max: 5000, ..backend() });
     let count = 2000;
     for slot in 0..count {
-        trial.send(id(slot), &get());
-        trial.turn();
+        fixture.send(id(slot), &get());
+        fixture.turn();
     }
     let mut servers = Vec::new();
-    while let Some(tag) = trial.asked() {
+    while let Some(tag) = fixture.asked() {
         let (ours, theirs) = pair(SocketType::STREAM);
         let reply = Reply { tag, outcome: Outcome::Connected, errno: 0 };
-        fosse_fdpass::send(&trial.connect, &reply.encode(), &[theirs.as_fd()]).unwrap();
+        fosse_fdpass::send(&fixture.connect, &reply.encode(), &[theirs.as_fd()]).unwrap();
         servers.push(ours);
-        trial.turn();
+        fixture.turn();
         if servers.len() > 700 {
             return;
         }

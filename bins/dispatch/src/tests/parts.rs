@@ -14,7 +14,7 @@ use fosse_wire::{
 };
 use rustix::net::SocketType;
 
-use super::{OK, Trial, asked, backend, config, get, heard, id, pair, post, say};
+use super::{Fixture, OK, asked, backend, config, get, heard, id, pair, post, say};
 use crate::{
     context::{Context, token},
     exchange::{Outcome, Terms, failure::Failure, response_body, send, stream::Stream},
@@ -114,20 +114,20 @@ fn an_exchange_is_one_stream_one_connection_and_the_context() {
 
 #[test]
 fn books_that_disagree_are_counted_and_cost_nobody_else_anything() {
-    let mut trial = Trial::new(backend());
-    trial.send(id(0), &post());
-    trial.turn();
+    let mut fixture = Fixture::new(backend());
+    fixture.send(id(0), &post());
+    fixture.turn();
     // Nobody waits for what upstream believes that this stream waits for.
-    trial.server.streams.remove(id(0));
-    let server = trial.connected();
-    assert_eq!(trial.server.lane.context.counters.get(count::STATE_ERRORS), 1);
+    fixture.server.streams.remove(id(0));
+    let server = fixture.connected();
+    assert_eq!(fixture.server.lane.context.counters.get(count::STATE_ERRORS), 1);
     assert_eq!(rustix::io::read(&server, &mut [0; 1][..]), Ok(0), "the connection is closed");
-    trial.send(id(1), &fosse_wire::request::RequestHead { body: BodyLength::Exact(0), ..post() });
-    trial.end(id(1));
-    trial.turn();
-    let server = trial.connected();
+    fixture.send(id(1), &fosse_wire::request::RequestHead { body: BodyLength::Exact(0), ..post() });
+    fixture.end(id(1));
+    fixture.turn();
+    let server = fixture.connected();
     assert!(heard(&server).starts_with(b"POST "));
     say(&server, OK);
-    trial.turn();
-    assert_eq!(trial.statuses(id(1)), [200]);
+    fixture.turn();
+    assert_eq!(fixture.statuses(id(1)), [200]);
 }

@@ -1,0 +1,330 @@
+//! Request bodies that are buffered until their length is known, and those that must not be.
+
+use std::os::fd::OwnedFd;
+
+use fosse_settings::Backend;
+use fosse_wire::{
+    Kind, StreamId, fields,
+    frame::ResetReason,
+    request::{BodyLength, Endpoint, RequestHead},
+};
+
+use super::{Fixture, OK, backend, heard, id, post, say};
+use crate::exchange::stream::{Buffering, Wait};
+
+fn chunked() -> RequestHead<'static> {
+    RequestHead { body: BodyLength::Chunked, ..post() }
+}
+
+fn whole() -> Backend {
+    Backend { buffer_requests: true, ..backend() }
+}
+
+/// What a backend was sent: the head, and what follows it.
+fn request(server: &OwnedFd) -> (String, Vec<u8>) {
+    let bytes = heard(server);
+    let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("a whole head") + 4;
+    (String::from_utf8(bytes[..end].to_vec()).unwrap(), bytes[end..].to_vec())
+}
+
+impl Fixture {
+    fn data(&mut self, id: StreamId, bytes: &[u8]) {
+        self.to.outbox.data(id, Kind::RequestData, bytes);
+        self.turn();
+    }
+
+    /// Lets the time limit of a stream pass, whatever the clock says.
+    fn time_passes(&mut self, id: StreamId) {
+        let stream = self.server.streams.get(id).unwrap();
+        assert_ne!(stream.deadline_ms, u64::MAX, "it waits without a limit");
+        stream.deadline_ms = 0;
+        self.server.end_overdue_streams();
+        self.turn();
+    }
+
+    /// Sends a body of `length` bytes as parse does, never more than was granted; how far it came.
+    fn upload(&mut self, id: StreamId, length: usize) -> usize {
+        let mut sent = 0;
+        while sent < length {
+            let granted = 16_384 + usize::try_from(self.granted(id)).unwrap();
+            let now = (granted - sent).min(length - sent);
+            if now == 0 {
+                break;
+            }
+            sent += now;
+            self.data(id, &vec![b'x'; now]);
+        }
+        sent
+    }
+}
+
+#[test]
+fn a_chunked_body_that_ends_while_it_is_buffered_goes_on_with_its_length() {
+    for parts in [&[][..], &[&b"a"[..]], &[b"hello ", b"world"]] {
+        let mut fixture = Fixture::new(backend());
+        fixture.send(id(0), &chunked());
+        fixture.turn();
+        for part in parts {
+            fixture.data(id(0), part);
+        }
+        assert_eq!(fixture.asked(), None, "no connection is taken before the body has ended");
+        fixture.end(id(0));
+        fixture.turn();
+        let (head, body) = request(&fixture.connected());
+        assert_eq!(body, parts.concat());
+        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n\r\n", body.len())), "{head}");
+        assert!(!head.contains("Transfer-Encoding"), "{head}");
+        assert_eq!(fixture.server.lane.context.buffered_bytes, 0);
+    }
+}
+
+#[test]
+fn trailers_of_a_body_that_gets_a_length_are_left_out() {
+    let mut fixture = Fixture::new(backend());
+    fixture.send(id(0), &chunked());
+    fixture.data(id(0), b"abc");
+    let mut trailers = Vec::new();
+    fields::put(&mut trailers, [(&b"X-Checksum"[..], &b"1"[..])]).unwrap();
+    fixture.to.outbox.raw(id(0), Kind::RequestEnd, &trailers);
+    fixture.turn();
+    let (head, body) = request(&fixture.connected());
+    assert!(head.contains("Content-Length: 3") && !head.contains("X-Checksum"), "{head}");
+    assert_eq!(body, b"abc");
+}
+
+#[test]
+fn a_chunked_body_too_long_to_buffer_goes_on_chunked() {
+    let mut fixture = Fixture::new(backend());
+    fixture.send(id(0), &chunked());
+    fixture.turn();
+    assert_eq!(fixture.upload(id(0), 65_536), 65_536);
+    assert_eq!(fixture.asked(), None, "64 KiB are buffered");
+    fixture.data(id(0), b"y");
+    let server = fixture.connected();
+    let (head, body) = request(&server);
+    assert!(head.contains("\r\nTransfer-Encoding: chunked\r\n\r\n") && !head.contains("Content-Length"), "{head}");
+    assert!(body.starts_with(b"10001\r\nxx") && body.ends_with(b"xxy\r\n"), "one chunk of 65,537 bytes");
+    fixture.data(id(0), b"more");
+    fixture.end(id(0));
+    fixture.turn();
+    assert_eq!(heard(&server), b"4\r\nmore\r\n0\r\n\r\n");
+    assert_eq!(fixture.server.lane.context.buffered_bytes, 0);
+}
+
+#[test]
+fn a_chunked_body_that_pauses_goes_on_chunked_as_far_as_it_is() {
+    let mut fixture = Fixture::new(backend());
+    fixture.send(id(0), &chunked());
+    fixture.data(id(0), b"first");
+    let begun = fixture.server.streams.get(id(0)).unwrap().deadline_ms;
+    assert!(begun <= fixture.server.lane.context.now_ms() + 1000);
+    fixture.time_passes(id(0));
+    let server = fixture.connected();
+    let (head, body) = request(&server);
+    assert!(head.contains("Transfer-Encoding: chunked"), "{head}");
+    assert_eq!(body, b"5\r\nfirst\r\n");
+    fixture.data(id(0), b"second");
+    fixture.end(id(0));
+    fixture.turn();
+    assert_eq!(heard(&server), b"6\r\nsecond\r\n0\r\n\r\n");
+    say(&server, OK);
+    fixture.turn();
+    assert_eq!(fixture.statuses(id(0)), [200]);
+}
+
+#[test]
+fn every_byte_of_a_buffered_body_gives_the_client_its_time_anew() {
+    let mut fixture = Fixture::new(backend());
+    fixture.send(id(0), &chunked());
+    fixture.turn();
+    let stream = fixture.server.streams.get(id(0)).unwrap();
+    assert_eq!((stream.wait, stream.buffering), (Wait::RequestBody, Buffering::Brief));
+    stream.deadline_ms = 1;
+    fixture.to.outbox.data(id(0), Kind::RequestData, b"a");
+    fixture.to.flush(&fixture.event_loop, 1).unwrap();
+    fixture.server.on_frames(&mut fixture.neighbours).unwrap();
+    let now_ms = fixture.server.lane.context.now_ms();
+    assert_eq!(fixture.server.streams.get(id(0)).unwrap().deadline_ms, now_ms + 1000);
+}
+
+#[test]
+fn what_may_wait_for_the_server_is_never_buffered() {
+    let fields: [(&[u8], &[u8]); 4] = [
+        (b"Upgrade", b"tcp"),
+        (b"Upgrade", b"h2c, websocket"),
+        (b"Content-Type", b"application/grpc"),
+        (b"Content-Type", b"Application/gRPC+proto"),
+    ];
+    for field in fields {
+        let mut fixture = Fixture::new(backend());
+        fixture.send_with(id(0), &chunked(), Some(field));
+        fixture.turn();
+        let (head, _) = request(&fixture.connected());
+        assert!(head.contains("Transfer-Encoding: chunked"), "{head}");
+    }
+    let mut fixture = Fixture::new(backend());
+    fixture.send(id(0), &RequestHead { expect_continue: true, ..chunked() });
+    fixture.turn();
+    let (head, _) = request(&fixture.connected());
+    assert!(head.contains("Transfer-Encoding: chunked") && head.contains("Expect: 100-continue"), "{head}");
+}
+
+#[test]
+fn what_only_looks_so_is_buffered() {
+    for field in [(&b"Upgrade"[..], &b"h2c"[..]), (b"Content-Type", b"application/json"), (b"Content-Type", b"a")] {
+        let mut fixture = Fixture::new(backend());
+        fixture.send_with(id(0), &chunked(), Some(field));
+        fixture.data(id(0), b"abc");
+        fixture.end(id(0));
+        fixture.turn();
+        assert!(request(&fixture.connected()).0.contains("Content-Length: 3"));
+    }
+}
+
+#[test]
+fn a_body_with_a_length_goes_on_as_it_comes() {
+    let mut fixture = Fixture::new(backend());
+    fixture.send(id(0), &RequestHead { body: BodyLength::Exact(9), ..post() });
+    fixture.data(id(0), b"abc");
+    assert!(request(&fixture.connected()).0.contains("Content-Length: 9"));
+}
+
+#[test]
+fn a_chunked_body_that_a_filter_held_whole_gets_its_length_however_long_it_is() {
+    let mut fixture = Fixture::new(backend());
+    fixture.send(id(0), &RequestHead { held: 90_000, expect_continue: true, ..chunked() });
+    for _ in 0..3 {
+        fixture.data(id(0), &[b'x'; 30_000]);
+    }
+    assert_eq!(fixture.server.lane.context.buffered_bytes, 0, "held bytes are counted once");
+    fixture.end(id(0));
+    fixture.turn();
+    let (head, body) = request(&fixture.connected());
+    assert!(head.contains("Content-Length: 90000"), "{head}");
+    assert!(body.iter().all(|b| *b == b'x') && !body.is_empty());
+}
+
+#[test]
+fn a_client_that_dies_in_a_buffered_body_leaves_nothing_for_a_backend() {
+    for backend in [backend(), whole()] {
+        let mut fixture = Fixture::new(backend);
+        fixture.send(id(0), &chunked());
+        fixture.data(id(0), b"half of");
+        assert_eq!(fixture.server.lane.context.buffered_bytes, 7);
+        fixture.to.outbox.reset(id(0), ResetReason::Client);
+        fixture.turn();
+        assert_eq!(fixture.asked(), None);
+        assert_eq!((fixture.server.lane.context.buffered_bytes, fixture.server.streams.len()), (0, 0));
+    }
+}
+
+#[test]
+fn a_client_that_dies_after_a_pause_leaves_a_body_without_its_end() {
+    let mut fixture = Fixture::new(backend());
+    fixture.send(id(0), &chunked());
+    fixture.data(id(0), b"half of");
+    fixture.time_passes(id(0));
+    let server = fixture.connected();
+    assert!(request(&server).0.contains("Transfer-Encoding: chunked"));
+    fixture.to.outbox.reset(id(0), ResetReason::Client);
+    fixture.turn();
+    assert_eq!(heard(&server), b"", "no last chunk");
+}
+
+#[test]
+fn a_buffered_body_is_sent_again_where_its_method_allows_that() {
+    let mut fixture = Fixture::new(Backend { server_count: 2, ..backend() });
+    fixture.server.lane.upstream.servers.push(crate::upstream::pool::Server::default());
+    fixture.send(id(0), &RequestHead { method: b"PUT", ..chunked() });
+    fixture.data(id(0), b"abc");
+    fixture.end(id(0));
+    fixture.turn();
+    let first = fixture.connected();
+    let sent = heard(&first);
+    drop(first);
+    fixture.turn();
+    let second = fixture.connected();
+    assert_eq!(heard(&second), sent);
+    say(&second, OK);
+    fixture.turn();
+    assert_eq!(fixture.statuses(id(0)), [200]);
+}
+
+#[test]
+fn buffer_requests_waits_for_the_end_of_every_body() {
+    for head in [chunked(), RequestHead { body: BodyLength::Exact(150_000), ..post() }] {
+        let mut fixture = Fixture::new(whole());
+        fixture.send(id(0), &head);
+        fixture.turn();
+        assert_eq!(fixture.upload(id(0), 150_000), 150_000, "all of it is granted");
+        assert_eq!(fixture.server.streams.get(id(0)).unwrap().deadline_ms, u64::MAX, "a pause is up to parse");
+        assert_eq!(fixture.asked(), None);
+        fixture.end(id(0));
+        fixture.turn();
+        let server = fixture.connected();
+        let (head, mut body) = request(&server);
+        assert_eq!(head.matches("Content-Length: 150000\r\n").count(), 1, "{head}");
+        while body.len() < 150_000 {
+            fixture.turn();
+            body.extend(heard(&server));
+        }
+        fixture.turn();
+        assert!(body.len() == 150_000 && body.iter().all(|b| *b == b'x'));
+        assert_eq!(fixture.server.lane.context.buffered_bytes, 0);
+    }
+}
+
+#[test]
+fn buffer_requests_tells_a_client_that_expects_100_to_go_on() {
+    let mut fixture = Fixture::new(whole());
+    fixture.send(id(0), &RequestHead { expect_continue: true, ..chunked() });
+    fixture.turn();
+    assert_eq!((fixture.statuses(id(0)), fixture.asked()), (vec![100], None));
+    fixture.data(id(0), b"abc");
+    fixture.end(id(0));
+    fixture.turn();
+    let (head, _) = request(&fixture.connected());
+    assert!(head.contains("Content-Length: 3") && !head.contains("Expect"), "{head}");
+}
+
+#[test]
+fn a_body_longer_than_the_site_takes_is_refused_with_413() {
+    let mut fixture = Fixture::new(whole());
+    fixture.send(id(0), &RequestHead { body: BodyLength::Exact(200_001), ..post() });
+    fixture.send(id(1), &chunked());
+    fixture.turn();
+    assert_eq!(fixture.statuses(id(0)), [413], "a length is known before the body");
+    fixture.upload(id(1), 200_001);
+    assert_eq!((fixture.statuses(id(1)), fixture.asked()), (vec![413], None));
+    assert_eq!(fixture.server.lane.context.buffered_bytes, 0);
+    let granted = fixture.granted(id(1));
+    fixture.turn();
+    assert_eq!(fixture.granted(id(1)), granted, "it is granted nothing more");
+}
+
+#[test]
+fn memory_that_is_used_up_costs_the_source_that_uses_most_of_it() {
+    let from = |last: u8| {
+        let mut addr = std::net::Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped().octets();
+        addr[15] = last;
+        RequestHead { client: Endpoint { addr, port: 1 }, ..chunked() }
+    };
+    let mut fixture = Fixture::new(whole());
+    // 300,000 bytes are there: 2 x 100,000 of one source, 90,000 of another, which adds what is too
+    // much.
+    for (slot, client, length) in [(0, 1, 100_000), (1, 1, 100_000), (2, 2, 90_000)] {
+        fixture.send(id(slot), &from(client));
+        fixture.turn();
+        assert_eq!(fixture.upload(id(slot), length), length);
+    }
+    assert_eq!(fixture.server.lane.context.buffered_bytes, 290_000);
+    fixture.data(id(2), &[b'x'; 10_000]);
+    assert_eq!(fixture.server.lane.context.buffered_bytes, 300_000);
+    fixture.data(id(2), b"y");
+    assert_eq!(fixture.server.lane.context.buffered_bytes, 200_001);
+    fixture.end(id(2));
+    fixture.turn();
+    let refused: Vec<bool> = (0..3).map(|slot| fixture.statuses(id(slot)) == [503]).collect();
+    assert_eq!(refused.iter().filter(|r| **r).count(), 1, "{refused:?}");
+    assert!(!refused[2] && request(&fixture.connected()).0.contains("Content-Length: 100001"));
+}
