@@ -9,8 +9,8 @@ pub const POLICY: Policy = Policy {
     syscalls: &[
         Row::seen(call::EPOLL_PWAIT, Args::Any, "the event loop"),
         Row::seen(call::EPOLL_CTL, Args::Any, "backend connections come and go"),
-        Row::seen(call::SCHED_YIELD, Args::Any, "lingering: the core goes to a neighbour of the lane"),
-        Row::seen(call::RECVFROM, Args::Any, "frames and backend answers"),
+        Row::seen(call::SCHED_YIELD, Args::Any, "lingering: the core goes to a peer of the lane"),
+        Row::seen(call::RECVFROM, Args::Any, "frames and backend responses"),
         Row::seen(
             call::SENDTO,
             Args::All(&[fosse_lockdown::Cond::IsLong(4, 0)]),

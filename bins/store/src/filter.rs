@@ -5,7 +5,7 @@ use fosse_collections::Record;
 use fosse_counters::{Counters, store as count};
 use fosse_wire::{
     Inbox, WireError,
-    store::{FromStore, Heard, ToStore, answer, split},
+    store::{FromStore, Heard, ToStore, put_response, split},
 };
 
 use crate::{limits::REPLIES_BYTES_MAX, records::Records};
@@ -48,8 +48,8 @@ impl Filter {
                 ToStore::Load { tag, place } => {
                     counters.add(count::LOADS, 1);
                     match records.load(&place, now) {
-                        Some(record) => answer(&mut self.out, tag, record)?,
-                        None => answer(&mut self.out, tag, &Record::default())?,
+                        Some(record) => put_response(&mut self.out, tag, record)?,
+                        None => put_response(&mut self.out, tag, &Record::default())?,
                     }
                 }
                 ToStore::Save { place, timeout, changes } => {

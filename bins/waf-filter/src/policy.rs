@@ -8,7 +8,7 @@ pub const POLICY: Policy = Policy {
     syscalls: &[
         Row::seen(call::EPOLL_PWAIT, Args::Any, "the event loop"),
         Row::seen(call::EPOLL_CTL, Args::Any, "a blocked output is watched"),
-        Row::seen(call::SCHED_YIELD, Args::Any, "lingering: the core goes to a neighbour of the lane"),
+        Row::seen(call::SCHED_YIELD, Args::Any, "lingering: the core goes to a peer of the lane"),
         Row::seen(call::RECVFROM, Args::Any, "frames"),
         Row::seen(call::SENDTO, Args::All(&[Cond::IsLong(4, 0)]), "frames, on the connected pair only"),
         Row::seen(call::RECVMSG, Args::Any, "what start says"),

@@ -18,7 +18,7 @@ const EVENTS_MAX: usize = 256;
 pub struct Event {
     /// The token that the descriptor was added with.
     pub token: u64,
-    /// What it is ready for.
+    /// The readiness.
     pub flags: Interest,
 }
 

@@ -1,8 +1,8 @@
 //! fosse-eventloop: the event loop of every program on the data path. One turn is: wait, drain all
-//! that is ready, work, write once to each neighbour.
+//! that is ready, work, write once to each peer.
 //!
 //! Level-triggered epoll(7). Before it sleeps, a turn lingers: it polls a few times without waiting
-//! and yields the core to its neighbours in between, so that their frames come in one batch.
+//! and yields the core to its peers in between, so that their frames come in one batch.
 //! Lingering is bounded and stops when nothing comes.
 //!
 //! ```
@@ -36,12 +36,12 @@ pub use events::{Event, Events};
 pub use rustix::event::epoll::EventFlags as Interest;
 pub use turn::{Happened, Turn};
 
-/// Polls without waiting before a sleep. Each yields the core to a neighbour of the lane; more than
-/// a few gain nothing.
+/// Polls without waiting before a sleep. Each yields the core to a peer of the lane; more than a
+/// few gain nothing.
 const LINGER_ROUNDS: u32 = 4;
-/// A yield that takes longer, in microseconds, did not go to a neighbour: neighbours give the core
-/// back within a turn. It went to a stranger that used up its slice (sched(7)), and the next yield
-/// would as well.
+/// A yield that takes longer, in microseconds, did not go to a peer: peers give the core back
+/// within a turn. It went to a stranger that used up its slice (sched(7)), and the next yield would
+/// as well.
 const YIELD_US_MAX: u64 = 2_000;
 /// After such a yield the loop yields only once before each sleep, for this many milliseconds: a
 /// process that wakes gets the core back at once. Without that one yield batches fall apart and a
@@ -212,7 +212,8 @@ pub fn clock_us() -> u64 {
     let now = clock_gettime(ClockId::Monotonic);
     let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
     let micros = u64::try_from(now.tv_nsec / 1000).unwrap_or(0);
-    seconds.saturating_mul(1_000_000).saturating_add(micros)
+    // It counts from boot: it lasts for half a million years.
+    seconds * 1_000_000 + micros
 }
 
 #[cfg(test)]

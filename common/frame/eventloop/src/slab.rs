@@ -1,7 +1,7 @@
-//! Places for things that an event may name. Each key is an index with a generation, so an event
-//! that was queued for the last user of a place never reaches the next.
+//! A slab of things that an event may name. Each key is an index with a generation, so an event
+//! that was queued for the last user of a slot never reaches the next.
 
-/// Names one thing: generation (24 bits) and index (32 bits), as they fit into an event token
+/// The name of one thing: generation (24 bits) and index (32 bits), as they fit into an event token
 /// beside its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Key(u64);
@@ -16,7 +16,7 @@ impl Key {
         Self((generation & GENERATION_MASK) << INDEX_BITS | index as u64)
     }
 
-    /// As an event token with the caller's `kind` in its highest byte.
+    /// Returns the event token with the caller's `kind` in its highest byte.
     #[must_use]
     pub const fn token(self, kind: u8) -> u64 {
         (kind as u64) << KEY_BITS | self.0
@@ -40,88 +40,88 @@ pub const fn token(kind: u8) -> u64 {
 }
 
 #[derive(Debug)]
-struct Place<T> {
+struct Slot<T> {
     generation: u64,
     thing: Option<T>,
 }
 
-/// The places. Freed ones are used again, the last one freed first (its memory is still in the
-/// cache).
+/// Slots for things. Freed ones are used again, the last one freed first (its memory is still in
+/// the cache).
 #[derive(Debug)]
 pub struct Slab<T> {
-    places: Vec<Place<T>>,
+    slots: Vec<Slot<T>>,
     free: Vec<u32>,
 }
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self { places: Vec::new(), free: Vec::new() }
+        Self { slots: Vec::new(), free: Vec::new() }
     }
 }
 
 impl<T> Slab<T> {
-    /// Puts a thing into a place; `None` where there are 2^32 already.
+    /// Puts a thing into a slot; `None` where there are 2^32 already.
     pub fn insert(&mut self, thing: T) -> Option<Key> {
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
-                let index = u32::try_from(self.places.len()).ok()?;
-                self.places.push(Place { generation: 0, thing: None });
+                let index = u32::try_from(self.slots.len()).ok()?;
+                self.slots.push(Slot { generation: 0, thing: None });
                 index
             }
         };
-        let place = self.places.get_mut(usize::try_from(index).ok()?)?;
-        place.thing = Some(thing);
-        Some(Key::new(index, place.generation))
+        let slot = self.slots.get_mut(usize::try_from(index).ok()?)?;
+        slot.thing = Some(thing);
+        Some(Key::new(index, slot.generation))
     }
 
-    fn place(&self, key: Key) -> Option<&Place<T>> {
-        let place = self.places.get(key.index())?;
-        (Key::new(u32::try_from(key.index()).ok()?, place.generation) == key).then_some(place)
+    fn slot(&self, key: Key) -> Option<&Slot<T>> {
+        let slot = self.slots.get(key.index())?;
+        (Key::new(u32::try_from(key.index()).ok()?, slot.generation) == key).then_some(slot)
     }
 
-    /// The thing of that key, if it is still there.
+    /// Returns the thing of that key, if it is still there.
     #[must_use]
     #[inline]
     pub fn get(&self, key: Key) -> Option<&T> {
-        self.place(key)?.thing.as_ref()
+        self.slot(key)?.thing.as_ref()
     }
 
-    /// The thing of that key, to be changed.
+    /// Returns the thing of that key, to be changed.
     #[must_use]
     #[inline]
     pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        self.place(key)?;
-        self.places.get_mut(key.index())?.thing.as_mut()
+        self.slot(key)?;
+        self.slots.get_mut(key.index())?.thing.as_mut()
     }
 
     /// Takes the thing out; its key names nothing from now on.
     pub fn remove(&mut self, key: Key) -> Option<T> {
-        self.place(key)?;
-        let place = self.places.get_mut(key.index())?;
-        let thing = place.thing.take()?;
-        place.generation = place.generation.wrapping_add(1);
+        self.slot(key)?;
+        let slot = self.slots.get_mut(key.index())?;
+        let thing = slot.thing.take()?;
+        slot.generation = slot.generation.wrapping_add(1);
         self.free.push(u32::try_from(key.index()).ok()?);
         Some(thing)
     }
 
-    /// How many things there are.
+    /// Returns the number of things.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.places.len().saturating_sub(self.free.len())
+        self.slots.len() - self.free.len()
     }
 
-    /// There is none.
+    /// Returns whether there is none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// All things with their keys, in the order of their places.
+    /// Iterates over all things with their keys, in the order of their slots.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
-        self.places.iter().enumerate().filter_map(|(index, place)| {
-            let key = Key::new(u32::try_from(index).ok()?, place.generation);
-            place.thing.as_ref().map(|thing| (key, thing))
+        self.slots.iter().enumerate().filter_map(|(index, slot)| {
+            let key = Key::new(u32::try_from(index).ok()?, slot.generation);
+            slot.thing.as_ref().map(|thing| (key, thing))
         })
     }
 }

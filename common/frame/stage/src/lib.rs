@@ -16,22 +16,22 @@ use rustix::{
     net::{RecvFlags, SendFlags, recv, send},
 };
 
-/// How an input or an output came to its end.
+/// The way in which an input or an output came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gone {
-    /// The neighbour closed its end between two frames.
+    /// The peer closed its end between two frames.
     End,
-    /// The neighbour closed its end within a frame, or before HELLO.
+    /// The peer closed its end within a frame, or before HELLO.
     Cut,
-    /// The neighbour broke the protocol.
+    /// The peer broke the protocol.
     Broken(WireError),
-    /// The kernel says so.
+    /// A system call failed.
     Failed(Errno),
 }
 
 impl Gone {
-    /// The neighbour went, rather than said what it may not: nothing that was being worked on did
-    /// that.
+    /// Returns whether the peer went, rather than broke the protocol: no request that was being
+    /// worked on is the cause.
     #[must_use]
     pub const fn is_departure(&self) -> bool {
         !matches!(self, Self::Broken(_))
@@ -41,10 +41,10 @@ impl Gone {
 impl std::fmt::Display for Gone {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::End => f.write_str("neighbour is gone"),
-            Self::Cut => f.write_str("neighbour is gone within a frame"),
-            Self::Broken(error) => write!(f, "neighbour broke the protocol: {error}"),
-            Self::Failed(errno) => write!(f, "neighbour cannot be reached: {errno}"),
+            Self::End => f.write_str("peer is gone"),
+            Self::Cut => f.write_str("peer is gone within a frame"),
+            Self::Broken(error) => write!(f, "peer broke the protocol: {error}"),
+            Self::Failed(errno) => write!(f, "peer cannot be reached: {errno}"),
         }
     }
 }
@@ -59,7 +59,7 @@ fn is_socket(fd: BorrowedFd<'_>) -> bool {
     rustix::net::sockopt::socket_type(fd).is_ok()
 }
 
-/// Where frames come in.
+/// The descriptor that frames come from, with what was read and not taken.
 #[derive(Debug)]
 pub struct Input {
     fd: OwnedFd,
@@ -76,14 +76,14 @@ impl Input {
         Self { fd, socket, inbox: Inbox::default(), hello: None }
     }
 
-    /// False for pipes and files: [`Input::read`] then waits, and the descriptor is not to be
+    /// Returns whether [`Input::read`] never waits: false for pipes and files, which are not to be
     /// watched.
     #[must_use]
     pub const fn never_waits(&self) -> bool {
         self.socket
     }
 
-    /// One read: true where bytes came, false where none are there yet.
+    /// Reads once; true where bytes came, false where none are there yet.
     ///
     /// # Errors
     /// [`Gone`] at the end of input; frames read before can still be taken.
@@ -107,7 +107,7 @@ impl Input {
         }
     }
 
-    /// The next complete frame; HELLO is taken and checked here and never returned.
+    /// Takes the next complete frame. HELLO is checked here and never returned.
     ///
     /// # Errors
     /// [`Gone::Broken`]: the conversation is over.
@@ -126,7 +126,7 @@ impl Input {
         }
     }
 
-    /// What the neighbour said of itself; the default before it has.
+    /// Returns the greeting of the peer; the default before it came.
     #[must_use]
     pub fn hello(&self) -> Hello {
         self.hello.unwrap_or_default()
@@ -139,12 +139,12 @@ impl AsFd for Input {
     }
 }
 
-/// Where frames go out.
+/// The descriptor that frames are written to, with those that wait.
 #[derive(Debug)]
 pub struct Output {
     fd: OwnedFd,
     socket: bool,
-    /// What waits to be written.
+    /// Frames that wait to be written.
     pub outbox: Outbox,
     armed: bool,
 }
@@ -163,7 +163,7 @@ impl Output {
     /// is left the descriptor is watched (as `token`) until it is gone.
     ///
     /// # Errors
-    /// [`Gone`] where the neighbour is.
+    /// [`Gone`] where the peer is.
     pub fn flush(&mut self, event_loop: &EventLoop, token: u64) -> Result<(), Gone> {
         if !self.socket {
             return self.flush_waiting();
@@ -195,7 +195,7 @@ impl Output {
         Ok(())
     }
 
-    /// False for pipes and files.
+    /// Returns whether [`Output::flush`] never waits: false for pipes and files.
     #[must_use]
     pub const fn never_waits(&self) -> bool {
         self.socket
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_that_does_not_greet_is_refused() {
+    fn a_peer_that_does_not_greet_is_refused() {
         let (mut out, mut input) = pair();
         out.outbox = Outbox::default();
         out.outbox.raw(StreamId::from_raw(1), Kind::RequestData, b"x");

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 /// The largest blob. A thousand sites with a dozen routes each take less than 2 MiB.
 pub const BLOB_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Why a blob is refused.
+/// The reason why a blob is refused.
 #[derive(Debug)]
 pub struct BlobError(String);
 
@@ -25,7 +25,7 @@ const fn codec() -> impl bincode::config::Config {
 /// Encodes a value.
 ///
 /// # Errors
-/// Where serde cannot represent it, or it would be larger than [`BLOB_BYTES_MAX`].
+/// A value that serde cannot represent, or that would be larger than [`BLOB_BYTES_MAX`].
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, BlobError> {
     let bytes = bincode::serde::encode_to_vec(value, codec()).map_err(|e| BlobError(e.to_string()))?;
     if bytes.len() > BLOB_BYTES_MAX { Err(BlobError("too large".into())) } else { Ok(bytes) }

@@ -14,17 +14,17 @@ pub const MESSAGE_BYTES_MAX: usize = 1 + 256 * RECORD_BYTES;
 /// Bytes of one [`Connection`].
 pub const RECORD_BYTES: usize = 32;
 
-/// What a message is about.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
     /// Down, with descriptors: new connections, or ones handed over by a draining lane.
     Connections = 1,
-    /// Down, no record: tell me what you hold (accept has been started anew).
+    /// Down, no record: the lane is to list its connections, as accept has been started again.
     List = 2,
     /// Up: these connections are over.
     Closed = 3,
-    /// Up: I hold these; an empty one ends the list.
+    /// Up: connections of the lane; an empty one ends the list.
     Open = 4,
     /// Up, with descriptors: idle connections of a draining lane.
     Return = 5,
@@ -76,7 +76,7 @@ impl Connection {
 /// A decoded message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// What it is about.
+    /// Its kind.
     pub kind: Kind,
     /// Its records; for CLOSED only the ids are meant.
     pub connections: Vec<Connection>,

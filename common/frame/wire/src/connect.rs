@@ -5,7 +5,7 @@ use crate::{WireError, cursor::Cursor};
 /// dispatch wants a connection to entry `server` of connect's table: `u32 tag | u32 server`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectRequest {
-    /// dispatch's own mark, given back in the reply.
+    /// dispatch's tag, given back in the reply.
     pub tag: u32,
     /// Index into the backend table.
     pub server: u32,
@@ -33,19 +33,19 @@ impl ConnectRequest {
     }
 }
 
-/// How an attempt ended.
+/// The outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Outcome {
     /// The reply carries the connected socket.
     Connected = 0,
-    /// Nobody listens there, or the socket file is missing.
+    /// No socket listens there, or the socket file is missing.
     Refused = 1,
     /// The time limit ran out.
     Timeout = 2,
     /// The peer's UID is not one the configuration names.
     WrongPeer = 3,
-    /// Anything else; `errno` says what.
+    /// Any other failure, by `errno`.
     Failed = 4,
 }
 
@@ -55,7 +55,7 @@ pub enum Outcome {
 pub struct Reply {
     /// The tag of the request.
     pub tag: u32,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
     /// errno of the failure, 0 without.
     pub errno: u16,

@@ -76,13 +76,13 @@ impl<'a> Cursor<'a> {
         self.bytes(usize::try_from(len).map_err(|_| WireError::Short)?)
     }
 
-    /// What has not been read.
+    /// Returns the bytes that have not been read.
     #[must_use]
     pub const fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// The end of the layout.
+    /// Ends the layout.
     ///
     /// # Errors
     /// [`WireError::Long`] where bytes are left.
@@ -92,8 +92,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The fixed part of a layout in the making. Its parts find their places when the program is built,
-/// and it is appended in one piece.
+/// The fixed part of a layout in the making. The offsets of its parts are known when the program is
+/// built, and it is appended in one piece.
 #[derive(Debug)]
 pub(crate) struct Fixed<const N: usize> {
     bytes: [u8; N],
@@ -106,17 +106,15 @@ impl<const N: usize> Fixed<N> {
         Self { bytes: [0; N], used: 0 }
     }
 
-    /// The next bytes of the layout.
+    /// Appends the next bytes of the layout.
     #[inline(always)]
     pub(crate) fn put<const M: usize>(&mut self, part: [u8; M]) -> &mut Self {
-        if let Some(place) = self.bytes.get_mut(self.used..).and_then(|room| room.first_chunk_mut()) {
-            *place = part;
-        }
-        self.used = self.used.saturating_add(M);
+        self.bytes[self.used..self.used + M].copy_from_slice(&part);
+        self.used += M;
         self
     }
 
-    /// All of it.
+    /// Returns the whole layout.
     #[inline(always)]
     pub(crate) fn bytes(&self) -> [u8; N] {
         debug_assert_eq!(self.used, N, "the parts are the layout");
@@ -124,8 +122,7 @@ impl<const N: usize> Fixed<N> {
     }
 }
 
-/// Appends a u16 length and the bytes; what does not fit the length is an error of the caller's
-/// making and is refused.
+/// Appends a u16 length and the bytes.
 ///
 /// # Errors
 /// [`WireError::Field`] with `name` where `bytes` is longer than a u16 can say.

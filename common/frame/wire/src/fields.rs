@@ -31,23 +31,23 @@ impl<'a> Fields<'a> {
         for _ in 0..count {
             take(cursor)?;
         }
-        let used = before.len().saturating_sub(cursor.rest().len());
-        Ok(Self { count, bytes: before.get(..used).unwrap_or_default() })
+        let used = before.len() - cursor.rest().len();
+        Ok(Self { count, bytes: &before[..used] })
     }
 
-    /// How many fields there are.
+    /// Returns the number of fields.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.count as usize
     }
 
-    /// No field at all.
+    /// Returns whether there is no field.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// The values of all fields of that name (compared without case).
+    /// Returns the values of all fields of that name, compared without case.
     pub fn all(self, name: &'static [u8]) -> impl Iterator<Item = &'a [u8]> {
         self.into_iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v)
     }
@@ -113,16 +113,13 @@ impl<'v> FieldsWriter<'v> {
         self.out.extend_from_slice(&lengths);
         self.out.extend_from_slice(name);
         self.out.extend_from_slice(value);
-        self.count = self.count.saturating_add(1);
+        self.count += 1;
         Ok(())
     }
 
     /// Writes the count into its place.
     pub fn finish(self) {
-        let end = self.at.saturating_add(2);
-        if let Some(field) = self.out.get_mut(self.at..end) {
-            field.copy_from_slice(&self.count.to_le_bytes());
-        }
+        self.out[self.at..self.at + 2].copy_from_slice(&self.count.to_le_bytes());
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
 
 /// Bytes of a frame before its body: length, stream, kind.
 pub const FRAME_HEADER_BYTES: usize = 9;
-/// What the length field counts besides the body: stream and kind.
+/// Bytes that the length field counts besides the body: stream and kind.
 const COUNTED_HEADER_BYTES: usize = 5;
 /// The longest frame as its length field counts it. The largest body is a request head: 64 KiB of
 /// raw head, its lengths and typed fields beside it, with room to spare; nothing else comes near.
@@ -16,7 +16,7 @@ pub const FRAME_BYTES_MAX: usize = 160 * 1024;
 /// The longest body data a stage puts into one frame: a page-multiple that keeps many streams fair
 /// on one ring.
 pub(crate) const DATA_BYTES_MAX: usize = 16 * 1024;
-/// Credit every stream starts with in each direction, without a word being said.
+/// Credit that every stream starts with in each direction, without a grant.
 pub const WINDOW_BYTES_INITIAL: u32 = 16 * 1024;
 /// Interim heads (103 Early Hints) of one response. They are not counted as credit, and a backend
 /// that sends them without end would fill parse's memory with them; real ones send one or two.
@@ -25,7 +25,7 @@ pub(crate) const INTERIM_HEADS_MAX: u8 = 16;
 /// they come on top of.
 pub(crate) const INTERIM_BYTES_MAX: u16 = 16 * 1024;
 
-/// What a frame is. Numbers are the protocol; see fosse-frames(7).
+/// The kind of a frame. Numbers are the protocol; see fosse-frames(7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Kind {
@@ -49,7 +49,7 @@ pub enum Kind {
     RequestCredit = 8,
     /// u32 more bytes of response body may be sent.
     ResponseCredit = 9,
-    /// A filter's answer in place of the request: [`crate::verdict::Verdict`].
+    /// A filter's denial in place of the request: [`crate::verdict::Verdict`].
     Verdict = 10,
     /// parse hands the client's socket to dispatch until RESPONSE_END; body: client bytes already
     /// read (upgrades).
@@ -87,15 +87,15 @@ impl Kind {
 pub struct Frame<'a> {
     /// The stream it belongs to.
     pub stream: StreamId,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Its body, not yet decoded.
     pub body: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
-    /// Splits the first complete frame off `bytes`: the frame and how many bytes it took, or `None`
-    /// while it is cut.
+    /// Splits the first complete frame off `bytes`. Returns the frame and the bytes it took, or
+    /// `None` while it is cut.
     ///
     /// # Errors
     /// [`WireError::Length`] and [`WireError::Kind`]; both end the conversation.
@@ -110,7 +110,7 @@ impl<'a> Frame<'a> {
         let Some(mut cursor) = rest.get(..counted).map(Cursor::new) else { return Ok(None) };
         let stream = StreamId::from_raw(cursor.u32()?);
         let kind = Kind::from_byte(cursor.u8()?)?;
-        Ok(Some((Self { stream, kind, body: cursor.rest() }, counted.saturating_add(4))))
+        Ok(Some((Self { stream, kind, body: cursor.rest() }, counted + 4)))
     }
 
     /// The body as a credit: exactly one u32, not zero.
@@ -156,15 +156,14 @@ impl<'a> Frame<'a> {
 
 const HELLO_CREDIT_UNLIMITED: u16 = 1;
 
-/// What a stage says of itself before its first stream.
+/// The greeting of a stage, before its first stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hello {
-    /// There is no way back (a shell pipeline): nobody will grant credit, nobody has to wait for
-    /// it.
+    /// There is no response path (a shell pipeline): no credit is granted or waited for.
     pub credit_unlimited: bool,
 }
 
-/// Why a stream ended without being complete.
+/// The reason why a stream ended without being complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ResetReason {
@@ -205,8 +204,8 @@ fn header(counted: u32, stream: StreamId, kind: Kind) -> [u8; FRAME_HEADER_BYTES
     Fixed::new().put(counted.to_le_bytes()).put(stream.raw().to_le_bytes()).put([kind as u8]).bytes()
 }
 
-/// Frames waiting to be written to one neighbour in one coalesced write. It has no bound of its
-/// own: outstanding credit is the bound (every stage reads on while its output is blocked).
+/// Frames waiting to be written to one peer in one coalesced write. It has no bound of its own:
+/// outstanding credit is the bound (every stage reads on while its output is blocked).
 #[derive(Debug, Default)]
 pub struct Outbox {
     bytes: Vec<u8>,
@@ -221,7 +220,7 @@ impl Outbox {
     /// Appends a frame whose body `fill` writes.
     ///
     /// # Errors
-    /// What `fill` says, or [`WireError::Length`] for a body that does not fit; the outbox is then
+    /// Those of `fill`, or [`WireError::Length`] for a body that does not fit. The outbox is then
     /// as before.
     #[inline]
     pub fn frame(
@@ -233,15 +232,12 @@ impl Outbox {
         let at = self.bytes.len();
         self.bytes.extend_from_slice(&header(0, stream, kind));
         let filled = fill(&mut self.bytes).and_then(|()| {
-            let counted = self.bytes.len().saturating_sub(at).saturating_sub(4);
+            let counted = self.bytes.len() - at - 4;
             let length = u32::try_from(counted).map_err(|_| WireError::Length(u32::MAX))?;
             if counted > FRAME_BYTES_MAX {
                 return Err(WireError::Length(length));
             }
-            let end = at.saturating_add(4);
-            if let Some(field) = self.bytes.get_mut(at..end) {
-                field.copy_from_slice(&length.to_le_bytes());
-            }
+            self.bytes[at..at + 4].copy_from_slice(&length.to_le_bytes());
             Ok(())
         });
         if filled.is_err() {
@@ -286,26 +282,26 @@ impl Outbox {
     #[inline]
     pub fn raw(&mut self, stream: StreamId, kind: Kind, body: &[u8]) {
         debug_assert!(body.len() <= FRAME_BYTES_MAX - COUNTED_HEADER_BYTES);
-        let counted = u32::try_from(body.len().saturating_add(COUNTED_HEADER_BYTES)).unwrap_or(u32::MAX);
+        let counted = u32::try_from(body.len() + COUNTED_HEADER_BYTES).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(&header(counted, stream, kind));
         self.bytes.extend_from_slice(body);
     }
 
-    /// What is still to be written.
+    /// Returns the bytes that are still to be written.
     #[must_use]
     pub fn pending(&self) -> &[u8] {
-        self.bytes.get(self.sent..).unwrap_or_default()
+        &self.bytes[self.sent..]
     }
 
-    /// Nothing to write.
+    /// Returns whether nothing is to be written.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub const fn is_empty(&self) -> bool {
         self.sent >= self.bytes.len()
     }
 
-    /// Takes note that the first `count` pending bytes were written.
+    /// Forgets the first `count` pending bytes, which were written.
     pub fn advance(&mut self, count: usize) {
-        self.sent = self.sent.saturating_add(count);
+        self.sent += count;
         if self.is_empty() {
             self.bytes.clear();
             self.bytes.shrink_to(OUTBOX_KEPT_BYTES);

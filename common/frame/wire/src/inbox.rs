@@ -1,14 +1,13 @@
-//! The inbox: bytes read from a neighbour, cut into frames without copying them.
+//! The inbox: bytes read from a peer, cut into frames without copying them.
 
 use crate::{Frame, WireError, frame::FRAME_BYTES_MAX};
 
-/// Room for one frame of the largest size and a full read behind it.
+/// Room for one frame of the largest size and a full read after it.
 const INBOX_BYTES: usize = FRAME_BYTES_MAX + 96 * 1024;
 /// The least room offered to a read: less would make reads small when the buffer is nearly used up.
 const SPARE_BYTES_MIN: usize = 64 * 1024;
 
-/// One fixed buffer per neighbour; what is unread moves to the front when the room behind it runs
-/// out.
+/// One fixed buffer per peer. What is unread moves to the front when the room after it runs out.
 #[derive(Debug)]
 pub struct Inbox {
     buffer: Box<[u8]>,
@@ -23,26 +22,27 @@ impl Default for Inbox {
 }
 
 impl Inbox {
-    /// Where the next read goes; never empty.
+    /// Returns the room for the next read; it is never empty.
     #[must_use]
     pub fn spare(&mut self) -> &mut [u8] {
         if self.start == self.end {
             self.start = 0;
             self.end = 0;
-        } else if self.buffer.len().saturating_sub(self.end) < SPARE_BYTES_MIN {
+        } else if self.buffer.len() - self.end < SPARE_BYTES_MIN {
+            // An unfinished frame is shorter than the largest, so room for a read is left.
             self.buffer.copy_within(self.start..self.end, 0);
-            self.end = self.end.saturating_sub(self.start);
+            self.end -= self.start;
             self.start = 0;
         }
-        self.buffer.get_mut(self.end..).unwrap_or_default()
+        &mut self.buffer[self.end..]
     }
 
-    /// Takes note that a read put `count` bytes into [`Inbox::spare`].
-    pub fn filled(&mut self, count: usize) {
-        self.end = self.end.saturating_add(count).min(self.buffer.len());
+    /// Counts the bytes that a read put into [`Inbox::spare`], no more than there was room for.
+    pub const fn filled(&mut self, count: usize) {
+        self.end += count;
     }
 
-    /// The next complete frame.
+    /// Takes the next complete frame.
     ///
     /// # Errors
     /// As [`Frame::split`]; the conversation is over.
@@ -51,8 +51,8 @@ impl Inbox {
         self.next_of(Frame::split)
     }
 
-    /// The next complete message of a conversation that cuts its bytes by `split`: the message, and
-    /// how long it was.
+    /// Takes the next complete message of a conversation that cuts its bytes by `split`, which
+    /// returns the message and its length.
     ///
     /// # Errors
     /// As `split`; the conversation is over.
@@ -61,13 +61,12 @@ impl Inbox {
         &'b mut self,
         split: impl FnOnce(&'b [u8]) -> Result<Option<(T, usize)>, WireError>,
     ) -> Result<Option<T>, WireError> {
-        let bytes = self.buffer.get(self.start..self.end).unwrap_or_default();
-        let Some((message, taken)) = split(bytes)? else { return Ok(None) };
-        self.start = self.start.saturating_add(taken);
+        let Some((message, taken)) = split(&self.buffer[self.start..self.end])? else { return Ok(None) };
+        self.start += taken;
         Ok(Some(message))
     }
 
-    /// No byte of an unfinished frame is waiting: where a conversation may end cleanly.
+    /// Returns whether no byte of an unfinished frame is here, so that a conversation may end.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.start == self.end

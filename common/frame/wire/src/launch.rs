@@ -80,7 +80,7 @@ impl Program {
     }
 }
 
-/// Descriptors one process is born with, its program among them.
+/// Descriptors that one process is spawned with, its program among them.
 pub const LAUNCH_FDS_MAX: usize = 24;
 
 /// Bytes of a process's command line: a dozen directories.
@@ -92,7 +92,7 @@ pub const LAUNCH_WORDS_BYTES_MAX: usize = 4096;
 /// a NUL after each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Launch<'a> {
-    /// start's mark, given back in the response.
+    /// start's token, given back in the response.
     pub token: u32,
     /// UID of the new process.
     pub uid: u32,
@@ -100,13 +100,13 @@ pub struct Launch<'a> {
     pub gid: u32,
     /// CPU it is pinned to, `u32::MAX` for none.
     pub cpu: u32,
-    /// Which program it is.
+    /// The program.
     pub program: Program,
     /// Sandbox mode: 0 default, 1 strict, 2 off, 3 trap.
     pub mode: u8,
     /// Numbers the descriptors get, in the order they come.
     pub targets: &'a [u8],
-    /// Command line behind the name, a NUL after each word.
+    /// Command line after the name, a NUL after each word.
     pub words: &'a [u8],
 }
 

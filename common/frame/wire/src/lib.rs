@@ -32,7 +32,7 @@ pub use stream::StreamId;
 /// ring are of one build generation, so there is nothing to negotiate.
 pub const PROTOCOL: u16 = 2;
 
-/// Why bytes from a neighbour are refused. Every one of these ends the conversation (rule "exact
+/// The reason why bytes from a peer are refused. Each of them ends the conversation (rule "exact
 /// consumption").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireError {
@@ -62,7 +62,7 @@ impl std::fmt::Display for WireError {
             Self::Short => f.write_str("frame body too short"),
             Self::Long => f.write_str("frame body too long"),
             Self::Field(name) => write!(f, "bad value in field {name}"),
-            Self::Protocol(p) => write!(f, "neighbour speaks protocol {p}, not {PROTOCOL}"),
+            Self::Protocol(p) => write!(f, "peer speaks protocol {p}, not {PROTOCOL}"),
             Self::Order(k) => write!(f, "frame {k:?} not allowed in this state"),
             Self::Credit => f.write_str("more bytes than credit"),
         }

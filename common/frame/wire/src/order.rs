@@ -1,5 +1,4 @@
-//! What may follow what on one stream: one small table for each direction, kept by whoever
-//! receives.
+//! The order of frames on one stream: one small table for each direction, kept by the receiver.
 
 use crate::{
     Kind, WireError,
@@ -31,7 +30,7 @@ impl Forward {
             (Self::Open, Kind::RequestData) => Self::Open,
             (Self::Open | Self::Ended, Kind::ResponseCredit | Kind::Lease) => self,
             // A reset can cross the response's end, whoever sent the request's end before. A
-            // verdict behind it is about the response.
+            // verdict after it is about the response.
             (Self::Ended, Kind::Reset | Kind::Verdict) => Self::Ended,
             _ => return Err(WireError::Order(kind)),
         })
@@ -78,13 +77,15 @@ impl Interims {
     /// None yet.
     pub const NONE: Self = Self { count: 0, bytes: 0 };
 
-    /// The count with one more, whose frame has a body of so many bytes.
+    /// Returns the counts with one more head, whose frame has a body of `bytes`.
     ///
     /// # Errors
     /// [`WireError::Credit`] beyond [`INTERIM_HEADS_MAX`] or [`INTERIM_BYTES_MAX`].
     pub fn and(self, bytes: usize) -> Result<Self, WireError> {
-        let count = self.count.saturating_add(1);
-        let bytes = u16::try_from(bytes).map_or(u16::MAX, |bytes| self.bytes.saturating_add(bytes));
+        // Neither count is ever above its limit here, but a frame alone may be.
+        let count = self.count + 1;
+        let bytes = u16::try_from(bytes).ok().and_then(|bytes| self.bytes.checked_add(bytes));
+        let bytes = bytes.ok_or(WireError::Credit)?;
         if count > INTERIM_HEADS_MAX || bytes > INTERIM_BYTES_MAX {
             return Err(WireError::Credit);
         }

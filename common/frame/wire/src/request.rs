@@ -7,15 +7,15 @@ use crate::{
     fields::Fields,
 };
 
-/// How the body of a message is delimited, after parse or dispatch has decided it.
+/// The delimitation of a message's body, as parse or dispatch has decided it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BodyLength {
     /// There is none.
     #[default]
     None,
-    /// Exactly so many bytes.
+    /// A body of exactly that many bytes.
     Exact(u64),
-    /// Known only when END comes.
+    /// A body whose length is known only when END comes.
     Chunked,
 }
 
@@ -112,20 +112,20 @@ const FLAG_EXPECT_CONTINUE: u8 = 2;
 const FLAG_SINGLE_CLIENT: u8 = 4;
 const FLAGS_ALL: u8 = FLAG_SECURE | FLAG_EXPECT_CONTINUE | FLAG_SINGLE_CLIENT;
 
-/// What parse decided about a request, and the raw bytes rules want to see. All slices are borrowed
-/// from the frame.
+/// The head of a request, as parse decided it, and the raw bytes that rules want to see. All slices
+/// are borrowed from the frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestHead<'a> {
-    /// What the client spoke.
+    /// HTTP version that the client spoke.
     pub version: Version,
-    /// The client reached us over TLS (here or at a trusted proxy).
+    /// The client came over TLS (here or to a trusted proxy).
     pub secure: bool,
     /// The client waits for 100 Continue before it sends its body.
     pub expect_continue: bool,
-    /// All requests of this connection are one client's, and dispatch hears of its end: a login may
-    /// be bound to it.
+    /// All requests of this connection are one client's, and dispatch is told of its end: a login
+    /// may be bound to it.
     pub single_client: bool,
-    /// How the body ends.
+    /// Delimitation of the body.
     pub body: BodyLength,
     /// Body bytes that follow at once and are already re-granted by a filter that held them.
     pub held: u32,
@@ -133,7 +133,7 @@ pub struct RequestHead<'a> {
     pub site: u32,
     /// Index of the listener.
     pub listener: u16,
-    /// The client: the resolved one behind trusted proxies.
+    /// The client: behind trusted proxies the one that they name.
     pub client: Endpoint,
     /// The socket's peer.
     pub peer: Endpoint,
@@ -167,7 +167,7 @@ pub struct RequestHead<'a> {
 const FIXED_BYTES: usize = 79;
 
 impl<'a> RequestHead<'a> {
-    /// Appends everything but the fields, which the caller writes right behind
+    /// Appends everything but the fields, which the caller writes next
     /// ([`crate::fields::FieldsWriter`]).
     ///
     /// # Errors
@@ -257,8 +257,7 @@ impl<'a> RequestHead<'a> {
 /// Offset of the `held` field in an encoded head: version, flags, body kind and length before it.
 const HELD_AT: std::ops::Range<usize> = 11..15;
 
-/// Sets the `held` field of an encoded head in place: what a filter does when it releases a body it
-/// held.
+/// Sets the `held` field of an encoded head in place, as a filter does when it releases a body.
 ///
 /// # Errors
 /// [`WireError::Short`] where `head` is no encoded head.

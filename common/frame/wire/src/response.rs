@@ -19,16 +19,16 @@ const FLAGS_ALL: u8 = FLAG_LEASE | FLAG_INTERIM | FLAG_UPGRADE | FLAG_CLOSE | FL
 /// Fixed bytes of a head before its fields.
 const FIXED_BYTES: usize = 25;
 
-/// No backend answered.
+/// Index in place of a backend where none responded.
 pub const BACKEND_NONE: u32 = u32::MAX;
 
-/// What dispatch decided about a response. Slices are borrowed from the frame.
+/// The head of a response, as dispatch decided it. Slices are borrowed from the frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResponseHead<'a> {
     /// Three digits, 100 to 599.
     pub status: u16,
-    /// dispatch wants to write the body itself: parse answers with LEASE when everything before it
-    /// is written.
+    /// dispatch wants to write the body itself: parse sends LEASE when everything before it is
+    /// written.
     pub lease: bool,
     /// 1xx other than 101: another head follows.
     pub interim: bool,
@@ -38,16 +38,16 @@ pub struct ResponseHead<'a> {
     pub close: bool,
     /// A filter denied the request: parse stops reading the body, lingers, closes.
     pub denied: bool,
-    /// dispatch wrote it itself: an error or a denial, nothing of an application. A filter on the
-    /// way back has nothing to judge.
+    /// A local response: an error or a denial by dispatch, nothing of an application. A filter on
+    /// the response path has nothing to evaluate.
     pub own: bool,
     /// A backend connection belongs to this client's: parse reports its end to dispatch
     /// ([`crate::direct`]).
     pub pinned: bool,
-    /// The body as the client is told of it; for answers to HEAD and for 304 the length is stated
+    /// The body as the client is told of it; for responses to HEAD and for 304 the length is stated
     /// and no body follows.
     pub body: BodyLength,
-    /// Index of the backend server that answered, or [`BACKEND_NONE`].
+    /// Index of the backend server that responded, or [`BACKEND_NONE`].
     pub backend: u32,
     /// Microseconds from the request's arrival at dispatch to the first byte of the backend's
     /// response.
@@ -61,7 +61,7 @@ pub struct ResponseHead<'a> {
 }
 
 impl<'a> ResponseHead<'a> {
-    /// Appends everything but the fields, which the caller writes right behind
+    /// Appends everything but the fields, which the caller writes next
     /// ([`crate::fields::FieldsWriter`]).
     pub fn encode_fixed(&self, out: &mut Vec<u8>) {
         let flags = [
@@ -126,7 +126,7 @@ impl<'a> ResponseHead<'a> {
         head.consistent()
     }
 
-    /// The statuses and flags that may stand together.
+    /// Returns the head where its status and flags agree.
     fn consistent(self) -> Result<Self, WireError> {
         let right = match self.status {
             101 => self.upgrade && !self.interim,

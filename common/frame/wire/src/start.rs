@@ -3,12 +3,15 @@
 //!
 //! start parses nothing else that a child sends.
 
-use crate::{WireError, cursor::Cursor};
+use crate::{
+    WireError,
+    cursor::{Cursor, Fixed},
+};
 
 /// Bytes of every message.
 pub const MESSAGE_BYTES: usize = 16;
 
-/// Which pipe of a process the logger is given.
+/// The pipe of a process that the logger is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Stream {
@@ -63,7 +66,7 @@ pub enum ToChild {
     LaneAdd {
         /// Number of the lane, unique over the edge's life.
         lane: u32,
-        /// How many connections it may hold.
+        /// Connections it may have at a time.
         connections_max: u32,
         /// It lived before this accept did: ask it to LIST.
         known: bool,
@@ -84,7 +87,7 @@ pub enum ToChild {
     Addresses {
         /// Index of the listener it is for, `u16::MAX` for all.
         listener: u16,
-        /// Which build of the lists this is.
+        /// Number of the build of the lists.
         generation: u32,
     },
     /// accept: a process died while it worked on this connection.
@@ -97,7 +100,7 @@ pub enum ToChild {
     Strikes,
     /// log: the reading end of a process's pipe comes along.
     PipeAdd {
-        /// Which of its pipes.
+        /// The one of its pipes.
         stream: Stream,
         /// Index into [`crate::launch::Program::ALL`].
         program: u8,
@@ -120,8 +123,8 @@ pub enum ToChild {
         /// Its process id.
         pid: u32,
     },
-    /// waf-filter: the way to fosse-store comes along, instead of the one before. store: the way to
-    /// a filter does.
+    /// waf-filter: a socket to fosse-store comes along, in place of the one before. store: a socket
+    /// to a filter does.
     Records {
         /// The filter's lane.
         lane: u32,
@@ -146,8 +149,7 @@ pub enum ToStart {
     },
     /// accept: to be kept for the next one.
     Strike(Strike),
-    /// A zygote, before READY: its rules keep records, so that its filters need the way to
-    /// fosse-store.
+    /// A zygote, before READY: its rules keep records, so its filters need a socket to fosse-store.
     KeepsRecords,
 }
 
@@ -163,18 +165,9 @@ struct Raw {
 
 impl Raw {
     fn encode(self) -> [u8; MESSAGE_BYTES] {
-        let mut out = [0; MESSAGE_BYTES];
-        let parts: [&[u8]; 5] =
-            [&[self.kind], &[self.a], &self.b.to_le_bytes(), &self.c.to_le_bytes(), &self.d.to_le_bytes()];
-        let mut at = 0usize;
-        for part in parts {
-            let end = at.saturating_add(part.len());
-            if let Some(place) = out.get_mut(at..end) {
-                place.copy_from_slice(part);
-            }
-            at = end;
-        }
-        out
+        let mut fixed = Fixed::new();
+        fixed.put([self.kind, self.a]).put(self.b.to_le_bytes()).put(self.c.to_le_bytes()).put(self.d.to_le_bytes());
+        fixed.bytes()
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, WireError> {
@@ -190,7 +183,7 @@ const fn narrow(value: u64) -> Result<u32, WireError> {
 }
 
 impl ToChild {
-    /// Whether a descriptor comes along.
+    /// Returns whether a descriptor comes along.
     #[must_use]
     pub(crate) const fn brings_fd(&self) -> bool {
         matches!(

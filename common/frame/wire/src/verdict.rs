@@ -1,12 +1,12 @@
-//! The verdict: what a filter puts in place of a request it denies. It travels on to dispatch,
-//! which answers.
+//! The verdict, which a filter puts in place of a request it denies. It travels on to dispatch,
+//! which sends the response.
 
 use crate::{
     WireError,
     cursor::{Cursor, put_short},
 };
 
-/// Why a filter denied; decides nothing, is logged and counted.
+/// The cause of a denial. It decides nothing, it is logged and counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Cause {
@@ -19,9 +19,9 @@ pub enum Cause {
     BodySize = 2,
     /// The body's encoding cannot be undone within limits.
     BodyEncoding = 3,
-    /// The lane's memory for held bodies is used up.
+    /// The lane's memory for buffered bodies is used up.
     Memory = 4,
-    /// The time for judging ran out.
+    /// The time for evaluation ran out.
     Budget = 5,
     /// A rate or connection limit.
     Rate = 6,
@@ -36,9 +36,9 @@ impl Cause {
 /// A denial. The message is for the log, never for the client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verdict<'a> {
-    /// Status to answer with, 300 to 599.
+    /// Status of the response, 300 to 599.
     pub status: u16,
-    /// Why.
+    /// Its cause.
     pub cause: Cause,
     /// Rule id, 0 where no rule was involved.
     pub rule: u32,
@@ -48,7 +48,7 @@ pub struct Verdict<'a> {
     pub site: u32,
     /// Number of the request, shown to the client so that it can be found in the log.
     pub request: u64,
-    /// Where a redirect leads; empty without.
+    /// Target of a redirect; empty without.
     pub location: &'a [u8],
     /// For the log.
     pub message: &'a [u8],

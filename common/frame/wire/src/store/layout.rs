@@ -85,7 +85,7 @@ pub(super) fn take_change<'a>(c: &mut Cursor<'a>) -> Result<(&'a [u8], Change), 
     Ok((name, change))
 }
 
-/// Whether a change can be sent: one beyond its limits would end the conversation.
+/// Returns whether a change can be sent: one beyond its limits would end the conversation.
 #[must_use]
 pub fn can_be_sent(name: &[u8], change: &Change) -> bool {
     let value = if let Change::Set(value) = change { value.len() } else { 0 };

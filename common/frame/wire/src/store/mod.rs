@@ -1,10 +1,10 @@
 //! waf-filter and store: records of persistent collections are asked for and changed.
 //!
 //! A message is `u32 length | u8 kind | body`, little-endian, over a stream socket; `length` counts
-//! kind and body. Both sides greet first. A filter asks and changes as it likes; the store answers
-//! each LOAD with one RECORD, in the order they came. What a filter has changed before it asks is
-//! in the response. Where no record at all is kept the store says so, and again when that changes:
-//! a filter that knows it need not ask.
+//! kind and body. Both sides greet first. A filter asks and changes as it likes; the store responds
+//! to each LOAD with one RECORD, in the order they came. What a filter has changed before it asks
+//! is in the response. Where no record at all is kept the store says so, and again when that
+//! changes: a filter that knows it need not ask.
 
 mod layout;
 
@@ -39,14 +39,14 @@ pub enum ToStore<'a> {
     Hello,
     /// Asks for a record: `u32 tag | place`.
     Load {
-        /// The filter's mark, given back in the response.
+        /// The filter's tag, given back in the response.
         tag: u32,
-        /// Which.
+        /// The place of the record.
         place: RecordAddress<'a>,
     },
     /// Changes a record: `place | u32 timeout | u16 count | changes`.
     Save {
-        /// Which.
+        /// The place of the record.
         place: RecordAddress<'a>,
         /// SecCollectionTimeout of the rules that change it, in seconds.
         timeout: u32,
@@ -60,18 +60,19 @@ pub enum ToStore<'a> {
 pub enum FromStore {
     /// First: `u16 protocol`.
     Hello,
-    /// Answers a LOAD: `u32 tag | u64 created | u64 updated | u64 updates | u16 count | fields`.
+    /// Responds to a LOAD:
+    /// `u32 tag | u64 created | u64 updated | u64 updates | u16 count | fields`.
     Record {
-        /// The mark of the LOAD.
+        /// The tag of the LOAD.
         tag: u32,
         /// The record; one of no updates where none is kept.
         record: Record,
     },
-    /// Whether there is any record of any filter: `u8 some | u32 saves`.
+    /// Says whether there is any record of any filter: `u8 some | u32 saves`.
     Kept {
         /// There is one.
         some: bool,
-        /// SAVEs of this filter that the store had heard by then, counted round: later ones may
+        /// SAVEs of this filter that the store had received by then, modulo 2^32: later ones may
         /// have made records.
         saves: u32,
     },
@@ -83,7 +84,8 @@ const SAVE: u8 = 3;
 const RECORD: u8 = 4;
 const KEPT: u8 = 5;
 
-/// What a side has heard. Whatever comes before a HELLO, and a second HELLO, ends the conversation.
+/// The greeting as one side sees it. Whatever comes before a HELLO, and a second HELLO, ends the
+/// conversation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Heard {
     /// Nothing.
@@ -117,7 +119,7 @@ pub fn split(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, WireError> {
     if counted == 0 || counted > STORE_MESSAGE_BYTES_MAX {
         return Err(WireError::Length(length));
     }
-    Ok(rest.get(..counted).map(|message| (message, counted.saturating_add(4))))
+    Ok(rest.get(..counted).map(|message| (message, counted + 4)))
 }
 
 /// Appends one message whole, or nothing.
@@ -125,12 +127,12 @@ fn put(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>) -> Result<()
     let at = out.len();
     out.extend_from_slice(&[0, 0, 0, 0, kind]);
     let filled = fill(out).and_then(|()| {
-        let counted = out.len().saturating_sub(at).saturating_sub(4);
+        let counted = out.len() - at - 4;
         let length = u32::try_from(counted).map_err(|_| WireError::Length(u32::MAX))?;
-        match out.get_mut(at..at.saturating_add(4)) {
-            Some(field) if counted <= STORE_MESSAGE_BYTES_MAX => field.copy_from_slice(&length.to_le_bytes()),
-            _ => return Err(WireError::Length(length)),
+        if counted > STORE_MESSAGE_BYTES_MAX {
+            return Err(WireError::Length(length));
         }
+        out[at..at + 4].copy_from_slice(&length.to_le_bytes());
         Ok(())
     });
     if filled.is_err() {
@@ -249,7 +251,7 @@ impl FromStore {
 ///
 /// # Errors
 /// As [`FromStore::encode`].
-pub fn answer(out: &mut Vec<u8>, tag: u32, record: &Record) -> Result<(), WireError> {
+pub fn put_response(out: &mut Vec<u8>, tag: u32, record: &Record) -> Result<(), WireError> {
     put(out, RECORD, |out| put_record(out, tag, record))
 }
 
