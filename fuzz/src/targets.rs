@@ -49,6 +49,7 @@ targets! {
     "bundle.parts", target::bundle::parts, files::parts, &[];
     "cidr.image", target::cidr::image, files::images, &[];
     "cidr.lists", target::cidr::lists, files::lists, files::ADDRESSES;
+    "dispatch.responses", target::dispatch::responses, http::server_responses, http::TOKENS;
     "frames.frames", target::frames::frames, wire::frames, http::TOKENS;
     "frames.lines", target::frames::lines, wire::lines, wire::JSON;
     "ftw.files", target::ftw::files, texts::regressions, texts::YAML;

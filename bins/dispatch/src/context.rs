@@ -1,4 +1,4 @@
-//! What every handler shares: the way to parse, the counters, the clock, and the lane's totals.
+//! The parts that handlers share: the event loop, the counters, and state of the lane as a whole.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,19 +14,24 @@ use crate::{PROGRAM, limits};
 pub(crate) mod token {
     pub(crate) const INPUT: u8 = 1;
     pub(crate) const OUTPUT: u8 = 2;
-    pub(crate) const START: u8 = 3;
-    pub(crate) const CLIENTS: u8 = 4;
-    pub(crate) const CONNECT: u8 = 5;
-    pub(crate) const CONNECTION: u8 = 6;
-    pub(crate) const CLIENT: u8 = 7;
+    pub(crate) const CLIENTS: u8 = 3;
+    pub(crate) const CONNECT: u8 = 4;
+    pub(crate) const CONNECTION: u8 = 5;
+    pub(crate) const CLIENT: u8 = 6;
     pub(crate) use fosse_eventloop::slab::token as of;
 }
 
-/// What handlers share.
+/// The parts that every handler of an event may use.
 #[derive(Debug)]
-pub(crate) struct Context {
-    pub(crate) event_loop: EventLoop,
-    pub(crate) counters: Counters,
+pub(crate) struct Context<'a> {
+    pub(crate) event_loop: &'a EventLoop,
+    pub(crate) counters: &'a Counters,
+    pub(crate) shared: &'a mut Shared,
+}
+
+/// State that belongs to no request and no connection.
+#[derive(Debug)]
+pub(crate) struct Shared {
     /// Frames for parse.
     pub(crate) output: Output,
     /// Streams with bytes for their backend, sent at the end of the turn.
@@ -34,7 +39,7 @@ pub(crate) struct Context {
     pub(crate) date: Date,
     /// One buffer for all reads.
     pub(crate) scratch: Vec<u8>,
-    /// What is left of [`limits::LEASE_TURN_ALL_BYTES_MAX`] in this turn.
+    /// Bytes left of [`limits::LEASE_TURN_ALL_BYTES_MAX`] in this turn.
     pub(crate) lease_bytes_left: usize,
     /// Bytes of bodies that filters held and that are not yet sent to a backend.
     pub(crate) held_bytes: u64,
@@ -42,11 +47,9 @@ pub(crate) struct Context {
     pub(crate) buffered_bytes: u64,
 }
 
-impl Context {
-    pub(crate) fn new(event_loop: EventLoop, counters: Counters, output: Output) -> Self {
+impl Shared {
+    pub(crate) fn new(output: Output) -> Self {
         Self {
-            event_loop,
-            counters,
             output,
             sends: Vec::new(),
             date: Date::default(),
@@ -56,14 +59,16 @@ impl Context {
             buffered_bytes: 0,
         }
     }
+}
 
+impl Context<'_> {
     /// Returns the time at the begin of this turn, in milliseconds.
     pub(crate) const fn now_ms(&self) -> u64 {
         self.event_loop.now_ms()
     }
 
     /// Returns the deadline of something that may take this long from now on, in milliseconds.
-    pub(crate) fn after(&self, time: Duration) -> u64 {
+    pub(crate) const fn after(&self, time: Duration) -> u64 {
         after(self.now_ms(), time)
     }
 

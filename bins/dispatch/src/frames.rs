@@ -26,12 +26,12 @@ use crate::{
 ///
 /// # Errors
 /// [`WireError`] where it may not come, or not so: parse is not itself any more.
-pub(crate) fn take(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane) -> Result<(), WireError> {
+pub(crate) fn take(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>) -> Result<(), WireError> {
     if frame.kind == Kind::RequestCredit {
         // A filter that holds a body grants it; the credit may be for a stream that has not come
         // here yet.
         frame.credit()?;
-        lane.context.output.outbox.forward(frame);
+        lane.context.shared.output.outbox.forward(frame);
         return Ok(());
     }
     let Some(stream) = streams.get(frame.stream) else { return take_first(frame, streams, lane) };
@@ -53,9 +53,9 @@ pub(crate) fn take(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane) ->
 }
 
 /// Takes a frame of a stream that lives.
-fn take_next(frame: &Frame<'_>, stream: &mut Stream, lane: &mut Lane) -> Result<Outcome, WireError> {
+fn take_next(frame: &Frame<'_>, stream: &mut Stream, lane: &mut Lane<'_>) -> Result<Outcome, WireError> {
     Ok(match frame.kind {
-        Kind::RequestData => request_body::data(stream, frame.body, &lane.settings, &mut lane.context)?,
+        Kind::RequestData => request_body::data(stream, frame.body, lane.settings, &mut lane.context)?,
         Kind::RequestEnd => request_body::end(stream, request::decode_end(frame.body)?, &mut lane.context)?,
         Kind::Reset => {
             frame.reset()?;
@@ -63,7 +63,7 @@ fn take_next(frame: &Frame<'_>, stream: &mut Stream, lane: &mut Lane) -> Result<
             Outcome::Continue
         }
         Kind::ResponseCredit => {
-            stream.credit = stream.credit.saturating_add(u64::from(frame.credit()?));
+            stream.credit = stream.credit.checked_add(u64::from(frame.credit()?)).ok_or(WireError::Credit)?;
             lane.credit_granted(stream)
         }
         // One that crosses the end of its response says nothing any more.
@@ -81,7 +81,7 @@ fn take_next(frame: &Frame<'_>, stream: &mut Stream, lane: &mut Lane) -> Result<
 }
 
 /// Takes a frame of a stream that does not live: its first, or one that crossed its end.
-fn take_first(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane) -> Result<(), WireError> {
+fn take_first(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>) -> Result<(), WireError> {
     match frame.kind {
         Kind::Request => take_request(frame, streams, lane),
         Kind::Verdict => {
@@ -97,20 +97,20 @@ fn take_first(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane) -> Resu
     }
 }
 
-fn take_request(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane) -> Result<(), WireError> {
+fn take_request(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>) -> Result<(), WireError> {
     let head = RequestHead::decode(frame.body)?;
     lane.context.counters.set(STREAM_CONNECTION, head.connection);
     lane.context.counters.add(count::REQUESTS, 1);
-    lane.context.held_bytes += u64::from(head.held);
-    let stream = Stream::new(frame.stream, &head, lane.context.event_loop.now_us());
+    lane.context.shared.held_bytes += u64::from(head.held);
+    let stream = Stream::new(frame.stream, &head, lane.context.event_loop.now_us())?;
     let stream = streams.insert(stream).ok_or(WireError::Order(Kind::Request))?;
-    let outcome = admission::admit(stream, &head, &lane.settings, &lane.clients, &mut lane.context);
+    let outcome = admission::admit(stream, &head, lane.settings, lane.clients, &mut lane.context);
     // It has not ended yet, so it is not over, and it has no connection that others could wait for.
     lane.settle(stream, outcome);
     Ok(())
 }
 
-fn respond_denied(id: fosse_wire::StreamId, verdict: &Verdict<'_>, context: &mut Context) {
+fn respond_denied(id: fosse_wire::StreamId, verdict: &Verdict<'_>, context: &mut Context<'_>) {
     let local = LocalResponse {
         status: verdict.status,
         request: verdict.request,
@@ -122,44 +122,44 @@ fn respond_denied(id: fosse_wire::StreamId, verdict: &Verdict<'_>, context: &mut
         backend: BACKEND_NONE,
         ..LocalResponse::default()
     };
-    let date = context.date.at(context.event_loop.now_ms());
-    response::local(&mut context.output.outbox, id, &local, date);
+    let date = context.shared.date.at(context.event_loop.now_ms());
+    response::local(&mut context.shared.output.outbox, id, &local, date);
 }
 
-/// A filter changed its mind after part of the request had gone on, or it denies the response: that
-/// it holds, all or none of it is known here, and another comes in its place.
-fn late_verdict(stream: &mut Stream, verdict: &Verdict<'_>, lane: &mut Lane) {
+/// Takes a verdict after part of the request had gone on, or one about the response, which the
+/// filter has buffered: all or none of it is known here, and a denial comes in its place.
+fn late_verdict(stream: &mut Stream, verdict: &Verdict<'_>, lane: &mut Lane<'_>) {
     lane.context.counters.add(count::VERDICTS, 1);
     lane.abandon(stream);
-    // The response that told parse of a login may be the one that is denied, and then it will not
-    // say when its client is gone. The page in its place ends the client connection anyway.
+    // The response that says `pinned` may be the one that is denied, and then parse will not say
+    // when its client is gone. The page in its place ends the client connection anyway.
     lane.upstream.unpin_client(stream.client_connection, &lane.context);
     match (stream.response_ended, stream.head_sent) {
         _ if stream.inspected => respond_denied(stream.id, verdict, &mut lane.context),
         (true, _) => {}
-        (false, true) => lane.context.output.outbox.reset(stream.id, ResetReason::Denied),
+        (false, true) => lane.context.shared.output.outbox.reset(stream.id, ResetReason::Denied),
         (false, false) => respond_denied(stream.id, verdict, &mut lane.context),
     }
     stream.response_ended = true;
 }
 
-/// The client went away, or parse gave up on it.
-fn client_gone(stream: &mut Stream, lane: &mut Lane) {
+/// Ends a stream whose client went away, or was given up by parse.
+fn client_gone(stream: &mut Stream, lane: &mut Lane<'_>) {
     lane.abandon(stream);
     if !stream.response_ended {
-        lane.context.output.outbox.reset(stream.id, ResetReason::Echo);
+        lane.context.shared.output.outbox.reset(stream.id, ResetReason::Echo);
         stream.response_ended = true;
     }
 }
 
 /// While buffered bodies take more than they may, refuses the largest one of the source that has
 /// most.
-fn relieve(streams: &mut Streams, lane: &mut Lane) {
-    while lane.context.buffered_bytes > lane.settings.lane_buffered_bytes_max {
+fn relieve(streams: &mut Streams, lane: &mut Lane<'_>) {
+    while lane.context.shared.buffered_bytes > lane.settings.lane_buffered_bytes_max {
         // The rest may be of bodies that go on already and wait for their backends to take them.
         let Some(largest) = buffering::largest_of_heaviest(streams.iter()) else { return };
         let Some(stream) = streams.get(largest) else { return };
-        warning(PROGRAM, format_args!("event=buffer-full bytes={}", lane.context.buffered_bytes));
+        warning(PROGRAM, format_args!("event=buffer-full bytes={}", lane.context.shared.buffered_bytes));
         let outcome = buffering::refuse(stream, 503, &mut lane.context);
         let event = lane.settle(stream, outcome);
         let over = stream.is_over();

@@ -1,4 +1,4 @@
-//! Where exchanges and upstream meet: a stream gets its connection here, and loses it here.
+//! The link between exchanges and upstream: a stream gets its connection here, and loses it here.
 
 use fosse_counters::dispatch as count;
 use fosse_die::warning;
@@ -31,26 +31,26 @@ use crate::{
 
 /// Everything but the streams.
 #[derive(Debug)]
-pub(crate) struct Lane {
-    pub(crate) settings: Settings,
-    pub(crate) upstream: Upstream,
-    pub(crate) clients: Clients,
-    pub(crate) context: Context,
+pub(crate) struct Lane<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) upstream: &'a mut Upstream,
+    pub(crate) clients: &'a mut Clients,
+    pub(crate) context: Context<'a>,
 }
 
 /// The connection of a stream, and what goes with it.
-struct Joined<'a> {
+struct Joined<'j, 'a> {
     key: Key,
-    connection: &'a mut Connection,
-    pins: &'a mut Pins,
-    clients: &'a mut Clients,
+    connection: &'j mut Connection,
+    pins: &'j mut Pins,
+    clients: &'j mut Clients,
     terms: Terms<'a>,
-    context: &'a mut Context,
+    context: &'j mut Context<'a>,
 }
 
-impl Lane {
+impl<'a> Lane<'a> {
     /// Returns a stream's connection and what goes with it; `None` while it has none.
-    fn joined(&mut self, stream: &Stream) -> Option<Joined<'_>> {
+    fn joined(&mut self, stream: &Stream) -> Option<Joined<'_, 'a>> {
         let key = stream.connection?;
         let Some(connection) = self.upstream.connections.get_mut(key) else {
             self.context.state_error("connection of a stream is gone");
@@ -62,11 +62,11 @@ impl Lane {
             head_bytes_max: usize::try_from(self.settings.response_head_bytes_max).unwrap_or(usize::MAX),
             may_lease: self.clients.has_room_for(stream.client_connection),
         };
-        let (pins, clients, context) = (&mut self.upstream.pins, &mut self.clients, &mut self.context);
+        let (pins, clients, context) = (&mut self.upstream.pins, &mut *self.clients, &mut self.context);
         Some(Joined { key, connection, pins, clients, terms, context })
     }
 
-    /// A stream's backend connection has something to read, or room to write.
+    /// Handles a stream's backend connection that has something to read, or room to write.
     pub(crate) fn backend_ready(&mut self, stream: &mut Stream, event: fosse_eventloop::Event) -> Outcome {
         let Some(Joined { key, connection, pins, clients, terms, context }) = self.joined(stream) else {
             return Outcome::Continue;
@@ -79,7 +79,7 @@ impl Lane {
         }
         if event.readable() && !connection.interest.contains(Interest::IN) && !connection.is_tunnel() {
             // Hang-up while nothing is wanted: seen again when the credit comes.
-            connection.watch(key, Interest::empty(), &context.event_loop);
+            connection.watch(key, Interest::empty(), context.event_loop);
             Outcome::Continue
         } else if stream.lease == Lease::Held {
             match clients.get_mut(stream.client_connection) {
@@ -93,7 +93,7 @@ impl Lane {
         }
     }
 
-    /// The socket of a leased stream's client has room, or (upgraded) bytes.
+    /// Handles the socket of a leased stream's client that has room, or (upgraded) bytes.
     pub(crate) fn client_ready(&mut self, stream: &mut Stream) -> Outcome {
         let Some(Joined { key, connection, clients, terms, context, .. }) = self.joined(stream) else {
             return Outcome::Continue;
@@ -104,7 +104,7 @@ impl Lane {
         }
     }
 
-    /// parse has handed a client's socket over.
+    /// Begins a lease: parse has handed the client's socket over.
     pub(crate) fn lease_begins(&mut self, stream: &mut Stream) -> Outcome {
         let Some(Joined { key, connection, clients, terms, context, .. }) = self.joined(stream) else {
             return Outcome::Continue;
@@ -115,7 +115,7 @@ impl Lane {
         }
     }
 
-    /// parse has granted more of a response.
+    /// Goes on with a response of which parse has granted more.
     pub(crate) fn credit_granted(&mut self, stream: &mut Stream) -> Outcome {
         let Some(Joined { key, connection, pins, terms, context, .. }) = self.joined(stream) else {
             return Outcome::Continue;
@@ -133,7 +133,7 @@ impl Lane {
         }
     }
 
-    /// The time of a stream is over.
+    /// Ends the wait of a stream whose time is over.
     pub(crate) fn expire(&mut self, stream: &mut Stream) -> Option<Event> {
         let connection = stream.connection.and_then(|key| self.upstream.connections.get(key));
         let backend = &self.settings.backends[stream.backend];
@@ -146,8 +146,8 @@ impl Lane {
         self.upstream.connections.get(stream.connection?)
     }
 
-    /// Does what a handler has left to do. Returns news for another stream, which the end of this
-    /// one's exchange may bring.
+    /// Does the work that a handler has left. Returns news for another stream, which the end of
+    /// this one's exchange may bring.
     pub(crate) fn settle(&mut self, stream: &mut Stream, outcome: Outcome) -> Option<Event> {
         match outcome {
             Outcome::Continue => {}
@@ -159,14 +159,14 @@ impl Lane {
             Outcome::ClientLost => {
                 self.abandon(stream);
                 stream.response_ended = true;
-                self.context.output.outbox.reset(stream.id, ResetReason::Client);
+                self.context.shared.output.outbox.reset(stream.id, ResetReason::Client);
             }
         }
         None
     }
 
     /// Finds a connection for a stream: its client's own, an idle one, a new one, or a place in the
-    /// line for one.
+    /// queue for one.
     fn connect(&mut self, stream: &mut Stream) {
         let pinned =
             stream.pin().and_then(|pin| self.upstream.take_pinned(stream.id, stream.backend, pin, &self.context));
@@ -194,7 +194,7 @@ impl Lane {
 
     /// Joins a stream and the connection that upstream has given it.
     fn begin(&mut self, stream: &mut Stream, key: Key) {
-        let Upstream { connections, pins, .. } = &mut self.upstream;
+        let Upstream { connections, pins, .. } = &mut *self.upstream;
         let Some(connection) = connections.get_mut(key) else {
             return self.context.state_error("connection for a stream is gone");
         };
@@ -203,8 +203,7 @@ impl Lane {
         send::begin(stream, key, connection, pins, backend, &mut self.context);
     }
 
-    /// Takes a connection that cannot be used away and finds another: no byte of the request has
-    /// gone out.
+    /// Replaces a connection that cannot be used: no byte of the request has gone out.
     fn reconnect(&mut self, stream: &mut Stream) {
         self.abandon(stream);
         stream.server = None;
@@ -212,13 +211,13 @@ impl Lane {
         self.connect(stream);
     }
 
-    /// Takes news of upstream for a stream that waits in line.
+    /// Takes news of upstream for a stream that waits in a queue.
     pub(crate) fn supplied(&mut self, streams: &mut Streams, event: Event) {
         match event {
             Event::Ready(id, key) => match streams.get(id) {
                 Some(stream) => self.begin(stream, key),
                 None => {
-                    self.context.state_error("stream in line for a connection is gone");
+                    self.context.state_error("stream in the queue for a connection is gone");
                     self.upstream.close(key, &self.context);
                 }
             },
@@ -228,13 +227,13 @@ impl Lane {
                     let over = stream.is_over();
                     self.follow(streams, id, over, None);
                 }
-                None => self.context.state_error("stream in line for a server is gone"),
+                None => self.context.state_error("stream in the queue of a server is gone"),
             },
         }
     }
 
-    /// The server a stream waited for cannot be reached. No byte of the request has gone out:
-    /// another server may have it, whatever its method.
+    /// Sends a stream elsewhere whose server cannot be reached. No byte of the request has gone
+    /// out: another server may have it, whatever its method.
     fn elsewhere(&mut self, stream: &mut Stream) {
         stream.waits_for = None;
         if stream.tries < self.settings.backends[stream.backend].server_count {
@@ -245,7 +244,7 @@ impl Lane {
     }
 
     /// Takes a stream's connection away and closes it, as its state is not known any more, or takes
-    /// the stream out of the line for one.
+    /// the stream out of the queue for one.
     pub(crate) fn abandon(&mut self, stream: &mut Stream) {
         if let Some(server) = stream.waits_for.take() {
             self.upstream.cancel(stream.id, server);
@@ -258,12 +257,12 @@ impl Lane {
 
     fn release_client(&mut self, stream: &Stream) {
         if stream.lease == Lease::Held {
-            self.clients.release(stream.client_connection, &self.context.event_loop);
+            self.clients.release(stream.client_connection, self.context.event_loop);
         }
     }
 
-    /// The backend failed a stream. It is sent again where that is safe, once; otherwise the client
-    /// learns of it.
+    /// Handles a stream that the backend failed: it is sent again where that is safe, once;
+    /// otherwise the client gets an error.
     fn backend_failed(&mut self, stream: &mut Stream, why: Failure) {
         let connection = self.connection_of(stream);
         let heard = connection.is_some_and(|c| c.heard);
@@ -291,8 +290,8 @@ impl Lane {
         self.connect(stream);
     }
 
-    /// A response is complete: END to parse, the connection back to its pool if nothing speaks
-    /// against it.
+    /// Ends a response that is complete: END to parse, the connection back to its pool where it can
+    /// be used again.
     fn complete(&mut self, stream: &mut Stream, clean: bool) -> Option<Event> {
         let Some(key) = stream.connection.take() else {
             self.context.state_error("response without a connection");
@@ -305,7 +304,7 @@ impl Lane {
         };
         stream.response_ended = true;
         let trailers = if let At::Chunked(decoder) = &connection.at { Some(decoder.trailers()) } else { None };
-        response::end(&mut self.context.output.outbox, stream.id, stream.leased_bytes, trailers);
+        response::end(&mut self.context.shared.output.outbox, stream.id, stream.leased_bytes, trailers);
         self.upstream.servers[connection.server].worked();
         if connection.keep && clean && !connection.ended && stream.sent() {
             return self.upstream.release(key, &self.context);
@@ -314,14 +313,14 @@ impl Lane {
         None
     }
 
-    /// Responds with a page of our own, or cuts the response short where its head has gone already.
+    /// Sends a local response, or cuts the response short where its head has gone already.
     fn respond(&mut self, stream: &mut Stream, status: u16) {
         self.abandon(stream);
         if stream.response_ended {
             return;
         }
         stream.response_ended = true;
-        let outbox = &mut self.context.output.outbox;
+        let outbox = &mut self.context.shared.output.outbox;
         if stream.head_sent {
             outbox.reset(stream.id, ResetReason::Backend);
         } else {
@@ -334,7 +333,7 @@ impl Lane {
                 backend: stream.server.and_then(|n| u32::try_from(n).ok()).unwrap_or(BACKEND_NONE),
                 ..LocalResponse::default()
             };
-            response::local(outbox, stream.id, &local, self.context.date.at(self.context.event_loop.now_ms()));
+            response::local(outbox, stream.id, &local, self.context.shared.date.at(self.context.event_loop.now_ms()));
         }
         match status {
             502 => self.context.counters.add(count::BAD_GATEWAY, 1),
@@ -344,11 +343,43 @@ impl Lane {
         }
     }
 
+    /// Ends the exchanges whose time is over.
+    pub(crate) fn end_overdue_streams(&mut self, streams: &mut Streams) {
+        for id in streams.overdue(self.context.now_ms()) {
+            // The end of one stream ends no other.
+            let Some(stream) = streams.get(id) else {
+                self.context.state_error("overdue stream is gone");
+                continue;
+            };
+            let news = self.expire(stream);
+            let over = stream.is_over();
+            self.follow(streams, id, over, news);
+        }
+    }
+
+    /// Sends what this turn brought, once for each stream.
+    pub(crate) fn send_requests(&mut self, streams: &mut Streams) {
+        let mut sends = std::mem::take(&mut self.context.shared.sends);
+        for id in sends.drain(..) {
+            // It may be over since.
+            if let Some(stream) = streams.get(id) {
+                self.send(stream);
+            }
+        }
+        self.context.shared.sends = sends;
+    }
+
+    /// A client connection is over.
+    pub(crate) fn client_ended(&mut self, connection: u64) {
+        self.upstream.unpin_client(connection, &self.context);
+        self.clients.remove(connection, self.context.event_loop);
+    }
+
     /// Forgets a stream that is over, and tells another one its news.
     pub(crate) fn follow(&mut self, streams: &mut Streams, id: StreamId, over: bool, event: Option<Event>) {
         if over && let Some((held, buffered)) = streams.remove(id) {
-            self.context.held_bytes -= u64::from(held);
-            self.context.buffered_bytes -= buffered;
+            self.context.shared.held_bytes -= u64::from(held);
+            self.context.shared.buffered_bytes -= buffered;
         }
         if let Some(event) = event {
             self.supplied(streams, event);
@@ -356,7 +387,7 @@ impl Lane {
     }
 }
 
-/// The client's socket is gone: parse has said that its connection is over.
+/// Ends an exchange whose client socket is gone, as parse has said that its connection is over.
 fn client_lost(connection: &Connection) -> Outcome {
     if connection.is_tunnel() { Outcome::Complete { clean: false } } else { Outcome::ClientLost }
 }

@@ -1,14 +1,15 @@
 //! fosse-dispatch: takes request frames, speaks HTTP/1.1 to backends over pooled connections, sends
 //! response frames back.
 //!
-//! Who owns what: [`upstream`] the servers and the connections to them, and knows requests by id
-//! only; [`exchange`] one request with its connection; `lane` joins the two; `frames` and `server`
+//! Owners: [`upstream`] has the servers and the connections to them, and knows requests by id
+//! only; [`exchange`] one request with its connection; `lane` joins the two; `frames` and `events`
 //! find the request or the connection that an event is about, once, and pass it on. Every handler
 //! takes the parts it changes, and [`context`] is what all of them share.
 
 #![forbid(unsafe_code)]
 
 mod context;
+mod events;
 mod exchange;
 mod frames;
 mod lane;

@@ -1,6 +1,6 @@
 //! Every limit of fosse-dispatch that the configuration does not set.
 
-/// Bytes of an response's body from which on dispatch writes it to the client itself. Below it the
+/// Bytes of a response's body from which on dispatch writes it to the client itself. Below it the
 /// two frames of a lease cost more than carrying the bytes to parse.
 pub(crate) const LEASE_BYTES_MIN: u64 = 24 * 1024;
 
@@ -23,13 +23,13 @@ pub(crate) const LEASE_READ_BYTES_MIN: usize = 16 * 1024;
 pub(crate) const LEASE_READ_BYTES_MAX: usize = 64 * 1024;
 
 /// Bytes moved for one leased response or upgraded connection before others have their turn: with a
-/// thousand of them a turn still ends soon, and a wake-up for so many bytes costs nothing beside
+/// thousand of them a turn still ends soon, and a wake-up for that many bytes costs nothing beside
 /// copying them.
 pub(crate) const LEASE_TURN_BYTES_MAX: usize = 128 * 1024;
 
 /// Bytes moved for all leased responses and upgraded connections in one turn. Beyond it each moves
-/// no more than [`LEASE_READ_BYTES_MIN`]: with 256 fast ones a turn took 11 ms, in which nobody
-/// else of the lane was served.
+/// no more than [`LEASE_READ_BYTES_MIN`]: with 256 fast ones a turn took 11 ms, in which no other
+/// request of the lane was served.
 pub(crate) const LEASE_TURN_ALL_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Bytes of a request that are kept for sending it again. Above it a request is not repeated.
@@ -40,8 +40,8 @@ pub(crate) const RETRY_BYTES_MAX: usize = 64 * 1024;
 /// body goes on chunked.
 pub(crate) const BUFFERED_BYTES_MAX: u64 = 64 * 1024;
 
-/// Milliseconds without a byte of a body that is so buffered, after which it goes on chunked:
-/// whoever pauses so long may be waiting for the server.
+/// Milliseconds without a byte of a body that is so buffered, after which it goes on chunked: a
+/// client that pauses so long may be waiting for the server.
 pub(crate) const BUFFERED_PAUSE_MS_MAX: u64 = 1000;
 
 /// The largest window a request body grows to. A backend that empties 16 KiB at a time is given
@@ -55,7 +55,7 @@ pub(crate) const TUNNEL_BYTES_MAX: usize = 64 * 1024;
 /// for without it (RFC 9110, section 10.1.1: the wait must not be for ever).
 pub(crate) const CONTINUE_MS: u64 = 1000;
 
-/// Client sockets held for leases. One for each connection of a lane at the most.
+/// Client sockets kept for leases. One for each connection of a lane at the most.
 pub(crate) const CLIENTS_MAX: usize = 65_536;
 
 /// Seconds a client is told to wait when a backend is full or gone for now.

@@ -2,22 +2,39 @@
 //!
 //! Reads request frames on fd 0, writes response frames on fd 1, logs on fd 2. Client sockets for
 //! leases come on fd 8, backend sockets from fosse-connect on fd 9. It keeps pooled backend
-//! connections and the requests under way, and bounds what it holds by the credit it grants. It has
-//! neither socket nor connect.
+//! connections and the requests under way, and bounds what it buffers by the credit it grants. It
+//! has neither socket nor connect.
 
 #![forbid(unsafe_code)]
 
-use fosse_dispatch::{policy::POLICY, server};
-use fosse_lockdown::{Mode, enter};
+use fosse_dispatch::{policy::POLICY, server::Server};
+use fosse_inherit::{Expected, MEMORY, MESSAGES, STREAM};
+use fosse_service::{Spec, Startup};
+use fosse_stage::{Input, Output};
+use fosse_wire::frame::Hello;
 
-const PROGRAM: &str = "fosse-dispatch";
-const USAGE: &str = "fosse-dispatch (started by fosse-start)";
+const USAGE: &str = "fosse-dispatch [--sandbox-strict | --sandbox-trap | --no-sandbox] (fosse-start runs it)";
+
+const SPEC: Spec = Spec {
+    usage: USAGE,
+    policy: &POLICY,
+    descriptors: &[
+        Expected::required(0, STREAM, "request frames"),
+        Expected::required(1, STREAM, "response frames"),
+        Expected::required(5, MEMORY, "configuration"),
+        Expected::optional(6, MEMORY, "counter page"),
+        Expected::optional(7, MESSAGES, "start"),
+        Expected::optional(8, MESSAGES, "client sockets from parse"),
+        Expected::required(9, MESSAGES, "backend sockets from connect"),
+    ],
+    lingers: true,
+};
 
 fn main() {
-    fosse_sys::panic::panic_hook(PROGRAM);
-    let mode = Mode::from_environment();
-    fosse_args::Args::of_process(PROGRAM, USAGE).end();
-    let inputs = server::inputs();
-    let locked = enter(&POLICY, mode);
-    server::run(inputs, locked)
+    let mut inherited = Startup::of_process(&SPEC).inherit();
+    // These ask for the type of their descriptor, which the lock forbids.
+    let input = Input::new(inherited.descriptors.required(0));
+    let output = Output::new(inherited.descriptors.required(1), Hello::default());
+    let (process, given) = inherited.lock();
+    process.serve(|process| Server::new(process, given, input, output))
 }

@@ -1,5 +1,5 @@
-//! What fosse-dispatch may do after lock-down. It has neither socket nor connect: fosse-connect
-//! hands it sockets.
+//! The system calls that fosse-dispatch may make after lock-down. It has neither socket nor
+//! connect: fosse-connect hands it sockets.
 
 use fosse_lockdown::{Args, Policy, Row, call};
 

@@ -85,7 +85,7 @@ fn a_store_that_answers_again_is_asked_again() {
     assert_eq!(status(&edge, "/"), 200);
     edge.wait_for_log("event=store-silent");
     one.signal(Signal::CONT);
-    edge.wait_for_log("event=store-answers");
+    edge.wait_for_log("event=store-responds");
     assert_eq!(store(&edge).unwrap().pid, one.pid);
     // What was changed while it stood still was sent when it went on.
     assert_eq!(status(&edge, "/?is=3"), 418, "{}", edge.log());

@@ -18,7 +18,7 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// An unused budget; 0 stands for the default.
+    /// Makes an unused budget; 0 means the default.
     pub(crate) fn new(rules_milliseconds_max: u32) -> Self {
         let milliseconds =
             if rules_milliseconds_max == 0 { RULES_MILLISECONDS_DEFAULT } else { rules_milliseconds_max };

@@ -12,7 +12,7 @@ pub(crate) fn requested_by(fields: Fields<'_>) -> Requested {
     codings.reduce(|_, _| Requested::Unsupported).unwrap_or(Requested::Identity)
 }
 
-/// How much of a body is decoded.
+/// The limits of decoding a body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DecodeLimits {
     /// Decoded bytes.

@@ -1,4 +1,4 @@
-//! What the evaluations of all streams share, each part with one job.
+//! The parts that the evaluations of all streams share, each with one job.
 
 use std::rc::Rc;
 

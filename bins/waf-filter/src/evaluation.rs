@@ -12,7 +12,8 @@ use crate::{
     store::client::StoreClient,
 };
 
-/// How far an evaluation is. What is evaluated runs; what is awaited has to be handed in.
+/// The progress of an evaluation. A phase that is evaluated runs; a part that is awaited has to be
+/// handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     /// The request's head is evaluated (phase 1).
@@ -35,7 +36,7 @@ enum Step {
     Done,
 }
 
-/// What an evaluation needs next.
+/// The next need of an evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// The body of the request, or of the response, when it is there.
@@ -53,7 +54,7 @@ pub(crate) enum Next {
 /// A request and its rules.
 #[derive(Debug)]
 pub(crate) struct Evaluation {
-    /// What the rules see and say.
+    /// The request and response as the rules see them, and their findings.
     pub(crate) transaction: Transaction<'static>,
     /// The decision against passing, if there is one. In detect mode it is logged.
     pub(crate) denial: Option<Denial>,

@@ -51,7 +51,7 @@ impl Evaluator {
             return;
         }
         while self.run(evaluation, stream, store) == Next::Record {
-            // Nobody waits for it any more, but what the rules change counts all the same.
+            // No client waits for it any more, but changes by the rules count all the same.
             let wanted: Vec<_> = evaluation.transaction.wanted().map(|place| place.collection).collect();
             wanted.into_iter().for_each(|one| evaluation.transaction.provide(one, Record::default()));
         }

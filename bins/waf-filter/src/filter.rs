@@ -6,7 +6,7 @@
 use std::{os::fd::OwnedFd, rc::Rc};
 
 use fosse_counters::{Counters, STREAM_CONNECTION, waf_filter as count};
-use fosse_eventloop::{Turn, clock_us};
+use fosse_eventloop::{EventLoop, clock_us};
 use fosse_settings::WafFilter;
 use fosse_wire::{Frame, Kind, StreamId, WireError, order::Forward, request::RequestHead};
 use rustix::io::Errno;
@@ -115,9 +115,9 @@ impl Filter {
     ///
     /// # Errors
     /// As epoll_ctl(2).
-    pub fn connect_store(&mut self, fd: OwnedFd, turn: &Turn, token: u64) -> Result<(), Errno> {
-        let unanswered = self.context.store.connect(fd, turn, token)?;
-        self.provide(unanswered);
+    pub fn connect_store(&mut self, fd: OwnedFd, event_loop: &EventLoop, token: u64) -> Result<(), Errno> {
+        let without_reply = self.context.store.connect(fd, event_loop, token)?;
+        self.provide(without_reply);
         Ok(())
     }
 
@@ -129,8 +129,8 @@ impl Filter {
 
     /// Gives up waiting for records at the end of a turn, where the session with fosse-store has
     /// ended or they are overdue at this time of the monotonic clock, in milliseconds.
-    pub fn time_out_store(&mut self, turn: &Turn, now_ms: u64) {
-        let mut records = self.context.store.end_session(turn);
+    pub fn time_out_store(&mut self, event_loop: &EventLoop, now_ms: u64) {
+        let mut records = self.context.store.end_session(event_loop);
         records.extend(self.context.store.time_out(now_ms));
         self.provide(records);
     }
@@ -139,8 +139,8 @@ impl Filter {
     ///
     /// # Errors
     /// As epoll_ctl(2).
-    pub fn flush_store(&mut self, turn: &Turn, token: u64) -> Result<(), Errno> {
-        self.context.store.flush(turn, token)
+    pub fn flush_store(&mut self, event_loop: &EventLoop, token: u64) -> Result<(), Errno> {
+        self.context.store.flush(event_loop, token)
     }
 
     /// Returns the milliseconds until a record is overdue, if any is awaited.

@@ -33,7 +33,7 @@ pub(crate) const LOOK_US: u64 = 1_000;
 
 /// Time a request waits for a record of a persistent collection, in milliseconds: a thousand times
 /// what fosse-store takes. Then the record is taken as empty, and so are all others until
-/// fosse-store answers again.
+/// fosse-store responds again.
 pub(crate) const RECORD_WAIT_MS_MAX: u64 = 100;
 
 /// Bytes for fosse-store that wait to be written. Beyond it changes are lost, and counted.

@@ -7,21 +7,34 @@
 
 #![forbid(unsafe_code)]
 
-use fosse_lockdown::{Mode, enter};
-use fosse_waf_filter::{PROGRAM, Rules, policy::POLICY, startup, zygote};
+use fosse_inherit::{Expected, LINES, MEMORY, MESSAGES, STREAM};
+use fosse_service::{Spec, Startup};
+use fosse_waf_filter::{policy::POLICY, startup, zygote};
 
-const USAGE: &str = "fosse-waf-filter [--rules FILE|DIR|builtin|engine|none]... < frames > frames";
+const USAGE: &str = "fosse-waf-filter [--sandbox-strict | --sandbox-trap | --no-sandbox] [--rules FILE|DIR|builtin|engine|none]... < frames > frames";
+
+const SPEC: Spec = Spec {
+    usage: USAGE,
+    policy: &POLICY,
+    descriptors: &[
+        Expected::required(0, STREAM, "request frames"),
+        Expected::required(1, STREAM, "request frames"),
+        Expected::optional(3, STREAM, "response frames"),
+        Expected::optional(4, STREAM, "response frames"),
+        Expected::optional(5, MEMORY, "configuration"),
+        Expected::optional(6, MEMORY, "counter page"),
+        Expected::optional(7, MESSAGES, "start"),
+        Expected::optional(8, MEMORY, "rules"),
+        Expected::optional(9, LINES, "audit log"),
+    ],
+    lingers: true,
+};
 
 fn main() {
-    fosse_sys::panic::panic_hook(PROGRAM);
-    let mut args = fosse_args::Args::of_process(PROGRAM, USAGE);
-    let (paths, is_zygote) = (args.values("--rules"), args.flag("--zygote"));
-    args.end();
+    let mut startup = Startup::of_process(&SPEC);
+    let (paths, is_zygote) = (startup.args.values("--rules"), startup.args.flag("--zygote"));
+    startup.args.end();
     // Every filter that a zygote forks comes back from there.
-    let (mode, rules) = if is_zygote { zygote::run() } else { (Mode::from_environment(), None) };
-    let inputs = startup::inputs();
-    // Rules a person names are read with that person's rights; nothing has come from outside yet.
-    let rules = rules.or_else(|| (!paths.is_empty()).then(|| Rules::or_die(Rules::read(&paths))));
-    let locked = enter(&POLICY, mode);
-    startup::run(inputs, rules, locked)
+    let (startup, rules) = if is_zygote { zygote::run(startup) } else { (startup, None) };
+    startup::run(startup.inherit(), rules, &paths)
 }

@@ -17,7 +17,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// An empty memory; a limit of 0 stands for the default.
+    /// Makes an empty memory; a limit of 0 means the default.
     pub(crate) fn new(lane_held_bytes_max: u64, counters: Rc<Counters>) -> Self {
         let lane_held_bytes_max = if lane_held_bytes_max == 0 { LANE_HELD_BYTES_DEFAULT } else { lane_held_bytes_max };
         Self { used_bytes: 0, lane_held_bytes_max, pending: 0, counters }

@@ -1,4 +1,4 @@
-//! What fosse-waf-filter may do after lock-down: frames in, frames out.
+//! The system calls that fosse-waf-filter may make after lock-down: frames in, frames out.
 
 use fosse_lockdown::{Args, Cond, Policy, Row, call};
 

@@ -73,7 +73,7 @@ impl Rules {
     /// Compiles the rules of a site that names none, for every request alike.
     ///
     /// # Errors
-    /// What is wrong with them; their own tests find nothing.
+    /// All that is wrong with them; their own tests find nothing.
     pub(crate) fn builtin() -> Result<Self, Vec<String>> {
         // Not by `read`, which opens files: this is called after the lock-down.
         let rules =
@@ -84,7 +84,7 @@ impl Rules {
     /// Reads and compiles what a person names in a shell, for every request alike: files, patterns,
     /// directories (their `*.conf` in order), `builtin` and `engine`. Files are gathered as
     /// fosse-load gathers them for an edge: those named, what they include, the data they name, and
-    /// no others. `none`, alone, stands for no rules.
+    /// no others. `none`, alone, means no rules.
     ///
     /// # Errors
     /// All that is wrong.
@@ -129,8 +129,7 @@ fn compile(bundle: &mut Bundle, name: &str, text: String) -> Result<&'static Rul
     }
 }
 
-/// Returns the entry pattern that a path of the command line stands for; fosse-load wants absolute
-/// ones.
+/// Returns the entry pattern for a path of the command line; fosse-load wants absolute ones.
 fn pattern(path: &str) -> Result<String, Vec<String>> {
     if fosse_builtin_rules::embedded(path).is_some() {
         return Ok(path.to_owned());

@@ -1,108 +1,47 @@
-//! The loop: frames in, evaluated, frames out.
+//! The turns: frames in, evaluated, frames out.
 
-use std::{os::fd::OwnedFd, rc::Rc};
-
-use fosse_counters::{Counters, DRAINING, LOG_DROPPED, STREAM_CONNECTION, TURNS};
-use fosse_die::temporary;
-use fosse_eventloop::{Happened, Interest, Turn, clock_us};
-use fosse_fdpass::Received;
+use fosse_counters::{DRAINING, STREAM_CONNECTION};
+use fosse_eventloop::{Event, Interest, clock_us};
+use fosse_service::{ExitReason, Order, Process, Service};
 use fosse_stage::{Gone, Input, Output};
-use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
-use rustix::io::Errno;
+use fosse_wire::start::ToChild;
 
-use crate::{PROGRAM, filter::Filter, outputs::with_outputs};
+use crate::{filter::Filter, outputs::with_outputs};
 
 const TOKEN_INPUT: u64 = 1;
 const TOKEN_OUTPUT: u64 = 2;
-const TOKEN_START: u64 = 3;
-const TOKEN_STORE: u64 = 4;
-const TOKEN_BACK_INPUT: u64 = 5;
-const TOKEN_BACK_OUTPUT: u64 = 6;
+const TOKEN_STORE: u64 = 3;
+const TOKEN_BACK_INPUT: u64 = 4;
+const TOKEN_BACK_OUTPUT: u64 = 5;
 
 /// The filter with its sockets.
+#[derive(Debug)]
 pub(crate) struct Server {
-    pub(crate) filter: Filter,
-    pub(crate) input: Input,
-    pub(crate) output: Output,
+    filter: Filter,
+    input: Input,
+    output: Output,
     /// From dispatch and to parse, where some site has its responses inspected.
-    pub(crate) back: Option<(Input, Output)>,
-    pub(crate) turn: Turn,
-    pub(crate) start: Option<OwnedFd>,
-    pub(crate) counters: Rc<Counters>,
-    pub(crate) is_draining: bool,
+    back: Option<(Input, Output)>,
+    is_draining: bool,
 }
 
 impl Server {
-    /// Serves until the frames end.
-    pub(crate) fn run(mut self) -> ! {
-        if let Err(errno) = self.watch() {
-            temporary(PROGRAM, format_args!("unable to watch descriptors: {errno}"));
+    /// Waits for frames.
+    ///
+    /// # Errors
+    /// Those of epoll_ctl(2).
+    pub(crate) fn new(
+        process: &Process,
+        filter: Filter,
+        input: Input,
+        output: Output,
+        back: Option<(Input, Output)>,
+    ) -> Result<Self, ExitReason> {
+        process.event_loop.add(&input, TOKEN_INPUT, Interest::IN)?;
+        if let Some((from, _)) = &back {
+            process.event_loop.add(from, TOKEN_BACK_INPUT, Interest::IN)?;
         }
-        // The socket to the store, where there is one, was sent before this process was spawned.
-        if let Err(gone) = self.on_start_message() {
-            temporary(PROGRAM, format_args!("start: {gone}"));
-        }
-        if let Some(start) = &self.start {
-            let _ = fosse_fdpass::send(start, &ToStart::Ready.encode(), &[]);
-        }
-        loop {
-            if let Err(gone) = self.poll_once() {
-                self.end(gone);
-            }
-        }
-    }
-
-    fn watch(&self) -> Result<(), Errno> {
-        self.turn.add(&self.input, TOKEN_INPUT, Interest::IN)?;
-        if let Some((from, _)) = &self.back {
-            self.turn.add(from, TOKEN_BACK_INPUT, Interest::IN)?;
-        }
-        self.start.as_ref().map_or(Ok(()), |start| self.turn.add(start, TOKEN_START, Interest::IN))
-    }
-
-    fn end(&self, gone: Gone) -> ! {
-        // A turn has several peers: one may be found gone just after the frames of another were
-        // worked on, and no client is to blame for that.
-        if gone.is_departure() {
-            self.counters.set(STREAM_CONNECTION, 0);
-        }
-        match gone {
-            Gone::End => std::process::exit(if self.is_draining { 0 } else { fosse_die::EXIT_TEMPORARY }),
-            gone => temporary(PROGRAM, format_args!("ring: {gone}")),
-        }
-    }
-
-    fn poll_once(&mut self) -> Result<(), Gone> {
-        let record_ms = self.filter.store_wait_ms(self.turn.now_ms()).unwrap_or(u64::MAX);
-        self.turn.wait_at_most(if self.filter.is_busy() { 0 } else { record_ms }).map_err(Gone::Failed)?;
-        self.filter.begin_turn(clock_us());
-        let mut index = 0;
-        while let Some(event) = self.turn.happened(index) {
-            index += 1;
-            self.on_event(event)?;
-        }
-        self.filter.time_out_store(&self.turn, self.turn.now_ms());
-        let Self { filter, output, back, .. } = self;
-        with_outputs(output, back.as_mut().map(|(_, to)| to), |out| filter.work(out))?;
-        self.counters.set(STREAM_CONNECTION, 0);
-        self.filter.flush_store(&self.turn, TOKEN_STORE).map_err(Gone::Failed)?;
-        if self.turn.ticked() {
-            self.tick();
-        }
-        self.output.flush(&self.turn, TOKEN_OUTPUT)?;
-        self.back.as_mut().map_or(Ok(()), |(_, to)| to.flush(&self.turn, TOKEN_BACK_OUTPUT))
-    }
-
-    fn on_event(&mut self, event: Happened) -> Result<(), Gone> {
-        match event.token {
-            TOKEN_INPUT => self.read_requests()?,
-            TOKEN_BACK_INPUT => self.read_responses()?,
-            TOKEN_START => self.on_start_message()?,
-            TOKEN_STORE if event.readable() => self.filter.read_store(),
-            // Room in a socket: every turn ends with writing.
-            _ => {}
-        }
-        Ok(())
+        Ok(Self { filter, input, output, back, is_draining: false })
     }
 
     fn read_requests(&mut self) -> Result<(), Gone> {
@@ -127,33 +66,80 @@ impl Server {
         })
     }
 
-    fn on_start_message(&mut self) -> Result<(), Gone> {
-        let Some(start) = &self.start else { return Ok(()) };
-        let (mut bytes, mut fds) = ([0; MESSAGE_BYTES], Vec::new());
-        let length = match fosse_fdpass::receive(start, &mut bytes, &mut fds).map_err(Gone::Failed)? {
-            Received::Nothing => return Ok(()),
-            Received::End => return Err(Gone::End),
-            Received::Message(length) => length,
+    /// Works on what waits for time, and writes what the turn brought.
+    fn work(&mut self, process: &Process) -> Result<(), Gone> {
+        let event_loop = &process.event_loop;
+        self.filter.time_out_store(event_loop, event_loop.now_ms());
+        let Self { filter, output, back, .. } = self;
+        with_outputs(output, back.as_mut().map(|(_, to)| to), |out| filter.work(out))?;
+        process.counters.set(STREAM_CONNECTION, 0);
+        self.filter.flush_store(event_loop, TOKEN_STORE).map_err(Gone::Failed)?;
+        self.output.flush(event_loop, TOKEN_OUTPUT)?;
+        self.back.as_mut().map_or(Ok(()), |(_, to)| to.flush(event_loop, TOKEN_BACK_OUTPUT))
+    }
+
+    /// Returns how the program ends whose peer is gone.
+    fn exit_reason(&self, process: &Process, gone: Gone) -> ExitReason {
+        // A turn has several peers: one may be found gone just after the frames of another were
+        // worked on, and no client is to blame for that.
+        if gone.is_departure() {
+            process.counters.set(STREAM_CONNECTION, 0);
+        }
+        match gone {
+            Gone::End if self.is_draining => ExitReason::Done,
+            // The peer has said why, or start has ended it.
+            Gone::End => ExitReason::Reported,
+            gone => ExitReason::Failed(format!("lane: {gone}")),
+        }
+    }
+}
+
+impl Service for Server {
+    fn begin_turn(&mut self, _: &Process) {
+        self.filter.begin_turn(clock_us());
+    }
+
+    fn wait_ms_max(&self, process: &Process) -> Option<u64> {
+        if self.filter.is_busy() { Some(0) } else { self.filter.store_wait_ms(process.event_loop.now_ms()) }
+    }
+
+    fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
+        let done = match event.token {
+            TOKEN_INPUT => self.read_requests(),
+            TOKEN_BACK_INPUT => self.read_responses(),
+            TOKEN_STORE if event.readable() => {
+                self.filter.read_store();
+                Ok(())
+            }
+            // Room in a socket: every turn ends with writing.
+            _ => Ok(()),
         };
-        let message = ToChild::decode(bytes.get(..length).unwrap_or_default(), fds.len())?;
-        match (message, fds.pop()) {
-            (ToChild::Drain, _) => {
+        done.map_err(|gone| self.exit_reason(process, gone))
+    }
+
+    fn on_start_message(&mut self, process: &Process, order: Order) -> Result<(), ExitReason> {
+        match order {
+            Order::Drain => {
                 self.is_draining = true;
-                self.counters.set(DRAINING, 1);
+                process.counters.set(DRAINING, 1);
             }
-            (ToChild::Records { .. }, Some(fd)) => {
-                self.filter.connect_store(fd, &self.turn, TOKEN_STORE).map_err(Gone::Failed)?;
+            Order::Give(ToChild::Records { .. }, fd) => {
+                self.filter.connect_store(fd, &process.event_loop, TOKEN_STORE)?;
             }
-            // Orders that start gives to other programs.
-            _ => {}
+            Order::End => return Err(self.exit_reason(process, Gone::End)),
+            // Orders for other programs.
+            Order::Tell(_) | Order::Give(..) => {}
         }
         Ok(())
     }
 
-    fn tick(&mut self) {
+    fn on_tick(&mut self, _: &Process) -> Result<(), ExitReason> {
         self.filter.count_losses();
-        self.counters.add(TURNS, 1);
-        self.counters.set(LOG_DROPPED, fosse_die::dropped());
-        self.counters.set_turns(self.turn.long_turns());
+        Ok(())
+    }
+
+    fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
+        let done = self.work(process);
+        done.map_err(|gone| self.exit_reason(process, gone))
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Ids {
     pub(crate) connection: u64,
 }
 
-/// What happens to the frames of a request.
+/// The treatment of a request's frames.
 #[derive(Debug, Default)]
 pub(crate) enum RequestPath {
     /// They pass.
@@ -47,7 +47,7 @@ pub(crate) struct Request {
     pub(crate) path: RequestPath,
 }
 
-/// What happens to the frames of a response.
+/// The treatment of a response's frames.
 #[derive(Debug, Default)]
 pub(crate) enum ResponsePath {
     /// They pass: the response is not inspected, or it is evaluated and all of it is sent.

@@ -1,12 +1,11 @@
-//! From the descriptors to the loop: what is inherited before the lock, and read behind it.
+//! From the descriptors to the loop.
 
 use std::{os::fd::OwnedFd, rc::Rc};
 
-use fosse_counters::Counters;
-use fosse_die::{fatal, temporary};
-use fosse_eventloop::Turn;
-use fosse_inherit::{Blob, Expected, LINES, MEMORY, MESSAGES, STREAM, inherit};
-use fosse_lockdown::{Locked, Sealed};
+use fosse_die::fatal;
+use fosse_inherit::{Descriptors, optional_blob};
+use fosse_lockdown::Sealed;
+use fosse_service::Inherited;
 use fosse_settings::WafFilter;
 use fosse_stage::{Input, Output};
 use fosse_wire::frame::Hello;
@@ -15,71 +14,46 @@ use crate::{
     PROGRAM, filter::Filter, log::to_stderr, pipeline, rules::Rules, server::Server, sites::inspects_responses,
 };
 
-const DESCRIPTORS: &[Expected] = &[
-    Expected::required(0, STREAM, "request frames"),
-    Expected::required(1, STREAM, "request frames"),
-    Expected::optional(3, STREAM, "response frames"),
-    Expected::optional(4, STREAM, "response frames"),
-    Expected::optional(5, MEMORY, "configuration"),
-    Expected::optional(6, MEMORY, "counter page"),
-    Expected::optional(7, MESSAGES, "start"),
-    Expected::optional(8, MEMORY, "rules"),
-    Expected::optional(9, LINES, "audit log"),
-];
-
-/// The inherited descriptors.
-#[derive(Debug)]
-pub struct Inputs {
-    config: Option<Sealed<Blob<WafFilter>>>,
-    bundle: Option<Sealed<OwnedFd>>,
-    audit: Option<OwnedFd>,
+/// The descriptors that carry frames.
+struct Frames {
     input: Input,
     output: Output,
     back: Option<(Input, Output)>,
-    start: Option<OwnedFd>,
-    counters: Counters,
-    turn: Turn,
 }
 
-/// Takes over the descriptors, before the lock; nothing is read from them yet.
-#[must_use]
-pub fn inputs() -> Inputs {
-    let mut fds = inherit(PROGRAM, DESCRIPTORS);
-    let turn = Turn::new().unwrap_or_else(|errno| temporary(PROGRAM, format_args!("unable to make epoll: {errno}")));
-    let (input, output, start) = (Input::new(fds.required(0)), fds.required(1), fds.optional(7));
-    // A pipeline has no response path: nobody will grant credit.
-    let credit_unlimited = !input.never_waits() || start.is_none();
-    Inputs {
-        input,
-        output: Output::new(output, Hello { credit_unlimited }),
-        back: fds
-            .optional(3)
-            .zip(fds.optional(4))
-            .map(|(from, to)| (Input::new(from), Output::new(to, Hello::default()))),
-        start,
-        counters: fosse_inherit::counters(PROGRAM, &mut fds, 6),
-        config: fosse_inherit::optional_blob(PROGRAM, &mut fds, 5),
-        bundle: fds.optional(8).map(Sealed::new),
-        audit: fds.optional(9),
-        turn,
+impl Frames {
+    /// Takes them over, before the lock: it forbids to ask for their types.
+    fn inherit(descriptors: &mut Descriptors, has_start: bool) -> Self {
+        let input = Input::new(descriptors.required(0));
+        // A pipeline has no response path: no stage grants credit.
+        let credit_unlimited = !input.never_waits() || !has_start;
+        let output = Output::new(descriptors.required(1), Hello { credit_unlimited });
+        let back = descriptors.optional(3).zip(descriptors.optional(4));
+        let back = back.map(|(from, to)| (Input::new(from), Output::new(to, Hello::default())));
+        Self { input, output, back }
     }
 }
 
-/// Serves until the input ends. Without `rules` those of the configuration are compiled first, out
-/// of the bundle.
-pub fn run(inputs: Inputs, rules: Option<Rules>, locked: Locked) -> ! {
-    let Inputs { config, bundle, audit, input, output, back, start, counters, turn } = inputs;
-    let config = config.map(|blob| blob.open(locked).read());
-    let bundle = bundle.map(|fd| fd.open(locked));
+/// Serves until the input ends. Rules that were not compiled before are those of the `paths` that a
+/// person names, or those of the configuration, which are compiled out of the bundle.
+pub fn run(mut inherited: Inherited, rules: Option<Rules>, paths: &[String]) -> ! {
+    let has_start = inherited.has_start();
+    let Frames { input, output, back } = Frames::inherit(&mut inherited.descriptors, has_start);
+    let config = optional_blob::<WafFilter>(PROGRAM, &mut inherited.descriptors, 5);
+    let bundle = inherited.descriptors.optional(8).map(Sealed::new);
+    // Rules a person names are read with that person's rights; nothing has come from outside yet.
+    let rules = rules.or_else(|| (!paths.is_empty()).then(|| Rules::or_die(Rules::read(paths))));
+    let (process, mut given) = inherited.lock();
+    let config = config.map(|blob| given.open(blob).read());
+    let bundle = bundle.map(|fd| given.open(fd));
     let rules = rules.unwrap_or_else(|| Rules::or_die(compiled(config.as_ref(), bundle)));
-    // A site whose responses nobody here would see must not be served as if somebody did.
+    // A site whose responses would not be seen here must not be served as if they were.
     if back.is_none() && config.as_ref().is_some_and(|config| config.sites.iter().any(inspects_responses)) {
         fatal(PROGRAM, "responses are to be inspected, and descriptors 3 and 4 are missing");
     }
-    let counters = Rc::new(counters);
-    let filter = Filter::new(config, rules, to_stderr, audit, Rc::clone(&counters));
+    let filter = Filter::new(config, rules, to_stderr, given.optional(9), Rc::clone(&process.counters));
     if input.never_waits() {
-        Server { filter, input, output, back, turn, start, counters, is_draining: false }.run()
+        process.serve(|process| Server::new(process, filter, input, output, back))
     }
     pipeline::run(filter, input, output)
 }

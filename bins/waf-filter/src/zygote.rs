@@ -7,7 +7,7 @@
 use fosse_counters::TURNS;
 use fosse_die::{fatal, temporary};
 use fosse_inherit::{Expected, MEMORY, MESSAGES, inherit};
-use fosse_lockdown::Mode;
+use fosse_service::Startup;
 use fosse_settings::WafFilter;
 use fosse_wire::{
     blob::{BLOB_BYTES_MAX, decode},
@@ -31,11 +31,11 @@ const DESCRIPTORS: &[Expected] = &[
 /// Interval of the turns by which start sees that it lives.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
-/// Compiles the rules and forks filters. Returns in each of them: its mode, and the rules.
+/// Compiles the rules and forks filters. Returns in each of them: its start-up, and the rules.
 #[must_use]
-pub fn run() -> (Mode, Option<Rules>) {
+pub fn run(startup: Startup) -> (Startup, Option<Rules>) {
     let mut fds = inherit(PROGRAM, DESCRIPTORS);
-    // Without its start it serves nobody, and nobody would end it.
+    // Without its start it serves no purpose, and no process would end it.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
     let _ = set_name(c"fosse-zygote");
     let counters = fosse_inherit::counters(PROGRAM, &mut fds, 6);
@@ -57,5 +57,5 @@ pub fn run() -> (Mode, Option<Rules>) {
     let _ = set_name(c"fosse-waf-filte");
     // A filter has a page and a start of its own.
     drop((counters, start));
-    (child.specialize(), Some(rules))
+    (startup.with_mode(child.specialize()), Some(rules))
 }

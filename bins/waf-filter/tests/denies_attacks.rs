@@ -108,7 +108,7 @@ fn a_denied_head_request_costs_nobody_anything() {
     assert_eq!(other.response().status, 200);
     let mut client = Client::connect(edge.address());
     client.send(&request("HEAD /?a=bad", &[], b""));
-    let response = client.try_response(true).expect("an answer");
+    let response = client.try_response(true).expect("a response");
     assert_eq!((response.status, response.body.len()), (406, 0));
     other.send(&request("GET /?a=good", &[], b""));
     assert_eq!(other.response().status, 200, "on the same connection of the same lane");

@@ -164,12 +164,12 @@ fn a_slow_request_lets_others_go_first() {
         let edge = edge(&backend, rules, "rules_milliseconds_max = 10000");
         let mut slow = Client::connect(edge.address());
         slow.send(&request("POST /slow", &[FORM], &body));
-        // Everything of it is there, and it is being judged; the others are answered meanwhile.
-        // Rules that are too few for this machine are over before.
+        // Everything of it is there, and it is being evaluated; the others get their responses
+        // meanwhile. Rules that are too few for this machine are over before.
         let length = u64::try_from(body.len()).unwrap();
-        let judged = || backend.requests() > before;
+        let evaluated = || backend.requests() > before;
         wait_for("the slow body", || {
-            (judged() || edge.counter("waf-filter", "buffered_bytes") >= length).then_some(())
+            (evaluated() || edge.counter("waf-filter", "buffered_bytes") >= length).then_some(())
         });
         for _ in 0..5 {
             assert_eq!(status(&edge, &request("GET /?a=good", &[], b"")), 200);
@@ -182,7 +182,7 @@ fn a_slow_request_lets_others_go_first() {
 }
 
 #[test]
-fn a_body_over_the_limit_is_refused_or_judged_in_part_as_the_site_says() {
+fn a_body_over_the_limit_is_refused_or_evaluated_in_part_as_the_site_says() {
     let backend = Backend::start();
     let rules = rules(BAD);
     let strict = edge(&backend, &rules, "body_bytes_max = \"20 KiB\"");
@@ -209,7 +209,7 @@ fn a_body_over_the_limit_is_refused_or_judged_in_part_as_the_site_says() {
 }
 
 #[test]
-fn encoded_bodies_are_judged_decoded_and_unknown_encodings_refused() {
+fn encoded_bodies_are_evaluated_decoded_and_unknown_encodings_refused() {
     use flate2::{Compression, write::GzEncoder};
     use std::io::Write as _;
     let gzip = |bytes: &[u8]| {

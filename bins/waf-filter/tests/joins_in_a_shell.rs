@@ -36,7 +36,7 @@ fn without_rules_only_the_checks_of_the_protocol_remain() {
 }
 
 #[test]
-fn a_file_is_read_with_what_it_names_and_its_neighbours_are_not() {
+fn a_file_is_read_with_what_it_names_and_its_siblings_are_not() {
     let dir = Dir::new();
     std::fs::write(dir.join("own.conf"), "Include deep/more.conf\n").unwrap();
     std::fs::create_dir(dir.join("deep")).unwrap();
@@ -44,13 +44,13 @@ fn a_file_is_read_with_what_it_names_and_its_neighbours_are_not() {
     std::fs::write(dir.join("deep/words"), "foo\n").unwrap();
     // Whoever walks the directory stumbles over it.
     std::os::unix::fs::symlink(dir.join("loop"), dir.join("loop")).unwrap();
-    std::fs::write(dir.join("neighbour.conf"), "SecRule\n").unwrap();
+    std::fs::write(dir.join("sibling.conf"), "SecRule\n").unwrap();
     let own = format!("--rules {}", dir.join("own.conf").display());
     assert!(shown(&filtered("/?q=foo", &own)).contains("VERDICT 403 Rule, site 0, rule 1"));
     assert!(shown(&filtered("/?q=bar", &own)).contains("REQUEST GET "));
     // The directory means all its files, the wrong one too.
     let all = filtered("/?q=foo", &format!("--rules {}", dir.path().display()));
-    assert!(!all.status.success() && String::from_utf8_lossy(&all.stderr).contains("neighbour.conf:1"), "{all:?}");
+    assert!(!all.status.success() && String::from_utf8_lossy(&all.stderr).contains("sibling.conf:1"), "{all:?}");
 }
 
 #[test]

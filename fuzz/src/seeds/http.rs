@@ -103,6 +103,25 @@ pub fn responses() -> Vec<Vec<u8>> {
     with_first(&[0, 1], &heads)
 }
 
+/// Whole responses of a server; the first byte says what was asked for, the second is the step they
+/// are cut by.
+pub fn server_responses() -> Vec<Vec<u8>> {
+    let responses = texts(&[
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello and more",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n",
+        "HTTP/1.0 200 OK\r\n\r\nto the end",
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\nbytes",
+        "HTTP/1.1 401 No\r\nWWW-Authenticate: Negotiate, Basic realm=a\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\nhello",
+        "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\nConnection: close\r\n\r\n",
+    ]);
+    let cut = with_first(&[1, 7, 255], &responses);
+    with_first(&[0, 1, 2, 6, 26], &cut)
+}
+
 /// Chunked bodies; the first byte is the step they are cut by.
 pub fn chunked() -> Vec<Vec<u8>> {
     let bodies = texts(&[

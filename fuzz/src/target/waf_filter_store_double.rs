@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, os::fd::OwnedFd};
 
-use fosse_eventloop::Turn;
+use fosse_eventloop::EventLoop;
 use fosse_seclang::{Field, Record};
 use fosse_wire::store::{FromStore, ToStore, split};
 use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, socketpair};
@@ -13,7 +13,7 @@ const TOKEN: u64 = 1;
 
 /// The other end of the way to the store.
 pub(super) struct FakeStore {
-    turn: Turn,
+    event_loop: EventLoop,
     socket: Option<OwnedFd>,
     heard: Vec<u8>,
     asked: VecDeque<u32>,
@@ -23,8 +23,8 @@ pub(super) struct FakeStore {
 
 impl Default for FakeStore {
     fn default() -> Self {
-        let turn = Turn::new().expect("epoll");
-        Self { turn, socket: None, heard: Vec::new(), asked: VecDeque::new(), seen: 0, saves: 0 }
+        let event_loop = EventLoop::new().expect("epoll");
+        Self { event_loop, socket: None, heard: Vec::new(), asked: VecDeque::new(), seen: 0, saves: 0 }
     }
 }
 
@@ -34,7 +34,7 @@ impl FakeStore {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None).expect("a pair");
         (self.heard, self.asked, self.saves) = (Vec::new(), VecDeque::new(), 0);
         self.socket = Some(theirs);
-        filter.connect_store(ours, &self.turn, TOKEN).expect("it is watched");
+        filter.connect_store(ours, &self.event_loop, TOKEN).expect("it is watched");
         let mut hello = Vec::new();
         FromStore::Hello.encode(&mut hello).expect("a greeting");
         self.says(filter, &hello);
@@ -42,7 +42,7 @@ impl FakeStore {
 
     /// Answers some of what it was asked for.
     pub(super) fn answers(&mut self, filter: &mut Filter, count: usize) {
-        filter.flush_store(&self.turn, TOKEN).expect("it is watched");
+        filter.flush_store(&self.event_loop, TOKEN).expect("it is watched");
         let (Some(socket), mut piece) = (&self.socket, [0; 4096]) else { return };
         while let Ok(length @ 1..) = rustix::io::read(socket, &mut piece[..]) {
             self.heard.extend_from_slice(piece.get(..length).unwrap_or_default());
@@ -75,11 +75,11 @@ impl FakeStore {
             let _ = rustix::net::send(socket, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
         }
         filter.read_store();
-        filter.time_out_store(&self.turn, 0);
+        filter.time_out_store(&self.event_loop, 0);
     }
 
     /// Lets everything that was asked for be overdue.
     pub(super) fn is_late(&self, filter: &mut Filter) {
-        filter.time_out_store(&self.turn, u64::MAX);
+        filter.time_out_store(&self.event_loop, u64::MAX);
     }
 }

@@ -2,7 +2,7 @@
 
 use fosse_wire::{Kind, StreamId, order};
 
-use crate::world::{Answers, Broken, Forward, Frame, Peer, Pipe, Rules, Script};
+use crate::world::{Broken, Forward, Frame, Peer, Pipe, Rules, Script, Treatment};
 
 /// Who writes the body (stream.rs, `Lease`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,8 +18,8 @@ pub struct Stream {
     /// Its name on the ring.
     pub id: StreamId,
     /// RESPONSE_END or RESET is sent.
-    pub answered: bool,
-    /// The request it is about, which only the judge of the game looks at.
+    pub responded: bool,
+    /// The request it is about, which only the referee of the game looks at.
     pub serial: u8,
     forward: Forward,
     body_done: bool,
@@ -64,10 +64,10 @@ impl Stream {
     /// What can happen.
     pub fn acts(&self, script: &Script) -> impl Iterator<Item = Act> {
         let (takes, speaks) = (script.backend != Peer::NeverReads, script.backend != Peer::Mute);
-        let live = !self.answered;
+        let live = !self.responded;
         let whole = self.body_done && self.out == 0;
         let head = live && !self.head_sent && speaks && (whole || script.early);
-        let lease = script.lease && self.body_done && script.response > 1 && script.answers == Answers::Pass;
+        let lease = script.lease && self.body_done && script.response > 1 && script.on_response == Treatment::Pass;
         let body = live && self.head_sent && speaks;
         let data = body && self.lease == Lease::No && self.credit > 0 && self.left > 0;
         let leased = body && self.lease == Lease::Held && self.left > 0 && script.client != Peer::NeverReads;
@@ -114,11 +114,11 @@ pub fn act(place: &mut Option<Stream>, act: Act, rules: &Rules, to: &mut Pipe) {
         }
         Act::Leased => stream.left -= 1,
         Act::End => {
-            stream.answered = true;
+            stream.responded = true;
             to.outbox.push_back(stream.frame(Kind::ResponseEnd, stream.sent));
         }
         Act::Fail => {
-            stream.answered = true;
+            stream.responded = true;
             if stream.head_sent {
                 to.outbox.push_back(stream.frame(Kind::Reset, 0));
             } else {
@@ -127,7 +127,7 @@ pub fn act(place: &mut Option<Stream>, act: Act, rules: &Rules, to: &mut Pipe) {
             }
         }
     }
-    if stream.answered && stream.ended() {
+    if stream.responded && stream.ended() {
         *place = None;
     }
 }
@@ -171,33 +171,33 @@ pub fn frame(
             let prepaid = if rules.held_is_prepaid { frame.units.min(stream.held) } else { 0 };
             stream.held -= prepaid;
             stream.owed += frame.units - prepaid;
-            if !stream.answered {
+            if !stream.responded {
                 stream.out += frame.units;
             }
         }
         Kind::RequestEnd => stream.body_done = true,
         Kind::Reset => {
-            if !stream.answered && rules.echoes {
+            if !stream.responded && rules.echoes {
                 to.outbox.push_back(stream.frame(Kind::Reset, 0));
             }
             *place = None;
             return Ok(());
         }
         Kind::ResponseCredit => stream.credit += frame.units,
-        // About the answer: that is held, and another comes in its place.
-        Kind::Verdict if script.answers != Answers::Pass => {
-            let answered = stream.answered;
+        // About the response: that is held, and another comes in its place.
+        Kind::Verdict if script.on_response != Treatment::Pass => {
+            let responded = stream.responded;
             *place = None;
-            if !answered || rules.late_verdicts_are_answered {
+            if !responded || rules.late_verdicts_get_a_response {
                 verdict(frame, to);
             }
             return Ok(());
         }
-        Kind::Lease if stream.answered => {}
+        Kind::Lease if stream.responded => {}
         Kind::Lease if stream.lease == Lease::Wanted => stream.lease = Lease::Held,
         _ => return Err(format!("dispatch: {:?} out of order", frame.kind)),
     }
-    if stream.answered && stream.ended() {
+    if stream.responded && stream.ended() {
         *place = None;
     }
     Ok(())
@@ -215,7 +215,7 @@ fn first(
         Kind::Request => {
             *place = Some(Stream {
                 id: frame.id,
-                answered: false,
+                responded: false,
                 serial: frame.serial,
                 forward: Forward(order::Forward::Open),
                 body_done: false,
@@ -233,7 +233,7 @@ fn first(
             Ok(())
         }
         Kind::Verdict => {
-            if !frame.denied || rules.late_verdicts_are_answered {
+            if !frame.denied || rules.late_verdicts_get_a_response {
                 verdict(frame, to);
             }
             Ok(())
@@ -245,7 +245,7 @@ fn first(
 }
 
 fn verdict(frame: &Frame, to: &mut Pipe) {
-    let answer = Frame::new(frame.id, Kind::Response, frame.serial);
-    to.outbox.push_back(Frame { denied: true, own: true, ..answer });
+    let response = Frame::new(frame.id, Kind::Response, frame.serial);
+    to.outbox.push_back(Frame { denied: true, own: true, ..response });
     to.outbox.push_back(Frame::new(frame.id, Kind::ResponseEnd, frame.serial));
 }

@@ -1,29 +1,29 @@
-//! A filter: bins/waf-filter/src/judge.rs, held.rs, back.rs, answer.rs.
+//! A filter: bins/waf-filter/src/request/ and response/.
 
 use fosse_wire::{Kind, StreamId, order};
 
-use crate::world::{Answers, Broken, Forward, Frame, Judgement, Pipe, Return, Rules, Script};
+use crate::world::{Broken, Forward, Frame, Pipe, Return, Rules, Script, Treatment};
 
-/// What happens to the frames of a stream (judge.rs, `Course`).
+/// The treatment of a request's frames (slots.rs, `RequestPath`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-enum Course {
+enum RequestPath {
     #[default]
     Pass,
-    Hold {
+    Buffer {
         units: u8,
         granted: u8,
     },
     Denied,
 }
 
-/// What happens to the frames that come back (answer.rs, `Back`). `credit` is what dispatch may
-/// still send, `end` the units of the whole answer once its end has come.
+/// The treatment of a response's frames (slots.rs, `ResponsePath`). `credit` is what dispatch may
+/// still send, `end` the units of the whole response once its end has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-enum Back {
+enum ResponsePath {
     #[default]
     Pass,
-    Awaited,
-    Hold {
+    Pending,
+    Buffer {
         units: u8,
         credit: u8,
         end: Option<u8>,
@@ -34,7 +34,7 @@ enum Back {
         end: Option<u8>,
     },
     Replaced,
-    Gone,
+    Abandoned,
 }
 
 /// One slot.
@@ -42,8 +42,8 @@ enum Back {
 pub struct Slot {
     id: Option<StreamId>,
     order: Forward,
-    course: Course,
-    back: Back,
+    request_path: RequestPath,
+    response_path: ResponsePath,
     returned: Return,
     /// Units parse has room for.
     room: u8,
@@ -53,14 +53,14 @@ impl Slot {
     /// Nothing is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        !matches!(self.course, Course::Hold { .. }) && self.back == Back::Pass
+        !matches!(self.request_path, RequestPath::Buffer { .. }) && self.response_path == ResponsePath::Pass
     }
 
     /// Units held of that stream, and how many of them parse may send again already.
     #[must_use]
     pub fn holding(&self, id: StreamId) -> (usize, usize) {
-        match self.course {
-            Course::Hold { units, granted } if self.id == Some(id) => (usize::from(units), usize::from(granted)),
+        match self.request_path {
+            RequestPath::Buffer { units, granted } if self.id == Some(id) => (usize::from(units), usize::from(granted)),
             _ => (0, 0),
         }
     }
@@ -78,7 +78,7 @@ pub fn frame(
 ) -> Result<(), Broken> {
     let (id, serial) = (frame.id, frame.serial);
     let known = slot.id == Some(id);
-    if frame.kind == Kind::ResponseCredit && known && slot.back != Back::Pass {
+    if frame.kind == Kind::ResponseCredit && known && slot.response_path != ResponsePath::Pass {
         slot.room += frame.units;
         pump(slot, frame, rules, to, back);
         return Ok(());
@@ -88,17 +88,17 @@ pub fn frame(
         return Ok(());
     }
     if frame.kind == Kind::Reset && known {
-        client_left(slot, frame, rules, back);
+        client_gone(slot, frame, rules, back);
     }
     if frame.kind == Kind::Request && (!known || !rules.generations) {
-        if slot.order.0 == order::Forward::Open || slot.back != Back::Pass {
+        if slot.order.0 == order::Forward::Open || slot.response_path != ResponsePath::Pass {
             return Err("filter: a slot is used again before its end came".into());
         }
         *slot = Slot { id: Some(id), order: Forward(order::Forward::Open), room: rules.window, ..Slot::default() };
         return request(slot, frame, script, to);
     }
     if frame.kind == Kind::Reset && (!known || slot.order.0 == order::Forward::Ended) {
-        // A reset that crossed the answer's end.
+        // A reset that crossed the response's end.
         to.outbox.push_back(*frame);
         return Ok(());
     }
@@ -106,12 +106,12 @@ pub fn frame(
         return Err(format!("filter: {:?} of no stream", frame.kind));
     }
     slot.order.0 = slot.order.0.after(frame.kind).map_err(|e| format!("filter: {e}"))?;
-    match (&mut slot.course, frame.kind) {
-        (Course::Pass, _) => to.outbox.push_back(*frame),
-        (Course::Denied, _) => {}
-        (Course::Hold { units, granted }, Kind::RequestData) => {
+    match (&mut slot.request_path, frame.kind) {
+        (RequestPath::Pass, _) => to.outbox.push_back(*frame),
+        (RequestPath::Denied, _) => {}
+        (RequestPath::Buffer { units, granted }, Kind::RequestData) => {
             *units += frame.units;
-            let part = matches!(script.judgement, Judgement::HoldPart(limit) if *units >= limit);
+            let part = matches!(script.on_request, Treatment::BufferPart(limit) if *units >= limit);
             if part {
                 release(slot, frame, script, to);
             } else if rules.filter_grants {
@@ -119,18 +119,18 @@ pub fn frame(
                 to.outbox.push_back(Frame::of(id, Kind::RequestCredit, serial, frame.units));
             }
         }
-        (Course::Hold { .. }, Kind::RequestEnd) if script.judgement == Judgement::DenyEnd => {
-            slot.course = Course::Pass;
+        (RequestPath::Buffer { .. }, Kind::RequestEnd) if script.on_request == Treatment::DenyEnd => {
+            slot.request_path = RequestPath::Pass;
             to.outbox.push_back(Frame::new(id, Kind::Verdict, serial));
         }
-        (Course::Hold { .. }, Kind::RequestEnd) => {
+        (RequestPath::Buffer { .. }, Kind::RequestEnd) => {
             release(slot, frame, script, to);
             to.outbox.push_back(*frame);
         }
-        (Course::Hold { .. }, _) => {
+        (RequestPath::Buffer { .. }, _) => {
             // What is held was never sent on; dispatch learns of the stream by a verdict and
-            // answers it.
-            slot.course = Course::Pass;
+            // responses it.
+            slot.request_path = RequestPath::Pass;
             if rules.filter_tells_of_reset {
                 to.outbox.push_back(Frame::new(id, Kind::Verdict, serial));
             }
@@ -140,16 +140,16 @@ pub fn frame(
 }
 
 fn request(slot: &mut Slot, frame: &Frame, script: &Script, to: &mut Pipe) -> Result<(), Broken> {
-    match script.judgement {
-        Judgement::DenyHead => {
-            slot.course = Course::Denied;
+    match script.on_request {
+        Treatment::DenyHead => {
+            slot.request_path = RequestPath::Denied;
             to.outbox.push_back(Frame::new(frame.id, Kind::Verdict, frame.serial));
         }
-        Judgement::Hold | Judgement::HoldPart(_) | Judgement::DenyEnd if script.request > 0 => {
-            slot.course = Course::Hold { units: 0, granted: 0 };
+        Treatment::Buffer | Treatment::BufferPart(_) | Treatment::DenyEnd if script.request > 0 => {
+            slot.request_path = RequestPath::Buffer { units: 0, granted: 0 };
         }
         _ => {
-            await_answer(slot, script);
+            await_response(slot, script);
             to.outbox.push_back(*frame);
         }
     }
@@ -158,8 +158,8 @@ fn request(slot: &mut Slot, frame: &Frame, script: &Script, to: &mut Pipe) -> Re
 
 /// The head says how much of what follows is granted already.
 fn release(slot: &mut Slot, frame: &Frame, script: &Script, to: &mut Pipe) {
-    await_answer(slot, script);
-    if let Course::Hold { units, granted } = std::mem::take(&mut slot.course) {
+    await_response(slot, script);
+    if let RequestPath::Buffer { units, granted } = std::mem::take(&mut slot.request_path) {
         to.outbox.push_back(Frame::of(frame.id, Kind::Request, frame.serial, granted));
         for _ in 0..units {
             to.outbox.push_back(Frame::of(frame.id, Kind::RequestData, frame.serial, 1));
@@ -167,14 +167,14 @@ fn release(slot: &mut Slot, frame: &Frame, script: &Script, to: &mut Pipe) {
     }
 }
 
-fn await_answer(slot: &mut Slot, script: &Script) {
-    if script.answers != Answers::Pass {
-        slot.back = Back::Awaited;
+fn await_response(slot: &mut Slot, script: &Script) {
+    if script.on_response != Treatment::Pass {
+        slot.response_path = ResponsePath::Pending;
     }
 }
 
-/// Takes a frame of an answer.
-pub fn answer(
+/// Takes a frame of a response.
+pub fn response(
     slot: &mut Slot,
     frame: &Frame,
     script: &Script,
@@ -182,30 +182,34 @@ pub fn answer(
     to: &mut Pipe,
     back: &mut Pipe,
 ) -> Result<(), Broken> {
-    if frame.kind == Kind::RequestCredit || slot.id != Some(frame.id) || slot.back == Back::Pass {
+    if frame.kind == Kind::RequestCredit || slot.id != Some(frame.id) || slot.response_path == ResponsePath::Pass {
         back.outbox.push_back(*frame);
         return Ok(());
     }
-    match (&slot.back, frame.kind) {
-        (Back::Replaced, Kind::Response) if frame.own => {
-            slot.back = Back::Pass;
+    match (&slot.response_path, frame.kind) {
+        (ResponsePath::Replaced, Kind::Response) if frame.own => {
+            slot.response_path = ResponsePath::Pass;
             back.outbox.push_back(*frame);
         }
-        (Back::Gone, Kind::ResponseEnd | Kind::Reset) => {
-            slot.back = Back::Pass;
+        (ResponsePath::Abandoned, Kind::ResponseEnd | Kind::Reset) => {
+            slot.response_path = ResponsePath::Pass;
             back.outbox.push_back(Frame::new(frame.id, Kind::Reset, frame.serial));
         }
-        (Back::Replaced, Kind::ResponseData | Kind::ResponseEnd | Kind::Reset) | (Back::Gone, Kind::ResponseData) => {}
-        (Back::Replaced | Back::Gone, kind) => return Err(format!("filter: {kind:?} of an answer that is over")),
+        (ResponsePath::Replaced, Kind::ResponseData | Kind::ResponseEnd | Kind::Reset)
+        | (ResponsePath::Abandoned, Kind::ResponseData) => {}
+        (ResponsePath::Replaced | ResponsePath::Abandoned, kind) => {
+            return Err(format!("filter: {kind:?} of a response that is over"));
+        }
         _ => {
             slot.returned.0 = slot.returned.0.after(frame.kind, false).map_err(|e| format!("filter: {e}"))?;
-            return judged(slot, frame, script, rules, to, back);
+            return inspected(slot, frame, script, rules, to, back);
         }
     }
     Ok(())
 }
 
-fn judged(
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of frame")]
+fn inspected(
     slot: &mut Slot,
     frame: &Frame,
     script: &Script,
@@ -213,27 +217,29 @@ fn judged(
     to: &mut Pipe,
     back: &mut Pipe,
 ) -> Result<(), Broken> {
-    match (&mut slot.back, frame.kind) {
+    match (&mut slot.response_path, frame.kind) {
         (_, Kind::Reset) => {
-            slot.back = Back::Pass;
+            slot.response_path = ResponsePath::Pass;
             back.outbox.push_back(*frame);
         }
-        (Back::Awaited, Kind::Response) if frame.own => {
-            slot.back = Back::Pass;
+        (ResponsePath::Pending, Kind::Response) if frame.own => {
+            slot.response_path = ResponsePath::Pass;
             back.outbox.push_back(*frame);
         }
-        (Back::Awaited, Kind::Response) if script.answers == Answers::DenyHead => deny(slot, frame, to),
-        (Back::Awaited, Kind::Response) => slot.back = Back::Hold { units: 0, credit: rules.window, end: None },
-        (Back::Hold { units, credit, .. } | Back::Flow { units, credit, .. }, Kind::ResponseData) => {
+        (ResponsePath::Pending, Kind::Response) if script.on_response == Treatment::DenyHead => deny(slot, frame, to),
+        (ResponsePath::Pending, Kind::Response) => {
+            slot.response_path = ResponsePath::Buffer { units: 0, credit: rules.window, end: None }
+        }
+        (ResponsePath::Buffer { units, credit, .. } | ResponsePath::Flow { units, credit, .. }, Kind::ResponseData) => {
             let Some(left) = credit.checked_sub(frame.units) else {
-                return Err("filter: more of an answer than was granted".into());
+                return Err("filter: more of a response than was granted".into());
             };
             *credit = left;
             *units += frame.units;
-            let part = matches!(script.answers, Answers::HoldPart(limit) if *units >= limit);
-            match slot.back {
-                Back::Hold { .. } if part => let_go(slot, frame, rules, to, back),
-                Back::Hold { ref mut credit, .. } if rules.filter_grants_answers => {
+            let part = matches!(script.on_response, Treatment::BufferPart(limit) if *units >= limit);
+            match slot.response_path {
+                ResponsePath::Buffer { .. } if part => release_response(slot, frame, rules, to, back),
+                ResponsePath::Buffer { ref mut credit, .. } if rules.filter_grants_responses => {
                     let grant = rules.window - *credit;
                     *credit = rules.window;
                     to.outbox.push_back(Frame::of(frame.id, Kind::ResponseCredit, frame.serial, grant));
@@ -241,40 +247,42 @@ fn judged(
                 _ => pump(slot, frame, rules, to, back),
             }
         }
-        (Back::Hold { .. }, Kind::ResponseEnd) if script.answers == Answers::DenyEnd => deny(slot, frame, to),
-        (Back::Hold { end, .. }, Kind::ResponseEnd) => {
-            *end = Some(frame.units);
-            let_go(slot, frame, rules, to, back);
+        (ResponsePath::Buffer { .. }, Kind::ResponseEnd) if script.on_response == Treatment::DenyEnd => {
+            deny(slot, frame, to)
         }
-        (Back::Flow { end, .. }, Kind::ResponseEnd) => {
+        (ResponsePath::Buffer { end, .. }, Kind::ResponseEnd) => {
+            *end = Some(frame.units);
+            release_response(slot, frame, rules, to, back);
+        }
+        (ResponsePath::Flow { end, .. }, Kind::ResponseEnd) => {
             *end = Some(frame.units);
             pump(slot, frame, rules, to, back);
         }
-        (_, kind) => return Err(format!("filter: {kind:?} of an answer out of order")),
+        (_, kind) => return Err(format!("filter: {kind:?} of a response out of order")),
     }
     Ok(())
 }
 
-/// A verdict in the place of the answer (back.rs, `deny_answer`).
+/// A verdict in the place of the response (response/evaluate.rs, `deny`).
 fn deny(slot: &mut Slot, frame: &Frame, to: &mut Pipe) {
-    slot.back = Back::Replaced;
+    slot.response_path = ResponsePath::Replaced;
     if slot.order.0 != order::Forward::Ended {
-        slot.course = Course::Denied;
+        slot.request_path = RequestPath::Denied;
     }
     to.outbox.push_back(Frame { denied: true, ..Frame::new(frame.id, Kind::Verdict, frame.serial) });
 }
 
-fn let_go(slot: &mut Slot, frame: &Frame, rules: &Rules, to: &mut Pipe, back: &mut Pipe) {
-    if let Back::Hold { units, credit, end } = slot.back {
+fn release_response(slot: &mut Slot, frame: &Frame, rules: &Rules, to: &mut Pipe, back: &mut Pipe) {
+    if let ResponsePath::Buffer { units, credit, end } = slot.response_path {
         back.outbox.push_back(Frame::new(frame.id, Kind::Response, frame.serial));
-        slot.back = Back::Flow { units, credit, end };
+        slot.response_path = ResponsePath::Flow { units, credit, end };
         pump(slot, frame, rules, to, back);
     }
 }
 
-/// What there is room for (answer.rs, `pump`).
+/// Sends what there is room for (response/flow.rs, `pump`).
 fn pump(slot: &mut Slot, frame: &Frame, rules: &Rules, to: &mut Pipe, back: &mut Pipe) {
-    let Back::Flow { units, credit, end } = &mut slot.back else { return };
+    let ResponsePath::Flow { units, credit, end } = &mut slot.response_path else { return };
     let now = if rules.filter_keeps_to_room { (*units).min(slot.room) } else { *units };
     for _ in 0..now {
         back.outbox.push_back(Frame::of(frame.id, Kind::ResponseData, frame.serial, 1));
@@ -283,7 +291,7 @@ fn pump(slot: &mut Slot, frame: &Frame, rules: &Rules, to: &mut Pipe, back: &mut
     slot.room = slot.room.saturating_sub(now);
     if let (0, Some(end)) = (*units, *end) {
         back.outbox.push_back(Frame::of(frame.id, Kind::ResponseEnd, frame.serial, end));
-        slot.back = Back::Pass;
+        slot.response_path = ResponsePath::Pass;
         return;
     }
     if end.is_none() {
@@ -293,21 +301,24 @@ fn pump(slot: &mut Slot, frame: &Frame, rules: &Rules, to: &mut Pipe, back: &mut
             to.outbox.push_back(Frame::of(frame.id, Kind::ResponseCredit, frame.serial, grant));
         }
         if *units == 0 && *credit == slot.room {
-            slot.back = Back::Pass;
+            slot.response_path = ResponsePath::Pass;
         }
     }
 }
 
-/// parse waits for an end, and nobody else will send one (back.rs, `client_left`).
-fn client_left(slot: &mut Slot, frame: &Frame, rules: &Rules, back: &mut Pipe) {
-    let (next, ended) = match slot.back {
-        Back::Hold { end: None, .. } | Back::Flow { end: None, .. } => (Back::Gone, false),
-        Back::Hold { .. } | Back::Flow { .. } => (Back::Pass, true),
-        Back::Awaited | Back::Pass => (Back::Pass, false),
-        Back::Replaced => (Back::Replaced, false),
-        Back::Gone => (Back::Gone, false),
+/// Ends a response that nobody else will end, as parse waits for it (response/pending.rs,
+/// `on_client_gone`).
+fn client_gone(slot: &mut Slot, frame: &Frame, rules: &Rules, back: &mut Pipe) {
+    let (next, ended) = match slot.response_path {
+        ResponsePath::Buffer { end: None, .. } | ResponsePath::Flow { end: None, .. } => {
+            (ResponsePath::Abandoned, false)
+        }
+        ResponsePath::Buffer { .. } | ResponsePath::Flow { .. } => (ResponsePath::Pass, true),
+        ResponsePath::Pending | ResponsePath::Pass => (ResponsePath::Pass, false),
+        ResponsePath::Replaced => (ResponsePath::Replaced, false),
+        ResponsePath::Abandoned => (ResponsePath::Abandoned, false),
     };
-    slot.back = next;
+    slot.response_path = next;
     if ended && rules.filter_ends_what_it_holds {
         back.outbox.push_back(Frame::new(frame.id, Kind::Reset, frame.serial));
     }

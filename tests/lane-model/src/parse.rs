@@ -21,7 +21,7 @@ pub enum Lease {
 pub struct Slot {
     /// The id of the last exchange.
     pub id: StreamId,
-    /// The stream has begun, and its answer has not ended.
+    /// The stream has begun, and its response has not ended.
     pub open: bool,
     /// The client is gone; the slot waits for the ring.
     pub gone: bool,
@@ -31,15 +31,15 @@ pub struct Slot {
     pub out: u8,
     forward_done: bool,
     discard: bool,
-    answered: bool,
+    responded: bool,
     back: Return,
     body: u8,
     body_whole: u8,
     credit: u8,
-    answer_credit: u8,
+    response_credit: u8,
     owed: u8,
     got: u8,
-    /// The request of the last exchange, which only the judge of the game looks at.
+    /// The request of the last exchange, which only the referee of the game looks at.
     pub serial: u8,
     lease: Lease,
 }
@@ -71,12 +71,12 @@ impl Slot {
             out: 0,
             forward_done: true,
             discard: false,
-            answered: false,
+            responded: false,
             back: Return(order::Return::Ended),
             body: 0,
             body_whole: script.request,
             credit: rules.window,
-            answer_credit: rules.window,
+            response_credit: rules.window,
             owed: 0,
             got: 0,
             serial: 0,
@@ -135,11 +135,11 @@ impl Slot {
             requests: self.requests - 1,
             forward_done: false,
             discard: false,
-            answered: false,
+            responded: false,
             back: Return::default(),
             body: self.body_whole,
             credit: rules.window,
-            answer_credit: rules.window,
+            response_credit: rules.window,
             owed: 0,
             got: 0,
             serial: self.serial + 1,
@@ -159,15 +159,15 @@ impl Slot {
 
     /// Credit for what is written, in steps worth a frame.
     fn grant(&mut self, rules: &Rules, to: &mut Pipe) {
-        let streaming = self.open && !self.discard && self.answered && self.lease == Lease::No;
+        let streaming = self.open && !self.discard && self.responded && self.lease == Lease::No;
         if rules.parse_grants && streaming && self.owed * 2 >= rules.window {
             self.send(Kind::ResponseCredit, self.owed, to);
-            self.answer_credit += self.owed;
+            self.response_credit += self.owed;
             self.owed = 0;
         }
     }
 
-    /// A reset is sent behind a request's end as well: the answer can stop.
+    /// A reset is sent after a request's end as well: the response can stop.
     fn abort(&mut self, rules: &Rules, to: &mut Pipe) {
         if self.open && !self.discard {
             self.send(Kind::Reset, 0, to);
@@ -188,7 +188,7 @@ impl Slot {
         }
     }
 
-    /// A frame of an answer.
+    /// A frame of a response.
     #[expect(clippy::too_many_lines, reason = "one arm for each kind of frame")]
     pub fn frame(&mut self, frame: &Frame, rules: &Rules, to: &mut Pipe) -> Result<(), Broken> {
         let broken = |why: &str| Err(format!("parse: {:?} {why}", frame.kind));
@@ -207,7 +207,7 @@ impl Slot {
         }
         match frame.kind {
             Kind::Response => {
-                self.answered = true;
+                self.responded = true;
                 self.lease = if frame.lease { Lease::Wanted } else { Lease::No };
                 if frame.denied {
                     self.reset_forward(to);
@@ -215,15 +215,15 @@ impl Slot {
             }
             Kind::ResponseData if self.lease != Lease::No => return broken("under a lease"),
             Kind::ResponseData => {
-                let Some(left) = self.answer_credit.checked_sub(frame.units) else { return broken("without credit") };
-                self.answer_credit = left;
+                let Some(left) = self.response_credit.checked_sub(frame.units) else { return broken("without credit") };
+                self.response_credit = left;
                 self.owed += frame.units;
                 self.out += frame.units;
                 self.got += frame.units;
             }
             Kind::ResponseEnd => {
                 if self.lease == Lease::Wanted || self.lease == Lease::No && self.got != frame.units {
-                    return broken("with a length that is not the answer's");
+                    return broken("with a length that is not the response's");
                 }
                 if rules.cuts_short {
                     self.reset_forward(to);

@@ -1,4 +1,4 @@
-//! What there is: stages, sockets, peers, rules; and what must always hold.
+//! The world: stages, sockets, peers, rules; and what must always hold.
 
 use std::{
     collections::VecDeque,
@@ -21,60 +21,44 @@ pub enum Peer {
     Mute,
 }
 
-/// What the filter does with the requests of a connection.
+/// The filter's treatment of a request or a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Judgement {
+pub enum Treatment {
     /// Frames pass.
     #[default]
     Pass,
-    /// Held to the end, then released.
-    Hold,
-    /// Held so far, released in part, the rest passes.
-    HoldPart(u8),
+    /// Buffered to the end, then released.
+    Buffer,
+    /// Buffered as far as that and released; the rest passes.
+    BufferPart(u8),
     /// Denied at its head.
     DenyHead,
-    /// Held to the end, then denied.
+    /// Buffered to the end, then denied.
     DenyEnd,
 }
 
-/// What the filter does with the answers of a connection, where it stands on the way back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Answers {
-    /// Frames pass.
-    #[default]
-    Pass,
-    /// Held to the end, then released.
-    Hold,
-    /// Held so far, released in part, the rest passes.
-    HoldPart(u8),
-    /// Denied at its head.
-    DenyHead,
-    /// Held to the end, then denied.
-    DenyEnd,
-}
-
-/// What goes on at one slot.
+/// The events at one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Script {
     /// The client.
     pub client: Peer,
     /// The backend.
     pub backend: Peer,
-    /// The filter.
-    pub judgement: Judgement,
-    /// The filter on the way back; anything but `Pass` is a site that has its answers judged.
-    pub answers: Answers,
+    /// The filter's treatment of requests.
+    pub on_request: Treatment,
+    /// The filter's treatment of responses; anything but `Pass` is a site that has them inspected.
+    pub on_response: Treatment,
     /// Units of each request's body.
     pub request: u8,
-    /// Units of each answer's body.
+    /// Units of each response's body.
     pub response: u8,
     /// Requests, one after the other.
     pub requests: u8,
-    /// The backend may answer before it has read the request.
+    /// The backend may response before it has read the request.
     pub early: bool,
     /// The client may go away at any time, and the backend may fail, so often.
     pub aborts: u8,
-    /// Answers are leased where they can be.
+    /// Treatment are leased where they can be.
     pub lease: bool,
 }
 
@@ -83,8 +67,8 @@ impl Default for Script {
         Self {
             client: Peer::Fine,
             backend: Peer::Fine,
-            judgement: Judgement::Pass,
-            answers: Answers::Pass,
+            on_request: Treatment::Pass,
+            on_response: Treatment::Pass,
             request: 3,
             response: 3,
             requests: 2,
@@ -105,15 +89,15 @@ pub struct Rules {
     /// Every stage reads while its output is blocked (common/frame/stage: Input and Output know
     /// nothing of each other).
     pub reads_while_blocked: bool,
-    /// A filter that holds grants what it takes (bins/waf-filter/src/held.rs, `take`).
+    /// A filter that holds grants what it takes (bins/waf-filter/src/request/buffered.rs, `push`).
     pub filter_grants: bool,
     /// dispatch does not grant again what a filter has granted
     /// (bins/dispatch/src/exchange/request_body.rs, `data`: `prepaid`).
     pub held_is_prepaid: bool,
-    /// parse ends a request whose answer came first with a RESET (bins/parse/src/conn.rs,
+    /// parse ends a request whose response came first with a RESET (bins/parse/src/conn.rs,
     /// `complete`: `cut_short`).
     pub cuts_short: bool,
-    /// dispatch answers a RESET with a RESET (bins/dispatch/src/frames.rs, `client_gone`).
+    /// dispatch responds to a RESET with a RESET (bins/dispatch/src/frames.rs, `client_gone`).
     pub echoes: bool,
     /// Each request of a slot has its own id (common/frame/wire/src/stream.rs, `next`).
     pub generations: bool,
@@ -122,20 +106,22 @@ pub struct Rules {
     pub dispatch_grants: bool,
     /// parse grants once the client has taken all (bins/parse/src/conn.rs, `grant`).
     pub parse_grants: bool,
-    /// A filter tells dispatch of a reset of what it holds (bins/waf-filter/src/judge.rs, `reset`).
+    /// A filter tells dispatch of a reset of what it holds (bins/waf-filter/src/request/frames.rs,
+    /// `on_reset`).
     pub filter_tells_of_reset: bool,
-    /// A filter that holds an answer grants what it takes (bins/waf-filter/src/answer.rs, `grant`).
-    pub filter_grants_answers: bool,
-    /// A filter that lets go of an answer sends no more than parse has room for
-    /// (bins/waf-filter/src/answer.rs, `pump`).
+    /// A filter that holds a response grants what it takes
+    /// (bins/waf-filter/src/response/buffered.rs, `grant`).
+    pub filter_grants_responses: bool,
+    /// A filter that releases a response sends no more than parse has room for
+    /// (bins/waf-filter/src/response/flow.rs, `pump`).
     pub filter_keeps_to_room: bool,
-    /// A filter that took the end of an answer which its client will not see ends it
-    /// (bins/waf-filter/src/back.rs, `client_left`).
+    /// A filter that took the end of a response that its client will not see ends it
+    /// (bins/waf-filter/src/response/pending.rs, `on_client_gone`).
     pub filter_ends_what_it_holds: bool,
-    /// dispatch answers a verdict also where the answer it is about has ended
+    /// dispatch responds to a verdict also where the response it is about has ended
     /// (bins/dispatch/src/frames.rs, `take_first` and `late_verdict`).
-    pub late_verdicts_are_answered: bool,
-    /// A slot waits for the answer's end, also when its client is gone (bins/parse/src/conn.rs,
+    pub late_verdicts_get_a_response: bool,
+    /// A slot waits for the response's end, also when its client is gone (bins/parse/src/conn.rs,
     /// `is_over`).
     pub slot_waits_for_ring: bool,
 }
@@ -156,10 +142,10 @@ impl Rules {
             dispatch_grants: true,
             parse_grants: true,
             filter_tells_of_reset: true,
-            filter_grants_answers: true,
+            filter_grants_responses: true,
             filter_keeps_to_room: true,
             filter_ends_what_it_holds: true,
-            late_verdicts_are_answered: true,
+            late_verdicts_get_a_response: true,
             slot_waits_for_ring: true,
         }
     }
@@ -172,13 +158,13 @@ pub struct Frame {
     pub id: StreamId,
     /// What it is.
     pub kind: Kind,
-    /// The request it is about, for the judge of this game only.
+    /// The request it is about, for the referee of this game only.
     pub serial: u8,
     /// Units of body or credit; of END the units of the whole body; of REQUEST those held.
     pub units: u8,
     /// RESPONSE: a lease is wanted.
     pub lease: bool,
-    /// RESPONSE: a filter denied the request or its answer. VERDICT: it is about the answer.
+    /// RESPONSE: a filter denied the request or its response. VERDICT: it is about the response.
     pub denied: bool,
     /// RESPONSE: dispatch wrote it.
     pub own: bool,
@@ -252,8 +238,8 @@ pub struct World {
     pub filter: Vec<filter::Slot>,
     /// dispatch, by slot.
     pub dispatch: Vec<Option<dispatch::Stream>>,
-    /// The filter stands on the way back too.
-    pub judged: bool,
+    /// The filter is a stage of the response path too.
+    pub inspects: bool,
     /// parse to filter, filter to dispatch, dispatch to parse or to the filter, filter to parse.
     pub pipes: [Pipe; 4],
 }
@@ -284,7 +270,7 @@ impl World {
             parse: scripts.iter().enumerate().map(parse).collect(),
             filter: vec![filter::Slot::default(); scripts.len()],
             dispatch: vec![None; scripts.len()],
-            judged: scripts.iter().any(|script| script.answers != Answers::Pass),
+            inspects: scripts.iter().any(|script| script.on_response != Treatment::Pass),
             pipes: Default::default(),
         }
     }
@@ -295,8 +281,8 @@ impl World {
         let (mut sure, mut maybe) = (Vec::new(), Vec::new());
         // A stage that stops while its output is blocked is one that stops for any of its outputs.
         let direct: &[(usize, &[usize])] = &[(0, &[1]), (1, &[2]), (2, &[0])];
-        let judged: &[(usize, &[usize])] = &[(0, &[1, 3]), (1, &[2]), (2, &[1, 3]), (3, &[0])];
-        for (pipe, own) in if self.judged { judged } else { direct } {
+        let inspected: &[(usize, &[usize])] = &[(0, &[1, 3]), (1, &[2]), (2, &[1, 3]), (3, &[0])];
+        for (pipe, own) in if self.inspects { inspected } else { direct } {
             let (pipe, blocked) = (*pipe, own.iter().any(|own| !self.pipes[*own].outbox.is_empty()));
             if !self.pipes[pipe].socket.is_empty() && (rules.reads_while_blocked || !blocked) {
                 sure.push(Step::Read(pipe));
@@ -306,7 +292,7 @@ impl World {
             sure.extend(self.parse[slot].acts(script).map(|act| Step::Parse(slot, act)));
             if let Some(stream) = &self.dispatch[slot] {
                 sure.extend(stream.acts(script).map(|act| Step::Dispatch(slot, act)));
-                if script.aborts > 0 && !stream.answered {
+                if script.aborts > 0 && !stream.responded {
                     maybe.push(Step::Dispatch(slot, dispatch::Act::Fail));
                 }
             }
@@ -329,8 +315,8 @@ impl World {
                 let [_, on, _, back] = &mut self.pipes;
                 match pipe {
                     0 => filter::frame(&mut self.filter[slot], &frame, &self.scripts[slot], rules, on, back)?,
-                    2 if self.judged => {
-                        filter::answer(&mut self.filter[slot], &frame, &self.scripts[slot], rules, on, back)?;
+                    2 if self.inspects => {
+                        filter::response(&mut self.filter[slot], &frame, &self.scripts[slot], rules, on, back)?;
                     }
                     1 => dispatch::frame(
                         &mut self.dispatch[slot],
@@ -380,12 +366,12 @@ impl World {
             if request > window + granted + released + prepaid {
                 return Err(format!("slot {slot}: {request} units of a request in memory"));
             }
-            let back = if self.judged { 3 } else { 2 };
+            let back = if self.inspects { 3 } else { 2 };
             let response = units(back, Kind::ResponseData) + usize::from(self.parse[slot].out);
             // What the filter holds is bounded by the lane's budget; what is on its way there by
             // the window.
             if response > window || units(2, Kind::ResponseData) > window {
-                return Err(format!("slot {slot}: {response} units of an answer in memory"));
+                return Err(format!("slot {slot}: {response} units of a response in memory"));
             }
         }
         Ok(())

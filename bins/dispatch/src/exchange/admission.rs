@@ -1,4 +1,4 @@
-//! A request that has just come: whether it may go on, where to, and what its backend gets.
+//! A request that has just come: it is routed, written for its backend, or refused.
 
 use fosse_counters::dispatch as count;
 use fosse_die::{Odd, warning};
@@ -20,7 +20,7 @@ pub(crate) fn admit(
     head: &RequestHead<'_>,
     settings: &Settings,
     clients: &Clients,
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> Outcome {
     match route(stream, head, settings, clients, context) {
         Ok(()) if stream.buffering == Buffering::No => Outcome::Connect,
@@ -38,7 +38,7 @@ fn route(
     head: &RequestHead<'_>,
     settings: &Settings,
     clients: &Clients,
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> Result<(), u16> {
     let site = settings.sites.get(stream.site).ok_or(421u16)?;
     if !fosse_routing::owns(site, head.host) {
@@ -48,7 +48,7 @@ fn route(
     }
     let number = fosse_routing::backend(site, head.target).ok_or(404u16)?;
     let backend = settings.backends.get(number).ok_or(502u16)?;
-    if context.held_bytes > settings.lane_held_bytes_max {
+    if context.shared.held_bytes > settings.lane_held_bytes_max {
         return Err(503);
     }
     let buffering = Buffering::of(head, backend);
@@ -63,8 +63,9 @@ fn route(
     if expect {
         stream.wait = Wait::Continue;
     } else if waits {
-        // The server sees nothing before the body has ended: who waits for its word gets ours.
-        response::go_on(&mut context.output.outbox, stream.id);
+        // The server sees nothing before the body has ended: a client that waits for its 100 gets
+        // ours.
+        response::go_on(&mut context.shared.output.outbox, stream.id);
     }
     // An upgraded connection is a lease: without room for one more the backend is not asked for it.
     let upgrades = offers_upgrade(head, backend) && clients.has_room_for(head.connection);
@@ -76,9 +77,9 @@ fn route(
     stream.write_head(&head, site, backend, expect).map_err(|refused| unwritable(refused, head.connection, context))
 }
 
-/// Says why a head was not written, where that is no choice of the site. Returns the status of the
+/// Logs why a head was not written, where that is no choice of the site. Returns the status of the
 /// response.
-fn unwritable(refused: Refused, connection: u64, context: &Context) -> u16 {
+fn unwritable(refused: Refused, connection: u64, context: &Context<'_>) -> u16 {
     if let Refused::Unwritable(why) = refused {
         context.counters.add(count::PROTOCOL_REFUSED, 1);
         warning(PROGRAM, format_args!("event=unwritable-request connection={connection} why=\"{why}\""));

@@ -44,7 +44,7 @@ fn waits_for_server(head: &RequestHead<'_>) -> bool {
         || types.any(|kind| kind.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC)))
 }
 
-/// What ends a head. Framing that comes later is put before it.
+/// The end of a head. Framing that comes later is put before it.
 const EMPTY_LINE: &[u8] = b"\r\n";
 
 /// The beginning of every gRPC content type.
@@ -97,18 +97,18 @@ impl Stream {
 /// Begins to buffer the body of a stream whose head has been written.
 pub(crate) const fn begin(stream: &mut Stream, now_ms: u64) {
     stream.wait = Wait::RequestBody;
-    // A client that sends too slowly is up to parse. Only a pause is looked for here.
+    // A client that sends too slowly is parse's business. Only a pause is looked for here.
     stream.deadline_ms = match stream.buffering {
         Buffering::Brief => now_ms.saturating_add(limits::BUFFERED_PAUSE_MS_MAX),
         Buffering::No | Buffering::Whole => u64::MAX,
     };
 }
 
-/// Counts `bytes` that were just buffered (none that a filter has counted), and looks whether they
-/// are too many for the stream.
-pub(crate) fn grown(stream: &mut Stream, bytes: u32, site: &DispatchSite, context: &mut Context) -> Outcome {
+/// Counts `bytes` that were just buffered (none that a filter has counted), and ends the buffering
+/// where they are too many for the stream.
+pub(crate) fn grown(stream: &mut Stream, bytes: u32, site: &DispatchSite, context: &mut Context<'_>) -> Outcome {
     stream.buffered += u64::from(bytes);
-    context.buffered_bytes += u64::from(bytes);
+    context.shared.buffered_bytes += u64::from(bytes);
     match stream.buffering {
         Buffering::No => {}
         Buffering::Brief if stream.buffered > limits::BUFFERED_BYTES_MAX => return end(stream),
@@ -131,17 +131,17 @@ pub(crate) fn end(stream: &mut Stream) -> Outcome {
 }
 
 /// Frees what a request took whose body may not be buffered further.
-pub(crate) fn refuse(stream: &mut Stream, status: u16, context: &mut Context) -> Outcome {
+pub(crate) fn refuse(stream: &mut Stream, status: u16, context: &mut Context<'_>) -> Outcome {
     stream.buffering = Buffering::No;
     stream.framing_at = None;
     stream.out = Vec::new();
-    context.buffered_bytes -= std::mem::take(&mut stream.buffered);
+    context.shared.buffered_bytes -= std::mem::take(&mut stream.buffered);
     context.counters.add(count::BUFFER_REFUSED, 1);
     Outcome::Respond(status)
 }
 
-/// Sums up buffered bytes by source and finds the largest body of the source that has most of them:
-/// memory that is used up costs who uses it, not who comes last.
+/// Sums up buffered bytes by source. Returns the largest body of the source that has most of them:
+/// memory that is used up costs the source that uses it, not the one that comes last.
 pub(crate) fn largest_of_heaviest<'a>(streams: impl Iterator<Item = &'a Stream> + Clone) -> Option<StreamId> {
     let buffering = streams.filter(|stream| stream.buffering != Buffering::No && stream.buffered > 0);
     let mut sources: HashMap<[u8; 16], u64> = HashMap::new();
@@ -152,7 +152,7 @@ pub(crate) fn largest_of_heaviest<'a>(streams: impl Iterator<Item = &'a Stream> 
     buffering.filter(|stream| source(stream.client) == heaviest).max_by_key(|stream| stream.buffered).map(|s| s.id)
 }
 
-/// Returns what counts as one source: an IPv4 address, or the first 64 bits of an IPv6 one.
+/// Returns the source of a client: an IPv4 address, or the first 64 bits of an IPv6 one.
 fn source(client: Endpoint) -> [u8; 16] {
     let mut addr = client.addr;
     if client.ip().is_some_and(|ip| ip.is_ipv6()) {

@@ -16,7 +16,7 @@ pub(crate) struct Client {
     pub(crate) fd: OwnedFd,
     /// The backend connection whose response it takes: its name for events.
     key: Option<Key>,
-    /// What it is watched for; empty while it is not.
+    /// Readiness that it is watched for; empty while it is not watched.
     interest: Interest,
 }
 
@@ -26,7 +26,7 @@ impl Client {
         self.key = Some(key);
     }
 
-    /// Changes what it is watched for, where that is a change.
+    /// Changes the readiness it is watched for, where that is a change.
     pub(crate) fn watch(&mut self, wanted: Interest, event_loop: &EventLoop) {
         let Some(key) = self.key else { return };
         let token = key.token(token::CLIENT);
@@ -42,7 +42,7 @@ impl Client {
     }
 }
 
-/// All of them, by accept's number of the connection.
+/// The sockets of clients, by accept's number of the connection.
 #[derive(Debug)]
 pub(crate) struct Clients {
     sockets: HashMap<u64, Client>,

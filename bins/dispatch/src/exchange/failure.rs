@@ -1,10 +1,10 @@
-//! Why a backend failed a request.
+//! The failures of backends, with their words in logs and their statuses.
 
 use std::fmt;
 
 use fosse_http1::Refusal;
 
-/// Why a backend failed a request.
+/// The way in which a backend failed a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     /// The kernel has lost the connection.
@@ -19,7 +19,7 @@ pub(crate) enum Failure {
     NoResponse,
     /// Nothing came in the middle of a response for too long.
     Silent,
-    /// Not HTTP/1.x, or not as we take it.
+    /// It sent no HTTP/1.x, or not as it is taken here.
     Malformed(Refusal),
     /// The head has no end within `head_bytes_max`.
     HeadTooLong,

@@ -22,10 +22,10 @@ use crate::{
     upstream::connection::{At, Connection},
 };
 
-/// How one move of bytes ended.
+/// The end of one move of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moved {
-    /// Turn's share used up; there may be more.
+    /// The share of this turn is used up; there may be more.
     Share,
     /// Nothing more to read for now.
     NothingToRead,
@@ -37,16 +37,16 @@ enum Moved {
     Ended,
     /// The backend ended or failed.
     BackendGone,
-    /// The client did.
+    /// The client ended or failed.
     ClientGone,
 }
 
-/// Returns what one response may move where that much is left for all of this turn.
+/// Returns the bytes that one response may move in a turn in which `left` are left for all.
 fn share(left: usize) -> usize {
     left.clamp(limits::LEASE_READ_BYTES_MIN, limits::LEASE_TURN_BYTES_MAX)
 }
 
-/// Writes once to a client. Returns the bytes taken, `None` where it is gone.
+/// Writes once to a client. Returns the number of bytes taken, `None` where it is gone.
 fn to_client(client: &Client, bytes: &[u8]) -> Option<usize> {
     match send(&client.fd, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
         Ok(sent) => Some(sent),
@@ -79,11 +79,11 @@ pub(crate) fn begin(
     connection: &mut Connection,
     client: &mut Client,
     terms: Terms<'_>,
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> Outcome {
     client.lease(key);
     if !stream.upgrade.is_empty() {
-        client.watch(Interest::IN, &context.event_loop);
+        client.watch(Interest::IN, context.event_loop);
     }
     pump(stream, key, connection, client, terms, context)
 }
@@ -95,7 +95,7 @@ pub(crate) fn pump(
     connection: &mut Connection,
     client: &mut Client,
     terms: Terms<'_>,
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> Outcome {
     let tunnel = connection.is_tunnel();
     let down = down(stream, connection, client, context);
@@ -121,10 +121,10 @@ pub(crate) fn pump(
             // After a 101 what the client sent, else the rest of a request that has its response
             // early.
             let to_backend = flag(!stream.unsent().is_empty(), Interest::OUT);
-            connection.watch(key, from_backend | to_backend, &context.event_loop);
+            connection.watch(key, from_backend | to_backend, context.event_loop);
             let to_client = flag(down == Moved::NoRoom, Interest::OUT);
             let from_client = flag(tunnel && !matches!(up, Moved::NoRoom | Moved::Ended), Interest::IN);
-            client.watch(to_client | from_client, &context.event_loop);
+            client.watch(to_client | from_client, context.event_loop);
             Outcome::Continue
         }
     }
@@ -132,8 +132,8 @@ pub(crate) fn pump(
 
 /// Moves bytes from the backend to the client.
 #[expect(clippy::too_many_lines, reason = "a read, a write and the count of both, which share six values")]
-fn down(stream: &mut Stream, connection: &mut Connection, client: &Client, context: &mut Context) -> Moved {
-    let mut share = share(context.lease_bytes_left);
+fn down(stream: &mut Stream, connection: &mut Connection, client: &Client, context: &mut Context<'_>) -> Moved {
+    let mut share = share(context.shared.lease_bytes_left);
     loop {
         let left = match connection.at {
             At::Exact(left) => usize::try_from(left).unwrap_or(usize::MAX),
@@ -149,9 +149,10 @@ fn down(stream: &mut Stream, connection: &mut Connection, client: &Client, conte
             if share == 0 {
                 return Moved::Share;
             }
-            // One byte more than the response has shows a backend that does not keep to its word.
-            let room = left.saturating_add(1).min(connection.lease_read).min(share).min(context.scratch.len());
-            let count = match recv(&connection.fd, &mut context.scratch[..room], RecvFlags::DONTWAIT) {
+            // One byte more than the response has shows a backend that does not keep to its word,
+            // which may be any number.
+            let room = left.saturating_add(1).min(connection.lease_read).min(share).min(context.shared.scratch.len());
+            let count = match recv(&connection.fd, &mut context.shared.scratch[..room], RecvFlags::DONTWAIT) {
                 Ok((0, _)) if connection.is_tunnel() => {
                     connection.ended = true;
                     // A client that is gone is found by the next read or write.
@@ -163,7 +164,7 @@ fn down(stream: &mut Stream, connection: &mut Connection, client: &Client, conte
                 Err(Errno::AGAIN | Errno::INTR) => return Moved::NothingToRead,
                 Err(_) => return Moved::BackendGone,
             };
-            let bytes = &context.scratch[..count];
+            let bytes = &context.shared.scratch[..count];
             let due = &bytes[..left.min(count)];
             let Some(sent) = to_client(client, due) else { return Moved::ClientGone };
             connection.input = bytes[sent..].to_vec();
@@ -185,8 +186,9 @@ fn down(stream: &mut Stream, connection: &mut Connection, client: &Client, conte
         }
         stream.leased_bytes += moved;
         context.counters.add(count::BYTES_LEASED, moved);
+        // What was read in an earlier turn may be more than this turn's share.
         share = share.saturating_sub(sent);
-        context.lease_bytes_left = context.lease_bytes_left.saturating_sub(sent);
+        context.shared.lease_bytes_left = context.shared.lease_bytes_left.saturating_sub(sent);
         if sent < had {
             return Moved::NoRoom;
         }
@@ -194,8 +196,8 @@ fn down(stream: &mut Stream, connection: &mut Connection, client: &Client, conte
 }
 
 /// Moves bytes from the client to the backend, after a 101.
-fn up(stream: &mut Stream, connection: &Connection, client: &Client, context: &mut Context) -> Moved {
-    let mut share = share(context.lease_bytes_left);
+fn up(stream: &mut Stream, connection: &Connection, client: &Client, context: &mut Context<'_>) -> Moved {
+    let mut share = share(context.shared.lease_bytes_left);
     loop {
         if stream.unsent().is_empty() {
             stream.out.clear();
@@ -206,15 +208,15 @@ fn up(stream: &mut Stream, connection: &Connection, client: &Client, context: &m
             if share == 0 {
                 return Moved::Share;
             }
-            let room = limits::TUNNEL_BYTES_MAX.min(share).min(context.scratch.len());
-            match recv(&client.fd, &mut context.scratch[..room], RecvFlags::DONTWAIT) {
+            let room = limits::TUNNEL_BYTES_MAX.min(share).min(context.shared.scratch.len());
+            match recv(&client.fd, &mut context.shared.scratch[..room], RecvFlags::DONTWAIT) {
                 Ok((0, _)) => {
                     stream.client_ended = true;
                     // A backend that is gone is found by the next read or write.
                     let _ = shutdown(&connection.fd, Shutdown::Write);
                     return Moved::Ended;
                 }
-                Ok((count, _)) => stream.out.extend_from_slice(&context.scratch[..count]),
+                Ok((count, _)) => stream.out.extend_from_slice(&context.shared.scratch[..count]),
                 Err(Errno::AGAIN | Errno::INTR) => return Moved::NothingToRead,
                 Err(_) => return Moved::ClientGone,
             }
@@ -229,7 +231,7 @@ fn up(stream: &mut Stream, connection: &Connection, client: &Client, context: &m
         }
         let sent = stream.out.len();
         share = share.saturating_sub(sent);
-        context.lease_bytes_left = context.lease_bytes_left.saturating_sub(sent);
+        context.shared.lease_bytes_left = context.shared.lease_bytes_left.saturating_sub(sent);
     }
 }
 

@@ -1,4 +1,4 @@
-//! One request and its response: what its handlers take, and what they leave to `lane`.
+//! One request and its response.
 //!
 //! A handler takes the stream, its backend connection and the [`Context`](crate::context::Context),
 //! changes those and nothing else, and returns an [`Outcome`].
@@ -21,7 +21,7 @@ use fosse_settings::{Backend, DispatchSite};
 
 use self::failure::Failure;
 
-/// What is to be done with an exchange after a handler, by whoever has all connections.
+/// The work that a handler leaves to [`Lane`](crate::lane::Lane), which has all connections.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Nothing: it goes on, or is over.
@@ -43,12 +43,12 @@ pub(crate) enum Outcome {
     ClientLost,
 }
 
-/// What the configuration says of an exchange that has a connection.
+/// The settings for an exchange that has a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
     pub(crate) site: &'a DispatchSite,
     pub(crate) backend: &'a Backend,
     pub(crate) head_bytes_max: usize,
-    /// There is room for one more client socket: without, responses go through parse.
+    /// There is room for one more client socket; without, responses go through parse.
     pub(crate) may_lease: bool,
 }

@@ -43,7 +43,7 @@ static DROPPED: NameSet<21> = NameSet::new([
     "x-original-host",
 ]);
 
-/// Whatever begins so does not pass either.
+/// Fields whose names begin so do not pass either.
 const FORWARDING: &[u8] = b"x-forwarded-";
 
 fn is_dropped(name: &[u8]) -> bool {
@@ -70,7 +70,7 @@ fn named(names: &[&[u8]], name: &[u8]) -> bool {
     names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
-/// Why a head was not written.
+/// The reason why a head was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     /// parse let something through that it must not, or is not parse any more.
@@ -168,7 +168,7 @@ fn forwarded(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwr
             None => (b"for=unknown", b";proto="),
         };
         value.extend_from_slice(before);
-        // It stands in the same buffer already: making the text costs more than all the rest.
+        // The address is in the same buffer already: making the text costs more than all the rest.
         value.extend_from_within(address);
         for part in [after, proto, b";host=\"", head.host, b"\""] {
             value.extend_from_slice(part);

@@ -17,7 +17,7 @@ pub(crate) fn data(
     stream: &mut Stream,
     bytes: &[u8],
     settings: &Settings,
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> Result<Outcome, WireError> {
     let length = u32::try_from(bytes.len()).map_err(|_| WireError::Credit)?;
     stream.window = stream.window.checked_sub(length).ok_or(WireError::Credit)?;
@@ -52,7 +52,7 @@ pub(crate) fn data(
 ///
 /// # Errors
 /// [`WireError`] where less has come than was announced.
-pub(crate) fn end(stream: &mut Stream, trailers: Fields<'_>, context: &mut Context) -> Result<Outcome, WireError> {
+pub(crate) fn end(stream: &mut Stream, trailers: Fields<'_>, context: &mut Context<'_>) -> Result<Outcome, WireError> {
     if stream.response_ended {
         return Ok(Outcome::Continue);
     }

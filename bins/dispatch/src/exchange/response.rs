@@ -39,7 +39,7 @@ static DROPPED: NameSet<22> = NameSet::new([
     "x-sourcefiles",
 ]);
 
-/// What of one backend's response does not pass, besides what never does.
+/// The parts of one backend's response that do not pass, besides those that never do.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Removed<'a> {
     /// Fields the site removes.
@@ -124,7 +124,7 @@ fn put(
     Ok(())
 }
 
-/// Writes what is left of a field with challenges that log a connection in, if anything is.
+/// Writes the challenges of a field that do not log a connection in, if there are any.
 fn put_other_challenges(to: &mut FieldsWriter<'_>, field: &Field<'_>) -> Result<(), WireError> {
     if field.is("persistent-auth") {
         return Ok(());

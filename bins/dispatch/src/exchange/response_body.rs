@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-/// What to do with a connection after some of its bytes were used.
+/// The next step for a connection after some of its bytes were used.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     /// More bytes are needed.
@@ -53,12 +53,12 @@ pub(crate) fn read(
     connection: &mut Connection,
     pins: &mut Pins,
     terms: Terms<'_>,
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> Outcome {
     if !connection.input.is_empty() && !matches!(connection.at, At::Head) {
         // What is here already waits for credit; reading on would only pile up more. The request
         // may still go on.
-        connection.watch(key, connection.interest - Interest::IN, &context.event_loop);
+        connection.watch(key, connection.interest - Interest::IN, context.event_loop);
         return Outcome::Continue;
     }
     // What cannot go on at once waits in our memory: no more is read than that.
@@ -67,7 +67,7 @@ pub(crate) fn read(
         _ => usize::try_from(stream.credit).unwrap_or(usize::MAX).max(limits::READ_BODY_BYTES_MIN),
     };
     // The handlers below take the context, so the buffer is lent out of it.
-    let mut scratch = std::mem::take(&mut context.scratch);
+    let mut scratch = std::mem::take(&mut context.shared.scratch);
     let room = room.min(scratch.len());
     let outcome = match recv(&connection.fd, &mut scratch[..room], RecvFlags::DONTWAIT) {
         Ok((0, _)) => {
@@ -81,7 +81,7 @@ pub(crate) fn read(
         Err(Errno::AGAIN | Errno::INTR) => Outcome::Continue,
         Err(_) => Outcome::Failed(Failure::Reset),
     };
-    context.scratch = scratch;
+    context.shared.scratch = scratch;
     outcome
 }
 
@@ -93,7 +93,7 @@ fn take(
     pins: &mut Pins,
     terms: Terms<'_>,
     bytes: &[u8],
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> Outcome {
     if !connection.input.is_empty() {
         connection.input.extend_from_slice(bytes);
@@ -114,7 +114,7 @@ pub(crate) fn resume(
     connection: &mut Connection,
     pins: &mut Pins,
     terms: Terms<'_>,
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> Outcome {
     if stream.lease == Lease::Held {
         return Outcome::Continue;
@@ -133,12 +133,12 @@ pub(crate) fn resume(
     } else if connection.ended {
         return backend_ended(stream, key, connection, context);
     } else if !connection.interest.contains(Interest::IN) {
-        connection.watch(key, connection.interest | Interest::IN, &context.event_loop);
+        connection.watch(key, connection.interest | Interest::IN, context.event_loop);
     }
     Outcome::Continue
 }
 
-/// Uses as much of `bytes` as can be used now. Returns how much that was.
+/// Uses as much of `bytes` as can be used now. Returns the number of bytes used.
 fn use_bytes(
     stream: &mut Stream,
     key: Key,
@@ -146,7 +146,7 @@ fn use_bytes(
     pins: &mut Pins,
     terms: Terms<'_>,
     bytes: &[u8],
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> (usize, Outcome) {
     let mut used = 0;
     let next = loop {
@@ -163,7 +163,7 @@ fn use_bytes(
             let (taken, data, next) = body_bytes(&mut connection.at, stream.credit, rest);
             if !data.is_empty() {
                 stream.credit -= u64::try_from(data.len()).unwrap_or(u64::MAX);
-                context.output.outbox.data(stream.id, Kind::ResponseData, data);
+                context.shared.output.outbox.data(stream.id, Kind::ResponseData, data);
             }
             (taken, next)
         };
@@ -181,8 +181,8 @@ fn use_bytes(
     (used, outcome)
 }
 
-/// The backend closed: right for a body that ends so, wrong in any other place.
-fn backend_ended(stream: &Stream, key: Key, connection: &mut Connection, context: &Context) -> Outcome {
+/// Handles a backend that closed: right for a body that ends so, wrong in any other place.
+fn backend_ended(stream: &Stream, key: Key, connection: &mut Connection, context: &Context<'_>) -> Outcome {
     let unused = !connection.input.is_empty();
     match connection.at {
         At::UntilClose if unused => Outcome::Continue,
@@ -191,15 +191,15 @@ fn backend_ended(stream: &Stream, key: Key, connection: &mut Connection, context
         At::Head => Outcome::Failed(Failure::ClosedBeforeResponse),
         _ if stream.lease == Lease::Wanted => {
             // Bytes of a body that the client will be written, and the end will be seen again.
-            connection.watch(key, Interest::empty(), &context.event_loop);
+            connection.watch(key, Interest::empty(), context.event_loop);
             Outcome::Continue
         }
         _ => Outcome::Failed(Failure::ClosedInBody),
     }
 }
 
-/// Returns how many of `bytes` are used now, the body's bytes among them, no more than `credit`,
-/// and what to do then, if that is known.
+/// Returns the number of `bytes` that are used now, the body's bytes among them, no more than
+/// `credit`, and the next step, if that is known.
 fn body_bytes<'a>(at: &mut At, credit: u64, bytes: &'a [u8]) -> (usize, &'a [u8], Option<Next>) {
     let allowed = usize::try_from(credit).unwrap_or(usize::MAX).min(bytes.len());
     let (now, _) = bytes.split_at(allowed);

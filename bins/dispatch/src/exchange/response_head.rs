@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// Takes a head, interim or final. Returns the bytes it has, and whether it was whole.
+/// Takes a head, interim or final. Returns its length in bytes, and whether it was whole.
 pub(crate) fn head(
     stream: &mut Stream,
     key: Key,
@@ -32,12 +32,12 @@ pub(crate) fn head(
     pins: &mut Pins,
     terms: Terms<'_>,
     bytes: &[u8],
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> Result<(usize, bool), Failure> {
     let limits = HeadLimits { head_bytes: terms.head_bytes_max, ..HeadLimits::DEFAULT };
     let Some(end) = find_head_end(bytes, connection.searched)? else {
-        // The last three bytes may be the beginning of what ends a head.
-        connection.searched = bytes.len().saturating_sub(3);
+        // The last three bytes may be the beginning of the empty line that ends a head.
+        connection.searched = bytes.len().max(3) - 3;
         return if bytes.len() > limits.head_bytes { Err(Failure::HeadTooLong) } else { Ok((0, false)) };
     };
     connection.searched = 0;
@@ -47,7 +47,7 @@ pub(crate) fn head(
         100..=199 => interim(stream, terms, &head, context)?,
         _ => {
             if pins::asks_for_login(&head.fields) {
-                pins.bind(key, connection, stream.pin(), &context.counters);
+                pins.bind(key, connection, stream.pin(), context.counters);
             }
             final_head(stream, connection, terms, &head, context)?;
         }
@@ -60,11 +60,11 @@ fn interim(
     stream: &mut Stream,
     terms: Terms<'_>,
     head: &ResponseHead<'_>,
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     if head.status == 103 {
         let remove = removed(stream, terms);
-        let (out, counts) = (&mut context.output.outbox, &mut stream.interims);
+        let (out, counts) = (&mut context.shared.output.outbox, &mut stream.interims);
         return response::interim(out, stream.id, head, &remove, counts).map_err(|_| Failure::TooManyInterims);
     }
     stream.interims = stream.interims.and(0).map_err(|_| Failure::TooManyInterims)?;
@@ -74,11 +74,11 @@ fn interim(
     Ok(())
 }
 
-/// Lets the client send the body it holds back.
-pub(crate) fn ask_for_body(stream: &mut Stream, backend: &Backend, context: &mut Context) {
+/// Lets the client send the body that it withholds.
+pub(crate) fn ask_for_body(stream: &mut Stream, backend: &Backend, context: &mut Context<'_>) {
     stream.wait = Wait::FirstByte;
     stream.deadline_ms = context.after(backend.first_byte_seconds);
-    response::go_on(&mut context.output.outbox, stream.id);
+    response::go_on(&mut context.shared.output.outbox, stream.id);
     // A client that did not wait has used its window up by now: what was not granted then is
     // granted.
     send::queue(stream, context);
@@ -89,7 +89,7 @@ fn final_head(
     connection: &mut Connection,
     terms: Terms<'_>,
     head: &ResponseHead<'_>,
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let (now_ms, now_us) = (context.now_ms(), context.event_loop.now_us());
     connection.keep &= head.keep_alive;
@@ -114,8 +114,8 @@ fn final_head(
         retries: stream.retries,
         ..Default::default()
     };
-    let (remove, date) = (removed(stream, terms), context.date.at(now_ms));
-    let written = response::head(&mut context.output.outbox, stream.id, &to_parse, head, &remove, date);
+    let (remove, date) = (removed(stream, terms), context.shared.date.at(now_ms));
+    let written = response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, &remove, date);
     written.map_err(|_| Failure::HeadTooLargeForFrame)?;
     stream.head_sent = true;
     Ok(())
@@ -127,7 +127,7 @@ fn switching(
     stream: &mut Stream,
     connection: &mut Connection,
     head: &ResponseHead<'_>,
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let token = head.upgrade.unwrap_or_default();
     let offered = !stream.upgrade.is_empty() && token.eq_ignore_ascii_case(&stream.upgrade);
@@ -147,14 +147,15 @@ fn switching(
         backend: u32::try_from(connection.server).unwrap_or(BACKEND_NONE),
         ..Default::default()
     };
-    let date = context.date.at(context.event_loop.now_ms());
-    let written = response::head(&mut context.output.outbox, stream.id, &to_parse, head, &Removed::default(), date);
+    let date = context.shared.date.at(context.event_loop.now_ms());
+    let written =
+        response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, &Removed::default(), date);
     written.map_err(|_| Failure::HeadTooLargeForFrame)?;
     stream.head_sent = true;
     Ok(())
 }
 
-/// Returns what a response to this stream loses.
+/// Returns the parts that a response to this stream loses.
 fn removed<'a>(stream: &Stream, terms: Terms<'a>) -> Removed<'a> {
     Removed { fields: &terms.site.remove_response_headers, logins: !stream.single_client }
 }

@@ -26,7 +26,7 @@ pub(crate) fn begin(
     connection: &mut Connection,
     pins: &mut Pins,
     backend: &Backend,
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) {
     let now_ms = context.now_ms();
     stream.waits_for = None;
@@ -38,23 +38,23 @@ pub(crate) fn begin(
         stream.deadline_ms = context.after(backend.first_byte_seconds);
     }
     if backend.proxy_protocol > 0 && !connection.used_before {
-        // Sent again, it still has the one of the first time.
+        // A request that is sent again still has the header of the first time.
         if !std::mem::replace(&mut stream.announced, true) {
             proxy_header(&mut stream.out, backend.proxy_protocol, stream.client);
         }
         connection.keep = false;
     }
     if stream.logs_in {
-        pins.bind(key, connection, stream.pin(), &context.counters);
+        pins.bind(key, connection, stream.pin(), context.counters);
     }
     queue(stream, context);
 }
 
 /// Puts a stream into this turn's list of those with bytes for their backend.
-pub(crate) fn queue(stream: &mut Stream, context: &mut Context) {
+pub(crate) fn queue(stream: &mut Stream, context: &mut Context<'_>) {
     if !stream.queued {
         stream.queued = true;
-        context.sends.push(stream.id);
+        context.shared.sends.push(stream.id);
     }
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn send_request(
     key: Key,
     connection: &mut Connection,
     backend: &Backend,
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) {
     let mut moved = false;
     if !stream.unsent().is_empty() {
@@ -82,9 +82,9 @@ pub(crate) fn send_request(
     let blocked = !stream.unsent().is_empty();
     if !blocked {
         if stream.held == 0 {
-            context.held_bytes -= u64::from(std::mem::take(&mut stream.held_counted));
+            context.shared.held_bytes -= u64::from(std::mem::take(&mut stream.held_counted));
         }
-        context.buffered_bytes -= std::mem::take(&mut stream.buffered);
+        context.shared.buffered_bytes -= std::mem::take(&mut stream.buffered);
     }
     if stream.out_whole && stream.out.len() > limits::RETRY_BYTES_MAX {
         stream.out_whole = false;
@@ -94,15 +94,16 @@ pub(crate) fn send_request(
         stream.out_sent = 0;
     }
     let wanted = if blocked { connection.interest | Interest::OUT } else { connection.interest - Interest::OUT };
-    connection.watch(key, wanted, &context.event_loop);
+    connection.watch(key, wanted, context.event_loop);
     restart_timeout(stream, backend, moved, blocked, context.now_ms());
     if !blocked {
         grant(stream, context);
     }
 }
 
-/// Whose turn it is after a write: the client's, whose silence parse limits, or the backend's, to
-/// take more or to respond. A slow client must never look like a slow backend.
+/// Restarts the limit of the side whose turn it is after a write: none for the client, whose
+/// silence parse limits, else the backend's, to take more or to respond. A slow client must never
+/// look like a slow backend.
 fn restart_timeout(stream: &mut Stream, backend: &Backend, moved: bool, blocked: bool, now_ms: u64) {
     match stream.wait {
         Wait::Bytes if moved => stream.restart_silence_limit(backend.idle_seconds, now_ms),
@@ -117,20 +118,20 @@ fn restart_timeout(stream: &mut Stream, backend: &Backend, moved: bool, blocked:
 
 /// Gives parse back the room its bytes took, and more of it to bodies that are emptied as fast as
 /// they come.
-pub(crate) fn grant(stream: &mut Stream, context: &mut Context) {
+pub(crate) fn grant(stream: &mut Stream, context: &mut Context<'_>) {
     let waits_for_100 = stream.wait == Wait::Continue;
     if stream.owed == 0 || stream.lease == Lease::Held || waits_for_100 {
         return;
     }
-    // What is buffered has emptied nothing yet.
+    // A body that is buffered has used its window up without going anywhere.
     let emptied = stream.window == 0 && stream.buffering == Buffering::No;
-    let grown =
-        if emptied { stream.window_size.saturating_mul(2).min(limits::WINDOW_BYTES_MAX) } else { stream.window_size };
-    let bytes = stream.owed.saturating_add(grown.saturating_sub(stream.window_size));
+    let grown = if emptied { (stream.window_size * 2).min(limits::WINDOW_BYTES_MAX) } else { stream.window_size };
+    let bytes = stream.owed + (grown - stream.window_size);
     stream.window_size = grown;
-    stream.window = stream.window.saturating_add(bytes);
+    // Bytes are owed once all held ones have come, so both together are a window at most.
+    stream.window += bytes;
     stream.owed = 0;
-    context.output.outbox.credit(stream.id, Kind::RequestCredit, bytes);
+    context.shared.output.outbox.credit(stream.id, Kind::RequestCredit, bytes);
 }
 
 /// Puts a PROXY header before the head: the client's address, and none for ours, which dispatch

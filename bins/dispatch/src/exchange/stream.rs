@@ -1,11 +1,10 @@
-//! One request under way: what is known of it, what waits for the backend, what parse may still
-//! send and take.
+//! One request under way: its facts, its bytes for the backend, and the credit of both directions.
 
 use std::time::Duration;
 
 use fosse_eventloop::slab::Key;
 use fosse_wire::{
-    StreamId,
+    StreamId, WireError,
     frame::WINDOW_BYTES_INITIAL,
     order::{Forward, Interims},
     request::{BodyLength, Endpoint, RequestHead},
@@ -17,7 +16,7 @@ use crate::{
     upstream::{connection::Pin, pins},
 };
 
-/// How long the body of a request is buffered.
+/// The extent to which the body of a request is buffered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Buffering {
     /// Not at all: each part goes on as it comes.
@@ -30,7 +29,7 @@ pub(crate) enum Buffering {
     Whole,
 }
 
-/// How far the body from parse has come.
+/// The rest of the body that comes from parse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
     /// That many bytes are still to come.
@@ -41,7 +40,7 @@ pub(crate) enum Body {
     Done,
 }
 
-/// Whether dispatch writes the response's body itself.
+/// The permission to write a response's body to the client's socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lease {
     /// It goes through the ring.
@@ -52,7 +51,7 @@ pub(crate) enum Lease {
     Held,
 }
 
-/// What the stream waits for, with a time limit each.
+/// The reason why a stream waits. Each has its time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// The rest of a request body that is buffered.
@@ -70,11 +69,10 @@ pub(crate) enum Wait {
 /// A request under way.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    /// Its name on the ring.
     pub(crate) id: StreamId,
-    /// How far the request's direction is.
+    /// Progress of the request's direction.
     pub(crate) forward: Forward,
-    /// RESPONSE_END or RESET has been sent: what still comes from parse is swallowed.
+    /// RESPONSE_END or RESET has been sent: what still comes from parse is dropped.
     pub(crate) response_ended: bool,
     /// Index of the site; that of an admitted request exists.
     pub(crate) site: usize,
@@ -95,14 +93,14 @@ pub(crate) struct Stream {
     pub(crate) backend: usize,
     /// The server that was chosen last.
     pub(crate) server: Option<usize>,
-    /// Server in whose line for a connection it stands.
+    /// Server in whose queue it waits for a connection.
     pub(crate) waits_for: Option<usize>,
     /// Its backend connection.
     pub(crate) connection: Option<Key>,
     /// Bytes for the backend: head and body, buffered from the start while they may have to be sent
     /// again.
     pub(crate) out: Vec<u8>,
-    /// How many of them are sent.
+    /// Number of these bytes that are sent.
     pub(crate) out_sent: usize,
     /// Nothing was dropped from the front of `out`.
     pub(crate) out_whole: bool,
@@ -114,13 +112,13 @@ pub(crate) struct Stream {
     pub(crate) window_size: u32,
     /// Bytes still to come that a filter held and has granted again already.
     pub(crate) held: u32,
-    /// What this stream adds to the lane's held bytes, until the backend has them.
+    /// Its part of the lane's held bytes, until the backend has them.
     pub(crate) held_counted: u32,
-    /// How long the request's body is buffered, before a server is chosen.
+    /// Extent to which the request's body is buffered, before a server is chosen.
     pub(crate) buffering: Buffering,
-    /// Where in `out` the framing of a buffered chunked body is to be written.
+    /// Offset in `out` at which the framing of a buffered chunked body is to be written.
     pub(crate) framing_at: Option<usize>,
-    /// What this stream adds to the lane's buffered bytes, until the backend has them.
+    /// Its part of the lane's buffered bytes, until the backend has them.
     pub(crate) buffered: u64,
     /// Bytes taken from parse and not granted again.
     pub(crate) owed: u32,
@@ -146,25 +144,28 @@ pub(crate) struct Stream {
     pub(crate) client_ended: bool,
     /// The final head has gone to parse.
     pub(crate) head_sent: bool,
-    /// Who writes the body.
+    /// Permission to write the response's body to the client.
     pub(crate) lease: Lease,
     /// Body bytes written under the lease.
     pub(crate) leased_bytes: u64,
-    /// What it waits for.
+    /// Reason why it waits.
     pub(crate) wait: Wait,
-    /// Until when.
+    /// End of its wait, in milliseconds.
     pub(crate) deadline_ms: u64,
-    /// When it came, on the clock in microseconds.
+    /// Time of its arrival, in microseconds.
     pub(crate) since_us: u64,
     /// It is in the list of streams with bytes to send in this turn.
     pub(crate) queued: bool,
 }
 
 impl Stream {
-    /// A stream whose head has just come.
+    /// Makes a stream whose head has just come.
+    ///
+    /// # Errors
+    /// [`WireError::Field`] where more is held than a window can count.
     #[expect(clippy::too_many_lines, reason = "one field a line")]
-    pub(crate) fn new(id: StreamId, head: &RequestHead<'_>, now_us: u64) -> Self {
-        Self {
+    pub(crate) fn new(id: StreamId, head: &RequestHead<'_>, now_us: u64) -> Result<Self, WireError> {
+        Ok(Self {
             id,
             forward: Forward::Open,
             response_ended: false,
@@ -187,7 +188,7 @@ impl Stream {
                 BodyLength::Exact(length) => Body::Exact(length),
                 BodyLength::Chunked => Body::Chunked,
             },
-            window: WINDOW_BYTES_INITIAL.saturating_add(head.held),
+            window: WINDOW_BYTES_INITIAL.checked_add(head.held).ok_or(WireError::Field("held"))?,
             window_size: WINDOW_BYTES_INITIAL,
             held: head.held,
             held_counted: head.held,
@@ -212,10 +213,10 @@ impl Stream {
             deadline_ms: u64::MAX,
             since_us: now_us,
             queued: false,
-        }
+        })
     }
 
-    /// Returns whose a backend connection is that this stream logs in; nobody's where its client
+    /// Returns the owner of a backend connection that this stream logs in; `None` where its client
     /// connection carries requests of many.
     pub(crate) fn pin(&self) -> Option<Pin> {
         let pin = Pin { connection: self.client_connection, client: self.client.addr };
@@ -254,7 +255,7 @@ impl Stream {
     }
 }
 
-/// All streams of the ring, by slot.
+/// All streams of the lane, by slot.
 #[derive(Debug, Default)]
 pub(crate) struct Streams {
     slots: Vec<Option<Box<Stream>>>,
@@ -311,7 +312,7 @@ impl Streams {
         self.live
     }
 
-    /// Returns whether none lives.
+    /// Returns whether there is no live stream.
     pub(crate) const fn is_empty(&self) -> bool {
         self.live == 0
     }

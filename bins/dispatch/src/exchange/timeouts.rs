@@ -1,4 +1,4 @@
-//! What it means that a stream has waited too long.
+//! Streams that have waited too long.
 
 use fosse_die::warning;
 use fosse_settings::Backend;
@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{PROGRAM, context::Context, upstream::connection::Connection};
 
-/// The time of a stream is over.
+/// Ends the wait of a stream whose time is over.
 pub(crate) fn expired(
     stream: &mut Stream,
     connection: Option<&Connection>,
     backend: &Backend,
-    context: &mut Context,
+    context: &mut Context<'_>,
 ) -> Outcome {
     match (stream.wait, connection) {
         (Wait::Continue, Some(_)) => {
@@ -34,8 +34,8 @@ pub(crate) fn expired(
     }
 }
 
-/// Nothing moved in a response for too long: an upgraded connection that nobody uses, a client that
-/// takes nothing of a leased one, or the backend.
+/// Finds out who was silent in a response for too long: both sides of an upgraded connection, a
+/// client that takes nothing of a leased one, or the backend.
 fn silent(stream: &Stream, connection: &Connection) -> Outcome {
     let leased = stream.lease == Lease::Held;
     if leased && connection.is_tunnel() {

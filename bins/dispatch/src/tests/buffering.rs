@@ -10,7 +10,10 @@ use fosse_wire::{
 };
 
 use super::{Fixture, OK, backend, heard, id, post, say};
-use crate::exchange::stream::{Buffering, Wait};
+use crate::{
+    events::on_frames,
+    exchange::stream::{Buffering, Wait},
+};
 
 fn chunked() -> RequestHead<'static> {
     RequestHead { body: BodyLength::Chunked, ..post() }
@@ -38,7 +41,7 @@ impl Fixture {
         let stream = self.server.streams.get(id).unwrap();
         assert_ne!(stream.deadline_ms, u64::MAX, "it waits without a limit");
         stream.deadline_ms = 0;
-        self.server.end_overdue_streams();
+        self.end_overdue();
         self.turn();
     }
 
@@ -74,7 +77,7 @@ fn a_chunked_body_that_ends_while_it_is_buffered_goes_on_with_its_length() {
         assert_eq!(body, parts.concat());
         assert!(head.contains(&format!("\r\nContent-Length: {}\r\n\r\n", body.len())), "{head}");
         assert!(!head.contains("Transfer-Encoding"), "{head}");
-        assert_eq!(fixture.server.lane.context.buffered_bytes, 0);
+        assert_eq!(fixture.server.shared.buffered_bytes, 0);
     }
 }
 
@@ -108,7 +111,7 @@ fn a_chunked_body_too_long_to_buffer_goes_on_chunked() {
     fixture.end(id(0));
     fixture.turn();
     assert_eq!(heard(&server), b"4\r\nmore\r\n0\r\n\r\n");
-    assert_eq!(fixture.server.lane.context.buffered_bytes, 0);
+    assert_eq!(fixture.server.shared.buffered_bytes, 0);
 }
 
 #[test]
@@ -117,7 +120,7 @@ fn a_chunked_body_that_pauses_goes_on_chunked_as_far_as_it_is() {
     fixture.send(id(0), &chunked());
     fixture.data(id(0), b"first");
     let begun = fixture.server.streams.get(id(0)).unwrap().deadline_ms;
-    assert!(begun <= fixture.server.lane.context.now_ms() + 1000);
+    assert!(begun <= fixture.event_loop.now_ms() + 1000);
     fixture.time_passes(id(0));
     let server = fixture.connected();
     let (head, body) = request(&server);
@@ -133,7 +136,7 @@ fn a_chunked_body_that_pauses_goes_on_chunked_as_far_as_it_is() {
 }
 
 #[test]
-fn every_byte_of_a_buffered_body_gives_the_client_its_time_anew() {
+fn every_byte_of_a_buffered_body_gives_the_client_its_time_again() {
     let mut fixture = Fixture::new(backend());
     fixture.send(id(0), &chunked());
     fixture.turn();
@@ -141,9 +144,10 @@ fn every_byte_of_a_buffered_body_gives_the_client_its_time_anew() {
     assert_eq!((stream.wait, stream.buffering), (Wait::RequestBody, Buffering::Brief));
     stream.deadline_ms = 1;
     fixture.to.outbox.data(id(0), Kind::RequestData, b"a");
-    fixture.to.flush(&fixture.event_loop, 1).unwrap();
-    fixture.server.on_frames(&mut fixture.neighbours).unwrap();
-    let now_ms = fixture.server.lane.context.now_ms();
+    fixture.to.flush(&fixture.peers, 1).unwrap();
+    let (input, clients, streams, mut lane) = fixture.server.parts(&fixture.event_loop, &fixture.counters);
+    on_frames(input, clients, streams, &mut lane).unwrap();
+    let now_ms = fixture.event_loop.now_ms();
     assert_eq!(fixture.server.streams.get(id(0)).unwrap().deadline_ms, now_ms + 1000);
 }
 
@@ -196,7 +200,7 @@ fn a_chunked_body_that_a_filter_held_whole_gets_its_length_however_long_it_is() 
     for _ in 0..3 {
         fixture.data(id(0), &[b'x'; 30_000]);
     }
-    assert_eq!(fixture.server.lane.context.buffered_bytes, 0, "held bytes are counted once");
+    assert_eq!(fixture.server.shared.buffered_bytes, 0, "held bytes are counted once");
     fixture.end(id(0));
     fixture.turn();
     let (head, body) = request(&fixture.connected());
@@ -210,11 +214,11 @@ fn a_client_that_dies_in_a_buffered_body_leaves_nothing_for_a_backend() {
         let mut fixture = Fixture::new(backend);
         fixture.send(id(0), &chunked());
         fixture.data(id(0), b"half of");
-        assert_eq!(fixture.server.lane.context.buffered_bytes, 7);
+        assert_eq!(fixture.server.shared.buffered_bytes, 7);
         fixture.to.outbox.reset(id(0), ResetReason::Client);
         fixture.turn();
         assert_eq!(fixture.asked(), None);
-        assert_eq!((fixture.server.lane.context.buffered_bytes, fixture.server.streams.len()), (0, 0));
+        assert_eq!((fixture.server.shared.buffered_bytes, fixture.server.streams.len()), (0, 0));
     }
 }
 
@@ -234,7 +238,7 @@ fn a_client_that_dies_after_a_pause_leaves_a_body_without_its_end() {
 #[test]
 fn a_buffered_body_is_sent_again_where_its_method_allows_that() {
     let mut fixture = Fixture::new(Backend { server_count: 2, ..backend() });
-    fixture.server.lane.upstream.servers.push(crate::upstream::pool::Server::default());
+    fixture.server.upstream.servers.push(crate::upstream::pool::Server::default());
     fixture.send(id(0), &RequestHead { method: b"PUT", ..chunked() });
     fixture.data(id(0), b"abc");
     fixture.end(id(0));
@@ -270,7 +274,7 @@ fn buffer_requests_waits_for_the_end_of_every_body() {
         }
         fixture.turn();
         assert!(body.len() == 150_000 && body.iter().all(|b| *b == b'x'));
-        assert_eq!(fixture.server.lane.context.buffered_bytes, 0);
+        assert_eq!(fixture.server.shared.buffered_bytes, 0);
     }
 }
 
@@ -296,7 +300,7 @@ fn a_body_longer_than_the_site_takes_is_refused_with_413() {
     assert_eq!(fixture.statuses(id(0)), [413], "a length is known before the body");
     fixture.upload(id(1), 200_001);
     assert_eq!((fixture.statuses(id(1)), fixture.asked()), (vec![413], None));
-    assert_eq!(fixture.server.lane.context.buffered_bytes, 0);
+    assert_eq!(fixture.server.shared.buffered_bytes, 0);
     let granted = fixture.granted(id(1));
     fixture.turn();
     assert_eq!(fixture.granted(id(1)), granted, "it is granted nothing more");
@@ -317,11 +321,11 @@ fn memory_that_is_used_up_costs_the_source_that_uses_most_of_it() {
         fixture.turn();
         assert_eq!(fixture.upload(id(slot), length), length);
     }
-    assert_eq!(fixture.server.lane.context.buffered_bytes, 290_000);
+    assert_eq!(fixture.server.shared.buffered_bytes, 290_000);
     fixture.data(id(2), &[b'x'; 10_000]);
-    assert_eq!(fixture.server.lane.context.buffered_bytes, 300_000);
+    assert_eq!(fixture.server.shared.buffered_bytes, 300_000);
     fixture.data(id(2), b"y");
-    assert_eq!(fixture.server.lane.context.buffered_bytes, 200_001);
+    assert_eq!(fixture.server.shared.buffered_bytes, 200_001);
     fixture.end(id(2));
     fixture.turn();
     let refused: Vec<bool> = (0..3).map(|slot| fixture.statuses(id(slot)) == [503]).collect();

@@ -1,4 +1,4 @@
-//! Upgraded connections, interim answers, and what happens at limits.
+//! Upgraded connections, interim responses, and what happens at limits.
 
 use std::{os::fd::OwnedFd, time::Duration};
 
@@ -20,7 +20,7 @@ pub(super) fn upgraded(fixture: &mut Fixture) -> (OwnedFd, OwnedFd) {
     fixture.turn();
     assert_eq!(fixture.statuses(id(0)), [101]);
     let (client, theirs) = pair(SocketType::STREAM);
-    fixture.server.lane.clients.insert(7, theirs, 0);
+    fixture.server.clients.insert(7, theirs, 0);
     fixture.to.outbox.raw(id(0), Kind::Lease, b"early");
     fixture.turn();
     fixture.turn();
@@ -53,7 +53,7 @@ fn the_end_of_one_side_of_an_upgraded_connection_leaves_the_other_direction_open
         shutdown(second, Shutdown::Write).unwrap();
         fixture.turn();
         assert!(fixture.got.iter().any(|got| got.1 == Kind::ResponseEnd), "both have ended");
-        assert!(fixture.server.lane.upstream.connections.iter().next().is_none());
+        assert!(fixture.server.upstream.connections.iter().next().is_none());
     }
 }
 
@@ -63,8 +63,8 @@ fn half_an_upgraded_connection_costs_no_turns_and_ends_when_nothing_moves() {
     let (client, server) = upgraded(&mut fixture);
     shutdown(&client, Shutdown::Write).unwrap();
     fixture.turn();
-    let (begun, mut turns) = (fixture.server.lane.context.now_ms(), 0);
-    while fixture.server.lane.context.now_ms() < begun + 1200 {
+    let (begun, mut turns) = (fixture.event_loop.now_ms(), 0);
+    while fixture.event_loop.now_ms() < begun + 1200 {
         fixture.turn();
         turns += 1;
     }
@@ -73,17 +73,17 @@ fn half_an_upgraded_connection_costs_no_turns_and_ends_when_nothing_moves() {
     let stream = fixture.server.streams.get(id(0)).unwrap();
     assert_ne!(stream.deadline_ms, u64::MAX);
     stream.deadline_ms = 0;
-    fixture.server.end_overdue_streams();
+    fixture.end_overdue();
     fixture.turn();
     assert!(fixture.got.iter().any(|got| got.1 == Kind::ResponseEnd));
 }
 
 #[test]
-fn a_few_hints_before_an_answer_are_passed_on_and_more_of_them_end_it() {
+fn a_few_hints_before_a_response_are_passed_on_and_more_of_them_end_it() {
     let hint = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nServer: x\r\n\r\n";
     let large = [b"HTTP/1.1 103 Early Hints\r\nLink: ", &[b'x'; 9000][..], b"\r\n\r\n"].concat();
     let waits = b"HTTP/1.1 102 Processing\r\n\r\n";
-    for (answer, statuses) in [
+    for (response, statuses) in [
         ([&hint.repeat(16)[..], OK].concat(), [vec![103; 16], vec![200]].concat()),
         ([&hint.repeat(17)[..], OK].concat(), [vec![103; 16], vec![502]].concat()),
         ([&waits.repeat(17)[..], OK].concat(), vec![502]),
@@ -93,17 +93,17 @@ fn a_few_hints_before_an_answer_are_passed_on_and_more_of_them_end_it() {
         fixture.send(id(0), &get());
         fixture.turn();
         let server = fixture.connected();
-        say(&server, &answer);
+        say(&server, &response);
         fixture.turn();
         assert_eq!(fixture.statuses(id(0)), statuses);
     }
 }
 
 #[test]
-fn without_room_for_one_more_client_socket_a_large_answer_goes_round_the_ring() {
+fn without_room_for_one_more_client_socket_a_large_response_goes_through_parse() {
     for (max, lease) in [(1, true), (0, false)] {
         let mut fixture = Fixture::new(Backend { upgrade: vec!["other".into()], ..backend() });
-        fixture.server.lane.clients.limit_to(max);
+        fixture.server.clients.limit_to(max);
         fixture.send(id(0), &RequestHead { upgrade: b"other", ..get() });
         fixture.turn();
         let server = fixture.connected();
@@ -126,8 +126,9 @@ fn a_health_check_keeps_to_the_limit_of_its_server() {
     fixture.send(id(0), &get());
     fixture.turn();
     let server = fixture.connected();
-    fixture.server.lane.upstream.servers[0].checks.due_ms = 1;
-    fixture.server.lane.upstream.begin_checks(false, &fixture.server.lane.context);
+    fixture.server.upstream.servers[0].checks.due_ms = 1;
+    let (.., lane) = fixture.server.parts(&fixture.event_loop, &fixture.counters);
+    lane.upstream.begin_checks(false, &lane.context);
     assert_eq!(fixture.asked(), None, "the one connection is in use");
     say(&server, OK);
     fixture.turn();
@@ -137,7 +138,6 @@ fn a_health_check_keeps_to_the_limit_of_its_server() {
     say(&checked, OK);
     fixture.turn();
     assert!(
-        !fixture.server.lane.upstream.servers[0].checks.under_way
-            && fixture.server.lane.upstream.servers[0].checks.passes == 1
+        !fixture.server.upstream.servers[0].checks.under_way && fixture.server.upstream.servers[0].checks.passes == 1
     );
 }

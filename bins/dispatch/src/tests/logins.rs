@@ -14,6 +14,7 @@ use fosse_wire::{
 use rustix::net::{Shutdown, SocketType, shutdown};
 
 use super::{Fixture, OK, backend, ends::upgraded, get, heard, id, pair, say};
+use crate::events::on_client_sockets;
 
 const ASKS: &[u8] = b"HTTP/1.1 401 No\r\nContent-Length: 0\r\nWWW-Authenticate: NTLM\r\n\r\n";
 
@@ -29,7 +30,7 @@ impl Fixture {
     }
 
     fn pinned(&self) -> u64 {
-        self.server.lane.context.counters.get(count::PINNED)
+        self.counters.get(count::PINNED)
     }
 
     fn head(&self, stream: StreamId) -> ResponseHead<'_> {
@@ -44,7 +45,8 @@ impl Fixture {
         direct::encode(&mut message, connections);
         fosse_fdpass::send(&parse, &message, &[]).unwrap();
         // Its other end stays open, so that nothing else is heard of it.
-        self.server.on_client_sockets(&clients).unwrap();
+        let (_, _, streams, mut lane) = self.server.parts(&self.event_loop, &self.counters);
+        on_client_sockets(&clients, streams, &mut lane).unwrap();
         drop(parse);
     }
 }
@@ -83,21 +85,21 @@ fn a_connection_that_was_asked_or_given_a_login_serves_its_client_alone() {
         assert!(fixture.head(id(2)).pinned, "it says so with each response");
         fixture.ended(&[1]);
         assert!(closed(&server));
-        assert_eq!((fixture.pinned(), fixture.server.lane.upstream.pins.len()), (0, 0));
+        assert_eq!((fixture.pinned(), fixture.server.upstream.pins.len()), (0, 0));
     }
 }
 
 #[test]
 fn a_client_that_is_gone_leaves_no_login_whatever_is_heard_of_it_first() {
     for end_first in [true, false] {
-        for answered in [true, false] {
+        for responded in [true, false] {
             let mut fixture = Fixture::new(backend());
             fixture.log_in(id(0), &of(1));
             let server = fixture.connected();
             if end_first {
                 fixture.ended(&[1]);
             }
-            if answered {
+            if responded {
                 say(&server, OK);
                 fixture.turn();
             } else {
@@ -107,8 +109,8 @@ fn a_client_that_is_gone_leaves_no_login_whatever_is_heard_of_it_first() {
             if !end_first {
                 fixture.ended(&[1]);
             }
-            assert!(closed(&server), "end first: {end_first}, answered: {answered}");
-            assert_eq!((fixture.pinned(), fixture.server.lane.upstream.pins.len()), (0, 0));
+            assert!(closed(&server), "end first: {end_first}, responded: {responded}");
+            assert_eq!((fixture.pinned(), fixture.server.upstream.pins.len()), (0, 0));
         }
     }
 }
@@ -116,7 +118,7 @@ fn a_client_that_is_gone_leaves_no_login_whatever_is_heard_of_it_first() {
 #[test]
 fn a_response_with_a_login_that_a_filter_denies_leaves_none() {
     let mut fixture = Fixture::new(backend());
-    fixture.server.lane.settings.sites[0].inspect_responses = true;
+    fixture.server.settings.sites[0].inspect_responses = true;
     fixture.send_with(id(0), &of(1), Some((b"Authorization", b"NTLM x")));
     fixture.turn();
     let server = fixture.connected();
@@ -175,7 +177,7 @@ fn a_connection_of_many_clients_gets_no_login_that_lasts() {
 }
 
 #[test]
-fn a_login_at_rest_makes_room_for_who_waits() {
+fn an_idle_login_makes_room_for_a_request_that_waits() {
     let mut fixture = Fixture::new(fosse_settings::Backend { connections_max: 1, ..backend() });
     fixture.log_in(id(0), &of(1));
     let server = fixture.connected();
@@ -187,7 +189,7 @@ fn a_login_at_rest_makes_room_for_who_waits() {
     assert!(closed(&server));
     let other = fixture.connected();
     assert!(heard(&other).starts_with(b"GET "));
-    assert_eq!(fixture.server.lane.context.counters.get(count::PINNED_EVICTED), 1);
+    assert_eq!(fixture.counters.get(count::PINNED_EVICTED), 1);
 }
 
 #[test]

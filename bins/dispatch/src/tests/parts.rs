@@ -16,7 +16,7 @@ use rustix::net::SocketType;
 
 use super::{Fixture, OK, asked, backend, config, get, heard, id, pair, post, say};
 use crate::{
-    context::{Context, token},
+    context::{Context, Shared, token},
     exchange::{Outcome, Terms, failure::Failure, response_body, send, stream::Stream},
     upstream::{
         Upstream,
@@ -26,9 +26,23 @@ use crate::{
     },
 };
 
-fn context() -> Context {
-    let (output, _) = pair(SocketType::STREAM);
-    Context::new(EventLoop::new().unwrap(), Counters::private(), Output::new(output, Hello::default()))
+/// Owner of what a context borrows.
+struct Parts {
+    event_loop: EventLoop,
+    counters: Counters,
+    shared: Shared,
+}
+
+impl Parts {
+    fn new() -> Self {
+        let (output, _) = pair(SocketType::STREAM);
+        let shared = Shared::new(Output::new(output, Hello::default()));
+        Self { event_loop: EventLoop::new().unwrap(), counters: Counters::private(), shared }
+    }
+
+    fn context(&mut self) -> Context<'_> {
+        Context { event_loop: &self.event_loop, counters: &self.counters, shared: &mut self.shared }
+    }
 }
 
 /// Upstream of one server, and the end of connect.
@@ -47,8 +61,9 @@ fn reply(connect: &OwnedFd, outcome: Connected) -> OwnedFd {
 }
 
 #[test]
-fn connections_go_to_those_who_wait_in_the_order_they_came() {
-    let (context, (mut upstream, connect)) = (context(), upstream(Backend { connections_max: 1, ..backend() }));
+fn connections_go_to_those_that_wait_in_the_order_they_came() {
+    let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(Backend { connections_max: 1, ..backend() }));
+    let context = parts.context();
     for slot in 0..2 {
         assert_eq!(upstream.request(id(slot), 0, None, &context), (Some(0), Supply::Waits(0)));
     }
@@ -62,8 +77,9 @@ fn connections_go_to_those_who_wait_in_the_order_they_came() {
 }
 
 #[test]
-fn a_stream_that_left_the_line_gets_no_connection() {
-    let (context, (mut upstream, connect)) = (context(), upstream(backend()));
+fn a_stream_that_left_the_queue_gets_no_connection() {
+    let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(backend()));
+    let context = parts.context();
     upstream.request(id(0), 0, None, &context);
     upstream.cancel(id(0), 0);
     let _server = reply(&connect, Connected::Connected);
@@ -72,8 +88,9 @@ fn a_stream_that_left_the_line_gets_no_connection() {
 }
 
 #[test]
-fn a_server_that_cannot_be_reached_is_news_for_who_has_waited_longest() {
-    let (context, (mut upstream, connect)) = (context(), upstream(backend()));
+fn a_server_that_cannot_be_reached_is_news_for_the_stream_that_has_waited_longest() {
+    let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(backend()));
+    let context = parts.context();
     upstream.request(id(0), 0, None, &context);
     upstream.request(id(1), 0, None, &context);
     // Not even an errno that is none ends the program.
@@ -84,7 +101,8 @@ fn a_server_that_cannot_be_reached_is_news_for_who_has_waited_longest() {
 
 #[test]
 fn an_exchange_is_one_stream_one_connection_and_the_context() {
-    let (mut context, backend, site) = (context(), backend(), DispatchSite::default());
+    let (mut parts, backend, site) = (Parts::new(), backend(), DispatchSite::default());
+    let mut context = parts.context();
     let terms = Terms { site: &site, backend: &backend, head_bytes_max: 16_384, may_lease: true };
     for (response, outcome) in [
         (OK, Outcome::Complete { clean: true }),
@@ -100,7 +118,7 @@ fn an_exchange_is_one_stream_one_connection_and_the_context() {
         let key = connections.insert(Connection::new(fd, 0)).unwrap();
         let connection = connections.get_mut(key).unwrap();
         context.event_loop.add(&connection.fd, key.token(token::CONNECTION), connection.interest).unwrap();
-        let mut stream = Stream::new(id(0), &get(), 0);
+        let mut stream = Stream::new(id(0), &get(), 0).unwrap();
         let mut pins = Pins::default();
         stream.out.extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
         send::begin(&mut stream, key, connection, &mut pins, &backend, &mut context);
@@ -120,7 +138,7 @@ fn books_that_disagree_are_counted_and_cost_nobody_else_anything() {
     // Nobody waits for what upstream believes that this stream waits for.
     fixture.server.streams.remove(id(0));
     let server = fixture.connected();
-    assert_eq!(fixture.server.lane.context.counters.get(count::STATE_ERRORS), 1);
+    assert_eq!(fixture.counters.get(count::STATE_ERRORS), 1);
     assert_eq!(rustix::io::read(&server, &mut [0; 1][..]), Ok(0), "the connection is closed");
     fixture.send(id(1), &fosse_wire::request::RequestHead { body: BodyLength::Exact(0), ..post() });
     fixture.end(id(1));

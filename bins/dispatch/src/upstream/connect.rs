@@ -9,7 +9,7 @@ use fosse_fdpass::Received;
 use fosse_stage::Gone;
 use fosse_wire::connect::{ConnectRequest, Outcome, Reply as Message};
 
-/// What connect was asked for, and where it replies.
+/// The conversation with connect, and its requests without a reply.
 #[derive(Debug)]
 pub(crate) struct Connect {
     fd: OwnedFd,
@@ -25,7 +25,7 @@ pub(super) struct Reply {
     pub(super) result: Result<OwnedFd, Failure>,
 }
 
-/// Why there is no connection.
+/// The reason why there is no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     outcome: Outcome,
@@ -33,8 +33,8 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// Returns what the kernel says, as far as connect tells: the number is another program's, so
-    /// it may be none of errno(3).
+    /// Returns the kernel's error, as connect reports it: the number is another program's, so it
+    /// may be none of errno(3).
     pub(super) fn cause(self) -> std::io::Error {
         std::io::Error::from_raw_os_error(i32::from(self.errno))
     }
@@ -56,8 +56,8 @@ impl Connect {
         Self { fd, pending: HashMap::new(), next_tag: 0 }
     }
 
-    /// Sends a connect request; false where connect's queue is full. Hundreds are under way then:
-    /// the tick or the next reply is the time to try again.
+    /// Sends a connect request; false where connect's queue is full. Hundreds are under way then,
+    /// and it is tried again with the next reply or tick.
     pub(super) fn request(&mut self, server: usize) -> bool {
         let Ok(number) = u32::try_from(server) else { return false };
         let request = ConnectRequest { tag: self.next_tag, server: number };

@@ -1,4 +1,4 @@
-//! One connection to a backend: what has been read from it and where in a response it stands.
+//! One connection to a backend: its user, and how far the response on it has been read.
 
 use std::os::fd::OwnedFd;
 
@@ -13,7 +13,7 @@ use rustix::{
 
 use crate::{context::token, limits};
 
-/// Where in the response the next byte stands.
+/// The place of the next byte in the response.
 #[derive(Debug)]
 pub(crate) enum At {
     /// In the head.
@@ -28,12 +28,12 @@ pub(crate) enum At {
     Tunnel,
 }
 
-/// Who uses a connection.
+/// The user of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// Nobody: it is idle in its server's pool, until the time given.
+    /// None: it is idle in its server's pool, until the time given.
     Idle(u64),
-    /// Nobody now: it waits for the client connection it is pinned to, until the time given.
+    /// None between two requests of the client connection it is pinned to, until the time given.
     Pinned(u64),
     /// A request.
     Stream(StreamId),
@@ -41,7 +41,7 @@ pub(crate) enum Use {
     Check(u64),
 }
 
-/// Whose a pinned backend connection is.
+/// The owner of a pinned backend connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pin {
     /// accept's number of the client connection.
@@ -63,7 +63,7 @@ pub(crate) struct Connection {
     pub(crate) input: Vec<u8>,
     /// Bytes read at once under a lease.
     pub(crate) lease_read: usize,
-    /// The search for the head's end goes on from here.
+    /// Offset from which the search for the head's end goes on.
     pub(crate) searched: usize,
     /// The backend keeps the connection after this response.
     pub(crate) keep: bool,
@@ -74,9 +74,9 @@ pub(crate) struct Connection {
     /// It has carried a request before: a failure may only mean that the backend had closed it
     /// meanwhile.
     pub(crate) used_before: bool,
-    /// Whose login it has.
+    /// Owner of the login that was made over it.
     pub(crate) pin: Option<Pin>,
-    /// What its socket is watched for.
+    /// Readiness that its socket is watched for.
     pub(crate) interest: Interest,
 }
 
@@ -110,7 +110,7 @@ impl Connection {
         matches!(self.at, At::Tunnel)
     }
 
-    /// Makes it that stream's, for a response from the first byte on.
+    /// Gives it to a stream, for a response from the first byte on.
     pub(crate) fn give_to(&mut self, id: StreamId) {
         self.used = Use::Stream(id);
         self.at = At::Head;
@@ -118,7 +118,7 @@ impl Connection {
         self.heard = false;
     }
 
-    /// Makes it nobody's after a response.
+    /// Takes it from its stream after a response.
     pub(crate) fn clear(&mut self) {
         self.used = Use::Idle(u64::MAX);
         self.used_before = true;
@@ -127,10 +127,11 @@ impl Connection {
         self.input = Vec::new();
     }
 
-    /// Changes what it is watched for, where that is a change. Watched for nothing it leaves epoll,
-    /// which would report a hang-up again and again.
+    /// Changes the readiness it is watched for, where that is a change.
     pub(crate) fn watch(&mut self, key: Key, wanted: Interest, event_loop: &EventLoop) {
         let token = key.token(token::CONNECTION);
+        // Watched for nothing it leaves epoll, which reports EPOLLHUP whatever was asked for, again
+        // and again (epoll_ctl(2)).
         let changed = match (self.interest.is_empty(), wanted.is_empty()) {
             _ if self.interest == wanted => return,
             (true, false) => event_loop.add(&self.fd, token, wanted),

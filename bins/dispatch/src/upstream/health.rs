@@ -18,7 +18,7 @@ pub(crate) struct Checks {
     pub(crate) unhealthy: bool,
     /// Good checks in a row.
     pub(crate) passes: u32,
-    /// When the next one is due; `u64::MAX` while one waits for its connection.
+    /// Time at which the next one is due; `u64::MAX` while one waits for its connection.
     pub(crate) due_ms: u64,
     /// One is under way.
     pub(crate) under_way: bool,

@@ -1,5 +1,5 @@
-//! The servers and the connections to them. It knows requests by id only: whoever asks for a
-//! connection gets one, or hears of it later as [`Event`].
+//! The servers and the connections to them. It knows requests by id only: a request for a
+//! connection is met at once, or later by an [`Event`].
 
 pub(crate) mod connect;
 pub(crate) mod connection;
@@ -36,7 +36,7 @@ pub(crate) struct Upstream {
     backends: Vec<Backend>,
     pub(crate) servers: Vec<Server>,
     pub(crate) connections: Slab<Connection>,
-    /// For each backend, where round robin stands.
+    /// For each backend, the next server of round robin.
     rounds: Vec<usize>,
     pub(crate) pins: Pins,
     connect: Connect,
@@ -66,7 +66,7 @@ impl Upstream {
 
     /// Returns the idle connection that is pinned to `pin`'s client and leads to that backend. One
     /// that another address of the same client connection logged in is closed instead.
-    pub(crate) fn take_pinned(&mut self, id: StreamId, backend: usize, pin: Pin, context: &Context) -> Option<Key> {
+    pub(crate) fn take_pinned(&mut self, id: StreamId, backend: usize, pin: Pin, context: &Context<'_>) -> Option<Key> {
         let of_backend = |key: &&Key| {
             let Some(connection) = self.connections.get(**key) else { return false };
             matches!(connection.used, Use::Pinned(_)) && self.servers[connection.server].backend == backend
@@ -92,7 +92,7 @@ impl Upstream {
         id: StreamId,
         backend: usize,
         not: Option<usize>,
-        context: &Context,
+        context: &Context<'_>,
     ) -> (Option<usize>, Supply) {
         let settings = &self.backends[backend];
         let chosen = pool::choose(settings, &self.servers, &mut self.rounds[backend], not, context.now_ms());
@@ -118,16 +118,17 @@ impl Upstream {
         (chosen, Supply::Waits(at))
     }
 
-    /// Takes a stream out of the line for a server. Mostly it is the one that has waited longest.
+    /// Takes a stream out of the queue of a server.
     pub(crate) fn cancel(&mut self, id: StreamId, server: usize) {
         let waiting = &mut self.servers[server].waiting;
+        // Mostly it is the one that has waited longest, so the search ends with the first.
         if let Some(at) = waiting.iter().position(|waits| *waits == id) {
             waiting.remove(at);
         }
     }
 
     /// Requests as many connections of connect as are wanted, within the server's limit.
-    pub(crate) fn connect_if_wanted(&mut self, at: usize, context: &Context) {
+    pub(crate) fn connect_if_wanted(&mut self, at: usize, context: &Context<'_>) {
         loop {
             let server = &mut self.servers[at];
             if usize::try_from(server.pending).unwrap_or(usize::MAX) >= server.wanted() {
@@ -150,7 +151,7 @@ impl Upstream {
     ///
     /// # Errors
     /// [`Gone`] where connect is.
-    pub(crate) fn next_event(&mut self, context: &Context) -> Result<Option<Event>, Gone> {
+    pub(crate) fn next_event(&mut self, context: &Context<'_>) -> Result<Option<Event>, Gone> {
         while let Some(reply) = self.connect.next_reply()? {
             self.servers[reply.server].pending -= 1;
             let event = match reply.result {
@@ -166,7 +167,7 @@ impl Upstream {
         Ok(None)
     }
 
-    fn connected(&mut self, at: usize, fd: OwnedFd, context: &Context) -> Option<Event> {
+    fn connected(&mut self, at: usize, fd: OwnedFd, context: &Context<'_>) -> Option<Event> {
         context.counters.add(count::CONNECTS, 1);
         let key = self.connections.insert(Connection::new(fd, at))?;
         let connection = self.connections.get(key)?;
@@ -180,7 +181,7 @@ impl Upstream {
         self.offer(key, context)
     }
 
-    fn connect_failed(&mut self, at: usize, why: Failure, context: &Context) -> Option<Event> {
+    fn connect_failed(&mut self, at: usize, why: Failure, context: &Context<'_>) -> Option<Event> {
         let out = self.failed(at, context);
         let server = &mut self.servers[at];
         let state = if out { " state=down" } else { "" };
@@ -193,19 +194,19 @@ impl Upstream {
     }
 
     /// Takes a connection back after a response that leaves it usable.
-    pub(crate) fn release(&mut self, key: Key, context: &Context) -> Option<Event> {
+    pub(crate) fn release(&mut self, key: Key, context: &Context<'_>) -> Option<Event> {
         let Some(connection) = self.connections.get_mut(key) else {
             context.state_error("released connection is gone");
             return None;
         };
         connection.clear();
-        connection.watch(key, Interest::IN, &context.event_loop);
+        connection.watch(key, Interest::IN, context.event_loop);
         self.servers[connection.server].busy -= 1;
         self.offer(key, context)
     }
 
-    /// Gives a free connection to the first that waits for it, else puts it into the pool.
-    fn offer(&mut self, key: Key, context: &Context) -> Option<Event> {
+    /// Gives a free connection to the stream that has waited longest, else puts it into the pool.
+    fn offer(&mut self, key: Key, context: &Context<'_>) -> Option<Event> {
         let connection = self.connections.get_mut(key)?;
         let at = connection.server;
         let server = &mut self.servers[at];
@@ -239,19 +240,19 @@ impl Upstream {
         None
     }
 
-    /// Closes a connection; the room it leaves is for those who wait.
-    pub(crate) fn close(&mut self, key: Key, context: &Context) {
+    /// Closes a connection; the room it leaves is for the streams that wait.
+    pub(crate) fn close(&mut self, key: Key, context: &Context<'_>) {
         match self.remove(key, context) {
             Some(at) => self.connect_if_wanted(at, context),
             None => context.state_error("closed connection is gone"),
         }
     }
 
-    /// Closes a connection; returns its server.
-    fn remove(&mut self, key: Key, context: &Context) -> Option<usize> {
+    /// Closes a connection. Returns its server.
+    fn remove(&mut self, key: Key, context: &Context<'_>) -> Option<usize> {
         let connection = self.connections.remove(key)?;
         if let Some(pin) = connection.pin {
-            self.pins.remove(key, pin, &context.counters);
+            self.pins.remove(key, pin, context.counters);
         }
         // Watched for nothing it is not in epoll, and closing takes it out of there as well.
         let _ = context.event_loop.remove(&connection.fd);
@@ -270,15 +271,15 @@ impl Upstream {
         Some(connection.server)
     }
 
-    /// Counts a failure of a server; true where this takes it out.
-    pub(crate) fn failed(&mut self, server: usize, context: &Context) -> bool {
+    /// Counts a failure of a server. Returns true where this takes it out.
+    pub(crate) fn failed(&mut self, server: usize, context: &Context<'_>) -> bool {
         let server = &mut self.servers[server];
         server.failed(&self.backends[server.backend], context.now_ms())
     }
 
-    /// Makes room for a connection to a server that has as many as it may: of the pinned ones that
-    /// wait for their client the one that has waited longest is closed. False where there is none.
-    fn evict_pinned(&mut self, at: usize, context: &Context) -> bool {
+    /// Makes room for a connection to a server that has as many as it may: the pinned one that has
+    /// waited longest for its client is closed. Returns false where there is none.
+    fn evict_pinned(&mut self, at: usize, context: &Context<'_>) -> bool {
         if self.servers[at].pinned_idle == 0 {
             return false;
         }
@@ -297,7 +298,7 @@ impl Upstream {
     /// A client connection is over, and with it what was pinned to it. A request of it that is
     /// still under way loses its connection when the RESET that follows comes, and keeps none if it
     /// was quicker.
-    pub(crate) fn unpin_client(&mut self, client_connection: u64, context: &Context) {
+    pub(crate) fn unpin_client(&mut self, client_connection: u64, context: &Context<'_>) {
         for key in self.pins.of(client_connection).to_vec() {
             match self.connections.get_mut(key) {
                 Some(connection) if !matches!(connection.used, Use::Pinned(_)) => connection.keep = false,
@@ -306,15 +307,15 @@ impl Upstream {
         }
     }
 
-    /// Twice a second: ends connections that have been idle and checks that have had no response
-    /// for too long, begins the checks that are due, and connects for who waits.
-    pub(crate) fn tick(&mut self, draining: bool, context: &Context) {
+    /// Ends connections that have been idle and checks that have had no response for too long,
+    /// begins the checks that are due, and connects for the streams that wait. For every tick.
+    pub(crate) fn tick(&mut self, draining: bool, context: &Context<'_>) {
         self.close_overdue(context);
         self.begin_checks(draining, context);
         (0..self.servers.len()).for_each(|at| self.connect_if_wanted(at, context));
     }
 
-    fn close_overdue(&mut self, context: &Context) {
+    fn close_overdue(&mut self, context: &Context<'_>) {
         let now_ms = context.now_ms();
         let over =
             |used: Use| matches!(used, Use::Idle(until) | Use::Pinned(until) | Use::Check(until) if until <= now_ms);
@@ -327,20 +328,20 @@ impl Upstream {
         }
     }
 
-    /// Shows how the servers are, and begins the checks that are due.
-    pub(crate) fn begin_checks(&mut self, draining: bool, context: &Context) {
+    /// Counts the servers that are down, and begins the checks that are due.
+    pub(crate) fn begin_checks(&mut self, draining: bool, context: &Context<'_>) {
         let now_ms = context.now_ms();
         let mut down = 0;
         for at in 0..self.servers.len() {
             let server = &mut self.servers[at];
             let backend = &self.backends[server.backend];
             down += u64::from(!server.is_up(now_ms));
-            server.show(at, &context.counters, now_ms);
+            server.show(at, context.counters, now_ms);
             let Some(health) = &backend.health else { continue };
             if draining || !server.checks.begin_if_due(health, at, now_ms) {
                 continue;
             }
-            // It needs a connection within the server's limit like everybody: an idle one makes
+            // It needs a connection within the server's limit as a request does: an idle one makes
             // room. Where all are busy it waits for the first that is not.
             if server.is_full(backend)
                 && let Some(oldest) = server.idle.first().copied()
@@ -352,8 +353,8 @@ impl Upstream {
         context.counters.set(count::SERVERS_DOWN, down);
     }
 
-    /// The connection that a check waited for has come.
-    fn begin_check(&mut self, key: Key, context: &Context) {
+    /// Begins the check that waited for a connection.
+    fn begin_check(&mut self, key: Key, context: &Context<'_>) {
         let Some(connection) = self.connections.get_mut(key) else {
             return context.state_error("connection for a check is gone");
         };
@@ -369,19 +370,19 @@ impl Upstream {
         }
     }
 
-    /// A server says something to a check.
-    pub(crate) fn check_event(&mut self, key: Key, context: &mut Context) {
+    /// Reads the response to a check.
+    pub(crate) fn check_event(&mut self, key: Key, context: &mut Context<'_>) {
         let Some(connection) = self.connections.get_mut(key) else {
             return context.state_error("connection of a check is gone");
         };
         let at = connection.server;
-        if let Some(good) = health::read_check(connection, &mut context.scratch) {
+        if let Some(good) = health::read_check(connection, &mut context.shared.scratch) {
             self.close(key, context);
             self.check_ended(at, good, context);
         }
     }
 
-    fn check_ended(&mut self, at: usize, good: bool, context: &Context) {
+    fn check_ended(&mut self, at: usize, good: bool, context: &Context<'_>) {
         let server = &mut self.servers[at];
         let backend = &self.backends[server.backend];
         let Some(health) = &backend.health else { return };

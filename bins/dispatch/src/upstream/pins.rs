@@ -1,9 +1,9 @@
 //! Backend connections with a login of their own (NTLM, Negotiate).
 //!
-//! What such a server sends on one is for whoever logged in over it. So it is pinned to that
-//! client's connection until either ends, and nobody else's request ever goes over it. Where a
-//! client connection carries requests of many (trusted proxies), nothing is pinned: the backend
-//! connection ends with the response.
+//! Such a server takes every later request of the connection for the user who logged in over it. So
+//! it is pinned to that client's connection until either ends, and no request of another client
+//! ever goes over it. Where a client connection carries requests of many (trusted proxies), nothing
+//! is pinned: the backend connection ends with the response.
 
 use std::collections::HashMap;
 
@@ -14,10 +14,11 @@ use fosse_wire::fields::Fields;
 
 use super::connection::{Connection, Pin};
 
-/// Where a request has its credentials.
+/// Fields with the credentials of a request.
 static CREDENTIALS: NameSet<2> = NameSet::new(["authorization", "proxy-authorization"]);
 
-/// Where a response has its challenges, and where IIS says that a login lasts ([MS-N2HT]).
+/// Fields with the challenges of a response, and the one in which IIS says that a login lasts
+/// ([MS-N2HT]).
 static LOGINS: NameSet<3> = NameSet::new(["www-authenticate", "proxy-authenticate", "persistent-auth"]);
 
 /// Returns whether a request logs in the connection it goes over.
@@ -30,7 +31,7 @@ pub(crate) fn asks_for_login(fields: &BackendFields<'_>) -> bool {
     fields.iter().any(|field| tells_of_login(&field))
 }
 
-/// Returns whether one field of a response does.
+/// Returns whether one field of a response asks for such a login, or says that there is one.
 pub(crate) fn tells_of_login(field: &Field<'_>) -> bool {
     LOGINS.contains(field.name) && (field.is("persistent-auth") || names_connection_scheme(field.value))
 }

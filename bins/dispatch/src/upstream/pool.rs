@@ -1,4 +1,4 @@
-//! The servers of the backends: which are up, what connections they have, who waits for one.
+//! The servers of the backends: their state, their connections, and the streams that wait for one.
 
 use std::collections::VecDeque;
 
@@ -13,13 +13,13 @@ use crate::context::after;
 /// One server as this lane sees it.
 #[derive(Debug, Default)]
 pub(crate) struct Server {
-    /// What logs call it.
+    /// Name in logs.
     pub(crate) name: String,
     /// Index of its backend.
     pub(crate) backend: usize,
     /// Idle connections, the last used one last.
     pub(crate) idle: Vec<Key>,
-    /// Pinned connections that wait for their client.
+    /// Pinned connections between requests of their client.
     pub(crate) pinned_idle: u32,
     /// Connections open, idle or not.
     pub(crate) open: u32,
@@ -31,7 +31,7 @@ pub(crate) struct Server {
     pub(crate) busy: u32,
     /// Failures in a row.
     pub(crate) fails: u32,
-    /// Out until then; 0 for up.
+    /// Time until which it is out, in milliseconds; 0 for up.
     pub(crate) down_until_ms: u64,
     pub(crate) checks: Checks,
 }
@@ -42,9 +42,9 @@ impl Server {
         !self.checks.unhealthy && self.down_until_ms <= now_ms
     }
 
-    /// Counts a request or a connect that failed; true where this takes the server out.
+    /// Counts a request or a connect that failed. Returns true where this takes the server out.
     pub(crate) fn failed(&mut self, backend: &Backend, now_ms: u64) -> bool {
-        // Failures in a row have no bound but time: nobody is helped by an end of the lane here.
+        // A server that fails fast for hours reaches the top of the count, and the lane goes on.
         self.fails = self.fails.saturating_add(1);
         self.checks.passes = 0;
         let out = self.fails >= backend.failures_max.max(1) && self.down_until_ms <= now_ms;
@@ -60,7 +60,7 @@ impl Server {
         self.down_until_ms = 0;
     }
 
-    /// Counts a check's result; true where it changes whether the server is healthy.
+    /// Counts a check's result. Returns true where it changes whether the server is healthy.
     pub(super) fn check_ended(&mut self, health: &Health, backend: &Backend, good: bool, now_ms: u64) -> bool {
         self.checks.under_way = false;
         if self.checks.due_ms == u64::MAX {
@@ -68,7 +68,7 @@ impl Server {
         }
         let was = self.checks.unhealthy;
         if good {
-            self.checks.passes = self.checks.passes.saturating_add(1);
+            self.checks.passes += 1;
             if self.checks.passes >= health.passes_min.max(1) {
                 self.checks.unhealthy = false;
                 self.worked();
@@ -80,7 +80,7 @@ impl Server {
         was != self.checks.unhealthy
     }
 
-    /// Puts it on the counter page, as number `at`.
+    /// Writes it to the counter page, as number `at`.
     pub(super) fn show(&self, at: usize, counters: &Counters, now_ms: u64) {
         if at < SERVERS_SHOWN_MAX {
             let (name, up) = (self.name.clone(), self.is_up(now_ms));
@@ -88,8 +88,8 @@ impl Server {
         }
     }
 
-    /// Returns how many connections are wanted: one for each stream that waits, and one for a
-    /// check. Whoever is first in line gets the first that comes.
+    /// Returns the number of connections that are wanted: one for each stream that waits, and one
+    /// for a check. The first that comes goes to the stream that has waited longest.
     pub(super) fn wanted(&self) -> usize {
         self.waiting.len() + usize::from(self.checks.waits())
     }

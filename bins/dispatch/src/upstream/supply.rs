@@ -1,14 +1,14 @@
-//! What upstream says to whoever asked for a connection.
+//! Connections as upstream supplies them: at once, or as news later.
 
 use fosse_eventloop::slab::Key;
 use fosse_wire::StreamId;
 
-/// What became of a request for a connection.
+/// The outcome of a request for a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Supply {
-    /// Here is one.
+    /// A connection is there.
     Ready(Key),
-    /// It waits in line for one to that server.
+    /// The stream waits in the queue of that server.
     Waits(usize),
     /// The backend's queue is full.
     Full,
@@ -16,7 +16,7 @@ pub(crate) enum Supply {
     NoServer,
 }
 
-/// News for a stream that waits in line.
+/// News for a stream that waits in a queue.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// It has that connection.

@@ -1,4 +1,4 @@
-//! What is reported of a request: event lines, audit lines, counters.
+//! Reports about requests: event lines, audit lines, counters.
 
 pub(crate) mod audit;
 pub(crate) mod events;

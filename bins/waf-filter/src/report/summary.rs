@@ -1,4 +1,4 @@
-//! What event lines and audit lines both say of an evaluation.
+//! The facts of an evaluation that event lines and audit lines share.
 
 use fosse_die::Odd;
 use fosse_seclang::Match;
@@ -9,7 +9,7 @@ use crate::{
     limits::{IDS_SHOWN_MAX, TEXT_BYTES_SHOWN_MAX},
 };
 
-/// What became of a request, as logs say it.
+/// The outcome for a request, as logs have it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// The client got a denial.

@@ -13,7 +13,7 @@ use crate::{content_encoding::DecodeLimits, evaluation::Evaluation, memory::leng
 #[derive(Debug)]
 pub(crate) struct BufferedRequest {
     pub(crate) message: Message,
-    /// What the rules make of it; `None` where the site has none.
+    /// Its evaluation by the rules; `None` where the site has none.
     pub(crate) evaluation: Option<Box<Evaluation>>,
     /// It waits for time.
     pub(crate) is_queued: bool,
@@ -39,7 +39,7 @@ impl BufferedRequest {
 pub(crate) struct Message {
     head: Vec<u8>,
     body: Vec<u8>,
-    /// Bytes granted so far: those taken, and one more where the client had to be told to go on.
+    /// Bytes granted so far: those taken, and one more where the client waited for 100 Continue.
     credit_bytes: u32,
     /// The end as it came, with its trailers.
     end: Option<Vec<u8>>,
@@ -55,9 +55,10 @@ impl Message {
         if self.is_part {
             return 0;
         }
+        // From 4 GiB on no more is granted: the client comes to its time limit.
         let taken = u32::try_from(self.body.len()).unwrap_or(u32::MAX);
-        let grant = taken.saturating_sub(self.credit_bytes);
-        self.credit_bytes = self.credit_bytes.max(taken);
+        let grant = taken.max(self.credit_bytes) - self.credit_bytes;
+        self.credit_bytes += grant;
         grant
     }
 
@@ -104,7 +105,7 @@ impl Message {
     /// Sends everything on.
     ///
     /// # Errors
-    /// [`WireError`] where the head cannot be marked.
+    /// [`WireError`] where the held bytes cannot be written into the head.
     pub(crate) fn release(mut self, stream: StreamId, out: &mut Outbox) -> Result<(), WireError> {
         // dispatch goes on granting where this filter ends.
         request::set_held(&mut self.head, self.credit_bytes)?;

@@ -1,8 +1,8 @@
 //! The evaluation of a request: slices of time, the body handed to the rules, and then the request
 //! or its verdict.
 //!
-//! What is buffered is taken out of its exchange, whose path is [`RequestPath::Pass`] then, and put
-//! back if it stays buffered.
+//! A buffered request is taken out of its exchange, whose path is [`RequestPath::Pass`] then, and
+//! put back if it stays buffered.
 
 use fosse_bodies::inflate::Requested;
 use fosse_counters::waf_filter as count;
@@ -21,7 +21,7 @@ use crate::{
     slots::{Exchange, Ids, RequestPath},
 };
 
-/// What the rules came to in a slice of time.
+/// The result of the rules in a slice of time.
 enum Progress {
     /// They wait for a body, a record, or time.
     Waiting,

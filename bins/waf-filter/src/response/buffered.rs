@@ -1,4 +1,4 @@
-//! What is known of a response until it is evaluated.
+//! A response until it is evaluated: pending, then buffered.
 
 use fosse_bodies::inflate::Requested;
 use fosse_wire::{

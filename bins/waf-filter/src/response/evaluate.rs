@@ -1,8 +1,8 @@
 //! The evaluation of a response: the rules see it, and then it is sent on, or a verdict makes
 //! dispatch send another.
 //!
-//! What is buffered is taken out of its exchange, whose path is [`ResponsePath::Pass`] then, and
-//! what it becomes is put back.
+//! A buffered response is taken out of its exchange, whose path is [`ResponsePath::Pass`] then, and
+//! its new path is put back.
 
 use fosse_bodies::inflate::Requested;
 use fosse_counters::waf_filter as count;
@@ -23,7 +23,7 @@ use crate::{
     slots::{Exchange, Ids, RequestPath, ResponsePath},
 };
 
-/// What the rules came to in a slice of time.
+/// The result of the rules in a slice of time.
 enum Progress {
     /// They wait for the body, a record, or time.
     Waiting,

@@ -4,7 +4,7 @@ use fosse_wire::{Kind, StreamId, WireError};
 
 use crate::{memory::length_of, outputs::Outputs};
 
-/// What is left to send of a response.
+/// The rest of a response that is still to be sent.
 #[derive(Debug)]
 pub(crate) struct Flow {
     body: Vec<u8>,

@@ -71,7 +71,7 @@ fn on_head(
         out.to_parse.forward(frame);
         return Ok(());
     }
-    // Bytes that never come by here cannot be evaluated; after an upgrade nobody wants them to be.
+    // Bytes that never come by here cannot be evaluated; after an upgrade they need not be.
     if head.lease && !head.upgrade {
         return Err(WireError::Field("lease"));
     }

@@ -83,8 +83,8 @@ pub(crate) fn forget(path: ResponsePath, stream: StreamId, context: &mut Context
     Ok(())
 }
 
-/// Concludes a request that no application has answered: the rules log and count, and what they
-/// found is reported.
+/// Concludes a request that gets no response of an application: the rules log and count, and their
+/// findings are reported.
 ///
 /// # Errors
 /// [`WireError`] where the request's head does not read as it did before.

@@ -2,13 +2,13 @@
 //! evaluations that wait, and changes are sent. One write a turn for all of it.
 //!
 //! Whatever becomes of the store, no request does: a record that does not come in time is taken as
-//! empty, and from then on every record is, until the store answers again. What the store sends is
-//! read as an attacker's.
+//! empty, and from then on every record is, until the store responds again. Its messages are read
+//! as an attacker's.
 
 use std::os::fd::OwnedFd;
 
 use fosse_die::Word;
-use fosse_eventloop::Turn;
+use fosse_eventloop::EventLoop;
 use fosse_seclang::{Change, Load, Record, RecordAddress, Store};
 use fosse_wire::{
     StreamId,
@@ -19,7 +19,7 @@ use rustix::io::Errno;
 use super::connection::{Connection, Provided};
 use crate::{log::Log, memory::length_of};
 
-/// What was lost, for the counters.
+/// The losses since they were last counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Losses {
     /// Records taken as empty.
@@ -54,11 +54,11 @@ impl StoreClient {
     ///
     /// # Errors
     /// As epoll_ctl(2).
-    pub(crate) fn connect(&mut self, fd: OwnedFd, turn: &Turn, token: u64) -> Result<Vec<Provided>, Errno> {
-        let unanswered = self.close(turn);
+    pub(crate) fn connect(&mut self, fd: OwnedFd, event_loop: &EventLoop, token: u64) -> Result<Vec<Provided>, Errno> {
+        let without_reply = self.close(event_loop);
         self.connection = Connection::new(fd).map(Box::new);
-        self.connection.as_ref().map_or(Ok(()), |connection| connection.watch(turn, token))?;
-        Ok(unanswered)
+        self.connection.as_ref().map_or(Ok(()), |connection| connection.watch(event_loop, token))?;
+        Ok(without_reply)
     }
 
     /// Reads once; returns the records that are complete. The end of the session comes to light in
@@ -69,7 +69,7 @@ impl StoreClient {
             let was_silent = connection.is_silent();
             connection.read(&mut records);
             if was_silent && !connection.is_silent() {
-                (self.log)(Word::Info, format_args!("event=store-answers"));
+                (self.log)(Word::Info, format_args!("event=store-responds"));
             }
         }
         records
@@ -77,12 +77,12 @@ impl StoreClient {
 
     /// Closes a session that has ended; returns empty records for those who wait. To be called at
     /// the end of a turn: a session that has another in its place by then is not missed.
-    pub(crate) fn end_session(&mut self, turn: &Turn) -> Vec<Provided> {
+    pub(crate) fn end_session(&mut self, event_loop: &EventLoop) -> Vec<Provided> {
         let Some(why) = self.connection.as_mut().and_then(|connection| connection.take_end()) else {
             return Vec::new();
         };
         (self.log)(Word::Warning, format_args!("event=store-gone why=\"{why}\""));
-        self.close(turn)
+        self.close(event_loop)
     }
 
     /// Returns the milliseconds until a stream has waited long enough, if any waits.
@@ -95,18 +95,18 @@ impl StoreClient {
     pub(crate) fn time_out(&mut self, now_ms: u64) -> Vec<Provided> {
         let is_overdue = |connection: &&mut Box<Connection>| connection.deadline_ms().is_some_and(|at| at <= now_ms);
         let Some(connection) = self.connection.as_mut().filter(is_overdue) else { return Vec::new() };
-        let unanswered = connection.give_up();
-        self.losses.missed += length_of(unanswered.len());
-        (self.log)(Word::Warning, format_args!("event=store-silent waiting={}", unanswered.len()));
-        unanswered
+        let without_reply = connection.give_up();
+        self.losses.missed += length_of(without_reply.len());
+        (self.log)(Word::Warning, format_args!("event=store-silent waiting={}", without_reply.len()));
+        without_reply
     }
 
     /// Writes what waits, once.
     ///
     /// # Errors
     /// As epoll_ctl(2).
-    pub(crate) fn flush(&mut self, turn: &Turn, token: u64) -> Result<(), Errno> {
-        self.connection.as_mut().map_or(Ok(()), |connection| connection.flush(turn, token))
+    pub(crate) fn flush(&mut self, event_loop: &EventLoop, token: u64) -> Result<(), Errno> {
+        self.connection.as_mut().map_or(Ok(()), |connection| connection.flush(event_loop, token))
     }
 
     /// Takes what was lost since it was last taken.
@@ -114,10 +114,10 @@ impl StoreClient {
         std::mem::take(&mut self.losses)
     }
 
-    fn close(&mut self, turn: &Turn) -> Vec<Provided> {
-        let unanswered = self.connection.take().map_or_else(Vec::new, |connection| connection.close(turn));
-        self.losses.missed += length_of(unanswered.len());
-        unanswered
+    fn close(&mut self, event_loop: &EventLoop) -> Vec<Provided> {
+        let without_reply = self.connection.take().map_or_else(Vec::new, |connection| connection.close(event_loop));
+        self.losses.missed += length_of(without_reply.len());
+        without_reply
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
 
     struct Room {
         client: StoreClient,
-        turn: Turn,
+        event_loop: EventLoop,
         store: OwnedFd,
     }
 
@@ -172,9 +172,9 @@ mod tests {
         fn new() -> Self {
             let (ours, store) =
                 socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-            let (mut client, turn) = (StoreClient::new(|_, _| {}), Turn::new().unwrap());
-            assert!(client.connect(ours, &turn, TOKEN).unwrap().is_empty());
-            Self { client, turn, store }
+            let (mut client, event_loop) = (StoreClient::new(|_, _| {}), EventLoop::new().unwrap());
+            assert!(client.connect(ours, &event_loop, TOKEN).unwrap().is_empty());
+            Self { client, event_loop, store }
         }
 
         fn load(&mut self, stream: u32, key: &[u8]) -> Load {
@@ -190,7 +190,7 @@ mod tests {
 
         fn provided(&mut self) -> Vec<(u32, u64)> {
             let mut all = self.client.read();
-            all.extend(self.client.end_session(&self.turn));
+            all.extend(self.client.end_session(&self.event_loop));
             all.iter().map(|one| (one.stream.raw(), one.record.updates)).collect()
         }
     }
@@ -200,10 +200,10 @@ mod tests {
     }
 
     #[test]
-    fn answers_go_to_those_who_asked() {
+    fn records_go_to_those_who_asked() {
         let mut room = Room::new();
         assert_eq!((room.load(1, b"a"), room.load(2, b"b")), (Load::Later, Load::Later));
-        room.client.flush(&room.turn, TOKEN).unwrap();
+        room.client.flush(&room.event_loop, TOKEN).unwrap();
         room.says(&[FromStore::Hello, record(0, 10), record(1, 20)]);
         assert_eq!(room.provided(), [(1, 10), (2, 20)]);
         assert_eq!((room.client.wait_ms(0), room.client.take_losses()), (None, Losses::default()));
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_is_silent_is_not_waited_for_until_it_answers_again() {
+    fn a_store_that_is_silent_is_not_waited_for_until_it_responds_again() {
         let mut room = Room::new();
         assert_eq!(room.load(1, b"a"), Load::Later);
         let wait_ms = room.client.wait_ms(clock_ms()).unwrap();
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(room.load(1, b"a"), Load::Later);
         drop(std::mem::replace(&mut room.store, rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).unwrap()));
         assert_eq!(room.provided(), [(1, 0)]);
-        room.client.flush(&room.turn, TOKEN).unwrap();
+        room.client.flush(&room.event_loop, TOKEN).unwrap();
     }
 
     #[test]
@@ -271,8 +271,8 @@ mod tests {
         drop(std::mem::replace(&mut room.store, next.store));
         assert!(room.client.read().is_empty());
         let (ours, store) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-        let unanswered = room.client.connect(ours, &room.turn, TOKEN).unwrap();
-        assert!(unanswered.len() == 1 && room.client.end_session(&room.turn).is_empty());
+        let without_reply = room.client.connect(ours, &room.event_loop, TOKEN).unwrap();
+        assert!(without_reply.len() == 1 && room.client.end_session(&room.event_loop).is_empty());
         room.store = store;
         assert_eq!(room.load(2, b"a"), Load::Later);
         room.says(&[FromStore::Hello, record(0, 7)]);
@@ -287,11 +287,11 @@ mod tests {
         let one = (b"x".to_vec(), Change::Add(1));
         room.client.save(place, &[one.clone(), (b"y".to_vec(), Change::Set(vec![0; 5000]))], 60);
         assert_eq!(room.client.take_losses(), Losses { missed: 1, lost: 1 });
-        // Nobody reads: what does not fit any more is lost, and nothing waits for it.
+        // The store does not read: what does not fit any more is lost, and nothing waits for it.
         let large = vec![(b"x".to_vec(), Change::Set(vec![b'v'; 1000])); CHANGES_MAX];
         for _ in 0..200 {
             room.client.save(place, &large, 60);
-            room.client.flush(&room.turn, TOKEN).unwrap();
+            room.client.flush(&room.event_loop, TOKEN).unwrap();
         }
         assert!(room.client.take_losses().lost > 0);
         let mut none = StoreClient::new(|_, _| {});

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, os::fd::OwnedFd};
 
-use fosse_eventloop::{Interest, Turn, clock_ms};
+use fosse_eventloop::{EventLoop, Interest, clock_ms};
 use fosse_seclang::{Collection, Record, RecordAddress};
 use fosse_wire::{
     Inbox, StreamId,
@@ -79,18 +79,18 @@ impl Connection {
     ///
     /// # Errors
     /// As epoll_ctl(2).
-    pub(crate) fn watch(&self, turn: &Turn, token: u64) -> Result<(), Errno> {
-        turn.add(&self.fd, token, Interest::IN)
+    pub(crate) fn watch(&self, event_loop: &EventLoop, token: u64) -> Result<(), Errno> {
+        event_loop.add(&self.fd, token, Interest::IN)
     }
 
     /// Ends the session; returns empty records for all who wait.
-    pub(crate) fn close(mut self, turn: &Turn) -> Vec<Provided> {
+    pub(crate) fn close(mut self, event_loop: &EventLoop) -> Vec<Provided> {
         // Closing the descriptor would do, were it not for copies that the sender may still have.
-        let _ = turn.remove(&self.fd);
+        let _ = event_loop.remove(&self.fd);
         self.give_up()
     }
 
-    /// Tells whether a LOAD would be answered with an empty record.
+    /// Tells whether a LOAD would bring an empty record.
     pub(crate) const fn is_empty(&self) -> bool {
         self.is_empty
     }
@@ -152,14 +152,14 @@ impl Connection {
     ///
     /// # Errors
     /// As epoll_ctl(2).
-    pub(crate) fn flush(&mut self, turn: &Turn, token: u64) -> Result<(), Errno> {
+    pub(crate) fn flush(&mut self, event_loop: &EventLoop, token: u64) -> Result<(), Errno> {
         let was_blocked = self.outgoing.is_blocked;
         self.outgoing.write(&self.fd);
         if self.outgoing.is_blocked == was_blocked {
             return Ok(());
         }
         let interest = if was_blocked { Interest::IN } else { Interest::IN | Interest::OUT };
-        turn.modify(&self.fd, token, interest)
+        event_loop.modify(&self.fd, token, interest)
     }
 
     fn receive(&mut self, records: &mut Vec<Provided>) -> Result<(), String> {
@@ -181,8 +181,8 @@ impl Connection {
                 }
                 FromStore::Record { tag, record } => (tag, record),
             };
-            // A LOAD that another RECORD should have answered stays in the list until the session
-            // ends.
+            // A LOAD whose RECORD did not come stays in the list until the session ends, so every
+            // later one is out of order and ends it.
             let load = self.loads.pop_front_if(|load| load.tag == tag).ok_or("a record that was not asked for")?;
             if let Some(stream) = load.stream {
                 records.push(Provided { stream, collection: load.collection, record });

@@ -1,4 +1,4 @@
-//! The way to fosse-store: records are loaded for evaluations that wait, and changes are sent.
+//! The client of fosse-store: records are loaded for evaluations that wait, and changes are sent.
 
 pub(crate) mod client;
 pub(crate) mod connection;

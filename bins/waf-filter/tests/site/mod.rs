@@ -1,7 +1,7 @@
 //! An edge with rules, and requests for it.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-pub mod answers;
+pub mod application;
 
 use std::path::{Path, PathBuf};
 
@@ -76,7 +76,7 @@ pub fn request(line: &str, fields: &[&str], body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// The answer on a connection of its own; `None` where there is none.
+/// The response on a connection of its own; `None` where there is none.
 pub fn ask(edge: &Edge, request: &[u8]) -> Option<Response> {
     let mut client = Client::connect(edge.address());
     // A denial may come before everything is sent.

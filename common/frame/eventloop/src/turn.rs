@@ -37,19 +37,7 @@ impl Turn {
     /// # Errors
     /// Those of epoll_wait(2), except interruptions.
     pub fn wait(&mut self) -> Result<(), Errno> {
-        self.poll_once(None)
-    }
-
-    /// [`Turn::wait`] for at most `wait_ms`, for work that no descriptor announces.
-    ///
-    /// # Errors
-    /// Those of epoll_wait(2), except interruptions.
-    pub fn wait_at_most(&mut self, wait_ms: u64) -> Result<(), Errno> {
-        self.poll_once(Some(wait_ms))
-    }
-
-    fn poll_once(&mut self, wait_ms: Option<u64>) -> Result<(), Errno> {
-        self.event_loop.poll_once(&mut self.events, wait_ms)?;
+        self.event_loop.poll_once(&mut self.events, None)?;
         self.happened.clear();
         self.happened.extend(&self.events);
         Ok(())

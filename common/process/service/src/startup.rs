@@ -52,6 +52,12 @@ impl Startup {
         Self { descriptors, ..self }
     }
 
+    /// Takes another mode, for the process that a zygote forks: it is told its own.
+    #[must_use]
+    pub fn with_mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
     /// Takes over the descriptors of the table and makes what the lock forbids to make. Ends the
     /// program with exit status 100 where a word is left, or a descriptor is missing or wrong.
     #[must_use]
@@ -61,10 +67,12 @@ impl Startup {
         let mut descriptors = inherit(program, self.descriptors);
         let event_loop =
             EventLoop::new().unwrap_or_else(|errno| temporary(program, format_args!("unable to make epoll: {errno}")));
+        let start = Start(descriptors.optional(START_FD));
         Inherited {
             counters: Rc::new(fosse_inherit::counters(program, &mut descriptors, COUNTERS_FD)),
             event_loop: if self.spec.lingers { event_loop } else { event_loop.without_linger() },
             descriptors,
+            start,
             spec: self.spec,
             mode: self.mode,
         }
@@ -80,9 +88,16 @@ pub struct Inherited {
     mode: Mode,
     event_loop: EventLoop,
     counters: Rc<Counters>,
+    start: Start,
 }
 
 impl Inherited {
+    /// Returns whether there is a conversation with start; there is none in a shell.
+    #[must_use]
+    pub const fn has_start(&self) -> bool {
+        self.start.0.is_some()
+    }
+
     /// Locks the process down. Ends the program where the sandbox is not as strict as it has to be.
     #[must_use]
     pub fn lock(self) -> (Process, Given) {
@@ -93,10 +108,9 @@ impl Inherited {
     /// directories.
     #[must_use]
     pub fn lock_with(self, readable: &[BorrowedFd<'_>]) -> (Process, Given) {
-        let Self { mut descriptors, spec, mode, event_loop, counters } = self;
+        let Self { descriptors, spec, mode, event_loop, counters, start } = self;
         let program = spec.policy.program;
         let locked = enter_with(spec.policy, mode, readable);
-        let start = Start(descriptors.optional(START_FD));
         (Process { event_loop, counters, program, start }, Given { program, descriptors, locked })
     }
 }

@@ -1,4 +1,4 @@
-//! An application whose answers a test writes byte by byte.
+//! An application whose responses a test writes byte by byte.
 
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
@@ -7,21 +7,21 @@ use std::path::PathBuf;
 use fosse_harness::http::Reader;
 use fosse_harness::{Dir, sockets};
 
-/// The application. `answer` gets the head of each request and writes; the connection goes on while
-/// it says true.
-pub struct Answers {
+/// The application. `respond` gets the head of each request and writes; the connection goes on
+/// while it says true.
+pub struct Application {
     path: PathBuf,
     _dir: Dir,
 }
 
-impl Answers {
-    pub fn start(answer: impl Fn(&str, &mut UnixStream) -> bool + Send + Sync + 'static) -> Self {
+impl Application {
+    pub fn start(respond: impl Fn(&str, &mut UnixStream) -> bool + Send + Sync + 'static) -> Self {
         let dir = Dir::new();
         let path = dir.join("app.sock");
         sockets::listen(&path, move |stream| {
             let mut reader = Reader::new(stream);
             while let Ok((head, _)) = reader.request() {
-                if !answer(&head.text(), &mut reader.source) {
+                if !respond(&head.text(), &mut reader.source) {
                     let _ = reader.source.shutdown(std::net::Shutdown::Both);
                     return;
                 }
@@ -30,9 +30,9 @@ impl Answers {
         Self { path, _dir: dir }
     }
 
-    /// The same answer to every request.
-    pub fn always(answer: Vec<u8>) -> Self {
-        Self::start(move |_, to| to.write_all(&answer).is_ok())
+    /// The same response to every request.
+    pub fn always(response: Vec<u8>) -> Self {
+        Self::start(move |_, to| to.write_all(&response).is_ok())
     }
 
     pub fn address(&self) -> String {
@@ -40,12 +40,12 @@ impl Answers {
     }
 }
 
-/// An answer of this status and type with a Content-Length.
+/// A response of this status and type with a Content-Length.
 pub fn plain(status: u16, kind: &str, body: &[u8]) -> Vec<u8> {
     with(status, &format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()), body)
 }
 
-/// An answer with these fields.
+/// A response with these fields.
 pub fn with(status: u16, fields: &str, body: &[u8]) -> Vec<u8> {
     [format!("HTTP/1.1 {status} X\r\n{fields}\r\n").as_bytes(), body].concat()
 }

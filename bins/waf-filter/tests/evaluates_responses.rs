@@ -1,5 +1,5 @@
-//! Where a site has its answers judged, none gets past the rules: what is denied never reaches the
-//! client, not even in part, and what passes arrives as the application sent it.
+//! Where a site has its responses evaluated, none gets past the rules: what is denied never reaches
+//! the client, not even in part, and what passes arrives as the application sent it.
 
 mod site;
 
@@ -9,23 +9,23 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use fosse_harness::{Client, Edge, Response, is_alive, is_root, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
-use site::answers::{Answers, chunked, plain, with};
+use site::application::{Application, chunked, plain, with};
 use site::{ask, core_rule_set, edge_before, request, rules, with_core_rule_set};
 
 /// Time is no matter here: what is tested must not hang on the clock.
 const INSPECT: &str = "inspect_responses = true\nrules_milliseconds_max = 10000";
 
-/// Denies answers that say "secret", in the body, in a field, or by their status.
+/// Denies responses that say "secret", in the body, in a field, or by their status.
 const SECRET: &str = "SecRule RESPONSE_BODY \"@contains secret\" \"id:4,phase:4,deny,status:502,log,auditlog,msg:'a secret'\"\n\
     SecRule RESPONSE_HEADERS:X-Told \"@contains secret\" \"id:3,phase:3,deny,status:403,log,msg:'a told secret'\"\n\
     SecRule RESPONSE_STATUS \"@streq 418\" \"id:5,phase:3,deny,status:404,log\"\n";
 
-fn before(answers: &Answers, text: &str, site: &str) -> Edge {
-    edge_before(&answers.address(), &rules(text), &format!("{INSPECT}\n{site}"), "")
+fn before(application: &Application, text: &str, site: &str) -> Edge {
+    edge_before(&application.address(), &rules(text), &format!("{INSPECT}\n{site}"), "")
 }
 
 fn get(edge: &Edge) -> Response {
-    ask(edge, &request("GET /a?b=c", &[], b"")).expect("an answer")
+    ask(edge, &request("GET /a?b=c", &[], b"")).expect("a response")
 }
 
 fn kill(pid: u32) {
@@ -40,17 +40,17 @@ fn is_denied(response: &Response, status: u16) {
 }
 
 #[test]
-fn a_denied_answer_is_replaced_however_it_is_framed() {
+fn a_denied_response_is_replaced_however_it_is_framed() {
     let body = [b"x".repeat(100_000), b"secret".to_vec(), b"y".repeat(100_000)].concat();
     let closing = with(200, "Content-Type: text/html\r\nConnection: close\r\n", &body);
-    for (what, answer, keep) in [
+    for (what, response, keep) in [
         ("by length", plain(200, "text/html; charset=utf-8", &body), true),
         ("in chunks", chunked("text/plain", &body, 7000, "X-Sum: 1\r\n"), true),
         ("until the end", closing, false),
         ("short", plain(500, "text/html", b"secret"), true),
     ] {
-        let answers = Answers::start(move |_, to| to.write_all(&answer).is_ok() && keep);
-        let edge = before(&answers, SECRET, "");
+        let application = Application::start(move |_, to| to.write_all(&response).is_ok() && keep);
+        let edge = before(&application, SECRET, "");
         is_denied(&get(&edge), 502);
         edge.wait_for_log("rule=4");
         let log = edge.log();
@@ -62,12 +62,12 @@ fn a_denied_answer_is_replaced_however_it_is_framed() {
 }
 
 #[test]
-fn an_answer_that_passes_arrives_as_it_was_sent() {
+fn a_response_that_passes_arrives_as_it_was_sent() {
     let body: Vec<u8> = (0..300_000u32).map(|n| b"abcdefghij klm\n"[(n % 15) as usize]).collect();
     let by_length = plain(200, "text/html", &body);
     let in_chunks = chunked("text/html", &body, 9000, "X-Sum: 7\r\n");
     let to_the_end = with(200, "Content-Type: text/html\r\n", &body);
-    let answers = Answers::start(move |head, to| match head.split(' ').nth(1) {
+    let application = Application::start(move |head, to| match head.split(' ').nth(1) {
         Some("/length") => to.write_all(&by_length).is_ok(),
         Some("/chunks") => to.write_all(&in_chunks).is_ok(),
         Some("/end") => {
@@ -78,7 +78,7 @@ fn an_answer_that_passes_arrives_as_it_was_sent() {
         Some("/same") => to.write_all(&with(304, "ETag: \"x\"\r\nContent-Type: text/html\r\n", b"")).is_ok(),
         _ => to.write_all(&with(200, "Content-Type: text/html\r\nContent-Length: 300000\r\n", b"")).is_ok(),
     });
-    let edge = before(&answers, SECRET, "");
+    let edge = before(&application, SECRET, "");
     let mut client = Client::connect(edge.address());
     for round in 0..3 {
         for path in ["/length", "/chunks", "/end"] {
@@ -90,21 +90,21 @@ fn an_answer_that_passes_arrives_as_it_was_sent() {
         }
         for (path, status) in [("/none", 204), ("/same", 304)] {
             client.send(&request(&format!("GET {path}"), &[], b""));
-            assert_eq!(client.try_response(true).expect("an answer").status, status);
+            assert_eq!(client.try_response(true).expect("a response").status, status);
         }
         client.send(&request("HEAD /length-of", &[], b""));
-        let response = client.try_response(true).expect("an answer");
+        let response = client.try_response(true).expect("a response");
         assert_eq!((response.status, response.header("content-length")), (200, Some("300000")));
     }
     assert_eq!(edge.counter("waf-filter", "responses"), 18);
     assert_eq!(edge.counter("waf-filter", "buffered_bytes"), 0);
-    assert_eq!(edge.counter("dispatch", "bytes_leased"), 0, "what is judged is not leased");
+    assert_eq!(edge.counter("dispatch", "bytes_leased"), 0, "what is evaluated is not leased");
 }
 
 #[test]
-fn heads_are_judged_whatever_the_body_is() {
+fn heads_are_evaluated_whatever_the_body_is() {
     let told = || with(200, "X-Told: a secret\r\nContent-Type: image/png\r\nContent-Length: 3\r\n", b"png");
-    let answers = Answers::start(move |head, to| match head.split(' ').nth(1) {
+    let application = Application::start(move |head, to| match head.split(' ').nth(1) {
         Some("/told") if head.starts_with("HEAD") => {
             to.write_all(&with(200, "X-Told: a secret\r\nContent-Length: 3\r\n", b"")).is_ok()
         }
@@ -112,27 +112,27 @@ fn heads_are_judged_whatever_the_body_is() {
         Some("/status") => to.write_all(&with(418, "Content-Length: 0\r\n", b"")).is_ok(),
         _ => to.write_all(&plain(200, "image/png", b"a secret in a picture")).is_ok(),
     });
-    let edge = before(&answers, SECRET, "");
+    let edge = before(&application, SECRET, "");
     is_denied(&ask(&edge, &request("GET /told", &[], b"")).unwrap(), 403);
     is_denied(&ask(&edge, &request("GET /status", &[], b"")).unwrap(), 404);
     let mut client = Client::connect(edge.address());
     client.send(&request("HEAD /told", &[], b""));
-    assert_eq!(client.try_response(true).expect("an answer").status, 403);
+    assert_eq!(client.try_response(true).expect("a response").status, 403);
     assert_eq!(get(&edge).text(), "a secret in a picture", "of a type that is not looked at");
 }
 
 #[test]
-fn an_upgrade_is_judged_by_its_head_and_then_left_alone() {
+fn an_upgrade_is_evaluated_by_its_head_and_then_left_alone() {
     let told = Arc::new(AtomicBool::new(false));
     let tells = told.clone();
-    let answers = Answers::start(move |_, to| {
+    let application = Application::start(move |_, to| {
         let extra = if tells.load(Ordering::Relaxed) { "X-Told: secret\r\n" } else { "" };
         let fields = format!(
             "{extra}Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
         );
         to.write_all(&with(101, &fields, b"a secret")).is_ok()
     });
-    let edge = before(&answers, SECRET, "");
+    let edge = before(&application, SECRET, "");
     let upgrade = request(
         "GET /",
         &[
@@ -145,7 +145,7 @@ fn an_upgrade_is_judged_by_its_head_and_then_left_alone() {
     );
     let mut client = Client::connect(edge.address());
     client.send(&upgrade);
-    assert_eq!(client.try_response(true).expect("an answer").status, 101);
+    assert_eq!(client.try_response(true).expect("a response").status, 101);
     assert_eq!(client.bytes(8), b"a secret");
     told.store(true, Ordering::Relaxed);
     is_denied(&ask(&edge, &upgrade).unwrap(), 403);
@@ -153,10 +153,10 @@ fn an_upgrade_is_judged_by_its_head_and_then_left_alone() {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
-fn an_answer_over_the_limit_is_refused_or_judged_in_part_as_the_rules_say() {
+fn a_response_over_the_limit_is_refused_or_evaluated_in_part_as_the_rules_say() {
     let (early, late) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let (is_early, is_late) = (early.clone(), late.clone());
-    let answers = Answers::start(move |head, to| {
+    let application = Application::start(move |head, to| {
         let mut body = vec![b'x'; 400_000];
         if is_early.load(Ordering::Relaxed) {
             body[10..16].copy_from_slice(b"secret");
@@ -172,9 +172,9 @@ fn an_answer_over_the_limit_is_refused_or_judged_in_part_as_the_rules_say() {
         to.write_all(&framed).is_ok()
     });
     let limit = |action: &str| format!("{SECRET}SecResponseBodyLimit 100000\nSecResponseBodyLimitAction {action}\n");
-    let strict = before(&answers, &limit("Reject"), "");
-    let lax = before(&answers, &limit("ProcessPartial"), "");
-    let watching = before(&answers, &limit("Reject"), "waf = \"detect\"");
+    let strict = before(&application, &limit("Reject"), "");
+    let lax = before(&application, &limit("ProcessPartial"), "");
+    let watching = before(&application, &limit("Reject"), "waf = \"detect\"");
     for path in ["GET /length", "GET /chunks"] {
         let asked = request(path, &[], b"");
         early.store(false, Ordering::Relaxed);
@@ -199,7 +199,7 @@ fn an_answer_over_the_limit_is_refused_or_judged_in_part_as_the_rules_say() {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
-fn encoded_answers_are_not_asked_for_and_are_judged_decoded_if_they_come() {
+fn encoded_responses_are_not_asked_for_and_are_evaluated_decoded_if_they_come() {
     use flate2::{Compression, write::GzEncoder};
     let gzip = |bytes: &[u8]| {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -212,10 +212,10 @@ fn encoded_answers_are_not_asked_for_and_are_judged_decoded_if_they_come() {
         with(200, &fields, body)
     };
     let (good, bad, bomb) = (gzip(b"harmless"), gzip(b"a secret"), gzip(&vec![b'a'; 20_000_000]));
-    let answers = {
+    let application = {
         let good = good.clone();
-        Answers::start(move |head, to| {
-            let answer = match head.split(' ').nth(1).unwrap() {
+        Application::start(move |head, to| {
+            let response = match head.split(' ').nth(1).unwrap() {
                 "/good" => coded("gzip", &good),
                 "/bad" => coded("gzip", &bad),
                 "/bomb" => coded("gzip", &bomb),
@@ -223,10 +223,10 @@ fn encoded_answers_are_not_asked_for_and_are_judged_decoded_if_they_come() {
                 "/unknown" => coded("br", b"harmless"),
                 _ => plain(200, "text/html", head.as_bytes()),
             };
-            to.write_all(&answer).is_ok()
+            to.write_all(&response).is_ok()
         })
     };
-    let edge = before(&answers, SECRET, "");
+    let edge = before(&application, SECRET, "");
     let ask = |path: &str| {
         let fields = ["Accept-Encoding: gzip, br", "Range: bytes=0-3", "If-Range: \"x\""];
         ask(&edge, &request(&format!("GET {path}"), &fields, b"")).unwrap()
@@ -246,10 +246,10 @@ fn encoded_answers_are_not_asked_for_and_are_judged_decoded_if_they_come() {
 }
 
 #[test]
-fn answers_and_waiting_requests_take_no_more_memory_than_the_lane_has() {
+fn responses_and_waiting_requests_take_no_more_memory_than_the_lane_has() {
     let over = Arc::new(AtomicBool::new(false));
     let is_over = over.clone();
-    let answers = Answers::start(move |head, to| {
+    let application = Application::start(move |head, to| {
         // The first bytes come, and then the end of the connection.
         let whole = plain(200, "text/html", &vec![b'x'; 200_000]);
         if !head.contains("/slow") {
@@ -260,7 +260,7 @@ fn answers_and_waiting_requests_take_no_more_memory_than_the_lane_has() {
         false
     });
     let limits = "[limits]\nlane_held_bytes_max = \"1 MiB\"\n";
-    let edge = edge_before(&answers.address(), &rules(SECRET), INSPECT, limits);
+    let edge = edge_before(&application.address(), &rules(SECRET), INSPECT, limits);
     let mut slow: Vec<Client> = (0..5)
         .map(|_| {
             let mut client = Client::connect(edge.address());
@@ -268,14 +268,14 @@ fn answers_and_waiting_requests_take_no_more_memory_than_the_lane_has() {
             client
         })
         .collect();
-    wait_for("the held answers", || (edge.counter("waf-filter", "buffered_bytes") > 850_000).then_some(()));
+    wait_for("the buffered responses", || (edge.counter("waf-filter", "buffered_bytes") > 850_000).then_some(()));
     let response = get(&edge);
     is_denied(&response, 503);
     assert_eq!(response.header("retry-after"), Some("1"));
     edge.wait_for_log("cause=Memory");
     over.store(true, Ordering::Relaxed);
     for client in &mut slow {
-        assert_eq!(client.response().status, 502, "nobody has seen a part of it");
+        assert_eq!(client.response().status, 502, "no client has seen a part of it");
     }
     wait_for("the memory", || (edge.counter("waf-filter", "buffered_bytes") == 0).then_some(()));
     assert_eq!(get(&edge).body.len(), 200_000);
@@ -285,9 +285,9 @@ fn answers_and_waiting_requests_take_no_more_memory_than_the_lane_has() {
 #[test]
 fn who_reads_slowly_gets_all_of_it() {
     let body: Vec<u8> = (0..1_000_000u32).map(|n| b'a' + u8::try_from(n / 7 % 26).unwrap()).collect();
-    let answers = Answers::always(plain(200, "text/html", &body));
+    let application = Application::always(plain(200, "text/html", &body));
     let text = format!("{SECRET}SecResponseBodyLimit 100000\nSecResponseBodyLimitAction ProcessPartial\n");
-    let edge = before(&answers, &text, "");
+    let edge = before(&application, &text, "");
     let mut clients: Vec<Client> = (0..8)
         .map(|_| {
             let mut client = Client::connect(edge.address());
@@ -295,7 +295,7 @@ fn who_reads_slowly_gets_all_of_it() {
             client
         })
         .collect();
-    wait_for("all to be judged", || (edge.log().matches("event=passed-in-part").count() == 8).then_some(()));
+    wait_for("all to be evaluated", || (edge.log().matches("event=passed-in-part").count() == 8).then_some(()));
     for client in clients.iter_mut().rev() {
         let response = client.response();
         assert!(response.complete && response.body == body);
@@ -304,27 +304,27 @@ fn who_reads_slowly_gets_all_of_it() {
 }
 
 #[test]
-fn answers_of_dispatch_itself_are_not_judged() {
-    let answers = Answers::start(|head, to| {
+fn responses_of_dispatch_itself_are_not_evaluated() {
+    let application = Application::start(|head, to| {
         if head.contains("/half") {
             let _ = to.write_all(&plain(200, "text/html", b"only a part")[..50]);
         }
         false
     });
     let text = "SecRule RESPONSE_STATUS|RESPONSE_BODY \"@rx .\" \"id:1,phase:4,deny,status:403\"\n";
-    let edge = before(&answers, text, "");
+    let edge = before(&application, text, "");
     assert_eq!(get(&edge).status, 502);
     let response = ask(&edge, &request("GET /half", &[], b"")).unwrap();
-    assert_eq!((response.status, response.complete), (502, true), "nobody has seen a part of it");
+    assert_eq!((response.status, response.complete), (502, true), "no client has seen a part of it");
     assert_eq!(edge.counter("waf-filter", "responses_denied"), 0);
     assert_eq!(edge.counter("waf-filter", "buffered_bytes"), 0);
 }
 
 #[test]
-fn a_filter_killed_within_an_answer_lets_nothing_past() {
+fn a_filter_killed_within_a_response_lets_nothing_past() {
     let go_on = Arc::new(AtomicBool::new(false));
     let goes_on = go_on.clone();
-    let answers = Answers::start(move |head, to| {
+    let application = Application::start(move |head, to| {
         let body = if head.contains("/held") { vec![b'x'; 50_000] } else { b"a secret".to_vec() };
         let whole = plain(200, "text/html", &body);
         let (first, rest) = whole.split_at(whole.len() - 4);
@@ -334,15 +334,15 @@ fn a_filter_killed_within_an_answer_lets_nothing_past() {
         }
         to.write_all(rest).is_ok()
     });
-    let edge = before(&answers, SECRET, "");
+    let edge = before(&application, SECRET, "");
     let mut client = Client::connect(edge.address());
     client.send(&request("GET /held", &[], b""));
-    wait_for("a held answer", || (edge.counter("waf-filter", "buffered_bytes") > 40_000).then_some(()));
+    wait_for("a buffered response", || (edge.counter("waf-filter", "buffered_bytes") > 40_000).then_some(()));
     let filters = || edge.processes().into_iter().filter(|p| p.program == "waf-filter" && p.lane.is_some());
     let pid = filters().map(|p| p.pid).next().unwrap();
     kill(pid);
     let response = client.response();
-    assert_eq!((response.status, response.complete), (503, true), "nothing of the answer was seen");
+    assert_eq!((response.status, response.complete), (503, true), "nothing of the response was seen");
     wait_for("its end", || (!is_alive(pid)).then_some(()));
     go_on.store(true, Ordering::Relaxed);
     wait_for("the rules again", || {
@@ -353,13 +353,13 @@ fn a_filter_killed_within_an_answer_lets_nothing_past() {
 }
 
 #[test]
-fn variables_of_the_request_are_there_when_the_answer_is_judged() {
-    let answers = Answers::always(plain(200, "text/html", b"hello"));
+fn variables_of_the_request_are_there_when_the_response_is_evaluated() {
+    let application = Application::always(plain(200, "text/html", b"hello"));
     let text = "SecRule ARGS:n \"@eq 7\" \"id:1,phase:2,pass,nolog,setvar:tx.seven=1\"\n\
         SecRule TX:seven \"@eq 1\" \"id:2,phase:4,deny,status:409,chain\"\n\
         SecRule RESPONSE_BODY \"@streq hello\" \"chain\"\n\
         SecRule REQUEST_URI|REQUEST_BODY \"@contains n=7\"\n";
-    let edge = before(&answers, text, "");
+    let edge = before(&application, text, "");
     let status = |request: &[u8]| ask(&edge, request).unwrap().status;
     assert_eq!(status(&request("GET /?n=7", &[], b"")), 409);
     assert_eq!(status(&request("GET /?n=8", &[], b"")), 200);
@@ -369,10 +369,10 @@ fn variables_of_the_request_are_there_when_the_answer_is_judged() {
 }
 
 #[test]
-fn the_audit_log_says_that_the_answer_was_denied() {
-    let answers = Answers::always(plain(500, "text/html", b"a secret"));
+fn the_audit_log_says_that_the_response_was_denied() {
+    let application = Application::always(plain(500, "text/html", b"a secret"));
     let rules = rules(SECRET);
-    let edge = edge_before(&answers.address(), &rules, INSPECT, "");
+    let edge = edge_before(&application.address(), &rules, INSPECT, "");
     is_denied(&get(&edge), 502);
     let line = wait_for("an audit line", || {
         let text = std::fs::read_to_string(edge.dir().join("audit")).ok()?;
@@ -386,7 +386,7 @@ fn the_audit_log_says_that_the_answer_was_denied() {
 #[test]
 fn the_core_rule_set_keeps_leaks_inside() {
     let Some(from) = core_rule_set() else { return };
-    let answers = Answers::start(|head, to| {
+    let application = Application::start(|head, to| {
         let body: &[u8] = match head.split(' ').nth(1).unwrap() {
             "/sql" => b"<html><b>Warning</b>: You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version",
             "/php" => b"hello <?php $dbh = new PDO($dsn, $user, $password); ?>",
@@ -396,7 +396,7 @@ fn the_core_rule_set_keeps_leaks_inside() {
         to.write_all(&plain(200, "text/html", body)).is_ok()
     });
     let rules = with_core_rule_set(&from);
-    let edge = edge_before(&answers.address(), &rules, INSPECT, "");
+    let edge = edge_before(&application.address(), &rules, INSPECT, "");
     let ask = |path: &str| ask(&edge, &request(&format!("GET {path}"), &[], b"")).unwrap();
     assert_eq!(ask("/ordinary").status, 200, "{}", edge.log());
     for path in ["/sql", "/php", "/list"] {
@@ -405,27 +405,27 @@ fn the_core_rule_set_keeps_leaks_inside() {
     }
     edge.wait_for_log("response_score=");
     // Without the word of the site nothing changes: the same rules, the same leak.
-    let edge = edge_before(&answers.address(), &rules, "", "");
+    let edge = edge_before(&application.address(), &rules, "", "");
     assert_eq!(site::status(&edge, &request("GET /sql", &[], b"")), 200);
 }
 
 #[test]
-fn an_edge_that_judges_answers_differs_in_nothing_from_its_policy() {
+fn an_edge_that_evaluates_responses_differs_in_nothing_from_its_policy() {
     if !is_root() {
         return println!("skipped: not root");
     }
-    let answers = Answers::always(plain(200, "text/html", b"hello"));
-    let edge = before(&answers, SECRET, "");
+    let application = Application::always(plain(200, "text/html", b"hello"));
+    let edge = before(&application, SECRET, "");
     assert_eq!(get(&edge).text(), "hello");
     let audit = edge.fosse(&["audit"]);
     assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
 }
 
 #[test]
-fn a_filter_killed_while_an_answer_goes_out_leaves_none_that_looks_whole() {
-    let answers = Answers::always(plain(200, "text/html", &vec![b'x'; 8_000_000]));
+fn a_filter_killed_while_a_response_goes_out_leaves_none_that_looks_whole() {
+    let application = Application::always(plain(200, "text/html", &vec![b'x'; 8_000_000]));
     let text = format!("{SECRET}SecResponseBodyLimit 50000\nSecResponseBodyLimitAction ProcessPartial\n");
-    let edge = before(&answers, &text, "");
+    let edge = before(&application, &text, "");
     let mut client = Client::connect(edge.address());
     client.send(&request("GET /", &[], b""));
     wait_for("a part of it", || (edge.counter("parse", "bytes_out") > 10_000).then_some(()));
@@ -437,11 +437,11 @@ fn a_filter_killed_while_an_answer_goes_out_leaves_none_that_looks_whole() {
 }
 
 #[test]
-fn a_reload_begins_and_ends_the_judging_and_loses_no_request() {
-    // An answer to /slow comes when the test says so.
+fn a_reload_begins_and_ends_the_inspection_and_loses_no_request() {
+    // A response to /slow comes when the test says so.
     let (arrived, go_on) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let (arrives, goes_on) = (arrived.clone(), go_on.clone());
-    let answers = Answers::start(move |head, to| {
+    let application = Application::start(move |head, to| {
         if head.contains("/slow") {
             arrives.fetch_add(1, Ordering::Relaxed);
             while !goes_on.swap(false, Ordering::Relaxed) {
@@ -455,7 +455,7 @@ fn a_reload_begins_and_ends_the_judging_and_loses_no_request() {
         format!(
             "lanes = 1\n[[listen]]\naddress = \"{{address}}\"\n[[backend]]\nname = \"app\"\nservers = [\"{}\"]\n\
              [[site]]\ndefault = true\nbackend = \"app\"\nrules = [\"{}/own.conf\"]\n{site}\n",
-            answers.address(),
+            application.address(),
             rules.path().display(),
         )
     };
@@ -478,8 +478,8 @@ fn a_reload_begins_and_ends_the_judging_and_loses_no_request() {
 }
 
 #[test]
-fn what_rules_count_about_answers_is_there_for_the_next_request() {
-    let answers = Answers::start(|head, to| {
+fn what_rules_count_about_responses_is_there_for_the_next_request() {
+    let application = Application::start(|head, to| {
         let status = if head.contains("/found") { 200 } else { 404 };
         to.write_all(&plain(status, "text/html", b"hello")).is_ok()
     });
@@ -488,7 +488,7 @@ fn what_rules_count_about_answers_is_there_for_the_next_request() {
         SecRule IP:misses \"@gt 3\" \"id:3,phase:4,deny,status:429,log\"\n\
         SecRule RESPONSE_BODY \"@contains secret\" \"id:4,phase:4,deny\"\n\
         SecRule IP:misses \"@gt 4\" \"id:5,phase:1,deny,status:403,log\"\n";
-    let edge = before(&answers, text, "");
+    let edge = before(&application, text, "");
     let ask = |path: &str| ask(&edge, &request(&format!("GET {path}"), &[], b"")).unwrap().status;
     assert_eq!(ask("/found"), 200);
     let mut seen = Vec::new();
@@ -497,22 +497,22 @@ fn what_rules_count_about_answers_is_there_for_the_next_request() {
         (seen.last() == Some(&403)).then_some(())
     });
     seen.dedup();
-    assert_eq!(seen, [404, 429, 403], "first the answer is denied, then the request");
+    assert_eq!(seen, [404, 429, 403], "first the response is denied, then the request");
     assert_eq!(edge.counter("waf-filter", "buffered_bytes"), 0);
 }
 
 #[test]
 fn the_built_in_rules_keep_leaks_inside_where_fosse_up_is_told_to_inspect() {
-    let answers = Answers::start(|head, to| {
+    let application = Application::start(|head, to| {
         let body: &[u8] =
             if head.contains("/list") { b"<html><head><title>Index of /backup</title>" } else { b"hello" };
         to.write_all(&plain(200, "text/html", body)).is_ok()
     });
-    let edge = Edge::up(&answers.address(), &["--lanes", "1", "--inspect-responses"]);
+    let edge = Edge::up(&application.address(), &["--lanes", "1", "--inspect-responses"]);
     let ask = |edge: &Edge, path: &str| ask(edge, &request(&format!("GET {path}"), &[], b"")).unwrap();
     assert_eq!(ask(&edge, "/").text(), "hello");
     is_denied(&ask(&edge, "/list"), 403);
     edge.wait_for_log("response_score=5");
-    let edge = Edge::up(&answers.address(), &["--lanes", "1"]);
+    let edge = Edge::up(&application.address(), &["--lanes", "1"]);
     assert_eq!(ask(&edge, "/list").status, 200, "not by itself");
 }

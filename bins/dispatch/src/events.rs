@@ -1,0 +1,94 @@
+//! Events of descriptors: each is looked up once, and passed on with the request or the connection
+//! that it is about.
+
+use std::os::fd::OwnedFd;
+
+use fosse_eventloop::{Event, slab::Key};
+use fosse_fdpass::Received;
+use fosse_stage::{Gone, Input};
+use fosse_wire::{Kind, direct};
+
+use crate::{
+    exchange::stream::{Lease, Streams},
+    frames,
+    lane::Lane,
+    upstream::connection::Use,
+};
+
+/// Takes every frame that has come. parse sends a client's socket before the LEASE that needs it,
+/// so the sockets are fetched before the first of those, and only then: most turns bring none.
+pub(crate) fn on_frames(
+    input: &mut Input,
+    mut client_sockets: Option<&OwnedFd>,
+    streams: &mut Streams,
+    lane: &mut Lane<'_>,
+) -> Result<(), Gone> {
+    input.read()?;
+    while let Some(frame) = input.next_frame()? {
+        if frame.kind == Kind::Lease
+            && let Some(fd) = client_sockets.take()
+        {
+            on_client_sockets(fd, streams, lane)?;
+        }
+        frames::take(&frame, streams, lane)?;
+    }
+    Ok(())
+}
+
+/// Handles a backend connection that has something to read, or room to write.
+pub(crate) fn on_backend(key: Key, event: Event, streams: &mut Streams, lane: &mut Lane<'_>) {
+    // An earlier event of this turn may have closed it.
+    let Some(connection) = lane.upstream.connections.get(key) else { return };
+    match connection.used {
+        // A lease that ended earlier in this turn has read what this event announced.
+        Use::Idle(_) | Use::Pinned(_) if connection.has_nothing_to_read() => {}
+        Use::Idle(_) | Use::Pinned(_) => lane.upstream.close(key, &lane.context),
+        Use::Check(_) => lane.upstream.check_event(key, &mut lane.context),
+        Use::Stream(id) => {
+            let Some(stream) = streams.get(id) else {
+                return lane.context.state_error("stream of a connection is gone");
+            };
+            let outcome = lane.backend_ready(stream, event);
+            let news = lane.settle(stream, outcome);
+            let over = stream.is_over();
+            lane.follow(streams, id, over, news);
+        }
+    }
+}
+
+/// Handles a client's socket that has room, or (upgraded) bytes.
+pub(crate) fn on_client(key: Key, streams: &mut Streams, lane: &mut Lane<'_>) {
+    // An earlier event of this turn may have ended the lease, and what is reported of it then is
+    // not for the next user of the connection.
+    let Some(connection) = lane.upstream.connections.get(key) else { return };
+    let Use::Stream(id) = connection.used else { return };
+    let Some(stream) = streams.get(id) else {
+        return lane.context.state_error("stream of a lease is gone");
+    };
+    if stream.lease == Lease::Held {
+        let outcome = lane.client_ready(stream);
+        let news = lane.settle(stream, outcome);
+        let over = stream.is_over();
+        lane.follow(streams, id, over, news);
+    }
+}
+
+/// Takes client sockets that parse lends, and word of connections that are over.
+pub(crate) fn on_client_sockets(clients: &OwnedFd, streams: &Streams, lane: &mut Lane<'_>) -> Result<(), Gone> {
+    let (mut bytes, mut fds) = ([0; direct::BATCH_MAX * 8], Vec::new());
+    loop {
+        match fosse_fdpass::receive(clients, &mut bytes, &mut fds).map_err(Gone::Failed)? {
+            Received::Nothing => return Ok(()),
+            Received::End => return Err(Gone::End),
+            Received::Message(length) => {
+                let connections = direct::decode(&bytes[..length], fds.len())?;
+                if fds.is_empty() {
+                    connections.iter().for_each(|c| lane.client_ended(*c));
+                }
+                for (connection, fd) in connections.into_iter().zip(fds.drain(..)) {
+                    lane.clients.insert(connection, fd, streams.len());
+                }
+            }
+        }
+    }
+}
