@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::Command;
 use std::time::Duration;
 
-use fosse_eventloop::{Interest, Turn};
+use fosse_eventloop::{EventLoop, Events, Interest};
 use fosse_fdpass::{Received, receive, send};
 use fosse_stage::{Input, Output};
 use fosse_wire::channel::{self, Connection};
@@ -76,17 +76,15 @@ fn main() {
     let blob = fosse_sys::memfd::sealed("settings", &fosse_wire::blob::encode(&settings).unwrap()).unwrap();
     let mut child = spawn(&words[1], &[(0, input), (1, out), (5, blob), (8, accept_far)]);
     println!("fosse-parse is process {}", child.id());
-    let mut turn = Turn::new().unwrap();
+    let (mut event_loop, mut events) = (EventLoop::new().unwrap(), Events::new());
     let (mut input, mut output) = (Input::new(forward), Output::new(back, Hello::default()));
-    turn.add(&input, 1, Interest::IN).unwrap();
-    turn.add(&listener, 2, Interest::IN).unwrap();
-    turn.add(&accept, 3, Interest::IN).unwrap();
+    event_loop.add(&input, 1, Interest::IN).unwrap();
+    event_loop.add(&listener, 2, Interest::IN).unwrap();
+    event_loop.add(&accept, 3, Interest::IN).unwrap();
     let (mut id, mut message, mut closed) = (0, Vec::new(), [0; channel::MESSAGE_BYTES_MAX]);
     'all: loop {
-        turn.wait().unwrap();
-        let mut at = 0;
-        while let Some(event) = turn.happened(at) {
-            at += 1;
+        event_loop.poll_once(&mut events, None).unwrap();
+        for event in &events {
             match event.token {
                 1 => {
                     if input.read().is_err() {
@@ -115,7 +113,7 @@ fn main() {
                 _ => while let Ok(Received::Message(_)) = receive(&accept, &mut closed, &mut Vec::new()) {},
             }
         }
-        output.flush(&turn, 9).unwrap();
+        output.flush(&event_loop, 9).unwrap();
     }
     child.wait().unwrap();
 }

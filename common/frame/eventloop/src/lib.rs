@@ -22,7 +22,6 @@
 
 mod events;
 pub mod slab;
-mod turn;
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -34,7 +33,6 @@ use rustix::{
 
 pub use events::{Event, Events};
 pub use rustix::event::epoll::EventFlags as Interest;
-pub use turn::{Happened, Turn};
 
 /// Polls without waiting before a sleep. Each yields the core to a peer of the lane; more than a
 /// few gain nothing.
