@@ -78,6 +78,7 @@ impl Quick {
     }
 
     /// Returns whether the rule matches; `value` gives a slot's number, `None` where it is not set.
+    #[inline]
     pub(crate) fn holds(&self, value: impl Fn(u16) -> Option<i64>) -> bool {
         let left = value(self.slot);
         let left = if self.count { Some(i64::from(left.is_some())) } else { left };

@@ -710,3 +710,9 @@ fn more_steps_of_transformations_than_fit_are_refused() {
         .collect();
     assert!(refusal(&rules).contains("more than 10000 steps of transformations"));
 }
+
+#[test]
+fn a_file_that_includes_itself_many_times_is_refused_at_once() {
+    // Sixteen levels deep, the next would be 40 to the sixteenth.
+    assert!(refusal(&"Include *.conf\n".repeat(40)).contains("is it a loop?"));
+}

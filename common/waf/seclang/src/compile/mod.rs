@@ -116,6 +116,11 @@ impl<'b> Compiler<'b> {
 
     fn file(&mut self, source: &Source<'_>, depth: usize) {
         for directive in source.directives() {
+            // No more errors are kept. In a file that includes itself several times each level
+            // would multiply the work, and every way down ends in one.
+            if self.diagnostics.len() >= DIAGNOSTICS_MAX {
+                return;
+            }
             let done = directive.and_then(|directive| {
                 self.directive(source, &directive, depth).map_err(|(offset, message)| source.error(offset, message))
             });

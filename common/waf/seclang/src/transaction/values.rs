@@ -180,28 +180,26 @@ impl Values {
         let Some(place) = rules.columns.place(variable, node) else {
             return Made { text: self.transform(rules, entry.value, node), classes: u32::MAX };
         };
-        let known = self.row(rules, variable, at)[place];
+        // Rows are appended only: where this one begins stays right while others are made.
+        let row = if entry.row == NO_ROW { self.new_row(rules, variable, at) } else { crate::arena::widen(entry.row) };
+        let known = self.columns[variable.index()].rows[row + place];
         if !known.text.is_unset() {
             return known;
         }
         let before = self.made(rules, variable, at, step.parent);
         let after = if step.own & before.classes == 0 { before } else { self.step(rules, before, step.transform) };
-        self.row(rules, variable, at)[place] = after;
+        self.columns[variable.index()].rows[row + place] = after;
         after
     }
 
-    /// Returns the row of a value, created when it is first asked for.
-    #[inline]
-    fn row(&mut self, rules: &Ruleset, variable: Variable, at: usize) -> &mut [Made] {
+    /// Appends a row for the results of a value; returns where it begins.
+    fn new_row(&mut self, rules: &Ruleset, variable: Variable, at: usize) -> usize {
         let width = rules.columns.width(variable);
         let column = &mut self.columns[variable.index()];
-        let entry = &mut column.entries[at];
-        if entry.row == NO_ROW {
-            entry.row = crate::arena::narrow(column.rows.len());
-            column.rows.resize(column.rows.len() + width, Made::UNSET);
-        }
-        let start = crate::arena::widen(entry.row);
-        &mut column.rows[start..start + width]
+        let start = column.rows.len();
+        column.entries[at].row = crate::arena::narrow(start);
+        column.rows.resize(start + width, Made::UNSET);
+        start
     }
 
     /// Returns the result of the chain `node` on any text.
