@@ -8,7 +8,7 @@ use fosse_eventloop::{Event, EventLoop, Interest, slab::Key};
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_settings::Dispatch as Settings;
 use fosse_stage::{Gone, Input, Output};
-use fosse_sys::memory::Ebb;
+use fosse_sys::memory::HeapTrimmer;
 
 use crate::{
     PROGRAM,
@@ -32,7 +32,7 @@ pub struct Server {
     pub(crate) clients: Clients,
     pub(crate) shared: Shared,
     /// Memory that a flood has left.
-    ebb: Ebb,
+    heap: HeapTrimmer,
     is_draining: bool,
 }
 
@@ -65,7 +65,7 @@ impl Server {
             streams: Streams::default(),
             clients: Clients::default(),
             shared: Shared::new(output),
-            ebb: Ebb::default(),
+            heap: HeapTrimmer::default(),
             is_draining: false,
         }
     }
@@ -119,7 +119,7 @@ impl Server {
     pub(crate) fn tick(&mut self, event_loop: &EventLoop, counters: &Counters) {
         counters.set(count::BUFFERED_BYTES, self.shared.buffered_bytes);
         counters.set(count::STREAMS, u64::try_from(self.streams.len()).unwrap_or(0));
-        if self.ebb.look() {
+        if self.heap.should_trim() {
             fosse_sys::memory::trim();
         }
         let is_draining = self.is_draining;

@@ -93,7 +93,7 @@ pub(crate) fn compiled(name: &str, bytes: &[u8]) -> Result<(Edge, Plan), Report>
 pub(crate) fn refuse(report: &Report) -> i32 {
     let _ = std::io::stderr().write_all(report.to_string().as_bytes());
     let count = if report.total() == 1 { "1 problem".to_owned() } else { format!("{} problems", report.total()) };
-    fosse_die::say(PROGRAM, fosse_die::Word::Fatal, format_args!("{count} in the configuration"));
+    fosse_die::say(PROGRAM, fosse_die::Severity::Fatal, format_args!("{count} in the configuration"));
     EXIT_PERMANENT
 }
 

@@ -18,10 +18,10 @@ use crate::{PROGRAM, args::Args, check};
 pub(crate) fn run(words: &Args) -> i32 {
     let (host, path) = (words.positional(0).unwrap_or_default(), words.positional(1).unwrap_or_default());
     let Ok(host) = Host::parse(host.as_bytes()) else {
-        usage(PROGRAM, &format!("explain: '{}' is not a host: it gets 400", fosse_die::Odd(host.as_bytes())))
+        usage(PROGRAM, &format!("explain: '{}' is not a host: it gets 400", fosse_die::Escaped(host.as_bytes())))
     };
     let Ok(Target { path, host: None }) = Target::parse(b"GET", path.as_bytes()) else {
-        usage(PROGRAM, &format!("explain: '{}' is not a path: write /PATH", fosse_die::Odd(path.as_bytes())))
+        usage(PROGRAM, &format!("explain: '{}' is not a path: write /PATH", fosse_die::Escaped(path.as_bytes())))
     };
     let (name, bytes) = check::load(words.value("--config").unwrap_or(check::DEFAULT_FILE));
     match check::compiled(&name, &bytes) {

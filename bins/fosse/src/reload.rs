@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fosse_die::{EXIT_TEMPORARY, Word, say};
+use fosse_die::{EXIT_TEMPORARY, Severity, say};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
@@ -21,7 +21,7 @@ pub(crate) fn run(words: &Args) -> i32 {
     match reload(words) {
         Ok(line) => print(&line),
         Err(why) => {
-            say(PROGRAM, Word::Fatal, why);
+            say(PROGRAM, Severity::Fatal, why);
             EXIT_TEMPORARY
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use fosse_die::{EXIT_TEMPORARY, Word, say};
+use fosse_die::{EXIT_TEMPORARY, Severity, say};
 
 use crate::{
     PROGRAM,
@@ -23,7 +23,7 @@ pub(crate) fn run(words: &Args) -> i32 {
     match shown(words) {
         Ok(status) => status,
         Err(why) => {
-            say(PROGRAM, Word::Fatal, why);
+            say(PROGRAM, Severity::Fatal, why);
             EXIT_TEMPORARY
         }
     }

@@ -9,7 +9,7 @@ use fosse_eventloop::{Event, EventLoop, Events, Interest};
 use fosse_lockdown::Sealed;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_stage::{Gone, Input, Output};
-use fosse_sys::memory::Ebb;
+use fosse_sys::memory::HeapTrimmer;
 use fosse_wire::channel::Connection;
 use fosse_wire::{Kind, WireError};
 use rustix::net::sockopt::set_socket_linger;
@@ -43,7 +43,7 @@ pub struct Server {
     /// Destination of every read from a client and from accept.
     buffer: Box<[u8]>,
     /// Memory that a flood has left.
-    heap: Ebb,
+    heap: HeapTrimmer,
     /// The reason to end after this turn.
     ending: Option<ExitReason>,
 }
@@ -66,7 +66,7 @@ impl Server {
         context.reports_ends = peers.lease.is_there();
         context.now_ms = process.event_loop.now_ms();
         let buffer = vec![0; READ_BYTES_MAX].into_boxed_slice();
-        let (clients, heap) = (Table::default(), Ebb::default());
+        let (clients, heap) = (Table::default(), HeapTrimmer::default());
         Ok(Self { input, output, clients, peers, context, buffer, heap, ending: None })
     }
 
@@ -217,7 +217,7 @@ impl Service for Server {
         let (event_loop, out) = (&process.event_loop, &mut output.outbox);
         context.counters.set(count::parse::CONNECTIONS, u64::try_from(clients.len()).unwrap_or(0));
         clients.visit(|client| timeouts::check(client, event_loop, peers, context, out));
-        if heap.look() {
+        if heap.should_trim() {
             context.buffers.clear();
             fosse_sys::memory::trim();
         }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 
 use fosse_counters::Counters;
-use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, Word, say, temporary};
+use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, Severity, say, temporary};
 use fosse_stage::{Gone, Output};
 use fosse_wire::StreamId;
 use fosse_wire::channel::Connection;
@@ -46,7 +46,7 @@ pub fn serve((input, mut output): (OwnedFd, Output)) -> ! {
         Ok(()) => std::process::exit(0),
         Err(Trouble::Reader(Gone::End)) => std::process::exit(EXIT_TEMPORARY),
         Err(trouble @ Trouble::Refused(_)) => {
-            say(PROGRAM, Word::Warning, trouble);
+            say(PROGRAM, Severity::Warning, trouble);
             std::process::exit(EXIT_PERMANENT)
         }
         Err(trouble) => temporary(PROGRAM, trouble),

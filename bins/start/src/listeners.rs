@@ -85,7 +85,7 @@ pub(crate) fn open(listener: &Listener, handed: &[NamedSocket], before: &[Open],
     let kept = before.iter().find(|open| open.place == listener.place).map(|open| &open.fd);
     let given = handed.iter().find(|(name, _)| !listener.name.is_empty() && *name == listener.name).map(|(_, fd)| fd);
     if let Some(fd) = given.filter(|fd| !listens_at(fd, &listener.place)) {
-        let name = fosse_die::Odd(&listener.name);
+        let name = fosse_die::Escaped(&listener.name);
         let found = getsockname(fd).map_or_else(|e| e.to_string(), |a| format!("{a:?}"));
         return Err(format!(
             "socket '{name}' of the supervisor does not listen on {}: {found}",
@@ -226,7 +226,7 @@ impl std::fmt::Display for Where<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.0 {
             Place::Tcp { addr, port } => write!(f, "{}", SocketAddr::new(Ipv6Addr::from(*addr).to_canonical(), *port)),
-            Place::Unix { path, .. } => write!(f, "unix:{}", fosse_die::Odd(path)),
+            Place::Unix { path, .. } => write!(f, "unix:{}", fosse_die::Escaped(path)),
         }
     }
 }

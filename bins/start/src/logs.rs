@@ -2,7 +2,7 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use fosse_die::Odd;
+use fosse_die::Escaped;
 use fosse_plan::Plan;
 use fosse_sys::openat2::Openat2Error;
 use rustix::{
@@ -35,7 +35,7 @@ fn hindrance_of(directory: Option<BorrowedFd<'_>>, path: &[u8]) -> Option<String
     let Some(directory) = directory else {
         return Some(format!(
             "log file {}: there is no {DEFAULT_DIRECTORY}; make it, or name another directory for logs with --log-dir DIR",
-            Odd(path)
+            Escaped(path)
         ));
     };
     let why = match open_below(directory, path, FLAGS | OFlags::NONBLOCK).err()? {
@@ -45,7 +45,7 @@ fn hindrance_of(directory: Option<BorrowedFd<'_>>, path: &[u8]) -> Option<String
         errno @ (Errno::ACCESS | Errno::ROFS | Errno::PERM | Errno::NOSYS) => Openat2Error(errno).to_string(),
         _ => return None,
     };
-    Some(format!("log file {}: {why}", Odd(path)))
+    Some(format!("log file {}: {why}", Escaped(path)))
 }
 
 fn open_below(directory: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {

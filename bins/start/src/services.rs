@@ -2,7 +2,7 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use fosse_die::{Odd, alert};
+use fosse_die::{Escaped, alert};
 use fosse_eventloop::slab::Key;
 use fosse_sys::openat2::Openat2Error;
 use fosse_wire::{launch::Program, start::ToChild};
@@ -116,7 +116,7 @@ fn log_files(cx: SpawnContext<'_>, directory: Option<BorrowedFd<'_>>) -> Vec<(u8
         match directory.ok_or(Errno::NOENT).and_then(|directory| logs::open(directory, path)) {
             Ok(fd) => fds.push((number, fd)),
             Err(errno) => {
-                alert(PROGRAM, format_args!("event=log-file path={} error=\"{}\"", Odd(path), Openat2Error(errno)))
+                alert(PROGRAM, format_args!("event=log-file path={} error=\"{}\"", Escaped(path), Openat2Error(errno)))
             }
         }
     }

@@ -191,7 +191,7 @@ impl Supervisor {
             return;
         }
         self.notify.ready();
-        fosse_sys::text::let_go();
+        fosse_sys::text::release_pages();
         if self.reload.wanted {
             self.begin_reload();
         }

@@ -1,7 +1,7 @@
 //! A request that has just come: it is routed, written for its backend, or refused.
 
 use fosse_counters::dispatch as count;
-use fosse_die::{Odd, warning};
+use fosse_die::{Escaped, warning};
 use fosse_settings::Dispatch as Settings;
 use fosse_wire::request::{BodyLength, RequestHead};
 
@@ -43,7 +43,7 @@ fn route(
     let site = settings.sites.get(stream.site).ok_or(421u16)?;
     if !fosse_routing::owns(site, head.host) {
         context.counters.add(count::PROTOCOL_REFUSED, 1);
-        warning(PROGRAM, format_args!("event=host-of-another-site host={} site={}", Odd(head.host), head.site));
+        warning(PROGRAM, format_args!("event=host-of-another-site host={} site={}", Escaped(head.host), head.site));
         return Err(421);
     }
     let number = fosse_routing::backend(site, head.target).ok_or(404u16)?;

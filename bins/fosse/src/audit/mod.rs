@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use fosse_die::{EXIT_TEMPORARY, Word, say};
+use fosse_die::{EXIT_TEMPORARY, Severity, say};
 
 use crate::output::print;
 use crate::{PROGRAM, args::Args, edge::Edge};
@@ -29,7 +29,7 @@ pub(crate) fn run(words: &Args) -> i32 {
     match audited(words) {
         Ok(status) => status,
         Err(why) => {
-            say(PROGRAM, Word::Fatal, why);
+            say(PROGRAM, Severity::Fatal, why);
             EXIT_TEMPORARY
         }
     }

@@ -3,7 +3,7 @@
 use std::{os::fd::OwnedFd, rc::Rc};
 
 use fosse_counters::{Counters, waf_filter as count};
-use fosse_die::{Odd, Word};
+use fosse_die::{Escaped, Severity};
 use fosse_settings::{WafMode, WafSite};
 use fosse_wire::{request::RequestHead, verdict::Cause};
 
@@ -82,7 +82,7 @@ impl Reporter {
     /// passes.
     pub(crate) fn in_part(&self, request: u64, evaluated: usize) {
         self.count(count::PASSED_IN_PART);
-        (self.log)(Word::Info, format_args!("event=passed-in-part request={request:016x} evaluated={evaluated}"));
+        (self.log)(Severity::Info, format_args!("event=passed-in-part request={request:016x} evaluated={evaluated}"));
     }
 
     fn event(&self, action: Action, head: &RequestHead<'_>, denial: Option<&Denial>, facts: &str) {
@@ -93,18 +93,18 @@ impl Reporter {
         let reason = denial.map_or_else(String::new, |denial| {
             let (status, rule) = (denial.status, denial.rule);
             let what = masked(shown(&denial.message));
-            format!(" status={status} cause={:?} rule={rule} what={}", denial.cause, Odd(&what))
+            format!(" status={status} cause={:?} rule={rule} what={}", denial.cause, Escaped(&what))
         });
         let target = masked(shown(head.target));
         (self.log)(
-            Word::Info,
+            Severity::Info,
             format_args!(
                 "event={} request={:016x} client={client} host={} method={} target={}{reason}{facts}",
                 action.word(),
                 head.request,
-                Odd(shown(head.host)),
-                Odd(shown(head.method)),
-                Odd(&target),
+                Escaped(shown(head.host)),
+                Escaped(shown(head.method)),
+                Escaped(&target),
             ),
         );
     }

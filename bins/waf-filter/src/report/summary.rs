@@ -1,6 +1,6 @@
 //! The facts of an evaluation that event lines and audit lines share.
 
-use fosse_die::Odd;
+use fosse_die::Escaped;
 use fosse_seclang::Match;
 
 use super::redact::masked;
@@ -55,14 +55,14 @@ pub(crate) fn facts(evaluation: &Evaluation) -> String {
     use std::fmt::Write as _;
     let mut text = response_status(evaluation);
     for (name, score) in scores(evaluation) {
-        let _ = write!(text, " {name}={}", Odd(&score));
+        let _ = write!(text, " {name}={}", Escaped(&score));
     }
     let _ = write!(text, " cpu_us={}", evaluation.spent_us());
     let logged = || evaluation.transaction.matches().filter(Match::is_logged);
     if evaluation.denial.is_none()
         && let Some(last) = logged().last()
     {
-        let _ = write!(text, " what={}", Odd(&masked(shown(last.message()))));
+        let _ = write!(text, " what={}", Escaped(&masked(shown(last.message()))));
     }
     // As ModSecurity writes them: tools that look for rules in its log find them here.
     for id in distinct(logged()) {

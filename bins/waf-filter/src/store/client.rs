@@ -7,7 +7,7 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_die::Word;
+use fosse_die::Severity;
 use fosse_eventloop::EventLoop;
 use fosse_seclang::{Change, Load, Record, RecordAddress, Store};
 use fosse_wire::{
@@ -69,7 +69,7 @@ impl StoreClient {
             let was_silent = connection.is_silent();
             connection.read(&mut records);
             if was_silent && !connection.is_silent() {
-                (self.log)(Word::Info, format_args!("event=store-responds"));
+                (self.log)(Severity::Info, format_args!("event=store-responds"));
             }
         }
         records
@@ -81,7 +81,7 @@ impl StoreClient {
         let Some(why) = self.connection.as_mut().and_then(|connection| connection.take_end()) else {
             return Vec::new();
         };
-        (self.log)(Word::Warning, format_args!("event=store-gone why=\"{why}\""));
+        (self.log)(Severity::Warning, format_args!("event=store-gone why=\"{why}\""));
         self.close(event_loop)
     }
 
@@ -97,7 +97,7 @@ impl StoreClient {
         let Some(connection) = self.connection.as_mut().filter(is_overdue) else { return Vec::new() };
         let without_reply = connection.give_up();
         self.losses.missed += length_of(without_reply.len());
-        (self.log)(Word::Warning, format_args!("event=store-silent waiting={}", without_reply.len()));
+        (self.log)(Severity::Warning, format_args!("event=store-silent waiting={}", without_reply.len()));
         without_reply
     }
 

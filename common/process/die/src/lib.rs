@@ -22,7 +22,7 @@ pub const LINE_BYTES_MAX: usize = 4096;
 
 /// The word that says how much a line matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
+pub enum Severity {
     /// Wrong words on the command line.
     Usage,
     /// The program ends because of it.
@@ -35,7 +35,7 @@ pub enum Word {
     Info,
 }
 
-impl Display for Word {
+impl Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Usage => "usage",
@@ -63,9 +63,9 @@ pub fn mark_unlocked() {
 }
 
 /// Writes one line: all of it, or (dropped and counted) nothing.
-pub fn say(program: &str, word: Word, text: impl Display) {
+pub fn say(program: &str, severity: Severity, text: impl Display) {
     let mark = if UNLOCKED.load(Relaxed) { "(NO SANDBOX) " } else { "" };
-    let mut line = format!("{program}: {word}: {mark}{text}");
+    let mut line = format!("{program}: {severity}: {mark}{text}");
     cut(&mut line);
     line.push('\n');
     if !matches!(rustix::io::write(rustix::stdio::stderr(), line.as_bytes()), Ok(n) if n == line.len()) {
@@ -85,43 +85,43 @@ fn cut(line: &mut String) {
 
 /// Good to know.
 pub fn info(program: &str, text: impl Display) {
-    say(program, Word::Info, text);
+    say(program, Severity::Info, text);
 }
 
 /// Something is worse than it should be.
 pub fn warning(program: &str, text: impl Display) {
-    say(program, Word::Warning, text);
+    say(program, Severity::Warning, text);
 }
 
 /// Somebody should look at once.
 pub fn alert(program: &str, text: impl Display) {
-    say(program, Word::Alert, text);
+    say(program, Severity::Alert, text);
 }
 
 /// Ends the program for good: a supervisor must not restart it.
 pub fn fatal(program: &str, text: impl Display) -> ! {
-    say(program, Word::Fatal, text);
+    say(program, Severity::Fatal, text);
     std::process::exit(EXIT_PERMANENT)
 }
 
 /// Ends the program for now: a supervisor should restart it.
 pub fn temporary(program: &str, text: impl Display) -> ! {
-    say(program, Word::Fatal, text);
+    say(program, Severity::Fatal, text);
     std::process::exit(EXIT_TEMPORARY)
 }
 
 /// Ends the program because its command line is wrong.
 pub fn usage(program: &str, text: &str) -> ! {
-    say(program, Word::Usage, text);
+    say(program, Severity::Usage, text);
     std::process::exit(EXIT_PERMANENT)
 }
 
 /// Outside bytes as they may stand in a line: printable ASCII but `"`, `\` and `=` and space as
 /// they are, others as `\xNN`.
 #[derive(Clone, Copy, Debug)]
-pub struct Odd<'a>(pub &'a [u8]);
+pub struct Escaped<'a>(pub &'a [u8]);
 
-impl Display for Odd<'_> {
+impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for &byte in self.0 {
             if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=') {
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn odd_bytes_are_escaped_so_that_a_line_stays_one_line() {
-        assert_eq!(Odd(b"a\nb=\"\\\xff ").to_string(), "a\\x0ab\\x3d\\x22\\x5c\\xff\\x20");
+        assert_eq!(Escaped(b"a\nb=\"\\\xff ").to_string(), "a\\x0ab\\x3d\\x22\\x5c\\xff\\x20");
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) fn install(policy: &Policy, mode: Mode) -> Result<(), Refusal> {
     }
     // The last moment: behind the filter nobody may, and what makes the filter is most of what is
     // not needed again.
-    fosse_sys::text::let_go();
+    fosse_sys::text::release_pages();
     seccompiler::apply_filter(&program).map_err(|error| Refusal::new(STEP, error.to_string()))
 }
 

@@ -98,6 +98,6 @@ fn settle(maker: &'static str, launch: &Launch<'_>, fds: &[OwnedFd]) {
 
 fn give_up(maker: &'static str, launch: &Launch<'_>, what: &str, why: &dyn Display) -> ! {
     let name = launch.program.name();
-    fosse_die::say(maker, fosse_die::Word::Fatal, format_args!("unable to {what} for {name}: {why}"));
+    fosse_die::say(maker, fosse_die::Severity::Fatal, format_args!("unable to {what} for {name}: {why}"));
     fosse_sys::process::exit_now(fosse_die::EXIT_TEMPORARY)
 }
