@@ -3,11 +3,11 @@
 use fosse_sys::probe::{self, Probe};
 use rustix::io::Errno;
 
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
-pub struct Action {
+pub(crate) struct Action {
     /// Its name.
     pub name: &'static str,
     attempt: ActionKind,
@@ -15,13 +15,13 @@ pub struct Action {
 
 #[derive(Clone, Copy, Debug)]
 enum ActionKind {
-    Do(fn(&Stage) -> Attempt),
+    Function(fn(&Fixture) -> ActionResult),
     Call(&'static Probe),
 }
 
 impl Action {
-    pub(crate) const fn new(name: &'static str, attempt: fn(&Stage) -> Attempt) -> Action {
-        Action { name, attempt: ActionKind::Do(attempt) }
+    pub(crate) const fn new(name: &'static str, attempt: fn(&Fixture) -> ActionResult) -> Action {
+        Action { name, attempt: ActionKind::Function(attempt) }
     }
 
     /// Makes a row of one system call.
@@ -33,16 +33,16 @@ impl Action {
     ///
     /// # Errors
     /// The errno it was refused with.
-    pub fn attempt(&self, stage: &Stage) -> Result<(), Errno> {
+    pub(crate) fn attempt(&self, fixture: &Fixture) -> Result<(), Errno> {
         match self.attempt {
-            ActionKind::Do(attempt) => attempt(stage),
+            ActionKind::Function(attempt) => attempt(fixture),
             ActionKind::Call(probe) => probe::attempt(probe),
         }
     }
 }
 
-/// What an attempt returns.
-pub(crate) type Attempt = Result<(), Errno>;
+/// The result of an action: the errno it was refused with, or none.
+pub(crate) type ActionResult = Result<(), Errno>;
 
 /// Returns nix's errno as rustix has it.
 pub(crate) fn errno(errno: nix::errno::Errno) -> Errno {

@@ -1,13 +1,13 @@
-//! The launcher's filter against traces and policies: every row of it must occur, and it must let
-//! through what the programs below it may do.
+//! The launcher's filter against traces and policies: every row of it must occur, and it must
+//! permit every call that the programs below it may make.
 
 use fosse_lockdown::call;
 use fosse_lockdown::launcher::LAUNCHER;
 
 use crate::trace::{Line, unused_of};
 
-/// Calls in one process's log that were made below the launcher's filter: in start and its fork
-/// server those behind their own seccomp(2), in everybody else all of them.
+/// Returns the calls in one process's log that were made below the launcher's filter: in start and
+/// its fork server those after their own seccomp(2), in all others every call.
 #[must_use]
 pub(crate) fn lines_below(log: &str) -> Vec<Line> {
     let all: Vec<Line> = log.lines().filter_map(Line::read).collect();
@@ -16,13 +16,13 @@ pub(crate) fn lines_below(log: &str) -> Vec<Line> {
     if !puts_it_up {
         return all;
     }
-    let behind = all.into_iter().skip_while(|line| !is(line, call::SECCOMP.name));
-    behind.skip(1).collect()
+    let after = all.into_iter().skip_while(|line| !is(line, call::SECCOMP.name));
+    after.skip(1).collect()
 }
 
-/// What is wrong with the filter, by the logs of a whole edge.
+/// Returns the rows of the filter that do not occur in the logs of a whole edge.
 #[must_use]
-pub fn findings(logs: &[String]) -> Vec<String> {
+pub(crate) fn findings(logs: &[String]) -> Vec<String> {
     let lines: Vec<Line> = logs.iter().flat_map(|log| lines_below(log)).collect();
     unused_of("launcher", LAUNCHER, &lines.iter().collect::<Vec<_>>())
 }

@@ -1,12 +1,12 @@
-//! The table: actions down, programs across; and what in it must not be.
+//! The table: actions down, programs across; and the cells that must not be.
 
 use std::fmt;
 
 use crate::action::Action;
 use crate::actions;
+use crate::attempt::{self, Layers, Outcome};
+use crate::fixture::Fixture;
 use crate::programs::Program;
-use crate::stage::Stage;
-use crate::trial::{self, Outcome, Walls};
 
 /// Widest action name, and width of a program's column.
 const ACTION_WIDTH: usize = 24;
@@ -14,37 +14,37 @@ const COLUMN_WIDTH: usize = 12;
 
 /// Every action under every program's policy.
 #[derive(Debug)]
-pub struct Matrix {
+pub(crate) struct Matrix {
     programs: Vec<Program>,
     rows: Vec<(Action, Vec<Outcome>)>,
 }
 
 impl Matrix {
-    /// Runs every trial, after one that must succeed: where that fails, `killed` would mean
+    /// Runs every attempt, after one that must succeed: where that fails, `killed` would mean
     /// nothing.
     ///
     /// # Errors
-    /// The first trial that could not be run at all.
-    pub fn fill(programs: &[Program], stage: &Stage, walls: Walls) -> Result<Matrix, String> {
+    /// The first attempt that could not be run at all.
+    pub(crate) fn fill(programs: &[Program], fixture: &Fixture, layers: Layers) -> Result<Matrix, String> {
         for program in programs {
-            let control = trial::run(program, &actions::CONTROL, stage, walls)?;
+            let control = attempt::run(program, &actions::CONTROL, fixture, layers)?;
             if control != Outcome::Allowed {
                 return Err(format!("{} cannot even write to fd 2: {control}", program.policy.program));
             }
         }
         let row = |action: Action| {
-            let cells = programs.iter().map(|program| trial::run(program, &action, stage, walls));
+            let cells = programs.iter().map(|program| attempt::run(program, &action, fixture, layers));
             Ok((action, cells.collect::<Result<_, String>>()?))
         };
         let rows = actions::all().map(row).collect::<Result<_, String>>()?;
         Ok(Matrix { programs: programs.to_vec(), rows })
     }
 
-    /// Every cell that says ALLOWED where no exception does, and every exception that is no longer
-    /// one. Where this kernel's Landlock lacks something (`degraded`) the exceptions for that may
-    /// be used.
+    /// Returns every cell that says ALLOWED without an exception, and every exception that is no
+    /// longer one. Where this kernel's Landlock lacks something (`degraded`) the exceptions for
+    /// that may be used.
     #[must_use]
-    pub fn unexpected(&self, degraded: bool) -> Vec<String> {
+    pub(crate) fn unexpected(&self, degraded: bool) -> Vec<String> {
         let mut found = Vec::new();
         for (program, action, outcome) in self.cells() {
             let name = program.policy.program;
@@ -63,15 +63,15 @@ impl Matrix {
         found
     }
 
-    /// The exceptions in use, with what limits each.
+    /// Returns the exceptions in use, each with its limit.
     #[must_use]
-    pub fn exceptions(&self) -> Vec<String> {
+    pub(crate) fn exceptions(&self) -> Vec<String> {
         let used = self.cells().filter(|(_, _, outcome)| *outcome == Outcome::Allowed);
-        let told = used.filter_map(|(program, action, _)| {
+        let listed = used.filter_map(|(program, action, _)| {
             let exception = program.exceptions.iter().find(|exception| exception.action == action)?;
             Some(format!("{} {action}: {}", program.policy.program, exception.limit))
         });
-        told.collect()
+        listed.collect()
     }
 
     fn cells(&self) -> impl Iterator<Item = (&Program, &'static str, Outcome)> {
@@ -97,8 +97,8 @@ impl fmt::Display for Matrix {
     }
 }
 
-/// Every cell that is looser here than in a table printed before, and every row and column that
-/// table lacks.
+/// Returns every cell that is looser here than in a table printed before, and every row and column
+/// that the table lacks.
 #[must_use]
 pub(crate) fn looser_than(matrix: &Matrix, golden: &str) -> Vec<String> {
     let mut lines = golden.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -116,7 +116,7 @@ pub(crate) fn looser_than(matrix: &Matrix, golden: &str) -> Vec<String> {
     found
 }
 
-/// Columns and rows that the golden table does not have: it must be printed anew and read.
+/// Returns the columns and rows that the golden table lacks: it must be printed again and read.
 fn absent(matrix: &Matrix, programs: &[&str], rows: &[Vec<&str>]) -> Vec<String> {
     let has_row = |name: &str| rows.iter().any(|row| row.first() == Some(&name));
     let columns = matrix.programs.iter().map(Program::name).filter(|name| !programs.contains(name));

@@ -9,8 +9,8 @@ use rustix::net::{
     listen, sendmsg_addr, sendto, socket,
 };
 
-use crate::action::{Action, Attempt};
-use crate::stage::Stage;
+use crate::action::{Action, ActionResult};
+use crate::fixture::Fixture;
 
 /// Multipath TCP has a number above a byte: filters that mask it see TCP.
 const MPTCP: u32 = 262;
@@ -24,29 +24,35 @@ const ANY_PORT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
 
 /// The rows.
 pub(crate) const ACTIONS: &[Action] = &[
-    Action::new("tcp_connect", |stage| connect(tcp()?, &stage.tcp)),
+    Action::new("tcp_connect", |fixture| connect(tcp()?, &fixture.tcp)),
     Action::new("tcp_bind", |_| bind(tcp()?, &ANY_PORT)),
     Action::new("tcp_listen_unbound", |_| listen(tcp()?, 1)),
-    Action::new("tcp_fast_open", |stage| sendto(tcp()?, b"x", FAST_OPEN, &stage.tcp).map(drop)),
+    Action::new("tcp_fast_open", |fixture| sendto(tcp()?, b"x", FAST_OPEN, &fixture.tcp).map(drop)),
     Action::new("mptcp_connect", mptcp_connect),
     Action::new("udp_send", udp_send),
     Action::new("udp_bind", |_| bind(open(AddressFamily::INET, SocketType::DGRAM)?, &ANY_PORT)),
-    Action::new("unix_connect_path", |stage| connect(unix()?, &SocketAddrUnix::new(stage.path("socket"))?)),
-    Action::new("unix_connect_abstract", |stage| {
-        connect(unix()?, &SocketAddrUnix::new_abstract_name(&stage.abstract_name)?)
+    Action::new("unix_connect_path", |fixture| connect(unix()?, &SocketAddrUnix::new(fixture.path("socket"))?)),
+    Action::new("unix_connect_abstract", |fixture| {
+        connect(unix()?, &SocketAddrUnix::new_abstract_name(&fixture.abstract_name)?)
     }),
-    Action::new("given_tcp_connect", |stage| connect(&stage.hand()?.tcp, &stage.tcp)),
-    Action::new("given_tcp_bind", |stage| bind(&stage.hand()?.tcp, &ANY_PORT)),
-    Action::new("given_tcp_listen", |stage| listen(&stage.hand()?.tcp, 1)),
-    Action::new("given_tcp_fast_open", |stage| sendto(&stage.hand()?.tcp, b"x", FAST_OPEN, &stage.tcp).map(drop)),
+    Action::new("given_tcp_connect", |fixture| connect(&fixture.given()?.tcp, &fixture.tcp)),
+    Action::new("given_tcp_bind", |fixture| bind(&fixture.given()?.tcp, &ANY_PORT)),
+    Action::new("given_tcp_listen", |fixture| listen(&fixture.given()?.tcp, 1)),
+    Action::new("given_tcp_fast_open", |fixture| {
+        sendto(&fixture.given()?.tcp, b"x", FAST_OPEN, &fixture.tcp).map(drop)
+    }),
     Action::new("given_tcp_fast_open_msg", given_tcp_fast_open_msg),
-    Action::new("given_udp_send", |stage| sendto(&stage.hand()?.udp, b"x", SendFlags::empty(), &stage.tcp).map(drop)),
-    Action::new("given_unix_connect", |stage| {
-        connect(&stage.hand()?.unix, &SocketAddrUnix::new(stage.path("socket"))?)
+    Action::new("given_udp_send", |fixture| {
+        sendto(&fixture.given()?.udp, b"x", SendFlags::empty(), &fixture.tcp).map(drop)
     }),
-    Action::new("given_tcp_filter", |stage| fosse_sys::probe::attach_filter(&stage.hand()?.tcp)),
-    Action::new("given_tcp_congestion", |stage| rustix::net::sockopt::set_tcp_congestion(&stage.hand()?.tcp, "reno")),
-    Action::new("unix_bind", |stage| bind(unix()?, &SocketAddrUnix::new(stage.path("bound"))?)),
+    Action::new("given_unix_connect", |fixture| {
+        connect(&fixture.given()?.unix, &SocketAddrUnix::new(fixture.path("socket"))?)
+    }),
+    Action::new("given_tcp_filter", |fixture| fosse_sys::probe::attach_filter(&fixture.given()?.tcp)),
+    Action::new("given_tcp_congestion", |fixture| {
+        rustix::net::sockopt::set_tcp_congestion(&fixture.given()?.tcp, "reno")
+    }),
+    Action::new("unix_bind", |fixture| bind(unix()?, &SocketAddrUnix::new(fixture.path("bound"))?)),
     Action::new("netlink_socket", |_| of(AddressFamily::NETLINK, SocketType::RAW)),
     Action::new("vsock_socket", |_| of(AddressFamily::from_raw(AF_VSOCK), SocketType::STREAM)),
     Action::new("raw_socket", |_| socket(AddressFamily::INET, SocketType::RAW, Some(ipproto::ICMP)).map(drop)),
@@ -58,19 +64,19 @@ pub(crate) const ACTIONS: &[Action] = &[
     Action::new("interface_index", |_| name_to_index(unix()?, "lo").map(drop)),
 ];
 
-fn mptcp_connect(stage: &Stage) -> Attempt {
+fn mptcp_connect(fixture: &Fixture) -> ActionResult {
     let protocol = Protocol::from_raw(std::num::NonZeroU32::new(MPTCP).ok_or(Errno::INVAL)?);
-    connect(socket(AddressFamily::INET, SocketType::STREAM, Some(protocol))?, &stage.tcp)
+    connect(socket(AddressFamily::INET, SocketType::STREAM, Some(protocol))?, &fixture.tcp)
 }
 
-fn given_tcp_fast_open_msg(stage: &Stage) -> Attempt {
+fn given_tcp_fast_open_msg(fixture: &Fixture) -> ActionResult {
     let mut control = SendAncillaryBuffer::default();
     let bytes = [std::io::IoSlice::new(b"x")];
-    sendmsg_addr(&stage.hand()?.tcp, &stage.tcp, &bytes, &mut control, FAST_OPEN).map(drop)
+    sendmsg_addr(&fixture.given()?.tcp, &fixture.tcp, &bytes, &mut control, FAST_OPEN).map(drop)
 }
 
-fn udp_send(stage: &Stage) -> Attempt {
-    sendto(open(AddressFamily::INET, SocketType::DGRAM)?, b"x", SendFlags::empty(), &stage.tcp).map(drop)
+fn udp_send(fixture: &Fixture) -> ActionResult {
+    sendto(open(AddressFamily::INET, SocketType::DGRAM)?, b"x", SendFlags::empty(), &fixture.tcp).map(drop)
 }
 
 fn tcp() -> Result<std::os::fd::OwnedFd, Errno> {
@@ -85,6 +91,6 @@ fn open(family: AddressFamily, kind: SocketType) -> Result<std::os::fd::OwnedFd,
     socket(family, kind, None)
 }
 
-fn of(family: AddressFamily, kind: SocketType) -> Attempt {
+fn of(family: AddressFamily, kind: SocketType) -> ActionResult {
     open(family, kind).map(drop)
 }

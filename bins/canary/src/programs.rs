@@ -12,13 +12,13 @@ pub struct Program {
 }
 
 impl Program {
-    /// Its name without the common part.
+    /// Returns its name without the common part.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.policy.program.strip_prefix("fosse-").unwrap_or(self.policy.program)
     }
 
-    /// Whether it is a program, and not the ground policies stand on.
+    /// Returns whether it is a program, and not the base of all policies.
     #[must_use]
     pub(crate) fn is_real(&self) -> bool {
         self.policy.program != BASE.program
@@ -30,9 +30,9 @@ impl Program {
 pub struct Exception {
     /// The action's name in the table.
     pub action: &'static str,
-    /// What limits it.
+    /// Its limit.
     pub limit: &'static str,
-    /// Whether it is one only where this kernel's Landlock lacks something.
+    /// It is one only where this kernel's Landlock lacks something.
     pub degraded: bool,
 }
 
@@ -46,24 +46,24 @@ impl Exception {
     }
 }
 
-/// A program that may do nothing of its own: the ground all policies stand on.
+/// A program that may do nothing of its own: the base of all policies.
 const BASE: Policy = Policy { program: "fosse-base", ..Policy::NOTHING };
 
 /// The programs that make programs. They have no policy but a list of what they gave up: see
-/// [`crate::trial::Walls::Launcher`].
+/// [`crate::attempt::Layers::Launcher`].
 pub const LAUNCHER: Program =
     Program { policy: &Policy { program: "fosse-start", ..Policy::NOTHING }, exceptions: &[] };
 
-/// Why connect may reach further: seccomp cannot see an address, Landlock has not seen the table.
+/// The limit of connect, which may reach further: seccomp cannot see an address, and Landlock has
+/// not seen the table.
 const CONNECTS: &str =
     "the program holds only the backend table and hands every socket on; it reads nothing but numbers";
 
-/// Why load may reach further where Landlock is missing.
-const LOADS: &str =
-    "without Landlock only its UID and its empty root stand between it and files; it reads what root wrote";
+/// The limit of load where Landlock is missing.
+const LOADS: &str = "without Landlock only its UID and its empty root keep it from files; it reads what root wrote";
 
-/// Why static may reach further where Landlock is missing.
-const SERVES: &str = "without Landlock only its UID stands between it and files outside its directory";
+/// The limit of static where Landlock is missing.
+const SERVES: &str = "without Landlock only its UID keeps it from files outside its directory";
 
 /// Every program.
 pub const ALL: &[Program] = &[

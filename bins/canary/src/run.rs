@@ -1,35 +1,35 @@
-//! One run: the table filled, or traces read, and what follows from it.
+//! One run: the table is filled, or traces are read, and findings are reported.
 
 use fosse_args::Args;
 use fosse_lockdown::Mode;
 
+use crate::attempt::{self, Layers};
+use crate::fixture::Fixture;
 use crate::matrix::{self, Matrix};
 use crate::programs::{self, Program};
-use crate::stage::Stage;
-use crate::trial::{self, Walls};
 use crate::{PROGRAM, actions, below, trace};
 
 /// Does what the command line asks for and ends.
 pub fn run(mut args: Args) -> ! {
     if args.flag(actions::EXECUTED) {
-        std::process::exit(trial::ALLOWED);
+        std::process::exit(attempt::ALLOWED);
     }
-    let walls = walls(&mut args);
+    let layers = layers(&mut args);
     let traces = args.value("--traces");
     let mode = if args.flag("--sandbox-strict") { Mode::Strict } else { Mode::Default };
     let golden = args.value("--golden");
-    let programs = if walls == Walls::Launcher { vec![programs::LAUNCHER] } else { chosen(&mut args) };
+    let programs = if layers == Layers::Launcher { vec![programs::LAUNCHER] } else { chosen(&mut args) };
     args.end();
     if let Some(directory) = traces {
         end(&traced(&directory, &programs));
     }
-    let degraded = trial::announce(PROGRAM, mode).unwrap_or_else(|why| fosse_die::temporary(PROGRAM, why));
-    let stage = Stage::build()
-        .unwrap_or_else(|why| fosse_die::temporary(PROGRAM, format_args!("unable to set the stage: {why}")));
-    let matrix = Matrix::fill(&programs, &stage, walls).unwrap_or_else(|why| fosse_die::fatal(PROGRAM, why));
-    drop(stage);
+    let degraded = attempt::announce(PROGRAM, mode).unwrap_or_else(|why| fosse_die::temporary(PROGRAM, why));
+    let fixture = Fixture::build()
+        .unwrap_or_else(|why| fosse_die::temporary(PROGRAM, format_args!("unable to make the fixture: {why}")));
+    let matrix = Matrix::fill(&programs, &fixture, layers).unwrap_or_else(|why| fosse_die::fatal(PROGRAM, why));
+    drop(fixture);
     print!("{matrix}");
-    let mut findings = if walls == Walls::Full { held(&matrix, degraded) } else { Vec::new() };
+    let mut findings = if layers == Layers::Full { held(&matrix, degraded) } else { Vec::new() };
     findings.extend(golden.map_or_else(Vec::new, |path| looser(&matrix, &path)));
     end(&findings)
 }
@@ -55,12 +55,12 @@ fn traced(directory: &str, programs: &[Program]) -> Vec<String> {
     found
 }
 
-fn walls(args: &mut Args) -> Walls {
-    let asked: Vec<Walls> = Walls::ALL.into_iter().filter(|walls| args.flag(walls.option())).collect();
+fn layers(args: &mut Args) -> Layers {
+    let asked: Vec<Layers> = Layers::ALL.into_iter().filter(|layers| args.flag(layers.option())).collect();
     match asked.as_slice() {
-        [] => Walls::Full,
+        [] => Layers::Full,
         [one] => *one,
-        _ => args.refuse("one of the options for walls at most"),
+        _ => args.refuse("one of the options for layers at most"),
     }
 }
 
@@ -75,7 +75,7 @@ fn chosen(args: &mut Args) -> Vec<Program> {
     if chosen.is_empty() { programs::ALL.to_vec() } else { chosen }
 }
 
-/// Under the full set nothing may be allowed but the exceptions, which are told.
+/// Prints the exceptions. Returns everything else that is allowed under the full set.
 fn held(matrix: &Matrix, degraded: bool) -> Vec<String> {
     for exception in matrix.exceptions() {
         println!("exception {exception}");

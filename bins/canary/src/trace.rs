@@ -1,5 +1,5 @@
-//! What programs really called: reads the logs of `strace -ff -X raw -o DIR/trace ...` and holds
-//! them against the policies.
+//! Traces of programs: reads the logs of `strace -ff -X raw -o DIR/trace ...` and compares them
+//! with the policies.
 //!
 //! Two questions. Did any program read a byte before its lock was on? And does every row of every
 //! policy that says `seen` occur? A row nobody needs is a door nobody watches.
@@ -11,11 +11,11 @@ use fosse_lockdown::{Args, BASE, Call, Cond, Row, Why, call};
 
 use crate::programs::Program;
 
-/// A process's own name for itself has at most so many bytes (prctl(2), PR_SET_NAME).
+/// The longest name that a process can give itself, in bytes (prctl(2), PR_SET_NAME).
 const NAME_BYTES_MAX: usize = 15;
 
-/// What a process that makes instances of a program calls itself. It reads what root has sealed,
-/// launches by start, and is never locked; its instances go the whole way.
+/// The name that a zygote gives itself. It reads files that root has sealed and launches by start,
+/// and never locks itself down as its instances do.
 const ZYGOTE: &str = "fosse-zygote";
 
 /// Calls that bring bytes or descriptors in.
@@ -33,39 +33,39 @@ const READING: &[Call] = &[
 
 /// One system call as strace prints it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub(crate) struct Line {
     /// Its name.
     pub name: String,
     /// Its arguments; those that are no plain number are `None`.
     pub arguments: Vec<Option<u64>>,
-    /// The words as printed.
+    /// The arguments as printed.
     pub words: Vec<String>,
-    /// What it returned, if a number.
-    pub answer: Option<i64>,
+    /// The value it returned, if a number.
+    pub result: Option<i64>,
 }
 
 impl Line {
     /// Reads one line; `None` for signals, ends and whatever else is no call.
     #[must_use]
-    pub fn read(text: &str) -> Option<Line> {
+    pub(crate) fn read(text: &str) -> Option<Line> {
         let (name, rest) = text.split_once('(')?;
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return None;
         }
         let (inside, after) = split_call(rest);
-        let answer = after.trim_start().strip_prefix('=').and_then(|answer| answer.split_whitespace().next());
+        let result = after.trim_start().strip_prefix('=').and_then(|rest| rest.split_whitespace().next());
         let words: Vec<String> = split_arguments(inside).into_iter().map(str::to_owned).collect();
         // strace prints clone's arguments in an order of its own, with names.
         let flags = words.iter().find_map(|word| word.strip_prefix("flags=")).filter(|_| name == call::CLONE.name);
         let arguments = flags.map_or_else(|| words.iter().map(|w| number(w)).collect(), |flags| vec![number(flags)]);
-        Some(Line { name: name.to_owned(), arguments, words, answer: answer.and_then(signed) })
+        Some(Line { name: name.to_owned(), arguments, words, result: result.and_then(signed) })
     }
 
     fn is(&self, call: Call) -> bool {
         self.name == call.name
     }
 
-    /// What the process calls itself from now on.
+    /// Returns the name that the process gives itself with this call.
     fn names_itself(&self) -> Option<&str> {
         const PR_SET_NAME: u64 = 15;
         let names = self.is(call::PRCTL) && self.arguments.first() == Some(&Some(PR_SET_NAME));
@@ -97,9 +97,9 @@ impl Line {
     }
 }
 
-/// What one process did: from its exec to its lock, and after.
+/// The calls of one process: from its exec to its lock, and after.
 #[derive(Clone, Debug, Default)]
-pub struct Life {
+pub(crate) struct Life {
     /// The program it executed last, as `fosse-parse`; for the instance of a zygote what it calls
     /// itself.
     pub program: String,
@@ -113,7 +113,7 @@ pub struct Life {
 impl Life {
     /// Reads one process's log.
     #[must_use]
-    pub fn read(log: &str) -> Life {
+    pub(crate) fn read(log: &str) -> Life {
         let mut life = Life::default();
         for text in log.lines() {
             life.killed |= text.starts_with("+++ killed by SIGSYS");
@@ -123,7 +123,7 @@ impl Life {
                 Some(name) if life.program.is_empty() => life.program = name.to_owned(),
                 _ => {}
             }
-            let succeeded = line.answer == Some(0);
+            let succeeded = line.result == Some(0);
             if succeeded && (line.is(call::EXECVE) || line.is(call::EXECVEAT)) {
                 life = Life { program: executed(text), ..Life::default() };
             } else if life.locked {
@@ -137,19 +137,19 @@ impl Life {
         life
     }
 
-    /// Whether this is that program: an instance knows only the beginning of a long name.
+    /// Returns whether this is that program: an instance has only the beginning of a long name.
     fn is_of(&self, program: &str) -> bool {
         self.program == program || (self.program.len() == NAME_BYTES_MAX && program.starts_with(&self.program))
     }
 
-    /// Calls before the lock that brought something in from a descriptor this process had not
-    /// opened itself.
+    /// Returns the calls before the lock that read from a descriptor this process had not opened
+    /// itself.
     #[must_use]
     pub(crate) fn early_reads(&self) -> Vec<String> {
         let mut own: Vec<u64> = Vec::new();
         let mut early = Vec::new();
         for line in &self.before {
-            let opened = line.answer.and_then(|fd| u64::try_from(fd).ok());
+            let opened = line.result.and_then(|fd| u64::try_from(fd).ok());
             if line.is(call::OPENAT) || line.is(call::OPEN) {
                 own.extend(opened);
             } else if READING.iter().any(|reading| line.is(*reading)) {
@@ -163,10 +163,10 @@ impl Life {
     }
 }
 
-/// Every log of a directory.
+/// Reads every log of a directory.
 ///
 /// # Errors
-/// What cannot be read.
+/// The error of the file that cannot be read.
 pub(crate) fn read_directory(directory: &Path) -> std::io::Result<Vec<Life>> {
     let mut lives = Vec::new();
     for entry in std::fs::read_dir(directory)? {
@@ -176,10 +176,10 @@ pub(crate) fn read_directory(directory: &Path) -> std::io::Result<Vec<Life>> {
     Ok(lives)
 }
 
-/// The logs of an edge, without those of programs that run beside it.
+/// Reads the logs of an edge, without those of programs that run beside it.
 ///
 /// # Errors
-/// What cannot be read.
+/// The error of the file that cannot be read.
 pub(crate) fn edge_logs(directory: &Path) -> std::io::Result<Vec<String>> {
     let mut logs = Vec::new();
     for entry in std::fs::read_dir(directory)? {
@@ -191,10 +191,9 @@ pub(crate) fn edge_logs(directory: &Path) -> std::io::Result<Vec<String>> {
     Ok(logs)
 }
 
-/// What is wrong: early reads, deaths by the sandbox, and rows that never occur. Programs no log
-/// knows are named too.
+/// Returns early reads, kills by the sandbox, rows that never occur, and programs without a log.
 #[must_use]
-pub fn findings(lives: &[Life], programs: &[Program]) -> Vec<String> {
+pub(crate) fn findings(lives: &[Life], programs: &[Program]) -> Vec<String> {
     let mut found = Vec::new();
     let mut of: BTreeMap<&str, Vec<&Life>> = BTreeMap::new();
     for life in lives.iter().filter(|life| !life.zygote) {
@@ -223,7 +222,7 @@ fn unused(who: &str, rows: &[Row], lives: &[&Life]) -> Vec<String> {
     unused_of(who, rows, &lives.iter().flat_map(|life| &life.after).collect::<Vec<_>>())
 }
 
-/// Rows that say `seen` and are not among these calls.
+/// Returns the rows that say `seen` and are not among these calls.
 #[must_use]
 pub(crate) fn unused_of(who: &str, rows: &[Row], lines: &[&Line]) -> Vec<String> {
     let occurs = |row: &Row| lines.iter().any(|line| line.matches(row));
@@ -231,14 +230,15 @@ pub(crate) fn unused_of(who: &str, rows: &[Row], lines: &[&Line]) -> Vec<String>
     missing.map(|row| format!("{who}: row never seen: {} {:?} ({})", row.call.name, row.args, row.reason)).collect()
 }
 
-/// `execve("/x/fosse-parse", [...` and `execveat(5, "", ["fosse-parse", ...`: the first string that
-/// is not empty (the path is printed whole, the words are cut).
+/// Returns the program of an exec, `execve("/x/fosse-parse", [...` and
+/// `execveat(5, "", ["fosse-parse", ...`: the first string that is not empty (the path is printed
+/// whole, the words are cut).
 fn executed(text: &str) -> String {
     let word = text.split('"').skip(1).step_by(2).find(|word| !word.is_empty()).unwrap_or_default();
     word.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
-/// Splits behind the parenthesis that closes the call.
+/// Splits at the parenthesis that closes the call.
 fn split_call(text: &str) -> (&str, &str) {
     let end = Depth::default().ends(text, |depth, c| c == ')' && depth.is_outermost());
     let (inside, after) = text.split_at_checked(end).unwrap_or((text, ""));
@@ -257,7 +257,7 @@ fn split_arguments(text: &str) -> Vec<&str> {
     words
 }
 
-/// Where a walk through brackets and strings stands.
+/// The state of a walk through brackets and strings.
 #[derive(Default)]
 struct Depth {
     open: u32,
@@ -270,7 +270,7 @@ impl Depth {
         self.open == 0 && !self.quoted
     }
 
-    /// Index of the first character for which `stop` holds, else the length.
+    /// Returns the index of the first character for which `stop` holds, else the length.
     fn ends(mut self, text: &str, stop: impl Fn(&Depth, char) -> bool) -> usize {
         for (at, c) in text.char_indices() {
             if stop(&self, c) {
@@ -286,14 +286,15 @@ impl Depth {
             _ if self.escaped => self.escaped = false,
             '\\' if self.quoted => self.escaped = true,
             '"' => self.quoted = !self.quoted,
-            '(' | '[' | '{' if !self.quoted => self.open = self.open.saturating_add(1),
+            '(' | '[' | '{' if !self.quoted => self.open += 1,
+            // strace cuts long arguments, so that more may close than open.
             ')' | ']' | '}' if !self.quoted => self.open = self.open.saturating_sub(1),
             _ => {}
         }
     }
 }
 
-/// A number, or several joined by `|`, which strace does where it knows some of the bits.
+/// Reads a number, or several joined by `|`, as strace prints flags of which it knows some.
 fn number(word: &str) -> Option<u64> {
     let word = word.split_whitespace().next()?;
     let mut parts = word.split('|').map(|part| if part == "NULL" { Some(0) } else { signed(part) });
@@ -319,11 +320,11 @@ mod tests {
         let line = Line::read(r#"sendto(7, "a, \"(b", 6, 0x4040, NULL, 0) = 6"#).unwrap();
         assert_eq!(line.name, "sendto");
         assert_eq!(line.arguments, [Some(7), None, Some(6), Some(0x4040), Some(0), Some(0)]);
-        assert_eq!(line.answer, Some(6));
+        assert_eq!(line.result, Some(6));
         let line = Line::read("fcntl(-1, 0x1) = -1 EBADF (Bad file descriptor)").unwrap();
-        assert_eq!((line.arguments, line.answer), (vec![Some(u64::MAX), Some(1)], Some(-1)));
+        assert_eq!((line.arguments, line.result), (vec![Some(u64::MAX), Some(1)], Some(-1)));
         let line = Line::read("accept4(3, {sa_family=0x2, sin_port=htons(1)}, [16], 0x80800) = 9").unwrap();
-        assert_eq!((line.arguments, line.answer), (vec![Some(3), None, None, Some(0x80800)], Some(9)));
+        assert_eq!((line.arguments, line.result), (vec![Some(3), None, None, Some(0x80800)], Some(9)));
         let line = Line::read("socket(0x1, 0x1|0x80800, 0) = 4").unwrap();
         assert_eq!(line.arguments, [Some(1), Some(0x80801), Some(0)]);
         let line = Line::read("clone(child_stack=NULL, flags=0x8000|17) = 9").unwrap();

@@ -24,7 +24,7 @@ fn no_row_repeats_what_every_program_may_do() {
 }
 
 #[test]
-fn no_row_with_conditions_stands_beside_one_without() {
+fn no_row_with_conditions_is_beside_one_without() {
     for program in ALL {
         let rows = program.policy.syscalls;
         for number in any(rows).into_iter().filter(|number| *number >= 0) {
@@ -56,7 +56,7 @@ fn only_the_one_program_whose_job_it_is_has_socket_and_connect() {
 }
 
 #[test]
-fn nobody_has_the_calls_that_no_condition_makes_safe() {
+fn no_program_has_the_calls_that_no_condition_makes_safe() {
     const NEVER: &[&str] = &[
         "bind",
         "listen",

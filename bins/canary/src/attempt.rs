@@ -1,4 +1,4 @@
-//! One cell of the table: a process that locks itself down, does one thing, and ends.
+//! One cell of the table: a process that locks itself down, tries one action, and ends.
 
 use std::fmt;
 
@@ -9,50 +9,50 @@ use rustix::io::Errno;
 use rustix::process::{WaitOptions, waitpid};
 
 use crate::action::Action;
+use crate::fixture::Fixture;
 use crate::programs::Program;
-use crate::stage::Stage;
 
-/// Exit status of a trial whose action was done. Errno values are all below.
-pub const ALLOWED: i32 = 200;
-/// Exit status of a trial that could not be locked down.
+/// Exit status of an attempt whose action was done. Errno values are all below.
+pub(crate) const ALLOWED: i32 = 200;
+/// Exit status of an attempt that could not be locked down.
 const NOT_LOCKED: i32 = 201;
 
-/// Which walls stand.
+/// The layers that are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Walls {
-    /// All, as the program stands behind.
+pub(crate) enum Layers {
+    /// All, as the program has them.
     Full,
     /// UID and Landlock.
     LandlockOnly,
     /// UID and seccomp.
     SeccompOnly,
-    /// Only the UID: shows that the actions would work.
+    /// Only the UID: shows that the actions work.
     None,
-    /// Root with the few capabilities of fosse-start behind what start gives up (but not in its
+    /// Root with the few capabilities and the filter of fosse-start (but not in its fork server's
     /// empty namespaces).
     Launcher,
 }
 
-impl Walls {
-    /// All that are asked for by an option.
-    pub const ALL: [Walls; 4] = [Walls::LandlockOnly, Walls::SeccompOnly, Walls::None, Walls::Launcher];
+impl Layers {
+    /// Those that are asked for by an option.
+    pub(crate) const ALL: [Layers; 4] = [Layers::LandlockOnly, Layers::SeccompOnly, Layers::None, Layers::Launcher];
 
-    /// The option that asks for it.
+    /// Returns the option that asks for it.
     #[must_use]
-    pub const fn option(self) -> &'static str {
+    pub(crate) const fn option(self) -> &'static str {
         match self {
-            Walls::Full => "--full",
-            Walls::LandlockOnly => "--landlock-only",
-            Walls::SeccompOnly => "--seccomp-only",
-            Walls::None => "--no-walls",
-            Walls::Launcher => "--launcher",
+            Layers::Full => "--full",
+            Layers::LandlockOnly => "--landlock-only",
+            Layers::SeccompOnly => "--seccomp-only",
+            Layers::None => "--no-layers",
+            Layers::Launcher => "--launcher",
         }
     }
 }
 
-/// What came of one action. Ordered from strict to loose.
+/// The outcome of one action. Ordered from strict to loose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The process was ended by SIGSYS.
     Killed,
     /// The action was refused with an errno.
@@ -64,7 +64,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// How loose: 0 killed, 1 refused in some way, 2 allowed.
+    /// Returns 0 where it is killed, 1 where it is refused in some way, 2 where it is allowed.
     #[must_use]
     pub(crate) const fn looseness(self) -> u8 {
         match self {
@@ -87,29 +87,30 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Runs one action under one program's policy behind the given walls.
+/// Runs one action under one program's policy with the given layers.
 ///
 /// # Errors
-/// Where the kernel refuses to fork or the lock cannot be put on: then the whole table would mean
+/// The kernel refuses to fork, or the lock cannot be put on: then the whole table would mean
 /// nothing.
-pub fn run(program: &Program, action: &Action, stage: &Stage, walls: Walls) -> Result<Outcome, String> {
+pub(crate) fn run(program: &Program, action: &Action, fixture: &Fixture, layers: Layers) -> Result<Outcome, String> {
     match fork().map_err(|errno| format!("fork: {errno}"))? {
-        Fork::Child => exit_now(child(program, action, stage, walls)),
+        Fork::Child => exit_now(child(program, action, fixture, layers)),
         Fork::Parent(pid) => {
             let ended = waitpid(Some(pid), WaitOptions::empty()).map_err(|errno| format!("wait: {errno}"))?;
             let (_, status) = ended.ok_or("wait: nothing")?;
-            stage.reset().map_err(|error| format!("unable to tidy up: {error}"))?;
+            fixture.reset().map_err(|error| format!("unable to tidy up: {error}"))?;
             outcome(status.exit_status(), status.terminating_signal())
         }
     }
 }
 
-/// Locks a child down and lets it say what this kernel lacks; whether that is anything. In strict
-/// mode the child may refuse instead, which ends this program with the same status.
+/// Locks a child down, which prints everything that this kernel lacks. Returns whether that is
+/// anything. In strict mode the child may refuse instead, which ends this program with the same
+/// status.
 ///
 /// # Errors
-/// Where the kernel refuses to fork.
-pub fn announce(program: &'static str, mode: Mode) -> Result<bool, String> {
+/// The kernel refuses to fork.
+pub(crate) fn announce(program: &'static str, mode: Mode) -> Result<bool, String> {
     let nothing = Policy { program, ..Policy::NOTHING };
     match fork().map_err(|errno| format!("fork: {errno}"))? {
         Fork::Child => {
@@ -130,40 +131,40 @@ pub fn announce(program: &'static str, mode: Mode) -> Result<bool, String> {
     }
 }
 
-fn child(program: &Program, action: &Action, stage: &Stage, walls: Walls) -> i32 {
-    if let Err(errno) = stage.deal() {
-        eprintln!("{}: unable to deal: {errno}", program.policy.program);
+fn child(program: &Program, action: &Action, fixture: &Fixture, layers: Layers) -> i32 {
+    if let Err(errno) = fixture.give() {
+        eprintln!("{}: unable to make its descriptors: {errno}", program.policy.program);
         return NOT_LOCKED;
     }
-    if let Err(refusal) = build(program, walls) {
+    if let Err(refusal) = build(program, layers) {
         eprintln!("{}: {refusal}", program.policy.program);
         return NOT_LOCKED;
     }
-    match action.attempt(stage) {
+    match action.attempt(fixture) {
         Ok(()) => ALLOWED,
         Err(errno) => errno.raw_os_error(),
     }
 }
 
-fn build(program: &Program, walls: Walls) -> Result<(), Refusal> {
-    if walls == Walls::Full {
+fn build(program: &Program, layers: Layers) -> Result<(), Refusal> {
+    if layers == Layers::Full {
         return try_enter(program.policy, Mode::Default, &[]).map(drop);
     }
-    if walls == Walls::Launcher {
+    if layers == Layers::Launcher {
         return launch();
     }
     if rustix::process::geteuid().is_root() {
         identity::become_user(identity::NOBODY, identity::NOBODY)?;
     }
-    match walls {
-        Walls::LandlockOnly => landlock_alone(program.policy).map(drop),
-        Walls::SeccompOnly => seccomp_alone(program.policy, Mode::Default),
-        Walls::Full | Walls::None | Walls::Launcher => Ok(()),
+    match layers {
+        Layers::LandlockOnly => landlock_alone(program.policy).map(drop),
+        Layers::SeccompOnly => seccomp_alone(program.policy, Mode::Default),
+        Layers::Full | Layers::None | Layers::Launcher => Ok(()),
     }
 }
 
-/// What is left of root in fosse-start: other users' processes and their ends, low ports, socket
-/// files with an owner and a mode.
+/// Becomes root as it is left in fosse-start, which makes and ends processes of other users, binds
+/// low ports, and makes socket files with an owner and a mode.
 fn launch() -> Result<(), Refusal> {
     if rustix::process::geteuid().is_root() {
         capabilities::keep(&[
@@ -187,7 +188,7 @@ fn outcome(status: Option<i32>, signal: Option<i32>) -> Result<Outcome, String> 
         (_, Some(signal)) => Ok(Outcome::Broken(signal)),
         (Some(ALLOWED), _) => Ok(Outcome::Allowed),
         (Some(errno @ 1..ALLOWED), _) => Ok(Outcome::Refused(Errno::from_raw_os_error(errno))),
-        _ => Err("a trial could not be locked down".to_owned()),
+        _ => Err("an attempt could not be locked down".to_owned()),
     }
 }
 

@@ -1,12 +1,12 @@
-//! What each wall holds, against tables that may only get stricter. Needs root: as anybody else the
-//! trials would attack things that are not theirs anyway.
+//! The table of each layer against one printed before, than which it may only be stricter. Needs
+//! root: the attempts of another user would attack files that are not theirs anyway.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// Actions that must work where no wall stands but the UID, on every kernel: otherwise `killed` in
-/// the other tables would show nothing.
-const WORK_WITHOUT_WALLS: &[&str] = &[
+/// Actions that must work with no layer but the UID, on every kernel: otherwise `killed` in the
+/// other tables would show nothing.
+const WORK_WITHOUT_LAYERS: &[&str] = &[
     "open_passwd",
     "create_file",
     "stat",
@@ -84,10 +84,10 @@ fn start_can_do_no_more_than_it_could() {
 }
 
 #[test]
-fn the_actions_work_where_no_wall_stands() {
-    let Some(output) = canary(&["--no-walls", "base"]) else { return };
+fn the_actions_work_without_layers() {
+    let Some(output) = canary(&["--no-layers", "base"]) else { return };
     let table = String::from_utf8(output.stdout).unwrap();
-    for action in WORK_WITHOUT_WALLS {
+    for action in WORK_WITHOUT_LAYERS {
         let line = table.lines().find(|line| line.split_whitespace().next() == Some(action));
         let line = line.unwrap_or_else(|| panic!("{action} is not in the table"));
         assert!(line.ends_with("ALLOWED") || line.contains(" ALLOWED "), "{line}");
@@ -96,7 +96,7 @@ fn the_actions_work_where_no_wall_stands() {
 
 #[test]
 fn a_table_that_is_looser_than_before_is_found() {
-    let Some(output) = canary(&["--no-walls", "base", "--golden", &golden("canary-full.txt")]) else { return };
+    let Some(output) = canary(&["--no-layers", "base", "--golden", &golden("canary-full.txt")]) else { return };
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("open_passwd under base was killed and is now ALLOWED"), "{text}");

@@ -1,5 +1,5 @@
-//! What the actions act on: made before any wall stands, so that an action that fails fails because
-//! of the walls.
+//! The fixture: the files, sockets and processes that the actions attack. It is made before any
+//! layer is on, so that a layer is the reason where an action fails.
 
 use std::cell::OnceCell;
 use std::ffi::CString;
@@ -19,19 +19,19 @@ use rustix::process::{
     DumpableBehavior, PTracer, Pid, Signal, WaitOptions, kill_process, set_dumpable_behavior, set_ptracer, waitpid,
 };
 
-/// Names in the attacker's directory that only a trial makes.
-const MADE_BY_TRIALS: &[&str] = &["new", "directory", "link", "hard", "fifo", "bound"];
+/// Names in the attacker's directory that only an attempt makes.
+const MADE_BY_ATTEMPTS: &[&str] = &["new", "directory", "link", "hard", "fifo", "bound"];
 
-/// Things to attack.
+/// Targets to attack.
 #[derive(Debug)]
-pub struct Stage {
+pub(crate) struct Fixture {
     /// A directory the attacker owns, with `file`, `spare` and `socket` in it.
     pub directory: PathBuf,
     /// Listens on loopback.
     pub tcp: SocketAddr,
     /// Name of an abstract unix socket that listens.
     pub abstract_name: Vec<u8>,
-    /// Another process of the same user, which lets itself be traced by anybody.
+    /// Another process of the same user, which lets any process trace it.
     pub sibling: Pid,
     /// A pidfd of it, opened before.
     pub pidfd: OwnedFd,
@@ -41,14 +41,14 @@ pub struct Stage {
     pub program: CString,
     /// This program, opened.
     pub program_fd: OwnedFd,
-    hand: OnceCell<Hand>,
+    given: OnceCell<Given>,
     _listeners: (TcpListener, UnixListener, UnixListener),
 }
 
-/// What a trial holds already: a program that cannot make a socket may still be handed one by a
-/// neighbour that was taken over, and so may executable files.
+/// Descriptors that an attempt has already: a program that cannot make a socket may still get one
+/// from a peer that was taken over, and so may executable files.
 #[derive(Debug)]
-pub struct Hand {
+pub(crate) struct Given {
     /// An unconnected TCP socket.
     pub tcp: OwnedFd,
     /// An unconnected UDP socket.
@@ -59,10 +59,10 @@ pub struct Hand {
     pub root: OwnedFd,
 }
 
-impl Hand {
-    fn new() -> Result<Hand, Errno> {
+impl Given {
+    fn new() -> Result<Given, Errno> {
         use rustix::net::{AddressFamily, SocketType, socket};
-        Ok(Hand {
+        Ok(Given {
             tcp: socket(AddressFamily::INET, SocketType::STREAM, None)?,
             udp: socket(AddressFamily::INET, SocketType::DGRAM, None)?,
             unix: socket(AddressFamily::UNIX, SocketType::STREAM, None)?,
@@ -71,13 +71,14 @@ impl Hand {
     }
 }
 
-impl Stage {
+impl Fixture {
     /// Makes everything.
     ///
     /// # Errors
-    /// What could not be made.
-    pub fn build() -> std::io::Result<Stage> {
-        // What trials leave in shared memory and message queues goes with this namespace.
+    /// The target that could not be made.
+    pub(crate) fn build() -> std::io::Result<Fixture> {
+        // Shared memory and message queues of attempts go with this namespace. An ordinary user
+        // stays in the one there is.
         let _ = nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWIPC);
         let directory = make_directory()?;
         let socket = UnixListener::bind(directory.join("socket"))?;
@@ -87,7 +88,7 @@ impl Stage {
         let tcp = TcpListener::bind("127.0.0.1:0")?;
         let sibling = sibling()?;
         let path = std::env::current_exe()?;
-        Ok(Stage {
+        Ok(Fixture {
             tcp: tcp.local_addr()?,
             abstract_name,
             sibling,
@@ -96,49 +97,52 @@ impl Stage {
             program: CString::new(path.as_os_str().as_bytes())?,
             program_fd: std::fs::File::open(path)?.into(),
             directory,
-            hand: OnceCell::new(),
+            given: OnceCell::new(),
             _listeners: (tcp, socket, named),
         })
     }
 
-    /// Puts fresh sockets into a trial's hand, before its walls stand.
+    /// Gives an attempt fresh sockets, before its layers are on.
     ///
     /// # Errors
     /// The socket that could not be made.
-    pub(crate) fn deal(&self) -> Result<(), Errno> {
-        let hand = Hand::new()?;
-        self.hand.set(hand).map_err(|_| Errno::EXIST)
+    pub(crate) fn give(&self) -> Result<(), Errno> {
+        let given = Given::new()?;
+        self.given.set(given).map_err(|_| Errno::EXIST)
     }
 
-    /// What this trial was dealt.
+    /// Returns the descriptors that this attempt was given.
     ///
     /// # Errors
-    /// `BADF` outside a trial.
-    pub fn hand(&self) -> Result<&Hand, Errno> {
-        self.hand.get().ok_or(Errno::BADF)
+    /// `BADF` outside an attempt.
+    pub(crate) fn given(&self) -> Result<&Given, Errno> {
+        self.given.get().ok_or(Errno::BADF)
     }
 
-    /// Takes away what a trial has made, so that the next one finds the stage as it was.
+    /// Removes everything that an attempt has made, so that the next one finds the fixture as it
+    /// was.
     ///
     /// # Errors
-    /// What could not be made again.
-    pub fn reset(&self) -> std::io::Result<()> {
-        for name in MADE_BY_TRIALS {
+    /// The target that could not be made again.
+    pub(crate) fn reset(&self) -> std::io::Result<()> {
+        for name in MADE_BY_ATTEMPTS {
             let path = self.path(name);
+            // Most attempts make nothing.
             let _ = std::fs::remove_file(&path).or_else(|_| std::fs::remove_dir(&path));
         }
-        prop(&self.path("spare"))
+        make_target(&self.path("spare"))
     }
 
-    /// A path in the attacker's directory.
+    /// Returns a path in the attacker's directory.
     #[must_use]
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
 }
 
-impl Drop for Stage {
+impl Drop for Fixture {
     fn drop(&mut self) {
+        // Nothing can be done about a failure here, and nothing depends on it.
         let _ = kill_process(self.sibling, Signal::KILL);
         let _ = waitpid(Some(self.sibling), WaitOptions::empty());
         let _ = std::fs::remove_dir_all(&self.directory);
@@ -149,18 +153,18 @@ fn make_directory() -> std::io::Result<PathBuf> {
     let directory = std::env::temp_dir().join(format!("fosse-canary-{}", std::process::id()));
     std::fs::create_dir(&directory)?;
     give_away(&directory)?;
-    prop(&directory.join("file"))?;
-    prop(&directory.join("spare"))?;
+    make_target(&directory.join("file"))?;
+    make_target(&directory.join("spare"))?;
     Ok(directory)
 }
 
-/// A file to attack.
-fn prop(path: &Path) -> std::io::Result<()> {
+/// Makes a file to attack.
+fn make_target(path: &Path) -> std::io::Result<()> {
     std::fs::write(path, "x")?;
     give_away(path)
 }
 
-/// To the user the trials run as, if there is a choice.
+/// Gives a file to the user that attempts run as, if there is a choice.
 fn give_away(path: &Path) -> std::io::Result<()> {
     if rustix::process::geteuid().is_root() { chown(path, Some(NOBODY), Some(NOBODY)) } else { Ok(()) }
 }
@@ -177,6 +181,7 @@ fn sibling() -> Result<Pid, Errno> {
             if rustix::process::geteuid().is_root() && become_user(NOBODY, NOBODY).is_err() {
                 exit_now(1);
             }
+            // Where one fails, the table without layers shows it: ptrace is allowed there.
             let _ = set_dumpable_behavior(DumpableBehavior::Dumpable);
             let _ = set_ptracer(PTracer::Any);
             let _ = rustix::io::write(&done, b"x");
