@@ -1,4 +1,5 @@
-//! What fosse-load writes: all that a task names in one piece, or everything that is wrong with it.
+//! The bundle that fosse-load writes: all that a task names in one piece, or the list of everything
+//! that is wrong with it.
 
 use std::io::Write;
 

@@ -1,4 +1,4 @@
-//! Address lists: the files of each listener as one image that accept searches where it lies.
+//! Address lists: the files of each listener as one image, which accept searches without unpacking.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,12 @@ use fosse_settings::LoadList;
 use fosse_gather::Problems;
 use fosse_gather::places::Places;
 
-/// One file: a million entries of 50 bytes with comments.
+/// The longest file, in bytes: a million entries of 50 bytes with comments.
 const LIST_BYTES_MAX: usize = 96 << 20;
 
-/// Listener and image, in the order of listeners. What cannot be read is noted.
-pub fn lists(lists: &[LoadList], places: &Places, problems: &mut Problems) -> BTreeMap<u16, Vec<u8>> {
+/// Returns the image of each listener, or none where a list cannot be read, which is noted in
+/// `problems`.
+pub(crate) fn lists(lists: &[LoadList], places: &Places, problems: &mut Problems) -> BTreeMap<u16, Vec<u8>> {
     let mut builders: BTreeMap<u16, Builder> = BTreeMap::new();
     for list in lists {
         let builder = builders.entry(list.listener).or_default();
@@ -33,13 +34,13 @@ pub fn lists(lists: &[LoadList], places: &Places, problems: &mut Problems) -> BT
     builders.into_iter().map(|(listener, builder)| (listener, builder.image())).collect()
 }
 
-/// Line and column, both from 1, as bytes from the beginning.
+/// Returns the offset in bytes of a line and a column, which both count from 1.
 fn offset(text: &[u8], line: usize, column: usize) -> usize {
-    let lines = text.split(|byte| *byte == b'\n').take(line.saturating_sub(1));
-    lines.map(|line| line.len().saturating_add(1)).sum::<usize>().saturating_add(column.saturating_sub(1))
+    let lines = text.split(|byte| *byte == b'\n').take(line - 1);
+    lines.map(|line| line.len() + 1).sum::<usize>() + column - 1
 }
 
-/// What is wrong, without the place, which is printed already.
+/// Returns the reason of an error without its place, which is printed already.
 fn reason(error: &fosse_cidr::TextError) -> String {
     let whole = error.to_string();
     let place = format!("{}:{}: ", error.line, error.column);

@@ -1,10 +1,10 @@
 //! fosse-load: reads rule files with all they include, and address lists, below fixed directories,
 //! and writes them in one piece on fd 1.
 //!
-//! What to read stands in the blob on fd 5, or (in a shell) as patterns on the command line: then
-//! they are one rule set. The directories are opened before the lock, or come as descriptors; after
-//! it nothing outside of them can be opened. Nothing is written unless everything could be read;
-//! what could not is on fd 2, and the exit code is 100.
+//! The blob on fd 5 names what to read. In a shell, patterns on the command line do: they are one
+//! rule set then. The directories are opened before the lock, or come as descriptors; after
+//! it nothing outside of them can be opened. Nothing is written unless everything could be read. A
+//! file that could not be is named on fd 2, and the exit code is 100.
 
 #![forbid(unsafe_code)]
 

@@ -23,14 +23,14 @@ enum Given {
 /// The command line.
 pub struct Options {
     directories: Vec<Given>,
-    /// Rule files named on it; none where a descriptor says what to read.
+    /// Rule files named on it; none where a descriptor names them.
     pub patterns: Vec<String>,
-    /// How strictly to lock down.
+    /// Strictness of the lock-down.
     pub mode: Mode,
 }
 
 impl Options {
-    /// Reads the process's own, or ends it with the usage.
+    /// Reads the command line of the process, or ends it with the usage.
     #[must_use]
     pub fn of_process() -> Self {
         let mut args = Args::of_process(PROGRAM, USAGE);
@@ -52,8 +52,8 @@ impl Options {
         Self { directories, patterns, mode: asked.unwrap_or_else(Mode::from_environment) }
     }
 
-    /// Returns what must be open. fd 5 is not looked at where patterns are given: shells keep
-    /// descriptors of their own.
+    /// Returns the table of inherited descriptors. fd 5 is not in it where patterns are given:
+    /// shells keep descriptors of their own.
     #[must_use]
     pub fn descriptors(&self) -> Vec<Expected> {
         let mut table = vec![Expected::required(1, STREAM, "the bundle")];
@@ -85,7 +85,7 @@ fn directory(path: &str) -> OwnedFd {
         .unwrap_or_else(|errno| fosse_die::fatal(PROGRAM, format_args!("unable to open the directory {path}: {errno}")))
 }
 
-/// The path that absolute names begin with.
+/// Returns the path that absolute names begin with.
 fn absolute(path: &str) -> String {
     std::fs::canonicalize(path).map_or_else(|_| path.to_owned(), |path| path.to_string_lossy().into_owned())
 }

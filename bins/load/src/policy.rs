@@ -1,6 +1,6 @@
-//! What fosse-load may do once it is locked: open, list and read below the directories it was
-//! given, and write one answer. seccomp cannot see paths: which files can be opened is what
-//! Landlock and RESOLVE_BENEATH decide.
+//! The rights of fosse-load once it is locked: to open, list and read below the directories it was
+//! given, and to write the bundle. seccomp cannot see paths: Landlock and RESOLVE_BENEATH decide
+//! which files can be opened.
 
 use fosse_lockdown::{Args, Limit, Parent, Policy, Resource, Row, call};
 
