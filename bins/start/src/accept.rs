@@ -1,4 +1,5 @@
-//! What accept is given: lanes, address lists, what those before it have remembered, and listeners.
+//! The things that accept is given: lanes, address lists, the strikes that those before it have
+//! remembered, and listeners.
 
 use fosse_die::alert;
 use fosse_eventloop::slab::Key;
@@ -30,7 +31,7 @@ pub(crate) fn give_all(
         children.tell(accept, message, Some(fd));
     }
     give_penalties(children, accept, penalties);
-    // Last, so that nobody is let in who should not be.
+    // Last, so that no connection is accepted before the lists that may refuse it are there.
     for (listener, open) in (0..=u16::MAX).zip(listeners) {
         children.tell(accept, ToChild::Listen { listener, generation: generation.number }, Some(&open.fd));
     }

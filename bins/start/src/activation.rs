@@ -16,7 +16,7 @@ pub(crate) type NamedSocket = (Vec<u8>, OwnedFd);
 /// take it for its own.
 ///
 /// # Errors
-/// What is wrong with the variables, or with the descriptors they count.
+/// The variable or the descriptor that is wrong.
 pub(crate) fn take_sockets() -> Result<Vec<NamedSocket>, String> {
     // Before sd-notify looks at them: it sets close-on-exec, and a descriptor with that flag counts
     // as one that this process has opened itself.

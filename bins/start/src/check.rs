@@ -1,6 +1,6 @@
 //! `--check`: a reload up to the point where something would serve. fosse-config, fosse-load and
 //! the zygote run as they would, by the same code and as users with as few rights; nothing listens,
-//! no log is written, and whoever serves already does not notice.
+//! no log is written, and a running edge does not notice.
 
 use fosse_die::{info, warning};
 
@@ -16,7 +16,7 @@ pub(crate) fn slots(check: bool) -> Vec<bool> {
     (0..limits::SLOTS_MAX).map(|slot| slot < taken).collect()
 }
 
-/// Tells an ordinary user what this start is worth.
+/// Tells an ordinary user the limits of this start.
 pub(crate) fn tell_ordinary_user(check: bool) {
     if check {
         warning(

@@ -1,5 +1,5 @@
 //! The children of start: their table, the slots of their user IDs, the launches that have no reply
-//! yet, and what start tells them.
+//! yet, and the messages to and from them.
 
 use std::{
     collections::HashMap,
@@ -42,7 +42,7 @@ pub(crate) struct Children {
 }
 
 impl Children {
-    /// No children yet, and the slots with those that are taken.
+    /// Makes an empty table, with the slots that are taken already.
     pub(crate) fn new(slots: Vec<bool>) -> Self {
         Self {
             slab: Slab::default(),
@@ -76,7 +76,7 @@ impl Children {
         self.slab.iter().find(|(_, process)| process.pid == Some(pid)).map(|(key, _)| key)
     }
 
-    /// Whether a child lives and has said READY.
+    /// Returns whether a child lives and has said READY.
     pub(crate) fn is_ready(&self, key: Key) -> bool {
         self.get(key).is_some_and(|process| process.ready)
     }
@@ -89,10 +89,10 @@ impl Children {
         self.slots.iter().position(|used| !used).ok_or(Errno::AGAIN)
     }
 
-    /// Takes in a child with its slot and watches what it says.
+    /// Takes in a child with its slot and watches for its messages.
     ///
     /// # Errors
-    /// `NOMEM` where the table is full; what epoll_ctl(2) says.
+    /// `NOMEM` where the table is full, or the error of epoll_ctl(2). Nothing is left then.
     pub(crate) fn insert(&mut self, process: Process, event_loop: &EventLoop) -> Result<Key, Errno> {
         let slot = process.slot;
         let key = self.slab.insert(process).ok_or(Errno::NOMEM)?;
@@ -111,6 +111,7 @@ impl Children {
     /// Removes a child that is gone and frees its slot.
     pub(crate) fn remove(&mut self, key: Key, event_loop: &EventLoop) -> Option<Process> {
         let process = self.slab.remove(key)?;
+        // It may have been removed before, at the end of its messages.
         let _ = event_loop.remove(&process.control);
         if let Some(used) = self.slots.get_mut(process.slot) {
             *used = false;
@@ -128,7 +129,7 @@ impl Children {
         self.next_launch
     }
 
-    /// Whether a launch has no reply yet.
+    /// Returns whether a launch has no reply yet.
     pub(crate) fn awaits_reply(&self) -> bool {
         !self.launches.is_empty()
     }
@@ -147,7 +148,8 @@ impl Children {
         self.launches.remove(&token).map(|(child, _)| child)
     }
 
-    /// Forgets the launches that a zygote has not answered, and returns the children they were for.
+    /// Forgets the launches that a zygote has not replied to, and returns the children they were
+    /// for.
     pub(crate) fn launches_lost(&mut self, zygote: Key) -> Vec<Key> {
         let lost: Vec<u32> =
             self.launches.iter().filter(|(_, (_, via))| *via == Some(zygote)).map(|(token, _)| *token).collect();
@@ -174,7 +176,7 @@ impl Children {
         self.early_exits.remove(&number_of(pid))
     }
 
-    /// Returns the next message of a child, if one is waiting. A child that sends what nobody may
+    /// Returns the next message of a child, if one is waiting. A child that sends what no child may
     /// send is killed.
     pub(crate) fn receive(&mut self, key: Key, event_loop: &EventLoop) -> Option<ToStart> {
         let (mut bytes, mut fds) = ([0; MESSAGE_BYTES], Vec::new());
@@ -187,7 +189,7 @@ impl Children {
             },
             Ok(Received::Message(_)) => "descriptor it must not send",
             Ok(Received::End) | Err(_) => {
-                // Its exit says more: that comes with SIGCHLD.
+                // Its exit follows with SIGCHLD, and has the reason.
                 let _ = event_loop.remove(control);
                 return None;
             }
@@ -196,8 +198,8 @@ impl Children {
         None
     }
 
-    /// Sends a child a message. One that does not read is reported; of one that is gone its exit
-    /// will tell.
+    /// Sends a child a message. One that does not read is reported; one that is gone will be
+    /// reaped.
     pub(crate) fn tell(&self, key: Key, message: ToChild, fd: Option<&OwnedFd>) {
         let Some(process) = self.get(key) else { return };
         let fds: Vec<_> = fd.iter().map(|fd| fd.as_fd()).collect();
@@ -206,11 +208,12 @@ impl Children {
         }
     }
 
-    /// Kills a child. Its number cannot be anybody else's, as only start reaps it.
+    /// Kills a child. Its process ID cannot be another's, as only start reaps it.
     pub(crate) fn kill(&mut self, key: Key) {
         let Some(process) = self.get_mut(key) else { return };
         process.killed = true;
         if let Some(pid) = process.pid {
+            // Fails where it has exited and is not yet reaped.
             let _ = kill_process(pid, Signal::KILL);
         }
     }
@@ -225,14 +228,14 @@ impl Children {
         }
     }
 
-    /// Reports and kills a child that says what it must not say.
+    /// Reports and kills a child that sends what it must not send.
     pub(crate) fn misbehaved(&mut self, key: Key, why: &str) {
         let Some(process) = self.get(key) else { return };
         alert(PROGRAM, format_args!("event=misbehaved program={} why=\"{why}\"", process.program.name()));
         self.kill(key);
     }
 
-    /// Kills children whose turn counter stands still, and those that were never ready.
+    /// Kills children whose turn counter does not move, and those that were never ready.
     pub(crate) fn kill_hung(&mut self, now_ms: u64) {
         for key in self.keys(|process| process.pid.is_some()) {
             let Some(process) = self.get_mut(key) else { continue };
@@ -251,7 +254,7 @@ impl Children {
         }
     }
 
-    /// Whether a program may be started now.
+    /// Returns whether a program may be started now.
     pub(crate) fn may_start(&self, program: Program, now_ms: u64) -> bool {
         self.throttles.get(&program).is_none_or(|throttle| throttle.allows(now_ms))
     }
@@ -261,8 +264,8 @@ impl Children {
         self.throttles.entry(program).or_default().crashed(now_ms);
     }
 
-    /// Reports that a program could not even be started. That counts as ten crashes, since trying
-    /// again at once helps nobody.
+    /// Reports that a program could not even be started. That counts as ten crashes, since another
+    /// try at once would fail too.
     pub(crate) fn not_started(&mut self, program: Program, errno: Errno, now_ms: u64) {
         alert(PROGRAM, format_args!("event=not-started program={} error=\"{errno}\"", program.name()));
         (0..=limits::CRASHES_FREE).for_each(|_| self.crashed(program, now_ms));

@@ -1,5 +1,5 @@
-//! Compiling a configuration: fosse-config and then fosse-load run once each, and what they write
-//! is collected.
+//! Compiling a configuration: fosse-config and then fosse-load run once each, and their output is
+//! collected.
 
 use std::os::fd::OwnedFd;
 
@@ -27,7 +27,7 @@ use crate::{
 /// Opens the configuration.
 ///
 /// # Errors
-/// Why there is none.
+/// The reason, with its name.
 pub(crate) fn open_configuration(reload: &mut Reload, options: &Options) -> Result<OwnedFd, String> {
     options.open_configuration().map_err(|errno| {
         // Where the system was short of something, another try may find it.
@@ -43,7 +43,7 @@ pub(crate) fn open_configuration(reload: &mut Reload, options: &Options) -> Resu
 /// Runs fosse-config over the configuration.
 ///
 /// # Errors
-/// Why it could not be started.
+/// The error of the call that failed.
 pub(crate) fn run_config(
     reload: &mut Reload,
     children: &mut Children,
@@ -53,6 +53,7 @@ pub(crate) fn run_config(
 ) -> Result<(), Errno> {
     let mut fds = vec![(0, configuration)];
     for (number, path) in [(9, "/etc/passwd"), (10, "/etc/group")] {
+        // Without accounts names stay unknown, and fosse-config says which one it looked for.
         let bytes = std::fs::read(path).unwrap_or_default();
         fds.push((number, fosse_sys::memfd::sealed(path, &bytes)?));
     }
@@ -64,7 +65,7 @@ pub(crate) fn run_config(
 /// Runs fosse-load over the files the plan names.
 ///
 /// # Errors
-/// Why it could not be started.
+/// The error of the call that failed.
 pub(crate) fn run_load(
     reload: &mut Reload,
     children: &mut Children,
@@ -101,7 +102,7 @@ fn run_one_shot(
     Ok(())
 }
 
-/// Reads what a one-shot has written, as far as it is here.
+/// Reads the output of a one-shot, as far as it has arrived.
 ///
 /// # Errors
 /// It is too long, or read(2) fails.
@@ -112,12 +113,13 @@ pub(crate) fn read_output(reload: &mut Reload, event_loop: &EventLoop) -> Result
     loop {
         match rustix::io::read(fd, chunk.as_mut_slice()) {
             Ok(0) => {
+                // Closing it, one line below, takes it out of the loop too: nobody has a copy.
                 let _ = event_loop.remove(fd);
                 compilation.out = None;
                 return Ok(());
             }
             Ok(count) if fits(&compilation.bytes, count) => {
-                compilation.bytes.extend_from_slice(chunk.get(..count).unwrap_or_default());
+                compilation.bytes.extend_from_slice(&chunk[..count]);
             }
             Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
             Ok(_) => return Err("plan or bundle too long".into()),

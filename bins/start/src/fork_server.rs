@@ -32,7 +32,7 @@ impl ForkServer {
     /// Makes a place for one that is taken over.
     ///
     /// # Errors
-    /// What socketpair(2) says.
+    /// The error of socketpair(2).
     pub(crate) fn none() -> Result<Self, Errno> {
         let (channel, _) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         Ok(Self { pid: rustix::process::getpid(), channel })
@@ -41,7 +41,7 @@ impl ForkServer {
     /// Forks the fork server. It empties its namespaces (where the kernel lets it) and waits.
     ///
     /// # Errors
-    /// What socketpair(2) or fork(2) say.
+    /// The error of socketpair(2) or fork(2).
     pub(crate) fn open(privileged: bool, mode: Mode) -> Result<Self, Errno> {
         let (channel, other) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         match fosse_sys::process::fork()? {
@@ -62,6 +62,8 @@ impl ForkServer {
 
 /// Runs the fork server; returns in none of its processes.
 fn run(channel: &OwnedFd, privileged: bool, mode: Mode) -> ! {
+    // Neither can fail with these arguments (prctl(2)). The fork server reads launches, and ends at
+    // the end of its channel too.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let _ = rustix::thread::set_name(c"fosse-forks");
     if privileged {
@@ -73,7 +75,9 @@ fn run(channel: &OwnedFd, privileged: bool, mode: Mode) -> ! {
     if mode != Mode::Off {
         lock_launcher(mode).unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     }
-    let _ = fosse_fdpass::send(channel, &ToStart::Ready.encode(), &[]);
+    if fosse_fdpass::send(channel, &ToStart::Ready.encode(), &[]).is_err() {
+        fosse_sys::process::exit_now(fosse_die::EXIT_TEMPORARY);
+    }
     let mut child = fosse_spawn::serve(PROGRAM, channel, 1, None, || ());
     if child.fds.is_empty() {
         temporary(PROGRAM, "fork server: launch without a program");

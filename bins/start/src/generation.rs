@@ -1,4 +1,4 @@
-//! A generation: what is configured, sealed for the programs that serve it.
+//! A generation: a configuration, sealed for the programs that serve it.
 
 use std::{collections::HashMap, os::fd::OwnedFd};
 
@@ -9,7 +9,7 @@ use fosse_wire::launch::Program;
 
 use crate::limits;
 
-/// What is configured now.
+/// A configuration with the settings made of it.
 #[derive(Debug)]
 pub(crate) struct Generation {
     pub plan: Plan,
@@ -21,14 +21,14 @@ pub(crate) struct Generation {
     pub rules: Option<OwnedFd>,
     /// The process that has compiled them and makes the filters.
     pub zygote: Option<Key>,
-    /// Whether the rules keep records of persistent collections.
+    /// The rules keep records of persistent collections.
     pub keeps_records: bool,
     /// Compiled address lists by listener.
     pub addresses: Vec<(u16, OwnedFd)>,
 }
 
 impl Generation {
-    /// Before the first plan: fosse-config itself needs a user ID.
+    /// Returns the generation before the first plan: fosse-config itself needs a user ID.
     pub(crate) fn none() -> Self {
         Self::new(Plan { uid_base: limits::UID_BASE_FIRST, ..Plan::default() })
     }
@@ -41,7 +41,7 @@ impl Generation {
     /// Seals each part of a plan and of what was loaded for it. The generation has no number yet.
     ///
     /// # Errors
-    /// What the bundle is not, or why it could not be sealed.
+    /// The fault of the bundle, or the error of the call that failed.
     pub(crate) fn sealed(plan: Plan, loaded: &[u8]) -> Result<Self, String> {
         let mut generation = Self::new(plan);
         for (program, blob) in &generation.plan.blobs {
@@ -74,7 +74,7 @@ impl Generation {
         Ok(self)
     }
 
-    /// Whether requests are inspected.
+    /// Returns whether requests are inspected.
     pub(crate) fn has_filter(&self) -> bool {
         self.blobs.contains_key(&Program::WafFilter)
     }
@@ -89,6 +89,7 @@ impl Generation {
             lanes => usize::try_from(lanes).unwrap_or(1),
         };
         let max = usize::try_from(fosse_plan::LANES_MAX).unwrap_or(1);
+        // Where the kernel does not say which cores are left, lanes are pinned to none.
         let cores = if ours.is_empty() { vec![fosse_spawn::CORE_ANY] } else { ours };
         cores.into_iter().cycle().take(lanes.min(max)).collect()
     }

@@ -1,5 +1,5 @@
-//! The kernel's log, where it can be read: it alone knows which system call seccomp ended a process
-//! for.
+//! The kernel's log, where it can be read: it alone has the number of the system call that seccomp
+//! ended a process for. The parent sees SIGSYS and nothing else.
 
 use std::os::fd::OwnedFd;
 
@@ -21,12 +21,14 @@ impl KernelLog {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let fd = open("/dev/kmsg", flags, Mode::empty()).ok();
         if let Some(fd) = &fd {
+            // Where that fails, old records are read first, and name other process IDs.
             let _ = seek(fd, SeekFrom::End(0));
         }
         Self(fd)
     }
 
-    /// Returns what the kernel said of the call that process `pid` was killed for: `call=NUMBER`.
+    /// Returns the system call that process `pid` was killed for, from the kernel's record:
+    /// `call=NUMBER`. The kernel limits the rate of records, so there may be none.
     pub(crate) fn violation(&mut self, pid: i32) -> Option<String> {
         let fd = self.0.as_ref()?;
         let mut record = [0; 8192];
@@ -34,11 +36,11 @@ impl KernelLog {
         for _ in 0..RECORDS_MAX {
             match rustix::io::read(fd, &mut record) {
                 Ok(count) => {
-                    let text = String::from_utf8_lossy(record.get(..count)?);
+                    let text = String::from_utf8_lossy(&record[..count]);
                     found = call_of(&text, pid).or(found);
                 }
-                // The kernel's buffer was overwritten while nobody looked: go on with the oldest
-                // record there is.
+                // The kernel's buffer was overwritten since the last look: go on with the oldest
+                // record there is (Documentation/ABI/testing/dev-kmsg).
                 Err(Errno::PIPE) => {}
                 Err(_) => break,
             }
@@ -47,7 +49,8 @@ impl KernelLog {
     }
 }
 
-/// An audit record of type 1326 (seccomp) for that process names the call by number.
+/// Returns the call of a record, where it is an audit record of type 1326 (seccomp) for that
+/// process.
 fn call_of(record: &str, pid: i32) -> Option<String> {
     let number = record.contains("type=1326").then(|| field(record, "syscall="))??;
     (field(record, " pid=")? == pid.to_string()).then(|| format!("call={}", number))

@@ -22,12 +22,12 @@ pub(crate) enum LaneState {
 }
 
 impl LaneState {
-    /// Whether it serves or is going to.
+    /// Returns whether it serves or is going to.
     pub(crate) const fn is_wanted(self) -> bool {
         matches!(self, Self::Starting | Self::Live)
     }
 
-    /// Whether its time to finish is over.
+    /// Returns whether its time to finish is over.
     const fn is_overdue(self, now_ms: u64) -> bool {
         matches!(self, Self::Draining(until) | Self::Dying(until) if until <= now_ms)
     }
@@ -47,13 +47,13 @@ pub(crate) struct Lane {
     /// very end.
     pub accept_end: Option<OwnedFd>,
     pub state: LaneState,
-    /// Its first process to go exited with 111, as stages do when a neighbour is gone: whose fault
-    /// that was the next exits tell, as a neighbour's descriptors close before start hears of its
-    /// exit.
+    /// The exit of its first process to go, if that was with 111, as stages exit when a peer is
+    /// gone. The next exits show which of them crashed: a peer's descriptors close before start
+    /// hears of its exit.
     pub suspect: Option<Exit>,
 }
 
-/// What a lane was when it lost a process.
+/// The state of a lane that has lost a process.
 #[derive(Debug)]
 pub(crate) struct Loss {
     /// The state before.
@@ -61,7 +61,7 @@ pub(crate) struct Loss {
     pub generation: u32,
     /// The processes that are left.
     pub left: Vec<Key>,
-    /// Its suspect, where nobody is left to show that it was somebody else.
+    /// Its suspect, where no process is left that could show it innocent.
     pub suspect: Option<Exit>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// The lanes of a predecessor.
+    /// Takes over the lanes of a predecessor.
     pub(crate) const fn of(all: Vec<Lane>, next_number: u32) -> Self {
         Self { all, next_number }
     }
@@ -123,7 +123,7 @@ impl Lanes {
         self.processes(|lane| lane.state.is_overdue(now_ms))
     }
 
-    /// Whether any lane of a generation has this state.
+    /// Returns whether any lane of a generation has this state.
     pub(crate) fn any(&self, generation: u32, state: LaneState) -> bool {
         self.all.iter().any(|lane| lane.generation == generation && lane.state == state)
     }
@@ -150,8 +150,8 @@ impl Lanes {
         Some(Loss { state, generation, left, suspect })
     }
 
-    /// Lets the lanes of all other generations finish. Those still being started too: they have the
-    /// configuration of before.
+    /// Drains the lanes of all other generations, those that are still being started too: they have
+    /// the configuration of before.
     pub(crate) fn drain_others(&mut self, generation: u32, until_ms: u64) {
         for lane in self.all.iter_mut().filter(|lane| lane.generation != generation && lane.state.is_wanted()) {
             lane.state = LaneState::Draining(until_ms);

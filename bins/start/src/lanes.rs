@@ -20,7 +20,7 @@ use crate::{
 /// The channels between the stages of a lane and out of it, by the stage that has the end.
 struct Channels {
     parse: Vec<(u8, OwnedFd)>,
-    /// Where a lane has a filter.
+    /// `None` where a lane has no filter.
     filter: Option<Vec<(u8, OwnedFd)>>,
     dispatch: Vec<(u8, OwnedFd)>,
     connect: Vec<(u8, OwnedFd)>,
@@ -49,8 +49,8 @@ impl Channels {
 type FilterChannels = (Option<Vec<(u8, OwnedFd)>>, OwnedFd, OwnedFd);
 
 /// Puts the filter, where there is one, between parse and dispatch. Returns its descriptors, then
-/// what parse and dispatch read. Without a site that has its responses inspected dispatch writes to
-/// parse itself.
+/// the ones that parse and dispatch read from. Without a site that has its responses inspected
+/// dispatch writes to parse itself.
 fn filter_channels(generation: &Generation, first_in: OwnedFd, responses: OwnedFd) -> Result<FilterChannels, Errno> {
     if !generation.has_filter() {
         return Ok((None, responses, first_in));
@@ -66,10 +66,10 @@ fn filter_channels(generation: &Generation, first_in: OwnedFd, responses: OwnedF
 }
 
 /// Starts a lane of the current generation. Where that fails midway it is no lane: the processes
-/// begun exit as their neighbours are missing.
+/// begun exit as their peers are missing.
 ///
 /// # Errors
-/// Why a channel or a process could not be made.
+/// The error of the call that failed.
 pub(crate) fn start(
     lanes: &mut Lanes,
     children: &mut Children,

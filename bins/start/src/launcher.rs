@@ -1,5 +1,5 @@
-//! What processes are made with: the same over the edge's life but for the programs, which each
-//! reload opens again.
+//! The launcher: the means to make processes, the same over the edge's life but for the programs,
+//! which each reload opens again.
 
 use std::os::fd::OwnedFd;
 
@@ -8,21 +8,21 @@ use fosse_lockdown::Mode;
 
 use crate::{fork_server::ForkServer, generation::Generation, programs::Programs};
 
-/// What processes are made with.
+/// The means to make processes.
 #[derive(Debug)]
 pub(crate) struct Launcher {
-    /// Whether start runs as root: every process gets its own user ID.
+    /// start runs as root, and every process gets its own user ID.
     pub privileged: bool,
-    /// How strictly everybody locks down.
+    /// The strictness of everyone's lock-down.
     pub mode: Mode,
     pub fork_server: ForkServer,
     pub programs: Programs,
-    /// /dev/null, for descriptors 0 and 1 that nobody gives.
+    /// /dev/null, for processes that are given no descriptor 0 or 1.
     pub null: OwnedFd,
 }
 
-/// What a spawn reads: who makes the process, of which generation it is, and where its messages are
-/// waited for.
+/// The context of a spawn: the launcher, the generation of the process, and the loop that waits for
+/// its messages.
 #[derive(Clone, Copy)]
 pub(crate) struct SpawnContext<'a> {
     pub launcher: &'a Launcher,

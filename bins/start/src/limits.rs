@@ -19,10 +19,10 @@ pub(crate) const READY_MS_MAX: u64 = 20_000;
 /// where the core is slow or shared.
 pub(crate) const ZYGOTE_READY_MS_MAX: u64 = 120_000;
 
-/// A process whose turn counter stands still this long hangs: counters move every half second.
+/// A process whose turn counter has not moved for this long hangs: counters move every half second.
 pub(crate) const STILL_MS_MAX: u64 = 3_000;
 
-/// Time a lane that lost a process may take to answer what it still can before the rest of it is
+/// Time a lane that lost a process may take to respond as it still can before the rest of it is
 /// killed.
 pub(crate) const DYING_MS_MAX: u64 = 5_000;
 

@@ -27,7 +27,7 @@ use crate::{PROGRAM, activation::NamedSocket, limits::BACKLOG};
 /// A socket that listens.
 #[derive(Debug)]
 pub(crate) struct Open {
-    /// Where; the same place keeps its socket over reloads.
+    /// Its place, which keeps its socket over reloads.
     pub place: Place,
     pub fd: OwnedFd,
 }
@@ -47,7 +47,7 @@ impl Listeners {
     /// Opens the listeners of a plan, beside those that are open.
     ///
     /// # Errors
-    /// What was tried, where, and why it failed.
+    /// The step, the place and the error.
     pub(crate) fn open_all(&self, plan: &Plan, public: bool) -> Result<Vec<Open>, String> {
         plan.listeners.iter().map(|listener| open(listener, &self.handed, &self.open, public)).collect()
     }
@@ -79,7 +79,7 @@ pub(crate) fn status_place(plan: &Plan) -> Place {
 /// place, or a new one.
 ///
 /// # Errors
-/// What was tried, where, and why it failed.
+/// The step, the place and the error.
 pub(crate) fn open(listener: &Listener, handed: &[NamedSocket], before: &[Open], public: bool) -> Result<Open, String> {
     let wrong = |what: &str, errno: Errno| not_opened(what, &listener.place, errno);
     let kept = before.iter().find(|open| open.place == listener.place).map(|open| &open.fd);
@@ -110,9 +110,9 @@ pub(crate) fn open(listener: &Listener, handed: &[NamedSocket], before: &[Open],
     Ok(Open { place: listener.place.clone(), fd })
 }
 
-/// What [`open`] would say of a place that a check must leave alone, as far as that can be known
-/// while somebody may listen there: an address that this machine lacks, a directory that is not
-/// there. A listener with a name may come from a supervisor.
+/// Checks that [`open`] can succeed, as far as that shows while another edge may listen there: that
+/// this machine has the address, and that the directory is there. A listener with a name may come
+/// from a supervisor.
 ///
 /// # Errors
 /// The words of [`open`].
@@ -139,16 +139,16 @@ fn not_opened(what: &str, place: &Place, errno: Errno) -> String {
     format!("unable to {what} {}: {errno}", Where(place))
 }
 
-/// Makes a socket our own: a supervisor's waits in accept4(2) unless told otherwise, and accept
-/// never may.
+/// Returns a copy of a socket for accept, which must never wait in accept4(2).
 fn ours(fd: &OwnedFd) -> Result<OwnedFd, Errno> {
+    // The flag belongs to the socket, not to the copy: the supervisor's descriptor has it too then.
     let fd = rustix::io::fcntl_dupfd_cloexec(fd, 3)?;
     fcntl_setfl(&fd, fcntl_getfl(&fd)? | OFlags::NONBLOCK)?;
     Ok(fd)
 }
 
-/// Whether a socket handed over listens where the plan says: the explicit words for public
-/// addresses count for it too.
+/// Returns whether a socket of a supervisor listens at the place of the plan: the explicit words
+/// for public addresses count for it too.
 fn listens_at(fd: &OwnedFd, place: &Place) -> bool {
     let (Ok(found), Ok(true)) = (getsockname(fd), socket_acceptconn(fd)) else { return false };
     match place {
@@ -182,15 +182,16 @@ fn tcp(addr: [u8; 16], port: u16) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
-/// Makes a socket file with its owner and mode from the first moment on. A file left by a process
-/// that is gone is replaced, one that somebody listens on is not.
+/// Makes a socket file that can be connected to only with its owner and mode in place. A file of a
+/// process that is gone is replaced, one that a process listens on is not.
 fn unix(path: &[u8], owner: u32, group: u32, mode: u32) -> Result<OwnedFd, Errno> {
     let file = Path::new(OsStr::from_bytes(path));
     let address = SocketAddrUnix::new(path)?;
     let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+    // No right for anybody until owner and mode are set, two lines before it listens.
     let mask = rustix::process::umask(Mode::from_raw_mode(0o777));
     let mut bound = bind(&fd, &address);
-    if bound == Err(Errno::ADDRINUSE) && is_left_behind(file, &address) && fs::remove_file(file).is_ok() {
+    if bound == Err(Errno::ADDRINUSE) && is_stale(file, &address) && fs::remove_file(file).is_ok() {
         bound = bind(&fd, &address);
     }
     rustix::process::umask(mask);
@@ -202,7 +203,7 @@ fn unix(path: &[u8], owner: u32, group: u32, mode: u32) -> Result<OwnedFd, Errno
     Ok(fd)
 }
 
-fn is_left_behind(file: &Path, address: &SocketAddrUnix) -> bool {
+fn is_stale(file: &Path, address: &SocketAddrUnix) -> bool {
     let is_socket = fs::symlink_metadata(file).is_ok_and(|m| m.file_type().is_socket());
     let probe =
         socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None);
@@ -213,6 +214,7 @@ fn is_left_behind(file: &Path, address: &SocketAddrUnix) -> bool {
 pub(crate) fn remove_files(open: &[Open], kept: &[Open]) {
     for gone in open.iter().filter(|o| !kept.iter().any(|k| k.place == o.place)) {
         if let Place::Unix { path, .. } = &gone.place {
+            // It may have been removed by hand; nothing depends on it.
             let _ = fs::remove_file(OsStr::from_bytes(path));
         }
     }

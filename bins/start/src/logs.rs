@@ -18,14 +18,14 @@ const FLAGS: OFlags = OFlags::WRONLY.union(OFlags::APPEND).union(OFlags::NOFOLLO
 /// Opens a log file, which is made if it is not there.
 ///
 /// # Errors
-/// What openat2(2) says: a path that leaves the directory is refused.
+/// The error of openat2(2): a path that leaves the directory is refused.
 pub(crate) fn open(directory: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
     open_below(directory, path, FLAGS | OFlags::CREATE)
 }
 
-/// What an administrator must mend before the log files that a plan names can be opened; `None`
-/// where nothing is known to be in the way. Makes no file. What can pass by itself (a full disk, a
-/// lack of memory) is not looked for: it must not keep an edge from serving.
+/// Returns the fault that an administrator must mend before the log files of a plan can be opened;
+/// `None` where none is known. Makes no file. A fault that can pass by itself (a full disk, a lack
+/// of memory) is not looked for: it must not keep an edge from serving.
 pub(crate) fn hindrance(directory: Option<BorrowedFd<'_>>, plan: &Plan) -> Option<String> {
     let mut named = [&plan.access_log, &plan.audit_log].into_iter().filter(|path| !path.is_empty());
     named.find_map(|path| hindrance_of(directory, path))
@@ -38,6 +38,7 @@ fn hindrance_of(directory: Option<BorrowedFd<'_>>, path: &[u8]) -> Option<String
             Escaped(path)
         ));
     };
+    // Without O_CREAT, so that nothing is made, and without waiting for the reader of a FIFO.
     let why = match open_below(directory, path, FLAGS | OFlags::NONBLOCK).err()? {
         Errno::ISDIR => "it is a directory".to_owned(),
         Errno::NXIO => "it is not a regular file".to_owned(),

@@ -1,5 +1,5 @@
-//! Empty namespaces for everything that needs nothing of the host, and few capabilities for those
-//! who make processes.
+//! Empty namespaces for the programs that need nothing of the host, and few capabilities for the
+//! processes that make others.
 
 use fosse_lockdown::{
     Refusal,
@@ -33,13 +33,15 @@ const START: &[Capability] = &[
 /// Leaves the host's network, IPC and files: an empty, read-only root is all that is left to see.
 ///
 /// # Errors
-/// The first call the kernel refuses; what was left before that stays left.
+/// The first call that the kernel refuses; the namespaces left before that stay left.
 pub(crate) fn empty() -> Result<(), Errno> {
     fosse_sys::process::unshare_namespaces()?;
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("none", "/proc", "tmpfs", flags, Some(c"size=0,mode=555"))?;
     chdir("/proc")?;
+    // The old root lies on top of the new one at the same place, and is unmounted by that name
+    // (pivot_root(2), "pivot_root(., .)").
     pivot_root(".", ".")?;
     unmount(".", UnmountFlags::DETACH)?;
     chdir("/")?;

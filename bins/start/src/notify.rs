@@ -30,7 +30,7 @@ use sd_notify::NotifyState;
 
 use crate::PROGRAM;
 
-/// Where states are reported.
+/// The descriptors that states are reported on.
 #[derive(Debug, Default)]
 pub(crate) struct Notify {
     socket: Option<OwnedFd>,

@@ -1,5 +1,5 @@
-//! The command line: where the configuration, the programs and the logs are. Nothing else decides
-//! what start opens.
+//! The command line: the places of the configuration, the programs and the logs. start opens
+//! nothing else by name.
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
@@ -16,7 +16,7 @@ use rustix::{
 
 use crate::{PROGRAM, USAGE, logs, successor_state::is_successor};
 
-/// Where the configuration comes from.
+/// The source of the configuration.
 #[derive(Debug)]
 enum Configuration {
     /// A file, opened again for each reload.
@@ -26,8 +26,8 @@ enum Configuration {
 }
 
 impl Configuration {
-    /// The directory of the file: rule files and lists are looked for there unless `--dir` says
-    /// otherwise.
+    /// Returns the directory of the file: rule files and lists are looked for there unless `--dir`
+    /// says otherwise.
     fn directory(&self) -> Option<String> {
         let Self::File(path) = self else { return None };
         let parent = path.canonicalize().ok()?.parent()?.to_str()?.to_owned();
@@ -35,7 +35,7 @@ impl Configuration {
     }
 }
 
-/// What the command line says.
+/// The command line.
 #[derive(Debug)]
 pub(crate) struct Options {
     configuration: Configuration,
@@ -50,12 +50,12 @@ pub(crate) struct Options {
     pub check: bool,
     /// Descriptor that gets a newline when all is ready.
     pub ready_fd: Option<OwnedFd>,
-    /// How strictly everybody locks down.
+    /// The strictness of everyone's lock-down.
     pub mode: Mode,
 }
 
 impl Options {
-    /// Reads the command line; what is wrong with it ends the program.
+    /// Reads the command line; an error in it ends the program.
     pub(crate) fn of_process() -> Self {
         let mut args = Args::of_process(PROGRAM, USAGE);
         if let Some(numbers) = args.value(FITS) {
@@ -94,7 +94,8 @@ impl Options {
         }
     }
 
-    /// What a successor needs under the same numbers: its command line names them.
+    /// Returns the descriptors that a successor needs under the same numbers, which its command
+    /// line has.
     pub(crate) fn kept(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let configuration = match &self.configuration {
             Configuration::Descriptor(fd) => Some(fd.as_fd()),
@@ -103,7 +104,7 @@ impl Options {
         configuration.into_iter()
     }
 
-    /// What errors call the configuration.
+    /// Returns the name of the configuration for messages.
     pub(crate) fn configuration_name(&self) -> String {
         match &self.configuration {
             Configuration::File(path) => path.display().to_string(),
@@ -111,10 +112,10 @@ impl Options {
         }
     }
 
-    /// The configuration's bytes, from their start.
+    /// Opens the configuration at its first byte.
     ///
     /// # Errors
-    /// What open(2) says.
+    /// The error of open(2).
     pub(crate) fn open_configuration(&self) -> Result<OwnedFd, Errno> {
         match &self.configuration {
             Configuration::File(path) => open(path, OFlags::RDONLY | OFlags::CLOEXEC, FileMode::empty()),
@@ -125,13 +126,13 @@ impl Options {
         }
     }
 
-    /// The directory below which log files are made.
+    /// Returns the directory below which log files are made.
     pub(crate) fn log_directory(&self) -> Option<BorrowedFd<'_>> {
         self.log_dir.as_ref().map(AsFd::as_fd)
     }
 }
 
-/// The question of a running start to the one that is to take its place; nobody types it.
+/// The option by which a running start asks the one that is to take its place; nobody types it.
 pub(crate) const FITS: &str = "--fits";
 
 fn fits_and_exit(numbers: &str) -> ! {

@@ -1,6 +1,5 @@
 //! Penalties: what accept remembers of sources that processes crashed over, kept for the accept
-//! that comes next. start looks at the number that names a source and at the time, and reads
-//! nothing into them.
+//! that comes next. start compares the numbers that name sources, and the times.
 
 use std::collections::HashMap;
 

@@ -9,11 +9,11 @@ use rustix::process::{Pid, WaitStatus};
 /// A process.
 #[derive(Debug)]
 pub(crate) struct Process {
-    /// What it is.
+    /// Its program.
     pub program: Program,
     /// Its lane, for those that have one.
     pub lane: Option<u32>,
-    /// Its process ID; `None` until whoever makes it has replied.
+    /// Its process ID; `None` until its maker has replied.
     pub pid: Option<Pid>,
     /// Its UID is the base plus this.
     pub slot: usize,
@@ -29,7 +29,7 @@ pub(crate) struct Process {
     pub ready: bool,
     /// Its turn counter when it last moved.
     pub turns: u64,
-    /// When that was, or when it was started, in milliseconds of the monotonic clock.
+    /// The time of that move, or of the start, in milliseconds of the monotonic clock.
     pub moved_ms: u64,
     /// Its exit is wanted: draining, replaced, or killed by start.
     pub leaving: bool,
@@ -41,7 +41,7 @@ pub(crate) struct Process {
     pub keeps_records: bool,
 }
 
-/// How a process ended.
+/// The end of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     /// exit(2) with this status.
@@ -50,29 +50,28 @@ pub(crate) enum End {
     Signal(i32),
 }
 
-/// Signal numbers that mean: the process did something wrong.
 const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;
 const SIGSYS: i32 = 31;
 
 impl End {
-    /// Reads what waitpid(2) says of a process that is gone.
+    /// Reads the status that waitpid(2) returns for a process that is gone.
     pub(crate) fn of(status: WaitStatus) -> Self {
         status.exit_status().map_or_else(|| Self::Signal(status.terminating_signal().unwrap_or(0)), Self::Exit)
     }
 
-    /// Whether it is a crash, which is throttled. SIGKILL from outside is none.
+    /// Returns whether it is a crash, which is throttled. SIGKILL from outside is none.
     pub(crate) const fn own_fault(self) -> bool {
         !matches!(self, Self::Exit(0) | Self::Signal(SIGKILL))
     }
 
-    /// Whether a stage exits like that when a neighbour is gone; with nothing under way that is an
-    /// exit like any other.
+    /// Returns whether a stage exits like that when a peer is gone; with nothing under way that is
+    /// an exit like any other.
     pub(crate) const fn follows_another(self) -> bool {
         matches!(self, Self::Exit(0 | fosse_die::EXIT_TEMPORARY))
     }
 
-    /// Whether seccomp ended it.
+    /// Returns whether seccomp ended it. In trap mode the handler exits with 159 (128 + SIGSYS).
     pub(crate) const fn sandbox_violation(self) -> bool {
         matches!(self, Self::Signal(SIGSYS) | Self::Exit(159))
     }

@@ -19,9 +19,11 @@ impl Programs {
     /// Opens all programs that are there in a directory.
     ///
     /// # Errors
-    /// What open(2) says of the directory, or of fosse-config, without which nothing goes.
+    /// The error of open(2) for fosse-config, without which nothing can be configured.
     pub(crate) fn refresh(&mut self, directory: BorrowedFd<'_>) -> Result<(), Errno> {
         let mut fresh = HashMap::new();
+        // Only fosse-config is missed now: a program that no configuration asks for need not be
+        // there.
         for program in Program::ALL {
             let name = format!("fosse-{}", program.name());
             if let Ok(fd) = openat(directory, name.as_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {

@@ -1,4 +1,5 @@
-//! Reaping: a child's exit is a message. What is reported, who pays for it, and what goes with it.
+//! Reaping: a child's exit is a message. It is reported, a source may be penalised for it, and a
+//! lane ends with it.
 
 use fosse_die::{alert, warning};
 use fosse_eventloop::slab::Key;
@@ -21,8 +22,8 @@ pub(crate) fn next_exit() -> Option<(Pid, End)> {
     Some((pid, End::of(status)))
 }
 
-/// Returns the exit to report, if it is one that nobody asked for. A stage that may have exited
-/// because a neighbour crashed is the lane's suspect until the next exits tell.
+/// Returns the exit to report, if start has not asked for it. A stage that may have exited because
+/// a peer crashed is the lane's suspect until the next exits show more.
 pub(crate) fn unexpected(process: &Process, end: End, lanes: &mut Lanes) -> Option<Exit> {
     let one_shot = matches!(process.program, Program::Config | Program::Load);
     if process.leaving || one_shot {
@@ -59,8 +60,8 @@ pub(crate) fn report_crash(exit: Exit, children: &mut Children, kernel_log: &mut
     }
 }
 
-/// Has accept penalise whoever sent the bytes that a stage crashed over. Stages that follow it may
-/// be reaped before it is, but they exit between two turns, in which nobody's bytes are worked on.
+/// Has accept penalise the source of the bytes that a stage crashed over. Stages that follow it may
+/// be reaped before it is, but they exit between two turns, when no connection is being worked on.
 pub(crate) fn penalise(process: &Process, end: End, services: &Services, children: &Children) {
     let connection = process.page.get(fosse_counters::STREAM_CONNECTION);
     let is_crash = process.lane.is_some() && !process.killed && end.own_fault();
@@ -76,8 +77,7 @@ pub(crate) fn close_lane(children: &mut Children, services: &Services, number: u
         children.tell(accept, ToChild::LaneDrain { lane: number }, None);
     }
     if end.follows_another() {
-        // Whose fault it is is not known yet: the stages that are left exit by themselves and show
-        // it.
+        // Which stage crashed is not known yet: those that are left exit by themselves and show it.
         return;
     }
     for key in left {

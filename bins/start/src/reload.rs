@@ -24,7 +24,7 @@ use crate::{
 /// Begins a reload: fosse-config reads the configuration.
 ///
 /// # Errors
-/// Why it cannot.
+/// The reason, as it is reported.
 pub(crate) fn begin(reload: &mut Reload, state: &mut State, options: &Options) -> Result<(), String> {
     let configuration = compile::open_configuration(reload, options)?;
     let not_run = |errno| format!("unable to run fosse-config: {errno}");
@@ -38,7 +38,7 @@ pub(crate) fn begin(reload: &mut Reload, state: &mut State, options: &Options) -
 /// reads the files the plan names, or a generation begins.
 ///
 /// # Errors
-/// Why the reload cannot go on.
+/// The reason that the reload cannot go on, as it is reported.
 pub(crate) fn go_on(reload: &mut Reload, state: &mut State, options: &Options) -> Result<(), String> {
     match reload.take_output() {
         None => Ok(()),
@@ -53,7 +53,7 @@ pub(crate) fn go_on(reload: &mut Reload, state: &mut State, options: &Options) -
 }
 
 fn begin_generation(reload: &mut Reload, state: &mut State, options: &Options, next: Generation) -> Result<(), String> {
-    // Whether an ordinary user who checks may write logs says nothing of who is going to start.
+    // The rights of an ordinary user who checks say nothing of the user who is going to start.
     let looks_at_logs = state.services.log.is_none() && (state.launcher.privileged || !options.check);
     if let Some(why) = logs::hindrance(options.log_directory(), &next.plan).filter(|_| looks_at_logs) {
         reload.permanent = true;
@@ -122,7 +122,7 @@ pub(crate) fn accept_ready(reload: &mut Reload, state: &mut State, accept: Key) 
     true
 }
 
-/// Goes back to what was configured before a reload that failed: what served goes on serving.
+/// Goes back to the configuration before a reload that failed: what served goes on serving.
 pub(crate) fn roll_back(reload: &mut Reload, state: &mut State) {
     match std::mem::take(&mut reload.state) {
         ReloadState::Compiling(compilation) => {

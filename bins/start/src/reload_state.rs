@@ -1,4 +1,4 @@
-//! The state of a reload: which of its steps is under way, and what is wanted after it.
+//! The state of a reload: the step that is under way, and whether another is wanted after it.
 
 use std::os::fd::OwnedFd;
 
@@ -35,7 +35,7 @@ pub(crate) enum ReloadState {
 pub(crate) struct Compilation {
     /// Its process; `None` once it has exited with 0.
     pub process: Option<Key>,
-    /// What it writes; `None` after the end of that.
+    /// Its output; `None` after the end of that.
     pub out: Option<OwnedFd>,
     pub bytes: Vec<u8>,
     /// The plan, once fosse-config has made it and fosse-load runs.

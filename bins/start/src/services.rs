@@ -1,4 +1,5 @@
-//! The services: the programs that an edge has one of, and what they learn of the others.
+//! The services: the programs that an edge has one of, and the messages that tell them of the
+//! others.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -16,7 +17,7 @@ use crate::{
     spawn_options::SpawnOptions,
 };
 
-/// What a message names as the lane of a process that is in none.
+/// The lane, in messages, of a process that is in none.
 const NO_LANE: u32 = u32::MAX;
 
 /// The programs that an edge has one of.
@@ -25,7 +26,7 @@ pub(crate) struct Services {
     pub log: Option<Key>,
     pub status: Option<Key>,
     pub store: Option<Key>,
-    /// Whether the store is of the programs before an upgrade.
+    /// The store is of the programs before an upgrade.
     pub store_outdated: bool,
     pub accept: Option<Key>,
 }
@@ -88,7 +89,8 @@ impl Services {
     }
 }
 
-/// Starts the logger, which writes to start's own descriptors, and gives it everybody's pipes.
+/// Starts the logger, which writes to start's own descriptors, and gives it the pipes of all
+/// processes.
 pub(crate) fn start_log(
     services: &mut Services,
     children: &mut Children,
@@ -96,8 +98,10 @@ pub(crate) fn start_log(
     directory: Option<BorrowedFd<'_>>,
 ) {
     let mut fds = log_files(cx, directory);
-    if let Ok(out) = fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3) {
-        fds.push((1, out));
+    match fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3) {
+        Ok(out) => fds.push((1, out)),
+        // It writes to /dev/null then, as every process without a descriptor 1.
+        Err(errno) => alert(PROGRAM, format_args!("event=log-file path=stderr error=\"{errno}\"")),
     }
     let options = SpawnOptions { fds, own_stderr: true, ..SpawnOptions::default() };
     services.log = start(children, cx, Program::Log, options);
@@ -123,9 +127,12 @@ fn log_files(cx: SpawnContext<'_>, directory: Option<BorrowedFd<'_>>) -> Vec<(u8
     fds
 }
 
-/// Starts status, with its listening socket and everybody's pages.
+/// Starts status, with its listening socket and the pages of all processes.
 pub(crate) fn start_status(services: &mut Services, children: &mut Children, cx: SpawnContext<'_>, listener: &Open) {
-    let Ok(fd) = fcntl_dupfd_cloexec(&listener.fd, 3) else { return };
+    let fd = match fcntl_dupfd_cloexec(&listener.fd, 3) {
+        Ok(fd) => fd,
+        Err(errno) => return children.not_started(Program::Status, errno, cx.event_loop.now_ms()),
+    };
     let options = SpawnOptions { fds: vec![(8, fd)], ..SpawnOptions::default() };
     services.status = start(children, cx, Program::Status, options);
     children.iter().for_each(|(process, _)| services.introduce_to_status(children, process));

@@ -1,4 +1,4 @@
-//! Spawning: what every child is given, and who makes it.
+//! Spawning: the descriptors that every child is given, and the process that makes it.
 
 use std::os::fd::OwnedFd;
 
@@ -25,10 +25,10 @@ use crate::{
     spawn_options::SpawnOptions,
 };
 
-/// Starts a process. Until whoever makes it has replied it has no process ID.
+/// Starts a process. Until its maker has replied it has no process ID.
 ///
 /// # Errors
-/// What it could not be given, or could not be asked for.
+/// The error of the call that failed.
 pub(crate) fn spawn(
     children: &mut Children,
     cx: SpawnContext<'_>,
@@ -107,6 +107,7 @@ fn launch(
         targets: &targets,
         words: &words,
     };
+    // A filter without a lane is the zygote itself.
     let zygote = cx.generation.zygote.filter(|_| program == Program::WafFilter && lane.is_some());
     let executable = cx.launcher.programs.get(program)?;
     let key = children.insert(process, cx.event_loop)?;
@@ -164,14 +165,15 @@ fn ask_fork_server(
     fosse_spawn::send_launch(&launcher.fork_server.channel, launch, &fds)
 }
 
-/// Programs that need the host's network or files: everything else is made in the empty namespaces
-/// of the fork server.
+/// Returns whether a program needs the host's network or files: all others are made in the empty
+/// namespaces of the fork server.
 const fn needs_host(program: Program) -> bool {
     matches!(program, Program::Connect)
 }
 
 /// Returns the user ID that a process gets: its own, where start may give it one.
 fn uid_of(cx: SpawnContext<'_>, process: &Process) -> Result<u32, Errno> {
+    // A zygote gives its children user IDs of their own, and so keeps the right to.
     if !cx.launcher.privileged || process.zygote {
         return Ok(fosse_spawn::UID_KEPT);
     }
@@ -179,8 +181,8 @@ fn uid_of(cx: SpawnContext<'_>, process: &Process) -> Result<u32, Errno> {
     cx.generation.plan.uid_base.checked_add(slot).filter(|uid| *uid != fosse_spawn::UID_KEPT).ok_or(Errno::OVERFLOW)
 }
 
-/// Makes a pipe: the writing end for the process, the reading end kept for the logger. Neither end
-/// ever waits.
+/// Makes a pipe and returns its writing end for the process; the reading end is kept for the
+/// logger. Neither end ever waits.
 fn add_pipe(process: &mut Process, stream: Stream) -> Result<OwnedFd, Errno> {
     let (read, write) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
     process.pipes.push((stream, read));
@@ -192,8 +194,8 @@ pub(crate) fn pair(kind: SocketType) -> Result<(OwnedFd, OwnedFd), Errno> {
     socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
 }
 
-/// Opens the same memory file again so that whoever gets it can only read: status must not write
-/// other processes' pages.
+/// Opens the same memory file again for reading alone: status must not write other processes'
+/// pages.
 fn read_only(page: &OwnedFd) -> Result<OwnedFd, Errno> {
     use std::os::fd::AsRawFd as _;
     let path = format!("/proc/self/fd/{}", page.as_raw_fd());

@@ -1,10 +1,10 @@
-//! What a process is given beyond what every process gets.
+//! The options of a spawn.
 
 use std::os::fd::OwnedFd;
 
 use fosse_wire::start::Stream;
 
-/// What a process is given beyond what every process gets.
+/// The options of a spawn, beyond what every process gets.
 #[derive(Debug, Default)]
 pub(crate) struct SpawnOptions {
     /// Number and descriptor.
@@ -22,7 +22,7 @@ pub(crate) struct SpawnOptions {
 }
 
 impl SpawnOptions {
-    /// Whether a descriptor has this number.
+    /// Returns whether a descriptor has this number.
     pub(crate) fn gives(&self, number: u8) -> bool {
         self.fds.iter().any(|(given, _)| *given == number)
     }

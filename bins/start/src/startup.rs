@@ -39,8 +39,8 @@ pub fn run() -> ! {
     }
 }
 
-/// Makes the supervisor. The order of the steps is the point: each takes away what the next no
-/// longer needs.
+/// Makes the supervisor. The order of the steps matters: each gives up what the next no longer
+/// needs.
 fn supervisor(mut options: Options) -> Result<Supervisor, Errno> {
     // A check reports to no supervisor: one that waits for an edge may have it run before a start.
     let ready = options.ready_fd.take();
@@ -81,8 +81,8 @@ fn take_over(state: &mut State) {
 /// Makes the fork server, then gives up the rights that only it has needed.
 fn launcher(options: &Options, programs: Programs) -> Result<Launcher, Errno> {
     let (privileged, mode) = (rustix::process::geteuid().is_root(), options.mode);
-    // A successor finds the fork server in its predecessor's table: what is needed to make one is
-    // gone by then.
+    // A successor finds the fork server in its predecessor's table: the capabilities to make one
+    // are gone by then.
     let fork_server = if is_successor() { ForkServer::none()? } else { ForkServer::open(privileged, mode)? };
     if privileged {
         namespaces::keep_start_capabilities().unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
@@ -101,9 +101,10 @@ fn sockets_of_supervisor() -> Vec<NamedSocket> {
     activation::take_sockets().unwrap_or_else(|why| fatal(PROGRAM, format_args!("sockets of the supervisor: {why}")))
 }
 
-/// As many descriptors as the hard limit allows: lanes hold a client and a backend socket for each
-/// request.
+/// Raises the limit of descriptors to the hard limit: lanes hold a client and a backend socket for
+/// each request.
 fn more_descriptors() {
     let limit = getrlimit(Resource::Nofile);
+    // A soft limit may always be raised up to the hard one (setrlimit(2)).
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }

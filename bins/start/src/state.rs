@@ -1,5 +1,5 @@
-//! The state of an edge: every process it has, what they serve, and what more can be made with. Who
-//! decides what comes next (supervisor, reload, shutdown) does so on this.
+//! The state of an edge: every process it has, the configuration and the sockets that they serve,
+//! and the launcher of more. The supervisor, a reload and the end decide on it.
 
 use std::os::fd::BorrowedFd;
 
@@ -40,7 +40,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// The state of an edge that has no process yet.
+    /// Returns the state of an edge that has no process yet.
     pub(crate) fn new(event_loop: EventLoop, launcher: Launcher, children: Children, listeners: Listeners) -> Self {
         Self {
             event_loop,
@@ -54,7 +54,7 @@ impl State {
         }
     }
 
-    /// Takes over what a predecessor has left.
+    /// Takes over the state of a predecessor.
     pub(crate) fn take_over(&mut self, left: Inheritance) {
         let Inheritance { generation, next_launch, listeners, fork_server, penalties, lanes, processes } = left;
         (self.generation, self.listeners, self.penalties, self.lanes) = (generation, listeners, penalties, lanes);
@@ -69,7 +69,10 @@ impl State {
     fn adopt(&mut self, process: Process) {
         let (program, lane) = (process.program, process.lane);
         let (is_leaving, is_zygote) = (process.leaving, process.zygote);
-        let Ok(key) = self.children.insert(process, &self.event_loop) else { return };
+        let key = match self.children.insert(process, &self.event_loop) {
+            Ok(key) => key,
+            Err(errno) => return self.children.not_started(program, errno, self.event_loop.now_ms()),
+        };
         self.services.adopt(key, program, is_leaving);
         if is_zygote && !is_leaving {
             self.generation.zygote.get_or_insert(key);
@@ -116,7 +119,7 @@ impl State {
     /// Starts the zygote, where the rules need one.
     ///
     /// # Errors
-    /// Why it could not be started.
+    /// The reason, as it is reported.
     pub(crate) fn start_zygote(&mut self) -> Result<(), String> {
         let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
         let started = zygote::start(&mut self.children, cx);
@@ -127,7 +130,7 @@ impl State {
     /// Starts all lanes of the current generation.
     ///
     /// # Errors
-    /// Why one could not be started.
+    /// The reason that one could not be started, as it is reported.
     pub(crate) fn start_lanes(&mut self) -> Result<(), String> {
         self.generation.cores().into_iter().try_for_each(|core| self.start_lane(core))
     }

@@ -20,8 +20,9 @@ pub(crate) fn start(services: &mut Services, children: &mut Children, cx: SpawnC
     }
 }
 
-/// After an upgrade the new program takes the place of the old, and begins empty: what it keeps has
-/// no form that both must know. Filters have the session with it before the other closes.
+/// Has the store of the new programs take the place of the old one after an upgrade. It begins
+/// empty: records have no form that both must know. Filters have their session with it before the
+/// other closes.
 pub(crate) fn renew(services: &mut Services, children: &mut Children, cx: SpawnContext<'_>) {
     if !std::mem::take(&mut services.store_outdated) {
         return;
@@ -54,8 +55,7 @@ fn introduce(services: &Services, children: &Children, filter: Key) {
     }
 }
 
-/// Lets the store go once no rules keep records any more and no process is left of those whose
-/// rules did.
+/// Drains the store once no rules keep records any more and no process is left whose rules did.
 pub(crate) fn release(services: &Services, children: &mut Children, generation: &Generation) {
     let used = generation.keeps_records || children.iter().any(|(_, process)| process.keeps_records);
     if let Some(store) = services.store.filter(|_| !used) {

@@ -29,7 +29,7 @@ use fosse_wire::{
 pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
 const MAGIC: [u8; 8] = *b"fosseup3";
 
-/// What a predecessor has left.
+/// The state that a predecessor has left.
 pub(crate) struct Inheritance {
     pub generation: Generation,
     pub next_launch: u32,
@@ -40,7 +40,7 @@ pub(crate) struct Inheritance {
     pub processes: Vec<Process>,
 }
 
-/// Whether this start was executed by another.
+/// Returns whether this start was executed by another.
 pub(crate) fn is_successor() -> bool {
     std::env::var_os(STATE_VARIABLE).is_some()
 }
@@ -51,7 +51,7 @@ pub(crate) fn table_of_predecessor() -> Option<Vec<u8>> {
     fosse_sys::blob::read(fosse_sys::fd::take(number)?, limits::OUTPUT_BYTES_MAX).ok()
 }
 
-/// Writes everything the new start must know. Returns it with the descriptors it names.
+/// Encodes everything the new start must know. Returns it with the descriptors it names.
 ///
 /// # Errors
 /// [`WireError`] where something is longer than the table can say.
@@ -97,8 +97,8 @@ pub(crate) fn encode<'e>(
     Ok((w.out, w.fds))
 }
 
-/// Reads what a predecessor has written. `now_ms` is when its processes have last moved, as far as
-/// this start knows.
+/// Decodes the table of a predecessor. `now_ms` counts as the time of the processes' last sign of
+/// life.
 ///
 /// # Errors
 /// [`WireError`] where the table is not what this version writes.

@@ -1,5 +1,5 @@
 //! The supervisor: the loop over signals, replies of the fork server, messages of children and the
-//! clock. It decides what follows what; the modules below do it.
+//! clock. It decides on the next step; the modules below take it.
 
 use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, alert, fatal, info, temporary};
 use fosse_eventloop::{Events, Interest, slab::Key};
@@ -32,7 +32,7 @@ pub(crate) struct Supervisor {
     reload: Reload,
     /// SIGUSR2 came while something else was under way.
     upgrade_wanted: bool,
-    /// SIGTERM came: everything may finish until this time in milliseconds of the monotonic clock.
+    /// SIGTERM came: requests may finish until this time in milliseconds of the monotonic clock.
     ending: Option<u64>,
 }
 
@@ -133,7 +133,7 @@ impl Supervisor {
         }
     }
 
-    /// Returns false where it is a message that this child must not send now.
+    /// Acts on a message of a child. Returns false where the child must not send it now.
     fn on_child_message(&mut self, key: Key, message: ToStart) -> bool {
         let Some(process) = self.state.children.get_mut(key) else { return true };
         match message {
@@ -165,7 +165,7 @@ impl Supervisor {
         }
     }
 
-    /// The rules of a zygote keep records: it says so before it is ready.
+    /// Notes that the rules of a zygote keep records, which it says before it is ready.
     fn on_keeps_records(&mut self, zygote: Key) {
         if self.state.generation.zygote == Some(zygote) {
             self.state.generation.keeps_records = true;
@@ -175,7 +175,7 @@ impl Supervisor {
         }
     }
 
-    /// A child is locked down and serves.
+    /// Goes on after a child has said that it is locked down and serves.
     fn on_ready(&mut self, key: Key) {
         if self.state.services.accept == Some(key) {
             return self.accept_ready(key);
@@ -200,8 +200,7 @@ impl Supervisor {
         }
     }
 
-    /// The rules are compiled: the lanes of a new generation can be made, or those that are
-    /// missing.
+    /// Makes the lanes of a new generation, or those that are missing, as the rules are compiled.
     fn zygote_ready(&mut self) {
         if self.reload.is_check() {
             check::passed();
@@ -216,7 +215,7 @@ impl Supervisor {
         }
     }
 
-    /// A lane is live with the last of its stages.
+    /// Makes a lane live with the last of its stages.
     fn stage_ready(&mut self, key: Key) {
         let State { children, lanes, generation, services, .. } = &mut self.state;
         let Some(lane) = lanes::stage_ready(lanes, children, key) else { return };
@@ -281,7 +280,8 @@ impl Supervisor {
         }
     }
 
-    /// accept left for a reload, or crashed: in both cases the next one gets all lanes.
+    /// Goes on after accept left for a reload, or crashed: in both cases the next one gets all
+    /// lanes.
     fn accept_exited(&mut self) {
         if self.ending.is_some() {
             return shutdown::accept_exited(&mut self.state);
@@ -294,8 +294,8 @@ impl Supervisor {
         }
     }
 
-    /// The filters that a zygote has made live on; those it was asked for and has not made never
-    /// will.
+    /// Gives up the filters that a zygote was asked for and has not made. Those it has made live
+    /// on.
     fn zygote_exited(&mut self, key: Key, end: End) {
         for child in self.state.children.launches_lost(key) {
             self.exited(child, End::Exit(EXIT_TEMPORARY));
@@ -310,8 +310,8 @@ impl Supervisor {
         }
     }
 
-    /// A lane without one of its stages is over: parse responds as it can, the rest exits, a new
-    /// lane takes its place.
+    /// Ends a lane that lost a stage: parse responds as it can, the rest exits, a new lane takes
+    /// its place.
     fn lane_lost(&mut self, number: u32, key: Key, process: &Process, end: End) {
         let until_ms = self.state.event_loop.now_ms().saturating_add(limits::DYING_MS_MAX);
         let Some(loss) = self.state.lanes.lose(number, key, until_ms) else { return };
@@ -346,7 +346,8 @@ impl Supervisor {
         }
     }
 
-    /// Nothing is changed. Without anything that served, start has nothing to do.
+    /// Reports that a reload failed, which changes nothing. start ends where nothing has served
+    /// yet.
     fn reload_failed(&mut self, why: &str) {
         reload::roll_back(&mut self.reload, &mut self.state);
         if self.state.generation.number == 0 {
@@ -366,7 +367,7 @@ impl Supervisor {
         }
     }
 
-    /// SIGTERM: nothing new, what is under way finishes, then the end.
+    /// Begins the end (SIGTERM): nothing new, requests under way finish.
     fn begin_end(&mut self) {
         if self.ending.is_some() {
             return;
@@ -376,7 +377,7 @@ impl Supervisor {
         shutdown::exit_if_done(&mut self.state);
     }
 
-    /// SIGUSR2: executes the new start. Where that fails, everything goes on as it was.
+    /// Executes the new start (SIGUSR2). Where that fails, everything goes on as it was.
     fn upgrade(&mut self) {
         self.upgrade_wanted = !self.reload.is_idle()
             || self.state.children.awaits_reply()

@@ -1,4 +1,4 @@
-//! How soon a program that crashed may be started again.
+//! The pause before a program that crashed may be started again.
 
 use crate::limits::{CRASH_PAUSE_MS_MAX, CRASHES_FREE, CRASHES_WINDOW_MS};
 
@@ -12,7 +12,7 @@ pub(crate) struct Throttle {
 
 impl Throttle {
     /// Counts a crash. [`CRASHES_FREE`] within the window cost nothing; after that each costs a
-    /// pause of 1, 2, 4 ... 30 s. A quiet window makes everything good again.
+    /// pause of 1, 2, 4 ... 30 s. After a window without crashes counting begins from nothing.
     pub(crate) fn crashed(&mut self, now_ms: u64) {
         self.crashes.retain(|at| at.saturating_add(CRASHES_WINDOW_MS) > now_ms);
         if self.crashes.is_empty() && now_ms >= self.until_ms.saturating_add(CRASHES_WINDOW_MS) {
@@ -25,7 +25,7 @@ impl Throttle {
         }
     }
 
-    /// Whether it may be started now.
+    /// Returns whether it may be started now.
     pub(crate) const fn allows(&self, now_ms: u64) -> bool {
         now_ms >= self.until_ms
     }
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_window_makes_it_good_again() {
+    fn after_a_quiet_window_counting_begins_from_nothing() {
         let mut throttle = Throttle::default();
         (0..12).for_each(|at| throttle.crashed(at));
         let later = 11 + 2000 + CRASHES_WINDOW_MS + 1000;

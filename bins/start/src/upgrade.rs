@@ -22,8 +22,8 @@ use rustix::{
 
 use crate::{PROGRAM, limits, options::Options, successor_state::STATE_VARIABLE};
 
-/// Executes the new start with the table of this one. Returns only where that failed, and has
-/// reported why.
+/// Executes the new start with the table of this one. Returns only where that failed, which it has
+/// reported.
 pub(crate) fn execute(options: &Options, table: Result<(Vec<u8>, Vec<BorrowedFd<'_>>), Errno>) {
     let program = openat(&options.programs, "fosse-start", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
     let errno = match program.and_then(|program| Ok((program, table?))) {
@@ -58,7 +58,7 @@ fn fits(options: &Options, program: &OwnedFd) -> bool {
     }
 }
 
-/// Whether a child that only replies to a question says yes in time.
+/// Returns whether a child that only replies to a question says yes in time.
 fn exits_well(child: Pid) -> bool {
     let step = Timespec { tv_sec: 0, tv_nsec: 5_000_000 };
     for _ in 0..limits::FITS_MS_MAX / 5 {
@@ -68,11 +68,12 @@ fn exits_well(child: Pid) -> bool {
             Err(_) => return false,
         }
     }
+    // It is start's own child and not yet reaped; `reap` takes it as one that is in no table.
     let _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
     false
 }
 
-/// Returns why execveat(2) has failed, or, as an error, why it was not come to.
+/// Executes the program. Returns the error of execveat(2), or, as an error, of a step before it.
 fn replace_self(options: &Options, program: &OwnedFd, table: &[u8], fds: &[BorrowedFd<'_>]) -> Result<Errno, Errno> {
     let state = fosse_sys::memfd::sealed("start", table)?;
     let kept: Vec<BorrowedFd<'_>> = fds.iter().copied().chain([state.as_fd()]).chain(options.kept()).collect();
@@ -86,6 +87,7 @@ fn replace_self(options: &Options, program: &OwnedFd, table: &[u8], fds: &[Borro
     let argv: Vec<CString> = std::env::args_os().map(|arg| text(&arg)).collect();
     let errno = fosse_sys::process::execveat(program.as_fd(), &argv, &environment(&state));
     for fd in &kept {
+        // Cannot fail for an open descriptor. Without the flag every child would inherit them.
         let _ = fcntl_setfd(fd, FdFlags::CLOEXEC);
     }
     Ok(errno)

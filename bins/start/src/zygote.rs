@@ -10,11 +10,12 @@ use crate::{
     children::Children, generation::Generation, launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions,
 };
 
-/// Starts the zygote of the current generation; returns none where that has no rules. Errors in the
-/// rules are reported on start's own descriptor 2: whoever asked for the reload is there.
+/// Starts the zygote of the current generation; returns none where that has no rules. It reports
+/// errors in the rules on start's own descriptor 2, where the administrator who asked for the
+/// reload looks.
 ///
 /// # Errors
-/// Why it could not be started.
+/// The error of the call that failed.
 pub(crate) fn start(children: &mut Children, cx: SpawnContext<'_>) -> Result<Option<Key>, Errno> {
     let Some(rules) = &cx.generation.rules else { return Ok(None) };
     let fds = vec![(8, fcntl_dupfd_cloexec(rules, 3)?)];
@@ -23,7 +24,7 @@ pub(crate) fn start(children: &mut Children, cx: SpawnContext<'_>) -> Result<Opt
     spawn(children, cx, Program::WafFilter, options).map(Some)
 }
 
-/// Whether lanes can be made: the rules are compiled, or there are none.
+/// Returns whether lanes can be made: the rules are compiled, or there are none.
 pub(crate) fn serves(children: &Children, generation: &Generation) -> bool {
     generation.rules.is_none() || generation.zygote.is_some_and(|zygote| children.is_ready(zygote))
 }

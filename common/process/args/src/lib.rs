@@ -5,7 +5,7 @@
 
 use std::{ffi::OsString, str::FromStr};
 
-/// The words behind the program's name, taken one by one; what is left at [`Args::end`] is an
+/// The words after the program's name, taken one by one. A word that is left at [`Args::end`] is an
 /// error.
 #[derive(Clone, Debug)]
 pub struct Args {
@@ -15,7 +15,8 @@ pub struct Args {
 }
 
 impl Args {
-    /// The command line of this process. A word that is not UTF-8 ends the program with its usage.
+    /// Reads the command line of this process. A word that is not UTF-8 ends the program with its
+    /// usage.
     #[must_use]
     pub fn of_process(program: &'static str, usage: &'static str) -> Self {
         let words = std::env::args_os().skip(1).map(OsString::into_string).collect::<Result<_, _>>();
@@ -25,18 +26,18 @@ impl Args {
         }
     }
 
-    /// Given words, for tests and for sub-commands.
+    /// Takes given words, for tests and for sub-commands.
     #[must_use]
     pub const fn of(program: &'static str, usage: &'static str, words: Vec<String>) -> Self {
         Self { program, usage, words }
     }
 
-    /// Ends the program: what is wrong, then how it is used. Exit status 100.
+    /// Ends the program with a line that says what is wrong, then the usage. Exit status 100.
     pub fn refuse(&self, wrong: impl std::fmt::Display) -> ! {
         fosse_die::usage(self.program, &format!("{wrong}; usage: {}", self.usage))
     }
 
-    /// Takes `--name`: whether it is there.
+    /// Takes `--name`. Returns whether it was there.
     pub fn flag(&mut self, name: &str) -> bool {
         let found = self.words.iter().position(|w| w == name);
         found.inspect(|at| drop(self.words.remove(*at))).is_some()
@@ -68,7 +69,7 @@ impl Args {
         Some(self.words.remove(at))
     }
 
-    /// The end: anything left is refused.
+    /// Ends the reading: a word that is left is refused.
     pub fn end(&self) {
         if let Some(word) = self.words.first() {
             self.refuse(format_args!("unknown word '{word}'"));

@@ -1,9 +1,8 @@
-//! fosse-counters: the page in which each process counts, and the tables that name what stands
-//! where.
+//! fosse-counters: the page in which each process counts, and the tables that name its words.
 //!
 //! A page is a shared memory file of [`PAGE_BYTES`] with one writer. Its first words are the same
 //! for every program: start watches [`TURNS`] and reads [`STREAM_CONNECTION`] of a process that
-//! died; fosse-status shows the rest by the program's table. Readers trust nothing in a page.
+//! crashed; fosse-status shows the rest by the program's table. Readers trust nothing in a page.
 
 #![forbid(unsafe_code)]
 
@@ -21,8 +20,8 @@ pub const PAGE_BYTES: u64 = 4096;
 /// Words of a page.
 const PAGE_WORDS: usize = 512;
 
-/// Bumped at least once a second by a process that lives: one that stands still for 3 s is
-/// replaced.
+/// Incremented at least once a second by a process that lives: one whose count has not moved for 3
+/// s is replaced.
 pub const TURNS: usize = 0;
 /// accept's number of the connection whose bytes are being worked on, 0 between.
 pub const STREAM_CONNECTION: usize = 1;
@@ -30,9 +29,8 @@ pub const STREAM_CONNECTION: usize = 1;
 pub const LOG_DROPPED: usize = 2;
 /// 1 once the process is draining.
 pub const DRAINING: usize = 3;
-/// Microseconds of the longest turn so far, from waking up to waiting again: on a core of its own
-/// the time for which it made everybody wait, else what others took of the core meanwhile is in it
-/// too.
+/// Microseconds of the longest turn so far, from waking up to waiting again. On a shared core the
+/// time that other processes took is in it.
 pub const TURN_US_LONGEST: usize = 4;
 /// Turns long enough for clients to notice.
 pub const TURNS_LONG: usize = 5;
@@ -56,7 +54,7 @@ impl Counters {
         Self(Words::Page(page))
     }
 
-    /// Counts into memory nobody else sees.
+    /// Counts into memory of this process alone.
     #[must_use]
     pub fn private() -> Self {
         Self(Words::Private((0..PAGE_WORDS).map(|_| AtomicU64::new(0)).collect()))
@@ -74,6 +72,7 @@ impl Counters {
     #[inline]
     pub fn add(&self, index: usize, count: u64) {
         if let Some(word) = self.word(index) {
+            // Counters wrap, as readers of rates expect; 2^64 events take centuries.
             word.store(word.load(Relaxed).wrapping_add(count), Relaxed);
         }
     }
@@ -82,6 +81,7 @@ impl Counters {
     #[inline]
     pub fn sub(&self, index: usize, count: u64) {
         if let Some(word) = self.word(index) {
+            // A gauge that went below nothing would be shown as 2^64.
             word.store(word.load(Relaxed).saturating_sub(count), Relaxed);
         }
     }
@@ -94,7 +94,8 @@ impl Counters {
         }
     }
 
-    /// What the loop says of its turns: microseconds of the longest, and how many were long.
+    /// Sets the numbers of the event loop: microseconds of the longest turn, and the count of long
+    /// ones.
     pub fn set_turns(&self, (longest_us, long): (u64, u64)) {
         self.set(TURN_US_LONGEST, longest_us);
         self.set(TURNS_LONG, long);

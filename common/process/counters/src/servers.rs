@@ -1,5 +1,5 @@
-//! Backend servers in dispatch's page, behind its counters: a place of 8 words each, so that
-//! whoever reads the page sees them without knowing the configuration this dispatch was born with.
+//! Backend servers in dispatch's page, after its counters: a place of 8 words each, so that a
+//! reader of the page needs no configuration to show them.
 
 use crate::Counters;
 
@@ -21,8 +21,8 @@ const UP: u64 = 2;
 /// One server as one lane sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Server {
-    /// As the configuration writes it, or its end; printable ASCII without spaces, whatever stood
-    /// in the page.
+    /// As the configuration writes it, or its end; printable ASCII without spaces, whatever the
+    /// page holds.
     pub name: String,
     /// It is given requests.
     pub up: bool,
@@ -39,11 +39,11 @@ impl Counters {
     pub fn set_server(&self, index: usize, server: &Server) {
         let Some(at) = place(index) else { return };
         let bytes = server.name.as_bytes();
-        let tail = bytes.get(bytes.len().saturating_sub(SERVER_NAME_BYTES_MAX)..).unwrap_or_default();
-        for (word, piece) in (at.saturating_add(2)..).zip(padded(tail).chunks_exact(8)) {
+        let tail = bytes.last_chunk::<SERVER_NAME_BYTES_MAX>().map_or(bytes, |tail| tail);
+        for (word, piece) in (at + 2..).zip(padded(tail).chunks_exact(8)) {
             self.set(word, piece.iter().rev().fold(0, |all, byte| (all << 8) | u64::from(*byte)));
         }
-        self.set(at.saturating_add(1), (u64::from(server.open) << 32) | u64::from(server.busy));
+        self.set(at + 1, (u64::from(server.open) << 32) | u64::from(server.busy));
         self.set(at, (u64::from(server.fails) << 8) | PRESENT | if server.up { UP } else { 0 });
     }
 }
@@ -57,8 +57,8 @@ pub fn servers(word: impl Fn(usize) -> u64) -> Vec<Server> {
         if state & PRESENT == 0 {
             break;
         }
-        let numbers = word(at.saturating_add(1));
-        let bytes = (at.saturating_add(2)..at.saturating_add(SERVER_WORDS)).flat_map(|w| word(w).to_le_bytes());
+        let numbers = word(at + 1);
+        let bytes = (at + 2..at + SERVER_WORDS).flat_map(|w| word(w).to_le_bytes());
         all.push(Server {
             name: bytes.take_while(|byte| *byte != 0).map(printable).collect(),
             up: state & UP != 0,
@@ -71,14 +71,12 @@ pub fn servers(word: impl Fn(usize) -> u64) -> Vec<Server> {
 }
 
 fn place(index: usize) -> Option<usize> {
-    (index < SERVERS_SHOWN_MAX).then(|| FIRST_WORD.saturating_add(index.saturating_mul(SERVER_WORDS)))
+    (index < SERVERS_SHOWN_MAX).then(|| FIRST_WORD + index * SERVER_WORDS)
 }
 
 fn padded(bytes: &[u8]) -> [u8; SERVER_NAME_BYTES_MAX] {
     let mut out = [0; SERVER_NAME_BYTES_MAX];
-    for (to, from) in out.iter_mut().zip(bytes) {
-        *to = *from;
-    }
+    out[..bytes.len()].copy_from_slice(bytes);
     out
 }
 
@@ -120,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_stand_behind_the_counters() {
+    fn servers_come_after_the_counters() {
         assert!(crate::FIRST + crate::dispatch::TABLE.len() <= FIRST_WORD);
     }
 }

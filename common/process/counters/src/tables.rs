@@ -3,7 +3,7 @@
 /// One word of a program's page.
 #[derive(Clone, Copy, Debug)]
 pub struct Counter {
-    /// Name as `fosse status` and the Prometheus text show it (behind `fosse_PROGRAM_`).
+    /// Name as `fosse status` and the Prometheus text show it (after `fosse_PROGRAM_`).
     pub name: &'static str,
     /// It goes up and down.
     pub gauge: bool,
@@ -73,7 +73,7 @@ table!(
     counter PASSED_IN_PART = 7, "bodies passed on of which only the first part was evaluated";
     counter RULES_MATCHED = 8, "rules that matched";
     counter AUDIT_DROPPED = 9, "audit log lines that could not be written";
-    counter RECORDS_MISSED = 10, "persistent records taken as empty: fosse-store did not answer, or their key is too long";
+    counter RECORDS_MISSED = 10, "persistent records taken as empty: fosse-store did not respond, or their key is too long";
     counter CHANGES_LOST = 11, "changes of persistent records that did not reach fosse-store";
     counter RESPONSES = 12, "responses evaluated";
     counter RESPONSES_DENIED = 13, "responses that were denied, and others sent in their place";
@@ -84,13 +84,13 @@ table!(
     /// fosse-dispatch
     dispatch,
     counter REQUESTS = 0, "requests received";
-    counter VERDICTS = 1, "denials answered";
+    counter VERDICTS = 1, "denials sent as responses";
     counter RETRIES = 2, "requests sent again to another server";
     counter CONNECTS = 3, "backend connections opened";
     counter REUSED = 4, "requests sent over a pooled connection";
-    counter BAD_GATEWAY = 5, "answers 502";
-    counter UNAVAILABLE = 6, "answers 503";
-    counter GATEWAY_TIMEOUT = 7, "answers 504";
+    counter BAD_GATEWAY = 5, "responses 502";
+    counter UNAVAILABLE = 6, "responses 503";
+    counter GATEWAY_TIMEOUT = 7, "responses 504";
     gauge BACKEND_CONNECTIONS = 8, "backend connections open";
     gauge BACKEND_IDLE = 9, "backend connections waiting in pools";
     gauge STREAMS = 10, "requests under way";
@@ -101,7 +101,7 @@ table!(
     counter PINNED_EVICTED = 15, "of those, closed before their time because the server had no room for another connection";
     gauge BUFFERED_BYTES = 16, "bytes of request bodies buffered";
     counter BUFFER_REFUSED = 17, "requests refused because their body may not be buffered";
-    counter STATE_ERRORS = 18, "times the program's own books disagreed: an error in it, please report it";
+    counter STATE_ERRORS = 18, "times the program's own state was inconsistent: an error in it, please report it";
 );
 
 table!(
@@ -127,7 +127,7 @@ table!(
 table!(
     /// fosse-status
     status,
-    counter REQUESTS = 0, "requests answered";
+    counter REQUESTS = 0, "requests responded to";
     gauge CLIENTS = 1, "clients connected";
     counter TIMEOUTS = 2, "clients closed because they took too long";
 );

@@ -13,21 +13,21 @@ use std::{
 
 /// Do not restart me: usage, configuration, a missing sandbox.
 pub const EXIT_PERMANENT: i32 = 100;
-/// Restart me: a neighbour died, the kernel was out of something.
+/// Restart me: another program died, the kernel was out of something.
 pub const EXIT_TEMPORARY: i32 = 111;
 
 /// The longest line; the rest is cut. A pipe write of at most this many bytes is atomic (pipe(7),
 /// PIPE_BUF).
 pub const LINE_BYTES_MAX: usize = 4096;
 
-/// The word that says how much a line matters.
+/// The severity of a line, as its second word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// Wrong words on the command line.
+    /// The command line is wrong.
     Usage,
     /// The program ends because of it.
     Fatal,
-    /// Somebody should look at once.
+    /// Needs a look at once.
     Alert,
     /// Something is worse than it should be.
     Warning,
@@ -49,7 +49,7 @@ impl Display for Severity {
 
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// Lines this process could not write, because its pipe was full or gone.
+/// Returns the number of lines that could not be written, because the pipe was full or gone.
 #[must_use]
 pub fn dropped() -> u64 {
     DROPPED.load(Relaxed)
@@ -57,15 +57,15 @@ pub fn dropped() -> u64 {
 
 static UNLOCKED: AtomicBool = AtomicBool::new(false);
 
-/// From now on every line says that this process is not locked down.
+/// Has every line from now on say that this process is not locked down.
 pub fn mark_unlocked() {
     UNLOCKED.store(true, Relaxed);
 }
 
 /// Writes one line: all of it, or (dropped and counted) nothing.
 pub fn say(program: &str, severity: Severity, text: impl Display) {
-    let mark = if UNLOCKED.load(Relaxed) { "(NO SANDBOX) " } else { "" };
-    let mut line = format!("{program}: {severity}: {mark}{text}");
+    let unlocked = if UNLOCKED.load(Relaxed) { "(NO SANDBOX) " } else { "" };
+    let mut line = format!("{program}: {severity}: {unlocked}{text}");
     cut(&mut line);
     line.push('\n');
     if !matches!(rustix::io::write(rustix::stdio::stderr(), line.as_bytes()), Ok(n) if n == line.len()) {
@@ -83,17 +83,17 @@ fn cut(line: &mut String) {
     }
 }
 
-/// Good to know.
+/// Reports what is good to know.
 pub fn info(program: &str, text: impl Display) {
     say(program, Severity::Info, text);
 }
 
-/// Something is worse than it should be.
+/// Reports that something is worse than it should be.
 pub fn warning(program: &str, text: impl Display) {
     say(program, Severity::Warning, text);
 }
 
-/// Somebody should look at once.
+/// Reports what needs a look at once.
 pub fn alert(program: &str, text: impl Display) {
     say(program, Severity::Alert, text);
 }
@@ -116,7 +116,7 @@ pub fn usage(program: &str, text: &str) -> ! {
     std::process::exit(EXIT_PERMANENT)
 }
 
-/// Outside bytes as they may stand in a line: printable ASCII but `"`, `\` and `=` and space as
+/// Outside bytes in a form that may be logged: printable ASCII but `"`, `\` and `=` and space as
 /// they are, others as `\xNN`.
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a [u8]);
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn odd_bytes_are_escaped_so_that_a_line_stays_one_line() {
+    fn bytes_are_escaped_so_that_a_line_stays_one_line() {
         assert_eq!(Escaped(b"a\nb=\"\\\xff ").to_string(), "a\\x0ab\\x3d\\x22\\x5c\\xff\\x20");
     }
 

@@ -20,7 +20,7 @@ use rustix::{
     },
 };
 
-/// Descriptors in one message: what accept sends at most, and what one launch needs at most, fit.
+/// Descriptors in one message. The most that accept sends, and the most that a launch needs, fit.
 pub const MESSAGE_FDS_MAX: usize = 64;
 
 /// Sends one message with its descriptors, or none of it.
@@ -38,10 +38,10 @@ pub fn send(socket: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Result<(
     sendmsg(socket, &[IoSlice::new(bytes)], &mut control, flags).map(drop)
 }
 
-/// What [`receive`] found.
+/// The outcome of [`receive`].
 #[derive(Debug)]
 pub enum Received {
-    /// A message of so many bytes; its descriptors were appended.
+    /// The length of a message in bytes; its descriptors were appended.
     Message(usize),
     /// Nothing is waiting.
     Nothing,

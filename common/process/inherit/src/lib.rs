@@ -1,6 +1,6 @@
-//! fosse-inherit: the descriptors a program is born with. A table says which number is what; what
-//! is missing or of another type ends the program with one line, what is not in the table is
-//! closed.
+//! fosse-inherit: the descriptors that a program inherits by exec(2). A table says which number is
+//! for what. One that is missing or of another type ends the program with one line; one that is not
+//! in the table is closed.
 //!
 //! Called first in main, before anything is opened and before the lock.
 
@@ -19,11 +19,11 @@ use serde::de::DeserializeOwned;
 
 pub use fosse_sys::fd::Kind;
 
-/// What carries frames or lines: a socket of the ring, or a pipe, file or terminal in a shell.
+/// Carriers of frames or lines: a socket of the lane, or a pipe, file or terminal in a shell.
 pub const STREAM: &[Kind] = &[Kind::UnixStream, Kind::Pipe, Kind::File, Kind::Memfd, Kind::Device];
-/// What carries messages with descriptors, or fixed messages.
+/// Carriers of messages with descriptors, or of fixed messages.
 pub const MESSAGES: &[Kind] = &[Kind::UnixSeqpacket];
-/// What lines are written to.
+/// Targets of log lines.
 pub const LINES: &[Kind] = &[Kind::Pipe, Kind::File, Kind::Memfd, Kind::Device, Kind::UnixStream];
 /// A configuration, a page, an address list.
 pub const MEMORY: &[Kind] = &[Kind::Memfd];
@@ -33,11 +33,11 @@ pub const MEMORY: &[Kind] = &[Kind::Memfd];
 pub struct Expected {
     /// Its number.
     pub number: RawFd,
-    /// What it may be.
+    /// The types it may have.
     pub kinds: &'static [Kind],
-    /// Whether the program can do without.
+    /// The program ends without it.
     pub needed: bool,
-    /// What it is for, as people are told.
+    /// Its purpose, for messages.
     pub what: &'static str,
 }
 
@@ -55,18 +55,18 @@ impl Expected {
     }
 }
 
-/// Why a program cannot be born.
+/// An error in the descriptors that a program inherits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Stillborn {
+pub(crate) enum InheritError {
     /// Number and purpose of a descriptor that is not open.
     Missing(RawFd, &'static str, &'static [Kind]),
     /// Number and purpose of one of another type, and the type it is.
     Wrong(RawFd, &'static str, &'static [Kind], Kind),
-    /// The kernel would not close the others.
+    /// The others could not be closed.
     Close(rustix::io::Errno),
 }
 
-impl fmt::Display for Stillborn {
+impl fmt::Display for InheritError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(number, what, kinds) => {
@@ -80,28 +80,28 @@ impl fmt::Display for Stillborn {
     }
 }
 
-impl std::error::Error for Stillborn {}
+impl std::error::Error for InheritError {}
 
-/// What a program was given, until it is taken.
+/// The descriptors of a program that it has not taken yet.
 #[derive(Debug)]
 pub struct Descriptors {
     program: &'static str,
     found: Vec<(RawFd, OwnedFd)>,
 }
 
-/// Takes over what the table names (descriptor 2 is looked at and left where it is, for last words)
-/// and closes everything else from 3 up. Ends the program with exit 100 and one line if something
-/// is missing or wrong.
+/// Takes over the descriptors of the table and closes every other from 3 up. Descriptor 2 is
+/// checked and left where it is, for last words. Ends the program with exit 100 and one line if a
+/// descriptor is missing or wrong.
 #[must_use]
 pub fn inherit(program: &'static str, table: &[Expected]) -> Descriptors {
     try_inherit(program, table).unwrap_or_else(|error| fosse_die::fatal(program, error))
 }
 
-/// [`inherit`] that leaves the words to the caller.
+/// Does the same as [`inherit`] and leaves the report to the caller.
 ///
 /// # Errors
 /// The first row of the table that is not met.
-pub(crate) fn try_inherit(program: &'static str, table: &[Expected]) -> Result<Descriptors, Stillborn> {
+pub(crate) fn try_inherit(program: &'static str, table: &[Expected]) -> Result<Descriptors, InheritError> {
     let mut found = Vec::with_capacity(table.len());
     for row in table {
         if row.number == 2 {
@@ -110,44 +110,45 @@ pub(crate) fn try_inherit(program: &'static str, table: &[Expected]) -> Result<D
         }
         let Some(taken) = fd::take(row.number) else {
             if row.needed {
-                return Err(Stillborn::Missing(row.number, row.what, row.kinds));
+                return Err(InheritError::Missing(row.number, row.what, row.kinds));
             }
             continue;
         };
         check(row, taken.as_fd())?;
         found.push((row.number, taken));
     }
-    fd::close_rest(&[]).map_err(Stillborn::Close)?;
+    fd::close_rest(&[]).map_err(InheritError::Close)?;
     Ok(Descriptors { program, found })
 }
 
-fn check(row: &Expected, fd: BorrowedFd<'_>) -> Result<(), Stillborn> {
+fn check(row: &Expected, fd: BorrowedFd<'_>) -> Result<(), InheritError> {
+    // fstat(2) of an open descriptor does not fail; no table has this kind.
     let kind = fd::kind(fd).unwrap_or(Kind::Other);
-    if row.kinds.contains(&kind) { Ok(()) } else { Err(Stillborn::Wrong(row.number, row.what, row.kinds, kind)) }
+    if row.kinds.contains(&kind) { Ok(()) } else { Err(InheritError::Wrong(row.number, row.what, row.kinds, kind)) }
 }
 
 impl Descriptors {
-    /// A descriptor that the table names as required. Ends the program if it was taken before or is
-    /// not in the table.
+    /// Takes a descriptor that the table names as required. Ends the program if it was taken before
+    /// or is not in the table.
     pub fn required(&mut self, number: RawFd) -> OwnedFd {
         let program = self.program;
         self.optional(number).unwrap_or_else(|| fosse_die::fatal(program, format_args!("fd {number} was not given")))
     }
 
-    /// A descriptor that may be absent.
+    /// Takes a descriptor that may be absent.
     pub fn optional(&mut self, number: RawFd) -> Option<OwnedFd> {
         let at = self.found.iter().position(|(found, _)| *found == number)?;
         Some(self.found.swap_remove(at).1)
     }
 
-    /// A required descriptor that must not be read before the lock is on.
+    /// Takes a required descriptor that must not be read before the lock is on.
     pub fn sealed(&mut self, number: RawFd) -> Sealed<OwnedFd> {
         Sealed::new(self.required(number))
     }
 }
 
-/// The counter page on `number`, or private counters where there is none (in a shell). Ends the
-/// program if it is no page.
+/// Maps the counter page on `number`, or makes private counters where there is none (in a shell).
+/// Ends the program if it is no page.
 pub fn counters(program: &str, fds: &mut Descriptors, number: RawFd) -> Counters {
     let Some(memory) = fds.optional(number) else { return Counters::private() };
     match Page::map(memory) {
@@ -156,12 +157,12 @@ pub fn counters(program: &str, fds: &mut Descriptors, number: RawFd) -> Counters
     }
 }
 
-/// The configuration on `number`, to be read once the lock is on.
+/// Takes the configuration on `number`, to be read once the lock is on.
 pub fn blob<T: DeserializeOwned>(program: &'static str, fds: &mut Descriptors, number: RawFd) -> Sealed<Blob<T>> {
     Sealed::new(Blob { program, fd: fds.required(number), of: PhantomData })
 }
 
-/// [`blob`] for programs that can do without (in a shell).
+/// Does the same as [`blob`] for programs that can do without (in a shell).
 pub fn optional_blob<T: DeserializeOwned>(
     program: &'static str,
     fds: &mut Descriptors,

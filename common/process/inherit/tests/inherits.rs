@@ -1,5 +1,5 @@
-//! Programs born with the right descriptors, with too few, with wrong ones and with too many. Each
-//! birth is an exec of this program, which then inherits as told by its first argument.
+//! Programs executed with the right descriptors, with too few, with wrong ones and with too many.
+//! Each is this program, executed again with an argument that has it inherit.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::{Command, Output};
@@ -18,18 +18,18 @@ const TABLE: &[Expected] = &[
 ];
 
 fn main() {
-    if std::env::args().nth(1).as_deref() == Some("born") {
-        return born();
+    if std::env::args().nth(1).as_deref() == Some("child") {
+        return child();
     }
     a_program_gets_what_the_table_names_and_the_rest_is_closed();
     a_missing_descriptor_is_named();
     a_wrong_descriptor_is_named();
     a_configuration_comes_whole();
     a_configuration_that_is_not_sealed_or_of_another_shape_is_refused();
-    println!("5 births ok");
+    println!("5 tests ok");
 }
 
-fn born() {
+fn child() {
     let mut fds = inherit("fosse-test", TABLE);
     if let Some(program) = std::env::var_os("BLOB").map(|_| "fosse-test") {
         let locked = fosse_lockdown::enter(&fosse_lockdown::Policy::NOTHING, fosse_lockdown::Mode::Off);
@@ -46,10 +46,10 @@ fn born() {
 }
 
 /// Runs this program with each descriptor on the number beside it.
-fn birth(given: &[(&OwnedFd, i32)], environment: &[(&str, &str)]) -> Output {
+fn run(given: &[(&OwnedFd, i32)], environment: &[(&str, &str)]) -> Output {
     // The shell moves descriptors without any unsafe. What it moves them from stays open, out of
     // the table's way.
-    let mut moves = String::from("exec \"$0\" born");
+    let mut moves = String::from("exec \"$0\" child");
     let high: Vec<OwnedFd> = given.iter().map(|(fd, _)| fcntl_dupfd_cloexec(fd, 200).unwrap()).collect();
     for (fd, (_, number)) in high.iter().zip(given) {
         fcntl_setfd(fd, FdFlags::empty()).unwrap();
@@ -70,14 +70,14 @@ fn seqpacket() -> OwnedFd {
 
 fn a_program_gets_what_the_table_names_and_the_rest_is_closed() {
     let (page, extra, messages) = (memfd::page("p", 4096).unwrap(), memfd::page("x", 1).unwrap(), seqpacket());
-    let output = birth(&[(&page, 6), (&extra, 50), (&extra, 10), (&messages, 23)], &[]);
+    let output = run(&[(&page, 6), (&extra, 50), (&extra, 10), (&messages, 23)], &[]);
     assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), "[] true\n"));
     let reader = fosse_sys::page::PageReader::map(&page).unwrap();
     assert_eq!(reader.get(fosse_counters::FIRST), 7);
 }
 
 fn a_missing_descriptor_is_named() {
-    let output = birth(&[], &[]);
+    let output = run(&[], &[]);
     assert_eq!(output.status.code(), Some(100));
     let expected = "fosse-test: fatal: fd 23 (requests to connect) is missing; it must be a unix seqpacket socket \
                     (fosse-start gives it)\n";
@@ -86,7 +86,7 @@ fn a_missing_descriptor_is_named() {
 
 fn a_wrong_descriptor_is_named() {
     let page = memfd::page("p", 4096).unwrap();
-    let output = birth(&[(&page, 23)], &[]);
+    let output = run(&[(&page, 23)], &[]);
     assert_eq!(output.status.code(), Some(100));
     let expected = "fosse-test: fatal: fd 23 (requests to connect) is a memfd; it must be a unix seqpacket socket\n";
     assert_eq!(said(&output), expected);
@@ -95,7 +95,7 @@ fn a_wrong_descriptor_is_named() {
 fn a_configuration_comes_whole() {
     let bytes = fosse_wire::blob::encode(&(9_u32, "nine")).unwrap();
     let (config, messages) = (memfd::sealed("c", &bytes).unwrap(), seqpacket());
-    let output = birth(&[(&config, 5), (&messages, 23)], &[("BLOB", "1")]);
+    let output = run(&[(&config, 5), (&messages, 23)], &[("BLOB", "1")]);
     assert_eq!(output.status.code(), Some(0));
     assert!(said(&output).ends_with("(9, \"nine\")\n"), "{}", said(&output));
 }
@@ -106,7 +106,7 @@ fn a_configuration_that_is_not_sealed_or_of_another_shape_is_refused() {
         (memfd::page("c", 10).unwrap(), "configuration: not a memfd sealed"),
         (memfd::sealed("c", b"\xff").unwrap(), "configuration: configuration blob: "),
     ] {
-        let output = birth(&[(&config, 5), (&messages, 23)], &[("BLOB", "1")]);
+        let output = run(&[(&config, 5), (&messages, 23)], &[("BLOB", "1")]);
         assert_eq!(output.status.code(), Some(100));
         assert!(said(&output).contains(words), "{}", said(&output));
     }

@@ -51,17 +51,17 @@ pub const BASE: &[Row] = &[
 pub(crate) struct Floor {
     /// The call.
     pub call: Call,
-    /// What must hold.
+    /// The condition.
     pub condition: Cond,
-    /// Why nobody is excepted.
+    /// The reason that there is no exception.
     #[expect(dead_code, reason = "for who reads the table")]
     pub reason: &'static str,
 }
 
-/// What no policy can permit, not even by [`Args::Any`].
+/// Conditions that hold for every policy, even with [`Args::Any`].
 pub(crate) const FLOOR: &[Floor] = &[
-    Floor { call: call::MMAP, condition: Cond::Lacks(2, PROT_EXEC), reason: "nobody brings new code in" },
-    Floor { call: call::MPROTECT, condition: Cond::Lacks(2, PROT_EXEC), reason: "nobody turns data into code" },
+    Floor { call: call::MMAP, condition: Cond::Lacks(2, PROT_EXEC), reason: "no program brings new code in" },
+    Floor { call: call::MPROTECT, condition: Cond::Lacks(2, PROT_EXEC), reason: "no program turns data into code" },
     Floor { call: call::SENDTO, condition: Cond::Lacks(3, MSG_FASTOPEN), reason: "it is a connect by another name" },
     Floor { call: call::SENDTO, condition: Cond::IsLong(4, 0), reason: "every socket of the suite has its one peer" },
     Floor { call: call::SENDMSG, condition: Cond::Lacks(2, MSG_FASTOPEN), reason: "it is a connect by another name" },

@@ -1,4 +1,4 @@
-//! Who the process is: nobody, with nothing, for good.
+//! The identity of a process: an ordinary user without groups or capabilities, for good.
 
 use nix::unistd::{Gid, Uid, getresgid, getresuid, setgroups, setresgid, setresuid};
 use rustix::process::getgroups;
@@ -24,6 +24,8 @@ const SECURE_BITS: CapabilitiesSecureBits = CapabilitiesSecureBits::NO_ROOT
 /// it. For a child between fork and exec, and for programs run by root. Needs SETUID, SETGID and
 /// SETPCAP.
 pub fn become_user(uid: u32, gid: u32) -> Result<(), Refusal> {
+    // In this order: dropping the bounding set needs SETPCAP, groups and GID need SETGID, and the
+    // UID goes last but for the capabilities, which NO_SETUID_FIXUP keeps until then.
     if uid == 0 || gid == 0 {
         return Err(Refusal::new("identity", "UID and GID 0 are not for dropping to"));
     }
@@ -43,7 +45,7 @@ pub fn become_user(uid: u32, gid: u32) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whatever this process was started as, afterwards it is an ordinary user without capabilities.
+/// Makes this process an ordinary user without capabilities, whatever it was started as.
 pub(crate) fn leave(report: &mut Report) -> Result<(), Refusal> {
     if getresuid().attempt("identity")?.effective.is_root() {
         return become_user(NOBODY, NOBODY);
@@ -58,8 +60,8 @@ pub(crate) fn leave(report: &mut Report) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// No way back: three equal IDs that are not root's, no capability, and the kernel refuses to make
-/// it root again.
+/// Checks that there is no way back: three equal IDs that are not root's, no capability, and the
+/// kernel refuses to make it root again.
 fn verify() -> Result<(), Refusal> {
     let wrong = |what: &str| Err(Refusal::new("identity", what));
     let (user, group) = (getresuid().attempt("identity")?, getresgid().attempt("identity")?);

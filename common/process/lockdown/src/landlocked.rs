@@ -1,4 +1,4 @@
-//! The second wall: Landlock, with everything handled that this kernel knows and next to nothing
+//! The second layer: Landlock, with everything handled that this kernel knows and next to nothing
 //! allowed.
 
 use landlock::{
@@ -10,12 +10,13 @@ use crate::Grant;
 use crate::policy::Reach;
 use crate::refusal::Report;
 
-/// The newest version of Landlock whose every right has been thought about here (7.1, ResolveUnix).
+/// The newest version of Landlock whose every right has been considered here (Linux 7.1,
+/// ResolveUnix).
 const KNOWN: ABI = ABI::V9;
 
-/// What each version brought that a missing version lacks, up to the one that counts as the full
-/// set. Later ones add audit flags (7), threads (8) and unix sockets by path (9), which only the
-/// one program that may connect could reach.
+/// The rights that each version added, up to the version that counts as the full set. Later ones
+/// add audit flags (7), threads (8) and unix sockets by path (9), which only the one program that
+/// may connect could reach.
 const BROUGHT: &[(ABI, &str)] = &[
     (ABI::V3, "truncating files (Linux 6.2)"),
     (ABI::V4, "TCP bind and connect (Linux 6.7)"),
@@ -46,6 +47,8 @@ fn report_version(abi: ABI, report: &mut Report) {
 }
 
 fn apply(reach: &[Reach], readable: &[Grant<'_>]) -> Result<RestrictionStatus, RulesetError> {
+    // Best effort is the crate's default: rights that this kernel does not know are left out, and
+    // the status says which version was applied.
     let (mut files, mut net) = (AccessFs::from_all(KNOWN), AccessNet::from_all(KNOWN));
     for opening in reach {
         match opening {

@@ -3,7 +3,7 @@
 //! needs, what locking down needs, and what the programs may do once they are locked. What it does
 //! not name ends the process.
 //!
-//! start's other walls are its capabilities (identity, ends, ownership; never SYS_ADMIN, PTRACE or
+//! start's other layers are its capabilities (identity, ends, ownership; never SYS_ADMIN, PTRACE or
 //! NET_ADMIN) and that it reads no byte of a stranger. A filter stays for life: a later version
 //! that needs a call that is not here cannot run below a start that runs already, so before an
 //! upgrade in place the new one is asked whether it [`fits`].
@@ -24,11 +24,13 @@ const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
 const SOCK_TYPE: u32 = 0xf;
 const SOCK_STREAM: u32 = 1;
-/// The greatest process id: what is above it stands for a group, or for everybody.
+/// The greatest process ID. As kill(2) reads it, a greater number is negative: a group, or all
+/// processes.
 const PID_MAX: u32 = 0x7fff_ffff;
 
-/// What a launcher and everything below it may do. Calls that are hot in a lane have no conditions
-/// here: their own policies have them, and without any the kernel answers from its bitmap.
+/// The system calls of a launcher and of everything below it. Calls that are hot in a lane have no
+/// conditions here: the programs' own policies have them, and for a call without any the kernel
+/// asks its bitmap instead of the filter.
 pub const LAUNCHER: &[Row] = &[
     // Memory.
     Row::seen(call::BRK, Args::Any, "malloc"),
@@ -145,10 +147,10 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::GETRESUID, Args::Any, "did that hold?"),
     Row::seen(call::GETEUID, Args::Any, "start after an upgrade: root or not?"),
     Row::seen(call::GETPPID, Args::Any, "the parent may have died before the death signal was set"),
-    Row::seen(call::LANDLOCK_CREATE_RULESET, Args::Any, "the second wall"),
-    Row::seen(call::LANDLOCK_ADD_RULE, Args::Any, "the second wall"),
-    Row::seen(call::LANDLOCK_RESTRICT_SELF, Args::Any, "the second wall"),
-    Row::seen(call::SECCOMP, Args::Any, "the first wall, each program's own above this one"),
+    Row::seen(call::LANDLOCK_CREATE_RULESET, Args::Any, "the second layer"),
+    Row::seen(call::LANDLOCK_ADD_RULE, Args::Any, "the second layer"),
+    Row::seen(call::LANDLOCK_RESTRICT_SELF, Args::Any, "the second layer"),
+    Row::seen(call::SECCOMP, Args::Any, "the first layer, each program's own above this one"),
 ];
 
 /// Gives up everything else, for this process and all it starts. clone3 is not there because its
@@ -161,15 +163,14 @@ pub fn lock_launcher(mode: Mode) -> Result<(), Refusal> {
     crate::seccomp::install_launcher(LAUNCHER, mode)
 }
 
-/// The numbers of all calls in the list, for the start that may come after this one.
+/// Returns the numbers of all calls in the list, for the start that may come after this one.
 #[must_use]
 pub fn numbers() -> String {
     let numbers = LAUNCHER.iter().filter(|row| row.call.number >= 0).map(|row| row.call.number.to_string());
     numbers.collect::<Vec<_>>().join(",")
 }
 
-/// Whether this version can run below a launcher of which [`numbers`] came; else a call that it
-/// would miss.
+/// Checks whether this version can run below the launcher that [`numbers`] came from.
 ///
 /// # Errors
 /// The name of the first call that is not there.
@@ -179,7 +180,7 @@ pub fn fits(numbers: &str) -> Result<(), &'static str> {
     missing.map_or(Ok(()), |row| Err(row.call.name))
 }
 
-/// Whether a launcher lets a call through at all.
+/// Returns whether a launcher lets a call through at all.
 #[must_use]
 pub fn permits(call: Call) -> bool {
     call.number < 0 || LAUNCHER.iter().any(|row| row.call == call)
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn no_row_stands_there_twice() {
+    fn no_row_is_there_twice() {
         let mut rows: Vec<String> = LAUNCHER.iter().map(|row| format!("{} {:?}", row.call.name, row.args)).collect();
         rows.sort_unstable();
         let all = rows.len();

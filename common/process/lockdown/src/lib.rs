@@ -48,8 +48,8 @@ pub fn enter(policy: &Policy, mode: Mode) -> Locked {
     enter_with(policy, mode, &[])
 }
 
-/// [`enter`] with directories that stay readable: for programs whose one job is to read below a
-/// directory given by descriptor at start.
+/// Does the same as [`enter`] with directories that stay readable: for programs whose one job is to
+/// read below a directory given by descriptor at start.
 pub fn enter_with(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Locked {
     match try_enter(policy, mode, readable) {
         Ok((locked, report)) => {
@@ -60,8 +60,8 @@ pub fn enter_with(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Locked
     }
 }
 
-/// [`enter_with`] that leaves the words to the caller. After an error some steps have been taken
-/// and the process can only end.
+/// Does the same as [`enter_with`] and leaves the report to the caller. After an error some steps
+/// have been taken and the process can only end.
 pub fn try_enter(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Result<(Locked, Report), Refusal> {
     let mut report = Report::default();
     if mode == Mode::Off {
@@ -72,10 +72,13 @@ pub fn try_enter(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Result<
         return Err(Refusal::new("one thread", "the process already has others, which would stay unlocked"));
     }
     warm_up();
+    // Before the death signal is set: where the parent dies in between, the comparison below shows
+    // it.
     let parent = getppid();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     limits::set(policy.limits)?;
     identity::leave(&mut report)?;
+    // After the change of user: a change of credentials resets this flag and the death signal.
     hide_memory()?;
     if policy.parent == Parent::DieWith {
         set_parent_process_death_signal(Some(Signal::KILL)).attempt("parent death signal")?;
@@ -95,7 +98,7 @@ pub fn try_enter(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Result<
     Ok((Locked::token(), report))
 }
 
-/// Only the second wall, for tables that show what it holds alone. Not for programs.
+/// Applies the second layer alone, for the canary's table of it. Not for programs.
 pub fn landlock_alone(policy: &Policy) -> Result<Report, Refusal> {
     let mut report = Report::default();
     rustix::thread::set_no_new_privs(true).attempt("no_new_privs")?;
@@ -103,19 +106,20 @@ pub fn landlock_alone(policy: &Policy) -> Result<Report, Refusal> {
     Ok(report)
 }
 
-/// Only the first wall, for tables that show what it holds alone. Not for programs.
+/// Applies the first layer alone, for the canary's table of it. Not for programs.
 pub fn seccomp_alone(policy: &Policy, mode: Mode) -> Result<(), Refusal> {
     seccomp::install(policy, mode)
 }
 
-/// rustix looks for the vDSO at its first question for the time, by prctl(PR_GET_AUXV) or (before
-/// Linux 6.4) /proc/self/auxv: now, because afterwards both end the process. Where it finds none it
-/// asks by system call.
 fn warm_up() {
+    // rustix looks for the vDSO at its first question for the time, by prctl(PR_GET_AUXV) or
+    // (before Linux 6.4) /proc/self/auxv: now, because afterwards both end the process. Where it
+    // finds none it asks by system call. The time itself is of no use here.
     let _ = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
 }
 
-/// No core dump, no ptrace, no /proc/PID/mem by another process of this UID.
+/// Keeps other processes of this UID from ptrace(2) and /proc/PID/mem, and the kernel from core
+/// dumps.
 fn hide_memory() -> Result<(), Refusal> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).attempt("dumpable")?;
     match dumpable_behavior().attempt("dumpable")? {

@@ -1,4 +1,4 @@
-//! How strictly to lock down, and how a person says so.
+//! The strictness of the lock-down, and the options that ask for it.
 
 use std::ffi::OsStr;
 
@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 /// one.
 pub(crate) const MODE_VARIABLE: &str = "FOSSE_SANDBOX";
 
-/// How strictly to lock down.
+/// Strictness of the lock-down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// `--sandbox-strict`: the full set or no start.
@@ -21,8 +21,8 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The mode named by FOSSE_SANDBOX (strict, trap, off), or the default. Anything else there is
-    /// taken as strict: a misspelt wish must not loosen.
+    /// Returns the mode named by FOSSE_SANDBOX (strict, trap, off), or the default. Anything else
+    /// there is taken as strict: a misspelt word must not loosen.
     pub fn from_environment() -> Mode {
         match std::env::var_os(MODE_VARIABLE) {
             None => Mode::Default,
@@ -30,7 +30,7 @@ impl Mode {
         }
     }
 
-    /// The option that asks for this mode, to hand it on to another program.
+    /// Returns the option that asks for this mode, to hand it on to another program.
     pub fn option(self) -> Option<&'static str> {
         match self {
             Mode::Strict => Some("--sandbox-strict"),
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_misspelt_wish_does_not_loosen() {
+    fn a_misspelt_word_does_not_loosen() {
         for word in ["Off", "of", "none", "0", "no"] {
             assert_eq!(Mode::from_word(OsStr::new(word)), Mode::Strict);
         }

@@ -1,26 +1,26 @@
-//! What a program may do, as data with reasons.
+//! Policies: the rights of a program, as data with reasons.
 
 pub use nix::sys::resource::Resource;
 
 use crate::Call;
 
-/// What one program may do once it is locked. Everything not named here is forbidden.
+/// The rights of one program once it is locked. Everything not named here is forbidden.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy {
     /// Name of the program, as in its messages: `fosse-accept`.
     pub program: &'static str,
     /// System calls beyond [`crate::BASE`].
     pub syscalls: &'static [Row],
-    /// What Landlock leaves open.
+    /// The actions that Landlock leaves open.
     pub reach: &'static [Reach],
     /// Resource limits beyond the ones every program has, or instead of them.
     pub limits: &'static [Limit],
-    /// Whether the death of the parent is this program's death.
+    /// The consequence of the parent's death.
     pub parent: Parent,
 }
 
 impl Policy {
-    /// A program that may do nothing of its own; the ground on which policies are written.
+    /// A program that may do nothing of its own; policies are written from it.
     pub const NOTHING: Policy =
         Policy { program: "fosse", syscalls: &[], reach: &[], limits: &[], parent: Parent::DieWith };
 }
@@ -28,13 +28,13 @@ impl Policy {
 /// One permitted system call.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// Which.
+    /// The call.
     pub call: Call,
-    /// With which arguments.
+    /// The arguments that are permitted.
     pub args: Args,
-    /// How its need is known.
+    /// The evidence of its need.
     pub why: Why,
-    /// What it is needed for, for the reader.
+    /// The purpose, for the reader.
     pub reason: &'static str,
 }
 
@@ -50,14 +50,14 @@ impl Row {
         Row { call, args, why: Why::Platform, reason }
     }
 
-    /// A call that answers with `errno` instead of ending the process, because it is harmless to
-    /// ask for and the one who asks can live without it. Overrides every other row for the call.
+    /// A call that fails with `errno` instead of ending the process, because it is harmless to ask
+    /// for and the caller can do without it. Overrides every other row for the call.
     pub const fn refused(call: Call, errno: u16, reason: &'static str) -> Row {
         Row { call, args: Args::Refuse(errno), why: Why::Platform, reason }
     }
 }
 
-/// How the need for a row is known.
+/// The evidence of the need for a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     /// It occurs in the test suite.
@@ -66,7 +66,7 @@ pub enum Why {
     Platform,
 }
 
-/// Which arguments are permitted.
+/// The arguments that are permitted.
 #[derive(Clone, Copy, Debug)]
 pub enum Args {
     /// Any (down to [`crate::FLOOR`]). The kernel remembers such calls in a bitmap and does not run
@@ -101,7 +101,7 @@ pub enum Cond {
     OwnPid(u8),
 }
 
-/// What Landlock leaves open, with the reason.
+/// An action that Landlock leaves open, with the reason.
 #[derive(Clone, Copy, Debug)]
 pub enum Reach {
     /// TCP connect to any port.
@@ -113,15 +113,15 @@ pub enum Reach {
 /// One resource limit, soft and hard alike.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// Which.
+    /// The resource.
     pub resource: Resource,
     /// Its value; a lower hard limit that is already there stays.
     pub max: u64,
-    /// Why this value.
+    /// The reason for this value.
     pub reason: &'static str,
 }
 
-/// What the death of the parent means.
+/// The consequence of the parent's death.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parent {
     /// SIGKILL for this process too: a stage is nothing without its start.

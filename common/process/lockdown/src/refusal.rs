@@ -1,4 +1,4 @@
-//! What went wrong, and what is missing, in words.
+//! Errors of the lock-down, and the report of what it lacks.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use rustix::io::Errno;
 pub struct Refusal {
     /// The step.
     pub step: &'static str,
-    /// Why it failed.
+    /// The reason.
     pub why: String,
 }
 
@@ -18,8 +18,8 @@ impl Refusal {
         Refusal { step, why: why.into() }
     }
 
-    /// One fatal line on fd 2, then exit 100: what this kernel or this user cannot do now, a
-    /// restart cannot either.
+    /// Prints one fatal line on fd 2 and exits with 100: a restart changes neither this kernel nor
+    /// this user.
     pub(crate) fn die(&self, program: &str) -> ! {
         fosse_die::fatal(program, self)
     }
@@ -50,19 +50,20 @@ impl<T> Attempt<T> for nix::Result<T> {
     }
 }
 
-/// What the lock lacks here, one sentence each; empty when the full set is in force.
+/// The parts of the lock that are missing here, one sentence each; none when the full set is in
+/// force.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     missing: Vec<String>,
 }
 
 impl Report {
-    /// Whether anything is missing.
+    /// Returns whether anything is missing.
     pub fn is_degraded(&self) -> bool {
         !self.missing.is_empty()
     }
 
-    /// What is missing.
+    /// Returns the sentences.
     pub fn missing(&self) -> &[String] {
         &self.missing
     }
@@ -80,7 +81,7 @@ impl Report {
         Refusal::new("strict", format!("{} (--sandbox-strict asks for the full set)", self.missing.join("; ")))
     }
 
-    /// One warning line for each missing part.
+    /// Prints one warning line for each missing part.
     pub fn print(&self, program: &str) {
         for sentence in &self.missing {
             fosse_die::warning(program, sentence);

@@ -31,16 +31,17 @@ pub(crate) fn install(policy: &Policy, mode: Mode) -> Result<(), Refusal> {
         fosse_sys::signal::report_forbidden_calls(policy.program, crate::call::name_of)
             .map_err(|errno| Refusal::new(STEP, errno.to_string()))?;
     }
-    // The last moment: behind the filter nobody may, and what makes the filter is most of what is
-    // not needed again.
+    // The last moment: the filter forbids this madvise, and the code that makes the filter is most
+    // of what is not needed again.
     fosse_sys::text::release_pages();
     seccompiler::apply_filter(&program).map_err(|error| Refusal::new(STEP, error.to_string()))
 }
 
-/// Compiles a launcher's rows, which stand alone, and installs them. What applies is in the rows:
-/// floors under hot calls are those of the filters above this one.
+/// Compiles a launcher's rows and installs them, without [`BASE`] and [`FLOOR`]: the filters above
+/// this one have both.
 pub(crate) fn install_launcher(rows: &[Row], mode: Mode) -> Result<(), Refusal> {
     let forbidden = if mode == Mode::Trap { SeccompAction::Trap } else { SeccompAction::KillProcess };
+    // A negative number is a call that this architecture does not have.
     let rules = permitted(rows.iter().filter(|row| row.call.number >= 0), &[])?;
     let filter = SeccompFilter::new(rules, forbidden, SeccompAction::Allow, architecture()?);
     let program: BpfProgram = filter.and_then(TryInto::try_into).map_err(failed)?;
@@ -56,8 +57,8 @@ fn compile(policy: &Policy, mode: Mode) -> Result<BpfProgram, Refusal> {
     Ok(program)
 }
 
-/// One entry a call. A call that is permitted with any arguments has an empty list, whatever other
-/// rows say.
+/// Returns the rules of each call. A call that is permitted with any arguments has an empty list,
+/// whatever other rows say.
 fn permitted<'a>(
     rows: impl Iterator<Item = &'a Row>,
     floors: &[Floor],
@@ -99,21 +100,21 @@ fn condition(cond: &Cond) -> Result<SeccompCondition, seccompiler::BackendError>
     SeccompCondition::new(index, len, operator, value)
 }
 
-/// Puts `if number == N return errno` right behind the prologue: seccompiler knows two outcomes,
-/// and a second filter would need seccomp(2) permitted. Its jumps are relative and lie behind this
+/// Puts `if number == N return errno` right after the prologue: seccompiler knows two outcomes, and
+/// a second filter would need seccomp(2) permitted. Its jumps are relative and come after this
 /// place, so they stay right.
 fn refuse<'a>(program: &mut BpfProgram, rows: impl Iterator<Item = &'a Row>) -> Result<(), Refusal> {
-    let loads_number = program.get(PROLOGUE_INSTRUCTIONS.saturating_sub(1));
+    let loads_number = program.get(PROLOGUE_INSTRUCTIONS - 1);
     if loads_number.is_none_or(|load| load.code != BPF_LD_W_ABS || load.k != 0) {
         return Err(Refusal::new(STEP, "the filter does not begin as expected"));
     }
     for row in rows {
         let Args::Refuse(errno) = row.args else { continue };
         let number = u32::try_from(row.call.number).map_err(|_| Refusal::new(STEP, "call number out of range"))?;
-        let answer = SECCOMP_RET_ERRNO | u32::from(errno);
+        let outcome = SECCOMP_RET_ERRNO | u32::from(errno);
         let refusal = [
             sock_filter { code: BPF_JMP_JEQ_K, jt: 0, jf: 1, k: number },
-            sock_filter { code: BPF_RET_K, jt: 0, jf: 0, k: answer },
+            sock_filter { code: BPF_RET_K, jt: 0, jf: 0, k: outcome },
         ];
         program.splice(PROLOGUE_INSTRUCTIONS..PROLOGUE_INSTRUCTIONS, refusal);
     }
@@ -136,7 +137,7 @@ mod tests {
     const ALLOW: u32 = 0x7fff_0000;
     const KILL: u32 = 0x8000_0000;
     const HERE: u32 = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
-    /// What `int 0x80` says it is.
+    /// The architecture of `int 0x80`.
     const I386: u32 = 0x4000_0003;
 
     const POLICY: Policy = Policy {
@@ -154,7 +155,7 @@ mod tests {
     };
 
     /// Runs a filter as the kernel would (struct seccomp_data of seccomp(2) as its memory).
-    fn answer(program: &BpfProgram, arch: u32, number: u32, arguments: [u64; 6]) -> u32 {
+    fn outcome(program: &BpfProgram, arch: u32, number: u32, arguments: [u64; 6]) -> u32 {
         let mut memory = vec![number, arch, 0, 0];
         memory.extend(arguments.iter().flat_map(|argument| [*argument as u32, (*argument >> 32) as u32]));
         let (mut at, mut a) = (0, 0_u32);
@@ -177,7 +178,7 @@ mod tests {
     }
 
     fn here(call: Call, arguments: [u64; 6]) -> u32 {
-        answer(&compile(&POLICY, Mode::Default).unwrap(), HERE, u32::try_from(call.number).unwrap(), arguments)
+        outcome(&compile(&POLICY, Mode::Default).unwrap(), HERE, u32::try_from(call.number).unwrap(), arguments)
     }
 
     #[test]
@@ -186,7 +187,7 @@ mod tests {
         let named: Vec<u32> =
             BASE.iter().chain(POLICY.syscalls).filter_map(|row| u32::try_from(row.call.number).ok()).collect();
         for number in (0..1024).chain([0x4000_0000, 0x4000_0027, u32::MAX]) {
-            let allowed = answer(&program, HERE, number, [0; 6]) != KILL;
+            let allowed = outcome(&program, HERE, number, [0; 6]) != KILL;
             assert!(!allowed || named.contains(&number), "call {number}");
         }
     }
@@ -195,7 +196,7 @@ mod tests {
     fn another_architecture_is_killed_whatever_the_number() {
         let program = compile(&POLICY, Mode::Default).unwrap();
         for number in 0..512 {
-            assert_eq!(answer(&program, I386, number, [0; 6]), KILL);
+            assert_eq!(outcome(&program, I386, number, [0; 6]), KILL);
         }
     }
 
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_executable_for_nobody() {
+    fn memory_is_executable_for_no_program() {
         assert_eq!(here(call::MMAP, [0, 4096, 3, 0x22, u64::MAX, 0]), ALLOW);
         assert_eq!(here(call::MMAP, [0, 4096, 7, 0x22, u64::MAX, 0]), KILL);
         assert_eq!(here(call::MPROTECT, [0, 4096, 3, 0, 0, 0]), ALLOW);
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_call_answers_its_errno_whatever_else_is_said() {
+    fn a_refused_call_returns_its_errno_whatever_other_rows_say() {
         assert_eq!(here(call::UMASK, [0; 6]), SECCOMP_RET_ERRNO | 1);
         assert_eq!(here(call::CLONE3, [0; 6]), SECCOMP_RET_ERRNO | 38);
     }
@@ -247,6 +248,6 @@ mod tests {
     #[test]
     fn trap_mode_traps_where_the_default_kills() {
         let program = compile(&POLICY, Mode::Trap).unwrap();
-        assert_eq!(answer(&program, HERE, 500, [0; 6]), 0x0003_0000);
+        assert_eq!(outcome(&program, HERE, 500, [0; 6]), 0x0003_0000);
     }
 }

@@ -1,7 +1,7 @@
 //! Proof that the lock is on, and the wrapper that needs it.
 
-/// Proof that this process is locked down (or was told, loudly, not to be). Only `enter` makes one.
-/// Takes no space.
+/// Proof that this process is locked down, or unlocked at the administrator's request
+/// (`--no-sandbox`). Only `enter` makes one. Takes no space.
 #[derive(Clone, Copy, Debug)]
 pub struct Locked(());
 
@@ -21,7 +21,7 @@ impl<T> Sealed<T> {
         Sealed(value)
     }
 
-    /// The value, for a process that is locked.
+    /// Returns the value, for a process that is locked.
     pub fn open(self, _proof: Locked) -> T {
         self.0
     }

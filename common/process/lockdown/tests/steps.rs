@@ -36,7 +36,7 @@ const CASES: &[(&str, fn())] = &[
     ("a_forbidden_call_ends_the_process", a_forbidden_call_ends_the_process),
     ("a_forbidden_call_is_named_in_trap_mode", a_forbidden_call_is_named_in_trap_mode),
     ("rows_for_one_call_permit_either", rows_for_one_call_permit_either),
-    ("a_refused_call_answers_its_errno", a_refused_call_answers_its_errno),
+    ("a_refused_call_returns_its_errno", a_refused_call_returns_its_errno),
     ("refuses_to_run_without_seccomp", refuses_to_run_without_seccomp),
     ("refuses_when_the_kernel_refuses_a_step", refuses_when_the_kernel_refuses_a_step),
     ("refuses_when_the_kernel_lies_about_a_step", refuses_when_the_kernel_lies_about_a_step),
@@ -163,11 +163,11 @@ fn rows_for_one_call_permit_either() {
     assert_eq!(ended.signal, Some(libc::SIGSYS));
 }
 
-fn a_refused_call_answers_its_errno() {
+fn a_refused_call_returns_its_errno() {
     let ended = in_child(|| {
         lock();
-        let answer = rustix::event::eventfd(0, rustix::event::EventfdFlags::empty());
-        i32::from(answer.err() != Some(rustix::io::Errno::OPNOTSUPP))
+        let result = rustix::event::eventfd(0, rustix::event::EventfdFlags::empty());
+        i32::from(result.err() != Some(rustix::io::Errno::OPNOTSUPP))
     });
     assert_eq!(ended.code, Some(0));
 }
@@ -184,7 +184,7 @@ fn refuses_to_run_without_seccomp() {
     }
 }
 
-/// Runs the lock where `call` (with this first argument) is answered by `action`, and returns the
+/// Runs the lock where `call` (with this first argument) has the outcome `action`, and returns the
 /// step that failed.
 fn failing_step(call: i64, first: Option<u64>, action: SeccompAction) -> String {
     nix::unistd::setgroups(&[nix::unistd::Gid::from_raw(7)]).unwrap();
@@ -231,13 +231,13 @@ fn refuses_when_the_kernel_lies_about_a_step() {
     }
 }
 
-fn landlock_answers(errno: i32) -> [(i64, Option<u64>, SeccompAction); 1] {
+fn landlock_fails_with(errno: i32) -> [(i64, Option<u64>, SeccompAction); 1] {
     [(libc::SYS_landlock_create_ruleset, None, SeccompAction::Errno(errno as u32))]
 }
 
 fn without_landlock_it_warns_and_runs() {
     for (errno, words) in [(libc::ENOSYS, "this kernel has none"), (libc::EOPNOTSUPP, "switched off at boot")] {
-        let ended = in_room(&landlock_answers(errno), || {
+        let ended = in_room(&landlock_fails_with(errno), || {
             lock();
             0
         });
@@ -248,7 +248,7 @@ fn without_landlock_it_warns_and_runs() {
 }
 
 fn strict_refuses_to_run_without_landlock() {
-    let ended = in_room(&landlock_answers(libc::ENOSYS), || {
+    let ended = in_room(&landlock_fails_with(libc::ENOSYS), || {
         enter(&POLICY, Mode::Strict);
         0
     });
@@ -501,8 +501,8 @@ fn tcp_connect_is_open_only_where_the_policy_says_so() {
             const ROWS: &[Row] =
                 &[Row::seen(call::SOCKET, Args::Any, "a test"), Row::seen(call::CONNECT, Args::Any, "a test")];
             let (_, report) = try_enter(&Policy { syscalls: ROWS, reach, ..POLICY }, Mode::Default, &[]).unwrap();
-            let answer = room::connect_to_a_closed_port();
-            if report.is_degraded() { 77 } else { i32::from(answer != Err(refusal)) }
+            let result = room::connect_to_a_closed_port();
+            if report.is_degraded() { 77 } else { i32::from(result != Err(refusal)) }
         });
         assert!(matches!(ended.code, Some(0 | 77)), "{ended:?}");
     }

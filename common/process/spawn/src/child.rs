@@ -1,5 +1,5 @@
 //! A process that has just been made: descriptors onto their numbers, a core, a UID; then another
-//! program, or what the zygote is.
+//! program, or an instance of the zygote.
 
 use std::{
     ffi::CString,
@@ -12,7 +12,7 @@ use fosse_wire::launch::Launch;
 
 use crate::{CORE_ANY, UID_KEPT, mode_of_byte};
 
-/// A new process and what it was given.
+/// A new process, with its launch and its descriptors.
 #[derive(Debug)]
 pub struct Child {
     program: &'static str,
@@ -34,8 +34,8 @@ impl Child {
     }
 
     /// Becomes an instance of the zygote, with the descriptors and the identity of the launch;
-    /// `fosse_inherit` then finds what a program finds that was executed. Nothing may be owned any
-    /// more of the descriptors that the zygote had: they are closed by then or overwritten.
+    /// `fosse_inherit` then finds the same as in a program that was executed. No descriptor of the
+    /// zygote may have an owner any more: they are closed by then, or overwritten.
     #[must_use]
     pub fn specialize(self) -> Mode {
         let launch = self.launch();
@@ -49,15 +49,17 @@ impl Child {
     }
 }
 
-/// Becomes the program. Returns only to exit: whatever fails is said on descriptor 2 and ends this
-/// process.
+/// Becomes the program. A step that fails is reported on descriptor 2 and ends this process.
 pub fn execute(maker: &'static str, launch: &Launch<'_>, program: &OwnedFd, fds: &[OwnedFd]) -> ! {
     settle(maker, launch, fds);
     let name = format!("fosse-{}", launch.program.name());
+    // Neither has a NUL byte: the names are constants.
     let text = |s: &str| CString::new(s).unwrap_or_default();
     let words =
         launch.words.split_inclusive(|b| *b == 0).map(|w| CString::from_vec_with_nul(w.to_vec()).unwrap_or_default());
     let argv: Vec<CString> = std::iter::once(text(&name)).chain(words).collect();
+    // Nothing of start's own environment: LISTEN_FDS, NOTIFY_SOCKET and whatever a person has set
+    // are not for programs that strangers reach.
     let envp = [text(&format!("FOSSE_SANDBOX={}", mode_word(launch.mode)))];
     let errno = fosse_sys::process::execveat(program.as_fd(), &argv, &envp);
     give_up(maker, launch, "execute", &errno)
@@ -72,8 +74,8 @@ const fn mode_word(mode: u8) -> &'static str {
     }
 }
 
-/// Signals, core, descriptors, identity: in that order, as the last takes the right to do the
-/// others.
+/// Settles signals, core, descriptors and identity: in that order, as the last takes the right to
+/// do the others.
 fn settle(maker: &'static str, launch: &Launch<'_>, fds: &[OwnedFd]) {
     let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
     if let Err(errno) = fosse_sys::signal::unblock_all() {
@@ -82,7 +84,7 @@ fn settle(maker: &'static str, launch: &Launch<'_>, fds: &[OwnedFd]) {
     if launch.cpu != CORE_ANY
         && let Err(errno) = fosse_sys::process::pin(None, usize::try_from(launch.cpu).unwrap_or(usize::MAX))
     {
-        // A core that has gone away since is no reason not to serve.
+        // A core that has gone offline since is no reason not to serve.
         let (name, core) = (launch.program.name(), launch.cpu);
         fosse_die::warning(maker, format_args!("unable to pin {name} to core {core}: {errno}"));
     }

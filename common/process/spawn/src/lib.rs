@@ -43,7 +43,7 @@ pub const fn mode_to_byte(mode: Mode) -> u8 {
     }
 }
 
-/// Returns the mode of a launch; a byte that nobody sends is strict.
+/// Returns the mode of a launch; a byte that is none is strict.
 #[must_use]
 pub(crate) const fn mode_of_byte(byte: u8) -> Mode {
     match byte {
@@ -58,7 +58,7 @@ pub(crate) const fn mode_of_byte(byte: u8) -> Mode {
 /// the launch's targets; for the fork server the program comes before them.
 ///
 /// # Errors
-/// What sendmsg(2) says; whoever serves launches always reads, so this means that it is gone.
+/// The error of sendmsg(2). A server of launches always reads, so this means that it is gone.
 pub fn send_launch(channel: &OwnedFd, launch: &Launch<'_>, fds: &[&OwnedFd]) -> Result<(), Errno> {
     let bytes = launch.encode().map_err(|_| Errno::INVAL)?;
     let fds: Vec<BorrowedFd<'_>> = fds.iter().map(|fd| fd.as_fd()).collect();
@@ -68,15 +68,13 @@ pub fn send_launch(channel: &OwnedFd, launch: &Launch<'_>, fds: &[&OwnedFd]) -> 
 /// Returns the next reply to a launch, if one is waiting.
 ///
 /// # Errors
-/// `CONNRESET` where whoever served launches is gone.
+/// `CONNRESET` where the server of launches is gone.
 pub fn next_reply(channel: &OwnedFd) -> Result<Option<ToStart>, Errno> {
     let (mut bytes, mut fds) = ([0; MESSAGE_BYTES], Vec::new());
     match fosse_fdpass::receive(channel, &mut bytes, &mut fds)? {
         Received::Nothing => Ok(None),
         Received::End => Err(Errno::CONNRESET),
-        Received::Message(count) => {
-            ToStart::decode(bytes.get(..count).unwrap_or_default()).map(Some).map_err(|_| Errno::PROTO)
-        }
+        Received::Message(count) => ToStart::decode(&bytes[..count]).map(Some).map_err(|_| Errno::PROTO),
     }
 }
 

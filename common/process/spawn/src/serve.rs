@@ -16,7 +16,7 @@ use rustix::{
 
 use crate::{Child, LAUNCH_BYTES_MAX};
 
-/// Serves launches until start is gone or says that it is over. Returns in the new processes only.
+/// Serves launches until start is gone or tells it to drain. Returns in the new processes only.
 /// Before each wait `every` is called; a wait lasts `tick` at most, if there is one. `extra`
 /// descriptors of a launch come before those that have a target.
 pub fn serve(
@@ -41,7 +41,7 @@ pub fn serve(
             }
             Err(errno) => temporary(program, format_args!("launches: unable to read: {errno}")),
         };
-        let message = bytes.get(..count).unwrap_or_default();
+        let message = &bytes[..count];
         if count == MESSAGE_BYTES && ToChild::decode(message, fds.len()) == Ok(ToChild::Drain) {
             exit_now(0);
         }
@@ -49,6 +49,8 @@ pub fn serve(
         if launch.targets.len().checked_add(extra) != Some(fds.len()) {
             temporary(program, "launches: launch with the wrong number of descriptors");
         }
+        // The child is start's: start alone reaps, so no process ID comes back while start means
+        // it.
         let reply = match clone_parent() {
             Ok(Fork::Child) => return Child::new(program, message, fds),
             Ok(Fork::Parent(pid)) => {

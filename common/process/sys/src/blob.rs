@@ -34,8 +34,8 @@ impl fmt::Display for BlobError {
 
 impl std::error::Error for BlobError {}
 
-/// The bytes of a sealed memfd where they are, read-only: what is large and is looked into here and
-/// there costs no memory beside the memfd's own.
+/// The bytes of a sealed memfd, mapped read-only: a large one that is read in places costs no
+/// memory beside the memfd's own.
 #[derive(Debug)]
 pub struct Mapped {
     /// Dangling where there are no bytes.
@@ -62,7 +62,7 @@ impl Drop for Mapped {
     fn drop(&mut self) {
         if self.len > 0 {
             // SAFETY: exactly the mapping that `map` made; the borrow of every slice of it has
-            // ended with self.
+            // ended with self. A failure would leave it mapped, which is harmless.
             let _ = unsafe { munmap(self.start.as_ptr().cast::<c_void>(), self.len) };
         }
     }
@@ -82,28 +82,29 @@ pub fn map(fd: OwnedFd, bytes_max: usize) -> Result<Mapped, BlobError> {
     NonNull::new(start.cast::<u8>()).map(|start| Mapped { start, len }).ok_or(BlobError::Read(Errno::NOMEM))
 }
 
-/// The length of a memfd that has every seal and is not too long.
+/// Returns the length of a memfd that has every seal and is not too long.
 fn sealed_len(fd: &OwnedFd, bytes_max: usize) -> Result<usize, BlobError> {
     let seals = fcntl_get_seals(fd).map_err(|_| BlobError::NotSealed)?;
     if !seals.contains(BLOB_SEALS) {
         return Err(BlobError::NotSealed);
     }
+    // The kernel's off_t of a file is never negative.
     let size = u64::try_from(fstat(fd).map_err(BlobError::Read)?.st_size).unwrap_or(0);
     let len = usize::try_from(size).ok().filter(|len| *len <= bytes_max);
     len.ok_or(BlobError::TooLong(size, bytes_max))
 }
 
-/// All bytes of a sealed memfd of at most `bytes_max` bytes. The seals are checked first, so what
-/// is returned is what every other holder of the memfd sees, now and later.
+/// Reads all bytes of a sealed memfd of at most `bytes_max` bytes. The seals are checked first, so
+/// every other holder of the memfd sees the same bytes, now and later.
 pub fn read(fd: OwnedFd, bytes_max: usize) -> Result<Vec<u8>, BlobError> {
     let len = sealed_len(&fd, bytes_max)?;
     let mut bytes = vec![0; len];
     let mut done = 0;
-    while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
-        let offset = u64::try_from(done).unwrap_or(u64::MAX);
-        match pread(fd.as_fd(), rest, offset) {
+    while done < len {
+        match pread(fd.as_fd(), &mut bytes[done..], done as u64) {
+            // Sealed against shrinking, it cannot end early; a loop without end would be worse.
             Ok(0) => return Err(BlobError::Read(Errno::IO)),
-            Ok(count) => done = done.saturating_add(count),
+            Ok(count) => done += count,
             Err(Errno::INTR) => {}
             Err(errno) => return Err(BlobError::Read(errno)),
         }

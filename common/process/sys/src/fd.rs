@@ -19,7 +19,7 @@ const _: () = assert!(WORDS * 64 == 1024 && INHERITED_FDS_MAX == 1024);
 /// One bit for each number already handed out.
 static TAKEN: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
 
-/// What a descriptor refers to, as far as the kernel tells without /proc.
+/// The type of what a descriptor refers to, as far as the kernel tells without /proc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Connected or unconnected `AF_UNIX` stream socket.
@@ -56,9 +56,9 @@ pub enum Kind {
 }
 
 /// Takes ownership of an inherited descriptor; `None` if `number` is not open, is out of range, was
-/// taken before, or was opened by this process itself (everything this suite opens is
-/// close-on-exec, so a descriptor that lacks the flag came through exec). Afterwards it is
-/// close-on-exec too, standard descriptors apart.
+/// taken before, or was opened by this process itself. Everything this suite opens is
+/// close-on-exec, so a descriptor that lacks the flag came through exec. Afterwards it has the flag
+/// too, standard descriptors apart.
 pub fn take(number: RawFd) -> Option<OwnedFd> {
     let (word, bit) = slot(number)?;
     let borrowed = inherited(number)?;
@@ -69,12 +69,12 @@ pub fn take(number: RawFd) -> Option<OwnedFd> {
     if number > 2 {
         fcntl_setfd(borrowed, FdFlags::CLOEXEC).ok()?;
     }
-    // SAFETY: the number is open (fcntl answered), did not come from this process (no close-on-exec
-    // flag), and the bit just won makes this the only OwnedFd ever made of it.
+    // SAFETY: the number is open (fcntl succeeded), did not come from this process (no
+    // close-on-exec flag), and the bit just won makes this the only OwnedFd ever made of it.
     Some(unsafe { OwnedFd::from_raw_fd(number) })
 }
 
-/// Whether `number` is open and was there before exec.
+/// Returns whether `number` is open and was there before exec.
 pub fn is_inherited(number: RawFd) -> bool {
     slot(number).is_some() && inherited(number).is_some()
 }
@@ -98,16 +98,17 @@ pub fn close_rest(keep: &[RawFd]) -> Result<(), Errno> {
         }
         let kept = number.unsigned_abs();
         if kept > first {
-            close_range(first, kept.saturating_sub(1))?;
+            close_range(first, kept - 1)?;
         }
-        first = kept.saturating_add(1);
+        first = kept + 1;
     }
     close_range(first, u32::MAX)
 }
 
-/// What `fd` is. Fails only if the descriptor is not open.
+/// Returns the type of what `fd` refers to. Fails only if the descriptor is not open.
 pub fn kind(fd: BorrowedFd<'_>) -> Result<Kind, Errno> {
     let mode = fstat(fd)?.st_mode;
+    // S_IFMT is 0 for files without an inode of their own (eventfd, epoll, signalfd, timerfd).
     if mode & 0o170_000 == 0 {
         return Ok(Kind::Anonymous);
     }
@@ -155,8 +156,8 @@ fn inherited(number: RawFd) -> Option<BorrowedFd<'static>> {
     if number < 0 {
         return None;
     }
-    // SAFETY: the number is not -1, and the borrow is used for fcntl alone, which answers EBADF
-    // where it is not open; nobody can close an inherited number between the calls, as only `take`
+    // SAFETY: the number is not -1, and the borrow is used for fcntl alone, which fails with EBADF
+    // where it is not open; an inherited number is not closed between the calls, as only `take`
     // makes owners of them.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     let flags = fcntl_getfd(borrowed).ok()?;
@@ -167,6 +168,6 @@ fn inherited(number: RawFd) -> Option<BorrowedFd<'static>> {
 fn close_range(first: u32, last: u32) -> Result<(), Errno> {
     // SAFETY: close_range reads no memory; the callers leave out every descriptor that has an owner
     // in this process.
-    let answer = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) };
-    if answer == 0 { Ok(()) } else { Err(crate::process::last_errno()) }
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) };
+    if result == 0 { Ok(()) } else { Err(crate::process::last_errno()) }
 }

@@ -2,7 +2,8 @@
 //!
 //! Everything here is safe from the outside. What rustix or nix already offer safely is used where
 //! it is needed and not wrapped here; this crate holds what neither has (inherited descriptors,
-//! shared pages, fork, `close_range`, `_exit`) and the few helpers that stand directly on those.
+//! shared pages, fork, `close_range`, `_exit`) and the few helpers that are built directly on
+//! those.
 
 pub mod blob;
 pub mod fd;

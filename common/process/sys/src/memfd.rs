@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::io::Errno;
 
-/// The seals of a blob: nobody can change its bytes, its length or the seals themselves.
+/// The seals of a blob: its bytes, its length and the seals themselves cannot change.
 pub(crate) const BLOB_SEALS: SealFlags =
     SealFlags::WRITE.union(SealFlags::SHRINK).union(SealFlags::GROW).union(SealFlags::SEAL);
 
@@ -15,8 +15,8 @@ pub(crate) const BLOB_SEALS: SealFlags =
 /// change.
 pub(crate) const PAGE_SEALS: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::SEAL);
 
-/// A memfd named `name` (for /proc only) that holds `bytes` for ever: close-on-exec, positioned at
-/// its start, so that a program which expects a file or a pipe there reads it as one.
+/// Makes a memfd named `name` (for /proc only) that holds `bytes` for ever: close-on-exec,
+/// positioned at its start, so that a program which expects a file or a pipe there reads it as one.
 pub fn sealed(name: &str, bytes: &[u8]) -> Result<OwnedFd, Errno> {
     let fd = create(name)?;
     let mut file = File::from(fd);
@@ -28,7 +28,7 @@ pub fn sealed(name: &str, bytes: &[u8]) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
-/// A memfd of `len` zero bytes that can be written but neither grown nor shrunk.
+/// Makes a memfd of `len` zero bytes that can be written but neither grown nor shrunk.
 pub fn page(name: &str, len: u64) -> Result<OwnedFd, Errno> {
     let fd = create(name)?;
     ftruncate(&fd, len)?;
@@ -36,10 +36,10 @@ pub fn page(name: &str, len: u64) -> Result<OwnedFd, Errno> {
     Ok(fd)
 }
 
-/// MFD_NOEXEC_SEAL (Linux 6.3) also forbids ever making the file executable; older kernels refuse
-/// the flag.
 fn create(name: &str) -> Result<OwnedFd, Errno> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // MFD_NOEXEC_SEAL (Linux 6.3) forbids ever making the file executable; older kernels refuse the
+    // flag.
     match memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
         Err(Errno::INVAL) => memfd_create(name, flags),
         other => other,

@@ -1,7 +1,8 @@
 //! The heap.
 
-/// Gives freed memory back to the kernel (malloc_trim(3)) and has the allocator sort the free pieces
-/// that are left: for a process that has built what others are going to share with it after fork(2).
+/// Gives freed memory back to the kernel (malloc_trim(3)) and has the allocator sort the free
+/// pieces that are left: for a process that has built what others are going to share with it after
+/// fork(2).
 pub fn trim() {
     // SAFETY: malloc_trim takes a number and changes nothing that is allocated. Its result says
     // whether anything was given back, which changes nothing here.
@@ -13,14 +14,14 @@ pub fn trim() {
     }
 }
 
-/// Gives every block of at least `bytes` bytes a mapping of its own (mallopt(3)), which goes back to
-/// the kernel when the block is freed and leaves no hole: for a process in which many such blocks
-/// live long. To be called once, early.
+/// Gives every block of at least `bytes` bytes a mapping of its own (mallopt(3)), which goes back
+/// to the kernel when the block is freed and leaves no hole: for a process in which many such
+/// blocks live long. To be called once, early.
 pub fn map_blocks_from(bytes: usize) {
     let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
-    // A bound that is set stays; without this call glibc raises it to the size of the largest mapped
-    // block that was freed, and keeps twice as much at the end of the heap.
-    // SAFETY: mallopt takes two numbers; it changes where later blocks lie, not those that exist.
+    // A bound that is set stays; without this call glibc raises it to the size of the largest
+    // mapped block that was freed, and keeps twice as much at the end of the heap. SAFETY: mallopt
+    // takes two numbers; it changes where later blocks lie, not those that exist.
     let _ = unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, bytes) };
     // SAFETY: as above.
     let _ = unsafe { libc::mallopt(libc::M_TRIM_THRESHOLD, HEAP_END_BYTES) };

@@ -5,10 +5,10 @@ use std::fmt;
 
 use rustix::io::Errno;
 
-/// What a failed openat2(2) says. A system call filter around the program cannot look at its
-/// arguments, which lie in memory, so some forbid it altogether and answer ENOSYS (systemd's
-/// `RestrictSUIDSGID`, containers of before 2020) or EPERM: the bare words of those errors would
-/// send people to the file, which is as it should be.
+/// An error of openat2(2). A system call filter around the program cannot look at its arguments,
+/// which lie in memory, so some forbid the call: it fails with ENOSYS (systemd's
+/// `RestrictSUIDSGID`, containers of before 2020) or EPERM. The bare words of those errors would
+/// send people to the file, with which nothing is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Openat2Error(pub Errno);
 

@@ -9,8 +9,8 @@ use rustix::fs::{SealFlags, fcntl_get_seals, fstat};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-/// Largest page anybody maps: 1 MiB holds 131,072 counters; more is a mistake or an attack on the
-/// reader's memory.
+/// The largest page that is mapped: 1 MiB holds 131,072 counters; more is a mistake or an attack on
+/// the reader's memory.
 pub const PAGE_BYTES_MAX: usize = 1 << 20;
 
 const WORD_BYTES: usize = size_of::<AtomicU64>();
@@ -20,8 +20,8 @@ const WORD_BYTES: usize = size_of::<AtomicU64>();
 #[derive(Debug)]
 pub struct Page(Mapping);
 
-/// A reader's side. Trusts nothing: the writer may put any value anywhere at any time, but the
-/// mapping cannot fault, because the memfd is sealed against shrinking.
+/// A reader's side. The writer may put any value anywhere at any time, but the mapping cannot
+/// fault, because the memfd is sealed against shrinking.
 #[derive(Debug)]
 pub struct PageReader(Mapping);
 
@@ -32,7 +32,7 @@ impl Page {
         Mapping::new(fd.as_fd(), ProtFlags::READ | ProtFlags::WRITE).map(Page)
     }
 
-    /// All counters.
+    /// Returns all counters.
     pub fn words(&self) -> &[AtomicU64] {
         // SAFETY: the mapping holds `words` aligned u64 (mmap aligns to a page), lives as long as
         // self, is readable and writable, cannot shrink (sealed), and is only ever accessed by
@@ -48,17 +48,18 @@ impl PageReader {
         Mapping::new(fd.as_fd(), ProtFlags::READ).map(PageReader)
     }
 
-    /// Number of counters.
+    /// Returns the number of counters.
     pub fn len(&self) -> usize {
         self.0.words
     }
 
-    /// Never true: a page has at least one counter.
+    /// Returns false: a page has at least one counter.
     pub fn is_empty(&self) -> bool {
         self.0.words == 0
     }
 
-    /// The counter at `index` (0 if there is none: an absent counter has counted nothing).
+    /// Returns the counter at `index`; 0 if there is none, as an absent counter has counted
+    /// nothing.
     pub fn get(&self, index: usize) -> u64 {
         if index >= self.0.words {
             return 0;
@@ -100,7 +101,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        let bytes = self.words.saturating_mul(WORD_BYTES);
+        let bytes = self.words * WORD_BYTES;
         // SAFETY: start and length are those of a mapping this value made (munmap rounds up to the
         // page as mmap did), and no reference into it outlives self. A failure would leave it
         // mapped, which is harmless.

@@ -7,8 +7,8 @@ use std::panic::PanicHookInfo;
 const LINE_BYTES_MAX: usize = 512;
 
 /// Makes every panic print `PROGRAM: fatal: panic at FILE:LINE: MESSAGE` with a single write(2) and
-/// leave with 111 at once. The standard hook would look for a backtrace (openat, statx) and die by
-/// SIGSYS before it says anything.
+/// exit with 111 at once. The standard hook would look for a backtrace (openat, statx) and die by
+/// SIGSYS before it prints anything.
 pub fn panic_hook(program: &'static str) {
     std::panic::set_hook(Box::new(move |info| {
         last_line(format_args!("{program}: fatal: panic{}", Panic(info)));
@@ -20,6 +20,8 @@ pub fn panic_hook(program: &'static str) {
 /// handler.
 pub(crate) fn last_line(text: fmt::Arguments<'_>) {
     let mut line = Line { bytes: [0; LINE_BYTES_MAX], len: 0 };
+    // A value that cannot be formatted is a shorter line, and a line that cannot be written is
+    // lost: the process ends either way.
     let _ = line.write_fmt(text);
     line.finish();
     let _ = rustix::io::write(rustix::stdio::stderr(), line.text());
@@ -56,24 +58,22 @@ struct Line {
 
 impl Line {
     fn finish(&mut self) {
-        let last = self.len.min(LINE_BYTES_MAX.saturating_sub(1));
-        if let Some(byte) = self.bytes.get_mut(last) {
-            *byte = b'\n';
-        }
-        self.len = last.saturating_add(1);
+        let last = self.len.min(LINE_BYTES_MAX - 1);
+        self.bytes[last] = b'\n';
+        self.len = last + 1;
     }
 
     fn text(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or(&[])
+        &self.bytes[..self.len]
     }
 }
 
 impl Write for Line {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for (place, byte) in self.bytes.iter_mut().skip(self.len).zip(text.bytes()) {
-            *place = byte;
-            self.len = self.len.saturating_add(1);
-        }
+        let space = &mut self.bytes[self.len..];
+        let count = text.len().min(space.len());
+        space[..count].copy_from_slice(&text.as_bytes()[..count]);
+        self.len += count;
         Ok(())
     }
 }

@@ -4,7 +4,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
-/// Where descriptors wait before they get their numbers: above every number a program expects.
+/// The first number of the copies that are made before any target is overwritten: above every
+/// number a program expects.
 const WAITING_FROM: RawFd = 512;
 
 /// Makes `fds[i]` appear as number `targets[i]`, inherited by exec. Only for a process that is
@@ -14,6 +15,7 @@ const WAITING_FROM: RawFd = 512;
 /// # Errors
 /// What fcntl(2) or dup2(2) say; the process can then only end.
 pub fn place(fds: &[BorrowedFd<'_>], targets: &[u8]) -> Result<(), Errno> {
+    // Copies first: the target of one may be the number of another.
     let waiting: Vec<OwnedFd> = fds.iter().map(|fd| fcntl_dupfd_cloexec(fd, WAITING_FROM)).collect::<Result<_, _>>()?;
     for (fd, target) in waiting.iter().zip(targets) {
         put(fd.as_fd(), RawFd::from(*target))?;
@@ -24,6 +26,6 @@ pub fn place(fds: &[BorrowedFd<'_>], targets: &[u8]) -> Result<(), Errno> {
 fn put(fd: BorrowedFd<'_>, number: RawFd) -> Result<(), Errno> {
     // SAFETY: dup2 reads no memory. That nothing in this process goes on using the old owner of the
     // number is the contract of `place`: the process executes another program or ends.
-    let answer = unsafe { libc::dup2(fd.as_raw_fd(), number) };
-    if answer == number { Ok(()) } else { Err(crate::process::last_errno()) }
+    let result = unsafe { libc::dup2(fd.as_raw_fd(), number) };
+    if result == number { Ok(()) } else { Err(crate::process::last_errno()) }
 }

@@ -1,5 +1,5 @@
-//! System calls nobody in the suite makes: the canary tries them from inside the lock to see that
-//! they fail.
+//! System calls that no program of the suite makes: the canary tries them from inside the lock to
+//! see that they fail.
 //!
 //! Neither rustix nor nix offers them safely. They are safe here because each is a fixed call with
 //! fixed arguments: numbers, constant strings, or a zeroed buffer that the kernel may read and
@@ -15,7 +15,7 @@ use rustix::process::Pid;
 /// A forbidden call with its arguments.
 #[derive(Clone, Copy, Debug)]
 pub struct Probe {
-    /// What it tries, for the table.
+    /// Its name in the table.
     pub name: &'static str,
     number: libc::c_long,
     arguments: [Argument; 6],
@@ -98,8 +98,7 @@ probes! {
 /// getpid by the x32 table of x86_64: the same architecture word, another number.
 pub const X32: Probe = Probe { name: "x32_getpid", number: libc::SYS_getpid | 0x4000_0000, arguments: [ZERO; 6] };
 
-/// Makes the call. What it returns when it succeeds (a descriptor, an id) is left to the end of the
-/// process.
+/// Makes the call. A descriptor or an id that it returns is left to the end of the process.
 pub fn attempt(probe: &Probe) -> Result<(), Errno> {
     let mut zeros = [0_u8; ZEROS_BYTES];
     let start = zeros.as_mut_ptr();
@@ -111,8 +110,8 @@ pub fn attempt(probe: &Probe) -> Result<(), Errno> {
     // SAFETY: the number and the shape of the arguments come from the table above and nowhere else;
     // the only memory the kernel may write is `zeros`, larger than any structure named there and
     // not read afterwards.
-    let answer = unsafe { libc::syscall(probe.number, a, b, c, d, e, f) };
-    if answer < 0 { Err(crate::process::last_errno()) } else { Ok(()) }
+    let result = unsafe { libc::syscall(probe.number, a, b, c, d, e, f) };
+    if result < 0 { Err(crate::process::last_errno()) } else { Ok(()) }
 }
 
 /// Asks for new memory that is writable and executable at once.
@@ -149,16 +148,16 @@ pub fn attach_filter(socket: impl AsFd) -> Result<(), Errno> {
     let (socket, size) = (socket.as_fd().as_raw_fd(), size_of_val(&program));
     // SAFETY: the kernel reads `program` and the one instruction it points to, both of which
     // outlive the call.
-    let answer = unsafe { libc::syscall(libc::SYS_setsockopt, socket, 1, 26, program.as_ptr(), size) };
-    if answer < 0 { Err(crate::process::last_errno()) } else { Ok(()) }
+    let result = unsafe { libc::syscall(libc::SYS_setsockopt, socket, 1, 26, program.as_ptr(), size) };
+    if result < 0 { Err(crate::process::last_errno()) } else { Ok(()) }
 }
 
 /// Asks to trace another process (PTRACE_SEIZE, which does not stop it).
 pub fn trace(pid: Pid) -> Result<(), Errno> {
     let pid = pid.as_raw_nonzero().get();
     // SAFETY: PTRACE_SEIZE takes no memory; the tracer's end detaches.
-    let answer = unsafe { libc::syscall(libc::SYS_ptrace, 0x4206, pid, 0_usize, 0_usize) };
-    if answer < 0 { Err(crate::process::last_errno()) } else { Ok(()) }
+    let result = unsafe { libc::syscall(libc::SYS_ptrace, 0x4206, pid, 0_usize, 0_usize) };
+    if result < 0 { Err(crate::process::last_errno()) } else { Ok(()) }
 }
 
 /// Forks by clone3, which hides its flags from any filter; the new process ends at once.
@@ -167,8 +166,8 @@ pub fn clone3() -> Result<(), Errno> {
     let arguments: [u64; 8] = [0, 0, 0, 0, 17, 0, 0, 0];
     // SAFETY: no CLONE_VM, so the child has a copy of this stack and only calls _exit; the
     // structure outlives the call.
-    let answer = unsafe { libc::syscall(libc::SYS_clone3, arguments.as_ptr(), size_of_val(&arguments)) };
-    match answer {
+    let result = unsafe { libc::syscall(libc::SYS_clone3, arguments.as_ptr(), size_of_val(&arguments)) };
+    match result {
         0 => crate::process::exit_now(0),
         pid if pid > 0 => Ok(()),
         _ => Err(crate::process::last_errno()),
@@ -178,13 +177,13 @@ pub fn clone3() -> Result<(), Errno> {
 /// Asks for the PID by the 32-bit entry (int 0x80), whose numbers mean other calls.
 #[cfg(target_arch = "x86_64")]
 pub fn call_by_interrupt() -> Result<(), Errno> {
-    let answer: i32;
+    let result: i32;
     // SAFETY: getpid of the 32-bit table (20) touches no memory; the entry changes eax and clobbers
     // r8 to r11.
     unsafe {
-        std::arch::asm!("int 0x80", inlateout("eax") 20_i32 => answer, out("r8") _, out("r9") _, out("r10") _, out("r11") _);
+        std::arch::asm!("int 0x80", inlateout("eax") 20_i32 => result, out("r8") _, out("r9") _, out("r10") _, out("r11") _);
     }
-    if answer > 0 { Ok(()) } else { Err(Errno::NOSYS) }
+    if result > 0 { Ok(()) } else { Err(Errno::NOSYS) }
 }
 
 /// Architectures without such an entry refuse by having none.

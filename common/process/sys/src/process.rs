@@ -6,7 +6,7 @@ use std::os::fd::BorrowedFd;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-/// Which side of a fork this is.
+/// The side of a fork that this process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fork {
     /// The process that was there before, with the new process's id.
@@ -15,9 +15,9 @@ pub enum Fork {
     Child,
 }
 
-/// fork(2) by libc, which keeps its own locks usable in the child. With other threads running the
-/// child may find any other lock held for ever, so programs of the suite call this while they have
-/// one thread.
+/// Forks by libc's fork(2), which keeps its own locks usable in the child. With other threads
+/// running the child may find any other lock held for ever, so programs of the suite call this
+/// while they have one thread.
 pub fn fork() -> Result<Fork, Errno> {
     // SAFETY: libc's fork takes no pointers; memory in the child is a copy, and libc's allocator
     // locks are reset by it.
@@ -25,9 +25,9 @@ pub fn fork() -> Result<Fork, Errno> {
     side(libc::c_long::from(pid))
 }
 
-/// clone(2) with `CLONE_PARENT | SIGCHLD`: the new process is a sibling, a child of this process's
-/// parent, which reaps it. `EBUSY` if this process ever had a second thread: libc's locks are not
-/// prepared for this way of forking.
+/// Forks by clone(2) with `CLONE_PARENT | SIGCHLD`: the new process is a sibling, a child of this
+/// process's parent, which reaps it. `EBUSY` if this process ever had a second thread: libc's locks
+/// are not prepared for this way of forking.
 pub fn clone_parent() -> Result<Fork, Errno> {
     if !is_single_threaded() {
         return Err(Errno::BUSY);
@@ -41,8 +41,8 @@ pub fn clone_parent() -> Result<Fork, Errno> {
     side(pid)
 }
 
-/// Replaces this process by the program behind `program` (an O_PATH descriptor is enough). Returns
-/// only on failure.
+/// Replaces this process by the program that `program` is open on (an O_PATH descriptor is enough).
+/// Returns only on failure.
 pub fn execveat(program: BorrowedFd<'_>, argv: &[CString], envp: &[CString]) -> Errno {
     let flags = nix::fcntl::AtFlags::AT_EMPTY_PATH;
     match nix::unistd::execveat(program, c"", argv, envp, flags) {
@@ -51,14 +51,14 @@ pub fn execveat(program: BorrowedFd<'_>, argv: &[CString], envp: &[CString]) -> 
     }
 }
 
-/// A descriptor for a process that is still a child of this one (close-on-exec, readable once it
-/// has ended).
+/// Returns a descriptor for a process that is still a child of this one (close-on-exec, readable
+/// once the process has ended).
 pub fn pidfd_open(pid: Pid) -> Result<std::os::fd::OwnedFd, Errno> {
     rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
 }
 
-/// The cores this process may run on (sched_getaffinity(2)), counted from 0; empty where the kernel
-/// does not say.
+/// Returns the cores this process may run on (sched_getaffinity(2)), counted from 0; none where the
+/// kernel does not say.
 pub fn cores() -> Vec<u32> {
     let Ok(set) = rustix::thread::sched_getaffinity(None) else { return Vec::new() };
     let is_in = |core: &u32| usize::try_from(*core).is_ok_and(|at| set.is_set(at));
@@ -75,20 +75,21 @@ pub fn pin(pid: Option<Pid>, core: usize) -> Result<(), Errno> {
     rustix::thread::sched_setaffinity(pid, &set)
 }
 
-/// unshare(2) for namespaces, before any thread exists: the process leaves those of its parent.
+/// Leaves the network, IPC and mount namespaces of the parent (unshare(2)), before any thread
+/// exists.
 pub fn unshare_namespaces() -> Result<(), Errno> {
     use nix::sched::{CloneFlags, unshare};
     let flags = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWNS;
     unshare(flags).map_err(|errno| Errno::from_raw_os_error(errno as i32))
 }
 
-/// Leaves at once: no destructors, no flush, no exit handlers. One system call.
+/// Exits at once: no destructors, no flush, no exit handlers. One system call.
 pub fn exit_now(status: i32) -> ! {
     // SAFETY: _exit takes an integer and does not return.
     unsafe { libc::_exit(status) }
 }
 
-/// Whether this process has never had a second thread, as libc knows.
+/// Returns whether this process has never had a second thread, as libc knows.
 pub fn is_single_threaded() -> bool {
     unsafe extern "C" {
         static __libc_single_threaded: libc::c_char;
@@ -103,10 +104,10 @@ pub(crate) fn last_errno() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
 }
 
-fn side(answer: libc::c_long) -> Result<Fork, Errno> {
-    if answer < 0 {
+fn side(result: libc::c_long) -> Result<Fork, Errno> {
+    if result < 0 {
         return Err(last_errno());
     }
-    let pid = i32::try_from(answer).map_err(|_| Errno::OVERFLOW)?;
+    let pid = i32::try_from(result).map_err(|_| Errno::OVERFLOW)?;
     Ok(Pid::from_raw(pid).map_or(Fork::Child, Fork::Parent))
 }

@@ -21,7 +21,7 @@ impl Signals {
         SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map(Signals).map_err(errno)
     }
 
-    /// The next signal that has arrived, if any.
+    /// Returns the next signal that has arrived, if any.
     pub fn next(&self) -> Result<Option<Signal>, Errno> {
         let Some(info) = self.0.read_signal().map_err(errno)? else { return Ok(None) };
         Ok(i32::try_from(info.ssi_signo).ok().and_then(|number| Signal::try_from(number).ok()))
@@ -43,10 +43,12 @@ fn errno(errno: nix::errno::Errno) -> Errno {
     Errno::from_raw_os_error(errno as i32)
 }
 
-/// For development: a system call that a seccomp filter traps prints
-/// `PROGRAM: alert: sandbox violation: NAME (NUMBER)` and ends the process with 159 (128 + SIGSYS).
+/// Has a system call that a seccomp filter traps print
+/// `PROGRAM: alert: sandbox violation: NAME (NUMBER)` and end the process with 159 (128 + SIGSYS).
+/// For development.
 /// `name_of` is called in a signal handler and must only look up.
 pub fn report_forbidden_calls(program: &'static str, name_of: fn(i64) -> &'static str) -> Result<(), Errno> {
+    // A second call changes nothing: the handler reads the first.
     let _ = REPORTER.set((program, name_of));
     let handler = SigHandler::SigAction(on_forbidden_call);
     let action = SigAction::new(handler, SaFlags::SA_SIGINFO, SigSet::empty());
@@ -56,7 +58,7 @@ pub fn report_forbidden_calls(program: &'static str, name_of: fn(i64) -> &'stati
     unsafe { sigaction(Signal::SIGSYS, &action) }.map(drop).map_err(errno)
 }
 
-/// Name of the program, and what knows the names of calls.
+/// Name of the program, and the function that knows the names of calls.
 type Reporter = (&'static str, fn(i64) -> &'static str);
 
 static REPORTER: OnceLock<Reporter> = OnceLock::new();

@@ -1,4 +1,4 @@
-//! A child process to lock down, and a kernel around it that answers some calls differently.
+//! A child process to lock down, and a filter around it that changes the outcome of some calls.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -14,26 +14,26 @@ use seccompiler::{
 
 /// How a child ended, and what it wrote to fd 2.
 #[derive(Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub signal: Option<i32>,
-    pub text: String,
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) signal: Option<i32>,
+    pub(crate) text: String,
 }
 
 /// A running child: its fd 1 and 2 are pipes to here.
-pub struct Child {
+pub(crate) struct Child {
     pid: Pid,
     out: OwnedFd,
     err: OwnedFd,
 }
 
 impl Child {
-    pub fn start(body: impl FnOnce() -> i32) -> Child {
+    pub(crate) fn start(body: impl FnOnce() -> i32) -> Child {
         Child::begin(body, false)
     }
 
     /// A child that keeps this process's fd 2.
-    pub fn start_quiet(body: impl FnOnce() -> i32) -> Child {
+    pub(crate) fn start_quiet(body: impl FnOnce() -> i32) -> Child {
         Child::begin(body, true)
     }
 
@@ -53,31 +53,31 @@ impl Child {
         }
     }
 
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).unwrap();
     }
 
-    pub fn wait_for_a_byte(&self) {
+    pub(crate) fn wait_for_a_byte(&self) {
         assert_eq!(rustix::io::read(self.out.as_fd(), &mut [0_u8; 1]), Ok(1));
     }
 
     /// /proc/PID/status once the child is in `pause`.
-    pub fn status_file_when_paused(&self) -> String {
+    pub(crate) fn status_file_when_paused(&self) -> String {
         self.wait_for_a_byte();
         std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap()
     }
 
-    pub fn kill(self) {
+    pub(crate) fn kill(self) {
         self.signal(Signal::KILL);
         self.wait();
     }
 
     /// Waits until its state in /proc/PID/stat is one of these: sleeping, stopped, ended.
-    pub fn wait_for_state(&self, states: &[&str]) {
+    pub(crate) fn wait_for_state(&self, states: &[&str]) {
         loop {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
             let (_, rest) = stat.rsplit_once(") ").unwrap();
@@ -89,7 +89,7 @@ impl Child {
     }
 
     /// Sends a signal again and again until the child has ended.
-    pub fn wait_signalling(self, signal: Signal) -> Ended {
+    pub(crate) fn wait_signalling(self, signal: Signal) -> Ended {
         loop {
             self.signal(signal);
             if let Some((_, status)) = waitpid(Some(self.pid), WaitOptions::NOHANG).unwrap() {
@@ -99,7 +99,7 @@ impl Child {
         }
     }
 
-    pub fn wait(self) -> Ended {
+    pub(crate) fn wait(self) -> Ended {
         let (_, status) = waitpid(Some(self.pid), WaitOptions::empty()).unwrap().unwrap();
         self.ended(status)
     }
@@ -111,22 +111,21 @@ impl Child {
     }
 }
 
-pub fn in_child(body: impl FnOnce() -> i32) -> Ended {
+pub(crate) fn in_child(body: impl FnOnce() -> i32) -> Ended {
     Child::start(body).wait()
 }
 
-/// Runs `body` where the kernel answers the given calls (with that first argument) by the given
-/// actions.
-pub fn in_room(answers: &[(i64, Option<u64>, SeccompAction)], body: impl FnOnce() -> i32) -> Ended {
+/// Runs `body` where the given calls (with that first argument) have the given outcomes.
+pub(crate) fn in_room(overrides: &[(i64, Option<u64>, SeccompAction)], body: impl FnOnce() -> i32) -> Ended {
     in_child(|| {
-        for (call, first, action) in answers {
-            answer(*call, *first, action.clone());
+        for (call, first, action) in overrides {
+            override_call(*call, *first, action.clone());
         }
         body()
     })
 }
 
-fn answer(call: i64, first: Option<u64>, action: SeccompAction) {
+fn override_call(call: i64, first: Option<u64>, action: SeccompAction) {
     let equals = |value| SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value).unwrap();
     let rules = first.map(|value| SeccompRule::new(vec![equals(value)]).unwrap()).into_iter().collect();
     let arch = TargetArch::try_from(std::env::consts::ARCH).unwrap();
@@ -135,18 +134,18 @@ fn answer(call: i64, first: Option<u64>, action: SeccompAction) {
 }
 
 /// Says that this point is reached and waits to be ended.
-pub fn pause() -> ! {
+pub(crate) fn pause() -> ! {
     rustix::io::write(rustix::stdio::stdout(), b"x").unwrap();
     loop {
         std::thread::sleep(Duration::from_secs(1));
     }
 }
 
-pub fn end(code: i32) -> ! {
+pub(crate) fn end(code: i32) -> ! {
     exit_now(code)
 }
 
-pub fn connect_to_a_closed_port() -> Result<(), Errno> {
+pub(crate) fn connect_to_a_closed_port() -> Result<(), Errno> {
     use rustix::net::{AddressFamily, SocketType, connect, socket};
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
     connect(&socket, &std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 1))
