@@ -143,8 +143,8 @@ fn a_filter_that_does_not_read_holds_up_nobody() {
         let mut asks = Filter { stream, left: Vec::new() };
         (0..asked).for_each(|tag| asks.says(&[ToStore::Load { tag, place }]));
     });
-    // It is at its limit: some of what it asked for is answered, the rest waits.
-    wait_for("answers", || (store.count(count::LOADS) > 10).then_some(()));
+    // It is at its limit: some of its loads are replied to, the rest waits.
+    wait_for("replies", || (store.count(count::LOADS) > 10).then_some(()));
     for lane in 1..20 {
         assert!(filter(&store, lane).is_served(&lane.to_string()));
     }
