@@ -98,7 +98,9 @@ impl Admission {
         if source.is_some_and(|source| verdict != Verdict::Allowed && self.penalties.holds(source, now_ms)) {
             return Err(Refusal::Penalised);
         }
-        if source.is_some_and(|source| settings.per_address_max > 0 && table.of(source) >= settings.per_address_max) {
+        if source.is_some_and(|source| {
+            settings.address_connections_max > 0 && table.of(source) >= settings.address_connections_max
+        }) {
             return Err(Refusal::AddressLimit);
         }
         self.has_room(table).map(|()| trusted)
@@ -201,7 +203,7 @@ mod tests {
 
     fn admission() -> Admission {
         let trusted = vec![Net { addr: peer("198.51.100.0").addr, prefix: 120 }];
-        let open = AcceptListener { per_address_max: 2, trusted, ..AcceptListener::default() };
+        let open = AcceptListener { address_connections_max: 2, trusted, ..AcceptListener::default() };
         let local = AcceptListener { peer_uids: vec![1000], trusted_unix: true, ..AcceptListener::default() };
         Admission::new(Accept { connections_max: 5, listeners: vec![open, local] })
     }

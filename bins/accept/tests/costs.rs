@@ -16,7 +16,7 @@ const CONNECTIONS: usize = 20_000;
 #[ignore = "a measurement"]
 fn cpu_time_of_accept_for_a_connection() {
     for (name, at_once) in [("one at a time", 1), ("64 at a time", 64)] {
-        let edge = Edge::new(&listener(AcceptListener { per_address_max: 1000, ..AcceptListener::default() }));
+        let edge = Edge::new(&listener(AcceptListener { address_connections_max: 1000, ..AcceptListener::default() }));
         let deny: String = (0..100_000_u32).map(|n| format!("10.{}.{}.{}\n", n >> 16, n >> 8 & 255, n & 255)).collect();
         edge.lists(1, "", &deny);
         let address = edge.listen_v4(0);

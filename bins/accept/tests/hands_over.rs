@@ -15,7 +15,7 @@ const LIST_WAIT: Duration = Duration::from_millis(fosse_accept::limits::LIST_WAI
 
 #[test]
 fn idle_connections_of_a_draining_lane_go_to_another_with_what_accept_knew() {
-    let edge = Edge::new(&listener(AcceptListener { per_address_max: 3, ..AcceptListener::default() }));
+    let edge = Edge::new(&listener(AcceptListener { address_connections_max: 3, ..AcceptListener::default() }));
     let address = edge.listen_v4(0);
     let old = edge.lane(1, 1000);
     let mut clients: Vec<_> = (0..2).map(|_| client_from(3, address)).collect();
@@ -71,7 +71,7 @@ fn more_returns_than_can_wait_are_read_as_lanes_have_room() {
 
 #[test]
 fn after_a_crash_a_new_accept_learns_what_the_lanes_hold() {
-    let settings = listener(AcceptListener { per_address_max: 2, ..AcceptListener::default() });
+    let settings = listener(AcceptListener { address_connections_max: 2, ..AcceptListener::default() });
     let edge = Edge::new(&settings);
     let address = edge.listen_v4(0);
     let lane = edge.lane(1, 100);
@@ -111,7 +111,7 @@ fn after_a_crash_a_new_accept_learns_what_the_lanes_hold() {
 
 #[test]
 fn a_stopped_lane_does_not_keep_a_new_accept_waiting_and_is_counted_when_it_replies() {
-    let edge = Edge::new(&listener(AcceptListener { per_address_max: 1, ..AcceptListener::default() }));
+    let edge = Edge::new(&listener(AcceptListener { address_connections_max: 1, ..AcceptListener::default() }));
     let stopped = edge.lane_unheard(1);
     edge.adopt(&stopped, 1, true);
     edge.order(ToChild::LaneDrain { lane: 1 }, None);

@@ -64,7 +64,7 @@ fn a_million_entries_are_taken_while_connections_go_on() {
 
 #[test]
 fn the_limit_per_address_counts_until_the_lane_says_closed() {
-    let edge = Edge::new(&listener(AcceptListener { per_address_max: 2, ..AcceptListener::default() }));
+    let edge = Edge::new(&listener(AcceptListener { address_connections_max: 2, ..AcceptListener::default() }));
     let address = edge.listen_v4(0);
     let lane = edge.lane(1, 100);
     let mut clients: Vec<_> = (0..5).map(|_| client_from(3, address)).collect();

@@ -13,7 +13,7 @@ use fosse_wire::channel::Kind;
 use fosse_wire::start::ToChild;
 
 fn two_lanes() -> (Edge, SocketAddr, Lane, Lane) {
-    let edge = Edge::new(&listener(AcceptListener { per_address_max: 3, ..AcceptListener::default() }));
+    let edge = Edge::new(&listener(AcceptListener { address_connections_max: 3, ..AcceptListener::default() }));
     let address = edge.listen_v4(0);
     let (a, b) = (edge.lane(1, 1000), edge.lane(2, 1000));
     (edge, address, a, b)

@@ -44,7 +44,7 @@ struct Pipe {
 pub struct Server {
     pipes: Slab<Pipe>,
     outputs: Outputs,
-    lines_per_second_max: u32,
+    log_second_lines_max: u32,
     buffer: Vec<u8>,
     /// start is gone or says that all is over.
     ending: bool,
@@ -59,7 +59,7 @@ impl Server {
         Ok(Self {
             pipes: Slab::default(),
             outputs: Outputs::new([Some(given.required(1)), given.optional(9), given.optional(10)]),
-            lines_per_second_max: given.settings_or_default::<Log>().lines_per_second_max,
+            log_second_lines_max: given.settings_or_default::<Log>().log_second_lines_max,
             buffer: vec![0; READ_BYTES],
             ending: false,
         })
@@ -69,7 +69,7 @@ impl Server {
         if self.pipes.len() >= PIPES_MAX {
             return;
         }
-        let rate = Rate::new(self.lines_per_second_max);
+        let rate = Rate::new(self.log_second_lines_max);
         let pipe = Pipe { fd, stream, prefix, partial: Partial::default(), rate };
         let Some(key) = self.pipes.insert(pipe) else { return };
         let added =

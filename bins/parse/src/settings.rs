@@ -46,7 +46,7 @@ impl Settings {
             head_bytes_max: u32::MAX,
             target_bytes_max: u32::MAX,
             header_count_max: u32::MAX,
-            upgrades: vec!["websocket".into()],
+            upgrade: vec!["websocket".into()],
             ..Parse::default()
         })
     }
@@ -58,12 +58,12 @@ impl Settings {
 
     /// Returns the index of an upgrade token that may be offered to backends.
     pub(crate) fn upgrade(&self, token: &[u8]) -> Option<usize> {
-        self.blob.upgrades.iter().position(|allowed| allowed.as_bytes().eq_ignore_ascii_case(token))
+        self.blob.upgrade.iter().position(|allowed| allowed.as_bytes().eq_ignore_ascii_case(token))
     }
 
     /// Returns an upgrade token by its index, in lower case; empty where there is none.
     pub(crate) fn upgrade_token(&self, index: Option<usize>) -> &[u8] {
-        index.and_then(|index| self.blob.upgrades.get(index)).map_or(b"", |token| token.as_bytes())
+        index.and_then(|index| self.blob.upgrade.get(index)).map_or(b"", |token| token.as_bytes())
     }
 
     /// Returns the settings of one listener.

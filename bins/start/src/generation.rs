@@ -33,6 +33,12 @@ impl Generation {
         Self::new(Plan { uid_base: limits::UID_BASE_FIRST, ..Plan::default() })
     }
 
+    /// Returns the time by which lanes that drain from now on are over, on the same clock.
+    pub(crate) fn drain_deadline_ms(&self, now_ms: u64) -> u64 {
+        // A plan has at most 2^32 ms.
+        now_ms.saturating_add(u64::try_from(self.plan.drain_seconds_max.as_millis()).unwrap_or(u64::MAX))
+    }
+
     fn new(plan: Plan) -> Self {
         let (blobs, addresses) = (HashMap::new(), Vec::new());
         Self { plan, number: 0, blobs, rules: None, zygote: None, keeps_records: false, addresses }

@@ -57,7 +57,7 @@ fn filter_channels(generation: &Generation, first_in: OwnedFd, responses: OwnedF
     }
     let (filter_out, dispatch_in) = pair(SocketType::STREAM)?;
     let mut filter = vec![(0, first_in), (1, filter_out)];
-    if !generation.plan.inspects_responses {
+    if !generation.plan.inspect_responses {
         return Ok((Some(filter), responses, dispatch_in));
     }
     let (response_out, parse_in) = pair(SocketType::STREAM)?;

@@ -98,8 +98,8 @@ pub(crate) fn lane_ready(reload: &mut Reload, state: &mut State) {
     let (generation, listeners) = *before;
     generation.zygote.into_iter().for_each(|zygote| state.children.leave(zygote));
     reload.state = ReloadState::Accept { before: listeners };
-    let drain_ms = u64::from(state.generation.plan.drain_ms);
-    state.lanes.drain_others(number, state.event_loop.now_ms().saturating_add(drain_ms));
+    let deadline_ms = state.generation.drain_deadline_ms(state.event_loop.now_ms());
+    state.lanes.drain_others(number, deadline_ms);
     match state.services.accept {
         // The old one leaves first: two must not read one lane's channel. New connections wait in
         // the listen queue.

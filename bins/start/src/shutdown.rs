@@ -14,7 +14,7 @@ pub(crate) fn begin(state: &mut State) -> u64 {
         Some(accept) => state.children.leave(accept),
         None => accept_exited(state),
     }
-    state.event_loop.now_ms().saturating_add(u64::from(state.generation.plan.drain_ms))
+    state.generation.drain_deadline_ms(state.event_loop.now_ms())
 }
 
 /// Drains all lanes once accept is gone: what its channels hold is final, and idle connections have

@@ -113,7 +113,7 @@ pub fn plans() -> Vec<Vec<u8>> {
     let plan = Plan {
         lanes: 2,
         uid_base: 70_000,
-        drain_ms: 5,
+        drain_seconds_max: std::time::Duration::from_millis(5),
         lane_connections_max: 9,
         listeners: vec![
             Listener { name: b"http".to_vec(), place: Place::Tcp { addr: [1; 16], port: 80 } },

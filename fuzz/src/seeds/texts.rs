@@ -53,7 +53,8 @@ pub fn logs() -> Vec<Vec<u8>> {
 /// Settings of each program.
 pub fn blobs() -> Vec<Vec<u8>> {
     let net = Net { addr: [1; 16], prefix: 128 };
-    let listener = AcceptListener { per_address_max: 300, peer_uids: vec![7], trusted: vec![net], trusted_unix: true };
+    let listener =
+        AcceptListener { address_connections_max: 300, peer_uids: vec![7], trusted: vec![net], trusted_unix: true };
     let accept = Accept { connections_max: 70_000, listeners: vec![listener] };
     let parse = Parse { sites: vec![ParseSite::default()], default_site: Some(1), ..Parse::default() };
     let filter =

@@ -66,7 +66,7 @@ pub(crate) fn settings() -> Parse {
         head_bytes_max: 16_384,
         target_bytes_max: 4_096,
         header_count_max: 64,
-        upgrades: vec!["websocket".into()],
+        upgrade: vec!["websocket".into()],
         access_log: true,
         ..Parse::default()
     }

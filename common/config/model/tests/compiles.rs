@@ -32,13 +32,13 @@ fn small(rest: &str) -> String {
 #[test]
 fn three_tables_are_a_whole_configuration() {
     let plan = plan(&small(""));
-    assert_eq!((plan.lanes, plan.uid_base, plan.drain_ms), (0, 70_000, 300_000));
+    assert_eq!((plan.lanes, plan.uid_base, plan.drain_seconds_max), (0, 70_000, Duration::from_secs(300)));
     let addr = Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets();
     assert_eq!(plan.listeners[0].place, Place::Tcp { addr, port: 8080 });
     assert_eq!(Plan::decode(&plan.encode().unwrap()).unwrap(), plan);
     let parse: blobs::Parse = decode(plan.blob(Program::Parse)).unwrap();
     assert_eq!((parse.head_seconds.as_secs(), parse.head_bytes_max, parse.header_count_max), (10, 32_768, 100));
-    assert_eq!((parse.default_site, parse.access_log, parse.upgrades), (None, false, vec!["websocket".to_owned()]));
+    assert_eq!((parse.default_site, parse.access_log, parse.upgrade), (None, false, vec!["websocket".to_owned()]));
     let waf: blobs::WafFilter = decode(plan.blob(Program::WafFilter)).unwrap();
     assert_eq!(
         (waf.sites[0].waf, waf.sites[0].rules, waf.sites[0].body_bytes_max),

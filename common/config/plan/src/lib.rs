@@ -7,6 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+use core::time::Duration;
+
 use fosse_wire::{
     WireError,
     cursor::{Cursor, put_long, put_short},
@@ -60,12 +62,12 @@ pub struct Plan {
     pub lanes: u32,
     /// First UID of the processes; slot n runs as `uid_base + n`.
     pub uid_base: u32,
-    /// Longest time of a generation after the drain began, in milliseconds.
-    pub drain_ms: u32,
+    /// Longest time of a generation after the drain began; in the layout u32 milliseconds.
+    pub drain_seconds_max: Duration,
     /// Connections of one lane.
     pub lane_connections_max: u32,
     /// Some site has its responses inspected: waf-filter is a stage of the response path too.
-    pub inspects_responses: bool,
+    pub inspect_responses: bool,
     /// In the order of their index.
     pub listeners: Vec<Listener>,
     /// File for access lines, below start's log directory; empty for none.
@@ -82,13 +84,14 @@ impl Plan {
     /// Returns the bytes that fosse-config writes.
     ///
     /// # Errors
-    /// [`WireError::Field`] for a part longer than its length field.
+    /// [`WireError::Field`] for a part longer than its length field, or a time of more than 32 bits.
     pub fn encode(&self) -> Result<Vec<u8>, WireError> {
         let mut out = MAGIC.to_vec();
-        for number in [self.lanes, self.uid_base, self.drain_ms, self.lane_connections_max] {
+        let drain_ms = u32::try_from(self.drain_seconds_max.as_millis()).map_err(|_| WireError::Field("drain"))?;
+        for number in [self.lanes, self.uid_base, drain_ms, self.lane_connections_max] {
             out.extend_from_slice(&number.to_le_bytes());
         }
-        out.push(u8::from(self.inspects_responses));
+        out.push(u8::from(self.inspect_responses));
         put_count(&mut out, self.listeners.len())?;
         for listener in &self.listeners {
             listener.put(&mut out)?;
@@ -116,12 +119,12 @@ impl Plan {
         let mut plan = Self {
             lanes: c.u32()?,
             uid_base: c.u32()?,
-            drain_ms: c.u32()?,
+            drain_seconds_max: Duration::from_millis(u64::from(c.u32()?)),
             lane_connections_max: c.u32()?,
-            inspects_responses: match c.u8()? {
+            inspect_responses: match c.u8()? {
                 0 => false,
                 1 => true,
-                _ => return Err(WireError::Field("inspects responses")),
+                _ => return Err(WireError::Field("inspect responses")),
             },
             ..Self::default()
         };
@@ -200,9 +203,9 @@ mod tests {
         Plan {
             lanes: 2,
             uid_base: 1000,
-            drain_ms: 5,
+            drain_seconds_max: Duration::from_millis(5),
             lane_connections_max: 9,
-            inspects_responses: true,
+            inspect_responses: true,
             listeners: vec![
                 Listener { name: b"http".to_vec(), place: Place::Tcp { addr: [1; 16], port: 80 } },
                 Listener {

@@ -43,7 +43,7 @@ pub struct Accept {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AcceptListener {
     /// Connections at a time from one address (one /64 for IPv6); 0 for no limit.
-    pub per_address_max: u32,
+    pub address_connections_max: u32,
     /// UIDs that may connect to a unix listener; empty for all.
     pub peer_uids: Vec<u32>,
     /// Sources whose PROXY header and forwarding fields count, and that are never penalised.
@@ -81,8 +81,8 @@ pub struct Parse {
     pub header_count_max: u32,
     /// Requests on one connection; 0 for no limit.
     pub connection_requests_max: u32,
-    /// Upgrade tokens that may be offered to backends, lower case.
-    pub upgrades: Vec<String>,
+    /// Upgrade tokens that some backend allows, lower case.
+    pub upgrade: Vec<String>,
     /// Write a JSON line for each request to descriptor 10.
     pub access_log: bool,
 }
@@ -347,7 +347,7 @@ pub struct LoadList {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Log {
     /// Event lines of one process in one second; more are dropped and counted.
-    pub lines_per_second_max: u32,
+    pub log_second_lines_max: u32,
 }
 
 #[cfg(test)]

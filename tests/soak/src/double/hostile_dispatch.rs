@@ -40,7 +40,7 @@ fn settings() -> Parse {
         head_bytes_max: 16_384,
         target_bytes_max: 4096,
         header_count_max: 64,
-        upgrades: vec!["websocket".into()],
+        upgrade: vec!["websocket".into()],
         ..Parse::default()
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn accept(edge: &Edge, accounts: &Accounts, problems: &mut Problems) 
     for listen in edge.listen.iter() {
         let peers = listen.peer_uids.iter().flatten();
         listeners.push(blobs::AcceptListener {
-            per_address_max: listen.address_connections_max.value,
+            address_connections_max: listen.address_connections_max.value,
             peer_uids: peers.map(|peer| accounts.uid(peer, problems)).collect(),
             trusted: networks(listen),
             trusted_unix: listen.trusted.iter().any(|source| source.value == Source::Unix),

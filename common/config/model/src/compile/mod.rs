@@ -25,9 +25,9 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
     let mut plan = Plan {
         lanes: edge.lanes.unwrap_or(0),
         uid_base: edge.uid_base.value,
-        drain_ms: edge.drain_seconds_max.milliseconds,
+        drain_seconds_max: edge.drain_seconds_max.duration(),
         lane_connections_max: edge.limits.lane_connections_max.value,
-        inspects_responses: edge.site.iter().any(|site| sites::inspects(site)),
+        inspect_responses: edge.site.iter().any(|site| sites::inspects(site)),
         listeners: listeners::plan(&edge.listen, accounts, problems),
         access_log: edge.access_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
         audit_log: edge.audit_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
@@ -42,7 +42,7 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         (Program::WafFilter, encode(&sites::waf_filter(edge, &rules))),
         (Program::Dispatch, encode(&dispatch(edge, &servers))),
         (Program::Connect, encode(&servers.connect)),
-        (Program::Log, encode(&blobs::Log { lines_per_second_max: edge.limits.log_second_lines_max.value })),
+        (Program::Log, encode(&blobs::Log { log_second_lines_max: edge.limits.log_second_lines_max.value })),
         (Program::Load, encode(&load(edge, &rules))),
     ];
     for (program, blob) in encoded {
@@ -75,7 +75,7 @@ fn parse(edge: &Edge) -> blobs::Parse {
         target_bytes_max: narrow(limits.target_bytes_max.0),
         header_count_max: limits.header_count_max.value,
         connection_requests_max: limits.connection_requests_max.value,
-        upgrades: backends::all_upgrades(&edge.backend),
+        upgrade: backends::all_upgrades(&edge.backend),
         access_log: edge.access_log.is_some(),
     }
 }
