@@ -84,7 +84,8 @@ impl Plan {
     /// Returns the bytes that fosse-config writes.
     ///
     /// # Errors
-    /// [`WireError::Field`] for a part longer than its length field, or a time of more than 32 bits.
+    /// [`WireError::Field`] for a part longer than its length field, or a time of more than 32
+    /// bits.
     pub fn encode(&self) -> Result<Vec<u8>, WireError> {
         let mut out = MAGIC.to_vec();
         let drain_ms = u32::try_from(self.drain_seconds_max.as_millis()).map_err(|_| WireError::Field("drain"))?;
