@@ -4,7 +4,7 @@
 //! Nothing is written unless everything is right. What is wrong goes to fd 2, all of it at once,
 //! and the exit code is
 //! 100. User and group names are looked up in /etc/passwd and /etc/group, opened before the lock
-//!      and read behind it; with `--accounts` in the files on fds 9 and 10 instead, for a start
+//!      and read after it; with `--accounts` in the files on fds 9 and 10 instead, for a start
 //!      whose file system is empty.
 
 #![forbid(unsafe_code)]

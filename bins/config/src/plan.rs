@@ -1,4 +1,4 @@
-//! From the configuration's bytes to the plan's, behind the lock.
+//! From the configuration's bytes to the plan's, after the lock.
 
 use std::fs::File;
 use std::io::{Read, Write};

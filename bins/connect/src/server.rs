@@ -91,6 +91,7 @@ impl Server {
     fn connect(&mut self, process: &Process, attempt: Attempt) -> Result<(), ExitReason> {
         match attempt.connect(&self.servers[attempt.server].address) {
             Ok(()) => self.connected(process, attempt),
+            // The queue of a unix listener is full (unix(7)). No event reports room there.
             Err(Errno::AGAIN) => {
                 self.busy.push(attempt);
                 Ok(())

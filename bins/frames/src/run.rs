@@ -86,6 +86,7 @@ pub fn encode(ends: Ends) -> ! {
     loop {
         let count = read(&ends.input, &mut buffer);
         buffered.extend_from_slice(&buffer[..count]);
+        // The last line may lack its end.
         if count == 0 && !buffered.is_empty() {
             buffered.push(b'\n');
         }

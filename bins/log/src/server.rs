@@ -98,6 +98,7 @@ impl Server {
 
     fn end_pipe(&mut self, process: &Process, key: Key) {
         let Some(pipe) = self.pipes.remove(key) else { return };
+        // A process that crashed within a line: what there is of it may say why.
         if let Some(rest) = pipe.partial.rest() {
             self.outputs.add(pipe.stream, &pipe.prefix, rest);
         }
@@ -123,13 +124,14 @@ impl Server {
     }
 }
 
-/// Lays out the lines that some bytes of a pipe complete.
+/// Adds the lines that some bytes of a pipe complete to the outputs.
 fn take_lines(pipe: &mut Pipe, bytes: &[u8], process: &Process, outputs: &mut Outputs) {
     let (now_ms, counters) = (process.event_loop.now_ms(), &process.counters);
     let Pipe { stream, prefix, partial, rate, .. } = pipe;
     partial.take(bytes, |line, cut| {
         counters.add(count::CUT, u64::from(cut));
-        // Access and audit lines are data that somebody asked for: only events are bounded.
+        // Access and audit lines are data that the configuration asks for: events alone are
+        // limited.
         if *stream != Stream::Log || rate.allows(now_ms) {
             counters.add(count::LINES, 1);
             outputs.add(*stream, prefix, line);
@@ -139,7 +141,7 @@ fn take_lines(pipe: &mut Pipe, bytes: &[u8], process: &Process, outputs: &mut Ou
     });
 }
 
-/// The beginning of every event line of a process.
+/// Returns the beginning of every event line of a process.
 fn prefix(program: u8, lane: u32, pid: u32) -> String {
     let name = Program::from_byte(program).map_or("unknown", Program::name);
     if lane == u32::MAX { format!("{name}[{pid}] ") } else { format!("{name}.{lane}[{pid}] ") }
@@ -164,7 +166,7 @@ impl Service for Server {
         Ok(())
     }
 
-    /// Tells of the lines that a process wrote beyond its limit.
+    /// Logs the number of lines that a process wrote beyond its limit.
     fn on_tick(&mut self, _: &Process) -> Result<(), ExitReason> {
         for key in self.keys() {
             let Some(pipe) = self.pipes.get_mut(key) else { continue };
@@ -178,6 +180,7 @@ impl Service for Server {
     }
 
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
+        // The pipes hold the last lines of programs that have ended before.
         if self.ending {
             self.read_all(process);
         }

@@ -9,7 +9,7 @@ use super::source::Source;
 use crate::PROGRAM;
 use crate::output::print;
 
-/// Prints the lines. They are checked first: what does not compile is no use to anybody.
+/// Prints the lines, of rules that compile.
 pub(crate) fn run(path: &str) -> i32 {
     let entries = layout::of(path).unwrap_or_else(|why| fatal(PROGRAM, why)).entries();
     let count = Source::of(&[path.to_owned()]).compile("").len();

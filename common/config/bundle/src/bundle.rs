@@ -32,8 +32,8 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// The rule file a site begins with: it includes the entries of set `index`, with the site's
-    /// exclusions before and after them. `None` where there is no such set.
+    /// Returns the rule file a site begins with: it includes the entries of set `index`, with the
+    /// site's exclusions before and after them. `None` where there is no such set.
     #[must_use]
     pub fn entry_text(&self, index: usize, exclusions: &str) -> Option<String> {
         let (before, after) = crate::split_exclusions(exclusions);
@@ -47,7 +47,7 @@ impl Bundle {
         Some(text)
     }
 
-    /// The bytes of the bundle.
+    /// Returns the bytes of the bundle.
     ///
     /// # Errors
     /// [`WireError::Field`] where it is over a limit.

@@ -26,8 +26,8 @@ pub enum Part<'a> {
 }
 
 impl Part<'_> {
-    /// Kind and listener: parts come in this order, none twice.
-    const fn place(&self) -> (u8, u16) {
+    /// Returns kind and listener: parts come in this order, none twice.
+    const fn order(&self) -> (u8, u16) {
         match self {
             Self::Rules(_) => (KIND_RULES, 0),
             Self::Addresses { listener, .. } => (KIND_ADDRESSES, *listener),
@@ -43,7 +43,7 @@ pub struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// The bytes fosse-load writes.
+    /// Returns the bytes that fosse-load writes.
     ///
     /// # Errors
     /// [`WireError::Field`] where a part is over its limit or out of order.
@@ -55,7 +55,7 @@ impl<'a> Parts<'a> {
         let mut out = MAGIC.to_vec();
         out.extend_from_slice(&count.to_le_bytes());
         for part in &self.parts {
-            let (kind, listener) = part.place();
+            let (kind, listener) = part.order();
             out.push(kind);
             out.extend_from_slice(&listener.to_le_bytes());
             let (Part::Rules(bytes) | Part::Addresses { image: bytes, .. }) = part;
@@ -91,7 +91,7 @@ impl<'a> Parts<'a> {
 }
 
 fn in_order(parts: &[Part<'_>]) -> bool {
-    parts.len() <= PARTS_COUNT_MAX && parts.is_sorted_by(|one, two| one.place() < two.place())
+    parts.len() <= PARTS_COUNT_MAX && parts.is_sorted_by(|one, two| one.order() < two.order())
 }
 
 #[cfg(test)]

@@ -114,6 +114,8 @@ impl Places {
 
     fn open(&self, name: &str, flags: OFlags) -> Result<OwnedFd, Refused> {
         let (directory, relative) = self.place(name).ok_or_else(|| Refused::Outside(self.named()))?;
+        // Symbolic links are followed below the directory, as packages have some, and not out of
+        // it.
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
         openat2(directory, relative, flags | OFlags::CLOEXEC, Mode::empty(), resolve).map_err(|errno| match errno {
             Errno::NOENT | Errno::NOTDIR => Refused::Missing,

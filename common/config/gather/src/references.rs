@@ -16,7 +16,7 @@ pub enum Kind {
 /// A file that a rule file names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
-    /// What names it.
+    /// The directive or operator.
     pub kind: Kind,
     /// As written.
     pub name: String,

@@ -82,7 +82,7 @@ fn connectable(address: SocketAddr) -> Result<SocketAddr, Wrong> {
     Ok(address)
 }
 
-/// An absolute path without tricks, short enough for the kernel.
+/// Checks an absolute path: without `.`, `..` and empty parts, and short enough for the kernel.
 pub(crate) fn unix_path(path: &str) -> Result<String, (String, String)> {
     let shown = quoted(path);
     if path.starts_with('@') || path.starts_with('\0') {
@@ -151,6 +151,8 @@ fn sound_socket_address(address: SocketAddr) -> Result<SocketAddr, Wrong> {
         return Err((format!("{address} has port 0"), "the port is a number from 1 to 65535".into()));
     }
     if let SocketAddr::V6(v6) = address {
+        // One address has one form; and a socket of IPv6 alone cannot have it (ipv6(7),
+        // IPV6_V6ONLY).
         if let Some(v4) = v6.ip().to_ipv4_mapped() {
             return Err((format!("{address} is an IPv4 address in disguise"), format!("write \"{v4}:{}\"", v6.port())));
         }

@@ -39,7 +39,7 @@ section! {
         listen: Vec<At<Listen>>, Required, 1..=64;
         /// Host names and what is done for them.
         site: Vec<At<Site>>, Required, 1..=10000;
-        /// Applications behind the edge.
+        /// Applications that requests are passed to.
         backend: Vec<At<Backend>>, Required, 1..=10000;
     }
 }
@@ -261,7 +261,7 @@ words! {
 }
 
 section! {
-    /// An application behind the edge.
+    /// An application that requests are passed to.
     Backend "[[backend]]" {
         /// Name that sites and routes use.
         name: Name, Required;

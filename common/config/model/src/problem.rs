@@ -48,8 +48,8 @@ impl Problems {
         self.found.is_empty()
     }
 
-    /// Returns whether so many problems are noted that another suggestion, which costs more than
-    /// the problem itself, would help nobody.
+    /// Returns whether there are too many problems for another suggestion, which costs more than
+    /// the problem itself.
     pub(crate) fn are_many(&self) -> bool {
         self.found.len() >= SUGGESTIONS_COUNT_MAX
     }
@@ -57,6 +57,7 @@ impl Problems {
     /// Returns the report over `text`, in the order of the file; `file` is the name shown to
     /// people.
     pub fn report(mut self, file: &str, text: &str) -> Report {
+        // Several checks may find one slip, and in another order than the file's.
         self.found.sort_by(|a, b| (a.span.start, &a.what).cmp(&(b.span.start, &b.what)));
         self.found.dedup();
         let total = self.found.len();
@@ -91,7 +92,7 @@ impl Located {
         let (before, after) = text.split_at(start);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let line_end = after.find('\n').map_or(text.len(), |at| start + at);
-        // What is marked ends with its first line.
+        // The caret has one line: a span of several is shown to the end of its first.
         let end = end.min(line_end);
         let head = &text[line_start..start];
         let (source, indent, width) = excerpt(head, &text[start..end], &text[end..line_end]);

@@ -161,7 +161,7 @@ impl FromValue for Seconds {
     }
 }
 
-/// "1.25" as 1250; decimal arithmetic, so that no rounding surprises anybody.
+/// Reads "1.25" as 1250, in decimal arithmetic: nothing is rounded.
 fn thousandths(text: &str) -> Option<u32> {
     let (whole, fraction) = text.split_once('.')?;
     if fraction.is_empty() || fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {

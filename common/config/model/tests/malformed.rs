@@ -279,7 +279,7 @@ hosts = ["*", "https://example.org/", "a.*.org", "example.org:80", "müller.de",
 backend = "app""#, &[
         "fosse.toml:11:10: hosts: \"*\" is not a host name; write default = true for the site of all other hosts",
         "fosse.toml:11:15: hosts: \"https://example.org/\" is not a host name; write the name alone, without scheme and path",
-        "fosse.toml:11:39: hosts: \"a.*.org\": a star stands only for the whole first part; write *.NAME",
+        "fosse.toml:11:39: hosts: \"a.*.org\": a star is for the whole first part only; write *.NAME",
         "fosse.toml:11:50: hosts: \"example.org:80\" is not a host name; write it without the port",
         "fosse.toml:11:68: hosts: \"müller.de\" is not in ASCII; write the form that begins with xn--",
         "fosse.toml:11:81: hosts: \"-x.org\" is not a host name",
@@ -558,7 +558,7 @@ rest_seconds = 86401
 interval_seconds = inf
 passes_min = true
 host = "*.example.org""#, &[
-        "fosse.toml:11:8: path: \"/health check\" cannot stand in a request",
+        "fosse.toml:11:8: path: \"/health check\" cannot be written in a request",
         "fosse.toml:12:16: rest_seconds must be between 1 and 3600 seconds",
         "fosse.toml:13:20: interval_seconds takes a number of seconds, at most three digits after the point",
         "fosse.toml:14:14: passes_min takes a whole number, this is true or false",

@@ -19,7 +19,7 @@ fn every_default_is_accepted_by_its_own_key() {
         for key in section.keys {
             let Presence::Default(value) = key.presence else { continue };
             if matches!((section.title, key.name), ("[[site]]", "hosts")) {
-                continue; // stands in the frame already; no hosts go only with default = true
+                continue; // is in the frame already; no hosts go only with default = true
             }
             let line = format!("{} = {value}\n", key.name);
             let text = match section.title {

@@ -103,7 +103,7 @@ pub struct ParseListener {
 /// One site as parse sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParseSite {
-    /// Canonical host names; `*.example.org` stands for every name below example.org.
+    /// Canonical host names; `*.example.org` matches every name below example.org.
     pub hosts: Vec<String>,
     /// Name in logs.
     pub name: String,
@@ -164,7 +164,7 @@ pub struct WafSite {
     pub inspect_responses: bool,
 }
 
-/// How a backend's server is chosen.
+/// The choice of a backend's server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Balance {
     /// One after the other.
@@ -239,9 +239,9 @@ pub struct Backend {
     pub name: String,
     /// First server in the table.
     pub server_first: u32,
-    /// How many servers.
+    /// Number of its servers.
     pub server_count: u32,
-    /// How one is chosen.
+    /// Choice of a server for a request.
     pub balance: Balance,
     /// Connections of one lane to one server at a time.
     pub connections_max: u32,

@@ -61,7 +61,7 @@ fn unix_only(listen: &Listen, problems: &mut Problems) {
     refuse(listen.peer_uids.written().is_some(), "peer_uids", &listen.peer_uids.span);
 }
 
-/// A PROXY header that nobody may send, and words that can never match.
+/// Notes a PROXY header that no source may send, and sources that can never match.
 fn trusted(listen: &Listen, address: &ListenAddress, problems: &mut Problems) {
     let Some(trusted) = listen.trusted.sound() else { return };
     if listen.proxy_protocol.written() == Some(&true) && trusted.is_empty() {
@@ -99,7 +99,7 @@ fn trusted(listen: &Listen, address: &ListenAddress, problems: &mut Problems) {
     }
 }
 
-/// The other address as text, and whether it is the same one, if both cannot be listened on
+/// Returns the other address as text, and whether it is the same one, if both cannot be listened on
 /// together.
 fn overlap(other: &Listen, listen: &Listen) -> Option<(String, bool)> {
     match (other.address.sound()?, listen.address.sound()?) {
@@ -112,7 +112,8 @@ fn overlap(other: &Listen, listen: &Listen) -> Option<(String, bool)> {
     }
 }
 
-/// All addresses of a family at one port; `[::]` is IPv6 only, so the families do not meet.
+/// Returns whether one is all addresses of a family at the port of the other; `[::]` is IPv6 only,
+/// so the families do not overlap.
 fn covers(wide: &SocketAddr, narrow: &SocketAddr) -> bool {
     wide.ip().is_unspecified() && wide.port() == narrow.port() && wide.is_ipv4() == narrow.is_ipv4()
 }

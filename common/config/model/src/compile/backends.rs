@@ -15,16 +15,16 @@ use crate::section::At;
 /// indices agree.
 #[derive(Debug, Default)]
 pub(crate) struct Servers {
-    /// As dispatch knows them.
+    /// Their names, for dispatch.
     pub names: Vec<blobs::ServerName>,
-    /// As connect knows them.
+    /// Their addresses, for connect.
     pub connect: blobs::Connect,
     /// The groups.
     pub backends: Vec<blobs::Backend>,
 }
 
 impl Servers {
-    /// In the order of the configuration.
+    /// Numbers the servers in the order of the configuration.
     pub(crate) fn of(backends: &[At<Backend>], accounts: &Accounts, problems: &mut Problems) -> Self {
         let mut servers = Self::default();
         for backend in backends {
@@ -34,7 +34,10 @@ impl Servers {
     }
 
     fn add(&mut self, backend: &Backend, accounts: &Accounts, problems: &mut Problems) {
-        let (first, number) = (count(&self.names), count(&self.backends));
+        let numbers = [self.names.len(), self.backends.len(), backend.servers.len()].map(u32::try_from);
+        let [Ok(server_first), Ok(number), Ok(server_count)] = numbers else {
+            return problems.note(&backend.name.span, "more servers than their table has numbers for");
+        };
         let peer_uids = match &backend.peer_uid.value {
             None => Vec::new(),
             Some(account) => {
@@ -54,12 +57,8 @@ impl Servers {
             let connect_seconds = backend.connect_seconds.duration();
             self.connect.servers.push(blobs::Server { address, peer_uids: peer_uids.clone(), connect_seconds });
         }
-        self.backends.push(compiled(backend, first, count(&self.names).saturating_sub(first)));
+        self.backends.push(compiled(backend, server_first, server_count));
     }
-}
-
-fn count<T>(list: &[T]) -> u32 {
-    u32::try_from(list.len()).unwrap_or(u32::MAX)
 }
 
 fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::Backend {
@@ -106,7 +105,7 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
     }
 }
 
-/// Every token that some backend allows, once: what parse lets through to dispatch.
+/// Returns every token that some backend allows, once: parse passes these on to dispatch.
 pub(crate) fn all_upgrades(backends: &[At<Backend>]) -> Vec<String> {
     let tokens = backends.iter().flat_map(|backend| backend.upgrade.iter().map(|token| token.0.clone()));
     tokens.collect::<BTreeSet<_>>().into_iter().collect()

@@ -15,6 +15,8 @@ use fosse_wire::launch::Program;
 use crate::accounts::Accounts;
 use crate::model::Edge;
 use crate::problem::Problems;
+use crate::section::At;
+use crate::value::Bytes;
 
 /// Time for which bytes of a denied client are read and thrown away: long enough for the response
 /// to arrive before the reset, short enough to cost nothing.
@@ -38,9 +40,9 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
     let servers = backends::Servers::of(&edge.backend, accounts, problems);
     let encoded = [
         (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
-        (Program::Parse, encode(&parse(edge))),
+        (Program::Parse, encode(&parse(edge, problems))),
         (Program::WafFilter, encode(&sites::waf_filter(edge, &rules))),
-        (Program::Dispatch, encode(&dispatch(edge, &servers))),
+        (Program::Dispatch, encode(&dispatch(edge, &servers, problems))),
         (Program::Connect, encode(&servers.connect)),
         (Program::Log, encode(&blobs::Log { log_second_lines_max: edge.limits.log_second_lines_max.value })),
         (Program::Load, encode(&load(edge, &rules))),
@@ -59,7 +61,7 @@ fn too_large(program: Program, error: &BlobError, problems: &mut Problems) {
     problems.note(&(0..0), what);
 }
 
-fn parse(edge: &Edge) -> blobs::Parse {
+fn parse(edge: &Edge, problems: &mut Problems) -> blobs::Parse {
     let (limits, timeouts) = (&edge.limits.value, &edge.timeouts.value);
     blobs::Parse {
         listeners: edge.listen.iter().map(|listen| listeners::parse(listen)).collect(),
@@ -71,8 +73,8 @@ fn parse(edge: &Edge) -> blobs::Parse {
         write_seconds: timeouts.write_seconds.duration(),
         linger: LINGER,
         drain_seconds_max: edge.drain_seconds_max.duration(),
-        head_bytes_max: narrow(limits.head_bytes_max.0),
-        target_bytes_max: narrow(limits.target_bytes_max.0),
+        head_bytes_max: narrow(&limits.head_bytes_max, problems),
+        target_bytes_max: narrow(&limits.target_bytes_max, problems),
         header_count_max: limits.header_count_max.value,
         connection_requests_max: limits.connection_requests_max.value,
         upgrade: backends::all_upgrades(&edge.backend),
@@ -80,14 +82,14 @@ fn parse(edge: &Edge) -> blobs::Parse {
     }
 }
 
-fn dispatch(edge: &Edge, servers: &backends::Servers) -> blobs::Dispatch {
+fn dispatch(edge: &Edge, servers: &backends::Servers, problems: &mut Problems) -> blobs::Dispatch {
     blobs::Dispatch {
-        sites: edge.site.iter().map(|site| sites::dispatch(site, &edge.backend)).collect(),
+        sites: edge.site.iter().map(|site| sites::dispatch(site, &edge.backend, problems)).collect(),
         backends: servers.backends.clone(),
         servers: servers.names.clone(),
         lane_held_bytes_max: edge.limits.lane_held_bytes_max.0,
         lane_buffered_bytes_max: edge.limits.lane_buffered_bytes_max.0,
-        response_head_bytes_max: narrow(edge.limits.response_head_bytes_max.0),
+        response_head_bytes_max: narrow(&edge.limits.response_head_bytes_max, problems),
     }
 }
 
@@ -95,7 +97,11 @@ fn load(edge: &Edge, rules: &sites::RuleSets) -> blobs::Load {
     blobs::Load { rules: rules.entries.clone(), lists: listeners::lists(edge) }
 }
 
-/// The model's limits keep these numbers far below u32.
-fn narrow(number: u64) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
+/// Returns a size as the settings have it, in 32 bits, or notes that it has more. The limits of the
+/// rows are far below.
+fn narrow(size: &At<Bytes>, problems: &mut Problems) -> u32 {
+    u32::try_from(size.0).unwrap_or_else(|_| {
+        problems.note(&size.span, format!("{} bytes are more than {}", size.0, u32::MAX));
+        0
+    })
 }

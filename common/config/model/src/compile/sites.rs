@@ -7,6 +7,7 @@ use fosse_settings as blobs;
 use crate::exclusions;
 use crate::model::{Backend, Edge, OverLimit, Site, Underscores, Utf8, Waf};
 use crate::names::Name;
+use crate::problem::{Problems, Span};
 use crate::section::At;
 
 /// The different lists of rules that sites name; sites with the same list share a set.
@@ -88,11 +89,14 @@ pub(crate) fn inspects(site: &Site) -> bool {
 
 /// Returns the settings of dispatch for one site: the longest prefix first, the site's own backend
 /// last.
-pub(crate) fn dispatch(site: &Site, backends: &[At<Backend>]) -> blobs::DispatchSite {
-    let own = site.backend.as_ref().map(|name| blobs::Route { prefix: "/".to_owned(), backend: index(name, backends) });
+pub(crate) fn dispatch(site: &Site, backends: &[At<Backend>], problems: &mut Problems) -> blobs::DispatchSite {
+    let own = site.backend.as_ref().map(|name| blobs::Route {
+        prefix: "/".to_owned(),
+        backend: index(name, &site.backend.span, backends, problems),
+    });
     let routed = site.route.iter().map(|route| blobs::Route {
         prefix: bare(&route.prefix.0).to_owned(),
-        backend: index(&route.backend, backends),
+        backend: index(&route.backend, &route.backend.span, backends, problems),
     });
     let mut routes: Vec<blobs::Route> = routed.chain(own).collect();
     routes.sort_by_key(|route| Reverse(route.prefix.len()));
@@ -121,8 +125,12 @@ fn bare(prefix: &str) -> &str {
     }
 }
 
-/// The checks before have found the name; a number that no table has stands for the impossible.
-fn index(name: &Name, backends: &[At<Backend>]) -> u32 {
+/// Returns the number of a backend, or notes that there is none of this name. The checks have found
+/// it before.
+fn index(name: &Name, span: &Span, backends: &[At<Backend>], problems: &mut Problems) -> u32 {
     let at = backends.iter().position(|backend| backend.name.value == *name);
-    at.and_then(|at| u32::try_from(at).ok()).unwrap_or(u32::MAX)
+    at.and_then(|at| u32::try_from(at).ok()).unwrap_or_else(|| {
+        problems.note(span, format!("there is no backend \"{}\"", name.0));
+        0
+    })
 }

@@ -22,7 +22,7 @@ pub enum HostPattern {
 }
 
 impl HostPattern {
-    /// As written in the file.
+    /// Returns the form that is written in the file.
     pub fn written(&self) -> String {
         match self {
             Self::Exact(name) => name.clone(),
@@ -63,11 +63,13 @@ fn host_pattern(written: &str) -> Result<HostPattern, Wrong> {
     let lower = written.strip_suffix('.').unwrap_or(written).to_ascii_lowercase();
     let (name, below) = lower.strip_prefix("*.").map_or((lower.as_str(), false), |name| (name, true));
     if name.contains('*') {
-        return wrong(format!("{shown}: a star stands only for the whole first part"), "write *.NAME");
+        return wrong(format!("{shown}: a star is for the whole first part only"), "write *.NAME");
     }
     if name.len() > HOST_BYTES_MAX || !name.split('.').all(is_label) {
         return wrong(format!("{shown} is not a host name"), "");
     }
+    // A client that follows the URL standard reads a name that ends in a number as an IPv4 address
+    // (WHATWG URL, "ends in a number checker"): it would never ask for this one.
     if name
         .rsplit('.')
         .next()
@@ -78,7 +80,7 @@ fn host_pattern(written: &str) -> Result<HostPattern, Wrong> {
     Ok(if below { HostPattern::Below(name.to_owned()) } else { HostPattern::Exact(name.to_owned()) })
 }
 
-/// An address as host: IPv4 plain, IPv6 in brackets, in the one canonical form.
+/// Returns an address as host: IPv4 plain, IPv6 in brackets, in the one canonical form.
 fn host_address(written: &str) -> Option<String> {
     if let Ok(v4) = written.parse::<std::net::Ipv4Addr>() {
         return Some(v4.to_string());
@@ -87,7 +89,8 @@ fn host_address(written: &str) -> Option<String> {
     inner.parse::<std::net::Ipv6Addr>().ok().map(|v6| format!("[{v6}]"))
 }
 
-/// Letters, digits, hyphens and underscores (which occur in practice), no hyphen at the ends.
+/// Returns whether a label has letters, digits, hyphens and underscores (which occur in practice)
+/// alone, and no hyphen at its ends.
 fn is_label(label: &str) -> bool {
     let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=LABEL_BYTES_MAX).contains(&label.len())

@@ -32,7 +32,7 @@ impl FromValue for PathPrefix {
     }
 }
 
-/// A plain path, without query and without anything that a request could write in two ways.
+/// Checks a plain path: without query, and without anything that a request could write in two ways.
 fn path(written: &str, bytes_max: usize) -> Result<String, Wrong> {
     let shown = quoted(written);
     let Some(relative) = written.strip_prefix('/') else {
@@ -47,9 +47,11 @@ fn path(written: &str, bytes_max: usize) -> Result<String, Wrong> {
     if written.contains(['?', '#', '*']) {
         return wrong(format!("{shown} is more than a path"), "leave out query, fragment and stars");
     }
+    // Paths are compared decoded (fosse-routing): an encoded prefix would never match.
     if written.contains('%') {
         return wrong(format!("{shown} holds an encoded character"), "write the prefix in plain characters");
     }
+    // A quote or a backslash would end the quoted pattern that exclusions make of a path.
     if !written.bytes().all(|byte| byte.is_ascii_graphic()) || written.contains(['"', '\\']) {
         return wrong(format!("{shown} holds a character that no path has"), "");
     }
@@ -80,7 +82,7 @@ impl FromValue for HealthPath {
             if sound {
                 Ok(Self(written.to_owned()))
             } else {
-                wrong(format!("{} cannot stand in a request", quoted(written)), "")
+                wrong(format!("{} cannot be written in a request", quoted(written)), "")
             }
         })
     }
@@ -152,6 +154,7 @@ impl FromValue for LogFile {
                     "write the name alone; the directory is fosse-start's --log-dir",
                 );
             }
+            // No hidden file, and neither `.` nor `..`: fosse-start opens it below its directory.
             let sound = written.len() <= FILE_NAME_BYTES_MAX
                 && !written.starts_with('.')
                 && !written.contains(char::is_control);
