@@ -24,8 +24,9 @@ pub struct Server {
     site: Site,
     conns: Slab<Conn>,
     listeners: Vec<OwnedFd>,
-    /// The listeners are not watched: there is no room, or the kernel has no descriptor.
-    paused: bool,
+    /// The listeners are not watched since there were this many connections: there was no room, or
+    /// the kernel had no descriptor.
+    paused: Option<usize>,
 }
 
 impl Server {
@@ -35,29 +36,24 @@ impl Server {
     /// Those of epoll_ctl(2).
     pub fn new(process: &Process, inputs: Inputs) -> Result<Self, ExitReason> {
         let Inputs { root, listeners } = inputs;
-        let mut server = Self { site: Site::new(root), conns: Slab::default(), listeners, paused: true };
+        let mut server = Self { site: Site::new(root), conns: Slab::default(), listeners, paused: None };
         server.watch_listeners(process)?;
         Ok(server)
     }
 
-    /// Watches the listeners again once there is room. Where descriptors ran out, accepting is
-    /// tried in the next turn, which the tick brings at the latest.
     fn watch_listeners(&mut self, process: &Process) -> Result<(), Errno> {
-        if !self.paused || self.conns.len() >= CONNECTIONS_COUNT_MAX {
-            return Ok(());
-        }
         for (token, listener) in (TOKEN_LISTENER..).zip(&self.listeners) {
             process.event_loop.add(listener, token, Interest::IN)?;
         }
-        self.paused = false;
+        self.paused = None;
         Ok(())
     }
 
     fn pause(&mut self, process: &Process) -> Result<(), Errno> {
-        for listener in self.listeners.iter().filter(|_| !self.paused) {
+        for listener in self.listeners.iter().filter(|_| self.paused.is_none()) {
             process.event_loop.remove(listener)?;
         }
-        self.paused = true;
+        self.paused = Some(self.conns.len());
         Ok(())
     }
 
@@ -73,7 +69,8 @@ impl Server {
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(Errno::INTR | Errno::CONNABORTED | Errno::PROTO) => {}
                 Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) if self.make_room() => {}
-                // A watched listener would stay ready, and the loop would spin.
+                // A watched listener would stay ready: the loop would spin until a descriptor is
+                // free.
                 Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => return self.pause(process),
                 // Network errors of a connection that is already gone (accept(2)).
                 Err(_) => return Ok(()),
@@ -138,7 +135,8 @@ impl Service for Server {
         }
     }
 
-    /// Ends connections that have waited too long.
+    /// Ends connections that have waited too long. Listens again where there may be a descriptor:
+    /// other processes use the kernel's too.
     fn on_tick(&mut self, process: &Process) -> Result<(), ExitReason> {
         let now_ms = process.event_loop.now_ms();
         let over = self.conns.iter().filter(|(_, conn)| conn.deadline_ms <= now_ms);
@@ -148,10 +146,17 @@ impl Service for Server {
                 self.conns.remove(key);
             }
         }
+        if self.paused.is_some() && self.conns.len() < CONNECTIONS_COUNT_MAX {
+            self.watch_listeners(process)?;
+        }
         Ok(())
     }
 
+    /// Listens again once a connection has ended.
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
-        Ok(self.watch_listeners(process)?)
+        if self.paused.is_some_and(|count| self.conns.len() < count) {
+            self.watch_listeners(process)?;
+        }
+        Ok(())
     }
 }
