@@ -1,0 +1,170 @@
+//! Every key of fosse.toml keeps its name: whoever looks for it finds the line that obeys it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fosse_tidy::exceptions::only;
+use fosse_tidy::source::code;
+use fosse_tidy::{File, files, none, read};
+
+/// What fosse-config obeys itself, and what checks the keys against each other.
+const CONFIG: &str = "common/config/model";
+/// Chooses site and backend, for parse, dispatch and `fosse explain`.
+const ROUTING: &str = "common/config/routing";
+const ACCEPT: &str = "bins/accept";
+const CONNECT: &str = "bins/connect";
+const DISPATCH: &str = "bins/dispatch";
+const LOAD: &str = "bins/load";
+const LOG: &str = "bins/log";
+const PARSE: &str = "bins/parse";
+const START: &str = "bins/start";
+const WAF_FILTER: &str = "bins/waf-filter";
+
+/// A table of fosse.toml(5), a key of it, and the places that obey the key.
+const OBEYED_BY: &[(&str, &str, &[&str])] = &[
+    ("top", "lanes", &[START]),
+    ("top", "uid_base", &[START]),
+    ("top", "drain_seconds_max", &[PARSE, START]),
+    ("top", "access_log", &[PARSE, START]),
+    ("top", "audit_log", &[START]),
+    ("top", "status_socket", &[START]),
+    ("top", "allow", &[LOAD]),
+    ("top", "deny", &[LOAD]),
+    ("top", "timeouts", &[CONFIG]),
+    ("top", "limits", &[CONFIG]),
+    ("top", "listen", &[CONFIG]),
+    ("top", "site", &[CONFIG]),
+    ("top", "backend", &[CONFIG]),
+    ("[timeouts]", "head_seconds", &[PARSE]),
+    ("[timeouts]", "body_seconds", &[PARSE]),
+    ("[timeouts]", "idle_seconds", &[PARSE]),
+    ("[timeouts]", "write_seconds", &[PARSE]),
+    ("[limits]", "connections_max", &[ACCEPT]),
+    ("[limits]", "head_bytes_max", &[PARSE]),
+    ("[limits]", "target_bytes_max", &[PARSE]),
+    ("[limits]", "header_count_max", &[PARSE]),
+    ("[limits]", "connection_requests_max", &[PARSE]),
+    ("[limits]", "lane_connections_max", &[START]),
+    ("[limits]", "lane_held_bytes_max", &[DISPATCH, WAF_FILTER]),
+    ("[limits]", "lane_buffered_bytes_max", &[DISPATCH]),
+    ("[limits]", "response_head_bytes_max", &[DISPATCH]),
+    ("[limits]", "log_second_lines_max", &[LOG]),
+    ("[[listen]]", "address", &[START]),
+    ("[[listen]]", "name", &[START]),
+    ("[[listen]]", "public", &[CONFIG]),
+    ("[[listen]]", "owner", &[START]),
+    ("[[listen]]", "group", &[START]),
+    ("[[listen]]", "mode", &[START]),
+    ("[[listen]]", "peer_uids", &[ACCEPT]),
+    ("[[listen]]", "proxy_protocol", &[PARSE]),
+    ("[[listen]]", "trusted", &[ACCEPT, PARSE]),
+    ("[[listen]]", "connection_per_client", &[PARSE]),
+    ("[[listen]]", "address_connections_max", &[ACCEPT]),
+    ("[[listen]]", "allow", &[LOAD]),
+    ("[[listen]]", "deny", &[LOAD]),
+    ("[[site]]", "hosts", &[ROUTING]),
+    ("[[site]]", "default", &[ROUTING]),
+    ("[[site]]", "backend", &[ROUTING]),
+    ("[[site]]", "route", &[ROUTING]),
+    ("[[site]]", "waf", &[WAF_FILTER]),
+    ("[[site]]", "rules", &[LOAD, WAF_FILTER]),
+    ("[[site]]", "exclude", &[CONFIG]),
+    ("[[site]]", "rules_milliseconds_max", &[WAF_FILTER]),
+    ("[[site]]", "inspect_responses", &[DISPATCH, START, WAF_FILTER]),
+    ("[[site]]", "methods", &[WAF_FILTER]),
+    ("[[site]]", "underscores", &[DISPATCH]),
+    ("[[site]]", "remove_response_headers", &[DISPATCH]),
+    ("[[site]]", "utf8", &[WAF_FILTER]),
+    ("[[site]]", "body_bytes_max", &[DISPATCH, WAF_FILTER]),
+    ("[[site]]", "body_over_limit", &[WAF_FILTER]),
+    ("[[site.route]]", "prefix", &[ROUTING]),
+    ("[[site.route]]", "backend", &[ROUTING]),
+    ("[[site.exclude]]", "rules", &[CONFIG]),
+    ("[[site.exclude]]", "tag", &[CONFIG]),
+    ("[[site.exclude]]", "path", &[CONFIG]),
+    ("[[site.exclude]]", "argument", &[CONFIG]),
+    ("[[backend]]", "name", &[CONFIG]),
+    ("[[backend]]", "servers", &[CONNECT, DISPATCH]),
+    ("[[backend]]", "remote", &[CONFIG]),
+    ("[[backend]]", "peer_uid", &[CONNECT]),
+    ("[[backend]]", "balance", &[DISPATCH]),
+    ("[[backend]]", "connections_max", &[DISPATCH]),
+    ("[[backend]]", "queue_requests_max", &[DISPATCH]),
+    ("[[backend]]", "pool_connections_max", &[DISPATCH]),
+    ("[[backend]]", "pool_idle_seconds", &[DISPATCH]),
+    ("[[backend]]", "connect_seconds", &[CONNECT, DISPATCH]),
+    ("[[backend]]", "first_byte_seconds", &[DISPATCH]),
+    ("[[backend]]", "idle_seconds", &[DISPATCH]),
+    ("[[backend]]", "retry", &[DISPATCH]),
+    ("[[backend]]", "buffer_requests", &[DISPATCH]),
+    ("[[backend]]", "proxy_protocol", &[DISPATCH]),
+    ("[[backend]]", "upgrade", &[DISPATCH, PARSE]),
+    ("[[backend]]", "health", &[DISPATCH]),
+    ("[backend.health]", "path", &[DISPATCH]),
+    ("[backend.health]", "host", &[DISPATCH]),
+    ("[backend.health]", "interval_seconds", &[DISPATCH]),
+    ("[backend.health]", "passes_min", &[DISPATCH]),
+    ("[backend.health]", "failures_max", &[DISPATCH]),
+    ("[backend.health]", "rest_seconds", &[DISPATCH]),
+];
+
+/// Keys that have another name where they are obeyed: the finding, as the test words it, and why.
+const UNDER_ANOTHER_NAME: &[(&str, &str)] = &[
+    ("deny of top: bins/load", "a list carries `allow`, which is false for deny"),
+    ("deny of [[listen]]: bins/load", "a list carries `allow`, which is false for deny"),
+    ("peer_uid of [[backend]]: bins/connect", "`peer_uids`, as listeners have several; one is a list of one"),
+];
+
+/// The keys of the page, each with its table.
+fn keys_of_the_page() -> BTreeSet<(String, String)> {
+    let page = read("man/fosse.toml.5");
+    let tables =
+        page.split(".\\\" The tables below").nth(1).and_then(|rest| rest.split(".\\\" End of the tables").next());
+    let (mut keys, mut table) = (BTreeSet::new(), String::new());
+    for line in tables.expect("the page has the tables").lines() {
+        if let Some(title) = line.strip_prefix(".Ss ") {
+            let title = title.trim_end_matches("\\&");
+            table = if title.starts_with('[') { title.to_owned() } else { "top".to_owned() };
+        } else if let Some(key) = line.strip_prefix(".It Ic ") {
+            keys.insert((table.clone(), key.to_owned()));
+        }
+    }
+    keys
+}
+
+/// The words of the code below a place, without comments, strings and tests.
+fn words(files: &[File], place: &str) -> BTreeSet<String> {
+    let source = |file: &&File| file.is_source() && file.path.starts_with(&format!("{place}/src/"));
+    let lines = files.iter().filter(source).flat_map(|file| file.without_tests().lines().map(code));
+    let split =
+        |line: String| line.split(|c: char| !(c.is_alphanumeric() || c == '_')).map(str::to_owned).collect::<Vec<_>>();
+    lines.flat_map(split).collect()
+}
+
+#[test]
+fn every_key_of_the_page_has_a_row_here_and_no_other_has() {
+    let rows: BTreeSet<(String, String)> =
+        OBEYED_BY.iter().map(|(table, key, _)| ((*table).to_owned(), (*key).to_owned())).collect();
+    assert_eq!(rows.len(), OBEYED_BY.len(), "a key has two rows");
+    let page = keys_of_the_page();
+    let named = |(table, key): &(String, String)| format!("{key} of {table}");
+    none("keys without a row", &page.difference(&rows).map(named).collect::<Vec<_>>());
+    none("rows without a key", &rows.difference(&page).map(named).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_key_is_named_where_it_is_obeyed() {
+    let files = files();
+    let mut known: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut missing = Vec::new();
+    for (table, key, places) in OBEYED_BY {
+        for place in *places {
+            let words = known.entry(place).or_insert_with(|| words(&files, place));
+            assert!(!words.is_empty(), "{place} has no source");
+            if !words.contains(*key) {
+                missing.push(format!("{key} of {table}: {place}"));
+            }
+        }
+    }
+    let exceptions: Vec<&str> = UNDER_ANOTHER_NAME.iter().map(|(finding, _)| *finding).collect();
+    only("keys that have another name where they are obeyed", &exceptions, &missing);
+}
