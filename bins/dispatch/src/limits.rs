@@ -58,7 +58,7 @@ pub(crate) const CONTINUE_MS: u64 = 1000;
 /// Client sockets kept for leases. One for each connection of a lane at the most.
 pub(crate) const CLIENTS_MAX: usize = 65_536;
 
-/// Seconds a client is told to wait when a backend is full or gone for now.
+/// Seconds of Retry-After where a backend is full or gone for now.
 pub(crate) const RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Ended streams kept, with their output buffers, for the next requests: as many as one turn is

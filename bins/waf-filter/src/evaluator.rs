@@ -71,6 +71,7 @@ fn tell(transaction: &mut Transaction<'static>, head: &RequestHead<'_>) {
     transaction.unique_id(&hex(head.request));
     if let Some(client) = head.client.ip() {
         let port = if head.host_port != 0 { head.host_port } else { if head.secure { 443 } else { 80 } };
+        // The address that the client connected to is in no frame.
         transaction.connection(client, head.client.port, IpAddr::V4(Ipv4Addr::UNSPECIFIED), port);
     }
     let (method, uri, version) = line_parts(head);

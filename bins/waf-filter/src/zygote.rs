@@ -54,6 +54,7 @@ pub fn run(startup: Startup) -> (Startup, Option<Rules>) {
         }
     }
     let child = fosse_spawn::serve(PROGRAM, &start, 0, Some(TICK), || counters.add(TURNS, 1));
+    // The kernel keeps 15 bytes of a name (prctl(2), PR_SET_NAME).
     let _ = set_name(c"fosse-waf-filte");
     // A filter has a page and a start of its own.
     drop((counters, start));

@@ -4,7 +4,7 @@ use fosse_wire::{Kind, StreamId, order};
 
 use crate::world::{Broken, Forward, Frame, Peer, Pipe, Rules, Script, Treatment};
 
-/// Who writes the body (stream.rs, `Lease`).
+/// The permission to write the body to the client (stream.rs, `Lease`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Lease {
     No,
@@ -37,7 +37,7 @@ pub struct Stream {
     sent: u8,
 }
 
-/// What a backend brings about.
+/// An event that a backend causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Act {
     /// It takes a unit.
@@ -61,7 +61,7 @@ impl Stream {
         (usize::from(self.out), usize::from(self.prepaid))
     }
 
-    /// What can happen.
+    /// Returns the events that can happen.
     pub fn acts(&self, script: &Script) -> impl Iterator<Item = Act> {
         let (takes, speaks) = (script.backend != Peer::NeverReads, script.backend != Peer::Mute);
         let live = !self.responded;

@@ -44,7 +44,7 @@ pub struct Slot {
     lease: Lease,
 }
 
-/// What a client brings about.
+/// An event that a client causes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Act {
     /// A head has come.
@@ -84,7 +84,7 @@ impl Slot {
         }
     }
 
-    /// What can happen.
+    /// Returns the events that can happen.
     pub fn acts(&self, script: &Script) -> impl Iterator<Item = Act> {
         let reads = script.client != Peer::NeverReads;
         let speaks = script.client != Peer::Mute;

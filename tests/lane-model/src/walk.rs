@@ -7,10 +7,10 @@ use std::{
 
 use crate::world::{Rules, Script, Step, World};
 
-/// What a walk found.
+/// The finding of a walk.
 #[derive(Debug)]
 pub struct Found {
-    /// What is broken.
+    /// The promise that is broken.
     pub why: String,
     /// The steps that led there.
     pub steps: Vec<Step>,

@@ -156,7 +156,7 @@ impl Rules {
 pub struct Frame {
     /// Its stream.
     pub id: StreamId,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// The request it is about, for the referee of this game only.
     pub serial: u8,
@@ -177,7 +177,7 @@ impl Frame {
         Self { id, kind, serial, units: 0, lease: false, denied: false, own: false }
     }
 
-    /// With so many.
+    /// A frame of that many units.
     #[must_use]
     pub const fn of(id: StreamId, kind: Kind, serial: u8, units: u8) -> Self {
         Self { id, kind, serial, units, lease: false, denied: false, own: false }
@@ -230,7 +230,7 @@ impl Pipe {
 /// Everything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {
-    /// What goes on at each slot.
+    /// The events at each slot.
     pub scripts: Vec<Script>,
     /// parse, by slot.
     pub parse: Vec<parse::Slot>,
@@ -306,7 +306,7 @@ impl World {
     /// Makes a step.
     ///
     /// # Errors
-    /// What is broken by it.
+    /// The promise that it breaks.
     pub fn step(&mut self, step: Step, rules: &Rules) -> Result<(), Broken> {
         match step {
             Step::Read(pipe) => {

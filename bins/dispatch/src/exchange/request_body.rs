@@ -32,6 +32,7 @@ pub(crate) fn data(
             *left = left.checked_sub(u64::from(length)).ok_or(WireError::Field("body length"))?;
             stream.out.extend_from_slice(bytes);
         }
+        // A chunk without bytes would be the last one (RFC 9112, section 7.1).
         Body::Chunked if bytes.is_empty() => {}
         Body::Chunked if stream.buffering != Buffering::No => stream.out.extend_from_slice(bytes),
         Body::Chunked => fosse_http1::write_chunk(&mut stream.out, bytes),

@@ -198,6 +198,7 @@ impl Stream {
             owed: 0,
             credit: u64::from(WINDOW_BYTES_INITIAL),
             to_head: head.method == b"HEAD",
+            // The idempotent methods (RFC 9110, section 9.2.2): another may have had its effect.
             repeatable: matches!(head.method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE"),
             announced: false,
             tries: 0,

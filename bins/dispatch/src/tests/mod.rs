@@ -108,7 +108,7 @@ impl Fixture {
         }
     }
 
-    /// One turn of dispatch, and what it told parse.
+    /// Gives dispatch one turn, and keeps the frames that parse gets.
     fn turn(&mut self) {
         self.to.flush(&self.peers, 1).unwrap();
         self.event_loop.poll_once(&mut self.events, None).unwrap();

@@ -65,6 +65,7 @@ impl Connect {
             return false;
         }
         self.pending.insert(self.next_tag, server);
+        // It comes round after 2^32 requests; no reply takes that long.
         self.next_tag = self.next_tag.wrapping_add(1);
         true
     }

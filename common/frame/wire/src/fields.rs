@@ -78,6 +78,7 @@ impl<'a> Iterator for FieldsIter<'a> {
     type Item = (&'a [u8], &'a [u8]);
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        // `decode` has checked every length, so it fails at the end of the list alone.
         take(&mut self.cursor).ok()
     }
 }

@@ -282,6 +282,7 @@ impl Outbox {
     #[inline]
     pub fn raw(&mut self, stream: StreamId, kind: Kind, body: &[u8]) {
         debug_assert!(body.len() <= FRAME_BYTES_MAX - COUNTED_HEADER_BYTES);
+        // One that did not fit would get a length that every receiver refuses.
         let counted = u32::try_from(body.len() + COUNTED_HEADER_BYTES).unwrap_or(u32::MAX);
         self.bytes.extend_from_slice(&header(counted, stream, kind));
         self.bytes.extend_from_slice(body);
