@@ -5,7 +5,7 @@ use std::path::Path;
 
 use fosse_fuzz::targets::ALL;
 
-/// `file.function` of every `pub fn NAME(data: &[u8])` below src/target.
+/// Returns `file.function` of every `pub` or `pub(crate) fn NAME(data: &[u8])` below src/target.
 fn in_the_tree() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/target")).unwrap() {
@@ -13,7 +13,11 @@ fn in_the_tree() -> BTreeSet<String> {
         let text = std::fs::read_to_string(&path).unwrap();
         let file = path.file_stem().unwrap().to_string_lossy().into_owned();
         let functions = text.lines().filter(|line| line.contains("(data: &[u8]) {"));
-        let functions = functions.filter_map(|line| line.strip_prefix("pub fn ")?.split('(').next());
+        // Those that the crates' own tests take in by path are for the crate alone.
+        let functions = functions.filter_map(|line| {
+            let rest = line.strip_prefix("pub fn ").or_else(|| line.strip_prefix("pub(crate) fn "))?;
+            rest.split('(').next()
+        });
         found.extend(functions.map(|function| format!("{file}.{function}")));
     }
     found
