@@ -8,9 +8,9 @@ pub(crate) const OUTPUT_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// second.
 pub(crate) const COMPILE_MS_MAX: u64 = 60_000;
 
-/// Time the new start may take to say whether it can take this one's place; nothing else is done
-/// meanwhile.
-pub(crate) const FITS_MS_MAX: u64 = 1_000;
+/// Time the new start may take to say whether it can take this one's place: a few milliseconds
+/// where the machine has a core to spare. start does nothing else meanwhile; lanes serve.
+pub(crate) const FITS_MS_MAX: u64 = 10_000;
 
 /// Time a process may take from its start to READY.
 pub(crate) const READY_MS_MAX: u64 = 20_000;

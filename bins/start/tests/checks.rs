@@ -80,7 +80,7 @@ fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// What was said, without process ids and without what an ordinary user is told of being one.
+/// Returns the lines without process IDs, and without those about an ordinary user.
 fn words_alone(said: &str) -> String {
     let of_a_user = ["event=ordinary-user", "checked by an ordinary user"];
     let lines = said.lines().filter(|line| !of_a_user.iter().any(|words| line.contains(words)));
