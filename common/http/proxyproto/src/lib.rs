@@ -5,7 +5,6 @@
 //! No I/O: bytes in, a header and its length out, or "more bytes", or a refusal. Whether a source
 //! may send one at all is the caller's decision.
 #![forbid(unsafe_code)]
-#![deny(unreachable_pub)]
 
 use core::net::SocketAddr;
 

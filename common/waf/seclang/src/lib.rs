@@ -6,7 +6,6 @@
 //! it came, and runs the five phases. The law is ModSecurity 2; where it and version 3 differ,
 //! version 2 is followed.
 #![forbid(unsafe_code)]
-#![deny(unreachable_pub)]
 
 mod action;
 mod arena;

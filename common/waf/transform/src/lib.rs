@@ -12,7 +12,6 @@
 //! Places in a value are at most `isize::MAX`, so adding the length of an escape to one cannot
 //! overflow; that is why such sums are bare here.
 #![forbid(unsafe_code)]
-#![deny(unreachable_pub)]
 
 mod bestfit;
 mod code;
