@@ -11,6 +11,7 @@ use fosse_wire::verdict::{Cause, Verdict};
 use fosse_wire::{Frame, Kind, Outbox, StreamId, fields};
 
 #[allow(dead_code, reason = "lines have sweeps of their own")]
+#[expect(unreachable_pub, reason = "the fuzz crate has them public")]
 #[path = "../../../fuzz/src/target/frames.rs"]
 mod target;
 

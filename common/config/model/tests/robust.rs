@@ -2,6 +2,7 @@
 
 use fosse_model::{PROBLEMS_SHOWN_MAX, read};
 
+#[expect(unreachable_pub, reason = "the fuzz crate has them public")]
 #[path = "../../../../fuzz/src/target/model.rs"]
 mod target;
 
