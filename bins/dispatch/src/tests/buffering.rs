@@ -23,7 +23,7 @@ fn whole() -> Backend {
     Backend { buffer_requests: true, ..backend() }
 }
 
-/// What a backend was sent: the head, and what follows it.
+/// Returns the request that a backend was sent: the head, and what follows it.
 fn request(server: &OwnedFd) -> (String, Vec<u8>) {
     let bytes = heard(server);
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("a whole head") + 4;

@@ -15,8 +15,8 @@ use crate::refusal::Refusal;
 
 const STEP: &str = "seccomp";
 
-/// Where seccompiler's own code begins to compare numbers: after three instructions that kill on a
-/// foreign architecture (int 0x80 among them) and one that loads the number.
+/// Instructions before the first that compares numbers in seccompiler's own code: three that kill
+/// on a foreign architecture (int 0x80 among them) and one that loads the number.
 const PROLOGUE_INSTRUCTIONS: usize = 4;
 
 const BPF_LD_W_ABS: u16 = 0x20;

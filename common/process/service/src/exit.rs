@@ -2,7 +2,7 @@
 
 use rustix::io::Errno;
 
-/// Why the loop of a program ends.
+/// The reason for which the loop of a program ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExitReason {
     /// There is nothing left to do. Exit status 0.

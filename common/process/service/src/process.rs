@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{CONFIG_FD, start::Start};
 
-/// What every handler of a program may use.
+/// The means of every handler of a program.
 #[derive(Debug)]
 pub struct Process {
     /// The event loop: descriptors are watched there, and the time is there.
@@ -42,7 +42,7 @@ impl Process {
     }
 }
 
-/// What the program inherited for its job, to be read now that the lock is on.
+/// The inherited descriptors of the program's job, to be read now that the lock is on.
 #[derive(Debug)]
 pub struct Given {
     pub(crate) program: &'static str,

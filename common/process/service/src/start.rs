@@ -7,7 +7,7 @@ use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
 
 use crate::ExitReason;
 
-/// What start says.
+/// An order of start.
 #[derive(Debug)]
 pub enum Order {
     /// Finish what is under way, take nothing new, then end.

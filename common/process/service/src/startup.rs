@@ -16,7 +16,7 @@ use crate::{COUNTERS_FD, Given, Process, START_FD, start::Start};
 pub struct Spec {
     /// Usage line, without the word "usage".
     pub usage: &'static str,
-    /// What the program may do after the lock; its name is the program's.
+    /// The rights of the program after the lock; the policy's name is the program's.
     pub policy: &'static Policy,
     /// Every descriptor the program inherits: the configuration is 5, the counter page 6, start 7.
     pub descriptors: &'static [Expected],

@@ -11,7 +11,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use crate::memfd::BLOB_SEALS;
 
-/// Why a blob was refused.
+/// The reason for which a blob is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlobError {
     /// Not a memfd, or one whose seals still allow a change.
