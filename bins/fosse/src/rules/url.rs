@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
 use fosse_die::{fatal, usage};
-use fosse_ftw::{Expectation, Failure, Happened, Stage, Test, build, check, native, rule_ids};
+use fosse_ftw::{Expectation, Failure, Observation, Stage, Test, build, check, native, rule_ids};
 
 use super::response::{is_whole, status};
 use crate::PROGRAM;
@@ -78,10 +78,10 @@ impl Server {
             return Vec::new();
         }
         if self.log.is_none() {
-            return check(&by_response(expected), &Happened { status, ids: &[], log: &[], response });
+            return check(&by_response(expected), &Observation { status, ids: &[], log: &[], response });
         }
         let (ids, log) = (rule_ids(log), native(log));
-        check(expected, &Happened { status, ids: &ids, log: &log, response })
+        check(expected, &Observation { status, ids: &ids, log: &log, response })
     }
 
     fn connect(&self) -> Result<TcpStream, String> {

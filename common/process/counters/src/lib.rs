@@ -39,10 +39,10 @@ pub const FIRST: usize = 8;
 
 /// One process's page, or private memory where it was started without one (in a shell).
 #[derive(Debug)]
-pub struct Counters(Words);
+pub struct Counters(Storage);
 
 #[derive(Debug)]
-enum Words {
+enum Storage {
     Page(Page),
     Private(Box<[AtomicU64]>),
 }
@@ -51,20 +51,20 @@ impl Counters {
     /// Counts into a mapped page.
     #[must_use]
     pub const fn shared(page: Page) -> Self {
-        Self(Words::Page(page))
+        Self(Storage::Page(page))
     }
 
     /// Counts into memory of this process alone.
     #[must_use]
     pub fn private() -> Self {
-        Self(Words::Private((0..PAGE_WORDS).map(|_| AtomicU64::new(0)).collect()))
+        Self(Storage::Private((0..PAGE_WORDS).map(|_| AtomicU64::new(0)).collect()))
     }
 
     #[inline]
     fn word(&self, index: usize) -> Option<&AtomicU64> {
         match &self.0 {
-            Words::Page(page) => page.words().get(index),
-            Words::Private(words) => words.get(index),
+            Storage::Page(page) => page.words().get(index),
+            Storage::Private(words) => words.get(index),
         }
     }
 

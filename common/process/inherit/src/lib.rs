@@ -70,10 +70,10 @@ impl fmt::Display for InheritError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(number, what, kinds) => {
-                write!(f, "fd {number} ({what}) is missing; it must be a {} (fosse-start gives it)", Words(kinds))
+                write!(f, "fd {number} ({what}) is missing; it must be a {} (fosse-start gives it)", KindList(kinds))
             }
             Self::Wrong(number, what, kinds, found) => {
-                write!(f, "fd {number} ({what}) is a {}; it must be a {}", word(*found), Words(kinds))
+                write!(f, "fd {number} ({what}) is a {}; it must be a {}", word(*found), KindList(kinds))
             }
             Self::Close(errno) => write!(f, "unable to close the other descriptors: {errno}"),
         }
@@ -192,9 +192,9 @@ impl<T: DeserializeOwned> Blob<T> {
     }
 }
 
-struct Words(&'static [Kind]);
+struct KindList(&'static [Kind]);
 
-impl fmt::Display for Words {
+impl fmt::Display for KindList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, kind) in self.0.iter().enumerate() {
             let before = if at == 0 { "" } else { " or " };

@@ -19,10 +19,10 @@ pub enum ExitReason {
 }
 
 impl ExitReason {
-    /// Returns the failure of a neighbour that said something that is not in the conversation.
+    /// Returns the failure of a peer that said something that is not in the conversation.
     #[must_use]
-    pub fn broken_protocol(neighbour: &str) -> Self {
-        Self::Failed(format!("{neighbour} broke the protocol"))
+    pub fn broken_protocol(peer: &str) -> Self {
+        Self::Failed(format!("{peer} broke the protocol"))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{ExitReason, Order, Process};
 /// Token of the conversation with start. A [`fosse_eventloop::slab::Key`] of kind 255 is the only
 /// other way to it.
 const START: u64 = u64::MAX;
-/// Orders followed in one turn, so that a burst of them does not keep the neighbours waiting.
+/// Orders followed in one turn, so that a burst of them does not keep the peers waiting.
 const ORDERS_TURN_MAX: usize = 16;
 
 /// The job of a program. A turn is: wait, [`begin_turn`](Service::begin_turn),
@@ -50,7 +50,7 @@ pub trait Service {
         Ok(())
     }
 
-    /// All events of the turn are worked on: one write to each neighbour.
+    /// All events of the turn are worked on: one write to each peer.
     ///
     /// # Errors
     /// The reason to end.
@@ -155,7 +155,7 @@ mod tests {
     #[derive(Default)]
     struct Notes {
         said: Vec<String>,
-        neighbour: Option<OwnedFd>,
+        peer: Option<OwnedFd>,
         /// The reason in place of every other one.
         last: Option<ExitReason>,
     }
@@ -252,9 +252,9 @@ mod tests {
     fn start_is_heard_before_everybody_else_and_every_turn_is_counted() {
         let (mut process, start) = process();
         let (theirs, ours) = pair();
-        let mut notes = Notes { neighbour: Some(ours), ..Notes::default() };
+        let mut notes = Notes { peer: Some(ours), ..Notes::default() };
         // Watched first, so epoll reports it first.
-        process.event_loop.add(notes.neighbour.as_ref().unwrap(), 7, Interest::IN).unwrap();
+        process.event_loop.add(notes.peer.as_ref().unwrap(), 7, Interest::IN).unwrap();
         watch_start(&process);
         send(&theirs, b"x", &[]).unwrap();
         order(&start, ToChild::LaneDrain { lane: 3 });

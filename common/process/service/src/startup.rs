@@ -20,7 +20,7 @@ pub struct Spec {
     pub policy: &'static Policy,
     /// Every descriptor the program inherits: the configuration is 5, the counter page 6, start 7.
     pub descriptors: &'static [Expected],
-    /// It is on the data path: the loop lingers for its neighbours before it sleeps.
+    /// It is on the data path: the loop lingers for its peers before it sleeps.
     pub lingers: bool,
 }
 

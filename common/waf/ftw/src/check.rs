@@ -39,7 +39,7 @@ impl fmt::Display for Failure {
 
 /// The result of a stage.
 #[derive(Clone, Copy, Debug)]
-pub struct Happened<'h> {
+pub struct Observation<'h> {
     /// The response's status.
     pub status: u16,
     /// Rules that were logged.
@@ -51,14 +51,14 @@ pub struct Happened<'h> {
 }
 
 /// Returns everything that is not as expected.
-pub fn check(expected: &Expectation, happened: &Happened<'_>) -> Vec<Failure> {
+pub fn check(expected: &Expectation, observation: &Observation<'_>) -> Vec<Failure> {
     let mut failures = Vec::new();
-    if let Some(status) = expected.status.filter(|status| *status != happened.status) {
-        failures.push(Failure::Status(status, happened.status));
+    if let Some(status) = expected.status.filter(|status| *status != observation.status) {
+        failures.push(Failure::Status(status, observation.status));
     }
-    let missing = expected.expect_ids.iter().filter(|id| !happened.ids.contains(id));
+    let missing = expected.expect_ids.iter().filter(|id| !observation.ids.contains(id));
     failures.extend(missing.map(|id| Failure::Missing(*id)));
-    let unwanted = expected.no_expect_ids.iter().filter(|id| happened.ids.contains(id));
+    let unwanted = expected.no_expect_ids.iter().filter(|id| observation.ids.contains(id));
     failures.extend(unwanted.map(|id| Failure::Unwanted(*id)));
     let mut scratch = Scratch::new();
     let mut matches = |pattern: &String, text: &[u8]| match Regex::new(pattern) {
@@ -66,21 +66,21 @@ pub fn check(expected: &Expectation, happened: &Happened<'_>) -> Vec<Failure> {
         Err(_) => Err(Failure::BadPattern(pattern.clone())),
     };
     for pattern in &expected.log_contains {
-        match matches(pattern, happened.log) {
+        match matches(pattern, observation.log) {
             Ok(true) => {}
             Ok(false) => failures.push(Failure::LogLacks(pattern.clone())),
             Err(failure) => failures.push(failure),
         }
     }
     for pattern in &expected.no_log_contains {
-        match matches(pattern, happened.log) {
+        match matches(pattern, observation.log) {
             Ok(false) => {}
             Ok(true) => failures.push(Failure::LogHas(pattern.clone())),
             Err(failure) => failures.push(failure),
         }
     }
     if let Some(pattern) = &expected.response_contains {
-        match matches(pattern, happened.response) {
+        match matches(pattern, observation.response) {
             Ok(true) => {}
             Ok(false) => failures.push(Failure::ResponseLacks(pattern.clone())),
             Err(failure) => failures.push(failure),

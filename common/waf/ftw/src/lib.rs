@@ -16,7 +16,7 @@ mod run;
 mod wire;
 
 pub use backend::{Reply, reflect};
-pub use check::{Failure, Happened, check};
+pub use check::{Failure, Observation, check};
 pub use file::{Expectation, Input, Stage, Test, read};
 pub use log::{native, rule_ids};
 pub use overrides::{Override, apply, read_overrides};

@@ -1,7 +1,7 @@
 //! Tests run against a rule set.
 
 use crate::backend::reflect;
-use crate::check::{Failure, Happened, check};
+use crate::check::{Failure, Observation, check};
 use crate::file::{Stage, Test};
 use crate::wire::{Parsed, parse};
 use fosse_seclang::{Arena, Environment, NoStore, Now, Outcome, Ruleset, Schedule, Scratch, Transaction};
@@ -70,9 +70,13 @@ impl<'r> Runner<'r> {
 
     fn stage(&mut self, stage: &Stage) -> (Vec<Failure>, Vec<u8>) {
         let observed = self.request(&parse(&crate::request::build(&stage.input)));
-        let happened =
-            Happened { status: observed.status, ids: &observed.ids, log: &observed.log, response: &observed.response };
-        let failures = check(&stage.output, &happened);
+        let observation = Observation {
+            status: observed.status,
+            ids: &observed.ids,
+            log: &observed.log,
+            response: &observed.response,
+        };
+        let failures = check(&stage.output, &observation);
         (failures, observed.log)
     }
 

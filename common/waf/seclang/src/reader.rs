@@ -103,7 +103,7 @@ impl<'b> Source<'b> {
     }
 
     fn directive(&self, line: &[(u8, u32)]) -> Option<Result<Directive, Diagnostic>> {
-        let mut words = Words { rest: line };
+        let mut words = LineWords { rest: line };
         let first = line.iter().find(|(byte, _)| !byte.is_ascii_whitespace())?;
         if first.0 == b'#' {
             return None;
@@ -160,11 +160,11 @@ impl Lines<'_> {
 }
 
 /// The words of a logical line.
-struct Words<'l> {
+struct LineWords<'l> {
     rest: &'l [(u8, u32)],
 }
 
-impl Words<'_> {
+impl LineWords<'_> {
     /// Returns the next word, or the offset of a quote that is not closed; `None` at the end of the
     /// line.
     fn next_word(&mut self) -> Option<Result<Argument, u32>> {
