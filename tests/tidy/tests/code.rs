@@ -95,3 +95,17 @@ fn doc_comments_begin_with_a_verb_or_a_noun() {
     }
     none("doc comments that begin with a noun clause, where RFC 1574 has a verb or a noun", &found);
 }
+
+/// Lines of products that saturate: deadlines, windows and rates, and counters whose top a stranger
+/// may reach. Anything else is plain under overflow checks, or checked with an error.
+const SATURATING_LINES_MAX: usize = 94;
+
+#[test]
+fn numbers_saturate_in_few_places() {
+    let files = rust();
+    let lines = files.iter().filter(|file| file.is_source()).flat_map(|file| holding(file, &["saturating_"]));
+    let lines = lines.collect::<Vec<_>>();
+    if lines.len() > SATURATING_LINES_MAX {
+        none("lines that saturate", &lines);
+    }
+}
