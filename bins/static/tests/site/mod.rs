@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Longest wait for something that must happen: no machine is so slow or busy.
 const SOON: Duration = Duration::from_secs(60);
 
-pub struct Site {
+pub(crate) struct Site {
     pub place: PathBuf,
     pub child: Child,
 }
@@ -21,7 +21,7 @@ pub struct Site {
 impl Site {
     /// Serves a fresh directory that `fill` puts files into; they look an hour old where `fill`
     /// says so by [`old`].
-    pub fn new(fill: impl FnOnce(&Path)) -> Self {
+    pub(crate) fn new(fill: impl FnOnce(&Path)) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let place = std::env::temp_dir().join(format!("fosse-static-{}-{number}", std::process::id()));
@@ -48,22 +48,22 @@ impl Site {
         site
     }
 
-    pub fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.place.join("root")
     }
 
-    pub fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.place.join("socket")
     }
 
-    pub fn connect(&self) -> UnixStream {
+    pub(crate) fn connect(&self) -> UnixStream {
         let stream = UnixStream::connect(self.socket()).unwrap();
         stream.set_read_timeout(Some(SOON)).unwrap();
         stream
     }
 
     /// Sends bytes and reads until the program closes.
-    pub fn raw(&self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = self.connect();
         stream.write_all(bytes).unwrap();
         let mut all = Vec::new();
@@ -72,17 +72,17 @@ impl Site {
     }
 
     /// One GET with further field lines (each with its CR LF).
-    pub fn get(&self, target: &str, fields: &str) -> Reply {
+    pub(crate) fn get(&self, target: &str, fields: &str) -> Reply {
         self.ask("GET", target, fields)
     }
 
-    pub fn ask(&self, method: &str, target: &str, fields: &str) -> Reply {
+    pub(crate) fn ask(&self, method: &str, target: &str, fields: &str) -> Reply {
         let request = format!("{method} {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
         Reply::of(&self.raw(request.as_bytes()))
     }
 
     /// The program lives, and has said nothing: no warning of its walls, no panic.
-    pub fn ends_well(mut self) {
+    pub(crate) fn ends_well(mut self) {
         assert!(self.child.try_wait().unwrap().is_none(), "the program has died");
         self.child.kill().unwrap();
         let mut said = String::new();
@@ -101,31 +101,31 @@ impl Drop for Site {
 }
 
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     pub status: u16,
     pub head: String,
     pub body: Vec<u8>,
 }
 
 impl Reply {
-    pub fn of(bytes: &[u8]) -> Self {
+    pub(crate) fn of(bytes: &[u8]) -> Self {
         let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a response has a head") + 4;
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         Self { status, head, body: bytes[end..].to_vec() }
     }
 
-    pub fn field(&self, name: &str) -> Option<&str> {
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 }
 
 /// Waits until a file that was just written is old enough to have a strong entity tag.
-pub fn let_age() {
+pub(crate) fn let_age() {
     std::thread::sleep(Duration::from_millis(2100));
 }
 
-pub fn write(root: &Path, name: &str, bytes: impl AsRef<[u8]>) {
+pub(crate) fn write(root: &Path, name: &str, bytes: impl AsRef<[u8]>) {
     let file = root.join(name);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     for made in file.parent().unwrap().ancestors().take_while(|made| made.starts_with(root)) {
@@ -136,6 +136,6 @@ pub fn write(root: &Path, name: &str, bytes: impl AsRef<[u8]>) {
 }
 
 /// Bytes each of which differs from the next.
-pub fn pattern(length: usize) -> Vec<u8> {
+pub(crate) fn pattern(length: usize) -> Vec<u8> {
     (0..length).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
 }

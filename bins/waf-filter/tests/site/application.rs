@@ -9,13 +9,13 @@ use fosse_harness::{Dir, sockets};
 
 /// The application. `respond` gets the head of each request and writes; the connection goes on
 /// while it says true.
-pub struct Application {
+pub(crate) struct Application {
     path: PathBuf,
     _dir: Dir,
 }
 
 impl Application {
-    pub fn start(respond: impl Fn(&str, &mut UnixStream) -> bool + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(respond: impl Fn(&str, &mut UnixStream) -> bool + Send + Sync + 'static) -> Self {
         let dir = Dir::new();
         let path = dir.join("app.sock");
         sockets::listen(&path, move |stream| {
@@ -31,27 +31,27 @@ impl Application {
     }
 
     /// The same response to every request.
-    pub fn always(response: Vec<u8>) -> Self {
+    pub(crate) fn always(response: Vec<u8>) -> Self {
         Self::start(move |_, to| to.write_all(&response).is_ok())
     }
 
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("unix:{}", self.path.display())
     }
 }
 
 /// A response of this status and type with a Content-Length.
-pub fn plain(status: u16, kind: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn plain(status: u16, kind: &str, body: &[u8]) -> Vec<u8> {
     with(status, &format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len()), body)
 }
 
 /// A response with these fields.
-pub fn with(status: u16, fields: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn with(status: u16, fields: &str, body: &[u8]) -> Vec<u8> {
     [format!("HTTP/1.1 {status} X\r\n{fields}\r\n").as_bytes(), body].concat()
 }
 
 /// One in chunks of this size.
-pub fn chunked(kind: &str, body: &[u8], size: usize, trailers: &str) -> Vec<u8> {
+pub(crate) fn chunked(kind: &str, body: &[u8], size: usize, trailers: &str) -> Vec<u8> {
     let mut out = format!("HTTP/1.1 200 X\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n").into_bytes();
     for chunk in body.chunks(size) {
         out.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());

@@ -1,7 +1,7 @@
 //! An edge with rules, and requests for it.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-pub mod application;
+pub(crate) mod application;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ SecRule REQBODY_ERROR "!@eq 0" "id:200002,phase:2,t:none,log,deny,status:400,msg
 "#;
 
 /// The published Core Rule Set, or one line about what is missing.
-pub fn core_rule_set() -> Option<PathBuf> {
+pub(crate) fn core_rule_set() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpora/crs4");
     let found = path.join("rules").is_dir();
     if !found {
@@ -25,14 +25,14 @@ pub fn core_rule_set() -> Option<PathBuf> {
 }
 
 /// A directory with rules.
-pub fn rules(text: &str) -> Dir {
+pub(crate) fn rules(text: &str) -> Dir {
     let dir = Dir::new();
     std::fs::write(dir.join("own.conf"), text).unwrap();
     dir
 }
 
 /// A directory with the Core Rule Set and what comes before it.
-pub fn with_core_rule_set(from: &Path) -> Dir {
+pub(crate) fn with_core_rule_set(from: &Path) -> Dir {
     let dir = rules(BODIES);
     std::fs::copy(from.join("crs-setup.conf.example"), dir.join("own2.conf")).unwrap();
     for entry in std::fs::read_dir(from.join("rules")).unwrap() {
@@ -45,12 +45,12 @@ pub fn with_core_rule_set(from: &Path) -> Dir {
 
 /// An edge of one lane with the rules of a directory: files `own*.conf`, then those in capitals.
 /// `site` are more lines of its one site.
-pub fn edge(backend: &Backend, rules: &Dir, site: &str) -> Edge {
+pub(crate) fn edge(backend: &Backend, rules: &Dir, site: &str) -> Edge {
     edge_before(&backend.address(), rules, site, "")
 }
 
 /// The same before any application, with more lines of configuration.
-pub fn edge_before(address: &str, rules: &Dir, site: &str, more: &str) -> Edge {
+pub(crate) fn edge_before(address: &str, rules: &Dir, site: &str, more: &str) -> Edge {
     let path = rules.path().display();
     let configuration = format!(
         "lanes = 1\naudit_log = \"audit\"\n{more}\n[[listen]]\naddress = \"{{address}}\"\n[[backend]]\nname = \"app\"\n\
@@ -66,7 +66,7 @@ pub fn edge_before(address: &str, rules: &Dir, site: &str, more: &str) -> Edge {
 }
 
 /// A request with these lines of header and this body.
-pub fn request(line: &str, fields: &[&str], body: &[u8]) -> Vec<u8> {
+pub(crate) fn request(line: &str, fields: &[&str], body: &[u8]) -> Vec<u8> {
     let mut head = format!("{line} HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: Mozilla/5.0\r\nAccept: */*\r\n");
     fields.iter().for_each(|field| head.push_str(&format!("{field}\r\n")));
     if !body.is_empty() || line.starts_with("POST") {
@@ -77,7 +77,7 @@ pub fn request(line: &str, fields: &[&str], body: &[u8]) -> Vec<u8> {
 }
 
 /// The response on a connection of its own; `None` where there is none.
-pub fn ask(edge: &Edge, request: &[u8]) -> Option<Response> {
+pub(crate) fn ask(edge: &Edge, request: &[u8]) -> Option<Response> {
     let mut client = Client::connect(edge.address());
     // A denial may come before everything is sent.
     let _ = client.try_send(request);
@@ -85,7 +85,7 @@ pub fn ask(edge: &Edge, request: &[u8]) -> Option<Response> {
 }
 
 /// The status alone, 0 where there is none.
-pub fn status(edge: &Edge, request: &[u8]) -> u16 {
+pub(crate) fn status(edge: &Edge, request: &[u8]) -> u16 {
     ask(edge, request).map_or(0, |response| response.status)
 }
 
@@ -95,7 +95,7 @@ const XML: &str = "Content-Type: text/xml";
 const PARTS: &str = "Content-Type: multipart/form-data; boundary=XX";
 
 /// Percent-encoded as browsers do it (RFC 3986, section 2.3), slashes left alone.
-pub fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let one = |b: u8| {
         if b.is_ascii_alphanumeric() || b"-._~/".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") }
     };
@@ -103,12 +103,12 @@ pub fn encoded(text: &str) -> String {
 }
 
 /// A part named `a` of a multipart body.
-pub fn part(text: &str) -> Vec<u8> {
+pub(crate) fn part(text: &str) -> Vec<u8> {
     format!("--XX\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n{text}\r\n--XX--\r\n").into_bytes()
 }
 
 /// A text in each place that applications read.
-pub fn everywhere(text: &str) -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn everywhere(text: &str) -> Vec<(&'static str, Vec<u8>)> {
     let value = encoded(text);
     let (json, xml) =
         (text.replace('\\', "\\\\").replace('"', "\\\""), text.replace('&', "&amp;").replace('<', "&lt;"));
@@ -125,7 +125,7 @@ pub fn everywhere(text: &str) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// A text in the places of a head that few look at.
-pub fn in_heads(text: &str) -> Vec<(&'static str, Vec<u8>)> {
+pub(crate) fn in_heads(text: &str) -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("path", request(&format!("GET /files/{}", encoded(text)), &[], b"")),
         ("name", request(&format!("GET /?{}=1", encoded(text)), &[], b"")),
