@@ -31,7 +31,7 @@ class Reason:
 
 
 REASONS = [
-    Reason("The path leads above the root. fosse answers 400 before any rule; the others never come to see it.",
+    Reason("The path leads above the root. fosse responds with 400 before any rule; the others never come to see it.",
            None, lambda one: one.place == "path" and one.ours == 400),
     Reason("libmodsecurity decodes the request target before it looks for the question mark: an encoded one ends the path, and what "
            "follows is seen by no rule of paths. fosse splits first, as ModSecurity 2 and RFC 3986 have it.",

@@ -23,7 +23,7 @@ fn what_tells_of_the_software_behind_is_left_out() {
 }
 
 #[test]
-fn forwarding_fields_of_a_stranger_are_written_anew() {
+fn forwarding_fields_of_a_stranger_are_written_again() {
     let backend = Backend::start();
     let edge = Edge::up(&backend.address(), &["--lanes", "1"]);
     let response = request(

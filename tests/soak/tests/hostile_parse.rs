@@ -127,7 +127,7 @@ fn framing_fields_of_the_attacker_never_frame_anything() {
 }
 
 #[test]
-fn forwarding_fields_of_the_attacker_are_written_anew() {
+fn forwarding_fields_of_the_attacker_are_written_again() {
     for name in [
         &b"X-Forwarded-For"[..],
         b"Forwarded",
