@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use fosse_lockdown::capabilities::{self, Capability};
-use fosse_lockdown::{Mode, Policy, Refusal, identity, landlock_alone, launcher, seccomp_alone, try_enter};
+use fosse_lockdown::{
+    Mode, Policy, Refusal, capabilities, identity, landlock_alone, launcher, seccomp_alone, try_enter,
+};
 use fosse_sys::process::{Fork, exit_now, fork};
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, waitpid};
@@ -167,16 +168,7 @@ fn build(program: &Program, layers: Layers) -> Result<(), Refusal> {
 /// low ports, and makes socket files with an owner and a mode.
 fn launch() -> Result<(), Refusal> {
     if rustix::process::geteuid().is_root() {
-        capabilities::keep(&[
-            Capability::CAP_SETUID,
-            Capability::CAP_SETGID,
-            Capability::CAP_SETPCAP,
-            Capability::CAP_KILL,
-            Capability::CAP_NET_BIND_SERVICE,
-            Capability::CAP_CHOWN,
-            Capability::CAP_FOWNER,
-            Capability::CAP_DAC_OVERRIDE,
-        ])?;
+        capabilities::keep(capabilities::START)?;
     }
     launcher::lock_launcher(Mode::Default)
 }

@@ -45,10 +45,9 @@ impl Options {
         let mut args = Args::of_process(PROGRAM, USAGE);
         let name = args.value("--name").unwrap_or_else(|| "fosse.toml".to_owned());
         let accounts = args.flag("--accounts");
-        let modes = [Mode::Strict, Mode::Trap, Mode::Off];
-        let asked = modes.into_iter().find(|mode| mode.option().is_some_and(|option| args.flag(option)));
+        let mode = Mode::from_options(|option| args.flag(option));
         args.end();
-        Self { name, accounts, mode: asked.unwrap_or_else(Mode::from_environment) }
+        Self { name, accounts, mode }
     }
 
     /// Takes over what the options say is open.

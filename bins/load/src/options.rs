@@ -45,11 +45,10 @@ impl Options {
         if directories.is_empty() {
             directories.push(Given::Path(".".to_owned()));
         }
-        let modes = [Mode::Strict, Mode::Trap, Mode::Off];
-        let asked = modes.into_iter().find(|mode| mode.option().is_some_and(|option| args.flag(option)));
+        let mode = Mode::from_options(|option| args.flag(option));
         let patterns = std::iter::from_fn(|| args.word()).collect();
         args.end();
-        Self { directories, patterns, mode: asked.unwrap_or_else(Mode::from_environment) }
+        Self { directories, patterns, mode }
     }
 
     /// Returns the table of inherited descriptors. fd 5 is not in it where patterns are given:

@@ -3,7 +3,7 @@
 
 use fosse_lockdown::{
     Refusal,
-    capabilities::{Capability, keep},
+    capabilities::{SPAWN, START, keep},
 };
 use rustix::{
     fs::Mode,
@@ -11,24 +11,6 @@ use rustix::{
     mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, mount_remount, unmount},
     process::{chdir, pivot_root},
 };
-
-/// The capabilities that making a process needs: another UID and GID, an empty bounding set, and
-/// the right to end it.
-const SPAWN: &[Capability] =
-    &[Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_SETPCAP, Capability::CAP_KILL];
-
-/// The capabilities of start: to make processes, to bind low ports, and to make socket files with
-/// an owner and a mode.
-const START: &[Capability] = &[
-    Capability::CAP_SETUID,
-    Capability::CAP_SETGID,
-    Capability::CAP_SETPCAP,
-    Capability::CAP_KILL,
-    Capability::CAP_NET_BIND_SERVICE,
-    Capability::CAP_CHOWN,
-    Capability::CAP_FOWNER,
-    Capability::CAP_DAC_OVERRIDE,
-];
 
 /// Leaves the host's network, IPC and files: an empty, read-only root is all that is left to see.
 ///

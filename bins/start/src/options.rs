@@ -69,8 +69,7 @@ impl Options {
         let log_dir = args.value("--log-dir").map(PathBuf::from);
         let directories = args.values("--dir");
         let ready_fd = args.parsed::<i32>("--ready-fd", "a descriptor's number");
-        let modes = [Mode::Strict, Mode::Trap, Mode::Off];
-        let asked = modes.into_iter().find(|mode| mode.option().is_some_and(|option| args.flag(option)));
+        let mode = Mode::from_options(|option| args.flag(option));
         let configuration = match (file, number) {
             (Some(path), None) => Configuration::File(path),
             (None, Some(number)) => Configuration::Descriptor(given(&args, "--config-fd", number)),
@@ -90,7 +89,7 @@ impl Options {
             log_dir: log_dir.map_or_else(|| directory_if_there(logs::DEFAULT_DIRECTORY), |path| Some(directory(&path))),
             check,
             ready_fd,
-            mode: asked.unwrap_or_else(Mode::from_environment),
+            mode,
         }
     }
 

@@ -29,16 +29,7 @@ impl Client {
     /// Changes the readiness it is watched for, where that is a change.
     pub(crate) fn watch(&mut self, wanted: Interest, event_loop: &EventLoop) {
         let Some(key) = self.key else { return };
-        let token = key.token(token::CLIENT);
-        let changed = match (self.interest.is_empty(), wanted.is_empty()) {
-            _ if self.interest == wanted => return,
-            (true, false) => event_loop.add(&self.fd, token, wanted),
-            (false, true) => event_loop.remove(&self.fd),
-            _ => event_loop.modify(&self.fd, token, wanted),
-        };
-        if changed.is_ok() {
-            self.interest = wanted;
-        }
+        event_loop.rearm(&self.fd, key.token(token::CLIENT), &mut self.interest, wanted);
     }
 }
 

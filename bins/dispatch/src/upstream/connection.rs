@@ -129,18 +129,7 @@ impl Connection {
 
     /// Changes the readiness it is watched for, where that is a change.
     pub(crate) fn watch(&mut self, key: Key, wanted: Interest, event_loop: &EventLoop) {
-        let token = key.token(token::CONNECTION);
-        // Watched for nothing it leaves epoll, which reports EPOLLHUP whatever was asked for, again
-        // and again (epoll_ctl(2)).
-        let changed = match (self.interest.is_empty(), wanted.is_empty()) {
-            _ if self.interest == wanted => return,
-            (true, false) => event_loop.add(&self.fd, token, wanted),
-            (false, true) => event_loop.remove(&self.fd),
-            _ => event_loop.modify(&self.fd, token, wanted),
-        };
-        if changed.is_ok() {
-            self.interest = wanted;
-        }
+        event_loop.rearm(&self.fd, key.token(token::CONNECTION), &mut self.interest, wanted);
     }
 }
 

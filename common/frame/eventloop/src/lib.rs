@@ -112,6 +112,21 @@ impl EventLoop {
         epoll::modify(&self.epoll, fd, epoll::EventData::new_u64(token), interest)
     }
 
+    /// Changes the readiness that a descriptor is watched for from `armed` to `wanted`, and `armed`
+    /// with it, where that is a change and the kernel takes it. Watched for nothing it leaves
+    /// epoll, which reports EPOLLHUP whatever was asked for, again and again (epoll_ctl(2)).
+    pub fn rearm(&self, fd: impl AsFd, token: u64, armed: &mut Interest, wanted: Interest) {
+        let changed = match (armed.is_empty(), wanted.is_empty()) {
+            _ if *armed == wanted => return,
+            (true, false) => self.add(fd, token, wanted),
+            (false, true) => self.remove(fd),
+            _ => self.modify(fd, token, wanted),
+        };
+        if changed.is_ok() {
+            *armed = wanted;
+        }
+    }
+
     /// Stops watching: always before a descriptor is passed on, or closed while a copy of it lives
     /// elsewhere.
     ///

@@ -24,6 +24,24 @@ use crate::refusal::{Attempt, Refusal};
 
 pub use caps::Capability;
 
+/// The capabilities that making a process needs: another UID and GID, an empty bounding set, and
+/// the right to end it.
+pub const SPAWN: &[Capability] =
+    &[Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_SETPCAP, Capability::CAP_KILL];
+
+/// The capabilities of start: to make processes, to bind low ports, and to make socket files with
+/// an owner and a mode.
+pub const START: &[Capability] = &[
+    Capability::CAP_SETUID,
+    Capability::CAP_SETGID,
+    Capability::CAP_SETPCAP,
+    Capability::CAP_KILL,
+    Capability::CAP_NET_BIND_SERVICE,
+    Capability::CAP_CHOWN,
+    Capability::CAP_FOWNER,
+    Capability::CAP_DAC_OVERRIDE,
+];
+
 /// Keeps `kept`, as far as this process has them, in the effective, permitted and bounding sets,
 /// and nothing else in any set. Needs SETPCAP. For launchers.
 ///

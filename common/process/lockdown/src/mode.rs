@@ -30,6 +30,14 @@ impl Mode {
         }
     }
 
+    /// Returns the mode of the first option that `flag` finds, from the strictest on; without any,
+    /// that of the environment.
+    pub fn from_options(mut flag: impl FnMut(&'static str) -> bool) -> Mode {
+        let modes = [Mode::Strict, Mode::Trap, Mode::Off];
+        let asked = modes.into_iter().find(|mode| mode.option().is_some_and(&mut flag));
+        asked.unwrap_or_else(Mode::from_environment)
+    }
+
     /// Returns the option that asks for this mode, to hand it on to another program.
     pub fn option(self) -> Option<&'static str> {
         match self {
