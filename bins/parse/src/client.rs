@@ -158,8 +158,7 @@ fn lend(
     context.counters.add(count::LEASES, 1);
     conn.exchange.lease = Lease::Out;
     if conn.exchange.status == 101 {
-        context.counters.add(count::UPGRADES, 1);
-        socket.unwatch(event_loop);
+        socket.upgrade(event_loop, &context.counters);
         conn.phase = Phase::Upgraded;
     }
     // Bytes that came with the upgrade are the new protocol's. Otherwise they are the next request.

@@ -1,8 +1,10 @@
 //! A client's socket: reading, writing, watching, and the ways it is closed.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
 use fosse_counters as count;
+use fosse_counters::Counters;
 use fosse_eventloop::{Event, EventLoop, Interest};
 use fosse_wire::Outbox;
 use fosse_wire::frame::ResetReason;
@@ -25,12 +27,32 @@ pub(crate) struct Socket {
     unwanted: bool,
     /// fosse-dispatch has a copy.
     pub(crate) lent: bool,
+    /// It belongs to dispatch for good, and is counted.
+    upgraded: Option<Upgraded>,
+}
+
+/// A share of the count of upgraded connections, for as long as the socket is held.
+#[derive(Debug)]
+struct Upgraded(Rc<Counters>);
+
+impl Drop for Upgraded {
+    fn drop(&mut self) {
+        self.0.sub(count::parse::UPGRADED, 1);
+    }
 }
 
 impl Socket {
     /// Takes over a descriptor; `token` is the one of its events.
     pub(crate) const fn new(fd: OwnedFd, token: u64) -> Self {
-        Self { fd, token, registered: false, armed: Interest::empty(), unwanted: false, lent: false }
+        Self { fd, token, registered: false, armed: Interest::empty(), unwanted: false, lent: false, upgraded: None }
+    }
+
+    /// Leaves the socket to dispatch: nothing of it is read or written here any more.
+    pub(crate) fn upgrade(&mut self, event_loop: &EventLoop, counters: &Rc<Counters>) {
+        self.unwatch(event_loop);
+        counters.add(count::parse::UPGRADES, 1);
+        counters.add(count::parse::UPGRADED, 1);
+        self.upgraded = Some(Upgraded(Rc::clone(counters)));
     }
 
     /// Returns the token of its events.

@@ -1,6 +1,6 @@
 //! A generation: a configuration, sealed for the programs that serve it.
 
-use std::{collections::HashMap, os::fd::OwnedFd};
+use std::{collections::HashMap, os::fd::OwnedFd, time::Duration};
 
 use fosse_bundle::{Part, Parts};
 use fosse_eventloop::slab::Key;
@@ -35,8 +35,7 @@ impl Generation {
 
     /// Returns the time by which lanes that drain from now on are over, on the same clock.
     pub(crate) fn drain_deadline_ms(&self, now_ms: u64) -> u64 {
-        // A plan has at most 2^32 ms.
-        now_ms.saturating_add(u64::try_from(self.plan.drain_seconds_max.as_millis()).unwrap_or(u64::MAX))
+        deadline_ms(now_ms, self.plan.drain_seconds_max)
     }
 
     fn new(plan: Plan) -> Self {
@@ -99,6 +98,12 @@ impl Generation {
         let cores = if ours.is_empty() { vec![fosse_spawn::CORE_ANY] } else { ours };
         cores.into_iter().cycle().take(lanes.min(max)).collect()
     }
+}
+
+/// Returns the time in milliseconds of a clock that is `time` after now.
+pub(crate) fn deadline_ms(now_ms: u64, time: Duration) -> u64 {
+    // A plan has at most 2^32 ms.
+    now_ms.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn seal(name: &str, bytes: &[u8]) -> Result<OwnedFd, String> {

@@ -128,12 +128,12 @@ impl Lanes {
         self.all.iter().any(|lane| lane.generation == generation && lane.state == state)
     }
 
-    /// Returns the number of generations that have lanes.
-    pub(crate) fn generations(&self) -> usize {
+    /// Returns the generations that have lanes, the oldest first.
+    pub(crate) fn generations(&self) -> Vec<u32> {
         let mut all: Vec<u32> = self.all.iter().map(|lane| lane.generation).collect();
         all.sort_unstable();
         all.dedup();
-        all.len()
+        all
     }
 
     /// Takes a process out of its lane: one that served is dying from then on, one without

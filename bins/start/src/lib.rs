@@ -38,6 +38,7 @@ mod supervisor;
 mod throttle;
 mod token;
 mod upgrade;
+mod waits;
 mod zygote;
 
 pub use startup::run;

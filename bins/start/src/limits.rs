@@ -26,7 +26,7 @@ pub(crate) const STILL_MS_MAX: u64 = 3_000;
 /// killed.
 pub(crate) const DYING_MS_MAX: u64 = 5_000;
 
-/// Generations of lanes that live at a time; a further reload waits.
+/// Generations of lanes that live at a time: once a further one serves, the oldest is cut off.
 pub(crate) const GENERATIONS_MAX: usize = 3;
 
 /// Crashes of one program after which it is started again at once, within [`CRASHES_WINDOW_MS`].

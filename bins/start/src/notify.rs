@@ -30,6 +30,10 @@ use sd_notify::NotifyState;
 
 use crate::PROGRAM;
 
+/// Microseconds that one report of an end that goes on is good for: the next comes half a second
+/// later.
+const STOPPING_US: u32 = 5_000_000;
+
 /// The descriptors that states are reported on.
 #[derive(Debug, Default)]
 pub(crate) struct Notify {
@@ -68,6 +72,12 @@ impl Notify {
     /// Reports that the end has begun.
     pub(crate) fn stopping(&self) {
         self.report(&[NotifyState::Stopping]);
+    }
+
+    /// Reports that the end goes on, where `stop_seconds_max` may be longer than the supervisor
+    /// waits by itself (systemd.service(5), TimeoutStopSec).
+    pub(crate) fn still_stopping(&self) {
+        let _ = self.send(&[NotifyState::ExtendTimeoutUsec(STOPPING_US)]);
     }
 
     /// Reports something that people should see in the unit's status.

@@ -4,7 +4,7 @@
 
 use std::os::fd::AsFd as _;
 
-use fosse_die::info;
+use fosse_die::{info, warning};
 use fosse_eventloop::slab::Key;
 use fosse_plan::Plan;
 
@@ -14,11 +14,13 @@ use crate::{
     lane::LaneState,
     lanes,
     launcher::SpawnContext,
+    limits,
     listeners::{look, remove_files},
     logs,
     options::Options,
     reload_state::{Reload, ReloadState},
     state::State,
+    waits,
 };
 
 /// Begins a reload: fosse-config reads the configuration.
@@ -100,12 +102,24 @@ pub(crate) fn lane_ready(reload: &mut Reload, state: &mut State) {
     reload.state = ReloadState::Accept { before: listeners };
     let deadline_ms = state.generation.drain_deadline_ms(state.event_loop.now_ms());
     state.lanes.drain_others(number, deadline_ms);
+    cut_oldest(state);
     match state.services.accept {
         // The old one leaves first: two must not read one lane's channel. New connections wait in
         // the listen queue.
         Some(accept) => state.children.leave(accept),
         None => state.start_accept(),
     }
+}
+
+/// Cuts off the oldest generation where more live than may: whoever puts a deny list in force must
+/// not wait for the connections of hours ago.
+fn cut_oldest(state: &mut State) {
+    let State { children, lanes, .. } = state;
+    let generations = lanes.generations();
+    let Some(oldest) = generations.first().filter(|_| generations.len() > limits::GENERATIONS_MAX) else { return };
+    let waits = waits::words(children, lanes, |lane| lane.generation == *oldest);
+    warning(PROGRAM, format_args!("event=generation-cut generation={oldest} waits=\"{waits}\" action=kill"));
+    lanes.processes(|lane| lane.generation == *oldest).into_iter().for_each(|key| children.kill(key));
 }
 
 /// Gives an accept that is ready all it serves with. Returns whether that was the last step of a

@@ -56,6 +56,7 @@ fn supervisor(mut options: Options) -> Result<Supervisor, Errno> {
         Signal::SIGHUP,
         Signal::SIGTERM,
         Signal::SIGINT,
+        Signal::SIGQUIT,
         Signal::SIGUSR2,
         Signal::SIGPIPE,
     ])?;

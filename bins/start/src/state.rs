@@ -4,7 +4,7 @@
 use std::os::fd::BorrowedFd;
 
 use fosse_die::alert;
-use fosse_eventloop::EventLoop;
+use fosse_eventloop::{EventLoop, slab::Key};
 use fosse_wire::launch::Program;
 
 use crate::{
@@ -102,6 +102,16 @@ impl State {
     pub(crate) fn start_store(&mut self) {
         let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
         store::start(&mut self.services, &mut self.children, cx);
+    }
+
+    /// Notes that the rules of a zygote keep records, which it says before it is ready.
+    pub(crate) fn on_keeps_records(&mut self, zygote: Key, is_check: bool) {
+        if self.generation.zygote == Some(zygote) {
+            self.generation.keeps_records = true;
+            if self.services.store.is_none() && !is_check {
+                self.start_store();
+            }
+        }
     }
 
     /// Has a store of the programs in force take the place of one of those before an upgrade.

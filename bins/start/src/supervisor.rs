@@ -17,8 +17,9 @@ use crate::{
     reap, reload,
     reload_state::Reload,
     shutdown,
+    shutdown::{Ending, Patience},
     state::State,
-    store, successor_state, token, upgrade,
+    store, token, upgrade,
 };
 
 /// The owner of an edge.
@@ -32,8 +33,7 @@ pub(crate) struct Supervisor {
     reload: Reload,
     /// SIGUSR2 came while something else was under way.
     upgrade_wanted: bool,
-    /// SIGTERM came: requests may finish until this time in milliseconds of the monotonic clock.
-    ending: Option<u64>,
+    ending: Option<Ending>,
 }
 
 impl Supervisor {
@@ -84,7 +84,10 @@ impl Supervisor {
     fn on_tick(&mut self) {
         self.notify.alive();
         self.state.children.kill_hung(self.state.event_loop.now_ms());
-        shutdown::kill_overdue(&mut self.state, self.ending);
+        if self.ending.is_some() {
+            self.notify.still_stopping();
+        }
+        shutdown::kill_overdue(&mut self.state, self.ending.as_mut());
         if compile::kill_overdue(&self.reload, &mut self.state.children, self.state.event_loop.now_ms()) {
             self.reload_failed("compiling took too long");
         } else if self.reload.is_idle() && self.reload.wanted {
@@ -107,10 +110,11 @@ impl Supervisor {
                     info(PROGRAM, "event=reload-asked");
                     self.begin_reload();
                 }
-                Signal::SIGTERM | Signal::SIGINT if self.options.check => {
+                Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT if self.options.check => {
                     temporary(PROGRAM, "ended before all was checked");
                 }
-                Signal::SIGTERM | Signal::SIGINT => self.begin_end(),
+                Signal::SIGTERM | Signal::SIGINT => self.end(Patience::Stop),
+                Signal::SIGQUIT => self.end(Patience::Drain),
                 Signal::SIGUSR2 => self.upgrade(),
                 _ => {}
             }
@@ -144,7 +148,9 @@ impl Supervisor {
             }
             ToStart::Drained => {}
             ToStart::Strike(strike) if process.program == Program::Accept => self.state.penalties.keep(strike),
-            ToStart::KeepsRecords if process.zygote && !process.ready => self.on_keeps_records(key),
+            ToStart::KeepsRecords if process.zygote && !process.ready => {
+                self.state.on_keeps_records(key, self.options.check);
+            }
             ToStart::Started { token, pid, errno } if process.zygote => self.on_reply(token, pid, errno),
             _ => return false,
         }
@@ -162,16 +168,6 @@ impl Supervisor {
         self.state.services.introduce(&self.state.children, key);
         if let Some(end) = self.state.children.early_exit(pid) {
             self.exited(key, end);
-        }
-    }
-
-    /// Notes that the rules of a zygote keep records, which it says before it is ready.
-    fn on_keeps_records(&mut self, zygote: Key) {
-        if self.state.generation.zygote == Some(zygote) {
-            self.state.generation.keeps_records = true;
-            if self.state.services.store.is_none() && !self.options.check {
-                self.state.start_store();
-            }
         }
     }
 
@@ -330,9 +326,9 @@ impl Supervisor {
         if self.ending.is_some() {
             return;
         }
-        self.reload.wanted = !self.reload.is_idle() || self.state.lanes.generations() >= limits::GENERATIONS_MAX;
+        self.reload.wanted = !self.reload.is_idle();
         if self.reload.wanted {
-            return;
+            return info(PROGRAM, "event=reload-waits for=\"the reload that is under way\"");
         }
         self.notify.reloading();
         let begun = reload::begin(&mut self.reload, &mut self.state, &self.options);
@@ -367,29 +363,26 @@ impl Supervisor {
         }
     }
 
-    /// Begins the end (SIGTERM): nothing new, requests under way finish.
-    fn begin_end(&mut self) {
-        if self.ending.is_some() {
-            return;
-        }
+    /// Begins the end: nothing new, requests under way finish. Asked for once more, it is hastened.
+    fn end(&mut self, patience: Patience) {
         self.notify.stopping();
-        self.ending = Some(shutdown::begin(&mut self.state));
-        shutdown::exit_if_done(&mut self.state);
+        shutdown::ask(&mut self.ending, &mut self.state, patience);
     }
 
     /// Executes the new start (SIGUSR2). Where that fails, everything goes on as it was.
     fn upgrade(&mut self) {
-        self.upgrade_wanted = !self.reload.is_idle()
-            || self.state.children.awaits_reply()
-            || self.ending.is_some()
-            || self.state.services.accept.is_none();
-        if self.upgrade_wanted {
-            info(PROGRAM, "event=upgrade-waits");
+        if self.ending.is_some() {
+            self.upgrade_wanted = false;
             return;
         }
-        info(PROGRAM, "event=upgrade");
-        let State { generation, children, lanes, listeners, launcher, penalties, .. } = &self.state;
-        let table = successor_state::encode(generation, children, lanes, listeners, &launcher.fork_server, penalties);
-        upgrade::execute(&self.options, table.map_err(|_| Errno::OVERFLOW));
+        let waited = std::mem::take(&mut self.upgrade_wanted);
+        if let Some(why) = upgrade::hindrance(&self.reload, &self.state) {
+            self.upgrade_wanted = true;
+            if !waited {
+                info(PROGRAM, format_args!("event=upgrade-waits for=\"{why}\""));
+            }
+            return;
+        }
+        upgrade::execute(&self.options, &self.state);
     }
 }

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use fosse_die::alert;
+use fosse_die::{alert, info};
 use fosse_lockdown::Mode as LockdownMode;
 use fosse_sys::process::Fork;
 use rustix::{
@@ -20,11 +20,27 @@ use rustix::{
     process::{Pid, WaitOptions, waitpid},
 };
 
-use crate::{PROGRAM, limits, options::Options, successor_state::STATE_VARIABLE};
+use crate::{
+    PROGRAM, limits, options::Options, reload_state::Reload, state::State, successor_state,
+    successor_state::STATE_VARIABLE,
+};
+
+/// Returns what an upgrade has to wait for: the table has no word for what is under way.
+pub(crate) fn hindrance(reload: &Reload, state: &State) -> Option<&'static str> {
+    if !reload.is_idle() {
+        return Some("the reload that is under way");
+    }
+    let is_between = state.children.awaits_reply() || state.services.accept.is_none();
+    is_between.then_some("a process that is being started")
+}
 
 /// Executes the new start with the table of this one. Returns only where that failed, which it has
 /// reported.
-pub(crate) fn execute(options: &Options, table: Result<(Vec<u8>, Vec<BorrowedFd<'_>>), Errno>) {
+pub(crate) fn execute(options: &Options, state: &State) {
+    info(PROGRAM, "event=upgrade");
+    let State { generation, children, lanes, listeners, launcher, penalties, .. } = state;
+    let table = successor_state::encode(generation, children, lanes, listeners, &launcher.fork_server, penalties)
+        .map_err(|_| Errno::OVERFLOW);
     let program = openat(&options.programs, "fosse-start", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
     let errno = match program.and_then(|program| Ok((program, table?))) {
         Ok((program, _)) if !fits(options, &program) => {

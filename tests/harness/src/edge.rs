@@ -91,6 +91,19 @@ impl Edge {
         Self { child, address, uid_base, dir }
     }
 
+    /// Does what [`Edge::with_config`] does, as a shell does it for a command in the foreground of
+    /// a terminal: the edge leads a process group, see [`Edge::signal_group`].
+    ///
+    /// # Panics
+    /// As [`Edge::up`].
+    #[must_use]
+    pub fn in_foreground(configuration: &str, flags: &[&str]) -> Self {
+        let (dir, address, uid_base) = (Dir::new(), free_address(), uid_base());
+        write_configuration(dir.path(), address, uid_base, configuration);
+        let child = launch::up_in_foreground(&dir, flags);
+        Self { child, address, uid_base, dir }
+    }
+
     /// Runs fosse-start itself as a supervisor does, with a configuration as for
     /// [`Edge::with_config`], in a directory that may hold files of the test.
     ///
@@ -228,6 +241,16 @@ impl Edge {
         self.start().signal(signal);
     }
 
+    /// Sends a signal to every process of the group that [`Edge::in_foreground`] made, as a
+    /// terminal does for Control-C.
+    ///
+    /// # Panics
+    /// Where there is no such group.
+    pub fn signal_group(&self, signal: Signal) {
+        let group = i32::try_from(self.pid()).ok().and_then(rustix::process::Pid::from_raw).unwrap();
+        rustix::process::kill_process_group(group, signal).unwrap();
+    }
+
     /// Replaces the configuration (for [`Edge::with_config`] and [`Edge::supervised`]), sends
     /// SIGHUP, and waits until the new one serves.
     ///
@@ -259,6 +282,14 @@ impl Edge {
     /// Where it does not end.
     pub fn terminate(&mut self) -> Option<i32> {
         self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits for the end of an edge that has been told to: the exit code of fosse-start.
+    ///
+    /// # Panics
+    /// Where it does not end.
+    pub fn wait(&mut self) -> Option<i32> {
         wait_for("the end of the edge", || self.child.try_wait().unwrap()).code()
     }
 

@@ -29,9 +29,18 @@ pub(crate) fn up(dir: &Dir, address: SocketAddr, backend: &str, flags: &[&str], 
 
 /// Runs `fosse up` with the configuration in `dir`.
 pub(crate) fn up_with_config(dir: &Dir, flags: &[&str]) -> Child {
+    launch(configured(dir).args(flags), dir)
+}
+
+/// Does the same in a process group of its own.
+pub(crate) fn up_in_foreground(dir: &Dir, flags: &[&str]) -> Child {
+    launch(configured(dir).args(flags).process_group(0), dir)
+}
+
+fn configured(dir: &Dir) -> Command {
     let mut command = fosse_up();
     command.arg("--config").arg(dir.join("fosse.toml")).arg("--log-dir").arg(dir.path());
-    launch(command.args(flags), dir)
+    command
 }
 
 fn fosse_up() -> Command {

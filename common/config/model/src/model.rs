@@ -18,6 +18,9 @@ section! {
         uid_base: u32, Default("70000"), 1000..=4294900000;
         /// Longest time of streams and upgraded connections of an old generation after a reload.
         drain_seconds_max: Seconds, Default("300"), 1..=86400;
+        /// Longest time of requests and upgraded connections once the edge is told to end, by
+        /// SIGTERM or SIGINT; nobody is served meanwhile.
+        stop_seconds_max: Seconds, Default("10"), 1..=86400;
         /// File in the log directory for the access log, one JSON object per request. It holds
         /// client addresses.
         access_log: Option<LogFile>, Absent("there is no access log");

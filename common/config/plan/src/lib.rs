@@ -15,7 +15,7 @@ use fosse_wire::{
     launch::Program,
 };
 
-const MAGIC: [u8; 8] = *b"fossepl2";
+const MAGIC: [u8; 8] = *b"fossepl3";
 /// Lanes of one generation. One a core is the rule, and no edge is given more cores.
 pub const LANES_MAX: u32 = 64;
 /// Listeners of one edge.
@@ -64,6 +64,8 @@ pub struct Plan {
     pub uid_base: u32,
     /// Longest time of a generation after the drain began; in the layout u32 milliseconds.
     pub drain_seconds_max: Duration,
+    /// Longest time of the end of the edge; in the layout u32 milliseconds.
+    pub stop_seconds_max: Duration,
     /// Connections of one lane.
     pub lane_connections_max: u32,
     /// Some site has its responses inspected: waf-filter is a stage of the response path too.
@@ -88,8 +90,9 @@ impl Plan {
     /// bits.
     pub fn encode(&self) -> Result<Vec<u8>, WireError> {
         let mut out = MAGIC.to_vec();
-        let drain_ms = u32::try_from(self.drain_seconds_max.as_millis()).map_err(|_| WireError::Field("drain"))?;
-        for number in [self.lanes, self.uid_base, drain_ms, self.lane_connections_max] {
+        let milliseconds = |time: Duration| u32::try_from(time.as_millis()).map_err(|_| WireError::Field("time"));
+        let (drain_ms, stop_ms) = (milliseconds(self.drain_seconds_max)?, milliseconds(self.stop_seconds_max)?);
+        for number in [self.lanes, self.uid_base, drain_ms, stop_ms, self.lane_connections_max] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.push(u8::from(self.inspect_responses));
@@ -121,6 +124,7 @@ impl Plan {
             lanes: c.u32()?,
             uid_base: c.u32()?,
             drain_seconds_max: Duration::from_millis(u64::from(c.u32()?)),
+            stop_seconds_max: Duration::from_millis(u64::from(c.u32()?)),
             lane_connections_max: c.u32()?,
             inspect_responses: match c.u8()? {
                 0 => false,
@@ -205,6 +209,7 @@ mod tests {
             lanes: 2,
             uid_base: 1000,
             drain_seconds_max: Duration::from_millis(5),
+            stop_seconds_max: Duration::from_millis(6),
             lane_connections_max: 9,
             inspect_responses: true,
             listeners: vec![

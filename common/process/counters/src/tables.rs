@@ -56,7 +56,7 @@ table!(
     counter RESETS = 7, "responses cut short by a reset";
     counter LEASES = 8, "responses written by dispatch under a lease";
     counter UPGRADES = 9, "connections handed over after 101";
-    gauge STREAMS = 10, "requests in the ring";
+    gauge UPGRADED = 10, "upgraded connections held";
     counter ACCESS_DROPPED = 11, "access log lines that could not be written";
 );
 

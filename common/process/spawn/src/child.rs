@@ -78,6 +78,10 @@ const fn mode_word(mode: u8) -> &'static str {
 /// do the others.
 fn settle(maker: &'static str, launch: &Launch<'_>, fds: &[OwnedFd]) {
     let borrowed: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
+    // Whoever types Control-C means start, which asks the others to go when their work is done.
+    if let Err(errno) = fosse_sys::signal::ignore_terminal() {
+        give_up(maker, launch, "ignore a terminal's signals", &errno);
+    }
     if let Err(errno) = fosse_sys::signal::unblock_all() {
         give_up(maker, launch, "unblock signals", &errno);
     }

@@ -34,6 +34,17 @@ impl AsFd for Signals {
     }
 }
 
+/// Has this process, and what it executes, ignore the signals that a terminal sends to everybody in
+/// its foreground: SIGINT, SIGQUIT and SIGHUP are for the one who leads.
+pub fn ignore_terminal() -> Result<(), Errno> {
+    for signal in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
+        let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+        // SAFETY: no handler of ours runs, and none was set before that anything depends on.
+        unsafe { sigaction(signal, &ignore) }.map_err(errno)?;
+    }
+    Ok(())
+}
+
 /// Unblocks every signal: for a child between fork and exec, as the mask survives both.
 pub fn unblock_all() -> Result<(), Errno> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None).map_err(errno)

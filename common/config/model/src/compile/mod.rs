@@ -28,6 +28,7 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         lanes: edge.lanes.unwrap_or(0),
         uid_base: edge.uid_base.value,
         drain_seconds_max: edge.drain_seconds_max.duration(),
+        stop_seconds_max: edge.stop_seconds_max.duration(),
         lane_connections_max: edge.limits.lane_connections_max.value,
         inspect_responses: edge.site.iter().any(|site| sites::inspects(site)),
         listeners: listeners::plan(&edge.listen, accounts, problems),
