@@ -91,6 +91,7 @@ impl Line {
                 int(index).is_some_and(|found| found & u64::from(mask) == u64::from(value))
             }
             Cond::AtMost(index, value) => int(index).is_some_and(|found| found <= value.into()),
+            Cond::AtLeast(index, value) => int(index).is_some_and(|found| found >= value.into()),
             Cond::IsLong(index, value) => long(index) == Some(value),
             Cond::OwnPid(index) => int(index).is_some(),
         }

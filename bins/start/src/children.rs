@@ -8,7 +8,7 @@ use std::{
 
 use fosse_die::alert;
 use fosse_eventloop::slab::{Key, Slab};
-use fosse_eventloop::{EventLoop, Interest};
+use fosse_eventloop::{EventLoop, Interest, TICK_MS};
 use fosse_fdpass::Received;
 use fosse_wire::{
     launch::Program,
@@ -166,14 +166,22 @@ impl Children {
         }
     }
 
-    /// Keeps the exit of a child whose launch has no reply yet.
+    /// Keeps the exit of a child whose launch has no reply yet. Without such a launch it is nobody
+    /// start knows (a child of the shell that start was executed by, an orphan where start is the
+    /// first process of a container), and its number will be another's.
     pub(crate) fn exited_early(&mut self, pid: Pid, end: End) {
-        self.early_exits.insert(number_of(pid), end);
+        if self.awaits_reply() {
+            self.early_exits.insert(number_of(pid), end);
+        }
     }
 
     /// Returns the exit that came before the reply with this process ID.
     pub(crate) fn early_exit(&mut self, pid: Pid) -> Option<End> {
-        self.early_exits.remove(&number_of(pid))
+        let exit = self.early_exits.remove(&number_of(pid));
+        if !self.awaits_reply() {
+            self.early_exits.clear();
+        }
+        exit
     }
 
     /// Returns the next message of a child, if one is waiting. A child that sends what no child may
@@ -235,19 +243,21 @@ impl Children {
         self.kill(key);
     }
 
-    /// Kills children whose turn counter does not move, and those that were never ready.
-    pub(crate) fn kill_hung(&mut self, now_ms: u64) {
+    /// Kills children whose turn counter does not move, and those that were never ready. Called at
+    /// every tick.
+    pub(crate) fn kill_hung(&mut self) {
         for key in self.keys(|process| process.pid.is_some()) {
             let Some(process) = self.get_mut(key) else { continue };
             let turns = process.page.get(fosse_counters::TURNS);
             if turns != process.turns {
-                process.turns = turns;
-                process.moved_ms = now_ms;
-            }
-            if now_ms.saturating_sub(process.moved_ms) < still_ms_max(process) {
+                (process.turns, process.still_ticks) = (turns, 0);
                 continue;
             }
-            process.moved_ms = now_ms;
+            process.still_ticks += 1;
+            if process.still_ticks < still_ms_max(process) / TICK_MS {
+                continue;
+            }
+            process.still_ticks = 0;
             let what = if process.ready { "hangs" } else { "never-ready" };
             alert(PROGRAM, format_args!("event={what} program={} action=kill", process.program.name()));
             self.kill(key);
@@ -278,5 +288,49 @@ const fn still_ms_max(process: &Process) -> u64 {
         (true, _) => limits::STILL_MS_MAX,
         (false, true) => limits::ZYGOTE_READY_MS_MAX,
         (false, false) => limits::READY_MS_MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_sys::page::PageReader;
+
+    fn child() -> Process {
+        let (control, _) = crate::spawn::pair(rustix::net::SocketType::SEQPACKET).unwrap();
+        let page_fd = fosse_sys::memfd::page("test", fosse_counters::PAGE_BYTES).unwrap();
+        Process {
+            program: Program::Parse,
+            lane: None,
+            pid: None,
+            slot: 0,
+            control,
+            page: PageReader::map(&page_fd).unwrap(),
+            page_fd,
+            pipes: Vec::new(),
+            ready: false,
+            turns: 0,
+            still_ticks: 0,
+            leaving: false,
+            killed: false,
+            zygote: false,
+            keeps_records: false,
+        }
+    }
+
+    #[test]
+    fn the_exit_of_a_stranger_is_no_exit_of_who_gets_its_number_later() {
+        let (event_loop, pid, end) = (EventLoop::new().unwrap(), Pid::from_raw(7).unwrap(), End::Exit(0));
+        let mut children = Children::new(vec![false]);
+        children.exited_early(pid, end);
+        let key = children.insert(child(), &event_loop).unwrap();
+        children.launch_sent(key, None);
+        children.exited_early(Pid::from_raw(8).unwrap(), end);
+        assert_eq!(children.launch_done(0), Some(key));
+        assert_eq!(children.early_exit(pid), None);
+        // Nor is one that came while a launch had no reply, once none has.
+        children.launch_sent(key, None);
+        assert_eq!(children.launch_done(1), Some(key));
+        assert_eq!(children.early_exit(Pid::from_raw(8).unwrap()), None);
     }
 }

@@ -96,8 +96,8 @@ fn run_one_shot(
     let process = Some(spawn(children, cx, program, options)?);
     rustix::io::ioctl_fionbio(&read, true)?;
     cx.event_loop.add(&read, token::of(token::OUTPUT), Interest::IN)?;
-    let until_ms = cx.event_loop.now_ms().saturating_add(limits::COMPILE_MS_MAX);
-    let compilation = Compilation { process, out: Some(read), bytes: Vec::new(), plan, until_ms };
+    let ticks_left = limits::COMPILE_MS_MAX / fosse_eventloop::TICK_MS;
+    let compilation = Compilation { process, out: Some(read), bytes: Vec::new(), plan, ticks_left };
     reload.state = ReloadState::Compiling(Box::new(compilation));
     Ok(())
 }
@@ -149,10 +149,11 @@ pub(crate) fn one_shot_exited(reload: &mut Reload, key: Key, name: &str, end: En
     Err(format!("fosse-{name} {end}"))
 }
 
-/// Kills a one-shot that takes too long. Returns whether one did.
-pub(crate) fn kill_overdue(reload: &Reload, children: &mut Children, now_ms: u64) -> bool {
-    let ReloadState::Compiling(compilation) = &reload.state else { return false };
-    if compilation.until_ms > now_ms {
+/// Kills a one-shot that takes too long. Returns whether one did. Called at every tick.
+pub(crate) fn kill_overdue(reload: &mut Reload, children: &mut Children) -> bool {
+    let ReloadState::Compiling(compilation) = &mut reload.state else { return false };
+    if compilation.ticks_left > 0 {
+        compilation.ticks_left -= 1;
         return false;
     }
     compilation.process.into_iter().for_each(|key| children.kill(key));

@@ -20,6 +20,7 @@ pub(crate) const READY_MS_MAX: u64 = 20_000;
 pub(crate) const ZYGOTE_READY_MS_MAX: u64 = 120_000;
 
 /// A process whose turn counter has not moved for this long hangs: counters move every half second.
+/// Counted in ticks of start, so that a machine that was paused kills nobody.
 pub(crate) const STILL_MS_MAX: u64 = 3_000;
 
 /// Time a lane that lost a process may take to respond as it still can before the rest of it is

@@ -29,8 +29,9 @@ pub(crate) struct Process {
     pub ready: bool,
     /// Its turn counter when it last moved.
     pub turns: u64,
-    /// The time of that move, or of the start, in milliseconds of the monotonic clock.
-    pub moved_ms: u64,
+    /// Ticks of start since that move, or since its own start. Not a time: where the whole machine
+    /// stands still nobody moves, and start does not tick either.
+    pub still_ticks: u64,
     /// Its exit is wanted: draining, replaced, or killed by start.
     pub leaving: bool,
     /// start has killed it.

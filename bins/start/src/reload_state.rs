@@ -40,8 +40,8 @@ pub(crate) struct Compilation {
     pub bytes: Vec<u8>,
     /// The plan, once fosse-config has made it and fosse-load runs.
     pub plan: Option<Plan>,
-    /// It fails after this, in milliseconds of the monotonic clock.
-    pub until_ms: u64,
+    /// Ticks of start that it may still take.
+    pub ticks_left: u64,
 }
 
 /// The reload that is under way, and the one that is wanted after it.

@@ -48,7 +48,7 @@ pub(crate) fn spawn(
         pipes: Vec::new(),
         ready: false,
         turns: 0,
-        moved_ms: cx.event_loop.now_ms(),
+        still_ticks: 0,
         leaving: false,
         killed: false,
         zygote: options.zygote,

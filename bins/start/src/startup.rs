@@ -72,7 +72,7 @@ fn supervisor(mut options: Options) -> Result<Supervisor, Errno> {
 /// Takes over from the start this one was executed by, if there is one.
 fn take_over(state: &mut State) {
     let Some(table) = table_of_predecessor() else { return };
-    match decode(&table, state.event_loop.now_ms()) {
+    match decode(&table) {
         Ok(left) => state.take_over(left),
         Err(error) => temporary(PROGRAM, format_args!("unable to take over from the start before: {error}")),
     }

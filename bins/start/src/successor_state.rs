@@ -97,12 +97,11 @@ pub(crate) fn encode<'e>(
     Ok((w.out, w.fds))
 }
 
-/// Decodes the table of a predecessor. `now_ms` counts as the time of the processes' last sign of
-/// life.
+/// Decodes the table of a predecessor.
 ///
 /// # Errors
 /// [`WireError`] where the table is not what this version writes.
-pub(crate) fn decode(table: &[u8], now_ms: u64) -> Result<Inheritance, WireError> {
+pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
     let mut r = Reader(Cursor::new(table));
     if r.0.array::<8>()? != MAGIC {
         return Err(WireError::Field("magic"));
@@ -120,7 +119,7 @@ pub(crate) fn decode(table: &[u8], now_ms: u64) -> Result<Inheritance, WireError
     let mut penalties = Penalties::default();
     r.list(Reader::strike)?.into_iter().for_each(|strike| penalties.keep(strike));
     let lanes = Lanes::of(r.list(Reader::lane)?, next_lane);
-    let processes = r.list(|r| r.process(now_ms))?;
+    let processes = r.list(Reader::process)?;
     r.0.end()?;
     let generation = Generation { plan, number, blobs, rules, zygote: None, keeps_records, addresses };
     Ok(Inheritance { generation, next_launch, listeners, fork_server, penalties, lanes, processes })
@@ -247,7 +246,7 @@ impl Reader<'_> {
         Ok(Lane { number, generation, core, processes: Vec::new(), accept_end, state, suspect: None })
     }
 
-    fn process(&mut self, now_ms: u64) -> Result<Process, WireError> {
+    fn process(&mut self) -> Result<Process, WireError> {
         let program = Program::from_byte(self.0.u8()?)?;
         let lane = self.list(|r| r.0.u32())?.pop();
         let pid = pid_of(self.0.u32()?);
@@ -277,7 +276,7 @@ impl Reader<'_> {
             pipes,
             ready,
             turns,
-            moved_ms: now_ms,
+            still_ticks: 0,
             leaving,
             killed,
             zygote,

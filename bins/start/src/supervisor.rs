@@ -83,12 +83,12 @@ impl Supervisor {
 
     fn on_tick(&mut self) {
         self.notify.alive();
-        self.state.children.kill_hung(self.state.event_loop.now_ms());
+        self.state.children.kill_hung();
         if self.ending.is_some() {
             self.notify.still_stopping();
         }
         shutdown::kill_overdue(&mut self.state, self.ending.as_mut());
-        if compile::kill_overdue(&self.reload, &mut self.state.children, self.state.event_loop.now_ms()) {
+        if compile::kill_overdue(&mut self.reload, &mut self.state.children) {
             self.reload_failed("compiling took too long");
         } else if self.reload.is_idle() && self.reload.wanted {
             self.begin_reload();
@@ -143,7 +143,7 @@ impl Supervisor {
         match message {
             ToStart::Ready if !process.ready => {
                 process.ready = true;
-                process.moved_ms = self.state.event_loop.now_ms();
+                process.still_ticks = 0;
                 self.on_ready(key);
             }
             ToStart::Drained => {}

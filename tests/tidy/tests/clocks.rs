@@ -11,6 +11,7 @@ use fosse_tidy::{File, files, none};
 const SLEEPS: &[(&str, usize, &str)] = &[
     ("bins/accept", 1, "a second in which work is counted"),
     ("bins/parse", 6, "looks at a channel; clients that drip; a limit that must pass"),
+    ("bins/start", 1, "a machine stands still for longer than a hang may last"),
     ("bins/static", 2, "looks for the socket; a file gets old enough for a strong tag"),
     ("bins/store", 1, "a record's time must pass"),
     ("bins/waf-filter", 2, "a backend that waits for the word of the test"),

@@ -116,7 +116,12 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::CLONE, Args::All(&[Cond::Lacks(0, CLONE_NEW)]), "making processes; no namespace comes with one"),
     Row::seen(call::EXECVEAT, Args::Any, "programs are executed by descriptor"),
     Row::seen(call::WAIT4, Args::Any, "a child's exit is a message"),
-    Row::seen(call::KILL, Args::All(&[Cond::AtMost(0, PID_MAX)]), "what hangs is ended: one process, never a group"),
+    Row::seen(
+        call::KILL,
+        // 0 is the caller's own group, a negative number another, -1 everybody (kill(2)).
+        Args::All(&[Cond::AtLeast(0, 1), Cond::AtMost(0, PID_MAX)]),
+        "what hangs is ended: one process, never a group",
+    ),
     Row::seen(call::SIGNALFD4, Args::Any, "start after an upgrade"),
     Row::seen(call::EXIT_GROUP, Args::Any, "exit"),
     Row::seen(call::SCHED_GETAFFINITY, Args::Any, "how many cores there are"),

@@ -95,6 +95,8 @@ pub enum Cond {
     Masked(u8, u32, u32),
     /// int argument `.0` is at most `.1`.
     AtMost(u8, u32),
+    /// int argument `.0`, taken without a sign, is at least `.1`.
+    AtLeast(u8, u32),
     /// Pointer or size argument `.0` equals `.1`, in 64 bits.
     IsLong(u8, u64),
     /// int argument `.0` is this process's own PID.

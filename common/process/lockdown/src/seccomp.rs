@@ -88,12 +88,13 @@ fn rule(conditions: &[Cond]) -> Result<SeccompRule, Refusal> {
 
 fn condition(cond: &Cond) -> Result<SeccompCondition, seccompiler::BackendError> {
     use SeccompCmpArgLen::{Dword, Qword};
-    use SeccompCmpOp::{Eq, Le, MaskedEq};
+    use SeccompCmpOp::{Eq, Ge, Le, MaskedEq};
     let (index, len, operator, value) = match *cond {
         Cond::Is(index, value) => (index, Dword, Eq, u64::from(value)),
         Cond::Lacks(index, bits) => (index, Dword, MaskedEq(u64::from(bits)), 0),
         Cond::Masked(index, mask, value) => (index, Dword, MaskedEq(u64::from(mask)), u64::from(value)),
         Cond::AtMost(index, value) => (index, Dword, Le, u64::from(value)),
+        Cond::AtLeast(index, value) => (index, Dword, Ge, u64::from(value)),
         Cond::IsLong(index, value) => (index, Qword, Eq, value),
         Cond::OwnPid(index) => (index, Dword, Eq, u64::from(std::process::id())),
     };

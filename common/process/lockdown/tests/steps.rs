@@ -48,6 +48,7 @@ const CASES: &[(&str, fn())] = &[
     ("root_without_capabilities_is_refused", root_without_capabilities_is_refused),
     ("a_launcher_keeps_the_capabilities_it_names", a_launcher_keeps_the_capabilities_it_names),
     ("a_launcher_notices_a_kernel_that_drops_nothing", a_launcher_notices_a_kernel_that_drops_nothing),
+    ("a_launcher_signals_processes_and_no_group", a_launcher_signals_processes_and_no_group),
     ("no_sandbox_says_so", no_sandbox_says_so),
     ("refuses_a_process_with_threads", refuses_a_process_with_threads),
     ("dies_with_its_parent_unless_told_otherwise", dies_with_its_parent_unless_told_otherwise),
@@ -332,6 +333,24 @@ fn a_launcher_notices_a_kernel_that_drops_nothing() {
             }
         });
         assert_eq!(ended.text, "unable to lock down: capabilities: the kernel did not drop them", "call {call}");
+    }
+}
+
+fn a_launcher_signals_processes_and_no_group() {
+    type Signal = fn(rustix::process::Pid, rustix::process::Pid) -> rustix::io::Result<()>;
+    use rustix::process::{getpid, test_kill_current_process_group, test_kill_process, test_kill_process_group};
+    let (own, group) = (getpid(), rustix::process::getpgrp());
+    let signals: [(Signal, Option<i32>); 3] = [
+        (|own, _| test_kill_process(own), None),
+        (|_, _| test_kill_current_process_group(), Some(libc::SIGSYS)),
+        (|_, group| test_kill_process_group(group), Some(libc::SIGSYS)),
+    ];
+    for (signal, end) in signals {
+        let ended = in_child(move || {
+            fosse_lockdown::launcher::lock_launcher(Mode::Default).unwrap();
+            i32::from(signal(own, group).is_err())
+        });
+        assert_eq!((ended.code, ended.signal), (end.is_none().then_some(0), end));
     }
 }
 
