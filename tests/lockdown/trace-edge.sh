@@ -96,6 +96,7 @@ SecRule IP:hits "@gt 1000000" "id:3,phase:1,deny"
 RULES
 cat > "$work/etc/fosse.toml" <<TOML
 lanes = 1
+scheduling = "batch"
 access_log = "access.log"
 status_socket = "$work/status.sock"
 deny = ["deny.txt"]

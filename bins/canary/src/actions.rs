@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::IoSliceMut;
 
 use fosse_sys::probe::{self, PROBES};
-use fosse_sys::process::{Fork, exit_now};
+use fosse_sys::process::{Fork, Policy, exit_now};
 use nix::sched::CloneFlags;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 use nix::unistd::{Gid, Uid, setresgid, setresuid};
@@ -121,6 +121,8 @@ const PROCESSES: &[Action] = &[
             .map_err(errno)
     }),
     Action::new("sched_setaffinity", |fixture| fosse_sys::process::pin(Some(fixture.sibling), 0)),
+    Action::new("sched_setscheduler", |fixture| fosse_sys::process::set_policy(fixture.sibling, Policy::Batch)),
+    Action::new("setpriority", |fixture| fosse_sys::process::set_nice(fixture.sibling, 1)),
 ];
 
 const MEMORY: &[Action] = &[

@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-use fosse_die::alert;
+use fosse_die::{alert, warning};
 use fosse_eventloop::slab::{Key, Slab};
 use fosse_eventloop::{EventLoop, Interest, TICK_MS};
 use fosse_fdpass::Received;
@@ -22,6 +22,7 @@ use rustix::{
 use crate::{
     PROGRAM, limits,
     process::{End, Process, number_of},
+    scheduling::Wanted,
     throttle::Throttle,
     token,
 };
@@ -39,6 +40,8 @@ pub(crate) struct Children {
     /// Exits of children whose launch has no reply yet, by process ID.
     early_exits: HashMap<u32, End>,
     throttles: HashMap<Program, Throttle>,
+    /// The kernel has refused to let start schedule a process.
+    unschedulable: bool,
 }
 
 impl Children {
@@ -51,6 +54,7 @@ impl Children {
             next_launch: 0,
             early_exits: HashMap::new(),
             throttles: HashMap::new(),
+            unschedulable: false,
         }
     }
 
@@ -264,6 +268,24 @@ impl Children {
         }
     }
 
+    /// Schedules each process by what it does. The first refusal is the last attempt: no later one
+    /// would end otherwise.
+    pub(crate) fn schedule(&mut self, wanted: &Wanted, now_ms: u64) {
+        if self.unschedulable {
+            return;
+        }
+        for key in self.keys(|process| process.ready && !process.zygote) {
+            let Some(process) = self.get_mut(key) else { continue };
+            let Some(pid) = process.pid else { continue };
+            if let Err(errno) = process.schedule.update(process.program, pid, wanted, now_ms) {
+                let cure = "CAP_SYS_NICE, or scheduling = \"inherit\" in fosse.toml";
+                warning(PROGRAM, format_args!("event=not-scheduled error=\"{errno}\" cure='{cure}'"));
+                self.unschedulable = true;
+                return;
+            }
+        }
+    }
+
     /// Returns whether a program may be started now.
     pub(crate) fn may_start(&self, program: Program, now_ms: u64) -> bool {
         self.throttles.get(&program).is_none_or(|throttle| throttle.allows(now_ms))
@@ -310,6 +332,7 @@ mod tests {
             pipes: Vec::new(),
             ready: false,
             turns: 0,
+            schedule: crate::scheduling::Schedule::default(),
             still_ticks: 0,
             leaving: false,
             killed: false,

@@ -26,6 +26,7 @@ mod programs;
 mod reap;
 mod reload;
 mod reload_state;
+mod scheduling;
 mod services;
 mod shutdown;
 mod spawn;

@@ -19,6 +19,17 @@ pub(crate) const READY_MS_MAX: u64 = 20_000;
 /// where the core is slow or shared.
 pub(crate) const ZYGOTE_READY_MS_MAX: u64 = 120_000;
 
+/// Share of a core, in percent, from which a program on the path counts as busy: waking up for each
+/// byte costs more from there on than waiting for a batch.
+pub(crate) const BUSY_CPU_PERCENT_MIN: u128 = 20;
+
+/// Share of a core below which it counts as quiet again; between the two it stays what it is.
+pub(crate) const QUIET_CPU_PERCENT_MAX: u128 = 10;
+
+/// Nice value of a quiet program. A process that never sleeps, at nice 0, has a ninth of its
+/// weight, so it gives up the core when the program wakes up.
+pub(crate) const QUIET_NICE: i32 = -10;
+
 /// A process whose turn counter has not moved for this long hangs: counters move every half second.
 /// Counted in ticks of start, so that a machine that was paused kills nobody.
 pub(crate) const STILL_MS_MAX: u64 = 3_000;

@@ -6,6 +6,8 @@ use fosse_sys::page::PageReader;
 use fosse_wire::{launch::Program, start::Stream};
 use rustix::process::{Pid, WaitStatus};
 
+use crate::scheduling::Schedule;
+
 /// A process.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -29,6 +31,8 @@ pub(crate) struct Process {
     pub ready: bool,
     /// Its turn counter when it last moved.
     pub turns: u64,
+    /// Its scheduling.
+    pub schedule: Schedule,
     /// Ticks of start since that move, or since its own start. Not a time: where the whole machine
     /// stands still nobody moves, and start does not tick either.
     pub still_ticks: u64,

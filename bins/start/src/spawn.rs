@@ -22,6 +22,7 @@ use crate::{
     launcher::{Launcher, SpawnContext},
     limits,
     process::Process,
+    scheduling::Schedule,
     spawn_options::SpawnOptions,
 };
 
@@ -48,6 +49,7 @@ pub(crate) fn spawn(
         pipes: Vec::new(),
         ready: false,
         turns: 0,
+        schedule: Schedule::default(),
         still_ticks: 0,
         leaving: false,
         killed: false,

@@ -18,6 +18,7 @@ use crate::{
     penalties::Penalties,
     process::Process,
     reload_state::Reload,
+    scheduling::Wanted,
     services,
     services::Services,
     spawn_options::SpawnOptions,
@@ -64,6 +65,12 @@ impl State {
             self.adopt(process);
         }
         self.services.store_outdated = self.services.store.is_some();
+    }
+
+    /// Schedules each process by what it does (sched(7)).
+    pub(crate) fn schedule(&mut self) {
+        let wanted = Wanted { scheduling: self.generation.plan.scheduling, privileged: self.launcher.privileged };
+        self.children.schedule(&wanted, self.event_loop.now_ms());
     }
 
     fn adopt(&mut self, process: Process) {

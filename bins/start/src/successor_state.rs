@@ -15,6 +15,7 @@ use crate::{
     listeners::{Listeners, Open, status_place},
     penalties::Penalties,
     process::{Process, number_of, pid_of},
+    scheduling::Schedule,
 };
 use fosse_plan::Plan;
 use fosse_sys::page::PageReader;
@@ -276,6 +277,7 @@ impl Reader<'_> {
             pipes,
             ready,
             turns,
+            schedule: Schedule::default(),
             still_ticks: 0,
             leaving,
             killed,

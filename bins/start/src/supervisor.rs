@@ -83,6 +83,7 @@ impl Supervisor {
 
     fn on_tick(&mut self) {
         self.notify.alive();
+        self.state.schedule();
         self.state.children.kill_hung();
         if self.ending.is_some() {
             self.notify.still_stopping();

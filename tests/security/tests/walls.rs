@@ -60,9 +60,9 @@ fn every_process_has_a_user_of_its_own_and_nothing_else() {
 fn who_makes_processes_has_what_that_needs_and_nothing_else() {
     let backend = Backend::start();
     let Some(edge) = edge(&backend) else { return };
-    // KILL, SETGID, SETUID, SETPCAP; start has NET_BIND_SERVICE, CHOWN, DAC_OVERRIDE and FOWNER
-    // beside them.
-    let (spawns, listens) = (0x1e0, 0x40b);
+    // KILL, SETGID, SETUID, SETPCAP; start has NET_BIND_SERVICE, CHOWN, DAC_OVERRIDE, FOWNER
+    // and SYS_NICE beside them.
+    let (spawns, listens) = (0x1e0, 0x0080_040b);
     let start = edge.start();
     let mut makers: Vec<(Process, u64)> = vec![(start, spawns | listens)];
     makers.extend(edge.processes().into_iter().filter(is_zygote).map(|zygote| (zygote, spawns)));

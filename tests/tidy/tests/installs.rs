@@ -71,8 +71,18 @@ fn service_directories_have_what_their_supervisors_expect() {
 fn the_unit_leaves_start_what_it_needs_and_nothing_else() {
     let unit = read("packaging/systemd/fosse.service");
     let line = unit.lines().find_map(|line| line.strip_prefix("CapabilityBoundingSet=")).unwrap();
-    let expected =
-        ["SETUID", "SETGID", "SETPCAP", "KILL", "NET_BIND_SERVICE", "CHOWN", "FOWNER", "DAC_OVERRIDE", "SYS_ADMIN"];
+    let expected = [
+        "SETUID",
+        "SETGID",
+        "SETPCAP",
+        "KILL",
+        "NET_BIND_SERVICE",
+        "CHOWN",
+        "FOWNER",
+        "DAC_OVERRIDE",
+        "SYS_NICE",
+        "SYS_ADMIN",
+    ];
     assert_eq!(line.split(' ').map(|word| word.trim_start_matches("CAP_")).collect::<Vec<_>>(), expected);
     assert!(unit.contains("RestartPreventExitStatus=100") && unit.contains("Type=notify\n"));
     // yes would answer openat2(2) with ENOSYS: no rule file, list or log could be opened.

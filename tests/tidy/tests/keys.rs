@@ -23,6 +23,7 @@ const WAF_FILTER: &str = "bins/waf-filter";
 const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("top", "lanes", &[START]),
     ("top", "uid_base", &[START]),
+    ("top", "scheduling", &[START]),
     ("top", "drain_seconds_max", &[PARSE, START]),
     ("top", "stop_seconds_max", &[START]),
     ("top", "access_log", &[PARSE, START]),

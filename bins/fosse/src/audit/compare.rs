@@ -1,7 +1,15 @@
 //! Compares processes with what is expected of them: every difference is one line.
 
-use super::expected::{Expected, FORK_SERVER_CAPABILITIES, Most, PASSING, PROGRAMS, Place, START_CAPABILITIES, ZYGOTE};
+use super::expected::{
+    Expected, FORK_SERVER_CAPABILITIES, Most, PASSING, PROGRAMS, Place, START_CAPABILITIES, Scheduled, ZYGOTE,
+};
 use super::kernel::{Kind, NAMESPACES, Seen};
+
+/// Policies, by their numbers (sched(7)).
+const SCHED_OTHER: u32 = 0;
+const SCHED_BATCH: u32 = 3;
+/// The nice value that fosse-start gives to a quiet program.
+const QUIET_NICE: i32 = -10;
 
 /// The role of a process, by its parent and the file it was executed from.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +73,7 @@ pub(crate) fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
             layers(seen, start, privileged, &mut found);
             namespaces(seen, start, if privileged { expected.place } else { Place::Host }, &mut found);
             descriptors(seen, expected, &mut found);
+            scheduling(seen, start, expected.scheduled, &mut found);
         }
         Role::Passing => layers(seen, start, privileged, &mut found),
         Role::Stranger => found.push(format!("no program of an edge: {}", seen.name)),
@@ -139,6 +148,34 @@ fn namespaces(seen: &Seen, start: &Seen, place: Place, found: &mut Vec<String>) 
             _ => {}
         }
     }
+}
+
+/// Compares policy and nice value. Those of fosse-start are right for each: a configuration may say
+/// that its children inherit them.
+fn scheduling(seen: &Seen, start: &Seen, scheduled: Scheduled, found: &mut Vec<String>) {
+    let by_load = match (seen.policy, seen.nice) {
+        (SCHED_OTHER, QUIET_NICE | 0) => scheduled != Scheduled::AsStart,
+        (SCHED_BATCH, 0) => scheduled == Scheduled::ByLoadOrBatch,
+        _ => false,
+    };
+    if !by_load && (seen.policy, seen.nice) != (start.policy, start.nice) {
+        found.push(format!("scheduled as {}, which nobody but fosse-start sets", policy(seen)));
+    }
+}
+
+/// Returns policy and nice value for people.
+#[must_use]
+pub(crate) fn policy(seen: &Seen) -> String {
+    let policy = match seen.policy {
+        SCHED_OTHER => "other",
+        1 => "fifo",
+        2 => "rr",
+        SCHED_BATCH => "batch",
+        5 => "idle",
+        6 => "deadline",
+        _ => "unknown",
+    };
+    if seen.nice == 0 { policy.to_owned() } else { format!("{policy}{:+}", seen.nice) }
 }
 
 fn descriptors(seen: &Seen, expected: &Expected, found: &mut Vec<String>) {
@@ -240,7 +277,7 @@ mod tests {
     #[test]
     fn every_wall_that_is_down_is_one_difference() {
         type Change = fn(&mut Seen);
-        let changes: [(Change, &str); 16] = [
+        let changes: [(Change, &str); 19] = [
             (|s| s.uids = vec![0; 4], "root's"),
             (|s| s.uids = vec![70_001, 0, 70_001, 70_001], "UIDs differ"),
             (|s| s.gids = vec![70_001, 70_001, 5, 70_001], "GIDs differ"),
@@ -259,6 +296,9 @@ mod tests {
                 |s| s.fds.as_mut().unwrap().push((20, Kind::TcpListener)),
                 "1 tcp-listener descriptors (none is expected): [20]",
             ),
+            (|s| s.policy = 1, "scheduled as fifo"),
+            (|s| s.nice = -20, "scheduled as other-20"),
+            (|s| (s.policy, s.nice) = (3, -10), "scheduled as batch-10"),
             (|s| s.name = "sh".into(), "no program of an edge: sh"),
         ];
         for (change, expected) in changes {
@@ -267,6 +307,18 @@ mod tests {
             let found = differences(&process, &start());
             assert!(found.iter().any(|line| line.contains(expected)), "{expected}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_program_is_scheduled_by_its_load_or_as_start_is() {
+        let scheduled = |policy, nice, start: (u32, i32)| {
+            let (mut one, mut from) = (parse(), self::start());
+            (one.policy, one.nice) = (policy, nice);
+            (from.policy, from.nice) = start;
+            differences(&one, &from).is_empty()
+        };
+        assert!(scheduled(0, -10, (0, 0)) && scheduled(0, 0, (3, 5)) && scheduled(3, 0, (0, 0)));
+        assert!(scheduled(5, 7, (5, 7)) && !scheduled(5, 7, (5, 8)));
     }
 
     #[test]

@@ -47,6 +47,17 @@ pub(crate) enum Place {
     Host,
 }
 
+/// The scheduling of a program (sched(7)), where it is not that of fosse-start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheduled {
+    /// As fosse-start is.
+    AsStart,
+    /// By what it does: SCHED_OTHER, nice -10 or 0.
+    ByLoad,
+    /// The same, or SCHED_BATCH.
+    ByLoadOrBatch,
+}
+
 /// The role of a process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected {
@@ -54,6 +65,8 @@ pub(crate) struct Expected {
     pub name: &'static str,
     /// Its namespaces.
     pub place: Place,
+    /// Its scheduling.
+    pub scheduled: Scheduled,
     /// Its descriptors, beside those of every process.
     pub holds: &'static [Holds],
 }
@@ -83,6 +96,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-accept",
         place: Place::Namespaces,
+        scheduled: Scheduled::ByLoadOrBatch,
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             any(Kind::UnixSeqpacket, "a channel to each lane"),
@@ -97,6 +111,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-parse",
         place: Place::Namespaces,
+        scheduled: Scheduled::ByLoadOrBatch,
         holds: &[
             holds(Kind::Pipe, 2, "log, access log"),
             holds(Kind::UnixSeqpacket, 2, "accept, dispatch"),
@@ -107,6 +122,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-waf-filter",
         place: Place::Namespaces,
+        scheduled: Scheduled::ByLoad,
         holds: &[
             holds(Kind::Pipe, 2, "log, audit log"),
             holds(Kind::UnixStream, 4, "the ring, both ways"),
@@ -117,6 +133,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-dispatch",
         place: Place::Namespaces,
+        scheduled: Scheduled::ByLoad,
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::UnixSeqpacket, 2, "client sockets from parse, backend sockets from connect"),
@@ -128,6 +145,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-connect",
         place: Place::Host,
+        scheduled: Scheduled::ByLoad,
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::UnixSeqpacket, 2, "dispatch"),
@@ -138,6 +156,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-log",
         place: Place::Namespaces,
+        scheduled: Scheduled::AsStart,
         holds: &[
             any(Kind::Pipe, "lines of every process"),
             holds(Kind::File, 4, "where the log is written to"),
@@ -149,6 +168,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-status",
         place: Place::Namespaces,
+        scheduled: Scheduled::AsStart,
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::UnixListener, 1, "its socket"),
@@ -158,6 +178,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-store",
         place: Place::Namespaces,
+        scheduled: Scheduled::AsStart,
         holds: &[holds(Kind::Pipe, 1, "log"), any(Kind::UnixStream, "a filter of each lane")],
     },
 ];
@@ -166,6 +187,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
 pub(crate) const ZYGOTE: Expected = Expected {
     name: "fosse-waf-filter",
     place: Place::Namespaces,
+    scheduled: Scheduled::AsStart,
     holds: &[
         holds(Kind::Pipe, 1, "log"),
         holds(Kind::File, 1, "start's log"),
@@ -179,8 +201,8 @@ pub(crate) const ZYGOTE: Expected = Expected {
 /// The programs that come and go.
 pub(crate) const PASSING: &[&str] = &["fosse-config", "fosse-load"];
 
-/// CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE: listeners and
-/// making processes.
-pub(crate) const START_CAPABILITIES: u64 = 1 << 0 | 1 << 1 | 1 << 3 | FORK_SERVER_CAPABILITIES | 1 << 10;
+/// CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, SYS_NICE:
+/// listeners, making processes and scheduling them.
+pub(crate) const START_CAPABILITIES: u64 = 1 << 0 | 1 << 1 | 1 << 3 | FORK_SERVER_CAPABILITIES | 1 << 10 | 1 << 23;
 /// KILL, SETGID, SETUID, SETPCAP: making processes.
 pub(crate) const FORK_SERVER_CAPABILITIES: u64 = 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8;

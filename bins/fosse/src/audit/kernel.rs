@@ -86,6 +86,10 @@ pub(crate) struct Seen {
     pub filters: u32,
     /// Threads.
     pub threads: u32,
+    /// Its scheduling policy, by its number (sched(7)).
+    pub policy: u32,
+    /// Its nice value.
+    pub nice: i32,
     /// Core dumps, ptrace and /proc/PID/mem are possible.
     pub dumpable: bool,
     /// Its namespaces, in the order of [`NAMESPACES`]; `None` where they cannot be read.
@@ -100,6 +104,7 @@ pub(crate) fn look(pid: u32, sockets: &HashMap<u64, Kind>) -> Option<Seen> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let mut seen = parse_status(&status);
     seen.pid = pid;
+    (seen.policy, seen.nice) = scheduling(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?);
     // The kernel gives what is in /proc of a process that is not dumpable to root.
     let owner = fs::metadata(format!("/proc/{pid}/status")).ok()?.uid();
     seen.dumpable = owner != 0 || seen.uids.get(1) == Some(&0);
@@ -107,6 +112,14 @@ pub(crate) fn look(pid: u32, sockets: &HashMap<u64, Kind>) -> Option<Seen> {
     seen.namespaces = namespaces(pid);
     seen.fds = descriptors(pid, sockets);
     Some(seen)
+}
+
+/// Reads policy and nice value out of `/proc/PID/stat`: fields 41 and 19 of proc(5), counted past
+/// the name, which may hold blanks and brackets. What cannot be read is no policy that may be.
+fn scheduling(stat: &str) -> (u32, i32) {
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3).copied().unwrap_or_default();
+    (field(41).parse().unwrap_or(u32::MAX), field(19).parse().unwrap_or(i32::MAX))
 }
 
 fn name(pid: u32) -> String {
@@ -265,6 +278,13 @@ mod tests {
         );
         assert_eq!((seen.parent, seen.uids, seen.groups), (7, vec![1, 2, 3, 4], vec![5, 6]));
         assert_eq!((seen.capabilities[2], seen.no_new_privs, seen.seccomp, seen.filters), (0xc0, 1, 2, 1));
+    }
+
+    #[test]
+    fn policy_and_nice_value_are_read_past_a_name_with_brackets() {
+        let fields: Vec<String> = (3..=52).map(|number| number.to_string()).collect();
+        assert_eq!(scheduling(&format!("7 (a) b (c) {}", fields.join(" "))), (41, 19));
+        assert_eq!(scheduling("7 (a) S 1"), (u32::MAX, i32::MAX));
     }
 
     #[test]

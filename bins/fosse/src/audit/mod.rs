@@ -12,7 +12,7 @@ use fosse_die::{EXIT_TEMPORARY, Severity, say};
 
 use crate::output::print;
 use crate::{PROGRAM, args::Args, edge::Edge};
-use compare::{Role, by_kind, differences, role, shared_uids};
+use compare::{Role, by_kind, differences, policy, role, shared_uids};
 use kernel::{Kind, Seen};
 
 /// Looks at a process before a difference counts: one that was just spawned is not locked down yet,
@@ -88,8 +88,8 @@ impl Findings {
 
     fn table(&self, lanes: &BTreeMap<u32, u32>) -> String {
         let mut out = format!(
-            "{:20} {:>8} {:>8} {:8} {:>3} {:7} {:10} {:4} DESCRIPTORS\n",
-            "PROCESS", "PID", "UID", "CAPS", "NNP", "SECCOMP", "NAMESPACES", "DUMP"
+            "{:20} {:>8} {:>8} {:8} {:>3} {:7} {:10} {:4} {:8} DESCRIPTORS\n",
+            "PROCESS", "PID", "UID", "CAPS", "NNP", "SECCOMP", "NAMESPACES", "DUMP", "SCHED"
         );
         let Some(start) = &self.start else { return out };
         for (one, differs) in &self.processes {
@@ -147,8 +147,9 @@ fn line(one: &Seen, start: &Seen, lanes: &BTreeMap<u32, u32>) -> String {
     let dump = if one.dumpable { "yes" } else { "no" };
     let fds = one.fds.as_ref().map_or_else(|| "unknown".to_owned(), |fds| described(fds));
     let uid = one.uids.first().copied().unwrap_or(0);
+    let sched = policy(one);
     format!(
-        "{:20} {:>8} {uid:>8} {caps:8} {:>3} {seccomp:7} {namespaces:10} {dump:4} {fds}",
+        "{:20} {:>8} {uid:>8} {caps:8} {:>3} {seccomp:7} {namespaces:10} {dump:4} {sched:8} {fds}",
         label(one, start, lanes),
         one.pid,
         one.no_new_privs

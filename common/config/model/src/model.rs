@@ -16,6 +16,11 @@ section! {
         lanes: Option<u32>, Absent("one per core"), 1..=64;
         /// First UID of the edge's processes; each live process has its own, counted up from here.
         uid_base: u32, Default("70000"), 1000..=4294900000;
+        /// Scheduling of the programs that a request passes through (sched(7)). With "auto" one
+        /// that has little to do runs as soon as it wakes up (nice -10), and a busy one has nice 0
+        /// and, where it reads from clients, SCHED_BATCH; "batch" treats all as busy; "inherit"
+        /// leaves those that are started from then on as fosse-start is.
+        scheduling: Scheduling, Default("\"auto\"");
         /// Longest time of streams and upgraded connections of an old generation after a reload.
         drain_seconds_max: Seconds, Default("300"), 1..=86400;
         /// Longest time of requests and upgraded connections once the edge is told to end, by
@@ -125,6 +130,20 @@ section! {
         /// entry decides.
         deny: Vec<At<FilePath>>, Default("[]"), 0..=64;
     }
+}
+
+words! {
+    /// Scheduling of the programs that a request passes through.
+    Scheduling {
+        /// One with little to do runs as soon as it wakes up (nice -10); a busy one has nice 0, and
+        /// where it reads from clients, SCHED_BATCH.
+        Auto = "auto",
+        /// All are treated as busy.
+        Batch = "batch",
+        /// As the service manager has set them: policy and nice value of fosse-start. Of processes
+        /// that are started from then on.
+        Inherit = "inherit",
+    } "\"auto\", \"batch\" or \"inherit\""
 }
 
 words! {

@@ -55,6 +55,18 @@ pub struct Listener {
     pub place: Place,
 }
 
+/// The scheduling of the programs on a request's path.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheduling {
+    /// By what each of them has to do.
+    #[default]
+    Auto,
+    /// As busy ones always.
+    Batch,
+    /// As start itself is scheduled.
+    Inherit,
+}
+
 /// The configuration of start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -70,6 +82,8 @@ pub struct Plan {
     pub lane_connections_max: u32,
     /// Some site has its responses inspected: waf-filter is a stage of the response path too.
     pub inspect_responses: bool,
+    /// The scheduling of its children.
+    pub scheduling: Scheduling,
     /// In the order of their index.
     pub listeners: Vec<Listener>,
     /// File for access lines, below start's log directory; empty for none.
@@ -96,6 +110,7 @@ impl Plan {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.push(u8::from(self.inspect_responses));
+        out.push(self.scheduling as u8);
         put_count(&mut out, self.listeners.len())?;
         for listener in &self.listeners {
             listener.put(&mut out)?;
@@ -130,6 +145,12 @@ impl Plan {
                 0 => false,
                 1 => true,
                 _ => return Err(WireError::Field("inspect responses")),
+            },
+            scheduling: match c.u8()? {
+                0 => Scheduling::Auto,
+                1 => Scheduling::Batch,
+                2 => Scheduling::Inherit,
+                _ => return Err(WireError::Field("scheduling")),
             },
             ..Self::default()
         };
@@ -212,6 +233,7 @@ mod tests {
             stop_seconds_max: Duration::from_millis(6),
             lane_connections_max: 9,
             inspect_responses: true,
+            scheduling: Scheduling::Inherit,
             listeners: vec![
                 Listener { name: b"http".to_vec(), place: Place::Tcp { addr: [1; 16], port: 80 } },
                 Listener {

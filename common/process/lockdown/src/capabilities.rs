@@ -29,8 +29,8 @@ pub use caps::Capability;
 pub const SPAWN: &[Capability] =
     &[Capability::CAP_SETUID, Capability::CAP_SETGID, Capability::CAP_SETPCAP, Capability::CAP_KILL];
 
-/// The capabilities of start: to make processes, to bind low ports, and to make socket files with
-/// an owner and a mode.
+/// The capabilities of start: to make processes, to bind low ports, to make socket files with an
+/// owner and a mode, and to set the scheduling policy of other users' processes.
 pub const START: &[Capability] = &[
     Capability::CAP_SETUID,
     Capability::CAP_SETGID,
@@ -40,6 +40,7 @@ pub const START: &[Capability] = &[
     Capability::CAP_CHOWN,
     Capability::CAP_FOWNER,
     Capability::CAP_DAC_OVERRIDE,
+    Capability::CAP_SYS_NICE,
 ];
 
 /// Keeps `kept`, as far as this process has them, in the effective, permitted and bounding sets,

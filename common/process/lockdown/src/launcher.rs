@@ -24,6 +24,11 @@ const AF_INET: u32 = 2;
 const AF_INET6: u32 = 10;
 const SOCK_TYPE: u32 = 0xf;
 const SOCK_STREAM: u32 = 1;
+/// sched(7)
+const SCHED_OTHER: u32 = 0;
+const SCHED_BATCH: u32 = 3;
+/// sys/resource.h
+const PRIO_PROCESS: u32 = 0;
 /// The greatest process ID. As kill(2) reads it, a greater number is negative: a group, or all
 /// processes.
 const PID_MAX: u32 = 0x7fff_ffff;
@@ -110,7 +115,7 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::PPOLL, Args::Any, "the fork server waits; log asks for room"),
     Row::seen(call::POLL, Args::Any, "Rust looks at descriptors 0 to 2 at its start"),
     Row::seen(call::SCHED_YIELD, Args::Any, "lingering; hot"),
-    Row::platform(call::CLOCK_GETTIME, Args::Any, "where the vDSO has no clock"),
+    Row::platform(call::CLOCK_GETTIME, Args::Any, "CPU time of a child; and where the vDSO has no clock"),
     Row::platform(call::RESTART_SYSCALL, Args::Any, "the kernel resumes a sleep with it"),
     // Making processes and ending.
     Row::seen(call::CLONE, Args::All(&[Cond::Lacks(0, CLONE_NEW)]), "making processes; no namespace comes with one"),
@@ -125,7 +130,18 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::SIGNALFD4, Args::Any, "start after an upgrade"),
     Row::seen(call::EXIT_GROUP, Args::Any, "exit"),
     Row::seen(call::SCHED_GETAFFINITY, Args::Any, "how many cores there are"),
-    Row::seen(call::SCHED_SETAFFINITY, Args::Any, "a lane lives on one core"),
+    Row::seen(call::SCHED_SETAFFINITY, Args::All(&[Cond::Is(0, 0)]), "a lane lives on one core; each pins itself"),
+    Row::seen(
+        call::SCHED_SETSCHEDULER,
+        Args::All(&[Cond::Is(1, SCHED_OTHER)]),
+        "what wakes up runs at once, where it is a program with little to do",
+    ),
+    Row::seen(
+        call::SCHED_SETSCHEDULER,
+        Args::All(&[Cond::Is(1, SCHED_BATCH)]),
+        "a busy program lets others finish; never a policy of real time",
+    ),
+    Row::seen(call::SETPRIORITY, Args::All(&[Cond::Is(0, PRIO_PROCESS)]), "the same; never a group or a user"),
     Row::platform(call::TGKILL, Args::Any, "abort; each program's own filter lets it signal itself alone"),
     Row::seen(call::GETPID, Args::Any, "a child's own number"),
     Row::platform(call::GETTID, Args::Any, "abort asks for the thread to signal"),

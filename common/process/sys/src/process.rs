@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::process::Pid;
@@ -73,6 +74,58 @@ pub fn pin(pid: Option<Pid>, core: usize) -> Result<(), Errno> {
     let mut set = rustix::thread::CpuSet::new();
     set.set(core);
     rustix::thread::sched_setaffinity(pid, &set)
+}
+
+/// The scheduling policy of a process that is none of real time (sched(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// `SCHED_OTHER`: one that wakes up may take the core from one that runs.
+    Other,
+    /// `SCHED_BATCH`: one that wakes up waits until the one that runs sleeps or has had its slice.
+    Batch,
+}
+
+/// Sets the scheduling policy of `pid` (sched_setscheduler(2)). Another user's process needs
+/// `CAP_SYS_NICE`.
+///
+/// # Errors
+/// `ESRCH` where there is no such process, `EPERM`.
+pub fn set_policy(pid: Pid, policy: Policy) -> Result<(), Errno> {
+    let policy = match policy {
+        Policy::Other => libc::SCHED_OTHER,
+        Policy::Batch => libc::SCHED_BATCH,
+    };
+    let param = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the kernel reads one sched_param, which lives until the call returns.
+    let result = unsafe { libc::sched_setscheduler(pid.as_raw_nonzero().get(), policy, &raw const param) };
+    if result == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+/// Sets the nice value of `pid` (setpriority(2)), -20 to 19. To lower one, or to set another
+/// user's, needs `CAP_SYS_NICE`.
+///
+/// # Errors
+/// `ESRCH` where there is no such process, `EPERM`, `EACCES`.
+pub fn set_nice(pid: Pid, nice: i32) -> Result<(), Errno> {
+    rustix::process::setpriority_process(Some(pid), nice)
+}
+
+/// Returns the CPU time that `pid` has used since its start.
+///
+/// # Errors
+/// `EINVAL` where there is no such process.
+pub fn cpu_time(pid: Pid) -> Result<Duration, Errno> {
+    // MAKE_PROCESS_CPUCLOCK of linux/posix-timers.h. clock_getcpuclockid(3) makes the same number
+    // after a system call of its own.
+    let clock = (!pid.as_raw_nonzero().get() << 3) | 2;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one timespec, which lives until the call returns.
+    let result = unsafe { libc::clock_gettime(clock, &raw mut time) };
+    if result != 0 {
+        return Err(last_errno());
+    }
+    let (seconds, nanoseconds) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
+    seconds.ok().zip(nanoseconds.ok()).map(|(s, ns)| Duration::new(s, ns)).ok_or(Errno::OVERFLOW)
 }
 
 /// Leaves the network, IPC and mount namespaces of the parent (unshare(2)), before any thread

@@ -13,7 +13,7 @@ use fosse_wire::blob::{BLOB_BYTES_MAX, BlobError, encode};
 use fosse_wire::launch::Program;
 
 use crate::accounts::Accounts;
-use crate::model::Edge;
+use crate::model::{Edge, Scheduling};
 use crate::problem::Problems;
 use crate::section::At;
 use crate::value::Bytes;
@@ -30,6 +30,11 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         drain_seconds_max: edge.drain_seconds_max.duration(),
         stop_seconds_max: edge.stop_seconds_max.duration(),
         lane_connections_max: edge.limits.lane_connections_max.value,
+        scheduling: match edge.scheduling.value {
+            Scheduling::Auto => fosse_plan::Scheduling::Auto,
+            Scheduling::Batch => fosse_plan::Scheduling::Batch,
+            Scheduling::Inherit => fosse_plan::Scheduling::Inherit,
+        },
         inspect_responses: edge.site.iter().any(|site| sites::inspects(site)),
         listeners: listeners::plan(&edge.listen, accounts, problems),
         access_log: edge.access_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
