@@ -46,7 +46,7 @@ check-systemd: all
 	tests/systemd/check-systemd.sh "$$(tests/programs.sh release)"
 
 bench: all
-	tests/setup.sh nginx-light haproxy wrk strace
+	tests/setup.sh nginx-light haproxy wrk strace nghttp2-client
 	FOSSE_PROGRAMS="$$(tests/programs.sh release)" python3 tests/bench/bench.py $(BENCH_OPTIONS)
 
 bench-waf: all

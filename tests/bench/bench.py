@@ -14,44 +14,47 @@ import tempfile
 from pathlib import Path
 
 import measure
-from measure import Load
-from proxies import Stage
+from measure import Hogs, Load, Paced
+from proxies import PLACEMENTS, Stage
 
 ROOT = Path(__file__).resolve().parents[2]
-BOTH = {"cores": "0,1", "threads": 2}
 
 
 class Row:
-    """One line of work: what is asked for, of which programs, and the ratio to reach against nginx."""
+    """One line of work: what is asked for, of which programs, and the ratios to reach against nginx in each placement."""
 
-    def __init__(self, name, title, load, target=None, rate=None, latency=None, calls=None, edge=None, seconds_min=0):
+    def __init__(self, name, title, load, cpu=None, rate=None, latency=None, calls=None, edge=None, seconds_min=0, only=None):
         self.name, self.title, self.load, self.edge, self.seconds_min = name, title, load, edge or {}, seconds_min
-        self.target, self.rate, self.latency, self.calls = target, rate, latency, calls
+        self.cpu, self.rate, self.latency, self.calls, self.only = cpu or {}, rate or {}, latency, calls, only
 
 
 ROWS = [
-    Row("keepalive", "1 KiB keep-alive, 64 connections, one core", Load(), target=0.9, calls=6),
-    Row("two-cores", "the same, two cores", Load(**BOTH), target=1.1, rate=0.95, edge={"cores": 2}),
-    Row("browser", "browser-like GET, 12 headers, 5 arguments", Load(script="browser.lua"), target=0.9),
-    Row("close", "Connection: close", Load(script="close.lua"), target=1.5),
-    Row("64k", "64 KiB bodies", Load("/64k"), target=1.1),
-    Row("1m", "1 MiB bodies", Load("/1m", connections=16), target=1.0),
-    Row("one", "one connection", Load(connections=1), latency=1.6),
-    Row("1000-connections", "1,000 connections", Load(connections=1000)),
-    Row("10000-connections", "10,000 connections", Load(connections=10000), seconds_min=8),
-    Row("1000-sites", "1,000 sites, each request another one", Load(script="sites.lua"), edge={"sites": 1000}),
+    Row("keepalive", "1 KiB keep-alive, 64 connections", Load(), calls=6,
+        cpu={"own": 0.80, "one": 0.80, "unpinned": 0.95}, rate={"unpinned": 1.0}),
+    Row("browser", "browser-like GET, 12 headers, 5 arguments", Load(script="browser.lua"),
+        cpu={"own": 0.80, "one": 0.80, "unpinned": 0.95}, rate={"unpinned": 1.0}),
+    Row("close", "Connection: close", Load(script="close.lua"), cpu={"own": 0.85, "one": 0.85, "unpinned": 0.95}),
+    Row("64k", "64 KiB bodies", Load("/64k"), cpu={"own": 1.0, "one": 1.0, "unpinned": 1.05}),
+    Row("1m", "1 MiB bodies", Load("/1m", connections=16), cpu={"own": 0.8, "one": 0.8, "unpinned": 0.85}),
+    Row("one", "one connection", Load(connections=1), latency=1.6, only="own"),
+    Row("1000-connections", "1,000 connections", Load(connections=1000), only="own"),
+    Row("10000-connections", "10,000 connections", Load(connections=10000), seconds_min=8, only="own"),
+    Row("1000-sites", "1,000 sites, each request another one", Load(script="sites.lua"), edge={"sites": 1000}, only="own"),
 ]
 
+# Beside one hog a core: requests a second, and the ratio to reach for p50 and p99.
+PACED_RATES, PACED_TARGET = (100, 1000), 1.2
 
-def rounds(row, programs, options):
+
+def rounds(row, programs, placement, options):
     """Interleaved: every program once in each round."""
     results = {program.name: [] for program in programs}
     seconds = max(options.seconds, row.seconds_min)
     for program in programs:
-        measure.run(program, row.load, max(1, seconds // 3))
+        measure.run(program, row.load, placement, max(1, seconds // 3))
     for _ in range(options.rounds):
         for program in programs:
-            results[program.name].append(measure.run(program, row.load, seconds))
+            results[program.name].append(measure.run(program, row.load, placement, seconds))
     return results
 
 
@@ -92,30 +95,30 @@ def start_all(stage, row):
     return [stage.nginx(**edge), stage.haproxy(**edge), stage.fosse(**edge)]
 
 
-def bench_row(stage, row, table, notes, options):
+def bench_row(stage, placement, row, table, notes, options):
     programs = start_all(stage, row)
-    results = rounds(row, programs, options)
+    results = rounds(row, programs, stage.placement, options)
     metrics = []
     if row.latency is None:
-        metrics.append(("CPU us/request", lambda r: r.cpu, row.target, False))
-        metrics.append(("requests/s", lambda r: r.rate, row.rate, True))
+        metrics.append(("CPU us/request", lambda r: r.cpu, row.cpu.get(placement), False))
+        metrics.append(("requests/s", lambda r: r.rate, row.rate.get(placement), True))
     metrics.append(("p50 us", lambda r: r.p50_us, row.latency, False))
     if row.latency is not None:
-        metrics.append(("CPU us/request", lambda r: r.cpu, row.target, False))
+        metrics.append(("CPU us/request", lambda r: r.cpu, row.cpu.get(placement), False))
     for unit, what, limit, at_least in metrics:
         by = ratio(results, "nginx", what)
         want = "" if limit is None else f"{'>=' if at_least else '<='} {limit} x"
-        table.add(f"{row.title}: {unit}", want, *(f"{median(results, n, what):.1f}" for n in ("nginx", "haproxy", "fosse")),
+        table.add(f"{row.title}, {placement}: {unit}", want, *(f"{median(results, n, what):.1f}" for n in ("nginx", "haproxy", "fosse")),
                   f"{by:.2f}", f"{ratio(results, 'haproxy', what):.2f}", verdict(by, limit, at_least))
     split = {name: statistics.median(r.split.get(name, 0) for r in results["fosse"]) for name in results["fosse"][0].split}
-    notes.append(f"- {row.name}: " + ", ".join(f"{n.removeprefix('fosse-')} {us:.2f}" for n, us in split.items() if us >= 0.05))
+    notes.append(f"- {row.name}, {placement}: " + ", ".join(f"{n.removeprefix('fosse-')} {us:.2f}" for n, us in split.items() if us >= 0.05))
     if row.name == "close":
         notes.append(f"  - share of the fd pass (fosse-accept): {100 * split.get('fosse-accept', 0) / max(sum(split.values()), 1e-9):.0f} %")
     for name, some in results.items():
         if bad := sum(r.bad for r in some):
             notes.append(f"- {row.name}: {name} had {bad} errors or answers that were not 2xx")
-    if row.calls or row.name == "close":
-        calls = {p.name: measure.system_calls(p, row.load, 2, stage.dir) for p in programs}
+    if placement == "own" and (row.calls or row.name == "close"):
+        calls = {p.name: measure.system_calls(p, row.load, stage.placement, 2, stage.dir) for p in programs}
         value = calls["fosse"][0]
         table.add(f"{row.title}: system calls/request", f"<= {row.calls}" if row.calls else "",
                   *(f"{calls[n][0]:.2f}" for n in ("nginx", "haproxy", "fosse")),
@@ -131,7 +134,7 @@ def bench_memory(stage, table, notes, options):
     fresh = {p.name: measure.pss_kib(p.pids()) for p in programs}
     # Idle means: it has worked and nobody is connected.
     for program in programs:
-        measure.run(program, Load(), 1)
+        measure.run(program, Load(), stage.placement, 1)
     notes.append("- memory: PSS before the first connection, KiB: " + ", ".join(f"{n} {kib}" for n, kib in fresh.items()))
     idle = {p.name: measure.pss_kib(p.pids()) for p in programs}
     reached = verdict(idle["fosse"], 8192)
@@ -158,7 +161,7 @@ def bench_deny(stage, table, notes, options):
     few, many = stage.fosse(deny=1), stage.fosse(deny=1_000_000)
     few.name, many.name = "nginx", "fosse"  # the ratio is to the short list
     row = Row("deny", "", Load(script="close.lua"))
-    results = rounds(row, [few, many], options)
+    results = rounds(row, [few, many], stage.placement, options)
     accept = lambda r: r.split.get("fosse-accept", 0)
     for title, what in (("CPU us/connection", lambda r: r.cpu), ("of these accept", accept)):
         table.add(f"1,000,000 deny entries against 1: {title}", "", f"({median(results, 'nginx', what):.1f} with 1)", "",
@@ -167,36 +170,61 @@ def bench_deny(stage, table, notes, options):
     stage.stop([few, many])
 
 
+def bench_hogs(stage, table, notes, options):
+    """What waits beside a hog on each core."""
+    programs = start_all(stage, Row("hogs", "", None))
+    with Hogs():
+        for rate in PACED_RATES:
+            paced = Paced(rate)
+            found = {p.name: [] for p in programs}
+            for turn in range(options.rounds + 1):
+                for program in programs:
+                    times = paced.latencies_us(program, options.seconds, stage.dir)
+                    if turn:
+                        found[program.name].append(times)
+            for title, of in (("p50", 0.50), ("p99", 0.99)):
+                at = lambda times: times[min(int(len(times) * of), len(times) - 1)]
+                value = {name: statistics.median(map(at, rounds)) for name, rounds in found.items()}
+                by = value["fosse"] / value["nginx"]
+                table.add(f"{rate} requests/s beside a hog a core: {title} us", f"<= {PACED_TARGET} x",
+                          *(f"{value[n]:.0f}" for n in ("nginx", "haproxy", "fosse")),
+                          f"{by:.2f}", f"{value['fosse'] / value['haproxy']:.2f}", verdict(by, PACED_TARGET))
+    stage.stop(programs)
+
+
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     args.add_argument("--programs", default=os.environ.get("FOSSE_PROGRAMS", ROOT / f"target/{os.uname().machine}-unknown-linux-gnu/release"))
     args.add_argument("--rounds", type=int, default=5)
     args.add_argument("--seconds", type=int, default=4)
-    args.add_argument("--rows", nargs="+", metavar="NAME", help=f"of {', '.join(r.name for r in ROWS)}, memory, deny")
+    args.add_argument("--rows", nargs="+", metavar="NAME", help=f"of {', '.join(r.name for r in ROWS)}, memory, deny, hogs")
+    args.add_argument("--placements", nargs="+", metavar="NAME", default=list(PLACEMENTS), help=f"of {', '.join(PLACEMENTS)}")
     args.add_argument("--quick", action="store_true", help="two rounds of two seconds")
     args.add_argument("--out", type=Path, default=ROOT / "target/bench.md")
     options = args.parse_args()
     if options.quick:
         options.rounds, options.seconds = 2, 2
-    for tool in ("nginx", "haproxy", "wrk", "strace", "taskset"):
+    for tool in ("nginx", "haproxy", "wrk", "strace", "taskset", "h2load"):
         if not shutil.which(tool):
-            raise SystemExit(f"bench: {tool} is missing (apt-get install nginx-light haproxy wrk strace util-linux)")
+            raise SystemExit(f"bench: {tool} is missing (apt-get install nginx-light haproxy wrk strace util-linux nghttp2-client)")
     table, notes = Table(options.out), []
     table.say(f"{options.rounds} interleaved rounds of {options.seconds} s; medians, ratios are medians of the rounds' ratios.")
     table.say(f"Load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.\n")
     table.add("work", "to reach", "nginx", "haproxy", "fosse", "fosse/nginx", "fosse/haproxy", "")
     table.add(*["---"] * 8)
-    with tempfile.TemporaryDirectory(prefix="fosse-bench-") as directory:
-        stage = Stage(directory, Path(options.programs).resolve())
-        try:
-            for row in ROWS:
-                if not options.rows or row.name in options.rows:
-                    bench_row(stage, row, table, notes, options)
-            for name, work in (("memory", bench_memory), ("deny", bench_deny)):
-                if not options.rows or name in options.rows:
-                    work(stage, table, notes, options)
-        finally:
-            stage.end()
+    extras = {"own": (("memory", bench_memory), ("deny", bench_deny)), "unpinned": (("hogs", bench_hogs),)}
+    for placement in options.placements:
+        with tempfile.TemporaryDirectory(prefix="fosse-bench-") as directory:
+            stage = Stage(directory, Path(options.programs).resolve(), PLACEMENTS[placement])
+            try:
+                for row in ROWS:
+                    if (not options.rows or row.name in options.rows) and row.only in (None, placement):
+                        bench_row(stage, placement, row, table, notes, options)
+                for name, work in extras.get(placement, ()):
+                    if not options.rows or name in options.rows:
+                        work(stage, table, notes, options)
+            finally:
+                stage.end()
     table.say("\nCPU of fosse by program, us/request:\n")
     for note in notes:
         table.say(note)

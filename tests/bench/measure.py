@@ -41,14 +41,14 @@ def pss_kib(pids):
 
 
 class Load:
-    """One kind of requests."""
+    """One kind of requests, as many as are answered."""
 
-    def __init__(self, path="/1k", connections=64, script=None, cores="1", threads=1):
-        self.path, self.connections, self.script, self.cores, self.threads = path, connections, script, cores, threads
+    def __init__(self, path="/1k", connections=64, script=None):
+        self.path, self.connections, self.script = path, connections, script
 
-    def command(self, port, seconds):
+    def command(self, port, placement, seconds):
         script = ["-s", str(TEMPLATES / self.script)] if self.script else []
-        return ["taskset", "-c", self.cores, "wrk", f"-t{self.threads}", f"-c{self.connections}", f"-d{seconds}s",
+        return [*placement.pin_client, "wrk", f"-t{placement.client_threads}", f"-c{self.connections}", f"-d{seconds}s",
                 "--timeout", "20s", "--latency", *script, f"http://127.0.0.1:{port}{self.path}"]
 
 
@@ -65,17 +65,50 @@ class Result:
         self.bad = (int(bad.group(1)) if bad else 0) + (sum(map(int, errors.groups())) if errors else 0)
 
 
-def run(program, load, seconds):
+def run(program, load, placement, seconds):
     pids = program.pids()
     before = cpu_us(pids)
-    out = subprocess.run(load.command(program.port, seconds), capture_output=True, text=True, preexec_fn=file_limit)
+    out = subprocess.run(load.command(program.port, placement, seconds), capture_output=True, text=True, preexec_fn=file_limit)
     after = cpu_us(pids)
     if "requests in" not in out.stdout:
         raise SystemExit(f"bench: wrk against {program.name}: {out.stdout}{out.stderr}")
     return Result(out.stdout, {name: after[name] - before.get(name, 0) for name in after})
 
 
-def system_calls(program, load, seconds, directory):
+class Paced:
+    """Requests at a fixed rate, whether they are answered or not; the time of each."""
+
+    def __init__(self, rate, connections=10):
+        self.rate, self.connections = rate, connections
+
+    def latencies_us(self, program, seconds, directory):
+        log = Path(directory) / "paced.txt"
+        log.unlink(missing_ok=True)
+        count = self.rate * seconds
+        subprocess.run(["h2load", "--h1", f"-c{self.connections}", f"-n{count}", f"--rps={self.rate / self.connections}",
+                        f"--log-file={log}", f"http://127.0.0.1:{program.port}/1k"],
+                       stdout=subprocess.DEVNULL, check=True, preexec_fn=file_limit)
+        lines = [line.split() for line in log.read_text().splitlines()]
+        bad = sum(status != "200" for _, status, _ in lines) + count - len(lines)
+        if bad:
+            raise SystemExit(f"bench: {program.name}: {bad} of {count} paced requests failed")
+        return sorted(int(us) for _, _, us in lines)
+
+
+class Hogs:
+    """A process that never sleeps on each core, at nice 0."""
+
+    def __enter__(self):
+        spin = "while True: pass"
+        self.processes = [subprocess.Popen(["taskset", "-c", str(core), "python3", "-c", spin]) for core in range(os.cpu_count())]
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
+def system_calls(program, load, placement, seconds, directory):
     """System calls for each request, all processes together, and the most frequent ones."""
     report = Path(directory) / "strace.txt"
     attach = [word for pid in program.pids() for word in ("-p", str(pid))]
@@ -83,7 +116,7 @@ def system_calls(program, load, seconds, directory):
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     # It says "attached" for each process; the calls before the load are few.
     time.sleep(0.7)
-    result = run(program, load, seconds)
+    result = run(program, load, placement, seconds)
     tracer.send_signal(signal.SIGINT)
     tracer.wait()
     calls = {}

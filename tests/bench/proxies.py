@@ -104,18 +104,51 @@ class Program:
                 pass
 
 
+class Placement:
+    """Where the proxy, the client and the application run."""
+
+    def __init__(self, proxy_cores, client_core):
+        self.proxy_cores, self.client_core = proxy_cores, client_core
+
+    @property
+    def workers(self):
+        return len(self.proxy_cores) if self.proxy_cores else os.cpu_count()
+
+    @property
+    def pin_proxy(self):
+        return ["taskset", "-c", ",".join(map(str, self.proxy_cores))] if self.proxy_cores else []
+
+    @property
+    def pin_client(self):
+        return [] if self.client_core is None else ["taskset", "-c", str(self.client_core)]
+
+    @property
+    def client_threads(self):
+        return os.cpu_count() if self.client_core is None else 1
+
+
+PLACEMENTS = {
+    # The proxy alone on a core, client and application on the other.
+    "own": Placement([0], 1),
+    # Everything on one core: what the proxy does, nobody else can do meanwhile.
+    "one": Placement([0], 0),
+    # As on most hosts: the kernel decides, but for what a program decides about itself.
+    "unpinned": Placement(None, None),
+}
+
+
 class Stage:
     """The directory, the backend, and how each proxy is started."""
 
-    def __init__(self, directory, programs):
-        self.dir, self.programs, self.started, self.edges = Path(directory), programs, [], 0
+    def __init__(self, directory, programs, placement):
+        self.dir, self.programs, self.placement, self.started, self.edges = Path(directory), programs, placement, [], 0
         self.dir.chmod(0o755)
         www = self.dir / "www"
         www.mkdir()
         for name, size in [("1k", 1 << 10), ("64k", 1 << 16), ("1m", 1 << 20)]:
             (www / name).write_bytes(b"x" * size)
-        (self.dir / "backend.conf").write_text(filled("backend.conf", {"dir": self.dir, "mask_client": "10", "kibibyte": "x" * 1024}))
-        self.backend = self.keep(Program("backend", ["nginx", "-c", str(self.dir / "backend.conf")], log=self.dir / "backend.log"))
+        (self.dir / "backend.conf").write_text(filled("backend.conf", {"dir": self.dir, "kibibyte": "x" * 1024}))
+        self.backend = self.keep(Program("backend", [*placement.pin_client, "nginx", "-c", str(self.dir / "backend.conf")], log=self.dir / "backend.log"))
         end = time.monotonic() + 10
         while not (self.dir / "app.sock").exists() and time.monotonic() < end:
             time.sleep(0.02)
@@ -124,27 +157,25 @@ class Stage:
         self.started.append(program)
         return program
 
-    def nginx(self, cores=1, sites=0):
-        port = free_port()
+    def nginx(self, sites=0):
+        port, cores = free_port(), self.placement.workers
         servers = "".join(
             f"    server {{ listen 127.0.0.1:{port}; server_name s{n}.example; location / {{ proxy_pass http://app; }} }}\n"
             for n in range(1, sites + 1))
         path = self.dir / f"nginx-{port}.conf"
-        masks = " ".join(["01", "10"][:cores])
         path.write_text(filled("nginx.conf", {
-            "dir": self.dir, "port": port, "cores": cores, "masks": masks, "servers": servers,
+            "dir": self.dir, "port": port, "cores": cores, "servers": servers,
             "reuseport": " reuseport" if cores > 1 else ""}))
-        return self.keep(Program("nginx", ["nginx", "-c", str(path)], port, log=self.dir / "nginx.log"))
+        return self.keep(Program("nginx", [*self.placement.pin_proxy, "nginx", "-c", str(path)], port, log=self.dir / "nginx.log"))
 
-    def haproxy(self, cores=1, sites=0):
+    def haproxy(self, sites=0):
         port = free_port()
         path = self.dir / f"haproxy-{port}.cfg"
-        path.write_text(filled("haproxy.cfg", {"dir": self.dir, "port": port, "cores": cores, "last": cores - 1}))
-        pin = ["taskset", "-c", f"0-{cores - 1}"]
-        return self.keep(Program("haproxy", [*pin, "haproxy", "-db", "-f", str(path)], port, log=self.dir / "haproxy.log"))
+        path.write_text(filled("haproxy.cfg", {"dir": self.dir, "port": port, "cores": self.placement.workers}))
+        return self.keep(Program("haproxy", [*self.placement.pin_proxy, "haproxy", "-db", "-f", str(path)], port, log=self.dir / "haproxy.log"))
 
-    def fosse(self, cores=1, sites=0, deny=0):
-        port, self.edges = free_port(), self.edges + 1
+    def fosse(self, sites=0, deny=0):
+        port, self.edges, cores = free_port(), self.edges + 1, self.placement.workers
         name = f"fosse-{port}"
         values = {
             "dir": self.dir, "port": port, "cores": cores, "name": name, "deny": self.deny(deny),
@@ -157,7 +188,7 @@ class Stage:
         path = self.dir / f"{name}.toml"
         path.write_text(filled("fosse.toml", values))
         reader, writer = os.pipe()
-        command = [f"{self.programs}/fosse-start", "--config", str(path), "--programs", str(self.programs), "--ready-fd", str(writer)]
+        command = [*self.placement.pin_proxy, f"{self.programs}/fosse-start", "--config", str(path), "--programs", str(self.programs), "--ready-fd", str(writer)]
         try:
             return self.keep(Program("fosse", command, port, reader, (writer,), log=self.dir / f"{name}.log"))
         finally:
