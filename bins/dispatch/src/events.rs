@@ -43,7 +43,6 @@ pub(crate) fn on_backend(key: Key, event: Event, streams: &mut Streams, lane: &m
         // A lease that ended earlier in this turn has read what this event announced.
         Use::Idle(_) | Use::Pinned(_) if connection.has_nothing_to_read() => {}
         Use::Idle(_) | Use::Pinned(_) => lane.upstream.close(key, &lane.context),
-        Use::Check(_) => lane.upstream.check_event(key, &mut lane.context),
         Use::Stream(id) => {
             let Some(stream) = streams.get(id) else {
                 return lane.context.state_error("stream of a connection is gone");

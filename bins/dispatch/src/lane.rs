@@ -4,7 +4,7 @@ use fosse_counters::dispatch as count;
 use fosse_die::warning;
 use fosse_eventloop::Interest;
 use fosse_eventloop::slab::Key;
-use fosse_settings::Dispatch as Settings;
+use fosse_settings::{Backend, Dispatch as Settings};
 use fosse_wire::{StreamId, frame::ResetReason, order::Forward, response::BACKEND_NONE};
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
         lease,
         response::{self, LocalResponse},
         response_body, send,
-        stream::{Lease, Stream, Streams, Wait},
+        stream::{Lease, Stream, Streams, Wait, Waiting},
         timeouts,
     },
     limits,
@@ -135,8 +135,13 @@ impl<'a> Lane<'a> {
 
     /// Ends the wait of a stream whose time is over.
     pub(crate) fn expire(&mut self, stream: &mut Stream) -> Option<Event> {
-        let connection = stream.connection.and_then(|key| self.upstream.connections.get(key));
         let backend = &self.settings.backends[stream.backend];
+        if stream.supply == Waiting::Queued && self.upstream.is_connecting(stream.id, stream.backend) {
+            // It has left the queue in time.
+            self.wait(stream, Waiting::Connecting);
+            return None;
+        }
+        let connection = stream.connection.and_then(|key| self.upstream.connections.get(key));
         let outcome = timeouts::expired(stream, connection, backend, &mut self.context);
         self.settle(stream, outcome)
     }
@@ -170,26 +175,34 @@ impl<'a> Lane<'a> {
     fn connect(&mut self, stream: &mut Stream) {
         let pinned =
             stream.pin().and_then(|pin| self.upstream.take_pinned(stream.id, stream.backend, pin, &self.context));
-        stream.tries += 1;
         if let Some(key) = pinned {
             // The server is where the login is, whatever the balance says.
             return self.begin(stream, key);
         }
-        let (server, supply) = self.upstream.request(stream.id, stream.backend, stream.server, &self.context);
-        stream.server = server.or(stream.server);
-        match supply {
+        match self.upstream.request(stream.id, stream.backend, stream.tried, &self.context) {
             Supply::Ready(key) => self.begin(stream, key),
-            Supply::Full => self.respond(stream, 503),
-            Supply::NoServer => self.respond(stream, 502),
-            Supply::Waits(server) => {
-                stream.waits_for = Some(server);
-                if stream.wait != Wait::Continue {
-                    stream.wait = Wait::Connection;
-                }
-                let connect_seconds = self.settings.backends[stream.backend].connect_seconds;
-                stream.deadline_ms = self.context.after(connect_seconds);
+            Supply::Connecting(server) => {
+                stream.server = Some(server);
+                self.wait(stream, Waiting::Connecting);
             }
+            Supply::Queued => self.wait(stream, Waiting::Queued),
+            Supply::QueueFull => self.respond(stream, 503),
+            // Where checks have taken all servers out, it is no failure of this request.
+            Supply::NoServer => self.respond(stream, if stream.tried.is_empty() { 503 } else { 502 }),
         }
+    }
+
+    /// Lets a stream wait for a connection. How long a server may take to be connected to is
+    /// connect's to decide, which replies to every request: the limit for that is the last resort,
+    /// and longer by the queue's time.
+    fn wait(&self, stream: &mut Stream, supply: Waiting) {
+        let Backend { connect_seconds, queue_seconds, .. } = self.settings.backends[stream.backend];
+        let time = if supply == Waiting::Queued { queue_seconds } else { connect_seconds + queue_seconds };
+        stream.supply = supply;
+        if stream.wait != Wait::Continue {
+            stream.wait = Wait::Connection;
+        }
+        stream.deadline_ms = self.context.after(time);
     }
 
     /// Joins a stream and the connection that upstream has given it.
@@ -206,8 +219,6 @@ impl<'a> Lane<'a> {
     /// Replaces a connection that cannot be used: no byte of the request has gone out.
     fn reconnect(&mut self, stream: &mut Stream) {
         self.abandon(stream);
-        stream.server = None;
-        stream.tries = 0;
         self.connect(stream);
     }
 
@@ -217,13 +228,13 @@ impl<'a> Lane<'a> {
             Event::Ready(id, key) => match streams.get(id) {
                 Some(stream) => self.begin(stream, key),
                 None => {
-                    self.context.state_error("stream in the queue for a connection is gone");
+                    self.context.state_error("stream that waits for a connection is gone");
                     self.upstream.close(key, &self.context);
                 }
             },
-            Event::Failed(id) => match streams.get(id) {
+            Event::Failed(id, server) => match streams.get(id) {
                 Some(stream) => {
-                    self.elsewhere(stream);
+                    self.elsewhere(stream, server);
                     let over = stream.is_over();
                     self.follow(streams, id, over, None);
                 }
@@ -234,20 +245,19 @@ impl<'a> Lane<'a> {
 
     /// Sends a stream elsewhere whose server cannot be reached. No byte of the request has gone
     /// out: another server may have it, whatever its method.
-    fn elsewhere(&mut self, stream: &mut Stream) {
-        stream.waits_for = None;
-        if stream.tries < self.settings.backends[stream.backend].server_count {
-            self.connect(stream);
-        } else {
-            self.respond(stream, 502);
-        }
+    fn elsewhere(&mut self, stream: &mut Stream, server: usize) {
+        stream.supply = Waiting::No;
+        stream.server = Some(server);
+        stream.tried.add(self.upstream.servers[server].place);
+        self.connect(stream);
     }
 
     /// Takes a stream's connection away and closes it, as its state is not known any more, or takes
     /// the stream out of the queue for one.
     pub(crate) fn abandon(&mut self, stream: &mut Stream) {
-        if let Some(server) = stream.waits_for.take() {
-            self.upstream.cancel(stream.id, server);
+        if stream.supply != Waiting::No {
+            stream.supply = Waiting::No;
+            self.upstream.cancel(stream.id, stream.backend, &self.context);
         }
         if let Some(key) = stream.connection.take() {
             self.release_client(stream);
@@ -269,6 +279,7 @@ impl<'a> Lane<'a> {
         let stale = connection.is_some_and(|c| c.used_before) && !heard;
         let allowed = self.settings.backends[stream.backend].retry;
         if let Some(at) = stream.server.filter(|_| !stale) {
+            stream.tried.add(self.upstream.servers[at].place);
             let state = if self.upstream.failed(at, &self.context) { " state=down" } else { "" };
             let (name, request) = (&self.upstream.servers[at].name, stream.request);
             warning(
@@ -283,10 +294,6 @@ impl<'a> Lane<'a> {
         self.context.counters.add(count::RETRIES, 1);
         stream.retries += 1;
         stream.out_sent = 0;
-        stream.tries = 0;
-        if stale {
-            stream.server = None;
-        }
         self.connect(stream);
     }
 

@@ -67,3 +67,7 @@ pub(crate) const SPARE_BUFFERS_MAX: usize = 64;
 
 /// The largest buffer kept so: heads fit, bodies do not.
 pub(crate) const SPARE_BUFFER_BYTES_MAX: usize = 4 * 1024;
+
+/// Bytes of a response to a health check that are looked at, head and framing included: what a
+/// check looks for in a body stands in a short one.
+pub(crate) const CHECK_BYTES_MAX: usize = 64 * 1024;

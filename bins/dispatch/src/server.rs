@@ -109,6 +109,7 @@ impl Server {
             }
             token::CONNECTION => on_backend(key, event, streams, &mut lane),
             token::CLIENT => on_client(key, streams, &mut lane),
+            token::CHECK => lane.upstream.check_event(key, &mut lane.context),
             // Output, watched while a write is blocked: every turn ends with one.
             _ => {}
         }
@@ -125,7 +126,9 @@ impl Server {
         let is_draining = self.is_draining;
         let (_, _, streams, mut lane) = self.parts(event_loop, counters);
         lane.end_overdue_streams(streams);
-        lane.upstream.tick(is_draining, &lane.context);
+        for news in lane.upstream.tick(is_draining, &lane.context) {
+            lane.supplied(streams, news);
+        }
     }
 
     /// Writes what the turn brought: once to each backend, once to parse.

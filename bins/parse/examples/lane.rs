@@ -90,6 +90,7 @@ fn dispatch_settings() -> blobs::Dispatch {
         queue_requests_max: 20_000,
         pool_connections_max: 256,
         connect_seconds: Duration::from_secs(600),
+        queue_seconds: Duration::from_secs(10),
         first_byte_seconds: Duration::from_secs(600),
         idle_seconds: Duration::from_secs(600),
         pool_idle_seconds: Duration::from_secs(600),
@@ -102,7 +103,7 @@ fn dispatch_settings() -> blobs::Dispatch {
     blobs::Dispatch {
         sites: vec![blobs::DispatchSite { default: true, routes: vec![route], ..Default::default() }],
         backends: vec![backend],
-        servers: vec![blobs::ServerName { name: "app".into(), backend: 0 }],
+        servers: vec![blobs::ServerName { name: "app".into(), backend: 0, check_number: 0 }],
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
         response_head_bytes_max: 32_768,

@@ -12,7 +12,7 @@ use rustix::{
     net::{SendFlags, send},
 };
 
-use super::stream::{Body, Buffering, Lease, Stream, Wait};
+use super::stream::{Body, Buffering, Lease, Stream, Wait, Waiting};
 use crate::{
     context::{Context, after},
     limits,
@@ -29,7 +29,7 @@ pub(crate) fn begin(
     context: &mut Context<'_>,
 ) {
     let now_ms = context.now_ms();
-    stream.waits_for = None;
+    stream.supply = Waiting::No;
     stream.connection = Some(key);
     if stream.wait == Wait::Continue {
         stream.deadline_ms = now_ms.saturating_add(limits::CONTINUE_MS);

@@ -13,7 +13,7 @@ use fosse_wire::{
 use crate::{
     context::after,
     limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX},
-    upstream::{connection::Pin, pins},
+    upstream::{connection::Pin, pins, tried::Tried},
 };
 
 /// The extent to which the body of a request is buffered.
@@ -49,6 +49,17 @@ pub(crate) enum Lease {
     Wanted,
     /// Held, until RESPONSE_END.
     Held,
+}
+
+/// The thing that upstream owes a stream without a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// Nothing.
+    No,
+    /// A connection to a server that has been chosen.
+    Connecting,
+    /// A server with room. It may have got one since, and then waits for a connection.
+    Queued,
 }
 
 /// The reason why a stream waits. Each has its time limit.
@@ -93,8 +104,10 @@ pub(crate) struct Stream {
     pub(crate) backend: usize,
     /// The server that was chosen last.
     pub(crate) server: Option<usize>,
-    /// Server in whose queue it waits for a connection.
-    pub(crate) waits_for: Option<usize>,
+    /// The thing it waits for while it has no connection.
+    pub(crate) supply: Waiting,
+    /// Servers that it was sent to in vain.
+    pub(crate) tried: Tried,
     /// Its backend connection.
     pub(crate) connection: Option<Key>,
     /// Bytes for the backend: head and body, buffered from the start while they may have to be sent
@@ -130,8 +143,6 @@ pub(crate) struct Stream {
     pub(crate) repeatable: bool,
     /// `out` begins with a PROXY header.
     pub(crate) announced: bool,
-    /// Servers tried.
-    pub(crate) tries: u32,
     /// Times it was sent again after bytes of it had gone out.
     pub(crate) retries: u8,
     /// The WebSocket key, for checking the response; empty without.
@@ -178,7 +189,8 @@ impl Stream {
             client: head.client,
             backend: 0,
             server: None,
-            waits_for: None,
+            supply: Waiting::No,
+            tried: Tried::default(),
             connection: None,
             out: Vec::new(),
             out_sent: 0,
@@ -201,7 +213,6 @@ impl Stream {
             // The idempotent methods (RFC 9110, section 9.2.2): another may have had its effect.
             repeatable: matches!(head.method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE"),
             announced: false,
-            tries: 0,
             retries: 0,
             key: Vec::new(),
             upgrade: Vec::new(),

@@ -7,7 +7,7 @@ use super::{
     Outcome, buffering,
     failure::Failure,
     response_head,
-    stream::{Lease, Stream, Wait},
+    stream::{Lease, Stream, Wait, Waiting},
 };
 use crate::{PROGRAM, context::Context, upstream::connection::Connection};
 
@@ -25,7 +25,9 @@ pub(crate) fn expired(
         }
         (Wait::RequestBody, _) => buffering::end(stream),
         (Wait::Connection | Wait::Continue, _) => {
-            warning(PROGRAM, format_args!("event=no-connection request={:016x}", stream.request));
+            let (request, name) = (stream.request, &backend.name);
+            let why = if stream.supply == Waiting::Queued { "queue" } else { "connect" };
+            warning(PROGRAM, format_args!("event=no-connection request={request:016x} backend={name} why={why}"));
             Outcome::Respond(503)
         }
         (Wait::FirstByte, _) => Outcome::Failed(Failure::NoResponse),

@@ -238,7 +238,6 @@ fn a_client_that_dies_after_a_pause_leaves_a_body_without_its_end() {
 #[test]
 fn a_buffered_body_is_sent_again_where_its_method_allows_that() {
     let mut fixture = Fixture::new(Backend { server_count: 2, ..backend() });
-    fixture.server.upstream.servers.push(crate::upstream::pool::Server::default());
     fixture.send(id(0), &RequestHead { method: b"PUT", ..chunked() });
     fixture.data(id(0), b"abc");
     fixture.end(id(0));

@@ -119,25 +119,32 @@ fn without_room_for_one_more_client_socket_a_large_response_goes_through_parse()
 }
 
 #[test]
-fn a_health_check_keeps_to_the_limit_of_its_server() {
-    let health =
-        Health { path: "/".into(), host: "a".into(), interval_seconds: Duration::from_secs(60), passes_min: 1 };
-    let mut fixture = Fixture::new(Backend { connections_max: 1, health: Some(health), ..backend() });
+fn a_health_check_has_a_connection_of_its_own_beside_those_of_requests() {
+    let health = Health {
+        method: "GET".into(),
+        path: "/".into(),
+        host: "a".into(),
+        status: vec![(200, 399)],
+        interval_seconds: Duration::from_secs(60),
+        passes_min: 1,
+        ..Health::default()
+    };
+    let mut fixture =
+        Fixture::new(Backend { connections_max: 1, proxy_protocol: 1, health: Some(health), ..backend() });
     fixture.send(id(0), &get());
     fixture.turn();
     let server = fixture.connected();
-    fixture.server.upstream.servers[0].checks.due_ms = 1;
+    fixture.server.upstream.servers[0].checks.due_at(1);
     let (.., lane) = fixture.server.parts(&fixture.event_loop, &fixture.counters);
-    lane.upstream.begin_checks(false, &lane.context);
-    assert_eq!(fixture.asked(), None, "the one connection is in use");
-    say(&server, OK);
-    fixture.turn();
-    assert!(heard(&server).ends_with(b"\r\n\r\n") && at_end(&server), "it makes room");
+    lane.upstream.begin_checks(&lane.context);
     let checked = fixture.connected();
-    assert!(heard(&checked).starts_with(b"GET / "));
+    assert!(heard(&checked).starts_with(b"PROXY UNKNOWN\r\nGET / "));
     say(&checked, OK);
     fixture.turn();
-    assert!(
-        !fixture.server.upstream.servers[0].checks.under_way && fixture.server.upstream.servers[0].checks.passes == 1
-    );
+    assert!(at_end(&checked));
+    assert_eq!(fixture.server.upstream.servers[0].checks.passes, 1);
+    assert!(heard(&server).ends_with(b"\r\n\r\n"));
+    say(&server, OK);
+    fixture.turn();
+    assert_eq!(fixture.statuses(id(0)), [200]);
 }

@@ -56,6 +56,7 @@ fn backend() -> Backend {
         queue_requests_max: 4,
         pool_connections_max: 4,
         connect_seconds: Duration::from_secs(60),
+        queue_seconds: Duration::from_secs(60),
         first_byte_seconds: Duration::from_secs(60),
         idle_seconds: Duration::from_secs(60),
         pool_idle_seconds: Duration::from_secs(60),
@@ -75,8 +76,10 @@ fn config(backend: Backend) -> fosse_settings::Dispatch {
             body_bytes_max: 200_000,
             ..DispatchSite::default()
         }],
+        servers: (0..backend.server_count)
+            .map(|check_number| ServerName { name: "s".into(), backend: 0, check_number })
+            .collect(),
         backends: vec![backend],
-        servers: vec![ServerName { name: "s".into(), backend: 0 }],
         lane_held_bytes_max: 100_000,
         lane_buffered_bytes_max: 300_000,
         response_head_bytes_max: 16_384,

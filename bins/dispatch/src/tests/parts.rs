@@ -23,6 +23,7 @@ use crate::{
         connection::Connection,
         pins::Pins,
         supply::{Event, Supply},
+        tried::Tried,
     },
 };
 
@@ -64,15 +65,14 @@ fn reply(connect: &OwnedFd, outcome: Connected) -> OwnedFd {
 fn connections_go_to_those_that_wait_in_the_order_they_came() {
     let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(Backend { connections_max: 1, ..backend() }));
     let context = parts.context();
-    for slot in 0..2 {
-        assert_eq!(upstream.request(id(slot), 0, None, &context), (Some(0), Supply::Waits(0)));
-    }
+    assert_eq!(upstream.request(id(0), 0, Tried::default(), &context), Supply::Connecting(0));
+    assert_eq!(upstream.request(id(1), 0, Tried::default(), &context), Supply::Queued);
     let _server = reply(&connect, Connected::Connected);
     let Some(Event::Ready(first, key)) = upstream.next_event(&context).unwrap() else { panic!("no connection") };
     assert_eq!(first, id(0));
     assert_eq!(upstream.release(key, &context), Some(Event::Ready(id(1), key)));
     assert_eq!(upstream.release(key, &context), None);
-    assert_eq!(upstream.request(id(2), 0, None, &context), (Some(0), Supply::Ready(key)));
+    assert_eq!(upstream.request(id(2), 0, Tried::default(), &context), Supply::Ready(key));
     assert_eq!((upstream.servers[0].busy, upstream.servers[0].open, upstream.servers[0].pending), (1, 1, 0));
 }
 
@@ -80,8 +80,8 @@ fn connections_go_to_those_that_wait_in_the_order_they_came() {
 fn a_stream_that_left_the_queue_gets_no_connection() {
     let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(backend()));
     let context = parts.context();
-    upstream.request(id(0), 0, None, &context);
-    upstream.cancel(id(0), 0);
+    upstream.request(id(0), 0, Tried::default(), &context);
+    upstream.cancel(id(0), 0, &context);
     let _server = reply(&connect, Connected::Connected);
     assert_eq!(upstream.next_event(&context).unwrap(), None);
     assert_eq!(upstream.servers[0].idle.len(), 1, "it is in the pool");
@@ -91,11 +91,11 @@ fn a_stream_that_left_the_queue_gets_no_connection() {
 fn a_server_that_cannot_be_reached_is_news_for_the_stream_that_has_waited_longest() {
     let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(backend()));
     let context = parts.context();
-    upstream.request(id(0), 0, None, &context);
-    upstream.request(id(1), 0, None, &context);
+    upstream.request(id(0), 0, Tried::default(), &context);
+    upstream.request(id(1), 0, Tried::default(), &context);
     // Not even an errno that is none ends the program.
     reply(&connect, Connected::Failed);
-    assert_eq!(upstream.next_event(&context).unwrap(), Some(Event::Failed(id(0))));
+    assert_eq!(upstream.next_event(&context).unwrap(), Some(Event::Failed(id(0), 0)));
     assert_eq!(upstream.servers[0].fails, 1);
 }
 

@@ -56,7 +56,6 @@ fn a_client_that_sent_its_body_without_waiting_for_100_is_granted_more() {
 fn a_request_of_which_a_byte_of_the_response_was_seen_is_not_sent_again() {
     for part in [&b"HTTP/1.1 200 OK\r\nConte"[..], b"HTTP/0.9 hello\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\n\r\n"] {
         let mut fixture = Fixture::new(Backend { server_count: 2, ..backend() });
-        fixture.server.upstream.servers.push(crate::upstream::pool::Server::default());
         fixture.send(id(0), &get());
         fixture.turn();
         let server = fixture.connected();
@@ -72,7 +71,6 @@ fn a_request_of_which_a_byte_of_the_response_was_seen_is_not_sent_again() {
 #[test]
 fn a_request_that_is_sent_again_has_one_proxy_header() {
     let mut fixture = Fixture::new(Backend { proxy_protocol: 1, server_count: 2, ..backend() });
-    fixture.server.upstream.servers.push(crate::upstream::pool::Server::default());
     fixture.send(id(0), &get());
     fixture.turn();
     let server = fixture.connected();

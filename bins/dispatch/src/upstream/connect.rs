@@ -13,15 +13,24 @@ use fosse_wire::connect::{ConnectRequest, Outcome, Reply as Message};
 #[derive(Debug)]
 pub(crate) struct Connect {
     fd: OwnedFd,
-    /// Server of each connect request without a reply, by tag.
-    pending: HashMap<u32, usize>,
+    /// Use of each connect request without a reply, by tag.
+    pending: HashMap<u32, Purpose>,
     next_tag: u32,
 }
 
-/// A reply of connect for a server.
+/// The use of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Requests for that server.
+    Requests(usize),
+    /// A health check of that server.
+    Check(usize),
+}
+
+/// A reply of connect.
 #[derive(Debug)]
 pub(super) struct Reply {
-    pub(super) server: usize,
+    pub(super) purpose: Purpose,
     pub(super) result: Result<OwnedFd, Failure>,
 }
 
@@ -56,15 +65,14 @@ impl Connect {
         Self { fd, pending: HashMap::new(), next_tag: 0 }
     }
 
-    /// Sends a connect request; false where connect's queue is full. Hundreds are under way then,
-    /// and it is tried again with the next reply or tick.
-    pub(super) fn request(&mut self, server: usize) -> bool {
-        let Ok(number) = u32::try_from(server) else { return false };
+    /// Sends a connect request for entry `number` of connect's table; false where connect's queue
+    /// is full. Hundreds are under way then, and it is tried again with the next reply or tick.
+    pub(super) fn request(&mut self, number: u32, purpose: Purpose) -> bool {
         let request = ConnectRequest { tag: self.next_tag, server: number };
         if fosse_fdpass::send(&self.fd, &request.encode(), &[]).is_err() {
             return false;
         }
-        self.pending.insert(self.next_tag, server);
+        self.pending.insert(self.next_tag, purpose);
         // It comes round after 2^32 requests; no reply takes that long.
         self.next_tag = self.next_tag.wrapping_add(1);
         true
@@ -81,9 +89,9 @@ impl Connect {
             Received::End => Err(Gone::End),
             Received::Message(length) => {
                 let reply = Message::decode(&bytes[..length], fds.len())?;
-                let server = self.pending.remove(&reply.tag).ok_or(Gone::Cut)?;
+                let purpose = self.pending.remove(&reply.tag).ok_or(Gone::Cut)?;
                 let result = fds.pop().ok_or(Failure { outcome: reply.outcome, errno: reply.errno });
-                Ok(Some(Reply { server, result }))
+                Ok(Some(Reply { purpose, result }))
             }
         }
     }

@@ -37,8 +37,6 @@ pub(crate) enum Use {
     Pinned(u64),
     /// A request.
     Stream(StreamId),
-    /// A health check, which ends at the time given.
-    Check(u64),
 }
 
 /// The owner of a pinned backend connection.

@@ -1,29 +1,36 @@
 //! The servers and the connections to them. It knows requests by id only: a request for a
 //! connection is met at once, or later by an [`Event`].
 
+mod checks;
 pub(crate) mod connect;
 pub(crate) mod connection;
 mod health;
 pub(crate) mod pins;
 pub(crate) mod pool;
+mod queue;
+mod servers;
 pub(crate) mod supply;
+pub(crate) mod tried;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use fosse_counters::dispatch as count;
-use fosse_die::{info, warning};
+use fosse_die::warning;
 use fosse_eventloop::Interest;
 use fosse_eventloop::slab::{Key, Slab};
-use fosse_settings::{Backend, Dispatch as Settings};
+use fosse_settings::Dispatch as Settings;
 use fosse_stage::Gone;
 use fosse_wire::StreamId;
 
 use self::{
-    connect::{Connect, Failure},
+    connect::{Connect, Failure, Purpose},
     connection::{Connection, Pin, Use},
+    health::Checker,
     pins::Pins,
-    pool::Server,
+    pool::Choice,
+    servers::Servers,
     supply::{Event, Supply},
+    tried::Tried,
 };
 use crate::{
     PROGRAM,
@@ -33,29 +40,21 @@ use crate::{
 /// All servers, and all connections to them.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    backends: Vec<Backend>,
-    pub(crate) servers: Vec<Server>,
+    pub(crate) servers: Servers,
     pub(crate) connections: Slab<Connection>,
-    /// For each backend, the next server of round robin.
-    rounds: Vec<usize>,
     pub(crate) pins: Pins,
     connect: Connect,
+    checker: Checker,
 }
 
 impl Upstream {
     pub(crate) fn new(settings: &Settings, connect: OwnedFd) -> Self {
-        let server = |s: &fosse_settings::ServerName| Server {
-            name: s.name.clone(),
-            backend: usize::try_from(s.backend).unwrap_or(usize::MAX),
-            ..Server::default()
-        };
         Self {
-            backends: settings.backends.clone(),
-            servers: settings.servers.iter().map(server).collect(),
+            servers: Servers::new(settings),
             connections: Slab::default(),
-            rounds: vec![0; settings.backends.len()],
             pins: Pins::default(),
             connect: Connect::new(connect),
+            checker: Checker::default(),
         }
     }
 
@@ -86,17 +85,22 @@ impl Upstream {
     }
 
     /// Finds a connection for a stream: an idle one of the server chosen, a new one, or a place in
-    /// the queue for one. `not` is the server that has just failed. Returns the server with it.
-    pub(crate) fn request(
-        &mut self,
-        id: StreamId,
-        backend: usize,
-        not: Option<usize>,
-        context: &Context<'_>,
-    ) -> (Option<usize>, Supply) {
-        let settings = &self.backends[backend];
-        let chosen = pool::choose(settings, &self.servers, &mut self.rounds[backend], not, context.now_ms());
-        let Some(at) = chosen else { return (None, Supply::NoServer) };
+    /// the backend's queue for one. Servers it has tried are not chosen.
+    pub(crate) fn request(&mut self, id: StreamId, backend: usize, tried: Tried, context: &Context<'_>) -> Supply {
+        match self.servers.choose(backend, tried, context.now_ms()) {
+            Choice::Server(at) => self.request_of(at, id, context),
+            Choice::None => Supply::NoServer,
+            Choice::Full => match self.servers.enqueue(id, backend, tried) {
+                Ok(()) => Supply::Queued,
+                Err(name) => {
+                    warning(PROGRAM, format_args!("event=backend-full backend={name}"));
+                    Supply::QueueFull
+                }
+            },
+        }
+    }
+
+    fn request_of(&mut self, at: usize, id: StreamId, context: &Context<'_>) -> Supply {
         let server = &mut self.servers[at];
         while let Some(key) = server.idle.pop() {
             context.counters.sub(count::BACKEND_IDLE, 1);
@@ -107,40 +111,48 @@ impl Upstream {
             connection.give_to(id);
             server.busy += 1;
             context.counters.add(count::REUSED, 1);
-            return (chosen, Supply::Ready(key));
-        }
-        if server.waiting.len() >= usize::try_from(settings.queue_requests_max.max(1)).unwrap_or(usize::MAX) {
-            warning(PROGRAM, format_args!("event=backend-full backend={}", settings.name));
-            return (chosen, Supply::Full);
+            return Supply::Ready(key);
         }
         server.waiting.push_back(id);
         self.connect_if_wanted(at, context);
-        (chosen, Supply::Waits(at))
+        Supply::Connecting(at)
     }
 
-    /// Takes a stream out of the queue of a server.
-    pub(crate) fn cancel(&mut self, id: StreamId, server: usize) {
-        let waiting = &mut self.servers[server].waiting;
-        // Mostly it is the one that has waited longest, so the search ends with the first.
-        if let Some(at) = waiting.iter().position(|waits| *waits == id) {
-            waiting.remove(at);
+    /// Takes a stream out of its backend's queue, or from among those that wait for a connection.
+    pub(crate) fn cancel(&mut self, id: StreamId, backend: usize, context: &Context<'_>) {
+        if let Some(at) = self.servers.cancel(id, backend) {
+            self.use_room(at, context);
         }
     }
 
-    /// Requests as many connections of connect as are wanted, within the server's limit.
-    pub(crate) fn connect_if_wanted(&mut self, at: usize, context: &Context<'_>) {
+    /// Returns whether a stream of that backend has left the queue and waits for a connection to a
+    /// server.
+    pub(crate) fn is_connecting(&self, id: StreamId, backend: usize) -> bool {
+        self.servers.is_connecting(id, backend)
+    }
+
+    /// Gives the room that a server has to requests in its backend's queue, and requests the
+    /// connections that are wanted.
+    fn use_room(&mut self, at: usize, context: &Context<'_>) {
+        self.servers.take_queued(at, context.now_ms());
+        self.connect_if_wanted(at, context);
+    }
+
+    /// Requests as many connections of connect as are wanted, one for each stream that waits,
+    /// within the server's limit.
+    fn connect_if_wanted(&mut self, at: usize, context: &Context<'_>) {
         loop {
-            let server = &mut self.servers[at];
-            if usize::try_from(server.pending).unwrap_or(usize::MAX) >= server.wanted() {
+            let (server, backend) = self.servers.with_backend(at);
+            if usize::try_from(server.pending).unwrap_or(usize::MAX) >= server.waiting.len() {
                 return;
             }
-            if server.is_full(&self.backends[server.backend]) {
+            if server.is_full(backend) {
                 if self.evict_pinned(at, context) {
                     continue;
                 }
                 return;
             }
-            if !self.connect.request(at) {
+            if !self.connect.request(server.number, Purpose::Requests(at)) {
                 return;
             }
             server.pending += 1;
@@ -153,18 +165,36 @@ impl Upstream {
     /// [`Gone`] where connect is.
     pub(crate) fn next_event(&mut self, context: &Context<'_>) -> Result<Option<Event>, Gone> {
         while let Some(reply) = self.connect.next_reply()? {
-            self.servers[reply.server].pending -= 1;
-            let event = match reply.result {
-                Ok(fd) => self.connected(reply.server, fd, context),
-                Err(why) => self.connect_failed(reply.server, why, context),
+            let event = match reply.purpose {
+                Purpose::Requests(at) => self.replied(at, reply.result, context),
+                Purpose::Check(at) => {
+                    self.check_replied(at, reply.result, context);
+                    None
+                }
             };
-            // Requests that found connect's queue full are made now that it has room.
-            self.connect_if_wanted(reply.server, context);
             if event.is_some() {
                 return Ok(event);
             }
         }
         Ok(None)
+    }
+
+    fn replied(&mut self, at: usize, result: Result<OwnedFd, Failure>, context: &Context<'_>) -> Option<Event> {
+        self.servers[at].pending -= 1;
+        let event = match result {
+            Ok(fd) => self.connected(at, fd, context),
+            Err(why) => self.connect_failed(at, why, context),
+        };
+        // Requests that found connect's queue full are made now that it has room.
+        self.use_room(at, context);
+        event
+    }
+
+    fn check_replied(&mut self, at: usize, result: Result<OwnedFd, Failure>, context: &Context<'_>) {
+        match result {
+            Ok(fd) => self.checker.connected(at, fd, &mut self.servers, context),
+            Err(_) => health::ended(&mut self.servers, at, false),
+        }
     }
 
     fn connected(&mut self, at: usize, fd: OwnedFd, context: &Context<'_>) -> Option<Event> {
@@ -187,10 +217,7 @@ impl Upstream {
         let state = if out { " state=down" } else { "" };
         let (name, word, cause) = (&server.name, why.word(), why.cause());
         warning(PROGRAM, format_args!("event=connect-failed server={name} why={word} errno=\"{cause}\"{state}"));
-        if server.checks.waits() {
-            self.check_ended(at, false, context);
-        }
-        self.servers[at].waiting.pop_front().map(Event::Failed)
+        server.waiting.pop_front().map(|id| Event::Failed(id, at))
     }
 
     /// Takes a connection back after a response that leaves it usable.
@@ -209,28 +236,21 @@ impl Upstream {
     fn offer(&mut self, key: Key, context: &Context<'_>) -> Option<Event> {
         let connection = self.connections.get_mut(key)?;
         let at = connection.server;
-        let server = &mut self.servers[at];
-        let backend = &self.backends[server.backend];
+        let (server, backend) = self.servers.with_backend(at);
         if connection.pin.is_some() {
             connection.used = Use::Pinned(context.after(backend.idle_seconds));
             server.pinned_idle += 1;
             // Others may wait for room that its closing would make.
-            self.connect_if_wanted(at, context);
+            self.use_room(at, context);
             return None;
         }
-        if let Some(id) = server.waiting.pop_front() {
+        if let Some(id) = self.servers.next_for(at, context.now_ms()) {
             connection.give_to(id);
-            server.busy += 1;
+            self.servers[at].busy += 1;
             return Some(Event::Ready(id, key));
         }
-        // One used before may be closed on the other side by now, which would look like a failed
-        // check: it makes room.
-        if server.checks.waits() && !connection.used_before {
-            self.begin_check(key, context);
-            return None;
-        }
-        let makes_room = server.checks.waits() && server.pending == 0;
-        if makes_room || server.idle.len() >= usize::try_from(backend.pool_connections_max).unwrap_or(usize::MAX) {
+        let (server, backend) = self.servers.with_backend(at);
+        if server.idle.len() >= usize::try_from(backend.pool_connections_max).unwrap_or(usize::MAX) {
             self.close(key, context);
             return None;
         }
@@ -243,7 +263,7 @@ impl Upstream {
     /// Closes a connection; the room it leaves is for the streams that wait.
     pub(crate) fn close(&mut self, key: Key, context: &Context<'_>) {
         match self.remove(key, context) {
-            Some(at) => self.connect_if_wanted(at, context),
+            Some(at) => self.use_room(at, context),
             None => context.state_error("closed connection is gone"),
         }
     }
@@ -266,15 +286,15 @@ impl Upstream {
                 context.counters.sub(count::BACKEND_IDLE, 1);
             }
             Use::Pinned(_) => server.pinned_idle -= 1,
-            Use::Idle(_) | Use::Check(_) => {}
+            Use::Idle(_) => {}
         }
         Some(connection.server)
     }
 
     /// Counts a failure of a server. Returns true where this takes it out.
     pub(crate) fn failed(&mut self, server: usize, context: &Context<'_>) -> bool {
-        let server = &mut self.servers[server];
-        server.failed(&self.backends[server.backend], context.now_ms())
+        let (server, backend) = self.servers.with_backend(server);
+        server.failed(backend, context.now_ms())
     }
 
     /// Makes room for a connection to a server that has as many as it may: the pinned one that has
@@ -307,88 +327,49 @@ impl Upstream {
         }
     }
 
-    /// Ends connections that have been idle and checks that have had no response for too long,
-    /// begins the checks that are due, and connects for the streams that wait. For every tick.
-    pub(crate) fn tick(&mut self, draining: bool, context: &Context<'_>) {
+    /// Ends connections that have been idle for too long, begins and ends checks, and gives the
+    /// queues what room there is. Returns the news for streams in a queue. For every tick.
+    pub(crate) fn tick(&mut self, draining: bool, context: &Context<'_>) -> Vec<Event> {
         self.close_overdue(context);
-        self.begin_checks(draining, context);
-        (0..self.servers.len()).for_each(|at| self.connect_if_wanted(at, context));
+        self.checker.end_overdue(&mut self.servers, context);
+        if !draining {
+            self.begin_checks(context);
+        }
+        self.servers.show(context.counters, context.now_ms());
+        (0..self.servers.len()).for_each(|at| self.use_room(at, context));
+        self.use_idle(context)
+    }
+
+    /// Asks connect for the connections of the checks that are due.
+    pub(crate) fn begin_checks(&mut self, context: &Context<'_>) {
+        self.checker.begin_due(&mut self.servers, &mut self.connect, context.now_ms());
     }
 
     fn close_overdue(&mut self, context: &Context<'_>) {
         let now_ms = context.now_ms();
-        let over =
-            |used: Use| matches!(used, Use::Idle(until) | Use::Pinned(until) | Use::Check(until) if until <= now_ms);
+        let over = |used: Use| matches!(used, Use::Idle(until) | Use::Pinned(until) if until <= now_ms);
         let overdue = self.connections.iter().filter(|(_, connection)| over(connection.used));
-        for (key, server, used) in overdue.map(|(key, c)| (key, c.server, c.used)).collect::<Vec<_>>() {
+        for key in overdue.map(|(key, _)| key).collect::<Vec<_>>() {
             self.close(key, context);
-            if matches!(used, Use::Check(_)) {
-                self.check_ended(server, false, context);
-            }
         }
     }
 
-    /// Counts the servers that are down, and begins the checks that are due.
-    pub(crate) fn begin_checks(&mut self, draining: bool, context: &Context<'_>) {
-        let now_ms = context.now_ms();
-        let mut down = 0;
+    /// Gives idle connections of servers that are up again to streams in a queue.
+    fn use_idle(&mut self, context: &Context<'_>) -> Vec<Event> {
+        let mut news = Vec::new();
         for at in 0..self.servers.len() {
-            let server = &mut self.servers[at];
-            let backend = &self.backends[server.backend];
-            down += u64::from(!server.is_up(now_ms));
-            server.show(at, context.counters, now_ms);
-            let Some(health) = &backend.health else { continue };
-            if draining || !server.checks.begin_if_due(health, at, now_ms) {
-                continue;
-            }
-            // It needs a connection within the server's limit as a request does: an idle one makes
-            // room. Where all are busy it waits for the first that is not.
-            if server.is_full(backend)
-                && let Some(oldest) = server.idle.first().copied()
+            while self.servers.may_take_queued(at, context.now_ms())
+                && let Some(key) = self.servers[at].idle.pop()
             {
-                self.close(oldest, context);
+                context.counters.sub(count::BACKEND_IDLE, 1);
+                news.extend(self.offer(key, context));
             }
-            self.connect_if_wanted(at, context);
         }
-        context.counters.set(count::SERVERS_DOWN, down);
-    }
-
-    /// Begins the check that waited for a connection.
-    fn begin_check(&mut self, key: Key, context: &Context<'_>) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return context.state_error("connection for a check is gone");
-        };
-        let at = connection.server;
-        let server = &mut self.servers[at];
-        let backend = &self.backends[server.backend];
-        let sent = backend.health.as_ref().is_some_and(|health| {
-            health::send_check(&mut server.checks, connection, health, backend, context.now_ms())
-        });
-        if !sent {
-            self.close(key, context);
-            self.check_ended(at, false, context);
-        }
+        news
     }
 
     /// Reads the response to a check.
     pub(crate) fn check_event(&mut self, key: Key, context: &mut Context<'_>) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return context.state_error("connection of a check is gone");
-        };
-        let at = connection.server;
-        if let Some(good) = health::read_check(connection, &mut context.shared.scratch) {
-            self.close(key, context);
-            self.check_ended(at, good, context);
-        }
-    }
-
-    fn check_ended(&mut self, at: usize, good: bool, context: &Context<'_>) {
-        let server = &mut self.servers[at];
-        let backend = &self.backends[server.backend];
-        let Some(health) = &backend.health else { return };
-        if server.check_ended(health, backend, good, context.now_ms()) {
-            let state = if server.checks.unhealthy { "down" } else { "up" };
-            info(PROGRAM, format_args!("event=health server={} state={state}", server.name));
-        }
+        self.checker.event(key, &mut self.servers, context);
     }
 }

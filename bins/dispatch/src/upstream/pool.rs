@@ -1,13 +1,13 @@
-//! The servers of the backends: their state, their connections, and the streams that wait for one.
+//! The servers of the backends: their state, their connections, and the choice between them.
 
 use std::collections::VecDeque;
 
 use fosse_counters::{Counters, SERVERS_SHOWN_MAX, Server as Shown};
 use fosse_eventloop::slab::Key;
-use fosse_settings::{Backend, Balance, Health};
+use fosse_settings::{Backend, Balance};
 use fosse_wire::StreamId;
 
-use super::health::Checks;
+use super::{checks::Checks, tried::Tried};
 use crate::context::after;
 
 /// One server as this lane sees it.
@@ -17,6 +17,12 @@ pub(crate) struct Server {
     pub(crate) name: String,
     /// Index of its backend.
     pub(crate) backend: usize,
+    /// Its number in connect's table.
+    pub(crate) number: u32,
+    /// Number in connect's table of the address that checks go to.
+    pub(crate) check_number: u32,
+    /// Its place among the servers of its backend.
+    pub(crate) place: u32,
     /// Idle connections, the last used one last.
     pub(crate) idle: Vec<Key>,
     /// Pinned connections between requests of their client.
@@ -25,14 +31,15 @@ pub(crate) struct Server {
     pub(crate) open: u32,
     /// Connections requested of connect, without a reply yet.
     pub(crate) pending: u32,
-    /// Streams that wait for a connection, the oldest first.
+    /// Streams that wait for one of these connections, the oldest first.
     pub(crate) waiting: VecDeque<StreamId>,
     /// Requests under way.
     pub(crate) busy: u32,
-    /// Failures in a row.
+    /// Failures of requests in a row.
     pub(crate) fails: u32,
-    /// Time until which it is out, in milliseconds; 0 for up.
+    /// Time until which it is out after failures of requests, in milliseconds; 0 for up.
     pub(crate) down_until_ms: u64,
+    /// Its active checks. Requests count for nothing there, and checks for nothing above.
     pub(crate) checks: Checks,
 }
 
@@ -46,7 +53,6 @@ impl Server {
     pub(crate) fn failed(&mut self, backend: &Backend, now_ms: u64) -> bool {
         // A server that fails fast for hours reaches the top of the count, and the lane goes on.
         self.fails = self.fails.saturating_add(1);
-        self.checks.passes = 0;
         let out = self.fails >= backend.failures_max.max(1) && self.down_until_ms <= now_ms;
         if out {
             self.down_until_ms = after(now_ms, backend.rest_seconds);
@@ -60,26 +66,6 @@ impl Server {
         self.down_until_ms = 0;
     }
 
-    /// Counts a check's result. Returns true where it changes whether the server is healthy.
-    pub(super) fn check_ended(&mut self, health: &Health, backend: &Backend, good: bool, now_ms: u64) -> bool {
-        self.checks.under_way = false;
-        if self.checks.due_ms == u64::MAX {
-            self.checks.due_ms = after(now_ms, health.interval_seconds);
-        }
-        let was = self.checks.unhealthy;
-        if good {
-            self.checks.passes += 1;
-            if self.checks.passes >= health.passes_min.max(1) {
-                self.checks.unhealthy = false;
-                self.worked();
-            }
-        } else {
-            self.failed(backend, now_ms);
-            self.checks.unhealthy |= self.fails >= backend.failures_max.max(1);
-        }
-        was != self.checks.unhealthy
-    }
-
     /// Writes it to the counter page, as number `at`.
     pub(super) fn show(&self, at: usize, counters: &Counters, now_ms: u64) {
         if at < SERVERS_SHOWN_MAX {
@@ -88,40 +74,70 @@ impl Server {
         }
     }
 
-    /// Returns the number of connections that are wanted: one for each stream that waits, and one
-    /// for a check. The first that comes goes to the stream that has waited longest.
-    pub(super) fn wanted(&self) -> usize {
-        self.waiting.len() + usize::from(self.checks.waits())
-    }
-
     /// Returns whether it has as many connections as it may, with those that are pending.
     pub(super) const fn is_full(&self, backend: &Backend) -> bool {
         self.open + self.pending >= backend.connections_max
     }
+
+    /// Returns whether one more request could have a connection: an idle one, a new one, or one
+    /// that is pinned and makes room.
+    pub(super) fn has_room(&self, backend: &Backend) -> bool {
+        let idle = u32::try_from(self.idle.len()).unwrap_or(u32::MAX);
+        self.open - idle - self.pinned_idle + self.waiting_len() < backend.connections_max
+    }
+
+    /// Returns the number of requests that it has, or that wait for a connection to it.
+    fn load(&self) -> u32 {
+        self.busy + self.waiting_len()
+    }
+
+    fn waiting_len(&self) -> u32 {
+        u32::try_from(self.waiting.len()).unwrap_or(u32::MAX)
+    }
 }
 
-/// Chooses a server of `backend`: among those up by its rule; where none is up, the one that is
-/// back first is tried. `not` is the one that has just failed.
-pub(crate) fn choose(
-    backend: &Backend,
-    servers: &[Server],
-    round: &mut usize,
-    not: Option<usize>,
-    now_ms: u64,
-) -> Option<usize> {
-    let first = usize::try_from(backend.server_first).ok()?;
-    let count = usize::try_from(backend.server_count).ok()?;
-    let start = *round % count.max(1);
-    *round = start + 1;
-    let candidates = || (0..count).map(|n| first + (start + n) % count).filter_map(|n| Some((n, servers.get(n)?)));
-    let up = || candidates().filter(|(n, s)| s.is_up(now_ms) && Some(*n) != not);
-    let chosen = match backend.balance {
-        Balance::RoundRobin => up().next(),
-        Balance::LeastConnections => up().min_by_key(|(_, s)| s.busy),
+/// The outcome of a choice between the servers of a backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Choice {
+    /// This one has room.
+    Server(usize),
+    /// Those that may have the request have as many as they may.
+    Full,
+    /// Each has been tried, or is out by its checks.
+    None,
+}
+
+/// Chooses a server of `backend` that the request has not tried: among those up that have room by
+/// the backend's rule. Where none is up, the one that is back first is tried, unless its checks say
+/// that it is out.
+pub(crate) fn choose(backend: &Backend, servers: &[Server], round: &mut usize, tried: Tried, now_ms: u64) -> Choice {
+    let (Ok(first), Ok(count)) = (usize::try_from(backend.server_first), usize::try_from(backend.server_count)) else {
+        return Choice::None;
     };
-    let last_resort =
-        || candidates().filter(|(n, _)| Some(*n) != not).min_by_key(|(_, s)| (s.checks.unhealthy, s.down_until_ms));
-    chosen.or_else(last_resort).map(|(n, _)| n)
+    let start = *round;
+    let candidates = || {
+        let places = (0..count).map(|n| first + (start + n) % count);
+        places.filter_map(|at| Some((at, servers.get(at)?))).filter(|(_, server)| !tried.contains(server.place))
+    };
+    let up = || candidates().filter(|(_, server)| server.is_up(now_ms));
+    let free = || up().filter(|(_, server)| server.has_room(backend));
+    let chosen = match backend.balance {
+        Balance::RoundRobin => free().next(),
+        Balance::LeastConnections => free().min_by_key(|(_, server)| server.load()),
+    };
+    if let Some((at, _)) = chosen {
+        *round = (at - first + 1) % count;
+        return Choice::Server(at);
+    }
+    if up().next().is_some() {
+        return Choice::Full;
+    }
+    let last_resort = || candidates().filter(|(_, server)| !server.checks.unhealthy);
+    match last_resort().filter(|(_, s)| s.has_room(backend)).min_by_key(|(_, s)| s.down_until_ms) {
+        Some((at, _)) => Choice::Server(at),
+        None if last_resort().next().is_some() => Choice::Full,
+        None => Choice::None,
+    }
 }
 
 #[cfg(test)]
@@ -135,30 +151,57 @@ mod tests {
             server_first: 1,
             server_count: 3,
             balance,
+            connections_max: 8,
             failures_max: 2,
             rest_seconds: Duration::from_secs(1),
             ..Backend::default()
         }
     }
 
+    /// Three servers of the backend, and one of another on each side.
     fn servers() -> Vec<Server> {
-        (0..5).map(|_| Server::default()).collect()
+        [0, 0, 1, 2, 0].map(|place| Server { place, ..Server::default() }).into()
+    }
+
+    fn tried(places: &[u32]) -> Tried {
+        let mut tried = Tried::default();
+        places.iter().for_each(|place| tried.add(*place));
+        tried
     }
 
     #[test]
     fn round_robin_goes_round_its_own_servers_only() {
         let (backend, servers, mut turn) = (backend(Balance::RoundRobin), servers(), 0);
-        let order: Vec<_> = (0..6).map(|_| choose(&backend, &servers, &mut turn, None, 0).unwrap()).collect();
-        assert_eq!(order, [1, 2, 3, 1, 2, 3]);
+        let order: Vec<_> = (0..6).map(|_| choose(&backend, &servers, &mut turn, tried(&[]), 0)).collect();
+        assert_eq!(order, [1, 2, 3, 1, 2, 3].map(Choice::Server));
     }
 
     #[test]
-    fn least_connections_takes_the_one_with_the_fewest() {
+    fn least_connections_takes_the_one_with_the_fewest_that_has_not_been_tried() {
         let (backend, mut servers, mut turn) = (backend(Balance::LeastConnections), servers(), 0);
         servers[1].busy = 2;
-        servers[2].busy = 1;
+        servers[2].waiting.push_back(StreamId::first(0).unwrap());
         servers[3].busy = 4;
-        assert_eq!(choose(&backend, &servers, &mut turn, None, 0), Some(2));
+        let mut order = Vec::new();
+        for places in [&[][..], &[1], &[1, 0], &[1, 0, 2]] {
+            order.push(choose(&backend, &servers, &mut turn, tried(places), 0));
+        }
+        assert_eq!(order, [Choice::Server(2), Choice::Server(1), Choice::Server(3), Choice::None]);
+    }
+
+    #[test]
+    fn a_full_server_is_passed_over_and_with_all_full_the_request_waits() {
+        for balance in [Balance::RoundRobin, Balance::LeastConnections] {
+            let (backend, mut servers, mut turn) = (backend(balance), servers(), 0);
+            for (at, busy) in [(1, 8), (2, 3), (3, 8)] {
+                (servers[at].open, servers[at].busy) = (8, busy);
+                servers[at].pinned_idle = 8 - busy;
+            }
+            assert!((0..6).all(|_| choose(&backend, &servers, &mut turn, tried(&[]), 0) == Choice::Server(2)));
+            servers[2].pinned_idle = 0;
+            assert_eq!(choose(&backend, &servers, &mut turn, tried(&[]), 0), Choice::Full);
+            assert_eq!(choose(&backend, &servers, &mut turn, tried(&[0, 1, 2]), 0), Choice::None);
+        }
     }
 
     #[test]
@@ -166,17 +209,21 @@ mod tests {
         let (backend, mut servers, mut turn) = (backend(Balance::RoundRobin), servers(), 0);
         assert!(!servers[2].failed(&backend, 0));
         assert!(servers[2].failed(&backend, 0));
-        assert!((0..6).all(|_| choose(&backend, &servers, &mut turn, None, 999) != Some(2)));
-        assert!((0..6).any(|_| choose(&backend, &servers, &mut turn, None, 1000) == Some(2)));
+        let mut chosen = |now_ms| choose(&backend, &servers, &mut turn, tried(&[]), now_ms);
+        assert!((0..6).all(|_| chosen(999) != Choice::Server(2)));
+        assert!((0..6).any(|_| chosen(1000) == Choice::Server(2)));
     }
 
     #[test]
-    fn with_none_up_the_one_back_first_is_tried_but_never_the_one_that_just_failed() {
+    fn with_none_up_the_one_back_first_is_tried_but_none_twice_and_none_that_is_unhealthy() {
         let (backend, mut servers, mut turn) = (backend(Balance::RoundRobin), servers(), 0);
         for (n, until) in [(1, 30), (2, 10), (3, 20)] {
             servers[n].down_until_ms = until;
         }
-        assert_eq!(choose(&backend, &servers, &mut turn, None, 0), Some(2));
-        assert_eq!(choose(&backend, &servers, &mut turn, Some(2), 0), Some(3));
+        assert_eq!(choose(&backend, &servers, &mut turn, tried(&[]), 0), Choice::Server(2));
+        assert_eq!(choose(&backend, &servers, &mut turn, tried(&[1]), 0), Choice::Server(3));
+        servers[3].checks.unhealthy = true;
+        assert_eq!(choose(&backend, &servers, &mut turn, tried(&[1]), 0), Choice::Server(1));
+        assert_eq!(choose(&backend, &servers, &mut turn, tried(&[0, 1]), 0), Choice::None);
     }
 }

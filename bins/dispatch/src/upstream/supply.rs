@@ -8,19 +8,21 @@ use fosse_wire::StreamId;
 pub(crate) enum Supply {
     /// A connection is there.
     Ready(Key),
-    /// The stream waits in the queue of that server.
-    Waits(usize),
+    /// The stream waits for a connection to that server.
+    Connecting(usize),
+    /// The stream waits in the queue of its backend.
+    Queued,
     /// The backend's queue is full.
-    Full,
+    QueueFull,
     /// There is no server to try.
     NoServer,
 }
 
-/// News for a stream that waits in a queue.
+/// News for a stream that waits.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// It has that connection.
     Ready(StreamId, Key),
-    /// The server cannot be reached.
-    Failed(StreamId),
+    /// That server cannot be reached.
+    Failed(StreamId, usize),
 }

@@ -2,8 +2,8 @@
 
 use crate::address::{ListenAddress, ServerAddress, Source};
 use crate::names::{
-    Account, ArgumentName, FieldName, FilePath, FilePattern, HealthPath, HostName, HostPattern, LogFile, Method, Mode,
-    Name, PathPrefix, RuleRange, RuleTag, SocketName, StatusSocket, UpgradeToken,
+    Account, ArgumentName, CheckMethod, CheckText, FieldName, FilePath, FilePattern, HealthPath, HostName, HostPattern,
+    LogFile, Method, Mode, Name, PathPrefix, RuleRange, RuleTag, SocketName, StatusRange, StatusSocket, UpgradeToken,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, SectionDoc, section};
@@ -297,13 +297,16 @@ section! {
         balance: Balance, Default("\"round-robin\"");
         /// Connections from one lane to one server at a time.
         connections_max: u32, Default("256"), 1..=1000000;
-        /// Requests of one lane that may wait for a connection; one more gets 503.
+        /// Requests of one lane that may wait while every server has connections_max; one more gets
+        /// 503.
         queue_requests_max: u32, Default("256"), 0..=1000000;
+        /// Longest time that a request waits so; then it gets 503.
+        queue_seconds: Seconds, Default("10"), 1..=3600;
         /// Idle connections that one lane keeps to one server.
         pool_connections_max: u32, Default("64"), 0..=10000;
         /// Longest time that an idle connection is kept; shorter than the application keeps it.
         pool_idle_seconds: Seconds, Default("4"), 1..=3600;
-        /// To connect.
+        /// To connect to a server; then the request goes to another one.
         connect_seconds: Seconds, Default("2"), 1..=60;
         /// From the end of the request to the first byte of the response.
         first_byte_seconds: Seconds, Default("60"), 1..=3600;
@@ -332,17 +335,28 @@ section! {
 section! {
     /// Detection of dead servers.
     Health "[backend.health]" {
-        /// Requested from every server at each interval; a response below 400 is health.
+        /// Requested from every server at each interval, over a connection of its own beside those
+        /// that connections_max counts. A server whose checks fail gets no requests, however its
+        /// responses to real ones are: with every server out they get 503.
         path: Option<HealthPath>, Absent("no request is made; only real traffic counts");
+        /// Method of that request.
+        method: CheckMethod, Default("\"GET\"");
         /// Host named in that request.
         host: HostName, Default("\"localhost\"");
+        /// Port of that request, where it is not the server's own.
+        port: Option<u32>, Absent("the server's own"), 1..=65535;
+        /// Statuses that are health.
+        status: Vec<At<StatusRange>>, Default("[\"200-399\"]"), 1..=64;
+        /// Text that the body of the response must hold, within its first 64 KiB.
+        body: Option<CheckText>, Absent("any body");
         /// Between two checks; also the longest wait for one.
         interval_seconds: Seconds, Default("5"), 1..=3600;
         /// Good checks in a row after which a server serves again.
         passes_min: u32, Default("2"), 1..=100;
-        /// Failures in a row (of checks or real requests) after which a server gets no requests.
+        /// Failed checks in a row after which a server gets no requests until checks pass, and
+        /// failed requests in a row, which count apart, after which it gets none for rest_seconds.
         failures_max: u32, Default("3"), 1..=100;
-        /// Time without requests before it is tried again.
+        /// Time without requests after failed ones, before it is tried again.
         rest_seconds: Seconds, Default("10"), 1..=3600;
     }
 }

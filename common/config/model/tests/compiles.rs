@@ -66,6 +66,9 @@ fn names_become_indices_and_routes_come_longest_first() {
         app.health.as_ref().map(|check| (check.path.as_str(), check.interval_seconds)),
         Some(("/health?deep=1", Duration::from_millis(2500)))
     );
+    let check = app.health.as_ref().unwrap();
+    assert_eq!((check.method.as_str(), check.body.as_str()), ("OPTIONS", "ready"));
+    assert_eq!(check.status, [(200, 299), (401, 401)]);
     assert_eq!(
         (
             dispatch.backends[1].server_first,
@@ -75,7 +78,11 @@ fn names_become_indices_and_routes_come_longest_first() {
         (2, 2, 0)
     );
     let connect: blobs::Connect = decode(plan(FULL).blob(Program::Connect)).unwrap();
-    assert_eq!(connect.servers.len(), dispatch.servers.len());
+    // After the servers: the port that checks of the third one go to.
+    let checks: Vec<u32> = dispatch.servers.iter().map(|server| server.check_number).collect();
+    assert_eq!((connect.servers.len(), checks), (dispatch.servers.len() + 1, vec![0, 1, 4, 3]));
+    let loopback = Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets();
+    assert_eq!(connect.servers[4].address, blobs::Address::Tcp(loopback, 3001));
     assert_eq!(connect.servers[0].address, blobs::Address::Unix("/run/app/1.sock".into()));
     assert_eq!(
         (connect.servers[0].peer_uids.as_slice(), connect.servers[0].connect_seconds),

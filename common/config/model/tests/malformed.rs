@@ -490,7 +490,7 @@ interval_seconds = 1
 fails = 3"#, &[
         "fosse.toml:14:24: connections that begin with a PROXY header belong to one client and are not pooled; remove the line",
         "fosse.toml:16:8: path: \"health\" does not begin with a slash; write the path alone, as in \"/health\"",
-        "fosse.toml:18:1: unknown key \"fails\" in [backend.health]; known are path, host, interval_seconds, passes_min, failures_max, rest_seconds",
+        "fosse.toml:18:1: unknown key \"fails\" in [backend.health]; known are path, method, host, port, status, body, interval_seconds, passes_min, failures_max, rest_seconds",
     ]),
     (r#"[[backend]]
 name = "two"
@@ -553,6 +553,26 @@ lanes = 4"#, &[
         "fosse.toml:12:1: unknown key \"lanes\" in [[backend]]; it belongs in the top of the file (before the first table)",
     ]),
     (r#"[backend.health]
+method = "get"
+port = 0
+status = ["2xx", 199, "300-299", "6xx", 404]
+body = ''"#, &[
+        "fosse.toml:11:10: method: \"get\" is not a method; write capital letters",
+        "fosse.toml:12:8: port must be between 1 and 65535",
+        "fosse.toml:13:18: status: \"199\" is neither a status of 200 to 599 nor a range of them",
+        "fosse.toml:13:23: status: \"300-299\" is neither a status of 200 to 599 nor a range of them",
+        "fosse.toml:13:34: status: \"6xx\" is neither a status of 200 to 599 nor a range of them",
+        "fosse.toml:14:8: body: a check looks for 1 to 256 bytes, not 0",
+    ]),
+    (r#"[backend.health]
+path = "/"
+method = "HEAD"
+port = 81
+body = "ready""#, &[
+        "fosse.toml:13:8: port is for TCP servers, and no server is one; remove the line",
+        "fosse.toml:14:8: a response to HEAD has no body; write method = \"GET\"",
+    ]),
+    (r#"[backend.health]
 path = "/health check"
 rest_seconds = 86401
 interval_seconds = inf
@@ -567,7 +587,7 @@ host = "*.example.org""#, &[
     (r#"[[site]]
 hosts = ["b.org"]
 route = [{ prefix = "/a", backend = "app", method = "GET" }, "x"]"#, &[
-        "fosse.toml:12:44: unknown key \"method\" in [[site.route]]; known are prefix, backend",
+        "fosse.toml:12:44: unknown key \"method\" in [[site.route]]; it belongs in [backend.health]",
         "fosse.toml:12:62: route is a string; write it as a table [[site.route]]",
     ]),
     (r#"[limits]

@@ -245,8 +245,10 @@ pub struct Backend {
     pub balance: Balance,
     /// Connections of one lane to one server at a time.
     pub connections_max: u32,
-    /// Requests of one lane that wait for a connection; one more gets 503.
+    /// Requests of one lane that wait while all servers are full; one more gets 503.
     pub queue_requests_max: u32,
+    /// Longest time that a request waits so.
+    pub queue_seconds: Duration,
     /// Idle connections that one lane keeps to one server.
     pub pool_connections_max: u32,
     /// Longest wait for a connection.
@@ -277,10 +279,16 @@ pub struct Backend {
 /// An active health check.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
-    /// Target of the GET.
+    /// Method of the request.
+    pub method: String,
+    /// Target of the request.
     pub path: String,
-    /// Host of the GET.
+    /// Host of the request.
     pub host: String,
+    /// Statuses of a good response: first and last of each range.
+    pub status: Vec<(u16, u16)>,
+    /// Text that the body of a good response holds; empty for any body.
+    pub body: String,
     /// Time between checks.
     pub interval_seconds: Duration,
     /// Good checks in a row that bring a server back.
@@ -294,12 +302,14 @@ pub struct ServerName {
     pub name: String,
     /// Index of its backend.
     pub backend: u32,
+    /// Index in connect's table of the address that checks go to.
+    pub check_number: u32,
 }
 
 /// fosse-connect
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connect {
-    /// In the order of dispatch's table.
+    /// In the order of dispatch's table; after them the addresses that checks alone go to.
     pub servers: Vec<Server>,
 }
 

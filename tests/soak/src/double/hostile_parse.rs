@@ -47,6 +47,7 @@ fn settings() -> Dispatch {
             queue_requests_max: 64,
             pool_connections_max: 16,
             connect_seconds: Duration::from_secs(2),
+            queue_seconds: Duration::from_secs(10),
             first_byte_seconds: Duration::from_secs(10),
             idle_seconds: Duration::from_secs(10),
             pool_idle_seconds: Duration::from_secs(4),
@@ -56,7 +57,7 @@ fn settings() -> Dispatch {
             retry: true,
             ..Backend::default()
         }],
-        servers: vec![ServerName { name: "a".into(), backend: 0 }],
+        servers: vec![ServerName { name: "a".into(), backend: 0, check_number: 0 }],
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
         response_head_bytes_max: 32 * 1024,

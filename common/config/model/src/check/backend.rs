@@ -23,6 +23,7 @@ pub(crate) fn backends(backends: &[At<Backend>], problems: &mut Problems) {
         servers(backend, problems);
         peer(backend, problems);
         pool(backend, problems);
+        health(backend, problems);
     }
 }
 
@@ -66,5 +67,27 @@ fn pool(backend: &Backend, problems: &mut Problems) {
     if shares && backend.pool_connections_max.written().is_some_and(|pool| *pool > 0) {
         let what = "connections that begin with a PROXY header belong to one client and are not pooled";
         problems.note_with_cure(&backend.pool_connections_max.span, what, "remove the line");
+    }
+}
+
+/// Notes keys of a check that is not made, or that mean nothing for it.
+fn health(backend: &Backend, problems: &mut Problems) {
+    let health = &backend.health.value;
+    let no_check = health.path.sound().is_some_and(Option::is_none);
+    let only_for_checks = [
+        ("port", health.port.written().map(|_| &health.port.span)),
+        ("body", health.body.written().map(|_| &health.body.span)),
+    ];
+    for (key, span) in only_for_checks {
+        if let (true, Some(span)) = (no_check, span) {
+            problems.note_with_cure(span, format!("{key} is for checks, and there are none without path"), "add path");
+        }
+    }
+    let tcp = backend.servers.iter().any(|server| matches!(server.value, ServerAddress::Tcp(_)));
+    if health.port.written().is_some() && backend.servers.sound().is_some() && !tcp {
+        problems.note_with_cure(&health.port.span, "port is for TCP servers, and no server is one", "remove the line");
+    }
+    if health.body.written().is_some() && health.method.sound().is_some_and(|method| method.0 == "HEAD") {
+        problems.note_with_cure(&health.body.span, "a response to HEAD has no body", "write method = \"GET\"");
     }
 }

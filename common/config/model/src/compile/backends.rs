@@ -7,7 +7,7 @@ use fosse_settings as blobs;
 use crate::accounts::Accounts;
 use crate::address::ServerAddress;
 use crate::compile::listeners::mapped;
-use crate::model::{Backend, Balance, ProxyOut};
+use crate::model::{Backend, Balance, Health, ProxyOut};
 use crate::problem::Problems;
 use crate::section::At;
 
@@ -19,6 +19,8 @@ pub(crate) struct Servers {
     pub names: Vec<blobs::ServerName>,
     /// Their addresses, for connect.
     pub connect: blobs::Connect,
+    /// Addresses that checks alone go to, each with its server.
+    checks: Vec<(usize, blobs::Server)>,
     /// The groups.
     pub backends: Vec<blobs::Backend>,
 }
@@ -30,7 +32,18 @@ impl Servers {
         for backend in backends {
             servers.add(backend, accounts, problems);
         }
+        servers.number_checks();
         servers
+    }
+
+    /// Puts the addresses that checks alone go to after those of all servers: the indices of these
+    /// agree with dispatch's.
+    fn number_checks(&mut self) {
+        for (server, check) in std::mem::take(&mut self.checks) {
+            // The servers have numbers, and each has one check at the most.
+            self.names[server].check_number = u32::try_from(self.connect.servers.len()).unwrap_or(u32::MAX);
+            self.connect.servers.push(check);
+        }
     }
 
     fn add(&mut self, backend: &Backend, accounts: &Accounts, problems: &mut Problems) {
@@ -45,7 +58,7 @@ impl Servers {
                 vec![accounts.uid(&At { value: account.clone(), span: at.span.clone(), origin: at.origin }, problems)]
             }
         };
-        for server in backend.servers.iter() {
+        for (index, server) in backend.servers.iter().enumerate() {
             let (name, address) = match &server.value {
                 ServerAddress::Unix(path) => (format!("unix:{path}"), blobs::Address::Unix(path.clone())),
                 ServerAddress::Tcp(tcp) => {
@@ -53,9 +66,17 @@ impl Servers {
                     (tcp.to_string(), blobs::Address::Tcp(addr, port))
                 }
             };
-            self.names.push(blobs::ServerName { name, backend: number });
             let connect_seconds = backend.connect_seconds.duration();
-            self.connect.servers.push(blobs::Server { address, peer_uids: peer_uids.clone(), connect_seconds });
+            let entry = blobs::Server { address, peer_uids: peer_uids.clone(), connect_seconds };
+            if let (blobs::Address::Tcp(addr, _), Some(port)) = (&entry.address, backend.health.port.value)
+                && let Ok(port) = u16::try_from(port)
+            {
+                let address = blobs::Address::Tcp(*addr, port);
+                self.checks.push((self.names.len(), blobs::Server { address, ..entry.clone() }));
+            }
+            let check_number = server_first + u32::try_from(index).unwrap_or(u32::MAX);
+            self.names.push(blobs::ServerName { name, backend: number, check_number });
+            self.connect.servers.push(entry);
         }
         self.backends.push(compiled(backend, server_first, server_count));
     }
@@ -72,12 +93,6 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         Balance::LeastConnections => blobs::Balance::LeastConnections,
     };
     let health = &backend.health.value;
-    let check = health.path.as_ref().map(|path| blobs::Health {
-        path: path.0.clone(),
-        host: health.host.0.clone(),
-        interval_seconds: health.interval_seconds.duration(),
-        passes_min: health.passes_min.value,
-    });
     blobs::Backend {
         name: backend.name.0.clone(),
         server_first,
@@ -85,6 +100,7 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         balance,
         connections_max: backend.connections_max.value,
         queue_requests_max: backend.queue_requests_max.value,
+        queue_seconds: backend.queue_seconds.duration(),
         // A connection that began with one client's address must not serve another.
         pool_connections_max: if proxy_protocol == 0 {
             backend.pool_connections_max.min(backend.connections_max.value)
@@ -95,7 +111,7 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         first_byte_seconds: backend.first_byte_seconds.duration(),
         idle_seconds: backend.idle_seconds.duration(),
         pool_idle_seconds: backend.pool_idle_seconds.duration(),
-        health: check,
+        health: check(&backend.health.value),
         failures_max: health.failures_max.value,
         rest_seconds: health.rest_seconds.duration(),
         proxy_protocol,
@@ -103,6 +119,19 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         retry: backend.retry.value,
         buffer_requests: backend.buffer_requests.value,
     }
+}
+
+/// Returns the active check of a backend that names a path for it.
+fn check(health: &Health) -> Option<blobs::Health> {
+    health.path.as_ref().map(|path| blobs::Health {
+        method: health.method.0.clone(),
+        path: path.0.clone(),
+        host: health.host.0.clone(),
+        status: health.status.iter().map(|range| (range.first, range.last)).collect(),
+        body: health.body.as_ref().map(|text| text.0.clone()).unwrap_or_default(),
+        interval_seconds: health.interval_seconds.duration(),
+        passes_min: health.passes_min.value,
+    })
 }
 
 /// Returns every token that some backend allows, once: parse passes these on to dispatch.

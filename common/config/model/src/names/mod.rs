@@ -2,6 +2,7 @@
 //! modes.
 
 mod accounts;
+mod checks;
 mod hosts;
 mod paths;
 mod tokens;
@@ -13,6 +14,7 @@ use crate::problem::Problems;
 use crate::value::text;
 
 pub use accounts::{ACCOUNT_BYTES_MAX, Account, Mode};
+pub use checks::{CHECK_TEXT_BYTES_MAX, CheckMethod, CheckText, StatusRange};
 pub use hosts::{HOST_BYTES_MAX, HostName, HostPattern, LABEL_BYTES_MAX};
 pub use paths::{
     FILE_NAME_BYTES_MAX, FILE_PATH_BYTES_MAX, FilePath, FilePattern, HealthPath, LogFile, PREFIX_BYTES_MAX, PathPrefix,

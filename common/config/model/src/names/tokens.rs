@@ -37,7 +37,8 @@ impl FromValue for Method {
     }
 }
 
-fn is_method(name: &str) -> bool {
+/// Returns whether a word can be a method.
+pub(super) fn is_method(name: &str) -> bool {
     (1..=METHOD_BYTES_MAX).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-')
 }
 

@@ -1,0 +1,158 @@
+//! The table of servers, the choice between those of a backend, and its queue.
+
+use std::{
+    iter::zip,
+    ops::{Index, IndexMut, Range},
+};
+
+use fosse_counters::{Counters, dispatch as count};
+use fosse_settings::{Backend, Dispatch as Settings, ServerName};
+use fosse_wire::StreamId;
+
+use super::{
+    pool::{self, Choice, Server},
+    queue::Queue,
+    tried::Tried,
+};
+
+/// All servers with their backends.
+#[derive(Debug)]
+pub(crate) struct Servers {
+    backends: Vec<Backend>,
+    all: Vec<Server>,
+    /// For each backend, the next server of round robin.
+    rounds: Vec<usize>,
+    /// For each backend, the requests that have no server yet.
+    queues: Vec<Queue>,
+}
+
+impl Servers {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let server = |(number, named): (u32, &ServerName)| {
+            let backend = index(named.backend);
+            let place = number - settings.backends[backend].server_first;
+            let (name, check_number) = (named.name.clone(), named.check_number);
+            Server { name, backend, number, place, check_number, ..Server::default() }
+        };
+        Self {
+            all: zip(0.., &settings.servers).map(server).collect(),
+            rounds: vec![0; settings.backends.len()],
+            queues: settings.backends.iter().map(|_| Queue::default()).collect(),
+            backends: settings.backends.clone(),
+        }
+    }
+
+    /// Returns the number of servers.
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Returns a server, to be changed, and its backend.
+    pub(super) fn with_backend(&mut self, at: usize) -> (&mut Server, &Backend) {
+        let server = &mut self.all[at];
+        let backend = &self.backends[server.backend];
+        (server, backend)
+    }
+
+    /// Chooses a server of a backend.
+    pub(super) fn choose(&mut self, backend: usize, tried: Tried, now_ms: u64) -> Choice {
+        pool::choose(&self.backends[backend], &self.all, &mut self.rounds[backend], tried, now_ms)
+    }
+
+    /// Adds a stream to the queue of its backend. Returns the backend's name where there is no room
+    /// for it.
+    pub(super) fn enqueue(&mut self, id: StreamId, backend: usize, tried: Tried) -> Result<(), &str> {
+        let (settings, queue) = (&self.backends[backend], &mut self.queues[backend]);
+        if queue.len() >= index(settings.queue_requests_max) {
+            return Err(&settings.name);
+        }
+        queue.push(id, tried);
+        Ok(())
+    }
+
+    /// Takes a stream out of its backend's queue, or from among those that wait for a connection;
+    /// the server, in the second case.
+    pub(super) fn cancel(&mut self, id: StreamId, backend: usize) -> Option<usize> {
+        if self.queues[backend].remove(id) {
+            return None;
+        }
+        // Mostly it is the one that has waited longest, so the search ends with the first.
+        let place = |at: usize| self.all[at].waiting.iter().position(|waits| *waits == id);
+        let (at, place) = self.of(backend).find_map(|at| Some((at, place(at)?)))?;
+        self.all[at].waiting.remove(place);
+        Some(at)
+    }
+
+    /// Returns whether a stream has left the queue and waits for a connection to a server.
+    pub(super) fn is_connecting(&self, id: StreamId, backend: usize) -> bool {
+        self.of(backend).any(|at| self.all[at].waiting.contains(&id))
+    }
+
+    /// Gives the room that a server has to streams in its backend's queue: they wait for a
+    /// connection to it from now on.
+    pub(super) fn take_queued(&mut self, at: usize, now_ms: u64) {
+        if !self.may_take_queued(at, now_ms) {
+            return;
+        }
+        let server = &mut self.all[at];
+        let (backend, queue) = (&self.backends[server.backend], &mut self.queues[server.backend]);
+        while server.idle.is_empty() && server.has_room(backend) {
+            let Some(id) = queue.pop_for(server.place) else { break };
+            server.waiting.push_back(id);
+        }
+    }
+
+    /// Takes the stream that is next for a connection to a server.
+    pub(super) fn next_for(&mut self, at: usize, now_ms: u64) -> Option<StreamId> {
+        if let Some(id) = self.all[at].waiting.pop_front() {
+            return Some(id);
+        }
+        if !self.may_take_queued(at, now_ms) {
+            return None;
+        }
+        let server = &self.all[at];
+        self.queues[server.backend].pop_for(server.place)
+    }
+
+    /// Returns whether streams wait in the queue that a server may have: one that is out may while
+    /// no other is up, unless its checks say that it is out.
+    pub(super) fn may_take_queued(&self, at: usize, now_ms: u64) -> bool {
+        let server = &self.all[at];
+        let none_up = || !self.of(server.backend).any(|at| self.all[at].is_up(now_ms));
+        !self.queues[server.backend].is_empty() && (server.is_up(now_ms) || !server.checks.unhealthy && none_up())
+    }
+
+    /// Writes the servers to the counter page.
+    pub(super) fn show(&self, counters: &Counters, now_ms: u64) {
+        let mut down = 0;
+        for (at, server) in self.all.iter().enumerate() {
+            down += u64::from(!server.is_up(now_ms));
+            server.show(at, counters, now_ms);
+        }
+        counters.set(count::SERVERS_DOWN, down);
+    }
+
+    /// Returns the indices of a backend's servers.
+    fn of(&self, backend: usize) -> Range<usize> {
+        let Backend { server_first, server_count, .. } = self.backends[backend];
+        index(server_first)..index(server_first + server_count)
+    }
+}
+
+impl Index<usize> for Servers {
+    type Output = Server;
+
+    fn index(&self, at: usize) -> &Server {
+        &self.all[at]
+    }
+}
+
+impl IndexMut<usize> for Servers {
+    fn index_mut(&mut self, at: usize) -> &mut Server {
+        &mut self.all[at]
+    }
+}
+
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,22 @@
+//! The servers that a request has been sent to in vain.
+
+/// Servers of one backend, by their place in it: the configuration gives it 64 at most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tried(u64);
+
+impl Tried {
+    /// Adds a server.
+    pub(crate) const fn add(&mut self, place: u32) {
+        self.0 |= 1 << place;
+    }
+
+    /// Returns whether the request has been sent to that server.
+    pub(crate) const fn contains(self, place: u32) -> bool {
+        self.0 & (1 << place) != 0
+    }
+
+    /// Returns whether no server has been tried.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}

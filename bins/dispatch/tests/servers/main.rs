@@ -1,0 +1,6 @@
+//! The servers of a backend, as clients and applications see the choice between them, with a real
+//! edge: health, failover, queues.
+
+mod app;
+mod failover;
+mod health;
