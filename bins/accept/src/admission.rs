@@ -20,7 +20,7 @@ use crate::source::Source;
 const ALL: u16 = u16::MAX;
 
 /// The reason of a refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Refusal {
     /// The address lists deny the address.
     Denied,
@@ -37,6 +37,18 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
+    /// Returns the reason for people, and the key of fosse.toml that it follows from.
+    pub(crate) const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Refusal::Denied => ("on a deny list", "deny"),
+            Refusal::Penalised => ("programs crashed twice over its requests", ""),
+            Refusal::AddressLimit => ("too many connections from this address", "address_connections_max"),
+            Refusal::GlobalLimit => ("too many connections in all", "connections_max"),
+            Refusal::WrongPeer => ("not a user who may connect", "peer_uids"),
+            Refusal::NoListener => ("listener is not configured", ""),
+        }
+    }
+
     /// Returns the counter that counts it.
     pub(crate) fn counter(self) -> usize {
         match self {

@@ -1,6 +1,7 @@
 //! The parts of fosse-accept. `admission`, `lanes`, `connections`, `penalties` and `source` decide
-//! and do no I/O; `listeners` and `lane_channels` are the sockets. `state` holds all of them,
-//! `from_start`, `from_lanes` and `delivery` work on it, and `server` calls these.
+//! and do no I/O; `refusals` says whom they refused; `listeners` and `lane_channels` are the
+//! sockets. `state` holds all of them, `from_start`, `from_lanes` and `delivery` work on it, and
+//! `server` calls these.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ pub mod limits;
 mod listeners;
 mod penalties;
 pub mod policy;
+mod refusals;
 pub mod server;
 mod source;
 mod state;

@@ -39,6 +39,14 @@ pub(crate) const WAITING_COUNT_MAX: usize = 256;
 /// even a day of attacks from ever new addresses stays below what a window or a penalty can hold.
 pub(crate) const CRASHES_COUNT_MAX: usize = 4096;
 
+/// Milliseconds for which the connections of a source that was refused are counted, after the line
+/// about the first one: an attack is a line now and then, not one for each connection.
+pub(crate) const REFUSALS_WINDOW_MS: u64 = 10_000;
+
+/// Sources whose refused connections are counted one by one at a time; those of further ones are
+/// counted together. That many lines in a window are within what a log line limit lets through.
+pub(crate) const REFUSALS_COUNT_MAX: usize = 256;
+
 /// Connections remembered after their end, since a crash is reported after the lane has closed or
 /// lost them. At 20,000 connections a second it reaches back three seconds, and start reports
 /// within a tenth of one.

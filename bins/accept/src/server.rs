@@ -16,6 +16,7 @@ use crate::delivery::{deliver, enqueue};
 use crate::lane_channels::{self, Pending};
 use crate::limits::{ACCEPT_TURN_MAX, WAITING_COUNT_MAX};
 use crate::listeners::Taken;
+use crate::refusals::Refusals;
 use crate::state::State;
 use crate::{from_lanes, from_start};
 
@@ -29,6 +30,7 @@ pub struct Server {
     starved: bool,
     /// One descriptor in reserve, to be able to refuse a client when there is no other.
     reserve: Option<OwnedFd>,
+    refusals: Refusals,
 }
 
 impl Server {
@@ -44,6 +46,7 @@ impl Server {
             next_id: (fosse_eventloop::clock_us() * 1000).max(1),
             starved: false,
             reserve: reserve(process),
+            refusals: Refusals::default(),
         })
     }
 
@@ -83,7 +86,10 @@ impl Server {
         let trusted = match judged {
             Ok(trusted) => trusted,
             // Dropping the socket resets the connection: nothing was read, nothing is sent.
-            Err(refusal) => return process.counters.add(refusal.counter(), 1),
+            Err(refusal) => {
+                self.refusals.note(&peer, uid, refusal, process.event_loop.now_ms());
+                return process.counters.add(refusal.counter(), 1);
+            }
         };
         let connection = Connection { id: self.next_id, listener, trusted, unix, peer };
         self.next_id += 1;
@@ -171,6 +177,7 @@ impl Service for Server {
         self.starved = false;
         self.state.congested = false;
         self.state.admission.sweep(process.event_loop.now_ms());
+        self.refusals.tick(process.event_loop.now_ms());
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use fosse_wire::{
     Frame, Kind, WireError,
     frame::ResetReason,
     request::{self, RequestHead},
-    response::BACKEND_NONE,
+    response::{BACKEND_NONE, Cause},
     verdict::Verdict,
 };
 
@@ -117,6 +117,7 @@ fn respond_denied(id: fosse_wire::StreamId, verdict: &Verdict<'_>, context: &mut
         denied: true,
         close: true,
         rule: verdict.rule,
+        cause: Cause::Denied(verdict.cause),
         retry_after: verdict.retry_after,
         location: verdict.location,
         backend: BACKEND_NONE,

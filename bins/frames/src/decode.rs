@@ -12,7 +12,7 @@ use crate::bytes::Bytes;
 use crate::encode;
 use crate::line::{
     Address, Cause, Credit, Data, Fields, Hello, Length, LengthWord, Line, Raw, Reason, Request, RequestEnd, Reset,
-    Response, ResponseEnd, Verdict, Version,
+    Response, ResponseCause, ResponseEnd, Verdict, Version,
 };
 
 /// The line of a frame. Encoded it gives the frame's own bytes again: where the fields of its kind
@@ -63,6 +63,7 @@ fn request(stream: u32, head: &RequestHead<'_>) -> Request {
         secure: head.secure,
         expect_continue: head.expect_continue,
         single_client: head.single_client,
+        trusted: head.trusted,
         body: length(head.body),
         held: head.held,
         site: head.site,
@@ -99,6 +100,7 @@ fn response(stream: u32, head: &ResponseHead<'_>) -> Response {
         backend: (head.backend != response::BACKEND_NONE).then_some(head.backend),
         backend_us: head.backend_us,
         rule: head.rule,
+        cause: response_cause(head.cause),
         retries: head.retries,
         fields: fields(head.fields),
     }
@@ -146,6 +148,23 @@ const fn reason(reason: ResetReason) -> Reason {
         ResetReason::Limit => Reason::Limit,
         ResetReason::Echo => Reason::Echo,
         ResetReason::Denied => Reason::Denied,
+    }
+}
+
+const fn response_cause(cause: response::Cause) -> ResponseCause {
+    match cause {
+        response::Cause::None => ResponseCause::None,
+        response::Cause::Denied(verdict::Cause::Rule) => ResponseCause::Rule,
+        response::Cause::Denied(verdict::Cause::Protocol) => ResponseCause::Protocol,
+        response::Cause::Denied(verdict::Cause::BodySize) => ResponseCause::BodySize,
+        response::Cause::Denied(verdict::Cause::BodyEncoding) => ResponseCause::BodyEncoding,
+        response::Cause::Denied(verdict::Cause::Memory) => ResponseCause::Memory,
+        response::Cause::Denied(verdict::Cause::Budget) => ResponseCause::Budget,
+        response::Cause::Denied(verdict::Cause::Rate) => ResponseCause::Rate,
+        response::Cause::Backend => ResponseCause::Backend,
+        response::Cause::Busy => ResponseCause::Busy,
+        response::Cause::Timeout => ResponseCause::Timeout,
+        response::Cause::Request => ResponseCause::Request,
     }
 }
 

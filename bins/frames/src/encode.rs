@@ -5,7 +5,9 @@ use fosse_wire::request::{self, BodyLength, Endpoint, RequestHead};
 use fosse_wire::response::{self, BACKEND_NONE, ResponseHead};
 use fosse_wire::{Frame, Kind, Outbox, StreamId, WireError, fields as wire_fields, verdict};
 
-use crate::line::{Cause, Fields, Hello, Length, LengthWord, Line, Reason, Request, Response, Verdict, Version};
+use crate::line::{
+    Cause, Fields, Hello, Length, LengthWord, Line, Reason, Request, Response, ResponseCause, Verdict, Version,
+};
 
 /// Appends the frame of a line.
 ///
@@ -101,6 +103,7 @@ fn put_request(out: &mut Vec<u8>, head: &Request) -> Result<(), WireError> {
         secure: head.secure,
         expect_continue: head.expect_continue,
         single_client: head.single_client,
+        trusted: head.trusted,
         body: length(head.body),
         held: head.held,
         site: head.site,
@@ -138,6 +141,7 @@ fn put_response(out: &mut Vec<u8>, head: &Response) -> Result<(), WireError> {
         backend: head.backend.unwrap_or(BACKEND_NONE),
         backend_us: head.backend_us,
         rule: head.rule,
+        cause: response_cause(head.cause),
         retries: head.retries,
         fields: wire_fields::Fields::default(),
     };
@@ -179,6 +183,23 @@ const fn reason(reason: Reason) -> ResetReason {
         Reason::Limit => ResetReason::Limit,
         Reason::Echo => ResetReason::Echo,
         Reason::Denied => ResetReason::Denied,
+    }
+}
+
+const fn response_cause(cause: ResponseCause) -> response::Cause {
+    match cause {
+        ResponseCause::None => response::Cause::None,
+        ResponseCause::Rule => response::Cause::Denied(verdict::Cause::Rule),
+        ResponseCause::Protocol => response::Cause::Denied(verdict::Cause::Protocol),
+        ResponseCause::BodySize => response::Cause::Denied(verdict::Cause::BodySize),
+        ResponseCause::BodyEncoding => response::Cause::Denied(verdict::Cause::BodyEncoding),
+        ResponseCause::Memory => response::Cause::Denied(verdict::Cause::Memory),
+        ResponseCause::Budget => response::Cause::Denied(verdict::Cause::Budget),
+        ResponseCause::Rate => response::Cause::Denied(verdict::Cause::Rate),
+        ResponseCause::Backend => response::Cause::Backend,
+        ResponseCause::Busy => response::Cause::Busy,
+        ResponseCause::Timeout => response::Cause::Timeout,
+        ResponseCause::Request => response::Cause::Request,
     }
 }
 

@@ -110,6 +110,7 @@ pub struct Request {
     pub secure: bool,
     pub expect_continue: bool,
     pub single_client: bool,
+    pub trusted: bool,
     pub body: Length,
     pub held: u32,
     pub site: u32,
@@ -183,8 +184,29 @@ pub struct Response {
     pub backend: Option<u32>,
     pub backend_us: u32,
     pub rule: u32,
+    pub cause: ResponseCause,
     pub retries: u8,
     pub fields: Fields,
+}
+
+/// Cause of a response that no application sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs, reason = "as in fosse_wire::response::Cause")]
+pub enum ResponseCause {
+    #[default]
+    None,
+    Rule,
+    Protocol,
+    BodySize,
+    BodyEncoding,
+    Memory,
+    Budget,
+    Rate,
+    Backend,
+    Busy,
+    Timeout,
+    Request,
 }
 
 /// RESPONSE_END.

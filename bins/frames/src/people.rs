@@ -6,7 +6,9 @@ use std::fmt::{self, Display, Write as _};
 use fosse_wire::StreamId;
 
 use crate::bytes::Bytes;
-use crate::line::{Address, Data, Fields, Length, LengthWord, Line, Raw, Request, Response, Verdict, Version};
+use crate::line::{
+    Address, Data, Fields, Length, LengthWord, Line, Raw, Request, Response, ResponseCause, Verdict, Version,
+};
 
 /// Body bytes shown of one frame; `--json` has them all.
 const SHOWN_BYTES_MAX: usize = 160;
@@ -85,6 +87,9 @@ fn request(f: &mut fmt::Formatter<'_>, head: &Request) -> fmt::Result {
     if head.single_client {
         f.write_str(", single client")?;
     }
+    if head.trusted {
+        f.write_str(", trusted")?;
+    }
     writeln!(f, "\n         {}", Text(&head.line))?;
     fields(f, &head.fields)
 }
@@ -105,6 +110,9 @@ fn response(f: &mut fmt::Formatter<'_>, head: &Response) -> fmt::Result {
     }
     if let Some(backend) = head.backend {
         write!(f, ", backend {backend} after {} us", head.backend_us)?;
+    }
+    if head.cause != ResponseCause::None {
+        write!(f, ", cause {:?}", head.cause)?;
     }
     some(f, ", rule", head.rule)?;
     some(f, ", retries", head.retries)?;

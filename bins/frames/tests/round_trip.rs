@@ -97,6 +97,10 @@ fn every_kind() -> Vec<u8> {
     }
     let none = ResponseHead { status: 503, backend: u32::MAX, retries: 3, rule: 1, ..Default::default() };
     out.frame(stream, Kind::Response, |bytes| none.encode(bytes)).unwrap();
+    for cause in fosse_wire::response::Cause::ALL {
+        let local = ResponseHead { status: 503, own: true, cause, ..Default::default() };
+        out.frame(stream, Kind::Response, |bytes| local.encode(bytes)).unwrap();
+    }
     let end = ResponseEnd { leased_bytes: u64::MAX, ..Default::default() };
     out.frame(stream, Kind::ResponseEnd, |bytes| end.encode(bytes)).unwrap();
     for number in 0..=5 {

@@ -4,14 +4,16 @@
 use fosse_counters::parse as count;
 use fosse_wire::channel::Connection;
 use fosse_wire::frame::ResetReason;
+use fosse_wire::response::Cause;
 use fosse_wire::{Kind, Outbox, StreamId};
 
-use crate::access::{End, Who};
+use crate::access::{End, Record, Who};
 use crate::context::Context;
 use crate::error_response;
 use crate::exchange::{Exchange, Framing, Lease};
 use crate::origin::Origin;
 use crate::output::ClientOutput;
+use crate::refused::{Refused, host_of};
 
 /// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +89,7 @@ pub struct Conn {
     /// hear of its end.
     pub(crate) pinned: bool,
     /// The beginning of its line in the access log.
-    pub(crate) log: Vec<u8>,
+    pub(crate) log: Record,
 }
 
 impl Conn {
@@ -112,7 +114,7 @@ impl Conn {
             requests: 0,
             exchange: Exchange::none(),
             pinned: false,
-            log: Vec::new(),
+            log: Record::default(),
         }
     }
 
@@ -175,11 +177,10 @@ impl Conn {
             ResetReason::Client => End::Client,
             _ => End::Reset,
         };
-        context.access.end(&mut self.log, &self.exchange, end);
+        self.end_log(end, "", context);
         self.phase = Phase::Gone;
         self.deadline_ms = u64::MAX;
-        self.input.clear();
-        context.buffers.give_back(&mut self.input);
+        self.drop_input(context);
         self.output.clear(&mut context.buffers);
     }
 
@@ -193,27 +194,59 @@ impl Conn {
         }
     }
 
+    fn end_log(&mut self, end: End, why: &str, context: &mut Context) {
+        let Context { access, settings, .. } = context;
+        access.end(&mut self.log, &self.exchange, end, settings.server_name(self.exchange.backend), why);
+    }
+
     /// Sends a local response and ends the connection; where a response has begun already, ends it
     /// by a reset.
-    pub(crate) fn refuse(&mut self, status: u16, why: &str, context: &mut Context, out: &mut Outbox) {
+    pub(crate) fn refuse(&mut self, refused: Refused, context: &mut Context, out: &mut Outbox) {
+        let input = core::mem::take(&mut self.input);
+        let head: &[u8] = if self.phase == Phase::Head { &input } else { b"" };
+        self.refuse_seeing(head, refused, context, out);
+        self.input = input;
+        self.drop_input(context);
+    }
+
+    /// Does the same, where `head` is what has come of the head of a request; empty where none is
+    /// awaited.
+    pub(crate) fn refuse_seeing(&mut self, head: &[u8], refused: Refused, context: &mut Context, out: &mut Outbox) {
         if self.exchange.open && self.exchange.response_begun {
             self.abort(ResetReason::Client, context, out);
             return;
         }
+        self.report(host_of(head), refused, context);
         self.leave_exchange(ResetReason::Client, out);
-        context.counters.add(count::REFUSED, 1);
-        let request = 0;
-        let who =
-            Who { request, connection: self.record.id, client: self.origin.client, peer: self.record.peer, site: "" };
-        if self.log.is_empty() {
-            context.access.refused(&who, status, why);
-        } else {
-            self.exchange.status = status;
-            context.access.end(&mut self.log, &self.exchange, End::Complete);
-        }
         context.buffers.lend(&mut self.output.bytes);
-        error_response::write(&mut self.output.bytes, status, why, self.exchange.is_head);
+        error_response::write(&mut self.output.bytes, refused.status, refused.why, self.exchange.is_head);
         self.close_after(Ending::Linger, context);
+    }
+
+    /// Writes the event line of a refusal.
+    pub(crate) fn report_refusal(&self, host: &[u8], refused: Refused, context: &Context) {
+        if !context.reports_refusals {
+            return;
+        }
+        if self.exchange.open {
+            refused.report(&self.exchange.client, host, context.settings.site_name(self.exchange.site));
+        } else {
+            refused.report(&self.origin.client, host, "");
+        }
+    }
+
+    /// Counts and logs a refusal.
+    fn report(&mut self, host: &[u8], refused: Refused, context: &mut Context) {
+        context.counters.add(count::REFUSED, 1);
+        self.report_refusal(host, refused, context);
+        if self.log.is_empty() {
+            let (connection, client, peer) = (self.record.id, self.origin.client, self.record.peer);
+            let who = Who { request: 0, request_id: None, connection, client, peer, site: "" };
+            return context.access.refused(&who, host, refused);
+        }
+        self.exchange.status = refused.status;
+        self.exchange.cause = Cause::of_status(refused.status);
+        self.end_log(End::Complete, refused.why, context);
     }
 
     /// Ends the connection when all is written; nothing more is read.
@@ -221,6 +254,10 @@ impl Conn {
         self.phase = Phase::Closing;
         self.ending = ending;
         self.deadline_ms = u64::MAX;
+        self.drop_input(context);
+    }
+
+    fn drop_input(&mut self, context: &mut Context) {
         self.input.clear();
         context.buffers.give_back(&mut self.input);
     }
@@ -228,7 +265,7 @@ impl Conn {
     /// Ends the exchange after its whole response: on to the next request, or to the end.
     pub(crate) fn complete(&mut self, context: &mut Context, out: &mut Outbox) {
         context.counters.add(count::RESPONSES, 1);
-        context.access.end(&mut self.log, &self.exchange, End::Complete);
+        self.end_log(End::Complete, "", context);
         let cut_short = !self.exchange.forward_done;
         if cut_short {
             out.reset(self.stream, ResetReason::Limit);

@@ -28,6 +28,8 @@ pub struct Context {
     pub(crate) now_ms: u64,
     /// Credit of request bodies is not counted: in a shell nothing grants any.
     pub credit_unlimited: bool,
+    /// Refusals are logged: in a shell the response says it.
+    pub(crate) reports_refusals: bool,
     /// fosse-dispatch hears of the end of connections.
     pub(crate) reports_ends: bool,
     request_next: u64,
@@ -46,6 +48,7 @@ impl Context {
             drain: Drain::default(),
             now_ms: 0,
             credit_unlimited: false,
+            reports_refusals: false,
             reports_ends: false,
             request_next: request_first,
         }

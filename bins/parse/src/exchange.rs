@@ -3,7 +3,8 @@
 use fosse_http1::{BodyLength, ChunkedDecoder, RequestHead, Version};
 use fosse_wire::frame::WINDOW_BYTES_INITIAL;
 use fosse_wire::order::{Interims, Return};
-use fosse_wire::response::{BACKEND_NONE, ResponseHead};
+use fosse_wire::request::Endpoint;
+use fosse_wire::response::{BACKEND_NONE, Cause, ResponseHead};
 
 use crate::credit::ResponseCredit;
 
@@ -91,6 +92,10 @@ pub struct Exchange {
     pub(crate) begun_ms: u64,
     /// Beginning of the request in microseconds; for the access log alone.
     pub(crate) begun_us: u64,
+    /// Index of the site.
+    pub(crate) site: u32,
+    /// The client.
+    pub(crate) client: Endpoint,
     /// Status of the response.
     pub(crate) status: u16,
     /// Body bytes received.
@@ -107,6 +112,8 @@ pub struct Exchange {
     pub(crate) denied: bool,
     /// Id of the rule that did.
     pub(crate) rule: u32,
+    /// The cause, where no application responded.
+    pub(crate) cause: Cause,
 }
 
 impl Exchange {
@@ -132,6 +139,8 @@ impl Exchange {
             response_credit: ResponseCredit::new(),
             begun_ms: 0,
             begun_us: 0,
+            site: u32::MAX,
+            client: Endpoint { addr: [0; 16], port: 0 },
             status: 0,
             bytes_in: 0,
             bytes_out: 0,
@@ -140,6 +149,7 @@ impl Exchange {
             retries: 0,
             denied: false,
             rule: 0,
+            cause: Cause::None,
         }
     }
 
@@ -170,5 +180,6 @@ impl Exchange {
         self.retries = head.retries;
         self.denied = head.denied;
         self.rule = head.rule;
+        self.cause = head.cause;
     }
 }

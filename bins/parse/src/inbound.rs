@@ -12,6 +12,7 @@ use crate::context::Context;
 use crate::exchange::{Body, Exchange, Expect};
 use crate::limits::BODY_PROGRESS_BYTES_MIN;
 use crate::origin::Origin;
+use crate::refused::Refused;
 
 /// The outcome of one step.
 enum Step {
@@ -20,12 +21,12 @@ enum Step {
     /// Nothing more can be done until something happens.
     Wait,
     /// The connection ends with a local response.
-    Refuse(u16, &'static str),
+    Refuse(Refused),
 }
 
 impl From<Refusal> for Step {
     fn from(why: Refusal) -> Self {
-        Self::Refuse(why.status(), why.words())
+        Self::Refuse(why.into())
     }
 }
 
@@ -95,8 +96,9 @@ impl Conn {
             match step {
                 Step::Took(count) => used += count,
                 Step::Wait => return used,
-                Step::Refuse(status, why) => {
-                    self.refuse(status, why, context, out);
+                Step::Refuse(refused) => {
+                    let head: &[u8] = if self.phase == Phase::Head { rest } else { b"" };
+                    self.refuse_seeing(head, refused, context, out);
                     return bytes.len();
                 }
             }
@@ -112,7 +114,7 @@ impl Conn {
                 Step::Took(used)
             }
             Ok(None) => Step::Wait,
-            Err(_) => Step::Refuse(400, "the PROXY header is missing or malformed"),
+            Err(_) => Step::Refuse(Refused::PROXY),
         }
     }
 
@@ -147,10 +149,10 @@ impl Conn {
         };
         let Some(site) = context.settings.site(head.host.name()) else {
             self.exchange.is_head = head.is_head();
-            return Step::Refuse(421, "no site has this host");
+            return Step::Refuse(Refused::HOST);
         };
         if self.begin(&head, site, context, out).is_err() {
-            return Step::Refuse(431, "the head does not fit into a frame");
+            return Step::Refuse(Refused::HEAD);
         }
         Step::Took(bytes.len())
     }
@@ -173,6 +175,7 @@ impl Conn {
             secure,
             expect_continue: head.expect_continue,
             single_client: self.has_single_client(context),
+            trusted: self.origin.trusted,
             body: body(head),
             site,
             listener: self.record.listener,
@@ -200,6 +203,7 @@ impl Conn {
         }
         self.exchange.upgrade = upgrade;
         self.exchange.begun_ms = context.now_ms;
+        (self.exchange.site, self.exchange.client) = (site, client);
         if context.access.is_on() {
             self.begin_log(head, &fixed, context);
         }
@@ -213,10 +217,11 @@ impl Conn {
 
     fn begin_log(&mut self, head: &RequestHead<'_>, fixed: &fosse_wire::request::RequestHead<'_>, context: &Context) {
         self.exchange.begun_us = fosse_eventloop::clock_us();
-        let site = usize::try_from(fixed.site).ok().and_then(|site| context.settings.blob.sites.get(site));
-        let site = site.map_or("", |site| site.name.as_str());
-        let (client, peer) = (fixed.client, fixed.peer);
-        let who = Who { request: fixed.request, connection: self.record.id, client, peer, site };
+        let site = context.settings.site_name(fixed.site);
+        let theirs = if fixed.trusted { head.fields.first("x-request-id") } else { None };
+        let request_id = theirs.filter(|id| fosse_http1::is_request_id(id));
+        let (request, client, peer) = (fixed.request, fixed.client, fixed.peer);
+        let who = Who { request, request_id, connection: self.record.id, client, peer, site };
         context.access.begin(&mut self.log, &who, head);
     }
 
@@ -241,7 +246,7 @@ impl Conn {
             self.restart_body_timeout(context);
         }
         if ended && self.end_this_body(out).is_err() {
-            return Step::Refuse(431, "the trailers do not fit into a frame");
+            return Step::Refuse(Refused::TRAILERS);
         }
         if used == 0 { Step::Wait } else { Step::Took(used) }
     }

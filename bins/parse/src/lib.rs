@@ -20,6 +20,7 @@ mod outbound;
 mod output;
 mod peers;
 pub mod policy;
+mod refused;
 pub mod server;
 pub mod settings;
 mod shutdown;

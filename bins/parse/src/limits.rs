@@ -43,9 +43,12 @@ pub const EXPECT_MS_MAX: u64 = 900;
 /// Milliseconds for the last responses once the ring is dead; then the process ends.
 pub(crate) const LAST_WORDS_MS_MAX: u64 = 500;
 
-/// Bytes of method, host and target in an access log line: with escapes the line stays below the
-/// 4096 bytes of a pipe's atomic write.
-pub(crate) const LOGGED_TARGET_BYTES_MAX: usize = 512;
+/// Bytes of the target in an access log line, with its escapes: with the other texts the line stays
+/// below the 4096 bytes of a pipe's atomic write.
+pub(crate) const LOGGED_TARGET_BYTES_MAX: usize = 1024;
+/// Bytes of each other text (host, Referer, User-Agent and the like) in an access log line, with
+/// its escapes.
+pub(crate) const LOGGED_TEXT_BYTES_MAX: usize = 300;
 
 /// Addresses of X-Forwarded-For that are looked at, from the right: more hops than any chain of
 /// proxies has.

@@ -12,6 +12,7 @@ use fosse_wire::{Frame, Kind, Outbox, WireError};
 use crate::conn::{Conn, Phase};
 use crate::context::Context;
 use crate::exchange::{Expect, Framing, Lease};
+use crate::refused::Refused;
 
 const CONNECTION: Name = Name::new("Connection");
 const UPGRADE: Name = Name::new("Upgrade");
@@ -80,6 +81,11 @@ impl Conn {
         }
         self.exchange.response_begun = true;
         self.exchange.note(head);
+        if head.own
+            && let Some(refused) = Refused::of_response(head)
+        {
+            self.report_refusal(b"", refused, context);
+        }
         self.decide_close(head, context);
         self.write_head(head, context)?;
         if head.lease {
@@ -237,7 +243,7 @@ impl Conn {
         if self.exchange.response_begun {
             self.abort(reason, context, out);
         } else {
-            self.refuse(502, "no response", context, out);
+            self.refuse(Refused::NO_RESPONSE, context, out);
         }
     }
 

@@ -62,7 +62,8 @@ impl Server {
         process.event_loop.add(&accept, ACCEPT, Interest::IN)?;
         let peers = Peers { accept: AcceptChannel::new(Some(accept)), lease: LeaseChannel::new(given.optional(9)) };
         let mut context = Context::new(settings, Rc::clone(&process.counters), request_first);
-        context.access = AccessLog::new(access);
+        context.access = AccessLog::new(access, &context.settings.blob);
+        context.reports_refusals = true;
         context.reports_ends = peers.lease.is_there();
         context.now_ms = process.event_loop.now_ms();
         let buffer = vec![0; READ_BYTES_MAX].into_boxed_slice();

@@ -71,6 +71,17 @@ impl Settings {
         self.blob.listeners.get(usize::from(index))
     }
 
+    /// Returns the name of a site; empty for none.
+    pub(crate) fn site_name(&self, index: u32) -> &str {
+        let site = usize::try_from(index).ok().and_then(|index| self.blob.sites.get(index));
+        site.map_or("", |site| &site.name)
+    }
+
+    /// Returns the name of a server; empty for none.
+    pub(crate) fn server_name(&self, index: u32) -> &str {
+        usize::try_from(index).ok().and_then(|index| self.blob.servers.get(index)).map_or("", |name| name)
+    }
+
     /// Returns whether an address is a trusted proxy of a listener.
     pub(crate) fn trusts(&self, listener: u16, address: &[u8; 16]) -> bool {
         let nets: &[Net] = self.listener(listener).map_or(&[], |listener| &listener.trusted);

@@ -10,6 +10,7 @@ use fosse_wire::frame::ResetReason;
 use crate::conn::{Conn, Phase};
 use crate::context::Context;
 use crate::peers::Peers;
+use crate::refused::Refused;
 use crate::socket::Socket;
 use crate::table::{Table, Visited};
 
@@ -18,9 +19,9 @@ pub(crate) fn end_exchange(conn: &mut Conn, context: &mut Context, out: &mut Out
     match conn.phase {
         Phase::Proxy | Phase::Head if conn.input.is_empty() => {}
         // Bytes of a request that has not begun are a request without a byte of its response, too.
-        Phase::Proxy | Phase::Head => conn.refuse(503, "try again", context, out),
+        Phase::Proxy | Phase::Head => conn.refuse(Refused::NO_RING, context, out),
         Phase::Body | Phase::Response if !conn.exchange.response_begun => {
-            conn.refuse(503, "try again", context, out);
+            conn.refuse(Refused::NO_RING, context, out);
         }
         Phase::Body | Phase::Response | Phase::Upgraded => conn.abort(ResetReason::Backend, context, out),
         Phase::Closing | Phase::Linger | Phase::Gone => {}

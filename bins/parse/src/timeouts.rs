@@ -10,6 +10,7 @@ use crate::conn::{Conn, Phase};
 use crate::context::Context;
 use crate::limits::EXPECT_MS_MAX;
 use crate::peers::Peers;
+use crate::refused::Refused;
 use crate::table::Visited;
 
 /// The action that is due now.
@@ -54,7 +55,8 @@ pub(crate) fn check(
         }
         Due::Refuse => {
             context.counters.add(count::TIMEOUTS, 1);
-            conn.refuse(408, "the request took too long", context, out);
+            let late = if conn.phase == Phase::Body { Refused::BODY_LATE } else { Refused::HEAD_LATE };
+            conn.refuse(late, context, out);
         }
     }
     Visited::Flush

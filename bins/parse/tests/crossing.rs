@@ -42,7 +42,9 @@ fn a_connection_serves_one_request_after_the_other() {
     }
     let log = lane.logged();
     assert!(
-        log.contains("\"site\":\"a\",\"host\":\"a.example\",\"method\":\"GET\",\"target\":\"/x?y\",\"status\":200"),
+        log.contains(
+            "\"site\":\"a\",\"host\":\"a.example\",\"method\":\"GET\",\"target\":\"/x?y\",\"version\":\"HTTP/1.1\",\"status\":200"
+        ),
         "{log}"
     );
 }

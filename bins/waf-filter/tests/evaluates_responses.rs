@@ -189,7 +189,7 @@ fn a_response_over_the_limit_is_refused_or_evaluated_in_part_as_the_rules_say() 
         is_denied(&ask(&lax, &asked).unwrap(), 502);
         assert_eq!(ask(&watching, &asked).unwrap().body.len(), 400_000);
     }
-    strict.wait_for_log("cause=BodySize");
+    strict.wait_for_log("cause=body-size");
     lax.wait_for_log("event=passed-in-part");
     watching.wait_for_log("event=detected");
     for edge in [&strict, &lax, &watching] {
@@ -242,7 +242,7 @@ fn encoded_responses_are_not_asked_for_and_are_evaluated_decoded_if_they_come() 
     }
     let response = ask("/bomb");
     assert!([500, 502].contains(&response.status), "{}", response.status);
-    edge.wait_for_log("cause=BodyEncoding");
+    edge.wait_for_log("cause=body-encoding");
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn responses_and_waiting_requests_take_no_more_memory_than_the_lane_has() {
     let response = get(&edge);
     is_denied(&response, 503);
     assert_eq!(response.header("retry-after"), Some("1"));
-    edge.wait_for_log("cause=Memory");
+    edge.wait_for_log("cause=memory");
     over.store(true, Ordering::Relaxed);
     for client in &mut slow {
         assert_eq!(client.response().status, 502, "no client has seen a part of it");

@@ -27,6 +27,8 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("top", "drain_seconds_max", &[PARSE, START]),
     ("top", "stop_seconds_max", &[START]),
     ("top", "access_log", &[PARSE, START]),
+    ("top", "access_log_format", &[PARSE]),
+    ("top", "access_log_fields", &[PARSE]),
     ("top", "audit_log", &[START]),
     ("top", "status_socket", &[START]),
     ("top", "allow", &[LOAD]),

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use fosse_http1::{HeadWriter, Name, NameSet, Unwritable, members, same_name, write_number};
+use fosse_http1::{HeadWriter, Name, NameSet, Unwritable, is_request_id, members, same_name, write_number};
 use fosse_settings::{Backend, DispatchSite, Underscores};
 use fosse_wire::request::{BodyLength, RequestHead};
 
@@ -11,6 +11,7 @@ const HOST: Name = Name::new("Host");
 const X_FORWARDED_FOR: Name = Name::new("X-Forwarded-For");
 const X_FORWARDED_PROTO: Name = Name::new("X-Forwarded-Proto");
 const X_FORWARDED_HOST: Name = Name::new("X-Forwarded-Host");
+const X_REQUEST_ID: Name = Name::new("X-Request-ID");
 const FORWARDED: Name = Name::new("Forwarded");
 const TRANSFER_ENCODING: Name = Name::new("Transfer-Encoding");
 const EXPECT: Name = Name::new("Expect");
@@ -19,7 +20,7 @@ const UPGRADE: Name = Name::new("Upgrade");
 
 /// Fields that never pass: hop by hop (RFC 9110, section 7.6.1), framing, those written here, and
 /// those clients use to lie about where they come from or what they ask for.
-static DROPPED: NameSet<21> = NameSet::new([
+static DROPPED: NameSet<22> = NameSet::new([
     "host",
     "connection",
     "content-length",
@@ -41,6 +42,7 @@ static DROPPED: NameSet<21> = NameSet::new([
     "x-original-url",
     "x-rewrite-url",
     "x-original-host",
+    "x-request-id",
 ]);
 
 /// Fields whose names begin so do not pass either.
@@ -115,6 +117,7 @@ pub(crate) fn write(
         to.field(b"Accept-Encoding", b"identity")?;
     }
     forwarded(&mut to, head)?;
+    request_id(&mut to, head)?;
     match head.body {
         BodyLength::None => {}
         BodyLength::Exact(length) => to.content_length(length),
@@ -175,6 +178,23 @@ fn forwarded(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwr
         }
     })
     .map(drop)
+}
+
+/// Writes X-Request-ID: a trusted proxy's own, where it sends one, else the number that the logs
+/// have.
+fn request_id(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritable> {
+    let theirs = if head.trusted { head.fields.all(b"x-request-id").next() } else { None };
+    to.own_by(X_REQUEST_ID, |value| match theirs.filter(|id| is_request_id(id)) {
+        Some(id) => value.extend_from_slice(id),
+        None => put_hexadecimal(value, head.request),
+    })
+    .map(drop)
+}
+
+/// Writes all 16 digits, as logs and pages do.
+fn put_hexadecimal(text: &mut Vec<u8>, number: u64) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    text.extend((0..16).rev().map(|place| DIGITS[usize::try_from(number >> (place * 4) & 0xf).unwrap_or(0)]));
 }
 
 /// Writes an address; IPv4 by hand, as formatting took a tenth of the time a request needs here.
@@ -248,6 +268,28 @@ mod tests {
             assert!(text.contains(&format!("\r\nX-Forwarded-For: {plain}\r\n")), "{text}");
             let forwarded = format!("\r\nForwarded: for={quoted};proto=http;host=\"a.example\"\r\n");
             assert!(text.contains(&forwarded), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_request_has_the_number_of_the_logs_and_a_trusted_proxys_name_for_it_stays() {
+        for (trusted, theirs, expected) in [
+            (false, "from-a-stranger", "00000000000000ab"),
+            (true, "3f9c-11ee_A.b", "3f9c-11ee_A.b"),
+            (true, "", "00000000000000ab"),
+            (true, "a b", "00000000000000ab"),
+            (true, &"x".repeat(129), "00000000000000ab"),
+        ] {
+            let mut bytes = Vec::new();
+            fields::put(&mut bytes, [(&b"x-request-ID"[..], theirs.as_bytes())]).unwrap();
+            let fields = fields::Fields::decode(&mut Cursor::new(&bytes)).unwrap();
+            let (method, target, host) = (&b"GET"[..], &b"/"[..], &b"a.example"[..]);
+            let head = RequestHead { method, target, host, trusted, request: 0xab, fields, ..RequestHead::default() };
+            let mut out = Vec::new();
+            write(&mut out, &head, &DispatchSite::default(), &Backend::default(), false).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains(&format!("\r\nX-Request-ID: {expected}\r\n")), "{theirs}: {text}");
+            assert_eq!(text.to_ascii_lowercase().matches("x-request-id").count(), 1, "{text}");
         }
     }
 

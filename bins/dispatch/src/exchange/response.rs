@@ -7,7 +7,7 @@ use fosse_wire::{
     fields::FieldsWriter,
     order::Interims,
     request::BodyLength,
-    response::{BACKEND_NONE, ResponseEnd, ResponseHead},
+    response::{BACKEND_NONE, Cause, ResponseEnd, ResponseHead},
 };
 
 use crate::upstream::pins;
@@ -167,6 +167,8 @@ pub(crate) struct LocalResponse<'a> {
     pub(crate) denied: bool,
     /// Its rule.
     pub(crate) rule: u32,
+    /// The cause of a denial, for logs.
+    pub(crate) cause: Cause,
     /// Seconds for Retry-After, 0 for none.
     pub(crate) retry_after: u32,
     /// Location of a redirect, empty without.
@@ -192,6 +194,8 @@ pub(crate) fn local(out: &mut Outbox, stream: StreamId, response: &LocalResponse
         denied: response.denied,
         own: true,
         rule: response.rule,
+        // Without a verdict the status says it.
+        cause: if response.denied { response.cause } else { Cause::of_status(response.status) },
         backend: response.backend,
         body: BodyLength::Exact(u64::try_from(page.len()).unwrap_or(0)),
         ..ResponseHead::default()

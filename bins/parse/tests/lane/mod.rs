@@ -68,6 +68,7 @@ pub(crate) fn settings() -> Parse {
         header_count_max: 64,
         upgrade: vec!["websocket".into()],
         access_log: true,
+        access_log_fields: fosse_settings::AccessField::ALL.to_vec(),
         ..Parse::default()
     }
 }

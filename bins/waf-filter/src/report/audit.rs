@@ -4,9 +4,10 @@
 
 use std::io::Write;
 
+use fosse_eventloop::Timestamp;
 use fosse_seclang::Match;
+use fosse_settings::WafSite;
 use fosse_wire::request::RequestHead;
-use rustix::time::{ClockId, clock_gettime};
 
 use super::{
     redact,
@@ -23,12 +24,13 @@ const CLOSING_BYTES: usize = 64;
 /// Returns the line of a request, its end included.
 pub(crate) fn line(
     action: Action,
+    site: &WafSite,
     head: &RequestHead<'_>,
     denial: Option<&Denial>,
     evaluation: Option<&Evaluation>,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(AUDIT_BYTES_MAX);
-    about(&mut out, action, head, denial, evaluation);
+    about(&mut out, action, site, head, denial, evaluation);
     let left_out = messages(&mut out, evaluation);
     headers(&mut out, head);
     if left_out > 0 {
@@ -94,21 +96,27 @@ fn fits(out: &[u8], bytes: usize) -> bool {
 fn about(
     out: &mut Vec<u8>,
     action: Action,
+    site: &WafSite,
     head: &RequestHead<'_>,
     denial: Option<&Denial>,
     evaluation: Option<&Evaluation>,
 ) {
-    let seconds = clock_gettime(ClockId::Realtime).tv_sec;
-    let _ = write!(out, "{{\"time\":{seconds},\"request\":\"{:016x}\",\"action\":\"{}\"", head.request, action.word());
-    if let Some(ip) = head.client.ip() {
-        let _ = write!(out, ",\"client\":\"{ip}\",\"client_port\":{}", head.client.port);
+    let (now, request) = (Timestamp::now(), head.request);
+    let _ = write!(out, "{{\"time\":\"{now}\",\"request\":\"{request:016x}\",\"action\":\"{}\"", action.word());
+    let _ = write!(out, ",\"connection\":{},\"client\":", head.connection);
+    match head.client.ip() {
+        Some(ip) => drop(write!(out, "\"{ip}\",\"client_port\":{}", head.client.port)),
+        None => out.extend_from_slice(b"\"unix\""),
     }
-    let _ = write!(out, ",\"site\":{},\"host\":", head.site);
+    out.extend_from_slice(b",\"site\":");
+    string(out, site.name.as_bytes());
+    out.extend_from_slice(b",\"host\":");
     string(out, shown(head.host));
     out.extend_from_slice(b",\"line\":");
     string(out, shown(&redact::masked(shown(head.line))));
     if let Some(denial) = denial {
-        let _ = write!(out, ",\"status\":{},\"cause\":\"{:?}\",\"rule\":{}", denial.status, denial.cause, denial.rule);
+        let _ =
+            write!(out, ",\"status\":{},\"cause\":\"{}\",\"rule\":{}", denial.status, denial.cause.word(), denial.rule);
         out.extend_from_slice(b",\"reason\":");
         string(out, shown(&redact::masked(&denial.message)));
     }
@@ -118,7 +126,11 @@ fn about(
         }
         for (name, score) in scores(evaluation) {
             let _ = write!(out, ",\"{name}\":");
-            string(out, shown(&score));
+            match std::str::from_utf8(&score).ok().and_then(|score| score.parse::<i64>().ok()) {
+                Some(score) => drop(write!(out, "{score}")),
+                // A variable of the rules, who may put anything there.
+                None => string(out, shown(&score)),
+            }
         }
         let _ = write!(out, ",\"cpu_us\":{}", evaluation.spent_us());
     }

@@ -46,7 +46,7 @@ impl Reporter {
         let action = if is_denied { Action::Denied } else { Action::Detected };
         let facts = evaluation.map_or_else(String::new, response_status);
         self.event(action, head, Some(denial), &facts);
-        self.audit(action, head, Some(denial), evaluation);
+        self.audit(action, site, head, Some(denial), evaluation);
         is_denied
     }
 
@@ -73,7 +73,7 @@ impl Reporter {
             self.event(action, head, denial, &facts(evaluation));
         }
         if action != Action::Passed || evaluation.transaction.matches().any(|m| m.is_audited()) {
-            self.audit(action, head, denial, Some(evaluation));
+            self.audit(action, site, head, denial, Some(evaluation));
         }
         denial.filter(|_| action == Action::Denied).cloned()
     }
@@ -93,7 +93,7 @@ impl Reporter {
         let reason = denial.map_or_else(String::new, |denial| {
             let (status, rule) = (denial.status, denial.rule);
             let what = masked(shown(&denial.message));
-            format!(" status={status} cause={:?} rule={rule} what={}", denial.cause, Escaped(&what))
+            format!(" status={status} cause={} rule={rule} what={}", denial.cause.word(), Escaped(&what))
         });
         let target = masked(shown(head.target));
         (self.log)(
@@ -109,9 +109,16 @@ impl Reporter {
         );
     }
 
-    fn audit(&self, action: Action, head: &RequestHead<'_>, denial: Option<&Denial>, evaluation: Option<&Evaluation>) {
+    fn audit(
+        &self,
+        action: Action,
+        site: &WafSite,
+        head: &RequestHead<'_>,
+        denial: Option<&Denial>,
+        evaluation: Option<&Evaluation>,
+    ) {
         let Some(fd) = &self.audit else { return };
-        let line = audit::line(action, head, denial, evaluation);
+        let line = audit::line(action, site, head, denial, evaluation);
         // Half a line is none: it is counted as lost, and the logger drops the rest.
         if !matches!(rustix::io::write(fd, &line), Ok(written) if written == line.len()) {
             self.count(count::AUDIT_DROPPED);

@@ -64,6 +64,14 @@ pub(crate) fn facts(evaluation: &Evaluation) -> String {
     {
         let _ = write!(text, " what={}", Escaped(&masked(shown(last.message()))));
     }
+    // A denial by score says that a threshold was reached: what led to it says more.
+    let denied_by = evaluation.denial.as_ref().map(|denial| denial.rule);
+    let others = logged().filter(|one| Some(one.id()) != denied_by && !one.message().is_empty());
+    if denied_by.is_some()
+        && let Some(worst) = others.min_by_key(|one| one.severity().unwrap_or(u8::MAX))
+    {
+        let _ = write!(text, " message={}", Escaped(&masked(shown(worst.message()))));
+    }
     // As ModSecurity writes them: tools that look for rules in its log find them here.
     for id in distinct(logged()) {
         let _ = write!(text, " [id \"{id}\"]");

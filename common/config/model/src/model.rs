@@ -2,8 +2,9 @@
 
 use crate::address::{ListenAddress, ServerAddress, Source};
 use crate::names::{
-    Account, ArgumentName, CheckMethod, CheckText, FieldName, FilePath, FilePattern, HealthPath, HostName, HostPattern,
-    LogFile, Method, Mode, Name, PathPrefix, RuleRange, RuleTag, SocketName, StatusRange, StatusSocket, UpgradeToken,
+    AccessField, Account, ArgumentName, CheckMethod, CheckText, FieldName, FilePath, FilePattern, HealthPath, HostName,
+    HostPattern, LogFile, Method, Mode, Name, PathPrefix, RuleRange, RuleTag, SocketName, StatusRange, StatusSocket,
+    UpgradeToken,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, SectionDoc, section};
@@ -26,9 +27,14 @@ section! {
         /// Longest time of requests and upgraded connections once the edge is told to end, by
         /// SIGTERM or SIGINT; nobody is served meanwhile.
         stop_seconds_max: Seconds, Default("10"), 1..=86400;
-        /// File in the log directory for the access log, one JSON object per request. It holds
-        /// client addresses.
+        /// File in the log directory for the access log, one line per request. It holds client
+        /// addresses.
         access_log: Option<LogFile>, Absent("there is no access log");
+        /// Form of a line of the access log: a JSON object, or the Combined Log Format of Apache
+        /// and nginx.
+        access_log_format: AccessFormat, Default("\"json\"");
+        /// Fields of the JSON objects; their order in a line is fixed. fosse-log(5) lists them.
+        access_log_fields: Vec<At<AccessField>>, Absent("a line has all of them"), 1..=24;
         /// File in the log directory for the audit log, one JSON object per request in which rules
         /// matched.
         audit_log: Option<LogFile>, Absent("there is no audit log");
@@ -144,6 +150,16 @@ words! {
         /// that are started from then on.
         Inherit = "inherit",
     } "\"auto\", \"batch\" or \"inherit\""
+}
+
+words! {
+    /// Form of the access log.
+    AccessFormat {
+        /// A JSON object a line.
+        Json = "json",
+        /// The Combined Log Format.
+        Combined = "combined",
+    } "\"json\" or \"combined\""
 }
 
 words! {

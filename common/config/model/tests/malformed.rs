@@ -80,8 +80,8 @@ worker_processes = 4"#, &[
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
         "fosse.toml:1:1: unknown key \"lanse\" in the top of the file (before the first table); did you mean lanes?",
-        "fosse.toml:2:1: unknown key \"user\" in the top of the file (before the first table); known are lanes, uid_base, drain_seconds_max, stop_seconds_max, access_log, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
-        "fosse.toml:3:1: unknown key \"worker_processes\" in the top of the file (before the first table); known are lanes, uid_base, drain_seconds_max, stop_seconds_max, access_log, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:2:1: unknown key \"user\" in the top of the file (before the first table); known are lanes, uid_base, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:3:1: unknown key \"worker_processes\" in the top of the file (before the first table); known are lanes, uid_base, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
     ]),
     (r#"[[listen]]
 address = "0.0.0.0:80""#, &[
@@ -532,9 +532,9 @@ y = "\u0007\u001b[31m"
         "fosse.toml:1:1: there is no [[backend]]; add one",
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
-        "fosse.toml:1:1: unknown key \"x\" in the top of the file (before the first table); known are lanes, uid_base, drain_seconds_max, stop_seconds_max, access_log, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
-        "fosse.toml:2:1: unknown key \"y\" in the top of the file (before the first table); known are lanes, uid_base, drain_seconds_max, stop_seconds_max, access_log, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
-        "fosse.toml:3:1: unknown key \"evil\\u{1b}[31m\" in the top of the file (before the first table); known are lanes, uid_base, drain_seconds_max, stop_seconds_max, access_log, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:1:1: unknown key \"x\" in the top of the file (before the first table); known are lanes, uid_base, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:2:1: unknown key \"y\" in the top of the file (before the first table); known are lanes, uid_base, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:3:1: unknown key \"evil\\u{1b}[31m\" in the top of the file (before the first table); known are lanes, uid_base, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
     ]),
     (r#"only
 [[listen]]
@@ -645,6 +645,21 @@ lanes = 65"#, &[
         "fosse.toml:3:14: access_log: \"\" is not the name of a log",
         "fosse.toml:4:15: allow: \"\" is not the path of a file",
         "fosse.toml:5:9: lanes must be between 1 and 64",
+    ]),
+    (r#"only
+access_log_format = "combined"
+access_log_fields = ["tiem", "target", "cookie"]
+[[listen]]
+address = "127.0.0.1:80"
+[[site]]
+default = true
+backend = "app"
+[[backend]]
+name = "app"
+servers = ["unix:/app"]"#, &[
+        "fosse.toml:2:21: access_log_fields chooses fields of JSON objects, and access_log_format is \"combined\"; remove one of the two",
+        "fosse.toml:2:22: access_log_fields: the access log has no field \"tiem\"; did you mean \"time\"?",
+        "fosse.toml:2:40: access_log_fields: the access log has no field \"cookie\"; known are time, request, request_id, connection, client, peer, site, host, method, target, version, referer, user_agent, status, bytes_in, bytes_out, us, server, server_us, retries, cause, rule, end, why",
     ]),
     (r#"only
 # a byte order mark is no excuse

@@ -7,9 +7,13 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
+
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+pub use access::{AccessField, AccessFormat};
 
 /// A network: 16 bytes of address (IPv4 mapped into IPv6) and the bits that count, 0 to 128.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,8 +87,14 @@ pub struct Parse {
     pub connection_requests_max: u32,
     /// Upgrade tokens that some backend allows, lower case.
     pub upgrade: Vec<String>,
-    /// Write a JSON line for each request to descriptor 10.
+    /// Write a line for each request to descriptor 10.
     pub access_log: bool,
+    /// The form of that line.
+    pub access_log_format: AccessFormat,
+    /// The fields of a JSON line.
+    pub access_log_fields: Vec<AccessField>,
+    /// Names of all servers, in the order of dispatch's table.
+    pub servers: Vec<String>,
 }
 
 /// One listener as parse sees it.
@@ -144,6 +154,8 @@ pub struct WafFilter {
 /// One site as waf-filter sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WafSite {
+    /// Name in logs.
+    pub name: String,
     /// Off, detect or block.
     pub waf: WafMode,
     /// Methods allowed; empty for all.

@@ -22,6 +22,7 @@
 
 mod events;
 pub mod slab;
+mod timestamp;
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -33,6 +34,7 @@ use rustix::{
 
 pub use events::{Event, Events};
 pub use rustix::event::epoll::EventFlags as Interest;
+pub use timestamp::Timestamp;
 
 /// Polls without waiting before a sleep. Each yields the core to a peer of the lane; more than a
 /// few gain nothing.

@@ -110,7 +110,8 @@ impl Version {
 const FLAG_SECURE: u8 = 1;
 const FLAG_EXPECT_CONTINUE: u8 = 2;
 const FLAG_SINGLE_CLIENT: u8 = 4;
-const FLAGS_ALL: u8 = FLAG_SECURE | FLAG_EXPECT_CONTINUE | FLAG_SINGLE_CLIENT;
+const FLAG_TRUSTED: u8 = 8;
+const FLAGS_ALL: u8 = FLAG_SECURE | FLAG_EXPECT_CONTINUE | FLAG_SINGLE_CLIENT | FLAG_TRUSTED;
 
 /// The head of a request, as parse decided it, and the raw bytes that rules want to see. All slices
 /// are borrowed from the frame.
@@ -125,6 +126,8 @@ pub struct RequestHead<'a> {
     /// All requests of this connection are one client's, and dispatch is told of its end: a login
     /// may be bound to it.
     pub single_client: bool,
+    /// The request comes from a trusted proxy, whose own fields count.
+    pub trusted: bool,
     /// Delimitation of the body.
     pub body: BodyLength,
     /// Body bytes that follow at once and are already re-granted by a filter that held them.
@@ -176,9 +179,10 @@ impl<'a> RequestHead<'a> {
         let secure = if self.secure { FLAG_SECURE } else { 0 };
         let expect_continue = if self.expect_continue { FLAG_EXPECT_CONTINUE } else { 0 };
         let single_client = if self.single_client { FLAG_SINGLE_CLIENT } else { 0 };
+        let trusted = if self.trusted { FLAG_TRUSTED } else { 0 };
         let mut fixed = Fixed::<FIXED_BYTES>::new();
         fixed
-            .put([self.version as u8, secure | expect_continue | single_client])
+            .put([self.version as u8, secure | expect_continue | single_client | trusted])
             .put(self.body.bytes())
             .put(self.held.to_le_bytes())
             .put(self.site.to_le_bytes())
@@ -227,6 +231,7 @@ impl<'a> RequestHead<'a> {
             secure: flags & FLAG_SECURE != 0,
             expect_continue: flags & FLAG_EXPECT_CONTINUE != 0,
             single_client: flags & FLAG_SINGLE_CLIENT != 0,
+            trusted: flags & FLAG_TRUSTED != 0,
             body: BodyLength::take(&mut f)?,
             held: f.u32()?,
             site: f.u32()?,

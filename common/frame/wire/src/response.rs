@@ -5,6 +5,7 @@ use crate::{
     cursor::{Cursor, Fixed},
     fields::Fields,
     request::BodyLength,
+    verdict,
 };
 
 const FLAG_LEASE: u8 = 1;
@@ -17,10 +18,81 @@ const FLAG_PINNED: u8 = 64;
 const FLAGS_ALL: u8 = FLAG_LEASE | FLAG_INTERIM | FLAG_UPGRADE | FLAG_CLOSE | FLAG_DENIED | FLAG_OWN | FLAG_PINNED;
 
 /// Fixed bytes of a head before its fields.
-const FIXED_BYTES: usize = 25;
+const FIXED_BYTES: usize = 26;
 
 /// Index in place of a backend where none responded.
 pub const BACKEND_NONE: u32 = u32::MAX;
+
+/// The cause of a response that no application sent. It decides nothing, it is logged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// There is none: the application responded.
+    #[default]
+    None,
+    /// A filter denied the request or the response.
+    Denied(verdict::Cause),
+    /// The backend could not be reached, broke off, or sent no HTTP.
+    Backend,
+    /// There was no room: connections, queue or memory were used up.
+    Busy,
+    /// The backend, or the client's body, did not come in time.
+    Timeout,
+    /// dispatch does not send such a request on.
+    Request,
+}
+
+impl Cause {
+    /// All causes, in the order of their numbers.
+    pub const ALL: [Self; 12] = [
+        Self::None,
+        Self::Denied(verdict::Cause::Rule),
+        Self::Denied(verdict::Cause::Protocol),
+        Self::Denied(verdict::Cause::BodySize),
+        Self::Denied(verdict::Cause::BodyEncoding),
+        Self::Denied(verdict::Cause::Memory),
+        Self::Denied(verdict::Cause::Budget),
+        Self::Denied(verdict::Cause::Rate),
+        Self::Backend,
+        Self::Busy,
+        Self::Timeout,
+        Self::Request,
+    ];
+
+    /// Returns the cause of a response that dispatch makes without a verdict.
+    #[must_use]
+    pub const fn of_status(status: u16) -> Self {
+        match status {
+            502 => Self::Backend,
+            503 => Self::Busy,
+            408 | 504 => Self::Timeout,
+            _ => Self::Request,
+        }
+    }
+
+    /// Returns the word in logs; empty for none.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Denied(cause) => cause.word(),
+            Self::Backend => "backend",
+            Self::Busy => "busy",
+            Self::Timeout => "timeout",
+            Self::Request => "request",
+        }
+    }
+
+    const fn byte(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Denied(cause) => cause as u8 + 1,
+            Self::Backend => 8,
+            Self::Busy => 9,
+            Self::Timeout => 10,
+            Self::Request => 11,
+        }
+    }
+}
 
 /// The head of a response, as dispatch decided it. Slices are borrowed from the frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +126,8 @@ pub struct ResponseHead<'a> {
     pub backend_us: u32,
     /// The rule that denied, 0 without.
     pub rule: u32,
+    /// The cause, where no application responded.
+    pub cause: Cause,
     /// Times the request was sent again to another server.
     pub retries: u8,
     /// Header fields to send; framing fields are never among them.
@@ -82,7 +156,7 @@ impl<'a> ResponseHead<'a> {
             .put(self.backend.to_le_bytes())
             .put(self.backend_us.to_le_bytes())
             .put(self.rule.to_le_bytes())
-            .put([self.retries]);
+            .put([self.cause.byte(), self.retries]);
         out.extend_from_slice(&fixed.bytes());
     }
 
@@ -119,6 +193,7 @@ impl<'a> ResponseHead<'a> {
             backend: c.u32()?,
             backend_us: c.u32()?,
             rule: c.u32()?,
+            cause: Cause::ALL.get(usize::from(c.u8()?)).copied().ok_or(WireError::Field("cause"))?,
             retries: c.u8()?,
             fields: Fields::decode(&mut c)?,
         };

@@ -31,6 +31,20 @@ impl Cause {
     /// All causes, in the order of their numbers.
     pub const ALL: [Self; 7] =
         [Self::Rule, Self::Protocol, Self::BodySize, Self::BodyEncoding, Self::Memory, Self::Budget, Self::Rate];
+
+    /// Returns the word in logs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Rule => "rule",
+            Self::Protocol => "protocol",
+            Self::BodySize => "body-size",
+            Self::BodyEncoding => "body-encoding",
+            Self::Memory => "memory",
+            Self::Budget => "budget",
+            Self::Rate => "rate",
+        }
+    }
 }
 
 /// A denial. The message is for the log, never for the client.

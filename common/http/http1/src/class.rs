@@ -91,6 +91,18 @@ fn has_bad(block: &[u8; 16]) -> bool {
     block.iter().fold(false, |found, byte| found | is_bad(*byte))
 }
 
+/// Longest name of a request that is taken from a proxy: what tracing systems make has 16 to 55
+/// bytes, and logs repeat it.
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// Returns whether `value` can be the name of a request (X-Request-ID): letters, digits and marks
+/// that need no quotes anywhere.
+#[must_use]
+pub fn is_request_id(value: &[u8]) -> bool {
+    let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~+/=:@".contains(byte);
+    (1..=REQUEST_ID_BYTES_MAX).contains(&value.len()) && value.iter().all(fits)
+}
+
 /// Returns whether no value may have the byte: control bytes but the tab, and DEL.
 #[inline]
 const fn is_bad(byte: u8) -> bool {

@@ -35,7 +35,7 @@ mod write;
 
 pub use auth::{names_connection_scheme, other_challenges};
 pub use chunked::{ChunkedDecoder, LAST_CHUNK, Piece, trailer_allowed, write_chunk};
-pub use class::{is_target, is_token, is_value, members, trim};
+pub use class::{REQUEST_ID_BYTES_MAX, is_request_id, is_target, is_token, is_value, members, trim};
 pub use fields::{Field, Fields, FieldsIter};
 pub use framing::{BodyLength, Version};
 pub use host::{HOST_BYTES_MAX, Host};

@@ -116,21 +116,25 @@ pub fn usage(program: &str, text: &str) -> ! {
     std::process::exit(EXIT_PERMANENT)
 }
 
-/// Outside bytes in a form that may be logged: printable ASCII but `"`, `\` and `=` and space as
-/// they are, others as `\xNN`.
+/// Outside bytes as the value of an event: as they are where they are printable ASCII without
+/// space, `"`, `\` and `=`, else in double quotes, with `\"` and `\\`, and `\xNN` for what cannot
+/// be printed.
 #[derive(Clone, Copy, Debug)]
 pub struct Escaped<'a>(pub &'a [u8]);
 
 impl Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=');
+        let quote = if self.0.is_empty() || !self.0.iter().all(is_plain) { "\"" } else { "" };
+        f.write_str(quote)?;
         for &byte in self.0 {
-            if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=') {
-                f.write_char(char::from(byte))?;
-            } else {
-                write!(f, "\\x{byte:02x}")?;
+            match byte {
+                b'"' | b'\\' => write!(f, "\\{}", char::from(byte))?,
+                b' '..=b'~' => f.write_char(char::from(byte))?,
+                _ => write!(f, "\\x{byte:02x}")?,
             }
         }
-        Ok(())
+        f.write_str(quote)
     }
 }
 
@@ -139,8 +143,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_escaped_so_that_a_line_stays_one_line() {
-        assert_eq!(Escaped(b"a\nb=\"\\\xff ").to_string(), "a\\x0ab\\x3d\\x22\\x5c\\xff\\x20");
+    fn a_value_is_quoted_where_it_must_be_and_stays_in_its_line_and_its_quotes() {
+        for (bytes, value) in [
+            (&b"unix:/run/app.sock"[..], "unix:/run/app.sock"),
+            (b"SQL injection", "\"SQL injection\""),
+            (b"/?id=1", "\"/?id=1\""),
+            (b"", "\"\""),
+            (b"a\nb=\"\\\xff ", "\"a\\x0ab=\\\"\\\\\\xff \""),
+        ] {
+            assert_eq!(Escaped(bytes).to_string(), value);
+        }
     }
 
     #[test]

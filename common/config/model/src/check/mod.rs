@@ -5,7 +5,7 @@ mod limits;
 mod listen;
 mod site;
 
-use crate::model::Edge;
+use crate::model::{AccessFormat, Edge};
 use crate::problem::Problems;
 
 /// Notes everything that does not fit together.
@@ -14,4 +14,14 @@ pub(crate) fn edge(edge: &Edge, problems: &mut Problems) {
     listen::listeners(&edge.listen, problems);
     site::sites(&edge.site, &edge.backend, problems);
     backend::backends(&edge.backend, problems);
+    access_log(edge, problems);
+}
+
+/// The Combined Log Format has its own fields.
+fn access_log(edge: &Edge, problems: &mut Problems) {
+    let fields = &edge.access_log_fields;
+    if fields.written().is_some() && edge.access_log_format.value == AccessFormat::Combined {
+        let what = "access_log_fields chooses fields of JSON objects, and access_log_format is \"combined\"";
+        problems.note_with_cure(&fields.span, what, "remove one of the two");
+    }
 }

@@ -46,6 +46,11 @@ impl Servers {
         }
     }
 
+    /// Returns the names of all servers, for the access log.
+    pub(crate) fn server_names(&self) -> Vec<String> {
+        self.names.iter().map(|server| server.name.clone()).collect()
+    }
+
     fn add(&mut self, backend: &Backend, accounts: &Accounts, problems: &mut Problems) {
         let numbers = [self.names.len(), self.backends.len(), backend.servers.len()].map(u32::try_from);
         let [Ok(server_first), Ok(number), Ok(server_count)] = numbers else {

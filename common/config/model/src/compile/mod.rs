@@ -13,7 +13,7 @@ use fosse_wire::blob::{BLOB_BYTES_MAX, BlobError, encode};
 use fosse_wire::launch::Program;
 
 use crate::accounts::Accounts;
-use crate::model::{Edge, Scheduling};
+use crate::model::{AccessFormat, Edge, Scheduling};
 use crate::problem::Problems;
 use crate::section::At;
 use crate::value::Bytes;
@@ -46,7 +46,7 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
     let servers = backends::Servers::of(&edge.backend, accounts, problems);
     let encoded = [
         (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
-        (Program::Parse, encode(&parse(edge, problems))),
+        (Program::Parse, encode(&parse(edge, &servers, problems))),
         (Program::WafFilter, encode(&sites::waf_filter(edge, &rules))),
         (Program::Dispatch, encode(&dispatch(edge, &servers, problems))),
         (Program::Connect, encode(&servers.connect)),
@@ -67,7 +67,7 @@ fn too_large(program: Program, error: &BlobError, problems: &mut Problems) {
     problems.note(&(0..0), what);
 }
 
-fn parse(edge: &Edge, problems: &mut Problems) -> blobs::Parse {
+fn parse(edge: &Edge, servers: &backends::Servers, problems: &mut Problems) -> blobs::Parse {
     let (limits, timeouts) = (&edge.limits.value, &edge.timeouts.value);
     blobs::Parse {
         listeners: edge.listen.iter().map(|listen| listeners::parse(listen)).collect(),
@@ -85,7 +85,21 @@ fn parse(edge: &Edge, problems: &mut Problems) -> blobs::Parse {
         connection_requests_max: limits.connection_requests_max.value,
         upgrade: backends::all_upgrades(&edge.backend),
         access_log: edge.access_log.is_some(),
+        access_log_format: match edge.access_log_format.value {
+            AccessFormat::Json => blobs::AccessFormat::Json,
+            AccessFormat::Combined => blobs::AccessFormat::Combined,
+        },
+        access_log_fields: access_log_fields(edge),
+        // Where nothing is logged nobody needs them.
+        servers: edge.access_log.as_ref().map_or_else(Vec::new, |_| servers.server_names()),
     }
+}
+
+fn access_log_fields(edge: &Edge) -> Vec<blobs::AccessField> {
+    if edge.access_log_fields.is_empty() {
+        return blobs::AccessField::ALL.to_vec();
+    }
+    edge.access_log_fields.iter().map(|field| field.value.0).collect()
 }
 
 fn dispatch(edge: &Edge, servers: &backends::Servers, problems: &mut Problems) -> blobs::Dispatch {

@@ -70,6 +70,7 @@ fn waf_site(site: &Site, rules: &RuleSets) -> blobs::WafSite {
         OverLimit::PassInPart => blobs::OverLimit::PassInPart,
     };
     blobs::WafSite {
+        name: parse(site).name,
         waf,
         methods: site.methods.iter().map(|method| method.0.clone()).collect(),
         utf8: site.utf8.value == Utf8::Require,

@@ -1,6 +1,7 @@
 //! The named things of a configuration: hosts, paths, methods, backends, headers, rules, accounts,
 //! modes.
 
+mod access;
 mod accounts;
 mod checks;
 mod hosts;
@@ -13,6 +14,7 @@ use toml::de::DeValue;
 use crate::problem::Problems;
 use crate::value::text;
 
+pub use access::AccessField;
 pub use accounts::{ACCOUNT_BYTES_MAX, Account, Mode};
 pub use checks::{CHECK_TEXT_BYTES_MAX, CheckMethod, CheckText, StatusRange};
 pub use hosts::{HOST_BYTES_MAX, HostName, HostPattern, LABEL_BYTES_MAX};

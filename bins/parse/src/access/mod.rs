@@ -1,14 +1,19 @@
-//! The access log: one JSON object a line for each response, collected during a turn and written at
-//! its end.
+//! The access log: one line for each response, collected during a turn and written at its end.
 
-use std::io::Write as _;
+mod record;
+
 use std::os::fd::OwnedFd;
 
 use fosse_http1::RequestHead;
+use fosse_settings::Parse;
 use fosse_wire::request::Endpoint;
 
+pub(crate) use record::Record;
+
+use self::record::Form;
 use crate::exchange::Exchange;
-use crate::limits::{ACCESS_BYTES_MAX, LOGGED_TARGET_BYTES_MAX};
+use crate::limits::ACCESS_BYTES_MAX;
+use crate::refused::Refused;
 
 /// A pipe takes a write of this many bytes whole or not at all (pipe(7), PIPE_BUF).
 const PIPE_WRITE_BYTES_MAX: usize = 4096;
@@ -17,6 +22,7 @@ const PIPE_WRITE_BYTES_MAX: usize = 4096;
 #[derive(Debug, Default)]
 pub(crate) struct AccessLog {
     pipe: Option<OwnedFd>,
+    form: Form,
     lines: Vec<u8>,
     dropped: u64,
 }
@@ -50,6 +56,8 @@ impl End {
 pub(crate) struct Who<'a> {
     /// Number of the request, 0 for what never became one.
     pub(crate) request: u64,
+    /// Its name, where a trusted proxy gave it one.
+    pub(crate) request_id: Option<&'a [u8]>,
     /// accept's number of the connection.
     pub(crate) connection: u64,
     /// The client.
@@ -62,8 +70,8 @@ pub(crate) struct Who<'a> {
 
 impl AccessLog {
     /// Logs to `pipe`, which must not block.
-    pub(crate) const fn new(pipe: Option<OwnedFd>) -> Self {
-        Self { pipe, lines: Vec::new(), dropped: 0 }
+    pub(crate) fn new(pipe: Option<OwnedFd>, settings: &Parse) -> Self {
+        Self { pipe, form: Form::new(settings), lines: Vec::new(), dropped: 0 }
     }
 
     /// Returns whether anything is logged.
@@ -72,33 +80,26 @@ impl AccessLog {
     }
 
     /// Begins a line in `record`, with all that is known when the head has come.
-    pub(crate) fn begin(&self, record: &mut Vec<u8>, who: &Who<'_>, head: &RequestHead<'_>) {
+    pub(crate) fn begin(&self, record: &mut Record, who: &Who<'_>, head: &RequestHead<'_>) {
         if self.is_on() {
-            record.clear();
-            put_who(record, who);
-            put_text(record, "host", head.host.name());
-            put_text(record, "method", head.method);
-            put_text(record, "target", head.target);
+            record.begin(self.form, who, head);
         }
     }
 
-    /// Ends the line of `record` and queues it.
-    pub(crate) fn end(&mut self, record: &mut Vec<u8>, exchange: &Exchange, end: End) {
+    /// Ends the line of `record` and queues it. `server` is the name of the server that responded,
+    /// `why` says why this process did.
+    pub(crate) fn end(&mut self, record: &mut Record, exchange: &Exchange, end: End, server: &str, why: &str) {
         if self.is_on() && !record.is_empty() {
-            put_facts(record, exchange, end);
-            self.queue(record);
+            self.queue(record.end(self.form, exchange, end, server, why));
             record.clear();
         }
     }
 
     /// Queues the line of a local response to something that was no request.
-    pub(crate) fn refused(&mut self, who: &Who<'_>, status: u16, why: &str) {
+    pub(crate) fn refused(&mut self, who: &Who<'_>, host: &[u8], refused: Refused) {
         if self.is_on() {
             let mut line = Vec::new();
-            put_who(&mut line, who);
-            put_number(&mut line, "status", u64::from(status));
-            put_text(&mut line, "why", why.as_bytes());
-            line.extend_from_slice(b"}\n");
+            self.form.refused(&mut line, who, host, refused);
             self.queue(&line);
         }
     }
@@ -138,69 +139,14 @@ fn whole_lines(lines: &[u8]) -> &[u8] {
     &window[..end]
 }
 
-fn put_who(line: &mut Vec<u8>, who: &Who<'_>) {
-    // Writing into a Vec cannot fail.
-    let _ = write!(line, "{{\"request\":\"{:016x}\",\"connection\":{}", who.request, who.connection);
-    put_address(line, "client", &who.client);
-    put_address(line, "peer", &who.peer);
-    put_text(line, "site", who.site.as_bytes());
-}
-
-fn put_facts(line: &mut Vec<u8>, exchange: &Exchange, end: End) {
-    put_number(line, "status", u64::from(exchange.status));
-    put_number(line, "bytes_in", exchange.bytes_in);
-    put_number(line, "bytes_out", exchange.bytes_out);
-    put_number(line, "us", fosse_eventloop::clock_us() - exchange.begun_us);
-    if exchange.backend != fosse_wire::response::BACKEND_NONE {
-        put_number(line, "server", u64::from(exchange.backend));
-        put_number(line, "server_us", u64::from(exchange.backend_us));
-        put_number(line, "retries", u64::from(exchange.retries));
-    }
-    if exchange.denied {
-        put_number(line, "rule", u64::from(exchange.rule));
-    }
-    let _ = writeln!(line, ",\"end\":\"{}\"}}", end.word());
-}
-
-fn put_number(line: &mut Vec<u8>, name: &str, number: u64) {
-    let _ = write!(line, ",\"{name}\":{number}");
-}
-
-fn put_address(line: &mut Vec<u8>, name: &str, endpoint: &Endpoint) {
-    let _ = match endpoint.ip() {
-        Some(ip) => write!(line, ",\"{name}\":\"{ip}\""),
-        None => write!(line, ",\"{name}\":\"unix\""),
-    };
-}
-
-/// Text as JSON: everything but plain ASCII is escaped, each byte by itself, as it may be no UTF-8.
-fn put_text(line: &mut Vec<u8>, name: &str, text: &[u8]) {
-    let _ = write!(line, ",\"{name}\":\"");
-    for byte in text.iter().take(LOGGED_TARGET_BYTES_MAX) {
-        let _ = match byte {
-            b'"' | b'\\' => line.write_all(&[b'\\', *byte]),
-            0x20..=0x7e => line.write_all(&[*byte]),
-            byte => write!(line, "\\u{byte:04x}"),
-        };
-    }
-    line.push(b'"');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn no_byte_of_a_client_can_end_a_string_or_a_line() {
-        let mut line = Vec::new();
-        put_text(&mut line, "t", b"a\"b\\c\nd\xff\x7f");
-        assert_eq!(line, b",\"t\":\"a\\\"b\\\\c\\u000ad\\u00ff\\u007f\"");
-    }
-
-    #[test]
     fn whole_lines_are_written_and_what_does_not_fit_is_counted() {
         let (reader, pipe) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::NONBLOCK).unwrap();
-        let mut log = AccessLog::new(Some(pipe));
+        let mut log = AccessLog::new(Some(pipe), &Parse::default());
         let line = [&[b'x'; 99][..], b"\n"].concat();
         for _ in 0..2000 {
             log.queue(&line);

@@ -1,0 +1,117 @@
+//! Requests that get a local response, and the line that says why.
+
+use fosse_die::{Escaped, info};
+use fosse_http1::{HOST_BYTES_MAX, Refusal, trim};
+use fosse_wire::request::Endpoint;
+use fosse_wire::response::{Cause, ResponseHead};
+use fosse_wire::verdict::Cause as Denied;
+
+use crate::PROGRAM;
+
+/// A local response with its reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Status of the response.
+    pub(crate) status: u16,
+    /// The reason, for people.
+    pub(crate) why: &'static str,
+    /// The key of fosse.toml whose limit was reached; empty without one.
+    pub(crate) limit: &'static str,
+}
+
+impl Refused {
+    /// The PROXY header that the listener asks for is not there.
+    pub(crate) const PROXY: Self = Self::new(400, "the PROXY header is missing or malformed");
+    /// No site takes the host.
+    pub(crate) const HOST: Self = Self::new(421, "no site has this host");
+    /// The head is longer than a frame.
+    pub(crate) const HEAD: Self = Self::new(431, "the head does not fit into a frame");
+    /// The trailers are longer than a frame.
+    pub(crate) const TRAILERS: Self = Self::new(431, "the trailers do not fit into a frame");
+    /// The head did not come in time.
+    pub(crate) const HEAD_LATE: Self = Self { limit: "head_seconds", ..Self::LATE };
+    /// The body did not come in time.
+    pub(crate) const BODY_LATE: Self = Self { limit: "body_seconds", ..Self::LATE };
+    const LATE: Self = Self::new(408, "the request took too long");
+    /// The ring has broken the exchange off.
+    pub(crate) const NO_RESPONSE: Self = Self::new(502, "no response");
+    /// The ring is dead.
+    pub(crate) const NO_RING: Self = Self::new(503, "try again");
+
+    /// Returns the refusal that a local response of dispatch is; `None` where the program that
+    /// decided it has logged it.
+    pub(crate) const fn of_response(head: &ResponseHead<'_>) -> Option<Self> {
+        let (why, limit) = match head.cause {
+            Cause::Denied(Denied::BodySize) => ("the body is over the site's limit", "body_bytes_max"),
+            Cause::Denied(Denied::Memory) => ("memory for buffered bodies is used up", "lane_held_bytes_max"),
+            Cause::Denied(Denied::Rate) => ("too many requests", ""),
+            Cause::Busy => ("no server or no memory is free for it", ""),
+            Cause::Request if head.status == 413 => ("the body is over the site's limit", "body_bytes_max"),
+            Cause::Request => ("it cannot be sent to a server", ""),
+            Cause::None | Cause::Denied(_) | Cause::Backend | Cause::Timeout => return None,
+        };
+        Some(Self { status: head.status, why, limit })
+    }
+
+    const fn new(status: u16, why: &'static str) -> Self {
+        Self { status, why, limit: "" }
+    }
+
+    /// Writes the line of the event. `host` is as the client wrote it, as far as it came.
+    pub(crate) fn report(self, client: &Endpoint, host: &[u8], site: &str) {
+        let client = client.ip().map_or_else(|| "unix".to_owned(), |ip| ip.to_string());
+        let Self { status, why, limit } = self;
+        let (host, site) = (optional("host", host), optional("site", site.as_bytes()));
+        let (why, limit) = (Escaped(why.as_bytes()), optional("limit", limit.as_bytes()));
+        info(PROGRAM, format_args!("event=refused client={client}{host}{site} status={status} why={why}{limit}"));
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(why: Refusal) -> Self {
+        let limit = match why {
+            Refusal::TargetTooLong => "target_bytes_max",
+            Refusal::TooManyFields => "header_count_max",
+            Refusal::HeadTooLong => "head_bytes_max",
+            _ => "",
+        };
+        Self { status: why.status(), why: why.words(), limit }
+    }
+}
+
+fn optional(name: &str, value: &[u8]) -> String {
+    if value.is_empty() { String::new() } else { format!(" {name}={}", Escaped(value)) }
+}
+
+/// Returns the value of the first Host field in the bytes of a head that was refused, as the client
+/// wrote it: for people, who want to know whom it was meant for.
+pub(crate) fn host_of(head: &[u8]) -> &[u8] {
+    let lines = head.split(|byte| *byte == b'\n').skip(1).take_while(|line| !matches!(*line, b"" | b"\r"));
+    let values = lines.filter_map(|line| {
+        let (name, value) = line.split_at_checked(5)?;
+        name.eq_ignore_ascii_case(b"host:").then(|| trim(value.strip_suffix(b"\r").unwrap_or(value)))
+    });
+    let host = values.into_iter().next().unwrap_or_default();
+    &host[..host.len().min(HOST_BYTES_MAX)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_found_in_what_has_come_of_a_head() {
+        for (head, host) in [
+            (&b"GET / HTTP/1.1\r\nA: b\r\nhOST:  x.example:80 \r\nHost: y\r\n\r\n"[..], &b"x.example:80"[..]),
+            (b"GET / HTTP/1.1\nHost:\nA", b""),
+            (b"GET / HTTP/1.1\r\nA: b\r\n\r\nHost: body", b""),
+            (b"Host: first.line", b""),
+            (b"GET / HTTP/1.1\r\nHost: cut.of", b"cut.of"),
+            (b"", b""),
+        ] {
+            assert_eq!(host_of(head), host);
+        }
+        let long = [&b"GET / HTTP/1.1\r\nHost: "[..], &[b'x'; 999]].concat();
+        assert_eq!(host_of(&long).len(), HOST_BYTES_MAX);
+    }
+}
