@@ -238,9 +238,18 @@ pub(crate) const COMMANDS: &[Command] = &[
         name: "reload",
         summary: "put a changed configuration in force",
         words: &[],
-        flags: &[STATUS_SOCKET, HELP],
-        about: "Sends SIGHUP to the running fosse-start and waits for its new lanes. A configuration with a mistake\n\
-                changes nothing; the log says what is wrong with it.\n",
+        flags: &[
+            Flag {
+                name: "--pid",
+                takes: Takes::Text("PID"),
+                help: "the fosse-start that is to reload [that of the status socket]",
+            },
+            STATUS_SOCKET,
+            HELP,
+        ],
+        about: "Checks what would be reloaded, as fosse check does; then sends SIGHUP to the running fosse-start and\n\
+                waits until it says how that ended. A configuration with a mistake changes nothing.\n\
+                Exit status 0 where the new one serves, 100 where it is wrong, 111 where it failed for another reason.\n",
     },
     Command {
         name: "rules",

@@ -47,10 +47,37 @@ impl Edge {
         Ok(Self { path })
     }
 
+    /// Returns the edge whose fosse-status listens at a path.
+    pub(crate) const fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
     fn connect(&self) -> Result<UnixStream, String> {
-        UnixStream::connect(&self.path).map_err(|error| {
-            format!("no edge responds at {} ({error}); --status-socket PATH names another", self.path.display())
-        })
+        UnixStream::connect(&self.path).map_err(|error| self.unreachable(&error))
+    }
+
+    /// Says why a socket cannot be reached: one that lets this user not in is no sign that no edge
+    /// runs.
+    fn unreachable(&self, error: &std::io::Error) -> String {
+        use std::io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
+        let path = self.path.display();
+        let cure = "--status-socket PATH names another";
+        match error.kind() {
+            PermissionDenied => {
+                format!("{path}: this user may not ask the edge there ({error}); ask as its user, or root")
+            }
+            NotFound => format!("no edge runs with its status socket at {path} (there is none); {cure}"),
+            ConnectionRefused => format!("no edge runs with its status socket at {path} (nobody listens); {cure}"),
+            _ => format!("unable to ask the edge at {path}: {error}; {cure}"),
+        }
+    }
+
+    /// Returns what fosse-start has said of its last reload; `None` before the first.
+    ///
+    /// # Errors
+    /// One line.
+    pub(crate) fn reload(&self) -> Result<Option<Reload>, String> {
+        Ok(Reload::read(&self.page("/reload.txt")?))
     }
 
     /// Returns the text of a page. Bytes other than printable ASCII and line ends are replaced,
@@ -97,6 +124,26 @@ fn printable(byte: u8) -> char {
     match byte {
         b'\n' | b' '..=b'~' => char::from(byte),
         _ => '?',
+    }
+}
+
+/// The last reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reload {
+    /// Its number, counted from 1.
+    pub number: u32,
+    /// `begun`, `serves`, `failed` or `failed-for-good`.
+    pub progress: String,
+    /// The reason of a failure.
+    pub words: String,
+}
+
+impl Reload {
+    /// Reads the line `number progress words`.
+    fn read(line: &str) -> Option<Self> {
+        let mut words = line.trim_end().splitn(3, ' ');
+        let (number, progress) = (words.next()?.parse().ok()?, words.next()?.to_owned());
+        Some(Self { number, progress, words: words.next().unwrap_or_default().to_owned() })
     }
 }
 

@@ -19,6 +19,7 @@ mod programs;
 mod reload;
 mod rules;
 mod run;
+mod running;
 mod site;
 mod start;
 mod status;

@@ -1,78 +1,80 @@
-//! `fosse reload`: SIGHUP to the running fosse-start, then a look whether new lanes come.
+//! `fosse reload`: a check of what would be reloaded, SIGHUP to the running fosse-start, and its
+//! word on how that ended.
 
 use std::time::{Duration, Instant};
 
-use fosse_die::{EXIT_TEMPORARY, Severity, say};
+use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, Severity, say};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{
-    PROGRAM,
-    args::Args,
-    edge::{Edge, Row},
-    output::print,
-};
+use crate::{PROGRAM, args::Args, edge::Edge, output::print, running};
 
-/// Longest wait: a configuration compiles in a second, lanes are spawned in another.
-const WAIT_MAX: Duration = Duration::from_secs(15);
-const LOOK_EACH: Duration = Duration::from_millis(100);
+/// Longest wait: longer than fosse-start gives a configuration to compile, its rules and its lanes,
+/// after the same for a reload that was under way.
+const WAIT_MAX: Duration = Duration::from_secs(600);
+const LOOK_EACH: Duration = Duration::from_millis(50);
 
 /// Runs the reload.
 pub(crate) fn run(words: &Args) -> i32 {
-    match reload(words) {
-        Ok(line) => print(&line),
-        Err(why) => {
-            say(PROGRAM, Severity::Fatal, why);
-            EXIT_TEMPORARY
+    reload(words).unwrap_or_else(|why| {
+        say(PROGRAM, Severity::Fatal, why);
+        EXIT_TEMPORARY
+    })
+}
+
+fn reload(words: &Args) -> Result<i32, String> {
+    let (start, edge) = match words.value("--pid") {
+        Some(text) => of_pid(words, text)?,
+        None => {
+            let edge = Edge::of(words)?;
+            (edge.start_pid()?, Some(edge))
         }
+    };
+    if let Some(status) = running::check(start) {
+        say(PROGRAM, Severity::Fatal, "nothing was reloaded: what serves goes on serving");
+        return Ok(status);
+    }
+    let before = edge.as_ref().map_or(Ok(None), Edge::reload)?;
+    let pid = i32::try_from(start).ok().and_then(Pid::from_raw).ok_or("no process id for the socket")?;
+    kill_process(pid, Signal::HUP).map_err(|errno| format!("unable to signal fosse-start (PID {start}): {errno}"))?;
+    match edge {
+        Some(edge) => wait(&edge, start, before.map_or(0, |reload| reload.number)),
+        None => Ok(print("asked for; this edge has no status socket, so its log alone says how it ends\n")),
     }
 }
 
-fn reload(words: &Args) -> Result<String, String> {
-    let edge = Edge::of(words)?;
-    let start = edge.start_pid()?;
-    let before = newest_lane(&edge.rows()?);
-    let pid = i32::try_from(start).ok().and_then(Pid::from_raw).ok_or("no process id for the socket")?;
-    kill_process(pid, Signal::HUP).map_err(|errno| format!("unable to signal fosse-start (PID {start}): {errno}"))?;
+/// Returns a fosse-start that is named by its process ID, with its edge where that has a status
+/// socket.
+fn of_pid(words: &Args, text: &str) -> Result<(u32, Option<Edge>), String> {
+    let pid: u32 = text.parse().map_err(|_| format!("--pid: '{text}' is not a process id"))?;
+    if words.value("--status-socket").is_some() {
+        return Ok((pid, Some(Edge::of(words)?)));
+    }
+    let edges = running::listening(pid).into_iter().map(Edge::at);
+    Ok((pid, edges.into_iter().find(|edge| edge.reload().is_ok())))
+}
+
+/// Waits for the end of the first reload after `before`.
+fn wait(edge: &Edge, start: u32, before: u32) -> Result<i32, String> {
     let begun = Instant::now();
     while begun.elapsed() < WAIT_MAX {
         std::thread::sleep(LOOK_EACH);
-        if is_taken_over(&edge.rows()?, before) {
-            return Ok("new lanes serve; the old ones finish what is under way\n".to_owned());
+        if !running::lives(start) {
+            return Err(format!("fosse-start (PID {start}) is gone; its log says why"));
+        }
+        // One that ends while it responds is asked again: fosse-start replaces it.
+        let Ok(Some(reload)) = edge.reload() else { continue };
+        let failed = || format!("reload {} failed: {}; what served goes on serving", reload.number, reload.words);
+        match reload.progress.as_str() {
+            "serves" if reload.number > before => {
+                return Ok(print("new lanes serve; the old ones finish what is under way\n"));
+            }
+            "failed" if reload.number > before => return Err(failed()),
+            "failed-for-good" if reload.number > before => {
+                say(PROGRAM, Severity::Fatal, failed());
+                return Ok(EXIT_PERMANENT);
+            }
+            _ => {}
         }
     }
-    Err("no new lanes came: what served goes on serving; the log says why".to_owned())
-}
-
-/// Returns whether there are lanes newer than `before`, and all others drain: start drains them
-/// once the new ones get connections.
-fn is_taken_over(rows: &[Row], before: Option<u32>) -> bool {
-    let old = |row: &&Row| row.lane <= before;
-    newest_lane(rows) > before && parses(rows).filter(old).all(|row| row.count("draining") != 0)
-}
-
-/// Returns the highest number of a lane: numbers only grow.
-fn newest_lane(rows: &[Row]) -> Option<u32> {
-    parses(rows).filter_map(|row| row.lane).max()
-}
-
-fn parses(rows: &[Row]) -> impl Iterator<Item = &Row> {
-    rows.iter().filter(|row| row.program == "parse" && row.pid.is_some())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(lane: u32, draining: u64) -> Row {
-        let counts = [("draining".to_owned(), draining)].into();
-        Row { program: "parse".into(), lane: Some(lane), pid: Some(1), counts }
-    }
-
-    #[test]
-    fn a_reload_is_over_when_new_lanes_live_and_old_ones_drain() {
-        assert!(!is_taken_over(&[parse(0, 0)], Some(0)));
-        assert!(!is_taken_over(&[parse(0, 0), parse(1, 0)], Some(0)));
-        assert!(is_taken_over(&[parse(0, 1), parse(1, 0)], Some(0)));
-        assert!(is_taken_over(&[parse(1, 0)], Some(0)));
-    }
+    Err(format!("the reload has not ended after {} s; the log says more", WAIT_MAX.as_secs()))
 }

@@ -25,6 +25,7 @@ mod process;
 mod programs;
 mod reap;
 mod reload;
+mod reload_report;
 mod reload_state;
 mod scheduling;
 mod services;

@@ -49,7 +49,17 @@ impl Listeners {
     /// # Errors
     /// The step, the place and the error.
     pub(crate) fn open_all(&self, plan: &Plan, public: bool) -> Result<Vec<Open>, String> {
-        plan.listeners.iter().map(|listener| open(listener, &self.handed, &self.open, public)).collect()
+        let mut opened = Vec::new();
+        for listener in &plan.listeners {
+            match open(listener, &self.handed, &self.open, public) {
+                Ok(open) => opened.push(open),
+                Err(why) => {
+                    remove_files(&opened, &self.open);
+                    return Err(why);
+                }
+            }
+        }
+        Ok(opened)
     }
 
     /// Opens the socket of status, once. Without it everything else works.

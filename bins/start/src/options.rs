@@ -14,7 +14,10 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{PROGRAM, USAGE, logs, successor_state::is_successor};
+use crate::{
+    PROGRAM, USAGE, logs,
+    successor_state::{VERSION, is_successor},
+};
 
 /// The source of the configuration.
 #[derive(Debug)]
@@ -58,9 +61,9 @@ impl Options {
     /// Reads the command line; an error in it ends the program.
     pub(crate) fn of_process() -> Self {
         let mut args = Args::of_process(PROGRAM, USAGE);
-        if let Some(numbers) = args.value(FITS) {
+        if let Some(question) = args.value(FITS) {
             args.end();
-            fits_and_exit(&numbers);
+            fits_and_exit(&question);
         }
         let check = args.flag("--check");
         let file = args.value("--config").map(PathBuf::from);
@@ -134,7 +137,13 @@ impl Options {
 /// The option by which a running start asks the one that is to take its place; nobody types it.
 pub(crate) const FITS: &str = "--fits";
 
-fn fits_and_exit(numbers: &str) -> ! {
+fn fits_and_exit(question: &str) -> ! {
+    let Some((VERSION, numbers)) = question.split_once(':') else {
+        fatal(
+            PROGRAM,
+            "takes over from a start that writes the same table alone, and the one that runs is another version",
+        )
+    };
     match fosse_lockdown::launcher::fits(numbers) {
         Ok(()) => std::process::exit(0),
         Err(call) => fatal(PROGRAM, format_args!("needs {call}(2), which the start that runs has given up")),

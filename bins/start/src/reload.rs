@@ -28,6 +28,7 @@ use crate::{
 /// # Errors
 /// The reason, as it is reported.
 pub(crate) fn begin(reload: &mut Reload, state: &mut State, options: &Options) -> Result<(), String> {
+    reload.permanent = false;
     let configuration = compile::open_configuration(reload, options)?;
     let not_run = |errno| format!("unable to run fosse-config: {errno}");
     state.launcher.programs.refresh(options.programs.as_fd()).map_err(not_run)?;
@@ -146,7 +147,10 @@ pub(crate) fn roll_back(reload: &mut Reload, state: &mut State) {
         }
         ReloadState::Lanes { before } => {
             let (failed, zygote) = (state.generation.number, state.generation.zygote);
-            (state.generation, state.listeners.open) = *before;
+            let (generation, listeners) = *before;
+            state.generation = generation;
+            let opened = std::mem::replace(&mut state.listeners.open, listeners);
+            remove_files(&opened, &state.listeners.open);
             for key in state.lanes.processes(|lane| lane.generation == failed).into_iter().chain(zygote) {
                 if let Some(process) = state.children.get_mut(key) {
                     process.leaving = true;

@@ -17,6 +17,7 @@ use crate::{
     listeners::Listeners,
     penalties::Penalties,
     process::Process,
+    reload_report::ReloadReport,
     reload_state::Reload,
     scheduling::Wanted,
     services,
@@ -38,6 +39,7 @@ pub(crate) struct State {
     pub generation: Generation,
     pub listeners: Listeners,
     pub penalties: Penalties,
+    pub reload_report: ReloadReport,
 }
 
 impl State {
@@ -52,12 +54,15 @@ impl State {
             generation: Generation::none(),
             listeners,
             penalties: Penalties::default(),
+            reload_report: ReloadReport::after(0),
         }
     }
 
     /// Takes over the state of a predecessor.
     pub(crate) fn take_over(&mut self, left: Inheritance) {
-        let Inheritance { generation, next_launch, listeners, fork_server, penalties, lanes, processes } = left;
+        let Inheritance { generation, reloads, next_launch, listeners, fork_server, penalties, lanes, processes } =
+            left;
+        self.reload_report = ReloadReport::after(reloads);
         (self.generation, self.listeners, self.penalties, self.lanes) = (generation, listeners, penalties, lanes);
         self.launcher.fork_server = fork_server;
         self.children.continue_launches(next_launch);
@@ -102,6 +107,15 @@ impl State {
         if let (None, Some(listener)) = (self.services.status, &self.listeners.status) {
             let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
             services::start_status(&mut self.services, &mut self.children, cx, listener);
+            self.report_reload(|_| ());
+        }
+    }
+
+    /// Notes that a reload begins, or how it ended, and tells status.
+    pub(crate) fn report_reload(&mut self, note: impl FnOnce(&mut ReloadReport)) {
+        note(&mut self.reload_report);
+        if let Some(status) = self.services.status {
+            self.reload_report.tell(&self.children, status);
         }
     }
 

@@ -28,11 +28,15 @@ use fosse_wire::{
 
 /// The environment variable that names the descriptor of the table.
 pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
-const MAGIC: [u8; 8] = *b"fosseup3";
+/// The version of the table: who reads another is no successor.
+pub(crate) const VERSION: &str = "fosseup4";
+const MAGIC: [u8; 8] = *b"fosseup4";
 
 /// The state that a predecessor has left.
 pub(crate) struct Inheritance {
     pub generation: Generation,
+    /// The number of the last reload.
+    pub reloads: u32,
     pub next_launch: u32,
     pub listeners: Listeners,
     pub fork_server: ForkServer,
@@ -58,6 +62,7 @@ pub(crate) fn table_of_predecessor() -> Option<Vec<u8>> {
 /// [`WireError`] where something is longer than the table can say.
 pub(crate) fn encode<'e>(
     generation: &'e Generation,
+    reloads: u32,
     children: &'e Children,
     lanes: &'e Lanes,
     listeners: &'e Listeners,
@@ -66,7 +71,7 @@ pub(crate) fn encode<'e>(
 ) -> Result<(Vec<u8>, Vec<BorrowedFd<'e>>), WireError> {
     let mut w = Writer::default();
     w.out.extend_from_slice(&MAGIC);
-    [generation.number, lanes.next_number(), children.next_launch()].into_iter().for_each(|n| w.number(n));
+    [generation.number, reloads, lanes.next_number(), children.next_launch()].into_iter().for_each(|n| w.number(n));
     put_long(&mut w.out, &generation.plan.encode()?, "plan")?;
     w.list(&generation.blobs, |w, (program, fd)| {
         w.out.push(*program as u8);
@@ -107,7 +112,7 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
     if r.0.array::<8>()? != MAGIC {
         return Err(WireError::Field("magic"));
     }
-    let (number, next_lane, next_launch) = (r.0.u32()?, r.0.u32()?, r.0.u32()?);
+    let (number, reloads, next_lane, next_launch) = (r.0.u32()?, r.0.u32()?, r.0.u32()?, r.0.u32()?);
     let plan = Plan::decode(r.0.long_bytes()?)?;
     let blobs: HashMap<Program, OwnedFd> =
         r.list(|r| Ok((Program::from_byte(r.0.u8()?)?, r.fd()?)))?.into_iter().collect();
@@ -123,7 +128,7 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
     let processes = r.list(Reader::process)?;
     r.0.end()?;
     let generation = Generation { plan, number, blobs, rules, zygote: None, keeps_records, addresses };
-    Ok(Inheritance { generation, next_launch, listeners, fork_server, penalties, lanes, processes })
+    Ok(Inheritance { generation, reloads, next_launch, listeners, fork_server, penalties, lanes, processes })
 }
 
 #[derive(Default)]

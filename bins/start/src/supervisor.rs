@@ -4,7 +4,10 @@
 use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, alert, fatal, info, temporary};
 use fosse_eventloop::{Events, Interest, slab::Key};
 use fosse_sys::signal::{Signal, Signals};
-use fosse_wire::{launch::Program, start::ToStart};
+use fosse_wire::{
+    launch::Program,
+    start::{ReloadProgress, ToStart},
+};
 use rustix::io::Errno;
 
 use crate::{
@@ -15,6 +18,7 @@ use crate::{
     options::Options,
     process::{End, Exit, Process, pid_of},
     reap, reload,
+    reload_report::ReloadReport,
     reload_state::Reload,
     shutdown,
     shutdown::{Ending, Patience},
@@ -187,6 +191,7 @@ impl Supervisor {
         if !reload::accept_ready(&mut self.reload, &mut self.state, accept) {
             return;
         }
+        self.state.report_reload(|report| report.end(ReloadProgress::Serves, ""));
         self.notify.ready();
         fosse_sys::text::release_pages();
         if self.reload.wanted {
@@ -332,6 +337,7 @@ impl Supervisor {
             return info(PROGRAM, "event=reload-waits for=\"the reload that is under way\"");
         }
         self.notify.reloading();
+        self.state.report_reload(ReloadReport::begin);
         let begun = reload::begin(&mut self.reload, &mut self.state, &self.options);
         self.go_on_reloading(begun);
     }
@@ -353,6 +359,8 @@ impl Supervisor {
             }
             temporary(PROGRAM, why);
         }
+        let progress = if self.reload.permanent { ReloadProgress::FailedForGood } else { ReloadProgress::Failed };
+        self.state.report_reload(|report| report.end(progress, why));
         alert(PROGRAM, format_args!("event=reload-failed why=\"{why}\" cure=\"the configuration in force stays\""));
         self.notify.status(&format!("reload failed: {why}"));
         self.notify.ready();

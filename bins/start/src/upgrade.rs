@@ -11,7 +11,6 @@ use std::{
 };
 
 use fosse_die::{alert, info};
-use fosse_lockdown::Mode as LockdownMode;
 use fosse_sys::process::Fork;
 use rustix::{
     event::Timespec,
@@ -38,12 +37,13 @@ pub(crate) fn hindrance(reload: &Reload, state: &State) -> Option<&'static str> 
 /// reported.
 pub(crate) fn execute(options: &Options, state: &State) {
     info(PROGRAM, "event=upgrade");
-    let State { generation, children, lanes, listeners, launcher, penalties, .. } = state;
-    let table = successor_state::encode(generation, children, lanes, listeners, &launcher.fork_server, penalties)
+    let State { generation, children, lanes, listeners, launcher, penalties, reload_report, .. } = state;
+    let (reloads, fork_server) = (reload_report.number, &launcher.fork_server);
+    let table = successor_state::encode(generation, reloads, children, lanes, listeners, fork_server, penalties)
         .map_err(|_| Errno::OVERFLOW);
     let program = openat(&options.programs, "fosse-start", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
     let errno = match program.and_then(|program| Ok((program, table?))) {
-        Ok((program, _)) if !fits(options, &program) => {
+        Ok((program, _)) if !fits(&program) => {
             let cure = "end this start and start the new one";
             return alert(
                 PROGRAM,
@@ -56,18 +56,16 @@ pub(crate) fn execute(options: &Options, state: &State) {
     alert(PROGRAM, format_args!("event=upgrade-failed error=\"{errno}\" cure=\"the running start goes on\""));
 }
 
-/// Asks the new start whether it and its programs can live under the filter of this one, which
-/// stays for life.
-fn fits(options: &Options, program: &OwnedFd) -> bool {
-    if options.mode == LockdownMode::Off {
-        return true;
-    }
-    let numbers = text(OsStr::new(&fosse_lockdown::launcher::numbers()));
+/// Asks the new start whether it reads the table of this one, and can live with its programs under
+/// the filter of this one, which stays for life.
+fn fits(program: &OwnedFd) -> bool {
+    let question = format!("{}:{}", successor_state::VERSION, fosse_lockdown::launcher::numbers());
+    let question = text(OsStr::new(&question));
     let fits = text(OsStr::new(crate::options::FITS));
     match fosse_sys::process::fork() {
         Ok(Fork::Parent(child)) => exits_well(child),
         Ok(Fork::Child) => {
-            fosse_sys::process::execveat(program.as_fd(), &[c"fosse-start".into(), fits, numbers], &[]);
+            fosse_sys::process::execveat(program.as_fd(), &[c"fosse-start".into(), fits, question], &[]);
             fosse_sys::process::exit_now(fosse_die::EXIT_TEMPORARY)
         }
         Err(_) => false,

@@ -7,6 +7,7 @@ mod client;
 mod limits;
 mod pages;
 pub mod policy;
+mod reload;
 pub mod request;
 mod response;
 pub mod server;

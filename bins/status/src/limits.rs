@@ -12,5 +12,8 @@ pub(crate) const REQUEST_BYTES_MAX: usize = 4096;
 /// Processes shown: as many as start has slots for.
 pub(crate) const PROCESSES_MAX: usize = 4096;
 
+/// Bytes of the words about a reload: one line for people.
+pub(crate) const RELOAD_BYTES_MAX: usize = 4096;
+
 /// Bytes of a client's request read in one turn.
 pub(crate) const READ_BYTES: usize = 4096;

@@ -9,6 +9,7 @@ use fosse_sys::page::PageReader;
 use fosse_wire::launch::Program;
 
 use crate::limits::PROCESSES_MAX;
+use crate::reload::Reload;
 
 /// Words of a page.
 const PAGE_WORDS: usize = 512;
@@ -80,6 +81,8 @@ pub(crate) struct Pages {
     living: BTreeMap<u32, Shown>,
     /// Sums of the counters (not the gauges) of dead processes, so that a sum never decreases.
     gone: BTreeMap<&'static str, Vec<u64>>,
+    /// The last reload.
+    pub(crate) reload: Reload,
 }
 
 impl Pages {

@@ -18,7 +18,7 @@ use rustix::{
 
 use crate::{
     client::{Client, Heard},
-    limits::{CLIENT_MS_MAX, CLIENTS_MAX},
+    limits::{CLIENT_MS_MAX, CLIENTS_MAX, RELOAD_BYTES_MAX},
     pages::Pages,
     policy::POLICY,
     response,
@@ -144,6 +144,10 @@ impl Service for Server {
             Order::Give(ToChild::PageAdd { program, lane, pid }, fd) => match PageReader::map(&fd) {
                 Ok(page) => self.pages.add(program, lane, pid, page),
                 Err(errno) => warning(POLICY.program, format_args!("event=no-page pid={pid} {errno}")),
+            },
+            Order::Give(ToChild::Reload { number, progress }, fd) => match fosse_sys::blob::map(fd, RELOAD_BYTES_MAX) {
+                Ok(words) => self.pages.reload.set(number, progress, words.as_ref()),
+                Err(error) => warning(POLICY.program, format_args!("event=no-reload number={number} {error}")),
             },
             Order::Tell(ToChild::PageDrop { pid }) => self.pages.drop_process(pid),
             Order::Drain | Order::End => return Err(ExitReason::Done),

@@ -1,4 +1,4 @@
-//! The four pages as text. Everything in them is a name of ours, a number, or a server's name,
+//! The five pages as text. Everything in them is a name of ours, a number, or a server's name,
 //! which is printable ASCII without spaces and quotes: there is nothing to escape.
 
 use std::collections::BTreeMap;
@@ -17,6 +17,7 @@ pub(crate) fn page(target: Target, pages: &Pages, age_s: u64) -> String {
         Target::Json => json(pages, age_s),
         Target::Lines => lines(pages),
         Target::Servers => servers(pages),
+        Target::Reload => pages.reload.to_string(),
         Target::Metrics => metrics(pages),
     }
 }
@@ -26,7 +27,7 @@ pub(crate) fn page(target: Target, pages: &Pages, age_s: u64) -> String {
 pub(crate) const fn media(target: Target) -> &'static str {
     match target {
         Target::Json => "application/json",
-        Target::Lines | Target::Servers => "text/plain; charset=us-ascii",
+        Target::Lines | Target::Servers | Target::Reload => "text/plain; charset=us-ascii",
         Target::Metrics => "text/plain; version=0.0.4; charset=utf-8",
     }
 }

@@ -44,6 +44,7 @@ complete -c fosse -n '__fish_seen_subcommand_from audit' -l status-socket -r -F 
 complete -c fosse -n '__fish_seen_subcommand_from audit' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from explain' -l config -r -F -d 'the configuration [/etc/fosse/fosse.toml]'
 complete -c fosse -n '__fish_seen_subcommand_from explain' -l help -d 'show this help'
+complete -c fosse -n '__fish_seen_subcommand_from reload' -l pid -x -d 'the fosse-start that is to reload [that of the status socket]'
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from rules' -l rules -r -F -d 'a file, a directory, a Core Rule Set, or "builtin" [builtin]'

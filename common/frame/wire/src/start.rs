@@ -57,6 +57,32 @@ impl Strike {
     }
 }
 
+/// The state of a reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ReloadProgress {
+    /// Its configuration is being compiled, or its lanes are being started.
+    Begun = 0,
+    /// It serves.
+    Serves = 1,
+    /// It failed: what served goes on.
+    Failed = 2,
+    /// It failed, and to try again without a change fails again.
+    FailedForGood = 3,
+}
+
+impl ReloadProgress {
+    const fn of_byte(byte: u8) -> Result<Self, WireError> {
+        match byte {
+            0 => Ok(Self::Begun),
+            1 => Ok(Self::Serves),
+            2 => Ok(Self::Failed),
+            3 => Ok(Self::FailedForGood),
+            _ => Err(WireError::Field("reload")),
+        }
+    }
+}
+
 /// From start to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToChild {
@@ -122,6 +148,13 @@ pub enum ToChild {
     PageDrop {
         /// Its process id.
         pid: u32,
+    },
+    /// status: the state of the last reload; its words come along as a sealed memfd.
+    Reload {
+        /// Counted from 1 over the edge's life, the first start included.
+        number: u32,
+        /// Its state.
+        progress: ReloadProgress,
     },
     /// waf-filter: a socket to fosse-store comes along, in place of the one before. store: a socket
     /// to a filter does.
@@ -194,6 +227,7 @@ impl ToChild {
                 | Self::Strikes
                 | Self::PipeAdd { .. }
                 | Self::PageAdd { .. }
+                | Self::Reload { .. }
                 | Self::Records { .. }
         )
     }
@@ -217,6 +251,7 @@ impl ToChild {
             Self::PageDrop { pid } => Raw { kind: 9, d: u64::from(pid), ..Raw::default() },
             Self::Strikes => Raw { kind: 10, ..Raw::default() },
             Self::Records { lane } => Raw { kind: 11, c: lane, ..Raw::default() },
+            Self::Reload { number, progress } => Raw { kind: 12, a: progress as u8, c: number, ..Raw::default() },
         }
         .encode()
     }
@@ -250,6 +285,7 @@ impl ToChild {
             9 => Self::PageDrop { pid: narrow(raw.d)? },
             10 => Self::Strikes,
             11 => Self::Records { lane: raw.c },
+            12 => Self::Reload { number: raw.c, progress: ReloadProgress::of_byte(raw.a)? },
             kind => return Err(WireError::Kind(kind)),
         };
         if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
@@ -305,6 +341,8 @@ mod tests {
             ToChild::PageAdd { program: 3, lane: 1, pid: 77 },
             ToChild::PageDrop { pid: 77 },
             ToChild::Records { lane: 4 },
+            ToChild::Reload { number: 1, progress: ReloadProgress::Begun },
+            ToChild::Reload { number: u32::MAX, progress: ReloadProgress::FailedForGood },
         ];
         for message in all {
             let fds = usize::from(message.brings_fd());
