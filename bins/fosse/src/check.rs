@@ -13,7 +13,7 @@ use fosse_model::{
 use fosse_plan::Plan;
 
 use crate::output::print;
-use crate::{PROGRAM, args::Args, start};
+use crate::{PROGRAM, args::Args, sockets, start};
 
 /// The default configuration.
 pub(crate) const DEFAULT_FILE: &str = "/etc/fosse/fosse.toml";
@@ -49,7 +49,10 @@ fn report(start: &mut Command, configuration: impl FnOnce() -> (String, Vec<u8>)
     }
     let (name, bytes) = configuration();
     match compiled(&name, &bytes) {
-        Ok((edge, _)) => print(&summary(&name, &edge)),
+        Ok((edge, plan)) => {
+            sockets::report(&edge, &plan, &accounts());
+            print(&summary(&name, &edge))
+        }
         Err(report) => refuse(&report),
     }
 }
@@ -83,10 +86,14 @@ fn bounded(from: impl std::io::Read, bytes_max: usize, name: &str) -> Vec<u8> {
 /// # Errors
 /// All its problems.
 pub(crate) fn compiled(name: &str, bytes: &[u8]) -> Result<(Edge, Plan), Report> {
-    let file = |path: &str| std::fs::File::open(path).map(|f| bounded(f, ACCOUNTS_BYTES_MAX, path)).unwrap_or_default();
-    let accounts = Accounts::from_files(&file("/etc/passwd"), &file("/etc/group"));
-    let plan = compile(name, bytes, &accounts)?;
+    let plan = compile(name, bytes, &accounts())?;
     read(name, bytes).map(|edge| (edge, plan))
+}
+
+/// Returns the accounts of this machine.
+pub(crate) fn accounts() -> Accounts {
+    let file = |path: &str| std::fs::File::open(path).map(|f| bounded(f, ACCOUNTS_BYTES_MAX, path)).unwrap_or_default();
+    Accounts::from_files(&file("/etc/passwd"), &file("/etc/group"))
 }
 
 /// Prints all problems and their number; returns the exit status.

@@ -21,6 +21,7 @@ mod rules;
 mod run;
 mod running;
 mod site;
+mod sockets;
 mod start;
 mod status;
 mod up;

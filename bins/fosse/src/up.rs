@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use fosse_die::{fatal, temporary, usage, warning};
 use fosse_model::{Accounts, Report, compile};
 
-use crate::{PROGRAM, args::Args, edge, rules::layout, site::Site, start};
+use crate::{PROGRAM, args::Args, check, edge, rules::layout, site::Site, sockets, start};
 
 /// The flags that make a configuration, and so exclude one.
 const OF_A_SITE: &[&str] = &[
@@ -35,9 +35,15 @@ pub(crate) fn run(words: &Args) -> i32 {
                 usage(PROGRAM, &format!("{flag} and --config exclude each other: write it into the configuration"));
             }
             start.arg("--config").arg(path);
+            // What is wrong with it fosse-start says.
+            if let Ok(bytes) = std::fs::read(path) {
+                report_sockets(&bytes);
+            }
         }
         None => {
-            handed = start::sealed(configuration(words).as_bytes());
+            let text = configuration(words);
+            report_sockets(text.as_bytes());
+            handed = start::sealed(text.as_bytes());
             start.arg("--config-fd").arg(start::number(&handed));
             if let Some((directory, _)) = audit_log(words) {
                 start.arg("--log-dir").arg(directory);
@@ -51,6 +57,13 @@ pub(crate) fn run(words: &Args) -> i32 {
     }
     let error = start.exec();
     temporary(PROGRAM, format_args!("unable to run {}: {error}", start.get_program().display()))
+}
+
+/// Reports the sockets of backends that fosse-connect cannot connect to as they are now.
+fn report_sockets(configuration: &[u8]) {
+    if let Ok((edge, plan)) = check::compiled("", configuration) {
+        sockets::report(&edge, &plan, &check::accounts());
+    }
 }
 
 fn refuse_what_is_not_there_yet(words: &Args) {

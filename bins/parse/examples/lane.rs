@@ -107,6 +107,7 @@ fn dispatch_settings() -> blobs::Dispatch {
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
         response_head_bytes_max: 32_768,
+        group: String::new(),
     }
 }
 

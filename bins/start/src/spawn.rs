@@ -102,7 +102,7 @@ fn launch(
     let launch = Launch {
         token: children.next_launch(),
         uid,
-        gid: uid,
+        gid: gid_of(cx, program, uid),
         cpu: lane.map_or(fosse_spawn::CORE_ANY, |(_, core)| core),
         program,
         mode: fosse_spawn::mode_to_byte(cx.launcher.mode),
@@ -181,6 +181,14 @@ fn uid_of(cx: SpawnContext<'_>, process: &Process) -> Result<u32, Errno> {
     }
     let slot = u32::try_from(process.slot).map_err(|_| Errno::OVERFLOW)?;
     cx.generation.plan.uid_base.checked_add(slot).filter(|uid| *uid != fosse_spawn::UID_KEPT).ok_or(Errno::OVERFLOW)
+}
+
+/// Returns the group ID that a process gets: the one that the sockets of backends let in, where it
+/// connects to them, else its own.
+const fn gid_of(cx: SpawnContext<'_>, program: Program, uid: u32) -> u32 {
+    let group = cx.generation.plan.group;
+    let shares = matches!(program, Program::Connect) && uid != fosse_spawn::UID_KEPT && group != 0;
+    if shares { group } else { uid }
 }
 
 /// Makes a pipe and returns its writing end for the process; the reading end is kept for the

@@ -115,6 +115,7 @@ pub fn plans() -> Vec<Vec<u8>> {
         uid_base: 70_000,
         drain_seconds_max: std::time::Duration::from_millis(5),
         stop_seconds_max: std::time::Duration::from_millis(6),
+        group: 33,
         lane_connections_max: 9,
         listeners: vec![
             Listener { name: b"http".to_vec(), place: Place::Tcp { addr: [1; 16], port: 80 } },

@@ -74,6 +74,7 @@ fn settings(inspect_responses: bool) -> Dispatch {
         connections_max: 1,
         queue_requests_max: 1,
         connect_seconds: minute,
+        queue_seconds: minute,
         first_byte_seconds: minute,
         idle_seconds: minute,
         failures_max: 1,
@@ -84,10 +85,11 @@ fn settings(inspect_responses: bool) -> Dispatch {
     Dispatch {
         sites: vec![DispatchSite { default: true, routes, inspect_responses, ..DispatchSite::default() }],
         backends: vec![backend],
-        servers: vec![ServerName { name: "s".into(), backend: 0 }],
+        servers: vec![ServerName { name: "s".into(), backend: 0, check_number: 0 }],
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
         response_head_bytes_max: 16_384,
+        group: String::new(),
     }
 }
 

@@ -24,6 +24,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("top", "lanes", &[START]),
     ("top", "uid_base", &[START]),
     ("top", "scheduling", &[START]),
+    ("top", "group", &[START]),
     ("top", "drain_seconds_max", &[PARSE, START]),
     ("top", "stop_seconds_max", &[START]),
     ("top", "access_log", &[PARSE, START]),

@@ -83,6 +83,7 @@ fn config(backend: Backend) -> fosse_settings::Dispatch {
         lane_held_bytes_max: 100_000,
         lane_buffered_bytes_max: 300_000,
         response_head_bytes_max: 16_384,
+        group: String::new(),
     }
 }
 

@@ -48,6 +48,12 @@ impl Failure {
         std::io::Error::from_raw_os_error(i32::from(self.errno))
     }
 
+    /// Returns whether the permissions of a unix socket, or of a directory above it, were in the
+    /// way.
+    pub(super) fn is_denied(self) -> bool {
+        self.cause().kind() == std::io::ErrorKind::PermissionDenied && self.outcome == Outcome::Failed
+    }
+
     /// Returns the word for the log.
     pub(super) const fn word(self) -> &'static str {
         match self.outcome {

@@ -45,6 +45,8 @@ pub(crate) struct Upstream {
     pub(crate) pins: Pins,
     connect: Connect,
     checker: Checker,
+    /// Words for the log on what would let connect in where permission is denied.
+    cure: String,
 }
 
 impl Upstream {
@@ -55,6 +57,7 @@ impl Upstream {
             pins: Pins::default(),
             connect: Connect::new(connect),
             checker: Checker::default(),
+            cure: cure(&settings.group),
         }
     }
 
@@ -216,7 +219,8 @@ impl Upstream {
         let server = &mut self.servers[at];
         let state = if out { " state=down" } else { "" };
         let (name, word, cause) = (&server.name, why.word(), why.cause());
-        warning(PROGRAM, format_args!("event=connect-failed server={name} why={word} errno=\"{cause}\"{state}"));
+        let cure = if why.is_denied() { self.cure.as_str() } else { "" };
+        warning(PROGRAM, format_args!("event=connect-failed server={name} why={word} errno=\"{cause}\"{state}{cure}"));
         server.waiting.pop_front().map(|id| Event::Failed(id, at))
     }
 
@@ -371,5 +375,13 @@ impl Upstream {
     /// Reads the response to a check.
     pub(crate) fn check_event(&mut self, key: Key, context: &mut Context<'_>) {
         self.checker.event(key, &mut self.servers, context);
+    }
+}
+
+/// Returns the words on what lets connect reach a socket, with a space before them.
+fn cure(group: &str) -> String {
+    match group {
+        "" => " cure=\"make a group, let it into the socket, and name it: group in fosse.toml(5)\"".to_owned(),
+        _ => format!(" cure=\"chgrp {group} and chmod 0660 the socket; let {group} enter its directories\""),
     }
 }

@@ -70,12 +70,12 @@ pub(crate) fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
             descriptors(seen, &ZYGOTE, &mut found);
         }
         Role::Program(expected) => {
-            layers(seen, start, privileged, &mut found);
+            layers(seen, start, (privileged, expected.shares_group), &mut found);
             namespaces(seen, start, if privileged { expected.place } else { Place::Host }, &mut found);
             descriptors(seen, expected, &mut found);
             scheduling(seen, start, expected.scheduled, &mut found);
         }
-        Role::Passing => layers(seen, start, privileged, &mut found),
+        Role::Passing => layers(seen, start, (privileged, false), &mut found),
         Role::Stranger => found.push(format!("no program of an edge: {}", seen.name)),
     }
     found
@@ -88,7 +88,7 @@ fn holds_pipeline(seen: &Seen) -> bool {
     seen.fds.as_ref().is_none_or(|fds| fds.iter().any(is_end))
 }
 
-fn layers(seen: &Seen, start: &Seen, privileged: bool, found: &mut Vec<String>) {
+fn layers(seen: &Seen, start: &Seen, (privileged, shares_group): (bool, bool), found: &mut Vec<String>) {
     let mut expect = |holds: bool, what: String| {
         if !holds {
             found.push(what);
@@ -99,7 +99,7 @@ fn layers(seen: &Seen, start: &Seen, privileged: bool, found: &mut Vec<String>) 
     expect(seen.gids.len() == 4 && seen.gids.iter().all(|one| *one == gid), format!("GIDs differ: {:?}", seen.gids));
     if privileged {
         expect(uid != 0 && gid != 0, format!("root's: UID {uid}, GID {gid}"));
-        expect(uid == gid, format!("UID {uid} is not its GID {gid}"));
+        expect(uid == gid || shares_group, format!("UID {uid} is not its GID {gid}"));
         expect(seen.groups.is_empty(), format!("groups are left: {:?}", seen.groups));
     } else {
         expect(start.uids.first() == Some(&uid), format!("UID {uid} is not that of fosse-start"));

@@ -65,6 +65,8 @@ pub(crate) struct Expected {
     pub name: &'static str,
     /// Its namespaces.
     pub place: Place,
+    /// Its group may be one that all processes of the program share, for the sockets of backends.
+    pub shares_group: bool,
     /// Its scheduling.
     pub scheduled: Scheduled,
     /// Its descriptors, beside those of every process.
@@ -96,6 +98,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-accept",
         place: Place::Namespaces,
+        shares_group: false,
         scheduled: Scheduled::ByLoadOrBatch,
         holds: &[
             holds(Kind::Pipe, 1, "log"),
@@ -111,6 +114,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-parse",
         place: Place::Namespaces,
+        shares_group: false,
         scheduled: Scheduled::ByLoadOrBatch,
         holds: &[
             holds(Kind::Pipe, 2, "log, access log"),
@@ -122,6 +126,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-waf-filter",
         place: Place::Namespaces,
+        shares_group: false,
         scheduled: Scheduled::ByLoad,
         holds: &[
             holds(Kind::Pipe, 2, "log, audit log"),
@@ -133,6 +138,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-dispatch",
         place: Place::Namespaces,
+        shares_group: false,
         scheduled: Scheduled::ByLoad,
         holds: &[
             holds(Kind::Pipe, 1, "log"),
@@ -145,6 +151,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-connect",
         place: Place::Host,
+        shares_group: true,
         scheduled: Scheduled::ByLoad,
         holds: &[
             holds(Kind::Pipe, 1, "log"),
@@ -156,6 +163,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-log",
         place: Place::Namespaces,
+        shares_group: false,
         scheduled: Scheduled::AsStart,
         holds: &[
             any(Kind::Pipe, "lines of every process"),
@@ -168,6 +176,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-status",
         place: Place::Namespaces,
+        shares_group: false,
         scheduled: Scheduled::AsStart,
         holds: &[
             holds(Kind::Pipe, 1, "log"),
@@ -178,6 +187,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
     Expected {
         name: "fosse-store",
         place: Place::Namespaces,
+        shares_group: false,
         scheduled: Scheduled::AsStart,
         holds: &[holds(Kind::Pipe, 1, "log"), any(Kind::UnixStream, "a filter of each lane")],
     },
@@ -187,6 +197,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
 pub(crate) const ZYGOTE: Expected = Expected {
     name: "fosse-waf-filter",
     place: Place::Namespaces,
+    shares_group: false,
     scheduled: Scheduled::AsStart,
     holds: &[
         holds(Kind::Pipe, 1, "log"),

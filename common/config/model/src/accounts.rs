@@ -29,10 +29,31 @@ impl Accounts {
         number(&self.users, "user", account, problems)
     }
 
+    /// Returns the GID of a group of that name.
+    pub(crate) fn group(&self, name: &str) -> Option<u32> {
+        self.groups.get(name).copied()
+    }
+
+    /// Returns the name of a group; its number where it has none.
+    #[must_use]
+    pub fn group_name(&self, gid: u32) -> String {
+        name_of(&self.groups, gid)
+    }
+
+    /// Returns the name of a user; the UID where there is none.
+    #[must_use]
+    pub fn user_name(&self, uid: u32) -> String {
+        name_of(&self.users, uid)
+    }
+
     /// Returns the GID of `account`, or notes the problem.
     pub(crate) fn gid(&self, account: &At<Account>, problems: &mut Problems) -> u32 {
         number(&self.groups, "group", account, problems)
     }
+}
+
+fn name_of(known: &BTreeMap<String, u32>, number: u32) -> String {
+    known.iter().find(|(_, known)| **known == number).map_or_else(|| number.to_string(), |(name, _)| name.clone())
 }
 
 /// `name:password:number:...`, the same place in both files; the first line of a name counts

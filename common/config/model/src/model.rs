@@ -17,6 +17,10 @@ section! {
         lanes: Option<u32>, Absent("one per core"), 1..=64;
         /// First UID of the edge's processes; each live process has its own, counted up from here.
         uid_base: u32, Default("70000"), 1000..=4294900000;
+        /// Group of the processes that connect to the unix sockets of backends (fosse-connect),
+        /// where the edge is started by root. Let this group into the directory of the socket, and
+        /// let it read and write the socket.
+        group: Option<Account>, Absent("the group \"fosse\", where there is one");
         /// Scheduling of the programs that a request passes through (sched(7)). With "auto" one
         /// that has little to do runs as soon as it wakes up (nice -10), and a busy one has nice 0
         /// and, where it reads from clients, SCHED_BATCH; "batch" treats all as busy; "inherit"

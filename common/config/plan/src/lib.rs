@@ -15,7 +15,7 @@ use fosse_wire::{
     launch::Program,
 };
 
-const MAGIC: [u8; 8] = *b"fossepl3";
+const MAGIC: [u8; 8] = *b"fossepl4";
 /// Lanes of one generation. One a core is the rule, and no edge is given more cores.
 pub const LANES_MAX: u32 = 64;
 /// Listeners of one edge.
@@ -74,6 +74,8 @@ pub struct Plan {
     pub lanes: u32,
     /// First UID of the processes; slot n runs as `uid_base + n`.
     pub uid_base: u32,
+    /// Group of every fosse-connect, beside which it has none; 0 for one of its own.
+    pub group: u32,
     /// Longest time of a generation after the drain began; in the layout u32 milliseconds.
     pub drain_seconds_max: Duration,
     /// Longest time of the end of the edge; in the layout u32 milliseconds.
@@ -106,7 +108,7 @@ impl Plan {
         let mut out = MAGIC.to_vec();
         let milliseconds = |time: Duration| u32::try_from(time.as_millis()).map_err(|_| WireError::Field("time"));
         let (drain_ms, stop_ms) = (milliseconds(self.drain_seconds_max)?, milliseconds(self.stop_seconds_max)?);
-        for number in [self.lanes, self.uid_base, drain_ms, stop_ms, self.lane_connections_max] {
+        for number in [self.lanes, self.uid_base, self.group, drain_ms, stop_ms, self.lane_connections_max] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.push(u8::from(self.inspect_responses));
@@ -138,6 +140,7 @@ impl Plan {
         let mut plan = Self {
             lanes: c.u32()?,
             uid_base: c.u32()?,
+            group: c.u32()?,
             drain_seconds_max: Duration::from_millis(u64::from(c.u32()?)),
             stop_seconds_max: Duration::from_millis(u64::from(c.u32()?)),
             lane_connections_max: c.u32()?,
@@ -229,6 +232,7 @@ mod tests {
         Plan {
             lanes: 2,
             uid_base: 1000,
+            group: 1001,
             drain_seconds_max: Duration::from_millis(5),
             stop_seconds_max: Duration::from_millis(6),
             lane_connections_max: 9,

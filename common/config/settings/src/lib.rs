@@ -213,6 +213,8 @@ pub struct Dispatch {
     pub lane_buffered_bytes_max: u64,
     /// Bytes of a backend's response head.
     pub response_head_bytes_max: u32,
+    /// Name of the group that connect has, for advice in logs; empty where it has none of them.
+    pub group: String,
 }
 
 /// One site as dispatch sees it.

@@ -61,6 +61,7 @@ fn settings() -> Dispatch {
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
         response_head_bytes_max: 32 * 1024,
+        group: String::new(),
     }
 }
 

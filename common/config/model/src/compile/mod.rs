@@ -27,6 +27,7 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
     let mut plan = Plan {
         lanes: edge.lanes.unwrap_or(0),
         uid_base: edge.uid_base.value,
+        group: group(edge, accounts, problems),
         drain_seconds_max: edge.drain_seconds_max.duration(),
         stop_seconds_max: edge.stop_seconds_max.duration(),
         lane_connections_max: edge.limits.lane_connections_max.value,
@@ -48,7 +49,7 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
         (Program::Parse, encode(&parse(edge, &servers, problems))),
         (Program::WafFilter, encode(&sites::waf_filter(edge, &rules))),
-        (Program::Dispatch, encode(&dispatch(edge, &servers, problems))),
+        (Program::Dispatch, encode(&dispatch(edge, &servers, (plan.group, accounts), problems))),
         (Program::Connect, encode(&servers.connect)),
         (Program::Log, encode(&blobs::Log { log_second_lines_max: edge.limits.log_second_lines_max.value })),
         (Program::Load, encode(&load(edge, &rules))),
@@ -60,6 +61,27 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         }
     }
     plan
+}
+
+/// The package makes a group of this name.
+const GROUP: &str = "fosse";
+/// UIDs from `uid_base` on that fosse-start gives to processes.
+const UIDS_MAX: u32 = 4096;
+
+/// Returns the group of the processes that connect to unix sockets, 0 where there is none for
+/// them.
+fn group(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> u32 {
+    let Some(named) = &edge.group.value else { return accounts.group(GROUP).unwrap_or(0) };
+    let named = At { value: named.clone(), span: edge.group.span.clone(), origin: edge.group.origin };
+    let gid = accounts.gid(&named, problems);
+    let own = edge.uid_base.value;
+    if gid == 0 {
+        problems.note_with_cure(&named.span, "group 0 is root's", "name one that has the sockets of the backends");
+    } else if gid.checked_sub(own).is_some_and(|slot| slot < UIDS_MAX) {
+        let what = format!("group {gid} is one of the {UIDS_MAX} from uid_base on, which processes have by turns");
+        problems.note_with_cure(&named.span, what, "name another one");
+    }
+    gid
 }
 
 fn too_large(program: Program, error: &BlobError, problems: &mut Problems) {
@@ -102,7 +124,12 @@ fn access_log_fields(edge: &Edge) -> Vec<blobs::AccessField> {
     edge.access_log_fields.iter().map(|field| field.value.0).collect()
 }
 
-fn dispatch(edge: &Edge, servers: &backends::Servers, problems: &mut Problems) -> blobs::Dispatch {
+fn dispatch(
+    edge: &Edge,
+    servers: &backends::Servers,
+    (group, accounts): (u32, &Accounts),
+    problems: &mut Problems,
+) -> blobs::Dispatch {
     blobs::Dispatch {
         sites: edge.site.iter().map(|site| sites::dispatch(site, &edge.backend, problems)).collect(),
         backends: servers.backends.clone(),
@@ -110,6 +137,7 @@ fn dispatch(edge: &Edge, servers: &backends::Servers, problems: &mut Problems) -
         lane_held_bytes_max: edge.limits.lane_held_bytes_max.0,
         lane_buffered_bytes_max: edge.limits.lane_buffered_bytes_max.0,
         response_head_bytes_max: narrow(&edge.limits.response_head_bytes_max, problems),
+        group: if group == 0 { String::new() } else { accounts.group_name(group) },
     }
 }
 
