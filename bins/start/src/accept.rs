@@ -23,24 +23,24 @@ pub(crate) fn give_all(
     penalties: &Penalties,
     listeners: &[Open],
 ) {
-    for lane in lanes.iter().filter(|lane| lane.state != LaneState::Starting) {
-        give_lane(children, accept, lane, generation, true);
-    }
     for (listener, fd) in &generation.addresses {
         let message = ToChild::Addresses { listener: *listener, generation: generation.number };
         children.tell(accept, message, Some(fd));
     }
     give_penalties(children, accept, penalties);
-    // Last, so that no connection is accepted before the lists that may refuse it are there.
+    // After the lists, so that no connection is accepted before those that may refuse it are there.
     for (listener, open) in (0..=u16::MAX).zip(listeners) {
         children.tell(accept, ToChild::Listen { listener, generation: generation.number }, Some(&open.fd));
+    }
+    for lane in lanes.iter().filter(|lane| lane.state != LaneState::Starting) {
+        give_lane(children, accept, lane, generation, true);
     }
 }
 
 /// Gives accept a lane. `known`: it was there before this accept.
 pub(crate) fn give_lane(children: &Children, accept: Key, lane: &Lane, generation: &Generation, known: bool) {
     let Some(fd) = &lane.accept_end else { return };
-    let connections_max = generation.plan.lane_connections_max;
+    let connections_max = generation.lane_connections_max();
     children.tell(accept, ToChild::LaneAdd { lane: lane.number, connections_max, known }, Some(fd));
     if lane.state != LaneState::Live {
         children.tell(accept, ToChild::LaneDrain { lane: lane.number }, None);

@@ -21,7 +21,7 @@ pub(crate) fn take_sockets() -> Result<Vec<NamedSocket>, String> {
     // Before sd-notify looks at them: it sets close-on-exec, and a descriptor with that flag counts
     // as one that this process has opened itself.
     let mut inherited: HashMap<RawFd, OwnedFd> =
-        (3..INHERITED_FDS_MAX).filter_map(|number| Some((number, take(number)?))).collect();
+        open_numbers().filter(|number| *number >= 3).filter_map(|number| Some((number, take(number)?))).collect();
     let wrong = |error: io::Error| error.to_string();
     // Variables for another process, which this one has inherited, say nothing about its
     // descriptors; listen_fds_with_names alone would miss those for the names.
@@ -35,6 +35,15 @@ pub(crate) fn take_sockets() -> Result<Vec<NamedSocket>, String> {
             Ok((name.into_bytes(), fd))
         })
         .collect()
+}
+
+/// Returns the numbers of all descriptors of this process; without /proc, all that there may be.
+fn open_numbers() -> impl Iterator<Item = RawFd> {
+    let entries = std::fs::read_dir("/proc/self/fd").ok();
+    let without = if entries.is_none() { 0..INHERITED_FDS_MAX } else { 0..0 };
+    let listed: Vec<RawFd> =
+        entries.into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
+    listed.into_iter().chain(without)
 }
 
 fn not_handed_over(number: RawFd) -> String {

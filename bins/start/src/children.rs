@@ -1,10 +1,7 @@
 //! The children of start: their table, the slots of their user IDs, the launches that have no reply
 //! yet, and the messages to and from them.
 
-use std::{
-    collections::HashMap,
-    os::fd::{AsFd, OwnedFd},
-};
+use std::{collections::HashMap, os::fd::OwnedFd};
 
 use fosse_die::{alert, warning};
 use fosse_eventloop::slab::{Key, Slab};
@@ -210,14 +207,24 @@ impl Children {
         None
     }
 
-    /// Sends a child a message. One that does not read is reported; one that is gone will be
-    /// reaped.
+    /// Sends a child a message, which waits where the child is behind with reading. One that is
+    /// gone will be reaped.
     pub(crate) fn tell(&self, key: Key, message: ToChild, fd: Option<&OwnedFd>) {
         let Some(process) = self.get(key) else { return };
-        let fds: Vec<_> = fd.iter().map(|fd| fd.as_fd()).collect();
-        if fosse_fdpass::send(&process.control, &message.encode(), &fds) == Err(Errno::AGAIN) {
-            alert(PROGRAM, format_args!("event=deaf program={} message=\"{message:?}\"", process.program.name()));
+        if let Err(errno) = process.orders.send(&process.control, message, fd) {
+            let name = process.program.name();
+            alert(PROGRAM, format_args!("event=order-lost program={name} message=\"{message:?}\" error=\"{errno}\""));
         }
+    }
+
+    /// Sends the orders that wait, as far as there is room for them. Called every turn.
+    pub(crate) fn flush_orders(&self) {
+        self.slab.iter().for_each(|(_, process)| process.orders.flush(&process.control));
+    }
+
+    /// Returns whether any order waits.
+    pub(crate) fn has_orders(&self) -> bool {
+        self.slab.iter().any(|(_, process)| process.orders.waiting() > 0)
     }
 
     /// Kills a child. Its process ID cannot be another's, as only start reaps it.
@@ -296,6 +303,15 @@ impl Children {
         self.throttles.entry(program).or_default().crashed(now_ms);
     }
 
+    /// Has a child that nobody needs go at once, which is no crash; one without a process ID as
+    /// soon as it has one.
+    pub(crate) fn give_up(&mut self, key: Key) {
+        if let Some(process) = self.get_mut(key) {
+            process.leaving = true;
+        }
+        self.kill(key);
+    }
+
     /// Reports that a program could not even be started. That counts as ten crashes, since another
     /// try at once would fail too.
     pub(crate) fn not_started(&mut self, program: Program, errno: Errno, now_ms: u64) {
@@ -316,6 +332,7 @@ const fn still_ms_max(process: &Process) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::orders::Orders;
     use fosse_sys::page::PageReader;
 
     fn child() -> Process {
@@ -327,6 +344,7 @@ mod tests {
             pid: None,
             slot: 0,
             control,
+            orders: Orders::default(),
             page: PageReader::map(&page_fd).unwrap(),
             page_fd,
             pipes: Vec::new(),

@@ -3,11 +3,13 @@
 use std::{collections::HashMap, os::fd::OwnedFd, time::Duration};
 
 use fosse_bundle::{Part, Parts};
+use fosse_die::warning;
 use fosse_eventloop::slab::Key;
 use fosse_plan::Plan;
 use fosse_wire::launch::Program;
+use rustix::process::{Resource, getrlimit};
 
-use crate::limits;
+use crate::{PROGRAM, limits};
 
 /// A configuration with the settings made of it.
 #[derive(Debug)]
@@ -79,6 +81,31 @@ impl Generation {
         Ok(self)
     }
 
+    /// Returns the connections that a lane may have at a time: what the plan says, as far as the
+    /// limit of descriptors reaches. fosse-dispatch has two for a client whose response it writes
+    /// itself, and a process that cannot take a descriptor loses all its clients.
+    pub(crate) fn lane_connections_max(&self) -> u32 {
+        let wanted = self.plan.lane_connections_max;
+        let Some(fds) = descriptors_max() else { return wanted };
+        // Whatever the limit is, a lane serves a few.
+        let room = (fds.max(limits::LANE_FDS_RESERVED) - limits::LANE_FDS_RESERVED) / 2;
+        u32::try_from(room.max(16)).map_or(wanted, |room| wanted.min(room))
+    }
+
+    /// Tells an administrator who has asked for more connections than there are descriptors.
+    pub(crate) fn tell_of_descriptors(&self) {
+        let (wanted, granted) = (self.plan.lane_connections_max, self.lane_connections_max());
+        if let Some(fds) = descriptors_max().filter(|_| granted < wanted) {
+            let cure = "raise the hard limit of descriptors (LimitNOFILE, ulimit -Hn)";
+            warning(
+                PROGRAM,
+                format_args!(
+                    "event=connections-limited lane_connections_max={wanted} granted={granted} descriptors={fds} cure=\"{cure}\""
+                ),
+            );
+        }
+    }
+
     /// Returns whether requests are inspected.
     pub(crate) fn has_filter(&self) -> bool {
         self.blobs.contains_key(&Program::WafFilter)
@@ -98,6 +125,12 @@ impl Generation {
         let cores = if ours.is_empty() { vec![fosse_spawn::CORE_ANY] } else { ours };
         cores.into_iter().cycle().take(lanes.min(max)).collect()
     }
+}
+
+/// Returns the number of descriptors that a process may have, which is start's own limit; `None`
+/// for any number.
+fn descriptors_max() -> Option<u64> {
+    getrlimit(Resource::Nofile).maximum
 }
 
 /// Returns the time in milliseconds of a clock that is `time` after now.

@@ -17,18 +17,18 @@ use crate::{
     store,
 };
 
-/// The channels between the stages of a lane and out of it, by the stage that has the end.
+/// The channels of a lane's stages, by the stage that has the end.
 struct Channels {
     parse: Vec<(u8, OwnedFd)>,
     /// `None` where a lane has no filter.
     filter: Option<Vec<(u8, OwnedFd)>>,
     dispatch: Vec<(u8, OwnedFd)>,
     connect: Vec<(u8, OwnedFd)>,
-    accept: OwnedFd,
 }
 
 impl Channels {
-    fn new(generation: &Generation) -> Result<Self, Errno> {
+    /// Makes the channels, and accept's end of the one that connections come over.
+    fn new(generation: &Generation) -> Result<(Self, OwnedFd), Errno> {
         let (accept, channel) = pair(SocketType::SEQPACKET)?;
         let (parse_out, first_in) = pair(SocketType::STREAM)?;
         let (dispatch_out, responses) = pair(SocketType::STREAM)?;
@@ -36,13 +36,13 @@ impl Channels {
         let (requests, replies) = pair(SocketType::SEQPACKET)?;
         let replies_copy = rustix::io::fcntl_dupfd_cloexec(&replies, 3)?;
         let (filter, parse_in, dispatch_in) = filter_channels(generation, first_in, responses)?;
-        Ok(Self {
+        let channels = Self {
             parse: vec![(0, parse_in), (1, parse_out), (8, channel), (9, direct_out)],
             filter,
             dispatch: vec![(0, dispatch_in), (1, dispatch_out), (8, direct_in), (9, requests)],
             connect: vec![(0, replies), (1, replies_copy)],
-            accept,
-        })
+        };
+        Ok((channels, accept))
     }
 }
 
@@ -65,24 +65,52 @@ fn filter_channels(generation: &Generation, first_in: OwnedFd, responses: OwnedF
     Ok((Some(filter), parse_in, dispatch_in))
 }
 
-/// Starts a lane of the current generation. Where that fails midway it is no lane: the processes
-/// begun exit as their peers are missing.
+/// Starts a lane of the current generation. Where that fails midway it is no lane, and the
+/// processes begun are given up.
 ///
 /// # Errors
-/// The error of the call that failed.
+/// The program that could not be started, with the error of the call that failed.
 pub(crate) fn start(
     lanes: &mut Lanes,
     children: &mut Children,
     services: &Services,
     cx: SpawnContext<'_>,
     core: u32,
-) -> Result<(), Errno> {
-    let number = lanes.take_number()?;
-    let channels = Channels::new(cx.generation)?;
+) -> Result<(), (Program, Errno)> {
+    let before = |errno| (Program::Parse, errno);
+    let number = lanes.take_number().map_err(before)?;
+    let (channels, accept) = Channels::new(cx.generation).map_err(before)?;
     let mut processes = Vec::with_capacity(4);
+    let started = start_stages(&mut processes, children, services, cx, channels, (number, core));
+    if started.is_err() {
+        processes.iter().for_each(|key| children.give_up(*key));
+        return started;
+    }
+    lanes.push(Lane {
+        number,
+        generation: cx.generation.number,
+        core,
+        processes,
+        accept_end: Some(accept),
+        state: LaneState::Starting,
+        suspect: None,
+    });
+    Ok(())
+}
+
+fn start_stages(
+    processes: &mut Vec<Key>,
+    children: &mut Children,
+    services: &Services,
+    cx: SpawnContext<'_>,
+    channels: Channels,
+    lane: (u32, u32),
+) -> Result<(), (Program, Errno)> {
     let mut stage = |children: &mut Children, program, fds, lines| {
-        let options = SpawnOptions { fds, lines, lane: Some((number, core)), ..SpawnOptions::default() };
-        spawn(children, cx, program, options).inspect(|key: &Key| processes.push(*key))
+        let options = SpawnOptions { fds, lines, lane: Some(lane), ..SpawnOptions::default() };
+        let key = spawn(children, cx, program, options).map_err(|errno| (program, errno))?;
+        processes.push(key);
+        Ok(key)
     };
     let plan = &cx.generation.plan;
     let access = (!plan.access_log.is_empty()).then_some((10, Stream::Access));
@@ -96,15 +124,6 @@ pub(crate) fn start(
     let connect = stage(children, Program::Connect, channels.connect, None)?;
     // start itself makes it, so there is no reply to wait for.
     services.introduce(children, connect);
-    lanes.push(Lane {
-        number,
-        generation: cx.generation.number,
-        core,
-        processes,
-        accept_end: Some(channels.accept),
-        state: LaneState::Starting,
-        suspect: None,
-    });
     Ok(())
 }
 

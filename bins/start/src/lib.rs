@@ -20,6 +20,7 @@ mod logs;
 mod namespaces;
 mod notify;
 mod options;
+mod orders;
 mod penalties;
 mod process;
 mod programs;

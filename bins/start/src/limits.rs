@@ -38,6 +38,10 @@ pub(crate) const STILL_MS_MAX: u64 = 3_000;
 /// killed.
 pub(crate) const DYING_MS_MAX: u64 = 5_000;
 
+/// Descriptors of a process of a lane that are no client's: idle connections to servers, channels,
+/// and those that arrive in one message.
+pub(crate) const LANE_FDS_RESERVED: u64 = 256;
+
 /// Generations of lanes that live at a time: once a further one serves, the oldest is cut off.
 pub(crate) const GENERATIONS_MAX: usize = 3;
 

@@ -6,7 +6,7 @@ use fosse_sys::page::PageReader;
 use fosse_wire::{launch::Program, start::Stream};
 use rustix::process::{Pid, WaitStatus};
 
-use crate::scheduling::Schedule;
+use crate::{orders::Orders, scheduling::Schedule};
 
 /// A process.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Process {
     pub slot: usize,
     /// start's end of its descriptor 7.
     pub control: OwnedFd,
+    /// Orders that do not fit into that yet.
+    pub orders: Orders,
     /// Its page, to be handed to status.
     pub page_fd: OwnedFd,
     /// Its page.

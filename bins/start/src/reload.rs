@@ -69,6 +69,7 @@ fn begin_generation(reload: &mut Reload, state: &mut State, options: &Options, n
     let next = next.numbered_after(&state.generation)?;
     let before = (std::mem::replace(&mut state.generation, next), std::mem::replace(&mut state.listeners.open, opened));
     reload.state = ReloadState::Lanes { before: Box::new(before) };
+    state.generation.tell_of_descriptors();
     state.listeners.open_status(&state.generation.plan);
     state.start_log(options.log_directory());
     state.start_status();

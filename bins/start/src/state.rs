@@ -3,12 +3,10 @@
 
 use std::os::fd::BorrowedFd;
 
-use fosse_die::alert;
 use fosse_eventloop::{EventLoop, slab::Key};
 use fosse_wire::launch::Program;
 
 use crate::{
-    PROGRAM,
     children::Children,
     generation::Generation,
     lane::Lanes,
@@ -154,7 +152,10 @@ impl State {
     pub(crate) fn start_zygote(&mut self) -> Result<(), String> {
         let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
         let started = zygote::start(&mut self.children, cx);
-        self.generation.zygote = started.map_err(|errno| format!("unable to start a zygote: {errno}"))?;
+        self.generation.zygote = started.map_err(|errno| {
+            self.children.not_started(Program::WafFilter, errno, self.event_loop.now_ms());
+            format!("unable to start a zygote: {errno}")
+        })?;
         Ok(())
     }
 
@@ -168,8 +169,11 @@ impl State {
 
     fn start_lane(&mut self, core: u32) -> Result<(), String> {
         let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
-        lanes::start(&mut self.lanes, &mut self.children, &self.services, cx, core)
-            .map_err(|errno| format!("unable to start a lane: {errno}"))
+        let started = lanes::start(&mut self.lanes, &mut self.children, &self.services, cx, core);
+        started.map_err(|(program, errno)| {
+            self.children.not_started(program, errno, self.event_loop.now_ms());
+            format!("unable to start fosse-{}: {errno}", program.name())
+        })
     }
 
     /// Starts whatever is missing at this step of a reload, as far as the throttles allow.
@@ -210,7 +214,8 @@ impl State {
     fn replace_lanes(&mut self) {
         if !zygote::serves(&self.children, &self.generation) {
             if self.generation.zygote.is_none() && self.may_start(Program::WafFilter) {
-                self.start_zygote().unwrap_or_else(|why| alert(PROGRAM, why));
+                // What hindered it has been reported, and the throttle brings the next try.
+                let _ = self.start_zygote();
             }
             return;
         }
@@ -219,7 +224,10 @@ impl State {
             return;
         }
         for core in self.lanes.missing_cores(self.generation.cores(), self.generation.number) {
-            self.start_lane(core).unwrap_or_else(|why| alert(PROGRAM, why));
+            if self.start_lane(core).is_err() {
+                // The same would hinder the next one. The throttle brings another try.
+                return;
+            }
         }
     }
 

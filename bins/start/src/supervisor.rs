@@ -82,6 +82,7 @@ impl Supervisor {
         if self.state.event_loop.ticked() {
             self.on_tick();
         }
+        self.state.children.flush_orders();
         Ok(())
     }
 
@@ -166,14 +167,23 @@ impl Supervisor {
     fn on_reply(&mut self, token: u32, pid: u32, errno: u16) {
         let Some(key) = self.state.children.launch_done(token) else { return };
         let Some(pid) = pid_of(pid) else {
-            let errno = Errno::from_raw_os_error(i32::from(errno));
-            temporary(PROGRAM, format_args!("unable to start a process: {errno}"));
+            return self.not_made(key, Errno::from_raw_os_error(i32::from(errno)));
         };
         self.state.children.has_pid(key, pid);
         self.state.services.introduce(&self.state.children, key);
         if let Some(end) = self.state.children.early_exit(pid) {
             self.exited(key, end);
         }
+    }
+
+    /// Goes on where the kernel has refused to make a child: nothing else of the edge depends on
+    /// it, and there is another try after a pause.
+    fn not_made(&mut self, key: Key, errno: Errno) {
+        let Some(process) = self.state.children.get_mut(key) else { return };
+        let program = process.program;
+        process.leaving = true;
+        self.state.children.not_started(program, errno, self.state.event_loop.now_ms());
+        self.exited(key, End::Exit(EXIT_TEMPORARY));
     }
 
     /// Goes on after a child has said that it is locked down and serves.
@@ -384,14 +394,6 @@ impl Supervisor {
             self.upgrade_wanted = false;
             return;
         }
-        let waited = std::mem::take(&mut self.upgrade_wanted);
-        if let Some(why) = upgrade::hindrance(&self.reload, &self.state) {
-            self.upgrade_wanted = true;
-            if !waited {
-                info(PROGRAM, format_args!("event=upgrade-waits for=\"{why}\""));
-            }
-            return;
-        }
-        upgrade::execute(&self.options, &self.state);
+        self.upgrade_wanted = upgrade::now(&self.options, &self.reload, &self.state, self.upgrade_wanted);
     }
 }

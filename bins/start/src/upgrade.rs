@@ -24,10 +24,24 @@ use crate::{
     successor_state::STATE_VARIABLE,
 };
 
+/// Upgrades, unless it has to wait: returns whether another try is wanted. `waited`: this is one.
+pub(crate) fn now(options: &Options, reload: &Reload, state: &State, waited: bool) -> bool {
+    let hindrance = hindrance(reload, state);
+    match hindrance {
+        Some(why) if !waited => info(PROGRAM, format_args!("event=upgrade-waits for=\"{why}\"")),
+        Some(_) => {}
+        None => execute(options, state),
+    }
+    hindrance.is_some()
+}
+
 /// Returns what an upgrade has to wait for: the table has no word for what is under way.
-pub(crate) fn hindrance(reload: &Reload, state: &State) -> Option<&'static str> {
+fn hindrance(reload: &Reload, state: &State) -> Option<&'static str> {
     if !reload.is_idle() {
         return Some("the reload that is under way");
+    }
+    if state.children.has_orders() {
+        return Some("a process that is behind with its orders");
     }
     let is_between = state.children.awaits_reply() || state.services.accept.is_none();
     is_between.then_some("a process that is being started")
@@ -35,7 +49,7 @@ pub(crate) fn hindrance(reload: &Reload, state: &State) -> Option<&'static str> 
 
 /// Executes the new start with the table of this one. Returns only where that failed, which it has
 /// reported.
-pub(crate) fn execute(options: &Options, state: &State) {
+fn execute(options: &Options, state: &State) {
     info(PROGRAM, "event=upgrade");
     let State { generation, children, lanes, listeners, launcher, penalties, reload_report, .. } = state;
     let (reloads, fork_server) = (reload_report.number, &launcher.fork_server);

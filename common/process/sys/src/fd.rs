@@ -9,12 +9,13 @@ use rustix::io::{Errno, FdFlags, fcntl_getfd, fcntl_setfd};
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 /// Highest descriptor number `take` knows, plus one. Numbers are assigned by hand in the descriptor
-/// tables and stay far below; start's listeners and `LISTEN_FDS` are the only long runs.
-pub const INHERITED_FDS_MAX: RawFd = 1024;
+/// tables and stay far below; only a start that another has executed takes over as many as its
+/// largest edge has: 4096 processes with four each, lanes and listeners.
+pub const INHERITED_FDS_MAX: RawFd = 65_536;
 
-const WORDS: usize = 16;
+const WORDS: usize = 1024;
 const BITS: RawFd = 64;
-const _: () = assert!(WORDS * 64 == 1024 && INHERITED_FDS_MAX == 1024);
+const _: () = assert!(WORDS * 64 == 65_536 && INHERITED_FDS_MAX == 65_536);
 
 /// One bit for each number already handed out.
 static TAKEN: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
@@ -83,7 +84,8 @@ pub fn is_inherited(number: RawFd) -> bool {
 /// child of a fork that receives new descriptors on the old numbers and has dropped all those it
 /// took before.
 pub fn forget_taken() {
-    for word in &TAKEN {
+    for word in TAKEN.iter().filter(|word| word.load(Ordering::Acquire) != 0) {
+        // Written to only where it has to be: most of the pages have never been touched.
         word.store(0, Ordering::Release);
     }
 }
@@ -92,15 +94,14 @@ pub fn forget_taken() {
 /// be called before the process opens anything of its own.
 pub fn close_rest(keep: &[RawFd]) -> Result<(), Errno> {
     let mut first: u32 = 3;
-    for number in 3..INHERITED_FDS_MAX {
-        if !keep.contains(&number) && !is_taken(number) {
-            continue;
-        }
+    let mut all: Vec<RawFd> = taken().chain(keep.iter().copied()).filter(|number| *number >= 3).collect();
+    all.sort_unstable();
+    for number in all {
         let kept = number.unsigned_abs();
         if kept > first {
             close_range(first, kept - 1)?;
         }
-        first = kept + 1;
+        first = first.max(kept + 1);
     }
     close_range(first, u32::MAX)
 }
@@ -147,8 +148,12 @@ fn slot(number: RawFd) -> Option<(&'static AtomicU64, u64)> {
     Some((TAKEN.get(index)?, 1_u64.checked_shl(shift)?))
 }
 
-fn is_taken(number: RawFd) -> bool {
-    slot(number).is_some_and(|(word, bit)| word.load(Ordering::Acquire) & bit != 0)
+/// Returns the numbers that [`take`] has handed out.
+fn taken() -> impl Iterator<Item = RawFd> {
+    let words = TAKEN.iter().zip((0..).step_by(64)).map(|(word, first)| (word.load(Ordering::Acquire), first));
+    words
+        .filter(|(word, _)| *word != 0)
+        .flat_map(|(word, first)| (0..BITS).filter(move |bit| word & (1_u64 << bit) != 0).map(move |bit| first + bit))
 }
 
 /// Borrows `number` for as long as the call lasts, if it is open and came through exec.

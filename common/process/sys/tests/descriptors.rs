@@ -28,6 +28,14 @@ fn takes_an_inherited_number_once() {
 }
 
 #[test]
+fn takes_as_high_a_number_as_the_largest_edge_has() {
+    let number = as_inherited(memfd::page("t", 4096).unwrap(), 1030);
+    assert!(number >= 1030 && fd::is_inherited(number));
+    assert_eq!(fd::take(number).unwrap().as_raw_fd(), number);
+    assert!(fd::take(number).is_none());
+}
+
+#[test]
 fn does_not_take_what_this_process_opened() {
     let own = fcntl_dupfd_cloexec(memfd::page("t", 4096).unwrap(), 400).unwrap();
     assert!(fd::take(own.as_raw_fd()).is_none());
@@ -35,7 +43,7 @@ fn does_not_take_what_this_process_opened() {
 
 #[test]
 fn does_not_take_numbers_that_are_closed_or_out_of_range() {
-    for number in [-1, i32::MIN, 999, 1024, i32::MAX] {
+    for number in [-1, i32::MIN, 999, fd::INHERITED_FDS_MAX, i32::MAX] {
         assert!(fd::take(number).is_none(), "{number}");
     }
 }
