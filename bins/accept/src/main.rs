@@ -8,12 +8,12 @@
 
 use fosse_accept::{policy::POLICY, server::Server};
 use fosse_inherit::{Expected, MEMORY, MESSAGES};
-use fosse_service::Spec;
+use fosse_service::{Spec, Usage};
 
-const USAGE: &str = "fosse-accept [--sandbox-strict | --sandbox-trap | --no-sandbox] (fosse-start runs it)";
+const USAGE: Usage = Usage::of_stage("fosse-accept", "takes client connections and passes each to a lane");
 
 const SPEC: Spec = Spec {
-    usage: USAGE,
+    usage: &USAGE,
     policy: &POLICY,
     descriptors: &[
         Expected::required(5, MEMORY, "configuration"),

@@ -7,5 +7,5 @@
 
 fn main() {
     fosse_sys::panic_hook(fosse_canary::PROGRAM);
-    fosse_canary::run::run(fosse_args::Args::of_process(fosse_canary::PROGRAM, fosse_canary::USAGE));
+    fosse_canary::run::run(&fosse_args::Args::of_process(&fosse_canary::run::USAGE));
 }

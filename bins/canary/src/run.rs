@@ -1,6 +1,6 @@
 //! One run: the table is filled, or traces are read, and findings are reported.
 
-use fosse_args::Args;
+use fosse_args::{Args, Flag, Positional, SANDBOX_STRICT, Takes, Usage};
 use fosse_lockdown::Mode;
 
 use crate::attempt::{self, Layers};
@@ -9,19 +9,50 @@ use crate::matrix::{self, Matrix};
 use crate::programs::{self, Program};
 use crate::{PROGRAM, actions, below, trace};
 
+/// The command line.
+pub const USAGE: Usage = Usage {
+    name: PROGRAM,
+    summary: "tries every forbidden action under each program's policy",
+    words: &[Positional::optional(Takes::Text("PROGRAM..."))],
+    flags: &[
+        Flag { name: "--landlock-only", takes: Takes::Nothing, help: "with no other layer" },
+        Flag { name: "--seccomp-only", takes: Takes::Nothing, help: "with no other layer" },
+        Flag {
+            name: "--no-layers",
+            takes: Takes::Nothing,
+            help: "with no layer at all: what the actions do unhindered",
+        },
+        Flag { name: "--launcher", takes: Takes::Nothing, help: "fosse-start's own policy" },
+        Flag {
+            name: "--golden",
+            takes: Takes::Path("FILE"),
+            help: "an earlier table; nothing may be looser than in it",
+        },
+        Flag {
+            name: "--traces",
+            takes: Takes::Path("DIRECTORY"),
+            help: "logs of strace -ff -X raw: reads before the lock, rows never seen",
+        },
+        SANDBOX_STRICT,
+        Flag { name: actions::EXECUTED, takes: Takes::Nothing, help: "what a process that got past the lock says" },
+    ],
+    about: "Exit 0 where nothing is allowed beyond the listed exceptions (and, with --golden, nothing is looser\n\
+            than in FILE), else 1.\n",
+    ..Usage::NOTHING
+};
+
 /// Does what the command line asks for and ends.
-pub fn run(mut args: Args) -> ! {
-    if args.flag(actions::EXECUTED) {
+pub fn run(args: &Args) -> ! {
+    if args.has(actions::EXECUTED) {
         std::process::exit(attempt::ALLOWED);
     }
-    let layers = layers(&mut args);
+    let layers = layers(args);
     let traces = args.value("--traces");
-    let mode = if args.flag("--sandbox-strict") { Mode::Strict } else { Mode::Default };
+    let mode = if args.has(SANDBOX_STRICT.name) { Mode::Strict } else { Mode::Default };
     let golden = args.value("--golden");
-    let programs = if layers == Layers::Launcher { vec![programs::LAUNCHER] } else { chosen(&mut args) };
-    args.end();
+    let programs = if layers == Layers::Launcher { vec![programs::LAUNCHER] } else { chosen(args) };
     if let Some(directory) = traces {
-        end(&traced(&directory, &programs));
+        end(&traced(directory, &programs));
     }
     let degraded = attempt::announce(PROGRAM, mode).unwrap_or_else(|why| fosse_die::temporary(PROGRAM, why));
     let fixture = Fixture::build()
@@ -30,7 +61,7 @@ pub fn run(mut args: Args) -> ! {
     drop(fixture);
     print!("{matrix}");
     let mut findings = if layers == Layers::Full { held(&matrix, degraded) } else { Vec::new() };
-    findings.extend(golden.map_or_else(Vec::new, |path| looser(&matrix, &path)));
+    findings.extend(golden.map_or_else(Vec::new, |path| looser(&matrix, path)));
     end(&findings)
 }
 
@@ -55,8 +86,9 @@ fn traced(directory: &str, programs: &[Program]) -> Vec<String> {
     found
 }
 
-fn layers(args: &mut Args) -> Layers {
-    let asked: Vec<Layers> = Layers::ALL.into_iter().filter(|layers| args.flag(layers.option())).collect();
+fn layers(args: &Args) -> Layers {
+    let asked: Vec<Layers> =
+        Layers::ALL.into_iter().filter(|layers| *layers != Layers::Full && args.has(layers.option())).collect();
     match asked.as_slice() {
         [] => Layers::Full,
         [one] => *one,
@@ -64,10 +96,10 @@ fn layers(args: &mut Args) -> Layers {
     }
 }
 
-fn chosen(args: &mut Args) -> Vec<Program> {
+fn chosen(args: &Args) -> Vec<Program> {
     let mut chosen = Vec::new();
-    while let Some(name) = args.word() {
-        match programs::ALL.iter().find(|program| program.name() == name) {
+    for name in args.rest(0) {
+        match programs::ALL.iter().find(|program| program.name() == *name) {
             Some(program) => chosen.push(*program),
             None => args.refuse(format_args!("no program {name}")),
         }

@@ -3,15 +3,29 @@
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
-use fosse_args::Args;
+use fosse_args::{Args, Flag, NO_SANDBOX, SANDBOX_STRICT, SANDBOX_TRAP, Takes, Usage};
 use fosse_inherit::{Descriptors, Expected, STREAM, inherit};
 use fosse_lockdown::{Mode, Sealed};
 use fosse_sys::fd::Kind;
 
 use crate::PROGRAM;
 
-const USAGE: &str =
-    "fosse-config [--name FILE] [--accounts] [--sandbox-strict | --sandbox-trap | --no-sandbox] < fosse.toml > plan";
+const USAGE: Usage = Usage {
+    name: PROGRAM,
+    summary: "compiles fosse.toml on the standard input into a plan on the standard output",
+    flags: &[
+        Flag { name: "--name", takes: Takes::Text("FILE"), help: "the name of the configuration in messages" },
+        Flag {
+            name: "--accounts",
+            takes: Takes::Nothing,
+            help: "look names up in descriptors 9 and 10, not in /etc/passwd and /etc/group",
+        },
+        SANDBOX_STRICT,
+        SANDBOX_TRAP,
+        NO_SANDBOX,
+    ],
+    ..Usage::NOTHING
+};
 
 /// A file of accounts: the real one, or a copy in memory.
 const ACCOUNTS: &[Kind] = &[Kind::File, Kind::Memfd];
@@ -42,11 +56,10 @@ impl Options {
     /// Reads the process's own, or ends it with the usage.
     #[must_use]
     pub fn of_process() -> Self {
-        let mut args = Args::of_process(PROGRAM, USAGE);
-        let name = args.value("--name").unwrap_or_else(|| "fosse.toml".to_owned());
-        let accounts = args.flag("--accounts");
-        let mode = Mode::from_options(|option| args.flag(option));
-        args.end();
+        let args = Args::of_process(&USAGE);
+        let name = args.value("--name").unwrap_or("fosse.toml").to_owned();
+        let accounts = args.has("--accounts");
+        let mode = Mode::from_options(|option| args.has(option));
         Self { name, accounts, mode }
     }
 

@@ -8,12 +8,12 @@
 
 use fosse_connect::{policy::POLICY, server::Server};
 use fosse_inherit::{Expected, MEMORY, MESSAGES};
-use fosse_service::Spec;
+use fosse_service::{Spec, Usage};
 
-const USAGE: &str = "fosse-connect [--sandbox-strict | --sandbox-trap | --no-sandbox] (fosse-start runs it)";
+const USAGE: Usage = Usage::of_stage("fosse-connect", "connects to backends for fosse-dispatch");
 
 const SPEC: Spec = Spec {
-    usage: USAGE,
+    usage: &USAGE,
     policy: &POLICY,
     descriptors: &[
         Expected::required(0, MESSAGES, "connect requests from dispatch"),

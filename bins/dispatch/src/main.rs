@@ -9,14 +9,14 @@
 
 use fosse_dispatch::{policy::POLICY, server::Server};
 use fosse_inherit::{Expected, MEMORY, MESSAGES, STREAM};
-use fosse_service::{Spec, Startup};
+use fosse_service::{Spec, Startup, Usage};
 use fosse_stage::{Input, Output};
 use fosse_wire::frame::Hello;
 
-const USAGE: &str = "fosse-dispatch [--sandbox-strict | --sandbox-trap | --no-sandbox] (fosse-start runs it)";
+const USAGE: Usage = Usage::of_stage("fosse-dispatch", "speaks HTTP/1.1 to backends");
 
 const SPEC: Spec = Spec {
-    usage: USAGE,
+    usage: &USAGE,
     policy: &POLICY,
     descriptors: &[
         Expected::required(0, STREAM, "request frames"),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::process::Command;
 
+use fosse_args::Args;
 use fosse_die::{EXIT_PERMANENT, fatal, temporary};
 use fosse_model::{
     ACCOUNTS_BYTES_MAX, Accounts, CONFIGURATION_BYTES_MAX, Edge, Report, address::ListenAddress,
@@ -13,14 +14,14 @@ use fosse_model::{
 use fosse_plan::Plan;
 
 use crate::output::print;
-use crate::{PROGRAM, args::Args, sockets, start};
+use crate::{PROGRAM, sockets, start};
 
 /// The default configuration.
 pub(crate) const DEFAULT_FILE: &str = "/etc/fosse/fosse.toml";
 
 /// Runs the check.
 pub(crate) fn run(words: &Args) -> i32 {
-    let file = words.positional(0).unwrap_or(DEFAULT_FILE);
+    let file = words.value("--config").unwrap_or(DEFAULT_FILE);
     let mut start = start::command(words);
     start.arg("--check");
     if std::fs::metadata(file).is_ok_and(|facts| !facts.is_file()) || file == "-" {
@@ -105,7 +106,7 @@ pub(crate) fn refuse(report: &Report) -> i32 {
 }
 
 /// Returns the summary of a sound configuration.
-fn summary(name: &str, edge: &Edge) -> String {
+pub(crate) fn summary(name: &str, edge: &Edge) -> String {
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let mut out = format!(
         "{name}: {}, {}, {}\n",

@@ -6,19 +6,24 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::args::Args;
+use fosse_args::Args;
+
+use crate::check;
 
 /// Bytes of a response: the largest edge has 4096 processes of less than 1 KiB each.
 const RESPONSE_BYTES_MAX: u64 = 8 << 20;
 /// Longest wait: the status program responds in a millisecond or is stuck.
 const RESPONSE_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// The status socket of an edge that root runs.
+const MACHINE_SOCKET: &str = "/run/fosse/status.sock";
+
 /// Returns the default path of the status socket; `None` for an ordinary user without
 /// XDG_RUNTIME_DIR.
 #[must_use]
 pub(crate) fn status_socket_path() -> Option<PathBuf> {
     if rustix::process::geteuid().is_root() {
-        return Some("/run/fosse/status.sock".into());
+        return Some(MACHINE_SOCKET.into());
     }
     std::env::var_os("XDG_RUNTIME_DIR").map(|directory| PathBuf::from(directory).join("fosse-status.sock"))
 }
@@ -29,6 +34,22 @@ pub(crate) fn is_served(path: &Path) -> bool {
     UnixStream::connect(path).is_ok()
 }
 
+/// Returns the status socket that a configuration names. Ends the program where the file cannot be
+/// read or is wrong.
+///
+/// # Errors
+/// One line where it names none.
+fn of_configuration(file: &str) -> Result<PathBuf, String> {
+    let (name, bytes) = check::load(file);
+    match check::compiled(&name, &bytes) {
+        Ok((edge, _)) => match &edge.status_socket.value.0 {
+            Some(path) => Ok(PathBuf::from(path)),
+            None => Err(format!("{file}: status_socket is \"off\"; its edge cannot be asked")),
+        },
+        Err(report) => std::process::exit(check::refuse(&report)),
+    }
+}
+
 /// The edge of a status socket.
 #[derive(Debug)]
 pub(crate) struct Edge {
@@ -36,14 +57,18 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    /// Takes the socket that the command line names, or the default one.
+    /// Takes the socket that the command line names, by its path or by a configuration; else the
+    /// default one, where an ordinary user's edge comes before that of the machine.
     ///
     /// # Errors
-    /// One line where there is no default.
+    /// One line.
     pub(crate) fn of(words: &Args) -> Result<Self, String> {
-        let asked = words.value("--status-socket").map(PathBuf::from);
-        let path =
-            asked.or_else(status_socket_path).ok_or("no XDG_RUNTIME_DIR; --status-socket PATH names the socket")?;
+        let path = match (words.value("--status-socket"), words.value("--config")) {
+            (Some(_), Some(_)) => return Err("--status-socket and --config exclude each other".to_owned()),
+            (Some(path), None) => PathBuf::from(path),
+            (None, Some(file)) => of_configuration(file)?,
+            (None, None) => status_socket_path().filter(|own| own.exists()).unwrap_or_else(|| MACHINE_SOCKET.into()),
+        };
         Ok(Self { path })
     }
 
@@ -61,7 +86,7 @@ impl Edge {
     fn unreachable(&self, error: &std::io::Error) -> String {
         use std::io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
         let path = self.path.display();
-        let cure = "--status-socket PATH names another";
+        let cure = "--status-socket PATH or --config FILE names the socket of another";
         match error.kind() {
             PermissionDenied => {
                 format!("{path}: this user may not ask the edge there ({error}); ask as its user, or root")

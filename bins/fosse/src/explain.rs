@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use fosse_args::Args;
 use fosse_die::{fatal, usage};
 use fosse_http1::{Host, Target};
 use fosse_model::{Edge, address::ListenAddress, model::Listen};
@@ -12,7 +13,7 @@ use fosse_settings::{Dispatch, DispatchSite, Parse, WafFilter, WafMode, WafSite}
 use fosse_wire::launch::Program;
 
 use crate::output::print;
-use crate::{PROGRAM, args::Args, check};
+use crate::{PROGRAM, check};
 
 /// Explains one request.
 pub(crate) fn run(words: &Args) -> i32 {

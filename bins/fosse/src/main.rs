@@ -6,15 +6,15 @@
 
 #![forbid(unsafe_code)]
 
-mod args;
+mod address;
 mod audit;
 mod check;
 mod commands;
 mod completions;
 mod edge;
 mod explain;
-mod help;
 mod output;
+mod port;
 mod programs;
 mod reload;
 mod rules;
@@ -30,7 +30,5 @@ const PROGRAM: &str = "fosse";
 
 fn main() {
     fosse_sys::panic_hook(PROGRAM);
-    let given: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let words = args::read(&given).unwrap_or_else(|why| fosse_die::usage(PROGRAM, &why));
-    std::process::exit(run::run(&words));
+    std::process::exit(run::run(&fosse_args::Args::of_process(&commands::FOSSE)));
 }

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use fosse_args::Args;
 use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, Severity, say};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{PROGRAM, args::Args, edge::Edge, output::print, running};
+use crate::{PROGRAM, edge::Edge, output::print, running};
 
 /// Longest wait: longer than fosse-start gives a configuration to compile, its rules and its lanes,
 /// after the same for a reload that was under way.

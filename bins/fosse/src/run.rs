@@ -1,36 +1,35 @@
 //! From the command to the function that does it.
 
-use crate::args::Args;
+use fosse_args::Args;
+
+use crate::commands::FOSSE;
 use crate::output::print;
-use crate::{PROGRAM, audit, check, commands, completions, explain, help, reload, rules, status, up};
+use crate::{PROGRAM, audit, check, completions, explain, reload, rules, status, up};
 
 /// Runs a command and returns the exit status.
 pub(crate) fn run(words: &Args) -> i32 {
-    if words.has("--help") {
-        return print(&help::of(words.command));
-    }
-    match words.command.name {
-        "up" => up::run(words),
-        "check" => check::run(words),
-        "status" => status::run(words),
-        "audit" => audit::run(words),
-        "explain" => explain::run(words),
-        "reload" => reload::run(words),
-        "rules" => rules::run(words),
-        "version" => print(&format!("fosse {}\n", env!("CARGO_PKG_VERSION"))),
+    match (words.group(), words.command()) {
+        ("rules", _) => rules::run(words),
+        (_, "up") => up::run(words),
+        (_, "check") => check::run(words),
+        (_, "status") => status::run(words),
+        (_, "audit") => audit::run(words),
+        (_, "explain") => explain::run(words),
+        (_, "reload") => reload::run(words),
+        (_, "version") => print(&format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION"))),
         _ => helped(words),
     }
 }
 
+/// Shows what `--help` after the same words shows.
 fn helped(words: &Args) -> i32 {
     if let Some(shell) = words.value("--completions") {
         return print(&completions::of(shell).unwrap_or_default());
     }
-    match words.positional(0) {
-        None => print(&help::overview()),
-        Some(name) => match commands::find(name) {
-            Some(command) => print(&help::of(command)),
-            None => fosse_die::usage(PROGRAM, &format!("no command '{name}'; fosse help shows them")),
-        },
+    let asked: Vec<String> = words.rest(0).iter().cloned().chain(["--help".to_owned()]).collect();
+    match fosse_args::read(&FOSSE, &asked) {
+        Ok(fosse_args::Request::Show(text)) => print(&text),
+        Ok(fosse_args::Request::Run(_)) => 0,
+        Err(why) => fosse_die::usage(PROGRAM, &why),
     }
 }

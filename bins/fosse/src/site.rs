@@ -1,19 +1,24 @@
 //! The flags of `fosse up` as the text of a configuration: one site for all hosts.
 
 use std::fmt::Write as _;
-use std::net::{IpAddr, SocketAddr};
+
+use crate::address::is_elsewhere;
 
 /// The values of the flags, not checked: that is the configuration's business.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Site {
-    /// `--listen`
+    /// `--listen`, in a form of the configuration
     pub listen: String,
-    /// `--backend`
+    /// `--backend`, in a form of the configuration
     pub backend: String,
     /// `--waf`
     pub waf: Option<String>,
     /// `--rules`, as a configuration names them; without any the configuration's own default holds.
     pub rules: Vec<String>,
+    /// `--methods`; without any the configuration's own default holds.
+    pub methods: Vec<String>,
+    /// `--body-max`
+    pub body_max: Option<String>,
     /// The file name in `--audit-log`
     pub audit_log: Option<String>,
     /// `--inspect-responses`: off by default, as buffered responses cost memory and leases.
@@ -28,7 +33,6 @@ impl Site {
     /// Returns the configuration. An address on the command line is the explicit word for itself.
     #[must_use]
     pub(crate) fn configuration(&self) -> String {
-        let (listen, backend) = (address(&self.listen), address(&self.backend));
         let mut out = String::new();
         if let Some(lanes) = self.lanes {
             let _ = writeln!(out, "lanes = {lanes}");
@@ -37,48 +41,36 @@ impl Site {
             let _ = writeln!(out, "audit_log = {}", quoted(name));
         }
         let _ = writeln!(out, "status_socket = {}", quoted(&self.status_socket));
-        let _ = writeln!(out, "\n[[listen]]\naddress = {}", quoted(&listen));
-        if is_elsewhere(&listen) {
+        let _ = writeln!(out, "\n[[listen]]\naddress = {}", quoted(&self.listen));
+        if is_elsewhere(&self.listen) {
             out.push_str("public = true\n");
         }
         out.push_str("\n[[site]]\ndefault = true\nbackend = \"app\"\n");
         if let Some(waf) = &self.waf {
             let _ = writeln!(out, "waf = {}", quoted(waf));
         }
-        if !self.rules.is_empty() {
-            let rules: Vec<String> = self.rules.iter().map(|rules| quoted(rules)).collect();
-            let _ = writeln!(out, "rules = [{}]", rules.join(", "));
+        list("rules", &self.rules, &mut out);
+        list("methods", &self.methods, &mut out);
+        if let Some(size) = &self.body_max {
+            let _ = writeln!(out, "body_bytes_max = {}", quoted(size));
         }
         if self.inspect_responses {
             out.push_str("inspect_responses = true\n");
         }
-        let _ = writeln!(out, "\n[[backend]]\nname = \"app\"\nservers = [{}]", quoted(&backend));
-        if is_elsewhere(&backend) {
+        let _ = writeln!(out, "\n[[backend]]\nname = \"app\"\nservers = [{}]", quoted(&self.backend));
+        if is_elsewhere(&self.backend) {
             out.push_str("remote = true\n");
         }
         out
     }
 }
 
-/// Returns the address as a configuration has it. In a shell `localhost` and relative paths are
-/// common.
-#[must_use]
-pub(crate) fn address(written: &str) -> String {
-    if let Some(port) = written.strip_prefix("localhost:") {
-        return format!("127.0.0.1:{port}");
+/// Writes a list; an empty one is left to the default of the configuration.
+fn list(key: &str, entries: &[String], out: &mut String) {
+    if !entries.is_empty() {
+        let entries: Vec<String> = entries.iter().map(|entry| quoted(entry)).collect();
+        let _ = writeln!(out, "{key} = [{}]", entries.join(", "));
     }
-    match written.strip_prefix("unix:") {
-        Some(path) if !path.is_empty() && !path.starts_with(['/', '@']) => {
-            let here = std::path::absolute(path).map_or_else(|_| path.to_owned(), |p| p.to_string_lossy().into_owned());
-            format!("unix:{here}")
-        }
-        _ => written.to_owned(),
-    }
-}
-
-/// Returns whether a TCP address is not of this machine's loopback.
-fn is_elsewhere(address: &str) -> bool {
-    address.parse::<SocketAddr>().is_ok_and(|a| !IpAddr::is_loopback(&a.ip()))
 }
 
 /// Returns a TOML string.
@@ -114,13 +106,13 @@ mod tests {
         for (listen, backend) in [
             ("127.0.0.1:8080", "unix:/run/app.sock"),
             ("0.0.0.0:80", "127.0.0.1:3000"),
-            ("[::]:80", "localhost:3000"),
             ("[::1]:80", "192.0.2.7:3000"),
-            ("unix:/run/in.sock", "unix:app.sock"),
-            ("localhost:80", "unix:/tmp/a \"b\".sock"),
+            ("unix:/run/in.sock", "unix:/tmp/a \"b\".sock"),
         ] {
             let (waf, audit_log) = (Some("detect".into()), Some("audit.json".into()));
-            let site = Site { lanes: Some(2), waf, audit_log, inspect_responses: true, ..site(listen, backend) };
+            let (methods, body_max) = (vec!["GET".into(), "PROPFIND".into()], Some("64 MiB".into()));
+            let base = site(listen, backend);
+            let site = Site { lanes: Some(2), waf, methods, body_max, audit_log, inspect_responses: true, ..base };
             let text = site.configuration();
             compile("up", text.as_bytes(), &Accounts::default()).unwrap_or_else(|report| panic!("{text}{report}"));
         }

@@ -4,10 +4,11 @@
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::process::Command;
 
+use fosse_args::Args;
 use fosse_die::{fatal, temporary};
 use rustix::io::{FdFlags, fcntl_setfd};
 
-use crate::{PROGRAM, args::Args, programs};
+use crate::{PROGRAM, programs};
 
 /// The flags that are fosse-start's too.
 const PASSED_ON: &[&str] = &["--dir", "--log-dir", "--ready-fd", "--sandbox-strict", "--sandbox-trap", "--no-sandbox"];
@@ -17,7 +18,7 @@ pub(crate) fn command(words: &Args) -> Command {
     let directory = programs::directory(words.value("--programs")).unwrap_or_else(|why| fatal(PROGRAM, why));
     let mut start = Command::new(directory.join("fosse-start"));
     start.arg("--programs").arg(&directory);
-    for flag in PASSED_ON {
+    for flag in PASSED_ON.iter().filter(|flag| words.takes(flag)) {
         for value in words.values(flag) {
             start.arg(flag);
             if !value.is_empty() {

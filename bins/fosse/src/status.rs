@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use fosse_args::Args;
 use fosse_die::{EXIT_TEMPORARY, Severity, say};
 
 use crate::{
     PROGRAM,
-    args::Args,
     edge::{Edge, Row},
     output::print,
 };

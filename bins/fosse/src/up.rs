@@ -4,10 +4,12 @@ use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 
-use fosse_die::{fatal, temporary, usage, warning};
-use fosse_model::{Accounts, Report, compile};
+use fosse_args::Args;
+use fosse_die::{fatal, info, temporary, usage, warning};
+use fosse_model::{Accounts, Edge, Report, address::ListenAddress, compile, read};
 
-use crate::{PROGRAM, args::Args, check, edge, rules::layout, site::Site, sockets, start};
+use crate::address::{address, shown};
+use crate::{PROGRAM, check, edge, port, rules::layout, site::Site, sockets, start};
 
 /// The flags that make a configuration, and so exclude one.
 const OF_A_SITE: &[&str] = &[
@@ -15,6 +17,8 @@ const OF_A_SITE: &[&str] = &[
     "--backend",
     "--waf",
     "--rules",
+    "--methods",
+    "--body-max",
     "--audit-log",
     "--inspect-responses",
     "--tls-cert",
@@ -22,6 +26,21 @@ const OF_A_SITE: &[&str] = &[
     "--lanes",
     "--status-socket",
 ];
+
+/// Keys that messages about the configuration name, and the flags that they are made of.
+const KEYS: &[(&str, &str)] = &[
+    ("address", "--listen"),
+    ("servers", "--backend"),
+    ("rules", "--rules"),
+    ("methods", "--methods"),
+    ("body_bytes_max", "--body-max"),
+    ("audit_log", "--audit-log"),
+    ("lanes", "--lanes"),
+    ("status_socket", "--status-socket"),
+];
+
+/// The word of `--methods` for the methods of WebDAV (RFC 4918, section 9).
+const WEBDAV: (&str, &[&str]) = ("webdav", &["PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK"]);
 
 /// Runs the edge; returns only where it cannot.
 pub(crate) fn run(words: &Args) -> i32 {
@@ -34,14 +53,12 @@ pub(crate) fn run(words: &Args) -> i32 {
             if let Some(flag) = OF_A_SITE.iter().find(|flag| words.has(flag)) {
                 usage(PROGRAM, &format!("{flag} and --config exclude each other: write it into the configuration"));
             }
+            announce_configuration(path);
             start.arg("--config").arg(path);
-            // What is wrong with it fosse-start says.
-            if let Ok(bytes) = std::fs::read(path) {
-                report_sockets(&bytes);
-            }
         }
         None => {
-            let text = configuration(words);
+            let site = site(words);
+            let text = configuration(&site);
             report_sockets(text.as_bytes());
             handed = start::sealed(text.as_bytes());
             start.arg("--config-fd").arg(start::number(&handed));
@@ -49,10 +66,11 @@ pub(crate) fn run(words: &Args) -> i32 {
                 start.arg("--log-dir").arg(directory);
             }
             if !words.has("--dir") {
-                for directory in layout::directories(&rules(words)) {
+                for directory in layout::directories(&site.rules) {
                     start.arg("--dir").arg(directory);
                 }
             }
+            announce(&site, words.values("--rules"));
         }
     }
     let error = start.exec();
@@ -72,39 +90,111 @@ fn refuse_what_is_not_there_yet(words: &Args) {
     }
 }
 
-/// Returns the flags as a configuration.
-fn configuration(words: &Args) -> String {
+/// Says what is about to be served. A configuration that cannot be read or has a mistake is left
+/// to fosse-start, which says so.
+fn announce_configuration(path: &str) {
+    // A pipe can be read once.
+    if !std::fs::metadata(path).is_ok_and(|facts| facts.is_file()) {
+        return;
+    }
+    let (name, bytes) = check::load(path);
+    report_sockets(&bytes);
+    if let Ok((edge, _)) = check::compiled(&name, &bytes) {
+        refuse_ports(&edge);
+        check::summary(&name, &edge).lines().for_each(|line| info(PROGRAM, format_args!("starting {}", line.trim())));
+    }
+}
+
+fn announce(site: &Site, rules: &[String]) {
+    let waf = site.waf.as_deref().unwrap_or("block");
+    let rules = match (waf, rules) {
+        ("off", _) => "no firewall".to_owned(),
+        (_, []) => format!("rules: built-in, {waf}"),
+        (_, named) => format!("rules: {}, {waf}", named.join(", ")),
+    };
+    info(PROGRAM, format_args!("starting {} -> {}, {rules}", shown(&site.listen), shown(&site.backend)));
+}
+
+/// Ends the program where a port cannot be had: start would say so too, but not who has it.
+fn refuse_ports(edge: &Edge) {
+    for listen in edge.listen.iter() {
+        if let ListenAddress::Tcp(address) = listen.address.value
+            && listen.name.value.is_none()
+            && let Some(why) = port::unusable(address)
+        {
+            temporary(PROGRAM, why);
+        }
+    }
+}
+
+/// Returns the values of the flags.
+fn site(words: &Args) -> Site {
     let needed = |flag: &str| match words.value(flag) {
-        Some(value) => value.to_owned(),
-        None => usage(PROGRAM, "up needs --listen ADDR and --backend ADDR, or --config FILE; fosse help up shows more"),
+        Some(value) => address(value).unwrap_or_else(|why| usage(PROGRAM, &format!("{flag} {why}"))),
+        None => words.refuse("up needs --listen ADDR and --backend ADDR, or --config FILE"),
     };
     let lanes = words.value("--lanes").map(|text| {
-        text.parse().unwrap_or_else(|_| usage(PROGRAM, &format!("--lanes: '{text}' is not a number of lanes")))
+        text.parse().unwrap_or_else(|_| {
+            usage(PROGRAM, &format!("--lanes: '{text}' is not a number of lanes; without it there is one per core"))
+        })
     });
-    let site = Site {
+    Site {
         listen: needed("--listen"),
         backend: needed("--backend"),
         waf: words.value("--waf").map(str::to_owned),
-        rules: rules(words),
+        rules: layout::entries(words.values("--rules")).unwrap_or_else(|why| fatal(PROGRAM, why)),
+        methods: methods(words),
+        body_max: words.value("--body-max").map(str::to_owned),
         audit_log: audit_log(words).map(|(_, name)| name),
         inspect_responses: words.has("--inspect-responses"),
         lanes,
         status_socket: status_socket(words.value("--status-socket")),
-    };
-    let text = site.configuration();
-    if let Err(report) = compile("command line", text.as_bytes(), &Accounts::default()) {
-        refuse(&report);
     }
-    text
 }
 
-/// Ends the program with the problems, without file and line: the file is made from the flags.
+/// Returns the methods that the flags add.
+fn methods(words: &Args) -> Vec<String> {
+    let of_word = |word: &str| match word {
+        word if word.eq_ignore_ascii_case(WEBDAV.0) => WEBDAV.1.iter().map(|method| (*method).to_owned()).collect(),
+        method => vec![method.to_owned()],
+    };
+    words.values("--methods").iter().flat_map(|list| list.split(',')).map(str::trim).flat_map(of_word).collect()
+}
+
+/// Returns the flags as a configuration. Ends the program where they make none.
+fn configuration(site: &Site) -> String {
+    let read = |site: &Site| {
+        let text = site.configuration();
+        let edge = compile("command line", text.as_bytes(), &Accounts::default())
+            .and_then(|_| read("command line", text.as_bytes()));
+        (edge.unwrap_or_else(|report| refuse(&report)), text)
+    };
+    let (edge, text) = read(&Site { methods: Vec::new(), ..site.clone() });
+    refuse_ports(&edge);
+    if site.methods.is_empty() {
+        return text;
+    }
+    let usual = edge.site.iter().flat_map(|site| site.methods.iter().map(|method| method.value.0.clone()));
+    let mut methods: Vec<String> = usual.collect();
+    methods.extend(site.methods.iter().filter(|method| !methods.contains(method)).cloned().collect::<Vec<_>>());
+    read(&Site { methods, ..site.clone() }).1
+}
+
+/// Ends the program with the problems, in the words of the flags: the file is made of them.
 fn refuse(report: &Report) -> ! {
     for problem in report.problems() {
-        let cure = if problem.cure.is_empty() { String::new() } else { format!("; {}", problem.cure) };
-        let _ = writeln!(std::io::stderr(), "{PROGRAM}: usage: {}{cure}", problem.what);
+        let is_of = |key: &str| problem.what.strip_prefix(key).filter(|rest| rest.starts_with([' ', ':']));
+        let said = KEYS.iter().find_map(|(key, flag)| is_of(key).map(|rest| (*flag, format!("{flag}{rest}"))));
+        let (flag, what) = said.unwrap_or(("", problem.what.clone()));
+        let cure = match (flag, problem.cure.as_str()) {
+            // The memory for inspection is a matter of the whole edge.
+            ("--body-max", cure) if cure.contains("[limits]") => "; --waf off takes larger ones".to_owned(),
+            (_, "") => String::new(),
+            (_, cure) => format!("; {cure}"),
+        };
+        let _ = writeln!(std::io::stderr(), "{PROGRAM}: usage: {what}{cure}");
     }
-    fatal(PROGRAM, "these flags make no configuration")
+    fatal(PROGRAM, "nothing was started")
 }
 
 /// Returns the path for fosse-status, or "off" where there is no place for it: an edge is worth
@@ -120,7 +210,9 @@ fn status_socket(asked: Option<&str>) -> String {
         );
         "off".to_owned()
     };
-    let Some(path) = edge::status_socket_path() else { return without("no XDG_RUNTIME_DIR") };
+    let Some(path) = edge::status_socket_path() else {
+        return without("no XDG_RUNTIME_DIR, where an ordinary user's socket would be");
+    };
     if edge::is_served(&path) {
         return without(&format!("another edge serves {}", path.display()));
     }
@@ -128,12 +220,6 @@ fn status_socket(asked: Option<&str>) -> String {
         Some(Err(error)) => without(&format!("unable to make {}: {error}", path.display())),
         _ => path.to_string_lossy().into_owned(),
     }
-}
-
-/// Returns the rules in the words of a configuration.
-fn rules(words: &Args) -> Vec<String> {
-    let named = words.value("--rules").map(layout::of).transpose();
-    named.unwrap_or_else(|why| fatal(PROGRAM, why)).unwrap_or_default().entries()
 }
 
 /// Returns the directory and the name of the file of `--audit-log`.

@@ -6,19 +6,29 @@
 
 #![forbid(unsafe_code)]
 
+use fosse_args::{Args, Flag, Takes, Usage};
 use fosse_frames::{PROGRAM, policy::POLICY, run};
 use fosse_lockdown::{Mode, enter};
 
-const USAGE: &str = "fosse-frames [--json | --encode] < frames (with --encode: < JSON lines)";
+const JSON: Flag = Flag { name: "--json", takes: Takes::Nothing, help: "one line of JSON for each frame" };
+const ENCODE: Flag =
+    Flag { name: "--encode", takes: Takes::Nothing, help: "read such lines and write the frames they came from" };
+
+const USAGE: Usage = Usage {
+    name: PROGRAM,
+    summary: "shows what travels between stages",
+    flags: &[JSON, ENCODE],
+    about: "Reads the standard input, writes the standard output. FOSSE_SANDBOX sets the strictness of the lock.\n",
+    ..Usage::NOTHING
+};
 
 fn main() {
     fosse_sys::panic::panic_hook(PROGRAM);
-    let mut args = fosse_args::Args::of_process(PROGRAM, USAGE);
-    let (json, encode) = (args.flag("--json"), args.flag("--encode"));
+    let args = Args::of_process(&USAGE);
+    let (json, encode) = (args.has(JSON.name), args.has(ENCODE.name));
     if json && encode {
         args.refuse("--json and --encode together");
     }
-    args.end();
     let inputs = run::inputs();
     let locked = enter(&POLICY, Mode::from_environment());
     match (json, encode) {

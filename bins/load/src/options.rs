@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_args::Args;
+use fosse_args::{Args, Flag, NO_SANDBOX, Positional, SANDBOX_STRICT, SANDBOX_TRAP, Takes, Usage};
 use fosse_gather::places::Place;
 use fosse_inherit::{Descriptors, Expected, MEMORY, STREAM};
 use fosse_lockdown::Mode;
@@ -11,8 +11,28 @@ use rustix::fs::{CWD, Mode as FileMode, OFlags, openat};
 
 use crate::PROGRAM;
 
-const USAGE: &str = "fosse-load [--dir PATH | --dir-fd NUMBER=PATH]... [--sandbox-strict | --sandbox-trap | --no-sandbox] \
-    [PATTERN...] > bundle";
+const USAGE: Usage = Usage {
+    name: PROGRAM,
+    summary: "reads rule files with all they include, and address lists, into one bundle",
+    words: &[Positional::optional(Takes::Path("PATTERN..."))],
+    flags: &[
+        Flag {
+            name: "--dir",
+            takes: Takes::Path("PATH..."),
+            help: "a directory to read below [the working directory]",
+        },
+        Flag {
+            name: "--dir-fd",
+            takes: Takes::Text("NUMBER=PATH..."),
+            help: "the same, as a descriptor; fosse-start gives it",
+        },
+        SANDBOX_STRICT,
+        SANDBOX_TRAP,
+        NO_SANDBOX,
+    ],
+    about: "The bundle goes to the standard output. Without a pattern the blob on descriptor 5 says what to read.\n",
+    ..Usage::NOTHING
+};
 
 /// A directory of the command line.
 enum Given {
@@ -33,7 +53,7 @@ impl Options {
     /// Reads the command line of the process, or ends it with the usage.
     #[must_use]
     pub fn of_process() -> Self {
-        let mut args = Args::of_process(PROGRAM, USAGE);
+        let args = Args::of_process(&USAGE);
         let mut directories: Vec<Given> = Vec::new();
         for word in args.values("--dir-fd") {
             let given = word
@@ -41,13 +61,12 @@ impl Options {
                 .and_then(|(number, path)| Some(Given::Descriptor(number.parse().ok()?, path.into())));
             directories.push(given.unwrap_or_else(|| args.refuse("--dir-fd takes NUMBER=PATH")));
         }
-        directories.extend(args.values("--dir").into_iter().map(Given::Path));
+        directories.extend(args.values("--dir").iter().cloned().map(Given::Path));
         if directories.is_empty() {
             directories.push(Given::Path(".".to_owned()));
         }
-        let mode = Mode::from_options(|option| args.flag(option));
-        let patterns = std::iter::from_fn(|| args.word()).collect();
-        args.end();
+        let mode = Mode::from_options(|option| args.has(option));
+        let patterns = args.rest(0).to_vec();
         Self { directories, patterns, mode }
     }
 

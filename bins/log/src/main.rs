@@ -8,12 +8,12 @@
 
 use fosse_inherit::{Expected, LINES, MEMORY, MESSAGES};
 use fosse_log::{policy::POLICY, server::Server};
-use fosse_service::Spec;
+use fosse_service::{Spec, Usage};
 
-const USAGE: &str = "fosse-log [--sandbox-strict | --sandbox-trap | --no-sandbox] (fosse-start runs it)";
+const USAGE: Usage = Usage::of_stage("fosse-log", "writes the log lines of all programs of an edge");
 
 const SPEC: Spec = Spec {
-    usage: USAGE,
+    usage: &USAGE,
     policy: &POLICY,
     descriptors: &[
         Expected::required(1, LINES, "event lines"),

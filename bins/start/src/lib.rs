@@ -47,5 +47,3 @@ mod zygote;
 pub use startup::run;
 
 pub(crate) const PROGRAM: &str = "fosse-start";
-pub(crate) const USAGE: &str = "fosse-start [--check] [--config FILE | --config-fd N] [--programs DIR] [--dir DIR]... [--log-dir DIR] \
-[--ready-fd N] [--sandbox-strict | --sandbox-trap | --no-sandbox]";

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use fosse_args::Args;
+use fosse_args::{Args, Flag, NO_SANDBOX, Positional, SANDBOX_STRICT, SANDBOX_TRAP, Takes, Usage};
 use fosse_die::fatal;
 use fosse_lockdown::Mode;
 use rustix::{
@@ -15,8 +15,36 @@ use rustix::{
 };
 
 use crate::{
-    PROGRAM, USAGE, logs,
+    PROGRAM, logs,
     successor_state::{VERSION, is_successor},
+};
+
+const CONFIG: Flag =
+    Flag { name: "--config", takes: Takes::Path("FILE"), help: "the configuration [/etc/fosse/fosse.toml]" };
+
+const USAGE: Usage = Usage {
+    name: PROGRAM,
+    summary: "starts, watches and replaces the programs of an edge",
+    words: &[Positional::same_as(&CONFIG)],
+    flags: &[
+        CONFIG,
+        Flag { name: "--config-fd", takes: Takes::Text("N"), help: "a descriptor with the configuration" },
+        Flag { name: "--check", takes: Takes::Nothing, help: "look whether it can serve, and serve nothing" },
+        Flag { name: "--programs", takes: Takes::Path("DIR"), help: "the programs of the edge [beside fosse-start]" },
+        Flag {
+            name: "--dir",
+            takes: Takes::Path("DIR..."),
+            help: "directory of rule files and address lists [that of the configuration]",
+        },
+        Flag { name: "--log-dir", takes: Takes::Path("DIR"), help: "directory of log files [/var/log/fosse]" },
+        Flag { name: "--ready-fd", takes: Takes::Text("N"), help: "descriptor that gets a newline when all is ready" },
+        Flag { name: FITS, takes: Takes::Text("N"), help: "a running start asks it of the one to take its place" },
+        SANDBOX_STRICT,
+        SANDBOX_TRAP,
+        NO_SANDBOX,
+    ],
+    about: "fosse-start(8) is the manual.\n",
+    ..Usage::NOTHING
 };
 
 /// The source of the configuration.
@@ -60,19 +88,18 @@ pub(crate) struct Options {
 impl Options {
     /// Reads the command line; an error in it ends the program.
     pub(crate) fn of_process() -> Self {
-        let mut args = Args::of_process(PROGRAM, USAGE);
+        let args = Args::of_process(&USAGE);
         if let Some(question) = args.value(FITS) {
-            args.end();
-            fits_and_exit(&question);
+            fits_and_exit(question);
         }
-        let check = args.flag("--check");
+        let check = args.has("--check");
         let file = args.value("--config").map(PathBuf::from);
         let number = args.parsed::<i32>("--config-fd", "a descriptor's number");
         let programs = args.value("--programs").map_or_else(beside_us, PathBuf::from);
         let log_dir = args.value("--log-dir").map(PathBuf::from);
-        let directories = args.values("--dir");
+        let directories = args.values("--dir").to_vec();
         let ready_fd = args.parsed::<i32>("--ready-fd", "a descriptor's number");
-        let mode = Mode::from_options(|option| args.flag(option));
+        let mode = Mode::from_options(|option| args.has(option));
         let configuration = match (file, number) {
             (Some(path), None) => Configuration::File(path),
             (None, Some(number)) => Configuration::Descriptor(given(&args, "--config-fd", number)),
@@ -81,7 +108,6 @@ impl Options {
         };
         // A successor's predecessor has reported; anything may have the number since.
         let ready_fd = ready_fd.filter(|_| !is_successor()).map(|number| given(&args, "--ready-fd", number));
-        args.end();
         let beside = if directories.is_empty() { configuration.directory() } else { None };
         let directories =
             beside.into_iter().chain(directories).map(|path| (path.clone(), directory(Path::new(&path)))).collect();

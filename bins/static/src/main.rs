@@ -14,18 +14,15 @@ use fosse_service::{Spec, Startup};
 use fosse_static::{
     policy::POLICY,
     server::Server,
-    startup::{Options, inputs},
+    startup::{Options, USAGE, inputs},
 };
 
-const USAGE: &str = "fosse-static --listen unix:PATH|ADDR:PORT... [--mode 0660] [--owner UID:GID] \
-    [--sandbox-strict | --sandbox-trap | --no-sandbox] DIR";
-
 const SPEC: Spec =
-    Spec { usage: USAGE, policy: &POLICY, descriptors: &[Expected::required(2, LINES, "log")], lingers: false };
+    Spec { usage: &USAGE, policy: &POLICY, descriptors: &[Expected::required(2, LINES, "log")], lingers: false };
 
 fn main() {
-    let mut startup = Startup::of_process(&SPEC);
-    let options = Options::take(&mut startup.args);
+    let startup = Startup::of_process(&SPEC);
+    let options = Options::take(&startup.args);
     let inherited = startup.inherit();
     let inputs = inputs(&options);
     let (process, _) = inherited.lock_with(&[inputs.root.as_fd()]);

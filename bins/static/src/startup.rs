@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt as _;
 use std::{fs, path::Path};
 
-use fosse_args::Args;
+use fosse_args::{Args, Flag, NO_SANDBOX, Positional, SANDBOX_STRICT, SANDBOX_TRAP, Takes, Usage};
 use fosse_sys::openat2::Openat2Error;
 use rustix::fs::{CWD, Gid, Mode as FileMode, OFlags, ResolveFlags, Uid, chmod, chown, openat, openat2};
 use rustix::io::Errno;
@@ -16,6 +16,22 @@ use crate::PROGRAM;
 
 /// Connections the kernel holds until they are accepted; it cuts this to net.core.somaxconn.
 const BACKLOG: i32 = 4096;
+
+/// The command line.
+pub const USAGE: Usage = Usage {
+    name: PROGRAM,
+    summary: "serves the files of one directory",
+    words: &[Positional::needed(Takes::Path("DIR"))],
+    flags: &[
+        Flag { name: "--listen", takes: Takes::Text("ADDR..."), help: "unix:PATH, or a loopback ADDR:PORT" },
+        Flag { name: "--mode", takes: Takes::Text("MODE"), help: "mode of socket files [0660]" },
+        Flag { name: "--owner", takes: Takes::Text("UID:GID"), help: "owner of socket files [who starts it]" },
+        SANDBOX_STRICT,
+        SANDBOX_TRAP,
+        NO_SANDBOX,
+    ],
+    ..Usage::NOTHING
+};
 
 /// An address to listen on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,17 +59,17 @@ impl Options {
     /// Takes the program's words from the command line. Ends the program with exit status 100 where
     /// one is wrong or missing.
     #[must_use]
-    pub fn take(args: &mut Args) -> Self {
+    pub fn take(args: &Args) -> Self {
         let listen: Vec<Listen> = args.values("--listen").iter().map(|text| address(text, args)).collect();
         let socket_mode = args.value("--mode").map_or(0o660, |text| {
-            let mode = u32::from_str_radix(&text, 8).ok().filter(|mode| *mode <= 0o777);
+            let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
             mode.unwrap_or_else(|| args.refuse(format_args!("--mode: '{text}' is not an octal mode like 0660")))
         });
         let owner = args.value("--owner").map(|text| {
             let ids = text.split_once(':').and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
             ids.unwrap_or_else(|| args.refuse(format_args!("--owner: '{text}' is not UID:GID in numbers")))
         });
-        let Some(directory) = args.word() else { args.refuse("no directory given") };
+        let directory = args.positional(0).unwrap_or_default().to_owned();
         if listen.is_empty() {
             args.refuse("no --listen given");
         }

@@ -8,13 +8,13 @@
 #![forbid(unsafe_code)]
 
 use fosse_inherit::{Expected, Kind, LINES, MEMORY, MESSAGES};
-use fosse_service::Spec;
+use fosse_service::{Spec, Usage};
 use fosse_status::{policy::POLICY, server::Server};
 
-const USAGE: &str = "fosse-status [--sandbox-strict | --sandbox-trap | --no-sandbox] (fosse-start runs it)";
+const USAGE: Usage = Usage::of_stage("fosse-status", "shows what the programs of an edge count");
 
 const SPEC: Spec = Spec {
-    usage: USAGE,
+    usage: &USAGE,
     policy: &POLICY,
     descriptors: &[
         Expected::required(2, LINES, "log"),

@@ -9,13 +9,13 @@
 #![forbid(unsafe_code)]
 
 use fosse_inherit::{Expected, LINES, MEMORY, MESSAGES};
-use fosse_service::Spec;
+use fosse_service::{Spec, Usage};
 use fosse_store::{policy::POLICY, server::Server};
 
-const USAGE: &str = "fosse-store [--sandbox-strict | --sandbox-trap | --no-sandbox] (fosse-start runs it)";
+const USAGE: Usage = Usage::of_stage("fosse-store", "keeps the records of persistent collections");
 
 const SPEC: Spec = Spec {
-    usage: USAGE,
+    usage: &USAGE,
     policy: &POLICY,
     descriptors: &[
         Expected::required(2, LINES, "log"),

@@ -30,6 +30,7 @@ mod sites;
 mod slots;
 pub mod startup;
 mod store;
+pub mod usage;
 pub mod zygote;
 
 pub use filter::Filter;

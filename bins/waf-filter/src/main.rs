@@ -9,12 +9,10 @@
 
 use fosse_inherit::{Expected, LINES, MEMORY, MESSAGES, STREAM};
 use fosse_service::{Spec, Startup};
-use fosse_waf_filter::{policy::POLICY, startup, zygote};
-
-const USAGE: &str = "fosse-waf-filter [--sandbox-strict | --sandbox-trap | --no-sandbox] [--rules FILE|DIR|builtin|engine|none]... < frames > frames";
+use fosse_waf_filter::{policy::POLICY, startup, usage, zygote};
 
 const SPEC: Spec = Spec {
-    usage: USAGE,
+    usage: &usage::USAGE,
     policy: &POLICY,
     descriptors: &[
         Expected::required(0, STREAM, "request frames"),
@@ -31,9 +29,8 @@ const SPEC: Spec = Spec {
 };
 
 fn main() {
-    let mut startup = Startup::of_process(&SPEC);
-    let (paths, is_zygote) = (startup.args.values("--rules"), startup.args.flag("--zygote"));
-    startup.args.end();
+    let startup = Startup::of_process(&SPEC);
+    let (paths, is_zygote) = (startup.args.values(usage::RULES.name).to_vec(), startup.args.has(usage::ZYGOTE.name));
     // Every filter that a zygote forks comes back from there.
     let (startup, rules) = if is_zygote { zygote::run(startup) } else { (startup, None) };
     startup::run(startup.inherit(), rules, &paths)

@@ -6,16 +6,20 @@
 
 use std::path::Path;
 
-use fosse_args::Args;
+use fosse_args::{Args, Positional, Takes, Usage};
 use fosse_fuzz::targets::{ALL, PLANTED, Target};
 
 const PROGRAM: &str = "fosse-seeds";
-const USAGE: &str = "fosse-seeds DIRECTORY";
+const USAGE: Usage = Usage {
+    name: PROGRAM,
+    summary: "writes what fuzzing starts from",
+    words: &[Positional::needed(Takes::Path("DIRECTORY"))],
+    ..Usage::NOTHING
+};
 
 fn main() {
-    let mut args = Args::of_process(PROGRAM, USAGE);
-    let directory = args.word().unwrap_or_else(|| args.refuse("no directory is named"));
-    args.end();
+    let args = Args::of_process(&USAGE);
+    let directory = args.positional(0).unwrap_or_default();
     for target in ALL.iter().chain([&PLANTED]) {
         if let Err(error) = write(directory.as_ref(), target) {
             fosse_die::fatal(PROGRAM, format_args!("unable to write below {directory}: {error}"));

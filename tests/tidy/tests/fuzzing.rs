@@ -5,7 +5,7 @@ use std::process::Command;
 use fosse_tidy::{File, directories, files, libraries, none, read, top};
 
 /// Crates that decode nothing themselves, and why.
-const WITHOUT_TARGET: [(&str, &str); 20] = [
+const WITHOUT_TARGET: [(&str, &str); 21] = [
     ("accept", "reads no byte of a connection; its messages are wire's, its lists cidr's"),
     ("args", "arguments of one's own process"),
     ("builtin_rules", "texts of ours, which seclang compiles"),
@@ -21,6 +21,7 @@ const WITHOUT_TARGET: [(&str, &str); 20] = [
     ("inherit", "descriptors of one's own process; their content is settings' and plan's"),
     ("load", "its rule files are gather's, its lists cidr's, its task plan's"),
     ("lockdown", "gives things up"),
+    ("nearest", "compares words that model's target and a person bring"),
     ("service", "its messages are wire's"),
     ("spawn", "starts processes"),
     ("stage", "its frames are wire's"),

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use fosse_args::Args;
 use fosse_die::{EXIT_TEMPORARY, Severity, say};
 
 use crate::output::print;
-use crate::{PROGRAM, args::Args, edge::Edge};
+use crate::{PROGRAM, edge::Edge};
 use compare::{Role, by_kind, differences, policy, role, shared_uids};
 use kernel::{Kind, Seen};
 

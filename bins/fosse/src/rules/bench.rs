@@ -1,14 +1,15 @@
 //! `fosse rules bench`: CPU time of requests of several kinds under the rules; every request has
 //! values of its own.
 
+use fosse_args::Args;
 use fosse_die::temporary;
 use fosse_ftw::{Parsed, parse};
 use fosse_seclang::{Arena, Outcome, Ruleset, Scratch};
 
 use super::evaluate::{begin, evaluate};
-use super::source::{Source, given};
+use super::source::Source;
+use crate::PROGRAM;
 use crate::output::print;
-use crate::{PROGRAM, args::Args};
 
 /// Makes the request with a number.
 type Make = fn(u32) -> String;
@@ -24,7 +25,7 @@ const KINDS: &[(&str, Make, u32)] = &[
 
 /// Measures each kind and prints a line for it.
 pub(crate) fn run(words: &Args) -> i32 {
-    let rules = Source::of(&given(words.value("--rules"))).compile("");
+    let rules = Source::of(words.values("--rules")).compile("");
     for (name, make, rounds) in KINDS {
         // Memory and caches as they are in a process that has worked.
         measured(&rules, *make, 0, rounds.div_euclid(5).max(1));

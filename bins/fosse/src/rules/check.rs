@@ -4,12 +4,14 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
+use fosse_args::Args;
+
 use super::source::Source;
 use crate::output::print;
 
 /// Checks the rules; ends the program where they are wrong.
-pub(crate) fn run(paths: &[String]) -> i32 {
-    let source = Source::of(paths);
+pub(crate) fn run(words: &Args) -> i32 {
+    let source = Source::of(words.values("--rules"));
     let (files, before, begun) = (source.files, resident_kib(), Instant::now());
     let rules = source.compile("");
     let took = begun.elapsed();

@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
+use fosse_args::Args;
 use fosse_die::{fatal, usage};
 use fosse_ftw::{Parsed, parse};
 use fosse_seclang::{Arena, Match, Outcome, Scratch, Transaction};
 
 use super::evaluate::{begin, evaluate};
-use super::source::{Source, given, paranoia};
+use super::source::{Source, paranoia};
+use crate::PROGRAM;
 use crate::output::print;
-use crate::{PROGRAM, args::Args};
 
 /// Sums of these are the score: of the built-in rules, and of the Core Rule Set 4 and 3 for each
 /// paranoia level.
@@ -41,7 +42,7 @@ pub(crate) fn run(words: &Args) -> i32 {
         _ => usage(PROGRAM, &format!("--paranoia: '{text}' is none of 1 to 4")),
     });
     let request = read(path);
-    let rules = Source::of(&given(words.value("--rules"))).compile(&level.map(paranoia).unwrap_or_default());
+    let rules = Source::of(words.values("--rules")).compile(&level.map(paranoia).unwrap_or_default());
     let mut transaction = begin(&rules, Arena::default());
     transaction.explain();
     transaction.note_scores(SCORES.iter().copied());

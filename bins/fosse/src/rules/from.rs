@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use fosse_args::Args;
 use fosse_die::fatal;
 
 use super::layout;
@@ -10,9 +11,13 @@ use crate::PROGRAM;
 use crate::output::print;
 
 /// Prints the lines, of rules that compile.
-pub(crate) fn run(path: &str) -> i32 {
-    let entries = layout::of(path).unwrap_or_else(|why| fatal(PROGRAM, why)).entries();
-    let count = Source::of(&[path.to_owned()]).compile("").len();
+pub(crate) fn run(words: &Args) -> i32 {
+    let paths = words.values("--rules");
+    if paths.is_empty() {
+        words.refuse("rules from needs the path of a rule set");
+    }
+    let entries = layout::entries(paths).unwrap_or_else(|why| fatal(PROGRAM, why));
+    let count = Source::of(paths).compile("").len();
     print(&lines(&entries, count))
 }
 

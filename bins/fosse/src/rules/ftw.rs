@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use fosse_args::Args;
 use fosse_die::{fatal, temporary, usage};
 use fosse_ftw::{Failure, Runner, Score, Test, apply, read, read_overrides};
 use fosse_seclang::Ruleset;
 
-use super::source::{Source, given};
+use super::source::Source;
 use super::{evaluate::now, url::Server};
+use crate::PROGRAM;
 use crate::output::print;
-use crate::{PROGRAM, args::Args};
 
 /// The settings that the Core Rule Set's own tests want: everything on, nothing denied.
 const SET_UP: &str = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/plain text/html text/xml application/json\n\
@@ -20,7 +21,8 @@ const SET_UP: &str = "SecResponseBodyAccess On\nSecResponseBodyMimeType text/pla
     setvar:tx.max_num_args=255,setvar:tx.max_file_size=64100,setvar:tx.combined_file_sizes=65535\"";
 
 /// Runs the tests; returns 1 where one failed.
-pub(crate) fn run(words: &Args, path: &str) -> i32 {
+pub(crate) fn run(words: &Args) -> i32 {
+    let path = words.positional(0).unwrap_or_default();
     let mut files = Vec::new();
     collect(Path::new(path), &mut files);
     let mut tests: Vec<Test> = files.iter().flat_map(|file| of_file(file)).collect();
@@ -28,14 +30,16 @@ pub(crate) fn run(words: &Args, path: &str) -> i32 {
         fatal(PROGRAM, format_args!("{path}: no test in it (files of go-ftw end in .yaml or .yml)"));
     }
     let before = overridden(words.value("--overrides"), &mut tests);
-    let rules = words.value("--rules");
+    let rules = words.values("--rules");
     let score = match words.value("--url") {
-        None if rules.is_none() => usage(PROGRAM, "rules test needs --rules PATH, or --url URL"),
+        None if rules.is_empty() => usage(PROGRAM, "rules test needs --rules PATH, or --url URL"),
         None => here(&rules_of(rules), &tests, &before),
         Some(url) => {
             // The server has them; compiled here they end the program where they are wrong, before
             // all tests fail for that.
-            drop(rules.map(|rules| rules_of(Some(rules))));
+            if !rules.is_empty() {
+                drop(rules_of(rules));
+            }
             there(url, words.value("--log"), &tests, &before)
         }
     };
@@ -43,8 +47,8 @@ pub(crate) fn run(words: &Args, path: &str) -> i32 {
     i32::from(score.failed > 0)
 }
 
-fn rules_of(path: Option<&str>) -> Ruleset {
-    let source = Source::of(&given(path));
+fn rules_of(paths: &[String]) -> Ruleset {
+    let source = Source::of(paths);
     let ours = if source.is_core_rule_set() { SET_UP } else { "" };
     source.compile(ours)
 }

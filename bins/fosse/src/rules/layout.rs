@@ -36,6 +36,15 @@ impl Layout {
     }
 }
 
+/// Returns the entries of several paths, in order.
+///
+/// # Errors
+/// One line for people.
+pub(crate) fn entries(paths: &[String]) -> Result<Vec<String>, String> {
+    let layouts = paths.iter().map(|path| of(path)).collect::<Result<Vec<_>, _>>()?;
+    Ok(layouts.into_iter().flat_map(Layout::entries).collect())
+}
+
 /// Returns the entries of a path.
 ///
 /// # Errors

@@ -80,11 +80,6 @@ impl Source {
     }
 }
 
-/// Returns the paths of `--rules`.
-pub(crate) fn given(path: Option<&str>) -> Vec<String> {
-    path.map(str::to_owned).into_iter().collect()
-}
-
 /// Returns SecLang that sets the paranoia level, in the words of the Core Rule Set 3 and 4.
 pub(crate) fn paranoia(level: u8) -> String {
     format!(

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use fosse_nearest::nearest;
+
 use crate::names::Account;
-use crate::nearest::nearest;
 use crate::problem::Problems;
 use crate::section::At;
 

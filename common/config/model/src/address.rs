@@ -45,6 +45,12 @@ impl FromValue for ListenAddress {
     const TAKES: &'static str = "an address such as \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/x.sock\"";
 
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        if let Some(port) = bare_port(value) {
+            let cure =
+                format!("write \"0.0.0.0:{port}\" for all addresses, \"127.0.0.1:{port}\" for this machine only");
+            problems.note_with_cure(&value.span(), format!("{key} takes {}, this is a number", Self::TAKES), cure);
+            return None;
+        }
         let written = text(key, Self::TAKES, value, problems)?;
         let read = match written.split_once(':') {
             Some(("unix", path)) => unix_path(path).map(Self::Unix),
@@ -62,6 +68,11 @@ impl FromValue for ServerAddress {
     const TAKES: &'static str = "an address such as \"unix:/run/app.sock\" or \"127.0.0.1:3000\"";
 
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        if let Some(port) = bare_port(value) {
+            let cure = format!("write \"127.0.0.1:{port}\"");
+            problems.note_with_cure(&value.span(), format!("{key} takes {}, this is a number", Self::TAKES), cure);
+            return None;
+        }
         let written = text(key, Self::TAKES, value, problems)?;
         let read = match written.split_once(':') {
             Some(("unix", path)) => unix_path(path).map(Self::Unix),
@@ -72,6 +83,14 @@ impl FromValue for ServerAddress {
 
     fn placeholder() -> Self {
         Self::Unix(String::new())
+    }
+}
+
+/// Returns the number that somebody wrote in place of an address.
+fn bare_port(value: &Spanned<DeValue<'_>>) -> Option<u16> {
+    match value.get_ref() {
+        DeValue::Integer(digits) => u16::from_str_radix(digits.as_str(), digits.radix()).ok().filter(|port| *port > 0),
+        _ => None,
     }
 }
 

@@ -4,10 +4,11 @@
 
 use std::ops::Deref;
 
+use fosse_nearest::nearest;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::nearest::nearest;
+use crate::foreign;
 use crate::problem::{Problems, Span};
 
 /// The meaning of a key that is not written.
@@ -214,6 +215,9 @@ fn unknown_key(doc: &SectionDoc, name: &Spanned<DeString<'_>>, problems: &mut Pr
     let what = format!("unknown key {} in {}", quoted(written), doc.title);
     if problems.are_many() {
         return problems.note(&name.span(), what);
+    }
+    if let Some(cure) = foreign::cure(doc.title, written) {
+        return problems.note_with_cure(&name.span(), what, cure);
     }
     let elsewhere = (doc.all)().iter().find(|other| other.keys.iter().any(|key| key.name == written));
     let cure = match (nearest(written, doc.keys.iter().map(|key| key.name)), elsewhere) {

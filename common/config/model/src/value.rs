@@ -4,6 +4,7 @@
 use toml::Spanned;
 use toml::de::DeValue;
 
+use crate::foreign;
 use crate::problem::Problems;
 use crate::section::{At, FromValue, Origin, article, quoted};
 
@@ -58,6 +59,14 @@ fn whole<T: TryFrom<u64>>(key: &str, takes: &str, value: &Spanned<DeValue<'_>>, 
             );
             None
         }
+        DeValue::String(text) if text.as_ref() == "auto" => {
+            problems.note_with_cure(
+                &value.span(),
+                format!("{key} takes {takes}, not {}", quoted(text)),
+                "leave it out for the default",
+            );
+            None
+        }
         _ => {
             wrong_kind(key, takes, value, problems);
             None
@@ -101,7 +110,8 @@ impl FromValue for Bytes {
         };
         let bytes = number.parse::<u64>().ok().zip(scale).and_then(|(number, scale)| number.checked_mul(scale));
         if bytes.is_none() {
-            problems.note(&value.span(), format!("{key} takes {}, not {}", Self::TAKES, quoted(text)));
+            let cure = foreign::size(number, unit).unwrap_or_default();
+            problems.note_with_cure(&value.span(), format!("{key} takes {}, not {}", Self::TAKES, quoted(text)), cure);
         }
         bytes.map(Self)
     }
@@ -169,6 +179,22 @@ fn thousandths(text: &str) -> Option<u32> {
     }
     let whole = whole.strip_prefix('+').unwrap_or(whole).parse::<u32>().ok()?;
     format!("{fraction:0<3}").parse::<u32>().ok()?.checked_add(whole.checked_mul(1000)?)
+}
+
+/// Notes true or false where one of some words is wanted. Of words that begin with "off", false
+/// means that one and true the last, which is the most.
+pub(crate) fn note_truth(
+    key: &str,
+    takes: &str,
+    truth: bool,
+    words: &[&str],
+    span: &crate::problem::Span,
+    problems: &mut Problems,
+) {
+    let meant = if truth { words.last() } else { words.first() };
+    let meant = meant.filter(|_| words.first() == Some(&"off"));
+    let cure = meant.map(|word| format!("write {key} = \"{word}\"")).unwrap_or_default();
+    problems.note_with_cure(span, format!("{key} takes {takes}, this is true or false"), cure);
 }
 
 /// Reads a string value, or notes that it is none.
@@ -258,11 +284,15 @@ macro_rules! words {
             const TAKES: &'static str = $takes;
 
             fn read(key: &str, value: &toml::Spanned<toml::de::DeValue<'_>>, problems: &mut $crate::problem::Problems) -> Option<Self> {
+                if let toml::de::DeValue::Boolean(truth) = value.get_ref() {
+                    $crate::value::note_truth(key, Self::TAKES, *truth, &[$($word),+], &value.span(), problems);
+                    return None;
+                }
                 let word = $crate::value::text(key, Self::TAKES, value, problems)?;
                 match word {
                     $( $word => Some(Self::$variant), )+
                     _ => {
-                        let cure = $crate::nearest::nearest(word, [$($word),+]);
+                        let cure = fosse_nearest::nearest(word, [$($word),+]);
                         let cure = cure.map(|near| format!("did you mean \"{near}\"?")).unwrap_or_default();
                         let what = format!("{key} takes {}, not {}", Self::TAKES, $crate::section::quoted(word));
                         problems.note_with_cure(&value.span(), what, cure);

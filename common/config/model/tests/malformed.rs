@@ -15,6 +15,55 @@ servers = ["unix:/run/app.sock"]
 /// [[backend]]), or with a first line "only" the whole file; and the lines of the report.
 #[rustfmt::skip]
 const CASES: &[(&str, &[&str])] = &[
+    (r#"[[site]]
+host = "b.org"
+backend = "app"
+waf = true
+body_bytes_max = "64k"
+[[site.route]]
+path = "/api"
+backend = "app"
+[[site]]
+hosts = ["_"]
+backend = "app"
+waf = false
+body_bytes_max = "10MB"
+redirect = "https"
+[[backend]]
+name = "b"
+servers = [3000]
+tls = true
+[[backend]]
+name = "c"
+address = "127.0.0.1:1"
+[[listen]]
+address = 80"#, &[
+        "fosse.toml:10:1: [[site]] has no hosts; add hosts = [\"NAME\"], or default = true",
+        "fosse.toml:11:1: unknown key \"host\" in [[site]]; did you mean hosts?",
+        "fosse.toml:13:7: waf takes \"off\", \"detect\" or \"block\", this is true or false; write waf = \"block\"",
+        "fosse.toml:14:18: body_bytes_max takes a number of bytes, or a text such as \"64 KiB\" (KiB, MiB, GiB), not \"64k\"; write \"64 KiB\"",
+        "fosse.toml:15:1: [[site.route]] needs prefix; it takes the beginning of a path, such as \"/\" or \"/api\"",
+        "fosse.toml:16:1: unknown key \"path\" in [[site.route]]; did you mean prefix?",
+        "fosse.toml:19:10: hosts: \"_\" is not a host name; write default = true for the site of all other hosts",
+        "fosse.toml:21:7: waf takes \"off\", \"detect\" or \"block\", this is true or false; write waf = \"off\"",
+        "fosse.toml:22:18: body_bytes_max takes a number of bytes, or a text such as \"64 KiB\" (KiB, MiB, GiB), not \"10MB\"; write \"10 MiB\"",
+        "fosse.toml:23:1: unknown key \"redirect\" in [[site]]; not in this version; the application, or a proxy in front, has to do it",
+        "fosse.toml:26:12: servers takes an address such as \"unix:/run/app.sock\" or \"127.0.0.1:3000\", this is a number; write \"127.0.0.1:3000\"",
+        "fosse.toml:27:1: unknown key \"tls\" in [[backend]]; TLS is not in this version; put a proxy that has it in front, and name it in trusted",
+        "fosse.toml:28:1: [[backend]] needs servers; it takes an address such as \"unix:/run/app.sock\" or \"127.0.0.1:3000\"",
+        "fosse.toml:30:1: unknown key \"address\" in [[backend]]; did you mean servers?",
+        "fosse.toml:32:11: address takes an address such as \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/x.sock\", this is a number; write \"0.0.0.0:80\" for all addresses, \"127.0.0.1:80\" for this machine only",
+    ]),
+    (r#"only
+lanes = "auto"
+[tls]
+certificate = "x""#, &[
+        "fosse.toml:1:1: there is no [[backend]]; add one",
+        "fosse.toml:1:1: there is no [[listen]]; add one",
+        "fosse.toml:1:1: there is no [[site]]; add one",
+        "fosse.toml:1:9: lanes takes a whole number, not \"auto\"; leave it out for the default",
+        "fosse.toml:2:2: unknown key \"tls\" in the top of the file (before the first table); TLS is not in this version; put a proxy that has it in front, and name it in trusted",
+    ]),
     (r#"lanes = 2"#, &[
         "fosse.toml:10:1: unknown key \"lanes\" in [[backend]]; it belongs in the top of the file (before the first table)",
     ]),
@@ -146,7 +195,7 @@ address = "[fe80::1%eth0]:80""#, &[
     ]),
     (r#"[[listen]]
 address = 8080"#, &[
-        "fosse.toml:11:11: address takes an address such as \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/x.sock\", this is a number",
+        "fosse.toml:11:11: address takes an address such as \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/x.sock\", this is a number; write \"0.0.0.0:8080\" for all addresses, \"127.0.0.1:8080\" for this machine only",
     ]),
     (r#"[[listen]]
 address = "/run/fosse.sock""#, &[
@@ -376,7 +425,7 @@ hosts = ["a.org"]
 backend = "app"
 body_bytes_max = "1 GB"
 rules = ["crs/*/x.conf", "../x.conf", ""]"#, &[
-        "fosse.toml:13:18: body_bytes_max takes a number of bytes, or a text such as \"64 KiB\" (KiB, MiB, GiB), not \"1 GB\"",
+        "fosse.toml:13:18: body_bytes_max takes a number of bytes, or a text such as \"64 KiB\" (KiB, MiB, GiB), not \"1 GB\"; write \"1 GiB\"",
         "fosse.toml:14:10: rules: \"crs/*/x.conf\" has a star before the last part; write one line per directory",
         "fosse.toml:14:26: rules: \"../x.conf\" holds an empty, \".\" or \"..\" part; write the plain path",
         "fosse.toml:14:39: rules: \"\" is not the path of a file",
@@ -464,7 +513,7 @@ proxy_protocol = true"#, &[
         "fosse.toml:14:11: balance takes \"round-robin\" or \"least-connections\", not \"random\"",
         "fosse.toml:15:25: upgrade: \"h2c\" would carry requests past every check and is never served; remove it",
         "fosse.toml:15:32: upgrade: \"a b\" is not a protocol",
-        "fosse.toml:16:18: proxy_protocol takes \"off\", \"v1\" or \"v2\", this is true or false",
+        "fosse.toml:16:18: proxy_protocol takes \"off\", \"v1\" or \"v2\", this is true or false; write proxy_protocol = \"v2\"",
     ]),
     (r#"[[backend]]
 name = "two"

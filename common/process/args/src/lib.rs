@@ -1,110 +1,110 @@
 //! fosse-args: command lines as the programs of the suite read them: long options, `--name value`
-//! or `--name=value`, words in between, nothing left over.
+//! or `--name=value`, words in between, `--` before words that begin with a dash.
+//!
+//! A program has one table, its [`Usage`]; by it everything is read before anything is done, so
+//! that no word is passed over in silence. `--help` and `--version` need no row.
 
 #![forbid(unsafe_code)]
 
-use std::{ffi::OsString, str::FromStr};
+mod help;
+mod read;
+mod table;
 
-/// The words after the program's name, taken one by one. A word that is left at [`Args::end`] is an
-/// error.
+use std::{collections::BTreeMap, ffi::OsString, io::Write as _, str::FromStr};
+
+pub use help::help;
+pub use read::{Request, read};
+pub use table::{Flag, HELP, NO_SANDBOX, Positional, SANDBOX_STRICT, SANDBOX_TRAP, Takes, Usage, VERSION};
+
+/// The options and words of a command line, all of them known to its table.
 #[derive(Clone, Debug)]
 pub struct Args {
-    program: &'static str,
-    usage: &'static str,
-    words: Vec<String>,
+    usage: &'static Usage,
+    path: String,
+    values: BTreeMap<&'static str, Vec<String>>,
+    positional: Vec<String>,
 }
 
 impl Args {
-    /// Reads the command line of this process. A word that is not UTF-8 ends the program with its
-    /// usage.
+    /// Reads the command line of this process. Ends the program with exit status 0 where help or
+    /// the version is asked for, and with 100 where a word is wrong.
     #[must_use]
-    pub fn of_process(program: &'static str, usage: &'static str) -> Self {
-        let words = std::env::args_os().skip(1).map(OsString::into_string).collect::<Result<_, _>>();
-        match words {
-            Ok(words) => Self { program, usage, words },
-            Err(word) => fosse_die::usage(program, &format!("not UTF-8: {}", word.display())),
+    pub fn of_process(usage: &'static Usage) -> Self {
+        let words = std::env::args_os().skip(1).map(OsString::into_string).collect::<Result<Vec<_>, _>>();
+        let words = words.map_err(|word| format!("not UTF-8: {}", fosse_die::Escaped(word.as_encoded_bytes())));
+        match words.and_then(|words| read(usage, &words)) {
+            Ok(Request::Run(args)) => args,
+            Ok(Request::Show(text)) => {
+                // A reader that has seen enough (head, less) is no error.
+                let mut out = std::io::stdout().lock();
+                let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+                std::process::exit(0)
+            }
+            Err(why) => fosse_die::usage(usage.name, &why),
         }
     }
 
-    /// Takes given words, for tests and for sub-commands.
+    /// Returns the name of the command: of the program, where it has none.
     #[must_use]
-    pub const fn of(program: &'static str, usage: &'static str, words: Vec<String>) -> Self {
-        Self { program, usage, words }
+    pub const fn command(&self) -> &'static str {
+        self.usage.name
     }
 
-    /// Ends the program with a line that says what is wrong, then the usage. Exit status 100.
+    /// Returns the word before the command: the program, or the command that groups others.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        self.path.rsplit(' ').nth(1).unwrap_or_default()
+    }
+
+    /// Ends the program with a line that says what is wrong and where more is shown. Exit status
+    /// 100.
     pub fn refuse(&self, wrong: impl std::fmt::Display) -> ! {
-        fosse_die::usage(self.program, &format!("{wrong}; usage: {}", self.usage))
+        let program = self.path.split(' ').next().unwrap_or_default();
+        fosse_die::usage(program, &format!("{wrong}; {} --help shows more", self.path))
     }
 
-    /// Takes `--name`. Returns whether it was there.
-    pub fn flag(&mut self, name: &str) -> bool {
-        let found = self.words.iter().position(|w| w == name);
-        found.inspect(|at| drop(self.words.remove(*at))).is_some()
+    /// Returns whether the command has an option of that name.
+    #[must_use]
+    pub fn takes(&self, name: &str) -> bool {
+        self.usage.flag(name).is_some()
     }
 
-    /// Takes `--name VALUE` or `--name=VALUE`; given twice it is refused.
-    pub fn value(&mut self, name: &str) -> Option<String> {
-        let value = self.one(name)?;
-        if self.one(name).is_some() {
-            self.refuse(format_args!("{name} given twice"));
-        }
-        Some(value)
+    /// Returns whether an option is given.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        !self.values(name).is_empty()
     }
 
-    /// Takes every `--name VALUE`, in order.
-    pub fn values(&mut self, name: &str) -> Vec<String> {
-        std::iter::from_fn(|| self.one(name)).collect()
+    /// Returns the value of an option.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.values(name).first().map(String::as_str)
     }
 
-    /// Takes `--name VALUE` as a number, an address, or whatever else reads itself from text.
-    pub fn parsed<T: FromStr>(&mut self, name: &str, what: &str) -> Option<T> {
+    /// Returns the values of an option, in order.
+    #[must_use]
+    pub fn values(&self, name: &str) -> &[String] {
+        debug_assert!(self.takes(name), "{name} is no row of {}", self.path);
+        self.values.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns the value of an option as a number, an address, or whatever else reads itself from
+    /// text.
+    #[must_use]
+    pub fn parsed<T: FromStr>(&self, name: &str, what: &str) -> Option<T> {
         let text = self.value(name)?;
         Some(text.parse().unwrap_or_else(|_| self.refuse(format_args!("{name}: '{text}' is not {what}"))))
     }
 
-    /// Takes the next word that is not an option.
-    pub fn word(&mut self) -> Option<String> {
-        let at = self.words.iter().position(|w| !w.starts_with("--"))?;
-        Some(self.words.remove(at))
+    /// Returns a word that is not an option, by its number from 0.
+    #[must_use]
+    pub fn positional(&self, at: usize) -> Option<&str> {
+        self.positional.get(at).map(String::as_str)
     }
 
-    /// Ends the reading: a word that is left is refused.
-    pub fn end(&self) {
-        if let Some(word) = self.words.first() {
-            self.refuse(format_args!("unknown word '{word}'"));
-        }
-    }
-
-    fn one(&mut self, name: &str) -> Option<String> {
-        let is = |w: &String| w == name || w.strip_prefix(name).is_some_and(|rest| rest.starts_with('='));
-        let at = self.words.iter().position(is)?;
-        let word = self.words.remove(at);
-        if let Some((_, value)) = word.split_once('=') {
-            return Some(value.to_owned());
-        }
-        if at >= self.words.len() {
-            self.refuse(format_args!("{name} needs a value"));
-        }
-        Some(self.words.remove(at))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn args(words: &[&str]) -> Args {
-        Args::of("test", "test", words.iter().map(|w| (*w).to_owned()).collect())
-    }
-
-    #[test]
-    fn options_are_taken_in_both_spellings_and_words_stay() {
-        let mut a = args(&["--a=1", "word", "--b", "2", "--c", "--b=3"]);
-        assert_eq!(a.parsed::<u8>("--a", "a number"), Some(1));
-        assert!(a.flag("--c") && !a.flag("--c"));
-        assert_eq!(a.values("--b"), ["2", "3"]);
-        assert_eq!(a.word().as_deref(), Some("word"));
-        a.end();
+    /// Returns the words that are not options, from a number on.
+    #[must_use]
+    pub fn rest(&self, at: usize) -> &[String] {
+        self.positional.get(at..).unwrap_or_default()
     }
 }

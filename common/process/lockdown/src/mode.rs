@@ -63,6 +63,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_strictest_option_counts() {
+        let of = |given: &[&str]| Mode::from_options(|option| given.contains(&option));
+        assert_eq!(of(&["--no-sandbox"]), Mode::Off);
+        assert_eq!(of(&["--no-sandbox", "--sandbox-trap"]), Mode::Trap);
+        assert_eq!(of(&["--no-sandbox", "--sandbox-trap", "--sandbox-strict"]), Mode::Strict);
+    }
+
+    #[test]
     fn a_misspelt_word_does_not_loosen() {
         for word in ["Off", "of", "none", "0", "no"] {
             assert_eq!(Mode::from_word(OsStr::new(word)), Mode::Strict);

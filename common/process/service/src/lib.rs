@@ -9,10 +9,10 @@
 //! use fosse_eventloop::Event;
 //! use fosse_inherit::{Expected, MESSAGES};
 //! use fosse_lockdown::Policy;
-//! use fosse_service::{ExitReason, Order, Process, Service, Spec};
+//! use fosse_service::{ExitReason, Order, Process, Service, Spec, Usage};
 //!
 //! const SPEC: Spec = Spec {
-//!     usage: "fosse-idle (fosse-start runs it)",
+//!     usage: &Usage::of_stage("fosse-idle", "does nothing"),
 //!     policy: &Policy { program: "fosse-idle", ..Policy::NOTHING },
 //!     descriptors: &[Expected::required(7, MESSAGES, "start")],
 //!     lingers: false,
@@ -47,8 +47,8 @@
 //! # use fosse_service::{ExitReason, Given, Process, Service, Spec, Startup};
 //! # type New<S> = fn(&Process, Given, OwnedFd, Vec<String>) -> Result<S, ExitReason>;
 //! # fn program<S: Service>(spec: &'static Spec, new: New<S>) {
-//! let mut startup = Startup::of_process(spec);
-//! let rules = startup.args.values("--rules"); // options of its own
+//! let startup = Startup::of_process(spec);
+//! let rules = startup.args.values("--rules").to_vec(); // options of its own
 //! let mut inherited = startup.inherit();
 //! // What has to be looked at before the lock; sealed, it is read only after it.
 //! let input = Sealed::new(inherited.descriptors.required(0));
@@ -67,6 +67,7 @@ mod start;
 mod startup;
 
 pub use exit::ExitReason;
+pub use fosse_args::Usage;
 pub use process::{Given, Process};
 pub use service::Service;
 pub use start::Order;

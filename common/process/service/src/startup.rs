@@ -2,7 +2,7 @@
 
 use std::{os::fd::BorrowedFd, rc::Rc};
 
-use fosse_args::Args;
+use fosse_args::{Args, Usage};
 use fosse_counters::Counters;
 use fosse_die::temporary;
 use fosse_eventloop::EventLoop;
@@ -14,8 +14,8 @@ use crate::{COUNTERS_FD, Given, Process, START_FD, start::Start};
 /// A program as data.
 #[derive(Debug)]
 pub struct Spec {
-    /// Usage line, without the word "usage".
-    pub usage: &'static str,
+    /// The command line; it has the options of the sandbox.
+    pub usage: &'static Usage,
     /// The rights of the program after the lock; the policy's name is the program's.
     pub policy: &'static Policy,
     /// Every descriptor the program inherits: the configuration is 5, the counter page 6, start 7.
@@ -27,7 +27,7 @@ pub struct Spec {
 /// A program that has read the options common to all.
 #[derive(Debug)]
 pub struct Startup {
-    /// The other words of the command line.
+    /// The command line.
     pub args: Args,
     spec: &'static Spec,
     descriptors: &'static [Expected],
@@ -35,13 +35,14 @@ pub struct Startup {
 }
 
 impl Startup {
-    /// Sets the panic hook and takes `--sandbox-strict`, `--sandbox-trap` and `--no-sandbox` from
-    /// the command line; without any, FOSSE_SANDBOX decides.
+    /// Sets the panic hook and reads the command line: of `--sandbox-strict`, `--sandbox-trap` and
+    /// `--no-sandbox` the strictest counts; without any, FOSSE_SANDBOX decides. Ends the program
+    /// where a word is wrong, or help is asked for.
     #[must_use]
     pub fn of_process(spec: &'static Spec) -> Self {
         fosse_sys::panic::panic_hook(spec.policy.program);
-        let mut args = Args::of_process(spec.policy.program, spec.usage);
-        let mode = mode(&mut args);
+        let args = Args::of_process(spec.usage);
+        let mode = Mode::from_options(|option| args.has(option));
         Self { args, spec, descriptors: spec.descriptors, mode }
     }
 
@@ -59,10 +60,9 @@ impl Startup {
     }
 
     /// Takes over the descriptors of the table and makes what the lock forbids to make. Ends the
-    /// program with exit status 100 where a word is left, or a descriptor is missing or wrong.
+    /// program with exit status 100 where a descriptor is missing or wrong.
     #[must_use]
     pub fn inherit(self) -> Inherited {
-        self.args.end();
         let program = self.spec.policy.program;
         let mut descriptors = inherit(program, self.descriptors);
         let event_loop =
@@ -112,33 +112,5 @@ impl Inherited {
         let program = spec.policy.program;
         let locked = enter_with(spec.policy, mode, readable);
         (Process { event_loop, counters, program, start }, Given { program, descriptors, locked })
-    }
-}
-
-/// The strictest mode that an option asks for, else that of the environment.
-fn mode(args: &mut Args) -> Mode {
-    let mut asked = [Mode::Strict, Mode::Trap, Mode::Off].map(|mode| {
-        let given = mode.option().is_some_and(|option| args.flag(option));
-        given.then_some(mode)
-    });
-    asked.iter_mut().find_map(Option::take).unwrap_or_else(Mode::from_environment)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mode_of(words: &[&str]) -> Mode {
-        let mut args = Args::of("test", "test", words.iter().map(|word| (*word).to_owned()).collect());
-        let mode = mode(&mut args);
-        args.end();
-        mode
-    }
-
-    #[test]
-    fn the_strictest_option_counts_and_none_is_left() {
-        assert_eq!(mode_of(&["--no-sandbox"]), Mode::Off);
-        assert_eq!(mode_of(&["--no-sandbox", "--sandbox-trap"]), Mode::Trap);
-        assert_eq!(mode_of(&["--no-sandbox", "--sandbox-trap", "--sandbox-strict"]), Mode::Strict);
     }
 }

@@ -1,10 +1,10 @@
 //! Sites: every host once, every path with a backend that exists.
 
+use fosse_nearest::nearest;
 use std::collections::BTreeMap;
 
 use crate::model::{Backend, OverLimit, Site, Waf};
 use crate::names::{HostPattern, Name};
-use crate::nearest::nearest;
 use crate::problem::{Problems, Span};
 use crate::section::At;
 

@@ -1,11 +1,11 @@
 //! The fields of the access log.
 
+use fosse_nearest::nearest;
 use fosse_settings as blobs;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::{checked, wrong};
-use crate::nearest::nearest;
 use crate::problem::Problems;
 use crate::section::{FromValue, quoted};
 

@@ -45,7 +45,7 @@ impl FromValue for HostPattern {
 
 fn host_pattern(written: &str) -> Result<HostPattern, Wrong> {
     let shown = quoted(written);
-    if written == "*" {
+    if matches!(written, "*" | "_") {
         return wrong(format!("{shown} is not a host name"), "write default = true for the site of all other hosts");
     }
     if let Some(address) = host_address(written) {

@@ -1,4 +1,7 @@
-//! The known word nearest to a mistyped one.
+//! fosse-nearest: the known word nearest to a mistyped one, for keys of a configuration and words
+//! of a command line.
+
+#![forbid(unsafe_code)]
 
 /// Longest word compared: a suggestion for anything longer would be noise, and the cost is
 /// quadratic.
@@ -7,10 +10,8 @@ const WORD_BYTES_MAX: usize = 64;
 /// Returns the candidate at the smallest edit distance (insert, delete, replace, swap of adjacent
 /// letters), if it is near enough to be meant: one slip per three letters, or a word that only
 /// lacks its end ("idle" for "idle_seconds").
-pub(crate) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str, IntoIter: Clone>,
-) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str, IntoIter: Clone>) -> Option<&'a str> {
     if word.len() > WORD_BYTES_MAX {
         return None;
     }

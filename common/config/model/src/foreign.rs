@@ -1,0 +1,50 @@
+//! Keys of other programs, and those of what is not there yet, each with what is written here in
+//! its place.
+
+/// Cure for everything about TLS.
+const TLS: &str = "TLS is not in this version; put a proxy that has it in front, and name it in trusted";
+/// Cure for redirects, responses and rewritten requests.
+const NOT_YET: &str = "not in this version; the application, or a proxy in front, has to do it";
+
+/// Keys that stand for one of this table: the title of the table, the words, the key.
+const MEANT: &[(&str, &[&str], &str)] = &[
+    ("[[listen]]", &["bind", "port", "addr", "listen", "socket"], "address"),
+    ("[[site]]", &["host", "server_name", "server_names", "domain", "domains", "name", "names"], "hosts"),
+    ("[[site]]", &["proxy_pass", "upstream", "server", "servers", "use_backend", "default_backend"], "backend"),
+    ("[[site]]", &["location", "locations", "path", "paths"], "route"),
+    ("[[site]]", &["client_max_body_size", "max_body_size", "body_max"], "body_bytes_max"),
+    ("[[site.route]]", &["path", "location", "match", "paths"], "prefix"),
+    ("[[site.route]]", &["proxy_pass", "upstream", "server", "servers"], "backend"),
+    ("[[backend]]", &["address", "addresses", "url", "upstream", "proxy_pass", "host"], "servers"),
+];
+
+/// Keys of what is not there, wherever they are written.
+const MISSING: &[(&[&str], &str)] = &[
+    (&["tls", "ssl", "https", "acme", "certificate", "certificates", "cert", "key"], TLS),
+    (&["tls_cert", "tls_key", "ssl_certificate", "ssl_certificate_key", "crt", "alpn", "http2", "h2"], TLS),
+    (&["redirect", "redirects", "rewrite", "respond", "return", "root", "headers"], NOT_YET),
+    (&["rate_limit", "rate_limits", "limit_req", "challenge", "cache", "compression", "gzip"], NOT_YET),
+];
+
+/// Returns the cure for a key that another program has in this place.
+pub(crate) fn cure(title: &str, written: &str) -> Option<String> {
+    let meant = MEANT.iter().find(|(table, words, _)| *table == title && words.contains(&written));
+    let missing = || MISSING.iter().find(|(words, _)| words.contains(&written)).map(|(_, cure)| (*cure).to_owned());
+    meant.map(|(.., key)| format!("did you mean {key}?")).or_else(missing)
+}
+
+/// Returns the cure for a size in the units of other programs: "64k", "10MB".
+pub(crate) fn size(number: &str, unit: &str) -> Option<String> {
+    let number: u64 = number.parse().ok()?;
+    if matches!(unit.trim(), "KiB" | "MiB" | "GiB") {
+        return None;
+    }
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "" => return Some(format!("write the bare number, {number}, for bytes")),
+        "k" | "kb" | "kib" => "KiB",
+        "m" | "mb" | "mib" => "MiB",
+        "g" | "gb" | "gib" => "GiB",
+        _ => return None,
+    };
+    Some(format!("write \"{number} {unit}\""))
+}
