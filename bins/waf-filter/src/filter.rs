@@ -62,6 +62,11 @@ impl Filter {
         self.context.queue.len() > 0
     }
 
+    /// Tells whether a request was denied.
+    pub(crate) fn has_denied(&self) -> bool {
+        self.counters.get(count::DENIED) > 0
+    }
+
     /// Takes a frame from parse.
     ///
     /// # Errors

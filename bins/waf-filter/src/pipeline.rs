@@ -6,6 +6,9 @@ use fosse_stage::{Gone, Input, Output};
 
 use crate::{PROGRAM, filter::Filter, outputs::with_outputs};
 
+/// Exit status where a request was denied, for scripts.
+const EXIT_DENIED: i32 = 1;
+
 /// Filters frames from one pipe to another.
 pub(crate) fn run(mut filter: Filter, mut input: Input, mut output: Output) -> ! {
     let end = loop {
@@ -14,7 +17,7 @@ pub(crate) fn run(mut filter: Filter, mut input: Input, mut output: Output) -> !
         }
     };
     match (end, output.flush_waiting()) {
-        (Gone::End, Ok(())) => std::process::exit(0),
+        (Gone::End, Ok(())) => std::process::exit(if filter.has_denied() { EXIT_DENIED } else { 0 }),
         (gone, _) => temporary(PROGRAM, format_args!("frames: {gone}")),
     }
 }
