@@ -1,5 +1,6 @@
 # make                build every program (release)
-# make install        programs, fosse, manual pages, completions, units, below $(DESTDIR)
+# make install        programs, fosse, manual pages, completions, units, below $(DESTDIR); needs no cargo, so: sudo make install
+# make uninstall      removes what make install has put there, and nothing else
 # make demo           run the edge in front of a sample site on 127.0.0.1:8080
 # make demo-check     the same on a free port, asked by itself
 # make check          every test that fits in 40 minutes: the one test command
@@ -22,9 +23,13 @@ MANUALS = $(wildcard man/*.[1-8])
 
 all:
 	$(CARGO) build --release --locked --bins $(PROGRAMS:%=-p %)
+	@install -d target && tests/programs.sh release > target/programs
 
 install:
-	tests/install.sh "$(DESTDIR)" "$(PREFIX)" "$(LIBEXEC)"
+	@packaging/install.sh install "$(DESTDIR)" "$(PREFIX)" "$(LIBEXEC)"
+
+uninstall:
+	@packaging/install.sh uninstall "$(DESTDIR)" "$(PREFIX)" "$(LIBEXEC)"
 
 demo: all
 	tests/demo/demo.sh "$$(tests/programs.sh release)"
@@ -66,4 +71,4 @@ fuzz:
 	fuzz/fuzz.sh --seconds $(FUZZ_SECONDS)
 	fuzz/slowest.sh --seconds $(FUZZ_SECONDS) /usr/share/modsecurity-crs
 
-.PHONY: all install demo demo-check check check-all check-kernels check-systemd bench bench-waf parity soak fuzz
+.PHONY: all install uninstall demo demo-check check check-all check-kernels check-systemd bench bench-waf parity soak fuzz

@@ -52,7 +52,7 @@ guest boot
 trap finish EXIT
 root=$(guest root)
 
-FOSSE_PROGRAMS=$programs "$top/tests/install.sh" "$root" /usr /usr/libexec/fosse
+FOSSE_PROGRAMS=$programs "$top/packaging/install.sh" install "$root" /usr /usr/libexec/fosse
 mkdir -p "$root/etc/fosse/rules" "$root/etc/fosse/lists" "$root/srv/site"
 echo hello > "$root/srv/site/index.html"
 echo 'SecRule ARGS:word "@streq bezoar" "id:1,phase:1,deny,status:403,log"' > "$root/etc/fosse/rules/own.conf"

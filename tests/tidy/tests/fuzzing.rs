@@ -71,7 +71,8 @@ fn make_builds_programs_alone() {
         make.env_remove(inherited);
     }
     let out = make.args(["--dry-run", "--no-print-directory", "all"]).current_dir(top()).output().expect("make runs");
-    let line = String::from_utf8_lossy(&out.stdout).into_owned();
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    let line = text.lines().next().unwrap_or_default();
     let named: Vec<&str> = line.split(" -p ").skip(1).map(str::trim).collect();
     let programs =
         directories("bins").into_iter().map(|name| if name == "fosse" { name } else { format!("fosse-{name}") });

@@ -12,16 +12,111 @@ fn run(program: &Path, words: &[&str]) -> Output {
     Command::new(program).args(words).env_remove("FOSSE_PROGRAMS").output().unwrap()
 }
 
+/// Places of the tree that an installation reads.
+const READ: &[&str] = &["Makefile", "bins", "docs", "man", "packaging", "svc"];
+
+/// The file of the configuration, which is the administrator's.
+const CONFIGURATION: &str = "etc/fosse/fosse.toml";
+
+/// A copy of the tree, built by make as a user with cargo does it; only the compiler is left out.
+fn built() -> Dir {
+    let tree = Dir::new();
+    let release = tree.join("built by make/release");
+    fs::create_dir_all(&release).unwrap();
+    for name in READ {
+        assert!(Command::new("cp").arg("-r").arg(top().join(name)).arg(tree.path()).status().unwrap().success());
+    }
+    for page in fs::read_dir(top()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file()) {
+        fs::copy(&page, tree.join(&page.file_name().unwrap().to_string_lossy())).unwrap();
+    }
+    fs::create_dir(tree.join("tests")).unwrap();
+    fs::write(
+        tree.join("tests/programs.sh"),
+        "#!/bin/sh\necho \"$(cd \"$(dirname \"$0\")/..\" && pwd)/built by make/$1\"\n",
+    )
+    .unwrap();
+    assert!(Command::new("chmod").args(["755"]).arg(tree.join("tests/programs.sh")).status().unwrap().success());
+    for program in fs::read_dir(programs()).unwrap().map(|entry| entry.unwrap()) {
+        let name = program.file_name().to_string_lossy().into_owned();
+        if name == "fosse" || directories("bins").iter().any(|bin| name == format!("fosse-{bin}")) {
+            std::os::unix::fs::symlink(program.path(), release.join(name)).unwrap();
+        }
+    }
+    let made = make(&tree, &["CARGO=true"]).env("PATH", std::env::var_os("PATH").unwrap()).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    tree
+}
+
+/// make with what sudo leaves of the environment.
+fn make(tree: &Dir, words: &[&str]) -> Command {
+    let mut make = Command::new("make");
+    make.current_dir(tree.path()).args(words).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    make
+}
+
+/// Makes a target below a prefix and returns where that is.
+fn made(tree: &Dir, target: &str, dest: &Dir, prefix: &str) -> std::path::PathBuf {
+    let words = [target, &format!("DESTDIR={}", dest.path().display()), &format!("PREFIX={prefix}")];
+    let output = make(tree, &words).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    dest.join(prefix.trim_start_matches('/'))
+}
+
+/// Every file and directory below a directory.
+fn below(dir: &Dir) -> Vec<String> {
+    let found = Command::new("find").arg(dir.path()).output().unwrap();
+    let mut lines: Vec<String> = String::from_utf8_lossy(&found.stdout).lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn what_make_has_built_is_installed_without_cargo_and_removed_whole() {
+    let (tree, dest) = (built(), Dir::new());
+    // A machine has directories of its own, and other programs' files in them.
+    for place in ["usr/bin", "usr/share/man/man1", "etc"] {
+        fs::create_dir_all(dest.join(place)).unwrap();
+    }
+    fs::write(dest.join("usr/bin/fossegrim"), "not of fosse").unwrap();
+    let files = |dir: &Dir| below(dir).into_iter().filter(|path| !Path::new(path).is_dir()).collect::<Vec<_>>();
+    let before = files(&dest);
+    let prefix = made(&tree, "install", &dest, "/usr");
+    for page in ["README.md", "INSTALL.md", "SECURITY.md", "LICENSE-APACHE", "LICENSE-MIT", "fosse.toml"] {
+        assert!(prefix.join("share/doc/fosse").join(page).is_file(), "{page}");
+    }
+    let zsh = if Path::new("/etc/debian_version").exists() { "vendor-completions" } else { "site-functions" };
+    assert!(prefix.join("share/zsh").join(zsh).join("_fosse").is_file());
+    // A file that an earlier version had put goes with the next installation.
+    fs::write(prefix.join("libexec/fosse/fosse-quill"), "of before").unwrap();
+    let list = prefix.join("share/fosse/installed");
+    fs::write(&list, fs::read_to_string(&list).unwrap() + "/usr/libexec/fosse/fosse-quill\n").unwrap();
+    made(&tree, "install", &dest, "/usr");
+    assert!(!prefix.join("libexec/fosse/fosse-quill").exists());
+    made(&tree, "uninstall", &dest, "/usr");
+    assert_eq!(files(&dest), before);
+    for place in ["usr/libexec/fosse", "usr/share/fosse", "usr/share/doc/fosse", "etc/fosse"] {
+        assert!(!dest.join(place).exists(), "{place}");
+    }
+}
+
+#[test]
+fn the_configuration_is_made_once_and_stays_when_it_was_changed() {
+    let (tree, dest) = (built(), Dir::new());
+    let prefix = made(&tree, "install", &dest, "/opt/x");
+    let configuration = dest.join(CONFIGURATION);
+    let checked = run(&prefix.join("bin/fosse"), &["check", &configuration.to_string_lossy()]);
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    fs::write(&configuration, "# mine\n").unwrap();
+    made(&tree, "install", &dest, "/opt/x");
+    assert_eq!(fs::read_to_string(&configuration).unwrap(), "# mine\n");
+    made(&tree, "uninstall", &dest, "/opt/x");
+    assert_eq!(fs::read_to_string(&configuration).unwrap(), "# mine\n");
+}
+
 #[test]
 fn what_is_installed_finds_itself_below_any_prefix() {
-    let dir = Dir::new();
-    let dest = dir.path().to_string_lossy().into_owned();
-    let made = Command::new(top().join("tests/install.sh"))
-        .args([&dest, "/opt/x", "/opt/x/libexec/fosse"])
-        .env("FOSSE_PROGRAMS", programs())
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let (tree, dir) = (built(), Dir::new());
+    made(&tree, "install", &dir, "/opt/x");
     let prefix = dir.join("opt/x");
     for name in directories("bins").iter().filter(|name| *name != "fosse") {
         assert!(prefix.join(format!("libexec/fosse/fosse-{name}")).is_file(), "fosse-{name}");
