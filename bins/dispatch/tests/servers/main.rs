@@ -4,3 +4,4 @@
 mod app;
 mod failover;
 mod health;
+mod reuse;
