@@ -84,7 +84,7 @@ impl<'a> Lane<'a> {
         } else if stream.lease == Lease::Held {
             match clients.get_mut(stream.client_connection) {
                 Some(client) => lease::pump(stream, key, connection, client, terms, context),
-                None => client_lost(connection),
+                None => Outcome::of_lost_client(connection),
             }
         } else if event.readable() {
             response_body::read(stream, key, connection, pins, terms, context)
@@ -100,7 +100,7 @@ impl<'a> Lane<'a> {
         };
         match clients.get_mut(stream.client_connection) {
             Some(client) => lease::pump(stream, key, connection, client, terms, context),
-            None => client_lost(connection),
+            None => Outcome::of_lost_client(connection),
         }
     }
 
@@ -312,8 +312,9 @@ impl<'a> Lane<'a> {
         stream.response_ended = true;
         let trailers = if let At::Chunked(decoder) = &connection.at { Some(decoder.trailers()) } else { None };
         response::end(&mut self.context.shared.output.outbox, stream.id, stream.leased_bytes, trailers);
-        self.upstream.servers[connection.server].worked();
-        if connection.keep && clean && !connection.ended && stream.sent() {
+        let (server, reusable) = (connection.server, connection.keep && clean && !connection.ended && stream.sent());
+        self.upstream.worked(server, &self.context);
+        if reusable {
             return self.upstream.release(key, &self.context);
         }
         self.upstream.close(key, &self.context);
@@ -392,9 +393,4 @@ impl<'a> Lane<'a> {
             self.supplied(streams, event);
         }
     }
-}
-
-/// Ends an exchange whose client socket is gone, as parse has said that its connection is over.
-fn client_lost(connection: &Connection) -> Outcome {
-    if connection.is_tunnel() { Outcome::Complete { clean: false } } else { Outcome::ClientLost }
 }

@@ -115,6 +115,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[backend.health]", "passes_min", &[DISPATCH]),
     ("[backend.health]", "failures_max", &[DISPATCH]),
     ("[backend.health]", "rest_seconds", &[DISPATCH]),
+    ("[backend.health]", "slow_start_seconds", &[DISPATCH]),
 ];
 
 /// Keys that have another name where they are obeyed: the finding, as the test words it, and why.

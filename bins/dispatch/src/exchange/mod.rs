@@ -20,6 +20,7 @@ pub(crate) mod timeouts;
 use fosse_settings::{Backend, DispatchSite};
 
 use self::failure::Failure;
+use crate::upstream::connection::Connection;
 
 /// The work that a handler leaves to [`Lane`](crate::lane::Lane), which has all connections.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,6 +42,14 @@ pub(crate) enum Outcome {
     },
     /// The socket of the client is gone or broken.
     ClientLost,
+}
+
+impl Outcome {
+    /// Returns the outcome of an exchange whose client socket is gone, as parse has said that its
+    /// connection is over.
+    pub(crate) const fn of_lost_client(connection: &Connection) -> Self {
+        if connection.is_tunnel() { Self::Complete { clean: false } } else { Self::ClientLost }
+    }
 }
 
 /// The settings for an exchange that has a connection.

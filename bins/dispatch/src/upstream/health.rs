@@ -67,7 +67,7 @@ impl Checker {
         });
         if watched.is_none() {
             key.and_then(|key| self.0.remove(key));
-            ended(servers, at, false);
+            ended(servers, at, false, context.now_ms());
         }
     }
 
@@ -80,7 +80,7 @@ impl Checker {
         let Some(health) = &backend.health else { return context.state_error("check of a server without one") };
         if let Some(good) = read(connection, health, &mut context.shared.scratch) {
             self.close(key, context);
-            ended(servers, at, good);
+            ended(servers, at, good, context.now_ms());
         }
     }
 
@@ -90,7 +90,7 @@ impl Checker {
         let overdue = self.0.iter().filter(|(_, check)| check.deadline_ms <= now_ms);
         for (key, at) in overdue.map(|(key, check)| (key, check.server)).collect::<Vec<_>>() {
             self.close(key, context);
-            ended(servers, at, false);
+            ended(servers, at, false, context.now_ms());
         }
     }
 
@@ -102,10 +102,14 @@ impl Checker {
 }
 
 /// Counts the end of a check, and says so where it changes the server's state.
-pub(super) fn ended(servers: &mut Servers, at: usize, good: bool) {
+pub(super) fn ended(servers: &mut Servers, at: usize, good: bool, now_ms: u64) {
     let (server, backend) = servers.with_backend(at);
     let Some(health) = &backend.health else { return };
+    if good {
+        server.checked(backend, now_ms);
+    }
     if server.checks.ended(health, backend, good) {
+        server.start_slowly(backend, now_ms);
         let state = if server.checks.unhealthy { "down" } else { "up" };
         info(PROGRAM, format_args!("event=health server={} state={state}", server.name));
     }

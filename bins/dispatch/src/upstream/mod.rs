@@ -104,7 +104,8 @@ impl Upstream {
     }
 
     fn request_of(&mut self, at: usize, id: StreamId, context: &Context<'_>) -> Supply {
-        let server = &mut self.servers[at];
+        let (server, backend) = self.servers.with_backend(at);
+        server.given(backend, context.now_ms());
         while let Some(key) = server.idle.pop() {
             context.counters.sub(count::BACKEND_IDLE, 1);
             let Some(connection) = self.connections.get_mut(key) else {
@@ -196,7 +197,7 @@ impl Upstream {
     fn check_replied(&mut self, at: usize, result: Result<OwnedFd, Failure>, context: &Context<'_>) {
         match result {
             Ok(fd) => self.checker.connected(at, fd, &mut self.servers, context),
-            Err(_) => health::ended(&mut self.servers, at, false),
+            Err(_) => health::ended(&mut self.servers, at, false, context.now_ms()),
         }
     }
 
@@ -299,6 +300,12 @@ impl Upstream {
     pub(crate) fn failed(&mut self, server: usize, context: &Context<'_>) -> bool {
         let (server, backend) = self.servers.with_backend(server);
         server.failed(backend, context.now_ms())
+    }
+
+    /// Counts a response that came to its end.
+    pub(crate) fn worked(&mut self, server: usize, context: &Context<'_>) {
+        let (server, backend) = self.servers.with_backend(server);
+        server.worked(backend, context.now_ms());
     }
 
     /// Makes room for a connection to a server that has as many as it may: the pinned one that has

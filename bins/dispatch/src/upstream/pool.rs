@@ -37,8 +37,15 @@ pub(crate) struct Server {
     pub(crate) busy: u32,
     /// Failures of requests in a row.
     pub(crate) fails: u32,
-    /// Time until which it is out after failures of requests, in milliseconds; 0 for up.
+    /// Time until which it is out after failures of requests, in milliseconds; 0 for up. Once that
+    /// time is over one request goes first.
     pub(crate) down_until_ms: u64,
+    /// Time until which that request may be under way.
+    pub(super) probe_until_ms: u64,
+    /// Time until which its share of requests grows, after it was out; 0 for a whole share.
+    pub(super) slow_until_ms: u64,
+    /// Thousandths of a request that its share has come to since the last one.
+    pub(super) credit: u64,
     /// Its active checks. Requests count for nothing there, and checks for nothing above.
     pub(crate) checks: Checks,
 }
@@ -46,7 +53,15 @@ pub(crate) struct Server {
 impl Server {
     /// Returns whether it may be given requests.
     pub(crate) const fn is_up(&self, now_ms: u64) -> bool {
-        !self.checks.unhealthy && self.down_until_ms <= now_ms
+        !self.checks.unhealthy && self.down_until_ms <= now_ms && self.probe_until_ms <= now_ms
+    }
+
+    /// Notes that it is given a request. Where its time out has just passed that is the one that
+    /// goes first; the others wait for what becomes of it, but not for ever.
+    pub(super) const fn given(&mut self, backend: &Backend, now_ms: u64) {
+        if self.down_until_ms != 0 {
+            self.probe_until_ms = after(after(now_ms, backend.connect_seconds), backend.first_byte_seconds);
+        }
     }
 
     /// Counts a request or a connect that failed. Returns true where this takes the server out.
@@ -56,14 +71,56 @@ impl Server {
         let out = self.fails >= backend.failures_max.max(1) && self.down_until_ms <= now_ms;
         if out {
             self.down_until_ms = after(now_ms, backend.rest_seconds);
+            self.probe_until_ms = 0;
         }
         out
     }
 
     /// Counts a request that went well.
-    pub(crate) const fn worked(&mut self) {
+    pub(crate) const fn worked(&mut self, backend: &Backend, now_ms: u64) {
         self.fails = 0;
-        self.down_until_ms = 0;
+        if self.down_until_ms != 0 {
+            self.down_until_ms = 0;
+            self.probe_until_ms = 0;
+            self.start_slowly(backend, now_ms);
+        }
+    }
+
+    /// Counts a good check: where its time out has passed it is as good as a request.
+    pub(super) const fn checked(&mut self, backend: &Backend, now_ms: u64) {
+        if self.down_until_ms != 0 && self.down_until_ms <= now_ms {
+            self.worked(backend, now_ms);
+        }
+    }
+
+    /// Begins with a small share of the requests.
+    pub(super) const fn start_slowly(&mut self, backend: &Backend, now_ms: u64) {
+        self.slow_until_ms = after(now_ms, backend.slow_start_seconds);
+        self.credit = 0;
+    }
+
+    /// Returns the thousandths of a whole share that it gets.
+    fn share(&self, backend: &Backend, now_ms: u64) -> u64 {
+        if self.slow_until_ms <= now_ms {
+            return SHARE_WHOLE;
+        }
+        let all_ms = after(0, backend.slow_start_seconds).max(1);
+        let left_ms = (self.slow_until_ms - now_ms).min(all_ms);
+        (SHARE_WHOLE - left_ms * SHARE_WHOLE / all_ms).max(SHARE_MIN)
+    }
+
+    /// Returns whether its share of requests has come to one, in its turn.
+    fn takes_turn(&mut self, backend: &Backend, now_ms: u64) -> bool {
+        let share = self.share(backend, now_ms);
+        if share == SHARE_WHOLE {
+            return true;
+        }
+        self.credit += share;
+        let takes = self.credit >= SHARE_WHOLE;
+        if takes {
+            self.credit -= SHARE_WHOLE;
+        }
+        takes
     }
 
     /// Writes it to the counter page, as number `at`.
@@ -86,15 +143,21 @@ impl Server {
         self.open - idle - self.pinned_idle + self.waiting_len() < backend.connections_max
     }
 
-    /// Returns the number of requests that it has, or that wait for a connection to it.
-    fn load(&self) -> u32 {
-        self.busy + self.waiting_len()
+    /// Returns the number of requests that it has, or that wait for a connection to it, with one
+    /// more, against its share.
+    fn load(&self, backend: &Backend, now_ms: u64) -> u64 {
+        u64::from(self.busy + self.waiting_len() + 1) * SHARE_WHOLE * SHARE_WHOLE / self.share(backend, now_ms)
     }
 
     fn waiting_len(&self) -> u32 {
         u32::try_from(self.waiting.len()).unwrap_or(u32::MAX)
     }
 }
+
+/// A whole share of requests, in thousandths.
+const SHARE_WHOLE: u64 = 1000;
+/// The share with which a server begins that was out.
+const SHARE_MIN: u64 = 50;
 
 /// The outcome of a choice between the servers of a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,26 +173,35 @@ pub(crate) enum Choice {
 /// Chooses a server of `backend` that the request has not tried: among those up that have room by
 /// the backend's rule. Where none is up, the one that is back first is tried, unless its checks say
 /// that it is out.
-pub(crate) fn choose(backend: &Backend, servers: &[Server], round: &mut usize, tried: Tried, now_ms: u64) -> Choice {
+pub(crate) fn choose(
+    backend: &Backend,
+    servers: &mut [Server],
+    round: &mut usize,
+    tried: Tried,
+    now_ms: u64,
+) -> Choice {
     let (Ok(first), Ok(count)) = (usize::try_from(backend.server_first), usize::try_from(backend.server_count)) else {
         return Choice::None;
     };
     let start = *round;
-    let candidates = || {
-        let places = (0..count).map(|n| first + (start + n) % count);
-        places.filter_map(|at| Some((at, servers.get(at)?))).filter(|(_, server)| !tried.contains(server.place))
-    };
-    let up = || candidates().filter(|(_, server)| server.is_up(now_ms));
-    let free = || up().filter(|(_, server)| server.has_room(backend));
+    let turns = move || (0..count).map(move |n| first + (start + n) % count);
+    let is_free = |s: &Server| !tried.contains(s.place) && s.is_up(now_ms) && s.has_room(backend);
+    let first_free = turns().find(|at| is_free(&servers[*at]));
     let chosen = match backend.balance {
-        Balance::RoundRobin => free().next(),
-        Balance::LeastConnections => free().min_by_key(|(_, server)| server.load()),
+        Balance::LeastConnections => {
+            turns().filter(|at| is_free(&servers[*at])).min_by_key(|at| servers[*at].load(backend, now_ms))
+        }
+        Balance::RoundRobin => {
+            let in_turn = |at: &usize| is_free(&servers[*at]) && servers[*at].takes_turn(backend, now_ms);
+            turns().find(in_turn).or(first_free)
+        }
     };
-    if let Some((at, _)) = chosen {
+    if let Some(at) = chosen {
         *round = (at - first + 1) % count;
         return Choice::Server(at);
     }
-    if up().next().is_some() {
+    let candidates = || turns().map(|at| (at, &servers[at])).filter(|(_, server)| !tried.contains(server.place));
+    if candidates().any(|(_, server)| server.is_up(now_ms)) {
         return Choice::Full;
     }
     let last_resort = || candidates().filter(|(_, server)| !server.checks.unhealthy);
@@ -171,8 +243,8 @@ mod tests {
 
     #[test]
     fn round_robin_goes_round_its_own_servers_only() {
-        let (backend, servers, mut turn) = (backend(Balance::RoundRobin), servers(), 0);
-        let order: Vec<_> = (0..6).map(|_| choose(&backend, &servers, &mut turn, tried(&[]), 0)).collect();
+        let (backend, mut servers, mut turn) = (backend(Balance::RoundRobin), servers(), 0);
+        let order: Vec<_> = (0..6).map(|_| choose(&backend, &mut servers, &mut turn, tried(&[]), 0)).collect();
         assert_eq!(order, [1, 2, 3, 1, 2, 3].map(Choice::Server));
     }
 
@@ -184,7 +256,7 @@ mod tests {
         servers[3].busy = 4;
         let mut order = Vec::new();
         for places in [&[][..], &[1], &[1, 0], &[1, 0, 2]] {
-            order.push(choose(&backend, &servers, &mut turn, tried(places), 0));
+            order.push(choose(&backend, &mut servers, &mut turn, tried(places), 0));
         }
         assert_eq!(order, [Choice::Server(2), Choice::Server(1), Choice::Server(3), Choice::None]);
     }
@@ -197,10 +269,10 @@ mod tests {
                 (servers[at].open, servers[at].busy) = (8, busy);
                 servers[at].pinned_idle = 8 - busy;
             }
-            assert!((0..6).all(|_| choose(&backend, &servers, &mut turn, tried(&[]), 0) == Choice::Server(2)));
+            assert!((0..6).all(|_| choose(&backend, &mut servers, &mut turn, tried(&[]), 0) == Choice::Server(2)));
             servers[2].pinned_idle = 0;
-            assert_eq!(choose(&backend, &servers, &mut turn, tried(&[]), 0), Choice::Full);
-            assert_eq!(choose(&backend, &servers, &mut turn, tried(&[0, 1, 2]), 0), Choice::None);
+            assert_eq!(choose(&backend, &mut servers, &mut turn, tried(&[]), 0), Choice::Full);
+            assert_eq!(choose(&backend, &mut servers, &mut turn, tried(&[0, 1, 2]), 0), Choice::None);
         }
     }
 
@@ -209,7 +281,7 @@ mod tests {
         let (backend, mut servers, mut turn) = (backend(Balance::RoundRobin), servers(), 0);
         assert!(!servers[2].failed(&backend, 0));
         assert!(servers[2].failed(&backend, 0));
-        let mut chosen = |now_ms| choose(&backend, &servers, &mut turn, tried(&[]), now_ms);
+        let mut chosen = |now_ms| choose(&backend, &mut servers, &mut turn, tried(&[]), now_ms);
         assert!((0..6).all(|_| chosen(999) != Choice::Server(2)));
         assert!((0..6).any(|_| chosen(1000) == Choice::Server(2)));
     }
@@ -220,10 +292,45 @@ mod tests {
         for (n, until) in [(1, 30), (2, 10), (3, 20)] {
             servers[n].down_until_ms = until;
         }
-        assert_eq!(choose(&backend, &servers, &mut turn, tried(&[]), 0), Choice::Server(2));
-        assert_eq!(choose(&backend, &servers, &mut turn, tried(&[1]), 0), Choice::Server(3));
+        assert_eq!(choose(&backend, &mut servers, &mut turn, tried(&[]), 0), Choice::Server(2));
+        assert_eq!(choose(&backend, &mut servers, &mut turn, tried(&[1]), 0), Choice::Server(3));
         servers[3].checks.unhealthy = true;
-        assert_eq!(choose(&backend, &servers, &mut turn, tried(&[1]), 0), Choice::Server(1));
-        assert_eq!(choose(&backend, &servers, &mut turn, tried(&[0, 1]), 0), Choice::None);
+        assert_eq!(choose(&backend, &mut servers, &mut turn, tried(&[1]), 0), Choice::Server(1));
+        assert_eq!(choose(&backend, &mut servers, &mut turn, tried(&[0, 1]), 0), Choice::None);
+    }
+
+    #[test]
+    fn after_its_time_out_one_request_goes_first_and_its_share_grows() {
+        for balance in [Balance::RoundRobin, Balance::LeastConnections] {
+            let slow = Backend {
+                slow_start_seconds: Duration::from_secs(10),
+                first_byte_seconds: Duration::from_secs(60),
+                connections_max: 1000,
+                server_count: 2,
+                ..backend(balance)
+            };
+            let (mut servers, mut turn) = (servers(), 0);
+            assert!(!servers[1].failed(&slow, 0) && servers[1].failed(&slow, 0));
+            let mut count = |servers: &mut [Server], now_ms| {
+                let mut first = 0;
+                for _ in 0..200 {
+                    let chosen = choose(&slow, servers, &mut turn, tried(&[]), now_ms);
+                    let Choice::Server(at) = chosen else { panic!("{chosen:?}") };
+                    servers[at].given(&slow, now_ms);
+                    servers[at].busy += 1;
+                    servers[at].open += 1;
+                    first += u32::from(at == 1);
+                }
+                servers.iter_mut().for_each(|server| (server.busy, server.open) = (0, 0));
+                first
+            };
+            assert_eq!(count(&mut servers, 999), 0);
+            assert_eq!((count(&mut servers, 1000), count(&mut servers, 5000)), (1, 0), "{balance:?}");
+            assert_eq!(count(&mut servers, 61_000), 1, "what became of it nobody knows");
+            servers[1].worked(&slow, 70_000);
+            let shares = [70_000, 75_000, 80_000].map(|now_ms| count(&mut servers, now_ms));
+            assert!(shares[0] <= 20 && (20..99).contains(&shares[1]) && shares[2] == 100, "{balance:?}: {shares:?}");
+            assert!(!servers[1].failed(&slow, 90_000), "it has all its tries again");
+        }
     }
 }

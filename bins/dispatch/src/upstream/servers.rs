@@ -56,7 +56,7 @@ impl Servers {
 
     /// Chooses a server of a backend.
     pub(super) fn choose(&mut self, backend: usize, tried: Tried, now_ms: u64) -> Choice {
-        pool::choose(&self.backends[backend], &self.all, &mut self.rounds[backend], tried, now_ms)
+        pool::choose(&self.backends[backend], &mut self.all, &mut self.rounds[backend], tried, now_ms)
     }
 
     /// Adds a stream to the queue of its backend. Returns the backend's name where there is no room
@@ -98,7 +98,11 @@ impl Servers {
         let (backend, queue) = (&self.backends[server.backend], &mut self.queues[server.backend]);
         while server.idle.is_empty() && server.has_room(backend) {
             let Some(id) = queue.pop_for(server.place) else { break };
+            server.given(backend, now_ms);
             server.waiting.push_back(id);
+            if !server.is_up(now_ms) {
+                break;
+            }
         }
     }
 

@@ -142,3 +142,50 @@ fn a_request_that_waits_too_long_in_the_queue_gets_503() {
     stuck.store(false, Ordering::Relaxed);
     assert_eq!(first.response().status, 200);
 }
+
+const FAILS: usize = 0;
+const HOLDS: usize = 1;
+const SERVES: usize = 2;
+
+/// An application that closes without a response, holds requests, or serves them.
+fn app_of(state: &Arc<AtomicUsize>) -> App {
+    let state = Arc::clone(state);
+    App::start(move |_| {
+        let now = || state.load(Ordering::Relaxed);
+        if now() == FAILS {
+            return String::new();
+        }
+        wait_for("the test to let go", || (now() != HOLDS).then_some(()));
+        response(200, "")
+    })
+}
+
+#[test]
+fn after_its_time_out_a_server_gets_one_request_first_and_then_a_share_that_grows() {
+    for (slow_start_seconds, share) in [(0, 40..=60), (3600, 1..=10)] {
+        let state = Arc::new(AtomicUsize::new(FAILS));
+        let (fails, app) = (app_of(&state), App::start(|_| response(200, "")));
+        let lines =
+            format!("[backend.health]\nfailures_max = 2\nrest_seconds = 1\nslow_start_seconds = {slow_start_seconds}");
+        let edge = edge(&[&fails.address, &app.address], &lines);
+        while !edge.log().contains("state=down") {
+            assert_eq!(status_of(&edge, "GET"), 200);
+        }
+        state.store(HOLDS, Ordering::Relaxed);
+        let (before, mut held) = (fails.requests(), Vec::new());
+        wait_for("the one that goes first", || {
+            let mut client = Client::connect(edge.address());
+            client.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+            held.push(client);
+            (fails.requests() > before).then_some(())
+        });
+        (0..20).for_each(|_| assert_eq!(status_of(&edge, "POST"), 200));
+        assert_eq!(fails.requests(), before + 1, "all others wait for what becomes of it");
+        state.store(SERVES, Ordering::Relaxed);
+        held.iter_mut().for_each(|client| assert_eq!(client.response().status, 200));
+        let before = fails.requests();
+        (0..100).for_each(|_| assert_eq!(status_of(&edge, "GET"), 200));
+        let got = fails.requests() - before;
+        assert!(share.contains(&got), "slow_start_seconds = {slow_start_seconds}: {got} of 100");
+    }
+}

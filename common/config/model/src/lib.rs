@@ -16,6 +16,7 @@
 mod accounts;
 pub mod address;
 mod check;
+mod choices;
 mod compile;
 mod exclusions;
 mod foreign;

@@ -1,6 +1,7 @@
 //! The tables and keys of fosse.toml: one row each, which is also its line in fosse.toml(5).
 
 use crate::address::{ListenAddress, ServerAddress, Source};
+pub use crate::choices::{Balance, ProxyOut};
 use crate::names::{
     AccessField, Account, ArgumentName, CheckMethod, CheckText, FieldName, FilePath, FilePattern, HealthPath, HostName,
     HostPattern, LogFile, Method, Mode, Name, PathPrefix, RuleRange, RuleTag, SocketName, StatusRange, StatusSocket,
@@ -280,28 +281,6 @@ section! {
     }
 }
 
-words! {
-    /// Choice of the server for a request.
-    Balance {
-        /// In turn.
-        RoundRobin = "round-robin",
-        /// To the server with the fewest requests under way.
-        LeastConnections = "least-connections",
-    } "\"round-robin\" or \"least-connections\""
-}
-
-words! {
-    /// The PROXY header written to a backend.
-    ProxyOut {
-        /// None.
-        Off = "off",
-        /// Version 1, text.
-        V1 = "v1",
-        /// Version 2, binary.
-        V2 = "v2",
-    } "\"off\", \"v1\" or \"v2\""
-}
-
 section! {
     /// An application that requests are passed to.
     Backend "[[backend]]" {
@@ -376,8 +355,12 @@ section! {
         /// Failed checks in a row after which a server gets no requests until checks pass, and
         /// failed requests in a row, which count apart, after which it gets none for rest_seconds.
         failures_max: u32, Default("3"), 1..=100;
-        /// Time without requests after failed ones, before it is tried again.
+        /// Time without requests after failed ones; then one request or a check goes first, and the
+        /// others follow if it goes well.
         rest_seconds: Seconds, Default("10"), 1..=3600;
+        /// Time in which the share of requests grows that a server gets after it was out. It begins
+        /// with a twentieth.
+        slow_start_seconds: Seconds, Default("10"), 0..=3600;
     }
 }
 

@@ -539,7 +539,7 @@ interval_seconds = 1
 fails = 3"#, &[
         "fosse.toml:14:24: connections that begin with a PROXY header belong to one client and are not pooled; remove the line",
         "fosse.toml:16:8: path: \"health\" does not begin with a slash; write the path alone, as in \"/health\"",
-        "fosse.toml:18:1: unknown key \"fails\" in [backend.health]; known are path, method, host, port, status, body, interval_seconds, passes_min, failures_max, rest_seconds",
+        "fosse.toml:18:1: unknown key \"fails\" in [backend.health]; known are path, method, host, port, status, body, interval_seconds, passes_min, failures_max, rest_seconds, slow_start_seconds",
     ]),
     (r#"[[backend]]
 name = "two"

@@ -279,6 +279,8 @@ pub struct Backend {
     pub failures_max: u32,
     /// Time for which it stays out before it is tried again.
     pub rest_seconds: Duration,
+    /// Time in which the share of a server grows that was out.
+    pub slow_start_seconds: Duration,
     /// PROXY protocol version sent first on each connection: 0 for none, 1 or 2. Such connections
     /// are not pooled.
     pub proxy_protocol: u8,

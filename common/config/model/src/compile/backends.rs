@@ -119,6 +119,7 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         health: check(&backend.health.value),
         failures_max: health.failures_max.value,
         rest_seconds: health.rest_seconds.duration(),
+        slow_start_seconds: health.slow_start_seconds.duration(),
         proxy_protocol,
         upgrade: backend.upgrade.iter().map(|token| token.0.clone()).collect(),
         retry: backend.retry.value,
