@@ -69,6 +69,7 @@ services() {
     put 644 "$top/packaging/sysusers.d/fosse.conf" "$prefix/lib/sysusers.d/fosse.conf"
     put 644 "$top/packaging/tmpfiles.d/fosse.conf" "$prefix/lib/tmpfiles.d/fosse.conf"
     put_with_places 644 "$top/packaging/systemd/fosse.service" "$prefix/lib/systemd/system/fosse.service"
+    put_with_places 644 "$top/packaging/logrotate.d/fosse" /etc/logrotate.d/fosse
     for kind in runit daemontools s6; do
         for file in $(cd "$top/svc/$kind" && find . -type f | sed 's|^\./||' | sort); do
             put_with_places "$(stat -c %a "$top/svc/$kind/$file")" "$top/svc/$kind/$file" "$share/svc/$kind/$file"

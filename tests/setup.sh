@@ -16,6 +16,7 @@ mandoc /usr/bin/mandoc
 procps /usr/bin/pgrep
 iproute2 /sbin/ip
 jq /usr/bin/jq
+logrotate /usr/sbin/logrotate
 runit /usr/bin/runsv
 daemontools /usr/bin/supervise
 s6 /usr/bin/s6-supervise

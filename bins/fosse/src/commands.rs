@@ -174,6 +174,16 @@ const RELOAD: Usage = Usage {
     ..Usage::NOTHING
 };
 
+const REOPEN: Usage = Usage {
+    name: "reopen",
+    summary: "open the log files again, after they were renamed",
+    words: &[Positional::same_as(&CONFIG_OF_EDGE)],
+    flags: &[CONFIG_OF_EDGE, STATUS_SOCKET, HELP],
+    about: "Sends SIGUSR1 to the running fosse-start, as logrotate does after it has renamed the access and audit logs.\n\
+            A reload opens them again, too.\n",
+    ..Usage::NOTHING
+};
+
 const RULES_CHECK: Usage = Usage {
     name: "check",
     summary: "every mistake with its place, or what the rules are made of and cost",
@@ -267,7 +277,7 @@ const LOGS: &str = "the supervisor has them: journalctl -u fosse, or the log dir
 pub(crate) const FOSSE: Usage = Usage {
     name: crate::PROGRAM,
     summary: "the ditch in front of a web application",
-    commands: &[UP, CHECK, STATUS, AUDIT, EXPLAIN, RELOAD, RULES_COMMANDS, VERSION, HELP_COMMAND],
+    commands: &[UP, CHECK, STATUS, AUDIT, EXPLAIN, RELOAD, REOPEN, RULES_COMMANDS, VERSION, HELP_COMMAND],
     elsewhere: &[
         ("stop", STOPS),
         ("quit", STOPS),

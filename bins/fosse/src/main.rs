@@ -17,6 +17,7 @@ mod output;
 mod port;
 mod programs;
 mod reload;
+mod reopen;
 mod rules;
 mod run;
 mod running;

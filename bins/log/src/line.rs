@@ -70,6 +70,11 @@ impl Rate {
         Self { max, second: 0, used: 0, dropped: 0 }
     }
 
+    /// Changes the limit.
+    pub(crate) const fn set_max(&mut self, max: u32) {
+        self.max = max;
+    }
+
     /// Returns whether a line may be written at `now_ms`; one that may not is counted.
     pub(crate) const fn allows(&mut self, now_ms: u64) -> bool {
         let second = now_ms / 1000;

@@ -17,7 +17,6 @@ const SPEC: Spec = Spec {
     policy: &POLICY,
     descriptors: &[
         Expected::required(1, LINES, "event lines"),
-        Expected::optional(5, MEMORY, "configuration"),
         Expected::optional(6, MEMORY, "counter page"),
         Expected::required(7, MESSAGES, "start"),
         Expected::optional(9, LINES, "access lines"),

@@ -32,6 +32,12 @@ impl Outputs {
         Self(fds.map(|fd| Output { fd, lines: Vec::new() }))
     }
 
+    /// Writes what has been added to the file of a stream, and goes on in another.
+    pub(crate) fn replace(&mut self, stream: Stream, fd: OwnedFd, counters: &Counters) {
+        self.write(counters);
+        self.0[stream as usize].fd = Some(fd);
+    }
+
     /// Adds a line to its output: an event after its prefix, others as they are.
     pub(crate) fn add(&mut self, stream: Stream, prefix: &str, line: &[u8]) {
         let Output { lines, .. } = &mut self.0[stream as usize];

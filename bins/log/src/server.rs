@@ -8,7 +8,6 @@ use fosse_eventloop::{
     slab::{Key, Slab},
 };
 use fosse_service::{ExitReason, Given, Order, Process, Service};
-use fosse_settings::Log;
 use fosse_wire::{
     launch::Program,
     start::{Stream, ToChild},
@@ -59,7 +58,8 @@ impl Server {
         Ok(Self {
             pipes: Slab::default(),
             outputs: Outputs::new([Some(given.required(1)), given.optional(9), given.optional(10)]),
-            log_second_lines_max: given.settings_or_default::<Log>().log_second_lines_max,
+            // start says it before it brings the first pipe.
+            log_second_lines_max: 0,
             buffer: vec![0; READ_BYTES],
             ending: false,
         })
@@ -78,6 +78,16 @@ impl Server {
             self.pipes.remove(key);
         }
         self.count_pipes(process);
+    }
+
+    /// Changes the limit of lines, of the processes that live too.
+    fn limit(&mut self, log_second_lines_max: u32) {
+        self.log_second_lines_max = log_second_lines_max;
+        for key in self.keys() {
+            if let Some(pipe) = self.pipes.get_mut(key) {
+                pipe.rate.set_max(log_second_lines_max);
+            }
+        }
     }
 
     /// Reads a pipe once; returns false where nothing is waiting any more.
@@ -160,6 +170,8 @@ impl Service for Server {
             Order::Give(ToChild::PipeAdd { stream, program, lane, pid }, fd) => {
                 self.add_pipe(process, stream, prefix(program, lane, pid), fd);
             }
+            Order::Give(ToChild::LogFile { stream }, fd) => self.outputs.replace(stream, fd, &process.counters),
+            Order::Tell(ToChild::LogLines { max }) => self.limit(max),
             Order::Drain | Order::End => self.ending = true,
             Order::Tell(_) | Order::Give(..) => return Err(ExitReason::broken_protocol("start")),
         }

@@ -57,7 +57,7 @@ pub(crate) fn go_on(reload: &mut Reload, state: &mut State, options: &Options) -
 
 fn begin_generation(reload: &mut Reload, state: &mut State, options: &Options, next: Generation) -> Result<(), String> {
     // The rights of an ordinary user who checks say nothing of the user who is going to start.
-    let looks_at_logs = state.services.log.is_none() && (state.launcher.privileged || !options.check);
+    let looks_at_logs = state.launcher.privileged || !options.check;
     if let Some(why) = logs::hindrance(options.log_directory(), &next.plan).filter(|_| looks_at_logs) {
         reload.permanent = true;
         return Err(why);
@@ -93,13 +93,17 @@ fn check_generation(reload: &mut Reload, state: &mut State, next: Generation) ->
 
 /// Another lane of the new generation is ready: with the last of them the reload can no longer
 /// fail.
-pub(crate) fn lane_ready(reload: &mut Reload, state: &mut State) {
+pub(crate) fn lane_ready(reload: &mut Reload, state: &mut State, options: &Options) {
     let number = state.generation.number;
     if state.lanes.any(number, LaneState::Starting) {
         return;
     }
     let ReloadState::Lanes { before } = std::mem::take(&mut reload.state) else { return };
     let (generation, listeners) = *before;
+    // The first one was started with its files.
+    if generation.number != 0 {
+        state.renew_log_files(options.log_directory());
+    }
     generation.zygote.into_iter().for_each(|zygote| state.children.leave(zygote));
     reload.state = ReloadState::Accept { before: listeners };
     let deadline_ms = state.generation.drain_deadline_ms(state.event_loop.now_ms());

@@ -6,7 +6,10 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use fosse_die::{Escaped, alert};
 use fosse_eventloop::slab::Key;
 use fosse_sys::openat2::Openat2Error;
-use fosse_wire::{launch::Program, start::ToChild};
+use fosse_wire::{
+    launch::Program,
+    start::{Stream, ToChild},
+};
 use rustix::{
     io::{Errno, fcntl_dupfd_cloexec},
     process::Pid,
@@ -16,6 +19,11 @@ use crate::{
     PROGRAM, children::Children, launcher::SpawnContext, listeners::Open, logs, process::number_of, spawn::spawn,
     spawn_options::SpawnOptions,
 };
+
+/// The logger's descriptor of the access log.
+const ACCESS_FD: u8 = 9;
+/// The logger's descriptor of the audit log.
+const AUDIT_FD: u8 = 10;
 
 /// The lane, in messages, of a process that is in none.
 const NO_LANE: u32 = u32::MAX;
@@ -105,7 +113,30 @@ pub(crate) fn start_log(
     }
     let options = SpawnOptions { fds, own_stderr: true, ..SpawnOptions::default() };
     services.log = start(children, cx, Program::Log, options);
+    limit_lines(services, children, cx);
     children.iter().for_each(|(process, _)| services.introduce_to_log(children, process));
+}
+
+/// Gives the logger the log files of the plan, opened again, and its limit of lines: after a
+/// reload, and when a log has been renamed.
+pub(crate) fn renew_log_files(
+    services: &Services,
+    children: &Children,
+    cx: SpawnContext<'_>,
+    directory: Option<BorrowedFd<'_>>,
+) {
+    let Some(log) = services.log else { return };
+    for (number, fd) in log_files(cx, directory) {
+        let stream = if number == ACCESS_FD { Stream::Access } else { Stream::Audit };
+        children.tell(log, ToChild::LogFile { stream }, Some(&fd));
+    }
+    limit_lines(services, children, cx);
+}
+
+fn limit_lines(services: &Services, children: &Children, cx: SpawnContext<'_>) {
+    if let Some(log) = services.log {
+        children.tell(log, ToChild::LogLines { max: cx.generation.plan.log_second_lines_max }, None);
+    }
 }
 
 /// Opens the log files that the plan names. One that cannot be opened is reported, and the rest is
@@ -113,7 +144,7 @@ pub(crate) fn start_log(
 fn log_files(cx: SpawnContext<'_>, directory: Option<BorrowedFd<'_>>) -> Vec<(u8, OwnedFd)> {
     let plan = &cx.generation.plan;
     let mut fds = Vec::new();
-    for (number, path) in [(9, &plan.access_log), (10, &plan.audit_log)] {
+    for (number, path) in [(ACCESS_FD, &plan.access_log), (AUDIT_FD, &plan.audit_log)] {
         if path.is_empty() {
             continue;
         }

@@ -57,6 +57,7 @@ fn supervisor(mut options: Options) -> Result<Supervisor, Errno> {
         Signal::SIGTERM,
         Signal::SIGINT,
         Signal::SIGQUIT,
+        Signal::SIGUSR1,
         Signal::SIGUSR2,
         Signal::SIGPIPE,
     ])?;

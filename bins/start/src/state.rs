@@ -100,6 +100,20 @@ impl State {
         }
     }
 
+    /// Opens the log files again, which may have been renamed.
+    pub(crate) fn reopen_logs(&self, directory: Option<BorrowedFd<'_>>) {
+        if self.generation.number != 0 {
+            self.renew_log_files(directory);
+            fosse_die::info(crate::PROGRAM, "event=logs-reopened");
+        }
+    }
+
+    /// Gives the logger its files, opened again, as the plan in force has them.
+    pub(crate) fn renew_log_files(&self, directory: Option<BorrowedFd<'_>>) {
+        let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
+        services::renew_log_files(&self.services, &self.children, cx, directory);
+    }
+
     /// Starts status, if there is none and it has a socket to listen on.
     pub(crate) fn start_status(&mut self) {
         if let (None, Some(listener)) = (self.services.status, &self.listeners.status) {

@@ -121,6 +121,7 @@ impl Supervisor {
                 }
                 Signal::SIGTERM | Signal::SIGINT => self.end(Patience::Stop),
                 Signal::SIGQUIT => self.end(Patience::Drain),
+                Signal::SIGUSR1 => self.state.reopen_logs(self.options.log_directory()),
                 Signal::SIGUSR2 => self.upgrade(),
                 _ => {}
             }
@@ -238,7 +239,7 @@ impl Supervisor {
                 accept::give_lane(children, accept, lane, generation, false);
             }
         } else if self.ending.is_none() {
-            reload::lane_ready(&mut self.reload, &mut self.state);
+            reload::lane_ready(&mut self.reload, &mut self.state, &self.options);
         }
     }
 

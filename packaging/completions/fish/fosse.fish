@@ -5,6 +5,7 @@ complete -c fosse -f -n __fish_use_subcommand -a status -d 'show what a running 
 complete -c fosse -f -n __fish_use_subcommand -a audit -d 'compare every process of a running edge with what it may be'
 complete -c fosse -f -n __fish_use_subcommand -a explain -d 'show what becomes of a request'
 complete -c fosse -f -n __fish_use_subcommand -a reload -d 'put a changed configuration in force'
+complete -c fosse -f -n __fish_use_subcommand -a reopen -d 'open the log files again, after they were renamed'
 complete -c fosse -f -n __fish_use_subcommand -a rules -d 'check, explain, test and measure rules'
 complete -c fosse -f -n __fish_use_subcommand -a version -d 'show the version'
 complete -c fosse -f -n __fish_use_subcommand -a help -d 'show help, for fosse or for one command'
@@ -63,6 +64,10 @@ complete -c fosse -n '__fish_seen_subcommand_from reload' -l config -r -F -d 'th
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from reload' -F
+complete -c fosse -n '__fish_seen_subcommand_from reopen' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from reopen' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
+complete -c fosse -n '__fish_seen_subcommand_from reopen' -l help -d 'show this help'
+complete -c fosse -n '__fish_seen_subcommand_from reopen' -F
 complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcommand_from check' -l rules -r -F -d 'a file, a directory, a Core Rule Set, or "builtin" [builtin]'
 complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcommand_from check' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcommand_from check' -F
@@ -85,4 +90,4 @@ complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcomm
 complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcommand_from from' -F
 complete -c fosse -n '__fish_seen_subcommand_from version' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from help' -l completions -x -a 'bash zsh fish' -d 'print completions for a shell'
-complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit explain reload rules version help'
+complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit explain reload reopen rules version help'

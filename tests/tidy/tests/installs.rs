@@ -133,6 +133,8 @@ fn what_is_installed_finds_itself_below_any_prefix() {
     assert!(said.contains("fosse-start: "), "{said}");
     let unit = fs::read_to_string(prefix.join("lib/systemd/system/fosse.service")).unwrap();
     assert!(unit.contains("ExecStart=/opt/x/libexec/fosse/fosse-start ") && !unit.contains("=/usr/libexec"));
+    let rotate = fs::read_to_string(dir.join("etc/logrotate.d/fosse")).unwrap();
+    assert!(rotate.contains(" /opt/x/bin/fosse reopen "), "{rotate}");
     let script = fs::read_to_string(prefix.join("share/fosse/svc/runit/fosse/run")).unwrap();
     assert!(script.contains("exec /opt/x/libexec/fosse/fosse-start "), "{script}");
 }

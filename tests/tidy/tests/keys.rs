@@ -52,7 +52,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[limits]", "lane_held_bytes_max", &[DISPATCH, WAF_FILTER]),
     ("[limits]", "lane_buffered_bytes_max", &[DISPATCH]),
     ("[limits]", "response_head_bytes_max", &[DISPATCH]),
-    ("[limits]", "log_second_lines_max", &[LOG]),
+    ("[limits]", "log_second_lines_max", &[LOG, START]),
     ("[[listen]]", "address", &[START]),
     ("[[listen]]", "name", &[START]),
     ("[[listen]]", "public", &[CONFIG]),

@@ -82,6 +82,8 @@ pub struct Plan {
     pub stop_seconds_max: Duration,
     /// Connections of one lane.
     pub lane_connections_max: u32,
+    /// Event lines that a process may write in a second.
+    pub log_second_lines_max: u32,
     /// Some site has its responses inspected: waf-filter is a stage of the response path too.
     pub inspect_responses: bool,
     /// The scheduling of its children.
@@ -108,7 +110,8 @@ impl Plan {
         let mut out = MAGIC.to_vec();
         let milliseconds = |time: Duration| u32::try_from(time.as_millis()).map_err(|_| WireError::Field("time"));
         let (drain_ms, stop_ms) = (milliseconds(self.drain_seconds_max)?, milliseconds(self.stop_seconds_max)?);
-        for number in [self.lanes, self.uid_base, self.group, drain_ms, stop_ms, self.lane_connections_max] {
+        let (connections, lines) = (self.lane_connections_max, self.log_second_lines_max);
+        for number in [self.lanes, self.uid_base, self.group, drain_ms, stop_ms, connections, lines] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.push(u8::from(self.inspect_responses));
@@ -144,6 +147,7 @@ impl Plan {
             drain_seconds_max: Duration::from_millis(u64::from(c.u32()?)),
             stop_seconds_max: Duration::from_millis(u64::from(c.u32()?)),
             lane_connections_max: c.u32()?,
+            log_second_lines_max: c.u32()?,
             inspect_responses: match c.u8()? {
                 0 => false,
                 1 => true,
@@ -236,6 +240,7 @@ mod tests {
             drain_seconds_max: Duration::from_millis(5),
             stop_seconds_max: Duration::from_millis(6),
             lane_connections_max: 9,
+            log_second_lines_max: 8,
             inspect_responses: true,
             scheduling: Scheduling::Inherit,
             listeners: vec![

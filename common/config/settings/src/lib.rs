@@ -369,13 +369,6 @@ pub struct LoadList {
     pub path: String,
 }
 
-/// fosse-log
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Log {
-    /// Event lines of one process in one second; more are dropped and counted.
-    pub log_second_lines_max: u32,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,17 @@ pub enum Stream {
     Audit = 2,
 }
 
+impl Stream {
+    const fn from_byte(byte: u8) -> Result<Self, WireError> {
+        match byte {
+            0 => Ok(Self::Log),
+            1 => Ok(Self::Access),
+            2 => Ok(Self::Audit),
+            _ => Err(WireError::Field("stream")),
+        }
+    }
+}
+
 /// A note of accept that processes died while they worked for a source. start keeps these for the
 /// accept that comes next, and reads nothing into them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +146,16 @@ pub enum ToChild {
         /// Its process id, for the prefix.
         pid: u32,
     },
+    /// log: the file of a stream comes along, in place of the one it had; never that of events.
+    LogFile {
+        /// The stream whose lines go there.
+        stream: Stream,
+    },
+    /// log: the lines of events that a process may write in a second from now on.
+    LogLines {
+        /// Their number; 0 for no limit.
+        max: u32,
+    },
     /// status: the page of a process comes along, read-only.
     PageAdd {
         /// Index into [`crate::launch::Program::ALL`].
@@ -226,6 +247,7 @@ impl ToChild {
                 | Self::Addresses { .. }
                 | Self::Strikes
                 | Self::PipeAdd { .. }
+                | Self::LogFile { .. }
                 | Self::PageAdd { .. }
                 | Self::Reload { .. }
                 | Self::Records { .. }
@@ -252,6 +274,8 @@ impl ToChild {
             Self::Strikes => Raw { kind: 10, ..Raw::default() },
             Self::Records { lane } => Raw { kind: 11, c: lane, ..Raw::default() },
             Self::Reload { number, progress } => Raw { kind: 12, a: progress as u8, c: number, ..Raw::default() },
+            Self::LogFile { stream } => Raw { kind: 13, a: stream as u8, ..Raw::default() },
+            Self::LogLines { max } => Raw { kind: 14, c: max, ..Raw::default() },
         }
         .encode()
     }
@@ -271,12 +295,7 @@ impl ToChild {
             5 => Self::Addresses { listener: raw.b, generation: raw.c },
             6 => Self::Penalise { connection: raw.d },
             7 => Self::PipeAdd {
-                stream: match raw.a {
-                    0 => Stream::Log,
-                    1 => Stream::Access,
-                    2 => Stream::Audit,
-                    _ => return Err(WireError::Field("stream")),
-                },
+                stream: Stream::from_byte(raw.a)?,
                 program: u8::try_from(raw.b).map_err(|_| WireError::Field("program"))?,
                 lane: raw.c,
                 pid: narrow(raw.d)?,
@@ -286,6 +305,11 @@ impl ToChild {
             10 => Self::Strikes,
             11 => Self::Records { lane: raw.c },
             12 => Self::Reload { number: raw.c, progress: ReloadProgress::of_byte(raw.a)? },
+            13 => match Stream::from_byte(raw.a)? {
+                Stream::Log => return Err(WireError::Field("stream")),
+                stream => Self::LogFile { stream },
+            },
+            14 => Self::LogLines { max: raw.c },
             kind => return Err(WireError::Kind(kind)),
         };
         if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
@@ -338,6 +362,8 @@ mod tests {
             ToChild::Penalise { connection: u64::MAX },
             ToChild::Strikes,
             ToChild::PipeAdd { stream: Stream::Audit, program: 3, lane: u32::MAX, pid: 77 },
+            ToChild::LogFile { stream: Stream::Access },
+            ToChild::LogLines { max: u32::MAX },
             ToChild::PageAdd { program: 3, lane: 1, pid: 77 },
             ToChild::PageDrop { pid: 77 },
             ToChild::Records { lane: 4 },

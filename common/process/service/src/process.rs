@@ -57,13 +57,6 @@ impl Given {
         fosse_inherit::blob(self.program, &mut self.descriptors, CONFIG_FD).open(self.locked).read()
     }
 
-    /// Reads the configuration; without one, in a shell, returns the default. Ends the program with
-    /// exit status 100 where it is not exactly a `T`.
-    pub fn settings_or_default<T: DeserializeOwned + Default>(&mut self) -> T {
-        let blob = fosse_inherit::optional_blob(self.program, &mut self.descriptors, CONFIG_FD);
-        blob.map(|blob| blob.open(self.locked).read()).unwrap_or_default()
-    }
-
     /// Opens what was sealed before the lock.
     pub fn open<T>(&self, sealed: Sealed<T>) -> T {
         sealed.open(self.locked)

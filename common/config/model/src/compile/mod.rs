@@ -31,6 +31,7 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         drain_seconds_max: edge.drain_seconds_max.duration(),
         stop_seconds_max: edge.stop_seconds_max.duration(),
         lane_connections_max: edge.limits.lane_connections_max.value,
+        log_second_lines_max: edge.limits.log_second_lines_max.value,
         scheduling: match edge.scheduling.value {
             Scheduling::Auto => fosse_plan::Scheduling::Auto,
             Scheduling::Batch => fosse_plan::Scheduling::Batch,
@@ -51,7 +52,6 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         (Program::WafFilter, encode(&sites::waf_filter(edge, &rules))),
         (Program::Dispatch, encode(&dispatch(edge, &servers, (plan.group, accounts), problems))),
         (Program::Connect, encode(&servers.connect)),
-        (Program::Log, encode(&blobs::Log { log_second_lines_max: edge.limits.log_second_lines_max.value })),
         (Program::Load, encode(&load(edge, &rules))),
     ];
     for (program, blob) in encoded {
