@@ -6,6 +6,7 @@ use std::net::Ipv6Addr;
 use fosse_cidr::{BadImage, List, Verdict};
 use fosse_counters::accept as count;
 use fosse_settings::{Accept, AcceptListener};
+use fosse_source::Source;
 use fosse_sys::blob::Mapped;
 use fosse_wire::channel::Connection;
 use fosse_wire::request::Endpoint;
@@ -14,7 +15,6 @@ use fosse_wire::start::Strike;
 use crate::connections::Connections;
 use crate::limits::LIST_OVERLAP_MS;
 use crate::penalties::Penalties;
-use crate::source::Source;
 
 /// The listener number of the lists for all listeners.
 const ALL: u16 = u16::MAX;
@@ -106,7 +106,7 @@ impl Admission {
             return Err(Refusal::Denied);
         }
         // A trusted proxy has no limit by address: its one address is that of all its clients.
-        let source = Source::of(peer).filter(|_| !trusted);
+        let source = Source::of_address(&peer.addr).filter(|_| !trusted);
         if source.is_some_and(|source| verdict != Verdict::Allowed && self.penalties.holds(source, now_ms)) {
             return Err(Refusal::Penalised);
         }
@@ -141,7 +141,7 @@ impl Admission {
     /// never get one, since there one address is that of many people.
     pub(crate) fn penalise(&mut self, connection: &Connection, now_ms: u64) -> Option<Strike> {
         let vouched = connection.trusted || self.verdict(connection.listener, &connection.peer) == Verdict::Allowed;
-        let source = Source::of(&connection.peer).filter(|_| !vouched)?;
+        let source = Source::of_address(&connection.peer.addr).filter(|_| !vouched)?;
         self.penalties.crashed(source, now_ms);
         self.penalties.strike(source)
     }

@@ -3,10 +3,10 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use fosse_source::Source;
 use fosse_wire::channel::Connection;
 
 use crate::limits::ENDED_COUNT_MAX;
-use crate::source::Source;
 
 /// Holder of connections that no lane has yet; start numbers lanes from zero.
 pub(crate) const NO_LANE: u32 = u32::MAX;
@@ -87,13 +87,13 @@ impl Connections {
     }
 
     fn count(&mut self, connection: &Connection) {
-        if let Some(source) = Source::of(&connection.peer) {
+        if let Some(source) = Source::of_address(&connection.peer.addr) {
             *self.by_source.entry(source).or_insert(0) += 1;
         }
     }
 
     fn discount(&mut self, connection: &Connection) {
-        let Some(source) = Source::of(&connection.peer) else { return };
+        let Some(source) = Source::of_address(&connection.peer.addr) else { return };
         if let Some(count) = self.by_source.get_mut(&source) {
             *count -= 1;
             if *count == 0 {
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn counts_a_source_until_the_lane_says_closed() {
         let mut table = Connections::default();
-        let source = Source::of(&connection(1).peer).unwrap();
+        let source = Source::of_address(&connection(1).peer.addr).unwrap();
         assert!(table.add(connection(1), 0) && table.add(connection(2), 1) && !table.add(connection(2), 1));
         assert_eq!((table.len(), table.of(source)), (2, 2));
         assert!(!table.close(1, 1), "lane 1 has no word on lane 0's connection");
@@ -129,7 +129,7 @@ mod tests {
         let mut table = Connections::default();
         (0..10).for_each(|id| assert!(table.add(connection(id), u32::try_from(id % 2).unwrap())));
         assert_eq!(table.lose(1), 5);
-        assert_eq!((table.len(), table.of(Source::of(&connection(1).peer).unwrap())), (5, 5));
+        assert_eq!((table.len(), table.of(Source::of_address(&connection(1).peer.addr).unwrap())), (5, 5));
         assert_eq!(table.find(3), Some(connection(3)));
         assert_eq!(table.find(4), Some(connection(4)));
         assert_eq!(table.find(77), None);

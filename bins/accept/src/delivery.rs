@@ -2,17 +2,17 @@
 
 use fosse_counters::accept as count;
 use fosse_service::Process;
+use fosse_source::Source;
 use fosse_wire::channel::Connection;
 
 use crate::connections::NO_LANE;
 use crate::lane_channels::{Pending, Undelivered};
-use crate::source::Source;
 use crate::state::State;
 
 /// Gives a connection to the lane that is to have it; where none takes it, it waits.
 pub(crate) fn enqueue(state: &mut State, pending: Pending) {
     let Connection { id, trusted, peer, .. } = pending.connection;
-    let lane = state.lanes.choose(Source::of(&peer).filter(|_| !trusted));
+    let lane = state.lanes.choose(Source::of_address(&peer.addr).filter(|_| !trusted));
     let Some(lane) = lane else { return state.waiting.push_back(pending) };
     match state.channels.enqueue(lane, pending) {
         Ok(()) => {

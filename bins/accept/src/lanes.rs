@@ -1,11 +1,11 @@
 //! The choice of a lane for a connection. Counts and states only; the channels are
 //! `lane_channels.rs`.
 
+use fosse_source::Source;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 
 use crate::limits::{LANE_COUNT_MAX, LANE_LEAD_MAX};
-use crate::source::Source;
 
 /// All lanes, by number.
 #[derive(Debug, Default)]
@@ -108,10 +108,9 @@ impl Lanes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fosse_wire::request::Endpoint;
 
     fn source(n: u8) -> Option<Source> {
-        Source::of(&Endpoint { addr: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, n], port: 0 })
+        Source::of_address(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, n])
     }
 
     fn four() -> Lanes {

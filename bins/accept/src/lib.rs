@@ -1,4 +1,4 @@
-//! The parts of fosse-accept. `admission`, `lanes`, `connections`, `penalties` and `source` decide
+//! The parts of fosse-accept. `admission`, `lanes`, `connections` and `penalties` decide
 //! and do no I/O; `refusals` says whom they refused; `listeners` and `lane_channels` are the
 //! sockets. `state` holds all of them, `from_start`, `from_lanes` and `delivery` work on it, and
 //! `server` calls these.
@@ -18,7 +18,6 @@ mod penalties;
 pub mod policy;
 mod refusals;
 pub mod server;
-mod source;
 mod state;
 
 /// The name in messages and policies.

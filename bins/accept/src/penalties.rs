@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use fosse_source::Source;
 use fosse_wire::start as wire;
 
 use crate::limits::{CRASHES_COUNT_MAX, CRASHES_WINDOW_MS, PENALTY_MS};
-use crate::source::Source;
 
 /// Crashes and penalties by source. The caller decides which sources are exempt.
 #[derive(Debug, Default)]
@@ -94,7 +94,7 @@ mod tests {
     fn source(last: u8) -> Source {
         let mut peer = fosse_wire::request::Endpoint { addr: [0; 16], port: 1 };
         peer.addr[10..].copy_from_slice(&[255, 255, 192, 0, 2, last]);
-        Source::of(&peer).unwrap()
+        Source::of_address(&peer.addr).unwrap()
     }
 
     #[test]
@@ -150,7 +150,7 @@ mod tests {
         for n in 0..u32::try_from(CRASHES_COUNT_MAX).unwrap() * 2 {
             let mut peer = fosse_wire::request::Endpoint { addr: [0x20; 16], port: 1 };
             peer.addr[4..8].copy_from_slice(&n.to_be_bytes());
-            penalties.crashed(Source::of(&peer).unwrap(), start);
+            penalties.crashed(Source::of_address(&peer.addr).unwrap(), start);
             assert!(penalties.strikes.len() <= CRASHES_COUNT_MAX);
         }
         assert!(penalties.holds(source(1), start));

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use fosse_die::info;
+use fosse_source::Source;
 use fosse_wire::request::Endpoint;
 
 use crate::PROGRAM;
 use crate::admission::Refusal;
 use crate::limits::{REFUSALS_COUNT_MAX, REFUSALS_WINDOW_MS};
-use crate::source::Source;
 
 /// Those of whom a line spoke lately.
 #[derive(Debug, Default)]
@@ -40,7 +40,7 @@ struct Known {
 impl Refusals {
     /// Notes a refused connection.
     pub(crate) fn note(&mut self, peer: &Endpoint, uid: Option<u32>, why: Refusal, now_ms: u64) {
-        let who = Source::of(peer).map_or(Who::User(uid), Who::Source);
+        let who = Source::of_address(&peer.addr).map_or(Who::User(uid), Who::Source);
         if let Some(known) = self.known.get_mut(&(who, why)) {
             known.count += 1;
         } else if self.known.len() < REFUSALS_COUNT_MAX {

@@ -8,7 +8,7 @@ use fosse_eventloop::EventLoop;
 use fosse_stage::Output;
 use fosse_wire::StreamId;
 
-use crate::{PROGRAM, limits};
+use crate::{PROGRAM, exchange::ahead_budget::AheadBudget, limits};
 
 /// Kinds of event tokens: the highest byte beside a key or nothing.
 pub(crate) mod token {
@@ -46,10 +46,12 @@ pub(crate) struct Shared {
     pub(crate) held_bytes: u64,
     /// Bytes of bodies that were buffered here and are not yet sent to a backend.
     pub(crate) buffered_bytes: u64,
+    /// Memory for responses that are read ahead of their clients.
+    pub(crate) ahead: AheadBudget,
 }
 
 impl Shared {
-    pub(crate) fn new(output: Output) -> Self {
+    pub(crate) fn new(output: Output, ahead_bytes_max: u64) -> Self {
         Self {
             output,
             sends: Vec::new(),
@@ -58,6 +60,7 @@ impl Shared {
             lease_bytes_left: limits::LEASE_TURN_ALL_BYTES_MAX,
             held_bytes: 0,
             buffered_bytes: 0,
+            ahead: AheadBudget::new(ahead_bytes_max),
         }
     }
 }

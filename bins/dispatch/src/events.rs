@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use fosse_eventloop::{Event, slab::Key};
 use fosse_fdpass::Received;
 use fosse_stage::{Gone, Input};
-use fosse_wire::{Kind, direct};
+use fosse_wire::{Kind, StreamId, direct};
 
 use crate::{
     exchange::stream::{Lease, Streams},
@@ -56,20 +56,16 @@ pub(crate) fn on_backend(key: Key, event: Event, streams: &mut Streams, lane: &m
 }
 
 /// Handles a client's socket that has room, or (upgraded) bytes.
-pub(crate) fn on_client(key: Key, streams: &mut Streams, lane: &mut Lane<'_>) {
-    // An earlier event of this turn may have ended the lease, and what is reported of it then is
-    // not for the next user of the connection.
-    let Some(connection) = lane.upstream.connections.get(key) else { return };
-    let Use::Stream(id) = connection.used else { return };
-    let Some(stream) = streams.get(id) else {
-        return lane.context.state_error("stream of a lease is gone");
+pub(crate) fn on_client(token: u64, streams: &mut Streams, lane: &mut Lane<'_>) {
+    let id = StreamId::from_raw(u32::try_from(token & u64::from(u32::MAX)).unwrap_or(0));
+    // An earlier event of this turn may have ended the stream, or the lease.
+    let Some(stream) = streams.get(id).filter(|stream| stream.lease == Lease::Held && !stream.response_ended) else {
+        return;
     };
-    if stream.lease == Lease::Held {
-        let outcome = lane.client_ready(stream);
-        let news = lane.settle(stream, outcome);
-        let over = stream.is_over();
-        lane.follow(streams, id, over, news);
-    }
+    let outcome = lane.client_ready(stream);
+    let news = lane.settle(stream, outcome);
+    let over = stream.is_over();
+    lane.follow(streams, id, over, news);
 }
 
 /// Takes client sockets that parse lends, and word of connections that are over.

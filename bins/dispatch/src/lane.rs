@@ -2,7 +2,6 @@
 
 use fosse_counters::dispatch as count;
 use fosse_die::warning;
-use fosse_eventloop::Interest;
 use fosse_eventloop::slab::Key;
 use fosse_settings::{Backend, Dispatch as Settings};
 use fosse_wire::{StreamId, frame::ResetReason, order::Forward, response::BACKEND_NONE};
@@ -11,12 +10,11 @@ use crate::{
     PROGRAM,
     context::Context,
     exchange::{
-        Outcome, Terms,
+        Outcome,
         clients::Clients,
         failure::Failure,
-        lease,
         response::{self, LocalResponse},
-        response_body, send,
+        send,
         stream::{Lease, Stream, Streams, Wait, Waiting},
         timeouts,
     },
@@ -24,7 +22,6 @@ use crate::{
     upstream::{
         Upstream,
         connection::{At, Connection},
-        pins::Pins,
         supply::{Event, Supply},
     },
 };
@@ -38,103 +35,17 @@ pub(crate) struct Lane<'a> {
     pub(crate) context: Context<'a>,
 }
 
-/// The connection of a stream, and what goes with it.
-struct Joined<'j, 'a> {
-    key: Key,
-    connection: &'j mut Connection,
-    pins: &'j mut Pins,
-    clients: &'j mut Clients,
-    terms: Terms<'a>,
-    context: &'j mut Context<'a>,
-}
-
-impl<'a> Lane<'a> {
-    /// Returns a stream's connection and what goes with it; `None` while it has none.
-    fn joined(&mut self, stream: &Stream) -> Option<Joined<'_, 'a>> {
-        let key = stream.connection?;
-        let Some(connection) = self.upstream.connections.get_mut(key) else {
-            self.context.state_error("connection of a stream is gone");
-            return None;
-        };
-        let terms = Terms {
-            site: &self.settings.sites[stream.site],
-            backend: &self.settings.backends[stream.backend],
-            head_bytes_max: usize::try_from(self.settings.response_head_bytes_max).unwrap_or(usize::MAX),
-            may_lease: self.clients.has_room_for(stream.client_connection),
-        };
-        let (pins, clients, context) = (&mut self.upstream.pins, &mut *self.clients, &mut self.context);
-        Some(Joined { key, connection, pins, clients, terms, context })
-    }
-
-    /// Handles a stream's backend connection that has something to read, or room to write.
-    pub(crate) fn backend_ready(&mut self, stream: &mut Stream, event: fosse_eventloop::Event) -> Outcome {
-        let Some(Joined { key, connection, pins, clients, terms, context }) = self.joined(stream) else {
-            return Outcome::Continue;
-        };
-        if event.readable() && response_body::went_bad_in_pool(stream, connection) {
-            return Outcome::Reconnect;
-        }
-        if event.flags.intersects(Interest::OUT | Interest::HUP | Interest::ERR) {
-            send::queue(stream, context);
-        }
-        if event.readable() && !connection.interest.contains(Interest::IN) && !connection.is_tunnel() {
-            // Hang-up while nothing is wanted: seen again when the credit comes.
-            connection.watch(key, Interest::empty(), context.event_loop);
-            Outcome::Continue
-        } else if stream.lease == Lease::Held {
-            match clients.get_mut(stream.client_connection) {
-                Some(client) => lease::pump(stream, key, connection, client, terms, context),
-                None => Outcome::of_lost_client(connection),
-            }
-        } else if event.readable() {
-            response_body::read(stream, key, connection, pins, terms, context)
-        } else {
-            Outcome::Continue
-        }
-    }
-
-    /// Handles the socket of a leased stream's client that has room, or (upgraded) bytes.
-    pub(crate) fn client_ready(&mut self, stream: &mut Stream) -> Outcome {
-        let Some(Joined { key, connection, clients, terms, context, .. }) = self.joined(stream) else {
-            return Outcome::Continue;
-        };
-        match clients.get_mut(stream.client_connection) {
-            Some(client) => lease::pump(stream, key, connection, client, terms, context),
-            None => Outcome::of_lost_client(connection),
-        }
-    }
-
-    /// Begins a lease: parse has handed the client's socket over.
-    pub(crate) fn lease_begins(&mut self, stream: &mut Stream) -> Outcome {
-        let Some(Joined { key, connection, clients, terms, context, .. }) = self.joined(stream) else {
-            return Outcome::Continue;
-        };
-        match clients.get_mut(stream.client_connection) {
-            Some(client) => lease::begin(stream, key, connection, client, terms, context),
-            None => Outcome::ClientLost,
-        }
-    }
-
-    /// Goes on with a response of which parse has granted more.
-    pub(crate) fn credit_granted(&mut self, stream: &mut Stream) -> Outcome {
-        let Some(Joined { key, connection, pins, terms, context, .. }) = self.joined(stream) else {
-            return Outcome::Continue;
-        };
-        // It is the backend's turn again, and its time runs again.
-        stream.restart_silence_limit(terms.backend.idle_seconds, context.now_ms());
-        response_body::resume(stream, key, connection, pins, terms, context)
-    }
-
-    /// Sends what this turn brought for a stream's backend.
-    pub(crate) fn send(&mut self, stream: &mut Stream) {
-        stream.queued = false;
-        if let Some(Joined { key, connection, terms, context, .. }) = self.joined(stream) {
-            send::send_request(stream, key, connection, terms.backend, context);
-        }
-    }
-
+impl Lane<'_> {
     /// Ends the wait of a stream whose time is over.
     pub(crate) fn expire(&mut self, stream: &mut Stream) -> Option<Event> {
+        if stream.wait == Wait::Client {
+            // The kernel says that there is room once a third of its buffer is free. A slow client
+            // takes less than that meanwhile, which only a write finds out.
+            let outcome = self.client_ready(stream);
+            if outcome != Outcome::Continue || stream.deadline_ms > self.context.now_ms() {
+                return self.settle(stream, outcome);
+            }
+        }
         let backend = &self.settings.backends[stream.backend];
         if stream.supply == Waiting::Queued && self.upstream.is_connecting(stream.id, stream.backend) {
             // It has left the queue in time.
@@ -160,6 +71,7 @@ impl<'a> Lane<'a> {
             Outcome::Reconnect => self.reconnect(stream),
             Outcome::Failed(why) => self.backend_failed(stream, why),
             Outcome::Respond(status) => self.respond(stream, status),
+            Outcome::ReadWhole { clean } => return self.detach(stream, clean),
             Outcome::Complete { clean } => return self.complete(stream, clean),
             Outcome::ClientLost => {
                 self.abandon(stream);
@@ -179,7 +91,7 @@ impl<'a> Lane<'a> {
             // The server is where the login is, whatever the balance says.
             return self.begin(stream, key);
         }
-        match self.upstream.request(stream.id, stream.backend, stream.tried, &self.context) {
+        match self.upstream.request(stream.id, stream.source(), stream.backend, stream.tried, &self.context) {
             Supply::Ready(key) => self.begin(stream, key),
             Supply::Connecting(server) => {
                 stream.server = Some(server);
@@ -259,8 +171,11 @@ impl<'a> Lane<'a> {
             stream.supply = Waiting::No;
             self.upstream.cancel(stream.id, stream.backend, &self.context);
         }
-        if let Some(key) = stream.connection.take() {
+        stream.drop_ahead(&mut self.context.shared.ahead);
+        if !stream.response_ended {
             self.release_client(stream);
+        }
+        if let Some(key) = stream.connection.take() {
             self.upstream.close(key, &self.context);
         }
     }
@@ -300,19 +215,40 @@ impl<'a> Lane<'a> {
     /// Ends a response that is complete: END to parse, the connection back to its pool where it can
     /// be used again.
     fn complete(&mut self, stream: &mut Stream, clean: bool) -> Option<Event> {
+        self.release_client(stream);
+        let connection = stream.connection.and_then(|key| self.upstream.connections.get(key));
+        let Some(at) = connection.map(|connection| &connection.at).or(stream.read_whole()) else {
+            self.context.state_error("response without a connection");
+            return None;
+        };
+        let trailers = if let At::Chunked(decoder) = at { Some(decoder.trailers()) } else { None };
+        response::end(&mut self.context.shared.output.outbox, stream.id, stream.leased_bytes, trailers);
+        stream.response_ended = true;
+        let key = stream.connection.take()?;
+        self.free(key, clean && stream.sent())
+    }
+
+    /// Takes its connection from a stream of whose response the client has not taken all that the
+    /// server has sent.
+    fn detach(&mut self, stream: &mut Stream, clean: bool) -> Option<Event> {
         let Some(key) = stream.connection.take() else {
             self.context.state_error("response without a connection");
             return None;
         };
-        self.release_client(stream);
-        let Some(connection) = self.upstream.connections.get_mut(key) else {
+        if let Some(connection) = self.upstream.connections.get_mut(key) {
+            stream.set_read_whole(std::mem::replace(&mut connection.at, At::Head));
+        }
+        self.context.counters.add(count::READ_AHEAD, 1);
+        self.free(key, clean && stream.sent())
+    }
+
+    /// Takes a connection back on which a response has ended.
+    fn free(&mut self, key: Key, clean: bool) -> Option<Event> {
+        let Some(connection) = self.upstream.connections.get(key) else {
             self.context.state_error("connection of a response is gone");
             return None;
         };
-        stream.response_ended = true;
-        let trailers = if let At::Chunked(decoder) = &connection.at { Some(decoder.trailers()) } else { None };
-        response::end(&mut self.context.shared.output.outbox, stream.id, stream.leased_bytes, trailers);
-        let (server, reusable) = (connection.server, connection.keep && clean && !connection.ended && stream.sent());
+        let (server, reusable) = (connection.server, connection.keep && clean && !connection.ended);
         self.upstream.worked(server, &self.context);
         if reusable {
             return self.upstream.release(key, &self.context);

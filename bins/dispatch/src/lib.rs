@@ -2,9 +2,10 @@
 //! response frames back.
 //!
 //! Owners: [`upstream`] has the servers and the connections to them, and knows requests by id
-//! only; [`exchange`] one request with its connection; `lane` joins the two; `frames` and `events`
-//! find the request or the connection that an event is about, once, and pass it on. Every handler
-//! takes the parts it changes, and [`context`] is what all of them share.
+//! only; [`exchange`] one request with its connection; `lane` joins the two, `joined` has what
+//! becomes of them together, `slow_clients` what servers wait for; `frames` and `events` find the
+//! request or the connection that an event is about, once, and pass it on. Every handler takes the
+//! parts it changes, and [`context`] is what all of them share.
 
 #![forbid(unsafe_code)]
 
@@ -12,10 +13,12 @@ mod context;
 mod events;
 mod exchange;
 mod frames;
+mod joined;
 mod lane;
 mod limits;
 pub mod policy;
 pub mod server;
+mod slow_clients;
 #[cfg(test)]
 mod tests;
 mod upstream;

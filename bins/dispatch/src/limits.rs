@@ -71,3 +71,12 @@ pub(crate) const SPARE_BUFFER_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of a response to a health check that are looked at, head and framing included: what a
 /// check looks for in a body stands in a short one.
 pub(crate) const CHECK_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes that a client has to take of a leased response in each `write_seconds`. One that takes a
+/// byte now and then would hold a backend connection, or its part of the memory for what is read
+/// ahead, for ever; 270 bytes a second are slower than any modem.
+pub(crate) const WRITE_PROGRESS_BYTES_MIN: u64 = 8 * 1024;
+
+/// Size below which a piece of a response that is read ahead is joined by the next one: a piece of
+/// its own costs some 40 bytes.
+pub(crate) const AHEAD_PART_BYTES_MIN: usize = 16 * 1024;

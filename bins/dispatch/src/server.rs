@@ -16,7 +16,7 @@ use crate::{
     events::{on_backend, on_client, on_client_sockets, on_frames},
     exchange::{clients::Clients, stream::Streams},
     lane::Lane,
-    limits,
+    limits, slow_clients,
     upstream::Upstream,
 };
 
@@ -61,10 +61,10 @@ impl Server {
             input,
             client_sockets,
             upstream: Upstream::new(&settings, connect),
+            shared: Shared::new(output, settings.lane_response_bytes_max),
             settings,
             streams: Streams::default(),
             clients: Clients::default(),
-            shared: Shared::new(output),
             heap: HeapTrimmer::default(),
             is_draining: false,
         }
@@ -108,7 +108,7 @@ impl Server {
                 }
             }
             token::CONNECTION => on_backend(key, event, streams, &mut lane),
-            token::CLIENT => on_client(key, streams, &mut lane),
+            token::CLIENT => on_client(event.token, streams, &mut lane),
             token::CHECK => lane.upstream.check_event(key, &mut lane.context),
             // Output, watched while a write is blocked: every turn ends with one.
             _ => {}
@@ -119,6 +119,7 @@ impl Server {
     /// Ends what is overdue: requests, idle connections, health checks.
     pub(crate) fn tick(&mut self, event_loop: &EventLoop, counters: &Counters) {
         counters.set(count::BUFFERED_BYTES, self.shared.buffered_bytes);
+        counters.set(count::AHEAD_BYTES, self.shared.ahead.bytes());
         counters.set(count::STREAMS, u64::try_from(self.streams.len()).unwrap_or(0));
         if self.heap.should_trim() {
             fosse_sys::memory::trim();
@@ -126,6 +127,7 @@ impl Server {
         let is_draining = self.is_draining;
         let (_, _, streams, mut lane) = self.parts(event_loop, counters);
         lane.end_overdue_streams(streams);
+        slow_clients::read_ahead(streams, &mut lane);
         for news in lane.upstream.tick(is_draining, &lane.context) {
             lane.supplied(streams, news);
         }
@@ -137,6 +139,7 @@ impl Server {
     /// [`Gone`] where parse is.
     pub fn flush(&mut self, event_loop: &EventLoop, counters: &Counters) -> Result<(), Gone> {
         let (_, _, streams, mut lane) = self.parts(event_loop, counters);
+        slow_clients::make_room(streams, &mut lane);
         lane.send_requests(streams);
         counters.set(STREAM_CONNECTION, 0);
         self.shared.lease_bytes_left = limits::LEASE_TURN_ALL_BYTES_MAX;

@@ -106,6 +106,8 @@ fn dispatch_settings() -> blobs::Dispatch {
         servers: vec![blobs::ServerName { name: "app".into(), backend: 0, check_number: 0 }],
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
+        lane_response_bytes_max: 1 << 20,
+        write_seconds: Duration::from_secs(30),
         response_head_bytes_max: 32_768,
         group: String::new(),
     }

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use fosse_counters::dispatch as count;
 use fosse_http1::{members, write_chunk, write_number};
 use fosse_settings::{Backend, DispatchSite};
+use fosse_source::Source;
 use fosse_wire::{
     StreamId,
-    request::{BodyLength, Endpoint, RequestHead},
+    request::{BodyLength, RequestHead},
 };
 
 use super::{
@@ -144,19 +145,10 @@ pub(crate) fn refuse(stream: &mut Stream, status: u16, context: &mut Context<'_>
 /// memory that is used up costs the source that uses it, not the one that comes last.
 pub(crate) fn largest_of_heaviest<'a>(streams: impl Iterator<Item = &'a Stream> + Clone) -> Option<StreamId> {
     let buffering = streams.filter(|stream| stream.buffering != Buffering::No && stream.buffered > 0);
-    let mut sources: HashMap<[u8; 16], u64> = HashMap::new();
+    let mut sources: HashMap<Source, u64> = HashMap::new();
     for stream in buffering.clone() {
-        *sources.entry(source(stream.client)).or_default() += stream.buffered;
+        *sources.entry(stream.source()).or_default() += stream.buffered;
     }
     let (heaviest, _) = sources.into_iter().max_by_key(|(_, bytes)| *bytes)?;
-    buffering.filter(|stream| source(stream.client) == heaviest).max_by_key(|stream| stream.buffered).map(|s| s.id)
-}
-
-/// Returns the source of a client: an IPv4 address, or the first 64 bits of an IPv6 one.
-fn source(client: Endpoint) -> [u8; 16] {
-    let mut addr = client.addr;
-    if client.ip().is_some_and(|ip| ip.is_ipv6()) {
-        addr[8..].fill(0);
-    }
-    addr
+    buffering.filter(|stream| stream.source() == heaviest).max_by_key(|stream| stream.buffered).map(|s| s.id)
 }

@@ -5,8 +5,8 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-use fosse_eventloop::slab::Key;
 use fosse_eventloop::{EventLoop, Interest};
+use fosse_wire::StreamId;
 
 use crate::{context::token, limits};
 
@@ -14,22 +14,23 @@ use crate::{context::token, limits};
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) fd: OwnedFd,
-    /// The backend connection whose response it takes: its name for events.
-    key: Option<Key>,
+    /// The stream whose response it takes: its name for events.
+    stream: Option<StreamId>,
     /// Readiness that it is watched for; empty while it is not watched.
     interest: Interest,
 }
 
 impl Client {
-    /// Begins a lease: events name the backend connection from now on.
-    pub(crate) const fn lease(&mut self, key: Key) {
-        self.key = Some(key);
+    /// Begins a lease: events name the stream from now on.
+    pub(crate) const fn lease(&mut self, stream: StreamId) {
+        self.stream = Some(stream);
     }
 
     /// Changes the readiness it is watched for, where that is a change.
     pub(crate) fn watch(&mut self, wanted: Interest, event_loop: &EventLoop) {
-        let Some(key) = self.key else { return };
-        event_loop.rearm(&self.fd, key.token(token::CLIENT), &mut self.interest, wanted);
+        let Some(stream) = self.stream else { return };
+        let token = token::of(token::CLIENT) | u64::from(stream.raw());
+        event_loop.rearm(&self.fd, token, &mut self.interest, wanted);
     }
 }
 
@@ -51,7 +52,7 @@ impl Clients {
     /// most; one more than that is closed.
     pub(crate) fn insert(&mut self, connection: u64, fd: OwnedFd, under_way: usize) {
         if self.sockets.len() < self.max + under_way {
-            self.sockets.insert(connection, Client { fd, key: None, interest: Interest::empty() });
+            self.sockets.insert(connection, Client { fd, stream: None, interest: Interest::empty() });
         }
     }
 
@@ -80,7 +81,7 @@ impl Clients {
     pub(crate) fn release(&mut self, connection: u64, event_loop: &EventLoop) {
         if let Some(client) = self.sockets.get_mut(&connection) {
             client.watch(Interest::empty(), event_loop);
-            client.key = None;
+            client.stream = None;
         }
     }
 

@@ -1,6 +1,8 @@
 //! Responses that dispatch writes to the client itself, and upgraded connections, which are two of
 //! them at once.
 
+use std::time::Duration;
+
 use fosse_counters::dispatch as count;
 use fosse_eventloop::Interest;
 use fosse_eventloop::slab::Key;
@@ -14,7 +16,8 @@ use super::{
     Outcome, Terms,
     clients::Client,
     failure::Failure,
-    stream::{Lease, Stream},
+    read_ahead::{read_ahead, share, spend, watch_backend},
+    stream::{Lease, Stream, Wait},
 };
 use crate::{
     context::Context,
@@ -39,11 +42,6 @@ enum Moved {
     BackendGone,
     /// The client ended or failed.
     ClientGone,
-}
-
-/// Returns the bytes that one response may move in a turn in which `left` are left for all.
-fn share(left: usize) -> usize {
-    left.clamp(limits::LEASE_READ_BYTES_MIN, limits::LEASE_TURN_BYTES_MAX)
 }
 
 /// Writes once to a client. Returns the number of bytes taken, `None` where it is gone.
@@ -81,7 +79,7 @@ pub(crate) fn begin(
     terms: Terms<'_>,
     context: &mut Context<'_>,
 ) -> Outcome {
-    client.lease(key);
+    client.lease(stream.id);
     if !stream.upgrade.is_empty() {
         client.watch(Interest::IN, context.event_loop);
     }
@@ -104,6 +102,12 @@ pub(crate) fn pump(
     } else {
         Moved::NothingToRead
     };
+    if down == Moved::NoRoom && !tunnel {
+        stream.restart_client_limit(terms.write_seconds, context.now_ms());
+        client.watch(Interest::OUT, context.event_loop);
+        return read_ahead(stream, key, connection, context);
+    }
+    stream.wait = Wait::Bytes;
     stream.restart_silence_limit(terms.backend.idle_seconds, context.now_ms());
     match (down, up) {
         (Moved::Complete, _) => Outcome::Complete { clean: connection.input.is_empty() },
@@ -118,11 +122,9 @@ pub(crate) fn pump(
         (down, up) => {
             let flag = |set: bool, interest: Interest| if set { interest } else { Interest::empty() };
             let from_backend = flag(!matches!(down, Moved::NoRoom | Moved::Ended), Interest::IN);
-            // After a 101 what the client sent, else the rest of a request that has its response
-            // early.
-            let to_backend = flag(!stream.unsent().is_empty(), Interest::OUT);
-            connection.watch(key, from_backend | to_backend, context.event_loop);
-            let to_client = flag(down == Moved::NoRoom, Interest::OUT);
+            watch_backend(stream, key, connection, from_backend, context);
+            // Bytes that were read ahead are for the next turn where this one's share is used up.
+            let to_client = flag(!stream.is_ahead_empty(), Interest::OUT);
             let from_client = flag(tunnel && !matches!(up, Moved::NoRoom | Moved::Ended), Interest::IN);
             client.watch(to_client | from_client, context.event_loop);
             Outcome::Continue
@@ -130,69 +132,146 @@ pub(crate) fn pump(
     }
 }
 
-/// Moves bytes from the backend to the client.
-#[expect(clippy::too_many_lines, reason = "a read, a write and the count of both, which share six values")]
-fn down(stream: &mut Stream, connection: &mut Connection, client: &Client, context: &mut Context<'_>) -> Moved {
-    let mut share = share(context.shared.lease_bytes_left);
-    loop {
-        let left = match connection.at {
-            At::Exact(left) => usize::try_from(left).unwrap_or(usize::MAX),
-            _ => usize::MAX,
-        };
-        if left == 0 {
-            return Moved::Complete;
+/// Writes what is left of a response whose server has been let go.
+pub(crate) fn write_rest(
+    stream: &mut Stream,
+    client: &mut Client,
+    write_seconds: Duration,
+    context: &mut Context<'_>,
+) -> Outcome {
+    client.lease(stream.id);
+    match write_ahead(stream, client, &mut share(context.shared.lease_bytes_left), context) {
+        Moved::Complete => Outcome::Complete { clean: true },
+        Moved::ClientGone => Outcome::ClientLost,
+        _ => {
+            stream.restart_client_limit(write_seconds, context.now_ms());
+            client.watch(Interest::OUT, context.event_loop);
+            Outcome::Continue
         }
-        let (had, sent) = if connection.input.is_empty() {
-            if connection.ended && connection.is_tunnel() {
-                return Moved::Ended;
-            }
-            if share == 0 {
-                return Moved::Share;
-            }
-            // One byte more than the response has shows a backend that does not keep to its word,
-            // which may be any number.
-            let room = left.saturating_add(1).min(connection.lease_read).min(share).min(context.shared.scratch.len());
-            let count = match recv(&connection.fd, &mut context.shared.scratch[..room], RecvFlags::DONTWAIT) {
-                Ok((0, _)) if connection.is_tunnel() => {
-                    connection.ended = true;
-                    // A client that is gone is found by the next read or write.
-                    let _ = shutdown(&client.fd, Shutdown::Write);
-                    return Moved::Ended;
-                }
-                Ok((0, _)) => return Moved::BackendGone,
-                Ok((count, _)) => count,
-                Err(Errno::AGAIN | Errno::INTR) => return Moved::NothingToRead,
-                Err(_) => return Moved::BackendGone,
-            };
-            let bytes = &context.shared.scratch[..count];
-            let due = &bytes[..left.min(count)];
-            let Some(sent) = to_client(client, due) else { return Moved::ClientGone };
-            connection.input = bytes[sent..].to_vec();
-            connection.lease_read = if sent < due.len() {
-                limits::LEASE_READ_BYTES_MIN
-            } else {
-                (connection.lease_read * 2).min(limits::LEASE_READ_BYTES_MAX)
-            };
-            (due.len(), sent)
-        } else {
-            let count = left.min(connection.input.len());
-            let Some(sent) = to_client(client, &connection.input[..count]) else { return Moved::ClientGone };
-            connection.input.drain(..sent);
-            (count, sent)
-        };
-        let moved = u64::try_from(sent).unwrap_or(u64::MAX);
-        if let At::Exact(left) = &mut connection.at {
-            *left -= moved;
+    }
+}
+
+/// Writes what was read ahead, `Complete` where nothing of it is left.
+fn write_ahead(stream: &mut Stream, client: &Client, share: &mut usize, context: &mut Context<'_>) -> Moved {
+    while !stream.is_ahead_empty() {
+        if *share == 0 {
+            return Moved::Share;
         }
-        stream.leased_bytes += moved;
-        context.counters.add(count::BYTES_LEASED, moved);
-        // What was read in an earlier turn may be more than this turn's share.
-        share = share.saturating_sub(sent);
-        context.shared.lease_bytes_left = context.shared.lease_bytes_left.saturating_sub(sent);
-        if sent < had {
+        let part = stream.ahead();
+        let length = part.len();
+        let Some(sent) = to_client(client, part) else { return Moved::ClientGone };
+        stream.advance_ahead(sent, &mut context.shared.ahead);
+        count_sent(stream, sent, share, context);
+        if sent < length {
             return Moved::NoRoom;
         }
     }
+    Moved::Complete
+}
+
+/// Counts bytes that the client has taken.
+fn count_sent(stream: &mut Stream, sent: usize, share: &mut usize, context: &mut Context<'_>) {
+    let moved = u64::try_from(sent).unwrap_or(u64::MAX);
+    stream.leased_bytes += moved;
+    if sent > 0 {
+        stream.taken_ms = context.now_ms();
+    }
+    context.counters.add(count::BYTES_LEASED, moved);
+    spend(sent, share, context);
+}
+
+/// Moves bytes from the backend to the client: what was read before, then what comes.
+fn down(stream: &mut Stream, connection: &mut Connection, client: &Client, context: &mut Context<'_>) -> Moved {
+    let mut share = share(context.shared.lease_bytes_left);
+    let end = write_ahead(stream, client, &mut share, context);
+    if end != Moved::Complete {
+        return end;
+    }
+    if !connection.input.is_empty() {
+        let bytes = std::mem::take(&mut connection.input);
+        let end = pass(&bytes, stream, connection, client, &mut share, context);
+        if end != Moved::Complete {
+            return end;
+        }
+    }
+    loop {
+        let left = left(connection);
+        if left == 0 {
+            return Moved::Complete;
+        }
+        if connection.ended && connection.is_tunnel() {
+            return Moved::Ended;
+        }
+        if share == 0 {
+            return Moved::Share;
+        }
+        // One byte more than the response has shows a backend that does not keep to its word, which
+        // may be any number.
+        let room = (left.min(connection.lease_read - 1) + 1).min(share).min(context.shared.scratch.len());
+        let count = match receive(connection, client, room, context) {
+            Ok(count) => count,
+            Err(end) => return end,
+        };
+        // The context is needed beside the buffer, which is lent out of it.
+        let scratch = std::mem::take(&mut context.shared.scratch);
+        let end = pass(&scratch[..count], stream, connection, client, &mut share, context);
+        context.shared.scratch = scratch;
+        if end != Moved::Complete {
+            connection.lease_read = limits::LEASE_READ_BYTES_MIN;
+            return end;
+        }
+        connection.lease_read = (connection.lease_read * 2).min(limits::LEASE_READ_BYTES_MAX);
+    }
+}
+
+/// Reads once from the backend, into the buffer of the lane, no more than `room` bytes.
+fn receive(
+    connection: &mut Connection,
+    client: &Client,
+    room: usize,
+    context: &mut Context<'_>,
+) -> Result<usize, Moved> {
+    match recv(&connection.fd, &mut context.shared.scratch[..room], RecvFlags::DONTWAIT) {
+        Ok((0, _)) if connection.is_tunnel() => {
+            connection.ended = true;
+            // A client that is gone is found by the next read or write.
+            let _ = shutdown(&client.fd, Shutdown::Write);
+            Err(Moved::Ended)
+        }
+        Ok((0, _)) => Err(Moved::BackendGone),
+        Ok((count, _)) => Ok(count),
+        Err(Errno::AGAIN | Errno::INTR) => Err(Moved::NothingToRead),
+        Err(_) => Err(Moved::BackendGone),
+    }
+}
+
+/// Returns the bytes of the body that are still to be read.
+fn left(connection: &Connection) -> usize {
+    match connection.at {
+        At::Exact(left) => usize::try_from(left).unwrap_or(usize::MAX),
+        _ => usize::MAX,
+    }
+}
+
+/// Writes bytes that were just read to the client, and puts those that it does not take ahead.
+/// `Complete` where it took all of them.
+fn pass(
+    bytes: &[u8],
+    stream: &mut Stream,
+    connection: &mut Connection,
+    client: &Client,
+    share: &mut usize,
+    context: &mut Context<'_>,
+) -> Moved {
+    let (body, more) = bytes.split_at(left(connection).min(bytes.len()));
+    let Some(sent) = to_client(client, body) else { return Moved::ClientGone };
+    stream.push_ahead(&body[sent..], &mut context.shared.ahead);
+    connection.input.extend_from_slice(more);
+    if let At::Exact(left) = &mut connection.at {
+        *left -= u64::try_from(body.len()).unwrap_or(u64::MAX);
+    }
+    count_sent(stream, sent, share, context);
+    if sent < body.len() { Moved::NoRoom } else { Moved::Complete }
 }
 
 /// Moves bytes from the client to the backend, after a 101.
@@ -232,23 +311,5 @@ fn up(stream: &mut Stream, connection: &Connection, client: &Client, context: &m
         let sent = stream.out.len();
         share = share.saturating_sub(sent);
         context.shared.lease_bytes_left = context.shared.lease_bytes_left.saturating_sub(sent);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn many_leased_responses_have_a_turn_to_share_and_each_gets_something() {
-        let mut left = limits::LEASE_TURN_ALL_BYTES_MAX;
-        let mut moved = 0;
-        for _ in 0..256 {
-            let one = share(left);
-            assert!((limits::LEASE_READ_BYTES_MIN..=limits::LEASE_TURN_BYTES_MAX).contains(&one));
-            left = left.saturating_sub(one);
-            moved += one;
-        }
-        assert!(moved <= limits::LEASE_TURN_ALL_BYTES_MAX + 256 * limits::LEASE_READ_BYTES_MIN, "{moved}");
     }
 }

@@ -4,10 +4,13 @@
 //! changes those and nothing else, and returns an [`Outcome`].
 
 pub(crate) mod admission;
+pub(crate) mod ahead;
+pub(crate) mod ahead_budget;
 pub(crate) mod buffering;
 pub(crate) mod clients;
 pub(crate) mod failure;
 pub(crate) mod lease;
+pub(crate) mod read_ahead;
 mod request;
 pub(crate) mod request_body;
 pub(crate) mod response;
@@ -16,6 +19,8 @@ pub(crate) mod response_head;
 pub(crate) mod send;
 pub(crate) mod stream;
 pub(crate) mod timeouts;
+
+use std::time::Duration;
 
 use fosse_settings::{Backend, DispatchSite};
 
@@ -35,6 +40,11 @@ pub(crate) enum Outcome {
     Failed(Failure),
     /// A local response with that status is due.
     Respond(u16),
+    /// All of the response is read, and its client has not taken all of it.
+    ReadWhole {
+        /// No byte follows the response.
+        clean: bool,
+    },
     /// The response is complete. `clean`: no byte follows it.
     Complete {
         /// No byte follows the response.
@@ -58,6 +68,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) site: &'a DispatchSite,
     pub(crate) backend: &'a Backend,
     pub(crate) head_bytes_max: usize,
+    /// Time in which a client has to take something of a response.
+    pub(crate) write_seconds: Duration,
     /// There is room for one more client socket; without, responses go through parse.
     pub(crate) may_lease: bool,
 }

@@ -66,7 +66,10 @@ pub(crate) fn read(
     // What cannot go on at once waits in our memory: no more is read than that.
     let room = match connection.at {
         At::Head => limits::READ_HEAD_BYTES,
-        _ => usize::try_from(stream.credit).unwrap_or(usize::MAX).max(limits::READ_BODY_BYTES_MIN),
+        _ => {
+            let ahead = if stream.reads_ahead { context.shared.ahead.room(stream.source()) } else { 0 };
+            usize::try_from(stream.credit).unwrap_or(usize::MAX).max(ahead).max(limits::READ_BODY_BYTES_MIN)
+        }
     };
     // The handlers below take the context, so the buffer is lent out of it.
     let mut scratch = std::mem::take(&mut context.shared.scratch);
@@ -162,12 +165,7 @@ fn use_bytes(
         } else if stream.lease != Lease::No {
             break Next::Hold;
         } else {
-            let (taken, data, next) = body_bytes(&mut connection.at, stream.credit, rest);
-            if !data.is_empty() {
-                stream.credit -= u64::try_from(data.len()).unwrap_or(u64::MAX);
-                context.shared.output.outbox.data(stream.id, Kind::ResponseData, data);
-            }
-            (taken, next)
+            pass_on(stream, &mut connection.at, rest, context)
         };
         used += taken;
         if let Some(next) = next {
@@ -178,9 +176,47 @@ fn use_bytes(
     let outcome = match next {
         Next::Read | Next::Hold => Outcome::Continue,
         Next::Broken(why) => Outcome::Failed(why),
-        Next::Done => Outcome::Complete { clean: used == bytes.len() },
+        Next::Done => ended(stream, used == bytes.len()),
     };
     (used, outcome)
+}
+
+/// Passes the next bytes of a body on to parse, or, where they are read ahead of a client that
+/// takes nothing, keeps them. Returns the number of `bytes` used, and the next step, if that is
+/// known.
+fn pass_on(stream: &mut Stream, at: &mut At, bytes: &[u8], context: &mut Context<'_>) -> (usize, Option<Next>) {
+    let ahead = stream.reads_ahead && (stream.credit == 0 || !stream.is_ahead_empty());
+    if ahead {
+        let room = u64::try_from(context.shared.ahead.room(stream.source())).unwrap_or(u64::MAX);
+        let (taken, data, next) = body_bytes(at, room, bytes);
+        stream.push_ahead(data, &mut context.shared.ahead);
+        return (taken, next);
+    }
+    let (taken, data, next) = body_bytes(at, stream.credit, bytes);
+    if !data.is_empty() {
+        stream.credit -= u64::try_from(data.len()).unwrap_or(u64::MAX);
+        context.shared.output.outbox.data(stream.id, Kind::ResponseData, data);
+    }
+    // What the credit leaves over may be read ahead.
+    let over = next == Some(Next::Hold) && stream.reads_ahead;
+    (taken, next.filter(|_| !over))
+}
+
+/// Passes on what was read ahead, as far as parse has granted credit.
+pub(crate) fn pass_ahead(stream: &mut Stream, context: &mut Context<'_>) {
+    while stream.credit > 0 && !stream.is_ahead_empty() {
+        let part = stream.ahead();
+        let part = &part[..usize::try_from(stream.credit).unwrap_or(usize::MAX).min(part.len())];
+        context.shared.output.outbox.data(stream.id, Kind::ResponseData, part);
+        let count = part.len();
+        stream.credit -= u64::try_from(count).unwrap_or(u64::MAX);
+        stream.advance_ahead(count, &mut context.shared.ahead);
+    }
+}
+
+/// Ends the reading of a response: it is complete, or its client has to take the rest of it.
+fn ended(stream: &Stream, clean: bool) -> Outcome {
+    if stream.is_ahead_empty() { Outcome::Complete { clean } } else { Outcome::ReadWhole { clean } }
 }
 
 /// Handles a backend that closed: right for a body that ends so, wrong in any other place.
@@ -188,7 +224,7 @@ fn backend_ended(stream: &Stream, key: Key, connection: &mut Connection, context
     let unused = !connection.input.is_empty();
     match connection.at {
         At::UntilClose if unused => Outcome::Continue,
-        At::UntilClose => Outcome::Complete { clean: true },
+        At::UntilClose => ended(stream, true),
         At::Head if unused => Outcome::Failed(Failure::ClosedInHead),
         At::Head => Outcome::Failed(Failure::ClosedBeforeResponse),
         _ if stream.lease == Lease::Wanted => {

@@ -118,6 +118,7 @@ fn final_head(
     let written = response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, &remove, date);
     written.map_err(|_| Failure::HeadTooLargeForFrame)?;
     stream.head_sent = true;
+    stream.taken_ms = now_ms;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fosse_eventloop::slab::Key;
+use fosse_source::Source;
 use fosse_wire::{
     StreamId, WireError,
     frame::WINDOW_BYTES_INITIAL,
@@ -10,9 +11,10 @@ use fosse_wire::{
     request::{BodyLength, Endpoint, RequestHead},
 };
 
+use super::ahead::Ahead;
 use crate::{
     context::after,
-    limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX},
+    limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX, WRITE_PROGRESS_BYTES_MIN},
     upstream::{connection::Pin, pins, tried::Tried},
 };
 
@@ -75,6 +77,8 @@ pub(crate) enum Wait {
     FirstByte,
     /// The next bytes, of whichever direction.
     Bytes,
+    /// The client, which takes nothing of a leased response now.
+    Client,
 }
 
 /// A request under way.
@@ -159,6 +163,14 @@ pub(crate) struct Stream {
     pub(crate) lease: Lease,
     /// Body bytes written under the lease.
     pub(crate) leased_bytes: u64,
+    /// Time at which its client took something of the response last, in milliseconds.
+    pub(crate) taken_ms: u64,
+    /// Those of the leased bytes that were written when the client's time began to run.
+    pub(crate) limit_bytes: u64,
+    /// The response is read ahead of its client.
+    pub(crate) reads_ahead: bool,
+    /// Its bytes that were read and not yet taken.
+    pub(crate) ahead: Option<Box<Ahead>>,
     /// Reason why it waits.
     pub(crate) wait: Wait,
     /// End of its wait, in milliseconds.
@@ -221,6 +233,10 @@ impl Stream {
             head_sent: false,
             lease: Lease::No,
             leased_bytes: 0,
+            taken_ms: 0,
+            limit_bytes: 0,
+            reads_ahead: false,
+            ahead: None,
             wait: Wait::Connection,
             deadline_ms: u64::MAX,
             since_us: now_us,
@@ -233,6 +249,11 @@ impl Stream {
     pub(crate) fn pin(&self) -> Option<Pin> {
         let pin = Pin { connection: self.client_connection, client: self.client.addr };
         self.single_client.then_some(pin)
+    }
+
+    /// Returns whose it is.
+    pub(crate) const fn source(&self) -> Source {
+        Source::of(&self.client.addr)
     }
 
     /// Returns the bytes for the backend that have not been sent.
@@ -253,6 +274,29 @@ impl Stream {
             let client_is_slow = self.credit == 0 || self.lease == Lease::Wanted;
             self.deadline_ms = if client_is_slow { u64::MAX } else { after(now_ms, idle_seconds) };
         }
+    }
+
+    /// Restarts the time of a client that takes nothing now, where it has taken enough since it
+    /// began to run.
+    pub(crate) fn restart_client_limit(&mut self, write_seconds: Duration, now_ms: u64) {
+        let taken = self.leased_bytes - self.limit_bytes;
+        if self.wait != Wait::Client || taken >= WRITE_PROGRESS_BYTES_MIN {
+            self.wait = Wait::Client;
+            self.limit_bytes = self.leased_bytes;
+            self.deadline_ms = after(now_ms, write_seconds);
+        }
+    }
+
+    /// Returns whether its server waits for its client to take more of the response. A client that
+    /// has just been asked for its socket looks the same for a moment.
+    pub(crate) fn waits_for_client(&self) -> bool {
+        self.head_sent
+            && self.connection.is_some()
+            && match self.lease {
+                Lease::No => self.credit == 0,
+                Lease::Wanted => true,
+                Lease::Held => self.wait == Wait::Client,
+            }
     }
 
     /// Returns whether both directions are over.

@@ -1,5 +1,6 @@
 //! Streams that have waited too long.
 
+use fosse_counters::dispatch as count;
 use fosse_die::warning;
 use fosse_settings::Backend;
 
@@ -31,19 +32,20 @@ pub(crate) fn expired(
             Outcome::Respond(503)
         }
         (Wait::FirstByte, _) => Outcome::Failed(Failure::NoResponse),
+        (Wait::Client, _) => {
+            context.counters.add(count::SLOW_CLIENTS, 1);
+            Outcome::ClientLost
+        }
         (Wait::Bytes, None) => Outcome::Respond(504),
         (Wait::Bytes, Some(connection)) => silent(stream, connection),
     }
 }
 
-/// Finds out who was silent in a response for too long: both sides of an upgraded connection, a
-/// client that takes nothing of a leased one, or the backend.
+/// Finds out what was silent for too long: both sides of an upgraded connection, or the backend in
+/// the middle of a response.
 fn silent(stream: &Stream, connection: &Connection) -> Outcome {
-    let leased = stream.lease == Lease::Held;
-    if leased && connection.is_tunnel() {
+    if stream.lease == Lease::Held && connection.is_tunnel() {
         Outcome::Complete { clean: false }
-    } else if leased && !connection.input.is_empty() {
-        Outcome::ClientLost
     } else {
         Outcome::Failed(Failure::Silent)
     }

@@ -21,6 +21,7 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socke
 
 use crate::server::Server;
 
+mod ahead;
 mod buffering;
 mod ends;
 mod logins;
@@ -82,6 +83,8 @@ fn config(backend: Backend) -> fosse_settings::Dispatch {
         backends: vec![backend],
         lane_held_bytes_max: 100_000,
         lane_buffered_bytes_max: 300_000,
+        lane_response_bytes_max: 8 << 20,
+        write_seconds: Duration::from_secs(30),
         response_head_bytes_max: 16_384,
         group: String::new(),
     }
@@ -114,8 +117,13 @@ impl Fixture {
 
     /// Gives dispatch one turn, and keeps the frames that parse gets.
     fn turn(&mut self) {
+        self.turn_within(None);
+    }
+
+    /// The same, after `wait_ms_max` though nothing has happened.
+    fn turn_within(&mut self, wait_ms_max: Option<u64>) {
         self.to.flush(&self.peers, 1).unwrap();
-        self.event_loop.poll_once(&mut self.events, None).unwrap();
+        self.event_loop.poll_once(&mut self.events, wait_ms_max).unwrap();
         for event in &self.events {
             self.server.take(event, &self.event_loop, &self.counters).unwrap();
         }

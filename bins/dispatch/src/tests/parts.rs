@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use fosse_counters::{Counters, dispatch as count};
 use fosse_eventloop::{EventLoop, slab::Slab};
 use fosse_settings::{Backend, DispatchSite};
+use fosse_source::Source;
 use fosse_stage::Output;
 use fosse_wire::{
     connect::{Outcome as Connected, Reply},
@@ -37,7 +38,7 @@ struct Parts {
 impl Parts {
     fn new() -> Self {
         let (output, _) = pair(SocketType::STREAM);
-        let shared = Shared::new(Output::new(output, Hello::default()));
+        let shared = Shared::new(Output::new(output, Hello::default()), 1 << 20);
         Self { event_loop: EventLoop::new().unwrap(), counters: Counters::private(), shared }
     }
 
@@ -65,14 +66,14 @@ fn reply(connect: &OwnedFd, outcome: Connected) -> OwnedFd {
 fn connections_go_to_those_that_wait_in_the_order_they_came() {
     let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(Backend { connections_max: 1, ..backend() }));
     let context = parts.context();
-    assert_eq!(upstream.request(id(0), 0, Tried::default(), &context), Supply::Connecting(0));
-    assert_eq!(upstream.request(id(1), 0, Tried::default(), &context), Supply::Queued);
+    assert_eq!(upstream.request(id(0), Source::LOCAL, 0, Tried::default(), &context), Supply::Connecting(0));
+    assert_eq!(upstream.request(id(1), Source::LOCAL, 0, Tried::default(), &context), Supply::Queued);
     let _server = reply(&connect, Connected::Connected);
     let Some(Event::Ready(first, key)) = upstream.next_event(&context).unwrap() else { panic!("no connection") };
     assert_eq!(first, id(0));
     assert_eq!(upstream.release(key, &context), Some(Event::Ready(id(1), key)));
     assert_eq!(upstream.release(key, &context), None);
-    assert_eq!(upstream.request(id(2), 0, Tried::default(), &context), Supply::Ready(key));
+    assert_eq!(upstream.request(id(2), Source::LOCAL, 0, Tried::default(), &context), Supply::Ready(key));
     assert_eq!((upstream.servers[0].busy, upstream.servers[0].open, upstream.servers[0].pending), (1, 1, 0));
 }
 
@@ -80,7 +81,7 @@ fn connections_go_to_those_that_wait_in_the_order_they_came() {
 fn a_stream_that_left_the_queue_gets_no_connection() {
     let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(backend()));
     let context = parts.context();
-    upstream.request(id(0), 0, Tried::default(), &context);
+    upstream.request(id(0), Source::LOCAL, 0, Tried::default(), &context);
     upstream.cancel(id(0), 0, &context);
     let _server = reply(&connect, Connected::Connected);
     assert_eq!(upstream.next_event(&context).unwrap(), None);
@@ -91,8 +92,8 @@ fn a_stream_that_left_the_queue_gets_no_connection() {
 fn a_server_that_cannot_be_reached_is_news_for_the_stream_that_has_waited_longest() {
     let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(backend()));
     let context = parts.context();
-    upstream.request(id(0), 0, Tried::default(), &context);
-    upstream.request(id(1), 0, Tried::default(), &context);
+    upstream.request(id(0), Source::LOCAL, 0, Tried::default(), &context);
+    upstream.request(id(1), Source::LOCAL, 0, Tried::default(), &context);
     // Not even an errno that is none ends the program.
     reply(&connect, Connected::Failed);
     assert_eq!(upstream.next_event(&context).unwrap(), Some(Event::Failed(id(0), 0)));
@@ -103,7 +104,13 @@ fn a_server_that_cannot_be_reached_is_news_for_the_stream_that_has_waited_longes
 fn an_exchange_is_one_stream_one_connection_and_the_context() {
     let (mut parts, backend, site) = (Parts::new(), backend(), DispatchSite::default());
     let mut context = parts.context();
-    let terms = Terms { site: &site, backend: &backend, head_bytes_max: 16_384, may_lease: true };
+    let terms = Terms {
+        site: &site,
+        backend: &backend,
+        head_bytes_max: 16_384,
+        write_seconds: backend.idle_seconds,
+        may_lease: true,
+    };
     for (response, outcome) in [
         (OK, Outcome::Complete { clean: true }),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokmore", Outcome::Complete { clean: false }),

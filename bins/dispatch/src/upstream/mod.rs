@@ -19,6 +19,7 @@ use fosse_die::warning;
 use fosse_eventloop::Interest;
 use fosse_eventloop::slab::{Key, Slab};
 use fosse_settings::Dispatch as Settings;
+use fosse_source::Source;
 use fosse_stage::Gone;
 use fosse_wire::StreamId;
 
@@ -89,17 +90,19 @@ impl Upstream {
 
     /// Finds a connection for a stream: an idle one of the server chosen, a new one, or a place in
     /// the backend's queue for one. Servers it has tried are not chosen.
-    pub(crate) fn request(&mut self, id: StreamId, backend: usize, tried: Tried, context: &Context<'_>) -> Supply {
+    pub(crate) fn request(
+        &mut self,
+        id: StreamId,
+        source: Source,
+        backend: usize,
+        tried: Tried,
+        context: &Context<'_>,
+    ) -> Supply {
         match self.servers.choose(backend, tried, context.now_ms()) {
             Choice::Server(at) => self.request_of(at, id, context),
             Choice::None => Supply::NoServer,
-            Choice::Full => match self.servers.enqueue(id, backend, tried) {
-                Ok(()) => Supply::Queued,
-                Err(name) => {
-                    warning(PROGRAM, format_args!("event=backend-full backend={name}"));
-                    Supply::QueueFull
-                }
-            },
+            Choice::Full if self.servers.enqueue(id, source, backend, tried) => Supply::Queued,
+            Choice::Full => Supply::QueueFull,
         }
     }
 

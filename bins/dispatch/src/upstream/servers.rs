@@ -6,7 +6,9 @@ use std::{
 };
 
 use fosse_counters::{Counters, dispatch as count};
+use fosse_die::warning;
 use fosse_settings::{Backend, Dispatch as Settings, ServerName};
+use fosse_source::Source;
 use fosse_wire::StreamId;
 
 use super::{
@@ -14,6 +16,7 @@ use super::{
     queue::Queue,
     tried::Tried,
 };
+use crate::PROGRAM;
 
 /// All servers with their backends.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub(crate) struct Servers {
     rounds: Vec<usize>,
     /// For each backend, the requests that have no server yet.
     queues: Vec<Queue>,
+    /// Streams that others have taken the place of in a queue, until they get their response.
+    displaced: Vec<StreamId>,
 }
 
 impl Servers {
@@ -38,6 +43,7 @@ impl Servers {
             all: zip(0.., &settings.servers).map(server).collect(),
             rounds: vec![0; settings.backends.len()],
             queues: settings.backends.iter().map(|_| Queue::default()).collect(),
+            displaced: Vec::new(),
             backends: settings.backends.clone(),
         }
     }
@@ -59,15 +65,35 @@ impl Servers {
         pool::choose(&self.backends[backend], &mut self.all, &mut self.rounds[backend], tried, now_ms)
     }
 
-    /// Adds a stream to the queue of its backend. Returns the backend's name where there is no room
-    /// for it.
-    pub(super) fn enqueue(&mut self, id: StreamId, backend: usize, tried: Tried) -> Result<(), &str> {
+    /// Adds a stream to the queue of its backend; one of another source makes room for it where
+    /// that has more there. Logs and returns that there is no room, where there is none.
+    pub(super) fn enqueue(&mut self, id: StreamId, source: Source, backend: usize, tried: Tried) -> bool {
         let (settings, queue) = (&self.backends[backend], &mut self.queues[backend]);
-        if queue.len() >= index(settings.queue_requests_max) {
-            return Err(&settings.name);
+        let is_full = queue.len() >= index(settings.queue_requests_max);
+        let displaced = if is_full { queue.displace(source) } else { None };
+        if is_full && displaced.is_none() {
+            warning(PROGRAM, format_args!("event=backend-full backend={}", settings.name));
+            return false;
         }
-        queue.push(id, tried);
-        Ok(())
+        queue.push(id, source, tried);
+        self.displaced.extend(displaced);
+        true
+    }
+
+    /// Returns the streams that have lost their places in a queue to those of other sources.
+    pub(crate) fn take_displaced(&mut self) -> Vec<StreamId> {
+        std::mem::take(&mut self.displaced)
+    }
+
+    /// Makes it the turn of a source in the queue of a backend.
+    pub(crate) fn give_turn(&mut self, backend: usize, source: Source) {
+        self.queues[backend].give_turn(source);
+    }
+
+    /// Returns the backends in whose queues requests wait, with the sources of those.
+    pub(crate) fn queued(&self) -> Vec<(usize, Vec<Source>)> {
+        let queues = self.queues.iter().enumerate().filter(|(_, queue)| !queue.is_empty());
+        queues.map(|(backend, queue)| (backend, queue.sources().collect())).collect()
     }
 
     /// Takes a stream out of its backend's queue, or from among those that wait for a connection;

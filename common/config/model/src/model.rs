@@ -73,7 +73,7 @@ section! {
         body_seconds: Seconds, Default("30"), 1..=3600;
         /// Between two requests of a connection.
         idle_seconds: Seconds, Default("60"), 1..=3600;
-        /// Without the client taking a byte of the response.
+        /// Without the client taking a byte of the response, or 8 KiB of a large one.
         write_seconds: Seconds, Default("30"), 1..=3600;
     }
 }
@@ -94,12 +94,13 @@ section! {
         /// Connections of one lane at a time; further ones wait in the kernel.
         lane_connections_max: u32, Default("16384"), 16..=1000000;
         /// Memory of one lane for bodies buffered for inspection, of requests and responses; beyond
-        /// it requests get 503.
+        /// it the largest one of the client that takes most of it gets 503.
         lane_held_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
         /// Memory of one lane for request bodies that are buffered before a server gets them
-        /// (buffer_requests); beyond it the largest one of the client that takes most of it gets
-        /// 503.
+        /// (buffer_requests); beyond it the largest one of the client that takes most gets 503.
         lane_buffered_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
+        /// Memory of one lane for responses read ahead of slow clients; one client may use half.
+        lane_response_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
         /// Head of a backend's response; for a longer one the client gets 502.
         response_head_bytes_max: Bytes, Default("\"64 KiB\""), 1024..=65536;
         /// Log lines of one process in one second; further ones are counted, not written.

@@ -211,6 +211,10 @@ pub struct Dispatch {
     pub lane_held_bytes_max: u64,
     /// Memory of one lane for request bodies that dispatch buffers, in bytes.
     pub lane_buffered_bytes_max: u64,
+    /// Memory of one lane for responses that are read ahead of their clients, in bytes.
+    pub lane_response_bytes_max: u64,
+    /// Time in which a client has to take something of a response.
+    pub write_seconds: Duration,
     /// Bytes of a backend's response head.
     pub response_head_bytes_max: u32,
     /// Name of the group that connect has, for advice in logs; empty where it has none of them.

@@ -102,6 +102,9 @@ table!(
     gauge BUFFERED_BYTES = 16, "bytes of request bodies buffered";
     counter BUFFER_REFUSED = 17, "requests refused because their body may not be buffered";
     counter STATE_ERRORS = 18, "times the program's own state was inconsistent: an error in it, please report it";
+    gauge AHEAD_BYTES = 19, "response bytes read ahead of their clients";
+    counter READ_AHEAD = 20, "responses read to their end before their clients had taken them";
+    counter SLOW_CLIENTS = 21, "responses ended because their clients took too little of them";
 );
 
 table!(

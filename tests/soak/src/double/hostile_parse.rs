@@ -60,6 +60,8 @@ fn settings() -> Dispatch {
         servers: vec![ServerName { name: "a".into(), backend: 0, check_number: 0 }],
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
+        lane_response_bytes_max: 1 << 20,
+        write_seconds: Duration::from_secs(30),
         response_head_bytes_max: 32 * 1024,
         group: String::new(),
     }

@@ -136,6 +136,8 @@ fn dispatch(
         servers: servers.names.clone(),
         lane_held_bytes_max: edge.limits.lane_held_bytes_max.0,
         lane_buffered_bytes_max: edge.limits.lane_buffered_bytes_max.0,
+        lane_response_bytes_max: edge.limits.lane_response_bytes_max.0,
+        write_seconds: edge.timeouts.write_seconds.duration(),
         response_head_bytes_max: narrow(&edge.limits.response_head_bytes_max, problems),
         group: if group == 0 { String::new() } else { accounts.group_name(group) },
     }

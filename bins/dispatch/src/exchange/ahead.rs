@@ -1,0 +1,67 @@
+//! Response bodies that are read before their clients take them, so that a server is done with a
+//! response long before a slow client is.
+
+use std::collections::VecDeque;
+
+use crate::{limits, upstream::connection::At};
+
+/// Bytes of one response that are read and not yet written, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Ahead {
+    parts: VecDeque<Vec<u8>>,
+    /// Bytes of the first part that are used up.
+    used: usize,
+    /// Bytes of all parts that are not.
+    pub(super) bytes: usize,
+    /// The framing of a response that is read to its end: it has no server any more.
+    pub(super) whole: Option<At>,
+}
+
+impl Ahead {
+    /// Adds bytes.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len();
+        match self.parts.back_mut() {
+            // Servers write small pieces too: each alone would cost more than its bytes.
+            Some(last) if last.len() < limits::AHEAD_PART_BYTES_MIN => last.extend_from_slice(bytes),
+            _ => self.parts.push_back(bytes.to_vec()),
+        }
+    }
+
+    /// Returns the first bytes, all that lie together.
+    pub(super) fn first(&self) -> &[u8] {
+        self.parts.front().map_or(&[], |part| &part[self.used..])
+    }
+
+    /// Drops the first bytes, no more than [`Ahead::first`] returned.
+    pub(super) fn advance(&mut self, count: usize) {
+        self.used += count;
+        self.bytes -= count;
+        if self.parts.front().is_some_and(|part| part.len() == self.used) {
+            self.parts.pop_front();
+            self.used = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_out_as_they_went_in_however_they_are_cut() {
+        let sent: Vec<u8> = (0..200_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        for (put, take) in [(1, 70_000), (999, 1000), (40_000, 1), (200_000, 333)] {
+            let (mut ahead, mut got) = (Ahead::default(), Vec::new());
+            sent.chunks(put).for_each(|part| ahead.push(part));
+            assert_eq!(ahead.bytes, sent.len());
+            while ahead.bytes > 0 {
+                let part = ahead.first();
+                let count = part.len().min(take);
+                got.extend_from_slice(&part[..count]);
+                ahead.advance(count);
+            }
+            assert_eq!((got == sent, ahead.bytes), (true, 0));
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A stream and its connection: what becomes of them when either has something to say, or the
+//! client takes more.
+
+use fosse_eventloop::slab::Key;
+use fosse_eventloop::{Event, Interest};
+
+use crate::{
+    context::Context,
+    exchange::{
+        Outcome, Terms,
+        clients::Clients,
+        lease, read_ahead, response_body, send,
+        stream::{Lease, Stream},
+    },
+    lane::Lane,
+    upstream::{connection::Connection, pins::Pins},
+};
+
+/// The connection of a stream, and what goes with it.
+struct Joined<'j, 'a> {
+    key: Key,
+    connection: &'j mut Connection,
+    pins: &'j mut Pins,
+    clients: &'j mut Clients,
+    terms: Terms<'a>,
+    context: &'j mut Context<'a>,
+}
+
+impl<'a> Lane<'a> {
+    /// Returns a stream's connection and what goes with it; `None` while it has none.
+    fn joined(&mut self, stream: &Stream) -> Option<Joined<'_, 'a>> {
+        let key = stream.connection?;
+        let Some(connection) = self.upstream.connections.get_mut(key) else {
+            self.context.state_error("connection of a stream is gone");
+            return None;
+        };
+        let terms = Terms {
+            site: &self.settings.sites[stream.site],
+            backend: &self.settings.backends[stream.backend],
+            head_bytes_max: usize::try_from(self.settings.response_head_bytes_max).unwrap_or(usize::MAX),
+            write_seconds: self.settings.write_seconds,
+            may_lease: self.clients.has_room_for(stream.client_connection),
+        };
+        let (pins, clients, context) = (&mut self.upstream.pins, &mut *self.clients, &mut self.context);
+        Some(Joined { key, connection, pins, clients, terms, context })
+    }
+
+    /// Handles a stream's backend connection that has something to read, or room to write.
+    pub(crate) fn backend_ready(&mut self, stream: &mut Stream, event: Event) -> Outcome {
+        let Some(Joined { key, connection, pins, clients, terms, context }) = self.joined(stream) else {
+            return Outcome::Continue;
+        };
+        if event.readable() && response_body::went_bad_in_pool(stream, connection) {
+            return Outcome::Reconnect;
+        }
+        if event.flags.intersects(Interest::OUT | Interest::HUP | Interest::ERR) {
+            send::queue(stream, context);
+        }
+        if event.readable() && !connection.interest.contains(Interest::IN) && !connection.is_tunnel() {
+            // Hang-up while nothing is wanted: seen again when the credit comes.
+            connection.watch(key, Interest::empty(), context.event_loop);
+            return Outcome::Continue;
+        }
+        match stream.lease {
+            Lease::Held => match clients.get_mut(stream.client_connection) {
+                Some(client) => lease::pump(stream, key, connection, client, terms, context),
+                None => Outcome::of_lost_client(connection),
+            },
+            Lease::Wanted if event.readable() && stream.reads_ahead => {
+                read_ahead::read_ahead(stream, key, connection, context)
+            }
+            _ if event.readable() => response_body::read(stream, key, connection, pins, terms, context),
+            _ => Outcome::Continue,
+        }
+    }
+
+    /// Handles the socket of a leased stream's client that has room, or (upgraded) bytes.
+    pub(crate) fn client_ready(&mut self, stream: &mut Stream) -> Outcome {
+        if stream.read_whole().is_some() {
+            return self.write_rest(stream);
+        }
+        let Some(Joined { key, connection, clients, terms, context, .. }) = self.joined(stream) else {
+            return Outcome::Continue;
+        };
+        match clients.get_mut(stream.client_connection) {
+            Some(client) => lease::pump(stream, key, connection, client, terms, context),
+            None => Outcome::of_lost_client(connection),
+        }
+    }
+
+    /// Begins a lease: parse has handed the client's socket over.
+    pub(crate) fn lease_begins(&mut self, stream: &mut Stream) -> Outcome {
+        if stream.read_whole().is_some() {
+            return self.write_rest(stream);
+        }
+        let Some(Joined { key, connection, clients, terms, context, .. }) = self.joined(stream) else {
+            return Outcome::Continue;
+        };
+        match clients.get_mut(stream.client_connection) {
+            Some(client) => lease::begin(stream, key, connection, client, terms, context),
+            None => Outcome::ClientLost,
+        }
+    }
+
+    /// Writes to the client what is left of a response whose server has been let go.
+    fn write_rest(&mut self, stream: &mut Stream) -> Outcome {
+        match self.clients.get_mut(stream.client_connection) {
+            Some(client) => lease::write_rest(stream, client, self.settings.write_seconds, &mut self.context),
+            None => Outcome::ClientLost,
+        }
+    }
+
+    /// Goes on with a response of which parse has granted more.
+    pub(crate) fn credit_granted(&mut self, stream: &mut Stream) -> Outcome {
+        stream.taken_ms = self.context.now_ms();
+        if stream.lease == Lease::No && !stream.is_ahead_empty() {
+            response_body::pass_ahead(stream, &mut self.context);
+            if stream.is_ahead_empty() && stream.read_whole().is_some() {
+                return Outcome::Complete { clean: true };
+            }
+        }
+        let Some(Joined { key, connection, pins, terms, context, .. }) = self.joined(stream) else {
+            return Outcome::Continue;
+        };
+        // It is the backend's turn again, and its time runs again.
+        stream.restart_silence_limit(terms.backend.idle_seconds, context.now_ms());
+        response_body::resume(stream, key, connection, pins, terms, context)
+    }
+
+    /// Reads on for a stream whose client takes nothing, as far as there is memory for it.
+    pub(crate) fn read_ahead(&mut self, stream: &mut Stream) -> Outcome {
+        stream.reads_ahead = true;
+        let Some(Joined { key, connection, pins, terms, context, .. }) = self.joined(stream) else {
+            return Outcome::Continue;
+        };
+        if connection.is_tunnel() {
+            Outcome::Continue
+        } else if stream.lease == Lease::No {
+            response_body::resume(stream, key, connection, pins, terms, context)
+        } else {
+            read_ahead::read_ahead(stream, key, connection, context)
+        }
+    }
+
+    /// Sends what this turn brought for a stream's backend.
+    pub(crate) fn send(&mut self, stream: &mut Stream) {
+        stream.queued = false;
+        if let Some(Joined { key, connection, terms, context, .. }) = self.joined(stream) {
+            send::send_request(stream, key, connection, terms.backend, context);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Responses whose servers wait for their clients, and requests that wait for those servers.
+
+use std::collections::HashMap;
+
+use fosse_counters::dispatch as count;
+use fosse_source::Source;
+use fosse_wire::StreamId;
+
+use crate::{
+    exchange::{
+        Outcome,
+        stream::{Stream, Streams},
+    },
+    lane::Lane,
+};
+
+/// Reads ahead of the clients that take nothing now. One that reads has no need of it: its response
+/// is over before a tick comes, or it goes on within the turn.
+pub(crate) fn read_ahead(streams: &mut Streams, lane: &mut Lane<'_>) {
+    read_ahead_of(streams, lane, |_| true);
+}
+
+fn read_ahead_of(streams: &mut Streams, lane: &mut Lane<'_>, wanted: impl Fn(&Stream) -> bool) {
+    let slow: Vec<StreamId> = streams.iter().filter(|s| s.waits_for_client() && wanted(s)).map(|s| s.id).collect();
+    for id in slow {
+        // What became of the one before may have ended this one.
+        let Some(stream) = streams.get(id).filter(|s| s.waits_for_client()) else { continue };
+        let outcome = lane.read_ahead(stream);
+        settle(id, outcome, streams, lane);
+    }
+}
+
+/// Makes room where requests wait in a queue: responses of slow clients are read ahead, and where a
+/// source has more of a backend's connections than one that waits would have with one more, the
+/// response of its that has stood still longest ends. At the end of each turn; without a queue it
+/// costs nothing.
+pub(crate) fn make_room(streams: &mut Streams, lane: &mut Lane<'_>) {
+    for id in lane.upstream.servers.take_displaced() {
+        settle(id, Outcome::Respond(503), streams, lane);
+    }
+    for (backend, _) in lane.upstream.servers.queued() {
+        read_ahead_of(streams, lane, |stream| stream.backend == backend && !stream.reads_ahead);
+        // Each pass takes one stream out of the queue: as many as there are streams are enough.
+        for _ in 0..streams.len() {
+            let Some((victim, source)) = stalled_of_heaviest(streams, lane, backend) else { break };
+            lane.context.counters.add(count::SLOW_CLIENTS, 1);
+            lane.upstream.servers.give_turn(backend, source);
+            settle(victim, Outcome::ClientLost, streams, lane);
+        }
+    }
+}
+
+/// Returns the stream that has to make room for a source in the queue of a backend, if one has to,
+/// and that source: of the source that has most of its connections, among responses that wait for
+/// their clients.
+fn stalled_of_heaviest(streams: &Streams, lane: &Lane<'_>, backend: usize) -> Option<(StreamId, Source)> {
+    let waiting = lane.upstream.servers.queued().into_iter().find(|(of, _)| *of == backend)?.1;
+    let mut held: HashMap<Source, u32> = HashMap::new();
+    let connected = || streams.iter().filter(|stream| stream.backend == backend && stream.connection.is_some());
+    for stream in connected() {
+        *held.entry(stream.source()).or_default() += 1;
+    }
+    let (fewest, source) = waiting.into_iter().map(|source| (held.get(&source).copied().unwrap_or(0), source)).min()?;
+    let of = |stream: &&Stream| stream.waits_for_client() && held[&stream.source()] > fewest + 1;
+    let victim = connected().filter(of).max_by_key(|s| (held[&s.source()], std::cmp::Reverse(s.taken_ms)))?;
+    Some((victim.id, source))
+}
+
+fn settle(id: StreamId, outcome: Outcome, streams: &mut Streams, lane: &mut Lane<'_>) {
+    let Some(stream) = streams.get(id) else { return };
+    let news = lane.settle(stream, outcome);
+    let over = stream.is_over();
+    lane.follow(streams, id, over, news);
+}
