@@ -14,7 +14,7 @@ use fosse_model::{
 use fosse_plan::Plan;
 
 use crate::output::print;
-use crate::{PROGRAM, sockets, start};
+use crate::{PROGRAM, advice, sockets, start};
 
 /// The default configuration.
 pub(crate) const DEFAULT_FILE: &str = "/etc/fosse/fosse.toml";
@@ -127,6 +127,9 @@ pub(crate) fn summary(name: &str, edge: &Edge) -> String {
         let _ = writeln!(out, "  site     {} (waf {}){to}", hosts.join(", "), waf_word(site.waf.value));
         for route in site.route.iter() {
             let _ = writeln!(out, "    route  {} -> {}", route.prefix.0, route.backend.0);
+        }
+        if let Some(note) = advice::bodies_that_share_memory(site, &edge.limits) {
+            let _ = writeln!(out, "    note   {note}");
         }
     }
     for backend in edge.backend.iter() {

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod advice;
 mod audit;
 mod check;
 mod commands;

@@ -164,6 +164,11 @@ impl Evaluation {
         is_open
     }
 
+    /// Tells whether its time ran out.
+    pub(crate) fn ran_out(&self) -> bool {
+        self.denial.as_ref().is_some_and(|denial| denial.cause == Cause::Budget)
+    }
+
     /// Returns the CPU time taken so far, in microseconds.
     pub(crate) const fn spent_us(&self) -> u64 {
         self.budget.spent_us()
@@ -184,8 +189,7 @@ impl Evaluation {
             }
         };
         // Phase 5 would take more of the time that has run out.
-        let ran_out = self.denial.as_ref().is_some_and(|denial| denial.cause == Cause::Budget);
-        if ran_out { Step::Done } else { step }
+        if self.ran_out() { Step::Done } else { step }
     }
 
     fn denied(&self, outcome: Outcome) -> Denial {

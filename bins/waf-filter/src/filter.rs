@@ -173,9 +173,23 @@ impl Filter {
         exchange.request.order = exchange.request.order.after(frame.kind)?;
         self.counters.set(STREAM_CONNECTION, exchange.ids.connection);
         match frame.kind {
-            Kind::RequestData => request::frames::on_data(frame, exchange, &mut self.context, out),
-            _ => request::frames::on_end(frame, exchange, &mut self.context, out),
+            Kind::RequestData => request::frames::on_data(frame, exchange, &mut self.context, out)?,
+            _ => return request::frames::on_end(frame, exchange, &mut self.context, out),
         }
+        self.relieve(out)
+    }
+
+    /// While more is buffered than the lane may, denies the largest body of the source that has
+    /// most: memory that is used up costs whoever uses it, not whoever comes last.
+    fn relieve(&mut self, out: &mut Outputs<'_>) -> Result<(), WireError> {
+        while self.context.memory.is_exceeded() {
+            // The rest is of responses, which have limits of their own.
+            let Some(stream) = self.slots.largest_of_heaviest() else { return Ok(()) };
+            let Some(exchange) = self.slots.get_mut(stream) else { return Ok(()) };
+            self.counters.set(STREAM_CONNECTION, exchange.ids.connection);
+            request::frames::give_way(exchange, &mut self.context, out)?;
+        }
+        Ok(())
     }
 
     fn on_reset(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
@@ -232,10 +246,11 @@ impl Filter {
         for Provided { stream, collection, record } in records {
             // The client may have gone since the record was asked for.
             let Some(exchange) = self.slots.get_mut(stream) else { continue };
+            let source = exchange.ids.source;
             let Some((evaluation, is_queued)) = exchange.buffered_evaluation() else { continue };
             evaluation.transaction.provide(collection, record);
             if evaluation.transaction.wanted().next().is_none() {
-                self.context.queue.push(stream, is_queued);
+                self.context.queue.push(stream, source, is_queued);
             }
         }
     }

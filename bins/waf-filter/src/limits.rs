@@ -27,6 +27,19 @@ pub(crate) const SLICE_US_MAX: u64 = 5_000;
 /// that turns move.
 pub(crate) const TURN_US_MAX: u64 = 20_000;
 
+/// Times that evaluations of one source may run out of time in [`OVERRUN_WINDOW_US`]. After that
+/// its requests wait until no other source's does: an honest client sends what takes so long once,
+/// and not again at once.
+pub(crate) const OVERRUNS_MAX: u32 = 3;
+
+/// Time for which overruns are counted together, in microseconds, and after which they are
+/// forgotten.
+pub(crate) const OVERRUN_WINDOW_US: u64 = 60_000_000;
+
+/// Sources whose overruns are remembered: each has taken its whole time at least once, so that a
+/// minute has not many more.
+pub(crate) const OVERRUN_SOURCES_MAX: usize = 4096;
+
 /// Work below this is measured by the wall clock, which costs no system call, in microseconds.
 /// Beyond it the CPU clock counts, so that an evaluation does not pay for a busy machine.
 pub(crate) const LOOK_US: u64 = 1_000;

@@ -1,5 +1,8 @@
 //! The exchanges of all streams: how far each request is, and its response.
 
+use std::{cmp::Reverse, collections::HashMap};
+
+use fosse_source::Source;
 use fosse_wire::{
     Kind, StreamId, WireError,
     frame::WINDOW_BYTES_INITIAL,
@@ -24,6 +27,8 @@ pub(crate) struct Ids {
     pub(crate) request: u64,
     /// accept's number of the client's connection.
     pub(crate) connection: u64,
+    /// The source of the request, by which memory and time are shared.
+    pub(crate) source: Source,
 }
 
 /// The treatment of a request's frames.
@@ -86,7 +91,13 @@ pub(crate) struct Exchange {
 impl Exchange {
     fn new(stream: StreamId, head: &RequestHead<'_>) -> Self {
         Self {
-            ids: Ids { stream, site: head.site, request: head.request, connection: head.connection },
+            ids: Ids {
+                stream,
+                site: head.site,
+                request: head.request,
+                connection: head.connection,
+                source: Source::of(&head.client.addr),
+            },
             request: Request { order: Forward::Open, body_bytes: 0, path: RequestPath::Pass },
             response: Response {
                 order: Return::Waiting,
@@ -107,6 +118,14 @@ impl Exchange {
         }
     }
 
+    /// Returns the bytes that are buffered of its request.
+    pub(crate) fn buffered_bytes(&self) -> u64 {
+        match &self.request.path {
+            RequestPath::Buffer(buffered) => buffered.message.buffered_bytes(),
+            RequestPath::Pass | RequestPath::Denied => 0,
+        }
+    }
+
     /// Tells whether another request may have this slot. Before the last response has come round
     /// parse uses none again.
     const fn is_over(&self) -> bool {
@@ -123,6 +142,19 @@ impl Slots {
     /// request.
     pub(crate) fn get_mut(&mut self, stream: StreamId) -> Option<&mut Exchange> {
         self.0.get_mut(stream.slot())?.as_mut().filter(|exchange| exchange.ids.stream == stream)
+    }
+
+    /// Returns the stream of the largest buffered body of the source that has most in them; among
+    /// equals the one that came first. `None` where nothing is buffered.
+    pub(crate) fn largest_of_heaviest(&self) -> Option<StreamId> {
+        let buffering = || self.0.iter().flatten().filter(|exchange| exchange.buffered_bytes() > 0);
+        let mut sources: HashMap<Source, u64> = HashMap::new();
+        for exchange in buffering() {
+            *sources.entry(exchange.ids.source).or_default() += exchange.buffered_bytes();
+        }
+        let (heaviest, _) = sources.into_iter().max_by_key(|(source, bytes)| (*bytes, *source))?;
+        let of_heaviest = buffering().filter(|exchange| exchange.ids.source == heaviest);
+        of_heaviest.max_by_key(|e| (e.buffered_bytes(), Reverse(e.ids.request))).map(|e| e.ids.stream)
     }
 
     /// Begins the exchange of a request.

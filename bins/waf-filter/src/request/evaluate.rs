@@ -9,6 +9,7 @@ use fosse_counters::waf_filter as count;
 use fosse_eventloop::clock_us;
 use fosse_seclang::Taken;
 use fosse_settings::OverLimit;
+use fosse_source::Source;
 use fosse_wire::{Frame, Kind, WireError, order::Forward, request::RequestHead, verdict::Cause};
 
 use super::buffered::{BufferedRequest, Message};
@@ -44,7 +45,7 @@ pub(super) fn begin(
     context: &mut Context,
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
-    let is_late = context.queue.is_late(clock_us());
+    let is_late = context.queue.has_to_wait(exchange.ids.source, clock_us());
     let next =
         if is_late { Next::Slice } else { context.evaluator.run(&mut evaluation, frame.stream, &mut context.store) };
     let denial = match next {
@@ -53,7 +54,7 @@ pub(super) fn begin(
         Next::Body | Next::Record | Next::Slice => {
             let mut buffered = buffer(frame, head, Some(Box::new(evaluation)), coding, out);
             if next == Next::Slice {
-                context.queue.push(frame.stream, &mut buffered.is_queued);
+                context.queue.push(frame.stream, exchange.ids.source, &mut buffered.is_queued);
             }
             exchange.request.path = RequestPath::Buffer(buffered);
             return Ok(());
@@ -136,7 +137,7 @@ fn advance(
             }
             Next::Body | Next::Record => return Ok(Progress::Waiting),
             Next::Slice => {
-                context.queue.push(ids.stream, &mut buffered.is_queued);
+                context.queue.push(ids.stream, ids.source, &mut buffered.is_queued);
                 return Ok(Progress::Waiting);
             }
             Next::Response => return Ok(Progress::AwaitsResponse),
@@ -175,6 +176,9 @@ fn hand_in_body(
 
 /// Closes an evaluation that is over; returns its denial, if the site denies.
 fn conclude(evaluation: Evaluation, head: &RequestHead<'_>, context: &mut Context) -> Option<Denial> {
+    if evaluation.ran_out() {
+        context.queue.note_overrun(Source::of(&head.client.addr));
+    }
     let denial = context.reporter.evaluated(context.sites.settings(head.site), head, &evaluation);
     context.evaluator.close(evaluation);
     denial

@@ -5,6 +5,7 @@
 
 use fosse_bodies::inflate::Requested;
 use fosse_counters::waf_filter as count;
+use fosse_eventloop::clock_us;
 use fosse_settings::{OverLimit, WafMode, WafSite};
 use fosse_wire::{
     Frame, Kind, WireError,
@@ -22,7 +23,7 @@ use crate::{
     denial::Denial,
     memory::length_of,
     outputs::Outputs,
-    slots::{Exchange, RequestPath},
+    slots::{Exchange, Ids, RequestPath},
 };
 
 /// Takes the head of a request.
@@ -111,11 +112,6 @@ pub(crate) fn on_data(
         discard(*buffered, context);
         return deny_over_size(exchange, context, out);
     }
-    if context.memory.is_exceeded() {
-        context.reporter.count(count::OVER_MEMORY);
-        discard(*buffered, context);
-        return deny(exchange, &Denial::out_of_memory("memory for buffered bodies is used up"), context, out);
-    }
     if is_over && !std::mem::replace(&mut buffered.message.is_part, true) {
         let evaluated = usize::try_from(site.body_bytes_max).unwrap_or(usize::MAX);
         context.reporter.in_part(exchange.ids.request, evaluated);
@@ -123,6 +119,21 @@ pub(crate) fn on_data(
     }
     exchange.request.path = RequestPath::Buffer(buffered);
     Ok(())
+}
+
+/// Denies a request whose body takes memory that others need.
+pub(crate) fn give_way(exchange: &mut Exchange, context: &mut Context, out: &mut Outputs<'_>) -> Result<(), WireError> {
+    match std::mem::take(&mut exchange.request.path) {
+        RequestPath::Buffer(buffered) => {
+            context.reporter.count(count::OVER_MEMORY);
+            discard(*buffered, context);
+            deny(exchange, &Denial::out_of_memory("memory for buffered bodies is used up"), context, out)
+        }
+        path => {
+            exchange.request.path = path;
+            Ok(())
+        }
+    }
 }
 
 /// Takes the end of a request.
@@ -141,6 +152,10 @@ pub(crate) fn on_end(
         RequestPath::Denied => Ok(()),
         RequestPath::Buffer(mut buffered) => {
             buffered.message.end(frame.body);
+            let Ids { stream, source, .. } = exchange.ids;
+            if context.queue.has_to_wait(source, clock_us()) {
+                context.queue.push(stream, source, &mut buffered.is_queued);
+            }
             proceed(buffered, exchange, context, out)
         }
     }

@@ -51,8 +51,9 @@ pub(super) fn proceed_unless_late(
     context: &mut Context,
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
-    if context.queue.is_late(clock_us()) {
-        context.queue.push(exchange.ids.stream, &mut buffered.is_queued);
+    let Ids { stream, source, .. } = exchange.ids;
+    if context.queue.has_to_wait(source, clock_us()) {
+        context.queue.push(stream, source, &mut buffered.is_queued);
     }
     proceed(buffered, exchange, context, out)
 }
@@ -94,7 +95,7 @@ fn advance(
                 }
             }
             Next::Slice => {
-                context.queue.push(ids.stream, &mut buffered.is_queued);
+                context.queue.push(ids.stream, ids.source, &mut buffered.is_queued);
                 return Ok(Progress::Waiting);
             }
             Next::Record => return Ok(Progress::Waiting),
