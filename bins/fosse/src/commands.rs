@@ -137,7 +137,8 @@ const AUDIT: Usage = Usage {
     ],
     about: "Looks at UIDs, groups, capabilities, no_new_privs, seccomp, namespaces, memory protection and\n\
             descriptors by type, as the kernel shows them. Needs root for an edge of root.\n\
-            Exit status 0 where all is as it should be, 1 where anything differs.\n",
+            Exit status 0 where all is as it should be, 1 where anything differs, 2 where nothing does as far as\n\
+            this user may look.\n",
     ..Usage::NOTHING
 };
 

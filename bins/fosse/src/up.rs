@@ -61,7 +61,7 @@ pub(crate) fn run(words: &Args) -> i32 {
             let text = configuration(&site);
             report_sockets(text.as_bytes());
             handed = start::sealed(text.as_bytes());
-            start.arg("--config-fd").arg(start::number(&handed));
+            start.arg("--config-fd").arg(start::number(&handed)).arg("--next-uids");
             if let Some((directory, _)) = audit_log(words) {
                 start.arg("--log-dir").arg(directory);
             }

@@ -63,9 +63,19 @@ fn an_ordinary_users_edge_serves_with_all_other_walls_and_says_what_it_lacks() {
     let edge = Edge::up_as(65_534, &backend.address(), &["--lanes", "1"]);
     assert_eq!(get(edge.address(), "/").status, 200, "{}", edge.log());
     assert!(edge.log().contains("event=ordinary-user"), "{}", edge.log());
+    // Once for all, not once for each program.
+    let warnings = |log: &str| log.lines().filter(|line| line.contains("warning") && line.contains("rdinary")).count();
+    assert_eq!(warnings(&edge.log()), 1, "{}", edge.log());
     let (code, text) = audit(&edge);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("note: an ordinary user's edge"), "{text}");
+    // The user itself may not look at all, which is no difference.
+    let mut command = std::process::Command::new(programs.join("fosse"));
+    let output = command.args(["audit", "--pid", &edge.pid().to_string()]).uid(65_534).gid(65_534).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("unknown: namespaces and descriptors of") && text.contains(", 0 differences"), "{text}");
+    assert!(!text.contains("difference:"), "{text}");
 }
 
 #[test]
@@ -116,4 +126,56 @@ fn no_edge_is_not_a_clean_edge() {
     assert_eq!(output.status.code(), Some(111));
     let own = std::process::id().to_string();
     assert_eq!(fosse_harness::fosse(&["audit", "--pid", &own]).status.code(), Some(111));
+}
+
+#[test]
+fn a_process_elsewhere_with_the_uid_of_a_program_is_found_out() {
+    if !is_root() {
+        return println!("skipped: needs root to have a process under another UID");
+    }
+    let backend = Backend::start();
+    let edge = Edge::up(&backend.address(), &["--lanes", "1"]);
+    assert_eq!(audit(&edge).0, Some(0));
+    let uid = edge.process("connect").field("Uid").split_whitespace().next().unwrap().parse().unwrap();
+    let mut stranger = std::process::Command::new("sleep").arg("1000").uid(uid).spawn().unwrap();
+    let (code, text) = audit(&edge);
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    assert_eq!(code, Some(1), "{text}");
+    let shared = format!("UID {uid} is shared by fosse-connect");
+    assert!(text.contains(&shared) && text.contains("sleep") && text.contains("of no part of this edge"), "{text}");
+}
+
+#[test]
+fn two_edges_of_one_machine_share_no_uid() {
+    if !is_root() {
+        return println!("skipped: only an edge of root has UIDs of its own");
+    }
+    let backend = Backend::start();
+    // Both by flags alone, so both with the default of uid_base.
+    let edges = [Edge::up(&backend.address(), &["--lanes", "1"]), Edge::up(&backend.address(), &["--lanes", "1"])];
+    let uids = |edge: &Edge| -> std::collections::BTreeSet<String> {
+        edge.processes().iter().map(|process| process.field("Uid")).filter(|uids| !uids.starts_with("0\t")).collect()
+    };
+    let (one, other) = (uids(&edges[0]), uids(&edges[1]));
+    assert!(one.len() > 5 && one.is_disjoint(&other), "{one:?} {other:?}");
+    for edge in &edges {
+        let (code, text) = audit(edge);
+        assert_eq!(code, Some(0), "{text}");
+    }
+    // A configuration has its user IDs or is refused.
+    let first: u32 = one.iter().filter_map(|uids| uids.split_whitespace().next()?.parse().ok()).min().unwrap();
+    let dir = fosse_harness::Dir::new();
+    let text = format!(
+        "uid_base = {first}\nstatus_socket = \"off\"\n[[listen]]\naddress = \"127.0.0.1:{}\"\n[[site]]\ndefault = true\n\
+         backend = \"app\"\n[[backend]]\nname = \"app\"\nservers = [\"{}\"]\n",
+        fosse_harness::free_port(),
+        backend.address()
+    );
+    std::fs::write(dir.join("fosse.toml"), text).unwrap();
+    let refused = fosse_harness::fosse(&["up", "--config", &dir.join("fosse.toml").to_string_lossy()]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(111), "{said}");
+    let why = format!("user IDs from {first} on are those of another edge (fosse-start, PID ");
+    assert!(said.contains(&why) && said.contains("uid_base"), "{said}");
 }

@@ -2,7 +2,7 @@
 //! the zygote run as they would, by the same code and as users with as few rights; nothing listens,
 //! no log is written, and a running edge does not notice.
 
-use fosse_die::{info, warning};
+use fosse_die::warning;
 
 use crate::{PROGRAM, limits};
 
@@ -25,9 +25,10 @@ pub(crate) fn tell_ordinary_user(check: bool) {
              listeners opened is known only to a check by root",
         );
     } else {
-        info(
+        warning(
             PROGRAM,
-            "event=ordinary-user note=\"all programs share this UID; listening on loopback and unix sockets only\"",
+            "event=ordinary-user note=\"all programs share this UID, with its groups and its capability bounding set; listening \
+             on loopback and unix sockets only\"",
         );
     }
 }

@@ -40,6 +40,7 @@ mod successor_state;
 mod supervisor;
 mod throttle;
 mod token;
+mod uid_range;
 mod upgrade;
 mod waits;
 mod zygote;

@@ -61,6 +61,9 @@ pub(crate) const SLOTS_MAX: usize = 4096;
 /// UID base before a plan names one: what fosse.toml(5) names as the default.
 pub(crate) const UID_BASE_FIRST: u32 = 70_000;
 
+/// Ranges of user IDs that are looked at for one that no other edge of the machine has.
+pub(crate) const UID_RANGES_MAX: u32 = 100;
+
 /// Connections waiting to be accepted, as listen(2) is asked; the kernel's somaxconn may make it
 /// less.
 pub(crate) const BACKLOG: i32 = 4096;

@@ -22,7 +22,7 @@ use rustix::{
     },
 };
 
-use crate::{PROGRAM, activation::NamedSocket, limits::BACKLOG};
+use crate::{PROGRAM, activation::NamedSocket, limits::BACKLOG, uid_range::UidRange};
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(crate) struct Listeners {
     pub handed: Vec<NamedSocket>,
     /// The one of status.
     pub status: Option<Open>,
+    /// Those that hold the edge's user IDs; none where start is not root.
+    pub uids: Option<UidRange>,
 }
 
 impl Listeners {
@@ -71,6 +73,22 @@ impl Listeners {
             Ok(open) => self.status = Some(open),
             Err(why) => warning(PROGRAM, format_args!("event=no-status why=\"{why}\"")),
         }
+    }
+
+    /// Takes the user IDs of the first plan, in place of those that it was compiled by. Returns the
+    /// first of them: another where `may_be_others` and those of the plan are another edge's.
+    ///
+    /// # Errors
+    /// The reason that they cannot be had.
+    pub(crate) fn claim_uids(&mut self, first: u32, may_be_others: bool) -> Result<u32, String> {
+        if self.uids.as_ref().is_none_or(|range| range.first != first) {
+            // Given up first: the two may overlap.
+            self.uids = None;
+            let range = if may_be_others { UidRange::next_free(first) } else { UidRange::take(first) };
+            let why = |taken| format!("user IDs from {first} on {taken}; give this edge others with uid_base");
+            self.uids = Some(range.map_err(why)?);
+        }
+        Ok(self.uids.as_ref().map_or(first, |range| range.first))
     }
 
     /// Removes all socket files.

@@ -37,6 +37,7 @@ const USAGE: Usage = Usage {
             help: "directory of rule files and address lists [that of the configuration]",
         },
         Flag { name: "--log-dir", takes: Takes::Path("DIR"), help: "directory of log files [/var/log/fosse]" },
+        Flag { name: "--next-uids", takes: Takes::Nothing, help: "take other user IDs where another edge has these" },
         Flag { name: "--ready-fd", takes: Takes::Text("N"), help: "descriptor that gets a newline when all is ready" },
         Flag { name: FITS, takes: Takes::Text("N"), help: "a running start asks it of the one to take its place" },
         SANDBOX_STRICT,
@@ -79,6 +80,8 @@ pub(crate) struct Options {
     log_dir: Option<OwnedFd>,
     /// Looks whether the configuration can serve, and serves nothing.
     pub check: bool,
+    /// Takes the next user IDs that are free, where those of the configuration are another edge's.
+    pub next_uids: bool,
     /// Descriptor that gets a newline when all is ready.
     pub ready_fd: Option<OwnedFd>,
     /// The strictness of everyone's lock-down.
@@ -93,6 +96,7 @@ impl Options {
             fits_and_exit(question);
         }
         let check = args.has("--check");
+        let next_uids = args.has("--next-uids");
         let file = args.value("--config").map(PathBuf::from);
         let number = args.parsed::<i32>("--config-fd", "a descriptor's number");
         let programs = args.value("--programs").map_or_else(beside_us, PathBuf::from);
@@ -117,6 +121,7 @@ impl Options {
             programs: directory(&programs),
             log_dir: log_dir.map_or_else(|| directory_if_there(logs::DEFAULT_DIRECTORY), |path| Some(directory(&path))),
             check,
+            next_uids,
             ready_fd,
             mode,
         }

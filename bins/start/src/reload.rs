@@ -66,10 +66,12 @@ fn begin_generation(reload: &mut Reload, state: &mut State, options: &Options, n
         return check_generation(reload, state, next);
     }
     let opened = state.listeners.open_all(&next.plan, state.launcher.privileged)?;
-    let next = next.numbered_after(&state.generation)?;
+    let mut next = next.numbered_after(&state.generation)?;
+    if state.launcher.privileged && next.number == 1 {
+        next.plan.uid_base = state.listeners.claim_uids(next.plan.uid_base, options.next_uids)?;
+    }
     let before = (std::mem::replace(&mut state.generation, next), std::mem::replace(&mut state.listeners.open, opened));
     reload.state = ReloadState::Lanes { before: Box::new(before) };
-    state.generation.tell_of_descriptors();
     state.listeners.open_status(&state.generation.plan);
     state.start_log(options.log_directory());
     state.start_status();
@@ -137,6 +139,7 @@ pub(crate) fn accept_ready(reload: &mut Reload, state: &mut State, accept: Key) 
     remove_files(before, &listeners.open);
     reload.state = ReloadState::Idle;
     lanes::drain(lanes, children);
+    generation.tell_of_descriptors();
     let live = lanes.iter().filter(|lane| lane.state == LaneState::Live).count();
     info(PROGRAM, format_args!("event=serving generation={} lanes={live}", generation.number));
     true

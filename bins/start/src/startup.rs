@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use fosse_die::{fatal, info, temporary};
+use fosse_die::{fatal, info, temporary, warning};
 use fosse_eventloop::EventLoop;
 use fosse_lockdown::{Mode as LockdownMode, launcher::lock_launcher};
 use fosse_sys::signal::{Signal, Signals};
@@ -20,6 +20,7 @@ use crate::{
     fork_server::ForkServer,
     kernel_log::KernelLog,
     launcher::Launcher,
+    limits,
     listeners::Listeners,
     namespaces,
     notify::Notify,
@@ -28,6 +29,7 @@ use crate::{
     state::State,
     successor_state::{decode, is_successor, table_of_predecessor},
     supervisor::Supervisor,
+    uid_range::UidRange,
 };
 
 /// Runs the edge.
@@ -63,9 +65,13 @@ fn supervisor(mut options: Options) -> Result<Supervisor, Errno> {
     ])?;
     let kernel_log = KernelLog::open();
     let launcher = launcher(&options, programs)?;
-    let listeners = Listeners { handed, ..Listeners::default() };
+    let uids = if launcher.privileged && !options.check && !is_successor() { uids_to_begin_with() } else { None };
+    let listeners = Listeners { handed, uids, ..Listeners::default() };
     let children = Children::new(check::slots(options.check));
     let mut state = State::new(EventLoop::new()?.without_linger(), launcher, children, listeners);
+    if let Some(range) = &state.listeners.uids {
+        state.generation.plan.uid_base = range.first;
+    }
     take_over(&mut state);
     Ok(Supervisor::new(options, signals, notify, kernel_log, state))
 }
@@ -97,6 +103,13 @@ fn launcher(options: &Options, programs: Programs) -> Result<Launcher, Errno> {
     }
     let null: OwnedFd = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
     Ok(Launcher { privileged, mode, fork_server, programs, null })
+}
+
+/// Takes user IDs for the programs that compile the first configuration, which names those of all
+/// others.
+fn uids_to_begin_with() -> Option<UidRange> {
+    let range = UidRange::next_free(limits::UID_BASE_FIRST);
+    range.inspect_err(|why| warning(PROGRAM, format_args!("user IDs from {} on {why}", limits::UID_BASE_FIRST))).ok()
 }
 
 fn sockets_of_supervisor() -> Vec<NamedSocket> {

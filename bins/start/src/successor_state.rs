@@ -17,6 +17,7 @@ use crate::{
     penalties::Penalties,
     process::{Process, number_of, pid_of},
     scheduling::Schedule,
+    uid_range::UidRange,
 };
 use fosse_plan::Plan;
 use fosse_sys::page::PageReader;
@@ -30,8 +31,8 @@ use fosse_wire::{
 /// The environment variable that names the descriptor of the table.
 pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
 /// The version of the table: who reads another is no successor.
-pub(crate) const VERSION: &str = "fosseup4";
-const MAGIC: [u8; 8] = *b"fosseup4";
+pub(crate) const VERSION: &str = "fosseup5";
+const MAGIC: [u8; 8] = *b"fosseup5";
 
 /// The state that a predecessor has left.
 pub(crate) struct Inheritance {
@@ -91,6 +92,10 @@ pub(crate) fn encode<'e>(
         put_short(&mut w.out, name, "name")?;
         w.fd(fd);
         Ok(())
+    })?;
+    w.list(&listeners.uids, |w, range| {
+        w.number(range.first);
+        w.fds(&range.sockets)
     })?;
     w.out.push(u8::from(generation.keeps_records));
     w.number(number_of(fork_server.pid));
@@ -229,7 +234,8 @@ impl Reader<'_> {
         let open = plan.listeners.iter().zip(fds).map(|(l, fd)| Open { place: l.place.clone(), fd }).collect();
         let status = self.list(Self::fd)?.pop().map(|fd| Open { place: status_place(plan), fd });
         let handed = self.list(|r| Ok((r.0.short_bytes()?.to_vec(), r.fd()?)))?;
-        Ok(Listeners { open, handed, status })
+        let uids = self.list(|r| Ok(UidRange { first: r.0.u32()?, sockets: r.list(Self::fd)? }))?.pop();
+        Ok(Listeners { open, handed, status, uids })
     }
 
     fn strike(&mut self) -> Result<Strike, WireError> {

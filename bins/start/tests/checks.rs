@@ -43,8 +43,9 @@ impl Site {
     fn configure(&self, edge: &str, listener: &str, site: &str) {
         let dir = self.dir.path().display();
         let text = format!(
-            "lanes = 1\nstatus_socket = \"{dir}/status.sock\"\n{edge}\n[[listen]]\naddress = \"127.0.0.1:{}\"\n{listener}\n\
+            "lanes = 1\nuid_base = {}\nstatus_socket = \"{dir}/status.sock\"\n{edge}\n[[listen]]\naddress = \"127.0.0.1:{}\"\n{listener}\n\
              [[site]]\ndefault = true\nbackend = \"app\"\n{site}\n[[backend]]\nname = \"app\"\nservers = [\"unix:{dir}/app.sock\"]\n",
+            fosse_harness::uid_base(),
             free_port()
         );
         fs::write(self.dir.join("fosse.toml"), text).unwrap();
@@ -102,7 +103,7 @@ fn what_a_start_refuses_a_check_refuses_with_the_same_words() {
         ("", "deny = [\"lists/none.txt\"]", "", 100, "lists/none.txt: there is no such file"),
         ("", "deny = [\"lists/bad.txt\"]", "", 100, "lists/bad.txt:2:1: 1.2.3.4/40: the prefix length must be"),
         ("access_log = \"directory.log\"", "", "", 100, "log file directory.log: it is a directory"),
-        ("", "", "waf = \"blok\"", 100, "fosse.toml:10:7: waf takes"),
+        ("", "", "waf = \"blok\"", 100, "fosse.toml:11:7: waf takes"),
         (
             "",
             "[[listen]]\naddress = \"unix:/nonexistent/s.sock\"\npeer_uids = [\"no-such-user\"]",

@@ -338,17 +338,21 @@ fn free_address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], free_port()))
 }
 
-/// Edges of one machine must not share UIDs: each test process and each edge in it takes others.
-fn uid_base() -> u32 {
+/// Returns the first of the user IDs of an edge, which no other edge of the machine may have: each
+/// test process and each edge in it takes others.
+#[must_use]
+pub fn uid_base() -> u32 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    1_000_000 + (std::process::id() % 10_000) * 40_000 + NEXT.fetch_add(1, Ordering::Relaxed) * 5_000
+    1_000_000 + (std::process::id() % 10_000) * 400_000 + NEXT.fetch_add(1, Ordering::Relaxed) * 5_000
 }
 
 fn write_configuration(dir: &Path, address: SocketAddr, uid_base: u32, configuration: &str) {
     let path = dir.to_string_lossy();
     let text = configuration.replace("{address}", &address.to_string()).replace("{dir}", &path);
     let text = text.replace("{uid_base}", &uid_base.to_string());
-    fs::write(dir.join("fosse.toml"), format!("status_socket = \"{path}/status.sock\"\n{text}")).unwrap();
+    // An edge whose user IDs are another's is refused.
+    let uids = if text.contains("uid_base") { String::new() } else { format!("uid_base = {uid_base}\n") };
+    fs::write(dir.join("fosse.toml"), format!("status_socket = \"{path}/status.sock\"\n{uids}{text}")).unwrap();
 }
 
 fn wait_for_end(all: &[Process]) {

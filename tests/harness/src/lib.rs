@@ -31,7 +31,7 @@ mod stage;
 pub use backend::Backend;
 pub use client::{Client, Response, get, request};
 pub use dir::Dir;
-pub use edge::{Edge, fosse, is_root};
+pub use edge::{Edge, fosse, is_root, uid_base};
 pub use process::{Process, children, is_alive};
 pub use programs::programs;
 pub use sockets::free_port;

@@ -38,7 +38,7 @@ pub(crate) fn role(seen: &Seen, start: &Seen) -> Role {
     if seen.name == start.name && seen.parent == start.pid {
         return Role::ForkServer;
     }
-    if seen.name == ZYGOTE.name && seen.parent == start.pid && !holds_pipeline(seen) {
+    if seen.name == ZYGOTE.name && seen.parent == start.pid && !holds_pipeline(seen, start) {
         return Role::Zygote;
     }
     if PASSING.contains(&seen.name.as_str()) {
@@ -81,11 +81,19 @@ pub(crate) fn differences(seen: &Seen, start: &Seen) -> Vec<String> {
     found
 }
 
+/// Returns what of a process this user may not read: that is unknown, and differs from nothing.
+#[must_use]
+pub(crate) fn unknown(seen: &Seen) -> Vec<&'static str> {
+    let namespaces = seen.namespaces.is_none().then_some("namespaces");
+    namespaces.into_iter().chain(seen.fds.is_none().then_some("descriptors")).collect()
+}
+
 /// Returns whether a process holds an end of a lane's pipeline; a stream as descriptor 2 is the
 /// journal that start writes to.
-fn holds_pipeline(seen: &Seen) -> bool {
+fn holds_pipeline(seen: &Seen, start: &Seen) -> bool {
     let is_end = |(number, kind): &(u32, Kind)| *kind == Kind::UnixStream && *number != 2;
-    seen.fds.as_ref().is_none_or(|fds| fds.iter().any(is_end))
+    // Where descriptors cannot be read the number of filters tells: none that a program has added.
+    seen.fds.as_ref().map_or(seen.filters > start.filters, |fds| fds.iter().any(is_end))
 }
 
 fn layers(seen: &Seen, start: &Seen, (privileged, shares_group): (bool, bool), found: &mut Vec<String>) {
@@ -139,7 +147,7 @@ fn capabilities(seen: &Seen, most: u64, privileged: bool, found: &mut Vec<String
 
 fn namespaces(seen: &Seen, start: &Seen, place: Place, found: &mut Vec<String>) {
     let (Some(own), Some(host)) = (&seen.namespaces, &start.namespaces) else {
-        return found.push("namespaces cannot be read: run as root".to_owned());
+        return;
     };
     for ((name, own), host) in NAMESPACES.into_iter().zip(own).zip(host) {
         match (place, own == host) {
@@ -180,7 +188,7 @@ pub(crate) fn policy(seen: &Seen) -> String {
 
 fn descriptors(seen: &Seen, expected: &Expected, found: &mut Vec<String>) {
     let Some(fds) = &seen.fds else {
-        return found.push("descriptors cannot be read: run as root".to_owned());
+        return;
     };
     for (kind, numbers) in by_kind(fds) {
         if let Most::Of(most) = expected.most(kind)
@@ -203,9 +211,10 @@ pub(crate) fn by_kind(fds: &[(u32, Kind)]) -> std::collections::BTreeMap<Kind, V
     all
 }
 
-/// Returns the processes that share a UID, which in an edge of root none may.
+/// Returns the processes that share a UID, which in an edge of root none may: neither with each
+/// other, nor with any of `others`, which are no part of the edge.
 #[must_use]
-pub(crate) fn shared_uids(all: &[Seen], start: &Seen) -> Vec<String> {
+pub(crate) fn shared_uids(all: &[Seen], others: &[Seen], start: &Seen) -> Vec<String> {
     if start.uids.first() != Some(&0) {
         return Vec::new();
     }
@@ -213,6 +222,13 @@ pub(crate) fn shared_uids(all: &[Seen], start: &Seen) -> Vec<String> {
     let mut found = Vec::new();
     for process in all.iter().filter(|one| matches!(role(one, start), Role::Program(_) | Role::Passing)) {
         let Some(uid) = process.uids.first() else { continue };
+        for other in others.iter().filter(|other| other.uids.contains(uid)) {
+            let (name, pid) = (&other.name, other.pid);
+            found.push(format!(
+                "UID {uid} is shared by {} {} and {name} {pid}, of no part of this edge",
+                process.name, process.pid
+            ));
+        }
         if let Some(other) = seen.insert(*uid, process) {
             found.push(format!(
                 "UID {uid} is shared by {} {} and {} {}",
@@ -277,7 +293,7 @@ mod tests {
     #[test]
     fn every_wall_that_is_down_is_one_difference() {
         type Change = fn(&mut Seen);
-        let changes: [(Change, &str); 19] = [
+        let changes: [(Change, &str); 18] = [
             (|s| s.uids = vec![0; 4], "root's"),
             (|s| s.uids = vec![70_001, 0, 70_001, 70_001], "UIDs differ"),
             (|s| s.gids = vec![70_001, 70_001, 5, 70_001], "GIDs differ"),
@@ -291,7 +307,6 @@ mod tests {
             (|s| s.threads = 2, "2 threads"),
             (|s| s.parent = 1, "its parent is 1"),
             (|s| s.namespaces.as_mut().unwrap()[0] = "net:[1]".into(), "host's net"),
-            (|s| s.namespaces = None, "namespaces cannot be read"),
             (
                 |s| s.fds.as_mut().unwrap().push((20, Kind::TcpListener)),
                 "1 tcp-listener descriptors (none is expected): [20]",
@@ -357,7 +372,18 @@ mod tests {
     fn two_processes_of_one_uid_are_told() {
         let (one, mut two) = (parse(), parse());
         two.pid = 13;
-        assert_eq!(shared_uids(&[start(), one.clone(), two], &start()).len(), 1);
-        assert!(shared_uids(&[start(), one], &start()).is_empty());
+        assert_eq!(shared_uids(&[start(), one.clone(), two], &[], &start()).len(), 1);
+        let other = Seen { pid: 99, name: "sleep".into(), ..one.clone() };
+        assert!(shared_uids(std::slice::from_ref(&one), &[start()], &start()).is_empty());
+        let found = shared_uids(&[one], &[other], &start());
+        assert_eq!(found, ["UID 70001 is shared by fosse-parse 12 and sleep 99, of no part of this edge"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_unknown_and_differs_from_nothing() {
+        let mut hidden = parse();
+        (hidden.namespaces, hidden.fds) = (None, None);
+        assert_eq!((differences(&hidden, &start()), unknown(&hidden)), (Vec::new(), vec!["namespaces", "descriptors"]));
+        assert!(unknown(&parse()).is_empty());
     }
 }

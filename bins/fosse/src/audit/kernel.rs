@@ -248,6 +248,20 @@ fn parse_status(text: &str) -> Seen {
     }
 }
 
+/// Returns every process of this machine that is none of `family`, with its name and its UIDs
+/// alone.
+#[must_use]
+pub(crate) fn others(family: &[u32]) -> Vec<Seen> {
+    let ids = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = ids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| !family.contains(pid))
+        .filter_map(|pid| {
+            let uids = parse_status(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?).uids;
+            Some(Seen { pid, name: name(pid), uids, ..Seen::default() })
+        })
+        .collect()
+}
+
 /// Returns every process below `start`, itself first.
 #[must_use]
 pub(crate) fn family(start: u32) -> Vec<u32> {

@@ -24,6 +24,8 @@ const LOOK_EACH: Duration = Duration::from_millis(200);
 
 /// A finding is exit status 1.
 const EXIT_DIFFERS: i32 = 1;
+/// Nothing differs, as far as this user may look.
+const EXIT_UNKNOWN: i32 = 2;
 
 /// Runs the audit.
 pub(crate) fn run(words: &Args) -> i32 {
@@ -53,7 +55,11 @@ fn audited(words: &Args) -> Result<i32, String> {
     let rows = Edge::of(words).and_then(|edge| edge.rows()).unwrap_or_default();
     let lanes = rows.iter().filter_map(|row| Some((row.pid?, row.lane?))).collect();
     print(&found.table(&lanes));
-    Ok(if found.is_clean() { 0 } else { EXIT_DIFFERS })
+    Ok(match (found.is_clean(), found.unknown().is_empty()) {
+        (true, true) => 0,
+        (true, false) => EXIT_UNKNOWN,
+        (false, _) => EXIT_DIFFERS,
+    })
 }
 
 fn look_at(start: u32) -> Result<Findings, String> {
@@ -63,7 +69,8 @@ fn look_at(start: u32) -> Result<Findings, String> {
         return Err(format!("process {start} is no fosse-start but {}", seen.name));
     }
     let all: Vec<Seen> = kernel::family(start).into_iter().filter_map(|pid| kernel::look(pid, &sockets)).collect();
-    let shared = shared_uids(&all, &seen);
+    let family: Vec<u32> = all.iter().map(|one| one.pid).collect();
+    let shared = shared_uids(&all, &kernel::others(&family), &seen);
     let compared = all.into_iter().map(|one| (differences(&one, &seen), one)).map(|(differs, one)| (one, differs));
     Ok(Findings { start: Some(seen.clone()), processes: compared.collect(), shared })
 }
@@ -79,6 +86,11 @@ struct Findings {
 impl Findings {
     fn is_clean(&self) -> bool {
         self.shared.is_empty() && self.processes.iter().all(|(_, differs)| differs.is_empty()) && !self.lacks_programs()
+    }
+
+    /// Returns the processes of which something cannot be read.
+    fn unknown(&self) -> Vec<&Seen> {
+        self.processes.iter().map(|(one, _)| one).filter(|one| !compare::unknown(one).is_empty()).collect()
     }
 
     /// An edge without any stage is no edge: nothing was audited.
@@ -111,6 +123,12 @@ impl Findings {
         if self.lacks_programs() {
             differences += 1;
             out.push_str("difference: no program of an edge runs\n");
+        }
+        let unknown = self.unknown();
+        if let Some(first) = unknown.first() {
+            let what = compare::unknown(first).join(" and ");
+            let _ =
+                writeln!(out, "unknown: {what} of {} processes, which this user may not read; root may", unknown.len());
         }
         if start.uids.first() != Some(&0) {
             out.push_str("note: an ordinary user's edge: all programs share this UID and the host's namespaces\n");

@@ -33,7 +33,7 @@ pub use base::BASE;
 pub use call::Call;
 pub use mode::Mode;
 pub use policy::{Args, Cond, Limit, Parent, Policy, Reach, Resource, Row, Why};
-pub use refusal::{Refusal, Report};
+pub use refusal::{ORDINARY_USER_SAID, Refusal, Report};
 pub use token::{Locked, Sealed};
 
 use refusal::Attempt;

@@ -4,6 +4,12 @@ use std::fmt;
 
 use rustix::io::Errno;
 
+/// The environment variable by which fosse-start, run by an ordinary user, tells its programs that
+/// it has said what they lack. Strictness does not look at it.
+pub const ORDINARY_USER_SAID: &str = "FOSSE_ORDINARY_USER_SAID";
+/// The beginning of the sentence about it.
+const IDENTITY: &str = "identity: ";
+
 /// A step that could not be taken and may not be left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -83,7 +89,9 @@ impl Report {
 
     /// Prints one warning line for each missing part.
     pub fn print(&self, program: &str) {
-        for sentence in &self.missing {
+        // One line of start says it for all its programs.
+        let is_said = std::env::var_os(ORDINARY_USER_SAID).is_some();
+        for sentence in self.missing.iter().filter(|sentence| !(is_said && sentence.starts_with(IDENTITY))) {
             fosse_die::warning(program, sentence);
         }
     }

@@ -60,7 +60,10 @@ pub fn execute(maker: &'static str, launch: &Launch<'_>, program: &OwnedFd, fds:
     let argv: Vec<CString> = std::iter::once(text(&name)).chain(words).collect();
     // Nothing of start's own environment: LISTEN_FDS, NOTIFY_SOCKET and whatever a person has set
     // are not for programs that strangers reach.
-    let envp = [text(&format!("FOSSE_SANDBOX={}", mode_word(launch.mode)))];
+    let mut envp = vec![text(&format!("FOSSE_SANDBOX={}", mode_word(launch.mode)))];
+    if !rustix::process::geteuid().is_root() && launch.uid == UID_KEPT {
+        envp.push(text(&format!("{}=1", fosse_lockdown::ORDINARY_USER_SAID)));
+    }
     let errno = fosse_sys::process::execveat(program.as_fd(), &argv, &envp);
     give_up(maker, launch, "execute", &errno)
 }
