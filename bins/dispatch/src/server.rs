@@ -5,10 +5,12 @@ use std::os::fd::OwnedFd;
 use fosse_counters::{Counters, DRAINING, STREAM_CONNECTION, dispatch as count};
 use fosse_die::info;
 use fosse_eventloop::{Event, EventLoop, Interest, slab::Key};
+use fosse_inherit::Descriptors;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_settings::Dispatch as Settings;
 use fosse_stage::{Gone, Input, Output};
-use fosse_sys::memory::HeapTrimmer;
+use fosse_sys::{memory::HeapTrimmer, page::PageReader};
+use fosse_wire::frame::Hello;
 
 use crate::{
     PROGRAM,
@@ -19,6 +21,27 @@ use crate::{
     limits, slow_clients,
     upstream::Upstream,
 };
+
+/// The parts that the lock forbids to make.
+#[derive(Debug)]
+pub struct BeforeLock {
+    input: Input,
+    output: Output,
+    /// The page of another lane's dispatch. Without it the servers are taken to be up.
+    health: Option<PageReader>,
+}
+
+impl BeforeLock {
+    /// Makes them: a stream is asked for its type, a page is mapped.
+    #[must_use]
+    pub fn of(descriptors: &mut Descriptors) -> Self {
+        Self {
+            input: Input::new(descriptors.required(0)),
+            output: Output::new(descriptors.required(1), Hello::default()),
+            health: descriptors.optional(10).and_then(|page| PageReader::map(page).ok()),
+        }
+    }
+}
 
 /// The program's state.
 #[derive(Debug)]
@@ -37,13 +60,17 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads the settings and waits for frames.
+    /// Reads the settings and what the page of another lane's dispatch says of the servers, and
+    /// waits for frames.
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
-    pub fn new(process: &Process, mut given: Given, input: Input, output: Output) -> Result<Self, ExitReason> {
+    pub fn new(process: &Process, mut given: Given, before: BeforeLock) -> Result<Self, ExitReason> {
+        let BeforeLock { input, output, health } = before;
         let (clients, connect) = (given.optional(8), given.required(9));
-        let server = Self::of(given.settings(), input, output, connect, clients);
+        let mut server = Self::of(given.settings(), input, output, connect, clients);
+        let known = health.map_or_else(Vec::new, |page| fosse_counters::servers(|word| page.get(word)));
+        server.upstream.inherit(&known, &process.counters, process.event_loop.now_ms());
         server.watch(&process.event_loop)?;
         Ok(server)
     }

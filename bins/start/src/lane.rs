@@ -70,16 +70,23 @@ pub(crate) struct Loss {
 pub(crate) struct Lanes {
     all: Vec<Lane>,
     next_number: u32,
+    /// The page of the dispatch that was ready last, which says which servers are out: the next one
+    /// begins with that.
+    pub health: Option<OwnedFd>,
 }
 
 impl Lanes {
     /// Takes over the lanes of a predecessor.
     pub(crate) const fn of(all: Vec<Lane>, next_number: u32) -> Self {
-        Self { all, next_number }
+        Self { all, next_number, health: None }
     }
 
     pub(crate) fn find_mut(&mut self, number: u32) -> Option<&mut Lane> {
         self.all.iter_mut().find(|lane| lane.number == number)
+    }
+
+    pub(crate) fn find(&self, number: u32) -> Option<&Lane> {
+        self.all.iter().find(|lane| lane.number == number)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Lane> {

@@ -11,6 +11,7 @@ use crate::{
     generation::Generation,
     lane::{Lane, LaneState, Lanes},
     launcher::SpawnContext,
+    process::Process,
     services::Services,
     spawn::{pair, spawn},
     spawn_options::SpawnOptions,
@@ -79,7 +80,8 @@ pub(crate) fn start(
 ) -> Result<(), (Program, Errno)> {
     let before = |errno| (Program::Parse, errno);
     let number = lanes.take_number().map_err(before)?;
-    let (channels, accept) = Channels::new(cx.generation).map_err(before)?;
+    let (mut channels, accept) = Channels::new(cx.generation).map_err(before)?;
+    channels.dispatch.extend(health(lanes, children).map(|page| (10, page)));
     let mut processes = Vec::with_capacity(4);
     let started = start_stages(&mut processes, children, services, cx, channels, (number, core));
     if started.is_err() {
@@ -127,6 +129,15 @@ fn start_stages(
     Ok(())
 }
 
+/// Returns the page of the dispatch that knows best which servers are out, dead or alive; one that
+/// a predecessor has started where none was ready since.
+fn health(lanes: &Lanes, children: &Children) -> Option<OwnedFd> {
+    let ready = |process: &&Process| process.program == Program::Dispatch && process.ready;
+    let adopted = || children.iter().map(|(_, process)| process).filter(ready).last().map(|process| &process.page_fd);
+    // Without it the lane serves all the same.
+    lanes.health.as_ref().or_else(adopted).and_then(|page| rustix::io::fcntl_dupfd_cloexec(page, 3).ok())
+}
+
 /// Tells the first stage of each draining lane; the others follow it.
 pub(crate) fn drain(lanes: &Lanes, children: &mut Children) {
     for key in lanes.processes(|lane| matches!(lane.state, LaneState::Draining(_))) {
@@ -142,5 +153,10 @@ pub(crate) fn stage_ready<'l>(lanes: &'l mut Lanes, children: &Children, stage: 
         return None;
     }
     lane.state = LaneState::Live;
-    Some(lane)
+    let (number, processes) = (lane.number, lane.processes.clone());
+    let dispatch = processes.iter().filter_map(|key| children.get(*key)).find(|p| p.program == Program::Dispatch);
+    if let Some(page) = dispatch.and_then(|process| rustix::io::fcntl_dupfd_cloexec(&process.page_fd, 3).ok()) {
+        lanes.health = Some(page);
+    }
+    lanes.find(number)
 }

@@ -212,7 +212,8 @@ mod tests {
         let mut pages = Pages::default();
         for (lane, up) in [(0, true), (1, false)] {
             let (counters, reader) = new_page();
-            let server = fosse_counters::Server { name: "unix:/a".into(), up, fails: 3, open: 2, busy: 1 };
+            let server =
+                fosse_counters::Server { name: "unix:/a".into(), up, unhealthy: false, fails: 3, open: 2, busy: 1 };
             counters.set_server(0, &server);
             pages.add(Program::Dispatch as u8, lane, lane + 20, reader);
         }

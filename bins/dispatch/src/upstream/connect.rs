@@ -48,10 +48,16 @@ impl Failure {
         std::io::Error::from_raw_os_error(i32::from(self.errno))
     }
 
-    /// Returns whether the permissions of a unix socket, or of a directory above it, were in the
-    /// way.
-    pub(super) fn is_denied(self) -> bool {
-        self.cause().kind() == std::io::ErrorKind::PermissionDenied && self.outcome == Outcome::Failed
+    /// Returns words for the log on what would let connect reach a socket, with a space before
+    /// them, where its permissions or those of a directory were in the way. `group` is connect's.
+    pub(super) fn cure(self, group: &str) -> String {
+        match group {
+            _ if self.cause().kind() != std::io::ErrorKind::PermissionDenied || self.outcome != Outcome::Failed => {
+                String::new()
+            }
+            "" => " cure=\"make a group, let it into the socket, and name it: group in fosse.toml(5)\"".to_owned(),
+            _ => format!(" cure=\"chgrp {group} and chmod 0660 the socket; let {group} enter its directories\""),
+        }
     }
 
     /// Returns the word for the log.

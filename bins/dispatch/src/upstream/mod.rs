@@ -14,7 +14,7 @@ pub(crate) mod tried;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use fosse_counters::dispatch as count;
+use fosse_counters::{Counters, Server as Shown, dispatch as count};
 use fosse_die::warning;
 use fosse_eventloop::Interest;
 use fosse_eventloop::slab::{Key, Slab};
@@ -46,8 +46,8 @@ pub(crate) struct Upstream {
     pub(crate) pins: Pins,
     connect: Connect,
     checker: Checker,
-    /// Words for the log on what would let connect in where permission is denied.
-    cure: String,
+    /// Name of the group that connect has; empty where it has one of its own.
+    group: String,
 }
 
 impl Upstream {
@@ -58,8 +58,14 @@ impl Upstream {
             pins: Pins::default(),
             connect: Connect::new(connect),
             checker: Checker::default(),
-            cure: cure(&settings.group),
+            group: settings.group.clone(),
         }
+    }
+
+    /// Takes over what another lane knew of the servers, and shows it for the lanes that come next.
+    pub(crate) fn inherit(&mut self, known: &[Shown], counters: &Counters, now_ms: u64) {
+        self.servers.inherit(known, now_ms);
+        self.servers.show(counters, now_ms);
     }
 
     /// Returns the socket on which connect replies.
@@ -223,7 +229,7 @@ impl Upstream {
         let server = &mut self.servers[at];
         let state = if out { " state=down" } else { "" };
         let (name, word, cause) = (&server.name, why.word(), why.cause());
-        let cure = if why.is_denied() { self.cure.as_str() } else { "" };
+        let cure = why.cure(&self.group);
         warning(PROGRAM, format_args!("event=connect-failed server={name} why={word} errno=\"{cause}\"{state}{cure}"));
         server.waiting.pop_front().map(|id| Event::Failed(id, at))
     }
@@ -385,13 +391,5 @@ impl Upstream {
     /// Reads the response to a check.
     pub(crate) fn check_event(&mut self, key: Key, context: &mut Context<'_>) {
         self.checker.event(key, &mut self.servers, context);
-    }
-}
-
-/// Returns the words on what lets connect reach a socket, with a space before them.
-fn cure(group: &str) -> String {
-    match group {
-        "" => " cure=\"make a group, let it into the socket, and name it: group in fosse.toml(5)\"".to_owned(),
-        _ => format!(" cure=\"chgrp {group} and chmod 0660 the socket; let {group} enter its directories\""),
     }
 }

@@ -123,11 +123,29 @@ impl Server {
         takes
     }
 
+    /// Takes over what another lane knew: where it was out, it is out here, for its whole time.
+    pub(super) fn inherit(&mut self, backend: &Backend, known: &[Shown], now_ms: u64) {
+        let mut same = known.iter().filter(|server| server.is_named(&self.name)).peekable();
+        if same.peek().is_none() {
+            return;
+        }
+        // One that two backends have may be out for one of them alone.
+        let (out, unhealthy) =
+            same.fold((true, true), |(out, ill), server| (out && !server.up, ill && server.unhealthy));
+        if unhealthy && backend.health.is_some() {
+            self.checks.unhealthy = true;
+        } else if out {
+            self.fails = backend.failures_max;
+            self.down_until_ms = after(now_ms, backend.rest_seconds);
+        }
+    }
+
     /// Writes it to the counter page, as number `at`.
     pub(super) fn show(&self, at: usize, counters: &Counters, now_ms: u64) {
         if at < SERVERS_SHOWN_MAX {
-            let (name, up) = (self.name.clone(), self.is_up(now_ms));
-            counters.set_server(at, &Shown { name, up, fails: self.fails, open: self.open, busy: self.busy });
+            let (name, up, unhealthy) = (self.name.clone(), self.is_up(now_ms), self.checks.unhealthy);
+            let Self { fails, open, busy, .. } = *self;
+            counters.set_server(at, &Shown { name, up, unhealthy, fails, open, busy });
         }
     }
 

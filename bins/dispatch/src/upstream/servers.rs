@@ -5,7 +5,7 @@ use std::{
     ops::{Index, IndexMut, Range},
 };
 
-use fosse_counters::{Counters, dispatch as count};
+use fosse_counters::{Counters, Server as Shown, dispatch as count};
 use fosse_die::warning;
 use fosse_settings::{Backend, Dispatch as Settings, ServerName};
 use fosse_source::Source;
@@ -150,6 +150,13 @@ impl Servers {
         let server = &self.all[at];
         let none_up = || !self.of(server.backend).any(|at| self.all[at].is_up(now_ms));
         !self.queues[server.backend].is_empty() && (server.is_up(now_ms) || !server.checks.unhealthy && none_up())
+    }
+
+    /// Takes over what another lane knew of the servers.
+    pub(super) fn inherit(&mut self, known: &[Shown], now_ms: u64) {
+        for server in &mut self.all {
+            server.inherit(&self.backends[server.backend], known, now_ms);
+        }
     }
 
     /// Writes the servers to the counter page.

@@ -71,13 +71,15 @@ pub(crate) fn shared<T>(value: T) -> (Arc<Mutex<T>>, Arc<Mutex<T>>) {
 
 /// Starts an edge of one lane before a backend of these servers, with more lines of its table.
 pub(crate) fn edge(servers: &[&str], lines: &str) -> Edge {
-    Edge::with_config(
-        &format!(
-            "uid_base = {{uid_base}}\nlanes = 1\n[[listen]]\naddress = \"{{address}}\"\n\
+    Edge::with_config(&configuration(servers, lines), &[])
+}
+
+/// Returns the configuration of such an edge.
+pub(crate) fn configuration(servers: &[&str], lines: &str) -> String {
+    format!(
+        "uid_base = {{uid_base}}\nlanes = 1\n[[listen]]\naddress = \"{{address}}\"\n\
              [[site]]\ndefault = true\nbackend = \"app\"\n\
              [[backend]]\nname = \"app\"\nservers = {servers:?}\n{lines}\n"
-        ),
-        &[],
     )
 }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::app::{App, edge, response, shared, status_of};
+use fosse_harness::{Edge, wait_for};
+
+use crate::app::{App, configuration, edge, response, shared, status_of};
 
 const CHECKS: &str = "[backend.health]\npath = \"/health\"\ninterval_seconds = 1\nfailures_max = 2\npasses_min = 1";
 
@@ -106,4 +108,37 @@ fn a_check_names_its_method_statuses_text_and_port() {
         assert_eq!(status_of(&edge, "GET"), 503, "{wrong}");
     }
     assert!(!good.log().contains("state=down"));
+}
+
+#[test]
+fn what_is_known_of_servers_outlives_reloads_and_lanes() {
+    let healthy = Arc::new(AtomicBool::new(false));
+    let drained = app_of(&healthy);
+    let fails = App::start(|head| if head.contains("/health ") { response(200, "") } else { String::new() });
+    let app = App::start(|_| response(200, ""));
+    let servers = [drained.address.as_str(), &fails.address, &app.address];
+    let lines = CHECKS.replace("failures_max = 2", "failures_max = 2\nrest_seconds = 3600");
+    let configuration = configuration(&servers, &lines);
+    let edge = Edge::with_config(&configuration, &[]);
+    // One is out by its checks, the other by requests.
+    wait_for("two servers to be out", || {
+        assert_eq!(status_of(&edge, "GET"), 200);
+        (edge.log().matches("state=down").count() == 2).then_some(())
+    });
+    let out = |what: &str| {
+        let before = (drained.requests(), fails.requests());
+        (0..20).for_each(|_| assert_eq!(status_of(&edge, "GET"), 200, "{what}"));
+        assert_eq!((drained.requests(), fails.requests()), before, "{what}");
+    };
+    // It is in the page, which is written twice a second.
+    wait_for("the page", || (edge.status_page("/servers.txt").matches(" down ").count() == 2).then_some(()));
+    out("before");
+    for _ in 0..2 {
+        edge.reload(&configuration);
+        out("after a reload");
+    }
+    let dispatch = edge.process("dispatch");
+    dispatch.signal(rustix::process::Signal::KILL);
+    wait_for("another lane", || (edge.process("dispatch").pid != dispatch.pid).then_some(()));
+    out("after the death of the lane");
 }

@@ -143,6 +143,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::UnixSeqpacket, 2, "client sockets from parse, backend sockets from connect"),
+            holds(Kind::Memory, 1, "another lane's page, until it is mapped"),
             any(Kind::UnixStream, "the ring, backends, clients under a lease"),
             any(Kind::Tcp, "backends, clients under a lease"),
             any(Kind::Pipe, "splicing"),

@@ -17,6 +17,7 @@ const _: () = assert!(SERVER_NAME_BYTES_MAX == (SERVER_WORDS - 2) * 8);
 
 const PRESENT: u64 = 1;
 const UP: u64 = 2;
+const UNHEALTHY: u64 = 4;
 
 /// One server as one lane sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,12 +27,24 @@ pub struct Server {
     pub name: String,
     /// It is given requests.
     pub up: bool,
+    /// It is given none because its checks fail.
+    pub unhealthy: bool,
     /// Failures in a row.
     pub fails: u32,
     /// Connections open.
     pub open: u32,
     /// Requests under way.
     pub busy: u32,
+}
+
+impl Server {
+    /// Returns whether it is the server of that name, as far as a page has it.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        let bytes = name.as_bytes();
+        let tail = bytes.last_chunk::<SERVER_NAME_BYTES_MAX>().map_or(bytes, |tail| tail);
+        self.name.bytes().eq(tail.iter().map(|byte| printable(*byte)).map(|c| c as u8))
+    }
 }
 
 impl Counters {
@@ -44,7 +57,9 @@ impl Counters {
             self.set(word, piece.iter().rev().fold(0, |all, byte| (all << 8) | u64::from(*byte)));
         }
         self.set(at + 1, (u64::from(server.open) << 32) | u64::from(server.busy));
-        self.set(at, (u64::from(server.fails) << 8) | PRESENT | if server.up { UP } else { 0 });
+        let bit = |is_set: bool, bit: u64| if is_set { bit } else { 0 };
+        let state = PRESENT | bit(server.up, UP) | bit(server.unhealthy, UNHEALTHY);
+        self.set(at, (u64::from(server.fails) << 8) | state);
     }
 }
 
@@ -62,6 +77,7 @@ pub fn servers(word: impl Fn(usize) -> u64) -> Vec<Server> {
         all.push(Server {
             name: bytes.take_while(|byte| *byte != 0).map(printable).collect(),
             up: state & UP != 0,
+            unhealthy: state & UNHEALTHY != 0,
             fails: low(state >> 8),
             open: low(numbers >> 32),
             busy: low(numbers),
@@ -95,7 +111,7 @@ mod tests {
     #[test]
     fn a_server_comes_back_and_keeps_the_end_of_a_long_name() {
         let counters = Counters::private();
-        let one = Server { name: "unix:/run/a.sock".into(), up: true, fails: 2, open: 3, busy: 4 };
+        let one = Server { name: "unix:/run/a.sock".into(), up: true, unhealthy: false, fails: 2, open: 3, busy: 4 };
         counters.set_server(0, &one);
         let long = format!("unix:/{}/b.sock", "x".repeat(100));
         counters.set_server(1, &Server { name: long.clone(), ..Server::default() });
@@ -103,6 +119,7 @@ mod tests {
         let read = servers(|word| counters.get(word));
         assert_eq!(read.len(), 2);
         assert_eq!(read[0], one);
+        assert!(read[0].is_named(&one.name) && read[1].is_named(&long) && !read[1].is_named(&one.name));
         assert!(!read[1].up && long.ends_with(&read[1].name) && read[1].name.len() == SERVER_NAME_BYTES_MAX);
     }
 
