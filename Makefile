@@ -4,7 +4,8 @@
 # make demo           run the edge in front of a sample site on 127.0.0.1:8080
 # make demo-check     the same on a free port, asked by itself
 # make check          every test that fits in 40 minutes: the one test command
-# make check-all      check, the lock-down on Debian's other kernels (qemu), and the unit under a real systemd (a container)
+# make check-all      check, the lock-down on Debian's other kernels (qemu), the unit under a real systemd (a container), and
+#                     what takes long with real applications
 # make bench          fosse beside nginx and HAProxy, one table
 # make bench-waf      rules beside nginx with libmodsecurity, one table
 # make parity         the verdicts of both on the same requests, every difference explained; those of the built-in rules
@@ -40,7 +41,11 @@ demo-check: all
 check:
 	tests/check.sh
 
-check-all: check check-kernels check-systemd
+check-all: check check-kernels check-systemd check-applications
+
+check-applications:
+	tests/setup.sh
+	FOSSE_LARGE_BYTES=1073741824 $(CARGO) test --profile tested --locked -p fosse-applications
 
 check-kernels:
 	tests/setup.sh qemu-system-x86 busybox-static cpio
@@ -71,4 +76,4 @@ fuzz:
 	fuzz/fuzz.sh --seconds $(FUZZ_SECONDS)
 	fuzz/slowest.sh --seconds $(FUZZ_SECONDS) /usr/share/modsecurity-crs
 
-.PHONY: all install uninstall demo demo-check check check-all check-kernels check-systemd bench bench-waf parity soak fuzz
+.PHONY: all install uninstall demo demo-check check check-all check-kernels check-systemd check-applications bench bench-waf parity soak fuzz

@@ -21,7 +21,19 @@ runit /usr/bin/runsv
 daemontools /usr/bin/supervise
 s6 /usr/bin/s6-supervise
 libmodsecurity3 /usr/lib/*/libmodsecurity.so.3
-modsecurity-crs /usr/share/modsecurity-crs'
+modsecurity-crs /usr/share/modsecurity-crs
+openssl /usr/bin/openssl
+nginx-light /usr/sbin/nginx
+haproxy /usr/sbin/haproxy
+caddy /usr/bin/caddy
+lighttpd /usr/sbin/lighttpd
+lighttpd-mod-webdav /usr/lib/lighttpd/mod_webdav.so
+git /usr/lib/git-core/git-http-backend
+uvicorn /usr/bin/uvicorn
+nodejs /usr/bin/node
+php-cli /usr/bin/php
+docker-registry /usr/bin/docker-registry
+skopeo /usr/bin/skopeo'
 
 say() { echo "setup: $*"; }
 
@@ -48,6 +60,14 @@ install_packages() {
     fi
     say "installing $*"
     export DEBIAN_FRONTEND=noninteractive
+    # Servers are for the tests to start: none of them may take port 80 of this machine now (Debian Policy 9.3.3.2).
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy > /dev/null
+        $as_root chmod 755 $policy
+        # shellcheck disable=SC2064 # as it is now
+        trap "$as_root rm -f $policy" EXIT
+    fi
     $as_root apt-get -qq update < /dev/null || say "apt-get update failed; trying with the lists that are there"
     # One that cannot be had must not keep the others away.
     $as_root apt-get -qq -y --no-install-recommends install "$@" < /dev/null > /dev/null ||
