@@ -130,3 +130,36 @@ fn up_says_who_has_its_port() {
     assert_eq!(output.status.code(), Some(111), "{said}");
     assert!(said.contains(&format!("{address}: it is in use by ")), "{said}");
 }
+
+#[test]
+fn up_says_who_may_listen_on_a_low_port() {
+    use std::os::unix::process::CommandExt as _;
+
+    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    if !fosse_harness::is_root() || first.trim().parse::<u16>().unwrap() <= 1 {
+        println!("skipped: needs root, and low ports that are root's");
+        return;
+    }
+    let mut command = Command::new(programs().join("fosse"));
+    command.args(["up", "--listen", ":1", "--backend", "unix:/run/app.sock", "--status-socket", "off"]).uid(65534);
+    let output = command.current_dir("/").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(111), "{said}");
+    assert!(said.contains("127.0.0.1:1: ") && said.contains("CAP_NET_BIND_SERVICE"), "{said}");
+}
+
+#[test]
+fn up_says_what_it_serves_where_with_which_rules() {
+    let backend = fosse_harness::Backend::start();
+    let edge = fosse_harness::Edge::up(&backend.address(), &["--waf", "detect"]);
+    let expected = format!(
+        "fosse: info: starting http://{} -> {}, rules: built-in, detect\n",
+        edge.address(),
+        if backend.address().starts_with("unix:") {
+            backend.address()
+        } else {
+            format!("http://{}", backend.address())
+        }
+    );
+    assert!(edge.log().contains(&expected), "{expected}{}", edge.log());
+}
