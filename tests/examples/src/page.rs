@@ -61,7 +61,7 @@ fn kind(text: &str) -> Kind {
         Kind::Configuration
     } else if begins("SecRule") || begins("SecAction") {
         Kind::Rules
-    } else if word.starts_with(|c: char| c.is_ascii_lowercase()) && word.chars().all(is_command) {
+    } else if word.starts_with(|c: char| c.is_ascii_lowercase() || c == '/') && word.chars().all(is_command) {
         Kind::Commands
     } else {
         Kind::Other
@@ -74,6 +74,8 @@ fn language(word: &str) -> Option<Kind> {
         "" => Some(Kind::Other),
         "toml" => Some(Kind::Configuration),
         "sh" | "console" => Some(Kind::Commands),
+        // Configurations of other programs.
+        "nginx" | "caddy" | "haproxy" => Some(Kind::Other),
         _ => None,
     }
 }

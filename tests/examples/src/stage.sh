@@ -21,7 +21,8 @@ rm -rf root/usr/libexec/fosse root/usr/share/fosse root/usr/bin/fosse root/usr/b
 
 # What INSTALL is read beside, and what `make` has built.
 mkdir -p root/root/fosse/tests root/root/fosse/target/any/release root/opt/built
-for part in Makefile man packaging svc bins; do cp -r "$tree/$part" root/root/fosse/; done
+for part in Makefile man packaging svc bins docs; do cp -r "$tree/$part" root/root/fosse/; done
+cp "$tree"/*.md "$tree"/LICENSE-* root/root/fosse/
 cp "$tree"/tests/*.sh root/root/fosse/tests/
 mount --bind "$programs" root/opt/built
 ln -s /usr/bin/fosse root/root/fosse/target/any/release/fosse

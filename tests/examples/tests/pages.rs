@@ -12,7 +12,13 @@ const NOT_RUN: &[(&str, &str, &str)] = &[
     ("README.md", "client -> accept", "a drawing"),
     ("README.md", "make demo ", "`make check` runs it with --check"),
     ("README.md", "make", "builds what all tests run"),
+    ("INSTALL.md", "apt-get install ", "installs packages on a machine"),
+    ("INSTALL.md", "curl --proto ", "fetches Rust"),
     ("INSTALL.md", "make", "builds what all tests run"),
+    ("INSTALL.md", "make uninstall ", "tests/tidy removes an installation; others need this one"),
+    ("INSTALL.md", "server {\n", "tests/applications runs it"),
+    ("INSTALL.md", "example.org {\n", "tests/applications runs it"),
+    ("INSTALL.md", "defaults\n", "tests/applications runs it"),
     ("INSTALL.md", "make check ", "is what runs this test"),
     (
         "INSTALL.md",
@@ -156,11 +162,15 @@ fn command(stage: &Stage, page: &str, step: &Step) -> Result<(), String> {
     }
     let outcome = if needs_an_edge(&step.command) {
         let quiet = "exec fosse up --config /etc/fosse/fosse.toml --log-dir /var/log/fosse > /run/edge.log 2>&1";
-        stage.serve(&user, quiet, "fosse status", &step.command)
+        // It can be asked before it serves, and does not end well then.
+        let serves = "fosse status && grep -q event=serving /run/edge.log";
+        stage.serve(&user, quiet, serves, &step.command)
     } else {
         stage.run(&user, &step.command)
     };
-    succeeds(&step.command, &outcome)?;
+    // A filter ends with 1 where it denies.
+    let denied = outcome.status == Some(1) && outcome.stdout.contains("VERDICT ");
+    succeeds(&step.command, &if denied { Outcome { status: Some(0), ..outcome.clone() } } else { outcome.clone() })?;
     let lines: Vec<&str> = outcome.stdout.lines().collect();
     if step.shown.is_empty() || fits(&step.shown, &lines) {
         Ok(())

@@ -1,6 +1,8 @@
 //! Every limit, every log word and every exit status is documented, and nothing is documented that
 //! is not there.
 
+use std::process::Command;
+
 use fosse_tidy::limits::{BEGIN, END, all, mdoc};
 use fosse_tidy::source::events;
 use fosse_tidy::{directories, files, none, read, top};
@@ -83,4 +85,20 @@ fn every_word_of_a_usage_line_stands_in_its_manual_page() {
         }
     }
     none("options without a word in the manual", &wrong);
+}
+
+#[test]
+fn every_page_fits_a_terminal_of_80_columns() {
+    let mut wide = Vec::new();
+    for file in files().iter().filter(|file| file.path.starts_with("man/")) {
+        let Ok(shown) = Command::new("mandoc").args(["-T", "utf8"]).arg(top().join(&file.path)).output() else {
+            println!("skipped: no mandoc here");
+            return;
+        };
+        // Bold and underlined letters are struck over: letter, backspace, letter.
+        let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+        let columns = |line: &str| line.chars().count() - 2 * line.chars().filter(|c| *c == '\u{8}').count();
+        wide.extend(text.lines().filter(|line| columns(line) > 80).map(|line| format!("{}: {line}", file.path)));
+    }
+    none("lines beyond column 80", &wide);
 }

@@ -127,7 +127,7 @@ section! {
         /// Users whose processes may connect to the unix socket, beyond the permission bits.
         peer_uids: Option<Vec<At<Account>>>, Absent("every user the permission bits let in"), 1..=64;
         /// Connections from trusted sources begin with a PROXY header, version 1 or 2; one without
-        /// it is closed.
+        /// it gets 400.
         proxy_protocol: bool, Default("false");
         /// Networks (or "unix") whose PROXY, X-Forwarded-For and X-Forwarded-Proto headers count.
         trusted: Vec<At<Source>>, Default("[]"), 0..=1024;
