@@ -6,14 +6,14 @@ use std::net::Ipv6Addr;
 use fosse_cidr::{BadImage, List, Verdict};
 use fosse_counters::accept as count;
 use fosse_settings::{Accept, AcceptListener};
-use fosse_source::Source;
+use fosse_source::{Site, Source};
 use fosse_sys::blob::Mapped;
 use fosse_wire::channel::Connection;
 use fosse_wire::request::Endpoint;
 use fosse_wire::start::Strike;
 
 use crate::connections::Connections;
-use crate::limits::LIST_OVERLAP_MS;
+use crate::limits::{LIST_OVERLAP_MS, SITE_FACTORS, pressed_above};
 use crate::penalties::Penalties;
 
 /// The listener number of the lists for all listeners.
@@ -110,9 +110,7 @@ impl Admission {
         if source.is_some_and(|source| verdict != Verdict::Allowed && self.penalties.holds(source, now_ms)) {
             return Err(Refusal::Penalised);
         }
-        if source.is_some_and(|source| {
-            settings.address_connections_max > 0 && table.of(source) >= settings.address_connections_max
-        }) {
+        if source.is_some_and(|source| has_enough(source, settings.address_connections_max, table)) {
             return Err(Refusal::AddressLimit);
         }
         self.has_room(table).map(|()| trusted)
@@ -191,9 +189,24 @@ impl Admission {
     }
 
     fn has_room(&self, table: &Connections) -> Result<(), Refusal> {
-        let max = usize::try_from(self.settings.connections_max).unwrap_or(usize::MAX);
-        if table.len() < max { Ok(()) } else { Err(Refusal::GlobalLimit) }
+        if table.len() < self.connections_max() { Ok(()) } else { Err(Refusal::GlobalLimit) }
     }
+
+    /// Returns whether idle connections have to make room: hardly any is free.
+    pub(crate) fn is_pressed(&self, table: &Connections) -> bool {
+        table.len() > pressed_above(self.connections_max())
+    }
+
+    fn connections_max(&self) -> usize {
+        usize::try_from(self.settings.connections_max).unwrap_or(usize::MAX)
+    }
+}
+
+/// Returns whether a source, or a larger network that it is in, has as many connections as it may.
+fn has_enough(source: Source, max: u32, table: &Connections) -> bool {
+    let mut sites = source.sites().into_iter().flatten().zip(SITE_FACTORS);
+    let has_enough = |(site, factor): (Site, u32)| u64::from(table.of_site(site)) >= u64::from(max) * u64::from(factor);
+    max > 0 && (table.of(source) >= max || sites.any(has_enough))
 }
 
 fn trusts(settings: &AcceptListener, peer: &Endpoint) -> bool {
@@ -268,6 +281,30 @@ mod tests {
         assert!(table.add(connection(5, "198.51.100.9"), 0));
         assert_eq!(admission.judge(0, &peer("198.51.100.9"), &table, 0), Err(Refusal::GlobalLimit));
         assert_eq!(admission.judge_unix(1, Some(1000), &table), Err(Refusal::GlobalLimit));
+    }
+
+    #[test]
+    fn a_customer_with_many_64s_has_as_many_connections_as_a_few_of_them_may_have() {
+        let (mut admission, mut table) = (admission(), Connections::default());
+        admission.settings.connections_max = 1000;
+        let judge = |table: &Connections, address: &str| admission.judge(0, &peer(address), table, 0);
+        // Two from each /64: the eighth fills the /56, which may have four times as many as one.
+        for id in 0..8_u64 {
+            let address = format!("2001:db8:0:{:x}::1", id / 2);
+            assert_eq!(judge(&table, &address), Ok(false), "{address}");
+            assert!(table.add(connection(id, &address), 0));
+        }
+        assert_eq!(judge(&table, "2001:db8:0:ff::1"), Err(Refusal::AddressLimit), "the same /56");
+        assert_eq!(judge(&table, "2001:db8:0:100::1"), Ok(false), "another one");
+        for id in 8..32_u64 {
+            let address = format!("2001:db8:0:{:x}0{}::1", 1 + id / 8, id / 2 % 4);
+            assert_eq!(judge(&table, &address), Ok(false), "{address}");
+            assert!(table.add(connection(id, &address), 0));
+        }
+        assert_eq!(judge(&table, "2001:db8:0:ff00::1"), Err(Refusal::AddressLimit), "the same /48");
+        assert_eq!(judge(&table, "2001:db8:1::1"), Ok(false), "another one");
+        (0..32).for_each(|id| assert!(table.close(id, 0)));
+        assert_eq!(judge(&table, "2001:db8:0:ff::1"), Ok(false), "ended ones do not count");
     }
 
     #[test]

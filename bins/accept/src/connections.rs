@@ -1,9 +1,10 @@
 //! The table of open connections: the lane of each, the number that each source has, and those that
 //! just ended.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque, hash_map::Entry};
+use std::hash::Hash;
 
-use fosse_source::Source;
+use fosse_source::{Site, Source};
 use fosse_wire::channel::Connection;
 
 use crate::limits::ENDED_COUNT_MAX;
@@ -16,6 +17,7 @@ pub(crate) const NO_LANE: u32 = u32::MAX;
 pub(crate) struct Connections {
     open: HashMap<u64, Held>,
     by_source: HashMap<Source, u32>,
+    by_site: HashMap<Site, u32>,
     ended: VecDeque<Connection>,
 }
 
@@ -34,6 +36,11 @@ impl Connections {
     /// Returns the number of open ones of a source.
     pub(crate) fn of(&self, source: Source) -> u32 {
         self.by_source.get(&source).copied().unwrap_or(0)
+    }
+
+    /// Returns the number of open ones of a larger network.
+    pub(crate) fn of_site(&self, site: Site) -> u32 {
+        self.by_site.get(&site).copied().unwrap_or(0)
     }
 
     /// Adds a connection that a lane holds. Returns false if its number is in use.
@@ -89,16 +96,27 @@ impl Connections {
     fn count(&mut self, connection: &Connection) {
         if let Some(source) = Source::of_address(&connection.peer.addr) {
             *self.by_source.entry(source).or_insert(0) += 1;
+            for site in source.sites().into_iter().flatten() {
+                *self.by_site.entry(site).or_insert(0) += 1;
+            }
         }
     }
 
     fn discount(&mut self, connection: &Connection) {
         let Some(source) = Source::of_address(&connection.peer.addr) else { return };
-        if let Some(count) = self.by_source.get_mut(&source) {
-            *count -= 1;
-            if *count == 0 {
-                self.by_source.remove(&source);
-            }
+        discount(&mut self.by_source, source);
+        for site in source.sites().into_iter().flatten() {
+            discount(&mut self.by_site, site);
+        }
+    }
+}
+
+/// Takes one from a number that is not 0, and forgets it at 0.
+fn discount<K: Eq + Hash>(counts: &mut HashMap<K, u32>, key: K) {
+    if let Entry::Occupied(mut count) = counts.entry(key) {
+        *count.get_mut() -= 1;
+        if *count.get() == 0 {
+            count.remove();
         }
     }
 }

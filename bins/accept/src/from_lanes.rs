@@ -38,7 +38,7 @@ fn follow(state: &mut State, process: &Process, lane: u32, message: Message, fds
         Kind::Return => {
             message.connections.iter().zip(fds).for_each(|(one, fd)| take_back(state, process, one, fd, lane));
         }
-        Kind::Connections | Kind::List => {}
+        Kind::Connections | Kind::List | Kind::Relieve => {}
     }
 }
 

@@ -126,6 +126,15 @@ impl LaneChannels {
         self.channels.get(&lane).is_some_and(|channel| send(&channel.fd, &self.bytes, &[]).is_ok())
     }
 
+    /// Asks a lane to end that many idle connections. One that cannot be sent is lost: the next
+    /// client asks again.
+    pub(crate) fn relieve(&mut self, lane: u32, count: usize) {
+        encode(&mut self.bytes, Kind::Relieve, &vec![Connection::default(); count.min(BATCH_FDS_MAX)]);
+        if let Some(channel) = self.channels.get(&lane) {
+            let _ = send(&channel.fd, &self.bytes, &[]);
+        }
+    }
+
     /// Receives one message from a lane.
     pub(crate) fn receive(&mut self, lane: u32) -> Heard {
         let Some(channel) = self.channels.get(&lane) else { return Heard::Nothing };
@@ -139,7 +148,9 @@ impl LaneChannels {
         };
         let message = decode(&self.bytes[..len], fds.len());
         match message {
-            Ok(Message { kind: Kind::Connections | Kind::List, .. }) => Heard::Gone("message of the other direction"),
+            Ok(Message { kind: Kind::Connections | Kind::List | Kind::Relieve, .. }) => {
+                Heard::Gone("message of the other direction")
+            }
             Ok(message) => Heard::Message(message, fds),
             Err(_) => Heard::Gone("malformed message"),
         }

@@ -5,7 +5,7 @@ use fosse_source::Source;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 
-use crate::limits::{LANE_COUNT_MAX, LANE_LEAD_MAX};
+use crate::limits::{LANE_COUNT_MAX, LANE_LEAD_MAX, pressed_above};
 
 /// All lanes, by number.
 #[derive(Debug, Default)]
@@ -76,6 +76,16 @@ impl Lanes {
         self.change(number, |lane| lane.open -= 1);
     }
 
+    /// Returns the lanes in which idle connections have to make room; `all` adds the one that has
+    /// most.
+    pub(crate) fn pressed(&self, all: bool) -> Vec<u32> {
+        let is_pressed = |lane: &Lane| usize_of(lane.open) > pressed_above(usize_of(lane.connections_max));
+        let fullest =
+            if all { self.lanes.iter().max_by_key(|(_, lane)| lane.open).map(|(number, _)| *number) } else { None };
+        let pressed = self.lanes.iter().filter(|(number, lane)| is_pressed(lane) || Some(**number) == fullest);
+        pressed.map(|(number, _)| *number).collect()
+    }
+
     /// Returns whether any lane takes a connection.
     pub(crate) fn any(&self) -> bool {
         self.lanes.values().any(Lane::takes)
@@ -103,6 +113,10 @@ impl Lanes {
     fn change(&mut self, number: u32, change: impl FnMut(&mut Lane)) {
         self.lanes.get_mut(&number).into_iter().for_each(change);
     }
+}
+
+fn usize_of(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

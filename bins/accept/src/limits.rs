@@ -59,6 +59,21 @@ pub(crate) const LANE_COUNT_MAX: usize = 256;
 /// fewer.
 pub(crate) const LISTENER_COUNT_MAX: usize = 256;
 
+/// The part of all connections, and of those of a lane, that is kept free by ending idle ones: one
+/// in this many, so that the next clients find room while the lanes do so.
+const RESERVE_PART: usize = 16;
+
+/// Returns the number of `max` connections above which idle ones make room. Of few at least one is
+/// kept free, of one none.
+pub(crate) fn pressed_above(max: usize) -> usize {
+    max - (max / RESERVE_PART).max(1).min(max / 2)
+}
+
+/// Connections that an IPv6 /56 and a /48 may have, in times of `address_connections_max`: one
+/// customer has a whole /56 or /48, and would count as 256 or 65,536 clients by its /64s. A
+/// household uses a few of them, an office a few more.
+pub(crate) const SITE_FACTORS: [u32; 2] = [4, 16];
+
 /// Connections a lane may be ahead of the average before a source that belongs to it goes
 /// elsewhere: enough for what one browser opens, too few for one source to keep the other cores
 /// idle.

@@ -31,6 +31,8 @@ pub struct Server {
     /// One descriptor in reserve, to be able to refuse a client when there is no other.
     reserve: Option<OwnedFd>,
     refusals: Refusals,
+    /// Connections taken in this turn.
+    taken: usize,
 }
 
 impl Server {
@@ -47,6 +49,7 @@ impl Server {
             starved: false,
             reserve: reserve(process),
             refusals: Refusals::default(),
+            taken: 0,
         })
     }
 
@@ -94,6 +97,7 @@ impl Server {
         let connection = Connection { id: self.next_id, listener, trusted, unix, peer };
         self.next_id += 1;
         process.counters.add(count::CONNECTIONS, 1);
+        self.taken += 1;
         connections.add(connection, NO_LANE);
         enqueue(&mut self.state, Pending { connection, fd });
     }
@@ -115,6 +119,18 @@ impl Server {
     fn drop_listener(&mut self, process: &Process, token: u64, why: impl std::fmt::Display) {
         if let Some(number) = self.state.listeners.drop_broken(&process.event_loop, token) {
             fosse_die::alert(PROGRAM, format_args!("listener={number} broken: {why}"));
+        }
+    }
+
+    /// Asks lanes to end as many idle connections as came in this turn, where hardly any is free.
+    fn relieve(&mut self) {
+        let taken = std::mem::take(&mut self.taken);
+        if taken == 0 {
+            return;
+        }
+        let State { admission, connections, lanes, channels, .. } = &mut self.state;
+        for lane in lanes.pressed(admission.is_pressed(connections)) {
+            channels.relieve(lane, taken);
         }
     }
 
@@ -184,6 +200,7 @@ impl Service for Server {
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
         self.take_in(process);
         self.starved &= deliver(&mut self.state, process) == 0;
+        self.relieve();
         self.watch(process);
         self.leave(process)
     }

@@ -28,6 +28,8 @@ pub(crate) enum FromAccept {
     Connections(Vec<(Connection, OwnedFd)>),
     /// A fosse-accept that has been restarted asks for the connections there are.
     List,
+    /// That many idle connections are to make room for new ones.
+    Relieve(usize),
 }
 
 impl AcceptChannel {
@@ -60,6 +62,9 @@ impl AcceptChannel {
                 Ok(Some(FromAccept::Connections(message.connections.into_iter().zip(fds).collect())))
             }
             Some(message) if message.kind == channel::Kind::List => Ok(Some(FromAccept::List)),
+            Some(message) if message.kind == channel::Kind::Relieve => {
+                Ok(Some(FromAccept::Relieve(message.connections.len())))
+            }
             // It is gone, or breaks the protocol. No connection comes any more, and those that are
             // here are served to their end.
             _ => {

@@ -14,6 +14,7 @@ use crate::exchange::{Exchange, Framing, Lease};
 use crate::origin::Origin;
 use crate::output::ClientOutput;
 use crate::refused::{Refused, host_of};
+use crate::settings::Settings;
 
 /// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +128,17 @@ impl Conn {
             && self.output.is_empty()
             && !self.proxied
             && !self.pinned
+    }
+
+    /// Returns the time since which it waits for a request, of which a part may be here already, in
+    /// milliseconds; `None` while it has one.
+    pub(crate) fn waits_since_ms(&self, settings: &Settings) -> Option<u64> {
+        let waits = matches!(self.phase, Phase::Head | Phase::Proxy) && self.output.is_empty();
+        let is_idle = self.requests > 0 && self.input.is_empty();
+        let limit = if is_idle { settings.blob.idle_seconds } else { settings.blob.head_seconds };
+        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        // A deadline that no limit has set is later than any.
+        waits.then(|| self.deadline_ms - limit_ms.min(self.deadline_ms))
     }
 
     /// Returns whether all its requests are one client's. That is so for all but trusted peers, and

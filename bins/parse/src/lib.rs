@@ -21,6 +21,7 @@ mod output;
 mod peers;
 pub mod policy;
 mod refused;
+mod relief;
 pub mod server;
 pub mod settings;
 mod shutdown;

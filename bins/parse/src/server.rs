@@ -23,7 +23,7 @@ use crate::peers::Peers;
 use crate::settings::Settings;
 use crate::startup::Lane;
 use crate::table::{Table, Visited};
-use crate::{PROGRAM, shutdown, timeouts};
+use crate::{PROGRAM, relief, shutdown, timeouts};
 
 /// Marks the event tokens of all that is no client; clients' tokens have this bit clear.
 const OTHER: u64 = 1 << 63;
@@ -103,9 +103,21 @@ impl Server {
             match message {
                 FromAccept::Connections(new) => new.into_iter().for_each(|(record, fd)| self.on_connection(record, fd)),
                 FromAccept::List => self.peers.accept.list(self.clients.records()),
+                FromAccept::Relieve(count) => self.relieve(count, event_loop),
             }
         }
         Ok(())
+    }
+
+    /// Ends idle connections, so that new ones find room.
+    fn relieve(&mut self, count: usize, event_loop: &EventLoop) {
+        let Self { output, clients, peers, context, .. } = self;
+        for index in relief::choose(clients.waiting(&context.settings), count) {
+            if let Some(client) = clients.queued(index) {
+                context.counters.add(count::parse::RELIEVED, 1);
+                client.close(event_loop, peers, context, &mut output.outbox);
+            }
+        }
     }
 
     fn on_connection(&mut self, record: Connection, fd: OwnedFd) {

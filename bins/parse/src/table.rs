@@ -3,12 +3,15 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_source::Source;
 use fosse_wire::StreamId;
 use fosse_wire::channel::Connection;
 
 use crate::client::{Client, Flushed};
 use crate::conn::Conn;
 use crate::context::Context;
+use crate::relief::Waiting;
+use crate::settings::Settings;
 use crate::socket::Socket;
 
 #[derive(Debug)]
@@ -140,6 +143,16 @@ impl Table {
             .filter(|(slot, _)| slot.client.as_ref().is_some_and(|c| c.conn.is_idle()))
             .map(|(_, index)| index)
             .collect()
+    }
+
+    /// Returns the clients that wait for a request.
+    pub(crate) fn waiting(&self, settings: &Settings) -> impl Iterator<Item = Waiting> {
+        let indexed = self.slots.iter().zip(0u32..);
+        indexed.filter_map(move |(slot, index)| {
+            let conn = &slot.client.as_ref()?.conn;
+            let since_ms = conn.waits_since_ms(settings)?;
+            Some(Waiting { index, source: Source::of(&conn.origin.client.addr), since_ms })
+        })
     }
 
     /// Returns what accept knows of the clients that are still there.

@@ -163,6 +163,7 @@ pub fn messages() -> Vec<Vec<u8>> {
         (channel::Kind::List, &[]),
         (channel::Kind::Closed, &[connection]),
         (channel::Kind::Return, &[connection]),
+        (channel::Kind::Relieve, &[connection]),
     ] {
         let mut bytes = Vec::new();
         channel::encode(&mut bytes, kind, records);

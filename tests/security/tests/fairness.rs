@@ -192,3 +192,31 @@ fn an_address_that_fills_the_memory_for_bodies_makes_room_for_the_body_of_anothe
     }
     assert_eq!(refused, 1, "one of those who filled it is not");
 }
+
+#[test]
+fn connections_that_wait_for_nothing_make_room_for_a_new_client() {
+    let application = Application::start();
+    let limits = "[limits]\nconnections_max = 64\n[[listen]]";
+    let configuration = configuration(&application).replace("lanes = 2", "lanes = 1").replace("[[listen]]", limits);
+    let edge = Edge::with_config(&configuration, &[]);
+    let address = edge.address();
+    let request = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+    let mut idle = Vec::new();
+    for n in 0..100 {
+        let mut stream = sockets::connect_from(66, address, WAIT_MAX).unwrap();
+        // Some have asked before, some have sent a part of a head, and some nothing.
+        let asked = match n % 3 {
+            0 => stream.write_all(request).and_then(|()| stream.read_exact(&mut [0; 12])),
+            1 => stream.write_all(b"GET / HTTP/1.1\r\nHo"),
+            _ => Ok(()),
+        };
+        assert!(asked.is_ok(), "even its own next one finds room");
+        idle.push(stream);
+        let least = u64::try_from(idle.len()).unwrap().min(56);
+        wait_for("the connection in its lane", || (edge.counter("accept", "live") >= least).then_some(()));
+    }
+    assert!(edge.counter("parse", "relieved") > 30);
+    for last in 70..80 {
+        assert_eq!(status_from(last, address), 200);
+    }
+}

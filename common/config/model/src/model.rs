@@ -81,7 +81,7 @@ section! {
 section! {
     /// Largest share of one client, one request and one lane.
     Limits "[limits]" {
-        /// Connections at a time, of all listeners and lanes together.
+        /// Connections at a time, of all listeners and lanes; idle ones keep a sixteenth free.
         connections_max: u32, Default("65536"), 1..=10000000;
         /// Request line and headers together; more gets 431.
         head_bytes_max: Bytes, Default("\"32 KiB\""), 1024..=32768;
@@ -134,7 +134,7 @@ section! {
         /// Trusted sources never send requests of two clients over one connection. Only then do
         /// they get logins that are bound to a connection (NTLM, Negotiate).
         connection_per_client: bool, Default("false");
-        /// Connections from one address (IPv6: one /64) at a time.
+        /// Connections of one address (or IPv6 /64) at a time; of a /56 four times, a /48 16 times.
         address_connections_max: u32, Default("1024"), 1..=10000000;
         /// Files of networks that this listener lets in and never penalises.
         allow: Vec<At<FilePath>>, Default("[]"), 0..=64;

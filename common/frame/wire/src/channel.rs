@@ -1,7 +1,7 @@
 //! accept and a lane: connection records beside client sockets, one SEQPACKET message a batch.
 //!
-//! Down (accept to lane): CONNECTIONS with one descriptor a record, LIST. Up: CLOSED, OPEN (the
-//! response to LIST, ended by an empty one), RETURN with one descriptor a record. A message is
+//! Down (accept to lane): CONNECTIONS with one descriptor a record, LIST, RELIEVE. Up: CLOSED, OPEN
+//! (the response to LIST, ended by an empty one), RETURN with one descriptor a record. A message is
 //! `u8 kind | records`; records have one size.
 
 use crate::{WireError, cursor::Cursor, request::Endpoint};
@@ -28,6 +28,9 @@ pub enum Kind {
     Open = 4,
     /// Up, with descriptors: idle connections of a draining lane.
     Return = 5,
+    /// Down: the lane is to end as many idle connections as there are records; nothing else of the
+    /// records is meant.
+    Relieve = 6,
 }
 
 const FLAG_TRUSTED: u8 = 1;
@@ -108,6 +111,7 @@ pub fn decode(bytes: &[u8], fds: usize) -> Result<Message, WireError> {
         3 => Kind::Closed,
         4 => Kind::Open,
         5 => Kind::Return,
+        6 => Kind::Relieve,
         _ => return Err(WireError::Field("channel kind")),
     };
     let mut connections = Vec::with_capacity(c.rest().len() / RECORD_BYTES);
@@ -116,7 +120,7 @@ pub fn decode(bytes: &[u8], fds: usize) -> Result<Message, WireError> {
     }
     let expected = match kind {
         Kind::Connections | Kind::Return => connections.len(),
-        Kind::List | Kind::Closed | Kind::Open => 0,
+        Kind::List | Kind::Closed | Kind::Open | Kind::Relieve => 0,
     };
     let empty_list = kind != Kind::List || connections.is_empty();
     if fds == expected && empty_list { Ok(Message { kind, connections }) } else { Err(WireError::Field("descriptors")) }

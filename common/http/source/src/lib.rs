@@ -13,6 +13,17 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Source(u128);
 
+/// An IPv6 network of more than one source, which one customer may have: many providers give a /56,
+/// and RFC 6177 allows a /48.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Site {
+    prefix: u128,
+    bits: u8,
+}
+
+/// Lengths of the prefixes of a [`Site`], in bits.
+const SITE_BITS: [u8; 2] = [56, 48];
+
 /// `::ffff:0:0/96`, shifted down to its upper 96 bits.
 const MAPPED: u128 = 0xffff;
 
@@ -31,6 +42,13 @@ impl Source {
     #[must_use]
     pub const fn of_address(address: &[u8; 16]) -> Option<Self> {
         if u128::from_be_bytes(*address) == 0 { None } else { Some(Self::of(address)) }
+    }
+
+    /// Returns the larger networks that it is in, the smaller first; none for IPv4.
+    #[must_use]
+    pub fn sites(self) -> Option<[Site; 2]> {
+        let site = |bits: u8| Site { prefix: self.0 >> (128 - bits) << (128 - bits), bits };
+        (self.is_ipv6() && self != Self::LOCAL).then(|| SITE_BITS.map(site))
     }
 
     /// Returns the parts that name it in a message: whether it is a /64, and its bits.
@@ -83,6 +101,17 @@ mod tests {
         assert_eq!(Source::of(&[0; 16]), Source::LOCAL);
         assert_eq!(Source::of_address(&[0; 16]), None);
         assert_eq!(Source::of_address(&address("192.0.2.1")), Some(source("192.0.2.1")));
+    }
+
+    #[test]
+    fn an_ipv6_source_is_in_a_56_and_a_48_and_an_ipv4_one_in_nothing_larger() {
+        let sites = |text: &str| source(text).sites();
+        assert_eq!(sites("2001:db8:1:200::1"), sites("2001:db8:1:2ff::1"));
+        let (near, far) = (sites("2001:db8:1:200::1").unwrap(), sites("2001:db8:1:300::1").unwrap());
+        assert_ne!(near[0], far[0]);
+        assert_eq!(near[1], far[1]);
+        assert_ne!(near[1], sites("2001:db8:2::1").unwrap()[1]);
+        assert_eq!((sites("192.0.2.1"), Source::LOCAL.sites()), (None, None));
     }
 
     #[test]

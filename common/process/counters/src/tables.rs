@@ -58,6 +58,7 @@ table!(
     counter UPGRADES = 9, "connections handed over after 101";
     gauge UPGRADED = 10, "upgraded connections held";
     counter ACCESS_DROPPED = 11, "access log lines that could not be written";
+    counter RELIEVED = 12, "idle connections ended because there was no room for others";
 );
 
 table!(
