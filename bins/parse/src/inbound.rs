@@ -1,5 +1,6 @@
 //! Client bytes in, request frames out.
 
+use fosse_counters::STREAM_CONNECTION;
 use fosse_http1::{
     Fields, Lead, Piece, Refusal, RequestHead, find_head_end, leading, trailer_allowed, unfinished_too_long,
 };
@@ -71,7 +72,10 @@ impl Conn {
         if self.phase != Phase::Head || before == 0 {
             return false;
         }
+        // If these bytes break this process, its last sign of life names whose they are.
+        context.counters.set(STREAM_CONNECTION, self.record.id);
         self.resume(context, out);
+        context.counters.set(STREAM_CONNECTION, 0);
         self.phase != Phase::Head || self.input.len() != before
     }
 
