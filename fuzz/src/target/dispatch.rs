@@ -88,6 +88,8 @@ fn settings(inspect_responses: bool) -> Dispatch {
         servers: vec![ServerName { name: "s".into(), backend: 0, check_number: 0 }],
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
+        lane_response_bytes_max: 1 << 20,
+        write_seconds: minute,
         response_head_bytes_max: 16_384,
         group: String::new(),
     }
