@@ -182,6 +182,8 @@ guest run 'systemctl reset-failed fosse; systemctl start fosse'
 before=$(main_pid)
 guest run "kill -KILL $before"
 eventually "start killed: systemd brings it back" another_main_than "$before"
+eventually "journalctl -p warning finds what went wrong" guest run \
+    'journalctl --no-pager -q -u fosse -p warning | grep -q fosse- && ! journalctl --no-pager -q -u fosse -p warning | grep -q event=serving'
 eventually "and it serves" answers http://127.0.0.1/
 
 before=$(main_pid)

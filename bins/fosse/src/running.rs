@@ -13,7 +13,7 @@ use crate::{PROGRAM, programs};
 /// Options of fosse-start with a value.
 const WITH_VALUE: &[&str] = &["--config", "--config-fd", "--programs", "--dir", "--log-dir", "--ready-fd"];
 /// Those that are not for a check: a configuration on a descriptor cannot have changed.
-const NOT_FOR_A_CHECK: &[&str] = &["--config-fd", "--programs", "--ready-fd"];
+const NOT_FOR_A_CHECK: &[&str] = &["--config-fd", "--programs", "--ready-fd", "--syslog-prefix"];
 
 /// Returns whether a process is there.
 pub(crate) fn lives(pid: u32) -> bool {

@@ -4,6 +4,7 @@
 use std::os::fd::OwnedFd;
 
 use fosse_counters::{Counters, log as count};
+use fosse_die::Severity;
 use fosse_wire::start::Stream;
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -18,7 +19,14 @@ const PIPE_BUF: usize = 4096;
 
 /// An output for each [`Stream`], with the lines of this turn: one write each at its end.
 #[derive(Debug)]
-pub(crate) struct Outputs([Output; 3]);
+pub(crate) struct Outputs {
+    all: [Output; 3],
+    /// Events begin with their priority.
+    pub(crate) syslog_prefix: bool,
+}
+
+/// Priority of a line that no program of the suite has worded: notice.
+const PRIORITY_UNKNOWN: u8 = 5;
 
 #[derive(Debug)]
 struct Output {
@@ -29,19 +37,23 @@ struct Output {
 impl Outputs {
     /// Takes the descriptors in the order of the streams.
     pub(crate) fn new(fds: [Option<OwnedFd>; 3]) -> Self {
-        Self(fds.map(|fd| Output { fd, lines: Vec::new() }))
+        Self { all: fds.map(|fd| Output { fd, lines: Vec::new() }), syslog_prefix: false }
     }
 
     /// Writes what has been added to the file of a stream, and goes on in another.
     pub(crate) fn replace(&mut self, stream: Stream, fd: OwnedFd, counters: &Counters) {
         self.write(counters);
-        self.0[stream as usize].fd = Some(fd);
+        self.all[stream as usize].fd = Some(fd);
     }
 
     /// Adds a line to its output: an event after its prefix, others as they are.
     pub(crate) fn add(&mut self, stream: Stream, prefix: &str, line: &[u8]) {
-        let Output { lines, .. } = &mut self.0[stream as usize];
+        let Output { lines, .. } = &mut self.all[stream as usize];
         if stream == Stream::Log {
+            if self.syslog_prefix {
+                let priority = Severity::of_line(line).map_or(PRIORITY_UNKNOWN, Severity::priority);
+                lines.extend_from_slice(&[b'<', b'0' + priority, b'>']);
+            }
             lines.extend_from_slice(prefix.as_bytes());
         }
         escape(lines, line);
@@ -50,7 +62,7 @@ impl Outputs {
 
     /// Writes what has been added, as far as there is room, and counts the lines that are lost.
     pub(crate) fn write(&mut self, counters: &Counters) {
-        for Output { fd, lines } in self.0.iter_mut().filter(|output| !output.lines.is_empty()) {
+        for Output { fd, lines } in self.all.iter_mut().filter(|output| !output.lines.is_empty()) {
             if let Some(fd) = fd {
                 let lost = write_while_room(fd, lines);
                 counters.add(count::FAILED, lost.iter().map(|byte| u64::from(*byte == b'\n')).sum());

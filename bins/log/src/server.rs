@@ -171,7 +171,10 @@ impl Service for Server {
                 self.add_pipe(process, stream, prefix(program, lane, pid), fd);
             }
             Order::Give(ToChild::LogFile { stream }, fd) => self.outputs.replace(stream, fd, &process.counters),
-            Order::Tell(ToChild::LogLines { max }) => self.limit(max),
+            Order::Tell(ToChild::LogLines { max, syslog_prefix }) => {
+                self.outputs.syslog_prefix = syslog_prefix;
+                self.limit(max);
+            }
             Order::Drain | Order::End => self.ending = true,
             Order::Tell(_) | Order::Give(..) => return Err(ExitReason::broken_protocol("start")),
         }

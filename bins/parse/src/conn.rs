@@ -91,6 +91,8 @@ pub struct Conn {
     pub(crate) pinned: bool,
     /// The beginning of its line in the access log.
     pub(crate) log: Record,
+    /// Method and target of its request, where slow ones are logged.
+    pub(crate) asked: Vec<u8>,
 }
 
 impl Conn {
@@ -116,6 +118,7 @@ impl Conn {
             exchange: Exchange::none(),
             pinned: false,
             log: Record::default(),
+            asked: Vec::new(),
         }
     }
 
@@ -207,6 +210,7 @@ impl Conn {
     }
 
     fn end_log(&mut self, end: End, why: &str, context: &mut Context) {
+        crate::slow::report(&mut self.asked, &self.exchange, context);
         let Context { access, settings, .. } = context;
         access.end(&mut self.log, &self.exchange, end, settings.server_name(self.exchange.backend), why);
     }

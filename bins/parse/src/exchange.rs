@@ -90,6 +90,12 @@ pub struct Exchange {
     pub(crate) response_credit: ResponseCredit,
     /// Beginning of the request in milliseconds.
     pub(crate) begun_ms: u64,
+    /// Number of the request.
+    pub(crate) request: u64,
+    /// Time when the request had come whole; 0 before.
+    pub(crate) request_done_ms: u64,
+    /// Time when the head of the response came; 0 before.
+    pub(crate) head_ms: u64,
     /// Beginning of the request in microseconds; for the access log alone.
     pub(crate) begun_us: u64,
     /// Index of the site.
@@ -138,6 +144,9 @@ impl Exchange {
             lease: Lease::No,
             response_credit: ResponseCredit::new(),
             begun_ms: 0,
+            request: 0,
+            request_done_ms: 0,
+            head_ms: 0,
             begun_us: 0,
             site: u32::MAX,
             client: Endpoint { addr: [0; 16], port: 0 },

@@ -14,6 +14,7 @@ use crate::exchange::{Body, Exchange, Expect};
 use crate::limits::BODY_PROGRESS_BYTES_MIN;
 use crate::origin::Origin;
 use crate::refused::Refused;
+use crate::slow;
 
 /// The outcome of one step.
 enum Step {
@@ -207,14 +208,15 @@ impl Conn {
         }
         self.exchange.upgrade = upgrade;
         self.exchange.begun_ms = context.now_ms;
-        (self.exchange.site, self.exchange.client) = (site, client);
+        (self.exchange.site, self.exchange.client, self.exchange.request) = (site, client, request);
+        slow::begin(&mut self.asked, head, context);
         if context.access.is_on() {
             self.begin_log(head, &fixed, context);
         }
         self.phase = Phase::Body;
         self.restart_body_timeout(context);
         if head.body.is_empty() {
-            self.end_body(&Fields::default(), out)?;
+            self.end_body(&Fields::default(), context, out)?;
         }
         Ok(())
     }
@@ -249,7 +251,7 @@ impl Conn {
         if self.progress >= BODY_PROGRESS_BYTES_MIN {
             self.restart_body_timeout(context);
         }
-        if ended && self.end_this_body(out).is_err() {
+        if ended && self.end_this_body(context, out).is_err() {
             return Step::Refuse(Refused::TRAILERS);
         }
         if used == 0 { Step::Wait } else { Step::Took(used) }
@@ -269,19 +271,20 @@ impl Conn {
         }
     }
 
-    fn end_this_body(&mut self, out: &mut Outbox) -> Result<(), WireError> {
+    fn end_this_body(&mut self, context: &Context, out: &mut Outbox) -> Result<(), WireError> {
         match core::mem::replace(&mut self.exchange.body, Body::Exact(0)) {
-            Body::Chunked(decoder) => self.end_body(&decoder.trailers(), out),
-            Body::Exact(_) => self.end_body(&Fields::default(), out),
+            Body::Chunked(decoder) => self.end_body(&decoder.trailers(), context, out),
+            Body::Exact(_) => self.end_body(&Fields::default(), context, out),
         }
     }
 
     /// Ends the request.
-    fn end_body(&mut self, trailers: &Fields<'_>, out: &mut Outbox) -> Result<(), WireError> {
+    fn end_body(&mut self, trailers: &Fields<'_>, context: &Context, out: &mut Outbox) -> Result<(), WireError> {
         out.frame(self.stream, Kind::RequestEnd, |body| {
             put_fields(body, trailers, |field| trailer_allowed(field.name))
         })?;
         self.exchange.forward_done = true;
+        self.exchange.request_done_ms = context.now_ms;
         self.exchange.expect = Expect::No;
         self.phase = Phase::Response;
         self.deadline_ms = u64::MAX;

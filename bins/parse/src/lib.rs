@@ -25,6 +25,7 @@ mod relief;
 pub mod server;
 pub mod settings;
 mod shutdown;
+mod slow;
 mod socket;
 pub mod startup;
 pub mod stdin;

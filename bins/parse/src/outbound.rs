@@ -81,6 +81,7 @@ impl Conn {
         }
         self.exchange.response_begun = true;
         self.exchange.note(head);
+        self.exchange.head_ms = context.now_ms;
         if head.own
             && let Some(refused) = Refused::of_response(head)
         {

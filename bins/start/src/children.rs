@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, os::fd::OwnedFd};
 
-use fosse_die::{alert, warning};
+use fosse_die::{alert, info, warning};
 use fosse_eventloop::slab::{Key, Slab};
 use fosse_eventloop::{EventLoop, Interest, TICK_MS};
 use fosse_fdpass::Received;
@@ -18,6 +18,7 @@ use rustix::{
 
 use crate::{
     PROGRAM, limits,
+    losses::Losses,
     process::{End, Process, number_of},
     scheduling::Wanted,
     throttle::Throttle,
@@ -37,6 +38,8 @@ pub(crate) struct Children {
     /// Exits of children whose launch has no reply yet, by process ID.
     early_exits: HashMap<u32, End>,
     throttles: HashMap<Program, Throttle>,
+    /// Those that were lost and are to be replaced.
+    pub(crate) losses: Losses,
     /// The kernel has refused to let start schedule a process.
     unschedulable: bool,
 }
@@ -51,6 +54,7 @@ impl Children {
             next_launch: 0,
             early_exits: HashMap::new(),
             throttles: HashMap::new(),
+            losses: Losses::default(),
             unschedulable: false,
         }
     }
@@ -80,6 +84,16 @@ impl Children {
     /// Returns whether a child lives and has said READY.
     pub(crate) fn is_ready(&self, key: Key) -> bool {
         self.get(key).is_some_and(|process| process.ready)
+    }
+
+    /// Notes that a child is locked down and serves.
+    pub(crate) fn set_ready(&mut self, key: Key) {
+        let Some(process) = self.slab.get_mut(key) else { return };
+        process.ready = true;
+        process.still_ticks = 0;
+        if process.lane.is_none() && self.losses.take_program(process.program) {
+            info(PROGRAM, format_args!("event=replaced program={}", process.program.name()));
+        }
     }
 
     /// Returns a slot that no child has.

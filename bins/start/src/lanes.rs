@@ -2,11 +2,13 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_die::info;
 use fosse_eventloop::slab::Key;
 use fosse_wire::{launch::Program, start::Stream};
 use rustix::{io::Errno, net::SocketType};
 
 use crate::{
+    PROGRAM,
     children::Children,
     generation::Generation,
     lane::{Lane, LaneState, Lanes},
@@ -146,13 +148,16 @@ pub(crate) fn drain(lanes: &Lanes, children: &mut Children) {
 }
 
 /// Makes a lane live that the last of its stages makes ready, and returns it.
-pub(crate) fn stage_ready<'l>(lanes: &'l mut Lanes, children: &Children, stage: Key) -> Option<&'l Lane> {
+pub(crate) fn stage_ready<'l>(lanes: &'l mut Lanes, children: &mut Children, stage: Key) -> Option<&'l Lane> {
     let lane = lanes.find_mut(children.get(stage)?.lane?)?;
     let is_whole = lane.processes.iter().all(|stage| children.is_ready(*stage));
     if !is_whole || lane.state != LaneState::Starting {
         return None;
     }
     lane.state = LaneState::Live;
+    if let Some(lost) = children.losses.take_lane() {
+        info(PROGRAM, format_args!("event=replaced lane={lost} by={}", lane.number));
+    }
     let (number, processes) = (lane.number, lane.processes.clone());
     let dispatch = processes.iter().filter_map(|key| children.get(*key)).find(|p| p.program == Program::Dispatch);
     if let Some(page) = dispatch.and_then(|process| rustix::io::fcntl_dupfd_cloexec(&process.page_fd, 3).ok()) {

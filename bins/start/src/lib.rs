@@ -17,6 +17,7 @@ mod launcher;
 mod limits;
 mod listeners;
 mod logs;
+mod losses;
 mod namespaces;
 mod notify;
 mod options;

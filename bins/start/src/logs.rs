@@ -15,6 +15,14 @@ pub(crate) const DEFAULT_DIRECTORY: &str = "/var/log/fosse";
 
 const FLAGS: OFlags = OFlags::WRONLY.union(OFlags::APPEND).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
+/// Returns whether descriptor 2 is the journal: JOURNAL_STREAM names its device and inode
+/// (systemd.exec(5)).
+pub(crate) fn stderr_is_journal() -> bool {
+    let stat = rustix::fs::fstat(rustix::stdio::stderr());
+    let named = std::env::var("JOURNAL_STREAM");
+    stat.is_ok_and(|stat| named.is_ok_and(|named| named == format!("{}:{}", stat.st_dev, stat.st_ino)))
+}
+
 /// Opens a log file, which is made if it is not there.
 ///
 /// # Errors

@@ -39,6 +39,7 @@ const USAGE: Usage = Usage {
         Flag { name: "--log-dir", takes: Takes::Path("DIR"), help: "directory of log files [/var/log/fosse]" },
         Flag { name: "--next-uids", takes: Takes::Nothing, help: "take other user IDs where another edge has these" },
         Flag { name: "--ready-fd", takes: Takes::Text("N"), help: "descriptor that gets a newline when all is ready" },
+        Flag { name: "--syslog-prefix", takes: Takes::Nothing, help: "begin event lines with their priority" },
         Flag { name: FITS, takes: Takes::Text("N"), help: "a running start asks it of the one to take its place" },
         SANDBOX_STRICT,
         SANDBOX_TRAP,
@@ -94,6 +95,9 @@ impl Options {
         let args = Args::of_process(&USAGE);
         if let Some(question) = args.value(FITS) {
             fits_and_exit(question);
+        }
+        if args.has("--syslog-prefix") || logs::stderr_is_journal() {
+            fosse_die::mark_syslog_prefix();
         }
         let check = args.has("--check");
         let next_uids = args.has("--next-uids");

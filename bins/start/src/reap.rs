@@ -55,6 +55,7 @@ pub(crate) fn report_crash(exit: Exit, children: &mut Children, kernel_log: &mut
     } else {
         warning(PROGRAM, format_args!("event=exited program={name}{lane} pid={pid} {end}"));
     }
+    children.losses.note(program, exit.lane);
     if end.own_fault() {
         children.crashed(program, now_ms);
     }

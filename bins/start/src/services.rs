@@ -135,7 +135,8 @@ pub(crate) fn renew_log_files(
 
 fn limit_lines(services: &Services, children: &Children, cx: SpawnContext<'_>) {
     if let Some(log) = services.log {
-        children.tell(log, ToChild::LogLines { max: cx.generation.plan.log_second_lines_max }, None);
+        let (max, syslog_prefix) = (cx.generation.plan.log_second_lines_max, fosse_die::has_syslog_prefix());
+        children.tell(log, ToChild::LogLines { max, syslog_prefix }, None);
     }
 }
 

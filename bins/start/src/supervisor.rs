@@ -149,8 +149,7 @@ impl Supervisor {
         let Some(process) = self.state.children.get_mut(key) else { return true };
         match message {
             ToStart::Ready if !process.ready => {
-                process.ready = true;
-                process.still_ticks = 0;
+                self.state.children.set_ready(key);
                 self.on_ready(key);
             }
             ToStart::Drained => {}

@@ -30,6 +30,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("top", "access_log", &[PARSE, START]),
     ("top", "access_log_format", &[PARSE]),
     ("top", "access_log_fields", &[PARSE]),
+    ("top", "slow_request_seconds", &[PARSE]),
     ("top", "audit_log", &[START]),
     ("top", "status_socket", &[START]),
     ("top", "allow", &[LOAD]),

@@ -129,8 +129,8 @@ worker_processes = 4"#, &[
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
         "fosse.toml:1:1: unknown key \"lanse\" in the top of the file (before the first table); did you mean lanes?",
-        "fosse.toml:2:1: unknown key \"user\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
-        "fosse.toml:3:1: unknown key \"worker_processes\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:2:1: unknown key \"user\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:3:1: unknown key \"worker_processes\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
     ]),
     (r#"[[listen]]
 address = "0.0.0.0:80""#, &[
@@ -581,9 +581,9 @@ y = "\u0007\u001b[31m"
         "fosse.toml:1:1: there is no [[backend]]; add one",
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
-        "fosse.toml:1:1: unknown key \"x\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
-        "fosse.toml:2:1: unknown key \"y\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
-        "fosse.toml:3:1: unknown key \"evil\\u{1b}[31m\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:1:1: unknown key \"x\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:2:1: unknown key \"y\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:3:1: unknown key \"evil\\u{1b}[31m\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
     ]),
     (r#"only
 [[listen]]

@@ -93,6 +93,8 @@ pub struct Parse {
     pub access_log_format: AccessFormat,
     /// The fields of a JSON line.
     pub access_log_fields: Vec<AccessField>,
+    /// Requests that take as long as this are logged with the time of each part.
+    pub slow_request_seconds: Option<Duration>,
     /// Names of all servers, in the order of dispatch's table.
     pub servers: Vec<String>,
 }

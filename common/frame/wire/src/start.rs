@@ -151,10 +151,12 @@ pub enum ToChild {
         /// The stream whose lines go there.
         stream: Stream,
     },
-    /// log: the lines of events that a process may write in a second from now on.
+    /// log: how lines of events are written from now on.
     LogLines {
-        /// Their number; 0 for no limit.
+        /// Those that a process may write in a second; 0 for no limit.
         max: u32,
+        /// Each begins with its priority.
+        syslog_prefix: bool,
     },
     /// status: the page of a process comes along, read-only.
     PageAdd {
@@ -275,7 +277,9 @@ impl ToChild {
             Self::Records { lane } => Raw { kind: 11, c: lane, ..Raw::default() },
             Self::Reload { number, progress } => Raw { kind: 12, a: progress as u8, c: number, ..Raw::default() },
             Self::LogFile { stream } => Raw { kind: 13, a: stream as u8, ..Raw::default() },
-            Self::LogLines { max } => Raw { kind: 14, c: max, ..Raw::default() },
+            Self::LogLines { max, syslog_prefix } => {
+                Raw { kind: 14, a: u8::from(syslog_prefix), c: max, ..Raw::default() }
+            }
         }
         .encode()
     }
@@ -309,7 +313,7 @@ impl ToChild {
                 Stream::Log => return Err(WireError::Field("stream")),
                 stream => Self::LogFile { stream },
             },
-            14 => Self::LogLines { max: raw.c },
+            14 => Self::LogLines { max: raw.c, syslog_prefix: raw.a == 1 },
             kind => return Err(WireError::Kind(kind)),
         };
         if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
@@ -363,7 +367,7 @@ mod tests {
             ToChild::Strikes,
             ToChild::PipeAdd { stream: Stream::Audit, program: 3, lane: u32::MAX, pid: 77 },
             ToChild::LogFile { stream: Stream::Access },
-            ToChild::LogLines { max: u32::MAX },
+            ToChild::LogLines { max: u32::MAX, syslog_prefix: true },
             ToChild::PageAdd { program: 3, lane: 1, pid: 77 },
             ToChild::PageDrop { pid: 77 },
             ToChild::Records { lane: 4 },

@@ -35,6 +35,28 @@ pub enum Severity {
     Info,
 }
 
+impl Severity {
+    /// Returns the severity of a line that a program of the suite has written: its second word.
+    #[must_use]
+    pub fn of_line(line: &[u8]) -> Option<Self> {
+        let word = line.splitn(3, |byte| *byte == b':').nth(1)?.trim_ascii();
+        let all = [Self::Usage, Self::Fatal, Self::Alert, Self::Warning, Self::Info];
+        all.into_iter().find(|severity| severity.to_string().as_bytes() == word)
+    }
+
+    /// Returns the priority of syslog(3).
+    #[must_use]
+    pub const fn priority(self) -> u8 {
+        match self {
+            Self::Alert => 1,
+            Self::Fatal => 2,
+            Self::Usage => 3,
+            Self::Warning => 4,
+            Self::Info => 6,
+        }
+    }
+}
+
 impl Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -62,10 +84,25 @@ pub fn mark_unlocked() {
     UNLOCKED.store(true, Relaxed);
 }
 
+static SYSLOG_PREFIX: AtomicBool = AtomicBool::new(false);
+
+/// Has every line from now on begin with its priority, as sd-daemon(3) describes it: `<6>`.
+pub fn mark_syslog_prefix() {
+    SYSLOG_PREFIX.store(true, Relaxed);
+}
+
+/// Returns whether lines begin with their priority.
+#[must_use]
+pub fn has_syslog_prefix() -> bool {
+    SYSLOG_PREFIX.load(Relaxed)
+}
+
 /// Writes one line: all of it, or (dropped and counted) nothing.
 pub fn say(program: &str, severity: Severity, text: impl Display) {
     let unlocked = if UNLOCKED.load(Relaxed) { "(NO SANDBOX) " } else { "" };
-    let mut line = format!("{program}: {severity}: {unlocked}{text}");
+    let mut line = if has_syslog_prefix() { format!("<{}>", severity.priority()) } else { String::new() };
+    // Writing into a String cannot fail.
+    let _ = write!(line, "{program}: {severity}: {unlocked}{text}");
     cut(&mut line);
     line.push('\n');
     if !matches!(rustix::io::write(rustix::stdio::stderr(), line.as_bytes()), Ok(n) if n == line.len()) {
@@ -152,6 +189,22 @@ mod tests {
             (b"a\nb=\"\\\xff ", "\"a\\x0ab=\\\"\\\\\\xff \""),
         ] {
             assert_eq!(Escaped(bytes).to_string(), value);
+        }
+    }
+
+    #[test]
+    fn the_second_word_of_a_line_is_its_severity() {
+        for (line, priority) in [
+            (&b"fosse-start: alert: event=x"[..], Some(1)),
+            (b"fosse-log: fatal: no", Some(2)),
+            (b"fosse-x: usage: fosse-x", Some(3)),
+            (b"fosse-parse: warning: (NO SANDBOX) a: b", Some(4)),
+            (b"fosse-parse: info: a", Some(6)),
+            (b"thread panicked: at x", None),
+            (b"info", None),
+            (b"", None),
+        ] {
+            assert_eq!(Severity::of_line(line).map(Severity::priority), priority);
         }
     }
 

@@ -112,9 +112,14 @@ fn parse(edge: &Edge, servers: &backends::Servers, problems: &mut Problems) -> b
             AccessFormat::Combined => blobs::AccessFormat::Combined,
         },
         access_log_fields: access_log_fields(edge),
-        // Where nothing is logged nobody needs them.
-        servers: edge.access_log.as_ref().map_or_else(Vec::new, |_| servers.server_names()),
+        slow_request_seconds: edge.slow_request_seconds.map(|time| time.duration()),
+        servers: if is_logged(edge) { servers.server_names() } else { Vec::new() },
     }
+}
+
+/// Returns whether lines of requests name their servers.
+fn is_logged(edge: &Edge) -> bool {
+    edge.access_log.is_some() || edge.slow_request_seconds.is_some()
 }
 
 fn access_log_fields(edge: &Edge) -> Vec<blobs::AccessField> {
