@@ -12,8 +12,10 @@ work=$(mktemp -d)
 guest() { "$top/tests/systemd/guest.sh" "$@"; }
 
 load=
+echo=
 finish() {
     [ -z "$load" ] || kill "$load" 2> /dev/null || true
+    [ -z "$echo" ] || kill "$echo" 2> /dev/null || true
     rm -rf "$work"
     [ -n "${KEEP:-}" ] || guest end
 }
@@ -82,16 +84,27 @@ backend = "app"
 waf = "$1"
 rules = ["builtin", "rules/*.conf"]
 
+[[site.route]]
+prefix = "/socket"
+backend = "socket"
+
 [[backend]]
 name = "app"
 servers = ["unix:/run/app.sock"]
+
+[[backend]]
+name = "socket"
+servers = ["127.0.0.1:9000"]
 TOML
     cp "$work/fosse.toml" "$root/etc/fosse/fosse.toml.new"
     mv "$root/etc/fosse/fosse.toml.new" "$root/etc/fosse/fosse.toml"
 }
 configuration block
 
-guest run 'systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload'
+# Whoever administrates the machine has options of their own.
+mkdir -p "$root/etc/default"
+echo 'FOSSE_OPTIONS="--dir /etc/fosse --dir /srv"' > "$root/etc/default/fosse"
+guest run 'systemd-tmpfiles --create && systemctl daemon-reload'
 guest run 'systemd-run --quiet --unit app /usr/libexec/fosse/fosse-static --listen unix:/run/app.sock --mode 0666 /srv/site'
 eventually "the application serves" guest run 'test -S /run/app.sock'
 
@@ -100,6 +113,8 @@ held "a check before the first start: $(head -1 "$work/check")"
 guest run 'systemctl start fosse'
 answers http://127.0.0.1/ || fail "a request right after systemctl start, which waits for readiness"
 held "a request right after systemctl start"
+guest run 'getent group fosse' > /dev/null || fail "the group of fosse-connect is there without a reboot"
+held "the group of fosse-connect is there without a reboot"
 [ "$(status_of 'http://127.0.0.1/?q=1%27%20or%201=1--')" = 403 ] || fail "the built-in rules deny an attack"
 held "the built-in rules deny an attack"
 [ "$(status_of 'http://127.0.0.1/?word=bezoar')" = 403 ] || fail "a rule of a file denies"
@@ -111,6 +126,8 @@ held "a listener's user and group by name"
 for log in access audit; do
     eventually "a line in the $log log" guest run "grep -q '\"client\":\"127.0.0.1\"' /var/log/fosse/$log.log"
 done
+guest run 'tr "\\0" " " < /proc/$(systemctl show -P MainPID fosse)/cmdline | grep -q -- "--dir /srv"' || fail "options of /etc/default/fosse"
+held "options of /etc/default/fosse"
 guest run 'fosse audit' > "$work/audit" || { cat "$work/audit"; fail "every process is what it may be"; }
 held "fosse audit: $(tail -1 "$work/audit")"
 guest run 'systemctl show -P StatusText fosse' | grep -qx serving || fail "systemd knows the state"
@@ -119,6 +136,49 @@ if guest run 'journalctl --no-pager -u fosse' | grep -q 'sandbox violation\|land
     fail "the full sandbox, no violation, and no call that the unit takes away"
 fi
 held "the full sandbox below the unit's own, no violation, and no call that the unit takes away"
+
+# A connection that never ends by itself: an application that sends every byte back, and a client that asks for one now and then.
+cat > "$work/echo.py" <<'PYTHON'
+import base64, hashlib, socket, threading
+def serve(client):
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += client.recv(4096)
+    key = next(l.split(b":")[1].strip() for l in head.split(b"\r\n") if l.lower().startswith(b"sec-websocket-key"))
+    accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+    client.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+    while data := client.recv(4096):
+        client.sendall(data)
+listener = socket.create_server(("127.0.0.1", 9000))
+while True:
+    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+PYTHON
+cat > "$work/hold.py" <<'PYTHON'
+import socket, sys, time
+client = socket.create_connection(("127.0.0.1", 80), timeout=60)
+client.sendall(b"GET /socket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+               b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+assert b" 101 " in client.recv(4096)
+print("open", flush=True)
+try:
+    while True:
+        client.sendall(b"x")
+        if client.recv(1) != b"x":
+            break
+        print("echo", flush=True)
+        time.sleep(0.1)
+except OSError:
+    pass
+print("over", flush=True)
+PYTHON
+"$top/tests/systemd/guest.sh" net python3 "$work/echo.py" > /dev/null 2>&1 &
+echo=$!
+hold() {
+    "$top/tests/systemd/guest.sh" net python3 "$work/hold.py" > "$work/held" 2>&1 &
+    socket=$!
+    eventually "a WebSocket is open" grep -q echo "$work/held"
+}
+echoes() { grep -c echo "$work/held" || true; }
 
 # Clients that keep their connections, over reloads and an upgrade.
 cat > "$work/load.py" <<'PYTHON'
@@ -158,6 +218,21 @@ kill -TERM "$load"
 wait "$load" || { cat "$work/load"; fail "no request fails over reloads and an upgrade"; }
 load=
 held "no request failed over three reloads and an upgrade: $(tail -1 "$work/load")"
+
+# One that is open over a reload goes on; over a restart it ends when stop_seconds_max is over, and nobody waits for longer.
+hold
+guest run 'systemctl reload fosse'
+count=$(echoes)
+goes_on() { [ "$(echoes)" -gt "$((count + 3))" ]; }
+eventually "a WebSocket lives on through a reload" goes_on
+guest run 'systemctl restart fosse'
+grep -q over "$work/held" || fail "a WebSocket ends with a restart"
+answers http://127.0.0.1/ || fail "a restart with an open WebSocket"
+guest run 'journalctl --no-pager -u fosse' > "$work/journal"
+grep -q 'event=ending waits="1 upgraded connection" seconds_at_most=10' "$work/journal" || fail "a stop says what it waits for"
+grep -q 'State .*timed out' "$work/journal" && fail "systemd had to kill what was left"
+held "a restart waits for an open WebSocket as long as stop_seconds_max, and says so"
+wait "$socket" || true
 
 configuration blok
 guest run 'systemctl reload fosse' 2> /dev/null && fail "a reload of a wrong configuration says so"
@@ -209,6 +284,6 @@ guest run "kill -KILL $before"
 [ "$(status_of --retry 0 http://127.0.0.1:8080/)" = 200 ] || fail "a client that comes while nobody serves waits"
 held "a socket that systemd holds: a client that comes while nobody serves waits"
 
-guest run 'systemd-analyze security --no-pager --threshold=35 fosse' > "$work/score" || { tail -3 "$work/score"; fail "the unit's exposure"; }
+guest run 'systemd-analyze security --no-pager --threshold=36 fosse' > "$work/score" || { tail -3 "$work/score"; fail "the unit's exposure"; }
 held "$(tail -1 "$work/score" | tr -dc '[:print:]')"
 echo "check-systemd: everything held"

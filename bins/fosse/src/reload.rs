@@ -50,8 +50,10 @@ fn of_pid(words: &Args, text: &str) -> Result<(u32, Option<Edge>), String> {
     if words.value("--status-socket").is_some() {
         return Ok((pid, Some(Edge::of(words)?)));
     }
-    let edges = running::listening(pid).into_iter().map(Edge::at);
-    Ok((pid, edges.into_iter().find(|edge| edge.reload().is_ok())))
+    // Others are for clients, and log that they are asked: those with the usual name first.
+    let mut paths = running::listening(pid);
+    paths.sort_by_key(|path| !path.to_string_lossy().ends_with("status.sock"));
+    Ok((pid, paths.into_iter().map(Edge::at).find(|edge| edge.reload().is_ok())))
 }
 
 /// Waits for the end of the first reload after `before`.
