@@ -294,7 +294,10 @@ impl Upstream {
         let server = &mut self.servers[connection.server];
         server.open -= 1;
         match connection.used {
-            Use::Stream(_) => server.busy -= 1,
+            Use::Stream(_) => {
+                server.busy -= 1;
+                server.probe_lost();
+            }
             Use::Idle(_) if server.idle.contains(&key) => {
                 server.idle.retain(|k| *k != key);
                 context.counters.sub(count::BACKEND_IDLE, 1);

@@ -59,9 +59,15 @@ impl Server {
     /// Notes that it is given a request. Where its time out has just passed that is the one that
     /// goes first; the others wait for what becomes of it, but not for ever.
     pub(super) const fn given(&mut self, backend: &Backend, now_ms: u64) {
-        if self.down_until_ms != 0 {
+        if self.down_until_ms != 0 && self.down_until_ms <= now_ms {
             self.probe_until_ms = after(after(now_ms, backend.connect_seconds), backend.first_byte_seconds);
         }
+    }
+
+    /// Notes that a request of it ended without a word on the server, as its client is gone: if it
+    /// was the one that goes first, another one does.
+    pub(super) const fn probe_lost(&mut self) {
+        self.probe_until_ms = 0;
     }
 
     /// Counts a request or a connect that failed. Returns true where this takes the server out.
@@ -318,6 +324,19 @@ mod tests {
     }
 
     #[test]
+    fn requests_of_the_last_resort_do_not_lengthen_the_time_out_of_a_server() {
+        let long = Backend { first_byte_seconds: Duration::from_secs(60), ..backend(Balance::RoundRobin) };
+        let (mut servers, mut turn) = (servers(), 0);
+        servers[1].down_until_ms = 1000;
+        for at in [2, 3] {
+            servers[at].checks.unhealthy = true;
+        }
+        assert_eq!(choose(&long, &mut servers, &mut turn, tried(&[]), 0), Choice::Server(1));
+        servers[1].given(&long, 0);
+        assert!(!servers[1].failed(&long, 10) && servers[1].is_up(1000));
+    }
+
+    #[test]
     fn after_its_time_out_one_request_goes_first_and_its_share_grows() {
         for balance in [Balance::RoundRobin, Balance::LeastConnections] {
             let slow = Backend {
@@ -345,6 +364,8 @@ mod tests {
             assert_eq!(count(&mut servers, 999), 0);
             assert_eq!((count(&mut servers, 1000), count(&mut servers, 5000)), (1, 0), "{balance:?}");
             assert_eq!(count(&mut servers, 61_000), 1, "what became of it nobody knows");
+            servers[1].probe_lost();
+            assert_eq!(count(&mut servers, 62_000), 1, "its client is gone");
             servers[1].worked(&slow, 70_000);
             let shares = [70_000, 75_000, 80_000].map(|now_ms| count(&mut servers, now_ms));
             assert!(shares[0] <= 20 && (20..99).contains(&shares[1]) && shares[2] == 100, "{balance:?}: {shares:?}");

@@ -106,6 +106,7 @@ impl Servers {
         let place = |at: usize| self.all[at].waiting.iter().position(|waits| *waits == id);
         let (at, place) = self.of(backend).find_map(|at| Some((at, place(at)?)))?;
         self.all[at].waiting.remove(place);
+        self.all[at].probe_lost();
         Some(at)
     }
 
