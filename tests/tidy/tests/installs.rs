@@ -185,8 +185,9 @@ fn the_unit_leaves_start_what_it_needs_and_nothing_else() {
     // yes would answer openat2(2) with ENOSYS: no rule file, list or log could be opened.
     assert!(unit.contains("\nRestrictSUIDSGID=no\n"));
     let path = top().join("packaging/systemd/fosse.service");
+    // 3.6: a tenth of it is CAP_SYS_NICE, by which start schedules what a request passes through.
     let judged =
-        Command::new("systemd-analyze").args(["security", "--offline=true", "--threshold=35"]).arg(path).output();
+        Command::new("systemd-analyze").args(["security", "--offline=true", "--threshold=36"]).arg(path).output();
     match judged {
         Ok(out) => assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout)),
         Err(_) => println!("skipped: no systemd-analyze here"),
