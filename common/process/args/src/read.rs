@@ -64,7 +64,9 @@ fn command(usage: &'static Usage, path: &str, name: &str) -> Result<&'static Usa
 
 impl Args {
     fn wrong(&self, what: impl std::fmt::Display) -> String {
-        format!("{what}; {} --help shows what it takes", self.path)
+        let what = what.to_string();
+        let mark = if what.ends_with('?') { "" } else { ";" };
+        format!("{what}{mark} {} --help shows what it takes", self.path)
     }
 
     fn take(&mut self, words: &[String]) -> Result<(), String> {
@@ -100,7 +102,7 @@ impl Args {
 
     fn unknown(&self, name: &str) -> String {
         match nearest(name, self.usage.flags.iter().map(|flag| flag.name)) {
-            Some(near) => self.wrong(format_args!("unknown option {name}; did you mean {near}?")).replace("?; ", "? "),
+            Some(near) => self.wrong(format_args!("unknown option {name}; did you mean {near}?")),
             None => self.wrong(format_args!("unknown option {name}")),
         }
     }

@@ -99,7 +99,7 @@ fn a_wrong_word_is_refused_with_its_cure() {
         ("check -c x", format!("unknown option -c; {shows}")),
         (
             "check --waf dettect",
-            format!("--waf: 'dettect' is none of off, detect, block, did you mean detect?; {shows}"),
+            format!("--waf: 'dettect' is none of off, detect, block, did you mean detect? {shows}"),
         ),
         ("check --dir --waf off", format!("--dir needs a value: --dir DIR...; {shows}")),
         ("check --dir", format!("--dir needs a value: --dir DIR...; {shows}")),
