@@ -49,6 +49,7 @@ fn every_kind() -> Vec<u8> {
             secure: true,
             expect_continue: true,
             single_client: true,
+            trusted: true,
             body,
             held: 1,
             site: u32::MAX,

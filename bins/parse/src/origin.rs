@@ -36,12 +36,14 @@ impl Origin {
         Self { client, secure: header.secure, trusted }
     }
 
-    /// Returns the client of one request and whether it came over TLS, from the fields that trusted
-    /// proxies wrote: the rightmost address that is no trusted proxy. A malformed entry ends the
+    /// Returns the client of one request and whether it came over TLS: as the listener says, or from
+    /// the fields that trusted proxies wrote. The client is the rightmost address that is no trusted
+    /// proxy. A malformed entry ends the
     /// walk: it is not known who wrote the entries to the left of it.
     pub(crate) fn resolve(&self, fields: &Fields<'_>, listener: u16, settings: &Settings) -> (Endpoint, bool) {
+        let secure = self.secure || settings.listener(listener).is_some_and(|listener| listener.behind_tls);
         if !self.trusted {
-            return (self.client, self.secure);
+            return (self.client, secure);
         }
         let mut client = self.client;
         for entry in hops(fields) {
@@ -51,7 +53,7 @@ impl Origin {
                 break;
             }
         }
-        (client, self.secure || forwarded_scheme(fields).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https")))
+        (client, secure || forwarded_scheme(fields).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https")))
     }
 }
 

@@ -29,10 +29,10 @@ fn forwarding_fields_of_a_stranger_are_written_again() {
     let response = request(
         edge.address(),
         "GET / HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 10.9.9.9\r\nX-Forwarded-Proto: https\r\nForwarded: for=10.9.9.9\r\n\
-         X-Forwarded-Host: b.example\r\nX-Real-IP: 10.9.9.9\r\nConnection: close\r\n\r\n",
+         X-Forwarded-Host: b.example\r\nX-Forwarded-User: b.example\r\nX-Forwarded-Port: 999\r\nX-Real-IP: 10.9.9.9\r\nConnection: close\r\n\r\n",
     );
     let seen = response.text().into_owned();
-    assert!(!seen.contains("10.9.9.9") && !seen.contains("b.example") && !seen.contains("https"), "{seen}");
+    assert!(!seen.contains("10.9.9.9") && !seen.contains("b.example") && !seen.contains("https") && !seen.contains("999"), "{seen}");
     assert!(
         seen.contains("X-Forwarded-For: 127.0.0.1\r\n") && seen.contains("X-Forwarded-Host: a.example\r\n"),
         "{seen}"
@@ -40,16 +40,73 @@ fn forwarding_fields_of_a_stranger_are_written_again() {
 }
 
 #[test]
-fn a_proxy_in_front_is_believed_and_nobody_else() {
+fn the_host_asked_for_is_said_with_its_port() {
     let backend = Backend::start();
-    let edge = Edge::with_config(
+    let edge = Edge::up(&backend.address(), &["--lanes", "1"]);
+    for (host, port) in [("a.example:8080", 8080), ("a.example", 80), ("[2001:db8::1]:5000", 5000)] {
+        let seen = request(edge.address(), &format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
+        let seen = seen.text().into_owned();
+        for line in [
+            format!("Host: {host}"),
+            format!("X-Forwarded-Host: {host}"),
+            format!("X-Forwarded-Port: {port}"),
+            format!("Forwarded: for=127.0.0.1;proto=http;host=\"{host}\""),
+        ] {
+            assert!(seen.contains(&format!("\n{line}\r\n")), "{line}: {seen}");
+        }
+    }
+}
+
+#[test]
+fn what_a_trusted_proxy_says_of_its_client_passes() {
+    let backend = Backend::start();
+    let edge = front_edge(&backend, "behind_tls = true");
+    let asked = b"GET / HTTP/1.1\r\nHost: inner.example:81\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Host: www.example:8443\r\n\
+        X-Forwarded-User: alice\r\nX-Forwarded-Prefix: /app\r\nX-Forwarded-Client-Cert: CN=alice\r\nX-Real-IP: 192.0.2.7\r\n\
+        X-Original-URL: /admin\r\n\r\n";
+    let mut front = Client::connect_unix(&edge.dir().join("front.sock"));
+    front.send(asked);
+    let seen = front.response().text().into_owned();
+    for line in [
+        "Host: inner.example:81",
+        "X-Forwarded-For: 192.0.2.7",
+        "X-Forwarded-Proto: https",
+        "X-Forwarded-Host: www.example:8443",
+        "X-Forwarded-Port: 8443",
+        "X-Forwarded-User: alice",
+        "X-Forwarded-Prefix: /app",
+        "X-Forwarded-Client-Cert: CN=alice",
+        "X-Real-IP: 192.0.2.7",
+        "Forwarded: for=192.0.2.7;proto=https;host=\"www.example:8443\"",
+    ] {
+        assert_eq!(seen.matches(&format!("\n{line}\r\n")).count(), 1, "{line}: {seen}");
+    }
+    assert_eq!(seen.matches("X-Forwarded-Host").count() + seen.matches("X-Forwarded-Port").count(), 2, "{seen}");
+    assert!(!seen.contains("/admin"), "{seen}");
+    let mut stranger = Client::connect(edge.address());
+    stranger.send(asked);
+    let seen = stranger.response().text().into_owned();
+    assert!(seen.contains("\nX-Forwarded-Host: inner.example:81\r\nX-Forwarded-Port: 81\r\n"), "{seen}");
+    assert!(!seen.contains("alice") && !seen.contains("/app") && !seen.contains("192.0.2.7"), "{seen}");
+}
+
+/// An edge with a TCP listener for everybody and a unix one for a proxy that is trusted, with more
+/// lines of the latter.
+fn front_edge(backend: &Backend, lines: &str) -> Edge {
+    Edge::with_config(
         &format!(
             "lanes = 1\n[[listen]]\naddress = \"{{address}}\"\n[[listen]]\naddress = \"unix:{{dir}}/front.sock\"\nmode = \"0666\"\n\
-             trusted = [\"unix\"]\n[[site]]\ndefault = true\nbackend = \"app\"\n[[backend]]\nname = \"app\"\nservers = [\"{}\"]\n",
+             trusted = [\"unix\"]\n{lines}\n[[site]]\ndefault = true\nbackend = \"app\"\n[[backend]]\nname = \"app\"\nservers = [\"{}\"]\n",
             backend.address()
         ),
         &[],
-    );
+    )
+}
+
+#[test]
+fn a_proxy_in_front_is_believed_and_nobody_else() {
+    let backend = Backend::start();
+    let edge = front_edge(&backend, "");
     let asked = b"GET / HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n\r\n";
     let mut front = Client::connect_unix(&edge.dir().join("front.sock"));
     front.send(asked);

@@ -63,6 +63,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[listen]]", "mode", &[START]),
     ("[[listen]]", "peer_uids", &[ACCEPT]),
     ("[[listen]]", "proxy_protocol", &[PARSE]),
+    ("[[listen]]", "behind_tls", &[PARSE]),
     ("[[listen]]", "trusted", &[ACCEPT, PARSE]),
     ("[[listen]]", "connection_per_client", &[PARSE]),
     ("[[listen]]", "address_connections_max", &[ACCEPT]),

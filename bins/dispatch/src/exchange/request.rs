@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use fosse_http1::{HeadWriter, Name, NameSet, Unwritable, is_request_id, members, same_name, write_number};
+use fosse_http1::{HeadWriter, Host, Name, NameSet, Unwritable, is_request_id, members, same_name, write_number};
 use fosse_settings::{Backend, DispatchSite, Underscores};
 use fosse_wire::request::{BodyLength, RequestHead};
 
@@ -12,6 +12,7 @@ const X_FORWARDED_FOR: Name = Name::new("X-Forwarded-For");
 const X_FORWARDED_PROTO: Name = Name::new("X-Forwarded-Proto");
 const X_FORWARDED_HOST: Name = Name::new("X-Forwarded-Host");
 const X_REQUEST_ID: Name = Name::new("X-Request-ID");
+const X_FORWARDED_PORT: Name = Name::new("X-Forwarded-Port");
 const FORWARDED: Name = Name::new("Forwarded");
 const TRANSFER_ENCODING: Name = Name::new("Transfer-Encoding");
 const EXPECT: Name = Name::new("Expect");
@@ -48,8 +49,20 @@ static DROPPED: NameSet<22> = NameSet::new([
 /// Fields whose names begin so do not pass either.
 const FORWARDING: &[u8] = b"x-forwarded-";
 
-fn is_dropped(name: &[u8]) -> bool {
-    DROPPED.contains(name) || name.get(..FORWARDING.len()).is_some_and(|start| same_name(start, FORWARDING))
+/// Fields of these sets that a trusted proxy wrote about its client, and that pass.
+static OF_TRUSTED: NameSet<5> =
+    NameSet::new(["x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"]);
+
+/// Those that are written here whoever sent them: parse has looked at them and decided.
+static DECIDED: NameSet<2> = NameSet::new(["x-forwarded-for", "x-forwarded-proto"]);
+
+fn is_dropped(name: &[u8], trusted: bool) -> bool {
+    let forwarding = name.get(..FORWARDING.len()).is_some_and(|start| same_name(start, FORWARDING));
+    if trusted {
+        forwarding && DECIDED.contains(name) || DROPPED.contains(name) && !OF_TRUSTED.contains(name)
+    } else {
+        forwarding || DROPPED.contains(name)
+    }
 }
 
 /// Returns whether a field does not pass where responses are evaluated: it asks for coded ones, or
@@ -100,9 +113,9 @@ pub(crate) fn write(
 ) -> Result<(), Refused> {
     let dropped = declared(head);
     let mut to = HeadWriter::request(out, head.method, head.target)?;
-    host(&mut to, head)?;
+    to.own_by(HOST, |value| put_authority(value, head.host, head.host_port))?;
     for (name, value) in head.fields {
-        if is_dropped(name) || site.inspect_responses && hinders_inspection(name) || named(&dropped, name) {
+        if is_dropped(name, head.trusted) || site.inspect_responses && hinders_inspection(name) || named(&dropped, name) {
             continue;
         }
         match site.underscores {
@@ -142,19 +155,24 @@ pub(crate) fn offers_upgrade(head: &RequestHead<'_>, backend: &Backend) -> bool 
         && backend.upgrade.iter().any(|u| u.as_bytes().eq_ignore_ascii_case(head.upgrade))
 }
 
-fn host(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritable> {
-    to.own_by(HOST, |value| {
-        value.extend_from_slice(head.host);
-        if head.host_port != 0 {
-            value.push(b':');
-            write_number(value, u64::from(head.host_port));
-        }
-    })
-    .map(drop)
+fn put_authority(value: &mut Vec<u8>, host: &[u8], port: u16) {
+    value.extend_from_slice(host);
+    if port != 0 {
+        value.push(b':');
+        write_number(value, u64::from(port));
+    }
 }
 
-/// Writes X-Forwarded-For, -Proto, -Host and Forwarded (RFC 7239), from what parse decided and
-/// nothing the client wrote.
+/// Returns the host and port that a trusted proxy says its client asked for, where it says one.
+fn host_of_proxy(head: &RequestHead<'_>) -> Option<Host> {
+    let mut named = head.fields.all(X_FORWARDED_HOST.as_bytes()).filter(|_| head.trusted);
+    // A list is the word of several proxies, or of a client that was not looked at.
+    Host::parse(named.next()?).ok().filter(|_| named.next().is_none())
+}
+
+/// Writes X-Forwarded-For, -Proto, -Host, -Port and Forwarded (RFC 7239), from what parse decided
+/// and what a trusted proxy wrote, and nothing another client wrote. The host is the one asked for,
+/// with its port (RFC 7239, section 5.3): applications make addresses of it.
 fn forwarded(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritable> {
     let proto: &[u8] = if head.secure { b"https" } else { b"http" };
     let client = head.client.ip();
@@ -163,7 +181,16 @@ fn forwarded(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwr
         None => 0..0,
     };
     to.own(X_FORWARDED_PROTO, proto)?;
-    to.own(X_FORWARDED_HOST, head.host)?;
+    let proxied = host_of_proxy(head);
+    let (host, port) = proxied.as_ref().map_or((head.host, head.host_port), |h| (h.name(), h.port().unwrap_or(0)));
+    let says = |name: Name| head.trusted && head.fields.all(name.as_bytes()).next().is_some();
+    if !says(X_FORWARDED_HOST) {
+        to.own_by(X_FORWARDED_HOST, |value| put_authority(value, host, port))?;
+    }
+    if !says(X_FORWARDED_PORT) {
+        let usual = if head.secure { 443 } else { 80 };
+        to.own_by(X_FORWARDED_PORT, |value| write_number(value, u64::from(if port == 0 { usual } else { port })))?;
+    }
     to.own_by(FORWARDED, |value| {
         let (before, after): (&[u8], &[u8]) = match client {
             Some(IpAddr::V4(_)) => (b"for=", b";proto="),
@@ -173,9 +200,11 @@ fn forwarded(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwr
         value.extend_from_slice(before);
         // The address is in the same buffer already: making the text costs more than all the rest.
         value.extend_from_within(address);
-        for part in [after, proto, b";host=\"", head.host, b"\""] {
+        for part in [after, proto, b";host=\""] {
             value.extend_from_slice(part);
         }
+        put_authority(value, host, port);
+        value.push(b'"');
     })
     .map(drop)
 }
@@ -290,6 +319,22 @@ mod tests {
             let text = String::from_utf8(out).unwrap();
             assert!(text.contains(&format!("\r\nX-Request-ID: {expected}\r\n")), "{theirs}: {text}");
             assert_eq!(text.to_ascii_lowercase().matches("x-request-id").count(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_host_that_was_asked_for_is_said_with_its_port() {
+        for (host_port, secure, authority, port) in
+            [(0, false, "a.example", 80), (0, true, "a.example", 443), (8080, true, "a.example:8080", 8080)]
+        {
+            let head =
+                RequestHead { method: b"GET", target: b"/", host: b"a.example", host_port, secure, ..Default::default() };
+            let mut out = Vec::new();
+            write(&mut out, &head, &DispatchSite::default(), &Backend::default(), false).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains(&format!("\r\nHost: {authority}\r\n")), "{text}");
+            assert!(text.contains(&format!("\r\nX-Forwarded-Host: {authority}\r\nX-Forwarded-Port: {port}\r\n")));
+            assert!(text.contains(&format!(";host=\"{authority}\"\r\n")), "{text}");
         }
     }
 

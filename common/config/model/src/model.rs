@@ -131,7 +131,13 @@ section! {
         /// Connections from trusted sources begin with a PROXY header, version 1 or 2; one without
         /// it gets 400.
         proxy_protocol: bool, Default("false");
+        /// TLS ends before this socket, whatever connects to it: X-Forwarded-Proto is https. For a
+        /// terminator that does not say so itself, as with PROXY version 1.
+        behind_tls: bool, Default("false");
         /// Networks (or "unix") whose PROXY, X-Forwarded-For and X-Forwarded-Proto headers count.
+        /// Other X-Forwarded headers of theirs (-Host, -Port, -Prefix, -User, ...) and X-Real-IP
+        /// pass as they wrote them; from everybody else they are removed. So a trusted proxy has to
+        /// remove those that its own clients send.
         trusted: Vec<At<Source>>, Default("[]"), 0..=1024;
         /// Trusted sources never send requests of two clients over one connection. Only then do
         /// they get logins that are bound to a connection (NTLM, Negotiate).

@@ -104,6 +104,8 @@ pub struct Parse {
 pub struct ParseListener {
     /// Connections from trusted sources begin with a PROXY header.
     pub proxy_protocol: bool,
+    /// All its clients came over TLS, which ended before it.
+    pub behind_tls: bool,
     /// Trusted sources, too, have a connection for each client.
     pub connection_per_client: bool,
     /// Trusted proxies, for walking X-Forwarded-For from the right.

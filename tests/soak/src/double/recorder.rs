@@ -118,7 +118,7 @@ fn judge(head: &Head) -> Result<Option<Framing>, String> {
     if head.all("x-forwarded-for").any(|v| v == SPOOF) || head.all("x-forwarded-for").count() > 1 {
         return Err("X-Forwarded-For".into());
     }
-    for spoof in ["forwarded", "x-forwarded-host", "x-forwarded-proto", "upgrade", "expect"] {
+    for spoof in ["forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "via", "upgrade", "expect"] {
         if head.all(spoof).count() > 1 {
             return Err(format!("{spoof} twice"));
         }

@@ -68,6 +68,7 @@ pub(crate) fn parse(listen: &Listen) -> blobs::ParseListener {
     };
     blobs::ParseListener {
         proxy_protocol: listen.proxy_protocol.value,
+        behind_tls: listen.behind_tls.value,
         connection_per_client: listen.connection_per_client.value,
         trusted: networks(listen),
         port,
