@@ -1,7 +1,7 @@
 //! Chunked bodies (RFC 9112, section 7.1): a decoder that takes its input in any pieces, and the
 //! encoder's few bytes.
 
-use crate::class::is_extension_byte;
+use crate::class::{is_quotable, is_token_byte};
 use crate::fields::Fields;
 use crate::limits::{
     CHUNK_EXTENSION_BYTES_MAX, CHUNK_EXTENSION_FREE_BYTES_MAX, CHUNK_SIZE_DIGITS_MAX, HeadLimits, TRAILER_BYTES_MAX,
@@ -31,7 +31,7 @@ pub enum Piece<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Size,
-    Extension,
+    Extension(Extension),
     SizeLineFeed,
     Data,
     DataReturn,
@@ -40,10 +40,58 @@ enum State {
     End,
 }
 
+/// The part of a chunk extension that the next byte belongs to (RFC 9112, section 7.1.1). Spaces
+/// are taken where that section has BWS, but for the size itself: some read `5 0` as two numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extension {
+    /// Spaces before a name.
+    BeforeName,
+    Name,
+    /// Spaces after a name.
+    AfterName,
+    /// Spaces before a value.
+    BeforeValue,
+    Token,
+    Quoted,
+    /// The byte after a backslash in a quoted string.
+    Escaped,
+    /// Spaces after a value.
+    AfterValue,
+}
+
+impl Extension {
+    /// Returns the part after one more byte; `None` where the byte may not be there.
+    fn after(self, byte: u8) -> Option<Self> {
+        use Extension as E;
+        let space = matches!(byte, b' ' | b'\t');
+        Some(match (self, byte) {
+            (E::BeforeName | E::Name, _) if is_token_byte(byte) => E::Name,
+            (E::BeforeValue | E::Token, _) if is_token_byte(byte) => E::Token,
+            (E::BeforeName | E::BeforeValue, _) if space => self,
+            (E::Name | E::AfterName, _) if space => E::AfterName,
+            (E::Token | E::AfterValue, _) if space => E::AfterValue,
+            (E::Name | E::AfterName, b'=') => E::BeforeValue,
+            (E::Name | E::AfterName | E::Token | E::AfterValue, b';') => E::BeforeName,
+            (E::BeforeValue, b'"') => E::Quoted,
+            (E::Quoted, b'"') => E::AfterValue,
+            (E::Quoted, b'\\') => E::Escaped,
+            (E::Quoted | E::Escaped, _) if is_quotable(byte) => E::Quoted,
+            _ => return None,
+        })
+    }
+
+    /// Returns whether a line may end here.
+    const fn may_end(self) -> bool {
+        matches!(self, Self::Name | Self::Token | Self::AfterValue)
+    }
+}
+
 /// Decoder of one chunked body. Costs 64 bytes; allocates only for trailers.
 #[derive(Debug)]
 pub struct ChunkedDecoder {
     state: State,
+    /// Sizes may begin with zeros.
+    padded: bool,
     /// Of the size line: the size so far. In data: the bytes still to come.
     size: u64,
     digits: u8,
@@ -60,10 +108,22 @@ impl Default for ChunkedDecoder {
 }
 
 impl ChunkedDecoder {
-    /// Makes a decoder at the first size line.
+    /// Makes a decoder at the first size line of a request. No client pads a size with zeros.
     #[must_use]
     pub const fn new() -> Self {
-        Self { state: State::Size, size: 0, digits: 0, extension: 0, extensions: 0, body: 0, trailers: Vec::new() }
+        Self::padded(false)
+    }
+
+    /// Makes a decoder at the first size line of a response. Servers that reserve room for a size
+    /// before they know it pad it with zeros.
+    #[must_use]
+    pub const fn of_response() -> Self {
+        Self::padded(true)
+    }
+
+    const fn padded(padded: bool) -> Self {
+        let (size, digits, extension, extensions, body) = (0, 0, 0, 0, 0);
+        Self { state: State::Size, padded, size, digits, extension, extensions, body, trailers: Vec::new() }
     }
 
     /// Takes some of `input`. Returns the number of bytes consumed, and the piece. Call again with
@@ -141,7 +201,7 @@ impl ChunkedDecoder {
         let Some((byte, after)) = rest.split_first() else { return Ok(rest) };
         self.state = match self.state {
             State::Size => self.in_size(*byte)?,
-            State::Extension => self.in_extension(*byte)?,
+            State::Extension(part) => self.in_extension(part, *byte)?,
             State::SizeLineFeed if *byte == b'\n' => self.begin_chunk(),
             State::SizeLineFeed => return Err(Refusal::BadChunkEnd),
             State::DataReturn if *byte == b'\r' => State::DataLineFeed,
@@ -153,7 +213,8 @@ impl ChunkedDecoder {
 
     fn in_size(&mut self, byte: u8) -> Result<State, Refusal> {
         if let Some(digit) = hex_digit(byte) {
-            if self.digits >= CHUNK_SIZE_DIGITS_MAX {
+            let padding = self.digits == 1 && self.size == 0 && !self.padded;
+            if padding || self.digits >= CHUNK_SIZE_DIGITS_MAX {
                 return Err(Refusal::BadChunkSize);
             }
             self.digits += 1;
@@ -163,23 +224,24 @@ impl ChunkedDecoder {
         match byte {
             _ if self.digits == 0 => Err(Refusal::BadChunkSize),
             b'\r' => Ok(State::SizeLineFeed),
-            b';' => Ok(State::Extension),
+            b';' => Ok(State::Extension(Extension::BeforeName)),
             b'\n' => Err(Refusal::BadChunkEnd),
             _ => Err(Refusal::BadChunkSize),
         }
     }
 
     /// Ignores extensions, as RFC 9112, section 7.1.1, wants; but their bytes and their amount are
-    /// limited.
-    fn in_extension(&mut self, byte: u8) -> Result<State, Refusal> {
-        if byte == b'\r' {
+    /// limited, and what does not read as one may be something else to another program.
+    fn in_extension(&mut self, part: Extension, byte: u8) -> Result<State, Refusal> {
+        if byte == b'\r' && part.may_end() {
             return Ok(State::SizeLineFeed);
         }
         self.extension += 1;
         self.extensions += 1;
         let long =
             self.extension > CHUNK_EXTENSION_BYTES_MAX || self.extensions > self.body + CHUNK_EXTENSION_FREE_BYTES_MAX;
-        if long || !is_extension_byte(byte) { Err(Refusal::BadChunkExtension) } else { Ok(State::Extension) }
+        let part = part.after(byte).filter(|_| !long).ok_or(Refusal::BadChunkExtension)?;
+        Ok(State::Extension(part))
     }
 
     fn begin_chunk(&mut self) -> State {

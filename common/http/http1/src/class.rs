@@ -5,10 +5,13 @@ const TOKEN: u8 = 1;
 /// Bytes taken in a request target: visible ASCII without `#` (RFC 9112, section 3.2; browsers send
 /// more than RFC 3986 has).
 const TARGET: u8 = 2;
+/// Bytes of a path up to its first escape, query or fault: those of a target but `?`, `%`, and what
+/// the URL standard has browsers encode or rewrite and programs read in two ways: `"`, `<`, `>`, `\`.
+const PATH: u8 = 16;
 /// Letters, digits, hyphen and underscore: what a label of a host name is made of.
 const LABEL: u8 = 4;
-/// Bytes of a chunk extension: visible ASCII, space and tab.
-const EXTENSION: u8 = 8;
+/// Bytes of a quoted string: visible ASCII, space and tab.
+const QUOTABLE: u8 = 8;
 
 static CLASS: [u8; 256] = table();
 
@@ -18,12 +21,14 @@ const fn table() -> [u8; 256] {
     while byte < 255 {
         let token = is_token_byte_const(byte);
         let target = byte.is_ascii_graphic() && byte != b'#';
+        let path = target && !matches!(byte, b'?' | b'%' | b'"' | b'<' | b'>' | b'\\');
         let label = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        let extension = byte.is_ascii_graphic() || byte == b' ' || byte == b'\t';
+        let quotable = byte.is_ascii_graphic() || byte == b' ' || byte == b'\t';
         table[byte as usize] = if token { TOKEN } else { 0 }
             | if target { TARGET } else { 0 }
+            | if path { PATH } else { 0 }
             | if label { LABEL } else { 0 }
-            | if extension { EXTENSION } else { 0 };
+            | if quotable { QUOTABLE } else { 0 };
         byte += 1;
     }
     table
@@ -125,12 +130,19 @@ pub fn is_target(bytes: &[u8]) -> bool {
     all(bytes, TARGET)
 }
 
+/// Counts the bytes from the first on that are plain ones of a path.
+#[inline]
+pub(crate) fn path_len(bytes: &[u8]) -> usize {
+    leading(bytes, PATH)
+}
+
 pub(crate) fn is_label(bytes: &[u8]) -> bool {
     all(bytes, LABEL)
 }
 
-pub(crate) fn is_extension_byte(byte: u8) -> bool {
-    has(byte, EXTENSION)
+/// Returns whether a quoted string may have the byte, where it is none above ASCII.
+pub(crate) fn is_quotable(byte: u8) -> bool {
+    has(byte, QUOTABLE)
 }
 
 /// Returns whether the bytes may be a field value: no control byte but the tab, no DEL (RFC 9110,

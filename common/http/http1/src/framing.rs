@@ -3,7 +3,7 @@
 
 use crate::class::{is_token, members};
 use crate::fields::Field;
-use crate::names::same_name;
+use crate::names::{NameSet, same_name};
 use crate::refusal::Refusal;
 
 /// The two versions served.
@@ -59,6 +59,8 @@ pub(crate) struct Framing<'a> {
     pub keep_alive: bool,
     pub switch: bool,
     pub names_fields: bool,
+    /// Connection names a field that is meant for the server.
+    pub names_end_to_end: bool,
     pub upgrade: Option<&'a [u8]>,
     upgrades: usize,
 }
@@ -100,7 +102,7 @@ impl<'a> Framing<'a> {
     /// Returns the one protocol the sender would switch to, if it asked properly (RFC 9110, section
     /// 7.8).
     pub(crate) fn wanted_protocol(&self) -> Option<&'a [u8]> {
-        self.upgrade.filter(|protocol| self.switch && self.upgrades == 1 && is_token(protocol))
+        self.upgrade.filter(|protocol| self.switch && self.upgrades == 1 && is_protocol(protocol))
     }
 
     fn see_upgrade(&mut self, value: &'a [u8]) {
@@ -114,7 +116,10 @@ impl<'a> Framing<'a> {
                 _ if same_name(member, b"keep-alive") => self.keep_alive = true,
                 _ if same_name(member, b"close") => self.close = true,
                 _ if same_name(member, b"upgrade") => self.switch = true,
-                _ if is_token(member) => self.names_fields = true,
+                _ if is_token(member) => {
+                    self.names_fields = true;
+                    self.names_end_to_end |= is_end_to_end(member);
+                }
                 _ => return Err(Refusal::BadConnection),
             }
         }
@@ -141,6 +146,47 @@ impl<'a> Framing<'a> {
     }
 }
 
+/// Returns whether the bytes are one protocol: a name, or a name, a slash and a version (RFC 9110,
+/// section 7.8).
+fn is_protocol(bytes: &[u8]) -> bool {
+    let mut parts = bytes.splitn(2, |byte| *byte == b'/');
+    parts.all(is_token)
+}
+
+/// Returns whether a field is for the server, whatever Connection says: one that a sender MUST NOT
+/// name there (RFC 9110, section 7.6.1). It would be evaluated by rules and removed after them.
+fn is_end_to_end(name: &[u8]) -> bool {
+    static FOR_SERVER: NameSet<25> = NameSet::new([
+        "host",
+        "transfer-encoding",
+        "cookie",
+        "authorization",
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "cache-control",
+        "date",
+        "expect",
+        "forwarded",
+        "from",
+        "if-match",
+        "if-none-match",
+        "if-modified-since",
+        "if-unmodified-since",
+        "if-range",
+        "max-forwards",
+        "origin",
+        "pragma",
+        "range",
+        "referer",
+        "user-agent",
+        "via",
+    ]);
+    let begins = |start: &[u8]| name.get(..start.len()).is_some_and(|begin| same_name(begin, start));
+    FOR_SERVER.contains(name) || begins(b"content-") || begins(b"x-forwarded-")
+}
+
 /// Returns whether a name is equal but for case and for underscores in the place of hyphens: CGI
 /// (RFC 3875, section 4.1.18) and its heirs read the two as one name.
 fn looks_like(name: &[u8], framing: &[u8]) -> bool {
@@ -149,8 +195,9 @@ fn looks_like(name: &[u8], framing: &[u8]) -> bool {
 }
 
 /// Reads one to nineteen digits, nothing else (RFC 9110, section 8.6): more could not be a `u64`.
+/// Leading zeros, which nobody writes, are octal to some programs.
 fn parse_length(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || digits.len() > 19 {
+    if digits.is_empty() || digits.len() > 19 || matches!(digits, [b'0', _, ..]) {
         return None;
     }
     digits.iter().try_fold(0u64, |sum, digit| {

@@ -24,6 +24,9 @@ pub struct Host {
 }
 
 impl Host {
+    /// No host: its name is empty, as that of no other is.
+    pub(crate) const NONE: Self = Self { name: [0; HOST_BYTES_MAX], len: 0, port: None };
+
     /// Reads `host [ ":" port ]` (RFC 9110, section 7.2). Not taken: userinfo, percent signs,
     /// anything but ASCII letters, digits, hyphens and underscores (international names come as
     /// A-labels), IPv4 in other than four decimal parts, empty ports.

@@ -7,8 +7,11 @@
 //!
 //! - lines end in CR LF; a bare LF or CR, a folded line, a space before a colon, a control byte, a
 //!   NUL are refused;
-//! - one Host, always, in HTTP/1.0 too; a target in absolute form must name the same host;
-//! - Content-Length once and in digits, or Transfer-Encoding once and `chunked`, never both, never
+//! - one Host, but for HTTP/1.0, which may have none; a target in absolute form must name the same
+//!   host;
+//! - paths without `"`, `<`, `>` and backslashes, with whole escapes;
+//! - Connection names no field that is for the server;
+//! - Content-Length once and in digits without leading zeros, or Transfer-Encoding once and `chunked`, never both, never
 //!   the latter in HTTP/1.0;
 //! - names that differ from those two only in an underscore are refused, since CGI reads them as
 //!   the same;
@@ -30,6 +33,7 @@ mod request;
 mod response;
 mod scan;
 mod target;
+mod via;
 pub mod websocket;
 mod write;
 
@@ -46,4 +50,5 @@ pub use request::RequestHead;
 pub use response::{ResponseBody, ResponseHead};
 pub use scan::{Lead, find_head_end, leading, unfinished_too_long};
 pub use target::Target;
+pub use via::{VIA_NAME, via_passages};
 pub use write::{HeadWriter, Unwritable, reason, write_number};

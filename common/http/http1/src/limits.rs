@@ -8,15 +8,17 @@ pub const METHOD_BYTES_MAX: usize = 32;
 /// about 8 KiB.
 pub const TARGET_BYTES_MAX: usize = 8192;
 
-/// Longest single field line without its CR LF: cookies of one browser per site reach 4 KiB each,
-/// Kerberos tokens 8 KiB and more.
-pub(crate) const FIELD_BYTES_MAX: usize = 16384;
+/// Longest single field line without its CR LF: Kerberos tokens of users with many groups reach 48
+/// KiB and more.
+pub const FIELD_BYTES_MAX: usize = HEAD_BYTES_MAX;
 
-/// Most field lines of one head: browsers send 12 to 25.
-pub const FIELDS_COUNT_MAX: usize = 128;
+/// Most field lines of one head: browsers send 12 to 25, applications that set many cookies more
+/// than 100. A frame has room for 256.
+pub const FIELDS_COUNT_MAX: usize = 250;
 
-/// Longest head with its empty line: also the most a slow sender can make us hold.
-pub const HEAD_BYTES_MAX: usize = 32768;
+/// Longest head with its empty line: also the most a slow sender can make us hold, where the
+/// configuration lets it.
+pub const HEAD_BYTES_MAX: usize = 65536;
 
 /// Longest chunk extension of one chunk: no known client sends any, and RFC 9112, section 7.1.1,
 /// asks to ignore them and to limit them.
@@ -36,7 +38,7 @@ pub(crate) const TRAILER_BYTES_MAX: usize = 8192;
 /// Most trailer field lines.
 pub(crate) const TRAILERS_COUNT_MAX: usize = 32;
 
-/// Limits of a head that a listener may set lower than the constants, never higher.
+/// Limits of a head that a configuration may set, never higher than the constants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeadLimits {
     /// At most `TARGET_BYTES_MAX`.
@@ -50,13 +52,9 @@ pub struct HeadLimits {
 }
 
 impl HeadLimits {
-    /// The constants themselves.
-    pub const DEFAULT: Self = Self {
-        target_bytes: TARGET_BYTES_MAX,
-        field_bytes: FIELD_BYTES_MAX,
-        fields: FIELDS_COUNT_MAX,
-        head_bytes: HEAD_BYTES_MAX,
-    };
+    /// Those of a head where nothing else is configured.
+    pub const DEFAULT: Self =
+        Self { target_bytes: TARGET_BYTES_MAX, field_bytes: 16384, fields: 128, head_bytes: 32768 };
 }
 
 impl Default for HeadLimits {
@@ -66,5 +64,6 @@ impl Default for HeadLimits {
 }
 
 const _: () = assert!(METHOD_BYTES_MAX + TARGET_BYTES_MAX < HEAD_BYTES_MAX);
-const _: () = assert!(FIELD_BYTES_MAX < HEAD_BYTES_MAX);
+const _: () =
+    assert!(HeadLimits::DEFAULT.head_bytes <= HEAD_BYTES_MAX && HeadLimits::DEFAULT.fields <= FIELDS_COUNT_MAX);
 const _: () = assert!(CHUNK_SIZE_DIGITS_MAX < 16);

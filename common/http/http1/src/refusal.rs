@@ -29,8 +29,11 @@ pub enum Refusal {
     MethodTooLong,
     /// CONNECT asks for a tunnel, and there are none here (RFC 9110, section 9.3.6).
     Connect,
-    /// The target has a byte that is not visible ASCII, or a fragment (RFC 9112, section 3.2).
+    /// The target has a byte that is not visible ASCII, or a fragment; its path has a quotation
+    /// mark, an angle bracket or a backslash (RFC 9112, section 3.2).
     BadTarget,
+    /// A percent sign in the path does not begin an escape (RFC 3986, section 2.1).
+    BadEscape,
     /// The target is in none of the four forms, or in one this method may not have (RFC 9112,
     /// section 3.2).
     BadTargetForm,
@@ -55,7 +58,7 @@ pub enum Refusal {
     TooManyFields,
     /// A head over the limit (RFC 6585, section 5).
     HeadTooLong,
-    /// No Host field (RFC 9112, section 3.2).
+    /// No Host field in HTTP/1.1 (RFC 9112, section 3.2).
     HostMissing,
     /// Host twice (RFC 9112, section 3.2).
     HostRepeated,
@@ -65,7 +68,7 @@ pub enum Refusal {
     /// The target in absolute form names another host than the Host field (RFC 9112, section 3.2.2,
     /// lets the target win).
     HostDisagrees,
-    /// Content-Length is not all digits, or too large (RFC 9110, section 8.6).
+    /// Content-Length is not all digits, begins with a zero, or is too large (RFC 9110, section 8.6).
     BadContentLength,
     /// Content-Length twice, equal or not (RFC 9110, section 8.6, lets equal ones pass).
     ContentLengthRepeated,
@@ -85,13 +88,21 @@ pub enum Refusal {
     ContentTypeRepeated,
     /// Connection with a member that is no token (RFC 9110, section 7.6.1).
     BadConnection,
+    /// Connection names a field that is meant for the server: it would be removed after rules have
+    /// judged it (RFC 9110, section 7.6.1).
+    ConnectionNamesField,
     /// Expect with anything but 100-continue (RFC 9110, section 10.1.1).
     BadExpect,
-    /// A WebSocket handshake with a bad key, version or method (RFC 6455, section 4.2.1).
+    /// A WebSocket handshake with a bad key, a body, or another method than GET (RFC 6455, section
+    /// 4.2.1).
     BadWebSocket,
-    /// A chunk size that is not hexadecimal digits, or too many of them (RFC 9112, section 7.1).
+    /// A WebSocket handshake of another version than 13 (RFC 6455, section 4.4).
+    WebSocketVersion,
+    /// A chunk size that is not hexadecimal digits, or too many of them, or padded with zeros (RFC
+    /// 9112, section 7.1).
     BadChunkSize,
-    /// A chunk extension with a byte that may not be there, or too long (RFC 9112, section 7.1.1).
+    /// A chunk extension that is not a name, or a name and a value, or too long (RFC 9112, section
+    /// 7.1.1).
     BadChunkExtension,
     /// A chunk or its size line does not end in CR LF (RFC 9112, section 7.1).
     BadChunkEnd,
@@ -99,14 +110,14 @@ pub enum Refusal {
     TrailersTooLong,
     /// The status line of a response is malformed (RFC 9112, section 4).
     BadStatusLine,
-    /// A body or its framing in a response that may have none (RFC 9112, section 6.3).
+    /// A body or its framing in an interim response (RFC 9112, section 6.3).
     BodyForbidden,
     /// 101 without Upgrade and Connection: upgrade (RFC 9110, section 15.2.2).
     BadSwitch,
 }
 
 impl Refusal {
-    /// Returns the status for the client whose request this is: one of 400, 414, 431, 501 and 505;
+    /// Returns the status for the client whose request this is: one of 400, 414, 417, 426, 431, 501 and 505;
     /// 502 for a response's own faults.
     #[must_use]
     pub const fn status(self) -> u16 {
@@ -139,6 +150,7 @@ impl Refusal {
             R::MethodTooLong => (501, "the method is longer than any known", "RFC 9112 3"),
             R::Connect => (501, "CONNECT is not served", "RFC 9110 9.3.6"),
             R::BadTarget => (400, "the target has a byte that may not be there", "RFC 9112 3.2"),
+            R::BadEscape => (400, "the path has a malformed escape", "RFC 3986 2.1"),
             R::BadTargetForm => (400, "the target is in no form this method may have", "RFC 9112 3.2"),
             R::TargetTooLong => (414, "the target is too long", "RFC 9112 3"),
             R::BadVersion => (400, "the version is malformed", "RFC 9112 2.3"),
@@ -163,14 +175,16 @@ impl Refusal {
             R::FramingLookalike => (400, "a field that looks like a framing field", "RFC 9112 11.2"),
             R::ContentTypeRepeated => (400, "Content-Type occurs twice with different values", "RFC 9110 8.3"),
             R::BadConnection => (400, "Connection has a member that is no token", "RFC 9110 7.6.1"),
-            R::BadExpect => (400, "Expect asks for something unknown", "RFC 9110 10.1.1"),
+            R::ConnectionNamesField => (400, "Connection names a field that is for the server", "RFC 9110 7.6.1"),
+            R::BadExpect => (417, "Expect asks for something unknown", "RFC 9110 10.1.1"),
             R::BadWebSocket => (400, "the WebSocket handshake is malformed", "RFC 6455 4.2.1"),
+            R::WebSocketVersion => (426, "the WebSocket version is not 13", "RFC 6455 4.4"),
             R::BadChunkSize => (400, "a chunk size is malformed", "RFC 9112 7.1"),
             R::BadChunkExtension => (400, "a chunk extension is malformed or too long", "RFC 9112 7.1.1"),
             R::BadChunkEnd => (400, "a chunk does not end in CR LF", "RFC 9112 7.1"),
             R::TrailersTooLong => (431, "the trailer section is too long", "RFC 9112 7.1.2"),
             R::BadStatusLine => (502, "the status line is malformed", "RFC 9112 4"),
-            R::BodyForbidden => (502, "a response that may have no body frames one", "RFC 9112 6.3"),
+            R::BodyForbidden => (502, "an interim response frames a body", "RFC 9112 6.3"),
             R::BadSwitch => (502, "101 names no protocol", "RFC 9110 15.2.2"),
         }
     }

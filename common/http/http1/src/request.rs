@@ -22,7 +22,8 @@ pub struct RequestHead<'a> {
     pub version: Version,
     /// All field lines in order.
     pub fields: Fields<'a>,
-    /// The canonical host, from the target in absolute form and from Host, which agree.
+    /// The canonical host, from the target in absolute form and from Host, which agree. Empty in
+    /// HTTP/1.0 that has neither.
     pub host: Host,
     /// The length of the body.
     pub body: BodyLength,
@@ -31,8 +32,10 @@ pub struct RequestHead<'a> {
     /// The client waits for 100 before it sends a body that is not empty.
     pub expect_continue: bool,
     /// The one protocol the client would switch to (`websocket`), where it asked properly:
-    /// HTTP/1.1, no body, one token.
+    /// HTTP/1.1, one token. A body comes before the switch.
     pub upgrade: Option<&'a [u8]>,
+    /// It came through a proxy: it has a Via.
+    pub has_via: bool,
 }
 
 impl<'a> RequestHead<'a> {
@@ -49,13 +52,16 @@ impl<'a> RequestHead<'a> {
         let target = Target::parse(method, target)?;
         let mut facts = Facts::default();
         let fields = Fields::check(block, limits, |field| facts.see(field))?;
-        let host = facts.host(target.host)?;
+        if facts.framing.names_end_to_end {
+            return Err(Refusal::ConnectionNamesField);
+        }
+        let host = facts.host(target.host, version)?;
         let body = facts.framing.length(version)?;
         let modern = version == Version::Http11;
         // In HTTP/1.0 the expectation is to be ignored, and without a body there is nothing to wait
         // for (RFC 9110, section 10.1.1).
         let expect_continue = facts.expect && modern && !body.is_empty();
-        let upgrade = facts.framing.wanted_protocol().filter(|_| modern && body.is_empty());
+        let upgrade = facts.framing.wanted_protocol().filter(|_| modern);
         let keep_alive = facts.framing.persists(version);
         let head = Self {
             line,
@@ -68,6 +74,7 @@ impl<'a> RequestHead<'a> {
             keep_alive,
             expect_continue,
             upgrade,
+            has_via: facts.via,
         };
         check_websocket(&head)?;
         Ok(head)
@@ -81,8 +88,8 @@ impl<'a> RequestHead<'a> {
     }
 }
 
-/// Checks that a request that would switch to websocket is GET and has one key of the right form
-/// and version 13 (RFC 6455, section 4.2.1).
+/// Checks that a request that would switch to websocket is GET without a body and has one key of
+/// the right form and version 13 (RFC 6455, section 4.2.1).
 fn check_websocket(head: &RequestHead<'_>) -> Result<(), Refusal> {
     if !head.upgrade.is_some_and(is_websocket) {
         return Ok(());
@@ -90,8 +97,11 @@ fn check_websocket(head: &RequestHead<'_>) -> Result<(), Refusal> {
     let mut keys = head.fields.iter().filter(|field| field.is("sec-websocket-key"));
     let key_holds = keys.next().is_some_and(|key| is_key(key.value)) && keys.next().is_none();
     let mut versions = head.fields.iter().filter(|field| field.is("sec-websocket-version"));
-    let version_holds = versions.next().is_some_and(|version| version.value == b"13") && versions.next().is_none();
-    if head.method == b"GET" && key_holds && version_holds { Ok(()) } else { Err(Refusal::BadWebSocket) }
+    let version = versions.next().filter(|_| versions.next().is_none()).ok_or(Refusal::BadWebSocket)?;
+    if version.value != b"13" {
+        return Err(Refusal::WebSocketVersion);
+    }
+    if head.method == b"GET" && head.body.is_empty() && key_holds { Ok(()) } else { Err(Refusal::BadWebSocket) }
 }
 
 /// The facts that are gathered from the field lines.
@@ -101,11 +111,13 @@ struct Facts<'a> {
     host: Option<&'a [u8]>,
     content_type: Option<&'a [u8]>,
     expect: bool,
+    via: bool,
 }
 
 impl<'a> Facts<'a> {
     fn see(&mut self, field: Field<'a>) -> Result<(), Refusal> {
         match field.name.len() {
+            3 if field.is("via") => self.via = true,
             4 if field.is("host") => {
                 if self.host.replace(field.value).is_some() {
                     return Err(Refusal::HostRepeated);
@@ -129,11 +141,15 @@ impl<'a> Facts<'a> {
         Ok(())
     }
 
-    /// Host is asked for in HTTP/1.0 as well: a site cannot be chosen without one. A target in
-    /// absolute form must agree with it; RFC 9112, section 3.2.2, would let the target win, and two
-    /// programs could then see two hosts.
-    fn host(&self, target: Option<Host>) -> Result<Host, Refusal> {
-        let host = Host::parse(self.host.ok_or(Refusal::HostMissing)?)?;
+    /// A target in absolute form must agree with Host; RFC 9112, section 3.2.2, would let the target
+    /// win, and two programs could then see two hosts. HTTP/1.0 does not have the field: probes of
+    /// balancers (`OPTIONS / HTTP/1.0`) come without.
+    fn host(&self, target: Option<Host>, version: Version) -> Result<Host, Refusal> {
+        let host = match self.host {
+            Some(host) => Host::parse(host)?,
+            None if version == Version::Http10 => target.unwrap_or(Host::NONE),
+            None => return Err(Refusal::HostMissing),
+        };
         if target.is_some_and(|target| target != host) {
             return Err(Refusal::HostDisagrees);
         }

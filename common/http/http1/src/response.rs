@@ -61,7 +61,9 @@ impl<'a> ResponseHead<'a> {
         let fields = Fields::check(block, limits, |field| framing.see(field).map(|_| ()))?;
         let length = framing.length(version)?;
         let body = body_of(status, to_head, length)?;
-        let keep_alive = framing.persists(version) && body != ResponseBody::UntilClose;
+        // A server that frames a body of 204 may send one: what follows is not looked at.
+        let stray = status == 204 && !length.is_empty();
+        let keep_alive = framing.persists(version) && body != ResponseBody::UntilClose && !stray;
         let announced = if let BodyLength::Exact(length) = length { Some(length) } else { None };
         let upgrade = if status == 101 { Some(framing.wanted_protocol().ok_or(Refusal::BadSwitch)?) } else { None };
         let names_fields = framing.names_fields;
@@ -78,13 +80,12 @@ impl<'a> ResponseHead<'a> {
     }
 }
 
-/// Returns the body by status, request method and framing fields. 204 with Content-Length: 0 is
-/// wrong (RFC 9110, section 8.6) but harmless, and common.
+/// Returns the body by status, request method and framing fields. 204 has none whatever it says
+/// (RFC 9112, section 6.3).
 fn body_of(status: u16, to_head: bool, length: BodyLength) -> Result<ResponseBody, Refusal> {
     match (status, length) {
-        (100..=199, BodyLength::None) | (204, BodyLength::None | BodyLength::Exact(0)) => Ok(ResponseBody::None),
-        (100..=199 | 204, _) => Err(Refusal::BodyForbidden),
-        (304, _) => Ok(ResponseBody::None),
+        (100..=199, BodyLength::None) | (204 | 304, _) => Ok(ResponseBody::None),
+        (100..=199, _) => Err(Refusal::BodyForbidden),
         _ if to_head => Ok(ResponseBody::None),
         (_, BodyLength::Exact(length)) => Ok(ResponseBody::Exact(length)),
         (_, BodyLength::Chunked) => Ok(ResponseBody::Chunked),

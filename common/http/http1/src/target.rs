@@ -1,7 +1,8 @@
 //! The four forms of a request target (RFC 9112, section 3.2) and which of them are served.
 
-use crate::class::is_target;
+use crate::class::{is_target, path_len};
 use crate::host::Host;
+use crate::percent::hex_digit;
 use crate::refusal::Refusal;
 
 /// The target of a request.
@@ -19,17 +20,15 @@ impl<'a> Target<'a> {
     /// which is refused as a method.
     ///
     /// # Errors
-    /// `Connect`, `BadTarget`, `BadTargetForm`, `BadHost`.
+    /// `Connect`, `BadTarget`, `BadEscape`, `BadTargetForm`, `BadHost`.
     pub fn parse(method: &[u8], target: &'a [u8]) -> Result<Self, Refusal> {
         if method == b"CONNECT" {
             return Err(Refusal::Connect);
         }
-        if !is_target(target) {
-            return Err(Refusal::BadTarget);
-        }
         match target {
-            [b'/', ..] => Ok(Self { path: target, host: None }),
+            [b'/', ..] => checked_path(target).map(|path| Self { path, host: None }),
             b"*" if method == b"OPTIONS" => Ok(Self { path: target, host: None }),
+            _ if !is_target(target) => Err(Refusal::BadTarget),
             _ => Self::absolute(method, target),
         }
     }
@@ -45,9 +44,25 @@ impl<'a> Target<'a> {
             // A query without a path: the empty path would have to be sent on as `/` (RFC 9110,
             // section 4.2.3), which programs do or do not.
             [b'?', ..] => return Err(Refusal::BadTargetForm),
-            path => path,
+            path => checked_path(path)?,
         };
         Ok(Self { path, host })
+    }
+}
+
+/// Checks a path with its query. In a query whatever browsers send raw may be, a lone percent sign
+/// too; in a path escapes are whole, since programs differ in what they make of others.
+fn checked_path(target: &[u8]) -> Result<&[u8], Refusal> {
+    let mut rest = target;
+    loop {
+        match &rest[path_len(rest)..] {
+            [] => return Ok(target),
+            [b'?'] => return Ok(target),
+            [b'?', query @ ..] => return if is_target(query) { Ok(target) } else { Err(Refusal::BadTarget) },
+            [b'%', high, low, after @ ..] if hex_digit(*high).is_some() && hex_digit(*low).is_some() => rest = after,
+            [b'%', ..] => return Err(Refusal::BadEscape),
+            _ => return Err(Refusal::BadTarget),
+        }
     }
 }
 
@@ -75,6 +90,13 @@ mod tests {
     }
 
     #[test]
+    fn serves_what_browsers_send_raw() {
+        for target in ["/[slug]/a|b^c", "/a;b='(c)'!$&*+,:@~", "/{a}`", "/%5b%FF", "/?q=<b>\"\\^`{|}", "/?100%", "/?"] {
+            assert_eq!(Target::parse(b"GET", target.as_bytes()).map(|target| target.path), Ok(target.as_bytes()));
+        }
+    }
+
+    #[test]
     fn refuses_every_other_form() {
         for (method, target, why) in [
             ("GET", "*", Refusal::BadTargetForm),
@@ -89,6 +111,16 @@ mod tests {
             ("GET", "/a#b", Refusal::BadTarget),
             ("GET", "/a\u{e4}", Refusal::BadTarget),
             ("GET", "/a\tb", Refusal::BadTarget),
+            ("GET", "/a\\b", Refusal::BadTarget),
+            ("GET", "/<a>", Refusal::BadTarget),
+            ("GET", "/\"a", Refusal::BadTarget),
+            ("GET", "/?a\u{e4}", Refusal::BadTarget),
+            ("GET", "/?a#b", Refusal::BadTarget),
+            ("GET", "/%", Refusal::BadEscape),
+            ("GET", "/%4?a", Refusal::BadEscape),
+            ("GET", "/a%zz", Refusal::BadEscape),
+            ("GET", "/%41%4g", Refusal::BadEscape),
+            ("GET", "http://a.example/%u0041", Refusal::BadEscape),
             ("GET", "", Refusal::BadTarget),
             ("CONNECT", "a.example:443", Refusal::Connect),
         ] {

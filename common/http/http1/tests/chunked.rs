@@ -23,7 +23,7 @@ fn decode(parts: &[&[u8]]) -> Result<(Vec<u8>, String, usize, bool), Refusal> {
     Ok((body, trailers, consumed, decoder.is_end()))
 }
 
-const GOOD: &[u8] = b"5\r\nhello\r\n00000A;a=\"b\\\"c\";d\r\n0123456789\r\n0;x\r\nX-Sum: 1\r\nY:\r\n\r\nGET / ";
+const GOOD: &[u8] = b"5\r\nhello\r\nA;a=\"b\\\"c\";d\r\n0123456789\r\n0;x\r\nX-Sum: 1\r\nY:\r\n\r\nGET / ";
 
 #[test]
 fn gives_the_same_however_it_is_cut() {
@@ -67,6 +67,18 @@ fn refuses_everything_but_the_grammar() {
         ("5\r\r\n", Refusal::BadChunkEnd),
         ("5;a\n", Refusal::BadChunkExtension),
         ("5;a\rb\n", Refusal::BadChunkEnd),
+        ("5;\r\n", Refusal::BadChunkExtension),
+        ("5; \r\n", Refusal::BadChunkExtension),
+        ("5;a \r\n", Refusal::BadChunkExtension),
+        ("5;a=\r\n", Refusal::BadChunkExtension),
+        ("5;a=b=c\r\n", Refusal::BadChunkExtension),
+        ("5;=b\r\n", Refusal::BadChunkExtension),
+        ("5;a b\r\n", Refusal::BadChunkExtension),
+        ("5;a(b\r\n", Refusal::BadChunkExtension),
+        ("5;a=\"b\r\n", Refusal::BadChunkExtension),
+        ("5;a=\"b\"c\r\n", Refusal::BadChunkExtension),
+        ("5;a=\"b\\\r\n", Refusal::BadChunkExtension),
+        ("5;a;;b\r\n", Refusal::BadChunkExtension),
         ("5;\0\r\n", Refusal::BadChunkExtension),
         ("5;\u{e9}\r\n", Refusal::BadChunkExtension),
         ("1\r\nab\r\n", Refusal::BadChunkEnd),
@@ -74,7 +86,8 @@ fn refuses_everything_but_the_grammar() {
         ("1\r\na\r\r", Refusal::BadChunkEnd),
         ("1\r\na0\r\n", Refusal::BadChunkEnd),
         ("fffffffffffffffff\r\n", Refusal::BadChunkSize),
-        ("0000000000000000\r\n", Refusal::BadChunkSize),
+        ("00", Refusal::BadChunkSize),
+        ("05\r\n", Refusal::BadChunkSize),
         ("10000000000000005\r\n", Refusal::BadChunkSize),
         ("0\n\n", Refusal::BadChunkEnd),
         ("0\r\n\n", Refusal::BadFieldName),
@@ -90,6 +103,30 @@ fn refuses_everything_but_the_grammar() {
         let single: Vec<&[u8]> = bytes.as_bytes().chunks(1).collect();
         assert_eq!(decode(&single), Err(why), "{bytes:?} byte by byte");
     }
+}
+
+#[test]
+fn extensions_of_the_grammar_are_taken() {
+    for extension in ["a", "a=b", "a;b", " a = b ; c", "\ta=\"b;\t\\\"c\"", "a=\"\" ;b", "a=b "] {
+        let body = format!("1;{extension}\r\nx\r\n0;{extension}\r\n\r\n");
+        assert_eq!(decode(&[body.as_bytes()]), Ok((b"x".to_vec(), String::new(), body.len(), true)), "{extension}");
+    }
+}
+
+#[test]
+fn servers_may_pad_their_sizes_with_zeros() {
+    let mut decoder = ChunkedDecoder::of_response();
+    let mut rest = &b"0005\r\nhello\r\n000\r\n\r\n"[..];
+    let mut body = Vec::new();
+    while !decoder.is_end() {
+        let (used, piece) = decoder.next(rest).unwrap();
+        rest = &rest[used..];
+        if let Piece::Data(bytes) = piece {
+            body.extend_from_slice(bytes);
+        }
+    }
+    assert_eq!(body, b"hello");
+    assert_eq!(ChunkedDecoder::of_response().next(b"0000000000000000"), Err(Refusal::BadChunkSize));
 }
 
 #[test]

@@ -37,6 +37,8 @@ fn refuses_every_length_that_is_not_plain_digits() {
         "",
         "+5",
         "-5",
+        "05",
+        "00",
         " +5",
         "5 5",
         "0x5",
@@ -121,7 +123,6 @@ fn refuses_every_hidden_field_name() {
 #[test]
 fn refuses_every_doubtful_host() {
     for (lines, why) in [
-        ("", Refusal::HostMissing),
         ("Host: a\r\nHost: a\r\n", Refusal::HostRepeated),
         ("Host: a\r\nhost: b\r\n", Refusal::HostRepeated),
         ("Host: a\r\nContent-Type: text/xml\r\ncontent-type: text/html\r\n", Refusal::ContentTypeRepeated),
@@ -139,6 +140,10 @@ fn refuses_every_doubtful_host() {
             assert_eq!(refusal(head.as_bytes()), Some(why), "{head:?}");
         }
     }
+    assert_eq!(refusal(b"GET / HTTP/1.1\r\n\r\n"), Some(Refusal::HostMissing));
+    let parse = |head: &'static [u8]| RequestHead::parse(head, &HeadLimits::DEFAULT).unwrap().host;
+    assert_eq!(parse(b"OPTIONS / HTTP/1.0\r\n\r\n").name(), b"");
+    assert_eq!(parse(b"GET http://a.example/ HTTP/1.0\r\n\r\n").name(), b"a.example");
     let two = b"GET http://a.example/ HTTP/1.1\r\nHost: b.example\r\n\r\n";
     assert_eq!(refusal(two), Some(Refusal::HostDisagrees));
     let same = b"GET http://A.example./x HTTP/1.1\r\nHost: a.example\r\n\r\n";
@@ -187,6 +192,10 @@ fn refuses_connection_and_expect_it_cannot_read() {
         ("Connection: close\u{a0}\r\n", Refusal::BadConnection),
         ("Connection: keep alive\r\n", Refusal::BadConnection),
         ("Content-Length: 1\r\nExpect: 100-continue, x\r\n", Refusal::BadExpect),
+        ("Connection: close, Content-Type\r\n", Refusal::ConnectionNamesField),
+        ("Connection: cookie\r\n", Refusal::ConnectionNamesField),
+        ("Connection: X-Forwarded-For\r\n", Refusal::ConnectionNamesField),
+        ("Connection: close\r\nConnection: HOST\r\n", Refusal::ConnectionNamesField),
         ("Expect: 200-maybe\r\n", Refusal::BadExpect),
         ("Expect: y 100-continue\r\n", Refusal::BadExpect),
     ] {
@@ -248,11 +257,26 @@ fn upgrades_only_when_everything_is_in_order() {
         format!("Upgrade: websocket\r\n{key}"),
         format!("Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n{key}"),
         format!("Connection: Upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n{key}"),
-        format!("Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n{key}"),
     ] {
         let text = head(&ignored);
         assert_eq!(RequestHead::parse(text.as_bytes(), &HeadLimits::DEFAULT).unwrap().upgrade, None, "{ignored}");
     }
+    let docker = b"POST /x HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 2\r\n\r\n";
+    assert_eq!(RequestHead::parse(docker, &HeadLimits::DEFAULT).unwrap().upgrade, Some(&b"tcp"[..]));
+    for (offer, upgrade) in
+        [("SPDY/3.1", Some("SPDY/3.1")), ("a/", None), ("/1", None), ("a/1/2", None), ("a, b", None)]
+    {
+        let text = head(&format!("Connection: Upgrade\r\nUpgrade: {offer}\r\n"));
+        let parsed = RequestHead::parse(text.as_bytes(), &HeadLimits::DEFAULT).unwrap();
+        assert_eq!(parsed.upgrade, upgrade.map(str::as_bytes), "{offer}");
+    }
+    for version in ["8", "14", "013", "13, 8"] {
+        let key = key.replace("13", version);
+        let text = head(&format!("Connection: Upgrade\r\nUpgrade: websocket\r\n{key}"));
+        assert_eq!(refusal(text.as_bytes()), Some(Refusal::WebSocketVersion), "{version}");
+    }
+    let with_body = format!("Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n{key}");
+    assert_eq!(refusal(head(&with_body).as_bytes()), Some(Refusal::BadWebSocket));
     for bad in
         ["", "Sec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"]
     {
