@@ -24,6 +24,8 @@ pub(crate) struct Attempt {
     pub(crate) server: usize,
     /// The socket.
     pub(crate) fd: OwnedFd,
+    /// Its socket is for the server's second address.
+    second: bool,
     /// Time to give up, on the event loop's clock.
     pub(crate) deadline_ms: u64,
 }
@@ -31,14 +33,18 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// Makes the socket for an attempt to reach `server`, entry `number` of the table.
     pub(crate) fn new(tag: u32, number: usize, server: &Server, now_ms: u64) -> Result<Self, Errno> {
-        let family = match &server.address {
-            Address::Unix(_) => AddressFamily::UNIX,
-            Address::Tcp(addr, _) if Ipv6Addr::from(*addr).to_ipv4_mapped().is_some() => AddressFamily::INET,
-            Address::Tcp(..) => AddressFamily::INET6,
-        };
-        let fd = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?;
+        let fd = socket_for(&server.address)?;
         let connect_ms = u64::try_from(server.connect_seconds.as_millis()).unwrap_or(u64::MAX);
-        Ok(Self { tag, server: number, fd, deadline_ms: now_ms.saturating_add(connect_ms) })
+        Ok(Self { tag, server: number, fd, second: false, deadline_ms: now_ms.saturating_add(connect_ms) })
+    }
+
+    /// Returns the attempt at the server's second address that follows this one, within the same
+    /// time, where it failed with `errno` and there is one.
+    pub(crate) fn next(&self, server: &Server, errno: Errno) -> Option<Self> {
+        // ADDRNOTAVAIL: the kernel has no such family on its loopback.
+        let refused = !self.second && matches!(errno, Errno::CONNREFUSED | Errno::ADDRNOTAVAIL);
+        let fd = socket_for(server.second.as_ref().filter(|_| refused)?).ok()?;
+        Some(Self { tag: self.tag, server: self.server, fd, second: true, deadline_ms: self.deadline_ms })
     }
 
     /// Calls connect(2).
@@ -46,8 +52,8 @@ impl Attempt {
     /// # Errors
     /// `INPROGRESS` where epoll reports the end, `AGAIN` where the queue of a unix listener is full
     /// and nothing will report that it has room, others where the attempt has failed.
-    pub(crate) fn connect(&self, address: &Address) -> Result<(), Errno> {
-        match address {
+    pub(crate) fn connect(&self, server: &Server) -> Result<(), Errno> {
+        match server.second.as_ref().filter(|_| self.second).unwrap_or(&server.address) {
             Address::Unix(path) => rustix::net::connect(&self.fd, &SocketAddrUnix::new(path.as_str())?),
             Address::Tcp(addr, port) => {
                 rustix::net::connect(&self.fd, &SocketAddr::new(Ipv6Addr::from(*addr).to_canonical(), *port))
@@ -78,6 +84,15 @@ impl Attempt {
         }
         Ok(())
     }
+}
+
+fn socket_for(address: &Address) -> Result<OwnedFd, Errno> {
+    let family = match address {
+        Address::Unix(_) => AddressFamily::UNIX,
+        Address::Tcp(addr, _) if Ipv6Addr::from(*addr).to_ipv4_mapped().is_some() => AddressFamily::INET,
+        Address::Tcp(..) => AddressFamily::INET6,
+    };
+    socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)
 }
 
 /// Returns the outcome that the reply to dispatch has for an error.

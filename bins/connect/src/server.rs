@@ -89,7 +89,7 @@ impl Server {
     }
 
     fn connect(&mut self, process: &Process, attempt: Attempt) -> Result<(), ExitReason> {
-        match attempt.connect(&self.servers[attempt.server].address) {
+        match attempt.connect(&self.servers[attempt.server]) {
             Ok(()) => self.connected(process, attempt),
             // The queue of a unix listener is full (unix(7)). No event reports room there.
             Err(Errno::AGAIN) => {
@@ -97,7 +97,15 @@ impl Server {
                 Ok(())
             }
             Err(Errno::INPROGRESS) => self.watch(process, attempt),
-            Err(errno) => self.fail(process, attempt.tag, outcome(errno), errno),
+            Err(errno) => self.failed(process, &attempt, errno),
+        }
+    }
+
+    /// Goes on with the server's second address, where it has one, or reports the failure.
+    fn failed(&mut self, process: &Process, attempt: &Attempt, errno: Errno) -> Result<(), ExitReason> {
+        match attempt.next(&self.servers[attempt.server], errno) {
+            Some(next) => self.connect(process, next),
+            None => self.fail(process, attempt.tag, outcome(errno), errno),
         }
     }
 
@@ -118,7 +126,7 @@ impl Server {
         process.event_loop.remove(&attempt.fd)?;
         match attempt.result() {
             Ok(()) => self.connected(process, attempt),
-            Err(errno) => self.fail(process, attempt.tag, outcome(errno), errno),
+            Err(errno) => self.failed(process, &attempt, errno),
         }
     }
 

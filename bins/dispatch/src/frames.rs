@@ -56,7 +56,10 @@ pub(crate) fn take(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>
 fn take_next(frame: &Frame<'_>, stream: &mut Stream, lane: &mut Lane<'_>) -> Result<Outcome, WireError> {
     Ok(match frame.kind {
         Kind::RequestData => request_body::data(stream, frame.body, lane.settings, &mut lane.context)?,
-        Kind::RequestEnd => request_body::end(stream, request::decode_end(frame.body)?, &mut lane.context)?,
+        Kind::RequestEnd => {
+            request::decode_end(frame.body)?;
+            request_body::end(stream, &mut lane.context)?
+        }
         Kind::Reset => {
             frame.reset()?;
             client_gone(stream, lane);

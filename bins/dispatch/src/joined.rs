@@ -9,7 +9,7 @@ use crate::{
     exchange::{
         Outcome, Terms,
         clients::Clients,
-        lease, read_ahead, response_body, send,
+        lease, read_ahead, response_body, response_head, send,
         stream::{Lease, Stream},
     },
     lane::Lane,
@@ -37,7 +37,7 @@ impl<'a> Lane<'a> {
         let terms = Terms {
             site: &self.settings.sites[stream.site],
             backend: &self.settings.backends[stream.backend],
-            head_bytes_max: usize::try_from(self.settings.response_head_bytes_max).unwrap_or(usize::MAX),
+            head: response_head::limits(self.settings),
             write_seconds: self.settings.write_seconds,
             may_lease: self.clients.has_room_for(stream.client_connection),
         };

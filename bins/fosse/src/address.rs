@@ -31,6 +31,19 @@ pub(crate) fn address(written: &str) -> Result<String, String> {
     }
 }
 
+/// Returns the address of a server as a configuration has it. What names this machine without an
+/// address is a server in whichever family it listens.
+///
+/// # Errors
+/// Those of [`address`].
+pub(crate) fn server_address(written: &str) -> Result<String, String> {
+    let found = address(written)?;
+    Ok(match found.strip_prefix("127.0.0.1:") {
+        Some(port) if !written.contains("127.0.0.1") => format!("localhost:{port}"),
+        _ => found,
+    })
+}
+
 fn socket(path: &str) -> String {
     if path.is_empty() || path.starts_with(['/', '@']) {
         return format!("unix:{path}");
@@ -132,6 +145,20 @@ mod tests {
         }
         let here = std::env::current_dir().unwrap().join("app.sock");
         assert_eq!(address("unix:app.sock").unwrap(), format!("unix:{}", here.display()));
+    }
+
+    #[test]
+    fn a_server_on_this_machine_is_in_either_family() {
+        for (written, meant) in [
+            ("localhost:3000", "localhost:3000"),
+            ("http://localhost", "localhost:80"),
+            (":3000", "localhost:3000"),
+            ("127.0.0.1:3000", "127.0.0.1:3000"),
+            ("http://127.0.0.1", "127.0.0.1:80"),
+            ("[::1]:3000", "[::1]:3000"),
+        ] {
+            assert_eq!(server_address(written).as_deref(), Ok(meant), "{written}");
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::process::Command;
 use fosse_args::Args;
 use fosse_die::{EXIT_PERMANENT, fatal, temporary};
 use fosse_model::{
-    ACCOUNTS_BYTES_MAX, Accounts, CONFIGURATION_BYTES_MAX, Edge, Report, address::ListenAddress,
-    address::ServerAddress, compile, model::Waf, read,
+    ACCOUNTS_BYTES_MAX, Accounts, CONFIGURATION_BYTES_MAX, Edge, Report, address::ListenAddress, compile, model::Waf,
+    read,
 };
 use fosse_plan::Plan;
 
@@ -133,7 +133,7 @@ pub(crate) fn summary(name: &str, edge: &Edge) -> String {
         }
     }
     for backend in edge.backend.iter() {
-        let servers: Vec<String> = backend.servers.iter().map(|server| server_address(&server.value)).collect();
+        let servers: Vec<String> = backend.servers.iter().map(|server| server.value.written()).collect();
         let _ = writeln!(out, "  backend  {}: {}", backend.name.0, servers.join(", "));
     }
     out
@@ -143,13 +143,6 @@ fn listen_address(address: &ListenAddress) -> String {
     match address {
         ListenAddress::Tcp(address) => address.to_string(),
         ListenAddress::Unix(path) => format!("unix:{path}"),
-    }
-}
-
-fn server_address(address: &ServerAddress) -> String {
-    match address {
-        ServerAddress::Tcp(address) => address.to_string(),
-        ServerAddress::Unix(path) => format!("unix:{path}"),
     }
 }
 

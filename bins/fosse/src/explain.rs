@@ -48,6 +48,7 @@ fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
     let label = site.map_or("", |site| site.name.as_str());
     let ordinal = number + 1;
     let _ = writeln!(out, "site      \"{label}\" (number {ordinal}): {}", why_site(hosts, host));
+    let _ = writeln!(out, "methods   {}", site.map(|site| site.methods.join(" ")).unwrap_or_default());
     if let Some(site) = blob::<WafFilter>(plan, Program::WafFilter).sites.get(number) {
         let rules = edge.site.get(number).map(|s| s.rules.iter().map(|r| r.0.clone()).collect::<Vec<_>>());
         let _ = writeln!(out, "filters   waf-filter: {}", filter(site, &rules.unwrap_or_default()));
@@ -98,17 +99,13 @@ fn why_site(hosts: &[String], host: &str) -> String {
 
 fn filter(site: &WafSite, rules: &[String]) -> String {
     let does = match site.waf {
-        WafMode::Off => return "off: nothing is evaluated".to_owned(),
+        WafMode::Off => return format!("off: nothing is evaluated; bodies up to {} bytes", site.body_bytes_max),
         WafMode::Detect => "logs what it finds and lets it pass",
         WafMode::Block => "denies what it finds",
     };
     let rules = if rules.is_empty() { "the protocol checks alone".to_owned() } else { rules.join(", ") };
     let responses = if site.inspect_responses { "; responses too" } else { "" };
-    format!(
-        "{does}; {rules}{responses}; methods {}; bodies up to {} bytes",
-        site.methods.join(" "),
-        site.body_bytes_max
-    )
+    format!("{does}; {rules}{responses}; bodies up to {} bytes", site.body_bytes_max)
 }
 
 fn backend(dispatch: &Dispatch, site: &DispatchSite, path: &[u8]) -> String {
@@ -186,6 +183,7 @@ mod tests {
     #[test]
     fn says_the_status_where_nothing_takes_the_request() {
         assert!(explain("c.example", "/").contains("421"));
+        assert!(explain("a.example", "/").contains("\nmethods   GET HEAD POST PUT PATCH DELETE OPTIONS\n"));
         let text = explain("b.example", "/other");
         assert!(text.contains("404") && text.contains("off: nothing is evaluated"), "{text}");
     }

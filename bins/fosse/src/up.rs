@@ -8,7 +8,7 @@ use fosse_args::Args;
 use fosse_die::{fatal, info, temporary, usage, warning};
 use fosse_model::{Accounts, Edge, Report, address::ListenAddress, compile, read};
 
-use crate::address::{address, shown};
+use crate::address::{address, server_address, shown};
 use crate::{PROGRAM, check, edge, port, rules::layout, site::Site, sockets, start};
 
 /// The flags that make a configuration, and so exclude one.
@@ -129,8 +129,8 @@ fn refuse_ports(edge: &Edge) {
 
 /// Returns the values of the flags.
 fn site(words: &Args) -> Site {
-    let needed = |flag: &str| match words.value(flag) {
-        Some(value) => address(value).unwrap_or_else(|why| usage(PROGRAM, &format!("{flag} {why}"))),
+    let needed = |flag: &str, read: fn(&str) -> Result<String, String>| match words.value(flag) {
+        Some(value) => read(value).unwrap_or_else(|why| usage(PROGRAM, &format!("{flag} {why}"))),
         None => words.refuse("up needs --listen ADDR and --backend ADDR, or --config FILE"),
     };
     let lanes = words.value("--lanes").map(|text| {
@@ -139,8 +139,8 @@ fn site(words: &Args) -> Site {
         })
     });
     Site {
-        listen: needed("--listen"),
-        backend: needed("--backend"),
+        listen: needed("--listen", address),
+        backend: needed("--backend", server_address),
         waf: words.value("--waf").map(str::to_owned),
         rules: layout::entries(words.values("--rules")).unwrap_or_else(|why| fatal(PROGRAM, why)),
         methods: methods(words),

@@ -76,6 +76,7 @@ fn parse_settings() -> blobs::Parse {
         linger: Duration::from_secs(2),
         drain_seconds_max: Duration::from_secs(10),
         head_bytes_max: 32_768,
+        header_bytes_max: 16_384,
         target_bytes_max: 8_192,
         header_count_max: 100,
         ..Default::default()
@@ -109,6 +110,8 @@ fn dispatch_settings() -> blobs::Dispatch {
         lane_response_bytes_max: 1 << 20,
         write_seconds: Duration::from_secs(30),
         response_head_bytes_max: 32_768,
+        response_header_bytes_max: 16_384,
+        response_header_count_max: 128,
         group: String::new(),
     }
 }

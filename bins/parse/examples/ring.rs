@@ -66,6 +66,7 @@ fn main() {
         linger: Duration::from_secs(2),
         drain_seconds_max: Duration::from_secs(10),
         head_bytes_max: 32_768,
+        header_bytes_max: 16_384,
         target_bytes_max: 8_192,
         header_count_max: 100,
         ..Default::default()

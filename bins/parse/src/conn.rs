@@ -162,6 +162,12 @@ impl Conn {
         }
     }
 
+    /// Returns whether the end of what the client sends ends its request. In other phases it is
+    /// read, and seen so.
+    pub(crate) fn aborts_on_close(&self) -> bool {
+        self.phase == Phase::Response && self.exchange.abort_on_close
+    }
+
     /// Restarts the body timeout.
     pub(crate) fn restart_body_timeout(&mut self, context: &Context) {
         self.deadline_ms = context.after(context.settings.blob.body_seconds);
@@ -235,7 +241,9 @@ impl Conn {
         self.report(host_of(head), refused, context);
         self.leave_exchange(ResetReason::Client, out);
         context.buffers.lend(&mut self.output.bytes);
-        error_response::write(&mut self.output.bytes, refused.status, refused.why, self.exchange.is_head);
+        let methods = context.settings.site_settings(self.exchange.site).map(|site| site.methods.as_slice());
+        let (status, why, methods) = (refused.status, refused.why, methods.unwrap_or_default());
+        error_response::write(&mut self.output.bytes, status, why, methods, self.exchange.is_head);
         self.close_after(Ending::Linger, context);
     }
 
@@ -297,7 +305,10 @@ impl Conn {
         } else {
             self.phase = Phase::Head;
             self.search = HeadSearch::default();
-            self.deadline_ms = context.after(context.settings.blob.idle_seconds);
+            // What came behind the request has begun the next one.
+            let timeouts = &context.settings.blob;
+            let seconds = if self.input.is_empty() { timeouts.idle_seconds } else { timeouts.head_seconds };
+            self.deadline_ms = context.after(seconds);
         }
     }
 

@@ -3,24 +3,34 @@
 use fosse_http1::{HeadWriter, Unwritable, reason};
 
 /// Appends a whole response that ends its connection, without the body where the request was HEAD.
-/// The text is for people who debug a client and holds nothing of the request.
-pub(crate) fn write(out: &mut Vec<u8>, status: u16, why: &str, to_head: bool) {
+/// The text is for people who debug a client and holds nothing of the request. `methods` are those
+/// of the site.
+pub(crate) fn write(out: &mut Vec<u8>, status: u16, why: &str, methods: &[String], to_head: bool) {
     let length = u64::try_from(why.len() + 1).unwrap_or(0);
     // Names and values are constants of this file, so nothing can be unwritable.
-    if write_head(out, status, length).is_ok() && !to_head {
+    if write_head(out, status, methods, length).is_ok() && !to_head {
         out.extend_from_slice(why.as_bytes());
         out.push(b'\n');
     }
 }
 
-fn write_head(out: &mut Vec<u8>, status: u16, length: u64) -> Result<(), Unwritable> {
+fn write_head(out: &mut Vec<u8>, status: u16, methods: &[String], length: u64) -> Result<(), Unwritable> {
     let mut head = HeadWriter::response(out, status, reason(status).as_bytes())?;
     head.field(b"Content-Type", b"text/plain")?;
     head.content_length(length);
     head.field(b"Cache-Control", b"no-store")?;
-    head.field(b"Connection", b"close")?;
-    if status == 503 {
-        head.field(b"Retry-After", b"1")?;
+    let connection: &[u8] = if status == 426 { b"close, upgrade" } else { b"close" };
+    head.field(b"Connection", connection)?;
+    match status {
+        // RFC 9110, sections 9.3.7 and 15.5.6.
+        200 | 405 => head.field(b"Allow", methods.join(", ").as_bytes())?,
+        // RFC 9110, section 15.5.22, and RFC 6455, section 4.4.
+        426 => {
+            head.field(b"Upgrade", b"websocket")?;
+            head.field(b"Sec-WebSocket-Version", b"13")?;
+        }
+        503 => head.field(b"Retry-After", b"1")?,
+        _ => {}
     }
     head.finish();
     Ok(())
@@ -31,9 +41,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_client_may_do_instead_is_said() {
+        let written = |status| {
+            let mut out = Vec::new();
+            write(&mut out, status, "no", &["GET".into(), "POST".into()], true);
+            String::from_utf8(out).unwrap()
+        };
+        assert!(written(405).contains("\r\nAllow: GET, POST\r\n"));
+        assert!(
+            written(426)
+                .contains("\r\nConnection: close, upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n")
+        );
+        assert!(!written(400).contains("Allow"));
+    }
+
+    #[test]
     fn a_local_response_is_whole_and_ends_the_connection() {
         let mut out = Vec::new();
-        write(&mut out, 503, "no", false);
+        write(&mut out, 503, "no", &[], false);
         assert_eq!(
             out,
             b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nCache-Control: no-store\r\nConnection: close\r\nRetry-After: 1\r\n\r\nno\n"

@@ -66,6 +66,8 @@ pub struct Exchange {
     pub(crate) discard: bool,
     /// The rest of the request body.
     pub(crate) body: Body,
+    /// Body bytes that the site takes.
+    pub(crate) body_bytes_max: u64,
     /// Body bytes that may be sent into the ring.
     pub(crate) request_credit: u32,
     /// The client's wait for 100 Continue.
@@ -78,6 +80,8 @@ pub struct Exchange {
     pub(crate) close: bool,
     /// The client asked for that itself.
     pub(crate) client_closes: bool,
+    /// It ends when the client has closed its side.
+    pub(crate) abort_on_close: bool,
     /// The request was HEAD.
     pub(crate) is_head: bool,
     /// The client speaks HTTP/1.0.
@@ -132,12 +136,14 @@ impl Exchange {
             interims: Interims::NONE,
             discard: false,
             body: Body::Exact(0),
+            body_bytes_max: u64::MAX,
             request_credit: WINDOW_BYTES_INITIAL,
             expect: Expect::No,
             response_begun: false,
             framing: Framing::None,
             close: false,
             client_closes: false,
+            abort_on_close: false,
             is_head: false,
             http10: false,
             upgrade: None,

@@ -1,13 +1,12 @@
 //! Client bytes in, request frames out.
 
 use fosse_counters::STREAM_CONNECTION;
-use fosse_http1::{
-    Fields, Lead, Piece, Refusal, RequestHead, find_head_end, leading, trailer_allowed, unfinished_too_long,
-};
+use fosse_http1::{Fields, Lead, Piece, Refusal, RequestHead, find_head_end, leading, unfinished_too_long};
 use fosse_wire::fields::FieldsWriter;
 use fosse_wire::{Kind, Outbox, WireError};
 
 use crate::access::Who;
+use crate::checks;
 use crate::conn::{Conn, HeadSearch, Phase};
 use crate::context::Context;
 use crate::exchange::{Body, Exchange, Expect};
@@ -148,14 +147,24 @@ impl Conn {
 
     fn take_whole_head(&mut self, bytes: &[u8], context: &mut Context, out: &mut Outbox) -> Step {
         self.search = HeadSearch::default();
-        let head = match RequestHead::parse(bytes, &context.settings.head) {
+        let mut head = match RequestHead::parse(bytes, &context.settings.head) {
             Ok(head) => head,
             Err(why) => return why.into(),
         };
+        self.exchange.is_head = head.is_head();
+        if head.host.name().is_empty() {
+            let Some(host) = context.settings.host_of_default else { return Refusal::HostMissing.into() };
+            head.host = host;
+        }
         let Some(site) = context.settings.site(head.host.name()) else {
-            self.exchange.is_head = head.is_head();
             return Step::Refuse(Refused::HOST);
         };
+        self.exchange.site = site;
+        if let Some(known) = context.settings.site_settings(site)
+            && let Err(refused) = checks::check(&head, known)
+        {
+            return Step::Refuse(refused);
+        }
         if self.begin(&head, site, context, out).is_err() {
             return Step::Refuse(Refused::HEAD);
         }
@@ -198,11 +207,16 @@ impl Conn {
         };
         out.frame(stream, Kind::Request, |body| {
             fixed.encode_fixed(body)?;
-            put_fields(body, &head.fields, |_| true)
+            put_fields(body, &head.fields)
         })?;
         self.stream = stream;
         self.requests += 1;
         self.exchange = Exchange::begin(head);
+        if let Some(known) = context.settings.site_settings(site) {
+            self.exchange.body_bytes_max = known.body_bytes_max;
+            self.exchange.abort_on_close =
+                !known.routes.is_empty() && context.settings.aborts_on_close(known, head.target);
+        }
         if context.credit_unlimited {
             self.exchange.request_credit = u32::MAX;
         }
@@ -216,7 +230,7 @@ impl Conn {
         self.phase = Phase::Body;
         self.restart_body_timeout(context);
         if head.body.is_empty() {
-            self.end_body(&Fields::default(), context, out)?;
+            self.end_body(context, out)?;
         }
         Ok(())
     }
@@ -246,13 +260,18 @@ impl Conn {
                 Err(why) => return why.into(),
             },
         };
+        // One of announced length was looked at with its head, so no body is over the limit yet.
+        let room = self.exchange.body_bytes_max - self.exchange.bytes_in;
+        if u64::try_from(data.len()).unwrap_or(u64::MAX) > room {
+            return Step::Refuse(Refused::BODY_SIZE);
+        }
         self.pass_on(data, context, out);
         self.progress += used;
         if self.progress >= BODY_PROGRESS_BYTES_MIN {
             self.restart_body_timeout(context);
         }
-        if ended && self.end_this_body(context, out).is_err() {
-            return Step::Refuse(Refused::TRAILERS);
+        if ended && self.end_body(context, out).is_err() {
+            return Step::Refuse(Refused::END);
         }
         if used == 0 { Step::Wait } else { Step::Took(used) }
     }
@@ -271,18 +290,14 @@ impl Conn {
         }
     }
 
-    fn end_this_body(&mut self, context: &Context, out: &mut Outbox) -> Result<(), WireError> {
-        match core::mem::replace(&mut self.exchange.body, Body::Exact(0)) {
-            Body::Chunked(decoder) => self.end_body(&decoder.trailers(), context, out),
-            Body::Exact(_) => self.end_body(&Fields::default(), context, out),
-        }
-    }
-
-    /// Ends the request.
-    fn end_body(&mut self, trailers: &Fields<'_>, context: &Context, out: &mut Outbox) -> Result<(), WireError> {
+    /// Ends the request. Trailers of the client have been checked and are left out, which RFC 9110,
+    /// section 6.5.1, allows: no rule looks at them, and applications do not ask for any.
+    fn end_body(&mut self, context: &Context, out: &mut Outbox) -> Result<(), WireError> {
         out.frame(self.stream, Kind::RequestEnd, |body| {
-            put_fields(body, trailers, |field| trailer_allowed(field.name))
+            FieldsWriter::new(body).finish();
+            Ok(())
         })?;
+        self.exchange.body = Body::Exact(0);
         self.exchange.forward_done = true;
         self.exchange.request_done_ms = context.now_ms;
         self.exchange.expect = Expect::No;
@@ -292,13 +307,9 @@ impl Conn {
     }
 }
 
-fn put_fields(
-    body: &mut Vec<u8>,
-    fields: &Fields<'_>,
-    wanted: impl Fn(&fosse_http1::Field<'_>) -> bool,
-) -> Result<(), WireError> {
+fn put_fields(body: &mut Vec<u8>, fields: &Fields<'_>) -> Result<(), WireError> {
     let mut writer = FieldsWriter::new(body);
-    for field in fields.iter().filter(wanted) {
+    for field in fields {
         writer.push(field.name, field.value)?;
     }
     writer.finish();

@@ -5,6 +5,7 @@
 mod accept_channel;
 mod access;
 mod buffers;
+mod checks;
 mod client;
 pub mod conn;
 pub mod context;

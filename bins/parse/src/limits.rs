@@ -54,6 +54,10 @@ pub(crate) const LOGGED_TEXT_BYTES_MAX: usize = 300;
 /// proxies has.
 pub(crate) const FORWARDED_HOPS_MAX: usize = 32;
 
+/// Passages of proxies of our name that a request may have behind it: no chain of edges is as long,
+/// and a loop ends after them.
+pub(crate) const VIA_PASSAGES_MAX: usize = 8;
+
 /// Access log lines that wait for the pipe, in bytes; beyond it lines are dropped and counted.
 pub(crate) const ACCESS_BYTES_MAX: usize = 64 * 1024;
 

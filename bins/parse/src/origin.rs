@@ -36,10 +36,10 @@ impl Origin {
         Self { client, secure: header.secure, trusted }
     }
 
-    /// Returns the client of one request and whether it came over TLS: as the listener says, or from
-    /// the fields that trusted proxies wrote. The client is the rightmost address that is no trusted
-    /// proxy. A malformed entry ends the
-    /// walk: it is not known who wrote the entries to the left of it.
+    /// Returns the client of one request and whether it came over TLS: as the listener says, or
+    /// from the fields that trusted proxies wrote. The client is the rightmost address that is no
+    /// trusted proxy. A malformed entry ends the walk: it is not known who wrote the entries to the
+    /// left of it.
     pub(crate) fn resolve(&self, fields: &Fields<'_>, listener: u16, settings: &Settings) -> (Endpoint, bool) {
         let secure = self.secure || settings.listener(listener).is_some_and(|listener| listener.behind_tls);
         if !self.trusted {

@@ -26,8 +26,24 @@ impl Refused {
     pub(crate) const HOST: Self = Self::new(421, "no site has this host");
     /// The head is longer than a frame.
     pub(crate) const HEAD: Self = Self::new(431, "the head does not fit into a frame");
-    /// The trailers are longer than a frame.
-    pub(crate) const TRAILERS: Self = Self::new(431, "the trailers do not fit into a frame");
+    /// The end of the request is longer than a frame.
+    pub(crate) const END: Self = Self::new(431, "the end of the request does not fit into a frame");
+    /// The site does not serve the method.
+    pub(crate) const METHOD: Self = Self { limit: "methods", ..Self::new(405, "the site does not serve this method") };
+    /// The body is longer than the site takes.
+    pub(crate) const BODY_SIZE: Self =
+        Self { limit: "body_bytes_max", ..Self::new(413, "the body is over the site's limit") };
+    /// The site takes UTF-8 alone.
+    pub(crate) const TEXT: Self = Self { limit: "utf8", ..Self::new(400, "path or query is not UTF-8") };
+    /// It has passed too many proxies of this name: its server asks them again (RFC 5842, section
+    /// 7.2).
+    pub(crate) const LOOP: Self = Self::new(508, "the request goes in a circle");
+    /// Max-Forwards is no number.
+    pub(crate) const HOPS: Self = Self::new(400, "Max-Forwards is no number");
+    /// OPTIONS for the last proxy that Max-Forwards lets it reach, which is this one.
+    pub(crate) const LAST_HOP: Self = Self::new(200, "Max-Forwards ends here");
+    /// TRACE for this proxy. The response would show fields that a page must not see.
+    pub(crate) const TRACE: Self = Self::new(405, "TRACE is for the server alone");
     /// The head did not come in time.
     pub(crate) const HEAD_LATE: Self = Self { limit: "head_seconds", ..Self::LATE };
     /// The body did not come in time.
@@ -71,6 +87,7 @@ impl From<Refusal> for Refused {
     fn from(why: Refusal) -> Self {
         let limit = match why {
             Refusal::TargetTooLong => "target_bytes_max",
+            Refusal::FieldTooLong => "header_bytes_max",
             Refusal::TooManyFields => "header_count_max",
             Refusal::HeadTooLong => "head_bytes_max",
             _ => "",

@@ -2,9 +2,9 @@
 
 use core::time::Duration;
 
-use fosse_http1::{FIELDS_COUNT_MAX, HEAD_BYTES_MAX, HeadLimits, TARGET_BYTES_MAX};
+use fosse_http1::{FIELD_BYTES_MAX, FIELDS_COUNT_MAX, HEAD_BYTES_MAX, HeadLimits, Host, TARGET_BYTES_MAX};
 use fosse_routing::Sites;
-use fosse_settings::{Net, Parse, ParseListener};
+use fosse_settings::{Net, Parse, ParseListener, ParseSite};
 
 /// The settings of this generation.
 #[derive(Debug)]
@@ -13,6 +13,9 @@ pub struct Settings {
     pub(crate) blob: Parse,
     /// Limits of request heads.
     pub(crate) head: HeadLimits,
+    /// The host of a request that names none, where there is a default site for it: the first name
+    /// of that site.
+    pub(crate) host_of_default: Option<Host>,
     sites: Sites,
 }
 
@@ -25,10 +28,11 @@ impl Settings {
             target_bytes: at_most(blob.target_bytes_max, TARGET_BYTES_MAX),
             fields: at_most(blob.header_count_max, FIELDS_COUNT_MAX),
             head_bytes,
-            field_bytes: HeadLimits::DEFAULT.field_bytes.min(head_bytes),
+            field_bytes: at_most(blob.header_bytes_max, FIELD_BYTES_MAX),
         };
         let sites = Sites::new(&blob);
-        Self { blob, head, sites }
+        let host_of_default = host_of_default(&blob).filter(|host| sites.of_host(host.name()) == blob.default_site);
+        Self { blob, head, host_of_default, sites }
     }
 
     /// Returns the settings without a configuration: one site for every host, for use in a shell.
@@ -39,12 +43,13 @@ impl Settings {
             default_site: Some(0),
             head_seconds: Duration::from_secs(10),
             body_seconds: Duration::from_secs(30),
-            idle_seconds: Duration::from_secs(60),
+            idle_seconds: Duration::from_secs(75),
             write_seconds: Duration::from_secs(30),
             linger: Duration::from_secs(2),
             drain_seconds_max: Duration::from_secs(30),
             head_bytes_max: u32::MAX,
             target_bytes_max: u32::MAX,
+            header_bytes_max: u32::MAX,
             header_count_max: u32::MAX,
             upgrade: vec!["websocket".into()],
             ..Parse::default()
@@ -54,6 +59,17 @@ impl Settings {
     /// Returns the site of a canonical host.
     pub(crate) fn site(&self, host: &[u8]) -> Option<u32> {
         self.sites.of_host(host)
+    }
+
+    /// Returns the settings of a site.
+    pub(crate) fn site_settings(&self, site: u32) -> Option<&ParseSite> {
+        usize::try_from(site).ok().and_then(|site| self.blob.sites.get(site))
+    }
+
+    /// Returns whether requests for this target end when their client has closed its side.
+    pub(crate) fn aborts_on_close(&self, site: &ParseSite, target: &[u8]) -> bool {
+        let backend = fosse_routing::backend_of(&site.routes, target);
+        backend.is_some_and(|backend| self.blob.abort_on_close.contains(&backend))
     }
 
     /// Returns the index of an upgrade token that may be offered to backends.
@@ -87,4 +103,12 @@ impl Settings {
         let nets: &[Net] = self.listener(listener).map_or(&[], |listener| &listener.trusted);
         nets.iter().any(|net| net.contains(address))
     }
+}
+
+fn host_of_default(blob: &Parse) -> Option<Host> {
+    let site = usize::try_from(blob.default_site?).ok().and_then(|index| blob.sites.get(index));
+    // Applications refuse an empty Host; they serve this one where they serve any.
+    let name =
+        site.and_then(|site| site.hosts.iter().find(|host| !host.starts_with('*'))).map_or("localhost", |name| name);
+    Host::parse(name.as_bytes()).ok()
 }

@@ -75,7 +75,9 @@ impl Socket {
         }
         if conn.wants_input() {
             self.read(conn, buffer, context, out);
-        } else if event.flags.intersects(Interest::HUP | Interest::ERR) {
+        } else if event.flags.intersects(Interest::HUP | Interest::ERR)
+            || conn.aborts_on_close() && event.flags.contains(Interest::RDHUP)
+        {
             conn.abort(ResetReason::Client, context, out);
         } else {
             self.unwanted = true;
@@ -138,6 +140,9 @@ impl Socket {
         let mut wanted = if conn.wants_input() || stays { Interest::IN } else { Interest::empty() };
         if !conn.output.is_empty() {
             wanted |= Interest::OUT;
+        }
+        if conn.aborts_on_close() {
+            wanted |= Interest::RDHUP;
         }
         if wanted == self.armed {
             return Ok(());

@@ -84,7 +84,7 @@ fn a_head_may_come_byte_by_byte() {
 }
 
 #[test]
-fn chunks_come_in_and_go_out_with_their_trailers() {
+fn chunks_come_in_without_their_trailers_and_go_out_with_them() {
     let mut lane = Lane::new(&settings());
     let client = lane.client();
     say(&client, "POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n");
@@ -96,7 +96,7 @@ fn chunks_come_in_and_go_out_with_their_trailers() {
     assert_eq!(lane.frame().body, b"lo");
     let end = lane.frame();
     let trailers = fosse_wire::request::decode_end(&end.body).unwrap();
-    assert_eq!(trailers.into_iter().collect::<Vec<_>>(), [(&b"X-Sum"[..], &b"1"[..])]);
+    assert!(trailers.is_empty(), "no rule looks at them");
     lane.head(request.stream, &ok(BodyLength::Chunked), &[]);
     lane.data(request.stream, b"hello");
     let mut fields = Vec::new();

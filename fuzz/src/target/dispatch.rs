@@ -91,6 +91,8 @@ fn settings(inspect_responses: bool) -> Dispatch {
         lane_response_bytes_max: 1 << 20,
         write_seconds: minute,
         response_head_bytes_max: 16_384,
+        response_header_bytes_max: 8_192,
+        response_header_count_max: 100,
         group: String::new(),
     }
 }

@@ -1,7 +1,10 @@
 //! Entry points for a fuzzing driver: each drives a decoder with any bytes and asserts what must
 //! hold.
 
-use fosse_http1::{ChunkedDecoder, HeadLimits, HeadWriter, Piece, RequestHead, ResponseHead, Version, find_head_end};
+use fosse_http1::{
+    ChunkedDecoder, HeadLimits, HeadWriter, Piece, RequestHead, ResponseHead, Version, find_head_end,
+    find_response_end, strict_response,
+};
 
 /// A head that is taken can be written again, and is then taken as the same.
 ///
@@ -43,6 +46,22 @@ pub fn response(data: &[u8]) {
     if head.version == Version::Http11 {
         let again = ResponseHead::parse(&out, to_head, &limits).expect("a written head is taken");
         assert_eq!((again.status, again.body, again.upgrade), (head.status, head.body, head.upgrade));
+    }
+}
+
+/// A head that was made strict ends where the lenient search says, and what is taken of it is taken
+/// as it came.
+///
+/// # Panics
+/// On a broken promise.
+pub fn lenient(data: &[u8]) {
+    let Ok(Some(end)) = find_response_end(data, 0, true) else { return };
+    let Ok(strict) = strict_response(&data[..end], true) else { return };
+    let Ok(head) = ResponseHead::parse(&strict, false, &HeadLimits::DEFAULT) else { return };
+    assert_eq!(find_head_end(&strict, 0), Ok(Some(strict.len())), "one head, and nothing behind it");
+    if let Ok(as_it_came) = ResponseHead::parse(&data[..end], false, &HeadLimits::DEFAULT) {
+        assert_eq!((as_it_came.status, as_it_came.body), (head.status, head.body));
+        assert!(as_it_came.fields.iter().eq(head.fields.iter()), "nothing was forgiven, and nothing changed");
     }
 }
 

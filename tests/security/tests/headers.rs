@@ -32,7 +32,10 @@ fn forwarding_fields_of_a_stranger_are_written_again() {
          X-Forwarded-Host: b.example\r\nX-Forwarded-User: b.example\r\nX-Forwarded-Port: 999\r\nX-Real-IP: 10.9.9.9\r\nConnection: close\r\n\r\n",
     );
     let seen = response.text().into_owned();
-    assert!(!seen.contains("10.9.9.9") && !seen.contains("b.example") && !seen.contains("https") && !seen.contains("999"), "{seen}");
+    assert!(
+        !seen.contains("10.9.9.9") && !seen.contains("b.example") && !seen.contains("https") && !seen.contains("999"),
+        "{seen}"
+    );
     assert!(
         seen.contains("X-Forwarded-For: 127.0.0.1\r\n") && seen.contains("X-Forwarded-Host: a.example\r\n"),
         "{seen}"
@@ -44,7 +47,7 @@ fn the_host_asked_for_is_said_with_its_port() {
     let backend = Backend::start();
     let edge = Edge::up(&backend.address(), &["--lanes", "1"]);
     for (host, port) in [("a.example:8080", 8080), ("a.example", 80), ("[2001:db8::1]:5000", 5000)] {
-        let seen = request(edge.address(), &format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
+        let seen = request(edge.address(), format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"));
         let seen = seen.text().into_owned();
         for line in [
             format!("Host: {host}"),

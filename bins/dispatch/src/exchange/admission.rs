@@ -67,8 +67,11 @@ fn route(
         // ours.
         response::go_on(&mut context.shared.output.outbox, stream.id);
     }
-    // An upgraded connection is a lease: without room for one more the backend is not asked for it.
-    let upgrades = offers_upgrade(head, backend) && clients.has_room_for(head.connection);
+    let upgrades = offers_upgrade(head, backend);
+    // An upgraded connection is a lease.
+    if upgrades && !clients.has_room_for(head.connection) {
+        return Err(503);
+    }
     if upgrades {
         stream.upgrade = head.upgrade.to_vec();
         stream.key = head.fields.all(b"sec-websocket-key").next().unwrap_or_default().to_vec();

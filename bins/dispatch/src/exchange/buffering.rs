@@ -64,7 +64,7 @@ impl Stream {
         if self.buffering == Buffering::No || head.body != BodyLength::Chunked {
             return request::write(&mut self.out, head, site, backend, expect);
         }
-        let unframed = RequestHead { body: BodyLength::None, upgrade: b"", ..*head };
+        let unframed = RequestHead { body: BodyLength::None, ..*head };
         request::write(&mut self.out, &unframed, site, backend, expect)?;
         self.framing_at = Some(self.out.len() - EMPTY_LINE.len());
         Ok(())

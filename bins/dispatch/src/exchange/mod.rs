@@ -9,6 +9,7 @@ pub(crate) mod ahead_budget;
 pub(crate) mod buffering;
 pub(crate) mod clients;
 pub(crate) mod failure;
+mod forwarded;
 pub(crate) mod lease;
 pub(crate) mod read_ahead;
 mod request;
@@ -22,6 +23,7 @@ pub(crate) mod timeouts;
 
 use std::time::Duration;
 
+use fosse_http1::HeadLimits;
 use fosse_settings::{Backend, DispatchSite};
 
 use self::failure::Failure;
@@ -67,7 +69,8 @@ impl Outcome {
 pub(crate) struct Terms<'a> {
     pub(crate) site: &'a DispatchSite,
     pub(crate) backend: &'a Backend,
-    pub(crate) head_bytes_max: usize,
+    /// Limits of the head of a response.
+    pub(crate) head: HeadLimits,
     /// Time in which a client has to take something of a response.
     pub(crate) write_seconds: Duration,
     /// There is room for one more client socket; without, responses go through parse.

@@ -1,19 +1,16 @@
 //! The request as the backend gets it: written again from the typed fields, the client's own fields
 //! after them.
 
-use std::net::IpAddr;
-
-use fosse_http1::{HeadWriter, Host, Name, NameSet, Unwritable, is_request_id, members, same_name, write_number};
+use fosse_http1::{HeadWriter, Name, NameSet, Unwritable, VIA_NAME, is_request_id, members, same_name, write_number};
 use fosse_settings::{Backend, DispatchSite, Underscores};
-use fosse_wire::request::{BodyLength, RequestHead};
+use fosse_wire::request::{BodyLength, RequestHead, Version};
+
+use super::forwarded::{self, put_authority};
 
 const HOST: Name = Name::new("Host");
-const X_FORWARDED_FOR: Name = Name::new("X-Forwarded-For");
-const X_FORWARDED_PROTO: Name = Name::new("X-Forwarded-Proto");
-const X_FORWARDED_HOST: Name = Name::new("X-Forwarded-Host");
 const X_REQUEST_ID: Name = Name::new("X-Request-ID");
-const X_FORWARDED_PORT: Name = Name::new("X-Forwarded-Port");
-const FORWARDED: Name = Name::new("Forwarded");
+const VIA: Name = Name::new("Via");
+const MAX_FORWARDS: Name = Name::new("Max-Forwards");
 const TRANSFER_ENCODING: Name = Name::new("Transfer-Encoding");
 const EXPECT: Name = Name::new("Expect");
 const CONNECTION: Name = Name::new("Connection");
@@ -111,25 +108,17 @@ pub(crate) fn write(
     backend: &Backend,
     expect: bool,
 ) -> Result<(), Refused> {
-    let dropped = declared(head);
     let mut to = HeadWriter::request(out, head.method, head.target)?;
     to.own_by(HOST, |value| put_authority(value, head.host, head.host_port))?;
-    for (name, value) in head.fields {
-        if is_dropped(name, head.trusted) || site.inspect_responses && hinders_inspection(name) || named(&dropped, name) {
-            continue;
-        }
-        match site.underscores {
-            Underscores::Pass => {}
-            Underscores::Drop if name.contains(&b'_') => continue,
-            Underscores::Refuse if name.contains(&b'_') => return Err(Refused::Underscore),
-            Underscores::Drop | Underscores::Refuse => {}
-        }
-        to.field(name, value)?;
+    put_client_fields(&mut to, head, site)?;
+    if backend.via {
+        let protocol: &[u8] = if head.version == Version::Http10 { b"1.0 " } else { b"1.1 " };
+        to.own_by(VIA, |via| [protocol, VIA_NAME.as_bytes()].iter().for_each(|part| via.extend_from_slice(part)))?;
     }
     if site.inspect_responses {
         to.field(b"Accept-Encoding", b"identity")?;
     }
-    forwarded(&mut to, head)?;
+    forwarded::put(&mut to, head)?;
     request_id(&mut to, head)?;
     match head.body {
         BodyLength::None => {}
@@ -147,66 +136,45 @@ pub(crate) fn write(
     Ok(())
 }
 
-/// Returns whether the client's token goes on: where the backend's configuration names it and there
-/// is no body.
-pub(crate) fn offers_upgrade(head: &RequestHead<'_>, backend: &Backend) -> bool {
-    head.body == BodyLength::None
-        && !head.upgrade.is_empty()
-        && backend.upgrade.iter().any(|u| u.as_bytes().eq_ignore_ascii_case(head.upgrade))
-}
-
-fn put_authority(value: &mut Vec<u8>, host: &[u8], port: u16) {
-    value.extend_from_slice(host);
-    if port != 0 {
-        value.push(b':');
-        write_number(value, u64::from(port));
-    }
-}
-
-/// Returns the host and port that a trusted proxy says its client asked for, where it says one.
-fn host_of_proxy(head: &RequestHead<'_>) -> Option<Host> {
-    let mut named = head.fields.all(X_FORWARDED_HOST.as_bytes()).filter(|_| head.trusted);
-    // A list is the word of several proxies, or of a client that was not looked at.
-    Host::parse(named.next()?).ok().filter(|_| named.next().is_none())
-}
-
-/// Writes X-Forwarded-For, -Proto, -Host, -Port and Forwarded (RFC 7239), from what parse decided
-/// and what a trusted proxy wrote, and nothing another client wrote. The host is the one asked for,
-/// with its port (RFC 7239, section 5.3): applications make addresses of it.
-fn forwarded(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritable> {
-    let proto: &[u8] = if head.secure { b"https" } else { b"http" };
-    let client = head.client.ip();
-    let address = match client {
-        Some(ip) => to.own_by(X_FORWARDED_FOR, |value| write_address(value, ip))?,
-        None => 0..0,
-    };
-    to.own(X_FORWARDED_PROTO, proto)?;
-    let proxied = host_of_proxy(head);
-    let (host, port) = proxied.as_ref().map_or((head.host, head.host_port), |h| (h.name(), h.port().unwrap_or(0)));
-    let says = |name: Name| head.trusted && head.fields.all(name.as_bytes()).next().is_some();
-    if !says(X_FORWARDED_HOST) {
-        to.own_by(X_FORWARDED_HOST, |value| put_authority(value, host, port))?;
-    }
-    if !says(X_FORWARDED_PORT) {
-        let usual = if head.secure { 443 } else { 80 };
-        to.own_by(X_FORWARDED_PORT, |value| write_number(value, u64::from(if port == 0 { usual } else { port })))?;
-    }
-    to.own_by(FORWARDED, |value| {
-        let (before, after): (&[u8], &[u8]) = match client {
-            Some(IpAddr::V4(_)) => (b"for=", b";proto="),
-            Some(IpAddr::V6(_)) => (b"for=\"[", b"]\";proto="),
-            None => (b"for=unknown", b";proto="),
-        };
-        value.extend_from_slice(before);
-        // The address is in the same buffer already: making the text costs more than all the rest.
-        value.extend_from_within(address);
-        for part in [after, proto, b";host=\""] {
-            value.extend_from_slice(part);
+/// Writes the fields of the client that pass.
+fn put_client_fields(to: &mut HeadWriter<'_>, head: &RequestHead<'_>, site: &DispatchSite) -> Result<(), Refused> {
+    let dropped = declared(head);
+    let counts_hops = matches!(head.method, b"OPTIONS" | b"TRACE");
+    for (name, value) in head.fields {
+        if is_dropped(name, head.trusted) || site.inspect_responses && hinders_inspection(name) || named(&dropped, name)
+        {
+            continue;
         }
-        put_authority(value, host, port);
-        value.push(b'"');
-    })
-    .map(drop)
+        match site.underscores {
+            Underscores::Pass => {}
+            Underscores::Drop if name.contains(&b'_') => continue,
+            Underscores::Refuse if name.contains(&b'_') => return Err(Refused::Underscore),
+            Underscores::Drop | Underscores::Refuse => {}
+        }
+        if counts_hops && same_name(name, b"max-forwards") {
+            one_hop_less(to, value)?;
+            continue;
+        }
+        to.field(name, value)?;
+    }
+    Ok(())
+}
+
+/// Returns whether the client's token goes on: where the backend's configuration names it. A body
+/// (docker exec has one) is sent before the protocol changes.
+pub(crate) fn offers_upgrade(head: &RequestHead<'_>, backend: &Backend) -> bool {
+    !head.upgrade.is_empty() && backend.upgrade.iter().any(|u| u.as_bytes().eq_ignore_ascii_case(head.upgrade))
+}
+
+/// Writes Max-Forwards for the next proxy (RFC 9110, section 7.6.2). parse lets no request pass
+/// that may go no further; a number that is too large for us stays larger than any way is long.
+fn one_hop_less(to: &mut HeadWriter<'_>, value: &[u8]) -> Result<(), Unwritable> {
+    let text = core::str::from_utf8(value).map_err(|_| Unwritable::Value)?;
+    let hops = match text.parse::<u64>() {
+        Ok(hops) => hops - u64::from(hops > 0),
+        Err(_) => u64::from(u32::MAX),
+    };
+    to.own_by(MAX_FORWARDS, |value| write_number(value, hops)).map(drop)
 }
 
 /// Writes X-Request-ID: a trusted proxy's own, where it sends one, else the number that the logs
@@ -226,26 +194,11 @@ fn put_hexadecimal(text: &mut Vec<u8>, number: u64) {
     text.extend((0..16).rev().map(|place| DIGITS[usize::try_from(number >> (place * 4) & 0xf).unwrap_or(0)]));
 }
 
-/// Writes an address; IPv4 by hand, as formatting took a tenth of the time a request needs here.
-fn write_address(text: &mut Vec<u8>, ip: IpAddr) {
-    use std::io::Write as _;
-    match ip {
-        IpAddr::V4(v4) => {
-            for (at, octet) in v4.octets().into_iter().enumerate() {
-                if at > 0 {
-                    text.push(b'.');
-                }
-                write_number(text, u64::from(octet));
-            }
-        }
-        // A Vec takes everything.
-        IpAddr::V6(v6) => drop(write!(text, "{v6}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::IpAddr;
+
     use fosse_wire::{cursor::Cursor, fields};
 
     fn written(list: &[(&[u8], &[u8])], site: &DispatchSite) -> Result<String, Refused> {
@@ -327,8 +280,14 @@ mod tests {
         for (host_port, secure, authority, port) in
             [(0, false, "a.example", 80), (0, true, "a.example", 443), (8080, true, "a.example:8080", 8080)]
         {
-            let head =
-                RequestHead { method: b"GET", target: b"/", host: b"a.example", host_port, secure, ..Default::default() };
+            let head = RequestHead {
+                method: b"GET",
+                target: b"/",
+                host: b"a.example",
+                host_port,
+                secure,
+                ..Default::default()
+            };
             let mut out = Vec::new();
             write(&mut out, &head, &DispatchSite::default(), &Backend::default(), false).unwrap();
             let text = String::from_utf8(out).unwrap();
@@ -336,6 +295,26 @@ mod tests {
             assert!(text.contains(&format!("\r\nX-Forwarded-Host: {authority}\r\nX-Forwarded-Port: {port}\r\n")));
             assert!(text.contains(&format!(";host=\"{authority}\"\r\n")), "{text}");
         }
+    }
+
+    #[test]
+    fn a_request_says_which_way_it_came_and_how_far_it_may_go() {
+        let head = |method, version| RequestHead { method, version, target: b"/", host: b"a", ..Default::default() };
+        let mut bytes = Vec::new();
+        fields::put(&mut bytes, [(&b"Via"[..], &b"1.1 cdn"[..]), (b"max-forwards", b"10")]).unwrap();
+        let fields = fields::Fields::decode(&mut Cursor::new(&bytes)).unwrap();
+        for (method, version, hops, via) in [
+            (&b"OPTIONS"[..], Version::Http11, "Max-Forwards: 9", "Via: 1.1 cdn\r\nMax-Forwards: 9\r\nVia: 1.1 fosse"),
+            (b"TRACE", Version::Http10, "Max-Forwards: 9", "Via: 1.0 fosse"),
+            (b"GET", Version::Http11, "max-forwards: 10", "Via: 1.1 fosse"),
+        ] {
+            let (mut out, backend) = (Vec::new(), Backend { via: true, ..Backend::default() });
+            let head = RequestHead { fields, ..head(method, version) };
+            write(&mut out, &head, &DispatchSite::default(), &backend, false).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.contains(&format!("\r\n{hops}\r\n")) && text.contains(&format!("{via}\r\n")), "{text}");
+        }
+        assert!(!written(&[], &DispatchSite::default()).unwrap().contains("Via"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Bodies of requests as parse sends them, counted against what was announced and granted.
 
+use fosse_http1::LAST_CHUNK;
 use fosse_settings::Dispatch as Settings;
-use fosse_wire::{Kind, WireError, fields::Fields};
+use fosse_wire::{Kind, WireError};
 
 use super::{
     Outcome, buffering, send,
@@ -53,17 +54,17 @@ pub(crate) fn data(
 ///
 /// # Errors
 /// [`WireError`] where less has come than was announced.
-pub(crate) fn end(stream: &mut Stream, trailers: Fields<'_>, context: &mut Context<'_>) -> Result<Outcome, WireError> {
+pub(crate) fn end(stream: &mut Stream, context: &mut Context<'_>) -> Result<Outcome, WireError> {
     if stream.response_ended {
         return Ok(Outcome::Continue);
     }
     match stream.body {
         Body::Exact(0) => {}
         Body::Exact(_) | Body::Done => return Err(WireError::Field("body length")),
-        // A body with a length has no trailers, and a recipient may drop them (RFC 9110, section
-        // 6.5.1).
         Body::Chunked if stream.buffering != Buffering::No => {}
-        Body::Chunked => last_chunk(&mut stream.out, trailers),
+        // Trailers would be seen by no rule, and a recipient may drop them (RFC 9110, section
+        // 6.5.1).
+        Body::Chunked => stream.out.extend_from_slice(LAST_CHUNK),
     }
     stream.body = Body::Done;
     Ok(match stream.buffering {
@@ -73,15 +74,4 @@ pub(crate) fn end(stream: &mut Stream, trailers: Fields<'_>, context: &mut Conte
         }
         Buffering::Brief | Buffering::Whole => buffering::end(stream),
     })
-}
-
-fn last_chunk(out: &mut Vec<u8>, trailers: Fields<'_>) {
-    out.extend_from_slice(b"0\r\n");
-    for (name, value) in trailers {
-        let fine = fosse_http1::is_token(name) && fosse_http1::is_value(value);
-        if fine && fosse_http1::trailer_allowed(name) {
-            [name, b": ", value, b"\r\n"].iter().for_each(|part| out.extend_from_slice(part));
-        }
-    }
-    out.extend_from_slice(b"\r\n");
 }

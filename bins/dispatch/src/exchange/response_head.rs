@@ -1,8 +1,8 @@
 //! Heads of responses: read out of what a backend sent, checked, and written again for parse.
 
 use fosse_eventloop::slab::Key;
-use fosse_http1::{ChunkedDecoder, HeadLimits, ResponseBody, ResponseHead, find_head_end};
-use fosse_settings::Backend;
+use fosse_http1::{ChunkedDecoder, HeadLimits, ResponseBody, ResponseHead, find_response_end, strict_response};
+use fosse_settings::{Backend, Dispatch as Settings};
 use fosse_wire::{
     request::BodyLength,
     response::{self as wire, BACKEND_NONE},
@@ -24,6 +24,17 @@ use crate::{
     },
 };
 
+/// Returns the limits of the head of a response.
+pub(crate) fn limits(settings: &Settings) -> HeadLimits {
+    let size = |limit: u32| usize::try_from(limit).unwrap_or(usize::MAX);
+    HeadLimits {
+        head_bytes: size(settings.response_head_bytes_max),
+        field_bytes: size(settings.response_header_bytes_max),
+        fields: size(settings.response_header_count_max),
+        ..HeadLimits::DEFAULT
+    }
+}
+
 /// Takes a head, interim or final. Returns its length in bytes, and whether it was whole.
 pub(crate) fn head(
     stream: &mut Stream,
@@ -34,14 +45,16 @@ pub(crate) fn head(
     bytes: &[u8],
     context: &mut Context<'_>,
 ) -> Result<(usize, bool), Failure> {
-    let limits = HeadLimits { head_bytes: terms.head_bytes_max, ..HeadLimits::DEFAULT };
-    let Some(end) = find_head_end(bytes, connection.searched)? else {
+    let limits = &terms.head;
+    let lenient = terms.backend.lenient_responses;
+    let Some(end) = find_response_end(bytes, connection.searched, lenient)? else {
         // The last three bytes may be the beginning of the empty line that ends a head.
         connection.searched = bytes.len().max(3) - 3;
         return if bytes.len() > limits.head_bytes { Err(Failure::HeadTooLong) } else { Ok((0, false)) };
     };
     connection.searched = 0;
-    let head = ResponseHead::parse(&bytes[..end], stream.to_head, &limits)?;
+    let bytes = strict_response(&bytes[..end], lenient)?;
+    let head = ResponseHead::parse(&bytes, stream.to_head, limits)?;
     match head.status {
         101 => switching(stream, connection, &head, context)?,
         100..=199 => interim(stream, terms, &head, context)?,
@@ -55,7 +68,8 @@ pub(crate) fn head(
     Ok((end, true))
 }
 
-/// Passes on 100 where the client asked for it, 103 always, others never; all of them are counted.
+/// Passes on 100 where the client asked for it, 103 always, others never. Those that are dropped
+/// cost nobody anything: a server may send 102 as long as the time for its response lasts.
 fn interim(
     stream: &mut Stream,
     terms: Terms<'_>,
@@ -67,7 +81,6 @@ fn interim(
         let (out, counts) = (&mut context.shared.output.outbox, &mut stream.interims);
         return response::interim(out, stream.id, head, &remove, counts).map_err(|_| Failure::TooManyInterims);
     }
-    stream.interims = stream.interims.and(0).map_err(|_| Failure::TooManyInterims)?;
     if head.status == 100 && stream.wait == Wait::Continue {
         ask_for_body(stream, terms.backend, context);
     }
@@ -96,7 +109,7 @@ fn final_head(
     let (at, body) = match head.body {
         ResponseBody::None => (At::Exact(0), head.announced.map_or(BodyLength::None, BodyLength::Exact)),
         ResponseBody::Exact(length) => (At::Exact(length), BodyLength::Exact(length)),
-        ResponseBody::Chunked => (At::Chunked(Box::new(ChunkedDecoder::new())), BodyLength::Chunked),
+        ResponseBody::Chunked => (At::Chunked(Box::new(ChunkedDecoder::of_response())), BodyLength::Chunked),
         ResponseBody::UntilClose => (At::UntilClose, BodyLength::Chunked),
     };
     let large = matches!(at, At::Exact(length) if length >= limits::LEASE_BYTES_MIN);
@@ -131,7 +144,8 @@ fn switching(
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let token = head.upgrade.unwrap_or_default();
-    let offered = !stream.upgrade.is_empty() && token.eq_ignore_ascii_case(&stream.upgrade);
+    // A body comes before the switch: what follows it is the new protocol's.
+    let offered = stream.sent() && !stream.upgrade.is_empty() && token.eq_ignore_ascii_case(&stream.upgrade);
     let websocket = stream.upgrade.eq_ignore_ascii_case(b"websocket");
     if !offered || websocket && !head.accepts_websocket(&stream.key) {
         return Err(Failure::UnaskedUpgrade);

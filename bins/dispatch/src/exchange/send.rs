@@ -44,6 +44,11 @@ pub(crate) fn begin(
         }
         connection.keep = false;
     }
+    if stream.odd_body {
+        // A server that ignores such a body reads it as the next request. No other client may get
+        // the response to that.
+        connection.keep = false;
+    }
     if stream.logs_in {
         pins.bind(key, connection, stream.pin(), context.counters);
     }

@@ -145,6 +145,8 @@ pub(crate) struct Stream {
     pub(crate) to_head: bool,
     /// The method is safe or idempotent.
     pub(crate) repeatable: bool,
+    /// It has a body that servers do not expect of its method, and may take for a request.
+    pub(crate) odd_body: bool,
     /// `out` begins with a PROXY header.
     pub(crate) announced: bool,
     /// Times it was sent again after bytes of it had gone out.
@@ -224,6 +226,8 @@ impl Stream {
             to_head: head.method == b"HEAD",
             // The idempotent methods (RFC 9110, section 9.2.2): another may have had its effect.
             repeatable: matches!(head.method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"PUT" | b"DELETE"),
+            odd_body: !matches!(head.body, BodyLength::None | BodyLength::Exact(0))
+                && matches!(head.method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE" | b"DELETE"),
             announced: false,
             retries: 0,
             key: Vec::new(),

@@ -79,14 +79,14 @@ fn half_an_upgraded_connection_costs_no_turns_and_ends_when_nothing_moves() {
 }
 
 #[test]
-fn a_few_hints_before_a_response_are_passed_on_and_more_of_them_end_it() {
+fn a_few_hints_before_a_response_are_passed_on_and_more_of_them_end_it_but_102_does_not() {
     let hint = b"HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nServer: x\r\n\r\n";
     let large = [b"HTTP/1.1 103 Early Hints\r\nLink: ", &[b'x'; 9000][..], b"\r\n\r\n"].concat();
     let waits = b"HTTP/1.1 102 Processing\r\n\r\n";
     for (response, statuses) in [
         ([&hint.repeat(16)[..], OK].concat(), [vec![103; 16], vec![200]].concat()),
         ([&hint.repeat(17)[..], OK].concat(), [vec![103; 16], vec![502]].concat()),
-        ([&waits.repeat(17)[..], OK].concat(), vec![502]),
+        ([&waits.repeat(200)[..], OK].concat(), vec![200]),
         ([&large.repeat(2)[..], OK].concat(), vec![103, 502]),
     ] {
         let mut fixture = Fixture::new(backend());
@@ -102,19 +102,33 @@ fn a_few_hints_before_a_response_are_passed_on_and_more_of_them_end_it() {
 #[test]
 fn without_room_for_one_more_client_socket_a_large_response_goes_through_parse() {
     for (max, lease) in [(1, true), (0, false)] {
-        let mut fixture = Fixture::new(Backend { upgrade: vec!["other".into()], ..backend() });
+        let mut fixture = Fixture::new(backend());
         fixture.server.clients.limit_to(max);
-        fixture.send(id(0), &RequestHead { upgrade: b"other", ..get() });
+        fixture.send(id(0), &get());
         fixture.turn();
         let server = fixture.connected();
-        let asked = String::from_utf8(heard(&server)).unwrap();
-        assert_eq!(asked.contains("Upgrade: other"), lease, "{asked}");
+        heard(&server);
         say(&server, b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
         say(&server, &[b'y'; 60_000]);
         fixture.turn();
         let head = fixture.got.iter().find(|got| got.1 == Kind::Response).unwrap();
         assert_eq!(fosse_wire::response::ResponseHead::decode(&head.2).unwrap().lease, lease);
         assert_eq!(fixture.got.iter().any(|got| got.1 == Kind::ResponseData), !lease);
+    }
+}
+
+#[test]
+fn without_room_for_one_more_client_socket_an_upgrade_is_refused_aloud() {
+    for (max, statuses) in [(1, vec![]), (0, vec![503])] {
+        let mut fixture = Fixture::new(Backend { upgrade: vec!["other".into()], ..backend() });
+        fixture.server.clients.limit_to(max);
+        fixture.send(id(0), &RequestHead { upgrade: b"other", ..get() });
+        fixture.turn();
+        assert_eq!(fixture.statuses(id(0)), statuses);
+        if statuses.is_empty() {
+            let asked = String::from_utf8(heard(&fixture.connected())).unwrap();
+            assert!(asked.contains("\r\nUpgrade: other\r\n"), "{asked}");
+        }
     }
 }
 

@@ -86,6 +86,8 @@ fn config(backend: Backend) -> fosse_settings::Dispatch {
         lane_response_bytes_max: 8 << 20,
         write_seconds: Duration::from_secs(30),
         response_head_bytes_max: 16_384,
+        response_header_bytes_max: 16_384,
+        response_header_count_max: 100,
         group: String::new(),
     }
 }

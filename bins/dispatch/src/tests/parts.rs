@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use fosse_counters::{Counters, dispatch as count};
 use fosse_eventloop::{EventLoop, slab::Slab};
+use fosse_http1::HeadLimits;
 use fosse_settings::{Backend, DispatchSite};
 use fosse_source::Source;
 use fosse_stage::Output;
@@ -107,7 +108,7 @@ fn an_exchange_is_one_stream_one_connection_and_the_context() {
     let terms = Terms {
         site: &site,
         backend: &backend,
-        head_bytes_max: 16_384,
+        head: HeadLimits::DEFAULT,
         write_seconds: backend.idle_seconds,
         may_lease: true,
     };

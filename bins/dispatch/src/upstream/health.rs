@@ -7,7 +7,10 @@ use std::os::fd::OwnedFd;
 use fosse_die::info;
 use fosse_eventloop::Interest;
 use fosse_eventloop::slab::{Key, Slab};
-use fosse_http1::{ChunkedDecoder, HeadLimits, HeadWriter, Piece, Refusal, ResponseBody, ResponseHead, find_head_end};
+use fosse_http1::{
+    ChunkedDecoder, HeadLimits, HeadWriter, Piece, Refusal, ResponseBody, ResponseHead, find_response_end,
+    strict_response,
+};
 use fosse_settings::{Backend, Health};
 use rustix::{
     io::Errno,
@@ -78,7 +81,7 @@ impl Checker {
         let at = connection.server;
         let (_, backend) = servers.with_backend(at);
         let Some(health) = &backend.health else { return context.state_error("check of a server without one") };
-        if let Some(good) = read(connection, health, &mut context.shared.scratch) {
+        if let Some(good) = read(connection, health, backend.lenient_responses, &mut context.shared.scratch) {
             self.close(key, context);
             ended(servers, at, good, context.now_ms());
         }
@@ -139,7 +142,7 @@ fn request(health: &Health, backend: &Backend) -> Vec<u8> {
 }
 
 /// Reads once. Returns whether the response is a good one, as soon as that is known.
-fn read(connection: &mut CheckConnection, health: &Health, scratch: &mut [u8]) -> Option<bool> {
+fn read(connection: &mut CheckConnection, health: &Health, lenient: bool, scratch: &mut [u8]) -> Option<bool> {
     let ended = match recv(&connection.fd, &mut *scratch, RecvFlags::DONTWAIT) {
         Ok((count, _)) => {
             connection.input.extend_from_slice(&scratch[..count]);
@@ -149,7 +152,7 @@ fn read(connection: &mut CheckConnection, health: &Health, scratch: &mut [u8]) -
         Err(_) => true,
     };
     let too_long = connection.input.len() > limits::CHECK_BYTES_MAX;
-    let good = is_good(&connection.input, ended, health).unwrap_or(Some(false));
+    let good = is_good(&connection.input, ended, health, lenient).unwrap_or(Some(false));
     if ended || too_long { Some(good == Some(true)) } else { good }
 }
 
@@ -157,10 +160,11 @@ fn read(connection: &mut CheckConnection, health: &Health, scratch: &mut [u8]) -
 ///
 /// # Errors
 /// [`Refusal`] where it is no HTTP/1.x.
-fn is_good(mut bytes: &[u8], ended: bool, health: &Health) -> Result<Option<bool>, Refusal> {
+fn is_good(mut bytes: &[u8], ended: bool, health: &Health, lenient: bool) -> Result<Option<bool>, Refusal> {
     loop {
-        let Some(end) = find_head_end(bytes, 0)? else { return Ok(None) };
-        let head = ResponseHead::parse(&bytes[..end], health.method == "HEAD", &HeadLimits::DEFAULT)?;
+        let Some(end) = find_response_end(bytes, 0, lenient)? else { return Ok(None) };
+        let head = strict_response(&bytes[..end], lenient)?;
+        let head = ResponseHead::parse(&head, health.method == "HEAD", &HeadLimits::DEFAULT)?;
         bytes = &bytes[end..];
         // Interim responses say nothing, but there is no protocol to switch to.
         if (100..=199).contains(&head.status) && head.status != 101 {
@@ -192,7 +196,7 @@ fn body_of(bytes: &[u8], body: ResponseBody, ended: bool) -> Result<(Vec<u8>, bo
 }
 
 fn chunked(mut bytes: &[u8]) -> Result<(Vec<u8>, bool), Refusal> {
-    let (mut decoder, mut body) = (ChunkedDecoder::new(), Vec::new());
+    let (mut decoder, mut body) = (ChunkedDecoder::of_response(), Vec::new());
     loop {
         let (used, piece) = decoder.next(bytes)?;
         bytes = &bytes[used..];
@@ -213,7 +217,7 @@ mod tests {
     }
 
     fn good(response: &[u8], ended: bool, health: &Health) -> Option<bool> {
-        is_good(response, ended, health).unwrap_or(Some(false))
+        is_good(response, ended, health, false).unwrap_or(Some(false))
     }
 
     #[test]

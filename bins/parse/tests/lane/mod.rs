@@ -53,10 +53,16 @@ impl Kept {
     }
 }
 
+/// A site that takes what the defaults of fosse.toml(5) let pass.
+pub(crate) fn site() -> ParseSite {
+    let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    ParseSite { methods: methods.map(str::to_owned).to_vec(), body_bytes_max: u64::MAX, ..ParseSite::default() }
+}
+
 pub(crate) fn settings() -> Parse {
     Parse {
         listeners: vec![ParseListener::default(), ParseListener { proxy_protocol: true, ..ParseListener::default() }],
-        sites: vec![ParseSite { hosts: vec!["a.example".into()], name: "a".into() }],
+        sites: vec![ParseSite { hosts: vec!["a.example".into()], name: "a".into(), ..site() }],
         head_seconds: Duration::from_secs(100),
         body_seconds: Duration::from_secs(100),
         idle_seconds: Duration::from_secs(100),
@@ -64,6 +70,7 @@ pub(crate) fn settings() -> Parse {
         linger: Duration::from_secs(1),
         drain_seconds_max: Duration::from_secs(100),
         head_bytes_max: 16_384,
+        header_bytes_max: 8_192,
         target_bytes_max: 4_096,
         header_count_max: 64,
         upgrade: vec!["websocket".into()],

@@ -6,9 +6,6 @@ use fosse_wire::request::RequestHead;
 
 /// Checks a head. Returns the first finding: the status to deny with, and words for the log.
 pub(crate) fn check(site: &WafSite, head: &RequestHead<'_>) -> Option<(u16, &'static str)> {
-    if !site.methods.is_empty() && !site.methods.iter().any(|m| m.as_bytes() == head.method) {
-        return Some((405, "method not allowed"));
-    }
     let mut parts = head.target.splitn(2, |b| *b == b'?');
     let raw_path = parts.next().unwrap_or_default();
     // In a query a bare `%` is often meant as it is: that is the rules' business.
@@ -95,11 +92,5 @@ mod tests {
         assert_eq!(found(b"/%ff", &strict), Some("not UTF-8"));
         assert_eq!(found(b"/%c3%a9", &strict), None);
         assert_eq!(found(b"/%ff", &WafSite::default()), None);
-    }
-
-    #[test]
-    fn methods_outside_the_list_are_found() {
-        let site = WafSite { methods: vec!["POST".into()], ..WafSite::default() };
-        assert_eq!(found(b"/", &site), Some("method not allowed"));
     }
 }

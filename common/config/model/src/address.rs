@@ -29,8 +29,22 @@ pub enum ListenAddress {
 pub enum ServerAddress {
     /// A TCP address.
     Tcp(SocketAddr),
+    /// A port of this machine's loopback, in whichever family something listens: 127.0.0.1, then
+    /// ::1.
+    Localhost(u16),
     /// A unix socket at this absolute path.
     Unix(String),
+}
+
+impl ServerAddress {
+    /// Returns the address as it is written.
+    pub fn written(&self) -> String {
+        match self {
+            Self::Tcp(address) => address.to_string(),
+            Self::Localhost(port) => format!("localhost:{port}"),
+            Self::Unix(path) => format!("unix:{path}"),
+        }
+    }
 }
 
 /// Returns whether only this machine can reach an address.
@@ -65,7 +79,7 @@ impl FromValue for ListenAddress {
 }
 
 impl FromValue for ServerAddress {
-    const TAKES: &'static str = "an address such as \"unix:/run/app.sock\" or \"127.0.0.1:3000\"";
+    const TAKES: &'static str = "an address such as \"unix:/run/app.sock\", \"127.0.0.1:3000\" or \"localhost:3000\"";
 
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
         if let Some(port) = bare_port(value) {
@@ -76,6 +90,7 @@ impl FromValue for ServerAddress {
         let written = text(key, Self::TAKES, value, problems)?;
         let read = match written.split_once(':') {
             Some(("unix", path)) => unix_path(path).map(Self::Unix),
+            Some(("localhost", port)) => loopback_port(written, port).map(Self::Localhost),
             _ => socket_address(written).and_then(connectable).map(Self::Tcp),
         };
         read.map_err(|(what, cure)| problems.note_with_cure(&value.span(), format!("{key}: {what}"), cure)).ok()
@@ -92,6 +107,13 @@ fn bare_port(value: &Spanned<DeValue<'_>>) -> Option<u16> {
         DeValue::Integer(digits) => u16::from_str_radix(digits.as_str(), digits.radix()).ok().filter(|port| *port > 0),
         _ => None,
     }
+}
+
+fn loopback_port(written: &str, port: &str) -> Result<u16, Wrong> {
+    let sound = port.parse().ok().filter(|number| *number > 0 && port.bytes().all(|byte| byte.is_ascii_digit()));
+    sound.ok_or_else(|| {
+        (format!("{} is not an address", quoted(written)), "the port is a number from 1 to 65535".into())
+    })
 }
 
 fn connectable(address: SocketAddr) -> Result<SocketAddr, Wrong> {

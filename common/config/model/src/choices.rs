@@ -1,6 +1,74 @@
-//! The words that keys of a backend take.
+//! The words that keys take.
 
 use crate::value::words;
+
+words! {
+    /// Scheduling of the programs that a request passes through.
+    Scheduling {
+        /// One with little to do runs as soon as it wakes up (nice -10); a busy one has nice 0, and
+        /// where it reads from clients, SCHED_BATCH.
+        Auto = "auto",
+        /// All are treated as busy.
+        Batch = "batch",
+        /// As the service manager has set them: policy and nice value of fosse-start. Of processes
+        /// that are started from then on.
+        Inherit = "inherit",
+    } "\"auto\", \"batch\" or \"inherit\""
+}
+
+words! {
+    /// Form of the access log.
+    AccessFormat {
+        /// A JSON object a line.
+        Json = "json",
+        /// The Combined Log Format.
+        Combined = "combined",
+    } "\"json\" or \"combined\""
+}
+
+words! {
+    /// Mode of the web application firewall for a site.
+    Waf {
+        /// Nothing.
+        Off = "off",
+        /// Evaluates and logs.
+        Detect = "detect",
+        /// Evaluates, logs and denies.
+        Block = "block",
+    } "\"off\", \"detect\" or \"block\""
+}
+
+words! {
+    /// Treatment of request headers with an underscore in their name.
+    Underscores {
+        /// They are left out.
+        Drop = "drop",
+        /// They are passed on.
+        Pass = "pass",
+        /// The request gets 400.
+        Refuse = "refuse",
+    } "\"drop\", \"pass\" or \"refuse\""
+}
+
+words! {
+    /// Treatment of a body over the limit.
+    OverLimit {
+        /// The request gets 413.
+        Reject = "reject",
+        /// The first part is inspected, all of it passes, and the log says so.
+        PassInPart = "pass-in-part",
+    } "\"reject\" or \"pass-in-part\""
+}
+
+words! {
+    /// Bytes that the decoded path and query may hold.
+    Utf8 {
+        /// Any.
+        Any = "any",
+        /// Well-formed UTF-8 only; the rest is denied.
+        Require = "require",
+    } "\"any\" or \"require\""
+}
 
 words! {
     /// Choice of the server for a request.

@@ -1,7 +1,7 @@
 //! The tables and keys of fosse.toml: one row each, which is also its line in fosse.toml(5).
 
 use crate::address::{ListenAddress, ServerAddress, Source};
-pub use crate::choices::{Balance, ProxyOut};
+pub use crate::choices::{AccessFormat, Balance, OverLimit, ProxyOut, Scheduling, Underscores, Utf8, Waf};
 use crate::names::{
     AccessField, Account, ArgumentName, CheckMethod, CheckText, FieldName, FilePath, FilePattern, HealthPath, HostName,
     HostPattern, LogFile, Method, Mode, Name, PathPrefix, RuleRange, RuleTag, SocketName, StatusRange, StatusSocket,
@@ -9,7 +9,7 @@ use crate::names::{
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, SectionDoc, section};
-use crate::value::{Bytes, Seconds, words};
+use crate::value::{Bytes, Seconds};
 
 section! {
     /// The edge as a whole.
@@ -73,8 +73,9 @@ section! {
         /// For each 8 KiB of a request body, or what is left of it; not counted while neither a
         /// filter nor a server takes it.
         body_seconds: Seconds, Default("30"), 1..=3600;
-        /// Between two requests of a connection.
-        idle_seconds: Seconds, Default("60"), 1..=3600;
+        /// Between two requests of a connection. Longer than the 60 s that load balancers in front
+        /// keep one: who closes first must be they.
+        idle_seconds: Seconds, Default("75"), 1..=3600;
         /// Without the client taking a byte of the response, or 8 KiB of a large one.
         write_seconds: Seconds, Default("30"), 1..=3600;
     }
@@ -86,11 +87,14 @@ section! {
         /// Connections at a time, of all listeners and lanes; idle ones keep a sixteenth free.
         connections_max: u32, Default("65536"), 1..=10000000;
         /// Request line and headers together; more gets 431.
-        head_bytes_max: Bytes, Default("\"32 KiB\""), 1024..=32768;
+        head_bytes_max: Bytes, Default("\"32 KiB\""), 1024..=65536;
         /// The target of a request; more gets 414.
         target_bytes_max: Bytes, Default("\"8 KiB\""), 256..=8192;
+        /// One header of a request, name and value; a longer one gets 431. Kerberos tokens of users
+        /// with many groups need more, and head_bytes_max with it.
+        header_bytes_max: Bytes, Default("\"16 KiB\""), 1024..=65536;
         /// Headers of a request; more gets 431.
-        header_count_max: u32, Default("100"), 8..=128;
+        header_count_max: u32, Default("100"), 8..=250;
         /// Requests of one connection, after which it is closed in the normal way.
         connection_requests_max: u32, Default("100000"), 1..=4000000000;
         /// Connections of one lane at a time; further ones wait in the kernel.
@@ -105,6 +109,10 @@ section! {
         lane_response_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
         /// Head of a backend's response; for a longer one the client gets 502.
         response_head_bytes_max: Bytes, Default("\"64 KiB\""), 1024..=65536;
+        /// One header of a backend's response; for a longer one the client gets 502.
+        response_header_bytes_max: Bytes, Default("\"32 KiB\""), 1024..=65536;
+        /// Headers of a backend's response; for more the client gets 502.
+        response_header_count_max: u32, Default("200"), 8..=250;
         /// Log lines of one process in one second; further ones are counted, not written.
         log_second_lines_max: u32, Default("1000"), 10..=1000000;
     }
@@ -152,74 +160,6 @@ section! {
     }
 }
 
-words! {
-    /// Scheduling of the programs that a request passes through.
-    Scheduling {
-        /// One with little to do runs as soon as it wakes up (nice -10); a busy one has nice 0, and
-        /// where it reads from clients, SCHED_BATCH.
-        Auto = "auto",
-        /// All are treated as busy.
-        Batch = "batch",
-        /// As the service manager has set them: policy and nice value of fosse-start. Of processes
-        /// that are started from then on.
-        Inherit = "inherit",
-    } "\"auto\", \"batch\" or \"inherit\""
-}
-
-words! {
-    /// Form of the access log.
-    AccessFormat {
-        /// A JSON object a line.
-        Json = "json",
-        /// The Combined Log Format.
-        Combined = "combined",
-    } "\"json\" or \"combined\""
-}
-
-words! {
-    /// Mode of the web application firewall for a site.
-    Waf {
-        /// Nothing.
-        Off = "off",
-        /// Evaluates and logs.
-        Detect = "detect",
-        /// Evaluates, logs and denies.
-        Block = "block",
-    } "\"off\", \"detect\" or \"block\""
-}
-
-words! {
-    /// Treatment of request headers with an underscore in their name.
-    Underscores {
-        /// They are left out.
-        Drop = "drop",
-        /// They are passed on.
-        Pass = "pass",
-        /// The request gets 400.
-        Refuse = "refuse",
-    } "\"drop\", \"pass\" or \"refuse\""
-}
-
-words! {
-    /// Treatment of a body over the limit.
-    OverLimit {
-        /// The request gets 413.
-        Reject = "reject",
-        /// The first part is inspected, all of it passes, and the log says so.
-        PassInPart = "pass-in-part",
-    } "\"reject\" or \"pass-in-part\""
-}
-
-words! {
-    /// Bytes that the decoded path and query may hold.
-    Utf8 {
-        /// Any.
-        Any = "any",
-        /// Well-formed UTF-8 only; the rest is denied.
-        Require = "require",
-    } "\"any\" or \"require\""
-}
-
 section! {
     /// Host names and what is done for their requests.
     Site "[[site]]" {
@@ -249,15 +189,16 @@ section! {
         /// evaluated. Applications are asked for uncompressed and whole responses then:
         /// Accept-Encoding becomes identity, and Range is left out.
         inspect_responses: bool, Default("false");
-        /// Methods that are served; others get 405.
+        /// Methods that are served, whatever the firewall does; others get 405.
         methods: Vec<At<Method>>, Default("[\"GET\", \"HEAD\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\", \"OPTIONS\"]"), 1..=64;
         /// Treatment of request headers with an underscore in their name.
         underscores: Underscores, Default("\"drop\"");
         /// Response headers that are left out, besides Server, X-Powered-By and the like.
         remove_response_headers: Vec<At<FieldName>>, Default("[]"), 0..=64;
-        /// Bytes that the decoded path and query may hold.
+        /// Bytes that the decoded path and query may hold, also where the firewall is off.
         utf8: Utf8, Default("\"any\"");
-        /// Request body that is taken (and inspected, where the firewall is not off).
+        /// Request body that is taken (and inspected, where the firewall is not off); more gets
+        /// 413.
         body_bytes_max: Bytes, Default("\"1 MiB\""), 0..=17179869184;
         /// Treatment of a longer body.
         body_over_limit: OverLimit, Default("\"reject\"");
@@ -295,7 +236,8 @@ section! {
     Backend "[[backend]]" {
         /// Name that sites and routes use.
         name: Name, Required;
-        /// Its servers: unix sockets first choice, loopback TCP second.
+        /// Its servers: unix sockets first choice, loopback TCP second. "localhost" is 127.0.0.1
+        /// and, where that refuses, ::1.
         servers: Vec<At<ServerAddress>>, Required, 1..=64;
         /// The explicit word that servers may be on other machines.
         remote: bool, Default("false");
@@ -333,6 +275,18 @@ section! {
         /// PROXY header at the beginning of each connection; such connections are not shared
         /// between clients.
         proxy_protocol: ProxyOut, Default("\"off\"");
+        /// Requests carry Via, by which a loop of proxies is found and ended with 508. An nginx as
+        /// the application compresses no response to such a request unless it has "gzip_proxied
+        /// any".
+        via: bool, Default("true");
+        /// A client that closes its side of the connection while it waits ends its request, and the
+        /// server sees its connection closed. Without it that is so only for a client that is gone
+        /// altogether: one that has just sent all it has to say may do so, and still be served.
+        abort_on_close: bool, Default("false");
+        /// Heads of responses may have lines that end in LF alone, folded lines, and the same
+        /// Content-Length again, as old servers send them. Everything else that is no valid head is
+        /// refused as ever.
+        lenient_responses: bool, Default("false");
         /// Protocols a connection may be upgraded to.
         upgrade: Vec<At<UpgradeToken>>, Default("[\"websocket\"]"), 0..=8;
         /// Detection of dead servers.

@@ -495,10 +495,10 @@ servers = []"#, &[
     ]),
     (r#"[[backend]]
 name = "two"
-servers = ["10.0.0.1:80", "0.0.0.0:80", "localhost:3000", "unix:/run/a.sock", "unix:/run/a.sock", "http://127.0.0.1:80"]"#, &[
+servers = ["10.0.0.1:80", "0.0.0.0:80", "localhost:+300", "unix:/run/a.sock", "unix:/run/a.sock", "http://127.0.0.1:80"]"#, &[
         "fosse.toml:12:12: 10.0.0.1:80 is not on this machine's loopback: requests would cross the network in the clear; if that is meant, add remote = true",
         "fosse.toml:12:27: servers: 0.0.0.0:80 is not the address of a server",
-        "fosse.toml:12:41: servers: \"localhost:3000\" is not an address; names are not looked up; write \"127.0.0.1:3000\"",
+        "fosse.toml:12:41: servers: \"localhost:+300\" is not an address; the port is a number from 1 to 65535",
         "fosse.toml:12:79: this server is named twice here; remove one",
         "fosse.toml:12:99: servers: \"http://127.0.0.1:80\" is not an address; leave out the scheme",
     ]),

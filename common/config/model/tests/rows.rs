@@ -64,11 +64,14 @@ fn limits_of_the_model_are_those_of_the_plan() {
     };
     assert_eq!(limits(&SECTIONS[0], "lanes"), Some((1, fosse_plan::LANES_MAX.into())));
     assert_eq!(limits(&SECTIONS[0], "listen"), Some((1, fosse_plan::LISTENERS_MAX as u64)));
-    let head = fosse_http1::HeadLimits::DEFAULT;
     for (name, most) in [
-        ("head_bytes_max", head.head_bytes),
-        ("target_bytes_max", head.target_bytes),
-        ("header_count_max", head.fields),
+        ("head_bytes_max", fosse_http1::HEAD_BYTES_MAX),
+        ("target_bytes_max", fosse_http1::TARGET_BYTES_MAX),
+        ("header_bytes_max", fosse_http1::FIELD_BYTES_MAX),
+        ("header_count_max", fosse_http1::FIELDS_COUNT_MAX),
+        ("response_head_bytes_max", fosse_http1::HEAD_BYTES_MAX),
+        ("response_header_bytes_max", fosse_http1::FIELD_BYTES_MAX),
+        ("response_header_count_max", fosse_http1::FIELDS_COUNT_MAX),
     ] {
         assert_eq!(limits(&SECTIONS[2], name).map(|(_, high)| high), Some(most as u64), "{name}");
     }

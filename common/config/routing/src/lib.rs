@@ -8,7 +8,7 @@ mod sites;
 use std::borrow::Cow;
 
 use fosse_http1::percent;
-use fosse_settings::DispatchSite;
+use fosse_settings::{DispatchSite, Route};
 
 pub use sites::Sites;
 
@@ -29,11 +29,16 @@ fn matches(pattern: &[u8], host: &[u8]) -> bool {
 /// The path is compared as the application will understand it: `/%61pi/../admin` is `/admin`.
 #[must_use]
 pub fn backend(site: &DispatchSite, target: &[u8]) -> Option<usize> {
+    backend_of(&site.routes, target).and_then(|backend| usize::try_from(backend).ok())
+}
+
+/// Does as [`backend`], with the routes alone.
+#[must_use]
+pub fn backend_of(routes: &[Route], target: &[u8]) -> Option<u32> {
     let raw = target.split(|b| *b == b'?').next().unwrap_or_default();
     let plain = !raw.contains(&b'%') && !raw.windows(2).any(|pair| matches!(pair, b"/." | b"//"));
     let path = if plain { Cow::Borrowed(raw) } else { Cow::Owned(normalised(raw)) };
-    let route = site.routes.iter().find(|r| takes(r.prefix.as_bytes(), &path))?;
-    usize::try_from(route.backend).ok()
+    routes.iter().find(|r| takes(r.prefix.as_bytes(), &path)).map(|route| route.backend)
 }
 
 /// Returns the path with escapes decoded, then empty and dot segments resolved (RFC 3986, sections
@@ -72,7 +77,6 @@ fn takes(prefix: &[u8], path: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fosse_settings::Route;
 
     #[test]
     fn the_longest_prefix_wins_and_only_at_a_segments_end() {

@@ -8,12 +8,14 @@
 #![forbid(unsafe_code)]
 
 mod access;
+mod parse;
 
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 pub use access::{AccessField, AccessFormat};
+pub use parse::{ParseListener, ParseSite};
 
 /// A network: 16 bytes of address (IPv4 mapped into IPv6) and the bits that count, 0 to 128.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,12 +83,16 @@ pub struct Parse {
     pub head_bytes_max: u32,
     /// Bytes of a request target.
     pub target_bytes_max: u32,
+    /// Bytes of one header line.
+    pub header_bytes_max: u32,
     /// Header fields of a request.
     pub header_count_max: u32,
     /// Requests on one connection; 0 for no limit.
     pub connection_requests_max: u32,
     /// Upgrade tokens that some backend allows, lower case.
     pub upgrade: Vec<String>,
+    /// Backends whose requests end when their client has closed its side.
+    pub abort_on_close: Vec<u32>,
     /// Write a line for each request to descriptor 10.
     pub access_log: bool,
     /// The form of that line.
@@ -97,30 +103,6 @@ pub struct Parse {
     pub slow_request_seconds: Option<Duration>,
     /// Names of all servers, in the order of dispatch's table.
     pub servers: Vec<String>,
-}
-
-/// One listener as parse sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParseListener {
-    /// Connections from trusted sources begin with a PROXY header.
-    pub proxy_protocol: bool,
-    /// All its clients came over TLS, which ended before it.
-    pub behind_tls: bool,
-    /// Trusted sources, too, have a connection for each client.
-    pub connection_per_client: bool,
-    /// Trusted proxies, for walking X-Forwarded-For from the right.
-    pub trusted: Vec<Net>,
-    /// SERVER_PORT of rules.
-    pub port: u16,
-}
-
-/// One site as parse sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParseSite {
-    /// Canonical host names; `*.example.org` matches every name below example.org.
-    pub hosts: Vec<String>,
-    /// Name in logs.
-    pub name: String,
 }
 
 /// Treatment of what rules find.
@@ -162,8 +144,6 @@ pub struct WafSite {
     pub name: String,
     /// Off, detect or block.
     pub waf: WafMode,
-    /// Methods allowed; empty for all.
-    pub methods: Vec<String>,
     /// Path and query must be UTF-8 after decoding.
     pub utf8: bool,
     /// Bytes of a request body that is taken and evaluated.
@@ -221,6 +201,10 @@ pub struct Dispatch {
     pub write_seconds: Duration,
     /// Bytes of a backend's response head.
     pub response_head_bytes_max: u32,
+    /// Bytes of one header line of it.
+    pub response_header_bytes_max: u32,
+    /// Header lines of it.
+    pub response_header_count_max: u32,
     /// Name of the group that connect has, for advice in logs; empty where it has none of them.
     pub group: String,
 }
@@ -298,6 +282,10 @@ pub struct Backend {
     pub retry: bool,
     /// Request bodies are buffered whole before a server is chosen.
     pub buffer_requests: bool,
+    /// Requests have a Via.
+    pub via: bool,
+    /// Heads of responses may have bare LFs, folds, and the same Content-Length again.
+    pub lenient_responses: bool,
 }
 
 /// An active health check.
@@ -351,6 +339,8 @@ pub enum Address {
 pub struct Server {
     /// Its address.
     pub address: Address,
+    /// Another one of the same server, asked where the first refuses: `localhost` is two.
+    pub second: Option<Address>,
     /// UIDs that may listen on a unix socket; empty for all.
     pub peer_uids: Vec<u32>,
     /// Longest time for a connect.

@@ -6,7 +6,8 @@ const TOKEN: u8 = 1;
 /// more than RFC 3986 has).
 const TARGET: u8 = 2;
 /// Bytes of a path up to its first escape, query or fault: those of a target but `?`, `%`, and what
-/// the URL standard has browsers encode or rewrite and programs read in two ways: `"`, `<`, `>`, `\`.
+/// the URL standard has browsers encode or rewrite and programs read in two ways: `"`, `<`, `>`,
+/// `\`.
 const PATH: u8 = 16;
 /// Letters, digits, hyphen and underscore: what a label of a host name is made of.
 const LABEL: u8 = 4;

@@ -11,8 +11,8 @@
 //!   host;
 //! - paths without `"`, `<`, `>` and backslashes, with whole escapes;
 //! - Connection names no field that is for the server;
-//! - Content-Length once and in digits without leading zeros, or Transfer-Encoding once and `chunked`, never both, never
-//!   the latter in HTTP/1.0;
+//! - Content-Length once and in digits without leading zeros, or Transfer-Encoding once and
+//!   `chunked`, never both, never the latter in HTTP/1.0;
 //! - names that differ from those two only in an underscore are refused, since CGI reads them as
 //!   the same;
 //! - CONNECT, HTTP/0.9, HTTP/2 and its preface are refused; one empty line before a request line is
@@ -25,6 +25,7 @@ mod class;
 mod fields;
 mod framing;
 mod host;
+mod lenient;
 mod limits;
 mod names;
 pub mod percent;
@@ -43,6 +44,7 @@ pub use class::{REQUEST_ID_BYTES_MAX, is_request_id, is_target, is_token, is_val
 pub use fields::{Field, Fields, FieldsIter};
 pub use framing::{BodyLength, Version};
 pub use host::{HOST_BYTES_MAX, Host};
+pub use lenient::{find_response_end, strict_response};
 pub use limits::*;
 pub use names::{Name, NameSet, same_name};
 pub use refusal::Refusal;

@@ -68,7 +68,8 @@ pub enum Refusal {
     /// The target in absolute form names another host than the Host field (RFC 9112, section 3.2.2,
     /// lets the target win).
     HostDisagrees,
-    /// Content-Length is not all digits, begins with a zero, or is too large (RFC 9110, section 8.6).
+    /// Content-Length is not all digits, begins with a zero, or is too large (RFC 9110, section
+    /// 8.6).
     BadContentLength,
     /// Content-Length twice, equal or not (RFC 9110, section 8.6, lets equal ones pass).
     ContentLengthRepeated,
@@ -117,8 +118,8 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Returns the status for the client whose request this is: one of 400, 414, 417, 426, 431, 501 and 505;
-    /// 502 for a response's own faults.
+    /// Returns the status for the client whose request this is: one of 400, 414, 417, 426, 431, 501
+    /// and 505; 502 for a response's own faults.
     #[must_use]
     pub const fn status(self) -> u16 {
         self.facts().0

@@ -141,9 +141,9 @@ impl<'a> Facts<'a> {
         Ok(())
     }
 
-    /// A target in absolute form must agree with Host; RFC 9112, section 3.2.2, would let the target
-    /// win, and two programs could then see two hosts. HTTP/1.0 does not have the field: probes of
-    /// balancers (`OPTIONS / HTTP/1.0`) come without.
+    /// A target in absolute form must agree with Host; RFC 9112, section 3.2.2, would let the
+    /// target win, and two programs could then see two hosts. HTTP/1.0 does not have the field:
+    /// probes of balancers (`OPTIONS / HTTP/1.0`) come without.
     fn host(&self, target: Option<Host>, version: Version) -> Result<Host, Refusal> {
         let host = match self.host {
             Some(host) => Host::parse(host)?,

@@ -30,7 +30,13 @@ use super::{
 fn settings() -> Parse {
     Parse {
         listeners: vec![ParseListener::default()],
-        sites: vec![ParseSite { hosts: vec!["a.example".into()], name: "a".into() }],
+        sites: vec![ParseSite {
+            hosts: vec!["a.example".into()],
+            name: "a".into(),
+            methods: ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"].map(str::to_owned).to_vec(),
+            body_bytes_max: u64::MAX,
+            ..ParseSite::default()
+        }],
         head_seconds: Duration::from_secs(10),
         body_seconds: Duration::from_secs(10),
         idle_seconds: Duration::from_secs(10),
@@ -38,6 +44,7 @@ fn settings() -> Parse {
         linger: Duration::from_millis(200),
         drain_seconds_max: Duration::from_secs(2),
         head_bytes_max: 16_384,
+        header_bytes_max: 8_192,
         target_bytes_max: 4096,
         header_count_max: 64,
         upgrade: vec!["websocket".into()],

@@ -63,6 +63,8 @@ fn settings() -> Dispatch {
         lane_response_bytes_max: 1 << 20,
         write_seconds: Duration::from_secs(30),
         response_head_bytes_max: 32 * 1024,
+        response_header_bytes_max: 16 * 1024,
+        response_header_count_max: 128,
         group: String::new(),
     }
 }

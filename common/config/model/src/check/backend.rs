@@ -83,7 +83,7 @@ fn health(backend: &Backend, problems: &mut Problems) {
             problems.note_with_cure(span, format!("{key} is for checks, and there are none without path"), "add path");
         }
     }
-    let tcp = backend.servers.iter().any(|server| matches!(server.value, ServerAddress::Tcp(_)));
+    let tcp = backend.servers.iter().any(|server| !matches!(server.value, ServerAddress::Unix(_)));
     if health.port.written().is_some() && backend.servers.sound().is_some() && !tcp {
         problems.note_with_cure(&health.port.span, "port is for TCP servers, and no server is one", "remove the line");
     }

@@ -1,6 +1,7 @@
 //! Backends and servers as dispatch and connect see them.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use fosse_settings as blobs;
 
@@ -64,26 +65,45 @@ impl Servers {
             }
         };
         for (index, server) in backend.servers.iter().enumerate() {
-            let (name, address) = match &server.value {
-                ServerAddress::Unix(path) => (format!("unix:{path}"), blobs::Address::Unix(path.clone())),
-                ServerAddress::Tcp(tcp) => {
-                    let (addr, port) = mapped(tcp);
-                    (tcp.to_string(), blobs::Address::Tcp(addr, port))
-                }
-            };
+            let (address, second) = addresses(&server.value);
             let connect_seconds = backend.connect_seconds.duration();
-            let entry = blobs::Server { address, peer_uids: peer_uids.clone(), connect_seconds };
-            if let (blobs::Address::Tcp(addr, _), Some(port)) = (&entry.address, backend.health.port.value)
+            let entry = blobs::Server { address, second, peer_uids: peer_uids.clone(), connect_seconds };
+            if let (Some(address), Some(port)) = (tcp(&entry.address), backend.health.port.value)
                 && let Ok(port) = u16::try_from(port)
             {
-                let address = blobs::Address::Tcp(*addr, port);
-                self.checks.push((self.names.len(), blobs::Server { address, ..entry.clone() }));
+                let second = entry.second.as_ref().and_then(tcp).map(|addr| blobs::Address::Tcp(addr, port));
+                let address = blobs::Address::Tcp(address, port);
+                self.checks.push((self.names.len(), blobs::Server { address, second, ..entry.clone() }));
             }
             let check_number = server_first + u32::try_from(index).unwrap_or(u32::MAX);
-            self.names.push(blobs::ServerName { name, backend: number, check_number });
+            self.names.push(blobs::ServerName { name: server.value.written(), backend: number, check_number });
             self.connect.servers.push(entry);
         }
         self.backends.push(compiled(backend, server_first, server_count));
+    }
+}
+
+/// Returns the address of a server, and the second one of `localhost`.
+fn addresses(server: &ServerAddress) -> (blobs::Address, Option<blobs::Address>) {
+    let tcp = |address: &SocketAddr| {
+        let (addr, port) = mapped(address);
+        blobs::Address::Tcp(addr, port)
+    };
+    match server {
+        ServerAddress::Unix(path) => (blobs::Address::Unix(path.clone()), None),
+        ServerAddress::Tcp(address) => (tcp(address), None),
+        ServerAddress::Localhost(port) => {
+            let families = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+            let [first, second] = families.map(|ip: IpAddr| tcp(&SocketAddr::new(ip, *port)));
+            (first, Some(second))
+        }
+    }
+}
+
+const fn tcp(address: &blobs::Address) -> Option<[u8; 16]> {
+    match address {
+        blobs::Address::Tcp(addr, _) => Some(*addr),
+        blobs::Address::Unix(_) => None,
     }
 }
 
@@ -124,6 +144,8 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         upgrade: backend.upgrade.iter().map(|token| token.0.clone()).collect(),
         retry: backend.retry.value,
         buffer_requests: backend.buffer_requests.value,
+        via: backend.via.value,
+        lenient_responses: backend.lenient_responses.value,
     }
 }
 
@@ -138,6 +160,11 @@ fn check(health: &Health) -> Option<blobs::Health> {
         interval_seconds: health.interval_seconds.duration(),
         passes_min: health.passes_min.value,
     })
+}
+
+/// Returns the numbers of the backends that have `abort_on_close`.
+pub(crate) fn aborting(backends: &[At<Backend>]) -> Vec<u32> {
+    backends.iter().zip(0..).filter(|(backend, _)| backend.abort_on_close.value).map(|(_, number)| number).collect()
 }
 
 /// Returns every token that some backend allows, once: parse passes these on to dispatch.

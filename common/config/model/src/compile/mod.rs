@@ -93,7 +93,7 @@ fn parse(edge: &Edge, servers: &backends::Servers, problems: &mut Problems) -> b
     let (limits, timeouts) = (&edge.limits.value, &edge.timeouts.value);
     blobs::Parse {
         listeners: edge.listen.iter().map(|listen| listeners::parse(listen)).collect(),
-        sites: edge.site.iter().map(|site| sites::parse(site)).collect(),
+        sites: edge.site.iter().map(|site| sites::parse(site, &edge.backend, problems)).collect(),
         default_site: edge.site.iter().position(|site| site.default.value).and_then(|at| u32::try_from(at).ok()),
         head_seconds: timeouts.head_seconds.duration(),
         body_seconds: timeouts.body_seconds.duration(),
@@ -103,9 +103,11 @@ fn parse(edge: &Edge, servers: &backends::Servers, problems: &mut Problems) -> b
         drain_seconds_max: edge.drain_seconds_max.duration(),
         head_bytes_max: narrow(&limits.head_bytes_max, problems),
         target_bytes_max: narrow(&limits.target_bytes_max, problems),
+        header_bytes_max: narrow(&limits.header_bytes_max, problems),
         header_count_max: limits.header_count_max.value,
         connection_requests_max: limits.connection_requests_max.value,
         upgrade: backends::all_upgrades(&edge.backend),
+        abort_on_close: backends::aborting(&edge.backend),
         access_log: edge.access_log.is_some(),
         access_log_format: match edge.access_log_format.value {
             AccessFormat::Json => blobs::AccessFormat::Json,
@@ -144,6 +146,8 @@ fn dispatch(
         lane_response_bytes_max: edge.limits.lane_response_bytes_max.0,
         write_seconds: edge.timeouts.write_seconds.duration(),
         response_head_bytes_max: narrow(&edge.limits.response_head_bytes_max, problems),
+        response_header_bytes_max: narrow(&edge.limits.response_header_bytes_max, problems),
+        response_header_count_max: edge.limits.response_header_count_max.value,
         group: if group == 0 { String::new() } else { accounts.group_name(group) },
     }
 }

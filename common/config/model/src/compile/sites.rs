@@ -46,11 +46,24 @@ fn hosts(site: &Site) -> Vec<String> {
     site.hosts.iter().map(|host| host.value.written()).collect()
 }
 
+/// Returns the name of a site in logs.
+fn name(site: &Site) -> String {
+    site.hosts.iter().next().map_or_else(|| "default".to_owned(), |host| host.value.written())
+}
+
 /// Returns the settings of parse for one site.
-pub(crate) fn parse(site: &Site) -> blobs::ParseSite {
-    let hosts = hosts(site);
-    let name = hosts.first().cloned().unwrap_or_else(|| "default".to_owned());
-    blobs::ParseSite { hosts, name }
+pub(crate) fn parse(site: &Site, backends: &[At<Backend>], problems: &mut Problems) -> blobs::ParseSite {
+    // What waf-filter does not look at has its limits here.
+    let off = site.waf.value == Waf::Off;
+    let aborts = backends.iter().any(|backend| backend.abort_on_close.value);
+    blobs::ParseSite {
+        hosts: hosts(site),
+        name: name(site),
+        methods: site.methods.iter().map(|method| method.0.clone()).collect(),
+        body_bytes_max: if off { site.body_bytes_max.0 } else { u64::MAX },
+        utf8: off && site.utf8.value == Utf8::Require,
+        routes: if aborts { routes(site, backends, problems) } else { Vec::new() },
+    }
 }
 
 /// Returns the settings of waf-filter.
@@ -70,9 +83,8 @@ fn waf_site(site: &Site, rules: &RuleSets) -> blobs::WafSite {
         OverLimit::PassInPart => blobs::OverLimit::PassInPart,
     };
     blobs::WafSite {
-        name: parse(site).name,
+        name: name(site),
         waf,
-        methods: site.methods.iter().map(|method| method.0.clone()).collect(),
         utf8: site.utf8.value == Utf8::Require,
         body_bytes_max: site.body_bytes_max.0,
         body_over_limit,
@@ -88,19 +100,9 @@ pub(crate) fn inspects(site: &Site) -> bool {
     site.inspect_responses.value && site.waf.value != Waf::Off && !site.rules.is_empty()
 }
 
-/// Returns the settings of dispatch for one site: the longest prefix first, the site's own backend
-/// last.
+/// Returns the settings of dispatch for one site.
 pub(crate) fn dispatch(site: &Site, backends: &[At<Backend>], problems: &mut Problems) -> blobs::DispatchSite {
-    let own = site.backend.as_ref().map(|name| blobs::Route {
-        prefix: "/".to_owned(),
-        backend: index(name, &site.backend.span, backends, problems),
-    });
-    let routed = site.route.iter().map(|route| blobs::Route {
-        prefix: bare(&route.prefix.0).to_owned(),
-        backend: index(&route.backend, &route.backend.span, backends, problems),
-    });
-    let mut routes: Vec<blobs::Route> = routed.chain(own).collect();
-    routes.sort_by_key(|route| Reverse(route.prefix.len()));
+    let routes = routes(site, backends, problems);
     let underscores = match site.underscores.value {
         Underscores::Drop => blobs::Underscores::Drop,
         Underscores::Pass => blobs::Underscores::Pass,
@@ -116,6 +118,21 @@ pub(crate) fn dispatch(site: &Site, backends: &[At<Backend>], problems: &mut Pro
         inspect_responses: inspects(site),
         body_bytes_max: site.body_bytes_max.0,
     }
+}
+
+/// Returns the routes of a site: the longest prefix first, its own backend last.
+fn routes(site: &Site, backends: &[At<Backend>], problems: &mut Problems) -> Vec<blobs::Route> {
+    let own = site.backend.as_ref().map(|name| blobs::Route {
+        prefix: "/".to_owned(),
+        backend: index(name, &site.backend.span, backends, problems),
+    });
+    let routed = site.route.iter().map(|route| blobs::Route {
+        prefix: bare(&route.prefix.0).to_owned(),
+        backend: index(&route.backend, &route.backend.span, backends, problems),
+    });
+    let mut routes: Vec<blobs::Route> = routed.chain(own).collect();
+    routes.sort_by_key(|route| Reverse(route.prefix.len()));
+    routes
 }
 
 /// Removes the slash at the end: "/api/" covers what "/api" covers. Only "/" keeps it.

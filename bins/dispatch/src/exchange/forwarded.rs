@@ -1,0 +1,88 @@
+//! What an application hears of the client and of what it asked for: X-Forwarded-For and its kin,
+//! and Forwarded (RFC 7239).
+
+use std::net::IpAddr;
+
+use fosse_http1::{HeadWriter, Host, Name, Unwritable, write_number};
+use fosse_wire::request::RequestHead;
+
+const X_FORWARDED_FOR: Name = Name::new("X-Forwarded-For");
+const X_FORWARDED_PROTO: Name = Name::new("X-Forwarded-Proto");
+const X_FORWARDED_HOST: Name = Name::new("X-Forwarded-Host");
+const X_FORWARDED_PORT: Name = Name::new("X-Forwarded-Port");
+const FORWARDED: Name = Name::new("Forwarded");
+
+/// Appends a host and its port, if it has one.
+pub(super) fn put_authority(value: &mut Vec<u8>, host: &[u8], port: u16) {
+    value.extend_from_slice(host);
+    if port != 0 {
+        value.push(b':');
+        write_number(value, u64::from(port));
+    }
+}
+
+/// Returns the host and port that a trusted proxy says its client asked for, where it says one.
+fn host_of_proxy(head: &RequestHead<'_>) -> Option<Host> {
+    if !head.trusted {
+        return None;
+    }
+    let mut named = head.fields.all(X_FORWARDED_HOST.as_bytes());
+    // A list is the word of several proxies, or of a client that was not looked at.
+    Host::parse(named.next()?).ok().filter(|_| named.next().is_none())
+}
+
+/// Writes X-Forwarded-For, -Proto, -Host, -Port and Forwarded (RFC 7239), from what parse decided
+/// and what a trusted proxy wrote, and nothing another client wrote. The host is the one asked for,
+/// with its port (RFC 7239, section 5.3): applications make addresses of it.
+pub(super) fn put(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(), Unwritable> {
+    let proto: &[u8] = if head.secure { b"https" } else { b"http" };
+    let client = head.client.ip();
+    let address = match client {
+        Some(ip) => to.own_by(X_FORWARDED_FOR, |value| write_address(value, ip))?,
+        None => 0..0,
+    };
+    to.own(X_FORWARDED_PROTO, proto)?;
+    let proxied = host_of_proxy(head);
+    let (host, port) = proxied.as_ref().map_or((head.host, head.host_port), |h| (h.name(), h.port().unwrap_or(0)));
+    let says = |name: Name| head.trusted && head.fields.all(name.as_bytes()).next().is_some();
+    if !says(X_FORWARDED_HOST) {
+        to.own_by(X_FORWARDED_HOST, |value| put_authority(value, host, port))?;
+    }
+    if !says(X_FORWARDED_PORT) {
+        let usual = if head.secure { 443 } else { 80 };
+        to.own_by(X_FORWARDED_PORT, |value| write_number(value, u64::from(if port == 0 { usual } else { port })))?;
+    }
+    to.own_by(FORWARDED, |value| {
+        let (before, after): (&[u8], &[u8]) = match client {
+            Some(IpAddr::V4(_)) => (b"for=", b";proto="),
+            Some(IpAddr::V6(_)) => (b"for=\"[", b"]\";proto="),
+            None => (b"for=unknown", b";proto="),
+        };
+        value.extend_from_slice(before);
+        // The address is in the same buffer already: making the text costs more than all the rest.
+        value.extend_from_within(address);
+        for part in [after, proto, b";host=\""] {
+            value.extend_from_slice(part);
+        }
+        put_authority(value, host, port);
+        value.push(b'"');
+    })
+    .map(drop)
+}
+
+/// Writes an address; IPv4 by hand, as formatting took a tenth of the time a request needs here.
+fn write_address(text: &mut Vec<u8>, ip: IpAddr) {
+    use std::io::Write as _;
+    match ip {
+        IpAddr::V4(v4) => {
+            for (at, octet) in v4.octets().into_iter().enumerate() {
+                if at > 0 {
+                    text.push(b'.');
+                }
+                write_number(text, u64::from(octet));
+            }
+        }
+        // A Vec takes everything.
+        IpAddr::V6(v6) => drop(write!(text, "{v6}")),
+    }
+}

@@ -1,0 +1,86 @@
+//! The limits of a site's protocol, which hold whatever its firewall does: methods, lengths, text,
+//! and how far a request goes.
+
+use fosse_http1::{BodyLength, RequestHead, percent, via_passages};
+use fosse_settings::ParseSite;
+
+use crate::limits::VIA_PASSAGES_MAX;
+use crate::refused::Refused;
+
+/// Checks whether a request goes on.
+///
+/// # Errors
+/// [`Refused`] where it does not.
+pub(crate) fn check(head: &RequestHead<'_>, site: &ParseSite) -> Result<(), Refused> {
+    if !site.methods.iter().any(|method| method.as_bytes() == head.method) {
+        return Err(Refused::METHOD);
+    }
+    if matches!(head.body, BodyLength::Exact(length) if length > site.body_bytes_max) {
+        return Err(Refused::BODY_SIZE);
+    }
+    if site.utf8 && !is_utf8(head.target) {
+        return Err(Refused::TEXT);
+    }
+    if head.has_via && via_passages(&head.fields) > VIA_PASSAGES_MAX {
+        return Err(Refused::LOOP);
+    }
+    if matches!(head.method, b"OPTIONS" | b"TRACE") { further(head) } else { Ok(()) }
+}
+
+/// Checks the hops that a request of OPTIONS or TRACE has left (RFC 9110, section 7.6.2). Of other
+/// methods the field says nothing.
+fn further(head: &RequestHead<'_>) -> Result<(), Refused> {
+    let mut counts = head.fields.iter().filter(|field| field.is("max-forwards"));
+    let Some(count) = counts.next() else { return Ok(()) };
+    if counts.next().is_some() || count.value.is_empty() || !count.value.iter().all(u8::is_ascii_digit) {
+        return Err(Refused::HOPS);
+    }
+    match (head.method, count.value.iter().any(|digit| *digit != b'0')) {
+        (_, true) => Ok(()),
+        (b"OPTIONS", false) => Err(Refused::LAST_HOP),
+        (_, false) => Err(Refused::TRACE),
+    }
+}
+
+fn is_utf8(target: &[u8]) -> bool {
+    target.splitn(2, |byte| *byte == b'?').all(|part| core::str::from_utf8(&percent::decode(part)).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_http1::HeadLimits;
+
+    fn status(site: &ParseSite, line: &str, fields: &str) -> u16 {
+        let head = format!("{line} HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        let head = RequestHead::parse(head.as_bytes(), &HeadLimits::DEFAULT).unwrap();
+        check(&head, site).err().map_or(0, |refused| refused.status)
+    }
+
+    #[test]
+    fn what_a_site_does_not_take_gets_its_own_status() {
+        let methods = ["GET", "OPTIONS", "TRACE", "POST"].map(str::to_owned).to_vec();
+        let site = ParseSite { methods, body_bytes_max: 5, utf8: true, ..ParseSite::default() };
+        for (line, fields, expected) in [
+            ("GET /%c3%a9?%c3%a9", "", 0),
+            ("GET /%ff", "", 400),
+            ("GET /?%ff", "", 400),
+            ("PUT /", "", 405),
+            ("get /", "", 405),
+            ("POST /", "Content-Length: 5\r\n", 0),
+            ("POST /", "Content-Length: 6\r\n", 413),
+            ("OPTIONS *", "Max-Forwards: 1\r\n", 0),
+            ("OPTIONS *", "Max-Forwards: 00\r\n", 200),
+            ("TRACE /", "Max-Forwards: 0\r\n", 405),
+            ("TRACE /", "Max-Forwards: -1\r\n", 400),
+            ("TRACE /", "Max-Forwards:\r\n", 400),
+            ("TRACE /", "Max-Forwards: 1\r\nMax-Forwards: 1\r\n", 400),
+            ("GET /", "Max-Forwards: 0\r\n", 0),
+        ] {
+            assert_eq!(status(&site, line, fields), expected, "{line} {fields}");
+        }
+        let via = "Via: 1.1 fosse\r\n";
+        assert_eq!(status(&site, "GET /", &via.repeat(VIA_PASSAGES_MAX)), 0);
+        assert_eq!(status(&site, "GET /", &via.repeat(VIA_PASSAGES_MAX + 1)), 508);
+    }
+}
