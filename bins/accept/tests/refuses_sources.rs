@@ -96,6 +96,20 @@ fn the_global_limit_counts_all_sources() {
 }
 
 #[test]
+fn where_hardly_any_connection_is_free_the_lane_is_asked_to_end_idle_ones() {
+    let edge = Edge::new(&Accept { connections_max: 4, listeners: vec![AcceptListener::default()] });
+    let address = edge.listen_v4(0);
+    let lane = edge.lane(1, 100);
+    let _clients: Vec<_> = (10..13).map(|last| client_from(last, address)).collect();
+    lane.take(3);
+    assert!(lane.is_quiet(&edge), "one is free");
+    let _last = client_from(13, address);
+    lane.take(1);
+    let (message, fds) = lane.next(edge::SOON).unwrap();
+    assert_eq!((message.kind, message.connections.len(), fds.len()), (Kind::Relieve, 1, 0));
+}
+
+#[test]
 fn a_penalty_outlives_the_accept_that_gave_it() {
     let edge = Edge::new(&listener(AcceptListener::default()));
     let address = edge.listen_v4(0);
