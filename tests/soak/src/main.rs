@@ -11,7 +11,7 @@ use std::{process::exit, time::Duration};
 use fosse_soak::{
     random::Random,
     report::Report,
-    scenario::{Extent, integrity, kills, reloads, slow, stopped},
+    scenario::{Extent, hostile, integrity, kills, reloads, slow, stopped},
 };
 
 const USAGE: &str =
@@ -19,7 +19,7 @@ const USAGE: &str =
 
 type Scenario = fn(Extent) -> Report;
 
-const SCENARIOS: [(&str, Scenario); 14] = [
+const SCENARIOS: [(&str, Scenario); 15] = [
     ("integrity", integrity::run),
     ("broken", integrity::broken_backend),
     ("inspected", integrity::inspected),
@@ -34,6 +34,7 @@ const SCENARIOS: [(&str, Scenario); 14] = [
     ("chunks", slow::ring_readers),
     ("senders", slow::senders),
     ("idle", slow::idle),
+    ("hostile", hostile::run),
 ];
 
 fn refuse() -> ! {

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use fosse_soak::scenario::{Extent, integrity, kills, reloads, slow, stopped};
+use fosse_soak::scenario::{Extent, hostile, integrity, kills, reloads, slow, stopped};
 
 /// Edges of their own, but one machine: one after the other disturbs the least.
 static TURN: Mutex<()> = Mutex::new(());
@@ -33,4 +33,5 @@ holds! {
     slow_readers_of_chunks_hold_up_nobody => slow::ring_readers;
     slow_header_senders_hold_up_nobody => slow::senders;
     idle_connections_hold_up_nobody => slow::idle;
+    one_hostile_address_of_each_kind_holds_up_nobody => hostile::run;
 }

@@ -1,5 +1,6 @@
 //! The scenarios, by what they show.
 
+pub mod hostile;
 pub mod integrity;
 pub mod kills;
 pub mod reloads;

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// What the edge promises a well-behaved client.
-const SERVED_WITHIN: Duration = Duration::from_millis(100);
+pub(super) const SERVED_WITHIN: Duration = Duration::from_millis(100);
 /// What the edge promises for a slow connection.
 const RESIDENT_BYTES_MAX: u64 = 64 * 1024;
 /// What two lanes may keep when the slow ones are gone: tables that have grown, buffers at hand.
@@ -40,9 +40,15 @@ const RESPONSE_BYTES: u64 = 10 * 1024 * 1024;
 /// A connection as over a slow network: small segments, hardly any room. Over loopback as it is the
 /// kernel would take more than a megabyte for each without asking anybody.
 fn connect_narrow(address: SocketAddr) -> io::Result<TcpStream> {
+    connect_narrow_from(1, address)
+}
+
+/// Does the same from 127.0.0.`last`.
+pub(super) fn connect_narrow_from(last: u8, address: SocketAddr) -> io::Result<TcpStream> {
     let fd = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     rustix::net::sockopt::set_socket_recv_buffer_size(&fd, 4096)?;
     nix::sys::socket::setsockopt(&fd, nix::sys::socket::sockopt::TcpMaxSeg, &1400)?;
+    rustix::net::bind(&fd, &SocketAddr::from(([127, 0, 0, last], 0)))?;
     rustix::net::connect(&fd, &address)?;
     let stream = TcpStream::from(fd);
     stream.set_read_timeout(Some(WAIT_MAX))?;
@@ -56,13 +62,13 @@ fn many(edge: &Edge, count: usize) -> Vec<TcpStream> {
 
 /// A well-behaved client, over and over until it is told to stop: how long each of its requests
 /// took.
-struct Courteous {
+pub(super) struct Courteous {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Vec<Duration>>,
 }
 
 impl Courteous {
-    fn begin(edge: &Edge) -> Self {
+    pub(super) fn begin(edge: &Edge) -> Self {
         let (stop, address) = (Arc::new(AtomicBool::new(false)), edge.address());
         let over = Arc::clone(&stop);
         let thread = thread::spawn(move || {
@@ -79,7 +85,7 @@ impl Courteous {
         Self { stop, thread }
     }
 
-    fn end(self) -> Vec<Duration> {
+    pub(super) fn end(self) -> Vec<Duration> {
         self.stop.store(true, Relaxed);
         self.thread.join().unwrap()
     }
@@ -126,7 +132,9 @@ pub fn ring_readers(extent: Extent) -> Report {
 
 /// Two rounds: what the first left of its memory to the allocator must be enough for the second.
 fn slow_readers(extent: Extent, shape: Shape, what: &str) -> Report {
-    let (edge, backends) = begin(Setup::wide());
+    // What is read ahead has a limit of its own: this is about all the rest.
+    let setup = Setup { top: "[limits]\nlane_response_bytes_max = \"1 MiB\"\n".into(), ..Setup::wide() };
+    let (edge, backends) = begin(setup);
     let (mut report, count) = (Report::default(), extent.of(1000));
     let before = Inventory::steady(&edge);
     let mut peaks = Vec::new();
