@@ -42,6 +42,13 @@ pub(crate) struct Ending {
     killed: bool,
 }
 
+impl Ending {
+    /// Returns whether it still waits for what is under way.
+    pub(crate) const fn waits(&self) -> bool {
+        !self.killed
+    }
+}
+
 /// Begins the end, or hastens the one that is under way.
 pub(crate) fn ask(ending: &mut Option<Ending>, state: &mut State, patience: Patience) {
     match ending {

@@ -90,7 +90,7 @@ impl Supervisor {
         self.notify.alive();
         self.state.schedule();
         self.state.children.kill_hung();
-        if self.ending.is_some() {
+        if self.ending.as_ref().is_some_and(Ending::waits) {
             self.notify.still_stopping();
         }
         shutdown::kill_overdue(&mut self.state, self.ending.as_mut());

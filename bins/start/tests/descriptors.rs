@@ -1,7 +1,7 @@
 //! A limit of descriptors below the configuration's limits of connections costs connections, and no
 //! lane.
 
-use fosse_harness::{Backend, Client, Edge, wait_for};
+use fosse_harness::{Backend, Client, Edge};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 /// (600 - 256) / 2
@@ -22,12 +22,11 @@ fn a_lane_is_given_no_more_connections_than_it_has_descriptors_for() {
     assert!(edge.log().contains(&format!("granted={GRANTED} descriptors=600")), "{}", edge.log());
     let lane = edge.process("parse").pid;
     let mut clients: Vec<Client> = (0..GRANTED + 50).map(|_| Client::connect(edge.address())).collect();
-    let live = || edge.counter("accept", "live");
-    wait_for("as many connections as are granted", || (live() == GRANTED as u64).then_some(()));
-    // Those that wait in the kernel are served when others leave.
-    clients.drain(..60);
+    // Those beyond it wait in the kernel, or are let in for others that are idle.
     let last = clients.last_mut().unwrap();
     last.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(last.response().status, 200, "{}", edge.log());
+    let live = edge.counter("accept", "live");
+    assert!(live <= GRANTED as u64, "{live}");
     assert_eq!(edge.process("parse").pid, lane, "{}", edge.log());
 }
