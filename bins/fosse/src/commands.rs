@@ -115,6 +115,7 @@ const STATUS: Usage = Usage {
     summary: "show what a running edge does",
     words: &[Positional::same_as(&CONFIG_OF_EDGE)],
     flags: &[
+        Flag { name: "--all", takes: Takes::Nothing, help: "every lane, process and counter beside the summary" },
         Flag { name: "--json", takes: Takes::Nothing, help: "everything, as JSON" },
         Flag { name: "--watch", takes: Takes::Nothing, help: "again every second" },
         CONFIG_OF_EDGE,

@@ -152,7 +152,11 @@ fn status_shows_what_has_been_counted() {
     assert_eq!(edge.counter("parse", "requests"), 3);
     let shown = edge.fosse(&["status"]);
     let text = String::from_utf8(shown.stdout).unwrap();
-    assert!(text.contains(&format!("fosse-start {}:", edge.pid())) && text.contains("3 requests"), "{text}");
+    assert!(text.contains(&format!(", process {}, up ", edge.pid())) && text.contains("requests  3 taken"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let all = String::from_utf8(edge.fosse(&["status", "--all"]).stdout).unwrap();
+    assert!(all.starts_with(text.lines().next().unwrap().split(", up").next().unwrap()), "{all}");
+    assert!(all.contains("\nparse\n"), "{all}");
     let json = String::from_utf8(edge.fosse(&["status", "--json"]).stdout).unwrap();
     assert!(json.contains("\"parse\":{\"requests\":3,"), "{json}");
     assert!(edge.status_page("/metrics").contains("\nfosse_parse_requests_total 3\n"));

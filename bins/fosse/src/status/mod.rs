@@ -1,0 +1,145 @@
+//! `fosse status`: a running edge, for people.
+
+mod all;
+mod servers;
+mod summary;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use fosse_args::Args;
+use fosse_die::{EXIT_TEMPORARY, Severity, say};
+
+use crate::{
+    PROGRAM,
+    edge::{Edge, Row},
+    output::print,
+};
+
+/// Time between two looks with `--watch`.
+const WATCH_EACH: Duration = Duration::from_secs(1);
+/// Moves to the top left and erases everything below (ECMA-48: CUP, ED).
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// Runs the command.
+pub(crate) fn run(words: &Args) -> i32 {
+    match shown(words) {
+        Ok(status) => status,
+        Err(why) => {
+            say(PROGRAM, Severity::Fatal, why);
+            EXIT_TEMPORARY
+        }
+    }
+}
+
+fn shown(words: &Args) -> Result<i32, String> {
+    let edge = Edge::of(words)?;
+    let begun = Instant::now();
+    let mut before: Option<Sample> = None;
+    loop {
+        let text = if words.has("--json") {
+            edge.page("/status.json")?
+        } else {
+            let now = Sample::take(&edge, begun)?;
+            let servers = servers::read(&edge.page("/servers.txt")?);
+            let mut text = summary::page(&now, before.as_ref(), &servers);
+            if words.has("--all") {
+                text.push_str(&all::page(&now.rows));
+            }
+            before = Some(now);
+            text
+        };
+        if !words.has("--watch") {
+            return Ok(print(&text));
+        }
+        print(&if words.has("--json") { text } else { format!("{CLEAR}{text}") });
+        std::thread::sleep(WATCH_EACH);
+    }
+}
+
+/// One look at an edge.
+#[derive(Debug)]
+struct Sample {
+    rows: Vec<Row>,
+    /// The version of what runs, which may not be that of this program.
+    version: String,
+    /// The process id of its fosse-start.
+    pid: u32,
+    up_s: u64,
+    /// The last reload and its end.
+    reload: String,
+    /// Milliseconds since this program began to look.
+    at_ms: u64,
+}
+
+impl Sample {
+    fn take(edge: &Edge, begun: Instant) -> Result<Self, String> {
+        let json = edge.page("/status.json")?;
+        let version = json.split("\"version\":\"").nth(1).and_then(|rest| rest.split('"').next());
+        let reload = edge.reload()?.map_or_else(
+            || "none yet".to_owned(),
+            |last| format!("{} {} {}", last.number, last.progress, last.words).trim_end().to_owned(),
+        );
+        let pid = edge.start_pid()?;
+        Ok(Self {
+            rows: edge.rows()?,
+            version: version.unwrap_or("of unknown version").to_owned(),
+            pid,
+            up_s: up_s(pid).unwrap_or(0),
+            reload,
+            at_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
+    /// Returns the sum over the living and the dead.
+    fn sum(&self, program: &str, name: &str) -> u64 {
+        self.rows.iter().filter(|row| row.program == program).map(|row| row.count(name)).fold(0, u64::wrapping_add)
+    }
+
+    fn of_living(&self, program: &str, name: &str) -> u64 {
+        living(&self.rows).filter(|row| row.program == program).map(|row| row.count(name)).fold(0, u64::wrapping_add)
+    }
+
+    /// Returns by how much a sum grew in a second. It may shrink: a process that has ended may be
+    /// counted neither as living nor as dead in one look.
+    fn rate(&self, before: &Self, program: &str, name: &str) -> u64 {
+        let grown = self.sum(program, name).saturating_sub(before.sum(program, name));
+        let elapsed_ms = (self.at_ms - before.at_ms).max(1);
+        u64::try_from(u128::from(grown) * 1000 / u128::from(elapsed_ms)).unwrap_or(u64::MAX)
+    }
+
+    fn lanes(&self) -> usize {
+        living(&self.rows).filter(|row| row.program == "parse").count()
+    }
+}
+
+fn living(rows: &[Row]) -> impl Iterator<Item = &Row> {
+    rows.iter().filter(|row| row.pid.is_some())
+}
+
+/// Returns the seconds for which a process has run; `None` where /proc does not show it.
+fn up_s(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // Field 22 of proc(5), counted past the name, which may hold blanks and brackets.
+    let started: u64 = stat.rsplit(')').next()?.split_whitespace().nth(22 - 3)?.parse().ok()?;
+    let uptime = fs::read_to_string("/proc/uptime").ok()?;
+    let uptime_s: u64 = uptime.split('.').next()?.parse().ok()?;
+    let ticks_s = rustix::param::clock_ticks_per_second();
+    uptime_s.checked_sub(started / ticks_s)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn row(program: &str, lane: Option<u32>, pid: Option<u32>, counts: &[(&str, u64)]) -> Row {
+        let counts = counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        Row { program: program.into(), lane, pid, counts }
+    }
+
+    #[test]
+    fn this_process_has_run_for_a_time_that_is_known() {
+        assert!(up_s(std::process::id()).is_some());
+        assert_eq!(up_s(u32::MAX), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! `fosse status`: what one wants to know first, in 80 columns.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{Sample, servers::Server};
+
+/// Columns of the widest line.
+const COLUMNS: usize = 80;
+
+/// Bytes of a server's name, which is printable ASCII, beside what is said of it.
+const NAME_BYTES: usize = 39;
+
+/// A line of the summary: its title, a program, and counts of it with their words.
+type Line = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const LINES: &[Line] = &[
+    ("clients", "parse", &[("connections", "connected"), ("upgraded", "upgraded")]),
+    ("requests", "parse", &[("requests", "taken"), ("refused", "refused"), ("timeouts", "late")]),
+    ("firewall", "waf-filter", &[("denied", "denied"), ("detected", "detected"), ("over_budget", "over budget")]),
+    (
+        "servers",
+        "dispatch",
+        &[("bad_gateway", "502"), ("unavailable", "503"), ("gateway_timeout", "504"), ("retries", "retried")],
+    ),
+    ("accept", "accept", &[("denied", "denied"), ("penalised", "penalised"), ("limited_address", "over limit")]),
+];
+
+/// The counts that are sums of what is open now: those of the dead are no part of them.
+const GAUGES: &[&str] = &["connections", "upgraded"];
+
+/// Returns the page. Rates are those since `before`.
+pub(super) fn page(now: &Sample, before: Option<&Sample>, servers: &BTreeMap<String, Server>) -> String {
+    let mut out = format!("fosse {}, process {}, up {}, {}\n", now.version, now.pid, age(now.up_s), lanes(now));
+    let _ = writeln!(out, "reload    {}", cut(&now.reload, COLUMNS - 10));
+    for (title, program, counts) in LINES {
+        let mut line = format!("{title:9}");
+        for (name, words) in *counts {
+            let count = if GAUGES.contains(name) { now.of_living(program, name) } else { now.sum(program, name) };
+            let _ = write!(line, " {count} {words},");
+        }
+        if let (&"requests", Some(before)) = (title, before) {
+            let _ = write!(line, " {}/s,", now.rate(before, "parse", "requests"));
+        }
+        let _ = writeln!(out, "{}", line.trim_end_matches(','));
+    }
+    let _ = writeln!(out, "\n{:16} {:>11} {:>9}  SERVER", "STATE", "CONNECTIONS", "REQUESTS");
+    for (name, server) in servers {
+        // The end of a long path is enough to know a server by.
+        let name = &name[name.len().max(NAME_BYTES) - NAME_BYTES..];
+        let _ = writeln!(out, "{:16} {:>11} {:>9}  {name}", server.state(), server.open, server.busy);
+    }
+    out
+}
+
+fn lanes(now: &Sample) -> String {
+    match now.lanes() {
+        1 => "1 lane".to_owned(),
+        lanes => format!("{lanes} lanes"),
+    }
+}
+
+fn cut(text: &str, columns: usize) -> String {
+    text.chars().take(columns).collect()
+}
+
+/// Returns a time in seconds as `3 d 04:05:06`.
+fn age(seconds: u64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let clock = format!("{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60);
+    if days == 0 { clock } else { format!("{days} d {clock}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::{servers, tests::row};
+
+    fn sample(requests: u64, at_ms: u64) -> Sample {
+        let huge = u64::from(u32::MAX);
+        Sample {
+            rows: vec![
+                row("parse", Some(1), Some(5), &[("requests", requests), ("connections", huge), ("refused", huge)]),
+                row("parse", None, None, &[("requests", 10), ("connections", 7)]),
+                row("waf-filter", Some(1), Some(6), &[("denied", huge), ("detected", huge), ("over_budget", huge)]),
+                row("dispatch", Some(1), Some(7), &[("bad_gateway", huge), ("unavailable", huge), ("retries", huge)]),
+            ],
+            version: "1.2.3".into(),
+            pid: 4_194_304,
+            up_s: 86_400 * 999 + 3_723,
+            reload: "x".repeat(200),
+            at_ms,
+        }
+    }
+
+    #[test]
+    fn it_fits_a_terminal_whatever_the_numbers_are() {
+        let name = "x".repeat(300);
+        let servers = servers::read(&format!("0 20 up 0 {0} {0} unix:/{name}/end\n", u32::MAX));
+        let text = page(&sample(u64::from(u32::MAX), 1000), Some(&sample(0, 0)), &servers);
+        assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
+        assert!(text.contains(", up 999 d 01:02:03, 1 lane\n") && text.ends_with("/end\n"), "{text}");
+    }
+
+    #[test]
+    fn a_rate_is_that_of_the_time_between_two_looks_and_the_dead_have_no_connections() {
+        let (before, mut now) = (sample(100, 1000), sample(1100, 3000));
+        assert!(page(&now, Some(&before), &BTreeMap::new()).contains(" 500/s"));
+        assert!(!page(&now, None, &BTreeMap::new()).contains("/s"));
+        // A process that has ended may be counted neither as living nor as dead in one look.
+        now.rows.clear();
+        assert!(page(&now, Some(&before), &BTreeMap::new()).contains(" 0/s"));
+        now = sample(1, 0);
+        assert!(page(&now, None, &BTreeMap::new()).contains("clients   4294967295 connected"));
+    }
+}
