@@ -50,6 +50,9 @@ impl Stage {
         let dir = Dir::new();
         let log = File::create(dir.join("log")).unwrap();
         let guard = SPAWNING.lock().unwrap();
+        // Descriptors that whoever runs the tests has left open are none of the program's, which
+        // may know their numbers.
+        (3..FD_FIRST).for_each(|number| drop(fosse_sys::fd::take(number)));
         // bash saves a descriptor that it closes at the lowest free number from 10 on, and puts a
         // number from 10 on that was such a copy back when `exec` is done: a descriptor that was
         // placed there would be lost. So all are placed before the first is closed.
