@@ -27,7 +27,7 @@ fn a_sound_configuration_becomes_a_plan_and_no_words() {
     let output = config(&[], GOOD.as_bytes());
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let plan = Plan::decode(&output.stdout).unwrap();
-    assert_eq!((plan.listeners.len(), plan.blobs.len()), (1, 7));
+    assert_eq!((plan.listeners.len(), plan.blobs.len()), (1, 6));
 }
 
 #[test]

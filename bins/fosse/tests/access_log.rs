@@ -145,7 +145,8 @@ fn the_combined_format_is_that_of_apache_and_nginx() {
 fn fields_that_cannot_all_be_escaped_in_a_line_are_cut_and_the_line_is_written() {
     let (server, _dir) = application();
     let edge = Edge::with_config(&configuration(&server, "", ""), &[]);
-    let mut text = b"GET /\"".to_vec();
+    // In a path they are refused.
+    let mut text = b"GET /?".to_vec();
     text.extend_from_slice(&[b'"'; 8000]);
     text.extend_from_slice(b" HTTP/1.1\r\nHost: a.example\r\nReferer: ");
     text.extend_from_slice(&[0xff; 8000]);
