@@ -33,7 +33,7 @@ fn what_a_client_sends_stays_within_its_line_of_the_log() {
     for line in edge.log().lines() {
         assert!(line.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{line:?}");
         let first = line.split(' ').next().unwrap();
-        assert!(first == "fosse-start:" || (first.contains('[') && first.ends_with(']')), "{line}");
+        assert!(["fosse:", "fosse-start:"].contains(&first) || (first.contains('[') && first.ends_with(']')), "{line}");
         assert!(!line.starts_with("fosse-start: info: event=ended"), "{line}");
     }
 }
