@@ -212,5 +212,7 @@ fn the_edge_runs_with_the_capabilities_of_the_unit_and_no_more() {
         .unwrap();
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(out.status.success(), "{}{said}", String::from_utf8_lossy(&out.stdout));
-    assert!(!said.contains("warning: ") && !said.contains("alert: "), "{said}");
+    // How many descriptors there may be is up to whoever runs the tests.
+    let mut lines = said.lines().filter(|line| !line.contains("event=connections-limited"));
+    assert!(lines.all(|line| !line.contains("warning: ") && !line.contains("alert: ")), "{said}");
 }

@@ -28,8 +28,9 @@ impl Service {
         }
         let (dir, address) = (Dir::new(), SocketAddr::from(([127, 0, 0, 1], free_port())));
         let path = dir.path().to_string_lossy().into_owned();
+        let uid_base = fosse_harness::uid_base();
         let configuration = format!(
-            "lanes = 1\nstatus_socket = \"{path}/status.sock\"\n[[listen]]\naddress = \"{address}\"\n[[site]]\ndefault = true\n\
+            "lanes = 1\nuid_base = {uid_base}\nstatus_socket = \"{path}/status.sock\"\n[[listen]]\naddress = \"{address}\"\n[[site]]\ndefault = true\n\
              backend = \"app\"\n[[backend]]\nname = \"app\"\nservers = [\"{backend}\"]\n"
         );
         fs::write(dir.join("fosse.toml"), configuration).unwrap();
