@@ -6,6 +6,7 @@ use crate::framing::{BodyLength, Framing, Version};
 use crate::host::Host;
 use crate::limits::{HeadLimits, METHOD_BYTES_MAX};
 use crate::refusal::Refusal;
+use crate::scan::unfinished_too_long;
 use crate::target::Target;
 use crate::websocket::{is_key, is_websocket};
 
@@ -45,7 +46,8 @@ impl<'a> RequestHead<'a> {
     /// The first rule that is broken; `Refusal::status` is the response.
     pub fn parse(head: &'a [u8], limits: &HeadLimits) -> Result<Self, Refusal> {
         if head.len() > limits.head_bytes {
-            return Err(Refusal::HeadTooLong);
+            // As if it were read no further: one of which the request line takes all is 414.
+            return Err(unfinished_too_long(&head[..limits.head_bytes]));
         }
         let (line, block) = split_line(head)?;
         let (method, target, version) = split_request_line(line, limits)?;
