@@ -16,6 +16,7 @@ mod edge;
 mod explain;
 mod output;
 mod port;
+mod process_stat;
 mod programs;
 mod reload;
 mod reopen;

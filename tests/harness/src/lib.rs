@@ -32,7 +32,7 @@ pub use backend::Backend;
 pub use client::{Client, Response, get, request};
 pub use dir::Dir;
 pub use edge::{Edge, fosse, is_root, uid_base};
-pub use process::{Process, children, is_alive};
+pub use process::{Process, children, is_alive, stat_field};
 pub use programs::programs;
 pub use sockets::free_port;
 pub use stage::Stage;

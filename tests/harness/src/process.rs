@@ -57,6 +57,17 @@ impl Process {
     }
 }
 
+/// Returns a field of /proc/PID/stat by its number in proc(5), from 3 on: past the name, which may
+/// hold blanks and brackets.
+///
+/// # Panics
+/// Where the process is gone, or the field is no number.
+#[must_use]
+pub fn stat_field(pid: u32, number: usize) -> i64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    stat.rsplit(')').next().unwrap().split_whitespace().nth(number - 3).unwrap().parse().unwrap()
+}
+
 /// Returns whether a process is there and not just waiting to be reaped.
 #[must_use]
 pub fn is_alive(pid: u32) -> bool {

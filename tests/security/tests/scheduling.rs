@@ -1,20 +1,18 @@
 //! How the programs of a running edge are scheduled, as the kernel sees it (sched(7)).
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::{fs, thread};
+use std::thread;
 
-use fosse_harness::{Backend, Client, Edge, Process, is_root, wait_for};
+use fosse_harness::{Backend, Client, Edge, Process, is_root, stat_field, wait_for};
 
-/// Policy by its number and nice value of a process: fields 41 and 19 of its stat (proc(5)).
-fn scheduled(process: &Process) -> (u32, i32) {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    (fields[41 - 3].parse().unwrap(), fields[19 - 3].parse().unwrap())
+/// Policy by its number and nice value of a process.
+fn scheduled(process: &Process) -> (i64, i64) {
+    (stat_field(process.pid, 41), stat_field(process.pid, 19))
 }
 
-const QUIET: (u32, i32) = (0, -10);
-const BUSY: (u32, i32) = (0, 0);
-const BUSY_FRONT: (u32, i32) = (3, 0);
+const QUIET: (i64, i64) = (0, -10);
+const BUSY: (i64, i64) = (0, 0);
+const BUSY_FRONT: (i64, i64) = (3, 0);
 
 /// The process that serves as a program: the filter, and not the one that forks filters.
 fn serving(edge: &Edge, program: &str) -> Process {
@@ -22,7 +20,7 @@ fn serving(edge: &Edge, program: &str) -> Process {
     edge.processes().into_iter().find(serves).unwrap()
 }
 
-fn wait_until(edge: &Edge, program: &str, expected: (u32, i32)) {
+fn wait_until(edge: &Edge, program: &str, expected: (i64, i64)) {
     let what = format!("{program} to be scheduled as {expected:?}");
     wait_for(&what, || (scheduled(&serving(edge, program)) == expected).then_some(()));
 }

@@ -13,8 +13,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fosse_fdpass::{Received, receive, send};
-use fosse_harness::Stage;
 use fosse_harness::sockets::{connect_from, pair, readable, send_when_free};
+use fosse_harness::{Stage, stat_field};
 use fosse_settings::{Accept, AcceptListener};
 use fosse_sys::memfd;
 use fosse_wire::channel::{self, Connection, Kind, MESSAGE_BYTES_MAX, Message};
@@ -129,9 +129,8 @@ impl Edge {
     }
 
     pub(crate) fn cpu_ticks(&self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+        // In user space and in the kernel.
+        [14, 15].map(|number| stat_field(self.pid(), number).unsigned_abs()).iter().sum()
     }
 
     pub(crate) fn kill(self) {

@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use crate::process_stat::ProcessStat;
+
 /// Namespaces that are compared.
 pub(crate) const NAMESPACES: [&str; 3] = ["net", "mnt", "ipc"];
 
@@ -104,7 +106,9 @@ pub(crate) fn look(pid: u32, sockets: &HashMap<u64, Kind>) -> Option<Seen> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let mut seen = parse_status(&status);
     seen.pid = pid;
-    (seen.policy, seen.nice) = scheduling(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?);
+    let stat = ProcessStat::read(pid)?;
+    // What cannot be read is no policy that may be.
+    (seen.policy, seen.nice) = (stat.field(41).unwrap_or(u32::MAX), stat.field(19).unwrap_or(i32::MAX));
     // The kernel gives what is in /proc of a process that is not dumpable to root.
     let owner = fs::metadata(format!("/proc/{pid}/status")).ok()?.uid();
     seen.dumpable = owner != 0 || seen.uids.get(1) == Some(&0);
@@ -112,14 +116,6 @@ pub(crate) fn look(pid: u32, sockets: &HashMap<u64, Kind>) -> Option<Seen> {
     seen.namespaces = namespaces(pid);
     seen.fds = descriptors(pid, sockets);
     Some(seen)
-}
-
-/// Reads policy and nice value out of `/proc/PID/stat`: fields 41 and 19 of proc(5), counted past
-/// the name, which may hold blanks and brackets. What cannot be read is no policy that may be.
-fn scheduling(stat: &str) -> (u32, i32) {
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let field = |number: usize| fields.get(number - 3).copied().unwrap_or_default();
-    (field(41).parse().unwrap_or(u32::MAX), field(19).parse().unwrap_or(i32::MAX))
 }
 
 fn name(pid: u32) -> String {
@@ -292,13 +288,6 @@ mod tests {
         );
         assert_eq!((seen.parent, seen.uids, seen.groups), (7, vec![1, 2, 3, 4], vec![5, 6]));
         assert_eq!((seen.capabilities[2], seen.no_new_privs, seen.seccomp, seen.filters), (0xc0, 1, 2, 1));
-    }
-
-    #[test]
-    fn policy_and_nice_value_are_read_past_a_name_with_brackets() {
-        let fields: Vec<String> = (3..=52).map(|number| number.to_string()).collect();
-        assert_eq!(scheduling(&format!("7 (a) b (c) {}", fields.join(" "))), (41, 19));
-        assert_eq!(scheduling("7 (a) S 1"), (u32::MAX, i32::MAX));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::{
     PROGRAM,
     edge::{Edge, Row},
     output::print,
+    process_stat::ProcessStat,
 };
 
 /// Time between two looks with `--watch`.
@@ -119,9 +120,7 @@ fn living(rows: &[Row]) -> impl Iterator<Item = &Row> {
 
 /// Returns the seconds for which a process has run; `None` where /proc does not show it.
 fn up_s(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // Field 22 of proc(5), counted past the name, which may hold blanks and brackets.
-    let started: u64 = stat.rsplit(')').next()?.split_whitespace().nth(22 - 3)?.parse().ok()?;
+    let started: u64 = ProcessStat::read(pid)?.field(22)?;
     let uptime = fs::read_to_string("/proc/uptime").ok()?;
     let uptime_s: u64 = uptime.split('.').next()?.parse().ok()?;
     let ticks_s = rustix::param::clock_ticks_per_second();
