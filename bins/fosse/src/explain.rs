@@ -48,7 +48,8 @@ fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
     let label = site.map_or("", |site| site.name.as_str());
     let ordinal = number + 1;
     let _ = writeln!(out, "site      \"{label}\" (number {ordinal}): {}", why_site(hosts, host));
-    let _ = writeln!(out, "methods   {}", site.map(|site| site.methods.join(" ")).unwrap_or_default());
+    let others = if site.is_some_and(|site| site.other_methods) { ", and others but TRACE" } else { "" };
+    let _ = writeln!(out, "methods   {}{others}", site.map(|site| site.methods.join(" ")).unwrap_or_default());
     if let Some(site) = blob::<WafFilter>(plan, Program::WafFilter).sites.get(number) {
         let rules = edge.site.get(number).map(|s| s.rules.iter().map(|r| r.0.clone()).collect::<Vec<_>>());
         let _ = writeln!(out, "filters   waf-filter: {}", filter(site, &rules.unwrap_or_default()));

@@ -35,6 +35,16 @@ fn a_method_that_is_not_served_gets_405_and_the_list_of_those_that_are_whatever_
 }
 
 #[test]
+fn a_firewall_that_does_not_block_takes_no_method_from_an_application_unasked() {
+    let app = Backend::start();
+    for (waf, status) in [("off", 200), ("detect", 200), ("block", 405)] {
+        let edge = edge(&app.address(), "", &format!("waf = \"{waf}\""), "");
+        assert_eq!(ask(&edge, "PROPFIND /", "").status, status, "{waf}");
+        assert_eq!(ask(&edge, "TRACE /", "").status, 405, "{waf}");
+    }
+}
+
+#[test]
 fn lengths_and_text_are_limited_where_the_firewall_is_off() {
     let app = Backend::start();
     let strict = edge(&app.address(), "", "waf = \"off\"\nbody_bytes_max = 1000\nutf8 = \"require\"", "");

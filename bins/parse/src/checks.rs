@@ -12,7 +12,7 @@ use crate::refused::Refused;
 /// # Errors
 /// [`Refused`] where it does not.
 pub(crate) fn check(head: &RequestHead<'_>, site: &ParseSite) -> Result<(), Refused> {
-    if !site.methods.iter().any(|method| method.as_bytes() == head.method) {
+    if !serves(site, head.method) {
         return Err(Refused::METHOD);
     }
     if matches!(head.body, BodyLength::Exact(length) if length > site.body_bytes_max) {
@@ -25,6 +25,11 @@ pub(crate) fn check(head: &RequestHead<'_>, site: &ParseSite) -> Result<(), Refu
         return Err(Refused::LOOP);
     }
     if matches!(head.method, b"OPTIONS" | b"TRACE") { further(head) } else { Ok(()) }
+}
+
+fn serves(site: &ParseSite, method: &[u8]) -> bool {
+    let listed = site.methods.iter().any(|listed| listed.as_bytes() == method);
+    listed || (site.other_methods && method != b"TRACE")
 }
 
 /// Checks the hops that a request of OPTIONS or TRACE has left (RFC 9110, section 7.6.2). Of other
@@ -78,6 +83,10 @@ mod tests {
             ("GET /", "Max-Forwards: 0\r\n", 0),
         ] {
             assert_eq!(status(&site, line, fields), expected, "{line} {fields}");
+        }
+        let any = ParseSite { methods: vec!["GET".to_owned()], other_methods: true, body_bytes_max: 5, ..site.clone() };
+        for (line, expected) in [("GET /", 0), ("PROPFIND /", 0), ("TRACE /", 405)] {
+            assert_eq!(status(&any, line, ""), expected, "{line}");
         }
         let via = "Via: 1.1 fosse\r\n";
         assert_eq!(status(&site, "GET /", &via.repeat(VIA_PASSAGES_MAX)), 0);

@@ -189,7 +189,8 @@ section! {
         /// evaluated. Applications are asked for uncompressed and whole responses then:
         /// Accept-Encoding becomes identity, and Range is left out.
         inspect_responses: bool, Default("false");
-        /// Methods that are served, whatever the firewall does; others get 405.
+        /// Methods that are served, whatever the firewall does; others get 405. Where this is left
+        /// out and the firewall is "off" or "detect", every method but TRACE is served.
         methods: Vec<At<Method>>, Default("[\"GET\", \"HEAD\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\", \"OPTIONS\"]"), 1..=64;
         /// Treatment of request headers with an underscore in their name.
         underscores: Underscores, Default("\"drop\"");

@@ -47,7 +47,7 @@ fn three_tables_are_a_whole_configuration() {
     // A site that names no rules has the built-in ones.
     let load: blobs::Load = decode(plan.blob(Program::Load)).unwrap();
     assert_eq!(load.rules, ["builtin"]);
-    assert!(!parse.sites[0].methods.contains(&"TRACE".to_owned()));
+    assert!(!parse.sites[0].methods.contains(&"TRACE".to_owned()) && !parse.sites[0].other_methods);
     assert_eq!(parse.idle_seconds.as_secs(), 75, "longer than a load balancer keeps a connection");
     // waf-filter has the limit of bodies, and nothing waits for a close.
     assert!(parse.sites[0].body_bytes_max == u64::MAX && parse.sites[0].routes.is_empty());

@@ -28,6 +28,8 @@ pub struct ParseSite {
     pub name: String,
     /// Methods that are served, in upper case.
     pub methods: Vec<String>,
+    /// Others are served as well, TRACE excepted.
+    pub other_methods: bool,
     /// Bytes of a request body that are taken, where waf-filter sets no limit.
     pub body_bytes_max: u64,
     /// Path and query must be UTF-8, where waf-filter does not look at them.

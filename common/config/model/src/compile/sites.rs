@@ -55,11 +55,14 @@ fn name(site: &Site) -> String {
 pub(crate) fn parse(site: &Site, backends: &[At<Backend>], problems: &mut Problems) -> blobs::ParseSite {
     // What waf-filter does not look at has its limits here.
     let off = site.waf.value == Waf::Off;
+    // A firewall that is tried out, or absent, takes no method from an application unasked.
+    let listed = site.waf.value == Waf::Block || site.methods.written().is_some();
     let aborts = backends.iter().any(|backend| backend.abort_on_close.value);
     blobs::ParseSite {
         hosts: hosts(site),
         name: name(site),
         methods: site.methods.iter().map(|method| method.0.clone()).collect(),
+        other_methods: !listed,
         body_bytes_max: if off { site.body_bytes_max.0 } else { u64::MAX },
         utf8: off && site.utf8.value == Utf8::Require,
         routes: if aborts { routes(site, backends, problems) } else { Vec::new() },
