@@ -9,6 +9,7 @@ g++ /usr/bin/g++
 curl /usr/bin/curl
 strace /usr/bin/strace
 python3 /usr/bin/python3
+python3-prometheus-client /usr/lib/python3/dist-packages/prometheus_client
 python3-django /usr/lib/python3/dist-packages/django
 gunicorn /usr/bin/gunicorn
 uwsgi-plugin-python3 /usr/bin/uwsgi_python3

@@ -17,8 +17,7 @@ use crate::{
         Outcome, admission, buffering, lease, request_body,
         response::{self, LocalResponse},
         send,
-        stream::{Buffering, Stream},
-        streams::Streams,
+        stream::{Buffering, Stream, Streams},
     },
     lane::Lane,
 };

@@ -7,7 +7,10 @@ use fosse_source::Source;
 use fosse_wire::StreamId;
 
 use crate::{
-    exchange::{Outcome, stream::Stream, streams::Streams},
+    exchange::{
+        Outcome,
+        stream::{Stream, Streams},
+    },
     lane::Lane,
 };
 

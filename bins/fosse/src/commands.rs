@@ -110,14 +110,18 @@ const CHECK: Usage = Usage {
     ..Usage::NOTHING
 };
 
+/// Orders of the tables of `fosse status`.
+const ORDERS: &[&str] = &["requests", "4xx", "5xx", "p99", "name"];
+
 const STATUS: Usage = Usage {
     name: "status",
     summary: "show what a running edge does",
     words: &[Positional::same_as(&CONFIG_OF_EDGE)],
     flags: &[
-        Flag { name: "--all", takes: Takes::Nothing, help: "every lane, process and counter beside the summary" },
+        Flag { name: "--all", takes: Takes::Nothing, help: "every site, backend, lane and counter beside the summary" },
         Flag { name: "--json", takes: Takes::Nothing, help: "everything, as JSON" },
-        Flag { name: "--watch", takes: Takes::Nothing, help: "again every second" },
+        Flag { name: "--watch", takes: Takes::Nothing, help: "again every second, with what the last ten brought" },
+        Flag { name: "--sort", takes: Takes::Word(ORDERS), help: "order of sites and backends [requests]" },
         CONFIG_OF_EDGE,
         STATUS_SOCKET,
         HELP,

@@ -10,8 +10,9 @@ use fosse_args::Args;
 
 use crate::check;
 
-/// Bytes of a response: the largest edge has 4096 processes of less than 1 KiB each.
-const RESPONSE_BYTES_MAX: u64 = 8 << 20;
+/// Bytes of a response: the largest edge has 4096 processes of less than 1 KiB each, and twice
+/// 20,000 names with their traffic.
+const RESPONSE_BYTES_MAX: u64 = 32 << 20;
 /// Longest wait: the status program responds in a millisecond or is stuck.
 const RESPONSE_TIME_MAX: Duration = Duration::from_secs(5);
 

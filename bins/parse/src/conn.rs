@@ -10,11 +10,12 @@ use fosse_wire::{Kind, Outbox, StreamId};
 use crate::access::{End, Record, Who};
 use crate::context::Context;
 use crate::error_response;
-use crate::exchange::{Exchange, Framing, Lease};
+use crate::exchange::{Exchange, Framing, Lease, SITE_NONE};
 use crate::origin::Origin;
 use crate::output::ClientOutput;
 use crate::refused::{Refused, host_of};
 use crate::settings::Settings;
+use crate::traffic;
 
 /// The phase of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,6 +200,7 @@ impl Conn {
             _ => End::Reset,
         };
         self.end_log(end, "", context);
+        traffic::count(&mut self.exchange, false, context);
         self.phase = Phase::Gone;
         self.deadline_ms = u64::MAX;
         self.drop_input(context);
@@ -263,6 +265,7 @@ impl Conn {
     fn report(&mut self, host: &[u8], refused: Refused, context: &mut Context) {
         context.counters.add(count::REFUSED, 1);
         self.report_refusal(host, refused, context);
+        traffic::count_refused(&mut self.exchange, refused.status, context);
         if self.log.is_empty() {
             let (connection, client, peer) = (self.record.id, self.origin.client, self.record.peer);
             let who = Who { request: 0, request_id: None, connection, client, peer, site: "" };
@@ -290,6 +293,9 @@ impl Conn {
     pub(crate) fn complete(&mut self, context: &mut Context, out: &mut Outbox) {
         context.counters.add(count::RESPONSES, 1);
         self.end_log(End::Complete, "", context);
+        traffic::count(&mut self.exchange, true, context);
+        // Bytes that do not become a request are nobody's.
+        self.exchange.site = SITE_NONE;
         let cut_short = !self.exchange.forward_done;
         if cut_short {
             out.reset(self.stream, ResetReason::Limit);

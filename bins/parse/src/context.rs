@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use fosse_counters::{Counters, parse as count};
+use fosse_eventloop::EventLoop;
 
 use crate::access::AccessLog;
 use crate::buffers::SpareBuffers;
@@ -26,6 +27,8 @@ pub struct Context {
     pub(crate) drain: Drain,
     /// Milliseconds on the monotonic clock at the beginning of this turn.
     pub(crate) now_ms: u64,
+    /// The same in microseconds.
+    pub(crate) now_us: u64,
     /// Credit of request bodies is not counted: in a shell nothing grants any.
     pub credit_unlimited: bool,
     /// Refusals are logged: in a shell the response says it.
@@ -47,6 +50,7 @@ impl Context {
             buffers: SpareBuffers::default(),
             drain: Drain::default(),
             now_ms: 0,
+            now_us: 0,
             credit_unlimited: false,
             reports_refusals: false,
             reports_ends: false,
@@ -60,6 +64,11 @@ impl Context {
         // It begins at random, so it may well come by the end of the numbers.
         self.request_next = self.request_next.wrapping_add(1);
         self.request_next
+    }
+
+    /// Takes the time of a turn.
+    pub(crate) const fn set_now(&mut self, event_loop: &EventLoop) {
+        (self.now_ms, self.now_us) = (event_loop.now_ms(), event_loop.now_us());
     }
 
     /// Returns the deadline of something that may take this long from now on, in milliseconds.

@@ -8,6 +8,9 @@ use fosse_wire::response::{BACKEND_NONE, Cause, ResponseHead};
 
 use crate::credit::ResponseCredit;
 
+/// The site of what belongs to none.
+pub(crate) const SITE_NONE: u32 = u32::MAX;
+
 /// The rest of a request body.
 #[derive(Debug)]
 pub(crate) enum Body {
@@ -100,8 +103,11 @@ pub struct Exchange {
     pub(crate) request_done_ms: u64,
     /// Time when the head of the response came; 0 before.
     pub(crate) head_ms: u64,
-    /// Beginning of the request in microseconds; for the access log alone.
+    /// Beginning of the request in microseconds: that of its turn, or where there is an access log
+    /// that of the clock.
     pub(crate) begun_us: u64,
+    /// It is counted for its site.
+    pub(crate) counted: bool,
     /// Index of the site.
     pub(crate) site: u32,
     /// The client.
@@ -154,7 +160,8 @@ impl Exchange {
             request_done_ms: 0,
             head_ms: 0,
             begun_us: 0,
-            site: u32::MAX,
+            counted: true,
+            site: SITE_NONE,
             client: Endpoint { addr: [0; 16], port: 0 },
             status: 0,
             bytes_in: 0,
@@ -173,6 +180,7 @@ impl Exchange {
         Self {
             open: true,
             forward_done: false,
+            counted: false,
             back: Return::Waiting,
             body: match head.body {
                 BodyLength::None => Body::Exact(0),

@@ -221,7 +221,7 @@ impl Conn {
             self.exchange.request_credit = u32::MAX;
         }
         self.exchange.upgrade = upgrade;
-        self.exchange.begun_ms = context.now_ms;
+        (self.exchange.begun_ms, self.exchange.begun_us) = (context.now_ms, context.now_us);
         (self.exchange.site, self.exchange.client, self.exchange.request) = (site, client, request);
         slow::begin(&mut self.asked, head, context);
         if context.access.is_on() {

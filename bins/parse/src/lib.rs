@@ -32,6 +32,7 @@ pub mod startup;
 pub mod stdin;
 mod table;
 mod timeouts;
+mod traffic;
 
 /// The name in messages, counters and policies.
 pub const PROGRAM: &str = "fosse-parse";

@@ -65,7 +65,8 @@ impl Server {
         context.access = AccessLog::new(access, &context.settings.blob);
         context.reports_refusals = true;
         context.reports_ends = peers.lease.is_there();
-        context.now_ms = process.event_loop.now_ms();
+        context.set_now(&process.event_loop);
+        context.settings.name_rows(&context.counters);
         let buffer = vec![0; READ_BYTES_MAX].into_boxed_slice();
         let (clients, heap) = (Table::default(), HeapTrimmer::default());
         Ok(Self { input, output, clients, peers, context, buffer, heap, ending: None })
@@ -183,7 +184,7 @@ impl Server {
             if event_loop.poll_once(&mut events, None).is_err() {
                 return;
             }
-            self.context.now_ms = event_loop.now_ms();
+            self.context.set_now(event_loop);
             for event in &events {
                 self.on_client(event);
             }
@@ -197,7 +198,7 @@ impl Server {
 
 impl Service for Server {
     fn begin_turn(&mut self, process: &Process) {
-        self.context.now_ms = process.event_loop.now_ms();
+        self.context.set_now(&process.event_loop);
     }
 
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use fosse_counters::{Counters, ROW_NONE};
 use fosse_http1::{FIELD_BYTES_MAX, FIELDS_COUNT_MAX, HEAD_BYTES_MAX, HeadLimits, Host, TARGET_BYTES_MAX};
 use fosse_routing::Sites;
 use fosse_settings::{Net, Parse, ParseListener, ParseSite};
@@ -91,6 +92,18 @@ impl Settings {
     pub(crate) fn site_name(&self, index: u32) -> &str {
         let site = usize::try_from(index).ok().and_then(|index| self.blob.sites.get(index));
         site.map_or("", |site| &site.name)
+    }
+
+    /// Returns the row of the counter page for a site; the last one for what belongs to none.
+    pub(crate) fn row(&self, site: u32) -> usize {
+        let sites = self.blob.sites.len();
+        usize::try_from(site).map_or(sites, |site| site.min(sites))
+    }
+
+    /// Names the rows of the counter page.
+    pub(crate) fn name_rows(&self, counters: &Counters) {
+        let names = self.blob.sites.iter().map(|site| site.name.as_str()).chain([ROW_NONE]);
+        names.enumerate().for_each(|(row, name)| counters.name_row(row, name));
     }
 
     /// Returns the name of a server; empty for none.

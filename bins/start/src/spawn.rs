@@ -2,8 +2,9 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_counters::PAGE_BYTES;
+use fosse_counters::page_bytes;
 use fosse_eventloop::slab::Key;
+use fosse_plan::Plan;
 use fosse_sys::{page::PageReader, process::Fork};
 use fosse_wire::{
     launch::{Launch, Program},
@@ -38,7 +39,7 @@ pub(crate) fn spawn(
     mut options: SpawnOptions,
 ) -> Result<Key, Errno> {
     let (control, child_control) = pair(SocketType::SEQPACKET)?;
-    let page_fd = fosse_sys::memfd::page(program.name(), PAGE_BYTES)?;
+    let page_fd = fosse_sys::memfd::page(program.name(), page_bytes(rows(program, &cx.generation.plan)))?;
     let mut process = Process {
         program,
         lane: options.lane.map(|(lane, _)| lane),
@@ -62,6 +63,18 @@ pub(crate) fn spawn(
     options.fds.push((6, page_fd));
     options.fds.push((7, child_control));
     launch(children, cx, process, options)
+}
+
+/// Returns the number of rows in a program's counter page: one for each site or backend that it
+/// counts by itself.
+fn rows(program: Program, plan: &Plan) -> usize {
+    let rows = match program {
+        // One more, for requests of no site.
+        Program::Parse => plan.sites + 1,
+        Program::Dispatch => plan.backends,
+        _ => 0,
+    };
+    usize::try_from(rows).unwrap_or(usize::MAX)
 }
 
 /// Adds the descriptors that every process gets: 0 to 2, its settings on 5, and the pipe for its

@@ -5,6 +5,7 @@
 
 mod client;
 mod limits;
+mod metrics;
 mod pages;
 pub mod policy;
 mod reload;
@@ -12,3 +13,4 @@ pub mod request;
 mod response;
 pub mod server;
 mod text;
+mod traffic;

@@ -12,6 +12,11 @@ pub(crate) const REQUEST_BYTES_MAX: usize = 4096;
 /// Processes shown: as many as start has slots for.
 pub(crate) const PROCESSES_MAX: usize = 4096;
 
+/// Names of sites, and of backends, whose sums are kept: those of two configurations, since sums
+/// outlive a reload. What has further ones is counted together.
+pub(crate) const NAMES_MAX: usize = 20_002;
+const _: () = assert!(NAMES_MAX == 2 * fosse_counters::ROWS_MAX);
+
 /// Bytes of the words about a reload: one line for people.
 pub(crate) const RELOAD_BYTES_MAX: usize = 4096;
 

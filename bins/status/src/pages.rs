@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 
 use fosse_counters::{
-    Counter, DRAINING, FIRST, LOG_DROPPED, PAGE_BYTES, Server, TABLES, TURN_US_LONGEST, TURNS, TURNS_LONG, servers,
+    Counter, DRAINING, FIRST, LOG_DROPPED, PAGE_WORDS, Server, TABLES, TURN_US_LONGEST, TURNS, TURNS_LONG, Traffic,
+    servers, traffic,
 };
 use fosse_sys::page::PageReader;
 use fosse_wire::launch::Program;
 
 use crate::limits::PROCESSES_MAX;
 use crate::reload::Reload;
-
-/// Words of a page.
-const PAGE_WORDS: usize = 512;
-const _: () = assert!(PAGE_WORDS as u64 * 8 == PAGE_BYTES);
+use crate::traffic::Sums;
 
 /// The lane of a process that has none.
 pub(crate) const LANE_NONE: u32 = u32::MAX;
@@ -41,6 +39,11 @@ impl Shown {
     #[must_use]
     pub(crate) fn servers(&self) -> Vec<Server> {
         if self.program == Program::Dispatch.name() { servers(|word| self.page.get(word)) } else { Vec::new() }
+    }
+
+    /// Returns the traffic that it has counted by site or by backend.
+    fn traffic(&self) -> Vec<(String, Traffic)> {
+        traffic(self.page.len(), |word| self.page.get(word))
     }
 
     /// Returns the turns of its loop, about two a second while it is idle.
@@ -81,6 +84,8 @@ pub(crate) struct Pages {
     living: BTreeMap<u32, Shown>,
     /// Sums of the counters (not the gauges) of dead processes, so that a sum never decreases.
     gone: BTreeMap<&'static str, Vec<u64>>,
+    /// Traffic that dead processes have counted, by program.
+    gone_traffic: BTreeMap<&'static str, Sums>,
     /// The last reload.
     pub(crate) reload: Reload,
 }
@@ -99,6 +104,7 @@ impl Pages {
     /// Removes a process; what it has counted stays in the sums.
     pub(crate) fn drop_process(&mut self, pid: u32) {
         let Some(shown) = self.living.remove(&pid) else { return };
+        self.gone_traffic.entry(shown.program).or_default().add(shown.traffic());
         let sums = self.gone.entry(shown.program).or_insert_with(|| vec![0; table(shown.program).len()]);
         for (sum, (counter, count)) in sums.iter_mut().zip(shown.counters()) {
             if !counter.gauge {
@@ -122,6 +128,15 @@ impl Pages {
         let living = self.living.values().filter(|s| s.program == program).map(|s| s.page.get(at));
         let gone = if gauge { 0 } else { self.gone(program).get(index).copied().unwrap_or(0) };
         living.fold(gone, u64::wrapping_add)
+    }
+
+    /// Returns the traffic that a program has counted, by site or by backend: of the living and the
+    /// dead.
+    #[must_use]
+    pub(crate) fn traffic(&self, program: Program) -> Sums {
+        let mut sums = self.gone_traffic.get(program.name()).cloned().unwrap_or_default();
+        self.living.values().filter(|s| s.program == program.name()).for_each(|shown| sums.add(shown.traffic()));
+        sums
     }
 
     /// Returns what the dead of a program have counted, in the order of its table.
@@ -150,7 +165,12 @@ pub(crate) mod tests {
 
     /// A page with its writer.
     pub(crate) fn page() -> (Counters, PageReader) {
-        let fd = fosse_sys::memfd::page("test", PAGE_BYTES).unwrap();
+        page_of(0)
+    }
+
+    /// A page with a number of rows, and its writer.
+    pub(crate) fn page_of(rows: usize) -> (Counters, PageReader) {
+        let fd = fosse_sys::memfd::page("test", fosse_counters::page_bytes(rows)).unwrap();
         (Counters::shared(Page::map(&fd).unwrap()), PageReader::map(&fd).unwrap())
     }
 

@@ -10,6 +10,8 @@ pub enum Target {
     Lines,
     /// `/servers.txt`: one line for each backend server and lane.
     Servers,
+    /// `/traffic.txt`: one line for each site and each backend, for `fosse status`.
+    Traffic,
     /// `/reload.txt`: the last reload, for `fosse reload`.
     Reload,
     /// `/metrics`: sums by program, as Prometheus reads them.
@@ -52,6 +54,7 @@ pub fn progress(bytes: &[u8]) -> Progress {
         b"/status.json" => Progress::Request(Target::Json, body),
         b"/status.txt" => Progress::Request(Target::Lines, body),
         b"/servers.txt" => Progress::Request(Target::Servers, body),
+        b"/traffic.txt" => Progress::Request(Target::Traffic, body),
         b"/reload.txt" => Progress::Request(Target::Reload, body),
         b"/metrics" => Progress::Request(Target::Metrics, body),
         _ => Progress::Refused(404),
@@ -70,10 +73,11 @@ mod tests {
     const CURL: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n";
 
     #[test]
-    fn five_pages_are_served_and_nothing_else() {
+    fn six_pages_are_served_and_nothing_else() {
         for (request, expected) in [
             (CURL, Progress::Request(Target::Metrics, true)),
             (b"GET /status.json HTTP/1.0\n\n".as_slice(), Progress::Request(Target::Json, true)),
+            (b"GET /traffic.txt HTTP/1.0\r\n\r\n", Progress::Request(Target::Traffic, true)),
             (b"GET /reload.txt HTTP/1.0\r\n\r\n", Progress::Request(Target::Reload, true)),
             (b"HEAD /status.txt?x HTTP/1.0\r\n\r\n", Progress::Request(Target::Lines, false)),
             (b"GET / HTTP/1.0\r\n\r\n", Progress::Refused(404)),

@@ -1,14 +1,16 @@
-//! The five pages as text. Everything in them is a name of ours, a number, or a server's name,
-//! which is printable ASCII without spaces and quotes: there is nothing to escape.
+//! The pages as text. Everything in them is a name of ours, a number, or the name of a site, a
+//! backend or a server, which is printable ASCII without spaces and quotes: there is nothing to
+//! escape.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use fosse_counters::TABLES;
 use fosse_wire::launch::Program;
 
+use crate::metrics;
 use crate::pages::{LANE_NONE, Pages, Shown};
 use crate::request::Target;
+use crate::traffic::Sums;
 
 /// Returns a page. `age_s` is the age of this fosse-status, in seconds.
 #[must_use]
@@ -17,8 +19,9 @@ pub(crate) fn page(target: Target, pages: &Pages, age_s: u64) -> String {
         Target::Json => json(pages, age_s),
         Target::Lines => lines(pages),
         Target::Servers => servers(pages),
+        Target::Traffic => traffic(pages),
         Target::Reload => pages.reload.to_string(),
-        Target::Metrics => metrics(pages),
+        Target::Metrics => metrics::metrics(pages),
     }
 }
 
@@ -27,7 +30,7 @@ pub(crate) fn page(target: Target, pages: &Pages, age_s: u64) -> String {
 pub(crate) const fn media(target: Target) -> &'static str {
     match target {
         Target::Json => "application/json",
-        Target::Lines | Target::Servers | Target::Reload => "text/plain; charset=us-ascii",
+        Target::Lines | Target::Servers | Target::Traffic | Target::Reload => "text/plain; charset=us-ascii",
         Target::Metrics => "text/plain; version=0.0.4; charset=utf-8",
     }
 }
@@ -113,6 +116,10 @@ fn json(pages: &Pages, age_s: u64) -> String {
         pairs(&mut out, sums);
         out.push('}');
     }
+    out.push_str("},\n\"sites\":{");
+    traffic_json(&mut out, &pages.traffic(Program::Parse));
+    out.push_str("},\n\"backends\":{");
+    traffic_json(&mut out, &pages.traffic(Program::Dispatch));
     out.push_str("}}\n");
     out
 }
@@ -124,73 +131,48 @@ fn pairs(out: &mut String, all: impl Iterator<Item = (&'static str, u64)>) {
     }
 }
 
-/// Sums by program. Lanes and process ids are no labels: they change with every reload, and a label
-/// with ever new values fills a time series database.
-fn metrics(pages: &Pages) -> String {
-    let mut out = String::from("# HELP fosse_processes living processes of a program\n# TYPE fosse_processes gauge\n");
-    for program in Program::ALL {
-        let count = pages.count(program.name());
-        if count > 0 {
-            let _ = writeln!(out, "fosse_processes{{program=\"{}\"}} {count}", program.name());
+/// `site|backend NAME 1xx 2xx 3xx 4xx 5xx aborted denied sum_us N,N,...`, one line for each site
+/// and each backend; the last numbers are those of the classes of time.
+fn traffic(pages: &Pages) -> String {
+    let mut out = String::new();
+    for (kind, program) in [("site", Program::Parse), ("backend", Program::Dispatch)] {
+        for (name, traffic) in pages.traffic(program).iter() {
+            let _ = write!(out, "{kind} {name}");
+            let numbers = [traffic.aborted, traffic.denied, traffic.times.sum_us];
+            for number in traffic.statuses.iter().chain(&numbers) {
+                let _ = write!(out, " {number}");
+            }
+            for (at, count) in traffic.times.counts.iter().enumerate() {
+                let _ = write!(out, "{}{count}", if at == 0 { ' ' } else { ',' });
+            }
+            out.push('\n');
         }
     }
-    out.push_str("# HELP fosse_turn_longest_microseconds longest turn of a living process of a program\n");
-    out.push_str("# TYPE fosse_turn_longest_microseconds gauge\n");
-    for (program, _) in TABLES {
-        let longest_us = pages.living().iter().filter(|s| s.program == program).map(|s| s.long_turns().0).max();
-        if let Some(longest_us) = longest_us {
-            let _ = writeln!(out, "fosse_turn_longest_microseconds{{program=\"{program}\"}} {longest_us}");
-        }
-    }
-    for (program, table) in TABLES {
-        for (index, counter) in table.iter().enumerate() {
-            let (kind, suffix) = if counter.gauge { ("gauge", "") } else { ("counter", "_total") };
-            let name = format!("fosse_{}_{}{suffix}", program.replace('-', "_"), counter.name.to_ascii_lowercase());
-            let _ = writeln!(out, "# HELP {name} {}\n# TYPE {name} {kind}", counter.help);
-            let _ = writeln!(out, "{name} {}", pages.sum(program, index, counter.gauge));
-        }
-    }
-    out.push_str(&server_metrics(pages));
     out
 }
 
-/// Servers are labels: their names come from the configuration and do not grow. A server is up
-/// where every lane that is not draining says so.
-fn server_metrics(pages: &Pages) -> String {
-    let mut all: BTreeMap<String, (bool, u64, u64)> = BTreeMap::new();
-    for shown in pages.living().into_iter().filter(|shown| !shown.draining()) {
-        for server in shown.servers() {
-            let (up, open, busy) = all.entry(server.name).or_insert((true, 0, 0));
-            *up &= server.up;
-            // Numbers of 32 bits, one a lane: the sums of 64 bits have room for all.
-            *open += u64::from(server.open);
-            *busy += u64::from(server.busy);
+/// `"NAME":{"1xx":N,...}` for each site or backend, with commas between.
+fn traffic_json(out: &mut String, sums: &Sums) {
+    for (at, (name, traffic)) in sums.iter().enumerate() {
+        let _ = write!(out, "{}\n\"{name}\":{{", if at == 0 { "" } else { "," });
+        for (class, count) in (1..).zip(traffic.statuses) {
+            let _ = write!(out, "\"{class}xx\":{count},");
         }
+        let _ = write!(out, "\"aborted\":{},\"denied\":{},", traffic.aborted, traffic.denied);
+        let quantile = |percent| traffic.times.quantile_us(percent).map_or("null".to_owned(), |us| us.to_string());
+        let _ = write!(out, "\"us_sum\":{},\"us_count\":{},", traffic.times.sum_us, traffic.times.count());
+        let _ = write!(out, "\"us_p50\":{},\"us_p99\":{}}}", quantile(50), quantile(99));
     }
-    let mut out = String::new();
-    type Value = fn(&(bool, u64, u64)) -> u64;
-    let families: [(&str, &str, Value); 3] = [
-        ("up", "1 where every lane gives the server requests", |v| u64::from(v.0)),
-        ("connections", "connections open to the server", |v| v.1),
-        ("requests", "requests under way at the server", |v| v.2),
-    ];
-    for (family, help, value) in families.into_iter().filter(|_| !all.is_empty()) {
-        let name = format!("fosse_server_{family}");
-        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for (server, values) in &all {
-            let _ = writeln!(out, "{name}{{server=\"{server}\"}} {}", value(values));
-        }
-    }
-    out
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::pages::tests::page as new_page;
+    use crate::pages::tests::{page as new_page, page_of};
     use fosse_counters::{DRAINING, TURN_US_LONGEST, TURNS, parse};
 
-    fn pages() -> Pages {
+    /// Pages of processes that live and of one that is gone.
+    pub(crate) fn pages() -> Pages {
         let mut pages = Pages::default();
         let (counters, reader) = new_page();
         counters.add(parse::REQUESTS, 5);
@@ -208,7 +190,26 @@ mod tests {
     }
 
     #[test]
-    fn servers_are_shown_by_lane_and_up_only_where_every_lane_says_so() {
+    fn a_line_for_each_site_and_each_backend() {
+        let mut pages = pages();
+        for (program, pid, name) in [(Program::Parse, 20, "a.example"), (Program::Dispatch, 21, "app")] {
+            let (counters, reader) = page_of(1);
+            counters.name_row(0, name);
+            counters.count_status(0, 404);
+            counters.count_time(0, 101);
+            pages.add(program as u8, 0, pid, reader);
+        }
+        let text = traffic(&pages);
+        let rest = format!("0 0 0 1 0 0 0 101 0,1{}", ",0".repeat(33));
+        assert_eq!(text, format!("site a.example {rest}\nbackend app {rest}\n"));
+        let text = json(&pages, 0);
+        assert!(text.contains("\"sites\":{\n\"a.example\":{\"1xx\":0,\"2xx\":0,\"3xx\":0,\"4xx\":1,"), "{text}");
+        assert!(text.contains("\"backends\":{\n\"app\":{") && text.contains("\"us_p99\":200}"), "{text}");
+        assert_eq!(text.matches('{').count(), text.matches('}').count());
+    }
+
+    #[test]
+    fn servers_are_shown_by_lane() {
         let mut pages = Pages::default();
         for (lane, up) in [(0, true), (1, false)] {
             let (counters, reader) = new_page();
@@ -218,9 +219,6 @@ mod tests {
             pages.add(Program::Dispatch as u8, lane, lane + 20, reader);
         }
         assert_eq!(servers(&pages), "0 20 up 3 2 1 unix:/a\n1 21 down 3 2 1 unix:/a\n");
-        let text = metrics(&pages);
-        assert!(text.contains("fosse_server_up{server=\"unix:/a\"} 0\n"), "{text}");
-        assert!(text.contains("fosse_server_connections{server=\"unix:/a\"} 4\n"), "{text}");
         let text = json(&pages, 0);
         assert!(text.contains("\"servers\":[{\"name\":\"unix:/a\",\"up\":true,\"fails\":3,"), "{text}");
         assert_eq!(
@@ -246,20 +244,6 @@ mod tests {
         assert!(all[1].contains(&format!(" connections={}", u64::MAX)), "{text}");
         assert!(all[2].starts_with("parse gone 0 requests=2 ") && !all[2].contains("connections="), "{text}");
         assert_eq!(all.len(), 3);
-    }
-
-    #[test]
-    fn prometheus_gets_one_sum_a_program_with_help_and_type() {
-        let text = metrics(&pages());
-        let wanted = "# HELP fosse_parse_requests_total requests begun\n# TYPE fosse_parse_requests_total counter\n\
-                      fosse_parse_requests_total 7\n";
-        assert!(text.contains(wanted), "{text}");
-        assert!(text.contains("fosse_processes{program=\"parse\"} 1\n"), "{text}");
-        assert!(
-            text.contains("# TYPE fosse_waf_filter_buffered_bytes gauge\nfosse_waf_filter_buffered_bytes 0\n"),
-            "{text}"
-        );
-        assert!(text.lines().all(|l| l.starts_with('#') || l.split(' ').count() == 2), "{text}");
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(crate) fn admit(
     match route(stream, head, settings, clients, context) {
         Ok(()) if stream.buffering == Buffering::No => Outcome::Connect,
         Ok(()) => {
-            buffering::begin(stream, context);
+            buffering::begin(stream, context.now_ms());
             Outcome::Continue
         }
         Err(status) => Outcome::Respond(status),
@@ -55,7 +55,7 @@ fn route(
     if buffering == Buffering::Whole && matches!(head.body, BodyLength::Exact(n) if n > site.body_bytes_max) {
         return Err(413);
     }
-    stream.backend = number;
+    (stream.backend, stream.routed) = (number, true);
     stream.inspected = site.inspect_responses;
     stream.buffering = buffering;
     let waits = head.expect_continue && head.held == 0 && !matches!(head.body, BodyLength::None | BodyLength::Exact(0));

@@ -11,7 +11,6 @@ pub(crate) mod clients;
 pub(crate) mod failure;
 mod forwarded;
 pub(crate) mod lease;
-pub(crate) mod limit;
 pub(crate) mod read_ahead;
 mod request;
 pub(crate) mod request_body;
@@ -20,8 +19,8 @@ pub(crate) mod response_body;
 pub(crate) mod response_head;
 pub(crate) mod send;
 pub(crate) mod stream;
-pub(crate) mod streams;
 pub(crate) mod timeouts;
+pub(crate) mod traffic;
 
 use std::time::Duration;
 

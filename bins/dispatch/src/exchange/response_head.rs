@@ -11,10 +11,10 @@ use fosse_wire::{
 use super::{
     Terms,
     failure::Failure,
-    limit::Limit,
     response::{self, Removed},
     send,
     stream::{Body, Lease, Stream, Wait},
+    traffic,
 };
 use crate::{
     context::Context,
@@ -91,7 +91,7 @@ fn interim(
 /// Lets the client send the body that it withholds.
 pub(crate) fn ask_for_body(stream: &mut Stream, backend: &Backend, context: &mut Context<'_>) {
     stream.wait = Wait::FirstByte;
-    stream.start_limit(Limit::FirstByte, backend.first_byte_seconds, context);
+    stream.deadline_ms = context.after(backend.first_byte_seconds);
     response::go_on(&mut context.shared.output.outbox, stream.id);
     // A client that did not wait has used its window up by now: what was not granted then is
     // granted.
@@ -131,6 +131,7 @@ fn final_head(
     let (remove, date) = (removed(stream, terms), context.shared.date.at(now_ms));
     let written = response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, &remove, date);
     written.map_err(|_| Failure::HeadTooLargeForFrame)?;
+    traffic::count_head(stream, head.status, context);
     stream.head_sent = true;
     stream.taken_ms = now_ms;
     Ok(())
@@ -153,7 +154,7 @@ fn switching(
     }
     stream.lease = Lease::Wanted;
     stream.wait = Wait::Bytes;
-    stream.timer.stop();
+    stream.deadline_ms = u64::MAX;
     connection.at = At::Tunnel;
     connection.keep = false;
     let to_parse = wire::ResponseHead {
@@ -167,6 +168,7 @@ fn switching(
     let written =
         response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, &Removed::default(), date);
     written.map_err(|_| Failure::HeadTooLargeForFrame)?;
+    traffic::count_head(stream, head.status, context);
     stream.head_sent = true;
     Ok(())
 }

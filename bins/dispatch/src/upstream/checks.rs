@@ -2,7 +2,7 @@
 
 use fosse_settings::{Backend, Health};
 
-use fosse_deadlines::after;
+use crate::context::after;
 
 /// The active checks of one server.
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use fosse_settings::{Backend, Balance};
 use fosse_wire::StreamId;
 
 use super::{checks::Checks, tried::Tried};
-use fosse_deadlines::after;
+use crate::context::after;
 
 /// One server as this lane sees it.
 #[derive(Debug, Default)]

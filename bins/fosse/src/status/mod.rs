@@ -3,13 +3,16 @@
 mod all;
 mod servers;
 mod summary;
+mod traffic;
 
+use std::collections::VecDeque;
 use std::fs;
 use std::time::{Duration, Instant};
 
 use fosse_args::Args;
 use fosse_die::{EXIT_TEMPORARY, Severity, say};
 
+use self::traffic::{ByKind, ByName, Order, Table, per_second, since};
 use crate::{
     PROGRAM,
     edge::{Edge, Row},
@@ -19,6 +22,8 @@ use crate::{
 
 /// Time between two looks with `--watch`.
 const WATCH_EACH: Duration = Duration::from_secs(1);
+/// Looks that are compared with `--watch`: with too few of them rates and quantiles jump.
+const LOOKS_MAX: usize = 10;
 /// Moves to the top left and erases everything below (ECMA-48: CUP, ED).
 const CLEAR: &str = "\x1b[H\x1b[2J";
 
@@ -36,18 +41,21 @@ pub(crate) fn run(words: &Args) -> i32 {
 fn shown(words: &Args) -> Result<i32, String> {
     let edge = Edge::of(words)?;
     let begun = Instant::now();
-    let mut before: Option<Sample> = None;
+    let order = Order::of_word(words.value("--sort"));
+    let mut before: VecDeque<Sample> = VecDeque::new();
     loop {
         let text = if words.has("--json") {
             edge.page("/status.json")?
         } else {
             let now = Sample::take(&edge, begun)?;
             let servers = servers::read(&edge.page("/servers.txt")?);
-            let mut text = summary::page(&now, before.as_ref(), &servers);
+            let mut text = summary::page(&now, before.front(), &servers);
+            text.push_str(&tables(&now, before.front(), order, words.has("--all")));
             if words.has("--all") {
                 text.push_str(&all::page(&now.rows));
             }
-            before = Some(now);
+            before.push_back(now);
+            before.drain(..before.len() - before.len().min(LOOKS_MAX));
             text
         };
         if !words.has("--watch") {
@@ -58,10 +66,21 @@ fn shown(words: &Args) -> Result<i32, String> {
     }
 }
 
+/// Returns the tables of backends and sites.
+fn tables(now: &Sample, before: Option<&Sample>, order: Order, all: bool) -> String {
+    let table = |title, of: fn(&ByKind) -> &ByName| {
+        let recent = before.map(|before| (since(of(&now.traffic), of(&before.traffic)), now.ms_since(before)));
+        let recent = recent.as_ref().map(|(recent, ms)| (recent, *ms));
+        Table { title, total: of(&now.traffic), recent, order, all }.page()
+    };
+    table("BACKEND", |traffic| &traffic.backends) + &table("SITE", |traffic| &traffic.sites)
+}
+
 /// One look at an edge.
 #[derive(Debug)]
 struct Sample {
     rows: Vec<Row>,
+    traffic: ByKind,
     /// The version of what runs, which may not be that of this program.
     version: String,
     /// The process id of its fosse-start.
@@ -84,6 +103,7 @@ impl Sample {
         let pid = edge.start_pid()?;
         Ok(Self {
             rows: edge.rows()?,
+            traffic: ByKind::read(&edge.page("/traffic.txt")?),
             version: version.unwrap_or("of unknown version").to_owned(),
             pid,
             up_s: up_s(pid).unwrap_or(0),
@@ -105,8 +125,11 @@ impl Sample {
     /// counted neither as living nor as dead in one look.
     fn rate(&self, before: &Self, program: &str, name: &str) -> u64 {
         let grown = self.sum(program, name).saturating_sub(before.sum(program, name));
-        let elapsed_ms = (self.at_ms - before.at_ms).max(1);
-        u64::try_from(u128::from(grown) * 1000 / u128::from(elapsed_ms)).unwrap_or(u64::MAX)
+        per_second(grown, self.ms_since(before))
+    }
+
+    const fn ms_since(&self, before: &Self) -> u64 {
+        self.at_ms - before.at_ms
     }
 
     fn lanes(&self) -> usize {

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::{Sample, servers::Server};
+use super::{
+    Sample,
+    servers::Server,
+    traffic::{fitted, milliseconds},
+};
 
 /// Columns of the widest line.
 const COLUMNS: usize = 80;
@@ -43,6 +47,9 @@ pub(super) fn page(now: &Sample, before: Option<&Sample>, servers: &BTreeMap<Str
             let _ = write!(line, " {}/s,", now.rate(before, "parse", "requests"));
         }
         let _ = writeln!(out, "{}", line.trim_end_matches(','));
+        if *title == "requests" {
+            out.push_str(&responses(now, before));
+        }
     }
     let _ = writeln!(out, "\n{:16} {:>11} {:>9}  SERVER", "STATE", "CONNECTIONS", "REQUESTS");
     for (name, server) in servers {
@@ -51,6 +58,21 @@ pub(super) fn page(now: &Sample, before: Option<&Sample>, servers: &BTreeMap<Str
         let _ = writeln!(out, "{:16} {:>11} {:>9}  {name}", server.state(), server.open, server.busy);
     }
     out
+}
+
+/// Returns what clients got, and how fast: of the time since `before`.
+fn responses(now: &Sample, before: Option<&Sample>) -> String {
+    let all = now.traffic.sum();
+    let mut line = "responses".to_owned();
+    for (class, count) in (1..).zip(all.statuses).skip(1) {
+        let _ = write!(line, " {} {class}xx,", fitted(&count.to_string(), 8));
+    }
+    let number = |count: u64| fitted(&count.to_string(), 8);
+    let _ = writeln!(line, " {} cut", number(all.aborted));
+    let latest = before.map_or_else(|| all.clone(), |before| all.since(&before.traffic.sum()));
+    let time = |percent| milliseconds(latest.times.quantile_us(percent));
+    let _ = writeln!(line, "time      p50 {} ms, p99 {} ms; {} denied by rule", time(50), time(99), number(all.denied));
+    line
 }
 
 fn lanes(now: &Sample) -> String {
@@ -74,11 +96,14 @@ fn age(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::{servers, tests::row};
+    use crate::status::{servers, tests::row, traffic::ByKind};
 
     fn sample(requests: u64, at_ms: u64) -> Sample {
         let huge = u64::from(u32::MAX);
+        // Nothing, before the first request.
+        let (most, times) = if requests == 0 { (0, "") } else { (u64::MAX, "0,1,98,0,1") };
         Sample {
+            traffic: ByKind::read(&format!("site a 0 {most} {most} {most} {most} {most} {most} 9 {times}")),
             rows: vec![
                 row("parse", Some(1), Some(5), &[("requests", requests), ("connections", huge), ("refused", huge)]),
                 row("parse", None, None, &[("requests", 10), ("connections", 7)]),
@@ -99,6 +124,7 @@ mod tests {
         let servers = servers::read(&format!("0 20 up 0 {0} {0} unix:/{name}/end\n", u32::MAX));
         let text = page(&sample(u64::from(u32::MAX), 1000), Some(&sample(0, 0)), &servers);
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
+        assert!(text.contains("\ntime      p50 0.2 ms, p99 0.3 ms; "), "{text}");
         assert!(text.contains(", up 999 d 01:02:03, 1 lane\n") && text.ends_with("/end\n"), "{text}");
     }
 

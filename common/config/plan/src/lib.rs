@@ -15,11 +15,15 @@ use fosse_wire::{
     launch::Program,
 };
 
-const MAGIC: [u8; 8] = *b"fossepl4";
+const MAGIC: [u8; 8] = *b"fossepl5";
 /// Lanes of one generation. One a core is the rule, and no edge is given more cores.
 pub const LANES_MAX: u32 = 64;
 /// Listeners of one edge.
 pub const LISTENERS_MAX: usize = 64;
+/// Sites of one edge.
+const SITES_MAX: u32 = 10_000;
+/// Backends of one edge.
+const BACKENDS_MAX: u32 = 10_000;
 /// Bytes of a unix socket's path (unix(7), sun_path with its final NUL).
 pub const PATH_BYTES_MAX: usize = 107;
 
@@ -67,6 +71,17 @@ pub enum Scheduling {
     Inherit,
 }
 
+impl Scheduling {
+    fn take(c: &mut Cursor<'_>) -> Result<Self, WireError> {
+        match c.u8()? {
+            0 => Ok(Self::Auto),
+            1 => Ok(Self::Batch),
+            2 => Ok(Self::Inherit),
+            _ => Err(WireError::Field("scheduling")),
+        }
+    }
+}
+
 /// The configuration of start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -84,6 +99,10 @@ pub struct Plan {
     pub lane_connections_max: u32,
     /// Event lines that a process may write in a second.
     pub log_second_lines_max: u32,
+    /// Number of sites, each of which parse counts by itself.
+    pub sites: u32,
+    /// Number of backends, each of which dispatch counts by itself.
+    pub backends: u32,
     /// Some site has its responses inspected: waf-filter is a stage of the response path too.
     pub inspect_responses: bool,
     /// The scheduling of its children.
@@ -112,6 +131,9 @@ impl Plan {
         let (drain_ms, stop_ms) = (milliseconds(self.drain_seconds_max)?, milliseconds(self.stop_seconds_max)?);
         let (connections, lines) = (self.lane_connections_max, self.log_second_lines_max);
         for number in [self.lanes, self.uid_base, self.group, drain_ms, stop_ms, connections, lines] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        for number in [self.sites, self.backends] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.push(u8::from(self.inspect_responses));
@@ -148,21 +170,19 @@ impl Plan {
             stop_seconds_max: Duration::from_millis(u64::from(c.u32()?)),
             lane_connections_max: c.u32()?,
             log_second_lines_max: c.u32()?,
+            sites: c.u32()?,
+            backends: c.u32()?,
             inspect_responses: match c.u8()? {
                 0 => false,
                 1 => true,
                 _ => return Err(WireError::Field("inspect responses")),
             },
-            scheduling: match c.u8()? {
-                0 => Scheduling::Auto,
-                1 => Scheduling::Batch,
-                2 => Scheduling::Inherit,
-                _ => return Err(WireError::Field("scheduling")),
-            },
+            scheduling: Scheduling::take(&mut c)?,
             ..Self::default()
         };
         let listeners = usize::from(c.u16()?);
-        if plan.lanes > LANES_MAX || listeners > LISTENERS_MAX {
+        let rows_fit = plan.sites <= SITES_MAX && plan.backends <= BACKENDS_MAX;
+        if plan.lanes > LANES_MAX || listeners > LISTENERS_MAX || !rows_fit {
             return Err(WireError::Field("plan size"));
         }
         for _ in 0..listeners {
@@ -241,6 +261,8 @@ mod tests {
             stop_seconds_max: Duration::from_millis(6),
             lane_connections_max: 9,
             log_second_lines_max: 8,
+            sites: 3,
+            backends: 4,
             inspect_responses: true,
             scheduling: Scheduling::Inherit,
             listeners: vec![
@@ -280,9 +302,13 @@ mod tests {
     }
 
     #[test]
-    fn refuses_more_lanes_and_longer_paths_than_there_can_be() {
+    fn refuses_more_lanes_sites_and_backends_and_longer_paths_than_there_can_be() {
         let lanes = Plan { lanes: LANES_MAX + 1, ..sample() };
-        assert!(Plan::decode(&lanes.encode().unwrap()).is_err());
+        let sites = Plan { sites: SITES_MAX + 1, ..sample() };
+        let backends = Plan { backends: BACKENDS_MAX + 1, ..sample() };
+        for plan in [lanes, sites, backends] {
+            assert!(Plan::decode(&plan.encode().unwrap()).is_err());
+        }
         let mut path = sample();
         path.listeners[1].place = Place::Unix { path: vec![b'x'; 108], owner: 0, group: 0, mode: 0o600 };
         assert!(Plan::decode(&path.encode().unwrap()).is_err());

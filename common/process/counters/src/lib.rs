@@ -1,8 +1,9 @@
 //! fosse-counters: the page in which each process counts, and the tables that name its words.
 //!
-//! A page is a shared memory file of [`PAGE_BYTES`] with one writer. Its first words are the same
-//! for every program: start watches [`TURNS`] and reads [`STREAM_CONNECTION`] of a process that
-//! crashed; fosse-status shows the rest by the program's table. Readers trust nothing in a page.
+//! A page is a shared memory file with one writer: a fixed part of [`PAGE_BYTES`], and behind it
+//! the rows of the program's sites or backends. Its first words are the same for every program:
+//! start watches [`TURNS`] and reads [`STREAM_CONNECTION`] of a process that crashed; fosse-status
+//! shows the rest by the program's table. Readers trust nothing in a page.
 
 #![forbid(unsafe_code)]
 
@@ -12,13 +13,15 @@ use fosse_sys::page::Page;
 
 mod servers;
 mod tables;
-pub use servers::*;
+mod traffic;
+pub use servers::{SERVERS_SHOWN_MAX, Server, servers};
 pub use tables::*;
+pub use traffic::*;
 
-/// Size of a page in bytes.
+/// Size of the fixed part of a page in bytes.
 pub const PAGE_BYTES: u64 = 4096;
-/// Words of a page.
-const PAGE_WORDS: usize = 512;
+/// Words of the fixed part of a page.
+pub const PAGE_WORDS: usize = 512;
 
 /// Incremented at least once a second by a process that lives: one whose count has not moved for 3
 /// s is replaced.

@@ -96,7 +96,7 @@ fn padded(bytes: &[u8]) -> [u8; SERVER_NAME_BYTES_MAX] {
     out
 }
 
-fn printable(byte: u8) -> char {
+pub(crate) fn printable(byte: u8) -> char {
     if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\') { char::from(byte) } else { '?' }
 }
 

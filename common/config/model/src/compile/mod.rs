@@ -32,6 +32,8 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         stop_seconds_max: edge.stop_seconds_max.duration(),
         lane_connections_max: edge.limits.lane_connections_max.value,
         log_second_lines_max: edge.limits.log_second_lines_max.value,
+        sites: number_of(edge.site.len()),
+        backends: number_of(edge.backend.len()),
         scheduling: match edge.scheduling.value {
             Scheduling::Auto => fosse_plan::Scheduling::Auto,
             Scheduling::Batch => fosse_plan::Scheduling::Batch,
@@ -82,6 +84,11 @@ fn group(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> u32 {
         problems.note_with_cure(&named.span, what, "name another one");
     }
     gid
+}
+
+/// Returns the length of a table as the plan has it. The rows allow 10,000.
+fn number_of(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
 }
 
 fn too_large(program: Program, error: &BlobError, problems: &mut Problems) {
