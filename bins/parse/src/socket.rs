@@ -108,7 +108,10 @@ impl Socket {
         if pending.is_empty() {
             return;
         }
-        match send(&self.fd, pending, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+        // The last bytes wait for the FIN that follows them: one segment, and one wake-up of the
+        // client, for both (tcp(7), send(2)).
+        let last = if conn.phase == Phase::Closing { SendFlags::MORE } else { SendFlags::empty() };
+        match send(&self.fd, pending, SendFlags::DONTWAIT | SendFlags::NOSIGNAL | last) {
             Ok(written) => {
                 conn.output.advance(written);
                 context.counters.add(count::parse::BYTES_OUT, u64::try_from(written).unwrap_or(0));
