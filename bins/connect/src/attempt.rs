@@ -5,6 +5,7 @@ use std::{
     os::fd::OwnedFd,
 };
 
+use fosse_deadlines::Timer;
 use fosse_settings::{Address, Server};
 use fosse_wire::connect::Outcome;
 use rustix::{
@@ -14,6 +15,13 @@ use rustix::{
         sockopt::{set_tcp_nodelay, socket_error, socket_peercred},
     },
 };
+
+/// The limits of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// `connect_seconds` of the backend, for all addresses of the server together.
+    Connect,
+}
 
 /// An attempt under way.
 #[derive(Debug)]
@@ -26,25 +34,26 @@ pub(crate) struct Attempt {
     pub(crate) fd: OwnedFd,
     /// Its socket is for the server's second address.
     second: bool,
-    /// Time to give up, on the event loop's clock.
-    pub(crate) deadline_ms: u64,
+    /// Its time to give up.
+    pub(crate) timer: Timer<Limit>,
 }
 
 impl Attempt {
     /// Makes the socket for an attempt to reach `server`, entry `number` of the table.
-    pub(crate) fn new(tag: u32, number: usize, server: &Server, now_ms: u64) -> Result<Self, Errno> {
-        let fd = socket_for(&server.address)?;
-        let connect_ms = u64::try_from(server.connect_seconds.as_millis()).unwrap_or(u64::MAX);
-        Ok(Self { tag, server: number, fd, second: false, deadline_ms: now_ms.saturating_add(connect_ms) })
+    pub(crate) fn new(tag: u32, number: usize, server: &Server) -> Result<Self, Errno> {
+        Ok(Self { tag, server: number, fd: socket_for(&server.address)?, second: false, timer: Timer::default() })
     }
 
-    /// Returns the attempt at the server's second address that follows this one, within the same
-    /// time, where it failed with `errno` and there is one.
-    pub(crate) fn next(&self, server: &Server, errno: Errno) -> Option<Self> {
+    /// Goes on with the server's second address, within the same time, where the first failed with
+    /// `errno` and there is one. Returns whether it does.
+    pub(crate) fn go_on(&mut self, server: &Server, errno: Errno) -> bool {
         // ADDRNOTAVAIL: the kernel has no such family on its loopback.
         let refused = !self.second && matches!(errno, Errno::CONNREFUSED | Errno::ADDRNOTAVAIL);
-        let fd = socket_for(server.second.as_ref().filter(|_| refused)?).ok()?;
-        Some(Self { tag: self.tag, server: self.server, fd, second: true, deadline_ms: self.deadline_ms })
+        let second = server.second.as_ref().filter(|_| refused);
+        let Some(fd) = second.and_then(|address| socket_for(address).ok()) else { return false };
+        self.fd = fd;
+        self.second = true;
+        true
     }
 
     /// Calls connect(2).

@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 
 use fosse_counters::connect as count;
+use fosse_deadlines::{Deadlines, after};
 use fosse_eventloop::{
     Event, Interest,
     slab::{Key, Slab, token},
@@ -14,7 +15,7 @@ use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
 use rustix::io::Errno;
 
 use crate::{
-    attempt::{Attempt, outcome},
+    attempt::{Attempt, Limit, outcome},
     replies::Replies,
 };
 
@@ -34,10 +35,10 @@ pub struct Server {
     requests: OwnedFd,
     replies: Replies,
     servers: Vec<fosse_settings::Server>,
-    /// Attempts whose end epoll reports.
     attempts: Slab<Attempt>,
+    deadlines: Deadlines,
     /// Attempts that nothing reports the end of; they are tried again every few milliseconds.
-    busy: Vec<Attempt>,
+    busy: Vec<Key>,
 }
 
 impl Server {
@@ -53,6 +54,7 @@ impl Server {
             replies: Replies::new(given.required(1), token(TOKEN_REPLIES)),
             servers: given.settings::<Connect>().servers,
             attempts: Slab::default(),
+            deadlines: Deadlines::default(),
             busy: Vec::new(),
         })
     }
@@ -74,7 +76,7 @@ impl Server {
     }
 
     fn under_way(&self) -> usize {
-        self.attempts.len() + self.busy.len() + self.replies.len()
+        self.attempts.len() + self.replies.len()
     }
 
     fn attempt(&mut self, process: &Process, request: ConnectRequest) -> Result<(), ExitReason> {
@@ -82,52 +84,58 @@ impl Server {
         let Some(server) = self.servers.get(number) else {
             return self.fail(process, request.tag, Outcome::Failed, Errno::INVAL);
         };
-        match Attempt::new(request.tag, number, server, process.event_loop.now_ms()) {
-            Ok(attempt) => self.connect(process, attempt),
-            Err(errno) => self.fail(process, request.tag, Outcome::Failed, errno),
+        let attempt = match Attempt::new(request.tag, number, server) {
+            Ok(attempt) => attempt,
+            Err(errno) => return self.fail(process, request.tag, Outcome::Failed, errno),
+        };
+        let at_ms = after(process.event_loop.now_ms(), server.connect_seconds);
+        let Some(key) = self.attempts.insert(attempt) else { return Ok(()) };
+        if let Some(attempt) = self.attempts.get_mut(key) {
+            attempt.timer.start(&mut self.deadlines, key.slot(), Limit::Connect, at_ms);
         }
+        self.connect(process, key)
     }
 
-    fn connect(&mut self, process: &Process, attempt: Attempt) -> Result<(), ExitReason> {
+    fn connect(&mut self, process: &Process, key: Key) -> Result<(), ExitReason> {
+        // It may have run out of time while it was busy.
+        let Some(attempt) = self.attempts.get(key) else { return Ok(()) };
         match attempt.connect(&self.servers[attempt.server]) {
-            Ok(()) => self.connected(process, attempt),
             // The queue of a unix listener is full (unix(7)). No event reports room there.
             Err(Errno::AGAIN) => {
-                self.busy.push(attempt);
+                self.busy.push(key);
                 Ok(())
             }
-            Err(Errno::INPROGRESS) => self.watch(process, attempt),
-            Err(errno) => self.failed(process, &attempt, errno),
+            Err(Errno::INPROGRESS) => {
+                match process.event_loop.add(&attempt.fd, key.token(TOKEN_ATTEMPT), Interest::OUT) {
+                    Ok(()) => Ok(()),
+                    Err(errno) => self.give_up(process, key, Outcome::Failed, errno),
+                }
+            }
+            result => self.ended(process, key, result),
         }
     }
 
-    /// Goes on with the server's second address, where it has one, or reports the failure.
-    fn failed(&mut self, process: &Process, attempt: &Attempt, errno: Errno) -> Result<(), ExitReason> {
-        match attempt.next(&self.servers[attempt.server], errno) {
-            Some(next) => self.connect(process, next),
-            None => self.fail(process, attempt.tag, outcome(errno), errno),
-        }
-    }
-
-    fn watch(&mut self, process: &Process, attempt: Attempt) -> Result<(), ExitReason> {
-        let tag = attempt.tag;
-        let Some(key) = self.attempts.insert(attempt) else { return Ok(()) };
+    fn on_attempt(&mut self, process: &Process, key: Key) -> Result<(), ExitReason> {
         let Some(attempt) = self.attempts.get(key) else { return Ok(()) };
-        if let Err(errno) = process.event_loop.add(&attempt.fd, key.token(TOKEN_ATTEMPT), Interest::OUT) {
-            self.attempts.remove(key);
-            return self.fail(process, tag, Outcome::Failed, errno);
-        }
-        Ok(())
+        process.event_loop.remove(&attempt.fd)?;
+        let result = attempt.result();
+        self.ended(process, key, result)
     }
 
-    fn attempt_ended(&mut self, process: &Process, key: Key) -> Result<(), ExitReason> {
-        // It may have run out of time in this very turn.
-        let Some(attempt) = self.attempts.remove(key) else { return Ok(()) };
-        process.event_loop.remove(&attempt.fd)?;
-        match attempt.result() {
-            Ok(()) => self.connected(process, attempt),
-            Err(errno) => self.failed(process, &attempt, errno),
+    /// Passes a connected socket on. After a failure goes on with the server's second address,
+    /// where it has one, or reports the failure.
+    fn ended(&mut self, process: &Process, key: Key, result: Result<(), Errno>) -> Result<(), ExitReason> {
+        let Some(attempt) = self.attempts.get_mut(key) else { return Ok(()) };
+        match result {
+            Err(errno) if attempt.go_on(&self.servers[attempt.server], errno) => self.connect(process, key),
+            Err(errno) => self.give_up(process, key, outcome(errno), errno),
+            Ok(()) => self.attempts.remove(key).map_or(Ok(()), |attempt| self.connected(process, attempt)),
         }
+    }
+
+    fn give_up(&mut self, process: &Process, key: Key, outcome: Outcome, errno: Errno) -> Result<(), ExitReason> {
+        // Closing the socket, of which there is no other copy, takes it out of epoll as well.
+        self.attempts.remove(key).map_or(Ok(()), |attempt| self.fail(process, attempt.tag, outcome, errno))
     }
 
     fn connected(&mut self, process: &Process, attempt: Attempt) -> Result<(), ExitReason> {
@@ -153,11 +161,20 @@ impl Server {
     }
 
     fn retry_busy(&mut self, process: &Process) -> Result<(), ExitReason> {
-        for attempt in std::mem::take(&mut self.busy) {
-            if attempt.deadline_ms <= process.event_loop.now_ms() {
-                self.fail(process, attempt.tag, Outcome::Timeout, Errno::TIMEDOUT)?;
-            } else {
-                self.connect(process, attempt)?;
+        for key in std::mem::take(&mut self.busy) {
+            self.connect(process, key)?;
+        }
+        Ok(())
+    }
+
+    fn end_overdue(&mut self, process: &Process) -> Result<(), ExitReason> {
+        let now_ms = process.event_loop.now_ms();
+        let Self { attempts, deadlines, .. } = self;
+        for slot in deadlines.due(now_ms, |slot| attempts.get(attempts.key_of(slot)?)?.timer.at_ms()) {
+            let Some(key) = self.attempts.key_of(slot) else { continue };
+            match self.attempts.get_mut(key).and_then(|attempt| attempt.timer.take_due(now_ms)) {
+                Some(Limit::Connect) => self.give_up(process, key, Outcome::Timeout, Errno::TIMEDOUT)?,
+                None => {}
             }
         }
         Ok(())
@@ -165,14 +182,16 @@ impl Server {
 }
 
 impl Service for Server {
-    fn wait_ms_max(&self, _: &Process) -> Option<u64> {
-        (!self.busy.is_empty()).then_some(BUSY_RETRY_MS)
+    fn wait_ms_max(&self, process: &Process) -> Option<u64> {
+        let retry = (!self.busy.is_empty()).then_some(BUSY_RETRY_MS);
+        let limit = self.deadlines.wait_ms(process.event_loop.now_ms());
+        retry.into_iter().chain(limit).min()
     }
 
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         match Key::of_token(event.token) {
             (TOKEN_REQUESTS, _) => self.take_requests(process),
-            (TOKEN_ATTEMPT, key) => self.attempt_ended(process, key),
+            (TOKEN_ATTEMPT, key) => self.on_attempt(process, key),
             (TOKEN_REPLIES, _) => self.replies.flush(&process.event_loop),
             _ => Ok(()),
         }
@@ -186,18 +205,8 @@ impl Service for Server {
         }
     }
 
-    fn on_tick(&mut self, process: &Process) -> Result<(), ExitReason> {
-        let now_ms = process.event_loop.now_ms();
-        let late: Vec<Key> =
-            self.attempts.iter().filter(|(_, attempt)| attempt.deadline_ms <= now_ms).map(|(key, _)| key).collect();
-        for attempt in late.into_iter().filter_map(|key| self.attempts.remove(key)).collect::<Vec<_>>() {
-            process.event_loop.remove(&attempt.fd)?;
-            self.fail(process, attempt.tag, Outcome::Timeout, Errno::TIMEDOUT)?;
-        }
-        Ok(())
-    }
-
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
+        self.end_overdue(process)?;
         self.retry_busy(process)
     }
 }

@@ -28,8 +28,14 @@ impl Key {
         ((token >> KEY_BITS) as u8, Self(token & ((1 << KEY_BITS) - 1)))
     }
 
+    /// Returns the number of the slot, which things have one after another.
+    #[must_use]
+    pub const fn slot(self) -> u32 {
+        (self.0 & u32::MAX as u64) as u32
+    }
+
     const fn index(self) -> usize {
-        (self.0 & u32::MAX as u64) as usize
+        self.slot() as usize
     }
 }
 
@@ -95,6 +101,13 @@ impl<T> Slab<T> {
         self.slots.get_mut(key.index())?.thing.as_mut()
     }
 
+    /// Returns the key of the thing that a slot has now.
+    #[must_use]
+    pub fn key_of(&self, slot: u32) -> Option<Key> {
+        let place = self.slots.get(usize::try_from(slot).ok()?)?;
+        place.thing.as_ref().map(|_| Key::new(slot, place.generation))
+    }
+
     /// Takes the thing out; its key names nothing from now on.
     pub fn remove(&mut self, key: Key) -> Option<T> {
         self.slot(key)?;
@@ -136,7 +149,8 @@ mod tests {
         let old = slab.insert('a').unwrap();
         assert_eq!(slab.remove(old), Some('a'));
         let new = slab.insert('b').unwrap();
-        assert_eq!(old.index(), new.index());
+        assert_eq!(old.slot(), new.slot());
+        assert_eq!((slab.key_of(old.slot()), slab.key_of(9)), (Some(new), None));
         assert_eq!((slab.get(old), slab.get(new)), (None, Some(&'b')));
         assert_eq!(slab.remove(old), None);
         assert_eq!(slab.len(), 1);
