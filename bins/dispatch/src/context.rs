@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use fosse_counters::{Counters, dispatch as count};
+use fosse_deadlines::{Deadlines, after};
 use fosse_die::warning;
 use fosse_eventloop::EventLoop;
 use fosse_stage::Output;
@@ -35,6 +36,8 @@ pub(crate) struct Context<'a> {
 pub(crate) struct Shared {
     /// Frames for parse.
     pub(crate) output: Output,
+    /// Ends of the limits of streams, by slot.
+    pub(crate) deadlines: Deadlines,
     /// Streams with bytes for their backend, sent at the end of the turn.
     pub(crate) sends: Vec<StreamId>,
     pub(crate) date: Date,
@@ -54,6 +57,7 @@ impl Shared {
     pub(crate) fn new(output: Output, ahead_bytes_max: u64) -> Self {
         Self {
             output,
+            deadlines: Deadlines::default(),
             sends: Vec::new(),
             date: Date::default(),
             scratch: vec![0; limits::READ_BYTES],
@@ -83,13 +87,6 @@ impl Context<'_> {
         self.counters.add(count::STATE_ERRORS, 1);
         warning(PROGRAM, format_args!("event=state-error what=\"{what}\""));
     }
-}
-
-/// Returns `now_ms` and the time after it, in milliseconds.
-pub(crate) const fn after(now_ms: u64, time: Duration) -> u64 {
-    // as_millis counts in 128 bits, which is several times the work: this is done a few times a
-    // request.
-    now_ms.saturating_add(time.as_secs().saturating_mul(1000)).saturating_add(time.subsec_millis() as u64)
 }
 
 /// The Date field's value, made once a second.

@@ -9,7 +9,7 @@ use fosse_stage::{Gone, Input};
 use fosse_wire::{Kind, StreamId, direct};
 
 use crate::{
-    exchange::stream::{Lease, Streams},
+    exchange::{stream::Lease, streams::Streams},
     frames,
     lane::Lane,
     upstream::connection::Use,
@@ -41,8 +41,8 @@ pub(crate) fn on_backend(key: Key, event: Event, streams: &mut Streams, lane: &m
     let Some(connection) = lane.upstream.connections.get(key) else { return };
     match connection.used {
         // A lease that ended earlier in this turn has read what this event announced.
-        Use::Idle(_) | Use::Pinned(_) if connection.has_nothing_to_read() => {}
-        Use::Idle(_) | Use::Pinned(_) => lane.upstream.close(key, &lane.context),
+        Use::Idle | Use::Pinned if connection.has_nothing_to_read() => {}
+        Use::Idle | Use::Pinned => lane.upstream.close(key, &lane.context),
         Use::Stream(id) => {
             let Some(stream) = streams.get(id) else {
                 return lane.context.state_error("stream of a connection is gone");

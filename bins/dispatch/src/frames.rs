@@ -17,7 +17,8 @@ use crate::{
         Outcome, admission, buffering, lease, request_body,
         response::{self, LocalResponse},
         send,
-        stream::{Buffering, Stream, Streams},
+        stream::{Buffering, Stream},
+        streams::Streams,
     },
     lane::Lane,
 };

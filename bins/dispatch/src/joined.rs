@@ -123,7 +123,7 @@ impl<'a> Lane<'a> {
             return Outcome::Continue;
         };
         // It is the backend's turn again, and its time runs again.
-        stream.restart_silence_limit(terms.backend.idle_seconds, context.now_ms());
+        stream.restart_silence_limit(terms.backend.idle_seconds, context);
         response_body::resume(stream, key, connection, pins, terms, context)
     }
 

@@ -13,9 +13,11 @@ use crate::{
         Outcome,
         clients::Clients,
         failure::Failure,
+        limit::Limit,
         response::{self, LocalResponse},
         send,
-        stream::{Lease, Stream, Streams, Wait, Waiting},
+        stream::{Lease, Stream, Wait, Waiting},
+        streams::Streams,
         timeouts, traffic,
     },
     limits,
@@ -37,23 +39,23 @@ pub(crate) struct Lane<'a> {
 
 impl Lane<'_> {
     /// Ends the wait of a stream whose time is over.
-    pub(crate) fn expire(&mut self, stream: &mut Stream) -> Option<Event> {
-        if stream.wait == Wait::Client {
+    fn expire(&mut self, stream: &mut Stream, limit: Limit) -> Option<Event> {
+        if limit == Limit::Client {
             // The kernel says that there is room once a third of its buffer is free. A slow client
             // takes less than that meanwhile, which only a write finds out.
             let outcome = self.client_ready(stream);
-            if outcome != Outcome::Continue || stream.deadline_ms > self.context.now_ms() {
+            if outcome != Outcome::Continue || stream.wait != Wait::Client || stream.timer.kind().is_some() {
                 return self.settle(stream, outcome);
             }
         }
         let backend = &self.settings.backends[stream.backend];
-        if stream.supply == Waiting::Queued && self.upstream.is_connecting(stream.id, stream.backend) {
+        if limit == Limit::Queue && self.upstream.is_connecting(stream.id, stream.backend) {
             // It has left the queue in time.
             self.wait(stream, Waiting::Connecting);
             return None;
         }
         let connection = stream.connection.and_then(|key| self.upstream.connections.get(key));
-        let outcome = timeouts::expired(stream, connection, backend, &mut self.context);
+        let outcome = timeouts::expired(limit, stream, connection, backend, &mut self.context);
         self.settle(stream, outcome)
     }
 
@@ -107,14 +109,17 @@ impl Lane<'_> {
     /// Lets a stream wait for a connection. How long a server may take to be connected to is
     /// connect's to decide, which replies to every request: the limit for that is the last resort,
     /// and longer by the queue's time.
-    fn wait(&self, stream: &mut Stream, supply: Waiting) {
+    fn wait(&mut self, stream: &mut Stream, supply: Waiting) {
         let Backend { connect_seconds, queue_seconds, .. } = self.settings.backends[stream.backend];
-        let time = if supply == Waiting::Queued { queue_seconds } else { connect_seconds + queue_seconds };
+        let (limit, time) = match supply {
+            Waiting::Queued => (Limit::Queue, queue_seconds),
+            Waiting::No | Waiting::Connecting => (Limit::Connect, connect_seconds + queue_seconds),
+        };
         stream.supply = supply;
         if stream.wait != Wait::Continue {
             stream.wait = Wait::Connection;
         }
-        stream.deadline_ms = self.context.after(time);
+        stream.start_limit(limit, time, &mut self.context);
     }
 
     /// Joins a stream and the connection that upstream has given it.
@@ -290,15 +295,18 @@ impl Lane<'_> {
 
     /// Ends the exchanges whose time is over.
     pub(crate) fn end_overdue_streams(&mut self, streams: &mut Streams) {
-        for id in streams.overdue(self.context.now_ms()) {
-            // The end of one stream ends no other.
-            let Some(stream) = streams.get(id) else {
+        let now_ms = self.context.now_ms();
+        for slot in self.context.shared.deadlines.due(now_ms, |slot| streams.limited_until_ms(slot)) {
+            let Some(stream) = streams.of_slot(slot) else {
+                // The end of one stream ends no other.
                 self.context.state_error("overdue stream is gone");
                 continue;
             };
-            let news = self.expire(stream);
-            let over = stream.is_over();
-            self.follow(streams, id, over, news);
+            if let Some(limit) = stream.timer.take_due(now_ms) {
+                let news = self.expire(stream, limit);
+                let (id, over) = (stream.id, stream.is_over());
+                self.follow(streams, id, over, news);
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     PROGRAM,
     context::{Context, Shared, token},
     events::{on_backend, on_client, on_client_sockets, on_frames},
-    exchange::{clients::Clients, stream::Streams},
+    exchange::{clients::Clients, streams::Streams},
     lane::Lane,
     limits, slow_clients,
     upstream::Upstream,
@@ -145,7 +145,14 @@ impl Server {
         Ok(())
     }
 
-    /// Ends what is overdue: requests, idle connections, health checks.
+    /// Ends the requests and idle connections whose time is over.
+    pub(crate) fn end_overdue(&mut self, event_loop: &EventLoop, counters: &Counters) {
+        let (_, _, streams, mut lane) = self.parts(event_loop, counters);
+        lane.end_overdue_streams(streams);
+        lane.upstream.close_overdue(&lane.context);
+    }
+
+    /// Looks after the servers, slow clients and the memory.
     pub(crate) fn tick(&mut self, event_loop: &EventLoop, counters: &Counters) {
         counters.set(count::BUFFERED_BYTES, self.shared.buffered_bytes);
         counters.set(count::AHEAD_BYTES, self.shared.ahead.bytes());
@@ -155,7 +162,6 @@ impl Server {
         }
         let is_draining = self.is_draining;
         let (_, _, streams, mut lane) = self.parts(event_loop, counters);
-        lane.end_overdue_streams(streams);
         slow_clients::read_ahead(streams, &mut lane);
         for news in lane.upstream.tick(is_draining, &lane.context) {
             lane.supplied(streams, news);
@@ -192,6 +198,12 @@ impl Server {
 }
 
 impl Service for Server {
+    fn wait_ms_max(&self, process: &Process) -> Option<u64> {
+        let now_ms = process.event_loop.now_ms();
+        let (streams, connections) = (self.shared.deadlines.wait_ms(now_ms), self.upstream.wait_ms(now_ms));
+        streams.into_iter().chain(connections).min()
+    }
+
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         let done = self.take(event, &process.event_loop, &process.counters);
         done.map_err(|gone| self.exit_reason(process, gone))
@@ -216,6 +228,7 @@ impl Service for Server {
     }
 
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
+        self.end_overdue(&process.event_loop, &process.counters);
         let flushed = self.flush(&process.event_loop, &process.counters);
         flushed.map_err(|gone| self.exit_reason(process, gone))
     }

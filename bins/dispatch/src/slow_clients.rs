@@ -7,10 +7,7 @@ use fosse_source::Source;
 use fosse_wire::StreamId;
 
 use crate::{
-    exchange::{
-        Outcome,
-        stream::{Stream, Streams},
-    },
+    exchange::{Outcome, stream::Stream, streams::Streams},
     lane::Lane,
 };
 

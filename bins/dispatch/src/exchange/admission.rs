@@ -25,7 +25,7 @@ pub(crate) fn admit(
     match route(stream, head, settings, clients, context) {
         Ok(()) if stream.buffering == Buffering::No => Outcome::Connect,
         Ok(()) => {
-            buffering::begin(stream, context.now_ms());
+            buffering::begin(stream, context);
             Outcome::Continue
         }
         Err(status) => Outcome::Respond(status),

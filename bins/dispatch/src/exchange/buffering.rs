@@ -2,6 +2,7 @@
 //! buffered goes on with Content-Length, which applications without chunked bodies (WSGI) need.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use fosse_counters::dispatch as count;
 use fosse_http1::{members, write_chunk, write_number};
@@ -14,6 +15,7 @@ use fosse_wire::{
 
 use super::{
     Outcome,
+    limit::Limit,
     request::{self, Refused},
     stream::{Body, Buffering, Stream, Wait},
 };
@@ -96,13 +98,16 @@ impl Stream {
 }
 
 /// Begins to buffer the body of a stream whose head has been written.
-pub(crate) const fn begin(stream: &mut Stream, now_ms: u64) {
+pub(crate) fn begin(stream: &mut Stream, context: &mut Context<'_>) {
     stream.wait = Wait::RequestBody;
     // A client that sends too slowly is parse's business. Only a pause is looked for here.
-    stream.deadline_ms = match stream.buffering {
-        Buffering::Brief => now_ms.saturating_add(limits::BUFFERED_PAUSE_MS_MAX),
-        Buffering::No | Buffering::Whole => u64::MAX,
-    };
+    if stream.buffering == Buffering::Brief {
+        restart_pause_limit(stream, context);
+    }
+}
+
+fn restart_pause_limit(stream: &mut Stream, context: &mut Context<'_>) {
+    stream.start_limit(Limit::Pause, Duration::from_millis(limits::BUFFERED_PAUSE_MS_MAX), context);
 }
 
 /// Counts `bytes` that were just buffered (none that a filter has counted), and ends the buffering
@@ -113,7 +118,7 @@ pub(crate) fn grown(stream: &mut Stream, bytes: u32, site: &DispatchSite, contex
     match stream.buffering {
         Buffering::No => {}
         Buffering::Brief if stream.buffered > limits::BUFFERED_BYTES_MAX => return end(stream),
-        Buffering::Brief => stream.deadline_ms = context.now_ms().saturating_add(limits::BUFFERED_PAUSE_MS_MAX),
+        Buffering::Brief => restart_pause_limit(stream, context),
         Buffering::Whole => {
             let length = u64::try_from(stream.buffered_body()).unwrap_or(u64::MAX);
             if length > site.body_bytes_max {

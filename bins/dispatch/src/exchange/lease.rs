@@ -103,12 +103,12 @@ pub(crate) fn pump(
         Moved::NothingToRead
     };
     if down == Moved::NoRoom && !tunnel {
-        stream.restart_client_limit(terms.write_seconds, context.now_ms());
+        stream.restart_client_limit(terms.write_seconds, context);
         client.watch(Interest::OUT, context.event_loop);
         return read_ahead(stream, key, connection, context);
     }
     stream.wait = Wait::Bytes;
-    stream.restart_silence_limit(terms.backend.idle_seconds, context.now_ms());
+    stream.restart_silence_limit(terms.backend.idle_seconds, context);
     match (down, up) {
         (Moved::Complete, _) => Outcome::Complete { clean: connection.input.is_empty() },
         // One side's end closes its own direction; the connection is over when both have ended, or
@@ -144,7 +144,7 @@ pub(crate) fn write_rest(
         Moved::Complete => Outcome::Complete { clean: true },
         Moved::ClientGone => Outcome::ClientLost,
         _ => {
-            stream.restart_client_limit(write_seconds, context.now_ms());
+            stream.restart_client_limit(write_seconds, context);
             client.watch(Interest::OUT, context.event_loop);
             Outcome::Continue
         }

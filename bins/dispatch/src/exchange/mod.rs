@@ -11,6 +11,7 @@ pub(crate) mod clients;
 pub(crate) mod failure;
 mod forwarded;
 pub(crate) mod lease;
+pub(crate) mod limit;
 pub(crate) mod read_ahead;
 mod request;
 pub(crate) mod request_body;
@@ -19,6 +20,7 @@ pub(crate) mod response_body;
 pub(crate) mod response_head;
 pub(crate) mod send;
 pub(crate) mod stream;
+pub(crate) mod streams;
 pub(crate) mod timeouts;
 pub(crate) mod traffic;
 

@@ -172,7 +172,7 @@ fn use_bytes(
             break next;
         }
     };
-    stream.restart_silence_limit(terms.backend.idle_seconds, context.now_ms());
+    stream.restart_silence_limit(terms.backend.idle_seconds, context);
     let outcome = match next {
         Next::Read | Next::Hold => Outcome::Continue,
         Next::Broken(why) => Outcome::Failed(why),

@@ -11,6 +11,7 @@ use fosse_wire::{
 use super::{
     Terms,
     failure::Failure,
+    limit::Limit,
     response::{self, Removed},
     send,
     stream::{Body, Lease, Stream, Wait},
@@ -91,7 +92,7 @@ fn interim(
 /// Lets the client send the body that it withholds.
 pub(crate) fn ask_for_body(stream: &mut Stream, backend: &Backend, context: &mut Context<'_>) {
     stream.wait = Wait::FirstByte;
-    stream.deadline_ms = context.after(backend.first_byte_seconds);
+    stream.start_limit(Limit::FirstByte, backend.first_byte_seconds, context);
     response::go_on(&mut context.shared.output.outbox, stream.id);
     // A client that did not wait has used its window up by now: what was not granted then is
     // granted.
@@ -154,7 +155,7 @@ fn switching(
     }
     stream.lease = Lease::Wanted;
     stream.wait = Wait::Bytes;
-    stream.deadline_ms = u64::MAX;
+    stream.timer.stop();
     connection.at = At::Tunnel;
     connection.keep = false;
     let to_parse = wire::ResponseHead {

@@ -2,6 +2,7 @@
 //! makes free.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use fosse_eventloop::Interest;
 use fosse_eventloop::slab::Key;
@@ -12,9 +13,10 @@ use rustix::{
     net::{SendFlags, send},
 };
 
+use super::limit::Limit;
 use super::stream::{Body, Buffering, Lease, Stream, Wait, Waiting};
 use crate::{
-    context::{Context, after},
+    context::Context,
     limits,
     upstream::{connection::Connection, pins::Pins},
 };
@@ -28,14 +30,13 @@ pub(crate) fn begin(
     backend: &Backend,
     context: &mut Context<'_>,
 ) {
-    let now_ms = context.now_ms();
     stream.supply = Waiting::No;
     stream.connection = Some(key);
     if stream.wait == Wait::Continue {
-        stream.deadline_ms = now_ms.saturating_add(limits::CONTINUE_MS);
+        stream.start_limit(Limit::Continue, Duration::from_millis(limits::CONTINUE_MS), context);
     } else {
         stream.wait = Wait::FirstByte;
-        stream.deadline_ms = context.after(backend.first_byte_seconds);
+        stream.start_limit(Limit::FirstByte, backend.first_byte_seconds, context);
     }
     if backend.proxy_protocol > 0 && !connection.used_before {
         // A request that is sent again still has the header of the first time.
@@ -103,7 +104,7 @@ pub(crate) fn send_request(
     }
     let wanted = if blocked { connection.interest | Interest::OUT } else { connection.interest - Interest::OUT };
     connection.watch(key, wanted, context.event_loop);
-    restart_timeout(stream, backend, moved, blocked, context.now_ms());
+    restart_timeout(stream, backend, moved, blocked, context);
     if !blocked {
         grant(stream, context);
     }
@@ -112,13 +113,16 @@ pub(crate) fn send_request(
 /// Restarts the limit of the side whose turn it is after a write: none for the client, whose
 /// silence parse limits, else the backend's, to take more or to respond. A slow client must never
 /// look like a slow backend.
-fn restart_timeout(stream: &mut Stream, backend: &Backend, moved: bool, blocked: bool, now_ms: u64) {
+fn restart_timeout(stream: &mut Stream, backend: &Backend, moved: bool, blocked: bool, context: &mut Context<'_>) {
     match stream.wait {
-        Wait::Bytes if moved => stream.restart_silence_limit(backend.idle_seconds, now_ms),
-        Wait::FirstByte if !blocked && stream.body != Body::Done => stream.deadline_ms = u64::MAX,
-        Wait::FirstByte if moved || stream.deadline_ms == u64::MAX => {
-            let wait = if blocked { backend.idle_seconds } else { backend.first_byte_seconds };
-            stream.deadline_ms = after(now_ms, wait);
+        Wait::Bytes if moved => stream.restart_silence_limit(backend.idle_seconds, context),
+        Wait::FirstByte if !blocked && stream.body != Body::Done => stream.timer.stop(),
+        Wait::FirstByte if moved || stream.timer.kind().is_none() => {
+            let (limit, time) = match blocked {
+                true => (Limit::Send, backend.idle_seconds),
+                false => (Limit::FirstByte, backend.first_byte_seconds),
+            };
+            stream.start_limit(limit, time, context);
         }
         _ => {}
     }

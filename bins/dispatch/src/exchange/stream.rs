@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fosse_deadlines::Timer;
 use fosse_eventloop::slab::Key;
 use fosse_source::Source;
 use fosse_wire::{
@@ -11,10 +12,10 @@ use fosse_wire::{
     request::{BodyLength, Endpoint, RequestHead},
 };
 
-use super::ahead::Ahead;
+use super::{ahead::Ahead, limit::Limit};
 use crate::{
-    context::after,
-    limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX, WRITE_PROGRESS_BYTES_MIN},
+    context::Context,
+    limits::WRITE_PROGRESS_BYTES_MIN,
     upstream::{connection::Pin, pins, tried::Tried},
 };
 
@@ -64,7 +65,7 @@ pub(crate) enum Waiting {
     Queued,
 }
 
-/// The reason why a stream waits. Each has its time limit.
+/// The reason why a stream waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// The rest of a request body that is buffered.
@@ -177,8 +178,9 @@ pub(crate) struct Stream {
     pub(crate) ahead: Option<Box<Ahead>>,
     /// Reason why it waits.
     pub(crate) wait: Wait,
-    /// End of its wait, in milliseconds.
-    pub(crate) deadline_ms: u64,
+    /// The limit of its wait, where it has one: none while it is the client's turn, which parse
+    /// limits.
+    pub(crate) timer: Timer<Limit>,
     /// Time of its arrival, in microseconds.
     pub(crate) since_us: u64,
     /// Time at which all of it had gone to the server, in microseconds; that of its arrival before.
@@ -247,7 +249,7 @@ impl Stream {
             reads_ahead: false,
             ahead: None,
             wait: Wait::Connection,
-            deadline_ms: u64::MAX,
+            timer: Timer::default(),
             since_us: now_us,
             sent_us: now_us,
             queued: false,
@@ -276,24 +278,35 @@ impl Stream {
         self.body == Body::Done && self.out_sent >= self.out.len()
     }
 
+    /// Starts a limit in place of the one that runs.
+    #[inline]
+    pub(crate) fn start_limit(&mut self, limit: Limit, time: Duration, context: &mut Context<'_>) {
+        let at_ms = context.after(time);
+        let slot = u32::try_from(self.id.slot()).unwrap_or(u32::MAX);
+        self.timer.start(&mut context.shared.deadlines, slot, limit, at_ms);
+    }
+
     /// Restarts the limit of silence within a response.
-    pub(crate) fn restart_silence_limit(&mut self, idle_seconds: Duration, now_ms: u64) {
+    pub(crate) fn restart_silence_limit(&mut self, idle_seconds: Duration, context: &mut Context<'_>) {
         if self.wait == Wait::Bytes {
             // While parse grants nothing it is the client that is slow, and parse's own limit
             // counts.
-            let client_is_slow = self.credit == 0 || self.lease == Lease::Wanted;
-            self.deadline_ms = if client_is_slow { u64::MAX } else { after(now_ms, idle_seconds) };
+            if self.credit == 0 || self.lease == Lease::Wanted {
+                self.timer.stop();
+            } else {
+                self.start_limit(Limit::Silence, idle_seconds, context);
+            }
         }
     }
 
     /// Restarts the time of a client that takes nothing now, where it has taken enough since it
     /// began to run.
-    pub(crate) fn restart_client_limit(&mut self, write_seconds: Duration, now_ms: u64) {
+    pub(crate) fn restart_client_limit(&mut self, write_seconds: Duration, context: &mut Context<'_>) {
         let taken = self.leased_bytes - self.limit_bytes;
         if self.wait != Wait::Client || taken >= WRITE_PROGRESS_BYTES_MIN {
             self.wait = Wait::Client;
             self.limit_bytes = self.leased_bytes;
-            self.deadline_ms = after(now_ms, write_seconds);
+            self.start_limit(Limit::Client, write_seconds, context);
         }
     }
 
@@ -318,78 +331,5 @@ impl Stream {
     /// request is at hand, and a second time does no harm.
     pub(crate) fn may_repeat(&self) -> bool {
         self.repeatable && self.out_whole && self.retries == 0 && !self.head_sent && self.key.is_empty()
-    }
-}
-
-/// All streams of the lane, by slot.
-#[derive(Debug, Default)]
-pub(crate) struct Streams {
-    slots: Vec<Option<Box<Stream>>>,
-    live: usize,
-    /// Ended streams, each with the memory of its output, for the next ones.
-    #[expect(clippy::vec_box, reason = "they go into the slots as they are")]
-    spare: Vec<Box<Stream>>,
-}
-
-impl Streams {
-    /// Returns the stream of that id, if it is live.
-    #[inline]
-    pub(crate) fn get(&mut self, id: StreamId) -> Option<&mut Stream> {
-        self.slots.get_mut(id.slot())?.as_deref_mut().filter(|s| s.id == id)
-    }
-
-    /// Puts a new stream into its slot; `None` where another lives there.
-    pub(crate) fn insert(&mut self, stream: Stream) -> Option<&mut Stream> {
-        let slot = stream.id.slot();
-        if slot >= self.slots.len() {
-            self.slots.resize_with(slot + 1, || None);
-        }
-        let place = &mut self.slots[slot];
-        if place.is_some() {
-            return None;
-        }
-        self.live += 1;
-        Some(place.insert(match self.spare.pop() {
-            Some(mut used) => {
-                let out = std::mem::take(&mut used.out);
-                *used = Stream { out, ..stream };
-                used
-            }
-            None => Box::new(stream),
-        }))
-    }
-
-    /// Forgets a stream. Returns what it added to the lane's held and buffered bytes, where it
-    /// lived.
-    pub(crate) fn remove(&mut self, id: StreamId) -> Option<(u32, u64)> {
-        let place = self.slots.get_mut(id.slot())?;
-        let mut stream = place.take_if(|s| s.id == id)?;
-        self.live -= 1;
-        let counted = (stream.held_counted, stream.buffered);
-        if self.spare.len() < SPARE_BUFFERS_MAX && stream.out.capacity() <= SPARE_BUFFER_BYTES_MAX {
-            stream.out.clear();
-            self.spare.push(stream);
-        }
-        Some(counted)
-    }
-
-    /// Returns the number of live streams.
-    pub(crate) const fn len(&self) -> usize {
-        self.live
-    }
-
-    /// Returns whether there is no live stream.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.live == 0
-    }
-
-    /// Returns all of them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Stream> + Clone {
-        self.slots.iter().flatten().map(|stream| &**stream)
-    }
-
-    /// Returns the ids of those whose time is over.
-    pub(crate) fn overdue(&self, now_ms: u64) -> Vec<StreamId> {
-        self.iter().filter(|s| s.deadline_ms <= now_ms && !s.response_ended).map(|s| s.id).collect()
     }
 }

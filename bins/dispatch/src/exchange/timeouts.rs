@@ -7,38 +7,41 @@ use fosse_settings::Backend;
 use super::{
     Outcome, buffering,
     failure::Failure,
+    limit::Limit,
     response_head,
-    stream::{Lease, Stream, Wait, Waiting},
+    stream::{Lease, Stream},
 };
 use crate::{PROGRAM, context::Context, upstream::connection::Connection};
 
 /// Ends the wait of a stream whose time is over.
 pub(crate) fn expired(
+    limit: Limit,
     stream: &mut Stream,
     connection: Option<&Connection>,
     backend: &Backend,
     context: &mut Context<'_>,
 ) -> Outcome {
-    match (stream.wait, connection) {
-        (Wait::Continue, Some(_)) => {
+    match limit {
+        Limit::Pause => buffering::end(stream),
+        Limit::Queue => no_connection(stream, backend, "queue"),
+        Limit::Connect => no_connection(stream, backend, "connect"),
+        Limit::Continue => {
             response_head::ask_for_body(stream, backend, context);
             Outcome::Continue
         }
-        (Wait::RequestBody, _) => buffering::end(stream),
-        (Wait::Connection | Wait::Continue, _) => {
-            let (request, name) = (stream.request, &backend.name);
-            let why = if stream.supply == Waiting::Queued { "queue" } else { "connect" };
-            warning(PROGRAM, format_args!("event=no-connection request={request:016x} backend={name} why={why}"));
-            Outcome::Respond(503)
-        }
-        (Wait::FirstByte, _) => Outcome::Failed(Failure::NoResponse),
-        (Wait::Client, _) => {
+        Limit::FirstByte | Limit::Send => Outcome::Failed(Failure::NoResponse),
+        Limit::Client => {
             context.counters.add(count::SLOW_CLIENTS, 1);
             Outcome::ClientLost
         }
-        (Wait::Bytes, None) => Outcome::Respond(504),
-        (Wait::Bytes, Some(connection)) => silent(stream, connection),
+        Limit::Silence => connection.map_or(Outcome::Respond(504), |connection| silent(stream, connection)),
     }
+}
+
+fn no_connection(stream: &Stream, backend: &Backend, why: &str) -> Outcome {
+    let (request, name) = (stream.request, &backend.name);
+    warning(PROGRAM, format_args!("event=no-connection request={request:016x} backend={name} why={why}"));
+    Outcome::Respond(503)
 }
 
 /// Finds out what was silent for too long: both sides of an upgraded connection, or the backend in

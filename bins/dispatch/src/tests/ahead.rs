@@ -166,11 +166,10 @@ fn a_client_that_takes_nothing_or_too_little_in_write_seconds_is_gone() {
         fixture.serve(&server, &body());
         let stream = fixture.server.streams.get(id(0)).unwrap();
         assert_eq!(stream.wait, Wait::Client);
-        stream.deadline_ms = 0;
         let taken = if trickle { limits::WRITE_PROGRESS_BYTES_MIN / 4 } else { 0 };
         let mut some = vec![0; usize::try_from(taken).unwrap()];
         let _ = recv(&client, &mut some[..], RecvFlags::DONTWAIT);
-        fixture.end_overdue();
+        fixture.end_overdue(id(0));
         fixture.turn();
         assert_eq!(fixture.reset(), Some(ResetReason::Client));
         assert_eq!(fixture.counters.get(count::SLOW_CLIENTS), 1);
@@ -189,9 +188,8 @@ fn a_slow_client_that_takes_enough_stays() {
         // The end of its time comes before the kernel has said that there is room.
         if let Some(stream) = fixture.server.streams.get(id(0)) {
             stream.limit_bytes = stream.leased_bytes.saturating_sub(limits::WRITE_PROGRESS_BYTES_MIN);
-            stream.deadline_ms = 0;
         }
-        fixture.end_overdue();
+        fixture.end_overdue(id(0));
     }
     got.extend(heard(&client));
     assert!(got == body() && fixture.reset().is_none());

@@ -12,7 +12,10 @@ use fosse_wire::{
 use super::{Fixture, OK, backend, heard, id, post, say};
 use crate::{
     events::on_frames,
-    exchange::stream::{Buffering, Wait},
+    exchange::{
+        limit::Limit,
+        stream::{Buffering, Wait},
+    },
 };
 
 fn chunked() -> RequestHead<'static> {
@@ -38,10 +41,7 @@ impl Fixture {
 
     /// Lets the time limit of a stream pass, whatever the clock says.
     fn time_passes(&mut self, id: StreamId) {
-        let stream = self.server.streams.get(id).unwrap();
-        assert_ne!(stream.deadline_ms, u64::MAX, "it waits without a limit");
-        stream.deadline_ms = 0;
-        self.end_overdue();
+        self.end_overdue(id);
         self.turn();
     }
 
@@ -119,8 +119,7 @@ fn a_chunked_body_that_pauses_goes_on_chunked_as_far_as_it_is() {
     let mut fixture = Fixture::new(backend());
     fixture.send(id(0), &chunked());
     fixture.data(id(0), b"first");
-    let begun = fixture.server.streams.get(id(0)).unwrap().deadline_ms;
-    assert!(begun <= fixture.event_loop.now_ms() + 1000);
+    assert_eq!(fixture.limit(id(0)).unwrap().0, Limit::Pause);
     fixture.time_passes(id(0));
     let server = fixture.connected();
     let (head, body) = request(&server);
@@ -142,13 +141,12 @@ fn every_byte_of_a_buffered_body_gives_the_client_its_time_again() {
     fixture.turn();
     let stream = fixture.server.streams.get(id(0)).unwrap();
     assert_eq!((stream.wait, stream.buffering), (Wait::RequestBody, Buffering::Brief));
-    stream.deadline_ms = 1;
+    stream.timer.stop();
     fixture.to.outbox.data(id(0), Kind::RequestData, b"a");
     fixture.to.flush(&fixture.peers, 1).unwrap();
     let (input, clients, streams, mut lane) = fixture.server.parts(&fixture.event_loop, &fixture.counters);
     on_frames(input, clients, streams, &mut lane).unwrap();
-    let now_ms = fixture.event_loop.now_ms();
-    assert_eq!(fixture.server.streams.get(id(0)).unwrap().deadline_ms, now_ms + 1000);
+    assert_eq!(fixture.limit(id(0)), Some((Limit::Pause, 1000)));
 }
 
 #[test]
@@ -260,7 +258,7 @@ fn buffer_requests_waits_for_the_end_of_every_body() {
         fixture.send(id(0), &head);
         fixture.turn();
         assert_eq!(fixture.upload(id(0), 150_000), 150_000, "all of it is granted");
-        assert_eq!(fixture.server.streams.get(id(0)).unwrap().deadline_ms, u64::MAX, "a pause is up to parse");
+        assert_eq!(fixture.limit(id(0)), None, "a pause is up to parse");
         assert_eq!(fixture.asked(), None);
         fixture.end(id(0));
         fixture.turn();

@@ -70,10 +70,7 @@ fn half_an_upgraded_connection_costs_no_turns_and_ends_when_nothing_moves() {
     }
     assert!(turns < 20, "{turns} turns in which nothing happened");
     assert!(at_end(&server) && !fixture.got.iter().any(|got| got.1 == Kind::ResponseEnd));
-    let stream = fixture.server.streams.get(id(0)).unwrap();
-    assert_ne!(stream.deadline_ms, u64::MAX);
-    stream.deadline_ms = 0;
-    fixture.end_overdue();
+    fixture.end_overdue(id(0));
     fixture.turn();
     assert!(fixture.got.iter().any(|got| got.1 == Kind::ResponseEnd));
 }

@@ -19,7 +19,7 @@ use fosse_wire::{
 };
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
 
-use crate::server::Server;
+use crate::{exchange::limit::Limit, server::Server};
 
 mod ahead;
 mod buffering;
@@ -132,6 +132,7 @@ impl Fixture {
         if self.event_loop.ticked() {
             self.server.tick(&self.event_loop, &self.counters);
         }
+        self.server.end_overdue(&self.event_loop, &self.counters);
         self.server.flush(&self.event_loop, &self.counters).unwrap();
         while self.from.read().unwrap() {
             while let Some(frame) = self.from.next_frame().unwrap() {
@@ -140,10 +141,21 @@ impl Fixture {
         }
     }
 
-    /// Ends what is overdue, whatever the tick says.
-    fn end_overdue(&mut self) {
+    /// Ends what is overdue, and what the stream waits for: its time is over, whatever the clock
+    /// says.
+    fn end_overdue(&mut self, id: StreamId) {
         let (_, _, streams, mut lane) = self.server.parts(&self.event_loop, &self.counters);
+        if let Some(stream) = streams.get(id) {
+            let limit = stream.timer.kind().expect("it waits without a limit");
+            stream.timer.start(&mut lane.context.shared.deadlines, u32::try_from(id.slot()).unwrap(), limit, 0);
+        }
         lane.end_overdue_streams(streams);
+    }
+
+    /// Returns the limit that the stream waits with, and its milliseconds.
+    fn limit(&mut self, id: StreamId) -> Option<(Limit, u64)> {
+        let timer = self.server.streams.get(id)?.timer;
+        Some((timer.kind()?, timer.at_ms()? - self.event_loop.now_ms()))
     }
 
     fn send(&mut self, stream: StreamId, head: &RequestHead<'_>) {

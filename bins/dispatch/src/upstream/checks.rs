@@ -2,7 +2,7 @@
 
 use fosse_settings::{Backend, Health};
 
-use crate::context::after;
+use fosse_deadlines::after;
 
 /// The active checks of one server.
 #[derive(Debug, Default)]

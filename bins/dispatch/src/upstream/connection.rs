@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_deadlines::Timer;
 use fosse_eventloop::slab::Key;
 use fosse_eventloop::{EventLoop, Interest};
 use fosse_http1::ChunkedDecoder;
@@ -31,12 +32,21 @@ pub(crate) enum At {
 /// The user of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// None: it is idle in its server's pool, until the time given.
-    Idle(u64),
-    /// None between two requests of the client connection it is pinned to, until the time given.
-    Pinned(u64),
+    /// None: it is idle in its server's pool.
+    Idle,
+    /// None between two requests of the client connection it is pinned to.
+    Pinned,
     /// A request.
     Stream(StreamId),
+}
+
+/// The limits of a connection without a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// `pool_idle_seconds`, in its server's pool.
+    Pool,
+    /// `idle_seconds`, for the next request of the client it is pinned to.
+    Pinned,
 }
 
 /// The owner of a pinned backend connection.
@@ -56,6 +66,8 @@ pub(crate) struct Connection {
     /// Index of its server.
     pub(crate) server: usize,
     pub(crate) used: Use,
+    /// The limit of its being idle.
+    pub(crate) timer: Timer<Limit>,
     pub(crate) at: At,
     /// Bytes read and not yet used.
     pub(crate) input: Vec<u8>,
@@ -80,11 +92,12 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// A connection that has just been made.
-    pub(crate) const fn new(fd: OwnedFd, server: usize) -> Self {
+    pub(crate) fn new(fd: OwnedFd, server: usize) -> Self {
         Self {
             fd,
             server,
-            used: Use::Idle(u64::MAX),
+            used: Use::Idle,
+            timer: Timer::default(),
             at: At::Head,
             input: Vec::new(),
             lease_read: limits::LEASE_READ_BYTES_MIN * 2,
@@ -111,6 +124,7 @@ impl Connection {
     /// Gives it to a stream, for a response from the first byte on.
     pub(crate) fn give_to(&mut self, id: StreamId) {
         self.used = Use::Stream(id);
+        self.timer.stop();
         self.at = At::Head;
         self.searched = 0;
         self.heard = false;
@@ -118,7 +132,7 @@ impl Connection {
 
     /// Takes it from its stream after a response.
     pub(crate) fn clear(&mut self) {
-        self.used = Use::Idle(u64::MAX);
+        self.used = Use::Idle;
         self.used_before = true;
         self.at = At::Head;
         // A connection in a pool keeps no memory.

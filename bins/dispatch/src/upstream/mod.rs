@@ -5,6 +5,7 @@ mod checks;
 pub(crate) mod connect;
 pub(crate) mod connection;
 mod health;
+mod idle;
 pub(crate) mod pins;
 pub(crate) mod pool;
 mod queue;
@@ -15,6 +16,7 @@ pub(crate) mod tried;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use fosse_counters::{Counters, Server as Shown, dispatch as count};
+use fosse_deadlines::Deadlines;
 use fosse_die::warning;
 use fosse_eventloop::Interest;
 use fosse_eventloop::slab::{Key, Slab};
@@ -25,7 +27,7 @@ use fosse_wire::StreamId;
 
 use self::{
     connect::{Connect, Failure, Purpose},
-    connection::{Connection, Pin, Use},
+    connection::{Connection, Limit, Pin, Use},
     health::Checker,
     pins::Pins,
     pool::Choice,
@@ -44,6 +46,8 @@ pub(crate) struct Upstream {
     pub(crate) servers: Servers,
     pub(crate) connections: Slab<Connection>,
     pub(crate) pins: Pins,
+    /// Ends of the limits of connections, by slot.
+    deadlines: Deadlines,
     connect: Connect,
     checker: Checker,
     /// Name of the group that connect has; empty where it has one of its own.
@@ -56,6 +60,7 @@ impl Upstream {
             servers: Servers::new(settings),
             connections: Slab::default(),
             pins: Pins::default(),
+            deadlines: Deadlines::default(),
             connect: Connect::new(connect),
             checker: Checker::default(),
             group: settings.group.clone(),
@@ -78,7 +83,7 @@ impl Upstream {
     pub(crate) fn take_pinned(&mut self, id: StreamId, backend: usize, pin: Pin, context: &Context<'_>) -> Option<Key> {
         let of_backend = |key: &&Key| {
             let Some(connection) = self.connections.get(**key) else { return false };
-            matches!(connection.used, Use::Pinned(_)) && self.servers[connection.server].backend == backend
+            connection.used == Use::Pinned && self.servers[connection.server].backend == backend
         };
         let key = *self.pins.of(pin.connection).iter().find(of_backend)?;
         let connection = self.connections.get_mut(key)?;
@@ -252,7 +257,9 @@ impl Upstream {
         let at = connection.server;
         let (server, backend) = self.servers.with_backend(at);
         if connection.pin.is_some() {
-            connection.used = Use::Pinned(context.after(backend.idle_seconds));
+            connection.used = Use::Pinned;
+            let at_ms = context.after(backend.idle_seconds);
+            connection.timer.start(&mut self.deadlines, key.slot(), Limit::Pinned, at_ms);
             server.pinned_idle += 1;
             // Others may wait for room that its closing would make.
             self.use_room(at, context);
@@ -268,7 +275,9 @@ impl Upstream {
             self.close(key, context);
             return None;
         }
-        connection.used = Use::Idle(context.after(backend.pool_idle_seconds));
+        connection.used = Use::Idle;
+        let at_ms = context.after(backend.pool_idle_seconds);
+        connection.timer.start(&mut self.deadlines, key.slot(), Limit::Pool, at_ms);
         server.idle.push(key);
         context.counters.add(count::BACKEND_IDLE, 1);
         None
@@ -298,12 +307,12 @@ impl Upstream {
                 server.busy -= 1;
                 server.probe_lost();
             }
-            Use::Idle(_) if server.idle.contains(&key) => {
+            Use::Idle if server.idle.contains(&key) => {
                 server.idle.retain(|k| *k != key);
                 context.counters.sub(count::BACKEND_IDLE, 1);
             }
-            Use::Pinned(_) => server.pinned_idle -= 1,
-            Use::Idle(_) => {}
+            Use::Pinned => server.pinned_idle -= 1,
+            Use::Idle => {}
         }
         Some(connection.server)
     }
@@ -320,40 +329,21 @@ impl Upstream {
         server.worked(backend, context.now_ms());
     }
 
-    /// Makes room for a connection to a server that has as many as it may: the pinned one that has
-    /// waited longest for its client is closed. Returns false where there is none.
-    fn evict_pinned(&mut self, at: usize, context: &Context<'_>) -> bool {
-        if self.servers[at].pinned_idle == 0 {
-            return false;
-        }
-        let waits = self.connections.iter().filter_map(|(key, connection)| match connection.used {
-            Use::Pinned(until) if connection.server == at => Some((until, key)),
-            _ => None,
-        });
-        let Some((_, key)) = waits.min_by_key(|(until, _)| *until) else {
-            context.state_error("pinned connection is gone");
-            return false;
-        };
-        context.counters.add(count::PINNED_EVICTED, 1);
-        self.remove(key, context).is_some()
-    }
-
     /// A client connection is over, and with it what was pinned to it. A request of it that is
     /// still under way loses its connection when the RESET that follows comes, and keeps none if it
     /// was quicker.
     pub(crate) fn unpin_client(&mut self, client_connection: u64, context: &Context<'_>) {
         for key in self.pins.of(client_connection).to_vec() {
             match self.connections.get_mut(key) {
-                Some(connection) if !matches!(connection.used, Use::Pinned(_)) => connection.keep = false,
+                Some(connection) if connection.used != Use::Pinned => connection.keep = false,
                 _ => self.close(key, context),
             }
         }
     }
 
-    /// Ends connections that have been idle for too long, begins and ends checks, and gives the
-    /// queues what room there is. Returns the news for streams in a queue. For every tick.
+    /// Begins and ends checks, and gives the queues what room there is. Returns the news for
+    /// streams in a queue. For every tick.
     pub(crate) fn tick(&mut self, draining: bool, context: &Context<'_>) -> Vec<Event> {
-        self.close_overdue(context);
         self.checker.end_overdue(&mut self.servers, context);
         if !draining {
             self.begin_checks(context);
@@ -366,15 +356,6 @@ impl Upstream {
     /// Asks connect for the connections of the checks that are due.
     pub(crate) fn begin_checks(&mut self, context: &Context<'_>) {
         self.checker.begin_due(&mut self.servers, &mut self.connect, context.now_ms());
-    }
-
-    fn close_overdue(&mut self, context: &Context<'_>) {
-        let now_ms = context.now_ms();
-        let over = |used: Use| matches!(used, Use::Idle(until) | Use::Pinned(until) if until <= now_ms);
-        let overdue = self.connections.iter().filter(|(_, connection)| over(connection.used));
-        for key in overdue.map(|(key, _)| key).collect::<Vec<_>>() {
-            self.close(key, context);
-        }
     }
 
     /// Gives idle connections of servers that are up again to streams in a queue.

@@ -8,7 +8,7 @@ use fosse_settings::{Backend, Balance};
 use fosse_wire::StreamId;
 
 use super::{checks::Checks, tried::Tried};
-use crate::context::after;
+use fosse_deadlines::after;
 
 /// One server as this lane sees it.
 #[derive(Debug, Default)]

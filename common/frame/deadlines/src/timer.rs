@@ -49,7 +49,7 @@ impl<K: Copy> Timer<K> {
     }
 
     /// Stops the limit that runs and returns it, where its time is over; what ended another wait
-    /// in this turn may have started this one anew.
+    /// in this turn may have started this one again.
     pub fn take_due(&mut self, now_ms: u64) -> Option<K> {
         self.0.take_if(|deadline| deadline.at_ms <= now_ms).map(|deadline| deadline.kind)
     }

@@ -1,0 +1,27 @@
+//! The limits of requests under way.
+
+/// The limits of a request under way, of which one runs at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// [`BUFFERED_PAUSE_MS_MAX`], for the next bytes of a chunked body.
+    ///
+    /// [`BUFFERED_PAUSE_MS_MAX`]: crate::limits::BUFFERED_PAUSE_MS_MAX
+    Pause,
+    /// `queue_seconds`, for a server with room.
+    Queue,
+    /// The last resort where connect does not reply: `connect_seconds` is its limit, and this one
+    /// is longer by `queue_seconds`.
+    Connect,
+    /// [`CONTINUE_MS`], for the server's 100.
+    ///
+    /// [`CONTINUE_MS`]: crate::limits::CONTINUE_MS
+    Continue,
+    /// `first_byte_seconds`, for the response.
+    FirstByte,
+    /// `idle_seconds`, for a server that takes nothing of the request.
+    Send,
+    /// `idle_seconds`, for the next bytes of a response, or of either side of a tunnel.
+    Silence,
+    /// `write_seconds`, for a client that dispatch writes to.
+    Client,
+}

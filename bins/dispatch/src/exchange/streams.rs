@@ -1,0 +1,85 @@
+//! The table of requests under way.
+
+use fosse_wire::StreamId;
+
+use super::stream::Stream;
+use crate::limits::{SPARE_BUFFER_BYTES_MAX, SPARE_BUFFERS_MAX};
+
+/// All streams of the lane, by slot.
+#[derive(Debug, Default)]
+pub(crate) struct Streams {
+    slots: Vec<Option<Box<Stream>>>,
+    live: usize,
+    /// Ended streams, each with the memory of its output, for the next ones.
+    #[expect(clippy::vec_box, reason = "they go into the slots as they are")]
+    spare: Vec<Box<Stream>>,
+}
+
+impl Streams {
+    /// Returns the stream of that id, if it is live.
+    #[inline]
+    pub(crate) fn get(&mut self, id: StreamId) -> Option<&mut Stream> {
+        self.slots.get_mut(id.slot())?.as_deref_mut().filter(|s| s.id == id)
+    }
+
+    /// Puts a new stream into its slot; `None` where another lives there.
+    pub(crate) fn insert(&mut self, stream: Stream) -> Option<&mut Stream> {
+        let slot = stream.id.slot();
+        if slot >= self.slots.len() {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        let place = &mut self.slots[slot];
+        if place.is_some() {
+            return None;
+        }
+        self.live += 1;
+        Some(place.insert(match self.spare.pop() {
+            Some(mut used) => {
+                let out = std::mem::take(&mut used.out);
+                *used = Stream { out, ..stream };
+                used
+            }
+            None => Box::new(stream),
+        }))
+    }
+
+    /// Forgets a stream. Returns what it added to the lane's held and buffered bytes, where it
+    /// lived.
+    pub(crate) fn remove(&mut self, id: StreamId) -> Option<(u32, u64)> {
+        let place = self.slots.get_mut(id.slot())?;
+        let mut stream = place.take_if(|s| s.id == id)?;
+        self.live -= 1;
+        let counted = (stream.held_counted, stream.buffered);
+        if self.spare.len() < SPARE_BUFFERS_MAX && stream.out.capacity() <= SPARE_BUFFER_BYTES_MAX {
+            stream.out.clear();
+            self.spare.push(stream);
+        }
+        Some(counted)
+    }
+
+    /// Returns the number of live streams.
+    pub(crate) const fn len(&self) -> usize {
+        self.live
+    }
+
+    /// Returns whether there is no live stream.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.live == 0
+    }
+
+    /// Returns all of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Stream> + Clone {
+        self.slots.iter().flatten().map(|stream| &**stream)
+    }
+
+    /// Returns the stream that has a slot now.
+    pub(crate) fn of_slot(&mut self, slot: u32) -> Option<&mut Stream> {
+        self.slots.get_mut(usize::try_from(slot).ok()?)?.as_deref_mut()
+    }
+
+    /// Returns the end of the limit that the stream of a slot has now, in milliseconds.
+    pub(crate) fn limited_until_ms(&self, slot: u32) -> Option<u64> {
+        let stream = self.slots.get(usize::try_from(slot).ok()?)?.as_ref()?;
+        stream.timer.at_ms().filter(|_| !stream.response_ended)
+    }
+}
