@@ -74,7 +74,7 @@ impl Client {
                 break;
             }
             if conn.phase == Phase::Closing {
-                if socket.finish_writing(conn, context) {
+                if socket.finish_writing(conn) {
                     break;
                 }
                 self.close(event_loop, peers, context, out);

@@ -2,6 +2,7 @@
 //! by `outbound`; nothing here does I/O.
 
 use fosse_counters::parse as count;
+use fosse_deadlines::{Timer, after};
 use fosse_wire::channel::Connection;
 use fosse_wire::frame::ResetReason;
 use fosse_wire::response::Cause;
@@ -11,6 +12,7 @@ use crate::access::{End, Record, Who};
 use crate::context::Context;
 use crate::error_response;
 use crate::exchange::{Exchange, Framing, Lease, SITE_NONE};
+use crate::limit::Limit;
 use crate::origin::Origin;
 use crate::output::ClientOutput;
 use crate::refused::{Refused, host_of};
@@ -79,9 +81,10 @@ pub struct Conn {
     pub(crate) search: HeadSearch,
     /// Bytes for the client.
     pub output: ClientOutput,
-    /// Deadline of the phase; `u64::MAX` for none.
-    pub(crate) deadline_ms: u64,
-    /// Bytes of the body since `deadline_ms` was set.
+    /// The limit of what it waits for. It is started at the end of each turn, where that has
+    /// changed; in between it is only stopped.
+    pub(crate) timer: Timer<Limit>,
+    /// Bytes of the body since its limit was started.
     pub(crate) progress: usize,
     /// Number of requests so far.
     pub(crate) requests: u64,
@@ -113,7 +116,7 @@ impl Conn {
             input: Vec::new(),
             search: HeadSearch::default(),
             output: ClientOutput::default(),
-            deadline_ms: context.after(context.settings.blob.head_seconds),
+            timer: Timer::default(),
             progress: 0,
             requests: 0,
             exchange: Exchange::none(),
@@ -134,15 +137,35 @@ impl Conn {
             && !self.pinned
     }
 
+    /// Returns the limit of what it waits for; none where that is the ring, or nothing.
+    pub(crate) fn limit(&self) -> Option<Limit> {
+        if !self.output.is_empty() {
+            return Some(Limit::Write);
+        }
+        match self.phase {
+            Phase::Head if self.input.is_empty() && self.requests > 0 => Some(Limit::Idle),
+            Phase::Proxy | Phase::Head => Some(Limit::Head),
+            Phase::Body if self.waits_for_continue() => Some(Limit::Continue),
+            // The client is not to blame while the ring takes no bytes.
+            Phase::Body => self.wants_input().then_some(Limit::Body),
+            Phase::Response => Some(Limit::HangUp),
+            Phase::Linger => Some(Limit::Linger),
+            Phase::Closing | Phase::Upgraded | Phase::Gone => None,
+        }
+    }
+
     /// Returns the time since which it waits for a request, of which a part may be here already, in
     /// milliseconds; `None` while it has one.
     pub(crate) fn waits_since_ms(&self, settings: &Settings) -> Option<u64> {
-        let waits = matches!(self.phase, Phase::Head | Phase::Proxy) && self.output.is_empty();
-        let is_idle = self.requests > 0 && self.input.is_empty();
-        let limit = if is_idle { settings.blob.idle_seconds } else { settings.blob.head_seconds };
-        let limit_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        // A deadline that no limit has set is later than any.
-        waits.then(|| self.deadline_ms - limit_ms.min(self.deadline_ms))
+        let limit = self.limit().filter(|limit| matches!(limit, Limit::Head | Limit::Idle))?;
+        // One that has moved in this turn has no time that runs.
+        let at_ms = self.timer.at_ms().filter(|_| self.timer.kind() == Some(limit))?;
+        Some(at_ms - after(0, limit.time(settings)))
+    }
+
+    /// Returns the number of its slot, which is that of its streams.
+    pub(crate) fn slot(&self) -> u32 {
+        u32::try_from(self.stream.slot()).unwrap_or(u32::MAX)
     }
 
     /// Returns whether all its requests are one client's. That is so for all but trusted peers, and
@@ -169,9 +192,9 @@ impl Conn {
         self.phase == Phase::Response && self.exchange.abort_on_close
     }
 
-    /// Restarts the body timeout.
-    pub(crate) fn restart_body_timeout(&mut self, context: &Context) {
-        self.deadline_ms = context.after(context.settings.blob.body_seconds);
+    /// Restarts the limit of the body.
+    pub(crate) const fn restart_body_limit(&mut self) {
+        self.timer.stop();
         self.progress = 0;
     }
 
@@ -179,9 +202,6 @@ impl Conn {
     /// response.
     pub fn all_written(&mut self, blocked: bool, context: &mut Context, out: &mut Outbox) {
         self.output.clear(&mut context.buffers);
-        if self.phase == Phase::Head && self.input.is_empty() && self.requests > 0 {
-            self.deadline_ms = context.after(context.settings.blob.idle_seconds);
-        }
         self.grant(blocked, out);
     }
 
@@ -202,7 +222,6 @@ impl Conn {
         self.end_log(end, "", context);
         traffic::count(&mut self.exchange, false, context);
         self.phase = Phase::Gone;
-        self.deadline_ms = u64::MAX;
         self.drop_input(context);
         self.output.clear(&mut context.buffers);
     }
@@ -280,7 +299,6 @@ impl Conn {
     pub(crate) fn close_after(&mut self, ending: Ending, context: &mut Context) {
         self.phase = Phase::Closing;
         self.ending = ending;
-        self.deadline_ms = u64::MAX;
         self.drop_input(context);
     }
 
@@ -311,10 +329,6 @@ impl Conn {
         } else {
             self.phase = Phase::Head;
             self.search = HeadSearch::default();
-            // What came behind the request has begun the next one.
-            let timeouts = &context.settings.blob;
-            let seconds = if self.input.is_empty() { timeouts.idle_seconds } else { timeouts.head_seconds };
-            self.deadline_ms = context.after(seconds);
         }
     }
 

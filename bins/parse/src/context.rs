@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::rc::Rc;
 
 use fosse_counters::{Counters, parse as count};
+use fosse_deadlines::{Deadlines, after};
 use fosse_eventloop::EventLoop;
 
 use crate::access::AccessLog;
@@ -23,6 +24,8 @@ pub struct Context {
     pub(crate) access: AccessLog,
     /// Buffers to borrow.
     pub(crate) buffers: SpareBuffers,
+    /// Ends of the limits of connections, by slot.
+    pub(crate) deadlines: Deadlines,
     /// The drain, once it has begun.
     pub(crate) drain: Drain,
     /// Milliseconds on the monotonic clock at the beginning of this turn.
@@ -48,6 +51,7 @@ impl Context {
             counters: counters.into(),
             access: AccessLog::default(),
             buffers: SpareBuffers::default(),
+            deadlines: Deadlines::default(),
             drain: Drain::default(),
             now_ms: 0,
             now_us: 0,
@@ -73,9 +77,6 @@ impl Context {
 
     /// Returns the deadline of something that may take this long from now on, in milliseconds.
     pub(crate) fn after(&self, time: Duration) -> u64 {
-        // as_millis counts in 128 bits, which is several times the work: this is done five times a
-        // request.
-        let seconds_ms = time.as_secs().saturating_mul(1000);
-        self.now_ms.saturating_add(seconds_ms).saturating_add(u64::from(time.subsec_millis()))
+        after(self.now_ms, time)
     }
 }

@@ -1,26 +1,27 @@
 //! The drain of this process.
 
-/// The drain, with its deadline once it has begun.
-#[derive(Debug, Default)]
-pub(crate) struct Drain {
-    deadline_ms: Option<u64>,
+/// The state of the drain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Drain {
+    /// It has not begun.
+    #[default]
+    No,
+    /// Responses end their connections, and idle connections go to other lanes. Whatever is left at
+    /// that time, in milliseconds, is cut off.
+    Until(u64),
+    /// The same; whoever ends the process limits it.
+    Ending,
 }
 
 impl Drain {
-    /// Begins the drain: responses end their connections from now on, and idle connections go to
-    /// other lanes. Whatever is left at the deadline is cut off.
-    pub(crate) const fn begin(&mut self, deadline_ms: u64) {
-        self.deadline_ms = Some(deadline_ms);
-    }
-
     /// Returns whether the drain has begun.
-    pub(crate) const fn has_begun(&self) -> bool {
-        self.deadline_ms.is_some()
+    pub(crate) fn has_begun(self) -> bool {
+        self != Self::No
     }
 
     /// Returns whether the drain has taken too long.
-    pub(crate) fn is_overdue(&self, now_ms: u64) -> bool {
-        self.deadline_ms.is_some_and(|deadline_ms| now_ms >= deadline_ms)
+    pub(crate) const fn is_overdue(self, now_ms: u64) -> bool {
+        matches!(self, Self::Until(end_ms) if now_ms >= end_ms)
     }
 }
 
@@ -29,10 +30,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_drain_that_has_begun_can_be_overdue() {
-        let mut drain = Drain::default();
-        assert!(!drain.has_begun() && !drain.is_overdue(u64::MAX));
-        drain.begin(10);
+    fn only_a_drain_that_has_a_limit_can_be_overdue() {
+        assert!(!Drain::No.has_begun() && !Drain::No.is_overdue(u64::MAX));
+        assert!(Drain::Ending.has_begun() && !Drain::Ending.is_overdue(u64::MAX));
+        let drain = Drain::Until(10);
         assert!(drain.has_begun() && !drain.is_overdue(9) && drain.is_overdue(10));
     }
 }

@@ -10,6 +10,7 @@ use crate::checks;
 use crate::conn::{Conn, HeadSearch, Phase};
 use crate::context::Context;
 use crate::exchange::{Body, Exchange, Expect};
+use crate::limit::Limit;
 use crate::limits::BODY_PROGRESS_BYTES_MIN;
 use crate::origin::Origin;
 use crate::refused::Refused;
@@ -35,8 +36,9 @@ impl Conn {
     /// Takes bytes just read. They are parsed where they are, and only what is left over is copied.
     pub fn feed(&mut self, fresh: &[u8], context: &mut Context, out: &mut Outbox) {
         if self.input.is_empty() {
-            if self.phase == Phase::Head {
-                self.deadline_ms = context.after(context.settings.blob.head_seconds);
+            // The time of a head begins with its first byte.
+            if self.phase == Phase::Head && self.timer.kind() == Some(Limit::Head) {
+                self.timer.stop();
             }
             let used = self.consume(fresh, context, out);
             let left = &fresh[used..];
@@ -228,7 +230,7 @@ impl Conn {
             self.begin_log(head, &fixed, context);
         }
         self.phase = Phase::Body;
-        self.restart_body_timeout(context);
+        self.restart_body_limit();
         if head.body.is_empty() {
             self.end_body(context, out)?;
         }
@@ -268,7 +270,7 @@ impl Conn {
         self.pass_on(data, context, out);
         self.progress += used;
         if self.progress >= BODY_PROGRESS_BYTES_MIN {
-            self.restart_body_timeout(context);
+            self.restart_body_limit();
         }
         if ended && self.end_body(context, out).is_err() {
             return Step::Refuse(Refused::END);
@@ -302,7 +304,6 @@ impl Conn {
         self.exchange.request_done_ms = context.now_ms;
         self.exchange.expect = Expect::No;
         self.phase = Phase::Response;
-        self.deadline_ms = u64::MAX;
         Ok(())
     }
 }

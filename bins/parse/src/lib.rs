@@ -15,6 +15,7 @@ mod error_response;
 mod exchange;
 mod inbound;
 mod lease_channel;
+mod limit;
 pub mod limits;
 mod origin;
 mod outbound;

@@ -40,6 +40,10 @@ pub(crate) const BODY_PROGRESS_BYTES_MIN: usize = 8 * 1024;
 /// a second before they send anyway.
 pub const EXPECT_MS_MAX: u64 = 900;
 
+/// Milliseconds without a response after which epoll is told to look for a client that goes away,
+/// where it does not know the socket: most responses come before, and save the call.
+pub(crate) const HANG_UP_MS: u64 = 500;
+
 /// Milliseconds for the last responses once the ring is dead; then the process ends.
 pub(crate) const LAST_WORDS_MS_MAX: u64 = 500;
 

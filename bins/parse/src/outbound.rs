@@ -96,7 +96,6 @@ impl Conn {
             out.reset(self.stream, ResetReason::Denied);
             self.exchange.forward_done = true;
             self.phase = Phase::Response;
-            self.deadline_ms = u64::MAX;
         }
         Ok(())
     }
@@ -259,7 +258,7 @@ impl Conn {
         if self.phase == Phase::Body {
             // One that was free to send all the time has no excuse.
             if held_up {
-                self.restart_body_timeout(context);
+                self.restart_body_limit();
             }
             if self.waits_for_continue() {
                 context.buffers.lend(&mut self.output.bytes);

@@ -10,8 +10,6 @@ pub struct ClientOutput {
     pub bytes: Vec<u8>,
     /// Number of them that were written.
     written: usize,
-    /// Time by which the client must have taken some, in milliseconds; `None` where none wait.
-    pub(crate) deadline_ms: Option<u64>,
 }
 
 impl ClientOutput {
@@ -53,7 +51,6 @@ impl ClientOutput {
     pub(crate) fn clear(&mut self, spare: &mut SpareBuffers) {
         self.bytes.clear();
         self.written = 0;
-        self.deadline_ms = None;
         spare.give_back(&mut self.bytes);
     }
 }
@@ -76,11 +73,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cleared_has_neither_bytes_nor_a_deadline() {
+    fn what_is_cleared_has_neither_bytes_nor_memory() {
         let mut output = ClientOutput::default();
         output.bytes.extend_from_slice(b"never taken");
-        output.deadline_ms = Some(1);
         output.clear(&mut SpareBuffers::default());
-        assert!(output.is_empty() && output.deadline_ms.is_none() && output.bytes.capacity() == 0);
+        assert!(output.is_empty() && output.bytes.capacity() == 0);
     }
 }

@@ -17,6 +17,7 @@ use rustix::net::sockopt::set_socket_linger;
 use crate::accept_channel::{AcceptChannel, FromAccept};
 use crate::access::AccessLog;
 use crate::context::Context;
+use crate::drain::Drain;
 use crate::lease_channel::LeaseChannel;
 use crate::limits::{LAST_WORDS_MS_MAX, READ_BYTES_MAX};
 use crate::peers::Peers;
@@ -139,14 +140,34 @@ impl Server {
     fn drain(&mut self) {
         let context = &mut self.context;
         context.counters.set(count::DRAINING, 1);
-        context.drain.begin(context.after(context.settings.blob.drain_seconds_max));
+        context.drain = Drain::Until(context.after(context.settings.blob.drain_seconds_max));
+        self.clients.watch_idle();
+    }
+
+    /// Ends the waits of clients whose time is over, and, once that of the drain is, all others.
+    fn end_overdue(&mut self, event_loop: &EventLoop) {
+        let Self { output, clients, peers, context, .. } = self;
+        let out = &mut output.outbox;
+        for index in context.deadlines.due(context.now_ms, |index| clients.limited_until_ms(index)) {
+            clients.visit_slot(index, |client| timeouts::end_wait(client, event_loop, peers, context, out));
+        }
+        if context.drain.is_overdue(context.now_ms) {
+            clients.visit(|client| {
+                client.cut_off(event_loop, peers, context, out);
+                Visited::Done
+            });
+        }
     }
 
     /// Everything that is written at the end of a turn.
     fn settle(&mut self, event_loop: &EventLoop) {
         let Self { output, clients, peers, context, .. } = self;
         let out = &mut output.outbox;
-        clients.flush(|client| client.flush(event_loop, peers, context, out));
+        clients.flush(|client| {
+            let flushed = client.flush(event_loop, peers, context, out);
+            client.run_limit(context);
+            flushed
+        });
         if context.drain.has_begun() {
             shutdown::return_idle(clients, event_loop, peers, context, out);
         }
@@ -158,7 +179,7 @@ impl Server {
     }
 
     fn is_drained(&self, event_loop: &EventLoop) -> bool {
-        let drain = &self.context.drain;
+        let drain = self.context.drain;
         let sent = self.peers.accept.has_sent_all() || drain.is_overdue(self.context.now_ms);
         // One tick more than the drain itself takes: accept may have passed a connection before it
         // heard of the drain.
@@ -171,7 +192,8 @@ impl Server {
         // A closed ring is always ready and would keep this loop awake.
         let _ = event_loop.remove(&self.input);
         // Responses end their connections now, and idle ones go back to accept.
-        self.context.drain.begin(u64::MAX);
+        self.context.drain = Drain::Ending;
+        self.clients.watch_idle();
         let Self { clients, context, output, .. } = self;
         clients.visit(|client| {
             shutdown::end_exchange(&mut client.conn, context, &mut output.outbox);
@@ -197,6 +219,10 @@ impl Server {
 }
 
 impl Service for Server {
+    fn wait_ms_max(&self, _: &Process) -> Option<u64> {
+        self.context.deadlines.wait_ms(self.context.now_ms)
+    }
+
     fn begin_turn(&mut self, process: &Process) {
         self.context.set_now(&process.event_loop);
     }
@@ -226,25 +252,18 @@ impl Service for Server {
         Ok(())
     }
 
-    fn on_tick(&mut self, process: &Process) -> Result<(), ExitReason> {
-        let Self { output, clients, peers, context, heap, .. } = self;
-        let (event_loop, out) = (&process.event_loop, &mut output.outbox);
+    fn on_tick(&mut self, _: &Process) -> Result<(), ExitReason> {
+        let Self { clients, context, heap, .. } = self;
         context.counters.set(count::parse::CONNECTIONS, u64::try_from(clients.len()).unwrap_or(0));
-        clients.visit(|client| timeouts::check(client, event_loop, peers, context, out));
         if heap.should_trim() {
             context.buffers.clear();
             fosse_sys::memory::trim();
-        }
-        if context.drain.is_overdue(context.now_ms) {
-            clients.visit(|client| {
-                client.cut_off(event_loop, peers, context, out);
-                Visited::Done
-            });
         }
         Ok(())
     }
 
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
+        self.end_overdue(&process.event_loop);
         self.settle(&process.event_loop);
         self.output.flush(&process.event_loop, RING_OUT).map_err(ring)?;
         match self.ending.take() {

@@ -7,6 +7,7 @@ use fosse_wire::Outbox;
 use fosse_wire::channel::{BATCH_FDS_MAX, Connection};
 use fosse_wire::frame::ResetReason;
 
+use crate::client::Client;
 use crate::conn::{Conn, Phase};
 use crate::context::Context;
 use crate::peers::Peers;
@@ -41,10 +42,14 @@ pub(crate) fn return_idle(
     out: &mut Outbox,
 ) {
     if peers.accept.fd().is_none() {
-        return close_idle(clients, event_loop, peers, context, out);
+        for index in clients.take_idle(usize::MAX) {
+            clients.visit_slot(index, |client| close_one(client, event_loop, peers, context, out));
+        }
+        return;
     }
-    for batch in clients.idle().chunks(BATCH_FDS_MAX) {
-        if !return_batch(batch, clients, event_loop, peers) {
+    loop {
+        let batch = clients.take_idle(BATCH_FDS_MAX);
+        if batch.is_empty() || !return_batch(&batch, clients, event_loop, peers) {
             return;
         }
     }
@@ -58,12 +63,20 @@ pub(crate) fn close_idle(
     context: &mut Context,
     out: &mut Outbox,
 ) {
-    clients.visit(|client| {
-        if client.conn.is_idle() {
-            client.close(event_loop, peers, context, out);
-        }
-        Visited::Done
-    });
+    clients.visit(|client| close_one(client, event_loop, peers, context, out));
+}
+
+fn close_one(
+    client: &mut Client,
+    event_loop: &EventLoop,
+    peers: &mut Peers,
+    context: &mut Context,
+    out: &mut Outbox,
+) -> Visited {
+    if client.conn.is_idle() {
+        client.close(event_loop, peers, context, out);
+    }
+    Visited::Done
 }
 
 /// Gives one batch back; false where accept cannot take it now.

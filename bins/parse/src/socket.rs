@@ -14,6 +14,7 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown};
 
 use crate::conn::{Conn, Ending, Phase};
 use crate::context::Context;
+use crate::limit::Limit;
 use crate::limits::{READ_BYTES_MAX, READ_HEAD_BYTES_MAX};
 
 /// The socket of one client, and what epoll knows of it.
@@ -115,11 +116,11 @@ impl Socket {
             Ok(written) => {
                 conn.output.advance(written);
                 context.counters.add(count::parse::BYTES_OUT, u64::try_from(written).unwrap_or(0));
-                conn.output.deadline_ms = Some(context.after(context.settings.blob.write_seconds));
+                if conn.timer.kind() == Some(Limit::Write) {
+                    conn.timer.stop();
+                }
             }
-            Err(Errno::AGAIN | Errno::INTR) => {
-                conn.output.deadline_ms.get_or_insert_with(|| context.after(context.settings.blob.write_seconds));
-            }
+            Err(Errno::AGAIN | Errno::INTR) => {}
             Err(_) => return conn.abort(ResetReason::Client, context, out),
         }
         if conn.output.is_empty() {
@@ -160,6 +161,11 @@ impl Socket {
         Ok(())
     }
 
+    /// Returns whether epoll knows the socket.
+    pub(crate) const fn is_registered(&self) -> bool {
+        self.registered
+    }
+
     /// Watches for a client that goes away. A connection whose first request came with it is
     /// unknown to epoll while the response is awaited, and one that comes soon needs no watching.
     pub(crate) fn watch_for_hang_up(&mut self, event_loop: &EventLoop) {
@@ -181,11 +187,10 @@ impl Socket {
 
     /// Ends what is written to the client. Returns whether the connection lingers: what the client
     /// still sends is read for a while, so that the end of the response is not lost to a reset.
-    pub(crate) fn finish_writing(&self, conn: &mut Conn, context: &Context) -> bool {
+    pub(crate) fn finish_writing(&self, conn: &mut Conn) -> bool {
         let lingers = conn.ending == Ending::Linger && shutdown(&self.fd, Shutdown::Write).is_ok();
         if lingers {
             conn.phase = Phase::Linger;
-            conn.deadline_ms = context.after(context.settings.blob.linger);
         }
         lingers
     }

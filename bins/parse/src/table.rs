@@ -32,6 +32,9 @@ pub(crate) struct Table {
     queue: Vec<u32>,
     /// Slots whose socket could not be lent yet.
     lease_blocked: Vec<u32>,
+    /// Slots that were idle when they were flushed last, once the drain has begun: another lane may
+    /// take them on. Looking for them costs nothing where nothing happens.
+    idle: Option<Vec<u32>>,
 }
 
 /// The consequence of a visit to a client.
@@ -101,14 +104,21 @@ impl Table {
     /// Flushes what is queued. One that fosse-dispatch could not take is queued for the next turn.
     pub(crate) fn flush(&mut self, mut flush: impl FnMut(&mut Client) -> Flushed) {
         self.queue.append(&mut self.lease_blocked);
+        let drains = self.idle.is_some();
         while let Some(index) = self.queue.pop() {
             // One that was blocked may have left its slot since then.
             let Some(client) = self.get_mut(index) else { continue };
             client.queued = false;
             let flushed = flush(client);
+            let is_idle = drains && client.conn.is_idle();
             if client.is_over() {
                 self.remove(index);
-            } else if flushed == Flushed::LeaseBlocked {
+                continue;
+            }
+            if let Some(idle) = self.idle.as_mut().filter(|_| is_idle) {
+                idle.push(index);
+            }
+            if flushed == Flushed::LeaseBlocked {
                 self.lease_blocked.push(index);
             }
         }
@@ -116,15 +126,25 @@ impl Table {
 
     /// Visits every client; one that is over then leaves its slot.
     pub(crate) fn visit(&mut self, mut visit: impl FnMut(&mut Client) -> Visited) {
-        for index in 0..self.slots.len() {
-            let slot = &mut self.slots[index];
-            let (Some(client), Ok(index)) = (&mut slot.client, u32::try_from(index)) else { continue };
-            if visit(client) == Visited::Flush {
-                enqueue(&mut self.queue, client, index);
-            } else if client.is_over() {
-                self.remove(index);
-            }
+        for (index, _) in (0..).zip(0..self.slots.len()) {
+            self.visit_slot(index, &mut visit);
         }
+    }
+
+    /// Visits the client of a slot, where there is one, in the same way.
+    pub(crate) fn visit_slot(&mut self, index: u32, visit: impl FnOnce(&mut Client) -> Visited) {
+        let slot = usize::try_from(index).ok().and_then(|at| self.slots.get_mut(at));
+        let Some(client) = slot.and_then(|slot| slot.client.as_deref_mut()) else { return };
+        if visit(client) == Visited::Flush {
+            enqueue(&mut self.queue, client, index);
+        } else if client.is_over() {
+            self.remove(index);
+        }
+    }
+
+    /// Returns the end of the limit that the client of a slot waits with, in milliseconds.
+    pub(crate) fn limited_until_ms(&self, index: u32) -> Option<u64> {
+        self.slots.get(usize::try_from(index).ok()?)?.client.as_ref()?.conn.timer.at_ms()
     }
 
     /// Frees a slot.
@@ -136,13 +156,25 @@ impl Table {
         }
     }
 
-    /// Returns the slots of the clients that another lane can take on.
-    pub(crate) fn idle(&self) -> Vec<u32> {
+    /// Keeps account from now on of the clients that another lane can take on.
+    pub(crate) fn watch_idle(&mut self) {
         let indexed = self.slots.iter().zip(0u32..);
-        indexed
-            .filter(|(slot, _)| slot.client.as_ref().is_some_and(|c| c.conn.is_idle()))
-            .map(|(_, index)| index)
-            .collect()
+        let idle = indexed.filter(|(slot, _)| slot.client.as_ref().is_some_and(|c| c.conn.is_idle()));
+        self.idle = Some(idle.map(|(_, index)| index).collect());
+    }
+
+    /// Takes clients that another lane can take on, at most that number. One may be there twice.
+    pub(crate) fn take_idle(&mut self, count_max: usize) -> Vec<u32> {
+        let mut taken = Vec::new();
+        while taken.len() < count_max
+            && let Some(index) = self.idle.as_mut().and_then(Vec::pop)
+        {
+            // It may have a request by now.
+            if self.get_mut(index).is_some_and(|client| client.conn.is_idle()) {
+                taken.push(index);
+            }
+        }
+        taken
     }
 
     /// Returns the clients that wait for a request.
@@ -176,5 +208,38 @@ fn enqueue(queue: &mut Vec<u32>, client: &mut Client, index: u32) {
     if !client.queued {
         client.queued = true;
         queue.push(index);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conn::Phase;
+    use fosse_counters::Counters;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    #[test]
+    fn a_drain_looks_again_only_at_clients_that_were_flushed_since() {
+        let (mut table, context) = (Table::default(), Context::new(Settings::plain(), Counters::private(), 0));
+        for phase in [Phase::Head, Phase::Upgraded, Phase::Response] {
+            let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+            let (conn, _) = table.insert(Connection::default(), pair.0, &context).unwrap();
+            conn.phase = phase;
+        }
+        table.flush(|_| Flushed::Done);
+        assert_eq!(table.take_idle(9), [0_u32; 0], "nothing drains");
+        table.watch_idle();
+        assert_eq!(table.take_idle(9), [0]);
+        for index in [0, 2] {
+            table.get_mut(index).unwrap().conn.phase = Phase::Head;
+        }
+        assert_eq!(table.take_idle(9), [0_u32; 0], "nothing has happened on any of them");
+        table.queued(2);
+        table.flush(|_| Flushed::Done);
+        assert_eq!(table.take_idle(9), [2]);
+        table.queued(2);
+        table.flush(|_| Flushed::Done);
+        table.get_mut(2).unwrap().conn.phase = Phase::Response;
+        assert_eq!(table.take_idle(9), [0_u32; 0], "it has a request again");
     }
 }

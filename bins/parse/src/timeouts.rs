@@ -1,4 +1,4 @@
-//! Time limits: each connection is checked once a tick.
+//! The end of waits: a limit runs for what a connection waits for, and says what becomes of it.
 
 use fosse_counters::parse as count;
 use fosse_eventloop::EventLoop;
@@ -6,81 +6,126 @@ use fosse_wire::Outbox;
 use fosse_wire::frame::ResetReason;
 
 use crate::client::Client;
-use crate::conn::{Conn, Phase};
 use crate::context::Context;
-use crate::limits::EXPECT_MS_MAX;
+use crate::limit::Limit;
 use crate::peers::Peers;
 use crate::refused::Refused;
 use crate::table::Visited;
 
-/// The action that is due now.
-#[derive(Debug, PartialEq, Eq)]
-enum Due {
-    Nothing,
-    Abort,
-    Refuse,
-    Close,
-    Continue,
+impl Client {
+    /// Returns the limit of what it waits for.
+    fn limit(&self) -> Option<Limit> {
+        // epoll tells of a client that goes away, where it knows the socket.
+        let is_watched = || self.socket.as_ref().is_none_or(|socket| socket.is_registered());
+        self.conn.limit().filter(|limit| *limit != Limit::HangUp || !is_watched())
+    }
+
+    /// Lets the limit run of what is waited for now. The one that runs already runs on, unless it
+    /// was stopped because something has moved.
+    pub(crate) fn run_limit(&mut self, context: &mut Context) {
+        let limit = self.limit();
+        let conn = &mut self.conn;
+        match limit {
+            _ if limit == conn.timer.kind() => {}
+            Some(limit) => {
+                let at_ms = context.after(limit.time(&context.settings));
+                conn.timer.start(&mut context.deadlines, conn.slot(), limit, at_ms);
+            }
+            None => conn.timer.stop(),
+        }
+    }
 }
 
-/// Does what is due where a client has taken too long.
-pub(crate) fn check(
+/// Does what is due where the time of a client is over.
+pub(crate) fn end_wait(
     client: &mut Client,
     event_loop: &EventLoop,
     peers: &mut Peers,
     context: &mut Context,
     out: &mut Outbox,
 ) -> Visited {
-    let conn = &mut client.conn;
-    match due(conn, context.now_ms) {
-        Due::Nothing => {
-            if conn.phase == Phase::Response
-                && let Some(socket) = &mut client.socket
-            {
-                socket.watch_for_hang_up(event_loop);
-            }
-            return Visited::Done;
-        }
-        Due::Continue => {
-            context.buffers.lend(&mut conn.output.bytes);
-            conn.send_continue();
-        }
-        Due::Close => {
-            client.close(event_loop, peers, context, out);
-            return Visited::Done;
-        }
-        Due::Abort => {
-            context.counters.add(count::TIMEOUTS, 1);
-            conn.abort(ResetReason::Timeout, context, out);
-        }
-        Due::Refuse => {
-            context.counters.add(count::TIMEOUTS, 1);
-            let late = if conn.phase == Phase::Body { Refused::BODY_LATE } else { Refused::HEAD_LATE };
-            conn.refuse(late, context, out);
-        }
+    let Some(limit) = client.conn.timer.take_due(context.now_ms) else { return Visited::Done };
+    // In this turn it may have got what it waited for.
+    if client.limit() == Some(limit) {
+        expire(limit, client, event_loop, peers, context, out);
     }
     Visited::Flush
 }
 
-fn due(conn: &Conn, now_ms: u64) -> Due {
-    if !conn.output.is_empty() {
-        let too_slow = conn.output.deadline_ms.is_some_and(|deadline_ms| now_ms >= deadline_ms);
-        return if too_slow { Due::Abort } else { Due::Nothing };
+fn expire(
+    limit: Limit,
+    client: &mut Client,
+    event_loop: &EventLoop,
+    peers: &mut Peers,
+    context: &mut Context,
+    out: &mut Outbox,
+) {
+    let conn = &mut client.conn;
+    match limit {
+        Limit::Continue => {
+            context.buffers.lend(&mut conn.output.bytes);
+            conn.send_continue();
+        }
+        Limit::HangUp => {
+            if let Some(socket) = &mut client.socket {
+                socket.watch_for_hang_up(event_loop);
+            }
+        }
+        Limit::Body if !conn.exchange.response_begun => time_out(client, Refused::BODY_LATE, context, out),
+        Limit::Head if !conn.input.is_empty() => time_out(client, Refused::HEAD_LATE, context, out),
+        Limit::Body | Limit::Write => {
+            context.counters.add(count::TIMEOUTS, 1);
+            conn.abort(ResetReason::Timeout, context, out);
+        }
+        Limit::Head | Limit::Idle | Limit::Linger => client.close(event_loop, peers, context, out),
     }
-    let exchange = &conn.exchange;
-    if conn.waits_for_continue() && now_ms >= exchange.begun_ms.saturating_add(EXPECT_MS_MAX) {
-        return Due::Continue;
+}
+
+fn time_out(client: &mut Client, late: Refused, context: &mut Context, out: &mut Outbox) {
+    context.counters.add(count::TIMEOUTS, 1);
+    client.conn.refuse(late, context, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conn::{Conn, Phase};
+    use crate::settings::Settings;
+    use fosse_counters::Counters;
+    use fosse_wire::StreamId;
+    use fosse_wire::channel::Connection;
+
+    const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n";
+
+    fn after(said: &str, change: impl FnOnce(&mut Conn)) -> Option<Limit> {
+        let mut context = Context::new(Settings::plain(), Counters::private(), 0);
+        let mut conn = Conn::new(Connection::default(), StreamId::first(0).unwrap(), &context);
+        conn.feed(said.as_bytes(), &mut context, &mut Outbox::default());
+        change(&mut conn);
+        conn.limit()
     }
-    // The time limits are the client's: it is not to blame while the ring takes no bytes.
-    let held_up = conn.phase == Phase::Body && !conn.wants_input();
-    if now_ms < conn.deadline_ms || held_up {
-        return Due::Nothing;
-    }
-    match conn.phase {
-        Phase::Body if exchange.response_begun => Due::Abort,
-        Phase::Body => Due::Refuse,
-        Phase::Head | Phase::Proxy if !conn.input.is_empty() => Due::Refuse,
-        Phase::Head | Phase::Proxy | Phase::Linger => Due::Close,
-        Phase::Response | Phase::Closing | Phase::Upgraded | Phase::Gone => Due::Nothing,
+
+    #[test]
+    fn a_connection_waits_for_one_thing_at_a_time_and_each_has_its_limit() {
+        let post = &format!("{POST}\r\nbody");
+        let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        let rest = &format!("{get}GET /");
+        let next = |conn: &mut Conn| conn.phase = Phase::Head;
+        for (limit, got) in [
+            (Some(Limit::Head), after("", |_| ())),
+            (Some(Limit::Head), after("GET /", |_| ())),
+            (Some(Limit::Idle), after(get, next)),
+            (Some(Limit::Head), after(rest, next)),
+            (Some(Limit::Body), after(post, |_| ())),
+            (None, after(post, |conn| conn.exchange.request_credit = 0)),
+            (Some(Limit::Continue), after(&format!("{POST}Expect: 100-continue\r\n\r\n"), |_| ())),
+            (Some(Limit::HangUp), after(get, |_| ())),
+            (Some(Limit::Write), after(get, |conn| conn.output.bytes.push(b'x'))),
+            (Some(Limit::Write), after(post, |conn| conn.output.bytes.push(b'x'))),
+            (Some(Limit::Linger), after(get, |conn| conn.phase = Phase::Linger)),
+            (None, after(get, |conn| conn.phase = Phase::Upgraded)),
+        ] {
+            assert_eq!(got, limit);
+        }
     }
 }
