@@ -91,6 +91,11 @@ impl Lanes {
         self.lanes.values().any(Lane::takes)
     }
 
+    /// Returns whether no lane takes a connection because one has as many as it may.
+    pub(crate) fn are_full(&self) -> bool {
+        !self.any() && self.lanes.values().any(|lane| !lane.draining && lane.open >= lane.connections_max)
+    }
+
     /// Returns the lane for a source, the same one as long as it takes any and is not fuller than
     /// the others: the highest of keyed hashes of source and lane (rendezvous hashing), so that a
     /// lane that comes or goes moves only its own share. A source that puts its lane ahead of the

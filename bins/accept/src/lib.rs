@@ -1,7 +1,7 @@
 //! The parts of fosse-accept. `admission`, `lanes`, `connections` and `penalties` decide
-//! and do no I/O; `refusals` says whom they refused; `listeners` and `lane_channels` are the
-//! sockets. `state` holds all of them, `from_start`, `from_lanes` and `delivery` work on it, and
-//! `server` calls these.
+//! and do no I/O; `refusals` says whom they refused, and `shortages` for want of what; `listeners`
+//! and `lane_channels` are the sockets. `state` holds all of them, `from_start`, `from_lanes` and
+//! `delivery` work on it, and `server` calls these.
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +18,7 @@ mod penalties;
 pub mod policy;
 mod refusals;
 pub mod server;
+mod shortages;
 mod state;
 
 /// The name in messages and policies.

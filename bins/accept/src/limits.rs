@@ -40,7 +40,8 @@ pub(crate) const WAITING_COUNT_MAX: usize = 256;
 pub(crate) const CRASHES_COUNT_MAX: usize = 4096;
 
 /// Milliseconds for which the connections of a source that was refused are counted, after the line
-/// about the first one: an attack is a line now and then, not one for each connection.
+/// about the first one: an attack is a line now and then, not one for each connection. So is a want
+/// of descriptors or of room.
 pub(crate) const REFUSALS_WINDOW_MS: u64 = 10_000;
 
 /// Sources whose refused connections are counted one by one at a time; those of further ones are

@@ -11,12 +11,14 @@ use rustix::io::fcntl_dupfd_cloexec;
 use rustix::net::sockopt;
 
 use crate::PROGRAM;
+use crate::admission::Refusal;
 use crate::connections::NO_LANE;
 use crate::delivery::{deliver, enqueue};
 use crate::lane_channels::{self, Pending};
 use crate::limits::{ACCEPT_TURN_MAX, WAITING_COUNT_MAX};
 use crate::listeners::Taken;
 use crate::refusals::Refusals;
+use crate::shortages::{Shortages, Want};
 use crate::state::State;
 use crate::{from_lanes, from_start};
 
@@ -31,6 +33,7 @@ pub struct Server {
     /// One descriptor in reserve, to be able to refuse a client when there is no other.
     reserve: Option<OwnedFd>,
     refusals: Refusals,
+    shortages: Shortages,
     /// Connections taken in this turn.
     taken: usize,
 }
@@ -49,6 +52,7 @@ impl Server {
             starved: false,
             reserve: reserve(process),
             refusals: Refusals::default(),
+            shortages: Shortages::default(),
             taken: 0,
         })
     }
@@ -91,6 +95,9 @@ impl Server {
             // Dropping the socket resets the connection: nothing was read, nothing is sent.
             Err(refusal) => {
                 self.refusals.note(&peer, uid, refusal, process.event_loop.now_ms());
+                if refusal == Refusal::GlobalLimit {
+                    self.shortages.note(Want::Connections, connections.len(), process.event_loop.now_ms());
+                }
                 return process.counters.add(refusal.counter(), 1);
             }
         };
@@ -108,6 +115,7 @@ impl Server {
     fn refuse_one(&mut self, process: &Process, listener: u64) {
         self.starved = true;
         process.counters.add(count::EXHAUSTED, 1);
+        self.shortages.note(Want::Descriptors, self.state.connections.len(), process.event_loop.now_ms());
         if !self.state.channels.has_pending() {
             self.reserve = None;
             self.state.listeners.refuse_one(listener);
@@ -151,6 +159,9 @@ impl Server {
         let State { listeners, lanes, channels, connections, waiting, leaving_until_ms, .. } = &mut self.state;
         if !taking && !listeners.is_empty() && !lanes.any() {
             process.counters.add(count::NO_LANE, 1);
+            if lanes.are_full() {
+                self.shortages.note(Want::Lanes, connections.len(), process.event_loop.now_ms());
+            }
         }
         process.counters.set(count::LIVE, u64::try_from(connections.len()).unwrap_or(u64::MAX));
         listeners.watch(&process.event_loop, taking);
@@ -194,6 +205,7 @@ impl Service for Server {
         self.state.congested = false;
         self.state.admission.sweep(process.event_loop.now_ms());
         self.refusals.tick(process.event_loop.now_ms());
+        self.shortages.tick(self.state.connections.len(), process.event_loop.now_ms());
         Ok(())
     }
 

@@ -89,6 +89,7 @@ fn the_global_limit_counts_all_sources() {
     let held = lane.take(3);
     assert_eq!(fate(&mut client_from(20, address)), "reset");
     edge.wait_for_count(count::LIMITED_GLOBAL, 1);
+    edge.wait_for_log("warning: event=exhausted what=connections times=1 live=3 limit=connections_max");
     lane.close(&held[1].0);
     edge.wait_for_count(count::LIVE, 2);
     let _next = client_from(21, address);

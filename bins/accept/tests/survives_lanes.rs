@@ -42,6 +42,7 @@ fn with_no_lane_left_connections_wait_in_the_kernel_and_nothing_spins() {
     let lane = edge.lane(1, 2);
     let clients: Vec<_> = (0..10).map(|_| client(address)).collect();
     let held = lane.take(2);
+    edge.wait_for_log("warning: event=exhausted what=lanes times=1 live=2 limit=lane_connections_max");
     let (turns, ticks) = edge.effort();
     assert!(turns < 10 && ticks < 5, "{turns} turns, {ticks} ticks while nothing could be taken");
     assert_eq!(lane.arrived(&edge), 0);
@@ -140,6 +141,8 @@ fn out_of_descriptors_it_backs_off_and_goes_on() {
     let lane = edge.lane(1, 1000);
     let held = lane.take(40);
     assert!(edge.count(count::EXHAUSTED) > 0, "those that were taken make room for the others");
+    // A line the first time, and not one for each connection.
+    edge.wait_for_log("warning: event=exhausted what=descriptors times=1 live=");
     // Held back where no lane takes them, they use up the descriptors: one at a time is refused,
     // without spinning.
     edge.order(ToChild::LaneDrain { lane: 1 }, None);
