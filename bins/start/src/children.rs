@@ -1,5 +1,4 @@
-//! The children of start: their table, the slots of their user IDs, the launches that have no reply
-//! yet, and the messages to and from them.
+//! The children of start: their table, the slots of their user IDs, and the messages from them.
 
 use std::{collections::HashMap, os::fd::OwnedFd};
 
@@ -9,7 +8,7 @@ use fosse_eventloop::{EventLoop, Interest, TICK_MS};
 use fosse_fdpass::Received;
 use fosse_wire::{
     launch::Program,
-    start::{MESSAGE_BYTES, ToChild, ToStart},
+    start::{MESSAGE_BYTES, Stream, ToStart},
 };
 use rustix::{
     io::Errno,
@@ -17,12 +16,17 @@ use rustix::{
 };
 
 use crate::{
-    PROGRAM, limits,
+    PROGRAM,
+    delivered::Subject,
+    launches::Launches,
+    limits,
     losses::Losses,
-    process::{End, Process, number_of},
+    process::{Process, number_of},
     scheduling::Wanted,
+    seen::Member,
     throttle::Throttle,
     token,
+    unread::{Source, Unread},
 };
 
 /// Every process that start has started and not reaped.
@@ -31,13 +35,10 @@ pub(crate) struct Children {
     slab: Slab<Process>,
     /// User IDs, counted from the base, that are taken.
     slots: Vec<bool>,
-    /// Launches without a reply, by token: the child, and the zygote that was asked (else the fork
-    /// server).
-    launches: HashMap<u32, (Key, Option<Key>)>,
-    next_launch: u32,
-    /// Exits of children whose launch has no reply yet, by process ID.
-    early_exits: HashMap<u32, End>,
+    pub(crate) launches: Launches,
     throttles: HashMap<Program, Throttle>,
+    /// The pipes of those that are gone which no logger was given.
+    pub(crate) unread: Unread,
     /// Those that were lost and are to be replaced.
     pub(crate) losses: Losses,
     /// The kernel has refused to let start schedule a process.
@@ -50,10 +51,9 @@ impl Children {
         Self {
             slab: Slab::default(),
             slots,
-            launches: HashMap::new(),
-            next_launch: 0,
-            early_exits: HashMap::new(),
+            launches: Launches::default(),
             throttles: HashMap::new(),
+            unread: Unread::default(),
             losses: Losses::default(),
             unschedulable: false,
         }
@@ -69,6 +69,16 @@ impl Children {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Process)> {
         self.slab.iter()
+    }
+
+    /// Returns all children as the next step is derived from them.
+    pub(crate) fn members(&self) -> Vec<Member<'_>> {
+        self.slab.iter().map(|(key, process)| member(key, process)).collect()
+    }
+
+    /// Returns the programs that may not be started yet.
+    pub(crate) fn paused(&self, now_ms: u64) -> Vec<Program> {
+        self.throttles.iter().filter(|(_, throttle)| !throttle.allows(now_ms)).map(|(program, _)| *program).collect()
     }
 
     /// Returns the keys of all children for which `which` holds.
@@ -134,43 +144,6 @@ impl Children {
         Some(process)
     }
 
-    /// Goes on with the tokens of a predecessor.
-    pub(crate) const fn continue_launches(&mut self, next_launch: u32) {
-        self.next_launch = next_launch;
-    }
-
-    /// Returns the token of the next launch.
-    pub(crate) const fn next_launch(&self) -> u32 {
-        self.next_launch
-    }
-
-    /// Returns whether a launch has no reply yet.
-    pub(crate) fn awaits_reply(&self) -> bool {
-        !self.launches.is_empty()
-    }
-
-    /// Notes that the launch with the next token was sent, for `child`, to `zygote` or to the fork
-    /// server.
-    pub(crate) fn launch_sent(&mut self, child: Key, zygote: Option<Key>) {
-        self.launches.insert(self.next_launch, (child, zygote));
-        // A token tells apart the few launches under way; it may come again after four thousand
-        // million others.
-        self.next_launch = self.next_launch.wrapping_add(1);
-    }
-
-    /// Returns the child that the launch with this token was for.
-    pub(crate) fn launch_done(&mut self, token: u32) -> Option<Key> {
-        self.launches.remove(&token).map(|(child, _)| child)
-    }
-
-    /// Forgets the launches that a zygote has not replied to, and returns the children they were
-    /// for.
-    pub(crate) fn launches_lost(&mut self, zygote: Key) -> Vec<Key> {
-        let lost: Vec<u32> =
-            self.launches.iter().filter(|(_, (_, via))| *via == Some(zygote)).map(|(token, _)| *token).collect();
-        lost.into_iter().filter_map(|token| self.launch_done(token)).collect()
-    }
-
     /// Notes the process ID of a child that exists now.
     pub(crate) fn has_pid(&mut self, key: Key, pid: Pid) {
         let Some(process) = self.get_mut(key) else { return };
@@ -179,24 +152,6 @@ impl Children {
             // It was to be killed when there was nothing yet that a signal could reach.
             self.kill(key);
         }
-    }
-
-    /// Keeps the exit of a child whose launch has no reply yet. Without such a launch it is nobody
-    /// start knows (a child of the shell that start was executed by, an orphan where start is the
-    /// first process of a container), and its number will be another's.
-    pub(crate) fn exited_early(&mut self, pid: Pid, end: End) {
-        if self.awaits_reply() {
-            self.early_exits.insert(number_of(pid), end);
-        }
-    }
-
-    /// Returns the exit that came before the reply with this process ID.
-    pub(crate) fn early_exit(&mut self, pid: Pid) -> Option<End> {
-        let exit = self.early_exits.remove(&number_of(pid));
-        if !self.awaits_reply() {
-            self.early_exits.clear();
-        }
-        exit
     }
 
     /// Returns the next message of a child, if one is waiting. A child that sends what no child may
@@ -221,26 +176,6 @@ impl Children {
         None
     }
 
-    /// Sends a child a message, which waits where the child is behind with reading. One that is
-    /// gone will be reaped.
-    pub(crate) fn tell(&self, key: Key, message: ToChild, fd: Option<&OwnedFd>) {
-        let Some(process) = self.get(key) else { return };
-        if let Err(errno) = process.orders.send(&process.control, message, fd) {
-            let name = process.program.name();
-            alert(PROGRAM, format_args!("event=order-lost program={name} message=\"{message:?}\" error=\"{errno}\""));
-        }
-    }
-
-    /// Sends the orders that wait, as far as there is room for them. Called every turn.
-    pub(crate) fn flush_orders(&self) {
-        self.slab.iter().for_each(|(_, process)| process.orders.flush(&process.control));
-    }
-
-    /// Returns whether any order waits.
-    pub(crate) fn has_orders(&self) -> bool {
-        self.slab.iter().any(|(_, process)| process.orders.waiting() > 0)
-    }
-
     /// Kills a child. Its process ID cannot be another's, as only start reaps it.
     pub(crate) fn kill(&mut self, key: Key) {
         let Some(process) = self.get_mut(key) else { return };
@@ -251,14 +186,9 @@ impl Children {
         }
     }
 
-    /// Asks a child, once, to finish and go.
+    /// Notes that a child is to go: its exit is expected, and the order to finish is due.
     pub(crate) fn leave(&mut self, key: Key) {
-        if let Some(process) = self.get_mut(key)
-            && !process.leaving
-        {
-            process.leaving = true;
-            self.tell(key, ToChild::Drain, None);
-        }
+        self.get_mut(key).into_iter().for_each(|process| process.leaving = true);
     }
 
     /// Reports and kills a child that sends what it must not send.
@@ -307,23 +237,24 @@ impl Children {
         }
     }
 
-    /// Returns whether a program may be started now.
-    pub(crate) fn may_start(&self, program: Program, now_ms: u64) -> bool {
-        self.throttles.get(&program).is_none_or(|throttle| throttle.allows(now_ms))
-    }
-
     /// Counts a crash of a program: too many delay the next start.
     pub(crate) fn crashed(&mut self, program: Program, now_ms: u64) {
         self.throttles.entry(program).or_default().crashed(now_ms);
     }
 
-    /// Has a child that nobody needs go at once, which is no crash; one without a process ID as
-    /// soon as it has one.
-    pub(crate) fn give_up(&mut self, key: Key) {
-        if let Some(process) = self.get_mut(key) {
-            process.leaving = true;
-        }
-        self.kill(key);
+    /// Returns the pipe of a process that lives or is gone, and whose it is.
+    pub(crate) fn pipe(&self, of: Key, stream: Stream) -> Option<(Source, &OwnedFd)> {
+        let Some(process) = self.get(of) else { return self.unread.find(of, stream) };
+        let (_, fd) = process.pipes.iter().find(|(kind, _)| *kind == stream)?;
+        Some((process.source()?, fd))
+    }
+
+    /// Keeps the pipes of a process that is gone which no logger was given.
+    pub(crate) fn keep_unread(&mut self, key: Key, process: &mut Process, log: Option<Key>) {
+        let Some(source) = process.source() else { return };
+        let log = log.and_then(|log| self.slab.get(log));
+        let is_given = |stream| log.is_some_and(|log| log.delivered.has(Subject::Pipe(key, stream), 0));
+        self.unread.keep(key, source, process.pipes.drain(..).filter(|(stream, _)| !is_given(*stream)));
     }
 
     /// Reports that a program could not even be started. That counts as ten crashes, since another
@@ -334,58 +265,27 @@ impl Children {
     }
 }
 
+fn member(key: Key, process: &Process) -> Member<'_> {
+    let mut pipes = process.pipes.iter().map(|(stream, _)| *stream);
+    Member {
+        key,
+        program: process.program,
+        lane: process.lane,
+        pid: process.pid.map_or(0, number_of),
+        ready: process.ready,
+        leaving: process.leaving,
+        killed: process.killed,
+        keeps_records: process.keeps_records,
+        pipes: [pipes.next(), pipes.next()],
+        delivered: &process.delivered,
+    }
+}
+
 /// Returns the time that a process may take to the next sign of life, in milliseconds.
 const fn still_ms_max(process: &Process) -> u64 {
     match (process.ready, process.zygote) {
         (true, _) => limits::STILL_MS_MAX,
         (false, true) => limits::ZYGOTE_READY_MS_MAX,
         (false, false) => limits::READY_MS_MAX,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::orders::Orders;
-    use fosse_sys::page::PageReader;
-
-    fn child() -> Process {
-        let (control, _) = crate::spawn::pair(rustix::net::SocketType::SEQPACKET).unwrap();
-        let page_fd = fosse_sys::memfd::page("test", fosse_counters::PAGE_BYTES).unwrap();
-        Process {
-            program: Program::Parse,
-            lane: None,
-            pid: None,
-            slot: 0,
-            control,
-            orders: Orders::default(),
-            page: PageReader::map(&page_fd).unwrap(),
-            page_fd,
-            pipes: Vec::new(),
-            ready: false,
-            turns: 0,
-            schedule: crate::scheduling::Schedule::default(),
-            still_ticks: 0,
-            leaving: false,
-            killed: false,
-            zygote: false,
-            keeps_records: false,
-        }
-    }
-
-    #[test]
-    fn the_exit_of_a_stranger_is_no_exit_of_who_gets_its_number_later() {
-        let (event_loop, pid, end) = (EventLoop::new().unwrap(), Pid::from_raw(7).unwrap(), End::Exit(0));
-        let mut children = Children::new(vec![false]);
-        children.exited_early(pid, end);
-        let key = children.insert(child(), &event_loop).unwrap();
-        children.launch_sent(key, None);
-        children.exited_early(Pid::from_raw(8).unwrap(), end);
-        assert_eq!(children.launch_done(0), Some(key));
-        assert_eq!(children.early_exit(pid), None);
-        // Nor is one that came while a launch had no reply, once none has.
-        children.launch_sent(key, None);
-        assert_eq!(children.launch_done(1), Some(key));
-        assert_eq!(children.early_exit(Pid::from_raw(8).unwrap()), None);
     }
 }

@@ -102,12 +102,16 @@ fn run_one_shot(
     Ok(())
 }
 
-/// Reads the output of a one-shot, as far as it has arrived.
-///
-/// # Errors
-/// It is too long, or read(2) fails.
-pub(crate) fn read_output(reload: &mut Reload, event_loop: &EventLoop) -> Result<(), String> {
-    let ReloadState::Compiling(compilation) = &mut reload.state else { return Ok(()) };
+/// Reads the output of a one-shot, as far as it has arrived. One that is too long, or cannot be
+/// read, fails the reload.
+pub(crate) fn read_output(reload: &mut Reload, event_loop: &EventLoop) {
+    let ReloadState::Compiling(compilation) = &mut reload.state else { return };
+    if let Err(why) = read_into(compilation, event_loop) {
+        reload.fail(why);
+    }
+}
+
+fn read_into(compilation: &mut Compilation, event_loop: &EventLoop) -> Result<(), String> {
     let Some(fd) = &compilation.out else { return Ok(()) };
     let mut chunk = vec![0; 64 * 1024];
     loop {
@@ -132,30 +136,24 @@ fn fits(bytes: &[u8], count: usize) -> bool {
     bytes.len().checked_add(count).is_some_and(|len| len <= limits::OUTPUT_BYTES_MAX)
 }
 
-/// Notes the exit of a one-shot.
-///
-/// # Errors
-/// It failed. It has already reported why on start's own descriptor 2.
-pub(crate) fn one_shot_exited(reload: &mut Reload, key: Key, name: &str, end: End) -> Result<(), String> {
-    let ReloadState::Compiling(compilation) = &mut reload.state else { return Ok(()) };
+/// Notes the exit of a one-shot. One that failed has already reported why on start's own
+/// descriptor 2.
+pub(crate) fn one_shot_exited(reload: &mut Reload, key: Key, name: &str, end: End) {
+    let ReloadState::Compiling(compilation) = &mut reload.state else { return };
     if compilation.process != Some(key) {
-        return Ok(());
+        return;
     }
     compilation.process = None;
-    if end == End::Exit(0) {
-        return Ok(());
+    if end != End::Exit(0) {
+        reload.permanent = end == End::Exit(fosse_die::EXIT_PERMANENT);
+        reload.fail(format!("fosse-{name} {end}"));
     }
-    reload.permanent = end == End::Exit(fosse_die::EXIT_PERMANENT);
-    Err(format!("fosse-{name} {end}"))
 }
 
-/// Kills a one-shot that takes too long. Returns whether one did. Called at every tick.
-pub(crate) fn kill_overdue(reload: &mut Reload, children: &mut Children) -> bool {
+/// Returns whether a one-shot takes too long. Called at every tick.
+pub(crate) fn is_overdue(reload: &mut Reload) -> bool {
     let ReloadState::Compiling(compilation) = &mut reload.state else { return false };
-    if compilation.ticks_left > 0 {
-        compilation.ticks_left -= 1;
-        return false;
-    }
-    compilation.process.into_iter().for_each(|key| children.kill(key));
-    true
+    let is_overdue = compilation.ticks_left == 0;
+    compilation.ticks_left -= u64::from(!is_overdue);
+    is_overdue
 }

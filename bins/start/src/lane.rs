@@ -26,11 +26,6 @@ impl LaneState {
     pub(crate) const fn is_wanted(self) -> bool {
         matches!(self, Self::Starting | Self::Live)
     }
-
-    /// Returns whether its time to finish is over.
-    const fn is_overdue(self, now_ms: u64) -> bool {
-        matches!(self, Self::Draining(until) | Self::Dying(until) if until <= now_ms)
-    }
 }
 
 /// A lane.
@@ -47,10 +42,19 @@ pub(crate) struct Lane {
     /// very end.
     pub accept_end: Option<OwnedFd>,
     pub state: LaneState,
+    /// An accept was given it.
+    pub given: bool,
     /// The exit of its first process to go, if that was with 111, as stages exit when a peer is
     /// gone. The next exits show which of them crashed: a peer's descriptors close before start
     /// hears of its exit.
     pub suspect: Option<Exit>,
+}
+
+impl Lane {
+    /// Returns whether connections may still come.
+    pub(crate) const fn is_open(&self) -> bool {
+        self.accept_end.is_some() || self.state.is_wanted()
+    }
 }
 
 /// The state of a lane that has lost a process.
@@ -59,8 +63,6 @@ pub(crate) struct Loss {
     /// The state before.
     pub state: LaneState,
     pub generation: u32,
-    /// The processes that are left.
-    pub left: Vec<Key>,
     /// Its suspect, where no process is left that could show it innocent.
     pub suspect: Option<Exit>,
 }
@@ -93,10 +95,6 @@ impl Lanes {
         self.all.iter()
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Lane> {
-        self.all.iter_mut()
-    }
-
     pub(crate) const fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
@@ -125,14 +123,9 @@ impl Lanes {
         self.all.iter().filter(|lane| which(lane)).flat_map(|lane| lane.processes.iter().copied()).collect()
     }
 
-    /// Returns the processes of lanes whose time to finish is over.
-    pub(crate) fn overdue(&self, now_ms: u64) -> Vec<Key> {
-        self.processes(|lane| lane.state.is_overdue(now_ms))
-    }
-
-    /// Returns whether any lane of a generation has this state.
-    pub(crate) fn any(&self, generation: u32, state: LaneState) -> bool {
-        self.all.iter().any(|lane| lane.generation == generation && lane.state == state)
+    /// Returns the number of lanes of a generation that serve.
+    pub(crate) fn live(&self, generation: u32) -> usize {
+        self.all.iter().filter(|lane| lane.generation == generation && lane.state == LaneState::Live).count()
     }
 
     /// Returns the generations that have lanes, the oldest first.
@@ -149,12 +142,29 @@ impl Lanes {
         let at = self.all.iter().position(|lane| lane.number == number)?;
         let lane = self.all.get_mut(at)?;
         lane.processes.retain(|key| *key != process);
-        let (state, generation, left) = (lane.state, lane.generation, lane.processes.clone());
+        let (state, generation, is_gone) = (lane.state, lane.generation, lane.processes.is_empty());
         if state.is_wanted() {
             lane.state = LaneState::Dying(dying_until_ms);
         }
-        let suspect = if left.is_empty() { self.all.remove(at).suspect } else { None };
-        Some(Loss { state, generation, left, suspect })
+        let suspect = if is_gone { self.all.remove(at).suspect } else { None };
+        Some(Loss { state, generation, suspect })
+    }
+
+    /// Closes the channels that connections come over, and drains every lane: what the channels
+    /// hold is final, and idle connections have nowhere to go.
+    pub(crate) fn close(&mut self, until_ms: u64) {
+        for lane in &mut self.all {
+            lane.accept_end = None;
+            if lane.state.is_wanted() {
+                lane.state = LaneState::Draining(until_ms);
+            }
+        }
+    }
+
+    /// Has the processes of a generation killed.
+    pub(crate) fn cut(&mut self, generation: u32) {
+        let cut = self.all.iter_mut().filter(|lane| lane.generation == generation);
+        cut.for_each(|lane| lane.state = LaneState::Dying(0));
     }
 
     /// Drains the lanes of all other generations, those that are still being started too: they have

@@ -14,10 +14,8 @@ use crate::{
     lane::{Lane, LaneState, Lanes},
     launcher::SpawnContext,
     process::Process,
-    services::Services,
     spawn::{pair, spawn},
     spawn_options::SpawnOptions,
-    store,
 };
 
 /// The channels of a lane's stages, by the stage that has the end.
@@ -68,15 +66,13 @@ fn filter_channels(generation: &Generation, first_in: OwnedFd, responses: OwnedF
     Ok((Some(filter), parse_in, dispatch_in))
 }
 
-/// Starts a lane of the current generation. Where that fails midway it is no lane, and the
-/// processes begun are given up.
+/// Starts a lane of the current generation. Where that fails midway it is no lane.
 ///
 /// # Errors
 /// The program that could not be started, with the error of the call that failed.
 pub(crate) fn start(
     lanes: &mut Lanes,
     children: &mut Children,
-    services: &Services,
     cx: SpawnContext<'_>,
     core: u32,
 ) -> Result<(), (Program, Errno)> {
@@ -85,11 +81,9 @@ pub(crate) fn start(
     let (mut channels, accept) = Channels::new(cx.generation).map_err(before)?;
     channels.dispatch.extend(health(lanes, children).map(|page| (10, page)));
     let mut processes = Vec::with_capacity(4);
-    let started = start_stages(&mut processes, children, services, cx, channels, (number, core));
-    if started.is_err() {
-        processes.iter().for_each(|key| children.give_up(*key));
-        return started;
-    }
+    let started = start_stages(&mut processes, children, cx, channels, (number, core));
+    // Without a lane those that were begun are killed.
+    started?;
     lanes.push(Lane {
         number,
         generation: cx.generation.number,
@@ -97,6 +91,7 @@ pub(crate) fn start(
         processes,
         accept_end: Some(accept),
         state: LaneState::Starting,
+        given: false,
         suspect: None,
     });
     Ok(())
@@ -105,7 +100,6 @@ pub(crate) fn start(
 fn start_stages(
     processes: &mut Vec<Key>,
     children: &mut Children,
-    services: &Services,
     cx: SpawnContext<'_>,
     channels: Channels,
     lane: (u32, u32),
@@ -114,21 +108,17 @@ fn start_stages(
         let options = SpawnOptions { fds, lines, lane: Some(lane), ..SpawnOptions::default() };
         let key = spawn(children, cx, program, options).map_err(|errno| (program, errno))?;
         processes.push(key);
-        Ok(key)
+        Ok(())
     };
     let plan = &cx.generation.plan;
     let access = (!plan.access_log.is_empty()).then_some((10, Stream::Access));
     let audit = (!plan.audit_log.is_empty()).then_some((9, Stream::Audit));
     stage(children, Program::Parse, channels.parse, access)?;
     if let Some(fds) = channels.filter {
-        let filter = stage(children, Program::WafFilter, fds, audit)?;
-        store::filter_started(services, children, cx.generation, filter);
+        stage(children, Program::WafFilter, fds, audit)?;
     }
     stage(children, Program::Dispatch, channels.dispatch, None)?;
-    let connect = stage(children, Program::Connect, channels.connect, None)?;
-    // start itself makes it, so there is no reply to wait for.
-    services.introduce(children, connect);
-    Ok(())
+    stage(children, Program::Connect, channels.connect, None)
 }
 
 /// Returns the page of the dispatch that knows best which servers are out, dead or alive; one that
@@ -140,28 +130,20 @@ fn health(lanes: &Lanes, children: &Children) -> Option<OwnedFd> {
     lanes.health.as_ref().or_else(adopted).and_then(|page| rustix::io::fcntl_dupfd_cloexec(page, 3).ok())
 }
 
-/// Tells the first stage of each draining lane; the others follow it.
-pub(crate) fn drain(lanes: &Lanes, children: &mut Children) {
-    for key in lanes.processes(|lane| matches!(lane.state, LaneState::Draining(_))) {
-        children.leave(key);
-    }
-}
-
-/// Makes a lane live that the last of its stages makes ready, and returns it.
-pub(crate) fn stage_ready<'l>(lanes: &'l mut Lanes, children: &mut Children, stage: Key) -> Option<&'l Lane> {
-    let lane = lanes.find_mut(children.get(stage)?.lane?)?;
+/// Makes a lane live that the last of its stages makes ready.
+pub(crate) fn stage_ready(lanes: &mut Lanes, children: &mut Children, stage: Key) {
+    let Some(number) = children.get(stage).and_then(|process| process.lane) else { return };
+    let Some(lane) = lanes.find_mut(number) else { return };
     let is_whole = lane.processes.iter().all(|stage| children.is_ready(*stage));
     if !is_whole || lane.state != LaneState::Starting {
-        return None;
+        return;
     }
     lane.state = LaneState::Live;
     if let Some(lost) = children.losses.take_lane() {
         info(PROGRAM, format_args!("event=replaced lane={lost} by={}", lane.number));
     }
-    let (number, processes) = (lane.number, lane.processes.clone());
-    let dispatch = processes.iter().filter_map(|key| children.get(*key)).find(|p| p.program == Program::Dispatch);
+    let dispatch = lane.processes.iter().filter_map(|key| children.get(*key)).find(|p| p.program == Program::Dispatch);
     if let Some(page) = dispatch.and_then(|process| rustix::io::fcntl_dupfd_cloexec(&process.page_fd, 3).ok()) {
         lanes.health = Some(page);
     }
-    lanes.find(number)
 }

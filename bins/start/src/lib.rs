@@ -3,21 +3,31 @@
 
 #![forbid(unsafe_code)]
 
-mod accept;
 mod activation;
+mod carry_out;
 mod check;
 mod children;
 mod compile;
+mod delivered;
+mod delivery;
+mod desired;
+mod ending;
+mod exits;
 mod fork_server;
 mod generation;
 mod kernel_log;
 mod lane;
 mod lanes;
 mod launcher;
+mod launches;
+mod lifecycle;
 mod limits;
 mod listeners;
 mod logs;
 mod losses;
+mod messages;
+#[cfg(test)]
+mod model;
 mod namespaces;
 mod notify;
 mod options;
@@ -30,19 +40,21 @@ mod reload;
 mod reload_report;
 mod reload_state;
 mod scheduling;
+mod seen;
 mod services;
 mod shutdown;
 mod spawn;
 mod spawn_options;
 mod startup;
 mod state;
-mod store;
 mod successor_state;
 mod supervisor;
 mod throttle;
 mod token;
 mod uid_range;
+mod unread;
 mod upgrade;
+mod view;
 mod waits;
 mod zygote;
 

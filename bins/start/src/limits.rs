@@ -55,6 +55,10 @@ pub(crate) const CRASH_PAUSE_MS_MAX: u64 = 30_000;
 /// Sources that accept remembers crashes of, kept for the next accept: as many as it knows itself.
 pub(crate) const STRIKES_COUNT_MAX: usize = 4096;
 
+/// Pipes of processes that are gone, kept for the logger that comes next: the last words of a lane
+/// that crashes while there is none.
+pub(crate) const UNREAD_PIPES_MAX: usize = 64;
+
 /// Slots for UIDs. 64 lanes of 5 processes in 3 generations, twice over, fit.
 pub(crate) const SLOTS_MAX: usize = 4096;
 

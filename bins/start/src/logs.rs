@@ -5,6 +5,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use fosse_die::Escaped;
 use fosse_plan::Plan;
 use fosse_sys::openat2::Openat2Error;
+use fosse_wire::start::Stream;
 use rustix::{
     fs::{Mode, OFlags, ResolveFlags, openat2},
     io::Errno,
@@ -21,6 +22,16 @@ pub(crate) fn stderr_is_journal() -> bool {
     let stat = rustix::fs::fstat(rustix::stdio::stderr());
     let named = std::env::var("JOURNAL_STREAM");
     stat.is_ok_and(|stat| named.is_ok_and(|named| named == format!("{}:{}", stat.st_dev, stat.st_ino)))
+}
+
+/// Returns the log file of a stream, where a plan names one.
+pub(crate) fn path(plan: &Plan, stream: Stream) -> Option<&[u8]> {
+    let path = match stream {
+        Stream::Log => return None,
+        Stream::Access => &plan.access_log,
+        Stream::Audit => &plan.audit_log,
+    };
+    (!path.is_empty()).then_some(path)
 }
 
 /// Opens a log file, which is made if it is not there.

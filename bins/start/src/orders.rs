@@ -1,82 +1,99 @@
-//! The orders to one child: those that its channel has no room for wait here, in their order, until
-//! it has read some. A channel has room for a few hundred, and a logger that is replaced is given
-//! the pipes of all processes at once.
+//! The orders that processes are still to be given: the difference between what each should know
+//! and hold, and what it was given. Nothing is sent here.
 
-use std::{
-    cell::RefCell,
-    collections::VecDeque,
-    os::fd::{AsFd, OwnedFd},
+use fosse_eventloop::slab::Key;
+use fosse_wire::launch::Program;
+
+use crate::{
+    delivered::Subject,
+    desired::Desired,
+    lane::{Lane, LaneState},
+    seen::{Member, Seen},
 };
 
-use fosse_wire::start::ToChild;
-use rustix::io::{Errno, fcntl_dupfd_cloexec};
-
-/// Orders that have not been sent. Behind a shared reference, since the descriptors of one child
-/// are read while another is told of them.
-#[derive(Debug, Default)]
-pub(crate) struct Orders(RefCell<VecDeque<(ToChild, Option<OwnedFd>)>>);
-
-impl Orders {
-    /// Sends an order, or keeps it until there is room for it.
-    ///
-    /// # Errors
-    /// The error of fcntl(2): the order cannot be kept, and is lost.
-    pub(crate) fn send(&self, channel: &OwnedFd, order: ToChild, fd: Option<&OwnedFd>) -> Result<(), Errno> {
-        let mut waiting = self.0.borrow_mut();
-        if waiting.is_empty() && is_over(channel, order, fd) {
-            return Ok(());
-        }
-        let fd = fd.map(|fd| fcntl_dupfd_cloexec(fd, 3)).transpose()?;
-        waiting.push_back((order, fd));
-        Ok(())
-    }
-
-    /// Sends what there is room for now.
-    pub(crate) fn flush(&self, channel: &OwnedFd) {
-        let mut waiting = self.0.borrow_mut();
-        while waiting.front().is_some_and(|(order, fd)| is_over(channel, *order, fd.as_ref())) {
-            waiting.pop_front();
-        }
-    }
-
-    /// Returns the number of orders that wait.
-    pub(crate) fn waiting(&self) -> usize {
-        self.0.borrow().len()
-    }
+/// A step towards what a process should know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Tells it of a subject, for the first time or of another edition of it.
+    Tell { to: Key, subject: Subject, edition: u64 },
+    /// Its subject is gone.
+    Withdraw { to: Key, subject: Subject },
 }
 
-/// Sends one order. Returns false where it has to be sent again: not where the child is gone, which
-/// will be reaped.
-fn is_over(channel: &OwnedFd, order: ToChild, fd: Option<&OwnedFd>) -> bool {
-    let fds: Vec<_> = fd.iter().map(|fd| fd.as_fd()).collect();
-    let sent = fosse_fdpass::send(channel, &order.encode(), &fds);
-    // ETOOMANYREFS: more descriptors are on their way than this user may have open (unix(7)).
-    !matches!(sent, Err(Errno::AGAIN | Errno::TOOMANYREFS | Errno::NOBUFS | Errno::NOMEM))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use fosse_fdpass::Received;
-    use fosse_wire::{launch::Program, start::MESSAGE_BYTES, start::Stream};
-    use rustix::net::SocketType;
-
-    #[test]
-    fn a_child_that_does_not_read_at_once_gets_every_order_and_its_descriptor() {
-        let (channel, child) = crate::spawn::pair(SocketType::SEQPACKET).unwrap();
-        let (orders, (pipe, _write)) = (Orders::default(), rustix::pipe::pipe().unwrap());
-        let order = |pid| ToChild::PipeAdd { stream: Stream::Log, program: Program::Parse as u8, lane: 0, pid };
-        (1..=1000).for_each(|pid| orders.send(&channel, order(pid), Some(&pipe)).unwrap());
-        assert!(orders.waiting() > 0, "the channel has room for all");
-        let (mut got, mut fds) = (Vec::new(), Vec::new());
-        while got.len() < 1000 {
-            let mut bytes = [0; MESSAGE_BYTES];
-            match fosse_fdpass::receive(&child, &mut bytes, &mut fds).unwrap() {
-                Received::Message(len) => got.push(ToChild::decode(&bytes[..len], fds.drain(..).len()).unwrap()),
-                Received::Nothing => orders.flush(&channel),
-                Received::End => panic!("the end after {}", got.len()),
+/// Returns the orders that are due, in the order in which each process is to get its own.
+pub(crate) fn due(desired: &Desired, seen: &Seen<'_>) -> Vec<Order> {
+    let mut due = Vec::new();
+    let to: Vec<&Member<'_>> = seen.members.iter().filter(|member| !member.killed).collect();
+    for member in &to {
+        // A new page may have the process ID of one that is gone.
+        withdrawn(desired, seen, member, &mut due);
+        let mut tell = |subject, edition| push(member, subject, edition, &mut due);
+        match member.program {
+            Program::Accept if member.ready => accept_should_know(desired, seen, &mut tell),
+            Program::Log => log_should_know(desired, seen, &mut tell),
+            Program::Status => {
+                existing(seen).for_each(|other| tell(Subject::Page(other.key, other.pid), 0));
+                tell(Subject::Report, desired.report);
             }
+            Program::WafFilter if member.keeps_records => {
+                desired.holder(Program::Store).into_iter().for_each(|store| tell(Subject::Records(store), 0));
+            }
+            _ => {}
         }
-        assert_eq!((got, orders.waiting()), ((1..=1000).map(order).collect(), 0));
+    }
+    // Last, so that a store goes when its filters have the next one.
+    to.iter().filter(|member| member.leaving).for_each(|member| push(member, Subject::Drain, 0, &mut due));
+    due
+}
+
+fn push(member: &Member<'_>, subject: Subject, edition: u64, due: &mut Vec<Order>) {
+    if !member.delivered.has(subject, edition) {
+        due.push(Order::Tell { to: member.key, subject, edition });
+    }
+}
+
+fn existing<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = &'s Member<'s>> {
+    seen.members.iter().filter(|member| member.pid != 0)
+}
+
+fn accept_should_know(desired: &Desired, seen: &Seen<'_>, tell: &mut impl FnMut(Subject, u64)) {
+    desired.addresses.iter().for_each(|listener| tell(Subject::Addresses(*listener), 0));
+    tell(Subject::Strikes, 0);
+    // After the lists, so that no connection is accepted before those that may refuse it are there.
+    (0..desired.listeners).for_each(|listener| tell(Subject::Listener(listener), 0));
+    for lane in seen.lanes.iter().filter(|lane| has_connections(lane)) {
+        tell(Subject::Lane(lane.number), 0);
+        if lane.state != LaneState::Live {
+            tell(Subject::LaneDrains(lane.number), 0);
+        }
+    }
+    desired.crashes.iter().for_each(|connection| tell(Subject::Crash(*connection), 0));
+}
+
+/// Returns whether a lane gets connections, or may have some of an accept before.
+const fn has_connections(lane: &Lane) -> bool {
+    lane.accept_end.is_some() && (lane.given || matches!(lane.state, LaneState::Live))
+}
+
+fn log_should_know(desired: &Desired, seen: &Seen<'_>, tell: &mut impl FnMut(Subject, u64)) {
+    tell(Subject::LineLimit, desired.line_limit);
+    desired.log_files.iter().for_each(|stream| tell(Subject::LogFile(*stream), desired.log_edition));
+    let of_living = existing(seen).flat_map(|other| other.pipes.iter().flatten().map(|stream| (other.key, *stream)));
+    of_living.chain(seen.unread.iter().copied()).for_each(|(of, stream)| tell(Subject::Pipe(of, stream), 0));
+}
+
+/// Adds the subjects that a process was given and that are no more.
+fn withdrawn(desired: &Desired, seen: &Seen<'_>, member: &Member<'_>, due: &mut Vec<Order>) {
+    for subject in member.delivered.subjects() {
+        let is_gone = match subject {
+            Subject::Pipe(of, stream) => !seen.lives(of) && !seen.unread.contains(&(of, stream)),
+            Subject::Page(of, _) | Subject::Records(of) => !seen.lives(of),
+            Subject::Lane(lane) | Subject::LaneDrains(lane) => seen.lanes.find(lane).is_none(),
+            Subject::Crash(connection) => !desired.crashes.contains(&connection),
+            _ => false,
+        };
+        if is_gone {
+            due.push(Order::Withdraw { to: member.key, subject });
+        }
     }
 }

@@ -9,24 +9,28 @@ use crate::limits::STRIKES_COUNT_MAX;
 
 /// Strikes, by source.
 #[derive(Debug, Default)]
-pub(crate) struct Penalties(HashMap<(bool, u64), Strike>);
+pub(crate) struct Penalties {
+    strikes: HashMap<(bool, u64), Strike>,
+    /// Connections of the accept that lives which a stage crashed over: an order is due.
+    pub crashes: Vec<u64>,
+}
 
 impl Penalties {
     /// Keeps a strike, in place of what was known of its source before.
     pub(crate) fn keep(&mut self, strike: Strike) {
         let name = |strike: &Strike| (strike.wide, strike.source);
-        if self.0.len() >= STRIKES_COUNT_MAX && !self.0.contains_key(&name(&strike)) {
-            let first = self.0.values().min_by_key(|strike| (strike.penalised, strike.seconds)).map(name);
+        if self.strikes.len() >= STRIKES_COUNT_MAX && !self.strikes.contains_key(&name(&strike)) {
+            let first = self.strikes.values().min_by_key(|strike| (strike.penalised, strike.seconds)).map(name);
             if let Some(first) = first {
-                self.0.remove(&first);
+                self.strikes.remove(&first);
             }
         }
-        self.0.insert(name(&strike), strike);
+        self.strikes.insert(name(&strike), strike);
     }
 
     /// Returns all strikes.
     pub(crate) fn all(&self) -> impl Iterator<Item = Strike> {
-        self.0.values().copied()
+        self.strikes.values().copied()
     }
 
     /// Encodes them as accept takes them over.
@@ -35,7 +39,7 @@ impl Penalties {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.strikes.is_empty()
     }
 }
 

@@ -6,7 +6,7 @@ use fosse_sys::page::PageReader;
 use fosse_wire::{launch::Program, start::Stream};
 use rustix::process::{Pid, WaitStatus};
 
-use crate::{orders::Orders, scheduling::Schedule};
+use crate::{delivered::Delivered, scheduling::Schedule, unread::Source};
 
 /// A process.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ pub(crate) struct Process {
     pub slot: usize,
     /// start's end of its descriptor 7.
     pub control: OwnedFd,
-    /// Orders that do not fit into that yet.
-    pub orders: Orders,
+    /// The orders that it was given.
+    pub delivered: Delivered,
     /// Its page, to be handed to status.
     pub page_fd: OwnedFd,
     /// Its page.
@@ -46,6 +46,13 @@ pub(crate) struct Process {
     pub zygote: bool,
     /// It is a filter whose rules keep records: it has a way to the store.
     pub keeps_records: bool,
+}
+
+impl Process {
+    /// Returns whose its pipes are; `None` where it never existed.
+    pub(crate) fn source(&self) -> Option<Source> {
+        Some(Source { program: self.program, lane: self.lane, pid: number_of(self.pid?) })
+    }
 }
 
 /// The end of a process.

@@ -5,22 +5,19 @@
 use std::os::fd::AsFd as _;
 
 use fosse_die::{info, warning};
-use fosse_eventloop::slab::Key;
 use fosse_plan::Plan;
 
 use crate::{
-    PROGRAM, accept, check, compile,
+    PROGRAM, check, compile,
     generation::Generation,
-    lane::LaneState,
-    lanes,
     launcher::SpawnContext,
     limits,
-    listeners::{look, remove_files},
+    listeners::{Open, look, remove_files},
     logs,
     options::Options,
     reload_state::{Reload, ReloadState},
     state::State,
-    waits,
+    waits, zygote,
 };
 
 /// Begins a reload: fosse-config reads the configuration.
@@ -32,17 +29,38 @@ pub(crate) fn begin(reload: &mut Reload, state: &mut State, options: &Options) -
     let configuration = compile::open_configuration(reload, options)?;
     let not_run = |errno| format!("unable to run fosse-config: {errno}");
     state.launcher.programs.refresh(options.programs.as_fd()).map_err(not_run)?;
-    state.renew_store();
+    state.services.renew_store();
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
     compile::run_config(reload, &mut state.children, cx, options, configuration).map_err(not_run)
 }
 
-/// Takes the step after a one-shot, once that has exited with 0 and its output is whole: fosse-load
-/// reads the files the plan names, or a generation begins.
+/// Takes the next step of a reload as soon as what it waits for was seen. Returns whether that was
+/// the last.
 ///
 /// # Errors
 /// The reason that the reload cannot go on, as it is reported.
-pub(crate) fn go_on(reload: &mut Reload, state: &mut State, options: &Options) -> Result<(), String> {
+pub(crate) fn advance(reload: &mut Reload, state: &mut State, options: &Options) -> Result<bool, String> {
+    compiled(reload, state, options)?;
+    if reload.is_check() && zygote::serves(&state.children, &state.generation) {
+        check::passed();
+    }
+    Ok(takes_over(reload, state))
+}
+
+/// Takes the next step of a generation that is to take the place of the one before. Returns whether
+/// that was the last.
+pub(crate) fn takes_over(reload: &mut Reload, state: &mut State) -> bool {
+    match &reload.state {
+        ReloadState::Lanes { .. } => lanes_ready(reload, state),
+        ReloadState::Accept { .. } => return accept_ready(reload, state),
+        ReloadState::Idle | ReloadState::Compiling(_) | ReloadState::Checking => {}
+    }
+    false
+}
+
+/// Takes the step after a one-shot, once that has exited with 0 and its output is whole: fosse-load
+/// reads the files the plan names, or a generation begins.
+fn compiled(reload: &mut Reload, state: &mut State, options: &Options) -> Result<(), String> {
     match reload.take_output() {
         None => Ok(()),
         Some((bytes, None)) => {
@@ -70,16 +88,16 @@ fn begin_generation(reload: &mut Reload, state: &mut State, options: &Options, n
     if state.launcher.privileged && next.number == 1 {
         next.plan.uid_base = state.listeners.claim_uids(next.plan.uid_base, options.next_uids)?;
     }
+    state.listeners.open_status(&next.plan);
+    enter(reload, state, next, opened);
+    Ok(())
+}
+
+/// Has a generation take the place of the one before, until its lanes serve or it fails.
+pub(crate) fn enter(reload: &mut Reload, state: &mut State, next: Generation, opened: Vec<Open>) {
     let before = (std::mem::replace(&mut state.generation, next), std::mem::replace(&mut state.listeners.open, opened));
     reload.state = ReloadState::Lanes { before: Box::new(before) };
-    state.listeners.open_status(&state.generation.plan);
-    state.start_log(options.log_directory());
-    state.start_status();
-    if state.generation.rules.is_some() {
-        // The lanes come when the rules are compiled; where they do not compile, nothing changes.
-        return state.start_zygote();
-    }
-    state.start_lanes()
+    state.look_up_cores();
 }
 
 /// Does the rest of a check: the places of listeners, and whether the rules compile.
@@ -87,36 +105,28 @@ fn check_generation(reload: &mut Reload, state: &mut State, next: Generation) ->
     next.plan.listeners.iter().try_for_each(look)?;
     state.generation = next;
     reload.state = ReloadState::Checking;
-    if state.generation.rules.is_none() {
-        check::passed();
-    }
-    state.start_zygote()
+    Ok(())
 }
 
-/// Another lane of the new generation is ready: with the last of them the reload can no longer
-/// fail.
-pub(crate) fn lane_ready(reload: &mut Reload, state: &mut State, options: &Options) {
+/// Has the new generation serve once all of its lanes are ready: from then on the reload can no
+/// longer fail.
+fn lanes_ready(reload: &mut Reload, state: &mut State) {
     let number = state.generation.number;
-    if state.lanes.any(number, LaneState::Starting) {
+    if state.lanes.live(number) < state.cores.len() {
         return;
     }
     let ReloadState::Lanes { before } = std::mem::take(&mut reload.state) else { return };
     let (generation, listeners) = *before;
     // The first one was started with its files.
     if generation.number != 0 {
-        state.renew_log_files(options.log_directory());
+        state.services.log_edition += 1;
     }
-    generation.zygote.into_iter().for_each(|zygote| state.children.leave(zygote));
     reload.state = ReloadState::Accept { before: listeners };
     let deadline_ms = state.generation.drain_deadline_ms(state.event_loop.now_ms());
     state.lanes.drain_others(number, deadline_ms);
     cut_oldest(state);
-    match state.services.accept {
-        // The old one leaves first: two must not read one lane's channel. New connections wait in
-        // the listen queue.
-        Some(accept) => state.children.leave(accept),
-        None => state.start_accept(),
-    }
+    // The old one leaves before the next one comes. New connections wait in the listen queue.
+    state.services.accept = None;
 }
 
 /// Cuts off the oldest generation where more live than may: whoever puts a deny list in force must
@@ -127,20 +137,19 @@ fn cut_oldest(state: &mut State) {
     let Some(oldest) = generations.first().filter(|_| generations.len() > limits::GENERATIONS_MAX) else { return };
     let waits = waits::words(children, lanes, |lane| lane.generation == *oldest);
     warning(PROGRAM, format_args!("event=generation-cut generation={oldest} waits=\"{waits}\" action=kill"));
-    lanes.processes(|lane| lane.generation == *oldest).into_iter().for_each(|key| children.kill(key));
+    lanes.cut(*oldest);
 }
 
-/// Gives an accept that is ready all it serves with. Returns whether that was the last step of a
-/// reload.
-pub(crate) fn accept_ready(reload: &mut Reload, state: &mut State, accept: Key) -> bool {
-    let State { children, lanes, generation, penalties, listeners, .. } = state;
-    accept::give_all(children, accept, lanes, generation, penalties, &listeners.open);
-    let ReloadState::Accept { before } = &reload.state else { return false };
-    remove_files(before, &listeners.open);
-    reload.state = ReloadState::Idle;
-    lanes::drain(lanes, children);
+/// Ends a reload once an accept is ready. Returns whether one is.
+fn accept_ready(reload: &mut Reload, state: &mut State) -> bool {
+    let State { children, lanes, generation, listeners, services, .. } = state;
+    if !services.accept.is_some_and(|accept| children.is_ready(accept)) {
+        return false;
+    }
+    let ReloadState::Accept { before } = std::mem::take(&mut reload.state) else { return false };
+    remove_files(&before, &listeners.open);
     generation.tell_of_descriptors();
-    let live = lanes.iter().filter(|lane| lane.state == LaneState::Live).count();
+    let live = lanes.live(generation.number);
     info(PROGRAM, format_args!("event=serving generation={} lanes={live}", generation.number));
     true
 }
@@ -154,17 +163,12 @@ pub(crate) fn roll_back(reload: &mut Reload, state: &mut State) {
             }
         }
         ReloadState::Lanes { before } => {
-            let (failed, zygote) = (state.generation.number, state.generation.zygote);
+            let failed = state.generation.number;
             let (generation, listeners) = *before;
             state.generation = generation;
+            state.look_up_cores();
             let opened = std::mem::replace(&mut state.listeners.open, listeners);
             remove_files(&opened, &state.listeners.open);
-            for key in state.lanes.processes(|lane| lane.generation == failed).into_iter().chain(zygote) {
-                if let Some(process) = state.children.get_mut(key) {
-                    process.leaving = true;
-                }
-                state.children.kill(key);
-            }
             state.lanes.give_up(failed);
             if state.generation.number != 0 {
                 state.generation.number = failed;

@@ -1,10 +1,6 @@
 //! The report of the last reload, which `fosse reload` reads from fosse-status.
 
-use fosse_die::alert;
-use fosse_eventloop::slab::Key;
 use fosse_wire::start::{ReloadProgress, ToChild};
-
-use crate::{PROGRAM, children::Children};
 
 /// The longest words of a report, as fosse-status takes them.
 const WORDS_BYTES_MAX: usize = 4096;
@@ -38,12 +34,18 @@ impl ReloadReport {
         self.words = words[..words.floor_char_boundary(WORDS_BYTES_MAX)].to_owned();
     }
 
-    /// Tells status.
-    pub(crate) fn tell(&self, children: &Children, status: Key) {
-        let message = ToChild::Reload { number: self.number, progress: self.progress };
-        match fosse_sys::memfd::sealed("reload", self.words.as_bytes()) {
-            Ok(words) => children.tell(status, message, Some(&words)),
-            Err(errno) => alert(PROGRAM, format_args!("event=not-reported to=fosse-status error=\"{errno}\"")),
-        }
+    /// Returns the report as status is given it, without its words.
+    pub(crate) const fn message(&self) -> ToChild {
+        ToChild::Reload { number: self.number, progress: self.progress }
+    }
+
+    /// Returns what a failed reload has failed of.
+    pub(crate) fn words(&self) -> &str {
+        &self.words
+    }
+
+    /// Returns a number that no other report has.
+    pub(crate) fn edition(&self) -> u64 {
+        u64::from(self.number) << 8 | u64::from(self.progress as u8)
     }
 }

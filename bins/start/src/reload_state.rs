@@ -52,9 +52,16 @@ pub(crate) struct Reload {
     pub wanted: bool,
     /// The last failure is one that no restart can cure.
     pub permanent: bool,
+    /// The first reason of this turn for which it failed.
+    pub failed: Option<String>,
 }
 
 impl Reload {
+    /// Notes that it failed: it is rolled back at the end of this turn.
+    pub(crate) fn fail(&mut self, why: impl Into<String>) {
+        self.failed.get_or_insert_with(|| why.into());
+    }
+
     pub(crate) const fn is_idle(&self) -> bool {
         matches!(self.state, ReloadState::Idle)
     }

@@ -1,32 +1,24 @@
-//! The services: the programs that an edge has one of, and the messages that tell them of the
-//! others.
+//! The services: the programs that an edge has one of, and how each is started.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use fosse_die::{Escaped, alert};
 use fosse_eventloop::slab::Key;
+use fosse_plan::Plan;
 use fosse_sys::openat2::Openat2Error;
-use fosse_wire::{
-    launch::Program,
-    start::{Stream, ToChild},
-};
-use rustix::{
-    io::{Errno, fcntl_dupfd_cloexec},
-    process::Pid,
-};
+use fosse_wire::{launch::Program, start::Stream};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use crate::{
-    PROGRAM, children::Children, launcher::SpawnContext, listeners::Open, logs, process::number_of, spawn::spawn,
+    PROGRAM,
+    children::Children,
+    delivered::{Delivered, Subject},
+    launcher::SpawnContext,
+    listeners::Open,
+    logs,
+    spawn::spawn,
     spawn_options::SpawnOptions,
 };
-
-/// The logger's descriptor of the access log.
-const ACCESS_FD: u8 = 9;
-/// The logger's descriptor of the audit log.
-const AUDIT_FD: u8 = 10;
-
-/// The lane, in messages, of a process that is in none.
-const NO_LANE: u32 = u32::MAX;
 
 /// The programs that an edge has one of.
 #[derive(Debug, Default)]
@@ -37,6 +29,8 @@ pub(crate) struct Services {
     /// The store is of the programs before an upgrade.
     pub store_outdated: bool,
     pub accept: Option<Key>,
+    /// Counts how often the log files were to be opened again.
+    pub log_edition: u64,
 }
 
 impl Services {
@@ -45,7 +39,7 @@ impl Services {
         match program {
             Program::Accept => self.accept = Some(key),
             Program::Log => self.log = Some(key),
-            Program::Status => self.status = Some(key),
+            Program::Status if !is_leaving => self.status = Some(key),
             Program::Store if !is_leaving => self.store = Some(key),
             _ => {}
         }
@@ -60,106 +54,51 @@ impl Services {
         }
     }
 
-    /// Returns accept once it is ready.
-    pub(crate) fn ready_accept(&self, children: &Children) -> Option<Key> {
-        self.accept.filter(|accept| children.is_ready(*accept))
-    }
-
-    /// Tells the logger and status of a process that exists.
-    pub(crate) fn introduce(&self, children: &Children, key: Key) {
-        self.introduce_to_log(children, key);
-        self.introduce_to_status(children, key);
-    }
-
-    /// Gives the logger a process's pipes.
-    fn introduce_to_log(&self, children: &Children, key: Key) {
-        let (Some(log), Some(process)) = (self.log, children.get(key)) else { return };
-        let Some(pid) = process.pid.map(number_of) else { return };
-        let (program, lane) = (process.program as u8, process.lane.unwrap_or(NO_LANE));
-        for (stream, fd) in &process.pipes {
-            children.tell(log, ToChild::PipeAdd { stream: *stream, program, lane, pid }, Some(fd));
-        }
-    }
-
-    /// Gives status a process's page.
-    fn introduce_to_status(&self, children: &Children, key: Key) {
-        let (Some(status), Some(process)) = (self.status, children.get(key)) else { return };
-        let Some(pid) = process.pid.map(number_of) else { return };
-        let (program, lane) = (process.program as u8, process.lane.unwrap_or(NO_LANE));
-        children.tell(status, ToChild::PageAdd { program, lane, pid }, Some(&process.page_fd));
-    }
-
-    /// Tells status that a process is gone.
-    pub(crate) fn page_dropped(&self, children: &Children, pid: Option<Pid>) {
-        if let (Some(status), Some(pid)) = (self.status, pid) {
-            children.tell(status, ToChild::PageDrop { pid: number_of(pid) }, None);
+    /// Has the store of the programs in force take the place of one of those before an upgrade. It
+    /// begins empty: records have no form that both must know.
+    pub(crate) fn renew_store(&mut self) {
+        if std::mem::take(&mut self.store_outdated) {
+            self.store = None;
         }
     }
 }
 
-/// Starts the logger, which writes to start's own descriptors, and gives it the pipes of all
-/// processes.
+/// Starts the logger, which writes to start's own descriptors and to the log files of a plan.
 pub(crate) fn start_log(
     services: &mut Services,
     children: &mut Children,
     cx: SpawnContext<'_>,
+    plan: &Plan,
     directory: Option<BorrowedFd<'_>>,
 ) {
-    let mut fds = log_files(cx, directory);
+    let mut delivered = Delivered::default();
+    let mut fds = Vec::new();
+    for (number, stream) in [(9, Stream::Access), (10, Stream::Audit)] {
+        fds.extend(log_file(plan, stream, directory).map(|fd| (number, fd)));
+        delivered.note(Subject::LogFile(stream), services.log_edition);
+    }
     match fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3) {
         Ok(out) => fds.push((1, out)),
         // It writes to /dev/null then, as every process without a descriptor 1.
         Err(errno) => alert(PROGRAM, format_args!("event=log-file path=stderr error=\"{errno}\"")),
     }
-    let options = SpawnOptions { fds, own_stderr: true, ..SpawnOptions::default() };
+    let options = SpawnOptions { fds, own_stderr: true, delivered, ..SpawnOptions::default() };
     services.log = start(children, cx, Program::Log, options);
-    limit_lines(services, children, cx);
-    children.iter().for_each(|(process, _)| services.introduce_to_log(children, process));
 }
 
-/// Gives the logger the log files of the plan, opened again, and its limit of lines: after a
-/// reload, and when a log has been renamed.
-pub(crate) fn renew_log_files(
-    services: &Services,
-    children: &Children,
-    cx: SpawnContext<'_>,
-    directory: Option<BorrowedFd<'_>>,
-) {
-    let Some(log) = services.log else { return };
-    for (number, fd) in log_files(cx, directory) {
-        let stream = if number == ACCESS_FD { Stream::Access } else { Stream::Audit };
-        children.tell(log, ToChild::LogFile { stream }, Some(&fd));
-    }
-    limit_lines(services, children, cx);
+/// Opens the log file of a stream, if the plan names one. One that cannot be opened is reported,
+/// and the rest is logged.
+pub(crate) fn log_file(plan: &Plan, stream: Stream, directory: Option<BorrowedFd<'_>>) -> Option<OwnedFd> {
+    let path = logs::path(plan, stream)?;
+    let opened = directory.ok_or(Errno::NOENT).and_then(|directory| logs::open(directory, path));
+    let report = |errno: &Errno| {
+        let error = Openat2Error(*errno);
+        alert(PROGRAM, format_args!("event=log-file path={} error=\"{error}\"", Escaped(path)));
+    };
+    opened.inspect_err(report).ok()
 }
 
-fn limit_lines(services: &Services, children: &Children, cx: SpawnContext<'_>) {
-    if let Some(log) = services.log {
-        let (max, syslog_prefix) = (cx.generation.plan.log_second_lines_max, fosse_die::has_syslog_prefix());
-        children.tell(log, ToChild::LogLines { max, syslog_prefix }, None);
-    }
-}
-
-/// Opens the log files that the plan names. One that cannot be opened is reported, and the rest is
-/// logged.
-fn log_files(cx: SpawnContext<'_>, directory: Option<BorrowedFd<'_>>) -> Vec<(u8, OwnedFd)> {
-    let plan = &cx.generation.plan;
-    let mut fds = Vec::new();
-    for (number, path) in [(ACCESS_FD, &plan.access_log), (AUDIT_FD, &plan.audit_log)] {
-        if path.is_empty() {
-            continue;
-        }
-        match directory.ok_or(Errno::NOENT).and_then(|directory| logs::open(directory, path)) {
-            Ok(fd) => fds.push((number, fd)),
-            Err(errno) => {
-                alert(PROGRAM, format_args!("event=log-file path={} error=\"{}\"", Escaped(path), Openat2Error(errno)))
-            }
-        }
-    }
-    fds
-}
-
-/// Starts status, with its listening socket and the pages of all processes.
+/// Starts status with its listening socket.
 pub(crate) fn start_status(services: &mut Services, children: &mut Children, cx: SpawnContext<'_>, listener: &Open) {
     let fd = match fcntl_dupfd_cloexec(&listener.fd, 3) {
         Ok(fd) => fd,
@@ -167,7 +106,6 @@ pub(crate) fn start_status(services: &mut Services, children: &mut Children, cx:
     };
     let options = SpawnOptions { fds: vec![(8, fd)], ..SpawnOptions::default() };
     services.status = start(children, cx, Program::Status, options);
-    children.iter().for_each(|(process, _)| services.introduce_to_status(children, process));
 }
 
 /// Starts a service. Where it cannot be started it is reported, and missing until the next try.

@@ -22,7 +22,6 @@ use crate::{
     children::Children,
     launcher::{Launcher, SpawnContext},
     limits,
-    orders::Orders,
     process::Process,
     scheduling::Schedule,
     spawn_options::SpawnOptions,
@@ -46,7 +45,7 @@ pub(crate) fn spawn(
         pid: None,
         slot: children.free_slot()?,
         control,
-        orders: Orders::default(),
+        delivered: std::mem::take(&mut options.delivered),
         page: PageReader::map(&page_fd)?,
         page_fd: read_only(&page_fd)?,
         pipes: Vec::new(),
@@ -57,7 +56,7 @@ pub(crate) fn spawn(
         leaving: false,
         killed: false,
         zygote: options.zygote,
-        keeps_records: false,
+        keeps_records: program == Program::WafFilter && options.lane.is_some() && cx.generation.keeps_records,
     };
     give_standard_fds(&mut process, cx, &mut options)?;
     options.fds.push((6, page_fd));
@@ -115,7 +114,7 @@ fn launch(
     let uid = uid_of(cx, &process)?;
     let words: Vec<u8> = args.iter().flat_map(|arg| arg.bytes().chain([0])).collect();
     let launch = Launch {
-        token: children.next_launch(),
+        token: children.launches.next(),
         uid,
         gid: gid_of(cx, program, uid),
         cpu: lane.map_or(fosse_spawn::CORE_ANY, |(_, core)| core),
@@ -168,7 +167,7 @@ fn ask(
         Some(zygote) => fosse_spawn::send_launch(&zygote.control, launch, &fds.iter().collect::<Vec<_>>())?,
         None => ask_fork_server(launcher, launch, executable, fds)?,
     }
-    children.launch_sent(key, zygote);
+    children.launches.sent(key, zygote);
     Ok(())
 }
 
@@ -285,7 +284,10 @@ mod tests {
         let mut children = Children::new(vec![false]);
         for _ in 0..3 {
             assert_eq!(spawn(&mut children, cx, Program::Parse, SpawnOptions::default()), Err(Errno::PIPE));
-            assert_eq!((children.iter().count(), children.free_slot(), children.awaits_reply()), (0, Ok(0), false));
+            assert_eq!(
+                (children.iter().count(), children.free_slot(), children.launches.await_reply()),
+                (0, Ok(0), false)
+            );
         }
     }
 

@@ -4,6 +4,8 @@ use std::os::fd::OwnedFd;
 
 use fosse_wire::start::Stream;
 
+use crate::delivered::Delivered;
+
 /// The options of a spawn, beyond what every process gets.
 #[derive(Debug, Default)]
 pub(crate) struct SpawnOptions {
@@ -17,6 +19,8 @@ pub(crate) struct SpawnOptions {
     pub args: Vec<String>,
     /// Its log lines go to start's own descriptor 2.
     pub own_stderr: bool,
+    /// The orders that it needs no more, from its start.
+    pub delivered: Delivered,
     /// It keeps start's user ID and makes processes itself.
     pub zygote: bool,
 }

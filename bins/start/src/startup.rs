@@ -17,6 +17,7 @@ use crate::{
     activation::{self, NamedSocket},
     check,
     children::Children,
+    delivery,
     fork_server::ForkServer,
     kernel_log::KernelLog,
     launcher::Launcher,
@@ -68,19 +69,22 @@ fn supervisor(mut options: Options) -> Result<Supervisor, Errno> {
     let uids = if launcher.privileged && !options.check && !is_successor() { uids_to_begin_with() } else { None };
     let listeners = Listeners { handed, uids, ..Listeners::default() };
     let children = Children::new(check::slots(options.check));
-    let mut state = State::new(EventLoop::new()?.without_linger(), launcher, children, listeners);
+    let mut state = State::new(EventLoop::new()?.without_linger(), launcher, children, listeners, kernel_log);
     if let Some(range) = &state.listeners.uids {
         state.generation.plan.uid_base = range.first;
     }
     take_over(&mut state);
-    Ok(Supervisor::new(options, signals, notify, kernel_log, state))
+    Ok(Supervisor::new(options, signals, notify, state))
 }
 
 /// Takes over from the start this one was executed by, if there is one.
 fn take_over(state: &mut State) {
     let Some(table) = table_of_predecessor() else { return };
     match decode(&table) {
-        Ok(left) => state.take_over(left),
+        Ok(left) => {
+            state.take_over(left);
+            delivery::take_over(state);
+        }
         Err(error) => temporary(PROGRAM, format_args!("unable to take over from the start before: {error}")),
     }
     info(PROGRAM, "event=upgraded");

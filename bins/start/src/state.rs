@@ -1,29 +1,12 @@
 //! The state of an edge: every process it has, the configuration and the sockets that they serve,
 //! and the launcher of more. The supervisor, a reload and the end decide on it.
 
-use std::os::fd::BorrowedFd;
-
-use fosse_eventloop::{EventLoop, slab::Key};
-use fosse_wire::launch::Program;
+use fosse_eventloop::EventLoop;
 
 use crate::{
-    children::Children,
-    generation::Generation,
-    lane::Lanes,
-    lanes,
-    launcher::{Launcher, SpawnContext},
-    listeners::Listeners,
-    penalties::Penalties,
-    process::Process,
-    reload_report::ReloadReport,
-    reload_state::Reload,
-    scheduling::Wanted,
-    services,
-    services::Services,
-    spawn_options::SpawnOptions,
-    store,
-    successor_state::Inheritance,
-    zygote,
+    children::Children, ending::Shutdown, generation::Generation, kernel_log::KernelLog, lane::Lanes,
+    launcher::Launcher, listeners::Listeners, penalties::Penalties, process::Process, reload_report::ReloadReport,
+    scheduling::Wanted, seen::Seen, services::Services, successor_state::Inheritance,
 };
 
 /// The state of an edge.
@@ -38,11 +21,22 @@ pub(crate) struct State {
     pub listeners: Listeners,
     pub penalties: Penalties,
     pub reload_report: ReloadReport,
+    pub kernel_log: KernelLog,
+    /// The end that was asked for.
+    pub shutdown: Option<Shutdown>,
+    /// The cores that lanes of the current generation go to, looked up at every tick.
+    pub cores: Vec<u32>,
 }
 
 impl State {
     /// Returns the state of an edge that has no process yet.
-    pub(crate) fn new(event_loop: EventLoop, launcher: Launcher, children: Children, listeners: Listeners) -> Self {
+    pub(crate) fn new(
+        event_loop: EventLoop,
+        launcher: Launcher,
+        children: Children,
+        listeners: Listeners,
+        kernel_log: KernelLog,
+    ) -> Self {
         Self {
             event_loop,
             launcher,
@@ -53,6 +47,9 @@ impl State {
             listeners,
             penalties: Penalties::default(),
             reload_report: ReloadReport::after(0),
+            kernel_log,
+            shutdown: None,
+            cores: Vec::new(),
         }
     }
 
@@ -63,7 +60,7 @@ impl State {
         self.reload_report = ReloadReport::after(reloads);
         (self.generation, self.listeners, self.penalties, self.lanes) = (generation, listeners, penalties, lanes);
         self.launcher.fork_server = fork_server;
-        self.children.continue_launches(next_launch);
+        self.children.launches.go_on_from(next_launch);
         for process in processes {
             self.adopt(process);
         }
@@ -92,160 +89,22 @@ impl State {
         }
     }
 
-    /// Starts the logger, if there is none.
-    pub(crate) fn start_log(&mut self, directory: Option<BorrowedFd<'_>>) {
-        if self.services.log.is_none() {
-            let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
-            services::start_log(&mut self.services, &mut self.children, cx, directory);
-        }
-    }
-
-    /// Opens the log files again, which may have been renamed.
-    pub(crate) fn reopen_logs(&self, directory: Option<BorrowedFd<'_>>) {
+    /// Has the logger open its files again, which may have been renamed.
+    pub(crate) fn reopen_logs(&mut self) {
         if self.generation.number != 0 {
-            self.renew_log_files(directory);
+            self.services.log_edition += 1;
             fosse_die::info(crate::PROGRAM, "event=logs-reopened");
         }
     }
 
-    /// Gives the logger its files, opened again, as the plan in force has them.
-    pub(crate) fn renew_log_files(&self, directory: Option<BorrowedFd<'_>>) {
-        let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
-        services::renew_log_files(&self.services, &self.children, cx, directory);
+    /// Looks up the cores that were left to this edge: some may be taken away and others given.
+    pub(crate) fn look_up_cores(&mut self) {
+        self.cores = if self.generation.number == 0 { Vec::new() } else { self.generation.cores() };
     }
 
-    /// Starts status, if there is none and it has a socket to listen on.
-    pub(crate) fn start_status(&mut self) {
-        if let (None, Some(listener)) = (self.services.status, &self.listeners.status) {
-            let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
-            services::start_status(&mut self.services, &mut self.children, cx, listener);
-            self.report_reload(|_| ());
-        }
-    }
-
-    /// Notes that a reload begins, or how it ended, and tells status.
-    pub(crate) fn report_reload(&mut self, note: impl FnOnce(&mut ReloadReport)) {
-        note(&mut self.reload_report);
-        if let Some(status) = self.services.status {
-            self.reload_report.tell(&self.children, status);
-        }
-    }
-
-    /// Starts the store.
-    pub(crate) fn start_store(&mut self) {
-        let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
-        store::start(&mut self.services, &mut self.children, cx);
-    }
-
-    /// Notes that the rules of a zygote keep records, which it says before it is ready.
-    pub(crate) fn on_keeps_records(&mut self, zygote: Key, is_check: bool) {
-        if self.generation.zygote == Some(zygote) {
-            self.generation.keeps_records = true;
-            if self.services.store.is_none() && !is_check {
-                self.start_store();
-            }
-        }
-    }
-
-    /// Has a store of the programs in force take the place of one of those before an upgrade.
-    pub(crate) fn renew_store(&mut self) {
-        let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
-        store::renew(&mut self.services, &mut self.children, cx);
-    }
-
-    /// Starts accept; when it is ready it is given lanes and listeners.
-    pub(crate) fn start_accept(&mut self) {
-        let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
-        self.services.accept = services::start(&mut self.children, cx, Program::Accept, SpawnOptions::default());
-    }
-
-    /// Starts the zygote, where the rules need one.
-    ///
-    /// # Errors
-    /// The reason, as it is reported.
-    pub(crate) fn start_zygote(&mut self) -> Result<(), String> {
-        let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
-        let started = zygote::start(&mut self.children, cx);
-        self.generation.zygote = started.map_err(|errno| {
-            self.children.not_started(Program::WafFilter, errno, self.event_loop.now_ms());
-            format!("unable to start a zygote: {errno}")
-        })?;
-        Ok(())
-    }
-
-    /// Starts all lanes of the current generation.
-    ///
-    /// # Errors
-    /// The reason that one could not be started, as it is reported.
-    pub(crate) fn start_lanes(&mut self) -> Result<(), String> {
-        self.generation.cores().into_iter().try_for_each(|core| self.start_lane(core))
-    }
-
-    fn start_lane(&mut self, core: u32) -> Result<(), String> {
-        let cx = SpawnContext::new(&self.launcher, &self.event_loop, &self.generation);
-        let started = lanes::start(&mut self.lanes, &mut self.children, &self.services, cx, core);
-        started.map_err(|(program, errno)| {
-            self.children.not_started(program, errno, self.event_loop.now_ms());
-            format!("unable to start fosse-{}: {errno}", program.name())
-        })
-    }
-
-    /// Starts whatever is missing at this step of a reload, as far as the throttles allow.
-    pub(crate) fn replace_missing(&mut self, reload: &Reload, log_directory: Option<BorrowedFd<'_>>) {
-        self.replace_services(log_directory);
-        if reload.waits_for_lanes() {
-            return;
-        }
-        // A reload waits for it: one that cannot be started, or crashes, is tried again here as at
-        // any other time.
-        self.replace_accept();
-        if !reload.waits_for_accept() {
-            self.replace_lanes();
-        }
-    }
-
-    /// Starts services that are missing, as far as the throttles allow.
-    fn replace_services(&mut self, log_directory: Option<BorrowedFd<'_>>) {
-        if self.may_start(Program::Log) {
-            self.start_log(log_directory);
-        }
-        if self.may_start(Program::Status) {
-            self.start_status();
-        }
-        if self.services.store.is_none() && self.generation.keeps_records && self.may_start(Program::Store) {
-            self.start_store();
-        }
-    }
-
-    /// Starts accept if it is missing, as far as its throttle allows.
-    fn replace_accept(&mut self) {
-        if self.services.accept.is_none() && self.may_start(Program::Accept) {
-            self.start_accept();
-        }
-    }
-
-    /// Starts lanes that are missing, as far as the throttles allow; first the zygote they need.
-    fn replace_lanes(&mut self) {
-        if !zygote::serves(&self.children, &self.generation) {
-            if self.generation.zygote.is_none() && self.may_start(Program::WafFilter) {
-                // What hindered it has been reported, and the throttle brings the next try.
-                let _ = self.start_zygote();
-            }
-            return;
-        }
-        let stages = [Program::Parse, Program::WafFilter, Program::Dispatch, Program::Connect];
-        if !stages.into_iter().all(|program| self.may_start(program)) {
-            return;
-        }
-        for core in self.lanes.missing_cores(self.generation.cores(), self.generation.number) {
-            if self.start_lane(core).is_err() {
-                // The same would hinder the next one. The throttle brings another try.
-                return;
-            }
-        }
-    }
-
-    fn may_start(&self, program: Program) -> bool {
-        self.children.may_start(program, self.event_loop.now_ms())
+    /// Returns what was seen of this edge.
+    pub(crate) fn seen(&self) -> Seen<'_> {
+        let paused = self.children.paused(self.event_loop.now_ms());
+        Seen::new(self.children.members(), self.children.unread.names().collect(), &self.lanes, paused)
     }
 }

@@ -8,12 +8,12 @@ use std::{
 
 use crate::{
     children::Children,
+    delivered::Delivered,
     fork_server::ForkServer,
     generation::Generation,
     lane::{Lane, LaneState, Lanes},
     limits,
     listeners::{Listeners, Open, status_place},
-    orders::Orders,
     penalties::Penalties,
     process::{Process, number_of, pid_of},
     scheduling::Schedule,
@@ -73,7 +73,7 @@ pub(crate) fn encode<'e>(
 ) -> Result<(Vec<u8>, Vec<BorrowedFd<'e>>), WireError> {
     let mut w = Writer::default();
     w.out.extend_from_slice(&MAGIC);
-    [generation.number, reloads, lanes.next_number(), children.next_launch()].into_iter().for_each(|n| w.number(n));
+    [generation.number, reloads, lanes.next_number(), children.launches.next()].into_iter().for_each(|n| w.number(n));
     put_long(&mut w.out, &generation.plan.encode()?, "plan")?;
     w.list(&generation.blobs, |w, (program, fd)| {
         w.out.push(*program as u8);
@@ -256,7 +256,16 @@ impl Reader<'_> {
             _ => return Err(WireError::Field("state")),
         };
         let accept_end = self.list(Self::fd)?.pop();
-        Ok(Lane { number, generation, core, processes: Vec::new(), accept_end, state, suspect: None })
+        Ok(Lane {
+            number,
+            generation,
+            core,
+            processes: Vec::new(),
+            accept_end,
+            state,
+            suspect: None,
+            given: state != LaneState::Starting,
+        })
     }
 
     fn process(&mut self) -> Result<Process, WireError> {
@@ -284,7 +293,7 @@ impl Reader<'_> {
             pid,
             slot,
             control,
-            orders: Orders::default(),
+            delivered: Delivered::default(),
             page_fd,
             page,
             pipes,

@@ -25,8 +25,9 @@ use crate::{
 };
 
 /// Upgrades, unless it has to wait: returns whether another try is wanted. `waited`: this is one.
-pub(crate) fn now(options: &Options, reload: &Reload, state: &State, waited: bool) -> bool {
-    let hindrance = hindrance(reload, state);
+/// `settled`: no order is due.
+pub(crate) fn now(options: &Options, reload: &Reload, state: &State, settled: bool, waited: bool) -> bool {
+    let hindrance = hindrance(reload, state, settled);
     match hindrance {
         Some(why) if !waited => info(PROGRAM, format_args!("event=upgrade-waits for=\"{why}\"")),
         Some(_) => {}
@@ -36,14 +37,14 @@ pub(crate) fn now(options: &Options, reload: &Reload, state: &State, waited: boo
 }
 
 /// Returns what an upgrade has to wait for: the table has no word for what is under way.
-fn hindrance(reload: &Reload, state: &State) -> Option<&'static str> {
+fn hindrance(reload: &Reload, state: &State, settled: bool) -> Option<&'static str> {
     if !reload.is_idle() {
         return Some("the reload that is under way");
     }
-    if state.children.has_orders() {
+    if !settled {
         return Some("a process that is behind with its orders");
     }
-    let is_between = state.children.awaits_reply() || state.services.accept.is_none();
+    let is_between = state.children.launches.await_reply() || state.services.accept.is_none();
     is_between.then_some("a process that is being started")
 }
 

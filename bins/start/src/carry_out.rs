@@ -1,0 +1,66 @@
+//! Carrying out the steps of the life of processes.
+
+use fosse_wire::launch::Program;
+
+use crate::{
+    lanes, launcher::SpawnContext, lifecycle::Action, options::Options, reload_state::Reload, services, shutdown,
+    spawn_options::SpawnOptions, state::State, view::in_force, zygote,
+};
+
+/// Takes a step of the life of a process.
+///
+/// # Errors
+/// The reason that a zygote or a lane could not be started, as it is reported.
+pub(crate) fn carry_out(state: &mut State, action: Action, reload: &Reload, options: &Options) -> Result<(), String> {
+    match action {
+        Action::Start(Program::WafFilter) => return start_zygote(state),
+        Action::StartLane(core) => return start_lane(state, core),
+        Action::Start(program) => start_service(state, program, reload, options),
+        Action::CloseLanes => state.lanes.close(u64::MAX),
+        Action::Leave(key) => state.children.leave(key),
+        Action::Kill(key) => {
+            state.children.leave(key);
+            state.children.kill(key);
+        }
+        Action::Exit => shutdown::exit(state),
+    }
+    Ok(())
+}
+
+fn start_service(state: &mut State, program: Program, reload: &Reload, options: &Options) {
+    let (in_force, _) = in_force(&state.generation, &state.listeners.open, reload);
+    let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
+    let (services, children) = (&mut state.services, &mut state.children);
+    match (program, &state.listeners.status) {
+        (Program::Log, _) => {
+            services::start_log(services, children, cx, &in_force.plan, options.log_directory());
+        }
+        (Program::Status, Some(listener)) => services::start_status(services, children, cx, listener),
+        (Program::Store, _) => services.store = services::start(children, cx, program, SpawnOptions::default()),
+        (Program::Accept, _) => services.accept = services::start(children, cx, program, SpawnOptions::default()),
+        _ => {}
+    }
+}
+
+/// Starts the zygote, where the rules need one.
+///
+/// # Errors
+/// The reason, as it is reported.
+fn start_zygote(state: &mut State) -> Result<(), String> {
+    let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
+    let started = zygote::start(&mut state.children, cx);
+    state.generation.zygote = started.map_err(|errno| {
+        state.children.not_started(Program::WafFilter, errno, state.event_loop.now_ms());
+        format!("unable to start a zygote: {errno}")
+    })?;
+    Ok(())
+}
+
+fn start_lane(state: &mut State, core: u32) -> Result<(), String> {
+    let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
+    let started = lanes::start(&mut state.lanes, &mut state.children, cx, core);
+    started.map_err(|(program, errno)| {
+        state.children.not_started(program, errno, state.event_loop.now_ms());
+        format!("unable to start fosse-{}: {errno}", program.name())
+    })
+}

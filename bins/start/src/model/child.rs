@@ -1,0 +1,74 @@
+//! A child of a made up edge, and the dice that decide what happens to it.
+
+use std::{collections::HashSet, os::fd::OwnedFd};
+
+use fosse_eventloop::slab::Key;
+use fosse_fdpass::Received;
+use fosse_wire::{
+    launch::Program,
+    start::{MESSAGE_BYTES, ToChild},
+};
+
+/// Numbers that look random and are the same each time.
+pub(crate) struct Dice(pub u64);
+
+impl Dice {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap() % sides
+    }
+
+    pub(crate) fn pick(&mut self, keys: Vec<Key>) -> Option<Key> {
+        if keys.is_empty() { None } else { Some(keys[self.roll(keys.len())]) }
+    }
+}
+
+/// A child as it sees itself: its end of the control channel, and the orders that it has read.
+pub(crate) struct Child {
+    pub control: OwnedFd,
+    /// Of the launch that made it.
+    pub token: u32,
+    pub received: Vec<ToChild>,
+    /// It was asked to go.
+    pub drains: bool,
+}
+
+impl Child {
+    /// Reads orders, and refuses what a real one would.
+    pub(crate) fn read(&mut self, program: Program) {
+        let (mut bytes, mut fds) = ([0; MESSAGE_BYTES], Vec::new());
+        while let Ok(Received::Message(len)) = fosse_fdpass::receive(&self.control, &mut bytes, &mut fds) {
+            let message = ToChild::decode(&bytes[..len], fds.drain(..).len()).unwrap();
+            match message {
+                ToChild::Drain => {
+                    assert!(!self.drains, "{program:?} is asked to go twice");
+                    self.drains = true;
+                }
+                ToChild::PageDrop { pid } => {
+                    let before = self.received.len();
+                    self.received.retain(|order| !matches!(order, ToChild::PageAdd { pid: of, .. } if *of == pid));
+                    assert_eq!(self.received.len() + 1, before, "status loses {pid}, which it does not have");
+                }
+                ToChild::LaneDrain { lane } if program == Program::Accept => {
+                    assert!(self.lanes().contains(&lane), "accept does not know lane {lane}");
+                }
+                _ => {}
+            }
+            // Of these, several come and the last counts: each store has a session of its own.
+            let repeats =
+                matches!(message, ToChild::PageDrop { .. } | ToChild::Reload { .. } | ToChild::Records { .. });
+            assert!(repeats || !self.received.contains(&message), "{program:?} is given twice: {message:?}");
+            self.received.push(message);
+        }
+    }
+
+    pub(crate) fn lanes(&self) -> HashSet<u32> {
+        let lanes = self.received.iter().filter_map(|order| match order {
+            ToChild::LaneAdd { lane, .. } => Some(*lane),
+            _ => None,
+        });
+        lanes.collect()
+    }
+}
