@@ -51,6 +51,12 @@ fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
     let others = if site.is_some_and(|site| site.other_methods) { ", and others but TRACE" } else { "" };
     let _ = writeln!(out, "methods   {}{others}", site.map(|site| site.methods.join(" ")).unwrap_or_default());
     if let Some(site) = blob::<WafFilter>(plan, Program::WafFilter).sites.get(number) {
+        if let Some(words) = above_root(site, path) {
+            out.push_str(words);
+            if site.waf == WafMode::Block {
+                return out;
+            }
+        }
         let rules = edge.site.get(number).map(|s| s.rules.iter().map(|r| r.0.clone()).collect::<Vec<_>>());
         let _ = writeln!(out, "filters   waf-filter: {}", filter(site, &rules.unwrap_or_default()));
     }
@@ -62,6 +68,17 @@ fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
         }
     }
     out
+}
+
+/// Returns what becomes of a path that leads above the root: a check of the firewall that needs no
+/// rules.
+fn above_root(site: &WafSite, path: &[u8]) -> Option<&'static str> {
+    let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+    fosse_http1::percent::leads_above_root(path).then_some(match site.waf {
+        WafMode::Block => "response  400: the path leads above the root, which no waf = \"block\" lets pass\n",
+        WafMode::Detect => "path      leads above the root: logged and passed on; with waf = \"block\" it gets 400\n",
+        WafMode::Off => "path      leads above the root: passed on, as waf is \"off\"\n",
+    })
 }
 
 /// Returns which clients can log in where a login is bound to a connection.
@@ -162,7 +179,11 @@ mod tests {
     "#;
 
     fn explain(host: &str, path: &str) -> String {
-        let (edge, plan) = check::compiled("x", TEXT.as_bytes()).unwrap_or_else(|report| panic!("{report}"));
+        explain_of(TEXT, host, path)
+    }
+
+    fn explain_of(text: &str, host: &str, path: &str) -> String {
+        let (edge, plan) = check::compiled("x", text.as_bytes()).unwrap_or_else(|report| panic!("{report}"));
         explained(&edge, &plan, host, path.as_bytes())
     }
 
@@ -182,9 +203,27 @@ mod tests {
     }
 
     #[test]
+    fn says_what_becomes_of_a_path_that_leads_above_the_root() {
+        for path in ["/../x", "/%2e%2e/%2e%2e/etc/passwd", "/a/..%2f../x?q"] {
+            let text = explain_of(&TEXT.replace("\"detect\"", "\"block\""), "a.example", path);
+            assert!(
+                text.ends_with("\nresponse  400: the path leads above the root, which no waf = \"block\" lets pass\n"),
+                "{text}"
+            );
+            let text = explain("a.example", path);
+            assert!(text.contains("\npath      leads above the root: logged") && text.contains("\nroute "), "{text}");
+            assert!(explain("b.example", path).contains("passed on, as waf is \"off\"\n"));
+        }
+        assert!(!explain("a.example", "/a/../b?/../..").contains("above the root"));
+    }
+
+    #[test]
     fn says_the_status_where_nothing_takes_the_request() {
         assert!(explain("c.example", "/").contains("421"));
-        assert!(explain("a.example", "/").contains("\nmethods   GET HEAD POST PUT PATCH DELETE OPTIONS\n"));
+        assert!(
+            explain("a.example", "/")
+                .contains("\nmethods   GET HEAD POST PUT PATCH DELETE OPTIONS, and others but TRACE\n")
+        );
         let text = explain("b.example", "/other");
         assert!(text.contains("404") && text.contains("off: nothing is evaluated"), "{text}");
     }

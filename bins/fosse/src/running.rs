@@ -3,10 +3,12 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, Severity, say};
+use fosse_model::CONFIGURATION_BYTES_MAX;
 
 use crate::{PROGRAM, programs};
 
@@ -23,10 +25,8 @@ pub(crate) fn lives(pid: u32) -> bool {
 /// Checks what a running fosse-start would reload, by `fosse-start --check` with the options it was
 /// given, in its directory. Returns the exit status of what is wrong, which has been said.
 pub(crate) fn check(pid: u32) -> Option<i32> {
-    let Ok(line) = fs::read(format!("/proc/{pid}/cmdline")) else { return None };
-    let words: Vec<String> =
-        line.split(|byte| *byte == 0).skip(1).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-    let options = options(words.iter().map(String::as_str).filter(|word| !word.is_empty()));
+    let words = words(pid)?;
+    let options = options(words.iter().map(String::as_str));
     if options.iter().any(|(option, _)| *option == "--config-fd") {
         return None;
     }
@@ -48,6 +48,31 @@ pub(crate) fn check(pid: u32) -> Option<i32> {
             Some(EXIT_TEMPORARY)
         }
     }
+}
+
+/// Returns the words of a process's command line, after the program.
+fn words(pid: u32) -> Option<Vec<String>> {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let words = line.split(|byte| *byte == 0).skip(1).filter(|word| !word.is_empty());
+    Some(words.map(|word| String::from_utf8_lossy(word).into_owned()).collect())
+}
+
+/// Returns the name and the bytes of the configuration that a running fosse-start was given, as it
+/// is now; `None` where this user cannot read it.
+pub(crate) fn configuration(pid: u32) -> Option<(String, Vec<u8>)> {
+    let words = words(pid)?;
+    let options = options(words.iter().map(String::as_str));
+    let value = |name| options.iter().find(|(option, _)| *option == name).and_then(|(_, value)| *value);
+    let (name, path) = match (value("--config"), value("--config-fd")) {
+        (Some(file), _) => (file, PathBuf::from(format!("/proc/{pid}/cwd")).join(file)),
+        (None, Some(number)) => ("its configuration", PathBuf::from(format!("/proc/{pid}/fd/{number}"))),
+        (None, None) => return None,
+    };
+    // fosse-start takes regular files and sealed memory: no open of these waits.
+    let file = fs::File::open(path).ok()?;
+    let mut bytes = Vec::new();
+    file.take(CONFIGURATION_BYTES_MAX as u64).read_to_end(&mut bytes).ok()?;
+    Some((name.to_owned(), bytes))
 }
 
 /// Splits a command line of fosse-start into options and their values.

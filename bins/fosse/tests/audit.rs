@@ -2,7 +2,7 @@
 
 use std::os::unix::process::CommandExt as _;
 
-use fosse_harness::{Backend, Client, Edge, get, is_root};
+use fosse_harness::{Backend, Client, Dir, Edge, get, is_root};
 
 fn audit(edge: &Edge) -> (Option<i32>, String) {
     let output = edge.fosse(&["audit"]);
@@ -178,4 +178,27 @@ fn two_edges_of_one_machine_share_no_uid() {
     assert_eq!(refused.status.code(), Some(111), "{said}");
     let why = format!("user IDs from {first} on are those of another edge (fosse-start, PID ");
     assert!(said.contains(&why) && said.contains("uid_base"), "{said}");
+}
+
+#[test]
+fn a_group_that_is_not_that_of_the_configuration_is_a_difference() {
+    if !is_root() {
+        return println!("skipped: needs root to look at other users' processes");
+    }
+    let backend = Backend::start();
+    let configuration = format!(
+        "lanes = 1\nuid_base = {{uid_base}}\ngroup = 4242\n[[listen]]\naddress = \"{{address}}\"\n[[site]]\n\
+         default = true\nbackend = \"app\"\n[[backend]]\nname = \"app\"\nservers = [\"{}\"]\n",
+        backend.address()
+    );
+    let edge = Edge::supervised(Dir::new(), &configuration);
+    let (code, text) = audit(&edge);
+    assert_eq!(code, Some(0), "{text}");
+    // Changed, and not put in force.
+    let path = edge.dir().join("fosse.toml");
+    let changed = std::fs::read_to_string(&path).unwrap().replace("group = 4242", "group = 4343");
+    std::fs::write(path, changed).unwrap();
+    let (code, text) = audit(&edge);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains(": its GID is 4242, and the group of ") && text.contains(" is 4343\n"), "{text}");
 }

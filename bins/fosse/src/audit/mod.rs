@@ -2,6 +2,7 @@
 
 mod compare;
 mod expected;
+mod group;
 mod kernel;
 
 use std::collections::BTreeMap;
@@ -71,8 +72,14 @@ fn look_at(start: u32) -> Result<Findings, String> {
     let all: Vec<Seen> = kernel::family(start).into_iter().filter_map(|pid| kernel::look(pid, &sockets)).collect();
     let family: Vec<u32> = all.iter().map(|one| one.pid).collect();
     let shared = shared_uids(&all, &kernel::others(&family), &seen);
-    let compared = all.into_iter().map(|one| (differences(&one, &seen), one)).map(|(differs, one)| (one, differs));
-    Ok(Findings { start: Some(seen.clone()), processes: compared.collect(), shared })
+    let configured = group::configured(start);
+    let compared = all.into_iter().map(|one| {
+        let mut differs = differences(&one, &seen);
+        differs.extend(group::difference(&one, &seen, configured.as_ref()));
+        (one, differs)
+    });
+    let processes = compared.collect();
+    Ok(Findings { start: Some(seen), processes, shared })
 }
 
 /// The findings.

@@ -17,29 +17,13 @@ pub(crate) fn check(site: &WafSite, head: &RequestHead<'_>) -> Option<(u16, &'st
     if path.contains(&0) || query.contains(&0) {
         return Some((400, "encoded NUL"));
     }
-    if escapes_root(&path) || (path.contains(&b'%') && escapes_root(&percent::decode(&path))) {
+    if percent::leads_above_root(raw_path) {
         return Some((400, "path escapes the root"));
     }
     if site.utf8 && (std::str::from_utf8(&path).is_err() || std::str::from_utf8(&query).is_err()) {
         return Some((400, "not UTF-8"));
     }
     None
-}
-
-/// Tells whether `..` segments ever lead above `/`, with either kind of slash.
-fn escapes_root(path: &[u8]) -> bool {
-    let mut depth: usize = 0;
-    for segment in path.split(|b| matches!(b, b'/' | b'\\')) {
-        match segment {
-            b"" | b"." => {}
-            b".." => match depth.checked_sub(1) {
-                Some(less) => depth = less,
-                None => return true,
-            },
-            _ => depth += 1,
-        }
-    }
-    false
 }
 
 #[cfg(test)]

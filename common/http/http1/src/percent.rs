@@ -26,6 +26,29 @@ pub fn has_broken_escape(path: &[u8]) -> bool {
     memchr::memchr_iter(b'%', path).any(|at| escape(&path[at..]).is_none())
 }
 
+/// Returns whether `..` segments of a path ever lead above `/`, with either kind of slash, and
+/// escaped once or twice.
+#[must_use]
+pub fn leads_above_root(path: &[u8]) -> bool {
+    let path = decode(path);
+    climbs(&path) || (path.contains(&b'%') && climbs(&decode(&path)))
+}
+
+fn climbs(path: &[u8]) -> bool {
+    let mut depth: usize = 0;
+    for segment in path.split(|b| matches!(b, b'/' | b'\\')) {
+        match segment {
+            b"" | b"." => {}
+            b".." => match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => return true,
+            },
+            _ => depth += 1,
+        }
+    }
+    false
+}
+
 /// Returns the byte that the escape at the beginning of `text` encodes, and what follows it.
 fn escape(text: &[u8]) -> Option<(u8, &[u8])> {
     let [b'%', high, low, after @ ..] = text else { return None };
@@ -61,6 +84,15 @@ mod tests {
             assert_eq!(&*decode(text), expected, "{}", text.escape_ascii());
         }
         assert!(matches!(decode(b"/plain"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn paths_that_lead_above_the_root_are_found_in_every_spelling() {
+        let above: [&[u8]; 7] =
+            [b"/../x", b"/a/../../x", b"/%2e%2e/x", b"/a/%2E./%2e%2e/x", b"/..%5cx", b"/..\\x", b"/%252e%252e/x"];
+        assert!(above.iter().all(|path| leads_above_root(path)));
+        let inside: [&[u8]; 5] = [b"/", b"/a/../b", b"/a/b/../../c", b"/...", b"*"];
+        assert!(!inside.iter().any(|path| leads_above_root(path)));
     }
 
     #[test]
