@@ -88,10 +88,10 @@ impl Server {
             Ok(attempt) => attempt,
             Err(errno) => return self.fail(process, request.tag, Outcome::Failed, errno),
         };
-        let at_ms = after(process.event_loop.now_ms(), server.connect_seconds);
         let Some(key) = self.attempts.insert(attempt) else { return Ok(()) };
         if let Some(attempt) = self.attempts.get_mut(key) {
-            attempt.timer.start(&mut self.deadlines, key.slot(), Limit::Connect, at_ms);
+            let (slot, now_ms) = (key.slot(), process.event_loop.now_ms());
+            attempt.timer.start(&mut self.deadlines, slot, Limit::Connect, after(now_ms, server.connect_seconds));
         }
         self.connect(process, key)
     }

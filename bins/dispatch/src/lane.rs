@@ -40,7 +40,7 @@ pub(crate) struct Lane<'a> {
 impl Lane<'_> {
     /// Ends the wait of a stream whose time is over.
     fn expire(&mut self, stream: &mut Stream, limit: Limit) -> Option<Event> {
-        if limit == Limit::Client {
+        if limit == Limit::Write {
             // The kernel says that there is room once a third of its buffer is free. A slow client
             // takes less than that meanwhile, which only a write finds out.
             let outcome = self.client_ready(stream);
@@ -113,7 +113,7 @@ impl Lane<'_> {
         let Backend { connect_seconds, queue_seconds, .. } = self.settings.backends[stream.backend];
         let (limit, time) = match supply {
             Waiting::Queued => (Limit::Queue, queue_seconds),
-            Waiting::No | Waiting::Connecting => (Limit::Connect, connect_seconds + queue_seconds),
+            Waiting::No | Waiting::Connecting => (Limit::Reply, connect_seconds + queue_seconds),
         };
         stream.supply = supply;
         if stream.wait != Wait::Continue {

@@ -9,19 +9,18 @@ pub(crate) enum Limit {
     Pause,
     /// `queue_seconds`, for a server with room.
     Queue,
-    /// The last resort where connect does not reply: `connect_seconds` is its limit, and this one
+    /// The last resort where connect does not reply: its limit is `connect_seconds`, and this one
     /// is longer by `queue_seconds`.
-    Connect,
+    Reply,
     /// [`CONTINUE_MS`], for the server's 100.
     ///
     /// [`CONTINUE_MS`]: crate::limits::CONTINUE_MS
     Continue,
     /// `first_byte_seconds`, for the response.
     FirstByte,
-    /// `idle_seconds`, for a server that takes nothing of the request.
-    Send,
-    /// `idle_seconds`, for the next bytes of a response, or of either side of a tunnel.
-    Silence,
+    /// `idle_seconds`, for the next bytes: of the request that the server takes, of the response,
+    /// or of either side of a tunnel.
+    Idle,
     /// `write_seconds`, for a client that dispatch writes to.
-    Client,
+    Write,
 }

@@ -119,7 +119,7 @@ fn restart_timeout(stream: &mut Stream, backend: &Backend, moved: bool, blocked:
         Wait::FirstByte if !blocked && stream.body != Body::Done => stream.timer.stop(),
         Wait::FirstByte if moved || stream.timer.kind().is_none() => {
             let (limit, time) = match blocked {
-                true => (Limit::Send, backend.idle_seconds),
+                true => (Limit::Idle, backend.idle_seconds),
                 false => (Limit::FirstByte, backend.first_byte_seconds),
             };
             stream.start_limit(limit, time, context);

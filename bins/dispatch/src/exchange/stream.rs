@@ -294,7 +294,7 @@ impl Stream {
             if self.credit == 0 || self.lease == Lease::Wanted {
                 self.timer.stop();
             } else {
-                self.start_limit(Limit::Silence, idle_seconds, context);
+                self.start_limit(Limit::Idle, idle_seconds, context);
             }
         }
     }
@@ -306,7 +306,7 @@ impl Stream {
         if self.wait != Wait::Client || taken >= WRITE_PROGRESS_BYTES_MIN {
             self.wait = Wait::Client;
             self.limit_bytes = self.leased_bytes;
-            self.start_limit(Limit::Client, write_seconds, context);
+            self.start_limit(Limit::Write, write_seconds, context);
         }
     }
 

@@ -9,7 +9,7 @@ use super::{
     failure::Failure,
     limit::Limit,
     response_head,
-    stream::{Lease, Stream},
+    stream::{Lease, Stream, Wait},
 };
 use crate::{PROGRAM, context::Context, upstream::connection::Connection};
 
@@ -24,17 +24,18 @@ pub(crate) fn expired(
     match limit {
         Limit::Pause => buffering::end(stream),
         Limit::Queue => no_connection(stream, backend, "queue"),
-        Limit::Connect => no_connection(stream, backend, "connect"),
+        Limit::Reply => no_connection(stream, backend, "connect"),
         Limit::Continue => {
             response_head::ask_for_body(stream, backend, context);
             Outcome::Continue
         }
-        Limit::FirstByte | Limit::Send => Outcome::Failed(Failure::NoResponse),
-        Limit::Client => {
+        Limit::FirstByte => Outcome::Failed(Failure::NoResponse),
+        Limit::Idle if stream.wait == Wait::FirstByte => Outcome::Failed(Failure::NoResponse),
+        Limit::Write => {
             context.counters.add(count::SLOW_CLIENTS, 1);
             Outcome::ClientLost
         }
-        Limit::Silence => connection.map_or(Outcome::Respond(504), |connection| silent(stream, connection)),
+        Limit::Idle => connection.map_or(Outcome::Respond(504), |connection| silent(stream, connection)),
     }
 }
 

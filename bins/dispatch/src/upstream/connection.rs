@@ -46,7 +46,7 @@ pub(crate) enum Limit {
     /// `pool_idle_seconds`, in its server's pool.
     Pool,
     /// `idle_seconds`, for the next request of the client it is pinned to.
-    Pinned,
+    Idle,
 }
 
 /// The owner of a pinned backend connection.

@@ -258,8 +258,8 @@ impl Upstream {
         let (server, backend) = self.servers.with_backend(at);
         if connection.pin.is_some() {
             connection.used = Use::Pinned;
-            let at_ms = context.after(backend.idle_seconds);
-            connection.timer.start(&mut self.deadlines, key.slot(), Limit::Pinned, at_ms);
+            let (slot, deadlines) = (key.slot(), &mut self.deadlines);
+            connection.timer.start(deadlines, slot, Limit::Idle, context.after(backend.idle_seconds));
             server.pinned_idle += 1;
             // Others may wait for room that its closing would make.
             self.use_room(at, context);
@@ -276,8 +276,8 @@ impl Upstream {
             return None;
         }
         connection.used = Use::Idle;
-        let at_ms = context.after(backend.pool_idle_seconds);
-        connection.timer.start(&mut self.deadlines, key.slot(), Limit::Pool, at_ms);
+        let (slot, deadlines) = (key.slot(), &mut self.deadlines);
+        connection.timer.start(deadlines, slot, Limit::Pool, context.after(backend.pool_idle_seconds));
         server.idle.push(key);
         context.counters.add(count::BACKEND_IDLE, 1);
         None

@@ -11,13 +11,13 @@ use rustix::net::{
 };
 
 /// A listener whose queue is full: the kernel drops every further SYN.
-struct Silent {
-    address: std::net::SocketAddr,
+pub(crate) struct Silent {
+    pub(crate) address: std::net::SocketAddr,
     _sockets: Vec<OwnedFd>,
 }
 
 impl Silent {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let socket = || socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::NONBLOCK, None).unwrap();
         let listener = socket();
         bind(&listener, &std::net::SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();

@@ -4,4 +4,5 @@
 mod app;
 mod failover;
 mod health;
+mod limits;
 mod reuse;
