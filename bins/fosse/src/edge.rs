@@ -78,6 +78,11 @@ impl Edge {
         Self { path }
     }
 
+    /// Returns whether its socket file is there.
+    pub(crate) fn has_socket(&self) -> bool {
+        self.path.exists()
+    }
+
     fn connect(&self) -> Result<UnixStream, String> {
         UnixStream::connect(&self.path).map_err(|error| self.unreachable(&error))
     }

@@ -38,7 +38,7 @@ fn reload(words: &Args) -> Result<i32, String> {
     let pid = i32::try_from(start).ok().and_then(Pid::from_raw).ok_or("no process id for the socket")?;
     kill_process(pid, Signal::HUP).map_err(|errno| format!("unable to signal fosse-start (PID {start}): {errno}"))?;
     match edge {
-        Some(edge) => wait(&edge, start, before.map_or(0, |reload| reload.number)),
+        Some(edge) => wait(edge, start, before.map_or(0, |reload| reload.number)),
         None => Ok(print("asked for; this edge has no status socket, so its log alone says how it ends\n")),
     }
 }
@@ -50,25 +50,42 @@ fn of_pid(words: &Args, text: &str) -> Result<(u32, Option<Edge>), String> {
     if words.value("--status-socket").is_some() {
         return Ok((pid, Some(Edge::of(words)?)));
     }
+    Ok((pid, with_status(pid)))
+}
+
+/// Returns the edge of a fosse-start, where it has a status socket.
+fn with_status(start: u32) -> Option<Edge> {
     // Others are for clients, and log that they are asked: those with the usual name first.
-    let mut paths = running::listening(pid);
+    let mut paths = running::listening(start);
     paths.sort_by_key(|path| !path.to_string_lossy().ends_with("status.sock"));
-    Ok((pid, paths.into_iter().map(Edge::at).find(|edge| edge.reload().is_ok())))
+    paths.into_iter().map(Edge::at).find(|edge| edge.reload().is_ok())
 }
 
 /// Waits for the end of the first reload after `before`.
-fn wait(edge: &Edge, start: u32, before: u32) -> Result<i32, String> {
+fn wait(mut edge: Edge, start: u32, before: u32) -> Result<i32, String> {
     let begun = Instant::now();
     while begun.elapsed() < WAIT_MAX {
         std::thread::sleep(LOOK_EACH);
         if !running::lives(start) {
             return Err(format!("fosse-start (PID {start}) is gone; its log says why"));
         }
-        // One that ends while it responds is asked again: fosse-start replaces it.
-        let Ok(Some(reload)) = edge.reload() else { continue };
+        let Ok(Some(reload)) = edge.reload() else {
+            // One that ends while it responds is asked again: fosse-start replaces it. A file that
+            // is gone is that of a configuration which was in force before.
+            if !edge.has_socket() {
+                match with_status(start) {
+                    Some(other) => edge = other,
+                    None => return Ok(print("new lanes serve; this edge has no status socket any more\n")),
+                }
+            }
+            continue;
+        };
         let failed = || format!("reload {} failed: {}; what served goes on serving", reload.number, reload.words);
         match reload.progress.as_str() {
             "serves" if reload.number > before => {
+                if !reload.words.is_empty() {
+                    say(PROGRAM, Severity::Warning, format_args!("not in force: {}", reload.words));
+                }
                 return Ok(print("new lanes serve; the old ones finish what is under way\n"));
             }
             "failed" if reload.number > before => return Err(failed()),

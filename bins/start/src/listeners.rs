@@ -11,7 +11,6 @@ use std::{
     path::Path,
 };
 
-use fosse_die::warning;
 use fosse_plan::{Listener, Place, Plan};
 use rustix::{
     fs::{Gid, Mode, OFlags, Uid, chmod, chown, fcntl_getfl, fcntl_setfl},
@@ -22,7 +21,7 @@ use rustix::{
     },
 };
 
-use crate::{PROGRAM, activation::NamedSocket, limits::BACKLOG, uid_range::UidRange};
+use crate::{activation::NamedSocket, limits::BACKLOG, uid_range::UidRange};
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -64,15 +63,38 @@ impl Listeners {
         Ok(opened)
     }
 
-    /// Opens the socket of status, once. Without it everything else works.
-    pub(crate) fn open_status(&mut self, plan: &Plan) {
-        if self.status.is_some() || plan.status_socket.is_empty() {
-            return;
+    /// Gives status the socket of a plan. Returns whether that is another than before. Where it
+    /// cannot be opened the one before stays, and everything else works.
+    ///
+    /// # Errors
+    /// The step, the place and the error.
+    pub(crate) fn renew_status(&mut self, plan: &Plan) -> Result<bool, String> {
+        let place = status_place(plan);
+        let next = match &self.status {
+            Some(open) if open.place == place => return Ok(false),
+            None if plan.status_socket.is_empty() => return Ok(false),
+            _ if plan.status_socket.is_empty() => None,
+            _ => Some(open(&Listener { name: Vec::new(), place }, &[], &[], true)?),
+        };
+        remove_files(std::mem::replace(&mut self.status, next).as_slice(), &[]);
+        Ok(true)
+    }
+
+    /// Gives the socket files that stay the owners and the modes of the plan in force. Those of a
+    /// supervisor are its own. Returns what could not be done.
+    pub(crate) fn renew_rights(&self, plan: &Plan, before: &[Open]) -> Vec<String> {
+        let is_ours = |name: &[u8]| name.is_empty() || !self.handed.iter().any(|(handed, _)| handed == name);
+        let is_other =
+            |place: &Place| before.iter().any(|open| is_same_socket(&open.place, place) && open.place != *place);
+        let mut failed = Vec::new();
+        for Listener { name, place } in plan.listeners.iter().filter(|listener| is_other(&listener.place)) {
+            if let (true, Place::Unix { path, owner, group, mode }) = (is_ours(name), place)
+                && let Err(errno) = set_rights(Path::new(OsStr::from_bytes(path)), *owner, *group, *mode)
+            {
+                failed.push(not_opened("set owner and mode of", place, errno));
+            }
         }
-        match open(&Listener { name: Vec::new(), place: status_place(plan) }, &[], &[], true) {
-            Ok(open) => self.status = Some(open),
-            Err(why) => warning(PROGRAM, format_args!("event=no-status why=\"{why}\"")),
-        }
+        failed
     }
 
     /// Takes the user IDs of the first plan, in place of those that it was compiled by. Returns the
@@ -110,7 +132,7 @@ pub(crate) fn status_place(plan: &Plan) -> Place {
 /// The step, the place and the error.
 pub(crate) fn open(listener: &Listener, handed: &[NamedSocket], before: &[Open], public: bool) -> Result<Open, String> {
     let wrong = |what: &str, errno: Errno| not_opened(what, &listener.place, errno);
-    let kept = before.iter().find(|open| open.place == listener.place).map(|open| &open.fd);
+    let kept = before.iter().find(|open| is_same_socket(&open.place, &listener.place)).map(|open| &open.fd);
     let given = handed.iter().find(|(name, _)| !listener.name.is_empty() && *name == listener.name).map(|(_, fd)| fd);
     if let Some(fd) = given.filter(|fd| !listens_at(fd, &listener.place)) {
         let name = fosse_die::Escaped(&listener.name);
@@ -224,11 +246,23 @@ fn unix(path: &[u8], owner: u32, group: u32, mode: u32) -> Result<OwnedFd, Errno
     }
     rustix::process::umask(mask);
     bound?;
-    let id = |raw: u32| (raw != u32::MAX).then_some(raw);
-    chown(file, id(owner).map(Uid::from_raw), id(group).map(Gid::from_raw))?;
-    chmod(file, Mode::from_raw_mode(mode))?;
+    set_rights(file, owner, group, mode)?;
     listen(&fd, BACKLOG)?;
     Ok(fd)
+}
+
+fn set_rights(file: &Path, owner: u32, group: u32, mode: u32) -> Result<(), Errno> {
+    let id = |raw: u32| (raw != u32::MAX).then_some(raw);
+    chown(file, id(owner).map(Uid::from_raw), id(group).map(Gid::from_raw))?;
+    chmod(file, Mode::from_raw_mode(mode))
+}
+
+/// Returns whether a socket may go on at another place: only its owner or its mode is another.
+fn is_same_socket(one: &Place, other: &Place) -> bool {
+    match (one, other) {
+        (Place::Unix { path, .. }, Place::Unix { path: other, .. }) => path == other,
+        _ => one == other,
+    }
 }
 
 fn is_stale(file: &Path, address: &SocketAddrUnix) -> bool {
@@ -240,7 +274,7 @@ fn is_stale(file: &Path, address: &SocketAddrUnix) -> bool {
 
 /// Removes the socket files of listeners that are not used any more.
 pub(crate) fn remove_files(open: &[Open], kept: &[Open]) {
-    for gone in open.iter().filter(|o| !kept.iter().any(|k| k.place == o.place)) {
+    for gone in open.iter().filter(|o| !kept.iter().any(|k| is_same_socket(&k.place, &o.place))) {
         if let Place::Unix { path, .. } = &gone.place {
             // It may have been removed by hand; nothing depends on it.
             let _ = fs::remove_file(OsStr::from_bytes(path));

@@ -5,7 +5,7 @@
 use std::os::fd::AsFd as _;
 
 use fosse_die::{info, warning};
-use fosse_plan::Plan;
+use fosse_plan::{Place, Plan};
 
 use crate::{
     PROGRAM, check, compile,
@@ -26,6 +26,7 @@ use crate::{
 /// The reason, as it is reported.
 pub(crate) fn begin(reload: &mut Reload, state: &mut State, options: &Options) -> Result<(), String> {
     reload.permanent = false;
+    reload.not_in_force.clear();
     let configuration = compile::open_configuration(reload, options)?;
     let not_run = |errno| format!("unable to run fosse-config: {errno}");
     state.launcher.programs.refresh(options.programs.as_fd()).map_err(not_run)?;
@@ -84,13 +85,36 @@ fn begin_generation(reload: &mut Reload, state: &mut State, options: &Options, n
         return check_generation(reload, state, next);
     }
     let opened = state.listeners.open_all(&next.plan, state.launcher.privileged)?;
+    let wanted = next.plan.uid_base;
     let mut next = next.numbered_after(&state.generation)?;
     if state.launcher.privileged && next.number == 1 {
-        next.plan.uid_base = state.listeners.claim_uids(next.plan.uid_base, options.next_uids)?;
+        next.plan.uid_base = state.listeners.claim_uids(wanted, options.next_uids)?;
+    } else if state.launcher.privileged && next.plan.uid_base != wanted && !options.next_uids {
+        let in_force = next.plan.uid_base;
+        reload.leave_out(format!("uid_base stays {in_force} and not {wanted} until fosse-start is started again"));
     }
-    state.listeners.open_status(&next.plan);
+    if next.number == 1 {
+        renew_status(reload, state, &mut next.plan);
+    }
     enter(reload, state, next, opened);
     Ok(())
+}
+
+fn renew_status(reload: &mut Reload, state: &mut State, plan: &mut Plan) {
+    match state.listeners.renew_status(plan) {
+        // The next one begins with the other socket.
+        Ok(true) => state.services.status = None,
+        Ok(false) => {}
+        Err(why) => {
+            warning(PROGRAM, format_args!("event=no-status why=\"{why}\""));
+            reload.not_in_force.push(why);
+            plan.status_socket = state.listeners.status.as_ref().map_or_else(Vec::new, |open| path_of(&open.place));
+        }
+    }
+}
+
+fn path_of(place: &Place) -> Vec<u8> {
+    if let Place::Unix { path, .. } = place { path.clone() } else { Vec::new() }
 }
 
 /// Has a generation take the place of the one before, until its lanes serve or it fails.
@@ -120,6 +144,7 @@ fn lanes_ready(reload: &mut Reload, state: &mut State) {
     // The first one was started with its files.
     if generation.number != 0 {
         state.services.log_edition += 1;
+        put_in_force(reload, state, &listeners);
     }
     reload.state = ReloadState::Accept { before: listeners };
     let deadline_ms = state.generation.drain_deadline_ms(state.event_loop.now_ms());
@@ -127,6 +152,14 @@ fn lanes_ready(reload: &mut Reload, state: &mut State) {
     cut_oldest(state);
     // The old one leaves before the next one comes. New connections wait in the listen queue.
     state.services.accept = None;
+}
+
+/// Puts in force what no other process is started for.
+fn put_in_force(reload: &mut Reload, state: &mut State, before: &[Open]) {
+    let mut plan = std::mem::take(&mut state.generation.plan);
+    renew_status(reload, state, &mut plan);
+    state.generation.plan = plan;
+    state.listeners.renew_rights(&state.generation.plan, before).into_iter().for_each(|why| reload.leave_out(why));
 }
 
 /// Cuts off the oldest generation where more live than may: whoever puts a deny list in force must

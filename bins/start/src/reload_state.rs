@@ -2,10 +2,11 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_die::warning;
 use fosse_eventloop::slab::Key;
 use fosse_plan::Plan;
 
-use crate::{generation::Generation, listeners::Open};
+use crate::{PROGRAM, generation::Generation, listeners::Open};
 
 /// The step of a reload that is under way.
 #[derive(Debug, Default)]
@@ -52,11 +53,19 @@ pub(crate) struct Reload {
     pub wanted: bool,
     /// The last failure is one that no restart can cure.
     pub permanent: bool,
+    /// The things that it could not put in force, with their reasons.
+    pub not_in_force: Vec<String>,
     /// The first reason of this turn for which it failed.
     pub failed: Option<String>,
 }
 
 impl Reload {
+    /// Notes and reports that it serves without something that the configuration asks for.
+    pub(crate) fn leave_out(&mut self, why: String) {
+        warning(PROGRAM, format_args!("event=not-in-force why=\"{why}\""));
+        self.not_in_force.push(why);
+    }
+
     /// Notes that it failed: it is rolled back at the end of this turn.
     pub(crate) fn fail(&mut self, why: impl Into<String>) {
         self.failed.get_or_insert_with(|| why.into());

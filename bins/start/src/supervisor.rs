@@ -157,7 +157,8 @@ impl Supervisor {
 
     /// Reports that a reload is in force.
     fn serves(&mut self) {
-        self.state.reload_report.end(ReloadProgress::Serves, "");
+        let not_in_force = self.reload.not_in_force.join("; ");
+        self.state.reload_report.end(ReloadProgress::Serves, &not_in_force);
         self.notify.ready();
         fosse_sys::text::release_pages();
         if self.reload.wanted {

@@ -17,6 +17,7 @@ section! {
         /// Lanes: sets of edge processes, each pinned to one core.
         lanes: Option<u32>, Absent("one per core"), 1..=64;
         /// First UID of the edge's processes; each live process has its own, counted up from here.
+        /// A reload does not change it, and says so: another one needs a restart.
         uid_base: u32, Default("70000"), 1000..=4294900000;
         /// Group of the processes that connect to the unix sockets of backends (fosse-connect),
         /// where the edge is started by root. Let this group into the directory of the socket, and

@@ -1,0 +1,205 @@
+//! A change of each key, and the parts of the plan that it reaches.
+
+use std::collections::BTreeSet;
+
+use fosse_model::{Accounts, model::SECTIONS};
+use fosse_plan::Plan;
+
+use crate::parts::{PARTS, differing};
+
+type Line = (&'static str, &'static str, &'static str);
+
+/// A configuration by tables, keys and values; an empty value is a key that is not written.
+const BASE: &[Line] = &[
+    ("[[listen]]", "address", "\"127.0.0.1:8080\""),
+    ("[[site]]", "hosts", "[\"a.example\"]"),
+    ("[[site]]", "backend", "\"app\""),
+    ("[[site]]", "rules", "[\"a.conf\"]"),
+    ("[[site.route]]", "prefix", "\"/p/\""),
+    ("[[site.route]]", "backend", "\"app\""),
+    ("[[site.exclude]]", "rules", "[920350]"),
+    ("[[backend]]", "name", "\"app\""),
+    ("[[backend]]", "servers", "[\"127.0.0.1:3000\"]"),
+    ("[backend.health]", "path", "\"/\""),
+];
+
+const UNIX_LISTENER: Line = ("[[listen]]", "address", "\"unix:/run/l.sock\"");
+const UNIX_SERVER: Line = ("[[backend]]", "servers", "[\"unix:/run/s.sock\"]");
+const ACCESS_LOG: Line = ("top", "access_log", "\"a.log\"");
+const TRUSTED: Line = ("[[listen]]", "trusted", "[\"10.0.0.0/8\"]");
+const NO_NUMBERS: Line = ("[[site.exclude]]", "rules", "");
+
+/// The changes: table, key, new value, and what else both configurations have.
+const CHANGES: &[(&str, &str, &str, &[Line])] = &[
+    ("top", "lanes", "2", &[]),
+    ("top", "uid_base", "80000", &[]),
+    ("top", "group", "900", &[]),
+    ("top", "scheduling", "\"batch\"", &[]),
+    ("top", "drain_seconds_max", "60", &[]),
+    ("top", "stop_seconds_max", "5", &[]),
+    ("top", "access_log", "\"a.log\"", &[]),
+    ("top", "access_log_format", "\"combined\"", &[ACCESS_LOG]),
+    ("top", "access_log_fields", "[\"status\"]", &[ACCESS_LOG]),
+    ("top", "slow_request_seconds", "3", &[]),
+    ("top", "audit_log", "\"b.log\"", &[]),
+    ("top", "status_socket", "\"/run/other.sock\"", &[]),
+    ("top", "allow", "[\"lists/a.txt\"]", &[]),
+    ("top", "deny", "[\"lists/a.txt\"]", &[]),
+    ("[timeouts]", "head_seconds", "9", &[]),
+    ("[timeouts]", "body_seconds", "9", &[]),
+    ("[timeouts]", "idle_seconds", "9", &[]),
+    ("[timeouts]", "write_seconds", "9", &[]),
+    ("[limits]", "connections_max", "1000", &[]),
+    ("[limits]", "head_bytes_max", "\"16 KiB\"", &[]),
+    ("[limits]", "target_bytes_max", "4096", &[]),
+    ("[limits]", "header_bytes_max", "\"8 KiB\"", &[]),
+    ("[limits]", "header_count_max", "50", &[]),
+    ("[limits]", "connection_requests_max", "1000", &[]),
+    ("[limits]", "lane_connections_max", "1000", &[]),
+    ("[limits]", "lane_held_bytes_max", "\"32 MiB\"", &[]),
+    ("[limits]", "lane_buffered_bytes_max", "\"32 MiB\"", &[]),
+    ("[limits]", "lane_response_bytes_max", "\"32 MiB\"", &[]),
+    ("[limits]", "response_head_bytes_max", "\"32 KiB\"", &[]),
+    ("[limits]", "response_header_bytes_max", "\"16 KiB\"", &[]),
+    ("[limits]", "response_header_count_max", "50", &[]),
+    ("[limits]", "log_second_lines_max", "50", &[]),
+    ("[[listen]]", "address", "\"127.0.0.1:8081\"", &[]),
+    ("[[listen]]", "name", "\"web\"", &[]),
+    ("[[listen]]", "public", "true", &[("[[listen]]", "address", "\"0.0.0.0:8080\"")]),
+    ("[[listen]]", "owner", "33", &[UNIX_LISTENER]),
+    ("[[listen]]", "group", "33", &[UNIX_LISTENER]),
+    ("[[listen]]", "mode", "\"0600\"", &[UNIX_LISTENER]),
+    ("[[listen]]", "peer_uids", "[33]", &[UNIX_LISTENER]),
+    ("[[listen]]", "proxy_protocol", "true", &[TRUSTED]),
+    ("[[listen]]", "behind_tls", "true", &[]),
+    ("[[listen]]", "trusted", "[\"10.0.0.0/8\"]", &[]),
+    ("[[listen]]", "connection_per_client", "true", &[TRUSTED]),
+    ("[[listen]]", "address_connections_max", "100", &[]),
+    ("[[listen]]", "allow", "[\"lists/a.txt\"]", &[]),
+    ("[[listen]]", "deny", "[\"lists/a.txt\"]", &[]),
+    ("[[site]]", "hosts", "[\"b.example\"]", &[]),
+    ("[[site]]", "default", "true", &[]),
+    ("[[site]]", "backend", "\"other\"", &[]),
+    ("[[site]]", "waf", "\"detect\"", &[]),
+    ("[[site]]", "rules", "[\"b.conf\"]", &[]),
+    ("[[site]]", "rules_milliseconds_max", "60", &[]),
+    ("[[site]]", "inspect_responses", "true", &[]),
+    ("[[site]]", "methods", "[\"GET\"]", &[]),
+    ("[[site]]", "underscores", "\"pass\"", &[]),
+    ("[[site]]", "remove_response_headers", "[\"X-A\"]", &[]),
+    ("[[site]]", "utf8", "\"require\"", &[]),
+    ("[[site]]", "body_bytes_max", "\"2 MiB\"", &[]),
+    ("[[site]]", "body_over_limit", "\"pass-in-part\"", &[]),
+    ("[[site.route]]", "prefix", "\"/q/\"", &[]),
+    ("[[site.route]]", "backend", "\"other\"", &[]),
+    ("[[site.exclude]]", "rules", "[920351]", &[]),
+    ("[[site.exclude]]", "tag", "\"t\"", &[NO_NUMBERS, ("[[site.exclude]]", "tag", "\"s\"")]),
+    ("[[site.exclude]]", "path", "\"/x\"", &[]),
+    ("[[site.exclude]]", "argument", "\"a\"", &[]),
+    ("[[backend]]", "name", "\"renamed\"", &[]),
+    ("[[backend]]", "servers", "[\"127.0.0.1:3009\"]", &[]),
+    ("[[backend]]", "remote", "true", &[("[[backend]]", "servers", "[\"192.0.2.7:80\"]")]),
+    ("[[backend]]", "peer_uid", "33", &[UNIX_SERVER]),
+    ("[[backend]]", "balance", "\"least-connections\"", &[]),
+    ("[[backend]]", "connections_max", "9", &[]),
+    ("[[backend]]", "queue_requests_max", "9", &[]),
+    ("[[backend]]", "queue_seconds", "9", &[]),
+    ("[[backend]]", "pool_connections_max", "9", &[]),
+    ("[[backend]]", "pool_idle_seconds", "9", &[]),
+    ("[[backend]]", "connect_seconds", "9", &[]),
+    ("[[backend]]", "first_byte_seconds", "9", &[]),
+    ("[[backend]]", "idle_seconds", "9", &[]),
+    ("[[backend]]", "retry", "false", &[]),
+    ("[[backend]]", "buffer_requests", "true", &[]),
+    ("[[backend]]", "proxy_protocol", "\"v2\"", &[]),
+    ("[[backend]]", "via", "false", &[]),
+    ("[[backend]]", "abort_on_close", "true", &[]),
+    ("[[backend]]", "lenient_responses", "true", &[]),
+    ("[[backend]]", "upgrade", "[]", &[]),
+    ("[backend.health]", "path", "\"/other\"", &[]),
+    ("[backend.health]", "method", "\"HEAD\"", &[]),
+    ("[backend.health]", "host", "\"b.example\"", &[]),
+    ("[backend.health]", "port", "3001", &[]),
+    ("[backend.health]", "status", "[204]", &[]),
+    ("[backend.health]", "body", "\"ready\"", &[]),
+    ("[backend.health]", "interval_seconds", "9", &[]),
+    ("[backend.health]", "passes_min", "9", &[]),
+    ("[backend.health]", "failures_max", "9", &[]),
+    ("[backend.health]", "rest_seconds", "9", &[]),
+    ("[backend.health]", "slow_start_seconds", "9", &[]),
+];
+
+/// Keys whose value is a table, which has keys of its own.
+const TABLES: &[&str] = &["timeouts", "limits", "listen", "site", "backend", "route", "exclude", "health"];
+
+/// Words that a person has to say: without them the configuration is refused, and so is a reload.
+const WORDS: &[(&str, &str)] = &[("[[listen]]", "public"), ("[[backend]]", "remote")];
+
+/// Keys that only tie parts of the configuration together.
+const TIES: &[(&str, &str)] = &[("[[backend]]", "name")];
+
+/// Writes a configuration, of whose lines for one key the last one counts.
+fn written(lines: &[Line]) -> String {
+    let titles = ["top"].into_iter().chain(SECTIONS.iter().skip(1).map(|section| section.title));
+    let mut text = String::new();
+    for title in titles {
+        if title != "top" {
+            text.push_str(&format!("{title}\n"));
+        }
+        let of_table = |line: &&Line| line.0 == title;
+        let keys: BTreeSet<&str> = lines.iter().filter(of_table).map(|line| line.1).collect();
+        for key in keys {
+            let last = lines.iter().filter(of_table).rfind(|line| line.1 == key).unwrap();
+            if !last.2.is_empty() {
+                text.push_str(&format!("{key} = {}\n", last.2));
+            }
+        }
+    }
+    text + "[[backend]]\nname = \"other\"\nservers = [\"127.0.0.1:3001\"]\n"
+}
+
+fn compiled(text: &str) -> Result<Plan, String> {
+    fosse_model::compile("fosse.toml", text.as_bytes(), &Accounts::from_files(b"", b""))
+        .map_err(|report| format!("{report}\n{text}"))
+}
+
+/// Returns the plans before and after a change.
+fn plans((table, key, value, with): &(&'static str, &'static str, &'static str, &[Line])) -> [Result<Plan, String>; 2] {
+    let before = [BASE, with].concat();
+    let mut after = written(&[&before[..], &[(*table, *key, *value)]].concat());
+    if TIES.contains(&(*table, *key)) {
+        after = after.replace("\"app\"", value);
+    }
+    [compiled(&written(&before)), compiled(&after)]
+}
+
+#[test]
+fn a_change_of_any_key_changes_a_part_of_the_plan_that_a_reload_puts_in_force() {
+    for change in CHANGES {
+        let name = (change.0, change.1);
+        let [before, after] = plans(change);
+        let after = after.unwrap_or_else(|report| panic!("{report}"));
+        let before = match before {
+            Err(_) if WORDS.contains(&name) => continue,
+            before => before.unwrap_or_else(|report| panic!("{report}")),
+        };
+        let parts = differing(&before, &after);
+        assert!(!parts.is_empty() || TIES.contains(&name), "{name:?} changes nothing");
+        let unknown: Vec<_> = parts.iter().filter(|part| !PARTS.contains(&part.as_str())).collect();
+        assert!(
+            unknown.is_empty(),
+            "{name:?} changes {unknown:?}, of which no test says that a reload puts it in force"
+        );
+    }
+}
+
+#[test]
+fn every_key_has_a_change() {
+    let name = |title: &'static str, key: &'static str| (if title.starts_with('[') { title } else { "top" }, key);
+    let keys = SECTIONS.iter().flat_map(|section| section.keys.iter().map(|key| name(section.title, key.name)));
+    let keys: BTreeSet<_> = keys.filter(|(_, key)| !TABLES.contains(key) || *key == "backend").collect();
+    let changed: BTreeSet<_> = CHANGES.iter().map(|(table, key, ..)| (*table, *key)).collect();
+    let of_top = BTreeSet::from([("top", "backend")]);
+    assert_eq!(keys.difference(&changed).copied().collect::<BTreeSet<_>>(), of_top);
+    assert_eq!(changed.difference(&keys).collect::<Vec<_>>(), Vec::<&(&str, &str)>::new());
+}

@@ -1,0 +1,264 @@
+//! The parts of a plan, and that each is in force after a reload.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::TcpStream,
+    os::unix::{fs::PermissionsExt as _, net::UnixStream},
+};
+
+use fosse_harness::{Backend, Client, Edge, get, is_root, stat_field, wait_for};
+use fosse_plan::Plan;
+use fosse_wire::launch::Program;
+use rustix::process::Signal;
+
+/// The parts of which a test here shows that a reload puts them in force, or says that it does not.
+pub(crate) const PARTS: &[&str] = &[
+    "lanes",
+    "uid_base",
+    "group",
+    "drain_seconds_max",
+    "stop_seconds_max",
+    "lane_connections_max",
+    "log_second_lines_max",
+    "inspect_responses",
+    "scheduling",
+    "listeners",
+    "access_log",
+    "audit_log",
+    "status_socket",
+    // Rows of the pages of programs that are started anew.
+    "sites",
+    "backends",
+    "accept",
+    "parse",
+    "waf-filter",
+    "dispatch",
+    "connect",
+    "load",
+];
+
+/// Returns the parts in which two plans differ, by the names of their fields and programs.
+pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
+    // Without `..`: a new field has a name here, or this is no program.
+    let Plan {
+        lanes,
+        uid_base,
+        group,
+        drain_seconds_max,
+        stop_seconds_max,
+        lane_connections_max,
+        log_second_lines_max,
+        inspect_responses,
+        scheduling,
+        listeners,
+        access_log,
+        audit_log,
+        status_socket,
+        sites,
+        backends,
+        blobs,
+    } = one;
+    let fields = [
+        ("lanes", *lanes != other.lanes),
+        ("uid_base", *uid_base != other.uid_base),
+        ("group", *group != other.group),
+        ("drain_seconds_max", *drain_seconds_max != other.drain_seconds_max),
+        ("stop_seconds_max", *stop_seconds_max != other.stop_seconds_max),
+        ("lane_connections_max", *lane_connections_max != other.lane_connections_max),
+        ("log_second_lines_max", *log_second_lines_max != other.log_second_lines_max),
+        ("inspect_responses", *inspect_responses != other.inspect_responses),
+        ("scheduling", *scheduling != other.scheduling),
+        ("listeners", *listeners != other.listeners),
+        ("access_log", *access_log != other.access_log),
+        ("audit_log", *audit_log != other.audit_log),
+        ("status_socket", *status_socket != other.status_socket),
+        ("sites", *sites != other.sites),
+        ("backends", *backends != other.backends),
+    ];
+    let fields = fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name);
+    let blob = |plan: &Plan, program: Program| plan.blobs.iter().find(|(of, _)| *of == program).map(|(_, b)| b.clone());
+    let programs: Vec<Program> = blobs.iter().chain(&other.blobs).map(|(program, _)| *program).collect();
+    let programs = programs.into_iter().filter(|program| blob(one, *program) != blob(other, *program));
+    fields.chain(programs.map(Program::name)).map(str::to_owned).collect()
+}
+
+/// An edge, and its configuration but for what changes.
+struct Running {
+    edge: Edge,
+    backend: Backend,
+}
+
+impl Running {
+    fn new() -> Self {
+        let backend = Backend::start();
+        let edge = Edge::with_config(&text(&backend, "lanes = 1", "", ""), &[]);
+        Self { edge, backend }
+    }
+
+    fn reload(&self, top: &str, limits: &str, listen: &str) {
+        self.edge.reload(&text(&self.backend, top, limits, listen));
+    }
+
+    fn pid(&self, program: &str) -> u32 {
+        let serves =
+            |p: &&fosse_harness::Process| p.program == program && (program != "waf-filter" || p.lane.is_some());
+        self.edge.processes().iter().filter(serves).map(|process| process.pid).max().unwrap()
+    }
+}
+
+fn text(backend: &Backend, top: &str, limits: &str, listen: &str) -> String {
+    format!(
+        "{top}\n[limits]\n{limits}\n[[listen]]\naddress = \"{{address}}\"\n{listen}\n[[site]]\ndefault = true\n\
+         backend = \"app\"\n[[backend]]\nname = \"app\"\nservers = [\"{}\"]\n",
+        backend.address()
+    )
+}
+
+#[test]
+fn programs_of_a_requests_path_are_started_anew_with_the_new_settings() {
+    let running = Running::new();
+    let pids =
+        |running: &Running| ["accept", "parse", "waf-filter", "dispatch", "connect"].map(|name| running.pid(name));
+    let before = pids(&running);
+    running.reload("lanes = 2\n[timeouts]\nidle_seconds = 9", "", "");
+    let after = wait_for("the old ones to be gone", || {
+        (running.edge.children_of("accept").len() == 1 && running.edge.children_of("parse").len() == 2)
+            .then(|| pids(&running))
+    });
+    assert!(before.iter().all(|pid| !after.contains(pid)), "{before:?} {after:?}");
+}
+
+#[test]
+fn the_times_of_an_end_are_those_of_the_last_reload() {
+    let mut running = Running::new();
+    running.reload("lanes = 1\ndrain_seconds_max = 77\nstop_seconds_max = 1", "", "");
+    let mut open = Client::connect(running.edge.address());
+    open.send(b"GET /sleep/60000/late HTTP/1.1\r\nHost: a\r\n\r\n");
+    wait_for("the request", || (running.edge.counter("parse", "connections") == 1).then_some(()));
+    running.edge.signal(Signal::QUIT);
+    running.edge.wait_for_log("seconds_at_most=77");
+    assert_eq!(running.edge.terminate(), Some(0));
+    assert!(running.edge.log().contains("event=ending-sooner seconds_at_most=1"), "{}", running.edge.log());
+}
+
+#[test]
+fn limits_of_lanes_and_lines_are_those_of_the_last_reload() {
+    let running = Running::new();
+    running.reload("lanes = 1", "lane_connections_max = 16\nlog_second_lines_max = 10", "");
+    let mut clients: Vec<Client> = (0..40).map(|_| Client::connect(running.edge.address())).collect();
+    let last = clients.last_mut().unwrap();
+    last.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(last.response().status, 200, "{}", running.edge.log());
+    let live = running.edge.counter("accept", "live");
+    assert!(live <= 16, "{live}");
+    drop(clients);
+    wait_for("lines over the limit", || {
+        (0..20).for_each(|_| assert_eq!(get(running.edge.address(), "/?a=<script>alert(1)</script>").status, 403));
+        (running.edge.counter("log", "limited") > 0).then_some(())
+    });
+}
+
+#[test]
+fn log_files_and_the_way_of_responses_are_those_of_the_last_reload() {
+    let running = Running::new();
+    let descriptors = |running: &Running| {
+        let filters = running.edge.children_of("waf-filter");
+        filters.iter().filter(|filter| filter.pid == running.pid("waf-filter")).map(|f| f.descriptors()).max().unwrap()
+    };
+    let before = descriptors(&running);
+    let text = text(&running.backend, "lanes = 1\naccess_log = \"a.log\"\naudit_log = \"b.log\"", "", "");
+    running.edge.reload(&text.replace("default = true", "default = true\ninspect_responses = true"));
+    assert_eq!(get(running.edge.address(), "/?a=<script>alert(1)</script>").status, 403);
+    for name in ["a.log", "b.log"] {
+        let path = running.edge.dir().join(name);
+        wait_for(name, || fs::read_to_string(&path).is_ok_and(|text| !text.is_empty()).then_some(()));
+    }
+    // Two for the responses, and the pipe of the audit log.
+    assert_eq!(descriptors(&running), before + 3, "{}", running.edge.log());
+}
+
+#[test]
+fn listeners_and_the_rights_of_their_files_are_those_of_the_last_reload() {
+    let running = Running::new();
+    let path = running.edge.dir().join("in.sock");
+    let listen = |mode: &str| format!("[[listen]]\naddress = \"unix:{}\"\nmode = \"{mode}\"", path.display());
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    running.reload("lanes = 1", "", &listen("0600"));
+    assert_eq!(mode(), 0o600);
+    let inode = || std::os::unix::fs::MetadataExt::ino(&fs::metadata(&path).unwrap());
+    let before = inode();
+    running.reload("lanes = 1", "", &listen("0666"));
+    // The same socket: whoever waits in its queue is served.
+    assert_eq!((mode(), inode()), (0o666, before));
+    assert!(UnixStream::connect(&path).is_ok());
+    running.reload("lanes = 1", "", "");
+    assert!(!path.exists());
+    assert!(TcpStream::connect(running.edge.address()).is_ok());
+}
+
+#[test]
+fn the_status_socket_is_that_of_the_last_reload_and_fosse_reload_follows_it() {
+    let running = Running::new();
+    let (old, new) = (running.edge.status_socket(), running.edge.dir().join("other.sock"));
+    let path = running.edge.dir().join("fosse.toml");
+    let change = |from: &str, to: &str| {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    };
+    change("status.sock", "other.sock");
+    let reload = running.edge.fosse(&["reload"]);
+    assert!(reload.status.success(), "{}{}", String::from_utf8_lossy(&reload.stderr), running.edge.log());
+    assert!(!old.exists() && new.exists());
+    let ask = |words: &[&str]| fosse_harness::fosse(&[words, &["--status-socket", new.to_str().unwrap()]].concat());
+    let status = ask(&["status"]);
+    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
+    wait_for("one status", || (running.edge.children_of("status").len() == 1).then_some(()));
+    change(&format!("\"{}\"", new.display()), "\"off\"");
+    let reload = ask(&["reload"]);
+    let said = String::from_utf8_lossy(&reload.stdout).into_owned();
+    assert!(reload.status.success() && said.contains("no status socket any more"), "{said}");
+    assert!(!new.exists());
+    wait_for("no status", || running.edge.children_of("status").is_empty().then_some(()));
+}
+
+#[test]
+fn a_status_socket_that_cannot_be_opened_leaves_the_one_before_and_is_said() {
+    let running = Running::new();
+    let path = running.edge.dir().join("fosse.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("status.sock", "nowhere/other.sock", 1)).unwrap();
+    for _ in 0..2 {
+        let reload = running.edge.fosse(&["reload"]);
+        let said = String::from_utf8_lossy(&reload.stderr).into_owned();
+        assert!(reload.status.success() && said.contains("not in force: unable to listen on unix:"), "{said}");
+    }
+    assert!(running.edge.log().contains("event=no-status"), "{}", running.edge.log());
+}
+
+#[test]
+fn user_ids_and_scheduling_of_the_last_reload_are_in_force_or_said_not_to_be() {
+    if !is_root() {
+        return println!("skipped: not root");
+    }
+    let running = Edge::supervised(
+        fosse_harness::Dir::new(),
+        &text(&Backend::start(), "lanes = 1\nuid_base = {uid_base}", "", ""),
+    );
+    let backend = Backend::start();
+    let connect = |edge: &Edge| edge.process("connect");
+    running.reload(&text(&backend, "lanes = 1\nuid_base = {uid_base}\nscheduling = \"batch\"\ngroup = 54321", "", ""));
+    wait_for("SCHED_BATCH", || (stat_field(running.process("parse").pid, 41) == 3).then_some(()));
+    wait_for("one connect", || (running.children_of("connect").len() == 1).then_some(()));
+    assert!(connect(&running).field("Gid").starts_with("54321"), "{}", connect(&running).field("Gid"));
+    let uid = connect(&running).field("Uid");
+    running.reload(&text(&backend, "lanes = 1\nuid_base = 3000000000", "", ""));
+    wait_for("one connect", || (running.children_of("connect").len() == 1).then_some(()));
+    let base = |uid: &str| uid.split_whitespace().next().unwrap().parse::<u32>().unwrap() / 5000;
+    assert_eq!(base(&connect(&running).field("Uid")), base(&uid));
+    running.wait_for_log("event=not-in-force why=\"uid_base stays ");
+    let reload = running.fosse(&["reload"]);
+    let said = String::from_utf8_lossy(&reload.stderr).into_owned();
+    assert!(reload.status.success() && said.contains("not in force: uid_base stays "), "{said}");
+}
