@@ -67,6 +67,7 @@ targets! {
     "pattern.pattern", target::pattern::pattern, edge::patterns, edge::PATTERN;
     "pattern.phrases", target::pattern::phrases, edge::phrases, edge::PHRASE;
     "plan.plan", target::plan::plan, files::plans, &[];
+    "prober.responses", target::prober::responses, http::check_responses, http::TOKENS;
     "proxyproto.decode", target::proxyproto::decode, edge::proxy_headers, edge::PROXY;
     "routing.backend", target::routing::backend, edge::paths, edge::PATH;
     "seclang.rules", target::seclang::rules, rules::files, rules::SECLANG;

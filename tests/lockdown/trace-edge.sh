@@ -137,6 +137,7 @@ peer_uid = 0
 [[backend]]
 name = "tcp"
 servers = ["127.0.0.1:$app"]
+health = { path = "/health", interval_seconds = 1 }
 
 [[backend]]
 name = "tcp6"

@@ -85,6 +85,7 @@ pub const ALL: &[Program] = &[
     Program { policy: &fosse_log::policy::POLICY, exceptions: &[] },
     Program { policy: &fosse_status::policy::POLICY, exceptions: &[] },
     Program { policy: &fosse_store::policy::POLICY, exceptions: &[] },
+    Program { policy: &fosse_prober::policy::POLICY, exceptions: &[] },
     Program { policy: &fosse_frames::policy::POLICY, exceptions: &[] },
     Program { policy: &fosse_config::policy::POLICY, exceptions: &[] },
     Program {

@@ -19,7 +19,6 @@ pub(crate) mod token {
     pub(crate) const CONNECT: u8 = 4;
     pub(crate) const CONNECTION: u8 = 5;
     pub(crate) const CLIENT: u8 = 6;
-    pub(crate) const CHECK: u8 = 7;
     pub(crate) use fosse_eventloop::slab::token as of;
 }
 

@@ -23,6 +23,7 @@ pub(crate) fn on_frames(
     streams: &mut Streams,
     lane: &mut Lane<'_>,
 ) -> Result<(), Gone> {
+    lane.upstream.hear_health(lane.context.now_ms());
     input.read()?;
     while let Some(frame) = input.next_frame()? {
         if frame.kind == Kind::Lease

@@ -68,10 +68,6 @@ pub(crate) const SPARE_BUFFERS_MAX: usize = 64;
 /// The largest buffer kept so: heads fit, bodies do not.
 pub(crate) const SPARE_BUFFER_BYTES_MAX: usize = 4 * 1024;
 
-/// Bytes of a response to a health check that are looked at, head and framing included: what a
-/// check looks for in a body stands in a short one.
-pub(crate) const CHECK_BYTES_MAX: usize = 64 * 1024;
-
 /// Bytes that a client has to take of a leased response in each `write_seconds`. One that takes a
 /// byte now and then would hold a backend connection, or its part of the memory for what is read
 /// ahead, for ever; 270 bytes a second are slower than any modem.

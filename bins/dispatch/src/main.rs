@@ -1,9 +1,8 @@
 //! fosse-dispatch: speaks HTTP/1.1 to backends.
 //!
 //! Reads request frames on fd 0, writes response frames on fd 1, logs on fd 2. Client sockets for
-//! leases come on fd 8, backend sockets from fosse-connect on fd 9, what another lane knows of the
-//! servers is on fd 10. It keeps pooled backend connections and the requests under way, and bounds
-//! what it buffers by the credit it grants. It has neither socket nor connect.
+//! leases come on fd 8, backend sockets from connect on fd 9; fd 10 and 11 say which servers are
+//! out. It keeps pooled connections and requests, within the credit it grants, and has no socket().
 
 #![forbid(unsafe_code)]
 
@@ -28,6 +27,7 @@ const SPEC: Spec = Spec {
         Expected::optional(8, MESSAGES, "client sockets from parse"),
         Expected::required(9, MESSAGES, "backend sockets from connect"),
         Expected::optional(10, MEMORY, "counter page of another lane's dispatch"),
+        Expected::optional(11, MEMORY, "results of health checks"),
     ],
     lingers: true,
 };

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_counters::{Counters, DRAINING, STREAM_CONNECTION, dispatch as count};
+use fosse_counters::{Counters, DRAINING, HealthReader, STREAM_CONNECTION, dispatch as count};
 use fosse_die::info;
 use fosse_eventloop::{Event, EventLoop, Interest, slab::Key};
 use fosse_inherit::Descriptors;
@@ -28,17 +28,22 @@ pub struct BeforeLock {
     input: Input,
     output: Output,
     /// The page of another lane's dispatch. Without it the servers are taken to be up.
-    health: Option<PageReader>,
+    of_another_lane: Option<PageReader>,
+    /// The results of health checks.
+    health: Option<HealthReader>,
 }
 
 impl BeforeLock {
-    /// Makes them: a stream is asked for its type, a page is mapped.
+    /// Makes them: a stream is asked for its type, pages are mapped.
     #[must_use]
     pub fn of(descriptors: &mut Descriptors) -> Self {
+        let mut page = |number| descriptors.optional(number).and_then(|page| PageReader::map(page).ok());
+        let (of_another_lane, health) = (page(10), page(11).map(HealthReader::new));
         Self {
             input: Input::new(descriptors.required(0)),
             output: Output::new(descriptors.required(1), Hello::default()),
-            health: descriptors.optional(10).and_then(|page| PageReader::map(page).ok()),
+            of_another_lane,
+            health,
         }
     }
 }
@@ -60,19 +65,18 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads the settings and what the page of another lane's dispatch says of the servers, and
-    /// waits for frames.
+    /// Reads the settings and what pages say of the servers, and waits for frames.
     ///
     /// # Errors
     /// Those of epoll_ctl(2).
     pub fn new(process: &Process, mut given: Given, before: BeforeLock) -> Result<Self, ExitReason> {
-        let BeforeLock { input, output, health } = before;
+        let BeforeLock { input, output, of_another_lane, health } = before;
         let (clients, connect) = (given.optional(8), given.required(9));
         let mut server = Self::of(given.settings(), input, output, connect, clients);
-        let known = health.map_or_else(Vec::new, |page| fosse_counters::servers(|word| page.get(word)));
+        let known = of_another_lane.map_or_else(Vec::new, |page| fosse_counters::servers(|word| page.get(word)));
         let backends = server.settings.backends.iter().enumerate();
         backends.for_each(|(row, backend)| process.counters.name_row(row, &backend.name));
-        server.upstream.inherit(&known, &process.counters, process.event_loop.now_ms());
+        server.upstream.inherit(&known, health, &process.counters, process.event_loop.now_ms());
         server.watch(&process.event_loop)?;
         Ok(server)
     }
@@ -138,7 +142,6 @@ impl Server {
             }
             token::CONNECTION => on_backend(key, event, streams, &mut lane),
             token::CLIENT => on_client(event.token, streams, &mut lane),
-            token::CHECK => lane.upstream.check_event(key, &mut lane.context),
             // Output, watched while a write is blocked: every turn ends with one.
             _ => {}
         }
@@ -160,10 +163,9 @@ impl Server {
         if self.heap.should_trim() {
             fosse_sys::memory::trim();
         }
-        let is_draining = self.is_draining;
         let (_, _, streams, mut lane) = self.parts(event_loop, counters);
         slow_clients::read_ahead(streams, &mut lane);
-        for news in lane.upstream.tick(is_draining, &lane.context) {
+        for news in lane.upstream.tick(&lane.context) {
             lane.supplied(streams, news);
         }
     }

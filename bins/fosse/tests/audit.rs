@@ -35,6 +35,28 @@ fn a_running_edge_differs_in_nothing_idle_under_load_and_after_a_reload() {
 }
 
 #[test]
+fn an_edge_with_a_prober_differs_in_nothing_before_and_after_a_reload() {
+    if !is_root() {
+        return println!("skipped: needs root to look at other users' processes");
+    }
+    let backend = Backend::start();
+    let configuration = format!(
+        "uid_base = {{uid_base}}\nlanes = 2\n[[listen]]\naddress = \"{{address}}\"\n\
+         [[site]]\ndefault = true\nbackend = \"app\"\n\
+         [[backend]]\nname = \"app\"\nservers = [{:?}]\nhealth = {{ path = \"/\", interval_seconds = 1 }}\n",
+        backend.address()
+    );
+    let edge = Edge::with_config(&configuration, &["--sandbox-strict"]);
+    for _ in 0..2 {
+        let checks = backend.requests();
+        fosse_harness::wait_for("checks", || (backend.requests() >= checks + 2).then_some(()));
+        let (code, text) = audit(&edge);
+        assert!(code == Some(0) && text.contains("fosse-prober"), "{text}");
+        assert!(edge.fosse(&["reload"]).status.success());
+    }
+}
+
+#[test]
 fn an_upgraded_edge_differs_in_nothing() {
     if !is_root() {
         return println!("skipped: needs root to look at other users' processes");

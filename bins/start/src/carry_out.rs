@@ -3,8 +3,8 @@
 use fosse_wire::launch::Program;
 
 use crate::{
-    lanes, launcher::SpawnContext, lifecycle::Action, options::Options, reload_state::Reload, services, shutdown,
-    spawn_options::SpawnOptions, state::State, view::in_force, zygote,
+    lanes, launcher::SpawnContext, lifecycle::Action, options::Options, prober, reload_state::Reload, services,
+    shutdown, spawn_options::SpawnOptions, state::State, view::in_force, zygote,
 };
 
 /// Takes a step of the life of a process.
@@ -37,6 +37,7 @@ fn start_service(state: &mut State, program: Program, reload: &Reload, options: 
         }
         (Program::Status, Some(listener)) => services::start_status(services, children, cx, listener),
         (Program::Store, _) => services.store = services::start(children, cx, program, SpawnOptions::default()),
+        (Program::Prober, _) => prober::start(services, children, &state.lanes, cx),
         (Program::Accept, _) => services.accept = services::start(children, cx, program, SpawnOptions::default()),
         _ => {}
     }
@@ -57,6 +58,7 @@ fn start_zygote(state: &mut State) -> Result<(), String> {
 }
 
 fn start_lane(state: &mut State, core: u32) -> Result<(), String> {
+    prober::make_page(&mut state.lanes, &state.generation);
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
     let started = lanes::start(&mut state.lanes, &mut state.children, cx, core);
     started.map_err(|(program, errno)| {

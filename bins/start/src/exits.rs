@@ -8,7 +8,7 @@ use fosse_wire::launch::Program;
 use crate::{
     PROGRAM, compile,
     lane::Lanes,
-    limits,
+    limits, prober,
     process::{End, Exit, Process},
     reload_state::Reload,
     state::State,
@@ -70,7 +70,7 @@ fn lane_lost(state: &mut State, reload: &mut Reload, (number, key): (u32, Key), 
 /// a peer crashed is the lane's suspect until the next exits show more.
 fn unexpected(process: &Process, end: End, lanes: &mut Lanes) -> Option<Exit> {
     let one_shot = matches!(process.program, Program::Config | Program::Load);
-    if process.leaving || one_shot {
+    if process.leaving || one_shot || prober::has_followed(process, end) {
         return None;
     }
     let exit = Exit { program: process.program, lane: None, pid: process.pid, end };

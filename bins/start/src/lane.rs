@@ -75,12 +75,14 @@ pub(crate) struct Lanes {
     /// The page of the dispatch that was ready last, which says which servers are out: the next one
     /// begins with that.
     pub health: Option<OwnedFd>,
+    /// The page of the results of health checks, once there are any.
+    pub checks: Option<OwnedFd>,
 }
 
 impl Lanes {
     /// Takes over the lanes of a predecessor.
-    pub(crate) const fn of(all: Vec<Lane>, next_number: u32) -> Self {
-        Self { all, next_number, health: None }
+    pub(crate) const fn of(all: Vec<Lane>, next_number: u32, checks: Option<OwnedFd>) -> Self {
+        Self { all, next_number, health: None, checks }
     }
 
     pub(crate) fn find_mut(&mut self, number: u32) -> Option<&mut Lane> {

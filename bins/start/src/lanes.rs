@@ -13,6 +13,7 @@ use crate::{
     generation::Generation,
     lane::{Lane, LaneState, Lanes},
     launcher::SpawnContext,
+    prober,
     process::Process,
     spawn::{pair, spawn},
     spawn_options::SpawnOptions,
@@ -80,6 +81,7 @@ pub(crate) fn start(
     let number = lanes.take_number().map_err(before)?;
     let (mut channels, accept) = Channels::new(cx.generation).map_err(before)?;
     channels.dispatch.extend(health(lanes, children).map(|page| (10, page)));
+    channels.dispatch.extend(prober::page_for_lane(lanes, cx.generation).map(|page| (11, page)));
     let mut processes = Vec::with_capacity(4);
     let started = start_stages(&mut processes, children, cx, channels, (number, core));
     // Without a lane those that were begun are killed.

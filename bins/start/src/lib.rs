@@ -33,6 +33,7 @@ mod notify;
 mod options;
 mod orders;
 mod penalties;
+mod prober;
 mod process;
 mod programs;
 mod reap;

@@ -115,8 +115,9 @@ fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
     for place in desired.places.iter().filter(|place| place.holder.is_none()) {
         let program = place.program;
         let is_urgent = desired.is_urgent && program == Program::WafFilter;
-        // Two accepts must not read one lane's channel, nor two loggers one pipe.
-        let is_alone = matches!(program, Program::Accept | Program::Log);
+        // Two accepts must not read one lane's channel, nor two loggers one pipe, nor two probers
+        // write one page.
+        let is_alone = matches!(program, Program::Accept | Program::Log | Program::Prober);
         if (is_urgent || seen.may_start(program)) && !(is_alone && seen.has(program)) {
             actions.push(Action::Start(program));
         }

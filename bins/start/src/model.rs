@@ -18,7 +18,7 @@ use fosse_wire::{
 };
 use rustix::{io::Errno, net::SocketType};
 
-use child::{Child, Dice};
+use child::{Child, Dice, page_of, pipe_of};
 
 use crate::{
     children::Children,
@@ -60,6 +60,7 @@ struct World {
     refusals: bool,
     parted: HashSet<Action>,
     has_rules: bool,
+    has_checks: bool,
     is_over: bool,
 }
 
@@ -85,6 +86,7 @@ impl World {
             refusals: false,
             parted: HashSet::new(),
             has_rules: seed.is_multiple_of(3),
+            has_checks: seed.is_multiple_of(4),
             is_over: false,
         }
     }
@@ -160,6 +162,10 @@ impl World {
             Program::Status => services.status = Some(key),
             Program::Store => services.store = Some(key),
             Program::Accept => services.accept = Some(key),
+            Program::Prober => {
+                services.prober = Some(key);
+                self.state.services.prober_connect = Some(self.make(Program::Connect, None));
+            }
             _ => self.state.generation.zygote = Some(key),
         }
         Ok(())
@@ -268,6 +274,9 @@ impl World {
         }
         let plan = Plan { lanes: LANES, drain_seconds_max: std::time::Duration::from_secs(300), ..Plan::default() };
         let mut next = Generation::sealed(plan, &fosse_bundle::Parts::default().encode().unwrap()).unwrap();
+        if self.has_checks {
+            next.blobs.insert(Program::Prober, fosse_sys::memfd::sealed("checks", b"checks").unwrap());
+        }
         if self.has_rules {
             next.rules = Some(fosse_sys::memfd::sealed("rules", b"rules").unwrap());
         }
@@ -341,6 +350,11 @@ impl World {
         self.read_orders(key);
         let Some(process) = self.state.children.get(key) else { return true };
         let drains = self.children[&key].drains;
+        if process.program == Program::Prober && process.ready && self.state.services.prober_connect.is_none() {
+            // It sees that its connect is gone.
+            self.exits(key, End::Exit(111));
+            return true;
+        }
         match (process.pid.is_some(), process.killed, process.ready) {
             (false, ..) => self.launched(key, true),
             (true, true, _) => self.exits(key, End::Signal(9)),
@@ -358,7 +372,10 @@ impl World {
         assert_eq!(lanes.live(generation.number), LANES as usize, "{lanes:?}");
         assert_eq!(lanes.iter().count(), LANES as usize, "{lanes:?}");
         assert!(lanes.iter().all(|lane| lane.processes.len() == 4));
-        let outside = 3 + usize::from(generation.rules.is_some()) + usize::from(services.store.is_some());
+        let outside = 3
+            + usize::from(generation.rules.is_some())
+            + usize::from(services.store.is_some())
+            + 2 * usize::from(self.has_checks);
         assert_eq!(children.iter().count(), 4 * LANES as usize + outside, "{:?}", self.state.seen());
         assert_eq!(services.store.is_some(), generation.keeps_records);
         let [accept, log, status] =
@@ -374,14 +391,6 @@ impl World {
             assert!(self.children[&filter].received.iter().any(|order| matches!(order, ToChild::Records { .. })));
         }
     }
-}
-
-const fn page_of(order: &ToChild) -> Option<u32> {
-    if let ToChild::PageAdd { pid, .. } = order { Some(*pid) } else { None }
-}
-
-const fn pipe_of(order: &ToChild) -> Option<u32> {
-    if let ToChild::PipeAdd { pid, .. } = order { Some(*pid) } else { None }
 }
 
 fn listener() -> Open {

@@ -152,6 +152,8 @@ fn lanes_ready(reload: &mut Reload, state: &mut State) {
     cut_oldest(state);
     // The old one leaves before the next one comes. New connections wait in the listen queue.
     state.services.accept = None;
+    // So does the old prober: a page of results has one writer.
+    state.services.prober = None;
 }
 
 /// Puts in force what no other process is started for.

@@ -16,6 +16,7 @@ use crate::{
     launcher::SpawnContext,
     listeners::Open,
     logs,
+    process::Process,
     spawn::spawn,
     spawn_options::SpawnOptions,
 };
@@ -31,23 +32,31 @@ pub(crate) struct Services {
     pub accept: Option<Key>,
     /// Counts how often the log files were to be opened again.
     pub log_edition: u64,
+    /// The prober that has the configuration in force.
+    pub prober: Option<Key>,
+    /// Its connect.
+    pub prober_connect: Option<Key>,
 }
 
 impl Services {
     /// Takes over what a predecessor has started.
-    pub(crate) fn adopt(&mut self, key: Key, program: Program, is_leaving: bool) {
+    pub(crate) fn adopt(&mut self, key: Key, process: &Process) {
+        let (program, is_leaving) = (process.program, process.leaving);
         match program {
             Program::Accept => self.accept = Some(key),
             Program::Log => self.log = Some(key),
             Program::Status if !is_leaving => self.status = Some(key),
             Program::Store if !is_leaving => self.store = Some(key),
+            Program::Prober if !is_leaving => self.prober = Some(key),
+            Program::Connect if process.lane.is_none() && !is_leaving => self.prober_connect = Some(key),
             _ => {}
         }
     }
 
     /// Forgets a child that is gone.
     pub(crate) fn forget(&mut self, key: Key) {
-        for service in [&mut self.log, &mut self.status, &mut self.store, &mut self.accept] {
+        let Self { log, status, store, accept, prober, prober_connect, .. } = self;
+        for service in [log, status, store, accept, prober, prober_connect] {
             if *service == Some(key) {
                 *service = None;
             }

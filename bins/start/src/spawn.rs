@@ -218,9 +218,8 @@ pub(crate) fn pair(kind: SocketType) -> Result<(OwnedFd, OwnedFd), Errno> {
     socketpair(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)
 }
 
-/// Opens the same memory file again for reading alone: status must not write other processes'
-/// pages.
-fn read_only(page: &OwnedFd) -> Result<OwnedFd, Errno> {
+/// Opens the same memory file again for reading alone: nobody may write other processes' pages.
+pub(crate) fn read_only(page: &OwnedFd) -> Result<OwnedFd, Errno> {
     use std::os::fd::AsRawFd as _;
     let path = format!("/proc/self/fd/{}", page.as_raw_fd());
     rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())

@@ -80,7 +80,9 @@ impl State {
             Ok(key) => key,
             Err(errno) => return self.children.not_started(program, errno, self.event_loop.now_ms()),
         };
-        self.services.adopt(key, program, is_leaving);
+        if let Some(process) = self.children.get(key) {
+            self.services.adopt(key, process);
+        }
         if is_zygote && !is_leaving {
             self.generation.zygote.get_or_insert(key);
         }

@@ -31,8 +31,8 @@ use fosse_wire::{
 /// The environment variable that names the descriptor of the table.
 pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
 /// The version of the table: who reads another is no successor.
-pub(crate) const VERSION: &str = "fosseup5";
-const MAGIC: [u8; 8] = *b"fosseup5";
+pub(crate) const VERSION: &str = "fosseup6";
+const MAGIC: [u8; 8] = *b"fosseup6";
 
 /// The state that a predecessor has left.
 pub(crate) struct Inheritance {
@@ -104,6 +104,7 @@ pub(crate) fn encode<'e>(
         w.out.extend_from_slice(&ToStart::Strike(strike).encode());
         Ok(())
     })?;
+    w.fds(&lanes.checks)?;
     w.list(lanes.iter(), Writer::lane)?;
     w.list(children.iter().map(|(_, process)| process), Writer::process)?;
     Ok((w.out, w.fds))
@@ -130,7 +131,8 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
     let fork_server = ForkServer { pid, channel: r.fd()? };
     let mut penalties = Penalties::default();
     r.list(Reader::strike)?.into_iter().for_each(|strike| penalties.keep(strike));
-    let lanes = Lanes::of(r.list(Reader::lane)?, next_lane);
+    let checks = r.list(Reader::fd)?.pop();
+    let lanes = Lanes::of(r.list(Reader::lane)?, next_lane, checks);
     let processes = r.list(Reader::process)?;
     r.0.end()?;
     let generation = Generation { plan, number, blobs, rules, zygote: None, keeps_records, addresses };

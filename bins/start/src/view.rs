@@ -8,7 +8,7 @@ use crate::{
     desired::{Desired, Place},
     generation::Generation,
     listeners::Open,
-    logs,
+    logs, prober,
     reload_state::{Reload, ReloadState},
     state::State,
     zygote,
@@ -22,7 +22,7 @@ pub(crate) fn desired(state: &State, reload: &Reload) -> Desired {
     let has_file = |stream: &Stream| logs::path(plan, *stream).is_some();
     Desired {
         places: places(state, reload),
-        others: others(reload),
+        others: others(state, reload),
         generation: state.generation.number,
         cores: cores(state, reload),
         is_urgent: reload.waits_for_lanes(),
@@ -61,11 +61,13 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
     let may_keep_records = keeps_records || reload.waits_for_lanes() && services.store.is_some();
     // One that goes on while new lanes are being started is not replaced before they serve.
     let has_accept = !reload.waits_for_lanes() || services.accept.is_some();
+    let has_prober = if reload.waits_for_lanes() { services.prober.is_some() } else { prober::is_wanted(generation) };
     let wanted = [
         (runs, Program::Log, services.log),
         (runs && state.listeners.status.is_some(), Program::Status, services.status),
         (runs && may_keep_records, Program::Store, services.store),
         ((runs || is_check) && generation.rules.is_some(), Program::WafFilter, generation.zygote),
+        (runs && has_prober, Program::Prober, services.prober),
         (runs && has_accept, Program::Accept, services.accept),
     ];
     let alive = |key: &Key| children.get(*key).is_some();
@@ -73,14 +75,16 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
     wanted.into_iter().filter(|(wanted, ..)| *wanted).map(|(_, program, holder)| place((program, holder))).collect()
 }
 
-/// Returns the one-shot of a reload, and the zygote of the generation before, which makes filters
-/// until another generation serves.
-fn others(reload: &Reload) -> Vec<Key> {
-    match &reload.state {
-        ReloadState::Compiling(compilation) => compilation.process.into_iter().collect(),
-        ReloadState::Lanes { before } => before.0.zygote.into_iter().collect(),
-        _ => Vec::new(),
-    }
+/// Returns the connect of the prober, the one-shot of a reload, and the zygote of the generation
+/// before, which makes filters until another generation serves.
+fn others(state: &State, reload: &Reload) -> Vec<Key> {
+    let of_reload = match &reload.state {
+        ReloadState::Compiling(compilation) => compilation.process,
+        ReloadState::Lanes { before } => before.0.zygote,
+        _ => None,
+    };
+    let connect = state.services.prober_connect.filter(|_| state.services.prober.is_some());
+    of_reload.into_iter().chain(connect).collect()
 }
 
 fn cores(state: &State, reload: &Reload) -> Vec<u32> {

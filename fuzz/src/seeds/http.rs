@@ -122,6 +122,11 @@ pub fn server_responses() -> Vec<Vec<u8>> {
     with_first(&[0, 1, 2, 6, 26], &cut)
 }
 
+/// Responses to health checks; the first byte is what the check wants.
+pub fn check_responses() -> Vec<Vec<u8>> {
+    with_first(&[0, 1, 6, 12], &responses())
+}
+
 /// Chunked bodies; the first byte is the step they are cut by.
 pub fn chunked() -> Vec<Vec<u8>> {
     let bodies = texts(&[

@@ -1,7 +1,8 @@
 //! Logs, regression tests, and settings as programs get them.
 
 use fosse_settings::{
-    Accept, AcceptListener, Dispatch, DispatchSite, Net, Parse, ParseSite, Route, WafFilter, WafSite,
+    Accept, AcceptListener, Check, CheckedServer, Dispatch, DispatchSite, Net, Parse, ParseSite, Prober, Route,
+    WafFilter, WafSite,
 };
 use fosse_wire::blob::encode;
 
@@ -61,7 +62,9 @@ pub fn blobs() -> Vec<Vec<u8>> {
         WafFilter { sites: vec![WafSite { rules: Some(1), ..WafSite::default() }], lane_held_bytes_max: 1 << 40 };
     let routes = vec![Route { prefix: "/a".into(), backend: 1 }];
     let dispatch = Dispatch { sites: vec![DispatchSite { routes, ..DispatchSite::default() }], ..Dispatch::default() };
-    let encoded = [encode(&accept), encode(&parse), encode(&filter), encode(&dispatch)];
+    let check = Check { path: "/health".into(), status: vec![(200, 399)], ..Check::default() };
+    let prober = Prober { checks: vec![check], servers: vec![CheckedServer::default()] };
+    let encoded = [encode(&accept), encode(&parse), encode(&filter), encode(&dispatch), encode(&prober)];
     let numbered = (0u8..).zip(encoded).filter_map(|(program, bytes)| Some([&[program][..], &bytes.ok()?].concat()));
     numbered.collect()
 }

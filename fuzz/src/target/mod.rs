@@ -16,6 +16,7 @@ pub mod parse;
 pub mod paths;
 pub mod pattern;
 pub mod plan;
+pub mod prober;
 pub mod proxyproto;
 pub mod routing;
 pub mod seclang;

@@ -16,6 +16,7 @@ const PACKAGES: &[&str] = &[
     "fosse-log",
     "fosse-status",
     "fosse-store",
+    "fosse-prober",
     "fosse-config",
     "fosse-load",
     "fosse-static",

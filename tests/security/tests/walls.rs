@@ -10,7 +10,7 @@ fn everybody(edge: &Edge) -> Vec<Process> {
     assert_eq!(get(edge.address(), "/").status, 200);
     let processes: Vec<Process> = edge.processes().into_iter().filter(|process| !is_zygote(process)).collect();
     let programs: BTreeSet<&str> = processes.iter().map(|process| process.program.as_str()).collect();
-    for program in ["accept", "parse", "waf-filter", "dispatch", "connect", "log", "status", "store"] {
+    for program in ["accept", "parse", "waf-filter", "dispatch", "connect", "log", "status", "store", "prober"] {
         assert!(programs.contains(program), "{program} is not in {programs:?}");
     }
     processes
@@ -28,7 +28,15 @@ fn edge(backend: &Backend) -> Option<Edge> {
     // Rules that keep records: only for those there is a store.
     let rules = backend.path().with_file_name("records.conf");
     fs::write(&rules, "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.hits=+1\"\n").unwrap();
-    Some(Edge::up(&backend.address(), &["--lanes", "2", "--rules", &rules.to_string_lossy()]))
+    // And only for a backend that has checks there is a prober.
+    let configuration = format!(
+        "uid_base = {{uid_base}}\nlanes = 2\n[[listen]]\naddress = \"{{address}}\"\n\
+         [[site]]\ndefault = true\nbackend = \"app\"\nrules = [\"records.conf\"]\n\
+         [[backend]]\nname = \"app\"\nservers = [{:?}]\nhealth = {{ path = \"/health\" }}\n",
+        backend.address()
+    );
+    let directory = rules.parent().unwrap();
+    Some(Edge::with_config(&configuration, &["--dir", &directory.to_string_lossy()]))
 }
 
 #[test]

@@ -13,6 +13,8 @@ const ROUTING: &str = "common/config/routing";
 const ACCEPT: &str = "bins/accept";
 const CONNECT: &str = "bins/connect";
 const DISPATCH: &str = "bins/dispatch";
+/// Checks servers.
+const PROBER: &str = "bins/prober";
 const LOAD: &str = "bins/load";
 const LOG: &str = "bins/log";
 const PARSE: &str = "bins/parse";
@@ -104,25 +106,25 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[backend]]", "pool_connections_max", &[DISPATCH]),
     ("[[backend]]", "pool_idle_seconds", &[DISPATCH]),
     ("[[backend]]", "connect_seconds", &[CONNECT, DISPATCH]),
-    ("[[backend]]", "first_byte_seconds", &[DISPATCH]),
+    ("[[backend]]", "first_byte_seconds", &[DISPATCH, PROBER]),
     ("[[backend]]", "idle_seconds", &[DISPATCH]),
     ("[[backend]]", "retry", &[DISPATCH]),
     ("[[backend]]", "buffer_requests", &[DISPATCH]),
-    ("[[backend]]", "proxy_protocol", &[DISPATCH]),
+    ("[[backend]]", "proxy_protocol", &[DISPATCH, PROBER]),
     ("[[backend]]", "via", &[DISPATCH]),
     ("[[backend]]", "abort_on_close", &[PARSE]),
-    ("[[backend]]", "lenient_responses", &[DISPATCH]),
+    ("[[backend]]", "lenient_responses", &[DISPATCH, PROBER]),
     ("[[backend]]", "upgrade", &[DISPATCH, PARSE]),
-    ("[[backend]]", "health", &[DISPATCH]),
-    ("[backend.health]", "path", &[DISPATCH]),
-    ("[backend.health]", "method", &[DISPATCH]),
-    ("[backend.health]", "host", &[DISPATCH]),
+    ("[[backend]]", "health", &[DISPATCH, PROBER]),
+    ("[backend.health]", "path", &[PROBER]),
+    ("[backend.health]", "method", &[PROBER]),
+    ("[backend.health]", "host", &[PROBER]),
     ("[backend.health]", "port", &[CONNECT]),
-    ("[backend.health]", "status", &[DISPATCH]),
-    ("[backend.health]", "body", &[DISPATCH]),
-    ("[backend.health]", "interval_seconds", &[DISPATCH]),
-    ("[backend.health]", "passes_min", &[DISPATCH]),
-    ("[backend.health]", "failures_max", &[DISPATCH]),
+    ("[backend.health]", "status", &[PROBER]),
+    ("[backend.health]", "body", &[PROBER]),
+    ("[backend.health]", "interval_seconds", &[PROBER]),
+    ("[backend.health]", "passes_min", &[PROBER]),
+    ("[backend.health]", "failures_max", &[DISPATCH, PROBER]),
     ("[backend.health]", "rest_seconds", &[DISPATCH]),
     ("[backend.health]", "slow_start_seconds", &[DISPATCH]),
 ];

@@ -1,8 +1,8 @@
 //! Upgraded connections, interim responses, and what happens at limits.
 
-use std::{os::fd::OwnedFd, time::Duration};
+use std::os::fd::OwnedFd;
 
-use fosse_settings::{Backend, Health};
+use fosse_settings::Backend;
 use fosse_wire::{Kind, request::RequestHead};
 use rustix::net::{RecvFlags, Shutdown, SocketType, recv, shutdown};
 
@@ -127,35 +127,4 @@ fn without_room_for_one_more_client_socket_an_upgrade_is_refused_aloud() {
             assert!(asked.contains("\r\nUpgrade: other\r\n"), "{asked}");
         }
     }
-}
-
-#[test]
-fn a_health_check_has_a_connection_of_its_own_beside_those_of_requests() {
-    let health = Health {
-        method: "GET".into(),
-        path: "/".into(),
-        host: "a".into(),
-        status: vec![(200, 399)],
-        interval_seconds: Duration::from_secs(60),
-        passes_min: 1,
-        ..Health::default()
-    };
-    let mut fixture =
-        Fixture::new(Backend { connections_max: 1, proxy_protocol: 1, health: Some(health), ..backend() });
-    fixture.send(id(0), &get());
-    fixture.turn();
-    let server = fixture.connected();
-    fixture.server.upstream.servers[0].checks.due_at(1);
-    let (.., lane) = fixture.server.parts(&fixture.event_loop, &fixture.counters);
-    lane.upstream.begin_checks(&lane.context);
-    let checked = fixture.connected();
-    assert!(heard(&checked).starts_with(b"PROXY UNKNOWN\r\nGET / "));
-    say(&checked, OK);
-    fixture.turn();
-    assert!(at_end(&checked));
-    assert_eq!(fixture.server.upstream.servers[0].checks.passes, 1);
-    assert!(heard(&server).ends_with(b"\r\n\r\n"));
-    say(&server, OK);
-    fixture.turn();
-    assert_eq!(fixture.statuses(id(0)), [200]);
 }

@@ -78,7 +78,7 @@ fn config(backend: Backend) -> fosse_settings::Dispatch {
             ..DispatchSite::default()
         }],
         servers: (0..backend.server_count)
-            .map(|check_number| ServerName { name: "s".into(), backend: 0, check_number })
+            .map(|_| ServerName { name: "s".into(), backend: 0, health_number: None })
             .collect(),
         backends: vec![backend],
         lane_held_bytes_max: 100_000,

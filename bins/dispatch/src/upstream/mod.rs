@@ -1,10 +1,8 @@
 //! The servers and the connections to them. It knows requests by id only: a request for a
 //! connection is met at once, or later by an [`Event`].
 
-mod checks;
-pub(crate) mod connect;
+mod checked;
 pub(crate) mod connection;
-mod health;
 mod idle;
 pub(crate) mod pins;
 pub(crate) mod pool;
@@ -15,7 +13,8 @@ pub(crate) mod tried;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use fosse_counters::{Counters, Server as Shown, dispatch as count};
+use fosse_connector::{Connector, Failure};
+use fosse_counters::{Counters, HealthReader, Server as Shown, dispatch as count};
 use fosse_deadlines::Deadlines;
 use fosse_die::warning;
 use fosse_eventloop::Interest;
@@ -26,9 +25,7 @@ use fosse_stage::Gone;
 use fosse_wire::StreamId;
 
 use self::{
-    connect::{Connect, Failure, Purpose},
     connection::{Connection, Limit, Pin, Use},
-    health::Checker,
     pins::Pins,
     pool::Choice,
     servers::Servers,
@@ -48,8 +45,10 @@ pub(crate) struct Upstream {
     pub(crate) pins: Pins,
     /// Ends of the limits of connections, by slot.
     deadlines: Deadlines,
-    connect: Connect,
-    checker: Checker,
+    /// The purpose of a connection is that server.
+    connect: Connector<usize>,
+    /// The results of health checks. Without them servers are found out by requests alone.
+    health: Option<HealthReader>,
     /// Name of the group that connect has; empty where it has one of its own.
     group: String,
 }
@@ -61,15 +60,18 @@ impl Upstream {
             connections: Slab::default(),
             pins: Pins::default(),
             deadlines: Deadlines::default(),
-            connect: Connect::new(connect),
-            checker: Checker::default(),
+            connect: Connector::new(connect),
+            health: None,
             group: settings.group.clone(),
         }
     }
 
-    /// Takes over what another lane knew of the servers, and shows it for the lanes that come next.
-    pub(crate) fn inherit(&mut self, known: &[Shown], counters: &Counters, now_ms: u64) {
-        self.servers.inherit(known, now_ms);
+    /// Takes over what another lane knew of the servers and what `health` says of them, and shows
+    /// it for the lanes that come next.
+    pub(crate) fn inherit(&mut self, known: &[Shown], health: Option<HealthReader>, counters: &Counters, now_ms: u64) {
+        self.health = health;
+        self.servers.inherit(known, self.health.is_some(), now_ms);
+        self.read_health(now_ms);
         self.servers.show(counters, now_ms);
     }
 
@@ -170,7 +172,7 @@ impl Upstream {
                 }
                 return;
             }
-            if !self.connect.request(server.number, Purpose::Requests(at)) {
+            if !self.connect.request(server.number, at) {
                 return;
             }
             server.pending += 1;
@@ -183,15 +185,8 @@ impl Upstream {
     /// [`Gone`] where connect is.
     pub(crate) fn next_event(&mut self, context: &Context<'_>) -> Result<Option<Event>, Gone> {
         while let Some(reply) = self.connect.next_reply()? {
-            let event = match reply.purpose {
-                Purpose::Requests(at) => self.replied(at, reply.result, context),
-                Purpose::Check(at) => {
-                    self.check_replied(at, reply.result, context);
-                    None
-                }
-            };
-            if event.is_some() {
-                return Ok(event);
+            if let Some(event) = self.replied(reply.purpose, reply.result, context) {
+                return Ok(Some(event));
             }
         }
         Ok(None)
@@ -206,13 +201,6 @@ impl Upstream {
         // Requests that found connect's queue full are made now that it has room.
         self.use_room(at, context);
         event
-    }
-
-    fn check_replied(&mut self, at: usize, result: Result<OwnedFd, Failure>, context: &Context<'_>) {
-        match result {
-            Ok(fd) => self.checker.connected(at, fd, &mut self.servers, context),
-            Err(_) => health::ended(&mut self.servers, at, false, context.now_ms()),
-        }
     }
 
     fn connected(&mut self, at: usize, fd: OwnedFd, context: &Context<'_>) -> Option<Event> {
@@ -341,21 +329,27 @@ impl Upstream {
         }
     }
 
-    /// Begins and ends checks, and gives the queues what room there is. Returns the news for
-    /// streams in a queue. For every tick.
-    pub(crate) fn tick(&mut self, draining: bool, context: &Context<'_>) -> Vec<Event> {
-        self.checker.end_overdue(&mut self.servers, context);
-        if !draining {
-            self.begin_checks(context);
-        }
+    /// Looks at what checks have found out, and gives the queues what room there is. Returns the
+    /// news for streams in a queue. For every tick.
+    pub(crate) fn tick(&mut self, context: &Context<'_>) -> Vec<Event> {
+        self.read_health(context.now_ms());
         self.servers.show(context.counters, context.now_ms());
         (0..self.servers.len()).for_each(|at| self.use_room(at, context));
         self.use_idle(context)
     }
 
-    /// Asks connect for the connections of the checks that are due.
-    pub(crate) fn begin_checks(&mut self, context: &Context<'_>) {
-        self.checker.begin_due(&mut self.servers, &mut self.connect, context.now_ms());
+    /// Looks at what checks have found out where they took a server out or brought one back: before
+    /// requests of this turn choose theirs.
+    pub(crate) fn hear_health(&mut self, now_ms: u64) {
+        if self.health.as_mut().is_some_and(HealthReader::has_news) {
+            self.read_health(now_ms);
+        }
+    }
+
+    fn read_health(&mut self, now_ms: u64) {
+        if let Some(health) = &self.health {
+            self.servers.read_health(health, now_ms);
+        }
     }
 
     /// Gives idle connections of servers that are up again to streams in a queue.
@@ -370,10 +364,5 @@ impl Upstream {
             }
         }
         news
-    }
-
-    /// Reads the response to a check.
-    pub(crate) fn check_event(&mut self, key: Key, context: &mut Context<'_>) {
-        self.checker.event(key, &mut self.servers, context);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use fosse_counters::{Counters, SERVERS_SHOWN_MAX, Server as Shown};
+use fosse_counters::{Counters, HealthReader, SERVERS_SHOWN_MAX, Server as Shown};
 use fosse_eventloop::slab::Key;
 use fosse_settings::{Backend, Balance};
 use fosse_wire::StreamId;
 
-use super::{checks::Checks, tried::Tried};
+use super::{checked::Checked, tried::Tried};
 use fosse_deadlines::after;
 
 /// One server as this lane sees it.
@@ -19,8 +19,6 @@ pub(crate) struct Server {
     pub(crate) backend: usize,
     /// Its number in connect's table.
     pub(crate) number: u32,
-    /// Number in connect's table of the address that checks go to.
-    pub(crate) check_number: u32,
     /// Its place among the servers of its backend.
     pub(crate) place: u32,
     /// Idle connections, the last used one last.
@@ -46,14 +44,20 @@ pub(crate) struct Server {
     pub(super) slow_until_ms: u64,
     /// Thousandths of a request that its share has come to since the last one.
     pub(super) credit: u64,
-    /// Its active checks. Requests count for nothing there, and checks for nothing above.
-    pub(crate) checks: Checks,
+    /// The results of its checks, where it is checked. Requests count for nothing there, and checks
+    /// for nothing above.
+    pub(crate) checked: Option<Checked>,
 }
 
 impl Server {
     /// Returns whether it may be given requests.
     pub(crate) const fn is_up(&self, now_ms: u64) -> bool {
-        !self.checks.unhealthy && self.down_until_ms <= now_ms && self.probe_until_ms <= now_ms
+        !self.is_unhealthy() && self.down_until_ms <= now_ms && self.probe_until_ms <= now_ms
+    }
+
+    /// Returns whether its checks say that it is out: only passing checks bring it back.
+    pub(crate) const fn is_unhealthy(&self) -> bool {
+        matches!(self.checked, Some(Checked { unhealthy: true, .. }))
     }
 
     /// Notes that it is given a request. Where its time out has just passed that is the one that
@@ -93,7 +97,7 @@ impl Server {
     }
 
     /// Counts a good check: where its time out has passed it is as good as a request.
-    pub(super) const fn checked(&mut self, backend: &Backend, now_ms: u64) {
+    const fn check_passed(&mut self, backend: &Backend, now_ms: u64) {
         if self.down_until_ms != 0 && self.down_until_ms <= now_ms {
             self.worked(backend, now_ms);
         }
@@ -138,18 +142,32 @@ impl Server {
         // One that two backends have may be out for one of them alone.
         let (out, unhealthy) =
             same.fold((true, true), |(out, ill), server| (out && !server.up, ill && server.unhealthy));
-        if unhealthy && backend.health.is_some() {
-            self.checks.unhealthy = true;
+        if let (true, Some(checked)) = (unhealthy, &mut self.checked) {
+            checked.unhealthy = true;
         } else if out {
             self.fails = backend.failures_max;
             self.down_until_ms = after(now_ms, backend.rest_seconds);
         }
     }
 
+    /// Looks at what its checks have found out since the last look.
+    pub(super) fn read_health(&mut self, backend: &Backend, health: &HealthReader, now_ms: u64) {
+        let Some(checked) = &mut self.checked else { return };
+        let was_unhealthy = checked.unhealthy;
+        let passed = checked.look(health);
+        let is_back = was_unhealthy && !checked.unhealthy;
+        if passed {
+            self.check_passed(backend, now_ms);
+        }
+        if is_back {
+            self.start_slowly(backend, now_ms);
+        }
+    }
+
     /// Writes it to the counter page, as number `at`.
     pub(super) fn show(&self, at: usize, counters: &Counters, now_ms: u64) {
         if at < SERVERS_SHOWN_MAX {
-            let (name, up, unhealthy) = (self.name.clone(), self.is_up(now_ms), self.checks.unhealthy);
+            let (name, up, unhealthy) = (self.name.clone(), self.is_up(now_ms), self.is_unhealthy());
             let Self { fails, open, busy, .. } = *self;
             counters.set_server(at, &Shown { name, up, unhealthy, fails, open, busy });
         }
@@ -228,7 +246,7 @@ pub(crate) fn choose(
     if candidates().any(|(_, server)| server.is_up(now_ms)) {
         return Choice::Full;
     }
-    let last_resort = || candidates().filter(|(_, server)| !server.checks.unhealthy);
+    let last_resort = || candidates().filter(|(_, server)| !server.is_unhealthy());
     match last_resort().filter(|(_, s)| s.has_room(backend)).min_by_key(|(_, s)| s.down_until_ms) {
         Some((at, _)) => Choice::Server(at),
         None if last_resort().next().is_some() => Choice::Full,
@@ -241,6 +259,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::upstream::checked::OUT;
 
     fn backend(balance: Balance) -> Backend {
         Backend {
@@ -318,7 +337,7 @@ mod tests {
         }
         assert_eq!(choose(&backend, &mut servers, &mut turn, tried(&[]), 0), Choice::Server(2));
         assert_eq!(choose(&backend, &mut servers, &mut turn, tried(&[1]), 0), Choice::Server(3));
-        servers[3].checks.unhealthy = true;
+        servers[3].checked = Some(OUT);
         assert_eq!(choose(&backend, &mut servers, &mut turn, tried(&[1]), 0), Choice::Server(1));
         assert_eq!(choose(&backend, &mut servers, &mut turn, tried(&[0, 1]), 0), Choice::None);
     }
@@ -329,7 +348,7 @@ mod tests {
         let (mut servers, mut turn) = (servers(), 0);
         servers[1].down_until_ms = 1000;
         for at in [2, 3] {
-            servers[at].checks.unhealthy = true;
+            servers[at].checked = Some(OUT);
         }
         assert_eq!(choose(&long, &mut servers, &mut turn, tried(&[]), 0), Choice::Server(1));
         servers[1].given(&long, 0);

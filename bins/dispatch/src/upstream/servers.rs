@@ -5,13 +5,14 @@ use std::{
     ops::{Index, IndexMut, Range},
 };
 
-use fosse_counters::{Counters, Server as Shown, dispatch as count};
+use fosse_counters::{Counters, HealthReader, Server as Shown, dispatch as count};
 use fosse_die::warning;
 use fosse_settings::{Backend, Dispatch as Settings, ServerName};
 use fosse_source::Source;
 use fosse_wire::StreamId;
 
 use super::{
+    checked::Checked,
     pool::{self, Choice, Server},
     queue::Queue,
     tried::Tried,
@@ -36,8 +37,8 @@ impl Servers {
         let server = |(number, named): (u32, &ServerName)| {
             let backend = index(named.backend);
             let place = number - settings.backends[backend].server_first;
-            let (name, check_number) = (named.name.clone(), named.check_number);
-            Server { name, backend, number, place, check_number, ..Server::default() }
+            let checked = named.health_number.map(Checked::new);
+            Server { name: named.name.clone(), backend, number, place, checked, ..Server::default() }
         };
         Self {
             all: zip(0.., &settings.servers).map(server).collect(),
@@ -150,13 +151,22 @@ impl Servers {
     pub(super) fn may_take_queued(&self, at: usize, now_ms: u64) -> bool {
         let server = &self.all[at];
         let none_up = || !self.of(server.backend).any(|at| self.all[at].is_up(now_ms));
-        !self.queues[server.backend].is_empty() && (server.is_up(now_ms) || !server.checks.unhealthy && none_up())
+        !self.queues[server.backend].is_empty() && (server.is_up(now_ms) || !server.is_unhealthy() && none_up())
     }
 
-    /// Takes over what another lane knew of the servers.
-    pub(super) fn inherit(&mut self, known: &[Shown], now_ms: u64) {
+    /// Takes over what another lane knew of the servers; what it knew by their checks only where
+    /// `are_checked`, since nothing else brings such a server back.
+    pub(super) fn inherit(&mut self, known: &[Shown], are_checked: bool, now_ms: u64) {
         for server in &mut self.all {
+            server.checked = server.checked.take().filter(|_| are_checked);
             server.inherit(&self.backends[server.backend], known, now_ms);
+        }
+    }
+
+    /// Looks at what checks have found out.
+    pub(super) fn read_health(&mut self, health: &HealthReader, now_ms: u64) {
+        for server in &mut self.all {
+            server.read_health(&self.backends[server.backend], health, now_ms);
         }
     }
 

@@ -5,4 +5,5 @@ mod app;
 mod failover;
 mod health;
 mod limits;
+mod prober;
 mod reuse;

@@ -143,7 +143,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::UnixSeqpacket, 2, "client sockets from parse, backend sockets from connect"),
-            holds(Kind::Memory, 1, "another lane's page, until it is mapped"),
+            holds(Kind::Memory, 2, "another lane's page and that of health checks, until they are mapped"),
             any(Kind::UnixStream, "the ring, backends, clients under a lease"),
             any(Kind::Tcp, "backends, clients under a lease"),
             any(Kind::Pipe, "splicing"),
@@ -156,7 +156,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         scheduled: Scheduled::ByLoad,
         holds: &[
             holds(Kind::Pipe, 1, "log"),
-            holds(Kind::UnixSeqpacket, 2, "dispatch"),
+            holds(Kind::UnixSeqpacket, 2, "dispatch or prober"),
             any(Kind::UnixStream, "attempts"),
             any(Kind::Tcp, "attempts"),
         ],
@@ -191,6 +191,19 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         shares_group: false,
         scheduled: Scheduled::AsStart,
         holds: &[holds(Kind::Pipe, 1, "log"), any(Kind::UnixStream, "a filter of each lane")],
+    },
+    Expected {
+        name: "fosse-prober",
+        place: Place::Namespaces,
+        shares_group: false,
+        scheduled: Scheduled::AsStart,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            holds(Kind::UnixSeqpacket, 1, "backend sockets from its connect"),
+            holds(Kind::Memory, 1, "the page of results, until it is mapped"),
+            any(Kind::UnixStream, "checks"),
+            any(Kind::Tcp, "checks"),
+        ],
     },
 ];
 

@@ -72,3 +72,13 @@ impl Child {
         lanes.collect()
     }
 }
+
+/// Returns the process whose page an order is about.
+pub(super) const fn page_of(order: &ToChild) -> Option<u32> {
+    if let ToChild::PageAdd { pid, .. } = order { Some(*pid) } else { None }
+}
+
+/// Returns the process whose pipe an order is about.
+pub(super) const fn pipe_of(order: &ToChild) -> Option<u32> {
+    if let ToChild::PipeAdd { pid, .. } = order { Some(*pid) } else { None }
+}

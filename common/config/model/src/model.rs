@@ -299,9 +299,10 @@ section! {
 section! {
     /// Detection of dead servers.
     Health "[backend.health]" {
-        /// Requested from every server at each interval, over a connection of its own beside those
-        /// that connections_max counts. A server whose checks fail gets no requests, however its
-        /// responses to real ones are: with every server out they get 503.
+        /// Requested from every server once in each interval, however many lanes there are, over a
+        /// connection of its own beside those that connections_max counts. A server whose checks
+        /// fail gets no requests, however its responses to real ones are: with every server out
+        /// they get 503.
         path: Option<HealthPath>, Absent("no request is made; only real traffic counts");
         /// Method of that request.
         method: CheckMethod, Default("\"GET\"");

@@ -66,13 +66,6 @@ fn names_become_indices_and_routes_come_longest_first() {
         (0, 2, 5, Duration::from_secs(10))
     );
     assert_eq!(
-        app.health.as_ref().map(|check| (check.path.as_str(), check.interval_seconds)),
-        Some(("/health?deep=1", Duration::from_millis(2500)))
-    );
-    let check = app.health.as_ref().unwrap();
-    assert_eq!((check.method.as_str(), check.body.as_str()), ("OPTIONS", "ready"));
-    assert_eq!(check.status, [(200, 299), (401, 401)]);
-    assert_eq!(
         (
             dispatch.backends[1].server_first,
             dispatch.backends[1].proxy_protocol,
@@ -81,9 +74,7 @@ fn names_become_indices_and_routes_come_longest_first() {
         (2, 2, 0)
     );
     let connect: blobs::Connect = decode(plan(FULL).blob(Program::Connect)).unwrap();
-    // After the servers: the port that checks of the third one go to.
-    let checks: Vec<u32> = dispatch.servers.iter().map(|server| server.check_number).collect();
-    assert_eq!((connect.servers.len(), checks), (dispatch.servers.len() + 1, vec![0, 1, 4, 3]));
+    assert_eq!(connect.servers.len(), dispatch.servers.len() + 1);
     let loopback = Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets();
     assert_eq!(connect.servers[4].address, blobs::Address::Tcp(loopback, 3001));
     assert_eq!(connect.servers[0].address, blobs::Address::Unix("/run/app/1.sock".into()));
@@ -91,6 +82,30 @@ fn names_become_indices_and_routes_come_longest_first() {
         (connect.servers[0].peer_uids.as_slice(), connect.servers[0].connect_seconds),
         ([1001].as_slice(), Duration::from_millis(1500))
     );
+}
+
+#[test]
+fn checks_are_of_the_prober_and_their_servers_have_the_same_numbers_in_every_configuration() {
+    let prober: blobs::Prober = decode(plan(FULL).blob(Program::Prober)).unwrap();
+    let check = &prober.checks[0];
+    assert_eq!(
+        (check.path.as_str(), check.interval_seconds, check.failures_max, check.proxy_protocol),
+        ("/health?deep=1", Duration::from_millis(2500), 5, 0)
+    );
+    assert_eq!((check.method.as_str(), check.body.as_str()), ("OPTIONS", "ready"));
+    assert_eq!(check.status, [(200, 299), (401, 401)]);
+    // The third one is checked at another port, which stands after the servers in connect's table.
+    let of: Vec<_> = prober.servers.iter().map(|server| (server.check, server.address)).collect();
+    assert_eq!(of, [(0, 0), (0, 1), (1, 4)]);
+    let dispatch: blobs::Dispatch = decode(plan(FULL).blob(Program::Dispatch)).unwrap();
+    let numbers: Vec<_> = prober.servers.iter().map(|server| server.health_number).collect();
+    let of_dispatch: Vec<_> = dispatch.servers.iter().filter_map(|server| server.health_number).collect();
+    assert!(numbers == of_dispatch && numbers.iter().all(|number| *number != 0));
+    // In a page that outlives configurations and upgrades a server is found by its number alone.
+    let checked = "[backend.health]\npath = \"/\"";
+    let prober: blobs::Prober = decode(plan(&format!("{}{checked}\n", small(""))).blob(Program::Prober)).unwrap();
+    assert_eq!(prober.servers[0].health_number, 0xe18c_d523_475f_30b0);
+    assert!(plan(&small("")).blob(Program::Prober).is_empty(), "nothing is checked");
 }
 
 #[test]

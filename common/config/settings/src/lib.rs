@@ -9,6 +9,7 @@
 
 mod access;
 mod parse;
+mod prober;
 
 use core::time::Duration;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use access::{AccessField, AccessFormat};
 pub use parse::{ParseListener, ParseSite};
+pub use prober::{Check, CheckedServer, Prober};
 
 /// A network: 16 bytes of address (IPv4 mapped into IPv6) and the bits that count, 0 to 128.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -265,9 +267,7 @@ pub struct Backend {
     pub idle_seconds: Duration,
     /// Longest time that a pooled connection is idle.
     pub pool_idle_seconds: Duration,
-    /// Active checks; `None` for passive ones alone.
-    pub health: Option<Health>,
-    /// Failures in a row that take a server out.
+    /// Failures of requests in a row that take a server out.
     pub failures_max: u32,
     /// Time for which it stays out before it is tried again.
     pub rest_seconds: Duration,
@@ -288,34 +288,15 @@ pub struct Backend {
     pub lenient_responses: bool,
 }
 
-/// An active health check.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Health {
-    /// Method of the request.
-    pub method: String,
-    /// Target of the request.
-    pub path: String,
-    /// Host of the request.
-    pub host: String,
-    /// Statuses of a good response: first and last of each range.
-    pub status: Vec<(u16, u16)>,
-    /// Text that the body of a good response holds; empty for any body.
-    pub body: String,
-    /// Time between checks.
-    pub interval_seconds: Duration,
-    /// Good checks in a row that bring a server back.
-    pub passes_min: u32,
-}
-
-/// A server's name in logs.
+/// A server as dispatch sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerName {
-    /// As in the configuration.
+    /// As in the configuration, for logs.
     pub name: String,
     /// Index of its backend.
     pub backend: u32,
-    /// Index in connect's table of the address that checks go to.
-    pub check_number: u32,
+    /// Its number in the page of fosse-prober's results; `None` where it is not checked.
+    pub health_number: Option<u64>,
 }
 
 /// fosse-connect

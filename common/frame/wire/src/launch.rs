@@ -35,11 +35,13 @@ pub enum Program {
     Static = 9,
     /// Keeps the records of persistent collections.
     Store = 10,
+    /// Checks the health of backend servers.
+    Prober = 11,
 }
 
 impl Program {
     /// All programs, in the order of their numbers.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Accept,
         Self::Parse,
         Self::WafFilter,
@@ -51,6 +53,7 @@ impl Program {
         Self::Load,
         Self::Static,
         Self::Store,
+        Self::Prober,
     ];
 
     /// The name of the executable without `fosse-`.
@@ -68,6 +71,7 @@ impl Program {
             Self::Load => "load",
             Self::Static => "static",
             Self::Store => "store",
+            Self::Prober => "prober",
         }
     }
 

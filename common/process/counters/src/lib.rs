@@ -4,6 +4,7 @@
 //! the rows of the program's sites or backends. Its first words are the same for every program:
 //! start watches [`TURNS`] and reads [`STREAM_CONNECTION`] of a process that crashed; fosse-status
 //! shows the rest by the program's table. Readers trust nothing in a page.
+//! What health checks find out has a page of its own.
 
 #![forbid(unsafe_code)]
 
@@ -11,9 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use fosse_sys::page::Page;
 
+mod health;
 mod servers;
 mod tables;
 mod traffic;
+pub use health::*;
 pub use servers::{SERVERS_SHOWN_MAX, Server, servers};
 pub use tables::*;
 pub use traffic::*;

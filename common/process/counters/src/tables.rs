@@ -150,8 +150,17 @@ table!(
     counter BROKEN = 8, "filters that broke the protocol";
 );
 
+table!(
+    /// fosse-prober
+    prober,
+    counter CHECKS = 0, "health checks begun";
+    counter FAILED = 1, "health checks that failed";
+    gauge SERVERS = 2, "servers that are checked";
+    gauge UNHEALTHY = 3, "of those, out by their checks";
+);
+
 /// All tables by program.
-pub const TABLES: [(&str, &[Counter]); 8] = [
+pub const TABLES: [(&str, &[Counter]); 9] = [
     ("accept", accept::TABLE),
     ("parse", parse::TABLE),
     ("waf-filter", waf_filter::TABLE),
@@ -160,4 +169,5 @@ pub const TABLES: [(&str, &[Counter]); 8] = [
     ("log", log::TABLE),
     ("status", status::TABLE),
     ("store", store::TABLE),
+    ("prober", prober::TABLE),
 ];

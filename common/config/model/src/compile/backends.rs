@@ -8,9 +8,12 @@ use fosse_settings as blobs;
 use crate::accounts::Accounts;
 use crate::address::ServerAddress;
 use crate::compile::listeners::mapped;
-use crate::model::{Backend, Balance, Health, ProxyOut};
+use crate::model::{Backend, Balance, ProxyOut};
 use crate::problem::Problems;
 use crate::section::At;
+
+/// Servers that may have checks: fosse-prober's page has a place for each.
+const SERVERS_CHECKED_MAX: usize = 4096;
 
 /// All servers of all backends in one table; dispatch has the names, connect the addresses, the
 /// indices agree.
@@ -20,8 +23,10 @@ pub(crate) struct Servers {
     pub names: Vec<blobs::ServerName>,
     /// Their addresses, for connect.
     pub connect: blobs::Connect,
-    /// Addresses that checks alone go to, each with its server.
-    checks: Vec<(usize, blobs::Server)>,
+    /// The checks, for prober.
+    pub prober: blobs::Prober,
+    /// Addresses that checks alone go to, each with the index of the checked server.
+    check_addresses: Vec<(usize, blobs::Server)>,
     /// The groups.
     pub backends: Vec<blobs::Backend>,
 }
@@ -40,10 +45,10 @@ impl Servers {
     /// Puts the addresses that checks alone go to after those of all servers: the indices of these
     /// agree with dispatch's.
     fn number_checks(&mut self) {
-        for (server, check) in std::mem::take(&mut self.checks) {
+        for (checked, address) in std::mem::take(&mut self.check_addresses) {
             // The servers have numbers, and each has one check at the most.
-            self.names[server].check_number = u32::try_from(self.connect.servers.len()).unwrap_or(u32::MAX);
-            self.connect.servers.push(check);
+            self.prober.servers[checked].address = u32::try_from(self.connect.servers.len()).unwrap_or(u32::MAX);
+            self.connect.servers.push(address);
         }
     }
 
@@ -64,22 +69,39 @@ impl Servers {
                 vec![accounts.uid(&At { value: account.clone(), span: at.span.clone(), origin: at.origin }, problems)]
             }
         };
-        for (index, server) in backend.servers.iter().enumerate() {
+        let check = check(backend);
+        for (index, server) in (server_first..).zip(backend.servers.iter()) {
             let (address, second) = addresses(&server.value);
             let connect_seconds = backend.connect_seconds.duration();
             let entry = blobs::Server { address, second, peer_uids: peer_uids.clone(), connect_seconds };
-            if let (Some(address), Some(port)) = (tcp(&entry.address), backend.health.port.value)
-                && let Ok(port) = u16::try_from(port)
-            {
-                let second = entry.second.as_ref().and_then(tcp).map(|addr| blobs::Address::Tcp(addr, port));
-                let address = blobs::Address::Tcp(address, port);
-                self.checks.push((self.names.len(), blobs::Server { address, second, ..entry.clone() }));
+            let name = server.value.written();
+            let health_number = check.is_some().then(|| health_number(&backend.name.0, &name));
+            if let Some(health_number) = health_number {
+                self.check_address(backend, &entry);
+                let check = u32::try_from(self.prober.checks.len()).unwrap_or(u32::MAX);
+                let checked = blobs::CheckedServer { name: name.clone(), health_number, check, address: index };
+                self.prober.servers.push(checked);
             }
-            let check_number = server_first + u32::try_from(index).unwrap_or(u32::MAX);
-            self.names.push(blobs::ServerName { name: server.value.written(), backend: number, check_number });
+            self.names.push(blobs::ServerName { name, backend: number, health_number });
             self.connect.servers.push(entry);
         }
+        self.prober.checks.extend(check);
+        if self.prober.servers.len() > SERVERS_CHECKED_MAX {
+            problems.note(&backend.health.span, format!("more than {SERVERS_CHECKED_MAX} servers have checks"));
+        }
         self.backends.push(compiled(backend, server_first, server_count));
+    }
+
+    /// Notes the address that the next checked server is checked at, where it is not its own.
+    fn check_address(&mut self, backend: &Backend, server: &blobs::Server) {
+        if let (Some(address), Some(port)) = (tcp(&server.address), backend.health.port.value)
+            && let Ok(port) = u16::try_from(port)
+        {
+            let second = server.second.as_ref().and_then(tcp).map(|addr| blobs::Address::Tcp(addr, port));
+            let address = blobs::Address::Tcp(address, port);
+            let server = blobs::Server { address, second, ..server.clone() };
+            self.check_addresses.push((self.prober.servers.len(), server));
+        }
     }
 }
 
@@ -108,11 +130,7 @@ const fn tcp(address: &blobs::Address) -> Option<[u8; 16]> {
 }
 
 fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::Backend {
-    let proxy_protocol = match backend.proxy_protocol.value {
-        ProxyOut::Off => 0,
-        ProxyOut::V1 => 1,
-        ProxyOut::V2 => 2,
-    };
+    let proxy_protocol = proxy_version(backend);
     let balance = match backend.balance.value {
         Balance::RoundRobin => blobs::Balance::RoundRobin,
         Balance::LeastConnections => blobs::Balance::LeastConnections,
@@ -136,7 +154,6 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         first_byte_seconds: backend.first_byte_seconds.duration(),
         idle_seconds: backend.idle_seconds.duration(),
         pool_idle_seconds: backend.pool_idle_seconds.duration(),
-        health: check(&backend.health.value),
         failures_max: health.failures_max.value,
         rest_seconds: health.rest_seconds.duration(),
         slow_start_seconds: health.slow_start_seconds.duration(),
@@ -149,17 +166,40 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
     }
 }
 
-/// Returns the active check of a backend that names a path for it.
-fn check(health: &Health) -> Option<blobs::Health> {
-    health.path.as_ref().map(|path| blobs::Health {
+/// Returns the check of a backend that names a path for it.
+fn check(backend: &Backend) -> Option<blobs::Check> {
+    let health = &backend.health.value;
+    health.path.as_ref().map(|path| blobs::Check {
         method: health.method.0.clone(),
         path: path.0.clone(),
         host: health.host.0.clone(),
         status: health.status.iter().map(|range| (range.first, range.last)).collect(),
         body: health.body.as_ref().map(|text| text.0.clone()).unwrap_or_default(),
         interval_seconds: health.interval_seconds.duration(),
+        first_byte_seconds: backend.first_byte_seconds.duration(),
         passes_min: health.passes_min.value,
+        failures_max: health.failures_max.value,
+        proxy_protocol: proxy_version(backend),
+        lenient_responses: backend.lenient_responses.value,
     })
+}
+
+/// Returns the number of a server in the page of results (FNV-1a over both names). It has to be the
+/// same in every version, since that page outlives an upgrade; nobody but the administrator chooses
+/// names.
+fn health_number(backend: &str, server: &str) -> u64 {
+    let bytes = backend.bytes().chain([0]).chain(server.bytes());
+    let hash =
+        bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    hash.max(1)
+}
+
+const fn proxy_version(backend: &Backend) -> u8 {
+    match backend.proxy_protocol.value {
+        ProxyOut::Off => 0,
+        ProxyOut::V1 => 1,
+        ProxyOut::V2 => 2,
+    }
 }
 
 /// Returns the numbers of the backends that have `abort_on_close`.

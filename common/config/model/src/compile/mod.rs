@@ -56,7 +56,8 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         (Program::Connect, encode(&servers.connect)),
         (Program::Load, encode(&load(edge, &rules))),
     ];
-    for (program, blob) in encoded {
+    let checks = (!servers.prober.servers.is_empty()).then(|| (Program::Prober, encode(&servers.prober)));
+    for (program, blob) in encoded.into_iter().chain(checks) {
         match blob {
             Ok(bytes) => plan.blobs.push((program, bytes)),
             Err(error) => too_large(program, &error, problems),

@@ -1,4 +1,7 @@
-//! The conversation with connect: requests for connections, replies with or without one.
+//! fosse-connector: the conversation with fosse-connect, from the end that needs connections:
+//! requests for them, replies with or without one.
+
+#![forbid(unsafe_code)]
 
 use std::{
     collections::HashMap,
@@ -9,34 +12,28 @@ use fosse_fdpass::Received;
 use fosse_stage::Gone;
 use fosse_wire::connect::{ConnectRequest, Outcome, Reply as Message};
 
-/// The conversation with connect, and its requests without a reply.
+/// The conversation with connect, and its requests without a reply. `P` is the purpose of a
+/// connection.
 #[derive(Debug)]
-pub(crate) struct Connect {
+pub struct Connector<P> {
     fd: OwnedFd,
-    /// Use of each connect request without a reply, by tag.
-    pending: HashMap<u32, Purpose>,
+    /// Purpose of each connect request without a reply, by tag.
+    pending: HashMap<u32, P>,
     next_tag: u32,
-}
-
-/// The use of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// Requests for that server.
-    Requests(usize),
-    /// A health check of that server.
-    Check(usize),
 }
 
 /// A reply of connect.
 #[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) purpose: Purpose,
-    pub(super) result: Result<OwnedFd, Failure>,
+pub struct Reply<P> {
+    /// The purpose that the connection was requested for.
+    pub purpose: P,
+    /// The connection.
+    pub result: Result<OwnedFd, Failure>,
 }
 
 /// The reason why there is no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
+pub struct Failure {
     outcome: Outcome,
     errno: u16,
 }
@@ -44,13 +41,15 @@ pub(super) struct Failure {
 impl Failure {
     /// Returns the kernel's error, as connect reports it: the number is another program's, so it
     /// may be none of errno(3).
-    pub(super) fn cause(self) -> std::io::Error {
+    #[must_use]
+    pub fn cause(self) -> std::io::Error {
         std::io::Error::from_raw_os_error(i32::from(self.errno))
     }
 
     /// Returns words for the log on what would let connect reach a socket, with a space before
     /// them, where its permissions or those of a directory were in the way. `group` is connect's.
-    pub(super) fn cure(self, group: &str) -> String {
+    #[must_use]
+    pub fn cure(self, group: &str) -> String {
         match group {
             _ if self.cause().kind() != std::io::ErrorKind::PermissionDenied || self.outcome != Outcome::Failed => {
                 String::new()
@@ -61,7 +60,8 @@ impl Failure {
     }
 
     /// Returns the word for the log.
-    pub(super) const fn word(self) -> &'static str {
+    #[must_use]
+    pub const fn word(self) -> &'static str {
         match self.outcome {
             Outcome::Connected => "connected",
             Outcome::Refused => "refused",
@@ -72,14 +72,16 @@ impl Failure {
     }
 }
 
-impl Connect {
-    pub(super) fn new(fd: OwnedFd) -> Self {
+impl<P> Connector<P> {
+    /// Begins the conversation over `fd`.
+    #[must_use]
+    pub fn new(fd: OwnedFd) -> Self {
         Self { fd, pending: HashMap::new(), next_tag: 0 }
     }
 
     /// Sends a connect request for entry `number` of connect's table; false where connect's queue
     /// is full. Hundreds are under way then, and it is tried again with the next reply or tick.
-    pub(super) fn request(&mut self, number: u32, purpose: Purpose) -> bool {
+    pub fn request(&mut self, number: u32, purpose: P) -> bool {
         let request = ConnectRequest { tag: self.next_tag, server: number };
         if fosse_fdpass::send(&self.fd, &request.encode(), &[]).is_err() {
             return false;
@@ -94,7 +96,7 @@ impl Connect {
     ///
     /// # Errors
     /// [`Gone`] where connect is, or says something that was not asked.
-    pub(super) fn next_reply(&mut self) -> Result<Option<Reply>, Gone> {
+    pub fn next_reply(&mut self) -> Result<Option<Reply<P>>, Gone> {
         let (mut bytes, mut fds) = ([0; Message::BYTES], Vec::new());
         match fosse_fdpass::receive(&self.fd, &mut bytes, &mut fds).map_err(Gone::Failed)? {
             Received::Nothing => Ok(None),
@@ -109,7 +111,7 @@ impl Connect {
     }
 }
 
-impl AsFd for Connect {
+impl<P> AsFd for Connector<P> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
