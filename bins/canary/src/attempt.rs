@@ -1,9 +1,9 @@
 //! One cell of the table: a process that locks itself down, tries one action, and ends.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use fosse_lockdown::{
-    Mode, Policy, Refusal, capabilities, identity, landlock_alone, launcher, seccomp_alone, try_enter,
+    Mode, Policy, Refusal, capabilities, connect_to_ports, identity, landlock_alone, launcher, seccomp_alone, try_enter,
 };
 use fosse_sys::process::{Fork, exit_now, fork};
 use rustix::io::Errno;
@@ -137,7 +137,7 @@ fn child(program: &Program, action: &Action, fixture: &Fixture, layers: Layers) 
         eprintln!("{}: unable to make its descriptors: {errno}", program.policy.program);
         return NOT_LOCKED;
     }
-    if let Err(refusal) = build(program, layers) {
+    if let Err(refusal) = build(program, layers, fixture) {
         eprintln!("{}: {refusal}", program.policy.program);
         return NOT_LOCKED;
     }
@@ -147,9 +147,12 @@ fn child(program: &Program, action: &Action, fixture: &Fixture, layers: Layers) 
     }
 }
 
-fn build(program: &Program, layers: Layers) -> Result<(), Refusal> {
+fn build(program: &Program, layers: Layers, fixture: &Fixture) -> Result<(), Refusal> {
+    // The port of a server in its table.
+    let ports = program.has_ports.then(|| BTreeSet::from([fixture.tcp.port()]));
     if layers == Layers::Full {
-        return try_enter(program.policy, Mode::Default, &[]).map(drop);
+        let (locked, _) = try_enter(program.policy, Mode::Default, &[])?;
+        return ports.map_or(Ok(()), |ports| connect_to_ports(locked, Mode::Default, &ports));
     }
     if layers == Layers::Launcher {
         return launch();
@@ -158,7 +161,7 @@ fn build(program: &Program, layers: Layers) -> Result<(), Refusal> {
         identity::become_user(identity::NOBODY, identity::NOBODY)?;
     }
     match layers {
-        Layers::LandlockOnly => landlock_alone(program.policy).map(drop),
+        Layers::LandlockOnly => landlock_alone(program.policy, ports.as_ref()).map(drop),
         Layers::SeccompOnly => seccomp_alone(program.policy, Mode::Default),
         Layers::Full | Layers::None | Layers::Launcher => Ok(()),
     }

@@ -29,6 +29,8 @@ pub(crate) struct Fixture {
     pub directory: PathBuf,
     /// Listens on loopback.
     pub tcp: SocketAddr,
+    /// Listens on another port of it.
+    pub other_tcp: SocketAddr,
     /// Name of an abstract unix socket that listens.
     pub abstract_name: Vec<u8>,
     /// Another process of the same user, which lets any process trace it.
@@ -42,7 +44,7 @@ pub(crate) struct Fixture {
     /// This program, opened.
     pub program_fd: OwnedFd,
     given: OnceCell<Given>,
-    _listeners: (TcpListener, UnixListener, UnixListener),
+    _listeners: (TcpListener, TcpListener, UnixListener, UnixListener),
 }
 
 /// Descriptors that an attempt has already: a program that cannot make a socket may still get one
@@ -85,11 +87,12 @@ impl Fixture {
         std::fs::set_permissions(directory.join("socket"), PermissionsExt::from_mode(0o777))?;
         let abstract_name = format!("fosse-canary-{}", std::process::id()).into_bytes();
         let named = UnixListener::bind_addr(&UnixAddr::from_abstract_name(&abstract_name)?)?;
-        let tcp = TcpListener::bind("127.0.0.1:0")?;
+        let (tcp, other) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
         let sibling = sibling()?;
         let path = std::env::current_exe()?;
         Ok(Fixture {
             tcp: tcp.local_addr()?,
+            other_tcp: other.local_addr()?,
             abstract_name,
             sibling,
             pidfd: fosse_sys::process::pidfd_open(sibling)?,
@@ -98,7 +101,7 @@ impl Fixture {
             program_fd: std::fs::File::open(path)?.into(),
             directory,
             given: OnceCell::new(),
-            _listeners: (tcp, socket, named),
+            _listeners: (tcp, other, socket, named),
         })
     }
 

@@ -25,6 +25,7 @@ const ANY_PORT: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0);
 /// The rows.
 pub(crate) const ACTIONS: &[Action] = &[
     Action::new("tcp_connect", |fixture| connect(tcp()?, &fixture.tcp)),
+    Action::new("tcp_connect_elsewhere", |fixture| connect(tcp()?, &fixture.other_tcp)),
     Action::new("tcp_bind", |_| bind(tcp()?, &ANY_PORT)),
     Action::new("tcp_listen_unbound", |_| listen(tcp()?, 1)),
     Action::new("tcp_fast_open", |fixture| sendto(tcp()?, b"x", FAST_OPEN, &fixture.tcp).map(drop)),
@@ -36,6 +37,7 @@ pub(crate) const ACTIONS: &[Action] = &[
         connect(unix()?, &SocketAddrUnix::new_abstract_name(&fixture.abstract_name)?)
     }),
     Action::new("given_tcp_connect", |fixture| connect(&fixture.given()?.tcp, &fixture.tcp)),
+    Action::new("given_tcp_elsewhere", |fixture| connect(&fixture.given()?.tcp, &fixture.other_tcp)),
     Action::new("given_tcp_bind", |fixture| bind(&fixture.given()?.tcp, &ANY_PORT)),
     Action::new("given_tcp_listen", |fixture| listen(&fixture.given()?.tcp, 1)),
     Action::new("given_tcp_fast_open", |fixture| {

@@ -9,9 +9,15 @@ pub struct Program {
     pub policy: &'static Policy,
     /// The actions it is allowed, each with what limits it.
     pub exceptions: &'static [Exception],
+    /// It narrows its lock to the TCP ports of its table.
+    pub has_ports: bool,
 }
 
 impl Program {
+    const fn new(policy: &'static Policy, exceptions: &'static [Exception]) -> Self {
+        Self { policy, exceptions, has_ports: false }
+    }
+
     /// Returns its name without the common part.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -51,11 +57,10 @@ const BASE: Policy = Policy { program: "fosse-base", ..Policy::NOTHING };
 
 /// The programs that make programs. They have no policy but a list of what they gave up: see
 /// [`crate::attempt::Layers::Launcher`].
-pub const LAUNCHER: Program =
-    Program { policy: &Policy { program: "fosse-start", ..Policy::NOTHING }, exceptions: &[] };
+pub const LAUNCHER: Program = Program::new(&Policy { program: "fosse-start", ..Policy::NOTHING }, &[]);
 
-/// The limit of connect, which may reach further: seccomp cannot see an address, and Landlock has
-/// not seen the table.
+/// The limit of connect, which may reach further: seccomp cannot see an address, and Landlock knows
+/// ports alone.
 const CONNECTS: &str =
     "the program holds only the backend table and hands every socket on; it reads nothing but numbers";
 
@@ -67,11 +72,11 @@ const SERVES: &str = "without Landlock only its UID keeps it from files outside 
 
 /// Every program.
 pub const ALL: &[Program] = &[
-    Program { policy: &BASE, exceptions: &[] },
-    Program { policy: &fosse_accept::policy::POLICY, exceptions: &[] },
-    Program { policy: &fosse_parse::policy::POLICY, exceptions: &[] },
-    Program { policy: &fosse_waf_filter::policy::POLICY, exceptions: &[] },
-    Program { policy: &fosse_dispatch::policy::POLICY, exceptions: &[] },
+    Program::new(&BASE, &[]),
+    Program::new(&fosse_accept::policy::POLICY, &[]),
+    Program::new(&fosse_parse::policy::POLICY, &[]),
+    Program::new(&fosse_waf_filter::policy::POLICY, &[]),
+    Program::new(&fosse_dispatch::policy::POLICY, &[]),
     Program {
         policy: &fosse_connect::policy::POLICY,
         exceptions: &[
@@ -80,14 +85,18 @@ pub const ALL: &[Program] = &[
             Exception::degraded("unix_connect_abstract", "Landlock keeps it from names outside (Linux 6.12)"),
             Exception::job("given_tcp_connect", CONNECTS),
             Exception::job("given_unix_connect", CONNECTS),
+            Exception::job("landlock_create_ruleset", "to keep to its table's ports; a ruleset only takes rights away"),
+            Exception::degraded("tcp_connect_elsewhere", "Landlock lets it reach its table's ports alone (Linux 6.7)"),
+            Exception::degraded("given_tcp_elsewhere", "Landlock lets it reach its table's ports alone (Linux 6.7)"),
         ],
+        has_ports: true,
     },
-    Program { policy: &fosse_log::policy::POLICY, exceptions: &[] },
-    Program { policy: &fosse_status::policy::POLICY, exceptions: &[] },
-    Program { policy: &fosse_store::policy::POLICY, exceptions: &[] },
-    Program { policy: &fosse_prober::policy::POLICY, exceptions: &[] },
-    Program { policy: &fosse_frames::policy::POLICY, exceptions: &[] },
-    Program { policy: &fosse_config::policy::POLICY, exceptions: &[] },
+    Program::new(&fosse_log::policy::POLICY, &[]),
+    Program::new(&fosse_status::policy::POLICY, &[]),
+    Program::new(&fosse_store::policy::POLICY, &[]),
+    Program::new(&fosse_prober::policy::POLICY, &[]),
+    Program::new(&fosse_frames::policy::POLICY, &[]),
+    Program::new(&fosse_config::policy::POLICY, &[]),
     Program {
         policy: &fosse_load::policy::POLICY,
         exceptions: &[
@@ -95,6 +104,7 @@ pub const ALL: &[Program] = &[
             Exception::degraded("openat2_create", LOADS),
             Exception::degraded("openat2_write", LOADS),
         ],
+        has_ports: false,
     },
     Program {
         policy: &fosse_static::policy::POLICY,
@@ -103,5 +113,6 @@ pub const ALL: &[Program] = &[
             Exception::degraded("openat2_create", SERVES),
             Exception::degraded("openat2_write", SERVES),
         ],
+        has_ports: false,
     },
 ];

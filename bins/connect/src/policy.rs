@@ -2,8 +2,8 @@
 //! them.
 //!
 //! seccomp cannot see an address, so what limits it is the rest: it reads nothing but eight-byte
-//! requests from dispatch, the addresses come from a sealed table, and it holds nothing else worth
-//! taking.
+//! requests from dispatch, the addresses come from a sealed table, Landlock lets it reach the TCP
+//! ports of that table alone, and it holds nothing else worth taking.
 
 use fosse_lockdown::{Args, Cond, Policy, Reach, Row, call};
 
@@ -57,9 +57,16 @@ pub const POLICY: Policy = Policy {
             Args::All(&[Cond::Is(1, IPPROTO_TCP), Cond::Is(2, TCP_NODELAY)]),
             "requests are written whole; waiting for more only delays them",
         ),
+        Row::seen(
+            call::LANDLOCK_CREATE_RULESET,
+            Args::Any,
+            "the table's ports, and no others: nothing is gained by it",
+        ),
+        Row::seen(call::LANDLOCK_ADD_RULE, Args::Any, "a port of the table"),
+        Row::seen(call::LANDLOCK_RESTRICT_SELF, Args::All(&[Cond::Is(1, 0)]), "those ports alone, from here on"),
     ],
     reach: &[
-        Reach::ConnectTcp("TCP backends; the ports are in the table, which Landlock has not seen"),
+        Reach::ConnectTcp("TCP backends; once the table is read, on its ports alone"),
         Reach::ConnectUnix("unix backends"),
     ],
     ..Policy::NOTHING

@@ -1,6 +1,6 @@
 //! Connect requests in, attempts under way, sockets out.
 
-use std::os::fd::OwnedFd;
+use std::{collections::BTreeSet, os::fd::OwnedFd};
 
 use fosse_counters::connect as count;
 use fosse_deadlines::{Deadlines, after};
@@ -10,7 +10,7 @@ use fosse_eventloop::{
 };
 use fosse_fdpass::Received;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
-use fosse_settings::Connect;
+use fosse_settings::{Address, Connect};
 use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
 use rustix::io::Errno;
 
@@ -49,10 +49,12 @@ impl Server {
     pub fn new(process: &Process, mut given: Given) -> Result<Self, ExitReason> {
         let requests = given.required(0);
         process.event_loop.add(&requests, token(TOKEN_REQUESTS), Interest::IN)?;
+        let servers = given.settings::<Connect>().servers;
+        given.connect_to_ports(&ports(&servers));
         Ok(Self {
             requests,
             replies: Replies::new(given.required(1), token(TOKEN_REPLIES)),
-            servers: given.settings::<Connect>().servers,
+            servers,
             attempts: Slab::default(),
             deadlines: Deadlines::default(),
             busy: Vec::new(),
@@ -179,6 +181,16 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Returns the TCP ports of the table: nothing else is ever to be reached.
+fn ports(servers: &[fosse_settings::Server]) -> BTreeSet<u16> {
+    let addresses = servers.iter().flat_map(|server| [Some(&server.address), server.second.as_ref()]);
+    let port = |address: &Address| match address {
+        Address::Tcp(_, port) => Some(*port),
+        Address::Unix(_) => None,
+    };
+    addresses.flatten().filter_map(port).collect()
 }
 
 impl Service for Server {

@@ -1,9 +1,11 @@
 //! The second layer: Landlock, with everything handled that this kernel knows and next to nothing
 //! allowed.
 
+use std::collections::BTreeSet;
+
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, RestrictionStatus, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetError, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, LandlockStatus, NetPort, PathBeneath, RestrictionStatus, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetError, Scope,
 };
 
 use crate::Grant;
@@ -37,6 +39,15 @@ pub(crate) fn restrict(reach: &[Reach], readable: &[Grant<'_>], report: &mut Rep
         }
         LandlockStatus::Available { effective_abi, .. } => report_version(effective_abi, report),
     }
+}
+
+/// Leaves this thread (the only one) TCP connects to these ports alone. On a kernel that knows no
+/// ports nothing changes, which [`restrict`] has reported.
+pub(crate) fn connect_to_ports(ports: &BTreeSet<u16>) -> Result<(), RulesetError> {
+    let created = Ruleset::default().handle_access(AccessNet::ConnectTcp)?.create()?;
+    let rules = ports.iter().map(|port| Ok::<_, RulesetError>(NetPort::new(*port, AccessNet::ConnectTcp)));
+    // It is set since before the first layer, and prctl(2) is not to be called any more.
+    created.add_rules(rules)?.no_new_privs(false).restrict_self().map(drop)
 }
 
 fn report_version(abi: ABI, report: &mut Report) {

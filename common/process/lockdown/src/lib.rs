@@ -24,6 +24,7 @@ mod refusal;
 mod seccomp;
 mod token;
 
+use std::collections::BTreeSet;
 use std::os::fd::BorrowedFd;
 
 use rustix::process::set_parent_process_death_signal;
@@ -98,11 +99,26 @@ pub fn try_enter(policy: &Policy, mode: Mode, readable: &[Grant<'_>]) -> Result<
     Ok((Locked::token(), report))
 }
 
-/// Applies the second layer alone, for the canary's table of it. Not for programs.
-pub fn landlock_alone(policy: &Policy) -> Result<Report, Refusal> {
+/// Narrows the second layer of a locked process once more, now that it has read which TCP ports it
+/// is to connect to: to these alone. Its policy needs [`Reach::ConnectTcp`] and the calls of
+/// Landlock, with which a process can only lose rights.
+///
+/// # Errors
+/// Where a kernel that restricts ports does not take these.
+pub fn connect_to_ports(_: Locked, mode: Mode, ports: &BTreeSet<u16>) -> Result<(), Refusal> {
+    if mode == Mode::Off {
+        return Ok(());
+    }
+    landlocked::connect_to_ports(ports).map_err(|error| Refusal::new("TCP ports", error.to_string()))
+}
+
+/// Applies the second layer alone, with TCP ports where the program narrows it to some, for the
+/// canary's table of it. Not for programs.
+pub fn landlock_alone(policy: &Policy, ports: Option<&BTreeSet<u16>>) -> Result<Report, Refusal> {
     let mut report = Report::default();
     rustix::thread::set_no_new_privs(true).attempt("no_new_privs")?;
     landlocked::restrict(policy.reach, &[], &mut report);
+    ports.map_or(Ok(()), |ports| connect_to_ports(Locked::token(), Mode::Default, ports))?;
     Ok(report)
 }
 

@@ -106,7 +106,7 @@ pub enum Cond {
 /// An action that Landlock leaves open, with the reason.
 #[derive(Clone, Copy, Debug)]
 pub enum Reach {
-    /// TCP connect to any port.
+    /// TCP connect to any port, until [`connect_to_ports`](crate::connect_to_ports) names some.
     ConnectTcp(&'static str),
     /// connect to unix sockets by path (kernels from 7.1 can forbid it).
     ConnectUnix(&'static str),

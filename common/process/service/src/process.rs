@@ -1,12 +1,13 @@
 //! The locked process: what it has for its whole life, and what it was given for once.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::rc::Rc;
 
 use fosse_counters::{Counters, LOG_DROPPED};
 use fosse_eventloop::EventLoop;
 use fosse_inherit::Descriptors;
-use fosse_lockdown::{Locked, Sealed};
+use fosse_lockdown::{Locked, Mode, Sealed};
 use fosse_wire::start::ToStart;
 use serde::de::DeserializeOwned;
 
@@ -48,6 +49,7 @@ pub struct Given {
     pub(crate) program: &'static str,
     pub(crate) descriptors: Descriptors,
     pub(crate) locked: Locked,
+    pub(crate) mode: Mode,
 }
 
 impl Given {
@@ -55,6 +57,14 @@ impl Given {
     /// `T`.
     pub fn settings<T: DeserializeOwned>(&mut self) -> T {
         fosse_inherit::blob(self.program, &mut self.descriptors, CONFIG_FD).open(self.locked).read()
+    }
+
+    /// Narrows the lock to TCP connects to these ports. Ends the program with exit status 100 where
+    /// that fails.
+    pub fn connect_to_ports(&self, ports: &BTreeSet<u16>) {
+        if let Err(refusal) = fosse_lockdown::connect_to_ports(self.locked, self.mode, ports) {
+            fosse_die::fatal(self.program, refusal);
+        }
     }
 
     /// Opens what was sealed before the lock.

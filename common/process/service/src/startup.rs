@@ -111,6 +111,6 @@ impl Inherited {
         let Self { descriptors, spec, mode, event_loop, counters, start } = self;
         let program = spec.policy.program;
         let locked = enter_with(spec.policy, mode, readable);
-        (Process { event_loop, counters, program, start }, Given { program, descriptors, locked })
+        (Process { event_loop, counters, program, start }, Given { program, descriptors, locked, mode })
     }
 }
