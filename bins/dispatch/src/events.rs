@@ -40,9 +40,10 @@ pub(crate) fn on_frames(
 pub(crate) fn on_backend(key: Key, event: Event, streams: &mut Streams, lane: &mut Lane<'_>) {
     // An earlier event of this turn may have closed it.
     let Some(connection) = lane.upstream.connections.get(key) else { return };
+    if connection.has_read_before(event, lane.context.event_loop.now_us()) {
+        return;
+    }
     match connection.used {
-        // A lease that ended earlier in this turn has read what this event announced.
-        Use::Idle | Use::Pinned if connection.has_nothing_to_read() => {}
         Use::Idle | Use::Pinned => lane.upstream.close(key, &lane.context),
         Use::Stream(id) => {
             let Some(stream) = streams.get(id) else {

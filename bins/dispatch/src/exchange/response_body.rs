@@ -41,11 +41,9 @@ enum Next {
 /// Returns whether something came over a connection out of the pool before a byte of the request
 /// went out: its end, or bytes that belong to no response. The request is not to blame, and
 /// whatever its method another connection may have it.
-pub(crate) fn went_bad_in_pool(stream: &Stream, connection: &Connection) -> bool {
+pub(crate) const fn went_bad_in_pool(stream: &Stream, connection: &Connection) -> bool {
     // Once bytes that were sent have been dropped, a count of 0 does not say that nothing was sent.
-    let unsent = connection.used_before && !connection.heard && stream.out_whole && stream.out_sent == 0;
-    // The event may be that of the response before, which was read earlier in this turn.
-    unsent && !connection.has_nothing_to_read()
+    connection.used_before && !connection.heard && stream.out_whole && stream.out_sent == 0
 }
 
 /// Reads once and uses what came.

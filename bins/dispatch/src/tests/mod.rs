@@ -24,6 +24,7 @@ use crate::{exchange::limit::Limit, server::Server};
 mod ahead;
 mod buffering;
 mod ends;
+mod handover;
 mod logins;
 mod parts;
 mod requests;

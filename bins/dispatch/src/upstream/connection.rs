@@ -4,13 +4,9 @@ use std::os::fd::OwnedFd;
 
 use fosse_deadlines::Timer;
 use fosse_eventloop::slab::Key;
-use fosse_eventloop::{EventLoop, Interest};
+use fosse_eventloop::{Event, EventLoop, Interest};
 use fosse_http1::ChunkedDecoder;
 use fosse_wire::StreamId;
-use rustix::{
-    io::Errno,
-    net::{RecvFlags, recv},
-};
 
 use crate::{context::token, limits};
 
@@ -84,6 +80,8 @@ pub(crate) struct Connection {
     /// It has carried a request before: a failure may only mean that the backend had closed it
     /// meanwhile.
     pub(crate) used_before: bool,
+    /// Beginning of the turn in which its last response ended, in microseconds.
+    freed_us: Option<u64>,
     /// Owner of the login that was made over it.
     pub(crate) pin: Option<Pin>,
     /// Readiness that its socket is watched for.
@@ -106,14 +104,18 @@ impl Connection {
             heard: false,
             ended: false,
             used_before: false,
+            freed_us: None,
             pin: None,
-            interest: Interest::IN,
+            interest: Interest::IN | Interest::RDHUP,
         }
     }
 
-    /// Returns whether an event is out of date: neither bytes nor an end wait.
-    pub(crate) fn has_nothing_to_read(&self) -> bool {
-        recv(&self.fd, &mut [0; 1], RecvFlags::DONTWAIT | RecvFlags::PEEK) == Err(Errno::AGAIN)
+    /// Returns whether an event is out of date: it announced the end of a response that was read
+    /// earlier in the turn. Bytes that came since are announced again in the next turn. That the
+    /// server has closed is never out of date.
+    pub(crate) fn has_read_before(&self, event: Event, now_us: u64) -> bool {
+        let closed = Interest::RDHUP | Interest::HUP | Interest::ERR;
+        self.freed_us == Some(now_us) && !event.flags.intersects(closed)
     }
 
     /// Returns whether it carries an upgraded connection.
@@ -130,17 +132,21 @@ impl Connection {
         self.heard = false;
     }
 
-    /// Takes it from its stream after a response.
-    pub(crate) fn clear(&mut self) {
+    /// Takes it from its stream after a response, in the turn that began at `now_us`.
+    pub(crate) fn clear(&mut self, now_us: u64) {
         self.used = Use::Idle;
+        self.freed_us = Some(now_us);
         self.used_before = true;
         self.at = At::Head;
         // A connection in a pool keeps no memory.
         self.input = Vec::new();
     }
 
-    /// Changes the readiness it is watched for, where that is a change.
+    /// Changes the readiness it is watched for, where that is a change. Where bytes are wanted, an
+    /// event says of their end as well.
     pub(crate) fn watch(&mut self, key: Key, wanted: Interest, event_loop: &EventLoop) {
+        let end = if wanted.contains(Interest::IN) { Interest::RDHUP } else { Interest::empty() };
+        let wanted = (wanted - Interest::RDHUP) | end;
         event_loop.rearm(&self.fd, key.token(token::CONNECTION), &mut self.interest, wanted);
     }
 }
@@ -151,14 +157,14 @@ mod tests {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
     #[test]
-    fn an_event_out_of_date_closes_no_idle_connection() {
-        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-        let connection = Connection::new(ours, 0);
-        assert!(connection.has_nothing_to_read());
-        rustix::io::write(&theirs, b"x").unwrap();
-        assert!(!connection.has_nothing_to_read());
-        let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-        drop(theirs);
-        assert!(!Connection::new(ours, 0).has_nothing_to_read());
+    fn an_event_is_out_of_date_in_the_turn_in_which_the_response_ended_unless_the_server_closed() {
+        let (ours, _) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        let mut connection = Connection::new(ours, 0);
+        let event = |flags| Event { token: 0, flags };
+        assert!(!connection.has_read_before(event(Interest::IN), 7), "it had no response");
+        connection.clear(7);
+        assert!(connection.has_read_before(event(Interest::IN), 7));
+        assert!(!connection.has_read_before(event(Interest::IN | Interest::RDHUP), 7));
+        assert!(!connection.has_read_before(event(Interest::IN), 8));
     }
 }

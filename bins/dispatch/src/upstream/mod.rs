@@ -207,7 +207,7 @@ impl Upstream {
         context.counters.add(count::CONNECTS, 1);
         let key = self.connections.insert(Connection::new(fd, at))?;
         let connection = self.connections.get(key)?;
-        if context.event_loop.add(&connection.fd, key.token(token::CONNECTION), Interest::IN).is_err() {
+        if context.event_loop.add(&connection.fd, key.token(token::CONNECTION), connection.interest).is_err() {
             // The kernel has no memory to watch it. The next reply, or the tick, asks again.
             self.connections.remove(key);
             return None;
@@ -233,7 +233,7 @@ impl Upstream {
             context.state_error("released connection is gone");
             return None;
         };
-        connection.clear();
+        connection.clear(context.event_loop.now_us());
         connection.watch(key, Interest::IN, context.event_loop);
         self.servers[connection.server].busy -= 1;
         self.offer(key, context)
