@@ -4,7 +4,7 @@
 
 use std::{
     collections::HashSet,
-    io::{ErrorKind, Write},
+    io::Write,
     os::unix::net::UnixStream,
     path::Path,
     sync::{
@@ -152,10 +152,13 @@ impl Connection {
         if request.head || matches!(shape, Shape::Empty | Shape::Unchanged | Shape::Take) {
             return to.write_all(&out);
         }
-        if size > LARGE_BYTES {
-            // A thousand threads busy with these must not stand between the edge and the cores.
-            let _ = rustix::process::setpriority_process(None, 15);
-        }
+        // A thousand threads busy with large ones must not stand between the edge and the cores.
+        let come_after_others = |nice| {
+            if size > LARGE_BYTES {
+                let _ = rustix::process::setpriority_process(None, nice);
+            }
+        };
+        come_after_others(15);
         let chunked = matches!(shape, Shape::Chunked | Shape::ShortChunks);
         let short = matches!(shape, Shape::Short | Shape::ShortChunks);
         let half = if short || shape == Shape::Slow { size / 2 } else { u64::MAX };
@@ -185,10 +188,10 @@ impl Connection {
         if shape == Shape::Chunked {
             out.extend_from_slice(b"0\r\n\r\n");
         }
-        match to.write_all(&out) {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(error),
-            other => other,
-        }
+        let written = to.write_all(&out);
+        // The next request of this connection may be a small one of somebody else.
+        come_after_others(0);
+        written
     }
 }
 
