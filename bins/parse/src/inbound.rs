@@ -14,6 +14,7 @@ use crate::limit::Limit;
 use crate::limits::BODY_PROGRESS_BYTES_MIN;
 use crate::origin::Origin;
 use crate::refused::Refused;
+use crate::settings::SiteTerms;
 use crate::slow;
 
 /// The outcome of one step.
@@ -162,12 +163,12 @@ impl Conn {
             return Step::Refuse(Refused::HOST);
         };
         self.exchange.site = site;
-        if let Some(known) = context.settings.site_settings(site)
-            && let Err(refused) = checks::check(&head, known)
-        {
+        let known = context.settings.site_settings(site);
+        if let Some(Err(refused)) = known.map(|known| checks::check(&head, known)) {
             return Step::Refuse(refused);
         }
-        if self.begin(&head, site, context, out).is_err() {
+        let terms = SiteTerms::of(site, known, head.target, &context.settings);
+        if self.begin(&head, terms, context, out).is_err() {
             return Step::Refuse(Refused::HEAD);
         }
         Step::Took(bytes.len())
@@ -178,7 +179,7 @@ impl Conn {
     fn begin(
         &mut self,
         head: &RequestHead<'_>,
-        site: u32,
+        terms: SiteTerms,
         context: &mut Context,
         out: &mut Outbox,
     ) -> Result<(), WireError> {
@@ -193,7 +194,7 @@ impl Conn {
             single_client: self.has_single_client(context),
             trusted: self.origin.trusted,
             body: body(head),
-            site,
+            site: terms.site,
             listener: self.record.listener,
             client,
             peer: self.record.peer,
@@ -214,17 +215,14 @@ impl Conn {
         self.stream = stream;
         self.requests += 1;
         self.exchange = Exchange::begin(head);
-        if let Some(known) = context.settings.site_settings(site) {
-            self.exchange.body_bytes_max = known.body_bytes_max;
-            self.exchange.abort_on_close =
-                !known.routes.is_empty() && context.settings.aborts_on_close(known, head.target);
-        }
+        self.exchange.body_bytes_max = terms.body_bytes_max;
+        self.exchange.abort_on_close = terms.abort_on_close;
         if context.credit_unlimited {
             self.exchange.request_credit = u32::MAX;
         }
         self.exchange.upgrade = upgrade;
         (self.exchange.begun_ms, self.exchange.begun_us) = (context.now_ms, context.now_us);
-        (self.exchange.site, self.exchange.client, self.exchange.request) = (site, client, request);
+        (self.exchange.site, self.exchange.client, self.exchange.request) = (terms.site, client, request);
         slow::begin(&mut self.asked, head, context);
         if context.access.is_on() {
             self.begin_log(head, &fixed, context);

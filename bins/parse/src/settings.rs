@@ -68,7 +68,7 @@ impl Settings {
     }
 
     /// Returns whether requests for this target end when their client has closed its side.
-    pub(crate) fn aborts_on_close(&self, site: &ParseSite, target: &[u8]) -> bool {
+    fn aborts_on_close(&self, site: &ParseSite, target: &[u8]) -> bool {
         let backend = fosse_routing::backend_of(&site.routes, target);
         backend.is_some_and(|backend| self.blob.abort_on_close.contains(&backend))
     }
@@ -115,6 +115,29 @@ impl Settings {
     pub(crate) fn trusts(&self, listener: u16, address: &[u8; 16]) -> bool {
         let nets: &[Net] = self.listener(listener).map_or(&[], |listener| &listener.trusted);
         nets.iter().any(|net| net.contains(address))
+    }
+}
+
+/// The terms of one request that its site sets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SiteTerms {
+    /// Index of the site.
+    pub(crate) site: u32,
+    /// Body bytes that it takes.
+    pub(crate) body_bytes_max: u64,
+    /// The request ends when its client has closed its side.
+    pub(crate) abort_on_close: bool,
+}
+
+impl SiteTerms {
+    /// Returns the terms of a request for that target. A site without settings has none.
+    pub(crate) fn of(site: u32, known: Option<&ParseSite>, target: &[u8], settings: &Settings) -> Self {
+        Self {
+            site,
+            body_bytes_max: known.map_or(u64::MAX, |known| known.body_bytes_max),
+            abort_on_close: known
+                .is_some_and(|known| !known.routes.is_empty() && settings.aborts_on_close(known, target)),
+        }
     }
 }
 
