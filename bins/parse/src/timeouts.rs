@@ -90,10 +90,13 @@ fn time_out(client: &mut Client, late: Refused, context: &mut Context, out: &mut
 mod tests {
     use super::*;
     use crate::conn::{Conn, Phase};
+    use crate::limits::HANG_UP_MS;
     use crate::settings::Settings;
+    use crate::socket::Socket;
     use fosse_counters::Counters;
     use fosse_wire::StreamId;
     use fosse_wire::channel::Connection;
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
     const POST: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n";
 
@@ -127,5 +130,25 @@ mod tests {
         ] {
             assert_eq!(got, limit);
         }
+    }
+
+    #[test]
+    fn the_requests_of_a_connection_leave_the_heap_of_limits_alone() {
+        let pair = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+        let mut context = Context::new(Settings::plain(), Counters::private(), 0);
+        let conn = Conn::new(Connection::default(), StreamId::first(0).unwrap(), &context);
+        let mut client = Client { conn, socket: Some(Socket::new(pair.0, 0)), queued: false };
+        let mut looks = Vec::new();
+        for _ in 0..100 {
+            client.conn.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", &mut context, &mut Outbox::default());
+            client.run_limit(&mut context);
+            assert_eq!(client.conn.timer.kind(), Some(Limit::HangUp));
+            looks.push(context.now_ms + context.deadlines.wait_ms(context.now_ms).unwrap());
+            context.now_ms += 2;
+            client.conn.phase = Phase::Head;
+            client.run_limit(&mut context);
+            assert_eq!(client.conn.timer.at_ms(), Some(context.after(context.settings.blob.idle_seconds)));
+        }
+        assert_eq!(looks, [HANG_UP_MS; 100], "the next look is where the first request has put it");
     }
 }
