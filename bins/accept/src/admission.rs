@@ -1,30 +1,29 @@
-//! The decision who may come in, by the socket's peer alone, before any byte is read.
+//! The decision who may come in, by the socket's peer alone, before any byte is read. Of whom a
+//! trusted proxy names its lane decides, by the same lists, limits and penalties.
 
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
-use fosse_cidr::{BadImage, List, Verdict};
+use fosse_cidr::{BadImage, List, Lists, Verdict};
 use fosse_counters::accept as count;
 use fosse_settings::{Accept, AcceptListener};
-use fosse_source::{Site, Source};
+use fosse_source::{Network, Source};
 use fosse_sys::blob::Mapped;
 use fosse_wire::channel::Connection;
 use fosse_wire::request::Endpoint;
 use fosse_wire::start::Strike;
 
 use crate::connections::Connections;
-use crate::limits::{LIST_OVERLAP_MS, SITE_FACTORS, pressed_above};
+use crate::limits::{LIST_OVERLAP_MS, pressed_above};
 use crate::penalties::Penalties;
-
-/// The listener number of the lists for all listeners.
-const ALL: u16 = u16::MAX;
+use crate::shares::Shares;
 
 /// The reason of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Refusal {
     /// The address lists deny the address.
     Denied,
-    /// Its source crashed stages lately.
+    /// Its source crashed stages lately, or used up the rules' time again and again.
     Penalised,
     /// Its source has as many connections as it may have.
     AddressLimit,
@@ -41,7 +40,7 @@ impl Refusal {
     pub(crate) const fn words(self) -> (&'static str, &'static str) {
         match self {
             Refusal::Denied => ("on a deny list", "deny"),
-            Refusal::Penalised => ("programs crashed twice over its requests", ""),
+            Refusal::Penalised => ("penalised for its requests", ""),
             Refusal::AddressLimit => ("too many connections from this address", "address_connections_max"),
             Refusal::GlobalLimit => ("too many connections in all", "connections_max"),
             Refusal::WrongPeer => ("not a user who may connect", "peer_uids"),
@@ -65,16 +64,14 @@ impl Refusal {
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
     settings: Accept,
-    lists: BTreeMap<u16, Build>,
+    lists: Lists<Mapped>,
+    /// The generation of each list.
+    generations: BTreeMap<u16, u32>,
     /// The newest generation of lists, and the time when its first part came.
     newest: (u32, u64),
     penalties: Penalties,
-}
-
-#[derive(Debug)]
-struct Build {
-    generation: u32,
-    list: List<Mapped>,
+    /// The shares of lanes of clients that trusted proxies name.
+    pub(crate) shares: Shares,
 }
 
 impl Admission {
@@ -110,7 +107,7 @@ impl Admission {
         if source.is_some_and(|source| verdict != Verdict::Allowed && self.penalties.holds(source, now_ms)) {
             return Err(Refusal::Penalised);
         }
-        if source.is_some_and(|source| has_enough(source, settings.address_connections_max, table)) {
+        if source.is_some_and(|source| self.has_enough(source, settings.address_connections_max, table)) {
             return Err(Refusal::AddressLimit);
         }
         self.has_room(table).map(|()| trusted)
@@ -144,6 +141,30 @@ impl Admission {
         self.penalties.strike(source)
     }
 
+    /// Notes the same of a source that a trusted proxy has named. Whoever reads its next requests
+    /// knows whether it is trusted or allow-listed there.
+    pub(crate) fn penalise_source(&mut self, source: Source, now_ms: u64) -> Option<Strike> {
+        self.penalties.crashed(source, now_ms);
+        self.penalties.strike(source)
+    }
+
+    /// Notes that requests of a source used up the rules' time. Returns the penalty that begins
+    /// with that.
+    pub(crate) fn overran(&mut self, source: Source, times: u64, now_ms: u64) -> Option<Strike> {
+        if self.penalties.overran(source, times, now_ms) { self.penalties.strike(source) } else { None }
+    }
+
+    /// Returns the penalties: each source with the time of its end in milliseconds.
+    pub(crate) fn penalties(&self) -> impl Iterator<Item = (Source, u64)> {
+        self.penalties.all()
+    }
+
+    /// Returns the limit of a network on the listener where it is lowest; none without any.
+    pub(crate) fn lowest_limit(&self, network: Network) -> u64 {
+        let limits = self.settings.listeners.iter().map(|listener| listener.address_connections_max);
+        limits.filter(|max| *max > 0).min().map_or(u64::MAX, |max| network.limit(max))
+    }
+
     /// Takes over what an earlier accept remembered of a source.
     pub(crate) fn restore(&mut self, strike: Strike, now_ms: u64) {
         self.penalties.restore(strike, now_ms);
@@ -161,8 +182,9 @@ impl Admission {
         if generation > self.newest.0 {
             self.newest = (generation, now_ms);
         }
-        if self.lists.get(&listener).is_none_or(|build| build.generation <= generation) {
-            self.lists.insert(listener, Build { generation, list });
+        if self.generations.get(&listener).is_none_or(|there| *there <= generation) {
+            self.lists.insert(listener, list);
+            self.generations.insert(listener, generation);
         }
         Ok(())
     }
@@ -171,21 +193,20 @@ impl Admission {
     pub(crate) fn sweep(&mut self, now_ms: u64) {
         let (newest, since) = self.newest;
         if now_ms.saturating_sub(since) > LIST_OVERLAP_MS {
-            self.lists.retain(|_, build| build.generation >= newest);
+            self.generations.retain(|_, generation| *generation >= newest);
+            self.lists.retain(|listener| self.generations.contains_key(&listener));
         }
     }
 
-    /// Returns the verdict of the listener's own list; where that says nothing, of the one for all
-    /// listeners.
     fn verdict(&self, listener: u16, peer: &Endpoint) -> Verdict {
-        let judge = |number: &u16| {
-            let build = self.lists.get(number);
-            build.map_or(Verdict::Unlisted, |build| build.list.judge(Ipv6Addr::from(peer.addr).into()))
-        };
-        match judge(&listener) {
-            Verdict::Unlisted => judge(&ALL),
-            said => said,
-        }
+        self.lists.judge(listener, Ipv6Addr::from(peer.addr).into())
+    }
+
+    /// Returns whether a source, or a larger network that it is in, has as many connections as it
+    /// may.
+    fn has_enough(&self, source: Source, max: u32, table: &Connections) -> bool {
+        let has = |network: Network| u64::from(table.of(network)) + self.shares.total(network);
+        max > 0 && source.networks().any(|network| has(network) >= network.limit(max))
     }
 
     fn has_room(&self, table: &Connections) -> Result<(), Refusal> {
@@ -202,13 +223,6 @@ impl Admission {
     }
 }
 
-/// Returns whether a source, or a larger network that it is in, has as many connections as it may.
-fn has_enough(source: Source, max: u32, table: &Connections) -> bool {
-    let mut sites = source.sites().into_iter().flatten().zip(SITE_FACTORS);
-    let has_enough = |(site, factor): (Site, u32)| u64::from(table.of_site(site)) >= u64::from(max) * u64::from(factor);
-    max > 0 && (table.of(source) >= max || sites.any(has_enough))
-}
-
 fn trusts(settings: &AcceptListener, peer: &Endpoint) -> bool {
     settings.trusted.iter().any(|net| net.contains(&peer.addr))
 }
@@ -216,6 +230,7 @@ fn trusts(settings: &AcceptListener, peer: &Endpoint) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fosse_cidr::LISTENER_ALL as ALL;
     use fosse_settings::Net;
 
     fn peer(address: &str) -> Endpoint {

@@ -2,9 +2,8 @@
 //! just ended.
 
 use std::collections::{HashMap, VecDeque, hash_map::Entry};
-use std::hash::Hash;
 
-use fosse_source::{Site, Source};
+use fosse_source::{Network, Source};
 use fosse_wire::channel::Connection;
 
 use crate::limits::ENDED_COUNT_MAX;
@@ -16,8 +15,7 @@ pub(crate) const NO_LANE: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub(crate) struct Connections {
     open: HashMap<u64, Held>,
-    by_source: HashMap<Source, u32>,
-    by_site: HashMap<Site, u32>,
+    by_network: HashMap<Network, u32>,
     ended: VecDeque<Connection>,
 }
 
@@ -33,14 +31,9 @@ impl Connections {
         self.open.len()
     }
 
-    /// Returns the number of open ones of a source.
-    pub(crate) fn of(&self, source: Source) -> u32 {
-        self.by_source.get(&source).copied().unwrap_or(0)
-    }
-
-    /// Returns the number of open ones of a larger network.
-    pub(crate) fn of_site(&self, site: Site) -> u32 {
-        self.by_site.get(&site).copied().unwrap_or(0)
+    /// Returns the number of open ones of a network.
+    pub(crate) fn of(&self, network: Network) -> u32 {
+        self.by_network.get(&network).copied().unwrap_or(0)
     }
 
     /// Adds a connection that a lane holds. Returns false if its number is in use.
@@ -94,26 +87,24 @@ impl Connections {
     }
 
     fn count(&mut self, connection: &Connection) {
-        if let Some(source) = Source::of_address(&connection.peer.addr) {
-            *self.by_source.entry(source).or_insert(0) += 1;
-            for site in source.sites().into_iter().flatten() {
-                *self.by_site.entry(site).or_insert(0) += 1;
-            }
+        for network in networks(connection) {
+            *self.by_network.entry(network).or_insert(0) += 1;
         }
     }
 
     fn discount(&mut self, connection: &Connection) {
-        let Some(source) = Source::of_address(&connection.peer.addr) else { return };
-        discount(&mut self.by_source, source);
-        for site in source.sites().into_iter().flatten() {
-            discount(&mut self.by_site, site);
-        }
+        networks(connection).for_each(|network| discount(&mut self.by_network, network));
     }
 }
 
+/// Returns the networks of a connection's peer; none for that of a unix socket.
+fn networks(connection: &Connection) -> impl Iterator<Item = Network> {
+    Source::of_address(&connection.peer.addr).into_iter().flat_map(Source::networks)
+}
+
 /// Takes one from a number that is not 0, and forgets it at 0.
-fn discount<K: Eq + Hash>(counts: &mut HashMap<K, u32>, key: K) {
-    if let Entry::Occupied(mut count) = counts.entry(key) {
+fn discount(counts: &mut HashMap<Network, u32>, network: Network) {
+    if let Entry::Occupied(mut count) = counts.entry(network) {
         *count.get_mut() -= 1;
         if *count.get() == 0 {
             count.remove();
@@ -134,12 +125,12 @@ mod tests {
     #[test]
     fn counts_a_source_until_the_lane_says_closed() {
         let mut table = Connections::default();
-        let source = Source::of_address(&connection(1).peer.addr).unwrap();
+        let network = networks(&connection(1)).next().unwrap();
         assert!(table.add(connection(1), 0) && table.add(connection(2), 1) && !table.add(connection(2), 1));
-        assert_eq!((table.len(), table.of(source)), (2, 2));
+        assert_eq!((table.len(), table.of(network)), (2, 2));
         assert!(!table.close(1, 1), "lane 1 has no word on lane 0's connection");
         assert!(table.close(1, 0) && !table.close(1, 0));
-        assert_eq!((table.len(), table.of(source)), (1, 1));
+        assert_eq!((table.len(), table.of(network)), (1, 1));
     }
 
     #[test]
@@ -147,12 +138,12 @@ mod tests {
         let mut table = Connections::default();
         (0..10).for_each(|id| assert!(table.add(connection(id), u32::try_from(id % 2).unwrap())));
         assert_eq!(table.lose(1), 5);
-        assert_eq!((table.len(), table.of(Source::of_address(&connection(1).peer.addr).unwrap())), (5, 5));
+        assert_eq!((table.len(), table.of(networks(&connection(1)).next().unwrap())), (5, 5));
         assert_eq!(table.find(3), Some(connection(3)));
         assert_eq!(table.find(4), Some(connection(4)));
         assert_eq!(table.find(77), None);
         assert_eq!(table.lose(0), 5);
-        assert!(table.by_source.is_empty());
+        assert!(table.by_network.is_empty());
     }
 
     #[test]

@@ -5,13 +5,15 @@ use std::os::fd::OwnedFd;
 
 use fosse_counters::accept as count;
 use fosse_service::Process;
-use fosse_wire::channel::{Connection, Kind, Message};
+use fosse_source::Network;
+use fosse_wire::channel::{Connection, Kind, Message, Tally};
 use fosse_wire::request::Endpoint;
 use rustix::net::{AddressFamily, SocketType, getpeername, sockopt};
 
+use crate::announce;
 use crate::connections::NO_LANE;
 use crate::lane_channels::{Heard, Pending};
-use crate::limits::{READ_TURN_MAX, WAITING_COUNT_MAX};
+use crate::limits::{LANE_NETWORKS_FACTOR, READ_TURN_MAX, WAITING_COUNT_MAX};
 use crate::state::State;
 
 /// Reads what a lane has sent, as far as one turn goes; one that is `gone` to its end, as the
@@ -38,7 +40,9 @@ fn follow(state: &mut State, process: &Process, lane: u32, message: Message, fds
         Kind::Return => {
             message.connections.iter().zip(fds).for_each(|(one, fd)| take_back(state, process, one, fd, lane));
         }
-        Kind::Connections | Kind::List | Kind::Relieve => {}
+        Kind::Shares => message.tallies.iter().for_each(|tally| share(state, lane, tally)),
+        Kind::Offences => message.tallies.iter().for_each(|tally| overran(state, process, tally)),
+        Kind::Connections | Kind::List | Kind::Relieve | Kind::Elsewhere | Kind::Penalised => {}
     }
 }
 
@@ -46,6 +50,25 @@ fn close(state: &mut State, id: u64, lane: u32) {
     if state.connections.close(id, lane) {
         state.lanes.closed(lane);
     }
+}
+
+/// Takes what a lane has of a network, which is no more than the connections that it may hold.
+fn share(state: &mut State, lane: u32, tally: &Tally) {
+    let (Some(network), Some(max)) = (Network::of_parts(&tally.address, tally.bits), state.lanes.room(lane)) else {
+        return;
+    };
+    let networks_max = usize::try_from(max).unwrap_or(usize::MAX) * LANE_NETWORKS_FACTOR;
+    state.admission.shares.set(lane, network, tally.number.min(u64::from(max)), networks_max);
+}
+
+/// Takes that requests of a source used up the rules' time.
+fn overran(state: &mut State, process: &Process, tally: &Tally) {
+    let source = Network::of_parts(&tally.address, tally.bits).and_then(Network::source);
+    let now_ms = process.event_loop.now_ms();
+    let strike = source.and_then(|source| state.admission.overran(source, tally.number, now_ms));
+    strike
+        .into_iter()
+        .for_each(|strike| announce::strike(state, process, strike, "the rules ran out of time over its requests"));
 }
 
 /// Adds a connection from before this process's time: no more than the lane may hold, and trusted

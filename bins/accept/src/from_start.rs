@@ -4,9 +4,11 @@
 use std::os::fd::OwnedFd;
 
 use fosse_service::{ExitReason, Order, Process};
+use fosse_source::Source;
 use fosse_wire::start::{MESSAGE_BYTES, ToChild, ToStart};
 
 use crate::PROGRAM;
+use crate::announce;
 use crate::limits::{CRASHES_COUNT_MAX, LEAVE_MS};
 use crate::state::State;
 
@@ -17,6 +19,7 @@ pub(crate) fn follow(state: &mut State, process: &Process, order: Order) -> Resu
         Order::End => return Err(ExitReason::Failed("start is gone".to_owned())),
         Order::Tell(ToChild::LaneDrain { lane }) => state.lanes.drain(lane),
         Order::Tell(ToChild::Penalise { connection }) => penalise(state, process, connection),
+        Order::Tell(ToChild::PenaliseSource { source }) => penalise_source(state, process, source),
         Order::Give(ToChild::LaneAdd { lane, connections_max, known }, fd) => {
             add_lane(state, process, lane, connections_max, known, fd)?;
         }
@@ -54,6 +57,7 @@ fn add_lane(
         fosse_die::alert(PROGRAM, format_args!("lane={lane} unusable: {errno}"));
         return Ok(());
     }
+    state.brief(lane);
     if known && state.channels.request_list(lane) {
         state.listing.add(lane, process.event_loop.now_ms());
     }
@@ -81,12 +85,18 @@ fn replace_list(state: &mut State, process: &Process, listener: u16, generation:
 
 fn penalise(state: &mut State, process: &Process, id: u64) {
     let Some(connection) = state.connections.find(id) else { return };
-    let Some(strike) = state.admission.penalise(&connection, process.event_loop.now_ms()) else { return };
-    // start keeps it for the accept that comes after this one.
-    process.tell_start(ToStart::Strike(strike));
-    if strike.penalised {
-        fosse_die::warning(PROGRAM, format_args!("connection={id} second crash from its source, penalised"));
-    }
+    let strike = state.admission.penalise(&connection, process.event_loop.now_ms());
+    strike
+        .into_iter()
+        .for_each(|strike| announce::strike(state, process, strike, "programs crashed over its requests"));
+}
+
+fn penalise_source(state: &mut State, process: &Process, word: u64) {
+    let Some(source) = Source::of_word(word) else { return };
+    let strike = state.admission.penalise_source(source, process.event_loop.now_ms());
+    strike
+        .into_iter()
+        .for_each(|strike| announce::strike(state, process, strike, "programs crashed over its requests"));
 }
 
 /// Takes over what earlier accepts remembered of sources.
@@ -100,4 +110,5 @@ fn restore_strikes(state: &mut State, process: &Process, fd: OwnedFd) {
             state.admission.restore(strike, process.event_loop.now_ms());
         }
     }
+    state.channels.numbers().into_iter().for_each(|lane| state.brief(lane));
 }

@@ -5,7 +5,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use fosse_eventloop::{EventLoop, Interest};
 use fosse_fdpass::{Received, send};
-use fosse_wire::channel::{BATCH_FDS_MAX, Connection, Kind, MESSAGE_BYTES_MAX, Message, decode, encode};
+use fosse_source::Network;
+use fosse_wire::channel::{
+    BATCH_FDS_MAX, Connection, Kind, MESSAGE_BYTES_MAX, Message, Tally, decode, encode, encode_tallies,
+};
 use rustix::io::Errno;
 use rustix::net::sockopt;
 
@@ -56,15 +59,20 @@ pub(crate) struct LaneChannels {
 struct Channel {
     fd: OwnedFd,
     batch: Vec<Pending>,
+    /// The last word on each network, which the lane is to hear before the next connections.
+    tallies: BTreeMap<(u8, Network), u64>,
     watched: Interest,
 }
+
+/// Records in one message about networks.
+const TALLIES_COUNT: usize = 200;
 
 impl LaneChannels {
     /// Adds a channel.
     pub(crate) fn add(&mut self, event_loop: &EventLoop, lane: u32, fd: OwnedFd) -> Result<(), Errno> {
         sockopt::set_socket_send_buffer_size(&fd, CHANNEL_BUFFER_BYTES)?;
         event_loop.add(&fd, token(lane), Interest::IN)?;
-        self.channels.insert(lane, Channel { fd, batch: Vec::new(), watched: Interest::IN });
+        self.channels.insert(lane, Channel { fd, batch: Vec::new(), tallies: BTreeMap::new(), watched: Interest::IN });
         Ok(())
     }
 
@@ -96,6 +104,13 @@ impl LaneChannels {
         }
     }
 
+    /// Adds a word on a network to what the lane hears next.
+    pub(crate) fn tell(&mut self, lane: u32, kind: Kind, network: Network, number: u64) {
+        if let Some(channel) = self.channels.get_mut(&lane) {
+            channel.tallies.insert((kind as u8, network), number);
+        }
+    }
+
     /// Returns whether a connection is on a batch.
     pub(crate) fn has_pending(&self) -> bool {
         self.channels.values().any(|channel| !channel.batch.is_empty())
@@ -106,6 +121,9 @@ impl LaneChannels {
     pub(crate) fn flush(&mut self, lane: u32) -> (usize, Option<(Undelivered, Vec<Pending>)>) {
         let mut sent = 0_usize;
         let Some(channel) = self.channels.get_mut(&lane) else { return (sent, None) };
+        if let Err(errno) = send_tallies(channel, &mut self.bytes) {
+            return (sent, Some((undelivered(errno), std::mem::take(&mut channel.batch))));
+        }
         while !channel.batch.is_empty() {
             let len = channel.batch.len().min(BATCH_FDS_MAX);
             let (records, fds): (Vec<Connection>, Vec<BorrowedFd<'_>>) =
@@ -148,9 +166,10 @@ impl LaneChannels {
         };
         let message = decode(&self.bytes[..len], fds.len());
         match message {
-            Ok(Message { kind: Kind::Connections | Kind::List | Kind::Relieve, .. }) => {
-                Heard::Gone("message of the other direction")
-            }
+            Ok(Message {
+                kind: Kind::Connections | Kind::List | Kind::Relieve | Kind::Elsewhere | Kind::Penalised,
+                ..
+            }) => Heard::Gone("message of the other direction"),
             Ok(message) => Heard::Message(message, fds),
             Err(_) => Heard::Gone("malformed message"),
         }
@@ -167,6 +186,32 @@ impl LaneChannels {
             channel.watched = wanted;
         }
     }
+}
+
+/// Sends what a lane is to hear of networks.
+fn send_tallies(channel: &mut Channel, bytes: &mut Vec<u8>) -> Result<(), Errno> {
+    for kind in [Kind::Elsewhere, Kind::Penalised] {
+        let waiting = |tallies: &BTreeMap<(u8, Network), u64>| {
+            let of_kind = tallies.iter().filter(|((of, _), _)| *of == kind as u8);
+            of_kind.map(|((_, network), number)| (*network, *number)).take(TALLIES_COUNT).collect::<Vec<_>>()
+        };
+        loop {
+            let batch = waiting(&channel.tallies);
+            if batch.is_empty() {
+                break;
+            }
+            let tally = |(network, number): &(Network, u64)| {
+                let (address, bits) = network.parts();
+                Tally { address, bits, number: *number }
+            };
+            encode_tallies(bytes, kind, &batch.iter().map(tally).collect::<Vec<_>>());
+            send(&channel.fd, bytes, &[])?;
+            for (network, _) in batch {
+                channel.tallies.remove(&(kind as u8, network));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn token(lane: u32) -> u64 {

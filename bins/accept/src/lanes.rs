@@ -61,6 +61,11 @@ impl Lanes {
         self.lanes.get(&number).is_some_and(|lane| lane.blocked)
     }
 
+    /// Returns the number of connections it may hold; `None` where there is no such lane.
+    pub(crate) fn room(&self, number: u32) -> Option<u32> {
+        self.lanes.get(&number).map(|lane| lane.connections_max)
+    }
+
     /// Returns whether it may hold one more, be it draining or not.
     pub(crate) fn has_room(&self, number: u32) -> bool {
         self.lanes.get(&number).is_some_and(|lane| lane.open < lane.connections_max)

@@ -21,7 +21,8 @@ pub const LIST_WAIT_MS: u64 = 100;
 /// wait in the kernel meanwhile.
 pub(crate) const LEAVE_MS: u64 = 500;
 
-/// Two crashes within this number of milliseconds make a penalty.
+/// Two crashes, or too many requests that use up the rules' CPU time, within this number of
+/// milliseconds make a penalty.
 pub(crate) const CRASHES_WINDOW_MS: u64 = 60_000;
 
 /// Milliseconds of a penalty.
@@ -70,10 +71,14 @@ pub(crate) fn pressed_above(max: usize) -> usize {
     max - (max / RESERVE_PART).max(1).min(max / 2)
 }
 
-/// Connections that an IPv6 /56 and a /48 may have, in times of `address_connections_max`: one
-/// customer has a whole /56 or /48, and would count as 256 or 65,536 clients by its /64s. A
-/// household uses a few of them, an office a few more.
-pub(crate) const SITE_FACTORS: [u32; 2] = [4, 16];
+/// Networks of which a lane may say what it has, in times of the connections it may hold: each of
+/// them is in three at the most.
+pub(crate) const LANE_NETWORKS_FACTOR: usize = 3;
+
+/// Requests of a source within [`CRASHES_WINDOW_MS`] that use up the rules' CPU time, each of which
+/// costs about as much as hundreds of others: one more makes a penalty. A page that the rules find
+/// hard is not asked for as often.
+pub const OVERRUNS_COUNT_MAX: u64 = 20;
 
 /// Connections a lane may be ahead of the average before a source that belongs to it goes
 /// elsewhere: enough for what one browser opens, too few for one source to keep the other cores

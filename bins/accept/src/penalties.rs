@@ -1,16 +1,26 @@
-//! Sources that crash a stage: after two crashes within a minute they are refused for ten.
+//! Sources that crash a stage, or let the rules run out of time again and again: after two crashes
+//! within a minute, or too many overruns, they are refused for ten.
 
 use std::collections::HashMap;
 
 use fosse_source::Source;
 use fosse_wire::start as wire;
 
-use crate::limits::{CRASHES_COUNT_MAX, CRASHES_WINDOW_MS, PENALTY_MS};
+use crate::limits::{CRASHES_COUNT_MAX, CRASHES_WINDOW_MS, OVERRUNS_COUNT_MAX, PENALTY_MS};
 
 /// Crashes and penalties by source. The caller decides which sources are exempt.
 #[derive(Debug, Default)]
 pub(crate) struct Penalties {
     strikes: HashMap<Source, Strike>,
+    overruns: HashMap<Source, Overruns>,
+}
+
+/// Requests that used up the rules' time.
+#[derive(Clone, Copy, Debug)]
+struct Overruns {
+    count: u64,
+    /// The time of the first, in milliseconds.
+    since_ms: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +49,39 @@ impl Penalties {
         self.make_room(now_ms);
         self.strikes.insert(source, until.map_or(Strike::Once(now_ms), Strike::Until));
         again
+    }
+
+    /// Notes requests of a source that used up the rules' time. Returns whether that makes a
+    /// penalty.
+    pub(crate) fn overran(&mut self, source: Source, times: u64, now_ms: u64) -> bool {
+        let is_over = |since_ms: u64| now_ms > since_ms + CRASHES_WINDOW_MS;
+        if self.overruns.len() >= CRASHES_COUNT_MAX {
+            self.overruns.retain(|_, overruns| !is_over(overruns.since_ms));
+        }
+        if self.overruns.len() >= CRASHES_COUNT_MAX {
+            self.overruns.clear();
+        }
+        let overruns = self.overruns.entry(source).or_insert(Overruns { count: 0, since_ms: now_ms });
+        if is_over(overruns.since_ms) {
+            *overruns = Overruns { count: 0, since_ms: now_ms };
+        }
+        // A lane says that number.
+        overruns.count += times.min(OVERRUNS_COUNT_MAX + 1);
+        if overruns.count <= OVERRUNS_COUNT_MAX {
+            return false;
+        }
+        self.overruns.remove(&source);
+        self.make_room(now_ms);
+        self.strikes.insert(source, Strike::Until(now_ms + PENALTY_MS));
+        true
+    }
+
+    /// Returns the penalties: each source with the time of its end in milliseconds.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Source, u64)> {
+        self.strikes.iter().filter_map(|(source, strike)| match strike {
+            Strike::Once(_) => None,
+            Strike::Until(end) => Some((*source, *end)),
+        })
     }
 
     /// Returns what is remembered of a source, as the next accept is sent it.
@@ -143,6 +186,19 @@ mod tests {
     }
 
     #[test]
+    fn too_many_overruns_within_a_minute_make_the_same_penalty() {
+        let (mut penalties, start) = (Penalties::default(), 1_000_000_u64);
+        assert!(!penalties.overran(source(1), OVERRUNS_COUNT_MAX, start));
+        assert!(!penalties.overran(source(1), OVERRUNS_COUNT_MAX, start + CRASHES_WINDOW_MS + 1), "another minute");
+        assert!(!penalties.overran(source(2), 1, start + CRASHES_WINDOW_MS + 1), "another source");
+        assert!(penalties.overran(source(1), 1, start + CRASHES_WINDOW_MS + 2));
+        let until = start + CRASHES_WINDOW_MS + 2 + PENALTY_MS;
+        assert!(penalties.holds(source(1), until - 1) && !penalties.holds(source(1), until));
+        assert_eq!(penalties.all().collect::<Vec<_>>(), [(source(1), until)]);
+        assert!(penalties.overran(source(2), u64::MAX, start + CRASHES_WINDOW_MS + 1));
+    }
+
+    #[test]
     fn the_table_stays_bounded_and_keeps_penalties_longest() {
         let (mut penalties, start) = (Penalties::default(), 1_000_000_u64);
         penalties.crashed(source(1), start);
@@ -151,7 +207,8 @@ mod tests {
             let mut peer = fosse_wire::request::Endpoint { addr: [0x20; 16], port: 1 };
             peer.addr[4..8].copy_from_slice(&n.to_be_bytes());
             penalties.crashed(Source::of_address(&peer.addr).unwrap(), start);
-            assert!(penalties.strikes.len() <= CRASHES_COUNT_MAX);
+            penalties.overran(Source::of_address(&peer.addr).unwrap(), 1, start);
+            assert!(penalties.strikes.len() <= CRASHES_COUNT_MAX && penalties.overruns.len() <= CRASHES_COUNT_MAX);
         }
         assert!(penalties.holds(source(1), start));
     }

@@ -211,6 +211,7 @@ impl Service for Server {
 
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
         self.take_in(process);
+        self.state.share_news();
         self.starved &= deliver(&mut self.state, process) == 0;
         self.relieve();
         self.watch(process);

@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use fosse_eventloop::EventLoop;
 use fosse_settings::Accept;
+use fosse_source::Source;
+use fosse_wire::channel::Kind;
 
 use crate::PROGRAM;
 use crate::admission::Admission;
@@ -45,6 +47,34 @@ impl State {
         }
     }
 
+    /// Has all lanes refuse a source until that time.
+    pub(crate) fn penalise_everywhere(&mut self, source: Source, until_ms: u64) {
+        let Some(network) = source.networks().next() else { return };
+        for lane in self.channels.numbers() {
+            self.channels.tell(lane, Kind::Penalised, network, until_ms);
+        }
+    }
+
+    /// Tells a new lane of the sources that are penalised, and has it told of all that have much.
+    pub(crate) fn brief(&mut self, lane: u32) {
+        for (source, until_ms) in self.admission.penalties() {
+            let network = source.networks().next();
+            network.into_iter().for_each(|network| self.channels.tell(lane, Kind::Penalised, network, until_ms));
+        }
+        self.admission.shares.tell_again();
+    }
+
+    /// Puts what has changed of networks that have much into words for the lanes.
+    pub(crate) fn share_news(&mut self) {
+        let Self { admission, channels, connections, .. } = self;
+        let mut shares = std::mem::take(&mut admission.shares);
+        let direct = |network| u64::from(connections.of(network));
+        for news in shares.news(&channels.numbers(), |network| admission.lowest_limit(network), direct) {
+            channels.tell(news.lane, Kind::Elsewhere, news.network, news.count);
+        }
+        admission.shares = shares;
+    }
+
     /// Forgets a lane and all it held; what it was still to get goes to others.
     pub(crate) fn lose_lane(&mut self, event_loop: &EventLoop, lane: u32, why: &str) {
         for pending in self.channels.remove(event_loop, lane) {
@@ -53,6 +83,7 @@ impl State {
         }
         self.lanes.remove(lane);
         self.listing.remove(lane);
+        self.admission.shares.lose(lane);
         let lost = self.connections.lose(lane);
         fosse_die::info(PROGRAM, format_args!("lane={lane} gone connections={lost} reason=\"{why}\""));
     }

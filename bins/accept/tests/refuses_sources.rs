@@ -158,7 +158,7 @@ fn a_source_of_two_crashes_is_refused_but_not_one_that_is_trusted_or_allow_liste
     (0..2).for_each(|_| dies_of(&edge, &lane, 3, address));
     assert_eq!(fate(&mut client_from(3, address)), "reset");
     edge.wait_for_count(count::PENALISED, 1);
-    assert_eq!(edge.log().matches("penalised").count(), 1, "{}", edge.log());
+    assert_eq!(edge.log().matches("event=penalised").count(), 1, "{}", edge.log());
     let _others: Vec<_> = [4, 50, 60].map(|last| client_from(last, address)).into();
     lane.take(3);
     edge.order(ToChild::Penalise { connection: 12345 }, None);

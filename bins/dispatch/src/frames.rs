@@ -1,7 +1,8 @@
 //! Frames from parse, each treated as if an attacker had sent it.
 
-use fosse_counters::{STREAM_CONNECTION, dispatch as count};
+use fosse_counters::dispatch as count;
 use fosse_die::warning;
+use fosse_source::Source;
 use fosse_wire::{
     Frame, Kind, WireError,
     frame::ResetReason,
@@ -37,7 +38,7 @@ pub(crate) fn take(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>
     }
     let Some(stream) = streams.get(frame.stream) else { return take_first(frame, streams, lane) };
     stream.forward = stream.forward.after(frame.kind)?;
-    lane.context.counters.set(STREAM_CONNECTION, stream.client_connection);
+    lane.context.counters.work_on(stream.client_connection, stream.named_source);
     let buffered = stream.buffering != Buffering::No && frame.kind == Kind::RequestData;
     let outcome = take_next(frame, stream, lane)?;
     let event = lane.settle(stream, outcome);
@@ -103,7 +104,7 @@ fn take_first(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>) -> 
 
 fn take_request(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>) -> Result<(), WireError> {
     let head = RequestHead::decode(frame.body)?;
-    lane.context.counters.set(STREAM_CONNECTION, head.connection);
+    lane.context.counters.work_on(head.connection, Source::word_of_named(&head.client.addr, &head.peer.addr));
     lane.context.counters.add(count::REQUESTS, 1);
     lane.context.shared.held_bytes += u64::from(head.held);
     let stream = Stream::new(frame.stream, &head, lane.context.event_loop.now_us())?;

@@ -1,9 +1,26 @@
 //! Notes of `fosse check`: what a sound configuration does that its author may not have meant.
 
 use fosse_model::{
-    Limits, Site,
-    model::{OverLimit, Waf},
+    Edge, Limits, Site,
+    model::{Listen, OverLimit, Waf},
 };
+
+/// Returns a note on a listener with address lists whose proxies name their clients: the lists are
+/// about these.
+pub(crate) fn lists_of_named_clients(listen: &Listen, edge: &Edge) -> Option<String> {
+    let lists = [&listen.allow, &listen.deny, &edge.allow, &edge.deny];
+    if listen.trusted.is_empty() || lists.iter().all(|list| list.is_empty()) {
+        return None;
+    }
+    let (named, refused) = if listen.proxy_protocol.value {
+        ("their PROXY header", "its connection is closed")
+    } else {
+        ("X-Forwarded-For", "its request gets 403")
+    };
+    Some(format!(
+        "allow and deny judge trusted proxies, and the client that {named} names: where it is denied {refused}"
+    ))
+}
 
 /// Returns a note on a site of whose bodies a lane has not the memory for two.
 pub(crate) fn bodies_that_share_memory(site: &Site, limits: &Limits) -> Option<String> {
@@ -28,6 +45,23 @@ mod tests {
         );
         let edge = fosse_model::read("test", text.as_bytes()).unwrap();
         bodies_that_share_memory(&edge.site[0], &edge.limits)
+    }
+
+    #[test]
+    fn a_listener_with_lists_and_trusted_proxies_says_whom_the_lists_judge() {
+        let note = |listen: &str, top: &str| {
+            let text = format!(
+                "{top}\n[[listen]]\naddress = \"127.0.0.1:1\"\n{listen}\n[[site]]\ndefault = true\nbackend = \"a\"\n\
+                 [[backend]]\nname = \"a\"\nservers = [\"unix:/a\"]\n"
+            );
+            let edge = fosse_model::read("test", text.as_bytes()).unwrap();
+            lists_of_named_clients(&edge.listen[0], &edge)
+        };
+        let trusted = "trusted = [\"10.0.0.0/8\"]";
+        let (deny, proxy) = ("deny = [\"deny.txt\"]", "proxy_protocol = true");
+        assert!(note(&format!("{trusted}\n{deny}"), "").is_some_and(|note| note.contains("403")));
+        assert!(note(&format!("{trusted}\n{proxy}"), deny).is_some_and(|note| note.contains("PROXY")));
+        assert_eq!((note(trusted, ""), note(deny, deny)), (None, None));
     }
 
     #[test]

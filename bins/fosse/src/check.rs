@@ -117,6 +117,9 @@ pub(crate) fn summary(name: &str, edge: &Edge) -> String {
     for listen in edge.listen.iter() {
         let public = if listen.public.value { ", public" } else { "" };
         let _ = writeln!(out, "  listen   {}{public}", listen_address(&listen.address.value));
+        if let Some(note) = advice::lists_of_named_clients(listen, edge) {
+            let _ = writeln!(out, "    note   {note}");
+        }
     }
     for site in edge.site.iter() {
         let mut hosts: Vec<String> = site.hosts.iter().map(|host| host.value.written()).collect();

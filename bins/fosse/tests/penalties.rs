@@ -86,7 +86,7 @@ fn a_penalty_outlives_a_death_of_accept_a_reload_and_an_upgrade() {
         let connection = connection_of_source(&edge, asked);
         dies_of(&edge, connection);
     }
-    edge.wait_for_log("second crash from its source, penalised");
+    edge.wait_for_log("event=penalised client=127.0.0.9 why=\"programs crashed over its requests\"");
     let out_and_others_in = |when: &str| {
         assert_eq!(ask_from(9, address), "", "{when}: {}", edge.log());
         assert!(ask_from(10, address).starts_with("HTTP/1.1 200 "), "{when}: {}", edge.log());

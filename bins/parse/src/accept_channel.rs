@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use fosse_eventloop::EventLoop;
 use fosse_fdpass::Received;
-use fosse_wire::channel::{self, Connection};
+use fosse_wire::channel::{self, Connection, Tally};
 use rustix::io::Errno;
 
 use crate::socket::Socket;
@@ -19,6 +19,10 @@ pub(crate) struct AcceptChannel {
     /// The rest of the reply to LIST; `None` when accept has not asked, or has all of it.
     open: Option<Vec<Connection>>,
     closed: Vec<Connection>,
+    /// The shares of clients that trusted proxies name.
+    shares: Vec<Tally>,
+    /// Offences of clients that make a penalty if they go on.
+    offences: Vec<Tally>,
 }
 
 /// A message of fosse-accept.
@@ -30,12 +34,16 @@ pub(crate) enum FromAccept {
     List,
     /// That many idle connections are to make room for new ones.
     Relieve(usize),
+    /// The numbers of clients in the rest of the edge.
+    Elsewhere(Vec<Tally>),
+    /// Sources that are refused from now on.
+    Penalised(Vec<Tally>),
 }
 
 impl AcceptChannel {
     /// Takes over the descriptor, where there is one.
     pub(crate) const fn new(fd: Option<OwnedFd>) -> Self {
-        Self { fd, open: None, closed: Vec::new() }
+        Self { fd, open: None, closed: Vec::new(), shares: Vec::new(), offences: Vec::new() }
     }
 
     /// Returns the descriptor to watch; `None` once accept is gone.
@@ -65,6 +73,12 @@ impl AcceptChannel {
             Some(message) if message.kind == channel::Kind::Relieve => {
                 Ok(Some(FromAccept::Relieve(message.connections.len())))
             }
+            Some(message) if message.kind == channel::Kind::Elsewhere => {
+                Ok(Some(FromAccept::Elsewhere(message.tallies)))
+            }
+            Some(message) if message.kind == channel::Kind::Penalised => {
+                Ok(Some(FromAccept::Penalised(message.tallies)))
+            }
             // It is gone, or breaks the protocol. No connection comes any more, and those that are
             // here are served to their end.
             _ => {
@@ -81,6 +95,8 @@ impl AcceptChannel {
         }
         self.open = None;
         self.closed.clear();
+        self.shares.clear();
+        self.offences.clear();
     }
 
     /// Replies to LIST with the connections there are, once there is room for it.
@@ -93,6 +109,16 @@ impl AcceptChannel {
         self.closed.push(record);
     }
 
+    /// Notes what clients have here, as far as accept is to hear of it.
+    pub(crate) fn note_shares(&mut self, shares: Vec<Tally>) {
+        self.shares.extend(shares);
+    }
+
+    /// Notes what makes a penalty if it goes on.
+    pub(crate) fn note_offences(&mut self, offences: Vec<Tally>) {
+        self.offences.extend(offences);
+    }
+
     /// Returns whether accept has heard of every end.
     pub(crate) const fn has_sent_all(&self) -> bool {
         self.closed.is_empty()
@@ -101,7 +127,7 @@ impl AcceptChannel {
     /// Sends what accept has not been sent yet. What it cannot take now it gets in a later turn.
     pub(crate) fn send(&mut self, event_loop: &EventLoop) {
         // The end of a connection comes after the message that it is there.
-        let sent = self.send_open().and_then(|()| self.send_closed());
+        let sent = self.send_open().and_then(|()| self.send_closed()).and_then(|()| self.send_tallies());
         if sent.is_err_and(|errno| errno != Errno::AGAIN) {
             self.lose(event_loop);
         }
@@ -136,6 +162,26 @@ impl AcceptChannel {
             channel::encode(&mut bytes, channel::Kind::Closed, &self.closed[..count]);
             fosse_fdpass::send(fd, &bytes, &[])?;
             self.closed.drain(..count);
+        }
+        Ok(())
+    }
+
+    /// SHARES and OFFENCES, batched.
+    fn send_tallies(&mut self) -> Result<(), Errno> {
+        let Some(fd) = &self.fd else {
+            self.shares.clear();
+            self.offences.clear();
+            return Ok(());
+        };
+        let all = [(channel::Kind::Shares, &mut self.shares), (channel::Kind::Offences, &mut self.offences)];
+        for (kind, tallies) in all {
+            let mut bytes = Vec::new();
+            while !tallies.is_empty() {
+                let count = tallies.len().min(RECORDS_MAX);
+                channel::encode_tallies(&mut bytes, kind, &tallies[..count]);
+                fosse_fdpass::send(fd, &bytes, &[])?;
+                tallies.drain(..count);
+            }
         }
         Ok(())
     }

@@ -100,6 +100,22 @@ impl Client {
         self.release(event_loop, peers);
     }
 
+    /// Closes the connection now, or where it has a request after the response to that.
+    pub(crate) fn end_soon(
+        &mut self,
+        event_loop: &EventLoop,
+        peers: &mut Peers,
+        context: &mut Context,
+        out: &mut Outbox,
+    ) {
+        match self.conn.phase {
+            Phase::Proxy | Phase::Head => self.close(event_loop, peers, context, out),
+            Phase::Body | Phase::Response => self.conn.exchange.close = true,
+            // An upgraded one has no request any more.
+            Phase::Closing | Phase::Linger | Phase::Upgraded | Phase::Gone => {}
+        }
+    }
+
     /// Closes the connection at once, without waiting for the ring: draining has taken too long.
     pub(crate) fn cut_off(
         &mut self,

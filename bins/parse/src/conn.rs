@@ -5,6 +5,7 @@ use fosse_counters::parse as count;
 use fosse_deadlines::{Timer, after};
 use fosse_wire::channel::Connection;
 use fosse_wire::frame::ResetReason;
+use fosse_wire::request::Endpoint;
 use fosse_wire::response::Cause;
 use fosse_wire::{Kind, Outbox, StreamId};
 
@@ -17,6 +18,7 @@ use crate::origin::Origin;
 use crate::output::ClientOutput;
 use crate::refused::{Refused, host_of};
 use crate::settings::Settings;
+use crate::sources::Charge;
 use crate::traffic;
 
 /// The phase of a connection.
@@ -67,6 +69,10 @@ pub struct Conn {
     pub(crate) record: Connection,
     /// The client as far as it is known before any request.
     pub(crate) origin: Origin,
+    /// The client of the request that is being read, whom trusted proxies name.
+    pub(crate) named: Option<Endpoint>,
+    /// The charge of the client that trusted proxies name.
+    pub(crate) charge: Option<Charge>,
     /// It began with a PROXY header.
     pub(crate) proxied: bool,
     /// The stream of its exchange, or of the last one.
@@ -109,6 +115,8 @@ impl Conn {
         Self {
             record,
             origin: Origin::of_peer(&record),
+            named: None,
+            charge: None,
             proxied: false,
             stream,
             phase,
@@ -221,6 +229,7 @@ impl Conn {
         };
         self.end_log(end, "", context);
         traffic::count(&mut self.exchange, false, context);
+        self.discharge(context);
         self.phase = Phase::Gone;
         self.drop_input(context);
         self.output.clear(&mut context.buffers);
@@ -261,6 +270,7 @@ impl Conn {
         }
         self.report(host_of(head), refused, context);
         self.leave_exchange(ResetReason::Client, out);
+        self.discharge_request(context);
         context.buffers.lend(&mut self.output.bytes);
         let methods = context.settings.site_settings(self.exchange.site).map(|site| site.methods.as_slice());
         let (status, why, methods) = (refused.status, refused.why, methods.unwrap_or_default());
@@ -269,15 +279,14 @@ impl Conn {
     }
 
     /// Writes the event line of a refusal.
-    pub(crate) fn report_refusal(&self, host: &[u8], refused: Refused, context: &Context) {
-        if !context.reports_refusals {
-            return;
-        }
-        if self.exchange.open {
-            refused.report(&self.exchange.client, host, context.settings.site_name(self.exchange.site));
-        } else {
-            refused.report(&self.origin.client, host, "");
-        }
+    pub(crate) fn report_refusal(&self, host: &[u8], refused: Refused, context: &mut Context) {
+        let site = if self.exchange.open { context.settings.site_name(self.exchange.site) } else { "" };
+        context.refusals.note(refused, &self.client(), host, site, context.now_ms);
+    }
+
+    /// Returns the client, as far as it is known.
+    fn client(&self) -> Endpoint {
+        if self.exchange.open { self.exchange.client } else { self.named.unwrap_or(self.origin.client) }
     }
 
     /// Counts and logs a refusal.
@@ -286,7 +295,7 @@ impl Conn {
         self.report_refusal(host, refused, context);
         traffic::count_refused(&mut self.exchange, refused.status, context);
         if self.log.is_empty() {
-            let (connection, client, peer) = (self.record.id, self.origin.client, self.record.peer);
+            let (connection, client, peer) = (self.record.id, self.client(), self.record.peer);
             let who = Who { request: 0, request_id: None, connection, client, peer, site: "" };
             return context.access.refused(&who, host, refused);
         }
@@ -314,6 +323,7 @@ impl Conn {
         traffic::count(&mut self.exchange, true, context);
         // Bytes that do not become a request are nobody's.
         self.exchange.site = SITE_NONE;
+        self.discharge_request(context);
         let cut_short = !self.exchange.forward_done;
         if cut_short {
             out.reset(self.stream, ResetReason::Limit);

@@ -10,7 +10,9 @@ use fosse_eventloop::EventLoop;
 use crate::access::AccessLog;
 use crate::buffers::SpareBuffers;
 use crate::drain::Drain;
+use crate::refusal_events::RefusalEvents;
 use crate::settings::Settings;
+use crate::sources::Sources;
 
 /// The settings, counters and access log of this process, the buffers that connections borrow, and
 /// the time of this turn.
@@ -22,6 +24,8 @@ pub struct Context {
     pub(crate) counters: Rc<Counters>,
     /// The access log.
     pub(crate) access: AccessLog,
+    /// The grounds on which clients are judged that trusted proxies name.
+    pub(crate) sources: Sources,
     /// Buffers to borrow.
     pub(crate) buffers: SpareBuffers,
     /// Ends of the limits of connections, by slot.
@@ -34,8 +38,8 @@ pub struct Context {
     pub(crate) now_us: u64,
     /// Credit of request bodies is not counted: in a shell nothing grants any.
     pub credit_unlimited: bool,
-    /// Refusals are logged: in a shell the response says it.
-    pub(crate) reports_refusals: bool,
+    /// The event lines of refusals.
+    pub(crate) refusals: RefusalEvents,
     /// fosse-dispatch hears of the end of connections.
     pub(crate) reports_ends: bool,
     request_next: u64,
@@ -46,8 +50,10 @@ impl Context {
     /// numbers begin at `request_first`, which is random, so that no two processes share any.
     #[must_use]
     pub fn new(settings: Settings, counters: impl Into<Rc<Counters>>, request_first: u64) -> Self {
+        let sources = Sources::new(&settings);
         Self {
             settings,
+            sources,
             counters: counters.into(),
             access: AccessLog::default(),
             buffers: SpareBuffers::default(),
@@ -56,7 +62,7 @@ impl Context {
             now_ms: 0,
             now_us: 0,
             credit_unlimited: false,
-            reports_refusals: false,
+            refusals: RefusalEvents::default(),
             reports_ends: false,
             request_next: request_first,
         }

@@ -2,7 +2,10 @@
 
 use fosse_counters::STREAM_CONNECTION;
 use fosse_http1::{Fields, Lead, Piece, Refusal, RequestHead, find_head_end, leading, unfinished_too_long};
+use fosse_source::Source;
 use fosse_wire::fields::FieldsWriter;
+use fosse_wire::frame::ResetReason;
+use fosse_wire::request::Endpoint;
 use fosse_wire::{Kind, Outbox, WireError};
 
 use crate::access::Who;
@@ -25,6 +28,8 @@ enum Step {
     Wait,
     /// The connection ends with a local response.
     Refuse(Refused),
+    /// The connection ends at once, as accept ends one that it refuses.
+    Close(Refused),
 }
 
 impl From<Refusal> for Step {
@@ -76,7 +81,7 @@ impl Conn {
             return false;
         }
         // If these bytes break this process, its last sign of life names whose they are.
-        context.counters.set(STREAM_CONNECTION, self.record.id);
+        context.counters.work_on(self.record.id, self.named_source());
         self.resume(context, out);
         context.counters.set(STREAM_CONNECTION, 0);
         self.phase != Phase::Head || self.input.len() != before
@@ -103,6 +108,11 @@ impl Conn {
             match step {
                 Step::Took(count) => used += count,
                 Step::Wait => return used,
+                Step::Close(refused) => {
+                    self.report_refusal(b"", Refused { status: 0, ..refused }, context);
+                    self.abort(ResetReason::Client, context, out);
+                    return bytes.len();
+                }
                 Step::Refuse(refused) => {
                     let head: &[u8] = if self.phase == Phase::Head { rest } else { b"" };
                     self.refuse_seeing(head, refused, context, out);
@@ -118,6 +128,12 @@ impl Conn {
                 self.origin = Origin::of_proxy(&self.record, &header, &context.settings);
                 self.proxied = true;
                 self.phase = Phase::Head;
+                // Otherwise it is another proxy, whose fields name the client of each request.
+                if !self.origin.trusted
+                    && let Err(refused) = self.charge_connection(context)
+                {
+                    return Step::Close(refused);
+                }
                 Step::Took(used)
             }
             Ok(None) => Step::Wait,
@@ -150,11 +166,18 @@ impl Conn {
 
     fn take_whole_head(&mut self, bytes: &[u8], context: &mut Context, out: &mut Outbox) -> Step {
         self.search = HeadSearch::default();
+        self.named = None;
         let mut head = match RequestHead::parse(bytes, &context.settings.head) {
             Ok(head) => head,
             Err(why) => return why.into(),
         };
         self.exchange.is_head = head.is_head();
+        let (client, secure) = self.origin.resolve(&head.fields, self.record.listener, &context.settings);
+        if self.origin.trusted
+            && let Err(refused) = self.charge_request(client, context)
+        {
+            return Step::Refuse(refused);
+        }
         if head.host.name().is_empty() {
             let Some(host) = context.settings.host_of_default else { return Refusal::HostMissing.into() };
             head.host = host;
@@ -168,7 +191,7 @@ impl Conn {
             return Step::Refuse(refused);
         }
         let terms = SiteTerms::of(site, known, head.target, &context.settings);
-        if self.begin(&head, terms, context, out).is_err() {
+        if self.begin(&head, terms, (client, secure), context, out).is_err() {
             return Step::Refuse(Refused::HEAD);
         }
         Step::Took(bytes.len())
@@ -180,10 +203,13 @@ impl Conn {
         &mut self,
         head: &RequestHead<'_>,
         terms: SiteTerms,
+        (client, secure): (Endpoint, bool),
         context: &mut Context,
         out: &mut Outbox,
     ) -> Result<(), WireError> {
-        let (client, secure) = self.origin.resolve(&head.fields, self.record.listener, &context.settings);
+        if self.record.trusted {
+            context.counters.work_on(self.record.id, Source::word_of_named(&client.addr, &self.record.peer.addr));
+        }
         let upgrade = head.upgrade.and_then(|token| context.settings.upgrade(token));
         let request = context.next_request();
         let stream = self.stream.next();

@@ -58,6 +58,20 @@ pub(crate) const LOGGED_TEXT_BYTES_MAX: usize = 300;
 /// proxies has.
 pub(crate) const FORWARDED_HOPS_MAX: usize = 32;
 
+/// The part of its limit that a source may have in a lane before accept is told of it. There are 64
+/// lanes at most, so all of them together hide no more than the limit once, and what browsers have
+/// costs no message.
+pub(crate) const QUIET_PART: u64 = 64;
+
+/// Lines about refusals that a source may have in a window: a person sees at a glance what they
+/// are about, and the lines of others are not beyond the log's limit of a process.
+pub(crate) const REFUSAL_LINES_MAX: u32 = 10;
+/// Milliseconds of such a window, at whose end the number of the others is written.
+pub(crate) const REFUSALS_WINDOW_MS: u64 = 10_000;
+/// Sources whose refusals are counted one by one in a window; those of further ones are counted
+/// together.
+pub(crate) const REFUSAL_SOURCES_MAX: usize = 4096;
+
 /// Passages of proxies of our name that a request may have behind it: no chain of edges is as long,
 /// and a loop ends after them.
 pub(crate) const VIA_PASSAGES_MAX: usize = 8;

@@ -6,7 +6,8 @@ use fosse_wire::fields::Fields;
 use fosse_wire::frame::ResetReason;
 use fosse_wire::order::Return;
 use fosse_wire::request::BodyLength;
-use fosse_wire::response::{ResponseEnd, ResponseHead};
+use fosse_wire::response::{Cause, ResponseEnd, ResponseHead};
+use fosse_wire::verdict::Cause as Denied;
 use fosse_wire::{Frame, Kind, Outbox, WireError};
 
 use crate::conn::{Conn, Phase};
@@ -82,6 +83,11 @@ impl Conn {
         self.exchange.response_begun = true;
         self.exchange.note(head);
         self.exchange.head_ms = context.now_ms;
+        // 500 is for a response that the rules had no time for, which is not the client's fault.
+        if head.cause == Cause::Denied(Denied::Budget) && head.status == 503 {
+            let Context { sources, settings, .. } = context;
+            sources.overran(self.record.listener, &self.exchange.client, settings);
+        }
         if head.own
             && let Some(refused) = Refused::of_response(head)
         {

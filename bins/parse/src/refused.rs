@@ -11,7 +11,7 @@ use crate::PROGRAM;
 /// A local response with its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused {
-    /// Status of the response.
+    /// Status of the response; 0 where the connection is closed without one.
     pub(crate) status: u16,
     /// The reason, for people.
     pub(crate) why: &'static str,
@@ -22,6 +22,13 @@ pub(crate) struct Refused {
 impl Refused {
     /// The PROXY header that the listener asks for is not there.
     pub(crate) const PROXY: Self = Self::new(400, "the PROXY header is missing or malformed");
+    /// The address lists deny the client that a trusted proxy names.
+    pub(crate) const DENIED: Self = Self { limit: "deny", ..Self::new(403, "on a deny list") };
+    /// The client that a trusted proxy names is penalised.
+    pub(crate) const PENALISED: Self = Self::new(429, "penalised for its requests");
+    /// The client that a trusted proxy names has as much as it may have.
+    pub(crate) const ADDRESS_LIMIT: Self =
+        Self { limit: "address_connections_max", ..Self::new(429, "too many connections from this address") };
     /// No site takes the host.
     pub(crate) const HOST: Self = Self::new(421, "no site has this host");
     /// The head is longer than a frame.
@@ -79,7 +86,8 @@ impl Refused {
         let Self { status, why, limit } = self;
         let (host, site) = (optional("host", host), optional("site", site.as_bytes()));
         let (why, limit) = (Escaped(why.as_bytes()), optional("limit", limit.as_bytes()));
-        info(PROGRAM, format_args!("event=refused client={client}{host}{site} status={status} why={why}{limit}"));
+        let status = if status == 0 { String::new() } else { format!(" status={status}") };
+        info(PROGRAM, format_args!("event=refused client={client}{host}{site}{status} why={why}{limit}"));
     }
 }
 

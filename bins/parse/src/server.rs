@@ -10,7 +10,8 @@ use fosse_lockdown::Sealed;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_stage::{Gone, Input, Output};
 use fosse_sys::memory::HeapTrimmer;
-use fosse_wire::channel::Connection;
+use fosse_wire::channel::{Connection, Tally};
+use fosse_wire::start::ToChild;
 use fosse_wire::{Kind, WireError};
 use rustix::net::sockopt::set_socket_linger;
 
@@ -21,6 +22,7 @@ use crate::drain::Drain;
 use crate::lease_channel::LeaseChannel;
 use crate::limits::{LAST_WORDS_MS_MAX, READ_BYTES_MAX};
 use crate::peers::Peers;
+use crate::refusal_events::RefusalEvents;
 use crate::settings::Settings;
 use crate::startup::Lane;
 use crate::table::{Table, Visited};
@@ -64,7 +66,7 @@ impl Server {
         let peers = Peers { accept: AcceptChannel::new(Some(accept)), lease: LeaseChannel::new(given.optional(9)) };
         let mut context = Context::new(settings, Rc::clone(&process.counters), request_first);
         context.access = AccessLog::new(access, &context.settings.blob);
-        context.reports_refusals = true;
+        context.refusals = RefusalEvents::reported();
         context.reports_ends = peers.lease.is_there();
         context.set_now(&process.event_loop);
         context.settings.name_rows(&context.counters);
@@ -85,7 +87,7 @@ impl Server {
                 continue;
             };
             // If a frame breaks this process, its last sign of life names the connection.
-            context.counters.set(count::STREAM_CONNECTION, client.conn.record.id);
+            context.counters.work_on(client.conn.record.id, client.conn.named_source());
             client.conn.on_frame(&frame, context, &mut output.outbox)?;
         }
         context.counters.set(count::STREAM_CONNECTION, 0);
@@ -100,15 +102,36 @@ impl Server {
     }
 
     fn on_connections(&mut self, event_loop: &EventLoop) -> Result<(), ExitReason> {
+        // What would refuse a client must be here before it.
+        if !self.context.sources.are_complete(&self.context.settings) {
+            return Ok(());
+        }
         let failed = |errno| ExitReason::Failed(format!("unable to take connections: {errno}"));
         while let Some(message) = self.peers.accept.receive(&mut self.buffer, event_loop).map_err(failed)? {
             match message {
                 FromAccept::Connections(new) => new.into_iter().for_each(|(record, fd)| self.on_connection(record, fd)),
-                FromAccept::List => self.peers.accept.list(self.clients.records()),
+                FromAccept::List => {
+                    self.peers.accept.list(self.clients.records());
+                    self.context.sources.counts.begin_again();
+                }
+                FromAccept::Elsewhere(all) => all.iter().for_each(|one| self.context.sources.counts.hear(one)),
+                FromAccept::Penalised(all) => self.on_penalties(&all, event_loop),
                 FromAccept::Relieve(count) => self.relieve(count, event_loop),
             }
         }
         Ok(())
+    }
+
+    /// Ends the connections of those who are refused from now on, after the response under way.
+    fn on_penalties(&mut self, penalties: &[Tally], event_loop: &EventLoop) {
+        let Self { output, clients, peers, context, .. } = self;
+        context.sources.penalise(penalties, context.now_ms);
+        clients.visit(|client| {
+            if client.conn.is_refused(context) {
+                client.end_soon(event_loop, peers, context, &mut output.outbox);
+            }
+            Visited::Done
+        });
     }
 
     /// Ends idle connections, so that new ones find room.
@@ -170,6 +193,10 @@ impl Server {
         });
         if context.drain.has_begun() {
             shutdown::return_idle(clients, event_loop, peers, context, out);
+        }
+        if context.sources.has_news() {
+            peers.accept.note_shares(context.sources.counts.take_news());
+            peers.accept.note_offences(context.sources.take_overruns());
         }
         peers.accept.send(event_loop);
         peers.lease.send();
@@ -247,6 +274,10 @@ impl Service for Server {
             Order::Drain => self.drain(),
             // Whatever else came in this turn is written as well.
             Order::End => self.ending = Some(ExitReason::Failed("start is gone".to_owned())),
+            Order::Give(ToChild::Addresses { listener, .. }, fd) => {
+                let taken = self.context.sources.take_list(listener, fd);
+                taken.map_err(|why| ExitReason::Failed(format!("addresses listener={listener}: {why}")))?;
+            }
             Order::Tell(_) | Order::Give(..) => return Err(ExitReason::broken_protocol("start")),
         }
         Ok(())
@@ -254,6 +285,7 @@ impl Service for Server {
 
     fn on_tick(&mut self, _: &Process) -> Result<(), ExitReason> {
         let Self { clients, context, heap, .. } = self;
+        context.refusals.tick(context.now_ms);
         context.counters.set(count::parse::CONNECTIONS, u64::try_from(clients.len()).unwrap_or(0));
         if heap.should_trim() {
             context.buffers.clear();

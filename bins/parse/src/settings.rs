@@ -88,6 +88,12 @@ impl Settings {
         self.blob.listeners.get(usize::from(index))
     }
 
+    /// Returns the lowest limit of a source on any listener; 0 where there is none.
+    pub(crate) fn lowest_address_limit(&self) -> u32 {
+        let limits = self.blob.listeners.iter().map(|listener| listener.address_connections_max);
+        limits.filter(|max| *max > 0).min().unwrap_or(0)
+    }
+
     /// Returns the name of a site; empty for none.
     pub(crate) fn site_name(&self, index: u32) -> &str {
         let site = usize::try_from(index).ok().and_then(|index| self.blob.sites.get(index));

@@ -88,7 +88,7 @@ impl Socket {
     /// Reads once, into `buffer`, and hands the bytes to the connection.
     pub(crate) fn read(&self, conn: &mut Conn, buffer: &mut [u8], context: &mut Context, out: &mut Outbox) {
         let room = &mut buffer[..read_size(conn)];
-        context.counters.set(count::STREAM_CONNECTION, conn.record.id);
+        context.counters.work_on(conn.record.id, conn.named_source());
         // O_NONBLOCK would be a flag of the other copies of this socket as well: accept's,
         // dispatch's.
         match recv(&self.fd, &mut *room, RecvFlags::DONTWAIT) {

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use fosse_eventloop::slab::Key;
 use fosse_wire::start::Stream;
 
+use crate::penalties::Crash;
+
 /// The subject of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Subject {
@@ -18,8 +20,8 @@ pub(crate) enum Subject {
     Lane(u32),
     /// accept: this lane takes no new connection.
     LaneDrains(u32),
-    /// accept: a stage crashed over this connection.
-    Crash(u64),
+    /// accept: a stage crashed over bytes of a client.
+    Crash(Crash),
     /// log: the limit of lines.
     LineLimit,
     /// log: the file of a stream.

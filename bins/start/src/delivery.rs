@@ -84,7 +84,7 @@ fn note(state: &mut State, order: Order) {
             match subject {
                 Subject::Lane(number) => state.lanes.find_mut(number).into_iter().for_each(|lane| lane.given = true),
                 Subject::Pipe(of, stream) => state.children.unread.given(of, stream),
-                Subject::Crash(connection) => state.penalties.crashes.retain(|crash| *crash != connection),
+                Subject::Crash(crash) => state.penalties.crashes.retain(|due| *due != crash),
                 _ => {}
             }
         }
@@ -192,7 +192,7 @@ fn parcel_for_accept<'s>(sources: &Sources<'s>, subject: Subject) -> Option<(ToC
             (message, Parcel::Kept(lane.accept_end.as_ref()?))
         }
         Subject::LaneDrains(lane) => (ToChild::LaneDrain { lane }, Parcel::Nothing),
-        Subject::Crash(connection) => (ToChild::Penalise { connection }, Parcel::Nothing),
+        Subject::Crash(crash) => (crash.order(), Parcel::Nothing),
         _ => return None,
     };
     Some(parcel)

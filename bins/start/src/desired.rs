@@ -3,7 +3,7 @@
 use fosse_eventloop::slab::Key;
 use fosse_wire::{launch::Program, start::Stream};
 
-use crate::ending::Ending;
+use crate::{ending::Ending, penalties::Crash};
 
 /// A place for one process of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub(crate) struct Desired {
     pub listeners: u16,
     pub addresses: Vec<u16>,
     /// Connections that a stage crashed over.
-    pub crashes: Vec<u64>,
+    pub crashes: Vec<Crash>,
     /// The files that the logger has, and which opening of them it is.
     pub log_files: Vec<Stream>,
     pub log_edition: u64,

@@ -8,7 +8,9 @@ use fosse_wire::launch::Program;
 use crate::{
     PROGRAM, compile,
     lane::Lanes,
-    limits, prober,
+    limits,
+    penalties::Crash,
+    prober,
     process::{End, Exit, Process},
     reload_state::Reload,
     state::State,
@@ -20,9 +22,10 @@ pub(crate) fn exited(state: &mut State, reload: &mut Reload, key: Key, end: End)
     let State { children, services, lanes, penalties, .. } = state;
     children.keep_unread(key, &mut process, services.log);
     if process.program == Program::Accept {
-        penalties.crashes.clear();
+        // The next one numbers connections in another way.
+        penalties.crashes.retain(|crash| crash.source != 0);
     }
-    penalties.crashes.extend(guilty_connection(&process, end));
+    penalties.crashes.extend(crash(&process, end));
     let unexpected = unexpected(&process, end, lanes);
     if services.accept == Some(key) && reload.waits_for_lanes() {
         // The next one would have the new configuration, and lanes of the old one: serving comes
@@ -107,11 +110,11 @@ fn report_crash(state: &mut State, exit: Option<Exit>) {
     }
 }
 
-/// Returns the connection whose source is to be penalised for the bytes that a stage crashed over.
-/// Stages that follow it may be reaped before it is, but they exit between two turns, when no
-/// connection is being worked on.
-fn guilty_connection(process: &Process, end: End) -> Option<u64> {
+/// Returns the crash of a stage, where it worked on bytes of a client. Stages that follow it may be
+/// reaped before it is, but they exit between two turns, when no connection is being worked on.
+fn crash(process: &Process, end: End) -> Option<Crash> {
     let connection = process.page.get(fosse_counters::STREAM_CONNECTION);
+    let source = process.page.get(fosse_counters::STREAM_SOURCE);
     let is_crash = process.lane.is_some() && !process.killed && end.own_fault();
-    (is_crash && connection != 0).then_some(connection)
+    (is_crash && connection != 0).then_some(Crash { connection, source })
 }

@@ -1,10 +1,13 @@
 //! Starting and draining a lane: a pipeline of stages, each pinned to the lane's core.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use fosse_die::info;
 use fosse_eventloop::slab::Key;
-use fosse_wire::{launch::Program, start::Stream};
+use fosse_wire::{
+    launch::Program,
+    start::{Stream, ToChild},
+};
 use rustix::{io::Errno, net::SocketType};
 
 use crate::{
@@ -110,17 +113,29 @@ fn start_stages(
         let options = SpawnOptions { fds, lines, lane: Some(lane), ..SpawnOptions::default() };
         let key = spawn(children, cx, program, options).map_err(|errno| (program, errno))?;
         processes.push(key);
-        Ok(())
+        Ok(key)
     };
     let plan = &cx.generation.plan;
     let access = (!plan.access_log.is_empty()).then_some((10, Stream::Access));
     let audit = (!plan.audit_log.is_empty()).then_some((9, Stream::Audit));
-    stage(children, Program::Parse, channels.parse, access)?;
+    let parse = stage(children, Program::Parse, channels.parse, access)?;
+    give_lists(children, parse, cx.generation).map_err(|errno| (Program::Parse, errno))?;
     if let Some(fds) = channels.filter {
         stage(children, Program::WafFilter, fds, audit)?;
     }
     stage(children, Program::Dispatch, channels.dispatch, None)?;
-    stage(children, Program::Connect, channels.connect, None)
+    stage(children, Program::Connect, channels.connect, None).map(drop)
+}
+
+/// Gives parse the address lists of its generation, by which it judges the clients that trusted
+/// proxies name. Its channel is new and has room for them.
+fn give_lists(children: &Children, parse: Key, generation: &Generation) -> Result<(), Errno> {
+    let Some(process) = children.get(parse) else { return Ok(()) };
+    for (listener, fd) in &generation.addresses {
+        let message = ToChild::Addresses { listener: *listener, generation: generation.number };
+        fosse_fdpass::send(&process.control, &message.encode(), &[fd.as_fd()])?;
+    }
+    Ok(())
 }
 
 /// Returns the page of the dispatch that knows best which servers are out, dead or alive; one that

@@ -34,6 +34,7 @@ use crate::{
     lifecycle::{self, Action},
     listeners::{Listeners, Open},
     messages, orders,
+    penalties::Crash,
     process::{End, Process},
     programs::Programs,
     reload,
@@ -309,7 +310,7 @@ impl World {
             _ if self.dice.roll(8) == 0 => self.passed_ms += 400_000,
             _ => {
                 self.connections += 1;
-                self.state.penalties.crashes.push(self.connections);
+                self.state.penalties.crashes.push(Crash { connection: self.connections, source: 0 });
             }
         }
     }

@@ -67,7 +67,7 @@ fn accept_should_know(desired: &Desired, seen: &Seen<'_>, tell: &mut impl FnMut(
             tell(Subject::LaneDrains(lane.number), 0);
         }
     }
-    desired.crashes.iter().for_each(|connection| tell(Subject::Crash(*connection), 0));
+    desired.crashes.iter().for_each(|crash| tell(Subject::Crash(*crash), 0));
 }
 
 /// Returns whether a lane gets connections, or may have some of an accept before.
@@ -89,7 +89,7 @@ fn withdrawn(desired: &Desired, seen: &Seen<'_>, member: &Member<'_>, due: &mut 
             Subject::Pipe(of, stream) => !seen.lives(of) && !seen.unread.contains(&(of, stream)),
             Subject::Page(of, _) | Subject::Records(of) => !seen.lives(of),
             Subject::Lane(lane) | Subject::LaneDrains(lane) => seen.lanes.find(lane).is_none(),
-            Subject::Crash(connection) => !desired.crashes.contains(&connection),
+            Subject::Crash(crash) => !desired.crashes.contains(&crash),
             _ => false,
         };
         if is_gone {

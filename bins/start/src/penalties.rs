@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use fosse_wire::start::{Strike, ToStart};
+use fosse_wire::start::{Strike, ToChild, ToStart};
 
 use crate::limits::STRIKES_COUNT_MAX;
 
@@ -11,8 +11,27 @@ use crate::limits::STRIKES_COUNT_MAX;
 #[derive(Debug, Default)]
 pub(crate) struct Penalties {
     strikes: HashMap<(bool, u64), Strike>,
-    /// Connections of the accept that lives which a stage crashed over: an order is due.
-    pub crashes: Vec<u64>,
+    /// Crashes of which the accept that lives is to hear.
+    pub crashes: Vec<Crash>,
+}
+
+/// A crash of a stage over the bytes of a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Crash {
+    /// The connection, as the accept that lives numbers it.
+    pub connection: u64,
+    /// The word of the client's source, where a trusted proxy has named it; else 0.
+    pub source: u64,
+}
+
+impl Crash {
+    /// Returns the order to penalise whose bytes they were.
+    pub(crate) const fn order(self) -> ToChild {
+        match self {
+            Self { connection, source: 0 } => ToChild::Penalise { connection },
+            Self { source, .. } => ToChild::PenaliseSource { source },
+        }
+    }
 }
 
 impl Penalties {

@@ -207,7 +207,11 @@ impl Evaluation {
                     self.denied_by_rule(403, rule)
                 }
             }
-            Outcome::BudgetExceeded => Denial::new(503, Cause::Budget, "time for evaluation ran out"),
+            // The client has asked too much, or the application's response is too much.
+            Outcome::BudgetExceeded if self.response_status.is_none() => {
+                Denial::new(503, Cause::Budget, "time for evaluation ran out")
+            }
+            Outcome::BudgetExceeded => Denial::new(500, Cause::Budget, "time for evaluation of the response ran out"),
             // These are no ends and do not get here. A denial is the safe reading of what cannot
             // be.
             Outcome::Continue | Outcome::Yield | Outcome::Wait => Denial::new(500, Cause::Rule, "rules cannot go on"),

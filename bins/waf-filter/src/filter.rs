@@ -5,7 +5,7 @@
 
 use std::{os::fd::OwnedFd, rc::Rc};
 
-use fosse_counters::{Counters, STREAM_CONNECTION, waf_filter as count};
+use fosse_counters::{Counters, waf_filter as count};
 use fosse_eventloop::{EventLoop, clock_us};
 use fosse_settings::WafFilter;
 use fosse_wire::{Frame, Kind, StreamId, WireError, order::Forward, request::RequestHead};
@@ -96,7 +96,7 @@ impl Filter {
             out.to_parse.forward(frame);
             return Ok(());
         };
-        self.counters.set(STREAM_CONNECTION, exchange.ids.connection);
+        self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
         response::frames::on_frame(frame, exchange, &mut self.context, out)
     }
 
@@ -164,14 +164,14 @@ impl Filter {
     fn on_head(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
         let head = RequestHead::decode(frame.body)?;
         let exchange = self.slots.open(frame.stream, &head)?;
-        self.counters.set(STREAM_CONNECTION, head.connection);
+        self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
         request::frames::on_head(frame, &head, exchange, &mut self.context, out)
     }
 
     fn on_body(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
         let exchange = self.slots.get_mut(frame.stream).ok_or(WireError::Order(frame.kind))?;
         exchange.request.order = exchange.request.order.after(frame.kind)?;
-        self.counters.set(STREAM_CONNECTION, exchange.ids.connection);
+        self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
         match frame.kind {
             Kind::RequestData => request::frames::on_data(frame, exchange, &mut self.context, out)?,
             _ => return request::frames::on_end(frame, exchange, &mut self.context, out),
@@ -186,7 +186,7 @@ impl Filter {
             // The rest is of responses, which have limits of their own.
             let Some(stream) = self.slots.largest_of_heaviest() else { return Ok(()) };
             let Some(exchange) = self.slots.get_mut(stream) else { return Ok(()) };
-            self.counters.set(STREAM_CONNECTION, exchange.ids.connection);
+            self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
             request::frames::give_way(exchange, &mut self.context, out)?;
         }
         Ok(())
@@ -206,7 +206,7 @@ impl Filter {
             return Ok(());
         }
         exchange.request.order = exchange.request.order.after(frame.kind)?;
-        self.counters.set(STREAM_CONNECTION, exchange.ids.connection);
+        self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
         request::frames::on_reset(frame, exchange, &mut self.context, out)
     }
 
@@ -224,7 +224,7 @@ impl Filter {
         // The client may have gone since the stream was queued, and its slot may have another
         // request.
         let Some(exchange) = self.slots.get_mut(stream) else { return Ok(()) };
-        self.counters.set(STREAM_CONNECTION, exchange.ids.connection);
+        self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
         match (std::mem::take(&mut exchange.request.path), std::mem::take(&mut exchange.response.path)) {
             (RequestPath::Buffer(buffered), response) => {
                 exchange.response.path = response;

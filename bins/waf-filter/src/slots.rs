@@ -29,6 +29,8 @@ pub(crate) struct Ids {
     pub(crate) connection: u64,
     /// The source of the request, by which memory and time are shared.
     pub(crate) source: Source,
+    /// The same as a word, where a trusted proxy has named it; else 0.
+    pub(crate) named_source: u64,
 }
 
 /// The treatment of a request's frames.
@@ -97,6 +99,7 @@ impl Exchange {
                 request: head.request,
                 connection: head.connection,
                 source: Source::of(&head.client.addr),
+                named_source: Source::word_of_named(&head.client.addr, &head.peer.addr),
             },
             request: Request { order: Forward::Open, body_bytes: 0, path: RequestPath::Pass },
             response: Response {

@@ -169,6 +169,12 @@ pub fn messages() -> Vec<Vec<u8>> {
         channel::encode(&mut bytes, kind, records);
         all.push(bytes);
     }
+    let tally = channel::Tally { address: [7; 16], bits: 128, number: 3 };
+    for kind in [channel::Kind::Shares, channel::Kind::Elsewhere, channel::Kind::Offences, channel::Kind::Penalised] {
+        let mut bytes = Vec::new();
+        channel::encode_tallies(&mut bytes, kind, &[tally, tally]);
+        all.push(bytes);
+    }
     all.push(ConnectRequest { tag: 1, server: 2 }.encode());
     all.push(Reply { tag: 1, outcome: Outcome::Connected, errno: 0 }.encode());
     all.push(ToChild::Drain.encode().to_vec());

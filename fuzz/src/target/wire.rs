@@ -57,7 +57,11 @@ pub fn messages(data: &[u8]) {
     let fds = usize::from(*fds);
     if let Ok(message) = channel::decode(bytes, fds) {
         let mut again = Vec::new();
-        channel::encode(&mut again, message.kind, &message.connections);
+        if message.tallies.is_empty() {
+            channel::encode(&mut again, message.kind, &message.connections);
+        } else {
+            channel::encode_tallies(&mut again, message.kind, &message.tallies);
+        }
         assert_eq!(again, bytes);
     }
     if let Ok(request) = connect::ConnectRequest::decode(bytes) {

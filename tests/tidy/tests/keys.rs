@@ -71,7 +71,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[listen]]", "behind_tls", &[PARSE]),
     ("[[listen]]", "trusted", &[ACCEPT, PARSE]),
     ("[[listen]]", "connection_per_client", &[PARSE]),
-    ("[[listen]]", "address_connections_max", &[ACCEPT]),
+    ("[[listen]]", "address_connections_max", &[ACCEPT, PARSE]),
     ("[[listen]]", "allow", &[LOAD]),
     ("[[listen]]", "deny", &[LOAD]),
     ("[[site]]", "hosts", &[ROUTING]),

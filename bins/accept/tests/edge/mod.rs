@@ -17,7 +17,7 @@ use fosse_harness::sockets::{connect_from, pair, readable, send_when_free};
 use fosse_harness::{Stage, stat_field};
 use fosse_settings::{Accept, AcceptListener};
 use fosse_sys::memfd;
-use fosse_wire::channel::{self, Connection, Kind, MESSAGE_BYTES_MAX, Message};
+use fosse_wire::channel::{self, Connection, Kind, MESSAGE_BYTES_MAX, Message, Tally};
 use fosse_wire::start::{ToChild, ToStart};
 use rustix::net::SocketType;
 
@@ -152,12 +152,12 @@ impl Lane {
     }
 
     /// Takes this number of connections, in as many messages as they come in. Requests to end idle
-    /// ones, which come with the last ones that there may be, are passed over.
+    /// ones, which come with the last ones that there may be, and words on sources are passed over.
     pub(crate) fn take(&self, count: usize) -> Vec<(Connection, OwnedFd)> {
         let mut taken = Vec::new();
         while taken.len() < count {
             let (message, fds) = self.next(SOON).expect("connections arrive");
-            assert!(matches!(message.kind, Kind::Connections | Kind::Relieve), "{message:?}");
+            assert!(matches!(message.kind, Kind::Connections | Kind::Relieve | Kind::Penalised), "{message:?}");
             taken.extend(message.connections.into_iter().zip(fds));
         }
         assert_eq!(taken.len(), count);
@@ -184,6 +184,13 @@ impl Lane {
         send_when_free(&self.near, &bytes, &fds);
     }
 
+    /// Says something of sources: 127.0.0.`last`, and a number.
+    pub(crate) fn say_of(&self, kind: Kind, last: u8, number: u64) {
+        let mut bytes = Vec::new();
+        channel::encode_tallies(&mut bytes, kind, &[tally(last, number)]);
+        send_when_free(&self.near, &bytes, &[]);
+    }
+
     pub(crate) fn say_raw(&self, bytes: &[u8]) {
         send(&self.near, bytes, &[]).unwrap();
     }
@@ -191,6 +198,11 @@ impl Lane {
     pub(crate) fn close(&self, connection: &Connection) {
         self.say(Kind::Closed, &[*connection], &[]);
     }
+}
+
+/// A number that is said of 127.0.0.`last`.
+pub(crate) fn tally(last: u8, number: u64) -> Tally {
+    Tally { address: Ipv4Addr::new(127, 0, 0, last).to_ipv6_mapped().octets(), bits: 128, number }
 }
 
 /// A client that comes from 127.0.0.`last`.

@@ -97,6 +97,8 @@ pub(crate) struct Stream {
     pub(crate) inspected: bool,
     /// accept's number of the client connection.
     pub(crate) client_connection: u64,
+    /// The word of its source, where a trusted proxy has named it; else 0.
+    pub(crate) named_source: u64,
     /// All requests of the client connection are one client's.
     pub(crate) single_client: bool,
     /// It logs in the backend connection that it goes over.
@@ -203,6 +205,7 @@ impl Stream {
             site: usize::try_from(head.site).unwrap_or(usize::MAX),
             inspected: false,
             client_connection: head.connection,
+            named_source: Source::word_of_named(&head.client.addr, &head.peer.addr),
             single_client: head.single_client,
             logs_in: pins::logs_in(head.fields),
             request: head.request,

@@ -152,11 +152,14 @@ section! {
         /// they get logins that are bound to a connection (NTLM, Negotiate).
         connection_per_client: bool, Default("false");
         /// Connections of one address (or IPv6 /64) at a time; of a /56 four times, a /48 16 times.
+        /// Of clients that trusted proxies name it is their connections with a PROXY header, else
+        /// their requests under way: one more gets 429.
         address_connections_max: u32, Default("1024"), 1..=10000000;
         /// Files of networks that this listener lets in and never penalises.
         allow: Vec<At<FilePath>>, Default("[]"), 0..=64;
         /// Files of networks that this listener closes before a byte is read; the most specific
-        /// entry decides.
+        /// entry decides. A client that a trusted proxy names is judged as well: its connection is
+        /// closed after a PROXY header, its request gets 403 after X-Forwarded-For.
         deny: Vec<At<FilePath>>, Default("[]"), 0..=64;
     }
 }

@@ -65,6 +65,8 @@ pub struct AcceptListener {
 pub struct Parse {
     /// In the order of their index.
     pub listeners: Vec<ParseListener>,
+    /// Address lists that start gives it before the first connection.
+    pub address_lists: u32,
     /// In the order of their index.
     pub sites: Vec<ParseSite>,
     /// The site for hosts that none names; without one they get 421.

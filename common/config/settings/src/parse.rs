@@ -15,6 +15,8 @@ pub struct ParseListener {
     pub connection_per_client: bool,
     /// Trusted proxies, for walking X-Forwarded-For from the right.
     pub trusted: Vec<Net>,
+    /// Connections or requests at a time of one source that trusted proxies name; 0 for no limit.
+    pub address_connections_max: u32,
     /// SERVER_PORT of rules.
     pub port: u16,
 }

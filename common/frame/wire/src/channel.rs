@@ -1,8 +1,12 @@
 //! accept and a lane: connection records beside client sockets, one SEQPACKET message a batch.
 //!
-//! Down (accept to lane): CONNECTIONS with one descriptor a record, LIST, RELIEVE. Up: CLOSED, OPEN
-//! (the response to LIST, ended by an empty one), RETURN with one descriptor a record. A message is
-//! `u8 kind | records`; records have one size.
+//! Down (accept to lane): CONNECTIONS with one descriptor a record, LIST, RELIEVE, ELSEWHERE,
+//! PENALISED. Up: CLOSED, OPEN (the response to LIST, ended by an empty one), RETURN with one
+//! descriptor a record, SHARES, OFFENCES. A message is `u8 kind | records`; records have one size.
+//!
+//! accept judges the peers of sockets. A client that a trusted proxy names is known to the lane
+//! alone, which counts and judges it: SHARES and ELSEWHERE are what makes the counts those of the
+//! edge.
 
 use crate::{WireError, cursor::Cursor, request::Endpoint};
 
@@ -31,6 +35,69 @@ pub enum Kind {
     /// Down: the lane is to end as many idle connections as there are records; nothing else of the
     /// records is meant.
     Relieve = 6,
+    /// Up, [`Tally`] records: what clients of a network that trusted proxies name have in this lane
+    /// now.
+    Shares = 7,
+    /// Down, [`Tally`] records: what clients of a network have in the whole edge but for this
+    /// lane's share.
+    Elsewhere = 8,
+    /// Up, [`Tally`] records: a source did something that makes a penalty if it goes on; the number
+    /// is how many times.
+    Offences = 9,
+    /// Down, [`Tally`] records: a source is refused until that time in milliseconds of the
+    /// monotonic clock.
+    Penalised = 10,
+}
+
+impl Kind {
+    const fn of_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            1 => Self::Connections,
+            2 => Self::List,
+            3 => Self::Closed,
+            4 => Self::Open,
+            5 => Self::Return,
+            6 => Self::Relieve,
+            7 => Self::Shares,
+            8 => Self::Elsewhere,
+            9 => Self::Offences,
+            10 => Self::Penalised,
+            _ => return None,
+        })
+    }
+
+    const fn has_tallies(self) -> bool {
+        matches!(self, Self::Shares | Self::Elsewhere | Self::Offences | Self::Penalised)
+    }
+}
+
+/// A number that is said of a network: `u64 number | u8 bits | 7 zeros | 16 address`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// The first address of the network.
+    pub address: [u8; 16],
+    /// The length of its prefix in bits, 0 to 128.
+    pub bits: u8,
+    /// The number that the kind of the message says what it is.
+    pub number: u64,
+}
+
+impl Tally {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.number.to_le_bytes());
+        out.push(self.bits);
+        out.extend_from_slice(&[0; 7]);
+        out.extend_from_slice(&self.address);
+    }
+
+    fn take(c: &mut Cursor<'_>) -> Result<Self, WireError> {
+        let number = c.u64()?;
+        let bits = c.u8()?;
+        if bits > 128 || c.array::<7>()? != [0; 7] {
+            return Err(WireError::Field("tally"));
+        }
+        Ok(Self { address: c.array()?, bits, number })
+    }
 }
 
 const FLAG_TRUSTED: u8 = 1;
@@ -83,6 +150,8 @@ pub struct Message {
     pub kind: Kind,
     /// Its records; for CLOSED only the ids are meant.
     pub connections: Vec<Connection>,
+    /// Its records, where it is about networks.
+    pub tallies: Vec<Tally>,
 }
 
 /// Writes a message into `out`, which is cleared first. `connections` beyond what fits must go into
@@ -96,6 +165,14 @@ pub fn encode(out: &mut Vec<u8>, kind: Kind, connections: &[Connection]) {
     }
 }
 
+/// Does the same with a message about networks.
+pub fn encode_tallies(out: &mut Vec<u8>, kind: Kind, tallies: &[Tally]) {
+    debug_assert!(kind.has_tallies() && tallies.len() * RECORD_BYTES < MESSAGE_BYTES_MAX);
+    out.clear();
+    out.push(kind as u8);
+    tallies.iter().for_each(|tally| tally.put(out));
+}
+
 /// Reads a message that came with `fds` descriptors.
 ///
 /// # Errors
@@ -105,25 +182,23 @@ pub fn decode(bytes: &[u8], fds: usize) -> Result<Message, WireError> {
         return Err(WireError::Long);
     }
     let mut c = Cursor::new(bytes);
-    let kind = match c.u8()? {
-        1 => Kind::Connections,
-        2 => Kind::List,
-        3 => Kind::Closed,
-        4 => Kind::Open,
-        5 => Kind::Return,
-        6 => Kind::Relieve,
-        _ => return Err(WireError::Field("channel kind")),
-    };
-    let mut connections = Vec::with_capacity(c.rest().len() / RECORD_BYTES);
-    while c.end().is_err() {
-        connections.push(Connection::take(&mut c)?);
+    let kind = Kind::of_byte(c.u8()?).ok_or(WireError::Field("channel kind"))?;
+    let count = c.rest().len() / RECORD_BYTES;
+    let mut message = Message { kind, connections: Vec::new(), tallies: Vec::new() };
+    if kind.has_tallies() {
+        message.tallies.reserve_exact(count);
+        while c.end().is_err() {
+            message.tallies.push(Tally::take(&mut c)?);
+        }
+    } else {
+        message.connections.reserve_exact(count);
+        while c.end().is_err() {
+            message.connections.push(Connection::take(&mut c)?);
+        }
     }
-    let expected = match kind {
-        Kind::Connections | Kind::Return => connections.len(),
-        Kind::List | Kind::Closed | Kind::Open | Kind::Relieve => 0,
-    };
-    let empty_list = kind != Kind::List || connections.is_empty();
-    if fds == expected && empty_list { Ok(Message { kind, connections }) } else { Err(WireError::Field("descriptors")) }
+    let expected = if matches!(kind, Kind::Connections | Kind::Return) { message.connections.len() } else { 0 };
+    let empty_list = kind != Kind::List || message.connections.is_empty();
+    if fds == expected && empty_list { Ok(message) } else { Err(WireError::Field("descriptors")) }
 }
 
 #[cfg(test)]
@@ -147,5 +222,19 @@ mod tests {
         for cut in (0..out.len()).filter(|cut| cut % RECORD_BYTES != 1) {
             assert!(decode(&out[..cut], cut / RECORD_BYTES).is_err(), "cut at {cut}");
         }
+    }
+    #[test]
+    fn what_is_said_of_networks_comes_back() {
+        let one = Tally { address: [7; 16], bits: 64, number: u64::MAX };
+        let mut out = Vec::new();
+        for kind in [Kind::Shares, Kind::Elsewhere, Kind::Offences, Kind::Penalised] {
+            encode_tallies(&mut out, kind, &[one, Tally::default()]);
+            assert_eq!(out.len(), 1 + 2 * RECORD_BYTES);
+            let message = decode(&out, 0).unwrap();
+            assert_eq!((message.kind, &message.tallies[..]), (kind, &[one, Tally::default()][..]));
+            assert!(decode(&out, 1).is_err() && decode(&out[..out.len() - 1], 0).is_err());
+        }
+        out[9] = 129;
+        assert!(decode(&out, 0).is_err(), "a prefix of more bits than an address has");
     }
 }

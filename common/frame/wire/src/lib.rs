@@ -17,6 +17,7 @@ pub mod frame;
 pub mod inbox;
 pub mod launch;
 pub mod order;
+mod reload;
 pub mod request;
 pub mod response;
 pub mod start;

@@ -8,6 +8,8 @@ use crate::{
     cursor::{Cursor, Fixed},
 };
 
+pub use crate::reload::ReloadProgress;
+
 /// Bytes of every message.
 pub const MESSAGE_BYTES: usize = 16;
 
@@ -68,32 +70,6 @@ impl Strike {
     }
 }
 
-/// The state of a reload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum ReloadProgress {
-    /// Its configuration is being compiled, or its lanes are being started.
-    Begun = 0,
-    /// It serves.
-    Serves = 1,
-    /// It failed: what served goes on.
-    Failed = 2,
-    /// It failed, and to try again without a change fails again.
-    FailedForGood = 3,
-}
-
-impl ReloadProgress {
-    const fn of_byte(byte: u8) -> Result<Self, WireError> {
-        match byte {
-            0 => Ok(Self::Begun),
-            1 => Ok(Self::Serves),
-            2 => Ok(Self::Failed),
-            3 => Ok(Self::FailedForGood),
-            _ => Err(WireError::Field("reload")),
-        }
-    }
-}
-
 /// From start to a child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToChild {
@@ -120,7 +96,7 @@ pub enum ToChild {
         /// Listeners of older generations are closed when a new one arrives.
         generation: u32,
     },
-    /// accept: an address list comes along as a sealed memfd.
+    /// accept, parse: an address list comes along as a sealed memfd.
     Addresses {
         /// Index of the listener it is for, `u16::MAX` for all.
         listener: u16,
@@ -131,6 +107,11 @@ pub enum ToChild {
     Penalise {
         /// accept's own number of the connection.
         connection: u64,
+    },
+    /// accept: a process died while it worked for this source, which a trusted proxy has named.
+    PenaliseSource {
+        /// The word that names it in a counter page.
+        source: u64,
     },
     /// accept: the strikes of earlier ones come along as a sealed memfd, one [`ToStart::Strike`]
     /// message after the other.
@@ -280,6 +261,7 @@ impl ToChild {
             Self::LogLines { max, syslog_prefix } => {
                 Raw { kind: 14, a: u8::from(syslog_prefix), c: max, ..Raw::default() }
             }
+            Self::PenaliseSource { source } => Raw { kind: 15, d: source, ..Raw::default() },
         }
         .encode()
     }
@@ -314,6 +296,7 @@ impl ToChild {
                 stream => Self::LogFile { stream },
             },
             14 => Self::LogLines { max: raw.c, syslog_prefix: raw.a == 1 },
+            15 => Self::PenaliseSource { source: raw.d },
             kind => return Err(WireError::Kind(kind)),
         };
         if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
@@ -364,6 +347,7 @@ mod tests {
             ToChild::Listen { listener: 2, generation: 8 },
             ToChild::Addresses { listener: u16::MAX, generation: 8 },
             ToChild::Penalise { connection: u64::MAX },
+            ToChild::PenaliseSource { source: u64::MAX },
             ToChild::Strikes,
             ToChild::PipeAdd { stream: Stream::Audit, program: 3, lane: u32::MAX, pid: 77 },
             ToChild::LogFile { stream: Stream::Access },

@@ -14,6 +14,7 @@
 
 mod builder;
 mod image;
+mod lists;
 mod prefix;
 mod ranges;
 mod tags;
@@ -22,6 +23,7 @@ mod tree;
 
 pub use builder::{Builder, Full, compile};
 pub use image::{BadImage, List};
+pub use lists::{LISTENER_ALL, Lists};
 pub use prefix::{Flaw, Prefix};
 pub use text::{Reason, TextError};
 

@@ -2,8 +2,8 @@
 //!
 //! A page is a shared memory file with one writer: a fixed part of [`PAGE_BYTES`], and behind it
 //! the rows of the program's sites or backends. Its first words are the same for every program:
-//! start watches [`TURNS`] and reads [`STREAM_CONNECTION`] of a process that crashed; fosse-status
-//! shows the rest by the program's table. Readers trust nothing in a page.
+//! start watches [`TURNS`] and reads [`STREAM_CONNECTION`] and [`STREAM_SOURCE`] of a process that
+//! crashed; fosse-status shows the rest by the program's table. Readers trust nothing in a page.
 //! What health checks find out has a page of its own.
 
 #![forbid(unsafe_code)]
@@ -31,6 +31,9 @@ pub const PAGE_WORDS: usize = 512;
 pub const TURNS: usize = 0;
 /// accept's number of the connection whose bytes are being worked on, 0 between.
 pub const STREAM_CONNECTION: usize = 1;
+/// The source that a trusted proxy has named for the request that is being worked on, as a word
+/// (`fosse_source::Source::word`); 0 where the source is the connection's peer.
+pub const STREAM_SOURCE: usize = 6;
 /// Log lines that could not be written.
 pub const LOG_DROPPED: usize = 2;
 /// 1 once the process is draining.
@@ -98,6 +101,14 @@ impl Counters {
         if let Some(word) = self.word(index) {
             word.store(value, Relaxed);
         }
+    }
+
+    /// Notes the connection whose bytes are being worked on, and the source that a trusted proxy
+    /// has named for its request; 0 where none has.
+    #[inline]
+    pub fn work_on(&self, connection: u64, source: u64) {
+        self.set(STREAM_SOURCE, source);
+        self.set(STREAM_CONNECTION, connection);
     }
 
     /// Sets the numbers of the event loop: microseconds of the longest turn, and the count of long

@@ -59,6 +59,9 @@ table!(
     gauge UPGRADED = 10, "upgraded connections held";
     counter ACCESS_DROPPED = 11, "access log lines that could not be written";
     counter RELIEVED = 12, "idle connections ended because there was no room for others";
+    counter DENIED = 13, "connections and requests of clients whom trusted proxies name, refused by a deny list";
+    counter PENALISED = 14, "the same, refused because their source is penalised";
+    counter LIMITED_ADDRESS = 15, "the same, refused by the limit per address";
 );
 
 table!(

@@ -71,6 +71,7 @@ pub(crate) fn parse(listen: &Listen) -> blobs::ParseListener {
         behind_tls: listen.behind_tls.value,
         connection_per_client: listen.connection_per_client.value,
         trusted: networks(listen),
+        address_connections_max: listen.address_connections_max.value,
         port,
     }
 }
@@ -84,6 +85,12 @@ pub(crate) fn lists(edge: &Edge) -> Vec<blobs::LoadList> {
     }
     lists.extend(both(u16::MAX, &edge.allow, &edge.deny));
     lists
+}
+
+/// Returns the number of images that load makes of them: one for each listener that has any.
+pub(crate) fn list_count(edge: &Edge) -> u32 {
+    let all = u32::from(!edge.allow.is_empty() || !edge.deny.is_empty());
+    edge.listen.iter().map(|listen| u32::from(!listen.allow.is_empty() || !listen.deny.is_empty())).sum::<u32>() + all
 }
 
 fn both(listener: u16, allow: &[At<FilePath>], deny: &[At<FilePath>]) -> Vec<blobs::LoadList> {

@@ -101,6 +101,7 @@ fn parse(edge: &Edge, servers: &backends::Servers, problems: &mut Problems) -> b
     let (limits, timeouts) = (&edge.limits.value, &edge.timeouts.value);
     blobs::Parse {
         listeners: edge.listen.iter().map(|listen| listeners::parse(listen)).collect(),
+        address_lists: listeners::list_count(edge),
         sites: edge.site.iter().map(|site| sites::parse(site, &edge.backend, problems)).collect(),
         default_site: edge.site.iter().position(|site| site.default.value).and_then(|at| u32::try_from(at).ok()),
         head_seconds: timeouts.head_seconds.duration(),

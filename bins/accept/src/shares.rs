@@ -1,0 +1,132 @@
+//! The counts of clients that trusted proxies name: each lane says what it has, and hears what the
+//! whole edge has where that is much. So the limit of a source is one of the edge, without a
+//! message for each request.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use fosse_source::Network;
+
+/// The share of each lane of each network.
+#[derive(Debug, Default)]
+pub(crate) struct Shares {
+    lanes: BTreeMap<u32, HashMap<Network, u64>>,
+    totals: HashMap<Network, u64>,
+    /// Networks whose total has changed since lanes were told.
+    changed: BTreeSet<Network>,
+    /// Networks of which lanes have been told, as they have much.
+    announced: BTreeSet<Network>,
+}
+
+/// News for a lane: what a network has in the edge but for the lane's own share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Elsewhere {
+    pub(crate) lane: u32,
+    pub(crate) network: Network,
+    pub(crate) count: u64,
+}
+
+impl Shares {
+    /// Returns what all lanes have of a network.
+    pub(crate) fn total(&self, network: Network) -> u64 {
+        self.totals.get(&network).copied().unwrap_or(0)
+    }
+
+    /// Takes what a lane says that it has of a network. It may have `networks_max` networks.
+    pub(crate) fn set(&mut self, lane: u32, network: Network, count: u64, networks_max: usize) {
+        let shares = self.lanes.entry(lane).or_default();
+        if shares.len() >= networks_max && !shares.contains_key(&network) {
+            return;
+        }
+        let before = if count == 0 { shares.remove(&network) } else { shares.insert(network, count) };
+        self.change(network, before.unwrap_or(0), count);
+    }
+
+    /// Forgets what a lane had that is gone.
+    pub(crate) fn lose(&mut self, lane: u32) {
+        for (network, count) in self.lanes.remove(&lane).unwrap_or_default() {
+            self.change(network, count, 0);
+        }
+    }
+
+    fn change(&mut self, network: Network, before: u64, after: u64) {
+        let total = self.total(network) - before + after;
+        if total == 0 {
+            self.totals.remove(&network);
+        } else {
+            self.totals.insert(network, total);
+        }
+        self.changed.insert(network);
+    }
+
+    /// Returns the news since the last time for every one of `lanes`. A network is worth a word
+    /// where it has half of what it may have, `limit`, together with its `direct` connections; and
+    /// once more when it no longer has.
+    pub(crate) fn news(
+        &mut self,
+        lanes: &[u32],
+        limit: impl Fn(Network) -> u64,
+        direct: impl Fn(Network) -> u64,
+    ) -> Vec<Elsewhere> {
+        let mut news = Vec::new();
+        for network in std::mem::take(&mut self.changed) {
+            let all = self.total(network) + direct(network);
+            let is_much = self.total(network) > 0 && all >= limit(network).div_ceil(2);
+            let was_told = if is_much { !self.announced.insert(network) } else { self.announced.remove(&network) };
+            if is_much || was_told {
+                let count = |lane| if is_much { all - self.of(lane, network) } else { 0 };
+                news.extend(lanes.iter().map(|lane| Elsewhere { lane: *lane, network, count: count(*lane) }));
+            }
+        }
+        news
+    }
+
+    /// Has every network that lanes have been told of told again, as there is a lane that knows of
+    /// none.
+    pub(crate) fn tell_again(&mut self) {
+        self.changed.extend(&self.announced);
+    }
+
+    fn of(&self, lane: u32, network: Network) -> u64 {
+        self.lanes.get(&lane).and_then(|shares| shares.get(&network)).copied().unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fosse_source::Source;
+
+    fn network(last: u8) -> Network {
+        let address = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, last];
+        Source::of(&address).networks().next().unwrap()
+    }
+
+    fn news(shares: &mut Shares) -> Vec<(u32, u64)> {
+        shares.news(&[0, 1], |_| 10, |_| 1).iter().map(|one| (one.lane, one.count)).collect()
+    }
+
+    #[test]
+    fn lanes_hear_of_a_network_that_has_much_and_once_when_it_no_longer_has() {
+        let mut shares = Shares::default();
+        shares.set(0, network(1), 3, 9);
+        assert_eq!(news(&mut shares), [], "4 of 10 with the direct one");
+        shares.set(1, network(1), 2, 9);
+        assert_eq!(news(&mut shares), [(0, 3), (1, 4)], "each hears of the others and of the direct one");
+        assert_eq!(news(&mut shares), []);
+        shares.tell_again();
+        assert_eq!(news(&mut shares), [(0, 3), (1, 4)]);
+        shares.lose(0);
+        assert_eq!((news(&mut shares), shares.total(network(1))), (vec![(0, 0), (1, 0)], 2));
+        shares.set(1, network(1), 0, 9);
+        assert_eq!((news(&mut shares), shares.totals.len()), (vec![], 0));
+    }
+
+    #[test]
+    fn a_lane_says_no_more_than_it_can_have() {
+        let mut shares = Shares::default();
+        (0..9).for_each(|last| shares.set(0, network(last), 1, 3));
+        assert_eq!(shares.totals.len(), 3);
+        shares.set(0, network(0), 5, 3);
+        assert_eq!(shares.total(network(0)), 5);
+    }
+}

@@ -1,0 +1,108 @@
+//! The event lines of refusals: a few of each source in a window, then the number of the others.
+//! Who is refused without end must not hide the events of others.
+
+use std::collections::HashMap;
+
+use fosse_die::info;
+use fosse_source::Source;
+use fosse_wire::request::Endpoint;
+
+use crate::PROGRAM;
+use crate::limits::{REFUSAL_LINES_MAX, REFUSAL_SOURCES_MAX, REFUSALS_WINDOW_MS};
+use crate::refused::Refused;
+
+/// The sources that were refused lately. In a shell there are no lines: the response says it.
+#[derive(Debug, Default)]
+pub(crate) struct RefusalEvents {
+    is_reported: bool,
+    windows: HashMap<Source, Window>,
+    /// Refusals of sources that have no place in the table.
+    others: u64,
+}
+
+#[derive(Debug)]
+struct Window {
+    until_ms: u64,
+    lines: u32,
+    /// Refusals of which no line has spoken.
+    more: u64,
+}
+
+impl RefusalEvents {
+    /// Makes those of a stage of a lane.
+    pub(crate) fn reported() -> Self {
+        Self { is_reported: true, ..Self::default() }
+    }
+
+    /// Writes the line of a refusal, or counts it. `host` is as the client wrote it, as far as it
+    /// came.
+    pub(crate) fn note(&mut self, refused: Refused, client: &Endpoint, host: &[u8], site: &str, now_ms: u64) {
+        if self.is_reported && self.counts_in(Source::of(&client.addr), now_ms) {
+            refused.report(client, host, site);
+        }
+    }
+
+    /// Returns whether a refusal of a source has a line.
+    fn counts_in(&mut self, source: Source, now_ms: u64) -> bool {
+        if self.windows.len() >= REFUSAL_SOURCES_MAX && !self.windows.contains_key(&source) {
+            self.others += 1;
+            return false;
+        }
+        let until_ms = now_ms + REFUSALS_WINDOW_MS;
+        let window = self.windows.entry(source).or_insert(Window { until_ms, lines: 0, more: 0 });
+        let has_line = window.lines < REFUSAL_LINES_MAX;
+        if has_line {
+            window.lines += 1;
+        } else {
+            window.more += 1;
+        }
+        has_line
+    }
+
+    /// Reports the numbers of windows that have ended.
+    pub(crate) fn tick(&mut self, now_ms: u64) {
+        self.windows.retain(|source, window| {
+            let is_over = now_ms >= window.until_ms;
+            if is_over && window.more > 0 {
+                let name = if *source == Source::LOCAL { "unix".to_owned() } else { source.to_string() };
+                info(PROGRAM, format_args!("event=refused client={name} more={}", window.more));
+            }
+            !is_over
+        });
+        let others = std::mem::take(&mut self.others);
+        if others > 0 {
+            info(PROGRAM, format_args!("event=refused client=others more={others}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(last: u32) -> Source {
+        Source::of(&std::net::Ipv4Addr::from(0x0a00_0000 + last).to_ipv6_mapped().octets())
+    }
+
+    #[test]
+    fn a_source_has_a_few_lines_in_a_window_and_the_others_have_theirs() {
+        let mut events = RefusalEvents::reported();
+        let lines = (0..1000).filter(|_| events.counts_in(source(1), 0)).count();
+        assert_eq!(lines, usize::try_from(REFUSAL_LINES_MAX).unwrap());
+        assert!(events.counts_in(source(2), 0));
+        events.tick(REFUSALS_WINDOW_MS - 1);
+        assert!(!events.counts_in(source(1), REFUSALS_WINDOW_MS - 1));
+        events.tick(REFUSALS_WINDOW_MS);
+        assert!(events.counts_in(source(1), REFUSALS_WINDOW_MS));
+    }
+
+    #[test]
+    fn a_flood_of_sources_takes_no_more_memory_and_is_counted_together() {
+        let mut events = RefusalEvents::reported();
+        let count = u32::try_from(REFUSAL_SOURCES_MAX).unwrap();
+        assert_eq!((0..count + 10).filter(|number| events.counts_in(source(*number), 0)).count(), REFUSAL_SOURCES_MAX);
+        assert_eq!((events.windows.len(), events.others), (REFUSAL_SOURCES_MAX, 10));
+        events.tick(REFUSALS_WINDOW_MS);
+        assert_eq!((events.windows.len(), events.others), (0, 0));
+    }
+}

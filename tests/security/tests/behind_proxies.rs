@@ -1,0 +1,344 @@
+//! Behind a trusted proxy, lists, limits and penalties are about the client that it names.
+
+use std::{
+    fs::{self, File},
+    io::{ErrorKind, Read as _, Write as _},
+    net::TcpStream,
+    os::unix::{fs::FileExt as _, fs::MetadataExt as _, net::UnixStream},
+};
+
+use fosse_harness::{Backend, Client, Dir, Edge, Process, WAIT_MAX, is_alive, is_root, sockets, wait_for};
+use rustix::process::Signal;
+
+/// How a proxy names its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    /// PROXY protocol, version 1.
+    Proxy1,
+    /// PROXY protocol, version 2.
+    Proxy2,
+    /// X-Forwarded-For.
+    Field,
+}
+
+use Names::{Field, Proxy1, Proxy2};
+
+/// The line of a site whose requests no rule looks at.
+const OFF: &str = "waf = \"off\"";
+
+/// The way of a proxy to the edge.
+#[derive(Clone, Debug)]
+enum Way {
+    Tcp,
+    Unix,
+}
+
+/// An edge with a list of denied networks and a backend.
+struct Stage {
+    edge: Edge,
+    files: Dir,
+    backend: Backend,
+    names: Names,
+    way: Way,
+    configuration: String,
+}
+
+impl Stage {
+    /// `lines` are of the listener, `site` of the site, `top` of the edge.
+    fn new(names: Names, way: &Way, top: &str, lines: &str, site: &str) -> Self {
+        let (files, backend) = (Dir::new(), Backend::start());
+        fs::write(files.join("deny.txt"), "192.0.2.0/24\n2001:db8:bad::/48\n").unwrap();
+        fs::write(files.join("slow.conf"), slow_rules()).unwrap();
+        let (address, trusted) = match way {
+            Way::Tcp => ("{address}", "127.0.0.0/8"),
+            Way::Unix => ("unix:{dir}/in.sock", "unix"),
+        };
+        let proxy = if names == Field { "" } else { "proxy_protocol = true\n" };
+        let configuration = format!(
+            "{top}\n[[listen]]\naddress = \"{address}\"\ntrusted = [\"{trusted}\"]\ndeny = [\"{}\"]\n{proxy}{lines}\n\
+             [[site]]\ndefault = true\nbackend = \"app\"\n{site}\n[[backend]]\nname = \"app\"\nservers = [\"{}\"]\n",
+            files.join("deny.txt").display(),
+            backend.address()
+        );
+        let configuration = configuration.replace("{files}", &files.path().to_string_lossy());
+        let edge = Edge::with_config(&configuration, &["--dir", &files.path().to_string_lossy()]);
+        Self { edge, files, backend, names, way: way.clone(), configuration }
+    }
+
+    /// A connection of the proxy.
+    fn connection(&self) -> Wire {
+        match self.way {
+            Way::Tcp => Wire::Tcp(sockets::connect(self.edge.address(), WAIT_MAX).unwrap()),
+            Way::Unix => {
+                let stream = UnixStream::connect(self.edge.dir().join("in.sock")).unwrap();
+                stream.set_read_timeout(Some(WAIT_MAX)).unwrap();
+                Wire::Unix(stream)
+            }
+        }
+    }
+
+    /// Sends a request of this client over a new connection.
+    fn ask(&self, client: &str, target: &str) -> Wire {
+        let mut wire = self.connection();
+        wire.send(&header(self.names, client));
+        wire.send(&self.request(client, target, "Connection: close\r\n"));
+        wire
+    }
+
+    fn request(&self, client: &str, target: &str, fields: &str) -> Vec<u8> {
+        let named = if self.names == Field { format!("X-Forwarded-For: {client}\r\n") } else { String::new() };
+        format!("GET {target} HTTP/1.1\r\nHost: a.example\r\n{named}{fields}\r\n").into_bytes()
+    }
+
+    /// The status that this client gets; 0 where the connection is closed without one.
+    fn status(&self, client: &str) -> u16 {
+        self.ask(client, "/").status()
+    }
+
+    /// The status of a client that is refused for this reason.
+    fn refused(&self, status: u16) -> u16 {
+        if self.names == Field { status } else { 0 }
+    }
+}
+
+/// The bytes that open a connection for this client.
+fn header(names: Names, client: &str) -> Vec<u8> {
+    if names == Field {
+        return Vec::new();
+    }
+    match (names, client.parse::<std::net::IpAddr>().unwrap()) {
+        (Proxy1, std::net::IpAddr::V4(v4)) => format!("PROXY TCP4 {v4} 127.0.0.1 4000 80\r\n").into_bytes(),
+        (Proxy1, std::net::IpAddr::V6(v6)) => format!("PROXY TCP6 {v6} ::1 4000 80\r\n").into_bytes(),
+        (_, std::net::IpAddr::V4(v4)) => {
+            [b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c", &v4.octets()[..], &[127, 0, 0, 1, 0, 9, 0, 80]].concat()
+        }
+        (_, std::net::IpAddr::V6(v6)) => {
+            [b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24", &v6.octets()[..], &[0; 16], &[0, 9, 0, 80]].concat()
+        }
+    }
+}
+
+enum Wire {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Wire {
+    fn send(&mut self, bytes: &[u8]) {
+        // One that is refused may be closed already.
+        let _ = match self {
+            Self::Tcp(stream) => stream.write_all(bytes),
+            Self::Unix(stream) => stream.write_all(bytes),
+        };
+    }
+
+    /// Reads to the end: the status, 0 where there is none.
+    fn status(mut self) -> u16 {
+        let mut response = Vec::new();
+        let read = match &mut self {
+            Self::Tcp(stream) => stream.read_to_end(&mut response),
+            Self::Unix(stream) => stream.read_to_end(&mut response),
+        };
+        if let Err(error) = read {
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset, "neither served nor refused");
+        }
+        let text = String::from_utf8_lossy(&response);
+        text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+    }
+}
+
+const ALL: [(Names, Way); 5] =
+    [(Proxy1, Way::Tcp), (Proxy2, Way::Tcp), (Field, Way::Tcp), (Proxy2, Way::Unix), (Field, Way::Unix)];
+
+#[test]
+fn a_client_on_a_deny_list_is_refused_whoever_names_it_and_after_a_reload_as_the_new_list_says() {
+    for (names, way) in ALL {
+        let stage = Stage::new(names, &way, "lanes = 1", "", OFF);
+        let denied = stage.refused(403);
+        for (client, expected) in
+            [("192.0.2.7", denied), ("198.51.100.7", 200), ("2001:db8:bad::7", denied), ("2001:db8::7", 200)]
+        {
+            assert_eq!(stage.status(client), expected, "{client} {names:?} {way:?}");
+        }
+        assert_eq!(stage.backend.requests(), 2, "{names:?} {way:?}");
+        stage.edge.wait_for_log("event=refused client=192.0.2.7");
+        let log = stage.edge.log();
+        let line = log.lines().find(|line| line.contains("event=refused client=192.0.2.7")).unwrap();
+        assert!(line.contains("fosse-parse: ") && line.contains("why=\"on a deny list\" limit=deny"), "{line}");
+        assert_eq!(line.contains(" status=403 "), names == Field, "{line}");
+        assert_eq!(stage.edge.counter("parse", "denied"), 2, "{names:?} {way:?}");
+        fs::write(stage.files.join("deny.txt"), "198.51.100.0/24\n").unwrap();
+        stage.edge.reload(&stage.configuration);
+        assert_eq!(stage.status("192.0.2.7"), 200, "{names:?} {way:?}");
+        assert_eq!(stage.status("198.51.100.7"), denied, "{names:?} {way:?}");
+        assert_eq!(stage.edge.alarms(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_client_that_one_connection_of_a_proxy_names_is_refused_and_the_next_one_on_another_is_served() {
+    let stage = Stage::new(Field, &Way::Tcp, "lanes = 1", "", OFF);
+    let mut client = Client::connect(stage.edge.address());
+    client.send(&stage.request("198.51.100.7", "/", ""));
+    assert_eq!(client.response().status, 200);
+    client.send(&stage.request("192.0.2.7", "/", ""));
+    assert_eq!(client.response().status, 403);
+    assert_eq!(stage.status("198.51.100.7"), 200);
+    // Who is no proxy is not heard, and neither is what a client puts before its proxy's word.
+    assert_eq!(stage.status("192.0.2.7, 198.51.100.7"), 200);
+}
+
+#[test]
+fn a_client_has_no_more_at_a_time_than_the_limit_in_all_lanes_together() {
+    for (names, way) in ALL {
+        let stage = Stage::new(names, &way, "lanes = 2", "address_connections_max = 2", OFF);
+        let refused = stage.refused(429);
+        // Each is at the backend, so what it counts is known; the edge hears of the lanes' shares
+        // in its next turns.
+        let mut held = Vec::new();
+        for _ in 0..2 {
+            let mut wire = stage.connection();
+            wire.send(&header(names, "198.51.100.7"));
+            wire.send(&stage.request("198.51.100.7", "/sleep/600000/", ""));
+            held.push(wire);
+            wait_for("the request", || (stage.backend.requests() >= held.len()).then_some(()));
+        }
+        // Lanes take turns: each of them refuses once both have heard.
+        let mut refusals = 0;
+        wait_for("refusals by both lanes", || {
+            refusals = if stage.status("198.51.100.7") == refused { refusals + 1 } else { 0 };
+            (refusals >= 4).then_some(())
+        });
+        assert_eq!(stage.status("198.51.100.8"), 200, "another client, {names:?} {way:?}");
+        let line = "client=198.51.100.7";
+        assert!(stage.edge.log().lines().any(|l| l.contains(line) && l.contains("limit=address_connections_max")));
+        drop(held);
+        wait_for("room", || (stage.status("198.51.100.7") == 200).then_some(()));
+    }
+}
+
+#[test]
+fn a_56_has_four_times_what_a_64_may_have_behind_a_proxy_too() {
+    let stage = Stage::new(Proxy2, &Way::Tcp, "lanes = 1", "address_connections_max = 1", OFF);
+    let mut held = Vec::new();
+    for subnet in 0..4 {
+        held.push(stage.ask(&format!("2001:db8:0:{subnet}::1"), "/sleep/600000/"));
+        wait_for("the request", || (stage.backend.requests() >= held.len()).then_some(()));
+    }
+    assert_eq!(stage.status("2001:db8:0:9::1"), 0, "the same /56");
+    assert_eq!(stage.status("2001:db8:0:109::1"), 200, "another one");
+}
+
+/// The counter page of a process that may just have begun, which start holds too.
+fn page_of(edge: &Edge, process: &Process) -> File {
+    let line = wait_for("a page", || {
+        let maps = fs::read_to_string(format!("/proc/{}/maps", process.pid)).unwrap();
+        maps.lines().find(|line| line.contains(" rw-s ") && line.contains("memfd:")).map(str::to_owned)
+    });
+    let inode: u64 = line.split_whitespace().nth(4).unwrap().parse().unwrap();
+    let held = fs::read_dir(format!("/proc/{}/fd", edge.pid())).unwrap().flatten().map(|entry| entry.path());
+    let path = held.into_iter().find(|path| fs::metadata(path).is_ok_and(|found| found.ino() == inode));
+    File::open(path.expect("start's copy")).unwrap()
+}
+
+fn word(page: &File, index: usize) -> u64 {
+    let mut bytes = [0; 8];
+    page.read_exact_at(&mut bytes, u64::try_from(index * 8).unwrap()).unwrap();
+    u64::from_le_bytes(bytes)
+}
+
+/// Ends a program by a signal as if it had crashed, in the middle of work for a connection: it is
+/// stopped again and again until that is so.
+fn crash_at_work(edge: &Edge, program: &str) {
+    let victim = edge.process(program);
+    let page = page_of(edge, &victim);
+    wait_for("a stop at work", || {
+        victim.signal(Signal::STOP);
+        wait_for("the stop", || victim.field("State").starts_with('T').then_some(()));
+        let works = word(&page, fosse_counters::STREAM_CONNECTION) != 0;
+        victim.signal(if works { Signal::ABORT } else { Signal::CONT });
+        works.then_some(())
+    });
+    victim.signal(Signal::CONT);
+    wait_for("its end", || (!is_alive(victim.pid)).then_some(()));
+    wait_for("a new lane", || (edge.process(program).pid != victim.pid).then_some(()));
+}
+
+/// Rules that need seconds for a body.
+fn slow_rules() -> String {
+    let mut text = "SecRequestBodyAccess On\n".to_owned();
+    for number in 0..400 {
+        let chain = "t:urlDecodeUni,t:jsDecode,t:cssDecode,t:removeCommentsChar";
+        text.push_str(&format!(
+            "SecRule ARGS \"@rx (?:[a-f]+[0-9]+[g-z]*){{2}}[%&]{number}x\" \"id:{},phase:2,deny,t:none,{chain}\"\n",
+            1000 + number
+        ));
+    }
+    text
+}
+
+/// A form that the rules are slow over.
+fn slow_request(names: Names, client: &str) -> Vec<u8> {
+    let body = [b"a=".to_vec(), b"abc123xyz +%26 \\x41".repeat(20_000)].concat();
+    let named = if names == Field { format!("X-Forwarded-For: {client}\r\n") } else { String::new() };
+    let head = format!(
+        "POST / HTTP/1.1\r\nHost: a.example\r\n{named}Content-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.into_bytes(), body].concat()
+}
+
+#[test]
+fn a_crash_is_blamed_on_the_client_that_the_proxy_names() {
+    if !is_root() {
+        return println!("skipped: needs root to read a process's page");
+    }
+    for (names, way) in [(Proxy2, Way::Tcp), (Field, Way::Tcp), (Field, Way::Unix)] {
+        let site = "rules = [\"{files}/slow.conf\"]\nrules_milliseconds_max = 10000";
+        let stage = Stage::new(names, &way, "lanes = 1", "", site);
+        for _ in 0..2 {
+            let mut wire = stage.connection();
+            wire.send(&header(names, "198.51.100.7"));
+            // A pipelined request: the first one is served, the second is the one that is at work.
+            wire.send(&stage.request("198.51.100.7", "/", ""));
+            wire.send(&slow_request(names, "198.51.100.7"));
+            crash_at_work(&stage.edge, "waf-filter");
+        }
+        stage.edge.wait_for_log("event=penalised client=198.51.100.7 ");
+        let refused = stage.refused(429);
+        wait_for("the refusal", || (stage.status("198.51.100.7") == refused).then_some(()));
+        assert_eq!(stage.status("198.51.100.8"), 200, "{names:?} {way:?}");
+        let accept = stage.edge.process("accept");
+        accept.signal(Signal::KILL);
+        wait_for("another accept", || (stage.edge.process("accept").pid != accept.pid).then_some(()));
+        assert_eq!(stage.status("198.51.100.7"), refused, "after a death of accept, {names:?} {way:?}");
+        stage.edge.reload(&stage.configuration);
+        assert_eq!(stage.status("198.51.100.7"), refused, "after a reload, {names:?} {way:?}");
+        assert_eq!(stage.status("198.51.100.8"), 200, "{names:?} {way:?}");
+    }
+}
+
+#[test]
+fn who_uses_up_the_rules_time_again_and_again_is_penalised_and_nobody_else() {
+    for (names, way) in [(Field, Way::Tcp), (Proxy1, Way::Tcp)] {
+        let site = "rules = [\"{files}/slow.conf\"]\nrules_milliseconds_max = 1";
+        let stage = Stage::new(names, &way, "lanes = 1", "", site);
+        let overrun = |client: &str| {
+            let mut wire = stage.connection();
+            wire.send(&header(names, client));
+            wire.send(&slow_request(names, client));
+            wire.status()
+        };
+        let mut denied = 0;
+        wait_for("the penalty", || {
+            let status = overrun("198.51.100.7");
+            denied += u32::from(status == 503);
+            (status == stage.refused(429)).then_some(())
+        });
+        assert!(denied > 20, "{denied} requests alone");
+        stage.edge.wait_for_log("event=penalised client=198.51.100.7 why=\"the rules ran out of time");
+        assert_eq!(stage.status("198.51.100.7"), stage.refused(429));
+        assert_eq!(stage.status("198.51.100.8"), 200);
+    }
+}
