@@ -169,7 +169,8 @@ fn prometheus_reads_labels_and_cumulative_buckets() {
     for path in ["/", "/", "/status/404", "/sleep/30/x"] {
         get(&edge, "a.example", path);
     }
-    let Some(samples) = samples(&edge.status_page("/metrics")) else {
+    let page = edge.status_page("/metrics");
+    let Some(samples) = samples(&page) else {
         return println!("skipped: python3-prometheus-client is not installed");
     };
     for sample in [

@@ -31,14 +31,14 @@ fn start_service(state: &mut State, program: Program, reload: &Reload, options: 
     let (in_force, _) = in_force(&state.generation, &state.listeners.open, reload);
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
     let (services, children) = (&mut state.services, &mut state.children);
-    match (program, &state.listeners.status) {
-        (Program::Log, _) => {
+    match program {
+        Program::Log => {
             services::start_log(services, children, cx, &in_force.plan, options.log_directory());
         }
-        (Program::Status, Some(listener)) => services::start_status(services, children, cx, listener),
-        (Program::Store, _) => services.store = services::start(children, cx, program, SpawnOptions::default()),
-        (Program::Prober, _) => prober::start(services, children, &state.lanes, cx),
-        (Program::Accept, _) => services.accept = services::start(children, cx, program, SpawnOptions::default()),
+        Program::Status => services::start_status(services, children, cx, &state.listeners.status),
+        Program::Store => services.store = services::start(children, cx, program, SpawnOptions::default()),
+        Program::Prober => prober::start(services, children, &state.lanes, cx),
+        Program::Accept => services.accept = services::start(children, cx, program, SpawnOptions::default()),
         _ => {}
     }
 }

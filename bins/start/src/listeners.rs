@@ -38,8 +38,8 @@ pub(crate) struct Listeners {
     pub open: Vec<Open>,
     /// Those of a supervisor.
     pub handed: Vec<NamedSocket>,
-    /// The one of status.
-    pub status: Option<Open>,
+    /// Those of status: the unix socket and the TCP socket.
+    pub status: [Option<Open>; 2],
     /// Those that hold the edge's user IDs; none where start is not root.
     pub uids: Option<UidRange>,
 }
@@ -63,21 +63,13 @@ impl Listeners {
         Ok(opened)
     }
 
-    /// Gives status the socket of a plan. Returns whether that is another than before. Where it
-    /// cannot be opened the one before stays, and everything else works.
-    ///
-    /// # Errors
-    /// The step, the place and the error.
-    pub(crate) fn renew_status(&mut self, plan: &Plan) -> Result<bool, String> {
-        let place = status_place(plan);
-        let next = match &self.status {
-            Some(open) if open.place == place => return Ok(false),
-            None if plan.status_socket.is_empty() => return Ok(false),
-            _ if plan.status_socket.is_empty() => None,
-            _ => Some(open(&Listener { name: Vec::new(), place }, &[], &[], true)?),
-        };
-        remove_files(std::mem::replace(&mut self.status, next).as_slice(), &[]);
-        Ok(true)
+    /// Gives status the sockets of a plan. Returns whether any is another than before, and what
+    /// could not be done: there the one before stays, the plan has that, and everything else works.
+    pub(crate) fn renew_status(&mut self, plan: &mut Plan, public: bool) -> (bool, Vec<String>) {
+        let [unix, tcp] = &mut self.status;
+        let renewed = [renew(unix, &mut plan.status_socket, public), renew(tcp, &mut plan.status_address, public)];
+        let is_other = renewed.contains(&Ok(true));
+        (is_other, renewed.into_iter().filter_map(Result::err).collect())
     }
 
     /// Gives the socket files that stay the owners and the modes of the plan in force. Those of a
@@ -116,13 +108,44 @@ impl Listeners {
     /// Removes all socket files.
     pub(crate) fn remove_all_files(&self) {
         remove_files(&self.open, &[]);
-        remove_files(self.status.as_slice(), &[]);
+        self.status.iter().for_each(|open| remove_files(open.as_slice(), &[]));
     }
 }
 
-/// Returns the place of the status socket, as a plan names it.
-pub(crate) fn status_place(plan: &Plan) -> Place {
-    Place::Unix { path: plan.status_socket.clone(), owner: u32::MAX, group: u32::MAX, mode: 0o660 }
+/// Puts the socket of a place where another one may be, which is closed then. Returns whether it is
+/// another one, and not the same with other rights.
+///
+/// # Errors
+/// The step, the place and the error. The one before stays, and `wanted` is its place.
+fn renew(socket: &mut Option<Open>, wanted: &mut Option<Place>, public: bool) -> Result<bool, String> {
+    if socket.as_ref().map(|open| &open.place) == wanted.as_ref() {
+        return Ok(false);
+    }
+    let before = socket.as_ref().map(|open| open.place.clone());
+    let next = match wanted {
+        None => None,
+        Some(place) => match open_with_rights(place, socket.as_slice(), public) {
+            Ok(next) => Some(next),
+            Err(why) => {
+                *wanted = before;
+                return Err(why);
+            }
+        },
+    };
+    let gone = std::mem::replace(socket, next);
+    remove_files(gone.as_slice(), socket.as_slice());
+    let stays = |gone: Open| socket.as_ref().is_some_and(|next| is_same_socket(&gone.place, &next.place));
+    Ok(!gone.is_some_and(stays))
+}
+
+/// Opens a socket of our own, and gives one that stays the rights of its place.
+fn open_with_rights(place: &Place, before: &[Open], public: bool) -> Result<Open, String> {
+    let next = open(&Listener { name: Vec::new(), place: place.clone() }, &[], before, public)?;
+    if let Place::Unix { path, owner, group, mode } = place {
+        let set = set_rights(Path::new(OsStr::from_bytes(path)), *owner, *group, *mode);
+        set.map_err(|errno| not_opened("set owner and mode of", place, errno))?;
+    }
+    Ok(next)
 }
 
 /// Opens the socket for a listener: the supervisor's of that name, the one already open at that

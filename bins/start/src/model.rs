@@ -10,7 +10,7 @@ use std::{
 };
 
 use fosse_eventloop::{EventLoop, slab::Key};
-use fosse_plan::Plan;
+use fosse_plan::{Place, Plan};
 use fosse_sys::page::PageReader;
 use fosse_wire::{
     launch::Program,
@@ -72,7 +72,7 @@ impl World {
         let fork_server = ForkServer { pid: rustix::process::getpid(), channel };
         let mode = fosse_lockdown::Mode::Off;
         let launcher = Launcher { privileged: false, mode, fork_server, programs: Programs::default(), null };
-        let listeners = Listeners { status: Some(listener()), ..Listeners::default() };
+        let listeners = Listeners { status: [Some(listener()), None], ..Listeners::default() };
         let children = Children::new(vec![false; 512]);
         let state = State::new(EventLoop::new().unwrap(), launcher, children, listeners, KernelLog::open());
         Self {
@@ -273,7 +273,8 @@ impl World {
         if !self.reload.is_idle() || self.state.shutdown.is_some() {
             return;
         }
-        let plan = Plan { lanes: LANES, drain_seconds_max: std::time::Duration::from_secs(300), ..Plan::default() };
+        let drain_seconds_max = std::time::Duration::from_secs(300);
+        let plan = Plan { lanes: LANES, drain_seconds_max, status_socket: Some(listener().place), ..Plan::default() };
         let mut next = Generation::sealed(plan, &fosse_bundle::Parts::default().encode().unwrap()).unwrap();
         if self.has_checks {
             next.blobs.insert(Program::Prober, fosse_sys::memfd::sealed("checks", b"checks").unwrap());
@@ -395,6 +396,5 @@ impl World {
 }
 
 fn listener() -> Open {
-    let place = crate::listeners::status_place(&Plan::default());
-    Open { place, fd: pair(SocketType::STREAM).unwrap().0 }
+    Open { place: Place::Tcp { addr: [0; 16], port: 1 }, fd: pair(SocketType::STREAM).unwrap().0 }
 }

@@ -5,7 +5,7 @@
 use std::os::fd::AsFd as _;
 
 use fosse_die::{info, warning};
-use fosse_plan::{Place, Plan};
+use fosse_plan::Plan;
 
 use crate::{
     PROGRAM, check, compile,
@@ -101,20 +101,15 @@ fn begin_generation(reload: &mut Reload, state: &mut State, options: &Options, n
 }
 
 fn renew_status(reload: &mut Reload, state: &mut State, plan: &mut Plan) {
-    match state.listeners.renew_status(plan) {
+    let (is_other, failed) = state.listeners.renew_status(plan, state.launcher.privileged);
+    if is_other {
         // The next one begins with the other socket.
-        Ok(true) => state.services.status = None,
-        Ok(false) => {}
-        Err(why) => {
-            warning(PROGRAM, format_args!("event=no-status why=\"{why}\""));
-            reload.not_in_force.push(why);
-            plan.status_socket = state.listeners.status.as_ref().map_or_else(Vec::new, |open| path_of(&open.place));
-        }
+        state.services.status = None;
     }
-}
-
-fn path_of(place: &Place) -> Vec<u8> {
-    if let Place::Unix { path, .. } = place { path.clone() } else { Vec::new() }
+    for why in failed {
+        warning(PROGRAM, format_args!("event=no-status why=\"{why}\""));
+        reload.not_in_force.push(why);
+    }
 }
 
 /// Has a generation take the place of the one before, until its lanes serve or it fails.

@@ -107,13 +107,20 @@ pub(crate) fn log_file(plan: &Plan, stream: Stream, directory: Option<BorrowedFd
     opened.inspect_err(report).ok()
 }
 
-/// Starts status with its listening socket.
-pub(crate) fn start_status(services: &mut Services, children: &mut Children, cx: SpawnContext<'_>, listener: &Open) {
-    let fd = match fcntl_dupfd_cloexec(&listener.fd, 3) {
-        Ok(fd) => fd,
+/// Starts status with its listening sockets.
+pub(crate) fn start_status(
+    services: &mut Services,
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    sockets: &[Option<Open>; 2],
+) {
+    let open = sockets.iter().zip([8, 9]).filter_map(|(socket, number)| Some((number, socket.as_ref()?)));
+    let copies = open.map(|(number, open)| Ok((number, fcntl_dupfd_cloexec(&open.fd, 3)?)));
+    let fds = match copies.collect::<Result<_, Errno>>() {
+        Ok(fds) => fds,
         Err(errno) => return children.not_started(Program::Status, errno, cx.event_loop.now_ms()),
     };
-    let options = SpawnOptions { fds: vec![(8, fd)], ..SpawnOptions::default() };
+    let options = SpawnOptions { fds, ..SpawnOptions::default() };
     services.status = start(children, cx, Program::Status, options);
 }
 

@@ -13,7 +13,7 @@ use crate::{
     generation::Generation,
     lane::{Lane, LaneState, Lanes},
     limits,
-    listeners::{Listeners, Open, status_place},
+    listeners::{Listeners, Open},
     penalties::Penalties,
     process::{Process, number_of, pid_of},
     scheduling::Schedule,
@@ -87,7 +87,9 @@ pub(crate) fn encode<'e>(
         Ok(())
     })?;
     w.fds(listeners.open.iter().map(|open| &open.fd))?;
-    w.fds(listeners.status.iter().map(|open| &open.fd))?;
+    for open in &listeners.status {
+        w.fds(open.iter().map(|open| &open.fd))?;
+    }
     w.list(&listeners.handed, |w, (name, fd)| {
         put_short(&mut w.out, name, "name")?;
         w.fd(fd);
@@ -234,7 +236,11 @@ impl Reader<'_> {
     fn listeners(&mut self, plan: &Plan) -> Result<Listeners, WireError> {
         let fds = self.list(Self::fd)?;
         let open = plan.listeners.iter().zip(fds).map(|(l, fd)| Open { place: l.place.clone(), fd }).collect();
-        let status = self.list(Self::fd)?.pop().map(|fd| Open { place: status_place(plan), fd });
+        let mut status = [None, None];
+        for (open, place) in status.iter_mut().zip([&plan.status_socket, &plan.status_address]) {
+            let fd = self.list(Self::fd)?.pop();
+            *open = fd.zip(place.clone()).map(|(fd, place)| Open { place, fd });
+        }
         let handed = self.list(|r| Ok((r.0.short_bytes()?.to_vec(), r.fd()?)))?;
         let uids = self.list(|r| Ok(UidRange { first: r.0.u32()?, sockets: r.list(Self::fd)? }))?.pop();
         Ok(Listeners { open, handed, status, uids })

@@ -64,7 +64,7 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
     let has_prober = if reload.waits_for_lanes() { services.prober.is_some() } else { prober::is_wanted(generation) };
     let wanted = [
         (runs, Program::Log, services.log),
-        (runs && state.listeners.status.is_some(), Program::Status, services.status),
+        (runs && state.listeners.status.iter().any(Option::is_some), Program::Status, services.status),
         (runs && may_keep_records, Program::Store, services.store),
         ((runs || is_check) && generation.rules.is_some(), Program::WafFilter, generation.zygote),
         (runs && has_prober, Program::Prober, services.prober),

@@ -9,6 +9,7 @@ use rustix::{
 
 use crate::{
     limits::{READ_BYTES, REQUEST_BYTES_MAX},
+    listener::Kind,
     request::{Progress, Target, progress},
 };
 
@@ -16,6 +17,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) fd: OwnedFd,
+    /// The kind of listener that it came to.
+    pub(crate) kind: Kind,
     request: Vec<u8>,
     response: Vec<u8>,
     sent: usize,
@@ -37,8 +40,8 @@ pub(crate) enum Heard {
 }
 
 impl Client {
-    pub(crate) const fn new(fd: OwnedFd, deadline_ms: u64) -> Self {
-        Self { fd, request: Vec::new(), response: Vec::new(), sent: 0, deadline_ms }
+    pub(crate) const fn new(fd: OwnedFd, kind: Kind, deadline_ms: u64) -> Self {
+        Self { fd, kind, request: Vec::new(), response: Vec::new(), sent: 0, deadline_ms }
     }
 
     /// Returns whether the request is complete, so that the client is written to.

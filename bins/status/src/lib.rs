@@ -5,6 +5,7 @@
 
 mod client;
 mod limits;
+mod listener;
 mod metrics;
 mod pages;
 pub mod policy;

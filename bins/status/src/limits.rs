@@ -1,6 +1,7 @@
 //! Every limit of fosse-status.
 
-/// Clients at a time. Two scrapers and a few people are many; one more waits in the kernel.
+/// Clients of a listener at a time. Two scrapers and a few people are many; one more waits in the
+/// kernel.
 pub(crate) const CLIENTS_MAX: usize = 16;
 
 /// Time a client may take to send its request and to read the response. It is on the same machine.

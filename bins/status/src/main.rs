@@ -1,9 +1,9 @@
 //! fosse-status: shows what the programs of an edge count.
 //!
 //! Reads counter pages (start hands them over on fd 7, read-only) and HTTP/1.0 requests from the
-//! unix socket on fd 8; responds to /status.json, /status.txt, /servers.txt and /metrics. It keeps
-//! the pages of the living and the sums of the dead. It waits for no client: a bounded number is
-//! served at a time, each for a bounded time.
+//! unix socket on fd 8, and for /metrics alone from the TCP socket on fd 9. It keeps the pages of
+//! the living and the sums of the dead. It waits for no client: a bounded number is served at a
+//! time, each for a bounded time.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +20,8 @@ const SPEC: Spec = Spec {
         Expected::required(2, LINES, "log"),
         Expected::optional(6, MEMORY, "counter page"),
         Expected::required(7, MESSAGES, "start"),
-        Expected::required(8, &[Kind::UnixListener], "clients"),
+        Expected::optional(8, &[Kind::UnixListener], "clients"),
+        Expected::optional(9, &[Kind::InetListener], "clients by TCP"),
     ],
     lingers: false,
 };

@@ -19,9 +19,10 @@ pub(crate) fn page(target: Target, pages: &Pages, age_s: u64, body: bool) -> Vec
 /// Returns the response to a request that gets no page.
 pub(crate) fn refusal(status: u16) -> Vec<u8> {
     let (reason, body) = match status {
-        404 => {
-            ("Not Found", "there is /status.json, /status.txt, /servers.txt, /traffic.txt, /reload.txt and /metrics\n")
-        }
+        404 => (
+            "Not Found",
+            "there is /metrics, and on the unix socket /status.json, /status.txt, /servers.txt, /traffic.txt and /reload.txt\n",
+        ),
         405 => ("Method Not Allowed", "GET alone\n"),
         431 => ("Request Header Fields Too Large", "request too long\n"),
         _ => ("Bad Request", "not a request\n"),

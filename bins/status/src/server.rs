@@ -11,30 +11,27 @@ use fosse_eventloop::{
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_sys::page::PageReader;
 use fosse_wire::start::ToChild;
-use rustix::{
-    io::Errno,
-    net::{SocketFlags, accept_with},
-};
+use rustix::io::Errno;
 
 use crate::{
     client::{Client, Heard},
-    limits::{CLIENT_MS_MAX, CLIENTS_MAX, RELOAD_BYTES_MAX},
+    limits::{CLIENT_MS_MAX, RELOAD_BYTES_MAX},
+    listener::{Kind, Listener},
     pages::Pages,
     policy::POLICY,
     response,
 };
 
-const TOKEN_LISTENER: u8 = 1;
-const TOKEN_CLIENT: u8 = 2;
+const TOKEN_UNIX: u8 = 1;
+const TOKEN_TCP: u8 = 2;
+const TOKEN_CLIENT: u8 = 3;
 
 /// The program's state.
 #[derive(Debug)]
 pub struct Server {
     pages: Pages,
     clients: Slab<Client>,
-    listener: OwnedFd,
-    /// The listener is watched: not while there are as many clients as may be.
-    listening: bool,
+    listeners: Vec<Listener>,
     started_ms: u64,
 }
 
@@ -44,47 +41,33 @@ impl Server {
     /// # Errors
     /// Those of epoll_ctl(2).
     pub fn new(process: &Process, mut given: Given) -> Result<Self, ExitReason> {
+        let unix = given.optional(8).map(|fd| Listener::new(Kind::Unix, fd, token(TOKEN_UNIX)));
+        let tcp = given.optional(9).map(|fd| Listener::new(Kind::Tcp, fd, token(TOKEN_TCP)));
         let mut server = Self {
             pages: Pages::default(),
             clients: Slab::default(),
-            listener: given.required(8),
-            listening: false,
+            listeners: unix.into_iter().chain(tcp).collect(),
             started_ms: process.event_loop.now_ms(),
         };
-        server.watch_listener(process)?;
+        server.watch_listeners(process)?;
         Ok(server)
     }
 
-    /// Watches the listener exactly while there is room for another client.
-    fn watch_listener(&mut self, process: &Process) -> Result<(), Errno> {
-        let room = self.clients.len() < CLIENTS_MAX;
-        if room != self.listening {
-            self.listening = room;
-            match room {
-                true => process.event_loop.add(&self.listener, token(TOKEN_LISTENER), Interest::IN)?,
-                false => process.event_loop.remove(&self.listener)?,
-            }
+    fn watch_listeners(&mut self, process: &Process) -> Result<(), Errno> {
+        self.listeners.iter_mut().try_for_each(|listener| listener.watch(process))
+    }
+
+    fn accept(&mut self, process: &Process, kind: Kind) -> Result<(), Errno> {
+        while let Some(listener) = self.listeners.iter_mut().find(|listener| listener.kind == kind) {
+            let Some(fd) = listener.accept()? else { break };
+            self.add_client(process, kind, fd);
         }
         Ok(())
     }
 
-    fn accept(&mut self, process: &Process) -> Result<(), Errno> {
-        while self.clients.len() < CLIENTS_MAX {
-            match accept_with(&self.listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
-                Ok(fd) => self.add_client(process, fd),
-                Err(Errno::AGAIN) => return Ok(()),
-                Err(Errno::INTR | Errno::CONNABORTED) => {}
-                // Out of descriptors or memory for now: the tick brings the next try.
-                Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS) => return Ok(()),
-                Err(errno) => return Err(errno),
-            }
-        }
-        Ok(())
-    }
-
-    fn add_client(&mut self, process: &Process, fd: OwnedFd) {
+    fn add_client(&mut self, process: &Process, kind: Kind, fd: OwnedFd) {
         let deadline_ms = process.event_loop.now_ms().saturating_add(CLIENT_MS_MAX);
-        let Some(key) = self.clients.insert(Client::new(fd, deadline_ms)) else { return };
+        let Some(key) = self.clients.insert(Client::new(fd, kind, deadline_ms)) else { return };
         let added = self
             .clients
             .get(key)
@@ -102,6 +85,7 @@ impl Server {
                 Heard::More => return,
                 Heard::Gone => return self.end_client(process, key),
                 Heard::Refused(status) => response::refusal(status),
+                Heard::Request(target, _) if !client.kind.shows(target) => response::refusal(404),
                 Heard::Request(target, body) => {
                     let age_s = (process.event_loop.now_ms() - self.started_ms) / 1000;
                     response::page(target, &self.pages, age_s, body)
@@ -124,7 +108,10 @@ impl Server {
         self.count_clients(process);
     }
 
-    fn count_clients(&self, process: &Process) {
+    fn count_clients(&mut self, process: &Process) {
+        for listener in &mut self.listeners {
+            listener.clients = self.clients.iter().filter(|(_, client)| client.kind == listener.kind).count();
+        }
         process.counters.set(count::CLIENTS, u64::try_from(self.clients.len()).unwrap_or(u64::MAX));
     }
 }
@@ -132,7 +119,8 @@ impl Server {
 impl Service for Server {
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         match Key::of_token(event.token) {
-            (TOKEN_LISTENER, _) => self.accept(process)?,
+            (TOKEN_UNIX, _) => self.accept(process, Kind::Unix)?,
+            (TOKEN_TCP, _) => self.accept(process, Kind::Tcp)?,
             (TOKEN_CLIENT, key) => self.on_client(process, key),
             _ => {}
         }
@@ -169,6 +157,6 @@ impl Service for Server {
     }
 
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
-        Ok(self.watch_listener(process)?)
+        Ok(self.watch_listeners(process)?)
     }
 }

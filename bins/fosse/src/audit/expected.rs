@@ -182,7 +182,9 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::UnixListener, 1, "its socket"),
+            holds(Kind::TcpListener, 1, "its address"),
             holds(Kind::UnixStream, 17, "clients"),
+            holds(Kind::Tcp, 17, "clients"),
         ],
     },
     Expected {

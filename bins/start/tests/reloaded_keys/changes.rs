@@ -26,6 +26,7 @@ const BASE: &[Line] = &[
 const UNIX_LISTENER: Line = ("[[listen]]", "address", "\"unix:/run/l.sock\"");
 const UNIX_SERVER: Line = ("[[backend]]", "servers", "[\"unix:/run/s.sock\"]");
 const ACCESS_LOG: Line = ("top", "access_log", "\"a.log\"");
+const STATUS_ADDRESS: Line = ("top", "status_address", "\"192.0.2.7:9145\"");
 const TRUSTED: Line = ("[[listen]]", "trusted", "[\"10.0.0.0/8\"]");
 const NO_NUMBERS: Line = ("[[site.exclude]]", "rules", "");
 
@@ -43,6 +44,11 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("top", "slow_request_seconds", "3", &[]),
     ("top", "audit_log", "\"b.log\"", &[]),
     ("top", "status_socket", "\"/run/other.sock\"", &[]),
+    ("top", "status_socket_owner", "33", &[]),
+    ("top", "status_socket_group", "33", &[]),
+    ("top", "status_socket_mode", "\"0600\"", &[]),
+    ("top", "status_address", "\"127.0.0.1:9145\"", &[]),
+    ("top", "status_public", "true", &[STATUS_ADDRESS]),
     ("top", "allow", "[\"lists/a.txt\"]", &[]),
     ("top", "deny", "[\"lists/a.txt\"]", &[]),
     ("[timeouts]", "head_seconds", "9", &[]),
@@ -133,7 +139,7 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
 const TABLES: &[&str] = &["timeouts", "limits", "listen", "site", "backend", "route", "exclude", "health"];
 
 /// Words that a person has to say: without them the configuration is refused, and so is a reload.
-const WORDS: &[(&str, &str)] = &[("[[listen]]", "public"), ("[[backend]]", "remote")];
+const WORDS: &[(&str, &str)] = &[("top", "status_public"), ("[[listen]]", "public"), ("[[backend]]", "remote")];
 
 /// Keys that only tie parts of the configuration together.
 const TIES: &[(&str, &str)] = &[("[[backend]]", "name")];

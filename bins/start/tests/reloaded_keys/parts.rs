@@ -27,6 +27,7 @@ pub(crate) const PARTS: &[&str] = &[
     "access_log",
     "audit_log",
     "status_socket",
+    "status_address",
     // Rows of the pages of programs that are started anew.
     "sites",
     "backends",
@@ -39,6 +40,7 @@ pub(crate) const PARTS: &[&str] = &[
 ];
 
 /// Returns the parts in which two plans differ, by the names of their fields and programs.
+#[expect(clippy::too_many_lines, reason = "every field of a plan, once, in one place")]
 pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
     // Without `..`: a new field has a name here, or this is no program.
     let Plan {
@@ -55,6 +57,7 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         access_log,
         audit_log,
         status_socket,
+        status_address,
         sites,
         backends,
         blobs,
@@ -73,6 +76,7 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         ("access_log", *access_log != other.access_log),
         ("audit_log", *audit_log != other.audit_log),
         ("status_socket", *status_socket != other.status_socket),
+        ("status_address", *status_address != other.status_address),
         ("sites", *sites != other.sites),
         ("backends", *backends != other.backends),
     ];
@@ -221,6 +225,24 @@ fn the_status_socket_is_that_of_the_last_reload_and_fosse_reload_follows_it() {
     assert!(reload.status.success() && said.contains("no status socket any more"), "{said}");
     assert!(!new.exists());
     wait_for("no status", || running.edge.children_of("status").is_empty().then_some(()));
+}
+
+#[test]
+fn the_address_of_status_and_the_rights_of_its_socket_are_those_of_the_last_reload() {
+    let running = Running::new();
+    let (port, other) = (fosse_harness::free_port(), fosse_harness::free_port());
+    let mode = || fs::metadata(running.edge.status_socket()).unwrap().permissions().mode() & 0o777;
+    let before = running.pid("status");
+    running.reload("lanes = 1\nstatus_socket_mode = \"0666\"", "", "");
+    // The same socket, and the same process with all that it has counted.
+    assert_eq!((mode(), running.pid("status")), (0o666, before));
+    running.reload(&format!("lanes = 1\nstatus_address = \"127.0.0.1:{port}\""), "", "");
+    assert_eq!((mode(), get(([127, 0, 0, 1], port).into(), "/metrics").status), (0o660, 200));
+    running.reload(&format!("lanes = 1\nstatus_address = \"127.0.0.1:{other}\""), "", "");
+    assert_eq!(get(([127, 0, 0, 1], other).into(), "/metrics").status, 200);
+    wait_for("the old address to be closed", || TcpStream::connect(("127.0.0.1", port)).is_err().then_some(()));
+    running.reload("lanes = 1", "", "");
+    wait_for("the address to be closed", || TcpStream::connect(("127.0.0.1", other)).is_err().then_some(()));
 }
 
 #[test]

@@ -24,6 +24,10 @@ pub enum ListenAddress {
     Unix(String),
 }
 
+/// A TCP address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TcpAddress(pub SocketAddr);
+
 /// A server of a backend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerAddress {
@@ -75,6 +79,25 @@ impl FromValue for ListenAddress {
 
     fn placeholder() -> Self {
         Self::Unix(String::new())
+    }
+}
+
+impl FromValue for TcpAddress {
+    const TAKES: &'static str = "an address such as \"127.0.0.1:9145\" or \"[::1]:9145\"";
+
+    fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        let written = text(key, Self::TAKES, value, problems)?;
+        let read = match written.strip_prefix("unix:") {
+            Some(path) => {
+                Err((format!("{} is a unix socket", quoted(written)), format!("write status_socket = \"{path}\"")))
+            }
+            None => socket_address(written).map(Self),
+        };
+        read.map_err(|(what, cure)| problems.note_with_cure(&value.span(), format!("{key}: {what}"), cure)).ok()
+    }
+
+    fn placeholder() -> Self {
+        Self(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0))
     }
 }
 

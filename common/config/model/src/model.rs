@@ -1,6 +1,6 @@
 //! The tables and keys of fosse.toml: one row each, which is also its line in fosse.toml(5).
 
-use crate::address::{ListenAddress, ServerAddress, Source};
+use crate::address::{ListenAddress, ServerAddress, Source, TcpAddress};
 pub use crate::choices::{AccessFormat, Balance, OverLimit, ProxyOut, Scheduling, Underscores, Utf8, Waf};
 use crate::names::{
     AccessField, Account, ArgumentName, CheckMethod, CheckText, FieldName, FilePath, FilePattern, HealthPath, HostName,
@@ -48,6 +48,17 @@ section! {
         audit_log: Option<LogFile>, Absent("there is no audit log");
         /// Unix socket where fosse status and Prometheus read counters.
         status_socket: StatusSocket, Default("\"/run/fosse/status.sock\"");
+        /// Owner of that socket.
+        status_socket_owner: Option<Account>, Absent("root, or the user who starts fosse");
+        /// Group of that socket: its members may ask for counters.
+        status_socket_group: Option<Account>, Absent("the group of who starts fosse");
+        /// Permission bits of that socket.
+        status_socket_mode: Mode, Default("\"0660\"");
+        /// Address where Prometheus reads /metrics by TCP, such as "127.0.0.1:9145". Every user of
+        /// this machine can read it there.
+        status_address: Option<TcpAddress>, Absent("counters are read over the unix socket alone");
+        /// The explicit word that other machines may reach that address.
+        status_public: bool, Default("false");
         /// Files of networks that every listener lets in and never penalises.
         allow: Vec<At<FilePath>>, Default("[]"), 0..=64;
         /// Files of networks that every listener closes before a byte is read; the most specific

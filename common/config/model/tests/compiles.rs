@@ -54,6 +54,21 @@ fn three_tables_are_a_whole_configuration() {
 }
 
 #[test]
+fn counters_are_read_at_the_places_that_are_named() {
+    let Plan { status_socket, status_address, sites, backends, .. } = plan(&small(""));
+    let path = b"/run/fosse/status.sock".to_vec();
+    let default = Place::Unix { path: path.clone(), owner: u32::MAX, group: u32::MAX, mode: 0o660 };
+    assert_eq!((status_socket, status_address, sites, backends), (Some(default), None, 1, 1));
+    let named = "status_socket_owner = \"app\"\nstatus_socket_group = \"web\"\nstatus_socket_mode = \"0640\"\n\
+                 status_address = \"192.0.2.1:9145\"\nstatus_public = true";
+    let Plan { status_socket, status_address, .. } = plan(&small(named));
+    assert_eq!(status_socket, Some(Place::Unix { path, owner: 1001, group: 44, mode: 0o640 }));
+    let addr = Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped().octets();
+    assert_eq!(status_address, Some(Place::Tcp { addr, port: 9145 }));
+    assert_eq!(plan(&small("status_socket = \"off\"")).status_socket, None);
+}
+
+#[test]
 fn names_become_indices_and_routes_come_longest_first() {
     let dispatch: blobs::Dispatch = decode(plan(FULL).blob(Program::Dispatch)).unwrap();
     let routes: Vec<(&str, u32)> =

@@ -129,8 +129,8 @@ worker_processes = 4"#, &[
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
         "fosse.toml:1:1: unknown key \"lanse\" in the top of the file (before the first table); did you mean lanes?",
-        "fosse.toml:2:1: unknown key \"user\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
-        "fosse.toml:3:1: unknown key \"worker_processes\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:2:1: unknown key \"user\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:3:1: unknown key \"worker_processes\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, allow, deny, timeouts, limits, listen, site, backend",
     ]),
     (r#"[[listen]]
 address = "0.0.0.0:80""#, &[
@@ -581,9 +581,9 @@ y = "\u0007\u001b[31m"
         "fosse.toml:1:1: there is no [[backend]]; add one",
         "fosse.toml:1:1: there is no [[listen]]; add one",
         "fosse.toml:1:1: there is no [[site]]; add one",
-        "fosse.toml:1:1: unknown key \"x\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
-        "fosse.toml:2:1: unknown key \"y\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
-        "fosse.toml:3:1: unknown key \"evil\\u{1b}[31m\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:1:1: unknown key \"x\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:2:1: unknown key \"y\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, allow, deny, timeouts, limits, listen, site, backend",
+        "fosse.toml:3:1: unknown key \"evil\\u{1b}[31m\" in the top of the file (before the first table); known are lanes, uid_base, group, scheduling, drain_seconds_max, stop_seconds_max, access_log, access_log_format, access_log_fields, slow_request_seconds, audit_log, status_socket, status_socket_owner, status_socket_group, status_socket_mode, status_address, status_public, allow, deny, timeouts, limits, listen, site, backend",
     ]),
     (r#"only
 [[listen]]
@@ -695,6 +695,45 @@ lanes = 65"#, &[
         "fosse.toml:4:15: allow: \"\" is not the path of a file",
         "fosse.toml:5:9: lanes must be between 1 and 64",
     ]),
+    (r#"only
+status_socket = "off"
+status_socket_mode = "0600"
+status_socket_owner = "root"
+status_address = "0.0.0.0:8080"
+[[listen]]
+address = "127.0.0.1:8080"
+[[site]]
+default = true
+backend = "app"
+[[backend]]
+name = "app"
+servers = ["unix:/run/app.sock"]"#, &[
+        "fosse.toml:2:22: status_socket is \"off\": there is no socket for it; remove the line",
+        "fosse.toml:3:23: status_socket is \"off\": there is no socket for it; remove the line",
+        "fosse.toml:4:18: 127.0.0.1:8080 is a listener's address; choose another port",
+        "fosse.toml:4:18: other machines can reach 0.0.0.0:8080; if that is meant, add status_public = true",
+    ]),
+    (r#"only
+status_public = true
+[[listen]]
+address = "127.0.0.1:8080"
+[[site]]
+default = true
+backend = "app"
+[[backend]]
+name = "app"
+servers = ["unix:/run/app.sock"]"#, &["fosse.toml:1:17: there is no status_address to be public; remove the line"]),
+    (r#"only
+status_address = "unix:/run/x"
+status_public = true
+[[listen]]
+address = "127.0.0.1:8080"
+[[site]]
+default = true
+backend = "app"
+[[backend]]
+name = "app"
+servers = ["unix:/run/app.sock"]"#, &["fosse.toml:1:18: status_address: \"unix:/run/x\" is a unix socket; write status_socket = \"/run/x\""]),
     (r#"only
 access_log_format = "combined"
 access_log_fields = ["tiem", "target", "cookie"]

@@ -113,8 +113,10 @@ pub struct Plan {
     pub access_log: Vec<u8>,
     /// File for audit lines, below start's log directory; empty for none.
     pub audit_log: Vec<u8>,
-    /// Path of fosse-status's socket; empty for none.
-    pub status_socket: Vec<u8>,
+    /// Unix socket of fosse-status.
+    pub status_socket: Option<Place>,
+    /// TCP socket of fosse-status.
+    pub status_address: Option<Place>,
     /// Configuration of each program that runs.
     pub blobs: Vec<(Program, Vec<u8>)>,
 }
@@ -142,8 +144,12 @@ impl Plan {
         for listener in &self.listeners {
             listener.put(&mut out)?;
         }
-        for path in [&self.access_log, &self.audit_log, &self.status_socket] {
+        for path in [&self.access_log, &self.audit_log] {
             put_short(&mut out, path, "path")?;
+        }
+        for place in [&self.status_socket, &self.status_address] {
+            out.push(u8::from(place.is_some()));
+            place.iter().try_for_each(|place| place.put(&mut out))?;
         }
         put_count(&mut out, self.blobs.len())?;
         for (program, blob) in &self.blobs {
@@ -190,7 +196,8 @@ impl Plan {
         }
         plan.access_log = c.short_bytes()?.to_vec();
         plan.audit_log = c.short_bytes()?.to_vec();
-        plan.status_socket = c.short_bytes()?.to_vec();
+        plan.status_socket = Place::take_optional(&mut c)?;
+        plan.status_address = Place::take_optional(&mut c)?;
         for _ in 0..c.u16()? {
             plan.blobs.push((Program::from_byte(c.u8()?)?, c.long_bytes()?.to_vec()));
         }
@@ -213,14 +220,24 @@ fn put_count(out: &mut Vec<u8>, count: usize) -> Result<(), WireError> {
 impl Listener {
     fn put(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
         put_short(out, &self.name, "name")?;
-        match &self.place {
-            Place::Tcp { addr, port } => {
+        self.place.put(out)
+    }
+
+    fn take(c: &mut Cursor<'_>) -> Result<Self, WireError> {
+        Ok(Self { name: c.short_bytes()?.to_vec(), place: Place::take(c)? })
+    }
+}
+
+impl Place {
+    fn put(&self, out: &mut Vec<u8>) -> Result<(), WireError> {
+        match self {
+            Self::Tcp { addr, port } => {
                 out.push(0);
                 out.extend_from_slice(addr);
                 out.extend_from_slice(&port.to_le_bytes());
                 Ok(())
             }
-            Place::Unix { path, owner, group, mode } => {
+            Self::Unix { path, owner, group, mode } => {
                 out.push(1);
                 for number in [owner, group, mode] {
                     out.extend_from_slice(&number.to_le_bytes());
@@ -231,20 +248,26 @@ impl Listener {
     }
 
     fn take(c: &mut Cursor<'_>) -> Result<Self, WireError> {
-        let name = c.short_bytes()?.to_vec();
-        let place = match c.u8()? {
-            0 => Place::Tcp { addr: c.array()?, port: c.u16()? },
+        match c.u8()? {
+            0 => Ok(Self::Tcp { addr: c.array()?, port: c.u16()? }),
             1 => {
                 let (owner, group, mode) = (c.u32()?, c.u32()?, c.u32()?);
                 let path = c.short_bytes()?.to_vec();
                 if mode > 0o777 || path.is_empty() || path.len() > PATH_BYTES_MAX || path.contains(&0) {
                     return Err(WireError::Field("unix listener"));
                 }
-                Place::Unix { path, owner, group, mode }
+                Ok(Self::Unix { path, owner, group, mode })
             }
-            _ => return Err(WireError::Field("listener kind")),
-        };
-        Ok(Self { name, place })
+            _ => Err(WireError::Field("listener kind")),
+        }
+    }
+
+    fn take_optional(c: &mut Cursor<'_>) -> Result<Option<Self>, WireError> {
+        match c.u8()? {
+            0 => Ok(None),
+            1 => Self::take(c).map(Some),
+            _ => Err(WireError::Field("place")),
+        }
     }
 }
 
@@ -273,6 +296,7 @@ mod tests {
                 },
             ],
             access_log: b"access.log".to_vec(),
+            status_address: Some(Place::Tcp { addr: [1; 16], port: 9145 }),
             blobs: vec![(Program::Accept, vec![1, 2, 3])],
             ..Plan::default()
         }

@@ -114,6 +114,6 @@ fn overlap(other: &Listen, listen: &Listen) -> Option<(String, bool)> {
 
 /// Returns whether one is all addresses of a family at the port of the other; `[::]` is IPv6 only,
 /// so the families do not overlap.
-fn covers(wide: &SocketAddr, narrow: &SocketAddr) -> bool {
+pub(crate) fn covers(wide: &SocketAddr, narrow: &SocketAddr) -> bool {
     wide.ip().is_unspecified() && wide.port() == narrow.port() && wide.is_ipv4() == narrow.is_ipv4()
 }

@@ -4,6 +4,7 @@ mod backend;
 mod limits;
 mod listen;
 mod site;
+mod status;
 
 use crate::model::{AccessFormat, Edge};
 use crate::problem::Problems;
@@ -15,6 +16,7 @@ pub(crate) fn edge(edge: &Edge, problems: &mut Problems) {
     site::sites(&edge.site, &edge.backend, problems);
     backend::backends(&edge.backend, problems);
     access_log(edge, problems);
+    status::status(edge, problems);
 }
 
 /// The Combined Log Format has its own fields.

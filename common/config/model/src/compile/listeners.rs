@@ -38,6 +38,20 @@ pub(crate) fn plan(listeners: &[At<Listen>], accounts: &Accounts, problems: &mut
     plan
 }
 
+/// Returns the place of the unix socket of fosse-status.
+pub(crate) fn status_socket(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> Option<Place> {
+    let path = edge.status_socket.0.clone()?.into_bytes();
+    let user = owner(&edge.status_socket_owner, |account| accounts.uid(account, problems));
+    let group = owner(&edge.status_socket_group, |account| accounts.gid(account, problems));
+    Some(Place::Unix { path, owner: user, group, mode: edge.status_socket_mode.0 })
+}
+
+/// Returns the address of fosse-status.
+pub(crate) fn status_address(edge: &Edge) -> Option<Place> {
+    let (addr, port) = mapped(&edge.status_address.as_ref()?.0);
+    Some(Place::Tcp { addr, port })
+}
+
 fn owner(account: &At<Option<Account>>, number: impl FnOnce(&At<Account>) -> u32) -> u32 {
     match &account.value {
         None => u32::MAX,

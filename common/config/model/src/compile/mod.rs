@@ -34,16 +34,13 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         log_second_lines_max: edge.limits.log_second_lines_max.value,
         sites: number_of(edge.site.len()),
         backends: number_of(edge.backend.len()),
-        scheduling: match edge.scheduling.value {
-            Scheduling::Auto => fosse_plan::Scheduling::Auto,
-            Scheduling::Batch => fosse_plan::Scheduling::Batch,
-            Scheduling::Inherit => fosse_plan::Scheduling::Inherit,
-        },
+        scheduling: scheduling(edge.scheduling.value),
         inspect_responses: edge.site.iter().any(|site| sites::inspects(site)),
         listeners: listeners::plan(&edge.listen, accounts, problems),
         access_log: edge.access_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
         audit_log: edge.audit_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
-        status_socket: edge.status_socket.0.clone().unwrap_or_default().into_bytes(),
+        status_socket: listeners::status_socket(edge, accounts, problems),
+        status_address: listeners::status_address(edge),
         blobs: Vec::new(),
     };
     let rules = sites::RuleSets::of(&edge.site);
@@ -64,6 +61,14 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         }
     }
     plan
+}
+
+const fn scheduling(written: Scheduling) -> fosse_plan::Scheduling {
+    match written {
+        Scheduling::Auto => fosse_plan::Scheduling::Auto,
+        Scheduling::Batch => fosse_plan::Scheduling::Batch,
+        Scheduling::Inherit => fosse_plan::Scheduling::Inherit,
+    }
 }
 
 /// The package makes a group of this name.
