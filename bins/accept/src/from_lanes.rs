@@ -38,6 +38,9 @@ fn follow(state: &mut State, process: &Process, lane: u32, message: Message, fds
         Kind::Open if message.connections.is_empty() => state.listing.remove(lane),
         Kind::Open => message.connections.into_iter().for_each(|connection| learn(state, connection, lane)),
         Kind::Return => {
+            // Those that there was no descriptor for are closed.
+            let lost = message.connections.iter().skip(fds.len());
+            lost.for_each(|connection| close(state, connection.id, lane));
             message.connections.iter().zip(fds).for_each(|(one, fd)| take_back(state, process, one, fd, lane));
         }
         Kind::Shares => message.tallies.iter().for_each(|tally| share(state, lane, tally)),

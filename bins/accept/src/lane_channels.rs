@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use fosse_eventloop::{EventLoop, Interest};
-use fosse_fdpass::{Received, send};
+use fosse_fdpass::{Fit, Received, send};
 use fosse_source::Network;
 use fosse_wire::channel::{
     BATCH_FDS_MAX, Connection, Kind, MESSAGE_BYTES_MAX, Message, Tally, decode, encode, encode_tallies,
@@ -158,13 +158,14 @@ impl LaneChannels {
         let Some(channel) = self.channels.get(&lane) else { return Heard::Nothing };
         let mut fds = Vec::new();
         self.bytes.resize(MESSAGE_BYTES_MAX, 0);
-        let len = match fosse_fdpass::receive(&channel.fd, &mut self.bytes, &mut fds) {
-            Ok(Received::Message(len)) => len,
-            Ok(Received::Nothing) => return Heard::Nothing,
-            Ok(Received::End) => return Heard::Gone("ended"),
+        let (len, fit) = match fosse_fdpass::receive_what_fits(&channel.fd, &mut self.bytes, &mut fds) {
+            Ok((Received::Message(len), fit)) => (len, fit),
+            Ok((Received::Nothing, _)) => return Heard::Nothing,
+            Ok((Received::End, _)) => return Heard::Gone("ended"),
             Err(_) => return Heard::Gone("unreadable message"),
         };
-        let message = decode(&self.bytes[..len], fds.len());
+        let sent = if fit == Fit::Whole { fds.len() } else { fosse_wire::channel::count(len) };
+        let message = decode(&self.bytes[..len], sent);
         match message {
             Ok(Message {
                 kind: Kind::Connections | Kind::List | Kind::Relieve | Kind::Elsewhere | Kind::Penalised,

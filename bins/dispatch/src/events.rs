@@ -3,12 +3,15 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_counters::dispatch as count;
+use fosse_die::warning;
 use fosse_eventloop::{Event, slab::Key};
-use fosse_fdpass::Received;
+use fosse_fdpass::{Fit, Received};
 use fosse_stage::{Gone, Input};
 use fosse_wire::{Kind, StreamId, direct};
 
 use crate::{
+    PROGRAM,
     exchange::{stream::Lease, streams::Streams},
     frames,
     lane::Lane,
@@ -70,18 +73,30 @@ pub(crate) fn on_client(token: u64, streams: &mut Streams, lane: &mut Lane<'_>) 
     lane.follow(streams, id, over, news);
 }
 
+/// Reports sockets of clients that there was no descriptor for.
+fn without_descriptor(sockets: usize, lane: &Lane<'_>) {
+    if sockets > 0 {
+        lane.context.counters.add(count::EXHAUSTED, u64::try_from(sockets).unwrap_or(0));
+        let cure = "raise the hard limit of descriptors (LimitNOFILE, ulimit -Hn)";
+        warning(PROGRAM, format_args!("event=no-descriptor connections={sockets} cure=\"{cure}\""));
+    }
+}
+
 /// Takes client sockets that parse lends, and word of connections that are over.
 pub(crate) fn on_client_sockets(clients: &OwnedFd, streams: &Streams, lane: &mut Lane<'_>) -> Result<(), Gone> {
     let (mut bytes, mut fds) = ([0; direct::BATCH_MAX * 8], Vec::new());
     loop {
-        match fosse_fdpass::receive(clients, &mut bytes, &mut fds).map_err(Gone::Failed)? {
-            Received::Nothing => return Ok(()),
-            Received::End => return Err(Gone::End),
-            Received::Message(length) => {
-                let connections = direct::decode(&bytes[..length], fds.len())?;
-                if fds.is_empty() {
+        match fosse_fdpass::receive_what_fits(clients, &mut bytes, &mut fds).map_err(Gone::Failed)? {
+            (Received::Nothing, _) => return Ok(()),
+            (Received::End, _) => return Err(Gone::End),
+            (Received::Message(length), fit) => {
+                let sent = if fit == Fit::Whole { fds.len() } else { direct::count(length) };
+                let connections = direct::decode(&bytes[..length], sent)?;
+                if sent == 0 {
                     connections.iter().for_each(|c| lane.client_ended(*c));
                 }
+                // A response that is to be written to one of these ends when that is found out.
+                without_descriptor(sent - fds.len(), lane);
                 for (connection, fd) in connections.into_iter().zip(fds.drain(..)) {
                     lane.clients.insert(connection, fd, streams.len());
                 }

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use fosse_eventloop::EventLoop;
-use fosse_fdpass::Received;
+use fosse_fdpass::{Fit, Received};
 use fosse_wire::channel::{self, Connection, Tally};
 use rustix::io::Errno;
 
@@ -28,8 +28,9 @@ pub(crate) struct AcceptChannel {
 /// A message of fosse-accept.
 #[derive(Debug)]
 pub(crate) enum FromAccept {
-    /// New connections.
-    Connections(Vec<(Connection, OwnedFd)>),
+    /// New connections, and the number of those that there was no descriptor for: they are closed,
+    /// and accept is to hear of it.
+    Connections(Vec<(Connection, OwnedFd)>, usize),
     /// A fosse-accept that has been restarted asks for the connections there are.
     List,
     /// That many idle connections are to make room for new ones.
@@ -54,20 +55,23 @@ impl AcceptChannel {
     /// Receives one message through `buffer`; `None` where there is none now, or accept is gone.
     ///
     /// # Errors
-    /// A message was cut, as no descriptor was free. Nobody knows of the connections that were in
-    /// it: only a new lane puts accept's counts right.
+    /// What recvmsg(2) says.
     pub(crate) fn receive(&mut self, buffer: &mut [u8], event_loop: &EventLoop) -> Result<Option<FromAccept>, Errno> {
         let Some(fd) = &self.fd else { return Ok(None) };
         let buffer = &mut buffer[..channel::MESSAGE_BYTES_MAX];
         let mut fds: Vec<OwnedFd> = Vec::new();
-        let message = match fosse_fdpass::receive(fd, buffer, &mut fds)? {
-            Received::Message(length) => channel::decode(&buffer[..length], fds.len()).ok(),
-            Received::Nothing => return Ok(None),
-            Received::End => None,
+        let message = match fosse_fdpass::receive_what_fits(fd, buffer, &mut fds)? {
+            (Received::Message(length), Fit::Whole) => channel::decode(&buffer[..length], fds.len()).ok(),
+            (Received::Message(length), Fit::Short) => channel::decode(&buffer[..length], channel::count(length)).ok(),
+            (Received::Nothing, _) => return Ok(None),
+            (Received::End, _) => None,
         };
         match message {
             Some(message) if message.kind == channel::Kind::Connections => {
-                Ok(Some(FromAccept::Connections(message.connections.into_iter().zip(fds).collect())))
+                let lost = message.connections.get(fds.len()..).unwrap_or_default();
+                self.closed.extend_from_slice(lost);
+                let lost = lost.len();
+                Ok(Some(FromAccept::Connections(message.connections.into_iter().zip(fds).collect(), lost)))
             }
             Some(message) if message.kind == channel::Kind::List => Ok(Some(FromAccept::List)),
             Some(message) if message.kind == channel::Kind::Relieve => {

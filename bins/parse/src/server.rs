@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use fosse_counters as count;
+use fosse_die::warning;
 use fosse_eventloop::{Event, EventLoop, Events, Interest};
 use fosse_lockdown::Sealed;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
@@ -109,7 +110,10 @@ impl Server {
         let failed = |errno| ExitReason::Failed(format!("unable to take connections: {errno}"));
         while let Some(message) = self.peers.accept.receive(&mut self.buffer, event_loop).map_err(failed)? {
             match message {
-                FromAccept::Connections(new) => new.into_iter().for_each(|(record, fd)| self.on_connection(record, fd)),
+                FromAccept::Connections(new, lost) => {
+                    new.into_iter().for_each(|(record, fd)| self.on_connection(record, fd));
+                    self.without_descriptor(lost);
+                }
                 FromAccept::List => {
                     self.peers.accept.list(self.clients.records());
                     self.context.sources.counts.begin_again();
@@ -132,6 +136,15 @@ impl Server {
             }
             Visited::Done
         });
+    }
+
+    /// Reports connections that there was no descriptor for: they are reset, and the others go on.
+    fn without_descriptor(&self, connections: usize) {
+        if connections > 0 {
+            self.context.counters.add(count::parse::EXHAUSTED, u64::try_from(connections).unwrap_or(0));
+            let cure = "raise the hard limit of descriptors (LimitNOFILE, ulimit -Hn)";
+            warning(PROGRAM, format_args!("event=no-descriptor connections={connections} cure=\"{cure}\""));
+        }
     }
 
     /// Ends idle connections, so that new ones find room.

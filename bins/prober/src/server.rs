@@ -82,6 +82,11 @@ impl Server {
         while let Some(reply) = self.connector.next_reply().map_err(gone)? {
             let fault = match reply.result {
                 Ok(fd) => self.connected(process, reply.purpose, fd).err(),
+                // That says nothing of the server.
+                Err(failure) if failure.is_local() => {
+                    self.servers.put_off(reply.purpose);
+                    None
+                }
                 Err(failure) => Some(Fault::NoConnection(failure.word())),
             };
             if let Some(fault) = fault {

@@ -69,6 +69,11 @@ impl Servers {
         &self.checks[index(self.all[at].settings.check)]
     }
 
+    /// Notes that a check could not be made.
+    pub(crate) fn put_off(&mut self, at: usize) {
+        self.all[at].under_way = false;
+    }
+
     /// Counts the result of a check, shows it, and logs where it takes the server out or brings it
     /// back.
     pub(crate) fn ended(&mut self, at: usize, result: Result<(), Fault>) {

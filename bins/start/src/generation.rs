@@ -83,7 +83,7 @@ impl Generation {
 
     /// Returns the connections that a lane may have at a time: what the plan says, as far as the
     /// limit of descriptors reaches. fosse-dispatch has two for a client whose response it writes
-    /// itself, and a process that cannot take a descriptor loses all its clients.
+    /// itself, and a process that cannot take a descriptor loses the client it was for.
     pub(crate) fn lane_connections_max(&self) -> u32 {
         let wanted = self.plan.lane_connections_max;
         let Some(fds) = descriptors_max() else { return wanted };

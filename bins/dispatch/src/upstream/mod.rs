@@ -218,7 +218,7 @@ impl Upstream {
     }
 
     fn connect_failed(&mut self, at: usize, why: Failure, context: &Context<'_>) -> Option<Event> {
-        let out = self.failed(at, context);
+        let out = !why.is_local() && self.failed(at, context);
         let server = &mut self.servers[at];
         let state = if out { " state=down" } else { "" };
         let (name, word, cause) = (&server.name, why.word(), why.cause());

@@ -8,9 +8,13 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
-use fosse_fdpass::Received;
+use fosse_fdpass::{Fit, Received};
 use fosse_stage::Gone;
 use fosse_wire::connect::{ConnectRequest, Outcome, Reply as Message};
+use rustix::io::Errno;
+
+/// EMFILE, the same number on every architecture of Linux.
+const NO_DESCRIPTOR: u16 = 24;
 
 /// The conversation with connect, and its requests without a reply. `P` is the purpose of a
 /// connection.
@@ -59,6 +63,13 @@ impl Failure {
         }
     }
 
+    /// Returns whether this machine or its limits are in the way, and not the server.
+    #[must_use]
+    pub fn is_local(self) -> bool {
+        let local = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::NOBUFS];
+        self.outcome == Outcome::Failed && local.iter().any(|errno| errno.raw_os_error() == i32::from(self.errno))
+    }
+
     /// Returns the word for the log.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -98,14 +109,19 @@ impl<P> Connector<P> {
     /// [`Gone`] where connect is, or says something that was not asked.
     pub fn next_reply(&mut self) -> Result<Option<Reply<P>>, Gone> {
         let (mut bytes, mut fds) = ([0; Message::BYTES], Vec::new());
-        match fosse_fdpass::receive(&self.fd, &mut bytes, &mut fds).map_err(Gone::Failed)? {
-            Received::Nothing => Ok(None),
-            Received::End => Err(Gone::End),
-            Received::Message(length) => {
-                let reply = Message::decode(&bytes[..length], fds.len())?;
+        match fosse_fdpass::receive_what_fits(&self.fd, &mut bytes, &mut fds).map_err(Gone::Failed)? {
+            (Received::Nothing, _) => Ok(None),
+            (Received::End, _) => Err(Gone::End),
+            (Received::Message(length), fit) => {
+                let sent = if fit == Fit::Whole { fds.len() } else { 1 };
+                let reply = Message::decode(&bytes[..length], sent)?;
                 let purpose = self.pending.remove(&reply.tag).ok_or(Gone::Cut)?;
-                let result = fds.pop().ok_or(Failure { outcome: reply.outcome, errno: reply.errno });
-                Ok(Some(Reply { purpose, result }))
+                let failure = match reply.outcome {
+                    // The connection was made, and this process has no descriptor for it.
+                    Outcome::Connected => Failure { outcome: Outcome::Failed, errno: NO_DESCRIPTOR },
+                    outcome => Failure { outcome, errno: reply.errno },
+                };
+                Ok(Some(Reply { purpose, result: fds.pop().ok_or(failure) }))
             }
         }
     }

@@ -173,6 +173,13 @@ pub fn encode_tallies(out: &mut Vec<u8>, kind: Kind, tallies: &[Tally]) {
     tallies.iter().for_each(|tally| tally.put(out));
 }
 
+/// Returns the number of connections in a message of that many bytes.
+#[must_use]
+pub const fn count(bytes: usize) -> usize {
+    // One byte, the kind, comes before them.
+    bytes / RECORD_BYTES
+}
+
 /// Reads a message that came with `fds` descriptors.
 ///
 /// # Errors

@@ -19,6 +19,12 @@ pub fn encode(out: &mut Vec<u8>, connections: &[u64]) {
     connections.iter().for_each(|c| out.extend_from_slice(&c.to_le_bytes()));
 }
 
+/// Returns the number of connections in a message of that many bytes.
+#[must_use]
+pub const fn count(bytes: usize) -> usize {
+    bytes / 8
+}
+
 /// Reads the connections of a message that came with `fds` descriptors.
 ///
 /// # Errors

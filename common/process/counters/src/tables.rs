@@ -62,6 +62,7 @@ table!(
     counter DENIED = 13, "connections and requests of clients whom trusted proxies name, refused by a deny list";
     counter PENALISED = 14, "the same, refused because their source is penalised";
     counter LIMITED_ADDRESS = 15, "the same, refused by the limit per address";
+    counter EXHAUSTED = 16, "connections reset because there was no descriptor for them";
 );
 
 table!(
@@ -109,6 +110,7 @@ table!(
     gauge AHEAD_BYTES = 19, "response bytes read ahead of their clients";
     counter READ_AHEAD = 20, "responses read to their end before their clients had taken them";
     counter SLOW_CLIENTS = 21, "responses ended because their clients took too little of them";
+    counter EXHAUSTED = 22, "sockets of clients that there was no descriptor for";
 );
 
 table!(

@@ -2,7 +2,8 @@
 //! waiting.
 //!
 //! What is received is close-on-exec and complete, or refused: a message or a descriptor list that
-//! the kernel had to cut ends the conversation, and the descriptors that did come are closed.
+//! the kernel had to cut ends the conversation, and the descriptors that did come are closed. Who
+//! receives sockets of clients can do without some of them: [`receive_what_fits`].
 
 #![forbid(unsafe_code)]
 
@@ -55,13 +56,44 @@ pub enum Received {
 /// `MSGSIZE` where message or descriptors were cut (nothing of it is kept), otherwise what
 /// recvmsg(2) says.
 pub fn receive(socket: impl AsFd, bytes: &mut [u8], fds: &mut Vec<OwnedFd>) -> Result<Received, Errno> {
+    let before = fds.len();
+    match receive_what_fits(socket, bytes, fds)? {
+        (received, Fit::Whole) => Ok(received),
+        (_, Fit::Short) => {
+            fds.truncate(before);
+            Err(Errno::MSGSIZE)
+        }
+    }
+}
+
+/// The number of descriptors that have come with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// All that were sent.
+    Whole,
+    /// The first ones of those that were sent: this process may have no more (recvmsg(2),
+    /// MSG_CTRUNC). The others are closed.
+    Short,
+}
+
+/// Does the same as [`receive`], but for a message of whose descriptors some have no room in this
+/// process: it comes with those that do.
+///
+/// # Errors
+/// `MSGSIZE` where the bytes were cut (nothing of the message is kept), otherwise what recvmsg(2)
+/// says.
+pub fn receive_what_fits(
+    socket: impl AsFd,
+    bytes: &mut [u8],
+    fds: &mut Vec<OwnedFd>,
+) -> Result<(Received, Fit), Errno> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MESSAGE_FDS_MAX))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
     let result = match recvmsg(socket, &mut [IoSliceMut::new(bytes)], &mut control, flags) {
         Ok(result) => result,
-        Err(Errno::AGAIN) => return Ok(Received::Nothing),
-        Err(Errno::CONNRESET) => return Ok(Received::End),
+        Err(Errno::AGAIN) => return Ok((Received::Nothing, Fit::Whole)),
+        Err(Errno::CONNRESET) => return Ok((Received::End, Fit::Whole)),
         Err(errno) => return Err(errno),
     };
     let before = fds.len();
@@ -70,12 +102,13 @@ pub fn receive(socket: impl AsFd, bytes: &mut [u8], fds: &mut Vec<OwnedFd>) -> R
             fds.extend(received);
         }
     }
-    if result.flags.intersects(ReturnFlags::TRUNC | ReturnFlags::CTRUNC) {
+    if result.flags.contains(ReturnFlags::TRUNC) {
         fds.truncate(before);
         return Err(Errno::MSGSIZE);
     }
+    let fit = if result.flags.contains(ReturnFlags::CTRUNC) { Fit::Short } else { Fit::Whole };
     // A SEQPACKET message of no bytes is not part of any of our conversations, so zero is the end.
-    Ok(if result.bytes == 0 { Received::End } else { Received::Message(result.bytes) })
+    Ok((if result.bytes == 0 { Received::End } else { Received::Message(result.bytes) }, fit))
 }
 
 #[cfg(test)]
