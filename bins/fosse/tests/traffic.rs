@@ -76,6 +76,24 @@ fn an_exchange_that_is_cut_short_is_no_response() {
 }
 
 #[test]
+fn an_upgraded_connection_counts_as_1xx_and_has_no_time() {
+    let backend = Backend::start();
+    let edge = Edge::with_config(&configuration(&backend, SITES), &[]);
+    let mut client = Client::connect(edge.address());
+    client.send(
+        b"GET /upgrade HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    assert!(client.bytes(12).starts_with(b"HTTP/1.1 101"));
+    client.half_close();
+    client.rest();
+    wait_for("the end of the connection", || (status(&edge)["sites"]["a.example"]["1xx"] == 1).then_some(()));
+    let site = &status(&edge)["sites"]["a.example"];
+    assert_eq!((&site["us_count"], &site["aborted"]), (&0.into(), &0.into()), "{site}");
+    assert_eq!(status(&edge)["backends"]["app"]["1xx"], 1);
+}
+
+#[test]
 fn counts_outlive_lanes_and_reloads_that_number_sites_anew() {
     let backend = Backend::start();
     let edge = Edge::with_config(&configuration(&backend, SITES), &[]);

@@ -103,7 +103,8 @@ impl Sample {
         let pid = edge.start_pid()?;
         Ok(Self {
             rows: edge.rows()?,
-            traffic: ByKind::read(&edge.page("/traffic.txt")?),
+            // An edge of an earlier version has no such page.
+            traffic: ByKind::read(&edge.page("/traffic.txt").unwrap_or_default()),
             version: version.unwrap_or("of unknown version").to_owned(),
             pid,
             up_s: up_s(pid).unwrap_or(0),
