@@ -2,6 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_deadlines::Timer;
 use fosse_http1::HeadWriter;
 use fosse_settings::Check;
 use rustix::{
@@ -14,14 +15,21 @@ use crate::{
     response::{Fault, judge},
 };
 
+/// The limits of a check whose request is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// `first_byte_seconds` of the backend or `interval_seconds` of the check, whichever is less.
+    Response,
+}
+
 /// A check whose request is sent.
 #[derive(Debug)]
 pub(crate) struct Probe {
     pub(crate) fd: OwnedFd,
     /// Index of its server.
     pub(crate) server: usize,
-    /// End of the check, in milliseconds.
-    pub(crate) deadline_ms: u64,
+    /// The limit of the wait for a whole response.
+    pub(crate) timer: Timer<Limit>,
     /// The response so far.
     input: Vec<u8>,
 }
@@ -29,10 +37,10 @@ pub(crate) struct Probe {
 impl Probe {
     /// Sends the request of a check. `None` where the connection does not take all of it at once:
     /// the buffer of a fresh one has room for a thousand.
-    pub(crate) fn send(fd: OwnedFd, server: usize, check: &Check, deadline_ms: u64) -> Option<Self> {
+    pub(crate) fn send(fd: OwnedFd, server: usize, check: &Check) -> Option<Self> {
         let out = request(check);
         let sent = send(&fd, &out, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) == Ok(out.len());
-        sent.then(|| Self { fd, server, deadline_ms, input: Vec::new() })
+        sent.then(|| Self { fd, server, timer: Timer::default(), input: Vec::new() })
     }
 
     /// Reads once. Returns the result of the check as soon as it is known.
@@ -97,7 +105,7 @@ mod tests {
         let probe = || {
             let (ours, theirs) =
                 socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-            (Probe::send(ours, 0, &check, 1).unwrap(), theirs)
+            (Probe::send(ours, 0, &check).unwrap(), theirs)
         };
         let mut scratch = vec![0; limits::READ_BYTES];
         let (mut cut, theirs) = probe();

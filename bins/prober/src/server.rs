@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 
 use fosse_connector::Connector;
 use fosse_counters::{HealthPage, prober as count};
+use fosse_deadlines::{Deadlines, after};
 use fosse_eventloop::{
     Event, Interest,
     slab::{Key, Slab, token},
@@ -13,7 +14,13 @@ use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_settings::Prober as Settings;
 use fosse_sys::page::Page;
 
-use crate::{PROGRAM, check::Probe, limits, response::Fault, servers::Servers};
+use crate::{
+    PROGRAM,
+    check::{Limit, Probe},
+    limits,
+    response::Fault,
+    servers::Servers,
+};
 
 const TOKEN_CONNECT: u8 = 1;
 const TOKEN_PROBE: u8 = 2;
@@ -37,6 +44,7 @@ pub struct Server {
     connector: Connector<usize>,
     servers: Servers,
     probes: Slab<Probe>,
+    deadlines: Deadlines,
     scratch: Vec<u8>,
 }
 
@@ -52,6 +60,7 @@ impl Server {
             connector,
             servers: Servers::new(given.settings::<Settings>(), before.0, process.event_loop.now_ms()),
             probes: Slab::default(),
+            deadlines: Deadlines::default(),
             scratch: vec![0; limits::READ_BYTES],
         };
         server.show(process);
@@ -99,10 +108,12 @@ impl Server {
     /// Sends the request of a check over its connection.
     fn connected(&mut self, process: &Process, at: usize, fd: OwnedFd) -> Result<(), Fault> {
         let check = self.servers.check(at);
-        let wait_ms = check.first_byte_seconds.min(check.interval_seconds).as_millis();
-        let deadline_ms = process.event_loop.now_ms().saturating_add(u64::try_from(wait_ms).unwrap_or(u64::MAX));
-        let probe = Probe::send(fd, at, check, deadline_ms).ok_or(Fault::Closed)?;
+        let at_ms = after(process.event_loop.now_ms(), check.first_byte_seconds.min(check.interval_seconds));
+        let probe = Probe::send(fd, at, check).ok_or(Fault::Closed)?;
         let key = self.probes.insert(probe).ok_or(Fault::NoConnection("too many checks"))?;
+        if let Some(probe) = self.probes.get_mut(key) {
+            probe.timer.start(&mut self.deadlines, key.slot(), Limit::Response, at_ms);
+        }
         let watched =
             self.probes.get(key).map(|probe| process.event_loop.add(&probe.fd, key.token(TOKEN_PROBE), Interest::IN));
         if !matches!(watched, Some(Ok(()))) {
@@ -138,6 +149,10 @@ impl Server {
 }
 
 impl Service for Server {
+    fn wait_ms_max(&self, process: &Process) -> Option<u64> {
+        self.deadlines.wait_ms(process.event_loop.now_ms())
+    }
+
     fn on_event(&mut self, process: &Process, event: Event) -> Result<(), ExitReason> {
         match Key::of_token(event.token) {
             (TOKEN_CONNECT, _) => self.take_connections(process)?,
@@ -156,12 +171,19 @@ impl Service for Server {
     }
 
     fn on_tick(&mut self, process: &Process) -> Result<(), ExitReason> {
-        let now_ms = process.event_loop.now_ms();
-        let late = self.probes.iter().filter(|(_, probe)| probe.deadline_ms <= now_ms).map(|(key, _)| key);
-        for key in late.collect::<Vec<_>>() {
-            self.close(process, key, Err(Fault::Late));
-        }
         self.begin_due(process);
+        Ok(())
+    }
+
+    fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
+        let (now_ms, probes) = (process.event_loop.now_ms(), &self.probes);
+        for slot in self.deadlines.due(now_ms, |slot| probes.get(probes.key_of(slot)?)?.timer.at_ms()) {
+            let Some(key) = self.probes.key_of(slot) else { continue };
+            match self.probes.get_mut(key).and_then(|probe| probe.timer.take_due(now_ms)) {
+                Some(Limit::Response) => self.close(process, key, Err(Fault::Late)),
+                None => {}
+            }
+        }
         Ok(())
     }
 }

@@ -378,7 +378,7 @@ impl World {
     }
 
     /// Nobody can make a step. Whoever has peers that work must be done; the others are ended by
-    /// their time limits (bins/parse/src/clock.rs, bins/dispatch/src/exchange/timeouts.rs). True
+    /// their time limits (timeouts.rs in bins/parse/src and bins/dispatch/src/exchange). True
     /// where all is over.
     ///
     /// # Errors

@@ -51,6 +51,24 @@ fn with_every_server_out_by_its_checks_requests_get_503() {
 }
 
 #[test]
+fn a_check_that_gets_no_response_in_its_time_has_failed() {
+    let stuck = Arc::new(AtomicBool::new(true));
+    let holds = Arc::clone(&stuck);
+    let app = App::start(move |head| {
+        if head.starts_with("GET /health ") {
+            wait_for("the end of the test", || (!holds.load(Ordering::Relaxed)).then_some(()));
+        }
+        response(200, "")
+    });
+    let edge = edge(&[&app.address], CHECKS);
+    edge.wait_for_log("state=down why=\"no response in time\"");
+    assert_eq!(status_of(&edge, "GET"), 503);
+    stuck.store(false, Ordering::Relaxed);
+    edge.wait_for_log("state=up");
+    assert_eq!(status_of(&edge, "GET"), 200);
+}
+
+#[test]
 fn requests_that_fail_do_not_fail_checks_and_checks_that_pass_do_not_excuse_requests() {
     let app = App::start(|head| if head.starts_with("GET /health ") { response(200, "") } else { String::new() });
     let other = App::start(|_| response(200, ""));
