@@ -33,6 +33,7 @@ mod notify;
 mod options;
 mod orders;
 mod penalties;
+mod port_finder;
 mod prober;
 mod process;
 mod programs;

@@ -21,7 +21,12 @@ use rustix::{
     },
 };
 
-use crate::{activation::NamedSocket, limits::BACKLOG, uid_range::UidRange};
+use crate::{
+    activation::NamedSocket,
+    limits::BACKLOG,
+    port_finder::{self, PortFinder},
+    uid_range::UidRange,
+};
 
 /// A socket that listens.
 #[derive(Debug)]
@@ -42,6 +47,8 @@ pub(crate) struct Listeners {
     pub status: [Option<Open>; 2],
     /// Those that hold the edge's user IDs; none where start is not root.
     pub uids: Option<UidRange>,
+    /// Says who has a port, until the edge serves.
+    pub port_finder: Option<PortFinder>,
 }
 
 impl Listeners {
@@ -56,7 +63,7 @@ impl Listeners {
                 Ok(open) => opened.push(open),
                 Err(why) => {
                     remove_files(&opened, &self.open);
-                    return Err(why);
+                    return Err(why.explained(self.port_finder.as_ref(), &listener.place));
                 }
             }
         }
@@ -67,7 +74,11 @@ impl Listeners {
     /// could not be done: there the one before stays, the plan has that, and everything else works.
     pub(crate) fn renew_status(&mut self, plan: &mut Plan, public: bool) -> (bool, Vec<String>) {
         let [unix, tcp] = &mut self.status;
-        let renewed = [renew(unix, &mut plan.status_socket, public), renew(tcp, &mut plan.status_address, public)];
+        let finder = self.port_finder.as_ref();
+        let renewed = [
+            renew(unix, &mut plan.status_socket, public, finder),
+            renew(tcp, &mut plan.status_address, public, finder),
+        ];
         let is_other = renewed.contains(&Ok(true));
         (is_other, renewed.into_iter().filter_map(Result::err).collect())
     }
@@ -117,14 +128,19 @@ impl Listeners {
 ///
 /// # Errors
 /// The step, the place and the error. The one before stays, and `wanted` is its place.
-fn renew(socket: &mut Option<Open>, wanted: &mut Option<Place>, public: bool) -> Result<bool, String> {
+fn renew(
+    socket: &mut Option<Open>,
+    wanted: &mut Option<Place>,
+    public: bool,
+    finder: Option<&PortFinder>,
+) -> Result<bool, String> {
     if socket.as_ref().map(|open| &open.place) == wanted.as_ref() {
         return Ok(false);
     }
     let before = socket.as_ref().map(|open| open.place.clone());
     let next = match wanted {
         None => None,
-        Some(place) => match open_with_rights(place, socket.as_slice(), public) {
+        Some(place) => match open_with_rights(place, socket.as_slice(), public, finder) {
             Ok(next) => Some(next),
             Err(why) => {
                 *wanted = before;
@@ -139,8 +155,9 @@ fn renew(socket: &mut Option<Open>, wanted: &mut Option<Place>, public: bool) ->
 }
 
 /// Opens a socket of our own, and gives one that stays the rights of its place.
-fn open_with_rights(place: &Place, before: &[Open], public: bool) -> Result<Open, String> {
-    let next = open(&Listener { name: Vec::new(), place: place.clone() }, &[], before, public)?;
+fn open_with_rights(place: &Place, before: &[Open], public: bool, finder: Option<&PortFinder>) -> Result<Open, String> {
+    let next = open(&Listener { name: Vec::new(), place: place.clone() }, &[], before, public);
+    let next = next.map_err(|why| why.explained(finder, place))?;
     if let Place::Unix { path, owner, group, mode } = place {
         let set = set_rights(Path::new(OsStr::from_bytes(path)), *owner, *group, *mode);
         set.map_err(|errno| not_opened("set owner and mode of", place, errno))?;
@@ -148,30 +165,51 @@ fn open_with_rights(place: &Place, before: &[Open], public: bool) -> Result<Open
     Ok(next)
 }
 
+/// The reason that a socket was not opened.
+#[derive(Debug)]
+pub(crate) struct NotOpened {
+    /// The step, the place and the error.
+    words: String,
+    is_in_use: bool,
+}
+
+impl NotOpened {
+    /// Returns its words, with who has the place where that is in use.
+    fn explained(self, finder: Option<&PortFinder>, place: &Place) -> String {
+        let holder = if self.is_in_use { port_finder::holder(finder, place) } else { None };
+        self.words + &holder.map(|holder| format!(", by {holder}")).unwrap_or_default()
+    }
+}
+
 /// Opens the socket for a listener: the supervisor's of that name, the one already open at that
 /// place, or a new one.
 ///
 /// # Errors
 /// The step, the place and the error.
-pub(crate) fn open(listener: &Listener, handed: &[NamedSocket], before: &[Open], public: bool) -> Result<Open, String> {
-    let wrong = |what: &str, errno: Errno| not_opened(what, &listener.place, errno);
+pub(crate) fn open(
+    listener: &Listener,
+    handed: &[NamedSocket],
+    before: &[Open],
+    public: bool,
+) -> Result<Open, NotOpened> {
+    let wrong = |what: &str, errno: Errno| NotOpened {
+        words: not_opened(what, &listener.place, errno),
+        is_in_use: errno == Errno::ADDRINUSE,
+    };
+    let unfit = |words: String| NotOpened { words, is_in_use: false };
     let kept = before.iter().find(|open| is_same_socket(&open.place, &listener.place)).map(|open| &open.fd);
     let given = handed.iter().find(|(name, _)| !listener.name.is_empty() && *name == listener.name).map(|(_, fd)| fd);
     if let Some(fd) = given.filter(|fd| !listens_at(fd, &listener.place)) {
         let name = fosse_die::Escaped(&listener.name);
         let found = getsockname(fd).map_or_else(|e| e.to_string(), |a| format!("{a:?}"));
-        return Err(format!(
-            "socket '{name}' of the supervisor does not listen on {}: {found}",
-            Where(&listener.place)
-        ));
+        let place = Where(&listener.place);
+        return Err(unfit(format!("socket '{name}' of the supervisor does not listen on {place}: {found}")));
     }
     let fd = match kept.or(given) {
         Some(fd) => ours(fd).map_err(|e| wrong("keep the socket of", e))?,
         None if !public && !is_local(&listener.place) => {
-            return Err(format!(
-                "{}: an ordinary user's edge listens on loopback and unix sockets only",
-                Where(&listener.place)
-            ));
+            let place = Where(&listener.place);
+            return Err(unfit(format!("{place}: an ordinary user's edge listens on loopback and unix sockets only")));
         }
         None => match &listener.place {
             Place::Tcp { addr, port } => tcp(*addr, *port).map_err(|e| wrong("listen on", e))?,
@@ -323,7 +361,7 @@ mod tests {
     use super::*;
     use std::net::TcpListener;
 
-    fn handed(socket: OwnedFd, port: u16) -> Result<Open, String> {
+    fn handed(socket: OwnedFd, port: u16) -> Result<Open, NotOpened> {
         let addr = std::net::Ipv4Addr::LOCALHOST.to_ipv6_mapped().octets();
         let listener = Listener { name: b"web".to_vec(), place: Place::Tcp { addr, port } };
         open(&listener, &[(b"web".to_vec(), socket)], &[], false)
@@ -341,10 +379,10 @@ mod tests {
     #[test]
     fn a_socket_that_is_elsewhere_or_does_not_listen_is_refused() {
         let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-        assert!(handed(socket.into(), 1).unwrap_err().contains("does not listen on"));
+        assert!(handed(socket.into(), 1).unwrap_err().words.contains("does not listen on"));
         let silent = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
         bind(&silent, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let port = SocketAddr::try_from(getsockname(&silent).unwrap()).unwrap().port();
-        assert!(handed(silent, port).unwrap_err().contains("does not listen on"));
+        assert!(handed(silent, port).unwrap_err().words.contains("does not listen on"));
     }
 }

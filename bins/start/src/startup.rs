@@ -26,6 +26,7 @@ use crate::{
     namespaces,
     notify::Notify,
     options::Options,
+    port_finder::PortFinder,
     programs::Programs,
     state::State,
     successor_state::{decode, is_successor, table_of_predecessor},
@@ -65,9 +66,9 @@ fn supervisor(mut options: Options) -> Result<Supervisor, Errno> {
         Signal::SIGPIPE,
     ])?;
     let kernel_log = KernelLog::open();
-    let launcher = launcher(&options, programs)?;
+    let (launcher, port_finder) = launcher(&options, programs)?;
     let uids = if launcher.privileged && !options.check && !is_successor() { uids_to_begin_with() } else { None };
-    let listeners = Listeners { handed, uids, ..Listeners::default() };
+    let listeners = Listeners { handed, uids, port_finder, ..Listeners::default() };
     let children = Children::new(check::slots(options.check));
     let mut state = State::new(EventLoop::new()?.without_linger(), launcher, children, listeners, kernel_log);
     if let Some(range) = &state.listeners.uids {
@@ -90,12 +91,21 @@ fn take_over(state: &mut State) {
     info(PROGRAM, "event=upgraded");
 }
 
-/// Makes the fork server, then gives up the rights that only it has needed.
-fn launcher(options: &Options, programs: Programs) -> Result<Launcher, Errno> {
+/// Makes the port finder, where start will not see other users' processes and is about to listen.
+/// Without one the user is named, who may have many processes.
+fn port_finder(options: &Options) -> Option<PortFinder> {
+    let is_needed = rustix::process::geteuid().is_root() && !options.check && !is_successor();
+    if is_needed { PortFinder::open(options.mode).ok() } else { None }
+}
+
+/// Makes the fork server and the port finder, then gives up the rights that only it has needed.
+fn launcher(options: &Options, programs: Programs) -> Result<(Launcher, Option<PortFinder>), Errno> {
     let (privileged, mode) = (rustix::process::geteuid().is_root(), options.mode);
     // A successor finds the fork server in its predecessor's table: the capabilities to make one
     // are gone by then.
     let fork_server = if is_successor() { ForkServer::none()? } else { ForkServer::open(privileged, mode)? };
+    // After the fork server, which would keep start's end of it open.
+    let port_finder = port_finder(options);
     if privileged {
         namespaces::keep_start_capabilities().unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     } else {
@@ -106,7 +116,7 @@ fn launcher(options: &Options, programs: Programs) -> Result<Launcher, Errno> {
         lock_launcher(mode).unwrap_or_else(|refusal| fatal(PROGRAM, refusal));
     }
     let null: OwnedFd = open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    Ok(Launcher { privileged, mode, fork_server, programs, null })
+    Ok((Launcher { privileged, mode, fork_server, programs, null }, port_finder))
 }
 
 /// Takes user IDs for the programs that compile the first configuration, which names those of all

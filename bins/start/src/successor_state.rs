@@ -243,7 +243,7 @@ impl Reader<'_> {
         }
         let handed = self.list(|r| Ok((r.0.short_bytes()?.to_vec(), r.fd()?)))?;
         let uids = self.list(|r| Ok(UidRange { first: r.0.u32()?, sockets: r.list(Self::fd)? }))?.pop();
-        Ok(Listeners { open, handed, status, uids })
+        Ok(Listeners { open, handed, status, uids, port_finder: None })
     }
 
     fn strike(&mut self) -> Result<Strike, WireError> {

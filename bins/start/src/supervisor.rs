@@ -159,6 +159,8 @@ impl Supervisor {
     fn serves(&mut self) {
         let not_in_force = self.reload.not_in_force.join("; ");
         self.state.reload_report.end(ReloadProgress::Serves, &not_in_force);
+        // Whoever looks for a port from now on is a person, and may look.
+        self.state.listeners.port_finder = None;
         self.notify.ready();
         fosse_sys::text::release_pages();
         if self.reload.wanted {

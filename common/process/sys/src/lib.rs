@@ -13,6 +13,7 @@ pub mod openat2;
 pub mod page;
 pub mod panic;
 pub mod place;
+pub mod port;
 pub mod probe;
 pub mod process;
 pub mod signal;
