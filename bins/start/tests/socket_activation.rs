@@ -7,7 +7,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-use fosse_harness::{Backend, Dir, children, get, programs, wait_for};
+use fosse_harness::{Backend, Dir, children, get, programs, uid_base, wait_for};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -16,11 +16,14 @@ struct Supervisor {
     dir: Dir,
     listener: TcpListener,
     backend: Backend,
+    /// Of this edge alone: the tests of this file run beside each other.
+    uid_base: u32,
 }
 
 impl Supervisor {
     fn new() -> Self {
-        Self { dir: Dir::new(), listener: TcpListener::bind("127.0.0.1:0").unwrap(), backend: Backend::start() }
+        let (listener, backend) = (TcpListener::bind("127.0.0.1:0").unwrap(), Backend::start());
+        Self { dir: Dir::new(), listener, backend, uid_base: uid_base() }
     }
 
     fn address(&self) -> SocketAddr {
@@ -31,8 +34,9 @@ impl Supervisor {
     /// process ID.
     fn start(&self, variables: &str, options: &[&str]) -> Start {
         let configuration = format!(
-            "lanes = 1\n[[listen]]\nname = \"web\"\naddress = \"{}\"\n[[site]]\ndefault = true\nbackend = \"app\"\n\
+            "lanes = 1\nuid_base = {}\n[[listen]]\nname = \"web\"\naddress = \"{}\"\n[[site]]\ndefault = true\nbackend = \"app\"\n\
              [[backend]]\nname = \"app\"\nservers = [\"{}\"]\n",
+            self.uid_base,
             self.address(),
             self.backend.address()
         );
