@@ -347,6 +347,23 @@ fn old_servers_are_forgiven_where_the_backend_says_so() {
 }
 
 #[test]
+fn chunks_of_an_old_server_may_end_their_lines_in_a_line_feed_alone_where_the_backend_says_so() {
+    let dir = Dir::new();
+    let servers = parrot(
+        &dir,
+        "chunks",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\nhel\n2\r\nlo\n0\n\n",
+    );
+    for (lines, forgiven) in [("", false), ("lenient_responses = true", true)] {
+        let edge = edge(&servers, "", "waf = \"off\"", lines);
+        let mut client = Client::connect(edge.address());
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        let response = client.try_response(false).filter(|response| response.status == 200 && response.complete);
+        assert_eq!(response.map(|response| response.text().into_owned()), forgiven.then(|| "hello".to_owned()));
+    }
+}
+
+#[test]
 fn localhost_is_whichever_family_a_server_listens_in() {
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
     for ip in [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)] {

@@ -64,7 +64,7 @@ fn try_judge(mut bytes: &[u8], ended: bool, check: &Check) -> Result<Option<Resu
         if check.body.is_empty() {
             return Ok(Some(Ok(())));
         }
-        let (body, whole) = body_of(bytes, head.body, ended)?;
+        let (body, whole) = body_of(bytes, head.body, ended, lenient)?;
         if body.windows(check.body.len()).any(|part| part == check.body.as_bytes()) {
             return Ok(Some(Ok(())));
         }
@@ -73,7 +73,7 @@ fn try_judge(mut bytes: &[u8], ended: bool, check: &Check) -> Result<Option<Resu
 }
 
 /// Returns the bytes of a body that have come, and whether it is whole.
-fn body_of(bytes: &[u8], body: ResponseBody, ended: bool) -> Result<(Vec<u8>, bool), Refusal> {
+fn body_of(bytes: &[u8], body: ResponseBody, ended: bool, lenient: bool) -> Result<(Vec<u8>, bool), Refusal> {
     Ok(match body {
         ResponseBody::None => (Vec::new(), true),
         ResponseBody::Exact(length) => {
@@ -81,12 +81,12 @@ fn body_of(bytes: &[u8], body: ResponseBody, ended: bool) -> Result<(Vec<u8>, bo
             (bytes[..bytes.len().min(length)].to_vec(), bytes.len() >= length)
         }
         ResponseBody::UntilClose => (bytes.to_vec(), ended),
-        ResponseBody::Chunked => chunked(bytes)?,
+        ResponseBody::Chunked => chunked(bytes, lenient)?,
     })
 }
 
-fn chunked(mut bytes: &[u8]) -> Result<(Vec<u8>, bool), Refusal> {
-    let (mut decoder, mut body) = (ChunkedDecoder::of_response(), Vec::new());
+fn chunked(mut bytes: &[u8], lenient: bool) -> Result<(Vec<u8>, bool), Refusal> {
+    let (mut decoder, mut body) = (ChunkedDecoder::of_response(lenient), Vec::new());
     loop {
         let (used, piece) = decoder.next(bytes)?;
         bytes = &bytes[used..];

@@ -72,14 +72,19 @@ pub fn lenient(data: &[u8]) {
 pub fn chunked(data: &[u8]) {
     let step = data.first().map_or(1, |first| usize::from(*first).max(1));
     let data = data.get(1..).unwrap_or_default();
-    let whole = decode(data, data.len().max(1));
-    let pieces = decode(data, step);
+    let whole = decode(ChunkedDecoder::new(), data, data.len().max(1));
+    let pieces = decode(ChunkedDecoder::new(), data, step);
     assert_eq!(whole, pieces, "cut every {step} bytes");
+    let lenient = decode(ChunkedDecoder::of_response(true), data, data.len().max(1));
+    let pieces = decode(ChunkedDecoder::of_response(true), data, step);
+    assert_eq!(lenient, pieces, "cut every {step} bytes, with bare line feeds");
+    if whole.as_ref().is_some_and(|(.., ended)| *ended) {
+        assert_eq!(lenient, whole, "what is valid reads the same");
+    }
 }
 
 /// Body, bytes consumed and whether it ended; `None` when it was refused.
-fn decode(data: &[u8], step: usize) -> Option<(Vec<u8>, usize, bool)> {
-    let mut decoder = ChunkedDecoder::new();
+fn decode(mut decoder: ChunkedDecoder, data: &[u8], step: usize) -> Option<(Vec<u8>, usize, bool)> {
     let mut body = Vec::new();
     let mut consumed = 0usize;
     for part in data.chunks(step) {

@@ -286,7 +286,7 @@ mod tests {
     fn a_body_ends_where_its_framing_says_and_what_follows_is_not_used() {
         let mut at = At::Exact(2);
         assert_eq!(body_bytes(&mut at, 99, b"okHTTP/1.1 200"), (2, &b"ok"[..], Some(Next::Done)));
-        let mut at = At::Chunked(Box::new(ChunkedDecoder::of_response()));
+        let mut at = At::Chunked(Box::new(ChunkedDecoder::of_response(false)));
         let bytes = b"2\r\nok\r\n0\r\n\r\nHTTP";
         let (taken, data, next) = body_bytes(&mut at, 99, bytes);
         assert_eq!((data, next), (&b"ok"[..], None));
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_chunk_that_is_none_breaks_the_response() {
-        let mut at = At::Chunked(Box::new(ChunkedDecoder::of_response()));
+        let mut at = At::Chunked(Box::new(ChunkedDecoder::of_response(false)));
         assert!(matches!(body_bytes(&mut at, 99, b"zz\r\n"), (0, b"", Some(Next::Broken(Failure::Malformed(_))))));
     }
 }

@@ -111,7 +111,9 @@ fn final_head(
     let (at, body) = match head.body {
         ResponseBody::None => (At::Exact(0), head.announced.map_or(BodyLength::None, BodyLength::Exact)),
         ResponseBody::Exact(length) => (At::Exact(length), BodyLength::Exact(length)),
-        ResponseBody::Chunked => (At::Chunked(Box::new(ChunkedDecoder::of_response())), BodyLength::Chunked),
+        ResponseBody::Chunked => {
+            (At::Chunked(Box::new(ChunkedDecoder::of_response(terms.backend.lenient_responses))), BodyLength::Chunked)
+        }
         ResponseBody::UntilClose => (At::UntilClose, BodyLength::Chunked),
     };
     let large = matches!(at, At::Exact(length) if length >= limits::LEASE_BYTES_MIN);

@@ -299,9 +299,9 @@ section! {
         /// server sees its connection closed. Without it that is so only for a client that is gone
         /// altogether: one that has just sent all it has to say may do so, and still be served.
         abort_on_close: bool, Default("false");
-        /// Heads of responses may have lines that end in LF alone, folded lines, and the same
-        /// Content-Length again, as old servers send them. Everything else that is no valid head is
-        /// refused as ever.
+        /// Heads and chunks of responses may have lines that end in LF alone, and heads folded
+        /// lines and the same Content-Length again, as old servers send them. Everything else that
+        /// is not valid is refused as ever.
         lenient_responses: bool, Default("false");
         /// Protocols a connection may be upgraded to.
         upgrade: Vec<At<UpgradeToken>>, Default("[\"websocket\"]"), 0..=8;

@@ -92,6 +92,8 @@ pub struct ChunkedDecoder {
     state: State,
     /// Sizes may begin with zeros.
     padded: bool,
+    /// Lines may end in LF alone.
+    lenient: bool,
     /// Of the size line: the size so far. In data: the bytes still to come.
     size: u64,
     digits: u8,
@@ -111,19 +113,21 @@ impl ChunkedDecoder {
     /// Makes a decoder at the first size line of a request. No client pads a size with zeros.
     #[must_use]
     pub const fn new() -> Self {
-        Self::padded(false)
+        Self::at_size(false, false)
     }
 
     /// Makes a decoder at the first size line of a response. Servers that reserve room for a size
-    /// before they know it pad it with zeros.
+    /// before they know it pad it with zeros. If `lenient`, lines may end in LF alone, as those of
+    /// a head that [`strict_response`](crate::strict_response) takes.
     #[must_use]
-    pub const fn of_response() -> Self {
-        Self::padded(true)
+    pub const fn of_response(lenient: bool) -> Self {
+        Self::at_size(true, lenient)
     }
 
-    const fn padded(padded: bool) -> Self {
+    const fn at_size(padded: bool, lenient: bool) -> Self {
         let (size, digits, extension, extensions, body) = (0, 0, 0, 0, 0);
-        Self { state: State::Size, padded, size, digits, extension, extensions, body, trailers: Vec::new() }
+        let trailers = Vec::new();
+        Self { state: State::Size, padded, lenient, size, digits, extension, extensions, body, trailers }
     }
 
     /// Takes some of `input`. Returns the number of bytes consumed, and the piece. Call again with
@@ -205,6 +209,7 @@ impl ChunkedDecoder {
             State::SizeLineFeed if *byte == b'\n' => self.begin_chunk(),
             State::SizeLineFeed => return Err(Refusal::BadChunkEnd),
             State::DataReturn if *byte == b'\r' => State::DataLineFeed,
+            State::DataReturn if *byte == b'\n' && self.lenient => State::Size,
             State::DataLineFeed if *byte == b'\n' => State::Size,
             _ => return Err(Refusal::BadChunkEnd),
         };
@@ -224,6 +229,7 @@ impl ChunkedDecoder {
         match byte {
             _ if self.digits == 0 => Err(Refusal::BadChunkSize),
             b'\r' => Ok(State::SizeLineFeed),
+            b'\n' if self.lenient => Ok(self.begin_chunk()),
             b';' => Ok(State::Extension(Extension::BeforeName)),
             b'\n' => Err(Refusal::BadChunkEnd),
             _ => Err(Refusal::BadChunkSize),
@@ -235,6 +241,9 @@ impl ChunkedDecoder {
     fn in_extension(&mut self, part: Extension, byte: u8) -> Result<State, Refusal> {
         if byte == b'\r' && part.may_end() {
             return Ok(State::SizeLineFeed);
+        }
+        if byte == b'\n' && self.lenient && part.may_end() {
+            return Ok(self.begin_chunk());
         }
         self.extension += 1;
         self.extensions += 1;
@@ -266,10 +275,12 @@ impl ChunkedDecoder {
             return Err(Refusal::TrailersTooLong);
         }
         self.trailers.extend_from_slice(take);
-        let Some(end) = section_end(&self.trailers, seen)? else {
-            return Ok(&rest[take.len()..]);
-        };
+        let end = if self.lenient { lenient_section_end(&self.trailers) } else { section_end(&self.trailers, seen)? };
+        let Some(end) = end else { return Ok(&rest[take.len()..]) };
         self.trailers.truncate(end);
+        if self.lenient {
+            self.trailers = with_crlf(&self.trailers);
+        }
         Fields::check(&self.trailers, &TRAILER_LIMITS, |_| Ok(()))?;
         self.state = State::End;
         // The section did not end within what was seen before, so its end is in `rest`.
@@ -295,6 +306,26 @@ fn section_end(section: &[u8], from: usize) -> Result<Option<usize>, Refusal> {
         _ => find_head_end(section, from)
             .map_err(|why| if why == Refusal::NotHttp { Refusal::BadFieldName } else { why }),
     }
+}
+
+/// Does the same where lines may end in LF alone. A section is short, and mostly there at once.
+fn lenient_section_end(section: &[u8]) -> Option<usize> {
+    let mut end = 0;
+    section.split_inclusive(|byte| *byte == b'\n').find_map(|line| {
+        end += line.len();
+        matches!(line, b"\n" | b"\r\n").then_some(end)
+    })
+}
+
+/// Returns lines with CR LF at the end of each. A CR elsewhere stays, and is refused.
+fn with_crlf(lines: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(lines.len() + 16);
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        out.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        out.extend_from_slice(b"\r\n");
+    }
+    out
 }
 
 fn taken(input: &[u8], rest: &[u8]) -> usize {

@@ -115,7 +115,7 @@ fn extensions_of_the_grammar_are_taken() {
 
 #[test]
 fn servers_may_pad_their_sizes_with_zeros() {
-    let mut decoder = ChunkedDecoder::of_response();
+    let mut decoder = ChunkedDecoder::of_response(false);
     let mut rest = &b"0005\r\nhello\r\n000\r\n\r\n"[..];
     let mut body = Vec::new();
     while !decoder.is_end() {
@@ -126,7 +126,7 @@ fn servers_may_pad_their_sizes_with_zeros() {
         }
     }
     assert_eq!(body, b"hello");
-    assert_eq!(ChunkedDecoder::of_response().next(b"0000000000000000"), Err(Refusal::BadChunkSize));
+    assert_eq!(ChunkedDecoder::of_response(false).next(b"0000000000000000"), Err(Refusal::BadChunkSize));
 }
 
 #[test]
@@ -172,5 +172,56 @@ fn what_is_encoded_is_decoded() {
         assert!(out.starts_with(format!("{size:x}\r\n").as_bytes()));
         out.extend_from_slice(LAST_CHUNK);
         assert_eq!(decode(&[&out]), Ok((data, String::new(), out.len(), true)));
+    }
+}
+
+/// The body and the trailers of a response, however it is cut.
+fn of_lenient_server(bytes: &[u8], step: usize) -> Result<(Vec<u8>, usize), Refusal> {
+    let (mut decoder, mut body) = (ChunkedDecoder::of_response(true), Vec::new());
+    for part in bytes.chunks(step) {
+        let mut rest = part;
+        loop {
+            let (used, piece) = decoder.next(rest)?;
+            rest = &rest[used..];
+            match piece {
+                Piece::Data(data) => body.extend_from_slice(data),
+                Piece::More => break,
+                Piece::End => return Ok((body, decoder.trailers().iter().count())),
+            }
+        }
+    }
+    Ok((body, usize::MAX))
+}
+
+#[test]
+fn lines_of_a_lenient_servers_chunks_may_end_in_a_line_feed_alone_and_those_of_all_others_may_not() {
+    for (body, trailers) in [
+        ("5\nhello\n0\n\n", 0),
+        ("5;a=b\nhello\r\n0\n\n", 0),
+        ("5\r\nhello\n0\r\n\n", 0),
+        ("5\nhello\n0\nA: b\nC: d\r\n\n", 2),
+        ("5\r\nhello\r\n0\r\nA: b\r\n\r\n", 1),
+    ] {
+        for step in 1..=body.len() {
+            let read = of_lenient_server(body.as_bytes(), step);
+            assert_eq!(read, Ok((b"hello".to_vec(), trailers)), "{body:?} cut every {step} bytes");
+        }
+        if body.contains("\n\n") || body.replace("\r\n", "").contains('\n') {
+            for mut strict in [ChunkedDecoder::new(), ChunkedDecoder::of_response(false)] {
+                let refused =
+                    std::iter::repeat_with(|| ()).try_fold(body.as_bytes(), |rest, ()| match strict.next(rest) {
+                        Ok((_, Piece::End | Piece::More)) => Err(false),
+                        Ok((used, _)) => Ok(&rest[used..]),
+                        Err(_) => Err(true),
+                    });
+                assert_eq!(refused, Err(true), "{body:?}");
+            }
+        }
+    }
+    // Nothing else is forgiven: a lone CR, a size without digits, what follows data.
+    for body in
+        ["5\rhello\n0\n\n", "\n5\nhello\n0\n\n", "5\nhello0\n\n", "5\nhello\n0\nA: b\rC: d\n\n", "5 \nhello\n0\n\n"]
+    {
+        assert!(of_lenient_server(body.as_bytes(), body.len()).is_err(), "{body:?}");
     }
 }
