@@ -16,7 +16,7 @@ pub(crate) enum Limit {
     Body,
     /// [`EXPECT_MS_MAX`], for a 100 Continue of the ring.
     Continue,
-    /// `write_seconds`, for a client that takes a byte.
+    /// `write_seconds`, for a client that takes 8 KiB, or what is left.
     Write,
     /// [`HANG_UP_MS`], for a response, before a client that goes away is looked for.
     HangUp,

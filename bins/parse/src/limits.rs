@@ -16,6 +16,11 @@ pub(crate) const WINDOW_BYTES_MAX: u32 = 40 * 1024;
 /// Credit is given back in steps of this size: less would be a frame for every small write.
 pub(crate) const GRANT_BYTES_MIN: u32 = 8 * 1024;
 
+/// Bytes that a client has to take in each `write_seconds`, or what is left: as many as
+/// fosse-dispatch asks for where it writes to the client itself. One that takes a byte now and then
+/// would hold a backend connection, or memory of the lane, for ever.
+pub(crate) const WRITE_PROGRESS_BYTES_MIN: usize = 8 * 1024;
+
 /// Unused room in the buffer of a client that does not keep up: above it the buffer is cut to its
 /// size.
 pub(crate) const OUTPUT_UNUSED_BYTES: usize = 8 * 1024;

@@ -1,7 +1,7 @@
 //! The bytes for one client that its socket has not taken yet.
 
 use crate::buffers::SpareBuffers;
-use crate::limits::OUTPUT_UNUSED_BYTES;
+use crate::limits::{OUTPUT_UNUSED_BYTES, WRITE_PROGRESS_BYTES_MIN};
 
 /// Bytes of responses, in order. The memory is borrowed while there are any.
 #[derive(Debug, Default)]
@@ -10,6 +10,8 @@ pub struct ClientOutput {
     pub bytes: Vec<u8>,
     /// Number of them that were written.
     written: usize,
+    /// Bytes that the client has taken since its limit began.
+    progress: usize,
 }
 
 impl ClientOutput {
@@ -26,6 +28,18 @@ impl ClientOutput {
     /// Notes that the socket took the first of the pending bytes.
     pub(crate) fn advance(&mut self, count: usize) {
         self.written += count;
+        self.progress += count;
+    }
+
+    /// Returns whether the client has taken as much as it has to within its limit: a part worth the
+    /// name, or all there is.
+    pub(crate) fn has_progressed(&self) -> bool {
+        self.is_empty() || self.progress >= WRITE_PROGRESS_BYTES_MIN
+    }
+
+    /// Begins to count for another limit.
+    pub(crate) const fn restart_progress(&mut self) {
+        self.progress = 0;
     }
 
     /// Makes room for `count` more bytes.
@@ -70,6 +84,22 @@ mod tests {
         assert!(output.bytes.capacity() < 2 * OUTPUT_UNUSED_BYTES);
         output.advance(OUTPUT_UNUSED_BYTES);
         assert!(output.is_empty());
+    }
+
+    #[test]
+    fn a_client_has_progressed_with_a_part_worth_the_name_or_with_all() {
+        let mut output = ClientOutput::default();
+        output.bytes.extend_from_slice(&[b'x'; 2 * WRITE_PROGRESS_BYTES_MIN]);
+        output.advance(WRITE_PROGRESS_BYTES_MIN - 1);
+        assert!(!output.has_progressed());
+        output.advance(1);
+        assert!(output.has_progressed());
+        output.restart_progress();
+        output.advance(1);
+        assert!(!output.has_progressed());
+        output.advance(WRITE_PROGRESS_BYTES_MIN - 1);
+        output.restart_progress();
+        assert!(output.has_progressed(), "nothing is left");
     }
 
     #[test]

@@ -116,7 +116,11 @@ impl Socket {
             Ok(written) => {
                 conn.output.advance(written);
                 context.counters.add(count::parse::BYTES_OUT, u64::try_from(written).unwrap_or(0));
-                if conn.timer.kind() == Some(Limit::Write) {
+                // A byte now and then is no progress.
+                if conn.timer.kind() != Some(Limit::Write) {
+                    conn.output.restart_progress();
+                } else if conn.output.has_progressed() {
+                    conn.output.restart_progress();
                     conn.timer.stop();
                 }
             }

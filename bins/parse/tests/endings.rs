@@ -2,6 +2,7 @@
 
 mod lane;
 
+use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use fosse_wire::channel;
@@ -369,6 +370,32 @@ fn a_client_that_takes_nothing_is_cut_off() {
             }
         }
     }
+}
+
+#[test]
+fn a_client_that_takes_a_little_now_and_then_is_cut_off() {
+    let mut lane = Lane::new(&fosse_settings::Parse { write_seconds: Duration::from_secs(1), ..settings() });
+    // A unix socket, whose buffer can be so small that each piece that is read makes room.
+    let (client, served) = std::os::unix::net::UnixStream::pair().unwrap();
+    rustix::net::sockopt::set_socket_send_buffer_size(&served, 4096).unwrap();
+    lane.pass(fosse_wire::channel::Connection { unix: true, ..Default::default() }, served.as_fd());
+    drop(served);
+    std::io::Write::write_all(&mut &client, GET.as_bytes()).unwrap();
+    let request = lane.request();
+    let head = ResponseHead { status: 200, body: BodyLength::Chunked, ..Default::default() };
+    lane.head(request.stream, &head, &[]);
+    lane.data(request.stream, &[b'x'; 16 * 1024]);
+    client.set_nonblocking(true).unwrap();
+    let (begun, mut taken) = (Instant::now(), 0);
+    loop {
+        assert!(begun.elapsed() < lane::SOON, "it goes on taking a little");
+        // A KiB five times a second is less than 8 KiB a second, and never nothing.
+        match lane.frame_within(Duration::from_millis(200)) {
+            Some(frame) if frame.kind == Kind::Reset => break,
+            _ => taken += std::io::Read::read(&mut &client, &mut [0; 1024]).unwrap_or(0),
+        }
+    }
+    assert!(taken < 16 * 1024, "it had all of it");
 }
 
 #[test]

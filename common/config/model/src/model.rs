@@ -88,7 +88,7 @@ section! {
         /// Between two requests of a connection. Longer than the 60 s that load balancers in front
         /// keep one: who closes first must be they.
         idle_seconds: Seconds, Default("75"), 1..=3600;
-        /// Without the client taking a byte of the response, or 8 KiB of a large one.
+        /// Without the client taking 8 KiB of the response, or what is left of it.
         write_seconds: Seconds, Default("30"), 1..=3600;
     }
 }
