@@ -182,6 +182,8 @@ fn the_unit_leaves_start_what_it_needs_and_nothing_else() {
     ];
     assert_eq!(line.split(' ').map(|word| word.trim_start_matches("CAP_")).collect::<Vec<_>>(), expected);
     assert!(unit.contains("RestartPreventExitStatus=100") && unit.contains("Type=notify\n"));
+    // What may pass is tried again for ever, and ever more seldom.
+    assert!(unit.contains("\nStartLimitIntervalSec=0\n") && unit.contains("\nRestartMaxDelaySec=30\n"));
     // yes would answer openat2(2) with ENOSYS: no rule file, list or log could be opened.
     assert!(unit.contains("\nRestrictSUIDSGID=no\n"));
     let path = top().join("packaging/systemd/fosse.service");
