@@ -73,6 +73,7 @@ targets! {
     "seclang.rules", target::seclang::rules, rules::files, rules::SECLANG;
     "seclang.transaction", target::seclang::transaction, rules::requests, rules::ATTACK;
     "settings.blobs", target::settings::blobs, texts::blobs, &[];
+    "spool.conversation", target::spool::conversation, wire::spooling_filters, &[];
     "static.conditions", target::r#static::conditions, edge::conditions, edge::CONDITION;
     "static.range", target::r#static::range, edge::ranges, edge::RANGE;
     "static.target", target::r#static::target, edge::paths, edge::PATH;
@@ -84,5 +85,6 @@ targets! {
     "waf_filter.judge", target::waf_filter::judge, edge::verdicts, &[];
     "wire.messages", target::wire::messages, wire::messages, &[];
     "wire.ring", target::wire::ring, wire::rings, &[];
+    "wire.spool", target::wire::spool, wire::spools, &[];
     "wire.store", target::wire::store, wire::stores, &[];
 }

@@ -95,6 +95,7 @@ pub const ALL: &[Program] = &[
     Program::new(&fosse_status::policy::POLICY, &[]),
     Program::new(&fosse_store::policy::POLICY, &[]),
     Program::new(&fosse_prober::policy::POLICY, &[]),
+    Program::new(&fosse_spool::policy::POLICY, &[]),
     Program::new(&fosse_frames::policy::POLICY, &[]),
     Program::new(&fosse_config::policy::POLICY, &[]),
     Program {

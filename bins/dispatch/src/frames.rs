@@ -36,6 +36,10 @@ pub(crate) fn take(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>
         lane.context.shared.output.outbox.forward(frame);
         return Ok(());
     }
+    if frame.kind == Kind::ReleaseCredit {
+        // It has come round, and the filter that had the body has none of it any more.
+        return frame.release_credit().map(drop);
+    }
     let Some(stream) = streams.get(frame.stream) else { return take_first(frame, streams, lane) };
     stream.forward = stream.forward.after(frame.kind)?;
     lane.context.counters.work_on(stream.client_connection, stream.named_source);

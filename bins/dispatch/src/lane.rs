@@ -4,7 +4,7 @@ use fosse_counters::dispatch as count;
 use fosse_die::warning;
 use fosse_eventloop::slab::Key;
 use fosse_settings::{Backend, Dispatch as Settings};
-use fosse_wire::{StreamId, frame::ResetReason, order::Forward, response::BACKEND_NONE};
+use fosse_wire::{Kind, StreamId, frame::ResetReason, order::Forward, response::BACKEND_NONE};
 
 use crate::{
     PROGRAM,
@@ -77,7 +77,7 @@ impl Lane<'_> {
             Outcome::Complete { clean } => return self.complete(stream, clean),
             Outcome::ClientLost => {
                 self.abandon(stream);
-                stream.response_ended = true;
+                self.end_response(stream);
                 self.context.shared.output.outbox.reset(stream.id, ResetReason::Client);
             }
         }
@@ -228,9 +228,18 @@ impl Lane<'_> {
         };
         let trailers = if let At::Chunked(decoder) = at { Some(decoder.trailers()) } else { None };
         response::end(&mut self.context.shared.output.outbox, stream.id, stream.leased_bytes, trailers);
-        stream.response_ended = true;
+        self.end_response(stream);
         let key = stream.connection.take()?;
         self.free(key, clean && stream.sent())
+    }
+
+    /// Notes that nothing more of a response follows. A filter that still has some of the request's
+    /// body is told to keep it: no server takes it any more.
+    fn end_response(&mut self, stream: &mut Stream) {
+        stream.response_ended = true;
+        if stream.released && stream.forward == Forward::Open {
+            self.context.shared.output.outbox.raw(stream.id, Kind::ReleaseCredit, &[0; 4]);
+        }
     }
 
     /// Takes its connection from a stream of whose response the client has not taken all that the
@@ -268,7 +277,7 @@ impl Lane<'_> {
         if stream.response_ended {
             return;
         }
-        stream.response_ended = true;
+        self.end_response(stream);
         traffic::count_failure(stream, status, &self.context);
         let outbox = &mut self.context.shared.output.outbox;
         if stream.head_sent {

@@ -22,14 +22,17 @@ pub(crate) fn lists_of_named_clients(listen: &Listen, edge: &Edge) -> Option<Str
     ))
 }
 
-/// Returns a note on a site of whose bodies a lane has not the memory for two.
-pub(crate) fn bodies_that_share_memory(site: &Site, limits: &Limits) -> Option<String> {
-    let (body, lane) = (site.body_bytes_max.0, limits.lane_held_bytes_max.0);
+/// Returns a note on a site of whose bodies there is not room for two: in the file for long ones,
+/// or where there is none, in the memory of a lane.
+pub(crate) fn bodies_that_share_room(site: &Site, limits: &Limits) -> Option<String> {
+    let (body, lane, spool) = (site.body_bytes_max.0, limits.lane_held_bytes_max.0, limits.spool_bytes_max.0);
     let buffered = site.waf.value != Waf::Off && site.body_over_limit.value == OverLimit::Reject;
-    (buffered && body > lane / 2).then(|| {
+    let (room, key, place) =
+        if spool > 0 { (spool, "spool_bytes_max", "") } else { (lane, "lane_held_bytes_max", " in a lane") };
+    (buffered && body > room / 2).then(|| {
         format!(
-            "two bodies of body_bytes_max ({body} bytes) are more than lane_held_bytes_max ({lane} bytes): where two \
-             uploads of that size meet in a lane, one gets 503"
+            "two bodies of body_bytes_max ({body} bytes) are more than {key} ({room} bytes): where two uploads of \
+             that size meet{place}, one gets 503"
         )
     })
 }
@@ -38,13 +41,13 @@ pub(crate) fn bodies_that_share_memory(site: &Site, limits: &Limits) -> Option<S
 mod tests {
     use super::*;
 
-    fn note(body: &str, site: &str) -> Option<String> {
+    fn note(body: &str, site: &str, spool: &str) -> Option<String> {
         let text = format!(
-            "[[listen]]\naddress = \"127.0.0.1:1\"\n[[site]]\ndefault = true\nbackend = \"a\"\nbody_bytes_max = \"{body}\"\n\
+            "[limits]\nspool_bytes_max = \"{spool}\"\nlane_held_bytes_max = \"64 MiB\"\n[[listen]]\naddress = \"127.0.0.1:1\"\n[[site]]\ndefault = true\nbackend = \"a\"\nbody_bytes_max = \"{body}\"\n\
              {site}\n[[backend]]\nname = \"a\"\nservers = [\"unix:/a\"]\n"
         );
         let edge = fosse_model::read("test", text.as_bytes()).unwrap();
-        bodies_that_share_memory(&edge.site[0], &edge.limits)
+        bodies_that_share_room(&edge.site[0], &edge.limits)
     }
 
     #[test]
@@ -65,10 +68,12 @@ mod tests {
     }
 
     #[test]
-    fn bodies_of_which_a_lane_cannot_hold_two_are_noted() {
-        assert!(note("50 MiB", "").is_some_and(|note| note.contains("52428800 bytes")));
-        assert_eq!(note("32 MiB", ""), None);
-        assert_eq!(note("50 MiB", "waf = \"off\""), None, "nothing is buffered");
-        assert_eq!(note("50 MiB", "body_over_limit = \"pass-in-part\""), None, "the rest passes");
+    fn bodies_of_which_there_is_no_room_for_two_are_noted() {
+        assert!(note("50 MiB", "", "0 KiB").is_some_and(|note| note.contains("52428800 bytes")));
+        assert_eq!(note("32 MiB", "", "0 KiB"), None);
+        assert_eq!(note("50 MiB", "", "100 MiB"), None, "they go to the file");
+        assert!(note("50 MiB", "", "99 MiB").is_some_and(|note| note.contains("spool_bytes_max (103809024 bytes)")));
+        assert_eq!(note("50 MiB", "waf = \"off\"", "0 KiB"), None, "nothing is buffered");
+        assert_eq!(note("50 MiB", "body_over_limit = \"pass-in-part\"", "0 KiB"), None, "the rest passes");
     }
 }

@@ -49,6 +49,7 @@ fn fields_of(frame: &Frame<'_>) -> Result<Line, WireError> {
         Kind::ResponseCredit => Line::ResponseCredit(Credit { stream, bytes: frame.credit()? }),
         Kind::Verdict => Line::Verdict(verdict(stream, &verdict::Verdict::decode(frame.body)?)),
         Kind::Lease => Line::Lease(data()),
+        Kind::ReleaseCredit => Line::ReleaseCredit(Credit { stream, bytes: frame.release_credit()?.unwrap_or(0) }),
     })
 }
 
@@ -64,6 +65,7 @@ fn request(stream: u32, head: &RequestHead<'_>) -> Request {
         expect_continue: head.expect_continue,
         single_client: head.single_client,
         trusted: head.trusted,
+        released: head.released,
         body: length(head.body),
         held: head.held,
         site: head.site,
@@ -161,6 +163,7 @@ const fn response_cause(cause: response::Cause) -> ResponseCause {
         response::Cause::Denied(verdict::Cause::Memory) => ResponseCause::Memory,
         response::Cause::Denied(verdict::Cause::Budget) => ResponseCause::Budget,
         response::Cause::Denied(verdict::Cause::Rate) => ResponseCause::Rate,
+        response::Cause::Denied(verdict::Cause::Spool) => ResponseCause::Spool,
         response::Cause::Backend => ResponseCause::Backend,
         response::Cause::Busy => ResponseCause::Busy,
         response::Cause::Timeout => ResponseCause::Timeout,
@@ -177,5 +180,6 @@ const fn cause(cause: verdict::Cause) -> Cause {
         verdict::Cause::Memory => Cause::Memory,
         verdict::Cause::Budget => Cause::Budget,
         verdict::Cause::Rate => Cause::Rate,
+        verdict::Cause::Spool => Cause::Spool,
     }
 }

@@ -45,7 +45,7 @@ pub fn body(line: &Line) -> Result<Vec<u8>, WireError> {
             put_fields(&mut out, &end.trailers)?;
         }
         Line::Reset(reset) => out.push(reason(reset.reason) as u8),
-        Line::RequestCredit(credit) | Line::ResponseCredit(credit) => {
+        Line::RequestCredit(credit) | Line::ResponseCredit(credit) | Line::ReleaseCredit(credit) => {
             out.extend_from_slice(&credit.bytes.to_le_bytes());
         }
         Line::Verdict(verdict) => put_verdict(&mut out, verdict)?,
@@ -68,6 +68,7 @@ fn stream_and_kind(line: &Line) -> Result<(StreamId, Kind), WireError> {
         Line::ResponseCredit(credit) => (credit.stream, Kind::ResponseCredit),
         Line::Verdict(verdict) => (verdict.stream, Kind::Verdict),
         Line::Lease(data) => (data.stream, Kind::Lease),
+        Line::ReleaseCredit(credit) => (credit.stream, Kind::ReleaseCredit),
         Line::Raw(raw) => (raw.stream, Kind::from_byte(raw.kind)?),
     };
     Ok((StreamId::from_raw(stream), kind))
@@ -83,6 +84,7 @@ fn check(frame: &Frame<'_>) -> Result<(), WireError> {
         Kind::ResponseEnd => response::ResponseEnd::decode(frame.body).map(drop),
         Kind::Reset => frame.reset().map(drop),
         Kind::RequestCredit | Kind::ResponseCredit => frame.credit().map(drop),
+        Kind::ReleaseCredit => frame.release_credit().map(drop),
         Kind::Verdict => verdict::Verdict::decode(frame.body).map(drop),
         Kind::RequestData | Kind::ResponseData | Kind::Lease => Ok(()),
     }
@@ -104,6 +106,7 @@ fn put_request(out: &mut Vec<u8>, head: &Request) -> Result<(), WireError> {
         expect_continue: head.expect_continue,
         single_client: head.single_client,
         trusted: head.trusted,
+        released: head.released,
         body: length(head.body),
         held: head.held,
         site: head.site,
@@ -196,6 +199,7 @@ const fn response_cause(cause: ResponseCause) -> response::Cause {
         ResponseCause::Memory => response::Cause::Denied(verdict::Cause::Memory),
         ResponseCause::Budget => response::Cause::Denied(verdict::Cause::Budget),
         ResponseCause::Rate => response::Cause::Denied(verdict::Cause::Rate),
+        ResponseCause::Spool => response::Cause::Denied(verdict::Cause::Spool),
         ResponseCause::Backend => response::Cause::Backend,
         ResponseCause::Busy => response::Cause::Busy,
         ResponseCause::Timeout => response::Cause::Timeout,
@@ -212,5 +216,6 @@ const fn cause(cause: Cause) -> verdict::Cause {
         Cause::Memory => verdict::Cause::Memory,
         Cause::Budget => verdict::Cause::Budget,
         Cause::Rate => verdict::Cause::Rate,
+        Cause::Spool => verdict::Cause::Spool,
     }
 }

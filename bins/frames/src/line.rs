@@ -33,6 +33,8 @@ pub enum Line {
     Verdict(Verdict),
     /// Kind 11.
     Lease(Data),
+    /// Kind 12.
+    ReleaseCredit(Credit),
     /// A frame of any kind with any body: how one that breaks the rules is shown, and can be made.
     Raw(Raw),
 }
@@ -111,6 +113,7 @@ pub struct Request {
     pub expect_continue: bool,
     pub single_client: bool,
     pub trusted: bool,
+    pub released: bool,
     pub body: Length,
     pub held: u32,
     pub site: u32,
@@ -203,6 +206,7 @@ pub enum ResponseCause {
     Memory,
     Budget,
     Rate,
+    Spool,
     Backend,
     Busy,
     Timeout,
@@ -279,6 +283,7 @@ pub enum Cause {
     Memory,
     Budget,
     Rate,
+    Spool,
 }
 
 /// Any frame.

@@ -41,6 +41,7 @@ impl Display for ForPeople<'_> {
             Line::Reset(reset) => writeln!(f, "{} RESET {:?}", Stream(reset.stream), reset.reason),
             Line::RequestCredit(credit) => writeln!(f, "{} REQUEST_CREDIT {}", Stream(credit.stream), credit.bytes),
             Line::ResponseCredit(credit) => writeln!(f, "{} RESPONSE_CREDIT {}", Stream(credit.stream), credit.bytes),
+            Line::ReleaseCredit(credit) => writeln!(f, "{} RELEASE_CREDIT {}", Stream(credit.stream), credit.bytes),
             Line::Verdict(one) => verdict(f, one),
             Line::Lease(data) => bytes(f, "LEASE", data),
             Line::Raw(Raw { stream, kind, body, wrong }) => {
@@ -89,6 +90,9 @@ fn request(f: &mut fmt::Formatter<'_>, head: &Request) -> fmt::Result {
     }
     if head.trusted {
         f.write_str(", trusted")?;
+    }
+    if head.released {
+        f.write_str(", released")?;
     }
     writeln!(f, "\n         {}", Text(&head.line))?;
     fields(f, &head.fields)

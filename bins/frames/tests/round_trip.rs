@@ -50,6 +50,7 @@ fn every_kind() -> Vec<u8> {
             expect_continue: true,
             single_client: true,
             trusted: true,
+            released: true,
             body,
             held: 1,
             site: u32::MAX,
@@ -108,6 +109,7 @@ fn every_kind() -> Vec<u8> {
         out.reset(stream, ResetReason::from_byte(number).unwrap());
     }
     out.credit(stream, Kind::RequestCredit, u32::MAX);
+    out.raw(stream, Kind::ReleaseCredit, &[0; 4]);
     out.credit(stream, Kind::ResponseCredit, 1);
     for cause in Cause::ALL {
         let verdict =

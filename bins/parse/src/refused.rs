@@ -67,6 +67,7 @@ impl Refused {
         let (why, limit) = match head.cause {
             Cause::Denied(Denied::BodySize) => ("the body is over the site's limit", "body_bytes_max"),
             Cause::Denied(Denied::Memory) => ("memory for buffered bodies is used up", "lane_held_bytes_max"),
+            Cause::Denied(Denied::Spool) => ("the file for long bodies is full or does not respond", "spool_bytes_max"),
             Cause::Denied(Denied::Rate) => ("too many requests", ""),
             Cause::Busy => ("no server or no memory is free for it", ""),
             Cause::Request if head.status == 413 => ("the body is over the site's limit", "body_bytes_max"),

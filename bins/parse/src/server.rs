@@ -82,6 +82,12 @@ impl Server {
         // An end is looked at after the frames before it: a response that came whole is written.
         let end = input.read();
         while let Some(frame) = input.next_frame()? {
+            if frame.kind == Kind::ReleaseCredit {
+                // For a filter, which has the body: it goes round.
+                frame.release_credit()?;
+                output.outbox.forward(&frame);
+                continue;
+            }
             let client = u32::try_from(frame.stream.slot()).ok().and_then(|slot| clients.queued(slot));
             let Some(client) = client else {
                 late(frame.kind)?;

@@ -4,7 +4,7 @@ use fosse_wire::launch::Program;
 
 use crate::{
     lanes, launcher::SpawnContext, lifecycle::Action, options::Options, prober, reload_state::Reload, services,
-    shutdown, spawn_options::SpawnOptions, state::State, view::in_force, zygote,
+    shutdown, spawn_options::SpawnOptions, spool, state::State, view::in_force, zygote,
 };
 
 /// Takes a step of the life of a process.
@@ -38,6 +38,7 @@ fn start_service(state: &mut State, program: Program, reload: &Reload, options: 
         Program::Status => services::start_status(services, children, cx, &state.listeners.status),
         Program::Store => services.store = services::start(children, cx, program, SpawnOptions::default()),
         Program::Prober => prober::start(services, children, &state.lanes, cx),
+        Program::Spool => spool::start(services, children, cx),
         Program::Accept => services.accept = services::start(children, cx, program, SpawnOptions::default()),
         _ => {}
     }

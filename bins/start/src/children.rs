@@ -257,10 +257,15 @@ impl Children {
         self.unread.keep(key, source, process.pipes.drain(..).filter(|(stream, _)| !is_given(*stream)));
     }
 
-    /// Reports that a program could not even be started. That counts as ten crashes, since another
-    /// try at once would fail too.
+    /// Reports that a program could not even be started.
     pub(crate) fn not_started(&mut self, program: Program, errno: Errno, now_ms: u64) {
         alert(PROGRAM, format_args!("event=not-started program={} error=\"{errno}\"", program.name()));
+        self.not_now(program, now_ms);
+    }
+
+    /// Notes that a program cannot be started now. That counts as ten crashes, since another try at
+    /// once would fail too.
+    pub(crate) fn not_now(&mut self, program: Program, now_ms: u64) {
         (0..=limits::CRASHES_FREE).for_each(|_| self.crashed(program, now_ms));
     }
 }
@@ -284,6 +289,8 @@ fn member(key: Key, process: &Process) -> Member<'_> {
 /// Returns the time that a process may take to the next sign of life, in milliseconds.
 const fn still_ms_max(process: &Process) -> u64 {
     match (process.ready, process.zygote) {
+        // It waits for the disk, and alone does.
+        (true, _) if matches!(process.program, Program::Spool) => limits::SPOOL_STILL_MS_MAX,
         (true, _) => limits::STILL_MS_MAX,
         (false, true) => limits::ZYGOTE_READY_MS_MAX,
         (false, false) => limits::READY_MS_MAX,

@@ -34,6 +34,8 @@ pub(crate) enum Subject {
     Report,
     /// A filter: the store that keeps its records.
     Records(Key),
+    /// A filter: the spool for its long bodies.
+    Spool(Key),
     /// Any: to finish and go.
     Drain,
 }

@@ -93,13 +93,16 @@ fn note(state: &mut State, order: Order) {
 
 /// Delivers one order. Returns false where it has to be delivered again.
 fn deliver_one(sources: &Sources<'_>, to: Key, subject: Subject) -> bool {
-    if let Subject::Records(store) = subject {
-        return open_session(&sources.state.children, to, store);
+    let children = &sources.state.children;
+    match subject {
+        Subject::Records(store) => return open_session(children, to, store, |lane| ToChild::Records { lane }),
+        Subject::Spool(spool) => return open_session(children, to, spool, |lane| ToChild::Spool { lane }),
+        _ => {}
     }
     match parcel(sources, subject) {
         // There is nothing to tell any more.
         None => true,
-        Some((message, parcel)) => send(&sources.state.children, to, message, &parcel.fds()),
+        Some((message, parcel)) => send(children, to, message, &parcel.fds()),
     }
 }
 
@@ -120,17 +123,18 @@ fn send(children: &Children, to: Key, message: ToChild, fds: &[BorrowedFd<'_>]) 
     !matches!(sent, Err(Errno::AGAIN | Errno::TOOMANYREFS | Errno::NOBUFS | Errno::NOMEM))
 }
 
-/// Gives a filter and the store the ends of a session of theirs.
-fn open_session(children: &Children, filter: Key, store: Key) -> bool {
+/// Gives a filter and a service, the store or the spool, the ends of a session of theirs.
+fn open_session(children: &Children, filter: Key, service: Key, message: impl FnOnce(u32) -> ToChild) -> bool {
     let lane = children.get(filter).and_then(|process| process.lane).unwrap_or(NO_LANE);
     match pair(SocketType::STREAM) {
         Ok((one, other)) => {
-            let message = ToChild::Records { lane };
-            // A session that the filter has no room for ends at once for the store.
-            send(children, store, message, &[one.as_fd()]) && send(children, filter, message, &[other.as_fd()])
+            let message = message(lane);
+            // A session that the filter has no room for ends at once for the service.
+            send(children, service, message, &[one.as_fd()]) && send(children, filter, message, &[other.as_fd()])
         }
         Err(errno) => {
-            alert(PROGRAM, format_args!("event=no-way-to-store lane={lane} error=\"{errno}\""));
+            let program = children.get(service).map_or("", |process| process.program.name());
+            alert(PROGRAM, format_args!("event=no-session program={program} lane={lane} error=\"{errno}\""));
             true
         }
     }

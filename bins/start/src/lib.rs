@@ -47,6 +47,7 @@ mod services;
 mod shutdown;
 mod spawn;
 mod spawn_options;
+mod spool;
 mod startup;
 mod state;
 mod successor_state;

@@ -34,6 +34,10 @@ pub(crate) const QUIET_NICE: i32 = -10;
 /// Counted in ticks of start, so that a machine that was paused kills nobody.
 pub(crate) const STILL_MS_MAX: u64 = 3_000;
 
+/// The same for the spool, which waits for the disk: others that write may keep it waiting for many
+/// seconds, and another one would wait behind it.
+pub(crate) const SPOOL_STILL_MS_MAX: u64 = 120_000;
+
 /// Time a lane that lost a process may take to respond as it still can before the rest of it is
 /// killed.
 pub(crate) const DYING_MS_MAX: u64 = 5_000;

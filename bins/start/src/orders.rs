@@ -35,8 +35,12 @@ pub(crate) fn due(desired: &Desired, seen: &Seen<'_>) -> Vec<Order> {
                 existing(seen).for_each(|other| tell(Subject::Page(other.key, other.pid), 0));
                 tell(Subject::Report, desired.report);
             }
-            Program::WafFilter if member.keeps_records => {
-                desired.holder(Program::Store).into_iter().for_each(|store| tell(Subject::Records(store), 0));
+            Program::WafFilter if member.lane.is_some() => {
+                let store = desired.holder(Program::Store).filter(|_| member.keeps_records);
+                store.into_iter().for_each(|store| tell(Subject::Records(store), 0));
+                // One whose place has changed still has bodies of this filter.
+                let spool = desired.holder(Program::Spool).filter(|_| !has_spool(seen, member));
+                spool.into_iter().for_each(|spool| tell(Subject::Spool(spool), 0));
             }
             _ => {}
         }
@@ -50,6 +54,11 @@ fn push(member: &Member<'_>, subject: Subject, edition: u64, due: &mut Vec<Order
     if !member.delivered.has(subject, edition) {
         due.push(Order::Tell { to: member.key, subject, edition });
     }
+}
+
+/// Returns whether a filter has a session with a spool that lives.
+fn has_spool(seen: &Seen<'_>, filter: &Member<'_>) -> bool {
+    filter.delivered.subjects().any(|subject| matches!(subject, Subject::Spool(spool) if seen.lives(spool)))
 }
 
 fn existing<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = &'s Member<'s>> {
@@ -87,7 +96,7 @@ fn withdrawn(desired: &Desired, seen: &Seen<'_>, member: &Member<'_>, due: &mut 
     for subject in member.delivered.subjects() {
         let is_gone = match subject {
             Subject::Pipe(of, stream) => !seen.lives(of) && !seen.unread.contains(&(of, stream)),
-            Subject::Page(of, _) | Subject::Records(of) => !seen.lives(of),
+            Subject::Page(of, _) | Subject::Records(of) | Subject::Spool(of) => !seen.lives(of),
             Subject::Lane(lane) | Subject::LaneDrains(lane) => seen.lanes.find(lane).is_none(),
             Subject::Crash(crash) => !desired.crashes.contains(&crash),
             _ => false,

@@ -30,7 +30,7 @@ pub(crate) fn begin(reload: &mut Reload, state: &mut State, options: &Options) -
     let configuration = compile::open_configuration(reload, options)?;
     let not_run = |errno| format!("unable to run fosse-config: {errno}");
     state.launcher.programs.refresh(options.programs.as_fd()).map_err(not_run)?;
-    state.services.renew_store();
+    state.services.renew_outdated();
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
     compile::run_config(reload, &mut state.children, cx, options, configuration).map_err(not_run)
 }

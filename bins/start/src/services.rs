@@ -4,7 +4,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use fosse_die::{Escaped, alert};
 use fosse_eventloop::slab::Key;
-use fosse_plan::Plan;
+use fosse_plan::{Plan, SpoolPlan};
 use fosse_sys::openat2::Openat2Error;
 use fosse_wire::{launch::Program, start::Stream};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
@@ -29,6 +29,9 @@ pub(crate) struct Services {
     pub store: Option<Key>,
     /// The store is of the programs before an upgrade.
     pub store_outdated: bool,
+    pub spool: Option<Key>,
+    /// The place of the spool's file; `None` where it is of the programs before an upgrade.
+    pub spool_place: Option<SpoolPlan>,
     pub accept: Option<Key>,
     /// Counts how often the log files were to be opened again.
     pub log_edition: u64,
@@ -49,26 +52,35 @@ impl Services {
             Program::Store if !is_leaving => self.store = Some(key),
             Program::Prober if !is_leaving => self.prober = Some(key),
             Program::Connect if process.lane.is_none() && !is_leaving => self.prober_connect = Some(key),
+            Program::Spool if !is_leaving => self.spool = Some(key),
             _ => {}
         }
     }
 
     /// Forgets a child that is gone.
     pub(crate) fn forget(&mut self, key: Key) {
-        let Self { log, status, store, accept, prober, prober_connect, .. } = self;
-        for service in [log, status, store, accept, prober, prober_connect] {
+        let Self { log, status, store, spool, accept, prober, prober_connect, .. } = self;
+        for service in [log, status, store, spool, accept, prober, prober_connect] {
             if *service == Some(key) {
                 *service = None;
             }
         }
     }
 
-    /// Has the store of the programs in force take the place of one of those before an upgrade. It
-    /// begins empty: records have no form that both must know.
-    pub(crate) fn renew_store(&mut self) {
+    /// Has the store and the spool of the programs in force take the places of those before an
+    /// upgrade. The store begins empty: records have no form that both must know.
+    pub(crate) fn renew_outdated(&mut self) {
         if std::mem::take(&mut self.store_outdated) {
             self.store = None;
         }
+        if self.spool_place.is_none() {
+            self.spool = None;
+        }
+    }
+
+    /// Returns the spool, if its file is where a plan wants it.
+    pub(crate) fn spool_at(&self, wanted: Option<&SpoolPlan>) -> Option<Key> {
+        self.spool.filter(|_| self.spool_place.is_none() || self.spool_place.as_ref() == wanted)
     }
 }
 

@@ -59,6 +59,7 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
     let keeps_records = generation.keeps_records || children.iter().any(|(_, process)| process.keeps_records);
     // Rules say only while they are compiled that they keep records.
     let may_keep_records = keeps_records || reload.waits_for_lanes() && services.store.is_some();
+    let spool = generation.plan.spool.as_ref();
     // One that goes on while new lanes are being started is not replaced before they serve.
     let has_accept = !reload.waits_for_lanes() || services.accept.is_some();
     let has_prober = if reload.waits_for_lanes() { services.prober.is_some() } else { prober::is_wanted(generation) };
@@ -66,6 +67,7 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
         (runs, Program::Log, services.log),
         (runs && state.listeners.status.iter().any(Option::is_some), Program::Status, services.status),
         (runs && may_keep_records, Program::Store, services.store),
+        (runs && spool.is_some(), Program::Spool, services.spool_at(spool)),
         ((runs || is_check) && generation.rules.is_some(), Program::WafFilter, generation.zygote),
         (runs && has_prober, Program::Prober, services.prober),
         (runs && has_accept, Program::Accept, services.accept),

@@ -7,7 +7,7 @@ use fosse_settings::WafFilter;
 
 use crate::{
     content_encoding::Decoder, evaluator::Evaluator, memory::Memory, queue::Queue, report::events::Reporter,
-    rules::Rules, sites::Sites, store::client::StoreClient,
+    rules::Rules, sites::Sites, spool::client::SpoolClient, store::client::StoreClient,
 };
 
 /// The shared parts.
@@ -20,6 +20,13 @@ pub(crate) struct Context {
     pub(crate) memory: Memory,
     pub(crate) queue: Queue,
     pub(crate) reporter: Reporter,
+    pub(crate) spool: SpoolClient,
+    /// Streams whose bodies wait to come back from the spool, the sources by turns.
+    pub(crate) read_backs: Queue,
+    /// A body is back from the spool, or on its way.
+    pub(crate) is_reading_back: bool,
+    /// Time of this turn, in milliseconds of the monotonic clock.
+    pub(crate) now_ms: u64,
 }
 
 impl Context {
@@ -27,7 +34,7 @@ impl Context {
     pub(crate) fn new(
         config: WafFilter,
         rules: Rules,
-        store: StoreClient,
+        (store, spool): (StoreClient, SpoolClient),
         reporter: Reporter,
         counters: Rc<Counters>,
     ) -> Self {
@@ -39,6 +46,10 @@ impl Context {
             memory: Memory::new(config.lane_held_bytes_max, counters),
             queue: Queue::default(),
             reporter,
+            spool,
+            read_backs: Queue::default(),
+            is_reading_back: false,
+            now_ms: 0,
         }
     }
 }

@@ -29,6 +29,12 @@ impl Denial {
         Self { retry_after: 1, ..Self::new(503, Cause::Memory, message) }
     }
 
+    /// A denial because the spool has lost the body, or has no room for it, which may be over in a
+    /// second.
+    pub(crate) fn not_spooled(message: &str) -> Self {
+        Self { retry_after: 1, ..Self::new(503, Cause::Spool, message) }
+    }
+
     /// Returns the frame body about request `request` of site `site`.
     pub(crate) fn verdict(&self, site: u32, request: u64) -> Verdict<'_> {
         Verdict {

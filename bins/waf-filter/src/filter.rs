@@ -17,10 +17,11 @@ use crate::{
     log::Log,
     outputs::Outputs,
     report::events::Reporter,
-    request,
+    request::{self, frames::GaveWay, spooled},
     response::{self, pending},
     rules::Rules,
     slots::{RequestPath, ResponsePath, Slots},
+    spool::{client::SpoolClient, news::News},
     store::{client::StoreClient, connection::Provided},
 };
 
@@ -45,8 +46,8 @@ impl Filter {
         counters: Rc<Counters>,
     ) -> Self {
         let reporter = Reporter::new(log, audit, Rc::clone(&counters));
-        let store = StoreClient::new(log);
-        let context = Context::new(config.unwrap_or_default(), rules, store, reporter, Rc::clone(&counters));
+        let clients = (StoreClient::new(log), SpoolClient::new(log));
+        let context = Context::new(config.unwrap_or_default(), rules, clients, reporter, Rc::clone(&counters));
         Self { slots: Slots::default(), context, counters }
     }
 
@@ -54,6 +55,7 @@ impl Filter {
     /// after `TURN_US_MAX` (20 ms) waits for [`Filter::work`].
     pub const fn begin_turn(&mut self, now_us: u64) {
         self.context.queue.begin_turn(now_us);
+        self.context.now_ms = now_us / 1000;
     }
 
     /// Tells whether evaluations wait for time.
@@ -77,6 +79,7 @@ impl Filter {
             Kind::RequestData | Kind::RequestEnd => self.on_body(frame, out),
             Kind::Reset => self.on_reset(frame, out),
             Kind::ResponseCredit => self.on_response_credit(frame, out),
+            Kind::ReleaseCredit => self.on_release_credit(frame, out),
             Kind::RequestCredit | Kind::Lease => {
                 out.to_dispatch.forward(frame);
                 Ok(())
@@ -91,7 +94,7 @@ impl Filter {
     /// [`WireError`]: dispatch broke the protocol, and the session with it is over.
     pub fn on_response_frame(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
         // What belongs to no stream parse checks as it does without this filter.
-        let exchange = self.slots.get_mut(frame.stream).filter(|_| frame.kind != Kind::RequestCredit);
+        let exchange = self.slots.get_mut(frame.stream).filter(|_| !goes_round(frame.kind));
         let Some(exchange) = exchange.filter(|exchange| !matches!(exchange.response.path, ResponsePath::Pass)) else {
             out.to_parse.forward(frame);
             return Ok(());
@@ -113,7 +116,56 @@ impl Filter {
                 break;
             }
         }
+        self.read_next_back();
         Ok(())
+    }
+
+    /// Takes a socket to fosse-spool, in place of the one before. Bodies that were there are lost.
+    ///
+    /// # Errors
+    /// As epoll_ctl(2).
+    pub fn connect_spool(
+        &mut self,
+        fd: OwnedFd,
+        event_loop: &EventLoop,
+        token: u64,
+        out: &mut Outputs<'_>,
+    ) -> Result<Result<(), WireError>, Errno> {
+        let lost = self.context.spool.connect(fd, event_loop, token)?;
+        Ok(self.take_news(lost, out))
+    }
+
+    /// Reads from fosse-spool, once.
+    ///
+    /// # Errors
+    /// As [`Filter::work`].
+    pub fn read_spool(&mut self, out: &mut Outputs<'_>) -> Result<(), WireError> {
+        let news = self.context.spool.receive(self.context.now_ms);
+        self.take_news(news, out)
+    }
+
+    /// Gives up bodies at the end of a turn where the session with fosse-spool has ended, or it has
+    /// not replied in time.
+    ///
+    /// # Errors
+    /// As [`Filter::work`].
+    pub fn time_out_spool(
+        &mut self,
+        event_loop: &EventLoop,
+        now_ms: u64,
+        out: &mut Outputs<'_>,
+    ) -> Result<(), WireError> {
+        let mut lost = self.context.spool.end_session(event_loop);
+        lost.extend(self.context.spool.time_out(now_ms));
+        self.take_news(lost, out)
+    }
+
+    /// Writes to fosse-spool what waits, once.
+    ///
+    /// # Errors
+    /// As epoll_ctl(2).
+    pub fn flush_spool(&mut self, event_loop: &EventLoop, token: u64) -> Result<(), Errno> {
+        self.context.spool.flush(event_loop, token)
     }
 
     /// Takes a socket to fosse-store, in place of the one before.
@@ -163,6 +215,10 @@ impl Filter {
 
     fn on_head(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
         let head = RequestHead::decode(frame.body)?;
+        if let Some(last) = self.slots.last_of_mut(frame.stream) {
+            // Its response has ended before its body did.
+            spooled::break_off(last, &mut self.context, out);
+        }
         let exchange = self.slots.open(frame.stream, &head)?;
         self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
         request::frames::on_head(frame, &head, exchange, &mut self.context, out)
@@ -176,18 +232,55 @@ impl Filter {
             Kind::RequestData => request::frames::on_data(frame, exchange, &mut self.context, out)?,
             _ => return request::frames::on_end(frame, exchange, &mut self.context, out),
         }
+        if self.context.memory.is_scarce() {
+            spooled::begin(exchange, &mut self.context);
+        }
         self.relieve(out)
     }
 
-    /// While more is buffered than the lane may, denies the largest body of the source that has
-    /// most: memory that is used up costs whoever uses it, not whoever comes last.
+    /// Tells requests the news of their bodies in the spool.
+    fn take_news(&mut self, all: Vec<News>, out: &mut Outputs<'_>) -> Result<(), WireError> {
+        for news in all {
+            // The client may have gone since.
+            let Some(exchange) = self.slots.get_mut(news.stream) else { continue };
+            self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
+            spooled::on_news(news, exchange, &mut self.context, out)?;
+        }
+        Ok(())
+    }
+
+    /// Brings the next body back from the spool, where none is back.
+    fn read_next_back(&mut self) {
+        while let Some(stream) = spooled::next_to_read(&mut self.context) {
+            let exchange = self.slots.get_mut(stream);
+            self.context.is_reading_back =
+                exchange.is_some_and(|exchange| spooled::read_back(exchange, &mut self.context));
+        }
+    }
+
+    fn on_release_credit(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
+        match self.slots.get_mut(frame.stream) {
+            Some(exchange) => spooled::on_credit(frame, exchange, &mut self.context, out),
+            None => {
+                out.to_dispatch.forward(frame);
+                Ok(())
+            }
+        }
+    }
+
+    /// While more is buffered than the lane may, moves the largest body of the source that has most
+    /// to the spool, or denies it: memory that is used up costs whoever uses it, not whoever comes
+    /// last.
     fn relieve(&mut self, out: &mut Outputs<'_>) -> Result<(), WireError> {
         while self.context.memory.is_exceeded() {
             // The rest is of responses, which have limits of their own.
             let Some(stream) = self.slots.largest_of_heaviest() else { return Ok(()) };
             let Some(exchange) = self.slots.get_mut(stream) else { return Ok(()) };
             self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
-            request::frames::give_way(exchange, &mut self.context, out)?;
+            if request::frames::give_way(exchange, &mut self.context, out)? == GaveWay::Moved {
+                // It takes memory until it is written. Until then no other has to go for it.
+                return Ok(());
+            }
         }
         Ok(())
     }
@@ -200,8 +293,8 @@ impl Filter {
             return Ok(());
         };
         pending::on_client_gone(exchange, &mut self.context, out)?;
-        let is_buffered = matches!(exchange.request.path, RequestPath::Buffer(_));
-        if exchange.request.order == Forward::Ended && !is_buffered {
+        let is_here = matches!(exchange.request.path, RequestPath::Buffer(_) | RequestPath::Release(_));
+        if exchange.request.order == Forward::Ended && !is_here {
             out.to_dispatch.forward(frame);
             return Ok(());
         }
@@ -254,4 +347,9 @@ impl Filter {
             }
         }
     }
+}
+
+/// Tells whether frames of this kind go on to parse whatever becomes of the response.
+const fn goes_round(kind: Kind) -> bool {
+    matches!(kind, Kind::RequestCredit | Kind::ReleaseCredit)
 }

@@ -28,6 +28,7 @@ mod rules;
 mod server;
 mod sites;
 mod slots;
+mod spool;
 pub mod startup;
 mod store;
 pub mod usage;

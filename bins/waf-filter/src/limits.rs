@@ -81,4 +81,20 @@ pub(crate) const AUDIT_BYTES_MAX: usize = 4095;
 /// Errors in rules that are shown: the rest mostly follows from these.
 pub(crate) const TROUBLES_SHOWN_MAX: usize = 20;
 
+/// Part of the lane's memory for buffered bodies from which on long ones go to the spool, and that
+/// may be on its way there at a time: a quarter. The rest is for short ones, and for what comes
+/// while the disk is slow.
+pub(crate) const SPOOL_MEMORY_SHARE: u64 = 4;
+
+/// Bytes that are in memory of a body that goes to the spool: for fewer the way there is not worth
+/// it, and it takes an extent of 256 KiB.
+pub(crate) const SPOOL_BODY_BYTES_MIN: usize = 64 * 1024;
+
+/// Bytes of a body that are asked for of the spool at a time.
+pub(crate) const SPOOL_READ_BYTES_MAX: u64 = 256 * 1024;
+
+/// Time without a reply of fosse-spool after which a body is given up, in milliseconds: a disk that
+/// others write to keeps a writer waiting for seconds.
+pub(crate) const SPOOL_WAIT_MS_MAX: u64 = 20_000;
+
 const _: () = assert!(LOOK_US < SLICE_US_MAX && SLICE_US_MAX < TURN_US_MAX);

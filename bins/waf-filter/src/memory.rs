@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use fosse_counters::{Counters, waf_filter as count};
 
-use crate::limits::{LANE_HELD_BYTES_DEFAULT, PENDING_RESPONSES_MAX};
+use crate::limits::{LANE_HELD_BYTES_DEFAULT, PENDING_RESPONSES_MAX, SPOOL_MEMORY_SHARE};
 
 /// Bytes of buffered bodies and of requests whose responses are pending, against one limit.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct Memory {
     lane_held_bytes_max: u64,
     /// Requests that have passed and whose responses are pending or buffered.
     pending: usize,
+    /// Those of the used bytes that are on their way to the spool.
+    moving_bytes: u64,
     counters: Rc<Counters>,
 }
 
@@ -20,7 +22,7 @@ impl Memory {
     /// Makes an empty memory; a limit of 0 means the default.
     pub(crate) fn new(lane_held_bytes_max: u64, counters: Rc<Counters>) -> Self {
         let lane_held_bytes_max = if lane_held_bytes_max == 0 { LANE_HELD_BYTES_DEFAULT } else { lane_held_bytes_max };
-        Self { used_bytes: 0, lane_held_bytes_max, pending: 0, counters }
+        Self { used_bytes: 0, lane_held_bytes_max, pending: 0, moving_bytes: 0, counters }
     }
 
     /// Counts bytes that are buffered from now on, even beyond the limit: they are here already.
@@ -33,6 +35,28 @@ impl Memory {
     pub(crate) fn release(&mut self, bytes: u64) {
         self.used_bytes -= bytes;
         self.publish();
+    }
+
+    /// Notes that bytes that were added are on their way to the spool.
+    pub(crate) const fn move_out(&mut self, bytes: u64) {
+        self.moving_bytes += bytes;
+    }
+
+    /// Gives back bytes that were on their way to the spool.
+    pub(crate) fn written(&mut self, bytes: u64) {
+        self.moving_bytes -= bytes;
+        self.release(bytes);
+    }
+
+    /// Tells whether so much is buffered that a long body goes to the spool.
+    pub(crate) const fn is_scarce(&self) -> bool {
+        self.used_bytes - self.moving_bytes > self.lane_held_bytes_max / SPOOL_MEMORY_SHARE && self.may_move_out()
+    }
+
+    /// Tells whether more may be on its way to the spool: what is stays in memory until it is
+    /// written.
+    pub(crate) const fn may_move_out(&self) -> bool {
+        self.moving_bytes < self.lane_held_bytes_max / SPOOL_MEMORY_SHARE
     }
 
     /// Tells whether more is buffered than the lane may.

@@ -1,5 +1,7 @@
 //! The turns: frames in, evaluated, frames out.
 
+use std::os::fd::OwnedFd;
+
 use fosse_counters::{DRAINING, STREAM_CONNECTION};
 use fosse_eventloop::{Event, Interest, clock_us};
 use fosse_service::{ExitReason, Order, Process, Service};
@@ -13,6 +15,7 @@ const TOKEN_OUTPUT: u64 = 2;
 const TOKEN_STORE: u64 = 3;
 const TOKEN_BACK_INPUT: u64 = 4;
 const TOKEN_BACK_OUTPUT: u64 = 5;
+const TOKEN_SPOOL: u64 = 6;
 
 /// The filter with its sockets.
 #[derive(Debug)]
@@ -66,14 +69,33 @@ impl Server {
         })
     }
 
+    fn read_spool(&mut self) -> Result<(), Gone> {
+        let Self { filter, output, back, .. } = self;
+        with_outputs(output, back.as_mut().map(|(_, to)| to), |out| Ok(filter.read_spool(out)?))
+    }
+
+    /// Takes a socket to the spool.
+    fn connect_spool(&mut self, process: &Process, fd: OwnedFd) -> Result<(), ExitReason> {
+        let Self { filter, output, back, .. } = self;
+        let done = with_outputs(output, back.as_mut().map(|(_, to)| to), |out| {
+            let connected = filter.connect_spool(fd, &process.event_loop, TOKEN_SPOOL, out);
+            connected.map_err(Gone::Failed)?.map_err(Gone::from)
+        });
+        done.map_err(|gone| self.exit_reason(process, gone))
+    }
+
     /// Works on what waits for time, and writes what the turn brought.
     fn work(&mut self, process: &Process) -> Result<(), Gone> {
         let event_loop = &process.event_loop;
         self.filter.time_out_store(event_loop, event_loop.now_ms());
         let Self { filter, output, back, .. } = self;
-        with_outputs(output, back.as_mut().map(|(_, to)| to), |out| filter.work(out))?;
+        with_outputs(output, back.as_mut().map(|(_, to)| to), |out| {
+            filter.time_out_spool(event_loop, event_loop.now_ms(), out)?;
+            filter.work(out)
+        })?;
         process.counters.set(STREAM_CONNECTION, 0);
         self.filter.flush_store(event_loop, TOKEN_STORE).map_err(Gone::Failed)?;
+        self.filter.flush_spool(event_loop, TOKEN_SPOOL).map_err(Gone::Failed)?;
         self.output.flush(event_loop, TOKEN_OUTPUT)?;
         self.back.as_mut().map_or(Ok(()), |(_, to)| to.flush(event_loop, TOKEN_BACK_OUTPUT))
     }
@@ -111,6 +133,7 @@ impl Service for Server {
                 self.filter.read_store();
                 Ok(())
             }
+            TOKEN_SPOOL if event.readable() => self.read_spool(),
             // Room in a socket: every turn ends with writing.
             _ => Ok(()),
         };
@@ -126,6 +149,7 @@ impl Service for Server {
             Order::Give(ToChild::Records { .. }, fd) => {
                 self.filter.connect_store(fd, &process.event_loop, TOKEN_STORE)?;
             }
+            Order::Give(ToChild::Spool { .. }, fd) => self.connect_spool(process, fd)?,
             Order::End => return Err(self.exit_reason(process, Gone::End)),
             // Orders for other programs.
             Order::Tell(_) | Order::Give(..) => {}

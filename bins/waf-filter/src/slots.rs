@@ -12,7 +12,7 @@ use fosse_wire::{
 
 use crate::{
     evaluation::Evaluation,
-    request::buffered::BufferedRequest,
+    request::{buffered::BufferedRequest, in_spool::Release},
     response::{
         buffered::{BufferedResponse, PendingResponse},
         flow::Flow,
@@ -41,6 +41,8 @@ pub(crate) enum RequestPath {
     Pass,
     /// They are buffered until the request is evaluated.
     Buffer(Box<BufferedRequest>),
+    /// They have passed, and the body goes on out of the spool.
+    Release(Box<Release>),
     /// The verdict is out; the rest is dropped.
     Denied,
 }
@@ -125,7 +127,7 @@ impl Exchange {
     pub(crate) fn buffered_bytes(&self) -> u64 {
         match &self.request.path {
             RequestPath::Buffer(buffered) => buffered.message.buffered_bytes(),
-            RequestPath::Pass | RequestPath::Denied => 0,
+            RequestPath::Pass | RequestPath::Release(_) | RequestPath::Denied => 0,
         }
     }
 
@@ -158,6 +160,11 @@ impl Slots {
         let (heaviest, _) = sources.into_iter().max_by_key(|(source, bytes)| (*bytes, *source))?;
         let of_heaviest = buffering().filter(|exchange| exchange.ids.source == heaviest);
         of_heaviest.max_by_key(|e| (e.buffered_bytes(), Reverse(e.ids.request))).map(|e| e.ids.stream)
+    }
+
+    /// Returns the exchange that a slot has, whatever its number.
+    pub(crate) fn last_of_mut(&mut self, stream: StreamId) -> Option<&mut Exchange> {
+        self.0.get_mut(stream.slot())?.as_mut()
     }
 
     /// Begins the exchange of a request.

@@ -7,6 +7,7 @@ use fosse_wire::frame::{Hello, ResetReason};
 use fosse_wire::launch::{Launch, Program};
 use fosse_wire::request::{BodyLength, RequestHead};
 use fosse_wire::response::{ResponseEnd, ResponseHead};
+use fosse_wire::spool::{FromSpool, LostCause, ToSpool};
 use fosse_wire::start::{ToChild, ToStart};
 use fosse_wire::store::{FromStore, ToStore};
 use fosse_wire::verdict::Verdict;
@@ -113,13 +114,15 @@ pub fn frames() -> Vec<Vec<u8>> {
             Ok(())
         }),
     ));
-    all.push(one(
-        Kind::RequestCredit,
-        Box::new(|bytes| {
-            bytes.extend_from_slice(&[1, 0, 0, 0]);
-            Ok(())
-        }),
-    ));
+    for kind in [Kind::RequestCredit, Kind::ReleaseCredit] {
+        all.push(one(
+            kind,
+            Box::new(|bytes| {
+                bytes.extend_from_slice(&[1, 0, 0, 0]);
+                Ok(())
+            }),
+        ));
+    }
     all.push(one(
         Kind::ResponseCredit,
         Box::new(|bytes| {
@@ -228,6 +231,43 @@ fn said_to_store() -> Vec<u8> {
     for place in places {
         let _ = ToStore::Save { place, timeout: 3600, changes: changes.clone() }.encode(&mut bytes);
         let _ = ToStore::Load { tag: 1, place }.encode(&mut bytes);
+    }
+    bytes
+}
+
+/// What filters and the spool say, one message after another.
+pub fn spools() -> Vec<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for message in [
+        FromSpool::Hello,
+        FromSpool::Written { body: 1, length: 5 },
+        FromSpool::Data { body: 1, bytes: b"bytes" },
+        FromSpool::Lost { body: 1, cause: LostCause::Full },
+    ] {
+        let _ = message.encode(&mut bytes);
+    }
+    vec![said_to_spool(), bytes]
+}
+
+/// What a filter says to the spool, behind the step it comes in.
+pub fn spooling_filters() -> Vec<Vec<u8>> {
+    with_first(&[1, 9, 255], &[said_to_spool()])
+}
+
+fn said_to_spool() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for message in [
+        ToSpool::Hello,
+        ToSpool::Open { body: 0, wide: false, source: 0xc000_0201 },
+        ToSpool::Write { body: 0, bytes: b"abc" },
+        ToSpool::Open { body: 1, wide: true, source: 7 },
+        ToSpool::Write { body: 1, bytes: &[b'x'; 300] },
+        ToSpool::Write { body: 0, bytes: b"defg" },
+        ToSpool::Read { body: 0, at: 1, length: 5 },
+        ToSpool::Free { body: 0 },
+        ToSpool::Read { body: 1, at: 0, length: 300 },
+    ] {
+        let _ = message.encode(&mut bytes);
     }
     bytes
 }

@@ -21,6 +21,7 @@ pub mod proxyproto;
 pub mod routing;
 pub mod seclang;
 pub mod settings;
+pub mod spool;
 pub mod r#static;
 pub mod status;
 pub mod store;

@@ -1,7 +1,7 @@
 //! What every decoder here must hold for any bytes: no panic, and what decodes encodes to the same
 //! bytes again.
 
-use fosse_wire::{Frame, Inbox, Kind, channel, connect, launch, request, response, start, store, verdict};
+use fosse_wire::{Frame, Inbox, Kind, channel, connect, launch, request, response, spool, start, store, verdict};
 
 /// The ring: frames in any cut, each body through the decoder of its kind.
 pub fn ring(data: &[u8]) {
@@ -44,6 +44,7 @@ fn body(frame: &Frame<'_>) {
         }
         Kind::Reset => drop(frame.reset()),
         Kind::RequestCredit | Kind::ResponseCredit => drop(frame.credit()),
+        Kind::ReleaseCredit => drop(frame.release_credit()),
         Kind::Verdict => {
             same(verdict::Verdict::decode(bytes).ok().map(|v| move |o: &mut Vec<u8>| v.encode(o).unwrap()), bytes)
         }
@@ -93,6 +94,25 @@ pub fn store(data: &[u8]) {
             assert_eq!(again, whole);
         }
         if let Ok(decoded) = store::FromStore::decode(message) {
+            let mut again = Vec::new();
+            decoded.encode(&mut again).unwrap();
+            assert_eq!(again, whole);
+        }
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+}
+
+/// Both directions between filters and spool: what decodes encodes to the same bytes.
+pub fn spool(data: &[u8]) {
+    let mut rest = data;
+    while let Ok(Some((message, taken))) = spool::split(rest) {
+        let whole = rest.get(..taken).unwrap_or_default();
+        if let Ok(decoded) = spool::ToSpool::decode(message) {
+            let mut again = Vec::new();
+            decoded.encode(&mut again).unwrap();
+            assert_eq!(again, whole);
+        }
+        if let Ok(decoded) = spool::FromSpool::decode(message) {
             let mut again = Vec::new();
             decoded.encode(&mut again).unwrap();
             assert_eq!(again, whole);

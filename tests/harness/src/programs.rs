@@ -15,6 +15,7 @@ const PACKAGES: &[&str] = &[
     "fosse-connect",
     "fosse-log",
     "fosse-status",
+    "fosse-spool",
     "fosse-store",
     "fosse-prober",
     "fosse-config",

@@ -10,7 +10,8 @@ fn everybody(edge: &Edge) -> Vec<Process> {
     assert_eq!(get(edge.address(), "/").status, 200);
     let processes: Vec<Process> = edge.processes().into_iter().filter(|process| !is_zygote(process)).collect();
     let programs: BTreeSet<&str> = processes.iter().map(|process| process.program.as_str()).collect();
-    for program in ["accept", "parse", "waf-filter", "dispatch", "connect", "log", "status", "store", "prober"] {
+    for program in ["accept", "parse", "waf-filter", "dispatch", "connect", "log", "status", "store", "prober", "spool"]
+    {
         assert!(programs.contains(program), "{program} is not in {programs:?}");
     }
     processes

@@ -26,6 +26,8 @@ impl Buffering {
     pub(crate) fn of(head: &RequestHead<'_>, backend: &Backend) -> Self {
         match head.body {
             BodyLength::None | BodyLength::Exact(0) => Self::No,
+            // A filter has all of it.
+            _ if head.released => Self::No,
             _ if backend.buffer_requests => Self::Whole,
             BodyLength::Exact(_) => Self::No,
             BodyLength::Chunked if waits_for_server(head) => Self::No,

@@ -143,7 +143,8 @@ pub(crate) fn grant(stream: &mut Stream, context: &mut Context<'_>) {
     // Bytes are owed once all held ones have come, so both together are a window at most.
     stream.window += bytes;
     stream.owed = 0;
-    context.shared.output.outbox.credit(stream.id, Kind::RequestCredit, bytes);
+    let kind = if stream.released { Kind::ReleaseCredit } else { Kind::RequestCredit };
+    context.shared.output.outbox.credit(stream.id, kind, bytes);
 }
 
 /// Puts a PROXY header before the head: the client's address, and none for ours, which dispatch

@@ -132,6 +132,8 @@ pub(crate) struct Stream {
     pub(crate) window: u32,
     /// The window as it has grown.
     pub(crate) window_size: u32,
+    /// A filter has the body, and credit goes round to it.
+    pub(crate) released: bool,
     /// Bytes still to come that a filter held and has granted again already.
     pub(crate) held: u32,
     /// Its part of the lane's held bytes, until the backend has them.
@@ -226,6 +228,7 @@ impl Stream {
             },
             window: WINDOW_BYTES_INITIAL.checked_add(head.held).ok_or(WireError::Field("held"))?,
             window_size: WINDOW_BYTES_INITIAL,
+            released: head.released,
             held: head.held,
             held_counted: head.held,
             buffering: Buffering::No,

@@ -132,6 +132,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
             holds(Kind::Pipe, 2, "log, audit log"),
             holds(Kind::UnixStream, 4, "the ring, both ways"),
             holds(Kind::UnixStream, 1, "the store"),
+            holds(Kind::UnixStream, 1, "the spool"),
             holds(Kind::Memory, 1, "rules"),
         ],
     },
@@ -205,6 +206,17 @@ pub(crate) const PROGRAMS: &[Expected] = &[
             holds(Kind::Memory, 1, "the page of results, until it is mapped"),
             any(Kind::UnixStream, "checks"),
             any(Kind::Tcp, "checks"),
+        ],
+    },
+    Expected {
+        name: "fosse-spool",
+        place: Place::Namespaces,
+        shares_group: false,
+        scheduled: Scheduled::AsStart,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            holds(Kind::File, 1, "the file for bodies"),
+            any(Kind::UnixStream, "a filter of each lane"),
         ],
     },
 ];

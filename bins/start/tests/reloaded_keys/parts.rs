@@ -28,6 +28,7 @@ pub(crate) const PARTS: &[&str] = &[
     "audit_log",
     "status_socket",
     "status_address",
+    "spool",
     // Rows of the pages of programs that are started anew.
     "sites",
     "backends",
@@ -58,6 +59,7 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         audit_log,
         status_socket,
         status_address,
+        spool,
         sites,
         backends,
         blobs,
@@ -77,6 +79,7 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         ("audit_log", *audit_log != other.audit_log),
         ("status_socket", *status_socket != other.status_socket),
         ("status_address", *status_address != other.status_address),
+        ("spool", *spool != other.spool),
         ("sites", *sites != other.sites),
         ("backends", *backends != other.backends),
     ];
@@ -161,6 +164,26 @@ fn limits_of_lanes_and_lines_are_those_of_the_last_reload() {
         (0..20).for_each(|_| assert_eq!(get(running.edge.address(), "/?a=<script>alert(1)</script>").status, 403));
         (running.edge.counter("log", "limited") > 0).then_some(())
     });
+}
+
+#[test]
+fn the_spool_has_the_place_of_the_last_reload_and_the_one_before_ends_with_its_filters() {
+    let running = Running::new();
+    let spools = || running.edge.children_of("spool").iter().map(|process| process.pid).collect::<Vec<_>>();
+    let next = |before: u32| {
+        wait_for("the next spool", || (spools().len() == 1).then(|| spools()[0]).filter(|pid| *pid != before))
+    };
+    let first = running.pid("spool");
+    running.reload("lanes = 2", "", "");
+    assert_eq!(running.pid("spool"), first, "{}", running.edge.log());
+    running.reload("lanes = 2", "spool_bytes_max = \"64 MiB\"", "");
+    let second = next(first);
+    running.reload("lanes = 2\nspool_directory = \"/nonexistent\"", "spool_bytes_max = \"64 MiB\"", "");
+    running.edge.wait_for_log("event=no-spool directory=/nonexistent ");
+    running.reload("lanes = 2", "spool_bytes_max = 0", "");
+    wait_for("no spool", || spools().is_empty().then_some(()));
+    assert_ne!(first, second);
+    assert_eq!(get(running.edge.address(), "/").status, 200, "{}", running.edge.log());
 }
 
 #[test]

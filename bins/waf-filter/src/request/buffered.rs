@@ -7,6 +7,7 @@ use fosse_wire::{
     request::{self, RequestHead},
 };
 
+use super::in_spool::{Release, Spooled};
 use crate::{content_encoding::DecodeLimits, evaluation::Evaluation, memory::length_of};
 
 /// A buffered request.
@@ -28,8 +29,11 @@ impl BufferedRequest {
         credit_bytes: u32,
         evaluation: Option<Box<Evaluation>>,
         coding: Requested,
+        may_be_spooled: bool,
     ) -> Box<Self> {
-        let message = Message { head: head.to_vec(), body: Vec::new(), credit_bytes, end: None, is_part: false };
+        let head = head.to_vec();
+        let (body, spooled) = (Vec::new(), None);
+        let message = Message { head, body, spooled, credit_bytes, end: None, is_part: false, may_be_spooled };
         Box::new(Self { message, evaluation, is_queued: false, coding })
     }
 }
@@ -38,13 +42,18 @@ impl BufferedRequest {
 #[derive(Debug)]
 pub(crate) struct Message {
     head: Vec<u8>,
-    body: Vec<u8>,
+    /// The body as far as it is in memory: all of it, none of it, or what has come back of it.
+    pub(super) body: Vec<u8>,
+    /// The body in the spool.
+    pub(super) spooled: Option<Spooled>,
     /// Bytes granted so far: those taken, and one more where the client waited for 100 Continue.
     credit_bytes: u32,
     /// The end as it came, with its trailers.
     end: Option<Vec<u8>>,
     /// The body is over the site's limit and is evaluated as far as that.
     pub(crate) is_part: bool,
+    /// It may go to the spool: only a part of it is never evaluated.
+    pub(super) may_be_spooled: bool,
 }
 
 impl Message {
@@ -55,8 +64,20 @@ impl Message {
         if self.is_part {
             return 0;
         }
+        self.grant(length_of(self.body.len()))
+    }
+
+    /// Notes that bytes in the spool are written; returns the credit to grant for them.
+    pub(super) fn written(&mut self, length: u64) -> u32 {
+        let Some(spooled) = &mut self.spooled else { return 0 };
+        spooled.unwritten -= length;
+        let taken = spooled.length - spooled.unwritten;
+        if self.end.is_some() { 0 } else { self.grant(taken) }
+    }
+
+    fn grant(&mut self, taken: u64) -> u32 {
         // From 4 GiB on no more is granted: the client comes to its time limit.
-        let taken = u32::try_from(self.body.len()).unwrap_or(u32::MAX);
+        let taken = u32::try_from(taken).unwrap_or(u32::MAX);
         let grant = taken.max(self.credit_bytes) - self.credit_bytes;
         self.credit_bytes += grant;
         grant
@@ -68,8 +89,32 @@ impl Message {
     }
 
     /// Tells whether everything that is to be evaluated is here.
-    pub(crate) const fn is_complete(&self) -> bool {
-        self.end.is_some() || self.is_part
+    pub(crate) fn is_complete(&self) -> bool {
+        let is_back = |spooled: &Spooled| spooled.length == length_of(self.body.len());
+        (self.end.is_some() || self.is_part) && self.spooled.as_ref().is_none_or(is_back)
+    }
+
+    /// Tells whether the whole body is here, or in the spool.
+    pub(super) fn is_whole(&mut self) -> bool {
+        self.is_complete() || self.whole_in_spool().is_some()
+    }
+
+    /// Returns the body in the spool, once its end has come and all of it is written.
+    pub(super) fn whole_in_spool(&mut self) -> Option<&mut Spooled> {
+        self.spooled.as_mut().filter(|spooled| self.end.is_some() && spooled.unwritten == 0)
+    }
+
+    /// Tells whether it is in the spool by that number.
+    pub(super) fn spooled_as(&self, body: u64) -> bool {
+        self.spooled.as_ref().is_some_and(|spooled| spooled.body == body)
+    }
+
+    /// Drops what has come back from the spool: the rules have a copy, and dispatch gets what is
+    /// there.
+    pub(super) fn drop_copy(&mut self) {
+        if self.spooled.is_some() {
+            self.body = Vec::new();
+        }
     }
 
     /// Returns the body so far.
@@ -78,9 +123,10 @@ impl Message {
     }
 
     /// Returns the bytes that count as buffered: those of the body, since heads have limits of
-    /// their own.
+    /// their own. Of one in the spool that is what is on its way there: of those that have come
+    /// back there is one at a time.
     pub(crate) fn buffered_bytes(&self) -> u64 {
-        length_of(self.body.len())
+        self.spooled.as_ref().map_or(length_of(self.body.len()), |spooled| spooled.unwritten)
     }
 
     /// Returns how much of the body is decoded for a site that takes `bytes_max`.
@@ -102,11 +148,16 @@ impl Message {
         &self.head
     }
 
-    /// Sends everything on.
+    /// Sends everything on; the body in the spool is returned as what is still to be sent.
     ///
     /// # Errors
     /// [`WireError`] where the held bytes cannot be written into the head.
-    pub(crate) fn release(mut self, stream: StreamId, out: &mut Outbox) -> Result<(), WireError> {
+    pub(crate) fn release(mut self, stream: StreamId, out: &mut Outbox) -> Result<Option<Box<Release>>, WireError> {
+        if let Some(spooled) = self.spooled {
+            request::set_released(&mut self.head, spooled.length)?;
+            out.raw(stream, Kind::Request, &self.head);
+            return Ok(Some(Release::new(&spooled, self.end.unwrap_or_default())));
+        }
         // dispatch goes on granting where this filter ends.
         request::set_held(&mut self.head, self.credit_bytes)?;
         out.raw(stream, Kind::Request, &self.head);
@@ -114,7 +165,7 @@ impl Message {
         if let Some(trailers) = &self.end {
             out.raw(stream, Kind::RequestEnd, trailers);
         }
-        Ok(())
+        Ok(None)
     }
 }
 
@@ -124,7 +175,7 @@ mod tests {
 
     #[test]
     fn credit_is_granted_for_what_came_and_one_byte_ahead_counts() {
-        let mut message = BufferedRequest::new(b"", 1, None, Requested::Identity).message;
+        let mut message = BufferedRequest::new(b"", 1, None, Requested::Identity, true).message;
         assert_eq!(message.push(b"abc"), 2);
         assert_eq!(message.push(b"de"), 2);
         message.is_part = true;
@@ -134,7 +185,7 @@ mod tests {
 
     #[test]
     fn a_message_is_complete_with_its_end_or_where_a_part_is_enough() {
-        let mut message = BufferedRequest::new(b"", 0, None, Requested::Identity).message;
+        let mut message = BufferedRequest::new(b"", 0, None, Requested::Identity, true).message;
         assert!(!message.is_complete());
         message.is_part = true;
         assert!(message.is_complete());

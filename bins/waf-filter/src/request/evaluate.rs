@@ -52,7 +52,7 @@ pub(super) fn begin(
         Next::End => conclude(evaluation, head, context),
         Next::Response => pending::keep(Box::new(evaluation), frame.body, exchange, context)?,
         Next::Body | Next::Record | Next::Slice => {
-            let mut buffered = buffer(frame, head, Some(Box::new(evaluation)), coding, out);
+            let mut buffered = buffer(frame, head, Some(Box::new(evaluation)), coding, context, out);
             if next == Next::Slice {
                 context.queue.push(frame.stream, exchange.ids.source, &mut buffered.is_queued);
             }
@@ -93,7 +93,7 @@ pub(super) fn proceed(
     }
     let Some(mut evaluation) = buffered.evaluation.take() else {
         // Without rules there is nothing to wait for but the whole body.
-        if buffered.message.is_complete() {
+        if buffered.message.is_whole() {
             return release(*buffered, exchange, context, out);
         }
         exchange.request.path = RequestPath::Buffer(buffered);
@@ -117,6 +117,11 @@ pub(super) fn proceed(
             discard(*buffered, context);
             deny(exchange, &denial, context, out)
         }
+        None if buffered.message.spooled.is_some() && !buffered.message.is_whole() => {
+            // It passes whatever its body is. What is in the spool goes on once it is whole.
+            exchange.request.path = RequestPath::Buffer(buffered);
+            Ok(())
+        }
         None => release(*buffered, exchange, context, out),
     }
 }
@@ -131,7 +136,9 @@ fn advance(
     loop {
         match context.evaluator.run(evaluation, ids.stream, &mut context.store) {
             Next::Body if buffered.message.is_complete() => {
-                if let Some(denial) = hand_in_body(&buffered.message, buffered.coding, evaluation, ids, context)? {
+                let denial = hand_in_body(&buffered.message, buffered.coding, evaluation, ids, context)?;
+                buffered.message.drop_copy();
+                if let Some(denial) = denial {
                     return Ok(Progress::Denied(denial));
                 }
             }
@@ -190,12 +197,14 @@ pub(super) fn buffer(
     head: &RequestHead<'_>,
     evaluation: Option<Box<Evaluation>>,
     coding: Requested,
+    context: &Context,
     out: &mut Outputs<'_>,
 ) -> Box<BufferedRequest> {
     // One byte ahead tells the client to go on, where it waits for that (RFC 9110, section 10.1.1).
     let ahead = u32::from(head.expect_continue);
     out.to_dispatch.credit(frame.stream, Kind::RequestCredit, ahead);
-    BufferedRequest::new(frame.body, ahead, evaluation, coding)
+    let may_be_spooled = context.sites.settings(head.site).body_over_limit == OverLimit::Reject;
+    BufferedRequest::new(frame.body, ahead, evaluation, coding, may_be_spooled)
 }
 
 /// Sends on what was buffered.
@@ -205,13 +214,32 @@ fn release(
     context: &mut Context,
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
-    context.memory.release(buffered.message.buffered_bytes());
-    buffered.message.release(exchange.ids.stream, out.to_dispatch)
+    release_memory(&buffered.message, context);
+    if let Some(mut release) = buffered.message.release(exchange.ids.stream, out.to_dispatch)? {
+        release.pump(&mut context.spool, context.now_ms);
+        exchange.request.path = RequestPath::Release(release);
+    }
+    Ok(())
+}
+
+/// Gives back the memory that a message took, and the place of the body that is back from the
+/// spool, where it is that one.
+fn release_memory(message: &Message, context: &mut Context) {
+    match &message.spooled {
+        Some(spooled) => {
+            context.memory.written(spooled.unwritten);
+            context.is_reading_back &= !spooled.is_back();
+        }
+        None => context.memory.release(message.buffered_bytes()),
+    }
 }
 
 /// Gives back what a buffered request took.
 pub(super) fn discard(buffered: BufferedRequest, context: &mut Context) {
-    context.memory.release(buffered.message.buffered_bytes());
+    release_memory(&buffered.message, context);
+    if let Some(spooled) = &buffered.message.spooled {
+        context.spool.free(spooled.body);
+    }
     if let Some(evaluation) = buffered.evaluation {
         context.evaluator.close(*evaluation);
     }

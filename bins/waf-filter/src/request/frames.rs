@@ -16,6 +16,7 @@ use fosse_wire::{
 use super::{
     evaluate::{begin, buffer, deny, discard, proceed},
     protocol,
+    spooled::{self, go_on_when_whole},
 };
 use crate::{
     content_encoding,
@@ -65,7 +66,7 @@ fn evaluate_or_pass(
     let Some(rules) = context.sites.rules(head.site) else {
         // A body is buffered all the same: its site may refuse it for its length.
         if has_body {
-            let buffered = buffer(frame, head, None, Requested::Identity, out);
+            let buffered = buffer(frame, head, None, Requested::Identity, context, out);
             exchange.request.path = RequestPath::Buffer(buffered);
         } else {
             out.to_dispatch.forward(frame);
@@ -102,10 +103,18 @@ pub(crate) fn on_data(
             return Ok(());
         }
         RequestPath::Buffer(buffered) => buffered,
+        // Its end has come, and nothing comes after that.
+        RequestPath::Release(_) => return Err(WireError::Order(frame.kind)),
     };
-    let grant = buffered.message.push(frame.body);
-    out.to_dispatch.credit(frame.stream, Kind::RequestCredit, grant);
     context.memory.add(length);
+    match &mut buffered.message.spooled {
+        // Credit is granted for it once it is written.
+        Some(in_spool) => spooled::push(in_spool, frame.body, context),
+        None => {
+            let grant = buffered.message.push(frame.body);
+            out.to_dispatch.credit(frame.stream, Kind::RequestCredit, grant);
+        }
+    }
     let site = context.sites.settings(exchange.ids.site);
     let is_over = exchange.request.body_bytes > site.body_bytes_max;
     if is_over && site.body_over_limit == OverLimit::Reject {
@@ -121,19 +130,33 @@ pub(crate) fn on_data(
     Ok(())
 }
 
-/// Denies a request whose body takes memory that others need.
-pub(crate) fn give_way(exchange: &mut Exchange, context: &mut Context, out: &mut Outputs<'_>) -> Result<(), WireError> {
+/// The way in which a body made room for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GaveWay {
+    /// It goes to the spool.
+    Moved,
+    /// Its request was denied.
+    Denied,
+}
+
+/// Moves a body that takes memory that others need into the spool, or denies its request.
+pub(crate) fn give_way(
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<GaveWay, WireError> {
+    if context.memory.may_move_out() && spooled::begin(exchange, context) {
+        return Ok(GaveWay::Moved);
+    }
     match std::mem::take(&mut exchange.request.path) {
         RequestPath::Buffer(buffered) => {
             context.reporter.count(count::OVER_MEMORY);
             discard(*buffered, context);
-            deny(exchange, &Denial::out_of_memory("memory for buffered bodies is used up"), context, out)
+            deny(exchange, &Denial::out_of_memory("memory for buffered bodies is used up"), context, out)?;
         }
-        path => {
-            exchange.request.path = path;
-            Ok(())
-        }
+        path => exchange.request.path = path,
     }
+    Ok(GaveWay::Denied)
 }
 
 /// Takes the end of a request.
@@ -150,8 +173,12 @@ pub(crate) fn on_end(
             Ok(())
         }
         RequestPath::Denied => Ok(()),
+        RequestPath::Release(_) => Err(WireError::Order(frame.kind)),
         RequestPath::Buffer(mut buffered) => {
             buffered.message.end(frame.body);
+            if buffered.message.spooled.is_some() {
+                return go_on_when_whole(buffered, exchange, context, out);
+            }
             let Ids { stream, source, .. } = exchange.ids;
             if context.queue.has_to_wait(source, clock_us()) {
                 context.queue.push(stream, source, &mut buffered.is_queued);
@@ -173,6 +200,11 @@ pub(crate) fn on_reset(
     match std::mem::take(&mut exchange.request.path) {
         RequestPath::Pass => out.to_dispatch.forward(frame),
         RequestPath::Denied => {}
+        path @ RequestPath::Release(_) => {
+            exchange.request.path = path;
+            spooled::forget(exchange, context);
+            out.to_dispatch.forward(frame);
+        }
         RequestPath::Buffer(buffered) => {
             discard(*buffered, context);
             // parse waits for the stream to come round; dispatch must learn of it to send its end.

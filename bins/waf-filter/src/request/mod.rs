@@ -3,4 +3,6 @@
 pub(crate) mod buffered;
 pub(crate) mod evaluate;
 pub(crate) mod frames;
+pub(crate) mod in_spool;
 pub(crate) mod protocol;
+pub(crate) mod spooled;

@@ -3,9 +3,9 @@
 use crate::address::{ListenAddress, ServerAddress, Source, TcpAddress};
 pub use crate::choices::{AccessFormat, Balance, OverLimit, ProxyOut, Scheduling, Underscores, Utf8, Waf};
 use crate::names::{
-    AccessField, Account, ArgumentName, CheckMethod, CheckText, FieldName, FilePath, FilePattern, HealthPath, HostName,
-    HostPattern, LogFile, Method, Mode, Name, PathPrefix, RuleRange, RuleTag, SocketName, StatusRange, StatusSocket,
-    UpgradeToken,
+    AccessField, Account, ArgumentName, CheckMethod, CheckText, Directory, FieldName, FilePath, FilePattern,
+    HealthPath, HostName, HostPattern, LogFile, Method, Mode, Name, PathPrefix, RuleRange, RuleTag, SocketName,
+    StatusRange, StatusSocket, UpgradeToken,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, SectionDoc, section};
@@ -59,6 +59,10 @@ section! {
         status_address: Option<TcpAddress>, Absent("counters are read over the unix socket alone");
         /// The explicit word that other machines may reach that address.
         status_public: bool, Default("false");
+        /// Directory for the file to which bodies go that are too long for memory
+        /// (spool_bytes_max). The file has no name there, and is gone with the edge. A directory in
+        /// memory (tmpfs) is not taken.
+        spool_directory: Directory, Default("\"/var/tmp\"");
         /// Files of networks that every listener lets in and never penalises.
         allow: Vec<At<FilePath>>, Default("[]"), 0..=64;
         /// Files of networks that every listener closes before a byte is read; the most specific
@@ -111,9 +115,14 @@ section! {
         connection_requests_max: u32, Default("100000"), 1..=4000000000;
         /// Connections of one lane at a time; further ones wait in the kernel.
         lane_connections_max: u32, Default("16384"), 16..=1000000;
-        /// Memory of one lane for bodies buffered for inspection, of requests and responses; beyond
-        /// it the largest one of the client that takes most of it gets 503.
+        /// Memory of one lane for bodies buffered for inspection, of requests and responses. From a
+        /// quarter of it on long request bodies go to a file (spool_bytes_max); beyond it the
+        /// largest one of the client that takes most of it gets 503.
         lane_held_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
+        /// Bytes of the file for request bodies that are too long for memory, of all lanes; beyond
+        /// it the largest one of the client that takes most of it gets 503. With 0 there is no
+        /// file, and none for sites that let longer bodies pass in part.
+        spool_bytes_max: Bytes, Default("\"1 GiB\""), 0..=1099511627776;
         /// Memory of one lane for request bodies that are buffered before a server gets them
         /// (buffer_requests); beyond it the largest one of the client that takes most gets 503.
         lane_buffered_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;

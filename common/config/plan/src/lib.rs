@@ -15,7 +15,7 @@ use fosse_wire::{
     launch::Program,
 };
 
-const MAGIC: [u8; 8] = *b"fossepl5";
+const MAGIC: [u8; 8] = *b"fossepl8";
 /// Lanes of one generation. One a core is the rule, and no edge is given more cores.
 pub const LANES_MAX: u32 = 64;
 /// Listeners of one edge.
@@ -24,6 +24,8 @@ pub const LISTENERS_MAX: usize = 64;
 const SITES_MAX: u32 = 10_000;
 /// Backends of one edge.
 const BACKENDS_MAX: u32 = 10_000;
+/// Bytes of the file for bodies: more than a disk has for it.
+const SPOOL_BYTES_MAX: u64 = 1 << 40;
 /// Bytes of a unix socket's path (unix(7), sun_path with its final NUL).
 pub const PATH_BYTES_MAX: usize = 107;
 
@@ -82,6 +84,15 @@ impl Scheduling {
     }
 }
 
+/// The place for bodies that are longer than memory has room for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolPlan {
+    /// The directory in which start makes a file without a name.
+    pub spool_directory: Vec<u8>,
+    /// Bytes of the file.
+    pub spool_bytes_max: u64,
+}
+
 /// The configuration of start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -117,6 +128,8 @@ pub struct Plan {
     pub status_socket: Option<Place>,
     /// TCP socket of fosse-status.
     pub status_address: Option<Place>,
+    /// The spool, where there is one; in the layout u64 bytes, 0 for none, and the directory.
+    pub spool: Option<SpoolPlan>,
     /// Configuration of each program that runs.
     pub blobs: Vec<(Program, Vec<u8>)>,
 }
@@ -151,6 +164,8 @@ impl Plan {
             out.push(u8::from(place.is_some()));
             place.iter().try_for_each(|place| place.put(&mut out))?;
         }
+        out.extend_from_slice(&self.spool.as_ref().map_or(0, |spool| spool.spool_bytes_max).to_le_bytes());
+        put_short(&mut out, self.spool.as_ref().map_or(&[], |spool| &spool.spool_directory), "path")?;
         put_count(&mut out, self.blobs.len())?;
         for (program, blob) in &self.blobs {
             out.push(*program as u8);
@@ -198,6 +213,7 @@ impl Plan {
         plan.audit_log = c.short_bytes()?.to_vec();
         plan.status_socket = Place::take_optional(&mut c)?;
         plan.status_address = Place::take_optional(&mut c)?;
+        plan.spool = take_spool(&mut c)?;
         for _ in 0..c.u16()? {
             plan.blobs.push((Program::from_byte(c.u8()?)?, c.long_bytes()?.to_vec()));
         }
@@ -210,6 +226,18 @@ impl Plan {
     pub fn blob(&self, program: Program) -> &[u8] {
         self.blobs.iter().find(|(p, _)| *p == program).map_or(&[], |(_, blob)| blob)
     }
+}
+
+fn take_spool(c: &mut Cursor<'_>) -> Result<Option<SpoolPlan>, WireError> {
+    let (spool_bytes_max, spool_directory) = (c.u64()?, c.short_bytes()?.to_vec());
+    if spool_bytes_max == 0 && spool_directory.is_empty() {
+        return Ok(None);
+    }
+    let is_sound = !spool_directory.is_empty() && !spool_directory.contains(&0);
+    if !is_sound || !(1..=SPOOL_BYTES_MAX).contains(&spool_bytes_max) {
+        return Err(WireError::Field("spool"));
+    }
+    Ok(Some(SpoolPlan { spool_directory, spool_bytes_max }))
 }
 
 fn put_count(out: &mut Vec<u8>, count: usize) -> Result<(), WireError> {
@@ -297,6 +325,7 @@ mod tests {
             ],
             access_log: b"access.log".to_vec(),
             status_address: Some(Place::Tcp { addr: [1; 16], port: 9145 }),
+            spool: Some(SpoolPlan { spool_directory: b"/var/tmp".to_vec(), spool_bytes_max: SPOOL_BYTES_MAX }),
             blobs: vec![(Program::Accept, vec![1, 2, 3])],
             ..Plan::default()
         }
@@ -333,6 +362,8 @@ mod tests {
         for plan in [lanes, sites, backends] {
             assert!(Plan::decode(&plan.encode().unwrap()).is_err());
         }
+        let spool = SpoolPlan { spool_directory: b"/x".to_vec(), spool_bytes_max: SPOOL_BYTES_MAX + 1 };
+        assert!(Plan::decode(&Plan { spool: Some(spool), ..sample() }.encode().unwrap()).is_err());
         let mut path = sample();
         path.listeners[1].place = Place::Unix { path: vec![b'x'; 108], owner: 0, group: 0, mode: 0o600 };
         assert!(Plan::decode(&path.encode().unwrap()).is_err());

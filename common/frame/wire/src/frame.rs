@@ -54,11 +54,14 @@ pub enum Kind {
     /// parse hands the client's socket to dispatch until RESPONSE_END; body: client bytes already
     /// read (upgrades).
     Lease = 11,
+    /// u32 more bytes of a released body may be sent, 0 where no more of it is wanted: from
+    /// dispatch, round to the filter that has it.
+    ReleaseCredit = 12,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Hello,
         Self::Request,
         Self::RequestData,
@@ -71,6 +74,7 @@ impl Kind {
         Self::ResponseCredit,
         Self::Verdict,
         Self::Lease,
+        Self::ReleaseCredit,
     ];
 
     /// From the byte on the wire.
@@ -122,6 +126,18 @@ impl<'a> Frame<'a> {
         let bytes = cursor.u32()?;
         cursor.end()?;
         if bytes == 0 { Err(WireError::Field("credit")) } else { Ok(bytes) }
+    }
+
+    /// The body as a credit for a released body: exactly one u32, `None` where nothing more of the
+    /// body is wanted.
+    ///
+    /// # Errors
+    /// [`WireError::Short`] or [`WireError::Long`].
+    pub fn release_credit(&self) -> Result<Option<u32>, WireError> {
+        let mut cursor = Cursor::new(self.body);
+        let bytes = cursor.u32()?;
+        cursor.end()?;
+        Ok((bytes > 0).then_some(bytes))
     }
 
     /// The body as a reset's reason.

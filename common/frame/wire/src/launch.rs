@@ -37,11 +37,13 @@ pub enum Program {
     Store = 10,
     /// Checks the health of backend servers.
     Prober = 11,
+    /// Keeps bodies that are longer than memory has room for.
+    Spool = 12,
 }
 
 impl Program {
     /// All programs, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Accept,
         Self::Parse,
         Self::WafFilter,
@@ -54,6 +56,7 @@ impl Program {
         Self::Static,
         Self::Store,
         Self::Prober,
+        Self::Spool,
     ];
 
     /// The name of the executable without `fosse-`.
@@ -72,6 +75,7 @@ impl Program {
             Self::Static => "static",
             Self::Store => "store",
             Self::Prober => "prober",
+            Self::Spool => "spool",
         }
     }
 

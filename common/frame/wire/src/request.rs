@@ -111,7 +111,8 @@ const FLAG_SECURE: u8 = 1;
 const FLAG_EXPECT_CONTINUE: u8 = 2;
 const FLAG_SINGLE_CLIENT: u8 = 4;
 const FLAG_TRUSTED: u8 = 8;
-const FLAGS_ALL: u8 = FLAG_SECURE | FLAG_EXPECT_CONTINUE | FLAG_SINGLE_CLIENT | FLAG_TRUSTED;
+const FLAG_RELEASED: u8 = 16;
+const FLAGS_ALL: u8 = FLAG_SECURE | FLAG_EXPECT_CONTINUE | FLAG_SINGLE_CLIENT | FLAG_TRUSTED | FLAG_RELEASED;
 
 /// The head of a request, as parse decided it, and the raw bytes that rules want to see. All slices
 /// are borrowed from the frame.
@@ -128,6 +129,9 @@ pub struct RequestHead<'a> {
     pub single_client: bool,
     /// The request comes from a trusted proxy, whose own fields count.
     pub trusted: bool,
+    /// A filter has the whole body, and sends it as credit comes round to it
+    /// ([`crate::Kind::ReleaseCredit`]).
+    pub released: bool,
     /// Delimitation of the body.
     pub body: BodyLength,
     /// Body bytes that follow at once and are already re-granted by a filter that held them.
@@ -180,9 +184,10 @@ impl<'a> RequestHead<'a> {
         let expect_continue = if self.expect_continue { FLAG_EXPECT_CONTINUE } else { 0 };
         let single_client = if self.single_client { FLAG_SINGLE_CLIENT } else { 0 };
         let trusted = if self.trusted { FLAG_TRUSTED } else { 0 };
+        let released = if self.released { FLAG_RELEASED } else { 0 };
         let mut fixed = Fixed::<FIXED_BYTES>::new();
         fixed
-            .put([self.version as u8, secure | expect_continue | single_client | trusted])
+            .put([self.version as u8, secure | expect_continue | single_client | trusted | released])
             .put(self.body.bytes())
             .put(self.held.to_le_bytes())
             .put(self.site.to_le_bytes())
@@ -232,6 +237,7 @@ impl<'a> RequestHead<'a> {
             expect_continue: flags & FLAG_EXPECT_CONTINUE != 0,
             single_client: flags & FLAG_SINGLE_CLIENT != 0,
             trusted: flags & FLAG_TRUSTED != 0,
+            released: flags & FLAG_RELEASED != 0,
             body: BodyLength::take(&mut f)?,
             held: f.u32()?,
             site: f.u32()?,
@@ -269,6 +275,24 @@ const HELD_AT: std::ops::Range<usize> = 11..15;
 pub fn set_held(head: &mut [u8], held: u32) -> Result<(), WireError> {
     head.get_mut(HELD_AT).ok_or(WireError::Short)?.copy_from_slice(&held.to_le_bytes());
     Ok(())
+}
+
+/// Offset of the flags in an encoded head: the version before them.
+const FLAGS_AT: usize = 1;
+/// Offset of the body's kind and length in an encoded head: version and flags before it.
+const BODY_AT: std::ops::Range<usize> = 2..11;
+
+/// Marks an encoded head in place as one whose whole body of `length` bytes a filter has, which
+/// sends it as credit comes round. The client is no longer waited for, and the length is known
+/// however the client sent it.
+///
+/// # Errors
+/// [`WireError::Short`] where `head` is no encoded head.
+pub fn set_released(head: &mut [u8], length: u64) -> Result<(), WireError> {
+    let flags = head.get_mut(FLAGS_AT).ok_or(WireError::Short)?;
+    *flags = *flags & !FLAG_EXPECT_CONTINUE | FLAG_RELEASED;
+    head.get_mut(BODY_AT).ok_or(WireError::Short)?.copy_from_slice(&BodyLength::Exact(length).bytes());
+    set_held(head, 0)
 }
 
 /// Reads REQUEST_END: the trailers.

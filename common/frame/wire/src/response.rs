@@ -43,7 +43,7 @@ pub enum Cause {
 
 impl Cause {
     /// All causes, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::None,
         Self::Denied(verdict::Cause::Rule),
         Self::Denied(verdict::Cause::Protocol),
@@ -52,6 +52,7 @@ impl Cause {
         Self::Denied(verdict::Cause::Memory),
         Self::Denied(verdict::Cause::Budget),
         Self::Denied(verdict::Cause::Rate),
+        Self::Denied(verdict::Cause::Spool),
         Self::Backend,
         Self::Busy,
         Self::Timeout,
@@ -86,10 +87,10 @@ impl Cause {
         match self {
             Self::None => 0,
             Self::Denied(cause) => cause as u8 + 1,
-            Self::Backend => 8,
-            Self::Busy => 9,
-            Self::Timeout => 10,
-            Self::Request => 11,
+            Self::Backend => 9,
+            Self::Busy => 10,
+            Self::Timeout => 11,
+            Self::Request => 12,
         }
     }
 }

@@ -166,6 +166,12 @@ pub enum ToChild {
         /// The filter's lane.
         lane: u32,
     },
+    /// waf-filter: a socket to fosse-spool comes along, in place of the one before. spool: a socket
+    /// to a filter does.
+    Spool {
+        /// The filter's lane.
+        lane: u32,
+    },
 }
 
 /// From a child to start.
@@ -234,6 +240,7 @@ impl ToChild {
                 | Self::PageAdd { .. }
                 | Self::Reload { .. }
                 | Self::Records { .. }
+                | Self::Spool { .. }
         )
     }
 
@@ -262,6 +269,7 @@ impl ToChild {
                 Raw { kind: 14, a: u8::from(syslog_prefix), c: max, ..Raw::default() }
             }
             Self::PenaliseSource { source } => Raw { kind: 15, d: source, ..Raw::default() },
+            Self::Spool { lane } => Raw { kind: 16, c: lane, ..Raw::default() },
         }
         .encode()
     }
@@ -297,6 +305,7 @@ impl ToChild {
             },
             14 => Self::LogLines { max: raw.c, syslog_prefix: raw.a == 1 },
             15 => Self::PenaliseSource { source: raw.d },
+            16 => Self::Spool { lane: raw.c },
             kind => return Err(WireError::Kind(kind)),
         };
         if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
@@ -355,6 +364,7 @@ mod tests {
             ToChild::PageAdd { program: 3, lane: 1, pid: 77 },
             ToChild::PageDrop { pid: 77 },
             ToChild::Records { lane: 4 },
+            ToChild::Spool { lane: 4 },
             ToChild::Reload { number: 1, progress: ReloadProgress::Begun },
             ToChild::Reload { number: u32::MAX, progress: ReloadProgress::FailedForGood },
         ];

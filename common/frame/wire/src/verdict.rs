@@ -25,12 +25,22 @@ pub enum Cause {
     Budget = 5,
     /// A rate or connection limit.
     Rate = 6,
+    /// The file for bodies is full, could not be used, or did not respond in time.
+    Spool = 7,
 }
 
 impl Cause {
     /// All causes, in the order of their numbers.
-    pub const ALL: [Self; 7] =
-        [Self::Rule, Self::Protocol, Self::BodySize, Self::BodyEncoding, Self::Memory, Self::Budget, Self::Rate];
+    pub const ALL: [Self; 8] = [
+        Self::Rule,
+        Self::Protocol,
+        Self::BodySize,
+        Self::BodyEncoding,
+        Self::Memory,
+        Self::Budget,
+        Self::Rate,
+        Self::Spool,
+    ];
 
     /// Returns the word in logs.
     #[must_use]
@@ -43,6 +53,7 @@ impl Cause {
             Self::Memory => "memory",
             Self::Budget => "budget",
             Self::Rate => "rate",
+            Self::Spool => "spool",
         }
     }
 }

@@ -83,6 +83,8 @@ table!(
     counter RESPONSES = 12, "responses evaluated";
     counter RESPONSES_DENIED = 13, "responses that were denied, and others sent in their place";
     gauge RESPONSES_PENDING = 14, "requests that have passed and whose responses are pending or buffered";
+    counter SPOOLED = 15, "request bodies that went to fosse-spool because memory had no room for them";
+    counter SPOOL_LOST = 16, "requests denied because fosse-spool had no room for their bodies, lost them or did not respond";
 );
 
 table!(
@@ -164,8 +166,21 @@ table!(
     gauge UNHEALTHY = 3, "of those, out by their checks";
 );
 
+table!(
+    /// fosse-spool
+    spool,
+    counter WRITTEN_BYTES = 0, "bytes of bodies written";
+    counter READ_BYTES = 1, "bytes of bodies read";
+    gauge BODIES = 2, "bodies kept";
+    gauge BYTES = 3, "bytes of the file that they take";
+    counter GAVE_WAY = 4, "bodies dropped because the file or its disk was full";
+    counter FAILED = 5, "bodies that could not be written or read";
+    gauge FILTERS = 6, "filters connected";
+    counter BROKEN = 7, "filters that broke the protocol";
+);
+
 /// All tables by program.
-pub const TABLES: [(&str, &[Counter]); 9] = [
+pub const TABLES: [(&str, &[Counter]); 10] = [
     ("accept", accept::TABLE),
     ("parse", parse::TABLE),
     ("waf-filter", waf_filter::TABLE),
@@ -175,4 +190,5 @@ pub const TABLES: [(&str, &[Counter]); 9] = [
     ("status", status::TABLE),
     ("store", store::TABLE),
     ("prober", prober::TABLE),
+    ("spool", spool::TABLE),
 ];

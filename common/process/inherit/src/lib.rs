@@ -25,6 +25,8 @@ pub const STREAM: &[Kind] = &[Kind::UnixStream, Kind::Pipe, Kind::File, Kind::Me
 pub const MESSAGES: &[Kind] = &[Kind::UnixSeqpacket];
 /// Targets of log lines.
 pub const LINES: &[Kind] = &[Kind::Pipe, Kind::File, Kind::Memfd, Kind::Device, Kind::UnixStream];
+/// A file of a file system.
+pub const FILE: &[Kind] = &[Kind::File];
 /// A configuration, a page, an address list.
 pub const MEMORY: &[Kind] = &[Kind::Memfd];
 

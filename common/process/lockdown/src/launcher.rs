@@ -18,6 +18,8 @@ const PROT_EXEC: u32 = 4;
 const CLONE_NEW: u32 = 0x7e02_0080;
 /// Set-user-ID, set-group-ID and sticky.
 const SPECIAL_MODE: u32 = 0o7000;
+/// FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE (fallocate(2)).
+const KEEP_SIZE_PUNCH_HOLE: u32 = 3;
 const FIONBIO: u32 = 0x5421;
 const AF_UNIX: u32 = 1;
 const AF_INET: u32 = 2;
@@ -48,6 +50,13 @@ pub const LAUNCHER: &[Row] = &[
     Row::seen(call::READ, Args::Any, "the configuration, the plan, accounts"),
     Row::seen(call::WRITE, Args::Any, "messages, memory files, readiness"),
     Row::seen(call::PREAD64, Args::Any, "sealed memory files"),
+    Row::seen(call::PWRITE64, Args::Any, "spool: bodies into its file"),
+    Row::seen(
+        call::FALLOCATE,
+        Args::All(&[Cond::Is(1, KEEP_SIZE_PUNCH_HOLE)]),
+        "spool: the disk gets back what is not used any more",
+    ),
+    Row::seen(call::FSTATFS, Args::Any, "a spool in memory is none"),
     Row::seen(call::LSEEK, Args::Any, "std asks for a file's length"),
     Row::seen(call::CLOSE, Args::Any, "descriptors are dropped"),
     Row::seen(call::CLOSE_RANGE, Args::Any, "a child keeps what its table names"),

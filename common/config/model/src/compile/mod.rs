@@ -7,7 +7,7 @@ mod sites;
 
 use core::time::Duration;
 
-use fosse_plan::Plan;
+use fosse_plan::{Plan, SpoolPlan};
 use fosse_settings as blobs;
 use fosse_wire::blob::{BLOB_BYTES_MAX, BlobError, encode};
 use fosse_wire::launch::Program;
@@ -41,6 +41,7 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         audit_log: edge.audit_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
         status_socket: listeners::status_socket(edge, accounts, problems),
         status_address: listeners::status_address(edge),
+        spool: spool(edge),
         blobs: Vec::new(),
     };
     let rules = sites::RuleSets::of(&edge.site);
@@ -69,6 +70,14 @@ const fn scheduling(written: Scheduling) -> fosse_plan::Scheduling {
         Scheduling::Batch => fosse_plan::Scheduling::Batch,
         Scheduling::Inherit => fosse_plan::Scheduling::Inherit,
     }
+}
+
+/// Returns the spool, where some site may have bodies for it.
+fn spool(edge: &Edge) -> Option<SpoolPlan> {
+    let spool_bytes_max = edge.limits.spool_bytes_max.0;
+    let is_used = spool_bytes_max > 0 && edge.site.iter().any(|site| sites::buffers_whole(site));
+    let spool_directory = edge.spool_directory.0.clone().into_bytes();
+    is_used.then_some(SpoolPlan { spool_directory, spool_bytes_max })
 }
 
 /// The package makes a group of this name.

@@ -75,6 +75,11 @@ pub(crate) fn waf_filter(edge: &Edge, rules: &RuleSets) -> blobs::WafFilter {
     blobs::WafFilter { sites, lane_held_bytes_max: edge.limits.lane_held_bytes_max.0 }
 }
 
+/// Returns whether request bodies are buffered until all of them is there.
+pub(crate) fn buffers_whole(site: &Site) -> bool {
+    site.waf.value != Waf::Off && site.body_over_limit.value == OverLimit::Reject
+}
+
 fn waf_site(site: &Site, rules: &RuleSets) -> blobs::WafSite {
     let waf = match site.waf.value {
         Waf::Off => blobs::WafMode::Off,

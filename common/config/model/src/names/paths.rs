@@ -114,6 +114,27 @@ impl FromValue for FilePath {
     }
 }
 
+/// A directory of the machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Directory(pub String);
+
+impl FromValue for Directory {
+    const TAKES: &'static str = "the absolute path of a directory";
+
+    fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        checked(key, Self::TAKES, value, problems, |written| {
+            if !written.starts_with('/') {
+                return wrong(format!("{} does not begin with a slash", quoted(written)), "write the whole path");
+            }
+            file_path(written.strip_suffix('/').unwrap_or(written)).map(Self)
+        })
+    }
+
+    fn placeholder() -> Self {
+        Self(String::new())
+    }
+}
+
 /// Files of rules: a path whose last part may hold `*` and `?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePattern(pub String);

@@ -1,0 +1,219 @@
+//! A body that memory has no room for: it grows in the spool, comes back once for the rules, and
+//! goes on to dispatch as that takes it. Never more than one body of a lane is back in memory.
+
+use fosse_counters::waf_filter as count;
+use fosse_wire::{Frame, Kind, StreamId, WireError, frame::ResetReason};
+
+use super::{
+    buffered::BufferedRequest,
+    evaluate::{deny, discard, proceed},
+    in_spool::{Release, Spooled, SpooledState},
+};
+use crate::{
+    context::Context,
+    denial::Denial,
+    limits::SPOOL_BODY_BYTES_MIN,
+    memory::length_of,
+    outputs::Outputs,
+    slots::{Exchange, RequestPath},
+    spool::news::{News, What},
+};
+
+/// Moves a body that grows into the spool, where it is long enough to be worth it; false where it
+/// stays in memory.
+pub(crate) fn begin(exchange: &mut Exchange, context: &mut Context) -> bool {
+    let RequestPath::Buffer(buffered) = &mut exchange.request.path else { return false };
+    let message = &mut buffered.message;
+    let is_movable = message.spooled.is_none() && !message.is_complete() && message.may_be_spooled;
+    if !is_movable || message.body.len() < SPOOL_BODY_BYTES_MIN {
+        return false;
+    }
+    let Some(body) = context.spool.open(exchange.ids.stream, exchange.ids.source) else { return false };
+    context.reporter.count(count::SPOOLED);
+    context.spool.write(body, &message.body, context.now_ms);
+    let length = length_of(message.body.len());
+    context.memory.move_out(length);
+    message.body = Vec::new();
+    message.spooled = Some(Spooled::new(body, length));
+    true
+}
+
+/// Appends bytes of a body that is in the spool.
+pub(super) fn push(spooled: &mut Spooled, bytes: &[u8], context: &mut Context) {
+    let length = length_of(bytes.len());
+    context.spool.write(spooled.body, bytes, context.now_ms);
+    context.memory.move_out(length);
+    spooled.length += length;
+    spooled.unwritten += length;
+}
+
+/// Takes news of a body. What was freed meanwhile is not heard of any more, but its stream may have
+/// another body by now.
+pub(crate) fn on_news(
+    news: News,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    match std::mem::take(&mut exchange.request.path) {
+        RequestPath::Buffer(buffered) if buffered.message.spooled_as(news.body) => {
+            on_news_of_buffered(news.what, buffered, exchange, context, out)
+        }
+        RequestPath::Release(release) if release.body == news.body => match news.what {
+            What::Data(bytes) => send_on(release, &bytes, exchange, context, out),
+            What::Written(_) => {
+                exchange.request.path = RequestPath::Release(release);
+                Ok(())
+            }
+            What::Lost(why) => deny_lost(why, exchange, context, out),
+        },
+        path => {
+            exchange.request.path = path;
+            Ok(())
+        }
+    }
+}
+
+fn on_news_of_buffered(
+    what: What,
+    mut buffered: Box<BufferedRequest>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    match what {
+        What::Written(length) => {
+            context.memory.written(length);
+            let grant = buffered.message.written(length);
+            out.to_dispatch.credit(exchange.ids.stream, Kind::RequestCredit, grant);
+            go_on_when_whole(buffered, exchange, context, out)
+        }
+        What::Data(bytes) => {
+            buffered.message.body.extend_from_slice(&bytes);
+            ask(&mut buffered, context);
+            if buffered.message.is_complete() {
+                return proceed(buffered, exchange, context, out);
+            }
+            exchange.request.path = RequestPath::Buffer(buffered);
+            Ok(())
+        }
+        What::Lost(why) => {
+            discard(*buffered, context);
+            deny_lost(why, exchange, context, out)
+        }
+    }
+}
+
+/// Goes on with a request whose body is in the spool, once all of it is written: it waits for its
+/// turn to be evaluated, or passes where there are no rules.
+pub(super) fn go_on_when_whole(
+    mut buffered: Box<BufferedRequest>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    let has_rules = buffered.evaluation.is_some();
+    if let Some(spooled) = buffered.message.whole_in_spool()
+        && spooled.state == SpooledState::Writing
+    {
+        if !has_rules {
+            return proceed(buffered, exchange, context, out);
+        }
+        spooled.state = SpooledState::Waiting;
+        context.read_backs.push(exchange.ids.stream, exchange.ids.source, &mut false);
+    }
+    exchange.request.path = RequestPath::Buffer(buffered);
+    Ok(())
+}
+
+/// Begins to read a body back whose turn it is; false where it does not wait any more.
+pub(crate) fn read_back(exchange: &mut Exchange, context: &mut Context) -> bool {
+    let RequestPath::Buffer(buffered) = &mut exchange.request.path else { return false };
+    let Some(spooled) = buffered.message.whole_in_spool().filter(|spooled| spooled.state == SpooledState::Waiting)
+    else {
+        return false;
+    };
+    spooled.state = SpooledState::Reading;
+    // No more than its length: a buffer that grows by itself would take up to twice that.
+    let length = usize::try_from(spooled.length).unwrap_or(0);
+    buffered.message.body.reserve_exact(length);
+    ask(buffered, context);
+    true
+}
+
+/// Asks for the next pieces of a body that comes back.
+fn ask(buffered: &mut BufferedRequest, context: &mut Context) {
+    let here = length_of(buffered.message.body.len());
+    if let Some(spooled) = &mut buffered.message.spooled {
+        spooled.ask(here, &mut context.spool, context.now_ms);
+    }
+}
+
+/// Sends a piece on, and the end after the last one.
+fn send_on(
+    mut release: Box<Release>,
+    bytes: &[u8],
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    let stream = exchange.ids.stream;
+    out.to_dispatch.data(stream, Kind::RequestData, bytes);
+    release.sent += length_of(bytes.len());
+    if release.sent == release.length {
+        out.to_dispatch.raw(stream, Kind::RequestEnd, &release.end);
+        context.spool.free(release.body);
+        return Ok(());
+    }
+    release.pump(&mut context.spool, context.now_ms);
+    exchange.request.path = RequestPath::Release(release);
+    Ok(())
+}
+
+/// Takes credit for a released body.
+pub(crate) fn on_credit(
+    frame: &Frame<'_>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    let credit = frame.release_credit()?;
+    let RequestPath::Release(release) = &mut exchange.request.path else {
+        // It was for another filter, or crossed the end.
+        out.to_dispatch.forward(frame);
+        return Ok(());
+    };
+    match credit {
+        Some(bytes) => {
+            release.credit = release.credit.checked_add(u64::from(bytes)).ok_or(WireError::Credit)?;
+            release.pump(&mut context.spool, context.now_ms);
+        }
+        None => break_off(exchange, context, out),
+    }
+    Ok(())
+}
+
+/// Breaks off a release: nobody takes the rest any more.
+pub(crate) fn break_off(exchange: &mut Exchange, context: &mut Context, out: &mut Outputs<'_>) {
+    if forget(exchange, context) {
+        out.to_dispatch.reset(exchange.ids.stream, ResetReason::Client);
+    }
+}
+
+/// Drops what is left of a released body; false where there is none.
+pub(crate) fn forget(exchange: &mut Exchange, context: &mut Context) -> bool {
+    let RequestPath::Release(release) = &exchange.request.path else { return false };
+    context.spool.free(release.body);
+    exchange.request.path = RequestPath::Pass;
+    true
+}
+
+fn deny_lost(why: &str, exchange: &mut Exchange, context: &Context, out: &mut Outputs<'_>) -> Result<(), WireError> {
+    context.reporter.count(count::SPOOL_LOST);
+    deny(exchange, &Denial::not_spooled(why), context, out)
+}
+
+/// Begins the next body's way back, where none is back in memory.
+pub(crate) fn next_to_read(context: &mut Context) -> Option<StreamId> {
+    if context.is_reading_back { None } else { context.read_backs.pop() }
+}

@@ -1,0 +1,5 @@
+//! The client of fosse-spool: bodies go there where memory has no room for them, and come back.
+
+pub(crate) mod client;
+mod connection;
+pub(crate) mod news;
