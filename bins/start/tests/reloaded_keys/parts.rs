@@ -37,6 +37,7 @@ pub(crate) const PARTS: &[&str] = &[
     "waf-filter",
     "dispatch",
     "connect",
+    "prober",
     "load",
 ];
 
@@ -134,6 +135,22 @@ fn programs_of_a_requests_path_are_started_anew_with_the_new_settings() {
             .then(|| pids(&running))
     });
     assert!(before.iter().all(|pid| !after.contains(pid)), "{before:?} {after:?}");
+}
+
+#[test]
+fn the_prober_is_started_anew_with_the_new_checks() {
+    let running = Running::new();
+    let text = |seconds: u32| {
+        let check = format!("[backend.health]\npath = \"/\"\ninterval_seconds = {seconds}\n");
+        text(&running.backend, "lanes = 1", "", "") + &check
+    };
+    running.edge.reload(&text(3));
+    let before = wait_for("a prober", || running.edge.children_of("prober").into_iter().next());
+    running.edge.reload(&text(2));
+    wait_for("the next one alone", || {
+        let probers = running.edge.children_of("prober");
+        (probers.len() == 1 && probers[0].pid != before.pid).then_some(())
+    });
 }
 
 #[test]
