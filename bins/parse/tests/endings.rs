@@ -2,6 +2,7 @@
 
 mod lane;
 
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use fosse_wire::response::ResponseHead;
 use fosse_wire::start::{ToChild, ToStart};
 use fosse_wire::{Kind, StreamId};
 use lane::{GET, HELLO, Lane, expect, readable, rest, say, settings, until_reset};
+use rustix::net::{AddressFamily, SocketType, sockopt};
 
 #[test]
 fn a_dead_ring_costs_503_or_a_reset_and_idle_connections_go_on() {
@@ -375,10 +377,14 @@ fn a_client_that_takes_nothing_is_cut_off() {
 #[test]
 fn a_client_that_takes_a_little_now_and_then_is_cut_off() {
     let mut lane = Lane::new(&fosse_settings::Parse { write_seconds: Duration::from_secs(1), ..settings() });
-    // A unix socket, whose buffer can be so small that each piece that is read makes room.
-    let (client, served) = std::os::unix::net::UnixStream::pair().unwrap();
-    rustix::net::sockopt::set_socket_send_buffer_size(&served, 4096).unwrap();
-    lane.pass(fosse_wire::channel::Connection { unix: true, ..Default::default() }, served.as_fd());
+    // As over a slow network: hardly any room on either side, so that what is read makes room.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    sockopt::set_socket_recv_buffer_size(&socket, 2048).unwrap();
+    rustix::net::connect(&socket, &listener.local_addr().unwrap()).unwrap();
+    let (client, (served, _)) = (TcpStream::from(socket), listener.accept().unwrap());
+    sockopt::set_socket_send_buffer_size(&served, 4096).unwrap();
+    lane.pass(fosse_wire::channel::Connection::default(), served.as_fd());
     drop(served);
     std::io::Write::write_all(&mut &client, GET.as_bytes()).unwrap();
     let request = lane.request();
