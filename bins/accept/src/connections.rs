@@ -17,6 +17,9 @@ pub(crate) struct Connections {
     open: HashMap<u64, Held>,
     by_network: HashMap<Network, u32>,
     ended: VecDeque<Connection>,
+    /// Networks whose number has changed, while lanes say what clients have that proxies name.
+    changed: Vec<Network>,
+    notes_changes: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -86,14 +89,29 @@ impl Connections {
         self.ended.push_back(connection);
     }
 
+    /// Returns the networks whose number has changed since the last call, where that is `wanted`
+    /// from now on.
+    pub(crate) fn take_changed(&mut self, wanted: bool) -> Vec<Network> {
+        self.notes_changes = wanted;
+        std::mem::take(&mut self.changed)
+    }
+
     fn count(&mut self, connection: &Connection) {
         for network in networks(connection) {
             *self.by_network.entry(network).or_insert(0) += 1;
+        }
+        self.note_change(connection);
+    }
+
+    fn note_change(&mut self, connection: &Connection) {
+        if self.notes_changes {
+            self.changed.extend(networks(connection));
         }
     }
 
     fn discount(&mut self, connection: &Connection) {
         networks(connection).for_each(|network| discount(&mut self.by_network, network));
+        self.note_change(connection);
     }
 }
 

@@ -26,6 +26,18 @@ pub(crate) struct Elsewhere {
 }
 
 impl Shares {
+    /// Returns whether no lane has anything, nor was told of anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.totals.is_empty() && self.announced.is_empty()
+    }
+
+    /// Notes that a network has another number of direct connections.
+    pub(crate) fn direct_changed(&mut self, network: Network) {
+        if self.totals.contains_key(&network) || self.announced.contains(&network) {
+            self.changed.insert(network);
+        }
+    }
+
     /// Returns what all lanes have of a network.
     pub(crate) fn total(&self, network: Network) -> u64 {
         self.totals.get(&network).copied().unwrap_or(0)
@@ -119,6 +131,22 @@ mod tests {
         assert_eq!((news(&mut shares), shares.total(network(1))), (vec![(0, 0), (1, 0)], 2));
         shares.set(1, network(1), 0, 9);
         assert_eq!((news(&mut shares), shares.totals.len()), (vec![], 0));
+    }
+
+    #[test]
+    fn lanes_hear_of_direct_connections_that_come_and_go_beside_what_they_have() {
+        let news = |shares: &mut Shares, direct| -> Vec<(u32, u64)> {
+            shares.direct_changed(network(1));
+            shares.news(&[0, 1], |_| 10, |_| direct).iter().map(|one| (one.lane, one.count)).collect()
+        };
+        let mut shares = Shares::default();
+        assert_eq!(news(&mut shares, 9), [], "no proxy has named it");
+        assert!(shares.is_empty());
+        shares.set(0, network(1), 1, 9);
+        assert_eq!(news(&mut shares, 9), [(0, 9), (1, 10)]);
+        assert_eq!(news(&mut shares, 0), [(0, 0), (1, 0)], "they are gone");
+        assert_eq!(news(&mut shares, 0), []);
+        assert_eq!(news(&mut shares, 5), [(0, 5), (1, 6)], "others come");
     }
 
     #[test]

@@ -68,6 +68,8 @@ impl State {
     pub(crate) fn share_news(&mut self) {
         let Self { admission, channels, connections, .. } = self;
         let mut shares = std::mem::take(&mut admission.shares);
+        let changed = connections.take_changed(!shares.is_empty());
+        changed.into_iter().for_each(|network| shares.direct_changed(network));
         let direct = |network| u64::from(connections.of(network));
         for news in shares.news(&channels.numbers(), |network| admission.lowest_limit(network), direct) {
             channels.tell(news.lane, Kind::Elsewhere, news.network, news.count);

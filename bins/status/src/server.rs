@@ -33,6 +33,9 @@ pub struct Server {
     clients: Slab<Client>,
     listeners: Vec<Listener>,
     started_ms: u64,
+    /// A response was made in this turn. That of a large edge takes a second, so the other clients
+    /// wait for turns of their own, each of which is a sign of life.
+    responded: bool,
 }
 
 impl Server {
@@ -48,6 +51,7 @@ impl Server {
             clients: Slab::default(),
             listeners: unix.into_iter().chain(tcp).collect(),
             started_ms: process.event_loop.now_ms(),
+            responded: false,
         };
         server.watch_listeners(process)?;
         Ok(server)
@@ -81,6 +85,9 @@ impl Server {
     fn on_client(&mut self, process: &Process, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
         if !client.has_response() {
+            if self.responded {
+                return;
+            }
             let response = match client.read() {
                 Heard::More => return,
                 Heard::Gone => return self.end_client(process, key),
@@ -91,6 +98,7 @@ impl Server {
                     response::page(target, &self.pages, age_s, body)
                 }
             };
+            self.responded = true;
             process.counters.add(count::REQUESTS, 1);
             client.respond(response);
             // A client that is never written to again ends with its deadline.
@@ -157,6 +165,7 @@ impl Service for Server {
     }
 
     fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
+        self.responded = false;
         Ok(self.watch_listeners(process)?)
     }
 }
