@@ -65,6 +65,11 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
+    /// Returns whether the kernel has no such call, or has it switched off.
+    pub(crate) fn is_missing(self) -> bool {
+        matches!(self, Outcome::Refused(Errno::NOSYS | Errno::OPNOTSUPP))
+    }
+
     /// Returns 0 where it is killed, 1 where it is refused in some way, 2 where it is allowed.
     #[must_use]
     pub(crate) const fn looseness(self) -> u8 {
