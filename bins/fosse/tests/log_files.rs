@@ -1,11 +1,12 @@
 //! Log files of a real edge that are renamed, switched on and off, and rotated by logrotate.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use fosse_harness::{Backend, Client, Edge, fosse, get, programs, wait_for};
+use fosse_harness::{Backend, Client, Edge, WAIT_MAX, fosse, get, programs, sockets, wait_for};
 
 fn configuration(backend: &Backend, more: &str) -> String {
     format!(
@@ -119,18 +120,21 @@ fn a_reload_changes_the_limit_of_lines() {
     let backend = Backend::start();
     let limit = |lines: u32| configuration(&backend, &format!("[limits]\nlog_second_lines_max = {lines}"));
     let edge = Edge::with_config(&limit(10), &[]);
-    let refused = || {
-        let mut client = Client::connect(edge.address());
-        client.send(b"nonsense\r\n\r\n");
-        assert_eq!(client.response().status, 400);
+    // Each from an address of its own: one client has ten such lines in ten seconds.
+    let refused = |last| {
+        let mut client = sockets::connect_from(last, edge.address(), WAIT_MAX).unwrap();
+        client.write_all(b"nonsense\r\n\r\n").unwrap();
+        let mut response = String::new();
+        client.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 400 "), "{response}");
     };
     wait_for("lines over the limit", || {
-        (0..20).for_each(|_| refused());
+        (100..120).for_each(refused);
         (edge.counter("log", "limited") > 0).then_some(())
     });
     edge.reload(&limit(1_000_000));
     let (limited, lines) = (edge.counter("log", "limited"), edge.log().matches("event=refused").count());
-    (0..100).for_each(|_| refused());
+    (1..=100).for_each(refused);
     wait_for("the lines", || (edge.log().matches("event=refused").count() >= lines + 100).then_some(()));
     assert_eq!(edge.counter("log", "limited"), limited);
 }
