@@ -180,6 +180,67 @@ fn a_disk_that_stands_still_keeps_long_uploads_waiting_and_nobody_else() {
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}\n{}", edge.log());
 }
 
+/// Sends that many uploads of `length` bytes at a time to an edge whose spool stands still, calls
+/// `standing` once half of `lane_held_bytes_max` (16 MiB) is in use, and returns their responses.
+/// None of them is whole before.
+fn burst(count: u8, length: usize, standing: impl FnOnce(&Edge)) -> (Edge, Vec<String>) {
+    let app = App::start();
+    let limits = "lane_held_bytes_max = \"16 MiB\"\n";
+    let edge = Edge::with_config(&configuration(&app, limits, "body_bytes_max = \"4 MiB\"\n"), &[]);
+    assert!(edge.process("spool").signal(Signal::STOP));
+    let has_stood = Barrier::new(usize::from(count) + 1);
+    let responses = std::thread::scope(|scope| {
+        let uploads: Vec<_> = (1..=count)
+            .map(|number| {
+                let (edge, has_stood) = (&edge, &has_stood);
+                scope.spawn(move || {
+                    let mut stream = begin(number, edge, length, 0);
+                    let body = pattern(u32::from(number), length);
+                    let (last, most) = body.split_last().unwrap();
+                    // A denial may come before the last byte is sent.
+                    let _ = stream.write_all(most);
+                    has_stood.wait();
+                    let _ = stream.write_all(&[*last]);
+                    app::response_if_any(stream)
+                })
+            })
+            .collect();
+        wait_for("half of the memory", || (edge.counter("waf-filter", "buffered_bytes") >= 8 << 20).then_some(()));
+        standing(&edge);
+        has_stood.wait();
+        uploads.into_iter().map(|upload| upload.join().unwrap()).collect()
+    });
+    (edge, responses)
+}
+
+/// Counts the responses that are 200.
+fn count_successes(responses: &[String]) -> usize {
+    responses.iter().filter(|response| response.starts_with("HTTP/1.1 200 ")).count()
+}
+
+#[test]
+fn sixty_uploads_at_a_time_wait_for_a_slow_disk_instead_of_using_up_memory_and_short_ones_do_not() {
+    let (edge, responses) = burst(60, MIB, |edge| {
+        for number in 0..20 {
+            let response = put(edge, &pattern(number, 1000), |_| ());
+            assert_eq!(response.status, 200, "{}", edge.log());
+        }
+        assert!(edge.process("spool").signal(Signal::CONT));
+    });
+    assert_eq!(count_successes(&responses), 60, "{}", edge.log());
+    assert_eq!(edge.counter("waf-filter", "over_memory"), 0);
+    wait_for_bodies(&edge, 0);
+}
+
+#[test]
+fn uploads_that_wait_for_a_spool_that_dies_go_on() {
+    // All of them have room in memory.
+    let (edge, responses) = burst(30, 400 * 1024, |edge| assert!(edge.process("spool").signal(Signal::KILL)));
+    let lost = usize::try_from(edge.counter("waf-filter", "spool_lost")).unwrap();
+    assert!((1..30).contains(&lost), "{lost}: {}", edge.log());
+    assert_eq!(count_successes(&responses), 30 - lost, "{}", edge.log());
+}
+
 #[test]
 fn an_upload_that_waits_for_the_disk_for_too_long_is_over_and_the_next_ones_stay_in_memory() {
     let app = App::start();

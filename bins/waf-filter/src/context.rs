@@ -23,6 +23,8 @@ pub(crate) struct Context {
     pub(crate) spool: SpoolClient,
     /// Streams whose bodies wait to come back from the spool, the sources by turns.
     pub(crate) read_backs: Queue,
+    /// Streams whose bodies wait for credit until the spool has caught up, the sources by turns.
+    pub(crate) stalled: Queue,
     /// A body is back from the spool, or on its way.
     pub(crate) is_reading_back: bool,
     /// Time of this turn, in milliseconds of the monotonic clock.
@@ -48,6 +50,7 @@ impl Context {
             reporter,
             spool,
             read_backs: Queue::default(),
+            stalled: Queue::default(),
             is_reading_back: false,
             now_ms: 0,
         }

@@ -117,6 +117,7 @@ impl Filter {
             }
         }
         self.read_next_back();
+        self.let_stalled_go_on(out);
         Ok(())
     }
 
@@ -232,7 +233,8 @@ impl Filter {
             Kind::RequestData => request::frames::on_data(frame, exchange, &mut self.context, out)?,
             _ => return request::frames::on_end(frame, exchange, &mut self.context, out),
         }
-        if self.context.memory.is_scarce() {
+        // Those that wait for the spool go first.
+        if self.context.memory.is_scarce() && self.context.stalled.len() == 0 {
             spooled::begin(exchange, &mut self.context);
         }
         self.relieve(out)
@@ -255,6 +257,16 @@ impl Filter {
             let exchange = self.slots.get_mut(stream);
             self.context.is_reading_back =
                 exchange.is_some_and(|exchange| spooled::read_back(exchange, &mut self.context));
+        }
+    }
+
+    /// Lets bodies that wait for the spool go on, where it has caught up or is gone, or memory has
+    /// room again. Whatever brings that about is part of a turn, and each turn ends here.
+    fn let_stalled_go_on(&mut self, out: &mut Outputs<'_>) {
+        while let Some(stream) = spooled::next_stalled(&mut self.context) {
+            if let Some(exchange) = self.slots.get_mut(stream) {
+                spooled::go_on(exchange, &mut self.context, out);
+            }
         }
     }
 

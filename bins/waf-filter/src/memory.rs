@@ -50,7 +50,17 @@ impl Memory {
 
     /// Tells whether so much is buffered that a long body goes to the spool.
     pub(crate) const fn is_scarce(&self) -> bool {
-        self.used_bytes - self.moving_bytes > self.lane_held_bytes_max / SPOOL_MEMORY_SHARE && self.may_move_out()
+        self.is_filling() && self.may_move_out()
+    }
+
+    /// Tells whether so much is buffered that a long body has to wait until the spool has written
+    /// what is on its way there.
+    pub(crate) const fn is_congested(&self) -> bool {
+        self.is_filling() && !self.may_move_out()
+    }
+
+    const fn is_filling(&self) -> bool {
+        self.used_bytes - self.moving_bytes > self.lane_held_bytes_max / SPOOL_MEMORY_SHARE
     }
 
     /// Tells whether more may be on its way to the spool: what is stays in memory until it is
@@ -111,6 +121,21 @@ mod tests {
         assert!(!memory.is_exceeded());
         memory.release(10);
         assert_eq!(counters.get(count::BUFFERED_BYTES), 0);
+    }
+
+    #[test]
+    fn long_bodies_go_to_the_spool_from_a_quarter_on_and_wait_while_a_quarter_is_on_its_way() {
+        let (mut memory, _) = memory(40);
+        memory.add(10);
+        assert!(!memory.is_scarce() && !memory.is_congested());
+        memory.add(11);
+        assert!(memory.is_scarce() && !memory.is_congested());
+        memory.move_out(10);
+        assert!(memory.may_move_out() == memory.is_scarce() && memory.is_congested());
+        memory.written(1);
+        assert!(memory.is_scarce() && !memory.is_congested());
+        memory.move_out(1);
+        assert!(!memory.is_scarce() && !memory.is_congested(), "the rest is within its quarter");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use fosse_wire::{
 };
 
 use super::in_spool::{Release, Spooled};
-use crate::{content_encoding::DecodeLimits, evaluation::Evaluation, memory::length_of};
+use crate::{content_encoding::DecodeLimits, evaluation::Evaluation, limits::SPOOL_BODY_BYTES_MIN, memory::length_of};
 
 /// A buffered request.
 #[derive(Debug)]
@@ -33,7 +33,8 @@ impl BufferedRequest {
     ) -> Box<Self> {
         let head = head.to_vec();
         let (body, spooled) = (Vec::new(), None);
-        let message = Message { head, body, spooled, credit_bytes, end: None, is_part: false, may_be_spooled };
+        let message =
+            Message { head, body, spooled, credit_bytes, end: None, is_part: false, may_be_spooled, is_stalled: false };
         Box::new(Self { message, evaluation, is_queued: false, coding })
     }
 }
@@ -54,17 +55,26 @@ pub(crate) struct Message {
     pub(crate) is_part: bool,
     /// It may go to the spool: only a part of it is never evaluated.
     pub(super) may_be_spooled: bool,
+    /// It is among those that wait for the spool to catch up.
+    pub(super) is_stalled: bool,
 }
 
 impl Message {
-    /// Appends body bytes; returns the credit to grant for them. None is granted once the body is
-    /// evaluated in part: what comes then was on its way already, and dispatch grants for the rest.
-    pub(crate) fn push(&mut self, bytes: &[u8]) -> u32 {
+    /// Appends body bytes.
+    pub(super) fn append(&mut self, bytes: &[u8]) {
         self.body.extend_from_slice(bytes);
-        if self.is_part {
-            return 0;
-        }
-        self.grant(length_of(self.body.len()))
+    }
+
+    /// Returns the credit to grant for what is in memory. None is granted once the body is
+    /// evaluated in part: what comes then was on its way already, and dispatch grants for the rest.
+    pub(super) fn grant_for_memory(&mut self) -> u32 {
+        if self.is_part { 0 } else { self.grant(length_of(self.body.len())) }
+    }
+
+    /// Tells whether it may go to the spool, and is long enough to be worth it.
+    pub(super) fn is_movable(&self) -> bool {
+        let may_move = self.spooled.is_none() && !self.is_complete() && self.may_be_spooled;
+        may_move && self.body.len() >= SPOOL_BODY_BYTES_MIN
     }
 
     /// Notes that bytes in the spool are written; returns the credit to grant for them.
@@ -173,14 +183,44 @@ impl Message {
 mod tests {
     use super::*;
 
+    fn push(message: &mut Message, bytes: &[u8]) -> u32 {
+        message.append(bytes);
+        message.grant_for_memory()
+    }
+
     #[test]
     fn credit_is_granted_for_what_came_and_one_byte_ahead_counts() {
         let mut message = BufferedRequest::new(b"", 1, None, Requested::Identity, true).message;
-        assert_eq!(message.push(b"abc"), 2);
-        assert_eq!(message.push(b"de"), 2);
+        assert_eq!(push(&mut message, b"abc"), 2);
+        assert_eq!(push(&mut message, b"de"), 2);
         message.is_part = true;
-        assert_eq!(message.push(b"fgh"), 0);
+        assert_eq!(push(&mut message, b"fgh"), 0);
         assert_eq!((message.buffered_bytes(), message.body()), (8, &b"abcdefgh"[..]));
+    }
+
+    #[test]
+    fn credit_that_was_not_granted_at_once_is_granted_later_and_only_once() {
+        let mut message = BufferedRequest::new(b"", 1, None, Requested::Identity, true).message;
+        assert_eq!(push(&mut message, b"abc"), 2);
+        message.append(b"de");
+        message.append(b"f");
+        assert_eq!((message.grant_for_memory(), message.grant_for_memory()), (3, 0));
+        message.append(b"g");
+        assert_eq!(push(&mut message, b"h"), 2, "with the next that is granted");
+    }
+
+    #[test]
+    fn long_bodies_go_to_the_spool_unless_a_part_of_them_is_enough() {
+        let long = [0; SPOOL_BODY_BYTES_MIN];
+        for (may_be_spooled, is_movable) in [(true, true), (false, false)] {
+            let mut message = BufferedRequest::new(b"", 0, None, Requested::Identity, may_be_spooled).message;
+            message.append(&long[1..]);
+            assert!(!message.is_movable());
+            message.append(&long[..1]);
+            assert_eq!(message.is_movable(), is_movable);
+            message.end(&[0, 0]);
+            assert!(!message.is_movable(), "nothing more comes of it");
+        }
     }
 
     #[test]

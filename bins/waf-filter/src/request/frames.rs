@@ -14,6 +14,7 @@ use fosse_wire::{
 };
 
 use super::{
+    buffered::Message,
     evaluate::{begin, buffer, deny, discard, proceed},
     protocol,
     spooled::{self, go_on_when_whole},
@@ -111,8 +112,8 @@ pub(crate) fn on_data(
         // Credit is granted for it once it is written.
         Some(in_spool) => spooled::push(in_spool, frame.body, context),
         None => {
-            let grant = buffered.message.push(frame.body);
-            out.to_dispatch.credit(frame.stream, Kind::RequestCredit, grant);
+            buffered.message.append(frame.body);
+            grant_or_stall(&mut buffered.message, exchange.ids, context, out);
         }
     }
     let site = context.sites.settings(exchange.ids.site);
@@ -128,6 +129,17 @@ pub(crate) fn on_data(
     }
     exchange.request.path = RequestPath::Buffer(buffered);
     Ok(())
+}
+
+/// Grants credit for what has come of a body in memory, or lets it wait for the spool to catch up:
+/// memory would be used up by what clients send faster than the disk writes.
+fn grant_or_stall(message: &mut Message, ids: Ids, context: &mut Context, out: &mut Outputs<'_>) {
+    if message.is_movable() && spooled::is_behind(context) {
+        context.stalled.push(ids.stream, ids.source, &mut message.is_stalled);
+    } else {
+        let grant = message.grant_for_memory();
+        out.to_dispatch.credit(ids.stream, Kind::RequestCredit, grant);
+    }
 }
 
 /// The way in which a body made room for others.

@@ -12,7 +12,6 @@ use super::{
 use crate::{
     context::Context,
     denial::Denial,
-    limits::SPOOL_BODY_BYTES_MIN,
     memory::length_of,
     outputs::Outputs,
     slots::{Exchange, RequestPath},
@@ -24,8 +23,7 @@ use crate::{
 pub(crate) fn begin(exchange: &mut Exchange, context: &mut Context) -> bool {
     let RequestPath::Buffer(buffered) = &mut exchange.request.path else { return false };
     let message = &mut buffered.message;
-    let is_movable = message.spooled.is_none() && !message.is_complete() && message.may_be_spooled;
-    if !is_movable || message.body.len() < SPOOL_BODY_BYTES_MIN {
+    if !message.is_movable() {
         return false;
     }
     let Some(body) = context.spool.open(exchange.ids.stream, exchange.ids.source) else { return false };
@@ -36,6 +34,34 @@ pub(crate) fn begin(exchange: &mut Exchange, context: &mut Context) -> bool {
     message.body = Vec::new();
     message.spooled = Some(Spooled::new(body, length));
     true
+}
+
+/// Tells whether a long body that grows has to wait, since the spool is behind, or since others
+/// have waited for it for longer.
+pub(super) fn is_behind(context: &Context) -> bool {
+    let Context { memory, stalled, .. } = context;
+    memory.is_congested() || memory.is_scarce() && stalled.len() > 0
+}
+
+/// Takes the next body that has waited for the spool, where the spool has caught up; `None` where
+/// there is none.
+pub(crate) fn next_stalled(context: &mut Context) -> Option<StreamId> {
+    if context.memory.is_congested() { None } else { context.stalled.pop() }
+}
+
+/// Lets a body that has waited grow on: in the spool, which grants for it what it has written, or
+/// in memory, where that has room again or there is no spool any more.
+pub(crate) fn go_on(exchange: &mut Exchange, context: &mut Context, out: &mut Outputs<'_>) {
+    let RequestPath::Buffer(buffered) = &mut exchange.request.path else { return };
+    buffered.message.is_stalled = false;
+    // Memory that was exceeded meanwhile may have moved it, and its end may have come.
+    if !buffered.message.is_movable() || context.memory.is_scarce() && begin(exchange, context) {
+        return;
+    }
+    if let RequestPath::Buffer(buffered) = &mut exchange.request.path {
+        let grant = buffered.message.grant_for_memory();
+        out.to_dispatch.credit(exchange.ids.stream, Kind::RequestCredit, grant);
+    }
 }
 
 /// Appends bytes of a body that is in the spool.
