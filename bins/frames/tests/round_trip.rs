@@ -180,7 +180,7 @@ fn a_wrong_line_is_named_and_those_before_it_are_written() {
         r#"{"frame":"reset","stream":1,"reason":"echo","why":1}"#,
         r#"{"frame":"request_credit","stream":1,"bytes":0}"#,
         r#"{"frame":"response","stream":1,"status":42}"#,
-        r#"{"frame":"raw","stream":1,"kind":12}"#,
+        r#"{"frame":"raw","stream":1,"kind":13}"#,
         r#"{"frame":"request_data","stream":4294967296,"data":""}"#,
         r#"{"frame":"\u001b[31m"}"#,
     ] {

@@ -248,11 +248,17 @@ fn word(page: &File, index: usize) -> u64 {
 }
 
 /// Ends a program by a signal as if it had crashed, in the middle of work for a connection: it is
-/// stopped again and again until that is so.
-fn crash_at_work(edge: &Edge, program: &str) {
+/// stopped again and again until that is so. `begin` sends the request, once more where it was over
+/// before a stop came.
+fn crash_at_work(edge: &Edge, program: &str, begin: impl Fn() -> Wire) {
     let victim = edge.process(program);
     let page = page_of(edge, &victim);
+    let (mut wires, mut looks) = (Vec::new(), 0);
     wait_for("a stop at work", || {
+        if looks % 20 == 0 {
+            wires.push(begin());
+        }
+        looks += 1;
         victim.signal(Signal::STOP);
         wait_for("the stop", || victim.field("State").starts_with('T').then_some(()));
         let works = word(&page, fosse_counters::STREAM_CONNECTION) != 0;
@@ -298,12 +304,14 @@ fn a_crash_is_blamed_on_the_client_that_the_proxy_names() {
         let site = "rules = [\"{files}/slow.conf\"]\nrules_milliseconds_max = 10000";
         let stage = Stage::new(names, &way, "lanes = 1", "", site);
         for _ in 0..2 {
-            let mut wire = stage.connection();
-            wire.send(&header(names, "198.51.100.7"));
-            // A pipelined request: the first one is served, the second is the one that is at work.
-            wire.send(&stage.request("198.51.100.7", "/", ""));
-            wire.send(&slow_request(names, "198.51.100.7"));
-            crash_at_work(&stage.edge, "waf-filter");
+            crash_at_work(&stage.edge, "waf-filter", || {
+                let mut wire = stage.connection();
+                wire.send(&header(names, "198.51.100.7"));
+                // A pipelined request: the first one is served, the second is the one at work.
+                wire.send(&stage.request("198.51.100.7", "/", ""));
+                wire.send(&slow_request(names, "198.51.100.7"));
+                wire
+            });
         }
         stage.edge.wait_for_log("event=penalised client=198.51.100.7 ");
         let refused = stage.refused(429);
