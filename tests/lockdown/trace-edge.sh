@@ -101,6 +101,9 @@ access_log = "access.log"
 status_socket = "$work/status.sock"
 deny = ["deny.txt"]
 
+[limits]
+lane_held_bytes_max = "1 MiB"
+
 [[listen]]
 address = "127.0.0.1:$listen"
 
@@ -190,6 +193,9 @@ ask -H 'Host: tcp.example' $there/big
 head -c 300000 /dev/zero > "$work/body"
 ask --data-binary "@$work/body" $there/post
 ask -H 'Transfer-Encoding: chunked' --data-binary "@$work/body" $there/post
+# More than a quarter of the lane's memory: it goes through the spool.
+head -c 900000 /dev/zero > "$work/long"
+ask --data-binary "@$work/long" $there/post
 ask -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13' \
     -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==' $there/websocket
 ask --unix-socket "$work/listen.sock" http://localhost/unix
