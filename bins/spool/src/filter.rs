@@ -3,6 +3,7 @@
 
 use fosse_counters::Counters;
 use fosse_eventloop::slab::Key;
+use fosse_session::Replies;
 use fosse_source::Source;
 use fosse_wire::{
     Inbox, WireError,
@@ -22,8 +23,8 @@ pub struct Filter {
     /// Bytes that have been read from it.
     pub inbox: Inbox,
     heard: Heard,
-    out: Vec<u8>,
-    sent: usize,
+    /// Replies that wait for it.
+    pub replies: Replies,
     numbers: Numbers,
 }
 
@@ -77,9 +78,9 @@ impl Filter {
     /// # Errors
     /// None is expected: a HELLO always fits.
     pub fn new() -> Result<Self, WireError> {
-        let mut out = Vec::new();
-        FromSpool::Hello.encode(&mut out)?;
-        Ok(Self { inbox: Inbox::default(), heard: Heard::Nothing, out, sent: 0, numbers: Numbers::default() })
+        let mut replies = Replies::new(REPLIES_BYTES_MAX);
+        FromSpool::Hello.encode(&mut replies.bytes)?;
+        Ok(Self { inbox: Inbox::default(), heard: Heard::Nothing, replies, numbers: Numbers::default() })
     }
 
     /// Works on the messages that were read, until the queue of replies is full. Bodies that are
@@ -88,8 +89,8 @@ impl Filter {
     /// # Errors
     /// [`WireError`]: it broke the protocol.
     pub fn work(&mut self, key: Key, spool: &mut Spool, counters: &Counters) -> Result<(), WireError> {
-        while !self.is_full() {
-            let Self { inbox, heard, out, numbers, .. } = self;
+        while !self.replies.is_full() {
+            let Self { inbox, heard, replies, numbers } = self;
             let Some(message) = inbox.next_of(split)? else { return Ok(()) };
             let message = ToSpool::decode(message)?;
             *heard = heard.after(message == ToSpool::Hello)?;
@@ -101,12 +102,12 @@ impl Filter {
                 ToSpool::Write { body, bytes } => {
                     if spool.append(numbers.known(key, body)?, bytes, counters) {
                         let length = u32::try_from(bytes.len()).map_err(|_| WireError::Field("piece"))?;
-                        FromSpool::Written { body, length }.encode(out)?;
+                        FromSpool::Written { body, length }.encode(&mut replies.bytes)?;
                     }
                 }
                 ToSpool::Read { body, at, length } => {
                     if let Some(bytes) = read(numbers.known(key, body)?, at, length, spool, counters)? {
-                        FromSpool::Data { body, bytes: &bytes }.encode(out)?;
+                        FromSpool::Data { body, bytes: &bytes }.encode(&mut replies.bytes)?;
                     }
                 }
                 ToSpool::Free { body } => {
@@ -125,33 +126,7 @@ impl Filter {
     /// None is expected: so short a message always fits.
     pub fn lose(&mut self, number: u64, cause: LostCause) -> Result<(), WireError> {
         self.numbers.count -= 1;
-        FromSpool::Lost { body: number, cause }.encode(&mut self.out)
-    }
-
-    /// Returns whether its queue of replies is full, so that it is not read from.
-    #[must_use]
-    pub const fn is_full(&self) -> bool {
-        self.out.len() - self.sent >= REPLIES_BYTES_MAX
-    }
-
-    /// Returns the bytes that are queued for it.
-    #[must_use]
-    pub fn pending(&self) -> &[u8] {
-        &self.out[self.sent..]
-    }
-
-    /// Removes bytes that have been written from the queue.
-    pub fn advance(&mut self, count: usize) {
-        self.sent += count;
-        if self.pending().is_empty() {
-            self.out.clear();
-            self.out.shrink_to(REPLIES_BYTES_MAX);
-            self.sent = 0;
-        } else if self.sent >= REPLIES_BYTES_MAX {
-            // While pieces follow one another the queue is never empty.
-            self.out.drain(..self.sent);
-            self.sent = 0;
-        }
+        FromSpool::Lost { body: number, cause }.encode(&mut self.replies.bytes)
     }
 }
 
@@ -183,8 +158,8 @@ mod tests {
             filter.inbox.filled(part.len());
             filter.work(key, spool, &Counters::private())?;
         }
-        let replies = filter.pending().to_vec();
-        filter.advance(replies.len());
+        let replies = filter.replies.pending().to_vec();
+        filter.replies.advance(replies.len());
         Ok(replies)
     }
 

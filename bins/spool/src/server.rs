@@ -5,15 +5,13 @@ use std::os::fd::OwnedFd;
 use fosse_counters::spool as count;
 use fosse_die::warning;
 use fosse_eventloop::{
-    Event, EventLoop, Interest,
+    Event,
     slab::{Key, Slab},
 };
 use fosse_service::{ExitReason, Given, Order, Process, Service};
+use fosse_session::{Disconnect, Socket};
 use fosse_wire::start::ToChild;
-use rustix::{
-    io::Errno,
-    net::{RecvFlags, SendFlags, recv, send},
-};
+use rustix::io::Errno;
 
 use crate::{
     PROGRAM,
@@ -28,67 +26,14 @@ const TOKEN_FILTER: u8 = 1;
 /// A filter and its socket.
 #[derive(Debug)]
 struct Peer {
-    fd: OwnedFd,
+    socket: Socket,
     lane: u32,
     filter: Filter,
-    watched: Interest,
-}
-
-/// The reason a conversation with a filter ends.
-#[derive(Debug)]
-enum Disconnect {
-    /// Its lane is over.
-    End,
-    /// It broke the protocol, or its socket failed.
-    Broken(String),
-}
-
-impl From<Errno> for Disconnect {
-    fn from(errno: Errno) -> Self {
-        Self::Broken(errno.to_string())
-    }
 }
 
 impl Peer {
-    /// Reads once, unless the filter does not read its replies.
-    fn read(&mut self) -> Result<(), Disconnect> {
-        if self.filter.is_full() {
-            return Ok(());
-        }
-        match recv(&self.fd, self.filter.inbox.spare(), RecvFlags::DONTWAIT) {
-            Ok((0, _)) | Err(Errno::CONNRESET) => return Err(Disconnect::End),
-            Ok((length, _)) => self.filter.inbox.filled(length),
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-        Ok(())
-    }
-
-    /// Writes what is queued for the filter, once.
-    fn write(&mut self) -> Result<(), Disconnect> {
-        if self.filter.pending().is_empty() {
-            return Ok(());
-        }
-        match send(&self.fd, self.filter.pending(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-            Ok(length) => self.filter.advance(length),
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(Errno::PIPE | Errno::CONNRESET) => return Err(Disconnect::End),
-            Err(errno) => return Err(errno.into()),
-        }
-        Ok(())
-    }
-
-    /// Watches the socket for room while replies are queued, and for bytes unless the queue is
-    /// full.
-    fn watch(&mut self, event_loop: &EventLoop, key: Key, stopped: bool) -> Result<(), Disconnect> {
-        let mut wanted = Interest::empty();
-        wanted.set(Interest::OUT, stopped || !self.filter.pending().is_empty());
-        wanted.set(Interest::IN, !self.filter.is_full());
-        if wanted != self.watched {
-            event_loop.modify(&self.fd, key.token(TOKEN_FILTER), wanted)?;
-            self.watched = wanted;
-        }
-        Ok(())
+    fn write(&mut self, process: &Process, key: Key) -> Result<(), Disconnect> {
+        self.socket.write(&mut self.filter.replies, &process.event_loop, key.token(TOKEN_FILTER))
     }
 }
 
@@ -121,11 +66,9 @@ impl Server {
             warning(PROGRAM, format_args!("event=too-many-filters lane={lane}"));
             return Ok(());
         }
-        // Watched for room too: the HELLO is queued already, and no event but that would send it.
-        let watched = Interest::IN | Interest::OUT;
-        let Some(key) = self.filters.insert(Peer { fd, lane, filter, watched }) else { return Ok(()) };
-        if let Some(peer) = self.filters.get(key) {
-            process.event_loop.add(&peer.fd, key.token(TOKEN_FILTER), watched)?;
+        let Some(key) = self.filters.insert(Peer { socket: Socket::new(fd), lane, filter }) else { return Ok(()) };
+        if let Some(peer) = self.filters.get_mut(key) {
+            peer.socket.begin(&process.event_loop, key.token(TOKEN_FILTER))?;
         }
         Ok(())
     }
@@ -141,17 +84,12 @@ impl Server {
     fn serve(&mut self, process: &Process, key: Key, readable: bool) -> Result<(), Disconnect> {
         let Some(peer) = self.filters.get_mut(key) else { return Ok(()) };
         if readable {
-            peer.read()?;
+            peer.socket.read(&mut peer.filter.inbox, &peer.filter.replies)?;
         }
-        let worked = peer.filter.work(key, &mut self.spool, &process.counters);
-        worked.map_err(|error| Disconnect::Broken(error.to_string()))?;
+        peer.filter.work(key, &mut self.spool, &process.counters)?;
         self.tell_of_lost(process, Some(key));
         let Some(peer) = self.filters.get_mut(key) else { return Ok(()) };
-        // The inbox may hold more messages. They came with bytes that are read already, so that no
-        // event for reading will bring them up: an event for room does, once there is some.
-        let stopped = peer.filter.is_full();
-        peer.write()?;
-        peer.watch(&process.event_loop, key, stopped)
+        peer.write(process, key)
     }
 
     /// Tells filters of their bodies that were lost; `at_work` writes what it is told itself.
@@ -160,12 +98,9 @@ impl Server {
             let key = lost.id.filter;
             let Some(peer) = self.filters.get_mut(key) else { continue };
             if let Err(error) = peer.filter.lose(lost.id.number, lost.cause) {
-                self.disconnect(process, key, Disconnect::Broken(error.to_string()));
+                self.disconnect(process, key, error.into());
             } else if at_work != Some(key)
-                && let Err(reason) = peer.write().and_then(|()| {
-                    let stopped = peer.filter.is_full();
-                    peer.watch(&process.event_loop, key, stopped)
-                })
+                && let Err(reason) = peer.write(process, key)
             {
                 self.disconnect(process, key, reason);
             }
@@ -174,7 +109,7 @@ impl Server {
 
     fn disconnect(&mut self, process: &Process, key: Key, reason: Disconnect) {
         let Some(peer) = self.filters.remove(key) else { return };
-        let _ = process.event_loop.remove(&peer.fd);
+        peer.socket.end(&process.event_loop);
         self.spool.forget(key);
         if let Disconnect::Broken(why) = reason {
             process.counters.add(count::BROKEN, 1);

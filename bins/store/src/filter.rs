@@ -3,6 +3,7 @@
 
 use fosse_collections::Record;
 use fosse_counters::{Counters, store as count};
+use fosse_session::Replies;
 use fosse_wire::{
     Inbox, WireError,
     store::{FromStore, Heard, ToStore, put_response, split},
@@ -16,8 +17,8 @@ pub struct Filter {
     /// Bytes that have been read from it.
     pub inbox: Inbox,
     heard: Heard,
-    out: Vec<u8>,
-    sent: usize,
+    /// Replies that wait for it.
+    pub replies: Replies,
     saves: u32,
     /// The last KEPT it was sent: there are records, or there are none; `None` before the first.
     announced: Option<bool>,
@@ -29,9 +30,9 @@ impl Filter {
     /// # Errors
     /// None is expected: a HELLO always fits.
     pub fn new() -> Result<Self, WireError> {
-        let mut out = Vec::new();
-        FromStore::Hello.encode(&mut out)?;
-        Ok(Self { inbox: Inbox::default(), heard: Heard::Nothing, out, sent: 0, saves: 0, announced: None })
+        let mut replies = Replies::new(REPLIES_BYTES_MAX);
+        FromStore::Hello.encode(&mut replies.bytes)?;
+        Ok(Self { inbox: Inbox::default(), heard: Heard::Nothing, replies, saves: 0, announced: None })
     }
 
     /// Works on the messages that were read, until the queue of replies is full.
@@ -39,7 +40,7 @@ impl Filter {
     /// # Errors
     /// [`WireError`]: it broke the protocol.
     pub fn work(&mut self, records: &mut Records, now: u64, counters: &Counters) -> Result<(), WireError> {
-        while !self.is_full() {
+        while !self.replies.is_full() {
             let Some(message) = self.inbox.next_of(split)? else { return Ok(()) };
             let message = ToStore::decode(message)?;
             self.heard = self.heard.after(message == ToStore::Hello)?;
@@ -48,8 +49,8 @@ impl Filter {
                 ToStore::Load { tag, place } => {
                     counters.add(count::LOADS, 1);
                     match records.load(&place, now) {
-                        Some(record) => put_response(&mut self.out, tag, record)?,
-                        None => put_response(&mut self.out, tag, &Record::default())?,
+                        Some(record) => put_response(&mut self.replies.bytes, tag, record)?,
+                        None => put_response(&mut self.replies.bytes, tag, &Record::default())?,
                     }
                 }
                 ToStore::Save { place, timeout, changes } => {
@@ -70,33 +71,11 @@ impl Filter {
     /// # Errors
     /// None is expected: so short a message always fits.
     pub fn announce(&mut self, some: bool) -> Result<(), WireError> {
-        if self.announced == Some(some) || self.is_full() {
+        if self.announced == Some(some) || self.replies.is_full() {
             return Ok(());
         }
         self.announced = Some(some);
-        FromStore::Kept { some, saves: self.saves }.encode(&mut self.out)
-    }
-
-    /// Returns whether its queue of replies is full, so that it is not read from.
-    #[must_use]
-    pub const fn is_full(&self) -> bool {
-        self.out.len() - self.sent >= REPLIES_BYTES_MAX
-    }
-
-    /// Returns the bytes that are queued for it.
-    #[must_use]
-    pub fn pending(&self) -> &[u8] {
-        &self.out[self.sent..]
-    }
-
-    /// Removes bytes that have been written from the queue.
-    pub fn advance(&mut self, count: usize) {
-        self.sent += count;
-        if self.pending().is_empty() {
-            self.out.clear();
-            self.out.shrink_to(REPLIES_BYTES_MAX);
-            self.sent = 0;
-        }
+        FromStore::Kept { some, saves: self.saves }.encode(&mut self.replies.bytes)
     }
 }
 
@@ -119,13 +98,13 @@ mod tests {
 
     fn replies(filter: &mut Filter) -> Vec<FromStore> {
         let mut all = Vec::new();
-        let bytes = filter.pending().to_vec();
+        let bytes = filter.replies.pending().to_vec();
         let mut rest = &bytes[..];
         while let Some((message, taken)) = split(rest).unwrap() {
             all.push(FromStore::decode(message).unwrap());
             rest = &rest[taken..];
         }
-        filter.advance(bytes.len() - rest.len());
+        filter.replies.advance(bytes.len() - rest.len());
         all
     }
 
@@ -144,7 +123,7 @@ mod tests {
             other => panic!("{other:?}"),
         });
         assert_eq!(seen.collect::<Vec<_>>(), [(7, 0), (3, 1)]);
-        assert!(filter.pending().is_empty());
+        assert!(filter.replies.pending().is_empty());
     }
 
     #[test]
@@ -176,7 +155,7 @@ mod tests {
         let mut messages = vec![ToStore::Hello];
         messages.extend((0..1000).map(|tag| ToStore::Load { tag, place: PLACE }));
         receive(&mut filter, &mut records, &messages).unwrap();
-        assert!(filter.is_full() && filter.pending().len() < REPLIES_BYTES_MAX + 10_000);
+        assert!(filter.replies.is_full() && filter.replies.pending().len() < REPLIES_BYTES_MAX + 10_000);
         let mut seen = 0;
         while seen < 1000 {
             let said = replies(&mut filter);

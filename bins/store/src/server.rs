@@ -5,14 +5,14 @@ use std::os::fd::OwnedFd;
 use fosse_counters::store as count;
 use fosse_die::warning;
 use fosse_eventloop::{
-    Event, EventLoop, Interest,
+    Event,
     slab::{Key, Slab},
 };
 use fosse_service::{ExitReason, Given, Order, Process, Service};
+use fosse_session::{Disconnect, Socket};
 use fosse_wire::start::ToChild;
 use rustix::{
     io::Errno,
-    net::{RecvFlags, SendFlags, recv, send},
     time::{ClockId, clock_gettime},
 };
 
@@ -28,67 +28,14 @@ const TOKEN_FILTER: u8 = 1;
 /// A filter and its socket.
 #[derive(Debug)]
 struct Peer {
-    fd: OwnedFd,
+    socket: Socket,
     lane: u32,
     filter: Filter,
-    watched: Interest,
-}
-
-/// The reason a conversation with a filter ends.
-#[derive(Debug)]
-enum Disconnect {
-    /// Its lane is over.
-    End,
-    /// It broke the protocol, or its socket failed.
-    Broken(String),
-}
-
-impl From<Errno> for Disconnect {
-    fn from(errno: Errno) -> Self {
-        Self::Broken(errno.to_string())
-    }
 }
 
 impl Peer {
-    /// Reads once, unless the filter does not read its replies.
-    fn read(&mut self) -> Result<(), Disconnect> {
-        if self.filter.is_full() {
-            return Ok(());
-        }
-        match recv(&self.fd, self.filter.inbox.spare(), RecvFlags::DONTWAIT) {
-            Ok((0, _)) | Err(Errno::CONNRESET) => return Err(Disconnect::End),
-            Ok((length, _)) => self.filter.inbox.filled(length),
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-        Ok(())
-    }
-
-    /// Writes what is queued for the filter, once.
-    fn write(&mut self) -> Result<(), Disconnect> {
-        if self.filter.pending().is_empty() {
-            return Ok(());
-        }
-        match send(&self.fd, self.filter.pending(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-            Ok(length) => self.filter.advance(length),
-            Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(Errno::PIPE | Errno::CONNRESET) => return Err(Disconnect::End),
-            Err(errno) => return Err(errno.into()),
-        }
-        Ok(())
-    }
-
-    /// Watches the socket for room while replies are queued, and for bytes unless the queue is
-    /// full.
-    fn watch(&mut self, event_loop: &EventLoop, key: Key, stopped: bool) -> Result<(), Disconnect> {
-        let mut wanted = Interest::empty();
-        wanted.set(Interest::OUT, stopped || !self.filter.pending().is_empty());
-        wanted.set(Interest::IN, !self.filter.is_full());
-        if wanted != self.watched {
-            event_loop.modify(&self.fd, key.token(TOKEN_FILTER), wanted)?;
-            self.watched = wanted;
-        }
-        Ok(())
+    fn write(&mut self, process: &Process, key: Key) -> Result<(), Disconnect> {
+        self.socket.write(&mut self.filter.replies, &process.event_loop, key.token(TOKEN_FILTER))
     }
 }
 
@@ -131,11 +78,9 @@ impl Server {
             warning(PROGRAM, format_args!("event=too-many-filters lane={lane}"));
             return Ok(());
         }
-        // Watched for room too: the HELLO is queued already, and no event but that would send it.
-        let watched = Interest::IN | Interest::OUT;
-        let Some(key) = self.filters.insert(Peer { fd, lane, filter, watched }) else { return Ok(()) };
-        if let Some(peer) = self.filters.get(key) {
-            process.event_loop.add(&peer.fd, key.token(TOKEN_FILTER), watched)?;
+        let Some(key) = self.filters.insert(Peer { socket: Socket::new(fd), lane, filter }) else { return Ok(()) };
+        if let Some(peer) = self.filters.get_mut(key) {
+            peer.socket.begin(&process.event_loop, key.token(TOKEN_FILTER))?;
         }
         self.count_filters(process);
         Ok(())
@@ -152,23 +97,18 @@ impl Server {
     fn serve(&mut self, process: &Process, key: Key, readable: bool) -> Result<(), Disconnect> {
         let Some(peer) = self.filters.get_mut(key) else { return Ok(()) };
         if readable {
-            peer.read()?;
+            peer.socket.read(&mut peer.filter.inbox, &peer.filter.replies)?;
         }
         let filter = &mut peer.filter;
         filter
             .work(&mut self.records, now_seconds(), &process.counters)
-            .and_then(|()| filter.announce(!self.records.is_empty()))
-            .map_err(|error| Disconnect::Broken(error.to_string()))?;
-        // The inbox may hold more messages. They came with bytes that are read already, so that no
-        // event for reading will bring them up: an event for room does, once there is some.
-        let stopped = filter.is_full();
-        peer.write()?;
-        peer.watch(&process.event_loop, key, stopped)
+            .and_then(|()| filter.announce(!self.records.is_empty()))?;
+        peer.write(process, key)
     }
 
     fn disconnect(&mut self, process: &Process, key: Key, reason: Disconnect) {
         let Some(peer) = self.filters.remove(key) else { return };
-        let _ = process.event_loop.remove(&peer.fd);
+        peer.socket.end(&process.event_loop);
         if let Disconnect::Broken(why) = reason {
             process.counters.add(count::BROKEN, 1);
             warning(PROGRAM, format_args!("event=filter-broke lane={} why=\"{why}\"", peer.lane));

@@ -34,8 +34,8 @@ pub fn conversation(data: &[u8]) {
         if worked.is_err() {
             break;
         }
-        let pending = filter.pending().len();
-        filter.advance(pending);
+        let pending = filter.replies.pending().len();
+        filter.replies.advance(pending);
     }
     spool.forget(key);
     assert_eq!((spool.len(), spool.taken_bytes()), (0, 0), "a body without a filter");

@@ -30,8 +30,8 @@ pub fn conversation(data: &[u8]) {
         if worked.is_err() {
             break;
         }
-        let pending = filter.pending().len();
-        filter.advance(pending);
+        let pending = filter.replies.pending().len();
+        filter.replies.advance(pending);
         records.sweep(now);
     }
     // Whatever came, the memory counted is that of the records that are there: when all have ended

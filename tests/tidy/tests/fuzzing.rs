@@ -5,7 +5,7 @@ use std::process::Command;
 use fosse_tidy::{File, directories, files, libraries, none, read, top};
 
 /// Crates that decode nothing themselves, and why.
-const WITHOUT_TARGET: [(&str, &str); 24] = [
+const WITHOUT_TARGET: [(&str, &str); 25] = [
     ("accept", "reads no byte of a connection; its messages are wire's, its lists cidr's"),
     ("args", "arguments of one's own process"),
     ("builtin_rules", "texts of ours, which seclang compiles"),
@@ -25,6 +25,7 @@ const WITHOUT_TARGET: [(&str, &str); 24] = [
     ("lockdown", "gives things up"),
     ("nearest", "compares words that model's target and a person bring"),
     ("service", "its messages are wire's"),
+    ("session", "its messages are wire's; store.conversation and spool.conversation go through its replies"),
     ("source", "an address is 16 bytes, and every value of them is one"),
     ("spawn", "starts processes"),
     ("stage", "its frames are wire's"),
