@@ -53,8 +53,9 @@ fn built() -> Option<PathBuf> {
     let target = place.parent().and_then(Path::parent).expect("the executable lies in a target directory");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).args(["build", "-q", "--target-dir"]).arg(target);
-    if place.ends_with("release") {
-        cargo.arg("--release");
+    // The directory of a profile has its name, but for that of dev.
+    if let Some(profile) = place.file_name().filter(|name| *name != "debug") {
+        cargo.arg("--profile").arg(profile);
     }
     for package in PACKAGES {
         cargo.args(["-p", package]);
