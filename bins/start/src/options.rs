@@ -15,8 +15,9 @@ use rustix::{
 };
 
 use crate::{
-    PROGRAM, logs,
-    successor_state::{VERSION, is_successor},
+    PROGRAM,
+    services::logs,
+    upgrade::successor_state::{VERSION, is_successor},
 };
 
 const CONFIG: Flag =

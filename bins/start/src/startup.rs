@@ -13,25 +13,22 @@ use rustix::{
 };
 
 use crate::{
-    PROGRAM,
-    activation::{self, NamedSocket},
-    check,
+    PROGRAM, check,
     children::Children,
-    delivery,
-    fork_server::ForkServer,
-    kernel_log::KernelLog,
-    launcher::Launcher,
+    exits::kernel_log::KernelLog,
+    launch::{fork_server::ForkServer, launcher::Launcher, namespaces, programs::Programs, uid_range::UidRange},
     limits,
-    listeners::Listeners,
-    namespaces,
     notify::Notify,
     options::Options,
-    port_finder::PortFinder,
-    programs::Programs,
+    reconcile::delivery,
+    sockets::{
+        activation::{self, NamedSocket},
+        listeners::Listeners,
+        port_finder::PortFinder,
+    },
     state::State,
-    successor_state::{decode, is_successor, table_of_predecessor},
     supervisor::Supervisor,
-    uid_range::UidRange,
+    upgrade::successor_state::{decode, is_successor, table_of_predecessor},
 };
 
 /// Runs the edge.

@@ -4,9 +4,16 @@
 use fosse_eventloop::EventLoop;
 
 use crate::{
-    children::Children, ending::Shutdown, generation::Generation, kernel_log::KernelLog, lane::Lanes,
-    launcher::Launcher, listeners::Listeners, penalties::Penalties, process::Process, reload_report::ReloadReport,
-    scheduling::Wanted, seen::Seen, services::Services, successor_state::Inheritance,
+    children::{Children, process::Process, scheduling::Wanted},
+    exits::{kernel_log::KernelLog, penalties::Penalties},
+    lanes::Lanes,
+    launch::launcher::Launcher,
+    reconcile::seen::Seen,
+    reload::{generation::Generation, report::ReloadReport},
+    services::Services,
+    shutdown::ending::Shutdown,
+    sockets::listeners::Listeners,
+    upgrade::successor_state::Inheritance,
 };
 
 /// The state of an edge.

@@ -8,8 +8,16 @@ use fosse_wire::start::ReloadProgress;
 use rustix::io::Errno;
 
 use crate::{
-    PROGRAM, carry_out, compile, delivery, desired::Desired, ending::Patience, lifecycle, messages, notify::Notify,
-    options::Options, orders, reap, reload, reload_state::Reload, shutdown, state::State, token, upgrade, view,
+    PROGRAM,
+    children::messages,
+    exits::reap,
+    notify::Notify,
+    options::Options,
+    reconcile::{carry_out, delivery, desired::Desired, lifecycle, orders, view},
+    reload::{self, compile, state::Reload},
+    shutdown::{self, ending::Patience},
+    state::State,
+    token, upgrade,
 };
 
 /// An upgrade that was asked for.

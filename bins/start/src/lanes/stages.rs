@@ -1,0 +1,167 @@
+//! Starting and draining a lane: a pipeline of stages, each pinned to the lane's core.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use fosse_die::info;
+use fosse_eventloop::slab::Key;
+use fosse_wire::{
+    launch::Program,
+    start::{Stream, ToChild},
+};
+use rustix::{io::Errno, net::SocketType};
+
+use crate::{
+    PROGRAM,
+    children::{Children, process::Process},
+    lanes::{Lane, LaneState, Lanes},
+    launch::{
+        launcher::SpawnContext,
+        spawn::{pair, spawn},
+        spawn_options::SpawnOptions,
+    },
+    reload::generation::Generation,
+    services::prober,
+};
+
+/// The channels of a lane's stages, by the stage that has the end.
+struct Channels {
+    parse: Vec<(u8, OwnedFd)>,
+    /// `None` where a lane has no filter.
+    filter: Option<Vec<(u8, OwnedFd)>>,
+    dispatch: Vec<(u8, OwnedFd)>,
+    connect: Vec<(u8, OwnedFd)>,
+}
+
+impl Channels {
+    /// Makes the channels, and accept's end of the one that connections come over.
+    fn new(generation: &Generation) -> Result<(Self, OwnedFd), Errno> {
+        let (accept, channel) = pair(SocketType::SEQPACKET)?;
+        let (parse_out, first_in) = pair(SocketType::STREAM)?;
+        let (dispatch_out, responses) = pair(SocketType::STREAM)?;
+        let (direct_out, direct_in) = pair(SocketType::SEQPACKET)?;
+        let (requests, replies) = pair(SocketType::SEQPACKET)?;
+        let replies_copy = rustix::io::fcntl_dupfd_cloexec(&replies, 3)?;
+        let (filter, parse_in, dispatch_in) = filter_channels(generation, first_in, responses)?;
+        let channels = Self {
+            parse: vec![(0, parse_in), (1, parse_out), (8, channel), (9, direct_out)],
+            filter,
+            dispatch: vec![(0, dispatch_in), (1, dispatch_out), (8, direct_in), (9, requests)],
+            connect: vec![(0, replies), (1, replies_copy)],
+        };
+        Ok((channels, accept))
+    }
+}
+
+type FilterChannels = (Option<Vec<(u8, OwnedFd)>>, OwnedFd, OwnedFd);
+
+/// Puts the filter, where there is one, between parse and dispatch. Returns its descriptors, then
+/// the ones that parse and dispatch read from. Without a site that has its responses inspected
+/// dispatch writes to parse itself.
+fn filter_channels(generation: &Generation, first_in: OwnedFd, responses: OwnedFd) -> Result<FilterChannels, Errno> {
+    if !generation.has_filter() {
+        return Ok((None, responses, first_in));
+    }
+    let (filter_out, dispatch_in) = pair(SocketType::STREAM)?;
+    let mut filter = vec![(0, first_in), (1, filter_out)];
+    if !generation.plan.inspect_responses {
+        return Ok((Some(filter), responses, dispatch_in));
+    }
+    let (response_out, parse_in) = pair(SocketType::STREAM)?;
+    filter.extend([(3, responses), (4, response_out)]);
+    Ok((Some(filter), parse_in, dispatch_in))
+}
+
+/// Starts a lane of the current generation. Where that fails midway it is no lane.
+///
+/// # Errors
+/// The program that could not be started, with the error of the call that failed.
+pub(crate) fn start(
+    lanes: &mut Lanes,
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    core: u32,
+) -> Result<(), (Program, Errno)> {
+    let before = |errno| (Program::Parse, errno);
+    let number = lanes.take_number().map_err(before)?;
+    let (mut channels, accept) = Channels::new(cx.generation).map_err(before)?;
+    channels.dispatch.extend(health(lanes, children).map(|page| (10, page)));
+    channels.dispatch.extend(prober::page_for_lane(lanes, cx.generation).map(|page| (11, page)));
+    let mut processes = Vec::with_capacity(4);
+    let started = start_stages(&mut processes, children, cx, channels, (number, core));
+    // Without a lane those that were begun are killed.
+    started?;
+    lanes.push(Lane {
+        number,
+        generation: cx.generation.number,
+        core,
+        processes,
+        accept_end: Some(accept),
+        state: LaneState::Starting,
+        given: false,
+        suspect: None,
+    });
+    Ok(())
+}
+
+fn start_stages(
+    processes: &mut Vec<Key>,
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    channels: Channels,
+    lane: (u32, u32),
+) -> Result<(), (Program, Errno)> {
+    let mut stage = |children: &mut Children, program, fds, lines| {
+        let options = SpawnOptions { fds, lines, lane: Some(lane), ..SpawnOptions::default() };
+        let key = spawn(children, cx, program, options).map_err(|errno| (program, errno))?;
+        processes.push(key);
+        Ok(key)
+    };
+    let plan = &cx.generation.plan;
+    let access = (!plan.access_log.is_empty()).then_some((10, Stream::Access));
+    let audit = (!plan.audit_log.is_empty()).then_some((9, Stream::Audit));
+    let parse = stage(children, Program::Parse, channels.parse, access)?;
+    give_lists(children, parse, cx.generation).map_err(|errno| (Program::Parse, errno))?;
+    if let Some(fds) = channels.filter {
+        stage(children, Program::WafFilter, fds, audit)?;
+    }
+    stage(children, Program::Dispatch, channels.dispatch, None)?;
+    stage(children, Program::Connect, channels.connect, None).map(drop)
+}
+
+/// Gives parse the address lists of its generation, by which it judges the clients that trusted
+/// proxies name. Its channel is new and has room for them.
+fn give_lists(children: &Children, parse: Key, generation: &Generation) -> Result<(), Errno> {
+    let Some(process) = children.get(parse) else { return Ok(()) };
+    for (listener, fd) in &generation.addresses {
+        let message = ToChild::Addresses { listener: *listener, generation: generation.number };
+        fosse_fdpass::send(&process.control, &message.encode(), &[fd.as_fd()])?;
+    }
+    Ok(())
+}
+
+/// Returns the page of the dispatch that knows best which servers are out, dead or alive; one that
+/// a predecessor has started where none was ready since.
+fn health(lanes: &Lanes, children: &Children) -> Option<OwnedFd> {
+    let ready = |process: &&Process| process.program == Program::Dispatch && process.ready;
+    let adopted = || children.iter().map(|(_, process)| process).filter(ready).last().map(|process| &process.page_fd);
+    // Without it the lane serves all the same.
+    lanes.health.as_ref().or_else(adopted).and_then(|page| rustix::io::fcntl_dupfd_cloexec(page, 3).ok())
+}
+
+/// Makes a lane live that the last of its stages makes ready.
+pub(crate) fn stage_ready(lanes: &mut Lanes, children: &mut Children, stage: Key) {
+    let Some(number) = children.get(stage).and_then(|process| process.lane) else { return };
+    let Some(lane) = lanes.find_mut(number) else { return };
+    let is_whole = lane.processes.iter().all(|stage| children.is_ready(*stage));
+    if !is_whole || lane.state != LaneState::Starting {
+        return;
+    }
+    lane.state = LaneState::Live;
+    if let Some(lost) = children.losses.take_lane() {
+        info(PROGRAM, format_args!("event=replaced lane={lost} by={}", lane.number));
+    }
+    let dispatch = lane.processes.iter().filter_map(|key| children.get(*key)).find(|p| p.program == Program::Dispatch);
+    if let Some(page) = dispatch.and_then(|process| rustix::io::fcntl_dupfd_cloexec(&process.page_fd, 3).ok()) {
+        lanes.health = Some(page);
+    }
+}

@@ -1,0 +1,75 @@
+//! Carrying out the steps of the life of processes.
+
+use fosse_wire::launch::Program;
+
+use crate::{
+    lanes::stages,
+    launch::{launcher::SpawnContext, spawn_options::SpawnOptions, zygote},
+    options::Options,
+    reconcile::{lifecycle::Action, view::in_force},
+    reload::state::Reload,
+    services::{self, prober, spool},
+    shutdown,
+    state::State,
+};
+
+/// Takes a step of the life of a process.
+///
+/// # Errors
+/// The reason that a zygote or a lane could not be started, as it is reported.
+pub(crate) fn carry_out(state: &mut State, action: Action, reload: &Reload, options: &Options) -> Result<(), String> {
+    match action {
+        Action::Start(Program::WafFilter) => return start_zygote(state),
+        Action::StartLane(core) => return start_lane(state, core),
+        Action::Start(program) => start_service(state, program, reload, options),
+        Action::CloseLanes => state.lanes.close(u64::MAX),
+        Action::Leave(key) => state.children.leave(key),
+        Action::Kill(key) => {
+            state.children.leave(key);
+            state.children.kill(key);
+        }
+        Action::Exit => shutdown::exit(state),
+    }
+    Ok(())
+}
+
+fn start_service(state: &mut State, program: Program, reload: &Reload, options: &Options) {
+    let (in_force, _) = in_force(&state.generation, &state.listeners.open, reload);
+    let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
+    let (services, children) = (&mut state.services, &mut state.children);
+    match program {
+        Program::Log => {
+            services::start_log(services, children, cx, &in_force.plan, options.log_directory());
+        }
+        Program::Status => services::start_status(services, children, cx, &state.listeners.status),
+        Program::Store => services.store = services::start(children, cx, program, SpawnOptions::default()),
+        Program::Prober => prober::start(services, children, &state.lanes, cx),
+        Program::Spool => spool::start(services, children, cx),
+        Program::Accept => services.accept = services::start(children, cx, program, SpawnOptions::default()),
+        _ => {}
+    }
+}
+
+/// Starts the zygote, where the rules need one.
+///
+/// # Errors
+/// The reason, as it is reported.
+fn start_zygote(state: &mut State) -> Result<(), String> {
+    let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
+    let started = zygote::start(&mut state.children, cx);
+    state.generation.zygote = started.map_err(|errno| {
+        state.children.not_started(Program::WafFilter, errno, state.event_loop.now_ms());
+        format!("unable to start a zygote: {errno}")
+    })?;
+    Ok(())
+}
+
+fn start_lane(state: &mut State, core: u32) -> Result<(), String> {
+    prober::make_page(&mut state.lanes, &state.generation);
+    let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
+    let started = stages::start(&mut state.lanes, &mut state.children, cx, core);
+    started.map_err(|(program, errno)| {
+        state.children.not_started(program, errno, state.event_loop.now_ms());
+        format!("unable to start fosse-{}: {errno}", program.name())
+    })
+}

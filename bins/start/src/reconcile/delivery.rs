@@ -1,0 +1,208 @@
+//! Delivering orders: the message and the descriptor of each, and the channel that it goes into.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use fosse_die::alert;
+use fosse_eventloop::slab::Key;
+use fosse_wire::start::ToChild;
+use rustix::{io::Errno, net::SocketType};
+
+use crate::{
+    PROGRAM,
+    children::{Children, delivered::Subject},
+    launch::spawn::pair,
+    reconcile::{
+        orders::{self, Order},
+        view::{desired, in_force},
+    },
+    reload::{generation::Generation, state::Reload},
+    services,
+    sockets::listeners::Open,
+    state::State,
+};
+
+/// The lane, in messages, of a process that is in none.
+const NO_LANE: u32 = u32::MAX;
+
+/// A descriptor that comes with an order.
+enum Parcel<'a> {
+    Nothing,
+    Kept(&'a OwnedFd),
+    Made(OwnedFd),
+}
+
+impl Parcel<'_> {
+    fn fds(&self) -> Vec<BorrowedFd<'_>> {
+        match self {
+            Self::Nothing => Vec::new(),
+            Self::Kept(fd) => vec![fd.as_fd()],
+            Self::Made(fd) => vec![fd.as_fd()],
+        }
+    }
+}
+
+/// The parts of an edge that orders are made of.
+struct Sources<'a> {
+    state: &'a State,
+    generation: &'a Generation,
+    open: &'a [Open],
+    log_directory: Option<BorrowedFd<'a>>,
+}
+
+/// Delivers orders as far as there is room for them. The others are due at the next turn too.
+pub(crate) fn deliver(due: &[Order], state: &mut State, reload: &Reload, log_directory: Option<BorrowedFd<'_>>) {
+    let mut full: Vec<Key> = Vec::new();
+    for order in due {
+        let (Order::Tell { to, subject, .. } | Order::Withdraw { to, subject }) = *order;
+        if full.contains(&to) {
+            continue;
+        }
+        let (generation, open) = in_force(&state.generation, &state.listeners.open, reload);
+        let sources = Sources { state, generation, open, log_directory };
+        let is_over = match order {
+            Order::Tell { .. } => deliver_one(&sources, to, subject),
+            Order::Withdraw { .. } => withdraw(&state.children, to, subject),
+        };
+        if is_over { note(state, *order) } else { full.push(to) }
+    }
+}
+
+/// Notes that a predecessor has delivered all that is due.
+pub(crate) fn take_over(state: &mut State) {
+    let due = orders::due(&desired(state, &Reload::default()), &state.seen());
+    due.into_iter().for_each(|order| note(state, order));
+}
+
+/// Notes that an order was delivered.
+fn note(state: &mut State, order: Order) {
+    let (Order::Tell { to, .. } | Order::Withdraw { to, .. }) = order;
+    let Some(process) = state.children.get_mut(to) else { return };
+    match order {
+        Order::Withdraw { subject, .. } => process.delivered.forget(subject),
+        Order::Tell { subject, edition, .. } => {
+            process.delivered.note(subject, edition);
+            match subject {
+                Subject::Lane(number) => state.lanes.find_mut(number).into_iter().for_each(|lane| lane.given = true),
+                Subject::Pipe(of, stream) => state.children.unread.given(of, stream),
+                Subject::Crash(crash) => state.penalties.crashes.retain(|due| *due != crash),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Delivers one order. Returns false where it has to be delivered again.
+fn deliver_one(sources: &Sources<'_>, to: Key, subject: Subject) -> bool {
+    let children = &sources.state.children;
+    match subject {
+        Subject::Records(store) => return open_session(children, to, store, |lane| ToChild::Records { lane }),
+        Subject::Spool(spool) => return open_session(children, to, spool, |lane| ToChild::Spool { lane }),
+        _ => {}
+    }
+    match parcel(sources, subject) {
+        // There is nothing to tell any more.
+        None => true,
+        Some((message, parcel)) => send(children, to, message, &parcel.fds()),
+    }
+}
+
+fn withdraw(children: &Children, to: Key, subject: Subject) -> bool {
+    match subject {
+        Subject::Page(_, pid) => send(children, to, ToChild::PageDrop { pid }, &[]),
+        // It sees the end of what it was given itself.
+        _ => true,
+    }
+}
+
+/// Sends a message. Returns false where it has to be sent again: not where the child is gone, which
+/// will be reaped.
+fn send(children: &Children, to: Key, message: ToChild, fds: &[BorrowedFd<'_>]) -> bool {
+    let Some(process) = children.get(to) else { return true };
+    let sent = fosse_fdpass::send(&process.control, &message.encode(), fds);
+    // ETOOMANYREFS: more descriptors are on their way than this user may have open (unix(7)).
+    !matches!(sent, Err(Errno::AGAIN | Errno::TOOMANYREFS | Errno::NOBUFS | Errno::NOMEM))
+}
+
+/// Gives a filter and a service, the store or the spool, the ends of a session of theirs.
+fn open_session(children: &Children, filter: Key, service: Key, message: impl FnOnce(u32) -> ToChild) -> bool {
+    let lane = children.get(filter).and_then(|process| process.lane).unwrap_or(NO_LANE);
+    match pair(SocketType::STREAM) {
+        Ok((one, other)) => {
+            let message = message(lane);
+            // A session that the filter has no room for ends at once for the service.
+            send(children, service, message, &[one.as_fd()]) && send(children, filter, message, &[other.as_fd()])
+        }
+        Err(errno) => {
+            let program = children.get(service).map_or("", |process| process.program.name());
+            alert(PROGRAM, format_args!("event=no-session program={program} lane={lane} error=\"{errno}\""));
+            true
+        }
+    }
+}
+
+/// Returns the message and the descriptor that tell of a subject; `None` where that is gone, or
+/// where what it needs cannot be had, which is reported.
+fn parcel<'s>(sources: &Sources<'s>, subject: Subject) -> Option<(ToChild, Parcel<'s>)> {
+    let (State { children, reload_report, .. }, plan) = (sources.state, &sources.generation.plan);
+    let parcel = match subject {
+        Subject::LineLimit => {
+            let (max, syslog_prefix) = (plan.log_second_lines_max, fosse_die::has_syslog_prefix());
+            (ToChild::LogLines { max, syslog_prefix }, Parcel::Nothing)
+        }
+        Subject::LogFile(stream) => {
+            let file = services::log_file(plan, stream, sources.log_directory)?;
+            (ToChild::LogFile { stream }, Parcel::Made(file))
+        }
+        Subject::Pipe(of, stream) => {
+            let (source, fd) = children.pipe(of, stream)?;
+            let (program, lane) = (source.program as u8, source.lane.unwrap_or(NO_LANE));
+            (ToChild::PipeAdd { stream, program, lane, pid: source.pid }, Parcel::Kept(fd))
+        }
+        Subject::Page(of, pid) => {
+            let process = children.get(of)?;
+            let (program, lane) = (process.program as u8, process.lane.unwrap_or(NO_LANE));
+            (ToChild::PageAdd { program, lane, pid }, Parcel::Kept(&process.page_fd))
+        }
+        Subject::Report => {
+            let words = sealed("reload", reload_report.words().as_bytes(), "event=not-reported to=fosse-status")?;
+            (reload_report.message(), words)
+        }
+        Subject::Drain => (ToChild::Drain, Parcel::Nothing),
+        of_accept => return parcel_for_accept(sources, of_accept),
+    };
+    Some(parcel)
+}
+
+/// Does the same for accept.
+fn parcel_for_accept<'s>(sources: &Sources<'s>, subject: Subject) -> Option<(ToChild, Parcel<'s>)> {
+    let State { lanes, penalties, .. } = sources.state;
+    let generation = sources.generation.number;
+    let parcel = match subject {
+        Subject::Addresses(listener) => {
+            let (_, fd) = sources.generation.addresses.iter().find(|(of, _)| *of == listener)?;
+            (ToChild::Addresses { listener, generation }, Parcel::Kept(fd))
+        }
+        Subject::Strikes if !penalties.is_empty() => {
+            (ToChild::Strikes, sealed("strikes", &penalties.encode(), "event=penalties-lost")?)
+        }
+        Subject::Listener(listener) => {
+            let fd = &sources.open.get(usize::from(listener))?.fd;
+            (ToChild::Listen { listener, generation }, Parcel::Kept(fd))
+        }
+        Subject::Lane(number) => {
+            let lane = lanes.find(number)?;
+            let connections_max = sources.state.generation.lane_connections_max();
+            let message = ToChild::LaneAdd { lane: number, connections_max, known: lane.given };
+            (message, Parcel::Kept(lane.accept_end.as_ref()?))
+        }
+        Subject::LaneDrains(lane) => (ToChild::LaneDrain { lane }, Parcel::Nothing),
+        Subject::Crash(crash) => (crash.order(), Parcel::Nothing),
+        _ => return None,
+    };
+    Some(parcel)
+}
+
+fn sealed<'a>(name: &str, bytes: &[u8], lost: &str) -> Option<Parcel<'a>> {
+    let sealed = fosse_sys::memfd::sealed(name, bytes);
+    sealed.inspect_err(|errno| alert(PROGRAM, format_args!("{lost} error=\"{errno}\""))).ok().map(Parcel::Made)
+}

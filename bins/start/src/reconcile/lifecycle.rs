@@ -1,0 +1,132 @@
+//! The processes that are to be started, asked to go and killed next: the difference between what
+//! an edge should be and what was seen of it. Nothing is done here.
+
+use fosse_eventloop::slab::Key;
+use fosse_wire::launch::Program;
+
+use crate::{
+    lanes::{Lane, LaneState},
+    reconcile::{
+        desired::Desired,
+        seen::{Member, Seen},
+    },
+    shutdown::ending::Ending,
+};
+
+/// The next thing to do to a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Action {
+    /// Starts a program that an edge has one of; [`Program::WafFilter`] is a zygote.
+    Start(Program),
+    /// Starts a lane of the current generation on this core.
+    StartLane(u32),
+    /// Closes the channels that lanes get connections over, so that each finishes what it has.
+    CloseLanes,
+    /// Asks a process to finish and go.
+    Leave(Key),
+    Kill(Key),
+    /// Exits: an edge that ends has no process left.
+    Exit,
+}
+
+/// The fate of a process, the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Fate {
+    Stays,
+    Leaves,
+    Dies,
+}
+
+/// Returns what is to be done next. An action that was carried out is not among the next ones, and
+/// one that failed is not before its pause is over.
+pub(crate) fn next(desired: &Desired, seen: &Seen<'_>) -> Vec<Action> {
+    let mut actions: Vec<Action> = seen.members.iter().filter_map(|member| parting(desired, seen, member)).collect();
+    match desired.ending {
+        None => starts(desired, seen, &mut actions),
+        Some(_) if seen.members.is_empty() => actions.push(Action::Exit),
+        Some(_) if !seen.has(Program::Accept) && seen.lanes.iter().any(Lane::is_open) => {
+            actions.push(Action::CloseLanes);
+        }
+        Some(_) => {}
+    }
+    actions
+}
+
+/// Returns the action that makes a process go, where it should and was not made to yet.
+fn parting(desired: &Desired, seen: &Seen<'_>, member: &Member<'_>) -> Option<Action> {
+    match fate(desired, seen, member) {
+        Fate::Dies if !member.killed => Some(Action::Kill(member.key)),
+        Fate::Leaves if !member.leaving => Some(Action::Leave(member.key)),
+        _ => None,
+    }
+}
+
+fn fate(desired: &Desired, seen: &Seen<'_>, member: &Member<'_>) -> Fate {
+    let own = match (member.lane, seen.lane_of(member)) {
+        (Some(_), Some(lane)) => fate_in_lane(desired, lane, member.program),
+        // Its lane could not be started whole.
+        (Some(_), None) => Fate::Dies,
+        (None, _) if desired.has_place(member.key) => Fate::Stays,
+        (None, _) => dismissed(member),
+    };
+    desired.ending.map_or(own, |ending| own.max(fate_at_end(ending, seen, member)))
+}
+
+/// Returns the fate of a process that nothing needs any more. One that is not ready (a zygote that
+/// compiles, a one-shot) has nothing to finish, and may read its orders only later.
+const fn dismissed(member: &Member<'_>) -> Fate {
+    if member.ready { Fate::Leaves } else { Fate::Dies }
+}
+
+fn fate_in_lane(desired: &Desired, lane: &Lane, program: Program) -> Fate {
+    match lane.state {
+        LaneState::Starting | LaneState::Live => Fate::Stays,
+        LaneState::Draining(until_ms) | LaneState::Dying(until_ms) if until_ms <= desired.now_ms => Fate::Dies,
+        // The next accept must know of it before it drains.
+        LaneState::Draining(_) if !desired.drains => Fate::Stays,
+        LaneState::Draining(_) => Fate::Leaves,
+        // parse responds as it still can. With a suspect it is not known yet which stage crashed:
+        // those that are left exit by themselves and show it.
+        LaneState::Dying(_) if lane.suspect.is_some() || program == Program::Parse => Fate::Stays,
+        LaneState::Dying(_) => Fate::Dies,
+    }
+}
+
+/// Returns the fate of a process at the end of an edge: accept goes first, as nothing new must
+/// come, then the lanes, then what served them, last the logger, which reads every pipe to its end.
+fn fate_at_end(ending: Ending, seen: &Seen<'_>, member: &Member<'_>) -> Fate {
+    let is_log = member.program == Program::Log;
+    if ending == Ending::Now && !is_log {
+        return Fate::Dies;
+    }
+    let is_zygote = member.program == Program::WafFilter && member.lane.is_none();
+    if seen.has(Program::Accept) {
+        return if member.program == Program::Accept { Fate::Leaves } else { Fate::Stays };
+    }
+    match seen.lanes.is_empty() {
+        false if is_zygote => dismissed(member),
+        false => Fate::Stays,
+        true if !is_log => dismissed(member),
+        true if seen.members.iter().all(|other| other.program == Program::Log) => Fate::Leaves,
+        true => Fate::Stays,
+    }
+}
+
+/// Adds what is missing and may be started now.
+fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
+    for place in desired.places.iter().filter(|place| place.holder.is_none()) {
+        let program = place.program;
+        let is_urgent = desired.is_urgent && program == Program::WafFilter;
+        // Two accepts must not read one lane's channel, nor two loggers one pipe, nor two probers
+        // write one page.
+        let is_alone = matches!(program, Program::Accept | Program::Log | Program::Prober);
+        if (is_urgent || seen.may_start(program)) && !(is_alone && seen.has(program)) {
+            actions.push(Action::Start(program));
+        }
+    }
+    let stages = [Program::Parse, Program::WafFilter, Program::Dispatch, Program::Connect];
+    if desired.is_urgent || stages.into_iter().all(|program| seen.may_start(program)) {
+        let missing = seen.lanes.missing_cores(desired.cores.clone(), desired.generation);
+        actions.extend(missing.into_iter().map(Action::StartLane));
+    }
+}

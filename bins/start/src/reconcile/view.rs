@@ -1,0 +1,100 @@
+//! The desired state of an edge: what follows from its configuration, the step of a reload and an
+//! end that was asked for.
+
+use fosse_eventloop::slab::Key;
+use fosse_wire::{launch::Program, start::Stream};
+
+use crate::{
+    launch::zygote,
+    reconcile::desired::{Desired, Place},
+    reload::{
+        generation::Generation,
+        state::{Reload, ReloadState},
+    },
+    services::{logs, prober},
+    sockets::listeners::Open,
+    state::State,
+};
+
+/// Returns what an edge should be now.
+pub(crate) fn desired(state: &State, reload: &Reload) -> Desired {
+    let ending = state.shutdown.as_ref().map(|shutdown| shutdown.ending);
+    let (in_force, open) = in_force(&state.generation, &state.listeners.open, reload);
+    let plan = &in_force.plan;
+    let has_file = |stream: &Stream| logs::path(plan, *stream).is_some();
+    Desired {
+        places: places(state, reload),
+        others: others(state, reload),
+        generation: state.generation.number,
+        cores: cores(state, reload),
+        is_urgent: reload.waits_for_lanes(),
+        drains: ending.is_some() || !reload.waits_for_accept(),
+        ending,
+        now_ms: state.event_loop.now_ms(),
+        // A plan has fewer (fosse_plan).
+        listeners: u16::try_from(open.len()).unwrap_or(u16::MAX),
+        addresses: in_force.addresses.iter().map(|(listener, _)| *listener).collect(),
+        crashes: state.penalties.crashes.clone(),
+        log_files: [Stream::Access, Stream::Audit].into_iter().filter(has_file).collect(),
+        log_edition: state.services.log_edition,
+        line_limit: u64::from(plan.log_second_lines_max) << 1 | u64::from(fosse_die::has_syslog_prefix()),
+        report: state.reload_report.edition(),
+    }
+}
+
+/// Returns the generation that serves, with its listeners: while the lanes of another are being
+/// started, the one before.
+pub(crate) fn in_force<'s>(
+    generation: &'s Generation,
+    open: &'s [Open],
+    reload: &'s Reload,
+) -> (&'s Generation, &'s [Open]) {
+    match &reload.state {
+        ReloadState::Lanes { before } if before.0.number != 0 => (&before.0, &before.1),
+        _ => (generation, open),
+    }
+}
+
+fn places(state: &State, reload: &Reload) -> Vec<Place> {
+    let State { services, generation, children, .. } = state;
+    let (runs, is_check) = (generation.number != 0, reload.is_check());
+    let keeps_records = generation.keeps_records || children.iter().any(|(_, process)| process.keeps_records);
+    // Rules say only while they are compiled that they keep records.
+    let may_keep_records = keeps_records || reload.waits_for_lanes() && services.store.is_some();
+    let spool = generation.plan.spool.as_ref();
+    // One that goes on while new lanes are being started is not replaced before they serve.
+    let has_accept = !reload.waits_for_lanes() || services.accept.is_some();
+    let has_prober = if reload.waits_for_lanes() { services.prober.is_some() } else { prober::is_wanted(generation) };
+    let wanted = [
+        (runs, Program::Log, services.log),
+        (runs && state.listeners.status.iter().any(Option::is_some), Program::Status, services.status),
+        (runs && may_keep_records, Program::Store, services.store),
+        (runs && spool.is_some(), Program::Spool, services.spool_at(spool)),
+        ((runs || is_check) && generation.rules.is_some(), Program::WafFilter, generation.zygote),
+        (runs && has_prober, Program::Prober, services.prober),
+        (runs && has_accept, Program::Accept, services.accept),
+    ];
+    let alive = |key: &Key| children.get(*key).is_some();
+    let place = |(program, holder): (Program, Option<Key>)| Place { program, holder: holder.filter(alive) };
+    wanted.into_iter().filter(|(wanted, ..)| *wanted).map(|(_, program, holder)| place((program, holder))).collect()
+}
+
+/// Returns the connect of the prober, the one-shot of a reload, and the zygote of the generation
+/// before, which makes filters until another generation serves.
+fn others(state: &State, reload: &Reload) -> Vec<Key> {
+    let of_reload = match &reload.state {
+        ReloadState::Compiling(compilation) => compilation.process,
+        ReloadState::Lanes { before } => before.0.zygote,
+        _ => None,
+    };
+    let connect = state.services.prober_connect.filter(|_| state.services.prober.is_some());
+    of_reload.into_iter().chain(connect).collect()
+}
+
+fn cores(state: &State, reload: &Reload) -> Vec<u32> {
+    let State { generation, children, .. } = state;
+    if reload.waits_for_accept() || !zygote::serves(children, generation) {
+        return Vec::new();
+    }
+    state.cores.clone()
+}

@@ -1,0 +1,156 @@
+//! Compiling a configuration: fosse-config and then fosse-load run once each, and their output is
+//! collected.
+
+use std::os::fd::OwnedFd;
+
+use fosse_eventloop::slab::Key;
+use fosse_eventloop::{EventLoop, Interest};
+use fosse_plan::Plan;
+use fosse_wire::launch::Program;
+use rustix::{
+    io::Errno,
+    pipe::{PipeFlags, pipe_with},
+};
+
+use crate::{
+    children::{Children, process::End},
+    launch::{launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions},
+    limits,
+    options::Options,
+    reload::state::{Compilation, Reload, ReloadState},
+    token,
+};
+
+/// Opens the configuration.
+///
+/// # Errors
+/// The reason, with its name.
+pub(crate) fn open_configuration(reload: &mut Reload, options: &Options) -> Result<OwnedFd, String> {
+    options.open_configuration().map_err(|errno| {
+        // Where the system was short of something, another try may find it.
+        reload.permanent = matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::LOOP);
+        let name = options.configuration_name();
+        match errno {
+            Errno::NOENT => format!("there is no {name}; fosse.toml(5) has one to begin with"),
+            errno => format!("unable to open {name}: {errno}"),
+        }
+    })
+}
+
+/// Runs fosse-config over the configuration.
+///
+/// # Errors
+/// The error of the call that failed.
+pub(crate) fn run_config(
+    reload: &mut Reload,
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    options: &Options,
+    configuration: OwnedFd,
+) -> Result<(), Errno> {
+    let mut fds = vec![(0, configuration)];
+    for (number, path) in [(9, "/etc/passwd"), (10, "/etc/group")] {
+        // Without accounts names stay unknown, and fosse-config says which one it looked for.
+        let bytes = std::fs::read(path).unwrap_or_default();
+        fds.push((number, fosse_sys::memfd::sealed(path, &bytes)?));
+    }
+    let args = vec!["--name".into(), options.configuration_name(), "--accounts".into()];
+    let spawn_options = SpawnOptions { fds, args, own_stderr: true, ..SpawnOptions::default() };
+    run_one_shot(reload, children, cx, Program::Config, spawn_options, None)
+}
+
+/// Runs fosse-load over the files the plan names.
+///
+/// # Errors
+/// The error of the call that failed.
+pub(crate) fn run_load(
+    reload: &mut Reload,
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    options: &Options,
+    plan: Plan,
+) -> Result<(), Errno> {
+    let task = fosse_sys::memfd::sealed("load", plan.blob(Program::Load))?;
+    let (mut fds, mut args) = (vec![(5, task)], Vec::new());
+    for (number, (path, fd)) in (9u8..).zip(&options.directories) {
+        fds.push((number, rustix::io::fcntl_dupfd_cloexec(fd, 3)?));
+        args.extend(["--dir-fd".to_owned(), format!("{number}={path}")]);
+    }
+    let spawn_options = SpawnOptions { fds, args, own_stderr: true, ..SpawnOptions::default() };
+    run_one_shot(reload, children, cx, Program::Load, spawn_options, Some(plan))
+}
+
+fn run_one_shot(
+    reload: &mut Reload,
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    program: Program,
+    mut options: SpawnOptions,
+    plan: Option<Plan>,
+) -> Result<(), Errno> {
+    let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
+    options.fds.push((1, write));
+    let process = Some(spawn(children, cx, program, options)?);
+    rustix::io::ioctl_fionbio(&read, true)?;
+    cx.event_loop.add(&read, token::of(token::OUTPUT), Interest::IN)?;
+    let ticks_left = limits::COMPILE_MS_MAX / fosse_eventloop::TICK_MS;
+    let compilation = Compilation { process, out: Some(read), bytes: Vec::new(), plan, ticks_left };
+    reload.state = ReloadState::Compiling(Box::new(compilation));
+    Ok(())
+}
+
+/// Reads the output of a one-shot, as far as it has arrived. One that is too long, or cannot be
+/// read, fails the reload.
+pub(crate) fn read_output(reload: &mut Reload, event_loop: &EventLoop) {
+    let ReloadState::Compiling(compilation) = &mut reload.state else { return };
+    if let Err(why) = read_into(compilation, event_loop) {
+        reload.fail(why);
+    }
+}
+
+fn read_into(compilation: &mut Compilation, event_loop: &EventLoop) -> Result<(), String> {
+    let Some(fd) = &compilation.out else { return Ok(()) };
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match rustix::io::read(fd, chunk.as_mut_slice()) {
+            Ok(0) => {
+                // Closing it, one line below, takes it out of the loop too: nobody has a copy.
+                let _ = event_loop.remove(fd);
+                compilation.out = None;
+                return Ok(());
+            }
+            Ok(count) if fits(&compilation.bytes, count) => {
+                compilation.bytes.extend_from_slice(&chunk[..count]);
+            }
+            Err(Errno::AGAIN | Errno::INTR) => return Ok(()),
+            Ok(_) => return Err("plan or bundle too long".into()),
+            Err(errno) => return Err(format!("unable to read the plan: {errno}")),
+        }
+    }
+}
+
+fn fits(bytes: &[u8], count: usize) -> bool {
+    bytes.len().checked_add(count).is_some_and(|len| len <= limits::OUTPUT_BYTES_MAX)
+}
+
+/// Notes the exit of a one-shot. One that failed has already reported why on start's own
+/// descriptor 2.
+pub(crate) fn one_shot_exited(reload: &mut Reload, key: Key, name: &str, end: End) {
+    let ReloadState::Compiling(compilation) = &mut reload.state else { return };
+    if compilation.process != Some(key) {
+        return;
+    }
+    compilation.process = None;
+    if end != End::Exit(0) {
+        reload.permanent = end == End::Exit(fosse_die::EXIT_PERMANENT);
+        reload.fail(format!("fosse-{name} {end}"));
+    }
+}
+
+/// Returns whether a one-shot takes too long. Called at every tick.
+pub(crate) fn is_overdue(reload: &mut Reload) -> bool {
+    let ReloadState::Compiling(compilation) = &mut reload.state else { return false };
+    let is_overdue = compilation.ticks_left == 0;
+    compilation.ticks_left -= u64::from(!is_overdue);
+    is_overdue
+}

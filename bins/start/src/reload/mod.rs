@@ -1,0 +1,216 @@
+//! The steps of a reload: compile the configuration, start a new generation of lanes, give it to a
+//! new accept, drain the old one. The first start is a reload from nothing. Whatever fails before
+//! the new lanes are ready changes nothing.
+
+pub(crate) mod compile;
+pub(crate) mod generation;
+pub(crate) mod report;
+pub(crate) mod state;
+
+use std::os::fd::AsFd as _;
+
+use fosse_die::{info, warning};
+use fosse_plan::Plan;
+
+use self::{
+    generation::Generation,
+    state::{Reload, ReloadState},
+};
+use crate::{
+    PROGRAM, check,
+    lanes::connections,
+    launch::{launcher::SpawnContext, zygote},
+    limits,
+    options::Options,
+    services::logs,
+    sockets::listeners::{Open, look, remove_files},
+    state::State,
+};
+
+/// Begins a reload: fosse-config reads the configuration.
+///
+/// # Errors
+/// The reason, as it is reported.
+pub(crate) fn begin(reload: &mut Reload, state: &mut State, options: &Options) -> Result<(), String> {
+    reload.permanent = false;
+    reload.not_in_force.clear();
+    let configuration = compile::open_configuration(reload, options)?;
+    let not_run = |errno| format!("unable to run fosse-config: {errno}");
+    state.launcher.programs.refresh(options.programs.as_fd()).map_err(not_run)?;
+    state.services.renew_outdated();
+    let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
+    compile::run_config(reload, &mut state.children, cx, options, configuration).map_err(not_run)
+}
+
+/// Takes the next step of a reload as soon as what it waits for was seen. Returns whether that was
+/// the last.
+///
+/// # Errors
+/// The reason that the reload cannot go on, as it is reported.
+pub(crate) fn advance(reload: &mut Reload, state: &mut State, options: &Options) -> Result<bool, String> {
+    compiled(reload, state, options)?;
+    if reload.is_check() && zygote::serves(&state.children, &state.generation) {
+        check::passed();
+    }
+    Ok(takes_over(reload, state))
+}
+
+/// Takes the next step of a generation that is to take the place of the one before. Returns whether
+/// that was the last.
+pub(crate) fn takes_over(reload: &mut Reload, state: &mut State) -> bool {
+    match &reload.state {
+        ReloadState::Lanes { .. } => lanes_ready(reload, state),
+        ReloadState::Accept { .. } => return accept_ready(reload, state),
+        ReloadState::Idle | ReloadState::Compiling(_) | ReloadState::Checking => {}
+    }
+    false
+}
+
+/// Takes the step after a one-shot, once that has exited with 0 and its output is whole: fosse-load
+/// reads the files the plan names, or a generation begins.
+fn compiled(reload: &mut Reload, state: &mut State, options: &Options) -> Result<(), String> {
+    match reload.take_output() {
+        None => Ok(()),
+        Some((bytes, None)) => {
+            let plan = Plan::decode(&bytes).map_err(|e| format!("plan: {e}"))?;
+            let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
+            compile::run_load(reload, &mut state.children, cx, options, plan)
+                .map_err(|errno| format!("unable to run fosse-load: {errno}"))
+        }
+        Some((bytes, Some(plan))) => begin_generation(reload, state, options, Generation::sealed(plan, &bytes)?),
+    }
+}
+
+fn begin_generation(reload: &mut Reload, state: &mut State, options: &Options, next: Generation) -> Result<(), String> {
+    // The rights of an ordinary user who checks say nothing of the user who is going to start.
+    let looks_at_logs = state.launcher.privileged || !options.check;
+    if let Some(why) = logs::hindrance(options.log_directory(), &next.plan).filter(|_| looks_at_logs) {
+        reload.permanent = true;
+        return Err(why);
+    }
+    if options.check {
+        return check_generation(reload, state, next);
+    }
+    let opened = state.listeners.open_all(&next.plan, state.launcher.privileged)?;
+    let wanted = next.plan.uid_base;
+    let mut next = next.numbered_after(&state.generation)?;
+    if state.launcher.privileged && next.number == 1 {
+        next.plan.uid_base = state.listeners.claim_uids(wanted, options.next_uids)?;
+    } else if state.launcher.privileged && next.plan.uid_base != wanted && !options.next_uids {
+        let in_force = next.plan.uid_base;
+        reload.leave_out(format!("uid_base stays {in_force} and not {wanted} until fosse-start is started again"));
+    }
+    if next.number == 1 {
+        renew_status(reload, state, &mut next.plan);
+    }
+    enter(reload, state, next, opened);
+    Ok(())
+}
+
+fn renew_status(reload: &mut Reload, state: &mut State, plan: &mut Plan) {
+    let (is_other, failed) = state.listeners.renew_status(plan, state.launcher.privileged);
+    if is_other {
+        // The next one begins with the other socket.
+        state.services.status = None;
+    }
+    for why in failed {
+        warning(PROGRAM, format_args!("event=no-status why=\"{why}\""));
+        reload.not_in_force.push(why);
+    }
+}
+
+/// Has a generation take the place of the one before, until its lanes serve or it fails.
+pub(crate) fn enter(reload: &mut Reload, state: &mut State, next: Generation, opened: Vec<Open>) {
+    let before = (std::mem::replace(&mut state.generation, next), std::mem::replace(&mut state.listeners.open, opened));
+    reload.state = ReloadState::Lanes { before: Box::new(before) };
+    state.look_up_cores();
+}
+
+/// Does the rest of a check: the places of listeners, and whether the rules compile.
+fn check_generation(reload: &mut Reload, state: &mut State, next: Generation) -> Result<(), String> {
+    next.plan.listeners.iter().try_for_each(look)?;
+    state.generation = next;
+    reload.state = ReloadState::Checking;
+    Ok(())
+}
+
+/// Has the new generation serve once all of its lanes are ready: from then on the reload can no
+/// longer fail.
+fn lanes_ready(reload: &mut Reload, state: &mut State) {
+    let number = state.generation.number;
+    if state.lanes.live(number) < state.cores.len() {
+        return;
+    }
+    let ReloadState::Lanes { before } = std::mem::take(&mut reload.state) else { return };
+    let (generation, listeners) = *before;
+    // The first one was started with its files.
+    if generation.number != 0 {
+        state.services.log_edition += 1;
+        put_in_force(reload, state, &listeners);
+    }
+    reload.state = ReloadState::Accept { before: listeners };
+    let deadline_ms = state.generation.drain_deadline_ms(state.event_loop.now_ms());
+    state.lanes.drain_others(number, deadline_ms);
+    cut_oldest(state);
+    // The old one leaves before the next one comes. New connections wait in the listen queue.
+    state.services.accept = None;
+    // So does the old prober: a page of results has one writer.
+    state.services.prober = None;
+}
+
+/// Puts in force what no other process is started for.
+fn put_in_force(reload: &mut Reload, state: &mut State, before: &[Open]) {
+    let mut plan = std::mem::take(&mut state.generation.plan);
+    renew_status(reload, state, &mut plan);
+    state.generation.plan = plan;
+    state.listeners.renew_rights(&state.generation.plan, before).into_iter().for_each(|why| reload.leave_out(why));
+}
+
+/// Cuts off the oldest generation where more live than may: whoever puts a deny list in force must
+/// not wait for the connections of hours ago.
+fn cut_oldest(state: &mut State) {
+    let State { children, lanes, .. } = state;
+    let generations = lanes.generations();
+    let Some(oldest) = generations.first().filter(|_| generations.len() > limits::GENERATIONS_MAX) else { return };
+    let waits = connections::words(children, lanes, |lane| lane.generation == *oldest);
+    warning(PROGRAM, format_args!("event=generation-cut generation={oldest} waits=\"{waits}\" action=kill"));
+    lanes.cut(*oldest);
+}
+
+/// Ends a reload once an accept is ready. Returns whether one is.
+fn accept_ready(reload: &mut Reload, state: &mut State) -> bool {
+    let State { children, lanes, generation, listeners, services, .. } = state;
+    if !services.accept.is_some_and(|accept| children.is_ready(accept)) {
+        return false;
+    }
+    let ReloadState::Accept { before } = std::mem::take(&mut reload.state) else { return false };
+    remove_files(&before, &listeners.open);
+    generation.tell_of_descriptors();
+    let live = lanes.live(generation.number);
+    info(PROGRAM, format_args!("event=serving generation={} lanes={live}", generation.number));
+    true
+}
+
+/// Goes back to the configuration before a reload that failed: what served goes on serving.
+pub(crate) fn roll_back(reload: &mut Reload, state: &mut State) {
+    match std::mem::take(&mut reload.state) {
+        ReloadState::Compiling(compilation) => {
+            if let Some(fd) = compilation.out {
+                let _ = state.event_loop.remove(&fd);
+            }
+        }
+        ReloadState::Lanes { before } => {
+            let failed = state.generation.number;
+            let (generation, listeners) = *before;
+            state.generation = generation;
+            state.look_up_cores();
+            let opened = std::mem::replace(&mut state.listeners.open, listeners);
+            remove_files(&opened, &state.listeners.open);
+            state.lanes.give_up(failed);
+            if state.generation.number != 0 {
+                state.generation.number = failed;
+            }
+        }
+        _ => {}
+    }
+}

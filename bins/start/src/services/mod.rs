@@ -1,0 +1,152 @@
+//! The services: the programs that an edge has one of, and how each is started.
+
+pub(crate) mod logs;
+pub(crate) mod prober;
+pub(crate) mod spool;
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use fosse_die::{Escaped, alert};
+use fosse_eventloop::slab::Key;
+use fosse_plan::{Plan, SpoolPlan};
+use fosse_sys::openat2::Openat2Error;
+use fosse_wire::{launch::Program, start::Stream};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
+
+use crate::{
+    PROGRAM,
+    children::{
+        Children,
+        delivered::{Delivered, Subject},
+        process::Process,
+    },
+    launch::{launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions},
+    sockets::listeners::Open,
+};
+
+/// The programs that an edge has one of.
+#[derive(Debug, Default)]
+pub(crate) struct Services {
+    pub log: Option<Key>,
+    pub status: Option<Key>,
+    pub store: Option<Key>,
+    /// The store is of the programs before an upgrade.
+    pub store_outdated: bool,
+    pub spool: Option<Key>,
+    /// The place of the spool's file; `None` where it is of the programs before an upgrade.
+    pub spool_place: Option<SpoolPlan>,
+    pub accept: Option<Key>,
+    /// Counts how often the log files were to be opened again.
+    pub log_edition: u64,
+    /// The prober that has the configuration in force.
+    pub prober: Option<Key>,
+    /// Its connect.
+    pub prober_connect: Option<Key>,
+}
+
+impl Services {
+    /// Takes over what a predecessor has started.
+    pub(crate) fn adopt(&mut self, key: Key, process: &Process) {
+        let (program, is_leaving) = (process.program, process.leaving);
+        match program {
+            Program::Accept => self.accept = Some(key),
+            Program::Log => self.log = Some(key),
+            Program::Status if !is_leaving => self.status = Some(key),
+            Program::Store if !is_leaving => self.store = Some(key),
+            Program::Prober if !is_leaving => self.prober = Some(key),
+            Program::Connect if process.lane.is_none() && !is_leaving => self.prober_connect = Some(key),
+            Program::Spool if !is_leaving => self.spool = Some(key),
+            _ => {}
+        }
+    }
+
+    /// Forgets a child that is gone.
+    pub(crate) fn forget(&mut self, key: Key) {
+        let Self { log, status, store, spool, accept, prober, prober_connect, .. } = self;
+        for service in [log, status, store, spool, accept, prober, prober_connect] {
+            if *service == Some(key) {
+                *service = None;
+            }
+        }
+    }
+
+    /// Has the store and the spool of the programs in force take the places of those before an
+    /// upgrade. The store begins empty: records have no form that both must know.
+    pub(crate) fn renew_outdated(&mut self) {
+        if std::mem::take(&mut self.store_outdated) {
+            self.store = None;
+        }
+        if self.spool_place.is_none() {
+            self.spool = None;
+        }
+    }
+
+    /// Returns the spool, if its file is where a plan wants it.
+    pub(crate) fn spool_at(&self, wanted: Option<&SpoolPlan>) -> Option<Key> {
+        self.spool.filter(|_| self.spool_place.is_none() || self.spool_place.as_ref() == wanted)
+    }
+}
+
+/// Starts the logger, which writes to start's own descriptors and to the log files of a plan.
+pub(crate) fn start_log(
+    services: &mut Services,
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    plan: &Plan,
+    directory: Option<BorrowedFd<'_>>,
+) {
+    let mut delivered = Delivered::default();
+    let mut fds = Vec::new();
+    for (number, stream) in [(9, Stream::Access), (10, Stream::Audit)] {
+        fds.extend(log_file(plan, stream, directory).map(|fd| (number, fd)));
+        delivered.note(Subject::LogFile(stream), services.log_edition);
+    }
+    match fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3) {
+        Ok(out) => fds.push((1, out)),
+        // It writes to /dev/null then, as every process without a descriptor 1.
+        Err(errno) => alert(PROGRAM, format_args!("event=log-file path=stderr error=\"{errno}\"")),
+    }
+    let options = SpawnOptions { fds, own_stderr: true, delivered, ..SpawnOptions::default() };
+    services.log = start(children, cx, Program::Log, options);
+}
+
+/// Opens the log file of a stream, if the plan names one. One that cannot be opened is reported,
+/// and the rest is logged.
+pub(crate) fn log_file(plan: &Plan, stream: Stream, directory: Option<BorrowedFd<'_>>) -> Option<OwnedFd> {
+    let path = logs::path(plan, stream)?;
+    let opened = directory.ok_or(Errno::NOENT).and_then(|directory| logs::open(directory, path));
+    let report = |errno: &Errno| {
+        let error = Openat2Error(*errno);
+        alert(PROGRAM, format_args!("event=log-file path={} error=\"{error}\"", Escaped(path)));
+    };
+    opened.inspect_err(report).ok()
+}
+
+/// Starts status with its listening sockets.
+pub(crate) fn start_status(
+    services: &mut Services,
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    sockets: &[Option<Open>; 2],
+) {
+    let open = sockets.iter().zip([8, 9]).filter_map(|(socket, number)| Some((number, socket.as_ref()?)));
+    let copies = open.map(|(number, open)| Ok((number, fcntl_dupfd_cloexec(&open.fd, 3)?)));
+    let fds = match copies.collect::<Result<_, Errno>>() {
+        Ok(fds) => fds,
+        Err(errno) => return children.not_started(Program::Status, errno, cx.event_loop.now_ms()),
+    };
+    let options = SpawnOptions { fds, ..SpawnOptions::default() };
+    services.status = start(children, cx, Program::Status, options);
+}
+
+/// Starts a service. Where it cannot be started it is reported, and missing until the next try.
+pub(crate) fn start(
+    children: &mut Children,
+    cx: SpawnContext<'_>,
+    program: Program,
+    options: SpawnOptions,
+) -> Option<Key> {
+    spawn(children, cx, program, options)
+        .map_err(|errno| children.not_started(program, errno, cx.event_loop.now_ms()))
+        .ok()
+}

@@ -1,0 +1,5 @@
+//! The sockets that an edge listens on.
+
+pub(crate) mod activation;
+pub(crate) mod listeners;
+pub(crate) mod port_finder;

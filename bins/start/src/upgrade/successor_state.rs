@@ -1,0 +1,319 @@
+//! The state that an upgrade carries from a start to its successor: one sealed table, and the
+//! descriptors it names by number.
+
+use std::{
+    collections::HashMap,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+};
+
+use crate::{
+    children::{
+        Children,
+        delivered::Delivered,
+        process::{Process, number_of, pid_of},
+        scheduling::Schedule,
+    },
+    exits::penalties::Penalties,
+    lanes::{Lane, LaneState, Lanes},
+    launch::{fork_server::ForkServer, uid_range::UidRange},
+    limits,
+    reload::generation::Generation,
+    sockets::listeners::{Listeners, Open},
+};
+use fosse_plan::Plan;
+use fosse_sys::page::PageReader;
+use fosse_wire::{
+    WireError,
+    cursor::{Cursor, put_long, put_short},
+    launch::Program,
+    start::{MESSAGE_BYTES, Stream, Strike, ToStart},
+};
+
+/// The environment variable that names the descriptor of the table.
+pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
+/// The version of the table: who reads another is no successor.
+pub(crate) const VERSION: &str = "fosseup6";
+const MAGIC: [u8; 8] = *b"fosseup6";
+
+/// The state that a predecessor has left.
+pub(crate) struct Inheritance {
+    pub generation: Generation,
+    /// The number of the last reload.
+    pub reloads: u32,
+    pub next_launch: u32,
+    pub listeners: Listeners,
+    pub fork_server: ForkServer,
+    pub penalties: Penalties,
+    pub lanes: Lanes,
+    pub processes: Vec<Process>,
+}
+
+/// Returns whether this start was executed by another.
+pub(crate) fn is_successor() -> bool {
+    std::env::var_os(STATE_VARIABLE).is_some()
+}
+
+/// Reads the table of the start that this one was executed by; `None` where there is none.
+pub(crate) fn table_of_predecessor() -> Option<Vec<u8>> {
+    let number = std::env::var(STATE_VARIABLE).ok()?.parse().ok()?;
+    fosse_sys::blob::read(fosse_sys::fd::take(number)?, limits::OUTPUT_BYTES_MAX).ok()
+}
+
+/// Encodes everything the new start must know. Returns it with the descriptors it names.
+///
+/// # Errors
+/// [`WireError`] where something is longer than the table can say.
+pub(crate) fn encode<'e>(
+    generation: &'e Generation,
+    reloads: u32,
+    children: &'e Children,
+    lanes: &'e Lanes,
+    listeners: &'e Listeners,
+    fork_server: &'e ForkServer,
+    penalties: &Penalties,
+) -> Result<(Vec<u8>, Vec<BorrowedFd<'e>>), WireError> {
+    let mut w = Writer::default();
+    w.out.extend_from_slice(&MAGIC);
+    [generation.number, reloads, lanes.next_number(), children.launches.next()].into_iter().for_each(|n| w.number(n));
+    put_long(&mut w.out, &generation.plan.encode()?, "plan")?;
+    w.list(&generation.blobs, |w, (program, fd)| {
+        w.out.push(*program as u8);
+        w.fd(fd);
+        Ok(())
+    })?;
+    w.fds(&generation.rules)?;
+    w.list(&generation.addresses, |w, (listener, fd)| {
+        w.number(u32::from(*listener));
+        w.fd(fd);
+        Ok(())
+    })?;
+    w.fds(listeners.open.iter().map(|open| &open.fd))?;
+    for open in &listeners.status {
+        w.fds(open.iter().map(|open| &open.fd))?;
+    }
+    w.list(&listeners.handed, |w, (name, fd)| {
+        put_short(&mut w.out, name, "name")?;
+        w.fd(fd);
+        Ok(())
+    })?;
+    w.list(&listeners.uids, |w, range| {
+        w.number(range.first);
+        w.fds(&range.sockets)
+    })?;
+    w.out.push(u8::from(generation.keeps_records));
+    w.number(number_of(fork_server.pid));
+    w.fd(&fork_server.channel);
+    w.list(penalties.all(), |w, strike| {
+        w.out.extend_from_slice(&ToStart::Strike(strike).encode());
+        Ok(())
+    })?;
+    w.fds(&lanes.checks)?;
+    w.list(lanes.iter(), Writer::lane)?;
+    w.list(children.iter().map(|(_, process)| process), Writer::process)?;
+    Ok((w.out, w.fds))
+}
+
+/// Decodes the table of a predecessor.
+///
+/// # Errors
+/// [`WireError`] where the table is not what this version writes.
+pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
+    let mut r = Reader(Cursor::new(table));
+    if r.0.array::<8>()? != MAGIC {
+        return Err(WireError::Field("magic"));
+    }
+    let (number, reloads, next_lane, next_launch) = (r.0.u32()?, r.0.u32()?, r.0.u32()?, r.0.u32()?);
+    let plan = Plan::decode(r.0.long_bytes()?)?;
+    let blobs: HashMap<Program, OwnedFd> =
+        r.list(|r| Ok((Program::from_byte(r.0.u8()?)?, r.fd()?)))?.into_iter().collect();
+    let rules = r.list(Reader::fd)?.pop();
+    let addresses = r.list(|r| Ok((u16::try_from(r.0.u32()?).map_err(|_| WireError::Field("listener"))?, r.fd()?)))?;
+    let listeners = r.listeners(&plan)?;
+    let keeps_records = r.0.u8()? == 1;
+    let pid = pid_of(r.0.u32()?).ok_or(WireError::Field("fork server"))?;
+    let fork_server = ForkServer { pid, channel: r.fd()? };
+    let mut penalties = Penalties::default();
+    r.list(Reader::strike)?.into_iter().for_each(|strike| penalties.keep(strike));
+    let checks = r.list(Reader::fd)?.pop();
+    let lanes = Lanes::of(r.list(Reader::lane)?, next_lane, checks);
+    let processes = r.list(Reader::process)?;
+    r.0.end()?;
+    let generation = Generation { plan, number, blobs, rules, zygote: None, keeps_records, addresses };
+    Ok(Inheritance { generation, reloads, next_launch, listeners, fork_server, penalties, lanes, processes })
+}
+
+#[derive(Default)]
+struct Writer<'e> {
+    out: Vec<u8>,
+    fds: Vec<BorrowedFd<'e>>,
+}
+
+impl<'e> Writer<'e> {
+    fn number(&mut self, number: u32) {
+        self.out.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn long(&mut self, number: u64) {
+        self.out.extend_from_slice(&number.to_le_bytes());
+    }
+
+    fn fd(&mut self, fd: &'e OwnedFd) {
+        self.number(fd.as_raw_fd().unsigned_abs());
+        self.fds.push(fd.as_fd());
+    }
+
+    fn list<T>(
+        &mut self,
+        items: impl IntoIterator<Item = T>,
+        mut each: impl FnMut(&mut Self, T) -> Result<(), WireError>,
+    ) -> Result<(), WireError> {
+        // The items are written aside, as their number comes before them.
+        let mut items_only = Self { out: Vec::new(), fds: std::mem::take(&mut self.fds) };
+        let mut count = 0u32;
+        for item in items {
+            each(&mut items_only, item)?;
+            count = count.checked_add(1).ok_or(WireError::Field("count"))?;
+        }
+        self.number(count);
+        self.out.append(&mut items_only.out);
+        self.fds = items_only.fds;
+        Ok(())
+    }
+
+    fn fds(&mut self, fds: impl IntoIterator<Item = &'e OwnedFd>) -> Result<(), WireError> {
+        self.list(fds, |w, fd| {
+            w.fd(fd);
+            Ok(())
+        })
+    }
+
+    fn lane(&mut self, lane: &'e Lane) -> Result<(), WireError> {
+        [lane.number, lane.generation, lane.core].into_iter().for_each(|n| self.number(n));
+        let (state, until_ms) = match lane.state {
+            LaneState::Starting => (0, 0),
+            LaneState::Live => (1, 0),
+            LaneState::Draining(until_ms) => (2, until_ms),
+            LaneState::Dying(until_ms) => (3, until_ms),
+        };
+        self.out.push(state);
+        self.long(until_ms);
+        self.fds(&lane.accept_end)
+    }
+
+    fn process(&mut self, process: &'e Process) -> Result<(), WireError> {
+        self.out.push(process.program as u8);
+        self.list(process.lane, |w, lane| {
+            w.number(lane);
+            Ok(())
+        })?;
+        self.number(process.pid.map_or(0, number_of));
+        self.number(u32::try_from(process.slot).map_err(|_| WireError::Field("slot"))?);
+        self.out.extend_from_slice(&[u8::from(process.ready), u8::from(process.leaving), u8::from(process.killed)]);
+        self.out.extend_from_slice(&[u8::from(process.zygote), u8::from(process.keeps_records)]);
+        self.long(process.turns);
+        self.fd(&process.control);
+        self.fd(&process.page_fd);
+        self.list(&process.pipes, |w, (stream, fd)| {
+            w.out.push(*stream as u8);
+            w.fd(fd);
+            Ok(())
+        })
+    }
+}
+
+struct Reader<'a>(Cursor<'a>);
+
+impl Reader<'_> {
+    fn fd(&mut self) -> Result<OwnedFd, WireError> {
+        let number = i32::try_from(self.0.u32()?).map_err(|_| WireError::Field("descriptor"))?;
+        fosse_sys::fd::take(number).ok_or(WireError::Field("descriptor"))
+    }
+
+    fn list<T>(&mut self, mut each: impl FnMut(&mut Self) -> Result<T, WireError>) -> Result<Vec<T>, WireError> {
+        (0..self.0.u32()?).map(|_| each(self)).collect()
+    }
+
+    /// Reads the descriptors of a plan's listeners, of status, and those a supervisor handed over.
+    fn listeners(&mut self, plan: &Plan) -> Result<Listeners, WireError> {
+        let fds = self.list(Self::fd)?;
+        let open = plan.listeners.iter().zip(fds).map(|(l, fd)| Open { place: l.place.clone(), fd }).collect();
+        let mut status = [None, None];
+        for (open, place) in status.iter_mut().zip([&plan.status_socket, &plan.status_address]) {
+            let fd = self.list(Self::fd)?.pop();
+            *open = fd.zip(place.clone()).map(|(fd, place)| Open { place, fd });
+        }
+        let handed = self.list(|r| Ok((r.0.short_bytes()?.to_vec(), r.fd()?)))?;
+        let uids = self.list(|r| Ok(UidRange { first: r.0.u32()?, sockets: r.list(Self::fd)? }))?.pop();
+        Ok(Listeners { open, handed, status, uids, port_finder: None })
+    }
+
+    fn strike(&mut self) -> Result<Strike, WireError> {
+        match ToStart::decode(&self.0.array::<MESSAGE_BYTES>()?)? {
+            ToStart::Strike(strike) => Ok(strike),
+            _ => Err(WireError::Field("strike")),
+        }
+    }
+
+    fn lane(&mut self) -> Result<Lane, WireError> {
+        let (number, generation, core) = (self.0.u32()?, self.0.u32()?, self.0.u32()?);
+        let (state, until_ms) = (self.0.u8()?, self.0.u64()?);
+        let state = match state {
+            0 => LaneState::Starting,
+            1 => LaneState::Live,
+            2 => LaneState::Draining(until_ms),
+            3 => LaneState::Dying(until_ms),
+            _ => return Err(WireError::Field("state")),
+        };
+        let accept_end = self.list(Self::fd)?.pop();
+        Ok(Lane {
+            number,
+            generation,
+            core,
+            processes: Vec::new(),
+            accept_end,
+            state,
+            suspect: None,
+            given: state != LaneState::Starting,
+        })
+    }
+
+    fn process(&mut self) -> Result<Process, WireError> {
+        let program = Program::from_byte(self.0.u8()?)?;
+        let lane = self.list(|r| r.0.u32())?.pop();
+        let pid = pid_of(self.0.u32()?);
+        let slot = usize::try_from(self.0.u32()?).map_err(|_| WireError::Field("slot"))?;
+        let (ready, leaving, killed) = (self.0.u8()? == 1, self.0.u8()? == 1, self.0.u8()? == 1);
+        let (zygote, keeps_records) = (self.0.u8()? == 1, self.0.u8()? == 1);
+        let turns = self.0.u64()?;
+        let (control, page_fd) = (self.fd()?, self.fd()?);
+        let page = PageReader::map(&page_fd).map_err(|_| WireError::Field("page"))?;
+        let pipes = self.list(|r| {
+            let stream = match r.0.u8()? {
+                0 => Stream::Log,
+                1 => Stream::Access,
+                2 => Stream::Audit,
+                _ => return Err(WireError::Field("stream")),
+            };
+            Ok((stream, r.fd()?))
+        })?;
+        Ok(Process {
+            program,
+            lane,
+            pid,
+            slot,
+            control,
+            delivered: Delivered::default(),
+            page_fd,
+            page,
+            pipes,
+            ready,
+            turns,
+            schedule: Schedule::default(),
+            still_ticks: 0,
+            leaving,
+            killed,
+            zygote,
+            keeps_records,
+        })
+    }
+}
