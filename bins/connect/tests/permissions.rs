@@ -66,7 +66,7 @@ fn a_socket_that_lets_in_a_group_serves_in_every_lane_and_after_each_reload() {
 }
 
 #[test]
-fn without_the_group_the_log_and_the_check_say_the_cure() {
+fn without_the_group_the_log_the_check_and_the_doctor_say_the_cure() {
     if skipped() {
         return;
     }
@@ -81,6 +81,10 @@ fn without_the_group_the_log_and_the_check_say_the_cure() {
         let said = String::from_utf8_lossy(&check.stderr).into_owned();
         // It is no error: an application makes its socket when it likes.
         assert!(check.status.success(), "{said}");
+        assert!(said.contains(text), "{said}");
+        let doctor = edge.fosse(&["doctor"]);
+        let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+        assert!(doctor.status.code() == Some(1) && said.contains("problem  unix:"), "{said}");
         assert!(said.contains(text), "{said}");
     };
     let (dir, socket) = (app.path().display(), app.join("app.sock"));

@@ -8,7 +8,10 @@ use std::process::Command;
 use fosse_args::Args;
 use fosse_die::{EXIT_PERMANENT, fatal, temporary};
 use fosse_model::{
-    ACCOUNTS_BYTES_MAX, Accounts, CONFIGURATION_BYTES_MAX, Edge, Report, address::ListenAddress, compile, model::Waf,
+    ACCOUNTS_BYTES_MAX, Accounts, CONFIGURATION_BYTES_MAX, Edge, Report,
+    address::ListenAddress,
+    compile,
+    model::{Site, Waf},
     read,
 };
 use fosse_plan::Plan;
@@ -21,6 +24,24 @@ pub(crate) const DEFAULT_FILE: &str = "/etc/fosse/fosse.toml";
 
 /// Runs the check.
 pub(crate) fn run(words: &Args) -> i32 {
+    let (name, bytes) = match passes(words) {
+        Ok(configuration) => configuration,
+        Err(status) => return status,
+    };
+    match compiled(&name, &bytes) {
+        Ok((edge, plan)) => {
+            sockets::report(&edge, &plan, &accounts());
+            print(&summary(&name, &edge))
+        }
+        Err(report) => refuse(&report),
+    }
+}
+
+/// Checks the configuration that the command line names. Returns its name and its bytes.
+///
+/// # Errors
+/// The exit status of what is wrong, which has been said.
+pub(crate) fn passes(words: &Args) -> Result<(String, Vec<u8>), i32> {
     let file = words.value("--config").unwrap_or(DEFAULT_FILE);
     let mut start = start::command(words);
     start.arg("--check");
@@ -32,29 +53,21 @@ pub(crate) fn run(words: &Args) -> i32 {
         if words.values("--dir").is_empty() {
             start.args(["--dir", "."]);
         }
-        return report(&mut start, || (name, bytes));
+        return run_start(&mut start).map(|()| (name, bytes));
     }
     start.arg("--config").arg(file);
-    report(&mut start, || load(file))
+    run_start(&mut start).map(|()| load(file))
 }
 
-/// Runs fosse-start, which reports problems itself; where it finds none, prints the summary.
-fn report(start: &mut Command, configuration: impl FnOnce() -> (String, Vec<u8>)) -> i32 {
+/// Runs fosse-start, which reports problems itself.
+fn run_start(start: &mut Command) -> Result<(), i32> {
     let status = start.status().unwrap_or_else(|error| {
         temporary(PROGRAM, format_args!("unable to run {}: {error}", start.get_program().display()))
     });
     match status.code() {
-        Some(0) => {}
-        Some(code) => return code,
+        Some(0) => Ok(()),
+        Some(code) => Err(code),
         None => temporary(PROGRAM, format_args!("fosse-start was ended before all was checked: {status}")),
-    }
-    let (name, bytes) = configuration();
-    match compiled(&name, &bytes) {
-        Ok((edge, plan)) => {
-            sockets::report(&edge, &plan, &accounts());
-            print(&summary(&name, &edge))
-        }
-        Err(report) => refuse(&report),
     }
 }
 
@@ -127,7 +140,7 @@ pub(crate) fn summary(name: &str, edge: &Edge) -> String {
             hosts.push("all other hosts".to_owned());
         }
         let to = site.backend.as_ref().map(|backend| format!(" -> {}", backend.0)).unwrap_or_default();
-        let _ = writeln!(out, "  site     {} (waf {}){to}", hosts.join(", "), waf_word(site.waf.value));
+        let _ = writeln!(out, "  site     {} ({}){to}", hosts.join(", "), firewall(site));
         for route in site.route.iter() {
             let _ = writeln!(out, "    route  {} -> {}", route.prefix.0, route.backend.0);
         }
@@ -149,12 +162,15 @@ fn listen_address(address: &ListenAddress) -> String {
     }
 }
 
-const fn waf_word(waf: Waf) -> &'static str {
-    match waf {
-        Waf::Off => "off",
-        Waf::Detect => "detect",
-        Waf::Block => "block",
-    }
+/// Returns the firewall's mode at a site and the rules it has there.
+fn firewall(site: &Site) -> String {
+    let mode = match site.waf.value {
+        Waf::Off => return "waf off".to_owned(),
+        Waf::Detect => "waf detect",
+        Waf::Block => "waf block",
+    };
+    let rules: Vec<&str> = site.rules.iter().map(|rule| rule.value.0.as_str()).collect();
+    if rules.is_empty() { format!("{mode}, no rules") } else { format!("{mode}, rules {}", rules.join(" ")) }
 }
 
 #[cfg(test)]
@@ -168,7 +184,7 @@ mod tests {
                      [[backend]]\nname = \"app\"\nservers = [\"unix:/run/a\"]\n[[backend]]\nname = \"api\"\nservers = [\"127.0.0.1:1\"]\n";
         let (edge, _) = compiled("x", text).unwrap_or_else(|report| panic!("{report}"));
         let expected = "x: 1 listener, 1 site, 2 backends\n  listen   127.0.0.1:80\n  \
-                        site     a.example, all other hosts (waf block) -> app\n    route  /api -> api\n  \
+                        site     a.example, all other hosts (waf block, rules builtin) -> app\n    route  /api -> api\n  \
                         backend  app: unix:/run/a\n  backend  api: 127.0.0.1:1\n";
         assert_eq!(summary("x", &edge), expected);
     }

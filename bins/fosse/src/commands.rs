@@ -147,6 +147,18 @@ const AUDIT: Usage = Usage {
     ..Usage::NOTHING
 };
 
+const DOCTOR: Usage = Usage {
+    name: "doctor",
+    summary: "look for what keeps requests from their application",
+    words: &[Positional::same_as(&CONFIG)],
+    flags: &[CONFIG, STATUS_SOCKET, PROGRAMS, DIR, LOG_DIR, HELP],
+    about: "Checks the configuration, that of the running edge or of the start to come; whether its ports are free;\n\
+            whether each server of its backends lets the edge in and takes a connection; how the last reload ended;\n\
+            and every process of the edge. Each problem has its cure. Changes nothing.\n\
+            Exit status 0 where there is no problem, 1 where there is one.\n",
+    ..Usage::NOTHING
+};
+
 const EXPLAIN: Usage = Usage {
     name: "explain",
     summary: "show what becomes of a request",
@@ -283,7 +295,7 @@ const LOGS: &str = "the supervisor has them: journalctl -u fosse, or the log dir
 pub(crate) const FOSSE: Usage = Usage {
     name: crate::PROGRAM,
     summary: "the ditch in front of a web application",
-    commands: &[UP, CHECK, STATUS, AUDIT, EXPLAIN, RELOAD, REOPEN, RULES_COMMANDS, VERSION, HELP_COMMAND],
+    commands: &[UP, CHECK, STATUS, AUDIT, DOCTOR, EXPLAIN, RELOAD, REOPEN, RULES_COMMANDS, VERSION, HELP_COMMAND],
     elsewhere: &[
         ("stop", STOPS),
         ("quit", STOPS),
@@ -294,6 +306,7 @@ pub(crate) const FOSSE: Usage = Usage {
         ),
         ("logs", LOGS),
         ("log", LOGS),
+        ("diagnose", "did you mean doctor?"),
         ("start", "did you mean up?"),
         ("run", "did you mean up?"),
         ("serve", "did you mean up?"),

@@ -50,7 +50,8 @@ fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
     let _ = writeln!(out, "site      \"{label}\" (number {ordinal}): {}", why_site(hosts, host));
     let others = if site.is_some_and(|site| site.other_methods) { ", and others but TRACE" } else { "" };
     let _ = writeln!(out, "methods   {}{others}", site.map(|site| site.methods.join(" ")).unwrap_or_default());
-    if let Some(site) = blob::<WafFilter>(plan, Program::WafFilter).sites.get(number) {
+    let filters = blob::<WafFilter>(plan, Program::WafFilter);
+    if let Some(site) = filters.sites.get(number) {
         if let Some(words) = above_root(site, path) {
             out.push_str(words);
             if site.waf == WafMode::Block {
@@ -62,7 +63,8 @@ fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
     }
     let dispatch = blob::<Dispatch>(plan, Program::Dispatch);
     if let Some(site) = dispatch.sites.get(number) {
-        out.push_str(&backend(&dispatch, site, path));
+        let waits_for_rules = filters.sites.get(number).is_some_and(|site| site.waf != WafMode::Off);
+        out.push_str(&backend(&dispatch, site, path, waits_for_rules));
         if let Some(backend) = fosse_routing::backend(site, path).and_then(|number| dispatch.backends.get(number)) {
             let _ = writeln!(out, "logins    NTLM and Negotiate: {}", logins(edge, backend));
         }
@@ -126,7 +128,7 @@ fn filter(site: &WafSite, rules: &[String]) -> String {
     format!("{does}; {rules}{responses}; bodies up to {} bytes", site.body_bytes_max)
 }
 
-fn backend(dispatch: &Dispatch, site: &DispatchSite, path: &[u8]) -> String {
+fn backend(dispatch: &Dispatch, site: &DispatchSite, path: &[u8], waits_for_rules: bool) -> String {
     let chosen = fosse_routing::backend(site, path);
     let Some(backend) = chosen.and_then(|number| dispatch.backends.get(number)) else {
         return "response  404: no route of the site covers this path, and it has no backend of its own\n".to_owned();
@@ -141,6 +143,8 @@ fn backend(dispatch: &Dispatch, site: &DispatchSite, path: &[u8]) -> String {
     let servers: Vec<&str> = dispatch.servers.iter().skip(first).take(count).map(|s| s.name.as_str()).collect();
     let bodies = if backend.buffer_requests {
         format!("buffered whole up to {} bytes, sent with Content-Length (buffer_requests)", site.body_bytes_max)
+    } else if waits_for_rules {
+        "sent on with Content-Length once the rules have seen them".to_owned()
     } else {
         "sent on as they come; a short chunked one with Content-Length".to_owned()
     };
@@ -199,6 +203,12 @@ mod tests {
         let text = explain("x.a.example", "/apis");
         assert!(text.contains("*.a.example covers the host"), "{text}");
         assert!(text.contains("backend   \"app\": unix:/run/a, unix:/run/b\n"), "{text}");
+        assert!(text.contains("bodies    sent on with Content-Length once the rules have seen them"), "{text}");
+        let text = explain_of(
+            &TEXT.replace("waf = \"detect\"\n        inspect_responses = true", "waf = \"off\""),
+            "x.a.example",
+            "/apis",
+        );
         assert!(text.contains("bodies    sent on as they come"), "{text}");
     }
 

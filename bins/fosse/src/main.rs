@@ -12,6 +12,7 @@ mod audit;
 mod check;
 mod commands;
 mod completions;
+mod doctor;
 mod edge;
 mod explain;
 mod output;

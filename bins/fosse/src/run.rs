@@ -4,7 +4,7 @@ use fosse_args::Args;
 
 use crate::commands::FOSSE;
 use crate::output::print;
-use crate::{PROGRAM, audit, check, completions, explain, reload, reopen, rules, status, up};
+use crate::{PROGRAM, audit, check, completions, doctor, explain, reload, reopen, rules, status, up};
 
 /// Runs a command and returns the exit status.
 pub(crate) fn run(words: &Args) -> i32 {
@@ -14,6 +14,7 @@ pub(crate) fn run(words: &Args) -> i32 {
         (_, "check") => check::run(words),
         (_, "status") => status::run(words),
         (_, "audit") => audit::run(words),
+        (_, "doctor") => doctor::run(words),
         (_, "explain") => explain::run(words),
         (_, "reload") => reload::run(words),
         (_, "reopen") => reopen::run(words),

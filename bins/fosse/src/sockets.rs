@@ -10,19 +10,29 @@ use fosse_plan::Plan;
 
 use crate::PROGRAM;
 
+/// The group that the package makes for every fosse-connect; without it, and without `group` in the
+/// configuration, they are in none that a socket could let in.
+const PACKAGE_GROUP: &str = "fosse";
+
 /// Reports each socket that fosse-connect cannot connect to. That is no error: an application may
 /// make its socket later, and as often as it likes.
 pub(crate) fn report(edge: &Edge, plan: &Plan, accounts: &Accounts) {
-    // An ordinary user's fosse-connect has that user's rights, whatever they are.
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
     for server in edge.backend.iter().flat_map(|backend| backend.servers.iter()) {
-        if let ServerAddress::Unix(path) = &server.value
-            && let Some(problem) = problem(Path::new(path), plan.group, accounts)
-        {
-            say(PROGRAM, Severity::Warning, format_args!("unix:{path} {problem}"));
+        if let Some(problem) = problem_of(&server.value, plan, accounts) {
+            say(PROGRAM, Severity::Warning, format_args!("{} {problem}", server.value.written()));
         }
+    }
+}
+
+/// Returns what keeps fosse-connect from the socket of a server, and the cure; `None` where nothing
+/// does.
+pub(crate) fn problem_of(server: &ServerAddress, plan: &Plan, accounts: &Accounts) -> Option<String> {
+    match server {
+        // An ordinary user's fosse-connect has that user's rights, whatever they are.
+        ServerAddress::Unix(path) if rustix::process::geteuid().is_root() => {
+            problem(Path::new(path), plan.group, accounts)
+        }
+        _ => None,
     }
 }
 
@@ -67,10 +77,14 @@ fn who(facts: &Metadata, right_of_group: u32, accounts: &Accounts) -> String {
 
 /// Returns the commands that let the group in.
 fn cure(path: &Path, (facts, mode): (&Metadata, &str), group: u32, accounts: &Accounts) -> String {
+    let path = path.display();
     if group == 0 {
-        return "make the group fosse, or name another one (group in fosse.toml(5)), and give it to that".to_owned();
+        let instead = "or name another group (group in fosse.toml(5))";
+        return format!(
+            "groupadd --system {PACKAGE_GROUP}, chgrp {PACKAGE_GROUP} {path}, chmod {mode} {path}; {instead}"
+        );
     }
-    let (path, name) = (path.display(), accounts.group_name(group));
+    let name = accounts.group_name(group);
     if facts.gid() == group {
         format!("chmod {mode} {path}")
     } else {
@@ -103,7 +117,8 @@ mod tests {
         mode(&socket, 0o755);
         let path = socket.display();
         assert_eq!(said(4711), format!("lets in only root: chgrp fosse {path}, chmod 0660 {path}"));
-        assert!(said(0).starts_with("lets in only root: make the group fosse"));
+        let commands = format!("groupadd --system fosse, chgrp fosse {path}, chmod 0660 {path}; or name another group");
+        assert!(said(0).starts_with(&format!("lets in only root: {commands}")), "{}", said(0));
         chown(&socket, Some(1001), Some(4712)).unwrap();
         mode(&socket, 0o660);
         let cure = format!("chgrp fosse {path}, chmod 0660 {path}");

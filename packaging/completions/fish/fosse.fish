@@ -3,6 +3,7 @@ complete -c fosse -f -n __fish_use_subcommand -a up -d 'run the whole edge in th
 complete -c fosse -f -n __fish_use_subcommand -a check -d 'check a configuration'
 complete -c fosse -f -n __fish_use_subcommand -a status -d 'show what a running edge does'
 complete -c fosse -f -n __fish_use_subcommand -a audit -d 'compare every process of a running edge with what it may be'
+complete -c fosse -f -n __fish_use_subcommand -a doctor -d 'look for what keeps requests from their application'
 complete -c fosse -f -n __fish_use_subcommand -a explain -d 'show what becomes of a request'
 complete -c fosse -f -n __fish_use_subcommand -a reload -d 'put a changed configuration in force'
 complete -c fosse -f -n __fish_use_subcommand -a reopen -d 'open the log files again, after they were renamed'
@@ -58,6 +59,13 @@ complete -c fosse -n '__fish_seen_subcommand_from audit' -l config -r -F -d 'the
 complete -c fosse -n '__fish_seen_subcommand_from audit' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from audit' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from audit' -F
+complete -c fosse -n '__fish_seen_subcommand_from doctor' -l config -r -F -d 'the configuration [/etc/fosse/fosse.toml]'
+complete -c fosse -n '__fish_seen_subcommand_from doctor' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
+complete -c fosse -n '__fish_seen_subcommand_from doctor' -l programs -r -F -d 'the programs of the edge [beside fosse, or /usr/libexec/fosse]'
+complete -c fosse -n '__fish_seen_subcommand_from doctor' -l dir -r -F -d 'directory of rule files and address lists [that of the configuration]'
+complete -c fosse -n '__fish_seen_subcommand_from doctor' -l log-dir -r -F -d 'directory of the access and audit logs that a configuration names [/var/log/fosse]'
+complete -c fosse -n '__fish_seen_subcommand_from doctor' -l help -d 'show this help'
+complete -c fosse -n '__fish_seen_subcommand_from doctor' -F
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l config -r -F -d 'the configuration [/etc/fosse/fosse.toml]'
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -F
@@ -92,4 +100,4 @@ complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcomm
 complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcommand_from from' -F
 complete -c fosse -n '__fish_seen_subcommand_from version' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from help' -l completions -x -a 'bash zsh fish' -d 'print completions for a shell'
-complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit explain reload reopen rules version help'
+complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit doctor explain reload reopen rules version help'

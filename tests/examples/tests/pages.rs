@@ -197,7 +197,7 @@ fn is_server(command: &str) -> bool {
 
 /// Whether a command asks an edge that runs.
 fn needs_an_edge(command: &str) -> bool {
-    ["fosse reload", "fosse status", "fosse audit", "/run/fosse/status.sock"]
+    ["fosse reload", "fosse status", "fosse audit", "fosse doctor", "/run/fosse/status.sock"]
         .iter()
         .any(|words| command.contains(words))
 }

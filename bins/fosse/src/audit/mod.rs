@@ -44,14 +44,7 @@ fn audited(words: &Args) -> Result<i32, String> {
         Some(text) => text.parse().map_err(|_| format!("--pid: '{text}' is not a process id"))?,
         None => Edge::of(words)?.start_pid()?,
     };
-    let mut found = Findings::default();
-    for look in 1..=LOOKS {
-        found = look_at(start)?;
-        if found.is_clean() || look == LOOKS {
-            break;
-        }
-        std::thread::sleep(LOOK_EACH);
-    }
+    let found = looked_at(start)?;
     // Lanes as fosse-status names them, for the reader alone: nothing is compared with them.
     let rows = Edge::of(words).and_then(|edge| edge.rows()).unwrap_or_default();
     let lanes = rows.iter().filter_map(|row| Some((row.pid?, row.lane?))).collect();
@@ -61,6 +54,27 @@ fn audited(words: &Args) -> Result<i32, String> {
         (true, false) => EXIT_UNKNOWN,
         (false, _) => EXIT_DIFFERS,
     })
+}
+
+/// Looks at the processes of a fosse-start: how many there are, and in how many places they are not
+/// what they may be.
+///
+/// # Errors
+/// One line.
+pub(crate) fn counts(start: u32) -> Result<(usize, usize), String> {
+    looked_at(start).map(|found| (found.processes.len(), found.differences()))
+}
+
+/// Looks until nothing differs, or what does has stayed.
+fn looked_at(start: u32) -> Result<Findings, String> {
+    for _ in 1..LOOKS {
+        let found = look_at(start)?;
+        if found.is_clean() {
+            return Ok(found);
+        }
+        std::thread::sleep(LOOK_EACH);
+    }
+    look_at(start)
 }
 
 fn look_at(start: u32) -> Result<Findings, String> {
@@ -92,7 +106,12 @@ struct Findings {
 
 impl Findings {
     fn is_clean(&self) -> bool {
-        self.shared.is_empty() && self.processes.iter().all(|(_, differs)| differs.is_empty()) && !self.lacks_programs()
+        self.differences() == 0
+    }
+
+    fn differences(&self) -> usize {
+        let of_processes: usize = self.processes.iter().map(|(_, differs)| differs.len()).sum();
+        of_processes + self.shared.len() + usize::from(self.lacks_programs())
     }
 
     /// Returns the processes of which something cannot be read.
@@ -116,19 +135,15 @@ impl Findings {
             let note = if differs.is_empty() { "" } else { "  <-- differs" };
             let _ = writeln!(out, "{}{note}", line(one, start, lanes));
         }
-        let mut differences = 0_usize;
         for (one, differs) in &self.processes {
             for difference in differs {
-                differences += 1;
                 let _ = writeln!(out, "difference: {} {}: {difference}", label(one, start, lanes), one.pid);
             }
         }
         for shared in &self.shared {
-            differences += 1;
             let _ = writeln!(out, "difference: {shared}");
         }
         if self.lacks_programs() {
-            differences += 1;
             out.push_str("difference: no program of an edge runs\n");
         }
         let unknown = self.unknown();
@@ -140,7 +155,7 @@ impl Findings {
         if start.uids.first() != Some(&0) {
             out.push_str("note: an ordinary user's edge: all programs share this UID and the host's namespaces\n");
         }
-        let _ = writeln!(out, "{} processes, {differences} differences", self.processes.len());
+        let _ = writeln!(out, "{} processes, {} differences", self.processes.len(), self.differences());
         out
     }
 }
