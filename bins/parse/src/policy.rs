@@ -26,7 +26,7 @@ pub const POLICY: Policy = Policy {
         Row::seen(
             call::SETSOCKOPT,
             Args::All(&[Cond::Is(1, SOL_SOCKET), Cond::Is(2, SO_LINGER)]),
-            "SO_LINGER: a connection that is killed ends in a reset",
+            "SO_LINGER: an end that is no reset",
         ),
         Row::seen(call::SHUTDOWN, Args::Any, "the end of a response before the end of the connection"),
     ],

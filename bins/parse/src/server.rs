@@ -14,7 +14,6 @@ use fosse_sys::memory::HeapTrimmer;
 use fosse_wire::channel::{Connection, Tally};
 use fosse_wire::start::ToChild;
 use fosse_wire::{Kind, WireError};
-use rustix::net::sockopt::set_socket_linger;
 
 use crate::accept_channel::{AcceptChannel, FromAccept};
 use crate::access::AccessLog;
@@ -165,11 +164,9 @@ impl Server {
     }
 
     fn on_connection(&mut self, record: Connection, fd: OwnedFd) {
-        // close(2) of such a socket sends RST (socket(7), SO_LINGER). So until its normal end a
-        // connection ends in a reset, whatever kills this process: a part of a response never looks
-        // whole.
-        let resets = record.unix || set_socket_linger(&fd, Some(core::time::Duration::ZERO)).is_ok();
-        let added = if resets { self.clients.insert(record, fd, &self.context) } else { None };
+        // close(2) of it sends RST: it comes with SO_LINGER 0. So until its normal end a connection
+        // ends in a reset, whatever kills this process: a part of a response never looks whole.
+        let added = self.clients.insert(record, fd, &self.context);
         match added {
             // The request is usually there before the connection is: reading at once saves a turn.
             Some((conn, socket)) => {

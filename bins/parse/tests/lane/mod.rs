@@ -146,6 +146,8 @@ impl Lane {
     }
 
     pub(crate) fn pass(&mut self, record: Connection, fd: std::os::fd::BorrowedFd<'_>) {
+        // As it comes from accept.
+        rustix::net::sockopt::set_socket_linger(fd, Some(Duration::ZERO)).unwrap();
         self.connection += 1;
         let mut bytes = Vec::new();
         channel::encode(&mut bytes, channel::Kind::Connections, &[Connection { id: self.connection, ..record }]);

@@ -4,6 +4,9 @@
 //! PENALISED. Up: CLOSED, OPEN (the response to LIST, ended by an empty one), RETURN with one
 //! descriptor a record, SHARES, OFFENCES. A message is `u8 kind | records`; records have one size.
 //!
+//! A TCP socket that is passed, either way, has SO_LINGER 0 (socket(7)), as accept's listeners do:
+//! closing it is a reset.
+//!
 //! accept judges the peers of sockets. A client that a trusted proxy names is known to the lane
 //! alone, which counts and judges it: SHARES and ELSEWHERE are what makes the counts those of the
 //! edge.
