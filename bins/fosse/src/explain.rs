@@ -9,7 +9,7 @@ use fosse_http1::{Host, Target};
 use fosse_model::{Edge, address::ListenAddress, model::Listen};
 use fosse_plan::Plan;
 use fosse_routing::Sites;
-use fosse_settings::{Dispatch, DispatchSite, Parse, WafFilter, WafMode, WafSite};
+use fosse_settings::{Dispatch, DispatchSite, Parse, ParseSite, WafFilter, WafMode, WafSite};
 use fosse_wire::launch::Program;
 
 use crate::output::print;
@@ -50,8 +50,8 @@ fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
     let _ = writeln!(out, "site      \"{label}\" (number {ordinal}): {}", why_site(hosts, host));
     let others = if site.is_some_and(|site| site.other_methods) { ", and others but TRACE" } else { "" };
     let _ = writeln!(out, "methods   {}{others}", site.map(|site| site.methods.join(" ")).unwrap_or_default());
-    let filters = blob::<WafFilter>(plan, Program::WafFilter);
-    if let Some(site) = filters.sites.get(number) {
+    let waf = waf_site(plan, site, number);
+    if let Some(site) = &waf {
         if let Some(words) = above_root(site, path) {
             out.push_str(words);
             if site.waf == WafMode::Block {
@@ -63,13 +63,23 @@ fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
     }
     let dispatch = blob::<Dispatch>(plan, Program::Dispatch);
     if let Some(site) = dispatch.sites.get(number) {
-        let waits_for_rules = filters.sites.get(number).is_some_and(|site| site.waf != WafMode::Off);
+        let waits_for_rules = waf.is_some_and(|site| site.waf != WafMode::Off);
         out.push_str(&backend(&dispatch, site, path, waits_for_rules));
         if let Some(backend) = fosse_routing::backend(site, path).and_then(|number| dispatch.backends.get(number)) {
             let _ = writeln!(out, "logins    NTLM and Negotiate: {}", logins(edge, backend));
         }
     }
     out
+}
+
+/// Returns a site as waf-filter sees it. Where no site needs the filter there is none.
+fn waf_site(plan: &Plan, site: Option<&ParseSite>, number: usize) -> Option<WafSite> {
+    if plan.blob(Program::WafFilter).is_empty() {
+        let off =
+            |site: &ParseSite| WafSite { waf: WafMode::Off, body_bytes_max: site.body_bytes_max, ..WafSite::default() };
+        return site.map(off);
+    }
+    blob::<WafFilter>(plan, Program::WafFilter).sites.into_iter().nth(number)
 }
 
 /// Returns what becomes of a path that leads above the root: a check of the firewall that needs no

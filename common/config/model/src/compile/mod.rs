@@ -49,13 +49,14 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
     let encoded = [
         (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
         (Program::Parse, encode(&parse(edge, &servers, problems))),
-        (Program::WafFilter, encode(&sites::waf_filter(edge, &rules))),
         (Program::Dispatch, encode(&dispatch(edge, &servers, (plan.group, accounts), problems))),
         (Program::Connect, encode(&servers.connect)),
         (Program::Load, encode(&load(edge, &rules))),
     ];
+    let filter = edge.site.iter().any(|site| sites::uses_filter(site));
+    let filter = filter.then(|| (Program::WafFilter, encode(&sites::waf_filter(edge, &rules))));
     let checks = (!servers.prober.servers.is_empty()).then(|| (Program::Prober, encode(&servers.prober)));
-    for (program, blob) in encoded.into_iter().chain(checks) {
+    for (program, blob) in encoded.into_iter().chain(filter).chain(checks) {
         match blob {
             Ok(bytes) => plan.blobs.push((program, bytes)),
             Err(error) => too_large(program, &error, problems),

@@ -75,6 +75,12 @@ pub(crate) fn waf_filter(edge: &Edge, rules: &RuleSets) -> blobs::WafFilter {
     blobs::WafFilter { sites, lane_held_bytes_max: edge.limits.lane_held_bytes_max.0 }
 }
 
+/// Returns whether the filter has anything to do for a site. Lanes of an edge without such a site
+/// have none: parse writes to dispatch itself.
+pub(crate) fn uses_filter(site: &Site) -> bool {
+    site.waf.value != Waf::Off
+}
+
 /// Returns whether request bodies are buffered until all of them is there.
 pub(crate) fn buffers_whole(site: &Site) -> bool {
     site.waf.value != Waf::Off && site.body_over_limit.value == OverLimit::Reject
