@@ -26,7 +26,7 @@ impl Stage {
         let configuration = format!(
             "lanes = 2\n[[listen]]\naddress = \"{{address}}\"\ntrusted = [\"127.0.0.1/32\"]\naddress_connections_max = 2\n\
              deny = [\"{}\"]\n{listen}\n[[site]]\ndefault = true\nwaf = \"off\"\nbackend = \"app\"\n\
-             [[backend]]\nname = \"app\"\nservers = [\"{}\"]\n",
+             [[backend]]\nname = \"app\"\nabort_on_close = true\nservers = [\"{}\"]\n",
             dir.join("deny.txt").display(),
             backend.address()
         );

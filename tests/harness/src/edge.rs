@@ -212,15 +212,17 @@ impl Edge {
         process::of_status(&self.status_page("/status.txt"), self.pid())
     }
 
-    /// Returns one process of a program; of the newest lane where there are several.
+    /// Returns one process of a program; of the newest lane where there are several. A program of
+    /// lanes is waited for in one: fosse-status may know of the zygote, or of the prober's connect,
+    /// before it knows of the first filter or connect that serves.
     ///
     /// # Panics
     /// Where there is none for [`crate::WAIT_MAX`].
     #[must_use]
     pub fn process(&self, program: &str) -> Process {
-        wait_for(program, || {
-            self.processes().into_iter().filter(|process| process.program == program).max_by_key(|process| process.lane)
-        })
+        let has_lane = ["parse", "waf-filter", "dispatch", "connect"].contains(&program);
+        let is_wanted = |process: &Process| process.program == program && process.lane.is_some() == has_lane;
+        wait_for(program, || self.processes().into_iter().filter(is_wanted).max_by_key(|process| process.lane))
     }
 
     /// Returns its processes as the kernel has them now, whether or not fosse-status lives: start
