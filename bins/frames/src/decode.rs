@@ -153,17 +153,10 @@ const fn reason(reason: ResetReason) -> Reason {
     }
 }
 
-const fn response_cause(cause: response::Cause) -> ResponseCause {
-    match cause {
+const fn response_cause(of: response::Cause) -> ResponseCause {
+    match of {
         response::Cause::None => ResponseCause::None,
-        response::Cause::Denied(verdict::Cause::Rule) => ResponseCause::Rule,
-        response::Cause::Denied(verdict::Cause::Protocol) => ResponseCause::Protocol,
-        response::Cause::Denied(verdict::Cause::BodySize) => ResponseCause::BodySize,
-        response::Cause::Denied(verdict::Cause::BodyEncoding) => ResponseCause::BodyEncoding,
-        response::Cause::Denied(verdict::Cause::Memory) => ResponseCause::Memory,
-        response::Cause::Denied(verdict::Cause::Budget) => ResponseCause::Budget,
-        response::Cause::Denied(verdict::Cause::Rate) => ResponseCause::Rate,
-        response::Cause::Denied(verdict::Cause::Spool) => ResponseCause::Spool,
+        response::Cause::Denied(denial) => ResponseCause::Denied(cause(denial)),
         response::Cause::Backend => ResponseCause::Backend,
         response::Cause::Busy => ResponseCause::Busy,
         response::Cause::Timeout => ResponseCause::Timeout,

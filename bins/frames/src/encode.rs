@@ -189,17 +189,10 @@ const fn reason(reason: Reason) -> ResetReason {
     }
 }
 
-const fn response_cause(cause: ResponseCause) -> response::Cause {
-    match cause {
+const fn response_cause(of: ResponseCause) -> response::Cause {
+    match of {
         ResponseCause::None => response::Cause::None,
-        ResponseCause::Rule => response::Cause::Denied(verdict::Cause::Rule),
-        ResponseCause::Protocol => response::Cause::Denied(verdict::Cause::Protocol),
-        ResponseCause::BodySize => response::Cause::Denied(verdict::Cause::BodySize),
-        ResponseCause::BodyEncoding => response::Cause::Denied(verdict::Cause::BodyEncoding),
-        ResponseCause::Memory => response::Cause::Denied(verdict::Cause::Memory),
-        ResponseCause::Budget => response::Cause::Denied(verdict::Cause::Budget),
-        ResponseCause::Rate => response::Cause::Denied(verdict::Cause::Rate),
-        ResponseCause::Spool => response::Cause::Denied(verdict::Cause::Spool),
+        ResponseCause::Denied(denial) => response::Cause::Denied(cause(denial)),
         ResponseCause::Backend => response::Cause::Backend,
         ResponseCause::Busy => response::Cause::Busy,
         ResponseCause::Timeout => response::Cause::Timeout,

@@ -199,18 +199,13 @@ pub struct Response {
 pub enum ResponseCause {
     #[default]
     None,
-    Rule,
-    Protocol,
-    BodySize,
-    BodyEncoding,
-    Memory,
-    Budget,
-    Rate,
-    Spool,
     Backend,
     Busy,
     Timeout,
     Request,
+    /// Written as the reason of the denial alone.
+    #[serde(untagged)]
+    Denied(Cause),
 }
 
 /// RESPONSE_END.

@@ -115,8 +115,10 @@ fn response(f: &mut fmt::Formatter<'_>, head: &Response) -> fmt::Result {
     if let Some(backend) = head.backend {
         write!(f, ", backend {backend} after {} us", head.backend_us)?;
     }
-    if head.cause != ResponseCause::None {
-        write!(f, ", cause {:?}", head.cause)?;
+    match head.cause {
+        ResponseCause::None => {}
+        ResponseCause::Denied(cause) => write!(f, ", cause {cause:?}")?,
+        cause => write!(f, ", cause {cause:?}")?,
     }
     some(f, ", rule", head.rule)?;
     some(f, ", retries", head.retries)?;
