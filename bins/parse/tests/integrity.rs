@@ -103,6 +103,7 @@ fn respond(output: &mut Output, stream: StreamId, body: &str, dice: &mut Dice) {
 /// Passes every connection on, as accept does.
 fn accept(listener: &TcpListener, channel: &OwnedFd) {
     listener.set_nonblocking(true).unwrap();
+    rustix::net::sockopt::set_socket_linger(listener, Some(Duration::ZERO)).unwrap();
     let (mut id, mut message, mut bytes) = (0, Vec::new(), [0; channel::MESSAGE_BYTES_MAX]);
     while !STOP.load(Ordering::Relaxed) {
         while let Ok((socket, _)) = listener.accept() {

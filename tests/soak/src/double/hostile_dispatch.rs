@@ -112,6 +112,8 @@ impl Target {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let mut socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (served, _) = listener.accept().unwrap();
+        // As it comes from accept.
+        rustix::net::sockopt::set_socket_linger(&served, Some(Duration::ZERO)).unwrap();
         self.connections += 1;
         let peer = Endpoint::from_socket("192.0.2.7:7".parse().unwrap());
         let mut bytes = Vec::new();
