@@ -22,7 +22,7 @@ impl Checked {
     }
 
     /// Looks at the page. Returns whether a check has passed since the last look. Where the page
-    /// says nothing yet, what another lane knew stays.
+    /// says nothing, or nothing any more, what was known last stays.
     pub(super) fn look(&mut self, page: &HealthReader) -> bool {
         let Some(place) = self.place.or_else(|| page.find(self.number)) else { return false };
         let Some(health) = page.get(place, self.number) else {

@@ -66,11 +66,11 @@ impl Upstream {
         }
     }
 
-    /// Takes over what another lane knew of the servers and what `health` says of them, and shows
-    /// it for the lanes that come next.
+    /// Takes over what another lane knew of the servers by requests and what `health` says of their
+    /// checks, and shows it for the lanes that come next.
     pub(crate) fn inherit(&mut self, known: &[Shown], health: Option<HealthReader>, counters: &Counters, now_ms: u64) {
         self.health = health;
-        self.servers.inherit(known, self.health.is_some(), now_ms);
+        self.servers.inherit(known, now_ms);
         self.read_health(now_ms);
         self.servers.show(counters, now_ms);
     }

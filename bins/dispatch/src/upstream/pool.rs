@@ -133,18 +133,12 @@ impl Server {
         takes
     }
 
-    /// Takes over what another lane knew: where it was out, it is out here, for its whole time.
+    /// Takes over what another lane knew by requests: where it was out, it is out here, for its
+    /// whole time. What checks have found out is in their own page.
     pub(super) fn inherit(&mut self, backend: &Backend, known: &[Shown], now_ms: u64) {
         let mut same = known.iter().filter(|server| server.is_named(&self.name)).peekable();
-        if same.peek().is_none() {
-            return;
-        }
         // One that two backends have may be out for one of them alone.
-        let (out, unhealthy) =
-            same.fold((true, true), |(out, ill), server| (out && !server.up, ill && server.unhealthy));
-        if let (true, Some(checked)) = (unhealthy, &mut self.checked) {
-            checked.unhealthy = true;
-        } else if out {
+        if same.peek().is_some() && same.all(|server| !server.up && !server.unhealthy) {
             self.fails = backend.failures_max;
             self.down_until_ms = after(now_ms, backend.rest_seconds);
         }

@@ -154,11 +154,9 @@ impl Servers {
         !self.queues[server.backend].is_empty() && (server.is_up(now_ms) || !server.is_unhealthy() && none_up())
     }
 
-    /// Takes over what another lane knew of the servers; what it knew by their checks only where
-    /// `are_checked`, since nothing else brings such a server back.
-    pub(super) fn inherit(&mut self, known: &[Shown], are_checked: bool, now_ms: u64) {
+    /// Takes over what another lane knew of the servers by requests.
+    pub(super) fn inherit(&mut self, known: &[Shown], now_ms: u64) {
         for server in &mut self.all {
-            server.checked = server.checked.take().filter(|_| are_checked);
             server.inherit(&self.backends[server.backend], known, now_ms);
         }
     }

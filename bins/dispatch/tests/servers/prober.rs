@@ -158,3 +158,43 @@ fn there_is_a_prober_while_a_backend_has_checks() {
     server.wait_for_checks(server.checks() + 1);
     assert!(!edge.log().contains("event=exited"), "{}", edge.log());
 }
+
+/// Two backends of a server each, with the path of its checks; requests go to the first one.
+fn two_backends(interval_seconds: u32, first: (&App, &str), second: (&App, &str)) -> String {
+    let lines = |path: &str| {
+        format!(
+            "first_byte_seconds = 1\n{}",
+            CHECKS.replace("/health", path).replace("= 1\nf", &format!("= {interval_seconds}\nf"))
+        )
+    };
+    let one = configuration(&[&first.0.address], &lines(first.1));
+    let other = configuration(&[&second.0.address], &lines(second.1)).replace("\"app\"", "\"other\"");
+    format!("{one}[[backend]]{}", other.split_once("[[backend]]").unwrap().1)
+}
+
+#[test]
+fn what_checks_found_out_goes_with_the_question_and_not_with_the_name_of_the_server() {
+    let app = App::start(|head| response(if head.starts_with("GET /drains ") { 503 } else { 200 }, ""));
+    let spare = App::start(|_| response(200, ""));
+    let edge = Edge::with_config(&two_backends(1, (&app, "/drains"), (&spare, "/up")), &[]);
+    edge.wait_for_log("state=down");
+    let eight = |expected: u16| (0..8).for_each(|_| assert_eq!(status_of(&edge, "GET"), expected));
+    eight(503);
+    // The next checks are up to an hour away: what counts is what is known already.
+    edge.reload(&two_backends(3600, (&app, "/up"), (&spare, "/drains")));
+    eight(200);
+    edge.reload(&two_backends(3600, (&spare, "/up"), (&app, "/drains")));
+    eight(200);
+    edge.reload(&two_backends(3600, (&app, "/drains"), (&spare, "/up")));
+    eight(503);
+    assert_eq!(edge.log().matches("state=down").count(), 1);
+}
+
+#[test]
+fn a_server_that_two_backends_have_checked_alike_is_asked_once_for_both() {
+    let (server, begins) = (Checked::start(false), Instant::now());
+    let edge = Edge::with_config(&two_backends(1, (&server.app, "/health"), (&server.app, "/health")), &[]);
+    server.wait_for_checks(5);
+    assert!(begins.elapsed() >= Duration::from_secs(4), "{:?}", begins.elapsed());
+    assert_eq!((status_of(&edge, "GET"), edge.log().matches("state=down").count()), (503, 1));
+}

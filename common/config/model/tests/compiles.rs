@@ -116,10 +116,10 @@ fn checks_are_of_the_prober_and_their_servers_have_the_same_numbers_in_every_con
     let numbers: Vec<_> = prober.servers.iter().map(|server| server.health_number).collect();
     let of_dispatch: Vec<_> = dispatch.servers.iter().filter_map(|server| server.health_number).collect();
     assert!(numbers == of_dispatch && numbers.iter().all(|number| *number != 0));
-    // In a page that outlives configurations and upgrades a server is found by its number alone.
+    // In a page that outlives configurations and upgrades a check is found by its number alone.
     let checked = "[backend.health]\npath = \"/\"";
     let prober: blobs::Prober = decode(plan(&format!("{}{checked}\n", small(""))).blob(Program::Prober)).unwrap();
-    assert_eq!(prober.servers[0].health_number, 0xe18c_d523_475f_30b0);
+    assert_eq!(prober.servers[0].health_number, 0xaa87_65c2_f3d6_266b);
     assert!(plan(&small("")).blob(Program::Prober).is_empty(), "nothing is checked");
 }
 

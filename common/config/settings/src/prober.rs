@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Prober {
     /// The checks, one for each backend that has one.
     pub checks: Vec<Check>,
-    /// The servers that are checked.
+    /// The servers that are checked. One that two backends have checked in the same way is here
+    /// once.
     pub servers: Vec<CheckedServer>,
 }
 
@@ -45,8 +46,8 @@ pub struct Check {
 pub struct CheckedServer {
     /// Name in logs.
     pub name: String,
-    /// Its number in the page of results: the same in every configuration that has this server in a
-    /// backend of this name, and never 0.
+    /// Its number in the page of results: the same in every configuration in which the same address
+    /// is asked the same with the same good responses, and never 0.
     pub health_number: u64,
     /// Index of its check.
     pub check: u32,

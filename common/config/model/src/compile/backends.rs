@@ -7,8 +7,9 @@ use fosse_settings as blobs;
 
 use crate::accounts::Accounts;
 use crate::address::ServerAddress;
+use crate::compile::checks::{Numbers, check, proxy_version};
 use crate::compile::listeners::mapped;
-use crate::model::{Backend, Balance, ProxyOut};
+use crate::model::{Backend, Balance};
 use crate::problem::Problems;
 use crate::section::At;
 
@@ -27,6 +28,8 @@ pub(crate) struct Servers {
     pub prober: blobs::Prober,
     /// Addresses that checks alone go to, each with the index of the checked server.
     check_addresses: Vec<(usize, blobs::Server)>,
+    /// The numbers of checked servers.
+    numbers: Numbers,
     /// The groups.
     pub backends: Vec<blobs::Backend>,
 }
@@ -70,18 +73,21 @@ impl Servers {
             }
         };
         let check = check(backend);
+        let check_index = u32::try_from(self.prober.checks.len()).unwrap_or(u32::MAX);
         for (index, server) in (server_first..).zip(backend.servers.iter()) {
             let (address, second) = addresses(&server.value);
             let connect_seconds = backend.connect_seconds.duration();
             let entry = blobs::Server { address, second, peer_uids: peer_uids.clone(), connect_seconds };
             let name = server.value.written();
-            let health_number = check.is_some().then(|| health_number(&backend.name.0, &name));
-            if let Some(health_number) = health_number {
-                self.check_address(backend, &entry);
-                let check = u32::try_from(self.prober.checks.len()).unwrap_or(u32::MAX);
-                let checked = blobs::CheckedServer { name: name.clone(), health_number, check, address: index };
-                self.prober.servers.push(checked);
-            }
+            let health_number = check.as_ref().map(|check| {
+                let checked = blobs::CheckedServer {
+                    name: name.clone(),
+                    check: check_index,
+                    address: index,
+                    ..Default::default()
+                };
+                self.add_checked(checked, check, &entry, backend)
+            });
             self.names.push(blobs::ServerName { name, backend: number, health_number });
             self.connect.servers.push(entry);
         }
@@ -92,17 +98,31 @@ impl Servers {
         self.backends.push(compiled(backend, server_first, server_count));
     }
 
-    /// Notes the address that the next checked server is checked at, where it is not its own.
-    fn check_address(&mut self, backend: &Backend, server: &blobs::Server) {
-        if let (Some(address), Some(port)) = (tcp(&server.address), backend.health.port.value)
-            && let Ok(port) = u16::try_from(port)
-        {
-            let second = server.second.as_ref().and_then(tcp).map(|addr| blobs::Address::Tcp(addr, port));
-            let address = blobs::Address::Tcp(address, port);
-            let server = blobs::Server { address, second, ..server.clone() };
-            self.check_addresses.push((self.prober.servers.len(), server));
+    /// Adds a server that is checked, unless one that is checked in the same way has its number.
+    /// Returns that number.
+    fn add_checked(
+        &mut self,
+        mut server: blobs::CheckedServer,
+        check: &blobs::Check,
+        at: &blobs::Server,
+        backend: &Backend,
+    ) -> u64 {
+        let other = check_address(backend, at);
+        let (number, is_new) = self.numbers.number(other.as_ref().unwrap_or(at), check);
+        if is_new {
+            self.check_addresses.extend(other.map(|address| (self.prober.servers.len(), address)));
+            server.health_number = number;
+            self.prober.servers.push(server);
         }
+        number
     }
+}
+
+/// Returns the address at which a server is checked, where it is not its own.
+fn check_address(backend: &Backend, server: &blobs::Server) -> Option<blobs::Server> {
+    let (address, port) = (tcp(&server.address)?, u16::try_from(backend.health.port.value?).ok()?);
+    let second = server.second.as_ref().and_then(tcp).map(|addr| blobs::Address::Tcp(addr, port));
+    Some(blobs::Server { address: blobs::Address::Tcp(address, port), second, ..server.clone() })
 }
 
 /// Returns the address of a server, and the second one of `localhost`.
@@ -163,42 +183,6 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         buffer_requests: backend.buffer_requests.value,
         via: backend.via.value,
         lenient_responses: backend.lenient_responses.value,
-    }
-}
-
-/// Returns the check of a backend that names a path for it.
-fn check(backend: &Backend) -> Option<blobs::Check> {
-    let health = &backend.health.value;
-    health.path.as_ref().map(|path| blobs::Check {
-        method: health.method.0.clone(),
-        path: path.0.clone(),
-        host: health.host.0.clone(),
-        status: health.status.iter().map(|range| (range.first, range.last)).collect(),
-        body: health.body.as_ref().map(|text| text.0.clone()).unwrap_or_default(),
-        interval_seconds: health.interval_seconds.duration(),
-        first_byte_seconds: backend.first_byte_seconds.duration(),
-        passes_min: health.passes_min.value,
-        failures_max: health.failures_max.value,
-        proxy_protocol: proxy_version(backend),
-        lenient_responses: backend.lenient_responses.value,
-    })
-}
-
-/// Returns the number of a server in the page of results (FNV-1a over both names). It has to be the
-/// same in every version, since that page outlives an upgrade; nobody but the administrator chooses
-/// names.
-fn health_number(backend: &str, server: &str) -> u64 {
-    let bytes = backend.bytes().chain([0]).chain(server.bytes());
-    let hash =
-        bytes.fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    hash.max(1)
-}
-
-const fn proxy_version(backend: &Backend) -> u8 {
-    match backend.proxy_protocol.value {
-        ProxyOut::Off => 0,
-        ProxyOut::V1 => 1,
-        ProxyOut::V2 => 2,
     }
 }
 

@@ -2,6 +2,7 @@
 //! numbers, times milliseconds. Nothing is decided after this.
 
 mod backends;
+mod checks;
 mod listeners;
 mod sites;
 
