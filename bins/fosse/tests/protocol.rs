@@ -347,6 +347,27 @@ fn old_servers_are_forgiven_where_the_backend_says_so() {
 }
 
 #[test]
+fn a_status_that_is_none_is_passed_on_as_long_as_it_could_be_one() {
+    let dir = Dir::new();
+    let strange = parrot(&dir, "999", b"HTTP/1.1 999 Request denied\r\nContent-Length: 5\r\n\r\nhello");
+    let sites = ["waf = \"off\"", "waf = \"detect\"", "waf = \"block\"\ninspect_responses = true"];
+    for (site, lines) in sites.into_iter().zip(["", "lenient_responses = true", ""]) {
+        let response = ask(&edge(&strange, "", site, lines), "GET /", "");
+        assert_eq!((response.status, &*response.text()), (999, "hello"), "{site}");
+    }
+    for (name, bytes) in [
+        ("000", &b"HTTP/1.1 000 x\r\nContent-Length: 5\r\n\r\nhello"[..]),
+        ("099", b"HTTP/1.1 099 x\r\nContent-Length: 5\r\n\r\nhello"),
+        ("1000", b"HTTP/1.1 1000 x\r\nContent-Length: 5\r\n\r\nhello"),
+    ] {
+        let edge = edge(&parrot(&dir, name, bytes), "", "waf = \"off\"", "lenient_responses = true");
+        assert_eq!(ask(&edge, "GET /", "").status, 502, "{name}");
+        edge.wait_for_log("event=backend-failed server=unix:");
+        assert!(edge.log().contains("why=\"the status line is malformed\""), "{}", edge.log());
+    }
+}
+
+#[test]
 fn chunks_of_an_old_server_may_end_their_lines_in_a_line_feed_alone_where_the_backend_says_so() {
     let dir = Dir::new();
     let servers = parrot(

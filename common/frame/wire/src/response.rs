@@ -98,7 +98,7 @@ impl Cause {
 /// The head of a response, as dispatch decided it. Slices are borrowed from the frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResponseHead<'a> {
-    /// Three digits, 100 to 599.
+    /// Three digits, 100 to 999.
     pub status: u16,
     /// dispatch wants to write the body itself: parse sends LEASE when everything before it is
     /// written.
@@ -207,7 +207,7 @@ impl<'a> ResponseHead<'a> {
         let right = match self.status {
             101 => self.upgrade && !self.interim,
             100..=199 => self.interim && !self.upgrade && !self.lease,
-            200..=599 => !(self.interim || self.upgrade || self.own && (self.lease || self.pinned)),
+            200..=999 => !(self.interim || self.upgrade || self.own && (self.lease || self.pinned)),
             _ => false,
         };
         if right { Ok(self) } else { Err(WireError::Field("status")) }
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn refuses_statuses_and_flags_that_contradict_each_other() {
         for (status, interim, upgrade) in
-            [(99, false, false), (600, false, false), (200, true, false), (101, false, false), (103, false, false)]
+            [(99, false, false), (1000, false, false), (200, true, false), (101, false, false), (103, false, false)]
         {
             let mut out = Vec::new();
             ResponseHead { status, interim, upgrade, ..Default::default() }.encode(&mut out).unwrap();

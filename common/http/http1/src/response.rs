@@ -25,7 +25,7 @@ pub enum ResponseBody {
 pub struct ResponseHead<'a> {
     /// The version.
     pub version: Version,
-    /// 100 to 599.
+    /// 100 to 999.
     pub status: u16,
     /// The reason phrase, often empty.
     pub reason: &'a [u8],
@@ -106,10 +106,12 @@ fn split_status_line(line: &[u8]) -> Result<(Version, u16, &[u8]), Refusal> {
     if is_value(reason) { Ok((version, status, reason)) } else { Err(Refusal::BadStatusLine) }
 }
 
+/// Reads a status. 600 to 999 are no statuses (RFC 9110, section 15), but servers send them (999 is
+/// a site's no to robots), every proxy passes them on, and clients are told to take them for 5xx.
 fn parse_status(digits: [u8; 3]) -> Option<u16> {
     let status = digits.iter().try_fold(0u16, |sum, digit| {
         let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
         sum.checked_mul(10)?.checked_add(u16::from(digit))
     })?;
-    (100..=599).contains(&status).then_some(status)
+    (100..=999).contains(&status).then_some(status)
 }

@@ -14,7 +14,7 @@ pub enum Unwritable {
     Method,
     /// The target is empty or has a byte that may not be there.
     Target,
-    /// The status is not 100 to 599.
+    /// The status is not 100 to 999.
     Status,
     /// A name is not a token.
     Name,
@@ -70,7 +70,7 @@ impl<'a> HeadWriter<'a> {
     /// # Errors
     /// `Status`, `Value`.
     pub fn response(out: &'a mut Vec<u8>, status: u16, reason: &[u8]) -> Result<Self, Unwritable> {
-        if !(100..=599).contains(&status) {
+        if !(100..=999).contains(&status) {
             return Err(Unwritable::Status);
         }
         if !is_value(reason) {

@@ -42,7 +42,7 @@ fn every_malformed_response_is_refused() {
         "HTTP/1.1  200 OK\r\n\r\n",
         "HTTP/1.1 2x0 OK\r\n\r\n",
         "HTTP/1.1 099 OK\r\n\r\n",
-        "HTTP/1.1 600 OK\r\n\r\n",
+        "HTTP/1.1 1000 OK\r\n\r\n",
         "HTTP/2.0 200 OK\r\n\r\n",
         "HTTP/0.9 200 OK\r\n\r\n",
         "http/1.1 200 OK\r\n\r\n",

@@ -145,8 +145,9 @@ impl Counters {
     /// Counts a response by its status.
     #[inline]
     pub fn count_status(&self, row: usize, status: u16) {
-        if let class @ 1..=5 = status / 100 {
-            self.add(place(row) + usize::from(class) - 1, 1);
+        // 600 to 999 are to be taken for 5xx (RFC 9110, section 15).
+        if let class @ 1..=9 = status / 100 {
+            self.add(place(row) + usize::from(class.min(5)) - 1, 1);
         }
     }
 
@@ -213,7 +214,8 @@ mod tests {
         counters.count_status(0, 204);
         counters.count_status(0, 599);
         counters.count_status(0, 99);
-        counters.count_status(0, 600);
+        counters.count_status(0, 999);
+        counters.count_status(0, 1000);
         counters.count_aborted(0);
         counters.count_denied(0);
         for us in [0, 100, 101, 60_000_000, 60_000_001] {
@@ -228,7 +230,7 @@ mod tests {
         (counts[0], counts[1], counts[TIMES - 2], counts[TIMES - 1]) = (2, 1, 1, 1);
         let times = Times { sum_us: 120_000_202, counts };
         assert_eq!(rows.len(), 2);
-        let expected = Traffic { statuses: [0, 1, 0, 0, 1], aborted: 1, denied: 1, times };
+        let expected = Traffic { statuses: [0, 1, 0, 0, 2], aborted: 1, denied: 1, times };
         assert_eq!(rows[0], ("a.example".to_owned(), expected));
         assert!(rows[1].0.ends_with(".b???") && rows[1].0.len() == ROW_NAME_BYTES_MAX, "{rows:?}");
         assert_eq!(rows[1].1, Traffic::default());
