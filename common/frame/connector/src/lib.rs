@@ -24,6 +24,8 @@ pub struct Connector<P> {
     /// Purpose of each connect request without a reply, by tag.
     pending: HashMap<u32, P>,
     next_tag: u32,
+    /// The last look brought a reply.
+    replied: bool,
 }
 
 /// A reply of connect.
@@ -87,7 +89,7 @@ impl<P> Connector<P> {
     /// Begins the conversation over `fd`.
     #[must_use]
     pub fn new(fd: OwnedFd) -> Self {
-        Self { fd, pending: HashMap::new(), next_tag: 0 }
+        Self { fd, pending: HashMap::new(), next_tag: 0, replied: false }
     }
 
     /// Sends a connect request for entry `number` of connect's table; false where connect's queue
@@ -103,11 +105,15 @@ impl<P> Connector<P> {
         true
     }
 
-    /// Receives the next reply, if one is there.
+    /// Receives the next reply, if one is there. After the last one that is due nothing is looked
+    /// for until the next call.
     ///
     /// # Errors
     /// [`Gone`] where connect is, or says something that was not asked.
     pub fn next_reply(&mut self) -> Result<Option<Reply<P>>, Gone> {
+        if std::mem::take(&mut self.replied) && self.pending.is_empty() {
+            return Ok(None);
+        }
         let (mut bytes, mut fds) = ([0; Message::BYTES], Vec::new());
         match fosse_fdpass::receive_what_fits(&self.fd, &mut bytes, &mut fds).map_err(Gone::Failed)? {
             (Received::Nothing, _) => Ok(None),
@@ -116,6 +122,7 @@ impl<P> Connector<P> {
                 let sent = if fit == Fit::Whole { fds.len() } else { 1 };
                 let reply = Message::decode(&bytes[..length], sent)?;
                 let purpose = self.pending.remove(&reply.tag).ok_or(Gone::Cut)?;
+                self.replied = true;
                 let failure = match reply.outcome {
                     // The connection was made, and this process has no descriptor for it.
                     Outcome::Connected => Failure { outcome: Outcome::Failed, errno: NO_DESCRIPTOR },
@@ -130,5 +137,36 @@ impl<P> Connector<P> {
 impl<P> AsFd for Connector<P> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+
+    use super::*;
+
+    #[test]
+    fn replies_are_read_until_none_is_due_and_the_end_is_found_at_the_next_look() {
+        let (ours, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).unwrap();
+        let mut connector = Connector::new(ours);
+        let reply = |tag| {
+            let reply = Message { tag, outcome: Outcome::Refused, errno: 111 };
+            fosse_fdpass::send(&theirs, &reply.encode(), &[]).unwrap();
+        };
+        assert!(connector.request(7, "first") && connector.request(7, "second"));
+        (0..2).for_each(reply);
+        let purpose = |connector: &mut Connector<&'static str>| {
+            connector.next_reply().map(|reply| reply.map(|reply| reply.purpose))
+        };
+        assert!(matches!(purpose(&mut connector), Ok(Some("first"))));
+        assert!(matches!(purpose(&mut connector), Ok(Some("second"))));
+        // This one was not asked for: it is not read before the next look.
+        reply(9);
+        assert!(matches!(purpose(&mut connector), Ok(None)));
+        assert!(matches!(purpose(&mut connector), Err(Gone::Cut)));
+        drop(theirs);
+        assert!(matches!(purpose(&mut connector), Err(Gone::End)));
     }
 }
