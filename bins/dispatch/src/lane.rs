@@ -192,29 +192,36 @@ impl Lane<'_> {
     }
 
     /// Handles a stream that the backend failed: it is sent again where that is safe, once;
-    /// otherwise the client gets an error.
+    /// otherwise the client gets an error. A connection that the server had closed meanwhile says
+    /// nothing of the server, and is not counted: the next one may be closed as well.
     fn backend_failed(&mut self, stream: &mut Stream, why: Failure) {
         let connection = self.connection_of(stream);
         let heard = connection.is_some_and(|c| c.heard);
-        let stale = connection.is_some_and(|c| c.used_before) && !heard;
+        let stale = connection.is_some_and(|c| c.used_before) && !heard && !why.is_timeout();
         let allowed = self.settings.backends[stream.backend].retry;
-        if let Some(at) = stream.server.filter(|_| !stale) {
-            stream.tried.add(self.upstream.servers[at].place);
-            let state = if self.upstream.failed(at, &self.context) { " state=down" } else { "" };
-            let (name, request) = (&self.upstream.servers[at].name, stream.request);
-            warning(
-                PROGRAM,
-                format_args!("event=backend-failed server={name} request={request:016x} why=\"{why}\"{state}"),
-            );
+        let again = allowed && stream.may_repeat() && !heard && !why.is_timeout();
+        if let Some(at) = stream.server.filter(|_| !(stale && again)) {
+            self.server_failed(stream, at, why, stale);
         }
-        if !allowed || !stream.may_repeat() || heard || why.is_timeout() {
+        if !again {
             return self.respond(stream, why.status());
         }
         self.abandon(stream);
         self.context.counters.add(count::RETRIES, 1);
-        stream.retries += 1;
+        stream.retries += u8::from(!stale);
         stream.out_sent = 0;
         self.connect(stream);
+    }
+
+    /// Logs that a server failed a request, and counts it unless its connection was stale.
+    fn server_failed(&mut self, stream: &mut Stream, at: usize, why: Failure, stale: bool) {
+        stream.tried.add(self.upstream.servers[at].place);
+        let state = if !stale && self.upstream.failed(at, &self.context) { " state=down" } else { "" };
+        let (name, request) = (&self.upstream.servers[at].name, stream.request);
+        warning(
+            PROGRAM,
+            format_args!("event=backend-failed server={name} request={request:016x} why=\"{why}\"{state}"),
+        );
     }
 
     /// Ends a response that is complete: END to parse, the connection back to its pool where it can

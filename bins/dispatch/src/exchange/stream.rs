@@ -156,7 +156,7 @@ pub(crate) struct Stream {
     pub(crate) odd_body: bool,
     /// `out` begins with a PROXY header.
     pub(crate) announced: bool,
-    /// Times it was sent again after bytes of it had gone out.
+    /// Times it was sent again after bytes of it had gone out; stale connections do not count.
     pub(crate) retries: u8,
     /// The WebSocket key, for checking the response; empty without.
     pub(crate) key: Vec<u8>,

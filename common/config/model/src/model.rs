@@ -288,7 +288,8 @@ section! {
         /// Without a byte either way during a request or an upgraded connection.
         idle_seconds: Seconds, Default("60"), 1..=86400;
         /// A request without effect (GET, HEAD, OPTIONS, PUT, DELETE) goes to another connection
-        /// once if the first one ends without a byte.
+        /// once if the first one ends without a byte; those that had served before, and that the
+        /// server has closed meanwhile, do not count.
         retry: bool, Default("true");
         /// Request bodies are received whole, up to the site's body_bytes_max, before a server is
         /// chosen, and go on with Content-Length: for applications that read no chunked bodies
