@@ -12,7 +12,7 @@ use rustix::{
     io::Errno,
     net::{
         AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with,
-        sockopt::{set_tcp_nodelay, socket_error, socket_peercred},
+        sockopt::{set_tcp_nodelay, socket_peercred},
     },
 };
 
@@ -56,7 +56,7 @@ impl Attempt {
         true
     }
 
-    /// Calls connect(2).
+    /// Calls connect(2), which says how an earlier call has ended as well.
     ///
     /// # Errors
     /// `INPROGRESS` where epoll reports the end, `AGAIN` where the queue of a unix listener is full
@@ -64,15 +64,21 @@ impl Attempt {
     pub(crate) fn connect(&self, server: &Server) -> Result<(), Errno> {
         match server.second.as_ref().filter(|_| self.second).unwrap_or(&server.address) {
             Address::Unix(path) => rustix::net::connect(&self.fd, &SocketAddrUnix::new(path.as_str())?),
-            Address::Tcp(addr, port) => {
-                rustix::net::connect(&self.fd, &SocketAddr::new(Ipv6Addr::from(*addr).to_canonical(), *port))
-            }
+            Address::Tcp(addr, port) => self.connect_tcp(&SocketAddr::new(Ipv6Addr::from(*addr).to_canonical(), *port)),
         }
     }
 
-    /// Returns how a connect(2) in progress has ended (SO_ERROR).
-    pub(crate) fn result(&self) -> Result<(), Errno> {
-        socket_error(&self.fd)?
+    fn connect_tcp(&self, address: &SocketAddr) -> Result<(), Errno> {
+        let call = || match rustix::net::connect(&self.fd, address) {
+            Err(Errno::ALREADY) => Err(Errno::INPROGRESS),
+            result => result,
+        };
+        match call() {
+            // Within this machine it is over before the call returns, which only a second one says:
+            // that saves watching the socket and a turn.
+            Err(Errno::INPROGRESS) if address.ip().is_loopback() => call(),
+            result => result,
+        }
     }
 
     /// Makes the connected socket fit to be passed on.

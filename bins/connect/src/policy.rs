@@ -13,7 +13,6 @@ const AF_INET6: u32 = 10;
 const SOCK_TYPE_MASK: u32 = 0xf;
 const SOCK_STREAM: u32 = 1;
 const SOL_SOCKET: u32 = 1;
-const SO_ERROR: u32 = 4;
 const SO_PEERCRED: u32 = 17;
 const IPPROTO_TCP: u32 = 6;
 const TCP_NODELAY: u32 = 1;
@@ -42,11 +41,6 @@ pub const POLICY: Policy = Policy {
             "TCP backends over IPv6",
         ),
         Row::seen(call::CONNECT, Args::Any, "its one job"),
-        Row::seen(
-            call::GETSOCKOPT,
-            Args::All(&[Cond::Is(1, SOL_SOCKET), Cond::Is(2, SO_ERROR)]),
-            "how an attempt ended",
-        ),
         Row::seen(
             call::GETSOCKOPT,
             Args::All(&[Cond::Is(1, SOL_SOCKET), Cond::Is(2, SO_PEERCRED)]),

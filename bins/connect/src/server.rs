@@ -120,8 +120,7 @@ impl Server {
     fn on_attempt(&mut self, process: &Process, key: Key) -> Result<(), ExitReason> {
         let Some(attempt) = self.attempts.get(key) else { return Ok(()) };
         process.event_loop.remove(&attempt.fd)?;
-        let result = attempt.result();
-        self.ended(process, key, result)
+        self.connect(process, key)
     }
 
     /// Passes a connected socket on. After a failure goes on with the server's second address,

@@ -2,6 +2,7 @@
 //! edge: health, failover, queues.
 
 mod app;
+mod costs;
 mod failover;
 mod health;
 mod limits;
