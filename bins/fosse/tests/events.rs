@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 
 use fosse_harness::{Backend, Client, Dir, Edge, get, is_alive, programs, sockets, wait_for};
@@ -20,7 +21,8 @@ fn configuration(backend: &Backend, more: &str) -> String {
 fn lines_where(named: impl Fn(u64, u64) -> String, words: &[&str]) -> String {
     let (dir, backend) = (Dir::new(), Backend::start());
     let address = format!("127.0.0.1:{}", sockets::free_port());
-    let status = format!("uid_base = 3000000\nstatus_socket = \"{}\"", dir.join("status.sock").display());
+    let (base, socket) = (fosse_harness::uid_base(), dir.join("status.sock"));
+    let status = format!("uid_base = {base}\nstatus_socket = \"{}\"", socket.display());
     fs::write(dir.join("fosse.toml"), configuration(&backend, &status).replace("{address}", &address)).unwrap();
     let log = File::create(dir.join("log")).unwrap();
     let file = log.metadata().unwrap();
@@ -57,6 +59,32 @@ fn lines_have_their_priority_where_the_journal_reads_them_and_nowhere_else() {
     assert!(!other.contains("<6>"), "{other}");
     let asked = lines_where(|_, _| String::new(), &["--syslog-prefix"]);
     assert!(asked.contains("<6>fosse-start: info: event=serving"), "{asked}");
+}
+
+#[test]
+fn logger_passes_lines_on_to_syslog_with_their_priority() {
+    if Command::new("logger").arg("--version").stdout(Stdio::null()).status().is_err() {
+        println!("skipped: logger is not installed");
+        return;
+    }
+    let (dir, text) = (Dir::new(), lines_where(|_, _| String::new(), &["--syslog-prefix"]));
+    let syslog = UnixDatagram::bind(dir.join("syslog")).unwrap();
+    fs::write(dir.join("lines"), text).unwrap();
+    let mut logger = Command::new("logger")
+        .args(["--prio-prefix", "--priority", "daemon.notice", "--tag", "fosse", "--socket"])
+        .arg(dir.join("syslog"))
+        .stdin(File::open(dir.join("lines")).unwrap())
+        .spawn()
+        .unwrap();
+    // Facility 3 is daemon, and 6 info (RFC 5424, section 6.2.1).
+    let (mut seen, mut line) = (Vec::new(), [0; 4096]);
+    while !seen.last().is_some_and(|line: &String| line.contains("event=ended")) {
+        let length = syslog.recv(&mut line).unwrap();
+        seen.push(String::from_utf8_lossy(&line[..length]).into_owned());
+    }
+    assert!(logger.wait().unwrap().success());
+    let refused = seen.iter().find(|line| line.contains("] fosse-parse: info: event=refused")).unwrap();
+    assert!(refused.starts_with("<30>") && refused.contains(" fosse: parse."), "{refused}");
 }
 
 #[test]

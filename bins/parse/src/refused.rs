@@ -59,7 +59,7 @@ impl Refused {
     /// The ring has broken the exchange off.
     pub(crate) const NO_RESPONSE: Self = Self::new(502, "no response");
     /// The ring is dead.
-    pub(crate) const NO_RING: Self = Self::new(503, "try again");
+    pub(crate) const NO_RING: Self = Self::new(503, "the lane it was in has ended");
 
     /// Returns the refusal that a local response of dispatch is; `None` where the program that
     /// decided it has logged it.

@@ -331,7 +331,7 @@ impl Service for Server {
 
 /// The ring is dead; clients get their last words.
 fn ring(gone: Gone) -> ExitReason {
-    ExitReason::Failed(format!("ring: {gone}"))
+    ExitReason::Failed(format!("another program of its lane: {gone}"))
 }
 
 /// Accepts what may come for a free slot: frames that crossed the end of their stream.

@@ -75,7 +75,7 @@ fn a_start_that_goes_or_breaks_the_protocol_costs_what_a_dead_ring_does() {
         assert!(rest(&client).starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{why}");
         assert_eq!(lane.exit().code(), Some(111), "{why}");
         let log = lane.log();
-        let refused = "info: event=refused client=192.0.2.7 site=a status=503 why=\"try again\"\n";
+        let refused = "info: event=refused client=192.0.2.7 site=a status=503 why=\"the lane it was in has ended\"\n";
         assert!(log.ends_with(&format!("alert: unable to go on: {why}\nfosse-parse: {refused}")), "{log}");
     }
 }

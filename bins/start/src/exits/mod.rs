@@ -59,7 +59,10 @@ fn zygote_exited(state: &mut State, reload: &mut Reload, key: Key, end: End) {
     state.generation.zygote = None;
     if reload.waits_for_lanes() || reload.is_check() {
         reload.permanent = end == End::Exit(EXIT_PERMANENT);
-        reload.fail(format!("zygote of the new generation: {end}"));
+        reload.fail(match reload.permanent {
+            true => "the rules are not as they should be".to_owned(),
+            false => format!("fosse-waf-filter did not get the rules compiled ({end})"),
+        });
     }
 }
 

@@ -143,7 +143,11 @@ pub(crate) fn one_shot_exited(reload: &mut Reload, key: Key, name: &str, end: En
     compilation.process = None;
     if end != End::Exit(0) {
         reload.permanent = end == End::Exit(fosse_die::EXIT_PERMANENT);
-        reload.fail(format!("fosse-{name} {end}"));
+        reload.fail(match name {
+            _ if !reload.permanent => format!("fosse-{name} did not get done ({end})"),
+            "load" => "the files that the configuration names are not as they should be".to_owned(),
+            _ => "the configuration is not as it should be".to_owned(),
+        });
     }
 }
 
