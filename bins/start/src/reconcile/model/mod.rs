@@ -1,7 +1,9 @@
 //! An edge whose processes are made up, and to which everything happens: what is derived from its
 //! state leads to the desired one, and no step is taken twice.
 
+mod carry_out;
 mod child;
+mod events;
 mod promises;
 
 use std::{
@@ -10,26 +12,14 @@ use std::{
 };
 
 use fosse_eventloop::{EventLoop, slab::Key};
-use fosse_plan::{Place, Plan};
-use fosse_sys::page::PageReader;
-use fosse_wire::{
-    launch::Program,
-    start::{Stream, ToChild, ToStart},
-};
-use rustix::{io::Errno, net::SocketType};
+use fosse_plan::Place;
+use fosse_wire::{launch::Program, start::ToChild};
+use rustix::net::SocketType;
 
-use child::{Child, Dice, page_of, pipe_of};
-
+use self::child::{Child, Dice, page_of, pipe_of};
 use crate::{
-    children::{
-        Children,
-        delivered::Delivered,
-        messages,
-        process::{End, Process},
-        scheduling::Schedule,
-    },
-    exits::{self, kernel_log::KernelLog, penalties::Crash},
-    lanes::{Lane, LaneState},
+    children::{Children, process::Process},
+    exits::kernel_log::KernelLog,
     launch::{fork_server::ForkServer, launcher::Launcher, programs::Programs, spawn::pair},
     reconcile::{
         delivery,
@@ -37,7 +27,7 @@ use crate::{
         lifecycle::{self, Action},
         orders, view,
     },
-    reload::{self, generation::Generation, state::Reload},
+    reload::{self, state::Reload},
     sockets::listeners::{Listeners, Open},
     state::State,
 };
@@ -120,207 +110,8 @@ impl World {
         delivery::deliver(&due, &mut self.state, &self.reload, None);
     }
 
-    fn carry_out(&mut self, action: Action) -> Result<(), ()> {
-        let is_parting = matches!(action, Action::Leave(_) | Action::Kill(_) | Action::CloseLanes | Action::Exit);
-        assert!(!is_parting || self.parted.insert(action), "twice: {action:?}");
-        match action {
-            Action::Leave(key) => self.state.children.leave(key),
-            Action::Kill(key) => {
-                self.state.children.leave(key);
-                self.state.children.kill(key);
-            }
-            Action::CloseLanes => self.state.lanes.close(u64::MAX),
-            Action::Exit => self.is_over = true,
-            Action::Start(program) => return self.start(program),
-            Action::StartLane(core) => return self.start_lane(core),
-        }
-        Ok(())
-    }
-
-    fn refuses(&mut self, program: Program) -> Result<(), ()> {
-        if !self.refusals || self.dice.roll(4) != 0 {
-            return Ok(());
-        }
-        self.paused.push(program);
-        if self.reload.waits_for_lanes() && matches!(program, Program::WafFilter | Program::Parse) {
-            reload::roll_back(&mut self.reload, &mut self.state);
-        }
-        Err(())
-    }
-
-    fn start(&mut self, program: Program) -> Result<(), ()> {
-        self.refuses(program)?;
-        let is_alone = |process: &Process| process.program == program && process.lane.is_none();
-        let there = self.state.children.keys(is_alone);
-        assert!(there.is_empty() || matches!(program, Program::WafFilter | Program::Store), "two of {program:?}");
-        let key = self.make(program, None);
-        let services = &mut self.state.services;
-        match program {
-            Program::Log => services.log = Some(key),
-            Program::Status => services.status = Some(key),
-            Program::Store => services.store = Some(key),
-            Program::Accept => services.accept = Some(key),
-            Program::Prober => {
-                services.prober = Some(key);
-                self.state.services.prober_connect = Some(self.make(Program::Connect, None));
-            }
-            _ => self.state.generation.zygote = Some(key),
-        }
-        Ok(())
-    }
-
-    fn start_lane(&mut self, core: u32) -> Result<(), ()> {
-        let number = self.state.lanes.take_number().unwrap();
-        let stages = [Program::Parse, Program::WafFilter, Program::Dispatch, Program::Connect];
-        let begun = stages[..1 + self.dice.roll(3)].to_vec();
-        if self.refuses(Program::Parse).is_err() {
-            for program in begun {
-                self.make(program, Some(number));
-            }
-            return Err(());
-        }
-        let processes = stages.into_iter().map(|program| self.make(program, Some(number))).collect();
-        let (accept_end, _) = pair(SocketType::SEQPACKET).unwrap();
-        let generation = self.state.generation.number;
-        let lane = Lane {
-            number,
-            generation,
-            core,
-            processes,
-            accept_end: Some(accept_end),
-            state: LaneState::Starting,
-            given: false,
-            suspect: None,
-        };
-        self.state.lanes.push(lane);
-        let wanted = self.state.lanes.iter().filter(|lane| lane.generation == generation && lane.state.is_wanted());
-        assert!(wanted.count() <= LANES as usize, "more lanes than cores");
-        Ok(())
-    }
-
-    fn make(&mut self, program: Program, lane: Option<u32>) -> Key {
-        let (control, child) = pair(SocketType::SEQPACKET).unwrap();
-        // Room for a few orders, so that many have to wait.
-        rustix::net::sockopt::set_socket_send_buffer_size(&control, 1).unwrap();
-        let page_fd = fosse_sys::memfd::page("model", fosse_counters::PAGE_BYTES).unwrap();
-        let zygote = program == Program::WafFilter && lane.is_none();
-        let slot = self.state.children.free_slot().unwrap();
-        let pipes = vec![(Stream::Log, rustix::pipe::pipe().unwrap().0)];
-        let process = Process {
-            program,
-            lane,
-            pid: None,
-            slot,
-            control,
-            delivered: Delivered::default(),
-            page: PageReader::map(&page_fd).unwrap(),
-            page_fd,
-            pipes,
-            ready: false,
-            turns: 0,
-            schedule: Schedule::default(),
-            still_ticks: 0,
-            leaving: false,
-            killed: false,
-            zygote,
-            keeps_records: program == Program::WafFilter && lane.is_some() && self.state.generation.keeps_records,
-        };
-        let children = &mut self.state.children;
-        let key = children.insert(process, &self.state.event_loop).unwrap();
-        let token = children.launches.next();
-        children.launches.sent(key, self.state.generation.zygote.filter(|_| program == Program::WafFilter && !zygote));
-        self.children.insert(key, Child { control: child, token, received: Vec::new(), drains: false });
-        key
-    }
-
     fn keys(&self, which: impl Fn(&Process) -> bool) -> Vec<Key> {
         self.state.children.keys(which)
-    }
-
-    fn launched(&mut self, key: Key, is_made: bool) {
-        self.next_pid += 1;
-        let (token, pid) = (self.children[&key].token, if is_made { self.next_pid } else { 0 });
-        // Numbers of processes that nobody has: a signal that start sends reaches none.
-        let pid = if is_made { pid | 1 << 30 } else { pid };
-        let reply = ToStart::Started { token, pid, errno: u16::try_from(Errno::AGAIN.raw_os_error()).unwrap() };
-        self.say_as_zygote(reply);
-    }
-
-    fn say_as_zygote(&mut self, reply: ToStart) {
-        let ToStart::Started { token, pid, errno } = reply else { return };
-        messages::launched(&mut self.state, &mut self.reload, token, pid, errno);
-    }
-
-    fn say(&mut self, key: Key, message: ToStart) {
-        assert!(messages::act_on(&mut self.state, &mut self.reload, key, message), "{message:?}");
-    }
-
-    fn exits(&mut self, key: Key, end: End) {
-        exits::exited(&mut self.state, &mut self.reload, key, end);
-        let children = &self.state.children;
-        self.children.retain(|key, _| children.get(*key).is_some());
-    }
-
-    fn read_orders(&mut self, key: Key) {
-        let (Some(process), Some(child)) = (self.state.children.get(key), self.children.get_mut(&key)) else { return };
-        child.read(process.program);
-    }
-
-    fn begin_reload(&mut self) {
-        if !self.reload.is_idle() || self.state.shutdown.is_some() {
-            return;
-        }
-        let drain_seconds_max = std::time::Duration::from_secs(300);
-        let plan = Plan { lanes: LANES, drain_seconds_max, status_socket: Some(listener().place), ..Plan::default() };
-        let mut next = Generation::sealed(plan, &fosse_bundle::Parts::default().encode().unwrap()).unwrap();
-        if self.has_checks {
-            next.blobs.insert(Program::Prober, fosse_sys::memfd::sealed("checks", b"checks").unwrap());
-        }
-        if self.has_rules {
-            next.rules = Some(fosse_sys::memfd::sealed("rules", b"rules").unwrap());
-        }
-        let next = next.numbered_after(&self.state.generation).unwrap();
-        reload::enter(&mut self.reload, &mut self.state, next, vec![listener(), listener()]);
-    }
-
-    /// Lets something happen.
-    fn happen(&mut self) {
-        let ends = [End::Exit(0), End::Exit(111), End::Exit(1), End::Signal(9), End::Signal(11)];
-        match self.dice.roll(16) {
-            0..=3 => {
-                let waiting = self.keys(|process| process.pid.is_none());
-                let is_made = !self.refusals || self.dice.roll(8) != 0;
-                self.dice.pick(waiting).into_iter().for_each(|key| self.launched(key, is_made));
-            }
-            4..=7 => self.readies(),
-            8 => {
-                let living = self.keys(|process| process.pid.is_some());
-                let end = ends[self.dice.roll(ends.len())];
-                self.dice.pick(living).into_iter().for_each(|key| self.exits(key, end));
-            }
-            9..=11 => {
-                let all = self.keys(|_| true);
-                self.dice.pick(all).into_iter().for_each(|key| self.read_orders(key));
-            }
-            12 => self.begin_reload(),
-            13 => self.refusals = !self.refusals,
-            14 => self.paused.clear(),
-            _ if self.dice.roll(8) == 0 => self.passed_ms += 400_000,
-            _ => {
-                self.connections += 1;
-                self.state.penalties.crashes.push(Crash { connection: self.connections, source: 0 });
-            }
-        }
-    }
-
-    fn readies(&mut self) {
-        let waiting = self.keys(|process| process.pid.is_some() && !process.ready && !process.killed);
-        let Some(key) = self.dice.pick(waiting) else { return };
-        let keeps_records = self.state.generation.zygote == Some(key) && self.dice.roll(2) == 0;
-        if keeps_records {
-            self.say(key, ToStart::KeepsRecords);
-        }
-        self.say(key, ToStart::Ready);
     }
 
     /// Lets every process do what it is asked to, until nothing is left to be done.
@@ -342,26 +133,6 @@ impl World {
                 return;
             }
         }
-    }
-
-    /// Lets a process do what it has to. Returns whether it had.
-    fn respond(&mut self, key: Key) -> bool {
-        self.read_orders(key);
-        let Some(process) = self.state.children.get(key) else { return true };
-        let drains = self.children[&key].drains;
-        if process.program == Program::Prober && process.ready && self.state.services.prober_connect.is_none() {
-            // It sees that its connect is gone.
-            self.exits(key, End::Exit(111));
-            return true;
-        }
-        match (process.pid.is_some(), process.killed, process.ready) {
-            (false, ..) => self.launched(key, true),
-            (true, true, _) => self.exits(key, End::Signal(9)),
-            (true, false, false) => self.say(key, ToStart::Ready),
-            (true, false, true) if drains => self.exits(key, End::Exit(0)),
-            (true, false, true) => return false,
-        }
-        true
     }
 
     /// Checks that an edge at rest is what it should be.

@@ -1,0 +1,130 @@
+//! The steps of a made up edge: its processes are entries without a process.
+
+use fosse_eventloop::slab::Key;
+use fosse_sys::page::PageReader;
+use fosse_wire::{launch::Program, start::Stream};
+use rustix::net::SocketType;
+
+use super::{LANES, World, child::Child};
+use crate::{
+    children::{delivered::Delivered, process::Process, scheduling::Schedule},
+    lanes::{Lane, LaneState},
+    launch::spawn::pair,
+    reconcile::lifecycle::Action,
+    reload,
+};
+
+impl World {
+    pub(super) fn carry_out(&mut self, action: Action) -> Result<(), ()> {
+        let is_parting = matches!(action, Action::Leave(_) | Action::Kill(_) | Action::CloseLanes | Action::Exit);
+        assert!(!is_parting || self.parted.insert(action), "twice: {action:?}");
+        match action {
+            Action::Leave(key) => self.state.children.leave(key),
+            Action::Kill(key) => {
+                self.state.children.leave(key);
+                self.state.children.kill(key);
+            }
+            Action::CloseLanes => self.state.lanes.close(u64::MAX),
+            Action::Exit => self.is_over = true,
+            Action::Start(program) => return self.start(program),
+            Action::StartLane(core) => return self.start_lane(core),
+        }
+        Ok(())
+    }
+
+    fn refuses(&mut self, program: Program) -> Result<(), ()> {
+        if !self.refusals || self.dice.roll(4) != 0 {
+            return Ok(());
+        }
+        self.paused.push(program);
+        if self.reload.waits_for_lanes() && matches!(program, Program::WafFilter | Program::Parse) {
+            reload::roll_back(&mut self.reload, &mut self.state);
+        }
+        Err(())
+    }
+
+    fn start(&mut self, program: Program) -> Result<(), ()> {
+        self.refuses(program)?;
+        let is_alone = |process: &Process| process.program == program && process.lane.is_none();
+        let there = self.state.children.keys(is_alone);
+        assert!(there.is_empty() || matches!(program, Program::WafFilter | Program::Store), "two of {program:?}");
+        let key = self.make(program, None);
+        let services = &mut self.state.services;
+        match program {
+            Program::Log => services.log = Some(key),
+            Program::Status => services.status = Some(key),
+            Program::Store => services.store = Some(key),
+            Program::Accept => services.accept = Some(key),
+            Program::Prober => {
+                services.prober = Some(key);
+                self.state.services.prober_connect = Some(self.make(Program::Connect, None));
+            }
+            _ => self.state.generation.zygote = Some(key),
+        }
+        Ok(())
+    }
+
+    fn start_lane(&mut self, core: u32) -> Result<(), ()> {
+        let number = self.state.lanes.take_number().unwrap();
+        let stages = [Program::Parse, Program::WafFilter, Program::Dispatch, Program::Connect];
+        let begun = stages[..1 + self.dice.roll(3)].to_vec();
+        if self.refuses(Program::Parse).is_err() {
+            for program in begun {
+                self.make(program, Some(number));
+            }
+            return Err(());
+        }
+        let processes = stages.into_iter().map(|program| self.make(program, Some(number))).collect();
+        let (accept_end, _) = pair(SocketType::SEQPACKET).unwrap();
+        let generation = self.state.generation.number;
+        let lane = Lane {
+            number,
+            generation,
+            core,
+            processes,
+            accept_end: Some(accept_end),
+            state: LaneState::Starting,
+            given: false,
+            suspect: None,
+        };
+        self.state.lanes.push(lane);
+        let wanted = self.state.lanes.iter().filter(|lane| lane.generation == generation && lane.state.is_wanted());
+        assert!(wanted.count() <= LANES as usize, "more lanes than cores");
+        Ok(())
+    }
+
+    fn make(&mut self, program: Program, lane: Option<u32>) -> Key {
+        let (control, child) = pair(SocketType::SEQPACKET).unwrap();
+        // Room for a few orders, so that many have to wait.
+        rustix::net::sockopt::set_socket_send_buffer_size(&control, 1).unwrap();
+        let page_fd = fosse_sys::memfd::page("model", fosse_counters::PAGE_BYTES).unwrap();
+        let zygote = program == Program::WafFilter && lane.is_none();
+        let slot = self.state.children.free_slot().unwrap();
+        let pipes = vec![(Stream::Log, rustix::pipe::pipe().unwrap().0)];
+        let process = Process {
+            program,
+            lane,
+            pid: None,
+            slot,
+            control,
+            delivered: Delivered::default(),
+            page: PageReader::map(&page_fd).unwrap(),
+            page_fd,
+            pipes,
+            ready: false,
+            turns: 0,
+            schedule: Schedule::default(),
+            still_ticks: 0,
+            leaving: false,
+            killed: false,
+            zygote,
+            keeps_records: program == Program::WafFilter && lane.is_some() && self.state.generation.keeps_records,
+        };
+        let children = &mut self.state.children;
+        let key = children.insert(process, &self.state.event_loop).unwrap();
+        let token = children.launches.next();
+        children.launches.sent(key, self.state.generation.zygote.filter(|_| program == Program::WafFilter && !zygote));
+        self.children.insert(key, Child { control: child, token, received: Vec::new(), drains: false });
+        key
+    }
+}
