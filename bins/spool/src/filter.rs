@@ -7,8 +7,8 @@ use fosse_session::Replies;
 use fosse_source::Source;
 use fosse_wire::{
     Inbox, WireError,
+    session::Heard,
     spool::{FromSpool, LostCause, ToSpool, split},
-    store::Heard,
 };
 
 use crate::{

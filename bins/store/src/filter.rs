@@ -6,7 +6,8 @@ use fosse_counters::{Counters, store as count};
 use fosse_session::Replies;
 use fosse_wire::{
     Inbox, WireError,
-    store::{FromStore, Heard, ToStore, put_response, split},
+    session::Heard,
+    store::{FromStore, ToStore, put_response, split},
 };
 
 use crate::{limits::REPLIES_BYTES_MAX, records::Records};

@@ -9,8 +9,8 @@ use std::{
 use fosse_eventloop::{EventLoop, Interest, TICK_MS};
 use fosse_wire::{
     Inbox, StreamId,
+    session::Heard,
     spool::{FromSpool, LostCause, ToSpool, split},
-    store::Heard,
 };
 use rustix::{
     io::Errno,

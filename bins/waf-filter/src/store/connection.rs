@@ -7,7 +7,8 @@ use fosse_eventloop::{EventLoop, Interest, clock_ms};
 use fosse_seclang::{Collection, Record, RecordAddress};
 use fosse_wire::{
     Inbox, StreamId,
-    store::{FromStore, Heard, ToStore, split},
+    session::Heard,
+    store::{FromStore, ToStore, split},
 };
 use rustix::{
     io::Errno,

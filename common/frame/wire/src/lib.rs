@@ -20,6 +20,7 @@ pub mod order;
 mod reload;
 pub mod request;
 pub mod response;
+pub mod session;
 pub mod spool;
 pub mod start;
 pub mod store;

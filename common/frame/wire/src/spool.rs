@@ -7,7 +7,7 @@
 //! in place of all replies about a body. After a LOST, and after a FREE, what was sent about that
 //! body before is not replied to.
 
-use crate::{WireError, cursor::Cursor};
+use crate::{WireError, cursor::Cursor, session};
 
 /// The number of this conversation in HELLO. A start upgraded in place may bring a spool together
 /// with filters of another build.
@@ -108,33 +108,15 @@ const LOST: u8 = 8;
 /// # Errors
 /// [`WireError::Length`] for a length outside its limits.
 pub fn split(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, WireError> {
-    let Some((length, rest)) = bytes.split_first_chunk::<4>() else { return Ok(None) };
-    let length = u32::from_le_bytes(*length);
-    let counted = usize::try_from(length).map_err(|_| WireError::Length(length))?;
-    if counted == 0 || counted > MESSAGE_BYTES_MAX {
-        return Err(WireError::Length(length));
-    }
-    Ok(rest.get(..counted).map(|message| (message, counted + 4)))
+    session::split(bytes, MESSAGE_BYTES_MAX)
 }
 
 /// Appends one message of these parts.
 fn put(out: &mut Vec<u8>, kind: u8, parts: &[&[u8]]) -> Result<(), WireError> {
-    let counted = 1 + parts.iter().map(|part| part.len()).sum::<usize>();
-    let length = u32::try_from(counted).map_err(|_| WireError::Length(u32::MAX))?;
-    if counted > MESSAGE_BYTES_MAX {
-        return Err(WireError::Length(length));
-    }
-    out.extend_from_slice(&length.to_le_bytes());
-    out.push(kind);
-    parts.iter().for_each(|part| out.extend_from_slice(part));
-    Ok(())
-}
-
-fn take_hello(c: &mut Cursor<'_>) -> Result<(), WireError> {
-    match c.u16()? {
-        PROTOCOL => Ok(()),
-        other => Err(WireError::Protocol(other)),
-    }
+    session::put(out, MESSAGE_BYTES_MAX, kind, |out| {
+        parts.iter().for_each(|part| out.extend_from_slice(part));
+        Ok(())
+    })
 }
 
 /// Refuses a piece that is empty or too long.
@@ -172,7 +154,7 @@ impl<'a> ToSpool<'a> {
         let mut c = Cursor::new(message);
         let decoded = match c.u8()? {
             HELLO => {
-                take_hello(&mut c)?;
+                session::take_hello(&mut c, PROTOCOL)?;
                 Self::Hello
             }
             OPEN => {
@@ -225,7 +207,7 @@ impl<'a> FromSpool<'a> {
         let mut c = Cursor::new(message);
         let decoded = match c.u8()? {
             HELLO => {
-                take_hello(&mut c)?;
+                session::take_hello(&mut c, PROTOCOL)?;
                 Self::Hello
             }
             WRITTEN => {

@@ -12,7 +12,7 @@ use fosse_collections::{
     Change, FIELDS_MAX, KEY_BYTES_MAX, NAME_BYTES_MAX, RECORD_BYTES_MAX, Record, RecordAddress, VALUE_BYTES_MAX,
 };
 
-use crate::{WireError, cursor::Cursor};
+use crate::{WireError, cursor::Cursor, session};
 use layout::{put_address, put_change, put_record, take_address, take_change, take_record};
 
 pub use layout::can_be_sent;
@@ -84,73 +84,21 @@ const SAVE: u8 = 3;
 const RECORD: u8 = 4;
 const KEPT: u8 = 5;
 
-/// The greeting as one side sees it. Whatever comes before a HELLO, and a second HELLO, ends the
-/// conversation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Heard {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// The other side's HELLO.
-    Hello,
-}
-
-impl Heard {
-    /// The state after a message that `is_hello` or is not.
-    ///
-    /// # Errors
-    /// [`WireError::Field`] for one that may not come now.
-    pub const fn after(self, is_hello: bool) -> Result<Self, WireError> {
-        match (self, is_hello) {
-            (Self::Nothing, true) | (Self::Hello, false) => Ok(Self::Hello),
-            _ => Err(WireError::Field("order")),
-        }
-    }
-}
-
 /// Cuts the first message off: kind and body as one, and the bytes it took with its length.
 ///
 /// # Errors
 /// [`WireError::Length`] for a length outside its limits.
 pub fn split(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, WireError> {
-    let Some((length, rest)) = bytes.split_first_chunk::<4>() else { return Ok(None) };
-    let length = u32::from_le_bytes(*length);
-    let counted = usize::try_from(length).map_err(|_| WireError::Length(length))?;
-    if counted == 0 || counted > STORE_MESSAGE_BYTES_MAX {
-        return Err(WireError::Length(length));
-    }
-    Ok(rest.get(..counted).map(|message| (message, counted + 4)))
+    session::split(bytes, STORE_MESSAGE_BYTES_MAX)
 }
 
-/// Appends one message whole, or nothing.
 fn put(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), WireError>) -> Result<(), WireError> {
-    let at = out.len();
-    out.extend_from_slice(&[0, 0, 0, 0, kind]);
-    let filled = fill(out).and_then(|()| {
-        let counted = out.len() - at - 4;
-        let length = u32::try_from(counted).map_err(|_| WireError::Length(u32::MAX))?;
-        if counted > STORE_MESSAGE_BYTES_MAX {
-            return Err(WireError::Length(length));
-        }
-        out[at..at + 4].copy_from_slice(&length.to_le_bytes());
-        Ok(())
-    });
-    if filled.is_err() {
-        out.truncate(at);
-    }
-    filled
+    session::put(out, STORE_MESSAGE_BYTES_MAX, kind, fill)
 }
 
 fn put_hello(out: &mut Vec<u8>) -> Result<(), WireError> {
     out.extend_from_slice(&PROTOCOL.to_le_bytes());
     Ok(())
-}
-
-fn take_hello(c: &mut Cursor<'_>) -> Result<(), WireError> {
-    match c.u16()? {
-        PROTOCOL => Ok(()),
-        other => Err(WireError::Protocol(other)),
-    }
 }
 
 fn take_bool(c: &mut Cursor<'_>) -> Result<bool, WireError> {
@@ -191,7 +139,7 @@ impl<'a> ToStore<'a> {
         let mut c = Cursor::new(message);
         let decoded = match c.u8()? {
             HELLO => {
-                take_hello(&mut c)?;
+                session::take_hello(&mut c, PROTOCOL)?;
                 Self::Hello
             }
             LOAD => Self::Load { tag: c.u32()?, place: take_address(&mut c)? },
@@ -235,7 +183,7 @@ impl FromStore {
         let mut c = Cursor::new(message);
         let decoded = match c.u8()? {
             HELLO => {
-                take_hello(&mut c)?;
+                session::take_hello(&mut c, PROTOCOL)?;
                 Self::Hello
             }
             RECORD => Self::Record { tag: c.u32()?, record: take_record(&mut c)? },
@@ -347,10 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn each_side_greets_once_and_first() {
-        assert_eq!(Heard::Nothing.after(true), Ok(Heard::Hello));
-        assert_eq!(Heard::Hello.after(false), Ok(Heard::Hello));
-        assert!(Heard::Nothing.after(false).is_err() && Heard::Hello.after(true).is_err());
+    fn another_protocol_and_what_is_no_truth_are_refused() {
         assert_eq!(ToStore::decode(&[HELLO, 9, 0]), Err(WireError::Protocol(9)));
         assert_eq!(FromStore::decode(&[KEPT, 2, 0, 0, 0, 0]), Err(WireError::Field("kept")));
     }
