@@ -57,23 +57,31 @@ pub(crate) fn run(words: &Args) -> i32 {
     // A configuration with a mistake does not say where its edge would be asked.
     let edge = match &named {
         Some(None) => None,
+        // Read once: it may be a pipe.
+        Some(Some((configuration, _))) if !words.has("--status-socket") => {
+            configuration.status_socket.value.0.as_ref().map(|path| Edge::at(path.into()))
+        }
         _ => Some(Edge::of(words).unwrap_or_else(|why| usage(PROGRAM, &why))),
     };
-    let pid = edge.as_ref().and_then(|edge| edge.start_pid().ok());
+    let asked = edge.as_ref().map(Edge::start_pid);
+    let pid = asked.as_ref().and_then(|asked| asked.as_ref().ok()).copied();
     let configuration = match (named, pid) {
         (Some(configuration), _) => configuration,
         (None, Some(pid)) => of_running(pid, &mut found),
         (None, None) => of_file(words, &mut found),
     };
     if let Some((configuration, plan)) = &configuration {
-        if pid.is_none() {
+        // The ports of one that runs, and that this user may not ask, are its own.
+        if pid.is_none() && !edge.as_ref().is_some_and(Edge::keeps_this_user_out) {
             listeners(configuration, &mut found);
         }
         servers(configuration, plan, &mut found);
     }
-    match (edge, pid) {
-        (Some(edge), Some(pid)) => running_edge(&edge, pid, &mut found),
-        _ => found.note("no edge runs there: fosse up starts one, or the service of fosse-start"),
+    match (&edge, asked) {
+        (Some(edge), Some(Ok(pid))) => running_edge(edge, pid, &mut found),
+        // None runs, or this user may not ask it.
+        (_, Some(Err(why))) => found.note(why),
+        _ => {}
     }
     let count = if found.problems == 1 { "1 problem".to_owned() } else { format!("{} problems", found.problems) };
     let printed = print(&format!("{}{count}\n", found.lines));

@@ -83,6 +83,11 @@ impl Edge {
         self.path.exists()
     }
 
+    /// Returns whether its socket is there for others alone.
+    pub(crate) fn keeps_this_user_out(&self) -> bool {
+        UnixStream::connect(&self.path).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    }
+
     fn connect(&self) -> Result<UnixStream, String> {
         UnixStream::connect(&self.path).map_err(|error| self.unreachable(&error))
     }

@@ -1,9 +1,11 @@
 //! What `fosse doctor` says of an edge that serves, and of all that would keep one from serving.
 
+use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
-use std::process::Output;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Output, Stdio};
 
-use fosse_harness::{Backend, Dir, Edge, fosse, free_port};
+use fosse_harness::{Backend, Dir, Edge, fosse, free_port, is_root, programs};
 
 /// Exit status and lines.
 fn said(output: &Output) -> (Option<i32>, String) {
@@ -60,7 +62,7 @@ fn what_keeps_an_edge_from_serving_is_found_before_it_is_started() {
         format!("ok       {path} can be served\n"),
         format!("problem  unable to listen on {address}: it is in use by "),
         format!("problem  {dead} takes no connection: Connection refused"),
-        "note     no edge runs there".to_owned(),
+        "note     no edge runs with its status socket at ".to_owned(),
         "2 problems\n".to_owned(),
     ] {
         assert!(text.contains(&line), "{line} is not in {text}");
@@ -82,4 +84,25 @@ fn a_configuration_with_a_mistake_is_a_problem_with_its_line() {
     assert!(text.starts_with("problem  the configuration cannot be served, for the reasons above\n"), "{text}");
     let why = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(why.contains("fosse.toml:1:1: unknown key \"lane\""), "{why}");
+}
+
+#[test]
+fn an_edge_that_this_user_may_not_ask_is_not_said_to_be_none() {
+    if !is_root() {
+        return println!("skipped: not root");
+    }
+    let backend = Backend::start();
+    let edge = Edge::up(&backend.address(), &["--lanes", "1"]);
+    let dir = Dir::new();
+    let path = configuration(&dir, edge.address(), &[backend.address()]);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (of_file, of_edge) = (dir.join("status.sock"), edge.status_socket());
+    let named = text.replace(&*of_file.to_string_lossy(), &of_edge.to_string_lossy());
+    let mut doctor = Command::new(programs().join("fosse"));
+    doctor.args(["doctor", "-"]).uid(65_534).gid(65_534).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = doctor.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(named.as_bytes()).unwrap();
+    let (_, text) = said(&child.wait_with_output().unwrap());
+    assert!(text.contains("note     ") && text.contains(": this user may not ask the edge there"), "{text}");
+    assert!(!text.contains("unable to listen"), "{text}");
 }
