@@ -17,7 +17,7 @@ use crate::{
     },
     reload::{generation::Generation, state::Reload},
     services,
-    sockets::listeners::Open,
+    sockets::socket::Open,
     state::State,
 };
 

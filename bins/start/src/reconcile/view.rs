@@ -12,7 +12,7 @@ use crate::{
         state::{Reload, ReloadState},
     },
     services::{logs, prober},
-    sockets::listeners::Open,
+    sockets::socket::Open,
     state::State,
 };
 

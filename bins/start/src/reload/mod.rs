@@ -23,7 +23,7 @@ use crate::{
     limits,
     options::Options,
     services::logs,
-    sockets::listeners::{Open, look, remove_files},
+    sockets::socket::{Open, look, remove_files},
     state::State,
 };
 

@@ -21,7 +21,7 @@ use crate::{
         process::Process,
     },
     launch::{launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions},
-    sockets::listeners::Open,
+    sockets::socket::Open,
 };
 
 /// The programs that an edge has one of.

@@ -3,3 +3,4 @@
 pub(crate) mod activation;
 pub(crate) mod listeners;
 pub(crate) mod port_finder;
+pub(crate) mod socket;

@@ -18,7 +18,7 @@ use crate::{
     launch::{fork_server::ForkServer, uid_range::UidRange},
     limits,
     reload::generation::Generation,
-    sockets::listeners::{Listeners, Open},
+    sockets::{listeners::Listeners, socket::Open},
 };
 use fosse_plan::Plan;
 use fosse_sys::page::PageReader;
@@ -75,31 +75,8 @@ pub(crate) fn encode<'e>(
     let mut w = Writer::default();
     w.out.extend_from_slice(&MAGIC);
     [generation.number, reloads, lanes.next_number(), children.launches.next()].into_iter().for_each(|n| w.number(n));
-    put_long(&mut w.out, &generation.plan.encode()?, "plan")?;
-    w.list(&generation.blobs, |w, (program, fd)| {
-        w.out.push(*program as u8);
-        w.fd(fd);
-        Ok(())
-    })?;
-    w.fds(&generation.rules)?;
-    w.list(&generation.addresses, |w, (listener, fd)| {
-        w.number(u32::from(*listener));
-        w.fd(fd);
-        Ok(())
-    })?;
-    w.fds(listeners.open.iter().map(|open| &open.fd))?;
-    for open in &listeners.status {
-        w.fds(open.iter().map(|open| &open.fd))?;
-    }
-    w.list(&listeners.handed, |w, (name, fd)| {
-        put_short(&mut w.out, name, "name")?;
-        w.fd(fd);
-        Ok(())
-    })?;
-    w.list(&listeners.uids, |w, range| {
-        w.number(range.first);
-        w.fds(&range.sockets)
-    })?;
+    w.generation(generation)?;
+    w.listeners(listeners)?;
     w.out.push(u8::from(generation.keeps_records));
     w.number(number_of(fork_server.pid));
     w.fd(&fork_server.channel);
@@ -184,6 +161,37 @@ impl<'e> Writer<'e> {
         self.list(fds, |w, fd| {
             w.fd(fd);
             Ok(())
+        })
+    }
+
+    fn generation(&mut self, generation: &'e Generation) -> Result<(), WireError> {
+        put_long(&mut self.out, &generation.plan.encode()?, "plan")?;
+        self.list(&generation.blobs, |w, (program, fd)| {
+            w.out.push(*program as u8);
+            w.fd(fd);
+            Ok(())
+        })?;
+        self.fds(&generation.rules)?;
+        self.list(&generation.addresses, |w, (listener, fd)| {
+            w.number(u32::from(*listener));
+            w.fd(fd);
+            Ok(())
+        })
+    }
+
+    fn listeners(&mut self, listeners: &'e Listeners) -> Result<(), WireError> {
+        self.fds(listeners.open.iter().map(|open| &open.fd))?;
+        for open in &listeners.status {
+            self.fds(open.iter().map(|open| &open.fd))?;
+        }
+        self.list(&listeners.handed, |w, (name, fd)| {
+            put_short(&mut w.out, name, "name")?;
+            w.fd(fd);
+            Ok(())
+        })?;
+        self.list(&listeners.uids, |w, range| {
+            w.number(range.first);
+            w.fds(&range.sockets)
         })
     }
 

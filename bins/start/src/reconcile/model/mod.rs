@@ -28,7 +28,7 @@ use crate::{
         orders, view,
     },
     reload::{self, state::Reload},
-    sockets::listeners::{Listeners, Open},
+    sockets::{listeners::Listeners, socket::Open},
     state::State,
 };
 
