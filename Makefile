@@ -9,7 +9,8 @@
 # make bench          fosse beside nginx and HAProxy, one table
 # make bench-waf      rules beside nginx with libmodsecurity, one table
 # make parity         the verdicts of both on the same requests, every difference explained; those of the built-in rules
-# make soak           hours under load, with kills, stops, reloads
+# make soak           hours under load, with kills, stops, reloads; for a number of requests in place of a time:
+#                     make soak SOAK_OPTIONS="--requests 10000000 everything"
 # make fuzz           the decoders under mutation, FUZZ_SECONDS each; then the search for the slowest request
 # No target asks for anything on standard input.
 

@@ -268,14 +268,19 @@ impl Edge {
     /// Where nothing is said of it.
     pub fn try_reload(&self, configuration: &str) -> bool {
         let before = self.log().len();
-        write_configuration(self.dir.path(), self.address, self.uid_base, configuration);
-        self.signal(Signal::HUP);
+        self.begin_reload(configuration);
         wait_for("the end of a reload", || {
             let log = self.log();
             let new = log.get(before..).unwrap_or_default();
             let serves = new.contains("event=serving");
             (serves || new.contains("event=reload-failed")).then_some(serves)
         })
+    }
+
+    /// Replaces the configuration and sends SIGHUP.
+    pub fn begin_reload(&self, configuration: &str) {
+        write_configuration(self.dir.path(), self.address, self.uid_base, configuration);
+        self.signal(Signal::HUP);
     }
 
     /// Sends SIGTERM, and waits for the end: the exit code of fosse-start.

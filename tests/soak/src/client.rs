@@ -11,6 +11,10 @@ use fosse_harness::{
     http::{Failed, Framing, Reader},
     sockets, wait_for,
 };
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, recv},
+};
 
 use crate::{
     load::next_id,
@@ -31,6 +35,20 @@ pub enum Outcome {
     Silent,
     /// A response that nobody should have got; what is wrong with it.
     Wrong(String),
+}
+
+impl Outcome {
+    /// Returns it without what differs from request to request.
+    #[must_use]
+    pub fn word(&self) -> String {
+        match self {
+            Self::Right => "right".into(),
+            Self::Own(status) => format!("status {status}"),
+            Self::Cut => "cut".into(),
+            Self::Silent => "silent".into(),
+            Self::Wrong(_) => "wrong".into(),
+        }
+    }
 }
 
 /// A connection to the edge.
@@ -65,6 +83,13 @@ impl Client {
     /// Sends bytes as they are; false where the edge takes no more.
     pub fn send(&mut self, bytes: &[u8]) -> bool {
         self.reader.source.write_all(bytes).is_ok()
+    }
+
+    /// Returns whether the edge has not closed the connection, as far as can be seen.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let peeked = recv(self.stream(), &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        matches!(peeked, Ok((1.., _)) | Err(Errno::AGAIN))
     }
 
     /// Nothing has come that nobody asked for.

@@ -7,14 +7,18 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::missing_panics_doc, reason = "a scenario that finds something panics; that is what it is for")]
 
+pub mod apart;
 pub mod backend;
 pub mod client;
+pub mod courteous;
 pub mod double;
 pub mod inventory;
+pub mod limits;
 pub mod load;
 pub mod pattern;
 pub mod random;
 pub mod report;
 pub mod request;
 pub mod scenario;
+pub mod scheduling;
 pub mod site;

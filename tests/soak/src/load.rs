@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use fosse_harness::{WAIT_MAX, sockets::reset};
@@ -47,6 +47,20 @@ pub struct Tally {
     wrong: Mutex<Vec<String>>,
     /// The first requests without a complete response, with the batch they were part of.
     missed: Mutex<Vec<String>>,
+    failures: Mutex<Vec<Failure>>,
+}
+
+/// A request that has not got its response.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// When it was sent, or its connection begun.
+    pub begun: Instant,
+    /// When that was known.
+    pub ended: Instant,
+    /// What came in place of the response.
+    pub outcome: Outcome,
+    /// The request.
+    pub what: String,
 }
 
 impl Tally {
@@ -56,6 +70,20 @@ impl Tally {
         if !matches!(outcome, Outcome::Right) && missed.len() < 5 {
             missed.push(format!("{outcome:?} number {number} of {batch:?}"));
         }
+    }
+
+    fn failed_since(&self, begun: Instant, outcome: &Outcome, what: String) {
+        let failure = Failure { begun, ended: Instant::now(), outcome: outcome.clone(), what };
+        self.failures.lock().unwrap().push(failure);
+    }
+
+    /// Returns the requests that have not got their response.
+    ///
+    /// # Panics
+    /// Where a client did.
+    #[must_use]
+    pub fn failures(&self) -> Vec<Failure> {
+        self.failures.lock().unwrap().clone()
     }
 
     /// Takes note of an outcome.
@@ -123,6 +151,8 @@ pub struct Habits {
     pub rude: bool,
     /// Stop after so many requests of all clients.
     pub requests_max: u64,
+    /// A connection that was closed between two requests is no failure: another is made.
+    pub reopens: bool,
 }
 
 impl Default for Habits {
@@ -135,6 +165,7 @@ impl Default for Habits {
             pause: Duration::ZERO,
             rude: false,
             requests_max: u64::MAX,
+            reopens: false,
         }
     }
 }
@@ -154,6 +185,11 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// An id nobody has had.
 pub fn next_id() -> u64 {
     NEXT_ID.fetch_add(1, Relaxed)
+}
+
+/// Makes the ids of this process differ from those of others: its number is above theirs.
+pub fn take_ids_of(part: u8) {
+    NEXT_ID.store((u64::from(part) << 48) + 1, Relaxed);
 }
 
 impl Load {
@@ -210,10 +246,12 @@ impl Worker {
     fn run(mut self) {
         while !self.over() {
             self.tally.connections.fetch_add(1, Relaxed);
+            let begun = Instant::now();
             match Client::connect(self.address, self.habits.patience) {
-                Ok(client) => self.connection(client),
-                Err(_) => {
+                Ok(client) => self.connection(client, begun),
+                Err(error) => {
                     self.tally.note(&Outcome::Cut);
+                    self.tally.failed_since(begun, &Outcome::Cut, error.to_string());
                     thread::sleep(Duration::from_millis(20));
                 }
             }
@@ -221,11 +259,11 @@ impl Worker {
     }
 
     /// One connection, until it ends or this client gives it up.
-    fn connection(&mut self, mut client: Client) {
+    fn connection(&mut self, mut client: Client, mut begun: Instant) {
         let batches = 1 + self.random.below(20);
         let aborts = self.random.percent(self.habits.abort_percent);
         for number in 1..=batches {
-            if self.over() || client.ends {
+            if self.over() || client.ends || self.habits.reopens && !client.is_open() {
                 return;
             }
             let mut batch = self.batch();
@@ -237,12 +275,13 @@ impl Worker {
                 }
                 return self.give_up(client, &batch);
             }
-            if !self.exchange(&mut client, &batch) {
+            if !self.exchange(&mut client, &batch, begun) {
                 return;
             }
             if !self.habits.pause.is_zero() {
                 thread::sleep(self.habits.pause);
             }
+            begun = Instant::now();
         }
     }
 
@@ -264,7 +303,7 @@ impl Worker {
     }
 
     /// Sends a batch in one write and reads all responses; false where the connection is over.
-    fn exchange(&mut self, client: &mut Client, batch: &[Request]) -> bool {
+    fn exchange(&mut self, client: &mut Client, batch: &[Request], begun: Instant) -> bool {
         let bytes: Vec<u8> = batch.iter().flat_map(Request::bytes).collect();
         self.tally.sent.fetch_add(batch.len() as u64, Relaxed);
         // An edge that has said its last word may close before it has taken all: the responses
@@ -290,6 +329,9 @@ impl Worker {
             }
             self.tally.note(&outcome);
             self.tally.missed(&outcome, number, batch);
+            if outcome != Outcome::Right {
+                self.tally.failed_since(begun, &outcome, format!("{request:?}"));
+            }
             if outcome != Outcome::Right || client.ends {
                 self.tally.behind.fetch_add((batch.len() - number - 1) as u64, Relaxed);
                 return false;

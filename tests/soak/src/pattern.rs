@@ -11,19 +11,32 @@ fn hex(mut number: u64, out: &mut [u8]) {
     }
 }
 
+/// Adds one to a number in hex: almost always one digit is all that changes.
+fn count(hex: &mut [u8]) {
+    for digit in hex.iter_mut().rev() {
+        *digit = match *digit {
+            b'f' => b'0',
+            b'9' => b'a',
+            other => other + 1,
+        };
+        if *digit != b'0' {
+            return;
+        }
+    }
+}
+
 /// Writes what body `id` has from `offset` on into `out`.
 pub fn fill(id: u64, offset: u64, out: &mut [u8]) {
     let mut line = [b'\n'; LINE_BYTES as usize];
     hex(id, &mut line[..16]);
-    let (mut number, mut skip) = (offset / LINE_BYTES, (offset % LINE_BYTES) as usize);
-    let mut at = 0;
+    hex(offset / LINE_BYTES, &mut line[16..31]);
+    let (mut at, mut skip) = (0, (offset % LINE_BYTES) as usize);
     while at < out.len() {
-        hex(number, &mut line[16..31]);
-        let count = (line.len() - skip).min(out.len() - at);
-        out[at..at + count].copy_from_slice(&line[skip..skip + count]);
-        at += count;
-        number += 1;
+        let length = (line.len() - skip).min(out.len() - at);
+        out[at..at + length].copy_from_slice(&line[skip..skip + length]);
+        at += length;
         skip = 0;
+        count(&mut line[16..31]);
     }
 }
 
@@ -78,6 +91,16 @@ impl Checker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_numbered_wherever_a_piece_begins() {
+        let line = |number: u64| format!("{:016x}{number:015x}\n", 9).into_bytes();
+        for first in [0, 9, 15, 159, 255, 0xfff, 0xf_ffff_ffff] {
+            let mut two = [0; 64];
+            fill(9, first * LINE_BYTES, &mut two);
+            assert_eq!(two.to_vec(), [line(first), line(first + 1)].concat(), "{first}");
+        }
+    }
 
     #[test]
     fn a_body_checks_out_however_it_is_cut_and_no_other_does() {

@@ -10,6 +10,23 @@ const RULES: &str = "responses.conf";
 const RULES_TEXT: &str = "SecResponseBodyMimeType null\nSecResponseBodyLimit 60000\nSecResponseBodyLimitAction ProcessPartial\n\
     SecRule RESPONSE_BODY \"@contains what no answer holds\" \"id:1,phase:4,deny\"\n";
 
+/// Rules of a site that remember something of each client.
+const COUNTING: &str = "counting.conf";
+const COUNTING_TEXT: &str =
+    "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.hits=+1,expirevar:ip.hits=3600\"\n";
+
+/// What plain.test does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Plain {
+    /// It has no firewall.
+    #[default]
+    Off,
+    /// Its responses are inspected, and so buffered.
+    Inspected,
+    /// It counts the requests of each address.
+    Counted,
+}
+
 /// What differs between the edges of the scenarios.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -21,13 +38,13 @@ pub struct Setup {
     pub site: String,
     /// Lines of backend "a".
     pub backend: String,
-    /// The responses of plain.test are inspected, and so buffered; else that site has no firewall.
-    pub inspected: bool,
+    /// What plain.test does.
+    pub plain: Plain,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { lanes: 2, top: String::new(), site: String::new(), backend: String::new(), inspected: false }
+        Self { lanes: 2, top: String::new(), site: String::new(), backend: String::new(), plain: Plain::default() }
     }
 }
 
@@ -47,17 +64,27 @@ impl Setup {
     pub fn start(&self) -> Edge {
         let dir = Dir::new();
         fs::write(dir.join(RULES), RULES_TEXT).unwrap();
+        fs::write(dir.join(COUNTING), COUNTING_TEXT).unwrap();
         Edge::supervised(dir, &self.configuration())
+    }
+
+    /// Sends the requests of some paths to the other backend than before.
+    pub fn change_routes(&mut self) {
+        let routes = "[[site.route]]\nprefix = \"/exact\"\nbackend = \"b\"\n\
+            [[site.route]]\nprefix = \"/take\"\nbackend = \"b\"\n";
+        self.site = if self.site.is_empty() { routes.into() } else { String::new() };
     }
 
     /// Returns its fosse.toml, with places for the harness to fill.
     #[must_use]
     pub fn configuration(&self) -> String {
-        let Self { lanes, top, site, backend, inspected } = self;
-        let plain = if *inspected {
-            format!("inspect_responses = true\nrules_milliseconds_max = 10000\nrules = [\"{{dir}}/{RULES}\"]")
-        } else {
-            "waf = \"off\"".to_owned()
+        let Self { lanes, top, site, backend, plain } = self;
+        let plain = match plain {
+            Plain::Off => "waf = \"off\"".to_owned(),
+            Plain::Inspected => {
+                format!("inspect_responses = true\nrules_milliseconds_max = 10000\nrules = [\"{{dir}}/{RULES}\"]")
+            }
+            Plain::Counted => format!("rules = [\"{{dir}}/{COUNTING}\"]"),
         };
         format!(
             "lanes = {lanes}\nuid_base = {{uid_base}}\n{top}\n\

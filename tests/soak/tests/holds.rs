@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use fosse_soak::scenario::{Extent, hostile, integrity, kills, reloads, slow, stopped};
+use fosse_soak::scenario::{Extent, everything, hostile, integrity, kills, reloads, slow, stopped};
 
 /// Edges of their own, but one machine: one after the other disturbs the least.
 static TURN: Mutex<()> = Mutex::new(());
@@ -13,7 +13,7 @@ macro_rules! holds {
         $(#[$doc])*
         fn $name() {
             let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            $run(Extent::short()).print(stringify!($name));
+            $run(Extent::short(env!("CARGO_BIN_EXE_fosse-soak"))).print(stringify!($name));
         }
     )* };
 }
@@ -22,6 +22,7 @@ holds! {
     every_response_is_the_right_one_under_pipelining_and_aborts => integrity::run;
     a_broken_backend_never_looks_whole => integrity::broken_backend;
     no_response_is_wrong_or_mixed_while_stages_are_killed => kills::stages;
+    only_requests_under_way_fail_where_anything_is_killed => everything::run;
     no_inspected_response_is_wrong_or_mixed_whatever_the_backend_does => integrity::inspected;
     no_inspected_response_is_wrong_or_mixed_while_stages_are_killed => kills::inspected_stages;
     other_lanes_lose_nothing => kills::of_one_lane;

@@ -17,7 +17,7 @@ const SLEEPS: &[(&str, usize, &str)] = &[
     ("bins/waf-filter", 2, "a backend that waits for the word of the test"),
     ("common/process/lockdown", 5, "looks at a child's state; what sleeps is the child"),
     ("tests/harness", 2, "looks of wait_for; a backend that is asked to be slow"),
-    ("tests/soak", 20, "looks at processes and logs; load over some time, whatever it brings about"),
+    ("tests/soak", 19, "looks at processes and logs; load over some time, whatever it brings about"),
 ];
 
 fn crates(files: &[File]) -> Vec<String> {

@@ -10,12 +10,11 @@ use fosse_harness::Edge;
 
 use super::Extent;
 use crate::{
-    backend::Backend,
     client::wait_served,
     inventory::Inventory,
     load::{Habits, Load},
     report::Report,
-    site::Setup,
+    site::{Plain, Setup},
 };
 
 /// Load without a kill; everything but what clients gave up themselves is served right, and nothing
@@ -32,12 +31,12 @@ pub fn broken_backend(extent: Extent) -> Report {
 
 /// A broken backend, and the responses of half the requests are buffered and inspected.
 pub fn inspected(extent: Extent) -> Report {
-    under(extent, true, Setup { inspected: true, ..Setup::default() })
+    under(extent, true, Setup { plain: Plain::Inspected, ..Setup::default() })
 }
 
 fn under(extent: Extent, rude: bool, setup: Setup) -> Report {
     let edge = setup.start();
-    let backend = Backend::listen(&edge.dir().join("a.sock"), "a");
+    let backend = extent.backend(&edge, "a");
     wait_served(&edge);
     let before = Inventory::steady(&edge);
     let habits = Habits { seed: extent.seed, rude, requests_max: extent.requests_max, ..Habits::default() };

@@ -14,16 +14,15 @@ use rustix::process::Signal;
 
 use fosse_harness::{Edge, Process, WAIT_MAX, is_alive, sockets};
 
-use super::{Extent, integrity};
+use super::{Extent, Pace, integrity};
 use crate::{
-    backend::Backend,
     client::{self, Client, Outcome, wait_served},
     inventory::Inventory,
     load::{Habits, Load, next_id},
     random::Random,
     report::Report,
     request::Request,
-    site::Setup,
+    site::{Plain, Setup},
 };
 
 /// The stages that may be killed.
@@ -42,20 +41,19 @@ pub fn stages(extent: Extent) -> Report {
 
 /// The same where the responses of half the requests are buffered and inspected.
 pub fn inspected_stages(extent: Extent) -> Report {
-    stages_of(extent, Setup { inspected: true, ..Setup::default() })
+    stages_of(extent, Setup { plain: Plain::Inspected, ..Setup::default() })
 }
 
 fn stages_of(extent: Extent, setup: Setup) -> Report {
     let edge = setup.start();
-    let backend = Backend::listen(&edge.dir().join("a.sock"), "a");
+    let backend = extent.backend(&edge, "a");
     wait_served(&edge);
     let before = Inventory::steady(&edge);
     let habits = Habits { seed: extent.seed, requests_max: extent.requests_max, ..Habits::default() };
     let load = Load::begin(edge.address(), habits);
     let (mut random, mut killed, mut served) = (Random::new(extent.seed), [0u64; STAGES.len()], Vec::new());
-    let begun = Instant::now();
+    let (begun, mut pace) = (Instant::now(), Pace::new(EVERY));
     while begun.elapsed() < extent.time && !load.is_done() {
-        let next = Instant::now() + EVERY;
         if let Some(number) = kill_one(&edge, &mut random) {
             killed[number] += 1;
             // A reload now and then: generations change while stages are killed.
@@ -64,7 +62,7 @@ fn stages_of(extent: Extent, setup: Setup) -> Report {
             }
             served.push(until_served(&edge));
         }
-        thread::sleep(next.saturating_duration_since(Instant::now()));
+        pace.wait();
     }
     let tally = load.end();
     println!("kills: killed {killed:?} of {STAGES:?}: {}", tally.line());
@@ -118,7 +116,7 @@ fn until_served(edge: &Edge) -> Duration {
 #[expect(clippy::too_many_lines, reason = "what is killed, what goes on meanwhile and what it came to, in order")]
 pub fn of_one_lane(extent: Extent) -> Report {
     let edge = Setup::default().start();
-    let backend = Backend::listen(&edge.dir().join("a.sock"), "a");
+    let backend = extent.backend(&edge, "a");
     wait_served(&edge);
     let lanes = edge.children_of("parse");
     let mut report = Report::default();
@@ -147,11 +145,12 @@ pub fn of_one_lane(extent: Extent) -> Report {
     };
     let clients: Vec<_> = clients.into_iter().zip(extent.seed..).map(|(c, seed)| ask(c, seed)).collect();
     let (mut random, mut killed, begun) = (Random::new(extent.seed), 0, Instant::now());
+    let mut pace = Pace::new(EVERY);
     while begun.elapsed() < extent.time {
         let stage = *random.pick(&STAGES[..4]);
         let victim = edge.children_of(stage).into_iter().find(|c| c.cores() == core);
         killed += u64::from(victim.is_some_and(|v| v.signal(Signal::KILL)));
-        thread::sleep(EVERY);
+        pace.wait();
     }
     over.store(true, Relaxed);
     let asked: u64 = clients.into_iter().map(|t| t.join().unwrap()).sum();
@@ -183,7 +182,7 @@ pub fn of_start(extent: Extent) -> Report {
     let mut times = Vec::new();
     for _ in 0..extent.of(10) {
         let mut edge = Setup::default().start();
-        let _backend = Backend::listen(&edge.dir().join("a.sock"), "a");
+        let _backend = extent.backend(&edge, "a");
         wait_served(&edge);
         let load = Load::begin(edge.address(), Habits { seed: extent.seed, ..Habits::default() });
         thread::sleep(Duration::from_millis(300));

@@ -12,7 +12,6 @@ use fosse_harness::{Edge, WAIT_MAX, wait_for};
 
 use super::{Extent, integrity};
 use crate::{
-    backend::Backend,
     client::{Client, Outcome, wait_served},
     inventory::Inventory,
     load::{Habits, Load, next_id},
@@ -40,12 +39,10 @@ fn greet(idle: &mut [Client], when: &str, edge: &Edge) {
 }
 
 /// Fifty reloads (or the share asked for).
-#[expect(clippy::too_many_lines, reason = "what is reloaded, what goes on meanwhile and what it came to, in order")]
 pub fn run(extent: Extent) -> Report {
     let mut setup = Setup::default();
     let edge = setup.start();
-    let (a, b) = (edge.dir().join("a.sock"), edge.dir().join("b.sock"));
-    let backends = [Backend::listen(&a, "a"), Backend::listen(&b, "b")];
+    let backends = ["a", "b"].map(|name| extent.backend(&edge, name));
     wait_served(&edge);
     let before = Inventory::steady(&edge);
     let connect = |_| Client::connect(edge.address(), WAIT_MAX).unwrap();
@@ -56,12 +53,7 @@ pub fn run(extent: Extent) -> Report {
     let (mut times, mut ended) = (Vec::new(), 0usize);
     for number in 0..extent.of(50).max(10) {
         if number % 2 == 1 {
-            let routes = number % 4 == 1;
-            setup.site = if routes {
-                "[[site.route]]\nprefix = \"/exact\"\nbackend = \"b\"\n[[site.route]]\nprefix = \"/take\"\nbackend = \"b\"\n".into()
-            } else {
-                String::new()
-            };
+            setup.change_routes();
         }
         let invalid = number % 10 == 4;
         let begun = Instant::now();
@@ -90,7 +82,7 @@ pub fn run(extent: Extent) -> Report {
 /// Binary upgrades in place under load: the same process id, no failed request.
 pub fn upgrades(extent: Extent) -> Report {
     let edge = Setup::default().start();
-    let backend = Backend::listen(&edge.dir().join("a.sock"), "a");
+    let backend = extent.backend(&edge, "a");
     wait_served(&edge);
     let before = Inventory::steady(&edge);
     let connect = |_| Client::connect(edge.address(), WAIT_MAX).unwrap();

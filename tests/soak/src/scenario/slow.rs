@@ -2,15 +2,9 @@
 //! well-behaved client is served meanwhile, and each of them costs little.
 
 use std::{
-    collections::BTreeMap,
-    fs,
     io::{self, Read, Write},
     net::{SocketAddr, TcpStream},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    thread::{self, JoinHandle},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -21,15 +15,15 @@ use super::{Extent, integrity};
 use crate::{
     backend::Backend,
     client::{self, Outcome, wait_served},
+    courteous::Courteous,
     inventory::Inventory,
     load::next_id,
     report::Report,
     request::{Request, Shape},
+    scheduling,
     site::Setup,
 };
 
-/// What the edge promises a well-behaved client.
-pub(super) const SERVED_WITHIN: Duration = Duration::from_millis(100);
 /// What the edge promises for a slow connection.
 const RESIDENT_BYTES_MAX: u64 = 64 * 1024;
 /// What two lanes may keep when the slow ones are gone: tables that have grown, buffers at hand.
@@ -60,37 +54,6 @@ fn many(edge: &Edge, count: usize) -> Vec<TcpStream> {
     (0..count).map(|_| connect_narrow(edge.address()).unwrap()).collect()
 }
 
-/// A well-behaved client, over and over until it is told to stop: how long each of its requests
-/// took.
-pub(super) struct Courteous {
-    stop: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<Duration>>,
-}
-
-impl Courteous {
-    pub(super) fn begin(edge: &Edge) -> Self {
-        let (stop, address) = (Arc::new(AtomicBool::new(false)), edge.address());
-        let over = Arc::clone(&stop);
-        let thread = thread::spawn(move || {
-            let mut times = Vec::new();
-            while !over.load(Relaxed) {
-                let begun = Instant::now();
-                let outcome = client::once(address, next_id(), WAIT_MAX);
-                assert_eq!(outcome, Outcome::Right, "the well-behaved client");
-                times.push(begun.elapsed());
-                thread::sleep(Duration::from_millis(10));
-            }
-            times
-        });
-        Self { stop, thread }
-    }
-
-    pub(super) fn end(self) -> Vec<Duration> {
-        self.stop.store(true, Relaxed);
-        self.thread.join().unwrap()
-    }
-}
-
 fn costs(report: &mut Report, what: &str, edge: &Edge, before: &Inventory, count: usize) {
     let now = Inventory::of(edge);
     let each = |now: u64, before: u64| now.saturating_sub(before) / count as u64;
@@ -104,18 +67,12 @@ fn costs(report: &mut Report, what: &str, edge: &Edge, before: &Inventory, count
     report.promise(format!("resident bytes of one {what}"), value, total <= RESIDENT_BYTES_MAX);
 }
 
-/// An edge with two backends: one for small responses, and one for all others whose threads, as
-/// many as slow readers, come after everybody else where there are fewer cores than wanted. What is
-/// measured is the edge, and not who of us gets a core.
-fn begin(setup: Setup) -> (Edge, [Backend; 2]) {
+/// An edge with two backends: one for small responses, and one for all others. What is measured is
+/// the edge, and not who of us gets a core.
+fn begin(extent: Extent, setup: Setup) -> (Edge, [Backend; 2]) {
     let site = "[[site.route]]\nprefix = \"/exact/1024\"\nbackend = \"b\"\n";
     let edge = Setup { site: site.into(), ..setup }.start();
-    let (large, small) = (edge.dir().join("a.sock"), edge.dir().join("b.sock"));
-    let patient = thread::spawn(move || {
-        rustix::process::nice(10).unwrap();
-        Backend::listen(&large, "a")
-    });
-    let backends = [patient.join().unwrap(), Backend::listen(&small, "b")];
+    let backends = ["a", "b"].map(|name| extent.backend(&edge, name));
     wait_served(&edge);
     (edge, backends)
 }
@@ -134,12 +91,12 @@ pub fn ring_readers(extent: Extent) -> Report {
 fn slow_readers(extent: Extent, shape: Shape, what: &str) -> Report {
     // What is read ahead has a limit of its own: this is about all the rest.
     let setup = Setup { top: "[limits]\nlane_response_bytes_max = \"1 MiB\"\n".into(), ..Setup::wide() };
-    let (edge, backends) = begin(setup);
+    let (edge, backends) = begin(extent, setup);
     let (mut report, count) = (Report::default(), extent.of(1000));
     let before = Inventory::steady(&edge);
     let mut peaks = Vec::new();
     for _ in 0..2 {
-        let courteous = Courteous::begin(&edge);
+        let courteous = Courteous::begin(edge.address());
         let mut slow = many(&edge, count);
         for stream in &mut slow {
             let request = Request { size: RESPONSE_BYTES, shape, ..Request::small(next_id()) };
@@ -153,7 +110,7 @@ fn slow_readers(extent: Extent, shape: Shape, what: &str) -> Report {
         }
         peaks.push(Inventory::of(&edge).resident);
         costs(&mut report, what, &edge, &before, count);
-        report.times(format!("a client beside {count} slow readers"), courteous.end(), SERVED_WITHIN);
+        courteous.end(&mut report, &format!("{count} slow readers"));
         report.row("bytes the slow readers took", taken);
     }
     assert!(peaks[1] < peaks[0] + peaks[0] / 4 + (8 << 20), "memory grows from round to round: {peaks:?}");
@@ -165,10 +122,10 @@ fn slow_readers(extent: Extent, shape: Shape, what: &str) -> Report {
 /// Clients that send a head byte by byte.
 pub fn senders(extent: Extent) -> Report {
     let setup = Setup { top: "[timeouts]\nhead_seconds = 60\n".into(), ..Setup::wide() };
-    let (edge, backends) = begin(setup);
+    let (edge, backends) = begin(extent, setup);
     let (mut report, count) = (Report::default(), extent.of(1000));
     let before = Inventory::steady(&edge);
-    let courteous = Courteous::begin(&edge);
+    let courteous = Courteous::begin(edge.address());
     let mut slow = many(&edge, count);
     let head = Request::small(next_id()).bytes();
     let (until, mut at) = (Instant::now() + extent.time, 0);
@@ -178,7 +135,7 @@ pub fn senders(extent: Extent) -> Report {
         thread::sleep(Duration::from_millis(100));
     }
     costs(&mut report, "slow header sender", &edge, &before, count);
-    report.times(format!("a client beside {count} slow header senders"), courteous.end(), SERVED_WITHIN);
+    courteous.end(&mut report, &format!("{count} slow header senders"));
     drop(slow);
     finish(&edge, &backends, &before, &mut report);
     edge.stop();
@@ -187,10 +144,10 @@ pub fn senders(extent: Extent) -> Report {
 
 /// Connections on which nothing happens after a first request.
 pub fn idle(extent: Extent) -> Report {
-    let (edge, backends) = begin(Setup::wide());
+    let (edge, backends) = begin(extent, Setup::wide());
     let (mut report, count) = (Report::default(), extent.of(10_000));
     let before = Inventory::steady(&edge);
-    let courteous = Courteous::begin(&edge);
+    let courteous = Courteous::begin(edge.address());
     let mut clients = Vec::new();
     for _ in 0..count {
         let mut client = client::Client::connect(edge.address(), WAIT_MAX).unwrap();
@@ -202,7 +159,7 @@ pub fn idle(extent: Extent) -> Report {
     }
     thread::sleep(extent.time.min(Duration::from_secs(10)));
     costs(&mut report, "idle connection", &edge, &before, count);
-    report.times(format!("a client beside {count} idle ones"), courteous.end(), SERVED_WITHIN);
+    courteous.end(&mut report, &format!("{count} idle ones"));
     // They are still served.
     for stream in clients.iter_mut().step_by(97) {
         stream.write_all(&Request::small(next_id()).bytes()).unwrap();
@@ -229,31 +186,5 @@ fn finish(edge: &Edge, backends: &[Backend], before: &Inventory, report: &mut Re
     let left = after.resident.saturating_sub(before.resident);
     report.promise("resident bytes left", format!("{left} (limit {LEFT_BYTES_MAX})"), left <= LEFT_BYTES_MAX);
     report.row("resident bytes before, after", format!("{} {}", before.resident, after.resident));
-    let turns = longest_turns(edge).into_iter().map(|(program, us)| format!("{program}={us}"));
-    report.row("longest turns in us", turns.collect::<Vec<_>>().join(" "));
-    let times = edge.children().into_iter().map(|child| {
-        let (ran, waited) = ran_and_waited(child.pid);
-        format!("{}={ran}+{waited}", child.program)
-    });
-    report.row("ms run + waited for a core", times.collect::<Vec<_>>().join(" "));
-}
-
-/// The longest turn of each program so far in microseconds.
-fn longest_turns(edge: &Edge) -> BTreeMap<String, u64> {
-    let mut longest = BTreeMap::new();
-    for line in edge.status_page("/status.txt").lines() {
-        let us = line.split(' ').find_map(|word| word.strip_prefix("turn_us_longest=")?.parse::<u64>().ok());
-        if let (Some(program), Some(us)) = (line.split(' ').next(), us) {
-            let entry: &mut u64 = longest.entry(program.to_owned()).or_default();
-            *entry = us.max(*entry);
-        }
-    }
-    longest
-}
-
-/// Milliseconds a process has run, and those it has waited for a core (proc(5), schedstat).
-fn ran_and_waited(pid: u32) -> (u64, u64) {
-    let text = fs::read_to_string(format!("/proc/{pid}/schedstat")).unwrap_or_default();
-    let mut ms = text.split_ascii_whitespace().map(|ns| ns.parse::<u64>().unwrap_or(0) / 1_000_000);
-    (ms.next().unwrap_or(0), ms.next().unwrap_or(0))
+    scheduling::write_down(edge, report);
 }

@@ -13,7 +13,6 @@ use fosse_harness::{WAIT_MAX, is_alive, wait_for};
 
 use super::{Extent, integrity};
 use crate::{
-    backend::Backend,
     client::wait_served,
     inventory::Inventory,
     load::{Habits, Load},
@@ -28,7 +27,7 @@ const REPLACED_WITHIN: Duration = Duration::from_secs(4);
 /// Stops stage after stage under load.
 pub fn run(extent: Extent) -> Report {
     let edge = Setup::default().start();
-    let backend = Backend::listen(&edge.dir().join("a.sock"), "a");
+    let backend = extent.backend(&edge, "a");
     wait_served(&edge);
     let before = Inventory::steady(&edge);
     let habits = Habits { seed: extent.seed, clients: 4, patience: WAIT_MAX, ..Habits::default() };

@@ -1,0 +1,107 @@
+//! The ways to be hostile.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use fosse_harness::{WAIT_MAX, sockets};
+
+use super::attack::Attack;
+use crate::{
+    load::next_id,
+    pattern,
+    request::{Request, Shape},
+    scenario::slow::connect_narrow_from,
+};
+
+/// A way to be hostile once.
+type Hostile = fn(&Attack);
+
+/// Each is gone again and again until the attack is over.
+pub(super) const KINDS: [(&str, Hostile); 5] = [
+    ("slow reads", slow_reads),
+    ("slow uploads", slow_uploads),
+    ("idle connections", idle_connections),
+    ("bodies that take time", bodies_that_take_time),
+    ("pipelined requests", pipelined_requests),
+];
+
+/// Bytes of a body that takes a good part of a tenth of a second to evaluate.
+const LONG_BYTES: u64 = 900_000;
+/// Requests with such a body at a time.
+const LONG_AT_A_TIME: usize = 8;
+/// Requests in one write.
+const PIPELINED: usize = 64;
+
+/// Waits until the attack is over or the connections are: what is refused comes again.
+fn hold(attack: &Attack, mut step: impl FnMut() -> bool) {
+    while !attack.is_over_within(Duration::from_millis(100)) && step() {}
+}
+
+fn slow_reads(attack: &Attack) {
+    let request = || Request { size: 12 << 20, shape: Shape::Exact, ..Request::small(next_id()) }.bytes();
+    let connect = |_| connect_narrow_from(attack.last, attack.address).ok();
+    let mut all: Vec<TcpStream> = (0..attack.count).filter_map(connect).collect();
+    all.retain_mut(|stream| stream.write_all(&request()).is_ok());
+    attack.begin(all.len());
+    let begun = Instant::now();
+    hold(attack, || begun.elapsed() < Duration::from_secs(30));
+}
+
+fn slow_uploads(attack: &Attack) {
+    let head = b"POST /take/1048576/0 HTTP/1.1\r\nHost: a.example\r\nContent-Type: text/plain\r\nContent-Length: 1048576\r\n\r\n";
+    let (mut all, part) = (Vec::new(), vec![b'x'; 768 * 1024]);
+    for _ in 0..attack.count.div_ceil(5) {
+        let Ok(mut stream) = sockets::connect_from(attack.last, attack.address, WAIT_MAX) else { continue };
+        if stream.write_all(head).and_then(|()| stream.write_all(&part)).is_ok() {
+            all.push(stream);
+            attack.begin(1);
+        }
+    }
+    hold(attack, || {
+        all.retain_mut(|stream| stream.write_all(&[b'x'; 64]).is_ok());
+        !all.is_empty()
+    });
+}
+
+fn idle_connections(attack: &Attack) {
+    let connect = |_| sockets::connect_from(attack.last, attack.address, WAIT_MAX).ok();
+    let all: Vec<TcpStream> = (0..attack.count).filter_map(connect).collect();
+    attack.begin(all.len());
+    let begun = Instant::now();
+    hold(attack, || begun.elapsed() < Duration::from_secs(10));
+}
+
+fn bodies_that_take_time(attack: &Attack) {
+    thread::scope(|scope| {
+        for _ in 0..LONG_AT_A_TIME {
+            scope.spawn(|| {
+                let Ok(mut stream) = sockets::connect_from(attack.last, attack.address, WAIT_MAX) else { return };
+                let request = Request::small(next_id());
+                let head = format!(
+                    "POST /take/{LONG_BYTES}/{id:016x} HTTP/1.1\r\nHost: {host}\r\nX-Id: {id:016x}\r\n\
+                     Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {LONG_BYTES}\r\n\r\n",
+                    id = request.id,
+                    host = request.host(),
+                );
+                let body = pattern::body(request.id, LONG_BYTES);
+                let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+                attack.begin(1);
+                let _ = stream.read(&mut [0; 512]);
+            });
+        }
+    });
+}
+
+fn pipelined_requests(attack: &Attack) {
+    let Ok(mut stream) = sockets::connect_from(attack.last, attack.address, WAIT_MAX) else { return };
+    let mut bytes = Vec::new();
+    (0..PIPELINED).for_each(|_| bytes.extend(Request::small(next_id()).bytes()));
+    attack.begin(PIPELINED);
+    let _ = stream.write_all(&bytes);
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.read_to_end(&mut Vec::new());
+}
