@@ -11,11 +11,14 @@
 mod check;
 mod children;
 mod exits;
+mod generation;
 mod lanes;
 mod launch;
 mod limits;
+mod messages;
 mod notify;
 mod options;
+mod penalties;
 mod reconcile;
 mod reload;
 mod services;

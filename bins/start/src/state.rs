@@ -5,11 +5,13 @@ use fosse_eventloop::EventLoop;
 
 use crate::{
     children::{Children, process::Process, scheduling::Wanted},
-    exits::{kernel_log::KernelLog, penalties::Penalties},
+    exits::kernel_log::KernelLog,
+    generation::Generation,
     lanes::Lanes,
     launch::launcher::Launcher,
+    penalties::Penalties,
     reconcile::seen::Seen,
-    reload::{generation::Generation, report::ReloadReport},
+    reload::report::ReloadReport,
     services::Services,
     shutdown::ending::Shutdown,
     sockets::listeners::Listeners,

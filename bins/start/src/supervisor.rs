@@ -9,8 +9,8 @@ use rustix::io::Errno;
 
 use crate::{
     PROGRAM,
-    children::messages,
     exits::reap,
+    messages,
     notify::Notify,
     options::Options,
     reconcile::{carry_out, delivery, desired::Desired, lifecycle, orders, view},

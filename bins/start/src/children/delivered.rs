@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use fosse_eventloop::slab::Key;
 use fosse_wire::start::Stream;
 
-use crate::exits::penalties::Crash;
+use crate::penalties::Crash;
 
 /// The subject of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 pub(crate) mod delivered;
 pub(crate) mod launches;
 pub(crate) mod losses;
-pub(crate) mod messages;
+pub(crate) mod member;
 pub(crate) mod process;
 pub(crate) mod scheduling;
 pub(crate) mod throttle;
@@ -28,12 +28,12 @@ use self::{
     delivered::Subject,
     launches::Launches,
     losses::Losses,
-    process::{Process, number_of},
+    process::Process,
     scheduling::Wanted,
     throttle::Throttle,
     unread::{Source, Unread},
 };
-use crate::{PROGRAM, limits, reconcile::seen::Member, token};
+use crate::{PROGRAM, children::member::Member, limits, token};
 
 /// Every process that start has started and not reaped.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Children {
 
     /// Returns all children as the next step is derived from them.
     pub(crate) fn members(&self) -> Vec<Member<'_>> {
-        self.slab.iter().map(|(key, process)| member(key, process)).collect()
+        self.slab.iter().map(|(key, process)| Member::of(key, process)).collect()
     }
 
     /// Returns the programs that may not be started yet.
@@ -194,7 +194,9 @@ impl Children {
 
     /// Notes that a child is to go: its exit is expected, and the order to finish is due.
     pub(crate) fn leave(&mut self, key: Key) {
-        self.get_mut(key).into_iter().for_each(|process| process.leaving = true);
+        if let Some(process) = self.get_mut(key) {
+            process.leaving = true;
+        }
     }
 
     /// Reports and kills a child that sends what it must not send.
@@ -273,22 +275,6 @@ impl Children {
     /// once would fail too.
     pub(crate) fn not_now(&mut self, program: Program, now_ms: u64) {
         (0..=limits::CRASHES_FREE).for_each(|_| self.crashed(program, now_ms));
-    }
-}
-
-fn member(key: Key, process: &Process) -> Member<'_> {
-    let mut pipes = process.pipes.iter().map(|(stream, _)| *stream);
-    Member {
-        key,
-        program: process.program,
-        lane: process.lane,
-        pid: process.pid.map_or(0, number_of),
-        ready: process.ready,
-        leaving: process.leaving,
-        killed: process.killed,
-        keeps_records: process.keeps_records,
-        pipes: [pipes.next(), pipes.next()],
-        delivered: &process.delivered,
     }
 }
 

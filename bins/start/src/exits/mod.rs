@@ -2,19 +2,18 @@
 //! lane dies with it.
 
 pub(crate) mod kernel_log;
-pub(crate) mod penalties;
 pub(crate) mod reap;
 
 use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, alert, warning};
 use fosse_eventloop::slab::Key;
 use fosse_wire::launch::Program;
 
-use self::penalties::Crash;
 use crate::{
     PROGRAM,
     children::process::{End, Exit, Process},
     lanes::Lanes,
     limits,
+    penalties::Crash,
     reload::{compile, state::Reload},
     services::prober,
     state::State,

@@ -3,13 +3,7 @@
 use fosse_die::temporary;
 use rustix::process::{WaitOptions, waitpid};
 
-use crate::{
-    PROGRAM,
-    children::{messages, process::End},
-    exits,
-    reload::state::Reload,
-    state::State,
-};
+use crate::{PROGRAM, children::process::End, exits, messages, reload::state::Reload, state::State};
 
 /// Takes note of every child that has exited.
 pub(crate) fn reap(state: &mut State, reload: &mut Reload) {

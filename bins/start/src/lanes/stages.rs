@@ -13,13 +13,13 @@ use rustix::{io::Errno, net::SocketType};
 use crate::{
     PROGRAM,
     children::{Children, process::Process},
+    generation::Generation,
     lanes::{Lane, LaneState, Lanes},
     launch::{
         launcher::SpawnContext,
         spawn::{pair, spawn},
         spawn_options::SpawnOptions,
     },
-    reload::generation::Generation,
     services::prober,
 };
 

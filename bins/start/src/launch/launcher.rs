@@ -7,8 +7,8 @@ use fosse_eventloop::EventLoop;
 use fosse_lockdown::Mode;
 
 use crate::{
+    generation::Generation,
     launch::{fork_server::ForkServer, programs::Programs},
-    reload::generation::Generation,
 };
 
 /// The means to make processes.

@@ -238,8 +238,8 @@ mod tests {
 
     use super::*;
     use crate::{
+        generation::Generation,
         launch::{fork_server::ForkServer, programs::Programs},
-        reload::generation::Generation,
     };
 
     /// A directory in which every program is there and none can be executed.

@@ -8,8 +8,8 @@ use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
 use crate::{
     children::Children,
+    generation::Generation,
     launch::{launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions},
-    reload::generation::Generation,
 };
 
 /// Starts the zygote of the current generation; returns none where that has no rules. It reports

@@ -10,12 +10,13 @@ use rustix::{io::Errno, net::SocketType};
 use crate::{
     PROGRAM,
     children::{Children, delivered::Subject},
+    generation::Generation,
     launch::spawn::pair,
     reconcile::{
         orders::{self, Order},
         view::{desired, in_force},
     },
-    reload::{generation::Generation, state::Reload},
+    reload::state::Reload,
     services,
     sockets::socket::Open,
     state::State,
@@ -173,7 +174,7 @@ fn parcel<'s>(sources: &Sources<'s>, subject: Subject) -> Option<(ToChild, Parce
     Some(parcel)
 }
 
-/// Does the same for accept.
+/// Returns the message and the descriptor of a subject that accept alone is told of, as [`parcel`].
 fn parcel_for_accept<'s>(sources: &Sources<'s>, subject: Subject) -> Option<(ToChild, Parcel<'s>)> {
     let State { lanes, penalties, .. } = sources.state;
     let generation = sources.generation.number;

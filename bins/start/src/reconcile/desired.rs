@@ -3,7 +3,7 @@
 use fosse_eventloop::slab::Key;
 use fosse_wire::{launch::Program, start::Stream};
 
-use crate::{exits::penalties::Crash, shutdown::ending::Ending};
+use crate::{penalties::Crash, shutdown::ending::Ending};
 
 /// A place for one process of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

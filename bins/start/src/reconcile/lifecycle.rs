@@ -5,11 +5,9 @@ use fosse_eventloop::slab::Key;
 use fosse_wire::launch::Program;
 
 use crate::{
+    children::member::Member,
     lanes::{Lane, LaneState},
-    reconcile::{
-        desired::Desired,
-        seen::{Member, Seen},
-    },
+    reconcile::{desired::Desired, seen::Seen},
     shutdown::ending::Ending,
 };
 

@@ -5,12 +5,9 @@ use fosse_eventloop::slab::Key;
 use fosse_wire::launch::Program;
 
 use crate::{
-    children::delivered::Subject,
+    children::{delivered::Subject, member::Member},
     lanes::{Lane, LaneState},
-    reconcile::{
-        desired::Desired,
-        seen::{Member, Seen},
-    },
+    reconcile::{desired::Desired, seen::Seen},
 };
 
 /// A step towards what a process should know.

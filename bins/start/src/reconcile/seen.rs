@@ -7,28 +7,9 @@ use fosse_eventloop::slab::Key;
 use fosse_wire::{launch::Program, start::Stream};
 
 use crate::{
-    children::delivered::Delivered,
+    children::member::Member,
     lanes::{Lane, Lanes},
 };
-
-/// One process.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Member<'a> {
-    pub key: Key,
-    pub program: Program,
-    pub lane: Option<u32>,
-    /// Its process ID; 0 until its maker has replied.
-    pub pid: u32,
-    pub ready: bool,
-    /// It was asked to go, or killed.
-    pub leaving: bool,
-    pub killed: bool,
-    /// It is a filter whose rules keep records.
-    pub keeps_records: bool,
-    /// Its pipes, one at most of each kind.
-    pub pipes: [Option<Stream>; 2],
-    pub delivered: &'a Delivered,
-}
 
 /// The state that was seen.
 #[derive(Debug)]

@@ -5,12 +5,10 @@ use fosse_eventloop::slab::Key;
 use fosse_wire::{launch::Program, start::Stream};
 
 use crate::{
+    generation::Generation,
     launch::zygote,
     reconcile::desired::{Desired, Place},
-    reload::{
-        generation::Generation,
-        state::{Reload, ReloadState},
-    },
+    reload::state::{Reload, ReloadState},
     services::{logs, prober},
     sockets::socket::Open,
     state::State,

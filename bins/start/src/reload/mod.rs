@@ -3,7 +3,6 @@
 //! the new lanes are ready changes nothing.
 
 pub(crate) mod compile;
-pub(crate) mod generation;
 pub(crate) mod report;
 pub(crate) mod state;
 
@@ -12,12 +11,10 @@ use std::os::fd::AsFd as _;
 use fosse_die::{info, warning};
 use fosse_plan::Plan;
 
-use self::{
-    generation::Generation,
-    state::{Reload, ReloadState},
-};
+use self::state::{Reload, ReloadState};
 use crate::{
     PROGRAM, check,
+    generation::Generation,
     lanes::connections,
     launch::{launcher::SpawnContext, zygote},
     limits,

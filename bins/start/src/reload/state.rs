@@ -6,7 +6,7 @@ use fosse_die::warning;
 use fosse_eventloop::slab::Key;
 use fosse_plan::Plan;
 
-use crate::{PROGRAM, reload::generation::Generation, sockets::socket::Open};
+use crate::{PROGRAM, generation::Generation, sockets::socket::Open};
 
 /// The step of a reload that is under way.
 #[derive(Debug, Default)]

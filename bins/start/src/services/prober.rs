@@ -21,13 +21,13 @@ use crate::{
         Children,
         process::{End, Process},
     },
+    generation::Generation,
     lanes::Lanes,
     launch::{
         launcher::SpawnContext,
         spawn::{pair, read_only, spawn},
         spawn_options::SpawnOptions,
     },
-    reload::generation::Generation,
     services::Services,
 };
 

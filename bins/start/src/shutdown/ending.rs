@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::reload::generation::Generation;
+use crate::generation::Generation;
 
 /// The way in which an edge ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ pub(crate) mod ending;
 use fosse_die::{info, warning};
 
 use self::ending::{Ending, Patience, Shutdown};
-use crate::{PROGRAM, lanes::connections, reload::generation::deadline_ms, state::State};
+use crate::{PROGRAM, generation::deadline_ms, lanes::connections, state::State};
 
 /// Begins the end, or hastens the one that is under way.
 pub(crate) fn ask(state: &mut State, patience: Patience) {

@@ -13,11 +13,11 @@ use crate::{
         process::{Process, number_of, pid_of},
         scheduling::Schedule,
     },
-    exits::penalties::Penalties,
+    generation::Generation,
     lanes::{Lane, LaneState, Lanes},
     launch::{fork_server::ForkServer, uid_range::UidRange},
     limits,
-    reload::generation::Generation,
+    penalties::Penalties,
     sockets::{listeners::Listeners, socket::Open},
 };
 use fosse_plan::Plan;

@@ -6,11 +6,7 @@ use fosse_wire::{launch::Program, start::ToStart};
 use rustix::io::Errno;
 
 use super::{LANES, World, listener};
-use crate::{
-    children::{messages, process::End},
-    exits::{self, penalties::Crash},
-    reload::{self, generation::Generation},
-};
+use crate::{children::process::End, exits, generation::Generation, messages, penalties::Crash, reload};
 
 impl World {
     pub(super) fn launched(&mut self, key: Key, is_made: bool) {
