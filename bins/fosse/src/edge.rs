@@ -126,14 +126,11 @@ impl Edge {
         let wrong = |error: std::io::Error| format!("{}: {error}", self.path.display());
         stream.set_read_timeout(Some(RESPONSE_TIME_MAX)).map_err(wrong)?;
         stream.set_write_timeout(Some(RESPONSE_TIME_MAX)).map_err(wrong)?;
-        stream.write_all(format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes()).map_err(wrong)?;
+        stream.write_all(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes()).map_err(wrong)?;
         let mut bytes = Vec::new();
         stream.take(RESPONSE_BYTES_MAX).read_to_end(&mut bytes).map_err(wrong)?;
-        let text: String = bytes.iter().map(|b| printable(*b)).collect();
-        match text.split_once("?\n?\n") {
-            Some((head, body)) if head.starts_with("HTTP/1.0 200 ") => Ok(body.to_owned()),
-            _ => Err(format!("{}: not a response of fosse-status", self.path.display())),
-        }
+        let body = body(&bytes).map_err(|why| format!("{}: {why}", self.path.display()))?;
+        Ok(body.iter().map(|byte| printable(*byte)).collect())
     }
 
     /// Returns the process id of the fosse-start that listens on the socket, as the kernel knows
@@ -153,6 +150,35 @@ impl Edge {
     /// One line.
     pub(crate) fn rows(&self) -> Result<Vec<Row>, String> {
         Ok(self.page("/status.txt")?.lines().filter_map(Row::read).collect())
+    }
+}
+
+/// Returns the body of a response of fosse-status. One of an earlier version has no chunks.
+fn body(response: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let wrong = "not a response of fosse-status";
+    let end = response.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or(wrong)?;
+    let (head, rest) = (response[..end].to_ascii_lowercase(), &response[end + 4..]);
+    if !head.starts_with(b"http/1.") || head.get(8..13) != Some(b" 200 ") {
+        return Err(wrong);
+    }
+    let chunked = b"\r\ntransfer-encoding: chunked";
+    if head.windows(chunked.len()).any(|bytes| bytes == chunked) { joined(rest) } else { Ok(rest.to_vec()) }
+}
+
+/// Joins the chunks of a body (RFC 9112, section 7.1).
+fn joined(mut rest: &[u8]) -> Result<Vec<u8>, &'static str> {
+    let mut body = Vec::new();
+    loop {
+        let cut = "fosse-status ended its response too early; ask again";
+        let end = rest.windows(2).position(|bytes| bytes == b"\r\n").ok_or(cut)?;
+        let length = std::str::from_utf8(&rest[..end]).ok().and_then(|hex| usize::from_str_radix(hex, 16).ok());
+        let length = length.ok_or("not a response of fosse-status")?;
+        if length == 0 {
+            return Ok(body);
+        }
+        let (chunk, after) = rest[end + 2..].split_at_checked(length).ok_or(cut)?;
+        body.extend_from_slice(chunk);
+        rest = after.strip_prefix(b"\r\n").ok_or(cut)?;
     }
 }
 
@@ -217,6 +243,18 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_response_is_read_whole_or_not_at_all() {
+        let whole = b"HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab\n\r\n1\r\nc\r\n0\r\n\r\n";
+        assert_eq!(body(whole), Ok(b"ab\nc".to_vec()));
+        // The empty line at the very end says nothing new.
+        for end in 0..whole.len() - 2 {
+            assert!(body(&whole[..end]).is_err(), "{end}");
+        }
+        assert_eq!(body(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\nx"), Ok(b"x".to_vec()));
+        assert!(body(b"HTTP/1.0 404 Not Found\r\n\r\nx").is_err());
+    }
 
     #[test]
     fn a_line_is_read_and_a_broken_one_is_left_out() {

@@ -2,15 +2,17 @@
 
 use std::os::fd::OwnedFd;
 
+use fosse_source::Source;
 use rustix::{
     io::Errno,
     net::{RecvFlags, SendFlags, recv, send},
 };
 
 use crate::{
-    limits::{READ_BYTES, REQUEST_BYTES_MAX},
+    limits::{CLIENT_MS_MAX, READ_BYTES, REQUEST_BYTES_MAX, RESPONSE_MS_MAX},
     listener::Kind,
-    request::{Progress, Target, progress},
+    request::{Progress, Request, progress},
+    response::Response,
 };
 
 /// A client's connection.
@@ -19,11 +21,14 @@ pub(crate) struct Client {
     pub(crate) fd: OwnedFd,
     /// The kind of listener that it came to.
     pub(crate) kind: Kind,
+    pub(crate) source: Source,
     request: Vec<u8>,
-    response: Vec<u8>,
-    sent: usize,
-    /// Time limit of both, on the clock of the loop.
-    pub(crate) deadline_ms: u64,
+    /// The response, once the request is complete.
+    pub(crate) response: Option<Response>,
+    /// When it came, or last took a piece of its response, on the clock of the loop.
+    pub(crate) since_ms: u64,
+    /// When its response has to be out.
+    end_ms: u64,
 }
 
 /// The outcome of a read.
@@ -33,20 +38,30 @@ pub(crate) enum Heard {
     More,
     /// The client is gone.
     Gone,
-    /// It wants this page; `false` where only the head of the response is wanted.
-    Request(Target, bool),
+    /// It wants a page.
+    Request(Request),
     /// A request that gets this status.
     Refused(u16),
 }
 
+/// The outcome of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// There is more to be written.
+    More,
+    /// The response is out, or the client gone.
+    All,
+}
+
 impl Client {
-    pub(crate) const fn new(fd: OwnedFd, kind: Kind, deadline_ms: u64) -> Self {
-        Self { fd, kind, request: Vec::new(), response: Vec::new(), sent: 0, deadline_ms }
+    pub(crate) const fn new(fd: OwnedFd, kind: Kind, source: Source, now_ms: u64) -> Self {
+        let end_ms = now_ms.saturating_add(RESPONSE_MS_MAX);
+        Self { fd, kind, source, request: Vec::new(), response: None, since_ms: now_ms, end_ms }
     }
 
-    /// Returns whether the request is complete, so that the client is written to.
-    pub(crate) const fn has_response(&self) -> bool {
-        !self.response.is_empty()
+    /// Returns whether its time is over.
+    pub(crate) const fn is_late(&self, now_ms: u64) -> bool {
+        now_ms >= self.end_ms || now_ms - self.since_ms >= CLIENT_MS_MAX
     }
 
     /// Reads a piece of the request.
@@ -61,26 +76,25 @@ impl Client {
         match progress(&self.request) {
             Progress::More if self.request.len() > REQUEST_BYTES_MAX => Heard::Refused(431),
             Progress::More => Heard::More,
-            Progress::Request(target, body) => Heard::Request(target, body),
+            Progress::Request(request) => Heard::Request(request),
             Progress::Refused(status) => Heard::Refused(status),
         }
     }
 
-    /// Sets the response.
-    pub(crate) fn respond(&mut self, response: Vec<u8>) {
-        self.response = response;
-    }
-
-    /// Writes a piece of the response; returns true where it is out or the client is gone.
-    pub(crate) fn write(&mut self) -> bool {
-        while self.sent < self.response.len() {
-            match send(&self.fd, &self.response[self.sent..], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
-                Ok(length) => self.sent += length,
+    /// Writes what is rendered of the response.
+    pub(crate) fn write(&mut self, now_ms: u64) -> Written {
+        let Some(response) = &mut self.response else { return Written::More };
+        while !response.unsent().is_empty() {
+            match send(&self.fd, response.unsent(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
+                Ok(length) => {
+                    response.sent(length);
+                    self.since_ms = now_ms;
+                }
                 Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => return false,
-                Err(_) => return true,
+                Err(Errno::AGAIN) => return Written::More,
+                Err(_) => return Written::All,
             }
         }
-        true
+        if response.is_rendered() { Written::All } else { Written::More }
     }
 }

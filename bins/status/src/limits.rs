@@ -1,14 +1,31 @@
 //! Every limit of fosse-status.
 
-/// Clients of a listener at a time. Two scrapers and a few people are many; one more waits in the
-/// kernel.
+/// Clients of a listener at a time. Two scrapers and a few people are many; for one more another
+/// one gives way.
 pub(crate) const CLIENTS_MAX: usize = 16;
 
-/// Time a client may take to send its request and to read the response. It is on the same machine.
+/// Connections taken from a listener in a turn, so that whoever opens them without end leaves the
+/// others their turns.
+pub(crate) const ACCEPTS_TURN_MAX: usize = 16;
+
+/// Time a client may take to send its request, and to take any more of the response, in
+/// milliseconds. It is on the same machine, or near.
 pub(crate) const CLIENT_MS_MAX: u64 = 5_000;
+
+/// Time a client may take to read all of a page, in milliseconds. Prometheus gives up after 10 s
+/// unless it is told otherwise, and asks again after a minute.
+pub(crate) const RESPONSE_MS_MAX: u64 = 60_000;
 
 /// Bytes of a request: curl's and Prometheus's are below 500.
 pub(crate) const REQUEST_BYTES_MAX: usize = 4096;
+
+/// Bytes of a page that are rendered at a time, for a client that has taken those before; the line
+/// or process that comes last may go beyond it. A page of 10,000 sites has 35 MB, and a client that
+/// does not read would keep all of it in memory.
+pub(crate) const PIECE_BYTES: usize = 64 << 10;
+
+/// Rows of counter pages whose names are read in a turn: a few milliseconds of work.
+pub(crate) const ROWS_TURN_MAX: usize = 4096;
 
 /// Processes shown: as many as start has slots for.
 pub(crate) const PROCESSES_MAX: usize = 4096;

@@ -2,33 +2,49 @@
 //! site, a backend or a server, which is printable ASCII without spaces, quotes and backslashes:
 //! there is nothing to escape.
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter, Write as _};
 
-use fosse_counters::{TABLES, TIME_BOUNDS_US, Times};
+use fosse_counters::{TABLES, TIME_BOUNDS_US, Times, Traffic};
 use fosse_wire::launch::Program;
 
-use crate::pages::Pages;
-use crate::traffic::Sums;
+use crate::page::{Look, Step, servers};
+use crate::traffic::Subject::{self, Backend, Site};
 
-/// Returns the page: sums by program, and those of sites, backends and servers. Lanes and process
-/// ids are no labels: they change with every reload, and a label with ever new values fills a time
-/// series database.
-pub(crate) fn metrics(pages: &Pages) -> String {
-    let mut out = String::new();
-    programs(&mut out, pages);
-    counters(&mut out, pages);
-    servers(&mut out, pages);
-    traffic(&mut out, "site", &pages.traffic(Program::Parse));
-    traffic(&mut out, "backend", &pages.traffic(Program::Dispatch));
-    out
-}
+/// The page: sums by program, and those of sites, backends and servers. Lanes and process ids are
+/// no labels: they change with every reload, and a label with ever new values fills a time series
+/// database.
+pub(crate) const METRICS: &[Step] = &[
+    Step::Once(programs),
+    Step::Once(counters),
+    Step::Once(|look, out| server_family(look, out, "up", "1 where every lane gives the server requests")),
+    Step::Servers(|name, sum, out| server(out, "up", name, u64::from(sum.up))),
+    Step::Once(|look, out| server_family(look, out, "connections", "connections open to the server")),
+    Step::Servers(|name, sum, out| server(out, "connections", name, sum.open)),
+    Step::Once(|look, out| server_family(look, out, "requests", "requests under way at the server")),
+    Step::Servers(|name, sum, out| server(out, "requests", name, sum.busy)),
+    Step::Once(|look, out| responses_family(look, out, Site)),
+    Step::Rows(Site, responses),
+    Step::Once(|look, out| aborted_family(look, out, Site)),
+    Step::Rows(Site, aborted),
+    // Rules deny before a backend is chosen.
+    Step::Once(denied_family),
+    Step::Rows(Site, denied),
+    Step::Once(|look, out| times_family(look, out, Site)),
+    Step::Rows(Site, times),
+    Step::Once(|look, out| responses_family(look, out, Backend)),
+    Step::Rows(Backend, responses),
+    Step::Once(|look, out| aborted_family(look, out, Backend)),
+    Step::Rows(Backend, aborted),
+    Step::Once(|look, out| times_family(look, out, Backend)),
+    Step::Rows(Backend, times),
+];
 
 fn family(out: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
-fn programs(out: &mut String, pages: &Pages) {
+fn programs(look: &Look<'_>, out: &mut String) {
+    let pages = look.pages;
     family(out, "fosse_processes", "gauge", "living processes of a program");
     for program in Program::ALL {
         let count = pages.count(program.name());
@@ -46,75 +62,75 @@ fn programs(out: &mut String, pages: &Pages) {
     }
 }
 
-fn counters(out: &mut String, pages: &Pages) {
+fn counters(look: &Look<'_>, out: &mut String) {
     for (program, table) in TABLES {
         for (index, counter) in table.iter().enumerate() {
             let (kind, suffix) = if counter.gauge { ("gauge", "") } else { ("counter", "_total") };
             let name = format!("fosse_{}_{}{suffix}", program.replace('-', "_"), counter.name.to_ascii_lowercase());
             family(out, &name, kind, counter.help);
-            let _ = writeln!(out, "{name} {}", pages.sum(program, index, counter.gauge));
+            let _ = writeln!(out, "{name} {}", look.pages.sum(program, index, counter.gauge));
         }
     }
 }
 
-/// A server is up where every lane that is not draining says so.
-fn servers(out: &mut String, pages: &Pages) {
-    let mut all: BTreeMap<String, (bool, u64, u64)> = BTreeMap::new();
-    for shown in pages.living().into_iter().filter(|shown| !shown.draining()) {
-        for server in shown.servers() {
-            let (up, open, busy) = all.entry(server.name).or_insert((true, 0, 0));
-            *up &= server.up;
-            // Numbers of 32 bits, one a lane: the sums of 64 bits have room for all.
-            *open += u64::from(server.open);
-            *busy += u64::from(server.busy);
-        }
-    }
-    type Value = fn(&(bool, u64, u64)) -> u64;
-    let families: [(&str, &str, Value); 3] = [
-        ("up", "1 where every lane gives the server requests", |v| u64::from(v.0)),
-        ("connections", "connections open to the server", |v| v.1),
-        ("requests", "requests under way at the server", |v| v.2),
-    ];
-    for (suffix, help, value) in families.into_iter().filter(|_| !all.is_empty()) {
-        let name = format!("fosse_server_{suffix}");
-        family(out, &name, "gauge", help);
-        for (server, values) in &all {
-            let _ = writeln!(out, "{name}{{server=\"{server}\"}} {}", value(values));
-        }
+fn server_family(look: &Look<'_>, out: &mut String, suffix: &str, help: &str) {
+    if !servers(look.pages).is_empty() {
+        family(out, &format!("fosse_server_{suffix}"), "gauge", help);
     }
 }
 
-/// Sites and backends are labels: their names come from the configuration.
-fn traffic(out: &mut String, label: &str, sums: &Sums) {
-    if sums.is_empty() {
-        return;
+fn server(out: &mut String, suffix: &str, name: &str, value: u64) {
+    let _ = writeln!(out, "fosse_server_{suffix}{{server=\"{name}\"}} {value}");
+}
+
+/// Writes the head of a family with a series for each site or backend: their names come from the
+/// configuration.
+fn rows_family(look: &Look<'_>, out: &mut String, of: Subject, suffix: &str, kind: &str, help: &str) {
+    if !look.pages.sums(of).is_empty() {
+        family(out, &format!("fosse_{}_{suffix}", of.label()), kind, help);
     }
-    let name = format!("fosse_{label}_responses_total");
-    family(out, &name, "counter", "responses by class of their status");
-    for (of, traffic) in sums.iter() {
-        for (class, count) in (1..).zip(traffic.statuses) {
-            let _ = writeln!(out, "{name}{{{label}=\"{of}\",class=\"{class}xx\"}} {count}");
-        }
+}
+
+fn responses_family(look: &Look<'_>, out: &mut String, of: Subject) {
+    rows_family(look, out, of, "responses_total", "counter", "responses by class of their status");
+}
+
+fn responses(of: Subject, name: &str, traffic: &Traffic, _: bool, out: &mut String) {
+    let label = of.label();
+    for (class, count) in (1..).zip(traffic.statuses) {
+        let _ = writeln!(out, "fosse_{label}_responses_total{{{label}=\"{name}\",class=\"{class}xx\"}} {count}");
     }
-    let name = format!("fosse_{label}_aborted_total");
-    family(out, &name, "counter", "exchanges that ended without a whole response");
-    for (of, traffic) in sums.iter() {
-        let _ = writeln!(out, "{name}{{{label}=\"{of}\"}} {}", traffic.aborted);
-    }
-    // Rules deny before a backend is chosen.
-    if label == "site" {
-        family(out, "fosse_site_denied_total", "counter", "requests and responses that a rule denied");
-        for (of, traffic) in sums.iter() {
-            let _ = writeln!(out, "fosse_site_denied_total{{site=\"{of}\"}} {}", traffic.denied);
-        }
-    }
-    let name = format!("fosse_{label}_response_duration_seconds");
-    let help = match label {
-        "site" => "time from the head of a request to the end of its response",
+}
+
+fn aborted_family(look: &Look<'_>, out: &mut String, of: Subject) {
+    rows_family(look, out, of, "aborted_total", "counter", "exchanges that ended without a whole response");
+}
+
+fn aborted(of: Subject, name: &str, traffic: &Traffic, _: bool, out: &mut String) {
+    let label = of.label();
+    let _ = writeln!(out, "fosse_{label}_aborted_total{{{label}=\"{name}\"}} {}", traffic.aborted);
+}
+
+fn denied_family(look: &Look<'_>, out: &mut String) {
+    rows_family(look, out, Site, "denied_total", "counter", "requests and responses that a rule denied");
+}
+
+fn denied(_: Subject, name: &str, traffic: &Traffic, _: bool, out: &mut String) {
+    let _ = writeln!(out, "fosse_site_denied_total{{site=\"{name}\"}} {}", traffic.denied);
+}
+
+fn times_family(look: &Look<'_>, out: &mut String, of: Subject) {
+    let help = match of {
+        Site => "time from the head of a request to the end of its response",
         _ => "time from the end of a request to the head of the server's response",
     };
-    family(out, &name, "histogram", help);
-    sums.iter().for_each(|(of, traffic)| histogram(out, &name, &format!("{label}=\"{of}\""), &traffic.times));
+    rows_family(look, out, of, "response_duration_seconds", "histogram", help);
+}
+
+fn times(of: Subject, name: &str, traffic: &Traffic, _: bool, out: &mut String) {
+    let label = of.label();
+    let series = format!("fosse_{label}_response_duration_seconds");
+    histogram(out, &series, &format!("{label}=\"{name}\""), &traffic.times);
 }
 
 /// Writes the series of a histogram, whose buckets are cumulative.
@@ -144,12 +160,15 @@ impl Display for Seconds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::page::tests::whole;
+    use crate::pages::Pages;
     use crate::pages::tests::{page, page_of};
+    use crate::request::Target;
     use crate::text::tests::pages;
 
     #[test]
     fn prometheus_gets_one_sum_a_program_with_help_and_type() {
-        let text = metrics(&pages());
+        let text = whole(Target::Metrics, &mut pages(), 0);
         let wanted = "# HELP fosse_parse_requests_total requests begun\n# TYPE fosse_parse_requests_total counter\n\
                       fosse_parse_requests_total 7\n";
         assert!(text.contains(wanted), "{text}");
@@ -170,7 +189,7 @@ mod tests {
             counters.set_server(0, &server);
             pages.add(Program::Dispatch as u8, lane, lane + 20, reader);
         }
-        let text = metrics(&pages);
+        let text = whole(Target::Metrics, &mut pages, 0);
         assert!(text.contains("fosse_server_up{server=\"unix:/a\"} 0\n"), "{text}");
         assert!(text.contains("fosse_server_connections{server=\"unix:/a\"} 4\n"), "{text}");
     }
@@ -180,6 +199,7 @@ mod tests {
         let mut pages = Pages::default();
         for (lane, us) in [(0, 300), (1, 250_000)] {
             let (counters, reader) = page_of(2);
+            counters.name_row(0, "b.example");
             counters.name_row(1, "a.example");
             counters.count_status(1, 200);
             counters.count_time(1, us);
@@ -187,7 +207,7 @@ mod tests {
             pages.add(Program::Parse as u8, lane, lane + 20, reader);
         }
         pages.drop_process(20);
-        let text = metrics(&pages);
+        let text = whole(Target::Metrics, &mut pages, 0);
         let name = "fosse_site_response_duration_seconds";
         for line in [
             "fosse_site_responses_total{site=\"a.example\",class=\"2xx\"} 2".to_owned(),

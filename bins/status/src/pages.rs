@@ -1,17 +1,18 @@
 //! The counter pages of living processes, and the sums of dead ones.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use fosse_counters::{
-    Counter, DRAINING, FIRST, LOG_DROPPED, PAGE_WORDS, Server, TABLES, TURN_US_LONGEST, TURNS, TURNS_LONG, Traffic,
-    servers, traffic,
+    Counter, DRAINING, FIRST, LOG_DROPPED, PAGE_WORDS, Server, TABLES, TURN_US_LONGEST, TURNS, TURNS_LONG, row_name,
+    rows, servers,
 };
 use fosse_sys::page::PageReader;
 use fosse_wire::launch::Program;
 
-use crate::limits::PROCESSES_MAX;
+use crate::limits::{PROCESSES_MAX, ROWS_TURN_MAX};
 use crate::reload::Reload;
-use crate::traffic::Sums;
+use crate::traffic::{Subject, Sums};
 
 /// The lane of a process that has none.
 pub(crate) const LANE_NONE: u32 = u32::MAX;
@@ -25,8 +26,13 @@ pub(crate) struct Shown {
     pub(crate) lane: u32,
     /// Its process id.
     pub(crate) pid: u32,
-    page: PageReader,
+    page: Rc<PageReader>,
+    /// Rows of its page whose names have been read. A process names them one after another.
+    named: usize,
 }
+
+/// The place of a process among the living: lane by lane, those without a lane first.
+pub(crate) type Place = (u32, usize, u32);
 
 impl Shown {
     /// Returns the program's own counters with their values. The writer of a page may put anything
@@ -41,9 +47,21 @@ impl Shown {
         if self.program == Program::Dispatch.name() { servers(|word| self.page.get(word)) } else { Vec::new() }
     }
 
-    /// Returns the traffic that it has counted by site or by backend.
-    fn traffic(&self) -> Vec<(String, Traffic)> {
-        traffic(self.page.len(), |word| self.page.get(word))
+    /// Reads the names of more rows of its page into `sums`, as many as there is room for. Returns
+    /// how many those were.
+    fn read_names(&mut self, sums: &mut Sums, room: usize) -> usize {
+        let from = self.named;
+        for row in (from..rows(self.page.len())).take(room) {
+            let Some(name) = row_name(row, |word| self.page.get(word)) else { break };
+            sums.add(name, &self.page, row);
+            self.named += 1;
+        }
+        self.named - from
+    }
+
+    /// Returns its place among the living.
+    pub(crate) fn place(&self) -> Place {
+        (self.lane.wrapping_add(1), order(self.program), self.pid)
     }
 
     /// Returns the turns of its loop, about two a second while it is idle.
@@ -84,8 +102,9 @@ pub(crate) struct Pages {
     living: BTreeMap<u32, Shown>,
     /// Sums of the counters (not the gauges) of dead processes, so that a sum never decreases.
     gone: BTreeMap<&'static str, Vec<u64>>,
-    /// Traffic that dead processes have counted, by program.
-    gone_traffic: BTreeMap<&'static str, Sums>,
+    sites: Sums,
+    backends: Sums,
+    rules: Sums,
     /// The last reload.
     pub(crate) reload: Reload,
 }
@@ -97,14 +116,18 @@ impl Pages {
         let Ok(program) = Program::from_byte(program) else { return };
         if self.living.len() < PROCESSES_MAX {
             self.drop_process(pid);
-            self.living.insert(pid, Shown { program: program.name(), lane, pid, page });
+            self.living.insert(pid, Shown { program: program.name(), lane, pid, page: page.into(), named: 0 });
         }
     }
 
     /// Removes a process; what it has counted stays in the sums.
     pub(crate) fn drop_process(&mut self, pid: u32) {
-        let Some(shown) = self.living.remove(&pid) else { return };
-        self.gone_traffic.entry(shown.program).or_default().add(shown.traffic());
+        let Some(mut shown) = self.living.remove(&pid) else { return };
+        if let Some(subject) = Subject::of_program(shown.program) {
+            let sums = self.sums_mut(subject);
+            shown.read_names(sums, usize::MAX);
+            sums.end(&shown.page);
+        }
         let sums = self.gone.entry(shown.program).or_insert_with(|| vec![0; table(shown.program).len()]);
         for (sum, (counter, count)) in sums.iter_mut().zip(shown.counters()) {
             if !counter.gauge {
@@ -113,11 +136,26 @@ impl Pages {
         }
     }
 
+    /// Reads the names of rows that pages have got, within the limit of a turn. Returns whether all
+    /// of them are read.
+    pub(crate) fn read_names(&mut self) -> bool {
+        let mut room = ROWS_TURN_MAX;
+        for shown in self.living.values_mut() {
+            match Subject::of_program(shown.program) {
+                Some(Subject::Site) => room -= shown.read_names(&mut self.sites, room),
+                Some(Subject::Backend) => room -= shown.read_names(&mut self.backends, room),
+                Some(Subject::Rule) => room -= shown.read_names(&mut self.rules, room),
+                None => {}
+            }
+        }
+        room > 0
+    }
+
     /// Returns the living, lane by lane, those without a lane first.
     #[must_use]
     pub(crate) fn living(&self) -> Vec<&Shown> {
         let mut all: Vec<&Shown> = self.living.values().collect();
-        all.sort_by_key(|s| (s.lane.wrapping_add(1), order(s.program), s.pid));
+        all.sort_by_key(|shown| shown.place());
         all
     }
 
@@ -130,13 +168,22 @@ impl Pages {
         living.fold(gone, u64::wrapping_add)
     }
 
-    /// Returns the traffic that a program has counted, by site or by backend: of the living and the
-    /// dead.
-    #[must_use]
-    pub(crate) fn traffic(&self, program: Program) -> Sums {
-        let mut sums = self.gone_traffic.get(program.name()).cloned().unwrap_or_default();
-        self.living.values().filter(|s| s.program == program.name()).for_each(|shown| sums.add(shown.traffic()));
-        sums
+    /// Returns the traffic of all sites or of all backends: what the living and the dead have
+    /// counted.
+    pub(crate) const fn sums(&self, subject: Subject) -> &Sums {
+        match subject {
+            Subject::Site => &self.sites,
+            Subject::Backend => &self.backends,
+            Subject::Rule => &self.rules,
+        }
+    }
+
+    const fn sums_mut(&mut self, subject: Subject) -> &mut Sums {
+        match subject {
+            Subject::Site => &mut self.sites,
+            Subject::Backend => &mut self.backends,
+            Subject::Rule => &mut self.rules,
+        }
     }
 
     /// Returns what the dead of a program have counted, in the order of its table.

@@ -12,10 +12,23 @@ pub enum Target {
     Servers,
     /// `/traffic.txt`: one line for each site and each backend, for `fosse status`.
     Traffic,
+    /// `/rules.txt`: one line for each rule that has denied, for `fosse status`.
+    Rules,
     /// `/reload.txt`: the last reload, for `fosse reload`.
     Reload,
     /// `/metrics`: sums by program, as Prometheus reads them.
     Metrics,
+}
+
+/// A request for a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The page.
+    pub target: Target,
+    /// Only the head of the response is wanted (HEAD).
+    pub head: bool,
+    /// The client knows chunks (HTTP/1.1), so that it sees whether it has got all of a page.
+    pub chunks: bool,
 }
 
 /// The meaning of the bytes so far.
@@ -23,8 +36,8 @@ pub enum Target {
 pub enum Progress {
     /// The head is not complete.
     More,
-    /// A request for this page; `false` where only the head of the response is wanted (HEAD).
-    Request(Target, bool),
+    /// A request for a page.
+    Request(Request),
     /// A complete head that gets this status in place of a page.
     Refused(u16),
 }
@@ -45,20 +58,22 @@ pub fn progress(bytes: &[u8]) -> Progress {
     if !version.starts_with(b"HTTP/1.") {
         return Progress::Refused(400);
     }
-    let body = match method {
-        b"GET" => true,
-        b"HEAD" => false,
+    let head = match method {
+        b"GET" => false,
+        b"HEAD" => true,
         _ => return Progress::Refused(405),
     };
-    match target.split(|b| *b == b'?').next().unwrap_or_default() {
-        b"/status.json" => Progress::Request(Target::Json, body),
-        b"/status.txt" => Progress::Request(Target::Lines, body),
-        b"/servers.txt" => Progress::Request(Target::Servers, body),
-        b"/traffic.txt" => Progress::Request(Target::Traffic, body),
-        b"/reload.txt" => Progress::Request(Target::Reload, body),
-        b"/metrics" => Progress::Request(Target::Metrics, body),
-        _ => Progress::Refused(404),
-    }
+    let target = match target.split(|b| *b == b'?').next().unwrap_or_default() {
+        b"/status.json" => Target::Json,
+        b"/status.txt" => Target::Lines,
+        b"/servers.txt" => Target::Servers,
+        b"/traffic.txt" => Target::Traffic,
+        b"/rules.txt" => Target::Rules,
+        b"/reload.txt" => Target::Reload,
+        b"/metrics" => Target::Metrics,
+        _ => return Progress::Refused(404),
+    };
+    Progress::Request(Request { target, head, chunks: version != b"HTTP/1.0" })
 }
 
 /// An empty line ends a head.
@@ -72,14 +87,19 @@ mod tests {
 
     const CURL: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n";
 
+    fn page(target: Target, head: bool, chunks: bool) -> Progress {
+        Progress::Request(Request { target, head, chunks })
+    }
+
     #[test]
-    fn six_pages_are_served_and_nothing_else() {
+    fn seven_pages_are_served_and_nothing_else() {
         for (request, expected) in [
-            (CURL, Progress::Request(Target::Metrics, true)),
-            (b"GET /status.json HTTP/1.0\n\n".as_slice(), Progress::Request(Target::Json, true)),
-            (b"GET /traffic.txt HTTP/1.0\r\n\r\n", Progress::Request(Target::Traffic, true)),
-            (b"GET /reload.txt HTTP/1.0\r\n\r\n", Progress::Request(Target::Reload, true)),
-            (b"HEAD /status.txt?x HTTP/1.0\r\n\r\n", Progress::Request(Target::Lines, false)),
+            (CURL, page(Target::Metrics, false, true)),
+            (b"GET /status.json HTTP/1.0\n\n".as_slice(), page(Target::Json, false, false)),
+            (b"GET /traffic.txt HTTP/1.0\r\n\r\n", page(Target::Traffic, false, false)),
+            (b"GET /rules.txt HTTP/1.0\r\n\r\n", page(Target::Rules, false, false)),
+            (b"GET /reload.txt HTTP/1.0\r\n\r\n", page(Target::Reload, false, false)),
+            (b"HEAD /status.txt?x HTTP/1.0\r\n\r\n", page(Target::Lines, true, false)),
             (b"GET / HTTP/1.0\r\n\r\n", Progress::Refused(404)),
             (b"GET /../metrics HTTP/1.0\r\n\r\n", Progress::Refused(404)),
             (b"POST /metrics HTTP/1.0\r\n\r\n", Progress::Refused(405)),

@@ -1,32 +1,84 @@
-//! HTTP/1.0 responses around the pages. The connection ends with each.
+//! Responses around the pages, whose lengths nobody knows before they are out. The connection ends
+//! with each.
 
-use crate::{pages::Pages, request::Target, text};
+use std::io::Write as _;
 
-/// Returns the response with a page, without its body where `body` is false.
-pub(crate) fn page(target: Target, pages: &Pages, age_s: u64, body: bool) -> Vec<u8> {
-    let text = text::page(target, pages, age_s);
-    let mut out = format!(
-        "HTTP/1.0 200 OK\r\nContent-Type: {}\r\nContent-Length: {}\r\nCache-Control: no-store\r\n\r\n",
-        text::media(target),
-        text.len()
-    );
-    if body {
-        out.push_str(&text);
-    }
-    out.into_bytes()
+use crate::{
+    page::{Cursor, Look},
+    request::Request,
+    text,
+};
+
+/// A response on its way: the piece that is being sent, and where the next one begins.
+#[derive(Debug)]
+pub(crate) struct Response {
+    piece: Vec<u8>,
+    sent: usize,
+    /// What is not rendered yet, and whether it goes out in chunks.
+    rest: Option<(Cursor, bool)>,
 }
 
-/// Returns the response to a request that gets no page.
-pub(crate) fn refusal(status: u16) -> Vec<u8> {
-    let (reason, body) = match status {
-        404 => (
-            "Not Found",
-            "there is /metrics, and on the unix socket /status.json, /status.txt, /servers.txt, /traffic.txt and /reload.txt\n",
-        ),
-        405 => ("Method Not Allowed", "GET alone\n"),
-        431 => ("Request Header Fields Too Large", "request too long\n"),
-        _ => ("Bad Request", "not a request\n"),
-    };
-    format!("HTTP/1.0 {status} {reason}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{body}", body.len())
-        .into_bytes()
+impl Response {
+    /// Begins the response with a page.
+    pub(crate) fn page(Request { target, head, chunks }: Request) -> Self {
+        let (version, coding) = if chunks { ("1.1", "Transfer-Encoding: chunked\r\n") } else { ("1.0", "") };
+        let media = text::media(target);
+        let fields = format!("Content-Type: {media}\r\nCache-Control: no-store\r\nConnection: close\r\n{coding}");
+        let rest = (!head).then(|| (Cursor::of(target), chunks));
+        Self { piece: format!("HTTP/{version} 200 OK\r\n{fields}\r\n").into_bytes(), sent: 0, rest }
+    }
+
+    /// Makes the response to a request that gets no page.
+    pub(crate) fn refusal(status: u16) -> Self {
+        let (reason, body) = match status {
+            404 => (
+                "Not Found",
+                "there is /metrics, and on the unix socket /status.json, /status.txt, /servers.txt, /traffic.txt, /rules.txt \
+                 and /reload.txt\n",
+            ),
+            405 => ("Method Not Allowed", "GET alone\n"),
+            431 => ("Request Header Fields Too Large", "request too long\n"),
+            _ => ("Bad Request", "not a request\n"),
+        };
+        let fields = format!("Content-Type: text/plain\r\nContent-Length: {}\r\n", body.len());
+        let piece = format!("HTTP/1.0 {status} {reason}\r\n{fields}\r\n{body}").into_bytes();
+        Self { piece, sent: 0, rest: None }
+    }
+
+    /// Renders the next piece, once the one before is out.
+    pub(crate) fn render(&mut self, look: &Look<'_>) {
+        if !self.unsent().is_empty() {
+            return;
+        }
+        let Some((cursor, chunks)) = &mut self.rest else { return };
+        let (mut text, chunks) = (String::new(), *chunks);
+        let more = cursor.render(look, &mut text);
+        self.piece.clear();
+        self.sent = 0;
+        // RFC 9112, section 7.1: an empty chunk would be the last one.
+        if chunks && !text.is_empty() {
+            let _ = write!(self.piece, "{:x}\r\n{text}\r\n", text.len());
+        } else {
+            self.piece.extend_from_slice(text.as_bytes());
+        }
+        if !more {
+            self.piece.extend_from_slice(if chunks { b"0\r\n\r\n" } else { b"" });
+            self.rest = None;
+        }
+    }
+
+    /// Returns the bytes that are rendered and not sent.
+    pub(crate) fn unsent(&self) -> &[u8] {
+        &self.piece[self.sent..]
+    }
+
+    /// Notes that some of them are sent.
+    pub(crate) const fn sent(&mut self, length: usize) {
+        self.sent += length;
+    }
+
+    /// Returns whether all of it is rendered.
+    pub(crate) const fn is_rendered(&self) -> bool {
+        self.rest.is_none()
+    }
 }

@@ -1,7 +1,5 @@
 //! Pages in from start, requests in from clients, responses out.
 
-use std::os::fd::OwnedFd;
-
 use fosse_counters::status as count;
 use fosse_die::warning;
 use fosse_eventloop::{
@@ -9,17 +7,20 @@ use fosse_eventloop::{
     slab::{Key, Slab, token},
 };
 use fosse_service::{ExitReason, Given, Order, Process, Service};
+use fosse_source::Source;
 use fosse_sys::page::PageReader;
 use fosse_wire::start::ToChild;
 use rustix::io::Errno;
 
 use crate::{
-    client::{Client, Heard},
-    limits::{CLIENT_MS_MAX, RELOAD_BYTES_MAX},
+    client::{Client, Heard, Written},
+    limits::{ACCEPTS_TURN_MAX, CLIENTS_MAX, RELOAD_BYTES_MAX},
     listener::{Kind, Listener},
+    page::Look,
     pages::Pages,
+    places::{Place, giving_way},
     policy::POLICY,
-    response,
+    response::Response,
 };
 
 const TOKEN_UNIX: u8 = 1;
@@ -33,9 +34,6 @@ pub struct Server {
     clients: Slab<Client>,
     listeners: Vec<Listener>,
     started_ms: u64,
-    /// A response was made in this turn. That of a large edge takes a second, so the other clients
-    /// wait for turns of their own, each of which is a sign of life.
-    responded: bool,
 }
 
 impl Server {
@@ -51,7 +49,6 @@ impl Server {
             clients: Slab::default(),
             listeners: unix.into_iter().chain(tcp).collect(),
             started_ms: process.event_loop.now_ms(),
-            responded: false,
         };
         server.watch_listeners(process)?;
         Ok(server)
@@ -62,16 +59,37 @@ impl Server {
     }
 
     fn accept(&mut self, process: &Process, kind: Kind) -> Result<(), Errno> {
-        while let Some(listener) = self.listeners.iter_mut().find(|listener| listener.kind == kind) {
-            let Some(fd) = listener.accept()? else { break };
-            self.add_client(process, kind, fd);
+        for _ in 0..ACCEPTS_TURN_MAX {
+            let Some(listener) = self.listeners.iter_mut().find(|listener| listener.kind == kind) else { break };
+            let Some((fd, source)) = listener.accept(process)? else { break };
+            if self.make_room(process, kind, source) {
+                self.add_client(process, Client::new(fd, kind, source, process.event_loop.now_ms()));
+            }
         }
         Ok(())
     }
 
-    fn add_client(&mut self, process: &Process, kind: Kind, fd: OwnedFd) {
-        let deadline_ms = process.event_loop.now_ms().saturating_add(CLIENT_MS_MAX);
-        let Some(key) = self.clients.insert(Client::new(fd, kind, deadline_ms)) else { return };
+    /// Makes room for a client of a source. Returns whether there is any.
+    fn make_room(&mut self, process: &Process, kind: Kind, source: Source) -> bool {
+        let of_listener = self.clients.iter().filter(|(_, client)| client.kind == kind);
+        let place = |(key, client): (Key, &Client)| Place {
+            key,
+            source: client.source,
+            silent: client.response.is_none(),
+            since_ms: client.since_ms,
+        };
+        let places: Vec<Place<Key>> = of_listener.map(place).collect();
+        if places.len() < CLIENTS_MAX {
+            return true;
+        }
+        process.counters.add(count::GAVE_WAY, 1);
+        let gives_way = giving_way(&places, source);
+        gives_way.into_iter().for_each(|key| self.end_client(process, key));
+        gives_way.is_some()
+    }
+
+    fn add_client(&mut self, process: &Process, client: Client) {
+        let Some(key) = self.clients.insert(client) else { return };
         let added = self
             .clients
             .get(key)
@@ -84,27 +102,27 @@ impl Server {
 
     fn on_client(&mut self, process: &Process, key: Key) {
         let Some(client) = self.clients.get_mut(key) else { return };
-        if !client.has_response() {
-            if self.responded {
-                return;
-            }
-            let response = match client.read() {
+        let now_ms = process.event_loop.now_ms();
+        if client.response.is_none() {
+            client.response = Some(match client.read() {
                 Heard::More => return,
                 Heard::Gone => return self.end_client(process, key),
-                Heard::Refused(status) => response::refusal(status),
-                Heard::Request(target, _) if !client.kind.shows(target) => response::refusal(404),
-                Heard::Request(target, body) => {
-                    let age_s = (process.event_loop.now_ms() - self.started_ms) / 1000;
-                    response::page(target, &self.pages, age_s, body)
-                }
-            };
-            self.responded = true;
+                Heard::Refused(status) => Response::refusal(status),
+                Heard::Request(request) if !client.kind.shows(request.target) => Response::refusal(404),
+                Heard::Request(request) => Response::page(request),
+            });
             process.counters.add(count::REQUESTS, 1);
-            client.respond(response);
             // A client that is never written to again ends with its deadline.
             let _ = process.event_loop.modify(&client.fd, key.token(TOKEN_CLIENT), Interest::OUT);
         }
-        if client.write() {
+        if !self.pages.read_names() {
+            // It is ready in the next turn too.
+            return;
+        }
+        if let Some(response) = &mut client.response {
+            response.render(&Look { pages: &self.pages, age_s: (now_ms - self.started_ms) / 1000 });
+        }
+        if client.write(now_ms) == Written::All {
             self.end_client(process, key);
         }
     }
@@ -116,10 +134,7 @@ impl Server {
         self.count_clients(process);
     }
 
-    fn count_clients(&mut self, process: &Process) {
-        for listener in &mut self.listeners {
-            listener.clients = self.clients.iter().filter(|(_, client)| client.kind == listener.kind).count();
-        }
+    fn count_clients(&self, process: &Process) {
         process.counters.set(count::CLIENTS, u64::try_from(self.clients.len()).unwrap_or(u64::MAX));
     }
 }
@@ -156,16 +171,11 @@ impl Service for Server {
     fn on_tick(&mut self, process: &Process) -> Result<(), ExitReason> {
         let now_ms = process.event_loop.now_ms();
         let late: Vec<Key> =
-            self.clients.iter().filter(|(_, client)| client.deadline_ms <= now_ms).map(|(key, _)| key).collect();
+            self.clients.iter().filter(|(_, client)| client.is_late(now_ms)).map(|(key, _)| key).collect();
         for key in late {
             process.counters.add(count::TIMEOUTS, 1);
             self.end_client(process, key);
         }
-        Ok(())
-    }
-
-    fn end_turn(&mut self, process: &Process) -> Result<(), ExitReason> {
-        self.responded = false;
         Ok(self.watch_listeners(process)?)
     }
 }

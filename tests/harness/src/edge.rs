@@ -190,7 +190,7 @@ impl Edge {
     pub fn status_page(&self, target: &str) -> String {
         wait_for(target, || {
             let mut client = Client::connect_unix(&self.status_socket());
-            client.try_send(format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes()).ok()?;
+            client.try_send(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes()).ok()?;
             let response = client.try_response(false)?;
             (response.status == 200 && response.complete).then(|| response.text().into_owned())
         })

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_counters::page_bytes;
+use fosse_counters::{RULE_ROWS, page_bytes};
 use fosse_eventloop::slab::Key;
 use fosse_plan::Plan;
 use fosse_sys::{page::PageReader, process::Fork};
@@ -64,13 +64,15 @@ pub(crate) fn spawn(
     launch(children, cx, process, options)
 }
 
-/// Returns the number of rows in a program's counter page: one for each site or backend that it
-/// counts by itself.
+/// Returns the number of rows in a program's counter page: one for each site, backend or rule that
+/// it counts by itself.
 fn rows(program: Program, plan: &Plan) -> usize {
     let rows = match program {
         // One more, for requests of no site.
         Program::Parse => plan.sites + 1,
         Program::Dispatch => plan.backends,
+        // They are sparse memory: only those that are counted in take any.
+        Program::WafFilter => return RULE_ROWS,
         _ => 0,
     };
     usize::try_from(rows).unwrap_or(usize::MAX)

@@ -10,6 +10,7 @@ use fosse_wire::{request::RequestHead, verdict::Cause};
 use super::{
     audit,
     redact::masked,
+    rule_rows::RuleRows,
     summary::{Action, facts, response_status, shown},
 };
 use crate::{denial::Denial, evaluation::Evaluation, log::Log};
@@ -20,12 +21,13 @@ pub(crate) struct Reporter {
     log: Log,
     audit: Option<OwnedFd>,
     counters: Rc<Counters>,
+    rows: RuleRows,
 }
 
 impl Reporter {
     /// A reporter. Audit lines go to descriptor `audit`, if there is one; nothing waits for it.
-    pub(crate) const fn new(log: Log, audit: Option<OwnedFd>, counters: Rc<Counters>) -> Self {
-        Self { log, audit, counters }
+    pub(crate) fn new(log: Log, audit: Option<OwnedFd>, counters: Rc<Counters>) -> Self {
+        Self { log, audit, counters, rows: RuleRows::default() }
     }
 
     /// Adds one to a counter of waf-filter's table.
@@ -47,6 +49,9 @@ impl Reporter {
         let facts = evaluation.map_or_else(String::new, response_status);
         self.event(action, head, Some(denial), &facts);
         self.audit(action, site, head, Some(denial), evaluation);
+        if is_denied {
+            self.rows.count(&self.counters, denial, None);
+        }
         is_denied
     }
 
@@ -75,7 +80,9 @@ impl Reporter {
         if action != Action::Passed || evaluation.transaction.matches().any(|m| m.is_audited()) {
             self.audit(action, site, head, denial, Some(evaluation));
         }
-        denial.filter(|_| action == Action::Denied).cloned()
+        let denial = denial.filter(|_| action == Action::Denied);
+        denial.into_iter().for_each(|denial| self.rows.count(&self.counters, denial, Some(evaluation)));
+        denial.cloned()
     }
 
     /// Reports that only the first `evaluated` bytes of a body were evaluated, and all of it

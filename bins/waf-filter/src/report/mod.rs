@@ -3,4 +3,5 @@
 pub(crate) mod audit;
 pub(crate) mod events;
 pub(crate) mod redact;
+mod rule_rows;
 pub(crate) mod summary;

@@ -5,6 +5,7 @@ use fosse_seclang::Match;
 
 use super::redact::masked;
 use crate::{
+    denial::Denial,
     evaluation::Evaluation,
     limits::{IDS_SHOWN_MAX, TEXT_BYTES_SHOWN_MAX},
 };
@@ -64,12 +65,7 @@ pub(crate) fn facts(evaluation: &Evaluation) -> String {
     {
         let _ = write!(text, " what={}", Escaped(&masked(shown(last.message()))));
     }
-    // A denial by score says that a threshold was reached: what led to it says more.
-    let denied_by = evaluation.denial.as_ref().map(|denial| denial.rule);
-    let others = logged().filter(|one| Some(one.id()) != denied_by && !one.message().is_empty());
-    if denied_by.is_some()
-        && let Some(worst) = others.min_by_key(|one| one.severity().unwrap_or(u8::MAX))
-    {
+    if let Some(worst) = evaluation.denial.as_ref().and_then(|denial| worst(evaluation, denial)) {
         let _ = write!(text, " message={}", Escaped(&masked(shown(worst.message()))));
     }
     // As ModSecurity writes them: tools that look for rules in its log find them here.
@@ -77,6 +73,14 @@ pub(crate) fn facts(evaluation: &Evaluation) -> String {
         let _ = write!(text, " [id \"{id}\"]");
     }
     text
+}
+
+/// Returns the match that led to a denial, where it is not the one that denied: a denial by score
+/// says that a threshold was reached, and what led to it says more.
+pub(super) fn worst<'e>(evaluation: &'e Evaluation, denial: &Denial) -> Option<Match<'e>> {
+    let logged = evaluation.transaction.matches().filter(Match::is_logged);
+    let others = logged.filter(|one| one.id() != denial.rule && !one.message().is_empty());
+    others.min_by_key(|one| one.severity().unwrap_or(u8::MAX))
 }
 
 /// Returns the rules of matches, each once, as many as a line names.

@@ -141,6 +141,7 @@ table!(
     counter REQUESTS = 0, "requests responded to";
     gauge CLIENTS = 1, "clients connected";
     counter TIMEOUTS = 2, "clients closed because they took too long";
+    counter GAVE_WAY = 3, "clients closed because there was no room for all";
 );
 
 table!(

@@ -1,6 +1,9 @@
 //! Traffic by site and by backend, behind the fixed part of a page: a row for each, so that a
 //! reader of the page needs no configuration to show them. parse has a row for each site and a last
-//! one for what belongs to none, dispatch one for each backend.
+//! one for what belongs to none, dispatch one for each backend, waf-filter one for each rule that
+//! has denied.
+
+use std::sync::atomic::{Ordering, fence};
 
 use crate::{Counters, PAGE_BYTES, PAGE_WORDS, servers::printable};
 
@@ -31,6 +34,9 @@ const _: () = assert!(ROW_NAME_BYTES_MAX == NAME_WORDS * 8);
 /// Rows of a page: the most sites or backends of a configuration, and one for what belongs to none.
 /// A lane of such an edge has 8 MiB of them; one of ten sites has 5 KiB.
 pub const ROWS_MAX: usize = 10_001;
+/// Rows of waf-filter's page: the rules that have denied something, in the order in which each did
+/// so first, and one for all further ones. The Core Rule Set has 250 that find attacks.
+pub const RULE_ROWS: usize = 512;
 /// The name of the row for what belongs to none: no host and no backend has it.
 pub const ROW_NONE: &str = "-";
 
@@ -137,7 +143,10 @@ impl Counters {
     pub fn name_row(&self, row: usize, name: &str) {
         let bytes = name.as_bytes();
         let tail = bytes.last_chunk::<ROW_NAME_BYTES_MAX>().map_or(bytes, |tail| tail);
-        for (word, piece) in (place(row) + NAME..).zip(tail.chunks(8)) {
+        let at = place(row) + NAME;
+        for (word, piece) in (at..at + NAME_WORDS).zip(tail.chunks(8)).rev() {
+            // The first word comes last: whoever sees it sees the whole name.
+            fence(Ordering::Release);
             self.set(word, piece.iter().rev().fold(0, |all, byte| (all << 8) | u64::from(*byte)));
         }
     }
@@ -170,22 +179,33 @@ impl Counters {
     }
 }
 
-/// Reads the rows of a page of `words` through `word`, which gives any word of it. The page may
-/// hold anything; names come out printable, without spaces, quotes and backslashes.
-pub fn traffic(words: usize, word: impl Fn(usize) -> u64) -> Vec<(String, Traffic)> {
-    let rows = words.checked_sub(PAGE_WORDS).map_or(0, |words| words / ROW_WORDS).min(ROWS_MAX);
-    (0..rows).map(place).filter(|at| word(at + NAME) != 0).map(|at| row(at, &word)).collect()
+/// Returns the number of rows of a page of `words`.
+#[must_use]
+pub fn rows(words: usize) -> usize {
+    words.checked_sub(PAGE_WORDS).map_or(0, |words| words / ROW_WORDS).min(ROWS_MAX)
 }
 
-fn row(at: usize, word: impl Fn(usize) -> u64) -> (String, Traffic) {
-    let name = (at + NAME..at + ROW_WORDS).flat_map(|at| word(at).to_le_bytes()).take_while(|byte| *byte != 0);
-    let traffic = Traffic {
+/// Reads the name of a row through `word`, which gives any word of its page; `None` where it has
+/// none. The page may hold anything; a name comes out printable, without spaces, quotes and
+/// backslashes.
+pub fn row_name(row: usize, word: impl Fn(usize) -> u64) -> Option<String> {
+    let at = place(row) + NAME;
+    let first = word(at);
+    fence(Ordering::Acquire);
+    let words = [first].into_iter().chain((at + 1..at + NAME_WORDS).map(word));
+    let bytes = words.flat_map(u64::to_le_bytes).take_while(|byte| *byte != 0);
+    (first != 0).then(|| bytes.map(printable).collect())
+}
+
+/// Reads the traffic of a row in the same way.
+pub fn row_traffic(row: usize, word: impl Fn(usize) -> u64) -> Traffic {
+    let at = place(row);
+    Traffic {
         statuses: std::array::from_fn(|class| word(at + class)),
         aborted: word(at + ABORTED),
         denied: word(at + DENIED),
         times: Times { sum_us: word(at + SUM_US), counts: std::array::from_fn(|class| word(at + FIRST_TIME + class)) },
-    };
-    (name.map(printable).collect(), traffic)
+    }
 }
 
 /// Returns the first word of a row. One beyond the page is written to nowhere.
@@ -204,6 +224,11 @@ mod tests {
         let page = Page::map(&fd).unwrap();
         let words = page.words().len();
         (Counters::shared(page), words)
+    }
+
+    /// Returns the rows of a page that have names.
+    fn traffic(words: usize, word: impl Fn(usize) -> u64) -> Vec<(String, Traffic)> {
+        (0..rows(words)).filter_map(|row| Some((row_name(row, &word)?, row_traffic(row, &word)))).collect()
     }
 
     #[test]

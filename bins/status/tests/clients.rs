@@ -1,0 +1,153 @@
+//! Clients that say nothing, or do not read, harm no others, and cost no more memory than their
+//! places.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+
+use fosse_counters::{Counters, TURNS, status as count};
+use fosse_harness::{Client, Dir, Response, Stage, WAIT_MAX, get, programs, sockets, wait_for};
+use fosse_sys::{memfd, page::Page};
+use fosse_wire::{launch::Program, start::ToChild};
+
+/// Clients of a listener at a time, and bytes of a page that are rendered for one: see
+/// fosse-limits(7). The last line or process of a piece may go beyond it.
+const CLIENTS_MAX: u64 = 16;
+const PIECE_BYTES: u64 = 64 << 10;
+const ROW_BYTES_MAX: u64 = 16 << 10;
+
+/// A fosse-status, to which the test is start.
+struct Status {
+    stage: Stage,
+    tcp: SocketAddr,
+    unix: PathBuf,
+    pages: Vec<Counters>,
+    _dir: Dir,
+}
+
+impl Status {
+    fn start() -> Self {
+        let (dir, tcp) = (Dir::new(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let (address, path) = (tcp.local_addr().unwrap(), dir.join("status.sock"));
+        let unix = UnixListener::bind(&path).unwrap();
+        tcp.set_nonblocking(true).unwrap();
+        unix.set_nonblocking(true).unwrap();
+        let fds = vec![(8, OwnedFd::from(unix)), (9, OwnedFd::from(tcp))];
+        let stage = Stage::spawn(&programs().join("fosse-status"), None, fds, "");
+        Self { stage, tcp: address, unix: path, pages: Vec::new(), _dir: dir }
+    }
+
+    /// Gives it the page of a parse with that many sites.
+    fn give_sites(&mut self, sites: usize) {
+        let fd = memfd::page("page", fosse_counters::page_bytes(sites)).unwrap();
+        let counters = Counters::shared(Page::map(&fd).unwrap());
+        (0..sites).for_each(|row| counters.name_row(row, &format!("site-{row}.customers.example.com")));
+        self.stage.order(ToChild::PageAdd { program: Program::Parse as u8, lane: 0, pid: 7 }, Some(fd.as_fd()));
+        self.pages.push(counters);
+    }
+
+    fn get_unix(&self, target: &str) -> Response {
+        let mut client = Client::connect_unix(&self.unix);
+        client.send(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes());
+        client.response()
+    }
+
+    fn connect_from(&self, last: u8) -> TcpStream {
+        sockets::connect_from(last, self.tcp, WAIT_MAX).unwrap()
+    }
+
+    /// Returns the most memory that it ever had, in KiB.
+    fn memory_kib_max(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.stage.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}
+
+#[test]
+fn silent_clients_of_another_address_do_not_keep_a_scraper_out() {
+    let status = Status::start();
+    let _silent: Vec<TcpStream> = (0..40).map(|_| status.connect_from(2)).collect();
+    status.stage.wait_for_count(count::CLIENTS, CLIENTS_MAX);
+    for _ in 0..10 {
+        assert_eq!(get(status.tcp, "/metrics").status, 200);
+        let more = status.connect_from(2);
+        assert_eq!(get(status.tcp, "/metrics").status, 200);
+        drop(more);
+    }
+    // Their time is not what let it in.
+    assert_eq!(status.stage.count(count::TIMEOUTS), 0);
+}
+
+#[test]
+fn silent_clients_of_a_host_do_not_keep_out_its_own_scraper() {
+    let status = Status::start();
+    let silent: Vec<TcpStream> = (0..16).map(|_| status.connect_from(1)).collect();
+    status.stage.wait_for_count(count::CLIENTS, CLIENTS_MAX);
+    assert_eq!(get(status.tcp, "/metrics").status, 200);
+    // The one that has been silent for longest has given way.
+    let mut oldest = &silent[0];
+    assert!(matches!(oldest.read(&mut [0]).map_err(|error| error.kind()), Ok(0) | Err(ErrorKind::ConnectionReset)));
+    let silent: Vec<Client> = (0..16).map(|_| Client::connect_unix(&status.unix)).collect();
+    status.stage.wait_for_count(count::CLIENTS, 2 * CLIENTS_MAX - 1);
+    assert_eq!(status.get_unix("/status.txt").status, 200);
+    drop(silent);
+    assert_eq!((status.stage.count(count::TIMEOUTS), status.stage.count(count::GAVE_WAY)), (0, 2));
+}
+
+#[test]
+fn slow_readers_of_one_address_leave_another_its_place() {
+    let mut status = Status::start();
+    status.give_sites(10_000);
+    let mut slow: Vec<TcpStream> = (0..16).map(|_| status.connect_from(2)).collect();
+    for stream in &mut slow {
+        stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+        stream.read_exact(&mut [0; 100]).unwrap();
+    }
+    assert_eq!(get(status.tcp, "/nothing").status, 404);
+    assert_eq!(status.stage.count(count::GAVE_WAY), 1);
+}
+
+/// The most memory in KiB while sixteen read a page of 10,000 sites, of which each is 35 MB: the
+/// pages of the lanes (4 MB for each 10,000 names), the names and what the dead have counted (the
+/// same again), a piece for each of twice sixteen clients in two copies (4 MB), and the program
+/// itself (10 MB where it is not optimised).
+const MEMORY_KIB_MAX: u64 = 32 << 10;
+
+#[test]
+fn sixteen_slow_scrapers_of_a_large_edge_cost_a_piece_each() {
+    let mut status = Status::start();
+    status.give_sites(10_000);
+    let mut slow: Vec<TcpStream> = (1..=16).map(|last| status.connect_from(last)).collect();
+    for stream in &mut slow {
+        stream.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
+        stream.read_exact(&mut [0; 100]).unwrap();
+    }
+    assert_eq!(status.stage.count(count::REQUESTS), CLIENTS_MAX);
+    // More than the kernel keeps for them.
+    for _ in 0..16 {
+        for stream in &mut slow {
+            stream.read_exact(&mut vec![0; 64 << 10]).unwrap();
+        }
+    }
+    let memory_kib = status.memory_kib_max();
+    assert!(memory_kib < MEMORY_KIB_MAX, "{memory_kib} KiB");
+}
+
+#[test]
+fn a_large_page_takes_a_turn_for_each_piece_of_it() {
+    let mut status = Status::start();
+    status.give_sites(10_000);
+    // start takes a program for hanging whose turns stand still.
+    let before = status.stage.count(TURNS);
+    let page = status.get_unix("/metrics");
+    assert!(page.complete && page.body.ends_with(b"site=\"site-9999.customers.example.com\"} 0\n"));
+    let (turns, bytes) = (status.stage.count(TURNS) - before, page.body.len() as u64);
+    assert!(bytes > 20_000_000 && turns >= bytes / (PIECE_BYTES + ROW_BYTES_MAX), "{turns} turns for {bytes} bytes");
+    // The names of a page of its own, too, which are read by many turns.
+    let lines = status.get_unix("/traffic.txt").text().lines().count();
+    assert_eq!(lines, 10_000);
+    wait_for("the end of its clients", || (status.stage.count(count::CLIENTS) == 0).then_some(()));
+}
