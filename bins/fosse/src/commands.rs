@@ -120,7 +120,11 @@ const STATUS: Usage = Usage {
     flags: &[
         Flag { name: "--all", takes: Takes::Nothing, help: "every site, backend, lane and counter beside the summary" },
         Flag { name: "--json", takes: Takes::Nothing, help: "everything, as JSON" },
-        Flag { name: "--watch", takes: Takes::Nothing, help: "again every second, with what the last ten brought" },
+        Flag {
+            name: "--watch",
+            takes: Takes::Nothing,
+            help: "again every second; on a terminal keys change the order, q quits",
+        },
         Flag { name: "--sort", takes: Takes::Word(ORDERS), help: "order of sites and backends [requests]" },
         CONFIG_OF_EDGE,
         STATUS_SOCKET,

@@ -153,6 +153,7 @@ fn people_see_a_line_for_each_site_and_each_backend() {
         ("b.example 3 - 2 0".into(), "app 2 - 1 0".into()),
         "{text}"
     );
+    assert_eq!(first(&text, "   DENIED"), "1 1060 Cross-site scripting", "{text}");
     assert_eq!(first(&shown(&["--sort", "name"]), "SITE"), "a.example 0 - 0 0");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }

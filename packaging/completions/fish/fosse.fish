@@ -48,7 +48,7 @@ complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_sub
 complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -F
 complete -c fosse -n '__fish_seen_subcommand_from status' -l all -d 'every site, backend, lane and counter beside the summary'
 complete -c fosse -n '__fish_seen_subcommand_from status' -l json -d 'everything, as JSON'
-complete -c fosse -n '__fish_seen_subcommand_from status' -l watch -d 'again every second, with what the last ten brought'
+complete -c fosse -n '__fish_seen_subcommand_from status' -l watch -d 'again every second; on a terminal keys change the order, q quits'
 complete -c fosse -n '__fish_seen_subcommand_from status' -l sort -x -a 'requests 4xx 5xx p99 name' -d 'order of sites and backends [requests]'
 complete -c fosse -n '__fish_seen_subcommand_from status' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
 complete -c fosse -n '__fish_seen_subcommand_from status' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'

@@ -1,13 +1,16 @@
 //! `fosse status`: a running edge, for people.
 
 mod all;
+mod rules;
 mod servers;
 mod summary;
+mod terminal;
 mod traffic;
+mod watch;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use fosse_args::Args;
 use fosse_die::{EXIT_TEMPORARY, Severity, say};
@@ -20,12 +23,8 @@ use crate::{
     process_stat::ProcessStat,
 };
 
-/// Time between two looks with `--watch`.
-const WATCH_EACH: Duration = Duration::from_secs(1);
 /// Looks that are compared with `--watch`: with too few of them rates and quantiles jump.
 const LOOKS_MAX: usize = 10;
-/// Moves to the top left and erases everything below (ECMA-48: CUP, ED).
-const CLEAR: &str = "\x1b[H\x1b[2J";
 
 /// Runs the command.
 pub(crate) fn run(words: &Args) -> i32 {
@@ -40,29 +39,57 @@ pub(crate) fn run(words: &Args) -> i32 {
 
 fn shown(words: &Args) -> Result<i32, String> {
     let edge = Edge::of(words)?;
-    let begun = Instant::now();
-    let order = Order::of_word(words.value("--sort"));
-    let mut before: VecDeque<Sample> = VecDeque::new();
-    loop {
-        let text = if words.has("--json") {
-            edge.page("/status.json")?
-        } else {
-            let now = Sample::take(&edge, begun)?;
-            let servers = servers::read(&edge.page("/servers.txt")?);
-            let mut text = summary::page(&now, before.front(), &servers);
-            text.push_str(&tables(&now, before.front(), order, words.has("--all")));
-            if words.has("--all") {
-                text.push_str(&all::page(&now.rows));
-            }
-            before.push_back(now);
-            before.drain(..before.len() - before.len().min(LOOKS_MAX));
-            text
-        };
-        if !words.has("--watch") {
-            return Ok(print(&text));
+    if words.has("--json") {
+        let page = || edge.page("/status.json");
+        return if words.has("--watch") { watch::plain(page) } else { Ok(print(&page()?)) };
+    }
+    let mut view = View {
+        edge,
+        begun: Instant::now(),
+        looks: VecDeque::new(),
+        order: Order::of_word(words.value("--sort")),
+        all: words.has("--all"),
+    };
+    if words.has("--watch") {
+        return watch::watch(&mut view);
+    }
+    view.look()?;
+    Ok(print(&view.page()))
+}
+
+/// An edge, the last looks at it, and how they are shown.
+#[derive(Debug)]
+struct View {
+    edge: Edge,
+    begun: Instant,
+    /// The newest last.
+    looks: VecDeque<Sample>,
+    order: Order,
+    all: bool,
+}
+
+impl View {
+    /// Looks at the edge.
+    ///
+    /// # Errors
+    /// One line.
+    fn look(&mut self) -> Result<(), String> {
+        self.looks.push_back(Sample::take(&self.edge, self.begun)?);
+        self.looks.drain(..self.looks.len() - self.looks.len().min(LOOKS_MAX + 1));
+        Ok(())
+    }
+
+    /// Returns the page of the last look; empty before the first.
+    fn page(&self) -> String {
+        let Some(now) = self.looks.back() else { return String::new() };
+        let before = self.looks.front().filter(|_| self.looks.len() > 1);
+        let mut text = summary::page(now, before);
+        text.push_str(&rules::table(&now.rules, self.all));
+        text.push_str(&tables(now, before, self.order, self.all));
+        if self.all {
+            text.push_str(&all::page(&now.rows));
         }
-        print(&if words.has("--json") { text } else { format!("{CLEAR}{text}") });
-        std::thread::sleep(WATCH_EACH);
+        text
     }
 }
 
@@ -81,6 +108,8 @@ fn tables(now: &Sample, before: Option<&Sample>, order: Order, all: bool) -> Str
 struct Sample {
     rows: Vec<Row>,
     traffic: ByKind,
+    servers: BTreeMap<String, servers::Server>,
+    rules: Vec<rules::Rule>,
     /// The version of what runs, which may not be that of this program.
     version: String,
     /// The process id of its fosse-start.
@@ -103,8 +132,10 @@ impl Sample {
         let pid = edge.start_pid()?;
         Ok(Self {
             rows: edge.rows()?,
-            // An edge of an earlier version has no such page.
+            // An edge of an earlier version has no such page, nor that of rules.
             traffic: ByKind::read(&edge.page("/traffic.txt").unwrap_or_default()),
+            servers: servers::read(&edge.page("/servers.txt")?),
+            rules: rules::read(&edge.page("/rules.txt").unwrap_or_default()),
             version: version.unwrap_or("of unknown version").to_owned(),
             pid,
             up_s: up_s(pid).unwrap_or(0),

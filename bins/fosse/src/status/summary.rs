@@ -1,11 +1,9 @@
 //! `fosse status`: what one wants to know first, in 80 columns.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::{
     Sample,
-    servers::Server,
     traffic::{fitted, milliseconds},
 };
 
@@ -34,7 +32,7 @@ const LINES: &[Line] = &[
 const GAUGES: &[&str] = &["connections", "upgraded"];
 
 /// Returns the page. Rates are those since `before`.
-pub(super) fn page(now: &Sample, before: Option<&Sample>, servers: &BTreeMap<String, Server>) -> String {
+pub(super) fn page(now: &Sample, before: Option<&Sample>) -> String {
     let mut out = format!("fosse {}, process {}, up {}, {}\n", now.version, now.pid, age(now.up_s), lanes(now));
     let _ = writeln!(out, "reload    {}", cut(&now.reload, COLUMNS - 10));
     for (title, program, counts) in LINES {
@@ -52,7 +50,7 @@ pub(super) fn page(now: &Sample, before: Option<&Sample>, servers: &BTreeMap<Str
         }
     }
     let _ = writeln!(out, "\n{:16} {:>11} {:>9}  SERVER", "STATE", "CONNECTIONS", "REQUESTS");
-    for (name, server) in servers {
+    for (name, server) in &now.servers {
         // The end of a long path is enough to know a server by.
         let name = &name[name.len().max(NAME_BYTES) - NAME_BYTES..];
         let _ = writeln!(out, "{:16} {:>11} {:>9}  {name}", server.state(), server.open, server.busy);
@@ -95,6 +93,8 @@ fn age(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::status::{servers, tests::row, traffic::ByKind};
 
@@ -110,6 +110,8 @@ mod tests {
                 row("waf-filter", Some(1), Some(6), &[("denied", huge), ("detected", huge), ("over_budget", huge)]),
                 row("dispatch", Some(1), Some(7), &[("bad_gateway", huge), ("unavailable", huge), ("retries", huge)]),
             ],
+            servers: BTreeMap::new(),
+            rules: Vec::new(),
             version: "1.2.3".into(),
             pid: 4_194_304,
             up_s: 86_400 * 999 + 3_723,
@@ -121,8 +123,9 @@ mod tests {
     #[test]
     fn it_fits_a_terminal_whatever_the_numbers_are() {
         let name = "x".repeat(300);
-        let servers = servers::read(&format!("0 20 up 0 {0} {0} unix:/{name}/end\n", u32::MAX));
-        let text = page(&sample(u64::from(u32::MAX), 1000), Some(&sample(0, 0)), &servers);
+        let mut now = sample(u64::from(u32::MAX), 1000);
+        now.servers = servers::read(&format!("0 20 up 0 {0} {0} unix:/{name}/end\n", u32::MAX));
+        let text = page(&now, Some(&sample(0, 0)));
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
         assert!(text.contains("\ntime      p50 0.2 ms, p99 0.3 ms; "), "{text}");
         assert!(text.contains(", up 999 d 01:02:03, 1 lane\n") && text.ends_with("/end\n"), "{text}");
@@ -131,12 +134,12 @@ mod tests {
     #[test]
     fn a_rate_is_that_of_the_time_between_two_looks_and_the_dead_have_no_connections() {
         let (before, mut now) = (sample(100, 1000), sample(1100, 3000));
-        assert!(page(&now, Some(&before), &BTreeMap::new()).contains(" 500/s"));
-        assert!(!page(&now, None, &BTreeMap::new()).contains("/s"));
+        assert!(page(&now, Some(&before)).contains(" 500/s"));
+        assert!(!page(&now, None).contains("/s"));
         // A process that has ended may be counted neither as living nor as dead in one look.
         now.rows.clear();
-        assert!(page(&now, Some(&before), &BTreeMap::new()).contains(" 0/s"));
+        assert!(page(&now, Some(&before)).contains(" 0/s"));
         now = sample(1, 0);
-        assert!(page(&now, None, &BTreeMap::new()).contains("clients   4294967295 connected"));
+        assert!(page(&now, None).contains("clients   4294967295 connected"));
     }
 }

@@ -33,6 +33,18 @@ impl Order {
             _ => Self::Requests,
         }
     }
+
+    /// Returns the order that a key means.
+    pub(super) const fn of_key(key: u8) -> Option<Self> {
+        Some(match key {
+            b'r' => Self::Requests,
+            b'4' => Self::ClientErrors,
+            b'5' => Self::ServerErrors,
+            b'p' => Self::Time,
+            b'n' => Self::Name,
+            _ => return None,
+        })
+    }
 }
 
 /// The traffic of all sites or of all backends, by name.
