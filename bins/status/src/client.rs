@@ -22,12 +22,14 @@ pub(crate) struct Client {
     /// The kind of listener that it came to.
     pub(crate) kind: Kind,
     pub(crate) source: Source,
+    /// Its number among all that have come.
+    pub(crate) number: u64,
     request: Vec<u8>,
     /// The response, once the request is complete.
     pub(crate) response: Option<Response>,
-    /// When it came, or last took a piece of its response, on the clock of the loop.
+    /// The time when it came, or last took a piece of its response, on the clock of the loop.
     pub(crate) since_ms: u64,
-    /// When its response has to be out.
+    /// The time when its response has to be out.
     end_ms: u64,
 }
 
@@ -54,9 +56,9 @@ pub(crate) enum Written {
 }
 
 impl Client {
-    pub(crate) const fn new(fd: OwnedFd, kind: Kind, source: Source, now_ms: u64) -> Self {
+    pub(crate) const fn new(fd: OwnedFd, kind: Kind, source: Source, number: u64, now_ms: u64) -> Self {
         let end_ms = now_ms.saturating_add(RESPONSE_MS_MAX);
-        Self { fd, kind, source, request: Vec::new(), response: None, since_ms: now_ms, end_ms }
+        Self { fd, kind, source, number, request: Vec::new(), response: None, since_ms: now_ms, end_ms }
     }
 
     /// Returns whether its time is over.

@@ -8,14 +8,11 @@ use fosse_wire::launch::Program;
 
 use crate::{
     limits::PIECE_BYTES,
-    metrics::METRICS,
     pages::{Pages, Place, Shown},
-    request::Target,
-    text::{JSON, LINES, RELOAD, RULES, SERVERS, TRAFFIC},
     traffic::Subject,
 };
 
-/// What a page is rendered from.
+/// The state that a page is rendered from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Look<'a> {
     pub(crate) pages: &'a Pages,
@@ -46,9 +43,8 @@ pub(crate) enum Step {
 }
 
 /// A place in a page.
-#[derive(Debug)]
 pub(crate) struct Cursor {
-    target: Target,
+    steps: &'static [Step],
     step: usize,
     /// The last one that was written in this step; `None` for none yet.
     last: Option<Last>,
@@ -60,30 +56,24 @@ enum Last {
     Name(String),
 }
 
+impl std::fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cursor").field("step", &self.step).field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
 /// The end of a piece: the place to go on from in this step, or its end.
 type Reached = Option<Last>;
 
 impl Cursor {
     /// Returns the begin of a page.
-    pub(crate) const fn of(target: Target) -> Self {
-        Self { target, step: 0, last: None }
-    }
-
-    const fn steps(&self) -> &'static [Step] {
-        match self.target {
-            Target::Json => JSON,
-            Target::Lines => LINES,
-            Target::Servers => SERVERS,
-            Target::Traffic => TRAFFIC,
-            Target::Reload => RELOAD,
-            Target::Rules => RULES,
-            Target::Metrics => METRICS,
-        }
+    pub(crate) const fn of(steps: &'static [Step]) -> Self {
+        Self { steps, step: 0, last: None }
     }
 
     /// Writes a piece of the page. Returns whether there is more of it.
     pub(crate) fn render(&mut self, look: &Look<'_>, out: &mut String) -> bool {
-        while let Some(step) = self.steps().get(self.step) {
+        while let Some(step) = self.steps.get(self.step) {
             if out.len() >= PIECE_BYTES {
                 return true;
             }
@@ -169,11 +159,13 @@ pub(crate) fn servers(pages: &Pages) -> BTreeMap<String, ServerSum> {
 pub(crate) mod tests {
     use super::*;
     use crate::pages::tests::page_of;
+    use crate::request::Target;
+    use crate::text::steps;
 
     /// Returns a whole page.
     pub(crate) fn whole(target: Target, pages: &mut Pages, age_s: u64) -> String {
         while !pages.read_names() {}
-        let (mut cursor, mut text, look) = (Cursor::of(target), String::new(), Look { pages, age_s });
+        let (mut cursor, mut text, look) = (Cursor::of(steps(target)), String::new(), Look { pages, age_s });
         loop {
             let mut piece = String::new();
             let more = cursor.render(&look, &mut piece);
@@ -212,7 +204,7 @@ pub(crate) mod tests {
         let (counters, reader) = page_of(2000);
         (0..1999).for_each(|row| counters.name_row(row, &format!("b{row:04}")));
         pages.add(Program::Parse as u8, 0, 10, reader);
-        let (mut cursor, mut text) = (Cursor::of(Target::Traffic), String::new());
+        let (mut cursor, mut text) = (Cursor::of(steps(Target::Traffic)), String::new());
         assert!(pages.read_names() && cursor.render(&Look { pages: &pages, age_s: 0 }, &mut text));
         counters.name_row(1999, "a");
         assert!(pages.read_names());

@@ -1,5 +1,7 @@
 //! Who has a place among the clients of a listener, and who gives it up.
 
+use std::cmp::Reverse;
+
 use fosse_source::Source;
 
 /// A client, as far as that is decided by it.
@@ -9,8 +11,9 @@ pub(crate) struct Place<K> {
     pub(crate) source: Source,
     /// It has not asked for anything yet.
     pub(crate) silent: bool,
-    /// When it came, or last took a piece of its response.
-    pub(crate) since_ms: u64,
+    /// The time when it came, or last took a piece of its response, and its number among those that
+    /// came: many come in one turn.
+    pub(crate) since: (u64, u64),
 }
 
 /// Returns the client that gives way to a newcomer where all places are taken; `None` where that is
@@ -26,7 +29,7 @@ pub(crate) fn giving_way<K: Copy>(places: &[Place<K>], newcomer: Source) -> Opti
         // By one more there would be no end of it: each would take the place of the other in turn.
         false => count(place.source) > own + 1,
     };
-    let order = |place: &&Place<K>| (count(place.source), place.silent, u64::MAX - place.since_ms);
+    let order = |place: &&Place<K>| (count(place.source), place.silent, Reverse(place.since));
     places.iter().filter(gives_way).max_by_key(order).map(|place| place.key)
 }
 
@@ -45,7 +48,7 @@ mod tests {
             key: at,
             source: source(*last),
             silent: *silent,
-            since_ms: at as u64,
+            since: (7, at as u64),
         };
         giving_way(&clients.iter().enumerate().map(place).collect::<Vec<_>>(), source(newcomer))
     }

@@ -14,7 +14,7 @@ use crate::{
 pub(crate) struct Response {
     piece: Vec<u8>,
     sent: usize,
-    /// What is not rendered yet, and whether it goes out in chunks.
+    /// The part that is not rendered yet, and whether it goes out in chunks.
     rest: Option<(Cursor, bool)>,
 }
 
@@ -24,7 +24,7 @@ impl Response {
         let (version, coding) = if chunks { ("1.1", "Transfer-Encoding: chunked\r\n") } else { ("1.0", "") };
         let media = text::media(target);
         let fields = format!("Content-Type: {media}\r\nCache-Control: no-store\r\nConnection: close\r\n{coding}");
-        let rest = (!head).then(|| (Cursor::of(target), chunks));
+        let rest = (!head).then(|| (Cursor::of(text::steps(target)), chunks));
         Self { piece: format!("HTTP/{version} 200 OK\r\n{fields}\r\n").into_bytes(), sent: 0, rest }
     }
 

@@ -34,6 +34,8 @@ pub struct Server {
     clients: Slab<Client>,
     listeners: Vec<Listener>,
     started_ms: u64,
+    /// Number of the clients that had a place.
+    arrivals: u64,
 }
 
 impl Server {
@@ -49,6 +51,7 @@ impl Server {
             clients: Slab::default(),
             listeners: unix.into_iter().chain(tcp).collect(),
             started_ms: process.event_loop.now_ms(),
+            arrivals: 0,
         };
         server.watch_listeners(process)?;
         Ok(server)
@@ -63,7 +66,8 @@ impl Server {
             let Some(listener) = self.listeners.iter_mut().find(|listener| listener.kind == kind) else { break };
             let Some((fd, source)) = listener.accept(process)? else { break };
             if self.make_room(process, kind, source) {
-                self.add_client(process, Client::new(fd, kind, source, process.event_loop.now_ms()));
+                self.arrivals += 1;
+                self.add_client(process, Client::new(fd, kind, source, self.arrivals, process.event_loop.now_ms()));
             }
         }
         Ok(())
@@ -76,7 +80,7 @@ impl Server {
             key,
             source: client.source,
             silent: client.response.is_none(),
-            since_ms: client.since_ms,
+            since: (client.since_ms, client.number),
         };
         let places: Vec<Place<Key>> = of_listener.map(place).collect();
         if places.len() < CLIENTS_MAX {

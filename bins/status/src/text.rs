@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use fosse_counters::{TABLES, Traffic};
 
+use crate::metrics::METRICS;
 use crate::page::{Look, Step};
 use crate::pages::{LANE_NONE, Shown};
 use crate::request::Target;
@@ -13,28 +14,28 @@ use crate::traffic::Subject::{self, Backend, Rule, Site};
 
 /// `program lane pid key=value ...`, one line a process, and a last line for each program's dead:
 /// `program gone 0 ...`. A process without a lane has `-` there.
-pub(crate) const LINES: &[Step] = &[Step::Processes(line), Step::Once(lines_of_the_dead)];
+const LINES: &[Step] = &[Step::Processes(line), Step::Once(lines_of_the_dead)];
 
 /// `lane pid up|down fails open busy name`, one line for each server of each lane.
-pub(crate) const SERVERS: &[Step] = &[Step::Processes(servers)];
+const SERVERS: &[Step] = &[Step::Processes(servers)];
 
 /// `site|backend NAME 1xx 2xx 3xx 4xx 5xx aborted denied sum_us N,N,...`, one line for each site
 /// and each backend; the last numbers are those of the classes of time.
-pub(crate) const TRAFFIC: &[Step] = &[Step::Rows(Site, traffic), Step::Rows(Backend, traffic)];
+const TRAFFIC: &[Step] = &[Step::Rows(Site, traffic), Step::Rows(Backend, traffic)];
 
 /// `DENIED NAME`, one line for each rule that has denied something; its name is its number, or the
 /// cause where there is none, a colon, and its message.
-pub(crate) const RULES: &[Step] = &[Step::Rows(Rule, |_, name, traffic, _, out| {
+const RULES: &[Step] = &[Step::Rows(Rule, |_, name, traffic, _, out| {
     let _ = writeln!(out, "{} {name}", traffic.denied);
 })];
 
 /// The last reload.
-pub(crate) const RELOAD: &[Step] = &[Step::Once(|look, out| {
+const RELOAD: &[Step] = &[Step::Once(|look, out| {
     let _ = write!(out, "{}", look.pages.reload);
 })];
 
 /// Everything, for programs.
-pub(crate) const JSON: &[Step] = &[
+const JSON: &[Step] = &[
     Step::Once(json_head),
     Step::Processes(json_process),
     Step::Once(json_sums),
@@ -44,6 +45,19 @@ pub(crate) const JSON: &[Step] = &[
     Step::Rows(Backend, json_traffic),
     Step::Once(|_, out| out.push_str("}}\n")),
 ];
+
+/// Returns the steps of a page.
+pub(crate) const fn steps(target: Target) -> &'static [Step] {
+    match target {
+        Target::Json => JSON,
+        Target::Lines => LINES,
+        Target::Servers => SERVERS,
+        Target::Traffic => TRAFFIC,
+        Target::Rules => RULES,
+        Target::Reload => RELOAD,
+        Target::Metrics => METRICS,
+    }
+}
 
 /// Returns the media type of a page.
 #[must_use]

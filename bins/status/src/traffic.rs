@@ -48,7 +48,7 @@ impl Subject {
 #[derive(Debug, Default)]
 pub(crate) struct Sums(BTreeMap<String, Sum>);
 
-/// What has been counted under a name, and where more is counted.
+/// The traffic that has been counted under a name, and where more is counted.
 #[derive(Debug, Default)]
 struct Sum {
     /// That of processes that have ended.

@@ -37,7 +37,7 @@ pub(super) struct Terminal {
     signals: Signals,
 }
 
-/// What ended a wait.
+/// The end of a wait.
 #[derive(Debug)]
 pub(super) enum Event {
     /// Its time, or something after which the screen has to be drawn again.
@@ -132,7 +132,7 @@ impl Terminal {
         let mut bytes = [0; KEYS_BYTES];
         match rustix::io::read(stdin(), &mut bytes) {
             Ok(0) | Err(Errno::IO) => Event::Over(0),
-            // An arrow, or another key that has no letter: the letters of its sequence mean nothing.
+            // An arrow, or another key without a letter: those of its sequence mean nothing.
             Ok(_) if bytes[0] == 0x1b => Event::Time,
             Ok(length) => Event::Keys(bytes[..length].to_vec()),
             Err(_) => Event::Time,
