@@ -24,7 +24,8 @@ use crate::{
     site::Setup,
 };
 
-/// What the edge promises for a slow connection.
+/// What the edge promises for a slow connection, beside what is read ahead of it: that has a limit
+/// of its own, `lane_response_bytes_max`.
 const RESIDENT_BYTES_MAX: u64 = 64 * 1024;
 /// What two lanes may keep when the slow ones are gone: tables that have grown, buffers at hand.
 const LEFT_BYTES_MAX: u64 = 12 * 1024 * 1024;
@@ -57,24 +58,23 @@ fn many(edge: &Edge, count: usize) -> Vec<TcpStream> {
 fn costs(report: &mut Report, what: &str, edge: &Edge, before: &Inventory, count: usize) {
     let now = Inventory::of(edge);
     let each = |now: u64, before: u64| now.saturating_sub(before) / count as u64;
-    let total = each(now.resident, before.resident);
+    let ahead = edge.counter("dispatch", "ahead_bytes");
+    let total = each(now.resident, before.resident + ahead);
     let grown = now
         .by_program
         .iter()
         .map(|(name, bytes)| (name, each(*bytes, before.by_program.get(name).copied().unwrap_or(0))));
     let grown: Vec<String> = grown.filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name}={n}")).collect();
-    let value = format!("{total} ({}; limit {RESIDENT_BYTES_MAX})", grown.join(" "));
+    let value = format!("{total} (read ahead {}; {}; limit {RESIDENT_BYTES_MAX})", each(ahead, 0), grown.join(" "));
     report.promise(format!("resident bytes of one {what}"), value, total <= RESIDENT_BYTES_MAX);
 }
 
-/// An edge with two backends: one for small responses, and one for all others. What is measured is
-/// the edge, and not who of us gets a core.
-fn begin(extent: Extent, setup: Setup) -> (Edge, [Backend; 2]) {
-    let site = "[[site.route]]\nprefix = \"/exact/1024\"\nbackend = \"b\"\n";
-    let edge = Setup { site: site.into(), ..setup }.start();
-    let backends = ["a", "b"].map(|name| extent.backend(&edge, name));
+/// An edge whose backend the well-behaved client has in common with the slow ones.
+fn begin(extent: Extent, setup: &Setup) -> (Edge, Backend) {
+    let edge = setup.start();
+    let backend = extent.backend(&edge, "a");
     wait_served(&edge);
-    (edge, backends)
+    (edge, backend)
 }
 
 /// Slow readers of a large response, which dispatch writes under a lease.
@@ -89,9 +89,7 @@ pub fn ring_readers(extent: Extent) -> Report {
 
 /// Two rounds: what the first left of its memory to the allocator must be enough for the second.
 fn slow_readers(extent: Extent, shape: Shape, what: &str) -> Report {
-    // What is read ahead has a limit of its own: this is about all the rest.
-    let setup = Setup { top: "[limits]\nlane_response_bytes_max = \"1 MiB\"\n".into(), ..Setup::wide() };
-    let (edge, backends) = begin(extent, setup);
+    let (edge, backend) = begin(extent, &Setup::wide());
     let (mut report, count) = (Report::default(), extent.of(1000));
     let before = Inventory::steady(&edge);
     let mut peaks = Vec::new();
@@ -114,7 +112,7 @@ fn slow_readers(extent: Extent, shape: Shape, what: &str) -> Report {
         report.row("bytes the slow readers took", taken);
     }
     assert!(peaks[1] < peaks[0] + peaks[0] / 4 + (8 << 20), "memory grows from round to round: {peaks:?}");
-    finish(&edge, &backends, &before, &mut report);
+    finish(&edge, &backend, &before, &mut report);
     edge.stop();
     report
 }
@@ -122,7 +120,7 @@ fn slow_readers(extent: Extent, shape: Shape, what: &str) -> Report {
 /// Clients that send a head byte by byte.
 pub fn senders(extent: Extent) -> Report {
     let setup = Setup { top: "[timeouts]\nhead_seconds = 60\n".into(), ..Setup::wide() };
-    let (edge, backends) = begin(extent, setup);
+    let (edge, backend) = begin(extent, &setup);
     let (mut report, count) = (Report::default(), extent.of(1000));
     let before = Inventory::steady(&edge);
     let courteous = Courteous::begin(edge.address());
@@ -137,14 +135,14 @@ pub fn senders(extent: Extent) -> Report {
     costs(&mut report, "slow header sender", &edge, &before, count);
     courteous.end(&mut report, &format!("{count} slow header senders"));
     drop(slow);
-    finish(&edge, &backends, &before, &mut report);
+    finish(&edge, &backend, &before, &mut report);
     edge.stop();
     report
 }
 
 /// Connections on which nothing happens after a first request.
 pub fn idle(extent: Extent) -> Report {
-    let (edge, backends) = begin(extent, Setup::wide());
+    let (edge, backend) = begin(extent, &Setup::wide());
     let (mut report, count) = (Report::default(), extent.of(10_000));
     let before = Inventory::steady(&edge);
     let courteous = Courteous::begin(edge.address());
@@ -166,15 +164,13 @@ pub fn idle(extent: Extent) -> Report {
         assert!(stream.read(&mut [0; 16]).unwrap() > 0);
     }
     drop(clients);
-    finish(&edge, &backends, &before, &mut report);
+    finish(&edge, &backend, &before, &mut report);
     edge.stop();
     report
 }
 
-fn finish(edge: &Edge, backends: &[Backend], before: &Inventory, report: &mut Report) {
-    for backend in backends {
-        assert_eq!(backend.findings(), Vec::<String>::new());
-    }
+fn finish(edge: &Edge, backend: &Backend, before: &Inventory, report: &mut Report) {
+    assert_eq!(backend.findings(), Vec::<String>::new());
     assert_eq!(edge.alarms(), Vec::<String>::new());
     integrity::rest(edge, before);
     // What a flood has left goes back within some seconds.
