@@ -2,9 +2,10 @@
 
 use fosse_counters::dispatch as count;
 use fosse_die::warning;
+use fosse_settings::Dispatch as Settings;
 use fosse_source::Source;
 use fosse_wire::{
-    Frame, Kind, WireError,
+    Frame, Kind, StreamId, WireError,
     frame::ResetReason,
     request::{self, RequestHead},
     response::{BACKEND_NONE, Cause},
@@ -61,7 +62,7 @@ pub(crate) fn take(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>
 /// Takes a frame of a stream that lives.
 fn take_next(frame: &Frame<'_>, stream: &mut Stream, lane: &mut Lane<'_>) -> Result<Outcome, WireError> {
     Ok(match frame.kind {
-        Kind::RequestData => request_body::data(stream, frame.body, lane.settings, &mut lane.context)?,
+        Kind::RequestData => request_body::data(stream, frame.body, &mut lane.context)?,
         Kind::RequestEnd => {
             request::decode_end(frame.body)?;
             request_body::end(stream, &mut lane.context)?
@@ -116,10 +117,11 @@ fn take_request(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>) -
     let outcome = admission::admit(stream, &head, lane.settings, lane.clients, &mut lane.context);
     // It has not ended yet, so it is not over, and it has no connection that others could wait for.
     lane.settle(stream, outcome);
+    relieve(streams, lane);
     Ok(())
 }
 
-fn respond_denied(id: fosse_wire::StreamId, verdict: &Verdict<'_>, context: &mut Context<'_>) {
+fn respond_denied(id: StreamId, verdict: &Verdict<'_>, context: &mut Context<'_>) {
     let local = LocalResponse {
         status: verdict.status,
         request: verdict.request,
@@ -162,17 +164,31 @@ fn client_gone(stream: &mut Stream, lane: &mut Lane<'_>) {
     }
 }
 
-/// While buffered bodies take more than they may, refuses the largest one of the source that has
-/// most.
+/// While bodies take more memory than they may, those that are buffered here or those that a filter
+/// has buffered before, refuses the largest one of the source that has most.
 fn relieve(streams: &mut Streams, lane: &mut Lane<'_>) {
-    while lane.context.shared.buffered_bytes > lane.settings.lane_buffered_bytes_max {
+    let Settings { lane_buffered_bytes_max, lane_held_bytes_max, .. } = *lane.settings;
+    while lane.context.shared.buffered_bytes > lane_buffered_bytes_max {
         // The rest may be of bodies that go on already and wait for their backends to take them.
-        let Some(largest) = buffering::largest_of_heaviest(streams.iter()) else { return };
-        let Some(stream) = streams.get(largest) else { return };
-        warning(PROGRAM, format_args!("event=buffer-full bytes={}", lane.context.shared.buffered_bytes));
-        let outcome = buffering::refuse(stream, 503, &mut lane.context);
-        let event = lane.settle(stream, outcome);
-        let over = stream.is_over();
-        lane.follow(streams, largest, over, event);
+        let is_buffered = |stream: &Stream| if stream.buffering == Buffering::No { 0 } else { stream.buffered };
+        let Some(largest) = buffering::largest_of_heaviest(streams.iter(), is_buffered) else { break };
+        let bytes = lane.context.shared.buffered_bytes;
+        warning(PROGRAM, format_args!("event=buffer-full limit=lane_buffered_bytes_max bytes={bytes}"));
+        refuse(largest, streams, lane);
     }
+    while lane.context.shared.held_bytes > lane_held_bytes_max {
+        let held = |stream: &Stream| u64::from(stream.held_counted);
+        let Some(largest) = buffering::largest_of_heaviest(streams.iter(), held) else { break };
+        let bytes = lane.context.shared.held_bytes;
+        warning(PROGRAM, format_args!("event=buffer-full limit=lane_held_bytes_max bytes={bytes}"));
+        refuse(largest, streams, lane);
+    }
+}
+
+fn refuse(id: StreamId, streams: &mut Streams, lane: &mut Lane<'_>) {
+    let Some(stream) = streams.get(id) else { return };
+    let event = lane.settle(stream, Outcome::Respond(503));
+    buffering::refused(stream, &mut lane.context);
+    let over = stream.is_over();
+    lane.follow(streams, id, over, event);
 }

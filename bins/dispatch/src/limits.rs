@@ -35,9 +35,8 @@ pub(crate) const LEASE_TURN_ALL_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of a request that are kept for sending it again. Above it a request is not repeated.
 pub(crate) const RETRY_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes of a chunked request body that are buffered, without `buffer_requests`, to learn its
-/// length: forms and calls of interfaces fit, and it is what one stream may cost anyway. A longer
-/// body goes on chunked.
+/// Bytes of a chunked request body that are buffered to learn its length: forms and calls of
+/// interfaces fit, and it is what one stream may cost anyway. A longer body goes on chunked.
 pub(crate) const BUFFERED_BYTES_MAX: u64 = 64 * 1024;
 
 /// Milliseconds without a byte of a body that is so buffered, after which it goes on chunked: a

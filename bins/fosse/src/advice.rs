@@ -1,9 +1,6 @@
 //! Notes of `fosse check`: what a sound configuration does that its author may not have meant.
 
-use fosse_model::{
-    Edge, Limits, Site,
-    model::{Listen, OverLimit, Waf},
-};
+use fosse_model::{Backend, Edge, Limits, Site, buffers_whole, model::Listen, section::At};
 
 /// Returns a note on a listener with address lists whose proxies name their clients: the lists are
 /// about these.
@@ -24,12 +21,11 @@ pub(crate) fn lists_of_named_clients(listen: &Listen, edge: &Edge) -> Option<Str
 
 /// Returns a note on a site of whose bodies there is not room for two: in the file for long ones,
 /// or where there is none, in the memory of a lane.
-pub(crate) fn bodies_that_share_room(site: &Site, limits: &Limits) -> Option<String> {
+pub(crate) fn bodies_that_share_room(site: &Site, backends: &[At<Backend>], limits: &Limits) -> Option<String> {
     let (body, lane, spool) = (site.body_bytes_max.0, limits.lane_held_bytes_max.0, limits.spool_bytes_max.0);
-    let buffered = site.waf.value != Waf::Off && site.body_over_limit.value == OverLimit::Reject;
     let (room, key, place) =
         if spool > 0 { (spool, "spool_bytes_max", "") } else { (lane, "lane_held_bytes_max", " in a lane") };
-    (buffered && body > room / 2).then(|| {
+    (buffers_whole(site, backends) && body > room / 2).then(|| {
         format!(
             "two bodies of body_bytes_max ({body} bytes) are more than {key} ({room} bytes): where two uploads of \
              that size meet{place}, one gets 503"
@@ -47,7 +43,7 @@ mod tests {
              {site}\n[[backend]]\nname = \"a\"\nservers = [\"unix:/a\"]\n"
         );
         let edge = fosse_model::read("test", text.as_bytes()).unwrap();
-        bodies_that_share_room(&edge.site[0], &edge.limits)
+        bodies_that_share_room(&edge.site[0], &edge.backend, &edge.limits)
     }
 
     #[test]
@@ -73,7 +69,9 @@ mod tests {
         assert_eq!(note("32 MiB", "", "0 KiB"), None);
         assert_eq!(note("50 MiB", "", "100 MiB"), None, "they go to the file");
         assert!(note("50 MiB", "", "99 MiB").is_some_and(|note| note.contains("spool_bytes_max (103809024 bytes)")));
-        assert_eq!(note("50 MiB", "waf = \"off\"", "0 KiB"), None, "nothing is buffered");
+        let off = "waf = \"off\"";
+        assert_eq!(note("50 MiB", off, "0 KiB"), None, "nothing is buffered");
+        assert!(note("50 MiB", &format!("{off}\n[[backend]]\nname = \"b\"\nservers = [\"unix:/b\"]\nbuffer_requests = true\n[[site.route]]\nprefix = \"/b\"\nbackend = \"b\"\n"), "0 KiB").is_some());
         assert_eq!(note("50 MiB", "body_over_limit = \"pass-in-part\"", "0 KiB"), None, "the rest passes");
     }
 }

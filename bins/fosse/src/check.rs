@@ -144,7 +144,7 @@ pub(crate) fn summary(name: &str, edge: &Edge) -> String {
         for route in site.route.iter() {
             let _ = writeln!(out, "    route  {} -> {}", route.prefix.0, route.backend.0);
         }
-        if let Some(note) = advice::bodies_that_share_room(site, &edge.limits) {
+        if let Some(note) = advice::bodies_that_share_room(site, &edge.backend, &edge.limits) {
             let _ = writeln!(out, "    note   {note}");
         }
     }

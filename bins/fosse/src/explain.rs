@@ -63,8 +63,7 @@ fn explained(edge: &Edge, plan: &Plan, host: &str, path: &[u8]) -> String {
     }
     let dispatch = blob::<Dispatch>(plan, Program::Dispatch);
     if let Some(site) = dispatch.sites.get(number) {
-        let waits_for_rules = waf.is_some_and(|site| site.waf != WafMode::Off);
-        out.push_str(&backend(&dispatch, site, path, waits_for_rules));
+        out.push_str(&backend(&dispatch, site, path, |backend| bodies(edge, waf.as_ref(), backend)));
         if let Some(backend) = fosse_routing::backend(site, path).and_then(|number| dispatch.backends.get(number)) {
             let _ = writeln!(out, "logins    NTLM and Negotiate: {}", logins(edge, backend));
         }
@@ -138,9 +137,20 @@ fn filter(site: &WafSite, rules: &[String]) -> String {
     format!("{does}; {rules}{responses}; bodies up to {} bytes", site.body_bytes_max)
 }
 
-fn backend(dispatch: &Dispatch, site: &DispatchSite, path: &[u8], waits_for_rules: bool) -> String {
-    let chosen = fosse_routing::backend(site, path);
-    let Some(backend) = chosen.and_then(|number| dispatch.backends.get(number)) else {
+/// Returns what becomes of request bodies of a site that go to a backend.
+fn bodies(edge: &Edge, site: Option<&WafSite>, backend: usize) -> String {
+    match (site, edge.backend.get(backend)) {
+        (Some(site), Some(backend)) if backend.buffer_requests.value => {
+            format!("buffered whole up to {} bytes, sent with Content-Length (buffer_requests)", site.body_bytes_max)
+        }
+        (Some(site), _) if site.waf != WafMode::Off => "sent on with Content-Length once the rules have seen them".to_owned(),
+        _ => "sent on as they come; a short chunked one with Content-Length".to_owned(),
+    }
+}
+
+fn backend(dispatch: &Dispatch, site: &DispatchSite, path: &[u8], bodies: impl FnOnce(usize) -> String) -> String {
+    let chosen = fosse_routing::backend(site, path).and_then(|n| Some((n, dispatch.backends.get(n)?)));
+    let Some((number, backend)) = chosen else {
         return "response  404: no route of the site covers this path, and it has no backend of its own\n".to_owned();
     };
     // Routes are sorted longest first; the one that decided is the first that, alone, decides so.
@@ -151,14 +161,7 @@ fn backend(dispatch: &Dispatch, site: &DispatchSite, path: &[u8], waits_for_rule
     let first = usize::try_from(backend.server_first).unwrap_or(usize::MAX);
     let count = usize::try_from(backend.server_count).unwrap_or(0);
     let servers: Vec<&str> = dispatch.servers.iter().skip(first).take(count).map(|s| s.name.as_str()).collect();
-    let bodies = if backend.buffer_requests {
-        format!("buffered whole up to {} bytes, sent with Content-Length (buffer_requests)", site.body_bytes_max)
-    } else if waits_for_rules {
-        "sent on with Content-Length once the rules have seen them".to_owned()
-    } else {
-        "sent on as they come; a short chunked one with Content-Length".to_owned()
-    };
-    let name = &backend.name;
+    let (name, bodies) = (&backend.name, bodies(number));
     format!("route     {prefix}: {why}\nbackend   \"{name}\": {}\nbodies    {bodies}\n", servers.join(", "))
 }
 

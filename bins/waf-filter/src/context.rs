@@ -25,6 +25,8 @@ pub(crate) struct Context {
     pub(crate) read_backs: Queue,
     /// Streams whose bodies wait for credit until the spool has caught up, the sources by turns.
     pub(crate) stalled: Queue,
+    /// Credit for long bodies comes round from dispatch. In a shell none does.
+    pub(crate) has_release_credit: bool,
     /// A body is back from the spool, or on its way.
     pub(crate) is_reading_back: bool,
     /// Time of this turn, in milliseconds of the monotonic clock.
@@ -41,7 +43,7 @@ impl Context {
         counters: Rc<Counters>,
     ) -> Self {
         Self {
-            sites: Sites::new(config.sites, rules),
+            sites: Sites::new(config.sites, config.buffer_requests, rules),
             evaluator: Evaluator::default(),
             store,
             decoder: Decoder::default(),
@@ -51,6 +53,7 @@ impl Context {
             spool,
             read_backs: Queue::default(),
             stalled: Queue::default(),
+            has_release_credit: true,
             is_reading_back: false,
             now_ms: 0,
         }

@@ -17,7 +17,7 @@ use crate::{
     log::Log,
     outputs::Outputs,
     report::events::Reporter,
-    request::{self, frames::GaveWay, spooled},
+    request::{self, frames::GaveWay, release, spooled},
     response::{self, pending},
     rules::Rules,
     slots::{RequestPath, ResponsePath, Slots},
@@ -49,6 +49,13 @@ impl Filter {
         let clients = (StoreClient::new(log), SpoolClient::new(log));
         let context = Context::new(config.unwrap_or_default(), rules, clients, reporter, Rc::clone(&counters));
         Self { slots: Slots::default(), context, counters }
+    }
+
+    /// Returns it for a shell pipeline, in which no credit comes round: all bodies go on at once.
+    #[must_use]
+    pub(crate) fn without_credit(mut self) -> Self {
+        self.context.has_release_credit = false;
+        self
     }
 
     /// Begins a turn of the loop at this time of the monotonic clock, in microseconds. What comes
@@ -218,7 +225,7 @@ impl Filter {
         let head = RequestHead::decode(frame.body)?;
         if let Some(last) = self.slots.last_of_mut(frame.stream) {
             // Its response has ended before its body did.
-            spooled::break_off(last, &mut self.context, out);
+            release::break_off(last, &mut self.context, out);
         }
         let exchange = self.slots.open(frame.stream, &head)?;
         self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
@@ -272,7 +279,7 @@ impl Filter {
 
     fn on_release_credit(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
         match self.slots.get_mut(frame.stream) {
-            Some(exchange) => spooled::on_credit(frame, exchange, &mut self.context, out),
+            Some(exchange) => release::on_credit(frame, exchange, &mut self.context, out),
             None => {
                 out.to_dispatch.forward(frame);
                 Ok(())

@@ -69,9 +69,10 @@ impl Memory {
         self.moving_bytes < self.lane_held_bytes_max / SPOOL_MEMORY_SHARE
     }
 
-    /// Tells whether more is buffered than the lane may.
+    /// Tells whether more is buffered than the lane may, without what is on its way to the spool:
+    /// that gives way already, and [`Memory::may_move_out`] bounds it.
     pub(crate) const fn is_exceeded(&self) -> bool {
-        self.used_bytes > self.lane_held_bytes_max
+        self.used_bytes - self.moving_bytes > self.lane_held_bytes_max
     }
 
     /// Counts a request whose response is pending, of `bytes`; false where there is no room for it.
@@ -116,6 +117,10 @@ mod tests {
         let (mut memory, counters) = memory(10);
         memory.add(11);
         assert!(memory.is_exceeded());
+        memory.move_out(1);
+        assert!(!memory.is_exceeded(), "it gives way already");
+        memory.written(1);
+        memory.add(1);
         assert_eq!(counters.get(count::BUFFERED_BYTES), 11);
         memory.release(1);
         assert!(!memory.is_exceeded());

@@ -11,13 +11,23 @@ pub(crate) struct Sites {
     settings: Vec<WafSite>,
     fallback: WafSite,
     rules: Rules,
+    /// Numbers of the backends that get every body whole.
+    buffer_requests: Vec<u32>,
 }
 
 impl Sites {
     /// Sites in the order of their numbers; numbers beyond them block, as in a shell all do.
-    pub(crate) fn new(settings: Vec<WafSite>, rules: Rules) -> Self {
+    pub(crate) fn new(settings: Vec<WafSite>, buffer_requests: Vec<u32>, rules: Rules) -> Self {
         let fallback = WafSite { body_bytes_max: BODY_BYTES_DEFAULT, ..WafSite::default() };
-        Self { settings, fallback, rules }
+        Self { settings, fallback, rules, buffer_requests }
+    }
+
+    /// Tells whether a body for this target of a site that is off goes to a backend that gets every
+    /// body whole.
+    pub(crate) fn buffers_for_backend(&self, number: u32, target: &[u8]) -> bool {
+        let routes = &self.settings(number).routes;
+        let backend = if routes.is_empty() { None } else { fosse_routing::backend_of(routes, target) };
+        backend.is_some_and(|backend| self.buffer_requests.contains(&backend))
     }
 
     /// Returns the settings of a site. A number that no site has gets the strictest there are,
@@ -44,7 +54,7 @@ mod tests {
     #[test]
     fn a_site_that_no_table_has_blocks() {
         let watched = WafSite { waf: WafMode::Detect, body_bytes_max: 7, ..WafSite::default() };
-        let sites = Sites::new(vec![watched], Rules::default());
+        let sites = Sites::new(vec![watched], Vec::new(), Rules::default());
         assert_eq!((sites.settings(0).waf, sites.settings(0).body_bytes_max), (WafMode::Detect, 7));
         assert_eq!((sites.settings(1).waf, sites.settings(1).body_bytes_max), (WafMode::Block, BODY_BYTES_DEFAULT));
         assert_eq!(sites.settings(u32::MAX).waf, WafMode::Block);

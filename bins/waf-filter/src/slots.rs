@@ -12,7 +12,7 @@ use fosse_wire::{
 
 use crate::{
     evaluation::Evaluation,
-    request::{buffered::BufferedRequest, in_spool::Release},
+    request::{buffered::BufferedRequest, release::Release},
     response::{
         buffered::{BufferedResponse, PendingResponse},
         flow::Flow,
@@ -41,7 +41,7 @@ pub(crate) enum RequestPath {
     Pass,
     /// They are buffered until the request is evaluated.
     Buffer(Box<BufferedRequest>),
-    /// They have passed, and the body goes on out of the spool.
+    /// They have passed, and the body goes on as dispatch has room for it.
     Release(Box<Release>),
     /// The verdict is out; the rest is dropped.
     Denied,
@@ -127,7 +127,8 @@ impl Exchange {
     pub(crate) fn buffered_bytes(&self) -> u64 {
         match &self.request.path {
             RequestPath::Buffer(buffered) => buffered.message.buffered_bytes(),
-            RequestPath::Pass | RequestPath::Release(_) | RequestPath::Denied => 0,
+            RequestPath::Release(release) => release.buffered_bytes(),
+            RequestPath::Pass | RequestPath::Denied => 0,
         }
     }
 

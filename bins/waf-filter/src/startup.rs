@@ -55,7 +55,7 @@ pub fn run(mut inherited: Inherited, rules: Option<Rules>, paths: &[String]) -> 
     if input.never_waits() {
         process.serve(|process| Server::new(process, filter, input, output, back))
     }
-    pipeline::run(filter, input, output)
+    pipeline::run(filter.without_credit(), input, output)
 }
 
 /// Compiles the rules of a configuration; without one, in a shell, those of a site that names none.

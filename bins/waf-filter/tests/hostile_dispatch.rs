@@ -16,7 +16,7 @@ use fosse_wire::{
 fn pending() -> (Filter, StreamId) {
     let site =
         WafSite { rules: Some(0), rules_milliseconds_max: 60_000, inspect_responses: true, ..WafSite::default() };
-    let config = WafFilter { sites: vec![site], lane_held_bytes_max: 1 << 20 };
+    let config = WafFilter { sites: vec![site], lane_held_bytes_max: 1 << 20, ..WafFilter::default() };
     let sets = vec![fosse_bundle::RuleSet { entries: vec!["a".into()] }];
     let text = "SecRule RESPONSE_BODY \"@contains bad\" \"id:1,phase:4,deny\"\n";
     let files = [("a".to_owned(), text.as_bytes().to_vec())].into();

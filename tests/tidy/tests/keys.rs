@@ -116,7 +116,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[backend]]", "first_byte_seconds", &[DISPATCH, PROBER]),
     ("[[backend]]", "idle_seconds", &[DISPATCH]),
     ("[[backend]]", "retry", &[DISPATCH]),
-    ("[[backend]]", "buffer_requests", &[DISPATCH]),
+    ("[[backend]]", "buffer_requests", &[WAF_FILTER]),
     ("[[backend]]", "proxy_protocol", &[DISPATCH, PROBER]),
     ("[[backend]]", "via", &[DISPATCH]),
     ("[[backend]]", "abort_on_close", &[PARSE]),

@@ -9,7 +9,6 @@ use super::{
     Outcome, buffering,
     clients::Clients,
     request::{Refused, offers_upgrade},
-    response,
     stream::{Buffering, Stream, Wait},
 };
 use crate::{PROGRAM, context::Context};
@@ -48,24 +47,13 @@ fn route(
     }
     let number = fosse_routing::backend(site, head.target).ok_or(404u16)?;
     let backend = settings.backends.get(number).ok_or(502u16)?;
-    if context.shared.held_bytes > settings.lane_held_bytes_max {
-        return Err(503);
-    }
-    let buffering = Buffering::of(head, backend);
-    if buffering == Buffering::Whole && matches!(head.body, BodyLength::Exact(n) if n > site.body_bytes_max) {
-        return Err(413);
-    }
+    let buffering = Buffering::of(head);
     (stream.backend, stream.routed) = (number, true);
     stream.inspected = site.inspect_responses;
     stream.buffering = buffering;
     let waits = head.expect_continue && head.held == 0 && !matches!(head.body, BodyLength::None | BodyLength::Exact(0));
-    let expect = waits && buffering == Buffering::No;
-    if expect {
+    if waits {
         stream.wait = Wait::Continue;
-    } else if waits {
-        // The server sees nothing before the body has ended: a client that waits for its 100 gets
-        // ours.
-        response::go_on(&mut context.shared.output.outbox, stream.id);
     }
     let upgrades = offers_upgrade(head, backend);
     // An upgraded connection is a lease.
@@ -77,7 +65,7 @@ fn route(
         stream.key = head.fields.all(b"sec-websocket-key").next().unwrap_or_default().to_vec();
     }
     let head = RequestHead { upgrade: if upgrades { head.upgrade } else { b"" }, ..*head };
-    stream.write_head(&head, site, backend, expect).map_err(|refused| unwritable(refused, head.connection, context))
+    stream.write_head(&head, site, backend, waits).map_err(|refused| unwritable(refused, head.connection, context))
 }
 
 /// Logs why a head was not written, where that is no choice of the site. Returns the status of the

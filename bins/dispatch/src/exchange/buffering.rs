@@ -1,4 +1,4 @@
-//! Request bodies that are buffered before a server is chosen. A body that ends while it is
+//! Chunked request bodies that are buffered before a server is chosen. A body that ends while it is
 //! buffered goes on with Content-Length, which applications without chunked bodies (WSGI) need.
 
 use std::collections::HashMap;
@@ -23,13 +23,9 @@ use crate::{context::Context, limits};
 
 impl Buffering {
     /// Returns how the body that follows `head` is buffered.
-    pub(crate) fn of(head: &RequestHead<'_>, backend: &Backend) -> Self {
+    pub(crate) fn of(head: &RequestHead<'_>) -> Self {
         match head.body {
-            BodyLength::None | BodyLength::Exact(0) => Self::No,
-            // A filter has all of it.
-            _ if head.released => Self::No,
-            _ if backend.buffer_requests => Self::Whole,
-            BodyLength::Exact(_) => Self::No,
+            BodyLength::None | BodyLength::Exact(_) => Self::No,
             BodyLength::Chunked if waits_for_server(head) => Self::No,
             BodyLength::Chunked => Self::Brief,
         }
@@ -92,20 +88,13 @@ impl Stream {
             write_chunk(&mut self.out, &body);
         }
     }
-
-    /// Returns the length of the chunked body buffered so far, in bytes.
-    fn buffered_body(&self) -> usize {
-        self.framing_at.map_or(0, |at| self.out.len() - (at + EMPTY_LINE.len()))
-    }
 }
 
 /// Begins to buffer the body of a stream whose head has been written.
 pub(crate) fn begin(stream: &mut Stream, context: &mut Context<'_>) {
     stream.wait = Wait::RequestBody;
     // A client that sends too slowly is parse's business. Only a pause is looked for here.
-    if stream.buffering == Buffering::Brief {
-        restart_pause_limit(stream, context);
-    }
+    restart_pause_limit(stream, context);
 }
 
 fn restart_pause_limit(stream: &mut Stream, context: &mut Context<'_>) {
@@ -114,20 +103,13 @@ fn restart_pause_limit(stream: &mut Stream, context: &mut Context<'_>) {
 
 /// Counts `bytes` that were just buffered (none that a filter has counted), and ends the buffering
 /// where they are too many for the stream.
-pub(crate) fn grown(stream: &mut Stream, bytes: u32, site: &DispatchSite, context: &mut Context<'_>) -> Outcome {
+pub(crate) fn grown(stream: &mut Stream, bytes: u32, context: &mut Context<'_>) -> Outcome {
     stream.buffered += u64::from(bytes);
     context.shared.buffered_bytes += u64::from(bytes);
-    match stream.buffering {
-        Buffering::No => {}
-        Buffering::Brief if stream.buffered > limits::BUFFERED_BYTES_MAX => return end(stream),
-        Buffering::Brief => restart_pause_limit(stream, context),
-        Buffering::Whole => {
-            let length = u64::try_from(stream.buffered_body()).unwrap_or(u64::MAX);
-            if length > site.body_bytes_max {
-                return refuse(stream, 413, context);
-            }
-        }
+    if stream.buffered > limits::BUFFERED_BYTES_MAX {
+        return end(stream);
     }
+    restart_pause_limit(stream, context);
     Outcome::Continue
 }
 
@@ -138,24 +120,27 @@ pub(crate) fn end(stream: &mut Stream) -> Outcome {
     Outcome::Connect
 }
 
-/// Frees what a request took whose body may not be buffered further.
-pub(crate) fn refuse(stream: &mut Stream, status: u16, context: &mut Context<'_>) -> Outcome {
+/// Frees what a request took that was refused since there was no memory for its body.
+pub(crate) fn refused(stream: &mut Stream, context: &mut Context<'_>) {
     stream.buffering = Buffering::No;
     stream.framing_at = None;
-    stream.out = Vec::new();
+    (stream.out, stream.out_sent) = (Vec::new(), 0);
     context.shared.buffered_bytes -= std::mem::take(&mut stream.buffered);
+    context.shared.held_bytes -= u64::from(std::mem::take(&mut stream.held_counted));
     context.counters.add(count::BUFFER_REFUSED, 1);
-    Outcome::Respond(status)
 }
 
-/// Sums up buffered bytes by source. Returns the largest body of the source that has most of them:
-/// memory that is used up costs the source that uses it, not the one that comes last.
-pub(crate) fn largest_of_heaviest<'a>(streams: impl Iterator<Item = &'a Stream> + Clone) -> Option<StreamId> {
-    let buffering = streams.filter(|stream| stream.buffering != Buffering::No && stream.buffered > 0);
+/// Sums up `bytes` by source. Returns the largest body of the source that has most of them: memory
+/// that is used up costs the source that uses it, not the one that comes last.
+pub(crate) fn largest_of_heaviest<'a>(
+    streams: impl Iterator<Item = &'a Stream> + Clone,
+    bytes: impl Fn(&Stream) -> u64,
+) -> Option<StreamId> {
+    let with_bytes = streams.filter(|stream| bytes(stream) > 0);
     let mut sources: HashMap<Source, u64> = HashMap::new();
-    for stream in buffering.clone() {
-        *sources.entry(stream.source()).or_default() += stream.buffered;
+    for stream in with_bytes.clone() {
+        *sources.entry(stream.source()).or_default() += bytes(stream);
     }
     let (heaviest, _) = sources.into_iter().max_by_key(|(_, bytes)| *bytes)?;
-    buffering.filter(|stream| stream.source() == heaviest).max_by_key(|stream| stream.buffered).map(|s| s.id)
+    with_bytes.filter(|stream| stream.source() == heaviest).max_by_key(|stream| bytes(stream)).map(|s| s.id)
 }

@@ -1,7 +1,6 @@
 //! Bodies of requests as parse sends them, counted against what was announced and granted.
 
 use fosse_http1::LAST_CHUNK;
-use fosse_settings::Dispatch as Settings;
 use fosse_wire::{Kind, WireError};
 
 use super::{
@@ -17,7 +16,6 @@ use crate::context::Context;
 pub(crate) fn data(
     stream: &mut Stream,
     bytes: &[u8],
-    settings: &Settings,
     context: &mut Context<'_>,
 ) -> Result<Outcome, WireError> {
     let length = u32::try_from(bytes.len()).map_err(|_| WireError::Credit)?;
@@ -44,9 +42,7 @@ pub(crate) fn data(
             send::queue(stream, context);
             Outcome::Continue
         }
-        Buffering::Brief | Buffering::Whole => {
-            buffering::grown(stream, length - prepaid, &settings.sites[stream.site], context)
-        }
+        Buffering::Brief => buffering::grown(stream, length - prepaid, context),
     })
 }
 
@@ -72,6 +68,6 @@ pub(crate) fn end(stream: &mut Stream, context: &mut Context<'_>) -> Result<Outc
             send::queue(stream, context);
             Outcome::Continue
         }
-        Buffering::Brief | Buffering::Whole => buffering::end(stream),
+        Buffering::Brief => buffering::end(stream),
     })
 }

@@ -28,8 +28,6 @@ pub(crate) enum Buffering {
     ///
     /// [`BUFFERED_BYTES_MAX`]: crate::limits::BUFFERED_BYTES_MAX
     Brief,
-    /// Until it ends: the backend has `buffer_requests`.
-    Whole,
 }
 
 /// The rest of the body that comes from parse.

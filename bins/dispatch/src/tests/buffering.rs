@@ -22,10 +22,6 @@ fn chunked() -> RequestHead<'static> {
     RequestHead { body: BodyLength::Chunked, ..post() }
 }
 
-fn whole() -> Backend {
-    Backend { buffer_requests: true, ..backend() }
-}
-
 /// Returns the request that a backend was sent: the head, and what follows it.
 fn request(server: &OwnedFd) -> (String, Vec<u8>) {
     let bytes = heard(server);
@@ -208,16 +204,14 @@ fn a_chunked_body_that_a_filter_held_whole_gets_its_length_however_long_it_is() 
 
 #[test]
 fn a_client_that_dies_in_a_buffered_body_leaves_nothing_for_a_backend() {
-    for backend in [backend(), whole()] {
-        let mut fixture = Fixture::new(backend);
-        fixture.send(id(0), &chunked());
-        fixture.data(id(0), b"half of");
-        assert_eq!(fixture.server.shared.buffered_bytes, 7);
-        fixture.to.outbox.reset(id(0), ResetReason::Client);
-        fixture.turn();
-        assert_eq!(fixture.asked(), None);
-        assert_eq!((fixture.server.shared.buffered_bytes, fixture.server.streams.len()), (0, 0));
-    }
+    let mut fixture = Fixture::new(backend());
+    fixture.send(id(0), &chunked());
+    fixture.data(id(0), b"half of");
+    assert_eq!(fixture.server.shared.buffered_bytes, 7);
+    fixture.to.outbox.reset(id(0), ResetReason::Client);
+    fixture.turn();
+    assert_eq!(fixture.asked(), None);
+    assert_eq!((fixture.server.shared.buffered_bytes, fixture.server.streams.len()), (0, 0));
 }
 
 #[test]
@@ -251,81 +245,45 @@ fn a_buffered_body_is_sent_again_where_its_method_allows_that() {
     assert_eq!(fixture.statuses(id(0)), [200]);
 }
 
-#[test]
-fn buffer_requests_waits_for_the_end_of_every_body() {
-    for head in [chunked(), RequestHead { body: BodyLength::Exact(150_000), ..post() }] {
-        let mut fixture = Fixture::new(whole());
-        fixture.send(id(0), &head);
-        fixture.turn();
-        assert_eq!(fixture.upload(id(0), 150_000), 150_000, "all of it is granted");
-        assert_eq!(fixture.limit(id(0)), None, "a pause is up to parse");
-        assert_eq!(fixture.asked(), None);
-        fixture.end(id(0));
-        fixture.turn();
-        let server = fixture.connected();
-        let (head, mut body) = request(&server);
-        assert_eq!(head.matches("Content-Length: 150000\r\n").count(), 1, "{head}");
-        while body.len() < 150_000 {
-            fixture.turn();
-            body.extend(heard(&server));
-        }
-        fixture.turn();
-        assert!(body.len() == 150_000 && body.iter().all(|b| *b == b'x'));
-        assert_eq!(fixture.server.shared.buffered_bytes, 0);
-    }
-}
-
-#[test]
-fn buffer_requests_tells_a_client_that_expects_100_to_go_on() {
-    let mut fixture = Fixture::new(whole());
-    fixture.send(id(0), &RequestHead { expect_continue: true, ..chunked() });
-    fixture.turn();
-    assert_eq!((fixture.statuses(id(0)), fixture.asked()), (vec![100], None));
-    fixture.data(id(0), b"abc");
-    fixture.end(id(0));
-    fixture.turn();
-    let (head, _) = request(&fixture.connected());
-    assert!(head.contains("Content-Length: 3") && !head.contains("Expect"), "{head}");
-}
-
-#[test]
-fn a_body_longer_than_the_site_takes_is_refused_with_413() {
-    let mut fixture = Fixture::new(whole());
-    fixture.send(id(0), &RequestHead { body: BodyLength::Exact(200_001), ..post() });
-    fixture.send(id(1), &chunked());
-    fixture.turn();
-    assert_eq!(fixture.statuses(id(0)), [413], "a length is known before the body");
-    fixture.upload(id(1), 200_001);
-    assert_eq!((fixture.statuses(id(1)), fixture.asked()), (vec![413], None));
-    assert_eq!(fixture.server.shared.buffered_bytes, 0);
-    let granted = fixture.granted(id(1));
-    fixture.turn();
-    assert_eq!(fixture.granted(id(1)), granted, "it is granted nothing more");
+fn from(last: u8, held: u32) -> RequestHead<'static> {
+    let addr = std::net::Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped().octets();
+    RequestHead { client: Endpoint { addr, port: 1 }, held, ..chunked() }
 }
 
 #[test]
 fn memory_that_is_used_up_costs_the_source_that_uses_most_of_it() {
-    let from = |last: u8| {
-        let mut addr = std::net::Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped().octets();
-        addr[15] = last;
-        RequestHead { client: Endpoint { addr, port: 1 }, ..chunked() }
-    };
-    let mut fixture = Fixture::new(whole());
-    // 300,000 bytes are there: 2 x 100,000 of one source, 90,000 of another, which adds what is too
+    let mut fixture = Fixture::new(backend());
+    // 150,000 bytes are there: 2 x 50,000 of one source, 45,000 of another, which adds what is too
     // much.
-    for (slot, client, length) in [(0, 1, 100_000), (1, 1, 100_000), (2, 2, 90_000)] {
-        fixture.send(id(slot), &from(client));
+    for (slot, client, length) in [(0, 1, 50_000), (1, 1, 50_000), (2, 2, 45_000)] {
+        fixture.send(id(slot), &from(client, 0));
         fixture.turn();
         assert_eq!(fixture.upload(id(slot), length), length);
     }
-    assert_eq!(fixture.server.shared.buffered_bytes, 290_000);
-    fixture.data(id(2), &[b'x'; 10_000]);
-    assert_eq!(fixture.server.shared.buffered_bytes, 300_000);
+    assert_eq!(fixture.server.shared.buffered_bytes, 145_000);
+    fixture.data(id(2), &[b'x'; 5_000]);
+    assert_eq!(fixture.server.shared.buffered_bytes, 150_000);
     fixture.data(id(2), b"y");
-    assert_eq!(fixture.server.shared.buffered_bytes, 200_001);
+    assert_eq!(fixture.server.shared.buffered_bytes, 100_001);
     fixture.end(id(2));
     fixture.turn();
     let refused: Vec<bool> = (0..3).map(|slot| fixture.statuses(id(slot)) == [503]).collect();
     assert_eq!(refused.iter().filter(|r| **r).count(), 1, "{refused:?}");
-    assert!(!refused[2] && request(&fixture.connected()).0.contains("Content-Length: 100001"));
+    assert!(!refused[2] && request(&fixture.connected()).0.contains("Content-Length: 50001"));
+}
+
+#[test]
+fn bodies_of_a_filter_that_no_server_takes_cost_the_source_that_has_most_of_them_and_not_who_comes_next() {
+    let mut fixture = Fixture::new(backend());
+    // 100,000 bytes may be there.
+    for (slot, client, held) in [(0, 1, 40_000), (1, 1, 45_000), (2, 2, 15_000), (3, 3, 0)] {
+        fixture.send(id(slot), &from(client, held));
+    }
+    fixture.turn();
+    assert_eq!(fixture.server.shared.held_bytes, 100_000);
+    fixture.send(id(4), &from(4, 1));
+    fixture.turn();
+    assert_eq!(fixture.server.shared.held_bytes, 55_001);
+    let refused: Vec<u32> = (0..5).filter(|slot| fixture.statuses(id(*slot)) == [503]).collect();
+    assert_eq!(refused, [1]);
 }

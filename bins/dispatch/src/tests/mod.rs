@@ -75,7 +75,6 @@ fn config(backend: Backend) -> fosse_settings::Dispatch {
         sites: vec![DispatchSite {
             default: true,
             routes: vec![route],
-            body_bytes_max: 200_000,
             ..DispatchSite::default()
         }],
         servers: (0..backend.server_count)
@@ -83,7 +82,7 @@ fn config(backend: Backend) -> fosse_settings::Dispatch {
             .collect(),
         backends: vec![backend],
         lane_held_bytes_max: 100_000,
-        lane_buffered_bytes_max: 300_000,
+        lane_buffered_bytes_max: 150_000,
         lane_response_bytes_max: 8 << 20,
         write_seconds: Duration::from_secs(30),
         response_head_bytes_max: 16_384,

@@ -4,10 +4,11 @@
 use fosse_bodies::inflate::Requested;
 use fosse_wire::{
     Kind, Outbox, StreamId, WireError,
+    frame::WINDOW_BYTES_INITIAL,
     request::{self, RequestHead},
 };
 
-use super::in_spool::{Release, Spooled};
+use super::{in_spool::Spooled, release::Release};
 use crate::{content_encoding::DecodeLimits, evaluation::Evaluation, limits::SPOOL_BODY_BYTES_MIN, memory::length_of};
 
 /// A buffered request.
@@ -158,24 +159,40 @@ impl Message {
         &self.head
     }
 
-    /// Sends everything on; the body in the spool is returned as what is still to be sent.
+    /// Sends the head on, and a short body or a part of one; a long body is returned, which follows
+    /// as dispatch has room for it, where credit for that comes.
     ///
     /// # Errors
-    /// [`WireError`] where the held bytes cannot be written into the head.
-    pub(crate) fn release(mut self, stream: StreamId, out: &mut Outbox) -> Result<Option<Box<Release>>, WireError> {
-        if let Some(spooled) = self.spooled {
-            request::set_released(&mut self.head, spooled.length)?;
-            out.raw(stream, Kind::Request, &self.head);
-            return Ok(Some(Release::new(&spooled, self.end.unwrap_or_default())));
+    /// [`WireError`] where the head is none.
+    pub(crate) fn release(
+        mut self,
+        stream: StreamId,
+        has_credit: bool,
+        out: &mut Outbox,
+    ) -> Result<Option<Box<Release>>, WireError> {
+        let length = self.spooled.as_ref().map_or(length_of(self.body.len()), |spooled| spooled.length);
+        let is_long = self.spooled.is_some() || has_credit && self.body.len() >= SPOOL_BODY_BYTES_MIN;
+        match self.end {
+            Some(end) if is_long => {
+                request::set_released(&mut self.head, length)?;
+                out.raw(stream, Kind::Request, &self.head);
+                Ok(Some(match self.spooled {
+                    Some(spooled) => Release::of_spooled(&spooled, WINDOW_BYTES_INITIAL, end),
+                    None => Release::of_memory(self.body, WINDOW_BYTES_INITIAL, end),
+                }))
+            }
+            end => {
+                if end.is_some() {
+                    request::set_length(&mut self.head, length)?;
+                }
+                // dispatch goes on granting where this filter ends.
+                request::set_held(&mut self.head, self.credit_bytes)?;
+                out.raw(stream, Kind::Request, &self.head);
+                out.data(stream, Kind::RequestData, &self.body);
+                end.iter().for_each(|trailers| out.raw(stream, Kind::RequestEnd, trailers));
+                Ok(None)
+            }
         }
-        // dispatch goes on granting where this filter ends.
-        request::set_held(&mut self.head, self.credit_bytes)?;
-        out.raw(stream, Kind::Request, &self.head);
-        out.data(stream, Kind::RequestData, &self.body);
-        if let Some(trailers) = &self.end {
-            out.raw(stream, Kind::RequestEnd, trailers);
-        }
-        Ok(None)
     }
 }
 

@@ -12,7 +12,10 @@ use fosse_settings::OverLimit;
 use fosse_source::Source;
 use fosse_wire::{Frame, Kind, WireError, order::Forward, request::RequestHead, verdict::Cause};
 
-use super::buffered::{BufferedRequest, Message};
+use super::{
+    buffered::{BufferedRequest, Message},
+    release,
+};
 use crate::{
     context::Context,
     denial::Denial,
@@ -207,7 +210,7 @@ pub(super) fn buffer(
     BufferedRequest::new(frame.body, ahead, evaluation, coding, may_be_spooled)
 }
 
-/// Sends on what was buffered.
+/// Sends on what was buffered, a long body as dispatch has room for it.
 fn release(
     buffered: BufferedRequest,
     exchange: &mut Exchange,
@@ -215,9 +218,9 @@ fn release(
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
     release_memory(&buffered.message, context);
-    if let Some(mut release) = buffered.message.release(exchange.ids.stream, out.to_dispatch)? {
-        release.pump(&mut context.spool, context.now_ms);
-        exchange.request.path = RequestPath::Release(release);
+    if let Some(release) = buffered.message.release(exchange.ids.stream, context.has_release_credit, out.to_dispatch)? {
+        context.memory.add(release.buffered_bytes());
+        release::go_on(release, exchange, context, out);
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use fosse_wire::{
 use super::{
     buffered::Message,
     evaluate::{begin, buffer, deny, discard, proceed},
-    protocol,
+    protocol, release,
     spooled::{self, go_on_when_whole},
 };
 use crate::{
@@ -38,8 +38,7 @@ pub(crate) fn on_head(
 ) -> Result<(), WireError> {
     let site = context.sites.settings(head.site);
     if site.waf == WafMode::Off {
-        out.to_dispatch.forward(frame);
-        return Ok(());
+        return buffer_or_pass(frame, head, exchange, context, out);
     }
     context.reporter.count(count::REQUESTS);
     if let Some((status, message)) = protocol::check(site, head) {
@@ -54,6 +53,31 @@ pub(crate) fn on_head(
     evaluate_or_pass(frame, head, exchange, context, out)
 }
 
+/// Begins to buffer the body of a request that is not evaluated, where its backend gets every body
+/// whole.
+fn buffer_or_pass(
+    frame: &Frame<'_>,
+    head: &RequestHead<'_>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    if !has_body(head) || !context.sites.buffers_for_backend(head.site, head.target) {
+        out.to_dispatch.forward(frame);
+        return Ok(());
+    }
+    if announces_too_much(head, context.sites.settings(head.site)) {
+        return deny_over_size(exchange, context, out);
+    }
+    let buffered = buffer(frame, head, None, Requested::Identity, context, out);
+    exchange.request.path = RequestPath::Buffer(buffered);
+    Ok(())
+}
+
+const fn has_body(head: &RequestHead<'_>) -> bool {
+    !matches!(head.body, BodyLength::None | BodyLength::Exact(0))
+}
+
 /// Begins the evaluation of a request whose head is in order, where its site has rules.
 fn evaluate_or_pass(
     frame: &Frame<'_>,
@@ -63,7 +87,7 @@ fn evaluate_or_pass(
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
     let site = context.sites.settings(head.site);
-    let has_body = !matches!(head.body, BodyLength::None | BodyLength::Exact(0));
+    let has_body = has_body(head);
     let Some(rules) = context.sites.rules(head.site) else {
         // A body is buffered all the same: its site may refuse it for its length.
         if has_body {
@@ -157,18 +181,28 @@ pub(crate) fn give_way(
     context: &mut Context,
     out: &mut Outputs<'_>,
 ) -> Result<GaveWay, WireError> {
-    if context.memory.may_move_out() && spooled::begin(exchange, context) {
+    if context.memory.may_move_out() && move_out(exchange, context) {
         return Ok(GaveWay::Moved);
     }
     match std::mem::take(&mut exchange.request.path) {
-        RequestPath::Buffer(buffered) => {
-            context.reporter.count(count::OVER_MEMORY);
-            discard(*buffered, context);
-            deny(exchange, &Denial::out_of_memory("memory for buffered bodies is used up"), context, out)?;
+        RequestPath::Buffer(buffered) => discard(*buffered, context),
+        RequestPath::Release(release) => release::discard(&release, context),
+        path => {
+            exchange.request.path = path;
+            return Ok(GaveWay::Denied);
         }
-        path => exchange.request.path = path,
     }
+    context.reporter.count(count::OVER_MEMORY);
+    deny(exchange, &Denial::out_of_memory("memory for buffered bodies is used up"), context, out)?;
     Ok(GaveWay::Denied)
+}
+
+/// Moves a body in memory into the spool; false where it stays.
+fn move_out(exchange: &mut Exchange, context: &mut Context) -> bool {
+    match &mut exchange.request.path {
+        RequestPath::Release(release) => release::move_out(release, exchange.ids, context),
+        _ => spooled::begin(exchange, context),
+    }
 }
 
 /// Takes the end of a request.
@@ -214,7 +248,7 @@ pub(crate) fn on_reset(
         RequestPath::Denied => {}
         path @ RequestPath::Release(_) => {
             exchange.request.path = path;
-            spooled::forget(exchange, context);
+            release::forget(exchange, context);
             out.to_dispatch.forward(frame);
         }
         RequestPath::Buffer(buffered) => {

@@ -1,6 +1,6 @@
-//! A body in the spool: how far it has grown, come back, and gone on.
+//! A body in the spool: how far it has grown and come back.
 
-use fosse_wire::{frame::WINDOW_BYTES_INITIAL, spool::PIECE_BYTES_MAX};
+use fosse_wire::spool::PIECE_BYTES_MAX;
 
 use crate::{limits::SPOOL_READ_BYTES_MAX, memory::length_of, spool::client::SpoolClient};
 
@@ -47,37 +47,8 @@ impl Spooled {
     }
 }
 
-/// A request that has passed, and whose body goes on out of the spool.
-#[derive(Debug)]
-pub(crate) struct Release {
-    pub(super) body: u64,
-    pub(super) length: u64,
-    /// Bytes asked for, within the credit.
-    asked: u64,
-    pub(super) sent: u64,
-    /// Bytes that may be asked for.
-    pub(super) credit: u64,
-    pub(super) end: Vec<u8>,
-}
-
-impl Release {
-    /// Makes the release of a whole body with its end.
-    pub(super) fn new(spooled: &Spooled, end: Vec<u8>) -> Box<Self> {
-        let credit = u64::from(WINDOW_BYTES_INITIAL);
-        Box::new(Self { body: spooled.body, length: spooled.length, asked: 0, sent: 0, credit, end })
-    }
-
-    /// Asks the spool for what dispatch has room for.
-    pub(super) fn pump(&mut self, spool: &mut SpoolClient, now_ms: u64) {
-        let ahead = SPOOL_READ_BYTES_MAX - (self.asked - self.sent);
-        let until = self.length.min(self.asked + ahead.min(self.credit));
-        let before = self.asked;
-        ask_until(self.body, &mut self.asked, until, spool, now_ms);
-        self.credit -= self.asked - before;
-    }
-}
-
-fn ask_until(body: u64, asked: &mut u64, until: u64, spool: &mut SpoolClient, now_ms: u64) {
+/// Asks for bytes of a body up to `until`, piece by piece.
+pub(super) fn ask_until(body: u64, asked: &mut u64, until: u64, spool: &mut SpoolClient, now_ms: u64) {
     while *asked < until {
         let length = (until - *asked).min(length_of(PIECE_BYTES_MAX));
         let Ok(length) = u32::try_from(length) else { return };

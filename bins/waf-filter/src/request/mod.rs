@@ -5,4 +5,5 @@ pub(crate) mod evaluate;
 pub(crate) mod frames;
 pub(crate) mod in_spool;
 pub(crate) mod protocol;
+pub(crate) mod release;
 pub(crate) mod spooled;

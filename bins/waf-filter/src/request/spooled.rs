@@ -1,13 +1,14 @@
-//! A body that memory has no room for: it grows in the spool, comes back once for the rules, and
-//! goes on to dispatch as that takes it. Never more than one body of a lane is back in memory.
+//! A body that memory has no room for: it grows in the spool, and comes back once for the rules.
+//! Never more than one body of a lane is back in memory.
 
 use fosse_counters::waf_filter as count;
-use fosse_wire::{Frame, Kind, StreamId, WireError, frame::ResetReason};
+use fosse_wire::{Kind, StreamId, WireError};
 
 use super::{
     buffered::BufferedRequest,
     evaluate::{deny, discard, proceed},
-    in_spool::{Release, Spooled, SpooledState},
+    in_spool::{Spooled, SpooledState},
+    release,
 };
 use crate::{
     context::Context,
@@ -85,13 +86,20 @@ pub(crate) fn on_news(
         RequestPath::Buffer(buffered) if buffered.message.spooled_as(news.body) => {
             on_news_of_buffered(news.what, buffered, exchange, context, out)
         }
-        RequestPath::Release(release) if release.body == news.body => match news.what {
-            What::Data(bytes) => send_on(release, &bytes, exchange, context, out),
-            What::Written(_) => {
+        RequestPath::Release(mut release) if release.is_spooled_as(news.body) => match news.what {
+            What::Data(bytes) => {
+                release::on_data(release, &bytes, exchange, context, out);
+                Ok(())
+            }
+            What::Written(length) => {
+                release::on_written(&mut release, length, context);
                 exchange.request.path = RequestPath::Release(release);
                 Ok(())
             }
-            What::Lost(why) => deny_lost(why, exchange, context, out),
+            What::Lost(why) => {
+                release::discard(&release, context);
+                deny_lost(why, exchange, context, out)
+            }
         },
         path => {
             exchange.request.path = path;
@@ -173,65 +181,6 @@ fn ask(buffered: &mut BufferedRequest, context: &mut Context) {
     if let Some(spooled) = &mut buffered.message.spooled {
         spooled.ask(here, &mut context.spool, context.now_ms);
     }
-}
-
-/// Sends a piece on, and the end after the last one.
-fn send_on(
-    mut release: Box<Release>,
-    bytes: &[u8],
-    exchange: &mut Exchange,
-    context: &mut Context,
-    out: &mut Outputs<'_>,
-) -> Result<(), WireError> {
-    let stream = exchange.ids.stream;
-    out.to_dispatch.data(stream, Kind::RequestData, bytes);
-    release.sent += length_of(bytes.len());
-    if release.sent == release.length {
-        out.to_dispatch.raw(stream, Kind::RequestEnd, &release.end);
-        context.spool.free(release.body);
-        return Ok(());
-    }
-    release.pump(&mut context.spool, context.now_ms);
-    exchange.request.path = RequestPath::Release(release);
-    Ok(())
-}
-
-/// Takes credit for a released body.
-pub(crate) fn on_credit(
-    frame: &Frame<'_>,
-    exchange: &mut Exchange,
-    context: &mut Context,
-    out: &mut Outputs<'_>,
-) -> Result<(), WireError> {
-    let credit = frame.release_credit()?;
-    let RequestPath::Release(release) = &mut exchange.request.path else {
-        // It was for another filter, or crossed the end.
-        out.to_dispatch.forward(frame);
-        return Ok(());
-    };
-    match credit {
-        Some(bytes) => {
-            release.credit = release.credit.checked_add(u64::from(bytes)).ok_or(WireError::Credit)?;
-            release.pump(&mut context.spool, context.now_ms);
-        }
-        None => break_off(exchange, context, out),
-    }
-    Ok(())
-}
-
-/// Breaks off a release: nobody takes the rest any more.
-pub(crate) fn break_off(exchange: &mut Exchange, context: &mut Context, out: &mut Outputs<'_>) {
-    if forget(exchange, context) {
-        out.to_dispatch.reset(exchange.ids.stream, ResetReason::Client);
-    }
-}
-
-/// Drops what is left of a released body; false where there is none.
-pub(crate) fn forget(exchange: &mut Exchange, context: &mut Context) -> bool {
-    let RequestPath::Release(release) = &exchange.request.path else { return false };
-    context.spool.free(release.body);
-    exchange.request.path = RequestPath::Pass;
-    true
 }
 
 fn deny_lost(why: &str, exchange: &mut Exchange, context: &Context, out: &mut Outputs<'_>) -> Result<(), WireError> {

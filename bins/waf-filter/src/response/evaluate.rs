@@ -20,7 +20,7 @@ use crate::{
     denial::Denial,
     evaluation::Next,
     outputs::Outputs,
-    request::spooled,
+    request::release,
     slots::{Exchange, Ids, RequestPath, ResponsePath},
 };
 
@@ -210,7 +210,7 @@ pub(super) fn deny(
     discard(buffered, context);
     exchange.response.path = ResponsePath::Replaced;
     // dispatch has ended the exchange: what still comes of the request it would not take.
-    spooled::forget(exchange, context);
+    release::forget(exchange, context);
     if exchange.request.order != Forward::Ended {
         exchange.request.path = RequestPath::Denied;
     }

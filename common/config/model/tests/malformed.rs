@@ -439,7 +439,7 @@ body_bytes_max = "1 GiB""#, &[
     (r#"[[site]]
 hosts = ["a.org"]
 waf = "off"
-body_bytes_max = "1 GiB"
+body_bytes_max = "2 GiB"
 [[site.route]]
 prefix = "/upload"
 backend = "whole"
@@ -447,7 +447,7 @@ backend = "whole"
 name = "whole"
 servers = ["127.0.0.1:3001"]
 buffer_requests = true"#, &[
-        "fosse.toml:13:18: body_bytes_max is more than a lane may buffer for backend \"whole\" (buffer_requests), which is 67108864 bytes; raise lane_buffered_bytes_max in [limits]",
+        "fosse.toml:13:18: body_bytes_max is more than the file for bodies has room for, which is 1073741824 bytes; raise spool_bytes_max in [limits]",
     ]),
     (r#"[[site]]
 hosts = ["a.org"]

@@ -1,5 +1,5 @@
-//! fosse-routing: which site owns a host, and which backend takes a path. Parse and dispatch decide
-//! with it, `fosse explain` shows it.
+//! fosse-routing: which site owns a host, and which backend takes a path. Parse, waf-filter and
+//! dispatch decide with it, `fosse explain` shows it.
 
 #![forbid(unsafe_code)]
 

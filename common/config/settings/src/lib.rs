@@ -136,6 +136,8 @@ pub enum OverLimit {
 pub struct WafFilter {
     /// In the order of their index.
     pub sites: Vec<WafSite>,
+    /// Numbers of the backends that get every body whole.
+    pub buffer_requests: Vec<u32>,
     /// Memory of one lane for buffered bodies and for requests whose responses are pending, in
     /// bytes.
     pub lane_held_bytes_max: u64,
@@ -162,6 +164,8 @@ pub struct WafSite {
     pub rules_milliseconds_max: u32,
     /// The rules see responses too: waf-filter is a stage of the response path.
     pub inspect_responses: bool,
+    /// The routes of a site that is off, where a backend of it gets every body whole; else empty.
+    pub routes: Vec<Route>,
 }
 
 /// The choice of a backend's server.
@@ -197,7 +201,7 @@ pub struct Dispatch {
     pub servers: Vec<ServerName>,
     /// Memory of one lane for request bodies that filters held, in bytes.
     pub lane_held_bytes_max: u64,
-    /// Memory of one lane for request bodies that dispatch buffers, in bytes.
+    /// Memory of one lane for request bodies that are buffered to learn their length, in bytes.
     pub lane_buffered_bytes_max: u64,
     /// Memory of one lane for responses that are read ahead of their clients, in bytes.
     pub lane_response_bytes_max: u64,
@@ -229,8 +233,6 @@ pub struct DispatchSite {
     /// A filter judges the responses: none is leased, and backends are asked for whole and plain
     /// ones.
     pub inspect_responses: bool,
-    /// Request body that is buffered whole, where the backend asks for that.
-    pub body_bytes_max: u64,
 }
 
 /// A path prefix and where it leads.
@@ -282,8 +284,6 @@ pub struct Backend {
     pub upgrade: Vec<String>,
     /// Safe and idempotent requests may be sent again once.
     pub retry: bool,
-    /// Request bodies are buffered whole before a server is chosen.
-    pub buffer_requests: bool,
     /// Requests have a Via.
     pub via: bool,
     /// Heads of responses may have bare LFs, folds, and the same Content-Length again.

@@ -282,16 +282,25 @@ const FLAGS_AT: usize = 1;
 /// Offset of the body's kind and length in an encoded head: version and flags before it.
 const BODY_AT: std::ops::Range<usize> = 2..11;
 
-/// Marks an encoded head in place as one whose whole body of `length` bytes a filter has, which
-/// sends it as credit comes round. The client is no longer waited for, and the length is known
+/// Gives an encoded head the length of its body in place, which a filter that has all of it knows
 /// however the client sent it.
+///
+/// # Errors
+/// [`WireError::Short`] where `head` is no encoded head.
+pub fn set_length(head: &mut [u8], length: u64) -> Result<(), WireError> {
+    head.get_mut(BODY_AT).ok_or(WireError::Short)?.copy_from_slice(&BodyLength::Exact(length).bytes());
+    Ok(())
+}
+
+/// Marks an encoded head in place as one whose whole body of `length` bytes a filter has, which
+/// sends it as credit comes round. The client is no longer waited for.
 ///
 /// # Errors
 /// [`WireError::Short`] where `head` is no encoded head.
 pub fn set_released(head: &mut [u8], length: u64) -> Result<(), WireError> {
     let flags = head.get_mut(FLAGS_AT).ok_or(WireError::Short)?;
     *flags = *flags & !FLAG_EXPECT_CONTINUE | FLAG_RELEASED;
-    head.get_mut(BODY_AT).ok_or(WireError::Short)?.copy_from_slice(&BodyLength::Exact(length).bytes());
+    set_length(head, length)?;
     set_held(head, 0)
 }
 

@@ -35,14 +35,14 @@ const UPLOADS: &[Upload] = &[
         "Upgrade",
         "POST / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: tcp\r\n",
         &[5],
-        ["chunked 5", "chunked 5", "length 5"],
+        ["chunked 5", "length 5", "length 5"],
     ),
     ("h2c", "POST / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\n", &[5], ["length 5"; 3]),
     (
         "gRPC",
         "POST / HTTP/1.1\r\nContent-Type: application/grpc+proto\r\n",
         &[5],
-        ["chunked 5", "chunked 5", "length 5"],
+        ["chunked 5", "length 5", "length 5"],
     ),
 ];
 

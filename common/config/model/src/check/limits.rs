@@ -1,7 +1,7 @@
 //! Limits that depend on one another.
 
+use crate::buffering::{buffers_whole, whole_for};
 use crate::model::{Backend, Edge, OverLimit, Site, Waf};
-use crate::names::Name;
 use crate::problem::Problems;
 use crate::section::At;
 
@@ -23,41 +23,31 @@ pub(crate) fn limits(edge: &Edge, problems: &mut Problems) {
             problems.note(&listen.address_connections_max.span, what);
         }
     }
-    if let Some(buffered) = limits.lane_buffered_bytes_max.sound() {
-        edge.site.iter().for_each(|site| buffered_bodies(site, &edge.backend, buffered.0, problems));
-    }
-    let Some(held) = limits.lane_held_bytes_max.sound() else { return };
-    for site in edge.site.iter() {
-        let held_in_full = site.waf.value != Waf::Off && site.body_over_limit.value == OverLimit::Reject;
-        if let Some(body) = site.body_bytes_max.sound()
-            && held_in_full
-            && body > held
-        {
-            let what = format!("body_bytes_max is more than a lane may hold for inspection, which is {} bytes", held.0);
-            problems.note_with_cure(&site.body_bytes_max.span, what, "raise lane_held_bytes_max in [limits]");
+    edge.site.iter().for_each(|site| endless_bodies(site, &edge.backend, problems));
+    let (Some(held), Some(spool)) = (limits.lane_held_bytes_max.sound(), limits.spool_bytes_max.sound()) else { return };
+    for site in edge.site.iter().filter(|site| buffers_whole(site, &edge.backend)) {
+        let Some(body) = site.body_bytes_max.sound() else { continue };
+        // Rules look at a body in memory, wherever it was before.
+        let (key, room, why) = match site.waf.value {
+            Waf::Off if spool.0 > 0 => ("spool_bytes_max", spool, "the file for bodies has room for"),
+            Waf::Off => ("lane_held_bytes_max", held, "a lane may hold of bodies"),
+            Waf::Detect | Waf::Block => ("lane_held_bytes_max", held, "a lane may hold for inspection"),
+        };
+        if body > room {
+            let what = format!("body_bytes_max is more than {why}, which is {} bytes", room.0);
+            problems.note_with_cure(&site.body_bytes_max.span, what, format!("raise {key} in [limits]"));
         }
     }
 }
 
-/// Notes a body without an end, or one that a lane has no memory for, where a backend wants it
-/// whole.
-fn buffered_bodies(site: &Site, backends: &[At<Backend>], lane_bytes: u64, problems: &mut Problems) {
-    let routed = site.route.iter().map(|route| &route.backend.value);
-    let mut names = site.backend.value.iter().chain(routed);
-    let buffers = |name: &Name| backends.iter().find(|b| b.name.value == *name && b.buffer_requests.value);
-    let Some(backend) = names.find_map(buffers) else { return };
-    let name = &backend.name.value.0;
-    if site.body_over_limit.written() == Some(&OverLimit::PassInPart) {
+/// Notes bodies without an end where a backend wants them whole.
+fn endless_bodies(site: &Site, backends: &[At<Backend>], problems: &mut Problems) {
+    if site.body_over_limit.written() == Some(&OverLimit::PassInPart)
+        && let Some(backend) = whole_for(site, backends)
+    {
+        let name = &backend.name.value.0;
         let what = format!("pass-in-part lets bodies of any length through, and backend \"{name}\" wants them whole");
         let cure = "raise body_bytes_max instead, or remove buffer_requests there";
         problems.note_with_cure(&site.body_over_limit.span, what, cure);
-    }
-    if let Some(body) = site.body_bytes_max.sound()
-        && body.0 > lane_bytes
-    {
-        let what = format!(
-            "body_bytes_max is more than a lane may buffer for backend \"{name}\" (buffer_requests), which is {lane_bytes} bytes"
-        );
-        problems.note_with_cure(&site.body_bytes_max.span, what, "raise lane_buffered_bytes_max in [limits]");
     }
 }

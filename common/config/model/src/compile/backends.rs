@@ -180,7 +180,6 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         proxy_protocol,
         upgrade: backend.upgrade.iter().map(|token| token.0.clone()).collect(),
         retry: backend.retry.value,
-        buffer_requests: backend.buffer_requests.value,
         via: backend.via.value,
         lenient_responses: backend.lenient_responses.value,
     }
@@ -189,6 +188,11 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
 /// Returns the numbers of the backends that have `abort_on_close`.
 pub(crate) fn aborting(backends: &[At<Backend>]) -> Vec<u32> {
     backends.iter().zip(0..).filter(|(backend, _)| backend.abort_on_close.value).map(|(_, number)| number).collect()
+}
+
+/// Returns the numbers of the backends that have `buffer_requests`.
+pub(crate) fn buffering(backends: &[At<Backend>]) -> Vec<u32> {
+    backends.iter().zip(0..).filter(|(backend, _)| backend.buffer_requests.value).map(|(_, number)| number).collect()
 }
 
 /// Returns every token that some backend allows, once: parse passes these on to dispatch.

@@ -14,6 +14,7 @@ use fosse_wire::blob::{BLOB_BYTES_MAX, BlobError, encode};
 use fosse_wire::launch::Program;
 
 use crate::accounts::Accounts;
+use crate::buffering::{buffers_whole, uses_filter};
 use crate::model::{AccessFormat, Edge, Scheduling};
 use crate::problem::Problems;
 use crate::section::At;
@@ -54,8 +55,8 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         (Program::Connect, encode(&servers.connect)),
         (Program::Load, encode(&load(edge, &rules))),
     ];
-    let filter = edge.site.iter().any(|site| sites::uses_filter(site));
-    let filter = filter.then(|| (Program::WafFilter, encode(&sites::waf_filter(edge, &rules))));
+    let filter = edge.site.iter().any(|site| uses_filter(site, &edge.backend));
+    let filter = filter.then(|| (Program::WafFilter, encode(&sites::waf_filter(edge, &rules, problems))));
     let checks = (!servers.prober.servers.is_empty()).then(|| (Program::Prober, encode(&servers.prober)));
     for (program, blob) in encoded.into_iter().chain(filter).chain(checks) {
         match blob {
@@ -77,7 +78,7 @@ const fn scheduling(written: Scheduling) -> fosse_plan::Scheduling {
 /// Returns the spool, where some site may have bodies for it.
 fn spool(edge: &Edge) -> Option<SpoolPlan> {
     let spool_bytes_max = edge.limits.spool_bytes_max.0;
-    let is_used = spool_bytes_max > 0 && edge.site.iter().any(|site| sites::buffers_whole(site));
+    let is_used = spool_bytes_max > 0 && edge.site.iter().any(|site| buffers_whole(site, &edge.backend));
     let spool_directory = edge.spool_directory.0.clone().into_bytes();
     is_used.then_some(SpoolPlan { spool_directory, spool_bytes_max })
 }

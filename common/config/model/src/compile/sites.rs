@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 
 use fosse_settings as blobs;
 
+use super::backends;
+use crate::buffering::whole_for;
 use crate::exclusions;
 use crate::model::{Backend, Edge, OverLimit, Site, Underscores, Utf8, Waf};
 use crate::names::Name;
@@ -70,23 +72,16 @@ pub(crate) fn parse(site: &Site, backends: &[At<Backend>], problems: &mut Proble
 }
 
 /// Returns the settings of waf-filter.
-pub(crate) fn waf_filter(edge: &Edge, rules: &RuleSets) -> blobs::WafFilter {
-    let sites = edge.site.iter().map(|site| waf_site(site, rules)).collect();
-    blobs::WafFilter { sites, lane_held_bytes_max: edge.limits.lane_held_bytes_max.0 }
+pub(crate) fn waf_filter(edge: &Edge, rules: &RuleSets, problems: &mut Problems) -> blobs::WafFilter {
+    let sites = edge.site.iter().map(|site| waf_site(site, &edge.backend, rules, problems)).collect();
+    blobs::WafFilter {
+        sites,
+        buffer_requests: backends::buffering(&edge.backend),
+        lane_held_bytes_max: edge.limits.lane_held_bytes_max.0,
+    }
 }
 
-/// Returns whether the filter has anything to do for a site. Lanes of an edge without such a site
-/// have none: parse writes to dispatch itself.
-pub(crate) fn uses_filter(site: &Site) -> bool {
-    site.waf.value != Waf::Off
-}
-
-/// Returns whether request bodies are buffered until all of them is there.
-pub(crate) fn buffers_whole(site: &Site) -> bool {
-    site.waf.value != Waf::Off && site.body_over_limit.value == OverLimit::Reject
-}
-
-fn waf_site(site: &Site, rules: &RuleSets) -> blobs::WafSite {
+fn waf_site(site: &Site, backends: &[At<Backend>], rules: &RuleSets, problems: &mut Problems) -> blobs::WafSite {
     let waf = match site.waf.value {
         Waf::Off => blobs::WafMode::Off,
         Waf::Detect => blobs::WafMode::Detect,
@@ -96,6 +91,7 @@ fn waf_site(site: &Site, rules: &RuleSets) -> blobs::WafSite {
         OverLimit::Reject => blobs::OverLimit::Reject,
         OverLimit::PassInPart => blobs::OverLimit::PassInPart,
     };
+    let is_whole_for_backend = waf == blobs::WafMode::Off && whole_for(site, backends).is_some();
     blobs::WafSite {
         name: name(site),
         waf,
@@ -106,6 +102,7 @@ fn waf_site(site: &Site, rules: &RuleSets) -> blobs::WafSite {
         exclusions: exclusions::seclang(site),
         rules_milliseconds_max: site.rules_milliseconds_max.value,
         inspect_responses: inspects(site),
+        routes: if is_whole_for_backend { routes(site, backends, problems) } else { Vec::new() },
     }
 }
 
@@ -130,7 +127,6 @@ pub(crate) fn dispatch(site: &Site, backends: &[At<Backend>], problems: &mut Pro
         underscores,
         remove_response_headers,
         inspect_responses: inspects(site),
-        body_bytes_max: site.body_bytes_max.0,
     }
 }
 

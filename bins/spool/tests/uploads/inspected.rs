@@ -1,62 +1,21 @@
-//! Uploads that are longer than memory has room for arrive, whoever else uploads, and cost no
-//! memory; what becomes of the spool costs the uploads that lie in it, and no one else.
-
-mod app;
+//! Bodies that are inspected.
 
 use std::{io::Write, net::TcpStream, sync::Barrier};
 
-use app::{App, configuration, pattern, put, small_memory, status};
 use fosse_harness::{Client, Edge, WAIT_MAX, sockets, wait_for};
 use rustix::process::Signal;
 
-const MIB: usize = 1 << 20;
-
-/// Sends the head of an upload of `length` bytes and the first `sent` of them.
-fn begin(last: u8, edge: &Edge, length: usize, sent: usize) -> TcpStream {
-    let mut stream = sockets::connect_from(last, edge.address(), WAIT_MAX).unwrap();
-    let head = format!("PUT /f HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(&pattern(0, sent)).unwrap();
-    stream
-}
-
-/// Waits until that many bodies are in the spool.
-fn wait_for_bodies(edge: &Edge, count: u64) {
-    wait_for("bodies in the spool", || (edge.counter("spool", "bodies") == count).then_some(()));
-}
+use crate::app::{
+    self, App, MIB, begin, configuration, pattern, put, six_at_a_time_arrive, small_memory, status, wait_for_bodies,
+};
 
 #[test]
 fn six_uploads_of_40_mib_at_a_time_arrive_whole_within_the_limits_by_default() {
     let app = App::start();
     let edge = Edge::with_config(&configuration(&app, "", "body_bytes_max = \"50 MiB\"\n"), &[]);
-    // All of them are half way at the same time.
-    let half_way = Barrier::new(6);
-    std::thread::scope(|scope| {
-        for number in 0..6 {
-            let (edge, half_way) = (&edge, &half_way);
-            scope.spawn(move || {
-                let body = pattern(number, 40 * MIB);
-                let response = put(edge, &body, |_| {
-                    half_way.wait();
-                });
-                assert_eq!(
-                    (response.status, response.text().into_owned()),
-                    (200, app::digest(&body)),
-                    "{}",
-                    edge.log()
-                );
-            });
-        }
-    });
-    assert!(edge.counter("spool", "written_bytes") > 100 << 20);
-    wait_for_bodies(&edge, 0);
-    // In memory they would be 240 MiB. One is at a time, beside the rules' copy of it, and a
-    // quarter of lane_held_bytes_max (64 MiB) of others.
-    for program in ["waf-filter", "dispatch", "parse", "spool"] {
-        let most = edge.process(program).field("VmHWM");
-        let kib: u64 = most.split(' ').next().and_then(|number| number.parse().ok()).unwrap();
-        assert!(kib < 160 * 1024, "{program}: {most}");
-    }
+    // One is back in memory at a time, beside the rules' copy of it, and a quarter of
+    // lane_held_bytes_max (64 MiB) of others.
+    six_at_a_time_arrive(&edge);
 }
 
 #[test]

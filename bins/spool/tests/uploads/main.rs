@@ -1,0 +1,6 @@
+//! Uploads that are longer than memory has room for arrive, whoever else uploads, and cost no
+//! memory; what becomes of the spool costs the uploads that lie in it, and no one else.
+
+mod app;
+mod inspected;
+mod whole;
