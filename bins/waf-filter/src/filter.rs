@@ -107,7 +107,8 @@ impl Filter {
             return Ok(());
         };
         self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
-        response::frames::on_frame(frame, exchange, &mut self.context, out)
+        response::frames::on_frame(frame, exchange, &mut self.context, out)?;
+        self.relieve(out)
     }
 
     /// Gives those that wait for time their slices, one each at most, one slice's time together.
@@ -288,15 +289,18 @@ impl Filter {
     }
 
     /// While more is buffered than the lane may, moves the largest body of the source that has most
-    /// to the spool, or denies it: memory that is used up costs whoever uses it, not whoever comes
-    /// last.
+    /// to the spool, or denies or cuts it: memory that is used up costs whoever uses it, not whoever
+    /// comes last.
     fn relieve(&mut self, out: &mut Outputs<'_>) -> Result<(), WireError> {
         while self.context.memory.is_exceeded() {
-            // The rest is of responses, which have limits of their own.
+            // The rest is of requests whose responses are pending, and of responses of sites that
+            // watch, which do not grow any more.
             let Some(stream) = self.slots.largest_of_heaviest() else { return Ok(()) };
             let Some(exchange) = self.slots.get_mut(stream) else { return Ok(()) };
             self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
-            if request::frames::give_way(exchange, &mut self.context, out)? == GaveWay::Moved {
+            if exchange.is_mostly_response() {
+                response::evaluate::give_way(exchange, &mut self.context, out)?;
+            } else if request::frames::give_way(exchange, &mut self.context, out)? == GaveWay::Moved {
                 // It takes memory until it is written. Until then no other has to go for it.
                 return Ok(());
             }

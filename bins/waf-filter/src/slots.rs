@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::HashMap};
 use fosse_source::Source;
 use fosse_wire::{
     Kind, StreamId, WireError,
-    frame::WINDOW_BYTES_INITIAL,
+    frame::{ResetReason, WINDOW_BYTES_INITIAL},
     order::{Forward, Return},
     request::RequestHead,
 };
@@ -71,8 +71,9 @@ pub(crate) enum ResponsePath {
     /// A verdict is on its way to dispatch: what still comes is dropped, up to the head of the
     /// response in its place.
     Replaced,
-    /// The client is gone: what still comes is dropped, and parse waits for an end.
-    Abandoned,
+    /// The client is gone, or the response was cut: what still comes is dropped, and parse waits
+    /// for an end, which is a reset for this reason.
+    Abandoned(ResetReason),
 }
 
 /// A response on its way to parse.
@@ -123,8 +124,28 @@ impl Exchange {
         }
     }
 
-    /// Returns the bytes that are buffered of its request.
-    pub(crate) fn buffered_bytes(&self) -> u64 {
+    /// Returns the bytes of it that can give way to others.
+    pub(crate) fn yieldable_bytes(&self) -> u64 {
+        self.request_bytes() + self.response_bytes()
+    }
+
+    /// Tells whether the larger part of these is of its response.
+    pub(crate) fn is_mostly_response(&self) -> bool {
+        self.response_bytes() > self.request_bytes()
+    }
+
+    fn response_bytes(&self) -> u64 {
+        match &self.response.path {
+            ResponsePath::Buffer(buffered) => buffered.yieldable_bytes(),
+            ResponsePath::Flow(flow) => flow.yieldable_bytes(),
+            ResponsePath::Pass
+            | ResponsePath::Pending(_)
+            | ResponsePath::Replaced
+            | ResponsePath::Abandoned(_) => 0,
+        }
+    }
+
+    fn request_bytes(&self) -> u64 {
         match &self.request.path {
             RequestPath::Buffer(buffered) => buffered.message.buffered_bytes(),
             RequestPath::Release(release) => release.buffered_bytes(),
@@ -150,17 +171,17 @@ impl Slots {
         self.0.get_mut(stream.slot())?.as_mut().filter(|exchange| exchange.ids.stream == stream)
     }
 
-    /// Returns the stream of the largest buffered body of the source that has most in them; among
-    /// equals the one that came first. `None` where nothing is buffered.
+    /// Returns the stream of the largest buffered bodies of the source that has most in them; among
+    /// equals the one that came first. `None` where nothing is buffered that can give way.
     pub(crate) fn largest_of_heaviest(&self) -> Option<StreamId> {
-        let buffering = || self.0.iter().flatten().filter(|exchange| exchange.buffered_bytes() > 0);
+        let buffering = || self.0.iter().flatten().filter(|exchange| exchange.yieldable_bytes() > 0);
         let mut sources: HashMap<Source, u64> = HashMap::new();
         for exchange in buffering() {
-            *sources.entry(exchange.ids.source).or_default() += exchange.buffered_bytes();
+            *sources.entry(exchange.ids.source).or_default() += exchange.yieldable_bytes();
         }
         let (heaviest, _) = sources.into_iter().max_by_key(|(source, bytes)| (*bytes, *source))?;
         let of_heaviest = buffering().filter(|exchange| exchange.ids.source == heaviest);
-        of_heaviest.max_by_key(|e| (e.buffered_bytes(), Reverse(e.ids.request))).map(|e| e.ids.stream)
+        of_heaviest.max_by_key(|e| (e.yieldable_bytes(), Reverse(e.ids.request))).map(|e| e.ids.stream)
     }
 
     /// Returns the exchange that a slot has, whatever its number.

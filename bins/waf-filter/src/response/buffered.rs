@@ -120,10 +120,16 @@ impl BufferedResponse {
         length_of(self.body.len()) + self.pending.bytes
     }
 
-    /// Sends the head on; returns the rest, which follows as there is room, and the evaluation,
-    /// which is over.
-    pub(crate) fn release(self, stream: StreamId, out: &mut Outputs<'_>) -> (Evaluation, Flow) {
+    /// Returns the bytes that are free once it has given way. One of which a part is evaluated does
+    /// not grow any more.
+    pub(crate) fn yieldable_bytes(&self) -> u64 {
+        if self.is_part { 0 } else { length_of(self.body.len()) }
+    }
+
+    /// Sends the head on; returns the rest, which follows as there is room and `gives_way` where
+    /// memory is used up, and the evaluation, which is over.
+    pub(crate) fn release(self, stream: StreamId, gives_way: bool, out: &mut Outputs<'_>) -> (Evaluation, Flow) {
         out.to_parse.raw(stream, Kind::Response, &self.head);
-        (*self.pending.evaluation, Flow::new(self.body, self.end, u64::from(self.credit_bytes)))
+        (*self.pending.evaluation, Flow::new(self.body, self.end, u64::from(self.credit_bytes), gives_way))
     }
 }

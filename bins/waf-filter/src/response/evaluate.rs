@@ -7,7 +7,8 @@
 use fosse_bodies::inflate::Requested;
 use fosse_counters::waf_filter as count;
 use fosse_eventloop::clock_us;
-use fosse_wire::{Kind, WireError, order::Forward, verdict::Cause};
+use fosse_settings::WafMode;
+use fosse_wire::{Kind, WireError, frame::ResetReason, order::Forward, verdict::Cause};
 
 use super::{
     buffered::{BufferedResponse, PendingResponse},
@@ -164,7 +165,7 @@ fn if_denied(denial: Denial, pending: &PendingResponse, context: &Context) -> Re
 }
 
 /// Reports what was found in a response without rules; tells whether the site denies.
-pub(super) fn is_denied(denial: &Denial, pending: &PendingResponse, context: &Context) -> Result<bool, WireError> {
+fn is_denied(denial: &Denial, pending: &PendingResponse, context: &Context) -> Result<bool, WireError> {
     let head = pending.request_head()?;
     let site = context.sites.settings(head.site);
     Ok(context.reporter.found(site, &head, denial, Some(&pending.evaluation)))
@@ -182,8 +183,9 @@ fn conclude(
     if let Some(denial) = context.reporter.evaluated(site, &head, &buffered.pending.evaluation) {
         return deny(buffered, &denial, exchange, context, out);
     }
+    let gives_way = site.waf == WafMode::Block;
     context.memory.release_pending(buffered.pending.bytes());
-    let (evaluation, flow) = buffered.release(exchange.ids.stream, out);
+    let (evaluation, flow) = buffered.release(exchange.ids.stream, gives_way, out);
     context.evaluator.close(evaluation);
     pump(Box::new(flow), exchange, context, out);
     Ok(())
@@ -198,8 +200,53 @@ pub(super) fn pump(mut flow: Box<Flow>, exchange: &mut Exchange, context: &mut C
     exchange.response.path = if is_over { ResponsePath::Pass } else { ResponsePath::Flow(flow) };
 }
 
+/// Drops what still comes of the request: dispatch has ended the exchange, and would not take it.
+fn end_request(exchange: &mut Exchange, context: &mut Context) {
+    release::forget(exchange, context);
+    if exchange.request.order != Forward::Ended {
+        exchange.request.path = RequestPath::Denied;
+    }
+}
+
+/// Frees the memory of a response that others need. One that is not evaluated yet is denied, or
+/// evaluated as far as it has come where its site watches; one that its client does not take is
+/// cut.
+pub(crate) fn give_way(
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    context.reporter.count(count::OVER_MEMORY);
+    match std::mem::take(&mut exchange.response.path) {
+        ResponsePath::Buffer(mut buffered) => {
+            let denial = Denial::out_of_memory("memory for buffered responses is used up");
+            if is_denied(&denial, &buffered.pending, context)? {
+                return deny(*buffered, &denial, exchange, context, out);
+            }
+            buffered.is_part = true;
+            return proceed_unless_late(buffered, exchange, context, out);
+        }
+        ResponsePath::Flow(flow) => cut(&flow, exchange, context, out),
+        path => exchange.response.path = path,
+    }
+    Ok(())
+}
+
+/// Ends a response in the middle. parse hears of it once dispatch has ended the exchange, since it
+/// uses the stream's slot again then.
+fn cut(flow: &Flow, exchange: &mut Exchange, context: &mut Context, out: &mut Outputs<'_>) {
+    context.memory.release(flow.buffered_bytes());
+    if flow.end.is_some() {
+        // dispatch has sent its end, and will send no other.
+        return out.to_parse.reset(exchange.ids.stream, ResetReason::Limit);
+    }
+    exchange.response.path = ResponsePath::Abandoned(ResetReason::Limit);
+    end_request(exchange, context);
+    out.to_dispatch.reset(exchange.ids.stream, ResetReason::Limit);
+}
+
 /// Puts a verdict in the place of a response: dispatch sends another, which passes.
-pub(super) fn deny(
+fn deny(
     buffered: BufferedResponse,
     denial: &Denial,
     exchange: &mut Exchange,
@@ -209,11 +256,7 @@ pub(super) fn deny(
     context.reporter.count(count::RESPONSES_DENIED);
     discard(buffered, context);
     exchange.response.path = ResponsePath::Replaced;
-    // dispatch has ended the exchange: what still comes of the request it would not take.
-    release::forget(exchange, context);
-    if exchange.request.order != Forward::Ended {
-        exchange.request.path = RequestPath::Denied;
-    }
+    end_request(exchange, context);
     let verdict = denial.verdict(exchange.ids.site, exchange.ids.request);
     out.to_dispatch.frame(exchange.ids.stream, Kind::Verdict, |body| verdict.encode(body))
 }

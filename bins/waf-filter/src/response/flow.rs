@@ -14,12 +14,19 @@ pub(crate) struct Flow {
     pub(crate) end: Option<Vec<u8>>,
     /// Bytes dispatch may still send.
     credit_bytes: u64,
+    /// It is cut where memory is used up: its site denies.
+    gives_way: bool,
 }
 
 impl Flow {
     /// A body of which nothing is sent.
-    pub(crate) const fn new(body: Vec<u8>, end: Option<Vec<u8>>, credit_bytes: u64) -> Self {
-        Self { body, sent: 0, end, credit_bytes }
+    pub(crate) const fn new(body: Vec<u8>, end: Option<Vec<u8>>, credit_bytes: u64, gives_way: bool) -> Self {
+        Self { body, sent: 0, end, credit_bytes, gives_way }
+    }
+
+    /// Returns the bytes that are free once it has given way.
+    pub(crate) fn yieldable_bytes(&self) -> u64 {
+        if self.gives_way { self.buffered_bytes() } else { 0 }
     }
 
     /// Appends body bytes.
@@ -100,7 +107,7 @@ mod tests {
 
     #[test]
     fn no_more_is_sent_than_there_is_room_for_and_nothing_is_granted_before() {
-        let (mut flow, mut room) = (Flow::new(vec![b'x'; 10], None, 0), 4);
+        let (mut flow, mut room) = (Flow::new(vec![b'x'; 10], None, 0, true), 4);
         assert_eq!(pumped(&mut flow, &mut room), (false, 4, 0));
         assert_eq!((room, pumped(&mut flow, &mut room)), (0, (false, 0, 0)));
         room += 5;
@@ -113,14 +120,14 @@ mod tests {
 
     #[test]
     fn more_than_was_granted_is_refused() {
-        let mut flow = Flow::new(Vec::new(), None, 2);
+        let mut flow = Flow::new(Vec::new(), None, 2, true);
         flow.push(b"ab").unwrap();
         assert_eq!(flow.push(b"c"), Err(WireError::Credit));
     }
 
     #[test]
     fn after_its_end_nothing_is_granted() {
-        let (mut flow, mut room) = (Flow::new(vec![b'x'; 3], Some(vec![0; 10]), 0), 100);
+        let (mut flow, mut room) = (Flow::new(vec![b'x'; 3], Some(vec![0; 10]), 0, true), 100);
         assert_eq!(pumped(&mut flow, &mut room), (true, 3, 0));
     }
 }

@@ -13,12 +13,11 @@ use fosse_wire::{
 
 use super::{
     buffered::BufferedResponse,
-    evaluate::{deny, is_denied, proceed_unless_late, pump},
+    evaluate::{proceed_unless_late, pump},
     pending,
 };
 use crate::{
     context::Context,
-    denial::Denial,
     memory::length_of,
     outputs::Outputs,
     slots::{Exchange, ResponsePath},
@@ -39,13 +38,13 @@ pub(crate) fn on_frame(
             *path = ResponsePath::Pass;
             out.to_parse.forward(frame);
         }
-        (ResponsePath::Abandoned, Kind::ResponseEnd | Kind::Reset) => {
+        (ResponsePath::Abandoned(reason), Kind::ResponseEnd | Kind::Reset) => {
+            out.to_parse.reset(frame.stream, *reason);
             *path = ResponsePath::Pass;
-            out.to_parse.reset(frame.stream, ResetReason::Echo);
         }
         (ResponsePath::Replaced, Kind::ResponseData | Kind::ResponseEnd | Kind::Reset)
-        | (ResponsePath::Abandoned, Kind::ResponseData) => {}
-        (ResponsePath::Replaced | ResponsePath::Abandoned, kind) => return Err(WireError::Order(kind)),
+        | (ResponsePath::Abandoned(_), Kind::ResponseData) => {}
+        (ResponsePath::Replaced | ResponsePath::Abandoned(_), kind) => return Err(WireError::Order(kind)),
         (_, Kind::Response) => return on_head(frame, exchange, context, out),
         (_, Kind::Reset) => return on_reset(frame, exchange, context, out),
         (_, _) => return on_body(frame, exchange, context, out),
@@ -116,7 +115,7 @@ fn on_body(
         (ResponsePath::Buffer(mut buffered), Kind::ResponseData) => {
             buffered.push(frame.body)?;
             context.memory.add(length_of(frame.body.len()));
-            on_growth(buffered, exchange, context, out)
+            proceed_unless_late(buffered, exchange, context, out)
         }
         (ResponsePath::Buffer(mut buffered), Kind::ResponseEnd) => {
             buffered.end = Some(frame.body.to_vec());
@@ -135,24 +134,6 @@ fn on_body(
         }
         (_, kind) => Err(WireError::Order(kind)),
     }
-}
-
-/// Goes on with more of a body: it is too much for the lane, or enough to go on with.
-fn on_growth(
-    mut buffered: Box<BufferedResponse>,
-    exchange: &mut Exchange,
-    context: &mut Context,
-    out: &mut Outputs<'_>,
-) -> Result<(), WireError> {
-    if context.memory.is_exceeded() {
-        context.reporter.count(count::OVER_MEMORY);
-        let denial = Denial::out_of_memory("memory for buffered responses is used up");
-        if is_denied(&denial, &buffered.pending, context)? {
-            return deny(*buffered, &denial, exchange, context, out);
-        }
-        buffered.is_part = true;
-    }
-    proceed_unless_late(buffered, exchange, context, out)
 }
 
 /// Takes credit from parse: for what flows from here, while something does.

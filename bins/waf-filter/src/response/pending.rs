@@ -55,7 +55,7 @@ pub(crate) fn on_client_gone(
         ResponsePath::Flow(flow) => flow.end.is_some(),
         // The end of a response that has not begun is dispatch's to send.
         ResponsePath::Pass | ResponsePath::Pending(_) => false,
-        ResponsePath::Replaced | ResponsePath::Abandoned => {
+        ResponsePath::Replaced | ResponsePath::Abandoned(_) => {
             *path = given_up;
             return Ok(());
         }
@@ -64,7 +64,7 @@ pub(crate) fn on_client_gone(
         // dispatch has sent its end, and will send no other.
         out.to_parse.reset(stream, ResetReason::Echo);
     } else if matches!(given_up, ResponsePath::Buffer(_) | ResponsePath::Flow(_)) {
-        *path = ResponsePath::Abandoned;
+        *path = ResponsePath::Abandoned(ResetReason::Echo);
     }
     forget(given_up, stream, context)
 }
@@ -78,7 +78,7 @@ pub(crate) fn forget(path: ResponsePath, stream: StreamId, context: &mut Context
         ResponsePath::Pending(pending) => conclude(*pending, stream, context)?,
         ResponsePath::Buffer(buffered) => discard(*buffered, context),
         ResponsePath::Flow(flow) => context.memory.release(flow.buffered_bytes()),
-        ResponsePath::Pass | ResponsePath::Replaced | ResponsePath::Abandoned => {}
+        ResponsePath::Pass | ResponsePath::Replaced | ResponsePath::Abandoned(_) => {}
     }
     Ok(())
 }
