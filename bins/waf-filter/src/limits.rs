@@ -90,6 +90,10 @@ pub(crate) const SPOOL_MEMORY_SHARE: u64 = 4;
 /// it, and it takes an extent of 256 KiB.
 pub(crate) const SPOOL_BODY_BYTES_MIN: usize = 64 * 1024;
 
+/// Bytes of a body in the spool for which the filter has one digest, of 16 bytes: it reads whole
+/// blocks, and keeps what dispatch has no room for.
+pub(crate) const SPOOL_BLOCK_BYTES: usize = 16 * 1024;
+
 /// Bytes of a body that are asked for of the spool at a time.
 pub(crate) const SPOOL_READ_BYTES_MAX: u64 = 256 * 1024;
 
@@ -97,4 +101,6 @@ pub(crate) const SPOOL_READ_BYTES_MAX: u64 = 256 * 1024;
 /// others write to keeps a writer waiting for seconds.
 pub(crate) const SPOOL_WAIT_MS_MAX: u64 = 20_000;
 
+const _: () = assert!(SPOOL_READ_BYTES_MAX % SPOOL_BLOCK_BYTES as u64 == 0);
+const _: () = assert!(fosse_wire::spool::PIECE_BYTES_MAX.is_multiple_of(SPOOL_BLOCK_BYTES));
 const _: () = assert!(LOOK_US < SLICE_US_MAX && SLICE_US_MAX < TURN_US_MAX);

@@ -92,6 +92,12 @@ impl Reporter {
         (self.log)(Severity::Info, format_args!("event=passed-in-part request={request:016x} evaluated={evaluated}"));
     }
 
+    /// Reports that the spool gave back other bytes of a request's body than it was given.
+    pub(crate) fn altered(&self, request: u64) {
+        self.count(count::SPOOL_LOST);
+        (self.log)(Severity::Alert, format_args!("event=spool-altered request={request:016x}"));
+    }
+
     fn event(&self, action: Action, head: &RequestHead<'_>, denial: Option<&Denial>, facts: &str) {
         if action == Action::Detected {
             self.count(count::DETECTED);

@@ -7,7 +7,7 @@ use fosse_wire::{Frame, Kind, StreamId, WireError, frame::ResetReason};
 use super::in_spool::{Spooled, ask_until};
 use crate::{
     context::Context,
-    limits::{SPOOL_BODY_BYTES_MIN, SPOOL_READ_BYTES_MAX},
+    limits::{SPOOL_BLOCK_BYTES, SPOOL_BODY_BYTES_MIN, SPOOL_READ_BYTES_MAX},
     memory::length_of,
     outputs::Outputs,
     slots::{Exchange, Ids, RequestPath},
@@ -78,8 +78,12 @@ impl Release {
         }
         let waiting = length_of(self.ready.len() - self.sent);
         let Some(rest) = &mut self.rest else { return waiting == 0 };
-        let until = rest.back + self.credit.min(SPOOL_READ_BYTES_MAX).saturating_sub(waiting);
-        ask_until(rest.body, &mut rest.asked, until.min(rest.length), &mut context.spool, context.now_ms);
+        // What is here and what was asked for goes first; a block comes whole or not at all.
+        if waiting < self.credit.min(SPOOL_READ_BYTES_MAX) {
+            let until = rest.back + self.credit.min(SPOOL_READ_BYTES_MAX) - waiting;
+            let until = until.next_multiple_of(length_of(SPOOL_BLOCK_BYTES)).min(rest.length);
+            ask_until(rest.body, &mut rest.asked, until, &mut context.spool, context.now_ms);
+        }
         waiting == 0 && rest.back == rest.length
     }
 }

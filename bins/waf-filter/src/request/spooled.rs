@@ -96,6 +96,10 @@ pub(crate) fn on_news(
                 exchange.request.path = RequestPath::Release(release);
                 Ok(())
             }
+            What::Altered => {
+                release::discard(&release, context);
+                deny_altered(exchange, context, out)
+            }
             What::Lost(why) => {
                 release::discard(&release, context);
                 deny_lost(why, exchange, context, out)
@@ -130,6 +134,10 @@ fn on_news_of_buffered(
             }
             exchange.request.path = RequestPath::Buffer(buffered);
             Ok(())
+        }
+        What::Altered => {
+            discard(*buffered, context);
+            deny_altered(exchange, context, out)
         }
         What::Lost(why) => {
             discard(*buffered, context);
@@ -186,6 +194,12 @@ fn ask(buffered: &mut BufferedRequest, context: &mut Context) {
 fn deny_lost(why: &str, exchange: &mut Exchange, context: &Context, out: &mut Outputs<'_>) -> Result<(), WireError> {
     context.reporter.count(count::SPOOL_LOST);
     deny(exchange, &Denial::not_spooled(why), context, out)
+}
+
+/// Denies a request whose body is not what its client sent any more.
+fn deny_altered(exchange: &mut Exchange, context: &Context, out: &mut Outputs<'_>) -> Result<(), WireError> {
+    context.reporter.altered(exchange.ids.request);
+    deny(exchange, &Denial::not_spooled("the spool has changed the body"), context, out)
 }
 
 /// Begins the next body's way back, where none is back in memory.

@@ -58,15 +58,18 @@ impl SpoolClient {
         let Some(connection) = &mut self.connection else { return };
         for piece in bytes.chunks(PIECE_BYTES_MAX) {
             connection.send(&ToSpool::Write { body, bytes: piece });
-            connection.expect_written(body, piece.len(), now_ms);
+            connection.expect_written(body, piece, now_ms);
         }
     }
 
-    /// Asks for `length` bytes of a body, a piece at most.
+    /// Asks for `length` bytes of a body from `at` on, a piece at most: whole blocks of
+    /// [`SPOOL_BLOCK_BYTES`], or all that is left.
+    ///
+    /// [`SPOOL_BLOCK_BYTES`]: crate::limits::SPOOL_BLOCK_BYTES
     pub(crate) fn read(&mut self, body: u64, at: u64, length: u32, now_ms: u64) {
         if let Some(connection) = &mut self.connection {
             connection.send(&ToSpool::Read { body, at, length });
-            connection.expect_data(body, length, now_ms);
+            connection.expect_data(body, at, length, now_ms);
         }
     }
 

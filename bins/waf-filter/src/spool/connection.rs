@@ -17,7 +17,10 @@ use rustix::{
     net::{RecvFlags, SendFlags, recv, send},
 };
 
-use super::news::{News, What};
+use super::{
+    digests::{DigestKey, Digests},
+    news::{News, What},
+};
 use crate::{limits::SPOOL_WAIT_MS_MAX, memory::length_of};
 
 /// A body that the spool has.
@@ -26,15 +29,16 @@ struct Body {
     stream: StreamId,
     /// Bytes sent that it has not said to be written.
     unwritten: u64,
-    /// Lengths of the pieces asked for that have not come.
-    asked: VecDeque<u32>,
+    /// Places and lengths of the pieces asked for that have not come.
+    asked: VecDeque<(u64, u32)>,
+    digests: Digests,
     /// The end of the wait for the next reply; `None` where none is awaited.
     until_ms: Option<u64>,
 }
 
 impl Body {
-    const fn new(stream: StreamId) -> Self {
-        Self { stream, unwritten: 0, asked: VecDeque::new(), until_ms: None }
+    fn new(stream: StreamId, key: DigestKey) -> Self {
+        Self { stream, unwritten: 0, asked: VecDeque::new(), digests: Digests::new(key), until_ms: None }
     }
 
     /// Starts the wait for a reply, if none is awaited already.
@@ -64,6 +68,7 @@ pub(super) struct Connection {
     /// The socket did not take all.
     is_blocked: bool,
     bodies: HashMap<u64, Body>,
+    key: DigestKey,
     /// A reply has not come in time, and none has come since.
     is_silent: bool,
     /// Time of the next look for bodies that have waited long enough.
@@ -73,7 +78,8 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Begins a session; `None` where a greeting cannot be encoded, which does not happen.
+    /// Begins a session; `None` where there is no key for digests or a greeting cannot be encoded,
+    /// which does not happen.
     pub(super) fn new(fd: OwnedFd) -> Option<Self> {
         let mut out = Vec::new();
         ToSpool::Hello.encode(&mut out).ok()?;
@@ -85,6 +91,7 @@ impl Connection {
             sent: 0,
             is_blocked: false,
             bodies: HashMap::new(),
+            key: DigestKey::random().ok()?,
             is_silent: false,
             look_ms: 0,
             end: None,
@@ -115,7 +122,7 @@ impl Connection {
     }
 
     pub(super) fn add(&mut self, number: u64, stream: StreamId) {
-        self.bodies.insert(number, Body::new(stream));
+        self.bodies.insert(number, Body::new(stream, self.key));
     }
 
     /// Forgets a body; false where there is no such body.
@@ -123,16 +130,18 @@ impl Connection {
         self.bodies.remove(&number).is_some()
     }
 
-    pub(super) fn expect_written(&mut self, number: u64, length: usize, now_ms: u64) {
+    /// Notes bytes that were sent to be written.
+    pub(super) fn expect_written(&mut self, number: u64, bytes: &[u8], now_ms: u64) {
         if let Some(body) = self.bodies.get_mut(&number) {
-            body.unwritten += length_of(length);
+            body.unwritten += length_of(bytes.len());
+            body.digests.append(bytes);
             body.await_reply(now_ms);
         }
     }
 
-    pub(super) fn expect_data(&mut self, number: u64, length: u32, now_ms: u64) {
+    pub(super) fn expect_data(&mut self, number: u64, at: u64, length: u32, now_ms: u64) {
         if let Some(body) = self.bodies.get_mut(&number) {
-            body.asked.push_back(length);
+            body.asked.push_back((at, length));
             body.await_reply(now_ms);
         }
     }
@@ -236,9 +245,12 @@ fn hear(bodies: &mut HashMap<u64, Body>, message: FromSpool<'_>, now_ms: u64) ->
             What::Written(length)
         }
         FromSpool::Data { bytes, .. } => {
-            let asked = body.asked.pop_front().ok_or("data that were not asked for")?;
-            if usize::try_from(asked) != Ok(bytes.len()) {
+            let (at, length) = body.asked.pop_front().ok_or("data that were not asked for")?;
+            if usize::try_from(length) != Ok(bytes.len()) {
                 return Err("data of another length than was asked for");
+            }
+            if !body.digests.agree(at, bytes) {
+                return Ok(Some(News { stream, body: number, what: What::Altered }));
             }
             What::Data(bytes.to_vec())
         }
@@ -266,7 +278,7 @@ mod tests {
         let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
         let mut connection = Connection::new(ours).unwrap();
         connection.add(0, StreamId::from_raw(9));
-        connection.expect_written(0, 3, 1000);
+        connection.expect_written(0, b"abc", 1000);
         (connection, theirs)
     }
 
@@ -294,9 +306,19 @@ mod tests {
             assert_eq!((lost.len(), lost[0].stream), (1, StreamId::from_raw(9)), "{lie:?}");
         }
         let (mut connection, spool) = session();
-        connection.expect_data(0, 5, 1000);
+        connection.expect_data(0, 0, 5, 1000);
         let short = [FromSpool::Hello, FromSpool::Data { body: 0, bytes: b"abc" }];
         assert!(says(&mut connection, &spool, &short).is_empty() && connection.take_end().is_some());
+    }
+
+    #[test]
+    fn a_body_that_comes_back_changed_is_found_out() {
+        for (bytes, news) in [(&b"abc"[..], What::Data(b"abc".to_vec())), (b"abd", What::Altered)] {
+            let (mut connection, spool) = session();
+            connection.expect_data(0, 0, 3, 1000);
+            let data = [FromSpool::Hello, FromSpool::Written { body: 0, length: 3 }, FromSpool::Data { body: 0, bytes }];
+            assert_eq!(says(&mut connection, &spool, &data), [What::Written(3), news]);
+        }
     }
 
     #[test]
@@ -310,7 +332,7 @@ mod tests {
     #[test]
     fn a_body_waits_for_a_reply_no_longer_than_the_limit_and_each_reply_gives_it_all_of_its_time() {
         let (mut connection, spool) = session();
-        connection.expect_data(0, 1, 5000);
+        connection.expect_data(0, 0, 3, 5000);
         assert!(connection.time_out(1000 + SPOOL_WAIT_MS_MAX - 1).is_empty());
         let mut bytes = Vec::new();
         FromSpool::Hello.encode(&mut bytes).unwrap();

@@ -2,4 +2,5 @@
 
 pub(crate) mod client;
 mod connection;
+mod digests;
 pub(crate) mod news;

@@ -19,6 +19,8 @@ pub(crate) enum What {
     Written(u64),
     /// The next bytes that were asked for.
     Data(Vec<u8>),
+    /// They are not those that were written.
+    Altered,
     /// It is gone.
     Lost(&'static str),
 }
