@@ -1,5 +1,7 @@
 //! Every limit of fosse-waf-filter.
 
+use fosse_wire::frame::WINDOW_BYTES_INITIAL;
+
 /// Memory for buffered bodies where no configuration says otherwise (in a shell).
 pub(crate) const LANE_HELD_BYTES_DEFAULT: u64 = 64 * 1024 * 1024;
 
@@ -90,6 +92,11 @@ pub(crate) const SPOOL_MEMORY_SHARE: u64 = 4;
 /// it, and it takes an extent of 256 KiB.
 pub(crate) const SPOOL_BODY_BYTES_MIN: usize = 64 * 1024;
 
+/// The same where half of the lane's memory for buffered bodies is in use: what a client may send
+/// before anything is granted, so that no more than that lies in memory of each of thousands of
+/// uploads while the disk stands still. Some 4,000 at a time fit into 64 MiB so.
+pub(crate) const SPOOL_BODY_BYTES_LEAST: usize = WINDOW_BYTES_INITIAL as usize;
+
 /// Bytes of a body in the spool for which the filter has one digest, of 16 bytes: it reads whole
 /// blocks, and keeps what dispatch has no room for.
 pub(crate) const SPOOL_BLOCK_BYTES: usize = 16 * 1024;
@@ -103,4 +110,5 @@ pub(crate) const SPOOL_WAIT_MS_MAX: u64 = 20_000;
 
 const _: () = assert!(SPOOL_READ_BYTES_MAX % SPOOL_BLOCK_BYTES as u64 == 0);
 const _: () = assert!(fosse_wire::spool::PIECE_BYTES_MAX.is_multiple_of(SPOOL_BLOCK_BYTES));
+const _: () = assert!(SPOOL_BODY_BYTES_LEAST < SPOOL_BODY_BYTES_MIN);
 const _: () = assert!(LOOK_US < SLICE_US_MAX && SLICE_US_MAX < TURN_US_MAX);

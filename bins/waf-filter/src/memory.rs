@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use fosse_counters::{Counters, waf_filter as count};
 
-use crate::limits::{LANE_HELD_BYTES_DEFAULT, PENDING_RESPONSES_MAX, SPOOL_MEMORY_SHARE};
+use crate::limits::{
+    LANE_HELD_BYTES_DEFAULT, PENDING_RESPONSES_MAX, SPOOL_BODY_BYTES_LEAST, SPOOL_BODY_BYTES_MIN, SPOOL_MEMORY_SHARE,
+};
 
 /// Bytes of buffered bodies and of requests whose responses are pending, against one limit.
 #[derive(Debug)]
@@ -57,6 +59,12 @@ impl Memory {
     /// what is on its way there.
     pub(crate) const fn is_congested(&self) -> bool {
         self.is_filling() && !self.may_move_out()
+    }
+
+    /// Returns the bytes in memory from which on a body is long: fewer while memory is short.
+    pub(crate) const fn long_body_bytes(&self) -> usize {
+        let is_short = self.used_bytes - self.moving_bytes > self.lane_held_bytes_max / 2;
+        if is_short { SPOOL_BODY_BYTES_LEAST } else { SPOOL_BODY_BYTES_MIN }
     }
 
     const fn is_filling(&self) -> bool {
@@ -141,6 +149,17 @@ mod tests {
         assert!(memory.is_scarce() && !memory.is_congested());
         memory.move_out(1);
         assert!(!memory.is_scarce() && !memory.is_congested(), "the rest is within its quarter");
+    }
+
+    #[test]
+    fn shorter_bodies_count_as_long_where_half_of_the_memory_is_in_use() {
+        let (mut memory, _) = memory(40);
+        memory.add(20);
+        assert_eq!(memory.long_body_bytes(), SPOOL_BODY_BYTES_MIN);
+        memory.add(1);
+        assert_eq!(memory.long_body_bytes(), SPOOL_BODY_BYTES_LEAST);
+        memory.move_out(1);
+        assert_eq!(memory.long_body_bytes(), SPOOL_BODY_BYTES_MIN);
     }
 
     #[test]

@@ -140,12 +140,12 @@ fn a_disk_that_stands_still_keeps_long_uploads_waiting_and_nobody_else() {
 }
 
 /// Sends that many uploads of `length` bytes at a time to an edge whose spool stands still, calls
-/// `standing` once half of `lane_held_bytes_max` (16 MiB) is in use, and returns their responses.
-/// None of them is whole before.
-fn burst(count: u8, length: usize, standing: impl FnOnce(&Edge)) -> (Edge, Vec<String>) {
+/// `standing` once half of `memory_mib` is in use, and returns their responses. None of them is
+/// whole before.
+fn burst(count: u8, length: usize, memory_mib: u64, standing: impl FnOnce(&Edge)) -> (Edge, Vec<String>) {
     let app = App::start();
-    let limits = "lane_held_bytes_max = \"16 MiB\"\n";
-    let edge = Edge::with_config(&configuration(&app, limits, "body_bytes_max = \"4 MiB\"\n"), &[]);
+    let limits = format!("lane_held_bytes_max = \"{memory_mib} MiB\"\n");
+    let edge = Edge::with_config(&configuration(&app, &limits, "body_bytes_max = \"4 MiB\"\n"), &[]);
     assert!(edge.process("spool").signal(Signal::STOP));
     let has_stood = Barrier::new(usize::from(count) + 1);
     let responses = std::thread::scope(|scope| {
@@ -164,7 +164,8 @@ fn burst(count: u8, length: usize, standing: impl FnOnce(&Edge)) -> (Edge, Vec<S
                 })
             })
             .collect();
-        wait_for("half of the memory", || (edge.counter("waf-filter", "buffered_bytes") >= 8 << 20).then_some(()));
+        let half = memory_mib << 19;
+        wait_for("half of the memory", || (edge.counter("waf-filter", "buffered_bytes") >= half).then_some(()));
         standing(&edge);
         has_stood.wait();
         uploads.into_iter().map(|upload| upload.join().unwrap()).collect()
@@ -179,7 +180,7 @@ fn count_successes(responses: &[String]) -> usize {
 
 #[test]
 fn sixty_uploads_at_a_time_wait_for_a_slow_disk_instead_of_using_up_memory_and_short_ones_do_not() {
-    let (edge, responses) = burst(60, MIB, |edge| {
+    let (edge, responses) = burst(60, MIB, 16, |edge| {
         for number in 0..20 {
             let response = put(edge, &pattern(number, 1000), |_| ());
             assert_eq!(response.status, 200, "{}", edge.log());
@@ -192,9 +193,18 @@ fn sixty_uploads_at_a_time_wait_for_a_slow_disk_instead_of_using_up_memory_and_s
 }
 
 #[test]
+fn more_uploads_at_a_time_than_memory_has_room_for_64_kib_of_wait_for_a_slow_disk_as_well() {
+    // 64 KiB of each would be more than the memory.
+    let (edge, responses) = burst(100, 200_000, 4, |edge| assert!(edge.process("spool").signal(Signal::CONT)));
+    assert_eq!(count_successes(&responses), 100, "{}", edge.log());
+    assert_eq!(edge.counter("waf-filter", "over_memory"), 0);
+    wait_for_bodies(&edge, 0);
+}
+
+#[test]
 fn uploads_that_wait_for_a_spool_that_dies_go_on() {
     // All of them have room in memory.
-    let (edge, responses) = burst(30, 400 * 1024, |edge| assert!(edge.process("spool").signal(Signal::KILL)));
+    let (edge, responses) = burst(30, 400 * 1024, 16, |edge| assert!(edge.process("spool").signal(Signal::KILL)));
     let lost = usize::try_from(edge.counter("waf-filter", "spool_lost")).unwrap();
     assert!((1..30).contains(&lost), "{lost}: {}", edge.log());
     assert_eq!(count_successes(&responses), 30 - lost, "{}", edge.log());

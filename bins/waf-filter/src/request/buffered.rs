@@ -72,10 +72,10 @@ impl Message {
         if self.is_part { 0 } else { self.grant(length_of(self.body.len())) }
     }
 
-    /// Tells whether it may go to the spool, and is long enough to be worth it.
-    pub(super) fn is_movable(&self) -> bool {
+    /// Tells whether it may go to the spool, and is long enough, with `long_bytes`, to be worth it.
+    pub(super) fn is_movable(&self, long_bytes: usize) -> bool {
         let may_move = self.spooled.is_none() && !self.is_complete() && self.may_be_spooled;
-        may_move && self.body.len() >= SPOOL_BODY_BYTES_MIN
+        may_move && self.body.len() >= long_bytes
     }
 
     /// Notes that bytes in the spool are written; returns the credit to grant for them.
@@ -232,11 +232,11 @@ mod tests {
         for (may_be_spooled, is_movable) in [(true, true), (false, false)] {
             let mut message = BufferedRequest::new(b"", 0, None, Requested::Identity, may_be_spooled).message;
             message.append(&long[1..]);
-            assert!(!message.is_movable());
+            assert!(!message.is_movable(long.len()));
             message.append(&long[..1]);
-            assert_eq!(message.is_movable(), is_movable);
+            assert_eq!(message.is_movable(long.len()), is_movable);
             message.end(&[0, 0]);
-            assert!(!message.is_movable(), "nothing more comes of it");
+            assert!(!message.is_movable(long.len()), "nothing more comes of it");
         }
     }
 

@@ -158,7 +158,7 @@ pub(crate) fn on_data(
 /// Grants credit for what has come of a body in memory, or lets it wait for the spool to catch up:
 /// memory would be used up by what clients send faster than the disk writes.
 fn grant_or_stall(message: &mut Message, ids: Ids, context: &mut Context, out: &mut Outputs<'_>) {
-    if message.is_movable() && spooled::is_behind(context) {
+    if message.is_movable(context.memory.long_body_bytes()) && spooled::is_behind(context) {
         context.stalled.push(ids.stream, ids.source, &mut message.is_stalled);
     } else {
         let grant = message.grant_for_memory();

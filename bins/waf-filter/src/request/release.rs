@@ -7,7 +7,7 @@ use fosse_wire::{Frame, Kind, StreamId, WireError, frame::ResetReason};
 use super::in_spool::{Spooled, ask_until};
 use crate::{
     context::Context,
-    limits::{SPOOL_BLOCK_BYTES, SPOOL_BODY_BYTES_MIN, SPOOL_READ_BYTES_MAX},
+    limits::{SPOOL_BLOCK_BYTES, SPOOL_READ_BYTES_MAX},
     memory::length_of,
     outputs::Outputs,
     slots::{Exchange, Ids, RequestPath},
@@ -130,7 +130,7 @@ pub(super) fn on_data(
 /// where it stays.
 pub(super) fn move_out(release: &mut Release, ids: Ids, context: &mut Context) -> bool {
     let waiting = release.ready.len() - release.sent;
-    if release.rest.is_some() || waiting < SPOOL_BODY_BYTES_MIN {
+    if release.rest.is_some() || waiting < context.memory.long_body_bytes() {
         return false;
     }
     let Some(body) = context.spool.open(ids.stream, ids.source) else { return false };

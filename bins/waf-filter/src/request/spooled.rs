@@ -24,7 +24,7 @@ use crate::{
 pub(crate) fn begin(exchange: &mut Exchange, context: &mut Context) -> bool {
     let RequestPath::Buffer(buffered) = &mut exchange.request.path else { return false };
     let message = &mut buffered.message;
-    if !message.is_movable() {
+    if !message.is_movable(context.memory.long_body_bytes()) {
         return false;
     }
     let Some(body) = context.spool.open(exchange.ids.stream, exchange.ids.source) else { return false };
@@ -56,7 +56,7 @@ pub(crate) fn go_on(exchange: &mut Exchange, context: &mut Context, out: &mut Ou
     let RequestPath::Buffer(buffered) = &mut exchange.request.path else { return };
     buffered.message.is_stalled = false;
     // Memory that was exceeded meanwhile may have moved it, and its end may have come.
-    if !buffered.message.is_movable() || context.memory.is_scarce() && begin(exchange, context) {
+    if !buffered.message.is_movable(0) || context.memory.is_scarce() && begin(exchange, context) {
         return;
     }
     if let RequestPath::Buffer(buffered) = &mut exchange.request.path {
