@@ -111,8 +111,8 @@ fn take_request(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>) -
     let head = RequestHead::decode(frame.body)?;
     lane.context.counters.work_on(head.connection, Source::word_of_named(&head.client.addr, &head.peer.addr));
     lane.context.counters.add(count::REQUESTS, 1);
-    lane.context.shared.held_bytes += u64::from(head.held);
     let stream = Stream::new(frame.stream, &head, lane.context.event_loop.now_us())?;
+    lane.context.shared.held_bytes += u64::from(stream.held_counted);
     let stream = streams.insert(stream).ok_or(WireError::Order(Kind::Request))?;
     let outcome = admission::admit(stream, &head, lane.settings, lane.clients, &mut lane.context);
     // It has not ended yet, so it is not over, and it has no connection that others could wait for.

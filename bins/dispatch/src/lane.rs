@@ -244,7 +244,7 @@ impl Lane<'_> {
     /// body is told to keep it: no server takes it any more.
     fn end_response(&mut self, stream: &mut Stream) {
         stream.response_ended = true;
-        if stream.released && stream.forward == Forward::Open {
+        if stream.released > 0 && stream.forward == Forward::Open {
             self.context.shared.output.outbox.raw(stream.id, Kind::ReleaseCredit, &[0; 4]);
         }
     }

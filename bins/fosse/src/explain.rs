@@ -143,7 +143,9 @@ fn bodies(edge: &Edge, site: Option<&WafSite>, backend: usize) -> String {
         (Some(site), Some(backend)) if backend.buffer_requests.value => {
             format!("buffered whole up to {} bytes, sent with Content-Length (buffer_requests)", site.body_bytes_max)
         }
-        (Some(site), _) if site.waf != WafMode::Off => "sent on with Content-Length once the rules have seen them".to_owned(),
+        (Some(site), _) if site.waf != WafMode::Off => {
+            "sent on with Content-Length once the rules have seen them".to_owned()
+        }
         _ => "sent on as they come; a short chunked one with Content-Length".to_owned(),
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     log::Log,
     outputs::Outputs,
     report::events::Reporter,
-    request::{self, frames::GaveWay, release, spooled},
+    request::{self, frames::GaveWay, releasing, spooled},
     response::{self, pending},
     rules::Rules,
     slots::{RequestPath, ResponsePath, Slots},
@@ -226,7 +226,7 @@ impl Filter {
         let head = RequestHead::decode(frame.body)?;
         if let Some(last) = self.slots.last_of_mut(frame.stream) {
             // Its response has ended before its body did.
-            release::break_off(last, &mut self.context, out);
+            releasing::break_off(last, &mut self.context, out);
         }
         let exchange = self.slots.open(frame.stream, &head)?;
         self.counters.work_on(exchange.ids.connection, exchange.ids.named_source);
@@ -280,7 +280,7 @@ impl Filter {
 
     fn on_release_credit(&mut self, frame: &Frame<'_>, out: &mut Outputs<'_>) -> Result<(), WireError> {
         match self.slots.get_mut(frame.stream) {
-            Some(exchange) => release::on_credit(frame, exchange, &mut self.context, out),
+            Some(exchange) => releasing::on_credit(frame, exchange, &mut self.context, out),
             None => {
                 out.to_dispatch.forward(frame);
                 Ok(())
@@ -289,8 +289,8 @@ impl Filter {
     }
 
     /// While more is buffered than the lane may, moves the largest body of the source that has most
-    /// to the spool, or denies or cuts it: memory that is used up costs whoever uses it, not whoever
-    /// comes last.
+    /// to the spool, or denies or cuts it: memory that is used up costs whoever uses it, not
+    /// whoever comes last.
     fn relieve(&mut self, out: &mut Outputs<'_>) -> Result<(), WireError> {
         while self.context.memory.is_exceeded() {
             // The rest is of requests whose responses are pending, and of responses of sites that

@@ -108,7 +108,7 @@ pub(crate) const SPOOL_READ_BYTES_MAX: u64 = 256 * 1024;
 /// others write to keeps a writer waiting for seconds.
 pub(crate) const SPOOL_WAIT_MS_MAX: u64 = 20_000;
 
-const _: () = assert!(SPOOL_READ_BYTES_MAX % SPOOL_BLOCK_BYTES as u64 == 0);
+const _: () = assert!(SPOOL_READ_BYTES_MAX.is_multiple_of(SPOOL_BLOCK_BYTES as u64));
 const _: () = assert!(fosse_wire::spool::PIECE_BYTES_MAX.is_multiple_of(SPOOL_BLOCK_BYTES));
 const _: () = assert!(SPOOL_BODY_BYTES_LEAST < SPOOL_BODY_BYTES_MIN);
 const _: () = assert!(LOOK_US < SLICE_US_MAX && SLICE_US_MAX < TURN_US_MAX);

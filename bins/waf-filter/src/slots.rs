@@ -138,10 +138,7 @@ impl Exchange {
         match &self.response.path {
             ResponsePath::Buffer(buffered) => buffered.yieldable_bytes(),
             ResponsePath::Flow(flow) => flow.yieldable_bytes(),
-            ResponsePath::Pass
-            | ResponsePath::Pending(_)
-            | ResponsePath::Replaced
-            | ResponsePath::Abandoned(_) => 0,
+            ResponsePath::Pass | ResponsePath::Pending(_) | ResponsePath::Replaced | ResponsePath::Abandoned(_) => 0,
         }
     }
 

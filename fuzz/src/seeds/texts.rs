@@ -58,8 +58,11 @@ pub fn blobs() -> Vec<Vec<u8>> {
         AcceptListener { address_connections_max: 300, peer_uids: vec![7], trusted: vec![net], trusted_unix: true };
     let accept = Accept { connections_max: 70_000, listeners: vec![listener] };
     let parse = Parse { sites: vec![ParseSite::default()], default_site: Some(1), ..Parse::default() };
-    let filter =
-        WafFilter { sites: vec![WafSite { rules: Some(1), ..WafSite::default() }], lane_held_bytes_max: 1 << 40 };
+    let filter = WafFilter {
+        sites: vec![WafSite { rules: Some(1), ..WafSite::default() }],
+        lane_held_bytes_max: 1 << 40,
+        ..WafFilter::default()
+    };
     let routes = vec![Route { prefix: "/a".into(), backend: 1 }];
     let dispatch = Dispatch { sites: vec![DispatchSite { routes, ..DispatchSite::default() }], ..Dispatch::default() };
     let check = Check { path: "/health".into(), status: vec![(200, 399)], ..Check::default() };

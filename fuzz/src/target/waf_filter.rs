@@ -51,7 +51,7 @@ fn config() -> WafFilter {
         rules_milliseconds_max: 60_000,
         ..WafSite::default()
     };
-    WafFilter { sites: (0..SITES).map(site).collect(), lane_held_bytes_max: 200 }
+    WafFilter { sites: (0..SITES).map(site).collect(), lane_held_bytes_max: 200, ..WafFilter::default() }
 }
 
 fn rules() -> Rules {

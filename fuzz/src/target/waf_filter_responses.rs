@@ -64,7 +64,7 @@ fn config() -> WafFilter {
         inspect_responses: number != 3,
         ..WafSite::default()
     };
-    WafFilter { sites: (0..SITES).map(site).collect(), lane_held_bytes_max: 190_000 }
+    WafFilter { sites: (0..SITES).map(site).collect(), lane_held_bytes_max: 190_000, ..WafFilter::default() }
 }
 
 fn rules() -> Rules {

@@ -94,7 +94,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[site]]", "underscores", &[DISPATCH]),
     ("[[site]]", "remove_response_headers", &[DISPATCH]),
     ("[[site]]", "utf8", &[PARSE, WAF_FILTER]),
-    ("[[site]]", "body_bytes_max", &[DISPATCH, PARSE, WAF_FILTER]),
+    ("[[site]]", "body_bytes_max", &[PARSE, WAF_FILTER]),
     ("[[site]]", "body_over_limit", &[WAF_FILTER]),
     ("[[site.route]]", "prefix", &[ROUTING]),
     ("[[site.route]]", "backend", &[ROUTING]),

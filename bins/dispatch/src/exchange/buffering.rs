@@ -26,6 +26,8 @@ impl Buffering {
     pub(crate) fn of(head: &RequestHead<'_>) -> Self {
         match head.body {
             BodyLength::None | BodyLength::Exact(_) => Self::No,
+            // A filter has the beginning of a longer one.
+            BodyLength::Chunked if head.released => Self::No,
             BodyLength::Chunked if waits_for_server(head) => Self::No,
             BodyLength::Chunked => Self::Brief,
         }

@@ -13,11 +13,7 @@ use crate::context::Context;
 ///
 /// # Errors
 /// [`WireError`] where it is more than was granted or announced.
-pub(crate) fn data(
-    stream: &mut Stream,
-    bytes: &[u8],
-    context: &mut Context<'_>,
-) -> Result<Outcome, WireError> {
+pub(crate) fn data(stream: &mut Stream, bytes: &[u8], context: &mut Context<'_>) -> Result<Outcome, WireError> {
     let length = u32::try_from(bytes.len()).map_err(|_| WireError::Credit)?;
     stream.window = stream.window.checked_sub(length).ok_or(WireError::Credit)?;
     let prepaid = length.min(stream.held);

@@ -138,13 +138,21 @@ pub(crate) fn grant(stream: &mut Stream, context: &mut Context<'_>) {
     // A body that is buffered has used its window up without going anywhere.
     let emptied = stream.window == 0 && stream.buffering == Buffering::No;
     let grown = if emptied { (stream.window_size * 2).min(limits::WINDOW_BYTES_MAX) } else { stream.window_size };
-    let bytes = stream.owed + (grown - stream.window_size);
+    // What a filter has of a body is granted to the filter, and the rest to the client.
+    let of_filter = u32::try_from(stream.released).unwrap_or(u32::MAX).min(stream.owed);
+    let (of_client, growth) = (stream.owed - of_filter, grown - stream.window_size);
+    stream.released -= u64::from(of_filter);
     stream.window_size = grown;
     // Bytes are owed once all held ones have come, so both together are a window at most.
-    stream.window += bytes;
+    stream.window += stream.owed + growth;
     stream.owed = 0;
-    let kind = if stream.released { Kind::ReleaseCredit } else { Kind::RequestCredit };
-    context.shared.output.outbox.credit(stream.id, kind, bytes);
+    let out = &mut context.shared.output.outbox;
+    if of_filter > 0 {
+        out.credit(stream.id, Kind::ReleaseCredit, of_filter + growth);
+        out.credit(stream.id, Kind::RequestCredit, of_client);
+    } else {
+        out.credit(stream.id, Kind::RequestCredit, of_client + growth);
+    }
 }
 
 /// Puts a PROXY header before the head: the client's address, and none for ours, which dispatch

@@ -130,8 +130,8 @@ pub(crate) struct Stream {
     pub(crate) window: u32,
     /// The window as it has grown.
     pub(crate) window_size: u32,
-    /// A filter has the body, and credit goes round to it.
-    pub(crate) released: bool,
+    /// Body bytes that a filter has, for which credit goes round to it.
+    pub(crate) released: u64,
     /// Bytes still to come that a filter held and has granted again already.
     pub(crate) held: u32,
     /// Its part of the lane's held bytes, until the backend has them.
@@ -191,6 +191,15 @@ pub(crate) struct Stream {
     pub(crate) queued: bool,
 }
 
+/// Returns the bytes of a body that a filter releases.
+const fn released_bytes(head: &RequestHead<'_>) -> u64 {
+    match (head.released, head.body) {
+        (false, _) | (true, BodyLength::None) => 0,
+        (true, BodyLength::Exact(length)) if head.held == 0 => length,
+        (true, _) => head.held as u64,
+    }
+}
+
 impl Stream {
     /// Makes a stream whose head has just come.
     ///
@@ -198,6 +207,7 @@ impl Stream {
     /// [`WireError::Field`] where more is held than a window can count.
     #[expect(clippy::too_many_lines, reason = "one field a line")]
     pub(crate) fn new(id: StreamId, head: &RequestHead<'_>, now_us: u64) -> Result<Self, WireError> {
+        let held = if head.released { 0 } else { head.held };
         Ok(Self {
             id,
             forward: Forward::Open,
@@ -224,11 +234,11 @@ impl Stream {
                 BodyLength::Exact(length) => Body::Exact(length),
                 BodyLength::Chunked => Body::Chunked,
             },
-            window: WINDOW_BYTES_INITIAL.checked_add(head.held).ok_or(WireError::Field("held"))?,
+            window: WINDOW_BYTES_INITIAL.checked_add(held).ok_or(WireError::Field("held"))?,
             window_size: WINDOW_BYTES_INITIAL,
-            released: head.released,
-            held: head.held,
-            held_counted: head.held,
+            released: released_bytes(head),
+            held,
+            held_counted: held,
             buffering: Buffering::No,
             framing_at: None,
             buffered: 0,

@@ -287,3 +287,22 @@ fn bodies_of_a_filter_that_no_server_takes_cost_the_source_that_has_most_of_them
     let refused: Vec<u32> = (0..5).filter(|slot| fixture.statuses(id(*slot)) == [503]).collect();
     assert_eq!(refused, [1]);
 }
+
+#[test]
+fn what_a_filter_has_of_a_body_is_granted_to_the_filter_and_the_rest_to_the_client() {
+    let mut fixture = Fixture::new(backend());
+    let head = RequestHead { released: true, held: 20_000, body: BodyLength::Exact(90_000), ..post() };
+    fixture.send(id(0), &head);
+    fixture.turn();
+    let server = fixture.connected();
+    let released = |fixture: &Fixture| -> u32 {
+        let of = |got: &&super::Got| got.1 == Kind::ReleaseCredit;
+        fixture.got.iter().filter(of).map(|got| u32::from_le_bytes(got.2[..].try_into().unwrap())).sum()
+    };
+    fixture.data(id(0), &[b'x'; 10_000]);
+    assert_eq!((released(&fixture), fixture.granted(id(0))), (10_000, 0));
+    fixture.data(id(0), &[b'x'; 12_000]);
+    assert_eq!((released(&fixture), fixture.granted(id(0))), (20_000, 2_000));
+    assert_eq!(fixture.server.shared.held_bytes, 0, "the filter counts it");
+    assert!(request(&server).1.len() == 22_000);
+}

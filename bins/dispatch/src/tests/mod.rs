@@ -72,11 +72,7 @@ fn backend() -> Backend {
 fn config(backend: Backend) -> fosse_settings::Dispatch {
     let route = Route { prefix: "/".into(), backend: 0 };
     fosse_settings::Dispatch {
-        sites: vec![DispatchSite {
-            default: true,
-            routes: vec![route],
-            ..DispatchSite::default()
-        }],
+        sites: vec![DispatchSite { default: true, routes: vec![route], ..DispatchSite::default() }],
         servers: (0..backend.server_count)
             .map(|_| ServerName { name: "s".into(), backend: 0, health_number: None })
             .collect(),

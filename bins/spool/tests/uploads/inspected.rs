@@ -94,7 +94,7 @@ fn a_client_that_goes_away_leaves_nothing_in_the_spool() {
 #[test]
 fn a_client_that_goes_away_while_its_body_goes_on_leaves_nothing_in_the_spool_and_the_lane_serves_on() {
     let app = App::start();
-    let edge = Edge::with_config(&small_memory(&app, ""), &[]);
+    let edge = Edge::with_config(&format!("{}abort_on_close = true\n", small_memory(&app, "")), &[]);
     let filter = edge.process("waf-filter");
     let mut client = Client::connect(edge.address());
     client.send(format!("PUT /never HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 3 * MIB).as_bytes());

@@ -3,5 +3,6 @@
 
 mod altered;
 mod app;
+mod in_part;
 mod inspected;
 mod whole;

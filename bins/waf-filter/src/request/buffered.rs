@@ -4,11 +4,13 @@
 use fosse_bodies::inflate::Requested;
 use fosse_wire::{
     Kind, Outbox, StreamId, WireError,
-    frame::WINDOW_BYTES_INITIAL,
     request::{self, RequestHead},
 };
 
-use super::{in_spool::Spooled, release::Release};
+use super::{
+    in_spool::Spooled,
+    release::{Place, Release},
+};
 use crate::{content_encoding::DecodeLimits, evaluation::Evaluation, limits::SPOOL_BODY_BYTES_MIN, memory::length_of};
 
 /// A buffered request.
@@ -30,12 +32,10 @@ impl BufferedRequest {
         credit_bytes: u32,
         evaluation: Option<Box<Evaluation>>,
         coding: Requested,
-        may_be_spooled: bool,
     ) -> Box<Self> {
         let head = head.to_vec();
-        let (body, spooled) = (Vec::new(), None);
-        let message =
-            Message { head, body, spooled, credit_bytes, end: None, is_part: false, may_be_spooled, is_stalled: false };
+        let (body, spooled, tail) = (Vec::new(), None, Vec::new());
+        let message = Message { head, body, spooled, tail, credit_bytes, end: None, is_part: false, is_stalled: false };
         Box::new(Self { message, evaluation, is_queued: false, coding })
     }
 }
@@ -48,22 +48,28 @@ pub(crate) struct Message {
     pub(super) body: Vec<u8>,
     /// The body in the spool.
     pub(super) spooled: Option<Spooled>,
+    /// Bytes that came after the part of a body in the spool that is evaluated: they were on their
+    /// way already.
+    tail: Vec<u8>,
     /// Bytes granted so far: those taken, and one more where the client waited for 100 Continue.
     credit_bytes: u32,
     /// The end as it came, with its trailers.
     end: Option<Vec<u8>>,
     /// The body is over the site's limit and is evaluated as far as that.
     pub(crate) is_part: bool,
-    /// It may go to the spool: only a part of it is never evaluated.
-    pub(super) may_be_spooled: bool,
     /// It is among those that wait for the spool to catch up.
     pub(super) is_stalled: bool,
 }
 
 impl Message {
-    /// Appends body bytes.
+    /// Appends body bytes that do not go to the spool.
     pub(super) fn append(&mut self, bytes: &[u8]) {
-        self.body.extend_from_slice(bytes);
+        if self.spooled.is_some() { self.tail.extend_from_slice(bytes) } else { self.body.extend_from_slice(bytes) }
+    }
+
+    /// Returns the body in the spool while it grows there.
+    pub(super) fn growing_in_spool(&mut self) -> Option<&mut Spooled> {
+        self.spooled.as_mut().filter(|_| !self.is_part)
     }
 
     /// Returns the credit to grant for what is in memory. None is granted once the body is
@@ -74,8 +80,7 @@ impl Message {
 
     /// Tells whether it may go to the spool, and is long enough, with `long_bytes`, to be worth it.
     pub(super) fn is_movable(&self, long_bytes: usize) -> bool {
-        let may_move = self.spooled.is_none() && !self.is_complete() && self.may_be_spooled;
-        may_move && self.body.len() >= long_bytes
+        self.spooled.is_none() && !self.is_complete() && self.body.len() >= long_bytes
     }
 
     /// Notes that bytes in the spool are written; returns the credit to grant for them.
@@ -83,7 +88,7 @@ impl Message {
         let Some(spooled) = &mut self.spooled else { return 0 };
         spooled.unwritten -= length;
         let taken = spooled.length - spooled.unwritten;
-        if self.end.is_some() { 0 } else { self.grant(taken) }
+        if self.end.is_some() || self.is_part { 0 } else { self.grant(taken) }
     }
 
     fn grant(&mut self, taken: u64) -> u32 {
@@ -110,9 +115,9 @@ impl Message {
         self.is_complete() || self.whole_in_spool().is_some()
     }
 
-    /// Returns the body in the spool, once its end has come and all of it is written.
+    /// Returns the body in the spool, once all that is to be evaluated is written.
     pub(super) fn whole_in_spool(&mut self) -> Option<&mut Spooled> {
-        self.spooled.as_mut().filter(|spooled| self.end.is_some() && spooled.unwritten == 0)
+        self.spooled.as_mut().filter(|spooled| (self.end.is_some() || self.is_part) && spooled.unwritten == 0)
     }
 
     /// Tells whether it is in the spool by that number.
@@ -137,7 +142,12 @@ impl Message {
     /// their own. Of one in the spool that is what is on its way there: of those that have come
     /// back there is one at a time.
     pub(crate) fn buffered_bytes(&self) -> u64 {
-        self.spooled.as_ref().map_or(length_of(self.body.len()), |spooled| spooled.unwritten)
+        self.spooled.as_ref().map_or(length_of(self.body.len()), |spooled| spooled.unwritten) + self.tail_bytes()
+    }
+
+    /// Returns the bytes in memory that follow what is in the spool.
+    pub(super) fn tail_bytes(&self) -> u64 {
+        length_of(self.tail.len())
     }
 
     /// Returns how much of the body is decoded for a site that takes `bytes_max`.
@@ -159,8 +169,8 @@ impl Message {
         &self.head
     }
 
-    /// Sends the head on, and a short body or a part of one; a long body is returned, which follows
-    /// as dispatch has room for it, where credit for that comes.
+    /// Sends the head on, and a short body or the beginning of one; what is long is returned, which
+    /// follows as dispatch has room for it, where credit for that comes.
     ///
     /// # Errors
     /// [`WireError`] where the head is none.
@@ -171,28 +181,25 @@ impl Message {
         out: &mut Outbox,
     ) -> Result<Option<Box<Release>>, WireError> {
         let length = self.spooled.as_ref().map_or(length_of(self.body.len()), |spooled| spooled.length);
-        let is_long = self.spooled.is_some() || has_credit && self.body.len() >= SPOOL_BODY_BYTES_MIN;
-        match self.end {
-            Some(end) if is_long => {
-                request::set_released(&mut self.head, length)?;
-                out.raw(stream, Kind::Request, &self.head);
-                Ok(Some(match self.spooled {
-                    Some(spooled) => Release::of_spooled(&spooled, WINDOW_BYTES_INITIAL, end),
-                    None => Release::of_memory(self.body, WINDOW_BYTES_INITIAL, end),
-                }))
+        let length = length + self.tail_bytes();
+        if self.spooled.is_none() && !(has_credit && self.body.len() >= SPOOL_BODY_BYTES_MIN) {
+            if self.end.is_some() {
+                request::set_length(&mut self.head, length)?;
             }
-            end => {
-                if end.is_some() {
-                    request::set_length(&mut self.head, length)?;
-                }
-                // dispatch goes on granting where this filter ends.
-                request::set_held(&mut self.head, self.credit_bytes)?;
-                out.raw(stream, Kind::Request, &self.head);
-                out.data(stream, Kind::RequestData, &self.body);
-                end.iter().for_each(|trailers| out.raw(stream, Kind::RequestEnd, trailers));
-                Ok(None)
-            }
+            // dispatch goes on granting where this filter ends.
+            request::set_held(&mut self.head, self.credit_bytes)?;
+            out.raw(stream, Kind::Request, &self.head);
+            out.data(stream, Kind::RequestData, &self.body);
+            self.end.iter().for_each(|trailers| out.raw(stream, Kind::RequestEnd, trailers));
+            return Ok(None);
         }
+        match self.end {
+            Some(_) => request::set_released(&mut self.head, length)?,
+            None => request::set_part_released(&mut self.head, self.credit_bytes)?,
+        }
+        out.raw(stream, Kind::Request, &self.head);
+        let place = self.spooled.map_or(Place::Memory(self.body), Place::Spool);
+        Ok(Some(Release::new(place, self.tail, self.credit_bytes, self.end)))
     }
 }
 
@@ -207,7 +214,7 @@ mod tests {
 
     #[test]
     fn credit_is_granted_for_what_came_and_one_byte_ahead_counts() {
-        let mut message = BufferedRequest::new(b"", 1, None, Requested::Identity, true).message;
+        let mut message = BufferedRequest::new(b"", 1, None, Requested::Identity).message;
         assert_eq!(push(&mut message, b"abc"), 2);
         assert_eq!(push(&mut message, b"de"), 2);
         message.is_part = true;
@@ -217,7 +224,7 @@ mod tests {
 
     #[test]
     fn credit_that_was_not_granted_at_once_is_granted_later_and_only_once() {
-        let mut message = BufferedRequest::new(b"", 1, None, Requested::Identity, true).message;
+        let mut message = BufferedRequest::new(b"", 1, None, Requested::Identity).message;
         assert_eq!(push(&mut message, b"abc"), 2);
         message.append(b"de");
         message.append(b"f");
@@ -227,22 +234,20 @@ mod tests {
     }
 
     #[test]
-    fn long_bodies_go_to_the_spool_unless_a_part_of_them_is_enough() {
+    fn long_bodies_go_to_the_spool() {
         let long = [0; SPOOL_BODY_BYTES_MIN];
-        for (may_be_spooled, is_movable) in [(true, true), (false, false)] {
-            let mut message = BufferedRequest::new(b"", 0, None, Requested::Identity, may_be_spooled).message;
-            message.append(&long[1..]);
-            assert!(!message.is_movable(long.len()));
-            message.append(&long[..1]);
-            assert_eq!(message.is_movable(long.len()), is_movable);
-            message.end(&[0, 0]);
-            assert!(!message.is_movable(long.len()), "nothing more comes of it");
-        }
+        let mut message = BufferedRequest::new(b"", 0, None, Requested::Identity).message;
+        message.append(&long[1..]);
+        assert!(!message.is_movable(long.len()));
+        message.append(&long[..1]);
+        assert!(message.is_movable(long.len()));
+        message.end(&[0, 0]);
+        assert!(!message.is_movable(long.len()), "nothing more comes of it");
     }
 
     #[test]
     fn a_message_is_complete_with_its_end_or_where_a_part_is_enough() {
-        let mut message = BufferedRequest::new(b"", 0, None, Requested::Identity, true).message;
+        let mut message = BufferedRequest::new(b"", 0, None, Requested::Identity).message;
         assert!(!message.is_complete());
         message.is_part = true;
         assert!(message.is_complete());

@@ -14,7 +14,7 @@ use fosse_wire::{Frame, Kind, WireError, order::Forward, request::RequestHead, v
 
 use super::{
     buffered::{BufferedRequest, Message},
-    release,
+    releasing,
 };
 use crate::{
     context::Context,
@@ -55,7 +55,7 @@ pub(super) fn begin(
         Next::End => conclude(evaluation, head, context),
         Next::Response => pending::keep(Box::new(evaluation), frame.body, exchange, context)?,
         Next::Body | Next::Record | Next::Slice => {
-            let mut buffered = buffer(frame, head, Some(Box::new(evaluation)), coding, context, out);
+            let mut buffered = buffer(frame, head, Some(Box::new(evaluation)), coding, out);
             if next == Next::Slice {
                 context.queue.push(frame.stream, exchange.ids.source, &mut buffered.is_queued);
             }
@@ -200,14 +200,12 @@ pub(super) fn buffer(
     head: &RequestHead<'_>,
     evaluation: Option<Box<Evaluation>>,
     coding: Requested,
-    context: &Context,
     out: &mut Outputs<'_>,
 ) -> Box<BufferedRequest> {
     // One byte ahead tells the client to go on, where it waits for that (RFC 9110, section 10.1.1).
     let ahead = u32::from(head.expect_continue);
     out.to_dispatch.credit(frame.stream, Kind::RequestCredit, ahead);
-    let may_be_spooled = context.sites.settings(head.site).body_over_limit == OverLimit::Reject;
-    BufferedRequest::new(frame.body, ahead, evaluation, coding, may_be_spooled)
+    BufferedRequest::new(frame.body, ahead, evaluation, coding)
 }
 
 /// Sends on what was buffered, a long body as dispatch has room for it.
@@ -220,7 +218,7 @@ fn release(
     release_memory(&buffered.message, context);
     if let Some(release) = buffered.message.release(exchange.ids.stream, context.has_release_credit, out.to_dispatch)? {
         context.memory.add(release.buffered_bytes());
-        release::go_on(release, exchange, context, out);
+        releasing::go_on(release, exchange, context, out);
     }
     Ok(())
 }
@@ -231,6 +229,7 @@ fn release_memory(message: &Message, context: &mut Context) {
     match &message.spooled {
         Some(spooled) => {
             context.memory.written(spooled.unwritten);
+            context.memory.release(message.tail_bytes());
             context.is_reading_back &= !spooled.is_back();
         }
         None => context.memory.release(message.buffered_bytes()),

@@ -14,9 +14,9 @@ use fosse_wire::{
 };
 
 use super::{
-    buffered::Message,
+    buffered::{BufferedRequest, Message},
     evaluate::{begin, buffer, deny, discard, proceed},
-    protocol, release,
+    protocol, release, releasing,
     spooled::{self, go_on_when_whole},
 };
 use crate::{
@@ -69,7 +69,7 @@ fn buffer_or_pass(
     if announces_too_much(head, context.sites.settings(head.site)) {
         return deny_over_size(exchange, context, out);
     }
-    let buffered = buffer(frame, head, None, Requested::Identity, context, out);
+    let buffered = buffer(frame, head, None, Requested::Identity, out);
     exchange.request.path = RequestPath::Buffer(buffered);
     Ok(())
 }
@@ -91,7 +91,7 @@ fn evaluate_or_pass(
     let Some(rules) = context.sites.rules(head.site) else {
         // A body is buffered all the same: its site may refuse it for its length.
         if has_body {
-            let buffered = buffer(frame, head, None, Requested::Identity, context, out);
+            let buffered = buffer(frame, head, None, Requested::Identity, out);
             exchange.request.path = RequestPath::Buffer(buffered);
         } else {
             out.to_dispatch.forward(frame);
@@ -116,23 +116,26 @@ pub(crate) fn on_data(
     context: &mut Context,
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
-    let length = length_of(frame.body.len());
-    exchange.request.body_bytes += length;
-    let mut buffered = match std::mem::take(&mut exchange.request.path) {
-        RequestPath::Pass => {
-            out.to_dispatch.forward(frame);
-            return Ok(());
-        }
-        RequestPath::Denied => {
-            exchange.request.path = RequestPath::Denied;
-            return Ok(());
-        }
-        RequestPath::Buffer(buffered) => buffered,
-        // Its end has come, and nothing comes after that.
-        RequestPath::Release(_) => return Err(WireError::Order(frame.kind)),
-    };
-    context.memory.add(length);
-    match &mut buffered.message.spooled {
+    exchange.request.body_bytes += length_of(frame.body.len());
+    match std::mem::take(&mut exchange.request.path) {
+        RequestPath::Buffer(buffered) => return grow(buffered, frame, exchange, context, out),
+        RequestPath::Release(release) => releasing::append(release, frame.body, exchange, context, out),
+        RequestPath::Pass => out.to_dispatch.forward(frame),
+        RequestPath::Denied => exchange.request.path = RequestPath::Denied,
+    }
+    Ok(())
+}
+
+/// Appends a piece to a buffered body, and goes on where that is as much as is evaluated.
+fn grow(
+    mut buffered: Box<BufferedRequest>,
+    frame: &Frame<'_>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    context.memory.add(length_of(frame.body.len()));
+    match buffered.message.growing_in_spool() {
         // Credit is granted for it once it is written.
         Some(in_spool) => spooled::push(in_spool, frame.body, context),
         None => {
@@ -149,6 +152,9 @@ pub(crate) fn on_data(
     if is_over && !std::mem::replace(&mut buffered.message.is_part, true) {
         let evaluated = usize::try_from(site.body_bytes_max).unwrap_or(usize::MAX);
         context.reporter.in_part(exchange.ids.request, evaluated);
+        if buffered.message.spooled.is_some() {
+            return go_on_when_whole(buffered, exchange, context, out);
+        }
         return proceed(buffered, exchange, context, out);
     }
     exchange.request.path = RequestPath::Buffer(buffered);
@@ -200,7 +206,7 @@ pub(crate) fn give_way(
 /// Moves a body in memory into the spool; false where it stays.
 fn move_out(exchange: &mut Exchange, context: &mut Context) -> bool {
     match &mut exchange.request.path {
-        RequestPath::Release(release) => release::move_out(release, exchange.ids, context),
+        RequestPath::Release(release) => release::move_out(release, exchange.ids.stream, exchange.ids.source, context),
         _ => spooled::begin(exchange, context),
     }
 }
@@ -219,7 +225,10 @@ pub(crate) fn on_end(
             Ok(())
         }
         RequestPath::Denied => Ok(()),
-        RequestPath::Release(_) => Err(WireError::Order(frame.kind)),
+        RequestPath::Release(release) => {
+            releasing::end(release, frame.body, exchange, context, out);
+            Ok(())
+        }
         RequestPath::Buffer(mut buffered) => {
             buffered.message.end(frame.body);
             if buffered.message.spooled.is_some() {
@@ -248,7 +257,7 @@ pub(crate) fn on_reset(
         RequestPath::Denied => {}
         path @ RequestPath::Release(_) => {
             exchange.request.path = path;
-            release::forget(exchange, context);
+            releasing::forget(exchange, context);
             out.to_dispatch.forward(frame);
         }
         RequestPath::Buffer(buffered) => {

@@ -6,4 +6,5 @@ pub(crate) mod frames;
 pub(crate) mod in_spool;
 pub(crate) mod protocol;
 pub(crate) mod release;
+pub(crate) mod releasing;
 pub(crate) mod spooled;

@@ -8,7 +8,7 @@ use super::{
     buffered::BufferedRequest,
     evaluate::{deny, discard, proceed},
     in_spool::{Spooled, SpooledState},
-    release,
+    release, releasing,
 };
 use crate::{
     context::Context,
@@ -88,7 +88,7 @@ pub(crate) fn on_news(
         }
         RequestPath::Release(mut release) if release.is_spooled_as(news.body) => match news.what {
             What::Data(bytes) => {
-                release::on_data(release, &bytes, exchange, context, out);
+                releasing::on_data(release, &bytes, exchange, context, out);
                 Ok(())
             }
             What::Written(length) => {

@@ -21,7 +21,7 @@ use crate::{
     denial::Denial,
     evaluation::Next,
     outputs::Outputs,
-    request::release,
+    request::releasing,
     slots::{Exchange, Ids, RequestPath, ResponsePath},
 };
 
@@ -202,7 +202,7 @@ pub(super) fn pump(mut flow: Box<Flow>, exchange: &mut Exchange, context: &mut C
 
 /// Drops what still comes of the request: dispatch has ended the exchange, and would not take it.
 fn end_request(exchange: &mut Exchange, context: &mut Context) {
-    release::forget(exchange, context);
+    releasing::forget(exchange, context);
     if exchange.request.order != Forward::Ended {
         exchange.request.path = RequestPath::Denied;
     }
@@ -211,11 +211,7 @@ fn end_request(exchange: &mut Exchange, context: &mut Context) {
 /// Frees the memory of a response that others need. One that is not evaluated yet is denied, or
 /// evaluated as far as it has come where its site watches; one that its client does not take is
 /// cut.
-pub(crate) fn give_way(
-    exchange: &mut Exchange,
-    context: &mut Context,
-    out: &mut Outputs<'_>,
-) -> Result<(), WireError> {
+pub(crate) fn give_way(exchange: &mut Exchange, context: &mut Context, out: &mut Outputs<'_>) -> Result<(), WireError> {
     context.reporter.count(count::OVER_MEMORY);
     match std::mem::take(&mut exchange.response.path) {
         ResponsePath::Buffer(mut buffered) => {

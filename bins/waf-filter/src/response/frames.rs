@@ -7,7 +7,6 @@
 use fosse_counters::waf_filter as count;
 use fosse_wire::{
     Frame, Kind, WireError,
-    frame::ResetReason,
     response::{ResponseEnd, ResponseHead},
 };
 

@@ -316,7 +316,8 @@ mod tests {
         for (bytes, news) in [(&b"abc"[..], What::Data(b"abc".to_vec())), (b"abd", What::Altered)] {
             let (mut connection, spool) = session();
             connection.expect_data(0, 0, 3, 1000);
-            let data = [FromSpool::Hello, FromSpool::Written { body: 0, length: 3 }, FromSpool::Data { body: 0, bytes }];
+            let data =
+                [FromSpool::Hello, FromSpool::Written { body: 0, length: 3 }, FromSpool::Data { body: 0, bytes }];
             assert_eq!(says(&mut connection, &spool, &data), [What::Written(3), news]);
         }
     }

@@ -1,5 +1,6 @@
-//! The digests of what was written to the spool, block by block. The filter alone has them and their
-//! key, so that a spool that has been taken over cannot give back anything but what it was given.
+//! The digests of what was written to the spool, block by block. The filter alone has them and
+//! their key, so that a spool that has been taken over cannot give back anything but what it was
+//! given.
 
 use std::hash::Hasher as _;
 
@@ -65,12 +66,13 @@ impl Digests {
         }
     }
 
-    /// Tells whether the bytes from `at` on are those that were appended there: whole blocks, or all
-    /// that is left of the body.
+    /// Tells whether the bytes from `at` on are those that were appended there: whole blocks, or
+    /// all that is left of the body.
     pub(super) fn agree(&self, at: u64, bytes: &[u8]) -> bool {
         let block = u64::try_from(SPOOL_BLOCK_BYTES).unwrap_or(u64::MAX);
         let Ok(first) = usize::try_from(at / block) else { return false };
-        at % block == 0 && bytes.chunks(SPOOL_BLOCK_BYTES).zip(first..).all(|(bytes, number)| self.agrees(number, bytes))
+        at.is_multiple_of(block)
+            && bytes.chunks(SPOOL_BLOCK_BYTES).zip(first..).all(|(bytes, number)| self.agrees(number, bytes))
     }
 
     fn agrees(&self, number: usize, bytes: &[u8]) -> bool {
@@ -119,7 +121,9 @@ mod tests {
         let (first, second) = bytes.split_at(SPOOL_BLOCK_BYTES);
         assert!(!digests.agree(block, first) && !digests.agree(0, &second[..SPOOL_BLOCK_BYTES]), "swapped");
         assert!(!digests.agree(0, &first[1..]) && !digests.agree(1, first) && !digests.agree(u64::MAX, first));
-        assert!(!digests.agree(3 * block, first) && !digests.agree(2 * block, &bytes[2 * SPOOL_BLOCK_BYTES..LENGTH - 1]));
+        assert!(
+            !digests.agree(3 * block, first) && !digests.agree(2 * block, &bytes[2 * SPOOL_BLOCK_BYTES..LENGTH - 1])
+        );
     }
 
     #[test]

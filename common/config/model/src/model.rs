@@ -115,14 +115,14 @@ section! {
         connection_requests_max: u32, Default("100000"), 1..=4000000000;
         /// Connections of one lane at a time; further ones wait in the kernel.
         lane_connections_max: u32, Default("16384"), 16..=1000000;
-        /// Memory of one lane for bodies buffered for inspection, of requests and responses, and for
-        /// a backend (buffer_requests). From a quarter of it on long request bodies go to a file
-        /// (spool_bytes_max); beyond it the largest one of the client that takes most of it gets
-        /// 503.
+        /// Memory of one lane for bodies buffered for inspection, of requests and responses, and
+        /// for a backend (buffer_requests). From a quarter of it on long request bodies go to a
+        /// file (spool_bytes_max); beyond it the largest one of the client that takes most of it
+        /// gets 503.
         lane_held_bytes_max: Bytes, Default("\"64 MiB\""), 1048576..=17179869184;
         /// Bytes of the file for request bodies that are too long for memory, of all lanes; beyond
         /// it the largest one of the client that takes most of it gets 503. With 0 there is no
-        /// file, and none for sites that let longer bodies pass in part.
+        /// file.
         spool_bytes_max: Bytes, Default("\"1 GiB\""), 0..=1099511627776;
         /// Memory of one lane for chunked request bodies that are buffered to learn their length;
         /// beyond it the largest one of the client that takes most gets 503.

@@ -129,12 +129,12 @@ pub struct RequestHead<'a> {
     pub single_client: bool,
     /// The request comes from a trusted proxy, whose own fields count.
     pub trusted: bool,
-    /// A filter has the whole body, and sends it as credit comes round to it
-    /// ([`crate::Kind::ReleaseCredit`]).
+    /// A filter has the whole body, or the first `held` bytes of it where that is not 0, and sends
+    /// them as credit comes round to it ([`crate::Kind::ReleaseCredit`]).
     pub released: bool,
     /// Delimitation of the body.
     pub body: BodyLength,
-    /// Body bytes that follow at once and are already re-granted by a filter that held them.
+    /// Body bytes that a filter has granted again: they follow at once, or are released.
     pub held: u32,
     /// Index of the site in the configuration of this generation.
     pub site: u32,
@@ -298,10 +298,18 @@ pub fn set_length(head: &mut [u8], length: u64) -> Result<(), WireError> {
 /// # Errors
 /// [`WireError::Short`] where `head` is no encoded head.
 pub fn set_released(head: &mut [u8], length: u64) -> Result<(), WireError> {
+    set_length(head, length)?;
+    set_part_released(head, 0)
+}
+
+/// Marks an encoded head in place as one of whose body a filter has `held` bytes or more.
+///
+/// # Errors
+/// [`WireError::Short`] where `head` is no encoded head.
+pub fn set_part_released(head: &mut [u8], held: u32) -> Result<(), WireError> {
     let flags = head.get_mut(FLAGS_AT).ok_or(WireError::Short)?;
     *flags = *flags & !FLAG_EXPECT_CONTINUE | FLAG_RELEASED;
-    set_length(head, length)?;
-    set_held(head, 0)
+    set_held(head, held)
 }
 
 /// Reads REQUEST_END: the trailers.

@@ -24,7 +24,9 @@ pub(crate) fn limits(edge: &Edge, problems: &mut Problems) {
         }
     }
     edge.site.iter().for_each(|site| endless_bodies(site, &edge.backend, problems));
-    let (Some(held), Some(spool)) = (limits.lane_held_bytes_max.sound(), limits.spool_bytes_max.sound()) else { return };
+    let (Some(held), Some(spool)) = (limits.lane_held_bytes_max.sound(), limits.spool_bytes_max.sound()) else {
+        return;
+    };
     for site in edge.site.iter().filter(|site| buffers_whole(site, &edge.backend)) {
         let Some(body) = site.body_bytes_max.sound() else { continue };
         // Rules look at a body in memory, wherever it was before.

@@ -14,7 +14,7 @@ use fosse_wire::blob::{BLOB_BYTES_MAX, BlobError, encode};
 use fosse_wire::launch::Program;
 
 use crate::accounts::Accounts;
-use crate::buffering::{buffers_whole, uses_filter};
+use crate::buffering::uses_filter;
 use crate::model::{AccessFormat, Edge, Scheduling};
 use crate::problem::Problems;
 use crate::section::At;
@@ -78,7 +78,7 @@ const fn scheduling(written: Scheduling) -> fosse_plan::Scheduling {
 /// Returns the spool, where some site may have bodies for it.
 fn spool(edge: &Edge) -> Option<SpoolPlan> {
     let spool_bytes_max = edge.limits.spool_bytes_max.0;
-    let is_used = spool_bytes_max > 0 && edge.site.iter().any(|site| buffers_whole(site, &edge.backend));
+    let is_used = spool_bytes_max > 0 && edge.site.iter().any(|site| uses_filter(site, &edge.backend));
     let spool_directory = edge.spool_directory.0.clone().into_bytes();
     is_used.then_some(SpoolPlan { spool_directory, spool_bytes_max })
 }
