@@ -9,17 +9,24 @@ use fosse_wire::StreamId;
 use crate::{
     exchange::{Outcome, stream::Stream, streams::Streams},
     lane::Lane,
+    limits,
 };
 
 /// Reads ahead of the clients that take nothing now. One that reads has no need of it: its response
-/// is over before a tick comes, or it goes on within the turn.
+/// is over before a tick comes, or it goes on within the turn. Those for whom a tick has no time
+/// have it at one of the next.
 pub(crate) fn read_ahead(streams: &mut Streams, lane: &mut Lane<'_>) {
-    read_ahead_of(streams, lane, |_| true);
+    let enough = lane.context.shared.ahead.bytes() + limits::AHEAD_TICK_BYTES_MAX;
+    read_ahead_of(streams, lane, enough, |_| true);
 }
 
-fn read_ahead_of(streams: &mut Streams, lane: &mut Lane<'_>, wanted: impl Fn(&Stream) -> bool) {
+/// Reads ahead of the wanted ones until the lane has `enough` bytes that were read so.
+fn read_ahead_of(streams: &mut Streams, lane: &mut Lane<'_>, enough: u64, wanted: impl Fn(&Stream) -> bool) {
     let slow: Vec<StreamId> = streams.iter().filter(|s| s.waits_for_client() && wanted(s)).map(|s| s.id).collect();
     for id in slow {
+        if lane.context.shared.ahead.bytes() >= enough {
+            break;
+        }
         // What became of the one before may have ended this one.
         let Some(stream) = streams.get(id).filter(|s| s.waits_for_client()) else { continue };
         let outcome = lane.read_ahead(stream);
@@ -36,7 +43,7 @@ pub(crate) fn make_room(streams: &mut Streams, lane: &mut Lane<'_>) {
         settle(id, Outcome::Respond(503), streams, lane);
     }
     for (backend, _) in lane.upstream.servers.queued() {
-        read_ahead_of(streams, lane, |stream| stream.backend == backend && !stream.reads_ahead);
+        read_ahead_of(streams, lane, u64::MAX, |stream| stream.backend == backend && !stream.reads_ahead);
         // Each pass takes one stream out of the queue: as many as there are streams are enough.
         for _ in 0..streams.len() {
             let Some((victim, source)) = stalled_of_heaviest(streams, lane, backend) else { break };

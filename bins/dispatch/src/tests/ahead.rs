@@ -20,6 +20,11 @@ use crate::{exchange::stream::Wait, limits, slow_clients};
 
 const BODY_BYTES: usize = 1 << 20;
 
+fn address(number: u32) -> Endpoint {
+    let last = u8::try_from(number % 3).unwrap();
+    Endpoint { addr: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, last], port: 1 }
+}
+
 /// The body of a response, of which no two parts are alike.
 fn body() -> Vec<u8> {
     (0..BODY_BYTES / 4).flat_map(|n| u32::try_from(n).unwrap().to_le_bytes()).collect()
@@ -52,7 +57,13 @@ impl Fixture {
     /// Asks for a large response, up to the lease: the server, and the client, whose socket takes
     /// next to nothing.
     fn leased(&mut self) -> (OwnedFd, OwnedFd) {
-        self.send(id(0), &get());
+        self.leased_as(0)
+    }
+
+    /// Does so for another client and stream; every third has the same address.
+    fn leased_as(&mut self, number: u32) -> (OwnedFd, OwnedFd) {
+        let connection = 7 + u64::from(number);
+        self.send(id(number), &RequestHead { connection, client: address(number), ..get() });
         self.turn();
         let server = self.connected();
         assert!(!heard(&server).is_empty());
@@ -60,8 +71,8 @@ impl Fixture {
         self.turn();
         let (client, theirs) = pair(SocketType::STREAM);
         set_socket_send_buffer_size(&theirs, 4096).unwrap();
-        self.server.clients.insert(7, theirs, 0);
-        self.to.outbox.raw(id(0), Kind::Lease, b"");
+        self.server.clients.insert(connection, theirs, 0);
+        self.to.outbox.raw(id(number), Kind::Lease, b"");
         self.turn();
         (server, client)
     }
@@ -109,6 +120,26 @@ fn a_server_is_done_with_a_response_that_its_client_does_not_read() {
     assert!(fixture.client_reads(&client) == body(), "all of it, in order");
     assert_eq!(fixture.response_end().unwrap().leased_bytes, u64::try_from(BODY_BYTES).unwrap());
     assert_eq!(fixture.server.shared.ahead.bytes(), 0);
+}
+
+#[test]
+fn a_tick_reads_no_more_ahead_than_its_part_and_the_next_one_goes_on() {
+    let mut fixture = Fixture::new(Backend { connections_max: 100, ..backend() });
+    let part = limits::AHEAD_TICK_BYTES_MAX;
+    let all: Vec<_> = (0..64).map(|number| fixture.leased_as(number)).collect();
+    let body = body();
+    let fill = || all.iter().for_each(|(server, _)| while send(server, &body, SendFlags::DONTWAIT).is_ok() {});
+    fill();
+    // The clients take nothing any more.
+    fixture.turn_within(Some(0));
+    fill();
+    let before = fixture.server.shared.ahead.bytes();
+    fixture.read_ahead();
+    let first = fixture.server.shared.ahead.bytes();
+    let most = before + part + u64::try_from(limits::LEASE_TURN_BYTES_MAX).unwrap();
+    assert!((before + part..most).contains(&first), "{before} {first}");
+    fixture.read_ahead();
+    assert!(fixture.server.shared.ahead.bytes() > first);
 }
 
 #[test]
