@@ -48,6 +48,10 @@ struct Program {
 
 /// Time between two deeds.
 const EVERY: Duration = Duration::from_millis(200);
+/// The same in a run that lasts: what is done to the edge should not cost more than the requests.
+const EVERY_LONG: Duration = Duration::from_secs(1);
+/// Requests from which on a run lasts.
+const LONG_REQUESTS: u64 = 1_000_000;
 /// Reloads in a hundred deeds.
 const RELOAD_PERCENT: u64 = 12;
 /// Time between two reloads: with a fourth generation the oldest is cut off, whatever it is at.
@@ -95,7 +99,8 @@ pub fn run(extent: Extent) -> Report {
     let habits = Habits { seed: extent.seed, requests_max: extent.requests_max, reopens: true, ..Habits::default() };
     let load = Load::begin(edge.address(), habits);
     let (mut random, mut deeds, begun) = (Random::new(extent.seed), Deeds::default(), Instant::now());
-    let mut pace = Pace::new(EVERY);
+    let lasts = (LONG_REQUESTS..u64::MAX).contains(&extent.requests_max);
+    let mut pace = Pace::new(if lasts { EVERY_LONG } else { EVERY });
     while begun.elapsed() < extent.time && !load.is_done() {
         deeds.do_one(&edge, &mut setup, &mut random);
         pace.wait();
