@@ -120,6 +120,7 @@ fn waf_settings() -> blobs::WafFilter {
     blobs::WafFilter {
         sites: vec![blobs::WafSite { body_bytes_max: 1 << 20, ..Default::default() }],
         lane_held_bytes_max: 1 << 20,
+        ..Default::default()
     }
 }
 
