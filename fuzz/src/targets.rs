@@ -55,6 +55,7 @@ targets! {
     "ftw.files", target::ftw::files, texts::regressions, texts::YAML;
     "gather.references", target::gather::references, rules::files, rules::SECLANG;
     "http1.chunked", target::http1::chunked, http::chunked, http::CHUNKED;
+    "http1.forwarded", target::http1::forwarded, http::forwarded, http::FORWARDED;
     "http1.lenient", target::http1::lenient, http::responses, http::TOKENS;
     "http1.request", target::http1::request, http::requests, http::TOKENS;
     "http1.response", target::http1::response, http::responses, http::TOKENS;

@@ -1,6 +1,10 @@
 //! Notes of `fosse check`: what a sound configuration does that its author may not have meant.
 
-use fosse_model::{Backend, Edge, Limits, Site, buffers_whole, model::Listen, section::At};
+use fosse_model::{
+    Backend, Edge, Limits, Site, buffers_whole,
+    model::{Listen, TrustedFields},
+    section::At,
+};
 
 /// Returns a note on a listener with address lists whose proxies name their clients: the lists are
 /// about these.
@@ -11,6 +15,8 @@ pub(crate) fn lists_of_named_clients(listen: &Listen, edge: &Edge) -> Option<Str
     }
     let (named, refused) = if listen.proxy_protocol.value {
         ("their PROXY header", "its connection is closed")
+    } else if listen.trusted_fields.value == TrustedFields::Forwarded {
+        ("Forwarded", "its request gets 403")
     } else {
         ("X-Forwarded-For", "its request gets 403")
     };

@@ -66,6 +66,7 @@ fn request(stream: u32, head: &RequestHead<'_>) -> Request {
         single_client: head.single_client,
         trusted: head.trusted,
         released: head.released,
+        forwarded: head.forwarded,
         body: length(head.body),
         held: head.held,
         site: head.site,

@@ -107,6 +107,7 @@ fn put_request(out: &mut Vec<u8>, head: &Request) -> Result<(), WireError> {
         single_client: head.single_client,
         trusted: head.trusted,
         released: head.released,
+        forwarded: head.forwarded,
         body: length(head.body),
         held: head.held,
         site: head.site,

@@ -114,6 +114,7 @@ pub struct Request {
     pub single_client: bool,
     pub trusted: bool,
     pub released: bool,
+    pub forwarded: bool,
     pub body: Length,
     pub held: u32,
     pub site: u32,

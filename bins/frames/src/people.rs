@@ -82,18 +82,14 @@ fn request(f: &mut fmt::Formatter<'_>, head: &Request) -> fmt::Result {
     }
     text(f, ", sni", &head.sni)?;
     text(f, ", upgrade", &head.upgrade)?;
-    if head.expect_continue {
-        f.write_str(", expects 100")?;
-    }
-    if head.single_client {
-        f.write_str(", single client")?;
-    }
-    if head.trusted {
-        f.write_str(", trusted")?;
-    }
-    if head.released {
-        f.write_str(", released")?;
-    }
+    let flags = [
+        (head.expect_continue, ", expects 100"),
+        (head.single_client, ", single client"),
+        (head.trusted, ", trusted"),
+        (head.released, ", released"),
+        (head.forwarded, ", forwarded"),
+    ];
+    flags.into_iter().filter(|(is_set, _)| *is_set).try_for_each(|(_, word)| f.write_str(word))?;
     writeln!(f, "\n         {}", Text(&head.line))?;
     fields(f, &head.fields)
 }

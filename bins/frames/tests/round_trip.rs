@@ -51,6 +51,7 @@ fn every_kind() -> Vec<u8> {
             single_client: true,
             trusted: true,
             released: true,
+            forwarded: true,
             body,
             held: 1,
             site: u32::MAX,

@@ -219,6 +219,7 @@ impl Conn {
             expect_continue: head.expect_continue,
             single_client: self.has_single_client(context),
             trusted: self.origin.trusted,
+            forwarded: context.settings.reads_forwarded(self.record.listener),
             body: body(head),
             site: terms.site,
             listener: self.record.listener,

@@ -59,8 +59,8 @@ pub(crate) const LOGGED_TARGET_BYTES_MAX: usize = 1024;
 /// its escapes.
 pub(crate) const LOGGED_TEXT_BYTES_MAX: usize = 300;
 
-/// Addresses of X-Forwarded-For that are looked at, from the right: more hops than any chain of
-/// proxies has.
+/// Addresses of X-Forwarded-For or Forwarded that are looked at, from the right: more hops than any
+/// chain of proxies has.
 pub(crate) const FORWARDED_HOPS_MAX: usize = 32;
 
 /// The part of its limit that a source may have in a lane before accept is told of it. There are 64

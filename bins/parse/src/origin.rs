@@ -1,9 +1,10 @@
 //! Whose request it is: the socket's peer, what a PROXY header said, what trusted proxies wrote
-//! into X-Forwarded-For.
+//! into X-Forwarded-For, or into Forwarded where the listener says that they do. The other of the
+//! two is never looked at: a proxy that writes one lets its client's other pass.
 
 use std::net::{IpAddr, SocketAddr};
 
-use fosse_http1::{Fields, trim};
+use fosse_http1::{Fields, forwarded_hops, trim};
 use fosse_wire::channel::Connection;
 use fosse_wire::request::Endpoint;
 
@@ -45,30 +46,54 @@ impl Origin {
         if !self.trusted {
             return (self.client, secure);
         }
+        let (client, https) = if settings.reads_forwarded(listener) {
+            let hops = forwarded_hops(last(values(fields, "forwarded"))).take(FORWARDED_HOPS_MAX);
+            self.walk(hops.map(|hop| (hop.client.map(Endpoint::from_socket), hop.secure)), false, listener, settings)
+        } else {
+            let hops = last(values(fields, "x-forwarded-for").flat_map(|value| value.split(|byte| *byte == b',')));
+            let https = forwarded_scheme(fields).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https"));
+            self.walk(hops.map(|hop| (parse_hop(hop), https)), https, listener, settings)
+        };
+        (client, secure || https)
+    }
+
+    /// Goes from hop to hop as long as the one before is a trusted proxy, up to one without an
+    /// address. Each says what its proxy knows of the scheme; `secure` is what is known before.
+    fn walk(
+        &self,
+        hops: impl Iterator<Item = (Option<Endpoint>, bool)>,
+        mut secure: bool,
+        listener: u16,
+        settings: &Settings,
+    ) -> (Endpoint, bool) {
         let mut client = self.client;
-        for entry in hops(fields) {
-            let Some(address) = parse_hop(entry) else { break };
+        for (address, https) in hops {
+            secure = https;
+            let Some(address) = address else { break };
             client = address;
             if !settings.trusts(listener, &client.addr) {
                 break;
             }
         }
-        (client, secure || forwarded_scheme(fields).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"https")))
+        (client, secure)
     }
 }
 
-/// Returns the last entries of all X-Forwarded-For fields from the right. They are looked for in
-/// each request: fields are few, and collecting them would cost more.
-fn hops<'a>(fields: &Fields<'a>) -> impl Iterator<Item = &'a [u8]> {
+/// Iterates over the values of the fields of a name, which is given in lower case.
+fn values<'a>(fields: &Fields<'a>, name: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    fields.iter().filter(move |field| field.is(name)).map(|field| field.value)
+}
+
+/// Iterates over the last entries from the right. They are looked for in each request: fields are
+/// few, and collecting them would cost more.
+fn last<'a>(entries: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
     let mut kept: [&[u8]; FORWARDED_HOPS_MAX] = [b""; FORWARDED_HOPS_MAX];
     let mut count = 0;
-    for field in fields.iter().filter(|field| field.is("x-forwarded-for")) {
-        for entry in field.value.split(|byte| *byte == b',') {
-            if let Some(slot) = kept.get_mut(count % FORWARDED_HOPS_MAX) {
-                *slot = trim(entry);
-            }
-            count += 1;
+    for entry in entries {
+        if let Some(slot) = kept.get_mut(count % FORWARDED_HOPS_MAX) {
+            *slot = trim(entry);
         }
+        count += 1;
     }
     let first = count.saturating_sub(FORWARDED_HOPS_MAX);
     (first..count).rev().filter_map(move |at| kept.get(at % FORWARDED_HOPS_MAX).copied())
@@ -96,20 +121,25 @@ mod tests {
     use fosse_http1::{HeadLimits, RequestHead};
     use fosse_settings::{Net, Parse, ParseListener};
 
-    fn settings() -> Settings {
+    fn settings(forwarded: bool) -> Settings {
         let mut addr = [0; 16];
         addr[10..].copy_from_slice(&[0xff, 0xff, 10, 0, 0, 0]);
-        let listener = ParseListener { trusted: vec![Net { addr, prefix: 104 }], ..ParseListener::default() };
+        let trusted = vec![Net { addr, prefix: 104 }];
+        let listener = ParseListener { trusted, forwarded, ..ParseListener::default() };
         Settings::new(Parse { listeners: vec![listener], ..Parse::default() })
     }
 
-    fn resolve(trusted: bool, lines: &str) -> (String, bool) {
+    fn resolved(trusted: bool, lines: &str, settings: &Settings) -> (String, bool) {
         let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
         let head = RequestHead::parse(head.as_bytes(), &HeadLimits::DEFAULT).unwrap();
         let client = Endpoint::from_socket("10.0.0.1:9".parse().unwrap());
         let origin = Origin { client, secure: false, trusted };
-        let (client, secure) = origin.resolve(&head.fields, 0, &settings());
+        let (client, secure) = origin.resolve(&head.fields, 0, settings);
         (client.ip().unwrap().to_string(), secure)
+    }
+
+    fn resolve(trusted: bool, lines: &str) -> (String, bool) {
+        resolved(trusted, lines, &settings(false))
     }
 
     #[test]
@@ -139,5 +169,32 @@ mod tests {
         assert_eq!(resolve(false, lines), ("10.0.0.1".into(), false));
         assert_eq!(resolve(true, lines), ("192.0.2.1".into(), true));
         assert!(!resolve(true, "X-Forwarded-Proto: https, http\r\n").1);
+    }
+
+    #[test]
+    fn forwarded_is_read_in_place_of_the_others_and_never_beside_them() {
+        let forwarded = settings(true);
+        let other = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n";
+        for (lines, client, secure) in [
+            ("", "10.0.0.1", false),
+            ("Forwarded: for=192.0.2.1;proto=https\r\n", "192.0.2.1", true),
+            ("Forwarded: for=6.6.6.6;proto=https, for=192.0.2.1;proto=http\r\n", "192.0.2.1", false),
+            ("Forwarded: for=192.0.2.1;proto=https, for=10.9.9.9;proto=http\r\n", "192.0.2.1", true),
+            ("Forwarded: for=6.6.6.6\r\nForwarded: for=\"[2001:db8::1]:5\";proto=HTTPS\r\n", "2001:db8::1", true),
+            ("Forwarded: for=\", for=192.0.2.1\r\n", "192.0.2.1", false),
+            ("Forwarded: for=6.6.6.6;proto=https\r\nForwarded: for=192.0.2.1:80\r\n", "10.0.0.1", false),
+            ("Forwarded: for=6.6.6.6, for=unknown;proto=https\r\n", "10.0.0.1", true),
+            ("Forwarded: for=6.6.6.6, for=_x, for=10.2.2.2\r\n", "10.2.2.2", false),
+        ] {
+            for lines in [lines.to_owned(), format!("{other}{lines}"), format!("{lines}{other}")] {
+                assert_eq!(resolved(true, &lines, &forwarded), (client.into(), secure), "{lines:?}");
+            }
+            assert_eq!(resolved(false, lines, &forwarded), ("10.0.0.1".into(), false), "{lines:?}");
+            assert_eq!(resolve(true, &format!("{lines}X-Forwarded-For: 192.0.2.9\r\n")).0, "192.0.2.9", "{lines:?}");
+        }
+        let many = format!("Forwarded: for=6.6.6.6{}\r\n", ", for=10.1.1.1".repeat(40));
+        assert_eq!(resolved(true, &many, &forwarded).0, "10.1.1.1");
+        let lines = format!("Forwarded: for=6.6.6.6\r\n{}", "Forwarded: for=10.1.1.1\r\n".repeat(40));
+        assert_eq!(resolved(true, &lines, &forwarded).0, "10.1.1.1");
     }
 }

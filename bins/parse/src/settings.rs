@@ -117,6 +117,11 @@ impl Settings {
         usize::try_from(index).ok().and_then(|index| self.blob.servers.get(index)).map_or("", |name| name)
     }
 
+    /// Returns whether trusted proxies of a listener name their client in Forwarded.
+    pub(crate) fn reads_forwarded(&self, listener: u16) -> bool {
+        self.listener(listener).is_some_and(|listener| listener.forwarded)
+    }
+
     /// Returns whether an address is a trusted proxy of a listener.
     pub(crate) fn trusts(&self, listener: u16, address: &[u8; 16]) -> bool {
         let nets: &[Net] = self.listener(listener).map_or(&[], |listener| &listener.trusted);

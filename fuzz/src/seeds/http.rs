@@ -75,6 +75,35 @@ pub const CHUNKED: &[&[u8]] = &[
     b"Content-Length: 1\r\n",
 ];
 
+/// Tokens of Forwarded.
+pub const FORWARDED: &[&[u8]] = &[
+    b"for=",
+    b"by=",
+    b"proto=https",
+    b"host=",
+    b"192.0.2.1",
+    b"\"[2001:db8::1]:80\"",
+    b"unknown",
+    b"_x",
+    b"\"",
+    b"\\\"",
+    b"\\",
+    b";",
+    b",",
+    b" ",
+    b"=",
+];
+
+/// Lines of Forwarded.
+pub fn forwarded() -> Vec<Vec<u8>> {
+    texts(&[
+        "for=192.0.2.60;proto=http;by=203.0.113.43",
+        "For=\"[2001:db8:cafe::17]:4711\"; host=\"a.example:8443\" , for=_gazonk;by=unknown",
+        "for=\"192.0.2.43:_p\", for=198.51.100.17;ext=\"a,\\\";b\"",
+        "for=\", for=10.0.0.1",
+    ])
+}
+
 /// Request heads.
 pub fn requests() -> Vec<Vec<u8>> {
     texts(&[

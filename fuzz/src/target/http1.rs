@@ -3,7 +3,7 @@
 
 use fosse_http1::{
     ChunkedDecoder, HeadLimits, HeadWriter, Piece, RequestHead, ResponseHead, Version, find_head_end,
-    find_response_end, strict_response,
+    find_response_end, forwarded_hops, strict_response,
 };
 
 /// A head that is taken can be written again, and is then taken as the same.
@@ -102,4 +102,24 @@ fn decode(mut decoder: ChunkedDecoder, data: &[u8], step: usize) -> Option<(Vec<
         }
     }
     Some((body, consumed, false))
+}
+
+/// What a proxy appends to a line is read first and as it is, whatever is before it; and a line
+/// reads the same in two as in one where its elements are whole.
+///
+/// # Panics
+/// On a broken promise.
+pub fn forwarded(data: &[u8]) {
+    let read = |lines: &[&[u8]]| -> Vec<_> {
+        forwarded_hops(lines.iter().rev().copied()).map(|hop| (hop.client, hop.secure, hop.host())).collect()
+    };
+    let alone = read(&[data]);
+    assert!(alone.iter().rev().skip(1).all(|(client, ..)| client.is_some()), "more after one without an address");
+    let appended: &[u8] = b"for=\"192.0.2.1:5\";proto=https;host=\"a.example\"";
+    let whole = [data, b", ", appended].concat();
+    let first = read(&[appended]);
+    for found in [read(&[&whole]), read(&[data, appended])] {
+        assert_eq!(found[..1], first[..]);
+        assert_eq!(found[1..], alone[..]);
+    }
 }

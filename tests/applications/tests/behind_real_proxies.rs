@@ -43,9 +43,14 @@ impl Stage {
 
     /// Asks the proxy from 127.0.0.`last`.
     fn ask(&self, last: u8, target: &str) -> TcpStream {
+        self.ask_with(last, target, "Accept: */*")
+    }
+
+    /// Asks with one more field.
+    fn ask_with(&self, last: u8, target: &str, field: &str) -> TcpStream {
         let address = SocketAddr::from(([127, 0, 0, 1], self.port));
         let mut stream = sockets::connect_from(last, address, WAIT_MAX).unwrap();
-        let request = format!("GET {target} HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
+        let request = format!("GET {target} HTTP/1.1\r\nHost: a.example\r\n{field}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         stream
     }
@@ -114,4 +119,26 @@ fn nginx_says_whose_request_it_is_over_connections_that_it_keeps() {
     );
     let Some(_proxy) = stage.runs("nginx", "nginx.conf", &configuration, &["-e", "stderr", "-c"]) else { return };
     stage.judges_clients(403, 429);
+}
+
+#[test]
+fn haproxy_says_in_forwarded_whose_request_it_is() {
+    let stage = Stage::new("trusted_fields = \"forwarded\"");
+    let version = Command::new("haproxy").arg("-v").output().map_or(Vec::new(), |output| output.stdout);
+    let version = String::from_utf8_lossy(&version).into_owned();
+    // The option is there since 2.8; the rule writes the same line.
+    let old = ["2.2", "2.4", "2.6"].iter().any(|old| version.contains(&format!("version {old}.")));
+    let line = if old { "http-request add-header Forwarded proto=http;for=%[src]" } else { "option forwarded" };
+    let configuration = format!(
+        "defaults\n timeout connect 30s\n timeout client 700s\n timeout server 700s\n\
+         listen front\n mode http\n bind 127.0.0.1:{}\n {line}\n server edge {}\n",
+        stage.port,
+        stage.edge.address()
+    );
+    let Some(_proxy) = stage.runs("haproxy", "haproxy.cfg", &configuration, &["-db", "-f"]) else { return };
+    stage.judges_clients(403, 429);
+    // What a client writes itself comes before what HAProxy adds, or passes HAProxy.
+    for lie in ["Forwarded: for=127.0.0.9", "Forwarded: for=\"", "X-Forwarded-For: 127.0.0.9"] {
+        assert_eq!(status(stage.ask_with(66, "/", lie)), 403, "{lie}");
+    }
 }

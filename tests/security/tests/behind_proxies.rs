@@ -19,9 +19,28 @@ enum Names {
     Proxy2,
     /// X-Forwarded-For.
     Field,
+    /// Forwarded (RFC 7239).
+    Forwarded,
 }
 
-use Names::{Field, Proxy1, Proxy2};
+use Names::{Field, Forwarded, Proxy1, Proxy2};
+
+impl Names {
+    /// The client is named in each request, and refused there.
+    const fn in_fields(self) -> bool {
+        matches!(self, Field | Forwarded)
+    }
+
+    /// The field that names the client, where one does.
+    fn field(self, client: &str) -> String {
+        match self {
+            Field => format!("X-Forwarded-For: {client}\r\n"),
+            Forwarded if client.contains(':') => format!("Forwarded: for=\"[{client}]\"\r\n"),
+            Forwarded => format!("Forwarded: for={client}\r\n"),
+            Proxy1 | Proxy2 => String::new(),
+        }
+    }
+}
 
 /// The line of a site whose requests no rule looks at.
 const OFF: &str = "waf = \"off\"";
@@ -53,7 +72,11 @@ impl Stage {
             Way::Tcp => ("{address}", "127.0.0.0/8"),
             Way::Unix => ("unix:{dir}/in.sock", "unix"),
         };
-        let proxy = if names == Field { "" } else { "proxy_protocol = true\n" };
+        let proxy = match names {
+            Proxy1 | Proxy2 => "proxy_protocol = true\n",
+            Field => "",
+            Forwarded => "trusted_fields = \"forwarded\"\n",
+        };
         let configuration = format!(
             "{top}\n[[listen]]\naddress = \"{address}\"\ntrusted = [\"{trusted}\"]\ndeny = [\"{}\"]\n{proxy}{lines}\n\
              [[site]]\ndefault = true\nbackend = \"app\"\n{site}\n[[backend]]\nname = \"app\"\nabort_on_close = true\nservers = [\"{}\"]\n",
@@ -86,7 +109,7 @@ impl Stage {
     }
 
     fn request(&self, client: &str, target: &str, fields: &str) -> Vec<u8> {
-        let named = if self.names == Field { format!("X-Forwarded-For: {client}\r\n") } else { String::new() };
+        let named = self.names.field(client);
         format!("GET {target} HTTP/1.1\r\nHost: a.example\r\n{named}{fields}\r\n").into_bytes()
     }
 
@@ -97,13 +120,13 @@ impl Stage {
 
     /// The status of a client that is refused for this reason.
     fn refused(&self, status: u16) -> u16 {
-        if self.names == Field { status } else { 0 }
+        if self.names.in_fields() { status } else { 0 }
     }
 }
 
 /// The bytes that open a connection for this client.
 fn header(names: Names, client: &str) -> Vec<u8> {
-    if names == Field {
+    if names.in_fields() {
         return Vec::new();
     }
     match (names, client.parse::<std::net::IpAddr>().unwrap()) {
@@ -147,8 +170,14 @@ impl Wire {
     }
 }
 
-const ALL: [(Names, Way); 5] =
-    [(Proxy1, Way::Tcp), (Proxy2, Way::Tcp), (Field, Way::Tcp), (Proxy2, Way::Unix), (Field, Way::Unix)];
+const ALL: [(Names, Way); 6] = [
+    (Proxy1, Way::Tcp),
+    (Proxy2, Way::Tcp),
+    (Field, Way::Tcp),
+    (Forwarded, Way::Tcp),
+    (Proxy2, Way::Unix),
+    (Field, Way::Unix),
+];
 
 #[test]
 fn a_client_on_a_deny_list_is_refused_whoever_names_it_and_after_a_reload_as_the_new_list_says() {
@@ -165,7 +194,7 @@ fn a_client_on_a_deny_list_is_refused_whoever_names_it_and_after_a_reload_as_the
         let log = stage.edge.log();
         let line = log.lines().find(|line| line.contains("event=refused client=192.0.2.7")).unwrap();
         assert!(line.contains("fosse-parse: ") && line.contains("why=\"on a deny list\" limit=deny"), "{line}");
-        assert_eq!(line.contains(" status=403 "), names == Field, "{line}");
+        assert_eq!(line.contains(" status=403 "), names.in_fields(), "{line}");
         assert_eq!(stage.edge.counter("parse", "denied"), 2, "{names:?} {way:?}");
         fs::write(stage.files.join("deny.txt"), "198.51.100.0/24\n").unwrap();
         stage.edge.reload(&stage.configuration);
@@ -229,6 +258,50 @@ fn a_56_has_four_times_what_a_64_may_have_behind_a_proxy_too() {
     assert_eq!(stage.status("2001:db8:0:109::1"), 200, "another one");
 }
 
+#[test]
+fn a_client_that_writes_the_other_field_or_into_the_one_of_its_proxy_is_judged_as_itself() {
+    let denied = "192.0.2.7";
+    for (names, spoofs) in [
+        (Field, &["Forwarded: for=198.51.100.9\r\n", "X-Forwarded-For: 198.51.100.9\r\n"][..]),
+        (
+            Forwarded,
+            &[
+                "X-Forwarded-For: 198.51.100.9\r\nX-Real-IP: 198.51.100.9\r\n",
+                "Forwarded: for=198.51.100.9\r\n",
+                "Forwarded: for=\"\r\n",
+                "Forwarded: for=198.51.100.9;host=\"\\\r\n",
+                "Forwarded: for=127.0.0.1, for=\"[::1]\"\r\n",
+                "Forwarded: ,;,\r\n",
+            ],
+        ),
+    ] {
+        let stage = Stage::new(names, &Way::Tcp, "lanes = 1", "", OFF);
+        for spoof in spoofs {
+            let ask = |client: &str| {
+                let mut wire = stage.connection();
+                wire.send(
+                    format!(
+                        "GET / HTTP/1.1\r\nHost: a.example\r\n{spoof}{}Connection: close\r\n\r\n",
+                        names.field(client)
+                    )
+                    .as_bytes(),
+                );
+                wire.status()
+            };
+            assert_eq!((ask(denied), ask("198.51.100.7")), (403, 200), "{names:?} {spoof:?}");
+            // Proxies that write on into the line of their client, as nginx is told to.
+            let line = names.field(denied).replacen(
+                ": ",
+                &format!(": {}, ", spoof.trim_end().rsplit(": ").next().unwrap()),
+                1,
+            );
+            let mut wire = stage.connection();
+            wire.send(format!("GET / HTTP/1.1\r\nHost: a.example\r\n{line}Connection: close\r\n\r\n").as_bytes());
+            assert_eq!(wire.status(), 403, "{names:?} {line:?}");
+        }
+    }
+}
+
 /// The counter page of a process that may just have begun, which start holds too.
 fn page_of(edge: &Edge, process: &Process) -> File {
     let line = wait_for("a page", || {
@@ -289,10 +362,10 @@ fn slow_rules() -> String {
 /// A form that the rules are slow over.
 fn slow_request(names: Names, client: &str) -> Vec<u8> {
     let body = [b"a=".to_vec(), b"abc123xyz +%26 \\x41".repeat(20_000)].concat();
-    let named = if names == Field { format!("X-Forwarded-For: {client}\r\n") } else { String::new() };
+    let named = names.field(client);
     let head = format!(
         "POST / HTTP/1.1\r\nHost: a.example\r\n{named}Content-Type: application/x-www-form-urlencoded\r\n\
-         Content-Length: {}\r\n\r\n",
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
         body.len()
     );
     [head.into_bytes(), body].concat()

@@ -120,3 +120,32 @@ fn a_proxy_in_front_is_believed_and_nobody_else() {
     let seen = stranger.response().text().into_owned();
     assert!(!seen.contains("192.0.2.7") && seen.contains("X-Forwarded-Proto: http\r\n"), "{seen}");
 }
+
+#[test]
+fn where_proxies_write_forwarded_it_is_what_an_application_hears_and_x_forwarded_fields_are_its_clients() {
+    let backend = Backend::start();
+    let edge = front_edge(&backend, "trusted_fields = \"forwarded\"");
+    let theirs = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Port: 666\r\n\
+        X-Forwarded-User: evil\r\nX-Forwarded-Prefix: /evil\r\nX-Real-IP: 6.6.6.6\r\n\
+        Forwarded: for=6.6.6.6;proto=http;host=evil.example, for=\"\r\n";
+    for (line, address, said) in [
+        ("for=192.0.2.7;proto=https;host=\"www.example:8443\"", "192.0.2.7", "192.0.2.7"),
+        ("proto=https;host=\"www.example:8443\"; for=\"[2001:db8::7]:80\"", "2001:db8::7", "\"[2001:db8::7]\""),
+    ] {
+        let asked = format!("GET / HTTP/1.1\r\nHost: inner.example:81\r\n{theirs}Forwarded: {line}\r\n\r\n");
+        let mut front = Client::connect_unix(&edge.dir().join("front.sock"));
+        front.send(asked.as_bytes());
+        let seen = front.response().text().into_owned();
+        for line in [
+            "Host: inner.example:81",
+            &format!("X-Forwarded-For: {address}"),
+            "X-Forwarded-Proto: https",
+            "X-Forwarded-Host: www.example:8443",
+            "X-Forwarded-Port: 8443",
+            &format!("Forwarded: for={said};proto=https;host=\"www.example:8443\""),
+        ] {
+            assert_eq!(seen.matches(&format!("\n{line}\r\n")).count(), 1, "{line}: {seen}");
+        }
+        assert!(!seen.contains("evil") && !seen.contains("6.6.6.6") && !seen.contains("666"), "{seen}");
+    }
+}

@@ -77,6 +77,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[listen]]", "proxy_protocol", &[PARSE]),
     ("[[listen]]", "behind_tls", &[PARSE]),
     ("[[listen]]", "trusted", &[ACCEPT, PARSE]),
+    ("[[listen]]", "trusted_fields", &[PARSE]),
     ("[[listen]]", "connection_per_client", &[PARSE]),
     ("[[listen]]", "address_connections_max", &[ACCEPT, PARSE]),
     ("[[listen]]", "allow", &[LOAD]),

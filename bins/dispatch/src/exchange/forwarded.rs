@@ -3,8 +3,8 @@
 
 use std::net::IpAddr;
 
-use fosse_http1::{HeadWriter, Host, Name, Unwritable, write_number};
-use fosse_wire::request::RequestHead;
+use fosse_http1::{HeadWriter, Host, Name, Unwritable, forwarded_hops, write_number};
+use fosse_wire::request::{Endpoint, RequestHead};
 
 const X_FORWARDED_FOR: Name = Name::new("X-Forwarded-For");
 const X_FORWARDED_PROTO: Name = Name::new("X-Forwarded-Proto");
@@ -21,14 +21,31 @@ pub(super) fn put_authority(value: &mut Vec<u8>, host: &[u8], port: u16) {
     }
 }
 
+/// Returns whether a trusted proxy wrote the fields of the request that begin with X-Forwarded.
+/// Where it writes Forwarded instead, they may be its client's.
+pub(super) const fn has_fields_of_proxy(head: &RequestHead<'_>) -> bool {
+    head.trusted && !head.forwarded
+}
+
 /// Returns the host and port that a trusted proxy says its client asked for, where it says one.
 fn host_of_proxy(head: &RequestHead<'_>) -> Option<Host> {
-    if !head.trusted {
+    if head.trusted && head.forwarded {
+        return host_of_element(head);
+    }
+    if !has_fields_of_proxy(head) {
         return None;
     }
     let mut named = head.fields.all(X_FORWARDED_HOST.as_bytes());
     // A list is the word of several proxies, or of a client that was not looked at.
     Host::parse(named.next()?).ok().filter(|_| named.next().is_none())
+}
+
+/// Returns the host in the element of Forwarded where parse has found the client: the rightmost one
+/// with its address, or with none. What is to the left of it may be the client's own.
+fn host_of_element(head: &RequestHead<'_>) -> Option<Host> {
+    let lines: Vec<&[u8]> = head.fields.all(FORWARDED.as_bytes()).collect();
+    let is_client = |address| Endpoint::from_socket(address).addr == head.client.addr;
+    forwarded_hops(lines.into_iter().rev()).find(|hop| hop.client.is_none_or(is_client))?.host()
 }
 
 /// Writes X-Forwarded-For, -Proto, -Host, -Port and Forwarded (RFC 7239), from what parse decided
@@ -44,7 +61,7 @@ pub(super) fn put(to: &mut HeadWriter<'_>, head: &RequestHead<'_>) -> Result<(),
     to.own(X_FORWARDED_PROTO, proto)?;
     let proxied = host_of_proxy(head);
     let (host, port) = proxied.as_ref().map_or((head.host, head.host_port), |h| (h.name(), h.port().unwrap_or(0)));
-    let says = |name: Name| head.trusted && head.fields.all(name.as_bytes()).next().is_some();
+    let says = |name: Name| has_fields_of_proxy(head) && head.fields.all(name.as_bytes()).next().is_some();
     if !says(X_FORWARDED_HOST) {
         to.own_by(X_FORWARDED_HOST, |value| put_authority(value, host, port))?;
     }

@@ -140,9 +140,9 @@ pub(crate) fn write(
 fn put_client_fields(to: &mut HeadWriter<'_>, head: &RequestHead<'_>, site: &DispatchSite) -> Result<(), Refused> {
     let dropped = declared(head);
     let counts_hops = matches!(head.method, b"OPTIONS" | b"TRACE");
+    let of_proxy = forwarded::has_fields_of_proxy(head);
     for (name, value) in head.fields {
-        if is_dropped(name, head.trusted) || site.inspect_responses && hinders_inspection(name) || named(&dropped, name)
-        {
+        if is_dropped(name, of_proxy) || site.inspect_responses && hinders_inspection(name) || named(&dropped, name) {
             continue;
         }
         match site.underscores {

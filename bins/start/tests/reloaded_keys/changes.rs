@@ -81,6 +81,7 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[listen]]", "proxy_protocol", "true", &[TRUSTED]),
     ("[[listen]]", "behind_tls", "true", &[]),
     ("[[listen]]", "trusted", "[\"10.0.0.0/8\"]", &[]),
+    ("[[listen]]", "trusted_fields", "\"forwarded\"", &[TRUSTED]),
     ("[[listen]]", "connection_per_client", "true", &[TRUSTED]),
     ("[[listen]]", "address_connections_max", "100", &[]),
     ("[[listen]]", "allow", "[\"lists/a.txt\"]", &[]),

@@ -39,6 +39,16 @@ words! {
 }
 
 words! {
+    /// Headers in which trusted proxies name their client.
+    TrustedFields {
+        /// X-Forwarded-For, -Proto and the others of their kind.
+        XForwarded = "x-forwarded",
+        /// Forwarded (RFC 7239).
+        Forwarded = "forwarded",
+    } "\"x-forwarded\" or \"forwarded\""
+}
+
+words! {
     /// Treatment of request headers with an underscore in their name.
     Underscores {
         /// They are left out.

@@ -1,7 +1,9 @@
 //! The tables and keys of fosse.toml: one row each, which is also its line in fosse.toml(5).
 
 use crate::address::{ListenAddress, ServerAddress, Source, TcpAddress};
-pub use crate::choices::{AccessFormat, Balance, OverLimit, ProxyOut, Scheduling, Underscores, Utf8, Waf};
+pub use crate::choices::{
+    AccessFormat, Balance, OverLimit, ProxyOut, Scheduling, TrustedFields, Underscores, Utf8, Waf,
+};
 use crate::names::{
     AccessField, Account, ArgumentName, CheckMethod, CheckText, Directory, FieldName, FilePath, FilePattern,
     HealthPath, HostName, HostPattern, LogFile, Method, Mode, Name, PathPrefix, RuleRange, RuleTag, SocketName,
@@ -169,6 +171,10 @@ section! {
         /// pass as they wrote them; from everybody else they are removed. So a trusted proxy has to
         /// remove those that its own clients send.
         trusted: Vec<At<Source>>, Default("[]"), 0..=1024;
+        /// Headers in which trusted sources name their client: "x-forwarded", as above, or
+        /// "forwarded": its for, proto and host (RFC 7239). Only those are read. With "forwarded"
+        /// the X-Forwarded headers and X-Real-IP may be their clients' own, and are removed.
+        trusted_fields: TrustedFields, Default("\"x-forwarded\"");
         /// Trusted sources never send requests of two clients over one connection. Only then do
         /// they get logins that are bound to a connection (NTLM, Negotiate).
         connection_per_client: bool, Default("false");

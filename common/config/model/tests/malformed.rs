@@ -276,6 +276,11 @@ connection_per_client = true"#, &[
     ]),
     (r#"[[listen]]
 address = "127.0.0.1:81"
+trusted_fields = "forwarded""#, &[
+        "fosse.toml:12:18: trusted_fields is about trusted sources, and none is trusted; name the proxies in trusted, or remove the line",
+    ]),
+    (r#"[[listen]]
+address = "127.0.0.1:81"
 proxy_protocol = "true"
 trusted = ["127.0.0.1/8", "10.0.0.0/33", "localhost", "unix", "0.0.0.0/0"]"#, &[
         "fosse.toml:12:18: proxy_protocol takes true or false, this is a string; remove the quotes",

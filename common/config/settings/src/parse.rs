@@ -13,8 +13,10 @@ pub struct ParseListener {
     pub behind_tls: bool,
     /// Trusted sources, too, have a connection for each client.
     pub connection_per_client: bool,
-    /// Trusted proxies, for walking X-Forwarded-For from the right.
+    /// Trusted proxies, for walking X-Forwarded-For or Forwarded from the right.
     pub trusted: Vec<Net>,
+    /// They name their client in Forwarded (the key `trusted_fields`).
+    pub forwarded: bool,
     /// Connections or requests at a time of one source that trusted proxies name; 0 for no limit.
     pub address_connections_max: u32,
     /// SERVER_PORT of rules.

@@ -112,7 +112,9 @@ const FLAG_EXPECT_CONTINUE: u8 = 2;
 const FLAG_SINGLE_CLIENT: u8 = 4;
 const FLAG_TRUSTED: u8 = 8;
 const FLAG_RELEASED: u8 = 16;
-const FLAGS_ALL: u8 = FLAG_SECURE | FLAG_EXPECT_CONTINUE | FLAG_SINGLE_CLIENT | FLAG_TRUSTED | FLAG_RELEASED;
+const FLAG_FORWARDED: u8 = 32;
+const FLAGS_ALL: u8 =
+    FLAG_SECURE | FLAG_EXPECT_CONTINUE | FLAG_SINGLE_CLIENT | FLAG_TRUSTED | FLAG_RELEASED | FLAG_FORWARDED;
 
 /// The head of a request, as parse decided it, and the raw bytes that rules want to see. All slices
 /// are borrowed from the frame.
@@ -129,6 +131,9 @@ pub struct RequestHead<'a> {
     pub single_client: bool,
     /// The request comes from a trusted proxy, whose own fields count.
     pub trusted: bool,
+    /// The field in which trusted proxies of this listener name their client is Forwarded (RFC
+    /// 7239), not X-Forwarded-For and its kin.
+    pub forwarded: bool,
     /// A filter has the whole body, or the first `held` bytes of it where that is not 0, and sends
     /// them as credit comes round to it ([`crate::Kind::ReleaseCredit`]).
     pub released: bool,
@@ -185,9 +190,10 @@ impl<'a> RequestHead<'a> {
         let single_client = if self.single_client { FLAG_SINGLE_CLIENT } else { 0 };
         let trusted = if self.trusted { FLAG_TRUSTED } else { 0 };
         let released = if self.released { FLAG_RELEASED } else { 0 };
+        let forwarded = if self.forwarded { FLAG_FORWARDED } else { 0 };
         let mut fixed = Fixed::<FIXED_BYTES>::new();
         fixed
-            .put([self.version as u8, secure | expect_continue | single_client | trusted | released])
+            .put([self.version as u8, secure | expect_continue | single_client | trusted | released | forwarded])
             .put(self.body.bytes())
             .put(self.held.to_le_bytes())
             .put(self.site.to_le_bytes())
@@ -238,6 +244,7 @@ impl<'a> RequestHead<'a> {
             single_client: flags & FLAG_SINGLE_CLIENT != 0,
             trusted: flags & FLAG_TRUSTED != 0,
             released: flags & FLAG_RELEASED != 0,
+            forwarded: flags & FLAG_FORWARDED != 0,
             body: BodyLength::take(&mut f)?,
             held: f.u32()?,
             site: f.u32()?,

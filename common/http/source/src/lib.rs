@@ -2,8 +2,9 @@
 //! clients, and in which they punish.
 //!
 //! Whoever reads first decides the address: accept has the peer of a socket, parse the client that
-//! a trusted proxy names in a PROXY header or in X-Forwarded-For, and every later program has that
-//! client in the head of the request. So all of them count the same client as the same source.
+//! a trusted proxy names in a PROXY header, X-Forwarded-For or Forwarded, and every later program
+//! has that client in the head of the request. So all of them count the same client as the same
+//! source.
 
 #![forbid(unsafe_code)]
 
@@ -110,6 +111,16 @@ impl fmt::Display for Source {
         match address.to_ipv4_mapped() {
             Some(v4) => write!(f, "{v4}"),
             None => write!(f, "{address}/64"),
+        }
+    }
+}
+
+/// A source as such, a larger network with the length of its prefix.
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.source() {
+            Some(source) => source.fmt(f),
+            None => write!(f, "{}/{}", Ipv6Addr::from_bits(self.prefix), self.bits),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::address::{ListenAddress, Source, is_loopback};
+use crate::choices::TrustedFields;
 use crate::model::Listen;
 use crate::problem::{Problems, Span};
 use crate::section::At;
@@ -82,6 +83,7 @@ fn trusted(listen: &Listen, address: &ListenAddress, problems: &mut Problems) {
             "remove the line: everybody else has connections of their own",
         );
     }
+    trusted_fields(listen, trusted.is_empty(), problems);
     for source in trusted {
         let span = &source.span;
         match (source.sound(), address) {
@@ -96,6 +98,16 @@ fn trusted(listen: &Listen, address: &ListenAddress, problems: &mut Problems) {
             }
             _ => {}
         }
+    }
+}
+
+fn trusted_fields(listen: &Listen, nobody: bool, problems: &mut Problems) {
+    if listen.trusted_fields.written() == Some(&TrustedFields::Forwarded) && nobody {
+        problems.note_with_cure(
+            &listen.trusted_fields.span,
+            "trusted_fields is about trusted sources, and none is trusted",
+            "name the proxies in trusted, or remove the line",
+        );
     }
 }
 

@@ -8,6 +8,7 @@ use fosse_settings as blobs;
 
 use crate::accounts::Accounts;
 use crate::address::{ListenAddress, Source};
+use crate::choices::TrustedFields;
 use crate::model::{Edge, Listen};
 use crate::names::{Account, FilePath};
 use crate::problem::Problems;
@@ -85,6 +86,7 @@ pub(crate) fn parse(listen: &Listen) -> blobs::ParseListener {
         behind_tls: listen.behind_tls.value,
         connection_per_client: listen.connection_per_client.value,
         trusted: networks(listen),
+        forwarded: listen.trusted_fields.value == TrustedFields::Forwarded,
         address_connections_max: listen.address_connections_max.value,
         port,
     }
