@@ -34,6 +34,11 @@ pub(crate) const TURN_US_MAX: u64 = 20_000;
 /// and not again at once.
 pub(crate) const OVERRUNS_MAX: u32 = 3;
 
+/// The overruns of one source in [`OVERRUN_WINDOW_US`] for which fosse-accept penalises it where a
+/// site denies (its `OVERRUNS_COUNT_MAX` and one more): where the site only detects, a line says so
+/// instead.
+pub(crate) const OVERRUNS_PENALISED: u32 = 21;
+
 /// Time for which overruns are counted together, in microseconds, and after which they are
 /// forgotten.
 pub(crate) const OVERRUN_WINDOW_US: u64 = 60_000_000;

@@ -75,16 +75,20 @@ impl Queue {
         now_us.saturating_sub(self.turn_began_us) >= TURN_US_MAX || self.comes_last(source)
     }
 
-    /// Notes that an evaluation of a source ran out of time.
-    pub(crate) fn note_overrun(&mut self, source: Source) {
+    /// Notes that an evaluation of a source ran out of time. Returns how many of it did lately, 0
+    /// where there is no room to count them.
+    pub(crate) fn note_overrun(&mut self, source: Source) -> u32 {
         let now_us = self.turn_began_us;
         if self.overruns.len() >= OVERRUN_SOURCES_MAX || self.overruns.get(&source).is_some_and(|o| !o.count_at(now_us))
         {
             self.overruns.retain(|_, overruns| overruns.count_at(now_us));
         }
-        if self.overruns.len() < OVERRUN_SOURCES_MAX || self.overruns.contains_key(&source) {
-            self.overruns.entry(source).or_insert(Overruns { count: 0, since_us: now_us }).count += 1;
+        if self.overruns.len() >= OVERRUN_SOURCES_MAX && !self.overruns.contains_key(&source) {
+            return 0;
         }
+        let overruns = self.overruns.entry(source).or_insert(Overruns { count: 0, since_us: now_us });
+        overruns.count += 1;
+        overruns.count
     }
 
     /// Tells whether a source has overrun so often lately that all others come first.

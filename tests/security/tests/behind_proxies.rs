@@ -426,3 +426,21 @@ fn who_uses_up_the_rules_time_again_and_again_is_penalised_and_nobody_else() {
         assert_eq!(stage.status("198.51.100.8"), 200);
     }
 }
+
+#[test]
+fn who_would_be_penalised_for_the_rules_time_is_said_where_a_site_only_detects_and_is_served() {
+    let site = "waf = \"detect\"\nrules = [\"{files}/slow.conf\"]\nrules_milliseconds_max = 1";
+    let stage = Stage::new(Field, &Way::Tcp, "lanes = 1", "", site);
+    let line = "event=would-penalise client=198.51.100.7 host=a.example \
+                why=\"the rules ran out of time over its requests\" requests=21";
+    // The count begins again with each minute, however long the requests take here.
+    wait_for("the line", || {
+        let mut wire = stage.connection();
+        wire.send(&slow_request(Field, "198.51.100.7"));
+        assert_eq!(wire.status(), 200);
+        stage.edge.log().contains(line).then_some(())
+    });
+    assert!(stage.edge.counter("waf-filter", "over_budget") > 20);
+    assert_eq!(stage.status("198.51.100.7"), 200);
+    assert!(!stage.edge.log().contains("event=penalised"), "{}", stage.edge.log());
+}

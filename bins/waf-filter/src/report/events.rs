@@ -98,11 +98,24 @@ impl Reporter {
         (self.log)(Severity::Alert, format_args!("event=spool-altered request={request:016x}"));
     }
 
+    /// Reports that the client of a request would be penalised for the time its requests take, if
+    /// the site denied them.
+    pub(crate) fn would_penalise(&self, head: &RequestHead<'_>, overruns: u32) {
+        (self.log)(
+            Severity::Warning,
+            format_args!(
+                "event=would-penalise client={} host={} why=\"the rules ran out of time over its requests\" requests={overruns}",
+                client_of(head),
+                Escaped(shown(head.host)),
+            ),
+        );
+    }
+
     fn event(&self, action: Action, head: &RequestHead<'_>, denial: Option<&Denial>, facts: &str) {
         if action == Action::Detected {
             self.count(count::DETECTED);
         }
-        let client = head.client.ip().map_or_else(|| "unix".into(), |ip| ip.to_string());
+        let client = client_of(head);
         let reason = denial.map_or_else(String::new, |denial| {
             let (status, rule) = (denial.status, denial.rule);
             let what = masked(shown(&denial.message));
@@ -137,6 +150,10 @@ impl Reporter {
             self.count(count::AUDIT_DROPPED);
         }
     }
+}
+
+fn client_of(head: &RequestHead<'_>) -> String {
+    head.client.ip().map_or_else(|| "unix".into(), |ip| ip.to_string())
 }
 
 #[cfg(test)]

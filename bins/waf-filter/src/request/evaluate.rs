@@ -8,7 +8,7 @@ use fosse_bodies::inflate::Requested;
 use fosse_counters::waf_filter as count;
 use fosse_eventloop::clock_us;
 use fosse_seclang::Taken;
-use fosse_settings::OverLimit;
+use fosse_settings::{OverLimit, WafMode};
 use fosse_source::Source;
 use fosse_wire::{Frame, Kind, WireError, order::Forward, request::RequestHead, verdict::Cause};
 
@@ -20,6 +20,7 @@ use crate::{
     context::Context,
     denial::Denial,
     evaluation::{Evaluation, Next},
+    limits::OVERRUNS_PENALISED,
     outputs::Outputs,
     response::pending,
     slots::{Exchange, Ids, RequestPath},
@@ -186,10 +187,14 @@ fn hand_in_body(
 
 /// Closes an evaluation that is over; returns its denial, if the site denies.
 fn conclude(evaluation: Evaluation, head: &RequestHead<'_>, context: &mut Context) -> Option<Denial> {
+    let site = context.sites.settings(head.site);
     if evaluation.ran_out() {
-        context.queue.note_overrun(Source::of(&head.client.addr));
+        let count = context.queue.note_overrun(Source::of(&head.client.addr));
+        if site.waf == WafMode::Detect && count == OVERRUNS_PENALISED {
+            context.reporter.would_penalise(head, count);
+        }
     }
-    let denial = context.reporter.evaluated(context.sites.settings(head.site), head, &evaluation);
+    let denial = context.reporter.evaluated(site, head, &evaluation);
     context.evaluator.close(evaluation);
     denial
 }
