@@ -53,6 +53,11 @@ impl Refusals {
         }
     }
 
+    /// Reports what is counted and not said yet: the process ends.
+    pub(crate) fn end(&mut self) {
+        self.tick(u64::MAX);
+    }
+
     /// Reports the numbers of windows that have ended.
     pub(crate) fn tick(&mut self, now_ms: u64) {
         self.known.retain(|(_, why), known| {

@@ -217,6 +217,11 @@ impl Service for Server {
         self.watch(process);
         self.leave(process)
     }
+
+    fn finish(&mut self, _: &mut Process, reason: ExitReason) -> ExitReason {
+        self.refusals.end();
+        reason
+    }
 }
 
 /// A connection just taken.

@@ -68,13 +68,14 @@ pub(crate) const FORWARDED_HOPS_MAX: usize = 32;
 /// costs no message.
 pub(crate) const QUIET_PART: u64 = 64;
 
-/// Lines about refusals that a source may have in a window: a person sees at a glance what they
-/// are about, and the lines of others are not beyond the log's limit of a process.
+/// Lines about refusals that a source may have in a window, an IPv6 /56 four times and a /48 16
+/// times: a person sees at a glance what they are about, and the lines of others are not beyond the
+/// log's limit of a process.
 pub(crate) const REFUSAL_LINES_MAX: u32 = 10;
 /// Milliseconds of such a window, at whose end the number of the others is written.
 pub(crate) const REFUSALS_WINDOW_MS: u64 = 10_000;
-/// Sources whose refusals are counted one by one in a window; those of further ones are counted
-/// together.
+/// Sources, and larger networks that they are in, whose refusals are counted one by one in a
+/// window; those of further ones are counted together.
 pub(crate) const REFUSAL_SOURCES_MAX: usize = 4096;
 
 /// Passages of proxies of our name that a request may have behind it: no chain of edges is as long,

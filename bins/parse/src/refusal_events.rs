@@ -1,21 +1,23 @@
 //! The event lines of refusals: a few of each source in a window, then the number of the others.
-//! Who is refused without end must not hide the events of others.
+//! Who is refused without end must not hide the events of others, from however many addresses of
+//! an IPv6 network they come.
 
 use std::collections::HashMap;
 
 use fosse_die::info;
-use fosse_source::Source;
+use fosse_source::{Network, Source};
 use fosse_wire::request::Endpoint;
 
 use crate::PROGRAM;
 use crate::limits::{REFUSAL_LINES_MAX, REFUSAL_SOURCES_MAX, REFUSALS_WINDOW_MS};
 use crate::refused::Refused;
 
-/// The sources that were refused lately. In a shell there are no lines: the response says it.
+/// The sources that were refused lately, and the networks that they are in. In a shell there are no
+/// lines: the response says it.
 #[derive(Debug, Default)]
 pub(crate) struct RefusalEvents {
     is_reported: bool,
-    windows: HashMap<Source, Window>,
+    windows: HashMap<Network, Window>,
     /// Refusals of sources that have no place in the table.
     others: u64,
 }
@@ -42,29 +44,42 @@ impl RefusalEvents {
         }
     }
 
-    /// Returns whether a refusal of a source has a line.
+    /// Returns whether a refusal of a source has a line: it has not had its lines yet, nor have the
+    /// networks that it is in.
     fn counts_in(&mut self, source: Source, now_ms: u64) -> bool {
-        if self.windows.len() >= REFUSAL_SOURCES_MAX && !self.windows.contains_key(&source) {
+        let lines = |network| self.windows.get(&network).map_or(0, |window| u64::from(window.lines));
+        if source.networks().any(|network| lines(network) >= network.limit(REFUSAL_LINES_MAX)) {
+            // Its other sources take no places then.
+            let known = source.networks().find(|network| self.windows.contains_key(network));
+            if let Some(window) = known.and_then(|network| self.windows.get_mut(&network)) {
+                window.more += 1;
+            }
+            return false;
+        }
+        let missing = source.networks().filter(|network| !self.windows.contains_key(network)).count();
+        if self.windows.len() + missing > REFUSAL_SOURCES_MAX {
             self.others += 1;
             return false;
         }
         let until_ms = now_ms + REFUSALS_WINDOW_MS;
-        let window = self.windows.entry(source).or_insert(Window { until_ms, lines: 0, more: 0 });
-        let has_line = window.lines < REFUSAL_LINES_MAX;
-        if has_line {
-            window.lines += 1;
-        } else {
-            window.more += 1;
+        for network in source.networks() {
+            self.windows.entry(network).or_insert(Window { until_ms, lines: 0, more: 0 }).lines += 1;
         }
-        has_line
+        true
+    }
+
+    /// Reports what is counted and not said yet: the process ends.
+    pub(crate) fn end(&mut self) {
+        self.tick(u64::MAX);
     }
 
     /// Reports the numbers of windows that have ended.
     pub(crate) fn tick(&mut self, now_ms: u64) {
-        self.windows.retain(|source, window| {
+        self.windows.retain(|network, window| {
             let is_over = now_ms >= window.until_ms;
             if is_over && window.more > 0 {
-                let name = if *source == Source::LOCAL { "unix".to_owned() } else { source.to_string() };
+                let is_local = network.source() == Some(Source::LOCAL);
+                let name = if is_local { "unix".to_owned() } else { network.to_string() };
                 info(PROGRAM, format_args!("event=refused client={name} more={}", window.more));
             }
             !is_over
@@ -94,6 +109,18 @@ mod tests {
         assert!(!events.counts_in(source(1), REFUSALS_WINDOW_MS - 1));
         events.tick(REFUSALS_WINDOW_MS);
         assert!(events.counts_in(source(1), REFUSALS_WINDOW_MS));
+    }
+
+    #[test]
+    fn a_network_of_many_sources_has_lines_for_a_few_of_them_and_one_place_for_all_others() {
+        let mut events = RefusalEvents::reported();
+        let source = |subnet: u16| Source::of(&std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, subnet, 0, 0, 0, 1).octets());
+        let lines = (0..u16::MAX).filter(|subnet| events.counts_in(source(*subnet), 0)).count();
+        assert_eq!(lines, 16 * usize::try_from(REFUSAL_LINES_MAX).unwrap());
+        assert!(events.windows.len() < REFUSAL_SOURCES_MAX / 8 && events.others == 0);
+        let more: u64 = events.windows.values().map(|window| window.more).sum();
+        assert_eq!(lines + usize::try_from(more).unwrap(), usize::from(u16::MAX), "all are counted");
+        assert!(events.counts_in(Source::of(&std::net::Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1).octets()), 0));
     }
 
     #[test]

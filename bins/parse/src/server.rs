@@ -322,10 +322,16 @@ impl Service for Server {
     }
 
     fn finish(&mut self, process: &mut Process, reason: ExitReason) -> ExitReason {
-        let ExitReason::Failed(why) = reason else { return reason };
-        fosse_die::alert(PROGRAM, format_args!("unable to go on: {why}"));
-        self.shut_down(&mut process.event_loop);
-        ExitReason::Reported
+        let reason = match reason {
+            ExitReason::Failed(why) => {
+                fosse_die::alert(PROGRAM, format_args!("unable to go on: {why}"));
+                self.shut_down(&mut process.event_loop);
+                ExitReason::Reported
+            }
+            reason => reason,
+        };
+        self.context.refusals.end();
+        reason
     }
 }
 
