@@ -12,6 +12,7 @@ pub mod channel;
 pub mod connect;
 pub mod cursor;
 pub mod direct;
+mod endpoint;
 pub mod fields;
 pub mod frame;
 pub mod inbox;
