@@ -46,6 +46,7 @@ fn every_program_says_what_a_wrong_option_may_have_meant() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(100), "{name}");
         assert!(said.starts_with(&format!("{name}: usage: ")), "{said}");
+        assert!(said.contains("unknown option --vresion; did you mean --version?"), "{said}");
     }
     let output = Command::new(programs().join("fosse-parse")).arg("--sandbox-strct").output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("did you mean --sandbox-strict?"));

@@ -40,7 +40,10 @@ pub fn read(program: &'static Usage, words: &[String]) -> Result<Request, String
         return match rest.first() {
             None if std::ptr::eq(usage, program) => Ok(Request::Show(crate::help(usage, &path))),
             None => Err(format!("{} is missing; {path} --help shows them", names(usage).join(", "))),
-            Some(word) => Err(format!("unknown option {word}; {path} --help shows more")),
+            Some(word) => {
+                let near = nearest(word, [HELP.name, VERSION.name]).map(|near| format!(" did you mean {near}?"));
+                Err(format!("unknown option {word};{} {path} --help shows more", near.unwrap_or_default()))
+            }
         };
     }
     let mut args = Args { usage, path, values: BTreeMap::new(), positional: Vec::new() };
@@ -101,7 +104,8 @@ impl Args {
     }
 
     fn unknown(&self, name: &str) -> String {
-        match nearest(name, self.usage.flags.iter().map(|flag| flag.name)) {
+        let known = self.usage.flags.iter().map(|flag| flag.name).chain([HELP.name, VERSION.name]);
+        match nearest(name, known) {
             Some(near) => self.wrong(format_args!("unknown option {name}; did you mean {near}?")),
             None => self.wrong(format_args!("unknown option {name}")),
         }

@@ -95,6 +95,10 @@ fn a_wrong_word_is_refused_with_its_cure() {
         ("rules chck", "no command 'chck'; did you mean check?".to_owned()),
         ("rules", "check, load is missing; tool rules --help shows them".to_owned()),
         ("--quiet", "unknown option --quiet; tool --help shows more".to_owned()),
+        ("--vresion", "unknown option --vresion; did you mean --version? tool --help shows more".to_owned()),
+        ("rules --hlep", "unknown option --hlep; did you mean --help? tool rules --help shows more".to_owned()),
+        ("check --hlep", format!("unknown option --hlep; did you mean --help? {shows}")),
+        ("check --versoin a", format!("unknown option --versoin; did you mean --version? {shows}")),
         ("check --quite", format!("unknown option --quite; did you mean --quiet? {shows}")),
         ("check -c x", format!("unknown option -c; {shows}")),
         (
