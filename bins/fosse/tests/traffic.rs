@@ -153,6 +153,8 @@ fn people_see_a_line_for_each_site_and_each_backend() {
         ("b.example 3 - 2 0".into(), "app 2 - 1 0".into()),
         "{text}"
     );
+    assert!(text.starts_with(&format!("fosse {}, generation 1, process ", env!("CARGO_PKG_VERSION"))), "{text}");
+    assert!(text.lines().any(|line| line.starts_with("requests  3 taken") && line.ends_with("/s")), "{text}");
     assert_eq!(first(&text, "   DENIED"), "1 1060 Cross-site scripting", "{text}");
     assert_eq!(first(&shown(&["--sort", "name"]), "SITE"), "a.example 0 - 0 0");
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");

@@ -11,6 +11,7 @@ mod page;
 mod pages;
 mod places;
 pub mod policy;
+mod rate;
 mod reload;
 pub mod request;
 mod response;

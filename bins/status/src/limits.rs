@@ -27,6 +27,10 @@ pub(crate) const PIECE_BYTES: usize = 64 << 10;
 /// Rows of counter pages whose names are read in a turn: a few milliseconds of work.
 pub(crate) const ROWS_TURN_MAX: usize = 4096;
 
+/// Time over which the rate of requests is taken, in milliseconds: as that of `fosse status
+/// --watch`.
+pub(crate) const RATE_MS: u64 = 10_000;
+
 /// Processes shown: as many as start has slots for.
 pub(crate) const PROCESSES_MAX: usize = 4096;
 

@@ -18,6 +18,8 @@ pub(crate) struct Look<'a> {
     pub(crate) pages: &'a Pages,
     /// Age of this fosse-status, in seconds.
     pub(crate) age_s: u64,
+    /// Requests in a second.
+    pub(crate) rate: u64,
 }
 
 /// The sums of a server over all lanes that are not draining.
@@ -165,7 +167,7 @@ pub(crate) mod tests {
     /// Returns a whole page.
     pub(crate) fn whole(target: Target, pages: &mut Pages, age_s: u64) -> String {
         while !pages.read_names() {}
-        let (mut cursor, mut text, look) = (Cursor::of(steps(target)), String::new(), Look { pages, age_s });
+        let (mut cursor, mut text, look) = (Cursor::of(steps(target)), String::new(), Look { pages, age_s, rate: 0 });
         loop {
             let mut piece = String::new();
             let more = cursor.render(&look, &mut piece);
@@ -205,12 +207,12 @@ pub(crate) mod tests {
         (0..1999).for_each(|row| counters.name_row(row, &format!("b{row:04}")));
         pages.add(Program::Parse as u8, 0, 10, reader);
         let (mut cursor, mut text) = (Cursor::of(steps(Target::Traffic)), String::new());
-        assert!(pages.read_names() && cursor.render(&Look { pages: &pages, age_s: 0 }, &mut text));
+        assert!(pages.read_names() && cursor.render(&Look { pages: &pages, age_s: 0, rate: 0 }, &mut text));
         counters.name_row(1999, "a");
         assert!(pages.read_names());
         while {
             let mut piece = String::new();
-            let more = cursor.render(&Look { pages: &pages, age_s: 0 }, &mut piece);
+            let more = cursor.render(&Look { pages: &pages, age_s: 0, rate: 0 }, &mut piece);
             text.push_str(&piece);
             more
         } {}

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use fosse_counters::{
-    Counter, DRAINING, FIRST, LOG_DROPPED, PAGE_WORDS, Server, TABLES, TURN_US_LONGEST, TURNS, TURNS_LONG, row_name,
-    rows, servers,
+    Counter, DRAINING, FIRST, LOG_DROPPED, PAGE_WORDS, Server, TABLES, TURN_US_LONGEST, TURNS, TURNS_LONG, parse,
+    row_name, rows, servers,
 };
 use fosse_sys::page::PageReader;
 use fosse_wire::launch::Program;
@@ -105,6 +105,8 @@ pub(crate) struct Pages {
     sites: Sums,
     backends: Sums,
     rules: Sums,
+    /// Number of the configuration that serves; 0 before start has told of it.
+    pub(crate) generation: u32,
     /// The last reload.
     pub(crate) reload: Reload,
 }
@@ -168,6 +170,11 @@ impl Pages {
         living.fold(gone, u64::wrapping_add)
     }
 
+    /// Returns the number of requests that all lanes have taken.
+    pub(crate) fn requests(&self) -> u64 {
+        self.sum(Program::Parse.name(), parse::REQUESTS - FIRST, false)
+    }
+
     /// Returns the traffic of all sites or of all backends: what the living and the dead have
     /// counted.
     pub(crate) const fn sums(&self, subject: Subject) -> &Sums {
@@ -207,7 +214,7 @@ fn order(program: &str) -> usize {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use fosse_counters::{Counters, parse};
+    use fosse_counters::Counters;
     use fosse_sys::page::Page;
 
     /// A page with its writer.

@@ -20,6 +20,7 @@ use crate::{
     pages::Pages,
     places::{Place, giving_way},
     policy::POLICY,
+    rate::Rate,
     response::Response,
 };
 
@@ -36,6 +37,8 @@ pub struct Server {
     started_ms: u64,
     /// Number of the clients that had a place.
     arrivals: u64,
+    /// That of requests.
+    rate: Rate,
 }
 
 impl Server {
@@ -52,6 +55,7 @@ impl Server {
             listeners: unix.into_iter().chain(tcp).collect(),
             started_ms: process.event_loop.now_ms(),
             arrivals: 0,
+            rate: Rate::default(),
         };
         server.watch_listeners(process)?;
         Ok(server)
@@ -124,7 +128,8 @@ impl Server {
             return;
         }
         if let Some(response) = &mut client.response {
-            response.render(&Look { pages: &self.pages, age_s: (now_ms - self.started_ms) / 1000 });
+            let (age_s, rate) = ((now_ms - self.started_ms) / 1000, self.rate.per_second());
+            response.render(&Look { pages: &self.pages, age_s, rate });
         }
         if client.write(now_ms) == Written::All {
             self.end_client(process, key);
@@ -160,10 +165,13 @@ impl Service for Server {
                 Ok(page) => self.pages.add(program, lane, pid, page),
                 Err(errno) => warning(POLICY.program, format_args!("event=no-page pid={pid} {errno}")),
             },
-            Order::Give(ToChild::Reload { number, progress }, fd) => match fosse_sys::blob::map(fd, RELOAD_BYTES_MAX) {
-                Ok(words) => self.pages.reload.set(number, progress, words.as_ref()),
-                Err(error) => warning(POLICY.program, format_args!("event=no-reload number={number} {error}")),
-            },
+            Order::Give(ToChild::Reload { number, progress, generation }, fd) => {
+                self.pages.generation = generation;
+                match fosse_sys::blob::map(fd, RELOAD_BYTES_MAX) {
+                    Ok(words) => self.pages.reload.set(number, progress, words.as_ref()),
+                    Err(error) => warning(POLICY.program, format_args!("event=no-reload number={number} {error}")),
+                }
+            }
             Order::Tell(ToChild::PageDrop { pid }) => self.pages.drop_process(pid),
             Order::Drain | Order::End => return Err(ExitReason::Done),
             Order::Tell(_) | Order::Give(..) => return Err(ExitReason::broken_protocol("start")),
@@ -171,7 +179,8 @@ impl Service for Server {
         Ok(())
     }
 
-    /// Ends clients that take too long, in sending their request or in reading the response.
+    /// Ends clients that take too long, in sending their request or in reading the response, and
+    /// notes the number of requests.
     fn on_tick(&mut self, process: &Process) -> Result<(), ExitReason> {
         let now_ms = process.event_loop.now_ms();
         let late: Vec<Key> =
@@ -179,6 +188,10 @@ impl Service for Server {
         for key in late {
             process.counters.add(count::TIMEOUTS, 1);
             self.end_client(process, key);
+        }
+        // What a page that is not here yet has counted would seem to be of the last seconds.
+        if self.pages.reload.is_known() {
+            self.rate.note(now_ms, self.pages.requests());
         }
         Ok(self.watch_listeners(process)?)
     }

@@ -119,7 +119,9 @@ fn common(shown: &Shown) -> [(&'static str, u64); 5] {
 
 fn json_head(look: &Look<'_>, out: &mut String) {
     let version = env!("CARGO_PKG_VERSION");
-    let _ = write!(out, "{{\"version\":\"{version}\",\"status_age_seconds\":{},\"processes\":[", look.age_s);
+    let _ = write!(out, "{{\"version\":\"{version}\",\"generation\":{},", look.pages.generation);
+    let _ = write!(out, "\"requests_per_second\":{},\"status_age_seconds\":{},", look.rate, look.age_s);
+    out.push_str("\"processes\":[");
 }
 
 fn json_process(shown: &Shown, first: bool, out: &mut String) {

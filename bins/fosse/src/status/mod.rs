@@ -112,6 +112,10 @@ struct Sample {
     rules: Vec<rules::Rule>,
     /// The version of what runs, which may not be that of this program.
     version: String,
+    /// Number of its configuration; `None` where it does not say.
+    generation: Option<u64>,
+    /// Its requests in a second; `None` where it does not say.
+    requests_per_second: Option<u64>,
     /// The process id of its fosse-start.
     pid: u32,
     up_s: u64,
@@ -137,6 +141,8 @@ impl Sample {
             servers: servers::read(&edge.page("/servers.txt")?),
             rules: rules::read(&edge.page("/rules.txt").unwrap_or_default()),
             version: version.unwrap_or("of unknown version").to_owned(),
+            generation: number(&json, "generation").filter(|number| *number > 0),
+            requests_per_second: number(&json, "requests_per_second"),
             pid,
             up_s: up_s(pid).unwrap_or(0),
             reload,
@@ -169,6 +175,14 @@ impl Sample {
     }
 }
 
+/// Returns the number of a name in the head of a page of JSON; `None` in that of an edge of an
+/// earlier version.
+fn number(json: &str, name: &str) -> Option<u64> {
+    let (head, _) = json.split_once("\"processes\"")?;
+    let (_, rest) = head.split_once(&format!("\"{name}\":"))?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+}
+
 fn living(rows: &[Row]) -> impl Iterator<Item = &Row> {
     rows.iter().filter(|row| row.pid.is_some())
 }
@@ -189,6 +203,14 @@ mod tests {
     pub(super) fn row(program: &str, lane: Option<u32>, pid: Option<u32>, counts: &[(&str, u64)]) -> Row {
         let counts = counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         Row { program: program.into(), lane, pid, counts }
+    }
+
+    #[test]
+    fn a_number_is_one_of_the_head() {
+        let rest = "\"processes\":[],\"sites\":{\"age\":7}}";
+        assert_eq!(number(&format!("{{\"generation\":12,\"n\":3,{rest}"), "generation"), Some(12));
+        assert_eq!(number(&format!("{{\"n\":3,{rest}"), "n"), Some(3));
+        assert_eq!(number(&format!("{{\"n\":3,{rest}"), "age"), None);
     }
 
     #[test]

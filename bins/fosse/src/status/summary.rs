@@ -31,9 +31,11 @@ const LINES: &[Line] = &[
 /// The counts that are sums of what is open now: those of the dead are no part of them.
 const GAUGES: &[&str] = &["connections", "upgraded"];
 
-/// Returns the page. Rates are those since `before`.
+/// Returns the page. Rates are those since `before`; without it the one that the edge tells.
 pub(super) fn page(now: &Sample, before: Option<&Sample>) -> String {
-    let mut out = format!("fosse {}, process {}, up {}, {}\n", now.version, now.pid, age(now.up_s), lanes(now));
+    let generation = now.generation.map(|number| format!("generation {number}, ")).unwrap_or_default();
+    let (version, pid, up) = (&now.version, now.pid, age(now.up_s));
+    let mut out = format!("fosse {version}, {generation}process {pid}, up {up}, {}\n", lanes(now));
     let _ = writeln!(out, "reload    {}", cut(&now.reload, COLUMNS - 10));
     for (title, program, counts) in LINES {
         let mut line = format!("{title:9}");
@@ -41,8 +43,9 @@ pub(super) fn page(now: &Sample, before: Option<&Sample>) -> String {
             let count = if GAUGES.contains(name) { now.of_living(program, name) } else { now.sum(program, name) };
             let _ = write!(line, " {count} {words},");
         }
-        if let (&"requests", Some(before)) = (title, before) {
-            let _ = write!(line, " {}/s,", now.rate(before, "parse", "requests"));
+        if *title == "requests" {
+            let rate = before.map(|before| now.rate(before, "parse", "requests")).or(now.requests_per_second);
+            line.extend(rate.map(|rate| format!(" {rate}/s,")));
         }
         let _ = writeln!(out, "{}", line.trim_end_matches(','));
         if *title == "requests" {
@@ -113,6 +116,8 @@ mod tests {
             servers: BTreeMap::new(),
             rules: Vec::new(),
             version: "1.2.3".into(),
+            generation: Some(u64::from(u32::MAX)),
+            requests_per_second: None,
             pid: 4_194_304,
             up_s: 86_400 * 999 + 3_723,
             reload: "x".repeat(200),
@@ -136,6 +141,8 @@ mod tests {
         let (before, mut now) = (sample(100, 1000), sample(1100, 3000));
         assert!(page(&now, Some(&before)).contains(" 500/s"));
         assert!(!page(&now, None).contains("/s"));
+        now.requests_per_second = Some(7);
+        assert!(page(&now, None).contains(" 7/s\n") && page(&now, Some(&before)).contains(" 500/s\n"));
         // A process that has ended may be counted neither as living nor as dead in one look.
         now.rows.clear();
         assert!(page(&now, Some(&before)).contains(" 0/s"));

@@ -166,7 +166,7 @@ fn parcel<'s>(sources: &Sources<'s>, subject: Subject) -> Option<(ToChild, Parce
         }
         Subject::Report => {
             let words = sealed("reload", reload_report.words().as_bytes(), "event=not-reported to=fosse-status")?;
-            (reload_report.message(), words)
+            (reload_report.message(sources.generation.number), words)
         }
         Subject::Drain => (ToChild::Drain, Parcel::Nothing),
         of_accept => return parcel_for_accept(sources, of_accept),

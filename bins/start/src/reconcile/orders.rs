@@ -32,6 +32,7 @@ pub(crate) fn due(desired: &Desired, seen: &Seen<'_>) -> Vec<Order> {
             Program::Log => log_should_know(desired, seen, &mut tell),
             Program::Status => {
                 existing(seen).for_each(|other| tell(Subject::Page(other.key, other.pid), 0));
+                // Last: it takes no rate before it has every page.
                 tell(Subject::Report, desired.report);
             }
             Program::WafFilter if member.lane.is_some() => {

@@ -34,9 +34,10 @@ impl ReloadReport {
         self.words = words[..words.floor_char_boundary(WORDS_BYTES_MAX)].to_owned();
     }
 
-    /// Returns the report as status is given it, without its words.
-    pub(crate) const fn message(&self) -> ToChild {
-        ToChild::Reload { number: self.number, progress: self.progress }
+    /// Returns the report as status is given it, without its words, and with the number of the
+    /// generation that serves.
+    pub(crate) const fn message(&self, generation: u32) -> ToChild {
+        ToChild::Reload { number: self.number, progress: self.progress, generation }
     }
 
     /// Returns what a failed reload has failed of.

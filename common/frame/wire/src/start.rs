@@ -159,6 +159,8 @@ pub enum ToChild {
         number: u32,
         /// Its state.
         progress: ReloadProgress,
+        /// Number of the configuration that serves.
+        generation: u32,
     },
     /// waf-filter: a socket to fosse-store comes along, in place of the one before. store: a socket
     /// to a filter does.
@@ -263,7 +265,9 @@ impl ToChild {
             Self::PageDrop { pid } => Raw { kind: 9, d: u64::from(pid), ..Raw::default() },
             Self::Strikes => Raw { kind: 10, ..Raw::default() },
             Self::Records { lane } => Raw { kind: 11, c: lane, ..Raw::default() },
-            Self::Reload { number, progress } => Raw { kind: 12, a: progress as u8, c: number, ..Raw::default() },
+            Self::Reload { number, progress, generation } => {
+                Raw { kind: 12, a: progress as u8, b: 0, c: number, d: u64::from(generation) }
+            }
             Self::LogFile { stream } => Raw { kind: 13, a: stream as u8, ..Raw::default() },
             Self::LogLines { max, syslog_prefix } => {
                 Raw { kind: 14, a: u8::from(syslog_prefix), c: max, ..Raw::default() }
@@ -298,7 +302,7 @@ impl ToChild {
             9 => Self::PageDrop { pid: narrow(raw.d)? },
             10 => Self::Strikes,
             11 => Self::Records { lane: raw.c },
-            12 => Self::Reload { number: raw.c, progress: ReloadProgress::of_byte(raw.a)? },
+            12 => Self::Reload { number: raw.c, progress: ReloadProgress::of_byte(raw.a)?, generation: narrow(raw.d)? },
             13 => match Stream::from_byte(raw.a)? {
                 Stream::Log => return Err(WireError::Field("stream")),
                 stream => Self::LogFile { stream },
@@ -365,8 +369,8 @@ mod tests {
             ToChild::PageDrop { pid: 77 },
             ToChild::Records { lane: 4 },
             ToChild::Spool { lane: 4 },
-            ToChild::Reload { number: 1, progress: ReloadProgress::Begun },
-            ToChild::Reload { number: u32::MAX, progress: ReloadProgress::FailedForGood },
+            ToChild::Reload { number: 1, progress: ReloadProgress::Begun, generation: 0 },
+            ToChild::Reload { number: u32::MAX, progress: ReloadProgress::FailedForGood, generation: u32::MAX },
         ];
         for message in all {
             let fds = usize::from(message.brings_fd());
