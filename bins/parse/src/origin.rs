@@ -119,13 +119,13 @@ fn forwarded_scheme<'a>(fields: &Fields<'a>) -> Option<&'a [u8]> {
 mod tests {
     use super::*;
     use fosse_http1::{HeadLimits, RequestHead};
-    use fosse_settings::{Net, Parse, ParseListener};
+    use fosse_settings::{Net, Parse, ParseListener, TrustedFields};
 
-    fn settings(forwarded: bool) -> Settings {
+    fn settings(trusted_fields: TrustedFields) -> Settings {
         let mut addr = [0; 16];
         addr[10..].copy_from_slice(&[0xff, 0xff, 10, 0, 0, 0]);
         let trusted = vec![Net { addr, prefix: 104 }];
-        let listener = ParseListener { trusted, forwarded, ..ParseListener::default() };
+        let listener = ParseListener { trusted, trusted_fields, ..ParseListener::default() };
         Settings::new(Parse { listeners: vec![listener], ..Parse::default() })
     }
 
@@ -139,7 +139,7 @@ mod tests {
     }
 
     fn resolve(trusted: bool, lines: &str) -> (String, bool) {
-        resolved(trusted, lines, &settings(false))
+        resolved(trusted, lines, &settings(TrustedFields::XForwarded))
     }
 
     #[test]
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn forwarded_is_read_in_place_of_the_others_and_never_beside_them() {
-        let forwarded = settings(true);
+        let forwarded = settings(TrustedFields::Forwarded);
         let other = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n";
         for (lines, client, secure) in [
             ("", "10.0.0.1", false),

@@ -5,7 +5,7 @@ use core::time::Duration;
 use fosse_counters::{Counters, ROW_NONE};
 use fosse_http1::{FIELD_BYTES_MAX, FIELDS_COUNT_MAX, HEAD_BYTES_MAX, HeadLimits, Host, TARGET_BYTES_MAX};
 use fosse_routing::Sites;
-use fosse_settings::{Net, Parse, ParseListener, ParseSite};
+use fosse_settings::{Net, Parse, ParseListener, ParseSite, TrustedFields};
 
 /// The settings of this generation.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ impl Settings {
 
     /// Returns whether trusted proxies of a listener name their client in Forwarded.
     pub(crate) fn reads_forwarded(&self, listener: u16) -> bool {
-        self.listener(listener).is_some_and(|listener| listener.forwarded)
+        self.listener(listener).is_some_and(|listener| listener.trusted_fields == TrustedFields::Forwarded)
     }
 
     /// Returns whether an address is a trusted proxy of a listener.

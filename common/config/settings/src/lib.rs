@@ -16,7 +16,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use access::{AccessField, AccessFormat};
-pub use parse::{ParseListener, ParseSite};
+pub use parse::{ParseListener, ParseSite, TrustedFields};
 pub use prober::{Check, CheckedServer, Prober};
 
 /// A network: 16 bytes of address (IPv4 mapped into IPv6) and the bits that count, 0 to 128.

@@ -4,6 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Net, Route};
 
+/// Headers in which trusted proxies name their client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TrustedFields {
+    /// X-Forwarded-For and the like.
+    #[default]
+    XForwarded,
+    /// Forwarded (RFC 7239).
+    Forwarded,
+}
+
 /// One listener as parse sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParseListener {
@@ -15,8 +25,8 @@ pub struct ParseListener {
     pub connection_per_client: bool,
     /// Trusted proxies, for walking X-Forwarded-For or Forwarded from the right.
     pub trusted: Vec<Net>,
-    /// They name their client in Forwarded (the key `trusted_fields`).
-    pub forwarded: bool,
+    /// Headers in which they name their client.
+    pub trusted_fields: TrustedFields,
     /// Connections or requests at a time of one source that trusted proxies name; 0 for no limit.
     pub address_connections_max: u32,
     /// SERVER_PORT of rules.

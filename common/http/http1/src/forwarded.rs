@@ -114,7 +114,7 @@ const fn elements(line: &[u8]) -> Elements<'_> {
 }
 
 struct Elements<'a> {
-    /// What is to the left of those that were read.
+    /// The bytes to the left of those that were read.
     rest: &'a [u8],
 }
 
@@ -227,46 +227,49 @@ mod tests {
         }
     }
 
+    /// Last elements that name no address.
+    const WITHOUT_ADDRESS: [&str; 36] = [
+        "for=unknown",
+        "for=\"unknown:80\"",
+        "for=_hidden",
+        "for=\"_SEVKISEK:_x\"",
+        "proto=https;by=10.0.0.1",
+        ";",
+        "for=",
+        "for=\"\"",
+        "for =10.0.0.1",
+        "for= 10.0.0.1",
+        "for=10.0.0.1:80",
+        "for=[::1]",
+        "for=\"::1\"",
+        "for=\"[::1\"",
+        "for=\"[::1%eth0]\"",
+        "for=\"[::1]80\"",
+        "for=\"[10.0.0.1]\"",
+        "for=\"10.0.0.1:\"",
+        "for=\"10.0.0.1:65536\"",
+        "for=\"10.0.0.1:000080\"",
+        "for=\"10.0.0.1:_\"",
+        "for=\"10.0.0.1:_a b\"",
+        "for=\"10.0.0.1:+80\"",
+        "for=010.0.0.1",
+        "for=10.1",
+        "for=\"10.0.0.\\1\"",
+        "for=10.0.0.1;for=10.0.0.2",
+        "for=10.0.0.1;proto=http;Proto=https",
+        "for=10.0.0.1 for=10.0.0.2",
+        "for=10.0.0.1;proto",
+        "10.0.0.1",
+        "for=10.0.0.1\"",
+        "for=10.0.0.1;host=a\"b\"",
+        "for=10.0.0.1;host=\"a\\\"",
+        "f\"r=10.0.0.1",
+        "=10.0.0.1",
+    ];
+
     #[test]
     fn an_element_that_names_no_address_ends_the_walk() {
-        for last in [
-            "for=unknown",
-            "for=\"unknown:80\"",
-            "for=_hidden",
-            "for=\"_SEVKISEK:_x\"",
-            "proto=https;by=10.0.0.1",
-            ";",
-            "for=",
-            "for=\"\"",
-            "for =10.0.0.1",
-            "for= 10.0.0.1",
-            "for=10.0.0.1:80",
-            "for=[::1]",
-            "for=\"::1\"",
-            "for=\"[::1\"",
-            "for=\"[::1%eth0]\"",
-            "for=\"[::1]80\"",
-            "for=\"[10.0.0.1]\"",
-            "for=\"10.0.0.1:\"",
-            "for=\"10.0.0.1:65536\"",
-            "for=\"10.0.0.1:000080\"",
-            "for=\"10.0.0.1:_\"",
-            "for=\"10.0.0.1:_a b\"",
-            "for=\"10.0.0.1:+80\"",
-            "for=010.0.0.1",
-            "for=10.1",
-            "for=\"10.0.0.\\1\"",
-            "for=10.0.0.1;for=10.0.0.2",
-            "for=10.0.0.1;proto=http;Proto=https",
-            "for=10.0.0.1 for=10.0.0.2",
-            "for=10.0.0.1;proto",
-            "10.0.0.1",
-            "for=10.0.0.1\"",
-            "for=10.0.0.1;host=a\"b\"",
-            "for=10.0.0.1;host=\"a\\\"",
-            "f\"r=10.0.0.1",
-            "=10.0.0.1",
-        ] {
+        for last in WITHOUT_ADDRESS {
             assert_eq!(hops(&format!("for=6.6.6.6, {last}")), Vec::<String>::new(), "{last}");
             assert_eq!(hops(&format!("for=6.6.6.6, {last}, for=192.0.2.1")), ["192.0.2.1:0"], "{last}");
             let lines = [&b"for=192.0.2.1"[..], last.as_bytes(), b"for=6.6.6.6"];

@@ -86,7 +86,10 @@ pub(crate) fn parse(listen: &Listen) -> blobs::ParseListener {
         behind_tls: listen.behind_tls.value,
         connection_per_client: listen.connection_per_client.value,
         trusted: networks(listen),
-        forwarded: listen.trusted_fields.value == TrustedFields::Forwarded,
+        trusted_fields: match listen.trusted_fields.value {
+            TrustedFields::XForwarded => blobs::TrustedFields::XForwarded,
+            TrustedFields::Forwarded => blobs::TrustedFields::Forwarded,
+        },
         address_connections_max: listen.address_connections_max.value,
         port,
     }
