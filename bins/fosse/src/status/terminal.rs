@@ -29,6 +29,9 @@ const ROWS: u16 = 24;
 /// Bytes of keys that are read at a time.
 const KEYS_BYTES: usize = 64;
 
+/// The byte that begins the sequence of a key without a letter.
+const ESC: u8 = 0x1b;
+
 /// The terminal of this process, without lines and echo until the value is dropped.
 #[derive(Debug)]
 pub(super) struct Terminal {
@@ -132,16 +135,54 @@ impl Terminal {
         let mut bytes = [0; KEYS_BYTES];
         match rustix::io::read(stdin(), &mut bytes) {
             Ok(0) | Err(Errno::IO) => Event::Over(0),
-            // An arrow, or another key without a letter: those of its sequence mean nothing.
-            Ok(_) if bytes[0] == 0x1b => Event::Time,
-            Ok(length) => Event::Keys(bytes[..length].to_vec()),
+            Ok(length) => Event::Keys(letters(&bytes[..length])),
             Err(_) => Event::Time,
         }
     }
 }
 
+/// Returns the keys without the sequences of those that have no letter (arrows and the like): ESC
+/// and a byte, or ESC, `[` or `O` and all up to a final byte (ECMA-48, section 5.4).
+fn letters(mut typed: &[u8]) -> Vec<u8> {
+    let mut keys = Vec::new();
+    while let [first, rest @ ..] = typed {
+        typed = match (first, rest) {
+            (&ESC, [b'[' | b'O', sequence @ ..]) => {
+                let end = sequence.iter().position(|byte| (0x40..=0x7e).contains(byte));
+                end.map_or(&[][..], |end| &sequence[end + 1..])
+            }
+            (&ESC, [_, rest @ ..]) => rest,
+            (&ESC, []) => rest,
+            (key, rest) => {
+                keys.push(*key);
+                rest
+            }
+        };
+    }
+    keys
+}
+
 impl Drop for Terminal {
     fn drop(&mut self) {
         self.restore();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_without_a_letter_are_passed_over_with_their_sequences_alone() {
+        for (typed, keys) in [
+            (&b"q"[..], &b"q"[..]),
+            (b"\x1b[Aq", b"q"),
+            (b"n\x1b[1;5Aa\x1bOPr", b"nar"),
+            (b"\x1bxq", b"q"),
+            (b"4\x1b[15", b"4"),
+            (b"4\x1b", b"4"),
+        ] {
+            assert_eq!(letters(typed), keys, "{typed:?}");
+        }
     }
 }
