@@ -103,7 +103,6 @@ fn respond(output: &mut Output, stream: StreamId, body: &str, dice: &mut Dice) {
 /// Passes every connection on, as accept does.
 fn accept(listener: &TcpListener, channel: &OwnedFd) {
     listener.set_nonblocking(true).unwrap();
-    rustix::net::sockopt::set_socket_linger(listener, Some(Duration::ZERO)).unwrap();
     let (mut id, mut message, mut bytes) = (0, Vec::new(), [0; channel::MESSAGE_BYTES_MAX]);
     while !STOP.load(Ordering::Relaxed) {
         while let Ok((socket, _)) = listener.accept() {
@@ -221,6 +220,8 @@ fn more(stream: &mut TcpStream, got: &mut Vec<u8>) -> Option<()> {
 fn every_response_is_whole_and_reaches_its_own_client() {
     let mut lane = Lane::new(&fosse_settings::Parse { access_log: false, ..settings() });
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    // Before anybody connects: a connection inherits it when it is made.
+    rustix::net::sockopt::set_socket_linger(&listener, Some(Duration::ZERO)).unwrap();
     let address = listener.local_addr().unwrap();
     let (input, output) = (lane.forward.take().unwrap(), lane.back.take().unwrap());
     let channel = lane.accept.try_clone().unwrap();
