@@ -253,12 +253,16 @@ const FLAGS_AT: usize = 1;
 const BODY_AT: std::ops::Range<usize> = 2..11;
 
 /// Gives an encoded head the length of its body in place, which a filter that has all of it knows
-/// however the client sent it.
+/// however the client sent it. A request without a body keeps none: `Content-Length: 0` is
+/// something else.
 ///
 /// # Errors
 /// [`WireError::Short`] where `head` is no encoded head.
 pub fn set_length(head: &mut [u8], length: u64) -> Result<(), WireError> {
-    head.get_mut(BODY_AT).ok_or(WireError::Short)?.copy_from_slice(&BodyLength::Exact(length).bytes());
+    let body = head.get_mut(BODY_AT).ok_or(WireError::Short)?;
+    if *body != BodyLength::None.bytes() {
+        body.copy_from_slice(&BodyLength::Exact(length).bytes());
+    }
     Ok(())
 }
 
@@ -298,12 +302,16 @@ mod tests {
     use super::*;
 
     fn sample() -> Vec<u8> {
+        with_body(BodyLength::Exact(5))
+    }
+
+    fn with_body(body: BodyLength) -> Vec<u8> {
         let mut fields = Vec::new();
         crate::fields::put(&mut fields, [(&b"Host"[..], &b"a.example"[..]), (b"X", b""), (b"x", b"2")]).unwrap();
         let fields = Fields::decode(&mut Cursor::new(&fields)).unwrap();
         let head = RequestHead {
             secure: true,
-            body: BodyLength::Exact(5),
+            body,
             site: 3,
             client: Endpoint::from_socket("192.0.2.9:80".parse().unwrap()),
             connection: 77,
@@ -357,6 +365,17 @@ mod tests {
         assert_eq!(RequestHead::decode(&whole).unwrap().held, 0xdead_beef);
         set_held(&mut whole, 0).unwrap();
         assert_eq!(whole, before);
+    }
+
+    #[test]
+    fn a_body_has_the_length_that_is_set_and_none_has_none() {
+        let set = |body| {
+            let mut head = with_body(body);
+            set_length(&mut head, 7).unwrap();
+            RequestHead::decode(&head).unwrap().body
+        };
+        let bodies = [BodyLength::Exact(5), BodyLength::Chunked, BodyLength::None];
+        assert_eq!(bodies.map(set), [BodyLength::Exact(7), BodyLength::Exact(7), BodyLength::None]);
     }
 
     #[test]
