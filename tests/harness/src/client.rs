@@ -1,7 +1,7 @@
 //! A client that sends what it is told and reads responses by RFC 9112, no more and no less.
 
 use std::borrow::Cow;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -71,7 +71,15 @@ impl Client {
     /// Where nobody listens.
     #[must_use]
     pub fn connect(address: SocketAddr) -> Self {
-        Self { reader: Reader::new(Box::new(sockets::connect(address, WAIT_MAX).unwrap())) }
+        Self::try_connect(address).unwrap()
+    }
+
+    /// Does the same where the connection may be reset before connect(2) returns.
+    ///
+    /// # Errors
+    /// Those of connect(2).
+    pub fn try_connect(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self { reader: Reader::new(Box::new(sockets::connect(address, WAIT_MAX)?)) })
     }
 
     /// Connects to a unix socket.
