@@ -14,7 +14,7 @@ use fosse_wire::{
 
 use crate::{
     PROGRAM,
-    context::Context,
+    context::{Context, Shared},
     exchange::{
         Outcome, admission, buffering, lease, request_body,
         response::{self, LocalResponse},
@@ -168,19 +168,28 @@ fn client_gone(stream: &mut Stream, lane: &mut Lane<'_>) {
 /// has buffered before, refuses the largest one of the source that has most.
 fn relieve(streams: &mut Streams, lane: &mut Lane<'_>) {
     let Settings { lane_buffered_bytes_max, lane_held_bytes_max, .. } = *lane.settings;
-    while lane.context.shared.buffered_bytes > lane_buffered_bytes_max {
-        // The rest may be of bodies that go on already and wait for their backends to take them.
-        let is_buffered = |stream: &Stream| if stream.buffering == Buffering::No { 0 } else { stream.buffered };
-        let Some(largest) = buffering::largest_of_heaviest(streams.iter(), is_buffered) else { break };
-        let bytes = lane.context.shared.buffered_bytes;
-        warning(PROGRAM, format_args!("event=buffer-full limit=lane_buffered_bytes_max bytes={bytes}"));
-        refuse(largest, streams, lane);
-    }
-    while lane.context.shared.held_bytes > lane_held_bytes_max {
-        let held = |stream: &Stream| u64::from(stream.held_counted);
-        let Some(largest) = buffering::largest_of_heaviest(streams.iter(), held) else { break };
-        let bytes = lane.context.shared.held_bytes;
-        warning(PROGRAM, format_args!("event=buffer-full limit=lane_held_bytes_max bytes={bytes}"));
+    // What counts beside those may be of bodies that go on already and wait for their backends to
+    // take them.
+    let buffered = |stream: &Stream| if stream.buffering == Buffering::No { 0 } else { stream.buffered };
+    let limit = ("lane_buffered_bytes_max", lane_buffered_bytes_max);
+    keep_within(limit, |shared| shared.buffered_bytes, buffered, streams, lane);
+    let held = |stream: &Stream| u64::from(stream.held_counted);
+    keep_within(("lane_held_bytes_max", lane_held_bytes_max), |shared| shared.held_bytes, held, streams, lane);
+}
+
+/// Refuses requests until `used` is within a limit, which has its name beside it, or none is left
+/// that has any `bytes` of it.
+fn keep_within(
+    (limit, bytes_max): (&str, u64),
+    used: impl Fn(&Shared) -> u64,
+    bytes: impl Fn(&Stream) -> u64,
+    streams: &mut Streams,
+    lane: &mut Lane<'_>,
+) {
+    while used(lane.context.shared) > bytes_max {
+        let Some(largest) = buffering::largest_of_heaviest(streams.iter(), &bytes) else { return };
+        let all = used(lane.context.shared);
+        warning(PROGRAM, format_args!("event=buffer-full limit={limit} bytes={all}"));
         refuse(largest, streams, lane);
     }
 }

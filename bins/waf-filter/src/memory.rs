@@ -63,12 +63,17 @@ impl Memory {
 
     /// Returns the bytes in memory from which on a body is long: fewer while memory is short.
     pub(crate) const fn long_body_bytes(&self) -> usize {
-        let is_short = self.used_bytes - self.moving_bytes > self.lane_held_bytes_max / 2;
+        let is_short = self.staying_bytes() > self.lane_held_bytes_max / 2;
         if is_short { SPOOL_BODY_BYTES_LEAST } else { SPOOL_BODY_BYTES_MIN }
     }
 
+    /// Returns the bytes that are not on their way to the spool.
+    const fn staying_bytes(&self) -> u64 {
+        self.used_bytes - self.moving_bytes
+    }
+
     const fn is_filling(&self) -> bool {
-        self.used_bytes - self.moving_bytes > self.lane_held_bytes_max / SPOOL_MEMORY_SHARE
+        self.staying_bytes() > self.lane_held_bytes_max / SPOOL_MEMORY_SHARE
     }
 
     /// Tells whether more may be on its way to the spool: what is stays in memory until it is
@@ -80,7 +85,7 @@ impl Memory {
     /// Tells whether more is buffered than the lane may, without what is on its way to the spool:
     /// that gives way already, and [`Memory::may_move_out`] bounds it.
     pub(crate) const fn is_exceeded(&self) -> bool {
-        self.used_bytes - self.moving_bytes > self.lane_held_bytes_max
+        self.staying_bytes() > self.lane_held_bytes_max
     }
 
     /// Counts a request whose response is pending, of `bytes`; false where there is no room for it.

@@ -2,7 +2,7 @@
 
 use std::{io::Write, net::TcpStream, sync::Barrier};
 
-use fosse_harness::{Client, Edge, WAIT_MAX, sockets, wait_for};
+use fosse_harness::{Client, Edge, Process, WAIT_MAX, sockets, wait_for};
 use rustix::process::Signal;
 
 use crate::app::{
@@ -121,15 +121,22 @@ fn a_spool_that_is_full_costs_the_source_that_has_most_in_it() {
     assert!(denied.count() >= 1, "{}", edge.log());
 }
 
+/// Begins an upload of 3 MiB that goes to the spool, which then stands still. The rest of it, from
+/// 2 MiB and 1000 bytes on, is to be sent.
+fn stalled_upload(edge: &Edge) -> (Process, TcpStream) {
+    let spool = edge.process("spool");
+    let mut upload = begin(1, edge, 3 * MIB, 2 * MIB);
+    wait_for_bodies(edge, 1);
+    assert!(spool.signal(Signal::STOP));
+    upload.write_all(&pattern(0, 3 * MIB)[2 * MIB..2 * MIB + 1000]).unwrap();
+    (spool, upload)
+}
+
 #[test]
 fn a_disk_that_stands_still_keeps_long_uploads_waiting_and_nobody_else() {
     let app = App::start();
     let edge = Edge::with_config(&small_memory(&app, ""), &[]);
-    let spool = edge.process("spool");
-    let mut upload = begin(1, &edge, 3 * MIB, 2 * MIB);
-    wait_for_bodies(&edge, 1);
-    assert!(spool.signal(Signal::STOP));
-    upload.write_all(&pattern(0, 3 * MIB)[2 * MIB..2 * MIB + 1000]).unwrap();
+    let (spool, mut upload) = stalled_upload(&edge);
     for _ in 0..20 {
         assert_eq!(status(&edge, "/"), 200, "{}", edge.log());
     }
@@ -214,11 +221,7 @@ fn uploads_that_wait_for_a_spool_that_dies_go_on() {
 fn an_upload_that_waits_for_the_disk_for_too_long_is_over_and_the_next_ones_stay_in_memory() {
     let app = App::start();
     let edge = Edge::with_config(&small_memory(&app, ""), &[]);
-    let spool = edge.process("spool");
-    let mut upload = begin(1, &edge, 3 * MIB, 2 * MIB);
-    wait_for_bodies(&edge, 1);
-    assert!(spool.signal(Signal::STOP));
-    upload.write_all(&pattern(0, 3 * MIB)[2 * MIB..2 * MIB + 1000]).unwrap();
+    let (spool, upload) = stalled_upload(&edge);
     let response = app::response_if_any(upload);
     assert!(response.starts_with("HTTP/1.1 503 "), "{response}\n{}", edge.log());
     edge.wait_for_log("event=spool-silent");

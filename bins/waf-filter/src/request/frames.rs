@@ -69,9 +69,13 @@ fn buffer_or_pass(
     if announces_too_much(head, context.sites.settings(head.site)) {
         return deny_over_size(exchange, context, out);
     }
-    let buffered = buffer(frame, head, None, Requested::Identity, out);
-    exchange.request.path = RequestPath::Buffer(buffered);
+    buffer_unevaluated(frame, head, exchange, out);
     Ok(())
+}
+
+/// Begins to buffer the body of a request that no rule evaluates.
+fn buffer_unevaluated(frame: &Frame<'_>, head: &RequestHead<'_>, exchange: &mut Exchange, out: &mut Outputs<'_>) {
+    exchange.request.path = RequestPath::Buffer(buffer(frame, head, None, Requested::Identity, out));
 }
 
 const fn has_body(head: &RequestHead<'_>) -> bool {
@@ -91,8 +95,7 @@ fn evaluate_or_pass(
     let Some(rules) = context.sites.rules(head.site) else {
         // A body is buffered all the same: its site may refuse it for its length.
         if has_body {
-            let buffered = buffer(frame, head, None, Requested::Identity, out);
-            exchange.request.path = RequestPath::Buffer(buffered);
+            buffer_unevaluated(frame, head, exchange, out);
         } else {
             out.to_dispatch.forward(frame);
         }
