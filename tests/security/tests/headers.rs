@@ -43,6 +43,27 @@ fn forwarding_fields_of_a_stranger_are_written_again() {
 }
 
 #[test]
+fn where_underscores_pass_they_carry_no_forwarding_field_of_a_stranger() {
+    let backend = Backend::start();
+    let edge = Edge::with_config(
+        &format!(
+            "lanes = 1\n[[listen]]\naddress = \"{{address}}\"\n\
+            [[site]]\ndefault = true\nbackend = \"app\"\nunderscores = \"pass\"\n\
+            [[backend]]\nname = \"app\"\nservers = [\"{}\"]\n",
+            backend.address()
+        ),
+        &[],
+    );
+    let response = request(
+        edge.address(),
+        "GET / HTTP/1.1\r\nHost: a.example\r\nX_Forwarded_For: 10.9.9.9\r\nX-Forwarded_Host: b.example\r\n\
+         X_Real_IP: 10.9.9.9\r\nX_Original_URL: /b.example\r\na_b: passes\r\nConnection: close\r\n\r\n",
+    );
+    let seen = response.text().into_owned();
+    assert!(!seen.contains("10.9.9.9") && !seen.contains("b.example") && seen.contains("a_b: passes\r\n"), "{seen}");
+}
+
+#[test]
 fn the_host_asked_for_is_said_with_its_port() {
     let backend = Backend::start();
     let edge = Edge::up(&backend.address(), &["--lanes", "1"]);

@@ -69,6 +69,18 @@ fn hinders_inspection(name: &[u8]) -> bool {
     named(&[b"accept-encoding", b"range", b"if-range"], name)
 }
 
+/// Returns whether applications that read fields by the names of CGI, in which hyphens are
+/// underscores too (RFC 3875, section 4.1.18), would take it for one that does not pass. Trusted
+/// proxies write theirs with hyphens: of them as well only a client has a reason for such a name.
+fn reads_as_dropped(name: &[u8], site: &DispatchSite) -> bool {
+    let read: Vec<u8> = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect();
+    is_dropped(&read, false) || site.inspect_responses && hinders_inspection(&read)
+}
+
+fn has_underscore(name: &[u8]) -> bool {
+    name.contains(&b'_')
+}
+
 /// Returns the names that the client's Connection fields declare hop by hop, besides the usual two.
 fn declared<'a>(head: &RequestHead<'a>) -> Vec<&'a [u8]> {
     head.fields
@@ -146,10 +158,10 @@ fn put_client_fields(to: &mut HeadWriter<'_>, head: &RequestHead<'_>, site: &Dis
             continue;
         }
         match site.underscores {
-            Underscores::Pass => {}
-            Underscores::Drop if name.contains(&b'_') => continue,
-            Underscores::Refuse if name.contains(&b'_') => return Err(Refused::Underscore),
-            Underscores::Drop | Underscores::Refuse => {}
+            Underscores::Pass if !has_underscore(name) || !reads_as_dropped(name, site) => {}
+            Underscores::Refuse if has_underscore(name) => return Err(Refused::Underscore),
+            Underscores::Drop | Underscores::Pass if has_underscore(name) => continue,
+            Underscores::Drop | Underscores::Pass | Underscores::Refuse => {}
         }
         if counts_hops && same_name(name, b"max-forwards") {
             one_hop_less(to, value)?;
@@ -202,12 +214,17 @@ mod tests {
     use fosse_wire::{cursor::Cursor, fields};
 
     fn written(list: &[(&[u8], &[u8])], site: &DispatchSite) -> Result<String, Refused> {
+        written_as(false, list, site)
+    }
+
+    fn written_as(trusted: bool, list: &[(&[u8], &[u8])], site: &DispatchSite) -> Result<String, Refused> {
         let mut bytes = Vec::new();
         fields::put(&mut bytes, list.iter().copied()).unwrap();
         let head = RequestHead {
             method: b"GET",
             target: b"/",
             host: b"a.example",
+            trusted,
             fields: fields::Fields::decode(&mut Cursor::new(&bytes)).unwrap(),
             ..RequestHead::default()
         };
@@ -343,6 +360,23 @@ mod tests {
         assert!(!written(&list, &site(Underscores::Drop)).unwrap().contains("a_b"));
         assert!(written(&list, &site(Underscores::Pass)).unwrap().contains("a_b: 1"));
         assert_eq!(written(&list, &site(Underscores::Refuse)), Err(Refused::Underscore));
+    }
+
+    #[test]
+    fn underscores_make_no_name_that_does_not_pass_into_one_that_does() {
+        let mut site = DispatchSite { underscores: Underscores::Pass, ..DispatchSite::default() };
+        let names =
+            ["X_Forwarded_For", "X-forwarded_Any", "x_real-ip", "X_Request_ID", "HTTP2_Settings", "X_ORIGINAL_URL"];
+        for name in names {
+            for trusted in [false, true] {
+                let text = written_as(trusted, &[(name.as_bytes(), b"6.6.6.6"), (b"a_b", b"1")], &site).unwrap();
+                assert!(!text.contains("6.6.6.6") && text.contains("a_b: 1"), "{name}, {trusted}: {text}");
+            }
+        }
+        let list: [(&[u8], &[u8]); 1] = [(b"Accept_Encoding", b"br")];
+        assert!(written(&list, &site).unwrap().contains("Accept_Encoding: br"));
+        site.inspect_responses = true;
+        assert!(!written(&list, &site).unwrap().contains("Accept_Encoding"));
     }
 
     #[test]

@@ -223,7 +223,9 @@ section! {
         /// Methods that are served, whatever the firewall does; others get 405. Where this is left
         /// out and the firewall is "off" or "detect", every method but TRACE is served.
         methods: Vec<At<Method>>, Default("[\"GET\", \"HEAD\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\", \"OPTIONS\"]"), 1..=64;
-        /// Treatment of request headers with an underscore in their name.
+        /// Treatment of request headers with an underscore in their name. "pass" is not for names
+        /// that with hyphens would be removed, such as X_Forwarded_For: many applications read
+        /// both as one.
         underscores: Underscores, Default("\"drop\"");
         /// Response headers that are left out, besides Server, X-Powered-By and the like.
         remove_response_headers: Vec<At<FieldName>>, Default("[]"), 0..=64;
