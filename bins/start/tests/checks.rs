@@ -42,6 +42,7 @@ impl Site {
     /// Writes the configuration, in which keys of the edge, a listener and a site differ.
     fn configure(&self, edge: &str, listener: &str, site: &str) {
         let dir = self.dir.path().display();
+        let listener = listener.replace("{dir}", &dir.to_string());
         let text = format!(
             "lanes = 1\nuid_base = {}\nstatus_socket = \"{dir}/status.sock\"\n{edge}\n[[listen]]\naddress = \"127.0.0.1:{}\"\n{listener}\n\
              [[site]]\ndefault = true\nbackend = \"app\"\n{site}\n[[backend]]\nname = \"app\"\nservers = [\"unix:{dir}/app.sock\"]\n",
@@ -123,6 +124,14 @@ fn what_a_start_refuses_a_check_refuses_with_the_same_words() {
             111,
             "unable to listen on unix:/nonexistent/in.sock",
         ),
+        (
+            "",
+            "[[listen]]\naddress = \"unix:{dir}/rules/good.conf\"",
+            "",
+            111,
+            "rules/good.conf: there is a file that is no socket; remove it",
+        ),
+        ("", "[[listen]]\naddress = \"unix:{dir}/lists\"", "", 111, "lists: there is a file that is no socket"),
         ("", "[[listen]]\naddress = \"192.0.2.77:80\"\npublic = true", "", 111, "unable to listen on 192.0.2.77:80"),
     ];
     for (edge, listener, of_site, status, words) in rows {

@@ -5,7 +5,7 @@ use std::{
     fs,
     net::{Ipv6Addr, SocketAddr},
     os::{
-        fd::OwnedFd,
+        fd::{AsRawFd, OwnedFd},
         unix::{ffi::OsStrExt, fs::FileTypeExt},
     },
     path::Path,
@@ -13,7 +13,7 @@ use std::{
 
 use fosse_plan::{Listener, Place};
 use rustix::{
-    fs::{Gid, Mode, OFlags, Uid, chmod, chown, fcntl_getfl, fcntl_setfl},
+    fs::{FileType, Gid, Mode, OFlags, Uid, chmod, chown, fcntl_getfl, fcntl_setfl, fstat},
     io::Errno,
     net::{
         AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect, getsockname, listen, socket_with,
@@ -83,6 +83,7 @@ pub(crate) fn open(
             let place = Where(&listener.place);
             return Err(unfit(format!("{place}: an ordinary user's edge listens on loopback and unix sockets only")));
         }
+        None if is_no_socket(&listener.place) => return Err(unfit(no_socket(&listener.place))),
         None => match &listener.place {
             Place::Tcp { addr, port } => tcp(*addr, *port).map_err(|e| wrong("listen on", e))?,
             Place::Unix { path, owner, group, mode } => {
@@ -94,14 +95,15 @@ pub(crate) fn open(
 }
 
 /// Checks that [`open`] can succeed, as far as that shows while another edge may listen there: that
-/// this machine has the address, and that the directory is there. A listener with a name may come
-/// from a supervisor.
+/// this machine has the address, that the directory is there, and no file that is not a socket. A
+/// listener with a name may come from a supervisor.
 ///
 /// # Errors
 /// The words of [`open`].
 pub(crate) fn look(listener: &Listener) -> Result<(), String> {
     let found = match &listener.place {
         _ if !listener.name.is_empty() => Ok(()),
+        place if is_no_socket(place) => return Err(no_socket(place)),
         Place::Tcp { addr, .. } => is_of_this_machine(*addr),
         Place::Unix { path, .. } => {
             let parent = Path::new(OsStr::from_bytes(path)).parent().unwrap_or_else(|| Path::new("/"));
@@ -109,6 +111,17 @@ pub(crate) fn look(listener: &Listener) -> Result<(), String> {
         }
     };
     found.map_err(|errno| not_opened("listen on", &listener.place, errno))
+}
+
+/// Returns whether a file that is not a socket has the path of one, which bind(2) takes for one in
+/// use.
+fn is_no_socket(place: &Place) -> bool {
+    let Place::Unix { path, .. } = place else { return false };
+    fs::symlink_metadata(OsStr::from_bytes(path)).is_ok_and(|found| !found.file_type().is_socket())
+}
+
+fn no_socket(place: &Place) -> String {
+    format!("unable to listen on {}: there is a file that is no socket; remove it, or name another path", Where(place))
 }
 
 /// Fails where an address is none of this machine's, as bind(2) to any port of it would.
@@ -184,10 +197,21 @@ fn unix(path: &[u8], owner: u32, group: u32, mode: u32) -> Result<OwnedFd, Errno
     Ok(fd)
 }
 
+/// Sets owner, group and mode of a socket file.
+///
+/// # Errors
+/// `ENOTSOCK` for anything else: whoever may write the directory may have put a link there to a
+/// file that only root may change. So what was looked at is what is changed.
 pub(crate) fn set_rights(file: &Path, owner: u32, group: u32, mode: u32) -> Result<(), Errno> {
     let id = |raw: u32| (raw != u32::MAX).then_some(raw);
-    chown(file, id(owner).map(Uid::from_raw), id(group).map(Gid::from_raw))?;
-    chmod(file, Mode::from_raw_mode(mode))
+    let socket = rustix::fs::open(file, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    if FileType::from_raw_mode(fstat(&socket)?.st_mode) != FileType::Socket {
+        return Err(Errno::NOTSOCK);
+    }
+    // fchmod(2) takes no such descriptor.
+    let socket = format!("/proc/self/fd/{}", socket.as_raw_fd());
+    chown(&socket, id(owner).map(Uid::from_raw), id(group).map(Gid::from_raw))?;
+    chmod(&socket, Mode::from_raw_mode(mode))
 }
 
 /// Returns whether a socket may go on at another place: only its owner or its mode is another.
@@ -246,6 +270,29 @@ mod tests {
         assert!(!fcntl_getfl(&socket).unwrap().contains(OFlags::NONBLOCK));
         let open = handed(socket.into(), port).unwrap();
         assert!(fcntl_getfl(&open.fd).unwrap().contains(OFlags::NONBLOCK));
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_a_socket_changes_no_rights_of_what_it_names() {
+        use std::os::unix::{fs::PermissionsExt as _, net::UnixListener};
+        let name = |what: &str| std::env::temp_dir().join(format!("fosse-socket-{}-{what}", std::process::id()));
+        let (socket, link, file) = (name("socket"), name("link"), name("file"));
+        let _listener = UnixListener::bind(&socket).unwrap();
+        fs::write(&file, "").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        for named in [&file, &socket] {
+            let before = mode(named);
+            std::os::unix::fs::symlink(named, &link).unwrap();
+            assert_eq!(set_rights(&link, u32::MAX, u32::MAX, 0o666), Err(Errno::NOTSOCK));
+            assert_eq!(mode(named), before);
+            fs::remove_file(&link).unwrap();
+        }
+        assert_eq!(set_rights(&file, u32::MAX, u32::MAX, 0o666), Err(Errno::NOTSOCK));
+        set_rights(&socket, u32::MAX, u32::MAX, 0o606).unwrap();
+        assert_eq!((mode(&socket), mode(&file)), (0o606, 0o600));
+        fs::remove_file(&socket).unwrap();
+        fs::remove_file(&file).unwrap();
     }
 
     #[test]

@@ -719,6 +719,16 @@ servers = ["unix:/run/app.sock"]"#, &[
         "fosse.toml:4:18: other machines can reach 0.0.0.0:8080; if that is meant, add status_public = true",
     ]),
     (r#"only
+status_socket = "/run/fosse/a.sock"
+[[listen]]
+address = "unix:/run/fosse/a.sock"
+[[site]]
+default = true
+backend = "app"
+[[backend]]
+name = "app"
+servers = ["unix:/run/app.sock"]"#, &["fosse.toml:3:11: status_socket has this path too; choose another one for either"]),
+    (r#"only
 status_public = true
 [[listen]]
 address = "127.0.0.1:8080"

@@ -2,7 +2,7 @@
 
 use crate::address::{ListenAddress, is_loopback};
 use crate::check::listen::covers;
-use crate::model::Edge;
+use crate::model::{Edge, Listen};
 use crate::problem::Problems;
 use crate::section::At;
 
@@ -13,7 +13,14 @@ pub(crate) fn status(edge: &Edge, problems: &mut Problems) {
 }
 
 fn socket(edge: &Edge, problems: &mut Problems) {
-    if edge.status_socket.sound().is_none_or(|socket| socket.0.is_some()) {
+    let Some(socket) = edge.status_socket.sound() else { return };
+    if let Some(path) = &socket.0 {
+        let is_same =
+            |listen: &&At<Listen>| matches!(listen.address.sound(), Some(ListenAddress::Unix(other)) if other == path);
+        if let Some(listen) = edge.listen.iter().find(is_same) {
+            let what = "status_socket has this path too";
+            problems.note_with_cure(&listen.address.span, what, "choose another one for either");
+        }
         return;
     }
     let (owner, group) = (&edge.status_socket_owner, &edge.status_socket_group);
