@@ -111,6 +111,20 @@ impl Generation {
         self.blobs.contains_key(&Program::WafFilter)
     }
 
+    /// Returns the programs without which it cannot serve.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = Program> {
+        let has_status = self.plan.status_socket.is_some() || self.plan.status_address.is_some();
+        let asked_for = [
+            (self.has_filter(), Program::WafFilter),
+            (self.blobs.contains_key(&Program::Prober), Program::Prober),
+            (self.plan.spool.is_some(), Program::Spool),
+            (has_status, Program::Status),
+        ];
+        [Program::Accept, Program::Parse, Program::Dispatch, Program::Connect, Program::Log]
+            .into_iter()
+            .chain(asked_for.into_iter().filter(|(wanted, _)| *wanted).map(|(_, program)| program))
+    }
+
     /// Returns a core for each lane: one lane a core, or as many as the plan says, going round the
     /// cores that were left to us. A supervisor or a container may have kept some for others, or
     /// allow less time than the cores have.

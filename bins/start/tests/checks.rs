@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use fosse_harness::{Backend, Dir, Edge, free_port, get, is_root, programs, wait_for};
+use rustix::process::Signal;
 
 /// A directory of a configuration with what it names, some of it wrong.
 struct Site {
@@ -96,45 +97,41 @@ fn ends_with_a_reason(said: &str) -> bool {
     said.lines().last().is_some_and(|last| last.starts_with("fosse-start: fatal: ") && !last.contains("exit="))
 }
 
+/// Keys of the edge, of a listener and of a site that are refused, with the exit status and words.
+const REFUSED: &[(&str, &str, &str, i32, &str)] = &[
+    ("", "", "rules = [\"nope.conf\"]", 100, "nope.conf: there is no such file"),
+    ("", "", "rules = [\"rules\"]", 100, "rules: it is a directory; name its files"),
+    ("", "", "rules = [\"rules/more.conf\"]", 100, "rules/more.conf:1:9: there is no file absent.conf"),
+    ("", "", "rules = [\"rules/pattern.conf\"]", 100, "rules/pattern.conf:1:19: in this pattern: ( without its )"),
+    ("", "", "rules = [\"rules/all.conf\"]", 100, "everybody may write to it"),
+    ("", "", "rules = [\"/etc/modsecurity/crs/crs-setup.conf\"]", 100, "it is outside of "),
+    ("", "deny = [\"lists/none.txt\"]", "", 100, "lists/none.txt: there is no such file"),
+    ("", "deny = [\"lists/bad.txt\"]", "", 100, "lists/bad.txt:2:1: 1.2.3.4/40: the prefix length must be"),
+    ("access_log = \"directory.log\"", "", "", 100, "log file directory.log: it is a directory"),
+    ("", "", "waf = \"blok\"", 100, "fosse.toml:11:7: waf takes"),
+    ("", "[[listen]]\naddress = \"unix:/nonexistent/s.sock\"\npeer_uids = [\"no-such-user\"]", "", 100, "no-such-user"),
+    (
+        "",
+        "[[listen]]\naddress = \"unix:/nonexistent/in.sock\"",
+        "",
+        111,
+        "unable to listen on unix:/nonexistent/in.sock",
+    ),
+    (
+        "",
+        "[[listen]]\naddress = \"unix:{dir}/rules/good.conf\"",
+        "",
+        111,
+        "rules/good.conf: there is a file that is no socket; remove it",
+    ),
+    ("", "[[listen]]\naddress = \"unix:{dir}/lists\"", "", 111, "lists: there is a file that is no socket"),
+    ("", "[[listen]]\naddress = \"192.0.2.77:80\"\npublic = true", "", 111, "unable to listen on 192.0.2.77:80"),
+];
+
 #[test]
 fn what_a_start_refuses_a_check_refuses_with_the_same_words() {
     let site = Site::new();
-    let rows = [
-        ("", "", "rules = [\"nope.conf\"]", 100, "nope.conf: there is no such file"),
-        ("", "", "rules = [\"rules\"]", 100, "rules: it is a directory; name its files"),
-        ("", "", "rules = [\"rules/more.conf\"]", 100, "rules/more.conf:1:9: there is no file absent.conf"),
-        ("", "", "rules = [\"rules/pattern.conf\"]", 100, "rules/pattern.conf:1:19: in this pattern: ( without its )"),
-        ("", "", "rules = [\"rules/all.conf\"]", 100, "everybody may write to it"),
-        ("", "", "rules = [\"/etc/modsecurity/crs/crs-setup.conf\"]", 100, "it is outside of "),
-        ("", "deny = [\"lists/none.txt\"]", "", 100, "lists/none.txt: there is no such file"),
-        ("", "deny = [\"lists/bad.txt\"]", "", 100, "lists/bad.txt:2:1: 1.2.3.4/40: the prefix length must be"),
-        ("access_log = \"directory.log\"", "", "", 100, "log file directory.log: it is a directory"),
-        ("", "", "waf = \"blok\"", 100, "fosse.toml:11:7: waf takes"),
-        (
-            "",
-            "[[listen]]\naddress = \"unix:/nonexistent/s.sock\"\npeer_uids = [\"no-such-user\"]",
-            "",
-            100,
-            "no-such-user",
-        ),
-        (
-            "",
-            "[[listen]]\naddress = \"unix:/nonexistent/in.sock\"",
-            "",
-            111,
-            "unable to listen on unix:/nonexistent/in.sock",
-        ),
-        (
-            "",
-            "[[listen]]\naddress = \"unix:{dir}/rules/good.conf\"",
-            "",
-            111,
-            "rules/good.conf: there is a file that is no socket; remove it",
-        ),
-        ("", "[[listen]]\naddress = \"unix:{dir}/lists\"", "", 111, "lists: there is a file that is no socket"),
-        ("", "[[listen]]\naddress = \"192.0.2.77:80\"\npublic = true", "", 111, "unable to listen on 192.0.2.77:80"),
-    ];
-    for (edge, listener, of_site, status, words) in rows {
+    for (edge, listener, of_site, status, words) in REFUSED.iter().copied() {
         if !is_root() && listener.contains("public") {
             println!("skipped: an ordinary user's edge listens on loopback only");
             continue;
@@ -222,5 +219,38 @@ fn what_a_check_passes_a_start_serves_and_the_check_leaves_nothing_behind() {
     assert!(supervisor.recv(&mut [0; 64]).is_err(), "whoever waits for a start hears nothing of a check");
     assert_eq!(fs::read_dir(site.dir.join("logs")).unwrap().count(), 1);
     assert_eq!(edge.processes(), processes);
+    assert_eq!(get(edge.address(), "/").status, 200);
+}
+
+#[test]
+fn a_program_that_is_missing_is_found_before_the_one_that_serves_leaves() {
+    let (backend, copies) = (Backend::start(), Dir::new());
+    for program in fs::read_dir(programs()).unwrap().map(|entry| entry.unwrap()) {
+        if program.file_name().to_string_lossy().starts_with("fosse") {
+            std::os::unix::fs::symlink(program.path(), copies.join(&program.file_name().to_string_lossy())).unwrap();
+        }
+    }
+    let edge = Edge::up(&backend.address(), &["--lanes", "1", "--programs", &copies.path().to_string_lossy()]);
+    for program in ["accept", "parse", "log"] {
+        let words = format!("fosse-{program} is not in the directory of the programs, or cannot be executed");
+        let file = copies.join(&format!("fosse-{program}"));
+        let there = fs::read_link(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        for is_there in [false, true] {
+            if is_there {
+                File::create(&file).unwrap();
+            }
+            let failed = edge.log().matches(&words).count();
+            edge.signal(Signal::HUP);
+            wait_for(&words, || (edge.log().matches(&words).count() > failed).then_some(()));
+            // What served has its own files still, and what dies of it is made of them.
+            edge.process("accept").signal(Signal::KILL);
+            assert_eq!(get(edge.address(), "/").status, 200, "{}", edge.log());
+        }
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink(there, &file).unwrap();
+    }
+    edge.signal(Signal::HUP);
+    edge.wait_for_log("event=serving generation=2");
     assert_eq!(get(edge.address(), "/").status, 200);
 }

@@ -79,6 +79,11 @@ fn compiled(reload: &mut Reload, state: &mut State, options: &Options) -> Result
 }
 
 fn begin_generation(reload: &mut Reload, state: &mut State, options: &Options, next: Generation) -> Result<(), String> {
+    // Once the accept before has left it is too late to find that there is no other.
+    if let Some(program) = state.launcher.programs.missing(next.programs()) {
+        let name = program.name();
+        return Err(format!("fosse-{name} is not in the directory of the programs, or cannot be executed"));
+    }
     // The rights of an ordinary user who checks say nothing of the user who is going to start.
     let looks_at_logs = state.launcher.privileged || !options.check;
     if let Some(why) = logs::hindrance(options.log_directory(), &next.plan).filter(|_| looks_at_logs) {
@@ -140,6 +145,7 @@ fn lanes_ready(reload: &mut Reload, state: &mut State) {
     }
     let ReloadState::Lanes { before } = std::mem::take(&mut reload.state) else { return };
     let (generation, listeners) = *before;
+    state.launcher.programs.settle();
     // The first one was started with its files.
     if generation.number != 0 {
         state.services.log_edition += 1;
@@ -190,6 +196,7 @@ fn accept_ready(reload: &mut Reload, state: &mut State) -> bool {
 
 /// Goes back to the configuration before a reload that failed: what served goes on serving.
 pub(crate) fn roll_back(reload: &mut Reload, state: &mut State) {
+    state.launcher.programs.roll_back();
     match std::mem::take(&mut reload.state) {
         ReloadState::Compiling(compilation) => {
             if let Some(fd) = compilation.out {
