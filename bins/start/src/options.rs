@@ -156,7 +156,13 @@ impl Options {
     /// The error of open(2).
     pub(crate) fn open_configuration(&self) -> Result<OwnedFd, Errno> {
         match &self.configuration {
-            Configuration::File(path) => open(path, OFlags::RDONLY | OFlags::CLOEXEC, FileMode::empty()),
+            Configuration::File(path) => {
+                // A named pipe that nobody writes to would keep open(2), and so the edge, waiting.
+                let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+                let file = open(path, flags, FileMode::empty())?;
+                rustix::fs::fcntl_setfl(&file, OFlags::empty())?;
+                Ok(file)
+            }
             Configuration::Descriptor(fd) => {
                 rustix::fs::seek(fd, rustix::fs::SeekFrom::Start(0))?;
                 rustix::io::fcntl_dupfd_cloexec(fd, 3)

@@ -186,6 +186,30 @@ fn a_configuration_from_a_pipe_is_checked_like_a_file() {
 }
 
 #[test]
+fn a_named_pipe_that_nobody_writes_to_keeps_no_edge_waiting() {
+    let site = Site::new();
+    let (pipe, kind) = (site.dir.join("pipe"), rustix::fs::FileType::Fifo);
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, rustix::fs::Mode::RUSR, 0).unwrap();
+    let (status, said) = site.start("pipe");
+    assert_eq!(status, Some(100), "{said}");
+    assert!(said.contains("pipe:1:1: there is no [[listen]]"), "{said}");
+    let backend = Backend::start();
+    let edge = Edge::with_config(
+        &format!(
+            "lanes = 1\n[[listen]]\naddress = \"{{address}}\"\n[[site]]\ndefault = true\nbackend = \"app\"\n\
+             [[backend]]\nname = \"app\"\nservers = [\"{}\"]\n",
+            backend.address()
+        ),
+        &[],
+    );
+    fs::rename(&pipe, edge.dir().join("fosse.toml")).unwrap();
+    edge.signal(Signal::HUP);
+    edge.wait_for_log("event=reload-failed");
+    edge.process("accept").signal(Signal::KILL);
+    assert_eq!(get(edge.address(), "/").status, 200, "{}", edge.log());
+}
+
+#[test]
 fn what_a_check_passes_a_start_serves_and_the_check_leaves_nothing_behind() {
     let site = Site::new();
     let backend = Backend::start();

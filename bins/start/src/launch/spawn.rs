@@ -232,7 +232,7 @@ const _: () = assert!(limits::SLOTS_MAX < u32::MAX as usize);
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd as _;
-    use std::os::unix::process::ExitStatusExt as _;
+    use std::os::unix::{fs::PermissionsExt as _, process::ExitStatusExt as _};
     use std::path::PathBuf;
 
     use fosse_eventloop::EventLoop;
@@ -252,7 +252,9 @@ mod tests {
             let path = std::env::temp_dir().join(format!("fosse-start-{name}-{}", std::process::id()));
             std::fs::create_dir_all(&path).unwrap();
             for program in Program::ALL {
-                std::fs::write(path.join(format!("fosse-{}", program.name())), "").unwrap();
+                let file = path.join(format!("fosse-{}", program.name()));
+                std::fs::write(&file, "").unwrap();
+                std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
             }
             Self(path)
         }
