@@ -1,7 +1,6 @@
 //! Frames from parse, each treated as if an attacker had sent it.
 
 use fosse_counters::dispatch as count;
-use fosse_die::warning;
 use fosse_settings::Dispatch as Settings;
 use fosse_source::Source;
 use fosse_wire::{
@@ -9,11 +8,10 @@ use fosse_wire::{
     frame::ResetReason,
     request::{self, RequestHead},
     response::{BACKEND_NONE, Cause},
-    verdict::Verdict,
+    verdict::{self, Verdict},
 };
 
 use crate::{
-    PROGRAM,
     context::{Context, Shared},
     exchange::{
         Outcome, admission, buffering, lease, request_body,
@@ -171,16 +169,18 @@ fn relieve(streams: &mut Streams, lane: &mut Lane<'_>) {
     // What counts beside those may be of bodies that go on already and wait for their backends to
     // take them.
     let buffered = |stream: &Stream| if stream.buffering == Buffering::No { 0 } else { stream.buffered };
-    let limit = ("lane_buffered_bytes_max", lane_buffered_bytes_max);
+    let limit = (Cause::BufferFull, lane_buffered_bytes_max);
     keep_within(limit, |shared| shared.buffered_bytes, buffered, streams, lane);
     let held = |stream: &Stream| u64::from(stream.held_counted);
-    keep_within(("lane_held_bytes_max", lane_held_bytes_max), |shared| shared.held_bytes, held, streams, lane);
+    // It is the limit of the filter, which has buffered them.
+    let limit = (Cause::Denied(verdict::Cause::Memory), lane_held_bytes_max);
+    keep_within(limit, |shared| shared.held_bytes, held, streams, lane);
 }
 
-/// Refuses requests until `used` is within a limit, which has its name beside it, or none is left
+/// Refuses requests until `used` is within a limit, which has the cause beside it, or none is left
 /// that has any `bytes` of it.
 fn keep_within(
-    (limit, bytes_max): (&str, u64),
+    (cause, bytes_max): (Cause, u64),
     used: impl Fn(&Shared) -> u64,
     bytes: impl Fn(&Stream) -> u64,
     streams: &mut Streams,
@@ -188,15 +188,13 @@ fn keep_within(
 ) {
     while used(lane.context.shared) > bytes_max {
         let Some(largest) = buffering::largest_of_heaviest(streams.iter(), &bytes) else { return };
-        let all = used(lane.context.shared);
-        warning(PROGRAM, format_args!("event=buffer-full limit={limit} bytes={all}"));
-        refuse(largest, streams, lane);
+        refuse(largest, cause, streams, lane);
     }
 }
 
-fn refuse(id: StreamId, streams: &mut Streams, lane: &mut Lane<'_>) {
+fn refuse(id: StreamId, cause: Cause, streams: &mut Streams, lane: &mut Lane<'_>) {
     let Some(stream) = streams.get(id) else { return };
-    let event = lane.settle(stream, Outcome::Respond(503));
+    let event = lane.settle(stream, Outcome::Refuse(cause));
     buffering::refused(stream, &mut lane.context);
     let over = stream.is_over();
     lane.follow(streams, id, over, event);

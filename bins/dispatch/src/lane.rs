@@ -4,7 +4,12 @@ use fosse_counters::dispatch as count;
 use fosse_die::warning;
 use fosse_eventloop::slab::Key;
 use fosse_settings::{Backend, Dispatch as Settings};
-use fosse_wire::{Kind, StreamId, frame::ResetReason, order::Forward, response::BACKEND_NONE};
+use fosse_wire::{
+    Kind, StreamId,
+    frame::ResetReason,
+    order::Forward,
+    response::{BACKEND_NONE, Cause},
+};
 
 use crate::{
     PROGRAM,
@@ -72,7 +77,8 @@ impl Lane<'_> {
             Outcome::Connect => self.connect(stream),
             Outcome::Reconnect => self.reconnect(stream),
             Outcome::Failed(why) => self.backend_failed(stream, why),
-            Outcome::Respond(status) => self.respond(stream, status),
+            Outcome::Respond(status) => self.respond(stream, status, Cause::of_status(status)),
+            Outcome::Refuse(cause) => self.respond(stream, 503, cause),
             Outcome::ReadWhole { clean } => return self.detach(stream, clean),
             Outcome::Complete { clean } => return self.complete(stream, clean),
             Outcome::ClientLost => {
@@ -100,9 +106,10 @@ impl Lane<'_> {
                 self.wait(stream, Waiting::Connecting);
             }
             Supply::Queued => self.wait(stream, Waiting::Queued),
-            Supply::QueueFull => self.respond(stream, 503),
+            Supply::QueueFull => self.respond(stream, 503, Cause::QueueFull),
             // Where checks have taken all servers out, it is no failure of this request.
-            Supply::NoServer => self.respond(stream, if stream.tried.is_empty() { 503 } else { 502 }),
+            Supply::NoServer if stream.tried.is_empty() => self.respond(stream, 503, Cause::Busy),
+            Supply::NoServer => self.respond(stream, 502, Cause::Backend),
         }
     }
 
@@ -204,7 +211,7 @@ impl Lane<'_> {
             self.server_failed(stream, at, why, stale);
         }
         if !again {
-            return self.respond(stream, why.status());
+            return self.respond(stream, why.status(), Cause::of_status(why.status()));
         }
         self.abandon(stream);
         self.context.counters.add(count::RETRIES, 1);
@@ -279,7 +286,7 @@ impl Lane<'_> {
     }
 
     /// Sends a local response, or cuts the response short where its head has gone already.
-    fn respond(&mut self, stream: &mut Stream, status: u16) {
+    fn respond(&mut self, stream: &mut Stream, status: u16, cause: Cause) {
         self.abandon(stream);
         if stream.response_ended {
             return;
@@ -292,6 +299,7 @@ impl Lane<'_> {
         } else {
             let local = LocalResponse {
                 status,
+                cause,
                 request: stream.request,
                 to_head: stream.to_head,
                 retry_after: if status == 503 { limits::RETRY_AFTER_SECONDS } else { 0 },

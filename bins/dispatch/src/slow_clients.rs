@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use fosse_counters::dispatch as count;
 use fosse_source::Source;
-use fosse_wire::StreamId;
+use fosse_wire::{StreamId, response::Cause};
 
 use crate::{
     exchange::{Outcome, stream::Stream, streams::Streams},
@@ -40,7 +40,7 @@ fn read_ahead_of(streams: &mut Streams, lane: &mut Lane<'_>, enough: u64, wanted
 /// costs nothing.
 pub(crate) fn make_room(streams: &mut Streams, lane: &mut Lane<'_>) {
     for id in lane.upstream.servers.take_displaced() {
-        settle(id, Outcome::Respond(503), streams, lane);
+        settle(id, Outcome::Refuse(Cause::QueueFull), streams, lane);
     }
     for (backend, _) in lane.upstream.servers.queued() {
         read_ahead_of(streams, lane, u64::MAX, |stream| stream.backend == backend && !stream.reads_ahead);

@@ -112,7 +112,11 @@ fn rows() -> Vec<Row> {
         (get(&format!("a: {}\r\n", "b".repeat(1100))), 431, &["host=a.example ", "limit=header_bytes_max"]),
         (get(&format!("a: {}\r\n", "b".repeat(900)).repeat(3)), 431, &["host=a.example ", "limit=head_bytes_max"]),
         ("CONNECT a.example:80 HTTP/1.1\r\nHost: a.example:80\r\n\r\n".into(), 501, &["host=a.example:80 ", "why="]),
-        ("GET / HTTP/1.1\r\nHost: busy.example\r\n\r\n".into(), 503, &["site=busy.example ", "why="]),
+        (
+            "GET / HTTP/1.1\r\nHost: busy.example\r\n\r\n".into(),
+            503,
+            &["site=busy.example ", "limit=queue_requests_max"],
+        ),
         ("GET / HTTP/3.0\r\nHost: a.example\r\n\r\n".into(), 505, &["host=a.example ", "why="]),
         (get(&"Via: 1.1 fosse, 1.1 fosse\r\n".repeat(5)), 508, &["host=a.example ", "why="]),
     ]

@@ -162,6 +162,9 @@ const fn response_cause(of: response::Cause) -> ResponseCause {
         response::Cause::Busy => ResponseCause::Busy,
         response::Cause::Timeout => ResponseCause::Timeout,
         response::Cause::Request => ResponseCause::Request,
+        response::Cause::QueueFull => ResponseCause::QueueFull,
+        response::Cause::QueueTimeout => ResponseCause::QueueTimeout,
+        response::Cause::BufferFull => ResponseCause::BufferFull,
     }
 }
 
@@ -175,5 +178,7 @@ const fn cause(cause: verdict::Cause) -> Cause {
         verdict::Cause::Budget => Cause::Budget,
         verdict::Cause::Rate => Cause::Rate,
         verdict::Cause::Spool => Cause::Spool,
+        verdict::Cause::SpoolFull => Cause::SpoolFull,
+        verdict::Cause::RulesLimit => Cause::RulesLimit,
     }
 }

@@ -198,6 +198,9 @@ const fn response_cause(of: ResponseCause) -> response::Cause {
         ResponseCause::Busy => response::Cause::Busy,
         ResponseCause::Timeout => response::Cause::Timeout,
         ResponseCause::Request => response::Cause::Request,
+        ResponseCause::QueueFull => response::Cause::QueueFull,
+        ResponseCause::QueueTimeout => response::Cause::QueueTimeout,
+        ResponseCause::BufferFull => response::Cause::BufferFull,
     }
 }
 
@@ -211,5 +214,7 @@ const fn cause(cause: Cause) -> verdict::Cause {
         Cause::Budget => verdict::Cause::Budget,
         Cause::Rate => verdict::Cause::Rate,
         Cause::Spool => verdict::Cause::Spool,
+        Cause::SpoolFull => verdict::Cause::SpoolFull,
+        Cause::RulesLimit => verdict::Cause::RulesLimit,
     }
 }

@@ -204,6 +204,9 @@ pub enum ResponseCause {
     Busy,
     Timeout,
     Request,
+    QueueFull,
+    QueueTimeout,
+    BufferFull,
     /// Written as the reason of the denial alone.
     #[serde(untagged)]
     Denied(Cause),
@@ -280,6 +283,8 @@ pub enum Cause {
     Budget,
     Rate,
     Spool,
+    SpoolFull,
+    RulesLimit,
 }
 
 /// Any frame.

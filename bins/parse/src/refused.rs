@@ -66,10 +66,14 @@ impl Refused {
     pub(crate) const fn of_response(head: &ResponseHead<'_>) -> Option<Self> {
         let (why, limit) = match head.cause {
             Cause::Denied(Denied::BodySize) => ("the body is over the site's limit", "body_bytes_max"),
-            Cause::Denied(Denied::Memory) => ("memory for buffered bodies is used up", "lane_held_bytes_max"),
-            Cause::Denied(Denied::Spool) => ("the file for long bodies is full or does not respond", "spool_bytes_max"),
+            Cause::Denied(Denied::Memory) => ("memory for bodies is used up", "lane_held_bytes_max"),
+            Cause::BufferFull => ("memory for bodies is used up", "lane_buffered_bytes_max"),
+            Cause::Denied(Denied::SpoolFull) => ("the file for long bodies is full", "spool_bytes_max"),
+            Cause::Denied(Denied::Spool) => ("the file for long bodies has lost its body", ""),
             Cause::Denied(Denied::Rate) => ("too many requests", ""),
-            Cause::Busy => ("no server or no memory is free for it", ""),
+            Cause::QueueFull => ("all connections to its servers and their queue are in use", "queue_requests_max"),
+            Cause::QueueTimeout => ("no connection to its servers became free in time", "queue_seconds"),
+            Cause::Busy => ("no server is there to take it", ""),
             Cause::Request if head.status == 413 => ("the body is over the site's limit", "body_bytes_max"),
             Cause::Request => ("it cannot be sent to a server", ""),
             Cause::None | Cause::Denied(_) | Cause::Backend | Cause::Timeout => return None,

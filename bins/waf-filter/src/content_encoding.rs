@@ -76,7 +76,7 @@ impl Decoder {
 /// Returns the same denial about a response, where nothing that the client did is wrong.
 pub(crate) fn about_response(denial: Denial) -> Denial {
     match denial.cause {
-        Cause::BodySize => Denial::new(500, Cause::BodySize, "decoded response over the limit of the rules"),
+        Cause::BodySize => Denial::new(500, Cause::RulesLimit, "decoded response over the limit of the rules"),
         cause if denial.status == 413 => Denial::new(502, cause, "response that unfolds too far"),
         cause => Denial::new(502, cause, "response is not encoded as it says"),
     }

@@ -2,6 +2,8 @@
 
 use fosse_wire::verdict::{Cause, Verdict};
 
+use crate::spool::news::Loss;
+
 /// A reason to deny, with the response that the client gets for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Denial {
@@ -31,8 +33,9 @@ impl Denial {
 
     /// A denial because the spool has lost the body, or has no room for it, which may be over in a
     /// second.
-    pub(crate) fn not_spooled(message: &str) -> Self {
-        Self { retry_after: 1, ..Self::new(503, Cause::Spool, message) }
+    pub(crate) fn not_spooled(loss: Loss) -> Self {
+        let cause = if loss == Loss::Full { Cause::SpoolFull } else { Cause::Spool };
+        Self { retry_after: 1, ..Self::new(503, cause, loss.words()) }
     }
 
     /// Returns the frame body about request `request` of site `site`.

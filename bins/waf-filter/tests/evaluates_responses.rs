@@ -189,7 +189,7 @@ fn a_response_over_the_limit_is_refused_or_evaluated_in_part_as_the_rules_say() 
         is_denied(&ask(&lax, &asked).unwrap(), 502);
         assert_eq!(ask(&watching, &asked).unwrap().body.len(), 400_000);
     }
-    strict.wait_for_log("cause=body-size");
+    strict.wait_for_log("cause=rules-limit");
     lax.wait_for_log("event=passed-in-part");
     watching.wait_for_log("event=detected");
     for edge in [&strict, &lax, &watching] {
@@ -274,7 +274,7 @@ fn responses_and_waiting_requests_take_no_more_memory_than_the_lane_has() {
     let denied = slow.remove(0).response();
     is_denied(&denied, 503);
     assert_eq!(denied.header("retry-after"), Some("1"));
-    edge.wait_for_log("cause=memory");
+    edge.wait_for_log("limit=lane_held_bytes_max");
     over.store(true, Ordering::Relaxed);
     for client in &mut slow {
         assert_eq!(client.response().status, 502, "no client has seen a part of it");

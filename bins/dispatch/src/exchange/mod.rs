@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use fosse_http1::HeadLimits;
 use fosse_settings::{Backend, DispatchSite};
+use fosse_wire::response::Cause;
 
 use self::failure::Failure;
 use crate::upstream::connection::Connection;
@@ -45,6 +46,8 @@ pub(crate) enum Outcome {
     Failed(Failure),
     /// A local response with that status is due.
     Respond(u16),
+    /// It cannot be served now: 503 is due, for that cause.
+    Refuse(Cause),
     /// All of the response is read, and its client has not taken all of it.
     ReadWhole {
         /// No byte follows the response.

@@ -167,7 +167,7 @@ pub(crate) struct LocalResponse<'a> {
     pub(crate) denied: bool,
     /// Its rule.
     pub(crate) rule: u32,
-    /// The cause of a denial, for logs.
+    /// The cause, for logs.
     pub(crate) cause: Cause,
     /// Seconds for Retry-After, 0 for none.
     pub(crate) retry_after: u32,
@@ -194,8 +194,7 @@ pub(crate) fn local(out: &mut Outbox, stream: StreamId, response: &LocalResponse
         denied: response.denied,
         own: true,
         rule: response.rule,
-        // Without a verdict the status says it.
-        cause: if response.denied { response.cause } else { Cause::of_status(response.status) },
+        cause: response.cause,
         backend: response.backend,
         body: BodyLength::Exact(u64::try_from(page.len()).unwrap_or(0)),
         ..ResponseHead::default()

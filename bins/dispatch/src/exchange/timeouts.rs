@@ -3,6 +3,7 @@
 use fosse_counters::dispatch as count;
 use fosse_die::warning;
 use fosse_settings::Backend;
+use fosse_wire::response::Cause;
 
 use super::{
     Outcome, buffering,
@@ -23,8 +24,8 @@ pub(crate) fn expired(
 ) -> Outcome {
     match limit {
         Limit::Pause => buffering::end(stream),
-        Limit::Queue => no_connection(stream, backend, "queue"),
-        Limit::Reply => no_connection(stream, backend, "connect"),
+        Limit::Queue => no_connection(stream, backend, "queue", Cause::QueueTimeout),
+        Limit::Reply => no_connection(stream, backend, "connect", Cause::Busy),
         Limit::Continue => {
             response_head::ask_for_body(stream, backend, context);
             Outcome::Continue
@@ -39,10 +40,10 @@ pub(crate) fn expired(
     }
 }
 
-fn no_connection(stream: &Stream, backend: &Backend, why: &str) -> Outcome {
+fn no_connection(stream: &Stream, backend: &Backend, why: &str, cause: Cause) -> Outcome {
     let (request, name) = (stream.request, &backend.name);
     warning(PROGRAM, format_args!("event=no-connection request={request:016x} backend={name} why={why}"));
-    Outcome::Respond(503)
+    Outcome::Refuse(cause)
 }
 
 /// Finds out what was silent for too long: both sides of an upgraded connection, or the backend in

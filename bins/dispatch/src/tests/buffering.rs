@@ -7,6 +7,8 @@ use fosse_wire::{
     Kind, StreamId, fields,
     frame::ResetReason,
     request::{BodyLength, Endpoint, RequestHead},
+    response::Cause,
+    verdict,
 };
 
 use super::{Fixture, OK, backend, heard, id, post, say};
@@ -269,6 +271,8 @@ fn memory_that_is_used_up_costs_the_source_that_uses_most_of_it() {
     fixture.turn();
     let refused: Vec<bool> = (0..3).map(|slot| fixture.statuses(id(slot)) == [503]).collect();
     assert_eq!(refused.iter().filter(|r| **r).count(), 1, "{refused:?}");
+    let causes: Vec<Cause> = [id(0), id(1)].iter().flat_map(|id| fixture.causes(*id)).collect();
+    assert_eq!(causes, [Cause::BufferFull]);
     assert!(!refused[2] && request(&fixture.connected()).0.contains("Content-Length: 50001"));
 }
 
@@ -286,6 +290,7 @@ fn bodies_of_a_filter_that_no_server_takes_cost_the_source_that_has_most_of_them
     assert_eq!(fixture.server.shared.held_bytes, 55_001);
     let refused: Vec<u32> = (0..5).filter(|slot| fixture.statuses(id(*slot)) == [503]).collect();
     assert_eq!(refused, [1]);
+    assert_eq!(fixture.causes(id(1)), [Cause::Denied(verdict::Cause::Memory)]);
 }
 
 #[test]

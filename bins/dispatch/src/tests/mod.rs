@@ -16,6 +16,7 @@ use fosse_wire::{
     fields,
     frame::Hello,
     request::{BodyLength, RequestHead},
+    response::Cause,
 };
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
 
@@ -199,6 +200,12 @@ impl Fixture {
     fn statuses(&self, stream: StreamId) -> Vec<u16> {
         let heads = self.got.iter().filter(|got| got.0 == stream && got.1 == Kind::Response);
         heads.map(|got| fosse_wire::response::ResponseHead::decode(&got.2).unwrap().status).collect()
+    }
+
+    /// Causes of all heads.
+    fn causes(&self, stream: StreamId) -> Vec<Cause> {
+        let heads = self.got.iter().filter(|got| got.0 == stream && got.1 == Kind::Response);
+        heads.map(|got| fosse_wire::response::ResponseHead::decode(&got.2).unwrap().cause).collect()
     }
 
     fn granted(&self, stream: StreamId) -> u32 {

@@ -47,7 +47,11 @@ impl Reporter {
         let is_denied = site.waf == WafMode::Block;
         let action = if is_denied { Action::Denied } else { Action::Detected };
         let facts = evaluation.map_or_else(String::new, response_status);
-        self.event(action, head, Some(denial), &facts);
+        // Who is refused for want of memory, or for the site's limit, has its line from parse,
+        // which counts a flood of them.
+        if !(is_denied && matches!(denial.cause, Cause::Memory | Cause::BodySize)) {
+            self.event(action, head, Some(denial), &facts);
+        }
         self.audit(action, site, head, Some(denial), evaluation);
         if is_denied {
             self.rows.count(&self.counters, denial, None);
@@ -94,7 +98,6 @@ impl Reporter {
 
     /// Reports that the spool gave back other bytes of a request's body than it was given.
     pub(crate) fn altered(&self, request: u64) {
-        self.count(count::SPOOL_LOST);
         (self.log)(Severity::Alert, format_args!("event=spool-altered request={request:016x}"));
     }
 

@@ -172,7 +172,7 @@ fn hand_in_body(
     let evaluated = decoded.body.len();
     // A body over the site's limit was reported when it came to that.
     let is_news = !message.is_part && (decoded.is_part || taken == Taken::Part);
-    let over_rules = || Denial::new(413, Cause::BodySize, "body over the limit of the rules");
+    let over_rules = || Denial::new(413, Cause::RulesLimit, "body over the limit of the rules");
     let denial = decoded.denial.or_else(|| (taken == Taken::Refused).then(over_rules));
     let is_denied = match &denial {
         Some(denial) => context.reporter.found(site, &message.head()?, denial, None),

@@ -16,7 +16,7 @@ use crate::{
     memory::length_of,
     outputs::Outputs,
     slots::{Exchange, RequestPath},
-    spool::news::{News, What},
+    spool::news::{Loss, News, What},
 };
 
 /// Moves a body that grows into the spool, where it is long enough to be worth it; false where it
@@ -96,10 +96,6 @@ pub(crate) fn on_news(
                 exchange.request.path = RequestPath::Release(release);
                 Ok(())
             }
-            What::Altered => {
-                release::discard(&release, context);
-                deny_altered(exchange, context, out)
-            }
             What::Lost(why) => {
                 release::discard(&release, context);
                 deny_lost(why, exchange, context, out)
@@ -134,10 +130,6 @@ fn on_news_of_buffered(
             }
             exchange.request.path = RequestPath::Buffer(buffered);
             Ok(())
-        }
-        What::Altered => {
-            discard(*buffered, context);
-            deny_altered(exchange, context, out)
         }
         What::Lost(why) => {
             discard(*buffered, context);
@@ -191,15 +183,12 @@ fn ask(buffered: &mut BufferedRequest, context: &mut Context) {
     }
 }
 
-fn deny_lost(why: &str, exchange: &mut Exchange, context: &Context, out: &mut Outputs<'_>) -> Result<(), WireError> {
+fn deny_lost(loss: Loss, exchange: &mut Exchange, context: &Context, out: &mut Outputs<'_>) -> Result<(), WireError> {
+    if loss == Loss::Altered {
+        context.reporter.altered(exchange.ids.request);
+    }
     context.reporter.count(count::SPOOL_LOST);
-    deny(exchange, &Denial::not_spooled(why), context, out)
-}
-
-/// Denies a request whose body is not what its client sent any more.
-fn deny_altered(exchange: &mut Exchange, context: &Context, out: &mut Outputs<'_>) -> Result<(), WireError> {
-    context.reporter.altered(exchange.ids.request);
-    deny(exchange, &Denial::not_spooled("the spool has changed the body"), context, out)
+    deny(exchange, &Denial::not_spooled(loss), context, out)
 }
 
 /// Begins the next body's way back, where none is back in memory.

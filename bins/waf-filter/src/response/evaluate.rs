@@ -123,7 +123,7 @@ fn after_head(
     let is_over = buffered.body.len() > limit;
     if (is_over || buffered.announces_more_than(limit)) && transaction.refuses_long_response() {
         context.reporter.count(count::OVER_SIZE);
-        let denial = Denial::new(500, Cause::BodySize, "response over the limit of the rules");
+        let denial = Denial::new(500, Cause::RulesLimit, "response over the limit of the rules");
         return if_denied(denial, &buffered.pending, context);
     }
     if buffered.coding == Requested::Unsupported {

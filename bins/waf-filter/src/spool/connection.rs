@@ -19,7 +19,7 @@ use rustix::{
 
 use super::{
     digests::{DigestKey, Digests},
-    news::{News, What},
+    news::{Loss, News, What},
 };
 use crate::{limits::SPOOL_WAIT_MS_MAX, memory::length_of};
 
@@ -52,7 +52,7 @@ impl Body {
         self.until_ms = if awaits_more { Some(now_ms + SPOOL_WAIT_MS_MAX) } else { None };
     }
 
-    fn lost(self, number: u64, why: &'static str) -> News {
+    fn lost(self, number: u64, why: Loss) -> News {
         News { stream: self.stream, body: number, what: What::Lost(why) }
     }
 }
@@ -106,7 +106,7 @@ impl Connection {
     pub(super) fn close(self, event_loop: &EventLoop) -> Vec<News> {
         // Closing the descriptor would do, were it not for copies that the sender may still have.
         let _ = event_loop.remove(&self.fd);
-        self.bodies.into_iter().map(|(number, body)| body.lost(number, "the spool is gone")).collect()
+        self.bodies.into_iter().map(|(number, body)| body.lost(number, Loss::Gone)).collect()
     }
 
     pub(super) const fn is_silent(&self) -> bool {
@@ -171,7 +171,7 @@ impl Connection {
         let mut lost = Vec::with_capacity(overdue.len());
         for number in overdue {
             self.send(&ToSpool::Free { body: number });
-            lost.extend(self.bodies.remove(&number).map(|body| body.lost(number, "the spool does not respond")));
+            lost.extend(self.bodies.remove(&number).map(|body| body.lost(number, Loss::Silent)));
         }
         lost
     }
@@ -250,15 +250,15 @@ fn hear(bodies: &mut HashMap<u64, Body>, message: FromSpool<'_>, now_ms: u64) ->
                 return Err("data of another length than was asked for");
             }
             if !body.digests.agree(at, bytes) {
-                return Ok(Some(News { stream, body: number, what: What::Altered }));
+                return Ok(Some(News { stream, body: number, what: What::Lost(Loss::Altered) }));
             }
             What::Data(bytes.to_vec())
         }
         FromSpool::Lost { cause, .. } => {
             bodies.remove(&number);
             let why = match cause {
-                LostCause::Full => "the spool is full",
-                LostCause::Failed => "the spool's file cannot be used",
+                LostCause::Full => Loss::Full,
+                LostCause::Failed => Loss::Failed,
             };
             return Ok(Some(News { stream, body: number, what: What::Lost(why) }));
         }
@@ -313,7 +313,7 @@ mod tests {
 
     #[test]
     fn a_body_that_comes_back_changed_is_found_out() {
-        for (bytes, news) in [(&b"abc"[..], What::Data(b"abc".to_vec())), (b"abd", What::Altered)] {
+        for (bytes, news) in [(&b"abc"[..], What::Data(b"abc".to_vec())), (b"abd", What::Lost(Loss::Altered))] {
             let (mut connection, spool) = session();
             connection.expect_data(0, 0, 3, 1000);
             let data =

@@ -19,8 +19,34 @@ pub(crate) enum What {
     Written(u64),
     /// The next bytes that were asked for.
     Data(Vec<u8>),
-    /// They are not those that were written.
-    Altered,
+    /// It is lost.
+    Lost(Loss),
+}
+
+/// The reason for which the spool has lost a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// It has no room.
+    Full,
+    /// Its file cannot be used.
+    Failed,
+    /// It does not respond.
+    Silent,
     /// It is gone.
-    Lost(&'static str),
+    Gone,
+    /// It gave back other bytes than were written.
+    Altered,
+}
+
+impl Loss {
+    /// Returns the reason in words, for logs.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Full => "the spool is full",
+            Self::Failed => "the spool's file cannot be used",
+            Self::Silent => "the spool does not respond",
+            Self::Gone => "the spool is gone",
+            Self::Altered => "the spool has changed the body",
+        }
+    }
 }

@@ -33,17 +33,23 @@ pub enum Cause {
     Denied(verdict::Cause),
     /// The backend could not be reached, broke off, or sent no HTTP.
     Backend,
-    /// There was no room: connections, queue or memory were used up.
+    /// No server is there to take it, or dispatch has no place for one more of its kind.
     Busy,
     /// The backend, or the client's body, did not come in time.
     Timeout,
     /// dispatch does not send such a request on.
     Request,
+    /// All connections to its servers are in use, and so is their queue.
+    QueueFull,
+    /// No connection to its servers became free in time.
+    QueueTimeout,
+    /// The memory for the bodies that dispatch buffers is used up.
+    BufferFull,
 }
 
 impl Cause {
     /// All causes, in the order of their numbers.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 18] = [
         Self::None,
         Self::Denied(verdict::Cause::Rule),
         Self::Denied(verdict::Cause::Protocol),
@@ -53,13 +59,19 @@ impl Cause {
         Self::Denied(verdict::Cause::Budget),
         Self::Denied(verdict::Cause::Rate),
         Self::Denied(verdict::Cause::Spool),
+        Self::Denied(verdict::Cause::SpoolFull),
+        Self::Denied(verdict::Cause::RulesLimit),
         Self::Backend,
         Self::Busy,
         Self::Timeout,
         Self::Request,
+        Self::QueueFull,
+        Self::QueueTimeout,
+        Self::BufferFull,
     ];
 
-    /// Returns the cause of a response that dispatch makes without a verdict.
+    /// Returns the cause of a response that dispatch makes without a verdict and of which nothing
+    /// more is known.
     #[must_use]
     pub const fn of_status(status: u16) -> Self {
         match status {
@@ -80,6 +92,9 @@ impl Cause {
             Self::Busy => "busy",
             Self::Timeout => "timeout",
             Self::Request => "request",
+            Self::QueueFull => "queue-full",
+            Self::QueueTimeout => "queue-timeout",
+            Self::BufferFull => "buffer-full",
         }
     }
 
@@ -87,10 +102,13 @@ impl Cause {
         match self {
             Self::None => 0,
             Self::Denied(cause) => cause as u8 + 1,
-            Self::Backend => 9,
-            Self::Busy => 10,
-            Self::Timeout => 11,
-            Self::Request => 12,
+            Self::Backend => 11,
+            Self::Busy => 12,
+            Self::Timeout => 13,
+            Self::Request => 14,
+            Self::QueueFull => 15,
+            Self::QueueTimeout => 16,
+            Self::BufferFull => 17,
         }
     }
 }

@@ -25,13 +25,19 @@ pub enum Cause {
     Budget = 5,
     /// A rate or connection limit.
     Rate = 6,
-    /// The file for bodies is full, could not be used, or did not respond in time.
+    /// The file for bodies has lost the body: it could not be used, did not respond in time, is
+    /// gone, or gave back other bytes.
     Spool = 7,
+    /// The file for bodies is full.
+    SpoolFull = 8,
+    /// The body is over a limit that the rules set (`SecRequestBodyLimit`,
+    /// `SecResponseBodyLimit`).
+    RulesLimit = 9,
 }
 
 impl Cause {
     /// All causes, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Rule,
         Self::Protocol,
         Self::BodySize,
@@ -40,6 +46,8 @@ impl Cause {
         Self::Budget,
         Self::Rate,
         Self::Spool,
+        Self::SpoolFull,
+        Self::RulesLimit,
     ];
 
     /// Returns the word in logs.
@@ -54,6 +62,8 @@ impl Cause {
             Self::Budget => "budget",
             Self::Rate => "rate",
             Self::Spool => "spool",
+            Self::SpoolFull => "spool-full",
+            Self::RulesLimit => "rules-limit",
         }
     }
 }
