@@ -6,11 +6,12 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use fosse_eventloop::{EventLoop, Interest};
+use fosse_sys::socket::defer_accept;
 use fosse_wire::request::Endpoint;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, acceptfrom_with, sockopt};
 
-use crate::limits::LISTENER_COUNT_MAX;
+use crate::limits::{LISTENER_COUNT_MAX, SILENCE_S};
 
 /// Token of listener `n` is this plus `n`, where `n` counts over the life of the process.
 pub(crate) const FIRST_TOKEN: u64 = 1 << 32;
@@ -72,6 +73,11 @@ impl Listeners {
             && (unix || prepare(&fd).is_ok())
             && event_loop.add(&fd, token, interest).is_ok();
         if usable {
+            if !unix {
+                // A connection is worth a turn of accept and of its lane once there is something to
+                // read; where this fails they look in vain, as after that time.
+                let _ = defer_accept(&fd, SILENCE_S);
+            }
             self.next_token += 1;
             self.all.push(Listener { fd, token, number, unix, ready: false, stale: !unix });
         }

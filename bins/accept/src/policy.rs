@@ -8,6 +8,7 @@ const SO_LINGER: u32 = 13;
 const SO_SNDBUF: u32 = 7;
 const IPPROTO_TCP: u32 = 6;
 const TCP_NODELAY: u32 = 1;
+const TCP_DEFER_ACCEPT: u32 = 9;
 const F_DUPFD_CLOEXEC: u32 = 1030;
 
 /// Descriptors at once: all that wait, a batch each for 256 lanes, the lists and channels;
@@ -39,6 +40,11 @@ pub const POLICY: Policy = Policy {
             call::SETSOCKOPT,
             Args::All(&[Cond::Is(1, IPPROTO_TCP), Cond::Is(2, TCP_NODELAY)]),
             "on listeners; the sockets they accept inherit it",
+        ),
+        Row::seen(
+            call::SETSOCKOPT,
+            Args::All(&[Cond::Is(1, IPPROTO_TCP), Cond::Is(2, TCP_DEFER_ACCEPT)]),
+            "on listeners: a connection is reported with its first bytes",
         ),
         Row::seen(call::GETPEERNAME, Args::Any, "a socket that comes back must be the one that went"),
         Row::seen(

@@ -77,7 +77,8 @@ fn a_unix_peer_is_let_in_by_its_uid() {
 fn many_at_once_go_in_messages_of_up_to_64() {
     let edge = Edge::new(&listener(AcceptListener::default()));
     let address = edge.listen_v4(0);
-    let clients: Vec<_> = (0..120).map(|_| client(address)).collect();
+    let mut clients: Vec<_> = (0..120).map(|_| client(address)).collect();
+    clients.iter_mut().for_each(|client| client.write_all(b"G").unwrap());
     let lane = edge.lane(1, 1000);
     let mut sizes = Vec::new();
     while sizes.iter().sum::<usize>() < clients.len() {

@@ -17,6 +17,7 @@ pub mod port;
 pub mod probe;
 pub mod process;
 pub mod signal;
+pub mod socket;
 pub mod text;
 
 pub use panic::panic_hook;
