@@ -5,8 +5,8 @@
 pub(crate) const ACCEPT_TURN_MAX: usize = fosse_wire::channel::BATCH_FDS_MAX;
 
 /// Seconds that the kernel waits for the first bytes of a connection before it reports one without
-/// any. The shortest that it can (tcp(7), `TCP_DEFER_ACCEPT`): whoever connects and is silent costs a
-/// request socket for that long, and from then on counts as everybody.
+/// any. The shortest that it can (tcp(7), `TCP_DEFER_ACCEPT`): whoever connects and is silent costs
+/// a request socket for that long, and from then on counts as everybody.
 pub(crate) const SILENCE_S: u8 = 1;
 
 /// Messages read from one lane or from start in one turn, so that a chatty one cannot keep the

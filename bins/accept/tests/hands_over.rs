@@ -4,7 +4,7 @@ mod edge;
 
 use std::time::{Duration, Instant};
 
-use edge::{Edge, client, client_from, fate, fate_so_far, listener};
+use edge::{Edge, client, client_from, fate, fate_so_far, listener, silent_client};
 use fosse_counters::accept as count;
 use fosse_settings::AcceptListener;
 use fosse_wire::channel::{Connection, Kind};
@@ -159,7 +159,7 @@ fn one_that_leaves_ends_what_no_lane_takes_properly() {
     let mut edge = Edge::new(&listener(AcceptListener::default()));
     let address = edge.listen_v4(0);
     let lane = edge.lane(1, 100);
-    let mut clients = [client(address)];
+    let mut idle = silent_client(address);
     let held = lane.take(1);
     edge.order(ToChild::LaneDrain { lane: 1 }, None);
     edge.settle();
@@ -169,5 +169,5 @@ fn one_that_leaves_ends_what_no_lane_takes_properly() {
     assert_eq!(edge.said(), ToStart::Drained);
     assert_eq!(edge.exit().code(), Some(0));
     drop(held);
-    assert_eq!(fate(&mut clients[0]), "end", "an idle connection ends with a FIN");
+    assert_eq!(fate(&mut idle), "end", "an idle connection ends with a FIN");
 }

@@ -3,7 +3,6 @@
 
 mod edge;
 
-use std::io::Write;
 use std::path::Path;
 
 use edge::{Edge, client, listener};
@@ -23,8 +22,6 @@ fn trace(path: &Path) -> Option<String> {
     edge.order(ToChild::LaneDrain { lane: 1 }, None);
     edge.settle();
     clients.extend((0..64).map(|_| client(address)));
-    // The kernel reports them at once, and together, as there is something to read.
-    clients.iter_mut().for_each(|client| client.write_all(b"G").unwrap());
     let second = edge.lane(2, 100);
     let batch = second.take(64);
     edge.order(ToChild::Drain, None);

@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, OwnedFd};
@@ -205,13 +205,25 @@ pub(crate) fn tally(last: u8, number: u64) -> Tally {
     Tally { address: Ipv4Addr::new(127, 0, 0, last).to_ipv6_mapped().octets(), bits: 128, number }
 }
 
-/// A client that comes from 127.0.0.`last`.
+/// A client that comes from 127.0.0.`last` and speaks, as the kernel would report it a second later
+/// otherwise, and not in the order of others.
 pub(crate) fn client_from(last: u8, to: SocketAddr) -> TcpStream {
-    connect_from(last, to, SOON).unwrap()
+    speak(connect_from(last, to, SOON).unwrap())
 }
 
+/// A client that speaks.
 pub(crate) fn client(to: SocketAddr) -> TcpStream {
+    speak(silent_client(to))
+}
+
+/// A client that says nothing.
+pub(crate) fn silent_client(to: SocketAddr) -> TcpStream {
     TcpStream::connect(to).unwrap()
+}
+
+fn speak(mut client: TcpStream) -> TcpStream {
+    client.write_all(b"G").unwrap();
+    client
 }
 
 /// Returns how the other side ends the connection: "reset", "end", or "open" if it does not.
