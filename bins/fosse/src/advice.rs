@@ -1,9 +1,8 @@
 //! Notes of `fosse check`: what a sound configuration does that its author may not have meant.
 
 use fosse_model::{
-    Backend, Edge, Limits, Site, buffers_whole,
+    Backends, Edge, Limits, Site, buffers_whole,
     model::{Listen, TrustedFields},
-    section::At,
 };
 
 /// Returns a note on a listener with address lists whose proxies name their clients: the lists are
@@ -27,7 +26,7 @@ pub(crate) fn lists_of_named_clients(listen: &Listen, edge: &Edge) -> Option<Str
 
 /// Returns a note on a site of whose bodies there is not room for two: in the file for long ones,
 /// or where there is none, in the memory of a lane.
-pub(crate) fn bodies_that_share_room(site: &Site, backends: &[At<Backend>], limits: &Limits) -> Option<String> {
+pub(crate) fn bodies_that_share_room(site: &Site, backends: &Backends<'_>, limits: &Limits) -> Option<String> {
     let (body, lane, spool) = (site.body_bytes_max.0, limits.lane_held_bytes_max.0, limits.spool_bytes_max.0);
     let (room, key, place) =
         if spool > 0 { (spool, "spool_bytes_max", "") } else { (lane, "lane_held_bytes_max", " in a lane") };
@@ -49,7 +48,7 @@ mod tests {
              {site}\n[[backend]]\nname = \"a\"\nservers = [\"unix:/a\"]\n"
         );
         let edge = fosse_model::read("test", text.as_bytes()).unwrap();
-        bodies_that_share_room(&edge.site[0], &edge.backend, &edge.limits)
+        bodies_that_share_room(&edge.site[0], &fosse_model::Backends::of(&edge.backend), &edge.limits)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::process::Command;
 use fosse_args::Args;
 use fosse_die::{EXIT_PERMANENT, fatal, temporary};
 use fosse_model::{
-    ACCOUNTS_BYTES_MAX, Accounts, CONFIGURATION_BYTES_MAX, Edge, Report,
+    ACCOUNTS_BYTES_MAX, Accounts, Backends, CONFIGURATION_BYTES_MAX, Edge, Report,
     address::ListenAddress,
     compile,
     model::{Site, Waf},
@@ -134,6 +134,7 @@ pub(crate) fn summary(name: &str, edge: &Edge) -> String {
             let _ = writeln!(out, "    note   {note}");
         }
     }
+    let backends = Backends::of(&edge.backend);
     for site in edge.site.iter() {
         let mut hosts: Vec<String> = site.hosts.iter().map(|host| host.value.written()).collect();
         if site.default.value {
@@ -144,7 +145,7 @@ pub(crate) fn summary(name: &str, edge: &Edge) -> String {
         for route in site.route.iter() {
             let _ = writeln!(out, "    route  {} -> {}", route.prefix.0, route.backend.0);
         }
-        if let Some(note) = advice::bodies_that_share_room(site, &edge.backend, &edge.limits) {
+        if let Some(note) = advice::bodies_that_share_room(site, &backends, &edge.limits) {
             let _ = writeln!(out, "    note   {note}");
         }
     }

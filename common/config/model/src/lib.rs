@@ -15,6 +15,7 @@
 
 mod accounts;
 pub mod address;
+mod backends;
 mod buffering;
 mod check;
 mod choices;
@@ -32,6 +33,7 @@ use fosse_plan::Plan;
 use toml::de::DeTable;
 
 pub use accounts::{ACCOUNTS_BYTES_MAX, Accounts};
+pub use backends::Backends;
 pub use buffering::buffers_whole;
 pub use model::{Backend, Edge, Health, Limits, Listen, Route, Site, Timeouts};
 pub use problem::{Located, PROBLEMS_SHOWN_MAX, Problem, Problems, Report, Span};

@@ -1,6 +1,6 @@
 //! No bytes make the reader panic, hang, or point outside the file.
 
-use fosse_model::{PROBLEMS_SHOWN_MAX, read};
+use fosse_model::{Backends, PROBLEMS_SHOWN_MAX, buffers_whole, read};
 
 #[expect(unreachable_pub, reason = "the fuzz crate has them public")]
 #[path = "../../../../fuzz/src/target/model.rs"]
@@ -87,4 +87,17 @@ fn ten_thousand_sites_are_read_in_reasonable_time() {
     }
     let edge = read("fosse.toml", text.as_bytes()).unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(edge.site.len(), 10_000);
+}
+
+#[test]
+fn ten_thousand_sites_find_their_backends_among_ten_thousand() {
+    let mut text = String::from("[[listen]]\naddress = \"127.0.0.1:1\"\n");
+    for number in 0..10_000 {
+        let buffers = if number % 100 == 99 { "buffer_requests = true\n" } else { "" };
+        text += &format!("[[backend]]\nname = \"b{number}\"\nservers = [\"unix:/{number}\"]\n{buffers}");
+        text += &format!("[[site]]\nhosts = [\"s{number}.example\"]\nwaf = \"off\"\nbackend = \"b{number}\"\n");
+    }
+    let edge = read("fosse.toml", text.as_bytes()).unwrap_or_else(|report| panic!("{report}"));
+    let backends = Backends::of(&edge.backend);
+    assert_eq!(edge.site.iter().filter(|site| buffers_whole(site, &backends)).count(), 100);
 }

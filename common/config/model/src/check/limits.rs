@@ -1,13 +1,13 @@
 //! Limits that depend on one another.
 
+use crate::backends::Backends;
 use crate::buffering::{buffers_whole, whole_for};
-use crate::model::{Backend, Edge, OverLimit, Site, Waf};
+use crate::model::{Edge, OverLimit, Site, Waf};
 use crate::problem::Problems;
-use crate::section::At;
 
 /// Notes a target that is longer than a head, a body that is more than the memory for such bodies,
 /// and more connections of one address than of all.
-pub(crate) fn limits(edge: &Edge, problems: &mut Problems) {
+pub(crate) fn limits(edge: &Edge, backends: &Backends<'_>, problems: &mut Problems) {
     let Some(limits) = edge.limits.sound() else { return };
     if let (Some(target), Some(head)) = (limits.target_bytes_max.written(), limits.head_bytes_max.sound())
         && target > head
@@ -23,11 +23,11 @@ pub(crate) fn limits(edge: &Edge, problems: &mut Problems) {
             problems.note(&listen.address_connections_max.span, what);
         }
     }
-    edge.site.iter().for_each(|site| endless_bodies(site, &edge.backend, problems));
+    edge.site.iter().for_each(|site| endless_bodies(site, backends, problems));
     let (Some(held), Some(spool)) = (limits.lane_held_bytes_max.sound(), limits.spool_bytes_max.sound()) else {
         return;
     };
-    for site in edge.site.iter().filter(|site| buffers_whole(site, &edge.backend)) {
+    for site in edge.site.iter().filter(|site| buffers_whole(site, backends)) {
         let Some(body) = site.body_bytes_max.sound() else { continue };
         // Rules look at a body in memory, wherever it was before.
         let (key, room, why) = match site.waf.value {
@@ -43,7 +43,7 @@ pub(crate) fn limits(edge: &Edge, problems: &mut Problems) {
 }
 
 /// Notes bodies without an end where a backend wants them whole.
-fn endless_bodies(site: &Site, backends: &[At<Backend>], problems: &mut Problems) {
+fn endless_bodies(site: &Site, backends: &Backends<'_>, problems: &mut Problems) {
     if site.body_over_limit.written() == Some(&OverLimit::PassInPart)
         && let Some(backend) = whole_for(site, backends)
     {

@@ -6,14 +6,16 @@ mod listen;
 mod site;
 mod status;
 
+use crate::backends::Backends;
 use crate::model::{AccessFormat, Edge};
 use crate::problem::Problems;
 
 /// Notes everything that does not fit together.
 pub(crate) fn edge(edge: &Edge, problems: &mut Problems) {
-    limits::limits(edge, problems);
+    let by_name = Backends::of(&edge.backend);
+    limits::limits(edge, &by_name, problems);
     listen::listeners(&edge.listen, problems);
-    site::sites(&edge.site, &edge.backend, problems);
+    site::sites(&edge.site, (&edge.backend, &by_name), problems);
     backend::backends(&edge.backend, problems);
     access_log(edge, problems);
     status::status(edge, problems);

@@ -3,13 +3,14 @@
 use fosse_nearest::nearest;
 use std::collections::BTreeMap;
 
+use crate::backends::Backends;
 use crate::model::{Backend, OverLimit, Site, Waf};
 use crate::names::{HostPattern, Name};
 use crate::problem::{Problems, Span};
 use crate::section::At;
 
 /// Notes the problems of each site and between them.
-pub(crate) fn sites(sites: &[At<Site>], backends: &At<Vec<At<Backend>>>, problems: &mut Problems) {
+pub(crate) fn sites(sites: &[At<Site>], backends: (&At<Vec<At<Backend>>>, &Backends<'_>), problems: &mut Problems) {
     hosts(sites, problems);
     defaults(sites, problems);
     for site in sites {
@@ -144,10 +145,15 @@ fn used_backends(site: &Site) -> impl Iterator<Item = (&Name, &Span)> {
     own.into_iter().chain(routed)
 }
 
-fn known(name: &Name, span: &Span, backends: &At<Vec<At<Backend>>>, problems: &mut Problems) {
+fn known(
+    name: &Name,
+    span: &Span,
+    (backends, by_name): (&At<Vec<At<Backend>>>, &Backends<'_>),
+    problems: &mut Problems,
+) {
     let Some(backends) = backends.sound() else { return };
     // A backend whose own name is already reported may be the one that is meant.
-    if backends.iter().any(|backend| backend.name.sound().is_none_or(|known| known == name)) {
+    if by_name.get(name).is_some() || by_name.some_unnamed {
         return;
     }
     let names = backends.iter().map(|backend| backend.name.0.as_str());

@@ -14,6 +14,7 @@ use fosse_wire::blob::{BLOB_BYTES_MAX, BlobError, encode};
 use fosse_wire::launch::Program;
 
 use crate::accounts::Accounts;
+use crate::backends::Backends;
 use crate::buffering::uses_filter;
 use crate::model::{AccessFormat, Edge, Scheduling};
 use crate::problem::Problems;
@@ -26,6 +27,7 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// Makes the plan; notes what cannot be compiled.
 pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) -> Plan {
+    let by_name = Backends::of(&edge.backend);
     let mut plan = Plan {
         lanes: edge.lanes.unwrap_or(0),
         uid_base: edge.uid_base.value,
@@ -43,20 +45,20 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         audit_log: edge.audit_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
         status_socket: listeners::status_socket(edge, accounts, problems),
         status_address: listeners::status_address(edge),
-        spool: spool(edge),
+        spool: spool(edge, &by_name),
         blobs: Vec::new(),
     };
     let rules = sites::RuleSets::of(&edge.site);
     let servers = backends::Servers::of(&edge.backend, accounts, problems);
     let encoded = [
         (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
-        (Program::Parse, encode(&parse(edge, &servers, problems))),
-        (Program::Dispatch, encode(&dispatch(edge, &servers, (plan.group, accounts), problems))),
+        (Program::Parse, encode(&parse(edge, &by_name, &servers, problems))),
+        (Program::Dispatch, encode(&dispatch(edge, &by_name, &servers, (plan.group, accounts), problems))),
         (Program::Connect, encode(&servers.connect)),
         (Program::Load, encode(&load(edge, &rules))),
     ];
-    let filter = edge.site.iter().any(|site| uses_filter(site, &edge.backend));
-    let filter = filter.then(|| (Program::WafFilter, encode(&sites::waf_filter(edge, &rules, problems))));
+    let filter = edge.site.iter().any(|site| uses_filter(site, &by_name));
+    let filter = filter.then(|| (Program::WafFilter, encode(&sites::waf_filter(edge, &by_name, &rules, problems))));
     let checks = (!servers.prober.servers.is_empty()).then(|| (Program::Prober, encode(&servers.prober)));
     for (program, blob) in encoded.into_iter().chain(filter).chain(checks) {
         match blob {
@@ -76,9 +78,9 @@ const fn scheduling(written: Scheduling) -> fosse_plan::Scheduling {
 }
 
 /// Returns the spool, where some site may have bodies for it.
-fn spool(edge: &Edge) -> Option<SpoolPlan> {
+fn spool(edge: &Edge, backends: &Backends<'_>) -> Option<SpoolPlan> {
     let spool_bytes_max = edge.limits.spool_bytes_max.0;
-    let is_used = spool_bytes_max > 0 && edge.site.iter().any(|site| uses_filter(site, &edge.backend));
+    let is_used = spool_bytes_max > 0 && edge.site.iter().any(|site| uses_filter(site, backends));
     let spool_directory = edge.spool_directory.0.clone().into_bytes();
     is_used.then_some(SpoolPlan { spool_directory, spool_bytes_max })
 }
@@ -114,12 +116,12 @@ fn too_large(program: Program, error: &BlobError, problems: &mut Problems) {
     problems.note(&(0..0), what);
 }
 
-fn parse(edge: &Edge, servers: &backends::Servers, problems: &mut Problems) -> blobs::Parse {
+fn parse(edge: &Edge, backends: &Backends<'_>, servers: &backends::Servers, problems: &mut Problems) -> blobs::Parse {
     let (limits, timeouts) = (&edge.limits.value, &edge.timeouts.value);
     blobs::Parse {
         listeners: edge.listen.iter().map(|listen| listeners::parse(listen)).collect(),
         address_lists: listeners::list_count(edge),
-        sites: edge.site.iter().map(|site| sites::parse(site, &edge.backend, problems)).collect(),
+        sites: edge.site.iter().map(|site| sites::parse(site, backends, problems)).collect(),
         default_site: edge.site.iter().position(|site| site.default.value).and_then(|at| u32::try_from(at).ok()),
         head_seconds: timeouts.head_seconds.duration(),
         body_seconds: timeouts.body_seconds.duration(),
@@ -159,12 +161,13 @@ fn access_log_fields(edge: &Edge) -> Vec<blobs::AccessField> {
 
 fn dispatch(
     edge: &Edge,
+    backends: &Backends<'_>,
     servers: &backends::Servers,
     (group, accounts): (u32, &Accounts),
     problems: &mut Problems,
 ) -> blobs::Dispatch {
     blobs::Dispatch {
-        sites: edge.site.iter().map(|site| sites::dispatch(site, &edge.backend, problems)).collect(),
+        sites: edge.site.iter().map(|site| sites::dispatch(site, backends, problems)).collect(),
         backends: servers.backends.clone(),
         servers: servers.names.clone(),
         lane_held_bytes_max: edge.limits.lane_held_bytes_max.0,

@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 
 use fosse_settings as blobs;
 
-use super::backends;
+use super::backends::buffering;
+use crate::backends::Backends;
 use crate::buffering::whole_for;
 use crate::exclusions;
-use crate::model::{Backend, Edge, OverLimit, Site, Underscores, Utf8, Waf};
+use crate::model::{Edge, OverLimit, Site, Underscores, Utf8, Waf};
 use crate::names::Name;
 use crate::problem::{Problems, Span};
 use crate::section::At;
@@ -54,12 +55,11 @@ fn name(site: &Site) -> String {
 }
 
 /// Returns the settings of parse for one site.
-pub(crate) fn parse(site: &Site, backends: &[At<Backend>], problems: &mut Problems) -> blobs::ParseSite {
+pub(crate) fn parse(site: &Site, backends: &Backends<'_>, problems: &mut Problems) -> blobs::ParseSite {
     // What waf-filter does not look at has its limits here.
     let off = site.waf.value == Waf::Off;
     // A firewall that is tried out, or absent, takes no method from an application unasked.
     let listed = site.waf.value == Waf::Block || site.methods.written().is_some();
-    let aborts = backends.iter().any(|backend| backend.abort_on_close.value);
     blobs::ParseSite {
         hosts: hosts(site),
         name: name(site),
@@ -67,21 +67,26 @@ pub(crate) fn parse(site: &Site, backends: &[At<Backend>], problems: &mut Proble
         other_methods: !listed,
         body_bytes_max: if off { site.body_bytes_max.0 } else { u64::MAX },
         utf8: off && site.utf8.value == Utf8::Require,
-        routes: if aborts { routes(site, backends, problems) } else { Vec::new() },
+        routes: if backends.some_aborts { routes(site, backends, problems) } else { Vec::new() },
     }
 }
 
 /// Returns the settings of waf-filter.
-pub(crate) fn waf_filter(edge: &Edge, rules: &RuleSets, problems: &mut Problems) -> blobs::WafFilter {
-    let sites = edge.site.iter().map(|site| waf_site(site, &edge.backend, rules, problems)).collect();
+pub(crate) fn waf_filter(
+    edge: &Edge,
+    backends: &Backends<'_>,
+    rules: &RuleSets,
+    problems: &mut Problems,
+) -> blobs::WafFilter {
+    let sites = edge.site.iter().map(|site| waf_site(site, backends, rules, problems)).collect();
     blobs::WafFilter {
         sites,
-        buffer_requests: backends::buffering(&edge.backend),
+        buffer_requests: buffering(&edge.backend),
         lane_held_bytes_max: edge.limits.lane_held_bytes_max.0,
     }
 }
 
-fn waf_site(site: &Site, backends: &[At<Backend>], rules: &RuleSets, problems: &mut Problems) -> blobs::WafSite {
+fn waf_site(site: &Site, backends: &Backends<'_>, rules: &RuleSets, problems: &mut Problems) -> blobs::WafSite {
     let waf = match site.waf.value {
         Waf::Off => blobs::WafMode::Off,
         Waf::Detect => blobs::WafMode::Detect,
@@ -112,7 +117,7 @@ pub(crate) fn inspects(site: &Site) -> bool {
 }
 
 /// Returns the settings of dispatch for one site.
-pub(crate) fn dispatch(site: &Site, backends: &[At<Backend>], problems: &mut Problems) -> blobs::DispatchSite {
+pub(crate) fn dispatch(site: &Site, backends: &Backends<'_>, problems: &mut Problems) -> blobs::DispatchSite {
     let routes = routes(site, backends, problems);
     let underscores = match site.underscores.value {
         Underscores::Drop => blobs::Underscores::Drop,
@@ -131,7 +136,7 @@ pub(crate) fn dispatch(site: &Site, backends: &[At<Backend>], problems: &mut Pro
 }
 
 /// Returns the routes of a site: the longest prefix first, its own backend last.
-fn routes(site: &Site, backends: &[At<Backend>], problems: &mut Problems) -> Vec<blobs::Route> {
+fn routes(site: &Site, backends: &Backends<'_>, problems: &mut Problems) -> Vec<blobs::Route> {
     let own = site.backend.as_ref().map(|name| blobs::Route {
         prefix: "/".to_owned(),
         backend: index(name, &site.backend.span, backends, problems),
@@ -155,9 +160,8 @@ fn bare(prefix: &str) -> &str {
 
 /// Returns the number of a backend, or notes that there is none of this name. The checks have found
 /// it before.
-fn index(name: &Name, span: &Span, backends: &[At<Backend>], problems: &mut Problems) -> u32 {
-    let at = backends.iter().position(|backend| backend.name.value == *name);
-    at.and_then(|at| u32::try_from(at).ok()).unwrap_or_else(|| {
+fn index(name: &Name, span: &Span, backends: &Backends<'_>, problems: &mut Problems) -> u32 {
+    backends.number(name).unwrap_or_else(|| {
         problems.note(span, format!("there is no backend \"{}\"", name.0));
         0
     })
