@@ -50,6 +50,9 @@ pub(crate) struct Shared {
     pub(crate) buffered_bytes: u64,
     /// Memory for responses that are read ahead of their clients.
     pub(crate) ahead: AheadBudget,
+    /// Slot whose response is read ahead first at the next tick: that of the first one for which
+    /// this one had no time.
+    pub(crate) ahead_first_slot: usize,
 }
 
 impl Shared {
@@ -64,6 +67,7 @@ impl Shared {
             held_bytes: 0,
             buffered_bytes: 0,
             ahead: AheadBudget::new(ahead_bytes_max),
+            ahead_first_slot: 0,
         }
     }
 }

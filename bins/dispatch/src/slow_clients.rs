@@ -14,24 +14,36 @@ use crate::{
 
 /// Reads ahead of the clients that take nothing now. One that reads has no need of it: its response
 /// is over before a tick comes, or it goes on within the turn. Those for whom a tick has no time
-/// have it at one of the next.
+/// are the first at the next.
 pub(crate) fn read_ahead(streams: &mut Streams, lane: &mut Lane<'_>) {
     let enough = lane.context.shared.ahead.bytes() + limits::AHEAD_TICK_BYTES_MAX;
-    read_ahead_of(streams, lane, enough, |_| true);
+    let first = lane.context.shared.ahead_first_slot;
+    if let Some(left) = read_ahead_of(streams, lane, first, enough, |_| true) {
+        lane.context.shared.ahead_first_slot = left.slot();
+    }
 }
 
-/// Reads ahead of the wanted ones until the lane has `enough` bytes that were read so.
-fn read_ahead_of(streams: &mut Streams, lane: &mut Lane<'_>, enough: u64, wanted: impl Fn(&Stream) -> bool) {
-    let slow: Vec<StreamId> = streams.iter().filter(|s| s.waits_for_client() && wanted(s)).map(|s| s.id).collect();
+/// Reads ahead of the wanted ones from a slot on, and then of those below it, until the lane has
+/// `enough` bytes that were read so; returns the first that is left.
+fn read_ahead_of(
+    streams: &mut Streams,
+    lane: &mut Lane<'_>,
+    first: usize,
+    enough: u64,
+    wanted: impl Fn(&Stream) -> bool,
+) -> Option<StreamId> {
+    let slow = streams.beginning_at(first).filter(|s| s.waits_for_client() && wanted(s));
+    let slow: Vec<StreamId> = slow.map(|s| s.id).collect();
     for id in slow {
         if lane.context.shared.ahead.bytes() >= enough {
-            break;
+            return Some(id);
         }
         // What became of the one before may have ended this one.
         let Some(stream) = streams.get(id).filter(|s| s.waits_for_client()) else { continue };
         let outcome = lane.read_ahead(stream);
         settle(id, outcome, streams, lane);
     }
+    None
 }
 
 /// Makes room where requests wait in a queue: responses of slow clients are read ahead, and where a
@@ -43,7 +55,7 @@ pub(crate) fn make_room(streams: &mut Streams, lane: &mut Lane<'_>) {
         settle(id, Outcome::Refuse(Cause::QueueFull), streams, lane);
     }
     for (backend, _) in lane.upstream.servers.queued() {
-        read_ahead_of(streams, lane, u64::MAX, |stream| stream.backend == backend && !stream.reads_ahead);
+        read_ahead_of(streams, lane, 0, u64::MAX, |stream| stream.backend == backend && !stream.reads_ahead);
         // Each pass takes one stream out of the queue: as many as there are streams are enough.
         for _ in 0..streams.len() {
             let Some((victim, source)) = stalled_of_heaviest(streams, lane, backend) else { break };

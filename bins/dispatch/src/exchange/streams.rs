@@ -72,6 +72,12 @@ impl Streams {
         self.slots.iter().flatten().map(|stream| &**stream)
     }
 
+    /// Returns all of them, that of `slot` first and those below it last.
+    pub(crate) fn beginning_at(&self, slot: usize) -> impl Iterator<Item = &Stream> {
+        let (before, after) = self.slots.split_at(slot.min(self.slots.len()));
+        after.iter().chain(before).flatten().map(|stream| &**stream)
+    }
+
     /// Returns the stream that has a slot now.
     pub(crate) fn of_slot(&mut self, slot: u32) -> Option<&mut Stream> {
         self.slots.get_mut(usize::try_from(slot).ok()?)?.as_deref_mut()

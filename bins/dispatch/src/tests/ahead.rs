@@ -138,8 +138,15 @@ fn a_tick_reads_no_more_ahead_than_its_part_and_the_next_one_goes_on() {
     let first = fixture.server.shared.ahead.bytes();
     let most = before + part + u64::try_from(limits::LEASE_TURN_BYTES_MAX).unwrap();
     assert!((before + part..most).contains(&first), "{before} {first}");
+    let read = |fixture: &Fixture| fixture.server.streams.iter().filter(|stream| stream.reads_ahead).count();
+    let of_first = read(&fixture);
+    assert!(of_first < all.len() / 2 + 1, "{of_first}");
+    // Those that had their part have more of it to come.
+    fill();
     fixture.read_ahead();
     assert!(fixture.server.shared.ahead.bytes() > first);
+    let of_second = read(&fixture) - of_first;
+    assert!(of_second * 2 > of_first, "{of_first} and {of_second}: the others come first now");
 }
 
 #[test]
