@@ -1,6 +1,6 @@
 //! Any bytes as patterns, phrases and the values they are looked for in.
 
-use fosse_pattern::{CandidateBits, Captures, PatternSet, PhraseSet, Regex, Scratch};
+use fosse_pattern::{CandidateBits, Captures, PatternSet, PhraseSet, Regex, Scratch, Search};
 
 /// Steps for one value: a fuzzer wants many values, not long ones.
 const STEPS: u64 = 20_000;
@@ -32,6 +32,9 @@ pub(crate) fn pattern(data: &[u8]) {
         let any = set.candidates(value, &mut scratch, &mut bits);
         assert!(any || !matched, "a match that is no candidate");
         assert_eq!(any, bits.contains(0));
+        let mut search = Search::default();
+        while !set.search(value, &mut search) {}
+        assert_eq!(*search.candidates(), bits, "piece by piece something else is found");
     }
     if let Some(found) = by_backtracking(pattern, value, &mut scratch) {
         assert_eq!(found, matched, "the engines disagree");

@@ -49,4 +49,4 @@ pub use phrase::{PhraseMatch, PhraseSet};
 pub use regex::Regex;
 pub use require::Requirement;
 pub use scratch::{STEPS_COUNT_MAX, Scratch};
-pub use set::{CandidateBits, PatternSet};
+pub use set::{CandidateBits, PIECE_BYTES, PatternSet, Search};

@@ -2,7 +2,7 @@
 
 mod corpus;
 
-use fosse_pattern::{CandidateBits, PatternSet, Regex, Scratch};
+use fosse_pattern::{CandidateBits, PIECE_BYTES, PatternSet, Regex, Scratch, Search};
 
 #[test]
 fn a_pattern_that_matches_is_always_a_candidate() {
@@ -30,4 +30,34 @@ fn a_pattern_that_matches_is_always_a_candidate() {
         }
     }
     println!("{} payloads, {candidates} candidates, {matches} matches", payloads.len());
+}
+
+/// Searches a value to the end.
+fn in_pieces(set: &PatternSet, value: &[u8]) -> CandidateBits {
+    let mut search = Search::default();
+    while !set.search(value, &mut search) {}
+    search.candidates().clone()
+}
+
+#[test]
+fn a_search_piece_by_piece_finds_what_one_look_finds() {
+    let patterns =
+        ["union.{0,9}select", "^a", "evil$", "<script[^>]*src", "[0-9]{3}[xyz]{3}", "(?:cat|wget) /", "[\\r\\n]"];
+    let regexes: Vec<Regex> = patterns.iter().map(|pattern| Regex::new(pattern).unwrap()).collect();
+    let set = PatternSet::new(regexes.iter().map(Regex::requirement)).unwrap();
+    let (mut scratch, mut at_once, mut some) = (Scratch::new(), CandidateBits::default(), 0);
+    for text in ["union select", "evil", "<script src", "123xyz", "wget /", "\n", "nothing"] {
+        for length in [0, 100, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 2 * PIECE_BYTES, 3 * PIECE_BYTES + 5] {
+            for end in (0..text.len() + 9).map(|back| length + 4 - back.min(length + 4)) {
+                let mut value = vec![b'-'; length];
+                let end = end.min(length);
+                let start = end - text.len().min(end);
+                value[start..end].copy_from_slice(&text.as_bytes()[..end - start]);
+                set.candidates(&value, &mut scratch, &mut at_once);
+                some += usize::from(!at_once.is_empty());
+                assert_eq!(in_pieces(&set, &value), at_once, "{text} until {end} of {length}");
+            }
+        }
+    }
+    assert!(some > 100, "{some}");
 }

@@ -464,6 +464,7 @@ fn a_long_value_yields_on_its_way_and_matches_what_it_matches_in_one_go() {
     };
     let (matched, score, yields) = judge(Schedule::Yield);
     assert_eq!((matched.len(), &score), (15, &Some(b"15".to_vec())));
-    assert!(yields >= 20, "{yields}");
+    // Of 280 KB of values in five or six forms each, pieces of 16 KiB are searched twice.
+    assert!(yields >= 150, "{yields}");
     assert_eq!(judge(Schedule::Go), (matched, score, 0));
 }

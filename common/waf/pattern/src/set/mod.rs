@@ -9,10 +9,12 @@ mod build;
 mod gates;
 mod numbers;
 mod scan;
+mod search;
 mod starts;
 
 pub use bits::CandidateBits;
 pub(crate) use scan::Seen;
+pub use search::{PIECE_BYTES, Search};
 
 use crate::{CompileError, Requirement, Scratch};
 
@@ -60,6 +62,7 @@ struct Row {
 }
 
 /// The result of one pass over a value.
+#[derive(Debug, Default)]
 struct Sight {
     present: Bits,
     first: Bits,
@@ -97,7 +100,7 @@ impl PatternSet {
         let sight = self.sight(value);
         let any = self.gates.open(&sight, bits);
         match &self.literals {
-            Some(literals) => literals.scan(value, &sight, &self.rows, &mut scratch.seen, bits) || any,
+            Some(literals) => literals.scan_whole(value, (&sight, &self.rows), &mut scratch.seen, bits) || any,
             None => any,
         }
     }
@@ -123,9 +126,13 @@ impl PatternSet {
     }
 
     fn sight(&self, value: &[u8]) -> Sight {
-        let present = self.present(value);
-        let first = value.first().map(|byte| self.firsts[usize::from(*byte)]).unwrap_or_default();
         let starts = self.starts.as_ref().map(|starts| starts.find(value)).unwrap_or_default();
-        Sight { present, first, starts, length: value.len() }
+        Sight { present: self.present(value), starts, ..self.sight_of_first(value) }
+    }
+
+    /// Returns what the first byte and the length of a value tell.
+    fn sight_of_first(&self, value: &[u8]) -> Sight {
+        let first = value.first().map(|byte| self.firsts[usize::from(*byte)]).unwrap_or_default();
+        Sight { first, length: value.len(), ..Sight::default() }
     }
 }

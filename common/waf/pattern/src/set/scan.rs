@@ -3,7 +3,7 @@
 use super::{CandidateBits, Row, Sight};
 use crate::CompileError;
 use crate::require::Literal;
-use aho_corasick::automaton::Automaton;
+use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::{Anchored, MatchKind, PatternID, dfa, nfa};
 use std::collections::BTreeMap;
 
@@ -81,18 +81,37 @@ impl Literals {
 
     /// Sets the patterns of the rows whose literals occur and whose gates admit the value; returns
     /// whether there were any.
-    pub(super) fn scan(
+    pub(super) fn scan_whole(
         &self,
         value: &[u8],
-        sight: &Sight,
-        rows: &[Row],
+        (sight, rows): (&Sight, &[Row]),
         seen: &mut Seen,
         bits: &mut CandidateBits,
     ) -> bool {
         if value.len() < self.shortest {
             return false;
         }
+        self.prepare(rows, seen);
+        let any = self.scan(value, &mut None, (sight, rows), seen, bits);
+        seen.clear();
+        any
+    }
+
+    /// Makes room for what is met.
+    pub(super) fn prepare(&self, rows: &[Row], seen: &mut Seen) {
         seen.prepare(self.postings.len(), rows.len());
+    }
+
+    /// Does the same for a piece of a value, after the pieces before it, which have left `state`
+    /// and what is `seen`.
+    pub(super) fn scan(
+        &self,
+        piece: &[u8],
+        state: &mut Option<StateID>,
+        (sight, rows): (&Sight, &[Row]),
+        seen: &mut Seen,
+        bits: &mut CandidateBits,
+    ) -> bool {
         let mut any = false;
         let mut found = |literal: PatternID| {
             if seen.is_new(literal.as_usize()) {
@@ -102,19 +121,23 @@ impl Literals {
             }
         };
         match &self.automaton {
-            Form::Table(table) => each_literal(table, value, &mut found),
-            Form::Compact(compact) => each_literal(compact, value, &mut found),
+            Form::Table(table) => each_literal(table, piece, state, &mut found),
+            Form::Compact(compact) => each_literal(compact, piece, state, &mut found),
         }
-        seen.clear();
         any
     }
 }
 
 /// Calls for every occurrence of every literal. The literals are in lower case, so the value is
 /// folded as it is read: half the classes, half the table.
-fn each_literal<A: Automaton>(automaton: &A, value: &[u8], found: &mut impl FnMut(PatternID)) {
-    let Ok(mut state) = automaton.start_state(Anchored::No) else { return };
-    for byte in value {
+fn each_literal<A: Automaton>(
+    automaton: &A,
+    piece: &[u8],
+    reached: &mut Option<StateID>,
+    found: &mut impl FnMut(PatternID),
+) {
+    let Some(mut state) = reached.or_else(|| automaton.start_state(Anchored::No).ok()) else { return };
+    for byte in piece {
         state = automaton.next_state(Anchored::No, state, byte.to_ascii_lowercase());
         if automaton.is_special(state) && automaton.is_match(state) {
             for index in 0..automaton.match_len(state) {
@@ -122,6 +145,7 @@ fn each_literal<A: Automaton>(automaton: &A, value: &[u8], found: &mut impl FnMu
             }
         }
     }
+    *reached = Some(state);
 }
 
 impl Seen {

@@ -1,6 +1,8 @@
 //! Finds, for many patterns at once, whether the first few bytes of a match occur together
 //! somewhere in the value.
 
+use std::ops::Range;
+
 use super::{BITS_COUNT_MAX, Bits, WORDS, set_bit};
 use crate::require::{PLACES, Positions};
 
@@ -14,6 +16,14 @@ const END: usize = 256;
 pub(super) struct Starts {
     tables: Box<[Table; PLACES]>,
     pairs: Pairs,
+}
+
+/// The beginnings that occur in a value as far as it was looked at.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) bits: Bits,
+    /// Those that the first piece does not have.
+    pairs: Option<Pairs>,
 }
 
 /// Pairs of bytes.
@@ -41,17 +51,24 @@ impl Starts {
     /// Returns the beginnings that occur in the value. The first part of a long value tells which
     /// are common in it; the rest is searched for the others alone.
     pub(super) fn find(&self, value: &[u8]) -> Bits {
-        let mut found = [0; WORDS];
-        if value.len() < LONG_BYTES_MIN {
-            self.find_inside(value, &self.pairs, &mut found);
-        } else {
-            let overlap = PLACES - 1;
-            self.find_inside(&value[..SAMPLE_BYTES + overlap], &self.pairs, &mut found);
-            let pairs = Pairs::new(&self.tables, &found.map(|found| !found));
-            self.find_inside(&value[SAMPLE_BYTES..], &pairs, &mut found);
+        let mut found = Found::default();
+        let sample = if value.len() < LONG_BYTES_MIN { value.len() } else { SAMPLE_BYTES };
+        self.find_in(value, 0..sample, &mut found);
+        if sample < value.len() {
+            self.find_in(value, sample..value.len(), &mut found);
         }
-        self.find_at_end(value, &mut found);
-        found
+        found.bits
+    }
+
+    /// Adds those that begin in a piece of the value, after the pieces before it.
+    pub(super) fn find_in(&self, value: &[u8], piece: Range<usize>, found: &mut Found) {
+        let end = value.len().min(piece.end + PLACES - 1);
+        self.find_inside(&value[piece.start..end], found.pairs.as_ref().unwrap_or(&self.pairs), &mut found.bits);
+        if piece.end == value.len() {
+            self.find_at_end(value, &mut found.bits);
+        } else if found.pairs.is_none() {
+            found.pairs = Some(Pairs::new(&self.tables, &found.bits.map(|found| !found)));
+        }
     }
 
     /// Adds those with all their places inside the value.

@@ -28,6 +28,7 @@ mod persistent;
 mod reach;
 mod record;
 mod removals;
+mod report;
 mod request;
 mod response;
 mod run;
@@ -43,7 +44,7 @@ pub use outcome::{Outcome, Taken};
 pub(crate) use reach::Reach;
 pub use record::Match;
 
-use crate::modes::{LimitAction, Mode, Sanitise};
+use crate::modes::{LimitAction, Mode};
 use crate::ruleset::Ruleset;
 use crate::store::{Collection, Record, RecordAddress};
 use crate::variable::Variable;
@@ -60,7 +61,7 @@ use response::Response;
 use run::{Run, Stage};
 use scan::{Position, Scan};
 use std::net::IpAddr;
-use values::{TxValue, Values};
+use values::Values;
 use variables::{Matched, Variables};
 
 /// The memory of one transaction; give it back to the pool with [`Transaction::finish`].
@@ -333,6 +334,7 @@ impl<'r> Transaction<'r> {
             variables: &mut self.variables,
             candidates: &mut self.run.candidates,
             budget: &mut self.run.budget,
+            search: &mut self.run.search,
         };
         if let Err((outcome, at)) = scan.run(at, env) {
             self.run.stage = Stage::Gate(at);
@@ -356,45 +358,5 @@ impl<'r> Transaction<'r> {
     /// Returns how the engine applies rules to this transaction now.
     pub fn mode(&self) -> Mode {
         self.decision.mode
-    }
-
-    /// Returns what matched so far, in order. Rules with `nolog` are in it only after
-    /// [`explain`](Self::explain).
-    pub fn matches(&self) -> impl Iterator<Item = Match<'_>> {
-        self.log.records.iter().map(|record| Match::new(&self.variables, record))
-    }
-
-    /// Returns whether the audit log has this transaction, given the status the client got.
-    pub fn audit_wanted(&self, status: u16, scratch: &mut Scratch) -> bool {
-        let pattern = self.variables.rules.settings.audit_relevant_status.as_ref();
-        self.decision.is_audited(|| {
-            let status = status.to_string();
-            pattern.is_some_and(|pattern| pattern.is_match(status.as_bytes(), &mut scratch.patterns).unwrap_or(false))
-        })
-    }
-
-    /// Returns the parts of the audit log for this transaction: what SecAuditLogParts says, and
-    /// `ctl:auditLogParts` after it.
-    pub fn audit_parts(&self) -> &str {
-        self.decision.audit_parts(&self.variables.rules.settings)
-    }
-
-    /// Returns what is to be masked in logs, with the names of arguments and header fields.
-    pub fn sanitised(&self) -> impl Iterator<Item = (Sanitise, &[u8])> {
-        self.log.masked.iter().map(|(what, name)| (*what, name.as_slice()))
-    }
-
-    /// Returns why the request body could not be read, as REQBODY_ERROR_MSG has it.
-    pub fn body_error(&self) -> Option<&str> {
-        self.request.reading.error.as_deref()
-    }
-
-    /// Returns the value of a TX variable, for reports: scores, say.
-    pub fn tx(&self, name: &str) -> Option<Vec<u8>> {
-        match self.variables.tx_named(name.to_ascii_lowercase().as_bytes()) {
-            TxValue::Unset => None,
-            TxValue::Text(span) => Some(self.variables.text(span).to_vec()),
-            TxValue::Number(number) => Some(number.to_string().into_bytes()),
-        }
     }
 }

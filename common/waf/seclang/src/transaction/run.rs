@@ -7,6 +7,7 @@ use super::reach::Reach;
 use super::removals::Removals;
 use super::scan::Position;
 use crate::ruleset::Ruleset;
+use fosse_pattern::Search;
 
 /// The progress of a phase.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,6 +32,8 @@ pub(super) struct Run {
     /// The values of the rule that is evaluated.
     pub items: Vec<Item>,
     pub budget: Budget,
+    /// The look at a long value that the gate has under way.
+    pub search: Option<Box<Search>>,
     /// During a dry run: what is learnt.
     pub reach: Option<Box<Reach>>,
 }
@@ -40,6 +43,6 @@ impl Run {
     pub(super) fn new(rules: &Ruleset, (candidates, mut removals, items): (Candidates, Removals, Vec<Item>)) -> Self {
         removals.reset(rules);
         let budget = Budget::default();
-        Self { phase: 0, stage: Stage::Over, candidates, removals, items, budget, reach: None }
+        Self { phase: 0, stage: Stage::Over, candidates, removals, items, budget, search: None, reach: None }
     }
 }

@@ -10,9 +10,13 @@ use super::variables::Variables;
 use crate::arena::{Span, widen};
 use crate::gate::{Fired, Plan, Probe, User};
 use crate::ruleset::Phase;
+use fosse_pattern::{CandidateBits, PIECE_BYTES, Search};
 
 /// Cost of looking at one value or one form of it, its bytes aside, in nanoseconds or so.
 const COST_PER_VALUE: usize = 50;
+
+/// Cost of a byte of a value that is searched, in nanoseconds or so.
+const COST_PER_BYTE: usize = 4;
 
 /// Bytes of a value from which on others may have their turn between two looks at it: each takes
 /// half a millisecond.
@@ -36,6 +40,8 @@ pub(super) struct Scan<'s, 'r> {
     pub variables: &'s mut Variables<'r>,
     pub candidates: &'s mut Candidates,
     pub budget: &'s mut Budget,
+    /// The look at the form under way, where that is a long one.
+    pub search: &'s mut Option<Box<Search>>,
 }
 
 impl Scan<'_, '_> {
@@ -146,31 +152,65 @@ impl Scan<'_, '_> {
         (distinct, scanned): (&[(Made, u64)], usize),
         env: &mut Environment<'_>,
     ) -> Result<usize, Stopped> {
-        let set = &self.phase.gate.sets[plan.set];
+        let phase = self.phase;
+        let set = &phase.gate.sets[plan.set];
+        // Forms without a column are made again after every pause.
+        let columns = &self.variables.rules.columns;
+        let is_kept = plan.nodes.iter().all(|node| *node == 0 || columns.place(plan.variable, *node).is_some());
         let mut cost = COST_PER_VALUE;
         for (at, (made, nodes)) in distinct.iter().enumerate().skip(scanned) {
-            cost += made.text.len() * 4 + COST_PER_VALUE;
-            let mut fired = Fired::default();
-            for classed in plan.classed.iter().filter(|classed| classed.classes & made.classes != 0) {
-                let wanted = nodes >> classed.user.node & 1 == 1
-                    && (classed.probe == Probe::None || self.is_wanted(&classed.user, plan, stored.key, env));
-                if wanted && fired.ask(classed.probe, self.variables.text(made.text)) {
-                    self.candidates.note(plan, &classed.user, *nodes, entry);
+            cost += COST_PER_VALUE;
+            if self.search.is_none() {
+                self.probe((plan, entry), stored, (*made, *nodes), env);
+            }
+            if made.text.len() < LONG_BYTES {
+                let (text, scratch) = (self.variables.text(made.text), &mut *env.scratch);
+                cost += text.len() * COST_PER_BYTE;
+                if set.candidates(text, &mut scratch.patterns, &mut scratch.bits) {
+                    self.note((plan, entry), *nodes, &scratch.bits);
+                }
+                continue;
+            }
+            let search = self.search.get_or_insert_default();
+            while !set.search(self.variables.text(made.text), search) {
+                self.budget.spend(PIECE_BYTES * COST_PER_BYTE);
+                if is_kept && let Some(outcome) = self.budget.pause(0, env.schedule) {
+                    return Err((outcome, at));
                 }
             }
-            let text = self.variables.text(made.text);
-            if set.candidates(text, &mut env.scratch.patterns, &mut env.scratch.bits) {
-                for user in env.scratch.bits.iter().flat_map(|pattern| plan.users(pattern)) {
-                    self.candidates.note(plan, user, *nodes, entry);
-                }
+            if let Some(search) = self.search.take() {
+                self.note((plan, entry), *nodes, search.candidates());
             }
-            if made.text.len() >= LONG_BYTES
-                && let Some(outcome) = self.budget.pause(std::mem::take(&mut cost), env.schedule)
-            {
+            if let Some(outcome) = self.budget.pause(std::mem::take(&mut cost), env.schedule) {
                 return Err((outcome, at + 1));
             }
         }
         Ok(cost)
+    }
+
+    /// Notes the rules that may match a form of a value by the patterns that may.
+    fn note(&mut self, (plan, entry): (&Plan, usize), nodes: u64, bits: &CandidateBits) {
+        for user in bits.iter().flat_map(|pattern| plan.users(pattern)) {
+            self.candidates.note(plan, user, nodes, entry);
+        }
+    }
+
+    /// Notes the rules that may match a form of a value by its bytes and by what the detectors say.
+    fn probe(
+        &mut self,
+        (plan, entry): (&Plan, usize),
+        stored: Entry,
+        (made, nodes): (Made, u64),
+        env: &mut Environment<'_>,
+    ) {
+        let mut fired = Fired::default();
+        for classed in plan.classed.iter().filter(|classed| classed.classes & made.classes != 0) {
+            let wanted = nodes >> classed.user.node & 1 == 1
+                && (classed.probe == Probe::None || self.is_wanted(&classed.user, plan, stored.key, env));
+            if wanted && fired.ask(classed.probe, self.variables.text(made.text)) {
+                self.candidates.note(plan, &classed.user, nodes, entry);
+            }
+        }
     }
 
     /// Returns whether the rule's target picks the value named `key`: asked before a probe, which
