@@ -59,7 +59,7 @@ impl Filter {
     }
 
     /// Begins a turn of the loop at this time of the monotonic clock, in microseconds. What comes
-    /// after `TURN_US_MAX` (20 ms) waits for [`Filter::work`].
+    /// after `TURN_US_MAX` (6 ms) waits for [`Filter::work`].
     pub const fn begin_turn(&mut self, now_us: u64) {
         self.context.queue.begin_turn(now_us);
         self.context.now_ms = now_us / 1000;

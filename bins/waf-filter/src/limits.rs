@@ -17,17 +17,18 @@ pub(crate) const RULES_MILLISECONDS_DEFAULT: u32 = 50;
 /// would deny it for nothing but its length.
 pub(crate) const BODY_KIB_PER_BUDGET: u64 = 256;
 
-/// Bytes of a body from which on its CPU time is counted from the first microsecond: reading the
-/// clock is nothing beside it.
+/// Bytes of a body from which on its CPU time is counted from the first microsecond, since reading
+/// the clock is nothing beside it, and from which on it waits for its turn to be evaluated.
 pub(crate) const LONG_BODY_BYTES: usize = 8 * 1024;
 
-/// CPU time after which an evaluation lets others go first, in microseconds.
-pub(crate) const SLICE_US_MAX: u64 = 5_000;
+/// CPU time after which an evaluation lets others go first, in microseconds: what comes meanwhile
+/// waits for as long.
+pub(crate) const SLICE_US_MAX: u64 = 2_000;
 
 /// Time in one turn of the loop after which requests that come are queued instead of being
-/// evaluated at once, in microseconds: peers wait for what is already evaluated, and start watches
-/// that turns move.
-pub(crate) const TURN_US_MAX: u64 = 20_000;
+/// evaluated at once, in microseconds: peers wait for what is already evaluated, and the sources
+/// that come last in it for those that came first.
+pub(crate) const TURN_US_MAX: u64 = 6_000;
 
 /// Times that evaluations of one source may run out of time in [`OVERRUN_WINDOW_US`]. After that
 /// its requests wait until no other source's does: an honest client sends what takes so long once,

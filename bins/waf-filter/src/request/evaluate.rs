@@ -20,7 +20,7 @@ use crate::{
     context::Context,
     denial::Denial,
     evaluation::{Evaluation, Next},
-    limits::OVERRUNS_PENALISED,
+    limits::{LONG_BODY_BYTES, OVERRUNS_PENALISED},
     outputs::Outputs,
     response::pending,
     slots::{Exchange, Ids, RequestPath},
@@ -81,6 +81,22 @@ pub(crate) fn resume(
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
     buffered.is_queued = false;
+    proceed(buffered, exchange, context, out)
+}
+
+/// Goes on with a request whose body is all there: at once where that takes little time, else when
+/// its turn comes. What others send meanwhile is read first.
+pub(super) fn proceed_in_turn(
+    mut buffered: Box<BufferedRequest>,
+    exchange: &mut Exchange,
+    context: &mut Context,
+    out: &mut Outputs<'_>,
+) -> Result<(), WireError> {
+    let Ids { stream, source, .. } = exchange.ids;
+    let takes_time = buffered.evaluation.is_some() && buffered.message.body().len() >= LONG_BODY_BYTES;
+    if takes_time || context.queue.has_to_wait(source, clock_us()) {
+        context.queue.push(stream, source, &mut buffered.is_queued);
+    }
     proceed(buffered, exchange, context, out)
 }
 

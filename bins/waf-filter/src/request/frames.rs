@@ -5,7 +5,6 @@
 
 use fosse_bodies::inflate::Requested;
 use fosse_counters::waf_filter as count;
-use fosse_eventloop::clock_us;
 use fosse_settings::{OverLimit, WafMode, WafSite};
 use fosse_wire::{
     Frame, Kind, WireError,
@@ -15,7 +14,7 @@ use fosse_wire::{
 
 use super::{
     buffered::{BufferedRequest, Message},
-    evaluate::{begin, buffer, deny, discard, proceed},
+    evaluate::{begin, buffer, deny, discard, proceed_in_turn},
     protocol, release, releasing,
     spooled::{self, go_on_when_whole},
 };
@@ -158,7 +157,7 @@ fn grow(
         if buffered.message.spooled.is_some() {
             return go_on_when_whole(buffered, exchange, context, out);
         }
-        return proceed(buffered, exchange, context, out);
+        return proceed_in_turn(buffered, exchange, context, out);
     }
     exchange.request.path = RequestPath::Buffer(buffered);
     Ok(())
@@ -237,11 +236,7 @@ pub(crate) fn on_end(
             if buffered.message.spooled.is_some() {
                 return go_on_when_whole(buffered, exchange, context, out);
             }
-            let Ids { stream, source, .. } = exchange.ids;
-            if context.queue.has_to_wait(source, clock_us()) {
-                context.queue.push(stream, source, &mut buffered.is_queued);
-            }
-            proceed(buffered, exchange, context, out)
+            proceed_in_turn(buffered, exchange, context, out)
         }
     }
 }

@@ -6,7 +6,7 @@ use fosse_wire::{Kind, StreamId, WireError};
 
 use super::{
     buffered::BufferedRequest,
-    evaluate::{deny, discard, proceed},
+    evaluate::{deny, discard, proceed, proceed_in_turn},
     in_spool::{Spooled, SpooledState},
     release, releasing,
 };
@@ -126,7 +126,7 @@ fn on_news_of_buffered(
             buffered.message.body.extend_from_slice(&bytes);
             ask(&mut buffered, context);
             if buffered.message.is_complete() {
-                return proceed(buffered, exchange, context, out);
+                return proceed_in_turn(buffered, exchange, context, out);
             }
             exchange.request.path = RequestPath::Buffer(buffered);
             Ok(())
