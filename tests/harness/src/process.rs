@@ -23,8 +23,10 @@ impl Process {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         let Some(fd) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { return false };
         // The descriptor holds the id: whoever has it now is looked at, and then signalled.
+        // fosse-status may name a process that has not executed its program yet.
+        let is_it = |program: String| program == self.program || program == "start";
         parent(self.pid) == Some(self.parent)
-            && program(self.pid).is_none_or(|program| program == self.program)
+            && program(self.pid).is_none_or(is_it)
             && pidfd_send_signal(&fd, signal).is_ok()
     }
 
