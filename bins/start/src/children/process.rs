@@ -4,7 +4,10 @@ use std::os::fd::OwnedFd;
 
 use fosse_sys::page::PageReader;
 use fosse_wire::{launch::Program, start::Stream};
-use rustix::process::{Pid, WaitStatus};
+use rustix::{
+    io::Errno,
+    process::{Pid, WaitStatus},
+};
 
 use crate::children::{delivered::Delivered, scheduling::Schedule, unread::Source};
 
@@ -49,6 +52,38 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// Returns one that is to be made, with start's ends of what it is given.
+    ///
+    /// # Errors
+    /// Those of [`PageReader::map`].
+    pub(crate) fn new(
+        program: Program,
+        lane: Option<u32>,
+        slot: usize,
+        control: OwnedFd,
+        page_fd: OwnedFd,
+    ) -> Result<Self, Errno> {
+        Ok(Self {
+            program,
+            lane,
+            pid: None,
+            slot,
+            control,
+            delivered: Delivered::default(),
+            page: PageReader::map(&page_fd)?,
+            page_fd,
+            pipes: Vec::new(),
+            ready: false,
+            turns: 0,
+            schedule: Schedule::default(),
+            still_ticks: 0,
+            leaving: false,
+            killed: false,
+            zygote: false,
+            keeps_records: false,
+        })
+    }
+
     /// Returns whose its pipes are; `None` where it never existed.
     pub(crate) fn source(&self) -> Option<Source> {
         Some(Source { program: self.program, lane: self.lane, pid: number_of(self.pid?) })

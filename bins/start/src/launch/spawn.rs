@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use fosse_counters::{RULE_ROWS, page_bytes};
 use fosse_eventloop::slab::Key;
 use fosse_plan::Plan;
-use fosse_sys::{page::PageReader, process::Fork};
+use fosse_sys::process::Fork;
 use fosse_wire::{
     launch::{Launch, Program},
     start::Stream,
@@ -19,7 +19,7 @@ use rustix::{
 
 use crate::{
     PROGRAM,
-    children::{Children, process::Process, scheduling::Schedule},
+    children::{Children, process::Process},
     launch::{
         launcher::{Launcher, SpawnContext},
         spawn_options::SpawnOptions,
@@ -39,24 +39,12 @@ pub(crate) fn spawn(
 ) -> Result<Key, Errno> {
     let (control, child_control) = pair(SocketType::SEQPACKET)?;
     let page_fd = fosse_sys::memfd::page(program.name(), page_bytes(rows(program, &cx.generation.plan)))?;
+    let lane = options.lane.map(|(lane, _)| lane);
     let mut process = Process {
-        program,
-        lane: options.lane.map(|(lane, _)| lane),
-        pid: None,
-        slot: children.free_slot()?,
-        control,
         delivered: std::mem::take(&mut options.delivered),
-        page: PageReader::map(&page_fd)?,
-        page_fd: read_only(&page_fd)?,
-        pipes: Vec::new(),
-        ready: false,
-        turns: 0,
-        schedule: Schedule::default(),
-        still_ticks: 0,
-        leaving: false,
-        killed: false,
         zygote: options.zygote,
-        keeps_records: program == Program::WafFilter && options.lane.is_some() && cx.generation.keeps_records,
+        keeps_records: program == Program::WafFilter && lane.is_some() && cx.generation.keeps_records,
+        ..Process::new(program, lane, children.free_slot()?, control, read_only(&page_fd)?)?
     };
     give_standard_fds(&mut process, cx, &mut options)?;
     options.fds.push((6, page_fd));

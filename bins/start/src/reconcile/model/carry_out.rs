@@ -1,13 +1,12 @@
 //! The steps of a made up edge: its processes are entries without a process.
 
 use fosse_eventloop::slab::Key;
-use fosse_sys::page::PageReader;
 use fosse_wire::{launch::Program, start::Stream};
 use rustix::net::SocketType;
 
 use super::{LANES, World, child::Child};
 use crate::{
-    children::{delivered::Delivered, process::Process, scheduling::Schedule},
+    children::process::Process,
     lanes::{Lane, LaneState},
     launch::spawn::pair,
     reconcile::lifecycle::Action,
@@ -102,23 +101,10 @@ impl World {
         let slot = self.state.children.free_slot().unwrap();
         let pipes = vec![(Stream::Log, rustix::pipe::pipe().unwrap().0)];
         let process = Process {
-            program,
-            lane,
-            pid: None,
-            slot,
-            control,
-            delivered: Delivered::default(),
-            page: PageReader::map(&page_fd).unwrap(),
-            page_fd,
             pipes,
-            ready: false,
-            turns: 0,
-            schedule: Schedule::default(),
-            still_ticks: 0,
-            leaving: false,
-            killed: false,
             zygote,
             keeps_records: program == Program::WafFilter && lane.is_some() && self.state.generation.keeps_records,
+            ..Process::new(program, lane, slot, control, page_fd).unwrap()
         };
         let children = &mut self.state.children;
         let key = children.insert(process, &self.state.event_loop).unwrap();
