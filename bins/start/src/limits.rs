@@ -63,6 +63,11 @@ pub(crate) const STRIKES_COUNT_MAX: usize = 4096;
 /// that crashes while there is none.
 pub(crate) const UNREAD_PIPES_MAX: usize = 64;
 
+/// Counter pages of processes that are gone, beyond as many as there are processes, kept for the
+/// next fosse-status: those of a few lanes that crash while there is none. Each has 4 MiB at most,
+/// for 10,000 sites.
+pub(crate) const UNCOUNTED_PAGES_MAX: usize = 64;
+
 /// Slots for UIDs. 64 lanes of 5 processes in 3 generations, twice over, fit.
 pub(crate) const SLOTS_MAX: usize = 4096;
 

@@ -64,8 +64,9 @@ impl State {
 
     /// Takes over the state of a predecessor.
     pub(crate) fn take_over(&mut self, left: Inheritance) {
-        let Inheritance { generation, reloads, next_launch, listeners, fork_server, penalties, lanes, processes } =
-            left;
+        let Inheritance { generation, reloads, next_launch, listeners, fork_server, penalties, lanes, .. } = left;
+        let (uncounted, processes) = (left.uncounted, left.processes);
+        self.children.uncounted = uncounted;
         self.reload_report = ReloadReport::after(reloads);
         (self.generation, self.listeners, self.penalties, self.lanes) = (generation, listeners, penalties, lanes);
         self.launcher.fork_server = fork_server;
@@ -73,7 +74,7 @@ impl State {
         for process in processes {
             self.adopt(process);
         }
-        self.services.store_outdated = self.services.store.is_some();
+        self.services.outdated = true;
     }
 
     /// Schedules each process by what it does (sched(7)).
@@ -116,6 +117,8 @@ impl State {
     /// Returns what was seen of this edge.
     pub(crate) fn seen(&self) -> Seen<'_> {
         let paused = self.children.paused(self.event_loop.now_ms());
-        Seen::new(self.children.members(), self.children.unread.names().collect(), &self.lanes, paused)
+        let unread = self.children.unread.names().collect();
+        let uncounted = self.children.uncounted.iter().map(|ended| (ended.number, ended.key)).collect();
+        Seen::new(self.children.members(), unread, uncounted, &self.lanes, paused)
     }
 }

@@ -88,6 +88,7 @@ impl Supervisor {
         self.notify.alive();
         self.state.schedule();
         self.state.children.kill_hung();
+        self.state.children.uncounted.forget_counted();
         self.state.look_up_cores();
         if shutdown::waits(&mut self.state) {
             self.notify.still_stopping();

@@ -1,5 +1,7 @@
 //! Every limit of fosse-status.
 
+use fosse_counters::Kind;
+
 /// Clients of a listener at a time. Two scrapers and a few people are many; for one more another
 /// one gives way.
 pub(crate) const CLIENTS_MAX: usize = 16;
@@ -37,7 +39,11 @@ pub(crate) const PROCESSES_MAX: usize = 4096;
 /// Names of sites, and of backends, whose sums are kept: those of two configurations, since sums
 /// outlive a reload. What has further ones is counted together.
 pub(crate) const NAMES_MAX: usize = 20_002;
-const _: () = assert!(NAMES_MAX == 2 * fosse_counters::ROWS_MAX);
+const _: () = assert!(NAMES_MAX == Kind::Site.names_max() - 1 && NAMES_MAX == Kind::Backend.names_max() - 1);
+
+/// The same for rules that have denied: a filter counts 512 of them by themselves.
+pub(crate) const RULE_NAMES_MAX: usize = 1024;
+const _: () = assert!(RULE_NAMES_MAX == Kind::Rule.names_max() - 1);
 
 /// Bytes of the words about a reload: one line for people.
 pub(crate) const RELOAD_BYTES_MAX: usize = 4096;

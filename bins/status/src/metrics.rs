@@ -86,7 +86,7 @@ fn server(out: &mut String, suffix: &str, name: &str, value: u64) {
 /// Writes the head of a family with a series for each site or backend: their names come from the
 /// configuration.
 fn rows_family(look: &Look<'_>, out: &mut String, of: Subject, suffix: &str, kind: &str, help: &str) {
-    if !look.pages.sums(of).is_empty() {
+    if !look.pages.names(of).is_empty() {
         family(out, &format!("fosse_{}_{suffix}", of.label()), kind, help);
     }
 }
@@ -206,7 +206,7 @@ mod tests {
             counters.count_denied(1);
             pages.add(Program::Parse as u8, lane, lane + 20, reader);
         }
-        pages.drop_process(20);
+        pages.end_process(Program::Parse as u8, 20, 1, page_of(1).1);
         let text = whole(Target::Metrics, &mut pages, 0);
         let name = "fosse_site_response_duration_seconds";
         for line in [

@@ -128,7 +128,7 @@ impl Cursor {
     ) -> Reached {
         let last = self.last_name();
         let mut first = last.is_none();
-        for (name, traffic) in look.pages.sums(subject).after(last) {
+        for (name, traffic) in look.pages.names(subject).after(last) {
             write(subject, name, &traffic, first, out);
             first = false;
             if out.len() >= PIECE_BYTES {

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use fosse_counters::{
-    Counter, DRAINING, FIRST, LOG_DROPPED, PAGE_WORDS, Server, TABLES, TURN_US_LONGEST, TURNS, TURNS_LONG, parse,
-    row_name, rows, servers,
+    Counter, DRAINING, FIRST, Kind, LOG_DROPPED, PAGE_WORDS, Server, Sums, TABLES, TURN_US_LONGEST, TURNS, TURNS_LONG,
+    parse, row_name, rows, servers,
 };
 use fosse_sys::page::PageReader;
 use fosse_wire::launch::Program;
 
 use crate::limits::{PROCESSES_MAX, ROWS_TURN_MAX};
 use crate::reload::Reload;
-use crate::traffic::{Subject, Sums};
+use crate::traffic::{Names, Subject};
 
 /// The lane of a process that has none.
 pub(crate) const LANE_NONE: u32 = u32::MAX;
@@ -47,13 +47,13 @@ impl Shown {
         if self.program == Program::Dispatch.name() { servers(|word| self.page.get(word)) } else { Vec::new() }
     }
 
-    /// Reads the names of more rows of its page into `sums`, as many as there is room for. Returns
+    /// Reads the names of more rows of its page into `names`, as many as there is room for. Returns
     /// how many those were.
-    fn read_names(&mut self, sums: &mut Sums, room: usize) -> usize {
+    fn read_names(&mut self, names: &mut Names, room: usize) -> usize {
         let from = self.named;
         for row in (from..rows(self.page.len())).take(room) {
             let Some(name) = row_name(row, |word| self.page.get(word)) else { break };
-            sums.add(name, &self.page, row);
+            names.add(name, &self.page, row);
             self.named += 1;
         }
         self.named - from
@@ -97,14 +97,16 @@ pub(crate) fn table(program: &str) -> &'static [Counter] {
 }
 
 /// Everything that is counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pages {
     living: BTreeMap<u32, Shown>,
     /// Sums of the counters (not the gauges) of dead processes, so that a sum never decreases.
-    gone: BTreeMap<&'static str, Vec<u64>>,
-    sites: Sums,
-    backends: Sums,
-    rules: Sums,
+    sums: Rc<Sums>,
+    /// The cells of programs in them.
+    programs: BTreeMap<&'static str, usize>,
+    sites: Names,
+    backends: Names,
+    rules: Names,
     /// Number of the configuration that serves; 0 before start has told of it.
     pub(crate) generation: u32,
     /// The last reload.
@@ -112,6 +114,18 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
+    /// Goes on from the sums of the fosse-status before.
+    pub(crate) fn new(sums: Sums) -> Self {
+        let sums = Rc::new(sums);
+        let names = |subject| Names::new(subject, &sums);
+        let known = |name: &str| TABLES.iter().find(|(program, _)| *program == name).map(|(program, _)| *program);
+        let of_programs = sums.cells().filter(|(_, kind, _)| *kind == Kind::Program);
+        let programs = of_programs.filter_map(|(cell, _, name)| Some((known(&name)?, cell))).collect();
+        let (sites, backends, rules) = (names(Subject::Site), names(Subject::Backend), names(Subject::Rule));
+        let (living, generation, reload) = (BTreeMap::new(), 0, Reload::default());
+        Self { living, sums, programs, sites, backends, rules, generation, reload }
+    }
+
     /// Adds a process with its page. A program that this version does not know is left out, as are
     /// more processes than there can be.
     pub(crate) fn add(&mut self, program: u8, lane: u32, pid: u32, page: PageReader) {
@@ -122,19 +136,47 @@ impl Pages {
         }
     }
 
-    /// Removes a process; what it has counted stays in the sums.
+    /// Removes a process that has counted nothing, or whose page start could not keep.
     pub(crate) fn drop_process(&mut self, pid: u32) {
-        let Some(mut shown) = self.living.remove(&pid) else { return };
-        if let Some(subject) = Subject::of_program(shown.program) {
-            let sums = self.sums_mut(subject);
-            shown.read_names(sums, usize::MAX);
-            sums.end(&shown.page);
+        if let Some(shown) = self.living.remove(&pid) {
+            self.forget(&shown, None);
         }
-        let sums = self.gone.entry(shown.program).or_insert_with(|| vec![0; table(shown.program).len()]);
-        for (sum, (counter, count)) in sums.iter_mut().zip(shown.counters()) {
-            if !counter.gauge {
-                *sum = sum.wrapping_add(count);
+    }
+
+    /// Removes a process that has ended, and adds what it has counted to the sums, which may have
+    /// it already. Its page comes along for those that were not given it in its life.
+    pub(crate) fn end_process(&mut self, program: u8, pid: u32, number: u32, page: PageReader) {
+        if let Ok(program) = Program::from_byte(program) {
+            let living = self.living.remove(&pid);
+            let dead = || Shown { program: program.name(), lane: LANE_NONE, pid, page: page.into(), named: 0 };
+            let mut shown = living.unwrap_or_else(dead);
+            if let Some(subject) = Subject::of_program(shown.program) {
+                shown.read_names(self.names_mut(subject), usize::MAX);
             }
+            self.add_own(&shown, number);
+            self.forget(&shown, Some(number));
+        }
+        self.sums.set_last(number);
+    }
+
+    /// Adds the counters of a program's own table.
+    fn add_own(&mut self, shown: &Shown, number: u32) {
+        let Some(cell) = self.programs.get(shown.program).copied().or_else(|| {
+            let cell = self.sums.add_cell(Kind::Program, shown.program)?;
+            self.programs.insert(shown.program, cell);
+            Some(cell)
+        }) else {
+            return;
+        };
+        let mut counts = [0; _];
+        let own = shown.counters().map(|(counter, count)| if counter.gauge { 0 } else { count });
+        counts.iter_mut().zip(own).for_each(|(to, count)| *to = count);
+        self.sums.add(cell, number, &counts);
+    }
+
+    fn forget(&mut self, shown: &Shown, number: Option<u32>) {
+        if let Some(subject) = Subject::of_program(shown.program) {
+            self.names_mut(subject).end(&shown.page, number);
         }
     }
 
@@ -166,7 +208,7 @@ impl Pages {
     pub(crate) fn sum(&self, program: &str, index: usize, gauge: bool) -> u64 {
         let at = FIRST + index;
         let living = self.living.values().filter(|s| s.program == program).map(|s| s.page.get(at));
-        let gone = if gauge { 0 } else { self.gone(program).get(index).copied().unwrap_or(0) };
+        let gone = if gauge { 0 } else { self.gone(program, index) };
         living.fold(gone, u64::wrapping_add)
     }
 
@@ -177,7 +219,7 @@ impl Pages {
 
     /// Returns the traffic of all sites or of all backends: what the living and the dead have
     /// counted.
-    pub(crate) const fn sums(&self, subject: Subject) -> &Sums {
+    pub(crate) const fn names(&self, subject: Subject) -> &Names {
         match subject {
             Subject::Site => &self.sites,
             Subject::Backend => &self.backends,
@@ -185,7 +227,7 @@ impl Pages {
         }
     }
 
-    const fn sums_mut(&mut self, subject: Subject) -> &mut Sums {
+    const fn names_mut(&mut self, subject: Subject) -> &mut Names {
         match subject {
             Subject::Site => &mut self.sites,
             Subject::Backend => &mut self.backends,
@@ -193,10 +235,10 @@ impl Pages {
         }
     }
 
-    /// Returns what the dead of a program have counted, in the order of its table.
+    /// Returns what the dead of a program have counted, by the place of the counter in its table.
     #[must_use]
-    pub(crate) fn gone(&self, program: &str) -> &[u64] {
-        self.gone.get(program).map_or(&[], Vec::as_slice)
+    pub(crate) fn gone(&self, program: &str, index: usize) -> u64 {
+        self.programs.get(program).map_or(0, |cell| self.sums.get(*cell, index))
     }
 
     /// Returns the number of living processes of a program.
@@ -216,6 +258,21 @@ pub(crate) mod tests {
     use super::*;
     use fosse_counters::Counters;
     use fosse_sys::page::Page;
+
+    /// Sums of an edge that begins.
+    pub(crate) fn sums() -> Rc<Sums> {
+        sums_in(&fosse_sys::memfd::page("test", fosse_counters::SUMS_BYTES).unwrap())
+    }
+
+    fn sums_in(page: &std::os::fd::OwnedFd) -> Rc<Sums> {
+        Sums::new(Counters::shared(Page::map(page).unwrap())).into()
+    }
+
+    impl Default for Pages {
+        fn default() -> Self {
+            Self::new(Rc::into_inner(sums()).unwrap())
+        }
+    }
 
     /// A page with its writer.
     pub(crate) fn page() -> (Counters, PageReader) {
@@ -237,24 +294,56 @@ pub(crate) mod tests {
         pages.add(Program::Parse as u8, 0, 10, reader);
         let (requests, connections) = (parse::REQUESTS - FIRST, parse::CONNECTIONS - FIRST);
         assert_eq!((pages.sum("parse", requests, false), pages.sum("parse", connections, true)), (5, 3));
-        pages.drop_process(10);
+        pages.end_process(Program::Parse as u8, 10, 1, page().1);
         assert_eq!((pages.sum("parse", requests, false), pages.sum("parse", connections, true)), (5, 0));
         let (counters, reader) = page();
         counters.add(parse::REQUESTS, 2);
         pages.add(Program::Parse as u8, 1, 11, reader);
         assert_eq!(pages.sum("parse", requests, false), 7);
+        pages.drop_process(11);
+        assert_eq!((pages.sum("parse", requests, false), pages.living().len()), (5, 0));
     }
 
     #[test]
-    fn a_pid_used_again_is_a_new_process_and_an_unknown_program_is_left_out() {
+    fn the_next_one_goes_on_and_adds_what_ended_between_once() {
+        let sums = fosse_sys::memfd::page("test", fosse_counters::SUMS_BYTES).unwrap();
+        let new = || Pages::new(Rc::into_inner(sums_in(&sums)).unwrap());
+        let (counters, reader) = page_of(1);
+        counters.name_row(0, "a.example");
+        let mut before = new();
+        before.add(Program::Parse as u8, 0, 10, reader);
+        counters.add(parse::REQUESTS, 5);
+        counters.count_status(0, 404);
+        // It is killed, and the process ends while there is none.
+        drop(before);
+        let memory = fosse_sys::memfd::page("test", fosse_counters::page_bytes(1)).unwrap();
+        let of_the_dead = Page::map(&memory).unwrap();
+        for (at, word) in of_the_dead.words().iter().enumerate() {
+            word.store(counters.get(at), std::sync::atomic::Ordering::Relaxed);
+        }
+        let seen = |pages: &Pages| {
+            let sites = pages.names(Subject::Site).after(None);
+            let sites: Vec<_> = sites.map(|(name, traffic)| (name.to_owned(), traffic.statuses[3])).collect();
+            (pages.sum("parse", parse::REQUESTS - FIRST, false), sites)
+        };
+        for _ in 0..2 {
+            let mut next = new();
+            next.end_process(Program::Parse as u8, 10, 1, PageReader::map(&memory).unwrap());
+            assert_eq!(seen(&next), (5, vec![("a.example".to_owned(), 1)]));
+            next.add(Program::Parse as u8, 0, 10, PageReader::map(&memory).unwrap());
+            assert!(next.read_names());
+            next.end_process(Program::Parse as u8, 10, 1, PageReader::map(&memory).unwrap());
+            assert_eq!((seen(&next), next.living().len()), ((5, vec![("a.example".to_owned(), 1)]), 0));
+        }
+    }
+
+    #[test]
+    fn an_unknown_program_is_left_out() {
         let mut pages = Pages::default();
-        let (one, reader) = page();
-        one.add(parse::REQUESTS, 5);
-        pages.add(Program::Parse as u8, 0, 10, reader);
-        pages.add(Program::Log as u8, LANE_NONE, 10, page().1);
         pages.add(200, 0, 12, page().1);
-        assert_eq!(pages.living().len(), 1);
-        assert_eq!(pages.sum("parse", 0, false), 5);
+        pages.end_process(200, 12, 1, page().1);
+        pages.end_process(200, 13, 2, page().1);
+        assert!(pages.living().is_empty());
     }
 
     #[test]

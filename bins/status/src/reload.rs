@@ -11,11 +11,6 @@ use crate::limits::RELOAD_BYTES_MAX;
 pub(crate) struct Reload(Option<(u32, ReloadProgress, String)>);
 
 impl Reload {
-    /// Returns whether start has told of one, which it does last of all that it has to tell.
-    pub(crate) const fn is_known(&self) -> bool {
-        self.0.is_some()
-    }
-
     /// Replaces what was known. Of the words only printable ASCII is kept, on one line.
     pub(crate) fn set(&mut self, number: u32, progress: ReloadProgress, words: &[u8]) {
         let printable = |byte: &u8| if (b' '..=b'~').contains(byte) { char::from(*byte) } else { '?' };

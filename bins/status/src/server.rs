@@ -1,6 +1,6 @@
 //! Pages in from start, requests in from clients, responses out.
 
-use fosse_counters::status as count;
+use fosse_counters::{Counters, Sums, status as count};
 use fosse_die::warning;
 use fosse_eventloop::{
     Event, Interest,
@@ -8,7 +8,7 @@ use fosse_eventloop::{
 };
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_source::Source;
-use fosse_sys::page::PageReader;
+use fosse_sys::page::{Page, PageReader};
 use fosse_wire::start::ToChild;
 use rustix::io::Errno;
 
@@ -35,6 +35,8 @@ pub struct Server {
     clients: Slab<Client>,
     listeners: Vec<Listener>,
     started_ms: u64,
+    /// start has told of everything that there is.
+    is_told: bool,
     /// Number of the clients that had a place.
     arrivals: u64,
     /// That of requests.
@@ -42,23 +44,23 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens for clients.
+    /// Takes over the sums. Clients are listened to once start has told of everything: until then
+    /// counters would seem to have gone back.
     ///
     /// # Errors
-    /// Those of epoll_ctl(2).
+    /// Those of mmap(2).
     pub fn new(process: &Process, mut given: Given) -> Result<Self, ExitReason> {
         let unix = given.optional(8).map(|fd| Listener::new(Kind::Unix, fd, token(TOKEN_UNIX)));
         let tcp = given.optional(9).map(|fd| Listener::new(Kind::Tcp, fd, token(TOKEN_TCP)));
-        let mut server = Self {
-            pages: Pages::default(),
+        Ok(Self {
+            pages: Pages::new(Sums::new(Counters::shared(Page::map(given.required(10))?))),
             clients: Slab::default(),
             listeners: unix.into_iter().chain(tcp).collect(),
             started_ms: process.event_loop.now_ms(),
+            is_told: false,
             arrivals: 0,
             rate: Rate::default(),
-        };
-        server.watch_listeners(process)?;
-        Ok(server)
+        })
     }
 
     fn watch_listeners(&mut self, process: &Process) -> Result<(), Errno> {
@@ -159,11 +161,18 @@ impl Service for Server {
         Ok(())
     }
 
-    fn on_start_message(&mut self, _: &Process, order: Order) -> Result<(), ExitReason> {
+    fn on_start_message(&mut self, process: &Process, order: Order) -> Result<(), ExitReason> {
         match order {
             Order::Give(ToChild::PageAdd { program, lane, pid }, fd) => match PageReader::map(&fd) {
                 Ok(page) => self.pages.add(program, lane, pid, page),
                 Err(errno) => warning(POLICY.program, format_args!("event=no-page pid={pid} {errno}")),
+            },
+            Order::Give(ToChild::PageEnd { program, number, pid }, fd) => match PageReader::map(&fd) {
+                Ok(page) => self.pages.end_process(program, pid, number, page),
+                Err(errno) => {
+                    self.pages.drop_process(pid);
+                    warning(POLICY.program, format_args!("event=no-page pid={pid} {errno}"));
+                }
             },
             Order::Give(ToChild::Reload { number, progress, generation }, fd) => {
                 self.pages.generation = generation;
@@ -171,6 +180,9 @@ impl Service for Server {
                     Ok(words) => self.pages.reload.set(number, progress, words.as_ref()),
                     Err(error) => warning(POLICY.program, format_args!("event=no-reload number={number} {error}")),
                 }
+                // It comes after all pages.
+                self.is_told = true;
+                self.watch_listeners(process)?;
             }
             Order::Tell(ToChild::PageDrop { pid }) => self.pages.drop_process(pid),
             Order::Drain | Order::End => return Err(ExitReason::Done),
@@ -189,10 +201,11 @@ impl Service for Server {
             process.counters.add(count::TIMEOUTS, 1);
             self.end_client(process, key);
         }
-        // What a page that is not here yet has counted would seem to be of the last seconds.
-        if self.pages.reload.is_known() {
+        if self.is_told {
+            // What a page that was not here yet had counted would seem to be of the last seconds.
             self.rate.note(now_ms, self.pages.requests());
+            self.watch_listeners(process)?;
         }
-        Ok(self.watch_listeners(process)?)
+        Ok(())
     }
 }

@@ -85,12 +85,13 @@ fn line(shown: &Shown, _: bool, out: &mut String) {
 
 fn lines_of_the_dead(look: &Look<'_>, out: &mut String) {
     for (program, table) in TABLES {
-        let gone = look.pages.gone(program);
-        if gone.iter().all(|sum| *sum == 0) {
+        let gone = table.iter().enumerate().filter(|(_, counter)| !counter.gauge);
+        let gone: Vec<_> = gone.map(|(index, counter)| (counter, look.pages.gone(program, index))).collect();
+        if gone.iter().all(|(_, sum)| *sum == 0) {
             continue;
         }
         let _ = write!(out, "{program} gone 0");
-        for (counter, sum) in table.iter().zip(gone).filter(|(c, _)| !c.gauge) {
+        for (counter, sum) in gone {
             let _ = write!(out, " {}={sum}", counter.name.to_ascii_lowercase());
         }
         out.push('\n');
@@ -208,7 +209,7 @@ pub(crate) mod tests {
         let (counters, reader) = new_page();
         counters.add(parse::REQUESTS, 2);
         pages.add(Program::Parse as u8, 2, 12, reader);
-        pages.drop_process(12);
+        pages.end_process(Program::Parse as u8, 12, 1, new_page().1);
         pages
     }
 

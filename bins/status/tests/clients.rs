@@ -10,7 +10,10 @@ use std::path::PathBuf;
 use fosse_counters::{Counters, TURNS, status as count};
 use fosse_harness::{Client, Dir, Response, Stage, WAIT_MAX, programs, sockets, wait_for};
 use fosse_sys::{memfd, page::Page};
-use fosse_wire::{launch::Program, start::ToChild};
+use fosse_wire::{
+    launch::Program,
+    start::{ReloadProgress, ToChild},
+};
 
 /// Clients of a listener at a time, and bytes of a page that are rendered for one: see
 /// fosse-limits(7). The last line or process of a piece may go beyond it.
@@ -34,8 +37,12 @@ impl Status {
         let unix = UnixListener::bind(&path).unwrap();
         tcp.set_nonblocking(true).unwrap();
         unix.set_nonblocking(true).unwrap();
-        let fds = vec![(8, OwnedFd::from(unix)), (9, OwnedFd::from(tcp))];
+        let sums = memfd::page("sums", fosse_counters::SUMS_BYTES).unwrap();
+        let fds = vec![(8, OwnedFd::from(unix)), (9, OwnedFd::from(tcp)), (10, sums)];
         let stage = Stage::spawn(&programs().join("fosse-status"), None, fds, "");
+        // start tells of it last: it responds to nobody before.
+        let reload = ToChild::Reload { number: 1, progress: ReloadProgress::Serves, generation: 1 };
+        stage.order(reload, Some(memfd::sealed("reload", b"").unwrap().as_fd()));
         Self { stage, tcp: address, unix: path, pages: Vec::new(), _dir: dir }
     }
 

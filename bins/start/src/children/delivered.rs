@@ -30,6 +30,8 @@ pub(crate) enum Subject {
     Pipe(Key, Stream),
     /// status: the page of a process.
     Page(Key, u32),
+    /// status: the process of this number has ended.
+    PageEnd(u32),
     /// status: the last reload.
     Report,
     /// A filter: the store that keeps its records.
@@ -47,6 +49,11 @@ pub(crate) struct Delivered(HashMap<Subject, u64>);
 impl Delivered {
     pub(crate) fn note(&mut self, subject: Subject, edition: u64) {
         self.0.insert(subject, edition);
+    }
+
+    /// Notes that a process has ended: its page is none of a living one any more.
+    pub(crate) fn forget_page(&mut self, of: Key) {
+        self.0.retain(|subject, _| !matches!(subject, Subject::Page(key, _) if *key == of));
     }
 
     pub(crate) fn forget(&mut self, subject: Subject) {

@@ -7,6 +7,7 @@ pub(crate) mod member;
 pub(crate) mod process;
 pub(crate) mod scheduling;
 pub(crate) mod throttle;
+pub(crate) mod uncounted;
 pub(crate) mod unread;
 
 use std::{collections::HashMap, os::fd::OwnedFd};
@@ -31,6 +32,7 @@ use self::{
     process::Process,
     scheduling::Wanted,
     throttle::Throttle,
+    uncounted::Uncounted,
     unread::{Source, Unread},
 };
 use crate::{PROGRAM, children::member::Member, limits, token};
@@ -45,6 +47,8 @@ pub(crate) struct Children {
     throttles: HashMap<Program, Throttle>,
     /// The pipes of those that are gone which no logger was given.
     pub(crate) unread: Unread,
+    /// The counter pages of those that are gone which are not summed up.
+    pub(crate) uncounted: Uncounted,
     /// Those that were lost and are to be replaced.
     pub(crate) losses: Losses,
     /// The kernel has refused to let start schedule a process.
@@ -60,6 +64,7 @@ impl Children {
             launches: Launches::default(),
             throttles: HashMap::new(),
             unread: Unread::default(),
+            uncounted: Uncounted::default(),
             losses: Losses::default(),
             unschedulable: false,
         }
@@ -263,6 +268,12 @@ impl Children {
         let log = log.and_then(|log| self.slab.get(log));
         let is_given = |stream| log.is_some_and(|log| log.delivered.has(Subject::Pipe(key, stream), 0));
         self.unread.keep(key, source, process.pipes.drain(..).filter(|(stream, _)| !is_given(*stream)));
+    }
+
+    /// Keeps what a process has counted that is gone.
+    pub(crate) fn keep_uncounted(&mut self, key: Key, process: Process) {
+        let max = limits::UNCOUNTED_PAGES_MAX + self.slab.len();
+        self.uncounted.keep(key, process, max);
     }
 
     /// Reports that a program could not even be started.

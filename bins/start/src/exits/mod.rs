@@ -45,6 +45,7 @@ pub(crate) fn exited(state: &mut State, reload: &mut Reload, key: Key, end: End)
     if let Some(number) = process.lane {
         lane_lost(state, reload, (number, key), process.program, end);
     }
+    state.children.keep_uncounted(key, process);
 }
 
 /// Gives up the filters that a zygote was asked for and has not made. Those it has made live on.

@@ -86,6 +86,12 @@ fn note(state: &mut State, order: Order) {
                 Subject::Lane(number) => state.lanes.find_mut(number).into_iter().for_each(|lane| lane.given = true),
                 Subject::Pipe(of, stream) => state.children.unread.given(of, stream),
                 Subject::Crash(crash) => state.penalties.crashes.retain(|due| *due != crash),
+                Subject::PageEnd(number) => {
+                    let of = state.children.uncounted.find(number).and_then(|ended| ended.key);
+                    if let (Some(of), Some(process)) = (of, state.children.get_mut(to)) {
+                        process.delivered.forget_page(of);
+                    }
+                }
                 _ => {}
             }
         }
@@ -109,6 +115,7 @@ fn deliver_one(sources: &Sources<'_>, to: Key, subject: Subject) -> bool {
 
 fn withdraw(children: &Children, to: Key, subject: Subject) -> bool {
     match subject {
+        // Its end was not told of: it has counted nothing, or is one of too many.
         Subject::Page(_, pid) => send(children, to, ToChild::PageDrop { pid }, &[]),
         // It sees the end of what it was given itself.
         _ => true,
@@ -163,6 +170,10 @@ fn parcel<'s>(sources: &Sources<'s>, subject: Subject) -> Option<(ToChild, Parce
             let process = children.get(of)?;
             let (program, lane) = (process.program as u8, process.lane.unwrap_or(NO_LANE));
             (ToChild::PageAdd { program, lane, pid }, Parcel::Kept(&process.page_fd))
+        }
+        Subject::PageEnd(number) => {
+            let ended = children.uncounted.find(number)?;
+            (ToChild::PageEnd { program: ended.program as u8, number, pid: ended.pid }, Parcel::Kept(&ended.page))
         }
         Subject::Report => {
             let words = sealed("reload", reload_report.words().as_bytes(), "event=not-reported to=fosse-status")?;

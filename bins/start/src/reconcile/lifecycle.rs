@@ -116,8 +116,8 @@ fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
         let program = place.program;
         let is_urgent = desired.is_urgent && program == Program::WafFilter;
         // Two accepts must not read one lane's channel, nor two loggers one pipe, nor two probers
-        // write one page.
-        let is_alone = matches!(program, Program::Accept | Program::Log | Program::Prober);
+        // or two statuses write one page.
+        let is_alone = matches!(program, Program::Accept | Program::Log | Program::Prober | Program::Status);
         if (is_urgent || seen.may_start(program)) && !(is_alone && seen.has(program)) {
             actions.push(Action::Start(program));
         }

@@ -31,8 +31,9 @@ pub(crate) fn due(desired: &Desired, seen: &Seen<'_>) -> Vec<Order> {
             Program::Accept if member.ready => accept_should_know(desired, seen, &mut tell),
             Program::Log => log_should_know(desired, seen, &mut tell),
             Program::Status => {
+                seen.uncounted.iter().for_each(|(number, _)| tell(Subject::PageEnd(*number), 0));
                 existing(seen).for_each(|other| tell(Subject::Page(other.key, other.pid), 0));
-                // Last: it takes no rate before it has every page.
+                // Last: it responds to nobody before it has every page.
                 tell(Subject::Report, desired.report);
             }
             Program::WafFilter if member.lane.is_some() => {
@@ -96,7 +97,9 @@ fn withdrawn(desired: &Desired, seen: &Seen<'_>, member: &Member<'_>, due: &mut 
     for subject in member.delivered.subjects() {
         let is_gone = match subject {
             Subject::Pipe(of, stream) => !seen.lives(of) && !seen.unread.contains(&(of, stream)),
-            Subject::Page(of, _) | Subject::Records(of) | Subject::Spool(of) => !seen.lives(of),
+            Subject::Page(of, _) => !seen.lives(of) && !seen.uncounted.iter().any(|(_, key)| *key == Some(of)),
+            Subject::PageEnd(of) => !seen.uncounted.iter().any(|(number, _)| *number == of),
+            Subject::Records(of) | Subject::Spool(of) => !seen.lives(of),
             Subject::Lane(lane) | Subject::LaneDrains(lane) => seen.lanes.find(lane).is_none(),
             Subject::Crash(crash) => !desired.crashes.contains(&crash),
             _ => false,

@@ -18,6 +18,9 @@ pub(crate) struct Seen<'a> {
     keys: HashSet<Key>,
     /// Pipes of processes that are gone.
     pub unread: Vec<(Key, Stream)>,
+    /// Processes that are gone and not summed up: the number of each, and its place where it had
+    /// one.
+    pub uncounted: Vec<(u32, Option<Key>)>,
     pub lanes: &'a Lanes,
     /// Programs that may not be started yet, as they crashed or could not be started.
     pub paused: Vec<Program>,
@@ -27,11 +30,12 @@ impl<'a> Seen<'a> {
     pub(crate) fn new(
         members: Vec<Member<'a>>,
         unread: Vec<(Key, Stream)>,
+        uncounted: Vec<(u32, Option<Key>)>,
         lanes: &'a Lanes,
         paused: Vec<Program>,
     ) -> Self {
         let keys = members.iter().map(|member| member.key).collect();
-        Self { members, keys, unread, lanes, paused }
+        Self { members, keys, unread, uncounted, lanes, paused }
     }
 
     pub(crate) fn lives(&self, key: Key) -> bool {

@@ -30,8 +30,8 @@ pub(crate) struct Services {
     pub log: Option<Key>,
     pub status: Option<Key>,
     pub store: Option<Key>,
-    /// The store is of the programs before an upgrade.
-    pub store_outdated: bool,
+    /// The store and the status are of the programs before an upgrade.
+    pub outdated: bool,
     pub spool: Option<Key>,
     /// The place of the spool's file; `None` where it is of the programs before an upgrade.
     pub spool_place: Option<SpoolPlan>,
@@ -70,11 +70,11 @@ impl Services {
         }
     }
 
-    /// Has the store and the spool of the programs in force take the places of those before an
-    /// upgrade. The store begins empty: records have no form that both must know.
+    /// Has the store, the status and the spool of the programs in force take the places of those
+    /// before an upgrade. The store begins empty: records have no form that both must know.
     pub(crate) fn renew_outdated(&mut self) {
-        if std::mem::take(&mut self.store_outdated) {
-            self.store = None;
+        if std::mem::take(&mut self.outdated) {
+            (self.store, self.status) = (None, None);
         }
         if self.spool_place.is_none() {
             self.spool = None;
@@ -122,7 +122,7 @@ pub(crate) fn log_file(plan: &Plan, stream: Stream, directory: Option<BorrowedFd
     opened.inspect_err(report).ok()
 }
 
-/// Starts status with its listening sockets.
+/// Starts status with its listening sockets and the sums.
 pub(crate) fn start_status(
     services: &mut Services,
     children: &mut Children,
@@ -130,7 +130,8 @@ pub(crate) fn start_status(
     sockets: &[Option<Open>; 2],
 ) {
     let open = sockets.iter().zip([8, 9]).filter_map(|(socket, number)| Some((number, socket.as_ref()?)));
-    let copies = open.map(|(number, open)| Ok((number, fcntl_dupfd_cloexec(&open.fd, 3)?)));
+    let sockets = open.map(|(number, open)| Ok((number, fcntl_dupfd_cloexec(&open.fd, 3)?)));
+    let copies = sockets.chain([children.uncounted.sums().map(|sums| (10, sums))]);
     let fds = match copies.collect::<Result<_, Errno>>() {
         Ok(fds) => fds,
         Err(errno) => return children.not_started(Program::Status, errno, cx.event_loop.now_ms()),

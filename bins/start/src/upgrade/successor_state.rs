@@ -9,9 +9,8 @@ use std::{
 use crate::{
     children::{
         Children,
-        delivered::Delivered,
         process::{Process, number_of, pid_of},
-        scheduling::Schedule,
+        uncounted::{Ended, Uncounted},
     },
     generation::Generation,
     lanes::{Lane, LaneState, Lanes},
@@ -21,7 +20,6 @@ use crate::{
     sockets::{listeners::Listeners, socket::Open},
 };
 use fosse_plan::Plan;
-use fosse_sys::page::PageReader;
 use fosse_wire::{
     WireError,
     cursor::{Cursor, put_long, put_short},
@@ -32,8 +30,8 @@ use fosse_wire::{
 /// The environment variable that names the descriptor of the table.
 pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
 /// The version of the table: who reads another is no successor.
-pub(crate) const VERSION: &str = "fosseup6";
-const MAGIC: [u8; 8] = *b"fosseup6";
+pub(crate) const VERSION: &str = "fosseup7";
+const MAGIC: [u8; 8] = *b"fosseup7";
 
 /// The state that a predecessor has left.
 pub(crate) struct Inheritance {
@@ -45,6 +43,7 @@ pub(crate) struct Inheritance {
     pub fork_server: ForkServer,
     pub penalties: Penalties,
     pub lanes: Lanes,
+    pub uncounted: Uncounted,
     pub processes: Vec<Process>,
 }
 
@@ -86,6 +85,7 @@ pub(crate) fn encode<'e>(
     })?;
     w.fds(&lanes.checks)?;
     w.list(lanes.iter(), Writer::lane)?;
+    w.uncounted(&children.uncounted)?;
     w.list(children.iter().map(|(_, process)| process), Writer::process)?;
     Ok((w.out, w.fds))
 }
@@ -113,10 +113,11 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
     r.list(Reader::strike)?.into_iter().for_each(|strike| penalties.keep(strike));
     let checks = r.list(Reader::fd)?.pop();
     let lanes = Lanes::of(r.list(Reader::lane)?, next_lane, checks);
+    let uncounted = r.uncounted()?;
     let processes = r.list(Reader::process)?;
     r.0.end()?;
     let generation = Generation { plan, number, blobs, rules, zygote: None, keeps_records, addresses };
-    Ok(Inheritance { generation, reloads, next_launch, listeners, fork_server, penalties, lanes, processes })
+    Ok(Inheritance { generation, reloads, next_launch, listeners, fork_server, penalties, lanes, uncounted, processes })
 }
 
 #[derive(Default)]
@@ -208,6 +209,18 @@ impl<'e> Writer<'e> {
         self.fds(&lane.accept_end)
     }
 
+    fn uncounted(&mut self, uncounted: &'e Uncounted) -> Result<(), WireError> {
+        let (sums, last) = uncounted.left();
+        self.fds(sums)?;
+        self.number(last);
+        self.list(uncounted.iter(), |w, ended| {
+            w.out.push(ended.program as u8);
+            [ended.number, ended.pid].into_iter().for_each(|n| w.number(n));
+            w.fd(&ended.page);
+            Ok(())
+        })
+    }
+
     fn process(&mut self, process: &'e Process) -> Result<(), WireError> {
         self.out.push(process.program as u8);
         self.list(process.lane, |w, lane| {
@@ -285,6 +298,15 @@ impl Reader<'_> {
         })
     }
 
+    fn uncounted(&mut self) -> Result<Uncounted, WireError> {
+        let (sums, last) = (self.list(Self::fd)?.pop(), self.0.u32()?);
+        let ended = self.list(|r| {
+            let program = Program::from_byte(r.0.u8()?)?;
+            Ok(Ended { key: None, program, number: r.0.u32()?, pid: r.0.u32()?, page: r.fd()? })
+        })?;
+        Uncounted::of(sums, last, ended).map_err(|_| WireError::Field("sums"))
+    }
+
     fn process(&mut self) -> Result<Process, WireError> {
         let program = Program::from_byte(self.0.u8()?)?;
         let lane = self.list(|r| r.0.u32())?.pop();
@@ -294,7 +316,6 @@ impl Reader<'_> {
         let (zygote, keeps_records) = (self.0.u8()? == 1, self.0.u8()? == 1);
         let turns = self.0.u64()?;
         let (control, page_fd) = (self.fd()?, self.fd()?);
-        let page = PageReader::map(&page_fd).map_err(|_| WireError::Field("page"))?;
         let pipes = self.list(|r| {
             let stream = match r.0.u8()? {
                 0 => Stream::Log,
@@ -304,24 +325,7 @@ impl Reader<'_> {
             };
             Ok((stream, r.fd()?))
         })?;
-        Ok(Process {
-            program,
-            lane,
-            pid,
-            slot,
-            control,
-            delivered: Delivered::default(),
-            page_fd,
-            page,
-            pipes,
-            ready,
-            turns,
-            schedule: Schedule::default(),
-            still_ticks: 0,
-            leaving,
-            killed,
-            zygote,
-            keeps_records,
-        })
+        let process = Process::new(program, lane, slot, control, page_fd).map_err(|_| WireError::Field("page"))?;
+        Ok(Process { pid, pipes, ready, turns, leaving, killed, zygote, keeps_records, ..process })
     }
 }

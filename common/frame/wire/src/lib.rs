@@ -18,6 +18,7 @@ pub mod frame;
 pub mod inbox;
 pub mod launch;
 pub mod order;
+mod pipe;
 mod reload;
 pub mod request;
 pub mod response;

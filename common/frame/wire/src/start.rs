@@ -8,33 +8,10 @@ use crate::{
     cursor::{Cursor, Fixed},
 };
 
-pub use crate::reload::ReloadProgress;
+pub use crate::{pipe::Stream, reload::ReloadProgress};
 
 /// Bytes of every message.
 pub const MESSAGE_BYTES: usize = 16;
-
-/// The pipe of a process that the logger is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Stream {
-    /// Descriptor 2: events for people.
-    Log = 0,
-    /// One JSON line a request.
-    Access = 1,
-    /// One JSON line a transaction that matched rules.
-    Audit = 2,
-}
-
-impl Stream {
-    const fn from_byte(byte: u8) -> Result<Self, WireError> {
-        match byte {
-            0 => Ok(Self::Log),
-            1 => Ok(Self::Access),
-            2 => Ok(Self::Audit),
-            _ => Err(WireError::Field("stream")),
-        }
-    }
-}
 
 /// A note of accept that processes died while they worked for a source. start keeps these for the
 /// accept that comes next, and reads nothing into them.
@@ -148,8 +125,17 @@ pub enum ToChild {
         /// Its process id.
         pid: u32,
     },
-    /// status: the process is gone.
+    /// status: the process is gone, and what it has counted is not to be summed up.
     PageDrop {
+        /// Its process id.
+        pid: u32,
+    },
+    /// status: the process has ended; its page comes along, to be added to the sums once.
+    PageEnd {
+        /// Index into [`crate::launch::Program::ALL`].
+        program: u8,
+        /// Counted from 1 over the edge's life, in the order in which processes end.
+        number: u32,
         /// Its process id.
         pid: u32,
     },
@@ -240,6 +226,7 @@ impl ToChild {
                 | Self::PipeAdd { .. }
                 | Self::LogFile { .. }
                 | Self::PageAdd { .. }
+                | Self::PageEnd { .. }
                 | Self::Reload { .. }
                 | Self::Records { .. }
                 | Self::Spool { .. }
@@ -274,6 +261,7 @@ impl ToChild {
             }
             Self::PenaliseSource { source } => Raw { kind: 15, d: source, ..Raw::default() },
             Self::Spool { lane } => Raw { kind: 16, c: lane, ..Raw::default() },
+            Self::PageEnd { program, number, pid } => Raw { kind: 17, a: program, b: 0, c: number, d: u64::from(pid) },
         }
         .encode()
     }
@@ -310,6 +298,7 @@ impl ToChild {
             14 => Self::LogLines { max: raw.c, syslog_prefix: raw.a == 1 },
             15 => Self::PenaliseSource { source: raw.d },
             16 => Self::Spool { lane: raw.c },
+            17 => Self::PageEnd { program: raw.a, number: raw.c, pid: narrow(raw.d)? },
             kind => return Err(WireError::Kind(kind)),
         };
         if fds == usize::from(message.brings_fd()) { Ok(message) } else { Err(WireError::Field("descriptors")) }
@@ -367,6 +356,7 @@ mod tests {
             ToChild::LogLines { max: u32::MAX, syslog_prefix: true },
             ToChild::PageAdd { program: 3, lane: 1, pid: 77 },
             ToChild::PageDrop { pid: 77 },
+            ToChild::PageEnd { program: 3, number: u32::MAX, pid: 77 },
             ToChild::Records { lane: 4 },
             ToChild::Spool { lane: 4 },
             ToChild::Reload { number: 1, progress: ReloadProgress::Begun, generation: 0 },

@@ -14,10 +14,12 @@ use fosse_sys::page::Page;
 
 mod health;
 mod servers;
+mod sums;
 mod tables;
 mod traffic;
 pub use health::*;
 pub use servers::{SERVERS_SHOWN_MAX, Server, servers};
+pub use sums::*;
 pub use tables::*;
 pub use traffic::*;
 

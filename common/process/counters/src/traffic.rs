@@ -24,8 +24,10 @@ const ABORTED: usize = STATUSES;
 const DENIED: usize = ABORTED + 1;
 const SUM_US: usize = DENIED + 1;
 const FIRST_TIME: usize = SUM_US + 1;
-const NAME: usize = FIRST_TIME + TIMES;
-const NAME_WORDS: usize = 8;
+/// Words of a row that count; its name comes after them.
+pub(crate) const ROW_COUNTS: usize = FIRST_TIME + TIMES;
+const NAME: usize = ROW_COUNTS;
+pub(crate) const NAME_WORDS: usize = 8;
 const ROW_WORDS: usize = NAME + NAME_WORDS;
 
 /// Bytes of a row's name; a longer one keeps its end.
@@ -141,9 +143,13 @@ impl Times {
 impl Counters {
     /// Names a row: what has no name is not shown.
     pub fn name_row(&self, row: usize, name: &str) {
+        self.set_name(place(row) + NAME, name);
+    }
+
+    /// Writes a name, whose first word is `at`.
+    pub(crate) fn set_name(&self, at: usize, name: &str) {
         let bytes = name.as_bytes();
         let tail = bytes.last_chunk::<ROW_NAME_BYTES_MAX>().map_or(bytes, |tail| tail);
-        let at = place(row) + NAME;
         for (word, piece) in (at..at + NAME_WORDS).zip(tail.chunks(8)).rev() {
             // The first word comes last: whoever sees it sees the whole name.
             fence(Ordering::Release);
@@ -189,7 +195,11 @@ pub fn rows(words: usize) -> usize {
 /// none. The page may hold anything; a name comes out printable, without spaces, quotes and
 /// backslashes.
 pub fn row_name(row: usize, word: impl Fn(usize) -> u64) -> Option<String> {
-    let at = place(row) + NAME;
+    name_at(place(row) + NAME, word)
+}
+
+/// Reads the name whose first word is `at`, in the same way.
+pub(crate) fn name_at(at: usize, word: impl Fn(usize) -> u64) -> Option<String> {
     let first = word(at);
     fence(Ordering::Acquire);
     let words = [first].into_iter().chain((at + 1..at + NAME_WORDS).map(word));
@@ -199,7 +209,16 @@ pub fn row_name(row: usize, word: impl Fn(usize) -> u64) -> Option<String> {
 
 /// Reads the traffic of a row in the same way.
 pub fn row_traffic(row: usize, word: impl Fn(usize) -> u64) -> Traffic {
-    let at = place(row);
+    traffic_at(place(row), word)
+}
+
+/// Reads all words of a row that count, in their order.
+pub fn row_counts(row: usize, word: impl Fn(usize) -> u64) -> [u64; ROW_COUNTS] {
+    std::array::from_fn(|index| word(place(row) + index))
+}
+
+/// Reads the traffic whose first word is `at`.
+pub(crate) fn traffic_at(at: usize, word: impl Fn(usize) -> u64) -> Traffic {
     Traffic {
         statuses: std::array::from_fn(|class| word(at + class)),
         aborted: word(at + ABORTED),

@@ -9,9 +9,10 @@ use rustix::fs::{SealFlags, fcntl_get_seals, fstat};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-/// The largest page that is mapped: 4 MiB hold the counters of a process for 10,000 sites; more is
-/// a mistake or an attack on the reader's memory.
-pub const PAGE_BYTES_MAX: usize = 4 << 20;
+/// The largest page that is mapped: 4 MiB hold the counters of a process for 10,000 sites, and 31
+/// MiB the sums of all processes that have ended for two such configurations; more is a mistake or
+/// an attack on the reader's memory.
+pub const PAGE_BYTES_MAX: usize = 32 << 20;
 
 const WORD_BYTES: usize = size_of::<AtomicU64>();
 

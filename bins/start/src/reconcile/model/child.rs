@@ -1,9 +1,11 @@
 //! A child of a made up edge, and the dice that decide what happens to it.
 
-use std::{collections::HashSet, os::fd::OwnedFd};
+use std::{collections::HashSet, os::fd::OwnedFd, sync::atomic::Ordering::Relaxed};
 
+use fosse_counters::SUMS_LAST;
 use fosse_eventloop::slab::Key;
 use fosse_fdpass::Received;
+use fosse_sys::page::Page;
 use fosse_wire::{
     launch::Program,
     start::{MESSAGE_BYTES, ToChild},
@@ -36,8 +38,9 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Reads orders, and refuses what a real one would.
-    pub(crate) fn read(&mut self, program: Program) {
+    /// Reads orders, and refuses what a real one would. `sums` is where status has what those that
+    /// have ended had counted.
+    pub(crate) fn read(&mut self, program: Program, sums: &Page) {
         let (mut bytes, mut fds) = ([0; MESSAGE_BYTES], Vec::new());
         while let Ok(Received::Message(len)) = fosse_fdpass::receive(&self.control, &mut bytes, &mut fds) {
             let message = ToChild::decode(&bytes[..len], fds.drain(..).len()).unwrap();
@@ -50,6 +53,13 @@ impl Child {
                     let before = self.received.len();
                     self.received.retain(|order| !matches!(order, ToChild::PageAdd { pid: of, .. } if *of == pid));
                     assert_eq!(self.received.len() + 1, before, "status loses {pid}, which it does not have");
+                }
+                ToChild::PageEnd { pid, number, .. } => {
+                    self.received.retain(|order| page_of(order) != Some(pid));
+                    let last = &sums.words()[SUMS_LAST];
+                    let (known, number) = (last.load(Relaxed), u64::from(number));
+                    assert!(number <= known + 1, "what process {} had counted is lost", known + 1);
+                    last.store(known.max(number), Relaxed);
                 }
                 ToChild::LaneDrain { lane } if program == Program::Accept => {
                     assert!(self.lanes().contains(&lane), "accept does not know lane {lane}");

@@ -35,7 +35,7 @@ impl World {
 
     pub(super) fn read_orders(&mut self, key: Key) {
         let (Some(process), Some(child)) = (self.state.children.get(key), self.children.get_mut(&key)) else { return };
-        child.read(process.program);
+        child.read(process.program, &self.sums);
     }
 
     pub(super) fn begin_reload(&mut self) {

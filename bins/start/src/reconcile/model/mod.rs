@@ -13,6 +13,7 @@ use std::{
 
 use fosse_eventloop::{EventLoop, slab::Key};
 use fosse_plan::Place;
+use fosse_sys::page::Page;
 use fosse_wire::{launch::Program, start::ToChild};
 use rustix::net::SocketType;
 
@@ -39,6 +40,7 @@ struct World {
     state: State,
     reload: Reload,
     children: HashMap<Key, Child>,
+    sums: Page,
     dice: Dice,
     /// Milliseconds that have passed beside those of the clock.
     passed_ms: u64,
@@ -60,12 +62,14 @@ impl World {
         let mode = fosse_lockdown::Mode::Off;
         let launcher = Launcher { privileged: false, mode, fork_server, programs: Programs::default(), null };
         let listeners = Listeners { status: [Some(listener()), None], ..Listeners::default() };
-        let children = Children::new(vec![false; 512]);
+        let mut children = Children::new(vec![false; 512]);
+        let sums = Page::map(children.uncounted.sums().unwrap()).unwrap();
         let state = State::new(EventLoop::new().unwrap(), launcher, children, listeners, KernelLog::open());
         Self {
             state,
             reload: Reload::default(),
             children: HashMap::new(),
+            sums,
             dice: Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
             passed_ms: 0,
             paused: Vec::new(),
@@ -106,6 +110,9 @@ impl World {
             }
             actions.into_iter().try_for_each(|action| self.carry_out(action)).unwrap_or_default();
         }
+        if self.dice.roll(4) == 0 {
+            self.state.children.uncounted.forget_counted();
+        }
         let due = orders::due(&self.desired(), &self.state.seen());
         delivery::deliver(&due, &mut self.state, &self.reload, None);
     }
@@ -136,8 +143,10 @@ impl World {
     }
 
     /// Checks that an edge at rest is what it should be.
-    fn check(&self) {
+    fn check(&mut self) {
         assert!(self.reload.is_idle());
+        self.state.children.uncounted.forget_counted();
+        assert_eq!(self.state.children.uncounted.iter().count(), 0);
         let State { children, lanes, services, generation, listeners, .. } = &self.state;
         assert_eq!(lanes.live(generation.number), LANES as usize, "{lanes:?}");
         assert_eq!(lanes.iter().count(), LANES as usize, "{lanes:?}");
