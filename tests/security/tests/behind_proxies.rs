@@ -247,15 +247,28 @@ fn a_client_has_no_more_at_a_time_than_the_limit_in_all_lanes_together() {
 }
 
 #[test]
-fn a_56_has_four_times_what_a_64_may_have_behind_a_proxy_too() {
-    let stage = Stage::new(Proxy2, &Way::Tcp, "lanes = 1", "address_connections_max = 1", OFF);
-    let mut held = Vec::new();
-    for subnet in 0..4 {
-        held.push(stage.ask(&format!("2001:db8:0:{subnet}::1"), "/sleep/600000/"));
-        wait_for("the request", || (stage.backend.requests() >= held.len()).then_some(()));
+fn a_56_has_four_times_and_a_48_sixteen_times_what_a_64_may_have_behind_a_proxy_too() {
+    for (names, way) in [(Proxy2, Way::Tcp), (Field, Way::Unix), (Forwarded, Way::Tcp)] {
+        let stage = Stage::new(names, &way, "lanes = 1", "address_connections_max = 1", OFF);
+        let refused = stage.refused(429);
+        let mut held = Vec::new();
+        let mut hold = |subnet: u16| {
+            held.push(stage.ask(&format!("2001:db8:0:{subnet:x}::1"), "/sleep/600000/"));
+            wait_for("the request", || (stage.backend.requests() >= held.len()).then_some(()));
+        };
+        (0..4).for_each(&mut hold);
+        assert_eq!(stage.status("2001:db8:0:9::1"), refused, "the same /56, {names:?}");
+        // What has been refused has not been at the backend, and takes nothing of the /48.
+        (1..13).map(|network| network << 8).for_each(&mut hold);
+        assert_eq!(stage.status("2001:db8:0:ff00::1"), refused, "the same /48, {names:?}");
+        let line = "client=2001:db8:0:ff00::1 ";
+        stage.edge.wait_for_log(line);
+        let log = stage.edge.log();
+        assert!(log.lines().any(|l| l.contains(line) && l.contains("limit=address_connections_max")), "{log}");
+        assert_eq!(stage.status("2001:db8:1::1"), 200, "another one, {names:?}");
+        drop(held);
+        wait_for("room", || (stage.status("2001:db8:0:ff00::1") == 200).then_some(()));
     }
-    assert_eq!(stage.status("2001:db8:0:9::1"), 0, "the same /56");
-    assert_eq!(stage.status("2001:db8:0:109::1"), 200, "another one");
 }
 
 #[test]
