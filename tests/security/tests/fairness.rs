@@ -203,19 +203,22 @@ fn connections_that_wait_for_nothing_make_room_for_a_new_client() {
     let edge = Edge::with_config(&configuration, &[]);
     let address = edge.address();
     let request = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
-    let mut idle = Vec::new();
-    for n in 0..100 {
+    let live = |least: usize| {
+        let least = u64::try_from(least).unwrap().min(56);
+        wait_for("the connection in its lane", || (edge.counter("accept", "live") >= least).then_some(()));
+    };
+    // Some have sent nothing, some a part of a head, and some have asked before.
+    let mut idle: Vec<_> = (0..33).map(|_| sockets::connect_from(66, address, WAIT_MAX).unwrap()).collect();
+    live(idle.len());
+    for n in 0..67 {
         let mut stream = sockets::connect_from(66, address, WAIT_MAX).unwrap();
-        // Some have asked before, some have sent a part of a head, and some nothing.
-        let asked = match n % 3 {
+        let asked = match n % 2 {
             0 => stream.write_all(request).and_then(|()| stream.read_exact(&mut [0; 12])),
-            1 => stream.write_all(b"GET / HTTP/1.1\r\nHo"),
-            _ => Ok(()),
+            _ => stream.write_all(b"GET / HTTP/1.1\r\nHo"),
         };
         assert!(asked.is_ok(), "even its own next one finds room");
         idle.push(stream);
-        let least = u64::try_from(idle.len()).unwrap().min(56);
-        wait_for("the connection in its lane", || (edge.counter("accept", "live") >= least).then_some(()));
+        live(idle.len());
     }
     assert!(edge.counter("parse", "relieved") > 30);
     for last in 70..80 {
