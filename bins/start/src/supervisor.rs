@@ -13,7 +13,12 @@ use crate::{
     messages,
     notify::Notify,
     options::Options,
-    reconcile::{carry_out, delivery, desired::Desired, lifecycle, orders, view},
+    reconcile::{
+        carry_out, delivery,
+        desired::Desired,
+        lifecycle::{self, Action},
+        orders, view,
+    },
     reload::{self, compile, state::Reload},
     shutdown::{self, ending::Patience},
     state::State,
@@ -133,6 +138,7 @@ impl Supervisor {
     /// anything.
     fn carry_out_next(&mut self) -> bool {
         let actions = lifecycle::next(&self.desired(), &self.state.seen());
+        self.state.children.suspend(actions.iter().filter_map(Action::kills));
         for action in &actions {
             if let Err(why) = carry_out::carry_out(&mut self.state, *action, &self.reload, &self.options) {
                 if self.reload.waits_for_lanes() || self.reload.is_check() {

@@ -44,8 +44,45 @@ fn a_stop_says_what_it_waits_for_and_how_long() {
     assert!(open.ends());
     let log = edge.log();
     assert!(log.contains("event=ending waits=\"1 upgraded connection\" seconds_at_most=1\n"), "{log}");
-    assert!(log.contains("event=end-overdue waits=\"1 upgraded connection\" action=kill"), "{log}");
+    assert!(log.contains("event=end-overdue waits=\"1 upgraded connection\" limit=stop_seconds_max"), "{log}");
     assert!(log.contains("event=ended") && !log.contains("event=exited"), "{log}");
+}
+
+#[test]
+fn a_stop_that_is_overdue_says_so_in_one_line_and_no_program_speaks_of_another() {
+    let backend = Backend::start();
+    let text = configuration(&backend, "stop_seconds_max = 1").replace("waf = \"off\"\n", "");
+    let mut edge = Edge::with_config(&text, &[]);
+    let open = WebSocket::open(&edge);
+    // The first that is killed is not the first of its lane.
+    assert!(edge.process("parse").signal(Signal::KILL) && open.ends());
+    edge.wait_for_log("event=replaced lane=0");
+    let _open = WebSocket::open(&edge);
+    let mut slow: Vec<Client> = (0..4).map(|_| Client::connect(edge.address())).collect();
+    slow.iter_mut().for_each(|client| client.send(b"GET /sleep/3600000/late HTTP/1.1\r\nHost: a\r\n\r\n"));
+    fosse_harness::wait_for("the slow requests", || (edge.counter("parse", "connections") == 5).then_some(()));
+    assert_eq!(edge.terminate(), Some(0), "{}", edge.log());
+    let log = edge.log();
+    let said: Vec<&str> = log.lines().skip_while(|line| !line.contains("event=ending")).collect();
+    let waits = "waits=\"4 connections, 1 upgraded connection\"";
+    let expected = [
+        format!("fosse-start: info: event=ending {waits} seconds_at_most=1"),
+        format!("fosse-start: warning: event=end-overdue {waits} limit=stop_seconds_max seconds=1 action=kill"),
+        "fosse-start: info: event=ended".to_owned(),
+    ];
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_stop_that_waits_for_no_connection_names_the_program_that_stands_still() {
+    let backend = Backend::start();
+    let mut edge = Edge::with_config(&configuration(&backend, "stop_seconds_max = 1"), &[]);
+    assert_eq!(get(edge.address(), "/").status, 200);
+    edge.process("status").signal(Signal::STOP);
+    assert_eq!(edge.terminate(), Some(0), "{}", edge.log());
+    let log = edge.log();
+    let line = log.lines().find(|line| line.contains("event=end-overdue")).unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains("fosse-status") && line.contains(" limit=stop_seconds_max seconds=1 action=kill"), "{line}");
 }
 
 #[test]

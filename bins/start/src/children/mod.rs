@@ -197,6 +197,15 @@ impl Children {
         }
     }
 
+    /// Suspends children that are about to be killed: none has the time to report that another of
+    /// them is gone, which start has said in its own words.
+    pub(crate) fn suspend(&self, keys: impl Iterator<Item = Key>) {
+        for pid in keys.filter_map(|key| self.get(key)?.pid) {
+            // Fails where it has exited and is not yet reaped.
+            let _ = kill_process(pid, Signal::STOP);
+        }
+    }
+
     /// Notes that a child is to go: its exit is expected, and the order to finish is due.
     pub(crate) fn leave(&mut self, key: Key) {
         if let Some(process) = self.get_mut(key) {

@@ -8,6 +8,9 @@ use crate::{
     lanes::{Lane, Lanes},
 };
 
+/// The words for no connection.
+pub(crate) const NOTHING: &str = "nothing";
+
 /// Returns the connections of the lanes for which `which` holds, in words, as their programs count
 /// them: `2 connections, 1 upgraded connection`.
 pub(crate) fn words(children: &Children, lanes: &Lanes, which: impl Fn(&Lane) -> bool) -> String {
@@ -31,7 +34,7 @@ fn sentence(others: u64, upgraded: u64) -> String {
     };
     let all: Vec<String> =
         [counted(others, "connection"), counted(upgraded, "upgraded connection")].into_iter().flatten().collect();
-    if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
+    if all.is_empty() { NOTHING.to_owned() } else { all.join(", ") }
 }
 
 #[cfg(test)]

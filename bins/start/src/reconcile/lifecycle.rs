@@ -27,6 +27,13 @@ pub(crate) enum Action {
     Exit,
 }
 
+impl Action {
+    /// Returns the process that is killed.
+    pub(crate) const fn kills(&self) -> Option<Key> {
+        if let Self::Kill(key) = self { Some(*key) } else { None }
+    }
+}
+
 /// The fate of a process, the worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Fate {

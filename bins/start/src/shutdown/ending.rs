@@ -23,6 +23,14 @@ pub(crate) enum Patience {
 }
 
 impl Patience {
+    /// Returns the key of fosse.toml that says how long.
+    pub(crate) const fn key(self) -> &'static str {
+        match self {
+            Self::Stop => "stop_seconds_max",
+            Self::Drain => "drain_seconds_max",
+        }
+    }
+
     pub(crate) const fn time(self, generation: &Generation) -> Duration {
         match self {
             Self::Stop => generation.plan.stop_seconds_max,

@@ -2,7 +2,10 @@
 
 pub(crate) mod ending;
 
+use std::collections::BTreeSet;
+
 use fosse_die::{info, warning};
+use fosse_wire::launch::Program;
 
 use self::ending::{Ending, Patience, Shutdown};
 use crate::{PROGRAM, generation::deadline_ms, lanes::connections, state::State};
@@ -37,7 +40,7 @@ fn hasten(mut shutdown: Shutdown, state: &State, patience: Patience) -> Shutdown
             info(PROGRAM, format_args!("event=ending-sooner seconds_at_most={seconds}"));
         }
         (Patience::Stop, Patience::Stop) if shutdown.ending == Ending::InOrder => {
-            let waits = connections::words(&state.children, &state.lanes, |_| true);
+            let waits = waits_for(state);
             warning(PROGRAM, format_args!("event=ending-now waits=\"{waits}\" action=kill"));
             shutdown.ending = Ending::Now;
         }
@@ -48,16 +51,31 @@ fn hasten(mut shutdown: Shutdown, state: &State, patience: Patience) -> Shutdown
 
 /// Gives up what is under way once its time is over. Returns whether the end still waits for it.
 pub(crate) fn waits(state: &mut State) -> bool {
+    let now_ms = state.event_loop.now_ms();
     let Some(shutdown) = state.shutdown.as_mut().filter(|shutdown| shutdown.ending == Ending::InOrder) else {
         return false;
     };
-    if shutdown.until_ms > state.event_loop.now_ms() {
+    if shutdown.until_ms > now_ms {
         return true;
     }
     shutdown.ending = Ending::Now;
-    let waits = connections::words(&state.children, &state.lanes, |_| true);
-    warning(PROGRAM, format_args!("event=end-overdue waits=\"{waits}\" action=kill"));
+    let patience = shutdown.patience;
+    let (waits, limit, seconds) = (waits_for(state), patience.key(), patience.time(&state.generation).as_secs_f64());
+    warning(PROGRAM, format_args!("event=end-overdue waits=\"{waits}\" limit={limit} seconds={seconds} action=kill"));
     false
+}
+
+/// Returns what an end still waits for, in words: connections, and where there is none the programs
+/// that have not ended.
+fn waits_for(state: &State) -> String {
+    let waits = connections::words(&state.children, &state.lanes, |_| true);
+    // The logger goes last, when the others are gone.
+    let others = state.children.iter().map(|(_, process)| process.program).filter(|program| *program != Program::Log);
+    let programs: BTreeSet<String> = others.map(|program| format!("fosse-{}", program.name())).collect();
+    if waits != connections::NOTHING || programs.is_empty() {
+        return waits;
+    }
+    programs.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// Exits, as every process is gone.
