@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
@@ -32,6 +32,19 @@ struct Status {
 
 impl Status {
     fn start() -> Self {
+        let status = Self::untold();
+        // start tells of it last: it responds to nobody before.
+        status.tell(memfd::sealed("reload", b"").unwrap().as_fd());
+        status
+    }
+
+    /// Tells it of a reload.
+    fn tell(&self, words: BorrowedFd<'_>) {
+        let reload = ToChild::Reload { number: 1, progress: ReloadProgress::Serves, generation: 1 };
+        self.stage.order(reload, Some(words));
+    }
+
+    fn untold() -> Self {
         let (dir, tcp) = (Dir::new(), TcpListener::bind("127.0.0.1:0").unwrap());
         let (address, path) = (tcp.local_addr().unwrap(), dir.join("status.sock"));
         let unix = UnixListener::bind(&path).unwrap();
@@ -40,9 +53,6 @@ impl Status {
         let sums = memfd::page("sums", fosse_counters::SUMS_BYTES).unwrap();
         let fds = vec![(8, OwnedFd::from(unix)), (9, OwnedFd::from(tcp)), (10, sums)];
         let stage = Stage::spawn(&programs().join("fosse-status"), None, fds, "");
-        // start tells of it last: it responds to nobody before.
-        let reload = ToChild::Reload { number: 1, progress: ReloadProgress::Serves, generation: 1 };
-        stage.order(reload, Some(memfd::sealed("reload", b"").unwrap().as_fd()));
         Self { stage, tcp: address, unix: path, pages: Vec::new(), _dir: dir }
     }
 
@@ -109,6 +119,21 @@ impl Status {
 
 fn expect(what: &str, is_so: bool) -> io::Result<()> {
     if is_so { Ok(()) } else { Err(io::Error::other(format!("not so: {what}"))) }
+}
+
+#[test]
+fn whoever_asks_before_start_has_told_of_everything_waits_and_no_longer() {
+    let mut status = Status::untold();
+    let mut client = Client::connect_unix(&status.unix);
+    client.send(b"GET /traffic.txt HTTP/1.1\r\n\r\n");
+    status.stage.wait_for_turns(3);
+    assert_eq!(status.stage.count(count::CLIENTS), 0);
+    status.give_sites(1);
+    // Words that cannot be read.
+    status.tell(std::fs::File::open("/dev/null").unwrap().as_fd());
+    let page = client.response();
+    assert!(page.status == 200 && page.text().contains("site-0.customers.example.com"), "{}", page.text());
+    status.stage.wait_for_log("event=no-reload number=1");
 }
 
 #[test]

@@ -176,7 +176,9 @@ fn parcel<'s>(sources: &Sources<'s>, subject: Subject) -> Option<(ToChild, Parce
             (ToChild::PageEnd { program: ended.program as u8, number, pid: ended.pid }, Parcel::Kept(&ended.page))
         }
         Subject::Report => {
-            let words = sealed("reload", reload_report.words().as_bytes(), "event=not-reported to=fosse-status")?;
+            let words = sealed("reload", reload_report.words().as_bytes(), "event=not-reported to=fosse-status");
+            // It responds to nobody before it is told, be it without the words.
+            let words = words.unwrap_or(Parcel::Kept(&sources.state.launcher.null));
             (reload_report.message(sources.generation.number), words)
         }
         Subject::Drain => (ToChild::Drain, Parcel::Nothing),
