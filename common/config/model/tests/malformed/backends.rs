@@ -1,0 +1,107 @@
+//! Backends, their servers and their health.
+
+#[test]
+fn every_mistake_about_a_backend_names_place_reason_and_cure() {
+    super::assert_reported(CASES);
+}
+
+#[rustfmt::skip]
+const CASES: super::Cases = &[
+    (r#"[[backend]]
+name = "app"
+servers = ["127.0.0.1:3000"]"#, &[
+        "fosse.toml:11:8: there is an earlier backend \"app\"; give it another name",
+    ]),
+    (r#"[[backend]]
+name = "My App"
+servers = []"#, &[
+        "fosse.toml:11:8: name: \"My App\" is not a name; use up to 32 small letters, digits, - and _",
+        "fosse.toml:12:11: servers must have between 1 and 64 entries",
+    ]),
+    (r#"[[backend]]
+name = "two"
+servers = ["10.0.0.1:80", "0.0.0.0:80", "localhost:+300", "unix:/run/a.sock", "unix:/run/a.sock", "http://127.0.0.1:80"]"#, &[
+        "fosse.toml:12:12: 10.0.0.1:80 is not on this machine's loopback: requests would cross the network in the clear; if that is meant, add remote = true",
+        "fosse.toml:12:27: servers: 0.0.0.0:80 is not the address of a server",
+        "fosse.toml:12:41: servers: \"localhost:+300\" is not an address; the port is a number from 1 to 65535",
+        "fosse.toml:12:79: this server is named twice here; remove one",
+        "fosse.toml:12:99: servers: \"http://127.0.0.1:80\" is not an address; leave out the scheme",
+    ]),
+    (r#"[[backend]]
+name = "two"
+servers = ["127.0.0.1:1"]
+peer_uid = "app"
+balance = "random"
+upgrade = ["websocket", "h2c", "a b"]
+proxy_protocol = true"#, &[
+        "fosse.toml:13:12: peer_uid is for unix sockets, and no server is one; remove the line",
+        "fosse.toml:14:11: balance takes \"round-robin\" or \"least-connections\", not \"random\"",
+        "fosse.toml:15:25: upgrade: \"h2c\" would carry requests past every check and is never served; remove it",
+        "fosse.toml:15:32: upgrade: \"a b\" is not a protocol",
+        "fosse.toml:16:18: proxy_protocol takes \"off\", \"v1\" or \"v2\", this is true or false; write proxy_protocol = \"v2\"",
+    ]),
+    (r#"[[backend]]
+name = "two"
+servers = ["127.0.0.1:1"]
+connections_max = 10
+pool_connections_max = 20
+connect_seconds = "5s"
+idle_seconds = 1.0005
+first_byte_seconds = 0"#, &[
+        "fosse.toml:14:24: pool_connections_max is more than connections_max, which is 10",
+        "fosse.toml:15:19: connect_seconds takes a number of seconds, this is a string; write the bare number",
+        "fosse.toml:16:16: idle_seconds takes a number of seconds, at most three digits after the point",
+        "fosse.toml:17:22: first_byte_seconds must be between 1 and 3600 seconds",
+    ]),
+    (r#"[[backend]]
+name = "two"
+servers = ["127.0.0.1:1"]
+proxy_protocol = "v2"
+pool_connections_max = 20
+[backend.health]
+path = "health"
+interval_seconds = 1
+fails = 3"#, &[
+        "fosse.toml:14:24: connections that begin with a PROXY header belong to one client and are not pooled; remove the line",
+        "fosse.toml:16:8: path: \"health\" does not begin with a slash; write the path alone, as in \"/health\"",
+        "fosse.toml:18:1: unknown key \"fails\" in [backend.health]; known are path, method, host, port, status, body, interval_seconds, passes_min, failures_max, rest_seconds, slow_start_seconds",
+    ]),
+    (r#"[[backend]]
+name = "two"
+servers = ["127.0.0.1:1"]
+health = "/health""#, &[
+        "fosse.toml:13:10: health is a string; write it as a table [backend.health]",
+    ]),
+    (r#"[backend.health]
+method = "get"
+port = 0
+status = ["2xx", 199, "300-299", "6xx", 404]
+body = ''"#, &[
+        "fosse.toml:11:10: method: \"get\" is not a method; write capital letters",
+        "fosse.toml:12:8: port must be between 1 and 65535",
+        "fosse.toml:13:18: status: \"199\" is neither a status of 200 to 599 nor a range of them",
+        "fosse.toml:13:23: status: \"300-299\" is neither a status of 200 to 599 nor a range of them",
+        "fosse.toml:13:34: status: \"6xx\" is neither a status of 200 to 599 nor a range of them",
+        "fosse.toml:14:8: body: a check looks for 1 to 256 bytes, not 0",
+    ]),
+    (r#"[backend.health]
+path = "/"
+method = "HEAD"
+port = 81
+body = "ready""#, &[
+        "fosse.toml:13:8: port is for TCP servers, and no server is one; remove the line",
+        "fosse.toml:14:8: a response to HEAD has no body; write method = \"GET\"",
+    ]),
+    (r#"[backend.health]
+path = "/health check"
+rest_seconds = 86401
+interval_seconds = inf
+passes_min = true
+host = "*.example.org""#, &[
+        "fosse.toml:11:8: path: \"/health check\" cannot be written in a request",
+        "fosse.toml:12:16: rest_seconds must be between 1 and 3600 seconds",
+        "fosse.toml:13:20: interval_seconds takes a number of seconds, at most three digits after the point",
+        "fosse.toml:14:14: passes_min takes a whole number, this is true or false",
+        "fosse.toml:15:8: host: \"*.example.org\" is not one host; name one",
+    ]),
+];

@@ -1,0 +1,225 @@
+//! Sites, their routes and their rules.
+
+#[test]
+fn every_mistake_about_a_site_names_place_reason_and_cure() {
+    super::assert_reported(CASES);
+}
+
+#[rustfmt::skip]
+const CASES: super::Cases = &[
+    (r#"[[site]]
+hosts = ["example.org"]
+backend = "app""#, &[
+        "fosse.toml:11:10: host example.org belongs to an earlier site; remove one",
+    ]),
+    (r#"[[site]]
+hosts = ["EXAMPLE.net.", "example.net"]
+backend = "app""#, &[
+        "fosse.toml:11:26: host example.net is named twice here; remove one",
+    ]),
+    (r#"[[site]]
+backend = "app""#, &[
+        "fosse.toml:10:1: [[site]] has no hosts; add hosts = [\"NAME\"], or default = true",
+    ]),
+    (r#"[[site]]
+default = true
+backend = "app"
+[[site]]
+default = true
+backend = "app""#, &[
+        "fosse.toml:14:11: an earlier site is the default already; remove one",
+    ]),
+    (r#"[[site]]
+hosts = ["*", "https://example.org/", "a.*.org", "example.org:80", "müller.de", "-x.org", "1.2.3", "", "x..y"]
+backend = "app""#, &[
+        "fosse.toml:11:10: hosts: \"*\" is not a host name; write default = true for the site of all other hosts",
+        "fosse.toml:11:15: hosts: \"https://example.org/\" is not a host name; write the name alone, without scheme and path",
+        "fosse.toml:11:39: hosts: \"a.*.org\": a star is for the whole first part only; write *.NAME",
+        "fosse.toml:11:50: hosts: \"example.org:80\" is not a host name; write it without the port",
+        "fosse.toml:11:68: hosts: \"müller.de\" is not in ASCII; write the form that begins with xn--",
+        "fosse.toml:11:81: hosts: \"-x.org\" is not a host name",
+        "fosse.toml:11:91: hosts: \"1.2.3\" is neither a host name nor an address",
+        "fosse.toml:11:100: hosts: \"\" is not a host name",
+        "fosse.toml:11:104: hosts: \"x..y\" is not a host name",
+    ]),
+    (r#"[[site]]
+hosts = "a.org"
+backend = "app""#, &[
+        "fosse.toml:11:9: hosts takes a list, this is a string; put it in square brackets",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "ap""#, &[
+        "fosse.toml:12:11: there is no backend \"ap\"; did you mean \"app\"?",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "rails""#, &[
+        "fosse.toml:12:11: there is no backend \"rails\"; add a [[backend]] of this name",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]"#, &[
+        "fosse.toml:10:1: [[site]] has neither backend nor routes; add backend = \"NAME\"",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+[[site.route]]
+prefix = "/"
+backend = "app"
+[[site.route]]
+prefix = "/api"
+backend = "app"
+[[site.route]]
+prefix = "/api/"
+backend = "app""#, &[
+        "fosse.toml:14:10: the site's backend has all paths that no route names; remove backend or this route",
+        "fosse.toml:20:10: prefix /api has a route already; remove one",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+[[site.route]]
+prefix = "api"
+backend = "app"
+[[site.route]]
+prefix = "/a%20b"
+backend = "app"
+[[site.route]]
+prefix = "/a/../b"
+backend = "app"
+[[site.route]]
+prefix = "/x?y=1"
+backend = "app"
+[[site.route]]
+prefix = "/only""#, &[
+        "fosse.toml:13:10: prefix: \"api\" does not begin with a slash; write \"/api\"",
+        "fosse.toml:16:10: prefix: \"/a%20b\" holds an encoded character; write the prefix in plain characters",
+        "fosse.toml:19:10: prefix: \"/a/../b\" holds an empty, \".\" or \"..\" part; write the plain path",
+        "fosse.toml:22:10: prefix: \"/x?y=1\" is more than a path; leave out query, fragment and stars",
+        "fosse.toml:24:1: [[site.route]] needs backend; it takes a name of small letters, digits, - and _",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+waf = "of"
+underscores = "remove"
+utf8 = true
+body_over_limit = "pass""#, &[
+        "fosse.toml:13:7: waf takes \"off\", \"detect\" or \"block\", not \"of\"; did you mean \"off\"?",
+        "fosse.toml:14:15: underscores takes \"drop\", \"pass\" or \"refuse\", not \"remove\"",
+        "fosse.toml:15:8: utf8 takes \"any\" or \"require\", this is true or false",
+        "fosse.toml:16:19: body_over_limit takes \"reject\" or \"pass-in-part\", not \"pass\"; did you mean \"pass-in-part\"?",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+methods = ["get", "TRACE", "CONNECT", "", "GET POST"]"#, &[
+        "fosse.toml:13:12: methods: \"get\" is in lower case, and methods are compared exactly; write capital letters",
+        "fosse.toml:13:19: methods: TRACE gives request headers back to scripts and is never served; remove it",
+        "fosse.toml:13:28: methods: CONNECT would make the edge an open proxy and is never served; remove it",
+        "fosse.toml:13:39: methods: \"\" is not a method",
+        "fosse.toml:13:43: methods: \"GET POST\" is not a method",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+methods = []"#, &[
+        "fosse.toml:13:11: methods must have between 1 and 64 entries",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+body_bytes_max = "1 GB"
+rules = ["crs/*/x.conf", "../x.conf", ""]"#, &[
+        "fosse.toml:13:18: body_bytes_max takes a number of bytes, or a text such as \"64 KiB\" (KiB, MiB, GiB), not \"1 GB\"; write \"1 GiB\"",
+        "fosse.toml:14:10: rules: \"crs/*/x.conf\" has a star before the last part; write one line per directory",
+        "fosse.toml:14:26: rules: \"../x.conf\" holds an empty, \".\" or \"..\" part; write the plain path",
+        "fosse.toml:14:39: rules: \"\" is not the path of a file",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+body_bytes_max = "1 GiB""#, &[
+        "fosse.toml:13:18: body_bytes_max is more than a lane may hold for inspection, which is 67108864 bytes; raise lane_held_bytes_max in [limits]",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+waf = "off"
+body_bytes_max = "2 GiB"
+[[site.route]]
+prefix = "/upload"
+backend = "whole"
+[[backend]]
+name = "whole"
+servers = ["127.0.0.1:3001"]
+buffer_requests = true"#, &[
+        "fosse.toml:13:18: body_bytes_max is more than the file for bodies has room for, which is 1073741824 bytes; raise spool_bytes_max in [limits]",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "whole"
+body_over_limit = "pass-in-part"
+[[backend]]
+name = "whole"
+servers = ["127.0.0.1:3001"]
+buffer_requests = true"#, &[
+        "fosse.toml:13:19: pass-in-part lets bodies of any length through, and backend \"whole\" wants them whole; raise body_bytes_max instead, or remove buffer_requests there",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+waf = "off"
+inspect_responses = true"#, &[
+        "fosse.toml:14:21: responses cannot be inspected where waf is \"off\"; use waf = \"detect\", or remove inspect_responses",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+rules = []
+inspect_responses = true"#, &[
+        "fosse.toml:14:21: responses are inspected by rules, and the site has none; name rules, or remove inspect_responses",
+    ]),
+    (r#"[[site]]
+hosts = ["a.org"]
+backend = "app"
+waf = "off"
+body_over_limit = "pass-in-part"
+body_bytes_max = "17 GiB""#, &[
+        "fosse.toml:14:19: pass-in-part is about inspection, and waf is \"off\"; raise body_bytes_max instead",
+        "fosse.toml:15:18: body_bytes_max must be between 0 and 17179869184 bytes",
+    ]),
+    (r#"[[site]]
+hosts = ["b.org"]
+route = [{ prefix = "/a", backend = "app", method = "GET" }, "x"]"#, &[
+        "fosse.toml:12:44: unknown key \"method\" in [[site.route]]; it belongs in [backend.health]",
+        "fosse.toml:12:62: route is a string; write it as a table [[site.route]]",
+    ]),
+    (r#"[[site]]
+hosts = ["b.org"]
+backend = "app"
+rules = ["a.conf"]
+[[site.exclude]]
+argument = "q"
+[[site.exclude]]
+rules = ["942190-942100", -1, "x"]
+tag = "a\" b"
+path = "/x\"y"
+argument = "q'""#, &[
+        "fosse.toml:14:1: [[site.exclude]] names no rules; add rules = [NUMBER] or tag = \"TAG\"",
+        "fosse.toml:17:10: rules: \"942190-942100\" is not the number of a rule or a range of numbers",
+        "fosse.toml:17:27: rules must not be negative",
+        "fosse.toml:17:31: rules: \"x\" is not the number of a rule or a range of numbers",
+        "fosse.toml:18:7: tag: \"a\\\" b\" is not a tag",
+        "fosse.toml:19:8: path: \"/x\\\"y\" holds a character that no path has",
+        "fosse.toml:20:12: argument: \"q'\" is not a name that can stand in an exclusion",
+    ]),
+    (r#"[[site]]
+hosts = ["b.org"]
+backend = "app"
+remove_response_headers = ["X Runtime:"]
+rules = []
+exclude = [{ rules = [1] }]"#, &[
+        "fosse.toml:13:28: remove_response_headers: \"X Runtime:\" is not the name of a header",
+        "fosse.toml:15:11: exclusions without rules; remove rules = [], or name rules in it",
+    ]),
+];
