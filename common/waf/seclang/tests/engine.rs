@@ -468,3 +468,31 @@ fn a_long_value_yields_on_its_way_and_matches_what_it_matches_in_one_go() {
     assert!(yields >= 150, "{yields}");
     assert_eq!(judge(Schedule::Go), (matched, score, 0));
 }
+
+#[test]
+fn a_search_that_ran_out_of_its_budget_leaves_nothing_to_a_later_phase() {
+    let rules = compile(
+        "SecRule ARGS \"@rx (?i)nothing of it\" \"id:1,phase:2,pass,t:lowercase\"\n\
+         SecRule ARGS:b \"@detectSQLi\" \"id:2,phase:5,pass\"",
+    );
+    let body = format!("a={}&b=1' or '1'='1", "Some  words. ".repeat(9000));
+    for questions in 0..40 {
+        let (mut scratch, mut store, mut asked) = (Scratch::default(), NoStore, 0);
+        let mut transaction = Transaction::new(&rules, Arena::default(), Now::default());
+        transaction.request_line(b"", b"POST", b"/", b"HTTP/1.1");
+        transaction.header(FORM.0.as_bytes(), FORM.1.as_bytes());
+        let mut schedule = || {
+            asked += 1;
+            if asked > questions { Schedule::Exhausted } else { Schedule::Go }
+        };
+        let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
+        assert_eq!(transaction.phase1(&mut env), Outcome::Continue);
+        transaction.request_body(body.as_bytes());
+        let exceeded = transaction.phase2(&mut env) == Outcome::BudgetExceeded;
+        let mut schedule = || Schedule::Go;
+        let mut env = Environment { scratch: &mut scratch, schedule: &mut schedule, store: &mut store };
+        assert_eq!(transaction.phase5(&mut env), Outcome::Continue);
+        assert!(exceeded || questions > 9, "{questions}");
+        assert!(transaction.matches().any(|found| found.id() == 2), "after {questions} questions");
+    }
+}

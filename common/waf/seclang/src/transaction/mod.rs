@@ -64,6 +64,9 @@ use std::net::IpAddr;
 use values::Values;
 use variables::{Matched, Variables};
 
+/// Cost of reading a byte of a body, in nanoseconds or so.
+const COST_PER_BODY_BYTE: usize = 4;
+
 /// The memory of one transaction; give it back to the pool with [`Transaction::finish`].
 #[derive(Debug, Default)]
 pub struct Arena {
@@ -188,6 +191,12 @@ impl<'r> Transaction<'r> {
         self.request.take(piece, &self.bodies, refuses)
     }
 
+    /// Notes that the request body is longer than what is given of it: that this ends too early is
+    /// no error of its sender's.
+    pub fn request_is_longer(&mut self) {
+        self.request.is_cut = true;
+    }
+
     /// Frees what no later phase looks at: the request's body as it came.
     pub fn request_is_over(&mut self) {
         self.request.release_body();
@@ -287,8 +296,11 @@ impl<'r> Transaction<'r> {
             let paused = match self.run.stage {
                 Stage::Start => {
                     self.run.candidates.begin(rules);
+                    // That of a phase that ran out of its budget is of no value of this one.
+                    self.run.search = None;
                     self.run.stage = Stage::Gate(Position::default());
-                    None
+                    // What has come with the phase was read at once.
+                    self.run.budget.pause(self.body_bytes(phase) * COST_PER_BODY_BYTE, env.schedule)
                 }
                 Stage::Gate(at) => self.gate(at, env),
                 Stage::Rules(at) => {
@@ -325,6 +337,15 @@ impl<'r> Transaction<'r> {
         }
         if !self.decision.skips(phase) {
             self.run.stage = Stage::Start;
+        }
+    }
+
+    /// Returns the bytes of the body that comes with a phase.
+    fn body_bytes(&self, phase: u8) -> usize {
+        match phase {
+            2 => self.request.body.len(),
+            4 => self.response.body.len(),
+            _ => 0,
         }
     }
 
