@@ -9,6 +9,7 @@ use site::{everywhere, in_heads, request, status};
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
 const JSON: &str = "Content-Type: application/json";
 const XML: &str = "Content-Type: text/xml";
+const MULTIPART: &str = "Content-Type: multipart/form-data; boundary=x";
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
@@ -56,4 +57,63 @@ fn attacks_of_every_family_are_denied_and_what_people_send_passes() {
     }
     let graphql = br#"{"query":"query Items($n: Int!) { items(first: $n) { id name } }","variables":{"n":10}}"#;
     assert_eq!(status(&edge, &request("POST /graphql", &[JSON], graphql)), 200, "{}", edge.log());
+}
+
+/// A body of each type with a text near its beginning, and with one that goes on to its end.
+fn bodies(text: &str, last: &str) -> [(&'static str, String); 4] {
+    let part = "--x\r\nContent-Disposition: form-data; name=";
+    [
+        (FORM, format!("a={text}&b={last}")),
+        (JSON, format!("{{\"a\":\"{text}\",\"b\":\"{last}\"}}")),
+        (XML, format!("<r><a>{text}</a><b>{last}</b></r>")),
+        (MULTIPART, format!("{part}\"a\"\r\n\r\n{text}\r\n{part}\"b\"\r\n\r\n{last}\r\n--x--\r\n")),
+    ]
+}
+
+#[test]
+fn a_body_that_the_site_cuts_is_judged_by_what_there_is_of_it() {
+    let backend = Backend::start();
+    let edge = Edge::with_config(
+        &format!(
+            "lanes = 1\n[[listen]]\naddress = \"{{address}}\"\n[[site]]\ndefault = true\nbackend = \"a\"\n\
+             body_bytes_max = \"20 KiB\"\nbody_over_limit = \"pass-in-part\"\nrules_milliseconds_max = 10000\n\
+             [[backend]]\nname = \"a\"\nservers = [\"{}\"]\n",
+            backend.address()
+        ),
+        &[],
+    );
+    let send = |kind: &str, body: &str| status(&edge, &request("POST /", &[kind], body.as_bytes()));
+    let (filler, attack) = ("x".repeat(30_000), "1' UNION SELECT password FROM users-- -");
+    for (kind, body) in bodies("some words", &filler) {
+        assert_eq!(send(kind, &body), 200, "{kind}: {}", edge.log());
+    }
+    let in_the_last = format!("{attack} {filler}");
+    for (kind, body) in bodies(attack, &filler).into_iter().chain(bodies("some words", &in_the_last)) {
+        assert_eq!(send(kind, &body), 403, "{kind}");
+    }
+    for (kind, body) in [
+        (JSON, format!("{{\"a\" 1,\"b\":\"{filler}\"}}")),
+        (XML, format!("<r></s><b>{filler}</b></r>")),
+        (MULTIPART, format!("--x\r\nno header\r\n\r\n{filler}\r\n--x--\r\n")),
+        (JSON, "{\"a\":\"nobody cut it".to_owned()),
+    ] {
+        assert_eq!(send(kind, &body), 400, "{kind}");
+    }
+}
+
+#[test]
+fn a_body_within_the_limit_of_its_site_is_not_too_long_for_the_rules() {
+    let backend = Backend::start();
+    let edge = Edge::with_config(
+        &format!(
+            "lanes = 1\n[[listen]]\naddress = \"{{address}}\"\n[[site]]\ndefault = true\nbackend = \"a\"\n\
+             body_bytes_max = \"4 MiB\"\nrules_milliseconds_max = 10000\n\
+             [[backend]]\nname = \"a\"\nservers = [\"{}\"]\n",
+            backend.address()
+        ),
+        &[],
+    );
+    for (kind, body) in bodies("some words", &"x".repeat(2 << 20)) {
+        assert_eq!(status(&edge, &request("POST /", &[kind], body.as_bytes())), 200, "{kind}: {}", edge.log());
+    }
 }

@@ -46,18 +46,26 @@ pub(crate) fn form(data: &[u8]) {
     cookies(data, b';', 100, &mut |item| meter.note(item));
 }
 
-/// JSON bodies, in both namings, which must agree on everything but names.
+/// JSON bodies, in both namings, which must agree on everything but names, and those that are the
+/// beginnings of longer ones.
 pub(crate) fn json(data: &[u8]) {
+    for is_cut in [false, true] {
+        json_of(data, is_cut);
+    }
+}
+
+fn json_of(data: &[u8], is_cut: bool) {
     let mut reports = Vec::new();
     for naming in [Naming::Version2, Naming::Version3] {
         let mut meter = Meter::new(data);
-        let options = JsonOptions { naming, ..JsonOptions::default() };
+        let options = JsonOptions { naming, is_cut, ..JsonOptions::default() };
         let report = json::parse(data, &options, &mut |item| {
             if let Item::Argument { name, value } = item {
                 assert!(std::str::from_utf8(name).is_ok() && std::str::from_utf8(value).is_ok());
             }
             meter.note(item);
         });
+        assert!(!is_cut || report.error != Some(json::JsonError::Premature));
         reports.push(report);
     }
     if let [second, third] = reports.as_slice()
@@ -68,15 +76,22 @@ pub(crate) fn json(data: &[u8]) {
     }
 }
 
-/// Multipart bodies; the first line is the Content-Type.
+/// Multipart bodies, and the beginnings of longer ones; the first line is the Content-Type.
 pub(crate) fn multipart(data: &[u8]) {
+    for is_cut in [false, true] {
+        multipart_of(data, is_cut);
+    }
+}
+
+fn multipart_of(data: &[u8], is_cut: bool) {
     let (content_type, body) = match data.iter().position(|byte| *byte == b'\n') {
         Some(end) => (&data[..end], &data[end + 1..]),
         None => (&b"multipart/form-data; boundary=b"[..], data),
     };
     let mut meter = Meter::new(data);
     let (mut fields, mut files, mut file_bytes) = (0, 0, 0);
-    let report = multipart::parse(content_type, body, &MultipartOptions::default(), &mut |item| {
+    let options = MultipartOptions { is_cut, ..MultipartOptions::default() };
+    let report = multipart::parse(content_type, body, &options, &mut |item| {
         meter.note(item);
         match item {
             Item::Argument { .. } => fields += 1,
@@ -89,6 +104,7 @@ pub(crate) fn multipart(data: &[u8]) {
     });
     assert_eq!((report.fields, report.files, report.files_combined_bytes), (fields, files, file_bytes));
     assert!(report.strict_error() || !report.crlf_lf_lines());
+    assert!(!is_cut || report.error != Some(multipart::MultipartError::FinalBoundaryMissing));
 }
 
 /// XML bodies.
@@ -110,6 +126,10 @@ pub(crate) fn xml(data: &[u8]) {
     assert!(report.error.is_some() || root_bytes == Some(text_bytes), "/* is not all the text");
     let plain = xml::parse(data, &XmlOptions::default(), &mut |_| {});
     assert!(plain.error == report.error || report.error.is_some(), "paths change what is well-formed");
+    let mut meter = Meter::new(data);
+    let cut = xml::parse(data, &XmlOptions { is_cut: true, ..options }, &mut |item| meter.note(item));
+    assert!(cut.error != Some(xml::XmlError::Premature));
+    assert!(cut.error.is_none() || report.error.is_some(), "the beginning of what is well-formed is no error");
 }
 
 /// Content codings: the first byte chooses the coding and the size of the pieces.

@@ -184,6 +184,9 @@ fn hand_in_body(
     let site = context.sites.settings(ids.site);
     let limits = message.decode_limits(site.body_bytes_max, site.body_over_limit == OverLimit::PassInPart);
     let decoded = context.decoder.decode(coding, message.body(), limits);
+    if message.is_part || decoded.is_part {
+        evaluation.transaction.request_is_longer();
+    }
     let taken = evaluation.request_body(decoded.body);
     let evaluated = decoded.body.len();
     // A body over the site's limit was reported when it came to that.

@@ -234,7 +234,9 @@ section! {
         /// Request body that is taken (and inspected, where the firewall is not off); more gets
         /// 413.
         body_bytes_max: Bytes, Default("\"1 MiB\""), 0..=17179869184;
-        /// Treatment of a longer body.
+        /// Treatment of a longer body. Of one that passes in part the first body_bytes_max bytes
+        /// are inspected, its last value as far as it is there: that it is cut makes no form, JSON,
+        /// XML or multipart body malformed.
         body_over_limit: OverLimit, Default("\"reject\"");
     }
 }

@@ -57,6 +57,14 @@ pub fn urlencoded(input: &[u8], options: &FormOptions, sink: Sink<'_>) -> FormRe
     report
 }
 
+/// Returns the beginning of a longer form without the escape that it does not end.
+pub fn whole_escapes(beginning: &[u8]) -> &[u8] {
+    match beginning {
+        [rest @ .., b'%'] | [rest @ .., b'%', _] => rest,
+        _ => beginning,
+    }
+}
+
 /// Gives every cookie of a Cookie header as [`Item::Cookie`], as sent: `;` (or the separator of
 /// SecCookieV0Separator) between them, whitespace before a name skipped, cookies without a name
 /// skipped. Returns how many there were and whether `count_max` cut them off.

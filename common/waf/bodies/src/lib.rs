@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod charset;
+mod cut;
 pub mod form;
 pub mod inflate;
 pub mod json;

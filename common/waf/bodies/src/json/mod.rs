@@ -34,11 +34,18 @@ pub struct JsonOptions {
     pub depth_count_max: usize,
     /// Arguments at most (SecArgumentsLimit).
     pub arguments_count_max: usize,
+    /// The body is the beginning of a longer one: that it ends too early is no error.
+    pub is_cut: bool,
 }
 
 impl Default for JsonOptions {
     fn default() -> Self {
-        Self { naming: Naming::Version2, depth_count_max: DEPTH_COUNT_MAX, arguments_count_max: ARGUMENTS_COUNT_MAX }
+        Self {
+            naming: Naming::Version2,
+            depth_count_max: DEPTH_COUNT_MAX,
+            arguments_count_max: ARGUMENTS_COUNT_MAX,
+            is_cut: false,
+        }
     }
 }
 
@@ -85,7 +92,8 @@ pub struct JsonReport {
     pub error: Option<JsonError>,
 }
 
-/// Gives every leaf of `input` as [`Item::Argument`].
+/// Gives every leaf of `input` as [`Item::Argument`], in a body that was cut also the string that
+/// it does not end.
 pub fn parse(input: &[u8], options: &JsonOptions, sink: Sink<'_>) -> JsonReport {
     let mut parser = Parser {
         scan: Scan::new(input),
@@ -93,9 +101,10 @@ pub fn parse(input: &[u8], options: &JsonOptions, sink: Sink<'_>) -> JsonReport 
         depth_count_max: options.depth_count_max,
         budget: Budget::new(input.len(), options.arguments_count_max),
         arguments: 0,
+        is_cut: options.is_cut,
         sink,
     };
-    let error = parser.document().err();
+    let error = parser.document().err().filter(|error| !options.is_cut || *error != JsonError::Premature);
     JsonReport { arguments: parser.arguments, error }
 }
 
@@ -105,6 +114,7 @@ struct Parser<'b, 's> {
     depth_count_max: usize,
     budget: Budget,
     arguments: usize,
+    is_cut: bool,
     sink: Sink<'s>,
 }
 
@@ -137,8 +147,9 @@ impl Parser<'_, '_> {
         }
         if object {
             self.scan.expect(b'"')?;
-            let key = self.scan.string()?;
-            self.names.key(key)?;
+            if let Err(error) = self.scan.string().and_then(|key| self.names.key(key)) {
+                return self.unfinished_name(error);
+            }
             self.scan.expect(b':')?;
         } else {
             self.names.element()?;
@@ -153,7 +164,13 @@ impl Parser<'_, '_> {
             b'[' => self.open(false),
             b'"' => {
                 self.scan.skip();
-                let value = self.scan.string()?;
+                let value = match self.scan.string() {
+                    Err(JsonError::Premature) if self.is_cut => {
+                        give(&mut self.budget, self.names.name(), self.scan.unfinished()?, self.sink)?;
+                        return Err(JsonError::Premature);
+                    }
+                    value => value?,
+                };
                 give(&mut self.budget, self.names.name(), value, self.sink)?;
                 self.leaf()
             }
@@ -163,6 +180,15 @@ impl Parser<'_, '_> {
                 self.leaf()
             }
         }
+    }
+
+    /// Gives the name that a body that was cut does not end.
+    fn unfinished_name(&mut self, error: JsonError) -> Result<bool, JsonError> {
+        if self.is_cut && error == JsonError::Premature {
+            self.names.key(self.scan.unfinished()?)?;
+            give(&mut self.budget, self.names.name(), b"", self.sink)?;
+        }
+        Err(error)
     }
 
     fn leaf(&mut self) -> Result<bool, JsonError> {

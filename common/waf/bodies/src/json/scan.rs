@@ -1,6 +1,7 @@
 //! Tokens of JSON.
 
 use super::JsonError;
+use crate::cut::whole_characters;
 use crate::percent::hex;
 
 /// A position in the text, and the buffer of the last string that had escapes.
@@ -68,7 +69,15 @@ impl<'b> Scan<'b> {
                 _ => {}
             }
         }
+        self.scratch.clear();
+        self.scratch.extend_from_slice(rest);
         Err(JsonError::Premature)
+    }
+
+    /// Returns the string at which the body ends too early, as far as it is there.
+    pub(crate) fn unfinished(&self) -> Result<&[u8], JsonError> {
+        let text = whole_characters(&self.scratch);
+        if std::str::from_utf8(text).is_ok() { Ok(text) } else { Err(JsonError::NotUtf8(self.pos)) }
     }
 
     /// Reads the rest of a string from its first backslash, unescaping to the scratch buffer.

@@ -17,6 +17,12 @@ impl Boundary {
         &self.with_dashes
     }
 
+    /// Returns whether a line of it begins with these bytes and goes on.
+    pub(crate) fn line_starts_with(&self, bytes: &[u8]) -> bool {
+        let rest = bytes.strip_prefix(self.with_dashes()).unwrap_or_default();
+        self.with_dashes.starts_with(bytes) || rest == b"\r"
+    }
+
     /// Refuses a line that some backends would take for the boundary: quoted like the parameter, or
     /// with whitespace before it.
     pub(crate) fn check_lookalike(&self, line: &[u8], quoted: bool) -> Result<(), MultipartError> {

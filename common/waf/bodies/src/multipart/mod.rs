@@ -42,11 +42,14 @@ pub struct MultipartOptions {
     pub files_count_max: usize,
     /// Parts at most (SecArgumentsLimit); one more is an error.
     pub parts_count_max: usize,
+    /// The body is the beginning of a longer one: that it ends too early is no error, and what
+    /// there is of its last part is given.
+    pub is_cut: bool,
 }
 
 impl Default for MultipartOptions {
     fn default() -> Self {
-        Self { files_count_max: FILES_COUNT_MAX, parts_count_max: PARTS_COUNT_MAX }
+        Self { files_count_max: FILES_COUNT_MAX, parts_count_max: PARTS_COUNT_MAX, is_cut: false }
     }
 }
 
@@ -100,6 +103,9 @@ impl<'b> Parser<'b, '_, '_> {
         if self.body.is_empty() {
             return Ok(());
         }
+        if self.options.is_cut && self.boundary.line_starts_with(self.body) {
+            return Ok(());
+        }
         let (before, mut dashes) = self.data(0)?;
         self.report.data_before = !before.is_empty();
         if dashes == Dashes::No {
@@ -113,6 +119,9 @@ impl<'b> Parser<'b, '_, '_> {
                 return Err(MultipartError::TooManyParts);
             }
             dashes = self.part()?;
+        }
+        if dashes == Dashes::No && self.options.is_cut {
+            return Ok(());
         }
         if dashes == Dashes::No {
             self.report.unmatched_boundary = 1;
@@ -128,8 +137,11 @@ impl<'b> Parser<'b, '_, '_> {
         loop {
             let Some(line) = self.line() else {
                 // The body ends inside the headers.
-                return Ok(Dashes::No);
+                return Ok(self.end_in_headers(&part));
             };
+            if self.is_unfinished(line) {
+                return Ok(self.end_in_headers(&part));
+            }
             match self.dashes(line)? {
                 Dashes::No => {}
                 found => {
@@ -157,10 +169,21 @@ impl<'b> Parser<'b, '_, '_> {
         Ok(dashes)
     }
 
-    /// Ends with an error in the headers of a part; rules still see its lines, under no name.
+    /// Ends with an error in the headers of a part.
     fn refuse(&mut self, part: &Part<'b>, error: MultipartError) -> Result<Dashes, MultipartError> {
-        part.lines().for_each(|line| (self.sink)(Item::PartHeader { part: b"", line }));
+        self.end_in_headers(part);
         Err(error)
+    }
+
+    /// Ends in the headers of a part; rules still see its lines, under no name.
+    fn end_in_headers(&mut self, part: &Part<'b>) -> Dashes {
+        part.lines().for_each(|line| (self.sink)(Item::PartHeader { part: b"", line }));
+        Dashes::No
+    }
+
+    /// Returns whether a line is the last one of a body that was cut, which may go on.
+    fn is_unfinished(&self, line: &[u8]) -> bool {
+        self.options.is_cut && !line.ends_with(b"\n")
     }
 
     fn give(&mut self, part: &Part<'b>, names: disposition::Names, data: &'b [u8]) -> Result<(), MultipartError> {
@@ -199,7 +222,7 @@ impl<'b> Parser<'b, '_, '_> {
             if rest.starts_with(b"--") {
                 self.pos = line_start;
                 let line = self.line().unwrap_or_default();
-                let dashes = self.dashes(line)?;
+                let dashes = if self.is_unfinished(line) { Dashes::No } else { self.dashes(line)? };
                 if dashes != Dashes::No {
                     self.note_line_end(line);
                     let data = &self.body[start..line_start];

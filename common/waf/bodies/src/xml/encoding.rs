@@ -1,21 +1,28 @@
 //! The character set of a document.
 
-use super::XmlError;
+use super::{XmlError, XmlOptions};
 use crate::charset::{Charset, to_utf8};
+use crate::cut::{whole_characters, whole_pairs};
 use memchr::{memchr, memmem};
 use std::borrow::Cow;
 
 /// Returns the document in UTF-8, decoded by its byte order mark, else by the header, else by its
 /// declaration (RFC 7303 section 3).
-pub(crate) fn decoded(input: &[u8], header: Option<Charset>) -> Result<Cow<'_, [u8]>, XmlError> {
+pub(crate) fn decoded<'i>(input: &'i [u8], options: &XmlOptions<'_>) -> Result<Cow<'i, [u8]>, XmlError> {
     let (charset, body) = match Charset::from_mark(input) {
         Some((charset, length)) => (charset, &input[length..]),
-        None => match (input, header) {
+        None => match (input, options.charset) {
             ([b'<', 0, ..], _) => (Charset::Utf16Le, input),
             ([0, b'<', ..], _) => (Charset::Utf16Be, input),
             (_, Some(charset)) => (charset, input),
             _ => (declared(input)?, input),
         },
+    };
+    let body = match charset {
+        Charset::Utf8 if options.is_cut => whole_characters(body),
+        Charset::Utf16Le if options.is_cut => whole_pairs(body, 1),
+        Charset::Utf16Be if options.is_cut => whole_pairs(body, 0),
+        _ => body,
     };
     let text = to_utf8(body, charset).ok_or(XmlError::NotText)?;
     let control = |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r');

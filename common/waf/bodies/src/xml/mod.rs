@@ -8,19 +8,20 @@
 mod encoding;
 mod leaves;
 mod path;
+mod report;
 mod rpc;
 mod scan;
 
 pub use path::{NAMESPACES_COUNT_MAX, Namespace, STEPS_COUNT_MAX, XmlPath};
+pub use report::{XmlError, XmlReport};
 
 use crate::charset::Charset;
-use crate::limits::{ARGUMENTS_COUNT_MAX, Budget, Spent};
+use crate::limits::{ARGUMENTS_COUNT_MAX, Budget};
 use crate::{Item, Sink};
 use leaves::Leaves;
 use path::{Scope, Walk};
 use rpc::Rpc;
 use scan::Scan;
-use std::fmt;
 use std::ops::Range;
 
 /// Elements inside each other at most, as in libxml2.
@@ -43,6 +44,9 @@ pub struct XmlOptions<'p> {
     pub paths: &'p [XmlPath],
     /// Gives elements without elements in them as arguments (SecParseXmlIntoArgs).
     pub leaves_as_arguments: bool,
+    /// The body is the beginning of a longer one: that it ends too early is no error, and what
+    /// there is of its last text or value is given.
+    pub is_cut: bool,
 }
 
 impl Default for XmlOptions<'_> {
@@ -53,74 +57,21 @@ impl Default for XmlOptions<'_> {
             charset: None,
             paths: &[],
             leaves_as_arguments: false,
+            is_cut: false,
         }
     }
-}
-
-/// The reason an XML body was not read to its end; its text is for REQBODY_ERROR_MSG.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum XmlError {
-    /// The document ends too early, or is empty.
-    Premature,
-    /// A byte that cannot occur at this place (offset in bytes, of the text in UTF-8).
-    NotWellFormed(usize),
-    /// A character set that cannot be converted.
-    UnsupportedCharset,
-    /// The text is not valid in its character set, or has control characters.
-    NotText,
-    /// More elements inside each other than allowed.
-    TooDeep,
-    /// More attributes, namespaces or arguments than allowed.
-    TooMany,
-    /// Names so long, or texts of elements inside each other so often, that together they multiply
-    /// the body.
-    NamesTooLong,
-}
-
-impl fmt::Display for XmlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Premature => write!(f, "XML parsing error: premature end"),
-            Self::NotWellFormed(at) => write!(f, "XML parsing error: not well-formed at offset {at}"),
-            Self::UnsupportedCharset => write!(f, "XML parsing error: unsupported character set"),
-            Self::NotText => write!(f, "XML parsing error: invalid character"),
-            Self::TooDeep => write!(f, "XML parsing error: depth limit exceeded"),
-            Self::TooMany => write!(f, "XML parsing error: more attributes, namespaces or arguments than allowed"),
-            Self::NamesTooLong => write!(f, "XML parsing error: names too long"),
-        }
-    }
-}
-
-impl From<Spent> for XmlError {
-    fn from(spent: Spent) -> Self {
-        match spent {
-            Spent::Count => Self::TooMany,
-            Spent::Bytes => Self::NamesTooLong,
-        }
-    }
-}
-
-/// The result of reading an XML body.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct XmlReport {
-    /// The reason it stopped early (REQBODY_ERROR).
-    pub error: Option<XmlError>,
-    /// There is a document type declaration. Callers that want none refuse on this.
-    pub doctype: bool,
-    /// It is an XML-RPC call.
-    pub rpc: bool,
 }
 
 /// Gives the text and attributes of `input` as XML items, an XML-RPC call as [`Item::Argument`]
 /// too.
 pub fn parse(input: &[u8], options: &XmlOptions<'_>, sink: Sink<'_>) -> XmlReport {
     let mut report = XmlReport::default();
-    let text = match encoding::decoded(input, options.charset) {
+    let text = match encoding::decoded(input, options) {
         Ok(text) => text,
         Err(error) => return XmlReport { error: Some(error), ..report },
     };
     let mut parser = Parser {
-        scan: Scan::new(&text),
+        scan: Scan::new(&text, options.is_cut),
         open: Vec::new(),
         content: Vec::new(),
         scratch: Vec::new(),
@@ -135,7 +86,10 @@ pub fn parse(input: &[u8], options: &XmlOptions<'_>, sink: Sink<'_>) -> XmlRepor
         nodes: Budget::new(text.len(), usize::MAX),
         sink,
     };
-    let error = parser.document().err();
+    let error = match parser.document() {
+        Err(XmlError::Premature) if options.is_cut => parser.unfinished().err(),
+        done => done.err(),
+    };
     parser.give_open_nodes();
     if parser.seen_root {
         (parser.sink)(Item::XmlContent(&parser.content));
@@ -183,6 +137,19 @@ impl<'t> Parser<'t, '_, '_> {
         if self.seen_root && self.open.is_empty() { Ok(()) } else { Err(XmlError::Premature) }
     }
 
+    /// Gives the text or the value at whose beginning a body that was cut was read last.
+    fn unfinished(&mut self) -> Result<(), XmlError> {
+        let rest = self.scan.unfinished();
+        if !self.seen_root || rest.is_empty() {
+            return Ok(());
+        }
+        let text = self.scan.resolve(rest, self.report.doctype, &mut self.scratch).unwrap_or(rest);
+        self.budget.take(text.len() * 2)?;
+        self.content.extend_from_slice(text);
+        (self.sink)(Item::XmlAttribute { element: b"", name: b"", value: text });
+        Ok(())
+    }
+
     fn markup(&mut self) -> Result<(), XmlError> {
         match self.scan.kind() {
             Some(b'/') => self.end_tag(),
@@ -219,12 +186,19 @@ impl<'t> Parser<'t, '_, '_> {
     /// Gives one run of text; `references` says that it is not CDATA.
     fn text(&mut self, text: &'t [u8], references: bool) -> Result<(), XmlError> {
         let Some(element) = self.open.last() else {
-            return if text.iter().all(|byte| scan::is_blank(*byte)) { Ok(()) } else { Err(self.scan.error()) };
+            // Text in front of the root or behind it is wrong however it goes on.
+            let is_blank = text.iter().all(|byte| scan::is_blank(*byte));
+            return if is_blank { Ok(()) } else { Err(XmlError::NotWellFormed(self.scan.place())) };
         };
         if text.is_empty() {
             return Ok(());
         }
-        let text = if references { self.scan.resolve(text, self.report.doctype, &mut self.scratch)? } else { text };
+        let text = if references {
+            let whole = self.scan.whole_references(text);
+            self.scan.resolve(whole, self.report.doctype, &mut self.scratch)?
+        } else {
+            text
+        };
         let element = self.scan.bytes(element);
         self.budget.take(element.len() + text.len() * 2)?;
         self.content.extend_from_slice(text);
@@ -243,10 +217,15 @@ impl<'t> Parser<'t, '_, '_> {
             return Err(self.scan.error());
         }
         self.report.doctype = true;
-        let declaration = self.scan.doctype()?;
+        let start = self.scan.place();
+        let done = self.scan.doctype();
+        if done.is_err() && !self.options.is_cut {
+            return done;
+        }
+        let declaration = self.scan.bytes(&(start..self.scan.place()));
         self.budget.take(declaration.len())?;
         (self.sink)(Item::XmlDoctype(declaration));
-        Ok(())
+        done
     }
 
     fn end_tag(&mut self) -> Result<(), XmlError> {

@@ -2,14 +2,19 @@
 
 use super::XmlError;
 use crate::percent::hex;
-use memchr::{memchr, memchr_iter, memchr2, memchr3};
+use memchr::{memchr, memchr_iter, memchr2, memchr3, memrchr};
 use std::ops::Range;
 
 /// A position in the text.
 pub(crate) struct Scan<'t> {
     text: &'t [u8],
     pos: usize,
+    /// The text is the beginning of a longer one.
+    is_cut: bool,
 }
+
+/// Pieces of markup of several bytes, in which a text that was cut may end.
+const TOKENS: [&[u8]; 4] = [b"<!--", b"<!DOCTYPE", b"<![CDATA[", b"/>"];
 
 /// Returns whether XML counts the byte as whitespace (XML 1.0, production 3).
 pub(crate) fn is_blank(byte: u8) -> bool {
@@ -17,12 +22,34 @@ pub(crate) fn is_blank(byte: u8) -> bool {
 }
 
 impl<'t> Scan<'t> {
-    pub(crate) fn new(text: &'t [u8]) -> Self {
-        Self { text, pos: 0 }
+    pub(crate) fn new(text: &'t [u8], is_cut: bool) -> Self {
+        Self { text, pos: 0, is_cut }
     }
 
     pub(crate) fn error(&self) -> XmlError {
-        if self.at_end() { XmlError::Premature } else { XmlError::NotWellFormed(self.pos) }
+        let is_unfinished = self.is_cut && TOKENS.iter().any(|token| token.starts_with(self.rest()));
+        if self.at_end() || is_unfinished { XmlError::Premature } else { XmlError::NotWellFormed(self.pos) }
+    }
+
+    /// Returns what of a text that was cut is not read, without a quote before it.
+    pub(crate) fn unfinished(&self) -> &'t [u8] {
+        let rest = self.rest();
+        self.whole_references(rest.strip_prefix(b"\"").or_else(|| rest.strip_prefix(b"'")).unwrap_or(rest))
+    }
+
+    /// Returns a piece at the end of a text that was cut without the reference that it does not
+    /// end, and any other as it is.
+    pub(crate) fn whole_references(&self, piece: &'t [u8]) -> &'t [u8] {
+        let is_last = self.is_cut && piece.as_ptr_range().end == self.text.as_ptr_range().end;
+        match memrchr(b'&', piece) {
+            Some(at) if is_last && !piece[at..].contains(&b';') => &piece[..at],
+            _ => piece,
+        }
+    }
+
+    /// Returns the offset of what comes next.
+    pub(crate) fn place(&self) -> usize {
+        self.pos
     }
 
     pub(crate) fn at_end(&self) -> bool {
@@ -112,8 +139,8 @@ impl<'t> Scan<'t> {
     }
 
     /// Takes a document type declaration: to the `>` outside of quotes, comments and the internal
-    /// subset's brackets.
-    pub(crate) fn doctype(&mut self) -> Result<&'t [u8], XmlError> {
+    /// subset's brackets, or to the piece that a text that was cut does not end.
+    pub(crate) fn doctype(&mut self) -> Result<(), XmlError> {
         let start = self.pos;
         let mut subset = false;
         loop {
@@ -134,7 +161,7 @@ impl<'t> Scan<'t> {
                 _ => {}
             }
         }
-        Ok(&self.text[start..self.pos])
+        Ok(())
     }
 
     /// Resolves the references in `text`, which is part of the text, into `scratch` only if there

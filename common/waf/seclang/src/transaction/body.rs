@@ -19,7 +19,8 @@ pub(super) fn fill(request: &mut Request, bodies: &Bodies, variables: &mut Varia
     variables.set_flag(Variable::InboundDataError, request.is_cut);
     let mut reading = std::mem::take(&mut request.reading);
     if !request.body.is_empty() && bodies.request_access {
-        let mut reader = Reader { variables, reading: &mut reading, xml_arguments: bodies.xml_arguments };
+        let is_cut = request.is_cut;
+        let mut reader = Reader { variables, reading: &mut reading, is_cut, xml_arguments: bodies.xml_arguments };
         match reader.variables.processor {
             // REQUEST_BODY has forms alone, as in ModSecurity 2, unless
             // `ctl:forceRequestBodyVariable` asks for more; STREAM_INPUT_BODY has every body.
@@ -70,11 +71,14 @@ fn fill_full_request(line: &Line, body: &[u8], variables: &mut Variables<'_>) {
 struct Reader<'b, 'r> {
     variables: &'b mut Variables<'r>,
     reading: &'b mut Reading,
+    /// The body is longer than what there is of it.
+    is_cut: bool,
     xml_arguments: XmlArguments,
 }
 
 impl Reader<'_, '_> {
     fn urlencoded(&mut self, body: &[u8]) {
+        let body = if self.is_cut { form::whole_escapes(body) } else { body };
         self.variables.add_single(Variable::RequestBody, body);
         let options = form_options(&self.variables.rules.settings);
         let mut report = FormReport::default();
@@ -91,6 +95,7 @@ impl Reader<'_, '_> {
         let options = JsonOptions {
             depth_count_max: widen(settings.json_depth_limit).min(json::DEPTH_COUNT_MAX),
             arguments_count_max: widen(settings.arguments_limit),
+            is_cut: self.is_cut,
             ..JsonOptions::default()
         };
         let mut report = JsonReport::default();
@@ -108,6 +113,7 @@ impl Reader<'_, '_> {
             charset: request.charset(),
             paths: if self.xml_arguments == XmlArguments::Only { &[] } else { &rules.paths },
             leaves_as_arguments: self.xml_arguments != XmlArguments::Off,
+            is_cut: self.is_cut,
             ..XmlOptions::default()
         };
         let mut report = XmlReport::default();
@@ -125,6 +131,7 @@ impl Reader<'_, '_> {
         let options = MultipartOptions {
             files_count_max: widen(settings.upload_file_limit),
             parts_count_max: widen(settings.arguments_limit),
+            is_cut: self.is_cut,
         };
         let mut report = MultipartReport::default();
         self.parse(|sink| report = multipart::parse(content_type, body, &options, sink));
