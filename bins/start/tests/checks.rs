@@ -274,7 +274,18 @@ fn a_program_that_is_missing_is_found_before_the_one_that_serves_leaves() {
         fs::remove_file(&file).unwrap();
         std::os::unix::fs::symlink(there, &file).unwrap();
     }
+    // One that is there and does not run is no better.
+    let file = copies.join("fosse-accept");
+    let there = fs::read_link(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, "no program").unwrap();
+    mode(&file, 0o755);
     edge.signal(Signal::HUP);
-    edge.wait_for_log("event=serving generation=2");
+    edge.wait_for_log("fosse-accept of the new generation: exit=111");
+    assert_eq!(get(edge.address(), "/").status, 200, "{}", edge.log());
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(there, &file).unwrap();
+    edge.signal(Signal::HUP);
+    wait_for("the next generation", || (edge.log().matches("event=serving").count() == 2).then_some(()));
     assert_eq!(get(edge.address(), "/").status, 200);
 }

@@ -24,7 +24,8 @@ pub(crate) fn exited(state: &mut State, reload: &mut Reload, key: Key, end: End)
     let Some(mut process) = state.children.remove(key, &state.event_loop) else { return };
     let State { children, services, lanes, penalties, .. } = state;
     children.keep_unread(key, &mut process, services.log);
-    if process.program == Program::Accept {
+    let is_next_accept = services.next_accept == Some(key);
+    if process.program == Program::Accept && !is_next_accept {
         // The next one numbers connections in another way.
         penalties.crashes.retain(|crash| crash.source != 0);
     }
@@ -35,6 +36,9 @@ pub(crate) fn exited(state: &mut State, reload: &mut Reload, key: Key, end: End)
         // first, then the reload.
         reload.fail("fosse-accept exited before the new lanes were ready");
         reload.wanted = true;
+    }
+    if is_next_accept && reload.waits_for_lanes() {
+        reload.fail(format!("fosse-accept of the new generation: {end}"));
     }
     services.forget(key);
     compile::one_shot_exited(reload, key, process.program.name(), end);

@@ -4,7 +4,7 @@ use fosse_wire::launch::Program;
 
 use crate::{
     lanes::stages,
-    launch::{launcher::SpawnContext, spawn_options::SpawnOptions, zygote},
+    launch::{launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions, zygote},
     options::Options,
     reconcile::{lifecycle::Action, view::in_force},
     reload::state::Reload,
@@ -16,10 +16,11 @@ use crate::{
 /// Takes a step of the life of a process.
 ///
 /// # Errors
-/// The reason that a zygote or a lane could not be started, as it is reported.
+/// The reason that a zygote, an accept or a lane could not be started, as it is reported.
 pub(crate) fn carry_out(state: &mut State, action: Action, reload: &Reload, options: &Options) -> Result<(), String> {
     match action {
         Action::Start(Program::WafFilter) => return start_zygote(state),
+        Action::Start(Program::Accept) => return start_accept(state),
         Action::StartLane(core) => return start_lane(state, core),
         Action::Start(program) => start_service(state, program, reload, options),
         Action::CloseLanes => state.lanes.close(u64::MAX),
@@ -45,9 +46,23 @@ fn start_service(state: &mut State, program: Program, reload: &Reload, options: 
         Program::Store => services.store = services::start(children, cx, program, SpawnOptions::default()),
         Program::Prober => prober::start(services, children, &state.lanes, cx),
         Program::Spool => spool::start(services, children, cx),
-        Program::Accept => services.accept = services::start(children, cx, program, SpawnOptions::default()),
         _ => {}
     }
+}
+
+/// Starts an accept: the one that serves, or the next.
+///
+/// # Errors
+/// The reason, as it is reported.
+fn start_accept(state: &mut State) -> Result<(), String> {
+    let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
+    let started = spawn(&mut state.children, cx, Program::Accept, SpawnOptions::default());
+    let key = started.map_err(|errno| {
+        state.children.not_started(Program::Accept, errno, state.event_loop.now_ms());
+        format!("unable to start fosse-accept: {errno}")
+    })?;
+    state.services.add_accept(key);
+    Ok(())
 }
 
 /// Starts the zygote, where the rules need one.

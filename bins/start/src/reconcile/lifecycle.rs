@@ -121,10 +121,9 @@ fn fate_at_end(ending: Ending, seen: &Seen<'_>, member: &Member<'_>) -> Fate {
 fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
     for place in desired.places.iter().filter(|place| place.holder.is_none()) {
         let program = place.program;
-        let is_urgent = desired.is_urgent && program == Program::WafFilter;
-        // Two accepts must not read one lane's channel, nor two loggers one pipe, nor two probers
-        // or two statuses write one page.
-        let is_alone = matches!(program, Program::Accept | Program::Log | Program::Prober | Program::Status);
+        let is_urgent = desired.is_urgent && matches!(program, Program::WafFilter | Program::Accept);
+        // Two loggers must not read one pipe, nor two probers or two statuses write one page.
+        let is_alone = matches!(program, Program::Log | Program::Prober | Program::Status);
         if (is_urgent || seen.may_start(program)) && !(is_alone && seen.has(program)) {
             actions.push(Action::Start(program));
         }

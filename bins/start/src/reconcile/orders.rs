@@ -28,7 +28,9 @@ pub(crate) fn due(desired: &Desired, seen: &Seen<'_>) -> Vec<Order> {
         withdrawn(desired, seen, member, &mut due);
         let mut tell = |subject, edition| push(member, subject, edition, &mut due);
         match member.program {
-            Program::Accept if member.ready => accept_should_know(desired, seen, &mut tell),
+            Program::Accept if member.ready && accepts_alone(desired, seen, member) => {
+                accept_should_know(desired, seen, &mut tell)
+            }
             Program::Log => log_should_know(desired, seen, &mut tell),
             Program::Status => {
                 seen.uncounted.iter().for_each(|(number, _)| tell(Subject::PageEnd(*number), 0));
@@ -64,6 +66,14 @@ fn has_spool(seen: &Seen<'_>, filter: &Member<'_>) -> bool {
 
 fn existing<'s>(seen: &'s Seen<'_>) -> impl Iterator<Item = &'s Member<'s>> {
     seen.members.iter().filter(|member| member.pid != 0)
+}
+
+/// Returns whether an accept is the one that serves, with no other that may still read the lanes'
+/// channels.
+fn accepts_alone(desired: &Desired, seen: &Seen<'_>, member: &Member<'_>) -> bool {
+    let mut others = seen.members.iter().filter(|other| other.program == Program::Accept && other.key != member.key);
+    desired.holder(Program::Accept) == Some(member.key)
+        && others.all(|other| other.delivered.subjects().next().is_none())
 }
 
 fn accept_should_know(desired: &Desired, seen: &Seen<'_>, tell: &mut impl FnMut(Subject, u64)) {

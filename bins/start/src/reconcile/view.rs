@@ -71,6 +71,8 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
         ((runs || is_check) && generation.rules.is_some(), Program::WafFilter, generation.zygote),
         (runs && has_prober, Program::Prober, services.prober),
         (runs && has_accept, Program::Accept, services.accept),
+        // Whoever serves leaves only when the one that is to follow has shown that it can.
+        (reload.waits_for_lanes() && services.accept.is_some(), Program::Accept, services.next_accept),
     ];
     let alive = |key: &Key| children.get(*key).is_some();
     let place = |(program, holder): (Program, Option<Key>)| Place { program, holder: holder.filter(alive) };

@@ -10,6 +10,7 @@ use std::os::fd::AsFd as _;
 
 use fosse_die::{info, warning};
 use fosse_plan::Plan;
+use fosse_wire::launch::Program;
 
 use self::state::{Reload, ReloadState};
 use crate::{
@@ -140,7 +141,9 @@ fn check_generation(reload: &mut Reload, state: &mut State, next: Generation) ->
 /// longer fail.
 fn lanes_ready(reload: &mut Reload, state: &mut State) {
     let number = state.generation.number;
-    if state.lanes.live(number) < state.cores.len() {
+    let State { children, services, .. } = state;
+    let has_next = services.accept.is_none() || services.next_accept.is_some_and(|next| children.is_ready(next));
+    if !has_next || state.lanes.live(number) < state.cores.len() {
         return;
     }
     let ReloadState::Lanes { before } = std::mem::take(&mut reload.state) else { return };
@@ -155,8 +158,9 @@ fn lanes_ready(reload: &mut Reload, state: &mut State) {
     let deadline_ms = state.generation.drain_deadline_ms(state.event_loop.now_ms());
     state.lanes.drain_others(number, deadline_ms);
     cut_oldest(state);
-    // The old one leaves before the next one comes. New connections wait in the listen queue.
-    state.services.accept = None;
+    // The old one leaves before the next one is given anything. New connections wait in the listen
+    // queue.
+    state.services.accept = state.services.next_accept.take();
     // So does the old prober: a page of results has one writer.
     state.services.prober = None;
 }
@@ -183,7 +187,8 @@ fn cut_oldest(state: &mut State) {
 /// Ends a reload once an accept is ready. Returns whether one is.
 fn accept_ready(reload: &mut Reload, state: &mut State) -> bool {
     let State { children, lanes, generation, listeners, services, .. } = state;
-    if !services.accept.is_some_and(|accept| children.is_ready(accept)) {
+    let is_alone = children.iter().filter(|(_, process)| process.program == Program::Accept).count() == 1;
+    if !is_alone || !services.accept.is_some_and(|accept| children.is_ready(accept)) {
         return false;
     }
     let ReloadState::Accept { before } = std::mem::take(&mut reload.state) else { return false };
@@ -211,6 +216,7 @@ pub(crate) fn roll_back(reload: &mut Reload, state: &mut State) {
             let opened = std::mem::replace(&mut state.listeners.open, listeners);
             remove_files(&opened, &state.listeners.open);
             state.lanes.give_up(failed);
+            state.services.next_accept = None;
             if state.generation.number != 0 {
                 state.generation.number = failed;
             }

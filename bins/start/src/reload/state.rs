@@ -19,12 +19,12 @@ pub(crate) enum ReloadState {
     /// For `--check` alone, in place of all that follows: the rules of what is checked are being
     /// compiled.
     Checking,
-    /// The lanes of the new generation are being started.
+    /// The lanes of the new generation are being started, and the accept that is to serve them.
     Lanes {
         /// The generation and the listeners before, to go back to.
         before: Box<(Generation, Vec<Open>)>,
     },
-    /// The old accept is asked to leave, then the new one comes.
+    /// The old accept is asked to leave, then the new one is given what it had.
     Accept {
         /// Listeners that are not used any more once the new accept is there.
         before: Vec<Open>,

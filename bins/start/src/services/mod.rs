@@ -36,6 +36,8 @@ pub(crate) struct Services {
     /// The place of the spool's file; `None` where it is of the programs before an upgrade.
     pub spool_place: Option<SpoolPlan>,
     pub accept: Option<Key>,
+    /// The accept that is to take its place once the lanes of a reload serve.
+    pub next_accept: Option<Key>,
     /// Counts how often the log files were to be opened again.
     pub log_edition: u64,
     /// The prober that has the configuration in force.
@@ -49,7 +51,7 @@ impl Services {
     pub(crate) fn adopt(&mut self, key: Key, process: &Process) {
         let (program, is_leaving) = (process.program, process.leaving);
         match program {
-            Program::Accept => self.accept = Some(key),
+            Program::Accept if !is_leaving => self.accept = Some(key),
             Program::Log => self.log = Some(key),
             Program::Status if !is_leaving => self.status = Some(key),
             Program::Store if !is_leaving => self.store = Some(key),
@@ -62,12 +64,17 @@ impl Services {
 
     /// Forgets a child that is gone.
     pub(crate) fn forget(&mut self, key: Key) {
-        let Self { log, status, store, spool, accept, prober, prober_connect, .. } = self;
-        for service in [log, status, store, spool, accept, prober, prober_connect] {
+        let Self { log, status, store, spool, accept, next_accept, prober, prober_connect, .. } = self;
+        for service in [log, status, store, spool, accept, next_accept, prober, prober_connect] {
             if *service == Some(key) {
                 *service = None;
             }
         }
+    }
+
+    /// Notes an accept that was started: beside one that serves it is the next.
+    pub(crate) fn add_accept(&mut self, key: Key) {
+        *(if self.accept.is_none() { &mut self.accept } else { &mut self.next_accept }) = Some(key);
     }
 
     /// Has the store, the status and the spool of the programs in force take the places of those

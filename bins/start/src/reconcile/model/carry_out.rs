@@ -36,7 +36,7 @@ impl World {
             return Ok(());
         }
         self.paused.push(program);
-        if self.reload.waits_for_lanes() && matches!(program, Program::WafFilter | Program::Parse) {
+        if self.reload.waits_for_lanes() && matches!(program, Program::WafFilter | Program::Accept | Program::Parse) {
             reload::roll_back(&mut self.reload, &mut self.state);
         }
         Err(())
@@ -46,14 +46,15 @@ impl World {
         self.refuses(program)?;
         let is_alone = |process: &Process| process.program == program && process.lane.is_none();
         let there = self.state.children.keys(is_alone);
-        assert!(there.is_empty() || matches!(program, Program::WafFilter | Program::Store), "two of {program:?}");
+        let is_alone = !matches!(program, Program::WafFilter | Program::Store | Program::Accept);
+        assert!(there.is_empty() || !is_alone, "two of {program:?}");
         let key = self.make(program, None);
         let services = &mut self.state.services;
         match program {
             Program::Log => services.log = Some(key),
             Program::Status => services.status = Some(key),
             Program::Store => services.store = Some(key),
-            Program::Accept => services.accept = Some(key),
+            Program::Accept => services.add_accept(key),
             Program::Prober => {
                 services.prober = Some(key);
                 self.state.services.prober_connect = Some(self.make(Program::Connect, None));

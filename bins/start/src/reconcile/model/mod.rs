@@ -19,7 +19,7 @@ use rustix::net::SocketType;
 
 use self::child::{Child, Dice, page_of, pipe_of};
 use crate::{
-    children::{Children, process::Process},
+    children::{Children, delivered::Subject, process::Process},
     exits::kernel_log::KernelLog,
     launch::{fork_server::ForkServer, launcher::Launcher, programs::Programs, spawn::pair},
     reconcile::{
@@ -115,6 +115,11 @@ impl World {
         }
         let due = orders::due(&self.desired(), &self.state.seen());
         delivery::deliver(&due, &mut self.state, &self.reload, None);
+        let reads_lanes = |process: &Process| {
+            let mut subjects = process.delivered.subjects();
+            process.program == Program::Accept && subjects.any(|subject| matches!(subject, Subject::Lane(_)))
+        };
+        assert!(self.keys(reads_lanes).len() <= 1, "two accepts read the channels of lanes");
     }
 
     fn keys(&self, which: impl Fn(&Process) -> bool) -> Vec<Key> {

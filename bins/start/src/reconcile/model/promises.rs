@@ -1,9 +1,6 @@
 //! What holds whatever happens.
 
-use fosse_wire::{
-    launch::Program,
-    start::{ToChild, ToStart},
-};
+use fosse_wire::{launch::Program, start::ToChild};
 
 use super::World;
 use crate::{
@@ -90,6 +87,19 @@ fn a_zygote_that_is_lost_during_a_reload_is_replaced_when_that_fails() {
 }
 
 #[test]
+fn an_accept_that_cannot_take_over_leaves_the_one_before_where_it_is() {
+    let mut world = at_rest(false);
+    let served = world.state.services.accept.unwrap();
+    world.begin_reload();
+    world.go_on();
+    let next = world.state.services.next_accept.unwrap();
+    world.exits(next, End::Exit(111));
+    world.settle();
+    world.check();
+    assert_eq!((world.state.services.accept, world.state.services.next_accept), (Some(served), None));
+}
+
+#[test]
 fn the_last_words_of_a_process_reach_the_logger_although_it_is_gone() {
     let mut world = at_rest(false);
     let status = world.state.services.status.unwrap();
@@ -125,9 +135,11 @@ fn the_lanes_of_before_drain_when_the_next_accept_knows_of_them() {
     let parse = world.keys(|process| process.program == Program::Parse);
     let is_asked = |world: &World| parse.iter().all(|key| world.parted.contains(&Action::Leave(*key)));
     world.begin_reload();
+    let served = world.state.services.accept;
     while !world.reload.waits_for_accept() {
         world.go_on();
-        world.keys(|process| process.lane.is_some()).into_iter().for_each(|key| {
+        let new = world.keys(|process| process.lane.is_some() || process.program == Program::Accept);
+        new.into_iter().filter(|key| Some(*key) != served).for_each(|key| {
             world.respond(key);
         });
     }
@@ -137,8 +149,6 @@ fn the_lanes_of_before_drain_when_the_next_accept_knows_of_them() {
     accept.into_iter().for_each(|key| while world.respond(key) && world.children.contains_key(&key) {});
     world.go_on();
     let accept = world.state.services.accept.unwrap();
-    world.launched(accept, true);
-    world.say(accept, ToStart::Ready);
     world.go_on();
     assert!(is_asked(&world) && world.reload.is_idle());
     (0..4).for_each(|_| {
