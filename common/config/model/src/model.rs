@@ -317,8 +317,13 @@ section! {
         /// any".
         via: bool, Default("true");
         /// A client that closes its side of the connection while it waits ends its request, and the
-        /// server sees its connection closed. Without it that is so only for a client that is gone
-        /// altogether: one that has just sent all it has to say may do so, and still be served.
+        /// server sees its connection closed. Without it that is so only where nobody can get the
+        /// response any more: the connection was reset, or is a unix socket that is closed. Who
+        /// closes a TCP connection may have sent all it has to say and read on, so the request
+        /// keeps its place at the server until the response has come, or first_byte_seconds or
+        /// idle_seconds are over. A proxy in front whose client gives up closes such a connection:
+        /// write true where requests take long. nginx does what true does by default, HAProxy with
+        /// "option abortonclose".
         abort_on_close: bool, Default("false");
         /// Heads and chunks of responses may have lines that end in LF alone, and heads folded
         /// lines and the same Content-Length again, as old servers send them. Everything else that
