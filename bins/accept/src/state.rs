@@ -87,7 +87,10 @@ impl State {
         self.listing.remove(lane);
         self.admission.shares.lose(lane);
         let lost = self.connections.lose(lane);
-        fosse_die::info(PROGRAM, format_args!("lane={lane} gone connections={lost} reason=\"{why}\""));
+        // At each reload all lanes end, most of them with nothing left.
+        if lost > 0 {
+            fosse_die::info(PROGRAM, format_args!("lane={lane} gone connections={lost} reason=\"{why}\""));
+        }
     }
 }
 

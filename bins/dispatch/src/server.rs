@@ -3,7 +3,6 @@
 use std::os::fd::OwnedFd;
 
 use fosse_counters::{Counters, DRAINING, HealthReader, STREAM_CONNECTION, dispatch as count};
-use fosse_die::info;
 use fosse_eventloop::{Event, EventLoop, Interest, slab::Key};
 use fosse_inherit::Descriptors;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
@@ -13,7 +12,6 @@ use fosse_sys::{memory::HeapTrimmer, page::PageReader};
 use fosse_wire::frame::Hello;
 
 use crate::{
-    PROGRAM,
     context::{Context, Shared, token},
     events::{on_backend, on_client, on_client_sockets, on_frames},
     exchange::{clients::Clients, streams::Streams},
@@ -192,7 +190,6 @@ impl Server {
             process.counters.set(STREAM_CONNECTION, 0);
         }
         if gone == Gone::End && (self.is_draining || self.streams.is_empty()) {
-            info(PROGRAM, "event=end");
             return ExitReason::Done;
         }
         ExitReason::Failed(format!("lane: {gone}"))

@@ -98,6 +98,9 @@ impl Supervisor {
         if shutdown::waits(&mut self.state) {
             self.notify.still_stopping();
         }
+        if self.state.shutdown.is_none() {
+            reload::cut_overdue(&mut self.state);
+        }
         if compile::is_overdue(&mut self.reload) {
             self.reload.fail("compiling took too long");
         } else if self.reload.is_idle() && self.reload.wanted {

@@ -148,3 +148,31 @@ fn a_fourth_generation_does_not_wait_for_the_oldest_but_cuts_it_off() {
     let said = "event=generation-cut generation=1 waits=\"1 upgraded connection\" action=kill";
     assert!(edge.log().contains(said) && !edge.log().contains("event=exited"), "{}", edge.log());
 }
+
+#[test]
+fn a_reload_says_when_it_serves_and_when_the_old_lanes_are_done_and_no_more() {
+    let backend = Backend::start();
+    let text = configuration(&backend, "").replace("lanes = 1", "lanes = 2");
+    let edge = Edge::with_config(&text, &[]);
+    assert_eq!(get(edge.address(), "/").status, 200);
+    edge.reload(&text);
+    edge.wait_for_log("event=drained generation=1");
+    let log = edge.log();
+    let said = log.lines().skip_while(|line| !line.contains("event=reload-asked"));
+    // A machine with few descriptors is told of at each reload.
+    let said: Vec<&str> = said.filter(|line| !line.contains("event=connections-limited")).collect();
+    let expected = ["reload-asked", "serving generation=2 lanes=2", "drained generation=1"];
+    assert_eq!(said, expected.map(|event| format!("fosse-start: info: event={event}")), "{log}");
+}
+
+#[test]
+fn an_old_generation_that_takes_too_long_is_cut_off_and_that_is_said() {
+    let backend = Backend::start();
+    let text = configuration(&backend, "drain_seconds_max = 1");
+    let edge = Edge::with_config(&text, &[]);
+    let open = WebSocket::open(&edge);
+    edge.reload(&text);
+    assert!(open.ends(), "{}", edge.log());
+    let said = "event=generation-cut generation=1 waits=\"1 upgraded connection\" limit=drain_seconds_max action=kill";
+    assert!(edge.log().contains(said) && !edge.log().contains("event=exited"), "{}", edge.log());
+}

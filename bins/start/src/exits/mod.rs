@@ -4,14 +4,14 @@
 pub(crate) mod kernel_log;
 pub(crate) mod reap;
 
-use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, alert, warning};
+use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, alert, info, warning};
 use fosse_eventloop::slab::Key;
 use fosse_wire::launch::Program;
 
 use crate::{
     PROGRAM,
     children::process::{End, Exit, Process},
-    lanes::Lanes,
+    lanes::{LaneState, Lanes},
     limits,
     penalties::Crash,
     reload::{compile, state::Reload},
@@ -75,6 +75,10 @@ fn lane_lost(state: &mut State, reload: &mut Reload, (number, key): (u32, Key), 
     let until_ms = state.event_loop.now_ms().saturating_add(limits::DYING_MS_MAX);
     let Some(loss) = state.lanes.lose(number, key, until_ms) else { return };
     report_crash(state, loss.suspect);
+    let is_last = !state.lanes.iter().any(|lane| lane.generation == loss.generation);
+    if is_last && state.shutdown.is_none() && matches!(loss.state, LaneState::Draining(_)) {
+        info(PROGRAM, format_args!("event=drained generation={}", loss.generation));
+    }
     if reload.waits_for_lanes() && loss.generation == state.generation.number && loss.state.is_wanted() {
         reload.fail(format!("fosse-{} of the new generation: {end}", program.name()));
     }

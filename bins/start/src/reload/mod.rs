@@ -16,7 +16,7 @@ use self::state::{Reload, ReloadState};
 use crate::{
     PROGRAM, check,
     generation::Generation,
-    lanes::connections,
+    lanes::{Lane, LaneState, connections},
     launch::{launcher::SpawnContext, zygote},
     limits,
     options::Options,
@@ -182,6 +182,24 @@ fn cut_oldest(state: &mut State) {
     let waits = connections::words(children, lanes, |lane| lane.generation == *oldest);
     warning(PROGRAM, format_args!("event=generation-cut generation={oldest} waits=\"{waits}\" action=kill"));
     lanes.cut(*oldest);
+}
+
+/// Cuts off generations whose time to drain is over, which is said.
+pub(crate) fn cut_overdue(state: &mut State) {
+    let now_ms = state.event_loop.now_ms();
+    let State { children, lanes, .. } = state;
+    let is_overdue = |lane: &&Lane| matches!(lane.state, LaneState::Draining(until_ms) if until_ms <= now_ms);
+    let mut overdue: Vec<u32> = lanes.iter().filter(is_overdue).map(|lane| lane.generation).collect();
+    overdue.dedup();
+    for generation in overdue {
+        let waits = connections::words(children, lanes, |lane| lane.generation == generation);
+        let limit = "drain_seconds_max";
+        warning(
+            PROGRAM,
+            format_args!("event=generation-cut generation={generation} waits=\"{waits}\" limit={limit} action=kill"),
+        );
+        lanes.cut(generation);
+    }
 }
 
 /// Ends a reload once an accept is ready. Returns whether one is.
