@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use fosse_harness::{Backend, Client, Edge, WAIT_MAX, fosse, get, programs, sockets, wait_for};
+use fosse_harness::{Backend, Client, Dir, Edge, WAIT_MAX, fosse, get, is_root, programs, sockets, wait_for};
 
 fn configuration(backend: &Backend, more: &str) -> String {
     format!(
@@ -36,6 +36,62 @@ fn reopen(edge: &Edge) {
     let done = edge.fosse(&["reopen"]);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     wait_for("the word of start", || (edge.log().matches("event=logs-reopened").count() > before).then_some(()));
+}
+
+/// A file in a small file system of its own, in the place of another.
+struct SmallDisk {
+    dir: Dir,
+    file: PathBuf,
+}
+
+impl SmallDisk {
+    fn below(file: &Path) -> Self {
+        let dir = Dir::new();
+        mount(&["-t", "tmpfs", "-o", "size=32k,mode=755", "tmpfs"], dir.path());
+        fs::write(dir.join("filler"), [0; 16 * 1024]).unwrap();
+        fs::write(dir.join("file"), "").unwrap();
+        mount(&["--bind", &dir.join("file").to_string_lossy()], file);
+        Self { dir, file: file.to_owned() }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        for place in [self.file.as_path(), self.dir.path()] {
+            let _ = Command::new("umount").arg("--lazy").arg(place).status();
+        }
+    }
+}
+
+fn mount(words: &[&str], place: &Path) {
+    assert!(Command::new("mount").args(words).arg(place).status().unwrap().success());
+}
+
+#[test]
+fn lines_that_a_full_disk_has_no_room_for_are_told_of_and_the_next_ones_are_whole() {
+    if !is_root() {
+        println!("skipped: needs root");
+        return;
+    }
+    let backend = Backend::start();
+    let edge = Edge::with_config(&configuration(&backend, ON), &[]);
+    let log = edge.dir().join("access.log");
+    assert_eq!(ask(&edge, "/1"), 200);
+    wait_for_lines(&edge, "access.log", 1);
+    let disk = SmallDisk::below(&log);
+    reopen(&edge);
+    wait_for("the event", || {
+        assert_eq!(ask(&edge, "/"), 200);
+        edge.log().contains("fosse-log: warning: event=lines-lost log=access count=").then_some(())
+    });
+    assert!(edge.log().contains(" why=\"No space left on device"), "{}", edge.log());
+    fs::remove_file(disk.dir.join("filler")).unwrap();
+    assert_eq!(ask(&edge, "/after"), 200);
+    let text = || fs::read_to_string(disk.dir.join("file")).unwrap();
+    wait_for("the next line", || text().contains("/after").then_some(()));
+    let is_whole = |line: &&str| line.starts_with('{') && line.ends_with('}');
+    assert_eq!(text().lines().filter(|line| !is_whole(line)).count(), 1, "{}", text());
+    assert!(text().lines().any(|line| line.contains("/after") && is_whole(&line)), "{}", text());
 }
 
 #[test]

@@ -27,6 +27,9 @@ const READ_BYTES: usize = 64 * 1024;
 /// Pipes at a time: three for each process of the largest edge.
 const PIPES_MAX: usize = 4096;
 
+/// Milliseconds between two events about lost lines: a disk that is full stays so for a while.
+const LOST_LINES_MS_MIN: u64 = 10_000;
+
 /// One pipe of a process.
 #[derive(Debug)]
 struct Pipe {
@@ -45,6 +48,8 @@ pub struct Server {
     outputs: Outputs,
     log_second_lines_max: u32,
     buffer: Vec<u8>,
+    /// Time at which lost lines may next be told of.
+    tells_of_lost_at_ms: u64,
     /// start is gone or says that all is over.
     ending: bool,
 }
@@ -61,6 +66,7 @@ impl Server {
             // start says it before it brings the first pipe.
             log_second_lines_max: 0,
             buffer: vec![0; READ_BYTES],
+            tells_of_lost_at_ms: 0,
             ending: false,
         })
     }
@@ -181,8 +187,13 @@ impl Service for Server {
         Ok(())
     }
 
-    /// Logs the number of lines that a process wrote beyond its limit.
-    fn on_tick(&mut self, _: &Process) -> Result<(), ExitReason> {
+    /// Logs the number of lines that a process wrote beyond its limit, and of those that were lost.
+    fn on_tick(&mut self, process: &Process) -> Result<(), ExitReason> {
+        let now_ms = process.event_loop.now_ms();
+        if self.tells_of_lost_at_ms <= now_ms {
+            self.tells_of_lost_at_ms = now_ms + LOST_LINES_MS_MIN;
+            self.outputs.tell_of_lost();
+        }
         for key in self.keys() {
             let Some(pipe) = self.pipes.get_mut(key) else { continue };
             let dropped = std::mem::take(&mut pipe.rate.dropped);
