@@ -17,6 +17,9 @@ use crate::limits::CHANNEL_BUFFER_BYTES;
 /// Token of lane `n` is this plus `n`.
 pub(crate) const FIRST_TOKEN: u64 = 1 << 40;
 
+/// The reason for which a lane is gone that has ended by itself.
+pub(crate) const LANE_ENDED: &str = "ended";
+
 /// A connection with its descriptor, on its way to a lane.
 #[derive(Debug)]
 pub(crate) struct Pending {
@@ -161,7 +164,7 @@ impl LaneChannels {
         let (len, fit) = match fosse_fdpass::receive_what_fits(&channel.fd, &mut self.bytes, &mut fds) {
             Ok((Received::Message(len), fit)) => (len, fit),
             Ok((Received::Nothing, _)) => return Heard::Nothing,
-            Ok((Received::End, _)) => return Heard::Gone("ended"),
+            Ok((Received::End, _)) => return Heard::Gone(LANE_ENDED),
             Err(_) => return Heard::Gone("unreadable message"),
         };
         let sent = if fit == Fit::Whole { fds.len() } else { fosse_wire::channel::count(len) };

@@ -10,7 +10,7 @@ use fosse_wire::channel::Kind;
 use crate::PROGRAM;
 use crate::admission::Admission;
 use crate::connections::{Connections, NO_LANE};
-use crate::lane_channels::{LaneChannels, Pending};
+use crate::lane_channels::{LANE_ENDED, LaneChannels, Pending};
 use crate::lanes::Lanes;
 use crate::limits::LIST_WAIT_MS;
 use crate::listeners::Listeners;
@@ -88,7 +88,7 @@ impl State {
         self.admission.shares.lose(lane);
         let lost = self.connections.lose(lane);
         // At each reload all lanes end, most of them with nothing left.
-        if lost > 0 {
+        if lost > 0 || why != LANE_ENDED {
             fosse_die::info(PROGRAM, format_args!("lane={lane} gone connections={lost} reason=\"{why}\""));
         }
     }
