@@ -85,8 +85,15 @@ pub(crate) fn configuration(servers: &[&str], lines: &str) -> String {
 
 /// Sends a request with that method, and returns the status of the response.
 pub(crate) fn status_of(edge: &Edge, method: &str) -> u16 {
+    try_status_of(edge, method).expect("a response")
+}
+
+/// Sends a request with that method, and returns the status of the response; `None` where its lane
+/// is killed before.
+pub(crate) fn try_status_of(edge: &Edge, method: &str) -> Option<u16> {
     let mut client = Client::connect(edge.address());
     let body = if method == "POST" { "Content-Length: 2\r\n\r\nhi" } else { "\r\n" };
-    client.send(format!("{method} / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n{body}").as_bytes());
-    client.response().status
+    let request = format!("{method} / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n{body}");
+    client.try_send(request.as_bytes()).ok()?;
+    client.try_response(false).map(|response| response.status)
 }
