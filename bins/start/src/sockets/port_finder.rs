@@ -51,7 +51,12 @@ impl PortFinder {
         let (channel, other) = pair(SocketType::SEQPACKET)?;
         match fosse_sys::process::fork()? {
             Fork::Parent(pid) => Ok(Self { pid, channel: Some(channel) }),
-            Fork::Child => run(&other, mode),
+            Fork::Child => {
+                // start's end may have the number of a descriptor that was handed to start, which
+                // is not closed with the rest: this process would wait for itself.
+                drop(channel);
+                run(&other, mode)
+            }
         }
     }
 
