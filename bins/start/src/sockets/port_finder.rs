@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::fd::{AsRawFd, OwnedFd},
+    os::fd::{AsFd, OwnedFd},
     time::Duration,
 };
 
@@ -51,12 +51,7 @@ impl PortFinder {
         let (channel, other) = pair(SocketType::SEQPACKET)?;
         match fosse_sys::process::fork()? {
             Fork::Parent(pid) => Ok(Self { pid, channel: Some(channel) }),
-            Fork::Child => {
-                // start's end may have the number of a descriptor that was handed to start, which
-                // is not closed with the rest: this process would wait for itself.
-                drop(channel);
-                run(&other, mode)
-            }
+            Fork::Child => run(&other, mode),
         }
     }
 
@@ -107,7 +102,7 @@ fn run(channel: &OwnedFd, mode: Mode) -> ! {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     let _ = rustix::thread::set_name(c"fosse-ports");
     // The sockets of start are not its own: it would keep them open, and its own channel too.
-    let is_alone = fosse_sys::fd::close_rest(&[channel.as_raw_fd()]).is_ok();
+    let is_alone = fosse_sys::fd::close_all_but(channel.as_fd()).is_ok();
     let is_locked = is_alone && keep(CAPABILITIES).is_ok() && (mode == Mode::Off || lock_launcher(mode).is_ok());
     let mut port = [0; 2];
     while is_locked && matches!(recv(channel, port.as_mut_slice(), RecvFlags::empty()), Ok((2, _))) {

@@ -119,7 +119,7 @@ pub(crate) fn try_inherit(program: &'static str, table: &[Expected]) -> Result<D
         check(row, taken.as_fd())?;
         found.push((row.number, taken));
     }
-    fd::close_rest(&[]).map_err(InheritError::Close)?;
+    fd::close_rest().map_err(InheritError::Close)?;
     Ok(Descriptors { program, found })
 }
 

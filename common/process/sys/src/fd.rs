@@ -90,11 +90,28 @@ pub fn forget_taken() {
     }
 }
 
-/// Closes every descriptor from 3 up that is neither in `keep` nor was handed out by [`take`]. To
-/// be called before the process opens anything of its own.
-pub fn close_rest(keep: &[RawFd]) -> Result<(), Errno> {
+/// Closes every descriptor from 3 up that was not handed out by [`take`]. To be called before the
+/// process opens anything of its own: a number that was handed out and closed may be that of
+/// something else by then.
+///
+/// # Errors
+/// Those of `close_range(2)`.
+pub fn close_rest() -> Result<(), Errno> {
+    close_but(taken().collect())
+}
+
+/// Closes every descriptor from 3 up but one, whoever opened it. Only for the child of a fork that
+/// goes on with that one alone, and drops no other.
+///
+/// # Errors
+/// Those of `close_range(2)`.
+pub fn close_all_but(kept: BorrowedFd<'_>) -> Result<(), Errno> {
+    close_but(vec![kept.as_raw_fd()])
+}
+
+fn close_but(mut all: Vec<RawFd>) -> Result<(), Errno> {
     let mut first: u32 = 3;
-    let mut all: Vec<RawFd> = taken().chain(keep.iter().copied()).filter(|number| *number >= 3).collect();
+    all.retain(|number| *number >= 3);
     all.sort_unstable();
     for number in all {
         let kept = number.unsigned_abs();

@@ -7,8 +7,10 @@ use fosse_sys::blob::{self, BlobError};
 use fosse_sys::fd::{self, Kind};
 use fosse_sys::memfd;
 use fosse_sys::page::{PAGE_BYTES_MAX, Page, PageReader};
+use fosse_sys::process::{Fork, exit_now, fork};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_setfd};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket, socketpair};
+use rustix::process::{WaitOptions, waitpid};
 
 /// A number as if it had come through exec: no owner in this process, not close-on-exec.
 fn as_inherited(fd: OwnedFd, at_least: i32) -> i32 {
@@ -33,6 +35,23 @@ fn takes_as_high_a_number_as_the_largest_edge_has() {
     assert!(number >= 1030 && fd::is_inherited(number));
     assert_eq!(fd::take(number).unwrap().as_raw_fd(), number);
     assert!(fd::take(number).is_none());
+}
+
+#[test]
+fn a_child_that_goes_on_with_one_descriptor_keeps_none_that_was_handed_to_its_parent() {
+    let number = as_inherited(memfd::page("t", 4096).unwrap(), 500);
+    let taken = fd::take(number).unwrap();
+    let kept = memfd::page("t", 4096).unwrap();
+    let pid = match fork().unwrap() {
+        Fork::Parent(pid) => pid,
+        Fork::Child => {
+            let is_open = |fd: &OwnedFd| rustix::io::fcntl_getfd(fd).is_ok();
+            let is_closed = fd::close_all_but(kept.as_fd()).is_ok() && is_open(&kept) && !is_open(&taken);
+            exit_now(i32::from(!is_closed))
+        }
+    };
+    let (_, status) = waitpid(Some(pid), WaitOptions::empty()).unwrap().unwrap();
+    assert_eq!(status.exit_status(), Some(0));
 }
 
 #[test]
