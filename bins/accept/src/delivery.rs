@@ -6,7 +6,7 @@ use fosse_source::Source;
 use fosse_wire::channel::Connection;
 
 use crate::connections::NO_LANE;
-use crate::lane_channels::{LANE_ENDED, Pending, Undelivered};
+use crate::lane_channels::{Gone, Pending, Undelivered};
 use crate::state::State;
 
 /// Gives a connection to the lane that is to have it; where none takes it, it waits.
@@ -58,6 +58,6 @@ fn take_back(state: &mut State, process: &Process, lane: u32, why: Undelivered, 
             state.congested = true;
             process.counters.add(count::EXHAUSTED, 1);
         }
-        Undelivered::Gone => state.lose_lane(&process.event_loop, lane, LANE_ENDED),
+        Undelivered::Gone => state.lose_lane(&process.event_loop, lane, Gone::Ended),
     }
 }

@@ -1,6 +1,7 @@
 //! The SEQPACKET channel of each lane: batches down, records up, never waiting for either.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use fosse_eventloop::{EventLoop, Interest};
@@ -16,9 +17,6 @@ use crate::limits::CHANNEL_BUFFER_BYTES;
 
 /// Token of lane `n` is this plus `n`.
 pub(crate) const FIRST_TOKEN: u64 = 1 << 40;
-
-/// The reason for which a lane is gone that has ended by itself.
-pub(crate) const LANE_ENDED: &str = "ended";
 
 /// A connection with its descriptor, on its way to a lane.
 #[derive(Debug)]
@@ -40,6 +38,24 @@ pub(crate) enum Undelivered {
     Gone,
 }
 
+/// The reason for which a lane is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gone {
+    /// It has ended.
+    Ended,
+    /// It said something that is not in their conversation.
+    Broken(&'static str),
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ended => "ended",
+            Self::Broken(how) => how,
+        })
+    }
+}
+
 /// The result of a read from a lane.
 #[derive(Debug)]
 pub(crate) enum Heard {
@@ -47,8 +63,8 @@ pub(crate) enum Heard {
     Message(Message, Vec<OwnedFd>),
     /// No more for now.
     Nothing,
-    /// It is gone, or said something that is not in their conversation.
-    Gone(&'static str),
+    /// Nothing more ever.
+    Gone(Gone),
 }
 
 /// All channels, by the number of their lane.
@@ -164,8 +180,8 @@ impl LaneChannels {
         let (len, fit) = match fosse_fdpass::receive_what_fits(&channel.fd, &mut self.bytes, &mut fds) {
             Ok((Received::Message(len), fit)) => (len, fit),
             Ok((Received::Nothing, _)) => return Heard::Nothing,
-            Ok((Received::End, _)) => return Heard::Gone(LANE_ENDED),
-            Err(_) => return Heard::Gone("unreadable message"),
+            Ok((Received::End, _)) => return Heard::Gone(Gone::Ended),
+            Err(_) => return Heard::Gone(Gone::Broken("unreadable message")),
         };
         let sent = if fit == Fit::Whole { fds.len() } else { fosse_wire::channel::count(len) };
         let message = decode(&self.bytes[..len], sent);
@@ -173,9 +189,9 @@ impl LaneChannels {
             Ok(Message {
                 kind: Kind::Connections | Kind::List | Kind::Relieve | Kind::Elsewhere | Kind::Penalised,
                 ..
-            }) => Heard::Gone("message of the other direction"),
+            }) => Heard::Gone(Gone::Broken("message of the other direction")),
             Ok(message) => Heard::Message(message, fds),
-            Err(_) => Heard::Gone("malformed message"),
+            Err(_) => Heard::Gone(Gone::Broken("malformed message")),
         }
     }
 

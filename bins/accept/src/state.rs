@@ -10,7 +10,7 @@ use fosse_wire::channel::Kind;
 use crate::PROGRAM;
 use crate::admission::Admission;
 use crate::connections::{Connections, NO_LANE};
-use crate::lane_channels::{LANE_ENDED, LaneChannels, Pending};
+use crate::lane_channels::{Gone, LaneChannels, Pending};
 use crate::lanes::Lanes;
 use crate::limits::LIST_WAIT_MS;
 use crate::listeners::Listeners;
@@ -78,7 +78,7 @@ impl State {
     }
 
     /// Forgets a lane and all it held; what it was still to get goes to others.
-    pub(crate) fn lose_lane(&mut self, event_loop: &EventLoop, lane: u32, why: &str) {
+    pub(crate) fn lose_lane(&mut self, event_loop: &EventLoop, lane: u32, why: Gone) {
         for pending in self.channels.remove(event_loop, lane) {
             self.connections.give(pending.connection.id, NO_LANE);
             self.waiting.push_back(pending);
@@ -88,7 +88,7 @@ impl State {
         self.admission.shares.lose(lane);
         let lost = self.connections.lose(lane);
         // At each reload all lanes end, most of them with nothing left.
-        if lost > 0 || why != LANE_ENDED {
+        if lost > 0 || why != Gone::Ended {
             fosse_die::info(PROGRAM, format_args!("lane={lane} gone connections={lost} reason=\"{why}\""));
         }
     }

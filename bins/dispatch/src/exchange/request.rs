@@ -77,10 +77,6 @@ fn reads_as_dropped(name: &[u8], site: &DispatchSite) -> bool {
     is_dropped(&read, false) || site.inspect_responses && hinders_inspection(&read)
 }
 
-fn has_underscore(name: &[u8]) -> bool {
-    name.contains(&b'_')
-}
-
 /// Returns the names that the client's Connection fields declare hop by hop, besides the usual two.
 fn declared<'a>(head: &RequestHead<'a>) -> Vec<&'a [u8]> {
     head.fields
@@ -157,11 +153,13 @@ fn put_client_fields(to: &mut HeadWriter<'_>, head: &RequestHead<'_>, site: &Dis
         if is_dropped(name, of_proxy) || site.inspect_responses && hinders_inspection(name) || named(&dropped, name) {
             continue;
         }
-        match site.underscores {
-            Underscores::Pass if !has_underscore(name) || !reads_as_dropped(name, site) => {}
-            Underscores::Refuse if has_underscore(name) => return Err(Refused::Underscore),
-            Underscores::Drop | Underscores::Pass if has_underscore(name) => continue,
-            Underscores::Drop | Underscores::Pass | Underscores::Refuse => {}
+        if name.contains(&b'_') {
+            match site.underscores {
+                Underscores::Refuse => return Err(Refused::Underscore),
+                Underscores::Drop => continue,
+                Underscores::Pass if reads_as_dropped(name, site) => continue,
+                Underscores::Pass => {}
+            }
         }
         if counts_hops && same_name(name, b"max-forwards") {
             one_hop_less(to, value)?;

@@ -1,5 +1,7 @@
 //! The connections that an end, or an old generation, waits for, in words.
 
+use std::fmt;
+
 use fosse_counters::parse as count;
 use fosse_wire::launch::Program;
 
@@ -8,12 +10,15 @@ use crate::{
     lanes::{Lane, Lanes},
 };
 
-/// The words for no connection.
-pub(crate) const NOTHING: &str = "nothing";
+/// Open connections. In words they are `2 connections, 1 upgraded connection`, or `nothing`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Open {
+    others: u64,
+    upgraded: u64,
+}
 
-/// Returns the connections of the lanes for which `which` holds, in words, as their programs count
-/// them: `2 connections, 1 upgraded connection`.
-pub(crate) fn words(children: &Children, lanes: &Lanes, which: impl Fn(&Lane) -> bool) -> String {
+/// Returns the connections of the lanes for which `which` holds, as their programs count them.
+pub(crate) fn open(children: &Children, lanes: &Lanes, which: impl Fn(&Lane) -> bool) -> Open {
     let (mut held, mut upgraded) = (0_u64, 0_u64);
     for parse in lanes.processes(which).into_iter().filter_map(|key| children.get(key)) {
         if parse.program == Program::Parse {
@@ -23,18 +28,29 @@ pub(crate) fn words(children: &Children, lanes: &Lanes, which: impl Fn(&Lane) ->
             upgraded = upgraded.wrapping_add(parse.page.get(count::UPGRADED));
         }
     }
-    sentence(held.max(upgraded) - upgraded, upgraded)
+    Open { others: held.max(upgraded) - upgraded, upgraded }
 }
 
-fn sentence(others: u64, upgraded: u64) -> String {
-    let counted = |count: u64, what: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {what}")),
-        _ => Some(format!("{count} {what}s")),
-    };
-    let all: Vec<String> =
-        [counted(others, "connection"), counted(upgraded, "upgraded connection")].into_iter().flatten().collect();
-    if all.is_empty() { NOTHING.to_owned() } else { all.join(", ") }
+impl Open {
+    /// Returns whether there is none.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.others == 0 && self.upgraded == 0
+    }
+}
+
+impl fmt::Display for Open {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("nothing");
+        }
+        let counted = |count: u64, what: &str| match count {
+            0 => None,
+            1 => Some(format!("1 {what}")),
+            _ => Some(format!("{count} {what}s")),
+        };
+        let all = [counted(self.others, "connection"), counted(self.upgraded, "upgraded connection")];
+        f.write_str(&all.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
 }
 
 #[cfg(test)]
@@ -43,6 +59,7 @@ mod tests {
 
     #[test]
     fn one_is_not_many_and_none_is_nothing() {
+        let sentence = |others, upgraded| Open { others, upgraded }.to_string();
         assert_eq!(sentence(0, 0), "nothing");
         assert_eq!(sentence(0, 1), "1 upgraded connection");
         assert_eq!(sentence(2, 3), "2 connections, 3 upgraded connections");

@@ -179,7 +179,7 @@ fn cut_oldest(state: &mut State) {
     let State { children, lanes, .. } = state;
     let generations = lanes.generations();
     let Some(oldest) = generations.first().filter(|_| generations.len() > limits::GENERATIONS_MAX) else { return };
-    let waits = connections::words(children, lanes, |lane| lane.generation == *oldest);
+    let waits = connections::open(children, lanes, |lane| lane.generation == *oldest);
     warning(PROGRAM, format_args!("event=generation-cut generation={oldest} waits=\"{waits}\" action=kill"));
     lanes.cut(*oldest);
 }
@@ -192,7 +192,7 @@ pub(crate) fn cut_overdue(state: &mut State) {
     let mut overdue: Vec<u32> = lanes.iter().filter(is_overdue).map(|lane| lane.generation).collect();
     overdue.dedup();
     for generation in overdue {
-        let waits = connections::words(children, lanes, |lane| lane.generation == generation);
+        let waits = connections::open(children, lanes, |lane| lane.generation == generation);
         let limit = "drain_seconds_max";
         warning(
             PROGRAM,

@@ -21,7 +21,7 @@ pub(crate) fn ask(state: &mut State, patience: Patience) {
 
 fn begin(state: &State, patience: Patience) -> Shutdown {
     let time = patience.time(&state.generation);
-    let waits = connections::words(&state.children, &state.lanes, |_| true);
+    let waits = connections::open(&state.children, &state.lanes, |_| true);
     let seconds = time.as_secs_f64();
     info(PROGRAM, format_args!("event=ending waits=\"{waits}\" seconds_at_most={seconds}"));
     Shutdown { patience, until_ms: deadline_ms(state.event_loop.now_ms(), time), ending: Ending::InOrder }
@@ -68,12 +68,12 @@ pub(crate) fn waits(state: &mut State) -> bool {
 /// Returns what an end still waits for, in words: connections, and where there is none the programs
 /// that have not ended.
 fn waits_for(state: &State) -> String {
-    let waits = connections::words(&state.children, &state.lanes, |_| true);
+    let open = connections::open(&state.children, &state.lanes, |_| true);
     // The logger goes last, when the others are gone.
     let others = state.children.iter().map(|(_, process)| process.program).filter(|program| *program != Program::Log);
     let programs: BTreeSet<String> = others.map(|program| format!("fosse-{}", program.name())).collect();
-    if waits != connections::NOTHING || programs.is_empty() {
-        return waits;
+    if !open.is_empty() || programs.is_empty() {
+        return open.to_string();
     }
     programs.into_iter().collect::<Vec<_>>().join(", ")
 }
