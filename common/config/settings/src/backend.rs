@@ -1,0 +1,72 @@
+//! A group of servers as dispatch sees it.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The choice of a backend's server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Balance {
+    /// One after the other.
+    #[default]
+    RoundRobin,
+    /// The one with the fewest requests under way.
+    LeastConnections,
+}
+
+/// A group of servers that serve the same requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backend {
+    /// For logs.
+    pub name: String,
+    /// First server in the table.
+    pub server_first: u32,
+    /// Number of its servers.
+    pub server_count: u32,
+    /// Choice of a server for a request.
+    pub balance: Balance,
+    /// Connections of one lane to one server at a time.
+    pub connections_max: u32,
+    /// Requests of one lane that wait while all servers are full; one more gets 503.
+    pub queue_requests_max: u32,
+    /// Longest time that a request waits so.
+    pub queue_seconds: Duration,
+    /// Idle connections that one lane keeps to one server.
+    pub pool_connections_max: u32,
+    /// Longest wait for a connection.
+    pub connect_seconds: Duration,
+    /// Longest wait for the first byte of a response.
+    pub first_byte_seconds: Duration,
+    /// Longest silence within a response or while a body is sent.
+    pub idle_seconds: Duration,
+    /// Longest time that a pooled connection is idle.
+    pub pool_idle_seconds: Duration,
+    /// Failures of requests in a row that take a server out.
+    pub failures_max: u32,
+    /// Time for which it stays out before it is tried again.
+    pub rest_seconds: Duration,
+    /// Time in which the share of a server grows that was out.
+    pub slow_start_seconds: Duration,
+    /// PROXY protocol version sent first on each connection: 0 for none, 1 or 2. Such connections
+    /// are not pooled.
+    pub proxy_protocol: u8,
+    /// Upgrade tokens allowed, lower case.
+    pub upgrade: Vec<String>,
+    /// Safe and idempotent requests may be sent again once.
+    pub retry: bool,
+    /// Requests have a Via.
+    pub via: bool,
+    /// Heads of responses may have bare LFs, folds, and the same Content-Length again.
+    pub lenient_responses: bool,
+}
+
+/// A server as dispatch sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerName {
+    /// As in the configuration, for logs.
+    pub name: String,
+    /// Index of its backend.
+    pub backend: u32,
+    /// Its number in the page of fosse-prober's results; `None` where it is not checked.
+    pub health_number: Option<u64>,
+}
