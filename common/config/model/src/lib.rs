@@ -58,7 +58,7 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Edge, Report> {
         Ok(text) => text,
         Err(error) => return Err(not_utf8(file, bytes, error.valid_up_to())),
     };
-    let mut problems = Problems::default();
+    let mut problems = Problems::of_tables(model::table_of);
     let (document, mistakes) = DeTable::parse_recoverable(text);
     for mistake in &mistakes {
         problems.note(&mistake.span().unwrap_or(text.len()..text.len()), mistake.message());

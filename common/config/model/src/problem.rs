@@ -30,9 +30,23 @@ pub struct Problem {
 #[derive(Debug, Default)]
 pub struct Problems {
     found: Vec<Problem>,
+    table_of: Option<TableOf>,
 }
 
+/// Finds the title of the table that a key belongs to, for one that stands in another.
+pub(crate) type TableOf = fn(&str) -> Option<&'static str>;
+
 impl Problems {
+    /// Makes an empty list for a file whose misplaced keys `table_of` knows.
+    pub(crate) fn of_tables(table_of: TableOf) -> Self {
+        Self { table_of: Some(table_of), ..Self::default() }
+    }
+
+    /// Returns the title of the table that a key belongs to, if there is one.
+    pub(crate) fn table_of(&self, key: &str) -> Option<&'static str> {
+        self.table_of.and_then(|find| find(key))
+    }
+
     /// Notes a problem that has no one-step cure.
     pub fn note(&mut self, span: &Span, what: impl Into<String>) {
         self.note_with_cure(span, what, "");

@@ -49,8 +49,6 @@ pub struct SectionDoc {
     pub doc: &'static str,
     /// Its keys, in the order of the manual page.
     pub keys: &'static [Key],
-    /// Every table of the file, any of which a misplaced key may have been meant for.
-    pub all: fn() -> &'static [SectionDoc],
 }
 
 impl SectionDoc {
@@ -219,9 +217,8 @@ fn unknown_key(doc: &SectionDoc, name: &Spanned<DeString<'_>>, problems: &mut Pr
     if let Some(cure) = foreign::cure(doc.title, written) {
         return problems.note_with_cure(&name.span(), what, cure);
     }
-    let elsewhere = (doc.all)().iter().find(|other| other.keys.iter().any(|key| key.name == written));
-    let cure = match (nearest(written, doc.keys.iter().map(|key| key.name)), elsewhere) {
-        (_, Some(other)) => format!("it belongs in {}", other.title),
+    let cure = match (nearest(written, doc.keys.iter().map(|key| key.name)), problems.table_of(written)) {
+        (_, Some(other)) => format!("it belongs in {other}"),
         (Some(near), None) => format!("did you mean {near}?"),
         (None, None) => {
             let known: Vec<&str> = doc.keys.iter().map(|key| key.name).collect();
@@ -278,7 +275,6 @@ macro_rules! section {
                     unit: <$type as $crate::section::FromValue>::UNIT,
                     doc: concat!($($doc, "\n"),+),
                 } ),+ ],
-                all: sections,
             };
 
             /// Reads the table; a value that is wrong is noted and becomes a placeholder.

@@ -1,0 +1,111 @@
+//! The applications behind the edge, and the checks of their servers.
+
+use crate::address::ServerAddress;
+use crate::choices::{Balance, ProxyOut};
+use crate::names::{Account, CheckMethod, CheckText, HealthPath, HostName, Name, StatusRange, UpgradeToken};
+use crate::section::Presence::{Absent, Default, Required};
+use crate::section::{At, section};
+use crate::value::Seconds;
+
+section! {
+    /// An application that requests are passed to.
+    Backend "[[backend]]" {
+        /// Name that sites and routes use.
+        name: Name, Required;
+        /// Its servers: unix sockets first choice, loopback TCP second. "localhost" is 127.0.0.1
+        /// and, where that refuses, ::1.
+        servers: Vec<At<ServerAddress>>, Required, 1..=64;
+        /// The explicit word that servers may be on other machines.
+        remote: bool, Default("false");
+        /// The user who must hold the other end of a unix socket.
+        peer_uid: Option<Account>, Absent("any user");
+        /// Choice of the server for a request.
+        balance: Balance, Default("\"round-robin\"");
+        /// Connections from one lane to one server at a time.
+        connections_max: u32, Default("256"), 1..=1000000;
+        /// Requests of one lane that may wait while every server has connections_max; one more gets
+        /// 503.
+        queue_requests_max: u32, Default("256"), 0..=1000000;
+        /// Longest time that a request waits so; then it gets 503.
+        queue_seconds: Seconds, Default("10"), 1..=3600;
+        /// Idle connections that one lane keeps to one server.
+        pool_connections_max: u32, Default("64"), 0..=10000;
+        /// Longest time that an idle connection is kept; shorter than the application keeps it.
+        pool_idle_seconds: Seconds, Default("4"), 1..=3600;
+        /// To connect to a server; then the request goes to another one.
+        connect_seconds: Seconds, Default("2"), 1..=60;
+        /// From the end of the request to the first byte of the response.
+        first_byte_seconds: Seconds, Default("60"), 1..=3600;
+        /// Without a byte either way during a request or an upgraded connection.
+        idle_seconds: Seconds, Default("60"), 1..=86400;
+        /// A request without effect (GET, HEAD, OPTIONS, PUT, DELETE) goes to another connection
+        /// once if the first one ends without a byte; those that had served before, and that the
+        /// server has closed meanwhile, do not count.
+        retry: bool, Default("true");
+        /// Request bodies are received whole, up to the site's body_bytes_max, before a server is
+        /// chosen, and go on with Content-Length: for applications that read no chunked bodies
+        /// (WSGI: Django, Flask), and for those that serve one request at a time. Without it that
+        /// is so only for a chunked body that ends within 64 KiB and without a pause of a second,
+        /// and where the request has no Expect or Upgrade and is no gRPC. Others go on as they
+        /// come.
+        buffer_requests: bool, Default("false");
+        /// PROXY header at the beginning of each connection; such connections are not shared
+        /// between clients.
+        proxy_protocol: ProxyOut, Default("\"off\"");
+        /// Requests carry Via, by which a loop of proxies is found and ended with 508. An nginx as
+        /// the application compresses no response to such a request unless it has "gzip_proxied
+        /// any".
+        via: bool, Default("true");
+        /// A client that closes its side of the connection while it waits ends its request, and the
+        /// server sees its connection closed. Without it that is so only where nobody can get the
+        /// response any more: the connection was reset, or is a unix socket that is closed. Who
+        /// closes a TCP connection may have sent all it has to say and read on, so the request
+        /// keeps its place at the server until the response has come, or first_byte_seconds or
+        /// idle_seconds are over. A proxy in front whose client gives up closes such a connection:
+        /// write true where requests take long. nginx does what true does by default, HAProxy with
+        /// "option abortonclose".
+        abort_on_close: bool, Default("false");
+        /// Heads and chunks of responses may have lines that end in LF alone, and heads folded
+        /// lines and the same Content-Length again, as old servers send them. Everything else that
+        /// is not valid is refused as ever.
+        lenient_responses: bool, Default("false");
+        /// Protocols a connection may be upgraded to.
+        upgrade: Vec<At<UpgradeToken>>, Default("[\"websocket\"]"), 0..=8;
+        /// Detection of dead servers.
+        health: Health, Default("{}");
+    }
+}
+
+section! {
+    /// Detection of dead servers.
+    Health "[backend.health]" {
+        /// Requested from every server once in each interval, however many lanes there are, over a
+        /// connection of its own beside those that connections_max counts. A server whose checks
+        /// fail gets no requests, however its responses to real ones are: with every server out
+        /// they get 503.
+        path: Option<HealthPath>, Absent("no request is made; only real traffic counts");
+        /// Method of that request.
+        method: CheckMethod, Default("\"GET\"");
+        /// Host named in that request.
+        host: HostName, Default("\"localhost\"");
+        /// Port of that request, where it is not the server's own.
+        port: Option<u32>, Absent("the server's own"), 1..=65535;
+        /// Statuses that are health.
+        status: Vec<At<StatusRange>>, Default("[\"200-399\"]"), 1..=64;
+        /// Text that the body of the response must hold, within its first 64 KiB.
+        body: Option<CheckText>, Absent("any body");
+        /// Between two checks; also the longest wait for one.
+        interval_seconds: Seconds, Default("5"), 1..=3600;
+        /// Good checks in a row after which a server serves again.
+        passes_min: u32, Default("2"), 1..=100;
+        /// Failed checks in a row after which a server gets no requests until checks pass, and
+        /// failed requests in a row, which count apart, after which it gets none for rest_seconds.
+        failures_max: u32, Default("3"), 1..=100;
+        /// Time without requests after failed ones; then one request or a check goes first, and the
+        /// others follow if it goes well.
+        rest_seconds: Seconds, Default("10"), 1..=3600;
+        /// Time in which the share of requests grows that a server gets after it was out. It begins
+        /// with a twentieth.
+        slow_start_seconds: Seconds, Default("10"), 0..=3600;
+    }
+}

@@ -1,0 +1,33 @@
+//! The tables and keys of fosse.toml: one row each, which is also its line in fosse.toml(5).
+
+mod backend;
+mod edge;
+mod listen;
+mod site;
+
+pub use crate::choices::{
+    AccessFormat, Balance, OverLimit, ProxyOut, Scheduling, TrustedFields, Underscores, Utf8, Waf,
+};
+use crate::section::SectionDoc;
+pub use backend::{Backend, Health};
+pub use edge::{Edge, Limits, Timeouts};
+pub use listen::Listen;
+pub use site::{Exclude, Route, Site};
+
+/// Every table, in the order of the manual page.
+pub const SECTIONS: &[SectionDoc] = &[
+    Edge::DOC,
+    Timeouts::DOC,
+    Limits::DOC,
+    Listen::DOC,
+    Site::DOC,
+    Route::DOC,
+    Exclude::DOC,
+    Backend::DOC,
+    Health::DOC,
+];
+
+/// Returns the title of the table that a key belongs to.
+pub(crate) fn table_of(key: &str) -> Option<&'static str> {
+    SECTIONS.iter().find(|table| table.keys.iter().any(|row| row.name == key)).map(|table| table.title)
+}
