@@ -8,7 +8,7 @@ use std::process::Command;
 use fosse_args::Args;
 use fosse_die::{EXIT_PERMANENT, fatal, temporary};
 use fosse_model::{
-    ACCOUNTS_BYTES_MAX, Accounts, Backends, CONFIGURATION_BYTES_MAX, Edge, Report,
+    ACCOUNTS_BYTES_MAX, Accounts, Backends, CONFIGURATION_BYTES_MAX, Edge, Report, ServerEntry,
     address::ListenAddress,
     compile,
     model::{Site, Waf},
@@ -150,10 +150,22 @@ pub(crate) fn summary(name: &str, edge: &Edge) -> String {
         }
     }
     for backend in edge.backend.iter() {
-        let servers: Vec<String> = backend.servers.iter().map(|server| server.value.written()).collect();
+        let servers: Vec<String> = backend.all_servers().map(written).collect();
         let _ = writeln!(out, "  backend  {}: {}", backend.name.0, servers.join(", "));
     }
     out
+}
+
+/// Returns a server as people read it: its address, and what else it has to say.
+fn written(server: ServerEntry<'_>) -> String {
+    let mut text = server.address.value.written();
+    if server.weight != 1 {
+        let _ = write!(text, " weight {}", server.weight);
+    }
+    if server.backup {
+        text.push_str(" backup");
+    }
+    text
 }
 
 fn listen_address(address: &ListenAddress) -> String {

@@ -142,11 +142,11 @@ fn listeners(configuration: &Configuration, found: &mut Findings) {
 /// Connects to each server, after a look at what fosse-connect may do.
 fn servers(configuration: &Configuration, plan: &Plan, found: &mut Findings) {
     let accounts = check::accounts();
-    for server in configuration.backend.iter().flat_map(|backend| backend.servers.iter()) {
-        let name = server.value.written();
-        if let Some(problem) = sockets::problem_of(&server.value, plan, &accounts) {
+    for server in configuration.backend.iter().flat_map(|backend| backend.all_servers()) {
+        let (name, address) = (server.address.value.written(), &server.address.value);
+        if let Some(problem) = sockets::problem_of(address, plan, &accounts) {
             found.problem(format_args!("{name} {problem}"));
-        } else if let Err(error) = connect(&server.value) {
+        } else if let Err(error) = connect(address) {
             found.problem(format_args!("{name} takes no connection: {error}; is the application running?"));
         } else {
             found.ok(format_args!("{name} takes connections"));

@@ -17,9 +17,10 @@ const PACKAGE_GROUP: &str = "fosse";
 /// Reports each socket that fosse-connect cannot connect to. That is no error: an application may
 /// make its socket later, and as often as it likes.
 pub(crate) fn report(edge: &Edge, plan: &Plan, accounts: &Accounts) {
-    for server in edge.backend.iter().flat_map(|backend| backend.servers.iter()) {
-        if let Some(problem) = problem_of(&server.value, plan, accounts) {
-            say(PROGRAM, Severity::Warning, format_args!("{} {problem}", server.value.written()));
+    for server in edge.backend.iter().flat_map(|backend| backend.all_servers()) {
+        let address = &server.address.value;
+        if let Some(problem) = problem_of(address, plan, accounts) {
+            say(PROGRAM, Severity::Warning, format_args!("{} {problem}", address.written()));
         }
     }
 }

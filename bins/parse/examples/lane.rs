@@ -104,7 +104,13 @@ fn dispatch_settings() -> blobs::Dispatch {
     blobs::Dispatch {
         sites: vec![blobs::DispatchSite { default: true, routes: vec![route], ..Default::default() }],
         backends: vec![backend],
-        servers: vec![blobs::ServerName { name: "app".into(), backend: 0, health_number: None }],
+        servers: vec![blobs::ServerName {
+            name: "app".into(),
+            backend: 0,
+            weight: 1,
+            backup: false,
+            health_number: None,
+        }],
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
         lane_response_bytes_max: 1 << 20,

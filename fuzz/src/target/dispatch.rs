@@ -85,7 +85,7 @@ fn settings(inspect_responses: bool) -> Dispatch {
     Dispatch {
         sites: vec![DispatchSite { default: true, routes, inspect_responses, ..DispatchSite::default() }],
         backends: vec![backend],
-        servers: vec![ServerName { name: "s".into(), backend: 0, health_number: None }],
+        servers: vec![ServerName { name: "s".into(), backend: 0, weight: 1, backup: false, health_number: None }],
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
         lane_response_bytes_max: 1 << 20,

@@ -75,7 +75,7 @@ fn config(backend: Backend) -> fosse_settings::Dispatch {
     fosse_settings::Dispatch {
         sites: vec![DispatchSite { default: true, routes: vec![route], ..DispatchSite::default() }],
         servers: (0..backend.server_count)
-            .map(|_| ServerName { name: "s".into(), backend: 0, health_number: None })
+            .map(|_| ServerName { name: "s".into(), backend: 0, weight: 1, backup: false, health_number: None })
             .collect(),
         backends: vec![backend],
         lane_held_bytes_max: 100_000,

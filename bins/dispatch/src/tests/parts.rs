@@ -79,6 +79,26 @@ fn connections_go_to_those_that_wait_in_the_order_they_came() {
 }
 
 #[test]
+fn a_tick_ends_though_a_request_waits_that_has_been_to_the_server_with_an_idle_connection() {
+    let two = Backend { server_count: 2, connections_max: 1, ..backend() };
+    let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(two));
+    let context = parts.context();
+    let mut been = Tried::default();
+    been.add(0);
+    for (slot, tried, server) in [(0, Tried::default(), 0), (1, been, 1)] {
+        assert_eq!(upstream.request(id(slot), Source::LOCAL, 0, tried, &context), Supply::Connecting(server));
+        let _server = reply(&connect, Connected::Connected);
+        let Some(Event::Ready(_, key)) = upstream.next_event(&context).unwrap() else { panic!("no connection") };
+        if server == 0 {
+            assert_eq!(upstream.release(key, &context), None);
+        }
+    }
+    assert_eq!(upstream.request(id(2), Source::LOCAL, 0, been, &context), Supply::Queued);
+    assert_eq!(upstream.tick(&context), []);
+    assert_eq!(upstream.servers[0].idle.len(), 1);
+}
+
+#[test]
 fn a_stream_that_left_the_queue_gets_no_connection() {
     let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(backend()));
     let context = parts.context();

@@ -1,6 +1,7 @@
 //! The servers and the connections to them. It knows requests by id only: a request for a
 //! connection is met at once, or later by an [`Event`].
 
+mod balance;
 mod checked;
 pub(crate) mod connection;
 mod idle;
@@ -25,9 +26,9 @@ use fosse_stage::Gone;
 use fosse_wire::StreamId;
 
 use self::{
+    balance::Choice,
     connection::{Connection, Limit, Pin, Use},
     pins::Pins,
-    pool::Choice,
     servers::Servers,
     supply::{Event, Supply},
     tried::Tried,

@@ -16,6 +16,21 @@ struct Entry {
     tried: Tried,
 }
 
+/// The requests that a server may have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Eligible {
+    /// Those that have not been to the server at this place of the backend.
+    pub(super) place: u32,
+    /// Those that have been to all of these, which come before it.
+    pub(super) first: Tried,
+}
+
+impl Entry {
+    const fn is_for(&self, eligible: Eligible) -> bool {
+        !self.tried.contains(eligible.place) && self.tried.contains_all(eligible.first)
+    }
+}
+
 /// The requests of one source, the oldest first.
 #[derive(Debug)]
 struct OfSource {
@@ -64,10 +79,14 @@ impl Queue {
         }
     }
 
-    /// Takes out the request that is next for the server at that place of the backend. Its source
-    /// is last from now on.
-    pub(crate) fn pop_for(&mut self, place: u32) -> Option<StreamId> {
-        let of_source = |of: &OfSource| of.entries.iter().position(|entry| !entry.tried.contains(place));
+    /// Returns whether a server may have one of the requests.
+    pub(super) fn has_for(&self, eligible: Eligible) -> bool {
+        self.rounds.iter().any(|of| of.entries.iter().any(|entry| entry.is_for(eligible)))
+    }
+
+    /// Takes out the request that is next for a server. Its source is last from now on.
+    pub(super) fn pop_for(&mut self, eligible: Eligible) -> Option<StreamId> {
+        let of_source = |of: &OfSource| of.entries.iter().position(|entry| entry.is_for(eligible));
         let (round, at) = self.rounds.iter().enumerate().find_map(|(round, of)| Some((round, of_source(of)?)))?;
         let mut of = self.rounds.remove(round)?;
         let entry = of.entries.remove(at)?;
@@ -127,9 +146,14 @@ mod tests {
         queue
     }
 
+    /// The requests that have not been to the server at that place.
+    fn not_yet(place: u32) -> Eligible {
+        Eligible { place, first: Tried::default() }
+    }
+
     fn order(mut queue: Queue) -> Vec<u32> {
         let slot = |id: StreamId| u32::try_from(id.slot()).unwrap();
-        std::iter::from_fn(|| queue.pop_for(0)).map(slot).collect()
+        std::iter::from_fn(|| queue.pop_for(not_yet(0))).map(slot).collect()
     }
 
     #[test]
@@ -138,15 +162,27 @@ mod tests {
         tried.add(1);
         queue.push(id(0), source(1), tried);
         queue.push(id(1), source(1), Tried::default());
-        assert_eq!((queue.pop_for(1), queue.pop_for(1)), (Some(id(1)), None));
-        assert_eq!((queue.pop_for(0), queue.len()), (Some(id(0)), 0));
+        assert_eq!((queue.pop_for(not_yet(1)), queue.pop_for(not_yet(1))), (Some(id(1)), None));
+        assert!(queue.has_for(not_yet(0)) && !queue.has_for(not_yet(1)));
+        assert_eq!((queue.pop_for(not_yet(0)), queue.len()), (Some(id(0)), 0));
+    }
+
+    #[test]
+    fn a_backup_server_gets_those_that_have_been_to_every_other_one() {
+        let (mut queue, mut all, mut one) = (queue(&[1]), Tried::default(), Tried::default());
+        [0, 1].into_iter().for_each(|place| all.add(place));
+        one.add(0);
+        queue.push(id(1), source(1), one);
+        queue.push(id(2), source(2), all);
+        let of_backup = Eligible { place: 2, first: all };
+        assert_eq!((queue.pop_for(of_backup), queue.has_for(of_backup)), (Some(id(2)), false));
     }
 
     #[test]
     fn a_request_that_left_is_not_there_any_more() {
         let mut queue = queue(&[1]);
         assert!(queue.remove(id(0)) && !queue.remove(id(0)));
-        assert_eq!((queue.pop_for(0), queue.is_empty(), queue.sources().count()), (None, true, 0));
+        assert_eq!((queue.pop_for(not_yet(0)), queue.is_empty(), queue.sources().count()), (None, true, 0));
     }
 
     #[test]

@@ -12,9 +12,10 @@ use fosse_source::Source;
 use fosse_wire::StreamId;
 
 use super::{
+    balance::{self, Choice},
     checked::Checked,
-    pool::{self, Choice, Server},
-    queue::Queue,
+    pool::Server,
+    queue::{Eligible, Queue},
     tried::Tried,
 };
 use crate::PROGRAM;
@@ -38,7 +39,8 @@ impl Servers {
             let backend = index(named.backend);
             let place = number - settings.backends[backend].server_first;
             let checked = named.health_number.map(Checked::new);
-            Server { name: named.name.clone(), backend, number, place, checked, ..Server::default() }
+            let ServerName { weight, backup, .. } = *named;
+            Server { name: named.name.clone(), backend, number, place, weight, backup, checked, ..Server::default() }
         };
         Self {
             all: zip(0.., &settings.servers).map(server).collect(),
@@ -63,7 +65,12 @@ impl Servers {
 
     /// Chooses a server of a backend.
     pub(super) fn choose(&mut self, backend: usize, tried: Tried, now_ms: u64) -> Choice {
-        pool::choose(&self.backends[backend], &mut self.all, &mut self.rounds[backend], tried, now_ms)
+        let of_backend = self.of(backend);
+        let (servers, round) = (&mut self.all[of_backend.clone()], &mut self.rounds[backend]);
+        match balance::choose(&self.backends[backend], servers, round, tried, now_ms) {
+            Choice::Server(place) => Choice::Server(of_backend.start + place),
+            other => other,
+        }
     }
 
     /// Adds a stream to the queue of its backend; one of another source makes room for it where
@@ -119,13 +126,11 @@ impl Servers {
     /// Gives the room that a server has to streams in its backend's queue: they wait for a
     /// connection to it from now on.
     pub(super) fn take_queued(&mut self, at: usize, now_ms: u64) {
-        if !self.may_take_queued(at, now_ms) {
-            return;
-        }
+        let Some(eligible) = self.eligible(at, now_ms) else { return };
         let server = &mut self.all[at];
         let (backend, queue) = (&self.backends[server.backend], &mut self.queues[server.backend]);
         while server.idle.is_empty() && server.has_room(backend) {
-            let Some(id) = queue.pop_for(server.place) else { break };
+            let Some(id) = queue.pop_for(eligible) else { break };
             server.given(backend, now_ms);
             server.waiting.push_back(id);
             if !server.is_up(now_ms) {
@@ -139,19 +144,31 @@ impl Servers {
         if let Some(id) = self.all[at].waiting.pop_front() {
             return Some(id);
         }
-        if !self.may_take_queued(at, now_ms) {
-            return None;
-        }
-        let server = &self.all[at];
-        self.queues[server.backend].pop_for(server.place)
+        let eligible = self.eligible(at, now_ms)?;
+        self.queues[self.all[at].backend].pop_for(eligible)
     }
 
-    /// Returns whether streams wait in the queue that a server may have: one that is out may while
-    /// no other is up, unless its checks say that it is out.
+    /// Returns whether a stream waits in the queue that a server may have.
     pub(super) fn may_take_queued(&self, at: usize, now_ms: u64) -> bool {
+        self.eligible(at, now_ms).is_some_and(|eligible| self.queues[self.all[at].backend].has_for(eligible))
+    }
+
+    /// Returns the streams of the queue that a server may have; `None` where it may have none. One
+    /// that is out may have them while no other is up, unless its checks say that it is out, and a
+    /// backup server those that have been to every other one that is up.
+    fn eligible(&self, at: usize, now_ms: u64) -> Option<Eligible> {
         let server = &self.all[at];
-        let none_up = || !self.of(server.backend).any(|at| self.all[at].is_up(now_ms));
-        !self.queues[server.backend].is_empty() && (server.is_up(now_ms) || !server.is_unhealthy() && none_up())
+        if self.queues[server.backend].is_empty() {
+            return None;
+        }
+        let others = || self.all[self.of(server.backend)].iter().filter(|other| other.takes_new(now_ms));
+        let mut first = Tried::default();
+        if server.takes_new(now_ms) {
+            others().filter(|other| server.backup && !other.backup).for_each(|other| first.add(other.place));
+        } else if !server.is_last_resort() || others().next().is_some() {
+            return None;
+        }
+        Some(Eligible { place: server.place, first })
     }
 
     /// Takes over what another lane knew of the servers by requests.

@@ -15,6 +15,11 @@ impl Tried {
         self.0 & (1 << place) != 0
     }
 
+    /// Returns whether the request has been sent to all of those servers.
+    pub(crate) const fn contains_all(self, others: Self) -> bool {
+        self.0 & others.0 == others.0
+    }
+
     /// Returns whether no server has been tried.
     pub(crate) const fn is_empty(self) -> bool {
         self.0 == 0

@@ -8,3 +8,4 @@ mod health;
 mod limits;
 mod prober;
 mod reuse;
+mod weights;

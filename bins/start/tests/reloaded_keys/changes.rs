@@ -20,6 +20,7 @@ const BASE: &[Line] = &[
     ("[[site.exclude]]", "rules", "[920350]"),
     ("[[backend]]", "name", "\"app\""),
     ("[[backend]]", "servers", "[\"127.0.0.1:3000\"]"),
+    ("[[backend.server]]", "address", "\"127.0.0.1:3004\""),
     ("[backend.health]", "path", "\"/\""),
 ];
 
@@ -125,6 +126,9 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[backend]]", "abort_on_close", "true", &[]),
     ("[[backend]]", "lenient_responses", "true", &[]),
     ("[[backend]]", "upgrade", "[]", &[]),
+    ("[[backend.server]]", "address", "\"127.0.0.1:3005\"", &[]),
+    ("[[backend.server]]", "weight", "2", &[]),
+    ("[[backend.server]]", "backup", "true", &[]),
     ("[backend.health]", "path", "\"/other\"", &[]),
     ("[backend.health]", "method", "\"HEAD\"", &[]),
     ("[backend.health]", "host", "\"b.example\"", &[]),
@@ -139,7 +143,7 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
 ];
 
 /// Keys whose value is a table, which has keys of its own.
-const TABLES: &[&str] = &["timeouts", "limits", "listen", "site", "backend", "route", "exclude", "health"];
+const TABLES: &[&str] = &["timeouts", "limits", "listen", "site", "backend", "route", "exclude", "server", "health"];
 
 /// Words that a person has to say: without them the configuration is refused, and so is a reload.
 const WORDS: &[(&str, &str)] = &[("top", "status_public"), ("[[listen]]", "public"), ("[[backend]]", "remote")];

@@ -27,6 +27,7 @@ pub mod model;
 pub mod names;
 mod problem;
 pub mod section;
+mod servers;
 pub mod value;
 
 use fosse_plan::Plan;
@@ -37,6 +38,7 @@ pub use backends::Backends;
 pub use buffering::buffers_whole;
 pub use model::{Backend, Edge, Health, Limits, Listen, Route, Site, Timeouts};
 pub use problem::{Located, PROBLEMS_SHOWN_MAX, Problem, Problems, Report, Span};
+pub use servers::ServerEntry;
 
 /// Longest configuration: some 10,000 sites of 400 bytes. The worst text of this length (one
 /// mistake a byte) takes 1 GiB and two seconds to refuse.

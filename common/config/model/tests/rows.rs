@@ -18,8 +18,8 @@ fn every_default_is_accepted_by_its_own_key() {
     for section in SECTIONS {
         for key in section.keys {
             let Presence::Default(value) = key.presence else { continue };
-            if matches!((section.title, key.name), ("[[site]]", "hosts")) {
-                continue; // is in the frame already; no hosts go only with default = true
+            if matches!((section.title, key.name), ("[[site]]", "hosts") | ("[[backend]]", "servers")) {
+                continue; // are in the frame already; none go only with others
             }
             let line = format!("{} = {value}\n", key.name);
             let text = match section.title {
@@ -34,6 +34,9 @@ fn every_default_is_accepted_by_its_own_key() {
                     required.replace("ROUTE", &format!("rules = [\"x\"]\n[[site.exclude]]\ntag = \"t\"\n{line}"))
                 }
                 "[[backend]]" => required.replace("HEALTH", &line),
+                "[[backend.server]]" => {
+                    required.replace("HEALTH", &format!("[[backend.server]]\naddress = \"unix:/b\"\n{line}"))
+                }
                 "[backend.health]" => required.replace("HEALTH", &format!("[backend.health]\n{line}")),
                 title if title.starts_with('[') => format!("{required}{title}\n{line}"),
                 _ => format!("{line}{required}"),

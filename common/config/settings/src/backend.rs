@@ -67,6 +67,10 @@ pub struct ServerName {
     pub name: String,
     /// Index of its backend.
     pub backend: u32,
+    /// Its part of the requests beside the weights of the others, 0 to 256.
+    pub weight: u32,
+    /// It gets requests only where no other server is up.
+    pub backup: bool,
     /// Its number in the page of fosse-prober's results; `None` where it is not checked.
     pub health_number: Option<u64>,
 }

@@ -57,7 +57,7 @@ fn settings() -> Dispatch {
             retry: true,
             ..Backend::default()
         }],
-        servers: vec![ServerName { name: "a".into(), backend: 0, health_number: None }],
+        servers: vec![ServerName { name: "a".into(), backend: 0, weight: 1, backup: false, health_number: None }],
         lane_held_bytes_max: 1 << 20,
         lane_buffered_bytes_max: 1 << 20,
         lane_response_bytes_max: 1 << 20,

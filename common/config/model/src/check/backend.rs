@@ -6,6 +6,7 @@ use crate::address::{ServerAddress, is_loopback};
 use crate::model::{Backend, ProxyOut};
 use crate::problem::Problems;
 use crate::section::At;
+use crate::servers::ServerEntry;
 
 /// Notes what is wrong with each backend and between them.
 pub(crate) fn backends(backends: &[At<Backend>], problems: &mut Problems) {
@@ -27,9 +28,16 @@ pub(crate) fn backends(backends: &[At<Backend>], problems: &mut Problems) {
     }
 }
 
+/// Servers of one backend: as many as the set has room for of those that a request has been to.
+const SERVERS_MAX: usize = 64;
+
 fn servers(backend: &Backend, problems: &mut Problems) {
-    let Some(servers) = backend.servers.sound() else { return };
-    for (index, server) in servers.iter().enumerate() {
+    let all: Vec<_> = backend.all_servers().map(|server| server.address).collect();
+    if backend.has_sound_servers() && !(1..=SERVERS_MAX).contains(&all.len()) {
+        let what = format!("a backend has between 1 and {SERVERS_MAX} servers, not {}", all.len());
+        problems.note_with_cure(&backend.servers.span, what, "name them in servers or in [[backend.server]]");
+    }
+    for (index, server) in all.iter().enumerate() {
         let Some(address) = server.sound() else { continue };
         if let (ServerAddress::Tcp(tcp), Some(false)) = (address, backend.remote.sound())
             && !is_loopback(tcp)
@@ -38,16 +46,18 @@ fn servers(backend: &Backend, problems: &mut Problems) {
                 format!("{tcp} is not on this machine's loopback: requests would cross the network in the clear");
             problems.note_with_cure(&server.span, what, "if that is meant, add remote = true");
         }
-        let earlier = &servers[..index];
-        if earlier.iter().any(|other| other.sound() == Some(address)) {
+        if all[..index].iter().any(|other| other.sound() == Some(address)) {
             problems.note_with_cure(&server.span, "this server is named twice here", "remove one");
         }
     }
 }
 
+fn is_unix(server: ServerEntry<'_>) -> bool {
+    matches!(server.address.value, ServerAddress::Unix(_))
+}
+
 fn peer(backend: &Backend, problems: &mut Problems) {
-    let unix = backend.servers.iter().any(|server| matches!(server.value, ServerAddress::Unix(_)));
-    if backend.peer_uid.written().is_some() && backend.servers.sound().is_some() && !unix {
+    if backend.peer_uid.written().is_some() && backend.has_sound_servers() && !backend.all_servers().any(is_unix) {
         problems.note_with_cure(
             &backend.peer_uid.span,
             "peer_uid is for unix sockets, and no server is one",
@@ -83,8 +93,8 @@ fn health(backend: &Backend, problems: &mut Problems) {
             problems.note_with_cure(span, format!("{key} is for checks, and there are none without path"), "add path");
         }
     }
-    let tcp = backend.servers.iter().any(|server| !matches!(server.value, ServerAddress::Unix(_)));
-    if health.port.written().is_some() && backend.servers.sound().is_some() && !tcp {
+    let tcp = backend.all_servers().any(|server| !is_unix(server));
+    if health.port.written().is_some() && backend.has_sound_servers() && !tcp {
         problems.note_with_cure(&health.port.span, "port is for TCP servers, and no server is one", "remove the line");
     }
     if health.body.written().is_some() && health.method.sound().is_some_and(|method| method.0 == "HEAD") {

@@ -12,6 +12,7 @@ use crate::compile::listeners::mapped;
 use crate::model::{Backend, Balance};
 use crate::problem::Problems;
 use crate::section::At;
+use crate::servers::ServerEntry;
 
 /// Servers that may have checks: fosse-prober's page has a place for each.
 const SERVERS_CHECKED_MAX: usize = 4096;
@@ -61,7 +62,8 @@ impl Servers {
     }
 
     fn add(&mut self, backend: &Backend, accounts: &Accounts, problems: &mut Problems) {
-        let numbers = [self.names.len(), self.backends.len(), backend.servers.len()].map(u32::try_from);
+        let count = backend.all_servers().count();
+        let numbers = [self.names.len(), self.backends.len(), count].map(u32::try_from);
         let [Ok(server_first), Ok(number), Ok(server_count)] = numbers else {
             return problems.note(&backend.name.span, "more servers than their table has numbers for");
         };
@@ -74,11 +76,11 @@ impl Servers {
         };
         let check = check(backend);
         let check_index = u32::try_from(self.prober.checks.len()).unwrap_or(u32::MAX);
-        for (index, server) in (server_first..).zip(backend.servers.iter()) {
-            let (address, second) = addresses(&server.value);
+        for (index, server) in (server_first..).zip(backend.all_servers()) {
+            let (address, second) = addresses(&server.address.value);
             let connect_seconds = backend.connect_seconds.duration();
             let entry = blobs::Server { address, second, peer_uids: peer_uids.clone(), connect_seconds };
-            let name = server.value.written();
+            let name = server.address.value.written();
             let health_number = check.as_ref().map(|check| {
                 let checked = blobs::CheckedServer {
                     name: name.clone(),
@@ -88,7 +90,8 @@ impl Servers {
                 };
                 self.add_checked(checked, check, &entry, backend)
             });
-            self.names.push(blobs::ServerName { name, backend: number, health_number });
+            let ServerEntry { weight, backup, .. } = server;
+            self.names.push(blobs::ServerName { name, backend: number, weight, backup, health_number });
             self.connect.servers.push(entry);
         }
         self.prober.checks.extend(check);

@@ -14,12 +14,17 @@ section! {
         name: Name, Required;
         /// Its servers: unix sockets first choice, loopback TCP second. "localhost" is 127.0.0.1
         /// and, where that refuses, ::1.
-        servers: Vec<At<ServerAddress>>, Required, 1..=64;
+        servers: Vec<At<ServerAddress>>, Default("[]"), 0..=64;
+        /// Servers that have more to say than their address, beside those of the list; together
+        /// there are 1 to 64.
+        server: Vec<At<Server>>, Default("[]"), 0..=64;
         /// The explicit word that servers may be on other machines.
         remote: bool, Default("false");
         /// The user who must hold the other end of a unix socket.
         peer_uid: Option<Account>, Absent("any user");
-        /// Choice of the server for a request.
+        /// Choice of the server for a request. With "round-robin" they take turns by their weights,
+        /// spread as evenly as may be; with "least-connections" the one with the fewest requests
+        /// against its weight is next.
         balance: Balance, Default("\"round-robin\"");
         /// Connections from one lane to one server at a time.
         connections_max: u32, Default("256"), 1..=1000000;
@@ -73,6 +78,20 @@ section! {
         upgrade: Vec<At<UpgradeToken>>, Default("[\"websocket\"]"), 0..=8;
         /// Detection of dead servers.
         health: Health, Default("{}");
+    }
+}
+
+section! {
+    /// A server that has more to say than its address.
+    Server "[[backend.server]]" {
+        /// Its address, as in servers.
+        address: ServerAddress, Required;
+        /// Its part of the requests beside the weights of the others; those of servers have 1. With
+        /// 0 it gets none.
+        weight: u32, Default("1"), 0..=256;
+        /// It gets requests only where no other server is up, and those that have been to every
+        /// other one in vain. A full server is up: requests wait for it.
+        backup: bool, Default("false");
     }
 }
 

@@ -9,7 +9,7 @@ pub use crate::choices::{
     AccessFormat, Balance, OverLimit, ProxyOut, Scheduling, TrustedFields, Underscores, Utf8, Waf,
 };
 use crate::section::SectionDoc;
-pub use backend::{Backend, Health};
+pub use backend::{Backend, Health, Server};
 pub use edge::{Edge, Limits, Timeouts};
 pub use listen::Listen;
 pub use site::{Exclude, Route, Site};
@@ -24,6 +24,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     Route::DOC,
     Exclude::DOC,
     Backend::DOC,
+    Server::DOC,
     Health::DOC,
 ];
 

@@ -16,7 +16,7 @@ servers = ["127.0.0.1:3000"]"#, &[
 name = "My App"
 servers = []"#, &[
         "fosse.toml:11:8: name: \"My App\" is not a name; use up to 32 small letters, digits, - and _",
-        "fosse.toml:12:11: servers must have between 1 and 64 entries",
+        "fosse.toml:12:11: a backend has between 1 and 64 servers, not 0; name them in servers or in [[backend.server]]",
     ]),
     (r#"[[backend]]
 name = "two"
@@ -26,6 +26,24 @@ servers = ["10.0.0.1:80", "0.0.0.0:80", "localhost:+300", "unix:/run/a.sock", "u
         "fosse.toml:12:41: servers: \"localhost:+300\" is not an address; the port is a number from 1 to 65535",
         "fosse.toml:12:79: this server is named twice here; remove one",
         "fosse.toml:12:99: servers: \"http://127.0.0.1:80\" is not an address; leave out the scheme",
+    ]),
+    (r#"[[backend]]
+name = "two"
+servers = ["127.0.0.1:1"]
+[[backend.server]]
+address = "127.0.0.1:1"
+weight = 257
+[[backend.server]]
+weight = "2"
+backup = "yes"
+[[backend.server]]
+address = "10.0.0.1:80""#, &[
+        "fosse.toml:14:11: this server is named twice here; remove one",
+        "fosse.toml:15:10: weight must be between 0 and 256",
+        "fosse.toml:16:1: [[backend.server]] needs address; it takes an address such as \"unix:/run/app.sock\", \"127.0.0.1:3000\" or \"localhost:3000\"",
+        "fosse.toml:17:10: weight takes a whole number, this is a string; remove the quotes",
+        "fosse.toml:18:10: backup takes true or false, this is a string",
+        "fosse.toml:20:11: 10.0.0.1:80 is not on this machine's loopback: requests would cross the network in the clear; if that is meant, add remote = true",
     ]),
     (r#"[[backend]]
 name = "two"
