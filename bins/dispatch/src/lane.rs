@@ -99,7 +99,7 @@ impl Lane<'_> {
             // The server is where the login is, whatever the balance says.
             return self.begin(stream, key);
         }
-        match self.upstream.request(stream.id, stream.source(), stream.backend, stream.tried, &self.context) {
+        match self.upstream.request(stream.id, stream.source(), stream.backend, stream.wanted, &self.context) {
             Supply::Ready(key) => self.begin(stream, key),
             Supply::Connecting(server) => {
                 stream.server = Some(server);
@@ -108,7 +108,7 @@ impl Lane<'_> {
             Supply::Queued => self.wait(stream, Waiting::Queued),
             Supply::QueueFull => self.respond(stream, 503, Cause::QueueFull),
             // Where checks have taken all servers out, it is no failure of this request.
-            Supply::NoServer if stream.tried.is_empty() => self.respond(stream, 503, Cause::Busy),
+            Supply::NoServer if stream.wanted.tried.is_empty() => self.respond(stream, 503, Cause::Busy),
             Supply::NoServer => self.respond(stream, 502, Cause::Backend),
         }
     }
@@ -131,12 +131,15 @@ impl Lane<'_> {
 
     /// Joins a stream and the connection that upstream has given it.
     fn begin(&mut self, stream: &mut Stream, key: Key) {
-        let Upstream { connections, pins, .. } = &mut *self.upstream;
+        let Upstream { servers, connections, pins, .. } = &mut *self.upstream;
         let Some(connection) = connections.get_mut(key) else {
             return self.context.state_error("connection for a stream is gone");
         };
         stream.server = Some(connection.server);
         let backend = &self.settings.backends[stream.backend];
+        let id = Some(servers[connection.server].id);
+        let is_new = !backend.sticky_cookie.is_empty() && stream.wanted.affinity.cookie != id;
+        stream.new_owner = id.filter(|_| is_new);
         send::begin(stream, key, connection, pins, backend, &mut self.context);
     }
 
@@ -172,7 +175,7 @@ impl Lane<'_> {
     fn elsewhere(&mut self, stream: &mut Stream, server: usize) {
         stream.supply = Waiting::No;
         stream.server = Some(server);
-        stream.tried.add(self.upstream.servers[server].place);
+        stream.wanted.tried.add(self.upstream.servers[server].place);
         self.connect(stream);
     }
 
@@ -222,7 +225,7 @@ impl Lane<'_> {
 
     /// Logs that a server failed a request, and counts it unless its connection was stale.
     fn server_failed(&mut self, stream: &mut Stream, at: usize, why: Failure, stale: bool) {
-        stream.tried.add(self.upstream.servers[at].place);
+        stream.wanted.tried.add(self.upstream.servers[at].place);
         let state = if !stale && self.upstream.failed(at, &self.context) { " state=down" } else { "" };
         let (name, request) = (&self.upstream.servers[at].name, stream.request);
         warning(

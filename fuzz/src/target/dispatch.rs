@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use fosse_counters::{Counters, dispatch as count};
 use fosse_dispatch::server::Server;
 use fosse_eventloop::{EventLoop, Events};
-use fosse_settings::{Backend, Dispatch, DispatchSite, Route, ServerName};
+use fosse_settings::{Backend, Balance, Dispatch, DispatchSite, HashBy, Route, ServerName};
 use fosse_stage::{Input, Output};
 use fosse_wire::{
     Kind, StreamId, connect,
@@ -79,6 +79,9 @@ fn settings(inspect_responses: bool) -> Dispatch {
         idle_seconds: minute,
         failures_max: 1,
         upgrade: vec!["websocket".into()],
+        balance: Balance::Hash,
+        hash_by: HashBy::Cookie("id".into()),
+        sticky_cookie: "srv".into(),
         ..Backend::default()
     };
     let routes = vec![Route { prefix: "/".into(), backend: 0 }];

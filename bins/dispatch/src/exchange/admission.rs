@@ -6,7 +6,7 @@ use fosse_settings::Dispatch as Settings;
 use fosse_wire::request::{BodyLength, RequestHead};
 
 use super::{
-    Outcome, buffering,
+    Outcome, affinity, buffering,
     clients::Clients,
     request::{Refused, offers_upgrade},
     stream::{Buffering, Stream, Wait},
@@ -49,6 +49,7 @@ fn route(
     let backend = settings.backends.get(number).ok_or(502u16)?;
     let buffering = Buffering::of(head);
     (stream.backend, stream.routed) = (number, true);
+    stream.wanted.affinity = affinity::of(head, stream.source(), backend);
     stream.inspected = site.inspect_responses;
     stream.buffering = buffering;
     let waits = head.expect_continue && head.held == 0 && !matches!(head.body, BodyLength::None | BodyLength::Exact(0));

@@ -4,6 +4,7 @@
 //! changes those and nothing else, and returns an [`Outcome`].
 
 pub(crate) mod admission;
+mod affinity;
 pub(crate) mod ahead;
 pub(crate) mod ahead_budget;
 pub(crate) mod buffering;

@@ -5,7 +5,10 @@ use fosse_http1::{HeadWriter, Name, NameSet, Unwritable, VIA_NAME, is_request_id
 use fosse_settings::{Backend, DispatchSite, Underscores};
 use fosse_wire::request::{BodyLength, RequestHead, Version};
 
-use super::forwarded::{self, put_authority};
+use super::{
+    affinity,
+    forwarded::{self, put_authority},
+};
 
 const HOST: Name = Name::new("Host");
 const X_REQUEST_ID: Name = Name::new("X-Request-ID");
@@ -118,7 +121,7 @@ pub(crate) fn write(
 ) -> Result<(), Refused> {
     let mut to = HeadWriter::request(out, head.method, head.target)?;
     to.own_by(HOST, |value| put_authority(value, head.host, head.host_port))?;
-    put_client_fields(&mut to, head, site)?;
+    put_client_fields(&mut to, head, site, backend)?;
     if backend.via {
         let protocol: &[u8] = if head.version == Version::Http10 { b"1.0 " } else { b"1.1 " };
         to.own_by(VIA, |via| [protocol, VIA_NAME.as_bytes()].iter().for_each(|part| via.extend_from_slice(part)))?;
@@ -145,7 +148,12 @@ pub(crate) fn write(
 }
 
 /// Writes the fields of the client that pass.
-fn put_client_fields(to: &mut HeadWriter<'_>, head: &RequestHead<'_>, site: &DispatchSite) -> Result<(), Refused> {
+fn put_client_fields(
+    to: &mut HeadWriter<'_>,
+    head: &RequestHead<'_>,
+    site: &DispatchSite,
+    backend: &Backend,
+) -> Result<(), Refused> {
     let dropped = declared(head);
     let counts_hops = matches!(head.method, b"OPTIONS" | b"TRACE");
     let of_proxy = forwarded::has_fields_of_proxy(head);
@@ -165,7 +173,11 @@ fn put_client_fields(to: &mut HeadWriter<'_>, head: &RequestHead<'_>, site: &Dis
             one_hop_less(to, value)?;
             continue;
         }
-        to.field(name, value)?;
+        match affinity::without_own(name, value, backend) {
+            Some(rest) if rest.is_empty() => {}
+            Some(rest) => to.field(name, &rest)?,
+            None => to.field(name, value)?,
+        }
     }
     Ok(())
 }

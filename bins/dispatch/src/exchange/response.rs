@@ -49,8 +49,16 @@ pub(crate) struct Removed<'a> {
     pub(crate) logins: bool,
 }
 
-/// Writes a RESPONSE frame: `head` with the fields of the backend's that pass, and a Date where it
-/// sent none.
+/// The fields of the edge's own in a backend's response.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Own<'a> {
+    /// Date, where the backend sent none.
+    pub(crate) date: &'a str,
+    /// Set-Cookie, by which the client finds its server again.
+    pub(crate) cookie: Option<&'a str>,
+}
+
+/// Writes a RESPONSE frame: `head` with the fields of the backend's that pass, and the edge's own.
 ///
 /// # Errors
 /// [`WireError`] where the fields do not fit a frame.
@@ -60,9 +68,9 @@ pub(crate) fn head(
     head: &ResponseHead<'_>,
     from: &BackendHead<'_>,
     remove: &Removed<'_>,
-    date: &str,
+    own: Own<'_>,
 ) -> Result<(), WireError> {
-    out.frame(stream, Kind::Response, |body| put(body, head, from, remove, date))
+    out.frame(stream, Kind::Response, |body| put(body, head, from, remove, own))
 }
 
 /// Writes 100 Continue: parse tells a client that waits for it to send its body.
@@ -88,7 +96,7 @@ pub(crate) fn interim(
     let head = ResponseHead { status: from.status, interim: true, backend: BACKEND_NONE, ..ResponseHead::default() };
     out.frame(stream, Kind::Response, |body| {
         let at = body.len();
-        put(body, &head, from, remove, "")?;
+        put(body, &head, from, remove, Own::default())?;
         *interims = interims.and(body.len() - at)?;
         Ok(())
     })
@@ -99,7 +107,7 @@ fn put(
     head: &ResponseHead<'_>,
     from: &BackendHead<'_>,
     remove: &Removed<'_>,
-    date: &str,
+    own: Own<'_>,
 ) -> Result<(), WireError> {
     let hop = if from.names_fields { named_by_connection(&from.fields) } else { Vec::new() };
     head.encode_fixed(body);
@@ -118,7 +126,10 @@ fn put(
         to.push(field.name, field.value)?;
     }
     if !dated {
-        to.push(b"Date", date.as_bytes())?;
+        to.push(b"Date", own.date.as_bytes())?;
+    }
+    if let Some(cookie) = own.cookie {
+        to.push(b"Set-Cookie", cookie.as_bytes())?;
     }
     to.finish();
     Ok(())

@@ -10,9 +10,10 @@ use fosse_wire::{
 
 use super::{
     Terms,
+    affinity::set_cookie,
     failure::Failure,
     limit::Limit,
-    response::{self, Removed},
+    response::{self, Own, Removed},
     send,
     stream::{Body, Lease, Stream, Wait},
     traffic,
@@ -131,8 +132,10 @@ fn final_head(
         retries: stream.retries,
         ..Default::default()
     };
-    let (remove, date) = (removed(stream, terms), context.shared.date.at(now_ms));
-    let written = response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, &remove, date);
+    let cookie = stream.new_owner.map(|id| set_cookie(&terms.backend.sticky_cookie, id, stream.secure));
+    let own = Own { date: context.shared.date.at(now_ms), cookie: cookie.as_deref() };
+    let remove = removed(stream, terms);
+    let written = response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, &remove, own);
     written.map_err(|_| Failure::HeadTooLargeForFrame)?;
     traffic::count_head(stream, head.status, context);
     stream.head_sent = true;
@@ -167,9 +170,9 @@ fn switching(
         backend: u32::try_from(connection.server).unwrap_or(BACKEND_NONE),
         ..Default::default()
     };
-    let date = context.shared.date.at(context.event_loop.now_ms());
+    let own = Own { date: context.shared.date.at(context.event_loop.now_ms()), cookie: None };
     let written =
-        response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, &Removed::default(), date);
+        response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, &Removed::default(), own);
     written.map_err(|_| Failure::HeadTooLargeForFrame)?;
     traffic::count_head(stream, head.status, context);
     stream.head_sent = true;

@@ -16,7 +16,7 @@ use super::{ahead::Ahead, limit::Limit};
 use crate::{
     context::Context,
     limits::WRITE_PROGRESS_BYTES_MIN,
-    upstream::{connection::Pin, pins, tried::Tried},
+    upstream::{connection::Pin, pins, tried::Wanted},
 };
 
 /// The extent to which the body of a request is buffered.
@@ -90,6 +90,8 @@ pub(crate) struct Stream {
     pub(crate) response_ended: bool,
     /// Index of the site; that of an admitted request exists.
     pub(crate) site: usize,
+    /// The client came by https.
+    pub(crate) secure: bool,
     /// A filter evaluates the response: it may put a verdict in its place, and nothing is leased
     /// but an upgrade.
     pub(crate) inspected: bool,
@@ -113,8 +115,10 @@ pub(crate) struct Stream {
     pub(crate) server: Option<usize>,
     /// The thing it waits for while it has no connection.
     pub(crate) supply: Waiting,
-    /// Servers that it was sent to in vain.
-    pub(crate) tried: Tried,
+    /// Servers that it was sent to in vain, and its claim to one.
+    pub(crate) wanted: Wanted,
+    /// The server that the client's cookie has to name from now on.
+    pub(crate) new_owner: Option<u64>,
     /// Its backend connection.
     pub(crate) connection: Option<Key>,
     /// Bytes for the backend: head and body, buffered from the start while they may have to be sent
@@ -213,6 +217,7 @@ impl Stream {
             forward: Forward::Open,
             response_ended: false,
             site: usize::try_from(head.site).unwrap_or(usize::MAX),
+            secure: head.secure,
             inspected: false,
             client_connection: head.connection,
             named_source: Source::word_of_named(&head.client.addr, &head.peer.addr),
@@ -224,7 +229,8 @@ impl Stream {
             routed: false,
             server: None,
             supply: Waiting::No,
-            tried: Tried::default(),
+            wanted: Wanted::default(),
+            new_owner: None,
             connection: None,
             out: Vec::new(),
             out_sent: 0,

@@ -25,7 +25,7 @@ use crate::{
         connection::Connection,
         pins::Pins,
         supply::{Event, Supply},
-        tried::Tried,
+        tried::Wanted,
     },
 };
 
@@ -67,14 +67,14 @@ fn reply(connect: &OwnedFd, outcome: Connected) -> OwnedFd {
 fn connections_go_to_those_that_wait_in_the_order_they_came() {
     let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(Backend { connections_max: 1, ..backend() }));
     let context = parts.context();
-    assert_eq!(upstream.request(id(0), Source::LOCAL, 0, Tried::default(), &context), Supply::Connecting(0));
-    assert_eq!(upstream.request(id(1), Source::LOCAL, 0, Tried::default(), &context), Supply::Queued);
+    assert_eq!(upstream.request(id(0), Source::LOCAL, 0, Wanted::default(), &context), Supply::Connecting(0));
+    assert_eq!(upstream.request(id(1), Source::LOCAL, 0, Wanted::default(), &context), Supply::Queued);
     let _server = reply(&connect, Connected::Connected);
     let Some(Event::Ready(first, key)) = upstream.next_event(&context).unwrap() else { panic!("no connection") };
     assert_eq!(first, id(0));
     assert_eq!(upstream.release(key, &context), Some(Event::Ready(id(1), key)));
     assert_eq!(upstream.release(key, &context), None);
-    assert_eq!(upstream.request(id(2), Source::LOCAL, 0, Tried::default(), &context), Supply::Ready(key));
+    assert_eq!(upstream.request(id(2), Source::LOCAL, 0, Wanted::default(), &context), Supply::Ready(key));
     assert_eq!((upstream.servers[0].busy, upstream.servers[0].open, upstream.servers[0].pending), (1, 1, 0));
 }
 
@@ -83,9 +83,9 @@ fn a_tick_ends_though_a_request_waits_that_has_been_to_the_server_with_an_idle_c
     let two = Backend { server_count: 2, connections_max: 1, ..backend() };
     let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(two));
     let context = parts.context();
-    let mut been = Tried::default();
-    been.add(0);
-    for (slot, tried, server) in [(0, Tried::default(), 0), (1, been, 1)] {
+    let mut been = Wanted::default();
+    been.tried.add(0);
+    for (slot, tried, server) in [(0, Wanted::default(), 0), (1, been, 1)] {
         assert_eq!(upstream.request(id(slot), Source::LOCAL, 0, tried, &context), Supply::Connecting(server));
         let _server = reply(&connect, Connected::Connected);
         let Some(Event::Ready(_, key)) = upstream.next_event(&context).unwrap() else { panic!("no connection") };
@@ -102,7 +102,7 @@ fn a_tick_ends_though_a_request_waits_that_has_been_to_the_server_with_an_idle_c
 fn a_stream_that_left_the_queue_gets_no_connection() {
     let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(backend()));
     let context = parts.context();
-    upstream.request(id(0), Source::LOCAL, 0, Tried::default(), &context);
+    upstream.request(id(0), Source::LOCAL, 0, Wanted::default(), &context);
     upstream.cancel(id(0), 0, &context);
     let _server = reply(&connect, Connected::Connected);
     assert_eq!(upstream.next_event(&context).unwrap(), None);
@@ -113,8 +113,8 @@ fn a_stream_that_left_the_queue_gets_no_connection() {
 fn a_server_that_cannot_be_reached_is_news_for_the_stream_that_has_waited_longest() {
     let (mut parts, (mut upstream, connect)) = (Parts::new(), upstream(backend()));
     let context = parts.context();
-    upstream.request(id(0), Source::LOCAL, 0, Tried::default(), &context);
-    upstream.request(id(1), Source::LOCAL, 0, Tried::default(), &context);
+    upstream.request(id(0), Source::LOCAL, 0, Wanted::default(), &context);
+    upstream.request(id(1), Source::LOCAL, 0, Wanted::default(), &context);
     // Not even an errno that is none ends the program.
     reply(&connect, Connected::Failed);
     assert_eq!(upstream.next_event(&context).unwrap(), Some(Event::Failed(id(0), 0)));

@@ -2,7 +2,11 @@
 
 use fosse_settings::{Backend, Balance};
 
-use super::{pool::Server, tried::Tried};
+use super::{
+    affinity::score,
+    pool::Server,
+    tried::{Tried, Wanted},
+};
 
 /// The outcome of a choice between the servers of a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,28 +15,39 @@ pub(crate) enum Choice {
     Server(usize),
     /// Those that may have the request have as many as they may.
     Full,
+    /// The request belongs to this one, which has as many as it may.
+    OwnerFull(usize),
     /// Each has been tried, or is out by its checks.
     None,
 }
 
 /// Chooses a server of `backend`, whose `servers` these are, that the request has not tried: among
 /// those up that have room by the backend's rule; backup servers where no other is up. Where none
-/// is up at all, the one that is back first is tried, unless its checks say that it is out.
+/// is up at all, the one that is back first is tried, unless its checks say that it is out. A
+/// server that is up and that the client's cookie names comes before all others.
 ///
 /// `round` is the place from which the next one with the fewest requests is searched.
 pub(super) fn choose(
     backend: &Backend,
     servers: &mut [Server],
     round: &mut usize,
-    tried: Tried,
+    Wanted { tried, affinity }: Wanted,
     now_ms: u64,
 ) -> Choice {
+    if let Some(owner) = affinity.cookie.and_then(|id| servers.iter().position(|server| server.id == id)) {
+        match &servers[owner] {
+            server if tried.contains(server.place) || !server.is_up(now_ms) => {}
+            server if server.has_room(backend) => return Choice::Server(owner),
+            _ => return Choice::OwnerFull(owner),
+        }
+    }
     let may_have = |s: &Server| !tried.contains(s.place) && s.takes_new(now_ms);
     let backup = !servers.iter().any(|server| may_have(server) && !server.backup);
     let is_free = |s: &Server| s.backup == backup && may_have(s) && s.has_room(backend);
-    let chosen = match backend.balance {
-        Balance::LeastConnections => least_connections(backend, servers, round, is_free, now_ms),
-        Balance::RoundRobin => round_robin(backend, servers, is_free, now_ms),
+    let chosen = match (backend.balance, affinity.key) {
+        (Balance::LeastConnections, _) => least_connections(backend, servers, round, is_free, now_ms),
+        (Balance::Hash, Some(key)) => by_hash(backend, servers, key, is_free, now_ms),
+        (Balance::RoundRobin | Balance::Hash, _) => round_robin(backend, servers, is_free, now_ms),
     };
     match chosen {
         Some(place) => Choice::Server(place),
@@ -79,6 +94,19 @@ fn least_connections(
     Some(chosen)
 }
 
+/// Chooses the server with the highest score for a key.
+fn by_hash(
+    backend: &Backend,
+    servers: &[Server],
+    key: u64,
+    is_free: impl Fn(&Server) -> bool,
+    now_ms: u64,
+) -> Option<usize> {
+    let free = servers.iter().enumerate().filter(|(_, server)| is_free(server));
+    let scored = free.map(|(place, server)| (place, score(key, server.id, server.share(backend, now_ms))));
+    scored.max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(place, _)| place)
+}
+
 /// Chooses where no server is up.
 fn last_resort(backend: &Backend, servers: &[Server], tried: Tried) -> Choice {
     let candidates = || servers.iter().enumerate().filter(|(_, s)| !tried.contains(s.place) && s.is_last_resort());
@@ -94,7 +122,7 @@ mod tests {
     use std::{iter::zip, time::Duration};
 
     use super::*;
-    use crate::upstream::checked::OUT;
+    use crate::upstream::{affinity::Affinity, checked::OUT};
     use fosse_wire::StreamId;
 
     fn backend(balance: Balance) -> Backend {
@@ -118,10 +146,10 @@ mod tests {
         zip(0.., weights).map(|(place, weight)| Server { place, weight, ..Server::default() }).collect()
     }
 
-    fn tried(places: &[u32]) -> Tried {
-        let mut tried = Tried::default();
-        places.iter().for_each(|place| tried.add(*place));
-        tried
+    fn tried(places: &[u32]) -> Wanted {
+        let mut wanted = Wanted::default();
+        places.iter().for_each(|place| wanted.tried.add(*place));
+        wanted
     }
 
     #[test]
@@ -177,6 +205,51 @@ mod tests {
             servers[1].open = 0;
             assert_eq!(chosen(&mut servers, &[]), Choice::Server(1), "a last resort before a backup server");
         }
+    }
+
+    #[test]
+    fn a_key_has_the_next_server_while_its_own_is_out_or_full() {
+        let (backend, mut servers, mut turn) = (backend(Balance::Hash), servers(), 0);
+        servers.iter_mut().for_each(|server| server.id = u64::from(server.place));
+        let mut chosen = |servers: &mut [Server], key| {
+            let affinity = Affinity { key: Some(key), cookie: None };
+            choose(&backend, servers, &mut turn, Wanted { affinity, ..Wanted::default() }, 0)
+        };
+        let all: Vec<_> = (0..100).map(|key| chosen(&mut servers, key)).collect();
+        assert!((0..100).all(|key| chosen(&mut servers, key) == all[usize::try_from(key).unwrap()]));
+        for (fail, restore) in [
+            (
+                (|server| server.down_until_ms = 10) as fn(&mut Server),
+                (|server| server.down_until_ms = 0) as fn(&mut Server),
+            ),
+            (|server| (server.open, server.busy) = (8, 8), |server| (server.open, server.busy) = (0, 0)),
+        ] {
+            fail(&mut servers[1]);
+            for (key, own) in (0..).zip(&all) {
+                let now = chosen(&mut servers, key);
+                assert!(if *own == Choice::Server(1) { now != *own } else { now == *own }, "{key}: {own:?}, {now:?}");
+            }
+            restore(&mut servers[1]);
+        }
+        let without = choose(&backend, &mut servers, &mut turn, Wanted::default(), 0);
+        assert_eq!(without, Choice::Server(0), "one without a key takes its turn");
+    }
+
+    #[test]
+    fn a_cookie_finds_its_server_of_whatever_weight_and_waits_for_it_unless_it_is_out() {
+        let (backend, mut servers, mut turn) = (backend(Balance::RoundRobin), weighted([1, 0, 1]), 0);
+        servers.iter_mut().for_each(|server| server.id = u64::from(server.place) + 7);
+        let mut chosen = |servers: &mut [Server], id, places: &[u32]| {
+            let affinity = Affinity { cookie: Some(id), key: None };
+            choose(&backend, servers, &mut turn, Wanted { affinity, ..tried(places) }, 0)
+        };
+        assert!((0..4).all(|_| chosen(&mut servers, 8, &[]) == Choice::Server(1)));
+        assert!((0..4).all(|_| chosen(&mut servers, 99, &[]) != Choice::Server(1)), "a stale one");
+        assert_ne!(chosen(&mut servers, 8, &[1]), Choice::Server(1), "it has failed this request");
+        (servers[1].open, servers[1].busy) = (8, 8);
+        assert_eq!(chosen(&mut servers, 8, &[]), Choice::OwnerFull(1));
+        servers[1].down_until_ms = 10;
+        assert_ne!(chosen(&mut servers, 8, &[]), Choice::OwnerFull(1));
     }
 
     #[test]

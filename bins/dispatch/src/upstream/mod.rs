@@ -1,6 +1,7 @@
 //! The servers and the connections to them. It knows requests by id only: a request for a
 //! connection is met at once, or later by an [`Event`].
 
+pub(crate) mod affinity;
 mod balance;
 mod checked;
 pub(crate) mod connection;
@@ -31,7 +32,7 @@ use self::{
     pins::Pins,
     servers::Servers,
     supply::{Event, Supply},
-    tried::Tried,
+    tried::{Tried, Wanted},
 };
 use crate::{
     PROGRAM,
@@ -103,21 +104,23 @@ impl Upstream {
     }
 
     /// Finds a connection for a stream: an idle one of the server chosen, a new one, or a place in
-    /// the backend's queue for one. Servers it has tried are not chosen.
+    /// the backend's queue for one. Servers it has tried are not chosen; the one that it belongs to
+    /// is, while it is up.
     pub(crate) fn request(
         &mut self,
         id: StreamId,
         source: Source,
         backend: usize,
-        tried: Tried,
+        wanted: Wanted,
         context: &Context<'_>,
     ) -> Supply {
-        match self.servers.choose(backend, tried, context.now_ms()) {
-            Choice::Server(at) => self.request_of(at, id, context),
-            Choice::None => Supply::NoServer,
-            Choice::Full if self.servers.enqueue(id, source, backend, tried) => Supply::Queued,
-            Choice::Full => Supply::QueueFull,
-        }
+        let not_for = match self.servers.choose(backend, wanted, context.now_ms()) {
+            Choice::Server(at) => return self.request_of(at, id, context),
+            Choice::None => return Supply::NoServer,
+            Choice::Full => wanted.tried,
+            Choice::OwnerFull(at) => Tried::all_but(self.servers[at].place),
+        };
+        if self.servers.enqueue(id, source, backend, not_for) { Supply::Queued } else { Supply::QueueFull }
     }
 
     fn request_of(&mut self, at: usize, id: StreamId, context: &Context<'_>) -> Supply {

@@ -19,6 +19,8 @@ pub(crate) struct Server {
     pub(crate) backend: usize,
     /// Its number in connect's table.
     pub(crate) number: u32,
+    /// The number by which it is known outside.
+    pub(crate) id: u64,
     /// Its place among the servers of its backend.
     pub(crate) place: u32,
     /// Its part of the requests beside the weights of the others; with 0 it gets none.

@@ -12,7 +12,7 @@ use super::tried::Tried;
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     id: StreamId,
-    /// Servers that must not get it.
+    /// Servers that must not get it: those it has been to, or all but the one it belongs to.
     tried: Tried,
 }
 

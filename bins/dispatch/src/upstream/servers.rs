@@ -12,11 +12,12 @@ use fosse_source::Source;
 use fosse_wire::StreamId;
 
 use super::{
+    affinity::server_id,
     balance::{self, Choice},
     checked::Checked,
     pool::Server,
     queue::{Eligible, Queue},
-    tried::Tried,
+    tried::{Tried, Wanted},
 };
 use crate::PROGRAM;
 
@@ -40,7 +41,9 @@ impl Servers {
             let place = number - settings.backends[backend].server_first;
             let checked = named.health_number.map(Checked::new);
             let ServerName { weight, backup, .. } = *named;
-            Server { name: named.name.clone(), backend, number, place, weight, backup, checked, ..Server::default() }
+            let id = server_id(&settings.backends[backend], &named.name);
+            let name = named.name.clone();
+            Server { name, backend, number, id, place, weight, backup, checked, ..Server::default() }
         };
         Self {
             all: zip(0.., &settings.servers).map(server).collect(),
@@ -64,11 +67,12 @@ impl Servers {
     }
 
     /// Chooses a server of a backend.
-    pub(super) fn choose(&mut self, backend: usize, tried: Tried, now_ms: u64) -> Choice {
+    pub(super) fn choose(&mut self, backend: usize, wanted: Wanted, now_ms: u64) -> Choice {
         let of_backend = self.of(backend);
         let (servers, round) = (&mut self.all[of_backend.clone()], &mut self.rounds[backend]);
-        match balance::choose(&self.backends[backend], servers, round, tried, now_ms) {
+        match balance::choose(&self.backends[backend], servers, round, wanted, now_ms) {
             Choice::Server(place) => Choice::Server(of_backend.start + place),
+            Choice::OwnerFull(place) => Choice::OwnerFull(of_backend.start + place),
             other => other,
         }
     }
@@ -154,8 +158,9 @@ impl Servers {
     }
 
     /// Returns the streams of the queue that a server may have; `None` where it may have none. One
-    /// that is out may have them while no other is up, unless its checks say that it is out, and a
-    /// backup server those that have been to every other one that is up.
+    /// that is out may have them while no other is up, unless its checks say that it is out, a
+    /// backup server those that have been to every other one that is up, and one that takes no new
+    /// clients those that are for it alone.
     fn eligible(&self, at: usize, now_ms: u64) -> Option<Eligible> {
         let server = &self.all[at];
         if self.queues[server.backend].is_empty() {
@@ -165,6 +170,8 @@ impl Servers {
         let mut first = Tried::default();
         if server.takes_new(now_ms) {
             others().filter(|other| server.backup && !other.backup).for_each(|other| first.add(other.place));
+        } else if server.is_up(now_ms) {
+            first = Tried::all_but(server.place);
         } else if !server.is_last_resort() || others().next().is_some() {
             return None;
         }

@@ -1,6 +1,7 @@
 //! The servers of a backend, as clients and applications see the choice between them, with a real
 //! edge: health, failover, queues.
 
+mod affinity;
 mod app;
 mod costs;
 mod failover;

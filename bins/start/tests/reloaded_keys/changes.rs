@@ -29,6 +29,7 @@ const UNIX_SERVER: Line = ("[[backend]]", "servers", "[\"unix:/run/s.sock\"]");
 const ACCESS_LOG: Line = ("top", "access_log", "\"a.log\"");
 const STATUS_ADDRESS: Line = ("top", "status_address", "\"192.0.2.7:9145\"");
 const TRUSTED: Line = ("[[listen]]", "trusted", "[\"10.0.0.0/8\"]");
+const HASH: Line = ("[[backend]]", "balance", "\"hash\"");
 const NO_NUMBERS: Line = ("[[site.exclude]]", "rules", "");
 
 /// The changes: table, key, new value, and what else both configurations have.
@@ -111,6 +112,9 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[backend]]", "remote", "true", &[("[[backend]]", "servers", "[\"192.0.2.7:80\"]")]),
     ("[[backend]]", "peer_uid", "33", &[UNIX_SERVER]),
     ("[[backend]]", "balance", "\"least-connections\"", &[]),
+    ("[[backend]]", "hash_by", "\"path\"", &[HASH, ("[[backend]]", "hash_by", "\"source\"")]),
+    ("[[backend]]", "sticky_cookie", "\"srv\"", &[]),
+    ("[[backend]]", "affinity_seed", "\"0123456789abcdef\"", &[]),
     ("[[backend]]", "connections_max", "9", &[]),
     ("[[backend]]", "queue_requests_max", "9", &[]),
     ("[[backend]]", "queue_seconds", "9", &[]),

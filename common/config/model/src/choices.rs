@@ -87,7 +87,9 @@ words! {
         RoundRobin = "round-robin",
         /// To the server with the fewest requests under way.
         LeastConnections = "least-connections",
-    } "\"round-robin\" or \"least-connections\""
+        /// To the one that consistent hashing has for it.
+        Hash = "hash",
+    } "\"round-robin\", \"least-connections\" or \"hash\""
 }
 
 words! {

@@ -12,6 +12,22 @@ pub enum Balance {
     RoundRobin,
     /// The one with the fewest requests under way.
     LeastConnections,
+    /// The one that consistent hashing has for it.
+    Hash,
+}
+
+/// The part of a request that is hashed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HashBy {
+    /// The client's address.
+    #[default]
+    Source,
+    /// The path without the query.
+    Path,
+    /// The value of that header.
+    Header(String),
+    /// The value of that cookie.
+    Cookie(String),
 }
 
 /// A group of servers that serve the same requests.
@@ -25,6 +41,12 @@ pub struct Backend {
     pub server_count: u32,
     /// Choice of a server for a request.
     pub balance: Balance,
+    /// The part of a request that chooses its server, where the balance is by hash.
+    pub hash_by: HashBy,
+    /// Cookie by which a client finds its server again; empty for none.
+    pub sticky_cookie: String,
+    /// Text from which cookies and hashes follow; empty for the name.
+    pub affinity_seed: String,
     /// Connections of one lane to one server at a time.
     pub connections_max: u32,
     /// Requests of one lane that wait while all servers are full; one more gets 503.

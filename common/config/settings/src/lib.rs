@@ -17,7 +17,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use access::{AccessField, AccessFormat};
-pub use backend::{Backend, Balance, ServerName};
+pub use backend::{Backend, Balance, HashBy, ServerName};
 pub use parse::{ParseListener, ParseSite, TrustedFields};
 pub use prober::{Check, CheckedServer, Prober};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::address::{ServerAddress, is_loopback};
-use crate::model::{Backend, ProxyOut};
+use crate::model::{Backend, Balance, ProxyOut};
 use crate::problem::Problems;
 use crate::section::At;
 use crate::servers::ServerEntry;
@@ -24,6 +24,7 @@ pub(crate) fn backends(backends: &[At<Backend>], problems: &mut Problems) {
         servers(backend, problems);
         peer(backend, problems);
         pool(backend, problems);
+        affinity(backend, problems);
         health(backend, problems);
     }
 }
@@ -77,6 +78,22 @@ fn pool(backend: &Backend, problems: &mut Problems) {
     if shares && backend.pool_connections_max.written().is_some_and(|pool| *pool > 0) {
         let what = "connections that begin with a PROXY header belong to one client and are not pooled";
         problems.note_with_cure(&backend.pool_connections_max.span, what, "remove the line");
+    }
+}
+
+/// Notes a hash without what is hashed, and keys that mean nothing without another one.
+fn affinity(backend: &Backend, problems: &mut Problems) {
+    let Some(hash_by) = backend.hash_by.sound() else { return };
+    match backend.balance.sound() {
+        Some(Balance::Hash) if hash_by.is_none() => {
+            let cure = "add hash_by = \"source\", or another part of the request";
+            problems.note_with_cure(&backend.balance.span, "balance = \"hash\" needs hash_by", cure);
+        }
+        Some(Balance::RoundRobin | Balance::LeastConnections) if hash_by.is_some() => {
+            let cure = "write balance = \"hash\", or remove the line";
+            problems.note_with_cure(&backend.hash_by.span, "hash_by is for balance = \"hash\"", cure);
+        }
+        _ => {}
     }
 }
 

@@ -10,6 +10,7 @@ use crate::address::ServerAddress;
 use crate::compile::checks::{Numbers, check, proxy_version};
 use crate::compile::listeners::mapped;
 use crate::model::{Backend, Balance};
+use crate::names::HashBy;
 use crate::problem::Problems;
 use crate::section::At;
 use crate::servers::ServerEntry;
@@ -157,6 +158,7 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
     let balance = match backend.balance.value {
         Balance::RoundRobin => blobs::Balance::RoundRobin,
         Balance::LeastConnections => blobs::Balance::LeastConnections,
+        Balance::Hash => blobs::Balance::Hash,
     };
     let health = &backend.health.value;
     blobs::Backend {
@@ -164,6 +166,9 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         server_first,
         server_count,
         balance,
+        hash_by: backend.hash_by.as_ref().map(hash_by).unwrap_or_default(),
+        sticky_cookie: backend.sticky_cookie.as_ref().map(|name| name.0.clone()).unwrap_or_default(),
+        affinity_seed: backend.affinity_seed.as_ref().map(|seed| seed.0.clone()).unwrap_or_default(),
         connections_max: backend.connections_max.value,
         queue_requests_max: backend.queue_requests_max.value,
         queue_seconds: backend.queue_seconds.duration(),
@@ -185,6 +190,15 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         retry: backend.retry.value,
         via: backend.via.value,
         lenient_responses: backend.lenient_responses.value,
+    }
+}
+
+fn hash_by(hash_by: &HashBy) -> blobs::HashBy {
+    match hash_by {
+        HashBy::Source => blobs::HashBy::Source,
+        HashBy::Path => blobs::HashBy::Path,
+        HashBy::Header(name) => blobs::HashBy::Header(name.clone()),
+        HashBy::Cookie(name) => blobs::HashBy::Cookie(name.clone()),
     }
 }
 

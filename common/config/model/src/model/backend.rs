@@ -2,7 +2,9 @@
 
 use crate::address::ServerAddress;
 use crate::choices::{Balance, ProxyOut};
-use crate::names::{Account, CheckMethod, CheckText, HealthPath, HostName, Name, StatusRange, UpgradeToken};
+use crate::names::{
+    Account, CheckMethod, CheckText, CookieName, HashBy, HealthPath, HostName, Name, Seed, StatusRange, UpgradeToken,
+};
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
 use crate::value::Seconds;
@@ -24,8 +26,24 @@ section! {
         peer_uid: Option<Account>, Absent("any user");
         /// Choice of the server for a request. With "round-robin" they take turns by their weights,
         /// spread as evenly as may be; with "least-connections" the one with the fewest requests
-        /// against its weight is next.
+        /// against its weight is next; with "hash" the one that consistent hashing has for the part
+        /// of the request that hash_by names, by weight: one server more or less moves its share
+        /// alone. Where that server is out or full, the one that follows it for that part is next.
         balance: Balance, Default("\"round-robin\"");
+        /// The part of a request that chooses its server with balance = "hash": the address of the
+        /// client (of IPv6 the first 64 bits), the path without the query, or the value of a header
+        /// or a cookie. Requests without that one take turns.
+        hash_by: Option<HashBy>, Absent("balance is not \"hash\"");
+        /// Cookie by which a client finds its server again. Its value names the server and no
+        /// address; the application does not see it. One that names no server of the backend is
+        /// ignored and set again, and so is that of a server that is out. Requests wait for their
+        /// server where it is full, and find it though its weight is 0. The cookie is HttpOnly and
+        /// SameSite=Lax, and Secure where the client came by https.
+        sticky_cookie: Option<CookieName>, Absent("no cookie is set");
+        /// Text from which sticky cookies and the order of balance = "hash" follow, with the
+        /// addresses of the servers: edges that have the same agree in both. Who knows it can try
+        /// which address a cookie stands for.
+        affinity_seed: Option<Seed>, Absent("the name of the backend");
         /// Connections from one lane to one server at a time.
         connections_max: u32, Default("256"), 1..=1000000;
         /// Requests of one lane that may wait while every server has connections_max; one more gets

@@ -3,6 +3,7 @@
 
 mod access;
 mod accounts;
+mod affinity;
 mod checks;
 mod hosts;
 mod paths;
@@ -16,6 +17,7 @@ use crate::value::text;
 
 pub use access::AccessField;
 pub use accounts::{ACCOUNT_BYTES_MAX, Account, Mode};
+pub use affinity::{CookieName, HashBy, Seed};
 pub use checks::{CHECK_TEXT_BYTES_MAX, CheckMethod, CheckText, StatusRange};
 pub use hosts::{HOST_BYTES_MAX, HostName, HostPattern, LABEL_BYTES_MAX};
 pub use paths::{

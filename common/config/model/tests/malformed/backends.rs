@@ -45,6 +45,29 @@ address = "10.0.0.1:80""#, &[
         "fosse.toml:18:10: backup takes true or false, this is a string",
         "fosse.toml:20:11: 10.0.0.1:80 is not on this machine's loopback: requests would cross the network in the clear; if that is meant, add remote = true",
     ]),
+    (r#"balance = "hash"
+sticky_cookie = "a b"
+affinity_seed = "short"
+[[backend]]
+name = "two"
+servers = ["127.0.0.1:1"]
+hash_by = "source"
+[[backend]]
+name = "three"
+servers = ["127.0.0.1:1"]
+balance = "hash"
+hash_by = "header "
+[[backend]]
+name = "four"
+servers = ["127.0.0.1:1"]
+hash_by = "address""#, &[
+        "fosse.toml:10:11: balance = \"hash\" needs hash_by; add hash_by = \"source\", or another part of the request",
+        "fosse.toml:11:17: sticky_cookie: \"a b\" is not the name of a cookie",
+        "fosse.toml:12:17: affinity_seed: it has 5 bytes, and must have 16 to 128; openssl rand -hex 16 writes one",
+        "fosse.toml:16:11: hash_by is for balance = \"hash\"; write balance = \"hash\", or remove the line",
+        "fosse.toml:21:11: hash_by: \"header \" is not \"source\", \"path\", \"header NAME\" or \"cookie NAME\"",
+        "fosse.toml:25:11: hash_by: \"address\" is not \"source\", \"path\", \"header NAME\" or \"cookie NAME\"",
+    ]),
     (r#"[[backend]]
 name = "two"
 servers = ["127.0.0.1:1"]
@@ -53,7 +76,7 @@ balance = "random"
 upgrade = ["websocket", "h2c", "a b"]
 proxy_protocol = true"#, &[
         "fosse.toml:13:12: peer_uid is for unix sockets, and no server is one; remove the line",
-        "fosse.toml:14:11: balance takes \"round-robin\" or \"least-connections\", not \"random\"",
+        "fosse.toml:14:11: balance takes \"round-robin\", \"least-connections\" or \"hash\", not \"random\"",
         "fosse.toml:15:25: upgrade: \"h2c\" would carry requests past every check and is never served; remove it",
         "fosse.toml:15:32: upgrade: \"a b\" is not a protocol",
         "fosse.toml:16:18: proxy_protocol takes \"off\", \"v1\" or \"v2\", this is true or false; write proxy_protocol = \"v2\"",
