@@ -62,6 +62,7 @@ targets! {
     "libinjection.detect", target::libinjection::detect, bodies::attacks, bodies::ATTACK;
     "log.lines", target::log::lines, texts::logs, &[b"\n"];
     "model.configuration", target::model::configuration, files::configurations, files::CONFIGURATION;
+    "model.sources", target::model::sources, files::several, files::CONFIGURATION;
     "parse.inbound", target::parse::inbound, http::conversations, http::TOKENS;
     "parse.outbound", target::parse::outbound, edge::answers, &[];
     "paths.globs", target::paths::globs, files::globs, &[b"*", b"?", b"[!a-c]", b"/", b"../", b"./"];

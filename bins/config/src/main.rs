@@ -1,6 +1,10 @@
 //! fosse-config: compiles fosse.toml on fd 0 into the plan for fosse-start, with a blob for every
 //! program, on fd 1.
 //!
+//! Where the configuration includes files, and these are not on fd 12, the plan says no more than
+//! which ones fosse-load is to read. Variables of the environment are its own, with `--environment`
+//! those on fd 11.
+//!
 //! Nothing is written unless everything is right. What is wrong goes to fd 2, all of it at once,
 //! and the exit code is
 //! 100. User and group names are looked up in /etc/passwd and /etc/group, opened before the lock
@@ -12,7 +16,7 @@
 use std::fs::File;
 use std::io::Write;
 
-use fosse_config::options::{Options, accounts};
+use fosse_config::options::Options;
 use fosse_config::{PROGRAM, plan, policy};
 use fosse_lockdown::enter;
 
@@ -20,14 +24,12 @@ fn main() {
     fosse_sys::panic_hook(PROGRAM);
     let options = Options::of_process();
     let mut fds = options.inherit();
-    let configuration = fds.sealed(0);
-    let passwd = accounts(&mut fds, 9, "/etc/passwd");
-    let group = accounts(&mut fds, 10, "/etc/group");
+    let inputs = options.inputs(&mut fds);
     let mut out = File::from(fds.required(1));
 
     let locked = enter(&policy::POLICY, options.mode);
 
-    let bytes = plan::of(&options.name, configuration.open(locked), passwd.open(locked), group.open(locked));
+    let bytes = plan::of(inputs.open(locked));
     if let Err(error) = out.write_all(&bytes) {
         fosse_die::temporary(PROGRAM, format_args!("unable to write the plan: {error}"));
     }

@@ -4,23 +4,72 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 
-use fosse_model::{ACCOUNTS_BYTES_MAX, Accounts, CONFIGURATION_BYTES_MAX, Report};
+use fosse_bundle::Bundle;
+use fosse_model::{
+    ACCOUNTS_BYTES_MAX, Accounts, CONFIGURATION_BYTES_MAX, ENVIRONMENT_BYTES_MAX, Environment, Gathered, Report,
+    Source, Sources, compile_sources, include_plan, includes,
+};
+use fosse_plan::Plan;
 
 use crate::PROGRAM;
 
 /// First piece of an input: most configurations are shorter.
 const READ_BYTES: usize = 64 << 10;
 
+/// The configuration and all that it is read with.
+#[derive(Debug)]
+pub struct Inputs {
+    /// The configuration's name in messages.
+    pub name: String,
+    /// The configuration.
+    pub configuration: OwnedFd,
+    /// /etc/passwd, where names can be looked up.
+    pub passwd: Option<OwnedFd>,
+    /// /etc/group, likewise.
+    pub group: Option<OwnedFd>,
+    /// Variables, each ended by a NUL; without it those of this process.
+    pub environment: Option<OwnedFd>,
+    /// The bundle of the files that the configuration includes, once they have been read.
+    pub included: Option<OwnedFd>,
+}
+
 /// Returns the plan that a configuration compiles to, or ends the program with all that is wrong.
-/// `name` is the file's name in messages.
 #[must_use]
-pub fn of(name: &str, configuration: OwnedFd, passwd: Option<OwnedFd>, group: Option<OwnedFd>) -> Vec<u8> {
-    let text = read(configuration, CONFIGURATION_BYTES_MAX, "configuration");
+pub fn of(inputs: Inputs) -> Vec<u8> {
+    let main = read(inputs.configuration, CONFIGURATION_BYTES_MAX, "configuration");
+    let main = Source { name: &inputs.name, bytes: &main };
+    let environment = inputs.environment.map_or_else(Environment::of_process, |block| {
+        Environment::of_block(&read(block, ENVIRONMENT_BYTES_MAX, "environment"))
+    });
+    let wanted = includes(main, &environment).unwrap_or_else(|report| refuse(&report));
+    let gathered = match inputs.included {
+        Some(file) => gathered(main.name, file, wanted.len()),
+        None if wanted.is_empty() => Gathered::default(),
+        None => return include_plan(wanted).map_or_else(|error| unable(error), encoded),
+    };
     let read_accounts =
         |file: Option<OwnedFd>| file.map(|file| read(file, ACCOUNTS_BYTES_MAX, "accounts")).unwrap_or_default();
-    let accounts = Accounts::from_files(&read_accounts(passwd), &read_accounts(group));
-    let plan = fosse_model::compile(name, &text, &accounts).unwrap_or_else(|report| refuse(&report));
+    let accounts = Accounts::from_files(&read_accounts(inputs.passwd), &read_accounts(inputs.group));
+    let sources = Sources { main, included: gathered.sources(), environment: &environment };
+    encoded(compile_sources(&sources, &accounts).unwrap_or_else(|report| refuse(&report)))
+}
+
+/// Returns the included files, one set of them for each of the names that include them.
+fn gathered(main: &str, file: OwnedFd, names: usize) -> Gathered {
+    let bytes = read(file, fosse_bundle::BYTES_MAX, "included files");
+    match Bundle::decode(&bytes) {
+        Ok(bundle) if bundle.sets.len() == names => Gathered::of(main, &bundle),
+        Ok(_) => unable("the files are not those of this configuration"),
+        Err(error) => unable(error),
+    }
+}
+
+fn encoded(plan: Plan) -> Vec<u8> {
     plan.encode().unwrap_or_else(|error| fosse_die::fatal(PROGRAM, format_args!("plan: {error}")))
+}
+
+fn unable(why: impl std::fmt::Display) -> ! {
+    fosse_die::fatal(PROGRAM, format_args!("included files: {why}"))
 }
 
 /// Reads to the end, or one byte over the limit, by which fosse-model knows that it is too long.

@@ -5,6 +5,8 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use fosse_plan::Plan;
+use fosse_settings::Load;
+use fosse_wire::launch::Program;
 
 const GOOD: &str = "[[listen]]\naddress = \"127.0.0.1:8080\"\n[[site]]\nhosts = [\"example.org\"]\nbackend = \"app\"\n\
     [[backend]]\nname = \"app\"\nservers = [\"unix:/run/app.sock\"]\n";
@@ -28,6 +30,21 @@ fn a_sound_configuration_becomes_a_plan_and_no_words() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let plan = Plan::decode(&output.stdout).unwrap();
     assert_eq!((plan.listeners.len(), plan.blobs.len()), (1, 6));
+}
+
+#[test]
+fn files_that_are_included_are_asked_for_by_a_plan_of_nothing_else() {
+    let text = format!("include = [\"${{DIRECTORY}}/*.toml\"]\n{GOOD}");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_fosse-config"));
+    let output = run(program.env("DIRECTORY", "sites"), text.as_bytes());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let plan = Plan::decode(&output.stdout).unwrap();
+    let load: Load = fosse_wire::blob::decode(plan.blob(Program::Load)).unwrap();
+    assert_eq!((plan.includes, plan.blobs.len(), load.includes), (true, 1, vec!["sites/*.toml".to_owned()]));
+    let without = config(&[], text.as_bytes());
+    let words = String::from_utf8_lossy(&without.stderr).into_owned();
+    assert_eq!(without.status.code(), Some(100));
+    assert!(words.starts_with("fosse.toml:1:12: there is no DIRECTORY in the environment"), "{words}");
 }
 
 #[test]

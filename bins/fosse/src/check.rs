@@ -2,20 +2,18 @@
 //! problems: it does what a start does, up to where something would be served, so that both agree.
 
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::process::Command;
 
 use fosse_args::Args;
-use fosse_die::{EXIT_PERMANENT, fatal, temporary};
+use fosse_die::{EXIT_PERMANENT, temporary};
 use fosse_model::{
-    ACCOUNTS_BYTES_MAX, Accounts, Backends, CONFIGURATION_BYTES_MAX, Edge, Report, ServerEntry,
+    ACCOUNTS_BYTES_MAX, Accounts, Backends, Edge, Report, ServerEntry,
     address::ListenAddress,
-    compile,
     model::{Site, Waf},
-    read,
 };
-use fosse_plan::Plan;
 
+use crate::configuration::{Configuration, bounded};
 use crate::output::print;
 use crate::{PROGRAM, advice, sockets, start};
 
@@ -24,39 +22,39 @@ pub(crate) const DEFAULT_FILE: &str = "/etc/fosse/fosse.toml";
 
 /// Runs the check.
 pub(crate) fn run(words: &Args) -> i32 {
-    let (name, bytes) = match passes(words) {
+    let configuration = match passes(words) {
         Ok(configuration) => configuration,
         Err(status) => return status,
     };
-    match compiled(&name, &bytes) {
+    match configuration.compiled(&accounts()) {
         Ok((edge, plan)) => {
             sockets::report(&edge, &plan, &accounts());
-            print(&summary(&name, &edge))
+            print(&summary(&configuration, &edge))
         }
         Err(report) => refuse(&report),
     }
 }
 
-/// Checks the configuration that the command line names. Returns its name and its bytes.
+/// Checks the configuration that the command line names. Returns it.
 ///
 /// # Errors
 /// The exit status of what is wrong, which has been said.
-pub(crate) fn passes(words: &Args) -> Result<(String, Vec<u8>), i32> {
+pub(crate) fn passes(words: &Args) -> Result<Configuration, i32> {
     let file = words.value("--config").unwrap_or(DEFAULT_FILE);
     let mut start = start::command(words);
     start.arg("--check");
     if std::fs::metadata(file).is_ok_and(|facts| !facts.is_file()) || file == "-" {
         // A pipe can be read once, and fosse-start inherits no descriptor that no option names.
-        let (name, bytes) = load(file);
-        let handed = start::sealed(&bytes);
+        let configuration = Configuration::load(file, words.values("--dir"));
+        let handed = start::sealed(&configuration.bytes);
         start.arg("--config-fd").arg(start::number(&handed));
         if words.values("--dir").is_empty() {
             start.args(["--dir", "."]);
         }
-        return run_start(&mut start).map(|()| (name, bytes));
+        return run_start(&mut start).map(|()| configuration);
     }
     start.arg("--config").arg(file);
-    run_start(&mut start).map(|()| load(file))
+    run_start(&mut start).map(|()| Configuration::load(file, words.values("--dir")))
 }
 
 /// Runs fosse-start, which reports problems itself.
@@ -69,39 +67,6 @@ fn run_start(start: &mut Command) -> Result<(), i32> {
         Some(code) => Err(code),
         None => temporary(PROGRAM, format_args!("fosse-start was ended before all was checked: {status}")),
     }
-}
-
-/// Returns a configuration's name for messages and its bytes. Ends the program where it cannot be
-/// read.
-pub(crate) fn load(file: &str) -> (String, Vec<u8>) {
-    if file == "-" {
-        return (
-            "standard input".to_owned(),
-            bounded(std::io::stdin().lock(), CONFIGURATION_BYTES_MAX, "standard input"),
-        );
-    }
-    match std::fs::File::open(file) {
-        Ok(open) => (file.to_owned(), bounded(open, CONFIGURATION_BYTES_MAX, file)),
-        Err(error) => fatal(PROGRAM, format_args!("unable to read {file}: {error}")),
-    }
-}
-
-/// Reads to the end, or one byte over the limit, by which fosse-model knows that it is too long.
-fn bounded(from: impl std::io::Read, bytes_max: usize, name: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    match from.take(bytes_max as u64 + 1).read_to_end(&mut bytes) {
-        Ok(_) => bytes,
-        Err(error) => fatal(PROGRAM, format_args!("unable to read {name}: {error}")),
-    }
-}
-
-/// Returns a configuration as a model and as a plan.
-///
-/// # Errors
-/// All its problems.
-pub(crate) fn compiled(name: &str, bytes: &[u8]) -> Result<(Edge, Plan), Report> {
-    let plan = compile(name, bytes, &accounts())?;
-    read(name, bytes).map(|edge| (edge, plan))
 }
 
 /// Returns the accounts of this machine.
@@ -119,14 +84,18 @@ pub(crate) fn refuse(report: &Report) -> i32 {
 }
 
 /// Returns the summary of a sound configuration.
-pub(crate) fn summary(name: &str, edge: &Edge) -> String {
+pub(crate) fn summary(configuration: &Configuration, edge: &Edge) -> String {
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let mut out = format!(
-        "{name}: {}, {}, {}\n",
+        "{}: {}, {}, {}\n",
+        configuration.name,
         count(edge.listen.len(), "listener"),
         count(edge.site.len(), "site"),
         count(edge.backend.len(), "backend")
     );
+    for name in configuration.included() {
+        let _ = writeln!(out, "  include  {}", fosse_die::Escaped(name.as_bytes()));
+    }
     for listen in edge.listen.iter() {
         let public = if listen.public.value { ", public" } else { "" };
         let _ = writeln!(out, "  listen   {}{public}", listen_address(&listen.address.value));
@@ -192,13 +161,14 @@ mod tests {
 
     #[test]
     fn the_summary_names_listeners_sites_routes_and_backends() {
-        let text = b"[[listen]]\naddress = \"127.0.0.1:80\"\n[[site]]\nhosts = [\"a.example\"]\ndefault = true\nbackend = \"app\"\n\
+        let text = "[[listen]]\naddress = \"127.0.0.1:80\"\n[[site]]\nhosts = [\"a.example\"]\ndefault = true\nbackend = \"app\"\n\
                      [[site.route]]\nprefix = \"/api\"\nbackend = \"api\"\n\
                      [[backend]]\nname = \"app\"\nservers = [\"unix:/run/a\"]\n[[backend]]\nname = \"api\"\nservers = [\"127.0.0.1:1\"]\n";
-        let (edge, _) = compiled("x", text).unwrap_or_else(|report| panic!("{report}"));
+        let configuration = Configuration::of_text("x", text);
+        let (edge, _) = configuration.compiled(&Accounts::default()).unwrap_or_else(|report| panic!("{report}"));
         let expected = "x: 1 listener, 1 site, 2 backends\n  listen   127.0.0.1:80\n  \
                         site     a.example, all other hosts (waf block, rules builtin) -> app\n    route  /api -> api\n  \
                         backend  app: unix:/run/a\n  backend  api: 127.0.0.1:1\n";
-        assert_eq!(summary("x", &edge), expected);
+        assert_eq!(summary(&configuration, &edge), expected);
     }
 }

@@ -24,7 +24,7 @@ const PROGRAMS: Flag = Flag {
 const DIR: Flag = Flag {
     name: "--dir",
     takes: Takes::Path("DIR..."),
-    help: "directory of rule files and address lists [that of the configuration]",
+    help: "directory of rule files, address lists and included files [that of the configuration]",
 };
 const LOG_DIR: Flag = Flag {
     name: "--log-dir",
@@ -171,7 +171,7 @@ const EXPLAIN: Usage = Usage {
         Positional::needed(Takes::Text("PATH")),
         Positional::same_as(&CONFIG),
     ],
-    flags: &[CONFIG, HELP],
+    flags: &[CONFIG, DIR, HELP],
     about: "Which site takes it, which filters see it, which backend serves it, and why.\n",
     ..Usage::NOTHING
 };

@@ -14,6 +14,7 @@ use fosse_model::{
 };
 use fosse_plan::Plan;
 
+use crate::configuration::Configuration as Files;
 use crate::edge::Edge;
 use crate::output::print;
 use crate::{PROGRAM, audit, check, port, running, sockets};
@@ -91,7 +92,7 @@ pub(crate) fn run(words: &Args) -> i32 {
 /// Checks the configuration of the command line.
 fn of_file(words: &Args, found: &mut Findings) -> Option<(Configuration, Plan)> {
     match check::passes(words) {
-        Ok((name, bytes)) => sound(&name, &bytes, found),
+        Ok(configuration) => sound(&configuration, found),
         Err(_) => {
             found.problem("the configuration cannot be served, for the reasons above");
             None
@@ -105,17 +106,17 @@ fn of_running(pid: u32, found: &mut Findings) -> Option<(Configuration, Plan)> {
         found.problem("the configuration could not be reloaded, for the reasons above");
         return None;
     }
-    let Some((name, bytes)) = running::configuration(pid) else {
+    let Some(configuration) = running::configuration(pid) else {
         found.note("the configuration of the running edge cannot be read by this user; root may");
         return None;
     };
-    sound(&name, &bytes, found)
+    sound(&configuration, found)
 }
 
-fn sound(name: &str, bytes: &[u8], found: &mut Findings) -> Option<(Configuration, Plan)> {
-    match check::compiled(name, bytes) {
+fn sound(configuration: &Files, found: &mut Findings) -> Option<(Configuration, Plan)> {
+    match configuration.compiled(&check::accounts()) {
         Ok(both) => {
-            found.ok(format_args!("{name} can be served"));
+            found.ok(format_args!("{} can be served", configuration.name));
             Some(both)
         }
         Err(report) => {

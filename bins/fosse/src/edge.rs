@@ -9,6 +9,7 @@ use std::time::Duration;
 use fosse_args::Args;
 
 use crate::check;
+use crate::configuration::Configuration;
 
 /// Bytes of a response: the largest edge has 4096 processes of less than 1 KiB each, and twice
 /// 20,000 names with their traffic.
@@ -41,8 +42,7 @@ pub(crate) fn is_served(path: &Path) -> bool {
 /// # Errors
 /// One line where it names none.
 fn of_configuration(file: &str) -> Result<PathBuf, String> {
-    let (name, bytes) = check::load(file);
-    match check::compiled(&name, &bytes) {
+    match Configuration::load(file, &[]).compiled(&check::accounts()) {
         Ok((edge, _)) => match &edge.status_socket.value.0 {
             Some(path) => Ok(PathBuf::from(path)),
             None => Err(format!("{file}: status_socket is \"off\"; its edge cannot be asked")),

@@ -12,6 +12,7 @@ use fosse_routing::Sites;
 use fosse_settings::{Dispatch, DispatchSite, Parse, ParseSite, WafFilter, WafMode, WafSite};
 use fosse_wire::launch::Program;
 
+use crate::configuration::Configuration;
 use crate::output::print;
 use crate::{PROGRAM, check};
 
@@ -24,8 +25,8 @@ pub(crate) fn run(words: &Args) -> i32 {
     let Ok(Target { path, host: None }) = Target::parse(b"GET", path.as_bytes()) else {
         usage(PROGRAM, &format!("explain: '{}' is not a path: write /PATH", fosse_die::Escaped(path.as_bytes())))
     };
-    let (name, bytes) = check::load(words.value("--config").unwrap_or(check::DEFAULT_FILE));
-    match check::compiled(&name, &bytes) {
+    let file = words.value("--config").unwrap_or(check::DEFAULT_FILE);
+    match Configuration::load(file, words.values("--dir")).compiled(&check::accounts()) {
         Ok((edge, plan)) => print(&explained(&edge, &plan, host.as_str(), path)),
         Err(report) => check::refuse(&report),
     }
@@ -202,7 +203,8 @@ mod tests {
     }
 
     fn explain_of(text: &str, host: &str, path: &str) -> String {
-        let (edge, plan) = check::compiled("x", text.as_bytes()).unwrap_or_else(|report| panic!("{report}"));
+        let (edge, plan) =
+            Configuration::of_text("x", text).compiled(&check::accounts()).unwrap_or_else(|report| panic!("{report}"));
         explained(&edge, &plan, host, path.as_bytes())
     }
 

@@ -12,6 +12,7 @@ mod audit;
 mod check;
 mod commands;
 mod completions;
+mod configuration;
 mod doctor;
 mod edge;
 mod explain;

@@ -2,14 +2,17 @@
 //! reload, and the socket of its fosse-status.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fosse_die::{EXIT_PERMANENT, EXIT_TEMPORARY, Severity, say};
-use fosse_model::CONFIGURATION_BYTES_MAX;
+use fosse_model::{CONFIGURATION_BYTES_MAX, Environment};
 
+use crate::configuration::Configuration;
 use crate::{PROGRAM, programs};
 
 /// Options of fosse-start with a value.
@@ -36,6 +39,7 @@ pub(crate) fn check(pid: u32) -> Option<i32> {
     let directory = named.map(|path| cwd.join(path)).or_else(beside).or_else(|| programs::directory(None).ok())?;
     let mut start = Command::new(directory.join("fosse-start"));
     start.arg("--check").current_dir(cwd);
+    in_environment(&mut start, pid);
     for (option, value) in options.iter().filter(|(option, _)| !NOT_FOR_A_CHECK.contains(option)) {
         start.arg(option).args(value);
     }
@@ -57,9 +61,34 @@ fn words(pid: u32) -> Option<Vec<String>> {
     Some(words.map(|word| String::from_utf8_lossy(word).into_owned()).collect())
 }
 
-/// Returns the name and the bytes of the configuration that a running fosse-start was given, as it
-/// is now; `None` where this user cannot read it.
-pub(crate) fn configuration(pid: u32) -> Option<(String, Vec<u8>)> {
+/// Returns the environment of a process, where this user may read it.
+fn environment(pid: u32) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/environ")).ok()
+}
+
+/// Has a command run in the environment of a running fosse-start, whose variables its configuration
+/// may name; in that of this process where this user may not read it.
+fn in_environment(command: &mut Command, pid: u32) {
+    let Some(block) = environment(pid) else { return };
+    command.env_clear();
+    for pair in block.split(|byte| *byte == 0) {
+        let Some(at) = pair.iter().position(|byte| *byte == b'=') else { continue };
+        let (name, value) = (OsStr::from_bytes(&pair[..at]), OsStr::from_bytes(&pair[at + 1..]));
+        if !name.is_empty() && !is_private(name) {
+            command.env(name, value);
+        }
+    }
+}
+
+/// Returns whether a variable of a running fosse-start is its own business, and not for one that
+/// checks what it would reload: its sockets, its supervisor, the state of the start before it.
+fn is_private(name: &OsStr) -> bool {
+    name.as_bytes().starts_with(b"LISTEN_") || ["NOTIFY_SOCKET", "FOSSE_START_STATE"].iter().any(|own| name == *own)
+}
+
+/// Returns the configuration that a running fosse-start was given, as it is now; `None` where this
+/// user cannot read it.
+pub(crate) fn configuration(pid: u32) -> Option<Configuration> {
     let words = words(pid)?;
     let options = options(words.iter().map(String::as_str));
     let value = |name| options.iter().find(|(option, _)| *option == name).and_then(|(_, value)| *value);
@@ -72,7 +101,14 @@ pub(crate) fn configuration(pid: u32) -> Option<(String, Vec<u8>)> {
     let file = fs::File::open(path).ok()?;
     let mut bytes = Vec::new();
     file.take(CONFIGURATION_BYTES_MAX as u64).read_to_end(&mut bytes).ok()?;
-    Some((name.to_owned(), bytes))
+    let cwd = PathBuf::from(format!("/proc/{pid}/cwd"));
+    let given = options.iter().filter(|(option, _)| *option == "--dir").filter_map(|(_, value)| *value);
+    let beside = value("--config").and_then(|file| cwd.join(file).canonicalize().ok());
+    let beside = beside.and_then(|file| file.parent().map(Path::to_path_buf));
+    let directories = beside.into_iter().chain(given.map(|directory| cwd.join(directory)));
+    let directories: Vec<String> = directories.map(|path| path.to_string_lossy().into_owned()).collect();
+    let environment = environment(pid).map_or_else(Environment::of_process, |block| Environment::of_block(&block));
+    Configuration::of(name.to_owned(), bytes, &directories, environment).ok()
 }
 
 /// Splits a command line of fosse-start into options and their values.

@@ -73,10 +73,10 @@ fn list(key: &str, entries: &[String], out: &mut String) {
     }
 }
 
-/// Returns a TOML string.
+/// Returns a TOML string that names no variable: the shell has put those of a command line in.
 fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
-    for character in text.chars() {
+    for character in text.replace("${", "$${").chars() {
         match character {
             '"' | '\\' => {
                 out.push('\\');

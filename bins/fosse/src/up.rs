@@ -9,6 +9,7 @@ use fosse_die::{fatal, info, temporary, usage, warning};
 use fosse_model::{Accounts, Edge, Report, address::ListenAddress, compile, read};
 
 use crate::address::{address, server_address, shown};
+use crate::configuration::Configuration;
 use crate::{PROGRAM, check, edge, port, rules::layout, site::Site, sockets, start};
 
 /// The flags that make a configuration, and so exclude one.
@@ -53,13 +54,13 @@ pub(crate) fn run(words: &Args) -> i32 {
             if let Some(flag) = OF_A_SITE.iter().find(|flag| words.has(flag)) {
                 usage(PROGRAM, &format!("{flag} and --config exclude each other: write it into the configuration"));
             }
-            announce_configuration(path);
+            announce_configuration(path, words.values("--dir"));
             start.arg("--config").arg(path);
         }
         None => {
             let site = site(words);
             let text = configuration(&site);
-            report_sockets(text.as_bytes());
+            report_sockets(&Configuration::of_text("", &text));
             handed = start::sealed(text.as_bytes());
             start.arg("--config-fd").arg(start::number(&handed)).arg("--next-uids");
             if let Some((directory, _)) = audit_log(words) {
@@ -78,8 +79,8 @@ pub(crate) fn run(words: &Args) -> i32 {
 }
 
 /// Reports the sockets of backends that fosse-connect cannot connect to as they are now.
-fn report_sockets(configuration: &[u8]) {
-    if let Ok((edge, plan)) = check::compiled("", configuration) {
+fn report_sockets(configuration: &Configuration) {
+    if let Ok((edge, plan)) = configuration.compiled(&check::accounts()) {
         sockets::report(&edge, &plan, &check::accounts());
     }
 }
@@ -92,16 +93,18 @@ fn refuse_what_is_not_there_yet(words: &Args) {
 
 /// Says what is about to be served. A configuration that cannot be read or has a mistake is left
 /// to fosse-start, which says so.
-fn announce_configuration(path: &str) {
+fn announce_configuration(path: &str, directories: &[String]) {
     // A pipe can be read once.
     if !std::fs::metadata(path).is_ok_and(|facts| facts.is_file()) {
         return;
     }
-    let (name, bytes) = check::load(path);
-    report_sockets(&bytes);
-    if let Ok((edge, _)) = check::compiled(&name, &bytes) {
+    let configuration = Configuration::load(path, directories);
+    report_sockets(&configuration);
+    if let Ok((edge, _)) = configuration.compiled(&check::accounts()) {
         refuse_ports(&edge);
-        check::summary(&name, &edge).lines().for_each(|line| info(PROGRAM, format_args!("starting {}", line.trim())));
+        check::summary(&configuration, &edge)
+            .lines()
+            .for_each(|line| info(PROGRAM, format_args!("starting {}", line.trim())));
     }
 }
 

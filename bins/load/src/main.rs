@@ -1,5 +1,5 @@
 //! fosse-load: reads rule files with all they include, and address lists, below fixed directories,
-//! and writes them in one piece on fd 1.
+//! and writes them in one piece on fd 1; or the files that a configuration includes.
 //!
 //! The blob on fd 5 names what to read. In a shell, patterns on the command line do: they are one
 //! rule set then. The directories are opened before the lock, or come as descriptors; after
@@ -31,7 +31,7 @@ fn main() {
 
     let task = match task.map(|task: Sealed<Blob<Load>>| task.open(locked).read()) {
         Some(task) => task,
-        None => Load { rules: vec![join_patterns(options.patterns.iter().map(String::as_str))], lists: Vec::new() },
+        None => Load { rules: vec![join_patterns(options.patterns.iter().map(String::as_str))], ..Load::default() },
     };
     let bytes = bundle::of(&task, &places);
     if let Err(error) = out.write_all(&bytes) {

@@ -199,7 +199,10 @@ fn a_blob_names_rule_sets_and_lists() {
         list(0, true, "allow.txt"),
         list(u16::MAX, false, "more.txt"),
     ];
-    let output = with_blob(&rules.0, &Load { rules: vec!["a.conf".into(), "*.conf\n/rules/a.conf".into()], lists });
+    let output = with_blob(
+        &rules.0,
+        &Load { rules: vec!["a.conf".into(), "*.conf\n/rules/a.conf".into()], lists, ..Load::default() },
+    );
     assert_eq!(output.status.code(), Some(0), "{}", words(&output));
     let parts = Parts::decode(&output.stdout).unwrap().parts;
     let [Part::Rules(bytes), Part::Addresses { listener: 0, image }, Part::Addresses { listener: u16::MAX, .. }] =
@@ -221,7 +224,7 @@ fn a_blob_names_rule_sets_and_lists() {
 fn a_mistake_in_a_list_names_its_place() {
     let rules = Rules::new("list", &[("deny.txt", "# mine\n 10.0.0.0/8\n  10.0.0.300\n")]);
     let lists = vec![LoadList { listener: 0, allow: false, path: "deny.txt".into() }];
-    let words = refused(&with_blob(&rules.0, &Load { rules: vec![], lists }));
+    let words = refused(&with_blob(&rules.0, &Load { lists, ..Load::default() }));
     assert!(words.starts_with("deny.txt:3:3: 10.0.0.300: "), "{words}");
     assert!(words.contains("\n 3 |   10.0.0.300\n   |   ^\n"), "{words}");
 }
@@ -230,6 +233,23 @@ fn a_mistake_in_a_list_names_its_place() {
 fn an_empty_task_is_an_empty_bundle() {
     let rules = Rules::new("empty", &[]);
     assert_eq!(bundle(&with_blob(&rules.0, &Load::default())), Bundle::default());
+}
+
+#[test]
+fn included_files_of_a_configuration_are_all_that_is_gathered() {
+    let sites = Rules::new("included", &[("conf.d/b.toml", "b"), ("conf.d/a.toml", "a"), ("last.toml", "")]);
+    let names = ["conf.d/*.toml", "none/*.toml", "conf.d/a.toml", "last.toml"].map(String::from).to_vec();
+    let includes = |includes| Load { includes, rules: vec!["builtin".into()], ..Load::default() };
+    let output = with_blob(&sites.0, &includes(names));
+    assert_eq!(output.status.code(), Some(0), "{}", words(&output));
+    let bundle = Bundle::decode(&output.stdout).unwrap();
+    let found = [("conf.d/a.toml", &b"a"[..]), ("conf.d/b.toml", b"b"), ("last.toml", b"")];
+    assert_eq!((bundle.entries_in_order(), bundle.sets.len(), bundle.files.len()), (found.to_vec(), 4, 3));
+    let missing = refused(&with_blob(&sites.0, &includes(vec!["missing.toml".into()])));
+    assert!(missing.starts_with("missing.toml: there is no such file\n"), "{missing}");
+    sites.write("conf.d/long.toml", &vec![b'#'; fosse_model::CONFIGURATION_BYTES_MAX]);
+    let long = refused(&with_blob(&sites.0, &includes(vec!["conf.d/*.toml".into()])));
+    assert!(long.starts_with("conf.d/long.toml: it is longer than 4194302 bytes\n"), "{long}");
 }
 
 #[test]

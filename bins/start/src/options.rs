@@ -75,6 +75,9 @@ pub(crate) struct Options {
     configuration: Configuration,
     /// Directory of the programs.
     pub programs: OwnedFd,
+    /// The directory of the configuration, below which the files are that it includes; none for a
+    /// descriptor.
+    pub configuration_directory: Option<(String, OwnedFd)>,
     /// Directories below which rule files and address lists are, with their paths.
     pub directories: Vec<(String, OwnedFd)>,
     /// Directory below which log files are made; none where neither `--log-dir` nor the default is
@@ -117,11 +120,13 @@ impl Options {
         };
         // A successor's predecessor has reported; anything may have the number since.
         let ready_fd = ready_fd.filter(|_| !is_successor()).map(|number| given(&args, "--ready-fd", number));
-        let beside = if directories.is_empty() { configuration.directory() } else { None };
-        let directories =
-            beside.into_iter().chain(directories).map(|path| (path.clone(), directory(Path::new(&path)))).collect();
+        let open = |path: String| (path.clone(), directory(Path::new(&path)));
+        let beside = configuration.directory();
+        let default = if directories.is_empty() { beside.clone() } else { None };
+        let directories = default.into_iter().chain(directories).map(open).collect();
         Self {
             configuration,
+            configuration_directory: beside.map(open),
             directories,
             programs: directory(&programs),
             log_dir: log_dir.map_or_else(|| directory_if_there(logs::DEFAULT_DIRECTORY), |path| Some(directory(&path))),

@@ -108,6 +108,17 @@ pub fn configurations() -> Vec<Vec<u8>> {
     all
 }
 
+/// Configurations of several files, with a NUL between two of them.
+pub fn several() -> Vec<Vec<u8>> {
+    let mut all = configurations();
+    all.extend(texts(&[
+        "include = [\"*\"]\nlanes = \"${ONE:-2}\"\n[template.t]\nwaf = \"off\"\n\0[[site]]\ntemplate = \"t\"\nhosts = [\"${HOST}\"]\n\
+         \0[[backend]]\nname = \"$${x}\"\n",
+        "[[site]]\n\0[site]\n\0template = 1\n\0[template.t]\nroute = []\n\0[template.t]\n",
+    ]));
+    all
+}
+
 /// What start is told.
 pub fn plans() -> Vec<Vec<u8>> {
     let plan = Plan {

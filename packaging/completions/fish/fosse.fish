@@ -29,7 +29,7 @@ complete -c fosse -n '__fish_seen_subcommand_from up' -l lanes -x -d 'lanes, eac
 complete -c fosse -n '__fish_seen_subcommand_from up' -l config -r -F -d 'a configuration, in place of all options above'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l status-socket -r -F -d 'where fosse status asks, or "off" [/run/fosse/status.sock as root]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l programs -r -F -d 'the programs of the edge [beside fosse, or /usr/libexec/fosse]'
-complete -c fosse -n '__fish_seen_subcommand_from up' -l dir -r -F -d 'directory of rule files and address lists [that of the configuration]'
+complete -c fosse -n '__fish_seen_subcommand_from up' -l dir -r -F -d 'directory of rule files, address lists and included files [that of the configuration]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l log-dir -r -F -d 'directory of the access and audit logs that a configuration names [/var/log/fosse]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l ready-fd -x -d 'descriptor that gets a newline when all is ready'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l sandbox-strict -d 'refuse to run on a kernel that lacks a part of the sandbox'
@@ -39,7 +39,7 @@ complete -c fosse -n '__fish_seen_subcommand_from up' -l help -d 'show this help
 complete -c fosse -n '__fish_seen_subcommand_from up' -F
 complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l config -r -F -d 'the configuration [/etc/fosse/fosse.toml]'
 complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l programs -r -F -d 'the programs of the edge [beside fosse, or /usr/libexec/fosse]'
-complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l dir -r -F -d 'directory of rule files and address lists [that of the configuration]'
+complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l dir -r -F -d 'directory of rule files, address lists and included files [that of the configuration]'
 complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l log-dir -r -F -d 'directory of the access and audit logs that a configuration names [/var/log/fosse]'
 complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l sandbox-strict -d 'refuse to run on a kernel that lacks a part of the sandbox'
 complete -c fosse -n '__fish_seen_subcommand_from check; and not __fish_seen_subcommand_from rules' -l sandbox-trap -d 'for development: print the name of a forbidden system call'
@@ -62,11 +62,12 @@ complete -c fosse -n '__fish_seen_subcommand_from audit' -F
 complete -c fosse -n '__fish_seen_subcommand_from doctor' -l config -r -F -d 'the configuration [/etc/fosse/fosse.toml]'
 complete -c fosse -n '__fish_seen_subcommand_from doctor' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
 complete -c fosse -n '__fish_seen_subcommand_from doctor' -l programs -r -F -d 'the programs of the edge [beside fosse, or /usr/libexec/fosse]'
-complete -c fosse -n '__fish_seen_subcommand_from doctor' -l dir -r -F -d 'directory of rule files and address lists [that of the configuration]'
+complete -c fosse -n '__fish_seen_subcommand_from doctor' -l dir -r -F -d 'directory of rule files, address lists and included files [that of the configuration]'
 complete -c fosse -n '__fish_seen_subcommand_from doctor' -l log-dir -r -F -d 'directory of the access and audit logs that a configuration names [/var/log/fosse]'
 complete -c fosse -n '__fish_seen_subcommand_from doctor' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from doctor' -F
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l config -r -F -d 'the configuration [/etc/fosse/fosse.toml]'
+complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l dir -r -F -d 'directory of rule files, address lists and included files [that of the configuration]'
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -F
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l pid -x -d 'the fosse-start that is to reload [that of the status socket]'

@@ -91,6 +91,19 @@ impl Edge {
         Self { child, address, uid_base, dir }
     }
 
+    /// Does what [`Edge::with_config`] does in a directory that may hold files of the test, with
+    /// more variables in the environment.
+    ///
+    /// # Panics
+    /// As [`Edge::up`].
+    #[must_use]
+    pub fn in_directory(dir: Dir, configuration: &str, variables: &[(&str, &str)]) -> Self {
+        let (address, uid_base) = (free_address(), uid_base());
+        write_configuration(dir.path(), address, uid_base, configuration);
+        let child = launch::up_with_variables(&dir, variables);
+        Self { child, address, uid_base, dir }
+    }
+
     /// Does what [`Edge::with_config`] does, as a shell does it for a command in the foreground of
     /// a terminal: the edge leads a process group, see [`Edge::signal_group`].
     ///

@@ -32,6 +32,11 @@ pub(crate) fn up_with_config(dir: &Dir, flags: &[&str]) -> Child {
     launch(configured(dir).args(flags), dir)
 }
 
+/// Does the same with more variables in the environment.
+pub(crate) fn up_with_variables(dir: &Dir, variables: &[(&str, &str)]) -> Child {
+    launch(configured(dir).envs(variables.iter().copied()), dir)
+}
+
 /// Does the same in a process group of its own.
 pub(crate) fn up_in_foreground(dir: &Dir, flags: &[&str]) -> Child {
     launch(configured(dir).args(flags).process_group(0), dir)

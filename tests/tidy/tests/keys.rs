@@ -23,6 +23,7 @@ const WAF_FILTER: &str = "bins/waf-filter";
 
 /// A table of fosse.toml(5), a key of it, and the places that obey the key.
 const OBEYED_BY: &[(&str, &str, &[&str])] = &[
+    ("top", "include", &[CONFIG]),
     ("top", "lanes", &[START]),
     ("top", "uid_base", &[START]),
     ("top", "scheduling", &[START]),
@@ -45,6 +46,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("top", "deny", &[LOAD]),
     ("top", "timeouts", &[CONFIG]),
     ("top", "limits", &[CONFIG]),
+    ("top", "template", &[CONFIG]),
     ("top", "listen", &[CONFIG]),
     ("top", "site", &[CONFIG]),
     ("top", "backend", &[CONFIG]),
@@ -82,6 +84,7 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[listen]]", "address_connections_max", &[ACCEPT, PARSE]),
     ("[[listen]]", "allow", &[LOAD]),
     ("[[listen]]", "deny", &[LOAD]),
+    ("[[site]]", "template", &[CONFIG]),
     ("[[site]]", "hosts", &[ROUTING]),
     ("[[site]]", "default", &[ROUTING]),
     ("[[site]]", "backend", &[ROUTING]),

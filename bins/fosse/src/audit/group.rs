@@ -17,9 +17,9 @@ pub(crate) struct Configured {
 /// Returns the group that the configuration of a running fosse-start names; `None` where this user
 /// cannot read that, or it is wrong by now.
 pub(crate) fn configured(start: u32) -> Option<Configured> {
-    let (name, bytes) = running::configuration(start)?;
-    let (_, plan) = check::compiled(&name, &bytes).ok()?;
-    Some(Configured { gid: plan.group, name })
+    let configuration = running::configuration(start)?;
+    let (_, plan) = configuration.compiled(&check::accounts()).ok()?;
+    Some(Configured { gid: plan.group, name: configuration.name })
 }
 
 /// Returns the difference between a process's group and that of the configuration.

@@ -1,13 +1,18 @@
 //! Compiling a configuration: fosse-config and then fosse-load run once each, and their output is
 //! collected.
 
-use std::os::fd::OwnedFd;
+use std::{
+    fs::File,
+    io::Read as _,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
+};
 
 use fosse_eventloop::slab::Key;
 use fosse_eventloop::{EventLoop, Interest};
-use fosse_plan::Plan;
+use fosse_plan::{CONFIGURATION_BYTES_MAX, Plan};
 use fosse_wire::launch::Program;
 use rustix::{
+    fs::{FileType, SeekFrom},
     io::Errno,
     pipe::{PipeFlags, pipe_with},
 };
@@ -26,7 +31,7 @@ use crate::{
 /// # Errors
 /// The reason, with its name.
 pub(crate) fn open_configuration(reload: &mut Reload, options: &Options) -> Result<OwnedFd, String> {
-    options.open_configuration().map_err(|errno| {
+    options.open_configuration().and_then(copied).map_err(|errno| {
         // Where the system was short of something, another try may find it.
         reload.permanent = matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::ACCESS | Errno::LOOP);
         let name = options.configuration_name();
@@ -37,7 +42,34 @@ pub(crate) fn open_configuration(reload: &mut Reload, options: &Options) -> Resu
     })
 }
 
-/// Runs fosse-config over the configuration.
+/// Returns a sealed copy of the configuration: where it includes files fosse-config reads it twice,
+/// and an editor may write to the file meanwhile. What is no regular file can be read once alone,
+/// and stays as it is.
+fn copied(file: OwnedFd) -> Result<OwnedFd, Errno> {
+    let stat = rustix::fs::fstat(&file)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Ok(file);
+    }
+    let mut bytes = Vec::new();
+    // One byte more than it may have: fosse-config says that it is too long.
+    let read = File::from(file).take(CONFIGURATION_BYTES_MAX as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    fosse_sys::memfd::sealed("configuration", &bytes)
+}
+
+/// Returns a copy of the descriptor for a second reader; none where what it is can be read once
+/// alone.
+fn kept(configuration: &OwnedFd) -> Option<OwnedFd> {
+    rewind(configuration).ok()?;
+    rustix::io::fcntl_dupfd_cloexec(configuration, 3).ok()
+}
+
+fn rewind(configuration: &OwnedFd) -> Result<(), Errno> {
+    rustix::fs::seek(configuration, SeekFrom::Start(0)).map(drop)
+}
+
+/// Runs fosse-config over the configuration, and over the files that it includes once these are
+/// there.
 ///
 /// # Errors
 /// The error of the call that failed.
@@ -47,19 +79,35 @@ pub(crate) fn run_config(
     cx: SpawnContext<'_>,
     options: &Options,
     configuration: OwnedFd,
+    included: Option<&[u8]>,
 ) -> Result<(), Errno> {
-    let mut fds = vec![(0, configuration)];
+    let for_later = if included.is_none() { kept(&configuration) } else { None };
+    let mut fds = vec![(0, configuration), (11, fosse_sys::memfd::sealed("environment", &environment())?)];
     for (number, path) in [(9, "/etc/passwd"), (10, "/etc/group")] {
         // Without accounts names stay unknown, and fosse-config says which one it looked for.
         let bytes = std::fs::read(path).unwrap_or_default();
         fds.push((number, fosse_sys::memfd::sealed(path, &bytes)?));
     }
-    let args = vec!["--name".into(), options.configuration_name(), "--accounts".into()];
+    let mut args = vec!["--name".into(), options.configuration_name(), "--accounts".into(), "--environment".into()];
+    if let Some(bundle) = included {
+        // Its copies have one place in it, and the first reader came to its end.
+        rewind(&fds[0].1)?;
+        fds.push((12, fosse_sys::memfd::sealed("included", bundle)?));
+        args.push("--included".into());
+    }
     let spawn_options = SpawnOptions { fds, args, own_stderr: true, ..SpawnOptions::default() };
-    run_one_shot(reload, children, cx, Program::Config, spawn_options, None)
+    run_one_shot(reload, children, cx, Program::Config, spawn_options, (None, for_later))
 }
 
-/// Runs fosse-load over the files the plan names.
+/// Returns the variables of start's own environment, each ended by a NUL. It has one until its end,
+/// so a reload finds what a start found.
+fn environment() -> Vec<u8> {
+    let pairs = std::env::vars_os().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes(), b"\0"].concat());
+    pairs.flatten().collect()
+}
+
+/// Runs fosse-load over the files the plan names; `configuration` is there where it includes some
+/// of them.
 ///
 /// # Errors
 /// The error of the call that failed.
@@ -69,15 +117,18 @@ pub(crate) fn run_load(
     cx: SpawnContext<'_>,
     options: &Options,
     plan: Plan,
+    configuration: Option<OwnedFd>,
 ) -> Result<(), Errno> {
     let task = fosse_sys::memfd::sealed("load", plan.blob(Program::Load))?;
     let (mut fds, mut args) = (vec![(5, task)], Vec::new());
-    for (number, (path, fd)) in (9u8..).zip(&options.directories) {
+    // Names of included files begin beside the configuration, wherever its rules are.
+    let beside = options.configuration_directory.iter().filter(|_| plan.includes);
+    for (number, (path, fd)) in (9u8..).zip(beside.chain(&options.directories)) {
         fds.push((number, rustix::io::fcntl_dupfd_cloexec(fd, 3)?));
         args.extend(["--dir-fd".to_owned(), format!("{number}={path}")]);
     }
     let spawn_options = SpawnOptions { fds, args, own_stderr: true, ..SpawnOptions::default() };
-    run_one_shot(reload, children, cx, Program::Load, spawn_options, Some(plan))
+    run_one_shot(reload, children, cx, Program::Load, spawn_options, (Some(plan), configuration))
 }
 
 fn run_one_shot(
@@ -86,7 +137,7 @@ fn run_one_shot(
     cx: SpawnContext<'_>,
     program: Program,
     mut options: SpawnOptions,
-    plan: Option<Plan>,
+    (plan, configuration): (Option<Plan>, Option<OwnedFd>),
 ) -> Result<(), Errno> {
     let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
     options.fds.push((1, write));
@@ -94,7 +145,7 @@ fn run_one_shot(
     rustix::io::ioctl_fionbio(&read, true)?;
     cx.event_loop.add(&read, token::of(token::OUTPUT), Interest::IN)?;
     let ticks_left = limits::COMPILE_MS_MAX / fosse_eventloop::TICK_MS;
-    let compilation = Compilation { process, out: Some(read), bytes: Vec::new(), plan, ticks_left };
+    let compilation = Compilation { process, out: Some(read), bytes: Vec::new(), plan, configuration, ticks_left };
     reload.state = ReloadState::Compiling(Box::new(compilation));
     Ok(())
 }

@@ -12,7 +12,7 @@ use fosse_die::{info, warning};
 use fosse_plan::Plan;
 use fosse_wire::launch::Program;
 
-use self::state::{Reload, ReloadState};
+use self::state::{Output, Reload, ReloadState};
 use crate::{
     PROGRAM, check,
     generation::Generation,
@@ -37,7 +37,7 @@ pub(crate) fn begin(reload: &mut Reload, state: &mut State, options: &Options) -
     state.launcher.programs.refresh(options.programs.as_fd()).map_err(not_run)?;
     state.services.renew_outdated();
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
-    compile::run_config(reload, &mut state.children, cx, options, configuration).map_err(not_run)
+    compile::run_config(reload, &mut state.children, cx, options, configuration, None).map_err(not_run)
 }
 
 /// Takes the next step of a reload as soon as what it waits for was seen. Returns whether that was
@@ -65,17 +65,27 @@ pub(crate) fn takes_over(reload: &mut Reload, state: &mut State) -> bool {
 }
 
 /// Takes the step after a one-shot, once that has exited with 0 and its output is whole: fosse-load
-/// reads the files the plan names, or a generation begins.
+/// reads the files the plan names, fosse-config compiles what the configuration includes, or a
+/// generation begins.
 fn compiled(reload: &mut Reload, state: &mut State, options: &Options) -> Result<(), String> {
-    match reload.take_output() {
-        None => Ok(()),
-        Some((bytes, None)) => {
-            let plan = Plan::decode(&bytes).map_err(|e| format!("plan: {e}"))?;
-            let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
-            compile::run_load(reload, &mut state.children, cx, options, plan)
-                .map_err(|errno| format!("unable to run fosse-load: {errno}"))
+    let Some(Output { bytes, plan, configuration }) = reload.take_output() else { return Ok(()) };
+    let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
+    let Some(plan) = plan else {
+        let plan = Plan::decode(&bytes).map_err(|e| format!("plan: {e}"))?;
+        // Only its first run has the configuration to come again for: it cannot ask for ever.
+        if plan.includes && configuration.is_none() {
+            return Err("plan: fosse-config wants included files that it has, or cannot have".into());
         }
-        Some((bytes, Some(plan))) => begin_generation(reload, state, options, Generation::sealed(plan, &bytes)?),
+        let configuration = configuration.filter(|_| plan.includes);
+        return compile::run_load(reload, &mut state.children, cx, options, plan, configuration)
+            .map_err(|errno| format!("unable to run fosse-load: {errno}"));
+    };
+    match configuration {
+        Some(configuration) => {
+            compile::run_config(reload, &mut state.children, cx, options, configuration, Some(&bytes))
+                .map_err(|errno| format!("unable to run fosse-config: {errno}"))
+        }
+        None => begin_generation(reload, state, options, Generation::sealed(plan, &bytes)?),
     }
 }
 

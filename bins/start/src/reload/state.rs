@@ -14,7 +14,8 @@ pub(crate) enum ReloadState {
     /// None.
     #[default]
     Idle,
-    /// A one-shot runs and its output is being read: first fosse-config, then fosse-load.
+    /// A one-shot runs and its output is being read: first fosse-config, then fosse-load. Where
+    /// the configuration includes files, they run so twice.
     Compiling(Box<Compilation>),
     /// For `--check` alone, in place of all that follows: the rules of what is checked are being
     /// compiled.
@@ -41,8 +42,21 @@ pub(crate) struct Compilation {
     pub bytes: Vec<u8>,
     /// The plan, once fosse-config has made it and fosse-load runs.
     pub plan: Option<Plan>,
+    /// The configuration, as long as fosse-config may have to read it again, with the files that it
+    /// includes.
+    pub configuration: Option<OwnedFd>,
     /// Ticks of start that it may still take.
     pub ticks_left: u64,
+}
+
+/// The whole output of a one-shot.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub bytes: Vec<u8>,
+    /// The plan that fosse-load was run for; none of fosse-config.
+    pub plan: Option<Plan>,
+    /// As in [`Compilation`].
+    pub configuration: Option<OwnedFd>,
 }
 
 /// The reload that is under way, and the one that is wanted after it.
@@ -87,13 +101,17 @@ impl Reload {
         matches!(self.state, ReloadState::Checking)
     }
 
-    /// Takes the output of a one-shot that has exited with 0, once all of it is here, and the plan
-    /// that it was run for.
-    pub(crate) fn take_output(&mut self) -> Option<(Vec<u8>, Option<Plan>)> {
+    /// Takes the output of a one-shot that has exited with 0, once all of it is here, and what it
+    /// was run for.
+    pub(crate) fn take_output(&mut self) -> Option<Output> {
         let ReloadState::Compiling(compilation) = &mut self.state else { return None };
         if compilation.process.is_some() || compilation.out.is_some() {
             return None;
         }
-        Some((std::mem::take(&mut compilation.bytes), compilation.plan.take()))
+        Some(Output {
+            bytes: std::mem::take(&mut compilation.bytes),
+            plan: compilation.plan.take(),
+            configuration: compilation.configuration.take(),
+        })
     }
 }

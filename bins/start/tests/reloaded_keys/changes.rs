@@ -146,8 +146,9 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[backend.health]", "slow_start_seconds", "9", &[]),
 ];
 
-/// Keys whose value is a table, which has keys of its own.
-const TABLES: &[&str] = &["timeouts", "limits", "listen", "site", "backend", "route", "exclude", "server", "health"];
+/// Keys whose value is a table, which has keys of its own, and those that name such tables.
+const TABLES: &[&str] =
+    &["timeouts", "limits", "listen", "site", "backend", "route", "exclude", "server", "health", "template", "include"];
 
 /// Words that a person has to say: without them the configuration is refused, and so is a reload.
 const WORDS: &[(&str, &str)] = &[("top", "status_public"), ("[[listen]]", "public"), ("[[backend]]", "remote")];

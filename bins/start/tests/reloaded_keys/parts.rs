@@ -55,6 +55,8 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         log_second_lines_max,
         inspect_responses,
         scheduling,
+        // A plan that serves is never one that asks for files.
+        includes: _,
         listeners,
         access_log,
         audit_log,

@@ -47,6 +47,14 @@ impl Bundle {
         Some(text)
     }
 
+    /// Returns the files that the sets begin with, in their order, each once.
+    #[must_use]
+    pub fn entries_in_order(&self) -> Vec<(&str, &[u8])> {
+        let mut seen = std::collections::BTreeSet::new();
+        let entries = self.sets.iter().flat_map(|set| &set.entries).filter(|name| seen.insert(name.as_str()));
+        entries.filter_map(|name| Some((name.as_str(), self.files.get(name)?.as_slice()))).collect()
+    }
+
     /// Returns the bytes of the bundle.
     ///
     /// # Errors

@@ -49,6 +49,8 @@ pub enum Refused {
     Name,
     /// Longer than this many bytes.
     Long(usize),
+    /// One file more than this many.
+    Many(usize),
     /// Anything else the kernel says.
     Kernel(Errno),
 }
@@ -63,6 +65,7 @@ impl fmt::Display for Refused {
             Self::Owner(uid) => write!(out, "it belongs to UID {uid}; give it to root"),
             Self::Writable => out.write_str("everybody may write to it; take that right away (chmod o-w)"),
             Self::Name => out.write_str("its name holds a quote, a backslash or a pattern character; rename it"),
+            Self::Many(most) => write!(out, "it is one more than {most} files"),
             Self::Long(most) => write!(out, "it is longer than {most} bytes"),
             Self::Kernel(Errno::ACCESS) => {
                 out.write_str("permission denied; let everybody read it and its directories")

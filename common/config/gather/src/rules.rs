@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fosse_bundle::{Bundle, FILES_COUNT_MAX, RuleSet, is_plain_name, split_patterns};
-use fosse_paths::{glob_matches, normalise};
+use fosse_paths::normalise;
 
+use crate::pattern::expand;
 use crate::places::{Places, Refused};
 use crate::problems::Problems;
 use crate::references::{Kind, Reference, references};
@@ -39,7 +40,7 @@ pub fn rules(sets: &[String], places: &Places, problems: &mut Problems) -> Bundl
                 entries.push(pattern.to_owned());
                 continue;
             }
-            match gathering.expand(&normalise(pattern)) {
+            match expand(places, &normalise(pattern)) {
                 Ok(names) if names.is_empty() => problems.note(format_args!("{pattern}: no file has such a name")),
                 Ok(names) => entries.extend(names),
                 Err(refused) => problems.note(format_args!("{pattern}: {refused}")),
@@ -95,27 +96,11 @@ impl Gathering<'_> {
         if kind == Kind::Data {
             return self.file(name).map(|()| true);
         }
-        let names = self.expand(name)?;
+        let names = expand(self.places, name)?;
         for one in &names {
             self.rule_file(one)?;
         }
         Ok(!names.is_empty())
-    }
-
-    /// Returns the names of the files that a pattern matches, in order; a plain name is itself.
-    fn expand(&self, pattern: &str) -> Result<Vec<String>, Refused> {
-        let (directory, last) = pattern.rsplit_once('/').map_or(("", pattern), |(directory, last)| (directory, last));
-        if !last.contains(['*', '?', '[']) {
-            return Ok(vec![pattern.to_owned()]);
-        }
-        let listed = match self.places.list(directory) {
-            Err(Refused::Missing) => Vec::new(),
-            other => other?,
-        };
-        let hidden = last.starts_with('.');
-        let fits = |name: &&String| name.starts_with('.') == hidden && glob_matches(last.as_bytes(), name.as_bytes());
-        let prefix = if pattern.contains('/') { format!("{directory}/") } else { String::new() };
-        Ok(listed.iter().filter(fits).map(|name| format!("{prefix}{name}")).collect())
     }
 
     /// Takes a file that is part of this program; it names no others.
@@ -140,7 +125,7 @@ impl Gathering<'_> {
             return Err(Refused::Name);
         }
         if self.files.len() >= FILES_COUNT_MAX {
-            return Err(Refused::Long(FILES_COUNT_MAX));
+            return Err(Refused::Many(FILES_COUNT_MAX));
         }
         // Each file is read with what is left as its limit, so the sum stays within.
         let left = RULES_BYTES_MAX - self.bytes;

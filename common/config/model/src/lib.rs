@@ -1,7 +1,8 @@
 //! fosse-model: fosse.toml, read into a model that cannot be wrong, or refused with every reason at
 //! once.
 //!
-//! [`read`] takes the bytes and gives an [`Edge`] or a [`Report`]; [`compile`] goes on to the plan.
+//! [`read_sources`] takes the files and gives an [`Edge`] or a [`Report`]; [`compile_sources`] goes
+//! on to the plan. [`read`] and [`compile`] do so for one file.
 //! The tables and keys are rows of [`model`]: the row is the field, its reader, its
 //! limits and its line in fosse.toml(5).
 //!
@@ -28,10 +29,13 @@ pub mod names;
 mod problem;
 pub mod section;
 mod servers;
+mod source;
+mod texts;
 pub mod value;
 
+pub use fosse_plan::CONFIGURATION_BYTES_MAX;
 use fosse_plan::Plan;
-use toml::de::DeTable;
+use fosse_wire::blob::BlobError;
 
 pub use accounts::{ACCOUNTS_BYTES_MAX, Accounts};
 pub use backends::Backends;
@@ -39,55 +43,56 @@ pub use buffering::buffers_whole;
 pub use model::{Backend, Edge, Health, Limits, Listen, Route, Site, Timeouts};
 pub use problem::{Located, PROBLEMS_SHOWN_MAX, Problem, Problems, Report, Span};
 pub use servers::ServerEntry;
+pub use source::{ENVIRONMENT_BYTES_MAX, Environment, Gathered, Source, Sources, includes};
 
-/// Longest configuration: some 10,000 sites of 400 bytes. The worst text of this length (one
-/// mistake a byte) takes 1 GiB and two seconds to refuse.
-pub const CONFIGURATION_BYTES_MAX: usize = 4 << 20;
-
-/// Reads a configuration. `file` is the name shown in messages.
+/// Reads a configuration of one file, in an environment without variables. `file` is the name shown
+/// in messages.
 ///
 /// # Errors
-/// All problems, in the order of the file. Mistakes of syntax are reported alone: what comes after
-/// them cannot be trusted.
+/// As [`read_sources`].
 pub fn read(file: &str, bytes: &[u8]) -> Result<Edge, Report> {
-    if bytes.len() > CONFIGURATION_BYTES_MAX {
-        return Err(Report::whole_file(
-            file,
-            &format!("the configuration is longer than {CONFIGURATION_BYTES_MAX} bytes"),
-        ));
-    }
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => return Err(not_utf8(file, bytes, error.valid_up_to())),
-    };
-    let mut problems = Problems::of_tables(model::table_of);
-    let (document, mistakes) = DeTable::parse_recoverable(text);
-    for mistake in &mistakes {
-        problems.note(&mistake.span().unwrap_or(text.len()..text.len()), mistake.message());
-    }
-    if !problems.is_empty() {
-        return Err(problems.report(file, text));
-    }
-    let edge = Edge::read_table(0..0, document.get_ref(), &mut problems);
-    check::edge(&edge, &mut problems);
-    if problems.is_empty() { Ok(edge) } else { Err(problems.report(file, text)) }
+    read_sources(&Sources::one(file, bytes))
 }
 
-/// Reads a configuration and compiles it to the plan with all blobs. `file` is the name shown in
-/// messages.
+/// Reads a configuration.
 ///
 /// # Errors
-/// As [`read`], and names of users and groups that `accounts` does not know.
+/// All problems, in the order of the files. Mistakes of syntax are reported alone: what comes after
+/// them cannot be trusted.
+pub fn read_sources(sources: &Sources<'_>) -> Result<Edge, Report> {
+    let texts = sources.texts()?;
+    let mut problems = Problems::of_tables(model::table_of);
+    let Some(document) = source::document(&texts, sources.environment, &mut problems) else {
+        return Err(problems.report(&texts));
+    };
+    let edge = Edge::read_table(0..0, &document, &mut problems);
+    check::edge(&edge, &mut problems);
+    if problems.is_empty() { Ok(edge) } else { Err(problems.report(&texts)) }
+}
+
+/// Reads a configuration of one file and compiles it to the plan with all blobs, as [`read`].
+///
+/// # Errors
+/// As [`compile_sources`].
 pub fn compile(file: &str, bytes: &[u8], accounts: &Accounts) -> Result<Plan, Report> {
-    let edge = read(file, bytes)?;
+    compile_sources(&Sources::one(file, bytes), accounts)
+}
+
+/// Returns the plan by which fosse-load reads the files that a configuration includes.
+///
+/// # Errors
+/// Names that are longer together than settings may be.
+pub fn include_plan(names: Vec<String>) -> Result<Plan, BlobError> {
+    compile::includes(names)
+}
+
+/// Reads a configuration and compiles it to the plan with all blobs.
+///
+/// # Errors
+/// As [`read_sources`], and names of users and groups that `accounts` does not know.
+pub fn compile_sources(sources: &Sources<'_>, accounts: &Accounts) -> Result<Plan, Report> {
+    let edge = read_sources(sources)?;
     let mut problems = Problems::default();
     let plan = compile::plan(&edge, accounts, &mut problems);
-    if problems.is_empty() { Ok(plan) } else { Err(problems.report(file, &String::from_utf8_lossy(bytes))) }
-}
-
-fn not_utf8(file: &str, bytes: &[u8], at: usize) -> Report {
-    let text = String::from_utf8_lossy(bytes);
-    let mut problems = Problems::default();
-    problems.note_with_cure(&(at..at), "a byte that is not UTF-8", "save the file as UTF-8");
-    problems.report(file, &text)
+    if problems.is_empty() { Ok(plan) } else { Err(problems.report(&sources.texts()?)) }
 }

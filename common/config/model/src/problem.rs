@@ -1,12 +1,15 @@
 //! What is wrong with a configuration: where, what, and the cure if it is one step.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::ops::Range;
 
-/// Byte range in the configuration text.
+use crate::texts::Texts;
+
+/// Byte range in the texts of the configuration, one after the other.
 pub type Span = Range<usize>;
 
-/// Problems shown for one file: a person mends a screenful at a time, and one slip can cause many.
+/// Problems shown at a time: a person mends a screenful at a time, and one slip can cause many.
 pub const PROBLEMS_SHOWN_MAX: usize = 20;
 
 /// Problems that are given a suggested word.
@@ -31,6 +34,19 @@ pub struct Problem {
 pub struct Problems {
     found: Vec<Problem>,
     table_of: Option<TableOf>,
+    /// Beginnings of texts that hold values of the environment.
+    expanded: HashSet<usize>,
+    /// Templates that sites take, each with the first of these.
+    templates: Vec<TemplateUse>,
+}
+
+/// A template and a site that takes it, for problems with the template's values.
+#[derive(Debug)]
+struct TemplateUse {
+    template: String,
+    /// Beginnings of its keys and values.
+    places: BTreeSet<usize>,
+    site: usize,
 }
 
 /// Finds the title of the table that a key belongs to, for one that stands in another.
@@ -68,21 +84,56 @@ impl Problems {
         self.found.len() >= SUGGESTIONS_COUNT_MAX
     }
 
-    /// Returns the report over `text`, in the order of the file; `file` is the name shown to
-    /// people.
-    pub fn report(mut self, file: &str, text: &str) -> Report {
+    /// Notes that the text at `span` holds values of the environment.
+    pub(crate) fn expanded(&mut self, span: &Span) {
+        self.expanded.insert(span.start);
+    }
+
+    /// Returns whether the text at `span` holds values of the environment.
+    pub(crate) fn is_expanded(&self, span: &Span) -> bool {
+        self.expanded.contains(&span.start)
+    }
+
+    /// Returns whether no site has taken this template yet.
+    pub(crate) fn is_first_use(&self, template: &str) -> bool {
+        self.templates.iter().all(|used| used.template != template)
+    }
+
+    /// Notes that the site at `site` takes a template, whose keys and values are at `spans`.
+    pub(crate) fn template_used(&mut self, template: &str, spans: &[Span], site: &Span) {
+        let places = spans.iter().map(|span| span.start).collect();
+        self.templates.push(TemplateUse { template: template.to_owned(), places, site: site.start });
+    }
+
+    /// Returns the words after a problem at a place of a template: which one, and a site that takes
+    /// it.
+    fn in_template(&self, span: &Span, texts: &Texts<'_>) -> String {
+        let used = self.templates.iter().find(|used| used.places.contains(&span.start));
+        used.map_or_else(String::new, |used| {
+            let (file, text, base) = texts.around(used.site);
+            let (line, _) = line_of(text, used.site - base);
+            format!(" (in template {}, which the site at {}:{line} takes)", used.template, escape(file))
+        })
+    }
+
+    /// Returns the report over the texts, in their order.
+    pub(crate) fn report(mut self, texts: &Texts<'_>) -> Report {
         // Several checks may find one slip, and in another order than the file's.
         self.found.sort_by(|a, b| (a.span.start, &a.what).cmp(&(b.span.start, &b.what)));
         self.found.dedup();
         let total = self.found.len();
-        let shown = self.found.iter().take(PROBLEMS_SHOWN_MAX).map(|problem| Located::new(problem, text)).collect();
-        Report { file: escape(file), total, shown }
+        let shown = self.found.iter().take(PROBLEMS_SHOWN_MAX);
+        let shown =
+            shown.map(|problem| Located::new(problem, &self.in_template(&problem.span, texts), texts)).collect();
+        Report { file: escape(texts.main_name()), total, shown }
     }
 }
 
 /// One problem with its line, ready to print.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
+    /// The file's name.
+    pub file: String,
     /// Line, from 1.
     pub line: usize,
     /// Column in characters, from 1.
@@ -99,27 +150,35 @@ pub struct Located {
 }
 
 impl Located {
-    fn new(problem: &Problem, text: &str) -> Self {
+    fn new(problem: &Problem, of: &str, texts: &Texts<'_>) -> Self {
+        let (file, text, base) = texts.around(problem.span.start);
         // The toml crate does not promise that its spans lie between characters.
-        let start = text.floor_char_boundary(problem.span.start);
-        let end = text.floor_char_boundary(problem.span.end).max(start);
-        let (before, after) = text.split_at(start);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let start = text.floor_char_boundary(problem.span.start - base);
+        let end = text.floor_char_boundary(problem.span.end.max(problem.span.start) - base).max(start);
+        let (line, line_start) = line_of(text, start);
+        let after = &text[start..];
         let line_end = after.find('\n').map_or(text.len(), |at| start + at);
         // The caret has one line: a span of several is shown to the end of its first.
         let end = end.min(line_end);
         let head = &text[line_start..start];
         let (source, indent, width) = excerpt(head, &text[start..end], &text[end..line_end]);
         Self {
-            line: before.matches('\n').count() + 1,
+            file: escape(file),
+            line,
             column: head.chars().count() + 1,
-            what: problem.what.clone(),
+            what: format!("{}{of}", problem.what),
             cure: problem.cure.clone(),
             source,
             indent,
             width,
         }
     }
+}
+
+/// Returns the number of the line, from 1, in which `at` lies, and where that line begins.
+fn line_of(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..text.floor_char_boundary(at)];
+    (before.matches('\n').count() + 1, before.rfind('\n').map_or(0, |at| at + 1))
 }
 
 /// Returns the line around the underlined part: its text, the width before the caret and the width
@@ -151,9 +210,10 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// All problems of one file; `Display` gives the lines for a person.
+/// All problems of a configuration; `Display` gives the lines for a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
+    /// Name of the file that a person named.
     file: String,
     total: usize,
     shown: Vec<Located>,
@@ -164,7 +224,7 @@ impl Report {
     pub(crate) fn whole_file(file: &str, what: &str) -> Self {
         let mut problems = Problems::default();
         problems.note(&(0..0), what);
-        problems.report(file, "")
+        problems.report(&Texts::one(file, ""))
     }
 
     /// Returns the problems, in the order of the file, at most [`PROBLEMS_SHOWN_MAX`].
@@ -181,7 +241,7 @@ impl Report {
     pub fn lines(&self) -> impl Iterator<Item = String> {
         self.shown.iter().map(|one| {
             let cure = if one.cure.is_empty() { String::new() } else { format!("; {}", one.cure) };
-            format!("{}:{}:{}: {}{cure}", self.file, one.line, one.column, escape(&one.what))
+            format!("{}:{}:{}: {}{cure}", one.file, one.line, one.column, escape(&one.what))
         })
     }
 }

@@ -13,10 +13,21 @@ pub(crate) fn wrong_kind(key: &str, takes: &str, value: &Spanned<DeValue<'_>>, p
     problems.note(&value.span(), format!("{key} takes {takes}, this is {}", article(value.get_ref())));
 }
 
+/// Returns a text that the environment has given as it would be without quotes: a number, or true
+/// or false; `None` for every other value.
+fn unquoted<'v>(value: &'v Spanned<DeValue<'_>>, problems: &Problems) -> Option<Spanned<DeValue<'v>>> {
+    let text = value.get_ref().as_str().filter(|_| problems.is_expanded(&value.span()))?;
+    let bare = DeValue::parse(text.trim()).ok()?.into_inner();
+    let is_scalar = matches!(bare, DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_));
+    is_scalar.then(|| Spanned::new(value.span(), bare))
+}
+
 impl FromValue for bool {
     const TAKES: &'static str = "true or false";
 
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        let unquoted = unquoted(value, problems);
+        let value = unquoted.as_ref().unwrap_or(value);
         match value.get_ref() {
             DeValue::Boolean(truth) => Some(*truth),
             DeValue::String(text) if matches!(text.as_ref(), "true" | "false") => {
@@ -41,6 +52,8 @@ impl FromValue for bool {
 
 /// The digits of an integer as a number; negative or too large is noted.
 fn whole<T: TryFrom<u64>>(key: &str, takes: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<T> {
+    let unquoted = unquoted(value, problems);
+    let value = unquoted.as_ref().unwrap_or(value);
     match value.get_ref() {
         DeValue::Integer(digits) => {
             let number =
@@ -99,6 +112,8 @@ impl FromValue for Bytes {
     const UNIT: &'static str = "bytes";
 
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        let unquoted = unquoted(value, problems);
+        let value = unquoted.as_ref().unwrap_or(value);
         let DeValue::String(text) = value.get_ref() else { return whole(key, Self::TAKES, value, problems).map(Self) };
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at_checked(digits)?;
@@ -144,6 +159,8 @@ impl FromValue for Seconds {
     const UNIT: &'static str = "seconds";
 
     fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
+        let unquoted = unquoted(value, problems);
+        let value = unquoted.as_ref().unwrap_or(value);
         let milliseconds = match value.get_ref() {
             DeValue::Float(float) => thousandths(float.as_str()),
             DeValue::String(text) if text.starts_with(|first: char| first.is_ascii_digit()) => {

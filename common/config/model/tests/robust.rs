@@ -30,6 +30,23 @@ fn a_configuration_with_any_bit_flipped_is_read_or_refused() {
     }
 }
 
+/// Three files: variables, a template, and the site that takes it.
+const SEVERAL: &str = "include=[\"*\"]\nlanes=\"${ONE:-2}\"\n[[listen]]\naddress=\"[::1]:80\"\n\0[template.t]\nwaf=\"off\"\n\
+    [[template.t.route]]\nprefix=\"/\"\nbackend=\"x\"\n\0[[site]]\ntemplate=\"t\"\nhosts=[\"${HOST}\"]\n\
+    [[backend]]\nname=\"x\"\nservers=[\"unix:/s\"]\n";
+
+#[test]
+fn several_files_cut_anywhere_or_with_any_bit_flipped_are_read_or_refused() {
+    for cut in 0..SEVERAL.len() {
+        target::sources(&SEVERAL.as_bytes()[..cut]);
+    }
+    for bit in 0..SEVERAL.len() * 8 {
+        let mut bytes = SEVERAL.as_bytes().to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        target::sources(&bytes);
+    }
+}
+
 #[test]
 fn every_mistake_is_counted_and_a_screenful_shown() {
     let text: String = (0..50).map(|number| format!("strange_{number} = 1\n")).collect();

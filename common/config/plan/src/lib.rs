@@ -15,7 +15,10 @@ use fosse_wire::{
     launch::Program,
 };
 
-const MAGIC: [u8; 8] = *b"fossepl8";
+const MAGIC: [u8; 8] = *b"fossepl9";
+/// Longest configuration, all its files together: some 10,000 sites of 400 bytes. The worst text of
+/// this length (one mistake a byte) takes 1 GiB and two seconds to refuse.
+pub const CONFIGURATION_BYTES_MAX: usize = 4 << 20;
 /// Lanes of one generation. One a core is the rule, and no edge is given more cores.
 pub const LANES_MAX: u32 = 64;
 /// Listeners of one edge.
@@ -118,6 +121,9 @@ pub struct Plan {
     pub inspect_responses: bool,
     /// The scheduling of its children.
     pub scheduling: Scheduling,
+    /// This is no plan yet but the settings of fosse-load alone: fosse-config wants the files that
+    /// the configuration includes, which fosse-load reads, and then writes the plan.
+    pub includes: bool,
     /// In the order of their index.
     pub listeners: Vec<Listener>,
     /// File for access lines, below start's log directory; empty for none.
@@ -153,6 +159,7 @@ impl Plan {
         }
         out.push(u8::from(self.inspect_responses));
         out.push(self.scheduling as u8);
+        out.push(u8::from(self.includes));
         put_count(&mut out, self.listeners.len())?;
         for listener in &self.listeners {
             listener.put(&mut out)?;
@@ -193,12 +200,9 @@ impl Plan {
             log_second_lines_max: c.u32()?,
             sites: c.u32()?,
             backends: c.u32()?,
-            inspect_responses: match c.u8()? {
-                0 => false,
-                1 => true,
-                _ => return Err(WireError::Field("inspect responses")),
-            },
+            inspect_responses: take_bool(&mut c, "inspect responses")?,
             scheduling: Scheduling::take(&mut c)?,
+            includes: take_bool(&mut c, "includes")?,
             ..Self::default()
         };
         let listeners = usize::from(c.u16()?);
@@ -225,6 +229,14 @@ impl Plan {
     #[must_use]
     pub fn blob(&self, program: Program) -> &[u8] {
         self.blobs.iter().find(|(p, _)| *p == program).map_or(&[], |(_, blob)| blob)
+    }
+}
+
+fn take_bool(c: &mut Cursor<'_>, what: &'static str) -> Result<bool, WireError> {
+    match c.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(WireError::Field(what)),
     }
 }
 
@@ -316,6 +328,7 @@ mod tests {
             backends: 4,
             inspect_responses: true,
             scheduling: Scheduling::Inherit,
+            includes: true,
             listeners: vec![
                 Listener { name: b"http".to_vec(), place: Place::Tcp { addr: [1; 16], port: 80 } },
                 Listener {

@@ -272,6 +272,9 @@ pub struct Load {
     pub rules: Vec<String>,
     /// Address lists: for which listener (`u16::MAX` for all), whether it allows, and the file.
     pub lists: Vec<LoadList>,
+    /// Files that the configuration includes, by name or pattern. Where there are any, these are
+    /// all that is read.
+    pub includes: Vec<String>,
 }
 
 /// One address list to compile.

@@ -46,7 +46,7 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         status_socket: listeners::status_socket(edge, accounts, problems),
         status_address: listeners::status_address(edge),
         spool: spool(edge, &by_name),
-        blobs: Vec::new(),
+        ..Plan::default()
     };
     let rules = sites::RuleSets::of(&edge.site);
     let servers = backends::Servers::of(&edge.backend, accounts, problems);
@@ -67,6 +67,15 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         }
     }
     plan
+}
+
+/// Returns the plan by which fosse-load reads the files that a configuration includes.
+///
+/// # Errors
+/// Names that are longer together than settings may be.
+pub(crate) fn includes(names: Vec<String>) -> Result<Plan, BlobError> {
+    let load = blobs::Load { includes: names, ..blobs::Load::default() };
+    Ok(Plan { includes: true, blobs: vec![(Program::Load, encode(&load)?)], ..Plan::default() })
 }
 
 const fn scheduling(written: Scheduling) -> fosse_plan::Scheduling {
@@ -182,7 +191,7 @@ fn dispatch(
 }
 
 fn load(edge: &Edge, rules: &sites::RuleSets) -> blobs::Load {
-    blobs::Load { rules: rules.entries.clone(), lists: listeners::lists(edge) }
+    blobs::Load { rules: rules.entries.clone(), lists: listeners::lists(edge), includes: Vec::new() }
 }
 
 /// Returns a size as the settings have it, in 32 bits, or notes that it has more. The limits of the

@@ -3,9 +3,10 @@
 use super::backend::Backend;
 use super::listen::Listen;
 use super::site::Site;
+use super::template::Templates;
 use crate::address::TcpAddress;
 use crate::choices::{AccessFormat, Scheduling};
-use crate::names::{AccessField, Account, Directory, FilePath, LogFile, Mode, StatusSocket};
+use crate::names::{AccessField, Account, Directory, FilePath, FilePattern, LogFile, Mode, StatusSocket};
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
 use crate::value::{Bytes, Seconds};
@@ -13,6 +14,11 @@ use crate::value::{Bytes, Seconds};
 section! {
     /// The edge as a whole.
     Edge "the top of the file (before the first table)" {
+        /// Files that are read after this one, in this order; those that a pattern names in the
+        /// order of their names. They are below the directory of this file or those of --dir. Such
+        /// a file has tables [[listen]], [[site]], [[backend]] and [template.NAME], and nothing
+        /// else. No file for a pattern is no mistake.
+        include: Vec<At<FilePattern>>, Default("[]"), 0..=64;
         /// Lanes: sets of edge processes, each pinned to one core.
         lanes: Option<u32>, Absent("one per core"), 1..=64;
         /// First UID of the edge's processes; each live process has its own, counted up from here.
@@ -71,6 +77,9 @@ section! {
         timeouts: Timeouts, Default("{}");
         /// Largest share of one client, one request and one lane.
         limits: Limits, Default("{}");
+        /// Keys that many sites take. A site that names a template has each key of it that it does
+        /// not write itself, lists and tables as a whole.
+        template: Templates, Absent("no site can name one");
         /// Sockets to accept clients on.
         listen: Vec<At<Listen>>, Required, 1..=64;
         /// Host names and what is done for them.

@@ -4,6 +4,7 @@ mod backend;
 mod edge;
 mod listen;
 mod site;
+mod template;
 
 pub use crate::choices::{
     AccessFormat, Balance, OverLimit, ProxyOut, Scheduling, TrustedFields, Underscores, Utf8, Waf,
@@ -13,6 +14,7 @@ pub use backend::{Backend, Health, Server};
 pub use edge::{Edge, Limits, Timeouts};
 pub use listen::Listen;
 pub use site::{Exclude, Route, Site};
+pub use template::Templates;
 
 /// Every table, in the order of the manual page.
 pub const SECTIONS: &[SectionDoc] = &[

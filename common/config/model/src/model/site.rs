@@ -9,6 +9,8 @@ use crate::value::Bytes;
 section! {
     /// Host names and what is done for their requests.
     Site "[[site]]" {
+        /// The template whose keys it takes, where it does not write them itself.
+        template: Option<Name>, Absent("it has its own keys alone");
         /// Names of the site; a leading "*." matches one or more labels.
         hosts: Vec<At<HostPattern>>, Default("[]"), 0..=1000;
         /// Takes the requests for hosts that no site names.
