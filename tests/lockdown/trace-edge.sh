@@ -129,6 +129,10 @@ hosts = ["files.example"]
 backend = "files"
 
 [[site]]
+hosts = ["own.example"]
+backend = "own"
+
+[[site]]
 hosts = ["gone.example"]
 backend = "gone"
 
@@ -149,6 +153,10 @@ servers = ["[::1]:$app"]
 [[backend]]
 name = "files"
 servers = ["unix:$work/files.sock"]
+
+[[backend]]
+name = "own"
+files = "$work/files"
 
 [[backend]]
 name = "gone"
@@ -186,6 +194,7 @@ ask $there/one -o /dev/null $there/two -o /dev/null $there/three
 ask -H 'Host: tcp.example' $there/
 ask -H 'Host: tcp6.example' $there/
 for path in / /large /none /../etc/passwd; do ask --path-as-is -H 'Host: files.example' $there$path; done
+for path in / /large /none; do ask -H 'Host: own.example' $there$path; done
 ask -H 'Host: gone.example' $there/
 ask -H 'Host: unknown.example' $there/
 ask $there/big

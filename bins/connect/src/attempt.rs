@@ -1,17 +1,20 @@
 //! One attempt to connect: its socket, its call, its outcome.
+//!
+//! A backend that serves files has no address. A connection to it is a pair of sockets: one end
+//! goes over the channel to its fosse-static, the other to dispatch, as if it had been connected.
 
 use std::{
     net::{Ipv6Addr, SocketAddr},
-    os::fd::OwnedFd,
+    os::fd::{AsFd as _, OwnedFd},
 };
 
 use fosse_deadlines::Timer;
 use fosse_settings::{Address, Server};
-use fosse_wire::connect::Outcome;
+use fosse_wire::{connect::Outcome, files::NewConnection};
 use rustix::{
     io::Errno,
     net::{
-        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with,
+        AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with, socketpair,
         sockopt::{set_tcp_nodelay, socket_peercred},
     },
 };
@@ -32,6 +35,8 @@ pub(crate) struct Attempt {
     pub(crate) server: usize,
     /// The socket.
     pub(crate) fd: OwnedFd,
+    /// The other end, for a backend that serves files.
+    far_end: Option<OwnedFd>,
     /// Its socket is for the server's second address.
     second: bool,
     /// Its time to give up.
@@ -41,7 +46,8 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// Makes the socket for an attempt to reach `server`, entry `number` of the table.
     pub(crate) fn new(tag: u32, number: usize, server: &Server) -> Result<Self, Errno> {
-        Ok(Self { tag, server: number, fd: socket_for(&server.address)?, second: false, timer: Timer::default() })
+        let (fd, far_end) = socket_for(&server.address)?;
+        Ok(Self { tag, server: number, fd, far_end, second: false, timer: Timer::default() })
     }
 
     /// Goes on with the server's second address, within the same time, where the first failed with
@@ -50,8 +56,8 @@ impl Attempt {
         // ADDRNOTAVAIL: the kernel has no such family on its loopback.
         let refused = !self.second && matches!(errno, Errno::CONNREFUSED | Errno::ADDRNOTAVAIL);
         let second = server.second.as_ref().filter(|_| refused);
-        let Some(fd) = second.and_then(|address| socket_for(address).ok()) else { return false };
-        self.fd = fd;
+        let Some((fd, far_end)) = second.and_then(|address| socket_for(address).ok()) else { return false };
+        (self.fd, self.far_end) = (fd, far_end);
         self.second = true;
         true
     }
@@ -59,13 +65,30 @@ impl Attempt {
     /// Calls connect(2), which says how an earlier call has ended as well.
     ///
     /// # Errors
-    /// `INPROGRESS` where epoll reports the end, `AGAIN` where the queue of a unix listener is full
-    /// and nothing will report that it has room, others where the attempt has failed.
-    pub(crate) fn connect(&self, server: &Server) -> Result<(), Errno> {
+    /// `INPROGRESS` where epoll reports the end, `AGAIN` where the queue of a unix listener or of a
+    /// channel is full and nothing will report that it has room, others where the attempt has
+    /// failed.
+    pub(crate) fn connect(&self, server: &Server, channels: &[Option<OwnedFd>]) -> Result<(), Errno> {
         match server.second.as_ref().filter(|_| self.second).unwrap_or(&server.address) {
             Address::Unix(path) => rustix::net::connect(&self.fd, &SocketAddrUnix::new(path.as_str())?),
             Address::Tcp(addr, port) => self.connect_tcp(&SocketAddr::new(Ipv6Addr::from(*addr).to_canonical(), *port)),
+            Address::Files(number) => {
+                let channel = usize::try_from(*number).ok().and_then(|number| channels.get(number)?.as_ref());
+                self.hand_over(channel.ok_or(Errno::CONNREFUSED)?)
+            }
         }
+    }
+
+    /// Sends the other end to the process that serves files.
+    fn hand_over(&self, channel: &OwnedFd) -> Result<(), Errno> {
+        let far_end = self.far_end.as_ref().ok_or(Errno::NOTCONN)?;
+        fosse_fdpass::send(channel, &NewConnection.encode(), &[far_end.as_fd()]).map_err(|errno| match errno {
+            // ETOOMANYREFS: more descriptors are on their way than this user may have open
+            // (unix(7)).
+            Errno::TOOMANYREFS | Errno::NOBUFS | Errno::NOMEM => Errno::AGAIN,
+            Errno::PIPE | Errno::CONNRESET => Errno::CONNREFUSED,
+            errno => errno,
+        })
     }
 
     fn connect_tcp(&self, address: &SocketAddr) -> Result<(), Errno> {
@@ -89,6 +112,8 @@ impl Attempt {
         match server.address {
             // A failure is no reason to refuse: without TCP_NODELAY a connection is only slower.
             Address::Tcp(..) => drop(set_tcp_nodelay(&self.fd, true)),
+            // Its channel is start's.
+            Address::Files(_) => {}
             Address::Unix(_) if server.peer_uids.is_empty() => {}
             Address::Unix(_) => {
                 let uid = socket_peercred(&self.fd).map(|cred| cred.uid.as_raw());
@@ -101,13 +126,19 @@ impl Attempt {
     }
 }
 
-fn socket_for(address: &Address) -> Result<OwnedFd, Errno> {
+/// Makes the socket for an address, with its other end where there is nothing to connect to.
+fn socket_for(address: &Address) -> Result<(OwnedFd, Option<OwnedFd>), Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let family = match address {
+        Address::Files(_) => {
+            let (fd, far_end) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+            return Ok((fd, Some(far_end)));
+        }
         Address::Unix(_) => AddressFamily::UNIX,
         Address::Tcp(addr, _) if Ipv6Addr::from(*addr).to_ipv4_mapped().is_some() => AddressFamily::INET,
         Address::Tcp(..) => AddressFamily::INET6,
     };
-    socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)
+    socket_with(family, SocketType::STREAM, flags, None).map(|fd| (fd, None))
 }
 
 /// Returns the outcome that the reply to dispatch has for an error.

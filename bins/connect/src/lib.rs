@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod attempt;
+pub mod descriptors;
 pub mod policy;
 mod replies;
 pub mod server;

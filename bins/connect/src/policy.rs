@@ -40,6 +40,11 @@ pub const POLICY: Policy = Policy {
             Args::All(&[Cond::Is(0, AF_INET6), Cond::Masked(1, SOCK_TYPE_MASK, SOCK_STREAM), Cond::Is(2, 0)]),
             "TCP backends over IPv6",
         ),
+        Row::seen(
+            call::SOCKETPAIR,
+            Args::All(&[Cond::Is(0, AF_UNIX), Cond::Masked(1, SOCK_TYPE_MASK, SOCK_STREAM), Cond::Is(2, 0)]),
+            "both ends of a connection to a process that serves files",
+        ),
         Row::seen(call::CONNECT, Args::Any, "its one job"),
         Row::seen(
             call::GETSOCKOPT,

@@ -11,7 +11,10 @@ use fosse_eventloop::{
 use fosse_fdpass::Received;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_settings::{Address, Connect};
-use fosse_wire::connect::{ConnectRequest, Outcome, Reply};
+use fosse_wire::{
+    connect::{ConnectRequest, Outcome, Reply},
+    files::{CHANNEL_FD_FIRST, FILES_BACKENDS_MAX},
+};
 use rustix::io::Errno;
 
 use crate::{
@@ -35,6 +38,8 @@ pub struct Server {
     requests: OwnedFd,
     replies: Replies,
     servers: Vec<fosse_settings::Server>,
+    /// To the processes that serve files, by number.
+    channels: Vec<Option<OwnedFd>>,
     attempts: Slab<Attempt>,
     deadlines: Deadlines,
     /// Attempts that nothing reports the end of; they are tried again every few milliseconds.
@@ -51,7 +56,9 @@ impl Server {
         process.event_loop.add(&requests, token(TOKEN_REQUESTS), Interest::IN)?;
         let servers = given.settings::<Connect>().servers;
         given.connect_to_ports(&ports(&servers));
+        let channels = (i32::from(CHANNEL_FD_FIRST)..).take(FILES_BACKENDS_MAX).map(|fd| given.optional(fd));
         Ok(Self {
+            channels: channels.collect(),
             requests,
             replies: Replies::new(given.required(1), token(TOKEN_REPLIES)),
             servers,
@@ -101,8 +108,9 @@ impl Server {
     fn connect(&mut self, process: &Process, key: Key) -> Result<(), ExitReason> {
         // It may have run out of time while it was busy.
         let Some(attempt) = self.attempts.get(key) else { return Ok(()) };
-        match attempt.connect(&self.servers[attempt.server]) {
-            // The queue of a unix listener is full (unix(7)). No event reports room there.
+        match attempt.connect(&self.servers[attempt.server], &self.channels) {
+            // The queue of a unix listener or of a channel is full (unix(7)). No event reports room
+            // there.
             Err(Errno::AGAIN) => {
                 self.busy.push(key);
                 Ok(())
@@ -187,7 +195,7 @@ fn ports(servers: &[fosse_settings::Server]) -> BTreeSet<u16> {
     let addresses = servers.iter().flat_map(|server| [Some(&server.address), server.second.as_ref()]);
     let port = |address: &Address| match address {
         Address::Tcp(_, port) => Some(*port),
-        Address::Unix(_) => None,
+        Address::Unix(_) | Address::Files(_) => None,
     };
     addresses.flatten().filter_map(port).collect()
 }

@@ -119,8 +119,9 @@ pub(crate) fn summary(configuration: &Configuration, edge: &Edge) -> String {
         }
     }
     for backend in edge.backend.iter() {
-        let servers: Vec<String> = backend.all_servers().map(written).collect();
-        let _ = writeln!(out, "  backend  {}: {}", backend.name.0, servers.join(", "));
+        let servers = backend.all_servers().map(written);
+        let files = backend.files.iter().map(|root| format!("files below {}", root.0));
+        let _ = writeln!(out, "  backend  {}: {}", backend.name.0, servers.chain(files).collect::<Vec<_>>().join(", "));
     }
     out
 }

@@ -118,6 +118,7 @@ impl Generation {
             (self.has_filter(), Program::WafFilter),
             (self.blobs.contains_key(&Program::Prober), Program::Prober),
             (self.plan.spool.is_some(), Program::Spool),
+            (!self.plan.files.is_empty(), Program::Static),
             (has_status, Program::Status),
         ];
         [Program::Accept, Program::Parse, Program::Dispatch, Program::Connect, Program::Log]

@@ -12,7 +12,7 @@ use crate::{
     penalties::Penalties,
     reconcile::seen::Seen,
     reload::report::ReloadReport,
-    services::Services,
+    services::{Services, files::FilesService},
     shutdown::ending::Shutdown,
     sockets::listeners::Listeners,
     upgrade::successor_state::Inheritance,
@@ -73,6 +73,10 @@ impl State {
         self.children.launches.go_on_from(next_launch);
         for process in processes {
             self.adopt(process);
+        }
+        for (generation, backend, pid) in left.files {
+            let process = pid.and_then(|pid| self.children.by_pid(pid));
+            self.services.files.push(FilesService { number: 0, generation, backend, process });
         }
         self.services.outdated = true;
     }

@@ -6,6 +6,7 @@ pub mod condition;
 pub mod conn;
 pub mod file;
 pub mod limits;
+mod lookup;
 pub mod output;
 pub mod path;
 pub mod policy;

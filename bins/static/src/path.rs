@@ -3,8 +3,8 @@
 
 use fosse_http1::percent;
 
-/// File that a directory's path names.
-const INDEX: &[u8] = b"index.html";
+/// File that a directory's path means where nothing else is said.
+pub(crate) const INDEX: &str = "index.html";
 
 /// The one name with a leading dot that is meant to be public (RFC 8615).
 const WELL_KNOWN: &[u8] = b".well-known";
@@ -12,7 +12,8 @@ const WELL_KNOWN: &[u8] = b".well-known";
 /// A path below the directory, without a leading slash, and without `.` and `..`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServedPath {
-    /// The path, percent-decoded; of a directory its index.
+    /// The path, percent-decoded. That of a directory ends in a slash, but for the directory itself
+    /// that is served, whose path is empty.
     pub path: Vec<u8>,
 }
 
@@ -33,13 +34,20 @@ impl ServedPath {
     /// [`NotServed`].
     pub fn of_target(target: &[u8]) -> Result<Self, NotServed> {
         let path = target.split(|byte| *byte == b'?').next().unwrap_or(target);
-        let mut path = decode(path.strip_prefix(b"/").ok_or(NotServed::Missing)?)?;
-        if path.is_empty() || path.ends_with(b"/") {
-            path.extend_from_slice(INDEX);
+        let path = decode(path.strip_prefix(b"/").ok_or(NotServed::Missing)?)?;
+        let names = path.strip_suffix(b"/").unwrap_or(&path);
+        if names.is_empty() {
+            return if path.is_empty() { Ok(Self { path }) } else { Err(NotServed::Missing) };
         }
-        let mut segments = path.split(|byte| *byte == b'/').enumerate();
+        let mut segments = names.split(|byte| *byte == b'/').enumerate();
         let served = segments.all(|(at, segment)| is_served(segment) || (at == 0 && segment == WELL_KNOWN));
         if served { Ok(Self { path }) } else { Err(NotServed::Missing) }
+    }
+
+    /// Returns whether it is that of a directory.
+    #[must_use]
+    pub fn is_directory(&self) -> bool {
+        self.path.is_empty() || self.path.ends_with(b"/")
     }
 
     /// Returns the target of the same path as a directory: `/path/`, encoded, never with two
@@ -83,10 +91,10 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_means_its_index() {
-        assert_eq!(path("/").unwrap(), "index.html");
-        assert_eq!(path("/?a=/../b").unwrap(), "index.html");
-        assert_eq!(path("/a/b/").unwrap(), "a/b/index.html");
+    fn a_path_is_decoded_and_that_of_a_directory_ends_in_a_slash() {
+        assert_eq!(path("/").unwrap(), "");
+        assert_eq!(path("/?a=/../b").unwrap(), "");
+        assert_eq!(path("/a/b/").unwrap(), "a/b/");
         assert_eq!(path("/a/b").unwrap(), "a/b");
         assert_eq!(path("/a%20b/%41").unwrap(), "a b/A");
         assert_eq!(path("/.well-known/security.txt").unwrap(), ".well-known/security.txt");
@@ -108,6 +116,8 @@ mod tests {
             "/%2egit",
             "/a%2f..%2fb",
             "/..%2f..%2fetc",
+            "//",
+            "/a//",
             "//etc/passwd",
             "/a//b",
             "/a/.well-known/b",

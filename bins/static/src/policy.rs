@@ -1,4 +1,5 @@
-//! What fosse-static may do once it is locked: accept, open below its directory, send. No socket
+//! What fosse-static may do once it is locked: accept or be sent connections, open
+//! below its directory, send. No socket
 //! can be made, bound, connected or listened on; Landlock and RESOLVE_BENEATH decide which files
 //! openat2 reaches.
 
@@ -15,6 +16,8 @@ pub const POLICY: Policy = Policy {
         Row::seen(call::EPOLL_PWAIT, Args::Any, "a turn waits for the next event"),
         Row::seen(call::EPOLL_CTL, Args::Any, "connections come and go"),
         Row::seen(call::ACCEPT4, Args::Any, "the listeners were opened before the lock"),
+        Row::seen(call::RECVMSG, Args::Any, "connections from connect, and orders of start"),
+        Row::seen(call::SENDMSG, Args::Any, "readiness to start"),
         Row::seen(call::RECVFROM, Args::Any, "requests"),
         Row::seen(call::SENDTO, Args::SENDTO_PEER, "heads and small files"),
         Row::seen(call::OPENAT2, Args::Any, "the job: opens below the directory, and cannot leave it"),

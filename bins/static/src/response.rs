@@ -6,11 +6,13 @@ use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
 use fosse_http1::{HeadLimits, HeadWriter, Refusal, RequestHead, Unwritable, Version, reason};
+use fosse_settings::Files;
 use httpdate::fmt_http_date;
 
 use crate::condition::{self, Outcome};
-use crate::file::{File, Found, open, whole_seconds};
+use crate::file::{File, whole_seconds};
 use crate::limits::{INLINE_BYTES_MAX, RETRY_AFTER_SECONDS};
+use crate::lookup::{Lookup, Meaning};
 use crate::output::Output;
 use crate::path::{NotServed, ServedPath};
 use crate::range::{Wanted, wanted};
@@ -31,6 +33,7 @@ pub enum Then {
 #[derive(Debug)]
 pub struct Site {
     root: OwnedFd,
+    files: Files,
     now: SystemTime,
     date: String,
     random: RandomState,
@@ -49,9 +52,9 @@ struct Common<'a> {
 impl Site {
     /// Serves an open directory.
     #[must_use]
-    pub fn new(root: OwnedFd) -> Self {
+    pub fn new(root: OwnedFd, files: Files) -> Self {
         let now = SystemTime::UNIX_EPOCH;
-        Self { root, now, date: fmt_http_date(now), random: RandomState::new(), responses: 0 }
+        Self { root, files, now, date: fmt_http_date(now), random: RandomState::new(), responses: 0 }
     }
 
     /// Sets the time; once a turn.
@@ -104,24 +107,25 @@ impl Site {
             Err(NotServed::Malformed) => return common.words(out, 400, &[]),
             Err(NotServed::Missing) => return common.words(out, 404, &[]),
         };
-        match open(&self.root, &path.path, self.now) {
-            Found::File(file) => self.file(request, &path, &file, common, out),
-            Found::Directory => {
+        let lookup = Lookup { root: &self.root, files: &self.files, now: self.now };
+        match lookup.find(&path) {
+            Meaning::File(path, file) => self.file(request, &path, &file, common, out),
+            Meaning::Directory => {
                 let query = request.target.iter().position(|byte| *byte == b'?');
                 let mut location = path.as_directory();
                 location.extend_from_slice(query.map_or(b"", |at| &request.target[at..]));
                 common.words(out, 301, &[("Location", &location)]);
             }
-            Found::Nothing => common.words(out, 404, &[]),
-            Found::Forbidden => common.words(out, 403, &[]),
-            Found::Exhausted => {
+            Meaning::Nothing => common.words(out, 404, &[]),
+            Meaning::Forbidden => common.words(out, 403, &[]),
+            Meaning::Exhausted => {
                 let seconds = RETRY_AFTER_SECONDS.to_string();
                 common.words(out, 503, &[("Retry-After", seconds.as_bytes())]);
             }
         }
     }
 
-    fn file(&self, request: &RequestHead<'_>, path: &ServedPath, file: &File, common: Common<'_>, out: &mut Output) {
+    fn file(&self, request: &RequestHead<'_>, path: &[u8], file: &File, common: Common<'_>, out: &mut Output) {
         let facts = &file.facts;
         let (etag, modified) = (facts.etag(), fmt_http_date(facts.modified));
         let validators: [(&str, &[u8]); 2] = [("ETag", etag.as_bytes()), ("Last-Modified", modified.as_bytes())];
@@ -130,7 +134,7 @@ impl Site {
             Outcome::NotModified => return common.head(out, 304, None, &validators),
             Outcome::Failed => return common.words(out, 412, &[]),
         }
-        let kind = content_type(&path.path);
+        let kind = content_type(path);
         let [tag, date] = validators;
         let fields = [tag, date, ("Accept-Ranges", &b"bytes"[..]), ("X-Content-Type-Options", b"nosniff")];
         match ranges(request, file) {

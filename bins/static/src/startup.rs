@@ -1,11 +1,12 @@
 //! Before the lock: the command line, the directory, the listeners.
 
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::FileTypeExt as _;
 use std::{fs, path::Path};
 
 use fosse_args::{Args, Flag, NO_SANDBOX, Positional, SANDBOX_STRICT, SANDBOX_TRAP, Takes, Usage};
+use fosse_inherit::{DIRECTORY, Descriptors, Expected, LINES, MEMORY, MESSAGES};
 use fosse_sys::openat2::Openat2Error;
 use rustix::fs::{CWD, Gid, Mode as FileMode, OFlags, ResolveFlags, Uid, chmod, chown, openat, openat2};
 use rustix::io::Errno;
@@ -21,7 +22,7 @@ const BACKLOG: i32 = 4096;
 pub const USAGE: Usage = Usage {
     name: PROGRAM,
     summary: "serves the files of one directory",
-    words: &[Positional::needed(Takes::Path("DIR"))],
+    words: &[Positional::optional(Takes::Path("DIR"))],
     flags: &[
         Flag { name: "--listen", takes: Takes::Text("ADDR..."), help: "unix:PATH, or a loopback ADDR:PORT" },
         Flag { name: "--mode", takes: Takes::Text("MODE"), help: "mode of socket files [0660]" },
@@ -56,10 +57,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// Takes the program's words from the command line. Ends the program with exit status 100 where
-    /// one is wrong or missing.
+    /// Takes the program's words from the command line; `None` where there is none, as fosse-start
+    /// runs it. Ends the program with exit status 100 where one is wrong or missing.
     #[must_use]
-    pub fn take(args: &Args) -> Self {
+    pub fn take(args: &Args) -> Option<Self> {
         let listen: Vec<Listen> = args.values("--listen").iter().map(|text| address(text, args)).collect();
         let socket_mode = args.value("--mode").map_or(0o660, |text| {
             let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
@@ -69,11 +70,12 @@ impl Options {
             let ids = text.split_once(':').and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
             ids.unwrap_or_else(|| args.refuse(format_args!("--owner: '{text}' is not UID:GID in numbers")))
         });
-        let directory = args.positional(0).unwrap_or_default().to_owned();
-        if listen.is_empty() {
-            args.refuse("no --listen given");
+        match args.positional(0) {
+            Some(_) if listen.is_empty() => args.refuse("no --listen given"),
+            Some(directory) => Some(Self { listen, socket_mode, owner, directory: directory.to_owned() }),
+            None if listen.is_empty() => None,
+            None => args.refuse("no DIR given"),
         }
-        Self { listen, socket_mode, owner, directory }
     }
 }
 
@@ -90,31 +92,77 @@ fn address(text: &str, args: &Args) -> Listen {
     }
 }
 
-/// The descriptors that are opened before the lock.
+/// Descriptor of the channel over which fosse-connect sends connections.
+const CONNECTIONS_FD: RawFd = 8;
+/// Descriptor of the directory that fosse-start has opened.
+const ROOT_FD: RawFd = 9;
+
+/// The descriptors that it inherits: in a shell that of the log alone.
+pub const DESCRIPTORS: [Expected; 6] = [
+    Expected::required(2, LINES, "log"),
+    Expected::optional(5, MEMORY, "configuration"),
+    Expected::optional(6, MEMORY, "counter page"),
+    Expected::optional(7, MESSAGES, "start"),
+    Expected::optional(CONNECTIONS_FD, MESSAGES, "connections"),
+    Expected::optional(ROOT_FD, DIRECTORY, "the directory"),
+];
+
+/// The source of connections.
+#[derive(Debug)]
+pub enum Source {
+    /// Listening sockets of its own.
+    Listeners(Vec<OwnedFd>),
+    /// The channel of an edge.
+    Channel(OwnedFd),
+}
+
+/// The descriptors that are there before the lock.
 #[derive(Debug)]
 pub struct Inputs {
     /// The directory that is served.
     pub root: OwnedFd,
-    /// Its listening sockets.
-    pub listeners: Vec<OwnedFd>,
+    /// The source of connections.
+    pub source: Source,
 }
 
-/// Opens the directory and the listeners. Ends the program with exit status 100 where the directory
-/// cannot be served, 111 where an address cannot be listened on.
-#[must_use]
-pub fn inputs(options: &Options) -> Inputs {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = openat(CWD, &options.directory, flags, FileMode::empty()).unwrap_or_else(|errno| {
-        fosse_die::fatal(PROGRAM, format_args!("unable to open the directory {}: {errno}", options.directory))
-    });
-    // Where the call itself is forbidden (an outer seccomp filter), every request would get 404.
-    if let Err(errno) = openat2(&root, ".", OFlags::PATH | OFlags::CLOEXEC, FileMode::empty(), ResolveFlags::BENEATH) {
-        fosse_die::fatal(
-            PROGRAM,
-            format_args!("unable to open below the directory {}: {}", options.directory, Openat2Error(errno)),
-        );
+impl Inputs {
+    /// Opens the directory and the listeners. Ends the program with exit status 100 where the
+    /// directory cannot be served, 111 where an address cannot be listened on.
+    #[must_use]
+    pub fn open(options: &Options) -> Self {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = openat(CWD, &options.directory, flags, FileMode::empty()).unwrap_or_else(|errno| {
+            fosse_die::fatal(PROGRAM, format_args!("unable to open the directory {}: {errno}", options.directory))
+        });
+        // Where the call itself is forbidden (an outer seccomp filter), every request would get
+        // 404.
+        if let Err(errno) = reach(&root) {
+            fosse_die::fatal(
+                PROGRAM,
+                format_args!("unable to open below the directory {}: {}", options.directory, Openat2Error(errno)),
+            );
+        }
+        let listeners = options.listen.iter().map(|listen| open(listen, options)).collect();
+        Self { root, source: Source::Listeners(listeners) }
     }
-    Inputs { root, listeners: options.listen.iter().map(|listen| open(listen, options)).collect() }
+
+    /// Takes what fosse-start gives. Ends the program with exit status 100 where it is not there,
+    /// which is so in a shell.
+    #[must_use]
+    pub fn inherited(descriptors: &mut Descriptors) -> Self {
+        let Some(channel) = descriptors.optional(CONNECTIONS_FD) else {
+            fosse_die::usage(PROGRAM, "no --listen and no DIR given")
+        };
+        Self { root: descriptors.required(ROOT_FD), source: Source::Channel(channel) }
+    }
+}
+
+/// Opens the directory through itself, as every file below it is opened.
+///
+/// # Errors
+/// `ACCES` where the user of this process may not enter it, others where the call is not to be had.
+pub(crate) fn reach(root: &OwnedFd) -> Result<(), Errno> {
+    openat2(root, ".", OFlags::PATH | OFlags::CLOEXEC, FileMode::empty(), ResolveFlags::BENEATH).map(drop)
 }
 
 fn open(listen: &Listen, options: &Options) -> OwnedFd {

@@ -1,7 +1,7 @@
 //! Configuration, rule bundles, address lists.
 
 use fosse_bundle::{Bundle, Part, Parts, RuleSet};
-use fosse_plan::{Listener, Place, Plan};
+use fosse_plan::{FilesPlan, Listener, Place, Plan};
 use fosse_wire::launch::Program;
 
 use super::{texts, with_first};
@@ -136,6 +136,7 @@ pub fn plans() -> Vec<Vec<u8>> {
             },
         ],
         access_log: b"access.log".to_vec(),
+        files: vec![FilesPlan { name: b"www".to_vec(), root: b"/srv/www".to_vec(), settings: vec![4, 5] }],
         blobs: vec![(Program::Accept, vec![1, 2, 3])],
         ..Plan::default()
     };

@@ -1,7 +1,9 @@
 //! What every decoder here must hold for any bytes: no panic, and what decodes encodes to the same
 //! bytes again.
 
-use fosse_wire::{Frame, Inbox, Kind, channel, connect, launch, request, response, spool, start, store, verdict};
+use fosse_wire::{
+    Frame, Inbox, Kind, channel, connect, files, launch, request, response, spool, start, store, verdict,
+};
 
 /// The ring: frames in any cut, each body through the decoder of its kind.
 pub fn ring(data: &[u8]) {
@@ -64,6 +66,9 @@ pub fn messages(data: &[u8]) {
             channel::encode_tallies(&mut again, message.kind, &message.tallies);
         }
         assert_eq!(again, bytes);
+    }
+    if let Ok(connection) = files::NewConnection::decode(bytes, fds) {
+        assert_eq!(connection.encode(), bytes);
     }
     if let Ok(request) = connect::ConnectRequest::decode(bytes) {
         assert_eq!(request.encode(), bytes);

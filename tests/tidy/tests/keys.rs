@@ -19,6 +19,7 @@ const LOAD: &str = "bins/load";
 const LOG: &str = "bins/log";
 const PARSE: &str = "bins/parse";
 const START: &str = "bins/start";
+const STATIC: &str = "bins/static";
 const WAF_FILTER: &str = "bins/waf-filter";
 
 /// A table of fosse.toml(5), a key of it, and the places that obey the key.
@@ -109,6 +110,8 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[[backend]]", "name", &[CONFIG]),
     ("[[backend]]", "servers", &[CONNECT, DISPATCH]),
     ("[[backend]]", "server", &[CONFIG]),
+    ("[[backend]]", "files", &[START]),
+    ("[[backend]]", "index", &[STATIC]),
     ("[[backend]]", "remote", &[CONFIG]),
     ("[[backend]]", "peer_uid", &[CONNECT]),
     ("[[backend]]", "balance", &[DISPATCH]),

@@ -1,5 +1,7 @@
 //! The expected processes of an edge, as data: identities, namespaces and descriptors.
 
+use fosse_wire::files::FILES_BACKENDS_MAX;
+
 use super::kernel::Kind;
 
 /// A limit of descriptors of a kind.
@@ -158,6 +160,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::UnixSeqpacket, 2, "dispatch or prober"),
+            holds(Kind::UnixSeqpacket, FILES_BACKENDS_MAX, "those that serve files"),
             any(Kind::UnixStream, "attempts"),
             any(Kind::Tcp, "attempts"),
         ],
@@ -206,6 +209,18 @@ pub(crate) const PROGRAMS: &[Expected] = &[
             holds(Kind::Memory, 1, "the page of results, until it is mapped"),
             any(Kind::UnixStream, "checks"),
             any(Kind::Tcp, "checks"),
+        ],
+    },
+    Expected {
+        name: "fosse-static",
+        place: Place::Namespaces,
+        shares_group: false,
+        scheduled: Scheduled::ByLoad,
+        holds: &[
+            holds(Kind::Pipe, 1, "log"),
+            holds(Kind::UnixSeqpacket, 1, "connections from connect"),
+            any(Kind::UnixStream, "connections"),
+            any(Kind::File, "its directory, files on their way"),
         ],
     },
     Expected {

@@ -51,7 +51,8 @@ impl Wanted {
 }
 
 const fn is_on_path(program: Program) -> bool {
-    matches!(program, Program::Accept | Program::Parse | Program::WafFilter | Program::Dispatch | Program::Connect)
+    let in_lane = matches!(program, Program::Parse | Program::WafFilter | Program::Dispatch | Program::Connect);
+    in_lane || matches!(program, Program::Accept | Program::Static)
 }
 
 /// Returns whether a program is woken by clients, who then have more to send.

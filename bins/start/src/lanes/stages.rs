@@ -20,7 +20,7 @@ use crate::{
         spawn::{pair, spawn},
         spawn_options::SpawnOptions,
     },
-    services::prober,
+    services::{files::FilesServices, prober},
 };
 
 /// The channels of a lane's stages, by the stage that has the end.
@@ -78,6 +78,7 @@ fn filter_channels(generation: &Generation, first_in: OwnedFd, responses: OwnedF
 pub(crate) fn start(
     lanes: &mut Lanes,
     children: &mut Children,
+    files: &FilesServices,
     cx: SpawnContext<'_>,
     core: u32,
 ) -> Result<(), (Program, Errno)> {
@@ -86,6 +87,7 @@ pub(crate) fn start(
     let (mut channels, accept) = Channels::new(cx.generation).map_err(before)?;
     channels.dispatch.extend(health(lanes, children).map(|page| (10, page)));
     channels.dispatch.extend(prober::page_for_lane(lanes, cx.generation).map(|page| (11, page)));
+    channels.connect.extend(files.channels(cx.generation.number).map_err(before)?);
     let mut processes = Vec::with_capacity(4);
     let started = start_stages(&mut processes, children, cx, channels, (number, core));
     // Without a lane those that were begun are killed.

@@ -16,12 +16,14 @@ use crate::{
 /// Takes a step of the life of a process.
 ///
 /// # Errors
-/// The reason that a zygote, an accept or a lane could not be started, as it is reported.
+/// The reason that a zygote, an accept, a lane or a process that serves files could not be started,
+/// as it is reported.
 pub(crate) fn carry_out(state: &mut State, action: Action, reload: &Reload, options: &Options) -> Result<(), String> {
     match action {
         Action::Start(Program::WafFilter) => return start_zygote(state),
         Action::Start(Program::Accept) => return start_accept(state),
         Action::StartLane(core) => return start_lane(state, core),
+        Action::StartFiles(number) => return start_files(state, number),
         Action::Start(program) => start_service(state, program, reload, options),
         Action::CloseLanes => state.lanes.close(u64::MAX),
         Action::Leave(key) => state.children.leave(key),
@@ -79,10 +81,22 @@ fn start_zygote(state: &mut State) -> Result<(), String> {
     Ok(())
 }
 
+/// Starts the process of a backend that serves files.
+///
+/// # Errors
+/// The reason, as it is reported.
+fn start_files(state: &mut State, number: u32) -> Result<(), String> {
+    let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
+    state.services.files.start(number, &mut state.children, cx).map_err(|errno| {
+        state.children.not_started(Program::Static, errno, state.event_loop.now_ms());
+        format!("unable to start fosse-static: {errno}")
+    })
+}
+
 fn start_lane(state: &mut State, core: u32) -> Result<(), String> {
     prober::make_page(&mut state.lanes, &state.generation);
     let cx = SpawnContext::new(&state.launcher, &state.event_loop, &state.generation);
-    let started = stages::start(&mut state.lanes, &mut state.children, cx, core);
+    let started = stages::start(&mut state.lanes, &mut state.children, &state.services.files, cx, core);
     started.map_err(|(program, errno)| {
         state.children.not_started(program, errno, state.event_loop.now_ms());
         format!("unable to start fosse-{}: {errno}", program.name())

@@ -20,6 +20,8 @@ pub(crate) struct Desired {
     pub places: Vec<Place>,
     /// Processes outside of lanes that stay although there is no such place.
     pub others: Vec<Key>,
+    /// The numbers of those that serve files and have no process.
+    pub files: Vec<u32>,
     pub generation: u32,
     /// The cores that should have a lane of this generation; none where no lane may be started.
     pub cores: Vec<u32>,

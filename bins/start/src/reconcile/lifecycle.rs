@@ -16,6 +16,8 @@ use crate::{
 pub(crate) enum Action {
     /// Starts a program that an edge has one of; [`Program::WafFilter`] is a zygote.
     Start(Program),
+    /// Starts the process of one that serves files.
+    StartFiles(u32),
     /// Starts a lane of the current generation on this core.
     StartLane(u32),
     /// Closes the channels that lanes get connections over, so that each finishes what it has.
@@ -127,6 +129,9 @@ fn starts(desired: &Desired, seen: &Seen<'_>, actions: &mut Vec<Action>) {
         if (is_urgent || seen.may_start(program)) && !(is_alone && seen.has(program)) {
             actions.push(Action::Start(program));
         }
+    }
+    if desired.is_urgent || seen.may_start(Program::Static) {
+        actions.extend(desired.files.iter().map(|number| Action::StartFiles(*number)));
     }
     let stages = [Program::Parse, Program::WafFilter, Program::Dispatch, Program::Connect];
     if desired.is_urgent || stages.into_iter().all(|program| seen.may_start(program)) {

@@ -9,7 +9,7 @@ use crate::{
     launch::zygote,
     reconcile::desired::{Desired, Place},
     reload::state::{Reload, ReloadState},
-    services::{logs, prober},
+    services::{files::FilesService, logs, prober},
     sockets::socket::Open,
     state::State,
 };
@@ -23,6 +23,7 @@ pub(crate) fn desired(state: &State, reload: &Reload) -> Desired {
     Desired {
         places: places(state, reload),
         others: others(state, reload),
+        files: files(state, reload).filter(|one| !lives(state, one.process)).map(|one| one.number).collect(),
         generation: state.generation.number,
         cores: cores(state, reload),
         is_urgent: reload.waits_for_lanes(),
@@ -79,8 +80,24 @@ fn places(state: &State, reload: &Reload) -> Vec<Place> {
     wanted.into_iter().filter(|(wanted, ..)| *wanted).map(|(_, program, holder)| place((program, holder))).collect()
 }
 
-/// Returns the connect of the prober, the one-shot of a reload, and the zygote of the generation
-/// before, which makes filters until another generation serves.
+/// Returns those that serve files and are still needed.
+pub(crate) fn files<'s>(state: &'s State, reload: &'s Reload) -> impl Iterator<Item = &'s FilesService> {
+    let (in_force, _) = in_force(&state.generation, &state.listeners.open, reload);
+    state.services.files.needed(in_force, state.generation.number, &state.lanes)
+}
+
+/// Forgets those that serve files and that no lane can send a connection to any more.
+pub(crate) fn forget_files(state: &mut State, reload: &Reload) {
+    let needed: Vec<u32> = files(state, reload).map(|one| one.number).collect();
+    state.services.files.retain(&needed);
+}
+
+fn lives(state: &State, process: Option<Key>) -> bool {
+    process.is_some_and(|key| state.children.get(key).is_some())
+}
+
+/// Returns the processes that serve files, the connect of the prober, the one-shot of a reload, and
+/// the zygote of the generation before, which makes filters until another generation serves.
 fn others(state: &State, reload: &Reload) -> Vec<Key> {
     let of_reload = match &reload.state {
         ReloadState::Compiling(compilation) => compilation.process,
@@ -88,7 +105,8 @@ fn others(state: &State, reload: &Reload) -> Vec<Key> {
         _ => None,
     };
     let connect = state.services.prober_connect.filter(|_| state.services.prober.is_some());
-    of_reload.into_iter().chain(connect).collect()
+    let files = files(state, reload).filter_map(|one| one.process);
+    of_reload.into_iter().chain(connect).chain(files).collect()
 }
 
 fn cores(state: &State, reload: &Reload) -> Vec<u32> {

@@ -1,5 +1,6 @@
 //! The services: the programs that an edge has one of, and how each is started.
 
+pub(crate) mod files;
 pub(crate) mod logs;
 pub(crate) mod prober;
 pub(crate) mod spool;
@@ -13,6 +14,7 @@ use fosse_sys::openat2::Openat2Error;
 use fosse_wire::{launch::Program, start::Stream};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 
+use self::files::FilesServices;
 use crate::{
     PROGRAM,
     children::{
@@ -44,6 +46,8 @@ pub(crate) struct Services {
     pub prober: Option<Key>,
     /// Its connect.
     pub prober_connect: Option<Key>,
+    /// Those that serve files.
+    pub files: FilesServices,
 }
 
 impl Services {
@@ -64,6 +68,7 @@ impl Services {
 
     /// Forgets a child that is gone.
     pub(crate) fn forget(&mut self, key: Key) {
+        self.files.forget(key);
         let Self { log, status, store, spool, accept, next_accept, prober, prober_connect, .. } = self;
         for service in [log, status, store, spool, accept, next_accept, prober, prober_connect] {
             if *service == Some(key) {

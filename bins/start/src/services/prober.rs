@@ -77,6 +77,7 @@ fn start_both(
     let (requests, replies) = pair(SocketType::SEQPACKET)?;
     let fds = vec![(8, requests), (9, fcntl_dupfd_cloexec(page, 3)?)];
     let prober = spawn(children, cx, Program::Prober, SpawnOptions { fds, ..SpawnOptions::default() })?;
+    // None to those that serve files, which have no checks.
     let fds = vec![(0, fcntl_dupfd_cloexec(&replies, 3)?), (1, replies)];
     let connect = spawn(children, cx, Program::Connect, SpawnOptions { fds, ..SpawnOptions::default() })?;
     (services.prober, services.prober_connect) = (Some(prober), Some(connect));

@@ -52,10 +52,18 @@ fn hindrance(reload: &Reload, state: &State, settled: bool) -> Option<&'static s
 /// reported.
 fn execute(options: &Options, state: &State) {
     info(PROGRAM, "event=upgrade");
-    let State { generation, children, lanes, listeners, launcher, penalties, reload_report, .. } = state;
+    let State { generation, children, services, lanes, listeners, launcher, penalties, reload_report, .. } = state;
     let (reloads, fork_server) = (reload_report.number, &launcher.fork_server);
-    let table = successor_state::encode(generation, reloads, children, lanes, listeners, fork_server, penalties)
-        .map_err(|_| Errno::OVERFLOW);
+    let table = successor_state::encode(
+        generation,
+        reloads,
+        (children, &services.files),
+        lanes,
+        listeners,
+        fork_server,
+        penalties,
+    )
+    .map_err(|_| Errno::OVERFLOW);
     let program = openat(&options.programs, "fosse-start", OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
     let errno = match program.and_then(|program| Ok((program, table?))) {
         Ok((program, _)) if !fits(&program) => {

@@ -17,6 +17,7 @@ use crate::{
     launch::{fork_server::ForkServer, uid_range::UidRange},
     limits,
     penalties::Penalties,
+    services::files::{FilesBackend, FilesServices},
     sockets::{listeners::Listeners, socket::Open},
 };
 use fosse_plan::Plan;
@@ -26,12 +27,13 @@ use fosse_wire::{
     launch::Program,
     start::{MESSAGE_BYTES, Stream, Strike, ToStart},
 };
+use rustix::process::Pid;
 
 /// The environment variable that names the descriptor of the table.
 pub(crate) const STATE_VARIABLE: &str = "FOSSE_START_STATE";
 /// The version of the table: who reads another is no successor.
-pub(crate) const VERSION: &str = "fosseup7";
-const MAGIC: [u8; 8] = *b"fosseup7";
+pub(crate) const VERSION: &str = "fosseup8";
+const MAGIC: [u8; 8] = *b"fosseup8";
 
 /// The state that a predecessor has left.
 pub(crate) struct Inheritance {
@@ -45,6 +47,8 @@ pub(crate) struct Inheritance {
     pub lanes: Lanes,
     pub uncounted: Uncounted,
     pub processes: Vec<Process>,
+    /// Those that serve files: the generation and the backend of each, and its process.
+    pub files: Vec<(u32, FilesBackend, Option<Pid>)>,
 }
 
 /// Returns whether this start was executed by another.
@@ -65,7 +69,7 @@ pub(crate) fn table_of_predecessor() -> Option<Vec<u8>> {
 pub(crate) fn encode<'e>(
     generation: &'e Generation,
     reloads: u32,
-    children: &'e Children,
+    (children, files): (&'e Children, &'e FilesServices),
     lanes: &'e Lanes,
     listeners: &'e Listeners,
     fork_server: &'e ForkServer,
@@ -87,6 +91,13 @@ pub(crate) fn encode<'e>(
     w.list(lanes.iter(), Writer::lane)?;
     w.uncounted(&children.uncounted)?;
     w.list(children.iter().map(|(_, process)| process), Writer::process)?;
+    w.list(files.iter(), |w, one| {
+        let pid = one.process.and_then(|key| children.get(key)?.pid);
+        [one.generation, pid.map_or(0, number_of)].into_iter().for_each(|n| w.number(n));
+        let FilesBackend { root, settings, to, from } = &one.backend;
+        [root, settings, to, from].into_iter().for_each(|fd| w.fd(fd));
+        Ok(())
+    })?;
     Ok((w.out, w.fds))
 }
 
@@ -115,9 +126,24 @@ pub(crate) fn decode(table: &[u8]) -> Result<Inheritance, WireError> {
     let lanes = Lanes::of(r.list(Reader::lane)?, next_lane, checks);
     let uncounted = r.uncounted()?;
     let processes = r.list(Reader::process)?;
+    let files = r.list(|r| {
+        let (generation, pid) = (r.0.u32()?, pid_of(r.0.u32()?));
+        Ok((generation, FilesBackend { root: r.fd()?, settings: r.fd()?, to: r.fd()?, from: r.fd()? }, pid))
+    })?;
     r.0.end()?;
     let generation = Generation { plan, number, blobs, rules, zygote: None, keeps_records, addresses };
-    Ok(Inheritance { generation, reloads, next_launch, listeners, fork_server, penalties, lanes, uncounted, processes })
+    Ok(Inheritance {
+        generation,
+        reloads,
+        next_launch,
+        listeners,
+        fork_server,
+        penalties,
+        lanes,
+        uncounted,
+        processes,
+        files,
+    })
 }
 
 #[derive(Default)]

@@ -30,6 +30,12 @@ const ACCESS_LOG: Line = ("top", "access_log", "\"a.log\"");
 const STATUS_ADDRESS: Line = ("top", "status_address", "\"192.0.2.7:9145\"");
 const TRUSTED: Line = ("[[listen]]", "trusted", "[\"10.0.0.0/8\"]");
 const HASH: Line = ("[[backend]]", "balance", "\"hash\"");
+const FILES: &[Line] = &[
+    ("[[backend]]", "servers", "[]"),
+    ("[[backend]]", "files", "\"/srv/a\""),
+    ("[[backend.server]]", "address", ""),
+    ("[backend.health]", "path", ""),
+];
 const NO_NUMBERS: Line = ("[[site.exclude]]", "rules", "");
 
 /// The changes: table, key, new value, and what else both configurations have.
@@ -109,6 +115,8 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[site.exclude]]", "argument", "\"a\"", &[]),
     ("[[backend]]", "name", "\"renamed\"", &[]),
     ("[[backend]]", "servers", "[\"127.0.0.1:3009\"]", &[]),
+    ("[[backend]]", "files", "\"/srv/b\"", FILES),
+    ("[[backend]]", "index", "[\"home.html\"]", FILES),
     ("[[backend]]", "remote", "true", &[("[[backend]]", "servers", "[\"192.0.2.7:80\"]")]),
     ("[[backend]]", "peer_uid", "33", &[UNIX_SERVER]),
     ("[[backend]]", "balance", "\"least-connections\"", &[]),
@@ -161,16 +169,16 @@ fn written(lines: &[Line]) -> String {
     let titles = ["top"].into_iter().chain(SECTIONS.iter().skip(1).map(|section| section.title));
     let mut text = String::new();
     for title in titles {
-        if title != "top" {
-            text.push_str(&format!("{title}\n"));
-        }
         let of_table = |line: &&Line| line.0 == title;
         let keys: BTreeSet<&str> = lines.iter().filter(of_table).map(|line| line.1).collect();
-        for key in keys {
-            let last = lines.iter().filter(of_table).rfind(|line| line.1 == key).unwrap();
-            if !last.2.is_empty() {
-                text.push_str(&format!("{key} = {}\n", last.2));
-            }
+        let last = |key: &&str| *lines.iter().filter(of_table).rfind(|line| line.1 == *key).unwrap();
+        let last: Vec<Line> = keys.iter().map(last).collect();
+        // A table of which no key is written is not there itself.
+        if title != "top" && (last.is_empty() || last.iter().any(|line| !line.2.is_empty())) {
+            text.push_str(&format!("{title}\n"));
+        }
+        for (_, key, value) in last.iter().filter(|line| !line.2.is_empty()) {
+            text.push_str(&format!("{key} = {value}\n"));
         }
     }
     text + "[[backend]]\nname = \"other\"\nservers = [\"127.0.0.1:3001\"]\n"

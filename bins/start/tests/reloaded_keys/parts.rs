@@ -29,6 +29,7 @@ pub(crate) const PARTS: &[&str] = &[
     "status_socket",
     "status_address",
     "spool",
+    "files",
     // Rows of the pages of programs that are started anew.
     "sites",
     "backends",
@@ -63,6 +64,7 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         status_socket,
         status_address,
         spool,
+        files,
         sites,
         backends,
         blobs,
@@ -83,6 +85,7 @@ pub(crate) fn differing(one: &Plan, other: &Plan) -> BTreeSet<String> {
         ("status_socket", *status_socket != other.status_socket),
         ("status_address", *status_address != other.status_address),
         ("spool", *spool != other.spool),
+        ("files", *files != other.files),
         ("sites", *sites != other.sites),
         ("backends", *backends != other.backends),
     ];
@@ -203,6 +206,29 @@ fn the_spool_has_the_place_of_the_last_reload_and_the_one_before_ends_with_its_f
     wait_for("no spool", || spools().is_empty().then_some(()));
     assert_ne!(first, second);
     assert_eq!(get(running.edge.address(), "/").status, 200, "{}", running.edge.log());
+}
+
+#[test]
+fn files_are_those_of_the_last_reload_and_the_process_of_the_ones_before_ends() {
+    let running = Running::new();
+    let serve = |name: &str| {
+        let root = running.edge.dir().join(name);
+        fs::create_dir_all(&root).unwrap();
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(root.join("index.html"), name).unwrap();
+        let files = format!("files = \"{}\"", root.display());
+        let text = text(&running.backend, "lanes = 1", "", "");
+        running.edge.reload(&text.replace(&format!("servers = [\"{}\"]", running.backend.address()), &files));
+        assert_eq!(get(running.edge.address(), "/").text(), name);
+        wait_for("one process", || {
+            let [one] = <[_; 1]>::try_from(running.edge.children_of("static")).ok()?;
+            Some(one.pid)
+        })
+    };
+    let first = serve("one");
+    assert_ne!(first, serve("two"));
+    running.edge.reload(&text(&running.backend, "lanes = 1", "", ""));
+    wait_for("none", || running.edge.children_of("static").is_empty().then_some(()));
 }
 
 #[test]

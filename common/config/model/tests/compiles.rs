@@ -100,6 +100,22 @@ fn names_become_indices_and_routes_come_longest_first() {
 }
 
 #[test]
+fn a_backend_that_serves_files_is_one_server_without_an_address_and_a_part_of_the_plan() {
+    let files = "[[backend]]\nname = \"www\"\nfiles = \"/srv/www/\"\nindex = [\"a.html\", \"b.html\"]\n\
+                 [[backend]]\nname = \"docs\"\nfiles = \"/srv/docs\"\n";
+    let plan = plan(&format!("{}{files}", small("")));
+    let named: Vec<_> = plan.files.iter().map(|files| (files.name.as_slice(), files.root.as_slice())).collect();
+    assert_eq!(named, [(&b"www"[..], &b"/srv/www"[..]), (b"docs", b"/srv/docs")]);
+    let settings: blobs::Files = decode(&plan.files[0].settings).unwrap();
+    assert_eq!((settings.name.as_str(), settings.index.join(" ").as_str()), ("www", "a.html b.html"));
+    let connect: blobs::Connect = decode(plan.blob(Program::Connect)).unwrap();
+    let addresses: Vec<_> = connect.servers.iter().skip(1).map(|server| server.address.clone()).collect();
+    assert_eq!(addresses, [blobs::Address::Files(0), blobs::Address::Files(1)]);
+    let dispatch: blobs::Dispatch = decode(plan.blob(Program::Dispatch)).unwrap();
+    assert_eq!(dispatch.servers[1].name, "files:/srv/www");
+}
+
+#[test]
 fn checks_are_of_the_prober_and_their_servers_have_the_same_numbers_in_every_configuration() {
     let prober: blobs::Prober = decode(plan(FULL).blob(Program::Prober)).unwrap();
     let check = &prober.checks[0];

@@ -12,6 +12,9 @@ const MANUAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../man/fosse.to
 const BEGIN: &str = ".\\\" The tables below are written from the rows in common/config/model; see its tests/rows.rs.\n";
 const END: &str = ".\\\" End of the tables.\n";
 
+/// Keys of a backend that serves files.
+const OF_FILES: &[&str] = &["index"];
+
 #[test]
 fn every_default_is_accepted_by_its_own_key() {
     let required = "[[listen]]\naddress = \"127.0.0.1:1\"\n[[site]]\nhosts = [\"a\"]\nbackend = \"a\"\nROUTE\n[[backend]]\nname = \"a\"\nservers = [\"unix:/a\"]\nHEALTH\n";
@@ -32,6 +35,9 @@ fn every_default_is_accepted_by_its_own_key() {
                 "[[site]]" => required.replace("ROUTE", &line),
                 "[[site.exclude]]" => {
                     required.replace("ROUTE", &format!("rules = [\"x\"]\n[[site.exclude]]\ntag = \"t\"\n{line}"))
+                }
+                "[[backend]]" if OF_FILES.contains(&key.name) => {
+                    required.replace("servers = [\"unix:/a\"]", "files = \"/a\"").replace("HEALTH", &line)
                 }
                 "[[backend]]" => required.replace("HEALTH", &line),
                 "[[backend.server]]" => {

@@ -1,13 +1,15 @@
 //! fosse-plan: the configuration of fosse-start, in a layout fixed enough for a program that parses
 //! nothing else.
 //!
-//! `magic | version | numbers | listeners | log paths | blobs`, little-endian, consumed exactly.
-//! fosse-config writes it under lock-down; start checks every number against its own limits before
-//! it acts on it.
+//! `magic | version | numbers | listeners | log paths | files | blobs`, little-endian, consumed
+//! exactly. fosse-config writes it under lock-down; start checks every number against its own
+//! limits before it acts on it.
 
 #![forbid(unsafe_code)]
 
 use core::time::Duration;
+
+mod files;
 
 use fosse_wire::{
     WireError,
@@ -15,7 +17,9 @@ use fosse_wire::{
     launch::Program,
 };
 
-const MAGIC: [u8; 8] = *b"fossepl9";
+pub use files::FilesPlan;
+
+const MAGIC: [u8; 8] = *b"fossep10";
 /// Longest configuration, all its files together: some 10,000 sites of 400 bytes. The worst text of
 /// this length (one mistake a byte) takes 1 GiB and two seconds to refuse.
 pub const CONFIGURATION_BYTES_MAX: usize = 4 << 20;
@@ -136,6 +140,8 @@ pub struct Plan {
     pub status_address: Option<Place>,
     /// The spool, where there is one; in the layout u64 bytes, 0 for none, and the directory.
     pub spool: Option<SpoolPlan>,
+    /// The backends that serve files, in the order of their number.
+    pub files: Vec<FilesPlan>,
     /// Configuration of each program that runs.
     pub blobs: Vec<(Program, Vec<u8>)>,
 }
@@ -173,6 +179,8 @@ impl Plan {
         }
         out.extend_from_slice(&self.spool.as_ref().map_or(0, |spool| spool.spool_bytes_max).to_le_bytes());
         put_short(&mut out, self.spool.as_ref().map_or(&[], |spool| &spool.spool_directory), "path")?;
+        put_count(&mut out, self.files.len())?;
+        self.files.iter().try_for_each(|files| files.put(&mut out))?;
         put_count(&mut out, self.blobs.len())?;
         for (program, blob) in &self.blobs {
             out.push(*program as u8);
@@ -218,6 +226,7 @@ impl Plan {
         plan.status_socket = Place::take_optional(&mut c)?;
         plan.status_address = Place::take_optional(&mut c)?;
         plan.spool = take_spool(&mut c)?;
+        plan.files = FilesPlan::take_all(&mut c)?;
         for _ in 0..c.u16()? {
             plan.blobs.push((Program::from_byte(c.u8()?)?, c.long_bytes()?.to_vec()));
         }
@@ -339,6 +348,7 @@ mod tests {
             access_log: b"access.log".to_vec(),
             status_address: Some(Place::Tcp { addr: [1; 16], port: 9145 }),
             spool: Some(SpoolPlan { spool_directory: b"/var/tmp".to_vec(), spool_bytes_max: SPOOL_BYTES_MAX }),
+            files: vec![FilesPlan { name: b"www".to_vec(), root: b"/srv/www".to_vec(), settings: vec![4, 5] }],
             blobs: vec![(Program::Accept, vec![1, 2, 3])],
             ..Plan::default()
         }

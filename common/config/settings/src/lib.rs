@@ -9,6 +9,7 @@
 
 mod access;
 mod backend;
+mod files;
 mod parse;
 mod prober;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use access::{AccessField, AccessFormat};
 pub use backend::{Backend, Balance, HashBy, ServerName};
+pub use files::Files;
 pub use parse::{ParseListener, ParseSite, TrustedFields};
 pub use prober::{Check, CheckedServer, Prober};
 
@@ -250,6 +252,8 @@ pub enum Address {
     Unix(String),
     /// IPv6 or IPv4-mapped address, and port.
     Tcp([u8; 16], u16),
+    /// Number of a backend that serves files, in the order of the plan: a channel to its process.
+    Files(u32),
 }
 
 /// One server as connect sees it.

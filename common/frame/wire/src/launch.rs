@@ -88,8 +88,9 @@ impl Program {
     }
 }
 
-/// Descriptors that one process is spawned with, its program among them.
-pub const LAUNCH_FDS_MAX: usize = 24;
+/// Descriptors that one process is spawned with, its program among them: connect has a channel to
+/// each backend that serves files ([`crate::files::FILES_BACKENDS_MAX`]).
+pub const LAUNCH_FDS_MAX: usize = 48;
 
 /// Bytes of a process's command line: a dozen directories.
 pub const LAUNCH_WORDS_BYTES_MAX: usize = 4096;

@@ -14,6 +14,7 @@ pub mod cursor;
 pub mod direct;
 mod endpoint;
 pub mod fields;
+pub mod files;
 pub mod frame;
 pub mod inbox;
 pub mod launch;

@@ -27,6 +27,8 @@ pub const MESSAGES: &[Kind] = &[Kind::UnixSeqpacket];
 pub const LINES: &[Kind] = &[Kind::Pipe, Kind::File, Kind::Memfd, Kind::Device, Kind::UnixStream];
 /// A file of a file system.
 pub const FILE: &[Kind] = &[Kind::File];
+/// A directory.
+pub const DIRECTORY: &[Kind] = &[Kind::Directory];
 /// A configuration, a page, an address list.
 pub const MEMORY: &[Kind] = &[Kind::Memfd];
 

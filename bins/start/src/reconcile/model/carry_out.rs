@@ -27,6 +27,7 @@ impl World {
             Action::Exit => self.is_over = true,
             Action::Start(program) => return self.start(program),
             Action::StartLane(core) => return self.start_lane(core),
+            Action::StartFiles(number) => return self.start_files(number),
         }
         Ok(())
     }
@@ -36,7 +37,9 @@ impl World {
             return Ok(());
         }
         self.paused.push(program);
-        if self.reload.waits_for_lanes() && matches!(program, Program::WafFilter | Program::Accept | Program::Parse) {
+        if self.reload.waits_for_lanes()
+            && matches!(program, Program::WafFilter | Program::Accept | Program::Parse | Program::Static)
+        {
             reload::roll_back(&mut self.reload, &mut self.state);
         }
         Err(())
@@ -61,6 +64,14 @@ impl World {
             }
             _ => self.state.generation.zygote = Some(key),
         }
+        Ok(())
+    }
+
+    fn start_files(&mut self, number: u32) -> Result<(), ()> {
+        self.refuses(Program::Static)?;
+        let key = self.make(Program::Static, None);
+        let one = self.state.services.files.find_mut(number).unwrap();
+        assert!(one.process.replace(key).is_none(), "two processes serve the files of one backend");
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use fosse_plan::Plan;
 use fosse_wire::{launch::Program, start::ToStart};
 use rustix::io::Errno;
 
-use super::{LANES, World, listener};
+use super::{LANES, World, files_backend, listener};
 use crate::{children::process::End, exits, generation::Generation, messages, penalties::Crash, reload};
 
 impl World {
@@ -52,7 +52,8 @@ impl World {
             next.rules = Some(fosse_sys::memfd::sealed("rules", b"rules").unwrap());
         }
         let next = next.numbered_after(&self.state.generation).unwrap();
-        reload::enter(&mut self.reload, &mut self.state, next, vec![listener(), listener()]);
+        let files = if self.has_files { vec![files_backend(), files_backend()] } else { Vec::new() };
+        reload::enter(&mut self.reload, &mut self.state, next, vec![listener(), listener()], files);
     }
 
     /// Lets something happen.

@@ -29,6 +29,7 @@ use crate::{
         orders, view,
     },
     reload::{self, state::Reload},
+    services::files::FilesBackend,
     sockets::{listeners::Listeners, socket::Open},
     state::State,
 };
@@ -51,6 +52,7 @@ struct World {
     parted: HashSet<Action>,
     has_rules: bool,
     has_checks: bool,
+    has_files: bool,
     is_over: bool,
 }
 
@@ -79,6 +81,7 @@ impl World {
             parted: HashSet::new(),
             has_rules: seed.is_multiple_of(3),
             has_checks: seed.is_multiple_of(4),
+            has_files: seed.is_multiple_of(2),
             is_over: false,
         }
     }
@@ -110,6 +113,7 @@ impl World {
             }
             actions.into_iter().try_for_each(|action| self.carry_out(action)).unwrap_or_default();
         }
+        view::forget_files(&mut self.state, &self.reload);
         if self.dice.roll(4) == 0 {
             self.state.children.uncounted.forget_counted();
         }
@@ -159,8 +163,11 @@ impl World {
         let outside = 3
             + usize::from(generation.rules.is_some())
             + usize::from(services.store.is_some())
-            + 2 * usize::from(self.has_checks);
+            + 2 * usize::from(self.has_checks)
+            + 2 * usize::from(self.has_files);
         assert_eq!(children.iter().count(), 4 * LANES as usize + outside, "{:?}", self.state.seen());
+        assert!(services.files.iter().all(|one| one.generation == generation.number));
+        assert!(services.files.are_ready(generation.number, children));
         assert_eq!(services.store.is_some(), generation.keeps_records);
         let [accept, log, status] =
             [services.accept, services.log, services.status].map(|key| &self.children[&key.unwrap()]);
@@ -175,6 +182,11 @@ impl World {
             assert!(self.children[&filter].received.iter().any(|order| matches!(order, ToChild::Records { .. })));
         }
     }
+}
+
+fn files_backend() -> FilesBackend {
+    let ((root, settings), (to, from)) = (pair(SocketType::SEQPACKET).unwrap(), pair(SocketType::SEQPACKET).unwrap());
+    FilesBackend { root, settings, to, from }
 }
 
 fn listener() -> Open {

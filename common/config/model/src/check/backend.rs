@@ -34,9 +34,14 @@ const SERVERS_MAX: usize = 64;
 
 fn servers(backend: &Backend, problems: &mut Problems) {
     let all: Vec<_> = backend.all_servers().map(|server| server.address).collect();
-    if backend.has_sound_servers() && !(1..=SERVERS_MAX).contains(&all.len()) {
+    let serves_files = backend.files.sound().is_none_or(Option::is_some);
+    if !serves_files && backend.has_sound_servers() && !(1..=SERVERS_MAX).contains(&all.len()) {
         let what = format!("a backend has between 1 and {SERVERS_MAX} servers, not {}", all.len());
-        problems.note_with_cure(&backend.servers.span, what, "name them in servers or in [[backend.server]]");
+        problems.note_with_cure(
+            &backend.servers.span,
+            what,
+            "name them in servers or in [[backend.server]], or a directory in files",
+        );
     }
     for (index, server) in all.iter().enumerate() {
         let Some(address) = server.sound() else { continue };

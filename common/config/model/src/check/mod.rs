@@ -1,6 +1,7 @@
 //! Checks of several values: whether the tables fit together.
 
 mod backend;
+mod files;
 mod limits;
 mod listen;
 mod site;
@@ -17,6 +18,7 @@ pub(crate) fn edge(edge: &Edge, problems: &mut Problems) {
     listen::listeners(&edge.listen, problems);
     site::sites(&edge.site, (&edge.backend, &by_name), problems);
     backend::backends(&edge.backend, problems);
+    files::files(&edge.backend, problems);
     access_log(edge, problems);
     status::status(edge, problems);
 }

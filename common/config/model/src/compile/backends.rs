@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use fosse_plan::FilesPlan;
 use fosse_settings as blobs;
 
 use crate::accounts::Accounts;
 use crate::address::ServerAddress;
 use crate::compile::checks::{Numbers, check, proxy_version};
+use crate::compile::files;
 use crate::compile::listeners::mapped;
 use crate::model::{Backend, Balance};
 use crate::names::HashBy;
@@ -34,6 +36,8 @@ pub(crate) struct Servers {
     numbers: Numbers,
     /// The groups.
     pub backends: Vec<blobs::Backend>,
+    /// Those that serve files.
+    pub files: Vec<FilesPlan>,
 }
 
 impl Servers {
@@ -63,8 +67,8 @@ impl Servers {
     }
 
     fn add(&mut self, backend: &Backend, accounts: &Accounts, problems: &mut Problems) {
-        let count = backend.all_servers().count();
-        let numbers = [self.names.len(), self.backends.len(), count].map(u32::try_from);
+        let servers = self.servers(backend, problems);
+        let numbers = [self.names.len(), self.backends.len(), servers.len()].map(u32::try_from);
         let [Ok(server_first), Ok(number), Ok(server_count)] = numbers else {
             return problems.note(&backend.name.span, "more servers than their table has numbers for");
         };
@@ -77,22 +81,19 @@ impl Servers {
         };
         let check = check(backend);
         let check_index = u32::try_from(self.prober.checks.len()).unwrap_or(u32::MAX);
-        for (index, server) in (server_first..).zip(backend.all_servers()) {
-            let (address, second) = addresses(&server.address.value);
+        for (index, (mut server, address, second)) in (server_first..).zip(servers) {
             let connect_seconds = backend.connect_seconds.duration();
             let entry = blobs::Server { address, second, peer_uids: peer_uids.clone(), connect_seconds };
-            let name = server.address.value.written();
-            let health_number = check.as_ref().map(|check| {
+            server.health_number = check.as_ref().map(|check| {
                 let checked = blobs::CheckedServer {
-                    name: name.clone(),
+                    name: server.name.clone(),
                     check: check_index,
                     address: index,
                     ..Default::default()
                 };
                 self.add_checked(checked, check, &entry, backend)
             });
-            let ServerEntry { weight, backup, .. } = server;
-            self.names.push(blobs::ServerName { name, backend: number, weight, backup, health_number });
+            self.names.push(blobs::ServerName { backend: number, ..server });
             self.connect.servers.push(entry);
         }
         self.prober.checks.extend(check);
@@ -100,6 +101,22 @@ impl Servers {
             problems.note(&backend.health.span, format!("more than {SERVERS_CHECKED_MAX} servers have checks"));
         }
         self.backends.push(compiled(backend, server_first, server_count));
+    }
+
+    /// Returns each server of a backend with its addresses: one without any where it serves files.
+    fn servers(&mut self, backend: &Backend, problems: &mut Problems) -> Vec<Addresses> {
+        let Some(root) = &backend.files.value else {
+            let named = |ServerEntry { address, weight, backup }: ServerEntry<'_>| {
+                let server = blobs::ServerName { name: address.value.written(), weight, backup, ..Default::default() };
+                let (address, second) = addresses(&address.value);
+                (server, address, second)
+            };
+            return backend.all_servers().map(named).collect();
+        };
+        let number = u32::try_from(self.files.len()).unwrap_or(u32::MAX);
+        self.files.extend(files::plan(backend, root, problems));
+        let server = blobs::ServerName { name: format!("files:{}", root.0), weight: 1, ..Default::default() };
+        vec![(server, blobs::Address::Files(number), None)]
     }
 
     /// Adds a server that is checked, unless one that is checked in the same way has its number.
@@ -121,6 +138,9 @@ impl Servers {
         number
     }
 }
+
+/// A server, its address, and the second one of `localhost`.
+type Addresses = (blobs::ServerName, blobs::Address, Option<blobs::Address>);
 
 /// Returns the address at which a server is checked, where it is not its own.
 fn check_address(backend: &Backend, server: &blobs::Server) -> Option<blobs::Server> {
@@ -149,7 +169,7 @@ fn addresses(server: &ServerAddress) -> (blobs::Address, Option<blobs::Address>)
 const fn tcp(address: &blobs::Address) -> Option<[u8; 16]> {
     match address {
         blobs::Address::Tcp(addr, _) => Some(*addr),
-        blobs::Address::Unix(_) => None,
+        blobs::Address::Unix(_) | blobs::Address::Files(_) => None,
     }
 }
 

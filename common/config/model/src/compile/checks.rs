@@ -89,6 +89,8 @@ impl Digest {
                     self.part(addr);
                     self.value((*port).into());
                 }
+                // None is checked: start watches its process.
+                blobs::Address::Files(number) => self.value((*number).into()),
             }
         }
         self.values(peer_uids.iter().map(|uid| u128::from(*uid)));

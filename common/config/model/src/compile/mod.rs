@@ -3,6 +3,7 @@
 
 mod backends;
 mod checks;
+mod files;
 mod listeners;
 mod sites;
 
@@ -60,11 +61,10 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
     let filter = edge.site.iter().any(|site| uses_filter(site, &by_name));
     let filter = filter.then(|| (Program::WafFilter, encode(&sites::waf_filter(edge, &by_name, &rules, problems))));
     let checks = (!servers.prober.servers.is_empty()).then(|| (Program::Prober, encode(&servers.prober)));
+    plan.files.clone_from(&servers.files);
     for (program, blob) in encoded.into_iter().chain(filter).chain(checks) {
-        match blob {
-            Ok(bytes) => plan.blobs.push((program, bytes)),
-            Err(error) => too_large(program, &error, problems),
-        }
+        let noted = blob.map_err(|error| too_large(program, &error, problems));
+        plan.blobs.extend(noted.ok().map(|bytes| (program, bytes)));
     }
     plan
 }

@@ -3,7 +3,8 @@
 use crate::address::ServerAddress;
 use crate::choices::{Balance, ProxyOut};
 use crate::names::{
-    Account, CheckMethod, CheckText, CookieName, HashBy, HealthPath, HostName, Name, Seed, StatusRange, UpgradeToken,
+    Account, CheckMethod, CheckText, CookieName, Directory, FileName, HashBy, HealthPath, HostName, Name, Seed,
+    StatusRange, UpgradeToken,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
@@ -20,6 +21,13 @@ section! {
         /// Servers that have more to say than their address, beside those of the list; together
         /// there are 1 to 64.
         server: Vec<At<Server>>, Default("[]"), 0..=64;
+        /// Directory whose files are served, in place of servers: by a fosse-static that
+        /// fosse-start runs for this backend alone, with a user of its own that must be able to
+        /// read them. It is opened again at each reload.
+        files: Option<Directory>, Absent("requests go to servers");
+        /// Files that the path of a directory means, for files; the first that is there. Without
+        /// one the path gets 404: nothing is ever listed.
+        index: Vec<At<FileName>>, Default("[\"index.html\"]"), 0..=16;
         /// The explicit word that servers may be on other machines.
         remote: bool, Default("false");
         /// The user who must hold the other end of a unix socket.

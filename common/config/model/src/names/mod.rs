@@ -21,8 +21,8 @@ pub use affinity::{CookieName, HashBy, Seed};
 pub use checks::{CHECK_TEXT_BYTES_MAX, CheckMethod, CheckText, StatusRange};
 pub use hosts::{HOST_BYTES_MAX, HostName, HostPattern, LABEL_BYTES_MAX};
 pub use paths::{
-    Directory, FILE_NAME_BYTES_MAX, FILE_PATH_BYTES_MAX, FilePath, FilePattern, HealthPath, LogFile, PREFIX_BYTES_MAX,
-    PathPrefix, StatusSocket,
+    Directory, FILE_NAME_BYTES_MAX, FILE_PATH_BYTES_MAX, FileName, FilePath, FilePattern, HealthPath, LogFile,
+    PREFIX_BYTES_MAX, PathPrefix, StatusSocket,
 };
 pub use tokens::{
     ArgumentName, FieldName, METHOD_BYTES_MAX, Method, NAME_BYTES_MAX, Name, RuleRange, RuleTag, SocketName,

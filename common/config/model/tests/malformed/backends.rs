@@ -16,7 +16,32 @@ servers = ["127.0.0.1:3000"]"#, &[
 name = "My App"
 servers = []"#, &[
         "fosse.toml:11:8: name: \"My App\" is not a name; use up to 32 small letters, digits, - and _",
-        "fosse.toml:12:11: a backend has between 1 and 64 servers, not 0; name them in servers or in [[backend.server]]",
+        "fosse.toml:12:11: a backend has between 1 and 64 servers, not 0; name them in servers or in [[backend.server]], or a directory in files",
+    ]),
+    (r#"[[backend]]
+name = "two"
+servers = ["127.0.0.1:1"]
+files = "/srv/www"
+proxy_protocol = "v2"
+health = { path = "/" }
+[[backend]]
+name = "three"
+files = "srv/www"
+[[backend]]
+name = "four"
+files = "/srv/www"
+index = [".htaccess", "a/b"]
+[[backend]]
+name = "five"
+servers = ["127.0.0.1:1"]
+index = ["home.html"]"#, &[
+        "fosse.toml:12:11: servers is for servers, and this backend serves files; remove one",
+        "fosse.toml:14:18: proxy_protocol is for servers, and this backend serves files; remove one",
+        "fosse.toml:15:19: a check is for servers, and this backend serves files; remove one",
+        "fosse.toml:18:9: files: \"srv/www\" does not begin with a slash; write the whole path",
+        "fosse.toml:22:10: index: \".htaccess\" is not the name of a file",
+        "fosse.toml:22:23: index: \"a/b\" is a path; write the name alone",
+        "fosse.toml:26:9: index is for a backend that serves files; add files",
     ]),
     (r#"[[backend]]
 name = "two"

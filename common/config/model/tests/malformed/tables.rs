@@ -42,7 +42,7 @@ address = 80"#, &[
         "fosse.toml:23:1: unknown key \"redirect\" in [[site]]; not in this version; the application, or a proxy in front, has to do it",
         "fosse.toml:26:12: servers takes an address such as \"unix:/run/app.sock\", \"127.0.0.1:3000\" or \"localhost:3000\", this is a number; write \"127.0.0.1:3000\"",
         "fosse.toml:27:1: unknown key \"tls\" in [[backend]]; TLS is not in this version; put a proxy that has it in front, and name it in trusted",
-        "fosse.toml:28:1: a backend has between 1 and 64 servers, not 0; name them in servers or in [[backend.server]]",
+        "fosse.toml:28:1: a backend has between 1 and 64 servers, not 0; name them in servers or in [[backend.server]], or a directory in files",
         "fosse.toml:30:1: unknown key \"address\" in [[backend]]; did you mean servers?",
         "fosse.toml:32:11: address takes an address such as \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/x.sock\", this is a number; write \"0.0.0.0:80\" for all addresses, \"127.0.0.1:80\" for this machine only",
     ]),
