@@ -59,6 +59,7 @@ targets! {
     "http1.lenient", target::http1::lenient, http::responses, http::TOKENS;
     "http1.request", target::http1::request, http::requests, http::TOKENS;
     "http1.response", target::http1::response, http::responses, http::TOKENS;
+    "layout.layout", target::layout::layout, files::configurations, files::CONFIGURATION;
     "libinjection.detect", target::libinjection::detect, bodies::attacks, bodies::ATTACK;
     "log.lines", target::log::lines, texts::logs, &[b"\n"];
     "model.configuration", target::model::configuration, files::configurations, files::CONFIGURATION;

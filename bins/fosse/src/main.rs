@@ -16,6 +16,7 @@ mod configuration;
 mod doctor;
 mod edge;
 mod explain;
+mod fmt;
 mod output;
 mod port;
 mod process_stat;

@@ -9,6 +9,7 @@ pub mod frames;
 pub mod ftw;
 pub mod gather;
 pub mod http1;
+pub mod layout;
 pub mod libinjection;
 pub mod log;
 pub mod model;

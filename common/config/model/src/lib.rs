@@ -78,6 +78,17 @@ pub fn compile(file: &str, bytes: &[u8], accounts: &Accounts) -> Result<Plan, Re
     compile_sources(&Sources::one(file, bytes), accounts)
 }
 
+/// Checks that a file is TOML, whatever it says.
+///
+/// # Errors
+/// All mistakes of syntax.
+pub fn syntax(file: Source<'_>) -> Result<(), Report> {
+    let sources = Sources { main: file, included: Vec::new(), environment: Environment::none() };
+    let texts = sources.texts()?;
+    let mut problems = Problems::default();
+    source::parsed(&texts, &mut problems).map(drop).ok_or_else(|| problems.report(&texts))
+}
+
 /// Returns the plan by which fosse-load reads the files that a configuration includes.
 ///
 /// # Errors

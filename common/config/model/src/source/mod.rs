@@ -105,6 +105,14 @@ pub(crate) fn document<'s>(
 /// Returns the table of each text, with the values of the environment; `None` where one is not
 /// TOML.
 fn tables<'s>(texts: &Texts<'s>, environment: &Environment, problems: &mut Problems) -> Option<Vec<DeTable<'s>>> {
+    let parsed = parsed(texts, problems)?;
+    let mut rewrite = Rewrite::new(environment, problems);
+    Some(parsed.into_iter().map(|(table, text, base)| rewrite.file(table, text, base)).collect())
+}
+
+/// Returns the table of each text as it is written, with the text and the place of its first byte;
+/// `None` where one is not TOML.
+pub(crate) fn parsed<'s>(texts: &Texts<'s>, problems: &mut Problems) -> Option<Vec<(DeTable<'s>, &'s str, usize)>> {
     let mut parsed = Vec::new();
     for (text, base) in texts.with_bases() {
         let (table, mistakes) = DeTable::parse_recoverable(text);
@@ -114,11 +122,7 @@ fn tables<'s>(texts: &Texts<'s>, environment: &Environment, problems: &mut Probl
         }
         parsed.push((table.into_inner(), text, base));
     }
-    if !problems.is_empty() {
-        return None;
-    }
-    let mut rewrite = Rewrite::new(environment, problems);
-    Some(parsed.into_iter().map(|(table, text, base)| rewrite.file(table, text, base)).collect())
+    problems.is_empty().then_some(parsed)
 }
 
 fn too_long(source: &Source<'_>, is_alone: bool) -> Report {

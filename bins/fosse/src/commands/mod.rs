@@ -2,6 +2,8 @@
 //! help and the completions of three shells are made, so that none of them can contradict the
 //! others.
 
+mod written;
+
 use fosse_args::{Flag, HELP, NO_SANDBOX, Positional, SANDBOX_STRICT, SANDBOX_TRAP, Takes, Usage};
 
 const CONFIG: Flag =
@@ -299,7 +301,20 @@ const LOGS: &str = "the supervisor has them: journalctl -u fosse, or the log dir
 pub(crate) const FOSSE: Usage = Usage {
     name: crate::PROGRAM,
     summary: "the ditch in front of a web application",
-    commands: &[UP, CHECK, STATUS, AUDIT, DOCTOR, EXPLAIN, RELOAD, REOPEN, RULES_COMMANDS, VERSION, HELP_COMMAND],
+    commands: &[
+        UP,
+        CHECK,
+        STATUS,
+        AUDIT,
+        DOCTOR,
+        EXPLAIN,
+        RELOAD,
+        REOPEN,
+        written::FMT,
+        RULES_COMMANDS,
+        VERSION,
+        HELP_COMMAND,
+    ],
     elsewhere: &[
         ("stop", STOPS),
         ("quit", STOPS),
@@ -316,6 +331,7 @@ pub(crate) const FOSSE: Usage = Usage {
         ("serve", "did you mean up?"),
         ("validate", "did you mean check?"),
         ("configtest", "did you mean check?"),
+        ("format", "did you mean fmt?"),
         ("test", "did you mean check, or rules test?"),
     ],
     about: "fosse help COMMAND shows what a command takes; fosse(1) is the manual.\n",
