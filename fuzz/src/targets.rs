@@ -50,6 +50,7 @@ targets! {
     "cidr.image", target::cidr::image, files::images, &[];
     "cidr.lists", target::cidr::lists, files::lists, files::ADDRESSES;
     "dispatch.responses", target::dispatch::responses, http::server_responses, http::TOKENS;
+    "fastcgi.responses", target::fastcgi::responses, edge::fastcgi_responses, edge::FASTCGI;
     "frames.frames", target::frames::frames, wire::frames, http::TOKENS;
     "frames.lines", target::frames::lines, wire::lines, wire::JSON;
     "ftw.files", target::ftw::files, texts::regressions, texts::YAML;

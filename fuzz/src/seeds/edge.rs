@@ -20,6 +20,18 @@ pub const PROXY: &[&[u8]] = &[
     b"\x02\x00\x01a",
     b"\x20\x00\x05\x01\x00\x00\x00\x00",
 ];
+/// Tokens of FastCGI responses.
+pub const FASTCGI: &[&[u8]] = &[
+    b"\x01\x06\0\x01\0\x05\x03\0",
+    b"\x01\x07\0\x01\0\x02\0\0",
+    b"\x01\x06\0\x01\0\0\0\0",
+    b"\x01\x03\0\x01\0\x08\0\0\0\0\0\0\0\0\0\0",
+    b"Status: 404\n",
+    b"Location: /\r\n",
+    b"Content-Length: 5\r\n",
+    b"\r\n\r\n",
+    b"\n\n",
+];
 /// Tokens of regular expressions.
 pub const PATTERN: &[&[u8]] = &[
     b"(?i)",
@@ -122,6 +134,16 @@ pub const ESCAPES: &[&[u8]] = &[
     b"\\c",
     b"\\000041",
 ];
+
+/// Responses of FastCGI servers.
+pub fn fastcgi_responses() -> Vec<Vec<u8>> {
+    let output = b"Status: 404 Not Found\r\nContent-Type: text/html\r\n\r\nhello";
+    let mut whole = vec![1, 6, 0, 1, 0, u8::try_from(output.len()).expect("a short one"), 3, 0];
+    whole.extend_from_slice(output);
+    whole.extend_from_slice(b"...\x01\x07\0\x01\0\x05\0\0error\x01\x06\0\x01\0\0\0\0");
+    whole.extend_from_slice(b"\x01\x03\0\x01\0\x08\0\0\0\0\0\0\0\0\0\0");
+    vec![whole, b"\x01\x06\0\x01\0\x0eLocation: /x\n\n".to_vec()]
+}
 
 /// PROXY headers of both versions.
 pub fn proxy_headers() -> Vec<Vec<u8>> {

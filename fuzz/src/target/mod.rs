@@ -5,6 +5,7 @@ pub mod bodies;
 pub mod bundle;
 pub mod cidr;
 pub mod dispatch;
+pub mod fastcgi;
 pub mod frames;
 pub mod ftw;
 pub mod gather;
