@@ -33,6 +33,7 @@ git /usr/lib/git-core/git-http-backend
 uvicorn /usr/bin/uvicorn
 nodejs /usr/bin/node
 php-cli /usr/bin/php
+php-fpm /usr/sbin/php-fpm*
 docker-registry /usr/bin/docker-registry
 skopeo /usr/bin/skopeo'
 

@@ -35,6 +35,10 @@ pub(crate) const LEASE_TURN_ALL_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Bytes of a request that are kept for sending it again. Above it a request is not repeated.
 pub(crate) const RETRY_BYTES_MAX: usize = 64 * 1024;
 
+/// Bytes of the text that a FastCGI server sends for the log with one response, which are logged: a
+/// message with a trace fits, and a script that complains in a loop does not fill the log.
+pub(crate) const ERROR_TEXT_BYTES_MAX: usize = 2048;
+
 /// Bytes of a chunked request body that are buffered to learn its length: forms and calls of
 /// interfaces fit, and it is what one stream may cost anyway. A longer body goes on chunked.
 pub(crate) const BUFFERED_BYTES_MAX: u64 = 64 * 1024;

@@ -219,6 +219,11 @@ pub fn paths() -> Vec<Vec<u8>> {
     texts(&["/", "/a/b.txt?c", "/a%20b/%c3%bc/", "/.well-known/x", "/../%2e%2e/x", "//x", "/%5cx"])
 }
 
+/// Paths of scripts, and of what is none.
+pub fn scripts() -> Vec<Vec<u8>> {
+    texts(&["/", "/login.php/a?b", "/admin/x.php/y", "/admin/", "/admin/a.jpg/x.php", "/admin/%2e%2e/x.php"])
+}
+
 /// What transformations undo.
 pub fn escaped() -> Vec<Vec<u8>> {
     texts(&[

@@ -148,6 +148,13 @@ const OBEYED_BY: &[(&str, &str, &[&str])] = &[
     ("[backend.health]", "failures_max", &[DISPATCH, PROBER]),
     ("[backend.health]", "rest_seconds", &[DISPATCH]),
     ("[backend.health]", "slow_start_seconds", &[DISPATCH]),
+    ("[[backend]]", "fastcgi", &[DISPATCH, ROUTING]),
+    ("[backend.fastcgi]", "root", &[DISPATCH]),
+    ("[backend.fastcgi]", "scripts", &[ROUTING]),
+    ("[backend.fastcgi]", "front_controller", &[ROUTING]),
+    ("[backend.fastcgi]", "index", &[ROUTING]),
+    ("[backend.fastcgi]", "path_info", &[DISPATCH, ROUTING]),
+    ("[backend.fastcgi]", "params", &[DISPATCH]),
 ];
 
 /// Keys that have another name where they are obeyed: the finding, as the test words it, and why.

@@ -8,7 +8,9 @@ use fosse_wire::request::{BodyLength, RequestHead};
 use super::{
     Outcome, affinity, buffering,
     clients::Clients,
-    request::{Refused, offers_upgrade},
+    refused::Refused,
+    request::offers_upgrade,
+    response,
     stream::{Buffering, Stream, Wait},
 };
 use crate::{PROGRAM, context::Context};
@@ -47,13 +49,15 @@ fn route(
     }
     let number = fosse_routing::backend(site, head.target).ok_or(404u16)?;
     let backend = settings.backends.get(number).ok_or(502u16)?;
-    let buffering = Buffering::of(head);
+    let fastcgi = backend.fastcgi.is_some();
+    let buffering = Buffering::of(head, fastcgi);
     (stream.backend, stream.routed) = (number, true);
     stream.wanted.affinity = affinity::of(head, stream.source(), backend);
     stream.inspected = site.inspect_responses;
+    stream.fastcgi = fastcgi;
     stream.buffering = buffering;
     let waits = head.expect_continue && head.held == 0 && !matches!(head.body, BodyLength::None | BodyLength::Exact(0));
-    if waits {
+    if waits && !fastcgi {
         stream.wait = Wait::Continue;
     }
     let upgrades = offers_upgrade(head, backend);
@@ -66,15 +70,30 @@ fn route(
         stream.key = head.fields.all(b"sec-websocket-key").next().unwrap_or_default().to_vec();
     }
     let head = RequestHead { upgrade: if upgrades { head.upgrade } else { b"" }, ..*head };
-    stream.write_head(&head, site, backend, waits).map_err(|refused| unwritable(refused, head.connection, context))
+    stream.write_head(&head, site, backend, waits).map_err(|refused| unwritable(refused, head.connection, context))?;
+    if fastcgi {
+        // A login is bound to a connection of HTTP.
+        stream.logs_in = false;
+        if waits {
+            // FastCGI has no word for it: the body may always come.
+            response::go_on(&mut context.shared.output.outbox, stream.id);
+        }
+    }
+    Ok(())
 }
 
 /// Logs why a head was not written, where that is no choice of the site. Returns the status of the
 /// response.
 fn unwritable(refused: Refused, connection: u64, context: &Context<'_>) -> u16 {
-    if let Refused::Unwritable(why) = refused {
-        context.counters.add(count::PROTOCOL_REFUSED, 1);
-        warning(PROGRAM, format_args!("event=unwritable-request connection={connection} why=\"{why}\""));
+    match refused {
+        Refused::Unwritable(why) => {
+            context.counters.add(count::PROTOCOL_REFUSED, 1);
+            warning(PROGRAM, format_args!("event=unwritable-request connection={connection} why=\"{why}\""));
+            400
+        }
+        Refused::Underscore => 400,
+        Refused::NoScript => 404,
+        Refused::NoLength => 411,
+        Refused::TooLong => 431,
     }
-    400
 }

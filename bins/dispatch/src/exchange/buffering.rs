@@ -16,19 +16,20 @@ use fosse_wire::{
 use super::{
     Outcome,
     limit::Limit,
-    request::{self, Refused},
+    refused::Refused,
+    request,
     stream::{Body, Buffering, Stream, Wait},
 };
 use crate::{context::Context, limits};
 
 impl Buffering {
-    /// Returns how the body that follows `head` is buffered.
-    pub(crate) fn of(head: &RequestHead<'_>) -> Self {
+    /// Returns how the body that follows `head` is buffered. FastCGI has no chunked ones.
+    pub(crate) fn of(head: &RequestHead<'_>, fastcgi: bool) -> Self {
         match head.body {
             BodyLength::None | BodyLength::Exact(_) => Self::No,
             // A filter has the beginning of a longer one.
             BodyLength::Chunked if head.released => Self::No,
-            BodyLength::Chunked if waits_for_server(head) => Self::No,
+            BodyLength::Chunked if !fastcgi && waits_for_server(head) => Self::No,
             BodyLength::Chunked => Self::Brief,
         }
     }
@@ -63,6 +64,9 @@ impl Stream {
         backend: &Backend,
         expect: bool,
     ) -> Result<(), Refused> {
+        if let Some(fastcgi) = &backend.fastcgi {
+            return self.write_params(head, site, backend, fastcgi);
+        }
         if self.buffering == Buffering::No || head.body != BodyLength::Chunked {
             return request::write(&mut self.out, head, site, backend, expect);
         }
@@ -77,6 +81,9 @@ impl Stream {
     /// length.
     fn write_framing(&mut self) {
         let Some(at) = self.framing_at.take() else { return };
+        if self.fastcgi {
+            return self.write_length(at);
+        }
         let body_at = at + EMPTY_LINE.len();
         if self.body == Body::Done {
             let mut field = b"Content-Length: ".to_vec();
@@ -100,6 +107,10 @@ pub(crate) fn begin(stream: &mut Stream, context: &mut Context<'_>) {
 }
 
 fn restart_pause_limit(stream: &mut Stream, context: &mut Context<'_>) {
+    // FastCGI needs the length, however long the client takes.
+    if stream.fastcgi {
+        return;
+    }
     stream.start_limit(Limit::Pause, Duration::from_millis(limits::BUFFERED_PAUSE_MS_MAX), context);
 }
 
@@ -115,8 +126,12 @@ pub(crate) fn grown(stream: &mut Stream, bytes: u32, context: &mut Context<'_>) 
     Outcome::Continue
 }
 
-/// Ends buffering: the request goes to a server.
+/// Ends buffering: the request goes to a server, unless that has to know the length of a longer
+/// body.
 pub(crate) fn end(stream: &mut Stream) -> Outcome {
+    if stream.fastcgi && stream.body != Body::Done {
+        return Outcome::Respond(411);
+    }
     stream.buffering = Buffering::No;
     stream.write_framing();
     Outcome::Connect

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use fosse_fastcgi::{Ended, Fault, HeadFault};
 use fosse_http1::Refusal;
 
 /// The way in which a backend failed a request.
@@ -29,6 +30,12 @@ pub(crate) enum Failure {
     TooManyInterims,
     /// The fields do not fit a frame.
     HeadTooLargeForFrame,
+    /// It sent no FastCGI, or not as it is taken here.
+    Records(Fault),
+    /// The head of its response is none of CGI.
+    CgiHead(HeadFault),
+    /// It ended the request before the response was whole, with that status.
+    Ended(Ended),
 }
 
 impl Failure {
@@ -39,7 +46,11 @@ impl Failure {
 
     /// Returns the status for the client.
     pub(crate) const fn status(self) -> u16 {
-        if self.is_timeout() { 504 } else { 502 }
+        match self {
+            Self::NoResponse | Self::Silent => 504,
+            Self::Ended(Ended::Overloaded) => 503,
+            _ => 502,
+        }
     }
 }
 
@@ -57,6 +68,12 @@ impl fmt::Display for Failure {
             Self::UnaskedUpgrade => "101 that was not asked for, or without the right key",
             Self::TooManyInterims => "too many interim responses, or too large ones",
             Self::HeadTooLargeForFrame => "response head does not fit a frame",
+            Self::Records(fault) => fault.words(),
+            Self::CgiHead(fault) => fault.words(),
+            Self::Ended(Ended::Complete) => "request ended before its response",
+            Self::Ended(Ended::CannotMultiplex) => "no second request on a connection",
+            Self::Ended(Ended::Overloaded) => "overloaded",
+            Self::Ended(Ended::UnknownRole) => "no responder",
         })
     }
 }
@@ -64,5 +81,17 @@ impl fmt::Display for Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Self::Malformed(refusal)
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Records(fault)
+    }
+}
+
+impl From<HeadFault> for Failure {
+    fn from(fault: HeadFault) -> Self {
+        Self::CgiHead(fault)
     }
 }

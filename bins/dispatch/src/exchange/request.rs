@@ -8,6 +8,7 @@ use fosse_wire::request::{BodyLength, RequestHead, Version};
 use super::{
     affinity,
     forwarded::{self, put_authority},
+    refused::Refused,
 };
 
 const HOST: Name = Name::new("Host");
@@ -91,21 +92,6 @@ fn declared<'a>(head: &RequestHead<'a>) -> Vec<&'a [u8]> {
 
 fn named(names: &[&[u8]], name: &[u8]) -> bool {
     names.iter().any(|one| one.eq_ignore_ascii_case(name))
-}
-
-/// The reason why a head was not written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// parse let something through that it must not, or is not parse any more.
-    Unwritable(Unwritable),
-    /// The site refuses names with an underscore.
-    Underscore,
-}
-
-impl From<Unwritable> for Refused {
-    fn from(why: Unwritable) -> Self {
-        Self::Unwritable(why)
-    }
 }
 
 /// Writes the head into `out`. `expect`: the body waits for 100 Continue.

@@ -25,7 +25,10 @@ pub(crate) fn data(stream: &mut Stream, bytes: &[u8], context: &mut Context<'_>)
     match &mut stream.body {
         Body::Exact(left) => {
             *left = left.checked_sub(u64::from(length)).ok_or(WireError::Field("body length"))?;
-            stream.out.extend_from_slice(bytes);
+            match stream.fastcgi {
+                true => fosse_fastcgi::write_stdin(&mut stream.out, bytes),
+                false => stream.out.extend_from_slice(bytes),
+            }
         }
         // A chunk without bytes would be the last one (RFC 9112, section 7.1).
         Body::Chunked if bytes.is_empty() => {}
@@ -51,6 +54,7 @@ pub(crate) fn end(stream: &mut Stream, context: &mut Context<'_>) -> Result<Outc
         return Ok(Outcome::Continue);
     }
     match stream.body {
+        Body::Exact(0) if stream.fastcgi => stream.out.extend_from_slice(&fosse_fastcgi::END_OF_STDIN),
         Body::Exact(0) => {}
         Body::Exact(_) | Body::Done => return Err(WireError::Field("body length")),
         Body::Chunked if stream.buffering != Buffering::No => {}

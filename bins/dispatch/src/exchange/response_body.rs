@@ -22,6 +22,7 @@ use crate::{
     upstream::{
         connection::{At, Connection},
         pins::Pins,
+        records::Stop,
     },
 };
 
@@ -36,6 +37,16 @@ enum Next {
     Done,
     /// The backend broke HTTP.
     Broken(Failure),
+}
+
+impl From<Stop> for Next {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Input => Self::Read,
+            Stop::Room => Self::Hold,
+            Stop::End => Self::Done,
+        }
+    }
 }
 
 /// Returns whether something came over a connection out of the pool before a byte of the request
@@ -55,16 +66,16 @@ pub(crate) fn read(
     terms: Terms<'_>,
     context: &mut Context<'_>,
 ) -> Outcome {
-    if !connection.input.is_empty() && !matches!(connection.at, At::Head) {
+    if !connection.input.is_empty() && !connection.at.is_head() {
         // What is here already waits for credit; reading on would only pile up more. The request
         // may still go on.
         connection.watch(key, connection.interest - Interest::IN, context.event_loop);
         return Outcome::Continue;
     }
     // What cannot go on at once waits in our memory: no more is read than that.
-    let room = match connection.at {
-        At::Head => limits::READ_HEAD_BYTES,
-        _ => {
+    let room = match connection.at.is_head() {
+        true => limits::READ_HEAD_BYTES,
+        false => {
             let ahead = if stream.reads_ahead { context.shared.ahead.room(stream.source()) } else { 0 };
             usize::try_from(stream.credit).unwrap_or(usize::MAX).max(ahead).max(limits::READ_BODY_BYTES_MIN)
         }
@@ -154,7 +165,7 @@ fn use_bytes(
     let mut used = 0;
     let next = loop {
         let rest = &bytes[used..];
-        let (taken, next) = if matches!(connection.at, At::Head) {
+        let (taken, next) = if connection.at.is_head() {
             match response_head::head(stream, key, connection, pins, terms, rest, context) {
                 Ok((taken, true)) => (taken, None),
                 Ok((taken, false)) => (taken, Some(Next::Read)),
@@ -170,6 +181,9 @@ fn use_bytes(
             break next;
         }
     };
+    if let At::Records(records) = &mut connection.at {
+        records.log_errors(stream.request, terms.backend);
+    }
     stream.restart_silence_limit(terms.backend.idle_seconds, context);
     let outcome = match next {
         Next::Read | Next::Hold => Outcome::Continue,
@@ -225,6 +239,7 @@ fn backend_ended(stream: &Stream, key: Key, connection: &mut Connection, context
         At::UntilClose => ended(stream, true),
         At::Head if unused => Outcome::Failed(Failure::ClosedInHead),
         At::Head => Outcome::Failed(Failure::ClosedBeforeResponse),
+        At::Records(ref records) => records.closed().map_or_else(|| ended(stream, false), Outcome::Failed),
         _ if stream.lease == Lease::Wanted => {
             // Bytes of a body that the client will be written, and the end will be seen again.
             connection.watch(key, Interest::empty(), context.event_loop);
@@ -248,6 +263,10 @@ fn body_bytes<'a>(at: &mut At, credit: u64, bytes: &'a [u8]) -> (usize, &'a [u8]
             (now.len(), now, data_next(*left == 0, now.len(), bytes.len()))
         }
         At::UntilClose => (now.len(), now, data_next(false, now.len(), bytes.len())),
+        At::Records(records) => match records.body(bytes, allowed) {
+            Ok((taken, data, stop)) => (taken, data, stop.map(Next::from)),
+            Err(why) => (0, &[], Some(Next::Broken(why))),
+        },
         At::Chunked(decoder) => match decoder.next_within(bytes, allowed) {
             Ok((taken, Piece::Data(data))) => (taken, data, None),
             Ok((taken, Piece::More)) if taken < bytes.len() => (taken, &[], Some(Next::Hold)),

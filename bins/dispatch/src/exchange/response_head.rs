@@ -1,6 +1,7 @@
 //! Heads of responses: read out of what a backend sent, checked, and written again for parse.
 
 use fosse_eventloop::slab::Key;
+use fosse_fastcgi::http_head;
 use fosse_http1::{ChunkedDecoder, HeadLimits, ResponseBody, ResponseHead, find_response_end, strict_response};
 use fosse_settings::{Backend, Dispatch as Settings};
 use fosse_wire::{
@@ -48,6 +49,12 @@ pub(crate) fn head(
     bytes: &[u8],
     context: &mut Context<'_>,
 ) -> Result<(usize, bool), Failure> {
+    if let At::Records(records) = &mut connection.at {
+        let (taken, cgi) = records.head(bytes, terms.head.head_bytes)?;
+        let Some(cgi) = cgi else { return Ok((taken, false)) };
+        cgi_head(stream, connection, terms, &cgi, context)?;
+        return Ok((taken, true));
+    }
     let limits = &terms.head;
     let lenient = terms.backend.lenient_responses;
     let Some(end) = find_response_end(bytes, connection.searched, lenient)? else {
@@ -69,6 +76,20 @@ pub(crate) fn head(
         }
     }
     Ok((end, true))
+}
+
+/// Takes the head of a CGI response. It is always the final one.
+fn cgi_head(
+    stream: &mut Stream,
+    connection: &mut Connection,
+    terms: Terms<'_>,
+    cgi: &[u8],
+    context: &mut Context<'_>,
+) -> Result<(), Failure> {
+    let head = http_head(cgi)?;
+    let head = strict_response(&head, terms.backend.lenient_responses)?;
+    let head = ResponseHead::parse(&head, stream.to_head, &terms.head)?;
+    final_head(stream, connection, terms, &head, context)
 }
 
 /// Passes on 100 where the client asked for it, 103 always, others never. Those that are dropped
@@ -100,6 +121,16 @@ pub(crate) fn ask_for_body(stream: &mut Stream, backend: &Backend, context: &mut
     send::queue(stream, context);
 }
 
+/// Returns how the body of a response of HTTP/1.1 is read, and what parse is told of its length.
+fn framing(head: &ResponseHead<'_>, lenient: bool) -> (At, BodyLength) {
+    match head.body {
+        ResponseBody::None => (At::Exact(0), head.announced.map_or(BodyLength::None, BodyLength::Exact)),
+        ResponseBody::Exact(length) => (At::Exact(length), BodyLength::Exact(length)),
+        ResponseBody::Chunked => (At::Chunked(Box::new(ChunkedDecoder::of_response(lenient))), BodyLength::Chunked),
+        ResponseBody::UntilClose => (At::UntilClose, BodyLength::Chunked),
+    }
+}
+
 fn final_head(
     stream: &mut Stream,
     connection: &mut Connection,
@@ -108,14 +139,13 @@ fn final_head(
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     let (now_ms, now_us) = (context.now_ms(), context.event_loop.now_us());
-    connection.keep &= head.keep_alive;
-    let (at, body) = match head.body {
-        ResponseBody::None => (At::Exact(0), head.announced.map_or(BodyLength::None, BodyLength::Exact)),
-        ResponseBody::Exact(length) => (At::Exact(length), BodyLength::Exact(length)),
-        ResponseBody::Chunked => {
-            (At::Chunked(Box::new(ChunkedDecoder::of_response(terms.backend.lenient_responses))), BodyLength::Chunked)
+    let (at, body) = framing(head, terms.backend.lenient_responses);
+    let at = match std::mem::replace(&mut connection.at, At::Head) {
+        At::Records(records) => At::Records(records.with_body(head.body)),
+        _ => {
+            connection.keep &= head.keep_alive;
+            at
         }
-        ResponseBody::UntilClose => (At::UntilClose, BodyLength::Chunked),
     };
     let large = matches!(at, At::Exact(length) if length >= limits::LEASE_BYTES_MIN);
     connection.at = at;

@@ -111,6 +111,8 @@ pub(crate) struct Stream {
     pub(crate) backend: usize,
     /// It is a request for that backend.
     pub(crate) routed: bool,
+    /// The backend speaks FastCGI: the request goes in records.
+    pub(crate) fastcgi: bool,
     /// The server that was chosen last.
     pub(crate) server: Option<usize>,
     /// The thing it waits for while it has no connection.
@@ -227,6 +229,7 @@ impl Stream {
             client: head.client,
             backend: 0,
             routed: false,
+            fastcgi: false,
             server: None,
             supply: Waiting::No,
             wanted: Wanted::default(),

@@ -6,8 +6,10 @@ use fosse_deadlines::Timer;
 use fosse_eventloop::slab::Key;
 use fosse_eventloop::{Event, EventLoop, Interest};
 use fosse_http1::ChunkedDecoder;
+use fosse_settings::Backend;
 use fosse_wire::StreamId;
 
+use super::records::Records;
 use crate::{context::token, limits};
 
 /// The place of the next byte in the response.
@@ -23,6 +25,44 @@ pub(crate) enum At {
     UntilClose,
     /// After a 101: bytes go both ways as they are.
     Tunnel,
+    /// In records of FastCGI, head and body.
+    Records(Box<Records>),
+}
+
+impl At {
+    /// The place before the first byte of a response.
+    fn start(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Http1 => Self::Head,
+            Protocol::FastCgi => Self::Records(Box::default()),
+        }
+    }
+
+    /// Returns whether the head has not ended.
+    pub(crate) fn is_head(&self) -> bool {
+        match self {
+            Self::Head => true,
+            Self::Records(records) => records.is_head(),
+            Self::Exact(_) | Self::Chunked(_) | Self::UntilClose | Self::Tunnel => false,
+        }
+    }
+}
+
+/// The protocol that a server speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// HTTP/1.1
+    #[default]
+    Http1,
+    /// FastCGI
+    FastCgi,
+}
+
+impl Protocol {
+    /// The protocol of a backend's servers.
+    pub(crate) const fn of(backend: &Backend) -> Self {
+        if backend.fastcgi.is_some() { Self::FastCgi } else { Self::Http1 }
+    }
 }
 
 /// The user of a connection.
@@ -61,6 +101,7 @@ pub(crate) struct Connection {
     pub(crate) fd: OwnedFd,
     /// Index of its server.
     pub(crate) server: usize,
+    protocol: Protocol,
     pub(crate) used: Use,
     /// The limit of its being idle.
     pub(crate) timer: Timer<Limit>,
@@ -90,17 +131,20 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// A connection that has just been made.
-    pub(crate) fn new(fd: OwnedFd, server: usize) -> Self {
+    pub(crate) fn new(fd: OwnedFd, server: usize, backend: &Backend) -> Self {
+        let protocol = Protocol::of(backend);
         Self {
             fd,
             server,
+            protocol,
             used: Use::Idle,
             timer: Timer::default(),
             at: At::Head,
             input: Vec::new(),
             lease_read: limits::LEASE_READ_BYTES_MIN * 2,
             searched: 0,
-            keep: true,
+            // A server of FastCGI closes it, unless the request says that it is kept.
+            keep: protocol == Protocol::Http1 || backend.pool_connections_max > 0,
             heard: false,
             ended: false,
             used_before: false,
@@ -127,7 +171,7 @@ impl Connection {
     pub(crate) fn give_to(&mut self, id: StreamId) {
         self.used = Use::Stream(id);
         self.timer.stop();
-        self.at = At::Head;
+        self.at = At::start(self.protocol);
         self.searched = 0;
         self.heard = false;
     }
@@ -159,7 +203,7 @@ mod tests {
     #[test]
     fn an_event_is_out_of_date_in_the_turn_in_which_the_response_ended_unless_the_server_closed() {
         let (ours, _) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
-        let mut connection = Connection::new(ours, 0);
+        let mut connection = Connection::new(ours, 0, &Backend::default());
         let event = |flags| Event { token: 0, flags };
         assert!(!connection.has_read_before(event(Interest::IN), 7), "it had no response");
         connection.clear(7);

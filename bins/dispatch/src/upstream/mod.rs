@@ -9,6 +9,7 @@ mod idle;
 pub(crate) mod pins;
 pub(crate) mod pool;
 mod queue;
+pub(crate) mod records;
 mod servers;
 pub(crate) mod supply;
 pub(crate) mod tried;
@@ -209,7 +210,7 @@ impl Upstream {
 
     fn connected(&mut self, at: usize, fd: OwnedFd, context: &Context<'_>) -> Option<Event> {
         context.counters.add(count::CONNECTS, 1);
-        let key = self.connections.insert(Connection::new(fd, at))?;
+        let key = self.connections.insert(Connection::new(fd, at, self.servers.with_backend(at).1))?;
         let connection = self.connections.get(key)?;
         if context.event_loop.add(&connection.fd, key.token(token::CONNECTION), connection.interest).is_err() {
             // The kernel has no memory to watch it. The next reply, or the tick, asks again.

@@ -36,6 +36,11 @@ const FILES: &[Line] = &[
     ("[[backend.server]]", "address", ""),
     ("[backend.health]", "path", ""),
 ];
+const FASTCGI: &[Line] = &[
+    ("[backend.health]", "path", ""),
+    ("[backend.fastcgi]", "root", "\"/srv/www\""),
+    ("[backend.fastcgi]", "front_controller", "\"/index.php\""),
+];
 const NO_NUMBERS: Line = ("[[site.exclude]]", "rules", "");
 
 /// The changes: table, key, new value, and what else both configurations have.
@@ -152,11 +157,19 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[backend.health]", "failures_max", "9", &[]),
     ("[backend.health]", "rest_seconds", "9", &[]),
     ("[backend.health]", "slow_start_seconds", "9", &[]),
+    ("[backend.fastcgi]", "root", "\"/srv/b\"", FASTCGI),
+    ("[backend.fastcgi]", "scripts", "[\"/b.php\"]", FASTCGI),
+    ("[backend.fastcgi]", "front_controller", "\"/b.php\"", FASTCGI),
+    ("[backend.fastcgi]", "index", "\"b.php\"", FASTCGI),
+    ("[backend.fastcgi]", "path_info", "true", FASTCGI),
+    ("[backend.fastcgi]", "params", "{ B = \"b\" }", FASTCGI),
 ];
 
 /// Keys whose value is a table, which has keys of its own, and those that name such tables.
-const TABLES: &[&str] =
-    &["timeouts", "limits", "listen", "site", "backend", "route", "exclude", "server", "health", "template", "include"];
+const TABLES: &[&str] = &[
+    "timeouts", "limits", "listen", "site", "backend", "route", "exclude", "server", "health", "fastcgi", "template",
+    "include",
+];
 
 /// Words that a person has to say: without them the configuration is refused, and so is a reload.
 const WORDS: &[(&str, &str)] = &[("top", "status_public"), ("[[listen]]", "public"), ("[[backend]]", "remote")];
@@ -169,6 +182,10 @@ fn written(lines: &[Line]) -> String {
     let titles = ["top"].into_iter().chain(SECTIONS.iter().skip(1).map(|section| section.title));
     let mut text = String::new();
     for title in titles {
+        // It makes its backend one of FastCGI, which others have no keys for.
+        if title == "[backend.fastcgi]" && !lines.iter().any(|line| line.0 == title) {
+            continue;
+        }
         let of_table = |line: &&Line| line.0 == title;
         let keys: BTreeSet<&str> = lines.iter().filter(of_table).map(|line| line.1).collect();
         let last = |key: &&str| *lines.iter().filter(of_table).rfind(|line| line.1 == *key).unwrap();

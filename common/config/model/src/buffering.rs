@@ -23,5 +23,5 @@ pub(crate) fn uses_filter(site: &Site, backends: &Backends<'_>) -> bool {
 pub(crate) fn whole_for<'a>(site: &Site, backends: &Backends<'a>) -> Option<&'a Backend> {
     let routed = site.route.iter().map(|route| &route.backend.value);
     let mut named = site.backend.value.iter().chain(routed).filter_map(|name| backends.get(name));
-    named.find(|backend| backend.buffer_requests.value)
+    named.find(|backend| backend.buffers_requests())
 }

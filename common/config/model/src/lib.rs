@@ -40,7 +40,7 @@ use fosse_wire::blob::BlobError;
 pub use accounts::{ACCOUNTS_BYTES_MAX, Accounts};
 pub use backends::Backends;
 pub use buffering::buffers_whole;
-pub use model::{Backend, Edge, Health, Limits, Listen, Route, Site, Timeouts};
+pub use model::{Backend, Edge, FastCgi, Health, Limits, Listen, Route, Site, Timeouts};
 pub use problem::{Located, PROBLEMS_SHOWN_MAX, Problem, Problems, Report, Span};
 pub use servers::ServerEntry;
 pub use source::{ENVIRONMENT_BYTES_MAX, Environment, Gathered, Source, Sources, includes};

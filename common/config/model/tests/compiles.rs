@@ -140,6 +140,45 @@ fn checks_are_of_the_prober_and_their_servers_have_the_same_numbers_in_every_con
 }
 
 #[test]
+fn servers_of_fastcgi_get_whole_bodies_over_connections_of_their_own_and_no_upgrades() {
+    let with = |backend: &str, fastcgi: &str| {
+        let table = format!("{backend}\n[backend.fastcgi]\nroot = \"/srv/www/\"\nfront_controller = \"/index.php\"\n");
+        plan(&format!("{}{table}{fastcgi}\n", small("")))
+    };
+    let backend = |plan: &Plan| {
+        let dispatch: blobs::Dispatch = decode(plan.blob(Program::Dispatch)).unwrap();
+        dispatch.backends[0].clone()
+    };
+    let whole = |plan: &Plan| {
+        let waf: blobs::WafFilter = decode(plan.blob(Program::WafFilter)).unwrap();
+        waf.buffer_requests
+    };
+    let plain = with("", "");
+    let compiled = backend(&plain);
+    assert_eq!((compiled.pool_connections_max, compiled.upgrade.len(), whole(&plain)), (0, 0, vec![0]));
+    let parse: blobs::Parse = decode(plain.blob(Program::Parse)).unwrap();
+    assert_eq!(parse.upgrade, [""; 0], "there is nobody to upgrade to");
+    let fastcgi = blobs::FastCgi {
+        root: "/srv/www".into(),
+        front_controller: Some("/index.php".into()),
+        params: vec![("SERVER_SOFTWARE".into(), "fosse".into())],
+        ..blobs::FastCgi::default()
+    };
+    assert_eq!(compiled.fastcgi, Some(fastcgi));
+    let chosen = with(
+        "pool_connections_max = 3\nbuffer_requests = false",
+        "scripts = [\"/a/*.php\"]\nindex = \"index.php\"\npath_info = true\nparams = { SERVER_SOFTWARE = \"test\" }",
+    );
+    let (compiled, fastcgi) = (backend(&chosen), backend(&chosen).fastcgi.unwrap());
+    assert_eq!((compiled.pool_connections_max, whole(&chosen)), (3, vec![]));
+    assert_eq!(
+        (fastcgi.scripts.as_slice(), fastcgi.index.as_deref()),
+        (["/a/*.php".to_owned()].as_slice(), Some("index.php"))
+    );
+    assert_eq!((fastcgi.path_info, fastcgi.params), (true, vec![("SERVER_SOFTWARE".to_owned(), "test".to_owned())]));
+}
+
+#[test]
 fn listeners_keep_their_owner_peers_and_trusted_sources() {
     let plan = plan(FULL);
     let place = Place::Unix { path: b"/run/fosse/edge.sock".to_vec(), owner: 33, group: 44, mode: 0o660 };

@@ -44,6 +44,10 @@ fn every_default_is_accepted_by_its_own_key() {
                     required.replace("HEALTH", &format!("[[backend.server]]\naddress = \"unix:/b\"\n{line}"))
                 }
                 "[backend.health]" => required.replace("HEALTH", &format!("[backend.health]\n{line}")),
+                "[backend.fastcgi]" => required.replace(
+                    "HEALTH",
+                    &format!("[backend.fastcgi]\nroot = \"/srv/www\"\n{line}front_controller = \"/i.php\"\n"),
+                ),
                 title if title.starts_with('[') => format!("{required}{title}\n{line}"),
                 _ => format!("{line}{required}"),
             };

@@ -1,8 +1,9 @@
-//! fosse-routing: which site owns a host, and which backend takes a path. Parse, waf-filter and
-//! dispatch decide with it, `fosse explain` shows it.
+//! fosse-routing: which site owns a host, which backend takes a path, and which script of it.
+//! Parse, waf-filter and dispatch decide with it, `fosse explain` shows it.
 
 #![forbid(unsafe_code)]
 
+mod scripts;
 mod sites;
 
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use std::borrow::Cow;
 use fosse_http1::percent;
 use fosse_settings::{DispatchSite, Route};
 
+pub use scripts::{Script, script};
 pub use sites::Sites;
 
 /// Returns whether `host`, as parse found it, belongs to the site that parse named.

@@ -80,6 +80,25 @@ pub struct Backend {
     pub via: bool,
     /// Heads of responses may have bare LFs, folds, and the same Content-Length again.
     pub lenient_responses: bool,
+    /// Its servers speak FastCGI; without it HTTP/1.1.
+    pub fastcgi: Option<FastCgi>,
+}
+
+/// The scripts of servers that speak FastCGI.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FastCgi {
+    /// Directory of the scripts as the servers see it, without a slash at its end.
+    pub root: String,
+    /// Paths of scripts; the last segment may have a `*`.
+    pub scripts: Vec<String>,
+    /// The script for all paths that are no script's; without one they get 404.
+    pub front_controller: Option<String>,
+    /// The name of a script that a path with a slash at its end stands for.
+    pub index: Option<String>,
+    /// A path goes on after its script: PATH_INFO.
+    pub path_info: bool,
+    /// Further parameters.
+    pub params: Vec<(String, String)>,
 }
 
 /// A server as dispatch sees it.

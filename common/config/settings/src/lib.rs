@@ -18,7 +18,7 @@ use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use access::{AccessField, AccessFormat};
-pub use backend::{Backend, Balance, HashBy, ServerName};
+pub use backend::{Backend, Balance, FastCgi, HashBy, ServerName};
 pub use files::Files;
 pub use parse::{ParseListener, ParseSite, TrustedFields};
 pub use prober::{Check, CheckedServer, Prober};

@@ -48,9 +48,9 @@ impl fmt::Display for HeadFault {
 impl core::error::Error for HeadFault {}
 
 /// Returns the head of HTTP/1.1 that a CGI head stands for, its empty line included: the status is
-/// that of `Status`, else 302 where there is a Location, else 200, as nginx has it. A local redirect
-/// (RFC 3875, section 6.2.2) goes to the client like any other. Lines may end in LF alone. Whether
-/// the fields are any is for [`fosse_http1::ResponseHead`] to say.
+/// that of `Status`, else 302 where there is a Location, else 200, as nginx has it. A local
+/// redirect (RFC 3875, section 6.2.2) goes to the client like any other. Lines may end in LF alone.
+/// Whether the fields are any is for [`fosse_http1::ResponseHead`] to say.
 ///
 /// # Errors
 /// [`HeadFault`]

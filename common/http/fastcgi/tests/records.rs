@@ -22,8 +22,11 @@ fn end(status: u8) -> Vec<u8> {
     record(3, &[0, 0, 0, 9, status, 0, 0, 0], 3)
 }
 
+/// Output, text for the log, and the end.
+type Decoded = (Vec<u8>, Vec<u8>, Option<Ended>);
+
 /// Returns output, text for the log and end of a response that comes in pieces of `step` bytes.
-fn decoded(bytes: &[u8], step: usize) -> Result<(Vec<u8>, Vec<u8>, Option<Ended>), Fault> {
+fn decoded(bytes: &[u8], step: usize) -> Result<Decoded, Fault> {
     let (mut decoder, mut data, mut errors) = (Decoder::new(), Vec::new(), Vec::new());
     for piece in bytes.chunks(step) {
         let mut rest = piece;

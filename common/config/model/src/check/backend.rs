@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::fastcgi;
 use crate::address::{ServerAddress, is_loopback};
 use crate::model::{Backend, Balance, ProxyOut};
 use crate::problem::Problems;
@@ -26,6 +27,7 @@ pub(crate) fn backends(backends: &[At<Backend>], problems: &mut Problems) {
         pool(backend, problems);
         affinity(backend, problems);
         health(backend, problems);
+        fastcgi::fastcgi(backend, problems);
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn files(backends: &[At<Backend>], problems: &mut Problems) {
 }
 
 fn of_files(backend: &Backend, problems: &mut Problems) {
-    let only_for_servers: [(&str, Option<&Span>); 6] = [
+    let only_for_servers: [(&str, Option<&Span>); 7] = [
         ("servers", backend.servers.written().filter(|servers| !servers.is_empty()).map(|_| &backend.servers.span)),
         ("server", backend.server.written().filter(|servers| !servers.is_empty()).map(|_| &backend.server.span)),
         ("remote", backend.remote.written().map(|_| &backend.remote.span)),
@@ -34,6 +34,7 @@ fn of_files(backend: &Backend, problems: &mut Problems) {
             "proxy_protocol",
             backend.proxy_protocol.written().filter(|out| **out != ProxyOut::Off).map(|_| &backend.proxy_protocol.span),
         ),
+        ("fastcgi", backend.fastcgi.value.as_ref().map(|table| &table.span)),
         // fosse-start watches the process itself.
         ("a check", backend.health.path.written().filter(|path| path.is_some()).map(|_| &backend.health.path.span)),
     ];

@@ -1,6 +1,7 @@
 //! Checks of several values: whether the tables fit together.
 
 mod backend;
+mod fastcgi;
 mod files;
 mod limits;
 mod listen;

@@ -9,6 +9,7 @@ use fosse_settings as blobs;
 use crate::accounts::Accounts;
 use crate::address::ServerAddress;
 use crate::compile::checks::{Numbers, check, proxy_version};
+use crate::compile::fastcgi;
 use crate::compile::files;
 use crate::compile::listeners::mapped;
 use crate::model::{Backend, Balance};
@@ -192,12 +193,7 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         connections_max: backend.connections_max.value,
         queue_requests_max: backend.queue_requests_max.value,
         queue_seconds: backend.queue_seconds.duration(),
-        // A connection that began with one client's address must not serve another.
-        pool_connections_max: if proxy_protocol == 0 {
-            backend.pool_connections_max.min(backend.connections_max.value)
-        } else {
-            0
-        },
+        pool_connections_max: pooled(backend),
         connect_seconds: backend.connect_seconds.duration(),
         first_byte_seconds: backend.first_byte_seconds.duration(),
         idle_seconds: backend.idle_seconds.duration(),
@@ -206,10 +202,11 @@ fn compiled(backend: &Backend, server_first: u32, server_count: u32) -> blobs::B
         rest_seconds: health.rest_seconds.duration(),
         slow_start_seconds: health.slow_start_seconds.duration(),
         proxy_protocol,
-        upgrade: backend.upgrade.iter().map(|token| token.0.clone()).collect(),
+        upgrade: upgrades(backend).map(str::to_owned).collect(),
         retry: backend.retry.value,
         via: backend.via.value,
         lenient_responses: backend.lenient_responses.value,
+        fastcgi: fastcgi::fastcgi(backend),
     }
 }
 
@@ -222,6 +219,22 @@ fn hash_by(hash_by: &HashBy) -> blobs::HashBy {
     }
 }
 
+/// Returns the idle connections that are kept.
+fn pooled(backend: &Backend) -> u32 {
+    // A connection that began with one client's address must not serve another, and an idle
+    // connection to PHP-FPM takes a worker, of which it may have five.
+    let by_default = backend.pool_connections_max.written().is_none();
+    if proxy_version(backend) != 0 || backend.fastcgi.is_some() && by_default {
+        return 0;
+    }
+    backend.pool_connections_max.min(backend.connections_max.value)
+}
+
+/// Returns the protocols that a connection may be upgraded to.
+fn upgrades(backend: &Backend) -> impl Iterator<Item = &str> {
+    backend.upgrade.iter().filter(|_| backend.fastcgi.is_none()).map(|token| token.0.as_str())
+}
+
 /// Returns the numbers of the backends that have `abort_on_close`.
 pub(crate) fn aborting(backends: &[At<Backend>]) -> Vec<u32> {
     backends.iter().zip(0..).filter(|(backend, _)| backend.abort_on_close.value).map(|(_, number)| number).collect()
@@ -229,11 +242,11 @@ pub(crate) fn aborting(backends: &[At<Backend>]) -> Vec<u32> {
 
 /// Returns the numbers of the backends that have `buffer_requests`.
 pub(crate) fn buffering(backends: &[At<Backend>]) -> Vec<u32> {
-    backends.iter().zip(0..).filter(|(backend, _)| backend.buffer_requests.value).map(|(_, number)| number).collect()
+    backends.iter().zip(0..).filter(|(backend, _)| backend.buffers_requests()).map(|(_, number)| number).collect()
 }
 
 /// Returns every token that some backend allows, once: parse passes these on to dispatch.
 pub(crate) fn all_upgrades(backends: &[At<Backend>]) -> Vec<String> {
-    let tokens = backends.iter().flat_map(|backend| backend.upgrade.iter().map(|token| token.0.clone()));
+    let tokens = backends.iter().flat_map(|backend| upgrades(backend)).map(str::to_owned);
     tokens.collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -3,6 +3,7 @@
 
 mod backends;
 mod checks;
+mod fastcgi;
 mod files;
 mod listeners;
 mod sites;

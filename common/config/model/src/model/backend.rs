@@ -1,5 +1,6 @@
 //! The applications behind the edge, and the checks of their servers.
 
+use super::fastcgi::FastCgi;
 use crate::address::ServerAddress;
 use crate::choices::{Balance, ProxyOut};
 use crate::names::{
@@ -104,6 +105,8 @@ section! {
         upgrade: Vec<At<UpgradeToken>>, Default("[\"websocket\"]"), 0..=8;
         /// Detection of dead servers.
         health: Health, Default("{}");
+        /// Its servers speak FastCGI.
+        fastcgi: Option<FastCgi>, Absent("they speak HTTP/1.1");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod backend;
 mod edge;
+mod fastcgi;
 mod listen;
 mod site;
 mod template;
@@ -12,6 +13,7 @@ pub use crate::choices::{
 use crate::section::SectionDoc;
 pub use backend::{Backend, Health, Server};
 pub use edge::{Edge, Limits, Timeouts};
+pub use fastcgi::FastCgi;
 pub use listen::Listen;
 pub use site::{Exclude, Route, Site};
 pub use template::Templates;
@@ -28,6 +30,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     Backend::DOC,
     Server::DOC,
     Health::DOC,
+    FastCgi::DOC,
 ];
 
 /// Returns the title of the table that a key belongs to.

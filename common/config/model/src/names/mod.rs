@@ -7,6 +7,7 @@ mod affinity;
 mod checks;
 mod hosts;
 mod paths;
+mod scripts;
 mod tokens;
 
 use toml::Spanned;
@@ -24,6 +25,7 @@ pub use paths::{
     Directory, FILE_NAME_BYTES_MAX, FILE_PATH_BYTES_MAX, FileName, FilePath, FilePattern, HealthPath, LogFile,
     PREFIX_BYTES_MAX, PathPrefix, StatusSocket,
 };
+pub use scripts::{Params, ScriptName, ScriptPath, ScriptPattern};
 pub use tokens::{
     ArgumentName, FieldName, METHOD_BYTES_MAX, Method, NAME_BYTES_MAX, Name, RuleRange, RuleTag, SocketName,
     UpgradeToken,

@@ -33,7 +33,7 @@ impl FromValue for PathPrefix {
 }
 
 /// Checks a plain path: without query, and without anything that a request could write in two ways.
-fn path(written: &str, bytes_max: usize) -> Result<String, Wrong> {
+pub(super) fn path(written: &str, bytes_max: usize) -> Result<String, Wrong> {
     let shown = quoted(written);
     let Some(relative) = written.strip_prefix('/') else {
         return wrong(

@@ -7,6 +7,36 @@ fn every_mistake_about_a_backend_names_place_reason_and_cure() {
 
 #[rustfmt::skip]
 const CASES: super::Cases = &[
+    (r#"[backend.fastcgi]
+root = "srv/www"
+scripts = ["/a/*/x.php", "/**.php", "x.php", "/a/../x.php", "/a/"]
+front_controller = "/*.php"
+index = "a/index.php"
+params = { HTTP_PROXY = "x", SCRIPT_NAME = "x", lower = "x", A = 1 }"#, &[
+        "fosse.toml:11:8: root: \"srv/www\" does not begin with a slash; write the whole path",
+        "fosse.toml:12:12: scripts: \"/a/*/x.php\" has a star too many, or too early; spell the directories out, with one star in the last part",
+        "fosse.toml:12:26: scripts: \"/**.php\" has a star too many, or too early; spell the directories out, with one star in the last part",
+        "fosse.toml:12:37: scripts: \"x.php\" does not begin with a slash; write \"/x.php\"",
+        "fosse.toml:12:46: scripts: \"/a/../x.php\" holds an empty, \".\" or \"..\" part; write the plain path",
+        "fosse.toml:12:61: scripts: \"/a/\" is a directory; name the script in it",
+        "fosse.toml:13:20: front_controller: \"/*.php\" is more than a path; leave out query, fragment and stars",
+        "fosse.toml:14:9: index: \"a/index.php\" is a path; write the name alone",
+        "fosse.toml:15:12: params: HTTP_PROXY would be taken for a header of the client; choose another name",
+        "fosse.toml:15:30: params: SCRIPT_NAME is written from the request; remove it",
+        "fosse.toml:15:49: params: \"lower\" is not a parameter; use capital letters, digits and _",
+        "fosse.toml:15:66: A takes a text, this is a number",
+    ]),
+    (r#"upgrade = ["websocket"]
+proxy_protocol = "v2"
+[backend.health]
+path = "/"
+[backend.fastcgi]
+root = "/srv/www""#, &[
+        "fosse.toml:10:11: no connection of FastCGI can be upgraded; remove the line",
+        "fosse.toml:11:18: no server of FastCGI takes a PROXY header; it is told REMOTE_ADDR; remove the line",
+        "fosse.toml:13:8: checks speak HTTP, and these servers FastCGI; remove the line",
+        "fosse.toml:14:1: no script is named: every request would get 404; add front_controller = \"/index.php\", or scripts",
+    ]),
     (r#"[[backend]]
 name = "app"
 servers = ["127.0.0.1:3000"]"#, &[
