@@ -80,6 +80,7 @@ targets! {
     "settings.blobs", target::settings::blobs, texts::blobs, &[];
     "spool.conversation", target::spool::conversation, wire::spooling_filters, &[];
     "static.conditions", target::r#static::conditions, edge::conditions, edge::CONDITION;
+    "static.encoding", target::r#static::encoding, edge::encodings, edge::ENCODING;
     "static.range", target::r#static::range, edge::ranges, edge::RANGE;
     "static.target", target::r#static::target, edge::paths, edge::PATH;
     "status.request", target::status::request, http::requests, http::TOKENS;

@@ -5,9 +5,11 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use fosse_settings::Coding;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2};
 use rustix::io::Errno;
 
+use crate::encoding;
 use crate::limits::STRONG_NS_MIN;
 
 /// The last second that has a date in HTTP: years have four digits.
@@ -55,6 +57,18 @@ pub struct Facts {
     pub strong: bool,
     /// Last-Modified, in whole seconds; never in the future (RFC 9110, section 8.8.2.1).
     pub modified: SystemTime,
+}
+
+impl File {
+    /// Returns the same as a coded form of another: a tag names one form alone (RFC 9110, section
+    /// 8.8.3.3).
+    #[must_use]
+    pub(crate) fn coded(mut self, coding: Coding) -> Self {
+        let ending = encoding::name(coding);
+        let quoted = self.facts.tag.trim_end_matches('"');
+        self.facts.tag = format!("{quoted}-{ending}\"");
+        self
+    }
 }
 
 impl Facts {

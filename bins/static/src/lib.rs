@@ -4,7 +4,9 @@
 
 pub mod condition;
 pub mod conn;
+pub mod encoding;
 pub mod file;
+pub mod glob;
 pub mod limits;
 mod lookup;
 pub mod output;

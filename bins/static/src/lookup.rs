@@ -1,10 +1,11 @@
-//! The file that a path means: itself, or the index of a directory.
+//! The file that a path means: itself, the index of a directory, or another that the settings name.
 
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
-use fosse_settings::Files;
+use fosse_settings::{Coding, Files, TryFile};
 
+use crate::encoding::ending;
 use crate::file::{File, Found, open};
 use crate::path::ServedPath;
 
@@ -32,8 +33,31 @@ pub(crate) struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// Returns the meaning of a path.
+    /// Returns the meaning of a path: that of the first place where something is.
     pub(crate) fn find(self, served: &ServedPath) -> Meaning {
+        let mut places = self.files.try_files.iter().map(|place| self.look(served, place));
+        places.find(|found| !matches!(found, Meaning::Nothing)).unwrap_or(Meaning::Nothing)
+    }
+
+    /// Returns the first of these codings of a file that lies beside it.
+    pub(crate) fn coded(self, path: &[u8], codings: &[Coding]) -> Option<(Coding, File)> {
+        codings.iter().find_map(|coding| match self.open([path, ending(*coding).as_bytes()].concat()) {
+            Meaning::File(_, file) => Some((*coding, file)),
+            _ => None,
+        })
+    }
+
+    fn look(self, served: &ServedPath, place: &TryFile) -> Meaning {
+        match place {
+            TryFile::Path => self.path(served),
+            // A directory has no name to make longer.
+            TryFile::PathAnd(_) if served.is_directory() => Meaning::Nothing,
+            TryFile::PathAnd(ending) => self.file([&served.path, ending.as_bytes()].concat()),
+            TryFile::File(path) => self.file(path.clone().into_bytes()),
+        }
+    }
+
+    fn path(self, served: &ServedPath) -> Meaning {
         if served.is_directory() {
             return self.index(&served.path);
         }
@@ -47,13 +71,20 @@ impl Lookup<'_> {
         }
     }
 
+    /// Returns a file; a directory of that name is none.
+    fn file(self, path: Vec<u8>) -> Meaning {
+        match self.open(path) {
+            Meaning::Directory => Meaning::Nothing,
+            other => other,
+        }
+    }
+
     /// Returns the first index that is there of a directory, whose path ends in a slash or is
     /// empty.
     fn index(self, directory: &[u8]) -> Meaning {
         for name in &self.files.index {
-            match self.open([directory, name.as_bytes()].concat()) {
-                // A directory of that name is no index.
-                Meaning::Nothing | Meaning::Directory => {}
+            match self.file([directory, name.as_bytes()].concat()) {
+                Meaning::Nothing => {}
                 found => return found,
             }
         }

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
 use fosse_http1::{HeadLimits, HeadWriter, Refusal, RequestHead, Unwritable, Version, reason};
-use fosse_settings::Files;
+use fosse_settings::{CacheControl, Coding, Files};
 use httpdate::fmt_http_date;
 
 use crate::condition::{self, Outcome};
@@ -17,6 +17,10 @@ use crate::output::Output;
 use crate::path::{NotServed, ServedPath};
 use crate::range::{Wanted, wanted};
 use crate::types::content_type;
+use crate::{encoding, glob};
+
+/// A field of a response.
+type Field<'a> = (&'a str, &'a [u8]);
 
 /// The continuation of a connection after a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +113,13 @@ impl Site {
         };
         let lookup = Lookup { root: &self.root, files: &self.files, now: self.now };
         match lookup.find(&path) {
-            Meaning::File(path, file) => self.file(request, &path, &file, common, out),
+            Meaning::File(path, file) => {
+                let codings = encoding::accepted(&request.fields, &self.files.precompressed);
+                match lookup.coded(&path, &codings) {
+                    Some((coding, file)) => self.file(request, &path, &file.coded(coding), Some(coding), common, out),
+                    None => self.file(request, &path, &file, None, common, out),
+                }
+            }
             Meaning::Directory => {
                 let query = request.target.iter().position(|byte| *byte == b'?');
                 let mut location = path.as_directory();
@@ -125,31 +135,42 @@ impl Site {
         }
     }
 
-    fn file(&self, request: &RequestHead<'_>, path: &[u8], file: &File, common: Common<'_>, out: &mut Output) {
+    fn file(
+        &self,
+        request: &RequestHead<'_>,
+        path: &[u8],
+        file: &File,
+        coding: Option<Coding>,
+        common: Common<'_>,
+        out: &mut Output,
+    ) {
         let facts = &file.facts;
         let (etag, modified) = (facts.etag(), fmt_http_date(facts.modified));
-        let validators: [(&str, &[u8]); 2] = [("ETag", etag.as_bytes()), ("Last-Modified", modified.as_bytes())];
+        let mut fields: Vec<Field<'_>> = vec![("ETag", etag.as_bytes()), ("Last-Modified", modified.as_bytes())];
+        fields.extend(self.cache_control(path).map(|value| ("Cache-Control", value.as_bytes())));
+        if !self.files.precompressed.is_empty() {
+            // Also where there is no other form of this file: there may be one tomorrow.
+            fields.push(("Vary", b"Accept-Encoding"));
+        }
         match condition::evaluate(&request.fields, facts) {
             Outcome::Proceed => {}
-            Outcome::NotModified => return common.head(out, 304, None, &validators),
+            Outcome::NotModified => return common.head(out, 304, None, &fields),
             Outcome::Failed => return common.words(out, 412, &[]),
         }
+        fields.extend([("Accept-Ranges", &b"bytes"[..]), ("X-Content-Type-Options", b"nosniff")]);
+        fields.extend(coding.map(|coding| ("Content-Encoding", encoding::name(coding).as_bytes())));
         let kind = content_type(path);
-        let [tag, date] = validators;
-        let fields = [tag, date, ("Accept-Ranges", &b"bytes"[..]), ("X-Content-Type-Options", b"nosniff")];
         match ranges(request, file) {
             Wanted::Whole => {
-                let [a, b, c, d] = fields;
-                common.head(out, 200, Some(facts.length), &[a, b, c, d, ("Content-Type", kind.as_bytes())]);
+                fields.push(("Content-Type", kind.as_bytes()));
+                common.head(out, 200, Some(facts.length), &fields);
                 common.body(out, file, 0..facts.length);
             }
             Wanted::Parts(parts) => match parts.as_slice() {
                 [one] => {
                     let range = content_range(one, facts.length);
-                    let [a, b, c, d] = fields;
-                    let kind = ("Content-Type", kind.as_bytes());
-                    let length = one.end - one.start;
-                    common.head(out, 206, Some(length), &[a, b, c, d, kind, ("Content-Range", range.as_bytes())]);
+                    fields.extend([("Content-Type", kind.as_bytes()), ("Content-Range", range.as_bytes())]);
+                    common.head(out, 206, Some(one.end - one.start), &fields);
                     common.body(out, file, one.clone());
                 }
                 many => self.parts(many, kind, file, fields, common, out),
@@ -161,13 +182,20 @@ impl Site {
         }
     }
 
+    /// Returns the value of Cache-Control for a file.
+    fn cache_control(&self, path: &[u8]) -> Option<&str> {
+        let path = [b"/", path].concat();
+        let has = |table: &&CacheControl| table.paths.iter().any(|glob| glob::has(glob.as_bytes(), &path));
+        self.files.cache_control.iter().find(has).map(|table| table.value.as_str())
+    }
+
     /// Appends a response in several parts (multipart/byteranges, RFC 9110, section 14.6).
     fn parts(
         &self,
         parts: &[Range<u64>],
         kind: &str,
         file: &File,
-        fields: [(&str, &[u8]); 4],
+        fields: Vec<Field<'_>>,
         common: Common<'_>,
         out: &mut Output,
     ) {
@@ -190,9 +218,10 @@ impl Site {
         let sizes = sizes.chain(parts.iter().map(|part| part.end - part.start));
         // The parts are no more than the file, whose length is an i64, and their heads are few.
         let total = sizes.sum();
-        let [a, b, c, d] = fields;
         let multipart = format!("multipart/byteranges; boundary={boundary}");
-        common.head(out, 206, Some(total), &[a, b, c, d, ("Content-Type", multipart.as_bytes())]);
+        let mut all = vec![("Content-Type", multipart.as_bytes())];
+        all.extend(fields);
+        common.head(out, 206, Some(total), &all);
         if common.to_head {
             return;
         }

@@ -8,7 +8,7 @@ use fosse_eventloop::slab::{Key, Slab};
 use fosse_eventloop::{Event, Interest};
 use fosse_fdpass::{Fit, Received, receive_what_fits};
 use fosse_service::{ExitReason, Given, Order, Process, Service};
-use fosse_settings::Files;
+use fosse_settings::{Files, TryFile};
 use fosse_wire::files::NewConnection;
 use rustix::io::Errno;
 use rustix::net::{SocketFlags, accept_with};
@@ -54,7 +54,9 @@ impl Server {
     pub fn new(process: &Process, mut given: Given, inputs: Inputs) -> Result<Self, ExitReason> {
         let Inputs { root, source } = inputs;
         let files = match source {
-            Source::Listeners(_) => Files { index: vec![path::INDEX.to_owned()], ..Files::default() },
+            Source::Listeners(_) => {
+                Files { index: vec![path::INDEX.to_owned()], try_files: vec![TryFile::Path], ..Files::default() }
+            }
             Source::Channel(_) => given.settings(),
         };
         if let Err(errno) = reach(&root) {

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
-use fosse_harness::{Client, Dir, Edge, get, is_root, request, wait_for};
+use fosse_harness::{Client, Dir, Edge, Response, get, is_root, request, wait_for};
 use rustix::process::Signal;
 
 /// A directory with files that every user may read.
@@ -39,6 +39,11 @@ fn configuration(backends: &[(&str, &Path)]) -> String {
         text += &format!("[[backend]]\nname = \"{name}\"\nfiles = \"{}\"\n", root.display());
     }
     text
+}
+
+/// Serves a directory with more keys of its backend.
+fn serve_with(root: &Path, keys: &str) -> Edge {
+    Edge::with_config(&format!("{}{keys}\n", configuration(&[("www", root)])), &[])
 }
 
 fn serve(root: &Path) -> Edge {
@@ -183,4 +188,96 @@ fn a_directory_that_the_process_may_not_enter_is_said_and_gets_403() {
     let edge = serve(www.path());
     edge.wait_for_log("event=unreadable backend=www");
     assert_eq!(get(edge.address(), "/").status, 403);
+}
+
+#[test]
+fn an_application_in_the_browser_has_every_path_that_is_no_file() {
+    let www = directory(&[
+        ("index.html", "app"),
+        ("about.html", "about"),
+        ("docs/index.html", "docs"),
+        ("assets/a.js", "code"),
+        (".env", "secret"),
+    ]);
+    let edge = serve_with(www.path(), "try_files = [\"$path\", \"$path.html\", \"/index.html\"]");
+    let expected: &[(&str, u16, &str)] = &[
+        ("/", 200, "app"),
+        ("/assets/a.js", 200, "code"),
+        ("/about", 200, "about"),
+        ("/docs", 301, "301 Moved Permanently\n"),
+        ("/docs/", 200, "docs"),
+        ("/users/7?tab=1", 200, "app"),
+        ("/assets/", 200, "app"),
+        ("/about/", 200, "app"),
+    ];
+    for (target, status, text) in expected {
+        let response = get(edge.address(), target);
+        assert_eq!((response.status, &*response.text()), (*status, *text), "{target}: {}", edge.log());
+    }
+    let app = get(edge.address(), "/users/7");
+    assert_eq!(app.header("content-type"), Some("text/html; charset=utf-8"));
+    let secret = get(edge.address(), "/.env");
+    assert!([403, 404].contains(&secret.status), "a name that begins with a dot is no path of the application");
+}
+
+/// Asks with further field lines, each with its CR LF.
+fn ask(edge: &Edge, target: &str, fields: &str) -> Response {
+    let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{fields}\r\n");
+    request(edge.address(), head.as_bytes())
+}
+
+#[test]
+fn a_file_that_lies_there_compressed_is_sent_so_to_those_who_accept_it() {
+    let www = directory(&[
+        ("a.js", "plain"),
+        ("a.js.br", "BROTLI"),
+        ("a.js.gz", "GZIP"),
+        ("b.js", "plain b"),
+        ("c.js.gz", "no file of that name"),
+    ]);
+    let edge = serve_with(www.path(), "precompressed = [\"br\", \"zstd\", \"gzip\"]");
+    let of = |target: &str, accepts: &str| {
+        let response = ask(&edge, target, &format!("Accept-Encoding: {accepts}\r\n"));
+        let header = |name: &str| response.header(name).unwrap_or("").to_owned();
+        assert_eq!((header("vary").as_str(), response.status), ("Accept-Encoding", 200), "{target} {accepts}");
+        assert_eq!(header("content-type"), "text/javascript; charset=utf-8");
+        (response.text().into_owned(), header("content-encoding"), header("etag"))
+    };
+    let (text, coding, plain) = of("/a.js", "identity");
+    assert_eq!((text.as_str(), coding.as_str()), ("plain", ""));
+    let (text, coding, brotli) = of("/a.js", "gzip, deflate, br, zstd");
+    assert_eq!((text.as_str(), coding.as_str()), ("BROTLI", "br"));
+    let (text, coding, gzip) = of("/a.js", "gzip, br;q=0");
+    assert_eq!((text.as_str(), coding.as_str()), ("GZIP", "gzip"));
+    assert_eq!(HashSet::from([&plain, &brotli, &gzip]).len(), 3, "one tag for two forms");
+    assert_eq!(of("/b.js", "gzip, br").0, "plain b");
+    assert_eq!(ask(&edge, "/c.js", "Accept-Encoding: gzip\r\n").status, 404);
+    // A tag is that of one form: who has another gets this one.
+    let with = |tag: &str| ask(&edge, "/a.js", &format!("Accept-Encoding: br\r\nIf-None-Match: {tag}\r\n"));
+    let not_modified = with(&brotli);
+    assert_eq!((not_modified.status, not_modified.header("vary")), (304, Some("Accept-Encoding")));
+    assert_eq!((with(&gzip).status, with(&plain).status), (200, 200));
+    let range = ask(&edge, "/a.js", "Accept-Encoding: br\r\nRange: bytes=1-2\r\n");
+    assert_eq!((range.status, &*range.text(), range.header("content-encoding")), (206, "RO", Some("br")));
+}
+
+#[test]
+fn cache_control_is_that_of_the_file_which_is_sent() {
+    let www = directory(&[("index.html", "app"), ("assets/a.css", "style"), ("robots.txt", "robots")]);
+    let edge = serve_with(
+        www.path(),
+        "try_files = [\"$path\", \"/index.html\"]\n\
+         [[backend.cache_control]]\npaths = [\"/assets/*\"]\nvalue = \"public, max-age=31536000, immutable\"\n\
+         [[backend.cache_control]]\npaths = [\"*.html\"]\nvalue = \"no-cache\"",
+    );
+    let of = |target: &str| get(edge.address(), target).header("cache-control").map(str::to_owned);
+    let forever = Some("public, max-age=31536000, immutable".to_owned());
+    assert_eq!(of("/assets/a.css"), forever);
+    // Otherwise a file that is missing for a moment would be the application for a year.
+    assert_eq!(of("/assets/gone.css").as_deref(), Some("no-cache"));
+    assert_eq!(of("/").as_deref(), Some("no-cache"));
+    assert_eq!(of("/robots.txt"), None);
+    let tag = get(edge.address(), "/assets/a.css").header("etag").unwrap().to_owned();
+    let not_modified = ask(&edge, "/assets/a.css", &format!("If-None-Match: {tag}\r\n"));
+    assert_eq!((not_modified.status, not_modified.header("cache-control").map(str::to_owned)), (304, forever));
 }

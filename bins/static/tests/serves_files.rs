@@ -49,12 +49,12 @@ fn head_says_what_get_would_without_the_body() {
 }
 
 #[test]
-fn a_directory_is_redirected_to_its_slash_and_never_listed() {
+fn a_directory_with_an_index_is_redirected_to_its_slash_and_none_is_ever_listed() {
     let site = sample();
     let reply = site.get("/sub?x=1&y", "");
     assert_eq!((reply.status, reply.field("Location")), (301, Some("/sub/?x=1&y")));
     assert_eq!(site.get("/sub/no-index/", "").status, 404);
-    assert_eq!(site.get("/sub/no-index", "").status, 301);
+    assert_eq!(site.get("/sub/no-index", "").status, 404);
     assert_eq!(site.get("/a.txt/", "").status, 404);
     site.ends_well();
 }

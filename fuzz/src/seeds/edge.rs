@@ -91,6 +91,8 @@ pub const CONDITION: &[&[u8]] = &[
 ];
 /// Tokens of Range fields.
 pub const RANGE: &[&[u8]] = &[b"bytes=", b"-", b",", b"0-", b"-1", b"18446744073709551615", b" ", b"0-0,"];
+/// Tokens of Accept-Encoding.
+pub const ENCODING: &[&[u8]] = &[b"gzip", b"br", b"zstd", b"*", b"identity", b";q=", b"0.5", b"0", b"1.000", b", "];
 /// Tokens of paths.
 pub const PATH: &[&[u8]] =
     &[b"/", b"..", b".", b"%2e", b"%2f", b"%00", b"%", b"?", b"//", b"\\", b"%5c", b".well-known", b"%25", b"%c0%ae"];
@@ -212,6 +214,11 @@ pub fn conditions() -> Vec<Vec<u8>> {
 /// Range fields behind a length of two bytes.
 pub fn ranges() -> Vec<Vec<u8>> {
     texts(&["d\0bytes=0-9,20-,-5", "\0\0bytes=0-", "\u{7f}\u{7f}bytes=5-4", "d\0bytes=-100", "d\0bytes=0-0,1-1, 2-2"])
+}
+
+/// Values of Accept-Encoding.
+pub fn encodings() -> Vec<Vec<u8>> {
+    texts(&["gzip, deflate, br, zstd", "gzip;q=0.5, *;q=0", "identity;q=0, x-gzip;q=0.001", ""])
 }
 
 /// Targets.

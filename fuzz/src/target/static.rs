@@ -3,7 +3,9 @@
 use fosse_http1::{HeadLimits, RequestHead};
 use std::time::{Duration, UNIX_EPOCH};
 
+use fosse_settings::Coding;
 use fosse_static::condition::{evaluate, range_holds};
+use fosse_static::encoding::accepted;
 use fosse_static::file::Facts;
 use fosse_static::path::ServedPath;
 use fosse_static::range::{Wanted, wanted};
@@ -49,6 +51,21 @@ pub fn range(data: &[u8]) {
         assert!(parts.iter().all(|part| part.start < part.end && part.end <= length));
         assert!(parts.iter().map(|part| part.end - part.start).sum::<u64>() <= length);
     }
+}
+
+/// A client of any Accept-Encoding gets codings that are offered, each once.
+///
+/// # Panics
+/// On a broken promise.
+pub fn encoding(data: &[u8]) {
+    let head = [b"GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: ", data, b"\r\n\r\n"].concat();
+    let Ok(request) = RequestHead::parse(&head, &HeadLimits::DEFAULT) else { return };
+    let offered = [Coding::Brotli, Coding::Zstd, Coding::Gzip];
+    let accepted = accepted(&request.fields, &offered);
+    for (at, coding) in accepted.iter().enumerate() {
+        assert!(offered.contains(coding) && !accepted[..at].contains(coding));
+    }
+    assert!(accepted.is_empty() || data.iter().any(|byte| b"*gzbGZB".contains(byte)), "it has not been asked for");
 }
 
 /// Conditions of any head are evaluated without a panic.

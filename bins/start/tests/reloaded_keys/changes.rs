@@ -21,6 +21,7 @@ const BASE: &[Line] = &[
     ("[[backend]]", "name", "\"app\""),
     ("[[backend]]", "servers", "[\"127.0.0.1:3000\"]"),
     ("[[backend.server]]", "address", "\"127.0.0.1:3004\""),
+    ("[[backend.cache_control]]", "paths", ""),
     ("[backend.health]", "path", "\"/\""),
 ];
 
@@ -40,6 +41,14 @@ const FASTCGI: &[Line] = &[
     ("[backend.health]", "path", ""),
     ("[backend.fastcgi]", "root", "\"/srv/www\""),
     ("[backend.fastcgi]", "front_controller", "\"/index.php\""),
+];
+const CACHED: &[Line] = &[
+    ("[[backend]]", "servers", "[]"),
+    ("[[backend]]", "files", "\"/srv/a\""),
+    ("[[backend.server]]", "address", ""),
+    ("[backend.health]", "path", ""),
+    ("[[backend.cache_control]]", "paths", "[\"/a\"]"),
+    ("[[backend.cache_control]]", "value", "\"no-cache\""),
 ];
 const NO_NUMBERS: Line = ("[[site.exclude]]", "rules", "");
 
@@ -122,6 +131,10 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
     ("[[backend]]", "servers", "[\"127.0.0.1:3009\"]", &[]),
     ("[[backend]]", "files", "\"/srv/b\"", FILES),
     ("[[backend]]", "index", "[\"home.html\"]", FILES),
+    ("[[backend]]", "try_files", "[\"/index.html\"]", FILES),
+    ("[[backend]]", "precompressed", "[\"gzip\"]", FILES),
+    ("[[backend.cache_control]]", "paths", "[\"/b\"]", CACHED),
+    ("[[backend.cache_control]]", "value", "\"no-store\"", CACHED),
     ("[[backend]]", "remote", "true", &[("[[backend]]", "servers", "[\"192.0.2.7:80\"]")]),
     ("[[backend]]", "peer_uid", "33", &[UNIX_SERVER]),
     ("[[backend]]", "balance", "\"least-connections\"", &[]),
@@ -167,7 +180,18 @@ const CHANGES: &[(&str, &str, &str, &[Line])] = &[
 
 /// Keys whose value is a table, which has keys of its own, and those that name such tables.
 const TABLES: &[&str] = &[
-    "timeouts", "limits", "listen", "site", "backend", "route", "exclude", "server", "health", "fastcgi", "template",
+    "timeouts",
+    "limits",
+    "listen",
+    "site",
+    "backend",
+    "route",
+    "exclude",
+    "server",
+    "cache_control",
+    "health",
+    "fastcgi",
+    "template",
     "include",
 ];
 

@@ -17,6 +17,18 @@ words! {
 }
 
 words! {
+    /// A coding of files that lie beside others.
+    Coding {
+        /// NAME.br
+        Brotli = "br",
+        /// NAME.zst
+        Zstd = "zstd",
+        /// NAME.gz
+        Gzip = "gzip",
+    } "\"br\", \"zstd\" or \"gzip\""
+}
+
+words! {
     /// Form of the access log.
     AccessFormat {
         /// A JSON object a line.

@@ -13,7 +13,7 @@ const BEGIN: &str = ".\\\" The tables below are written from the rows in common/
 const END: &str = ".\\\" End of the tables.\n";
 
 /// Keys of a backend that serves files.
-const OF_FILES: &[&str] = &["index"];
+const OF_FILES: &[&str] = &["index", "try_files", "precompressed", "cache_control"];
 
 #[test]
 fn every_default_is_accepted_by_its_own_key() {

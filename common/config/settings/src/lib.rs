@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use access::{AccessField, AccessFormat};
 pub use backend::{Backend, Balance, FastCgi, HashBy, ServerName};
-pub use files::Files;
+pub use files::{CacheControl, Coding, Files, TryFile};
 pub use parse::{ParseListener, ParseSite, TrustedFields};
 pub use prober::{Check, CheckedServer, Prober};
 

@@ -46,7 +46,15 @@ fn of_files(backend: &Backend, problems: &mut Problems) {
 }
 
 fn of_servers(backend: &Backend, problems: &mut Problems) {
-    if backend.index.written().is_some() {
-        problems.note_with_cure(&backend.index.span, "index is for a backend that serves files", "add files");
+    let only_for_files: [(&str, Option<&Span>); 4] = [
+        ("index", backend.index.written().map(|_| &backend.index.span)),
+        ("try_files", backend.try_files.written().map(|_| &backend.try_files.span)),
+        ("precompressed", backend.precompressed.written().map(|_| &backend.precompressed.span)),
+        ("cache_control", backend.cache_control.written().map(|_| &backend.cache_control.span)),
+    ];
+    for (key, span) in only_for_files {
+        if let Some(span) = span {
+            problems.note_with_cure(span, format!("{key} is for a backend that serves files"), "add files");
+        }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::fastcgi::FastCgi;
 use crate::address::ServerAddress;
-use crate::choices::{Balance, ProxyOut};
+use crate::choices::{Balance, Coding, ProxyOut};
 use crate::names::{
-    Account, CheckMethod, CheckText, CookieName, Directory, FileName, HashBy, HealthPath, HostName, Name, Seed,
-    StatusRange, UpgradeToken,
+    Account, CacheDirectives, CheckMethod, CheckText, CookieName, Directory, FileGlob, FileName, HashBy, HealthPath,
+    HostName, Name, Seed, StatusRange, TryFile, UpgradeToken,
 };
 use crate::section::Presence::{Absent, Default, Required};
 use crate::section::{At, section};
@@ -29,6 +29,18 @@ section! {
         /// Files that the path of a directory means, for files; the first that is there. Without
         /// one the path gets 404: nothing is ever listed.
         index: Vec<At<FileName>>, Default("[\"index.html\"]"), 0..=16;
+        /// Places where a path is looked up among the files; the first file that is there is
+        /// served. "$path" is the path as it is, a directory with an index among them, "$path.html"
+        /// the file of that name, and "/index.html" one and the same file for every path: at the
+        /// end of the list, for applications that run in the browser and make its paths.
+        try_files: Vec<At<TryFile>>, Default("[\"$path\"]"), 1..=16;
+        /// Codings of files that lie beside others: a client that accepts one of these gets
+        /// NAME.br, NAME.zst or NAME.gz in place of NAME, where both are there. Of those that it
+        /// accepts as gladly the first of this list counts.
+        precompressed: Vec<At<Coding>>, Default("[]"), 0..=3;
+        /// Values of Cache-Control for files. Without one a browser asks whether a file has changed
+        /// as often as it likes.
+        cache_control: Vec<At<CacheControl>>, Default("[]"), 0..=64;
         /// The explicit word that servers may be on other machines.
         remote: bool, Default("false");
         /// The user who must hold the other end of a unix socket.
@@ -121,6 +133,19 @@ section! {
         /// It gets requests only where no other server is up, and those that have been to every
         /// other one in vain. A full server is up: requests wait for it.
         backup: bool, Default("false");
+    }
+}
+
+section! {
+    /// A value of Cache-Control; the first table that has a file's path counts.
+    CacheControl "[[backend.cache_control]]" {
+        /// Paths of files, with a slash at the beginning; "*" is any characters, slashes among
+        /// them. Where try_files finds another file than the path of the request says it is that
+        /// file's.
+        paths: Vec<At<FileGlob>>, Required, 1..=64;
+        /// The value, such as "public, max-age=31536000, immutable" for files that never change
+        /// under one name.
+        value: CacheDirectives, Required;
     }
 }
 

@@ -8,10 +8,10 @@ mod site;
 mod template;
 
 pub use crate::choices::{
-    AccessFormat, Balance, OverLimit, ProxyOut, Scheduling, TrustedFields, Underscores, Utf8, Waf,
+    AccessFormat, Balance, Coding, OverLimit, ProxyOut, Scheduling, TrustedFields, Underscores, Utf8, Waf,
 };
 use crate::section::SectionDoc;
-pub use backend::{Backend, Health, Server};
+pub use backend::{Backend, CacheControl, Health, Server};
 pub use edge::{Edge, Limits, Timeouts};
 pub use fastcgi::FastCgi;
 pub use listen::Listen;
@@ -29,6 +29,7 @@ pub const SECTIONS: &[SectionDoc] = &[
     Exclude::DOC,
     Backend::DOC,
     Server::DOC,
+    CacheControl::DOC,
     Health::DOC,
     FastCgi::DOC,
 ];

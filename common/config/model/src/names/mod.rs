@@ -5,6 +5,7 @@ mod access;
 mod accounts;
 mod affinity;
 mod checks;
+mod files;
 mod hosts;
 mod paths;
 mod scripts;
@@ -20,10 +21,11 @@ pub use access::AccessField;
 pub use accounts::{ACCOUNT_BYTES_MAX, Account, Mode};
 pub use affinity::{CookieName, HashBy, Seed};
 pub use checks::{CHECK_TEXT_BYTES_MAX, CheckMethod, CheckText, StatusRange};
+pub use files::{CACHE_DIRECTIVES_BYTES_MAX, CacheDirectives, FileGlob, FileName, GLOB_BYTES_MAX, TryFile};
 pub use hosts::{HOST_BYTES_MAX, HostName, HostPattern, LABEL_BYTES_MAX};
 pub use paths::{
-    Directory, FILE_NAME_BYTES_MAX, FILE_PATH_BYTES_MAX, FileName, FilePath, FilePattern, HealthPath, LogFile,
-    PREFIX_BYTES_MAX, PathPrefix, StatusSocket,
+    Directory, FILE_NAME_BYTES_MAX, FILE_PATH_BYTES_MAX, FilePath, FilePattern, HealthPath, LogFile, PREFIX_BYTES_MAX,
+    PathPrefix, StatusSocket,
 };
 pub use scripts::{Params, ScriptName, ScriptPath, ScriptPattern};
 pub use tokens::{

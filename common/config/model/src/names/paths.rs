@@ -135,35 +135,6 @@ impl FromValue for Directory {
     }
 }
 
-/// A file in a directory that is served.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileName(pub String);
-
-impl FromValue for FileName {
-    const TAKES: &'static str = "a list of names of files such as \"index.html\"";
-
-    fn read(key: &str, value: &Spanned<DeValue<'_>>, problems: &mut Problems) -> Option<Self> {
-        checked(key, Self::TAKES, value, problems, |written| {
-            if written.contains('/') {
-                return wrong(format!("{} is a path", quoted(written)), "write the name alone");
-            }
-            // A name that begins with a dot is served to nobody.
-            let sound = (1..=FILE_NAME_BYTES_MAX).contains(&written.len())
-                && !written.starts_with('.')
-                && !written.contains(char::is_control);
-            if sound {
-                Ok(Self(written.to_owned()))
-            } else {
-                wrong(format!("{} is not the name of a file", quoted(written)), "")
-            }
-        })
-    }
-
-    fn placeholder() -> Self {
-        Self(String::new())
-    }
-}
-
 /// Files of rules: a path whose last part may hold `*` and `?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePattern(pub String);

@@ -75,6 +75,29 @@ index = ["home.html"]"#, &[
     ]),
     (r#"[[backend]]
 name = "two"
+files = "/srv/www"
+try_files = ["$path", "$path/index.php", "index.html", "/docs/", "/.env", "$path.html"]
+precompressed = ["deflate"]
+[[backend.cache_control]]
+paths = ["assets/*"]
+value = "no-cache; x"
+[[backend]]
+name = "three"
+servers = ["127.0.0.1:1"]
+try_files = ["/index.html"]
+precompressed = ["gzip"]"#, &[
+        "fosse.toml:13:23: try_files: \"$path/index.php\" is no name of a file; write an ending after $path, as in \"$path.html\"",
+        "fosse.toml:13:42: try_files: \"index.html\" does not begin with a slash; write \"/index.html\"",
+        "fosse.toml:13:56: try_files: \"/docs/\" is the path of a directory; name a file in it",
+        "fosse.toml:13:66: try_files: \"/.env\" has a name that begins with a dot, which is served to nobody",
+        "fosse.toml:14:18: precompressed takes \"br\", \"zstd\" or \"gzip\", not \"deflate\"",
+        "fosse.toml:16:10: paths: \"assets/*\" is no path; begin with a slash or a star",
+        "fosse.toml:17:9: value: \"no-cache; x\" is no value of Cache-Control",
+        "fosse.toml:21:13: try_files is for a backend that serves files; add files",
+        "fosse.toml:22:17: precompressed is for a backend that serves files; add files",
+    ]),
+    (r#"[[backend]]
+name = "two"
 servers = ["10.0.0.1:80", "0.0.0.0:80", "localhost:+300", "unix:/run/a.sock", "unix:/run/a.sock", "http://127.0.0.1:80"]"#, &[
         "fosse.toml:12:12: 10.0.0.1:80 is not on this machine's loopback: requests would cross the network in the clear; if that is meant, add remote = true",
         "fosse.toml:12:27: servers: 0.0.0.0:80 is not the address of a server",
