@@ -116,7 +116,8 @@ impl Running {
     fn pid(&self, program: &str) -> u32 {
         let serves =
             |p: &&fosse_harness::Process| p.program == program && (program != "waf-filter" || p.lane.is_some());
-        self.edge.processes().iter().filter(serves).map(|process| process.pid).max().unwrap()
+        let processes = self.edge.processes();
+        processes.iter().filter(serves).max_by_key(|process| (process.lane, process.started())).unwrap().pid
     }
 }
 
