@@ -73,7 +73,7 @@ targets! {
     "plan.plan", target::plan::plan, files::plans, &[];
     "prober.responses", target::prober::responses, http::check_responses, http::TOKENS;
     "proxyproto.decode", target::proxyproto::decode, edge::proxy_headers, edge::PROXY;
-    "routing.backend", target::routing::backend, edge::paths, edge::PATH;
+    "routing.policy", target::routing::policy, edge::paths, edge::PATH;
     "routing.script", target::routing::script, edge::scripts, edge::PATH;
     "seclang.rules", target::seclang::rules, rules::files, rules::SECLANG;
     "seclang.transaction", target::seclang::transaction, rules::requests, rules::ATTACK;

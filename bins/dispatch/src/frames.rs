@@ -112,7 +112,7 @@ fn take_request(frame: &Frame<'_>, streams: &mut Streams, lane: &mut Lane<'_>) -
     let stream = Stream::new(frame.stream, &head, lane.context.event_loop.now_us())?;
     lane.context.shared.held_bytes += u64::from(stream.held_counted);
     let stream = streams.insert(stream).ok_or(WireError::Order(Kind::Request))?;
-    let outcome = admission::admit(stream, &head, lane.settings, lane.clients, &mut lane.context);
+    let outcome = admission::admit(stream, &head, (lane.settings, lane.policies), lane.clients, &mut lane.context);
     // It has not ended yet, so it is not over, and it has no connection that others could wait for.
     lane.settle(stream, outcome);
     relieve(streams, lane);

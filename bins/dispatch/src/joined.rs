@@ -35,7 +35,7 @@ impl<'a> Lane<'a> {
             return None;
         };
         let terms = Terms {
-            site: &self.settings.sites[stream.site],
+            policy: self.policies.get(stream.policy),
             backend: &self.settings.backends[stream.backend],
             head: response_head::limits(self.settings),
             write_seconds: self.settings.write_seconds,
@@ -123,7 +123,7 @@ impl<'a> Lane<'a> {
             return Outcome::Continue;
         };
         // It is the backend's turn again, and its time runs again.
-        stream.restart_silence_limit(terms.backend.idle_seconds, context);
+        stream.restart_silence_limit(context);
         response_body::resume(stream, key, connection, pins, terms, context)
     }
 
@@ -145,8 +145,8 @@ impl<'a> Lane<'a> {
     /// Sends what this turn brought for a stream's backend.
     pub(crate) fn send(&mut self, stream: &mut Stream) {
         stream.queued = false;
-        if let Some(Joined { key, connection, terms, context, .. }) = self.joined(stream) {
-            send::send_request(stream, key, connection, terms.backend, context);
+        if let Some(Joined { key, connection, context, .. }) = self.joined(stream) {
+            send::send_request(stream, key, connection, context);
         }
     }
 }

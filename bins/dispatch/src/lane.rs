@@ -3,7 +3,7 @@
 use fosse_counters::dispatch as count;
 use fosse_die::warning;
 use fosse_eventloop::slab::Key;
-use fosse_settings::{Backend, Dispatch as Settings};
+use fosse_settings::{Action, Backend, Dispatch as Settings};
 use fosse_wire::{
     Kind, StreamId,
     frame::ResetReason,
@@ -20,12 +20,13 @@ use crate::{
         failure::Failure,
         limit::Limit,
         response::{self, LocalResponse},
-        send,
+        response_head, send,
         stream::{Lease, Stream, Wait, Waiting},
         streams::Streams,
         timeouts, traffic,
     },
     limits,
+    policies::Policies,
     upstream::{
         Upstream,
         connection::{At, Connection},
@@ -37,6 +38,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Lane<'a> {
     pub(crate) settings: &'a Settings,
+    pub(crate) policies: &'a Policies,
     pub(crate) upstream: &'a mut Upstream,
     pub(crate) clients: &'a mut Clients,
     pub(crate) context: Context<'a>,
@@ -78,6 +80,7 @@ impl Lane<'_> {
             Outcome::Reconnect => self.reconnect(stream),
             Outcome::Failed(why) => self.backend_failed(stream, why),
             Outcome::Respond(status) => self.respond(stream, status, Cause::of_status(status)),
+            Outcome::RespondByPolicy => self.respond_by_policy(stream),
             Outcome::Refuse(cause) => self.respond(stream, 503, cause),
             Outcome::ReadWhole { clean } => return self.detach(stream, clean),
             Outcome::Complete { clean } => return self.complete(stream, clean),
@@ -286,6 +289,32 @@ impl Lane<'_> {
         }
         self.upstream.close(key, &self.context);
         None
+    }
+
+    /// Sends the response that the policy of a stream has in place of a backend.
+    fn respond_by_policy(&mut self, stream: &mut Stream) {
+        let policy = self.policies.get(stream.policy);
+        let (status, page) = match &policy.settings.action {
+            Action::Respond(page) => (page.status, Some(page)),
+            Action::Redirect(status) => (*status, None),
+            Action::Backend(_) => return self.respond(stream, 502, Cause::Backend),
+        };
+        self.end_response(stream);
+        traffic::count_failure(stream, status, &self.context);
+        let local = LocalResponse {
+            status,
+            page,
+            request: stream.request,
+            to_head: stream.to_head,
+            location: &stream.location,
+            // parse knows whether the client has more of a body to send.
+            close: false,
+            backend: BACKEND_NONE,
+            changes: response_head::changes(stream, policy),
+            ..LocalResponse::default()
+        };
+        let date = self.context.shared.date.at(self.context.event_loop.now_ms());
+        response::local(&mut self.context.shared.output.outbox, stream.id, &local, date);
     }
 
     /// Sends a local response, or cuts the response short where its head has gone already.

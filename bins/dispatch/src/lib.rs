@@ -16,6 +16,7 @@ mod frames;
 mod joined;
 mod lane;
 mod limits;
+mod policies;
 pub mod policy;
 pub mod server;
 mod slow_clients;

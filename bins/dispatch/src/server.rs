@@ -16,7 +16,9 @@ use crate::{
     events::{on_backend, on_client, on_client_sockets, on_frames},
     exchange::{clients::Clients, streams::Streams},
     lane::Lane,
-    limits, slow_clients,
+    limits,
+    policies::Policies,
+    slow_clients,
     upstream::Upstream,
 };
 
@@ -53,6 +55,7 @@ pub struct Server {
     /// Socket over which parse lends those of clients.
     client_sockets: Option<OwnedFd>,
     pub(crate) settings: Settings,
+    pub(crate) policies: Policies,
     pub(crate) streams: Streams,
     pub(crate) upstream: Upstream,
     pub(crate) clients: Clients,
@@ -82,7 +85,7 @@ impl Server {
     /// Makes the state of a lane without requests.
     #[must_use]
     pub fn of(
-        settings: Settings,
+        mut settings: Settings,
         input: Input,
         output: Output,
         connect: OwnedFd,
@@ -93,6 +96,7 @@ impl Server {
             client_sockets,
             upstream: Upstream::new(&settings, connect),
             shared: Shared::new(output, settings.lane_response_bytes_max),
+            policies: Policies::of(&mut settings),
             settings,
             streams: Streams::default(),
             clients: Clients::default(),
@@ -118,9 +122,9 @@ impl Server {
         event_loop: &'a EventLoop,
         counters: &'a Counters,
     ) -> (&'a mut Input, Option<&'a OwnedFd>, &'a mut Streams, Lane<'a>) {
-        let Self { input, client_sockets, settings, streams, upstream, clients, shared, .. } = self;
+        let Self { input, client_sockets, settings, policies, streams, upstream, clients, shared, .. } = self;
         let context = Context { event_loop, counters, shared };
-        (input, client_sockets.as_ref(), streams, Lane { settings, upstream, clients, context })
+        (input, client_sockets.as_ref(), streams, Lane { settings, policies, upstream, clients, context })
     }
 
     /// Passes an event on to its handler.

@@ -11,6 +11,7 @@ use fosse_model::{
     ACCOUNTS_BYTES_MAX, Accounts, Backends, Edge, Report, ServerEntry,
     address::ListenAddress,
     model::{Site, Waf},
+    words,
 };
 
 use crate::configuration::{Configuration, bounded};
@@ -109,10 +110,9 @@ pub(crate) fn summary(configuration: &Configuration, edge: &Edge) -> String {
         if site.default.value {
             hosts.push("all other hosts".to_owned());
         }
-        let to = site.backend.as_ref().map(|backend| format!(" -> {}", backend.0)).unwrap_or_default();
-        let _ = writeln!(out, "  site     {} ({}){to}", hosts.join(", "), firewall(site));
+        let _ = writeln!(out, "  site     {} ({}){}", hosts.join(", "), firewall(site), words::of_site(site));
         for route in site.route.iter() {
-            let _ = writeln!(out, "    route  {} -> {}", route.prefix.0, route.backend.0);
+            let _ = writeln!(out, "    route  {}", words::of_route(site, route));
         }
         if let Some(note) = advice::bodies_that_share_room(site, &backends, &edge.limits) {
             let _ = writeln!(out, "    note   {note}");

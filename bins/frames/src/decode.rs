@@ -70,6 +70,7 @@ fn request(stream: u32, head: &RequestHead<'_>) -> Request {
         body: length(head.body),
         held: head.held,
         site: head.site,
+        policy: head.policy,
         listener: head.listener,
         client: address(head.client),
         peer: address(head.peer),
@@ -83,6 +84,8 @@ fn request(stream: u32, head: &RequestHead<'_>) -> Request {
         sni: bytes(head.sni),
         upgrade: bytes(head.upgrade),
         target: bytes(head.target),
+        received: bytes(head.received),
+        location: bytes(head.location),
         line: bytes(head.line),
         fields: fields(head.fields),
     }

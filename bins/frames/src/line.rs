@@ -118,6 +118,7 @@ pub struct Request {
     pub body: Length,
     pub held: u32,
     pub site: u32,
+    pub policy: u32,
     pub listener: u16,
     pub client: Address,
     pub peer: Address,
@@ -131,6 +132,8 @@ pub struct Request {
     pub sni: Bytes,
     pub upgrade: Bytes,
     pub target: Bytes,
+    pub received: Bytes,
+    pub location: Bytes,
     pub line: Bytes,
     pub fields: Fields,
 }

@@ -100,9 +100,9 @@ fn dispatch_settings() -> blobs::Dispatch {
         retry: true,
         ..Default::default()
     };
-    let route = blobs::Route { prefix: "/".into(), backend: 0 };
     blobs::Dispatch {
-        sites: vec![blobs::DispatchSite { default: true, routes: vec![route], ..Default::default() }],
+        sites: vec![blobs::DispatchSite { default: true, ..Default::default() }],
+        policies: vec![blobs::DispatchPolicy { action: blobs::Action::Backend(0), ..Default::default() }],
         backends: vec![backend],
         servers: vec![blobs::ServerName {
             name: "app".into(),
@@ -124,7 +124,8 @@ fn dispatch_settings() -> blobs::Dispatch {
 
 fn waf_settings() -> blobs::WafFilter {
     blobs::WafFilter {
-        sites: vec![blobs::WafSite { body_bytes_max: 1 << 20, ..Default::default() }],
+        policies: vec![blobs::WafPolicy::default()],
+        profiles: vec![blobs::WafProfile { body_bytes_max: 1 << 20, ..Default::default() }],
         lane_held_bytes_max: 1 << 20,
         ..Default::default()
     }

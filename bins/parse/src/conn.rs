@@ -168,7 +168,7 @@ impl Conn {
         let limit = self.limit().filter(|limit| matches!(limit, Limit::Head | Limit::Idle))?;
         // One that has moved in this turn has no time that runs.
         let at_ms = self.timer.at_ms().filter(|_| self.timer.kind() == Some(limit))?;
-        Some(at_ms - after(0, limit.time(settings)))
+        Some(at_ms - after(0, limit.time(self.exchange.policy, settings)))
     }
 
     /// Returns the number of its slot, which is that of its streams.
@@ -272,7 +272,7 @@ impl Conn {
         self.leave_exchange(ResetReason::Client, out);
         self.discharge_request(context);
         context.buffers.lend(&mut self.output.bytes);
-        let methods = context.settings.site_settings(self.exchange.site).map(|site| site.methods.as_slice());
+        let methods = context.settings.policy(self.exchange.policy).map(|policy| policy.methods.as_slice());
         let (status, why, methods) = (refused.status, refused.why, methods.unwrap_or_default());
         error_response::write(&mut self.output.bytes, status, why, methods, self.exchange.is_head);
         self.close_after(Ending::Linger, context);

@@ -76,6 +76,11 @@ impl Context {
         self.request_next
     }
 
+    /// Returns the number that the next request will have.
+    pub(crate) const fn request_to_come(&self) -> u64 {
+        self.request_next.wrapping_add(1)
+    }
+
     /// Takes the time of a turn.
     pub(crate) const fn set_now(&mut self, event_loop: &EventLoop) {
         (self.now_ms, self.now_us) = (event_loop.now_ms(), event_loop.now_us());

@@ -110,6 +110,8 @@ pub struct Exchange {
     pub(crate) counted: bool,
     /// Index of the site.
     pub(crate) site: u32,
+    /// Number of the policy; one that there is not, before it is known.
+    pub(crate) policy: u32,
     /// The client.
     pub(crate) client: Endpoint,
     /// Status of the response.
@@ -162,6 +164,7 @@ impl Exchange {
             begun_us: 0,
             counted: true,
             site: SITE_NONE,
+            policy: u32::MAX,
             client: Endpoint { addr: [0; 16], port: 0 },
             status: 0,
             bytes_in: 0,

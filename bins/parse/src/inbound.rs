@@ -9,7 +9,6 @@ use fosse_wire::request::Endpoint;
 use fosse_wire::{Kind, Outbox, WireError};
 
 use crate::access::Who;
-use crate::checks;
 use crate::conn::{Conn, HeadSearch, Phase};
 use crate::context::Context;
 use crate::exchange::{Body, Exchange, Expect};
@@ -17,8 +16,8 @@ use crate::limit::Limit;
 use crate::limits::BODY_PROGRESS_BYTES_MIN;
 use crate::origin::Origin;
 use crate::refused::Refused;
-use crate::settings::SiteTerms;
 use crate::slow;
+use crate::terms::Terms;
 
 /// The outcome of one step.
 enum Step {
@@ -182,16 +181,11 @@ impl Conn {
             let Some(host) = context.settings.host_of_default else { return Refusal::HostMissing.into() };
             head.host = host;
         }
-        let Some(site) = context.settings.site(head.host.name()) else {
-            return Step::Refuse(Refused::HOST);
+        let terms = match self.terms(&head, (client, secure), context) {
+            Ok(terms) => terms,
+            Err(refused) => return Step::Refuse(refused),
         };
-        self.exchange.site = site;
-        let known = context.settings.site_settings(site);
-        if let Some(Err(refused)) = known.map(|known| checks::check(&head, known)) {
-            return Step::Refuse(refused);
-        }
-        let terms = SiteTerms::of(site, known, head.target, &context.settings);
-        if self.begin(&head, terms, (client, secure), context, out).is_err() {
+        if self.begin(&head, &terms, (client, secure), context, out).is_err() {
             return Step::Refuse(Refused::HEAD);
         }
         Step::Took(bytes.len())
@@ -202,7 +196,7 @@ impl Conn {
     fn begin(
         &mut self,
         head: &RequestHead<'_>,
-        terms: SiteTerms,
+        terms: &Terms,
         (client, secure): (Endpoint, bool),
         context: &mut Context,
         out: &mut Outbox,
@@ -222,6 +216,7 @@ impl Conn {
             forwarded: context.settings.reads_forwarded(self.record.listener),
             body: body(head),
             site: terms.site,
+            policy: terms.policy,
             listener: self.record.listener,
             client,
             peer: self.record.peer,
@@ -230,7 +225,9 @@ impl Conn {
             method: head.method,
             host: head.host.name(),
             host_port: head.host.port().unwrap_or(0),
-            target: head.target,
+            target: terms.target.as_deref().unwrap_or(head.target),
+            received: if terms.target.is_some() { head.target } else { b"" },
+            location: terms.location.as_deref().unwrap_or_default(),
             upgrade: context.settings.upgrade_token(upgrade),
             line: head.line,
             ..Default::default()
@@ -249,7 +246,8 @@ impl Conn {
         }
         self.exchange.upgrade = upgrade;
         (self.exchange.begun_ms, self.exchange.begun_us) = (context.now_ms, context.now_us);
-        (self.exchange.site, self.exchange.client, self.exchange.request) = (terms.site, client, request);
+        (self.exchange.site, self.exchange.policy) = (terms.site, terms.policy);
+        (self.exchange.client, self.exchange.request) = (client, request);
         slow::begin(&mut self.asked, head, context);
         if context.access.is_on() {
             self.begin_log(head, &fixed, context);

@@ -35,6 +35,7 @@ mod sources;
 pub mod startup;
 pub mod stdin;
 mod table;
+mod terms;
 mod timeouts;
 mod traffic;
 

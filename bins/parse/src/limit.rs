@@ -25,13 +25,15 @@ pub(crate) enum Limit {
 }
 
 impl Limit {
-    /// Returns the time that it lasts.
-    pub(crate) const fn time(self, settings: &Settings) -> Duration {
+    /// Returns the time that it lasts, under the policy of a request.
+    pub(crate) fn time(self, policy: u32, settings: &Settings) -> Duration {
         let seconds = &settings.blob;
         match self {
             Self::Head => seconds.head_seconds,
             Self::Idle => seconds.idle_seconds,
-            Self::Body => seconds.body_seconds,
+            Self::Body => {
+                settings.policy(policy).and_then(|policy| policy.body_seconds).unwrap_or(seconds.body_seconds)
+            }
             Self::Continue => Duration::from_millis(EXPECT_MS_MAX),
             Self::Write => seconds.write_seconds,
             Self::HangUp => Duration::from_millis(HANG_UP_MS),

@@ -37,6 +37,10 @@ impl Refused {
     pub(crate) const END: Self = Self::new(431, "the end of the request does not fit into a frame");
     /// The site does not serve the method.
     pub(crate) const METHOD: Self = Self { limit: "methods", ..Self::new(405, "the site does not serve this method") };
+    /// The route lets other networks in.
+    pub(crate) const NETWORK: Self = Self { limit: "networks", ..Self::new(403, "not from a network that is let in") };
+    /// The target that a rewrite makes, or the location of a redirect, cannot be written.
+    pub(crate) const REWRITE: Self = Self::new(400, "the target that it is rewritten to is none");
     /// The body is longer than the site takes.
     pub(crate) const BODY_SIZE: Self =
         Self { limit: "body_bytes_max", ..Self::new(413, "the body is over the site's limit") };

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use fosse_counters::{Counters, ROW_NONE};
 use fosse_http1::{FIELD_BYTES_MAX, FIELDS_COUNT_MAX, HEAD_BYTES_MAX, HeadLimits, Host, TARGET_BYTES_MAX};
-use fosse_routing::Sites;
-use fosse_settings::{Net, Parse, ParseListener, ParseSite, TrustedFields};
+use fosse_routing::Router;
+use fosse_settings::{Net, Parse, ParseListener, ParsePolicy, TrustedFields};
 
 /// The settings of this generation.
 #[derive(Debug)]
@@ -17,7 +17,8 @@ pub struct Settings {
     /// The host of a request that names none, where there is a default site for it: the first name
     /// of that site.
     pub(crate) host_of_default: Option<Host>,
-    sites: Sites,
+    /// Sites and their policies.
+    pub(crate) router: Router,
 }
 
 impl Settings {
@@ -31,9 +32,9 @@ impl Settings {
             head_bytes,
             field_bytes: at_most(blob.header_bytes_max, FIELD_BYTES_MAX),
         };
-        let sites = Sites::new(&blob);
-        let host_of_default = host_of_default(&blob).filter(|host| sites.of_host(host.name()) == blob.default_site);
-        Self { blob, head, host_of_default, sites }
+        let router = Router::new(&blob);
+        let host_of_default = host_of_default(&blob).filter(|host| router.site(host.name()) == blob.default_site);
+        Self { blob, head, host_of_default, router }
     }
 
     /// Returns the settings without a configuration: one site for every host, for use in a shell.
@@ -57,20 +58,9 @@ impl Settings {
         })
     }
 
-    /// Returns the site of a canonical host.
-    pub(crate) fn site(&self, host: &[u8]) -> Option<u32> {
-        self.sites.of_host(host)
-    }
-
-    /// Returns the settings of a site.
-    pub(crate) fn site_settings(&self, site: u32) -> Option<&ParseSite> {
-        usize::try_from(site).ok().and_then(|site| self.blob.sites.get(site))
-    }
-
-    /// Returns whether requests for this target end when their client has closed its side.
-    fn aborts_on_close(&self, site: &ParseSite, target: &[u8]) -> bool {
-        let backend = fosse_routing::backend_of(&site.routes, target);
-        backend.is_some_and(|backend| self.blob.abort_on_close.contains(&backend))
+    /// Returns a policy by its number; none in a shell.
+    pub(crate) fn policy(&self, number: u32) -> Option<&ParsePolicy> {
+        usize::try_from(number).ok().and_then(|number| self.blob.policies.get(number))
     }
 
     /// Returns the index of an upgrade token that may be offered to backends.
@@ -126,29 +116,6 @@ impl Settings {
     pub(crate) fn trusts(&self, listener: u16, address: &[u8; 16]) -> bool {
         let nets: &[Net] = self.listener(listener).map_or(&[], |listener| &listener.trusted);
         nets.iter().any(|net| net.contains(address))
-    }
-}
-
-/// The terms of one request that its site sets.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SiteTerms {
-    /// Index of the site.
-    pub(crate) site: u32,
-    /// Body bytes that it takes.
-    pub(crate) body_bytes_max: u64,
-    /// The request ends when its client has closed its side.
-    pub(crate) abort_on_close: bool,
-}
-
-impl SiteTerms {
-    /// Returns the terms of a request for that target. A site without settings has none.
-    pub(crate) fn of(site: u32, known: Option<&ParseSite>, target: &[u8], settings: &Settings) -> Self {
-        Self {
-            site,
-            body_bytes_max: known.map_or(u64::MAX, |known| known.body_bytes_max),
-            abort_on_close: known
-                .is_some_and(|known| !known.routes.is_empty() && settings.aborts_on_close(known, target)),
-        }
     }
 }
 

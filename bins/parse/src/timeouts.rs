@@ -28,7 +28,7 @@ impl Client {
         match limit {
             _ if limit == conn.timer.kind() => {}
             Some(limit) => {
-                let at_ms = context.after(limit.time(&context.settings));
+                let at_ms = context.after(limit.time(conn.exchange.policy, &context.settings));
                 conn.timer.start(&mut context.deadlines, conn.slot(), limit, at_ms);
             }
             None => conn.timer.stop(),

@@ -6,14 +6,14 @@ use fosse_counters::Counters;
 use fosse_settings::WafFilter;
 
 use crate::{
-    content_encoding::Decoder, evaluator::Evaluator, memory::Memory, queue::Queue, report::events::Reporter,
-    rules::Rules, sites::Sites, spool::client::SpoolClient, store::client::StoreClient,
+    content_encoding::Decoder, evaluator::Evaluator, memory::Memory, policies::Policies, queue::Queue,
+    report::events::Reporter, rules::Rules, spool::client::SpoolClient, store::client::StoreClient,
 };
 
 /// The shared parts.
 #[derive(Debug)]
 pub(crate) struct Context {
-    pub(crate) sites: Sites,
+    pub(crate) policies: Policies,
     pub(crate) evaluator: Evaluator,
     pub(crate) store: StoreClient,
     pub(crate) decoder: Decoder,
@@ -42,12 +42,13 @@ impl Context {
         reporter: Reporter,
         counters: Rc<Counters>,
     ) -> Self {
+        let lane_held_bytes_max = config.lane_held_bytes_max;
         Self {
-            sites: Sites::new(config.sites, config.buffer_requests, rules),
+            policies: Policies::new(config, rules),
             evaluator: Evaluator::default(),
             store,
             decoder: Decoder::default(),
-            memory: Memory::new(config.lane_held_bytes_max, counters),
+            memory: Memory::new(lane_held_bytes_max, counters),
             queue: Queue::default(),
             reporter,
             spool,

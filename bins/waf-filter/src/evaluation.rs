@@ -1,14 +1,14 @@
 //! One request before the rules: its transaction, how far it is, and what was decided.
 
 use fosse_seclang::{Environment, Mode, Now, Outcome, Scratch, Taken, Transaction};
-use fosse_settings::{WafMode, WafSite};
+use fosse_settings::{WafMode, WafProfile};
 use fosse_wire::{request::BodyLength, response::ResponseHead, verdict::Cause};
 
 use crate::{
     budget::{Budget, Slice},
     denial::Denial,
     limits::{LOCATION_BYTES_MAX, TEXT_BYTES_SHOWN_MAX},
-    sites::inspects_responses,
+    policies::inspects_responses,
     store::client::StoreClient,
 };
 
@@ -69,16 +69,21 @@ pub(crate) struct Evaluation {
 
 impl Evaluation {
     /// Begins an evaluation for a site at a second of real time. The transaction knows the head.
-    pub(crate) fn new(mut transaction: Transaction<'static>, site: &WafSite, has_body: bool, seconds: u64) -> Self {
-        transaction.set_mode(if site.waf == WafMode::Detect { Mode::DetectionOnly } else { Mode::On });
+    pub(crate) fn new(
+        mut transaction: Transaction<'static>,
+        profile: &WafProfile,
+        has_body: bool,
+        seconds: u64,
+    ) -> Self {
+        transaction.set_mode(if profile.waf == WafMode::Detect { Mode::DetectionOnly } else { Mode::On });
         Self {
             transaction,
             denial: None,
             response_status: None,
             step: Step::Head,
             has_body,
-            inspects_responses: inspects_responses(site),
-            budget: Budget::new(site.rules_milliseconds_max),
+            inspects_responses: inspects_responses(profile),
+            budget: Budget::new(profile.rules_milliseconds_max),
             seconds,
         }
     }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use fosse_seclang::{Arena, Now, Record, Ruleset, Scratch, Transaction};
-use fosse_settings::WafSite;
+use fosse_settings::WafProfile;
 use fosse_wire::{
     StreamId,
     request::{RequestHead, Version},
@@ -28,7 +28,7 @@ impl Evaluator {
     pub(crate) fn open(
         &mut self,
         rules: &'static Ruleset,
-        site: &WafSite,
+        profile: &WafProfile,
         head: &RequestHead<'_>,
         has_body: bool,
     ) -> Evaluation {
@@ -36,7 +36,7 @@ impl Evaluator {
         let now = Now { seconds, elapsed_micros: 0 };
         let mut transaction = Transaction::new(rules, self.arenas.pop().unwrap_or_default(), now);
         tell(&mut transaction, head);
-        Evaluation::new(transaction, site, has_body, seconds)
+        Evaluation::new(transaction, profile, has_body, seconds)
     }
 
     /// Runs the evaluation of a stream for a slice of time, or until it needs something, or ends.

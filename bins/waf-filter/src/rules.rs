@@ -1,4 +1,4 @@
-//! The compiled rules of each site. They live as long as the process: evaluations borrow them for
+//! The compiled rules of each profile. They live as long as the process: evaluations borrow them for
 //! ever.
 
 use std::collections::HashMap;
@@ -19,55 +19,55 @@ const RESPONSE_BODIES: &str = "SecResponseBodyAccess On\n";
 /// The word of a command line that names no rules at all.
 const NO_RULES: &str = "none";
 
-/// Rules by site.
+/// Rules by profile.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    sites: Vec<Option<&'static Ruleset>>,
+    profiles: Vec<Option<&'static Ruleset>>,
     fallback: Option<&'static Ruleset>,
 }
 
 impl Rules {
-    /// Returns the rules of a site; `None` for the protocol checks alone.
-    pub(crate) fn of_site(&self, number: u32) -> Option<&'static Ruleset> {
-        usize::try_from(number).ok().and_then(|n| self.sites.get(n)).copied().unwrap_or(self.fallback)
+    /// Returns the rules of a profile; `None` for the protocol checks alone.
+    pub(crate) fn of_profile(&self, number: usize) -> Option<&'static Ruleset> {
+        self.profiles.get(number).copied().unwrap_or(self.fallback)
     }
 
     /// Tells whether any of them keep records of persistent collections.
     pub(crate) fn keep_records(&self) -> bool {
-        self.sites.iter().chain([&self.fallback]).flatten().any(|rules| rules.keeps_records())
+        self.profiles.iter().chain([&self.fallback]).flatten().any(|rules| rules.keeps_records())
     }
 
-    /// Compiles what the sites of a configuration ask for. Sites with the same rules and the same
+    /// Compiles what the profiles of a configuration ask for. Profiles with the same rules and the same
     /// exclusions share.
     ///
     /// # Errors
-    /// All that is wrong; a site whose rules are not in the bundle is wrong too.
+    /// All that is wrong; a profile whose rules are not in the bundle is wrong too.
     pub fn compile(config: &WafFilter, files: fosse_bundle::Bundle) -> Result<Self, Vec<String>> {
         let mut bundle = Bundle::new();
         let entries = fosse_bundle::Bundle { sets: files.sets, files: std::collections::BTreeMap::new() };
         for (name, bytes) in files.files {
             bundle.insert(&name, bytes);
         }
-        let (mut known, mut sites, mut wrong) = (HashMap::new(), Vec::new(), Vec::new());
-        for (number, site) in config.sites.iter().enumerate() {
-            let Some(index) = site.rules.filter(|_| site.waf != WafMode::Off) else {
-                sites.push(None);
+        let (mut known, mut profiles, mut wrong) = (HashMap::new(), Vec::new(), Vec::new());
+        for (number, profile) in config.profiles.iter().enumerate() {
+            let Some(index) = profile.rules.filter(|_| profile.waf != WafMode::Off) else {
+                profiles.push(None);
                 continue;
             };
             let compiled =
-                known.entry((index, site.exclusions.as_str(), site.inspect_responses)).or_insert_with(|| {
-                    let text = usize::try_from(index).ok().and_then(|at| entries.entry_text(at, &site.exclusions));
+                known.entry((index, profile.exclusions.as_str(), profile.inspect_responses)).or_insert_with(|| {
+                    let text = usize::try_from(index).ok().and_then(|at| entries.entry_text(at, &profile.exclusions));
                     // A site that has its responses inspected means their bodies too, unless its
                     // rules say otherwise.
-                    let text =
-                        text.map(|text| if site.inspect_responses { format!("{RESPONSE_BODIES}{text}") } else { text });
-                    let text = text.ok_or_else(|| vec![format!("(site {number}): its rules are not in the bundle")]);
-                    let compiled = text.and_then(|text| compile(&mut bundle, &format!("(site {number})"), text));
+                    let text = text
+                        .map(|text| if profile.inspect_responses { format!("{RESPONSE_BODIES}{text}") } else { text });
+                    let text = text.ok_or_else(|| vec![format!("(profile {number}): its rules are not in the bundle")]);
+                    let compiled = text.and_then(|text| compile(&mut bundle, &format!("(profile {number})"), text));
                     compiled.map_err(|errors| wrong.extend(errors)).ok()
                 });
-            sites.push(*compiled);
+            profiles.push(*compiled);
         }
-        if wrong.is_empty() { Ok(Self { sites, fallback: None }) } else { Err(wrong) }
+        if wrong.is_empty() { Ok(Self { profiles, fallback: None }) } else { Err(wrong) }
     }
 
     /// Compiles the rules of a site that names none, for every request alike.
@@ -78,7 +78,7 @@ impl Rules {
         // Not by `read`, which opens files: this is called after the lock-down.
         let rules =
             compile(&mut Bundle::new(), fosse_builtin_rules::BUILTIN_NAME, fosse_builtin_rules::BUILTIN.to_owned())?;
-        Ok(Self { sites: Vec::new(), fallback: Some(rules) })
+        Ok(Self { profiles: Vec::new(), fallback: Some(rules) })
     }
 
     /// Reads and compiles what a person names in a shell, for every request alike: files, patterns,
@@ -107,7 +107,7 @@ impl Rules {
         for (name, bytes) in gathered.files {
             bundle.insert(&name, bytes);
         }
-        Ok(Self { sites: Vec::new(), fallback: Some(compile(&mut bundle, "(command line)", text)?) })
+        Ok(Self { profiles: Vec::new(), fallback: Some(compile(&mut bundle, "(command line)", text)?) })
     }
 
     /// Returns the rules, or ends the program with everything that is wrong.

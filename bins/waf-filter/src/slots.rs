@@ -24,6 +24,7 @@ use crate::{
 pub(crate) struct Ids {
     pub(crate) stream: StreamId,
     pub(crate) site: u32,
+    pub(crate) policy: u32,
     pub(crate) request: u64,
     /// accept's number of the client's connection.
     pub(crate) connection: u64,
@@ -99,6 +100,7 @@ impl Exchange {
             ids: Ids {
                 stream,
                 site: head.site,
+                policy: head.policy,
                 request: head.request,
                 connection: head.connection,
                 source: Source::of(&head.client.addr),

@@ -11,7 +11,7 @@ use fosse_stage::{Input, Output};
 use fosse_wire::frame::Hello;
 
 use crate::{
-    PROGRAM, filter::Filter, log::to_stderr, pipeline, rules::Rules, server::Server, sites::inspects_responses,
+    PROGRAM, filter::Filter, log::to_stderr, pipeline, policies::inspects_responses, rules::Rules, server::Server,
 };
 
 /// The descriptors that carry frames.
@@ -48,7 +48,7 @@ pub fn run(mut inherited: Inherited, rules: Option<Rules>, paths: &[String]) -> 
     let bundle = bundle.map(|fd| given.open(fd));
     let rules = rules.unwrap_or_else(|| Rules::or_die(compiled(config.as_ref(), bundle)));
     // A site whose responses would not be seen here must not be served as if they were.
-    if back.is_none() && config.as_ref().is_some_and(|config| config.sites.iter().any(inspects_responses)) {
+    if back.is_none() && config.as_ref().is_some_and(|config| config.profiles.iter().any(inspects_responses)) {
         fatal(PROGRAM, "responses are to be inspected, and descriptors 3 and 4 are missing");
     }
     let filter = Filter::new(config, rules, to_stderr, given.optional(9), Rc::clone(&process.counters));

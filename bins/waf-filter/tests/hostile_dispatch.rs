@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use fosse_counters::Counters;
-use fosse_settings::{WafFilter, WafSite};
+use fosse_settings::{WafFilter, WafPolicy, WafProfile};
 use fosse_waf_filter::{Filter, Outputs, Rules};
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId, WireError,
@@ -14,9 +14,14 @@ use fosse_wire::{
 
 /// A filter for which the response of one stream is pending.
 fn pending() -> (Filter, StreamId) {
-    let site =
-        WafSite { rules: Some(0), rules_milliseconds_max: 60_000, inspect_responses: true, ..WafSite::default() };
-    let config = WafFilter { sites: vec![site], lane_held_bytes_max: 1 << 20, ..WafFilter::default() };
+    let profile =
+        WafProfile { rules: Some(0), rules_milliseconds_max: 60_000, inspect_responses: true, ..WafProfile::default() };
+    let config = WafFilter {
+        profiles: vec![profile],
+        policies: vec![WafPolicy::default()],
+        lane_held_bytes_max: 1 << 20,
+        ..WafFilter::default()
+    };
     let sets = vec![fosse_bundle::RuleSet { entries: vec!["a".into()] }];
     let text = "SecRule RESPONSE_BODY \"@contains bad\" \"id:1,phase:4,deny\"\n";
     let files = [("a".to_owned(), text.as_bytes().to_vec())].into();

@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use fosse_counters::{Counters, waf_filter as count};
-use fosse_settings::{WafFilter, WafMode, WafSite};
+use fosse_settings::{WafFilter, WafMode, WafPolicy, WafProfile};
 use fosse_waf_filter::{Filter, Outputs, Rules};
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId,
@@ -40,14 +40,19 @@ fn drained(outbox: &mut Outbox) -> Vec<Sent> {
 
 impl Fixture {
     fn new(waf: WafMode) -> Self {
-        let site = WafSite {
+        let profile = WafProfile {
             waf,
             rules: Some(0),
             rules_milliseconds_max: 60_000,
             inspect_responses: true,
-            ..WafSite::default()
+            ..WafProfile::default()
         };
-        let config = WafFilter { sites: vec![site], lane_held_bytes_max: 1 << 20, ..WafFilter::default() };
+        let config = WafFilter {
+            profiles: vec![profile],
+            policies: vec![WafPolicy::default()],
+            lane_held_bytes_max: 1 << 20,
+            ..WafFilter::default()
+        };
         let sets = vec![fosse_bundle::RuleSet { entries: vec!["a".into()] }];
         let text = "SecResponseBodyLimit 450000\nSecResponseBodyLimitAction ProcessPartial\n\
             SecRule RESPONSE_BODY \"@contains bad\" \"id:1,phase:4,deny\"\n";

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use fosse_counters::Counters;
 use fosse_eventloop::clock_us;
-use fosse_settings::{WafFilter, WafMode, WafSite};
+use fosse_settings::{WafFilter, WafMode, WafPolicy, WafProfile};
 use fosse_waf_filter::{Filter, Outputs, Rules};
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId,
@@ -15,9 +15,17 @@ use fosse_wire::{
 const BODY_BYTES: usize = 10_000;
 
 fn filter() -> Filter {
-    let site =
-        WafSite { waf: WafMode::Block, body_bytes_max: 1 << 20, rules_milliseconds_max: 60_000, ..WafSite::default() };
-    let config = WafFilter { sites: vec![WafSite { rules: Some(0), ..site }], ..WafFilter::default() };
+    let profile = WafProfile {
+        waf: WafMode::Block,
+        body_bytes_max: 1 << 20,
+        rules_milliseconds_max: 60_000,
+        ..WafProfile::default()
+    };
+    let config = WafFilter {
+        policies: vec![WafPolicy::default()],
+        profiles: vec![WafProfile { rules: Some(0), ..profile }],
+        ..WafFilter::default()
+    };
     let text = "SecAction \"id:1,phase:1,pass,nolog,ctl:forceRequestBodyVariable=On\"\n\
         SecRule REQUEST_BODY \"@rx (?i)bad\" \"id:2,phase:2,deny,t:urlDecodeUni\"\n";
     let sets = vec![fosse_bundle::RuleSet { entries: vec!["a".into()] }];

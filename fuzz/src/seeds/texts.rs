@@ -1,8 +1,8 @@
 //! Logs, regression tests, and settings as programs get them.
 
 use fosse_settings::{
-    Accept, AcceptListener, Check, CheckedServer, Dispatch, DispatchSite, Net, Parse, ParseSite, Prober, Route,
-    WafFilter, WafSite,
+    Accept, AcceptListener, Check, CheckedServer, Dispatch, DispatchPolicy, DispatchSite, Net, Parse, ParseSite,
+    PathMatch, Prober, Route, SiteRoutes, WafFilter, WafPolicy, WafProfile,
 };
 use fosse_wire::blob::encode;
 
@@ -59,12 +59,18 @@ pub fn blobs() -> Vec<Vec<u8>> {
     let accept = Accept { connections_max: 70_000, listeners: vec![listener] };
     let parse = Parse { sites: vec![ParseSite::default()], default_site: Some(1), ..Parse::default() };
     let filter = WafFilter {
-        sites: vec![WafSite { rules: Some(1), ..WafSite::default() }],
+        profiles: vec![WafProfile { rules: Some(1), ..WafProfile::default() }],
+        policies: vec![WafPolicy { profile: 0, buffer_requests: true }],
         lane_held_bytes_max: 1 << 40,
         ..WafFilter::default()
     };
-    let routes = vec![Route { prefix: "/a".into(), backend: 1 }];
-    let dispatch = Dispatch { sites: vec![DispatchSite { routes, ..DispatchSite::default() }], ..Dispatch::default() };
+    let route = Route { path: PathMatch::Prefix("/a".into()), conditions: vec![], policy: 1 };
+    let routes = SiteRoutes { policy: 0, routes: vec![route] };
+    let dispatch = Dispatch {
+        sites: vec![DispatchSite { routes, ..DispatchSite::default() }],
+        policies: vec![DispatchPolicy::default()],
+        ..Dispatch::default()
+    };
     let check = Check { path: "/health".into(), status: vec![(200, 399)], ..Check::default() };
     let prober = Prober { checks: vec![check], servers: vec![CheckedServer::default()] };
     let encoded = [encode(&accept), encode(&parse), encode(&filter), encode(&dispatch), encode(&prober)];

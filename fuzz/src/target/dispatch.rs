@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use fosse_counters::{Counters, dispatch as count};
 use fosse_dispatch::server::Server;
 use fosse_eventloop::{EventLoop, Events};
-use fosse_settings::{Backend, Balance, Dispatch, DispatchSite, HashBy, Route, ServerName};
+use fosse_settings::{Action, Backend, Balance, Dispatch, DispatchPolicy, DispatchSite, HashBy, ServerName};
 use fosse_stage::{Input, Output};
 use fosse_wire::{
     Kind, StreamId, connect,
@@ -84,9 +84,9 @@ fn settings(inspect_responses: bool) -> Dispatch {
         sticky_cookie: "srv".into(),
         ..Backend::default()
     };
-    let routes = vec![Route { prefix: "/".into(), backend: 0 }];
     Dispatch {
-        sites: vec![DispatchSite { default: true, routes, inspect_responses, ..DispatchSite::default() }],
+        sites: vec![DispatchSite { default: true, ..DispatchSite::default() }],
+        policies: vec![DispatchPolicy { action: Action::Backend(0), inspect_responses, ..DispatchPolicy::default() }],
         backends: vec![backend],
         servers: vec![ServerName { name: "s".into(), backend: 0, weight: 1, backup: false, health_number: None }],
         lane_held_bytes_max: 1 << 20,

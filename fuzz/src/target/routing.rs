@@ -1,20 +1,79 @@
-//! Any bytes as the target of a request that looks for its backend.
+//! Any bytes as the target of a request that looks for its policy, and for what that makes of it.
 
-use fosse_routing::{backend as backend_of, script as script_of};
-use fosse_settings::{DispatchSite, FastCgi, Route};
+use fosse_http1::{HeadLimits, RequestHead, is_target};
+use fosse_routing::{Facts, Router, Routes, script as script_of};
+use fosse_settings::{
+    Condition, FastCgi, Parse, ParsePolicy, ParseSite, Part, PathMatch, Prefixes, Rewrite, Route, SiteRoutes, Template,
+    Test, Variable,
+};
 
-/// A detour through the root changes nothing of where a path leads, and a query has no say.
-pub fn backend(data: &[u8]) {
-    let route = |(backend, prefix): (u32, &str)| Route { prefix: prefix.into(), backend };
-    let routes = (0..).zip(["/admin/x", "/admin", "/a%", "/"]).map(route).collect();
-    let site = DispatchSite { routes, ..DispatchSite::default() };
-    let found = backend_of(&site, data);
-    let path = data.split(|byte| *byte == b'?').next().unwrap_or_default();
-    assert_eq!(backend_of(&site, path), found, "the query decides");
-    if path.starts_with(b"/") {
+fn settings() -> Parse {
+    let rewrites = [
+        ParsePolicy::default(),
+        ParsePolicy {
+            rewrite: Rewrite::Prefix(Prefixes { strip: "/admin/x".into(), add: "/b".into() }),
+            ..ParsePolicy::default()
+        },
+        ParsePolicy { rewrite: Rewrite::Prefix(Prefixes::default()), ..ParsePolicy::default() },
+        ParsePolicy {
+            pattern: "^/g/([^/]*)/(.*)$".into(),
+            rewrite: Rewrite::To(Template(vec![Part::Text("/n/".into()), Part::Group(2), Part::Group(1)])),
+            ..ParsePolicy::default()
+        },
+        ParsePolicy {
+            redirect: Some(Template(vec![Part::Variable(Variable::Path), Part::Header("x".into())])),
+            ..ParsePolicy::default()
+        },
+        ParsePolicy::default(),
+    ];
+    let paths = [
+        (PathMatch::Prefix("/admin/x".into()), vec![]),
+        (PathMatch::Prefix("/admin".into()), vec![]),
+        (PathMatch::Regex("^/g/".into()), vec![]),
+        (PathMatch::Glob("/**.r".into()), vec![]),
+        (
+            PathMatch::Exact("/a%".into()),
+            vec![Condition::Query(Test { name: "q".into(), value: Some("a*b".into()), negated: false })],
+        ),
+    ];
+    let routes = (1..).zip(paths).map(|(policy, (path, conditions))| Route { path, conditions, policy }).collect();
+    let site = ParseSite { routes: SiteRoutes { policy: 0, routes }, ..ParseSite::default() };
+    Parse { sites: vec![site], policies: rewrites.to_vec(), default_site: Some(0), ..Parse::default() }
+}
+
+/// A detour through the root changes nothing of where a path leads, who checks a choice agrees with
+/// it, and what goes on is a target.
+pub fn policy(data: &[u8]) {
+    let head = RequestHead::parse(b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n", &HeadLimits::DEFAULT).expect("a head");
+    let settings = settings();
+    let (router, routes) = (Router::new(&settings), Routes::new(&settings.sites[0].routes));
+    let choose = |target: &[u8]| router.policy(0, || facts(&head, target));
+    let found = choose(data);
+    assert!(routes.may_choose(data, found), "who checks it refuses it");
+    if data.starts_with(b"/") {
         for detour in [&b"/."[..], b"/x/..", b"/%2e", b"/..", b"/"] {
-            assert_eq!(backend_of(&site, &[detour, data].concat()), found, "{}", detour.escape_ascii());
+            assert_eq!(choose(&[detour, data].concat()), found, "{}", detour.escape_ascii());
         }
+    }
+    if let Ok(changed) = router.changed(found, &facts(&head, data), 8192) {
+        assert!(changed.target.is_none_or(|target| is_target(&target) && target.starts_with(b"/")));
+        assert!(changed.location.is_none_or(|to| to.iter().all(u8::is_ascii_graphic) && !to.starts_with(b"//")));
+    }
+}
+
+fn facts<'a>(head: &'a RequestHead<'_>, target: &'a [u8]) -> Facts<'a> {
+    Facts {
+        client: None,
+        client_bytes: [0; 16],
+        client_port: 0,
+        listener: 0,
+        secure: false,
+        method: b"GET",
+        host: b"a",
+        host_port: 0,
+        request: 0,
+        target,
+        headers: &head.fields,
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::HashMap, rc::Rc, sync::OnceLock};
 
 use fosse_counters::{Counters, waf_filter as count};
 use fosse_eventloop::clock_us;
-use fosse_settings::{OverLimit, WafFilter, WafMode, WafSite};
+use fosse_settings::{OverLimit, WafFilter, WafMode, WafPolicy, WafProfile};
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId,
     order::Forward,
@@ -38,7 +38,7 @@ struct Model {
 }
 
 fn config() -> WafFilter {
-    let site = |number: u8| WafSite {
+    let profile = |number: u8| WafProfile {
         waf: match number {
             7 => WafMode::Off,
             n if n & 1 == 1 => WafMode::Detect,
@@ -49,9 +49,11 @@ fn config() -> WafFilter {
         body_bytes_max: BODY_BYTES_MAX,
         // Never the reason: what a run finds must not hang on the clock.
         rules_milliseconds_max: 60_000,
-        ..WafSite::default()
+        ..WafProfile::default()
     };
-    WafFilter { sites: (0..SITES).map(site).collect(), lane_held_bytes_max: 200, ..WafFilter::default() }
+    let policies = (0..SITES).map(|number| WafPolicy { profile: u32::from(number), buffer_requests: false }).collect();
+    let profiles = (0..SITES).map(profile).collect();
+    WafFilter { policies, profiles, lane_held_bytes_max: 200, ..WafFilter::default() }
 }
 
 fn rules() -> Rules {
@@ -159,7 +161,7 @@ impl Talk {
         let head = RequestHead {
             body,
             expect_continue,
-            site: u32::from(with % SITES),
+            policy: u32::from(with % SITES),
             method: b"GET",
             host: b"a.example",
             target,

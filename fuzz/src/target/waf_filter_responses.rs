@@ -5,7 +5,7 @@ use std::{collections::VecDeque, rc::Rc, sync::OnceLock};
 
 use fosse_counters::{Counters, waf_filter as count};
 use fosse_eventloop::clock_us;
-use fosse_settings::{WafFilter, WafMode, WafSite};
+use fosse_settings::{WafFilter, WafMode, WafPolicy, WafProfile};
 use fosse_wire::{
     Frame, Kind, Outbox, StreamId,
     fields::FieldsWriter,
@@ -55,16 +55,18 @@ struct Model {
 }
 
 fn config() -> WafFilter {
-    let site = |number: u8| WafSite {
+    let profile = |number: u8| WafProfile {
         waf: if number == 2 { WafMode::Detect } else { WafMode::Block },
         // Sets differ, so that the limit's action can.
         rules: Some(u32::from(number == 1)),
         body_bytes_max: 1000,
         rules_milliseconds_max: 60_000,
         inspect_responses: number != 3,
-        ..WafSite::default()
+        ..WafProfile::default()
     };
-    WafFilter { sites: (0..SITES).map(site).collect(), lane_held_bytes_max: 190_000, ..WafFilter::default() }
+    let policies = (0..SITES).map(|number| WafPolicy { profile: u32::from(number), buffer_requests: false }).collect();
+    let profiles = (0..SITES).map(profile).collect();
+    WafFilter { policies, profiles, lane_held_bytes_max: 190_000, ..WafFilter::default() }
 }
 
 fn rules() -> Rules {
@@ -157,7 +159,7 @@ impl Talk {
         *model = Model { id: Some(id), site, to_head, room, credit: room, ..Model::default() };
         let (target, method): (&[u8], &[u8]) = (b"/", if to_head { b"HEAD" } else { b"GET" });
         let head = RequestHead {
-            site: u32::from(model.site),
+            policy: u32::from(model.site),
             method,
             host: b"a.example",
             target,

@@ -69,6 +69,9 @@ complete -c fosse -n '__fish_seen_subcommand_from doctor' -l help -d 'show this 
 complete -c fosse -n '__fish_seen_subcommand_from doctor' -F
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l config -r -F -d 'the configuration [/etc/fosse/fosse.toml]'
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l dir -r -F -d 'directory of rule files, address lists and included files [that of the configuration]'
+complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l method -x -d 'of the request [GET]'
+complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l header -x -d 'a header of the request, "NAME: VALUE"'
+complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l client -x -d 'whose request it is'
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from rules' -F
 complete -c fosse -n '__fish_seen_subcommand_from reload' -l pid -x -d 'the fosse-start that is to reload [that of the status socket]'

@@ -17,7 +17,7 @@
 //! | anything else | the request's head as it came, an empty line, and `body N` |
 //!
 //! Every response repeats the request's `X-Id` header, so that a client can tell whose response it
-//! has.
+//! has. What the request's `X-Say` headers hold are header lines of the response.
 
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
@@ -202,7 +202,9 @@ impl Request {
         };
         let length =
             if chunked { "Transfer-Encoding: chunked".to_owned() } else { format!("Content-Length: {}", body.len()) };
-        let mut out = format!("HTTP/1.1 {status} Status\r\n{length}\r\n{id}{login_lines}{close_line}\r\n").into_bytes();
+        let said: String = self.head.all("x-say").map(|line| format!("{line}\r\n")).collect();
+        let lines = format!("{length}\r\n{id}{login_lines}{close_line}{said}");
+        let mut out = format!("HTTP/1.1 {status} Status\r\n{lines}\r\n").into_bytes();
         match (method, chunked) {
             ("HEAD", _) => {}
             (_, false) => out.extend_from_slice(&body),

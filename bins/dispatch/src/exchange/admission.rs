@@ -2,24 +2,30 @@
 
 use fosse_counters::dispatch as count;
 use fosse_die::{Escaped, warning};
-use fosse_settings::Dispatch as Settings;
+use fosse_settings::{Action, Dispatch as Settings};
 use fosse_wire::request::{BodyLength, RequestHead};
 
 use super::{
     Outcome, affinity, buffering,
     clients::Clients,
+    headers::with_facts,
+    prefix,
     refused::Refused,
     request::offers_upgrade,
     response,
     stream::{Buffering, Stream, Wait},
 };
-use crate::{PROGRAM, context::Context};
+use crate::{
+    PROGRAM,
+    context::Context,
+    policies::{Policies, Policy},
+};
 
 /// Routes and writes a request.
 pub(crate) fn admit(
     stream: &mut Stream,
     head: &RequestHead<'_>,
-    settings: &Settings,
+    settings: (&Settings, &Policies),
     clients: &Clients,
     context: &mut Context<'_>,
 ) -> Outcome {
@@ -29,32 +35,33 @@ pub(crate) fn admit(
             buffering::begin(stream, context);
             Outcome::Continue
         }
-        Err(status) => Outcome::Respond(status),
+        Err(outcome) => outcome,
     }
 }
 
-/// Routes and writes a request, or returns the status of the response where it may not go on.
+/// Routes and writes a request, or returns what becomes of it where it may not go on.
 fn route(
     stream: &mut Stream,
     head: &RequestHead<'_>,
-    settings: &Settings,
+    (settings, policies): (&Settings, &Policies),
     clients: &Clients,
     context: &mut Context<'_>,
-) -> Result<(), u16> {
-    let site = settings.sites.get(stream.site).ok_or(421u16)?;
-    if !fosse_routing::owns(site, head.host) {
-        context.counters.add(count::PROTOCOL_REFUSED, 1);
-        warning(PROGRAM, format_args!("event=host-of-another-site host={} site={}", Escaped(head.host), head.site));
-        return Err(421);
-    }
-    let number = fosse_routing::backend(site, head.target).ok_or(404u16)?;
-    let backend = settings.backends.get(number).ok_or(502u16)?;
+) -> Result<(), Outcome> {
+    let policy = policy_of(stream, head, settings, policies, context)?;
+    prepare_response(stream, head, policy);
+    let Action::Backend(number) = policy.settings.action else {
+        stream.location = head.location.to_vec();
+        return Err(Outcome::RespondByPolicy);
+    };
+    let number = usize::try_from(number).unwrap_or(usize::MAX);
+    let backend = settings.backends.get(number).ok_or(Outcome::Respond(502))?;
     let fastcgi = backend.fastcgi.is_some();
     let buffering = Buffering::of(head, fastcgi);
     (stream.backend, stream.routed) = (number, true);
-    stream.wanted.affinity = affinity::of(head, stream.source(), backend);
-    stream.inspected = site.inspect_responses;
     stream.fastcgi = fastcgi;
+    stream.wanted.affinity = affinity::of(head, stream.source(), backend);
+    stream.first_byte_seconds = policy.settings.first_byte_seconds.unwrap_or(backend.first_byte_seconds);
+    stream.idle_seconds = policy.settings.idle_seconds.unwrap_or(backend.idle_seconds);
     stream.buffering = buffering;
     let waits = head.expect_continue && head.held == 0 && !matches!(head.body, BodyLength::None | BodyLength::Exact(0));
     if waits && !fastcgi {
@@ -63,14 +70,15 @@ fn route(
     let upgrades = offers_upgrade(head, backend);
     // An upgraded connection is a lease.
     if upgrades && !clients.has_room_for(head.connection) {
-        return Err(503);
+        return Err(Outcome::Respond(503));
     }
     if upgrades {
         stream.upgrade = head.upgrade.to_vec();
         stream.key = head.fields.all(b"sec-websocket-key").next().unwrap_or_default().to_vec();
     }
     let head = RequestHead { upgrade: if upgrades { head.upgrade } else { b"" }, ..*head };
-    stream.write_head(&head, site, backend, waits).map_err(|refused| unwritable(refused, head.connection, context))?;
+    let written = stream.write_head(&head, policy, backend, waits);
+    written.map_err(|refused| Outcome::Respond(unwritable(refused, head.connection, context)))?;
     if fastcgi {
         // A login is bound to a connection of HTTP.
         stream.logs_in = false;
@@ -80,6 +88,40 @@ fn route(
         }
     }
     Ok(())
+}
+
+/// Returns the policy of a request whose site, host and path belong together. Another one is no
+/// mistake of a client, but of a parse that is not itself any more.
+fn policy_of<'a>(
+    stream: &Stream,
+    head: &RequestHead<'_>,
+    settings: &Settings,
+    policies: &'a Policies,
+    context: &Context<'_>,
+) -> Result<&'a Policy, Outcome> {
+    let site = settings.sites.get(stream.site).ok_or(Outcome::Respond(421))?;
+    if !fosse_routing::owns(site, head.host) {
+        context.counters.add(count::PROTOCOL_REFUSED, 1);
+        warning(PROGRAM, format_args!("event=host-of-another-site host={} site={}", Escaped(head.host), head.site));
+        return Err(Outcome::Respond(421));
+    }
+    policies.of_request(head).ok_or_else(|| {
+        context.counters.add(count::PROTOCOL_REFUSED, 1);
+        let (target, policy) = (Escaped(head.received_target()), head.policy);
+        warning(PROGRAM, format_args!("event=policy-of-another-path target={target} policy={policy}"));
+        Outcome::Respond(421)
+    })
+}
+
+/// Notes what the response will have by the policy, for which the request's head is needed.
+fn prepare_response(stream: &mut Stream, head: &RequestHead<'_>, policy: &Policy) {
+    stream.inspected = policy.settings.inspect_responses;
+    if policy.response.have_variables {
+        stream.values = Some(Box::new(with_facts(head, |facts| policy.response.values(facts))));
+    }
+    if policy.settings.prefixes.is_some() {
+        stream.authority = prefix::authority(head);
+    }
 }
 
 /// Logs why a head was not written, where that is no choice of the site. Returns the status of the

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fosse_counters::dispatch as count;
 use fosse_http1::{members, write_chunk, write_number};
-use fosse_settings::{Backend, DispatchSite};
+use fosse_settings::Backend;
 use fosse_source::Source;
 use fosse_wire::{
     StreamId,
@@ -20,7 +20,7 @@ use super::{
     request,
     stream::{Body, Buffering, Stream, Wait},
 };
-use crate::{context::Context, limits};
+use crate::{context::Context, limits, policies::Policy};
 
 impl Buffering {
     /// Returns how the body that follows `head` is buffered. FastCGI has no chunked ones.
@@ -60,18 +60,18 @@ impl Stream {
     pub(crate) fn write_head(
         &mut self,
         head: &RequestHead<'_>,
-        site: &DispatchSite,
+        policy: &Policy,
         backend: &Backend,
         expect: bool,
     ) -> Result<(), Refused> {
         if let Some(fastcgi) = &backend.fastcgi {
-            return self.write_params(head, site, backend, fastcgi);
+            return self.write_params(head, policy, backend, fastcgi);
         }
         if self.buffering == Buffering::No || head.body != BodyLength::Chunked {
-            return request::write(&mut self.out, head, site, backend, expect);
+            return request::write(&mut self.out, head, policy, backend, expect);
         }
         let unframed = RequestHead { body: BodyLength::None, ..*head };
-        request::write(&mut self.out, &unframed, site, backend, expect)?;
+        request::write(&mut self.out, &unframed, policy, backend, expect)?;
         self.framing_at = Some(self.out.len() - EMPTY_LINE.len());
         Ok(())
     }

@@ -108,7 +108,7 @@ pub(crate) fn pump(
         return read_ahead(stream, key, connection, context);
     }
     stream.wait = Wait::Bytes;
-    stream.restart_silence_limit(terms.backend.idle_seconds, context);
+    stream.restart_silence_limit(context);
     match (down, up) {
         (Moved::Complete, _) => Outcome::Complete { clean: connection.input.is_empty() },
         // One side's end closes its own direction; the connection is over when both have ended, or

@@ -11,9 +11,11 @@ pub(crate) mod buffering;
 pub(crate) mod clients;
 pub(crate) mod failure;
 mod forwarded;
+pub(crate) mod headers;
 pub(crate) mod lease;
 pub(crate) mod limit;
 mod params;
+pub(crate) mod prefix;
 pub(crate) mod read_ahead;
 mod refused;
 mod request;
@@ -30,11 +32,11 @@ pub(crate) mod traffic;
 use std::time::Duration;
 
 use fosse_http1::HeadLimits;
-use fosse_settings::{Backend, DispatchSite};
+use fosse_settings::Backend;
 use fosse_wire::response::Cause;
 
 use self::failure::Failure;
-use crate::upstream::connection::Connection;
+use crate::{policies::Policy, upstream::connection::Connection};
 
 /// The work that a handler leaves to [`Lane`](crate::lane::Lane), which has all connections.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub(crate) enum Outcome {
     Failed(Failure),
     /// A local response with that status is due.
     Respond(u16),
+    /// The policy's own response, or its redirect, is due.
+    RespondByPolicy,
     /// It cannot be served now: 503 is due, for that cause.
     Refuse(Cause),
     /// All of the response is read, and its client has not taken all of it.
@@ -76,7 +80,7 @@ impl Outcome {
 /// The settings for an exchange that has a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms<'a> {
-    pub(crate) site: &'a DispatchSite,
+    pub(crate) policy: &'a Policy,
     pub(crate) backend: &'a Backend,
     /// Limits of the head of a response.
     pub(crate) head: HeadLimits,

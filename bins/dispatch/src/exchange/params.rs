@@ -4,7 +4,7 @@
 use fosse_fastcgi::{END_OF_STDIN, ParamsWriter, TooLong, write_begin, write_stdin};
 use fosse_http1::{same_name, write_number};
 use fosse_routing::Script;
-use fosse_settings::{Backend, DispatchSite, FastCgi};
+use fosse_settings::{Backend, FastCgi};
 use fosse_wire::request::{BodyLength, RequestHead, Version};
 
 use super::{
@@ -12,6 +12,7 @@ use super::{
     request,
     stream::{Buffering, Stream},
 };
+use crate::policies::Policy;
 
 impl Stream {
     /// Writes the beginning of a request and its parameters. The length of a chunked body that is
@@ -19,7 +20,7 @@ impl Stream {
     pub(super) fn write_params(
         &mut self,
         head: &RequestHead<'_>,
-        site: &DispatchSite,
+        policy: &Policy,
         backend: &Backend,
         fastcgi: &FastCgi,
     ) -> Result<(), Refused> {
@@ -30,7 +31,7 @@ impl Stream {
         let script = fosse_routing::script(fastcgi, head.target).ok_or(Refused::NoScript)?;
         // One place decides which fields pass, for either protocol.
         let mut http = Vec::new();
-        request::write(&mut http, &RequestHead { body: BodyLength::None, ..*head }, site, backend, false)?;
+        request::write(&mut http, &RequestHead { body: BodyLength::None, ..*head }, policy, backend, false)?;
         write_begin(&mut self.out, backend.pool_connections_max > 0);
         let mut to = ParamsWriter::new(&mut self.out);
         put_request(&mut to, head)?;

@@ -2,14 +2,16 @@
 //! after them.
 
 use fosse_http1::{HeadWriter, Name, NameSet, Unwritable, VIA_NAME, is_request_id, members, same_name, write_number};
-use fosse_settings::{Backend, DispatchSite, Underscores};
+use fosse_settings::{Backend, Underscores};
 use fosse_wire::request::{BodyLength, RequestHead, Version};
 
 use super::{
     affinity,
     forwarded::{self, put_authority},
+    headers::{text, with_facts},
     refused::Refused,
 };
+use crate::policies::Policy;
 
 const HOST: Name = Name::new("Host");
 const X_REQUEST_ID: Name = Name::new("X-Request-ID");
@@ -76,9 +78,11 @@ fn hinders_inspection(name: &[u8]) -> bool {
 /// Returns whether applications that read fields by the names of CGI, in which hyphens are
 /// underscores too (RFC 3875, section 4.1.18), would take it for one that does not pass. Trusted
 /// proxies write theirs with hyphens: of them as well only a client has a reason for such a name.
-fn reads_as_dropped(name: &[u8], site: &DispatchSite) -> bool {
+fn reads_as_dropped(name: &[u8], policy: &Policy) -> bool {
     let read: Vec<u8> = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect();
-    is_dropped(&read, false) || site.inspect_responses && hinders_inspection(&read)
+    is_dropped(&read, false)
+        || policy.request.drop(&read)
+        || policy.settings.inspect_responses && hinders_inspection(&read)
 }
 
 /// Returns the names that the client's Connection fields declare hop by hop, besides the usual two.
@@ -101,22 +105,29 @@ fn named(names: &[&[u8]], name: &[u8]) -> bool {
 pub(crate) fn write(
     out: &mut Vec<u8>,
     head: &RequestHead<'_>,
-    site: &DispatchSite,
+    policy: &Policy,
     backend: &Backend,
     expect: bool,
 ) -> Result<(), Refused> {
     let mut to = HeadWriter::request(out, head.method, head.target)?;
-    to.own_by(HOST, |value| put_authority(value, head.host, head.host_port))?;
-    put_client_fields(&mut to, head, site, backend)?;
+    let host = policy.settings.host.as_ref().map(|host| text(host, head)).filter(|host| !host.is_empty());
+    match &host {
+        Some(host) => to.own(HOST, host)?,
+        None => to.own_by(HOST, |value| put_authority(value, head.host, head.host_port)).map(drop)?,
+    }
+    put_client_fields(&mut to, head, policy, backend)?;
     if backend.via {
         let protocol: &[u8] = if head.version == Version::Http10 { b"1.0 " } else { b"1.1 " };
         to.own_by(VIA, |via| [protocol, VIA_NAME.as_bytes()].iter().for_each(|part| via.extend_from_slice(part)))?;
     }
-    if site.inspect_responses {
+    if policy.settings.inspect_responses {
         to.field(b"Accept-Encoding", b"identity")?;
     }
-    forwarded::put(&mut to, head)?;
-    request_id(&mut to, head)?;
+    forwarded::put(&mut to, head, policy)?;
+    if !policy.request.drop(X_REQUEST_ID.as_bytes()) {
+        request_id(&mut to, head)?;
+    }
+    put_edited_fields(&mut to, head, policy)?;
     match head.body {
         BodyLength::None => {}
         BodyLength::Exact(length) => to.content_length(length),
@@ -133,25 +144,43 @@ pub(crate) fn write(
     Ok(())
 }
 
+/// Writes the fields that the policy adds.
+fn put_edited_fields(to: &mut HeadWriter<'_>, head: &RequestHead<'_>, policy: &Policy) -> Result<(), Refused> {
+    if policy.request.is_empty() {
+        return Ok(());
+    }
+    let values = with_facts(head, |facts| policy.request.values(facts));
+    let has =
+        |name: &[u8]| head.fields.into_iter().any(|(field, _)| same_name(field, name) && !is_dropped(field, false));
+    let mut written = policy.request.written(&values, head.secure, has);
+    written.try_for_each(|(name, value)| Ok(to.field(name, value)?))
+}
+
 /// Writes the fields of the client that pass.
 fn put_client_fields(
     to: &mut HeadWriter<'_>,
     head: &RequestHead<'_>,
-    site: &DispatchSite,
+    policy: &Policy,
     backend: &Backend,
 ) -> Result<(), Refused> {
+    let inspects = policy.settings.inspect_responses;
     let dropped = declared(head);
     let counts_hops = matches!(head.method, b"OPTIONS" | b"TRACE");
     let of_proxy = forwarded::has_fields_of_proxy(head);
     for (name, value) in head.fields {
-        if is_dropped(name, of_proxy) || site.inspect_responses && hinders_inspection(name) || named(&dropped, name) {
+        if is_dropped(name, of_proxy)
+            || inspects && hinders_inspection(name)
+            || named(&dropped, name)
+            || policy.request.drop(name)
+            || of_proxy && forwarded::is_own_prefix(name, policy)
+        {
             continue;
         }
         if name.contains(&b'_') {
-            match site.underscores {
+            match policy.settings.underscores {
                 Underscores::Refuse => return Err(Refused::Underscore),
                 Underscores::Drop => continue,
-                Underscores::Pass if reads_as_dropped(name, site) => continue,
+                Underscores::Pass if reads_as_dropped(name, policy) => continue,
                 Underscores::Pass => {}
             }
         }
@@ -205,15 +234,20 @@ fn put_hexadecimal(text: &mut Vec<u8>, number: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use fosse_settings::DispatchPolicy;
     use std::net::IpAddr;
 
     use fosse_wire::{cursor::Cursor, fields};
 
-    fn written(list: &[(&[u8], &[u8])], site: &DispatchSite) -> Result<String, Refused> {
-        written_as(false, list, site)
+    fn policy(settings: DispatchPolicy) -> Policy {
+        Policy::from(settings)
     }
 
-    fn written_as(trusted: bool, list: &[(&[u8], &[u8])], site: &DispatchSite) -> Result<String, Refused> {
+    fn written(list: &[(&[u8], &[u8])], policy: &Policy) -> Result<String, Refused> {
+        written_as(false, list, policy)
+    }
+
+    fn written_as(trusted: bool, list: &[(&[u8], &[u8])], policy: &Policy) -> Result<String, Refused> {
         let mut bytes = Vec::new();
         fields::put(&mut bytes, list.iter().copied()).unwrap();
         let head = RequestHead {
@@ -225,7 +259,7 @@ mod tests {
             ..RequestHead::default()
         };
         let mut out = Vec::new();
-        write(&mut out, &head, site, &Backend::default(), false)?;
+        write(&mut out, &head, policy, &Backend::default(), false)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -242,7 +276,7 @@ mod tests {
             "Host",
         ];
         for name in names {
-            let text = written(&[(name.as_bytes(), b"6.6.6.6"), (b"Keep", b"me")], &DispatchSite::default()).unwrap();
+            let text = written(&[(name.as_bytes(), b"6.6.6.6"), (b"Keep", b"me")], &Policy::default()).unwrap();
             assert!(!text.contains("6.6.6.6") && text.contains("Keep: me\r\n"), "{name}: {text}");
         }
     }
@@ -258,7 +292,7 @@ mod tests {
             let head =
                 RequestHead { method: b"GET", target: b"/", host: b"a.example", client, ..RequestHead::default() };
             let mut out = Vec::new();
-            write(&mut out, &head, &DispatchSite::default(), &Backend::default(), false).unwrap();
+            write(&mut out, &head, &Policy::default(), &Backend::default(), false).unwrap();
             let text = String::from_utf8(out).unwrap();
             assert!(text.contains(&format!("\r\nX-Forwarded-For: {plain}\r\n")), "{text}");
             let forwarded = format!("\r\nForwarded: for={quoted};proto=http;host=\"a.example\"\r\n");
@@ -281,7 +315,7 @@ mod tests {
             let (method, target, host) = (&b"GET"[..], &b"/"[..], &b"a.example"[..]);
             let head = RequestHead { method, target, host, trusted, request: 0xab, fields, ..RequestHead::default() };
             let mut out = Vec::new();
-            write(&mut out, &head, &DispatchSite::default(), &Backend::default(), false).unwrap();
+            write(&mut out, &head, &Policy::default(), &Backend::default(), false).unwrap();
             let text = String::from_utf8(out).unwrap();
             assert!(text.contains(&format!("\r\nX-Request-ID: {expected}\r\n")), "{theirs}: {text}");
             assert_eq!(text.to_ascii_lowercase().matches("x-request-id").count(), 1, "{text}");
@@ -302,7 +336,7 @@ mod tests {
                 ..Default::default()
             };
             let mut out = Vec::new();
-            write(&mut out, &head, &DispatchSite::default(), &Backend::default(), false).unwrap();
+            write(&mut out, &head, &Policy::default(), &Backend::default(), false).unwrap();
             let text = String::from_utf8(out).unwrap();
             assert!(text.contains(&format!("\r\nHost: {authority}\r\n")), "{text}");
             assert!(text.contains(&format!("\r\nX-Forwarded-Host: {authority}\r\nX-Forwarded-Port: {port}\r\n")));
@@ -323,17 +357,17 @@ mod tests {
         ] {
             let (mut out, backend) = (Vec::new(), Backend { via: true, ..Backend::default() });
             let head = RequestHead { fields, ..head(method, version) };
-            write(&mut out, &head, &DispatchSite::default(), &backend, false).unwrap();
+            write(&mut out, &head, &Policy::default(), &backend, false).unwrap();
             let text = String::from_utf8(out).unwrap();
             assert!(text.contains(&format!("\r\n{hops}\r\n")) && text.contains(&format!("{via}\r\n")), "{text}");
         }
-        assert!(!written(&[], &DispatchSite::default()).unwrap().contains("Via"));
+        assert!(!written(&[], &Policy::default()).unwrap().contains("Via"));
     }
 
     #[test]
     fn fields_named_by_connection_do_not_pass() {
         let list: [(&[u8], &[u8]); 3] = [(b"Connection", b"close, X-Hop"), (b"X-Hop", b"1"), (b"X-End", b"2")];
-        let text = written(&list, &DispatchSite::default()).unwrap();
+        let text = written(&list, &Policy::default()).unwrap();
         assert!(!text.contains("X-Hop") && text.contains("X-End: 2"));
     }
 
@@ -341,17 +375,17 @@ mod tests {
     fn where_responses_are_evaluated_they_are_asked_for_whole_and_plain() {
         let list: [(&[u8], &[u8]); 4] =
             [(b"Accept-Encoding", b"gzip, br"), (b"Range", b"bytes=0-9"), (b"If-Range", b"\"x\""), (b"Keep", b"me")];
-        let site = DispatchSite { inspect_responses: true, ..DispatchSite::default() };
+        let site = policy(DispatchPolicy { inspect_responses: true, ..DispatchPolicy::default() });
         let text = written(&list, &site).unwrap();
         assert!(text.contains("\r\nAccept-Encoding: identity\r\n") && text.contains("Keep: me\r\n"), "{text}");
         assert!(!text.contains("gzip") && !text.contains("ange:"), "{text}");
-        let text = written(&list, &DispatchSite::default()).unwrap();
+        let text = written(&list, &Policy::default()).unwrap();
         assert!(text.contains("gzip, br") && text.contains("Range: bytes=0-9"), "{text}");
     }
 
     #[test]
     fn underscores_do_as_the_site_says() {
-        let site = |underscores| DispatchSite { underscores, ..DispatchSite::default() };
+        let site = |underscores| policy(DispatchPolicy { underscores, ..DispatchPolicy::default() });
         let list: [(&[u8], &[u8]); 1] = [(b"a_b", b"1")];
         assert!(!written(&list, &site(Underscores::Drop)).unwrap().contains("a_b"));
         assert!(written(&list, &site(Underscores::Pass)).unwrap().contains("a_b: 1"));
@@ -360,7 +394,7 @@ mod tests {
 
     #[test]
     fn underscores_make_no_name_that_does_not_pass_into_one_that_does() {
-        let mut site = DispatchSite { underscores: Underscores::Pass, ..DispatchSite::default() };
+        let mut site = policy(DispatchPolicy { underscores: Underscores::Pass, ..DispatchPolicy::default() });
         let names =
             ["X_Forwarded_For", "X-forwarded_Any", "x_real-ip", "X_Request_ID", "HTTP2_Settings", "X_ORIGINAL_URL"];
         for name in names {
@@ -371,7 +405,7 @@ mod tests {
         }
         let list: [(&[u8], &[u8]); 1] = [(b"Accept_Encoding", b"br")];
         assert!(written(&list, &site).unwrap().contains("Accept_Encoding: br"));
-        site.inspect_responses = true;
+        site.settings.inspect_responses = true;
         assert!(!written(&list, &site).unwrap().contains("Accept_Encoding"));
     }
 
@@ -380,7 +414,7 @@ mod tests {
         for (name, value) in
             [(&b"a\r\nb"[..], &b"x"[..]), (b"a", b"x\r\ny: z"), (b"a", b"\0"), (b"a b", b"x"), (b"", b"x")]
         {
-            assert!(matches!(written(&[(name, value)], &DispatchSite::default()), Err(Refused::Unwritable(_))));
+            assert!(matches!(written(&[(name, value)], &Policy::default()), Err(Refused::Unwritable(_))));
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Responses on their way to parse: a backend's head with what helps an attacker left out, and
 //! local responses.
 
-use fosse_http1::{Field, Fields, NameSet, ResponseHead as BackendHead, members, other_challenges};
+use std::borrow::Cow;
+
+use fosse_http1::{Field, Fields, NameSet, ResponseHead as BackendHead, members, other_challenges, same_name};
+use fosse_settings::Page;
 use fosse_wire::{
     Kind, Outbox, StreamId, WireError,
     fields::FieldsWriter,
@@ -10,6 +13,10 @@ use fosse_wire::{
     response::{BACKEND_NONE, Cause, ResponseEnd, ResponseHead},
 };
 
+use super::{
+    headers::{Edits, Values},
+    prefix::Outside,
+};
 use crate::upstream::pins;
 
 /// Fields of a backend that never pass: hop by hop, framing, and those that tell what software runs
@@ -41,9 +48,7 @@ static DROPPED: NameSet<22> = NameSet::new([
 
 /// The parts of one backend's response that do not pass, besides those that never do.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Removed<'a> {
-    /// Fields the site removes.
-    pub(crate) fields: &'a [String],
+pub(crate) struct Removed {
     /// Challenges that would log in a connection, and word of such logins: the client connection
     /// carries requests of many.
     pub(crate) logins: bool,
@@ -58,6 +63,25 @@ pub(crate) struct Own<'a> {
     pub(crate) cookie: Option<&'a str>,
 }
 
+/// The changes that a policy makes to the fields of a final response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Changes<'a> {
+    pub(crate) edits: &'a Edits,
+    pub(crate) values: &'a Values,
+    /// The client came by https.
+    pub(crate) secure: bool,
+    /// Paths of the application are not those of its clients.
+    pub(crate) outside: Option<Outside<'a>>,
+}
+
+impl Changes<'_> {
+    /// Writes the fields that are added to a message. `has` tells whether it has one of that name, in
+    /// lower case.
+    fn put(&self, to: &mut FieldsWriter<'_>, has: impl Fn(&[u8]) -> bool) -> Result<(), WireError> {
+        self.edits.written(self.values, self.secure, has).try_for_each(|(name, value)| to.push(name, value))
+    }
+}
+
 /// Writes a RESPONSE frame: `head` with the fields of the backend's that pass, and the edge's own.
 ///
 /// # Errors
@@ -67,10 +91,10 @@ pub(crate) fn head(
     stream: StreamId,
     head: &ResponseHead<'_>,
     from: &BackendHead<'_>,
-    remove: &Removed<'_>,
+    (remove, changes): (Removed, Option<Changes<'_>>),
     own: Own<'_>,
 ) -> Result<(), WireError> {
-    out.frame(stream, Kind::Response, |body| put(body, head, from, remove, own))
+    out.frame(stream, Kind::Response, |body| put(body, head, from, (remove, changes), own))
 }
 
 /// Writes 100 Continue: parse tells a client that waits for it to send its body.
@@ -90,13 +114,13 @@ pub(crate) fn interim(
     out: &mut Outbox,
     stream: StreamId,
     from: &BackendHead<'_>,
-    remove: &Removed<'_>,
+    (remove, changes): (Removed, Option<Changes<'_>>),
     interims: &mut Interims,
 ) -> Result<(), WireError> {
     let head = ResponseHead { status: from.status, interim: true, backend: BACKEND_NONE, ..ResponseHead::default() };
     out.frame(stream, Kind::Response, |body| {
         let at = body.len();
-        put(body, &head, from, remove, Own::default())?;
+        put(body, &head, from, (remove, changes), Own::default())?;
         *interims = interims.and(body.len() - at)?;
         Ok(())
     })
@@ -106,7 +130,7 @@ fn put(
     body: &mut Vec<u8>,
     head: &ResponseHead<'_>,
     from: &BackendHead<'_>,
-    remove: &Removed<'_>,
+    (remove, changes): (Removed, Option<Changes<'_>>),
     own: Own<'_>,
 ) -> Result<(), WireError> {
     let hop = if from.names_fields { named_by_connection(&from.fields) } else { Vec::new() };
@@ -114,13 +138,18 @@ fn put(
     let mut to = FieldsWriter::new(body);
     let mut dated = head.status < 200;
     for field in &from.fields {
-        let removed = || remove.fields.iter().any(|r| r.as_bytes().eq_ignore_ascii_case(field.name));
+        let removed = || changes.is_some_and(|changes| changes.edits.drop(field.name));
         if DROPPED.contains(field.name) || hop.iter().any(|h| h.eq_ignore_ascii_case(field.name)) || removed() {
             continue;
         }
         dated |= field.is("date");
         if remove.logins && pins::tells_of_login(&field) {
             put_other_challenges(&mut to, &field)?;
+            continue;
+        }
+        let outside = changes.and_then(|changes| changes.outside);
+        if let Some(value) = outside.and_then(|outside| outside.value(field.name, field.value)) {
+            to.push(field.name, &value)?;
             continue;
         }
         to.push(field.name, field.value)?;
@@ -130,6 +159,9 @@ fn put(
     }
     if let Some(cookie) = own.cookie {
         to.push(b"Set-Cookie", cookie.as_bytes())?;
+    }
+    if let Some(changes) = changes.filter(|_| head.status >= 200) {
+        changes.put(&mut to, |name| from.fields.iter().any(|field| same_name(field.name, name)))?;
     }
     to.finish();
     Ok(())
@@ -170,7 +202,7 @@ pub(crate) fn end(out: &mut Outbox, stream: StreamId, leased_bytes: u64, trailer
 /// A response that no backend sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LocalResponse<'a> {
-    /// Status, 300 to 599.
+    /// Status, 200 to 599.
     pub(crate) status: u16,
     /// Number of the request, so that the client's complaint can be found in the log.
     pub(crate) request: u64,
@@ -190,15 +222,21 @@ pub(crate) struct LocalResponse<'a> {
     pub(crate) to_head: bool,
     /// Index of the backend server that failed, or `BACKEND_NONE`.
     pub(crate) backend: u32,
+    /// The body in place of the usual page.
+    pub(crate) page: Option<&'a Page>,
+    /// Changes of the policy.
+    pub(crate) changes: Option<Changes<'a>>,
 }
 
 /// Writes a local response, all of it.
 pub(crate) fn local(out: &mut Outbox, stream: StreamId, response: &LocalResponse<'_>, date: &str) {
-    let reason = fosse_http1::reason(response.status);
-    let page = format!(
-        "<!doctype html>\n<title>{0} {reason}</title>\n<h1>{0} {reason}</h1>\n<p>Request {1:016x}</p>\n",
-        response.status, response.request
-    );
+    let (content_type, page) = match response.page {
+        Some(Page { content_type, body, .. }) if !content_type.is_empty() => {
+            (content_type.as_str(), Cow::Borrowed(body))
+        }
+        _ => ("text/html; charset=utf-8", Cow::Owned(usual_page(response.status, response.request))),
+    };
+    let length = u64::try_from(page.len()).unwrap_or(0);
     let head = ResponseHead {
         status: response.status,
         close: response.close,
@@ -207,27 +245,68 @@ pub(crate) fn local(out: &mut Outbox, stream: StreamId, response: &LocalResponse
         rule: response.rule,
         cause: response.cause,
         backend: response.backend,
-        body: BodyLength::Exact(u64::try_from(page.len()).unwrap_or(0)),
+        body: if response.has_body() { BodyLength::Exact(length) } else { BodyLength::None },
         ..ResponseHead::default()
     };
-    // A location comes in a frame and fits one, with a few fields more: frames leave room for them.
-    let _ = out.frame(stream, Kind::Response, |body| {
-        head.encode_fixed(body);
-        let mut to = FieldsWriter::new(body);
-        to.push(b"Date", date.as_bytes())?;
-        to.push(b"Content-Type", b"text/html; charset=utf-8")?;
-        to.push(b"Cache-Control", b"no-store")?;
-        if response.retry_after > 0 {
-            to.push(b"Retry-After", response.retry_after.to_string().as_bytes())?;
-        }
-        if !response.location.is_empty() && fosse_http1::is_value(response.location) {
-            to.push(b"Location", response.location)?;
-        }
-        to.finish();
-        Ok(())
-    });
-    if !response.to_head {
+    let mut put = |changes| {
+        out.frame(stream, Kind::Response, |body| {
+            head.encode_fixed(body);
+            put_local(body, response, changes, content_type, date)
+        })
+    };
+    if put(response.changes).is_err() {
+        // A location comes in a frame and fits one, with a few fields more: frames leave room for
+        // them, but not for all that changes may hold.
+        let _ = put(None);
+    }
+    if response.has_body() && !response.to_head {
         out.data(stream, Kind::ResponseData, page.as_bytes());
     }
     end(out, stream, 0, None);
+}
+
+impl LocalResponse<'_> {
+    /// These have none (RFC 9110, sections 15.3.5 and 15.4.5).
+    const fn has_body(&self) -> bool {
+        !matches!(self.status, 204 | 304)
+    }
+}
+
+/// Writes the fields of a local response.
+fn put_local(
+    body: &mut Vec<u8>,
+    response: &LocalResponse<'_>,
+    changes: Option<Changes<'_>>,
+    content_type: &str,
+    date: &str,
+) -> Result<(), WireError> {
+    let mut to = FieldsWriter::new(body);
+    let changed = |name: &[u8]| changes.is_some_and(|changes| changes.edits.drop(name));
+    to.push(b"Date", date.as_bytes())?;
+    if response.has_body() && !changed(b"content-type") {
+        to.push(b"Content-Type", content_type.as_bytes())?;
+    }
+    if response.page.is_none() && !changed(b"cache-control") {
+        to.push(b"Cache-Control", b"no-store")?;
+    }
+    if response.retry_after > 0 {
+        to.push(b"Retry-After", response.retry_after.to_string().as_bytes())?;
+    }
+    if !response.location.is_empty() && fosse_http1::is_value(response.location) {
+        to.push(b"Location", response.location)?;
+    }
+    if let Some(changes) = &changes {
+        let ours = [&b"date"[..], b"content-type", b"cache-control", b"location"];
+        changes.put(&mut to, |name| ours.contains(&name))?;
+    }
+    to.finish();
+    Ok(())
+}
+
+/// Returns the page of a status, with the number of the request by which it is found in the log.
+fn usual_page(status: u16, request: u64) -> String {
+    let reason = fosse_http1::reason(status);
+    format!(
+        "<!doctype html>\n<title>{status} {reason}</title>\n<h1>{status} {reason}</h1>\n<p>Request {request:016x}</p>\n"
+    )
 }

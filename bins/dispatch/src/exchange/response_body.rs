@@ -184,7 +184,7 @@ fn use_bytes(
     if let At::Records(records) = &mut connection.at {
         records.log_errors(stream.request, terms.backend);
     }
-    stream.restart_silence_limit(terms.backend.idle_seconds, context);
+    stream.restart_silence_limit(context);
     let outcome = match next {
         Next::Read | Next::Hold => Outcome::Continue,
         Next::Broken(why) => Outcome::Failed(why),

@@ -3,7 +3,7 @@
 use fosse_eventloop::slab::Key;
 use fosse_fastcgi::http_head;
 use fosse_http1::{ChunkedDecoder, HeadLimits, ResponseBody, ResponseHead, find_response_end, strict_response};
-use fosse_settings::{Backend, Dispatch as Settings};
+use fosse_settings::Dispatch as Settings;
 use fosse_wire::{
     request::BodyLength,
     response::{self as wire, BACKEND_NONE},
@@ -14,7 +14,8 @@ use super::{
     affinity::set_cookie,
     failure::Failure,
     limit::Limit,
-    response::{self, Own, Removed},
+    prefix::Outside,
+    response::{self, Changes, Own, Removed},
     send,
     stream::{Body, Lease, Stream, Wait},
     traffic,
@@ -22,6 +23,7 @@ use super::{
 use crate::{
     context::Context,
     limits,
+    policies::Policy,
     upstream::{
         connection::{At, Connection},
         pins::{self, Pins},
@@ -101,20 +103,23 @@ fn interim(
     context: &mut Context<'_>,
 ) -> Result<(), Failure> {
     if head.status == 103 {
-        let remove = removed(stream, terms);
-        let (out, counts) = (&mut context.shared.output.outbox, &mut stream.interims);
-        return response::interim(out, stream.id, head, &remove, counts).map_err(|_| Failure::TooManyInterims);
+        let (remove, mut counts) = (Removed { logins: !stream.single_client }, stream.interims);
+        let changes = changes(stream, terms.policy);
+        let out = &mut context.shared.output.outbox;
+        let written = response::interim(out, stream.id, head, (remove, changes), &mut counts);
+        stream.interims = counts;
+        return written.map_err(|_| Failure::TooManyInterims);
     }
     if head.status == 100 && stream.wait == Wait::Continue {
-        ask_for_body(stream, terms.backend, context);
+        ask_for_body(stream, context);
     }
     Ok(())
 }
 
 /// Lets the client send the body that it withholds.
-pub(crate) fn ask_for_body(stream: &mut Stream, backend: &Backend, context: &mut Context<'_>) {
+pub(crate) fn ask_for_body(stream: &mut Stream, context: &mut Context<'_>) {
     stream.wait = Wait::FirstByte;
-    stream.start_limit(Limit::FirstByte, backend.first_byte_seconds, context);
+    stream.start_limit(Limit::FirstByte, stream.first_byte_seconds, context);
     response::go_on(&mut context.shared.output.outbox, stream.id);
     // A client that did not wait has used its window up by now: what was not granted then is
     // granted.
@@ -164,8 +169,8 @@ fn final_head(
     };
     let cookie = stream.new_owner.map(|id| set_cookie(&terms.backend.sticky_cookie, id, stream.secure));
     let own = Own { date: context.shared.date.at(now_ms), cookie: cookie.as_deref() };
-    let remove = removed(stream, terms);
-    let written = response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, &remove, own);
+    let (remove, changes) = (Removed { logins: !stream.single_client }, changes(stream, terms.policy));
+    let written = response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, (remove, changes), own);
     written.map_err(|_| Failure::HeadTooLargeForFrame)?;
     traffic::count_head(stream, head.status, context);
     stream.head_sent = true;
@@ -202,14 +207,20 @@ fn switching(
     };
     let own = Own { date: context.shared.date.at(context.event_loop.now_ms()), cookie: None };
     let written =
-        response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, &Removed::default(), own);
+        response::head(&mut context.shared.output.outbox, stream.id, &to_parse, head, Default::default(), own);
     written.map_err(|_| Failure::HeadTooLargeForFrame)?;
     traffic::count_head(stream, head.status, context);
     stream.head_sent = true;
     Ok(())
 }
 
-/// Returns the parts that a response to this stream loses.
-fn removed<'a>(stream: &Stream, terms: Terms<'a>) -> Removed<'a> {
-    Removed { fields: &terms.site.remove_response_headers, logins: !stream.single_client }
+/// Returns the changes that a policy makes to the response of a stream.
+pub(crate) fn changes<'a>(stream: &'a Stream, policy: &'a Policy) -> Option<Changes<'a>> {
+    let prefixes = policy.settings.prefixes.as_ref();
+    if policy.response.is_empty() && prefixes.is_none() {
+        return None;
+    }
+    let values = stream.values.as_deref().unwrap_or(policy.response.constant());
+    let outside = prefixes.map(|prefixes| Outside { prefixes, authority: &stream.authority });
+    Some(Changes { edits: &policy.response, values, secure: stream.secure, outside })
 }

@@ -36,7 +36,7 @@ pub(crate) fn begin(
         stream.start_limit(Limit::Continue, Duration::from_millis(limits::CONTINUE_MS), context);
     } else {
         stream.wait = Wait::FirstByte;
-        stream.start_limit(Limit::FirstByte, backend.first_byte_seconds, context);
+        stream.start_limit(Limit::FirstByte, stream.first_byte_seconds, context);
     }
     if backend.proxy_protocol > 0 && !connection.used_before {
         // A request that is sent again still has the header of the first time.
@@ -65,13 +65,7 @@ pub(crate) fn queue(stream: &mut Stream, context: &mut Context<'_>) {
 }
 
 /// Writes once to the backend, and grants the credit that its success makes free.
-pub(crate) fn send_request(
-    stream: &mut Stream,
-    key: Key,
-    connection: &mut Connection,
-    backend: &Backend,
-    context: &mut Context<'_>,
-) {
+pub(crate) fn send_request(stream: &mut Stream, key: Key, connection: &mut Connection, context: &mut Context<'_>) {
     let mut moved = false;
     if !stream.unsent().is_empty() {
         match send(&connection.fd, stream.unsent(), SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
@@ -104,7 +98,7 @@ pub(crate) fn send_request(
     }
     let wanted = if blocked { connection.interest | Interest::OUT } else { connection.interest - Interest::OUT };
     connection.watch(key, wanted, context.event_loop);
-    restart_timeout(stream, backend, moved, blocked, context);
+    restart_timeout(stream, moved, blocked, context);
     if !blocked {
         grant(stream, context);
     }
@@ -113,14 +107,14 @@ pub(crate) fn send_request(
 /// Restarts the limit of the side whose turn it is after a write: none for the client, whose
 /// silence parse limits, else the backend's, to take more or to respond. A slow client must never
 /// look like a slow backend.
-fn restart_timeout(stream: &mut Stream, backend: &Backend, moved: bool, blocked: bool, context: &mut Context<'_>) {
+fn restart_timeout(stream: &mut Stream, moved: bool, blocked: bool, context: &mut Context<'_>) {
     match stream.wait {
-        Wait::Bytes if moved => stream.restart_silence_limit(backend.idle_seconds, context),
+        Wait::Bytes if moved => stream.restart_silence_limit(context),
         Wait::FirstByte if !blocked && stream.body != Body::Done => stream.timer.stop(),
         Wait::FirstByte if moved || stream.timer.kind().is_none() => {
             let (limit, time) = match blocked {
-                true => (Limit::Idle, backend.idle_seconds),
-                false => (Limit::FirstByte, backend.first_byte_seconds),
+                true => (Limit::Idle, stream.idle_seconds),
+                false => (Limit::FirstByte, stream.first_byte_seconds),
             };
             stream.start_limit(limit, time, context);
         }

@@ -12,7 +12,7 @@ use fosse_wire::{
     request::{BodyLength, Endpoint, RequestHead},
 };
 
-use super::{ahead::Ahead, limit::Limit};
+use super::{ahead::Ahead, headers::Values, limit::Limit};
 use crate::{
     context::Context,
     limits::WRITE_PROGRESS_BYTES_MIN,
@@ -88,10 +88,22 @@ pub(crate) struct Stream {
     pub(crate) forward: Forward,
     /// RESPONSE_END or RESET has been sent: what still comes from parse is dropped.
     pub(crate) response_ended: bool,
-    /// Index of the site; that of an admitted request exists.
+    /// Index of the site.
     pub(crate) site: usize,
+    /// Number of the policy; that of an admitted request exists.
+    pub(crate) policy: usize,
     /// The client came by https.
     pub(crate) secure: bool,
+    /// Values of the response's fields that the policy changes, where they depend on the request.
+    pub(crate) values: Option<Box<Values>>,
+    /// Authority that the client asked for, where the policy changes prefixes of paths; else empty.
+    pub(crate) authority: Vec<u8>,
+    /// Location of the policy's redirect; empty without.
+    pub(crate) location: Vec<u8>,
+    /// Longest wait for the first byte of its response.
+    pub(crate) first_byte_seconds: Duration,
+    /// Longest silence within it.
+    pub(crate) idle_seconds: Duration,
     /// A filter evaluates the response: it may put a verdict in its place, and nothing is leased
     /// but an upgrade.
     pub(crate) inspected: bool,
@@ -219,7 +231,13 @@ impl Stream {
             forward: Forward::Open,
             response_ended: false,
             site: usize::try_from(head.site).unwrap_or(usize::MAX),
+            policy: usize::try_from(head.policy).unwrap_or(usize::MAX),
             secure: head.secure,
+            values: None,
+            authority: Vec::new(),
+            location: Vec::new(),
+            first_byte_seconds: Duration::ZERO,
+            idle_seconds: Duration::ZERO,
             inspected: false,
             client_connection: head.connection,
             named_source: Source::word_of_named(&head.client.addr, &head.peer.addr),
@@ -310,14 +328,14 @@ impl Stream {
     }
 
     /// Restarts the limit of silence within a response.
-    pub(crate) fn restart_silence_limit(&mut self, idle_seconds: Duration, context: &mut Context<'_>) {
+    pub(crate) fn restart_silence_limit(&mut self, context: &mut Context<'_>) {
         if self.wait == Wait::Bytes {
             // While parse grants nothing it is the client that is slow, and parse's own limit
             // counts.
             if self.credit == 0 || self.lease == Lease::Wanted {
                 self.timer.stop();
             } else {
-                self.start_limit(Limit::Idle, idle_seconds, context);
+                self.start_limit(Limit::Idle, self.idle_seconds, context);
             }
         }
     }

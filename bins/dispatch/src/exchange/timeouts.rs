@@ -27,7 +27,7 @@ pub(crate) fn expired(
         Limit::Queue => no_connection(stream, backend, "queue", Cause::QueueTimeout),
         Limit::Reply => no_connection(stream, backend, "connect", Cause::Busy),
         Limit::Continue => {
-            response_head::ask_for_body(stream, backend, context);
+            response_head::ask_for_body(stream, context);
             Outcome::Continue
         }
         Limit::FirstByte => Outcome::Failed(Failure::NoResponse),

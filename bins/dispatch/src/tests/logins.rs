@@ -118,7 +118,7 @@ fn a_client_that_is_gone_leaves_no_login_whatever_is_heard_of_it_first() {
 #[test]
 fn a_response_with_a_login_that_a_filter_denies_leaves_none() {
     let mut fixture = Fixture::new(backend());
-    fixture.server.settings.sites[0].inspect_responses = true;
+    fixture.server.policies.of_tests().inspect_responses = true;
     fixture.send_with(id(0), &of(1), Some((b"Authorization", b"NTLM x")));
     fixture.turn();
     let server = fixture.connected();

@@ -8,7 +8,7 @@ use std::{
 
 use fosse_counters::Counters;
 use fosse_eventloop::{EventLoop, Events};
-use fosse_settings::{Backend, DispatchSite, Route, ServerName};
+use fosse_settings::{Action, Backend, DispatchPolicy, DispatchSite, ServerName};
 use fosse_stage::{Input, Output};
 use fosse_wire::{
     Kind, StreamId,
@@ -71,9 +71,9 @@ fn backend() -> Backend {
 }
 
 fn config(backend: Backend) -> fosse_settings::Dispatch {
-    let route = Route { prefix: "/".into(), backend: 0 };
     fosse_settings::Dispatch {
-        sites: vec![DispatchSite { default: true, routes: vec![route], ..DispatchSite::default() }],
+        sites: vec![DispatchSite { default: true, ..DispatchSite::default() }],
+        policies: vec![DispatchPolicy { action: Action::Backend(0), ..DispatchPolicy::default() }],
         servers: (0..backend.server_count)
             .map(|_| ServerName { name: "s".into(), backend: 0, weight: 1, backup: false, health_number: None })
             .collect(),

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use fosse_counters::{Counters, dispatch as count};
 use fosse_eventloop::{EventLoop, slab::Slab};
 use fosse_http1::HeadLimits;
-use fosse_settings::{Backend, DispatchSite};
+use fosse_settings::Backend;
 use fosse_source::Source;
 use fosse_stage::Output;
 use fosse_wire::{
@@ -20,6 +20,7 @@ use super::{Fixture, OK, asked, backend, config, get, heard, id, pair, post, say
 use crate::{
     context::{Context, Shared, token},
     exchange::{Outcome, Terms, failure::Failure, response_body, send, stream::Stream},
+    policies::Policy,
     upstream::{
         Upstream,
         connection::Connection,
@@ -123,10 +124,10 @@ fn a_server_that_cannot_be_reached_is_news_for_the_stream_that_has_waited_longes
 
 #[test]
 fn an_exchange_is_one_stream_one_connection_and_the_context() {
-    let (mut parts, backend, site) = (Parts::new(), backend(), DispatchSite::default());
+    let (mut parts, backend, policy) = (Parts::new(), backend(), Policy::default());
     let mut context = parts.context();
     let terms = Terms {
-        site: &site,
+        policy: &policy,
         backend: &backend,
         head: HeadLimits::DEFAULT,
         write_seconds: backend.idle_seconds,
@@ -150,7 +151,7 @@ fn an_exchange_is_one_stream_one_connection_and_the_context() {
         let mut pins = Pins::default();
         stream.out.extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
         send::begin(&mut stream, key, connection, &mut pins, &backend, &mut context);
-        send::send_request(&mut stream, key, connection, &backend, &mut context);
+        send::send_request(&mut stream, key, connection, &mut context);
         assert_eq!(heard(&server), b"GET / HTTP/1.1\r\n\r\n");
         say(&server, response);
         let read = response_body::read(&mut stream, key, connection, &mut pins, terms, &mut context);

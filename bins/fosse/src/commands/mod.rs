@@ -173,8 +173,15 @@ const EXPLAIN: Usage = Usage {
         Positional::needed(Takes::Text("PATH")),
         Positional::same_as(&CONFIG),
     ],
-    flags: &[CONFIG, DIR, HELP],
-    about: "Which site takes it, which filters see it, which backend serves it, and why.\n",
+    flags: &[
+        CONFIG,
+        DIR,
+        Flag { name: "--method", takes: Takes::Text("METHOD"), help: "of the request [GET]" },
+        Flag { name: "--header", takes: Takes::Text("LINE..."), help: "a header of the request, \"NAME: VALUE\"" },
+        Flag { name: "--client", takes: Takes::Text("ADDRESS"), help: "whose request it is" },
+        HELP,
+    ],
+    about: "Which site and which route take it and why, what is changed, which filters see it, and where it goes.\n",
     ..Usage::NOTHING
 };
 

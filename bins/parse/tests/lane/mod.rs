@@ -14,7 +14,7 @@ use fosse_fdpass::{Received, receive, send};
 use fosse_harness::Stage;
 pub(crate) use fosse_harness::sockets::readable;
 use fosse_harness::sockets::{pair, send_when_free};
-use fosse_settings::{Parse, ParseListener, ParseSite};
+use fosse_settings::{Parse, ParseListener, ParsePolicy, ParseSite};
 use fosse_stage::{Input, Output};
 use fosse_wire::channel::{self, Connection};
 use fosse_wire::frame::Hello;
@@ -53,16 +53,17 @@ impl Kept {
     }
 }
 
-/// A site that takes what the defaults of fosse.toml(5) let pass.
-pub(crate) fn site() -> ParseSite {
+/// A policy that takes what the defaults of fosse.toml(5) let pass.
+pub(crate) fn policy() -> ParsePolicy {
     let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-    ParseSite { methods: methods.map(str::to_owned).to_vec(), body_bytes_max: u64::MAX, ..ParseSite::default() }
+    ParsePolicy { methods: methods.map(str::to_owned).to_vec(), body_bytes_max: u64::MAX, ..ParsePolicy::default() }
 }
 
 pub(crate) fn settings() -> Parse {
     Parse {
         listeners: vec![ParseListener::default(), ParseListener { proxy_protocol: true, ..ParseListener::default() }],
-        sites: vec![ParseSite { hosts: vec!["a.example".into()], name: "a".into(), ..site() }],
+        sites: vec![ParseSite { hosts: vec!["a.example".into()], name: "a".into(), ..ParseSite::default() }],
+        policies: vec![policy()],
         head_seconds: Duration::from_secs(100),
         body_seconds: Duration::from_secs(100),
         idle_seconds: Duration::from_secs(100),

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use fosse_eventloop::Timestamp;
 use fosse_seclang::Match;
-use fosse_settings::WafSite;
+use fosse_settings::WafProfile;
 use fosse_wire::request::RequestHead;
 
 use super::{
@@ -24,13 +24,13 @@ const CLOSING_BYTES: usize = 64;
 /// Returns the line of a request, its end included.
 pub(crate) fn line(
     action: Action,
-    site: &WafSite,
+    profile: &WafProfile,
     head: &RequestHead<'_>,
     denial: Option<&Denial>,
     evaluation: Option<&Evaluation>,
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(AUDIT_BYTES_MAX);
-    about(&mut out, action, site, head, denial, evaluation);
+    about(&mut out, action, profile, head, denial, evaluation);
     let left_out = messages(&mut out, evaluation);
     headers(&mut out, head);
     if left_out > 0 {
@@ -96,7 +96,7 @@ fn fits(out: &[u8], bytes: usize) -> bool {
 fn about(
     out: &mut Vec<u8>,
     action: Action,
-    site: &WafSite,
+    profile: &WafProfile,
     head: &RequestHead<'_>,
     denial: Option<&Denial>,
     evaluation: Option<&Evaluation>,
@@ -109,7 +109,7 @@ fn about(
         None => out.extend_from_slice(b"\"unix\""),
     }
     out.extend_from_slice(b",\"site\":");
-    string(out, site.name.as_bytes());
+    string(out, profile.name.as_bytes());
     out.extend_from_slice(b",\"host\":");
     string(out, shown(head.host));
     out.extend_from_slice(b",\"line\":");

@@ -4,7 +4,7 @@ use std::{os::fd::OwnedFd, rc::Rc};
 
 use fosse_counters::{Counters, waf_filter as count};
 use fosse_die::{Escaped, Severity};
-use fosse_settings::{WafMode, WafSite};
+use fosse_settings::{WafMode, WafProfile};
 use fosse_wire::{request::RequestHead, verdict::Cause};
 
 use super::{
@@ -39,12 +39,12 @@ impl Reporter {
     /// response; tells whether the site denies it.
     pub(crate) fn found(
         &self,
-        site: &WafSite,
+        profile: &WafProfile,
         head: &RequestHead<'_>,
         denial: &Denial,
         evaluation: Option<&Evaluation>,
     ) -> bool {
-        let is_denied = site.waf == WafMode::Block;
+        let is_denied = profile.waf == WafMode::Block;
         let action = if is_denied { Action::Denied } else { Action::Detected };
         let facts = evaluation.map_or_else(String::new, response_status);
         // Who is refused for want of memory, or for the site's limit, has its line from parse,
@@ -52,7 +52,7 @@ impl Reporter {
         if !(is_denied && matches!(denial.cause, Cause::Memory | Cause::BodySize)) {
             self.event(action, head, Some(denial), &facts);
         }
-        self.audit(action, site, head, Some(denial), evaluation);
+        self.audit(action, profile, head, Some(denial), evaluation);
         if is_denied {
             self.rows.count(&self.counters, denial, None);
         }
@@ -61,7 +61,12 @@ impl Reporter {
 
     /// Reports what the rules came to at the end of an evaluation; returns its denial, if the site
     /// denies.
-    pub(crate) fn evaluated(&self, site: &WafSite, head: &RequestHead<'_>, evaluation: &Evaluation) -> Option<Denial> {
+    pub(crate) fn evaluated(
+        &self,
+        profile: &WafProfile,
+        head: &RequestHead<'_>,
+        evaluation: &Evaluation,
+    ) -> Option<Denial> {
         let matched = u64::try_from(evaluation.transaction.matches().count()).unwrap_or(0);
         let denial = evaluation.denial.as_ref();
         if matched == 0 && denial.is_none() {
@@ -72,7 +77,7 @@ impl Reporter {
             self.count(count::OVER_BUDGET);
         }
         let is_logged = evaluation.transaction.matches().any(|m| m.is_logged());
-        let action = match (denial, site.waf) {
+        let action = match (denial, profile.waf) {
             (Some(_), WafMode::Block) => Action::Denied,
             (Some(_), _) => Action::Detected,
             (None, WafMode::Detect) if is_logged => Action::Detected,
@@ -82,7 +87,7 @@ impl Reporter {
             self.event(action, head, denial, &facts(evaluation));
         }
         if action != Action::Passed || evaluation.transaction.matches().any(|m| m.is_audited()) {
-            self.audit(action, site, head, denial, Some(evaluation));
+            self.audit(action, profile, head, denial, Some(evaluation));
         }
         let denial = denial.filter(|_| action == Action::Denied);
         denial.into_iter().for_each(|denial| self.rows.count(&self.counters, denial, Some(evaluation)));
@@ -141,13 +146,13 @@ impl Reporter {
     fn audit(
         &self,
         action: Action,
-        site: &WafSite,
+        profile: &WafProfile,
         head: &RequestHead<'_>,
         denial: Option<&Denial>,
         evaluation: Option<&Evaluation>,
     ) {
         let Some(fd) = &self.audit else { return };
-        let line = audit::line(action, site, head, denial, evaluation);
+        let line = audit::line(action, profile, head, denial, evaluation);
         // Half a line is none: it is counted as lost, and the logger drops the rest.
         if !matches!(rustix::io::write(fd, &line), Ok(written) if written == line.len()) {
             self.count(count::AUDIT_DROPPED);
@@ -173,8 +178,8 @@ mod tests {
         let (reporter, counters) = reporter();
         let denial = Denial::new(400, Cause::Protocol, "encoded NUL");
         let head = RequestHead::default();
-        let watches = WafSite { waf: WafMode::Detect, ..WafSite::default() };
-        assert!(reporter.found(&WafSite::default(), &head, &denial, None));
+        let watches = WafProfile { waf: WafMode::Detect, ..WafProfile::default() };
+        assert!(reporter.found(&WafProfile::default(), &head, &denial, None));
         assert_eq!(counters.get(count::DETECTED), 0);
         assert!(!reporter.found(&watches, &head, &denial, None));
         assert_eq!(counters.get(count::DETECTED), 1);
@@ -186,10 +191,10 @@ mod tests {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         reporter.audit = Some(writer);
         let denial = Denial::new(400, Cause::Protocol, "encoded NUL");
-        reporter.found(&WafSite::default(), &RequestHead::default(), &denial, None);
+        reporter.found(&WafProfile::default(), &RequestHead::default(), &denial, None);
         assert_eq!(counters.get(count::AUDIT_DROPPED), 0);
         drop(reader);
-        reporter.found(&WafSite::default(), &RequestHead::default(), &denial, None);
+        reporter.found(&WafProfile::default(), &RequestHead::default(), &denial, None);
         assert_eq!(counters.get(count::AUDIT_DROPPED), 1);
     }
 }

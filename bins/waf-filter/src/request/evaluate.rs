@@ -181,8 +181,8 @@ fn hand_in_body(
     ids: Ids,
     context: &mut Context,
 ) -> Result<Option<Denial>, WireError> {
-    let site = context.sites.settings(ids.site);
-    let limits = message.decode_limits(site.body_bytes_max, site.body_over_limit == OverLimit::PassInPart);
+    let profile = context.policies.profile(ids.policy);
+    let limits = message.decode_limits(profile.body_bytes_max, profile.body_over_limit == OverLimit::PassInPart);
     let decoded = context.decoder.decode(coding, message.body(), limits);
     if message.is_part || decoded.is_part {
         evaluation.transaction.request_is_longer();
@@ -194,7 +194,7 @@ fn hand_in_body(
     let over_rules = || Denial::new(413, Cause::RulesLimit, "body over the limit of the rules");
     let denial = decoded.denial.or_else(|| (taken == Taken::Refused).then(over_rules));
     let is_denied = match &denial {
-        Some(denial) => context.reporter.found(site, &message.head()?, denial, None),
+        Some(denial) => context.reporter.found(profile, &message.head()?, denial, None),
         None => false,
     };
     context.decoder.shrink();
@@ -206,14 +206,14 @@ fn hand_in_body(
 
 /// Closes an evaluation that is over; returns its denial, if the site denies.
 fn conclude(evaluation: Evaluation, head: &RequestHead<'_>, context: &mut Context) -> Option<Denial> {
-    let site = context.sites.settings(head.site);
+    let profile = context.policies.profile(head.policy);
     if evaluation.ran_out() {
         let count = context.queue.note_overrun(Source::of(&head.client.addr));
-        if site.waf == WafMode::Detect && count == OVERRUNS_PENALISED {
+        if profile.waf == WafMode::Detect && count == OVERRUNS_PENALISED {
             context.reporter.would_penalise(head, count);
         }
     }
-    let denial = context.reporter.evaluated(site, head, &evaluation);
+    let denial = context.reporter.evaluated(profile, head, &evaluation);
     context.evaluator.close(evaluation);
     denial
 }

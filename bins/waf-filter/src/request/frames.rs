@@ -5,7 +5,7 @@
 
 use fosse_bodies::inflate::Requested;
 use fosse_counters::waf_filter as count;
-use fosse_settings::{OverLimit, WafMode, WafSite};
+use fosse_settings::{OverLimit, WafMode, WafProfile};
 use fosse_wire::{
     Frame, Kind, WireError,
     request::{BodyLength, RequestHead, decode_end},
@@ -35,18 +35,19 @@ pub(crate) fn on_head(
     context: &mut Context,
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
-    let site = context.sites.settings(head.site);
-    if site.waf == WafMode::Off {
+    context.policies.check(head)?;
+    let profile = context.policies.profile(head.policy);
+    if profile.waf == WafMode::Off {
         return buffer_or_pass(frame, head, exchange, context, out);
     }
     context.reporter.count(count::REQUESTS);
-    if let Some((status, message)) = protocol::check(site, head) {
+    if let Some((status, message)) = protocol::check(profile, head) {
         let denial = Denial::new(status, Cause::Protocol, message);
-        if context.reporter.found(site, head, &denial, None) {
+        if context.reporter.found(profile, head, &denial, None) {
             return deny(exchange, &denial, context, out);
         }
     }
-    if announces_too_much(head, site) {
+    if announces_too_much(head, profile) {
         return deny_over_size(exchange, context, out);
     }
     evaluate_or_pass(frame, head, exchange, context, out)
@@ -61,11 +62,11 @@ fn buffer_or_pass(
     context: &mut Context,
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
-    if !has_body(head) || !context.sites.buffers_for_backend(head.site, head.target) {
+    if !has_body(head) || !context.policies.buffers_for_backend(head.policy) {
         out.to_dispatch.forward(frame);
         return Ok(());
     }
-    if announces_too_much(head, context.sites.settings(head.site)) {
+    if announces_too_much(head, context.policies.profile(head.policy)) {
         return deny_over_size(exchange, context, out);
     }
     buffer_unevaluated(frame, head, exchange, out);
@@ -89,9 +90,9 @@ fn evaluate_or_pass(
     context: &mut Context,
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
-    let site = context.sites.settings(head.site);
+    let profile = context.policies.profile(head.policy);
     let has_body = has_body(head);
-    let Some(rules) = context.sites.rules(head.site) else {
+    let Some(rules) = context.policies.rules(head.policy) else {
         // A body is buffered all the same: its site may refuse it for its length.
         if has_body {
             buffer_unevaluated(frame, head, exchange, out);
@@ -103,11 +104,11 @@ fn evaluate_or_pass(
     let coding = if has_body { content_encoding::requested_by(head.fields) } else { Requested::Identity };
     if coding == Requested::Unsupported {
         let denial = Denial::new(415, Cause::BodyEncoding, "content encoding that cannot be undone");
-        if context.reporter.found(site, head, &denial, None) {
+        if context.reporter.found(profile, head, &denial, None) {
             return deny(exchange, &denial, context, out);
         }
     }
-    let evaluation = context.evaluator.open(rules, site, head, has_body);
+    let evaluation = context.evaluator.open(rules, profile, head, has_body);
     begin(evaluation, frame, head, coding, exchange, context, out)
 }
 
@@ -145,14 +146,14 @@ fn grow(
             grant_or_stall(&mut buffered.message, exchange.ids, context, out);
         }
     }
-    let site = context.sites.settings(exchange.ids.site);
-    let is_over = exchange.request.body_bytes > site.body_bytes_max;
-    if is_over && site.body_over_limit == OverLimit::Reject {
+    let profile = context.policies.profile(exchange.ids.policy);
+    let is_over = exchange.request.body_bytes > profile.body_bytes_max;
+    if is_over && profile.body_over_limit == OverLimit::Reject {
         discard(*buffered, context);
         return deny_over_size(exchange, context, out);
     }
     if is_over && !std::mem::replace(&mut buffered.message.is_part, true) {
-        let evaluated = usize::try_from(site.body_bytes_max).unwrap_or(usize::MAX);
+        let evaluated = usize::try_from(profile.body_bytes_max).unwrap_or(usize::MAX);
         context.reporter.in_part(exchange.ids.request, evaluated);
         if buffered.message.spooled.is_some() {
             return go_on_when_whole(buffered, exchange, context, out);
@@ -269,9 +270,9 @@ pub(crate) fn on_reset(
     Ok(())
 }
 
-fn announces_too_much(head: &RequestHead<'_>, site: &WafSite) -> bool {
-    let is_longer = matches!(head.body, BodyLength::Exact(length) if length > site.body_bytes_max);
-    is_longer && site.body_over_limit == OverLimit::Reject
+fn announces_too_much(head: &RequestHead<'_>, profile: &WafProfile) -> bool {
+    let is_longer = matches!(head.body, BodyLength::Exact(length) if length > profile.body_bytes_max);
+    is_longer && profile.body_over_limit == OverLimit::Reject
 }
 
 fn deny_over_size(exchange: &mut Exchange, context: &Context, out: &mut Outputs<'_>) -> Result<(), WireError> {

@@ -167,8 +167,8 @@ fn if_denied(denial: Denial, pending: &PendingResponse, context: &Context) -> Re
 /// Reports what was found in a response without rules; tells whether the site denies.
 fn is_denied(denial: &Denial, pending: &PendingResponse, context: &Context) -> Result<bool, WireError> {
     let head = pending.request_head()?;
-    let site = context.sites.settings(head.site);
-    Ok(context.reporter.found(site, &head, denial, Some(&pending.evaluation)))
+    let profile = context.policies.profile(head.policy);
+    Ok(context.reporter.found(profile, &head, denial, Some(&pending.evaluation)))
 }
 
 /// Ends an evaluation whose rules are through: the response passes or is denied.
@@ -179,11 +179,11 @@ fn conclude(
     out: &mut Outputs<'_>,
 ) -> Result<(), WireError> {
     let head = buffered.pending.request_head()?;
-    let site = context.sites.settings(head.site);
-    if let Some(denial) = context.reporter.evaluated(site, &head, &buffered.pending.evaluation) {
+    let profile = context.policies.profile(head.policy);
+    if let Some(denial) = context.reporter.evaluated(profile, &head, &buffered.pending.evaluation) {
         return deny(buffered, &denial, exchange, context, out);
     }
-    let gives_way = site.waf == WafMode::Block;
+    let gives_way = profile.waf == WafMode::Block;
     context.memory.release_pending(buffered.pending.bytes());
     let (evaluation, flow) = buffered.release(exchange.ids.stream, gives_way, out);
     context.evaluator.close(evaluation);

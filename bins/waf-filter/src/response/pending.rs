@@ -32,7 +32,7 @@ pub(crate) fn keep(
     context.reporter.count(count::OVER_MEMORY);
     let denial = Denial::out_of_memory("memory for requests whose responses are pending is used up");
     let head = pending.request_head()?;
-    let is_denied = context.reporter.found(context.sites.settings(head.site), &head, &denial, None);
+    let is_denied = context.reporter.found(context.policies.profile(head.policy), &head, &denial, None);
     context.evaluator.close(*pending.evaluation);
     Ok(Some(denial).filter(|_| is_denied))
 }
@@ -93,7 +93,7 @@ pub(crate) fn conclude(mut pending: PendingResponse, stream: StreamId, context: 
     context.evaluator.conclude(&mut pending.evaluation, stream, &mut context.store);
     let head = pending.request_head()?;
     // Nothing is left that a denial could replace.
-    let _ = context.reporter.evaluated(context.sites.settings(head.site), &head, &pending.evaluation);
+    let _ = context.reporter.evaluated(context.policies.profile(head.policy), &head, &pending.evaluation);
     context.evaluator.close(*pending.evaluation);
     Ok(())
 }

@@ -13,8 +13,6 @@ pub struct Backends<'a> {
     by_name: HashMap<&'a str, (usize, &'a Backend)>,
     /// The name of some backend is none.
     pub(crate) some_unnamed: bool,
-    /// Some backend has `abort_on_close`.
-    pub(crate) some_aborts: bool,
 }
 
 impl<'a> Backends<'a> {
@@ -25,11 +23,7 @@ impl<'a> Backends<'a> {
         for (number, backend) in backends.iter().enumerate() {
             by_name.entry(backend.name.value.0.as_str()).or_insert((number, &backend.value));
         }
-        Self {
-            by_name,
-            some_unnamed: backends.iter().any(|backend| backend.name.sound().is_none()),
-            some_aborts: backends.iter().any(|backend| backend.abort_on_close.value),
-        }
+        Self { by_name, some_unnamed: backends.iter().any(|backend| backend.name.sound().is_none()) }
     }
 
     /// Returns the backend of that name.

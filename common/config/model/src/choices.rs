@@ -61,6 +61,18 @@ words! {
 }
 
 words! {
+    /// Response headers that browsers obey.
+    SecurityHeaders {
+        /// Those of the application alone.
+        Off = "off",
+        /// Those that break hardly any application.
+        Basic = "basic",
+        /// All of them.
+        Strict = "strict",
+    } "\"off\", \"basic\" or \"strict\""
+}
+
+words! {
     /// Treatment of request headers with an underscore in their name.
     Underscores {
         /// They are left out.

@@ -3,8 +3,12 @@
 
 /// Cure for everything about TLS.
 const TLS: &str = "TLS is not in this version; put a proxy that has it in front, and name it in trusted";
-/// Cure for redirects, responses and rewritten requests.
+/// Cure for what neither a site nor a route does.
 const NOT_YET: &str = "not in this version; the application, or a proxy in front, has to do it";
+/// Cure for headers.
+const HEADERS: &str = "write [site.request_headers] or [site.response_headers], with set, add, default or remove";
+/// Cure for responses.
+const RESPONSES: &str = "write redirect = \"https://...\", or respond = STATUS";
 
 /// Keys that stand for one of this table: the title of the table, the words, the key.
 const MEANT: &[(&str, &[&str], &str)] = &[
@@ -13,7 +17,9 @@ const MEANT: &[(&str, &[&str], &str)] = &[
     ("[[site]]", &["proxy_pass", "upstream", "server", "servers", "use_backend", "default_backend"], "backend"),
     ("[[site]]", &["location", "locations", "path", "paths"], "route"),
     ("[[site]]", &["client_max_body_size", "max_body_size", "body_max"], "body_bytes_max"),
-    ("[[site.route]]", &["path", "location", "match", "paths"], "prefix"),
+    ("[[site.route]]", &["location", "match", "paths"], "prefix"),
+    ("[[site.route]]", &["method", "header", "query", "cookie", "network", "listener"], "when"),
+    ("[[site.route]]", &["strip", "strip_path_prefix"], "strip_prefix"),
     ("[[site.route]]", &["proxy_pass", "upstream", "server", "servers"], "backend"),
     ("[[backend]]", &["address", "addresses", "url", "upstream", "proxy_pass", "host"], "servers"),
 ];
@@ -22,7 +28,9 @@ const MEANT: &[(&str, &[&str], &str)] = &[
 const MISSING: &[(&[&str], &str)] = &[
     (&["tls", "ssl", "https", "acme", "certificate", "certificates", "cert", "key"], TLS),
     (&["tls_cert", "tls_key", "ssl_certificate", "ssl_certificate_key", "crt", "alpn", "http2", "h2"], TLS),
-    (&["redirect", "redirects", "rewrite", "respond", "return", "root", "headers"], NOT_YET),
+    (&["headers", "header", "proxy_set_header", "add_header", "header_up", "header_down"], HEADERS),
+    (&["return", "redirects", "respond_status"], RESPONSES),
+    (&["root"], NOT_YET),
     (&["rate_limit", "rate_limits", "limit_req", "challenge", "cache", "compression", "gzip"], NOT_YET),
 ];
 

@@ -26,12 +26,14 @@ mod foreign;
 pub mod manual;
 pub mod model;
 pub mod names;
+mod policy;
 mod problem;
 pub mod section;
 mod servers;
 mod source;
 mod texts;
 pub mod value;
+pub mod words;
 
 pub use fosse_plan::CONFIGURATION_BYTES_MAX;
 use fosse_plan::Plan;

@@ -41,16 +41,16 @@ fn three_tables_are_a_whole_configuration() {
     assert_eq!((parse.default_site, parse.access_log, parse.upgrade), (None, false, vec!["websocket".to_owned()]));
     let waf: blobs::WafFilter = decode(plan.blob(Program::WafFilter)).unwrap();
     assert_eq!(
-        (waf.sites[0].waf, waf.sites[0].rules, waf.sites[0].body_bytes_max),
+        (waf.profiles[0].waf, waf.profiles[0].rules, waf.profiles[0].body_bytes_max),
         (blobs::WafMode::Block, Some(0), 1 << 20)
     );
     // A site that names no rules has the built-in ones.
     let load: blobs::Load = decode(plan.blob(Program::Load)).unwrap();
     assert_eq!(load.rules, ["builtin"]);
-    assert!(!parse.sites[0].methods.contains(&"TRACE".to_owned()) && !parse.sites[0].other_methods);
+    assert!(!parse.policies[0].methods.contains(&"TRACE".to_owned()) && !parse.policies[0].other_methods);
     assert_eq!(parse.idle_seconds.as_secs(), 75, "longer than a load balancer keeps a connection");
     // waf-filter has the limit of bodies, and nothing waits for a close.
-    assert!(parse.sites[0].body_bytes_max == u64::MAX && parse.sites[0].routes.is_empty());
+    assert!(parse.policies[0].body_bytes_max == u64::MAX && !parse.policies[0].abort_on_close);
 }
 
 #[test]
@@ -69,11 +69,15 @@ fn counters_are_read_at_the_places_that_are_named() {
 }
 
 #[test]
-fn names_become_indices_and_routes_come_longest_first() {
+fn names_become_indices_and_each_route_has_a_policy() {
     let dispatch: blobs::Dispatch = decode(plan(FULL).blob(Program::Dispatch)).unwrap();
-    let routes: Vec<(&str, u32)> =
-        dispatch.sites[0].routes.iter().map(|route| (route.prefix.as_str(), route.backend)).collect();
-    assert_eq!(routes, [("/static/pictures", 2), ("/static", 1), ("/", 0)]);
+    let routes = &dispatch.sites[0].routes;
+    let paths: Vec<(&blobs::PathMatch, u32)> = routes.routes.iter().map(|route| (&route.path, route.policy)).collect();
+    let prefix = |text: &str| blobs::PathMatch::Prefix(text.to_owned());
+    assert_eq!(paths, [(&prefix("/static"), 1), (&prefix("/static/pictures"), 2)]);
+    let goals: Vec<&blobs::Action> = dispatch.policies.iter().map(|policy| &policy.action).collect();
+    assert_eq!(goals[..3], [&blobs::Action::Backend(0), &blobs::Action::Backend(1), &blobs::Action::Backend(2)]);
+    assert_eq!((routes.policy, dispatch.sites[1].routes.policy, dispatch.sites[2].routes.policy), (0, 3, 4));
     assert!(dispatch.sites[1].default && dispatch.sites[1].hosts.is_empty());
     let app = &dispatch.backends[0];
     assert_eq!(
@@ -151,11 +155,11 @@ fn servers_of_fastcgi_get_whole_bodies_over_connections_of_their_own_and_no_upgr
     };
     let whole = |plan: &Plan| {
         let waf: blobs::WafFilter = decode(plan.blob(Program::WafFilter)).unwrap();
-        waf.buffer_requests
+        waf.policies.iter().map(|policy| policy.buffer_requests).collect::<Vec<_>>()
     };
     let plain = with("", "");
     let compiled = backend(&plain);
-    assert_eq!((compiled.pool_connections_max, compiled.upgrade.len(), whole(&plain)), (0, 0, vec![0]));
+    assert_eq!((compiled.pool_connections_max, compiled.upgrade.len(), whole(&plain)), (0, 0, vec![true]));
     let parse: blobs::Parse = decode(plain.blob(Program::Parse)).unwrap();
     assert_eq!(parse.upgrade, [""; 0], "there is nobody to upgrade to");
     let fastcgi = blobs::FastCgi {
@@ -170,7 +174,7 @@ fn servers_of_fastcgi_get_whole_bodies_over_connections_of_their_own_and_no_upgr
         "scripts = [\"/a/*.php\"]\nindex = \"index.php\"\npath_info = true\nparams = { SERVER_SOFTWARE = \"test\" }",
     );
     let (compiled, fastcgi) = (backend(&chosen), backend(&chosen).fastcgi.unwrap());
-    assert_eq!((compiled.pool_connections_max, whole(&chosen)), (3, vec![]));
+    assert_eq!((compiled.pool_connections_max, whole(&chosen)), (3, vec![false]));
     assert_eq!(
         (fastcgi.scripts.as_slice(), fastcgi.index.as_deref()),
         (["/a/*.php".to_owned()].as_slice(), Some("index.php"))
@@ -200,7 +204,7 @@ fn listeners_keep_their_owner_peers_and_trusted_sources() {
 fn sites_with_the_same_rules_share_a_set_and_lists_know_their_listener() {
     let plan = plan(FULL);
     let waf: blobs::WafFilter = decode(plan.blob(Program::WafFilter)).unwrap();
-    assert_eq!(waf.sites.iter().map(|site| site.rules).collect::<Vec<_>>(), [Some(0), None, Some(0)]);
+    assert_eq!(waf.profiles.iter().map(|profile| profile.rules).collect::<Vec<_>>(), [Some(0), None, Some(0)]);
     let load: blobs::Load = decode(plan.blob(Program::Load)).unwrap();
     let sets: Vec<Vec<&str>> = load.rules.iter().map(|set| fosse_bundle::split_patterns(set).collect()).collect();
     assert_eq!(sets, [["crs-setup.conf", "rules/*.conf"]]);
@@ -219,7 +223,7 @@ fn exclusions_become_seclang_of_harmless_bytes() {
         ctl:ruleRemoveTargetById=942100-942190;ARGS:sql,ctl:ruleRemoveTargetById=941100;ARGS:sql\"\n";
     let after = "SecRuleRemoveById 920350\nSecRuleUpdateTargetByTag \"^attack-sqli$\" \"!ARGS:comment\"\n";
     let expected = fosse_bundle::join_exclusions(before, after);
-    assert_eq!(waf.sites[0].exclusions, expected);
+    assert_eq!(waf.profiles[0].exclusions, expected);
 }
 
 #[test]
@@ -289,8 +293,8 @@ fn exclusions_are_understood_by_the_engine() {
     bundle.sets.push(fosse_bundle::RuleSet { entries: vec!["main.conf".into()] });
     let mut files = fosse_seclang::Bundle::new();
     files.insert("main.conf", rules);
-    files.insert("site", bundle.entry_text(0, &waf.sites[0].exclusions).unwrap());
+    files.insert("site", bundle.entry_text(0, &waf.profiles[0].exclusions).unwrap());
     if let Err(errors) = fosse_seclang::Ruleset::compile(&files, "site") {
-        panic!("{errors:#?}\n{}", waf.sites[0].exclusions);
+        panic!("{errors:#?}\n{}", waf.profiles[0].exclusions);
     }
 }

@@ -25,37 +25,41 @@ fn every_default_is_accepted_by_its_own_key() {
                 continue; // are in the frame already; none go only with others
             }
             let line = format!("{} = {value}\n", key.name);
-            let text = match section.title {
-                "[[listen]]" if key.name == "mode" => {
-                    required.replace("address = \"127.0.0.1:1\"\n", &format!("address = \"unix:/l\"\n{line}"))
-                }
-                "[[listen]]" => {
-                    required.replace("address = \"127.0.0.1:1\"\n", &format!("address = \"127.0.0.1:1\"\n{line}"))
-                }
-                "[[site]]" => required.replace("ROUTE", &line),
-                "[[site.exclude]]" => {
-                    required.replace("ROUTE", &format!("rules = [\"x\"]\n[[site.exclude]]\ntag = \"t\"\n{line}"))
-                }
-                "[[backend]]" if OF_FILES.contains(&key.name) => {
-                    required.replace("servers = [\"unix:/a\"]", "files = \"/a\"").replace("HEALTH", &line)
-                }
-                "[[backend]]" => required.replace("HEALTH", &line),
-                "[[backend.server]]" => {
-                    required.replace("HEALTH", &format!("[[backend.server]]\naddress = \"unix:/b\"\n{line}"))
-                }
-                "[backend.health]" => required.replace("HEALTH", &format!("[backend.health]\n{line}")),
-                "[backend.fastcgi]" => required.replace(
-                    "HEALTH",
-                    &format!("[backend.fastcgi]\nroot = \"/srv/www\"\n{line}front_controller = \"/i.php\"\n"),
-                ),
-                title if title.starts_with('[') => format!("{required}{title}\n{line}"),
-                _ => format!("{line}{required}"),
-            };
+            let text = framed(required, section.title, key.name, &line);
             let text = text.replace("ROUTE", "").replace("HEALTH", "");
             if let Err(report) = fosse_model::read("default", text.as_bytes()) {
                 panic!("{report}\n{text}");
             }
         }
+    }
+}
+
+/// Returns a configuration with a line in a table.
+fn framed(required: &str, title: &str, key: &str, line: &str) -> String {
+    match title {
+        "[[listen]]" if key == "mode" => {
+            required.replace("address = \"127.0.0.1:1\"\n", &format!("address = \"unix:/l\"\n{line}"))
+        }
+        "[[listen]]" => required.replace("address = \"127.0.0.1:1\"\n", &format!("address = \"127.0.0.1:1\"\n{line}")),
+        "[[site]]" => required.replace("ROUTE", line),
+        "[[site.route]]" => required.replace("ROUTE", &format!("[[site.route]]\nglob = \"/\"\n{line}")),
+        "[[site.exclude]]" => {
+            required.replace("ROUTE", &format!("rules = [\"x\"]\n[[site.exclude]]\ntag = \"t\"\n{line}"))
+        }
+        "[[backend]]" if OF_FILES.contains(&key) => {
+            required.replace("servers = [\"unix:/a\"]", "files = \"/a\"").replace("HEALTH", line)
+        }
+        "[[backend]]" => required.replace("HEALTH", line),
+        "[[backend.server]]" => {
+            required.replace("HEALTH", &format!("[[backend.server]]\naddress = \"unix:/b\"\n{line}"))
+        }
+        "[backend.health]" => required.replace("HEALTH", &format!("[backend.health]\n{line}")),
+        "[backend.fastcgi]" => required.replace(
+            "HEALTH",
+            &format!("[backend.fastcgi]\nroot = \"/srv/www\"\n{line}front_controller = \"/i.php\"\n"),
+        ),
+        title if title.starts_with('[') => format!("{required}{title}\n{line}"),
+        _ => format!("{line}{required}"),
     }
 }
 

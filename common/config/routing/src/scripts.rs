@@ -7,7 +7,7 @@
 
 use fosse_settings::FastCgi;
 
-use crate::normalised;
+use crate::path::normalised;
 
 /// A script, and the rest of the path that is for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use fosse_settings::Parse;
 
-/// The sites by host name. Parse decides with it, `fosse explain` shows it.
+/// The sites by host name.
 #[derive(Debug)]
-pub struct Sites {
+pub(crate) struct Sites {
     exact: HashMap<Vec<u8>, u32>,
     /// Keys are the names below the star, `example.org` for `*.example.org`.
     wildcard: HashMap<Vec<u8>, u32>,
@@ -15,8 +15,7 @@ pub struct Sites {
 
 impl Sites {
     /// Arranges the sites of a configuration for looking up.
-    #[must_use]
-    pub fn new(settings: &Parse) -> Self {
+    pub(crate) fn new(settings: &Parse) -> Self {
         let mut exact = HashMap::new();
         let mut wildcard = HashMap::new();
         for (site, index) in settings.sites.iter().zip(0u32..) {
@@ -32,8 +31,7 @@ impl Sites {
 
     /// Returns the site of a canonical host: by its name, by the longest star above it, or the
     /// default.
-    #[must_use]
-    pub fn of_host(&self, host: &[u8]) -> Option<u32> {
+    pub(crate) fn of_host(&self, host: &[u8]) -> Option<u32> {
         self.exact.get(host).copied().or_else(|| self.below_star(host)).or(self.default_site)
     }
 

@@ -12,6 +12,7 @@ mod backend;
 mod files;
 mod parse;
 mod prober;
+mod site;
 
 use core::time::Duration;
 
@@ -20,8 +21,12 @@ use serde::{Deserialize, Serialize};
 pub use access::{AccessField, AccessFormat};
 pub use backend::{Backend, Balance, FastCgi, HashBy, ServerName};
 pub use files::{CacheControl, Coding, Files, TryFile};
-pub use parse::{ParseListener, ParseSite, TrustedFields};
+pub use parse::{ParseListener, TrustedFields};
 pub use prober::{Check, CheckedServer, Prober};
+pub use site::{
+    Action, Admitted, Condition, DispatchPolicy, DispatchSite, HeaderChange, HeaderEdit, Page, ParsePolicy, ParseSite,
+    Part, PathMatch, Prefixes, Rewrite, Route, SiteRoutes, Template, Test, Underscores, Variable, WafPolicy,
+};
 
 /// A network: 16 bytes of address (IPv4 mapped into IPv6) and the bits that count, 0 to 128.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +78,8 @@ pub struct Parse {
     pub address_lists: u32,
     /// In the order of their index.
     pub sites: Vec<ParseSite>,
+    /// In the order of their number.
+    pub policies: Vec<ParsePolicy>,
     /// The site for hosts that none names; without one they get 421.
     pub default_site: Option<u32>,
     /// Longest time from the first byte of a request to the end of its head.
@@ -99,8 +106,6 @@ pub struct Parse {
     pub connection_requests_max: u32,
     /// Upgrade tokens that some backend allows, lower case.
     pub upgrade: Vec<String>,
-    /// Backends whose requests end when their client has closed its side.
-    pub abort_on_close: Vec<u32>,
     /// Write a line for each request to descriptor 10.
     pub access_log: bool,
     /// The form of that line.
@@ -138,19 +143,21 @@ pub enum OverLimit {
 /// fosse-waf-filter
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WafFilter {
-    /// In the order of their index.
-    pub sites: Vec<WafSite>,
-    /// Numbers of the backends that get every body whole.
-    pub buffer_requests: Vec<u32>,
+    /// Routes of the sites, in the order of their index.
+    pub sites: Vec<SiteRoutes>,
+    /// In the order of their number.
+    pub policies: Vec<WafPolicy>,
+    /// In the order of their number.
+    pub profiles: Vec<WafProfile>,
     /// Memory of one lane for buffered bodies and for requests whose responses are pending, in
     /// bytes.
     pub lane_held_bytes_max: u64,
 }
 
-/// One site as waf-filter sees it.
+/// All that is evaluated for requests of a site, or for those of some of its routes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WafSite {
-    /// Name in logs.
+pub struct WafProfile {
+    /// Name of the site in logs.
     pub name: String,
     /// Off, detect or block.
     pub waf: WafMode,
@@ -168,20 +175,6 @@ pub struct WafSite {
     pub rules_milliseconds_max: u32,
     /// The rules see responses too: waf-filter is a stage of the response path.
     pub inspect_responses: bool,
-    /// The routes of a site that is off, where a backend of it gets every body whole; else empty.
-    pub routes: Vec<Route>,
-}
-
-/// Treatment of header fields with an underscore in their name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Underscores {
-    /// Left out.
-    #[default]
-    Drop,
-    /// Passed on.
-    Pass,
-    /// The request is refused with 400.
-    Refuse,
 }
 
 /// fosse-dispatch
@@ -189,6 +182,8 @@ pub enum Underscores {
 pub struct Dispatch {
     /// In the order of their index.
     pub sites: Vec<DispatchSite>,
+    /// In the order of their number.
+    pub policies: Vec<DispatchPolicy>,
     /// In the order of their index.
     pub backends: Vec<Backend>,
     /// All servers of all backends, in the order of connect's table.
@@ -209,33 +204,6 @@ pub struct Dispatch {
     pub response_header_count_max: u32,
     /// Name of the group that connect has, for advice in logs; empty where it has none of them.
     pub group: String,
-}
-
-/// One site as dispatch sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DispatchSite {
-    /// Canonical hosts as parse has them; empty for the default site, which takes any.
-    pub hosts: Vec<String>,
-    /// It also takes hosts that no site names.
-    pub default: bool,
-    /// Longest prefix first.
-    pub routes: Vec<Route>,
-    /// Header names with underscores.
-    pub underscores: Underscores,
-    /// Response fields left out besides the built-in list, lower case.
-    pub remove_response_headers: Vec<String>,
-    /// A filter judges the responses: none is leased, and backends are asked for whole and plain
-    /// ones.
-    pub inspect_responses: bool,
-}
-
-/// A path prefix and where it leads.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Route {
-    /// Matches at segment boundaries: `/a` takes `/a`, `/a/b` and `/a?q`, not `/ab`.
-    pub prefix: String,
-    /// Index of the backend.
-    pub backend: u32,
 }
 
 /// fosse-connect

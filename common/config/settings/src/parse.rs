@@ -1,8 +1,8 @@
-//! The listeners and sites of fosse-parse.
+//! The listeners of fosse-parse.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Net, Route};
+use crate::Net;
 
 /// Headers in which trusted proxies name their client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,23 +31,4 @@ pub struct ParseListener {
     pub address_connections_max: u32,
     /// SERVER_PORT of rules.
     pub port: u16,
-}
-
-/// One site as parse sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ParseSite {
-    /// Canonical host names; `*.example.org` matches every name below example.org.
-    pub hosts: Vec<String>,
-    /// Name in logs.
-    pub name: String,
-    /// Methods that are served, in upper case.
-    pub methods: Vec<String>,
-    /// Others are served as well, TRACE excepted.
-    pub other_methods: bool,
-    /// Bytes of a request body that are taken, where waf-filter sets no limit.
-    pub body_bytes_max: u64,
-    /// Path and query must be UTF-8, where waf-filter does not look at them.
-    pub utf8: bool,
-    /// As dispatch has them, where some backend has `abort_on_close`; else empty.
-    pub routes: Vec<Route>,
 }

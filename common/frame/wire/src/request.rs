@@ -106,6 +106,8 @@ pub struct RequestHead<'a> {
     pub held: u32,
     /// Index of the site in the configuration of this generation.
     pub site: u32,
+    /// Index of the policy that holds for the request, one of the site's.
+    pub policy: u32,
     /// Index of the listener.
     pub listener: u16,
     /// The client: behind trusted proxies the one that they name.
@@ -128,8 +130,12 @@ pub struct RequestHead<'a> {
     pub host_port: u16,
     /// Server name of the TLS handshake, empty without.
     pub sni: &'a [u8],
-    /// Target in origin form (path and query), or `*`.
+    /// Target in origin form (path and query), or `*`, as the application gets it.
     pub target: &'a [u8],
+    /// Target in origin form as the client sent it, where `target` is another one; else empty.
+    pub received: &'a [u8],
+    /// Location of the redirect that the policy responds with; empty without.
+    pub location: &'a [u8],
     /// The one Upgrade token the client offers and the listener allows, lower case; empty without.
     pub upgrade: &'a [u8],
     /// The request line as received, without its end; for rules only.
@@ -139,9 +145,15 @@ pub struct RequestHead<'a> {
 }
 
 /// Bytes of an encoded head before the first part that has a length of its own.
-const FIXED_BYTES: usize = 79;
+const FIXED_BYTES: usize = 83;
 
 impl<'a> RequestHead<'a> {
+    /// Returns the target as the client sent it.
+    #[must_use]
+    pub const fn received_target(&self) -> &'a [u8] {
+        if self.received.is_empty() { self.target } else { self.received }
+    }
+
     /// Appends everything but the fields, which the caller writes next
     /// ([`crate::fields::FieldsWriter`]).
     ///
@@ -160,6 +172,7 @@ impl<'a> RequestHead<'a> {
             .put(self.body.bytes())
             .put(self.held.to_le_bytes())
             .put(self.site.to_le_bytes())
+            .put(self.policy.to_le_bytes())
             .put(self.listener.to_le_bytes())
             .put(self.client.bytes())
             .put(self.peer.bytes())
@@ -174,6 +187,8 @@ impl<'a> RequestHead<'a> {
         put_short(out, self.sni, "sni")?;
         put_short(out, self.upgrade, "upgrade")?;
         put_long(out, self.target, "target")?;
+        put_long(out, self.received, "received target")?;
+        put_long(out, self.location, "location")?;
         put_long(out, self.line, "request line")
     }
 
@@ -190,6 +205,7 @@ impl<'a> RequestHead<'a> {
     ///
     /// # Errors
     /// [`WireError::Short`], [`WireError::Long`] or [`WireError::Field`].
+    #[expect(clippy::too_many_lines, reason = "every field of a head, once, in one place")]
     pub fn decode(body: &'a [u8]) -> Result<Self, WireError> {
         let mut c = Cursor::new(body);
         // Cut off in one piece, so that the compiler knows that the fixed parts are there.
@@ -211,6 +227,7 @@ impl<'a> RequestHead<'a> {
             body: BodyLength::take(&mut f)?,
             held: f.u32()?,
             site: f.u32()?,
+            policy: f.u32()?,
             listener: f.u16()?,
             client: Endpoint::take(&mut f)?,
             peer: Endpoint::take(&mut f)?,
@@ -224,6 +241,8 @@ impl<'a> RequestHead<'a> {
             sni: c.short_bytes()?,
             upgrade: c.short_bytes()?,
             target: c.long_bytes()?,
+            received: c.long_bytes()?,
+            location: c.long_bytes()?,
             line: c.long_bytes()?,
             fields: Fields::decode(&mut c)?,
         };
@@ -313,11 +332,13 @@ mod tests {
             secure: true,
             body,
             site: 3,
+            policy: 4,
             client: Endpoint::from_socket("192.0.2.9:80".parse().unwrap()),
             connection: 77,
             method: b"POST",
             host: b"a.example",
             target: b"/x?y",
+            received: b"/a/x?y",
             line: b"POST /x?y HTTP/1.1",
             fields,
             ..Default::default()

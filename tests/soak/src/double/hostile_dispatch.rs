@@ -11,7 +11,7 @@ use std::{
 use fosse_fdpass::{Received, receive, send};
 use fosse_harness::sockets::{pair, readable};
 use fosse_harness::{Stage, WAIT_MAX};
-use fosse_settings::{Parse, ParseListener, ParseSite};
+use fosse_settings::{Parse, ParseListener, ParsePolicy, ParseSite};
 use fosse_stage::Input;
 use fosse_wire::{
     Kind,
@@ -30,12 +30,11 @@ use super::{
 fn settings() -> Parse {
     Parse {
         listeners: vec![ParseListener::default()],
-        sites: vec![ParseSite {
-            hosts: vec!["a.example".into()],
-            name: "a".into(),
+        sites: vec![ParseSite { hosts: vec!["a.example".into()], name: "a".into(), ..ParseSite::default() }],
+        policies: vec![ParsePolicy {
             methods: ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"].map(str::to_owned).to_vec(),
             body_bytes_max: u64::MAX,
-            ..ParseSite::default()
+            ..ParsePolicy::default()
         }],
         head_seconds: Duration::from_secs(10),
         body_seconds: Duration::from_secs(10),

@@ -14,7 +14,7 @@ use std::{
 use fosse_fdpass::{Received, receive, send};
 use fosse_harness::sockets::{pair, readable};
 use fosse_harness::{Stage, WAIT_MAX};
-use fosse_settings::{Backend, Dispatch, DispatchSite, Route, ServerName};
+use fosse_settings::{Action, Backend, Dispatch, DispatchPolicy, DispatchSite, ServerName};
 use fosse_stage::Input;
 use fosse_wire::{
     Kind, StreamId,
@@ -32,13 +32,11 @@ use super::{
 const SENTINEL_SLOT: u32 = 900_000;
 
 fn settings() -> Dispatch {
-    let site = |host: &str| DispatchSite {
-        hosts: vec![host.into()],
-        routes: vec![Route { prefix: "/".into(), backend: 0 }],
-        ..DispatchSite::default()
-    };
+    // A site has a policy; that of both is the same.
+    let site = |host: &str| DispatchSite { hosts: vec![host.into()], ..DispatchSite::default() };
     Dispatch {
         sites: vec![site("a.example"), site("b.example")],
+        policies: vec![DispatchPolicy { action: Action::Backend(0), ..DispatchPolicy::default() }],
         backends: vec![Backend {
             name: "a".into(),
             server_first: 0,

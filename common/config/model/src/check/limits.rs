@@ -1,8 +1,8 @@
 //! Limits that depend on one another.
 
 use crate::backends::Backends;
-use crate::buffering::{buffers_whole, whole_for};
-use crate::model::{Edge, OverLimit, Site, Waf};
+use crate::model::{Edge, OverLimit, Waf};
+use crate::policy::Policy;
 use crate::problem::Problems;
 
 /// Notes a target that is longer than a head, a body that is more than the memory for such bodies,
@@ -23,33 +23,34 @@ pub(crate) fn limits(edge: &Edge, backends: &Backends<'_>, problems: &mut Proble
             problems.note(&listen.address_connections_max.span, what);
         }
     }
-    edge.site.iter().for_each(|site| endless_bodies(site, backends, problems));
+    edge.site.iter().flat_map(|site| Policy::of(site)).for_each(|policy| endless_bodies(&policy, backends, problems));
     let (Some(held), Some(spool)) = (limits.lane_held_bytes_max.sound(), limits.spool_bytes_max.sound()) else {
         return;
     };
-    for site in edge.site.iter().filter(|site| buffers_whole(site, backends)) {
-        let Some(body) = site.body_bytes_max.sound() else { continue };
+    for policy in edge.site.iter().flat_map(|site| Policy::of(site)).filter(|policy| policy.buffers_whole(backends)) {
+        let body = &policy.body_bytes_max();
+        let span = policy.body_bytes_span();
         // Rules look at a body in memory, wherever it was before.
-        let (key, room, why) = match site.waf.value {
+        let (key, room, why) = match policy.waf() {
             Waf::Off if spool.0 > 0 => ("spool_bytes_max", spool, "the file for bodies has room for"),
             Waf::Off => ("lane_held_bytes_max", held, "a lane may hold of bodies"),
             Waf::Detect | Waf::Block => ("lane_held_bytes_max", held, "a lane may hold for inspection"),
         };
         if body > room {
             let what = format!("body_bytes_max is more than {why}, which is {} bytes", room.0);
-            problems.note_with_cure(&site.body_bytes_max.span, what, format!("raise {key} in [limits]"));
+            problems.note_with_cure(span, what, format!("raise {key} in [limits]"));
         }
     }
 }
 
 /// Notes bodies without an end where a backend wants them whole.
-fn endless_bodies(site: &Site, backends: &Backends<'_>, problems: &mut Problems) {
-    if site.body_over_limit.written() == Some(&OverLimit::PassInPart)
-        && let Some(backend) = whole_for(site, backends)
+fn endless_bodies(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems) {
+    if policy.body_over_limit() == OverLimit::PassInPart
+        && let Some(backend) = policy.whole_for(backends)
     {
         let name = &backend.name.value.0;
         let what = format!("pass-in-part lets bodies of any length through, and backend \"{name}\" wants them whole");
         let cure = "raise body_bytes_max instead, or remove buffer_requests there";
-        problems.note_with_cure(&site.body_over_limit.span, what, cure);
+        problems.note_with_cure(policy.over_limit_span(), what, cure);
     }
 }

@@ -5,6 +5,7 @@ mod fastcgi;
 mod files;
 mod limits;
 mod listen;
+mod routes;
 mod site;
 mod status;
 

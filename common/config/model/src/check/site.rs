@@ -1,5 +1,6 @@
 //! Sites: every host once, every path with a backend that exists.
 
+use super::routes;
 use fosse_nearest::nearest;
 use std::collections::BTreeMap;
 
@@ -14,11 +15,11 @@ pub(crate) fn sites(sites: &[At<Site>], backends: (&At<Vec<At<Backend>>>, &Backe
     hosts(sites, problems);
     defaults(sites, problems);
     for site in sites {
-        routes(site, problems);
+        routes::routes(site, problems);
         over_limit(site, problems);
         responses(site, problems);
         exclusions(site, problems);
-        for (name, span) in used_backends(site) {
+        for (name, span) in routes::used_backends(site) {
             known(name, span, backends, problems);
         }
     }
@@ -59,36 +60,6 @@ fn defaults(sites: &[At<Site>], problems: &mut Problems) {
     of_all.next();
     for another in of_all {
         problems.note_with_cure(&another.default.span, "an earlier site is the default already", "remove one");
-    }
-}
-
-fn routes(site: &Site, problems: &mut Problems) {
-    let Some(routes) = site.route.sound() else { return };
-    if routes.is_empty() && matches!(site.backend.sound(), Some(None)) {
-        problems.note_with_cure(&site.span, "[[site]] has neither backend nor routes", "add backend = \"NAME\"");
-    }
-    for (index, route) in routes.iter().enumerate() {
-        let Some(prefix) = route.prefix.sound() else { continue };
-        let bare = bare_prefix(&prefix.0);
-        if bare == "/" && site.backend.written().is_some() {
-            problems.note_with_cure(
-                &route.prefix.span,
-                "the site's backend has all paths that no route names",
-                "remove backend or this route",
-            );
-        }
-        let earlier = &routes[..index];
-        if earlier.iter().filter_map(|other| other.prefix.sound()).any(|other| bare_prefix(&other.0) == bare) {
-            problems.note_with_cure(&route.prefix.span, format!("prefix {bare} has a route already"), "remove one");
-        }
-    }
-}
-
-/// "/api/" covers what "/api" covers.
-fn bare_prefix(prefix: &str) -> &str {
-    match prefix.strip_suffix('/') {
-        Some("") | None => prefix,
-        Some(bare) => bare,
     }
 }
 
@@ -137,12 +108,6 @@ fn exclusions(site: &Site, problems: &mut Problems) {
             "remove rules = [], or name rules in it",
         );
     }
-}
-
-fn used_backends(site: &Site) -> impl Iterator<Item = (&Name, &Span)> {
-    let own = site.backend.written().and_then(Option::as_ref).map(|name| (name, &site.backend.span));
-    let routed = site.route.iter().filter_map(|route| Some((route.backend.written()?, &route.backend.span)));
-    own.into_iter().chain(routed)
 }
 
 fn known(

@@ -235,16 +235,6 @@ fn upgrades(backend: &Backend) -> impl Iterator<Item = &str> {
     backend.upgrade.iter().filter(|_| backend.fastcgi.is_none()).map(|token| token.0.as_str())
 }
 
-/// Returns the numbers of the backends that have `abort_on_close`.
-pub(crate) fn aborting(backends: &[At<Backend>]) -> Vec<u32> {
-    backends.iter().zip(0..).filter(|(backend, _)| backend.abort_on_close.value).map(|(_, number)| number).collect()
-}
-
-/// Returns the numbers of the backends that have `buffer_requests`.
-pub(crate) fn buffering(backends: &[At<Backend>]) -> Vec<u32> {
-    backends.iter().zip(0..).filter(|(backend, _)| backend.buffers_requests()).map(|(_, number)| number).collect()
-}
-
 /// Returns every token that some backend allows, once: parse passes these on to dispatch.
 pub(crate) fn all_upgrades(backends: &[At<Backend>]) -> Vec<String> {
     let tokens = backends.iter().flat_map(|backend| upgrades(backend)).map(str::to_owned);

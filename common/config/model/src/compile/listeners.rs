@@ -10,7 +10,7 @@ use crate::accounts::Accounts;
 use crate::address::{ListenAddress, Source};
 use crate::choices::TrustedFields;
 use crate::model::{Edge, Listen};
-use crate::names::{Account, FilePath};
+use crate::names::{Account, FilePath, ListenerName};
 use crate::problem::Problems;
 use crate::section::At;
 
@@ -125,7 +125,25 @@ fn networks(listen: &Listen) -> Vec<blobs::Net> {
     listen.trusted.iter().filter_map(network).collect()
 }
 
-fn net(prefix: &Prefix) -> blobs::Net {
+/// Returns the number of the listener that a route names, or notes that there is none.
+pub(super) fn number(listeners: &[At<Listen>], named: &At<ListenerName>, problems: &mut Problems) -> Option<u16> {
+    let is_it = |listen: &At<Listen>| {
+        let address = match &listen.address.value {
+            ListenAddress::Tcp(address) => address.to_string(),
+            ListenAddress::Unix(path) => format!("unix:{path}"),
+        };
+        address == named.0 || listen.name.value.as_ref().is_some_and(|name| name.0 == named.0)
+    };
+    let found = listeners.iter().position(is_it).and_then(|at| u16::try_from(at).ok());
+    if found.is_none() {
+        let cure = "write an address as its [[listen]] has it, or its name";
+        problems.note_with_cure(&named.span, format!("there is no listener \"{}\"", named.0), cure);
+    }
+    found
+}
+
+/// Returns a network, IPv4 mapped into IPv6.
+pub(super) fn net(prefix: &Prefix) -> blobs::Net {
     match prefix.address() {
         IpAddr::V4(v4) => blobs::Net { addr: v4.to_ipv6_mapped().octets(), prefix: 96 + prefix.bits() },
         IpAddr::V6(v6) => blobs::Net { addr: v6.octets(), prefix: prefix.bits() },

@@ -5,6 +5,7 @@ mod backends;
 mod checks;
 mod fastcgi;
 mod files;
+mod headers;
 mod listeners;
 mod sites;
 
@@ -41,7 +42,7 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         sites: number_of(edge.site.len()),
         backends: number_of(edge.backend.len()),
         scheduling: scheduling(edge.scheduling.value),
-        inspect_responses: edge.site.iter().any(|site| sites::inspects(site)),
+        inspect_responses: sites::some_inspects(edge),
         listeners: listeners::plan(&edge.listen, accounts, problems),
         access_log: edge.access_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
         audit_log: edge.audit_log.as_ref().map(|log| log.0.clone().into_bytes()).unwrap_or_default(),
@@ -51,23 +52,34 @@ pub(crate) fn plan(edge: &Edge, accounts: &Accounts, problems: &mut Problems) ->
         ..Plan::default()
     };
     let rules = sites::RuleSets::of(&edge.site);
+    let numbered = sites::Numbered::of(edge, problems);
     let servers = backends::Servers::of(&edge.backend, accounts, problems);
     let encoded = [
         (Program::Accept, encode(&listeners::accept(edge, accounts, problems))),
-        (Program::Parse, encode(&parse(edge, &by_name, &servers, problems))),
-        (Program::Dispatch, encode(&dispatch(edge, &by_name, &servers, (plan.group, accounts), problems))),
+        (Program::Parse, encode(&parse(edge, &numbered, (&by_name, &servers), problems))),
+        (Program::Dispatch, encode(&dispatch(edge, &numbered, (&by_name, &servers), (plan.group, accounts), problems))),
         (Program::Connect, encode(&servers.connect)),
         (Program::Load, encode(&load(edge, &rules))),
     ];
     let filter = edge.site.iter().any(|site| uses_filter(site, &by_name));
-    let filter = filter.then(|| (Program::WafFilter, encode(&sites::waf_filter(edge, &by_name, &rules, problems))));
+    let filter = filter.then(|| (Program::WafFilter, encode(&sites::waf_filter(edge, &numbered, &by_name, &rules))));
     let checks = (!servers.prober.servers.is_empty()).then(|| (Program::Prober, encode(&servers.prober)));
     plan.files.clone_from(&servers.files);
-    for (program, blob) in encoded.into_iter().chain(filter).chain(checks) {
-        let noted = blob.map_err(|error| too_large(program, &error, problems));
-        plan.blobs.extend(noted.ok().map(|bytes| (program, bytes)));
-    }
+    add_blobs(&mut plan, encoded.into_iter().chain(filter).chain(checks), problems);
     plan
+}
+
+fn add_blobs(
+    plan: &mut Plan,
+    encoded: impl Iterator<Item = (Program, Result<Vec<u8>, BlobError>)>,
+    problems: &mut Problems,
+) {
+    for (program, blob) in encoded {
+        match blob {
+            Ok(bytes) => plan.blobs.push((program, bytes)),
+            Err(error) => too_large(program, &error, problems),
+        }
+    }
 }
 
 /// Returns the plan by which fosse-load reads the files that a configuration includes.
@@ -126,12 +138,19 @@ fn too_large(program: Program, error: &BlobError, problems: &mut Problems) {
     problems.note(&(0..0), what);
 }
 
-fn parse(edge: &Edge, backends: &Backends<'_>, servers: &backends::Servers, problems: &mut Problems) -> blobs::Parse {
+fn parse(
+    edge: &Edge,
+    numbered: &sites::Numbered,
+    (backends, servers): (&Backends<'_>, &backends::Servers),
+    problems: &mut Problems,
+) -> blobs::Parse {
+    let (sites, policies) = sites::parse(edge, numbered, backends);
     let (limits, timeouts) = (&edge.limits.value, &edge.timeouts.value);
     blobs::Parse {
         listeners: edge.listen.iter().map(|listen| listeners::parse(listen)).collect(),
         address_lists: listeners::list_count(edge),
-        sites: edge.site.iter().map(|site| sites::parse(site, backends, problems)).collect(),
+        sites,
+        policies,
         default_site: edge.site.iter().position(|site| site.default.value).and_then(|at| u32::try_from(at).ok()),
         head_seconds: timeouts.head_seconds.duration(),
         body_seconds: timeouts.body_seconds.duration(),
@@ -145,7 +164,6 @@ fn parse(edge: &Edge, backends: &Backends<'_>, servers: &backends::Servers, prob
         header_count_max: limits.header_count_max.value,
         connection_requests_max: limits.connection_requests_max.value,
         upgrade: backends::all_upgrades(&edge.backend),
-        abort_on_close: backends::aborting(&edge.backend),
         access_log: edge.access_log.is_some(),
         access_log_format: match edge.access_log_format.value {
             AccessFormat::Json => blobs::AccessFormat::Json,
@@ -171,13 +189,15 @@ fn access_log_fields(edge: &Edge) -> Vec<blobs::AccessField> {
 
 fn dispatch(
     edge: &Edge,
-    backends: &Backends<'_>,
-    servers: &backends::Servers,
+    numbered: &sites::Numbered,
+    (backends, servers): (&Backends<'_>, &backends::Servers),
     (group, accounts): (u32, &Accounts),
     problems: &mut Problems,
 ) -> blobs::Dispatch {
+    let (sites, policies) = sites::dispatch(edge, numbered, backends, problems);
     blobs::Dispatch {
-        sites: edge.site.iter().map(|site| sites::dispatch(site, backends, problems)).collect(),
+        sites,
+        policies,
         backends: servers.backends.clone(),
         servers: servers.names.clone(),
         lane_held_bytes_max: edge.limits.lane_held_bytes_max.0,

@@ -1,15 +1,15 @@
-//! Sites as parse, waf-filter and dispatch see them.
+//! Sites and their policies as parse, waf-filter and dispatch see them.
 
-use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use fosse_settings as blobs;
 
-use super::backends::buffering;
+use super::{headers, listeners};
 use crate::backends::Backends;
-use crate::buffering::whole_for;
 use crate::exclusions;
-use crate::model::{Edge, OverLimit, Site, Underscores, Utf8, Waf};
-use crate::names::Name;
+use crate::model::{Edge, OverLimit, Route, Site, Underscores, Utf8, Waf, When};
+use crate::names::{Name, Network, PathPrefix};
+use crate::policy::{Does, Policy};
 use crate::problem::{Problems, Span};
 use crate::section::At;
 
@@ -18,30 +18,32 @@ use crate::section::At;
 pub(crate) struct RuleSets {
     /// Entry patterns of each set, joined.
     pub entries: Vec<String>,
+    numbers: HashMap<String, u32>,
 }
 
 impl RuleSets {
     /// Collects the sets in the order of the sites.
     pub(crate) fn of(sites: &[At<Site>]) -> Self {
         let mut sets = Self::default();
-        for site in sites.iter().filter(|site| site.waf.value != Waf::Off) {
-            let patterns = patterns(site);
-            if !patterns.is_empty() && !sets.entries.contains(&patterns) {
+        let policies = sites.iter().flat_map(|site| Policy::of(site));
+        for policy in policies.filter(|policy| policy.waf() != Waf::Off) {
+            let patterns = patterns(&policy);
+            if !patterns.is_empty() && !sets.numbers.contains_key(&patterns) {
+                // The rows allow 10,000 sites of 1,000 routes.
+                sets.numbers.insert(patterns.clone(), u32::try_from(sets.entries.len()).unwrap_or(u32::MAX));
                 sets.entries.push(patterns);
             }
         }
         sets
     }
 
-    fn index(&self, site: &Site) -> Option<u32> {
-        let patterns = patterns(site);
-        let at = self.entries.iter().position(|entry| *entry == patterns)?;
-        u32::try_from(at).ok()
+    fn index(&self, policy: &Policy<'_>) -> Option<u32> {
+        self.numbers.get(&patterns(policy)).copied()
     }
 }
 
-fn patterns(site: &Site) -> String {
-    fosse_bundle::join_patterns(site.rules.iter().map(|pattern| pattern.0.as_str()))
+fn patterns(policy: &Policy<'_>) -> String {
+    fosse_bundle::join_patterns(policy.rules().iter().map(|pattern| pattern.0.as_str()))
 }
 
 /// Returns the canonical hosts as parse compares them.
@@ -54,107 +56,232 @@ fn name(site: &Site) -> String {
     site.hosts.iter().next().map_or_else(|| "default".to_owned(), |host| host.value.written())
 }
 
-/// Returns the settings of parse for one site.
-pub(crate) fn parse(site: &Site, backends: &Backends<'_>, problems: &mut Problems) -> blobs::ParseSite {
-    // What waf-filter does not look at has its limits here.
-    let off = site.waf.value == Waf::Off;
-    // A firewall that is tried out, or absent, takes no method from an application unasked.
-    let listed = site.waf.value == Waf::Block || site.methods.written().is_some();
-    blobs::ParseSite {
+/// The sites with their routes, and the numbers of their policies, which all programs share.
+#[derive(Debug, Default)]
+pub(crate) struct Numbered {
+    routes: Vec<blobs::SiteRoutes>,
+}
+
+impl Numbered {
+    /// Numbers the policies of all sites.
+    pub(crate) fn of(edge: &Edge, problems: &mut Problems) -> Self {
+        let mut next = 0;
+        let routes = edge.site.iter().map(|site| {
+            let own = next;
+            next += 1;
+            let routes = site.route.iter().map(|route| {
+                let policy = next;
+                next += 1;
+                let conditions = conditions(&route.when, edge, problems);
+                blobs::Route { path: path_match(route), conditions, policy }
+            });
+            blobs::SiteRoutes { policy: own, routes: routes.collect() }
+        });
+        Self { routes: routes.collect() }
+    }
+}
+
+fn path_match(route: &Route) -> blobs::PathMatch {
+    let path = route.path.value.as_ref().map(|path| blobs::PathMatch::Exact(path.0.clone()));
+    let prefix = || route.prefix.value.as_ref().map(|prefix| blobs::PathMatch::Prefix(bare(&prefix.0).to_owned()));
+    let glob = || route.glob.value.as_ref().map(|glob| blobs::PathMatch::Glob(glob.0.clone()));
+    let regex = || route.regex.value.as_ref().map(|regex| blobs::PathMatch::Regex(regex.pattern.clone()));
+    path.or_else(prefix).or_else(glob).or_else(regex).unwrap_or_default()
+}
+
+/// Removes the slash at the end: "/api/" covers what "/api" covers. Only "/" keeps it.
+pub(crate) fn bare(prefix: &str) -> &str {
+    match prefix.strip_suffix('/') {
+        Some("") | None => prefix,
+        Some(bare) => bare,
+    }
+}
+
+fn conditions(when: &When, edge: &Edge, problems: &mut Problems) -> Vec<blobs::Condition> {
+    let mut conditions = Vec::new();
+    if let Some(methods) = &when.method.value {
+        conditions.push(blobs::Condition::Method(methods.iter().map(|method| method.0.clone()).collect()));
+    }
+    for test in when.header.iter().flatten() {
+        let name = test.0.name.to_ascii_lowercase();
+        conditions.push(blobs::Condition::Header(blobs::Test { name, ..test.0.clone() }));
+    }
+    conditions.extend(when.query.iter().flatten().map(|test| blobs::Condition::Query(test.0.clone())));
+    conditions.extend(when.cookie.iter().flatten().map(|test| blobs::Condition::Cookie(test.0.clone())));
+    if let Some(names) = &when.listener.value {
+        let numbers = names.iter().filter_map(|name| listeners::number(&edge.listen, name, problems));
+        conditions.push(blobs::Condition::Listener(numbers.collect()));
+    }
+    if let Some(networks) = &when.network.value {
+        conditions.push(blobs::Condition::Network(networks.iter().map(|net| listeners::net(&net.0)).collect()));
+    }
+    conditions
+}
+
+/// Returns whether the rules of some policy inspect responses.
+pub(crate) fn some_inspects(edge: &Edge) -> bool {
+    edge.site.iter().flat_map(|site| Policy::of(site)).any(|policy| policy.inspects())
+}
+
+/// Returns the settings of parse for all sites and policies.
+pub(crate) fn parse(
+    edge: &Edge,
+    numbered: &Numbered,
+    backends: &Backends<'_>,
+) -> (Vec<blobs::ParseSite>, Vec<blobs::ParsePolicy>) {
+    let sites = edge.site.iter().zip(&numbered.routes).map(|(site, routes)| blobs::ParseSite {
         hosts: hosts(site),
         name: name(site),
-        methods: site.methods.iter().map(|method| method.0.clone()).collect(),
-        other_methods: !listed,
-        body_bytes_max: if off { site.body_bytes_max.0 } else { u64::MAX },
-        utf8: off && site.utf8.value == Utf8::Require,
-        routes: if backends.some_aborts { routes(site, backends, problems) } else { Vec::new() },
+        routes: routes.clone(),
+    });
+    let policies = edge.site.iter().flat_map(|site| Policy::of(site)).map(|policy| parse_policy(&policy, backends));
+    (sites.collect(), policies.collect())
+}
+
+fn parse_policy(policy: &Policy<'_>, backends: &Backends<'_>) -> blobs::ParsePolicy {
+    // What waf-filter does not look at has its limits here.
+    let off = policy.waf() == Waf::Off;
+    // A firewall that is tried out, or absent, takes no method from an application unasked.
+    let (methods, written) = policy.methods();
+    let redirect = if let Does::Redirect(to, _) = policy.does() { Some(to.0.clone()) } else { None };
+    let rewrite = if redirect.is_some() { blobs::Rewrite::None } else { rewrite(policy) };
+    let regex = policy.route.and_then(|route| route.regex.value.as_ref());
+    let grouped = redirect.is_some() || matches!(rewrite, blobs::Rewrite::To(_));
+    blobs::ParsePolicy {
+        methods: methods.iter().map(|method| method.0.clone()).collect(),
+        other_methods: policy.waf() != Waf::Block && !written,
+        body_bytes_max: if off { policy.body_bytes_max().0 } else { u64::MAX },
+        utf8: off && policy.utf8() == Utf8::Require,
+        abort_on_close: policy.backend(backends).is_some_and(|backend| backend.abort_on_close.value),
+        networks: networks(policy),
+        body_seconds: policy.body_seconds().map(|time| time.duration()),
+        pattern: regex.filter(|_| grouped).map(|regex| regex.pattern.clone()).unwrap_or_default(),
+        rewrite,
+        redirect,
     }
+}
+
+fn networks(policy: &Policy<'_>) -> Vec<blobs::Admitted> {
+    let (allowed, denied) = policy.networks();
+    let admitted = |net: &At<Network>, allow| blobs::Admitted { net: listeners::net(&net.0), allow };
+    let allowed = allowed.iter().map(|net| admitted(net, true));
+    allowed.chain(denied.iter().map(|net| admitted(net, false))).collect()
+}
+
+fn rewrite(policy: &Policy<'_>) -> blobs::Rewrite {
+    let Some(route) = policy.route else { return blobs::Rewrite::None };
+    if let Some(to) = &route.rewrite.value {
+        return blobs::Rewrite::To(to.0.clone());
+    }
+    prefixes(route).map_or(blobs::Rewrite::None, blobs::Rewrite::Prefix)
+}
+
+/// Returns the prefixes that a route takes off and puts before; `None` where it does neither.
+fn prefixes(route: &Route) -> Option<blobs::Prefixes> {
+    let strip = route.prefix.value.as_ref().filter(|_| route.strip_prefix.value);
+    let written = |prefix: Option<&PathPrefix>| prefix.map_or("", |prefix| prefix.0.trim_end_matches('/')).to_owned();
+    let prefixes = blobs::Prefixes { strip: written(strip), add: written(route.add_prefix.value.as_ref()) };
+    (prefixes != blobs::Prefixes::default()).then_some(prefixes)
 }
 
 /// Returns the settings of waf-filter.
 pub(crate) fn waf_filter(
     edge: &Edge,
+    numbered: &Numbered,
     backends: &Backends<'_>,
     rules: &RuleSets,
-    problems: &mut Problems,
 ) -> blobs::WafFilter {
-    let sites = edge.site.iter().map(|site| waf_site(site, backends, rules, problems)).collect();
+    let (mut policies, mut profiles) = (Vec::new(), Vec::new());
+    for site in edge.site.iter() {
+        // Most routes of a site are evaluated as the site is.
+        let (first, exclusions) = (profiles.len(), exclusions::seclang(site));
+        for policy in Policy::of(site) {
+            let profile = waf_profile(&policy, &exclusions, rules);
+            let known = profiles[first..].iter().position(|other| *other == profile).map(|at| first + at);
+            let number = known.unwrap_or_else(|| {
+                profiles.push(profile);
+                profiles.len() - 1
+            });
+            let buffer_requests = policy.whole_for(backends).is_some();
+            policies.push(blobs::WafPolicy { profile: u32::try_from(number).unwrap_or(u32::MAX), buffer_requests });
+        }
+    }
     blobs::WafFilter {
-        sites,
-        buffer_requests: buffering(&edge.backend),
+        sites: numbered.routes.clone(),
+        policies,
+        profiles,
         lane_held_bytes_max: edge.limits.lane_held_bytes_max.0,
     }
 }
 
-fn waf_site(site: &Site, backends: &Backends<'_>, rules: &RuleSets, problems: &mut Problems) -> blobs::WafSite {
-    let waf = match site.waf.value {
+fn waf_profile(policy: &Policy<'_>, exclusions: &str, rules: &RuleSets) -> blobs::WafProfile {
+    let waf = match policy.waf() {
         Waf::Off => blobs::WafMode::Off,
         Waf::Detect => blobs::WafMode::Detect,
         Waf::Block => blobs::WafMode::Block,
     };
-    let body_over_limit = match site.body_over_limit.value {
+    let body_over_limit = match policy.body_over_limit() {
         OverLimit::Reject => blobs::OverLimit::Reject,
         OverLimit::PassInPart => blobs::OverLimit::PassInPart,
     };
-    let is_whole_for_backend = waf == blobs::WafMode::Off && whole_for(site, backends).is_some();
-    blobs::WafSite {
-        name: name(site),
+    blobs::WafProfile {
+        name: name(policy.site),
         waf,
-        utf8: site.utf8.value == Utf8::Require,
-        body_bytes_max: site.body_bytes_max.0,
+        utf8: policy.utf8() == Utf8::Require,
+        body_bytes_max: policy.body_bytes_max().0,
         body_over_limit,
-        rules: if waf == blobs::WafMode::Off { None } else { rules.index(site) },
-        exclusions: exclusions::seclang(site),
-        rules_milliseconds_max: site.rules_milliseconds_max.value,
-        inspect_responses: inspects(site),
-        routes: if is_whole_for_backend { routes(site, backends, problems) } else { Vec::new() },
+        rules: if waf == blobs::WafMode::Off { None } else { rules.index(policy) },
+        exclusions: exclusions.to_owned(),
+        rules_milliseconds_max: policy.rules_milliseconds_max(),
+        inspect_responses: policy.inspects(),
     }
 }
 
-/// Returns whether rules inspect a site's responses.
-pub(crate) fn inspects(site: &Site) -> bool {
-    site.inspect_responses.value && site.waf.value != Waf::Off && !site.rules.is_empty()
-}
-
-/// Returns the settings of dispatch for one site.
-pub(crate) fn dispatch(site: &Site, backends: &Backends<'_>, problems: &mut Problems) -> blobs::DispatchSite {
-    let routes = routes(site, backends, problems);
-    let underscores = match site.underscores.value {
-        Underscores::Drop => blobs::Underscores::Drop,
-        Underscores::Pass => blobs::Underscores::Pass,
-        Underscores::Refuse => blobs::Underscores::Refuse,
-    };
-    let remove_response_headers = site.remove_response_headers.iter().map(|name| name.0.to_ascii_lowercase()).collect();
-    blobs::DispatchSite {
+/// Returns the settings of dispatch for all sites and policies.
+pub(crate) fn dispatch(
+    edge: &Edge,
+    numbered: &Numbered,
+    backends: &Backends<'_>,
+    problems: &mut Problems,
+) -> (Vec<blobs::DispatchSite>, Vec<blobs::DispatchPolicy>) {
+    let sites = edge.site.iter().zip(&numbered.routes).map(|(site, routes)| blobs::DispatchSite {
         hosts: hosts(site),
         default: site.default.value,
-        routes,
-        underscores,
-        remove_response_headers,
-        inspect_responses: inspects(site),
+        routes: routes.clone(),
+    });
+    let policies = edge.site.iter().flat_map(|site| Policy::of(site));
+    let policies = policies.map(|policy| dispatch_policy(&policy, backends, problems)).collect();
+    (sites.collect(), policies)
+}
+
+fn dispatch_policy(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems) -> blobs::DispatchPolicy {
+    blobs::DispatchPolicy {
+        action: action(policy, backends, problems),
+        underscores: match policy.underscores() {
+            Underscores::Drop => blobs::Underscores::Drop,
+            Underscores::Pass => blobs::Underscores::Pass,
+            Underscores::Refuse => blobs::Underscores::Refuse,
+        },
+        inspect_responses: policy.inspects(),
+        host: policy.backend_host().cloned(),
+        request_headers: headers::of_requests(policy),
+        response_headers: headers::of_responses(policy),
+        first_byte_seconds: policy.first_byte_seconds().map(|time| time.duration()),
+        idle_seconds: policy.idle_seconds().map(|time| time.duration()),
+        prefixes: policy.route.and_then(prefixes),
     }
 }
 
-/// Returns the routes of a site: the longest prefix first, its own backend last.
-fn routes(site: &Site, backends: &Backends<'_>, problems: &mut Problems) -> Vec<blobs::Route> {
-    let own = site.backend.as_ref().map(|name| blobs::Route {
-        prefix: "/".to_owned(),
-        backend: index(name, &site.backend.span, backends, problems),
-    });
-    let routed = site.route.iter().map(|route| blobs::Route {
-        prefix: bare(&route.prefix.0).to_owned(),
-        backend: index(&route.backend, &route.backend.span, backends, problems),
-    });
-    let mut routes: Vec<blobs::Route> = routed.chain(own).collect();
-    routes.sort_by_key(|route| Reverse(route.prefix.len()));
-    routes
-}
-
-/// Removes the slash at the end: "/api/" covers what "/api" covers. Only "/" keeps it.
-fn bare(prefix: &str) -> &str {
-    match prefix.strip_suffix('/') {
-        Some("") | None => prefix,
-        Some(bare) => bare,
+fn action(policy: &Policy<'_>, backends: &Backends<'_>, problems: &mut Problems) -> blobs::Action {
+    match policy.does() {
+        Does::Backend(name, span) => blobs::Action::Backend(index(name, span, backends, problems)),
+        Does::Redirect(_, status) => blobs::Action::Redirect(status),
+        Does::Respond(status, body, media_type) => blobs::Action::Respond(blobs::Page {
+            status: u16::try_from(status).unwrap_or(500),
+            content_type: body.map(|_| media_type.0.clone()).unwrap_or_default(),
+            body: body.map(|body| body.0.clone()).unwrap_or_default(),
+        }),
+        Does::Nothing => blobs::Action::default(),
     }
 }
 

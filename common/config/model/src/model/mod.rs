@@ -8,14 +8,15 @@ mod site;
 mod template;
 
 pub use crate::choices::{
-    AccessFormat, Balance, Coding, OverLimit, ProxyOut, Scheduling, TrustedFields, Underscores, Utf8, Waf,
+    AccessFormat, Balance, Coding, OverLimit, ProxyOut, Scheduling, SecurityHeaders, TrustedFields, Underscores, Utf8,
+    Waf,
 };
 use crate::section::SectionDoc;
 pub use backend::{Backend, CacheControl, Health, Server};
 pub use edge::{Edge, Limits, Timeouts};
 pub use fastcgi::FastCgi;
 pub use listen::Listen;
-pub use site::{Exclude, Route, Site};
+pub use site::{Exclude, HeaderEdits, Route, Site, When};
 pub use template::Templates;
 
 /// Every table, in the order of the manual page.
@@ -26,6 +27,8 @@ pub const SECTIONS: &[SectionDoc] = &[
     Listen::DOC,
     Site::DOC,
     Route::DOC,
+    When::DOC,
+    HeaderEdits::DOC,
     Exclude::DOC,
     Backend::DOC,
     Server::DOC,

@@ -1,10 +1,14 @@
 //! What is done for a host, and the rules that leave parts of it alone.
 
-use crate::choices::{OverLimit, Underscores, Utf8, Waf};
-use crate::names::{ArgumentName, FieldName, FilePattern, HostPattern, Method, Name, PathPrefix, RuleRange, RuleTag};
-use crate::section::Presence::{Absent, Default, Required};
+use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
+use crate::names::{
+    ArgumentName, BodyText, EditedField, ExactPath, FilePattern, HeaderText, HeaderTexts, HostPattern, ListenerName,
+    LocationText, MediaType, Method, Name, Network, PathGlob, PathPrefix, PathRegex, RedirectStatus, RuleRange,
+    RuleTag, TargetText, ValueTest,
+};
+use crate::section::Presence::{Absent, Default};
 use crate::section::{At, section};
-use crate::value::Bytes;
+use crate::value::{Bytes, Seconds};
 
 section! {
     /// Host names and what is done for their requests.
@@ -17,7 +21,18 @@ section! {
         default: bool, Default("false");
         /// The backend of all paths that no route names.
         backend: Option<Name>, Absent("paths that no route names get 404");
-        /// Paths that go elsewhere.
+        /// The place that clients are sent to instead, for all paths that no route names:
+        /// "https://example.org{target}".
+        redirect: Option<LocationText>, Absent("there is no redirect");
+        /// Status of that redirect.
+        redirect_status: RedirectStatus, Default("302");
+        /// Status of a response that fosse gives itself, for all paths that no route names.
+        respond: Option<u32>, Absent("there is no such response"), 200..=599;
+        /// Body of that response.
+        respond_body: Option<BodyText>, Absent("a page that names the status"), 0..=16384;
+        /// Content-Type of that body.
+        respond_type: MediaType, Default("\"text/plain; charset=utf-8\"");
+        /// Requests that something else is done for.
         route: Vec<At<Route>>, Default("[]"), 0..=1000;
         /// Mode of the web application firewall.
         waf: Waf, Default("\"block\"");
@@ -40,12 +55,28 @@ section! {
         /// Methods that are served, whatever the firewall does; others get 405. Where this is left
         /// out and the firewall is "off" or "detect", every method but TRACE is served.
         methods: Vec<At<Method>>, Default("[\"GET\", \"HEAD\", \"POST\", \"PUT\", \"PATCH\", \"DELETE\", \"OPTIONS\"]"), 1..=64;
+        /// Networks whose clients are let in; others get 403. The smallest network of
+        /// allow_networks and deny_networks that has the client decides.
+        allow_networks: Vec<At<Network>>, Default("[]"), 0..=256;
+        /// Networks whose clients get 403.
+        deny_networks: Vec<At<Network>>, Default("[]"), 0..=256;
         /// Treatment of request headers with an underscore in their name. "pass" is not for names
         /// that with hyphens would be removed, such as X_Forwarded_For: many applications read
         /// both as one.
         underscores: Underscores, Default("\"drop\"");
-        /// Response headers that are left out, besides Server, X-Powered-By and the like.
-        remove_response_headers: Vec<At<FieldName>>, Default("[]"), 0..=64;
+        /// Host that the application is asked for, in place of the one that the client named; it
+        /// may hold variables.
+        backend_host: Option<HeaderText>, Absent("the host that the client named");
+        /// Changes of the headers that the application gets.
+        request_headers: HeaderEdits, Default("{}");
+        /// Changes of the headers that clients get. Server, X-Powered-By and the like are left out
+        /// anyway.
+        response_headers: HeaderEdits, Default("{}");
+        /// Response headers that browsers obey, where the application sends none of the name:
+        /// X-Content-Type-Options, X-Frame-Options, Referrer-Policy, and over https
+        /// Strict-Transport-Security; with "strict" a Content-Security-Policy, a Permissions-Policy
+        /// and a Cross-Origin-Opener-Policy too.
+        security_headers: SecurityHeaders, Default("\"off\"");
         /// Bytes that the decoded path and query may hold, also where the firewall is off.
         utf8: Utf8, Default("\"any\"");
         /// Request body that is taken (and inspected, where the firewall is not off); more gets
@@ -55,17 +86,132 @@ section! {
         /// are inspected, its last value as far as it is there: that it is cut makes no form, JSON,
         /// XML or multipart body malformed.
         body_over_limit: OverLimit, Default("\"reject\"");
+        /// For each 8 KiB of a request body, or what is left of it.
+        body_seconds: Option<Seconds>, Absent("that of [timeouts]"), 1..=3600;
+        /// From the end of the request to the first byte of the response.
+        first_byte_seconds: Option<Seconds>, Absent("that of the backend"), 1..=3600;
+        /// Without a byte either way during a request or an upgraded connection.
+        idle_seconds: Option<Seconds>, Absent("that of the backend"), 1..=86400;
     }
 }
 
 section! {
-    /// A part of a site's paths; the longest prefix decides.
+    /// Requests of a site that something else is done for. It names paths in one of four ways, or
+    /// none for every path, and may ask for more with "when". A path as a whole comes before the
+    /// longest prefix, that before a glob, that before a regular expression, that before a route
+    /// without a path; of those with the same path the one with more conditions, then the order of
+    /// the file decides. Keys that are not written are those of the site. Paths are compared as
+    /// applications understand them: decoded, and without "." and ".." parts.
     Route "[[site.route]]" {
+        /// This path alone: "/robots.txt".
+        path: Option<ExactPath>, Absent("prefix, glob, regex or when says which");
         /// The path itself and everything below its next slash: "/api" covers /api and /api/x, not
         /// /apix.
-        prefix: PathPrefix, Required;
+        prefix: Option<PathPrefix>, Absent("path, glob, regex or when says which");
+        /// Paths of this shape: * is anything but a slash, ** anything, ? one character.
+        glob: Option<PathGlob>, Absent("path, prefix, regex or when says which");
+        /// Paths in which this regular expression is found. Its groups may stand in rewrite and
+        /// redirect.
+        regex: Option<PathRegex>, Absent("path, prefix, glob or when says which");
+        /// What else a request must have.
+        when: When, Default("{}");
         /// The backend that serves it.
-        backend: Name, Required;
+        backend: Option<Name>, Absent("what is done is that of the site");
+        /// The place that clients are sent to.
+        redirect: Option<LocationText>, Absent("there is no redirect");
+        /// Status of that redirect.
+        redirect_status: RedirectStatus, Default("302");
+        /// Status of a response that fosse gives itself.
+        respond: Option<u32>, Absent("there is no such response"), 200..=599;
+        /// Body of that response.
+        respond_body: Option<BodyText>, Absent("a page that names the status"), 0..=16384;
+        /// Content-Type of that body.
+        respond_type: MediaType, Default("\"text/plain; charset=utf-8\"");
+        /// The application gets the path without the prefix of this route, and the prefix in
+        /// X-Forwarded-Prefix. Paths of Location, Content-Location and cookies in its responses get
+        /// it back.
+        strip_prefix: bool, Default("false");
+        /// Put before the path, after strip_prefix.
+        add_prefix: Option<PathPrefix>, Absent("nothing is put before it");
+        /// The path that the application gets instead, with a query of its own where it has a
+        /// question mark: "/index.php?page={1}". The firewall evaluates what the application gets.
+        rewrite: Option<TargetText>, Absent("the path stays as it is");
+        /// Mode of the web application firewall.
+        waf: Option<Waf>, Absent("that of the site");
+        /// Rule files, as those of the site.
+        rules: Option<Vec<At<FilePattern>>>, Absent("those of the site"), 0..=64;
+        /// CPU time the rules may take for one request.
+        rules_milliseconds_max: Option<u32>, Absent("that of the site"), 1..=10000;
+        /// The rules see responses too.
+        inspect_responses: Option<bool>, Absent("as for the site");
+        /// Methods that are served; others get 405. To have something else done for a method, name
+        /// it in when.
+        methods: Option<Vec<At<Method>>>, Absent("those of the site"), 1..=64;
+        /// Networks whose clients are let in; others get 403.
+        allow_networks: Option<Vec<At<Network>>>, Absent("those of the site"), 0..=256;
+        /// Networks whose clients get 403.
+        deny_networks: Option<Vec<At<Network>>>, Absent("those of the site"), 0..=256;
+        /// Treatment of request headers with an underscore in their name.
+        underscores: Option<Underscores>, Absent("that of the site");
+        /// Host that the application is asked for.
+        backend_host: Option<HeaderText>, Absent("that of the site");
+        /// Changes of the headers that the application gets, after those of the site. A name that
+        /// both have is changed as here.
+        request_headers: HeaderEdits, Default("{}");
+        /// Changes of the headers that clients get, after those of the site.
+        response_headers: HeaderEdits, Default("{}");
+        /// Response headers that browsers obey.
+        security_headers: Option<SecurityHeaders>, Absent("as for the site");
+        /// Bytes that the decoded path and query may hold.
+        utf8: Option<Utf8>, Absent("as for the site");
+        /// Request body that is taken; more gets 413.
+        body_bytes_max: Option<Bytes>, Absent("that of the site"), 0..=17179869184;
+        /// Treatment of a longer body.
+        body_over_limit: Option<OverLimit>, Absent("that of the site");
+        /// For each 8 KiB of a request body, or what is left of it.
+        body_seconds: Option<Seconds>, Absent("that of the site"), 1..=3600;
+        /// From the end of the request to the first byte of the response.
+        first_byte_seconds: Option<Seconds>, Absent("that of the site"), 1..=3600;
+        /// Without a byte either way during a request or an upgraded connection.
+        idle_seconds: Option<Seconds>, Absent("that of the site"), 1..=86400;
+    }
+}
+
+section! {
+    /// Conditions of a route besides the path; all that are written must hold.
+    When "[site.route.when]" {
+        /// One of these methods.
+        method: Option<Vec<At<Method>>>, Absent("any method"), 1..=64;
+        /// All of these headers: "X-Beta", "X-Env=test*", "!Cookie".
+        header: Option<Vec<At<ValueTest>>>, Absent("any headers"), 1..=16;
+        /// All of these parameters of the query.
+        query: Option<Vec<At<ValueTest>>>, Absent("any query"), 1..=16;
+        /// All of these cookies.
+        cookie: Option<Vec<At<ValueTest>>>, Absent("any cookies"), 1..=16;
+        /// It came in by one of these listeners.
+        listener: Option<Vec<At<ListenerName>>>, Absent("by any listener"), 1..=64;
+        /// Its client is in one of these networks.
+        network: Option<Vec<At<Network>>>, Absent("any client"), 1..=256;
+    }
+}
+
+section! {
+    /// Changes of headers: of [site.request_headers], [site.response_headers] and both of
+    /// [site.route]. Values may hold variables: {client_address}, {client_port}, {host},
+    /// {authority} (the host with its port), {scheme}, {method}, {request_id}, {path}, {query},
+    /// {target} (path and query as the client sent them) and {header.NAME} (of the request); "{{"
+    /// is a brace. A value that is empty then, or that no header may have, writes no header.
+    /// Headers that belong to the connection (Connection, Content-Length and their like) are
+    /// written by fosse alone.
+    HeaderEdits "[site.request_headers]" {
+        /// Written in place of all headers of the name.
+        set: HeaderTexts, Default("{}"), 0..=64;
+        /// Written besides those that are there.
+        add: HeaderTexts, Default("{}"), 0..=64;
+        /// Written where there is none of the name.
+        default: HeaderTexts, Default("{}"), 0..=64;
+        /// Left out.
+        remove: Vec<At<EditedField>>, Default("[]"), 0..=64;
     }
 }
 

@@ -7,8 +7,10 @@ mod affinity;
 mod checks;
 mod files;
 mod hosts;
+mod matches;
 mod paths;
 mod scripts;
+mod templates;
 mod tokens;
 
 use toml::Spanned;
@@ -23,11 +25,17 @@ pub use affinity::{CookieName, HashBy, Seed};
 pub use checks::{CHECK_TEXT_BYTES_MAX, CheckMethod, CheckText, StatusRange};
 pub use files::{CACHE_DIRECTIVES_BYTES_MAX, CacheDirectives, FileGlob, FileName, GLOB_BYTES_MAX, TryFile};
 pub use hosts::{HOST_BYTES_MAX, HostName, HostPattern, LABEL_BYTES_MAX};
+pub use matches::{ExactPath, ListenerName, Network, PathGlob, PathRegex, ValueTest};
 pub use paths::{
     Directory, FILE_NAME_BYTES_MAX, FILE_PATH_BYTES_MAX, FilePath, FilePattern, HealthPath, LogFile, PREFIX_BYTES_MAX,
     PathPrefix, StatusSocket,
 };
 pub use scripts::{Params, ScriptName, ScriptPath, ScriptPattern};
+pub use templates::{
+    BodyText, EditedField, HeaderText, HeaderTexts, LocationText, MediaType, RedirectStatus, TEMPLATE_BYTES_MAX,
+    TargetText,
+};
+pub(crate) use templates::{highest_group, named};
 pub use tokens::{
     ArgumentName, FieldName, METHOD_BYTES_MAX, Method, NAME_BYTES_MAX, Name, RuleRange, RuleTag, SocketName,
     UpgradeToken,

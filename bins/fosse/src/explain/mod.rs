@@ -1,0 +1,250 @@
+//! `fosse explain`: the way of a request, found in the same compiled blobs and by the same
+//! functions that parse and dispatch decide with.
+
+mod words;
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+
+use fosse_args::Args;
+use fosse_die::{Escaped, fatal, usage};
+use fosse_http1::{HeadLimits, RequestHead};
+use fosse_model::Edge;
+use fosse_plan::Plan;
+use fosse_routing::{Facts, Router};
+use fosse_settings::{Dispatch, Parse, ParsePolicy, WafFilter, WafMode, WafProfile};
+use fosse_wire::launch::Program;
+use fosse_wire::request::Endpoint;
+
+use self::words::{above_root, filter, goal, headers, who_may, why_route, why_site};
+use crate::configuration::Configuration;
+use crate::output::print;
+use crate::{PROGRAM, check};
+
+/// Explains one request.
+pub(crate) fn run(words: &Args) -> i32 {
+    let (host, path) = (words.positional(0).unwrap_or_default(), words.positional(1).unwrap_or_default());
+    let method = words.value("--method").unwrap_or("GET");
+    let mut lines = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n");
+    words.values("--header").iter().for_each(|header| {
+        let _ = write!(lines, "{header}\r\n");
+    });
+    lines.push_str("\r\n");
+    let head = match RequestHead::parse(lines.as_bytes(), &HeadLimits::DEFAULT) {
+        Ok(head) if head.host.as_str() == host.to_ascii_lowercase().trim_end_matches('.') => head,
+        Ok(_) => usage(PROGRAM, &format!("explain: '{}' is not a host and path", Escaped(path.as_bytes()))),
+        Err(why) => usage(
+            PROGRAM,
+            &format!(
+                "explain: a request for '{}' at '{}' gets {}: {}",
+                Escaped(path.as_bytes()),
+                Escaped(host.as_bytes()),
+                why.status(),
+                why.words()
+            ),
+        ),
+    };
+    let client: Option<IpAddr> = words.parsed("--client", "an address");
+    let file = words.value("--config").unwrap_or(check::DEFAULT_FILE);
+    match Configuration::load(file, words.values("--dir")).compiled(&check::accounts()) {
+        Ok((edge, plan)) => print(&explained(&edge, &plan, &head, client)),
+        Err(report) => check::refuse(&report),
+    }
+}
+
+fn blob<T: serde::de::DeserializeOwned>(plan: &Plan, program: Program) -> T {
+    fosse_wire::blob::decode(plan.blob(program))
+        .unwrap_or_else(|error| fatal(PROGRAM, format_args!("{}: {error}", program.name())))
+}
+
+fn explained(edge: &Edge, plan: &Plan, head: &RequestHead<'_>, client: Option<IpAddr>) -> String {
+    let (parse, host) = (blob::<Parse>(plan, Program::Parse), head.host.as_str());
+    let (method, target) = (String::from_utf8_lossy(head.method), String::from_utf8_lossy(head.target));
+    let mut out = format!("request   {method} http://{host}{target}\n");
+    let router = Router::new(&parse);
+    let number = router.site(host.as_bytes());
+    let Some((number, site)) = number.and_then(|number| Some((number, parse.sites.get(index(number))?))) else {
+        out.push_str("response  421: no site names this host, and none is the default\n");
+        return out;
+    };
+    let _ = writeln!(out, "site      \"{}\" (number {}): {}", site.name, number + 1, why_site(&site.hosts, host));
+    let facts = facts(head, client);
+    let policy = router.policy(number, || facts);
+    let _ = writeln!(out, "route     {}", why_route(site, policy));
+    let Some(terms) = parse.policies.get(index(policy)) else { return out };
+    out.push_str(&who_may(terms));
+    let Ok(changed) = router.changed(policy, &facts, usize::MAX) else {
+        out.push_str("response  400: the target that it is rewritten to cannot be written\n");
+        return out;
+    };
+    if let Some(target) = &changed.target {
+        let _ = writeln!(out, "rewrite   {}", String::from_utf8_lossy(target));
+    }
+    let waf = waf_profile(plan, terms, policy);
+    if let Some(words) = above_root(&waf, changed.target.as_deref().unwrap_or(head.target)) {
+        out.push_str(words);
+        if waf.waf == WafMode::Block {
+            return out;
+        }
+    }
+    let _ = writeln!(out, "filters   waf-filter: {}", filter(&waf, &rules(edge, number, site.routes.policy, policy)));
+    let dispatch = blob::<Dispatch>(plan, Program::Dispatch);
+    if let Some(policy) = dispatch.policies.get(index(policy)) {
+        out.push_str(&headers("request", &policy.request_headers));
+        out.push_str(&headers("response", &policy.response_headers));
+        out.push_str(&goal(edge, &dispatch, policy, &waf, changed.location.as_deref()));
+    }
+    out
+}
+
+fn index(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// Returns the facts of a request over the first listener.
+fn facts<'a>(head: &'a RequestHead<'_>, client: Option<IpAddr>) -> Facts<'a> {
+    let endpoint = client.map_or_else(Endpoint::default, |ip| Endpoint::from_socket((ip, 0).into()));
+    Facts {
+        client,
+        client_bytes: endpoint.addr,
+        client_port: 0,
+        listener: 0,
+        secure: false,
+        method: head.method,
+        host: head.host.name(),
+        host_port: head.host.port().unwrap_or(0),
+        request: 0,
+        target: head.target,
+        headers: &head.fields,
+    }
+}
+
+/// Returns what is evaluated for a policy. Where no site needs the filter there is none.
+fn waf_profile(plan: &Plan, terms: &ParsePolicy, policy: u32) -> WafProfile {
+    if plan.blob(Program::WafFilter).is_empty() {
+        return WafProfile { waf: WafMode::Off, body_bytes_max: terms.body_bytes_max, ..WafProfile::default() };
+    }
+    let mut filter = blob::<WafFilter>(plan, Program::WafFilter);
+    let profile = filter.policies.get(index(policy)).map_or(usize::MAX, |policy| index(policy.profile));
+    if profile < filter.profiles.len() { filter.profiles.swap_remove(profile) } else { WafProfile::default() }
+}
+
+/// Returns the rule files of a policy, as they are written: those of the route, else of the site.
+fn rules(edge: &Edge, site: u32, own: u32, policy: u32) -> Vec<String> {
+    let Some(site) = edge.site.get(index(site)) else { return Vec::new() };
+    let route = policy.checked_sub(own + 1).and_then(|route| site.route.get(index(route)));
+    let of_route = route.and_then(|route| route.rules.value.as_ref());
+    of_route.unwrap_or(&site.rules.value).iter().map(|pattern| pattern.0.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        [[listen]]
+        address = "127.0.0.1:80"
+        [[site]]
+        hosts = ["a.example", "*.a.example"]
+        backend = "app"
+        waf = "detect"
+        inspect_responses = true
+        [[site.route]]
+        prefix = "/api"
+        backend = "api"
+        [[site]]
+        hosts = ["b.example"]
+        waf = "off"
+        [[site.route]]
+        prefix = "/only"
+        backend = "api"
+        [[backend]]
+        name = "app"
+        servers = ["unix:/run/a", "unix:/run/b"]
+        [[backend]]
+        name = "api"
+        servers = ["127.0.0.1:1"]
+        buffer_requests = true
+    "#;
+
+    fn explain(host: &str, path: &str) -> String {
+        explain_of(TEXT, host, path)
+    }
+
+    fn explain_of(text: &str, host: &str, path: &str) -> String {
+        explain_with(text, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+    }
+
+    fn explain_with(text: &str, head: &str) -> String {
+        let (edge, plan) =
+            Configuration::of_text("x", text).compiled(&check::accounts()).unwrap_or_else(|report| panic!("{report}"));
+        let head = RequestHead::parse(head.as_bytes(), &HeadLimits::DEFAULT).unwrap();
+        explained(&edge, &plan, &head, Some("192.0.2.1".parse().unwrap()))
+    }
+
+    #[test]
+    fn says_what_a_route_does_in_the_words_of_the_configuration() {
+        let text = TEXT.replace(
+            "[[site.route]]\n        prefix = \"/api\"",
+            "[[site.route]]\nregex = \"^/old/(.*)$\"\nredirect = \"https://{host}/new/{1}\"\nredirect_status = 301\n\
+             [[site.route]]\nprefix = \"/v1\"\nstrip_prefix = true\nallow_networks = [\"192.0.2.0/24\"]\n\
+             request_headers.set = { X-A = \"{client_address}\" }\nwhen = { header = [\"X-Beta=1\"] }\n\
+             [[site.route]]\nprefix = \"/api\"",
+        );
+        let said = explain_of(&text, "a.example", "/old/x%20y?q");
+        assert!(said.contains("route     number 1: regex ^/old/(.*)$\n"), "{said}");
+        assert!(said.ends_with("response  301: to https://a.example/new/x%20y\n"), "{said}");
+        let said = explain_with(&text, "GET /v1/x?y HTTP/1.1\r\nHost: a.example\r\nX-Beta: 1\r\n\r\n");
+        assert!(said.contains("prefix /v1, the longest that covers the path, header x-beta=1\n"), "{said}");
+        assert!(said.contains("\nrewrite   /x?y\n") && said.contains("\nnetworks  192.0.2.0/24 alone\n"), "{said}");
+        assert!(said.contains("\nheader    request X-A: set to {ClientAddress}\n"), "{said}");
+        assert!(explain_of(&text, "a.example", "/v1/x").contains("\nroute     the site's own: no route takes"));
+    }
+
+    #[test]
+    fn says_site_filter_route_and_backend_and_why() {
+        let text = explain("a.example", "/api/x?q");
+        assert!(text.contains("site      \"a.example\" (number 1): the host is one of its names\n"), "{text}");
+        assert!(text.contains("logins    NTLM and Negotiate: each client over its own connection\n"), "{text}");
+        assert!(text.contains("waf-filter: logs what it finds and lets it pass; builtin; responses too"), "{text}");
+        assert!(text.contains("route     number 1: prefix /api, the longest that covers the path\n"), "{text}");
+        assert!(text.contains("backend   \"api\": 127.0.0.1:1\n"), "{text}");
+        assert!(text.contains("bodies    buffered whole up to 1048576 bytes"), "{text}");
+        let text = explain("x.a.example", "/apis");
+        assert!(text.contains("*.a.example covers the host"), "{text}");
+        assert!(text.contains("backend   \"app\": unix:/run/a, unix:/run/b\n"), "{text}");
+        assert!(text.contains("bodies    sent on with Content-Length once the rules have seen them"), "{text}");
+        let text = explain_of(
+            &TEXT.replace("waf = \"detect\"\n        inspect_responses = true", "waf = \"off\""),
+            "x.a.example",
+            "/apis",
+        );
+        assert!(text.contains("bodies    sent on as they come"), "{text}");
+    }
+
+    #[test]
+    fn says_what_becomes_of_a_path_that_leads_above_the_root() {
+        for path in ["/../x", "/%2e%2e/%2e%2e/etc/passwd", "/a/..%2f../x?q"] {
+            let text = explain_of(&TEXT.replace("\"detect\"", "\"block\""), "a.example", path);
+            assert!(
+                text.ends_with("\nresponse  400: the path leads above the root, which no waf = \"block\" lets pass\n"),
+                "{text}"
+            );
+            let text = explain("a.example", path);
+            assert!(text.contains("\npath      leads above the root: logged") && text.contains("\nroute "), "{text}");
+            assert!(explain("b.example", path).contains("passed on, as waf is \"off\"\n"));
+        }
+        assert!(!explain("a.example", "/a/../b?/../..").contains("above the root"));
+    }
+
+    #[test]
+    fn says_the_status_where_nothing_takes_the_request() {
+        assert!(explain("c.example", "/").contains("421"));
+        assert!(
+            explain("a.example", "/")
+                .contains("\nmethods   GET HEAD POST PUT PATCH DELETE OPTIONS, and others but TRACE\n")
+        );
+        let text = explain("b.example", "/other");
+        assert!(text.contains("404") && text.contains("off: nothing is evaluated"), "{text}");
+    }
+}

@@ -1,0 +1,194 @@
+//! The words of `fosse explain`.
+
+use std::fmt::Write as _;
+
+use fosse_model::{Edge, address::ListenAddress, model::Listen};
+use fosse_settings::{
+    Action, Condition, Dispatch, DispatchPolicy, HeaderChange, HeaderEdit, Net, ParsePolicy, ParseSite, Part,
+    PathMatch, Template, Test, WafMode, WafProfile,
+};
+
+/// Returns what becomes of a path that leads above the root: a check of the firewall that needs no
+/// rules.
+pub(super) fn above_root(site: &WafProfile, path: &[u8]) -> Option<&'static str> {
+    let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+    fosse_http1::percent::leads_above_root(path).then_some(match site.waf {
+        WafMode::Block => "response  400: the path leads above the root, which no waf = \"block\" lets pass\n",
+        WafMode::Detect => "path      leads above the root: logged and passed on; with waf = \"block\" it gets 400\n",
+        WafMode::Off => "path      leads above the root: passed on, as waf is \"off\"\n",
+    })
+}
+
+/// Returns which clients can log in where a login is bound to a connection.
+fn logins(edge: &Edge, backend: &fosse_settings::Backend) -> String {
+    if backend.proxy_protocol > 0 {
+        return "not over several requests, since proxy_protocol closes the connection after each".to_owned();
+    }
+    let shares = |listen: &Listen| !listen.trusted.is_empty() && !listen.connection_per_client.value;
+    let shared: Vec<String> = edge.listen.iter().filter(|listen| shares(listen)).map(|l| address(&l.address)).collect();
+    match shared.as_slice() {
+        [] => "each client over its own connection".to_owned(),
+        shared => format!(
+            "each client over its own connection; not through the trusted sources of {}, as connection_per_client is false",
+            shared.join(" and ")
+        ),
+    }
+}
+
+fn address(address: &ListenAddress) -> String {
+    match address {
+        ListenAddress::Tcp(tcp) => tcp.to_string(),
+        ListenAddress::Unix(path) => format!("unix:{path}"),
+    }
+}
+
+/// Returns why a site takes a host.
+pub(super) fn why_site(hosts: &[String], host: &str) -> String {
+    if hosts.iter().any(|h| h == host) {
+        return "the host is one of its names".to_owned();
+    }
+    let star = hosts.iter().filter(|h| h.strip_prefix('*').is_some_and(|rest| host.ends_with(rest)));
+    match star.max_by_key(|h| h.len()) {
+        Some(star) => format!("{star} covers the host, and no longer name does"),
+        None => "no site names the host, this one is the default".to_owned(),
+    }
+}
+
+/// Returns which route of a site has a policy, and by what.
+pub(super) fn why_route(site: &ParseSite, policy: u32) -> String {
+    let Some((at, route)) = site.routes.routes.iter().enumerate().find(|(_, route)| route.policy == policy) else {
+        let why = if site.routes.routes.is_empty() { "it has no routes" } else { "no route takes the request" };
+        return format!("the site's own: {why}");
+    };
+    let path = match &route.path {
+        PathMatch::Any => "every path".to_owned(),
+        PathMatch::Exact(path) => format!("the path {path}"),
+        PathMatch::Prefix(prefix) => format!("prefix {prefix}, the longest that covers the path"),
+        PathMatch::Glob(glob) => format!("glob {glob}"),
+        PathMatch::Regex(regex) => format!("regex {regex}"),
+    };
+    let conditions: String = route.conditions.iter().map(|one| format!(", {}", condition(one))).collect();
+    format!("number {}: {path}{conditions}", at + 1)
+}
+
+fn condition(condition: &Condition) -> String {
+    match condition {
+        Condition::Method(methods) => format!("method {}", methods.join(" or ")),
+        Condition::Header(test) => format!("header {}", tested(test)),
+        Condition::Query(test) => format!("query {}", tested(test)),
+        Condition::Cookie(test) => format!("cookie {}", tested(test)),
+        Condition::Listener(_) => "its listener".to_owned(),
+        Condition::Network(nets) => format!("network {}", nets.iter().map(net).collect::<Vec<_>>().join(" or ")),
+    }
+}
+
+fn tested(test: &Test) -> String {
+    let not = if test.negated { "!" } else { "" };
+    let value = test.value.as_ref().map(|value| format!("={value}")).unwrap_or_default();
+    format!("{not}{}{value}", test.name)
+}
+
+fn net(net: &Net) -> String {
+    let address = std::net::Ipv6Addr::from(net.addr);
+    match address.to_ipv4_mapped().filter(|_| net.prefix >= 96) {
+        Some(v4) => format!("{v4}/{}", net.prefix - 96),
+        None => format!("{address}/{}", net.prefix),
+    }
+}
+
+/// Returns a line for the methods that a policy serves, and one for the networks that it lets in.
+pub(super) fn who_may(policy: &ParsePolicy) -> String {
+    let others = if policy.other_methods { ", and others but TRACE" } else { "" };
+    let methods = format!("methods   {}{others}\n", policy.methods.join(" "));
+    if policy.networks.is_empty() { methods } else { format!("{methods}networks  {}\n", networks(policy)) }
+}
+
+/// Returns the networks whose clients a policy lets in or keeps out.
+fn networks(policy: &ParsePolicy) -> String {
+    let named = |allow| policy.networks.iter().filter(move |one| one.allow == allow).map(|one| net(&one.net));
+    let (allowed, denied): (Vec<_>, Vec<_>) = (named(true).collect(), named(false).collect());
+    match (allowed.is_empty(), denied.is_empty()) {
+        (true, _) => format!("all but {}", denied.join(" ")),
+        (false, true) => format!("{} alone", allowed.join(" ")),
+        (false, false) => format!("{} but {}", allowed.join(" "), denied.join(" ")),
+    }
+}
+
+/// Returns what the filter does.
+pub(super) fn filter(site: &WafProfile, rules: &[String]) -> String {
+    let does = match site.waf {
+        WafMode::Off => return format!("off: nothing is evaluated; bodies up to {} bytes", site.body_bytes_max),
+        WafMode::Detect => "logs what it finds and lets it pass",
+        WafMode::Block => "denies what it finds",
+    };
+    let rules = if rules.is_empty() { "the protocol checks alone".to_owned() } else { rules.join(", ") };
+    let responses = if site.inspect_responses { "; responses too" } else { "" };
+    format!("{does}; {rules}{responses}; bodies up to {} bytes", site.body_bytes_max)
+}
+
+/// Returns a line for each change of headers of a message.
+pub(super) fn headers(of: &str, edits: &[HeaderEdit]) -> String {
+    let mut out = String::new();
+    for edit in edits {
+        let (does, value) = match &edit.change {
+            HeaderChange::Remove => ("removed", None),
+            HeaderChange::Set(value) => ("set to", Some(value)),
+            HeaderChange::Add(value) => ("one more:", Some(value)),
+            HeaderChange::Default(value) => ("unless there is one:", Some(value)),
+            HeaderChange::DefaultOverHttps(value) => ("over https, unless there is one:", Some(value)),
+        };
+        let value = value.map(|value| format!(" {}", text(value))).unwrap_or_default();
+        let _ = writeln!(out, "header    {of} {}: {does}{value}", edit.name);
+    }
+    out
+}
+
+fn text(template: &Template) -> String {
+    let parts = template.0.iter().map(|part| match part {
+        Part::Text(text) => text.clone(),
+        Part::Variable(variable) => format!("{{{variable:?}}}"),
+        Part::Header(name) => format!("{{header.{name}}}"),
+        Part::Group(group) => format!("{{{group}}}"),
+    });
+    parts.collect()
+}
+
+/// Returns where a request goes, or what it gets.
+pub(super) fn goal(
+    edge: &Edge,
+    dispatch: &Dispatch,
+    policy: &DispatchPolicy,
+    waf: &WafProfile,
+    location: Option<&[u8]>,
+) -> String {
+    let number = match &policy.action {
+        Action::Backend(number) => usize::try_from(*number).unwrap_or(usize::MAX),
+        Action::Redirect(status) => {
+            return format!("response  {status}: to {}\n", String::from_utf8_lossy(location.unwrap_or_default()));
+        }
+        Action::Respond(page) if page.status == 404 && page.body.is_empty() => {
+            return "response  404: no route of the site takes it, and it has no backend of its own\n".to_owned();
+        }
+        Action::Respond(page) => return format!("response  {}: given by the configuration\n", page.status),
+    };
+    let Some(backend) = dispatch.backends.get(number) else { return String::new() };
+    let first = usize::try_from(backend.server_first).unwrap_or(usize::MAX);
+    let count = usize::try_from(backend.server_count).unwrap_or(0);
+    let servers: Vec<&str> = dispatch.servers.iter().skip(first).take(count).map(|s| s.name.as_str()).collect();
+    let (name, bodies, logins) = (&backend.name, bodies(edge, waf, number), logins(edge, backend));
+    format!(
+        "backend   \"{name}\": {}\nbodies    {bodies}\nlogins    NTLM and Negotiate: {logins}\n",
+        servers.join(", ")
+    )
+}
+
+/// Returns what becomes of request bodies of a site that go to a backend.
+fn bodies(edge: &Edge, site: &WafProfile, backend: usize) -> String {
+    match (site, edge.backend.get(backend)) {
+        (site, Some(backend)) if backend.buffer_requests.value => {
+            format!("buffered whole up to {} bytes, sent with Content-Length (buffer_requests)", site.body_bytes_max)
+        }
+        (site, _) if site.waf != WafMode::Off => "sent on with Content-Length once the rules have seen them".to_owned(),
+        _ => "sent on as they come; a short chunked one with Content-Length".to_owned(),
+    }
+}

@@ -1,0 +1,191 @@
+//! A site, or one of its routes with all that it takes over from the site.
+
+use fosse_settings::Template;
+
+use crate::backends::Backends;
+use crate::choices::{OverLimit, SecurityHeaders, Underscores, Utf8, Waf};
+use crate::model::{Backend, HeaderEdits, Route, Site};
+use crate::names::{BodyText, FilePattern, LocationText, MediaType, Method, Name, Network};
+use crate::problem::Span;
+use crate::section::At;
+use crate::value::{Bytes, Seconds};
+
+/// The terms of the requests of one route, or of those that no route takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) route: Option<&'a Route>,
+}
+
+/// What is done for a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Does<'a> {
+    /// It goes to a backend.
+    Backend(&'a Name, &'a Span),
+    /// Its client is sent elsewhere, with this status.
+    Redirect(&'a LocationText, u16),
+    /// It gets this status, body and type.
+    Respond(u32, Option<&'a BodyText>, &'a MediaType),
+    /// Nothing is said of it.
+    Nothing,
+}
+
+/// Declares accessors of keys that a route takes over from its site.
+macro_rules! inherited {
+    ($( $key:ident : $type:ty ),+ $(,)?) => {
+        $( pub(crate) fn $key(&self) -> $type {
+            self.route.and_then(|route| route.$key.value.clone()).unwrap_or_else(|| self.site.$key.value.clone())
+        } )+
+    };
+}
+
+impl<'a> Policy<'a> {
+    /// Iterates over the policies of a site in the order of their numbers: its own, then those of
+    /// its routes.
+    pub(crate) fn of(site: &'a Site) -> impl Iterator<Item = Self> {
+        let routes = site.route.value.iter().map(move |route| Self { site, route: Some(&route.value) });
+        std::iter::once(Self { site, route: None }).chain(routes)
+    }
+
+    inherited! {
+        waf: Waf,
+        utf8: Utf8,
+        underscores: Underscores,
+        security_headers: SecurityHeaders,
+        inspect_responses: bool,
+        rules_milliseconds_max: u32,
+        body_bytes_max: Bytes,
+        body_over_limit: OverLimit,
+    }
+
+    /// Returns the place of the key that sets the length of bodies.
+    pub(crate) fn body_bytes_span(&self) -> &'a Span {
+        let own = self.route.map(|route| &route.body_bytes_max).filter(|key| key.value.is_some());
+        own.map_or(&self.site.body_bytes_max.span, |key| &key.span)
+    }
+
+    /// Returns the place of the key that says what becomes of longer ones.
+    pub(crate) fn over_limit_span(&self) -> &'a Span {
+        let own = self.route.map(|route| &route.body_over_limit).filter(|key| key.value.is_some());
+        own.map_or(&self.site.body_over_limit.span, |key| &key.span)
+    }
+
+    /// Returns the rule files.
+    pub(crate) fn rules(&self) -> &'a [At<FilePattern>] {
+        self.route.and_then(|route| route.rules.value.as_deref()).unwrap_or(&self.site.rules.value)
+    }
+
+    /// Returns the methods, and whether somebody wrote them.
+    pub(crate) fn methods(&self) -> (&'a [At<Method>], bool) {
+        match self.route.and_then(|route| route.methods.value.as_deref()) {
+            Some(methods) => (methods, true),
+            None => (&self.site.methods.value, self.site.methods.written().is_some()),
+        }
+    }
+
+    /// Returns the networks that are let in, and those that are not.
+    pub(crate) fn networks(&self) -> (&'a [At<Network>], &'a [At<Network>]) {
+        let allowed = self.route.and_then(|route| route.allow_networks.value.as_deref());
+        let denied = self.route.and_then(|route| route.deny_networks.value.as_deref());
+        (allowed.unwrap_or(&self.site.allow_networks.value), denied.unwrap_or(&self.site.deny_networks.value))
+    }
+
+    /// Returns the host that the application is asked for.
+    pub(crate) fn backend_host(&self) -> Option<&'a Template> {
+        let own = self.route.and_then(|route| route.backend_host.value.as_ref());
+        own.or(self.site.backend_host.value.as_ref()).map(|text| &text.0)
+    }
+
+    /// Returns the changes of headers of the site and of the route: by `of_site` and `of_route`.
+    pub(crate) fn edits(
+        &self,
+        of_site: fn(&'a Site) -> &'a HeaderEdits,
+        of_route: fn(&'a Route) -> &'a HeaderEdits,
+    ) -> (&'a HeaderEdits, Option<&'a HeaderEdits>) {
+        (of_site(self.site), self.route.map(of_route))
+    }
+
+    /// Returns the time for a body.
+    pub(crate) fn body_seconds(&self) -> Option<Seconds> {
+        self.route.and_then(|route| route.body_seconds.value).or(self.site.body_seconds.value)
+    }
+
+    /// Returns the time for the first byte of a response.
+    pub(crate) fn first_byte_seconds(&self) -> Option<Seconds> {
+        self.route.and_then(|route| route.first_byte_seconds.value).or(self.site.first_byte_seconds.value)
+    }
+
+    /// Returns the time for a silence within a response.
+    pub(crate) fn idle_seconds(&self) -> Option<Seconds> {
+        self.route.and_then(|route| route.idle_seconds.value).or(self.site.idle_seconds.value)
+    }
+
+    /// Returns what is done: as the route says it, else as the site does.
+    pub(crate) fn does(&self) -> Does<'a> {
+        let of_route = self.route.map_or(Does::Nothing, |route| {
+            done(
+                &route.backend,
+                &route.redirect,
+                route.redirect_status.0,
+                (&route.respond, &route.respond_body, &route.respond_type),
+            )
+        });
+        let site = self.site;
+        match of_route {
+            Does::Nothing => done(
+                &site.backend,
+                &site.redirect,
+                site.redirect_status.0,
+                (&site.respond, &site.respond_body, &site.respond_type),
+            ),
+            does => does,
+        }
+    }
+
+    /// Returns the name of its backend; `None` where it has none.
+    pub(crate) fn backend_name(&self) -> Option<(&'a Name, &'a Span)> {
+        if let Does::Backend(name, span) = self.does() { Some((name, span)) } else { None }
+    }
+
+    /// Returns its backend; `None` where it has none.
+    pub(crate) fn backend<'b>(&self, backends: &Backends<'b>) -> Option<&'b Backend> {
+        backends.get(self.backend_name()?.0)
+    }
+
+    /// Returns whether its rules inspect responses.
+    pub(crate) fn inspects(&self) -> bool {
+        self.inspect_responses() && self.waf() != Waf::Off && !self.rules().is_empty()
+    }
+
+    /// Returns the backend that wants request bodies whole, if it does.
+    pub(crate) fn whole_for<'b>(&self, backends: &Backends<'b>) -> Option<&'b Backend> {
+        self.backend(backends).filter(|backend| backend.buffers_requests())
+    }
+
+    /// Returns whether the filter has anything to do for it.
+    pub(crate) fn uses_filter(&self, backends: &Backends<'_>) -> bool {
+        self.waf() != Waf::Off || self.whole_for(backends).is_some()
+    }
+
+    /// Returns whether request bodies are buffered whole: for the firewall, or for the backend.
+    pub(crate) fn buffers_whole(&self, backends: &Backends<'_>) -> bool {
+        match self.waf() {
+            Waf::Off => self.whole_for(backends).is_some(),
+            Waf::Detect | Waf::Block => self.body_over_limit() == OverLimit::Reject,
+        }
+    }
+}
+
+fn done<'a>(
+    backend: &'a At<Option<Name>>,
+    redirect: &'a At<Option<LocationText>>,
+    status: u16,
+    (respond, body, media_type): (&'a At<Option<u32>>, &'a At<Option<BodyText>>, &'a At<MediaType>),
+) -> Does<'a> {
+    match (&backend.value, &redirect.value, respond.value) {
+        (Some(name), ..) => Does::Backend(name, &backend.span),
+        (None, Some(to), _) => Does::Redirect(to, status),
+        (None, None, Some(status)) => Does::Respond(status, body.value.as_ref(), &media_type.value),
+        (None, None, None) => Does::Nothing,
+    }
+}

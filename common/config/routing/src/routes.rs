@@ -1,0 +1,223 @@
+//! The routes of one site, arranged so that a thousand of them cost a request what one does: exact
+//! paths and prefixes by hash, globs and regular expressions all at once.
+
+use std::collections::HashMap;
+
+use fosse_settings::{Condition, PathMatch, Route, SiteRoutes};
+
+use crate::conditions::holds;
+use crate::facts::Facts;
+use crate::path::{split, understood};
+use crate::pattern::{self, Set};
+
+/// A route as its path has led to it.
+#[derive(Debug)]
+struct Candidate {
+    conditions: Vec<Condition>,
+    policy: u32,
+}
+
+/// The routes of a site.
+#[derive(Debug)]
+pub struct Routes {
+    /// Policy of requests that none takes.
+    fallback: u32,
+    exact: HashMap<Vec<u8>, Vec<Candidate>>,
+    /// Without a slash at the end; that of `/` is empty.
+    prefixes: HashMap<Vec<u8>, Vec<Candidate>>,
+    /// Most segments of a prefix: longer beginnings of a path need no look.
+    prefix_segments: usize,
+    patterns: Option<Patterns>,
+    any: Vec<Candidate>,
+}
+
+/// Globs, then regular expressions, the more conditions the earlier.
+#[derive(Debug)]
+struct Patterns {
+    set: Set,
+    candidates: Vec<Candidate>,
+}
+
+impl Routes {
+    /// Arranges the routes of a site.
+    #[must_use]
+    pub fn new(site: &SiteRoutes) -> Self {
+        let mut ordered: Vec<&Route> = site.routes.iter().collect();
+        // Stable: with as many conditions the order of the file decides.
+        ordered.sort_by_key(|route| std::cmp::Reverse(route.conditions.len()));
+        let mut routes = Self {
+            fallback: site.policy,
+            exact: HashMap::new(),
+            prefixes: HashMap::new(),
+            prefix_segments: 0,
+            patterns: None,
+            any: Vec::new(),
+        };
+        let (mut globs, mut regexes) = (Vec::new(), Vec::new());
+        for route in ordered {
+            let candidate = Candidate { conditions: route.conditions.clone(), policy: route.policy };
+            match &route.path {
+                PathMatch::Any => routes.any.push(candidate),
+                PathMatch::Exact(path) => routes.exact.entry(path.as_bytes().to_vec()).or_default().push(candidate),
+                PathMatch::Prefix(prefix) => {
+                    let bare = prefix.strip_suffix('/').unwrap_or(prefix);
+                    routes.prefix_segments = routes.prefix_segments.max(bare.matches('/').count());
+                    routes.prefixes.entry(bare.as_bytes().to_vec()).or_default().push(candidate);
+                }
+                PathMatch::Glob(glob) => globs.push((pattern::of_glob(glob), candidate)),
+                PathMatch::Regex(regex) => regexes.push((regex.clone(), candidate)),
+            }
+        }
+        globs.append(&mut regexes);
+        if !globs.is_empty() {
+            let (patterns, candidates): (Vec<String>, Vec<Candidate>) = globs.into_iter().unzip();
+            routes.patterns = Some(Patterns { set: Set::new(&patterns), candidates });
+        }
+        routes
+    }
+
+    /// Returns the policy of a request: of an exact path, else of the longest prefix, else of a
+    /// glob, else of a regular expression, else of a route without a path; each time the first of
+    /// those with most conditions whose conditions hold. Last comes the site's own.
+    #[must_use]
+    pub fn choose(&self, facts: &Facts<'_>) -> u32 {
+        let (raw, query) = split(facts.target);
+        let fits = |candidate: &Candidate| candidate.conditions.iter().all(|one| holds(one, facts, query));
+        self.first(raw, fits).unwrap_or(self.fallback)
+    }
+
+    /// Returns whether a request for this target may have that policy, as far as the path says it:
+    /// which conditions hold is known to who saw the request come in.
+    #[must_use]
+    pub fn may_choose(&self, target: &[u8], policy: u32) -> bool {
+        if self.is_empty() {
+            return policy == self.fallback;
+        }
+        // The first that has no condition would have been chosen at the latest.
+        let decides = |candidate: &Candidate| candidate.policy == policy || candidate.conditions.is_empty();
+        self.first(split(target).0, decides).unwrap_or(self.fallback) == policy
+    }
+
+    fn is_empty(&self) -> bool {
+        self.exact.is_empty() && self.prefixes.is_empty() && self.patterns.is_none() && self.any.is_empty()
+    }
+
+    /// Returns the policy of the first route that takes a path and fits.
+    fn first(&self, raw: &[u8], fits: impl Fn(&Candidate) -> bool) -> Option<u32> {
+        let path = understood(raw);
+        let fits = |candidates: &[Candidate]| candidates.iter().find(|one| fits(one)).map(|one| one.policy);
+        let exact = if self.exact.is_empty() { None } else { self.exact.get(&*path).and_then(|all| fits(all)) };
+        exact
+            .or_else(|| self.by_prefix(&path, fits))
+            .or_else(|| self.by_pattern(&path, fits))
+            .or_else(|| fits(&self.any))
+    }
+
+    fn by_prefix(&self, path: &[u8], fits: impl Fn(&[Candidate]) -> Option<u32>) -> Option<u32> {
+        if self.prefixes.is_empty() {
+            return None;
+        }
+        let ends = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let mut end = ends.chain([path.len()]).take(self.prefix_segments).last().unwrap_or(0);
+        loop {
+            if let Some(policy) = self.prefixes.get(&path[..end]).and_then(|all| fits(all)) {
+                return Some(policy);
+            }
+            if end == 0 {
+                return None;
+            }
+            end = path[..end].iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        }
+    }
+
+    fn by_pattern(&self, path: &[u8], fits: impl Fn(&[Candidate]) -> Option<u32>) -> Option<u32> {
+        let patterns = self.patterns.as_ref()?;
+        patterns.set.found_in(path).find_map(|at| fits(std::slice::from_ref(patterns.candidates.get(at)?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Headers;
+    use fosse_settings::Test;
+
+    struct NoHeaders;
+    impl Headers for NoHeaders {
+        fn any(&self, _: &[u8], _: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+            false
+        }
+    }
+
+    fn facts(target: &str) -> Facts<'_> {
+        Facts {
+            client: None,
+            client_bytes: [0; 16],
+            client_port: 0,
+            listener: 0,
+            secure: false,
+            method: b"GET",
+            host: b"a",
+            host_port: 0,
+            request: 0,
+            target: target.as_bytes(),
+            headers: &NoHeaders,
+        }
+    }
+
+    fn route(path: PathMatch, conditions: Vec<Condition>, policy: u32) -> Route {
+        Route { path, conditions, policy }
+    }
+
+    fn sample() -> Routes {
+        let query = |name: &str| Condition::Query(Test { name: name.into(), ..Test::default() });
+        Routes::new(&SiteRoutes {
+            policy: 99,
+            routes: vec![
+                route(PathMatch::Regex("^/(api|x)/[0-9]+$".into()), vec![], 1),
+                route(PathMatch::Glob("/*.png".into()), vec![], 2),
+                route(PathMatch::Prefix("/api/".into()), vec![], 3),
+                route(PathMatch::Prefix("/api/v2".into()), vec![query("q")], 4),
+                route(PathMatch::Prefix("/api/v2".into()), vec![query("q"), query("r")], 5),
+                route(PathMatch::Exact("/api/v2".into()), vec![], 6),
+                route(PathMatch::Any, vec![query("any")], 7),
+            ],
+        })
+    }
+
+    #[test]
+    fn exact_paths_come_before_long_prefixes_globs_and_expressions() {
+        let routes = sample();
+        for (target, expected) in [
+            ("/api/v2", 6),
+            ("/api/v2/", 3),
+            ("/api/v2/x?q", 4),
+            ("/api/v2/x?r=1&q=2", 5),
+            ("/%61pi/7", 3),
+            ("/x/7", 1),
+            ("/x/../a.png", 2),
+            ("/x/a.png", 99),
+            ("/?any", 7),
+            ("/apis", 99),
+            ("/api/..%2fx", 99),
+            ("*", 99),
+        ] {
+            assert_eq!(routes.choose(&facts(target)), expected, "{target}");
+        }
+    }
+
+    #[test]
+    fn who_checks_a_choice_believes_conditions_and_no_path() {
+        let routes = sample();
+        for (target, policies) in
+            [("/api/v2", &[6][..]), ("/api/v2/x", &[5, 4, 3]), ("/x/7", &[1]), ("/other", &[7, 99])]
+        {
+            for policy in (1..8).chain([99, 1000]) {
+                let may = routes.may_choose(target.as_bytes(), policy);
+                assert_eq!(may, policies.contains(&policy), "{target} {policy}");
+            }
+        }
+        let none = Routes::new(&SiteRoutes { policy: 5, routes: vec![] });
+        assert!(none.may_choose(b"/", 5) && !none.may_choose(b"/", 4));
+    }
+}

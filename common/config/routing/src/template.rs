@@ -1,0 +1,64 @@
+//! Texts with variables.
+
+use std::io::Write as _;
+
+use fosse_http1::{trim, write_number};
+use fosse_settings::{Part, Template, Variable};
+
+use crate::facts::Facts;
+use crate::path;
+
+/// Appends the text of a template, without spaces at its ends, which no field may have. `groups` are
+/// those of an expression that was found in the path.
+pub fn render(template: &Template, facts: &Facts<'_>, groups: &[&[u8]], out: &mut Vec<u8>) {
+    let begin = out.len();
+    for part in &template.0 {
+        match part {
+            Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Part::Variable(variable) => put(*variable, facts, out),
+            Part::Header(name) => {
+                facts.headers.any(name.as_bytes(), &mut |value| {
+                    out.extend_from_slice(value);
+                    true
+                });
+            }
+            Part::Group(group) => {
+                let group = usize::try_from(*group).ok().and_then(|group| groups.get(group));
+                path::encode(out, group.copied().unwrap_or_default());
+            }
+        }
+    }
+    let text = &out[begin..];
+    let kept = trim(text).len();
+    let blank = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    if kept < text.len() {
+        out.drain(begin..begin + blank);
+        out.truncate(begin + kept);
+    }
+}
+
+fn put(variable: Variable, facts: &Facts<'_>, out: &mut Vec<u8>) {
+    match variable {
+        Variable::ClientAddress => {
+            if let Some(address) = facts.client {
+                // A Vec takes everything.
+                drop(write!(out, "{address}"));
+            }
+        }
+        Variable::ClientPort => write_number(out, u64::from(facts.client_port)),
+        Variable::Host => out.extend_from_slice(facts.host),
+        Variable::Authority => {
+            out.extend_from_slice(facts.host);
+            if facts.host_port != 0 {
+                out.push(b':');
+                write_number(out, u64::from(facts.host_port));
+            }
+        }
+        Variable::Scheme => out.extend_from_slice(if facts.secure { b"https" } else { b"http" }),
+        Variable::Method => out.extend_from_slice(facts.method),
+        Variable::RequestId => drop(write!(out, "{:016x}", facts.request)),
+        Variable::Path => out.extend_from_slice(path::split(facts.target).0),
+        Variable::Query => out.extend_from_slice(path::split(facts.target).1),
+        Variable::Target => out.extend_from_slice(facts.target),
+    }
+}

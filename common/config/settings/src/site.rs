@@ -1,0 +1,294 @@
+//! Sites and their policies. Each route of a site, and the site itself for what no route takes, is
+//! compiled to one policy: all that holds for a request, defaults of the site included. A policy has
+//! the same number in parse, which chooses it, and in waf-filter and dispatch, which obey it.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Net;
+
+/// One site as parse sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParseSite {
+    /// Canonical host names; `*.example.org` matches every name below example.org.
+    pub hosts: Vec<String>,
+    /// Name in logs.
+    pub name: String,
+    /// Its routes.
+    pub routes: SiteRoutes,
+}
+
+/// The routes of a site.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteRoutes {
+    /// Number of the policy for requests that no route takes.
+    pub policy: u32,
+    /// In the order of the file.
+    pub routes: Vec<Route>,
+}
+
+/// The requests of a site that have a policy of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// Paths it takes.
+    pub path: PathMatch,
+    /// All of them hold.
+    pub conditions: Vec<Condition>,
+    /// Number of its policy.
+    pub policy: u32,
+}
+
+/// The paths that a route takes, compared as the application will understand them: decoded, with
+/// dot segments resolved.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PathMatch {
+    /// Every path.
+    #[default]
+    Any,
+    /// This path alone.
+    Exact(String),
+    /// This path and everything below its next slash: `/a` takes `/a`, `/a/b` and `/a?q`, not
+    /// `/ab`.
+    Prefix(String),
+    /// Paths of this shape: `*` is anything but a slash, `**` anything, `?` one character but a
+    /// slash.
+    Glob(String),
+    /// Paths in which this regular expression is found.
+    Regex(String),
+}
+
+/// Something besides the path that a request must have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Condition {
+    /// One of these methods.
+    Method(Vec<String>),
+    /// A header field.
+    Header(Test),
+    /// A parameter of the query.
+    Query(Test),
+    /// A cookie.
+    Cookie(Test),
+    /// It came in by one of these listeners.
+    Listener(Vec<u16>),
+    /// Its client is in one of these networks.
+    Network(Vec<Net>),
+}
+
+/// A test of a named value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Test {
+    /// Name; of a header in lower case.
+    pub name: String,
+    /// The value, in which `*` is anything; `None` for any value.
+    pub value: Option<String>,
+    /// The test holds where there is no such value.
+    pub negated: bool,
+}
+
+/// A text with variables.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template(pub Vec<Part>);
+
+/// A part of a text with variables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Part {
+    /// Itself.
+    Text(String),
+    /// The value of a variable.
+    Variable(Variable),
+    /// The value of a header field of the request, its name in lower case; empty without.
+    Header(String),
+    /// A group of the regular expression of a rewrite or redirect; 0 for all it has found.
+    Group(u32),
+}
+
+/// A fact of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Variable {
+    /// Address of the client; empty for one behind a unix socket.
+    ClientAddress,
+    /// Port of the client, 0 where it is not known.
+    ClientPort,
+    /// Host that was asked for, without its port.
+    Host,
+    /// Host that was asked for, with its port where the client wrote one.
+    Authority,
+    /// `http` or `https`.
+    Scheme,
+    /// Method.
+    Method,
+    /// Number of the request, as in the logs.
+    RequestId,
+    /// Path as the client sent it.
+    Path,
+    /// Query as the client sent it, without its question mark; empty without.
+    Query,
+    /// Path and query as the client sent them.
+    Target,
+}
+
+/// A network that a policy lets in or keeps out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admitted {
+    /// The network.
+    pub net: Net,
+    /// Its clients are let in.
+    pub allow: bool,
+}
+
+/// A change of the path before the request goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rewrite {
+    /// None.
+    #[default]
+    None,
+    /// A prefix is replaced by another one.
+    Prefix(Prefixes),
+    /// Another target, with a query of its own where it has a question mark.
+    To(Template),
+}
+
+/// One policy as parse sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParsePolicy {
+    /// Methods that are served, in upper case.
+    pub methods: Vec<String>,
+    /// Others are served as well, TRACE excepted.
+    pub other_methods: bool,
+    /// Bytes of a request body that are taken, where waf-filter sets no limit.
+    pub body_bytes_max: u64,
+    /// Path and query must be UTF-8, where waf-filter does not look at them.
+    pub utf8: bool,
+    /// The request ends when its client has closed its side.
+    pub abort_on_close: bool,
+    /// Networks that are let in or kept out: the smallest one that has the client decides. Where
+    /// some are let in, all others are kept out.
+    pub networks: Vec<Admitted>,
+    /// Longest silence within a request body, where it is not that of all.
+    pub body_seconds: Option<Duration>,
+    /// Regular expression whose groups are used in `rewrite` and `redirect`; empty where none are.
+    pub pattern: String,
+    /// Change of the path.
+    pub rewrite: Rewrite,
+    /// Location of a redirect.
+    pub redirect: Option<Template>,
+}
+
+/// One policy as waf-filter sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WafPolicy {
+    /// Number of what is evaluated for it.
+    pub profile: u32,
+    /// Its backend gets every body whole.
+    pub buffer_requests: bool,
+}
+
+/// One site as dispatch sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DispatchSite {
+    /// Canonical hosts as parse has them; empty for the default site, which takes any.
+    pub hosts: Vec<String>,
+    /// It also takes hosts that no site names.
+    pub default: bool,
+    /// Its routes.
+    pub routes: SiteRoutes,
+}
+
+/// One policy as dispatch sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DispatchPolicy {
+    /// Where its requests go.
+    pub action: Action,
+    /// Header names with underscores.
+    pub underscores: Underscores,
+    /// A filter evaluates the responses: none is leased, and backends are asked for whole and plain
+    /// ones.
+    pub inspect_responses: bool,
+    /// Host that the backend is asked for, where it is another one.
+    pub host: Option<Template>,
+    /// Changes of the request's header fields.
+    pub request_headers: Vec<HeaderEdit>,
+    /// Changes of the response's header fields.
+    pub response_headers: Vec<HeaderEdit>,
+    /// Longest wait for the first byte of a response, where it is not the backend's.
+    pub first_byte_seconds: Option<Duration>,
+    /// Longest silence within a response, where it is not the backend's.
+    pub idle_seconds: Option<Duration>,
+    /// Prefixes that the path has lost and got, where it has.
+    pub prefixes: Option<Prefixes>,
+}
+
+/// Prefixes by which the paths of clients and those of an application differ. Both are without a
+/// slash at their end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prefixes {
+    /// Prefix that is taken off, which applications learn by X-Forwarded-Prefix; empty for none.
+    pub strip: String,
+    /// Prefix that is put before; empty for none.
+    pub add: String,
+}
+
+/// The goal of a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Number of a backend.
+    Backend(u32),
+    /// A response that is written here.
+    Respond(Page),
+    /// A redirect with this status, to the location that parse has made.
+    Redirect(u16),
+}
+
+impl Default for Action {
+    fn default() -> Self {
+        Self::Respond(Page { status: 404, ..Page::default() })
+    }
+}
+
+/// A local response.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Its status.
+    pub status: u16,
+    /// Its Content-Type; empty for the usual page of the status.
+    pub content_type: String,
+    /// Its body.
+    pub body: String,
+}
+
+/// Treatment of header fields with an underscore in their name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Underscores {
+    /// Left out.
+    #[default]
+    Drop,
+    /// Passed on.
+    Pass,
+    /// The request is refused with 400.
+    Refuse,
+}
+
+/// A change of header fields. Names are compared without case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeaderEdit {
+    /// Name as it is written.
+    pub name: String,
+    /// The change.
+    pub change: HeaderChange,
+}
+
+/// A kind of change of header fields of a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HeaderChange {
+    /// All are left out.
+    Remove,
+    /// One with this value in place of all.
+    Set(Template),
+    /// One more with this value.
+    Add(Template),
+    /// One with this value where there is none.
+    Default(Template),
+    /// The same, where the client came by https.
+    DefaultOverHttps(Template),
+}
