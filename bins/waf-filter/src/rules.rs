@@ -1,5 +1,5 @@
-//! The compiled rules of each profile. They live as long as the process: evaluations borrow them for
-//! ever.
+//! The compiled rules of each profile. They live as long as the process: evaluations borrow them
+//! for ever.
 
 use std::collections::HashMap;
 
@@ -37,8 +37,8 @@ impl Rules {
         self.profiles.iter().chain([&self.fallback]).flatten().any(|rules| rules.keeps_records())
     }
 
-    /// Compiles what the profiles of a configuration ask for. Profiles with the same rules and the same
-    /// exclusions share.
+    /// Compiles what the profiles of a configuration ask for. Profiles with the same rules and the
+    /// same exclusions share.
     ///
     /// # Errors
     /// All that is wrong; a profile whose rules are not in the bundle is wrong too.

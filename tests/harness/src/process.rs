@@ -39,8 +39,8 @@ impl Process {
         found.unwrap_or_default().to_owned()
     }
 
-    /// Returns when it was started, in clock ticks since the boot (proc(5), field 22); 0 where it is
-    /// gone. Ids say nothing of that: the kernel begins again at 300 when it has used them all.
+    /// Returns when it was started, in clock ticks since the boot (proc(5), field 22); 0 where it
+    /// is gone. Ids say nothing of that: the kernel begins again at 300 when it has used them all.
     #[must_use]
     pub fn started(&self) -> u64 {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();

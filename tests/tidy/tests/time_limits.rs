@@ -31,6 +31,13 @@ const NO_LIMITS: &[(&str, &str, &str)] = &[
     ("top", "stop_seconds_max", "it ends the edge"),
     ("top", "slow_request_seconds", "it ends nothing, and writes a line"),
     ("[[site]]", "rules_milliseconds_max", "time of the processor, which the engine counts"),
+    ("[[site]]", "body_seconds", "that of [timeouts], for one site"),
+    ("[[site]]", "first_byte_seconds", "that of [[backend]], for one site"),
+    ("[[site]]", "idle_seconds", "that of [[backend]], for one site"),
+    ("[[site.route]]", "rules_milliseconds_max", "that of [[site]], for one route"),
+    ("[[site.route]]", "body_seconds", "that of [timeouts], for one route"),
+    ("[[site.route]]", "first_byte_seconds", "that of [[backend]], for one route"),
+    ("[[site.route]]", "idle_seconds", "that of [[backend]], for one route"),
     ("[backend.health]", "interval_seconds", "a check has no client"),
     ("[backend.health]", "rest_seconds", "a state of a server, which is looked at when one is chosen"),
     ("[backend.health]", "slow_start_seconds", "a share of the requests"),
@@ -114,7 +121,9 @@ fn started(source: &str) -> Vec<(String, Vec<String>)> {
         let rest = place[kind.len()..].trim_start();
         let Some(rest) = rest.strip_prefix(',').or_else(|| rest.strip_prefix("=>")) else { continue };
         let words = arguments(rest).split(|c: char| !(c.is_alphanumeric() || c == '_'));
-        let keys: Vec<String> = words.filter(|word| word.contains("_seconds")).map(str::to_owned).collect();
+        let mut keys: Vec<String> = words.filter(|word| word.contains("_seconds")).map(str::to_owned).collect();
+        // A policy has one for its site or route, and else it is the edge's: the same key.
+        keys.dedup();
         if !keys.is_empty() {
             started.push((kind, keys));
         }

@@ -52,10 +52,10 @@ fn host_of_element(head: &RequestHead<'_>) -> Option<Host> {
     forwarded_hops(lines.into_iter().rev()).find(|hop| hop.client.is_none_or(is_client))?.host()
 }
 
-/// Writes X-Forwarded-For, -Proto, -Host, -Port, X-Real-IP and Forwarded (RFC 7239), from what parse
-/// decided and what a trusted proxy wrote, and nothing another client wrote. The host is the one
-/// asked for, with its port (RFC 7239, section 5.3): applications make addresses of it. What the
-/// policy sets or leaves out is not written.
+/// Writes X-Forwarded-For, -Proto, -Host, -Port, X-Real-IP and Forwarded (RFC 7239), from what
+/// parse decided and what a trusted proxy wrote, and nothing another client wrote. The host is the
+/// one asked for, with its port (RFC 7239, section 5.3): applications make addresses of it. What
+/// the policy sets or leaves out is not written.
 pub(super) fn put(to: &mut HeadWriter<'_>, head: &RequestHead<'_>, policy: &Policy) -> Result<(), Unwritable> {
     let changed = |name: Name| policy.request.drop(name.as_bytes());
     let says =
@@ -136,8 +136,8 @@ pub(super) fn is_own_prefix(name: &[u8], policy: &Policy) -> bool {
         && name.eq_ignore_ascii_case(X_FORWARDED_PREFIX.as_bytes())
 }
 
-/// Writes an address that may be in the same buffer already: making the text costs more than all the
-/// rest.
+/// Writes an address that may be in the same buffer already: making the text costs more than all
+/// the rest.
 fn again(value: &mut Vec<u8>, written: &Range<usize>, ip: IpAddr) {
     if written.is_empty() { write_address(value, ip) } else { value.extend_from_within(written.clone()) }
 }

@@ -71,8 +71,8 @@ impl Edits {
         Values(self.edits.iter().map(value).collect())
     }
 
-    /// Iterates over the fields that are written, with their values. `has` tells whether the message
-    /// has a field of that name, in lower case; an empty value writes no field.
+    /// Iterates over the fields that are written, with their values. `has` tells whether the
+    /// message has a field of that name, in lower case; an empty value writes no field.
     pub(crate) fn written<'a>(
         &'a self,
         values: &'a Values,

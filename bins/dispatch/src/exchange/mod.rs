@@ -15,6 +15,7 @@ pub(crate) mod headers;
 pub(crate) mod lease;
 pub(crate) mod limit;
 mod params;
+mod passing;
 pub(crate) mod prefix;
 pub(crate) mod read_ahead;
 mod refused;

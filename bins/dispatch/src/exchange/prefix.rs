@@ -68,8 +68,8 @@ impl Outside<'_> {
         changed.then(|| parts.join(&b';'))
     }
 
-    /// The path of the application as clients know it. One that has the prefix already comes from an
-    /// application that reads X-Forwarded-Prefix.
+    /// The path of the application as clients know it. One that has the prefix already comes from
+    /// an application that reads X-Forwarded-Prefix.
     fn path(&self, path: &[u8]) -> Option<Vec<u8>> {
         let (strip, add) = (self.prefixes.strip.as_bytes(), self.prefixes.add.as_bytes());
         if !path.starts_with(b"/") || !strip.is_empty() && below(strip, path).is_some() {

@@ -75,8 +75,8 @@ pub(crate) struct Changes<'a> {
 }
 
 impl Changes<'_> {
-    /// Writes the fields that are added to a message. `has` tells whether it has one of that name, in
-    /// lower case.
+    /// Writes the fields that are added to a message. `has` tells whether it has one of that name,
+    /// in lower case.
     fn put(&self, to: &mut FieldsWriter<'_>, has: impl Fn(&[u8]) -> bool) -> Result<(), WireError> {
         self.edits.written(self.values, self.secure, has).try_for_each(|(name, value)| to.push(name, value))
     }

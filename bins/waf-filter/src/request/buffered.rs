@@ -2,10 +2,7 @@
 //! come.
 
 use fosse_bodies::inflate::Requested;
-use fosse_wire::{
-    Kind, Outbox, StreamId, WireError,
-    request::{self, RequestHead},
-};
+use fosse_wire::{Kind, Outbox, StreamId, WireError, released, request::RequestHead};
 
 use super::{
     in_spool::Spooled,
@@ -184,18 +181,18 @@ impl Message {
         let length = length + self.tail_bytes();
         if self.spooled.is_none() && !(has_credit && self.body.len() >= SPOOL_BODY_BYTES_MIN) {
             if self.end.is_some() {
-                request::set_length(&mut self.head, length)?;
+                released::set_length(&mut self.head, length)?;
             }
             // dispatch goes on granting where this filter ends.
-            request::set_held(&mut self.head, self.credit_bytes)?;
+            released::set_held(&mut self.head, self.credit_bytes)?;
             out.raw(stream, Kind::Request, &self.head);
             out.data(stream, Kind::RequestData, &self.body);
             self.end.iter().for_each(|trailers| out.raw(stream, Kind::RequestEnd, trailers));
             return Ok(None);
         }
         match self.end {
-            Some(_) => request::set_released(&mut self.head, length)?,
-            None => request::set_part_released(&mut self.head, self.credit_bytes)?,
+            Some(_) => released::set_released(&mut self.head, length)?,
+            None => released::set_part_released(&mut self.head, self.credit_bytes)?,
         }
         out.raw(stream, Kind::Request, &self.head);
         let place = self.spooled.map_or(Place::Memory(self.body), Place::Spool);

@@ -17,7 +17,7 @@ pub(crate) struct Policy<'a> {
     pub(crate) route: Option<&'a Route>,
 }
 
-/// What is done for a request.
+/// The treatment of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Does<'a> {
     /// It goes to a backend.

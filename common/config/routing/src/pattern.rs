@@ -11,8 +11,8 @@ use regex_automata::{Input, MatchKind, PatternID, PatternSet};
 
 /// Longest regular expression or glob of a route.
 pub const PATTERN_BYTES_MAX: usize = 1024;
-/// Most memory of one compiled expression: `\w{1000}` and the like take megabytes, and a route needs
-/// none of them.
+/// Most memory of one compiled expression: `\w{1000}` and the like take megabytes, and a route
+/// needs none of them.
 const COMPILED_BYTES_MAX: usize = 4 << 20;
 /// Memory for the states that a search of a set keeps.
 const STATES_BYTES_MAX: usize = 2 << 20;
@@ -58,7 +58,7 @@ pub(crate) fn of_glob(glob: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct Set {
     fast: Option<(DFA, RefCell<dfa::Cache>)>,
-    /// Where the states of the other would take too much memory.
+    /// The engine for patterns whose states would take too much memory in the other.
     slow: Option<(PikeVM, RefCell<pikevm::Cache>)>,
     count: usize,
 }

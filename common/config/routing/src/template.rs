@@ -8,8 +8,8 @@ use fosse_settings::{Part, Template, Variable};
 use crate::facts::Facts;
 use crate::path;
 
-/// Appends the text of a template, without spaces at its ends, which no field may have. `groups` are
-/// those of an expression that was found in the path.
+/// Appends the text of a template, without spaces at its ends, which no field may have. `groups`
+/// are those of an expression that was found in the path.
 pub fn render(template: &Template, facts: &Facts<'_>, groups: &[&[u8]], out: &mut Vec<u8>) {
     let begin = out.len();
     for part in &template.0 {

@@ -1,6 +1,6 @@
 //! Sites and their policies. Each route of a site, and the site itself for what no route takes, is
-//! compiled to one policy: all that holds for a request, defaults of the site included. A policy has
-//! the same number in parse, which chooses it, and in waf-filter and dispatch, which obey it.
+//! compiled to one policy: all that holds for a request, defaults of the site included. A policy
+//! has the same number in parse, which chooses it, and in waf-filter and dispatch, which obey it.
 
 use core::time::Duration;
 
@@ -198,7 +198,7 @@ pub struct DispatchSite {
 /// One policy as dispatch sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DispatchPolicy {
-    /// Where its requests go.
+    /// The treatment of its requests.
     pub action: Action,
     /// Header names with underscores.
     pub underscores: Underscores,

@@ -20,6 +20,7 @@ pub mod inbox;
 pub mod launch;
 pub mod order;
 mod pipe;
+pub mod released;
 mod reload;
 pub mod request;
 pub mod response;

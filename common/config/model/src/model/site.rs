@@ -113,7 +113,7 @@ section! {
         /// Paths in which this regular expression is found. Its groups may stand in rewrite and
         /// redirect.
         regex: Option<PathRegex>, Absent("path, prefix, glob or when says which");
-        /// What else a request must have.
+        /// Further conditions that a request must meet.
         when: When, Default("{}");
         /// The backend that serves it.
         backend: Option<Name>, Absent("what is done is that of the site");

@@ -1,0 +1,82 @@
+//! The fields of a client that pass to the application.
+
+use fosse_http1::{NameSet, members, same_name};
+use fosse_wire::request::RequestHead;
+
+use crate::policies::Policy;
+
+/// Fields that never pass: hop by hop (RFC 9110, section 7.6.1), framing, those written here, and
+/// those clients use to lie about where they come from or what they ask for.
+static DROPPED: NameSet<22> = NameSet::new([
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "keep-alive",
+    "proxy-connection",
+    "proxy",
+    "expect",
+    "http2-settings",
+    "forwarded",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-original-host",
+    "x-request-id",
+]);
+
+/// Fields whose names begin so do not pass either.
+const FORWARDING: &[u8] = b"x-forwarded-";
+
+/// Fields of these sets that a trusted proxy wrote about its client, and that pass.
+static OF_TRUSTED: NameSet<5> =
+    NameSet::new(["x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"]);
+
+/// Those that are written here whoever sent them: parse has looked at them and decided.
+static DECIDED: NameSet<2> = NameSet::new(["x-forwarded-for", "x-forwarded-proto"]);
+
+pub(super) fn is_dropped(name: &[u8], trusted: bool) -> bool {
+    let forwarding = name.get(..FORWARDING.len()).is_some_and(|start| same_name(start, FORWARDING));
+    if trusted {
+        forwarding && DECIDED.contains(name) || DROPPED.contains(name) && !OF_TRUSTED.contains(name)
+    } else {
+        forwarding || DROPPED.contains(name)
+    }
+}
+
+/// Returns whether a field does not pass where responses are evaluated: it asks for coded ones, or
+/// for parts of one that say nothing each. A server may always respond as if it were not there (RFC
+/// 9110, sections 12.5.3 and 14.2).
+pub(super) fn hinders_inspection(name: &[u8]) -> bool {
+    named(&[b"accept-encoding", b"range", b"if-range"], name)
+}
+
+/// Returns whether applications that read fields by the names of CGI, in which hyphens are
+/// underscores too (RFC 3875, section 4.1.18), would take it for one that does not pass. Trusted
+/// proxies write theirs with hyphens: of them as well only a client has a reason for such a name.
+pub(super) fn reads_as_dropped(name: &[u8], policy: &Policy) -> bool {
+    let read: Vec<u8> = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte }).collect();
+    is_dropped(&read, false)
+        || policy.request.drop(&read)
+        || policy.settings.inspect_responses && hinders_inspection(&read)
+}
+
+/// Returns the names that the client's Connection fields declare hop by hop, besides the usual two.
+pub(super) fn declared<'a>(head: &RequestHead<'a>) -> Vec<&'a [u8]> {
+    head.fields
+        .all(b"connection")
+        .flat_map(members)
+        .filter(|m| !m.eq_ignore_ascii_case(b"keep-alive") && !m.eq_ignore_ascii_case(b"close"))
+        .collect()
+}
+
+pub(super) fn named(names: &[&[u8]], name: &[u8]) -> bool {
+    names.iter().any(|one| one.eq_ignore_ascii_case(name))
+}
