@@ -34,6 +34,10 @@ uvicorn /usr/bin/uvicorn
 nodejs /usr/bin/node
 php-cli /usr/bin/php
 php-fpm /usr/sbin/php-fpm*
+php-mysql /usr/lib/php/*/mysqli.so
+mariadb-server /usr/sbin/mariadbd
+wordpress /usr/share/wordpress
+wordpress-theme-twentytwentythree /usr/share/wordpress/wp-content/themes/twentytwentythree
 docker-registry /usr/bin/docker-registry
 skopeo /usr/bin/skopeo'
 

@@ -9,6 +9,10 @@ pub(crate) const INDEX: &str = "index.html";
 /// The one name with a leading dot that is meant to be public (RFC 8615).
 const WELL_KNOWN: &[u8] = b".well-known";
 
+/// Endings of sources that some other server runs. As files they would show what is in them,
+/// passwords first, and so would what an editor leaves beside one: `config.php~`, `config.php.bak`.
+const SOURCES: [&[u8]; 3] = [b".php", b".phtml", b".phar"];
+
 /// A path below the directory, without a leading slash, and without `.` and `..`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServedPath {
@@ -22,8 +26,8 @@ pub struct ServedPath {
 pub enum NotServed {
     /// It is malformed: a percent sign without two hexadecimal digits, or an encoded NUL. 400.
     Malformed,
-    /// It is well-formed and names nothing that is served: dotfiles, `..`, encoded slashes, empty
-    /// segments. 404.
+    /// It is well-formed and names nothing that is served: dotfiles, sources, `..`, encoded slashes,
+    /// empty segments. 404.
     Missing,
 }
 
@@ -68,7 +72,13 @@ impl ServedPath {
 }
 
 fn is_served(segment: &[u8]) -> bool {
-    !segment.is_empty() && !segment.starts_with(b".")
+    !segment.is_empty() && !segment.starts_with(b".") && !is_source(segment)
+}
+
+/// Returns whether a name has the ending of a source, at its end or before another one.
+fn is_source(segment: &[u8]) -> bool {
+    let has = |ending: &[u8]| segment.windows(ending.len()).any(|part| part.eq_ignore_ascii_case(ending));
+    segment.contains(&b'.') && SOURCES.iter().any(|ending| has(ending))
 }
 
 /// Percent-decodes once.
@@ -127,6 +137,23 @@ mod tests {
         ] {
             assert_eq!(path(target), Err(NotServed::Missing), "{target}");
         }
+    }
+
+    #[test]
+    fn no_source_of_a_script_is_a_file() {
+        for target in [
+            "/config.php",
+            "/a/CONFIG.PHP",
+            "/config.php.bak",
+            "/config%2ephp~",
+            "/page.phtml",
+            "/x.phar",
+            "/config.php5",
+            "/a.php/b",
+        ] {
+            assert_eq!(path(target), Err(NotServed::Missing), "{target}");
+        }
+        assert!(path("/php/a-php.html").is_ok() && path("/photo.jpg").is_ok());
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! PHP-FPM, as Debian has it, with a pool of its own: what scripts see, what runs, and what happens
-//! where one fails.
+//! PHP-FPM, as Debian has it, with a pool of its own: what scripts see, what runs, what happens
+//! where one fails, and a WordPress.
 
 mod failures;
 mod pages;
 mod pool;
 mod scripts;
 mod variables;
+mod wordpress;

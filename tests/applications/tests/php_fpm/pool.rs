@@ -62,7 +62,8 @@ impl Pool {
         self.server.pid()
     }
 
-    fn socket(&self) -> PathBuf {
+    /// Returns its socket.
+    pub(crate) fn socket(&self) -> PathBuf {
         self.dir.join("fpm.sock")
     }
 
