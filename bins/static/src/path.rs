@@ -26,8 +26,8 @@ pub struct ServedPath {
 pub enum NotServed {
     /// It is malformed: a percent sign without two hexadecimal digits, or an encoded NUL. 400.
     Malformed,
-    /// It is well-formed and names nothing that is served: dotfiles, sources, `..`, encoded slashes,
-    /// empty segments. 404.
+    /// It is well-formed and names nothing that is served: dotfiles, sources, `..`, encoded
+    /// slashes, empty segments. 404.
     Missing,
 }
 

@@ -81,7 +81,8 @@ fn put_request(to: &mut ParamsWriter<'_>, head: &RequestHead<'_>) -> Result<(), 
         (b"SERVER_NAME", head.host),
         (b"REQUEST_METHOD", head.method),
         (b"REQUEST_SCHEME", scheme),
-        (b"REQUEST_URI", head.target),
+        // Of a target that was rewritten, what came: scripts make links of it.
+        (b"REQUEST_URI", head.received_target()),
         (b"QUERY_STRING", query),
         (b"REMOTE_ADDR", address.as_bytes()),
         // PHP's own CGI refuses to run a script without it (cgi.force_redirect).

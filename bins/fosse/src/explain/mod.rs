@@ -92,7 +92,8 @@ fn explained(edge: &Edge, plan: &Plan, head: &RequestHead<'_>, client: Option<Ip
     if let Some(policy) = dispatch.policies.get(index(policy)) {
         out.push_str(&headers("request", &policy.request_headers));
         out.push_str(&headers("response", &policy.response_headers));
-        out.push_str(&goal(edge, &dispatch, policy, &waf, changed.location.as_deref()));
+        let target = changed.target.as_deref().unwrap_or(head.target);
+        out.push_str(&goal(edge, &dispatch, policy, &waf, (target, changed.location.as_deref())));
     }
     out
 }
@@ -220,6 +221,18 @@ mod tests {
             "/apis",
         );
         assert!(text.contains("bodies    sent on as they come"), "{text}");
+    }
+
+    #[test]
+    fn says_which_script_runs_for_a_path() {
+        let table = "[backend.fastcgi]\nroot = \"/srv/www\"\nscripts = [\"/api/*.php\"]\npath_info = true\n";
+        let text = TEXT.replace("buffer_requests = true", table);
+        let said = explain_of(&text, "a.example", "/api/x.php/y?z");
+        assert!(said.contains("\nscript    /srv/www/api/x.php, PATH_INFO /y\n"), "{said}");
+        assert!(said.contains("\nbodies    buffered whole"), "{said}");
+        assert!(said.contains("\nlogins    NTLM and Negotiate: no connection of FastCGI is logged in"), "{said}");
+        let said = explain_of(&text, "a.example", "/api/x.jpg");
+        assert!(said.contains("\nresponse  404: the path is no script's"), "{said}");
     }
 
     #[test]

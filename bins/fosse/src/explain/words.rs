@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use fosse_model::{Edge, address::ListenAddress, model::Listen};
 use fosse_settings::{
-    Action, Condition, Dispatch, DispatchPolicy, HeaderChange, HeaderEdit, Net, ParsePolicy, ParseSite, Part,
+    Action, Condition, Dispatch, DispatchPolicy, FastCgi, HeaderChange, HeaderEdit, Net, ParsePolicy, ParseSite, Part,
     PathMatch, Template, Test, WafMode, WafProfile,
 };
 
@@ -21,6 +21,9 @@ pub(super) fn above_root(site: &WafProfile, path: &[u8]) -> Option<&'static str>
 
 /// Returns which clients can log in where a login is bound to a connection.
 fn logins(edge: &Edge, backend: &fosse_settings::Backend) -> String {
+    if backend.fastcgi.is_some() {
+        return "no connection of FastCGI is logged in".to_owned();
+    }
     if backend.proxy_protocol > 0 {
         return "not over several requests, since proxy_protocol closes the connection after each".to_owned();
     }
@@ -159,7 +162,7 @@ pub(super) fn goal(
     dispatch: &Dispatch,
     policy: &DispatchPolicy,
     waf: &WafProfile,
-    location: Option<&[u8]>,
+    (target, location): (&[u8], Option<&[u8]>),
 ) -> String {
     let number = match &policy.action {
         Action::Backend(number) => usize::try_from(*number).unwrap_or(usize::MAX),
@@ -176,16 +179,27 @@ pub(super) fn goal(
     let count = usize::try_from(backend.server_count).unwrap_or(0);
     let servers: Vec<&str> = dispatch.servers.iter().skip(first).take(count).map(|s| s.name.as_str()).collect();
     let (name, bodies, logins) = (&backend.name, bodies(edge, waf, number), logins(edge, backend));
+    let script = backend.fastcgi.as_ref().map(|fastcgi| script(fastcgi, target)).unwrap_or_default();
     format!(
-        "backend   \"{name}\": {}\nbodies    {bodies}\nlogins    NTLM and Negotiate: {logins}\n",
+        "backend   \"{name}\": {}\n{script}bodies    {bodies}\nlogins    NTLM and Negotiate: {logins}\n",
         servers.join(", ")
     )
+}
+
+/// Returns the script that runs for a target.
+fn script(fastcgi: &FastCgi, target: &[u8]) -> String {
+    let Some(script) = fosse_routing::script(fastcgi, target) else {
+        return "response  404: the path is no script's, and there is no front_controller\n".to_owned();
+    };
+    let [name, info] = [&script.name, &script.path_info].map(|part| String::from_utf8_lossy(part));
+    let info = if info.is_empty() { String::new() } else { format!(", PATH_INFO {info}") };
+    format!("script    {}{name}{info}\n", fastcgi.root)
 }
 
 /// Returns what becomes of request bodies of a site that go to a backend.
 fn bodies(edge: &Edge, site: &WafProfile, backend: usize) -> String {
     match (site, edge.backend.get(backend)) {
-        (site, Some(backend)) if backend.buffer_requests.value => {
+        (site, Some(backend)) if backend.buffers_requests() => {
             format!("buffered whole up to {} bytes, sent with Content-Length (buffer_requests)", site.body_bytes_max)
         }
         (site, _) if site.waf != WafMode::Off => "sent on with Content-Length once the rules have seen them".to_owned(),

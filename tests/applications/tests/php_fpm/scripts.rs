@@ -94,6 +94,16 @@ fn the_script_of_a_path_is_the_one_that_the_configuration_names() {
 }
 
 #[test]
+fn a_rewritten_path_decides_and_what_came_is_the_request_uri() {
+    let uri = "<?php echo $_SERVER['SCRIPT_NAME'], '|', $_SERVER['REQUEST_URI'], '|', $_SERVER['QUERY_STRING'], '|', $_SERVER['HTTP_X_A'];";
+    let Some(pool) = Pool::start(1, &[("index.php", uri), ("login.php", uri)]) else { return };
+    let route = "[[site.route]]\nprefix = \"/blog\"\nbackend = \"php\"\nstrip_prefix = true\n\
+                 request_headers.set = { X-A = \"set\" }\n";
+    let edge = pool.edge(route, "", SCRIPTS);
+    assert_eq!(text(&edge, "/blog/login.php?a=b"), "/login.php|/blog/login.php?a=b|a=b|set");
+}
+
+#[test]
 fn no_header_of_a_client_becomes_a_parameter_that_is_not_a_headers() {
     let Some(pool) = pool() else { return };
     for underscores in ["drop", "pass"] {

@@ -37,6 +37,7 @@ const DIFFERENCES: &[Difference] = &[
     ("HTTP_X_FORWARDED_HOST", None, Some("a.example"), FORWARDED),
     ("HTTP_X_FORWARDED_PORT", None, Some("80"), FORWARDED),
     ("HTTP_X_FORWARDED_PROTO", None, Some("http"), FORWARDED),
+    ("HTTP_X_REAL_IP", None, Some("127.0.0.1"), FORWARDED),
     ("HTTP_X_TWO", Some("2"), Some("1, 2"), "PHP keeps the last of two, and rules have seen both"),
     ("REMOTE_USER", Some(""), None, "nobody has logged in"),
     ("REMOTE_USER", Some("a"), None, "nobody has checked the password"),

@@ -6,7 +6,8 @@ use crate::model::{Backend, FastCgi};
 
 impl Backend {
     /// Returns whether request bodies are received whole. CGI has no body without a length.
-    pub(crate) fn buffers_requests(&self) -> bool {
+    #[must_use]
+    pub fn buffers_requests(&self) -> bool {
         self.buffer_requests.value || self.fastcgi.is_some() && self.buffer_requests.written().is_none()
     }
 }
