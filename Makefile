@@ -7,6 +7,7 @@
 # make check-all      check, the lock-down on Debian's other kernels (qemu), the unit under a real systemd (a container), and
 #                     what takes long with real applications
 # make bench          fosse beside nginx and HAProxy, one table
+# make bench-policies what sites and routes cost, one and thousands, beside nginx
 # make bench-waf      rules beside nginx with libmodsecurity, one table
 # make parity         the verdicts of both on the same requests, every difference explained; those of the built-in rules
 # make soak           hours under load, with kills, stops, reloads; for a number of requests in place of a time:
@@ -60,6 +61,10 @@ bench: all
 	tests/setup.sh nginx-light haproxy wrk strace nghttp2-client
 	FOSSE_PROGRAMS="$$(tests/programs.sh release)" python3 tests/bench/bench.py $(BENCH_OPTIONS)
 
+bench-policies: all
+	tests/setup.sh nginx-light wrk
+	python3 tests/bench/policies.py --programs "$$(tests/programs.sh release)" $(BENCH_OPTIONS)
+
 bench-waf: all
 	tests/setup.sh nginx-light libnginx-mod-http-modsecurity modsecurity-crs
 	python3 tests/bench-waf/bench_waf.py --programs "$$(tests/programs.sh release)" $(BENCH_WAF_OPTIONS)
@@ -77,4 +82,4 @@ fuzz:
 	fuzz/fuzz.sh --seconds $(FUZZ_SECONDS)
 	fuzz/slowest.sh --seconds $(FUZZ_SECONDS) /usr/share/modsecurity-crs
 
-.PHONY: all install uninstall demo demo-check check check-all check-kernels check-systemd check-applications bench bench-waf parity soak fuzz
+.PHONY: all install uninstall demo demo-check check check-all check-kernels check-systemd check-applications bench bench-policies bench-waf parity soak fuzz

@@ -157,7 +157,7 @@ class Stage:
         self.started.append(program)
         return program
 
-    def nginx(self, sites=0):
+    def nginx(self, sites=0, locations=""):
         port, cores = free_port(), self.placement.workers
         servers = "".join(
             f"    server {{ listen 127.0.0.1:{port}; server_name s{n}.example; location / {{ proxy_pass http://app; }} }}\n"
@@ -165,7 +165,7 @@ class Stage:
         path = self.dir / f"nginx-{port}.conf"
         path.write_text(filled("nginx.conf", {
             "dir": self.dir, "port": port, "cores": cores, "servers": servers,
-            "reuseport": " reuseport" if cores > 1 else ""}))
+            "locations": locations, "reuseport": " reuseport" if cores > 1 else ""}))
         return self.keep(Program("nginx", [*self.placement.pin_proxy, "nginx", "-c", str(path)], port, log=self.dir / "nginx.log"))
 
     def haproxy(self, sites=0):
@@ -174,7 +174,7 @@ class Stage:
         path.write_text(filled("haproxy.cfg", {"dir": self.dir, "port": port, "cores": self.placement.workers}))
         return self.keep(Program("haproxy", [*self.placement.pin_proxy, "haproxy", "-db", "-f", str(path)], port, log=self.dir / "haproxy.log"))
 
-    def fosse(self, sites=0, deny=0):
+    def fosse(self, sites=0, deny=0, routes=""):
         port, self.edges, cores = free_port(), self.edges + 1, self.placement.workers
         name = f"fosse-{port}"
         values = {
@@ -183,7 +183,8 @@ class Stage:
             "uid_base": 500000 + 2000 * (port % 1000) + self.edges,
             # One address would be one lane: only a trusted source is spread over all of them.
             "trusted": 'trusted = ["127.0.0.1/32"]' if cores > 1 else "",
-            "sites": "".join(f'\n[[site]]\nhosts = ["s{n}.example"]\nbackend = "app"\nrules = []\n' for n in range(1, sites + 1)),
+            "routes": routes,
+            "sites": "".join(f'\n[[site]]\nhosts = ["s{n}.example"]\nbackend = "app"\nwaf = "off"\n' for n in range(1, sites + 1)),
         }
         path = self.dir / f"{name}.toml"
         path.write_text(filled("fosse.toml", values))

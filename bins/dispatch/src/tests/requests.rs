@@ -36,6 +36,17 @@ fn a_held_body_counts_as_held_only_until_the_backend_has_it() {
 }
 
 #[test]
+fn a_policy_that_the_path_does_not_lead_to_gets_421_and_no_server() {
+    let mut fixture = Fixture::new(backend());
+    for (number, policy) in [(0, 1), (1, u32::MAX)] {
+        fixture.send(id(number), &RequestHead { policy, ..get() });
+        fixture.turn();
+        assert_eq!(fixture.statuses(id(number)), [421], "policy {policy}");
+    }
+    assert_eq!(fixture.server.upstream.connections.len(), 0);
+}
+
+#[test]
 fn a_client_that_sent_its_body_without_waiting_for_100_is_granted_more() {
     let mut fixture = Fixture::new(backend());
     fixture.send(id(0), &RequestHead { expect_continue: true, body: BodyLength::Exact(20_000), ..post() });
