@@ -247,3 +247,26 @@ fn a_site_may_be_a_redirect_and_nothing_else() {
     let other = request(edge.address(), "GET / HTTP/1.1\r\nHost: b.example\r\nConnection: close\r\n\r\n");
     assert_eq!(other.status, 200, "{}", edge.log());
 }
+
+#[test]
+fn a_path_that_takes_the_expressions_of_a_site_too_long_costs_its_sender_the_request_and_others_nothing() {
+    let backend = Backend::start();
+    let routes: String = (0..50)
+        .map(|n| format!("[[site.route]]\nregex = '(a|b)*a(a|b){{{}}}{n}$'\nrespond = 200\n", n % 20 + 10))
+        .collect();
+    let edge = edge(&backend, "", &format!("backend = \"app\"\nwaf = \"off\"\n{routes}"));
+    let mut state = 1_u32;
+    let mut letter = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if state >> 31 == 0 { 'a' } else { 'b' }
+    };
+    for _ in 0..3 {
+        let path: String = (0..8000).map(|_| letter()).collect();
+        assert_eq!(ask(&edge, &format!("GET /{path}"), "").status, 400, "{}", edge.log());
+        let served = ask(&edge, "GET /abbbbbbbbbb0", "");
+        assert!(served.text().contains("200 OK"), "{}", served.text());
+        assert!(ask(&edge, "GET /plain", "").text().starts_with("GET /plain HTTP/1.1"));
+    }
+    assert!(edge.log().contains("too long"), "{}", edge.log());
+    assert_eq!(edge.alarms(), Vec::<String>::new());
+}

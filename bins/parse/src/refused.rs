@@ -39,6 +39,8 @@ impl Refused {
     pub(crate) const METHOD: Self = Self { limit: "methods", ..Self::new(405, "the site does not serve this method") };
     /// The route lets other networks in.
     pub(crate) const NETWORK: Self = Self { limit: "networks", ..Self::new(403, "not from a network that is let in") };
+    /// To look for the globs and regular expressions of the site in its path would take too long.
+    pub(crate) const UNDECIDED: Self = Self::new(400, "its path takes the site's expressions too long");
     /// The target that a rewrite makes, or the location of a redirect, cannot be written.
     pub(crate) const REWRITE: Self = Self::new(400, "the target that it is rewritten to is none");
     /// The body is longer than the site takes.

@@ -53,7 +53,7 @@ impl Conn {
             target: head.target,
             headers: &head.fields,
         };
-        let policy = settings.router.policy(site, facts);
+        let policy = settings.router.policy(site, facts).map_err(|_| Refused::UNDECIDED)?;
         self.exchange.policy = policy;
         let known = settings.policy(policy);
         if let Some(known) = known {

@@ -49,10 +49,11 @@ pub fn policy(data: &[u8]) {
     let (router, routes) = (Router::new(&settings), Routes::new(&settings.sites[0].routes));
     let choose = |target: &[u8]| router.policy(0, || facts(&head, target));
     let found = choose(data);
+    let Ok(found) = found else { return };
     assert!(routes.may_choose(data, found), "who checks it refuses it");
     if data.starts_with(b"/") {
         for detour in [&b"/."[..], b"/x/..", b"/%2e", b"/..", b"/"] {
-            assert_eq!(choose(&[detour, data].concat()), found, "{}", detour.escape_ascii());
+            assert_eq!(choose(&[detour, data].concat()), Ok(found), "{}", detour.escape_ascii());
         }
     }
     if let Ok(changed) = router.changed(found, &facts(&head, data), 8192) {

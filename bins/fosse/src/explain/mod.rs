@@ -64,18 +64,18 @@ fn explained(edge: &Edge, plan: &Plan, head: &RequestHead<'_>, client: Option<Ip
     let router = Router::new(&parse);
     let number = router.site(host.as_bytes());
     let Some((number, site)) = number.and_then(|number| Some((number, parse.sites.get(index(number))?))) else {
-        out.push_str("response  421: no site names this host, and none is the default\n");
-        return out;
+        return out + "response  421: no site names this host, and none is the default\n";
     };
     let _ = writeln!(out, "site      \"{}\" (number {}): {}", site.name, number + 1, why_site(&site.hosts, host));
     let facts = facts(head, client);
-    let policy = router.policy(number, || facts);
+    let Ok(policy) = router.policy(number, || facts) else {
+        return out + "response  400: the path takes the globs and regular expressions of the site too long\n";
+    };
     let _ = writeln!(out, "route     {}", why_route(site, policy));
     let Some(terms) = parse.policies.get(index(policy)) else { return out };
     out.push_str(&who_may(terms));
     let Ok(changed) = router.changed(policy, &facts, usize::MAX) else {
-        out.push_str("response  400: the target that it is rewritten to cannot be written\n");
-        return out;
+        return out + "response  400: the target that it is rewritten to cannot be written\n";
     };
     if let Some(target) = &changed.target {
         let _ = writeln!(out, "rewrite   {}", String::from_utf8_lossy(target));

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use regex_automata::hybrid::dfa::{self, DFA};
+use regex_automata::hybrid::dfa::{Cache, DFA};
 use regex_automata::nfa::thompson::pikevm::{self, PikeVM};
 use regex_automata::nfa::thompson::{BuildError, Compiler, Config, NFA};
 use regex_automata::util::captures::Captures;
@@ -11,15 +11,22 @@ use regex_automata::{Input, MatchKind, PatternID, PatternSet};
 
 /// Longest regular expression or glob of a route.
 pub const PATTERN_BYTES_MAX: usize = 1024;
-/// Most memory of one compiled expression: `\w{1000}` and the like take megabytes, and a route
-/// needs none of them.
-const COMPILED_BYTES_MAX: usize = 4 << 20;
-/// Memory for the states that a search of a set keeps.
-const STATES_BYTES_MAX: usize = 2 << 20;
+/// Most memory of one compiled expression: a search that looks for its groups goes through all of
+/// it with every byte of a path. `^/articles/([0-9]+)$` takes 2 KiB, `\w{1000}` a hundred.
+const COMPILED_BYTES_MAX: usize = 16 << 10;
+/// Most memory of all compiled expressions of a site.
+const SET_BYTES_MAX: usize = 2 << 20;
+/// Memory for the states that searches of a set keep. To make one costs as much time as it takes
+/// memory, so this is also what bounds the time of a search.
+const STATES_BYTES_MAX: usize = 1 << 20;
+
+/// A search of a set would take too long: for its path the expressions need more states than there
+/// is memory for, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Undecided;
 
 /// Compiles expressions. Paths are bytes, whatever they are meant to say.
-fn compile(patterns: &[String]) -> Result<NFA, Box<BuildError>> {
-    let limit = COMPILED_BYTES_MAX * patterns.len().max(1);
+fn compile(patterns: &[String], limit: usize) -> Result<NFA, Box<BuildError>> {
     let syntax = syntax::Config::new().utf8(false).unicode(false);
     let config = Config::new().utf8(false).nfa_size_limit(Some(limit));
     Compiler::new().syntax(syntax).configure(config).build_many(patterns).map_err(Box::new)
@@ -33,8 +40,16 @@ pub fn check(pattern: &str) -> Result<usize, String> {
     // What is wrong with the text is told by who reads it; the compiler has a limit of its own.
     let parsed = regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build().parse(pattern);
     parsed.map_err(|fault| fault.to_string())?;
-    let nfa = compile(&[pattern.to_owned()]).map_err(|_| "it is too large when compiled".to_owned())?;
+    let nfa =
+        compile(&[pattern.to_owned()], COMPILED_BYTES_MAX).map_err(|_| "it is too large when compiled".to_owned())?;
     Ok(nfa.group_info().group_len(PatternID::ZERO) - 1)
+}
+
+/// Checks whether the regular expressions and globs of a site are not too many together.
+#[must_use]
+pub fn fit_together<'a>(regexes: impl Iterator<Item = &'a str>, globs: impl Iterator<Item = &'a str>) -> bool {
+    let patterns: Vec<String> = globs.map(of_glob).chain(regexes.map(str::to_owned)).collect();
+    patterns.is_empty() || compile(&patterns, SET_BYTES_MAX).is_ok()
 }
 
 /// Returns the regular expression of a glob: `*` is anything but a slash, `**` anything, `?` one
@@ -57,40 +72,41 @@ pub(crate) fn of_glob(glob: &str) -> String {
 /// Several expressions that are looked for at once.
 #[derive(Debug)]
 pub(crate) struct Set {
-    fast: Option<(DFA, RefCell<dfa::Cache>)>,
-    /// The engine for patterns whose states would take too much memory in the other.
-    slow: Option<(PikeVM, RefCell<pikevm::Cache>)>,
+    /// None where they do not compile, which [`check`] and [`fit_together`] have refused before:
+    /// nothing is found then.
+    search: Option<(DFA, RefCell<Cache>)>,
     count: usize,
 }
 
 impl Set {
-    /// Compiles the set. One that does not compile, which [`check`] has refused before, finds
-    /// nothing.
+    /// Compiles the set.
     pub(crate) fn new(patterns: &[String]) -> Self {
-        let Ok(nfa) = compile(patterns) else { return Self { fast: None, slow: None, count: 0 } };
         let config = DFA::config().match_kind(MatchKind::All).cache_capacity(STATES_BYTES_MAX);
-        let config = config.skip_cache_capacity_check(true).minimum_cache_clear_count(Some(16));
-        let fast = DFA::builder().configure(config).build_from_nfa(nfa.clone()).ok();
-        let slow = PikeVM::builder().configure(PikeVM::config().match_kind(MatchKind::All)).build_from_nfa(nfa).ok();
-        Self {
-            fast: fast.map(|dfa| (dfa.create_cache(), dfa)).map(|(cache, dfa)| (dfa, RefCell::new(cache))),
-            slow: slow.map(|vm| (vm.create_cache(), vm)).map(|(cache, vm)| (vm, RefCell::new(cache))),
-            count: patterns.len(),
-        }
+        let config = config.skip_cache_capacity_check(true).minimum_cache_clear_count(Some(1));
+        let built = compile(patterns, SET_BYTES_MAX).ok();
+        let dfa = built.and_then(|nfa| DFA::builder().configure(config).build_from_nfa(nfa).ok());
+        let search = dfa.map(|dfa| (dfa.create_cache(), dfa)).map(|(cache, dfa)| (dfa, RefCell::new(cache)));
+        Self { search, count: patterns.len() }
     }
 
     /// Iterates over the numbers of those that are found in a path, from the lowest.
-    pub(crate) fn found_in(&self, path: &[u8]) -> impl Iterator<Item = usize> {
-        let (input, mut found) = (Input::new(path), PatternSet::new(self.count));
-        let fast = self.fast.as_ref().is_some_and(|(dfa, cache)| {
-            dfa.try_which_overlapping_matches(&mut cache.borrow_mut(), &input, &mut found).is_ok()
-        });
-        if !fast && let Some((vm, cache)) = &self.slow {
-            found.clear();
-            vm.which_overlapping_matches(&mut cache.borrow_mut(), &input, &mut found);
+    ///
+    /// # Errors
+    /// [`Undecided`].
+    pub(crate) fn found_in(&self, path: &[u8]) -> Result<impl Iterator<Item = usize>, Undecided> {
+        let mut found = PatternSet::new(self.count);
+        if let Some((dfa, cache)) = &self.search {
+            let (input, mut cache) = (Input::new(path), cache.borrow_mut());
+            if dfa.try_which_overlapping_matches(&mut cache, &input, &mut found).is_err() {
+                // States of other paths may have been in the way.
+                cache.reset(dfa);
+                found.clear();
+                let again = dfa.try_which_overlapping_matches(&mut cache, &input, &mut found);
+                again.map_err(|_| Undecided)?;
+            }
         }
         let numbers: Vec<usize> = found.iter().map(|id| id.as_usize()).collect();
-        numbers.into_iter()
+        Ok(numbers.into_iter())
     }
 }
 
@@ -104,7 +120,7 @@ pub(crate) struct Grouped {
 impl Grouped {
     /// Compiles it; `None` where it does not compile.
     pub(crate) fn new(pattern: &str) -> Option<Self> {
-        let vm = PikeVM::new_from_nfa(compile(&[pattern.to_owned()]).ok()?).ok()?;
+        let vm = PikeVM::new_from_nfa(compile(&[pattern.to_owned()], COMPILED_BYTES_MAX).ok()?).ok()?;
         let state = RefCell::new((vm.create_cache(), vm.create_captures()));
         Some(Self { vm, state })
     }
@@ -138,10 +154,10 @@ mod tests {
             ("/(x)[y]", "/(x)[y]", true),
             ("/*", "/\u{e9}", true),
         ] {
-            let found = Set::new(&[of_glob(glob)]).found_in(path.as_bytes()).count() == 1;
+            let found = Set::new(&[of_glob(glob)]).found_in(path.as_bytes()).unwrap().count() == 1;
             assert_eq!(found, takes, "{glob} {path}");
         }
-        assert_eq!(Set::new(&[of_glob("/*")]).found_in(b"/\xff").count(), 1);
+        assert_eq!(Set::new(&[of_glob("/*")]).found_in(b"/\xff").unwrap().count(), 1);
     }
 
     #[test]
@@ -157,5 +173,28 @@ mod tests {
         let grouped = Grouped::new("^/old/([^/]*)/?(x)?").unwrap();
         assert_eq!(grouped.groups(b"/old/1/"), [&b"/old/1/"[..], b"1", b""]);
         assert!(grouped.groups(b"/new").is_empty());
+    }
+
+    #[test]
+    fn a_path_that_would_take_too_long_is_undecided_and_the_next_one_is_not() {
+        let patterns: Vec<String> = (0..50).map(|n| format!("(a|b)*a(a|b){{{}}}{n}$", n % 20 + 10)).collect();
+        assert!(fit_together(patterns.iter().map(String::as_str), std::iter::empty()));
+        let set = Set::new(&patterns);
+        let mut state = 1_u32;
+        let mut letter = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if state >> 31 == 0 { b'a' } else { b'b' }
+        };
+        let path: Vec<u8> = (0..8000).map(|_| letter()).collect();
+        for _ in 0..3 {
+            assert!(set.found_in(&path).is_err());
+            let found = set.found_in(b"/aaaaaaaaaaaa7").unwrap();
+            assert_eq!(found.collect::<Vec<_>>(), []);
+            assert_eq!(set.found_in(b"/abbbbbbbbbb0").unwrap().collect::<Vec<_>>(), [0]);
+        }
+        let many: Vec<String> = (0..300).map(|n| format!(r"\w{{150}}{n}")).collect();
+        assert!(!fit_together(many.iter().map(String::as_str), std::iter::empty()));
+        let plain: Vec<String> = (0..1000).map(|n| format!("^/route-{n}/([^/]*)/(.*)$")).collect();
+        assert!(fit_together(plain.iter().map(String::as_str), std::iter::empty()));
     }
 }

@@ -3,6 +3,7 @@
 use fosse_settings::Parse;
 
 use crate::facts::Facts;
+use crate::pattern::Undecided;
 use crate::rewrite::{Changed, Changes, Unwritable};
 use crate::routes::Routes;
 use crate::sites::Sites;
@@ -39,12 +40,14 @@ impl Router {
     }
 
     /// Returns the policy of a request to a site; 0 where there are no sites, as in a shell.
-    #[must_use]
-    pub fn policy<'a>(&self, site: u32, facts: impl FnOnce() -> Facts<'a>) -> u32 {
-        let Ok(site) = usize::try_from(site) else { return 0 };
+    ///
+    /// # Errors
+    /// [`Undecided`].
+    pub fn policy<'a>(&self, site: u32, facts: impl FnOnce() -> Facts<'a>) -> Result<u32, Undecided> {
+        let Ok(site) = usize::try_from(site) else { return Ok(0) };
         match self.routes.get(site) {
             Some(Some(routes)) => routes.choose(&facts()),
-            _ => self.own.get(site).copied().unwrap_or(0),
+            _ => Ok(self.own.get(site).copied().unwrap_or(0)),
         }
     }
 

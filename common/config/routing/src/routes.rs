@@ -8,7 +8,7 @@ use fosse_settings::{Condition, PathMatch, Route, SiteRoutes};
 use crate::conditions::holds;
 use crate::facts::Facts;
 use crate::path::{split, understood};
-use crate::pattern::{self, Set};
+use crate::pattern::{self, Set, Undecided};
 
 /// A route as its path has led to it.
 #[derive(Debug)]
@@ -79,11 +79,13 @@ impl Routes {
     /// Returns the policy of a request: of an exact path, else of the longest prefix, else of a
     /// glob, else of a regular expression, else of a route without a path; each time the first of
     /// those with most conditions whose conditions hold. Last comes the site's own.
-    #[must_use]
-    pub fn choose(&self, facts: &Facts<'_>) -> u32 {
+    ///
+    /// # Errors
+    /// [`Undecided`].
+    pub fn choose(&self, facts: &Facts<'_>) -> Result<u32, Undecided> {
         let (raw, query) = split(facts.target);
         let fits = |candidate: &Candidate| candidate.conditions.iter().all(|one| holds(one, facts, query));
-        self.first(raw, fits).unwrap_or(self.fallback)
+        Ok(self.first(raw, fits)?.unwrap_or(self.fallback))
     }
 
     /// Returns whether a request for this target may have that policy, as far as the path says it:
@@ -95,7 +97,14 @@ impl Routes {
         }
         // The first that has no condition would have been chosen at the latest.
         let decides = |candidate: &Candidate| candidate.policy == policy || candidate.conditions.is_empty();
-        self.first(split(target).0, decides).unwrap_or(self.fallback) == policy
+        // What took who decided it less than the time there is may take more here, as what was
+        // looked for before differs.
+        self.first(split(target).0, decides).is_ok_and(|found| found.unwrap_or(self.fallback) == policy)
+            || self.is_undecided(target)
+    }
+
+    fn is_undecided(&self, target: &[u8]) -> bool {
+        self.first(split(target).0, |_| false).is_err()
     }
 
     fn is_empty(&self) -> bool {
@@ -103,14 +112,14 @@ impl Routes {
     }
 
     /// Returns the policy of the first route that takes a path and fits.
-    fn first(&self, raw: &[u8], fits: impl Fn(&Candidate) -> bool) -> Option<u32> {
+    fn first(&self, raw: &[u8], fits: impl Fn(&Candidate) -> bool) -> Result<Option<u32>, Undecided> {
         let path = understood(raw);
         let fits = |candidates: &[Candidate]| candidates.iter().find(|one| fits(one)).map(|one| one.policy);
         let exact = if self.exact.is_empty() { None } else { self.exact.get(&*path).and_then(|all| fits(all)) };
-        exact
-            .or_else(|| self.by_prefix(&path, fits))
-            .or_else(|| self.by_pattern(&path, fits))
-            .or_else(|| fits(&self.any))
+        if let Some(policy) = exact.or_else(|| self.by_prefix(&path, fits)) {
+            return Ok(Some(policy));
+        }
+        Ok(self.by_pattern(&path, fits)?.or_else(|| fits(&self.any)))
     }
 
     fn by_prefix(&self, path: &[u8], fits: impl Fn(&[Candidate]) -> Option<u32>) -> Option<u32> {
@@ -130,9 +139,10 @@ impl Routes {
         }
     }
 
-    fn by_pattern(&self, path: &[u8], fits: impl Fn(&[Candidate]) -> Option<u32>) -> Option<u32> {
-        let patterns = self.patterns.as_ref()?;
-        patterns.set.found_in(path).find_map(|at| fits(std::slice::from_ref(patterns.candidates.get(at)?)))
+    fn by_pattern(&self, path: &[u8], fits: impl Fn(&[Candidate]) -> Option<u32>) -> Result<Option<u32>, Undecided> {
+        let Some(patterns) = &self.patterns else { return Ok(None) };
+        let mut found = patterns.set.found_in(path)?;
+        Ok(found.find_map(|at| fits(std::slice::from_ref(patterns.candidates.get(at)?))))
     }
 }
 
@@ -202,7 +212,7 @@ mod tests {
             ("/api/..%2fx", 99),
             ("*", 99),
         ] {
-            assert_eq!(routes.choose(&facts(target)), expected, "{target}");
+            assert_eq!(routes.choose(&facts(target)), Ok(expected), "{target}");
         }
     }
 

@@ -23,6 +23,12 @@ pub(super) fn routes(site: &Site, problems: &mut Problems) {
         groups(to, 0, &site.redirect.span, problems);
     }
     edits(&site.request_headers, &site.response_headers, problems);
+    let regexes = routes.iter().filter_map(|route| route.regex.value.as_ref()).map(|regex| regex.pattern.as_str());
+    let globs = routes.iter().filter_map(|route| route.glob.value.as_ref()).map(|glob| glob.0.as_str());
+    if !fosse_routing::pattern::fit_together(regexes, globs) {
+        let cure = "use prefix where that says it, or fewer or shorter ones";
+        problems.note_with_cure(&site.route.span, "the site's globs and regular expressions are too many", cure);
+    }
     let mut seen = HashSet::new();
     for route in routes.iter().filter(|route| route.sound().is_some()) {
         match_of(route, site, problems);
