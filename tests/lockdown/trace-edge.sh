@@ -213,6 +213,7 @@ ask --unix-socket "$work/files.sock" --data-binary "@$work/body" http://localhos
 ask "$there/%00"
 ask "$there/..%2f..%2fetc/passwd"
 [ ! -S "$work/status.sock" ] || ask --unix-socket "$work/status.sock" http://localhost/metrics
+[ ! -S "$work/status.sock" ] || ask --unix-socket "$work/status.sock" -X POST http://localhost/servers/drain/none
 # A client that sends nonsense, one that aborts, one that resets in mid-answer.
 python3 - "$listen" <<'PYTHON'
 import socket, struct, sys, time

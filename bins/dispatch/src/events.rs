@@ -26,7 +26,7 @@ pub(crate) fn on_frames(
     streams: &mut Streams,
     lane: &mut Lane<'_>,
 ) -> Result<(), Gone> {
-    lane.upstream.hear_health(lane.context.now_ms());
+    lane.upstream.hear_reports(&lane.context);
     input.read()?;
     while let Some(frame) = input.next_frame()? {
         if frame.kind == Kind::Lease

@@ -1,8 +1,7 @@
 //! fosse-dispatch: speaks HTTP/1.1 to backends.
 //!
 //! Reads request frames on fd 0, writes response frames on fd 1, logs on fd 2. Client sockets for
-//! leases come on fd 8, backend sockets from connect on fd 9; fd 10 and 11 say which servers are
-//! out. It keeps pooled connections and requests, within the credit it grants, and has no socket().
+//! leases come on fd 8, backend sockets on fd 9; fd 10 to 12 say which servers are out or drained.
 
 #![forbid(unsafe_code)]
 
@@ -28,6 +27,7 @@ const SPEC: Spec = Spec {
         Expected::required(9, MESSAGES, "backend sockets from connect"),
         Expected::optional(10, MEMORY, "counter page of another lane's dispatch"),
         Expected::optional(11, MEMORY, "results of health checks"),
+        Expected::optional(12, MEMORY, "states of servers that people give"),
     ],
     lingers: true,
 };

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use fosse_counters::{Counters, DRAINING, HealthReader, STREAM_CONNECTION, dispatch as count};
+use fosse_counters::{Counters, DRAINING, HealthReader, STREAM_CONNECTION, StatesReader, dispatch as count};
 use fosse_eventloop::{Event, EventLoop, Interest, slab::Key};
 use fosse_inherit::Descriptors;
 use fosse_service::{ExitReason, Given, Order, Process, Service};
@@ -19,7 +19,7 @@ use crate::{
     limits,
     policies::Policies,
     slow_clients,
-    upstream::Upstream,
+    upstream::{Upstream, states::Reports},
 };
 
 /// The parts that the lock forbids to make.
@@ -29,8 +29,8 @@ pub struct BeforeLock {
     output: Output,
     /// The page of another lane's dispatch. Without it the servers are taken to be up.
     of_another_lane: Option<PageReader>,
-    /// The results of health checks.
-    health: Option<HealthReader>,
+    /// The pages in which others say how servers are.
+    reports: Reports,
 }
 
 impl BeforeLock {
@@ -38,12 +38,13 @@ impl BeforeLock {
     #[must_use]
     pub fn of(descriptors: &mut Descriptors) -> Self {
         let mut page = |number| descriptors.optional(number).and_then(|page| PageReader::map(page).ok());
-        let (of_another_lane, health) = (page(10), page(11).map(HealthReader::new));
+        let (of_another_lane, health, states) = (page(10), page(11), page(12));
+        let reports = Reports { health: health.map(HealthReader::new), states: states.map(StatesReader::new) };
         Self {
             input: Input::new(descriptors.required(0)),
             output: Output::new(descriptors.required(1), Hello::default()),
             of_another_lane,
-            health,
+            reports,
         }
     }
 }
@@ -71,13 +72,13 @@ impl Server {
     /// # Errors
     /// Those of epoll_ctl(2).
     pub fn new(process: &Process, mut given: Given, before: BeforeLock) -> Result<Self, ExitReason> {
-        let BeforeLock { input, output, of_another_lane, health } = before;
+        let BeforeLock { input, output, of_another_lane, reports } = before;
         let (clients, connect) = (given.optional(8), given.required(9));
         let mut server = Self::of(given.settings(), input, output, connect, clients);
         let known = of_another_lane.map_or_else(Vec::new, |page| fosse_counters::servers(|word| page.get(word)));
         let backends = server.settings.backends.iter().enumerate();
         backends.for_each(|(row, backend)| process.counters.name_row(row, &backend.name));
-        server.upstream.inherit(&known, health, &process.counters, process.event_loop.now_ms());
+        server.upstream.inherit(&known, reports, &process.counters, process.event_loop.now_ms());
         server.watch(&process.event_loop)?;
         Ok(server)
     }

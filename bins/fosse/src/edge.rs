@@ -1,5 +1,7 @@
 //! A running edge seen from outside: its status socket, and the process that listens there.
 
+pub(crate) mod servers;
+
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -122,15 +124,37 @@ impl Edge {
     /// # Errors
     /// One line.
     pub(crate) fn page(&self, target: &str) -> Result<String, String> {
+        let bytes = self.ask("GET", target)?;
+        let body = body(&bytes).map_err(|why| format!("{}: {why}", self.path.display()))?;
+        Ok(body.iter().map(|byte| printable(*byte)).collect())
+    }
+
+    /// Asks for a change. Returns what is said of it.
+    ///
+    /// # Errors
+    /// One line: why it is not made.
+    pub(crate) fn change(&self, target: &str) -> Result<String, String> {
+        let bytes = self.ask("POST", target)?;
+        let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);
+        let said: String = bytes[end..].iter().map(|byte| printable(*byte)).collect();
+        let said = said.trim_end();
+        if bytes.get(8..13) == Some(b" 200 ") {
+            Ok(said.to_owned())
+        } else {
+            Err(format!("{}: {said}", self.path.display()))
+        }
+    }
+
+    /// Sends a request and returns all of the response.
+    fn ask(&self, method: &str, target: &str) -> Result<Vec<u8>, String> {
         let mut stream = self.connect()?;
         let wrong = |error: std::io::Error| format!("{}: {error}", self.path.display());
         stream.set_read_timeout(Some(RESPONSE_TIME_MAX)).map_err(wrong)?;
         stream.set_write_timeout(Some(RESPONSE_TIME_MAX)).map_err(wrong)?;
-        stream.write_all(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes()).map_err(wrong)?;
+        stream.write_all(format!("{method} {target} HTTP/1.1\r\n\r\n").as_bytes()).map_err(wrong)?;
         let mut bytes = Vec::new();
         stream.take(RESPONSE_BYTES_MAX).read_to_end(&mut bytes).map_err(wrong)?;
-        let body = body(&bytes).map_err(|why| format!("{}: {why}", self.path.display()))?;
-        Ok(body.iter().map(|byte| printable(*byte)).collect())
+        Ok(bytes)
     }
 
     /// Returns the process id of the fosse-start that listens on the socket, as the kernel knows

@@ -4,7 +4,9 @@ use fosse_args::Args;
 
 use crate::commands::FOSSE;
 use crate::output::print;
-use crate::{PROGRAM, audit, check, completions, doctor, explain, fmt, reload, reopen, rules, status, up};
+use crate::{
+    PROGRAM, audit, check, completions, doctor, edge::servers, explain, fmt, reload, reopen, rules, status, up,
+};
 
 /// Runs a command and returns the exit status.
 pub(crate) fn run(words: &Args) -> i32 {
@@ -19,6 +21,7 @@ pub(crate) fn run(words: &Args) -> i32 {
         (_, "fmt") => fmt::run(words),
         (_, "reload") => reload::run(words),
         (_, "reopen") => reopen::run(words),
+        (_, "drain" | "ready" | "weight") => servers::run(words),
         (_, "version") => print(&format!("{PROGRAM} {}\n", env!("CARGO_PKG_VERSION"))),
         _ => helped(words),
     }

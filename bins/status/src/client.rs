@@ -5,13 +5,13 @@ use std::os::fd::OwnedFd;
 use fosse_source::Source;
 use rustix::{
     io::Errno,
-    net::{RecvFlags, SendFlags, recv, send},
+    net::{RecvFlags, SendFlags, recv, send, sockopt::socket_peercred},
 };
 
 use crate::{
     limits::{CLIENT_MS_MAX, READ_BYTES, REQUEST_BYTES_MAX, RESPONSE_MS_MAX},
     listener::Kind,
-    request::{Progress, Request, progress},
+    request::{Progress, Request, ServerOrder, progress},
     response::Response,
 };
 
@@ -42,6 +42,8 @@ pub(crate) enum Heard {
     Gone,
     /// It wants a page.
     Request(Request),
+    /// It wants a server changed.
+    Order(ServerOrder),
     /// A request that gets this status.
     Refused(u16),
 }
@@ -66,6 +68,11 @@ impl Client {
         now_ms >= self.end_ms || now_ms - self.since_ms >= CLIENT_MS_MAX
     }
 
+    /// Returns the user who has connected, as the kernel knows it; `None` where there is none.
+    pub(crate) fn uid(&self) -> Option<u32> {
+        socket_peercred(&self.fd).ok().map(|peer| peer.uid.as_raw())
+    }
+
     /// Reads a piece of the request.
     pub(crate) fn read(&mut self) -> Heard {
         let mut bytes = [0; READ_BYTES];
@@ -79,6 +86,7 @@ impl Client {
             Progress::More if self.request.len() > REQUEST_BYTES_MAX => Heard::Refused(431),
             Progress::More => Heard::More,
             Progress::Request(request) => Heard::Request(request),
+            Progress::Order(order) => Heard::Order(order),
             Progress::Refused(status) => Heard::Refused(status),
         }
     }

@@ -16,5 +16,6 @@ mod reload;
 pub mod request;
 mod response;
 pub mod server;
+mod states;
 mod text;
 mod traffic;

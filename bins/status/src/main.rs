@@ -3,7 +3,9 @@
 //! Reads counter pages (start hands them over on fd 7, read-only) and HTTP/1.0 requests from the
 //! unix socket on fd 8, and for /metrics alone from the TCP socket on fd 9. It keeps the pages of
 //! the living, and the sums of the dead in the page on fd 10, which the next fosse-status goes on
-//! from. It waits for no client: a bounded number is served at a time, each for a bounded time.
+//! from. Who runs the edge, or root, changes the states of servers over the unix socket: they are
+//! in the page on fd 11, which dispatch reads. It waits for no client: a bounded number is served
+//! at a time, each for a bounded time.
 
 #![forbid(unsafe_code)]
 
@@ -23,6 +25,7 @@ const SPEC: Spec = Spec {
         Expected::optional(8, &[Kind::UnixListener], "clients"),
         Expected::optional(9, &[Kind::InetListener], "clients by TCP"),
         Expected::required(10, MEMORY, "sums"),
+        Expected::optional(11, MEMORY, "states of servers"),
     ],
     lingers: false,
 };

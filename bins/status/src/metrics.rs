@@ -18,6 +18,8 @@ pub(crate) const METRICS: &[Step] = &[
     Step::Once(counters),
     Step::Once(|look, out| server_family(look, out, "up", "1 where every lane gives the server requests")),
     Step::Servers(|name, sum, out| server(out, "up", name, u64::from(sum.up))),
+    Step::Once(|look, out| server_family(look, out, "drained", "1 where somebody has drained the server")),
+    Step::Servers(|name, sum, out| server(out, "drained", name, u64::from(sum.drained))),
     Step::Once(|look, out| server_family(look, out, "connections", "connections open to the server")),
     Step::Servers(|name, sum, out| server(out, "connections", name, sum.open)),
     Step::Once(|look, out| server_family(look, out, "requests", "requests under way at the server")),

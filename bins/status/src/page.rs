@@ -27,6 +27,8 @@ pub(crate) struct Look<'a> {
 pub(crate) struct ServerSum {
     /// Every lane says that it is up.
     pub(crate) up: bool,
+    /// Some lane says that it is drained.
+    pub(crate) drained: bool,
     pub(crate) open: u64,
     pub(crate) busy: u64,
 }
@@ -143,13 +145,14 @@ impl Cursor {
     }
 }
 
-/// Returns the servers by name. A lane shows so few of them that all fit.
+/// Returns the servers by address. A lane shows few enough of them that all fit.
 pub(crate) fn servers(pages: &Pages) -> BTreeMap<String, ServerSum> {
     let mut all: BTreeMap<String, ServerSum> = BTreeMap::new();
     let dispatches = pages.living().into_iter().filter(|shown| shown.program == Program::Dispatch.name());
     for server in dispatches.filter(|shown| !shown.draining()).flat_map(Shown::servers) {
-        let sum = all.entry(server.name).or_insert(ServerSum { up: true, open: 0, busy: 0 });
+        let sum = all.entry(server.name).or_insert(ServerSum { up: true, drained: false, open: 0, busy: 0 });
         sum.up &= server.up;
+        sum.drained |= server.drained;
         // Numbers of 32 bits, one a lane: the sums of 64 bits have room for all.
         sum.open += u64::from(server.open);
         sum.busy += u64::from(server.busy);

@@ -1,6 +1,6 @@
 //! The counter pages of living processes, and the sums of dead ones.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use fosse_counters::{
@@ -45,6 +45,15 @@ impl Shown {
     #[must_use]
     pub(crate) fn servers(&self) -> Vec<Server> {
         if self.program == Program::Dispatch.name() { servers(|word| self.page.get(word)) } else { Vec::new() }
+    }
+
+    /// Returns them with their names, each that of its backend, a slash and its address.
+    pub(crate) fn named_servers(&self) -> impl Iterator<Item = (String, Server)> {
+        self.servers().into_iter().filter_map(|server| {
+            let row = usize::try_from(server.backend).ok()?;
+            let backend = row_name(row, |word| self.page.get(word))?;
+            Some((format!("{backend}/{}", server.name), server))
+        })
     }
 
     /// Reads the names of more rows of its page into `names`, as many as there is room for. Returns
@@ -201,6 +210,12 @@ impl Pages {
         let mut all: Vec<&Shown> = self.living.values().collect();
         all.sort_by_key(|shown| shown.place());
         all
+    }
+
+    /// Returns the names of the servers of the configuration that serves.
+    pub(crate) fn servers(&self) -> BTreeSet<String> {
+        let serving = self.living.values().filter(|shown| !shown.draining());
+        serving.flat_map(Shown::named_servers).map(|(name, _)| name).collect()
     }
 
     /// Returns the sum of one counter over the living and, unless it is a gauge, the dead.

@@ -1,5 +1,5 @@
-//! The request of a client: the first line of a GET. The rest of the head is read to its end and
-//! not looked at.
+//! The request of a client: the first line of a GET, or of a POST that changes a server. The rest
+//! of the head is read to its end and not looked at.
 
 /// The pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +31,39 @@ pub struct Request {
     pub chunks: bool,
 }
 
-/// The meaning of the bytes so far.
+/// A change of the state of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It gets no clients but those that belong to it.
+    Drain,
+    /// It gets clients again.
+    Ready,
+    /// It has that weight; `None` for that of the configuration.
+    Weight(Option<u16>),
+}
+
+/// A request for a change: `POST /servers/drain/NAME`, `/servers/ready/NAME`,
+/// `/servers/weight/N/NAME`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerOrder {
+    /// The change.
+    pub change: Change,
+    /// The server that is meant.
+    pub server: String,
+}
+
+/// The largest weight.
+const WEIGHT_MAX: u16 = 256;
+
+/// The meaning of the bytes so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// The head is not complete.
     More,
     /// A request for a page.
     Request(Request),
+    /// A request for a change.
+    Order(ServerOrder),
     /// A complete head that gets this status in place of a page.
     Refused(u16),
 }
@@ -61,6 +87,9 @@ pub fn progress(bytes: &[u8]) -> Progress {
     let head = match method {
         b"GET" => false,
         b"HEAD" => true,
+        b"POST" if target.starts_with(ORDERS) => {
+            return order(&target[ORDERS.len()..]).map_or(Progress::Refused(400), Progress::Order);
+        }
         _ => return Progress::Refused(405),
     };
     let target = match target.split(|b| *b == b'?').next().unwrap_or_default() {
@@ -74,6 +103,30 @@ pub fn progress(bytes: &[u8]) -> Progress {
         _ => return Progress::Refused(404),
     };
     Progress::Request(Request { target, head, chunks: version != b"HTTP/1.0" })
+}
+
+const ORDERS: &[u8] = b"/servers/";
+
+/// Reads what follows `/servers/`.
+fn order(text: &[u8]) -> Option<ServerOrder> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (word, rest) = text.split_once('/')?;
+    let (change, server) = match word {
+        "drain" => (Change::Drain, rest),
+        "ready" => (Change::Ready, rest),
+        "weight" => {
+            let (weight, server) = rest.split_once('/')?;
+            (Change::Weight(if weight == "default" { None } else { Some(number(weight)?) }), server)
+        }
+        _ => return None,
+    };
+    let named = !server.is_empty() && server.bytes().all(|byte| byte.is_ascii_graphic());
+    named.then(|| ServerOrder { change, server: server.to_owned() })
+}
+
+fn number(text: &str) -> Option<u16> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten().filter(|weight| *weight <= WEIGHT_MAX)
 }
 
 /// An empty line ends a head.
@@ -109,6 +162,30 @@ mod tests {
         ] {
             assert_eq!(progress(request), expected, "{}", request.escape_ascii());
         }
+    }
+
+    #[test]
+    fn a_change_names_what_changes_and_the_server() {
+        let order = |target: &str| progress(format!("POST {target} HTTP/1.1\r\n\r\n").as_bytes());
+        let changes = |change, server: &str| Progress::Order(ServerOrder { change, server: server.into() });
+        for (target, expected) in [
+            ("/servers/drain/app/unix:/run/a", changes(Change::Drain, "app/unix:/run/a")),
+            ("/servers/ready/127.0.0.1:1", changes(Change::Ready, "127.0.0.1:1")),
+            ("/servers/weight/0/a/[::1]:1", changes(Change::Weight(Some(0)), "a/[::1]:1")),
+            ("/servers/weight/256/a", changes(Change::Weight(Some(256)), "a")),
+            ("/servers/weight/default/a", changes(Change::Weight(None), "a")),
+            ("/servers/weight/257/a", Progress::Refused(400)),
+            ("/servers/weight/+1/a", Progress::Refused(400)),
+            ("/servers/weight/1", Progress::Refused(400)),
+            ("/servers/drain/", Progress::Refused(400)),
+            ("/servers/drain/\u{e9}", Progress::Refused(400)),
+            ("/servers/remove/a", Progress::Refused(400)),
+            ("/servers/", Progress::Refused(400)),
+            ("/servers", Progress::Refused(405)),
+        ] {
+            assert_eq!(order(target), expected, "{target}");
+        }
+        assert_eq!(progress(b"GET /servers/drain/a HTTP/1.1\r\n\r\n"), Progress::Refused(404));
     }
 
     #[test]

@@ -30,18 +30,32 @@ impl Response {
 
     /// Makes the response to a request that gets no page.
     pub(crate) fn refusal(status: u16) -> Self {
-        let (reason, body) = match status {
-            404 => (
-                "Not Found",
+        let words = match status {
+            404 => {
                 "there is /metrics, and on the unix socket /status.json, /status.txt, /servers.txt, /traffic.txt, /rules.txt \
-                 and /reload.txt\n",
-            ),
-            405 => ("Method Not Allowed", "GET alone\n"),
-            431 => ("Request Header Fields Too Large", "request too long\n"),
-            _ => ("Bad Request", "not a request\n"),
+                 and /reload.txt\n"
+            }
+            405 => "GET alone, and POST below /servers/\n",
+            431 => "request too long\n",
+            _ => "not a request\n",
         };
-        let fields = format!("Content-Type: text/plain\r\nContent-Length: {}\r\n", body.len());
-        let piece = format!("HTTP/1.0 {status} {reason}\r\n{fields}\r\n{body}").into_bytes();
+        Self::said(status, words)
+    }
+
+    /// Makes a response of some words.
+    pub(crate) fn said(status: u16, words: &str) -> Self {
+        let reason = match status {
+            200 => "OK",
+            403 => "Forbidden",
+            404 => "Not Found",
+            405 => "Method Not Allowed",
+            409 => "Conflict",
+            431 => "Request Header Fields Too Large",
+            507 => "Insufficient Storage",
+            _ => "Bad Request",
+        };
+        let fields = format!("Content-Type: text/plain\r\nContent-Length: {}\r\n", words.len());
+        let piece = format!("HTTP/1.0 {status} {reason}\r\n{fields}\r\n{words}").into_bytes();
         Self { piece, sent: 0, rest: None }
     }
 
@@ -65,6 +79,12 @@ impl Response {
             self.piece.extend_from_slice(if chunks { b"0\r\n\r\n" } else { b"" });
             self.rest = None;
         }
+    }
+
+    /// Returns the status.
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> u16 {
+        std::str::from_utf8(&self.piece[9..12]).unwrap().parse().unwrap()
     }
 
     /// Returns the bytes that are rendered and not sent.

@@ -1,6 +1,6 @@
 //! Pages in from start, requests in from clients, responses out.
 
-use fosse_counters::{Counters, Sums, status as count};
+use fosse_counters::{Counters, StatesPage, Sums, status as count};
 use fosse_die::warning;
 use fosse_eventloop::{
     Event, Interest,
@@ -10,7 +10,7 @@ use fosse_service::{ExitReason, Given, Order, Process, Service};
 use fosse_source::Source;
 use fosse_sys::page::{Page, PageReader};
 use fosse_wire::start::ToChild;
-use rustix::io::Errno;
+use rustix::{io::Errno, net::sockopt::socket_peercred};
 
 use crate::{
     client::{Client, Heard, Written},
@@ -21,7 +21,9 @@ use crate::{
     places::{Place, giving_way},
     policy::POLICY,
     rate::Rate,
+    request::ServerOrder,
     response::Response,
+    states::States,
 };
 
 const TOKEN_UNIX: u8 = 1;
@@ -41,17 +43,22 @@ pub struct Server {
     arrivals: u64,
     /// That of requests.
     rate: Rate,
+    /// The states of servers.
+    states: Option<States>,
 }
 
 impl Server {
-    /// Takes over the sums. Clients are listened to once start has told of everything: until then
-    /// counters would seem to have gone back.
+    /// Takes over the sums and the states. Clients are listened to once start has told of
+    /// everything: until then counters would seem to have gone back.
     ///
     /// # Errors
     /// Those of mmap(2).
     pub fn new(process: &Process, mut given: Given) -> Result<Self, ExitReason> {
         let unix = given.optional(8).map(|fd| Listener::new(Kind::Unix, fd, token(TOKEN_UNIX)));
         let tcp = given.optional(9).map(|fd| Listener::new(Kind::Tcp, fd, token(TOKEN_TCP)));
+        let states = given.optional(11).map(Page::map).transpose()?.and_then(StatesPage::new);
+        // The user who runs the edge, as the kernel knows it.
+        let start_uid = process.start_fd().and_then(|start| socket_peercred(start).ok()).map(|peer| peer.uid.as_raw());
         Ok(Self {
             pages: Pages::new(Sums::new(Counters::shared(Page::map(given.required(10))?))),
             clients: Slab::default(),
@@ -60,6 +67,7 @@ impl Server {
             is_told: false,
             arrivals: 0,
             rate: Rate::default(),
+            states: states.zip(start_uid).map(|(page, uid)| States::new(page, uid)),
         })
     }
 
@@ -120,6 +128,7 @@ impl Server {
                 Heard::Refused(status) => Response::refusal(status),
                 Heard::Request(request) if !client.kind.shows(request.target) => Response::refusal(404),
                 Heard::Request(request) => Response::page(request),
+                Heard::Order(order) => carry_out(&order, client, self.states.as_ref(), &self.pages),
             });
             process.counters.add(count::REQUESTS, 1);
             // A client that is never written to again ends with its deadline.
@@ -147,6 +156,15 @@ impl Server {
 
     fn count_clients(&self, process: &Process) {
         process.counters.set(count::CLIENTS, u64::try_from(self.clients.len()).unwrap_or(u64::MAX));
+    }
+}
+
+/// Carries out an order about a server, which only the unix socket takes: there it is known whose
+/// it is.
+fn carry_out(order: &ServerOrder, client: &Client, states: Option<&States>, pages: &Pages) -> Response {
+    match (states, client.uid()) {
+        (Some(states), Some(uid)) if client.kind == Kind::Unix => states.carry_out(order, uid, pages),
+        _ => Response::refusal(404),
     }
 }
 

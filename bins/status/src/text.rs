@@ -16,7 +16,8 @@ use crate::traffic::Subject::{self, Backend, Rule, Site};
 /// `program gone 0 ...`. A process without a lane has `-` there.
 const LINES: &[Step] = &[Step::Processes(line), Step::Once(lines_of_the_dead)];
 
-/// `lane pid up|down fails open busy name`, one line for each server of each lane.
+/// `lane pid up|down|drained fails open busy weight backend/address`, one line for each server of
+/// each lane.
 const SERVERS: &[Step] = &[Step::Processes(servers)];
 
 /// `site|backend NAME 1xx 2xx 3xx 4xx 5xx aborted denied sum_us N,N,...`, one line for each site
@@ -99,10 +100,14 @@ fn lines_of_the_dead(look: &Look<'_>, out: &mut String) {
 }
 
 fn servers(shown: &Shown, _: bool, out: &mut String) {
-    for s in shown.servers() {
-        let state = if s.up { "up" } else { "down" };
+    for (name, s) in shown.named_servers() {
+        let state = match (s.up, s.drained) {
+            (false, _) => "down",
+            (true, true) => "drained",
+            (true, false) => "up",
+        };
         let (lane, pid) = (shown.lane, shown.pid);
-        let _ = writeln!(out, "{lane} {pid} {state} {} {} {} {}", s.fails, s.open, s.busy, s.name);
+        let _ = writeln!(out, "{lane} {pid} {state} {} {} {} {} {name}", s.fails, s.open, s.busy, s.weight);
     }
 }
 
@@ -135,13 +140,15 @@ fn json_process(shown: &Shown, first: bool, out: &mut String) {
     let _ = write!(out, "\"turns_long\":{long},\"counters\":{{");
     pairs(out, shown.counters().map(|(counter, value)| (counter.name, value)));
     out.push('}');
-    let servers = shown.servers();
-    for (at, s) in servers.iter().enumerate() {
-        out.push_str(if at == 0 { ",\"servers\":[" } else { "," });
-        let _ = write!(out, "{{\"name\":\"{}\",\"up\":{},\"fails\":{},", s.name, s.up, s.fails);
+    let mut servers = 0;
+    for (name, s) in shown.named_servers() {
+        out.push_str(if servers == 0 { ",\"servers\":[" } else { "," });
+        let _ = write!(out, "{{\"name\":\"{name}\",\"up\":{},\"drained\":{},", s.up, s.drained);
+        let _ = write!(out, "\"weight\":{},\"backup\":{},\"fails\":{},", s.weight, s.backup, s.fails);
         let _ = write!(out, "\"connections\":{},\"requests\":{}}}", s.open, s.busy);
+        servers += 1;
     }
-    out.push_str(if servers.is_empty() { "}" } else { "]}" });
+    out.push_str(if servers == 0 { "}" } else { "]}" });
 }
 
 fn json_sums(look: &Look<'_>, out: &mut String) {
@@ -235,16 +242,27 @@ pub(crate) mod tests {
     #[test]
     fn servers_are_shown_by_lane() {
         let mut pages = Pages::default();
-        for (lane, up) in [(0, true), (1, false)] {
-            let (counters, reader) = new_page();
-            let server =
-                fosse_counters::Server { name: "unix:/a".into(), up, unhealthy: false, fails: 3, open: 2, busy: 1 };
+        for (lane, up) in [(0, true), (1, false), (2, true)] {
+            let (counters, reader) = page_of(1);
+            counters.name_row(0, "app");
+            let (name, drained) = ("unix:/a".into(), lane > 0);
+            let server = fosse_counters::Server {
+                name,
+                up,
+                drained,
+                weight: 7,
+                fails: 3,
+                open: 2,
+                busy: 1,
+                ..Default::default()
+            };
             counters.set_server(0, &server);
             pages.add(Program::Dispatch as u8, lane, lane + 20, reader);
         }
-        assert_eq!(whole(Target::Servers, &mut pages, 0), "0 20 up 3 2 1 unix:/a\n1 21 down 3 2 1 unix:/a\n");
+        let expected = "0 20 up 3 2 1 7 app/unix:/a\n1 21 down 3 2 1 7 app/unix:/a\n2 22 drained 3 2 1 7 app/unix:/a\n";
+        assert_eq!(whole(Target::Servers, &mut pages, 0), expected);
         let text = whole(Target::Json, &mut pages, 0);
-        assert!(text.contains("\"servers\":[{\"name\":\"unix:/a\",\"up\":true,\"fails\":3,"), "{text}");
+        assert!(text.contains("\"servers\":[{\"name\":\"app/unix:/a\",\"up\":true,\"drained\":false,"), "{text}");
         assert_eq!(
             (text.matches('{').count(), text.matches('[').count()),
             (text.matches('}').count(), text.matches(']').count())

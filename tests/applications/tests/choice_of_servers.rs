@@ -1,5 +1,5 @@
-//! The choice between servers beside that of nginx: the same servers, weights and requests, and the
-//! same order.
+//! The choice between servers beside those of nginx and HAProxy: the same servers, weights and
+//! requests, and the same outcome.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 };
 
 use fosse_applications::{Server, installed};
-use fosse_harness::{Client, Dir, Edge, free_port, sockets};
+use fosse_harness::{Client, Dir, Edge, free_port, sockets, wait_for};
 
 /// Applications that respond with their names, each on a unix socket of that name.
 fn applications(names: &[&'static str]) -> Dir {
@@ -107,4 +107,68 @@ fn a_backup_server_serves_as_that_of_nginx_where_the_others_are_gone() {
     both().for_each(|address| assert_eq!(order(address, 3), "aaa", "{address}"));
     fs::remove_file(dir.join("a")).unwrap();
     both().for_each(|address| assert_eq!(order(address, 3), "sparesparespare", "{address}"));
+}
+
+/// Runs HAProxy with these lines of its backend; `None` where it is not installed.
+fn haproxy(dir: &Dir, port: u16, lines: &str) -> Option<Server> {
+    let program = installed("haproxy")?;
+    let configuration = format!(
+        "global\n stats socket {}/admin.sock level admin\n\
+         defaults\n mode http\n timeout connect 30s\n timeout client 700s\n timeout server 700s\n\
+         frontend front\n bind 127.0.0.1:{port}\n default_backend app\nbackend app\n{lines}\n",
+        dir.path().display()
+    );
+    let path = dir.join("haproxy.cfg");
+    fs::write(&path, configuration).unwrap();
+    Some(Server::start(Command::new(program).args(["-db", "-f"]).arg(path), dir).on_port(port))
+}
+
+/// Sends a request with that Cookie field, if any. Returns the server's name and the cookie that is
+/// set.
+fn ask(address: SocketAddr, cookie: Option<&str>) -> (String, Option<String>) {
+    let mut client = Client::connect(address);
+    let field = cookie.map(|cookie| format!("Cookie: {cookie}\r\n")).unwrap_or_default();
+    client.send(format!("GET / HTTP/1.1\r\nHost: a.example\r\n{field}Connection: close\r\n\r\n").as_bytes());
+    let response = client.response();
+    assert_eq!(response.status, 200, "{}", response.head);
+    let set = response.header("set-cookie").map(|set| set.split(';').next().unwrap_or_default().to_owned());
+    (response.text().into(), set)
+}
+
+#[test]
+fn a_drained_server_keeps_its_clients_as_that_of_haproxy() {
+    let dir = applications(&["a", "b"]);
+    let socket = |name: &str| dir.join(name).display().to_string();
+    let edge =
+        edge(&format!("sticky_cookie = \"srv\"\nservers = [\"unix:{}\", \"unix:{}\"]\n", socket("a"), socket("b")));
+    let port = free_port();
+    let lines = format!(
+        " cookie srv insert indirect\n server a unix@{} cookie one\n server b unix@{} cookie two\n",
+        socket("a"),
+        socket("b")
+    );
+    let haproxy = haproxy(&dir, port, &lines);
+    let drain_edge = || {
+        let output = edge.fosse(&["drain", &format!("app/unix:{}", socket("a"))]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        wait_for("the drained server", || edge.status_page("/servers.txt").contains(" drained ").then_some(()));
+    };
+    let drain_haproxy = || {
+        let mut admin = std::os::unix::net::UnixStream::connect(dir.join("admin.sock")).unwrap();
+        admin.write_all(b"set server app/a state drain\n").unwrap();
+        let mut said = String::new();
+        admin.read_to_string(&mut said).unwrap();
+        assert_eq!(said.trim(), "");
+    };
+    let both: [(SocketAddr, &dyn Fn()); 2] =
+        [(edge.address(), &drain_edge), (([127, 0, 0, 1], port).into(), &drain_haproxy)];
+    for (address, drain) in both.into_iter().take(1 + usize::from(haproxy.is_some())) {
+        let found = std::iter::repeat_with(|| ask(address, None)).find(|(name, _)| name == "a");
+        let cookie = found.unwrap().1.expect("a cookie");
+        drain();
+        for _ in 0..4 {
+            assert_eq!(ask(address, None).0, "b", "{address}: a new client");
+            assert_eq!(ask(address, Some(&cookie)), ("a".into(), None), "{address}: one that belongs to it");
+        }
+    }
 }

@@ -11,13 +11,14 @@ pub(crate) mod pool;
 mod queue;
 pub(crate) mod records;
 mod servers;
+pub(crate) mod states;
 pub(crate) mod supply;
 pub(crate) mod tried;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use fosse_connector::{Connector, Failure};
-use fosse_counters::{Counters, HealthReader, Server as Shown, dispatch as count};
+use fosse_counters::{Counters, Server as Shown, dispatch as count};
 use fosse_deadlines::Deadlines;
 use fosse_die::warning;
 use fosse_eventloop::Interest;
@@ -32,6 +33,7 @@ use self::{
     connection::{Connection, Limit, Pin, Use},
     pins::Pins,
     servers::Servers,
+    states::Reports,
     supply::{Event, Supply},
     tried::{Tried, Wanted},
 };
@@ -50,8 +52,8 @@ pub(crate) struct Upstream {
     deadlines: Deadlines,
     /// The purpose of a connection is that server.
     connect: Connector<usize>,
-    /// The results of health checks. Without them servers are found out by requests alone.
-    health: Option<HealthReader>,
+    /// The pages in which others say how servers are.
+    reports: Reports,
     /// Name of the group that connect has; empty where it has one of its own.
     group: String,
 }
@@ -64,17 +66,18 @@ impl Upstream {
             pins: Pins::default(),
             deadlines: Deadlines::default(),
             connect: Connector::new(connect),
-            health: None,
+            reports: Reports::default(),
             group: settings.group.clone(),
         }
     }
 
-    /// Takes over what another lane knew of the servers by requests and what `health` says of their
-    /// checks, and shows it for the lanes that come next.
-    pub(crate) fn inherit(&mut self, known: &[Shown], health: Option<HealthReader>, counters: &Counters, now_ms: u64) {
-        self.health = health;
+    /// Takes over what another lane knew of the servers by requests and what others say of them,
+    /// and shows it for the lanes that come next.
+    pub(crate) fn inherit(&mut self, known: &[Shown], reports: Reports, counters: &Counters, now_ms: u64) {
+        self.reports = reports;
         self.servers.inherit(known, now_ms);
         self.read_health(now_ms);
+        self.read_states(now_ms);
         self.servers.show(counters, now_ms);
     }
 
@@ -264,7 +267,7 @@ impl Upstream {
             return Some(Event::Ready(id, key));
         }
         let (server, backend) = self.servers.with_backend(at);
-        if server.idle.len() >= usize::try_from(backend.pool_connections_max).unwrap_or(usize::MAX) {
+        if server.drained || server.idle.len() >= usize::try_from(backend.pool_connections_max).unwrap_or(usize::MAX) {
             self.close(key, context);
             return None;
         }
@@ -334,25 +337,18 @@ impl Upstream {
         }
     }
 
-    /// Looks at what checks have found out, and gives the queues what room there is. Returns the
-    /// news for streams in a queue. For every tick.
+    /// Looks at what others say of the servers, and gives the queues what room there is. Returns
+    /// the news for streams in a queue. For every tick.
     pub(crate) fn tick(&mut self, context: &Context<'_>) -> Vec<Event> {
         self.read_health(context.now_ms());
+        self.hear_states(context);
         self.servers.show(context.counters, context.now_ms());
         (0..self.servers.len()).for_each(|at| self.use_room(at, context));
         self.use_idle(context)
     }
 
-    /// Looks at what checks have found out where they took a server out or brought one back: before
-    /// requests of this turn choose theirs.
-    pub(crate) fn hear_health(&mut self, now_ms: u64) {
-        if self.health.as_mut().is_some_and(HealthReader::has_news) {
-            self.read_health(now_ms);
-        }
-    }
-
     fn read_health(&mut self, now_ms: u64) {
-        if let Some(health) = &self.health {
+        if let Some(health) = &self.reports.health {
             self.servers.read_health(health, now_ms);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use fosse_counters::{Counters, HealthReader, SERVERS_SHOWN_MAX, Server as Shown};
+use fosse_counters::{Counters, HealthReader, SERVERS_SHOWN_MAX, Server as Shown, ServerState};
 use fosse_eventloop::slab::Key;
 use fosse_settings::Backend;
 use fosse_wire::StreamId;
@@ -25,6 +25,10 @@ pub(crate) struct Server {
     pub(crate) place: u32,
     /// Its part of the requests beside the weights of the others; with 0 it gets none.
     pub(crate) weight: u32,
+    /// That of the configuration.
+    pub(super) own_weight: u32,
+    /// It gets no requests but those of clients that belong to it.
+    pub(super) drained: bool,
     /// It gets requests only where no other server may have them.
     pub(crate) backup: bool,
     /// Idle connections, the last used one last.
@@ -63,12 +67,12 @@ impl Server {
 
     /// Returns whether it may be given requests of anybody.
     pub(super) const fn takes_new(&self, now_ms: u64) -> bool {
-        self.weight > 0 && self.is_up(now_ms)
+        self.weight > 0 && !self.drained && self.is_up(now_ms)
     }
 
     /// Returns whether it may be tried where no server is up.
     pub(super) const fn is_last_resort(&self) -> bool {
-        self.weight > 0 && !self.is_unhealthy()
+        self.weight > 0 && !self.drained && !self.is_unhealthy()
     }
 
     /// Returns whether its checks say that it is out: only passing checks bring it back.
@@ -125,6 +129,18 @@ impl Server {
         self.lead = 0;
     }
 
+    /// Takes over the state that somebody has given it. One that was drained has probably been
+    /// started again, and begins with a small share.
+    pub(super) fn set_state(&mut self, backend: &Backend, state: ServerState, now_ms: u64) {
+        let is_back = self.drained && !state.drained;
+        self.drained = state.drained;
+        self.weight = state.weight.map_or(self.own_weight, u32::from);
+        self.lead = 0;
+        if is_back {
+            self.start_slowly(backend, now_ms);
+        }
+    }
+
     /// Returns its weight in thousandths, less where its share still grows.
     pub(super) fn share(&self, backend: &Backend, now_ms: u64) -> u32 {
         if self.slow_until_ms <= now_ms {
@@ -166,8 +182,10 @@ impl Server {
     pub(super) fn show(&self, at: usize, counters: &Counters, now_ms: u64) {
         if at < SERVERS_SHOWN_MAX {
             let (name, up, unhealthy) = (self.name.clone(), self.is_up(now_ms), self.is_unhealthy());
-            let Self { fails, open, busy, .. } = *self;
-            counters.set_server(at, &Shown { name, up, unhealthy, fails, open, busy });
+            let backend = u32::try_from(self.backend).unwrap_or(u32::MAX);
+            let Self { weight, backup, drained, fails, open, busy, .. } = *self;
+            let shown = Shown { name, backend, weight, backup, drained, up, unhealthy, fails, open, busy };
+            counters.set_server(at, &shown);
         }
     }
 

@@ -1,11 +1,12 @@
 //! The table of servers, the choice between those of a backend, and its queue.
 
 use std::{
+    collections::HashMap,
     iter::zip,
     ops::{Index, IndexMut, Range},
 };
 
-use fosse_counters::{Counters, HealthReader, Server as Shown, dispatch as count};
+use fosse_counters::{Counters, HealthReader, Server as Shown, ServerState, dispatch as count};
 use fosse_die::warning;
 use fosse_settings::{Backend, Dispatch as Settings, ServerName};
 use fosse_source::Source;
@@ -43,7 +44,8 @@ impl Servers {
             let ServerName { weight, backup, .. } = *named;
             let id = server_id(&settings.backends[backend], &named.name);
             let name = named.name.clone();
-            Server { name, backend, number, id, place, weight, backup, checked, ..Server::default() }
+            let own_weight = weight;
+            Server { name, backend, number, id, place, weight, own_weight, backup, checked, ..Server::default() }
         };
         Self {
             all: zip(0.., &settings.servers).map(server).collect(),
@@ -183,6 +185,17 @@ impl Servers {
         for server in &mut self.all {
             server.inherit(&self.backends[server.backend], known, now_ms);
         }
+    }
+
+    /// Gives each server the state that somebody has given it, or that of the configuration.
+    /// Returns those that are drained.
+    pub(super) fn set_states(&mut self, states: &HashMap<Vec<u8>, ServerState>, now_ms: u64) -> Vec<usize> {
+        for server in &mut self.all {
+            let backend = &self.backends[server.backend];
+            let name = format!("{}/{}", backend.name, server.name);
+            server.set_state(backend, states.get(name.as_bytes()).copied().unwrap_or_default(), now_ms);
+        }
+        (0..self.all.len()).filter(|at| self.all[*at].drained).collect()
     }
 
     /// Looks at what checks have found out.

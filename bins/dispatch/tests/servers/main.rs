@@ -9,4 +9,5 @@ mod health;
 mod limits;
 mod prober;
 mod reuse;
+mod states;
 mod weights;

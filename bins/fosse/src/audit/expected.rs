@@ -146,7 +146,7 @@ pub(crate) const PROGRAMS: &[Expected] = &[
         holds: &[
             holds(Kind::Pipe, 1, "log"),
             holds(Kind::UnixSeqpacket, 2, "client sockets from parse, backend sockets from connect"),
-            holds(Kind::Memory, 2, "another lane's page and that of health checks, until they are mapped"),
+            holds(Kind::Memory, 3, "another lane's page, health checks and states of servers, until they are mapped"),
             any(Kind::UnixStream, "the ring, backends, clients under a lease"),
             any(Kind::Tcp, "backends, clients under a lease"),
             any(Kind::Pipe, "splicing"),

@@ -3,11 +3,15 @@
 //! others.
 
 mod rules;
+mod running;
 mod written;
 
 use fosse_args::{Flag, HELP, NO_SANDBOX, Positional, SANDBOX_STRICT, SANDBOX_TRAP, Takes, Usage};
 
-use self::rules::RULES_COMMANDS;
+use self::{
+    rules::RULES_COMMANDS,
+    running::{DRAIN, READY, RELOAD, REOPEN, WEIGHT},
+};
 
 const CONFIG: Flag =
     Flag { name: "--config", takes: Takes::Path("FILE"), help: "the configuration [/etc/fosse/fosse.toml]" };
@@ -188,36 +192,6 @@ const EXPLAIN: Usage = Usage {
     ..Usage::NOTHING
 };
 
-const RELOAD: Usage = Usage {
-    name: "reload",
-    summary: "put a changed configuration in force",
-    words: &[Positional::same_as(&CONFIG_OF_EDGE)],
-    flags: &[
-        Flag {
-            name: "--pid",
-            takes: Takes::Text("PID"),
-            help: "the fosse-start that is to reload [that of the status socket]",
-        },
-        CONFIG_OF_EDGE,
-        STATUS_SOCKET,
-        HELP,
-    ],
-    about: "Checks what would be reloaded, as fosse check does; then sends SIGHUP to the running fosse-start and\n\
-            waits until it says how that ended. A configuration with a mistake changes nothing.\n\
-            Exit status 0 where the new one serves, 100 where it is wrong, 111 where it failed for another reason.\n",
-    ..Usage::NOTHING
-};
-
-const REOPEN: Usage = Usage {
-    name: "reopen",
-    summary: "open the log files again, after they were renamed",
-    words: &[Positional::same_as(&CONFIG_OF_EDGE)],
-    flags: &[CONFIG_OF_EDGE, STATUS_SOCKET, HELP],
-    about: "Sends SIGUSR1 to the running fosse-start, as logrotate does after it has renamed the access and audit logs.\n\
-            A reload opens them again, too.\n",
-    ..Usage::NOTHING
-};
-
 const VERSION: Usage = Usage { name: "version", summary: "show the version", flags: &[HELP], ..Usage::NOTHING };
 
 const HELP_COMMAND: Usage = Usage {
@@ -256,6 +230,9 @@ pub(crate) const FOSSE: Usage = Usage {
         RELOAD,
         REOPEN,
         written::FMT,
+        DRAIN,
+        READY,
+        WEIGHT,
         RULES_COMMANDS,
         VERSION,
         HELP_COMMAND,

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 pub(super) struct Server {
     lanes: u64,
     up: u64,
+    drained: u64,
+    weight: u64,
     /// Connections.
     pub(super) open: u64,
     /// Requests under way.
@@ -16,26 +18,35 @@ pub(super) struct Server {
 impl Server {
     /// Returns its state for people.
     pub(super) fn state(&self) -> String {
-        match self.lanes - self.up {
-            0 => "up".to_owned(),
-            down => format!("down in {down} of {}", self.lanes),
+        match (self.lanes - self.up - self.drained, self.drained) {
+            (0, 0) => "up".to_owned(),
+            (0, _) => "drained".to_owned(),
+            (down, _) => format!("down in {down} of {}", self.lanes),
         }
+    }
+
+    /// Returns the weight, where it is not the usual one.
+    pub(super) fn weight(&self) -> String {
+        if self.weight == 1 { String::new() } else { format!(" weight {}", self.weight) }
     }
 }
 
-/// Returns the servers by name, from lines `lane pid up|down failures connections requests name`.
+/// Returns the servers by name, from lines `lane pid up|down|drained failures connections requests
+/// weight name`.
 pub(super) fn read(lines: &str) -> BTreeMap<String, Server> {
     let mut all: BTreeMap<String, Server> = BTreeMap::new();
     for line in lines.lines() {
-        let mut words = line.splitn(7, ' ').skip(2);
+        let mut words = line.splitn(8, ' ').skip(2);
         // Numbers of 32 bits, so that no sum of lines overflows.
         let number = |text: Option<&str>| text.and_then(|t| t.parse::<u32>().ok()).map_or(0, u64::from);
-        let up = words.next() == Some("up");
-        let (_, open, busy) = (words.next(), number(words.next()), number(words.next()));
+        let state = words.next();
+        let (_, open, busy, weight) = (words.next(), number(words.next()), number(words.next()), number(words.next()));
         let Some(name) = words.next() else { continue };
         let server = all.entry(name.to_owned()).or_default();
         server.lanes += 1;
-        server.up += u64::from(up);
+        server.up += u64::from(state == Some("up"));
+        server.drained += u64::from(state == Some("drained"));
+        server.weight = weight;
         server.open += open;
         server.busy += busy;
     }
@@ -48,8 +59,16 @@ mod tests {
 
     #[test]
     fn a_server_is_one_value_and_says_in_how_many_lanes_it_is_down() {
-        let all = read("0 20 up 0 2 1 unix:/a\n1 21 down 3 2 0 unix:/a\n1 21 up 0 0 0 127.0.0.1:1\nbroken\n");
-        let seen: Vec<_> = all.iter().map(|(name, one)| (name.as_str(), one.state(), one.open, one.busy)).collect();
-        assert_eq!(seen, [("127.0.0.1:1", "up".into(), 0, 0), ("unix:/a", "down in 1 of 2".into(), 4, 1)]);
+        let all = read(
+            "0 20 up 0 2 1 1 a/unix:/a\n1 21 down 3 2 0 1 a/unix:/a\n1 21 up 0 0 0 1 a/127.0.0.1:1\nbroken\n\
+             0 20 drained 0 1 1 5 b/unix:/a\n1 21 drained 0 0 0 5 b/unix:/a\n",
+        );
+        let seen: Vec<_> = all.iter().map(|(name, one)| (name.as_str(), one.state(), one.open, one.weight())).collect();
+        let expected = [
+            ("a/127.0.0.1:1", "up".into(), 0, String::new()),
+            ("a/unix:/a", "down in 1 of 2".into(), 4, String::new()),
+            ("b/unix:/a", "drained".into(), 1, " weight 5".into()),
+        ];
+        assert_eq!((seen, all["a/unix:/a"].busy), (expected.into(), 1));
     }
 }

@@ -55,8 +55,10 @@ pub(super) fn page(now: &Sample, before: Option<&Sample>) -> String {
     let _ = writeln!(out, "\n{:16} {:>11} {:>9}  SERVER", "STATE", "CONNECTIONS", "REQUESTS");
     for (name, server) in &now.servers {
         // The end of a long path is enough to know a server by.
-        let name = &name[name.len().max(NAME_BYTES) - NAME_BYTES..];
-        let _ = writeln!(out, "{:16} {:>11} {:>9}  {name}", server.state(), server.open, server.busy);
+        let weight = server.weight();
+        let bytes = NAME_BYTES - weight.len();
+        let name = &name[name.len().max(bytes) - bytes..];
+        let _ = writeln!(out, "{:16} {:>11} {:>9}  {name}{weight}", server.state(), server.open, server.busy);
     }
     out
 }
@@ -129,7 +131,7 @@ mod tests {
     fn it_fits_a_terminal_whatever_the_numbers_are() {
         let name = "x".repeat(300);
         let mut now = sample(u64::from(u32::MAX), 1000);
-        now.servers = servers::read(&format!("0 20 up 0 {0} {0} unix:/{name}/end\n", u32::MAX));
+        now.servers = servers::read(&format!("0 20 up 0 {0} {0} 1 unix:/{name}/end\n", u32::MAX));
         let text = page(&now, Some(&sample(0, 0)));
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
         assert!(text.contains("\ntime      p50 0.2 ms, p99 0.3 ms; "), "{text}");

@@ -80,12 +80,14 @@ pub(crate) struct Lanes {
     pub health: Option<OwnedFd>,
     /// The page of the results of health checks, once there are any.
     pub checks: Option<OwnedFd>,
+    /// The page of the states that people give to servers.
+    pub states: Option<OwnedFd>,
 }
 
 impl Lanes {
     /// Takes over the lanes of a predecessor.
-    pub(crate) const fn of(all: Vec<Lane>, next_number: u32, checks: Option<OwnedFd>) -> Self {
-        Self { all, next_number, health: None, checks }
+    pub(crate) const fn of(all: Vec<Lane>, next_number: u32, checks: Option<OwnedFd>, states: Option<OwnedFd>) -> Self {
+        Self { all, next_number, health: None, checks, states }
     }
 
     pub(crate) fn find_mut(&mut self, number: u32) -> Option<&mut Lane> {

@@ -20,7 +20,7 @@ use crate::{
         spawn::{pair, spawn},
         spawn_options::SpawnOptions,
     },
-    services::{files::FilesServices, prober},
+    services::{files::FilesServices, prober, server_states},
 };
 
 /// The channels of a lane's stages, by the stage that has the end.
@@ -87,6 +87,7 @@ pub(crate) fn start(
     let (mut channels, accept) = Channels::new(cx.generation).map_err(before)?;
     channels.dispatch.extend(health(lanes, children).map(|page| (10, page)));
     channels.dispatch.extend(prober::page_for_lane(lanes, cx.generation).map(|page| (11, page)));
+    channels.dispatch.extend(server_states::page_for_lane(lanes).map(|page| (12, page)));
     channels.connect.extend(files.channels(cx.generation.number).map_err(before)?);
     let mut processes = Vec::with_capacity(4);
     let started = start_stages(&mut processes, children, cx, channels, (number, core));

@@ -3,6 +3,7 @@
 pub(crate) mod files;
 pub(crate) mod logs;
 pub(crate) mod prober;
+pub(crate) mod server_states;
 pub(crate) mod spool;
 
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -22,6 +23,7 @@ use crate::{
         delivered::{Delivered, Subject},
         process::Process,
     },
+    lanes::Lanes,
     launch::{launcher::SpawnContext, spawn::spawn, spawn_options::SpawnOptions},
     sockets::socket::Open,
 };
@@ -134,16 +136,18 @@ pub(crate) fn log_file(plan: &Plan, stream: Stream, directory: Option<BorrowedFd
     opened.inspect_err(report).ok()
 }
 
-/// Starts status with its listening sockets and the sums.
+/// Starts status with its listening sockets, the sums and the states of servers.
 pub(crate) fn start_status(
     services: &mut Services,
     children: &mut Children,
     cx: SpawnContext<'_>,
     sockets: &[Option<Open>; 2],
+    lanes: &Lanes,
 ) {
     let open = sockets.iter().zip([8, 9]).filter_map(|(socket, number)| Some((number, socket.as_ref()?)));
     let sockets = open.map(|(number, open)| Ok((number, fcntl_dupfd_cloexec(&open.fd, 3)?)));
-    let copies = sockets.chain([children.uncounted.sums().map(|sums| (10, sums))]);
+    let states = server_states::page_for_status(lanes).map(|page| page.map(|page| (11, page))).transpose();
+    let copies = sockets.chain([children.uncounted.sums().map(|sums| (10, sums))]).chain(states);
     let fds = match copies.collect::<Result<_, Errno>>() {
         Ok(fds) => fds,
         Err(errno) => return children.not_started(Program::Status, errno, cx.event_loop.now_ms()),

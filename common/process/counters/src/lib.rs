@@ -4,7 +4,8 @@
 //! the rows of the program's sites or backends. Its first words are the same for every program:
 //! start watches [`TURNS`] and reads [`STREAM_CONNECTION`] and [`STREAM_SOURCE`] of a process that
 //! crashed; fosse-status shows the rest by the program's table. Readers trust nothing in a page.
-//! What health checks find out has a page of its own.
+//! What health checks find out has a page of its own, and so have the states that people give to
+//! servers.
 
 #![forbid(unsafe_code)]
 
@@ -14,19 +15,22 @@ use fosse_sys::page::Page;
 
 mod health;
 mod servers;
+mod states;
 mod sums;
 mod tables;
 mod traffic;
 pub use health::*;
 pub use servers::{SERVERS_SHOWN_MAX, Server, servers};
+pub use states::*;
 pub use sums::*;
 pub use tables::*;
 pub use traffic::*;
 
-/// Size of the fixed part of a page in bytes.
-pub const PAGE_BYTES: u64 = 4096;
+/// Size of the fixed part of a page in bytes. Memory is used for what is written: that is all of it
+/// only where dispatch has as many servers as are shown.
+pub const PAGE_BYTES: u64 = 65_536;
 /// Words of the fixed part of a page.
-pub const PAGE_WORDS: usize = 512;
+pub const PAGE_WORDS: usize = 8192;
 
 /// Incremented at least once a second by a process that lives: one whose count has not moved for 3
 /// s is replaced.

@@ -1,23 +1,28 @@
-//! Backend servers in dispatch's page, after its counters: a place of 8 words each, so that a
+//! Backend servers in dispatch's page, after its counters: a place of 18 words each, so that a
 //! reader of the page needs no configuration to show them.
 
 use crate::Counters;
 
 /// The first word of the first server.
 const FIRST_WORD: usize = 64;
-/// Words of one server: state, numbers, name.
-const SERVER_WORDS: usize = 8;
-/// Bytes of a name; a longer one keeps its end, which tells servers apart.
-pub(crate) const SERVER_NAME_BYTES_MAX: usize = 48;
+/// Words of one server: state, numbers, backend and weight, name.
+const SERVER_WORDS: usize = 18;
+/// Words before its name.
+const NAME_AT: usize = 3;
+/// Bytes of a name: the longest address fits. A longer one keeps its end, which tells servers
+/// apart.
+pub(crate) const SERVER_NAME_BYTES_MAX: usize = 120;
 /// Servers that have a place in a page; further ones are served, but not shown.
-pub const SERVERS_SHOWN_MAX: usize = 56;
+pub const SERVERS_SHOWN_MAX: usize = 451;
 
 const _: () = assert!(FIRST_WORD + SERVERS_SHOWN_MAX * SERVER_WORDS <= crate::PAGE_WORDS);
-const _: () = assert!(SERVER_NAME_BYTES_MAX == (SERVER_WORDS - 2) * 8);
+const _: () = assert!(SERVER_NAME_BYTES_MAX == (SERVER_WORDS - NAME_AT) * 8);
 
 const PRESENT: u64 = 1;
 const UP: u64 = 2;
 const UNHEALTHY: u64 = 4;
+const DRAINED: u64 = 8;
+const BACKUP: u64 = 16;
 
 /// One server as one lane sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +30,14 @@ pub struct Server {
     /// As the configuration writes it, or its end; printable ASCII without spaces, whatever the
     /// page holds.
     pub name: String,
+    /// The row of its backend in the page.
+    pub backend: u32,
+    /// Its part of the requests beside the weights of the others.
+    pub weight: u32,
+    /// It is given requests only where no other may have them.
+    pub backup: bool,
+    /// Only clients that belong to it are served by it, as somebody has said.
+    pub drained: bool,
     /// It is given requests.
     pub up: bool,
     /// It is given none because its checks fail.
@@ -53,12 +66,14 @@ impl Counters {
         let Some(at) = place(index) else { return };
         let bytes = server.name.as_bytes();
         let tail = bytes.last_chunk::<SERVER_NAME_BYTES_MAX>().map_or(bytes, |tail| tail);
-        for (word, piece) in (at + 2..).zip(padded(tail).chunks_exact(8)) {
+        for (word, piece) in (at + NAME_AT..).zip(padded(tail).chunks_exact(8)) {
             self.set(word, piece.iter().rev().fold(0, |all, byte| (all << 8) | u64::from(*byte)));
         }
         self.set(at + 1, (u64::from(server.open) << 32) | u64::from(server.busy));
+        self.set(at + 2, (u64::from(server.backend) << 32) | u64::from(server.weight));
         let bit = |is_set: bool, bit: u64| if is_set { bit } else { 0 };
         let state = PRESENT | bit(server.up, UP) | bit(server.unhealthy, UNHEALTHY);
+        let state = state | bit(server.drained, DRAINED) | bit(server.backup, BACKUP);
         self.set(at, (u64::from(server.fails) << 8) | state);
     }
 }
@@ -72,10 +87,14 @@ pub fn servers(word: impl Fn(usize) -> u64) -> Vec<Server> {
         if state & PRESENT == 0 {
             break;
         }
-        let numbers = word(at + 1);
-        let bytes = (at + 2..at + SERVER_WORDS).flat_map(|w| word(w).to_le_bytes());
+        let (numbers, more) = (word(at + 1), word(at + 2));
+        let bytes = (at + NAME_AT..at + SERVER_WORDS).flat_map(|w| word(w).to_le_bytes());
         all.push(Server {
             name: bytes.take_while(|byte| *byte != 0).map(printable).collect(),
+            backend: low(more >> 32),
+            weight: low(more),
+            backup: state & BACKUP != 0,
+            drained: state & DRAINED != 0,
             up: state & UP != 0,
             unhealthy: state & UNHEALTHY != 0,
             fails: low(state >> 8),
@@ -111,9 +130,20 @@ mod tests {
     #[test]
     fn a_server_comes_back_and_keeps_the_end_of_a_long_name() {
         let counters = Counters::private();
-        let one = Server { name: "unix:/run/a.sock".into(), up: true, unhealthy: false, fails: 2, open: 3, busy: 4 };
+        let one = Server {
+            name: "unix:/run/a.sock".into(),
+            backend: 9999,
+            weight: 256,
+            backup: true,
+            drained: true,
+            up: true,
+            unhealthy: false,
+            fails: 2,
+            open: 3,
+            busy: 4,
+        };
         counters.set_server(0, &one);
-        let long = format!("unix:/{}/b.sock", "x".repeat(100));
+        let long = format!("unix:/{}/b.sock", "x".repeat(200));
         counters.set_server(1, &Server { name: long.clone(), ..Server::default() });
         counters.set_server(SERVERS_SHOWN_MAX, &one);
         let read = servers(|word| counters.get(word));
