@@ -34,9 +34,10 @@ pub(crate) const QUIET_NICE: i32 = -10;
 /// Counted in ticks of start, so that a machine that was paused kills nobody.
 pub(crate) const STILL_MS_MAX: u64 = 3_000;
 
-/// The same for the spool, which waits for the disk: others that write may keep it waiting for many
-/// seconds, and another one would wait behind it.
-pub(crate) const SPOOL_STILL_MS_MAX: u64 = 120_000;
+/// The same for those that wait for the disk, the spool and those that serve files: others that
+/// write, or a file server that does not respond, may keep them waiting for many seconds, and
+/// another one would wait behind it.
+pub(crate) const DISK_STILL_MS_MAX: u64 = 120_000;
 
 /// Time a lane that lost a process may take to respond as it still can before the rest of it is
 /// killed.

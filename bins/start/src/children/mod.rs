@@ -301,10 +301,26 @@ impl Children {
 /// Returns the time that a process may take to the next sign of life, in milliseconds.
 const fn still_ms_max(process: &Process) -> u64 {
     match (process.ready, process.zygote) {
-        // It waits for the disk, and alone does.
-        (true, _) if matches!(process.program, Program::Spool) => limits::SPOOL_STILL_MS_MAX,
+        // They wait for the disk, and they alone do.
+        (true, _) if matches!(process.program, Program::Spool | Program::Static) => limits::DISK_STILL_MS_MAX,
         (true, _) => limits::STILL_MS_MAX,
         (false, true) => limits::ZYGOTE_READY_MS_MAX,
         (false, false) => limits::READY_MS_MAX,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_for_the_disk_may_stand_still_longer_than_others() {
+        let patience = |program| {
+            let (control, _) = crate::launch::spawn::pair(rustix::net::SocketType::SEQPACKET).unwrap();
+            let page = fosse_sys::memfd::page("still", fosse_counters::PAGE_BYTES).unwrap();
+            still_ms_max(&Process { ready: true, ..Process::new(program, None, 0, control, page).unwrap() })
+        };
+        let [dispatch, spool, files] = [Program::Dispatch, Program::Spool, Program::Static].map(patience);
+        assert!(dispatch < spool && spool == files, "{dispatch} {spool} {files}");
     }
 }

@@ -9,6 +9,8 @@ const NOT_YET: &str = "not in this version; the application, or a proxy in front
 const HEADERS: &str = "write [site.request_headers] or [site.response_headers], with set, add, default or remove";
 /// Cure for responses.
 const RESPONSES: &str = "write redirect = \"https://...\", or respond = STATUS";
+/// Cure for a directory of files that is written anywhere but in a backend.
+const FILES: &str = "a [[backend]] with files = \"/srv/www\" serves a directory";
 
 /// Keys that stand for one of this table: the title of the table, the words, the key.
 const MEANT: &[(&str, &[&str], &str)] = &[
@@ -22,6 +24,8 @@ const MEANT: &[(&str, &[&str], &str)] = &[
     ("[[site.route]]", &["strip", "strip_path_prefix"], "strip_prefix"),
     ("[[site.route]]", &["proxy_pass", "upstream", "server", "servers"], "backend"),
     ("[[backend]]", &["address", "addresses", "url", "upstream", "proxy_pass", "host"], "servers"),
+    ("[[backend]]", &["root", "directory", "dir", "document_root", "alias", "file_server"], "files"),
+    ("[[backend]]", &["gzip_static", "brotli_static"], "precompressed"),
 ];
 
 /// Keys of what is not there, wherever they are written.
@@ -30,7 +34,7 @@ const MISSING: &[(&[&str], &str)] = &[
     (&["tls_cert", "tls_key", "ssl_certificate", "ssl_certificate_key", "crt", "alpn", "http2", "h2"], TLS),
     (&["headers", "header", "proxy_set_header", "add_header", "header_up", "header_down"], HEADERS),
     (&["return", "redirects", "respond_status"], RESPONSES),
-    (&["root"], NOT_YET),
+    (&["root", "document_root", "alias", "file_server"], FILES),
     (&["rate_limit", "rate_limits", "limit_req", "challenge", "cache", "compression", "gzip"], NOT_YET),
 ];
 

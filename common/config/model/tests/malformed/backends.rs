@@ -85,7 +85,15 @@ value = "no-cache; x"
 name = "three"
 servers = ["127.0.0.1:1"]
 try_files = ["/index.html"]
-precompressed = ["gzip"]"#, &[
+precompressed = ["gzip"]
+[[backend]]
+name = "four"
+root = "/srv/www"
+gzip_static = true
+[[site]]
+hosts = ["files.example"]
+root = "/srv/www"
+try_files = ["$path"]"#, &[
         "fosse.toml:13:23: try_files: \"$path/index.php\" is no name of a file; write an ending after $path, as in \"$path.html\"",
         "fosse.toml:13:42: try_files: \"index.html\" does not begin with a slash; write \"/index.html\"",
         "fosse.toml:13:56: try_files: \"/docs/\" is the path of a directory; name a file in it",
@@ -95,6 +103,12 @@ precompressed = ["gzip"]"#, &[
         "fosse.toml:17:9: value: \"no-cache; x\" is no value of Cache-Control",
         "fosse.toml:21:13: try_files is for a backend that serves files; add files",
         "fosse.toml:22:17: precompressed is for a backend that serves files; add files",
+        "fosse.toml:23:1: a backend has between 1 and 64 servers, not 0; name them in servers or in [[backend.server]], or a directory in files",
+        "fosse.toml:25:1: unknown key \"root\" in [[backend]]; did you mean files?",
+        "fosse.toml:26:1: unknown key \"gzip_static\" in [[backend]]; did you mean precompressed?",
+        "fosse.toml:27:1: [[site]] has neither backend nor routes; add backend = \"NAME\"",
+        "fosse.toml:29:1: unknown key \"root\" in [[site]]; a [[backend]] with files = \"/srv/www\" serves a directory",
+        "fosse.toml:30:1: unknown key \"try_files\" in [[site]]; it belongs in [[backend]]",
     ]),
     (r#"[[backend]]
 name = "two"
