@@ -9,8 +9,8 @@ use crate::address::is_elsewhere;
 pub(crate) struct Site {
     /// `--listen`, in a form of the configuration
     pub listen: String,
-    /// `--backend`, in a form of the configuration
-    pub backend: String,
+    /// `--backend` or `--files`
+    pub serves: Serves,
     /// `--waf`
     pub waf: Option<String>,
     /// `--rules`, as a configuration names them; without any the configuration's own default holds.
@@ -27,6 +27,21 @@ pub(crate) struct Site {
     pub lanes: Option<u32>,
     /// Path, or `off`.
     pub status_socket: String,
+}
+
+/// The source of responses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Serves {
+    /// An application, at an address in a form of the configuration.
+    Backend(String),
+    /// The files of a directory, by its absolute path.
+    Files(String),
+}
+
+impl Default for Serves {
+    fn default() -> Self {
+        Self::Backend(String::new())
+    }
 }
 
 impl Site {
@@ -57,9 +72,15 @@ impl Site {
         if self.inspect_responses {
             out.push_str("inspect_responses = true\n");
         }
-        let _ = writeln!(out, "\n[[backend]]\nname = \"app\"\nservers = [{}]", quoted(&self.backend));
-        if is_elsewhere(&self.backend) {
-            out.push_str("remote = true\n");
+        out.push_str("\n[[backend]]\nname = \"app\"\n");
+        match &self.serves {
+            Serves::Files(directory) => drop(writeln!(out, "files = {}", quoted(directory))),
+            Serves::Backend(address) => {
+                let _ = writeln!(out, "servers = [{}]", quoted(address));
+                if is_elsewhere(address) {
+                    out.push_str("remote = true\n");
+                }
+            }
         }
         out
     }
@@ -98,7 +119,8 @@ mod tests {
     use fosse_model::{Accounts, compile};
 
     fn site(listen: &str, backend: &str) -> Site {
-        Site { listen: listen.into(), backend: backend.into(), status_socket: "off".into(), ..Site::default() }
+        let serves = Serves::Backend(backend.into());
+        Site { listen: listen.into(), serves, status_socket: "off".into(), ..Site::default() }
     }
 
     #[test]
@@ -116,6 +138,14 @@ mod tests {
             let text = site.configuration();
             compile("up", text.as_bytes(), &Accounts::default()).unwrap_or_else(|report| panic!("{text}{report}"));
         }
+    }
+
+    #[test]
+    fn a_directory_takes_the_place_of_servers() {
+        let site = Site { serves: Serves::Files("/srv/a \"b\"".into()), ..site("127.0.0.1:80", "") };
+        let text = site.configuration();
+        compile("up", text.as_bytes(), &Accounts::default()).unwrap_or_else(|report| panic!("{text}{report}"));
+        assert!(text.contains("files = \"/srv/a \\\"b\\\"\"") && !text.contains("servers"), "{text}");
     }
 
     #[test]

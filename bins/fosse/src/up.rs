@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use fosse_args::Args;
 use fosse_die::{fatal, info, temporary, usage, warning};
@@ -10,12 +10,18 @@ use fosse_model::{Accounts, Edge, Report, address::ListenAddress, compile, read}
 
 use crate::address::{address, server_address, shown};
 use crate::configuration::Configuration;
-use crate::{PROGRAM, check, edge, port, rules::layout, site::Site, sockets, start};
+use crate::{
+    PROGRAM, check, edge, port,
+    rules::layout,
+    site::{Serves, Site},
+    sockets, start,
+};
 
 /// The flags that make a configuration, and so exclude one.
 const OF_A_SITE: &[&str] = &[
     "--listen",
     "--backend",
+    "--files",
     "--waf",
     "--rules",
     "--methods",
@@ -32,6 +38,7 @@ const OF_A_SITE: &[&str] = &[
 const KEYS: &[(&str, &str)] = &[
     ("address", "--listen"),
     ("servers", "--backend"),
+    ("files", "--files"),
     ("rules", "--rules"),
     ("methods", "--methods"),
     ("body_bytes_max", "--body-max"),
@@ -115,7 +122,11 @@ fn announce(site: &Site, rules: &[String]) {
         (_, []) => format!("rules: built-in, {waf}"),
         (_, named) => format!("rules: {}, {waf}", named.join(", ")),
     };
-    info(PROGRAM, format_args!("starting {} -> {}, {rules}", shown(&site.listen), shown(&site.backend)));
+    let serves = match &site.serves {
+        Serves::Backend(address) => shown(address),
+        Serves::Files(directory) => format!("files below {directory}"),
+    };
+    info(PROGRAM, format_args!("starting {} -> {serves}, {rules}", shown(&site.listen)));
 }
 
 /// Ends the program where a port cannot be had: start would say so too, but not who has it.
@@ -134,7 +145,12 @@ fn refuse_ports(edge: &Edge) {
 fn site(words: &Args) -> Site {
     let needed = |flag: &str, read: fn(&str) -> Result<String, String>| match words.value(flag) {
         Some(value) => read(value).unwrap_or_else(|why| usage(PROGRAM, &format!("{flag} {why}"))),
-        None => words.refuse("up needs --listen ADDR and --backend ADDR, or --config FILE"),
+        None => words.refuse("up needs --listen ADDR and --backend ADDR or --files DIR, or --config FILE"),
+    };
+    let serves = match words.value("--files") {
+        Some(_) if words.has("--backend") => usage(PROGRAM, "--files and --backend exclude each other"),
+        Some(written) => Serves::Files(directory(written)),
+        None => Serves::Backend(needed("--backend", server_address)),
     };
     let lanes = words.value("--lanes").map(|text| {
         text.parse().unwrap_or_else(|_| {
@@ -143,7 +159,7 @@ fn site(words: &Args) -> Site {
     });
     Site {
         listen: needed("--listen", address),
-        backend: needed("--backend", server_address),
+        serves,
         waf: words.value("--waf").map(str::to_owned),
         rules: layout::entries(words.values("--rules")).unwrap_or_else(|why| fatal(PROGRAM, why)),
         methods: methods(words),
@@ -240,6 +256,14 @@ fn audit_log(words: &Args) -> Option<(PathBuf, String)> {
 fn make_directory(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new().recursive(true).mode(0o755).create(path)
+}
+
+/// Returns the absolute path of a directory, without the `..` that no configuration takes. A link
+/// is left as it is, so that a reload follows it.
+fn directory(written: &str) -> String {
+    let leads_up = Path::new(written).components().any(|part| part == Component::ParentDir);
+    let resolved = if leads_up { std::fs::canonicalize(written).ok() } else { None };
+    resolved.map_or_else(|| absolute(written), |path| path.to_string_lossy().into_owned())
 }
 
 fn absolute(path: &str) -> String {

@@ -103,6 +103,8 @@ fn each_directory_has_a_process_of_its_own_user() {
     for process in edge.children_of("static") {
         assert_eq!((process.field("Seccomp").as_str(), process.field("CapPrm").as_str()), ("2", "0000000000000000"));
     }
+    let audit = edge.fosse(&["audit"]);
+    assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
 }
 
 #[test]
@@ -188,6 +190,18 @@ fn a_directory_that_the_process_may_not_enter_is_said_and_gets_403() {
     let edge = serve(www.path());
     edge.wait_for_log("event=unreadable backend=www");
     assert_eq!(get(edge.address(), "/").status, 403);
+}
+
+#[test]
+fn a_command_alone_serves_a_directory_by_root_and_by_an_ordinary_user() {
+    let www = directory(&[("index.html", "home")]);
+    let root = www.path().to_str().unwrap();
+    let mut edges = vec![Edge::up(root, &["--lanes", "1"])];
+    edges.extend(is_root().then(|| Edge::up_as(33, root, &["--lanes", "1"])));
+    for edge in &edges {
+        assert_eq!(get(edge.address(), "/").text(), "home", "{}", edge.log());
+        assert!(edge.log().contains(&format!("files below {}", www.path().display())), "{}", edge.log());
+    }
 }
 
 #[test]

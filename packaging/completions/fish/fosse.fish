@@ -21,6 +21,7 @@ complete -c fosse -f -n '__fish_seen_subcommand_from rules; and not __fish_seen_
 complete -c fosse -f -n '__fish_seen_subcommand_from rules; and not __fish_seen_subcommand_from check explain test bench from' -a from -d 'the lines of fosse.toml that use a rule set as it lies on the disk'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l listen -x -d 'accept clients on IP:PORT, :PORT (loopback) or unix:PATH; a public address is consent to it'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l backend -x -d 'the application: unix:PATH, HOST:PORT or :PORT; another machine is consent to it'
+complete -c fosse -n '__fish_seen_subcommand_from up' -l files -r -F -d 'a directory to serve, in place of an application'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l waf -x -a 'off detect block' -d 'mode of the firewall [block]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l rules -r -F -d 'rule files in SecLang, or the directory of a Core Rule Set [builtin]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l methods -x -d 'methods beside those of a site without this option, or "webdav"'

@@ -52,8 +52,8 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// Runs `fosse up` on a free loopback port in front of `backend` (`unix:PATH` or `IP:PORT`),
-    /// with more `flags`. Returns when it is ready.
+    /// Runs `fosse up` on a free loopback port in front of `backend` (`unix:PATH` or `IP:PORT`, or
+    /// the path of a directory of files), with more `flags`. Returns when it is ready.
     ///
     /// # Panics
     /// Where it does not become ready; the log is shown.

@@ -16,13 +16,15 @@ use crate::{Dir, programs, wait_for};
 /// The soft limit of descriptors that supervisors give: what needs more has to see to it itself.
 const SUPERVISED: &str = "ulimit -Sn 1024; exec \"$0\" \"$@\"";
 
-/// Runs `fosse up` by flags, as `uid` where one is given.
+/// Runs `fosse up` by flags, as `uid` where one is given. A backend that is an absolute path is a
+/// directory of files.
 pub(crate) fn up(dir: &Dir, address: SocketAddr, backend: &str, flags: &[&str], uid: Option<u32>) -> Child {
     let mut command = fosse_up();
     if let Some(uid) = uid {
         command.uid(uid).gid(uid);
     }
-    command.args(["--listen", &address.to_string(), "--backend", backend]);
+    let serves = if backend.starts_with('/') { "--files" } else { "--backend" };
+    command.args(["--listen", &address.to_string(), serves, backend]);
     command.arg("--status-socket").arg(dir.join("status.sock"));
     launch(command.args(flags), dir)
 }

@@ -61,6 +61,7 @@ const UP: Usage = Usage {
             takes: Takes::Text("ADDR"),
             help: "the application: unix:PATH, HOST:PORT or :PORT; another machine is consent to it",
         },
+        Flag { name: "--files", takes: Takes::Path("DIR"), help: "a directory to serve, in place of an application" },
         Flag { name: "--waf", takes: Takes::Word(&["off", "detect", "block"]), help: "mode of the firewall [block]" },
         Flag {
             name: "--rules",
