@@ -10,6 +10,7 @@
 
 use std::os::fd::AsFd;
 
+use fosse_inherit::Expected;
 use fosse_service::{Spec, Startup};
 use fosse_static::{
     policy::POLICY,
@@ -22,7 +23,9 @@ const SPEC: Spec = Spec { usage: &USAGE, policy: &POLICY, descriptors: &DESCRIPT
 fn main() {
     let startup = Startup::of_process(&SPEC);
     let options = Options::take(&startup.args);
-    let mut inherited = startup.inherit();
+    // In a shell whatever else is open is none of ours, whatever its number.
+    let table: &[Expected] = if options.is_some() { &DESCRIPTORS[..1] } else { &DESCRIPTORS };
+    let mut inherited = startup.with_descriptors(table).inherit();
     let inputs = match options {
         Some(options) => Inputs::open(&options),
         None => Inputs::inherited(&mut inherited.descriptors),

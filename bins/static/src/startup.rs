@@ -97,7 +97,7 @@ const CONNECTIONS_FD: RawFd = 8;
 /// Descriptor of the directory that fosse-start has opened.
 const ROOT_FD: RawFd = 9;
 
-/// The descriptors that it inherits: in a shell that of the log alone.
+/// The descriptors that it inherits from start; in a shell the first alone, that of the log.
 pub const DESCRIPTORS: [Expected; 6] = [
     Expected::required(2, LINES, "log"),
     Expected::optional(5, MEMORY, "configuration"),

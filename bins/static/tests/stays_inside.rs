@@ -52,6 +52,36 @@ fn no_link_is_followed_wherever_it_leads() {
 }
 
 #[test]
+fn what_a_shell_has_left_open_is_closed_whatever_number_it_has() {
+    let place = std::env::temp_dir().join(format!("fosse-static-open-{}", std::process::id()));
+    std::fs::create_dir_all(&place).unwrap();
+    let socket = place.join("socket");
+    let mut child = std::process::Command::new("bash")
+        .args([
+            "-c",
+            "exec \"$0\" --listen unix:$1/socket --mode 0666 $1 5<$1 6< <(:) 7</dev/null 8</dev/null 9</dev/null",
+        ])
+        .arg(env!("CARGO_BIN_EXE_fosse-static"))
+        .arg(&place)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    fosse_harness::wait_for("the socket", || {
+        assert!(child.try_wait().unwrap().is_none(), "it ends");
+        std::os::unix::net::UnixStream::connect(&socket).ok()
+    });
+    let open = std::fs::read_dir(format!("/proc/{}/fd", child.id())).unwrap();
+    let names = open.map(|entry| std::fs::read_link(entry.unwrap().path()).unwrap_or_default());
+    let pipes = names.filter(|name| name.to_string_lossy().starts_with("pipe:")).count();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::remove_dir_all(&place).unwrap();
+    assert_eq!(pipes, 0);
+}
+
+#[test]
 fn no_spelling_of_up_leads_up() {
     let site = sample();
     let ups =
