@@ -16,7 +16,6 @@ mod configuration;
 mod doctor;
 mod edge;
 mod explain;
-mod fmt;
 mod output;
 mod port;
 mod process_stat;
@@ -30,6 +29,7 @@ mod site;
 mod sockets;
 mod start;
 mod status;
+mod text;
 mod up;
 
 const PROGRAM: &str = "fosse";

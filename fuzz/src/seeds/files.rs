@@ -108,6 +108,26 @@ pub fn configurations() -> Vec<Vec<u8>> {
     all
 }
 
+/// Configurations of nginx.
+pub fn nginx() -> Vec<Vec<u8>> {
+    texts(&[
+        "http { upstream a { hash $cookie_a; server 127.0.0.1:1 weight=2; } server { listen 80; server_name .a.example;\n\
+         location /a/ { proxy_pass http://a; } location / { root '/srv'; try_files $uri =404; } } }",
+        "include x; # y\nserver { listen [::]:80 ssl; client_max_body_size 1g; location ~ a\\;b { return 301 ${x}; } }",
+    ])
+}
+
+/// Words of nginx's configurations.
+pub const NGINX: &[&[u8]] = &[
+    b"server {",
+    b"location / {",
+    b"proxy_pass http://127.0.0.1:1;",
+    b"root /a;",
+    b"listen 80;",
+    b"server_name a.b;",
+    b"}",
+];
+
 /// Configurations of several files, with a NUL between two of them.
 pub fn several() -> Vec<Vec<u8>> {
     let mut all = configurations();

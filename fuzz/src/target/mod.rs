@@ -13,6 +13,7 @@ pub mod http1;
 pub mod layout;
 pub mod libinjection;
 pub mod log;
+pub mod migrate;
 pub mod model;
 pub mod parse;
 pub mod paths;

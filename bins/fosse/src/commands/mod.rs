@@ -234,6 +234,7 @@ pub(crate) const FOSSE: Usage = Usage {
         DRAIN,
         READY,
         WEIGHT,
+        written::MIGRATE,
         RULES_COMMANDS,
         VERSION,
         HELP_COMMAND,

@@ -1,0 +1,125 @@
+//! `server`: a site, and the listeners that it names.
+
+use super::directive::Directive;
+use super::location;
+use super::scope::Scope;
+use super::upstream::Upstreams;
+use crate::edge::{Edge, Listener, Site};
+use crate::notes::Notes;
+
+/// Reads a server into the edge.
+pub(super) fn read(server: &Directive, outer: &Scope, upstreams: &Upstreams, edge: &mut Edge, notes: &mut Notes) {
+    let block = server.block.as_deref().unwrap_or_default();
+    let mut scope = outer.clone();
+    let mut site = Site::default();
+    let mut listens = Vec::new();
+    // Locations inherit what follows them as well.
+    let mut rest = Vec::new();
+    for directive in block {
+        match directive.name() {
+            "listen" => listens.extend(listen(directive, &mut site, notes)),
+            "server_name" => names(directive, &mut site, notes),
+            "location" | "proxy_pass" | "try_files" | "return" => rest.push(directive),
+            _ => scope.take(directive, notes),
+        }
+    }
+    site.body_bytes_max = scope.body_bytes_max;
+    let (locations, own): (Vec<&Directive>, Vec<&Directive>) =
+        rest.into_iter().partition(|directive| directive.name() == "location");
+    let own: Vec<Directive> = own.into_iter().cloned().collect();
+    let may_serve = scope.root.is_some() && !own.iter().any(|directive| directive.name() == "return");
+    for location in locations {
+        location::read(location, &scope, upstreams, (&mut site, edge), notes);
+    }
+    if site.backend.is_none() && (may_serve || !own.is_empty()) {
+        site.backend = location::backend(&own, "/", &scope, upstreams, edge, notes);
+    } else {
+        own.iter().for_each(|directive| scope.take(directive, notes));
+    }
+    add(server, site, listens, &scope, edge, notes);
+}
+
+/// Adds a site that serves something and has a host of its own.
+fn add(server: &Directive, mut site: Site, listens: Vec<Listener>, scope: &Scope, edge: &mut Edge, notes: &mut Notes) {
+    if !site.serves() {
+        return server.left_out("not carried over: nothing here serves it", notes);
+    }
+    let is_taken = |host: &String| edge.sites.iter().any(|there| there.hosts.contains(host));
+    let taken: Vec<String> = site.hosts.iter().filter(|host| is_taken(host)).cloned().collect();
+    site.hosts.retain(|host| !taken.contains(host));
+    site.is_default &= !edge.sites.iter().any(|there| there.is_default);
+    if !taken.is_empty() {
+        let why = format!(
+            "not carried over for {}, which an earlier site has: a site is the same on every listener",
+            taken.join(" ")
+        );
+        server.left_out(&why, notes);
+    }
+    if site.hosts.is_empty() && !site.is_default {
+        if taken.is_empty() && edge.sites.is_empty() {
+            site.is_default = true;
+        } else {
+            return server.left_out("not carried over: it has no host of its own", notes);
+        }
+    }
+    for listener in listens {
+        edge.listen(Listener { trusted: scope.trusted.clone(), ..listener });
+    }
+    edge.sites.push(site);
+}
+
+/// Reads `listen`. One with TLS is left out, with a note.
+fn listen(directive: &Directive, site: &mut Site, notes: &mut Notes) -> Option<Listener> {
+    let arguments = directive.arguments();
+    let (written, flags) = arguments.split_first()?;
+    site.is_default |= flags.iter().any(|flag| matches!(*flag, "default_server" | "default"));
+    if flags.contains(&"ssl") || flags.contains(&"quic") {
+        directive.left_out("not carried over: TLS is not in fosse yet; what ends TLS stands in front of it", notes);
+        return None;
+    }
+    let Some(address) = listen_address(written) else {
+        directive.left_out("not carried over: fosse looks up no names; write the address", notes);
+        return None;
+    };
+    let is_known = |flag: &&&str| matches!(**flag, "default_server" | "default" | "ipv6only=on");
+    let others: Vec<&str> = flags.iter().filter(|flag| !is_known(flag)).copied().collect();
+    if !others.is_empty() {
+        let why = format!("carried over without {}: see proxy_protocol and trusted of [[listen]]", others.join(" "));
+        directive.left_out(&why, notes);
+    }
+    Some(Listener { address, ..Listener::default() })
+}
+
+/// Returns the address of a listener: "80", "*:80", "192.0.2.1:80", "[::]:80", "unix:/path".
+fn listen_address(written: &str) -> Option<String> {
+    if let Ok(port) = written.parse::<u16>() {
+        return Some(format!("0.0.0.0:{port}"));
+    }
+    match written.strip_prefix("*:") {
+        Some(port) => port.parse::<u16>().ok().map(|port| format!("0.0.0.0:{port}")),
+        None if written.starts_with("localhost") => None,
+        None => super::upstream::address(written),
+    }
+}
+
+/// Reads `server_name`.
+fn names(directive: &Directive, site: &mut Site, notes: &mut Notes) {
+    for name in directive.arguments() {
+        match name {
+            // Names that no host has stand for "no other": the site has them if it is the default.
+            "" | "_" => {}
+            name if name.starts_with('~') || name.ends_with(".*") || name.contains('$') => {
+                directive.left_out(&format!("{name} is not carried over: hosts has names, and *.NAME"), notes);
+            }
+            name => {
+                let name = name.to_ascii_lowercase();
+                match name.strip_prefix('.') {
+                    Some(apex) => site.hosts.extend([apex.to_owned(), format!("*.{apex}")]),
+                    None => site.hosts.push(name),
+                }
+            }
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    site.hosts.retain(|host| seen.insert(host.clone()));
+}

@@ -1,0 +1,126 @@
+//! Configurations of other servers, migrated, beside those servers themselves: the same
+//! applications, the same requests, the same responses.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use fosse_applications::{Server, installed};
+use fosse_harness::{Client, Dir, Edge, fosse, free_port, sockets};
+
+/// Applications on unix sockets, which respond with their names, and the host and the path that
+/// they were asked for.
+fn applications(names: &[&'static str]) -> Dir {
+    let dir = Dir::new();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    for &name in names {
+        let path = dir.join(name);
+        sockets::listen(&path, move |mut stream| {
+            let (mut head, mut byte) = (Vec::new(), [0; 1]);
+            while !head.ends_with(b"\r\n\r\n") {
+                match stream.read(&mut byte) {
+                    Ok(1..) => head.extend_from_slice(&byte),
+                    _ => return,
+                }
+            }
+            let head = String::from_utf8_lossy(&head).into_owned();
+            let host = head.lines().find_map(|line| line.strip_prefix("Host: ").or(line.strip_prefix("host: ")));
+            let body = format!("{name} {} {}", host.unwrap_or_default(), head.split(' ').nth(1).unwrap_or_default());
+            let length = body.len();
+            let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        });
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    dir
+}
+
+/// Requests: method, host, path, and the length of the body.
+type Asked = (&'static str, &'static str, &'static str, usize);
+
+const REQUESTS: &[Asked] = &[
+    ("GET", "a.example", "/", 0),
+    ("GET", "a.example:80", "/x?y=1", 0),
+    ("GET", "www.a.example", "/", 0),
+    ("GET", "other.example", "/", 0),
+    ("GET", "b.example", "/api/x", 0),
+    ("GET", "b.example", "/api/", 0),
+    ("GET", "b.example", "/apix", 0),
+    ("GET", "b.example", "/other", 0),
+    ("GET", "c.example", "/", 0),
+    ("GET", "c.example", "/one.txt", 0),
+    ("GET", "c.example", "/missing", 0),
+    ("HEAD", "c.example", "/one.txt", 0),
+    ("POST", "a.example", "/", 1000),
+    ("POST", "a.example", "/", 3000),
+];
+
+/// Returns the status and the body of each response; the pages of an error are each server's own.
+fn responses(address: SocketAddr) -> Vec<(Asked, u16, String)> {
+    let one = |asked: &Asked| {
+        let (method, host, path, length) = asked;
+        let mut client = Client::connect(address);
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n");
+        client.send(format!("{head}{}", "x".repeat(*length)).as_bytes());
+        let response = client.try_response(*method == "HEAD").expect("a response");
+        let body = if response.status == 200 { response.text().into_owned() } else { String::new() };
+        (*asked, response.status, body)
+    };
+    REQUESTS.iter().map(one).collect()
+}
+
+/// Returns an edge with what a file of another server becomes, on an address of its own in place of
+/// `listener`. Nothing of the file may be left out but what `left_out` says.
+fn edge(file: &str, listener: &str, left_out: &[&str]) -> Edge {
+    let migrated = fosse(&["migrate", file]);
+    let notes = String::from_utf8_lossy(&migrated.stderr).into_owned();
+    let found: Vec<&str> = notes.lines().map(|line| line.strip_prefix(file).unwrap_or(line)).collect();
+    assert_eq!(found.len(), left_out.len(), "{notes}");
+    assert!(found.iter().zip(left_out).all(|(line, beginning)| line.starts_with(beginning)), "{notes}");
+    let toml = String::from_utf8(migrated.stdout).unwrap();
+    assert!(toml.contains(listener), "{toml}");
+    Edge::with_config(&format!("uid_base = {{uid_base}}\nlanes = 1\n{}", toml.replace(listener, "{address}")), &[])
+}
+
+/// Files that a server and the edge serve.
+fn files(dir: &Dir) -> String {
+    let files = dir.join("files");
+    fs::create_dir(&files).unwrap();
+    fs::set_permissions(&files, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(files.join("index.html"), "index").unwrap();
+    fs::write(files.join("one.txt"), "one").unwrap();
+    files.to_string_lossy().into_owned()
+}
+
+#[test]
+fn what_nginx_serves_is_served_the_same() {
+    let Some(program) = installed("nginx") else { return println!("skipped: nginx is not installed") };
+    let dir = applications(&["one", "two", "api"]);
+    let (port, files) = (free_port(), files(&dir));
+    let place = dir.path().display();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path {place}/temp-{name};\n"))
+        .concat();
+    let text = format!(
+        "daemon off; pid {place}/nginx.pid;\nevents {{}}\nhttp {{ access_log off;\nproxy_set_header Host $http_host;\n\
+         upstream app {{ server unix:{place}/one weight=3; server unix:{place}/two backup; }}\ninclude {place}/sites/*.conf;\n{temporary}}}\n"
+    );
+    let sites = format!(
+        "server {{\nlisten 127.0.0.1:{port} default_server;\nserver_name a.example *.a.example;\nclient_max_body_size 2k;\n\
+         location / {{ proxy_pass http://app; proxy_read_timeout 30s; }}\n}}\n\
+         server {{\nlisten 127.0.0.1:{port};\nserver_name b.example;\nlocation /api/ {{ proxy_pass http://unix:{place}/api; }}\n}}\n\
+         server {{\nlisten 127.0.0.1:{port};\nserver_name c.example;\nroot {files};\nlocation / {{ try_files $uri $uri/ =404; }}\n}}\n"
+    );
+    fs::create_dir(dir.join("sites")).unwrap();
+    fs::write(dir.join("sites/all.conf"), sites).unwrap();
+    let path = dir.join("nginx.conf");
+    fs::write(&path, text).unwrap();
+    let listener = format!("127.0.0.1:{port}");
+    let _nginx = Server::start(Command::new(program).args(["-e", "stderr", "-c"]).arg(&path), &dir).on_port(port);
+    let of_nginx = [":1: daemon", ":1: pid", ":2: events", ":3: access_log"];
+    let temporary = [7, 8, 9, 10, 11].map(|line| format!(":{line}: "));
+    let left_out: Vec<&str> = of_nginx.into_iter().chain(temporary.iter().map(String::as_str)).collect();
+    let edge = edge(&path.to_string_lossy(), &listener, &left_out);
+    assert_eq!(responses(edge.address()), responses(listener.parse().unwrap()), "{}", edge.log());
+}
