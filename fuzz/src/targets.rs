@@ -63,6 +63,8 @@ targets! {
     "layout.layout", target::layout::layout, files::configurations, files::CONFIGURATION;
     "libinjection.detect", target::libinjection::detect, bodies::attacks, bodies::ATTACK;
     "log.lines", target::log::lines, texts::logs, &[b"\n"];
+    "migrate.caddy", target::migrate::caddy, files::caddy, files::NGINX;
+    "migrate.haproxy", target::migrate::haproxy, files::haproxy, files::HAPROXY;
     "migrate.nginx", target::migrate::nginx, files::nginx, files::NGINX;
     "model.configuration", target::model::configuration, files::configurations, files::CONFIGURATION;
     "model.sources", target::model::sources, files::several, files::CONFIGURATION;

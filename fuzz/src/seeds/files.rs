@@ -117,6 +117,26 @@ pub fn nginx() -> Vec<Vec<u8>> {
     ])
 }
 
+/// Configurations of HAProxy.
+pub fn haproxy() -> Vec<Vec<u8>> {
+    texts(&[
+        "global\n maxconn 9\nfrontend a\n bind :80\n acl h hdr(host) -i a.b\n use_backend b if h\n default_backend b\nbackend b\n\
+             balance hdr(X)\n cookie A insert\n option httpchk GET /\n server a 127.0.0.1:1 weight 2 check\n",
+    ])
+}
+
+/// Configurations of Caddy.
+pub fn caddy() -> Vec<Vec<u8>> {
+    texts(&[
+        "(s) {\n reverse_proxy :1\n}\nhttp://a.b, :80 {\n bind ::1\n root * /s\n import s\n handle /a/* {\n reverse_proxy unix//r {\n\
+             lb_policy ip_hash\n }\n }\n file_server\n}\n",
+    ])
+}
+
+/// Words of HAProxy's configurations.
+pub const HAPROXY: &[&[u8]] =
+    &[b"frontend a\n", b"backend a\n", b"bind :80\n", b"server a 127.0.0.1:1\n", b"path_beg /a", b"use_backend a if "];
+
 /// Words of nginx's configurations.
 pub const NGINX: &[&[u8]] = &[
     b"server {",

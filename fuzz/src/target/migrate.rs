@@ -10,6 +10,22 @@ pub fn nginx(data: &[u8]) {
     check(Format::Nginx, data);
 }
 
+/// Migrates a configuration of HAProxy.
+///
+/// # Panics
+/// When an invariant is broken: a finding.
+pub fn haproxy(data: &[u8]) {
+    check(Format::Haproxy, data);
+}
+
+/// Migrates a configuration of Caddy.
+///
+/// # Panics
+/// When an invariant is broken: a finding.
+pub fn caddy(data: &[u8]) {
+    check(Format::Caddy, data);
+}
+
 fn check(format: Format, data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let files = |name: &str| if name == "x" { Ok(vec![("x".to_owned(), text.to_owned())]) } else { Err(String::new()) };

@@ -8,6 +8,9 @@ complete -c fosse -f -n __fish_use_subcommand -a explain -d 'show what becomes o
 complete -c fosse -f -n __fish_use_subcommand -a reload -d 'put a changed configuration in force'
 complete -c fosse -f -n __fish_use_subcommand -a reopen -d 'open the log files again, after they were renamed'
 complete -c fosse -f -n __fish_use_subcommand -a fmt -d 'write configurations in their one layout'
+complete -c fosse -f -n __fish_use_subcommand -a drain -d 'give a server no new clients'
+complete -c fosse -f -n __fish_use_subcommand -a ready -d 'give a server clients again that was drained'
+complete -c fosse -f -n __fish_use_subcommand -a weight -d 'give a server another part of the requests'
 complete -c fosse -f -n __fish_use_subcommand -a migrate -d 'turn the configuration of another server into fosse.toml'
 complete -c fosse -f -n __fish_use_subcommand -a rules -d 'check, explain, test and measure rules'
 complete -c fosse -f -n __fish_use_subcommand -a version -d 'show the version'
@@ -19,6 +22,7 @@ complete -c fosse -f -n '__fish_seen_subcommand_from rules; and not __fish_seen_
 complete -c fosse -f -n '__fish_seen_subcommand_from rules; and not __fish_seen_subcommand_from check explain test bench from' -a from -d 'the lines of fosse.toml that use a rule set as it lies on the disk'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l listen -x -d 'accept clients on IP:PORT, :PORT (loopback) or unix:PATH; a public address is consent to it'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l backend -x -d 'the application: unix:PATH, HOST:PORT or :PORT; another machine is consent to it'
+complete -c fosse -n '__fish_seen_subcommand_from up' -l files -r -F -d 'a directory to serve, in place of an application'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l waf -x -a 'off detect block' -d 'mode of the firewall [block]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l rules -r -F -d 'rule files in SecLang, or the directory of a Core Rule Set [builtin]'
 complete -c fosse -n '__fish_seen_subcommand_from up' -l methods -x -d 'methods beside those of a site without this option, or "webdav"'
@@ -87,7 +91,19 @@ complete -c fosse -n '__fish_seen_subcommand_from reopen' -F
 complete -c fosse -n '__fish_seen_subcommand_from fmt' -l check -d 'say which files have another layout, and change nothing'
 complete -c fosse -n '__fish_seen_subcommand_from fmt' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from fmt' -F
-complete -c fosse -n '__fish_seen_subcommand_from migrate' -l from -x -a 'nginx' -d 'whose configuration it is [by the name of the file]'
+complete -c fosse -n '__fish_seen_subcommand_from drain' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from drain' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
+complete -c fosse -n '__fish_seen_subcommand_from drain' -l help -d 'show this help'
+complete -c fosse -n '__fish_seen_subcommand_from drain' -F
+complete -c fosse -n '__fish_seen_subcommand_from ready' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from ready' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
+complete -c fosse -n '__fish_seen_subcommand_from ready' -l help -d 'show this help'
+complete -c fosse -n '__fish_seen_subcommand_from ready' -F
+complete -c fosse -n '__fish_seen_subcommand_from weight' -l config -r -F -d 'the edge of this configuration: the status socket that it names'
+complete -c fosse -n '__fish_seen_subcommand_from weight' -l status-socket -r -F -d 'the socket of fosse-status [/run/fosse/status.sock, or fosse-status.sock in XDG_RUNTIME_DIR]'
+complete -c fosse -n '__fish_seen_subcommand_from weight' -l help -d 'show this help'
+complete -c fosse -n '__fish_seen_subcommand_from weight' -F
+complete -c fosse -n '__fish_seen_subcommand_from migrate' -l from -x -a 'nginx haproxy caddy' -d 'whose configuration it is [by the name of the file]'
 complete -c fosse -n '__fish_seen_subcommand_from migrate' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from migrate' -F
 complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcommand_from check' -l rules -r -F -d 'a file, a directory, a Core Rule Set, or "builtin" [builtin]'
@@ -112,4 +128,4 @@ complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcomm
 complete -c fosse -n '__fish_seen_subcommand_from rules; and __fish_seen_subcommand_from from' -F
 complete -c fosse -n '__fish_seen_subcommand_from version' -l help -d 'show this help'
 complete -c fosse -n '__fish_seen_subcommand_from help' -l completions -x -a 'bash zsh fish' -d 'print completions for a shell'
-complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit doctor explain reload reopen fmt migrate rules version help'
+complete -c fosse -n '__fish_seen_subcommand_from help' -f -a 'up check status audit doctor explain reload reopen fmt drain ready weight migrate rules version help'

@@ -124,3 +124,24 @@ fn what_nginx_serves_is_served_the_same() {
     let edge = edge(&path.to_string_lossy(), &listener, &left_out);
     assert_eq!(responses(edge.address()), responses(listener.parse().unwrap()), "{}", edge.log());
 }
+
+#[test]
+fn what_haproxy_serves_is_served_the_same() {
+    let Some(program) = installed("haproxy") else { return println!("skipped: haproxy is not installed") };
+    let dir = applications(&["one", "two", "api"]);
+    let port = free_port();
+    let place = dir.path().display();
+    let listener = format!("127.0.0.1:{port}");
+    let text = format!(
+        "defaults\nmode http\ntimeout connect 5s\ntimeout server 30s\ntimeout client 30s\n\
+         frontend web\nbind {listener}\nacl is_b hdr(host) -i b.example\nacl is_api path_beg /api/\nuse_backend api if is_b is_api\n\
+         use_backend two if {{ hdr(host) -i c.example }}\ndefault_backend app\n\
+         backend app\nserver one unix@{place}/one weight 3\nserver spare unix@{place}/two backup\n\
+         backend two\nserver two unix@{place}/two\nbackend api\nserver api unix@{place}/api\n"
+    );
+    let path = dir.join("haproxy.cfg");
+    fs::write(&path, text).unwrap();
+    let _haproxy = Server::start(Command::new(program).arg("-db").arg("-f").arg(&path), &dir).on_port(port);
+    let edge = edge(&path.to_string_lossy(), &listener, &[":5: timeout client", ":6: frontend web"]);
+    assert_eq!(responses(edge.address()), responses(listener.parse().unwrap()), "{}", edge.log());
+}

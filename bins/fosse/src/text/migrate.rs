@@ -46,11 +46,13 @@ pub(crate) fn run(words: &Args) -> i32 {
 }
 
 /// The words of `--from`.
-pub(crate) const FORMATS: &[&str] = &["nginx"];
+pub(crate) const FORMATS: &[&str] = &["nginx", "haproxy", "caddy"];
 
 fn named(word: &str) -> Option<Format> {
     match word {
         "nginx" => Some(Format::Nginx),
+        "haproxy" => Some(Format::Haproxy),
+        "caddy" => Some(Format::Caddy),
         _ => None,
     }
 }
@@ -58,8 +60,14 @@ fn named(word: &str) -> Option<Format> {
 /// Returns the server whose configuration a file of that name is.
 fn format_of(file: &str) -> Option<Format> {
     let path = Path::new(file);
-    let is_nginx = file.contains("nginx") || path.extension().is_some_and(|end| end == "conf");
-    is_nginx.then_some(Format::Nginx)
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let ends = |ending: &str| path.extension().is_some_and(|end| end == ending);
+    match () {
+        () if name.starts_with("Caddyfile") || ends("caddy") || ends("caddyfile") => Some(Format::Caddy),
+        () if name.contains("haproxy") || ends("cfg") => Some(Format::Haproxy),
+        () if file.contains("nginx") || ends("conf") => Some(Format::Nginx),
+        () => None,
+    }
 }
 
 /// Returns the directory that names of included files begin in: that of nginx.conf.

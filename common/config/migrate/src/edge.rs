@@ -29,11 +29,30 @@ pub(crate) struct Listener {
 pub(crate) struct Site {
     pub hosts: Vec<String>,
     pub is_default: bool,
-    /// Name of the backend of what no route names.
-    pub backend: Option<String>,
-    /// Prefix and name of the backend.
-    pub routes: Vec<(String, String)>,
+    /// The action for paths that no route names.
+    pub action: Option<Action>,
+    pub routes: Vec<Route>,
     pub body_bytes_max: Option<u64>,
+}
+
+/// Treatment of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// The backend of that name serves it.
+    Backend(String),
+    /// It is sent to another place, with this status.
+    Redirect(String, u16),
+    /// It gets this status, and a body where there is one.
+    Respond(u16, Option<String>),
+}
+
+/// A part of a site's paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub path: String,
+    /// The path alone, and nothing below it.
+    pub is_exact: bool,
+    pub action: Action,
 }
 
 /// The servers of a backend, or the directory whose files it serves.
@@ -128,7 +147,12 @@ impl Listener {
 impl Site {
     /// Returns whether it serves anything.
     pub(crate) fn serves(&self) -> bool {
-        self.backend.is_some() || !self.routes.is_empty()
+        self.action.is_some() || !self.routes.is_empty()
+    }
+
+    /// Returns whether a route has this prefix.
+    pub(crate) fn has_prefix(&self, prefix: &str) -> bool {
+        self.routes.iter().any(|route| !route.is_exact && route.path == prefix)
     }
 
     fn write(&self, out: &mut String) {
@@ -140,16 +164,44 @@ impl Site {
         if self.is_default {
             out.push_str("default = true\n");
         }
-        if let Some(backend) = &self.backend {
-            let _ = writeln!(out, "backend = {}", quoted(backend));
+        if let Some(action) = &self.action {
+            action.write(out);
         }
         if let Some(bytes) = self.body_bytes_max {
             let _ = writeln!(out, "body_bytes_max = {}", size(bytes));
         }
         // The other server had no firewall, so nothing is denied that it let through.
         out.push_str("waf = \"detect\" # \"block\" denies what the rules find; the log shows what that would be\n");
-        for (prefix, backend) in &self.routes {
-            let _ = writeln!(out, "[[site.route]]\nprefix = {}\nbackend = {}", quoted(prefix), quoted(backend));
+        for route in &self.routes {
+            let key = if route.is_exact { "path" } else { "prefix" };
+            let _ = writeln!(out, "[[site.route]]\n{key} = {}", quoted(&route.path));
+            route.action.write(out);
+        }
+    }
+}
+
+impl Route {
+    /// Returns a route of what begins with a prefix to a backend.
+    pub(crate) fn of_prefix(prefix: &str, backend: &str) -> Self {
+        Self { path: prefix.to_owned(), is_exact: false, action: Action::Backend(backend.to_owned()) }
+    }
+}
+
+impl Action {
+    fn write(&self, out: &mut String) {
+        match self {
+            Self::Backend(name) => {
+                let _ = writeln!(out, "backend = {}", quoted(name));
+            }
+            Self::Redirect(to, status) => {
+                let _ = writeln!(out, "redirect = {}\nredirect_status = {status}", quoted(to));
+            }
+            Self::Respond(status, body) => {
+                let _ = writeln!(out, "respond = {status}");
+                if let Some(body) = body {
+                    let _ = writeln!(out, "respond_body = {}", quoted(body));
+                }
+            }
         }
     }
 }

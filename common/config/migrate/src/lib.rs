@@ -9,7 +9,9 @@
 
 #![forbid(unsafe_code)]
 
+mod caddy;
 mod edge;
+mod haproxy;
 mod limits;
 mod nginx;
 mod notes;
@@ -24,6 +26,10 @@ use std::fmt;
 pub enum Format {
     /// nginx.conf.
     Nginx,
+    /// haproxy.cfg.
+    Haproxy,
+    /// A Caddyfile.
+    Caddy,
 }
 
 /// A configuration that was carried over, as far as it could be.
@@ -69,6 +75,8 @@ pub fn migrate(format: Format, file: File, files: ReadFiles<'_>) -> Result<Migra
     let mut notes = Notes::default();
     let edge = match format {
         Format::Nginx => nginx::read(file, files, &mut notes)?,
+        Format::Haproxy => haproxy::read(file, &mut notes)?,
+        Format::Caddy => caddy::read(file, &mut notes)?,
     };
     let toml = edge.written();
     // Whatever the texts of the other server hold, they are in quotes here.

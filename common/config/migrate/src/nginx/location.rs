@@ -3,7 +3,7 @@
 use super::directive::Directive;
 use super::scope::Scope;
 use super::upstream::{Upstreams, address};
-use crate::edge::{Backend, Edge, Server, Site, Target, quoted};
+use crate::edge::{Action, Backend, Edge, Route, Server, Site, Target, quoted};
 use crate::notes::Notes;
 
 /// Reads a location into the site.
@@ -15,31 +15,36 @@ pub(super) fn read(
     notes: &mut Notes,
 ) {
     let gone = "its paths go where the other paths of the site go";
-    let prefix = match prefix(&location.arguments()) {
-        Ok(prefix) => prefix,
+    let (prefix, is_exact) = match path(&location.arguments()) {
+        Ok(found) => found,
         Err(why) => return location.left_out(&format!("not carried over: {why}; {gone}"), notes),
     };
     let block = location.block.as_deref().unwrap_or_default();
-    match backend(block, &prefix, outer, upstreams, edge, notes) {
-        Some(backend) if prefix == "/" => site.backend = Some(backend),
-        Some(backend) => {
-            if !prefix.ends_with('/') {
+    match action(block, &prefix, outer, upstreams, edge, notes) {
+        Some(action) if prefix == "/" && !is_exact => site.action = Some(action),
+        Some(action) => {
+            if !is_exact && !prefix.ends_with('/') {
                 let why =
                     format!("carried over for {prefix} and what is below {prefix}/; in nginx {prefix}x is of it too");
                 location.left_out(&why, notes);
             }
-            site.routes.push((prefix, backend));
+            site.routes.push(Route { path: prefix, is_exact, action });
         }
         None => location.left_out(&format!("not carried over: nothing here serves it; {gone}"), notes),
     }
 }
 
-/// Returns the prefix of a location, or why fosse has none for it.
-fn prefix(arguments: &[&str]) -> Result<String, String> {
-    let prefix = match arguments {
-        [prefix] | ["^~", prefix] if prefix.starts_with('/') => *prefix,
-        ["=", path] => return Err(format!("a route has a prefix, and this is {path} alone")),
-        ["~" | "~*", _] => return Err("a route has a prefix, and this is a regular expression".to_owned()),
+/// Returns the path of a location and whether that is all, or why fosse has none for it.
+fn path(arguments: &[&str]) -> Result<(String, bool), String> {
+    let (prefix, is_exact) = match arguments {
+        [prefix] | ["^~", prefix] if prefix.starts_with('/') => (*prefix, false),
+        ["=", path] if path.starts_with('/') => (*path, true),
+        ["~" | "~*", _] => {
+            return Err(
+                "in nginx the first regular expression comes before longer prefixes; see regex of [[site.route]]"
+                    .to_owned(),
+            );
+        }
         [name] if name.starts_with('@') => return Err("it is for what nginx itself asks for".to_owned()),
         _ => return Err("it names no path".to_owned()),
     };
@@ -47,21 +52,21 @@ fn prefix(arguments: &[&str]) -> Result<String, String> {
     let is_plain =
         prefix.bytes().all(|byte| byte.is_ascii_graphic()) && !prefix.contains(['?', '#', '*', '%', '"', '\\']);
     let is_sound = prefix == "/" || !parts.split('/').any(|part| matches!(part, "" | "." | ".."));
-    if is_plain && is_sound { Ok(prefix.to_owned()) } else { Err("a route has a plain path".to_owned()) }
+    if is_plain && is_sound { Ok((prefix.to_owned(), is_exact)) } else { Err("a route has a plain path".to_owned()) }
 }
 
-/// Returns the name of the backend of what is in a block, which is added to the edge; `None` where
-/// nothing there serves a request. What is not carried over is noted.
-pub(super) fn backend(
+/// Returns what a block has done for its requests; `None` where nothing there serves one. A backend
+/// is added to the edge, and what is not carried over is noted.
+pub(super) fn action(
     block: &[Directive],
     prefix: &str,
     outer: &Scope,
     upstreams: &Upstreams,
     edge: &mut Edge,
     notes: &mut Notes,
-) -> Option<String> {
+) -> Option<Action> {
     let mut scope = outer.clone();
-    let (mut pass, mut stops) = (None, false);
+    let (mut pass, mut stops, mut returned) = (None, false, None);
     for directive in block {
         match (directive.name(), directive.arguments().as_slice()) {
             ("proxy_pass", [_]) => pass = Some(directive),
@@ -80,6 +85,10 @@ pub(super) fn backend(
             ("client_max_body_size", _) => {
                 directive.left_out("not carried over: body_bytes_max is one for all paths of a site", notes);
             }
+            ("return", words) if returned_action(words).is_some() => {
+                // The first return ends the request, whatever else there is.
+                returned = returned.or_else(|| returned_action(words));
+            }
             (name, _) => {
                 // Something else responds, and nothing of what is around it may do so in its place.
                 stops |= ["return", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass"].contains(&name);
@@ -87,12 +96,47 @@ pub(super) fn backend(
             }
         }
     }
-    match pass {
-        Some(pass) => proxied(pass, prefix, &scope, upstreams, edge, notes),
-        None if stops => None,
-        None => scope.root.clone().map(|directory| files(directory, &scope, edge)),
+    match (returned, pass) {
+        (Some(action), _) => Some(action),
+        (None, Some(pass)) => proxied(pass, prefix, &scope, upstreams, edge, notes).map(Action::Backend),
+        (None, None) if stops => None,
+        (None, None) => scope.root.clone().map(|directory| Action::Backend(files(directory, &scope, edge))),
     }
 }
+
+/// Variables of nginx that fosse has, by its own names.
+const VARIABLES: &[(&str, &str)] =
+    &[("$request_uri", "{target}"), ("$scheme", "{scheme}"), ("$host", "{host}"), ("$http_host", "{authority}")];
+
+/// Returns what `return` does: a redirect, but for one to HTTPS, or a response. A redirect to HTTPS
+/// belongs to what ends TLS.
+fn returned_action(words: &[&str]) -> Option<Action> {
+    let (status, rest) = match words {
+        [to] if to.starts_with("http") => (302, Some(*to)),
+        [status] => (status.parse::<u16>().ok()?, None),
+        [status, rest] => (status.parse::<u16>().ok()?, Some(*rest)),
+        _ => return None,
+    };
+    match (status, rest) {
+        (301 | 302 | 303 | 307 | 308, Some(to)) => {
+            let known =
+                VARIABLES.iter().fold(to.replace(['{', '}'], "$"), |to, (theirs, ours)| to.replace(theirs, ours));
+            let is_sound = !known.contains('$') && known.bytes().all(|byte| byte.is_ascii_graphic());
+            let is_place = known.starts_with("http://") || (known.starts_with('/') && !known.starts_with("//"));
+            let is_same_scheme = known.starts_with("{scheme}://");
+            (is_sound && (is_place || is_same_scheme)).then_some(Action::Redirect(known, status))
+        }
+        (200..=599, body) if !(300..400).contains(&status) && status != 444 && status != 499 => {
+            let body = body.filter(|body| !body.is_empty());
+            let is_plain = body.is_none_or(|body| !body.contains(['$', '\0']) && body.len() <= RESPOND_BYTES_MAX);
+            is_plain.then(|| Action::Respond(status, body.map(str::to_owned)))
+        }
+        _ => None,
+    }
+}
+
+/// The longest respond_body.
+const RESPOND_BYTES_MAX: usize = 16 << 10;
 
 /// Returns whether `try_files` says what files get anyway.
 fn is_plain_try(words: &[&str]) -> bool {

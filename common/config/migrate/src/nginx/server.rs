@@ -31,8 +31,8 @@ pub(super) fn read(server: &Directive, outer: &Scope, upstreams: &Upstreams, edg
     for location in locations {
         location::read(location, &scope, upstreams, (&mut site, edge), notes);
     }
-    if site.backend.is_none() && (may_serve || !own.is_empty()) {
-        site.backend = location::backend(&own, "/", &scope, upstreams, edge, notes);
+    if site.action.is_none() && (may_serve || !own.is_empty()) {
+        site.action = location::action(&own, "/", &scope, upstreams, edge, notes);
     } else {
         own.iter().for_each(|directive| scope.take(directive, notes));
     }

@@ -1,0 +1,102 @@
+//! A Caddyfile: sites by their addresses, `reverse_proxy`, `file_server`, `handle` and `root`.
+//! Names and meanings are those of caddyserver.com's documentation of version 2.6 to 2.9.
+
+mod address;
+mod block;
+mod proxy;
+mod site;
+mod words;
+
+use std::collections::BTreeMap;
+
+use crate::edge::Edge;
+use crate::notes::Notes;
+use crate::{File, Mistake};
+use block::{Directive, directives};
+
+/// Said of a directive that no reader knows.
+const UNKNOWN: &str = "not carried over: fosse migrate knows no key for it; see fosse.toml(5)";
+
+/// Directives, and what to say of them.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("tls", "not carried over: TLS is not in fosse yet; what ends TLS stands in front of it, and trusted names that"),
+    ("encode", "not carried over: fosse compresses nothing yet; responses of applications pass as they are"),
+    ("basicauth", "not carried over, so everybody is let in: let the application ask for the password"),
+    ("basic_auth", "not carried over, so everybody is let in: let the application ask for the password"),
+    ("forward_auth", "not carried over, so everybody is let in: let the application ask"),
+    ("abort", "not carried over: see deny_networks of [[site]]"),
+    ("log", "not carried over: access_log at the top of fosse.toml"),
+    ("header", "not carried over: see [site.response_headers]"),
+    ("redir", "not carried over: see redirect of [[site]]"),
+    ("respond", "not carried over: see respond of [[site]]"),
+    ("error", "not carried over: see respond of [[site]]"),
+    ("handle_errors", "not carried over: errors of applications pass as they are, and fosse has pages of its own"),
+    ("rewrite", "not carried over: see rewrite of [[site.route]]"),
+    ("uri", "not carried over: see strip_prefix and rewrite of [[site.route]]"),
+    ("try_files", "not carried over: a file that is not there gets 404"),
+    ("php_fastcgi", "not carried over: see protocol = \"fastcgi\" of [[backend]], which wants the scripts named"),
+    ("handle_path", "not carried over, nor is what is in it: see strip_prefix of [[site.route]]"),
+    ("request_body", "not carried over: body_bytes_max of [[site]]"),
+];
+
+/// Returns what is said of a directive that is not carried over.
+fn why(name: &str) -> &'static str {
+    LEFT_OUT.iter().find(|(known, _)| *known == name).map_or(UNKNOWN, |(_, why)| why)
+}
+
+/// Reads a configuration.
+///
+/// # Errors
+/// The first line that is not in Caddy's language.
+pub(crate) fn read(file: File, notes: &mut Notes) -> Result<Edge, Mistake> {
+    let mut edge = Edge::default();
+    let mut snippets: BTreeMap<String, Vec<Directive>> = BTreeMap::new();
+    let mut addresses: Vec<String> = Vec::new();
+    for directive in directives(file, notes)? {
+        let words = &directive.words;
+        let is_snippet = words.len() == 1 && directive.name().starts_with('(') && directive.name().ends_with(')');
+        match &directive.block {
+            Some(inside) if words.is_empty() && addresses.is_empty() => {
+                inside.iter().for_each(|option| option.left_out("not carried over: it is for all of Caddy", notes));
+            }
+            Some(inside) if is_snippet => {
+                snippets.insert(directive.name().trim_matches(['(', ')']).to_owned(), inside.clone());
+            }
+            Some(inside) => {
+                addresses.extend(words.iter().cloned());
+                let addresses = std::mem::take(&mut addresses);
+                let inside = imported(inside, &snippets, 0, notes);
+                site::read(&directive, &addresses, &inside, &mut edge, notes);
+            }
+            // Addresses may have lines of their own, with a comma at the end.
+            None if words.last().is_some_and(|last| last.ends_with(',')) => addresses.extend(words.iter().cloned()),
+            None => directive.left_out("not carried over: it is in no block of a site", notes),
+        }
+    }
+    Ok(edge)
+}
+
+/// Imports inside of each other that are followed.
+const IMPORTS_DEPTH_MAX: usize = 8;
+
+/// Returns the directives with those of snippets in place of their imports.
+fn imported(
+    inside: &[Directive],
+    snippets: &BTreeMap<String, Vec<Directive>>,
+    depth: usize,
+    notes: &mut Notes,
+) -> Vec<Directive> {
+    let mut all = Vec::new();
+    for directive in inside {
+        match (directive.name(), directive.arguments().as_slice()) {
+            ("import", [name]) if depth < IMPORTS_DEPTH_MAX && snippets.contains_key(*name) => {
+                all.extend(imported(&snippets[*name], snippets, depth + 1, notes));
+            }
+            ("import", _) => {
+                directive.left_out("not carried over: only a snippet of this file without arguments is", notes)
+            }
+            _ => all.push(directive.clone()),
+        }
+    }
+    all
+}

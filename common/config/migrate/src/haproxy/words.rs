@@ -1,0 +1,68 @@
+//! The words of a line (HAProxy's Configuration Manual, 2.2 "Quoting and escaping").
+
+/// Returns the words of a line; none of a comment.
+///
+/// # Errors
+/// The reason that it is no line of HAProxy's language.
+pub(crate) fn words(line: &str) -> Result<Vec<String>, String> {
+    let mut found = Vec::new();
+    let mut word: Option<String> = None;
+    let mut rest = line.chars();
+    while let Some(one) = rest.next() {
+        match one {
+            '#' => break,
+            blank if blank.is_ascii_whitespace() => found.extend(word.take()),
+            '\'' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match rest.next() {
+                        Some('\'') => break,
+                        Some(one) => word.push(one),
+                        None => return Err("a quote that is not closed".to_owned()),
+                    }
+                }
+            }
+            '"' => strong(&mut rest, word.get_or_insert_default())?,
+            '\\' => {
+                let escaped = rest.next().ok_or_else(|| "a backslash before nothing".to_owned())?;
+                word.get_or_insert_default().push(escaped);
+            }
+            plain => word.get_or_insert_default().push(plain),
+        }
+    }
+    found.extend(word);
+    Ok(found)
+}
+
+/// Takes a text in double quotes, in which a backslash escapes.
+fn strong(rest: &mut std::str::Chars<'_>, word: &mut String) -> Result<(), String> {
+    loop {
+        match rest.next() {
+            Some('"') => return Ok(()),
+            Some('\\') => word.extend(rest.next()),
+            Some(one) => word.push(one),
+            None => return Err("a quote that is not closed".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_cut_as_haproxy_cuts_them() {
+        let cut = |line: &str| words(line).map(|words| words.join("|"));
+        for (line, expected) in [
+            ("  bind :80 # web", Ok("bind|:80")),
+            ("a 'b c' \"d \\\" e\" f\\ g 'h'i", Ok("a|b c|d \" e|f g|hi")),
+            ("# a", Ok("")),
+            ("a ''", Ok("a|")),
+            ("a 'b", Err("a quote that is not closed")),
+            ("a \"b", Err("a quote that is not closed")),
+            ("a \\", Err("a backslash before nothing")),
+        ] {
+            assert_eq!(cut(line), expected.map(str::to_owned).map_err(str::to_owned), "{line}");
+        }
+    }
+}
