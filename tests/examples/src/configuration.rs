@@ -5,10 +5,14 @@
 #[must_use]
 pub fn completed(part: &str) -> String {
     let mut whole = part.to_owned();
+    if !has_table(part, "site") && has_table(part, "site.route") {
+        // A route belongs to the site before it.
+        whole.insert_str(0, "[[site]]\nhosts = [\"example.org\"]\nbackend = \"app\"\n\n");
+    }
     if !has_table(part, "listen") {
         whole.push_str("\n[[listen]]\naddress = \"127.0.0.1:8080\"\n");
     }
-    if !has_table(part, "site") {
+    if !has_table(&whole, "site") {
         let backend = values(part, "name").first().cloned().unwrap_or_else(|| "app".to_owned());
         whole.push_str(&format!("\n[[site]]\nhosts = [\"example.org\"]\nbackend = \"{backend}\"\n"));
     }
@@ -18,6 +22,9 @@ pub fn completed(part: &str) -> String {
             whole.push_str(&format!("\n[[backend]]\nname = \"{name}\"\nservers = [\"unix:/run/{name}.sock\"]\n"));
             known.push(name);
         }
+    }
+    if !has_table(&whole, "backend") {
+        whole.push_str("\n[[backend]]\nname = \"app\"\nservers = [\"unix:/run/app.sock\"]\n");
     }
     whole
 }

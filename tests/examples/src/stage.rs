@@ -147,6 +147,8 @@ impl Stage {
         command.args(["timeout", "--foreground", COMMAND_SECONDS_MAX]).args(words);
         command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("HOME", directory);
+        // A page names it.
+        command.env("APP_PORT", "3000");
         if *user == User::Builder {
             command.env("FOSSE_PROGRAMS", "/opt/built");
         }
