@@ -84,6 +84,10 @@ pub const ALL: &[Program] = &[
             Exception::job("unix_connect_path", CONNECTS),
             Exception::degraded("unix_connect_abstract", "Landlock keeps it from names outside (Linux 6.12)"),
             Exception::job("given_tcp_connect", CONNECTS),
+            Exception::job(
+                "socketpair",
+                "AF_UNIX alone: both ends are its own, one is for a process that serves files",
+            ),
             Exception::job("given_unix_connect", CONNECTS),
             Exception::job("landlock_create_ruleset", "to keep to its table's ports; a ruleset only takes rights away"),
             Exception::degraded("tcp_connect_elsewhere", "Landlock lets it reach its table's ports alone (Linux 6.7)"),

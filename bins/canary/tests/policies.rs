@@ -74,9 +74,13 @@ fn no_program_has_the_calls_that_no_condition_makes_safe() {
         "socketpair",
         "clone3",
     ];
+    // Both ends of it are its own (AF_UNIX, by a condition); one is for a process that serves files.
+    const JOBS: &[(&str, &str)] = &[("fosse-connect", "socketpair")];
     for program in ALL {
         for row in program.policy.syscalls.iter().filter(|row| !matches!(row.args, Args::Refuse(_))) {
-            assert!(!NEVER.contains(&row.call.name), "{}: {}", program.policy.program, row.call.name);
+            let (name, call) = (program.policy.program, row.call.name);
+            let is_job = JOBS.contains(&(name, call)) && matches!(row.args, Args::All([_, ..]));
+            assert!(is_job || !NEVER.contains(&call), "{name}: {call}");
         }
     }
 }
