@@ -145,3 +145,25 @@ fn what_haproxy_serves_is_served_the_same() {
     let edge = edge(&path.to_string_lossy(), &listener, &[":5: timeout client", ":6: frontend web"]);
     assert_eq!(responses(edge.address()), responses(listener.parse().unwrap()), "{}", edge.log());
 }
+
+#[test]
+fn what_caddy_serves_is_served_the_same() {
+    let Some(program) = installed("caddy") else { return println!("skipped: caddy is not installed") };
+    let dir = applications(&["one", "two", "api"]);
+    let (port, files) = (free_port(), files(&dir));
+    let place = dir.path().display();
+    let text = format!(
+        "{{\nadmin off\nauto_https off\n}}\nhttp://b.example:{port} {{\nbind 127.0.0.1\nhandle /api/* {{\nreverse_proxy unix/{place}/api\n}}\n\
+         handle {{\nreverse_proxy unix/{place}/two\n}}\n}}\nhttp://c.example:{port} {{\nbind 127.0.0.1\nroot * {files}\nfile_server\n}}\n\
+         http://:{port} {{\nbind 127.0.0.1\nreverse_proxy unix/{place}/one\n}}\n"
+    );
+    let path = dir.join("Caddyfile");
+    fs::write(&path, text).unwrap();
+    let listener = format!("127.0.0.1:{port}");
+    let mut caddy = Command::new(program);
+    caddy.args(["run", "--adapter", "caddyfile", "--config"]).arg(&path).env("HOME", dir.path());
+    let _caddy = Server::start(&mut caddy, &dir).on_port(port);
+    let left_out = [":2: admin off", ":3: auto_https", ":5: http://b", ":14: http://c", ":19: http://:"];
+    let edge = edge(&path.to_string_lossy(), &listener, &left_out);
+    assert_eq!(responses(edge.address()), responses(listener.parse().unwrap()), "{}", edge.log());
+}
