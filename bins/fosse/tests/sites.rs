@@ -183,6 +183,7 @@ fn headers_are_changed_as_site_and_route_say() {
         ("Accept", "a/b text/x"),
         ("X-Default", "d"),
         ("X-Gone", ""),
+        ("Via", ""),
     ] {
         assert_eq!(got(&response, name).join(" "), expected, "{name}: {}", response.text());
     }

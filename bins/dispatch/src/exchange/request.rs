@@ -41,7 +41,7 @@ pub(crate) fn write(
         None => to.own_by(HOST, |value| put_authority(value, head.host, head.host_port)).map(drop)?,
     }
     put_client_fields(&mut to, head, policy, backend)?;
-    if backend.via {
+    if backend.via && !policy.request.drop(VIA.as_bytes()) {
         let protocol: &[u8] = if head.version == Version::Http10 { b"1.0 " } else { b"1.1 " };
         to.own_by(VIA, |via| [protocol, VIA_NAME.as_bytes()].iter().for_each(|part| via.extend_from_slice(part)))?;
     }

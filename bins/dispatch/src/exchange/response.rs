@@ -161,7 +161,9 @@ fn put(
         to.push(b"Set-Cookie", cookie.as_bytes())?;
     }
     if let Some(changes) = changes.filter(|_| head.status >= 200) {
-        changes.put(&mut to, |name| from.fields.iter().any(|field| same_name(field.name, name)))?;
+        // One that does not pass is as good as none.
+        let has = |name: &[u8]| !DROPPED.contains(name) && from.fields.iter().any(|field| same_name(field.name, name));
+        changes.put(&mut to, has)?;
     }
     to.finish();
     Ok(())
