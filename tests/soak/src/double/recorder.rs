@@ -119,12 +119,16 @@ fn judge(head: &Head) -> Result<Option<Framing>, String> {
     if head.all("x-forwarded-for").any(|v| v == SPOOF) || head.all("x-forwarded-for").count() > 1 {
         return Err("X-Forwarded-For".into());
     }
+    // The client that was decided, in both or in neither.
+    if !head.all("x-real-ip").eq(head.all("x-forwarded-for")) {
+        return Err("X-Real-IP".into());
+    }
     for spoof in ["forwarded", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto", "upgrade", "expect"] {
         if head.all(spoof).count() > 1 {
             return Err(format!("{spoof} twice"));
         }
     }
-    for gone in ["te", "trailer", "keep-alive", "proxy", "proxy-connection", "x-real-ip", "http2-settings"] {
+    for gone in ["te", "trailer", "keep-alive", "proxy", "proxy-connection", "http2-settings"] {
         if head.all(gone).next().is_some() {
             return Err(format!("{gone} came through"));
         }
