@@ -28,6 +28,11 @@ url=http://127.0.0.1:$port
 
 "$programs/fosse-static" --listen "unix:$work/site.sock" --mode 0666 "$here/site" &
 site=$!
+# Else the edge would say that the application is not there yet.
+for _ in $(seq 300); do
+    if [ -S "$work/site.sock" ] || ! kill -0 "$site" 2> /dev/null; then break; fi
+    sleep 0.1
+done
 mkfifo "$work/ready"
 "$programs/fosse" up --listen "127.0.0.1:$port" --backend "unix:$work/site.sock" --lanes 1 --programs "$programs" \
     --status-socket "$work/status.sock" --ready-fd 3 3> "$work/ready" &
