@@ -74,7 +74,8 @@ fn no_program_has_the_calls_that_no_condition_makes_safe() {
         "socketpair",
         "clone3",
     ];
-    // Both ends of it are its own (AF_UNIX, by a condition); one is for a process that serves files.
+    // Both ends of it are its own (AF_UNIX, by a condition); one is for a process that serves
+    // files.
     const JOBS: &[(&str, &str)] = &[("fosse-connect", "socketpair")];
     for program in ALL {
         for row in program.policy.syscalls.iter().filter(|row| !matches!(row.args, Args::Refuse(_))) {
