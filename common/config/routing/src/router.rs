@@ -12,8 +12,7 @@ use crate::sites::Sites;
 #[derive(Debug)]
 pub struct Router {
     sites: Sites,
-    routes: Vec<Option<Routes>>,
-    own: Vec<u32>,
+    routes: Vec<Routes>,
     changes: Vec<Option<Box<Changes>>>,
 }
 
@@ -21,15 +20,9 @@ impl Router {
     /// Arranges a configuration for looking up.
     #[must_use]
     pub fn new(settings: &Parse) -> Self {
-        let routes =
-            settings.sites.iter().map(|site| (!site.routes.routes.is_empty()).then(|| Routes::new(&site.routes)));
+        let routes = settings.sites.iter().map(|site| Routes::new(&site.routes));
         let changes = settings.policies.iter().map(|policy| Changes::of(policy).map(Box::new));
-        Self {
-            sites: Sites::new(settings),
-            routes: routes.collect(),
-            own: settings.sites.iter().map(|site| site.routes.policy).collect(),
-            changes: changes.collect(),
-        }
+        Self { sites: Sites::new(settings), routes: routes.collect(), changes: changes.collect() }
     }
 
     /// Returns the site of a canonical host: by its name, by the longest star above it, or the
@@ -44,11 +37,8 @@ impl Router {
     /// # Errors
     /// [`Undecided`].
     pub fn policy<'a>(&self, site: u32, facts: impl FnOnce() -> Facts<'a>) -> Result<u32, Undecided> {
-        let Ok(site) = usize::try_from(site) else { return Ok(0) };
-        match self.routes.get(site) {
-            Some(Some(routes)) => routes.choose(&facts()),
-            _ => Ok(self.own.get(site).copied().unwrap_or(0)),
-        }
+        let routes = usize::try_from(site).ok().and_then(|site| self.routes.get(site));
+        routes.map_or(Ok(0), |routes| routes.choose(facts))
     }
 
     /// Returns whether a policy changes the target of requests or redirects them.

@@ -17,11 +17,17 @@ struct Candidate {
     policy: u32,
 }
 
-/// The routes of a site.
+/// The routes of a site. Most sites have none, and there may be thousands.
 #[derive(Debug)]
 pub struct Routes {
     /// Policy of requests that none takes.
     fallback: u32,
+    table: Option<Box<Table>>,
+}
+
+/// The routes of a site that has some.
+#[derive(Debug, Default)]
+struct Table {
     exact: HashMap<Vec<u8>, Vec<Candidate>>,
     /// Without a slash at the end; that of `/` is empty.
     prefixes: HashMap<Vec<u8>, Vec<Candidate>>,
@@ -42,38 +48,8 @@ impl Routes {
     /// Arranges the routes of a site.
     #[must_use]
     pub fn new(site: &SiteRoutes) -> Self {
-        let mut ordered: Vec<&Route> = site.routes.iter().collect();
-        // Stable: with as many conditions the order of the file decides.
-        ordered.sort_by_key(|route| std::cmp::Reverse(route.conditions.len()));
-        let mut routes = Self {
-            fallback: site.policy,
-            exact: HashMap::new(),
-            prefixes: HashMap::new(),
-            prefix_segments: 0,
-            patterns: None,
-            any: Vec::new(),
-        };
-        let (mut globs, mut regexes) = (Vec::new(), Vec::new());
-        for route in ordered {
-            let candidate = Candidate { conditions: route.conditions.clone(), policy: route.policy };
-            match &route.path {
-                PathMatch::Any => routes.any.push(candidate),
-                PathMatch::Exact(path) => routes.exact.entry(path.as_bytes().to_vec()).or_default().push(candidate),
-                PathMatch::Prefix(prefix) => {
-                    let bare = prefix.strip_suffix('/').unwrap_or(prefix);
-                    routes.prefix_segments = routes.prefix_segments.max(bare.matches('/').count());
-                    routes.prefixes.entry(bare.as_bytes().to_vec()).or_default().push(candidate);
-                }
-                PathMatch::Glob(glob) => globs.push((pattern::of_glob(glob), candidate)),
-                PathMatch::Regex(regex) => regexes.push((regex.clone(), candidate)),
-            }
-        }
-        globs.append(&mut regexes);
-        if !globs.is_empty() {
-            let (patterns, candidates): (Vec<String>, Vec<Candidate>) = globs.into_iter().unzip();
-            routes.patterns = Some(Patterns { set: Set::new(&patterns), candidates });
-        }
-        routes
+        let table = (!site.routes.is_empty()).then(|| Box::new(Table::new(&site.routes)));
+        Self { fallback: site.policy, table }
     }
 
     /// Returns the policy of a request: of an exact path, else of the longest prefix, else of a
@@ -82,33 +58,57 @@ impl Routes {
     ///
     /// # Errors
     /// [`Undecided`].
-    pub fn choose(&self, facts: &Facts<'_>) -> Result<u32, Undecided> {
+    pub fn choose<'a>(&self, facts: impl FnOnce() -> Facts<'a>) -> Result<u32, Undecided> {
+        let Some(table) = &self.table else { return Ok(self.fallback) };
+        let facts = facts();
         let (raw, query) = split(facts.target);
-        let fits = |candidate: &Candidate| candidate.conditions.iter().all(|one| holds(one, facts, query));
-        Ok(self.first(raw, fits)?.unwrap_or(self.fallback))
+        let fits = |candidate: &Candidate| candidate.conditions.iter().all(|one| holds(one, &facts, query));
+        Ok(table.first(raw, fits)?.unwrap_or(self.fallback))
     }
 
     /// Returns whether a request for this target may have that policy, as far as the path says it:
     /// which conditions hold is known to who saw the request come in.
     #[must_use]
     pub fn may_choose(&self, target: &[u8], policy: u32) -> bool {
-        if self.is_empty() {
-            return policy == self.fallback;
-        }
+        let Some(table) = &self.table else { return policy == self.fallback };
         // The first that has no condition would have been chosen at the latest.
         let decides = |candidate: &Candidate| candidate.policy == policy || candidate.conditions.is_empty();
-        // What took who decided it less than the time there is may take more here, as what was
-        // looked for before differs.
-        self.first(split(target).0, decides).is_ok_and(|found| found.unwrap_or(self.fallback) == policy)
-            || self.is_undecided(target)
+        match table.first(split(target).0, decides) {
+            Ok(found) => found.unwrap_or(self.fallback) == policy,
+            // What took who decided it less than the time there is may take more here, as what was
+            // looked for before differs.
+            Err(Undecided) => true,
+        }
     }
+}
 
-    fn is_undecided(&self, target: &[u8]) -> bool {
-        self.first(split(target).0, |_| false).is_err()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.exact.is_empty() && self.prefixes.is_empty() && self.patterns.is_none() && self.any.is_empty()
+impl Table {
+    fn new(routes: &[Route]) -> Self {
+        let mut ordered: Vec<&Route> = routes.iter().collect();
+        // Stable: with as many conditions the order of the file decides.
+        ordered.sort_by_key(|route| std::cmp::Reverse(route.conditions.len()));
+        let mut table = Self::default();
+        let (mut globs, mut regexes) = (Vec::new(), Vec::new());
+        for route in ordered {
+            let candidate = Candidate { conditions: route.conditions.clone(), policy: route.policy };
+            match &route.path {
+                PathMatch::Any => table.any.push(candidate),
+                PathMatch::Exact(path) => table.exact.entry(path.as_bytes().to_vec()).or_default().push(candidate),
+                PathMatch::Prefix(prefix) => {
+                    let bare = prefix.strip_suffix('/').unwrap_or(prefix);
+                    table.prefix_segments = table.prefix_segments.max(bare.matches('/').count());
+                    table.prefixes.entry(bare.as_bytes().to_vec()).or_default().push(candidate);
+                }
+                PathMatch::Glob(glob) => globs.push((pattern::of_glob(glob), candidate)),
+                PathMatch::Regex(regex) => regexes.push((regex.clone(), candidate)),
+            }
+        }
+        globs.append(&mut regexes);
+        if !globs.is_empty() {
+            let (patterns, candidates): (Vec<String>, Vec<Candidate>) = globs.into_iter().unzip();
+            table.patterns = Some(Patterns { set: Set::new(&patterns), candidates });
+        }
+        table
     }
 
     /// Returns the policy of the first route that takes a path and fits.
@@ -212,7 +212,7 @@ mod tests {
             ("/api/..%2fx", 99),
             ("*", 99),
         ] {
-            assert_eq!(routes.choose(&facts(target)), Ok(expected), "{target}");
+            assert_eq!(routes.choose(|| facts(target)), Ok(expected), "{target}");
         }
     }
 
@@ -229,5 +229,24 @@ mod tests {
         }
         let none = Routes::new(&SiteRoutes { policy: 5, routes: vec![] });
         assert!(none.may_choose(b"/", 5) && !none.may_choose(b"/", 4));
+    }
+
+    #[test]
+    fn what_a_prefix_has_decided_no_expression_leaves_open() {
+        let nasty = (0..50).map(|n| PathMatch::Regex(format!("(a|b)*a(a|b){{{}}}{n}$", n % 20 + 10)));
+        let routes = (2..).zip(nasty).map(|(policy, path)| route(path, vec![], policy));
+        let routes = [route(PathMatch::Prefix("/p".into()), vec![], 1)].into_iter().chain(routes).collect();
+        let routes = Routes::new(&SiteRoutes { policy: 0, routes });
+        let mut state = 1_u32;
+        let mut letter = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if state >> 31 == 0 { 'a' } else { 'b' }
+        };
+        let path: String = (0..8000).map(|_| letter()).collect();
+        let open = format!("/{path}");
+        assert_eq!(routes.choose(|| facts(&open)), Err(Undecided));
+        let below = format!("/p/{path}");
+        assert_eq!(routes.choose(|| facts(&below)), Ok(1));
+        assert!(routes.may_choose(below.as_bytes(), 1) && !routes.may_choose(below.as_bytes(), 0));
     }
 }
