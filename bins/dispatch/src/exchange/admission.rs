@@ -47,7 +47,7 @@ fn route(
     clients: &Clients,
     context: &mut Context<'_>,
 ) -> Result<(), Outcome> {
-    let policy = policy_of(stream, head, settings, policies, context)?;
+    let policy = policy_of(head, settings, policies, context)?;
     prepare_response(stream, head, policy);
     let Action::Backend(number) = policy.settings.action else {
         stream.location = head.location.to_vec();
@@ -93,13 +93,13 @@ fn route(
 /// Returns the policy of a request whose site, host and path belong together. Another one is no
 /// mistake of a client, but of a parse that is not itself any more.
 fn policy_of<'a>(
-    stream: &Stream,
     head: &RequestHead<'_>,
     settings: &Settings,
     policies: &'a Policies,
     context: &Context<'_>,
 ) -> Result<&'a Policy, Outcome> {
-    let site = settings.sites.get(stream.site).ok_or(Outcome::Respond(421))?;
+    let site = usize::try_from(head.site).ok().and_then(|site| settings.sites.get(site));
+    let site = site.ok_or(Outcome::Respond(421))?;
     if !fosse_routing::owns(site, head.host) {
         context.counters.add(count::PROTOCOL_REFUSED, 1);
         warning(PROGRAM, format_args!("event=host-of-another-site host={} site={}", Escaped(head.host), head.site));

@@ -32,7 +32,8 @@ impl Edits {
     /// Arranges the changes.
     pub(crate) fn new(edits: Vec<HeaderEdit>) -> Self {
         let is_variable = |part: &Part| !matches!(part, Part::Text(_));
-        let have_variables = edits.iter().filter_map(template).any(|template| template.0.iter().any(is_variable));
+        let have_variables =
+            edits.iter().filter_map(|edit| template(&edit.change)).any(|template| template.0.iter().any(is_variable));
         let edit = |HeaderEdit { name, change }| Edit { lower: name.to_ascii_lowercase().into_bytes(), name, change };
         let mut edits =
             Self { edits: edits.into_iter().map(edit).collect(), have_variables, constant: Values::default() };
@@ -63,7 +64,7 @@ impl Edits {
     pub(crate) fn values(&self, facts: &Facts<'_>) -> Values {
         let value = |edit: &Edit| {
             let mut value = Vec::new();
-            if let Some(template) = template_of(&edit.change) {
+            if let Some(template) = template(&edit.change) {
                 render(template, facts, &[], &mut value);
             }
             if is_value(&value) { value } else { Vec::new() }
@@ -90,11 +91,7 @@ impl Edits {
     }
 }
 
-fn template(edit: &HeaderEdit) -> Option<&Template> {
-    template_of(&edit.change)
-}
-
-const fn template_of(change: &HeaderChange) -> Option<&Template> {
+const fn template(change: &HeaderChange) -> Option<&Template> {
     match change {
         HeaderChange::Remove => None,
         HeaderChange::Set(template)

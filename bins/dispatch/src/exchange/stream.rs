@@ -88,8 +88,6 @@ pub(crate) struct Stream {
     pub(crate) forward: Forward,
     /// RESPONSE_END or RESET has been sent: what still comes from parse is dropped.
     pub(crate) response_ended: bool,
-    /// Index of the site.
-    pub(crate) site: usize,
     /// Number of the policy; that of an admitted request exists.
     pub(crate) policy: usize,
     /// The client came by https.
@@ -230,7 +228,6 @@ impl Stream {
             id,
             forward: Forward::Open,
             response_ended: false,
-            site: usize::try_from(head.site).unwrap_or(usize::MAX),
             policy: usize::try_from(head.policy).unwrap_or(usize::MAX),
             secure: head.secure,
             values: None,

@@ -18,7 +18,7 @@ pub(crate) fn seclang(site: &Site) -> String {
     // An index is far below what is left of the range: the key takes 1000 entries.
     for (index, exclude) in site.exclude.iter().enumerate() {
         match &exclude.path.value {
-            Some(prefix) => for_path(&mut before, RULE_NUMBER_FIRST + index, bare(&prefix.0), exclude),
+            Some(prefix) => for_path(&mut before, RULE_NUMBER_FIRST + index, prefix.bare(), exclude),
             None => everywhere(&mut after, exclude),
         }
     }
@@ -68,13 +68,6 @@ fn for_path(out: &mut String, number: usize, prefix: &str, exclude: &Exclude) {
 /// Returns a pattern that matches the tag, and none that it is a part of.
 fn whole(tag: &RuleTag) -> String {
     format!("^{}$", regex_escape(&tag.0))
-}
-
-fn bare(prefix: &str) -> &str {
-    match prefix.strip_suffix('/') {
-        Some("") | None => prefix,
-        Some(bare) => bare,
-    }
 }
 
 fn regex_escape(text: &str) -> String {

@@ -191,8 +191,7 @@ fn repeated(route: &Route, seen: &mut HashSet<(&'static str, String)>, problems:
     if !is_empty(&route.when) {
         return;
     }
-    let prefix =
-        route.prefix.value.as_ref().map(|prefix| ("prefix", bare_prefix(&prefix.0).to_owned(), &route.prefix.span));
+    let prefix = route.prefix.value.as_ref().map(|prefix| ("prefix", prefix.bare().to_owned(), &route.prefix.span));
     let path = || route.path.value.as_ref().map(|path| ("path", path.0.clone(), &route.path.span));
     let glob = || route.glob.value.as_ref().map(|glob| ("glob", glob.0.clone(), &route.glob.span));
     let regex = || route.regex.value.as_ref().map(|regex| ("regex", regex.pattern.clone(), &route.regex.span));
@@ -201,14 +200,6 @@ fn repeated(route: &Route, seen: &mut HashSet<(&'static str, String)>, problems:
         && !seen.insert((kind, paths.clone()))
     {
         problems.note_with_cure(span, format!("{kind} {paths} has a route already"), "remove one");
-    }
-}
-
-/// "/api/" covers what "/api" covers.
-fn bare_prefix(prefix: &str) -> &str {
-    match prefix.strip_suffix('/') {
-        Some("") | None => prefix,
-        Some(bare) => bare,
     }
 }
 

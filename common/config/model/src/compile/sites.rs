@@ -83,18 +83,10 @@ impl Numbered {
 
 fn path_match(route: &Route) -> blobs::PathMatch {
     let path = route.path.value.as_ref().map(|path| blobs::PathMatch::Exact(path.0.clone()));
-    let prefix = || route.prefix.value.as_ref().map(|prefix| blobs::PathMatch::Prefix(bare(&prefix.0).to_owned()));
+    let prefix = || route.prefix.value.as_ref().map(|prefix| blobs::PathMatch::Prefix(prefix.bare().to_owned()));
     let glob = || route.glob.value.as_ref().map(|glob| blobs::PathMatch::Glob(glob.0.clone()));
     let regex = || route.regex.value.as_ref().map(|regex| blobs::PathMatch::Regex(regex.pattern.clone()));
     path.or_else(prefix).or_else(glob).or_else(regex).unwrap_or_default()
-}
-
-/// Removes the slash at the end: "/api/" covers what "/api" covers. Only "/" keeps it.
-pub(crate) fn bare(prefix: &str) -> &str {
-    match prefix.strip_suffix('/') {
-        Some("") | None => prefix,
-        Some(bare) => bare,
-    }
 }
 
 fn conditions(when: &When, edge: &Edge, problems: &mut Problems) -> Vec<blobs::Condition> {

@@ -20,6 +20,17 @@ pub const PREFIX_BYTES_MAX: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathPrefix(pub String);
 
+impl PathPrefix {
+    /// Returns it without the slash at its end: "/api/" covers what "/api" covers. Only "/" keeps
+    /// it.
+    pub(crate) fn bare(&self) -> &str {
+        match self.0.strip_suffix('/') {
+            Some("") | None => &self.0,
+            Some(bare) => bare,
+        }
+    }
+}
+
 impl FromValue for PathPrefix {
     const TAKES: &'static str = "the beginning of a path, such as \"/\" or \"/api\"";
 
